@@ -1,0 +1,63 @@
+"""Loads a data set as another project would: installed package, tfds.load, no jax. Run by tfds_with_tensorflow.sh."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+import tfds_builders
+
+
+def main(fake_raw_path, work):
+    spec = importlib.util.spec_from_file_location('fake_raw', fake_raw_path)
+    fake_raw = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(fake_raw)
+    truth = fake_raw.write_precomputed_flow(work / 'raw')
+
+    config = tfds.download.DownloadConfig(manual_dir=work / 'raw', try_download_gcs=False)
+    kwargs = {'download_and_prepare_kwargs': {'download_config': config}}
+    built = tfds.load('precomputed_flow', split='train', data_dir=work / 'by_tfds', **kwargs)
+    check(built, truth)
+
+    tfds_builders.prepare('precomputed_flow', data_dir=work / 'by_prepare', manual_dir=work / 'raw', progress=False)
+    check(tfds.load('precomputed_flow', split='train', data_dir=work / 'by_prepare'), truth)
+
+    half = tfds.load(
+        'precomputed_flow',
+        split='train[:3]',
+        data_dir=work / 'by_prepare',
+        decoders=tfds.decode.PartialDecoding({'clip': True}),
+    )
+    assert half.cardinality() == 3 and set(half.element_spec) == {'clip'}, half
+    source = tfds.data_source('precomputed_flow', split='train', data_dir=work / 'by_tfds')
+    assert len(source) == len(truth), len(source)
+    check_packaged_texts()
+    assert 'jax' not in sys.modules
+    assert 'site-packages' in tfds_builders.__file__, 'the installed package must be tested'
+    print(f'tfds.load works: TensorFlow {tf.__version__}, tensorflow-datasets {tfds.__version__}, {len(truth)} clips')
+
+
+def check(dataset, truth):
+    """Count, dtypes, labels and pixels of a tf.data.Dataset against what was written."""
+    assert dataset.element_spec['flow'] == tf.TensorSpec((28, 28, 3), tf.uint8), dataset.element_spec
+    examples = {example['clip'].decode(): example for example in tfds.as_numpy(dataset)}
+    assert examples.keys() == truth.keys(), sorted(examples)
+    for clip, (subject, emotion, image) in truth.items():
+        example = examples[clip]
+        assert (example['subject'].decode(), example['emotion'].decode()) == (subject, emotion), clip
+        assert (example['flow'] == image).all(), clip
+        assert (example['onset'], example['fps'], bool(example['action_units_known'])) == (-1, 0, False), clip
+
+
+def check_packaged_texts():
+    """README, citation and tags travel inside the wheel and reach the DatasetInfo."""
+    for name, cls in tfds_builders.BUILDERS.items():
+        metadata = cls.get_metadata()
+        assert metadata.description and metadata.citation is not None and metadata.tags, name
+        assert set(metadata.tags) <= set(tfds.core.dataset_metadata.valid_tags()), (name, metadata.tags)
+
+
+if __name__ == '__main__':
+    main(sys.argv[1], Path(sys.argv[2]))

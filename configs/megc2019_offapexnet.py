@@ -1,0 +1,15 @@
+"""OffApexNet, two streams (Gan et al. 2019), on the published MEGC2019 flow features."""
+
+from configs.common import base, variants
+
+
+def get_config(variant=''):
+    c = base('megc2019_offapexnet')
+    c.data.name = 'precomputed_flow'
+    c.data.channels = 'u,v'
+    c.model.name = 'offapexnet'
+    c.train.epochs = 3000
+    c.train.seeds = 3
+    c.train.batch_size = 256
+    c.train.learning_rate = 1e-4
+    return variants(c, variant)

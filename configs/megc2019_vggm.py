@@ -1,0 +1,16 @@
+"""Modified VGG-M for recognition (Koo et al. 2022) on the published MEGC2019 flow features, enlarged to 75 x 75."""
+
+from configs.common import base, variants
+
+
+def get_config(variant=''):
+    c = base('megc2019_vggm')
+    c.data.name = 'precomputed_flow'
+    c.data.channels = 'u,v'
+    c.data.size = 75
+    c.data.value_range = '-1..1'
+    c.model.name = 'vggm'
+    c.train.epochs = 500
+    c.train.seeds = 3
+    c.train.learning_rate = 6e-5
+    return variants(c, variant)

@@ -1,0 +1,15 @@
+"""The default of main.py: STSTNet on synthetic faces; needs no data and runs anywhere in minutes."""
+
+from configs.common import base, variants
+
+
+def get_config(variant=''):
+    c = base('synthetic_ststnet')
+    c.data.channels = 'strain,v,u'
+    c.data.value_range = '0..255'
+    c.model.name = 'ststnet'
+    c.train.epochs = 200
+    c.train.seeds = 3
+    c.train.batch_size = 256
+    c.train.learning_rate = 1e-3
+    return variants(c, variant)

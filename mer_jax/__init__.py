@@ -1,0 +1,1 @@
+"""mer_jax: micro-expression recognition in JAX, every fold of an experiment in one compiled program."""

@@ -1,0 +1,25 @@
+"""Networks by name: flax modules (image [B, H, W, C], train) -> (logits [B, K], out)."""
+
+from mer_jax.errors import UserError
+from mer_jax.models.alexnet import AlexNet
+from mer_jax.models.dual_inception import DualInception
+from mer_jax.models.ocnet import OCNet
+from mer_jax.models.offapexnet import OffApexNet
+from mer_jax.models.ststnet import STSTNet
+from mer_jax.models.vggm import VGGM
+
+MODELS = {
+    'alexnet': AlexNet,
+    'dual_inception': DualInception,
+    'ocnet': OCNet,
+    'offapexnet': OffApexNet,
+    'ststnet': STSTNet,
+    'vggm': VGGM,
+}
+
+
+def make(name: str, *, classes: int, lowering: str, **settings):
+    """The network `name`; settings are its own keyword arguments. Raises UserError for an unknown name."""
+    if name not in MODELS:
+        raise UserError(f'model.name is {name!r}; known: {", ".join(sorted(MODELS))}')
+    return MODELS[name](classes=classes, lowering=lowering, **settings)

@@ -1,0 +1,39 @@
+"""AlexNet (Krizhevsky 2014) as laid out in torchvision, on flow images of any channel count.
+
+57,008,387 parameters for 75x75x2 and three classes; at 75 pixels the trunk ends 1x1 and is stretched to 6x6.
+"""
+
+import flax.linen as nn
+
+from mer_jax.models.layers import Conv, adaptive_avg_pool, check_image, flatten, max_pool
+
+# name, filters, kernel, stride, padding, max-pool 3x3/2 behind it
+CONVOLUTIONS = (
+    ('conv1', 64, 11, 4, 2, True),
+    ('conv2', 192, 5, 1, 2, True),
+    ('conv3', 384, 3, 1, 1, False),
+    ('conv4', 256, 3, 1, 1, False),
+    ('conv5', 256, 3, 1, 1, True),
+)
+
+
+class AlexNet(nn.Module):
+    """image [B, H, W, C], 63x63 or more -> logits [B, K]; dropout before both hidden dense layers of width `hidden`."""
+
+    classes: int
+    lowering: str = 'matmul'
+    dropout: float = 0.5
+    hidden: int = 4096
+
+    @nn.compact
+    def __call__(self, image, *, train: bool):
+        check_image('alexnet', image, least=63)
+        x = image
+        for name, features, size, stride, padding, pool in CONVOLUTIONS:
+            x = nn.relu(Conv(features, size, stride, padding, lowering=self.lowering, name=name)(x))
+            x = max_pool(x, 3, 2) if pool else x
+        maps, x = x, flatten(adaptive_avg_pool(x, 6))
+        for name in ('fc1', 'fc2'):
+            x = nn.Dropout(self.dropout, deterministic=not train)(x)
+            x = nn.relu(nn.Dense(self.hidden, name=name)(x))
+        return nn.Dense(self.classes, name='fc3')(x), {'features': x, 'maps': maps}

@@ -1,0 +1,54 @@
+"""Dual-Inception (Zhou, Mao and Xue 2019): two streams of two Inception blocks over onset-apex flow, one for u and one for v.
+
+Each block concatenates four paths of 6 (then 16) filters: 1x1; 1x1 and 3x3; 1x1 and 5x5; max-pool 3x3/1 and 1x1; max-pool 2
+follows; dense 1024, K. ReLU after every hidden layer. 6,449,867 parameters for 28x28x2.
+"""
+
+import flax.linen as nn
+import jax.numpy as jnp
+
+from mer_jax.models.layers import Conv, check_image, flatten, max_pool
+
+
+class _Block(nn.Module):
+    """[B, H, W, C] -> [B, H, W, 4 * width]."""
+
+    width: int
+    lowering: str
+
+    @nn.compact
+    def __call__(self, x):
+        def conv(name, size, x):
+            return nn.relu(Conv(self.width, size, padding=size // 2, lowering=self.lowering, name=name)(x))
+
+        paths = [conv('one', 1, x), conv('three', 3, conv('three_in', 1, x)), conv('five', 5, conv('five_in', 1, x)),
+                 conv('pool', 1, max_pool(x, 3, 1, 1))]
+        return jnp.concatenate(paths, -1)
+
+
+class _Stream(nn.Module):
+    """[B, H, W, 1] -> [B, H // 4, W // 4, 64]."""
+
+    lowering: str
+
+    @nn.compact
+    def __call__(self, x):
+        for i, width in enumerate((6, 16), 1):
+            x = max_pool(_Block(width, self.lowering, name=f'block{i}')(x), 2, 2)
+        return x
+
+
+class DualInception(nn.Module):
+    """image [B, H, W, 2] (u and v, 28x28 as published) -> logits [B, K]; dropout after the hidden dense layer."""
+
+    classes: int
+    lowering: str = 'matmul'
+    dropout: float = 0.5
+
+    @nn.compact
+    def __call__(self, image, *, train: bool):
+        check_image('dual_inception', image, least=4, channels=2)
+        u, v = (_Stream(self.lowering, name=name)(image[..., i:i + 1]) for i, name in enumerate('uv'))
+        x = jnp.concatenate([flatten(u), flatten(v)], -1)
+        x = nn.Dropout(self.dropout, deterministic=not train)(nn.relu(nn.Dense(1024, name='fc1')(x)))
+        return nn.Dense(self.classes, name='fc2')(x), {'features': x, 'maps': jnp.concatenate([u, v], -1)}

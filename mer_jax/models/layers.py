@@ -1,0 +1,197 @@
+"""Layers that stay fast inside a loop over folds: convolution as one matrix product, and pooling.
+
+Images are [B, H, W, C] unless said otherwise. A native convolution inside lax.scan or lax.map is tens of times slower on a
+CPU than patches and a matrix product, and so is the gradient of reduce_window; hence the layers here.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from mer_jax.errors import UserError
+
+
+def check_image(model: str, image, *, least: int, channels: int = 0) -> None:
+    """Raise UserError where image [B, H, W, C] is under `least` pixels a side or, if `channels` > 0, has other channels."""
+    _, height, width, got = image.shape
+    if channels and got != channels:
+        raise UserError(f'model {model} takes {channels} channels (u,v); data.channels gives {got}')
+    if min(height, width) < least:
+        raise UserError(f'model {model} needs images of {least}x{least} pixels or more; data.size gives {height}x{width}')
+
+
+class Conv(nn.Module):
+    """2-D convolution with the parameters of nn.Conv: kernel [kh, kw, in, features] and, with use_bias, bias [features].
+
+    padding: pixels on each side as in PyTorch (an int, or one for height and one for width), 'SAME' or 'VALID'.
+    lowering: 'matmul' (patches and one matrix product) or 'native' (XLA's convolution); equal up to rounding.
+    """
+
+    features: int
+    kernel_size: Any
+    strides: Any = 1
+    padding: Any = 'SAME'
+    use_bias: bool = True
+    lowering: str = 'matmul'
+    kernel_init: Callable = nn.initializers.lecun_normal()
+    bias_init: Callable = nn.initializers.zeros_init()
+
+    @nn.compact
+    def parameters(self, channels: int):
+        """(kernel, bias) for images of so many channels; bias is 0.0 without use_bias."""
+        shape = (*_pair(self.kernel_size), channels, self.features)
+        kernel = self.param('kernel', self.kernel_init, shape)
+        return kernel, self.param('bias', self.bias_init, (self.features,)) if self.use_bias else 0.0
+
+    def __call__(self, x):
+        kernel, bias = self.parameters(x.shape[-1])
+        return convolve(x, kernel, strides=self.strides, padding=self.padding, lowering=self.lowering) + bias
+
+
+def convolve(x, kernel, *, strides, padding, lowering):
+    """[B, H, W, in] and kernel [kh, kw, in, out] -> [B, H', W', out]; settings as in Conv."""
+    strides, size = _pair(strides), kernel.shape[:2]
+    pads = _pads(padding, x.shape[1:3], size, strides)
+    if lowering == 'native':
+        return jax.lax.conv_general_dilated(x, kernel, strides, pads, dimension_numbers=('NHWC', 'HWIO', 'NHWC'))
+    x = jnp.pad(x, ((0, 0), *pads, (0, 0)))
+    return patches(x, size, strides, axis=3) @ kernel.reshape(-1, kernel.shape[-1])
+
+
+def patches(x, size, strides, *, axis):
+    """Every window of `size`, its pixels laid along the channel axis in the order of a flat kernel [kh, kw, in].
+
+    x: spatial axes 1 and 2, already padded; axis: that of the channels (0 or 3). Columns first, then rows: kh + kw slices
+    instead of kh * kw.
+    """
+    for space in (2, 1):
+        width, stride = size[space - 1], strides[space - 1]
+        last = x.shape[space] - width
+        x = jnp.concatenate([jax.lax.slice_in_dim(x, i, i + last + 1, stride, space) for i in range(width)], axis)
+    return x
+
+
+def _pair(value):
+    return (value, value) if isinstance(value, int) else tuple(value)
+
+
+def _pads(padding, shape, window, strides):
+    if isinstance(padding, str):
+        return jax.lax.padtype_to_pads(shape, window, strides, padding)
+    return [(p, p) for p in _pair(padding)]
+
+
+def max_pool(x, window: int, stride: int, padding: int = 0):
+    """Largest value of each window over axes 1 and 2 (so [B, H, W, C] and [C, H, W, B] alike), as PyTorch's MaxPool2d.
+
+    Of equal values the first in row order takes the gradient; rows and columns that fill no window are left out.
+    """
+    return _max_pool(x, window, stride, padding, x.shape[1:3])
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(1, 2, 3, 4))
+def _max_pool(x, window, stride, padding, shape):
+    return _max_and_index(x, window, stride, padding, shape)[0]
+
+
+def _max_and_index(x, window, stride, padding, shape):
+    """The pooled values, and where in its window each stood: uint8, row by row."""
+    rows, columns = ((n + 2 * padding - window) // stride + 1 for n in shape)
+    x = jnp.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)), constant_values=-jnp.inf)
+    best, index = None, None
+    for k in range(window * window):
+        i, j = divmod(k, window)
+        here = x[:, i:i + (rows - 1) * stride + 1:stride, j:j + (columns - 1) * stride + 1:stride]
+        index = jnp.zeros(here.shape, jnp.uint8) if k == 0 else jnp.where(here > best, jnp.uint8(k), index)
+        best = here if k == 0 else jnp.maximum(best, here)
+    return best, index
+
+
+def _spread(window, stride, padding, shape, index, gradient):
+    """Carry each pooled gradient back to the pixel that was largest, by sums of shifted arrays: no scatter."""
+    reach = -(-window // stride) - 1  # windows that a pixel lies in beyond the first, along one axis
+    a, rows, columns, b = gradient.shape
+    blocks = [[_block(i, j, window, stride, reach, index, gradient) for j in range(stride)] for i in range(stride)]
+    full = jnp.stack([jnp.stack(row, 3) for row in blocks], 2)  # [a, rows + reach, stride, columns + reach, stride, b]
+    full = full.reshape(a, (rows + reach) * stride, (columns + reach) * stride, b)
+    short = [max(padding + n - have, 0) for n, have in zip(shape, full.shape[1:3], strict=True)]
+    full = jnp.pad(full, ((0, 0), (0, short[0]), (0, short[1]), (0, 0)))
+    return (full[:, padding:padding + shape[0], padding:padding + shape[1]],)
+
+
+def _block(i, j, window, stride, reach, index, gradient):
+    """Gradient of the pixels whose row is i and whose column is j modulo stride."""
+    parts = [(y, x) for y in range(reach + 1) for x in range(reach + 1)
+             if i + y * stride < window and j + x * stride < window]
+    total = 0.0
+    for y, x in parts:
+        own = jnp.where(index == (i + y * stride) * window + j + x * stride, gradient, 0)
+        total += jnp.pad(own, ((0, 0), (y, reach - y), (x, reach - x), (0, 0)))
+    return total
+
+
+_max_pool.defvjp(_max_and_index, _spread)
+
+
+def avg_pool(x, window: int):
+    """Mean of each window x window block over axes 1 and 2; rows and columns that fill no block are left out."""
+    a, height, width, b = x.shape
+    rows, columns = height // window, width // window
+    return x[:, :rows * window, :columns * window].reshape(a, rows, window, columns, window, b).mean((2, 4))
+
+
+def adaptive_avg_pool(x, size: int):
+    """[B, H, W, C] -> [B, size, size, C] by means over near-equal windows, or by repetition, as PyTorch's AdaptiveAvgPool2d."""
+    return jnp.einsum('bhwc,ih,jw->bijc', x, _averaging(size, x.shape[1]), _averaging(size, x.shape[2]))
+
+
+def _averaging(size, length):
+    """[size, length]: row i averages the pixels floor(i length / size) to ceil((i + 1) length / size) - 1."""
+    i, pixel = np.arange(size)[:, None], np.arange(length)
+    inside = (pixel >= i * length // size) & (pixel < -(-(i + 1) * length // size))
+    return jnp.asarray(inside / inside.sum(1, keepdims=True), jnp.float32)
+
+
+def local_response_norm(x, *, window=5, k=2.0, alpha=1e-4, beta=0.75):
+    """x / (k + alpha * sum of squares over `window` neighbouring channels)**beta, last axis.
+
+    The formula of Krizhevsky et al. 2012, as in TensorFlow and MatConvNet: PyTorch divides its alpha by the window, so
+    its LocalResponseNorm(window, alpha=window * alpha) is the same.
+    """
+    channels, half = x.shape[-1], window // 2
+    square = jnp.pad(x * x, [(0, 0)] * (x.ndim - 1) + [(half, window - 1 - half)])
+    near = sum(jax.lax.slice_in_dim(square, i, i + channels, axis=-1) for i in range(window))
+    return x * (k + alpha * near)**-beta
+
+
+def flatten(x):
+    """[B, H, W, C] -> [B, C * H * W], channels first, so that published dense weights fit without a permutation."""
+    return x.transpose(0, 3, 1, 2).reshape(len(x), -1)
+
+
+class BatchAffine(nn.Module):
+    """The map x -> slope * x + shift that nn.BatchNorm (momentum 0.9, epsilon 1e-5) makes of given batch statistics.
+
+    Parameters and statistics are named as in nn.BatchNorm. For a caller that can apply the map later, to fewer values.
+    """
+
+    @nn.compact
+    def __call__(self, mean, mean_of_squares, *, train: bool):
+        """mean, mean_of_squares: [C] of this batch; returns (slope, shift), [C] each."""
+        scale = self.param('scale', nn.initializers.ones_init(), mean.shape)
+        bias = self.param('bias', nn.initializers.zeros_init(), mean.shape)
+        stored_mean = self.variable('batch_stats', 'mean', jnp.zeros, mean.shape)
+        stored_var = self.variable('batch_stats', 'var', jnp.ones, mean.shape)
+        var = jnp.maximum(mean_of_squares - mean * mean, 0.0)
+        if not train:
+            mean, var = stored_mean.value, stored_var.value
+        elif not self.is_initializing():
+            stored_mean.value = 0.9 * stored_mean.value + 0.1 * mean
+            stored_var.value = 0.9 * stored_var.value + 0.1 * var
+        slope = scale * jax.lax.rsqrt(var + 1e-5)
+        return slope, bias - mean * slope

@@ -1,0 +1,39 @@
+"""OffApexNet (Gan, Liong et al. 2019): two shallow streams over onset-apex flow, one for u and one for v.
+
+Per stream convolution 5x5 'same' with 6 and 16 filters, each with ReLU and max-pool 2; dense 1024, 1024, K. The released
+re-implementations have no ReLU after convolutions; here it follows every hidden layer. 2,664,475 parameters for 28x28x2.
+"""
+
+import flax.linen as nn
+import jax.numpy as jnp
+
+from mer_jax.models.layers import Conv, check_image, flatten, max_pool
+
+
+class _Stream(nn.Module):
+    """[B, H, W, 1] -> [B, H // 4, W // 4, 16]."""
+
+    lowering: str
+
+    @nn.compact
+    def __call__(self, x):
+        for i, width in enumerate((6, 16), 1):
+            x = max_pool(nn.relu(Conv(width, 5, padding=2, lowering=self.lowering, name=f'conv{i}')(x)), 2, 2)
+        return x
+
+
+class OffApexNet(nn.Module):
+    """image [B, H, W, 2] (u and v, 28x28 as published) -> logits [B, K]; dropout after both hidden dense layers."""
+
+    classes: int
+    lowering: str = 'matmul'
+    dropout: float = 0.5
+
+    @nn.compact
+    def __call__(self, image, *, train: bool):
+        check_image('offapexnet', image, least=4, channels=2)
+        u, v = (_Stream(self.lowering, name=name)(image[..., i:i + 1]) for i, name in enumerate('uv'))
+        x = jnp.concatenate([flatten(u), flatten(v)], -1)
+        for name in ('fc1', 'fc2'):
+            x = nn.Dropout(self.dropout, deterministic=not train)(nn.relu(nn.Dense(1024, name=name)(x)))
+        return nn.Dense(self.classes, name='fc3')(x), {'features': x, 'maps': jnp.concatenate([u, v], -1)}

@@ -1,0 +1,60 @@
+"""STSTNet (Liong et al. 2019, "Shallow Triple Stream Three-dimensional CNN"): three parallel shallow convolutions.
+
+Layers as in the authors' released PyTorch code: 3x3 convolution with padding 2, ReLU, batch norm, max-pool 3x3/3 with
+padding 1, dropout, average-pool 2x2, dense. 1,683 parameters for 28x28x3 and three classes.
+"""
+
+import flax.linen as nn
+import jax.numpy as jnp
+
+from mer_jax.models.layers import BatchAffine, Conv, avg_pool, check_image, convolve, max_pool, patches
+
+WIDTHS = (3, 5, 8)
+
+
+class STSTNet(nn.Module):
+    """image [B, H, W, C] (u, v and strain, 28x28x3, as published) -> logits [B, K].
+
+    Inside, the batch is the last axis, [C, H, W, B]: every step over it then reads memory in order. One product serves the
+    three convolutions, and batch norm's affine map is applied after pooling, to a ninth of the values: with a negative slope
+    the smallest value of a window becomes the largest, hence the sign.
+    """
+
+    classes: int
+    lowering: str = 'matmul'
+    dropout: float = 0.5
+
+    @nn.compact
+    def __call__(self, image, *, train: bool):
+        check_image('ststnet', image, least=2)
+        convs = [Conv(width, 3, name=f'conv{i}').parameters(image.shape[-1]) for i, width in enumerate(WIDTHS, 1)]
+        kernel, bias = (jnp.concatenate(part, -1) for part in zip(*convs, strict=True))
+        x = nn.relu(self._convolve(image, kernel) + _column(bias))
+        slope, shift = self._normalise(x, train)
+        sign = jnp.where(slope < 0, -1.0, 1.0)
+        x = max_pool(x * sign, 3, 3, 1) * (slope * sign) + shift
+        maps = nn.Dropout(self.dropout, deterministic=not train)(x)
+        features = avg_pool(maps, 2).reshape(-1, len(image)).T
+        logits = nn.Dense(self.classes, name='fc')(features)
+        return logits, {'features': features, 'maps': maps.transpose(3, 1, 2, 0)}
+
+    def _convolve(self, image, kernel):
+        """[B, H, W, C] -> [16, H + 2, W + 2, B]."""
+        if self.lowering == 'native':
+            return convolve(image, kernel, strides=1, padding=2, lowering='native').transpose(3, 1, 2, 0)
+        x = jnp.pad(image.transpose(3, 1, 2, 0), ((0, 0), (2, 2), (2, 2), (0, 0)))
+        return jnp.tensordot(kernel.reshape(-1, kernel.shape[-1]).T, patches(x, (3, 3), (1, 1), axis=0), 1)
+
+    def _normalise(self, x, train):
+        """Slope and shift of bn1..3 over the batch and all pixels, [16, 1, 1, 1] each."""
+        mean, square = x.mean((1, 2, 3)), (x * x).mean((1, 2, 3))
+        parts, start = [], 0
+        for i, width in enumerate(WIDTHS, 1):
+            own = slice(start, start + width)
+            parts.append(BatchAffine(name=f'bn{i}')(mean[own], square[own], train=train))
+            start += width
+        return (_column(jnp.concatenate(part)) for part in zip(*parts, strict=True))
+
+
+def _column(values):
+    return values[:, None, None, None]

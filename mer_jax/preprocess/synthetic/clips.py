@@ -1,0 +1,109 @@
+"""Clips of drawn faces with their exact truth, each from its own generator: (seed, subject, number of the clip)."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from mer_jax.preprocess.synthetic import emotions, identity, landmarks, motion, muscles
+from mer_jax.preprocess.synthetic.drawing import neutral
+from mer_jax.preprocess.synthetic.plans import PLANS
+
+FPS = 100.0
+STEEPEST = 0.6  # bound on the gradient of the facial displacement; at 1 the face would fold over itself
+
+
+class Person(NamedTuple):
+    """One subject: the face at rest and its style."""
+
+    points: np.ndarray  # float32[68, 2]
+    drawing: np.ndarray  # float32, see drawing.neutral
+    style: emotions.Style
+
+
+class Clip(NamedTuple):
+    """One rendered clip; frame k of `frames` has the number first_frame + k. Key frames: onset, apex, offset."""
+
+    clip: str
+    subject: str
+    emotion: str
+    action_units: str
+    first_frame: int
+    onset: int
+    apex: int
+    offset: int
+    frames: np.ndarray  # uint8[T, SIZE, SIZE], with camera noise and flicker
+    landmarks: np.ndarray  # float32[3, 68, 2] (x, y) in the key frames
+    displacement: np.ndarray  # float32[SIZE, SIZE, 2], facial and head motion together: pixel x of the onset frame is
+    # found at x + displacement(x) in the apex frame
+    clean: np.ndarray  # float32[2, SIZE, SIZE], onset and apex without noise and flicker
+
+
+def generator(*entropy):
+    """A numpy Generator for whole numbers; the same numbers always give the same stream."""
+    return np.random.Generator(np.random.PCG64(entropy))
+
+
+def person(seed, number):
+    """Subject `number` (1..) of a data set with `seed`."""
+    rng = generator(seed, number, 0)
+    face = identity.draw(rng)
+    points = landmarks.place(face)
+    return Person(points, neutral(face, points), emotions.style(rng))
+
+
+def facial(rng, points, style, emotion):
+    """Action units and bells of one expression, scaled to micro size: about 1-3 pixels at the peak, never folding."""
+    action_units, moves = emotions.express(rng, style, emotion)
+    bells = muscles.pushes(points, moves)
+    field = muscles.displacement(bells, motion.pixels())
+    peak = np.linalg.norm(field, axis=-1).max()
+    steepest = max(np.abs(np.gradient(field, axis=axis)).max() for axis in (0, 1))
+    wanted = np.clip(style.peak * rng.lognormal(0, 0.3), 0.7, 3.0)
+    bells[:, 2:4] *= min(wanted / peak, STEEPEST / steepest)
+    return action_units, bells
+
+
+def timing(rng, length):
+    """Indices (onset, apex, offset) and the count of frames: under 0.5 s, the apex at 35-65 % of it, rest around it."""
+    lead, tail = rng.integers(3, 7, 2)
+    span = int(np.clip(rng.normal(length, 4), 20, 48))
+    apex = lead + round(span * rng.triangular(0.35, 0.45, 0.65))
+    return int(lead), int(apex), int(lead + span), int(lead + span + tail + 1)
+
+
+def make(seed, number, index, emotion, subject):
+    """The Clip `index` (0..) of a Person, from the generator of (seed, number, index) alone."""
+    rng = generator(seed, number, 1 + index)
+    style, seat = subject.style, rng.uniform(-2.5, 2.5, 2)  # where the head is in this clip
+    points = subject.points + seat
+    action_units, bells = facial(rng, points, style, emotion)
+    onset, apex, offset, count = timing(rng, style.length)
+    first = int(rng.integers(1, 200))
+    course = motion.time_course(count, onset, apex, offset)
+    pose = motion.head_pose(rng, count, onset, shift=style.shift, turn=style.turn)
+    field, light = muscles.displacement(bells, motion.pixels()), rng.uniform(0.92, 1.05)
+    clean = np.float32(light) * motion.film(subject.drawing, field, course, pose, seat)
+    key_points = [points, motion.turned(points + muscles.displacement(bells, points), pose[apex])]
+    return Clip(
+        clip=f's{number:02d}_{emotion}_{index:02d}',
+        subject=f's{number:02d}',
+        emotion=emotion,
+        action_units=action_units,
+        first_frame=first,
+        onset=first + onset,
+        apex=first + apex,
+        offset=first + offset,
+        frames=motion.exposed(rng, clean, noise=style.noise, flicker=style.flicker),
+        landmarks=np.stack([*key_points, motion.turned(points, pose[offset])]).astype(np.float32),
+        displacement=(motion.turned(motion.pixels() + field, pose[apex]) - motion.pixels()).astype(np.float32),
+        clean=clean[[onset, apex]],
+    )
+
+
+def clips(plan, *, seed):
+    """Every Clip of PLANS[plan], one after another; ids 's01_happiness_03' are unique."""
+    for number, counts in enumerate(PLANS[plan].values(), 1):
+        subject = person(seed, number)
+        order = [name for name, count in zip(emotions.EMOTIONS, counts, strict=True) for _ in range(count)]
+        for index, emotion in enumerate(order):
+            yield make(seed, number, index, emotion, subject)

@@ -1,0 +1,103 @@
+"""The 68 landmarks of a drawn face in the iBUG 300-W order (0-based), computed from its Identity."""
+
+import numpy as np
+
+# iBUG indices, 0-based; 'right' is the subject's right, which is the left of the image.
+JAW, RIGHT_BROW, LEFT_BROW = slice(0, 17), slice(17, 22), slice(22, 27)
+NOSE, RIGHT_EYE, LEFT_EYE, OUTER_LIP, INNER_LIP = (
+    slice(27, 36),
+    slice(36, 42),
+    slice(42, 48),
+    slice(48, 60),
+    slice(60, 68),
+)
+
+# MIRROR[k]: the landmark on the other side of the face.
+MIRROR = np.array(
+    [
+        *range(16, -1, -1),
+        *range(26, 16, -1),
+        27,
+        28,
+        29,
+        30,
+        35,
+        34,
+        33,
+        32,
+        31,
+        45,
+        44,
+        43,
+        42,
+        47,
+        46,
+        39,
+        38,
+        37,
+        36,
+        41,
+        40,
+    ]
+    + [54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65]
+)
+
+
+def _jaw(face):
+    """17 points from ear to ear round the chin, a super-ellipse."""
+    angle = np.linspace(0, np.pi, 17)
+    ear = face.eye_height + 1
+    x = face.centre - face.half_width * np.sign(np.cos(angle)) * np.abs(np.cos(angle)) ** face.jaw_square
+    return np.stack([x, ear + (face.chin - ear) * np.sin(angle) ** 0.9], -1)
+
+
+def _brow(face):
+    """5 points of the brow at the left of the image, outer end first."""
+    along = np.linspace(-1, 1, 5)
+    arch = face.brow_arch * (1 - (along + 0.15) ** 2)
+    x = face.centre - face.eye_apart - 0.5 + face.brow_half * along
+    return np.stack([x, face.eye_height - face.brow_gap - arch + 1.0], -1)
+
+
+def _nose(face):
+    """4 points down the bridge, then 5 along the base."""
+    top = face.eye_height - 1
+    bridge = np.stack([np.full(4, face.centre), np.linspace(top, face.nose_end - 5, 4)], -1)
+    across = np.linspace(-1, 1, 5)
+    base = np.stack([face.centre + 0.8 * face.nose_half * across, face.nose_end + 1.2 - 1.6 * across**2], -1)
+    return np.concatenate([bridge, base])
+
+
+def _eye(face):
+    """6 points of the eye at the left of the image: outer corner, upper lid, inner corner, lower lid."""
+    along = np.array([-1, -0.35, 0.35, 1, 0.35, -0.35])
+    lid = np.array([0, -1, -1, 0, 0.8, 0.8]) * face.eye_open
+    x = face.centre - face.eye_apart + face.eye_half * along
+    return np.stack([x, face.eye_height + lid + 0.5 * face.eye_slant * along], -1)
+
+
+def _outer_lip(face):
+    """12 points: right corner, over the upper lip to the left corner, back along the lower lip."""
+    along = np.array([-1, -0.62, -0.24, 0, 0.24, 0.62, 1, 0.6, 0.25, 0, -0.25, -0.6])
+    upper = np.array([0, -0.72, -1.05, -0.9, -1.05, -0.72, 0]) * face.upper_lip
+    lower = np.array([0.72, 1, 1.03, 1, 0.72]) * face.lower_lip
+    y = face.mouth_height - face.mouth_curve * along**2 + np.concatenate([upper, lower])
+    return np.stack([face.centre + face.mouth_half * along, y], -1)
+
+
+def _inner_lip(face):
+    """8 points along the closed mouth, half a pixel above and below its line."""
+    along = np.array([-0.88, -0.3, 0, 0.3, 0.88, 0.3, 0, -0.3])
+    gap = np.array([0, -0.4, -0.3, -0.4, 0, 0.4, 0.4, 0.4])
+    return np.stack([face.centre + face.mouth_half * along, face.mouth_height - face.mouth_curve * along**2 + gap], -1)
+
+
+def place(face):
+    """Landmarks float32[68, 2] (x, y in pixels) of an Identity's neutral face."""
+    points = np.zeros((68, 2))
+    points[JAW], points[NOSE] = _jaw(face), _nose(face)
+    points[RIGHT_BROW], points[RIGHT_EYE] = _brow(face), _eye(face)
+    points[OUTER_LIP], points[INNER_LIP] = _outer_lip(face), _inner_lip(face)
+    for index in (*range(22, 27), *range(42, 48)):
+        points[index] = 2 * face.centre - points[MIRROR[index], 0], points[MIRROR[index], 1]
+    return points.astype(np.float32)

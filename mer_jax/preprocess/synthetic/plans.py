@@ -1,0 +1,20 @@
+"""How many clips of which emotion each drawn subject shows."""
+
+# plan -> subject -> clips of (disgust, happiness, others, repression, surprise)
+PLANS = {
+    # the sums of CASME II's 246 clips over its 26 subjects, as uneven over subjects as there
+    'default': {
+        's01': (5, 1, 1, 1, 1), 's02': (2, 2, 6, 3, 0), 's03': (1, 1, 4, 0, 0), 's04': (1, 0, 2, 1, 1),
+        's05': (1, 4, 8, 3, 3), 's06': (0, 0, 2, 1, 2), 's07': (1, 6, 2, 0, 0), 's08': (1, 0, 2, 0, 0),
+        's09': (0, 2, 8, 2, 1), 's10': (2, 0, 7, 1, 3), 's11': (6, 0, 1, 1, 2), 's12': (0, 3, 8, 1, 0),
+        's13': (5, 1, 2, 0, 0), 's14': (0, 2, 1, 0, 1), 's15': (0, 0, 0, 1, 1), 's16': (0, 0, 3, 1, 0),
+        's17': (14, 4, 8, 0, 7), 's18': (2, 0, 1, 0, 0), 's19': (9, 1, 2, 2, 1), 's20': (2, 2, 7, 0, 0),
+        's21': (1, 0, 1, 0, 0), 's22': (0, 1, 1, 0, 0), 's23': (1, 2, 4, 4, 1), 's24': (1, 0, 4, 5, 0),
+        's25': (2, 0, 4, 0, 1), 's26': (6, 0, 10, 0, 0),
+    },
+    # every class of the three-class protocol in several subjects, and small enough for a test
+    'tiny': {
+        's01': (2, 2, 1, 1, 2), 's02': (1, 1, 2, 1, 1), 's03': (2, 1, 1, 0, 2), 's04': (1, 2, 1, 1, 0),
+        's05': (1, 1, 1, 1, 1),
+    },
+}  # fmt: skip

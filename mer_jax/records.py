@@ -1,0 +1,92 @@
+"""What a training writes while it runs: metrics lines, tensorboard, a progress bar, held-out outputs of every epoch."""
+
+import contextlib
+import time
+from functools import partial
+
+import numpy as np
+from tensorboardX import SummaryWriter
+from tqdm import tqdm
+
+from mer_jax import evaluate, workdir
+
+
+@contextlib.contextmanager
+def progress(runs, epochs):
+    """A bar over all epochs of all runs, with the time left; off where there is nothing to train."""
+    with tqdm(total=runs * epochs, unit='epoch', desc='training', mininterval=1, smoothing=0.1, disable=epochs == 0,
+              bar_format='{desc}: {percentage:3.0f}% {n_fmt}/{total_fmt} epochs [{elapsed}, {remaining} left] {postfix}') as bar:
+        yield bar
+
+
+@contextlib.contextmanager
+def writer(folder, group, bar, own, held_out, rows):
+    """(started, after) for `runs.train_group`: files of one group of runs `own` (Folds), cut at the restored epoch.
+
+    held_out [epochs, R, K] takes the outputs of this group's `rows` (mask over R) after every epoch; None keeps none.
+    """
+    board = SummaryWriter(folder / 'tensorboard' / f'group_{group}')
+    try:
+        yield (partial(_started, folder, group, bar, len(own.fold)),
+               partial(_after, folder, group, bar, board, own, held_out, rows))
+    finally:
+        board.close()
+
+
+def every(seconds):
+    """due(): True once `seconds` have passed since it was last true."""
+    last = [time.monotonic()]
+
+    def due():
+        if time.monotonic() - last[0] < seconds:
+            return False
+        last[0] = time.monotonic()
+        return True
+
+    return due
+
+
+def open_held_out(path, shape):
+    """The memory-mapped file of held-out outputs [epochs, R, K]; one with other epochs keeps what it has in common."""
+    old = np.load(path) if path.exists() else np.zeros((0, *shape[1:]), np.float32)
+    if old.shape != shape:
+        grown = np.full(shape, np.nan, np.float32)
+        common = min(len(old), len(grown))
+        grown[:common] = old[:common]
+        workdir.write_array(path, grown)
+    return np.load(path, mmap_mode='r+')
+
+
+def trained_seconds(folder) -> float:
+    """Seconds spent in training steps, over all sessions of the run that are part of its result."""
+    path = folder / workdir.METRICS
+    return sum(line['seconds'] for line in workdir.read_jsonl(path)) if path.exists() else 0.0
+
+
+def _started(folder, group, bar, runs, epoch):
+    """Cut what was written behind the checkpoint that training starts from: those epochs are trained again."""
+    workdir.cut_jsonl(folder / workdir.METRICS, lambda line: line['group'] != group or line['epoch'] <= epoch)
+    bar.update(runs * epoch)
+
+
+def _after(folder, group, bar, board, own, held_out, rows, done, logs, seconds, outputs):
+    """Write the epochs that a compiled call trained: one metrics line each, and the outputs where they are kept."""
+    runs, count = next(iter(logs.values())).shape
+    lines = [_line(done - count + 1 + place, group, runs, seconds / count, {k: log[:, place] for k, log in logs.items()})
+             for place in range(count)]
+    workdir.append_jsonl(folder / workdir.METRICS, lines)
+    for line in lines:
+        for name in logs:
+            board.add_scalar(f'train/{name}', line[name], line['epoch'])
+    if held_out is not None and rows.any():
+        held_out[done - 1, rows] = evaluate.gather(outputs(), own)
+    bar.set_postfix_str(f'loss {lines[-1]["loss"]:.3f}', refresh=False)
+    bar.update(runs * count)
+
+
+def _line(epoch, group, runs, seconds, logs):
+    """One record of metrics.jsonl: mean, least and largest over the runs of a group."""
+    line = {'epoch': epoch, 'group': group, 'runs': runs, 'seconds': seconds}
+    for name, log in logs.items():
+        line |= {name: float(log.mean()), f'{name}_min': float(log.min()), f'{name}_max': float(log.max())}
+    return line

@@ -1,0 +1,189 @@
+"""The report of a run, made from the files of its folder alone: report.html with its plots, and the terminal table."""
+
+import base64
+from pathlib import Path
+
+from mer_jax import plots, workdir
+from mer_jax import report_page as html
+from mer_jax.errors import UserError
+from mer_jax.report_text import measure, plural, size, verdict
+from mer_jax.report_text import table as table
+
+BLOCKS = 'name protocol leaks folds seeds epochs clips metrics sd intervals per_dataset per_class per_seed'.split()
+BLOCKS += 'per_subject per_fold confusion classes oracle_epoch'.split()
+
+
+def report(folder) -> Path:
+    """Draw plots/ and write report.html, one file that opens anywhere; UserError where the folder holds no results."""
+    folder = Path(folder)
+    results = _results(folder)
+    (folder / workdir.PLOTS).mkdir(exist_ok=True)
+    parts = [_head(results), html.banner(verdict(results), results['leaks'])]
+    parts += _scores(folder, results) if results['per_subject'] else []
+    parts += [_training(folder)]
+    parts += [*_subjects(folder, results), _oracle(folder, results)] if results['per_subject'] else []
+    parts += [_folds(folder, results), _dropped(folder), _run(folder, results), _settings(folder)]
+    parts += [html.paragraph(f'Made from the files beside this page; its figures stand in {workdir.PLOTS}/.', 'foot')]
+    path = folder / workdir.REPORT
+    workdir.write_text(path, html.page(f'{results["name"]}: {results["protocol"]}', parts))
+    return path
+
+
+def _results(folder):
+    """results.json with every block that the report reads."""
+    path = folder / workdir.RESULTS
+    if not path.exists():
+        raise UserError(
+            f'{folder} holds no {workdir.RESULTS}; train first: python main.py --config=<config> --workdir={folder}'
+        )
+    results = workdir.read_json(path)
+    missing = [key for key in BLOCKS if key not in results]
+    if missing:
+        raise UserError(
+            f"{path}: lacks '{missing[0]}'; score the run again: python main.py evaluate --workdir={folder}"
+        )
+    return results
+
+
+def _head(results):
+    """Title and the size of the run."""
+    return f'<h1>{html.escape(results["name"])}</h1>\n' + html.paragraph(size(results), 'soft')
+
+
+def _scores(folder, results):
+    """Measures, data sets, confusion and classes."""
+    seeds = html.details('Each seed', html.seeds_table(results)) if len(results['per_seed']) > 1 else ''
+    bars = _drawn(folder, 'datasets', plots.datasets, results['per_dataset'], results['metrics'], results['intervals'])
+    matrix = _drawn(folder, 'confusion', plots.confusion, results['confusion'], results['classes'])
+    seeds_word = f'; counts summed over {plural(len(results["per_seed"]), "seed")}' if seeds else ''
+    words = f'Rows are the truth, columns the answer{seeds_word}; shade and percentage by row.'
+    layout = 'pair' if len(results['classes']) < 5 else 'stack'
+    return [
+        html.tiles(results),
+        html.section('Measures', html.measures_table(results), seeds),
+        html.section(
+            'Data sets', html.datasets_table(results), html.figure(bars, 'Whiskers: 95 % interval over subjects.')
+        ),
+        html.section(
+            'Classes', f'<div class="{layout}">{html.figure(matrix, words)}{html.classes_table(results)}</div>'
+        ),
+    ]
+
+
+def _training(folder):
+    """Training curves from metrics.jsonl."""
+    records = _optional(folder / workdir.METRICS, workdir.read_jsonl)
+    if not records:
+        return html.section('Training', _missing(workdir.METRICS))
+    curves = _drawn(folder, 'curves', plots.curves, records)
+    return html.section('Training', html.figure(curves, 'Measured on training rows only.'))
+
+
+def _subjects(folder, results):
+    """Accuracy of each left-out subject; the surest mistakes."""
+    bars = _drawn(folder, 'subjects', plots.subjects, results['per_subject'])
+    keys = ('dataset', 'subject', 'clips', 'correct', 'accuracy')
+    rows = [
+        [one[key] for key in keys[:3]] + [f'{one["correct"]:.1f}'.removesuffix('.0'), measure(one['accuracy'])]
+        for one in results['per_subject']
+    ]
+    return [
+        html.section(
+            'Subjects',
+            html.figure(bars, "Accuracy on each subject's held-out clips; figures above the bars count them."),
+            html.details('All subjects', html.table(keys, rows)),
+            _mistakes(folder),
+        )
+    ]
+
+
+def _mistakes(folder):
+    """The fifteen wrong answers with the highest score."""
+    rows = _optional(folder / workdir.PREDICTIONS, workdir.read_predictions)
+    if rows is None:
+        return _missing(workdir.PREDICTIONS)
+    wrong = [row for row in rows if row['label'] != row['predicted']]
+    wrong = sorted(wrong, key=lambda row: -row['scores'][row['predicted']])[:15]
+    cells = [
+        [
+            *(row[key] for key in ('clip', 'subject', 'dataset', 'seed', 'label', 'predicted')),
+            measure(row['scores'][row['predicted']]),
+            measure(row['scores'][row['label']]),
+        ]
+        for row in wrong
+    ]
+    header = ['clip', 'subject', 'data set', 'seed', 'truth', 'answer', 'score of answer', 'score of truth']
+    return html.details('Surest mistakes', html.table(header, cells))
+
+
+def _oracle(folder, results):
+    """What choosing epochs on the left-out subjects would have reported."""
+    block = results['oracle_epoch']
+    title = 'What choosing the epoch on the left-out subject would report'
+    if not block:
+        words = 'Not measured: held-out outputs of every epoch were not kept (evaluate.every_epoch is off).'
+        return html.section(title, html.paragraph(words, 'soft'))
+    curve = _drawn(folder, 'oracle', plots.oracle, block)
+    warning = html.paragraph(block['note'], 'warning')
+    return html.section(
+        title,
+        warning,
+        html.oracle_table(results),
+        html.figure(curve, 'Held-out measures after each epoch; dashed: the figures that per-fold choice would claim.'),
+    )
+
+
+def _folds(folder, results):
+    """The fold table, with the accuracy of each fold."""
+    rows = _optional(folder / workdir.FOLDS, workdir.read_csv)
+    if not rows:
+        return html.section('Folds', _missing(workdir.FOLDS))
+    accuracy = {str(one['fold']): measure(one['accuracy']) for one in results['per_fold']}
+    cells = [[*row.values(), accuracy.get(row.get('fold'), '–')] for row in rows]
+    return html.section('Folds', html.details(plural(len(rows), 'fold'), html.table([*rows[0], 'accuracy'], cells)))
+
+
+def _dropped(folder):
+    """Clips that were left out of the experiment, counted by reason."""
+    rows = _optional(folder / workdir.DROPPED, workdir.read_csv)
+    if rows is None:
+        return html.section('Clips left out', _missing(workdir.DROPPED))
+    if not rows:
+        return html.section('Clips left out', html.paragraph('None: every clip of the data sets was used.', 'soft'))
+    pairs = [(row['dataset'], row['reason']) for row in rows]
+    counts = [[*pair, pairs.count(pair)] for pair in dict.fromkeys(pairs)]
+    every = html.details(plural(len(rows), 'clip'), html.table(list(rows[0]), [list(row.values()) for row in rows]))
+    return html.section('Clips left out', html.table(['data set', 'reason', 'clips'], counts), every)
+
+
+def _run(folder, results):
+    """Plan, time, data and versions."""
+    plan = results.get('plan') or _optional(folder / workdir.PLAN, workdir.read_json)
+    found = {'plan': plan, **{key: results.get(key) for key in ('seconds', 'data', 'versions')}}
+    found = {key: block for key, block in found.items() if block}
+    return html.section('Plan, time, data and versions', html.tree_table(found) if found else _missing(workdir.PLAN))
+
+
+def _settings(folder):
+    """config.json, flat."""
+    settings = _optional(folder / workdir.CONFIG, workdir.read_json)
+    if settings is None:
+        return html.section('Settings', _missing(workdir.CONFIG))
+    return html.section('Settings', html.details('All settings', html.tree_table(settings, ('setting', 'value'))))
+
+
+def _drawn(folder, name, draw, *content):
+    """Draw plots/<name>.svg and return it as a data URI."""
+    path = folder / workdir.PLOTS / f'{name}.svg'
+    draw(path, *content)
+    return 'data:image/svg+xml;base64,' + base64.b64encode(path.read_bytes()).decode()
+
+
+def _optional(path, read):
+    """What `read` finds, None for a missing file."""
+    return read(path) if path.exists() else None
+
+
+def _missing(name):
+    """A line in place of what a missing file would have shown."""
+    return html.paragraph(f"This run's folder holds no {name}.", 'soft')

@@ -1,0 +1,119 @@
+"""All runs of an experiment on the devices: compile once, then group after group restore, fit, predict, save."""
+
+import math
+import time
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from mer_jax import checkpoint, evaluate, parallel, train
+from mer_jax.types import Folds
+
+
+class Programs(NamedTuple):
+    """The compiled programs of one plan, for `length` runs at a time, and the data they read."""
+
+    init: Any  # (samples, rows, fold, seed) -> states
+    run: Any  # ((samples, first, count), states, rows, fold, seed) -> (states, logs [F, chunk])
+    predict: Any  # (samples, states, index [F, steps, batch]) -> outputs [F, steps, batch, K]
+    samples: Any  # on every device once
+    devices: list
+    length: int
+    chunk: int
+    seconds: float  # spent compiling
+
+
+def compiled(learner, plan, samples, folds, *, runs, batch_size, test_batch, chunk) -> Programs:
+    """Compile init, train and predict for `runs` runs of `folds`, padded to full rounds of `plan`; nothing is trained."""
+    start = time.perf_counter()
+    devices = jax.devices()[:plan.devices]
+    length = parallel.round_up(runs, at_once=plan.at_once, devices=plan.devices)
+    mapped = partial(parallel.over_folds, at_once=plan.at_once, devices=devices)
+    shared = parallel.replicated(samples, devices=devices)
+    rows, fold, seed, index = place(folds, range(runs), length, test_batch, devices)
+
+    init = mapped(partial(_init, learner=learner)).lower(shared, rows, fold, seed).compile()
+    states = jax.eval_shape(mapped(partial(_init, learner=learner)), shared, rows, fold, seed)
+    states = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=rows.index.sharding), states)
+    body = partial(train.train_epochs, learner=learner, batch_size=batch_size, chunk=chunk)
+    scalars = np.int32(0), np.int32(1)
+    run = mapped(body, donate=(1,)).lower((shared, *scalars), states, rows, fold, seed).compile()
+    predict = None
+    if folds.test.index.shape[1]:
+        predict = mapped(partial(evaluate.predict_rows, learner=learner)).lower(shared, states, index).compile()
+    return Programs(init, run, predict, shared, devices, length, chunk, time.perf_counter() - start)
+
+
+def place(folds, members, length, test_batch, devices):
+    """Training rows, fold, seed and test row batches of the runs `members`, wrapped to `length`, on their devices."""
+    chosen = evaluate.subset(folds, list(members))
+    per_run = chosen.train, chosen.fold, chosen.seed, evaluate.batched(chosen.test, test_batch)
+    return parallel.padded(per_run, length, devices=devices)
+
+
+def seconds_a_round(learner_for, samples, folds, *, batch_size, memory, plan) -> float:
+    """Seconds that one epoch of one filled round of `plan` takes; infinity where it does not fit in `memory` bytes."""
+    runs = min(plan.at_once * plan.devices, len(folds.fold))
+    try:
+        programs = compiled(learner_for(plan.lowering), plan, samples, folds, runs=runs, batch_size=batch_size,
+                            test_batch=batch_size, chunk=1)
+        if programs.run.memory_analysis().temp_size_in_bytes * plan.devices > memory:
+            return math.inf
+        rows, fold, seed, _ = place(folds, range(runs), programs.length, batch_size, programs.devices)
+        states = programs.init(programs.samples, rows, fold, seed)
+        took = []
+        for first in range(3):  # the first call warms up; the faster of the others counts on a noisy machine
+            start = time.perf_counter()
+            states, logs = programs.run((programs.samples, np.int32(first), np.int32(1)), states, rows, fold, seed)
+            jax.block_until_ready(logs)
+            took.append(time.perf_counter() - start)
+        return min(took[1:])
+    except jax.errors.JaxRuntimeError as error:
+        if 'RESOURCE_EXHAUSTED' in str(error):
+            return math.inf
+        raise
+
+
+def train_group(programs, folds: Folds, members, folder, *, epochs, test_batch, prepare, started, after, due):
+    """Train the runs `members` to `epochs` from their newest checkpoint in `folder`; returns (states, held-out outputs).
+
+    Outputs are [len(members), steps, batch, K], or None where nothing is held out. prepare(states, members) -> states
+    imports weights before the first epoch; started(epoch) tells where training begins;
+    after(done, logs, seconds, outputs()) follows every compiled call; due(done) says whether a checkpoint is to be
+    written. Which of them writes when changes no bit of the result.
+    """
+    count = len(members)
+    rows, fold, seed, index = place(folds, members, programs.length, test_batch, programs.devices)
+    own = partial(jax.tree.map, lambda a: np.asarray(a)[:count])
+
+    def outputs(states):
+        return own(programs.predict(programs.samples, states, index)) if programs.predict else None
+
+    def run(states, first, number):
+        states, logs = programs.run((programs.samples, first, number), states, rows, fold, seed)
+        return states, own(logs)
+
+    states = programs.init(programs.samples, rows, fold, seed)
+    with checkpoint.opened(folder) as manager:
+        done = checkpoint.newest(folder)
+        if done >= 0:
+            states = parallel.padded(checkpoint.restore(manager, done, own(states)), programs.length,
+                                     devices=programs.devices)
+        else:
+            states = parallel.padded(prepare(own(states), members), programs.length, devices=programs.devices)
+            done = 0
+        started(done)
+
+        def behind(states, done, logs, seconds):
+            after(done, logs, seconds, partial(outputs, states))
+            if done == epochs or due():
+                checkpoint.save(manager, done, own(states))
+
+        states = train.fit(run, states, done=done, epochs=epochs, chunk=programs.chunk, after=behind)
+    return own(states), outputs(states)
+
+
+def _init(samples, rows, fold, seed, *, learner):
+    return train.init_fold(samples, rows, fold, seed, learner=learner)

@@ -1,0 +1,104 @@
+"""Rules that a config must keep, all told at once, before anything is built or compiled; and what may differ on resume."""
+
+import math
+from pathlib import Path
+
+from mer_jax.data import CHANNELS, LABELS, SCALES, VALUE_RANGES
+from mer_jax.errors import UserError
+from mer_jax.learners import OPTIMIZERS, SCHEDULES
+from mer_jax.models import MODELS
+from mer_jax.protocol import PROTOCOLS
+from mer_jax.workdir import differences
+
+_CHOICES = {
+    'data.labels': LABELS,
+    'data.scale': SCALES,
+    'data.value_range': VALUE_RANGES,
+    'protocol.name': PROTOCOLS,
+    'model.name': MODELS,
+    'train.optimizer': OPTIMIZERS,
+    'train.schedule': SCHEDULES,
+    'train.lowering': ('auto', 'matmul', 'native'),
+}
+_RANGES = {  # key: (least, most); a share or a rate of 0 would train or test nothing
+    'data.size': (1, 1024),
+    'protocol.folds': (2, math.inf),
+    'protocol.holdout': (0.01, 0.99),
+    'protocol.seed': (0, 2**31 - 1),
+    'train.epochs': (0, 10**7),
+    'train.seeds': (1, 1000),
+    'train.batch_size': (1, 10**6),
+    'train.learning_rate': (1e-12, 1e3),
+    'train.weight_decay': (0, 1e3),
+    'train.momentum': (0, 1),
+    'train.at_once': (0, 10**5),
+    'train.devices': (0, 10**4),
+    'train.group': (0, 10**6),
+    'train.checkpoint_seconds': (0, math.inf),
+    'evaluate.batch_size': (1, 10**6),
+}
+# What may differ between a run and its continuation: where things lie and how often they are written, never a result.
+_FREE_ON_RESUME = {'name', 'data.data_dir', 'data.manual_dir', 'data.rebuild', 'train.epochs', 'train.checkpoint_seconds'}
+
+
+def flat(settings, prefix='') -> dict:
+    """Nested settings -> {'train.epochs': 500, ...}."""
+    out = {}
+    for key, value in settings.items():
+        out.update(flat(value, f'{prefix}{key}.') if isinstance(value, dict) else {prefix + key: value})
+    return out
+
+
+def check(settings: dict) -> None:
+    """Raise one UserError that names every broken rule as key, value and what is allowed."""
+    values = flat(settings)
+    wrong = [f'{key} is {values[key]!r}; allowed: {", ".join(sorted(allowed))}'
+             for key, allowed in _CHOICES.items() if values[key] not in allowed]
+    wrong += [f'{key} is {values[key]}; allowed: {low} to {high}'
+              for key, (low, high) in _RANGES.items() if not low <= values[key] <= high]
+    wrong += _channels(values['data.channels'])
+    wrong += _networks(settings['model'])
+    wrong += _init_from(values['model.init_from'], values['protocol.name'])
+    if not values['data.name'].strip('+ '):
+        wrong.append("data.name is empty; give a data set such as 'precomputed_flow'")
+    if wrong:
+        raise UserError('; '.join(wrong))
+
+
+def check_resume(old: dict, new: dict, folder) -> None:
+    """Refuse to continue a run under other settings; more epochs may follow where no schedule depends on their number."""
+    free = _FREE_ON_RESUME if new['train']['schedule'] == 'constant' else _FREE_ON_RESUME - {'train.epochs'}
+    differ = [f'{key} was {before!r}, is {now!r}' for key, before, now in differences(old, new, ignore=free)]
+    if differ:
+        raise UserError(f'{folder} holds a run with other settings: {"; ".join(differ)}; '
+                        'give another --workdir, or delete that folder to start again')
+
+
+def _channels(text):
+    parts = text.split(',')
+    if set(parts) <= set(CHANNELS) and len(parts) == len(set(parts)):
+        return []
+    return [f'data.channels is {text!r}; allowed: {", ".join(CHANNELS)}, each once, comma between']
+
+
+def _networks(model):
+    """Keyword arguments of the networks: shares lie in [0, 1), widths are at least 1."""
+    wrong = []
+    for network in MODELS:
+        for key, value in model[network].items():
+            if key == 'dropout' and not 0 <= value < 1:
+                wrong.append(f'model.{network}.dropout is {value}; allowed: 0 to below 1')
+            if key == 'hidden' and value < 1:
+                wrong.append(f'model.{network}.hidden is {value}; allowed: 1 or more')
+    return wrong
+
+
+def _init_from(text, protocol):
+    if not text:
+        return []
+    if '{subject}' in text and protocol != 'loso':
+        return [f"model.init_from holds '{{subject}}', one file a left-out subject, but protocol.name is {protocol!r}; "
+                "allowed: 'loso'"]
+    if '{subject}' not in text and Path(text).is_dir():
+        return [f"model.init_from is a folder, {text}; name a file, or one a fold: '{text.rstrip('/')}/{{subject}}.pth'"]
+    return []

@@ -1,0 +1,87 @@
+"""The training of one fold, written for one; and the host loop that drives all of them, chunk after chunk."""
+
+import time
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+PACE = 4.0  # seconds: often enough for a progress bar and a kill, seldom enough to cost nothing
+
+
+def run_key(seed, fold):
+    """The key of one run: every random number of it derives from here by epoch and step and is never carried."""
+    return jax.random.fold_in(jax.random.key(seed), fold)
+
+
+def batch_shape(rows, batch_size):
+    """(steps, rows a step) of an epoch over `rows` rows: equal steps, so that wrapping repeats fewer than `steps` rows."""
+    steps = -(-rows // batch_size)
+    return steps, -(-rows // steps)
+
+
+def row_order(key, rows):
+    """A fresh order of the fold's own rows, int32[n]: real rows first, padding last."""
+    draw = jax.random.uniform(key, rows.weight.shape)
+    return rows.index[jnp.argsort(jnp.where(rows.weight > 0, draw, jnp.inf))]
+
+
+def train_epoch(state, samples, rows, key, *, learner, batch_size):
+    """One pass over the rows of one fold. Returns the new state and the mean of the step logs.
+
+    Every fold takes the same number of steps; a fold with fewer rows wraps round to its own rows, so that no mask and
+    no zero weight stands in a training step (zero-weight rows would still move batch statistics).
+    """
+    steps, batch = batch_shape(rows.index.shape[0], batch_size)
+    order_key, step_key = jax.random.split(key)
+    order, real = row_order(order_key, rows), jnp.sum(rows.weight > 0)
+
+    def one_step(state, number):
+        index = order[(number * batch + jnp.arange(batch)) % real]
+        return learner.step(state, jax.tree.map(lambda a: a[index], samples), jax.random.fold_in(step_key, number))
+
+    state, logs = lax.scan(one_step, state, jnp.arange(steps))
+    return state, jax.tree.map(jnp.mean, logs)
+
+
+def train_epochs(shared, state, rows, fold, seed, *, learner, batch_size, chunk):
+    """Epochs first+1 .. first+count of one fold, count <= chunk; shared is (samples, first, count).
+
+    Returns (state, logs [chunk]); entries from `count` on are 0. `count` is an array: no length of chunk compiles anew.
+    """
+    samples, first, count = shared
+    key = run_key(seed, fold)
+    one_epoch = lambda state, number: train_epoch(  # noqa: E731
+        state, samples, rows, jax.random.fold_in(key, number), learner=learner, batch_size=batch_size)
+
+    def body(done, carry):
+        state, logs = carry
+        state, log = one_epoch(state, first + done + 1)  # number 0 is the key of init
+        return state, jax.tree.map(lambda kept, new: kept.at[done].set(new), logs, log)
+
+    shapes = jax.eval_shape(one_epoch, state, 1)[1]
+    return lax.fori_loop(0, count, body, (state, jax.tree.map(lambda a: jnp.zeros(chunk, a.dtype), shapes)))
+
+
+def init_fold(samples, rows, fold, seed, *, learner):
+    """The state of one fold before its first epoch; what it fits, it fits on its training rows."""
+    return learner.init(jax.random.fold_in(run_key(seed, fold), 0), samples, rows)
+
+
+def fit(run, states, *, done, epochs, chunk, after):
+    """Train all runs from epoch `done` to `epochs`: run(states, done, count) -> (states, logs {name: [F, chunk]}).
+
+    A compiled call takes as many epochs (at most `chunk`) as pass in about PACE seconds; how many changes no bit of the
+    result. after(states, done, logs {name: [F, count]}, seconds) runs behind every call.
+    """
+    count = 1
+    while done < epochs:
+        start = time.perf_counter()
+        count = min(count, epochs - done)
+        states, logs = run(states, np.int32(done), np.int32(count))
+        logs = {name: log[:, :count] for name, log in logs.items()}
+        seconds, done = time.perf_counter() - start, done + count
+        after(states, done, logs, seconds)
+        count = int(np.clip(PACE * count / max(seconds, 1e-6), 1, min(chunk, 4 * count)))
+    return states

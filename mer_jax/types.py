@@ -1,0 +1,79 @@
+"""The types that travel between modules: NamedTuples of arrays, readable without jax.
+
+Letters: N samples, n/m rows of one fold (train/test), F runs (folds x seeds), B batch, H W C image, K classes,
+A action units. Singular means one fold; plural means stacked with a leading F.
+"""
+
+from typing import Any, Callable, NamedTuple
+
+Array = Any  # numpy or jax
+
+
+class Samples(NamedTuple):
+    """All rows of an experiment, in dataset order; every array has a leading N."""
+
+    image: Array  # [N, H, W, C] uint8, or float32 where the data set stores measured flow
+    label: Array  # int32[N], index into Names.classes
+    target: Array  # float32[N], regression target (spotting); 0 where there is none
+    action_units: Array  # float32[N, A], 1 present, 0 absent, NaN unknown (unknown is not absent)
+    subject: Array  # int32[N], index into Names.subjects; unique over a composite of data sets
+    dataset: Array  # int32[N], index into Names.datasets
+    clip: Array  # int32[N], index into Names.clips
+    frame: Array  # int32[N], frame number where rows are frames, else 0
+
+
+class Rows(NamedTuple):
+    """Rows of one fold; padding (weight 0) stands behind the real rows."""
+
+    index: Array  # int32[n] into Samples
+    weight: Array  # float32[n], 1 real, 0 padding
+
+
+class Folds(NamedTuple):
+    """Every run of an experiment (folds x seeds), stacked: each array has a leading F."""
+
+    fold: Array  # int32[F], number of the fold; its title stands in the fold table
+    seed: Array  # int32[F]
+    train: Rows
+    test: Rows
+
+
+class FoldState(NamedTuple):
+    """All that training changes, arrays only, so that it stacks, shards and saves as it is."""
+
+    step: Array  # int32[], optimizer steps taken
+    params: Any
+    batch_stats: Any
+    opt_state: Any
+    fitted: Any  # dict: computed from training rows once (flow scale); read by step and predict
+
+
+class Learner(NamedTuple):
+    """Three pure functions over one fold."""
+
+    init: Callable  # (key, samples, rows) -> FoldState
+    step: Callable  # (state, batch: Samples, key) -> (state, logs: dict of scalars)
+    predict: Callable  # (state, image [B, H, W, C]) -> (output [B, K], out: dict)
+
+
+class Predictions(NamedTuple):
+    """Held-out outputs on the host, one row per (seed, test row), in dataset order within a seed."""
+
+    clip: Array  # int32[R], index into Names.clips
+    frame: Array  # int32[R]
+    subject: Array  # int32[R], index into Names.subjects
+    dataset: Array  # int32[R], index into Names.datasets
+    label: Array  # int32[R]
+    fold: Array  # int32[R], number of the fold that did not see this row
+    seed: Array  # int32[R]
+    output: Array  # float32[R, K], logits
+
+
+class Names(NamedTuple):
+    """What the integers mean: tuples of str."""
+
+    classes: tuple
+    subjects: tuple  # names as the data set has them; two data sets may both hold an 's01' under two indices
+    datasets: tuple
+    clips: tuple
+    action_units: tuple

@@ -1,0 +1,263 @@
+"""report and plots: one self-contained page from the files of a run alone, and a table that fits a terminal."""
+
+import base64
+import html.parser
+import re
+import shutil
+import subprocess
+import sys
+import xml.etree.ElementTree
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mer_jax import plots, report, score, workdir
+from mer_jax.errors import UserError
+from mer_jax.types import Names, Predictions
+
+ROOT = Path(workdir.__file__).parents[1]
+MARKUP = '<script>alert("x")</script>&'
+MODULES = ('metrics', 'score', 'workdir', 'plots', 'report', 'report_page', 'report_text')
+
+
+def experiment(seeds=2, classes=('negative', 'positive', 'surprise'), rows=60, leaks=(), subjects=6):
+    """results.json and predictions of a made-up run."""
+    rng = np.random.default_rng(0)
+    subject = np.arange(rows) % max(subjects, 1)
+    names = Names(
+        tuple(classes),
+        tuple(f's{i:02d}' for i in range(subjects)),
+        ('casme2', 'samm'),
+        tuple(f'clip{i}' for i in range(rows)),
+        (),
+    )
+    label = rng.integers(0, len(classes), rows)
+    outputs = (rng.normal(0, 1, (4, seeds * rows, len(classes))) + np.eye(len(classes))[np.tile(label, seeds)]).astype(
+        'f'
+    )
+    arrays = [np.arange(rows), np.zeros(rows), subject, subject % 2, label, subject]
+    arrays = [np.tile(array, seeds).astype(np.int32) for array in arrays]
+    run = Predictions(*arrays, np.repeat(np.arange(seeds), rows).astype(np.int32), outputs[-1])
+    results = {'name': 'casme2_demo', 'protocol': 'loso', 'leaks': list(leaks), 'folds': subjects, 'seeds': seeds}
+    results |= {
+        'epochs': 4,
+        'clips': rows,
+        **score.score(run, names),
+        'oracle_epoch': score.oracle(outputs, run, names),
+    }
+    return (
+        results | {'plan': {'lowering': 'matmul'}, 'seconds': {'total': 3.5}, 'versions': {'jax': '0.10'}},
+        run,
+        names,
+    )
+
+
+def folder_of(path, results, run, names, reason='no apex frame'):
+    """Every file of the run."""
+    workdir.write_json(path / workdir.RESULTS, results)
+    workdir.write_predictions(path / workdir.PREDICTIONS, run, names)
+    workdir.write_json(path / workdir.CONFIG, {'model': {'name': 'demo_model'}, 'data': {'note': reason}})
+    header = ['fold', 'title', 'dataset', 'subjects', 'train', 'test']
+    workdir.write_csv(path / workdir.FOLDS, header, [[i, f's{i:02d}', 'casme2', 1, 50, 10] for i in range(6)])
+    header = ['clip', 'subject', 'dataset', 'emotion', 'reason']
+    workdir.write_csv(path / workdir.DROPPED, header, [['c1', 's09', 'samm', 'fear', reason]] * 3)
+    for epoch in range(1, 5):
+        record = {f'{name}{end}': 1 / epoch for name in ('loss', 'accuracy') for end in ('', '_min', '_max')}
+        workdir.append_jsonl(path / workdir.METRICS, [{'epoch': epoch, **record, 'seconds': 0.1}])
+    return path
+
+
+@pytest.fixture(scope='module')
+def finished(tmp_path_factory):
+    """The folder of a run with its report, and its results."""
+    results, run, names = experiment()
+    path = folder_of(tmp_path_factory.mktemp('run'), results, run, names)
+    report.report(path)
+    return path, results
+
+
+def page(path):
+    """The text of a folder's report."""
+    return (path / workdir.REPORT).read_text()
+
+
+class Tags(html.parser.HTMLParser):
+    """Collects tags, attributes and unclosed elements."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.found = [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+        if tag not in ('meta', 'br', 'img'):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_page_shows_every_block(finished):
+    """A section lost by a rename of a results.json key would go unnoticed until somebody misses it."""
+    path, results = finished
+    text = page(path)
+    uf1, edges = results['metrics']['uf1'], results['intervals']['uf1']
+    assert (
+        f'UF1 {uf1:.2f} [{edges[0]:.2f}, {edges[1]:.2f}] over 6 subjects, 60 clips, 2 seeds; honest: no leaks' in text
+    )
+    titles = re.findall('<h2>(.*?)</h2>', text)
+    assert titles == [
+        'Measures', 'Data sets', 'Classes', 'Training', 'Subjects',
+        'What choosing the epoch on the left-out subject would report', 'Folds', 'Clips left out',
+        'Plan, time, data and versions', 'Settings',
+    ]  # fmt: skip
+    for words in ('casme2_demo', 's03', 'no apex frame', 'demo_model', 'lowering', 'Surest mistakes', f'{uf1:.3f}'):
+        assert words in text
+
+
+def test_page_is_well_formed_and_needs_nothing_from_outside(finished):
+    """A page that fetches fonts or scripts is blank behind a firewall and tells others who reads it."""
+    tags = Tags(page(finished[0]))
+    assert tags.open == []
+    assert not {'script', 'link', 'iframe'} & {tag for tag, _ in tags.found}
+    sources = [attrs['src'] for tag, attrs in tags.found if tag == 'img']
+    assert len(sources) == 5 and all(source.startswith('data:image/svg+xml;base64,') for source in sources)
+    assert all(attrs['alt'] for tag, attrs in tags.found if tag == 'img')
+    assert 'http' not in re.sub('base64,[^"]*', '', page(finished[0]))
+
+
+def test_embedded_pictures_are_the_files_in_plots(finished):
+    """The page and the figures that a paper takes from plots/ must not differ."""
+    path, _ = finished
+    embedded = {base64.b64decode(code) for code in re.findall('base64,([^"]*)', page(path))}
+    assert embedded == {file.read_bytes() for file in (path / workdir.PLOTS).iterdir()}
+
+
+def test_report_is_the_same_bytes_twice(finished):
+    """Dates or random ids in the pictures would make every re-made report look changed."""
+    before = page(finished[0])
+    report.report(finished[0])
+    assert page(finished[0]) == before
+
+
+def test_markup_in_names_is_shown_not_run(tmp_path):
+    """Clip, class and setting names come from files: an unescaped one would run in the reader's browser."""
+    results, run, names = experiment(classes=('a', MARKUP), leaks=[MARKUP])
+    results |= {'name': MARKUP, 'versions': {MARKUP: MARKUP}}
+    names = names._replace(clips=(MARKUP,) * 60)
+    path = folder_of(tmp_path, results, run, names, reason=MARKUP)
+    report.report(path)
+    assert '<script' not in page(path)
+    assert page(path).count('&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt;&amp;') > 10
+    assert Tags(page(path)).open == []
+
+
+def test_leaks_stand_in_a_red_banner(tmp_path):
+    """An 'as published' run must never be read as an honest one."""
+    results, run, names = experiment(leaks=['random split: subjects in train and test', 'smote before the split'])
+    report.report(folder_of(tmp_path, results, run, names))
+    assert 'class="verdict leaky"' in page(tmp_path)
+    assert 'not honest: 2 leaks' in page(tmp_path) and '<li>smote before the split</li>' in page(tmp_path)
+    assert 'honest: no leaks' not in page(tmp_path)
+
+
+@pytest.mark.parametrize('name', ['FOLDS', 'DROPPED', 'METRICS', 'PREDICTIONS', 'CONFIG'])
+def test_a_missing_file_leaves_a_line_in_its_place(finished, tmp_path, name):
+    """A run copied without one file must still give its report, and say what it lacks."""
+    path = shutil.copytree(finished[0], tmp_path / 'run')
+    file = getattr(workdir, name)
+    (path / file).unlink()
+    report.report(path)
+    assert f'holds no {file}' in page(path)
+
+
+def test_no_results_is_a_line_that_says_what_to_do(tmp_path):
+    """A traceback about results.json would not tell that training has not ended."""
+    with pytest.raises(UserError, match='holds no results.json; train first: python main.py --config='):
+        report.report(tmp_path)
+    workdir.write_json(tmp_path / workdir.RESULTS, {'name': 'x'})
+    with pytest.raises(UserError, match="results.json: lacks 'protocol'"):
+        report.report(tmp_path)
+
+
+def test_report_without_oracle_seeds_or_predictions(tmp_path):
+    """One seed has no spread, most runs no oracle, a run on all rows no predictions: none may stop the report."""
+    results, run, names = experiment(seeds=1)
+    report.report(folder_of(tmp_path, results | {'oracle_epoch': None, 'plan': None}, run, names))
+    assert 'evaluate.every_epoch is off' in page(tmp_path) and 'Each seed' not in page(tmp_path)
+    nothing = Predictions(*(array[:0] for array in run))
+    results |= {**score.score(nothing, names), 'protocol': 'all_rows'}
+    (tmp_path / 'all').mkdir()
+    report.report(folder_of(tmp_path / 'all', results, nothing, names))
+    assert 'nothing was held out, so nothing is scored' in page(tmp_path / 'all')
+    assert report.table(results).count('\n') == 1
+
+
+@pytest.mark.parametrize('classes', [2, 3, 7, 12, 40])
+def test_terminal_table_fits_and_tells_the_same(classes):
+    """Wrapped lines make a confusion matrix unreadable."""
+    titles = [f'emotion_number_{k}' for k in range(classes)]
+    results, _, _ = experiment(classes=titles, leaks=['a leak of many words ' * 9], rows=80)
+    text = report.table(results)
+    assert max(map(len, text.splitlines())) <= 100
+    assert f'{results["metrics"]["uf1"]:.3f}' in text and 'a leak, not a result' in text and 'leak: a leak of' in text
+    if classes < 13:
+        last = text[: text.index('\n\noracle')].splitlines()[-1]
+        assert last.split()[1:] == [str(n) for n in results['confusion'][-1]]
+
+
+def test_seeds_and_folds_may_be_lists(finished):
+    """results.json of other tools may list the seeds; '[0, 1] seeds' would be printed."""
+    results = finished[1] | {'seeds': [0, 1], 'folds': list(range(6))}
+    assert '6 folds, 2 seeds' in report.table(results) and '60 clips, 2 seeds' in report.table(results)
+
+
+@pytest.mark.parametrize('suffix', ['svg', 'png'])
+def test_plots_write_the_kind_of_their_suffix(tmp_path, suffix):
+    """Hostile sizes: one class row without truth, 100 subjects, an epoch without figures."""
+    results, _, _ = experiment(subjects=100, rows=100)
+    plots.confusion(tmp_path / f'a.{suffix}', [[0, 0], [3, 1]], ['x', 'y'])
+    plots.subjects(tmp_path / f'b.{suffix}', results['per_subject'])
+    plots.curves(tmp_path / f'c.{suffix}', [{'epoch': 1, 'loss': None, 'accuracy': None}, {'epoch': 2, 'loss': 0.5}])
+    plots.datasets(tmp_path / f'd.{suffix}', {'one': results['per_dataset']['samm']}, {}, {})
+    plots.oracle(tmp_path / f'e.{suffix}', results['oracle_epoch'])
+    for file in tmp_path.iterdir():
+        if suffix == 'png':
+            assert file.read_bytes().startswith(b'\x89PNG')
+        else:
+            assert xml.etree.ElementTree.parse(file).getroot().tag.endswith('svg')
+    assert len(list(tmp_path.iterdir())) == 5
+
+
+def test_groups_of_runs_are_joined_into_one_curve():
+    """Where folds train in groups, each epoch has a line per group; drawn as they stand they make a zigzag."""
+    one = {'epoch': 1, 'group': 0, 'runs': 3, 'loss': 1.0, 'loss_min': 0.5, 'loss_max': 2.0}
+    two = {'epoch': 1, 'group': 1, 'runs': 1, 'loss': 3.0, 'loss_min': 0.9, 'loss_max': 4.0}
+    later = {**one, 'epoch': 2, 'loss': None}
+    epoch, middle, low, high = plots._joined([one, later, two, {**two, 'epoch': 2}], 'loss')
+    np.testing.assert_array_equal(epoch, [1, 2])
+    np.testing.assert_array_equal(middle, [(3 * 1.0 + 3.0) / 4, np.nan])
+    np.testing.assert_array_equal([low[0], high[0]], [0.5, 4.0])
+
+
+def test_plots_change_no_setting_of_matplotlib(finished):
+    """A notebook's own figures would change their look after a report."""
+    import matplotlib
+
+    before = dict(matplotlib.rcParams)
+    plots.confusion(finished[0] / 'x.png', [[1]], ['x'])
+    assert dict(matplotlib.rcParams) == before
+    (finished[0] / 'x.png').unlink()
+
+
+def test_none_of_these_modules_imports_jax_or_pyplot(finished):
+    """A report must open where no jax is installed, and without a display."""
+    code = (
+        'import sys\nclass Refuse:\n    def find_spec(self, name, *_):\n'
+        "        assert name.split('.')[0] not in ('jax', 'jaxlib', 'flax', 'orbax'), name\n"
+        "        assert name != 'matplotlib.pyplot', name\n"
+        f'sys.meta_path.insert(0, Refuse())\nfrom mer_jax import {", ".join(MODULES)}\nreport.report(sys.argv[1])\n'
+    )
+    subprocess.run([sys.executable, '-c', code, finished[0]], cwd=ROOT, check=True)

@@ -1,0 +1,160 @@
+"""One fold: batches, order, determinism, and the learner against a hand-written step."""
+
+from functools import partial
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from mer_jax import learners, protocol, scaling, train
+from mer_jax.types import Rows
+
+
+class Net(nn.Module):
+    """A small network with batch statistics and dropout."""
+
+    @nn.compact
+    def __call__(self, image, *, train):
+        x = nn.Dense(8, use_bias=False)(image.reshape(len(image), -1))
+        x = nn.BatchNorm(use_running_average=not train, momentum=0.9)(x)
+        x = nn.Dropout(0.5, deterministic=not train)(nn.relu(x))
+        return nn.Dense(3)(x), {'features': x}
+
+
+def learner(scale='stretch', model=None, optimizer=None):
+    return learners.supervised(
+        model or Net(), optimizer or optax.adam(1e-3), fit_input=partial(scaling.fit_input, scale=scale),
+        scale_input=partial(scaling.scale_input, value_range=(0.0, 1.0)))
+
+
+def one_fold(samples, names, number=1):
+    folds, _ = protocol.make('loso', samples, names, folds=2, holdout=0.5, seed=0, seeds=1)
+    return jax.tree.map(lambda a: a[number], folds)
+
+
+@pytest.mark.parametrize('rows,size,steps,batch', [(290, 256, 2, 145), (297, 256, 2, 149), (7, 256, 1, 7), (64, 64, 1, 64),
+                                                    (65, 64, 2, 33), (1, 1, 1, 1)])
+def test_batches_are_equal_and_repeat_less_than_a_step_each(rows, size, steps, batch):
+    """Wrapping at the nominal batch size would train 1.76 times the rows on 297 clips at batch 256."""
+    assert train.batch_shape(rows, size) == (steps, batch)
+    assert 0 <= steps * batch - rows < steps
+
+
+def test_an_epoch_shows_every_row_once_and_wraps_round_to_the_folds_own(small):
+    """A row left out of an epoch, or a row of the test in it, would show here."""
+    samples, names = small
+    fold = one_fold(samples, names)
+    seen = []
+
+    def step(state, batch, key):
+        jax.debug.callback(lambda clip: seen.append(np.array(clip)), batch.clip, ordered=True)
+        return state, {'loss': jnp.float32(0)}
+
+    spy = learner()._replace(step=step)
+    on_device = jax.tree.map(jnp.asarray, (samples, fold.train))
+    train.train_epoch(0, *on_device, jax.random.key(0), learner=spy, batch_size=4)
+    jax.effects_barrier()
+    own = samples.clip[fold.train.index[fold.train.weight > 0]]
+    counts = np.bincount(np.concatenate(seen), minlength=len(samples.label))
+    assert set(np.flatnonzero(counts)) == set(own) and counts.max() <= 2
+    assert counts.sum() == np.prod(train.batch_shape(fold.train.index.shape[0], 4))
+
+
+def test_row_order_puts_real_rows_first_and_changes_with_the_key():
+    """Padding before real rows would train on repeated rows and leave real ones out."""
+    rows = Rows(jnp.arange(6), jnp.array([1, 1, 1, 1, 0, 0.0]))
+    orders = [train.row_order(jax.random.key(k), rows) for k in range(8)]
+    assert all(set(o[:4].tolist()) == {0, 1, 2, 3} for o in orders)
+    assert len({tuple(o.tolist()) for o in orders}) > 1
+
+
+def test_a_step_is_the_textbook_step(small):
+    """Loss, gradient, Adam and batch statistics against the same written out by hand."""
+    samples, names = small
+    fold = one_fold(samples, names)
+    tool = learner(model=Plain())
+    state = tool.init(jax.random.key(1), samples, fold.train)
+    batch = jax.tree.map(lambda a: a[:6], samples)
+    new, logs = tool.step(state, batch, jax.random.key(2))
+    image = batch.image.reshape(6, -1) / 255.0
+    kernel, bias = (np.asarray(state.params['Dense_0'][k], np.float64) for k in ('kernel', 'bias'))
+    logits = image @ kernel + bias
+    share = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    assert logs['loss'] == pytest.approx(-np.log(share[np.arange(6), batch.label]).mean(), rel=1e-5)
+    gradient = (share - np.eye(3)[batch.label]).mean(0)
+    adam = bias - 1e-3 * gradient / (np.abs(gradient) + 1e-8)
+    np.testing.assert_allclose(new.params['Dense_0']['bias'], adam, rtol=1e-4)
+    assert logs['accuracy'] == np.mean(logits.argmax(1) == batch.label) and new.step == 1
+
+
+class Plain(nn.Module):
+    @nn.compact
+    def __call__(self, image, *, train):
+        return nn.Dense(3)(image.reshape(len(image), -1)), {}
+
+
+def test_chunks_change_no_bit(small):
+    """If the length of a compiled call mattered, a resumed run could not give the bits of an undisturbed one."""
+    samples, names = small
+    fold = one_fold(samples, names)
+    tool = learner()
+    run = jax.jit(partial(train.train_epochs, learner=tool, batch_size=8, chunk=7))
+    start = train.init_fold(samples, fold.train, fold.fold, fold.seed, learner=tool)
+    whole, logs = run((samples, 0, 7), start, fold.train, fold.fold, fold.seed)
+    state, kept = start, []
+    for first, count in [(0, 2), (2, 1), (3, 4)]:
+        state, log = run((samples, first, count), state, fold.train, fold.fold, fold.seed)
+        kept.append(log['loss'][:count])
+    jax.tree.map(np.testing.assert_array_equal, state, whole)
+    np.testing.assert_array_equal(np.concatenate(kept), logs['loss'])
+
+
+def test_fit_covers_every_epoch_once_whatever_the_pace():
+    """The host loop must neither repeat nor skip an epoch when calls get longer."""
+    calls = []
+
+    def run(state, first, count):
+        return state, {'loss': np.full((2, 5), float(first))}
+
+    train.fit(run, None, done=3, epochs=40, chunk=5,
+              after=lambda state, done, logs, seconds: calls.append((done, logs['loss'].shape[1])))
+    ends = [done for done, _ in calls]
+    assert ends[-1] == 40 and all(e - n == s for (e, n), s in zip(calls, [3, *ends], strict=False))
+    assert max(n for _, n in calls) == 5
+
+
+def test_scale_is_fitted_on_training_rows_and_matches_numpy(small):
+    """A scale taken over all rows would let the left-out subject shape the network's input."""
+    samples, names = small
+    flow = np.random.default_rng(0).normal(size=samples.image.shape).astype(np.float32)
+    fold = one_fold(samples, names)
+    measured = samples._replace(image=flow)
+    fitted = scaling.fit_input(measured, fold.train, scale='p995')
+    expected = np.percentile(np.abs(flow[fold.train.index]), 99.5, axis=(0, 1, 2))
+    np.testing.assert_allclose(fitted['scale'], expected, rtol=1e-5)
+    seen = scaling.scale_input(flow[:2], fitted, value_range=(-1.0, 1.0))
+    np.testing.assert_allclose(seen, np.clip(flow[:2] / expected, -1, 1), rtol=1e-4, atol=1e-6)
+    noisy = flow.copy()
+    noisy[fold.test.index[fold.test.weight > 0]] = 1e6
+    again = scaling.fit_input(samples._replace(image=noisy), fold.train, scale='p995')
+    np.testing.assert_array_equal(fitted['scale'], again['scale'])
+
+
+def test_bytes_reach_the_network_in_the_range_asked_for():
+    """Published STSTNet weights expect raw 0..255: any other range gives other predictions."""
+    image = np.array([[0, 255, 51]], np.uint8)
+    for name, expected in (((0, 255), [0, 255, 51]), ((0, 1), [0, 1, 0.2]), ((-1, 1), [-1, 1, -0.6])):
+        np.testing.assert_allclose(scaling.scale_input(image, {}, value_range=name)[0], expected, rtol=1e-6)
+
+
+def test_schedules_and_optimizers():
+    """cosine must end at 0 on the last step; every optimizer must take a step."""
+    rate = learners.SCHEDULES['cosine'](0.1, 50)
+    assert float(rate(0)) == pytest.approx(0.1) and float(rate(50)) == pytest.approx(0, abs=1e-8)
+    for name in learners.OPTIMIZERS:
+        tool = learners.optimizer(name, learning_rate=0.1, weight_decay=0.01, momentum=0.9, schedule='constant', steps=1)
+        updates, _ = tool.update({'w': jnp.ones(2)}, tool.init({'w': jnp.ones(2)}), {'w': jnp.ones(2)})
+        assert (np.asarray(updates['w']) < 0).all()

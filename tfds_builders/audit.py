@@ -1,0 +1,40 @@
+"""Audit tables: one row for every file or line of a manual folder, saying what became of it and why."""
+
+import csv
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from mer_jax.errors import UserError
+
+FILENAME = 'audit.csv'
+
+
+class Row(NamedTuple):
+    """What became of one file: status is 'used', 'error' or 'ignored'; reason is '' where it was used as it is."""
+
+    file: str
+    status: str
+    reason: str
+
+
+def write(path, rows):
+    """Writes the rows to `path` as CSV under a temporary name, then renames, so that no half table is ever seen."""
+    path = Path(path)
+    temporary = path.with_name(f'{path.name}.{os.getpid()}.tmp')
+    with open(temporary, 'w', newline='', encoding='utf-8', errors='backslashreplace') as file:
+        writer = csv.writer(file)
+        writer.writerow(Row._fields)
+        writer.writerows(rows)
+    os.replace(temporary, path)
+
+
+def refuse_errors(name, rows, path):
+    """Raises one UserError for all rows with status 'error': how many, the first with its reason, where the table is."""
+    errors = [row for row in rows if row.status == 'error']
+    if errors:
+        first, total = errors[0], sum(row.status != 'ignored' for row in rows)
+        raise UserError(
+            f'{name}: {len(errors)} of {total} files cannot be used; the first is {first.file!r}: {first.reason}; '
+            f'every file stands in {path}'
+        )

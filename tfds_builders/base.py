@@ -1,0 +1,125 @@
+"""What all builders share: array_record files, a fingerprint of what they were built from, an audit table."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import tensorflow_datasets as tfds
+
+from tfds_builders import audit
+
+HEAD_BYTES = 64 * 1024  # hashed of each file; with its size this tells two releases apart without reading gigabytes
+
+
+def is_litter(name):
+    """True for files that operating systems leave behind (.DS_Store, Thumbs.db, __MACOSX): no part of a data set."""
+    return name.startswith('.') or name.lower() in ('thumbs.db', 'desktop.ini', '__macosx')
+
+
+def files_below(folder, *, skip=is_litter):
+    """All files below `folder`, sorted by relative path; folders and files whose name `skip` accepts are left out."""
+    found = []
+    for entry in sorted(Path(folder).iterdir()):
+        if skip(entry.name):
+            continue
+        found.extend(files_below(entry, skip=skip) if entry.is_dir() else [entry])
+    return found
+
+
+def digest(settings, folder='', files=()):
+    """Hex sha256 over JSON `settings` and each file's path relative to `folder`, size and first 64 KiB (not mtime)."""
+    lines = [json.dumps(settings, sort_keys=True)]
+    for path in files:
+        head = b''
+        if path.is_file():  # a named pipe would block the read for ever
+            with open(path, 'rb') as file:
+                head = file.read(HEAD_BYTES)
+        size = path.stat().st_size if path.exists() else -1
+        lines.append(json.dumps([path.relative_to(folder).as_posix(), size, hashlib.sha256(head).hexdigest()]))
+    return hashlib.sha256('\n'.join(sorted(lines)).encode()).hexdigest()
+
+
+class ClipBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+    """Base of the builders here. A data set defines VERSION (one for all configs) and the three TFDS methods, with `_info` returning
+    `self.clip_info(schema.clip_features(...))` and one split 'train', and overrides what it needs of:
+
+        settings()            everything in code or config that decides the content (JSON values)
+        source(manual_dir)    manual data sets: the folder really read; UserError where the layout is not there
+        source_files(source)  the files that decide the content; all but operating system litter by default
+
+    Manual data sets set MANUAL_DOWNLOAD_INSTRUCTIONS (one line: what the folder must hold).
+    """
+
+    failed_audit_dir = ''  # where audit.csv goes when the build fails; '' = the folder that holds the versions
+
+    def __init__(self, *, file_format='array_record', **kwargs):
+        # TFDS's own default (TFRecord) can be neither written nor read without TensorFlow.
+        super().__init__(file_format=file_format, **kwargs)
+
+    def settings(self):
+        """JSON values that decide the content besides the manual folder."""
+        return {}
+
+    def source(self, manual_dir):
+        """The folder inside `manual_dir` (a Path) that is read."""
+        return manual_dir
+
+    def source_files(self, source):
+        """The files below `source` that decide the content."""
+        return files_below(source)
+
+    def clip_info(self, features):
+        """DatasetInfo with README, citation and tags from the builder's folder, and a place for the fingerprint."""
+        info = self.dataset_info_from_configs(features=features, metadata=tfds.core.MetadataDict())
+        # TFDS would look for the data set in its public bucket, and leave an empty folder in /tmp each time.
+        info.initialize_from_bucket = lambda: None
+        return info
+
+    def settings_digest(self):
+        """Digest of name, config, version and settings."""
+        return digest([self.name, self.builder_config_name, str(self.version), self.settings()])
+
+    def folder_digest(self, manual_dir):
+        """Digest of what is read from the manual folder, wherever it stands; '' for a data set without one."""
+        if not self.MANUAL_DOWNLOAD_INSTRUCTIONS:
+            return ''
+        source = self.source(Path(manual_dir))
+        return digest('', source, self.source_files(source))
+
+    def record_audit(self, rows):
+        """Writes audit.csv into the data set's folder; where a row is an error, beside it, and raises UserError."""
+        beside = Path(self.failed_audit_dir or Path(self.data_dir).parent) / audit.FILENAME
+        if any(row.status == 'error' for row in rows):
+            beside.parent.mkdir(parents=True, exist_ok=True)
+            audit.write(beside, rows)
+            audit.refuse_errors(self.name, rows, beside)
+        audit.write(Path(self.data_dir) / audit.FILENAME, rows)
+        beside.unlink(missing_ok=True)  # an earlier failure's table would contradict this build
+
+    def _as_dataset(self, split, decoders=None, read_config=None, shuffle_files=False):
+        """The tf.data.Dataset behind tfds.load, in stored order; the only function here that needs TensorFlow."""
+        if self.info.file_format != tfds.core.FileFormat.ARRAY_RECORD:
+            return super()._as_dataset(split, decoders, read_config, shuffle_files)
+        import tensorflow as tf  # without this override TFDS refuses to tfds.load array_record files
+
+        features = self.info.features
+        if isinstance(decoders, tfds.decode.PartialDecoding):
+            features, decoders = decoders.extract_features(features), decoders.decoders
+        raw = self.as_data_source(split=split, deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES)
+        records = tf.data.Dataset.from_generator(
+            lambda: (raw[index] for index in range(len(raw))), output_signature=tf.TensorSpec((), tf.string)
+        )
+        counted = records.apply(tf.data.experimental.assert_cardinality(len(raw)))
+        return counted.map(lambda record: features.deserialize_example(record, decoders=decoders))
+
+    def _download_and_prepare(self, dl_manager, download_config):
+        manual_dir = dl_manager.manual_dir if self.MANUAL_DOWNLOAD_INSTRUCTIONS else ''
+        # Taken before reading: a folder that changes during the build then differs at the next use.
+        settings, folder = self.settings_digest(), self.folder_digest(manual_dir)
+        super()._download_and_prepare(dl_manager, download_config)
+        self.info.metadata.update(
+            fingerprint=digest([settings, folder]),
+            settings=settings,
+            folder=folder,
+            sizes={path.name: path.stat().st_size for path in sorted(Path(self.data_dir).iterdir())},
+        )

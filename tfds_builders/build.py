@@ -1,0 +1,217 @@
+"""Builds a data set on first use, opens it afterwards, and refuses one that no longer fits its source folder."""
+
+import contextlib
+import difflib
+import io
+import os
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+import tensorflow_datasets as tfds
+
+from mer_jax.errors import UserError
+from tfds_builders.precomputed_flow import precomputed_flow_dataset_builder
+from tfds_builders.synthetic_faces import synthetic_faces_dataset_builder
+
+BUILDERS = {
+    'precomputed_flow': precomputed_flow_dataset_builder.Builder,
+    'synthetic_faces': synthetic_faces_dataset_builder.Builder,
+}
+
+REMEDY = 'rebuild with --config.data.rebuild=True or use another --config.data.data_dir'
+STAGING = 'incomplete.'  # the prefix that TFDS itself skips
+STALE_SECONDS = 24 * 3600
+
+
+def prepare(name, *, data_dir='', manual_dir='', rebuild=False, progress=True):
+    """Returns the TFDS builder of a finished data set ('precomputed_flow', 'synthetic_faces/tiny'), built if need be.
+
+    data_dir '' is $TFDS_DATA_DIR, else ~/tensorflow_datasets. manual_dir is the folder with the original files; left ''
+    a finished build is used without comparing it with its folder. Raises UserError for every mistake of the caller's
+    and for a build that was made from another folder state, other settings or another version.
+    """
+    cls, config = _find(name)
+    manual_dir = _manual_folder(cls, manual_dir)
+    root = _data_root(data_dir)
+    target = Path(root, cls.name, config, str(cls.VERSION))
+    try:
+        _put_back(target)
+        if rebuild or not _is_finished(target):
+            _refuse_missing(cls, target, manual_dir, rebuild)
+            _build(cls, config, target, manual_dir, rebuild, progress)
+        builder = _open(cls, config, root, target)
+        _compare(builder, manual_dir)
+    except OSError as error:
+        raise UserError(f'{name}: cannot be built or read with --config.data.data_dir={root}: {error}') from error
+    return builder
+
+
+def records(builder, names=()):
+    """Yields the examples of split 'train' as dictionaries of numpy values and str, sorted by clip id.
+
+    With `names` only those features (and 'clip') are decoded: large ones that nobody asks for stay compressed.
+    Arrays are read-only.
+    """
+    raw = builder.as_data_source(split='train', deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES)
+    features = builder.info.features
+    wanted = _only(features, {*names, 'clip'}) if names else features
+    clip = _only(features, {'clip'})
+    # TFDS stores records in the hash order of their keys, which says nothing and changes with the set of clips.
+    for index in sorted(range(len(raw)), key=lambda i: clip.deserialize_example_np(raw[i])['clip']):
+        example = wanted.deserialize_example_np(raw[index])
+        yield {key: value.decode() if isinstance(value, bytes) else value for key, value in example.items()}
+
+
+def _only(features, names):
+    # tfds.decode.PartialDecoding does the same but imports TensorFlow.
+    return tfds.features.FeaturesDict({name: features[name] for name in names})
+
+
+def _find(name):
+    """The builder class and config name of 'dataset' or 'dataset/config'."""
+    dataset, _, config = name.partition('/')
+    if dataset not in BUILDERS:
+        raise UserError(f'unknown data set {dataset!r}{_near(dataset, BUILDERS)}; known: {", ".join(sorted(BUILDERS))}')
+    cls = BUILDERS[dataset]
+    configs = list(cls.builder_configs)
+    if config and config not in configs:
+        known = ', '.join(configs) or 'none'
+        raise UserError(f'unknown config {config!r} of data set {dataset}{_near(config, configs)}; known: {known}')
+    return cls, config or cls.DEFAULT_BUILDER_CONFIG_NAME or next(iter(configs), '')
+
+
+def _near(word, known):
+    close = difflib.get_close_matches(word, known, n=1)
+    return f' (did you mean {close[0]!r}?)' if close else ''
+
+
+def _data_root(data_dir):
+    folder = str(data_dir or os.environ.get('TFDS_DATA_DIR') or '~/tensorflow_datasets')
+    if '://' in folder:
+        raise UserError(f'--config.data.data_dir={folder}: must be a folder of this machine')
+    return Path(folder).expanduser().absolute()
+
+
+def _manual_folder(cls, manual_dir):
+    """The folder of original files, '' where the data set has none or none was given."""
+    if not cls.MANUAL_DOWNLOAD_INSTRUCTIONS or not manual_dir:
+        return ''
+    folder = Path(manual_dir).expanduser().absolute()
+    if not folder.is_dir():
+        wrong = 'is not a folder' if folder.exists() else 'does not exist'
+        raise UserError(f'--config.data.manual_dir={manual_dir} {wrong}; {cls.MANUAL_DOWNLOAD_INSTRUCTIONS}')
+    return folder
+
+
+def _is_finished(target):
+    # TFDS writes dataset_info.json last, then renames the folder: a folder without it was never finished.
+    return (target / 'dataset_info.json').is_file()
+
+
+def _refuse_missing(cls, target, manual_dir, rebuild):
+    """Stops before building where the original files are not given, or another version stands in the data folder."""
+    others = [path.parent.name for path in target.parent.glob('*/dataset_info.json') if path.parent != target]
+    if others and not rebuild:
+        made = f'{target.parent} holds version {", ".join(sorted(others))}, this code makes version {target.name}'
+        raise UserError(f'{cls.name}: {made}; {REMEDY}')
+    if cls.MANUAL_DOWNLOAD_INSTRUCTIONS and not manual_dir:
+        verb = 'rebuilding needs' if rebuild else f'there is no build in {target.parent} yet; building one needs'
+        raise UserError(
+            f'{cls.name}: {verb} the original files: pass --config.data.manual_dir=FOLDER; '
+            f'{cls.MANUAL_DOWNLOAD_INSTRUCTIONS}'
+        )
+
+
+def _build(cls, config, target, manual_dir, rebuild, progress):
+    """Builds in a folder beside the target and moves the finished result there."""
+    with _staging(target.parent) as staging:
+        builder = cls(data_dir=staging, config=config or None)
+        builder.failed_audit_dir = target.parent
+        if manual_dir:
+            builder.source(manual_dir)
+        download = tfds.download.DownloadConfig(manual_dir=manual_dir or None, try_download_gcs=False)
+        try:
+            with _quiet(progress):
+                builder.download_and_prepare(download_config=download)
+        except RuntimeError as error:
+            if 'write() failed' not in str(error):
+                raise
+            raise OSError(str(error)) from error  # what the array_record writer says of a full disk
+        _publish(Path(builder.data_dir), target, staging, rebuild)
+
+
+@contextlib.contextmanager
+def _staging(folder):
+    """A fresh folder inside `folder`, gone afterwards; what builds killed long ago left behind goes too."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for left in folder.glob(STAGING + '*'):
+        if time.time() - left.stat().st_mtime > STALE_SECONDS:
+            shutil.rmtree(left, ignore_errors=True)
+    staging = Path(tempfile.mkdtemp(prefix=STAGING, dir=folder))
+    try:
+        yield staging
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _quiet(progress):
+    """Swallows what TFDS prints (it names the staging folder); without `progress` its bars on stderr as well."""
+    if not progress:
+        tfds.display_progress_bar(False)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        if not progress:
+            tfds.display_progress_bar(True)
+
+
+def _publish(built, target, staging, rebuild):
+    """Renames a finished build to `target`; what stood there waits in `staging` and comes back if that fails."""
+    if _is_finished(target) and not rebuild:
+        return  # another process was faster; its build comes from the same code and is compared afterwards
+    kept = staging / f'replaced.{target.name}'
+    if target.exists():
+        os.rename(target, kept)
+    try:
+        os.rename(built, target)
+    except OSError:
+        if kept.exists():
+            os.rename(kept, target)
+        raise
+
+
+def _put_back(target):
+    """Undoes a rebuild that was killed between its two renames."""
+    for kept in target.parent.glob(f'{STAGING}*/replaced.{target.name}'):
+        if _is_finished(kept) and not target.exists():
+            os.rename(kept, target)
+
+
+def _open(cls, config, root, target):
+    """The builder of a finished build; UserError where its files are damaged, missing or in another format."""
+    try:
+        builder = cls(data_dir=root, config=config or None)
+        sizes = builder.info.metadata['sizes']
+    except Exception as error:  # TFDS raises whatever its parsers do on a damaged file
+        reason = str(error).strip().split('\n')[0] or type(error).__name__
+        raise UserError(f'{cls.name}: {target} cannot be opened ({reason}); {REMEDY}') from error
+    for file, size in sizes.items():
+        path = target / file
+        if not path.is_file() or path.stat().st_size != size:
+            raise UserError(f'{cls.name}: {path} is missing or not the {size} bytes that were written; {REMEDY}')
+    return builder
+
+
+def _compare(builder, manual_dir):
+    """UserError where settings or the manual folder (if given) are no longer those of the build."""
+    metadata = builder.info.metadata
+    if metadata['settings'] != builder.settings_digest():
+        raise UserError(
+            f'{builder.name}: {builder.data_dir} was built with other settings than this code has; {REMEDY}'
+        )
+    if manual_dir and metadata['folder'] != builder.folder_digest(manual_dir):
+        raise UserError(f'{builder.name}: {builder.data_dir} was built from another state of {manual_dir}; {REMEDY}')

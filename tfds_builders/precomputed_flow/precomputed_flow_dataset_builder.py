@@ -1,0 +1,66 @@
+"""precomputed_flow: published 28x28 flow features (u, v, strain), one PNG a clip, three classes."""
+
+from pathlib import Path
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+from mer_jax.errors import UserError
+from tfds_builders import base, schema
+from tfds_builders.audit import Row
+from tfds_builders.precomputed_flow import layout, png
+
+HEIGHT, WIDTH = 28, 28
+FOLDER = 'norm_u_v_os'
+INSTRUCTIONS = f'it must be or contain the folder {FOLDER} with <subject>/u_test/<0, 1 or 2>/<subject>_<clip> .png'
+
+
+class Builder(base.ClipBuilder):
+    """Reads only `u_test`: `u_train` of a subject repeats the other subjects' files."""
+
+    VERSION = tfds.core.Version('1.0.0')
+    MANUAL_DOWNLOAD_INSTRUCTIONS = INSTRUCTIONS
+
+    def _info(self):
+        return self.clip_info(schema.clip_features(flow=(HEIGHT, WIDTH, 3), dtype=np.uint8))
+
+    def settings(self):
+        return {'classes': layout.EMOTIONS, 'datasets': layout.DATASETS, 'channels': ['u', 'v', 'strain']}
+
+    def source(self, manual_dir):
+        """`manual_dir`/norm_u_v_os, or `manual_dir` itself where subjects with a u_test stand in it."""
+        for folder in (Path(manual_dir) / FOLDER, Path(manual_dir)):
+            if folder.name == FOLDER and folder.is_dir() or any(folder.glob('*/u_test')):
+                return folder
+        raise UserError(f'{self.name}: --config.data.manual_dir={manual_dir} does not hold the files: {INSTRUCTIONS}')
+
+    def source_files(self, source):
+        """Everything but litter and u_train, which would be 68 copies of the same files."""
+        return base.files_below(source, skip=lambda name: base.is_litter(name) or name == 'u_train')
+
+    def _split_generators(self, dl_manager):
+        source = self.source(dl_manager.manual_dir)
+        clips, rows = layout.walk(source)
+        if not clips and not rows:
+            raise UserError(f'{self.name}: {source} is empty; {INSTRUCTIONS}')
+        examples = {}
+        for clip in clips:  # all files are read before one is written, so that audit.csv names every bad one
+            flow, row = _read(source, clip)
+            rows.append(row)
+            examples[clip.clip] = flow
+        self.record_audit(sorted(rows))
+        return {'train': self._generate_examples(clips, examples)}
+
+    def _generate_examples(self, clips, flows):
+        for clip in clips:
+            fields = {name: getattr(clip, name) for name in ('clip', 'subject', 'dataset', 'emotion')}
+            yield clip.clip, {**schema.UNKNOWN, **fields, 'flow': flows[clip.clip]}
+
+
+def _read(source, clip):
+    """(flow uint8 [28, 28, 3] or None, audit row). The file's R, G, B are u, v, strain already."""
+    file = clip.path.relative_to(source).as_posix()
+    try:
+        return png.read_rgb(clip.path, height=HEIGHT, width=WIDTH), Row(file, 'used', '')
+    except (ValueError, OSError) as error:
+        return None, Row(file, 'error', str(error))

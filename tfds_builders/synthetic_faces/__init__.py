@@ -1,0 +1,1 @@
+"""Clips of drawn faces whose motion is known exactly."""
