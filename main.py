@@ -77,7 +77,7 @@ def _parsed(values, argv):
     path = _config_path(argv)
     try:
         rest = values(['main.py', *argv])[1:]
-        values.config  # a file that fails to load says so only when it is asked for
+        values['config'].value.lock()  # a file that fails to load says so only when it is asked for
         return rest
     except UserError:
         raise

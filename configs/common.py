@@ -10,56 +10,74 @@ from mer_jax.errors import UserError
 
 def base(name: str) -> ConfigDict:
     """Every setting with its default; `name` stands in results.json and in the report."""
+    parts = {'data': _data(), 'protocol': _protocol(), 'model': _model(), 'train': _train(), 'evaluate': _evaluate()}
+    return ConfigDict({'name': name, **parts}).lock()
+
+
+def _data():
+    """What the network sees."""
     c = ConfigDict()
-    c.name = name
+    c.name = 'synthetic_faces'  # a TFDS data set, 'set/variant', or 'a+b' for a composite
+    c.data_dir = ''  # where built data sets lie; '' = TFDS_DATA_DIR, else ~/tensorflow_datasets
+    c.manual_dir = ''  # the folder that holds a release (or published features) as its authors ship it
+    c.rebuild = False  # build again although a finished build is there
+    c.labels = 'megc3'  # label scheme: megc3 (negative, positive, surprise) | five (the emotions of CASME II)
+    c.channels = 'u,v,strain'  # flow channels the network sees, in this order
+    c.size = 28  # pixels, height and width of the network's input
+    c.scale = 'stretch'  # stretch: each channel of each clip to its own min and max | p995: by the fold's training rows
+    c.value_range = '0..1'  # what the smallest and largest value become: 0..255 | 0..1 | -1..1
+    return c
 
-    c.data = ConfigDict()
-    c.data.name = 'synthetic_faces'  # a TFDS data set, 'set/variant', or 'a+b' for a composite
-    c.data.data_dir = ''  # where built data sets lie; '' = TFDS_DATA_DIR, else ~/tensorflow_datasets
-    c.data.manual_dir = ''  # the folder that holds a release (or published features) as its authors ship it
-    c.data.rebuild = False  # build again although a finished build is there
-    c.data.labels = 'megc3'  # label scheme: megc3 (negative, positive, surprise) | five (the emotions of CASME II)
-    c.data.channels = 'u,v,strain'  # flow channels the network sees, in this order
-    c.data.size = 28  # pixels, height and width of the network's input
-    c.data.scale = 'stretch'  # stretch: each channel of each clip to its own min and max | p995: by the fold's training rows
-    c.data.value_range = '0..1'  # what the smallest and largest value become: 0..255 | 0..1 | -1..1
 
-    c.protocol = ConfigDict()
-    c.protocol.name = 'loso'  # loso | lodo | kfold | holdout | all_rows | random_split (leaks)
-    c.protocol.folds = 5  # kfold: groups of subjects
-    c.protocol.holdout = 0.2  # holdout, random_split: share of the subjects, of the clips
-    c.protocol.seed = 0  # kfold, holdout, random_split: which split
+def _protocol():
+    """Who is left out."""
+    c = ConfigDict()
+    c.name = 'loso'  # loso | lodo | kfold | holdout | all_rows | random_split (leaks)
+    c.folds = 5  # kfold: groups of subjects
+    c.holdout = 0.2  # holdout, random_split: share of the subjects, of the clips
+    c.seed = 0  # kfold, holdout, random_split: which split
+    return c
 
-    c.model = ConfigDict()
-    c.model.name = 'ststnet'
-    c.model.init_from = ''  # PyTorch weights: file.safetensors, file.pth, or one a fold: 'folder/{subject}.pth'
-    # keyword arguments of each network, so that overriding model.name alone works
-    c.model.ststnet = ConfigDict({'dropout': 0.5})
-    c.model.offapexnet = ConfigDict({'dropout': 0.5})
-    c.model.dual_inception = ConfigDict({'dropout': 0.5})
-    c.model.alexnet = ConfigDict({'dropout': 0.5, 'hidden': 4096})
-    c.model.vggm = ConfigDict({'dropout': 0.5})
-    c.model.ocnet = ConfigDict({'dropout': 0.5})
 
-    c.train = ConfigDict()
-    c.train.epochs = 100  # the last state is the result: no epoch is chosen
-    c.train.seeds = 1  # trainings of every fold, seeds 0 .. seeds-1; results are their mean and spread
-    c.train.batch_size = 64  # most rows in a step; an epoch is cut into equal steps
-    c.train.optimizer = 'adam'  # adam | adamw | sgd
-    c.train.learning_rate = 1e-3
-    c.train.weight_decay = 0.0  # adamw only
-    c.train.momentum = 0.9  # sgd only
-    c.train.schedule = 'constant'  # constant | cosine (to 0 at the last epoch; such a run cannot take more epochs later)
-    c.train.at_once = 0  # folds that a device trains side by side; 0 = measured at the start
-    c.train.lowering = 'auto'  # convolutions as matmul (patches and one product) or native; auto = measured
-    c.train.devices = 0  # devices to use; 0 = all, unless one alone measures faster
-    c.train.group = 0  # runs in memory at a time; 0 = as many as fit
-    c.train.checkpoint_seconds = 60.0  # between checkpoints; a run killed loses at most this much
+def _model():
+    """Networks; keyword arguments of each, so that overriding model.name alone works."""
+    c = ConfigDict()
+    c.name = 'ststnet'
+    c.init_from = ''  # PyTorch weights: file.safetensors, file.pth, or one a fold: 'folder/{subject}.pth'
+    c.ststnet = ConfigDict({'dropout': 0.5})
+    c.offapexnet = ConfigDict({'dropout': 0.5})
+    c.dual_inception = ConfigDict({'dropout': 0.5})
+    c.alexnet = ConfigDict({'dropout': 0.5, 'hidden': 4096})
+    c.vggm = ConfigDict({'dropout': 0.5})
+    c.ocnet = ConfigDict({'dropout': 0.5})
+    return c
 
-    c.evaluate = ConfigDict()
-    c.evaluate.every_epoch = False  # keep held-out outputs of every epoch, for the oracle_epoch block; feeds nothing back
-    c.evaluate.batch_size = 256
-    return c.lock()
+
+def _train():
+    """The training of every fold."""
+    c = ConfigDict()
+    c.epochs = 100  # the last state is the result: no epoch is chosen
+    c.seeds = 1  # trainings of every fold, seeds 0 .. seeds-1; results are their mean and spread
+    c.batch_size = 64  # most rows in a step; an epoch is cut into equal steps
+    c.optimizer = 'adam'  # adam | adamw | sgd
+    c.learning_rate = 1e-3
+    c.weight_decay = 0.0  # adamw only
+    c.momentum = 0.9  # sgd only
+    c.schedule = 'constant'  # constant | cosine (to 0 at the last epoch; such a run cannot take more epochs later)
+    c.at_once = 0  # folds that a device trains side by side; 0 = measured at the start
+    c.lowering = 'auto'  # convolutions as matmul (patches and one product) or native; auto = measured
+    c.devices = 0  # devices to use; 0 = all, unless one alone measures faster
+    c.group = 0  # runs in memory at a time; 0 = as many as fit
+    c.checkpoint_seconds = 60.0  # between checkpoints; a run killed loses at most this much
+    return c
+
+
+def _evaluate():
+    """The held-out rows."""
+    c = ConfigDict()
+    c.every_epoch = False  # keep held-out outputs of every epoch, for the oracle_epoch block; feeds nothing back
+    c.batch_size = 256
+    return c
 
 
 def variants(c: ConfigDict, text: str, **known) -> ConfigDict:

@@ -1,7 +1,6 @@
 """One or several TFDS data sets -> Samples and Names: label schemes, channels, resizing and stretching happen here."""
 
 import hashlib
-import re
 from typing import NamedTuple
 
 import cv2
@@ -9,6 +8,7 @@ import numpy as np
 
 import tfds_builders
 from mer_jax.errors import UserError
+from mer_jax.preprocess import action_units
 from mer_jax.types import Names, Samples
 
 _NEGATIVE_POSITIVE_SURPRISE = {
@@ -130,8 +130,8 @@ def stretch(flow):
 
 
 def _units(record):
-    """Action unit numbers of a record, sides and intensities left out: 'L12+4B' -> {4, 12}."""
-    return {int(unit) for unit in re.findall(r'\d+', record['action_units'])}
+    """Numbers of the action units that moved: sides and intensities left out, and what is uncertain or a reference."""
+    return {unit.number for unit in action_units.parse(record['action_units']) if unit.certain and not unit.reference}
 
 
 def _unit_row(record, units):

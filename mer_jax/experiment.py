@@ -15,7 +15,6 @@ from mer_jax import train as training
 from mer_jax import workdir as files
 from mer_jax.errors import UserError
 from mer_jax.models import torch_weights
-from mer_jax.models import torch_weights
 
 CHUNK = 256  # most epochs in one compiled call, and the length of its log
 
@@ -52,9 +51,8 @@ def evaluate(config, workdir) -> dict:
 def report(config, workdir) -> dict:
     """Write report.html and the plots again, from the files of a run alone."""
     folder = _existing(workdir)
-    results = files.read_json(folder / files.RESULTS)
     print(f'report: {reporting.report(folder)}')
-    return results
+    return files.read_json(folder / files.RESULTS)
 
 
 def build(config, workdir) -> dict:
@@ -190,6 +188,7 @@ def _publish(config, loaded, folds, output, layout, folder, seconds):
     """Write predictions, results and report from the held-out outputs; print the table. Returns the results."""
     start = time.perf_counter()
     predictions = evaluation.predictions(output, loaded.samples, folds)
+    scores = score.score(predictions, loaded.names)
     files.write_predictions(folder / files.PREDICTIONS, predictions, loaded.names)
     oracle = None
     if config.evaluate.every_epoch and config.train.epochs:
@@ -201,7 +200,7 @@ def _publish(config, loaded, folds, output, layout, folder, seconds):
     results = {
         'name': config.name, 'protocol': config.protocol.name, 'leaks': leaks,
         'folds': len(folds.fold) // config.train.seeds, 'seeds': config.train.seeds, 'epochs': config.train.epochs,
-        'clips': len(loaded.samples.label), **score.score(predictions, loaded.names), 'oracle_epoch': oracle,
+        'clips': len(loaded.samples.label), **scores, 'oracle_epoch': oracle,
         'plan': layout._asdict(), 'seconds': seconds, 'versions': _versions(),
         'data': {'name': config.data.name, 'fingerprint': loaded.fingerprint, 'dropped': len(loaded.dropped)},
     }

@@ -5,6 +5,7 @@ import json
 import math
 import os
 import shutil
+import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ import psutil
 
 from mer_jax.errors import UserError
 
-_ENOUGH = 20.0  # seconds of training below which measuring other candidates costs more than it can save
+_SHARE = 0.1  # of the training that the trial may cost; beyond it a better plan could not repay being found
 
 
 class Plan(NamedTuple):
@@ -35,9 +36,10 @@ def candidates(backend, devices, runs, *, lowering, at_once, use):
     found = []
     for count in counts:
         share = -(-runs // count)
-        sides = [at_once] if at_once else [1, 4] if backend == 'cpu' else [share, 16, 4, 1]
-        found += [Plan(low, side, count, 'pinned by the settings') for side in sides for low in lowerings if side <= share]
-    return list(dict.fromkeys(found)) or [Plan(lowerings[0], 1, counts[0], 'pinned by the settings')]
+        sides = [1, 4] if backend == 'cpu' else [share, 16, 4, 1]
+        sides = [at_once] if at_once else sides if count == counts[0] else [1]
+        found += [Plan(low, min(side, share), count, 'pinned by the settings') for side in sides for low in lowerings]
+    return list(dict.fromkeys(found))
 
 
 def settled(found, facts, measure, *, runs, epochs) -> Plan:
@@ -58,19 +60,20 @@ def settled(found, facts, measure, *, runs, epochs) -> Plan:
 def measured(found, measure, *, runs, epochs) -> dict:
     """{plan: seconds of an epoch of all runs}; measure(plan) -> seconds of one filled round, infinity where it does not fit.
 
-    No further candidate is tried where the whole training is a matter of seconds.
+    No further candidate is tried once the trial has taken a tenth of what the training will.
     """
-    seconds = {}
+    seconds, start = {}, time.perf_counter()
     for plan in found:
         rounds = -(-runs // (plan.at_once * plan.devices))
         seconds[plan] = measure(plan) * rounds
         print(f'plan: {describe(plan)}: {seconds[plan]:.3g} s an epoch of all {runs} runs', flush=True)
-        if seconds[plan] * epochs < _ENOUGH:
+        if min(seconds.values()) * epochs * _SHARE < time.perf_counter() - start:
             break
     return seconds
 
 
 def describe(plan) -> str:
+    """The plan in words, as it stands in the log and in results.json."""
     return f'{plan.lowering}, {plan.at_once} at once on {plan.devices} device{"s" if plan.devices > 1 else ""}'
 
 

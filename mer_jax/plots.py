@@ -188,8 +188,9 @@ def _joined(records, name):
     joined = [np.full(len(epochs), fill) for fill in (0.0, np.inf, -np.inf)]
     weight = np.where(np.isnan(runs), 1, runs)
     np.add.at(joined[0], place, middle * weight)
-    np.minimum.at(joined[1], place, low)
-    np.maximum.at(joined[2], place, high)
+    with np.errstate(invalid='ignore'):  # a diverged run logs null, which is a gap and no warning
+        np.minimum.at(joined[1], place, low)
+        np.maximum.at(joined[2], place, high)
     return epochs, joined[0] / np.bincount(place, weight), joined[1], joined[2]
 
 

@@ -128,6 +128,6 @@ def _rows(masks):
 
 def _subject_titles(samples, names):
     """Subject names, with the data set before them where two data sets share a name."""
-    pairs = {int(s): names.datasets[d] for s, d in zip(samples.subject, samples.dataset)}
+    pairs = {int(s): names.datasets[d] for s, d in zip(samples.subject, samples.dataset, strict=True)}
     return {s: names.subjects[s] if names.subjects.count(names.subjects[s]) == 1 else f'{d}/{names.subjects[s]}'
             for s, d in pairs.items()}

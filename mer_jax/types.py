@@ -4,7 +4,8 @@ Letters: N samples, n/m rows of one fold (train/test), F runs (folds x seeds), B
 A action units. Singular means one fold; plural means stacked with a leading F.
 """
 
-from typing import Any, Callable, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 Array = Any  # numpy or jax
 

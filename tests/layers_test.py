@@ -16,8 +16,9 @@ ORDER = [
     ['tfds_builders'],
     ['mer_jax.workdir', 'mer_jax.metrics', 'mer_jax.data', 'mer_jax.protocol', 'mer_jax.scaling', 'mer_jax.models',
      'mer_jax.learners', 'mer_jax.parallel', 'mer_jax.train', 'mer_jax.checkpoint', 'mer_jax.plan'],
-    ['mer_jax.evaluate', 'mer_jax.score', 'mer_jax.plots', 'mer_jax.settings'],
-    ['mer_jax.runs', 'mer_jax.records', 'mer_jax.report'],
+    ['mer_jax.evaluate', 'mer_jax.score', 'mer_jax.plots', 'mer_jax.settings', 'mer_jax.report_text'],
+    ['mer_jax.runs', 'mer_jax.records', 'mer_jax.report_page'],
+    ['mer_jax.report'],
     ['mer_jax.experiment'],
     ['main'],
 ]
@@ -54,7 +55,8 @@ def test_no_import_points_up(path):
 
 def test_data_sets_come_without_jax():
     """Other projects load the data sets; they must not have to install jax."""
-    code = 'import sys, tfds_builders, mer_jax.preprocess, mer_jax.data; sys.exit("jax" in sys.modules or "tensorflow" in sys.modules)'
+    code = ('import sys, tfds_builders, mer_jax.preprocess, mer_jax.data; '
+            'sys.exit("jax" in sys.modules or "tensorflow" in sys.modules)')
     assert subprocess.run([sys.executable, '-c', code], cwd=ROOT).returncode == 0
 
 
@@ -62,6 +64,6 @@ def test_config_is_read_in_one_file_only():
     """A setting read deep inside cannot be found, and cannot be given as an argument."""
     for path in ROOT.glob('mer_jax/**/*.py'):
         if path.name not in ('experiment.py',):
-            names = {n.id for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Name)}
-            assert 'config' not in names, f'{path.name} reads config'
+            arguments = {n.arg for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.arg)}
+            assert 'config' not in arguments, f'{path.name} takes config'
             assert 'ml_collections' not in set(imports(path)), f'{path.name} imports ml_collections'

@@ -287,7 +287,7 @@ def test_lock_refuses_a_second_process_and_frees_itself_when_killed(tmp_path):
     with pytest.raises(UserError, match=f'process {other.pid} is training'), workdir.lock(tmp_path):
         pass
     other.send_signal(signal.SIGKILL)
-    other.wait()
+    other.communicate()
     with workdir.lock(tmp_path):
         assert (tmp_path / workdir.LOCK).read_text() == f'{os.getpid()}\n'
     with workdir.lock(tmp_path):  # let go at the end of the block

@@ -113,22 +113,36 @@ def _max_and_index(x, window, stride, padding, shape):
 
 
 def _spread(window, stride, padding, shape, index, gradient):
-    """Carry each pooled gradient back to the pixel that was largest, by sums of shifted arrays: no scatter."""
+    """Carry each pooled gradient back to the pixel that was largest, by comparisons and shifted sums: no scatter."""
+    full = (_spread_apart if window == stride else _spread_over)(window, stride, index, gradient)
+    short = [max(padding + n - have, 0) for n, have in zip(shape, full.shape[1:3], strict=True)]
+    full = jnp.pad(full, ((0, 0), (0, short[0]), (0, short[1]), (0, 0)))
+    return (full[:, padding:padding + shape[0], padding:padding + shape[1]],)
+
+
+def _spread_apart(window, _, index, gradient):
+    """Windows that do not overlap: each pixel compares its own place with the index."""
+    a, rows, columns, b = gradient.shape
+    place = jnp.arange(window * window, dtype=jnp.uint8).reshape(1, 1, window, 1, window, 1)
+    full = jnp.where(index[:, :, None, :, None] == place, gradient[:, :, None, :, None], 0)
+    return full.reshape(a, rows * window, columns * window, b)
+
+
+def _spread_over(window, stride, index, gradient):
+    """Overlapping windows: pixels alike modulo stride share their places in the windows; one sum for each kind."""
     reach = -(-window // stride) - 1  # windows that a pixel lies in beyond the first, along one axis
     a, rows, columns, b = gradient.shape
     blocks = [[_block(i, j, window, stride, reach, index, gradient) for j in range(stride)] for i in range(stride)]
     full = jnp.stack([jnp.stack(row, 3) for row in blocks], 2)  # [a, rows + reach, stride, columns + reach, stride, b]
-    full = full.reshape(a, (rows + reach) * stride, (columns + reach) * stride, b)
-    short = [max(padding + n - have, 0) for n, have in zip(shape, full.shape[1:3], strict=True)]
-    full = jnp.pad(full, ((0, 0), (0, short[0]), (0, short[1]), (0, 0)))
-    return (full[:, padding:padding + shape[0], padding:padding + shape[1]],)
+    return full.reshape(a, (rows + reach) * stride, (columns + reach) * stride, b)
 
 
 def _block(i, j, window, stride, reach, index, gradient):
     """Gradient of the pixels whose row is i and whose column is j modulo stride."""
     parts = [(y, x) for y in range(reach + 1) for x in range(reach + 1)
              if i + y * stride < window and j + x * stride < window]
-    total = 0.0
+    a, rows, columns, b = gradient.shape
+    total = jnp.zeros((a, rows + reach, columns + reach, b))
     for y, x in parts:
         own = jnp.where(index == (i + y * stride) * window + j + x * stride, gradient, 0)
         total += jnp.pad(own, ((0, 0), (y, reach - y), (x, reach - x), (0, 0)))

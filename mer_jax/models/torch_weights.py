@@ -50,7 +50,8 @@ def read(path) -> dict:
     path = Path(path)
     readers = {'.safetensors': _read_safetensors, '.pth': _read_torch, '.pt': _read_torch}
     if path.suffix not in readers:
-        raise UserError(f'{path}: weights come as .safetensors, .pth or .pt, not {path.suffix or "without a suffix"!r}')
+        got = repr(path.suffix) if path.suffix else 'a file without suffix'
+        raise UserError(f'{path}: weights come as .safetensors, .pth or .pt, not {got}')
     if not path.is_file():
         raise UserError(f'{path}: there is no such weights file')
     return {name.removeprefix('module.'): value for name, value in readers[path.suffix](path).items()}
@@ -71,8 +72,8 @@ def convert(name: str, tensors: dict, params, batch_stats, *, source) -> tuple:
         raise UserError(f'{source} does not fit model {name}: {"; ".join(wrong)}')
     out = {'params': {}, 'batch_stats': {}}
     for key, (_, path) in wanted.items():
-        value = np.asarray(given[key], np.float32)
-        _put(out, path, np.ascontiguousarray(value.transpose(_TO_FLAX[value.ndim])))
+        value = np.asarray(given[key])
+        _put(out, path, np.array(value.transpose(_TO_FLAX[value.ndim]), np.float32, order='C'))
     return out['params'], out['batch_stats']
 
 

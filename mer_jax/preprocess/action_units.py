@@ -18,7 +18,8 @@ class Unit(NamedTuple):
 _SIDE, _LEVEL = r'[LRATB](?:/[LRATB])?', r'[A-E](?:/[A-E])?'
 _TOKEN = re.compile(
     rf'(?P<reference>REF\s*\()|(?P<open>\()|(?P<close>\))|(?P<or>[|/])|'
-    rf'(?<![A-Z0-9])(?:AU\s*)?(?P<side>{_SIDE})?(?P<number>\d+)(?P<level>{_LEVEL})?(?![A-Z])(?P<kept>\(K\))?(?P<doubt>\s*\?)?'
+    rf'(?<![A-Z0-9])(?:AU\s*)?(?P<side>{_SIDE})?(?P<number>\d+)(?P<level>{_LEVEL})?(?![A-Z])'
+    r'(?P<kept>\(K\))?(?P<doubt>\s*\?)?'
 )
 
 

@@ -21,7 +21,7 @@ def _tensor(shape, dtype):
 
 
 class Builder(base.ClipBuilder):
-    """Renders its clips instead of reading files; `flow` is measured on the rendered frames, never taken from the truth."""
+    """Renders its clips instead of reading files; `flow` is measured on the rendered frames, not the truth."""
 
     VERSION = tfds.core.Version('1.0.0')
     BUILDER_CONFIGS = [tfds.core.BuilderConfig(name=name, description=text) for name, text in SUMMARIES.items()]

@@ -1,0 +1,337 @@
+"""Every network against the same network written in PyTorch, with the same weights."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from mer_jax import models
+from mer_jax.errors import UserError
+from mer_jax.models import torch_weights
+
+SIZES = {'ststnet': (28, 3), 'offapexnet': (28, 2), 'dual_inception': (28, 2), 'alexnet': (75, 2), 'vggm': (75, 2),
+         'ocnet': (75, 2)}
+PARAMETERS = {'ststnet': 1_683, 'offapexnet': 2_664_475, 'dual_inception': 6_449_867, 'alexnet': 57_008_387,
+              'vggm': 6_606_499, 'ocnet': 1_650_947}
+NAMES = sorted(SIZES)
+
+
+def torch_networks(nn, torch):
+    """name -> PyTorch module without dropout, written from the papers' layer tables."""
+    F = nn.functional
+
+    class Ststnet(nn.Module):
+        def __init__(self):
+            super().__init__()
+            for i, width in ((1, 3), (2, 5), (3, 8)):
+                self.add_module(f'conv{i}', nn.Conv2d(3, width, 3, padding=2))
+                self.add_module(f'bn{i}', nn.BatchNorm2d(width))
+            self.fc = nn.Linear(400, 3)
+
+        def forward(self, x):
+            streams = [F.max_pool2d(bn(torch.relu(conv(x))), 3, 3, 1) for conv, bn in
+                       ((self.conv1, self.bn1), (self.conv2, self.bn2), (self.conv3, self.bn3))]
+            return self.fc(F.avg_pool2d(torch.cat(streams, 1), 2).flatten(1))
+
+    class Stream(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv1, self.conv2 = nn.Conv2d(1, 6, 5, padding=2), nn.Conv2d(6, 16, 5, padding=2)
+
+        def forward(self, x):
+            return F.max_pool2d(torch.relu(self.conv2(F.max_pool2d(torch.relu(self.conv1(x)), 2))), 2)
+
+    class Block(nn.Module):
+        def __init__(self, channels, width):
+            super().__init__()
+            for name, size, before in (('one', 1, channels), ('three_in', 1, channels), ('three', 3, width),
+                                       ('five_in', 1, channels), ('five', 5, width), ('pool', 1, channels)):
+                self.add_module(name, nn.Conv2d(before, width, size, padding=size // 2))
+
+        def forward(self, x):
+            r = torch.relu
+            return torch.cat([r(self.one(x)), r(self.three(r(self.three_in(x)))), r(self.five(r(self.five_in(x)))),
+                              r(self.pool(F.max_pool2d(x, 3, 1, 1)))], 1)
+
+    class Inception(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.block1, self.block2 = Block(1, 6), Block(24, 16)
+
+        def forward(self, x):
+            return F.max_pool2d(self.block2(F.max_pool2d(self.block1(x), 2)), 2)
+
+    class TwoStreams(nn.Module):
+        def __init__(self, stream, sizes):
+            super().__init__()
+            self.u, self.v = stream(), stream()
+            for i in range(1, len(sizes)):
+                self.add_module(f'fc{i}', nn.Linear(sizes[i - 1], sizes[i]))
+            self.last = len(sizes) - 1
+
+        def forward(self, x):
+            x = torch.cat([self.u(x[:, :1]).flatten(1), self.v(x[:, 1:]).flatten(1)], 1)
+            for i in range(1, self.last):
+                x = torch.relu(getattr(self, f'fc{i}')(x))
+            return getattr(self, f'fc{self.last}')(x)
+
+    class Alexnet(nn.Module):
+        def __init__(self, hidden=64):
+            super().__init__()
+            c, r, p = nn.Conv2d, nn.ReLU, nn.MaxPool2d
+            self.features = nn.Sequential(
+                c(2, 64, 11, 4, 2), r(), p(3, 2), c(64, 192, 5, padding=2), r(), p(3, 2), c(192, 384, 3, padding=1), r(),
+                c(384, 256, 3, padding=1), r(), c(256, 256, 3, padding=1), r(), p(3, 2))
+            self.classifier = nn.Sequential(nn.Dropout(0), nn.Linear(9216, hidden), r(), nn.Dropout(0),
+                                            nn.Linear(hidden, hidden), r(), nn.Linear(hidden, 3))
+
+        def forward(self, x):
+            return self.classifier(F.adaptive_avg_pool2d(self.features(x), 6).flatten(1))
+
+    class Plain(nn.Module):
+        def __init__(self, convolutions, dense):
+            super().__init__()
+            for i, (settings, bias) in enumerate(convolutions, 1):
+                self.add_module(f'conv{i}', nn.Conv2d(*settings, bias=bias))
+                if not bias:
+                    self.add_module(f'bn{i}', nn.BatchNorm2d(settings[1]))
+            for i in range(1, 4):
+                self.add_module(f'fc{i}', nn.Linear(dense[i - 1], dense[i]))
+
+        def head(self, x):
+            return self.fc3(torch.relu(self.fc2(torch.relu(self.fc1(x)))))
+
+    class Vggm(Plain):
+        def __init__(self):
+            super().__init__([((2, 96, 7, 2), True), ((96, 256, 5, 2), True), ((256, 512, 3, 1, 1), True),
+                              ((512, 512, 3, 1, 1), True), ((512, 512, 3, 1, 1), True)], (512, 128, 128, 3))
+
+        def forward(self, x):
+            for conv in (self.conv1, self.conv2):
+                x = F.local_response_norm(torch.relu(conv(x)), 5, alpha=5e-4, beta=0.75, k=2.0)
+                x = F.max_pool2d(x, 3, 2)
+            for conv in (self.conv3, self.conv4, self.conv5):
+                x = torch.relu(conv(x))
+            return self.head(F.max_pool2d(x, 3, 2).flatten(1))
+
+    class Ocnet(Plain):
+        def __init__(self):
+            widths = (2, 32, 64, 128, 256, 512)
+            super().__init__([((widths[i], widths[i + 1], 3, 1, 1), i > 1) for i in range(5)], (512, 128, 128, 3))
+
+        def forward(self, x):
+            x = torch.relu(self.bn1(self.conv1(x)))
+            x = torch.relu(self.bn2(self.conv2(x)))
+            for conv in (self.conv3, self.conv4, self.conv5):
+                x = F.max_pool2d(torch.relu(conv(x)), 3, 2)
+            return self.head(x.mean((2, 3)))
+
+    return {'ststnet': Ststnet, 'offapexnet': lambda: TwoStreams(Stream, (1568, 1024, 1024, 3)),
+            'dual_inception': lambda: TwoStreams(Inception, (6272, 1024, 3)), 'alexnet': Alexnet, 'vggm': Vggm, 'ocnet': Ocnet}
+
+
+def make(name, lowering='matmul', **settings):
+    """The network without dropout; AlexNet narrow, to be quick."""
+    narrow = {'hidden': 64} if name == 'alexnet' else {}
+    return models.make(name, classes=3, lowering=lowering, **{'dropout': 0.0, **narrow, **settings})
+
+
+def images(name, count=4, seed=0):
+    size, channels = SIZES[name]
+    return np.random.default_rng(seed).uniform(-1, 1, (count, size, size, channels)).astype(np.float32)
+
+
+def shapes(name, **settings):
+    """Variables of a network as shapes: nothing is computed."""
+    size, channels = SIZES[name]
+    model = make(name, **settings)
+    return jax.eval_shape(lambda: model.init(jax.random.key(0), jnp.zeros((1, size, size, channels)), train=False))
+
+
+def random_variables(name):
+    """Variables of a network with He-sized kernels and everything else near 1, drawn by numpy (init takes long to compile)."""
+    draw = np.random.default_rng(0)
+
+    def value(leaf):
+        if leaf.ndim == 1:
+            return draw.uniform(0.5, 1.5, leaf.shape).astype(np.float32)
+        return draw.standard_normal(leaf.shape, np.float32) * np.float32((2 / np.prod(leaf.shape[:-1])) ** 0.5)
+
+    return jax.tree.map(value, shapes(name))
+
+
+def twins(name):
+    """(PyTorch network, JAX network, variables) with the same random weights and statistics, no batch-norm slope positive
+    throughout; convolutions are scaled up so that the logits tell inputs apart."""
+    torch = pytest.importorskip('torch')
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    reference = torch_networks(torch.nn, torch)[name]()
+    with torch.no_grad():
+        for key, value in reference.state_dict().items():
+            if 'running' in key:
+                value.uniform_(0.5, 1.5)
+            elif 'bn' in key and 'weight' in key:
+                value.uniform_(-1.5, 1.5)
+            elif value.ndim > 1:
+                value.mul_(2.5)
+    model = make(name)
+    variables = shapes(name)
+    tensors = {key: value.numpy() for key, value in reference.state_dict().items()}
+    params, stats = torch_weights.convert(name, tensors, variables['params'], variables.get('batch_stats', {}), source='test')
+    return reference, model, {'params': params, 'batch_stats': stats}
+
+
+def forward(reference, image):
+    torch = pytest.importorskip('torch')
+    return reference(torch.from_numpy(np.ascontiguousarray(image.transpose(0, 3, 1, 2))))
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_a_network_equals_pytorch(name):
+    """Layer order, padding, pooling, flattening: any departure from the published network shows in the logits, and a wrong
+    use of batch statistics in those of training; the lowerings must not differ either."""
+    reference, model, variables = twins(name)
+    image = images(name)
+    wanted = forward(reference.eval(), image).detach().numpy()
+    assert np.ptp(wanted, 0).max() > 1e-3  # the images differ in their logits: the comparison says something
+    trained = forward(reference.train(), image).detach().numpy()
+    for lowering in ('matmul', 'native'):
+        net = make(name, lowering)
+        logits, _ = jax.jit(lambda v, x, net=net: net.apply(v, x, train=False))(variables, image)
+        np.testing.assert_allclose(logits, wanted, atol=1e-4)
+        (logits, _), _ = jax.jit(lambda v, x, net=net: net.apply(v, x, train=True, mutable=['batch_stats'],
+                                                                 rngs={'dropout': jax.random.key(0)}))(variables, image)
+        np.testing.assert_allclose(logits, trained, atol=1e-4)
+
+
+@pytest.mark.parametrize('name', ['ststnet', 'ocnet'])
+def test_batch_statistics_move_as_in_pytorch(name):
+    """Statistics of training reach evaluation; PyTorch stores the unbiased variance, Flax the biased one."""
+    reference, model, variables = twins(name)
+    image = images(name)
+    _, moved = jax.jit(lambda v, x: model.apply(v, x, train=True, mutable=['batch_stats'],
+                                                rngs={'dropout': jax.random.key(0)}))(variables, image)
+    before = {key: value.clone() for key, value in reference.state_dict().items()}
+    forward(reference.train(), image)
+    count = len(image) * {'ststnet': 30 * 30, 'ocnet': 75 * 75}[name]
+    for bn, stats in moved['batch_stats'].items():
+        after = reference.state_dict()
+        np.testing.assert_allclose(stats['mean'], after[f'{bn}.running_mean'].numpy(), atol=1e-4)
+        new = (after[f'{bn}.running_var'] - 0.9 * before[f'{bn}.running_var']).numpy() * (count - 1) / count
+        np.testing.assert_allclose(stats['var'], 0.9 * before[f'{bn}.running_var'].numpy() + new, atol=1e-4)
+
+
+@pytest.mark.parametrize('lowering', ['matmul', 'native'])
+def test_ststnet_gradient_equals_pytorch(lowering):
+    """Batch norm after pooling, shared patches and the pool's own backward pass are exact, negative slopes included."""
+    torch = pytest.importorskip('torch')
+    reference, _, variables = twins('ststnet')
+    image, label = images('ststnet', 7), np.arange(7) % 3
+    torch.nn.functional.cross_entropy(forward(reference.train(), image), torch.from_numpy(label)).backward()
+    wanted, _ = torch_weights.convert(
+        'ststnet', {key: value.grad.numpy() for key, value in reference.named_parameters()}
+        | {key: value.numpy() for key, value in reference.named_buffers()},
+        variables['params'], variables['batch_stats'], source='test')
+
+    def loss_of(params):
+        net = make('ststnet', lowering)
+        (logits, _), _ = net.apply({**variables, 'params': params}, image, train=True, mutable=['batch_stats'],
+                                   rngs={'dropout': jax.random.key(0)})
+        return optax.softmax_cross_entropy_with_integer_labels(logits, label).mean()
+
+    got = jax.jit(jax.grad(loss_of))(variables['params'])
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-4), got, wanted)
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_parameter_counts_are_the_published_ones(name):
+    """A count that is off by one bias is another network."""
+    size, channels = SIZES[name]
+    model = models.make(name, classes=3, lowering='matmul')
+    variables = jax.eval_shape(lambda: model.init(jax.random.key(0), jnp.zeros((1, size, size, channels)), train=False))
+    assert sum(leaf.size for leaf in jax.tree.leaves(variables['params'])) == PARAMETERS[name]
+    if name == 'alexnet':
+        variables = jax.eval_shape(lambda: model.init(jax.random.key(0), jnp.zeros((1, 75, 75, 3)), train=False))
+        assert sum(leaf.size for leaf in jax.tree.leaves(variables['params'])) == 57_016_131
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_no_parameter_is_dead_and_all_is_finite(name):
+    """A parameter whose gradient is always zero drifts under Adam; NaN in one fold goes unnoticed among many."""
+    model, image = make(name), images(name)
+    variables = random_variables(name)
+
+    def loss_of(params):
+        (logits, out), _ = model.apply({**variables, 'params': params}, image, train=True, mutable=['batch_stats'],
+                                       rngs={'dropout': jax.random.key(0)})
+        return optax.softmax_cross_entropy_with_integer_labels(logits, jnp.arange(4) % 3).mean(), out
+
+    gradient, out = jax.jit(jax.grad(loss_of, has_aux=True))(variables['params'])
+    for path, leaf in jax.tree.leaves_with_path(gradient):
+        assert np.isfinite(leaf).all() and np.abs(leaf).max() > 1e-9, jax.tree_util.keystr(path)
+    assert out['features'].ndim == 2 and out['maps'].ndim == 4 and len(out['maps']) == len(image)
+    assert all(np.isfinite(value).all() for value in out.values())
+
+
+@pytest.mark.parametrize('name', ['ststnet', 'offapexnet'])
+def test_folds_stay_apart_under_vmap_and_map(name):
+    """Several folds in one program give what each gives alone."""
+    model, image = make(name), images(name)
+    variables = random_variables(name)
+    folds = jax.tree.map(lambda leaf: jnp.stack([leaf, 1.5 * leaf]), variables)
+
+    def one(variables):
+        (logits, _), _ = model.apply(variables, image, train=True, mutable=['batch_stats'],
+                                     rngs={'dropout': jax.random.key(0)})
+        return logits
+
+    wanted = jnp.stack([jax.jit(one)(jax.tree.map(lambda leaf, i=i: leaf[i], folds)) for i in range(2)])
+    np.testing.assert_allclose(jax.jit(jax.vmap(one))(folds), wanted, atol=1e-5)
+    np.testing.assert_allclose(jax.jit(lambda folds: jax.lax.map(one, folds))(folds), wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_dropout_acts_in_training_only(name):
+    """Dropout left on would make predictions random (and ask for a key); left off, the published training is not run."""
+    model, image = make(name, dropout=0.5), images(name, 1)
+    variables = random_variables(name)
+
+    @jax.jit
+    def logits(key):
+        return model.apply(variables, image, train=True, mutable=['batch_stats'], rngs={'dropout': key})[0][0]
+
+    assert np.abs(logits(jax.random.key(1)) - logits(jax.random.key(2))).max() > 0
+    jax.eval_shape(lambda: model.apply(variables, image, train=False))
+
+
+def test_an_unknown_name_lists_the_known_ones():
+    """A typing error is mended from the message alone."""
+    with pytest.raises(UserError) as told:
+        models.make('ststnt', classes=3, lowering='matmul')
+    assert str(told.value) == ("model.name is 'ststnt'; known: alexnet, dual_inception, ocnet, offapexnet, ststnet, vggm")
+
+
+@pytest.mark.parametrize('name,size,channels,message', [
+    ('offapexnet', 28, 3, 'model offapexnet takes 2 channels (u,v); data.channels gives 3'),
+    ('dual_inception', 28, 1, 'model dual_inception takes 2 channels (u,v); data.channels gives 1'),
+    ('alexnet', 62, 2, 'model alexnet needs images of 63x63 pixels or more; data.size gives 62x62'),
+    ('vggm', 74, 2, 'model vggm needs images of 75x75 pixels or more; data.size gives 74x74'),
+    ('ocnet', 14, 2, 'model ocnet needs images of 15x15 pixels or more; data.size gives 14x14'),
+    ('offapexnet', 3, 2, 'model offapexnet needs images of 4x4 pixels or more; data.size gives 3x3'),
+    ('dual_inception', 3, 2, 'model dual_inception needs images of 4x4 pixels or more; data.size gives 3x3'),
+    ('ststnet', 1, 3, 'model ststnet needs images of 2x2 pixels or more; data.size gives 1x1'),
+])
+def test_an_image_that_does_not_fit_is_told(name, size, channels, message):
+    """The user reads which setting to change, before anything is compiled; one pixel more is enough."""
+    model = make(name)
+
+    def init(size, channels):
+        return jax.eval_shape(lambda: model.init(jax.random.key(0), jnp.zeros((1, size, size, channels)), train=False))
+
+    with pytest.raises(UserError) as told:
+        init(size, channels)
+    assert str(told.value) == message
+    if 'pixels' in message:
+        init(size + 1, channels)
