@@ -9,22 +9,28 @@ VERB is one of
   build      build the data set of the config
 
 Without flags the default experiment on synthetic faces runs. Settings and their reasons: configs/common.py.
---config.KEY=VALUE must follow --config. The default folder of a run is runs/NAME[-VARIANT]. --debug shows tracebacks.
+The default folder of a run is runs/NAME[-VARIANT]. --debug shows tracebacks.
 """
 
 import difflib
+import os
 import re
 import sys
+from importlib import machinery, util
 from pathlib import Path
 
 from absl import flags
-from ml_collections import config_flags
+from ml_collections import ConfigDict, config_flags
 
+from configs.common import base
+from mer_jax import workdir as files
 from mer_jax.errors import UserError
 
 HERE = Path(__file__).parent
 DEFAULT = HERE / 'configs' / 'synthetic_ststnet.py'
 VERBS = ('train', 'evaluate', 'report', 'build')
+KINDS = {bool: 'True or False', int: 'a whole number', float: 'a number'}
+CONFIG_FLAG = re.compile(r'--?config(=|$)')
 
 
 def main(argv) -> int:
@@ -36,19 +42,29 @@ def main(argv) -> int:
     try:
         verb, config, workdir = parse([a for a in argv if a != '--debug'])
         run(verb, config, workdir)
-    except UserError as error:
+        print(end='', flush=True)
+    except KeyboardInterrupt:
+        return _told('stopped; the same command continues from the last checkpoint', 130)
+    except BrokenPipeError:  # `| head` has read enough; what is still buffered must not fail at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return _told('error: standard output was closed; the same command continues from the last checkpoint', 2)
+    except (UserError, OSError) as error:
         if debug:
             raise
-        print(f'error: {error}', file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print('stopped; the same command continues from the last checkpoint', file=sys.stderr)
-        return 130
+        return _told(f'error: {error}', 2)
     return 0
 
 
+def _told(text, code):
+    print(' '.join(text.split()), file=sys.stderr)
+    return code
+
+
 def run(verb, config, workdir):
-    """Only here is jax imported: a mistake in the flags answers at once."""
+    """Only here is jax imported, and only once the settings are right is all of it: a mistake in the flags answers at once."""
+    from mer_jax import settings
+
+    settings.check(config.to_dict())
     from mer_jax import experiment, parallel, plan
 
     parallel.start(plan.cache_folder() / 'xla')
@@ -57,59 +73,86 @@ def run(verb, config, workdir):
 
 def parse(argv):
     """(verb, config, workdir) of a command line without the program's name."""
-    if not any(re.match(r'--?config(=|$)', a) for a in argv):
-        argv = [f'--config={DEFAULT}', *argv]
+    asked, rest = _asked(argv)
+    config = _load(asked)
+    _check_keys(rest, list(files.flat(config.to_dict())))
     values = flags.FlagValues()
     flags.DEFINE_string('workdir', '', 'folder of the run', flag_values=values)
-    config_flags.DEFINE_config_file('config', flag_values=values, sys_argv=argv, help_string='experiment')
-    rest = _parsed(values, argv)
-    verb, *extra = rest or ['train']
+    try:
+        config_flags.DEFINE_config_dict('config', config, flag_values=values, sys_argv=rest)
+        verb, *extra = values(['main.py', *rest])[1:] or ['train']
+    except flags.Error as error:
+        raise UserError(_flag_mistake(str(error), config)) from None
     if verb not in VERBS or extra:
-        raise UserError(f'{" ".join(rest)!r} is not a verb; known: {", ".join(VERBS)} (one, or none for train)')
-    from mer_jax import workdir as files
-
-    path, _, variant = config_flags.get_config_filename(values['config']).partition(':')
+        raise UserError(f'{" ".join([verb, *extra])!r} is not a verb; known: {", ".join(VERBS)} (one, or none for train)')
+    path, _, variant = asked.partition(':')
     return verb, values.config, values.workdir or files.default(path, variant)
 
 
-def _parsed(values, argv):
-    """Positional arguments after parsing; what absl and ml_collections tell in pages becomes one line."""
-    path = _config_path(argv)
+def _asked(argv):
+    """(the value of --config, the other arguments)."""
+    places = [i for i, a in enumerate(argv) if CONFIG_FLAG.match(a)]
+    if len(places) > 1:
+        raise UserError(f'--config is given {len(places)} times; one config file, --config.KEY=VALUE for what differs')
+    if not places:
+        return str(DEFAULT), argv
+    place = places[0]
+    if '=' in argv[place]:
+        return argv[place].partition('=')[2], argv[:place] + argv[place + 1:]
+    return ''.join(argv[place + 1:place + 2]), argv[:place] + argv[place + 2:]
+
+
+def _load(asked) -> ConfigDict:
+    """The config that 'file.py[:variant]' makes; UserError where the file is missing, fails, or is no config file."""
+    name, colon, variant = asked.partition(':')
+    path = Path(name)
+    if not path.is_file():
+        raise UserError(_no_such_file(name))
     try:
-        rest = values(['main.py', *argv])[1:]
-        values['config'].value.lock()  # a file that fails to load says so only when it is asked for
-        return rest
+        loader = machinery.SourceFileLoader('config_file', str(path))
+        module = util.module_from_spec(util.spec_from_loader('config_file', loader))
+        loader.exec_module(module)
+        make = getattr(module, 'get_config', None)
+        config = make(variant) if colon and make else make() if make else None
     except UserError:
         raise
-    except flags.Error as error:
-        raise UserError(f'{error}; see python main.py --help') from None
-    except (AttributeError, KeyError) as error:
-        raise UserError(_unknown_key(error, argv, path)) from None
-    except Exception as error:
-        raise UserError(f'{path}: {" ".join(str(error).split())}') from error
+    except Exception as error:  # whatever a file that the user wrote can raise
+        raise UserError(f'{path} fails: {type(error).__name__}: {error}') from error
+    if not isinstance(config, ConfigDict):
+        raise UserError(f'{path} is not a config file: it has no get_config(variant) that returns base() with changes')
+    known, got = set(files.flat(base('').to_dict())), set(files.flat(config.to_dict()))
+    if known != got:
+        wrong = [f'lacks {key}' for key in sorted(known - got)] + [f'has an unknown {key}' for key in sorted(got - known)]
+        raise UserError(f'{path} {wrong[0]}; begin with base() of configs/common.py')
+    return config
 
 
-def _config_path(argv):
-    """The config file asked for; UserError where it is not there."""
-    place = next(i for i, a in enumerate(argv) if re.match(r'--?config(=|$)', a))
-    asked = argv[place].partition('=')[2] or ' '.join(argv[place + 1:place + 2])
-    path = Path(asked.partition(':')[0])
-    if path.is_file():
-        return path
+def _no_such_file(name):
     known = sorted(p.stem for p in (HERE / 'configs').glob('[a-z]*_*.py'))
-    near = difflib.get_close_matches(path.stem, known, n=1)
-    raise UserError(f'--config={path}: no such file{f"; did you mean configs/{near[0]}.py?" if near else ""}; '
-                    f'known: {", ".join(f"configs/{k}.py" for k in known)}')
+    near = difflib.get_close_matches(Path(name).stem, known, n=1)
+    return (f"--config={name or chr(39) * 2}: no such file{f'; did you mean configs/{near[0]}.py?' if near else ''}; "
+            f'known: {", ".join(f"configs/{k}.py" for k in known)}')
 
 
-def _unknown_key(error, argv, path):
-    text = str(error).replace('\\n', ' ')
-    if 'get_config' in text:
-        return f'{path} is not a config file: it has no get_config(variant)'
-    name = re.search(r'\w+', text).group()
-    key = next((a.split('=')[0] for a in argv if re.match(rf'--(no)?config\..*\b{name}\b', a)), name)
-    near = re.search(r'mean "(\w+)"', text)
-    return f'{key}: no such setting{f", did you mean {near.group(1)!r}?" if near else ""}; configs/common.py lists all'
+def _check_keys(argv, known):
+    """Every --config.KEY must be one setting."""
+    for argument in argv:
+        found = re.match(r'--?(?:no)?config\.([^=]*)', argument)
+        if not found or found[1] in known:
+            continue
+        leaf = [key for key in known if key.endswith(f'.{found[1]}') or key.startswith(f'{found[1]}.')]
+        near = leaf[:1] or difflib.get_close_matches(found[1], known, n=1)
+        raise UserError(f'--config.{found[1]}: no such setting{f", did you mean --config.{near[0]}?" if near else ""}; '
+                        'configs/common.py lists all')
+
+
+def _flag_mistake(text, config):
+    """What absl says of a flag; of a value of the wrong type, which one is right."""
+    found = re.match(r'flag --config\.([\w.]+)=(.*?): ', text, re.DOTALL)
+    if not found:
+        return f'{text}; see python main.py --help'
+    value = files.flat(config.to_dict())[found[1]]
+    return f'--config.{found[1]} is {found[2]!r}; allowed: {KINDS[type(value)]}, as {value}'
 
 
 if __name__ == '__main__':

@@ -1,11 +1,15 @@
 """States on disk: the only file that imports Orbax. A checkpoint is whole or absent, also after kill -9."""
 
 import contextlib
+import zlib
+from functools import reduce
 from pathlib import Path
 
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
+
+from mer_jax.errors import UserError
 
 
 @contextlib.contextmanager
@@ -26,10 +30,28 @@ def newest(folder: Path) -> int:
 
 def save(manager, epoch: int, states):
     """Write the stacked states, host copies taken first: a donated device buffer may be reused while it is written."""
-    manager.save(epoch, args=ocp.args.StandardSave(jax.tree.map(np.asarray, states)))
+    states = jax.tree.map(np.asarray, states)
+    manager.save(epoch, args=ocp.args.StandardSave({'states': states, 'checksum': _checksum(states)}))
 
 
 def restore(manager, epoch: int, shapes):
-    """The states of `epoch` as host arrays; `shapes` is their abstract tree, without which another device count fails."""
+    """The states of `epoch` as host arrays; `shapes` is their abstract tree, without which another device count fails.
+
+    UserError where the checkpoint is damaged or of other shapes.
+    """
     template = jax.tree.map(lambda a: np.zeros(a.shape, a.dtype), shapes)
-    return manager.restore(epoch, args=ocp.args.StandardRestore(template))
+    template = {'states': template, 'checksum': _checksum(())}
+    try:
+        found = manager.restore(epoch, args=ocp.args.StandardRestore(template))
+        if found['checksum'] != _checksum(found['states']):
+            raise ValueError('its values are not those that were written')
+        return found['states']
+    except Exception as error:  # Orbax and its storage raise whatever a damaged file makes of their parsers
+        reason = str(error).strip().split('\n')[0][:200]
+        raise UserError(f'{manager.directory / str(epoch)} cannot be restored ({reason}); put it back from a copy, '
+                        'or delete that folder: its runs then train from the first epoch') from error
+
+
+def _checksum(states):
+    """CRC-32 of every byte: the storage itself notices a file cut short, but not a value that changed."""
+    return np.array(reduce(lambda crc, leaf: zlib.crc32(np.ascontiguousarray(leaf), crc), jax.tree.leaves(states), 0), np.uint32)

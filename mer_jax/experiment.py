@@ -27,6 +27,7 @@ def train(config, workdir) -> dict:
     with files.lock(folder):
         loaded = _data(config)
         folds, titles = _protocol(config, loaded)
+        _check_fit(config, loaded, folds, titles, folder)
         _continue(config, loaded, folder)
         seconds = {'data': time.perf_counter() - start}
         _write_tables(loaded, folds, titles, folder)
@@ -77,11 +78,21 @@ def _protocol(config, loaded):
     return folds, titles
 
 
+def _check_fit(config, loaded, folds, titles, folder):
+    """Raise UserError, before anything is compiled or written, where network, images and weights files do not fit."""
+    shapes = evaluation.state_shapes(_learner(config, loaded, folds, 'matmul'), loaded.samples, folds.train)
+    if config.model.init_from and not _begun(folder):
+        for path in dict.fromkeys(_weight_files(config.model.init_from, folds.fold, titles)):
+            _weights(config.model.name, path, (shapes.params, shapes.batch_stats))
+
+
 def _continue(config, loaded, folder):
     """Write the settings of a new run; refuse to continue an old one under other settings or other data."""
     note = {'settings': config.to_dict(), 'data': loaded.fingerprint}
-    if (folder / files.CONFIG).exists():
-        old = files.read_json(folder / files.CONFIG)
+    old = files.read_config(folder) if (folder / files.CONFIG).exists() else None
+    if not _begun(folder):
+        files.clear(folder)  # what a failed start pinned must not refuse the command once it is mended
+    else:
         settings.check_resume(old['settings'], note['settings'], folder)
         if old['data'] != loaded.fingerprint:
             raise UserError(f'{folder} holds a run on other data (data.name {config.data.name!r} has changed since); '
@@ -91,6 +102,11 @@ def _continue(config, loaded, folder):
             raise UserError(f'{folder} is trained to epoch {epoch} already; train.epochs is {config.train.epochs}; '
                             'allowed: that many or more, or another --workdir')
     files.write_json(folder / files.CONFIG, note)
+
+
+def _begun(folder):
+    """Whether the folder holds anything trained or scored, which other settings must not overwrite."""
+    return (folder / files.RESULTS).exists() or any(checkpoint.newest(g) >= 0 for g in folder.glob('checkpoints/*'))
 
 
 def _write_tables(loaded, folds, titles, folder):
@@ -114,11 +130,13 @@ def _learner(config, loaded, folds, lowering):
 def _layout(config, loaded, folds, folder) -> plan.Plan:
     """The plan a run began with; else the one pinned by settings, measured on this machine before, or measured now."""
     if (folder / files.PLAN).exists():
-        chosen = plan.Plan(**files.read_json(folder / files.PLAN))
+        chosen = _pinned(folder / files.PLAN)
         if chosen.devices > jax.device_count():
             raise UserError(f'{folder} was begun on {chosen.devices} devices and {jax.device_count()} are here; '
                             'continue it where it was begun, or give another --workdir')
         return chosen
+    if config.train.devices > jax.device_count():
+        raise UserError(f'train.devices is {config.train.devices}; allowed: 0 (all) to the {jax.device_count()} that are here')
     found = plan.candidates(jax.default_backend(), jax.device_count(), len(folds.fold), lowering=config.train.lowering,
                             at_once=config.train.at_once, use=config.train.devices)
     measure = partial(runs.seconds_a_round, partial(_learner, config, loaded, folds), loaded.samples, folds,
@@ -128,6 +146,18 @@ def _layout(config, loaded, folds, folder) -> plan.Plan:
     print(f'plan: {plan.describe(chosen)} ({chosen.why})', flush=True)
     files.write_json(folder / files.PLAN, chosen._asdict())
     return chosen
+
+
+def _pinned(path) -> plan.Plan:
+    """The plan in a file; UserError where it holds none."""
+    noted = files.read_json(path)
+    try:
+        chosen = plan.Plan(**noted)
+        if chosen.lowering in ('matmul', 'native') and chosen.at_once >= 1 and chosen.devices >= 1:
+            return chosen
+    except TypeError:
+        pass  # other keys, or text where a number belongs
+    raise UserError(f'{path} holds no plan (lowering, at_once, devices, why); restore it or give another --workdir')
 
 
 def _facts(config, loaded, folds, found):
@@ -147,16 +177,17 @@ def _train_groups(config, loaded, folds, titles, layout, folder, seconds):
     total, classes = len(folds.fold), len(loaded.names.classes)
     shapes = evaluation.state_shapes(learner, loaded.samples, folds.train)
     size = plan.group_size(layout, total, shapes=shapes, group=config.train.group, device=jax.devices()[0], folder=folder)
+    run_of_row, _ = evaluation.order(folds)
+    output = np.zeros((len(run_of_row), classes), np.float32)
+    held_out = None
+    if config.evaluate.every_epoch:
+        held_out = records.open_held_out(folder / files.HELD_OUT, (config.train.epochs, *output.shape),
+                                         done=max((checkpoint.newest(g) for g in folder.glob('checkpoints/*')), default=0))
     programs = runs.compiled(learner, layout, loaded.samples, folds, runs=size, batch_size=config.train.batch_size,
                              test_batch=config.evaluate.batch_size,
                              chunk=1 if config.evaluate.every_epoch else CHUNK)
     seconds['compile'] = programs.seconds
     prepare = partial(_import_weights, config.model.name, config.model.init_from, folds, titles)
-    run_of_row, _ = evaluation.order(folds)
-    output = np.zeros((len(run_of_row), classes), np.float32)
-    held_out = None
-    if config.evaluate.every_epoch:
-        held_out = records.open_held_out(folder / files.HELD_OUT, (config.train.epochs, *output.shape))
     with records.progress(total, config.train.epochs) as bar:
         for number, first in enumerate(range(0, total, size)):
             members = np.arange(first, min(first + size, total))
@@ -175,13 +206,18 @@ def _import_weights(name, source, folds, titles, states, members):
     """Put published PyTorch weights into the stacked states: one file for all runs, or one a left-out subject."""
     if not source:
         return states
-    each = []
-    for run in members:
-        path = source.replace('{subject}', titles[folds.fold[run]])
-        one = jax.tree.map(lambda a: a[0], (states.params, states.batch_stats))
-        each.append(torch_weights.convert(name, torch_weights.read(path), *one, source=path))
+    one = jax.tree.map(lambda a: a[0], (states.params, states.batch_stats))
+    each = [_weights(name, path, one) for path in _weight_files(source, folds.fold[members], titles)]
     params, batch_stats = jax.tree.map(lambda *a: np.stack(a), *each)
     return states._replace(params=params, batch_stats=batch_stats)
+
+
+def _weight_files(source, numbers, titles):
+    return [source.replace('{subject}', titles[number]) for number in numbers]
+
+
+def _weights(name, path, one):
+    return torch_weights.convert(name, torch_weights.read(path), *one, source=path)
 
 
 def _publish(config, loaded, folds, output, layout, folder, seconds):
@@ -215,6 +251,7 @@ def _existing(workdir):
     folder = files.absolute(workdir)
     if not (folder / files.CONFIG).exists():
         raise UserError(f'{folder} holds no run; train first, or name its folder with --workdir')
+    files.read_config(folder)
     return folder
 
 

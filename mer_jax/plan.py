@@ -16,6 +16,8 @@ from mer_jax.errors import UserError
 
 _SHARE = 0.1  # of the training that the trial may cost; beyond it a better plan could not repay being found
 
+_NOISE = 0.1  # by how much two timings of one plan differ on a busy machine
+
 
 class Plan(NamedTuple):
     """One layout; runs with the same plan, machine and versions give the same bits."""
@@ -51,9 +53,17 @@ def settled(found, facts, measure, *, runs, epochs) -> Plan:
         return earlier
     seconds = measured(found, measure, runs=runs, epochs=epochs)
     told = ', '.join(f'{describe(plan)} {s:.3g} s' for plan, s in seconds.items())
-    best = min(seconds, key=seconds.get)._replace(why=f'measured, an epoch of all {runs} runs: {told}')
+    best = fastest(seconds)._replace(why=f'measured, an epoch of all {runs} runs: {told}')
     if len(seconds) == len(found):  # a trial cut short answers for this training only
         remember(facts, best)
+    return best
+
+
+def fastest(seconds: dict) -> Plan:
+    """The plan that wins a trial; an earlier candidate stands unless a later one beats it by more than noise does."""
+    best, *others = seconds
+    for plan in others:
+        best = plan if seconds[plan] < (1 - _NOISE) * seconds[best] else best
     return best
 
 

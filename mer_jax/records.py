@@ -9,6 +9,7 @@ from tensorboardX import SummaryWriter
 from tqdm import tqdm
 
 from mer_jax import evaluate, workdir
+from mer_jax.errors import UserError
 
 
 @contextlib.contextmanager
@@ -46,9 +47,18 @@ def every(seconds):
     return due
 
 
-def open_held_out(path, shape):
-    """The memory-mapped file of held-out outputs [epochs, R, K]; one with other epochs keeps what it has in common."""
-    old = np.load(path) if path.exists() else np.zeros((0, *shape[1:]), np.float32)
+def open_held_out(path, shape, *, done):
+    """The memory-mapped file of held-out outputs [epochs, R, K]; one with other epochs keeps what it has in common.
+
+    UserError where it is damaged or lacks epochs up to `done`: these are trained already and their outputs gone.
+    """
+    try:
+        old = np.load(path) if path.exists() else np.zeros((0, *shape[1:]), np.float32)
+    except (ValueError, EOFError) as error:
+        raise UserError(f'{path} cannot be read ({error}); restore it, or give another --workdir') from None
+    if len(old) < done or old.shape[1:] != shape[1:]:
+        raise UserError(f'{path} has shape {old.shape}, {done} epochs are trained of {shape}; '
+                        'restore it, or give another --workdir')
     if old.shape != shape:
         grown = np.full(shape, np.nan, np.float32)
         common = min(len(old), len(grown))
@@ -60,7 +70,7 @@ def open_held_out(path, shape):
 def trained_seconds(folder) -> float:
     """Seconds spent in training steps, over all sessions of the run that are part of its result."""
     path = folder / workdir.METRICS
-    return sum(line['seconds'] for line in workdir.read_jsonl(path)) if path.exists() else 0.0
+    return sum(line.get('seconds', 0.0) for line in workdir.read_jsonl(path)) if path.exists() else 0.0
 
 
 def _started(folder, group, bar, runs, epoch):

@@ -64,7 +64,7 @@ def seconds_a_round(learner_for, samples, folds, *, batch_size, memory, plan) ->
         rows, fold, seed, _ = place(folds, range(runs), programs.length, batch_size, programs.devices)
         states = programs.init(programs.samples, rows, fold, seed)
         took = []
-        for first in range(3):  # the first call warms up; the faster of the others counts on a noisy machine
+        for first in range(4):  # the first call warms up; the fastest of the others counts on a noisy machine
             start = time.perf_counter()
             states, logs = programs.run((programs.samples, np.int32(first), np.int32(1)), states, rows, fold, seed)
             jax.block_until_ready(logs)

@@ -8,7 +8,7 @@ from mer_jax.errors import UserError
 from mer_jax.learners import OPTIMIZERS, SCHEDULES
 from mer_jax.models import MODELS
 from mer_jax.protocol import PROTOCOLS
-from mer_jax.workdir import differences
+from mer_jax.workdir import differences, flat
 
 _CHOICES = {
     'data.labels': LABELS,
@@ -41,14 +41,6 @@ _RANGES = {  # key: (least, most); a share or a rate of 0 would train or test no
 _FREE_ON_RESUME = {'name', 'data.data_dir', 'data.manual_dir', 'data.rebuild', 'train.epochs', 'train.checkpoint_seconds'}
 
 
-def flat(settings, prefix='') -> dict:
-    """Nested settings -> {'train.epochs': 500, ...}."""
-    out = {}
-    for key, value in settings.items():
-        out.update(flat(value, f'{prefix}{key}.') if isinstance(value, dict) else {prefix + key: value})
-    return out
-
-
 def check(settings: dict) -> None:
     """Raise one UserError that names every broken rule as key, value and what is allowed."""
     values = flat(settings)
@@ -59,6 +51,8 @@ def check(settings: dict) -> None:
     wrong += _channels(values['data.channels'])
     wrong += _networks(settings['model'])
     wrong += _init_from(values['model.init_from'], values['protocol.name'])
+    if not values['name'].strip():
+        wrong.append('name is empty; give the title of the report')
     if not values['data.name'].strip('+ '):
         wrong.append("data.name is empty; give a data set such as 'precomputed_flow'")
     if wrong:
@@ -88,8 +82,8 @@ def _networks(model):
         for key, value in model[network].items():
             if key == 'dropout' and not 0 <= value < 1:
                 wrong.append(f'model.{network}.dropout is {value}; allowed: 0 to below 1')
-            if key == 'hidden' and value < 1:
-                wrong.append(f'model.{network}.hidden is {value}; allowed: 1 or more')
+            if key == 'hidden' and not 1 <= value <= 10**5:
+                wrong.append(f'model.{network}.hidden is {value}; allowed: 1 to {10**5}')
     return wrong
 
 

@@ -8,6 +8,7 @@ import json
 import math
 import os
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +81,14 @@ def lock(folder):
         yield
 
 
+def clear(folder) -> None:
+    """Remove what a run leaves before its first checkpoint."""
+    for name in (CONFIG, PLAN, METRICS, HELD_OUT):
+        (Path(folder) / name).unlink(missing_ok=True)
+    for name in ('tensorboard', 'checkpoints'):
+        shutil.rmtree(Path(folder) / name, ignore_errors=True)
+
+
 @contextlib.contextmanager
 def replacing(path):
     """A binary file that takes the place of `path` when the block ends well, and vanishes when it does not."""
@@ -124,20 +133,35 @@ def write_csv(path, header, rows) -> None:
     write_text(path, text.getvalue())
 
 
-def read_json(path):
-    """What `write_json` wrote; UserError where the file is missing or is no JSON."""
+def read_json(path) -> dict:
+    """What `write_json` wrote; UserError where the file is missing or holds no dictionary."""
     try:
-        return json.loads(Path(path).read_text(encoding='utf-8'))
+        found = json.loads(Path(path).read_text(encoding='utf-8'))
     except FileNotFoundError:
         raise UserError(f'{path}: no such file') from None
     except ValueError as error:
         raise UserError(f'{path}: is not JSON ({error}); delete it or restore it') from None
+    if not isinstance(found, dict):
+        raise UserError(f'{path}: is not JSON of a run (a dictionary); delete it or restore it')
+    return found
+
+
+def read_config(folder) -> dict:
+    """{'settings', 'data'} of the run in `folder`; UserError where its config.json is that of something else."""
+    path = Path(folder) / CONFIG
+    found = read_json(path)
+    if set(found) != {'settings', 'data'} or not isinstance(found['settings'], dict):
+        raise UserError(f'{path}: is not that of a run (settings, data); restore it, or name another --workdir')
+    return found
 
 
 def read_csv(path) -> list:
     """A list of {column: text}, one a row; UserError for a row of another length than the header."""
-    with open(path, newline='', encoding='utf-8') as file:
-        rows = list(csv.reader(file))
+    try:
+        with open(path, newline='', encoding='utf-8') as file:
+            rows = list(csv.reader(file))
+    except (ValueError, csv.Error) as error:
+        raise UserError(f'{path}: is no table ({error}); delete it or restore it') from None
     for number, row in enumerate(rows[1:], 2):
         if len(row) != len(rows[0]):
             raise UserError(f'{path}, row {number}: {len(row)} columns, its header has {len(rows[0])}')
@@ -178,9 +202,10 @@ def cut_jsonl(path, keep) -> None:
     for number, record in enumerate(read_jsonl(path), 1):
         try:
             kept += [_dumps(record) + '\n'] if keep(record) else []
-        except KeyError as error:
+        except (KeyError, TypeError) as error:
+            missing = error if isinstance(error, KeyError) else 'numbers to compare'
             raise UserError(
-                f'{path}, line {number}: holds no {error}; delete the line or start in another --workdir'
+                f'{path}, line {number}: holds no {missing}; delete the line or start in another --workdir'
             ) from None
     write_text(path, ''.join(kept))
 
@@ -223,23 +248,22 @@ def softmax(output) -> np.ndarray:
 
 def differences(old: dict, new: dict, *, ignore=()) -> list:
     """[(dotted key, old, new)] where two nested dictionaries differ, None if missing; `ignore`: keys or branches."""
-    before, after = dict(_flat(_plain(old))), dict(_flat(_plain(new)))
+    before, after = flat(_plain(old)), flat(_plain(new))
     keys = [key for key in dict.fromkeys([*before, *after]) if not _below(key, ignore)]
     return [(key, before.get(key), after.get(key)) for key in keys if before.get(key) != after.get(key)]
+
+
+def flat(settings, prefix='') -> dict:
+    """Nested settings -> {'train.epochs': 500, ...}; an empty dictionary is a leaf."""
+    out = {}
+    for key, value in settings.items():
+        out |= flat(value, f'{prefix}{key}.') if isinstance(value, dict) and value else {prefix + key: value}
+    return out
 
 
 def _below(key, branches):
     """Whether a dotted key is one of the branches or stands below one."""
     return any(key == branch or key.startswith(f'{branch}.') for branch in branches)
-
-
-def _flat(value, prefix=''):
-    """(dotted key, leaf) pairs of a nested dictionary; an empty one is a leaf."""
-    for key, item in value.items():
-        if isinstance(item, dict) and item:
-            yield from _flat(item, f'{prefix}{key}.')
-        else:
-            yield f'{prefix}{key}', item
 
 
 def _pretty(value, margin=''):

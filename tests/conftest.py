@@ -36,3 +36,13 @@ def make_samples(*, subjects=5, clips=(7, 4, 5, 3, 6), size=28, channels=3, clas
 @pytest.fixture
 def small():
     return make_samples()
+
+
+@pytest.fixture(scope='session')
+def tiny_data():
+    """A data folder in which synthetic_faces/tiny is built once a machine."""
+    import tfds_builders
+
+    folder = os.path.join(os.environ['MER_JAX_CACHE'], 'tfds')
+    tfds_builders.prepare('synthetic_faces/tiny', data_dir=folder, progress=False)
+    return folder

@@ -56,6 +56,29 @@ def test_conv_equals_pytorch(size, kernel, stride, padding, lowering):
     np.testing.assert_allclose(moved['params']['kernel'], weight.grad.numpy().transpose(2, 3, 1, 0), atol=2e-4)
 
 
+@pytest.mark.parametrize('shape,padding', [((10, 11), 1), ((9, 8), 1), ((11, 10), 'VALID'), ((8, 9), (2, 1)), ((10, 10), 0)])
+def test_winograd_equals_the_native_lowering(shape, padding):
+    """Even and odd sizes end in whole and cut blocks; a wrong factor would spoil value, kernel gradient or input gradient."""
+    x, kernel = draw(2, *shape, 16), draw(3, 3, 16, 5, seed=1) / 12
+    (y, got), (wanted, pulled) = (value_and_pull(
+        lambda x, kernel, lowering=lowering: layers.convolve(x, kernel, strides=1, padding=padding, lowering=lowering),
+        (x, kernel), jnp.cos) for lowering in ('matmul', 'native'))
+    np.testing.assert_allclose(y, wanted, atol=2e-5)
+    for a, b in zip(got, pulled, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-4)
+
+
+def test_winograd_is_taken_and_computes_no_input_gradient_in_vain():
+    """Patches on large images cost OC-Net its speed; so would the gradient of the first layer's input, which nobody reads."""
+    def products(argument):
+        def both(x, kernel):
+            y, pull = jax.vjp(lambda *x: layers.convolve(*x, strides=1, padding=1, lowering='matmul'), x, kernel)
+            return y, pull(y)[argument]
+        text = jax.jit(both).lower(draw(2, 12, 12, 16), draw(3, 3, 16, 5)).compile().as_text()
+        return sum(' dot(' in line and 'rc,' not in line for line in text.splitlines())
+    assert products(0) == products(1)
+
+
 @pytest.mark.parametrize('padding', ['SAME', 'VALID'])
 @pytest.mark.parametrize('stride', [1, 2])
 def test_conv_is_interchangeable_with_nn_conv(padding, stride):
@@ -100,6 +123,7 @@ def test_max_pool_passes_on_what_is_not_finite():
 @pytest.mark.parametrize('function', [
     lambda x: layers.max_pool(x, 3, 2), lambda x: layers.max_pool(x, 2, 2), lambda x: layers.avg_pool(x, 2),
     lambda x: layers.adaptive_avg_pool(x, 3), lambda x: layers.local_response_norm(x), layers.flatten,
+    lambda x: layers.convolve(jnp.tile(x, 3), draw(3, 3, 18, 4, seed=5) / 12, strides=1, padding=1, lowering='matmul'),
 ])
 def test_layers_are_the_same_under_jit_and_vmap(function):
     """Folds are mapped over: a layer that reads the wrong axis there would mix folds."""

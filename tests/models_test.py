@@ -9,126 +9,13 @@ import pytest
 from mer_jax import models
 from mer_jax.errors import UserError
 from mer_jax.models import torch_weights
+from tests.torch_networks import torch_networks
 
 SIZES = {'ststnet': (28, 3), 'offapexnet': (28, 2), 'dual_inception': (28, 2), 'alexnet': (75, 2), 'vggm': (75, 2),
          'ocnet': (75, 2)}
 PARAMETERS = {'ststnet': 1_683, 'offapexnet': 2_664_475, 'dual_inception': 6_449_867, 'alexnet': 57_008_387,
               'vggm': 6_606_499, 'ocnet': 1_650_947}
 NAMES = sorted(SIZES)
-
-
-def torch_networks(nn, torch):
-    """name -> PyTorch module without dropout, written from the papers' layer tables."""
-    F = nn.functional
-
-    class Ststnet(nn.Module):
-        def __init__(self):
-            super().__init__()
-            for i, width in ((1, 3), (2, 5), (3, 8)):
-                self.add_module(f'conv{i}', nn.Conv2d(3, width, 3, padding=2))
-                self.add_module(f'bn{i}', nn.BatchNorm2d(width))
-            self.fc = nn.Linear(400, 3)
-
-        def forward(self, x):
-            streams = [F.max_pool2d(bn(torch.relu(conv(x))), 3, 3, 1) for conv, bn in
-                       ((self.conv1, self.bn1), (self.conv2, self.bn2), (self.conv3, self.bn3))]
-            return self.fc(F.avg_pool2d(torch.cat(streams, 1), 2).flatten(1))
-
-    class Stream(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.conv1, self.conv2 = nn.Conv2d(1, 6, 5, padding=2), nn.Conv2d(6, 16, 5, padding=2)
-
-        def forward(self, x):
-            return F.max_pool2d(torch.relu(self.conv2(F.max_pool2d(torch.relu(self.conv1(x)), 2))), 2)
-
-    class Block(nn.Module):
-        def __init__(self, channels, width):
-            super().__init__()
-            for name, size, before in (('one', 1, channels), ('three_in', 1, channels), ('three', 3, width),
-                                       ('five_in', 1, channels), ('five', 5, width), ('pool', 1, channels)):
-                self.add_module(name, nn.Conv2d(before, width, size, padding=size // 2))
-
-        def forward(self, x):
-            r = torch.relu
-            return torch.cat([r(self.one(x)), r(self.three(r(self.three_in(x)))), r(self.five(r(self.five_in(x)))),
-                              r(self.pool(F.max_pool2d(x, 3, 1, 1)))], 1)
-
-    class Inception(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.block1, self.block2 = Block(1, 6), Block(24, 16)
-
-        def forward(self, x):
-            return F.max_pool2d(self.block2(F.max_pool2d(self.block1(x), 2)), 2)
-
-    class TwoStreams(nn.Module):
-        def __init__(self, stream, sizes):
-            super().__init__()
-            self.u, self.v = stream(), stream()
-            for i in range(1, len(sizes)):
-                self.add_module(f'fc{i}', nn.Linear(sizes[i - 1], sizes[i]))
-            self.last = len(sizes) - 1
-
-        def forward(self, x):
-            x = torch.cat([self.u(x[:, :1]).flatten(1), self.v(x[:, 1:]).flatten(1)], 1)
-            for i in range(1, self.last):
-                x = torch.relu(getattr(self, f'fc{i}')(x))
-            return getattr(self, f'fc{self.last}')(x)
-
-    class Alexnet(nn.Module):
-        def __init__(self, hidden=64):
-            super().__init__()
-            c, r, p = nn.Conv2d, nn.ReLU, nn.MaxPool2d
-            self.features = nn.Sequential(
-                c(2, 64, 11, 4, 2), r(), p(3, 2), c(64, 192, 5, padding=2), r(), p(3, 2), c(192, 384, 3, padding=1), r(),
-                c(384, 256, 3, padding=1), r(), c(256, 256, 3, padding=1), r(), p(3, 2))
-            self.classifier = nn.Sequential(nn.Dropout(0), nn.Linear(9216, hidden), r(), nn.Dropout(0),
-                                            nn.Linear(hidden, hidden), r(), nn.Linear(hidden, 3))
-
-        def forward(self, x):
-            return self.classifier(F.adaptive_avg_pool2d(self.features(x), 6).flatten(1))
-
-    class Plain(nn.Module):
-        def __init__(self, convolutions, dense):
-            super().__init__()
-            for i, (settings, bias) in enumerate(convolutions, 1):
-                self.add_module(f'conv{i}', nn.Conv2d(*settings, bias=bias))
-                if not bias:
-                    self.add_module(f'bn{i}', nn.BatchNorm2d(settings[1]))
-            for i in range(1, 4):
-                self.add_module(f'fc{i}', nn.Linear(dense[i - 1], dense[i]))
-
-        def head(self, x):
-            return self.fc3(torch.relu(self.fc2(torch.relu(self.fc1(x)))))
-
-    class Vggm(Plain):
-        def __init__(self):
-            super().__init__([((2, 96, 7, 2), True), ((96, 256, 5, 2), True), ((256, 512, 3, 1, 1), True),
-                              ((512, 512, 3, 1, 1), True), ((512, 512, 3, 1, 1), True)], (512, 128, 128, 3))
-
-        def forward(self, x):
-            for conv in (self.conv1, self.conv2):
-                x = F.local_response_norm(torch.relu(conv(x)), 5, alpha=5e-4, beta=0.75, k=2.0)
-                x = F.max_pool2d(x, 3, 2)
-            for conv in (self.conv3, self.conv4, self.conv5):
-                x = torch.relu(conv(x))
-            return self.head(F.max_pool2d(x, 3, 2).flatten(1))
-
-    class Ocnet(Plain):
-        def __init__(self):
-            widths = (2, 32, 64, 128, 256, 512)
-            super().__init__([((widths[i], widths[i + 1], 3, 1, 1), i > 1) for i in range(5)], (512, 128, 128, 3))
-
-        def forward(self, x):
-            x = torch.relu(self.bn1(self.conv1(x)))
-            x = torch.relu(self.bn2(self.conv2(x)))
-            for conv in (self.conv3, self.conv4, self.conv5):
-                x = F.max_pool2d(torch.relu(conv(x)), 3, 2)
-            return self.head(x.mean((2, 3)))
-
-    return {'ststnet': Ststnet, 'offapexnet': lambda: TwoStreams(Stream, (1568, 1024, 1024, 3)),
-            'dual_inception': lambda: TwoStreams(Inception, (6272, 1024, 3)), 'alexnet': Alexnet, 'vggm': Vggm, 'ocnet': Ocnet}
 
 
 def make(name, lowering='matmul', **settings):

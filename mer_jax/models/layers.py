@@ -1,4 +1,4 @@
-"""Layers that stay fast inside a loop over folds: convolution as one matrix product, and pooling.
+"""Layers that stay fast inside a loop over folds: convolution by matrix products, and pooling.
 
 Images are [B, H, W, C] unless said otherwise. A native convolution inside lax.scan or lax.map is tens of times slower on a
 CPU than patches and a matrix product, and so is the gradient of reduce_window; hence the layers here.
@@ -25,11 +25,21 @@ def check_image(model: str, image, *, least: int, channels: int = 0) -> None:
         raise UserError(f'model {model} needs images of {least}x{least} pixels or more; data.size gives {height}x{width}')
 
 
+# PyTorch's default for convolutions and dense layers: uniform within 1 / sqrt(fan in), kernel and bias alike. A network
+# published in PyTorch with a small learning rate stays near where it starts, so the start is part of the system.
+torch_kernel = nn.initializers.variance_scaling(1 / 3, 'fan_in', 'uniform')
+
+
+def torch_bias(fan_in: int):
+    """Initializer of a bias as in PyTorch: uniform within 1 / sqrt(fan_in)."""
+    return lambda key, shape, dtype=jnp.float32: jax.random.uniform(key, shape, dtype, -fan_in**-0.5, fan_in**-0.5)
+
+
 class Conv(nn.Module):
     """2-D convolution with the parameters of nn.Conv: kernel [kh, kw, in, features] and, with use_bias, bias [features].
 
     padding: pixels on each side as in PyTorch (an int, or one for height and one for width), 'SAME' or 'VALID'.
-    lowering: 'matmul' (patches and one matrix product) or 'native' (XLA's convolution); equal up to rounding.
+    lowering: 'matmul' (patches and one matrix product, or Winograd's) or 'native' (XLA's convolution); equal up to rounding.
     """
 
     features: int
@@ -60,6 +70,8 @@ def convolve(x, kernel, *, strides, padding, lowering):
     if lowering == 'native':
         return jax.lax.conv_general_dilated(x, kernel, strides, pads, dimension_numbers=('NHWC', 'HWIO', 'NHWC'))
     x = jnp.pad(x, ((0, 0), *pads, (0, 0)))
+    if size == (3, 3) and strides == (1, 1) and x.shape[-1] >= 16 and min(x.shape[1:3]) >= 10:
+        return _winograd(x, kernel)
     return patches(x, size, strides, axis=3) @ kernel.reshape(-1, kernel.shape[-1])
 
 
@@ -74,6 +86,42 @@ def patches(x, size, strides, *, axis):
         last = x.shape[space] - width
         x = jnp.concatenate([jax.lax.slice_in_dim(x, i, i + last + 1, stride, space) for i in range(width)], axis)
     return x
+
+
+# Winograd's minimal filtering F(2, 3): two neighbouring outputs of three taps from four products instead of six.
+_TAPS = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]], np.float32)
+
+
+def _winograd(x, kernel):
+    """Every 3x3 window of padded x, by 16 products a 2x2 block of outputs instead of 36: F(2x2, 3x3) of Lavin and Gray 2016.
+
+    Needs 16 values a block where patches need 36; below 16 channels or 8x8 outputs the sums around it outweigh the gain.
+    """
+    height, width = (n - 2 for n in x.shape[1:3])
+    x = jnp.pad(x, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)))
+    taps = jnp.einsum('ir,js,rscf->ijcf', _TAPS, _TAPS, kernel)
+    rows = []
+    for row, row_taps in zip(_four(x, 1), taps, strict=True):
+        # Flat rows, because the kernel's gradient over three contracted axes takes twice as long.
+        parts = [(part.reshape(-1, x.shape[-1]) @ tap).reshape(*part.shape[:-1], -1)
+                 for part, tap in zip(_four(row, 2), row_taps, strict=True)]
+        rows.append(_two(*parts, 2))
+    return _two(*rows, 1)[:, :height, :width]
+
+
+def _four(x, axis):
+    """The four factors of each pair of outputs along `axis`: from pixels 2i to 2i + 3, for every i."""
+    pairs = x.reshape(*x.shape[:axis], -1, 2, *x.shape[axis + 1:])
+    first, second = (jax.lax.index_in_dim(pairs, i, axis + 1, keepdims=False) for i in range(2))
+    here, beyond = ([jax.lax.slice_in_dim(half, i, half.shape[axis] - 1 + i, axis=axis) for half in (first, second)]
+                    for i in range(2))
+    return here[0] - beyond[0], here[1] + beyond[0], beyond[0] - here[1], here[1] - beyond[1]
+
+
+def _two(a, b, c, d, axis):
+    """Outputs 2i and 2i + 1 along `axis` from the four products."""
+    pairs = jnp.stack([a + b + c, b - c - d], axis + 1)
+    return pairs.reshape(*a.shape[:axis], -1, *a.shape[axis + 1:])
 
 
 def _pair(value):
@@ -113,7 +161,7 @@ def _max_and_index(x, window, stride, padding, shape):
 
 
 def _spread(window, stride, padding, shape, index, gradient):
-    """Carry each pooled gradient back to the pixel that was largest, by comparisons and shifted sums: no scatter."""
+    """Carry each pooled gradient back to the pixel that was largest, by comparing places: no scatter."""
     full = (_spread_apart if window == stride else _spread_over)(window, stride, index, gradient)
     short = [max(padding + n - have, 0) for n, have in zip(shape, full.shape[1:3], strict=True)]
     full = jnp.pad(full, ((0, 0), (0, short[0]), (0, short[1]), (0, 0)))
@@ -129,23 +177,11 @@ def _spread_apart(window, _, index, gradient):
 
 
 def _spread_over(window, stride, index, gradient):
-    """Overlapping windows: pixels alike modulo stride share their places in the windows; one sum for each kind."""
-    reach = -(-window // stride) - 1  # windows that a pixel lies in beyond the first, along one axis
-    a, rows, columns, b = gradient.shape
-    blocks = [[_block(i, j, window, stride, reach, index, gradient) for j in range(stride)] for i in range(stride)]
-    full = jnp.stack([jnp.stack(row, 3) for row in blocks], 2)  # [a, rows + reach, stride, columns + reach, stride, b]
-    return full.reshape(a, (rows + reach) * stride, (columns + reach) * stride, b)
-
-
-def _block(i, j, window, stride, reach, index, gradient):
-    """Gradient of the pixels whose row is i and whose column is j modulo stride."""
-    parts = [(y, x) for y in range(reach + 1) for x in range(reach + 1)
-             if i + y * stride < window and j + x * stride < window]
-    a, rows, columns, b = gradient.shape
-    total = jnp.zeros((a, rows + reach, columns + reach, b))
-    for y, x in parts:
-        own = jnp.where(index == (i + y * stride) * window + j + x * stride, gradient, 0)
-        total += jnp.pad(own, ((0, 0), (y, reach - y), (x, reach - x), (0, 0)))
+    """Overlapping windows: for each place in a window, the gradients that belong there, stride apart; their sum."""
+    total = zero = jnp.zeros((), gradient.dtype)
+    for k in range(window * window):
+        sides = [(place, window - 1 - place, stride - 1) for place in divmod(k, window)]
+        total += jax.lax.pad(jnp.where(index == k, gradient, zero), zero, ((0, 0, 0), *sides, (0, 0, 0)))
     return total
 
 

@@ -8,7 +8,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from mer_jax.models.layers import BatchAffine, Conv, avg_pool, check_image, convolve, max_pool, patches
+from mer_jax.models.layers import BatchAffine, Conv, avg_pool, check_image, convolve, max_pool, patches, torch_bias, torch_kernel
 
 WIDTHS = (3, 5, 8)
 
@@ -28,7 +28,8 @@ class STSTNet(nn.Module):
     @nn.compact
     def __call__(self, image, *, train: bool):
         check_image('ststnet', image, least=2)
-        convs = [Conv(width, 3, name=f'conv{i}').parameters(image.shape[-1]) for i, width in enumerate(WIDTHS, 1)]
+        start = {'kernel_init': torch_kernel, 'bias_init': torch_bias(9 * image.shape[-1])}
+        convs = [Conv(width, 3, name=f'conv{i}', **start).parameters(image.shape[-1]) for i, width in enumerate(WIDTHS, 1)]
         kernel, bias = (jnp.concatenate(part, -1) for part in zip(*convs, strict=True))
         x = nn.relu(self._convolve(image, kernel) + _column(bias))
         slope, shift = self._normalise(x, train)
@@ -36,7 +37,8 @@ class STSTNet(nn.Module):
         x = max_pool(x * sign, 3, 3, 1) * (slope * sign) + shift
         maps = nn.Dropout(self.dropout, deterministic=not train)(x)
         features = avg_pool(maps, 2).reshape(-1, len(image)).T
-        logits = nn.Dense(self.classes, name='fc')(features)
+        start = {'kernel_init': torch_kernel, 'bias_init': torch_bias(features.shape[-1])}
+        logits = nn.Dense(self.classes, name='fc', **start)(features)
         return logits, {'features': features, 'maps': maps.transpose(3, 1, 2, 0)}
 
     def _convolve(self, image, kernel):

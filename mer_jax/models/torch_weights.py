@@ -68,6 +68,7 @@ def convert(name: str, tensors: dict, params, batch_stats, *, source) -> tuple:
     wrong += [f'{key} {np.shape(value)} is unknown' for key, value in given.items() if key not in wanted]
     wrong += [f'{key} has shape {np.shape(given[key])}, needed {shape}'
               for key, (shape, _) in wanted.items() if key in given and np.shape(given[key]) != shape]
+    wrong += [f'{key} holds NaN or infinity' for key in wanted.keys() & given.keys() if not np.all(np.isfinite(given[key]))]
     if wrong:
         raise UserError(f'{source} does not fit model {name}: {"; ".join(wrong)}')
     out = {'params': {}, 'batch_stats': {}}
@@ -114,14 +115,23 @@ def _read_torch(path):
         raise UserError(f'{path} needs PyTorch to be read: pip install torch, or convert it to .safetensors') from None
     try:
         found = torch.load(path, weights_only=True, map_location='cpu')
-    except (RuntimeError, OSError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+    except pickle.UnpicklingError:  # what torch says of it is a page of advice on unsafe loading
+        raise UserError(f'{path} cannot be read as PyTorch weights: it holds more than tensors, or is another kind of file; '
+                        'save model.state_dict()') from None
+    except (RuntimeError, OSError, EOFError, ValueError, KeyError) as error:
         raise UserError(f'{path} cannot be read as PyTorch weights: {_line(error)}') from None
     for wrapper in ('state_dict', 'model'):
         if isinstance(found, dict) and isinstance(found.get(wrapper), dict):
             found = found[wrapper]
-    if not isinstance(found, dict) or not all(isinstance(value, torch.Tensor) for value in found.values()):
+    if not isinstance(found, dict) or not all(_is_dense(torch, *item) for item in found.items()):
         raise UserError(f'{path} holds no dictionary of tensors; save model.state_dict()')
-    return {key: value.float().numpy() for key, value in found.items()}
+    return {key: value.detach().float().numpy() for key, value in found.items()}
+
+
+def _is_dense(torch, key, value):
+    """Whether a name and a tensor of real numbers that numpy can hold."""
+    plain = isinstance(key, str) and isinstance(value, torch.Tensor)
+    return plain and value.layout == torch.strided and value.device.type == 'cpu' and not value.is_complex()
 
 
 def _line(error):

@@ -1,0 +1,84 @@
+"""Rows a second of the engine against sequential PyTorch on the same network and arrays; see benchmarks/README.md."""
+
+import argparse
+import statistics
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+import numpy as np  # noqa: E402
+import torch  # noqa: E402
+
+from benchmarks import common  # noqa: E402
+from mer_jax import plan, train  # noqa: E402
+from tests.torch_networks import torch_networks  # noqa: E402
+
+
+def pytorch(network, samples, folds, *, batch_size):
+    """train(): one epoch of every fold, one after the other, with the data on the device from the start."""
+    device = 'cuda' if torch.cuda.is_available() else 'cpu'
+    image = torch.from_numpy(samples.image).permute(0, 3, 1, 2).contiguous().to(device).float() / 255
+    label = torch.from_numpy(samples.label).long().to(device)
+    build = torch_networks(torch.nn, torch)[network]
+    trained = []
+    for number in range(len(folds.fold)):
+        model = (build(4096) if network == 'alexnet' else build()).to(device).train()
+        own = folds.train.index[number][folds.train.weight[number] > 0]
+        trained.append((model, torch.optim.Adam(model.parameters(), 1e-4), torch.from_numpy(own).long().to(device)))
+
+    def epoch():
+        for model, optimizer, own in trained:
+            order = own[torch.randperm(len(own), device=device)]
+            for first in range(0, len(own), batch_size):
+                rows = order[first:first + batch_size]
+                optimizer.zero_grad()
+                torch.nn.functional.cross_entropy(model(image[rows]), label[rows]).backward()
+                optimizer.step()
+        if device == 'cuda':
+            torch.cuda.synchronize()
+
+    return epoch
+
+
+def seconds(function):
+    """Wall seconds of one call."""
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
+
+
+def compare(network, *, folds, rows, batch_size, rounds):
+    """Print the ratio of rows a second, engine over PyTorch, the two timed in turn."""
+    samples, runs = common.experiment(network, folds=folds, rows=rows)
+    chosen, engine = common.engine(network, samples, runs, batch_size=batch_size)
+    other = pytorch(network, samples, runs, batch_size=batch_size)
+    engine(), other()
+    pairs = [(seconds(other), seconds(engine)) for _ in range(rounds)]
+    seen_other = float(runs.train.weight.sum())
+    seen_engine = float(folds * np.prod(train.batch_shape(runs.train.index.shape[1], batch_size)))
+    ratios = sorted((seen_engine / ours) / (seen_other / theirs) for theirs, ours in pairs)
+    theirs, ours = (statistics.median(side) for side in zip(*pairs, strict=True))
+    print(f'{network}: {folds} folds x {rows} clips, batch {batch_size}; an epoch of all folds: PyTorch {theirs:.2f} s, '
+          f'engine {ours:.2f} s ({plan.describe(chosen)}); ratio {statistics.median(ratios):.2f} '
+          f'({ratios[0]:.2f} to {ratios[-1]:.2f})', flush=True)
+
+
+def main():
+    """Compare every network asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--networks', default=','.join(common.INPUTS))
+    parser.add_argument('--folds', type=int, default=12)
+    parser.add_argument('--rows', type=int, default=297)
+    parser.add_argument('--batch', type=int, default=256)
+    parser.add_argument('--rounds', type=int, default=5)
+    chosen = parser.parse_args()
+    common.start()
+    print(f'PyTorch {torch.__version__}, {torch.get_num_threads()} threads')
+    for network in chosen.networks.split(','):
+        compare(network, folds=chosen.folds, rows=chosen.rows, batch_size=chosen.batch, rounds=chosen.rounds)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,58 @@
+"""What both benchmarks share: made-up clips, and the engine ready to train them."""
+
+from functools import partial
+
+import jax
+import numpy as np
+import optax
+
+from mer_jax import learners, models, parallel, plan, protocol, runs, scaling
+from mer_jax.types import Names, Samples
+
+INPUTS = {'ststnet': (28, 3), 'offapexnet': (28, 2), 'dual_inception': (28, 2), 'alexnet': (75, 2), 'vggm': (75, 2),
+          'ocnet': (75, 2)}
+
+
+def experiment(network, *, folds, rows):
+    """Samples of `rows` clips by `folds` subjects, random bytes, and their leave-one-subject-out folds."""
+    size, channels = INPUTS[network]
+    draw = np.random.default_rng(0)
+    zeros = np.zeros(rows, np.int32)
+    subject = np.sort(np.arange(rows) % folds).astype(np.int32)
+    samples = Samples(draw.integers(0, 256, (rows, size, size, channels)).astype(np.uint8),
+                      draw.integers(0, 3, rows).astype(np.int32), zeros.astype(np.float32), np.zeros((rows, 0), np.float32),
+                      subject, zeros, np.arange(rows, dtype=np.int32), zeros)
+    names = Names(('a', 'b', 'c'), tuple(f's{i:03d}' for i in range(folds)), ('made up',), tuple(map(str, range(rows))), ())
+    return samples, protocol.make('loso', samples, names, folds=2, holdout=0.5, seed=0, seeds=1)[0]
+
+
+def learner(network, lowering):
+    """Adam at 1e-4, no dropout: the PyTorch side has none either."""
+    model = models.make(network, classes=3, lowering=lowering, dropout=0.0)
+    return learners.supervised(model, optax.adam(1e-4), fit_input=partial(scaling.fit_input, scale='stretch'),
+                               scale_input=partial(scaling.scale_input, value_range=(0.0, 1.0)))
+
+
+def engine(network, samples, folds, *, batch_size):
+    """(plan, train): train() runs one epoch of all folds under the fastest measured plan and waits for it."""
+    found = plan.candidates(jax.default_backend(), jax.device_count(), len(folds.fold), lowering='auto', at_once=0, use=0)
+    measure = partial(runs.seconds_a_round, partial(learner, network), samples, folds, batch_size=batch_size,
+                      memory=plan.free_memory(jax.devices()[0]))
+    seconds = plan.measured(found, lambda p: measure(plan=p), runs=len(folds.fold), epochs=10**6)
+    chosen = plan.fastest(seconds)
+    count = len(folds.fold)
+    programs = runs.compiled(learner(network, chosen.lowering), chosen, samples, folds, runs=count, batch_size=batch_size,
+                             test_batch=batch_size, chunk=1)
+    rows, fold, seed, _ = runs.place(folds, range(count), programs.length, batch_size, programs.devices)
+    kept = [programs.init(programs.samples, rows, fold, seed)]
+
+    def train():
+        kept[0], logs = programs.run((programs.samples, np.int32(0), np.int32(1)), kept[0], rows, fold, seed)
+        jax.block_until_ready(logs)
+
+    return chosen, train
+
+
+def start():
+    """One CPU device a core and the cache of compiled programs, as main.py has them."""
+    parallel.start(plan.cache_folder() / 'xla')

@@ -1,0 +1,177 @@
+"""Whole runs as a user starts them: every config, kills, published weights, more epochs, other protocols."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+import main
+from mer_jax import checkpoint
+from tests import fake_raw
+
+ROOT = Path(__file__).parent.parent
+CONFIGS = sorted(p.stem for p in ROOT.glob('configs/[a-z]*_*.py'))
+FILES = {'results.json', 'predictions.csv', 'report.html', 'metrics.jsonl', 'folds.csv', 'dropped.csv', 'config.json', 'plan.json'}
+
+
+def run(*arguments, code=0):
+    assert main.main(list(arguments)) == code
+
+
+def rows(folder):
+    with open(folder / 'predictions.csv', newline='') as file:
+        return list(csv.DictReader(file))
+
+
+def quick(tiny_data, folder, *more, config='synthetic_ststnet', verb='train'):
+    return [verb, f'--config={ROOT}/configs/{config}.py:quick', f'--config.data.data_dir={tiny_data}', f'--workdir={folder}', *more]
+
+
+@pytest.mark.parametrize('name', CONFIGS)
+def test_every_config_runs_quick(name, tiny_data, tmp_path):
+    """A config that does not run from the command line is a promise broken to whoever types its name."""
+    run(*quick(tiny_data, tmp_path / 'run', config=name))
+    assert {p.name for p in (tmp_path / 'run').iterdir()} >= FILES
+    results = json.loads((tmp_path / 'run' / 'results.json').read_text())
+    assert results['name'] == name and results['leaks'] == [] and results['folds'] == 5 and results['seeds'] == 1
+    predicted = rows(tmp_path / 'run')
+    assert len(predicted) == results['clips'] == len({row['clip'] for row in predicted})
+    assert sum(map(sum, results['confusion'])) == len(predicted)
+    right = sum(row['label'] == row['predicted'] for row in predicted)
+    assert results['metrics']['accuracy'] == pytest.approx(right / len(predicted))
+
+
+def start(arguments):
+    environment = {**os.environ, 'PYTHONPATH': str(ROOT), 'XLA_FLAGS': ''}
+    return subprocess.Popen([sys.executable, str(ROOT / 'main.py'), *arguments], env=environment,
+                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def killed(arguments, folder, lines):
+    """Start a run and kill -9 it once metrics.jsonl holds so many lines."""
+    process, log, deadline = start(arguments), folder / 'metrics.jsonl', time.monotonic() + 120
+    while not (log.exists() and log.read_bytes().count(b'\n') >= lines):
+        assert process.poll() is None, 'the run ended before it was killed'
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+
+
+def test_a_killed_run_ends_at_the_same_bits(tiny_data, tmp_path):
+    """kill -9 at any moment and the same command again: predictions.csv and every parameter as if nothing had happened."""
+    settings = ['--config.train.epochs=60', '--config.evaluate.every_epoch', '--config.train.checkpoint_seconds=0.2']
+    undisturbed, disturbed = tmp_path / 'undisturbed', tmp_path / 'disturbed'
+    whole = start(quick(tiny_data, undisturbed, *settings))
+    assert whole.wait(300) == 0
+    again = quick(tiny_data, disturbed, *settings)
+    for lines in (7, 29):
+        killed(again, disturbed, lines)
+        assert not (disturbed / 'results.json').exists()
+    assert start(again).wait(300) == 0
+    assert (disturbed / 'predictions.csv').read_bytes() == (undisturbed / 'predictions.csv').read_bytes()
+    np.testing.assert_array_equal(np.load(disturbed / 'held_out.npy'), np.load(undisturbed / 'held_out.npy'))
+    for one, other in zip(*(restored(f) for f in (disturbed, undisturbed)), strict=True):
+        np.testing.assert_array_equal(one, other)
+    epochs = [json.loads(line)['epoch'] for line in (disturbed / 'metrics.jsonl').read_text().splitlines()]
+    assert epochs == list(range(1, 61))
+
+
+def restored(folder):
+    """Every array of the last checkpoint, in a fixed order."""
+    import jax
+    import orbax.checkpoint as ocp
+
+    group = folder / 'checkpoints' / 'group_0'
+    with ocp.CheckpointManager(group) as manager:
+        return jax.tree.leaves(manager.restore(checkpoint.newest(group), args=ocp.args.StandardRestore()))
+
+
+@pytest.fixture(scope='module')
+def finished(tiny_data, tmp_path_factory):
+    """A finished tiny run of three epochs, and its arguments."""
+    folder = tmp_path_factory.mktemp('finished') / 'run'
+    run(*quick(tiny_data, folder, '--config.train.epochs=3', '--config.evaluate.every_epoch'))
+    return folder
+
+
+def test_a_finished_run_is_scored_again_and_not_trained_again(finished, tiny_data, capsys):
+    """Re-running must be harmless: it may neither change a checkpoint nor a prediction."""
+    before = (finished / 'predictions.csv').read_bytes()
+    stamp = (finished / 'checkpoints' / 'group_0' / '3').stat().st_mtime_ns
+    (finished / 'results.json').unlink()
+    run(*quick(tiny_data, finished, '--config.train.epochs=3', '--config.evaluate.every_epoch', verb='evaluate'))
+    assert (finished / 'predictions.csv').read_bytes() == before
+    assert (finished / 'checkpoints' / 'group_0' / '3').stat().st_mtime_ns == stamp
+    assert (finished / 'results.json').exists()
+    (finished / 'report.html').unlink()
+    run(*quick(tiny_data, finished, verb='report'))
+    assert (finished / 'report.html').exists()
+
+
+def test_every_epoch_feeds_nothing_back(finished, tiny_data, tmp_path):
+    """Looking at the held-out rows after each epoch must leave every parameter as it is without looking."""
+    run(*quick(tiny_data, tmp_path / 'blind', '--config.train.epochs=3'))
+    assert (tmp_path / 'blind' / 'predictions.csv').read_bytes() == (finished / 'predictions.csv').read_bytes()
+    looked, blind = (json.loads((f / 'results.json').read_text()) for f in (finished, tmp_path / 'blind'))
+    assert blind['oracle_epoch'] is None and looked['metrics'] == blind['metrics']
+    assert looked['oracle_epoch']['last']['metrics']['uf1'] == pytest.approx(looked['metrics']['uf1'])
+    assert looked['oracle_epoch']['test_best']['metrics']['accuracy'] >= looked['metrics']['accuracy'] - 1e-9
+
+
+def test_more_epochs_continue_a_finished_run(tiny_data, tmp_path):
+    """Three epochs and then five must be the same as five, where no schedule depends on the total."""
+    run(*quick(tiny_data, tmp_path / 'a', '--config.train.epochs=2'))
+    run(*quick(tiny_data, tmp_path / 'a', '--config.train.epochs=4'))
+    run(*quick(tiny_data, tmp_path / 'b', '--config.train.epochs=4', '--config.train.group=2'))
+    assert (tmp_path / 'a' / 'predictions.csv').read_bytes() == (tmp_path / 'b' / 'predictions.csv').read_bytes()
+
+
+@pytest.mark.parametrize('protocol,folds', [('kfold', 2), ('random_split', 1), ('all_rows', 1)])
+def test_other_protocols_run_from_the_command_line(protocol, folds, tiny_data, tmp_path):
+    """A leaky protocol must carry its flag into results.json; one with an empty test must still end well."""
+    run(*quick(tiny_data, tmp_path / 'run', f'--config.protocol.name={protocol}', '--config.protocol.folds=2'))
+    results = json.loads((tmp_path / 'run' / 'results.json').read_text())
+    assert results['folds'] == folds and bool(results['leaks']) == (protocol == 'random_split')
+    assert (results['metrics']['uf1'] is None) == (protocol == 'all_rows')
+
+
+def test_published_weights_predict_as_their_authors_did(tmp_path):
+    """STSTNet's released files, one a left-out subject: fed by cv2.imread as their authors fed them, same scores here."""
+    torch = pytest.importorskip('torch')
+    from tests.torch_networks import torch_networks
+
+    truth = fake_raw.write_precomputed_flow(tmp_path / 'release')
+    subjects = sorted({subject for subject, _, _ in truth.values()})
+    (tmp_path / 'weights').mkdir()
+    expected = {}
+    for number, subject in enumerate(subjects):
+        torch.manual_seed(number)
+        network = torch_networks(torch.nn, torch)['ststnet']()
+        for module in network.children():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                module.running_mean.uniform_(20, 60)
+                module.running_var.uniform_(500, 3000)
+        torch.save(network.eval().state_dict(), tmp_path / 'weights' / f'{subject}.pth')
+        for path in (tmp_path / 'release' / 'norm_u_v_os' / subject / 'u_test').rglob('*.png'):
+            image = torch.from_numpy(cv2.imread(str(path))).permute(2, 0, 1)[None].float()
+            expected[path.stem.rstrip()] = torch.softmax(network(image), 1)[0].detach().numpy()
+    run(f'--config={ROOT}/configs/megc2019_ststnet.py', f'--config.data.manual_dir={tmp_path / "release"}',
+        f'--config.data.data_dir={tmp_path / "built"}', f'--config.model.init_from={tmp_path / "weights"}/{{subject}}.pth',
+        '--config.train.epochs=0', '--config.train.seeds=1', '--config.train.at_once=1', '--config.train.lowering=matmul',
+        f'--workdir={tmp_path / "run"}')
+    found = rows(tmp_path / 'run')
+    assert len(found) == len(expected)
+    for row in found:
+        stem = f'{row["subject"]}_{row["clip"].removeprefix(row["subject"] + "_") if row["dataset"] == "casme2" else row["clip"]}'
+        scores = [float(row[f'score_{c}']) for c in ('negative', 'positive', 'surprise')]
+        np.testing.assert_allclose(scores, expected[stem], atol=1e-4)

@@ -1,0 +1,334 @@
+"""Every mistake that a user can make: one line on stderr that says what would be right, code 2, and no file harmed."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import main
+from mer_jax import workdir
+
+ROOT = Path(__file__).parent.parent
+STSTNET = f'--config={ROOT}/configs/synthetic_ststnet.py'
+QUICK = f'{STSTNET}:quick'
+
+
+def mistake(capsys, *arguments):
+    """The one line that the command line `arguments` is answered with; a progress bar before it does not count."""
+    assert main.main([str(a) for a in arguments]) == 2
+    lines = [line for line in capsys.readouterr().err.replace('\r', '\n').split('\n') if line.strip()]
+    told = [line for line in lines if not line.startswith('training:')]
+    assert len(told) == 1 and told[0].startswith('error: '), told
+    return told[0]
+
+
+COMMAND_LINES = [
+    ('trian', "'trian' is not a verb; known: train, evaluate, report, build"),
+    ('train evaluate', 'is not a verb'),
+    ('--wokdir=x', "Unknown command line flag 'wokdir'. Did you mean: workdir"),
+    ('--workdir', 'Missing value for flag --workdir'),
+    ('--flagfile=nowhere', 'nowhere'),
+    ('--config=', "--config='': no such file; known: "),
+    ('--config', "--config='': no such file"),
+    ('--config=configs/synthetic_stsnet.py', 'did you mean configs/synthetic_ststnet.py?'),
+    ('--config=configs', '--config=configs: no such file'),
+    (f'{QUICK} {STSTNET}', '--config is given 2 times'),
+    (f'{STSTNET}:quik', "no variant 'quik'; known: quick"),
+    (f'{QUICK}:quick', "no variant 'quick:quick'"),
+    ('--config.train.epochs', 'Missing value'),
+]
+VALUES = [
+    ('nam=x', '--config.nam: no such setting, did you mean --config.name?'),
+    ('epochs=3', 'did you mean --config.train.epochs?'),
+    ('traning.epochs=3', '--config.traning.epochs: no such setting, did you mean --config.train.epochs?'),
+    ('train.epoch=3', 'did you mean --config.train.epochs?'),
+    ('train.epochs.x=3', '--config.train.epochs.x: no such setting'),
+    ('train=3', '--config.train: no such setting'),
+    ('=3', '--config.: no such setting'),
+    ('model.ststnet.dropuot=0', 'did you mean --config.model.ststnet.dropout?'),
+    ('train.epochs=', "--config.train.epochs is ''; allowed: a whole number, as 2"),
+    ('train.epochs=ten', "is 'ten'; allowed: a whole number"),
+    ('train.epochs=1e3', 'allowed: a whole number'),
+    ('train.learning_rate=fast', 'allowed: a number, as 0.001'),
+    ('data.rebuild=maybe', 'allowed: True or False'),
+    ('train.epochs=-1', 'train.epochs is -1; allowed: 0 to 10000000'),
+    ('train.epochs=99999999999999999999999', 'allowed: 0 to 10000000'),
+    ('train.seeds=0', 'train.seeds is 0; allowed: 1 to 1000'),
+    ('train.batch_size=0', 'train.batch_size is 0; allowed: 1 to'),
+    ('train.at_once=-1', 'train.at_once is -1; allowed: 0 to'),
+    ('train.devices=-1', 'train.devices is -1; allowed: 0 to'),
+    ('train.group=-1', 'train.group is -1; allowed: 0 to'),
+    ('train.learning_rate=nan', 'train.learning_rate is nan; allowed: 1e-12 to'),
+    ('train.learning_rate=inf', 'train.learning_rate is inf'),
+    ('train.learning_rate=0', 'train.learning_rate is 0.0'),
+    ('train.weight_decay=-1', 'train.weight_decay is -1.0; allowed: 0 to'),
+    ('train.momentum=nan', 'train.momentum is nan; allowed: 0 to 1'),
+    ('train.optimizer=Adam', "train.optimizer is 'Adam'; allowed: adam, adamw, sgd"),
+    ('train.schedule=cosin', 'allowed: constant, cosine'),
+    ('train.lowering=', 'allowed: auto, matmul, native'),
+    ('train.checkpoint_seconds=-1', 'train.checkpoint_seconds is -1.0; allowed: 0 to'),
+    ('data.size=0', 'data.size is 0; allowed: 1 to 1024'),
+    ('data.channels=', "data.channels is ''; allowed: u, v, strain, each once"),
+    ('data.channels=u,u', "data.channels is 'u,u'"),
+    ('data.channels=u,', "data.channels is 'u,'"),
+    ('data.channels=uv', "data.channels is 'uv'"),
+    ('data.name=', 'data.name is empty'),
+    ('data.labels=three', "data.labels is 'three'; allowed: five, megc3"),
+    ('data.scale=p99', 'allowed: p995, stretch'),
+    ('data.value_range=0..2', "data.value_range is '0..2'; allowed: "),
+    ('protocol.name=LOSO', "protocol.name is 'LOSO'; allowed: all_rows, holdout"),
+    ('protocol.folds=1', 'protocol.folds is 1; allowed: 2 to'),
+    ('protocol.holdout=1', 'protocol.holdout is 1.0; allowed: 0.01 to 0.99'),
+    ('protocol.seed=-1', 'protocol.seed is -1; allowed: 0 to'),
+    ('model.name=ststnt', "model.name is 'ststnt'; allowed: "),
+    ('model.ststnet.dropout=1', 'model.ststnet.dropout is 1.0; allowed: 0 to below 1'),
+    ('model.alexnet.hidden=0', 'model.alexnet.hidden is 0; allowed: 1 to'),
+    ('model.alexnet.hidden=99999999999', 'allowed: 1 to'),
+    ('model.init_from=/', 'model.init_from is a folder'),
+    ('evaluate.batch_size=0', 'evaluate.batch_size is 0; allowed: 1 to'),
+    ('name=', 'name is empty'),
+]
+LINES = [(line.split(), told) for line, told in COMMAND_LINES] + [([QUICK, f'--config.{text}'], told) for text, told in VALUES]
+
+
+@pytest.mark.parametrize('arguments,told', LINES, ids=[' '.join(line).replace(str(ROOT), '') for line, _ in LINES])
+def test_mistakes_on_the_command_line(arguments, told, capsys, tmp_path, monkeypatch):
+    """A mistyped key that passes unnoticed trains the wrong experiment; pages of traceback hide what is wrong."""
+    monkeypatch.chdir(tmp_path)
+    assert told in mistake(capsys, *arguments)
+    assert not list(tmp_path.iterdir())
+
+
+CONFIG_FILES = [
+    ('', 'is not a config file: it has no get_config'),
+    ('x = (', "fails: SyntaxError: '(' was never closed"),
+    ('import no_such_module_here', 'fails: ModuleNotFoundError'),
+    ('def get_config(v=""): raise ValueError("one\\ntwo")', 'fails: ValueError: one two'),
+    ('def get_config(v=""): return {"a": 1}', 'is not a config file'),
+    ('def get_config(v=""): return base("x").unlock().train', 'lacks data.channels; begin with base()'),
+    ('def get_config(v=""): c = base("x").unlock(); c.epochs = 3; return c', 'has an unknown epochs'),
+    ('def get_config(v=""): c = base("x"); c.train.epoch = 3', '"epoch" does not exist'),
+    ('def get_config(v=""): c = base("x"); c.train.epochs = "ten"', "Could not override field 'epochs'"),
+    ('\0', 'null bytes'),
+]
+
+
+@pytest.mark.parametrize('text,told', CONFIG_FILES, ids=range(len(CONFIG_FILES)))
+def test_mistakes_in_a_config_file(text, told, capsys, tmp_path):
+    """Whoever writes a config file sees which file fails and why, not the inside of the flag library."""
+    path = tmp_path / 'mine.py'
+    path.write_text(f'from configs.common import base\n{text}\n')
+    line = mistake(capsys, f'--config={path}')
+    assert told in line and str(path) in line
+
+
+def test_all_broken_rules_are_told_at_once(capsys):
+    """One error a try makes three tries of three mistakes."""
+    line = mistake(capsys, QUICK, '--config.train.epochs=-1', '--config.train.seeds=0', '--config.model.name=x')
+    assert 'train.epochs' in line and 'train.seeds' in line and 'model.name' in line
+
+
+def test_a_mistake_in_the_flags_is_told_before_jax_is_imported():
+    """Seconds of imports before 'no such setting' are seconds of every user."""
+    code = f'import sys, main; code = main.main(["{QUICK}", "--config.train.epoch=3"]); sys.exit(code + ("jax" in sys.modules))'
+    assert subprocess.run([sys.executable, '-c', code], cwd=ROOT, capture_output=True).returncode == 2
+
+
+SETTINGS = [
+    ('train.devices=99', 'train.devices is 99; allowed: 0 (all) to the'),
+    ('data.size=1', 'needs images of 2x2 pixels or more; data.size gives 1x1'),
+    ('model.name=offapexnet', 'takes 2 channels (u,v); data.channels gives 3'),
+    ('model.name=alexnet', 'pixels or more; data.size gives 28x28'),
+    ('protocol.name=lodo', 'it needs a second data set'),
+    ('protocol.name=kfold --config.protocol.folds=9', 'protocol.folds is 9, more than the 5 subjects'),
+    ('data.name=casme9', "unknown data set 'casme9'; known: precomputed_flow, synthetic_faces"),
+    ('data.name=synthetic_faces/tinny', "(did you mean 'tiny'?)"),
+    ('data.name=synthetic_faces/tiny+synthetic_faces/tiny', 'stands twice in the data'),
+    ('data.name=synthetic_faces/tiny++', "unknown data set ''"),
+    ('data.name=precomputed_flow', 'pass --config.data.manual_dir=FOLDER'),
+    ('data.name=precomputed_flow --config.data.manual_dir={tmp}/none', 'none does not exist'),
+    ('data.name=precomputed_flow --config.data.manual_dir={tmp}/file', 'file is not a folder'),
+    ('data.name=precomputed_flow --config.data.manual_dir={tmp}/empty', 'does not hold the files'),
+    ('data.data_dir={tmp}/file', 'cannot be built or read with --config.data.data_dir'),
+    ('data.data_dir=gs://bucket', 'must be a folder of this machine'),
+    ('model.init_from={tmp}/none.pth', 'none.pth: there is no such weights file'),
+    ('model.init_from={tmp}/file', 'weights come as .safetensors, .pth or .pt'),
+    ('model.init_from={tmp}/{{subject}}.safetensors', 's02.safetensors: there is no such weights file'),
+    ('model.init_from={tmp}/{{subject}}.pth --config.protocol.name=kfold', "protocol.name is 'kfold'; allowed: 'loso'"),
+    ('model.init_from={tmp}/text.safetensors', 'text.safetensors cannot be read'),
+    ('model.init_from={tmp}/short.safetensors', 'short.safetensors cannot be read'),
+    ('model.init_from={tmp}/other.safetensors', 'does not fit model ststnet'),
+    ('model.init_from={tmp}/five.safetensors', 'fc.weight has shape (5, 400), needed (3, 400)'),
+]
+
+
+@pytest.fixture(scope='module')
+def things(tmp_path_factory):
+    """A folder of things to point at by mistake."""
+    from safetensors.numpy import save
+
+    folder = tmp_path_factory.mktemp('things')
+    (folder / 'empty').mkdir()
+    (folder / 'file').write_text('x')
+    (folder / 'text.safetensors').write_text('hello\nworld')
+    ststnet = {'fc.weight': np.zeros((3, 400), np.float32), 'fc.bias': np.zeros(3, np.float32)}
+    for i, width in enumerate((3, 5, 8), 1):
+        ststnet |= {f'conv{i}.weight': np.zeros((width, 3, 3, 3), np.float32), f'conv{i}.bias': np.zeros(width, np.float32)}
+        ststnet |= {f'bn{i}.{n}': np.ones(width, np.float32) for n in ('weight', 'bias', 'running_mean', 'running_var')}
+    (folder / 's01.safetensors').write_bytes(save(ststnet))
+    (folder / 'short.safetensors').write_bytes(save(ststnet)[:-100])
+    (folder / 'other.safetensors').write_bytes(save({'layer.weight': np.zeros(3, np.float32)}))
+    (folder / 'five.safetensors').write_bytes(save(ststnet | {'fc.weight': np.zeros((5, 400), np.float32)}))
+    return folder
+
+
+@pytest.mark.parametrize('text,told', SETTINGS, ids=[text for text, _ in SETTINGS])
+def test_settings_that_do_not_fit_each_other_or_the_files(text, told, things, tiny_data, capsys, tmp_path):
+    """Told before anything is compiled, and nothing is left that would refuse the same command once it is mended."""
+    arguments = f'--config.{text}'.format(tmp=things).split()
+    folder = tmp_path / 'run'
+    assert told in mistake(capsys, QUICK, f'--config.data.data_dir={tiny_data}', *arguments, f'--workdir={folder}')
+    assert not {'checkpoints', 'metrics.jsonl', 'results.json'} & {p.name for p in folder.glob('*')}
+
+
+@pytest.fixture(scope='module')
+def finished(tiny_data, tmp_path_factory):
+    """The folder of a finished run, begun first with a setting that does not fit."""
+    folder = tmp_path_factory.mktemp('finished') / 'run'
+    arguments = [QUICK, f'--config.data.data_dir={tiny_data}', f'--workdir={folder}', '--config.evaluate.every_epoch']
+    assert main.main([*arguments, '--config.train.devices=99']) == 2
+    assert main.main(arguments) == 0, 'a start that failed must not refuse the command once it is mended'
+    return folder
+
+
+def write(name, text):
+    return lambda folder: (folder / name).write_text(text)
+
+
+def plan_of(**changes):
+    return lambda f: (f / 'plan.json').write_text(json.dumps(json.loads((f / 'plan.json').read_text()) | changes))
+
+
+def change_a_value(folder):
+    """Flip bits in the middle of the largest checkpoint file: the storage underneath does not notice."""
+    path = max((p for p in folder.glob('checkpoints/*/*/default/**/*') if p.is_file()), key=lambda p: p.stat().st_size)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    path.write_bytes(content)
+
+
+def other_data(folder):
+    note = json.loads((folder / 'config.json').read_text())
+    (folder / 'config.json').write_text(json.dumps(note | {'data': 'another'}))
+
+
+def nothing(folder):
+    pass
+
+
+FOLDERS = [
+    ('seeds', nothing, 'train --config.train.seeds=2', 'train.seeds was 1, is 2; give another --workdir'),
+    ('every_epoch', nothing, 'train --noconfig.evaluate.every_epoch', 'evaluate.every_epoch was True, is False'),
+    ('schedule', nothing, 'train --config.train.schedule=cosine', "train.schedule was 'constant', is 'cosine'"),
+    ('fewer epochs', nothing, 'train --config.train.epochs=1', 'is trained to epoch 2 already; train.epochs is 1'),
+    ('evaluate early', nothing, 'evaluate --config.train.epochs=5', 'is trained to epoch 2 of 5; finish it first'),
+    ('evaluate other', nothing, 'evaluate --config.train.seeds=2', 'train.seeds was 1, is 2'),
+    ('data', other_data, 'train', 'holds a run on other data'),
+    ('config cut', write('config.json', '{"settings": '), 'train', 'config.json: is not JSON'),
+    ('config other', write('config.json', '{"a": 1}'), 'train', 'config.json: is not that of a run'),
+    ('config gone', lambda f: (f / 'config.json').unlink(), 'train', 'so it is no run; name an empty --workdir'),
+    ('config gone report', lambda f: (f / 'config.json').unlink(), 'report', 'holds no run; train first'),
+    ('plan cut', write('plan.json', '{'), 'train', 'plan.json: is not JSON'),
+    ('plan empty', write('plan.json', '{}'), 'train', 'plan.json holds no plan'),
+    ('plan of a large machine', plan_of(devices=64), 'train', 'was begun on 64 devices'),
+    ('plan of no machine', plan_of(devices=0), 'train', 'plan.json holds no plan'),
+    ('plan in words', plan_of(devices='two'), 'train', 'plan.json holds no plan'),
+    ('results gone', lambda f: (f / 'results.json').unlink(), 'report', 'holds no results.json'),
+    ('results null', write('results.json', 'null'), 'report', 'results.json: is not JSON of a run'),
+    ('results cut', write('results.json', '{"name": '), 'report', 'results.json: is not JSON'),
+    ('results lacking', write('results.json', '{"name": 1}'), 'report', "results.json: lacks 'protocol'"),
+    ('predictions', lambda f: (f / 'predictions.csv').write_bytes(b'\xff\xfe\x00'), 'report', 'predictions.csv: is no table'),
+    ('metrics', write('metrics.jsonl', 'x\ny\n'), 'report', 'metrics.jsonl, line 1: is not a JSON record'),
+    ('checkpoints gone', lambda f: shutil.rmtree(f / 'checkpoints'), 'evaluate', 'is trained to epoch 0 of 2'),
+    ('held_out cut', write('held_out.npy', 'x'), 'train', 'held_out.npy cannot be read'),
+    ('held_out gone', lambda f: (f / 'held_out.npy').unlink(), 'train', '2 epochs are trained'),
+    ('checkpoint changed', change_a_value, 'train', '2 cannot be restored (its values are not those that were written)'),
+]
+
+
+def contents(folder):
+    return {p: p.read_bytes() for p in folder.rglob('*') if p.is_file() and p.name != workdir.LOCK}
+
+
+@pytest.mark.parametrize('harm,command,told', [f[1:] for f in FOLDERS], ids=[f[0] for f in FOLDERS])
+def test_mistakes_with_the_folder_of_a_run(harm, command, told, finished, tiny_data, capsys, tmp_path):
+    """A run that is refused must lie in its folder as it lay before: no file lost, none half written."""
+    folder = tmp_path / 'run'
+    shutil.copytree(finished, folder)
+    harm(folder)
+    before = contents(folder)
+    verb, *more = command.split()
+    base = [verb, QUICK, f'--config.data.data_dir={tiny_data}', f'--workdir={folder}', '--config.evaluate.every_epoch']
+    assert told in mistake(capsys, *base, *more)
+    after = contents(folder)
+    assert {p: content for p, content in after.items() if 'tensorboard' not in p.parts} == {
+        p: content for p, content in before.items() if 'tensorboard' not in p.parts}
+
+
+@pytest.mark.parametrize('verb', ['evaluate', 'report'])
+def test_a_folder_without_a_run_is_not_made_by_reading(verb, capsys, tmp_path):
+    """A mistyped --workdir must not leave an empty folder behind."""
+    assert 'holds no run; train first' in mistake(capsys, verb, QUICK, f'--workdir={tmp_path}/none')
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_in_use_is_refused(finished, tiny_data, capsys):
+    """Two processes in one folder would write over each other."""
+    arguments = QUICK, f'--config.data.data_dir={tiny_data}', f'--workdir={finished}', '--config.evaluate.every_epoch'
+    with workdir.lock(finished):
+        line = mistake(capsys, *arguments)
+    assert 'is training in it; wait, or name another with --workdir' in line
+
+
+def test_folders_of_something_else_are_left_alone(tiny_data, capsys, tmp_path):
+    """A config.json and checkpoints/ of another program must survive a mistyped --workdir."""
+    other = tmp_path / 'other'
+    (other / 'checkpoints').mkdir(parents=True)
+    (other / 'checkpoints' / 'weights.bin').write_text('precious')
+    (other / 'config.json').write_text('{"architectures": []}')
+    (tmp_path / 'file').write_text('x')
+    before = contents(tmp_path)
+    data = f'--config.data.data_dir={tiny_data}'
+    assert 'is not that of a run' in mistake(capsys, QUICK, data, f'--workdir={other}')
+    assert 'it is a file' in mistake(capsys, QUICK, data, f'--workdir={tmp_path}/file')
+    assert 'no run' in mistake(capsys, QUICK, data, f'--workdir={ROOT}/configs')
+    assert contents(tmp_path) == before
+
+
+
+
+def test_interruptions_end_in_one_line(capsys, monkeypatch, tmp_path):
+    """Ctrl-C, a full disk and a closed terminal are no programming errors: no traceback."""
+    def stopping(error):
+        def run(*_):
+            raise error
+        monkeypatch.setattr(main, 'run', run)
+
+    stopping(KeyboardInterrupt())
+    assert main.main([QUICK]) == 130
+    assert capsys.readouterr().err == 'stopped; the same command continues from the last checkpoint\n'
+    stopping(OSError(28, 'No space left on device', 'runs/x/metrics.jsonl'))
+    line = mistake(capsys, QUICK)
+    assert 'No space left on device' in line and 'runs/x/metrics.jsonl' in line
+
+
+def test_a_closed_pipe_ends_in_one_line(tiny_data):
+    """`python main.py build | true` must not end in a traceback, nor in the interpreter's complaint at exit."""
+    command = f'"{sys.executable}" main.py build {QUICK} --config.data.data_dir={tiny_data} | true; exit ${{PIPESTATUS[0]}}'
+    done = subprocess.run(['bash', '-c', command], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2 and done.stderr.startswith('error: standard output was closed'), done.stderr
+    assert done.stderr.count('\n') == 1
