@@ -68,7 +68,7 @@ def _train():
     c.lowering = 'auto'  # convolutions as matmul (patches and one product) or native; auto = measured
     c.devices = 0  # devices to use; 0 = all, unless one alone measures faster
     c.group = 0  # runs in memory at a time; 0 = as many as fit
-    c.checkpoint_seconds = 60.0  # between checkpoints; a run killed loses at most this much
+    c.checkpoint_seconds = 60.0  # between checkpoints (20 times what one takes, if longer); 0 = after every compiled call
     return c
 
 

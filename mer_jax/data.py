@@ -44,6 +44,9 @@ def load(name, *, labels, channels, size, scale, data_dir, manual_dir, rebuild) 
     every clip stretched to 0..255, as the published features are), else float32 in pixels of displacement.
     Raises UserError for an unknown emotion, two clips of one name, or nothing left to train on.
     """
+    if manual_dir and not any(map(tfds_builders.reads_folder, name.split('+'))):
+        raise UserError(f'data.manual_dir is {manual_dir!r}, but {name} reads no folder; name the data set that does '
+                        'with --config.data.name, or leave data.manual_dir out')
     records = [r for one in name.split('+')
                for r in read(one, data_dir=data_dir, manual_dir=manual_dir, rebuild=rebuild)]
     kept, dropped = labelled(records, labels)

@@ -91,7 +91,8 @@ def _continue(config, loaded, folder):
     note = {'settings': config.to_dict(), 'data': loaded.fingerprint}
     old = files.read_config(folder) if (folder / files.CONFIG).exists() else None
     if not _begun(folder):
-        files.clear(folder)  # what a failed start pinned must not refuse the command once it is mended
+        if old != note:
+            files.clear(folder)  # what a failed start pinned must not refuse the command once it is mended
     else:
         settings.check_resume(old['settings'], note['settings'], folder)
         if old['data'] != loaded.fingerprint:
@@ -188,7 +189,7 @@ def _train_groups(config, loaded, folds, titles, layout, folder, seconds):
                              chunk=1 if config.evaluate.every_epoch else CHUNK)
     seconds['compile'] = programs.seconds
     prepare = partial(_import_weights, config.model.name, config.model.init_from, folds, titles)
-    with records.progress(total, config.train.epochs) as bar:
+    with records.progress(total, -(-total // size), config.train.epochs) as bar:
         for number, first in enumerate(range(0, total, size)):
             members = np.arange(first, min(first + size, total))
             own = evaluation.subset(folds, members)
@@ -197,7 +198,7 @@ def _train_groups(config, loaded, folds, titles, layout, folder, seconds):
                 _, outputs = runs.train_group(
                     programs, folds, members, folder / 'checkpoints' / f'group_{number}', epochs=config.train.epochs,
                     test_batch=config.evaluate.batch_size, prepare=prepare, started=started, after=after,
-                    due=records.every(config.train.checkpoint_seconds))
+                    interval=config.train.checkpoint_seconds)
             output[rows] = evaluation.gather(outputs, own) if len(output) else 0
     return output
 

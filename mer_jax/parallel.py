@@ -56,6 +56,11 @@ def start(cache: Path) -> None:
         jax.config.update('jax_num_cpu_devices', len(os.sched_getaffinity(0)))
     except RuntimeError:
         pass  # raised where a backend is up: its devices serve as they are
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        print(f'compiled programs are not kept for the next run, {cache}: {error.strerror}')
+        return
     jax.config.update('jax_compilation_cache_dir', str(cache))
     jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.5)
 

@@ -1,7 +1,6 @@
 """What a training writes while it runs: metrics lines, tensorboard, a progress bar, held-out outputs of every epoch."""
 
 import contextlib
-import time
 from functools import partial
 
 import numpy as np
@@ -13,10 +12,11 @@ from mer_jax.errors import UserError
 
 
 @contextlib.contextmanager
-def progress(runs, epochs):
-    """A bar over all epochs of all runs, with the time left; off where there is nothing to train."""
-    with tqdm(total=runs * epochs, unit='epoch', desc='training', mininterval=1, smoothing=0.1, disable=epochs == 0,
-              bar_format='{desc}: {percentage:3.0f}% {n_fmt}/{total_fmt} epochs [{elapsed}, {remaining} left] {postfix}') as bar:
+def progress(runs, groups, epochs):
+    """A bar over the epochs of all groups of runs, with the time left; off where there is nothing to train."""
+    told = f'training {runs} runs' + (f' in {groups} groups' if groups > 1 else '')
+    with tqdm(total=groups * epochs, desc=told, mininterval=1, smoothing=0.1, disable=epochs == 0,
+              bar_format='{desc}: {percentage:3.0f}% epoch {n_fmt}/{total_fmt} [{elapsed}, {remaining} left{postfix}]') as bar:
         yield bar
 
 
@@ -28,23 +28,10 @@ def writer(folder, group, bar, own, held_out, rows):
     """
     board = SummaryWriter(folder / 'tensorboard' / f'group_{group}')
     try:
-        yield (partial(_started, folder, group, bar, len(own.fold)),
+        yield (partial(_started, folder, group, bar),
                partial(_after, folder, group, bar, board, own, held_out, rows))
     finally:
         board.close()
-
-
-def every(seconds):
-    """due(): True once `seconds` have passed since it was last true."""
-    last = [time.monotonic()]
-
-    def due():
-        if time.monotonic() - last[0] < seconds:
-            return False
-        last[0] = time.monotonic()
-        return True
-
-    return due
 
 
 def open_held_out(path, shape, *, done):
@@ -73,10 +60,10 @@ def trained_seconds(folder) -> float:
     return sum(line.get('seconds', 0.0) for line in workdir.read_jsonl(path)) if path.exists() else 0.0
 
 
-def _started(folder, group, bar, runs, epoch):
+def _started(folder, group, bar, epoch):
     """Cut what was written behind the checkpoint that training starts from: those epochs are trained again."""
     workdir.cut_jsonl(folder / workdir.METRICS, lambda line: line['group'] != group or line['epoch'] <= epoch)
-    bar.update(runs * epoch)
+    bar.update(epoch)
 
 
 def _after(folder, group, bar, board, own, held_out, rows, done, logs, seconds, outputs):
@@ -91,7 +78,7 @@ def _after(folder, group, bar, board, own, held_out, rows, done, logs, seconds, 
     if held_out is not None and rows.any():
         held_out[done - 1, rows] = evaluate.gather(outputs(), own)
     bar.set_postfix_str(f'loss {lines[-1]["loss"]:.3f}', refresh=False)
-    bar.update(runs * count)
+    bar.update(count)
 
 
 def _line(epoch, group, runs, seconds, logs):

@@ -76,13 +76,14 @@ def seconds_a_round(learner_for, samples, folds, *, batch_size, memory, plan) ->
         raise
 
 
-def train_group(programs, folds: Folds, members, folder, *, epochs, test_batch, prepare, started, after, due):
+def train_group(programs, folds: Folds, members, folder, *, epochs, test_batch, prepare, started, after,
+                interval):
     """Train the runs `members` to `epochs` from their newest checkpoint in `folder`; returns (states, held-out outputs).
 
     Outputs are [len(members), steps, batch, K], or None where nothing is held out. prepare(states, members) -> states
     imports weights before the first epoch; started(epoch) tells where training begins;
-    after(done, logs, seconds, outputs()) follows every compiled call; due(done) says whether a checkpoint is to be
-    written. Which of them writes when changes no bit of the result.
+    after(done, logs, seconds, outputs) follows every compiled call. A checkpoint is written every `interval` seconds, or
+    after twenty times what writing one takes where that is longer (0: after every call); when changes no bit.
     """
     count = len(members)
     rows, fold, seed, index = place(folds, members, programs.length, test_batch, programs.devices)
@@ -106,10 +107,17 @@ def train_group(programs, folds: Folds, members, folder, *, epochs, test_batch, 
             done = 0
         started(done)
 
+        last, cost = time.monotonic(), 0.0
+
         def behind(states, done, logs, seconds):
+            nonlocal last, cost
             after(done, logs, seconds, partial(outputs, states))
-            if done == epochs or due():
+            wait = max(interval, 20 * cost) if interval else 0
+            if done == epochs or time.monotonic() - last >= wait:
+                start = time.monotonic()
                 checkpoint.save(manager, done, own(states))
+                last = time.monotonic()
+                cost = last - start
 
         states = train.fit(run, states, done=done, epochs=epochs, chunk=programs.chunk, after=behind)
     return own(states), outputs(states)

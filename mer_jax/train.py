@@ -17,7 +17,7 @@ def run_key(seed, fold):
 
 def batch_shape(rows, batch_size):
     """(steps, rows a step) of an epoch over `rows` rows: equal steps, so that wrapping repeats fewer than `steps` rows."""
-    steps = -(-rows // batch_size)
+    steps = max(1, -(-rows // batch_size))
     return steps, -(-rows // steps)
 
 

@@ -67,6 +67,12 @@ def test_measured_flow_can_keep_its_magnitude(tiny_data, tmp_path):
         data.images([np.zeros((4, 4, 3), np.uint8)], ['u'], 4, 'p995', 'x')
 
 
+def test_a_folder_that_nobody_reads_is_an_error(tiny_data, tmp_path):
+    """Who gives a folder and forgets data.name would otherwise get results on synthetic faces."""
+    with pytest.raises(UserError, match='synthetic_faces/tiny reads no folder; name the data set that does'):
+        load('synthetic_faces/tiny', tmp_path, data_dir=tiny_data, manual_dir=str(tmp_path))
+
+
 def test_unknown_action_units_are_not_absent(tmp_path):
     """SMIC has no action units: 0 would claim that none moved."""
     kept, _ = data.labelled([record('a', 'negative'), record('b', 'surprise', units='1+L2', known=True)], 'megc3')

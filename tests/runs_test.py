@@ -12,13 +12,13 @@ def setup(samples, names, *, seeds=1):
     return protocol.make('loso', samples, names, folds=2, holdout=0.5, seed=0, seeds=seeds)[0]
 
 
-def fit(folds, samples, folder, *, layout, members=None, size=None, epochs=3, due=lambda: False, after=lambda *a: None,
+def fit(folds, samples, folder, *, layout, members=None, size=None, epochs=3, interval=60.0, after=lambda *a: None,
         chunk=4):
     members = np.arange(len(folds.fold)) if members is None else members
     programs = runs.compiled(learner(), layout, samples, folds, runs=size or len(members), batch_size=8, test_batch=4,
                              chunk=chunk)
     return runs.train_group(programs, folds, members, folder, epochs=epochs, test_batch=4, prepare=lambda s, m: s,
-                            started=lambda epoch: None, after=after, due=due)
+                            started=lambda epoch: None, after=after, interval=interval)
 
 
 def layout(at_once=1, devices=2):
@@ -61,7 +61,7 @@ def test_a_stopped_run_continues_to_the_same_bits(reference, tmp_path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        fit(folds, samples, tmp_path / 'cut', layout=layout(), epochs=6, due=lambda: True, after=stop, chunk=1)
+        fit(folds, samples, tmp_path / 'cut', layout=layout(), epochs=6, interval=0.0, after=stop, chunk=1)
     assert checkpoint.newest(tmp_path / 'cut') == 3
     states, again = fit(folds, samples, tmp_path / 'cut', layout=layout(), epochs=6)
     jax.tree.map(np.testing.assert_array_equal, states, whole)

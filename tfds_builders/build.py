@@ -69,6 +69,11 @@ def _only(features, names):
     return tfds.features.FeaturesDict({name: features[name] for name in names})
 
 
+def reads_folder(name) -> bool:
+    """Whether data set 'name' or 'name/config' is built from a folder that the user gives; UserError for an unknown one."""
+    return bool(_find(name)[0].MANUAL_DOWNLOAD_INSTRUCTIONS)
+
+
 def _find(name):
     """The builder class and config name of 'dataset' or 'dataset/config'."""
     dataset, _, config = name.partition('/')
