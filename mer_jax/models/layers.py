@@ -39,7 +39,7 @@ class Conv(nn.Module):
     """2-D convolution with the parameters of nn.Conv: kernel [kh, kw, in, features] and, with use_bias, bias [features].
 
     padding: pixels on each side as in PyTorch (an int, or one for height and one for width), 'SAME' or 'VALID'.
-    lowering: 'matmul' (patches and one matrix product, or Winograd's) or 'native' (XLA's convolution); equal up to rounding.
+    lowering: 'matmul' (products of patches, Winograd's or a band's, by shape) or 'native' (XLA's); equal up to rounding.
     """
 
     features: int
@@ -70,8 +70,10 @@ def convolve(x, kernel, *, strides, padding, lowering):
     if lowering == 'native':
         return jax.lax.conv_general_dilated(x, kernel, strides, pads, dimension_numbers=('NHWC', 'HWIO', 'NHWC'))
     x = jnp.pad(x, ((0, 0), *pads, (0, 0)))
-    if size == (3, 3) and strides == (1, 1) and x.shape[-1] >= 16 and min(x.shape[1:3]) >= 10:
+    if size == (3, 3) and strides == (1, 1) and x.shape[-1] >= 32 and min(x.shape[1:3]) >= 10:
         return _winograd(x, kernel)
+    if size[1] > 1 and x.shape[2] * max(kernel.shape[2:]) <= 64 * size[1]:
+        return _banded(x, kernel, strides)
     return patches(x, size, strides, axis=3) @ kernel.reshape(-1, kernel.shape[-1])
 
 
@@ -88,6 +90,20 @@ def patches(x, size, strides, *, axis):
     return x
 
 
+def _banded(x, kernel, strides):
+    """Every window of padded x, by one product of whole image rows with a band matrix that holds the kernel at each column.
+
+    Most of the band matrix is zero, yet for few channels this beats copying pixels of a few numbers kh * kw times.
+    """
+    batch, height, width, _ = x.shape
+    rows, columns, _, features = kernel.shape
+    count = (width - columns) // strides[1] + 1
+    place = np.eye(width, dtype=np.float32)[np.arange(columns)[:, None] + strides[1] * np.arange(count)]
+    band = jnp.einsum('jqn,ijcf->incqf', place, kernel).reshape(-1, count * features)
+    x = patches(x.reshape(batch, height, 1, -1), (rows, 1), (strides[0], 1), axis=3)
+    return (x @ band).reshape(batch, -1, count, features)
+
+
 # Winograd's minimal filtering F(2, 3): two neighbouring outputs of three taps from four products instead of six.
 _TAPS = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]], np.float32)
 
@@ -95,7 +111,7 @@ _TAPS = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]], np.f
 def _winograd(x, kernel):
     """Every 3x3 window of padded x, by 16 products a 2x2 block of outputs instead of 36: F(2x2, 3x3) of Lavin and Gray 2016.
 
-    Needs 16 values a block where patches need 36; below 16 channels or 8x8 outputs the sums around it outweigh the gain.
+    Needs 16 values a block where patches need 36; below 32 channels or 8x8 outputs the gain is not worth its compilation.
     """
     height, width = (n - 2 for n in x.shape[1:3])
     x = jnp.pad(x, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)))
