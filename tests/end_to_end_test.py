@@ -19,7 +19,8 @@ from tests import fake_raw
 
 ROOT = Path(__file__).parent.parent
 CONFIGS = sorted(p.stem for p in ROOT.glob('configs/[a-z]*_*.py'))
-FILES = {'results.json', 'predictions.csv', 'report.html', 'metrics.jsonl', 'folds.csv', 'dropped.csv', 'config.json', 'plan.json'}
+FILES = {'results.json', 'predictions.csv', 'report.html', 'metrics.jsonl', 'folds.csv', 'dropped.csv', 'config.json',
+         'plan.json'}
 
 
 def run(*arguments, code=0):
@@ -32,7 +33,8 @@ def rows(folder):
 
 
 def quick(tiny_data, folder, *more, config='synthetic_ststnet', verb='train'):
-    return [verb, f'--config={ROOT}/configs/{config}.py:quick', f'--config.data.data_dir={tiny_data}', f'--workdir={folder}', *more]
+    return [verb, f'--config={ROOT}/configs/{config}.py:quick', f'--config.data.data_dir={tiny_data}',
+            f'--workdir={folder}', *more]
 
 
 @pytest.mark.parametrize('name', CONFIGS)

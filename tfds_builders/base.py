@@ -40,8 +40,8 @@ def digest(settings, folder='', files=()):
 
 
 class ClipBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-    """Base of the builders here. A data set defines VERSION (one for all configs) and the three TFDS methods, with `_info` returning
-    `self.clip_info(schema.clip_features(...))` and one split 'train', and overrides what it needs of:
+    """Base of the builders here. A data set defines VERSION (one for all configs) and the three TFDS methods, with `_info`
+    returning `self.clip_info(schema.clip_features(...))` and one split 'train', and overrides what it needs of:
 
         settings()            everything in code or config that decides the content (JSON values)
         source(manual_dir)    manual data sets: the folder really read; UserError where the layout is not there
