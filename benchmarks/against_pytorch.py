@@ -55,7 +55,7 @@ def compare(network, *, folds, rows, batch_size, rounds):
     chosen, engine = common.engine(network, samples, runs, batch_size=batch_size)
     other = pytorch(network, samples, runs, batch_size=batch_size)
     engine(), other()
-    pairs = [(seconds(other), seconds(engine)) for _ in range(rounds)]
+    pairs = [(seconds(other), seconds(engine) / common.EPOCHS) for _ in range(rounds)]
     seen_other = float(runs.train.weight.sum())
     seen_engine = float(folds * np.prod(train.batch_shape(runs.train.index.shape[1], batch_size)))
     ratios = sorted((seen_engine / ours) / (seen_other / theirs) for theirs, ours in pairs)

@@ -13,6 +13,9 @@ INPUTS = {'ststnet': (28, 3), 'offapexnet': (28, 2), 'dual_inception': (28, 2), 
           'ocnet': (75, 2)}
 
 
+EPOCHS = 4  # in one compiled call of the engine, as `train.fit` makes them where an epoch takes seconds
+
+
 def experiment(network, *, folds, rows):
     """Samples of `rows` clips by `folds` subjects, random bytes, and their leave-one-subject-out folds."""
     size, channels = INPUTS[network]
@@ -34,7 +37,7 @@ def learner(network, lowering):
 
 
 def engine(network, samples, folds, *, batch_size):
-    """(plan, train): train() runs one epoch of all folds under the fastest measured plan and waits for it."""
+    """(plan, train): train() runs EPOCHS epochs of all folds under the fastest measured plan and waits for them."""
     found = plan.candidates(jax.default_backend(), jax.device_count(), len(folds.fold), lowering='auto', at_once=0, use=0)
     measure = partial(runs.seconds_a_round, partial(learner, network), samples, folds, batch_size=batch_size,
                       memory=plan.free_memory(jax.devices()[0]))
@@ -42,12 +45,12 @@ def engine(network, samples, folds, *, batch_size):
     chosen = plan.fastest(seconds)
     count = len(folds.fold)
     programs = runs.compiled(learner(network, chosen.lowering), chosen, samples, folds, runs=count, batch_size=batch_size,
-                             test_batch=batch_size, chunk=1)
+                             test_batch=batch_size, chunk=EPOCHS)
     rows, fold, seed, _ = runs.place(folds, range(count), programs.length, batch_size, programs.devices)
     kept = [programs.init(programs.samples, rows, fold, seed)]
 
     def train():
-        kept[0], logs = programs.run((programs.samples, np.int32(0), np.int32(1)), kept[0], rows, fold, seed)
+        kept[0], logs = programs.run((programs.samples, np.int32(0), np.int32(EPOCHS)), kept[0], rows, fold, seed)
         jax.block_until_ready(logs)
 
     return chosen, train

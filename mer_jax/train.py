@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-PACE = 4.0  # seconds: often enough for a progress bar and a kill, seldom enough to cost nothing
+PACE = 10.0  # seconds a compiled call: often enough for a progress bar, seldom enough that entering it costs nothing
 
 
 def run_key(seed, fold):
