@@ -28,7 +28,8 @@ def main():
             start = time.perf_counter()
             train()
             took.append(time.perf_counter() - start)
-        print(f'{chosen.network}: {count} folds, {1000 * statistics.median(took) / count / common.EPOCHS:.1f} ms a fold and epoch', flush=True)
+        cost = 1000 * statistics.median(took) / count / common.EPOCHS
+        print(f'{chosen.network}: {count} folds, {cost:.1f} ms a fold and epoch', flush=True)
 
 
 if __name__ == '__main__':
