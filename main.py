@@ -65,9 +65,8 @@ def run(verb, config, workdir):
     from mer_jax import settings
 
     settings.check(config.to_dict())
-    from mer_jax import experiment, parallel, plan
+    from mer_jax import experiment
 
-    parallel.start(plan.cache_folder() / 'xla')
     return getattr(experiment, verb)(config, workdir)
 
 

@@ -45,6 +45,8 @@ def restore(manager, epoch: int, shapes):
         found = manager.restore(epoch, args=ocp.args.StandardRestore(template))
         if found['checksum'] != _checksum(found['states']):
             raise ValueError('its values are not those that were written')
+        if jax.tree.map(np.shape, found['states']) != jax.tree.map(np.shape, template['states']):
+            raise ValueError('it holds other shapes')  # Orbax restores what is there, whatever the template says
         return found['states']
     except Exception as error:  # Orbax and its storage raise whatever a damaged file makes of their parsers
         reason = str(error).strip().split('\n')[0][:200]

@@ -8,7 +8,7 @@ from functools import partial
 import jax
 import numpy as np
 
-from mer_jax import checkpoint, data, learners, models, plan, protocol, records, runs, scaling, score, settings
+from mer_jax import checkpoint, data, learners, models, parallel, plan, protocol, records, runs, scaling, score, settings
 from mer_jax import evaluate as evaluation
 from mer_jax import report as reporting
 from mer_jax import train as training
@@ -23,6 +23,7 @@ def train(config, workdir) -> dict:
     """Train every fold of the experiment, or continue where a killed run stopped; score, write and report."""
     start = time.perf_counter()
     settings.check(config.to_dict())
+    parallel.start(plan.cache_folder() / 'xla')
     folder = files.prepare(workdir)
     with files.lock(folder):
         loaded = _data(config)
@@ -41,8 +42,8 @@ def evaluate(config, workdir) -> dict:
     settings.check(config.to_dict())
     folder = _existing(workdir)
     if config.train.epochs:
-        groups = sorted(folder.glob('checkpoints/*')) or [folder]
-        epoch = max(0, min(checkpoint.newest(group) for group in groups))
+        settings.check_resume(files.read_config(folder)['settings'], config.to_dict(), folder)
+        epoch = _trained(folder, config.train.seeds)
         if epoch != config.train.epochs:
             raise UserError(f'{folder} is trained to epoch {epoch} of {config.train.epochs}; '
                             'finish it first: the same command with train in place of evaluate')
@@ -110,6 +111,15 @@ def _begun(folder):
     return (folder / files.RESULTS).exists() or any(checkpoint.newest(g) >= 0 for g in folder.glob('checkpoints/*'))
 
 
+def _trained(folder, seeds):
+    """The epoch that every group of runs has reached."""
+    if not (folder / files.PLAN).exists():
+        return 0
+    runs_in_all = seeds * len(files.read_csv(folder / files.FOLDS))
+    groups = -(-runs_in_all // _pinned(folder / files.PLAN).group)
+    return max(0, min(checkpoint.newest(folder / 'checkpoints' / f'group_{g}') for g in range(groups)))
+
+
 def _write_tables(loaded, folds, titles, folder):
     files.write_csv(folder / files.FOLDS, *protocol.table(folds, titles, loaded.samples, loaded.names))
     files.write_csv(folder / files.DROPPED, ['clip', 'subject', 'dataset', 'emotion', 'reason'], loaded.dropped)
@@ -145,6 +155,9 @@ def _layout(config, loaded, folds, folder) -> plan.Plan:
     chosen = plan.settled(found, _facts(config, loaded, folds, found), lambda p: measure(plan=p),
                           runs=len(folds.fold), epochs=config.train.epochs)
     print(f'plan: {plan.describe(chosen)} ({chosen.why})', flush=True)
+    shapes = evaluation.state_shapes(_learner(config, loaded, folds, chosen.lowering), loaded.samples, folds.train)
+    chosen = chosen._replace(group=plan.group_size(chosen, len(folds.fold), shapes=shapes, group=config.train.group,
+                                                   device=jax.devices()[0], folder=folder))
     files.write_json(folder / files.PLAN, chosen._asdict())
     return chosen
 
@@ -154,11 +167,11 @@ def _pinned(path) -> plan.Plan:
     noted = files.read_json(path)
     try:
         chosen = plan.Plan(**noted)
-        if chosen.lowering in ('matmul', 'native') and chosen.at_once >= 1 and chosen.devices >= 1:
+        if chosen.lowering in ('matmul', 'native') and min(chosen.at_once, chosen.devices, chosen.group) >= 1:
             return chosen
     except TypeError:
         pass  # other keys, or text where a number belongs
-    raise UserError(f'{path} holds no plan (lowering, at_once, devices, why); restore it or give another --workdir')
+    raise UserError(f'{path} holds no plan (lowering, at_once, devices, why, group); restore it or give another --workdir')
 
 
 def _facts(config, loaded, folds, found):
@@ -176,12 +189,11 @@ def _train_groups(config, loaded, folds, titles, layout, folder, seconds):
     """Train all runs, as many at a time as memory holds; returns held-out outputs float32[R, K] in data set order."""
     learner = _learner(config, loaded, folds, layout.lowering)
     total, classes = len(folds.fold), len(loaded.names.classes)
-    shapes = evaluation.state_shapes(learner, loaded.samples, folds.train)
-    size = plan.group_size(layout, total, shapes=shapes, group=config.train.group, device=jax.devices()[0], folder=folder)
+    size = layout.group
     run_of_row, _ = evaluation.order(folds)
     output = np.zeros((len(run_of_row), classes), np.float32)
     held_out = None
-    if config.evaluate.every_epoch:
+    if config.evaluate.every_epoch and config.train.epochs:
         held_out = records.open_held_out(folder / files.HELD_OUT, (config.train.epochs, *output.shape),
                                          done=max((checkpoint.newest(g) for g in folder.glob('checkpoints/*')), default=0))
     programs = runs.compiled(learner, layout, loaded.samples, folds, runs=size, batch_size=config.train.batch_size,
@@ -227,13 +239,13 @@ def _publish(config, loaded, folds, output, layout, folder, seconds):
     predictions = evaluation.predictions(output, loaded.samples, folds)
     scores = score.score(predictions, loaded.names)
     files.write_predictions(folder / files.PREDICTIONS, predictions, loaded.names)
-    oracle = None
-    if config.evaluate.every_epoch and config.train.epochs:
-        oracle = score.oracle(np.load(folder / files.HELD_OUT), predictions, loaded.names)
+    oracle = _oracle(folder, predictions, loaded.names) if config.evaluate.every_epoch and config.train.epochs else None
     seconds['train'] = records.trained_seconds(folder)
     seconds['evaluate'] = time.perf_counter() - start
     seconds['total'] = sum(seconds.values())
     leaks = [protocol.LEAKS[config.protocol.name]] if config.protocol.name in protocol.LEAKS else []
+    if config.model.init_from and '{subject}' not in config.model.init_from:
+        leaks.append('init_from: one file of weights for every fold, which may have been trained on the left-out subjects')
     results = {
         'name': config.name, 'protocol': config.protocol.name, 'leaks': leaks,
         'folds': len(folds.fold) // config.train.seeds, 'seeds': config.train.seeds, 'epochs': config.train.epochs,
@@ -245,6 +257,15 @@ def _publish(config, loaded, folds, output, layout, folder, seconds):
     print(reporting.table(results))
     print(f'report: {reporting.report(folder)}')
     return results
+
+
+def _oracle(folder, predictions, names):
+    """The oracle_epoch block; None, and a line that says why, where an epoch on the way left no usable outputs."""
+    try:
+        return score.oracle(np.load(folder / files.HELD_OUT), predictions, names)
+    except UserError as error:
+        print(f'oracle_epoch is left out: {error}')
+        return None
 
 
 def _existing(workdir):

@@ -51,9 +51,11 @@ def start(cache: Path) -> None:
 
     A notebook whose backend is up already keeps the devices it has.
     """
-    os.environ['XLA_FLAGS'] = f'{os.environ.get("XLA_FLAGS", "")} --xla_gpu_deterministic_ops=true'
+    flags, wanted = os.environ.get('XLA_FLAGS', ''), '--xla_gpu_deterministic_ops=true'
+    os.environ['XLA_FLAGS'] = flags if wanted in flags else f'{flags} {wanted}'
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()  # macOS lacks the first
     try:
-        jax.config.update('jax_num_cpu_devices', len(os.sched_getaffinity(0)))
+        jax.config.update('jax_num_cpu_devices', cores)
     except RuntimeError:
         pass  # raised where a backend is up: its devices serve as they are
     try:

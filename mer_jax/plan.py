@@ -26,6 +26,7 @@ class Plan(NamedTuple):
     at_once: int  # folds a device trains side by side
     devices: int  # devices used
     why: str
+    group: int = 0  # runs in memory at a time; fixed with the first step, because checkpoints are written by group
 
 
 def candidates(backend, devices, runs, *, lowering, at_once, use):
@@ -54,7 +55,7 @@ def settled(found, facts, measure, *, runs, epochs) -> Plan:
     seconds = measured(found, measure, runs=runs, epochs=epochs)
     told = ', '.join(f'{describe(plan)} {s:.3g} s' for plan, s in seconds.items())
     best = fastest(seconds)._replace(why=f'measured, an epoch of all {runs} runs: {told}')
-    if len(seconds) == len(found):  # a trial cut short answers for this training only
+    if len(seconds) == len(found) and seconds[fastest(seconds)] < math.inf:  # a trial cut short answers for this run only
         remember(facts, best)
     return best
 
@@ -122,7 +123,8 @@ def group_size(plan, runs, *, shapes, group, device, folder) -> int:
     a_run = sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in jax.tree.leaves(shapes))
     round_size = plan.at_once * plan.devices
     fits = group or int(free_memory(device) // 3 // a_run)
-    size = runs if fits >= runs else max(1, fits // round_size) * round_size
+    size = min(runs, max(1, fits // round_size) * round_size)
+    size = runs if fits >= runs else size
     needed, free = a_run * (runs + size), shutil.disk_usage(folder).free
     if needed > free:
         raise UserError(f'{folder} has {free / 1e9:.1f} GB free, the states of {runs} runs need {needed / 1e9:.1f} GB; '

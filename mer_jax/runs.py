@@ -59,7 +59,8 @@ def seconds_a_round(learner_for, samples, folds, *, batch_size, memory, plan) ->
     try:
         programs = compiled(learner_for(plan.lowering), plan, samples, folds, runs=runs, batch_size=batch_size,
                             test_batch=batch_size, chunk=1)
-        if programs.run.memory_analysis().temp_size_in_bytes * plan.devices > memory:
+        sharing = plan.devices if jax.default_backend() == 'cpu' else 1  # CPU devices share one memory
+        if programs.run.memory_analysis().temp_size_in_bytes * sharing > memory:
             return math.inf
         rows, fold, seed, _ = place(folds, range(runs), programs.length, batch_size, programs.devices)
         states = programs.init(programs.samples, rows, fold, seed)

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import main
-from mer_jax import checkpoint
+from mer_jax import checkpoint, plan
 from tests import fake_raw
 
 ROOT = Path(__file__).parent.parent
@@ -136,6 +136,23 @@ def test_more_epochs_continue_a_finished_run(tiny_data, tmp_path):
     run(*quick(tiny_data, tmp_path / 'a', '--config.train.epochs=4'))
     run(*quick(tiny_data, tmp_path / 'b', '--config.train.epochs=4', '--config.train.group=2'))
     assert (tmp_path / 'a' / 'predictions.csv').read_bytes() == (tmp_path / 'b' / 'predictions.csv').read_bytes()
+
+
+def test_groups_stay_as_they_began(tiny_data, tmp_path, monkeypatch):
+    """Groups follow from the memory free at the start. With other groups on a later start, checkpoints would go to other
+    runs: networks that trained on a subject would be asked to predict it."""
+    folder = tmp_path / 'grouped'
+    with monkeypatch.context() as scarce:
+        scarce.setattr(plan, 'group_size', lambda *a, **k: 2)
+        run(*quick(tiny_data, folder, '--config.train.devices=2'))
+    before = (folder / 'predictions.csv').read_bytes()
+    assert len(list(folder.glob('checkpoints/group_*'))) == 3
+    run(*quick(tiny_data, folder, '--config.train.devices=2', verb='evaluate'))
+    assert (folder / 'predictions.csv').read_bytes() == before
+    (folder / 'checkpoints' / 'group_2' / '2').rename(folder / 'kept')
+    run(*quick(tiny_data, folder, '--config.train.devices=2', verb='evaluate'), code=2)  # it never trains
+    (folder / 'checkpoints' / 'group_0' / '2').rename(folder / 'checkpoints' / 'group_2' / '2')
+    run(*quick(tiny_data, folder, '--config.train.devices=2'), code=2)  # two runs where one belongs
 
 
 @pytest.mark.parametrize('protocol,folds', [('kfold', 2), ('random_split', 1), ('all_rows', 1)])

@@ -78,6 +78,7 @@ def test_groups_hold_full_rounds(tmp_path):
     size = lambda group, runs=44: plan.group_size(  # noqa: E731
         plan.Plan('matmul', 2, 2, ''), runs, shapes=shapes, group=group, device=NoStats(), folder=tmp_path)
     assert size(0) == 44 and size(10) == 8 and size(3) == 4 and size(100) == 44
+    assert size(2, runs=3) == 3  # a round larger than all runs
 
 
 def test_a_full_disk_is_told_before_training(tmp_path):
