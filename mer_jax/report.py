@@ -40,7 +40,7 @@ def _results(folder):
     missing = [key for key in BLOCKS if key not in results]
     if missing:
         raise UserError(
-            f"{path}: lacks '{missing[0]}'; score the run again: python main.py evaluate --workdir={folder}"
+            f"{path}: lacks '{missing[0]}'; score the run again: the command that trained it, with the verb evaluate"
         )
     return results
 
