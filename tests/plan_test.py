@@ -60,6 +60,8 @@ def test_a_short_training_is_not_measured_further_nor_remembered():
     settled(found, lambda p: tried.append(p) or 1e-9, runs=4, epochs=10)
     assert len(tried) == 1
     assert plan.remembered({'runs': 4}) is None
+    settled(found, lambda p: tried.append(p) or 1e-9, runs=4, epochs=10)
+    assert len(tried) == 1  # the same training again does not try again
 
 
 def test_a_plan_is_remembered_for_the_same_facts_only(cache):
