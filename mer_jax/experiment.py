@@ -99,7 +99,7 @@ def _continue(config, loaded, folder):
         if old['data'] != loaded.fingerprint:
             raise UserError(f'{folder} holds a run on other data (data.name {config.data.name!r} has changed since); '
                             'give another --workdir')
-        epoch = max((checkpoint.newest(g) for g in folder.glob('checkpoints/*')), default=-1)
+        epoch = _newest(folder)
         if epoch > config.train.epochs:
             raise UserError(f'{folder} is trained to epoch {epoch} already; train.epochs is {config.train.epochs}; '
                             'allowed: that many or more, or another --workdir')
@@ -108,7 +108,12 @@ def _continue(config, loaded, folder):
 
 def _begun(folder):
     """Whether the folder holds anything trained or scored, which other settings must not overwrite."""
-    return (folder / files.RESULTS).exists() or any(checkpoint.newest(g) >= 0 for g in folder.glob('checkpoints/*'))
+    return (folder / files.RESULTS).exists() or _newest(folder) >= 0
+
+
+def _newest(folder):
+    """The epoch of the newest checkpoint of any group of runs, or -1."""
+    return max((checkpoint.newest(group) for group in folder.glob('checkpoints/*')), default=-1)
 
 
 def _trained(folder, seeds):
@@ -195,7 +200,7 @@ def _train_groups(config, loaded, folds, titles, layout, folder, seconds):
     held_out = None
     if config.evaluate.every_epoch and config.train.epochs:
         held_out = records.open_held_out(folder / files.HELD_OUT, (config.train.epochs, *output.shape),
-                                         done=max((checkpoint.newest(g) for g in folder.glob('checkpoints/*')), default=0))
+                                         done=_newest(folder))
     programs = runs.compiled(learner, layout, loaded.samples, folds, runs=size, batch_size=config.train.batch_size,
                              test_batch=config.evaluate.batch_size,
                              chunk=1 if config.evaluate.every_epoch else CHUNK)
