@@ -7,7 +7,7 @@ follows; dense 1024, K. ReLU after every hidden layer. 6,449,867 parameters for 
 import flax.linen as nn
 import jax.numpy as jnp
 
-from mer_jax.models.layers import Conv, check_image, flatten, max_pool
+from mer_jax.models.layers import Conv, check_image, dense, flatten, max_pool
 
 
 class _Block(nn.Module):
@@ -24,7 +24,7 @@ class _Block(nn.Module):
         # One product for the three 1x1 convolutions of the same input: reading it once is a tenth of the step.
         entries = [Conv(self.width, 1, name=name).parameters(x.shape[-1]) for name in ('one', 'three_in', 'five_in')]
         kernel, bias = (jnp.concatenate(part, -1) for part in zip(*entries, strict=True))
-        one, three, five = jnp.split(nn.relu(x @ kernel[0, 0] + bias), 3, -1)
+        one, three, five = jnp.split(nn.relu(dense(x, kernel[0, 0]) + bias), 3, -1)
         return jnp.concatenate([one, conv('three', 3, three), conv('five', 5, five), conv('pool', 1, max_pool(x, 3, 1, 1))], -1)
 
 

@@ -72,9 +72,15 @@ def convolve(x, kernel, *, strides, padding, lowering):
     x = jnp.pad(x, ((0, 0), *pads, (0, 0)))
     if size == (3, 3) and strides == (1, 1) and x.shape[-1] >= 32 and min(x.shape[1:3]) >= 10:
         return _winograd(x, kernel)
-    if size[1] > 1 and x.shape[2] * max(kernel.shape[2:]) <= 64 * size[1]:
-        return _banded(x, kernel, strides)
-    return patches(x, size, strides, axis=3) @ kernel.reshape(-1, kernel.shape[-1])
+    if strides == (1, 1) and 1 < size[1] <= x.shape[2] - 3 and max(kernel.shape[2:]) <= 32:
+        return _tiled(x, kernel)
+    return dense(patches(x, size, strides, axis=3), kernel.reshape(-1, kernel.shape[-1]))
+
+
+def dense(x, kernel):
+    """[B, H, W, in] @ [in, out], as a product of two matrices: XLA takes twice as long for the kernel's gradient of x @ kernel,
+    where three axes are contracted."""
+    return (x.reshape(-1, x.shape[-1]) @ kernel).reshape(*x.shape[:-1], -1)
 
 
 def patches(x, size, strides, *, axis):
@@ -90,18 +96,23 @@ def patches(x, size, strides, *, axis):
     return x
 
 
-def _banded(x, kernel, strides):
-    """Every window of padded x, by one product of whole image rows with a band matrix that holds the kernel at each column.
+def _tiled(x, kernel):
+    """Every window of padded x at stride 1, some neighbouring outputs of a row at a time: one product of what those windows
+    cover with a band matrix that holds the kernel once for each of them.
 
-    Most of the band matrix is zero, yet for few channels this beats copying pixels of a few numbers kh * kw times.
+    A third of the band matrix is zero, yet for few channels this beats copying every pixel kh * kw times, and its product
+    is wide enough for the processor.
     """
-    batch, height, width, _ = x.shape
+    height, width = (n - k + 1 for n, k in zip(x.shape[1:3], kernel.shape[:2], strict=True))
     rows, columns, _, features = kernel.shape
-    count = (width - columns) // strides[1] + 1
-    place = np.eye(width, dtype=np.float32)[np.arange(columns)[:, None] + strides[1] * np.arange(count)]
+    count = next((n for n in (8, 7, 6, 5, 4) if width % n == 0), 4)
+    tiles, covered = -(-width // count), count + columns - 1
+    place = np.eye(covered, dtype=np.float32)[np.arange(columns)[:, None] + np.arange(count)]
     band = jnp.einsum('jqn,ijcf->incqf', place, kernel).reshape(-1, count * features)
-    x = patches(x.reshape(batch, height, 1, -1), (rows, 1), (strides[0], 1), axis=3)
-    return (x @ band).reshape(batch, -1, count, features)
+    x = jnp.pad(x, ((0, 0), (0, 0), (0, tiles * count - width), (0, 0)))
+    x = jnp.stack([jax.lax.slice_in_dim(x, i * count, i * count + covered, axis=2) for i in range(tiles)], 2)
+    x = patches(x.reshape(*x.shape[:3], -1), (rows, 1), (1, 1), axis=3)
+    return dense(x, band).reshape(-1, height, tiles * count, features)[:, :, :width]
 
 
 # Winograd's minimal filtering F(2, 3): two neighbouring outputs of three taps from four products instead of six.
@@ -118,9 +129,7 @@ def _winograd(x, kernel):
     taps = jnp.einsum('ir,js,rscf->ijcf', _TAPS, _TAPS, kernel)
     rows = []
     for row, row_taps in zip(_four(x, 1), taps, strict=True):
-        # Flat rows, because the kernel's gradient over three contracted axes takes twice as long.
-        parts = [(part.reshape(-1, x.shape[-1]) @ tap).reshape(*part.shape[:-1], -1)
-                 for part, tap in zip(_four(row, 2), row_taps, strict=True)]
+        parts = [dense(part, tap) for part, tap in zip(_four(row, 2), row_taps, strict=True)]
         rows.append(_two(*parts, 2))
     return _two(*rows, 1)[:, :height, :width]
 
