@@ -11,11 +11,18 @@ FILENAME = 'audit.csv'
 
 
 class Row(NamedTuple):
-    """What became of one file: status is 'used', 'error' or 'ignored'; reason is '' where it was used as it is."""
+    """What became of one file, folder or row of a sheet ('sheet.xlsx row 17'); reason is '' where it was used as it is.
+
+    status: 'used'; 'repaired' (used otherwise than it stands there: `old` became `new`); 'dropped' (annotated or on disk, but
+    left out); 'ignored' (no part of the data set); 'error' (the build is refused).
+    """
 
     file: str
     status: str
     reason: str
+    clip: str = ''
+    old: str = ''
+    new: str = ''
 
 
 def write(path, rows):
