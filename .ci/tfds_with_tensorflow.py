@@ -10,10 +10,8 @@ import tensorflow_datasets as tfds
 import tfds_builders
 
 
-def main(fake_raw_path, work):
-    spec = importlib.util.spec_from_file_location('fake_raw', fake_raw_path)
-    fake_raw = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(fake_raw)
+def main(repository, work):
+    fake_raw = tests_of(repository)
     truth = fake_raw.write_precomputed_flow(work / 'raw')
 
     config = tfds.download.DownloadConfig(manual_dir=work / 'raw', try_download_gcs=False)
@@ -33,10 +31,36 @@ def main(fake_raw_path, work):
     assert half.cardinality() == 3 and set(half.element_spec) == {'clip'}, half
     source = tfds.data_source('precomputed_flow', split='train', data_dir=work / 'by_tfds')
     assert len(source) == len(truth), len(source)
+    check_release(fake_raw.casme2.write(work / 'release'), work)
     check_packaged_texts()
     assert 'jax' not in sys.modules
     assert 'site-packages' in tfds_builders.__file__, 'the installed package must be tested'
     print(f'tfds.load works: TensorFlow {tf.__version__}, tensorflow-datasets {tfds.__version__}, {len(truth)} clips')
+
+
+def tests_of(repository):
+    """The package tests.fake_raw of the repository, without the repository's own packages on the path."""
+    folder = Path(repository, 'tests')
+    for name, path in (('tests', folder), ('tests.fake_raw', folder / 'fake_raw')):
+        spec = importlib.util.spec_from_file_location(name, path / '__init__.py', submodule_search_locations=[str(path)])
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+    importlib.import_module('tests.fake_raw.casme2')
+    return sys.modules['tests.fake_raw']
+
+
+def check_release(truth, work):
+    """An official release, built by tfds.load itself and read as a tf.data.Dataset, landmarks and units included."""
+    config = tfds.download.DownloadConfig(manual_dir=truth.folder, try_download_gcs=False)
+    built = tfds.load('casme2', split='train', data_dir=work / 'release_data',
+                      download_and_prepare_kwargs={'download_config': config})
+    examples = {example['clip'].decode(): example for example in tfds.as_numpy(built)}
+    assert examples.keys() == truth.clips.keys(), sorted(examples)
+    for clip, own in truth.clips.items():
+        assert examples[clip]['emotion'].decode() == own.emotion and examples[clip]['onset'] == own.onset, clip
+        assert examples[clip]['flow'].shape == (128, 128, 3) and examples[clip]['landmarks'].shape == (3, 68, 2), clip
+    source = tfds.data_source('casme2', split='train', data_dir=work / 'release_data')
+    assert len(source) == len(truth.clips) and len(source[0]['units']['number']) == len(source[0]['units']['side'])
 
 
 def check(dataset, truth):

@@ -13,7 +13,7 @@ env=${1:-$work/env}
 # importlib_resources and dill: tensorflow-datasets imports them without declaring them.
 "$env/bin/python" -m pip install --quiet --disable-pip-version-check \
     'tensorflow-cpu>=2.18' 'tensorflow-datasets>=4.9.10' 'array_record>=0.8.1' 'importlib_resources>=6.0' dill \
-    'numpy>=2.0' 'opencv-contrib-python-headless>=4.10,<5' 'setuptools>=77'
+    'numpy>=2.0' 'opencv-contrib-python-headless>=4.10,<5' 'openpyxl>=3.1' 'safetensors>=0.5' 'tqdm>=4.66' 'xlrd>=2.0' 'setuptools>=77'
 # Built from a copy: an in-tree build would leave build/ and *.egg-info behind.
 mkdir "$work/source"
 cp -r "$repo"/{pyproject.toml,requirements.txt,LICENSE,mer_jax,tfds_builders,configs} "$work/source/"
@@ -21,4 +21,4 @@ cp -r "$repo"/{pyproject.toml,requirements.txt,LICENSE,mer_jax,tfds_builders,con
     "$work/source"
 
 cd "$work"
-TF_CPP_MIN_LOG_LEVEL=3 "$env/bin/python" "$repo/.ci/tfds_with_tensorflow.py" "$repo/tests/fake_raw.py" "$work/data"
+TF_CPP_MIN_LOG_LEVEL=3 "$env/bin/python" "$repo/.ci/tfds_with_tensorflow.py" "$repo" "$work/data"

@@ -17,13 +17,16 @@ def base(name: str) -> ConfigDict:
 def _data():
     """What the network sees."""
     c = ConfigDict()
-    c.name = 'synthetic_faces'  # a TFDS data set, 'set/variant', or 'a+b' for a composite
+    c.name = 'synthetic_faces'  # a TFDS data set, 'set/variant', 'release/flow,edition=2014', or 'a+b' for a composite
     c.data_dir = ''  # where built data sets lie; '' = TFDS_DATA_DIR, else ~/tensorflow_datasets
-    c.manual_dir = ''  # the folder that holds a release (or published features) as its authors ship it
+    c.manual_dir = ''  # the folder that holds a release (or published features) as its authors ship it; 'A+B': one each
     c.rebuild = False  # build again although a finished build is there
-    c.labels = 'megc3'  # label scheme: megc3 (negative, positive, surprise) | five (the emotions of CASME II)
+    c.landmarks = ''  # releases: a landmark model (.task, .dat) or OpenFace folder; '' = a template fitted to the eyes
+    c.magnet = ''  # weights of the learned magnifier, for 'release/samer,magnifier=magnet'
+    c.labels = 'megc3'  # label scheme: megc3 | five | four | samer3 | irawan3 (mer_jax/labels.py says which emotion is which)
     c.channels = 'u,v,strain'  # flow channels the network sees, in this order
     c.size = 28  # pixels, height and width of the network's input
+    c.mask = 'none'  # none | background (keep eyes and mouth) | eyes_mouth (black them out)
     c.scale = 'stretch'  # stretch: each channel of each clip to its own min and max | p995: by the fold's training rows
     c.value_range = '0..1'  # what the smallest and largest value become: 0..255 | 0..1 | -1..1
     return c

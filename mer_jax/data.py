@@ -1,31 +1,24 @@
 """One or several TFDS data sets -> Samples and Names: label schemes, channels, resizing and stretching happen here."""
 
 import hashlib
+from collections import Counter
+from pathlib import Path
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 import tfds_builders
+from mer_jax import labels as schemes
 from mer_jax.errors import UserError
-from mer_jax.preprocess import action_units
+from mer_jax.preprocess import action_units, regions
 from mer_jax.types import Names, Samples
 
-_NEGATIVE_POSITIVE_SURPRISE = {
-    'negative': 'negative', 'positive': 'positive', 'surprise': 'surprise',
-    'disgust': 'negative', 'repression': 'negative', 'happiness': 'positive', 'others': None,
-}
-_FIVE = {name: name for name in ('disgust', 'happiness', 'others', 'repression', 'surprise')}
-
-# name of a scheme -> (classes, emotion as annotated -> class, None = dropped); an emotion that is not here is an error
-LABELS = {
-    'megc3': (('negative', 'positive', 'surprise'), _NEGATIVE_POSITIVE_SURPRISE),  # order of MEGC2019
-    'five': (tuple(sorted(_FIVE)), _FIVE),
-}
 CHANNELS = ('u', 'v', 'strain')
 SCALES = ('stretch', 'p995')
 VALUE_RANGES = {'0..255': (0.0, 255.0), '0..1': (0.0, 1.0), '-1..1': (-1.0, 1.0)}
-_FEATURES = ('clip', 'subject', 'dataset', 'emotion', 'action_units', 'action_units_known', 'flow')
+MASKS = ('none', 'background', 'eyes_mouth')
+_TEXT = ('clip', 'subject', 'dataset', 'emotion', 'action_units', 'action_units_known', 'kind', 'edition')
 
 
 class Data(NamedTuple):
@@ -35,31 +28,33 @@ class Data(NamedTuple):
     names: Names
     dropped: list
     fingerprint: str  # sha256 of all that training and scoring see
+    labels: str  # the label scheme
+    editions: tuple  # of the sheets: 'casme2 2019'
 
 
-def load(name, *, labels, channels, size, scale, data_dir, manual_dir, rebuild) -> Data:
+def load(name, *, labels, channels, size, scale, mask, data_dir, manual_dir, rebuild, landmarks, magnet) -> Data:
     """Build (on first use) and read the data sets of `name` ('a+b' for a composite), in order of data set and clip.
 
     Images are [size, size, len(channels)] of the named flow channels: uint8 where `scale` is 'stretch' (every channel of
-    every clip stretched to 0..255, as the published features are), else float32 in pixels of displacement.
+    every clip stretched to 0..255, as the published features are), else float32 in pixels of displacement; outside the
+    kept part of the face they are 0 where `mask` is not 'none'. manual_dir: one folder for all, or 'A+B' with one each.
     Raises UserError for an unknown emotion, two clips of one name, or nothing left to train on.
     """
-    if manual_dir and not any(map(tfds_builders.reads_folder, name.split('+'))):
-        raise UserError(f'data.manual_dir is {manual_dir!r}, but {name} reads no folder; name the data set that does '
-                        'with --config.data.name, or leave data.manual_dir out')
-    records = [r for one in name.split('+')
-               for r in read(one, data_dir=data_dir, manual_dir=manual_dir, rebuild=rebuild)]
-    kept, dropped = labelled(records, labels)
+    features = (*_TEXT, 'flow', *(('landmarks',) if mask != 'none' else ()))
+    records = [r for one, folder in zip(name.split('+'), _folders(name, manual_dir), strict=True)
+               for r in read(one, features, data_dir=data_dir, manual_dir=folder, rebuild=rebuild, landmarks=landmarks,
+                             magnet=magnet)]
+    kept, dropped = schemes.labelled(records, labels)
     if not kept:
         raise UserError(f'data.name {name!r} has no clip with a class of data.labels {labels!r}')
     subjects = sorted({(r['dataset'], r['subject']) for r in kept})
     datasets = sorted({r['dataset'] for r in kept})
     units = sorted({unit for r in kept for unit in _units(r)})
-    names = Names(LABELS[labels][0], tuple(s for _, s in subjects), tuple(datasets),
+    names = Names(schemes.classes(labels, datasets), tuple(s for _, s in subjects), tuple(datasets),
                   tuple(r['clip'] for r in kept), tuple(str(unit) for unit in units))
     count = len(kept)
     samples = Samples(
-        image=images([r['flow'] for r in kept], channels.split(','), size, scale, name),
+        image=images([masked(r, mask) for r in kept], channels.split(','), size, scale, name),
         label=np.array([names.classes.index(r['class']) for r in kept], np.int32),
         target=np.zeros(count, np.float32),
         action_units=np.array([_unit_row(r, units) for r in kept], np.float32).reshape(count, len(units)),
@@ -68,40 +63,53 @@ def load(name, *, labels, channels, size, scale, data_dir, manual_dir, rebuild) 
         clip=np.arange(count, dtype=np.int32),
         frame=np.zeros(count, np.int32),
     )
-    return Data(samples, names, dropped, _fingerprint(samples, names))
+    editions = sorted({f"{r['dataset']} {r['edition']}" for r in kept if r['edition']})
+    return Data(samples, names, dropped, _fingerprint(samples, names), labels, tuple(editions))
 
 
 def describe(data: Data) -> str:
-    """One line: clips, subjects, classes and what was dropped."""
+    """What was loaded: clips, subjects, classes, label scheme, editions of the sheets, and why clips were dropped."""
     samples, names = data.samples, data.names
     classes = ', '.join(f'{name} {np.sum(samples.label == k)}' for k, name in enumerate(names.classes))
-    dropped = f'; dropped {len(data.dropped)} ({data.dropped[0][-1]})' if data.dropped else ''
-    return (f'data: {len(samples.label)} clips of {len(names.subjects)} subjects from {", ".join(names.datasets)}: '
-            f'{classes}{dropped}')
+    editions = f' ({", ".join(data.editions)})' if data.editions else ''
+    reasons = Counter(reason for *_, reason in data.dropped)
+    dropped = [f'  dropped {count}: {reason}' for reason, count in reasons.most_common()]
+    return '\n'.join([f'data: {len(samples.label)} clips of {len(names.subjects)} subjects from {", ".join(names.datasets)}'
+                      f'{editions}; labels {data.labels}: {classes}', *dropped])
 
 
-def read(name, *, data_dir, manual_dir, rebuild) -> list:
-    """The records of one TFDS data set as dictionaries, in order of clip id; only what recognition needs is decoded."""
-    builder = tfds_builders.prepare(name, data_dir=data_dir, manual_dir=manual_dir, rebuild=rebuild)
-    return list(tfds_builders.records(builder, _FEATURES))
+def read(name, features, *, data_dir, manual_dir, rebuild, landmarks, magnet) -> list:
+    """The records of one TFDS data set as dictionaries, in order of clip id; only `features` are decoded."""
+    builder = tfds_builders.prepare(name, data_dir=data_dir, manual_dir=manual_dir, rebuild=rebuild, landmarks=landmarks,
+                                    magnet=magnet)
+    for feature in features:
+        if feature not in builder.info.features:
+            raise UserError(f'data.name {name!r} holds no {feature}; name a data set that does, such as '
+                            f"{'synthetic_faces' if feature == 'landmarks' else name.split('/')[0] + '/flow'!r}")
+    return list(tfds_builders.records(builder, features))
 
 
-def labelled(records, labels):
-    """Split records into those with a class (key 'class' added) and the dropped, each with its reason."""
-    classes, scheme = LABELS[labels]
-    kept, dropped = [], []
-    for record in records:
-        emotion = record['emotion'].strip().lower()
-        if emotion not in scheme:
-            raise UserError(f"clip {record['clip']} of {record['dataset']}: emotion {record['emotion']!r} is not in "
-                            f'data.labels {labels!r}; it knows: {", ".join(sorted(scheme))}')
-        if scheme[emotion] is None:
-            dropped.append([record['clip'], record['subject'], record['dataset'], record['emotion'],
-                            f'{emotion} has no class in {labels}'])
-        else:
-            kept.append({**record, 'class': scheme[emotion]})
-    _refuse_duplicates(kept)
-    return kept, dropped
+def _folders(name, manual_dir):
+    """The manual folder of each data set of a composite: its own of 'A+B', or the one that holds them all."""
+    names = name.split('+')
+    if manual_dir and not any(map(tfds_builders.reads_folder, names)):
+        raise UserError(f'data.manual_dir is {manual_dir!r}, but {name} reads no folder; name the data set that does '
+                        'with --config.data.name, or leave data.manual_dir out')
+    parts = manual_dir.split('+')
+    if len(parts) == 1 or Path(manual_dir).expanduser().is_dir():
+        return [manual_dir] * len(names)
+    if len(parts) != len(names):
+        raise UserError(f'data.manual_dir names {len(parts)} folders for the {len(names)} data sets of {name!r}; '
+                        "give one each, in that order, 'A+B', or one that holds them all")
+    return parts
+
+
+def masked(record, mask):
+    """The flow of a record, 0 outside the part of the face that `mask` keeps in the onset frame."""
+    flow = record['flow']
+    if mask == 'none':
+        return flow
+    return flow * regions.mask(record['landmarks'][0], len(flow), keep=mask)[..., None]
 
 
 def images(flows, channels, size, scale, name):
@@ -140,15 +148,6 @@ def _units(record):
 def _unit_row(record, units):
     present = _units(record)
     return [float(unit in present) if record['action_units_known'] else np.nan for unit in units]
-
-
-def _refuse_duplicates(records):
-    seen = set()
-    for record in records:
-        key = record['dataset'], record['clip']
-        if key in seen:
-            raise UserError(f'clip {key[1]} of {key[0]} stands twice in the data; a clip may be used once')
-        seen.add(key)
 
 
 def _fingerprint(samples, names):

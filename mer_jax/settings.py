@@ -3,15 +3,17 @@
 import math
 from pathlib import Path
 
-from mer_jax.data import CHANNELS, LABELS, SCALES, VALUE_RANGES
+from mer_jax.data import CHANNELS, MASKS, SCALES, VALUE_RANGES
 from mer_jax.errors import UserError
+from mer_jax.labels import SCHEMES
 from mer_jax.learners import OPTIMIZERS, SCHEDULES
 from mer_jax.models import MODELS
 from mer_jax.protocol import PROTOCOLS
 from mer_jax.workdir import differences, flat
 
 _CHOICES = {
-    'data.labels': LABELS,
+    'data.labels': SCHEMES,
+    'data.mask': MASKS,
     'data.scale': SCALES,
     'data.value_range': VALUE_RANGES,
     'protocol.name': PROTOCOLS,
@@ -38,7 +40,8 @@ _RANGES = {  # key: (least, most); a share or a rate of 0 would train or test no
     'evaluate.batch_size': (1, 10**6),
 }
 # What may differ between a run and its continuation: where things lie and how often they are written, never a result.
-_FREE_ON_RESUME = {'name', 'data.data_dir', 'data.manual_dir', 'data.rebuild', 'train.epochs', 'train.checkpoint_seconds'}
+_FREE_ON_RESUME = {'name', 'data.data_dir', 'data.manual_dir', 'data.landmarks', 'data.magnet', 'data.rebuild', 'train.epochs',
+                   'train.checkpoint_seconds'}
 
 
 def check(settings: dict) -> None:

@@ -9,6 +9,7 @@ import jax  # noqa: E402
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 
+from mer_jax.errors import UserError  # noqa: E402
 from mer_jax.types import Names, Samples  # noqa: E402
 
 jax.config.update('jax_num_cpu_devices', 2)
@@ -44,5 +45,8 @@ def tiny_data():
     import tfds_builders
 
     folder = os.path.join(os.environ['MER_JAX_CACHE'], 'tfds')
-    tfds_builders.prepare('synthetic_faces/tiny', data_dir=folder, progress=False)
+    try:
+        tfds_builders.prepare('synthetic_faces/tiny', data_dir=folder, progress=False)
+    except UserError:  # built by an older state of the code
+        tfds_builders.prepare('synthetic_faces/tiny', data_dir=folder, progress=False, rebuild=True)
     return folder

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mer_jax import data
+from mer_jax import data, labels
 from mer_jax.errors import UserError
 from tests import fake_raw
 
@@ -15,8 +15,8 @@ def record(clip, emotion, *, subject='s01', dataset='smic', units='', known=Fals
 
 
 def load(name, tmp_path, **changed):
-    settings = {'labels': 'megc3', 'channels': 'u,v,strain', 'size': 28, 'scale': 'stretch', 'data_dir': str(tmp_path / 'built'),
-                'manual_dir': '', 'rebuild': False} | changed
+    settings = {'labels': 'megc3', 'channels': 'u,v,strain', 'size': 28, 'scale': 'stretch', 'mask': 'none',
+                'data_dir': str(tmp_path / 'built'), 'manual_dir': '', 'rebuild': False, 'landmarks': '', 'magnet': ''} | changed
     return data.load(name, **settings)
 
 
@@ -75,7 +75,7 @@ def test_a_folder_that_nobody_reads_is_an_error(tiny_data, tmp_path):
 
 def test_unknown_action_units_are_not_absent(tmp_path):
     """SMIC has no action units: 0 would claim that none moved."""
-    kept, _ = data.labelled([record('a', 'negative'), record('b', 'surprise', units='1+L2', known=True)], 'megc3')
+    kept, _ = labels.labelled([record('a', 'negative'), record('b', 'surprise', units='1+L2', known=True)], 'megc3')
     units = sorted({unit for r in kept for unit in data._units(r)})
     assert units == [1, 2]
     assert np.isnan(data._unit_row(kept[0], units)).all() and data._unit_row(kept[1], units) == [1, 1]
@@ -83,15 +83,15 @@ def test_unknown_action_units_are_not_absent(tmp_path):
 
 def test_an_unknown_emotion_is_an_error_and_never_class_0():
     """The default-label bug of a published system: every unknown label became 'happiness'."""
-    with pytest.raises(UserError, match="clip a of smic: emotion 'angry' is not in data.labels 'megc3'; it knows: disgust"):
-        data.labelled([record('a', 'angry')], 'megc3')
+    with pytest.raises(UserError, match="clip a of smic: emotion 'angry' is not in data.labels 'megc3'; it knows: negative"):
+        labels.labelled([record('a', 'angry')], 'megc3')
 
 
 def test_a_clip_used_twice_is_an_error():
     """The same clip twice could stand on both sides of a split by clip, and counts double."""
     with pytest.raises(UserError, match='clip a of smic stands twice'):
-        data.labelled([record('a', 'negative'), record('a', 'negative')], 'megc3')
-    data.labelled([record('a', 'negative'), record('a', 'negative', dataset='samm')], 'megc3')
+        labels.labelled([record('a', 'negative'), record('a', 'negative')], 'megc3')
+    labels.labelled([record('a', 'negative'), record('a', 'negative', dataset='samm')], 'megc3')
 
 
 def test_stretch_is_min_to_0_and_max_to_255_per_channel():

@@ -1,11 +1,13 @@
-"""TV-L1 flow and strain against hand-computed fields, a plain loop, OpenCV itself and known warps."""
+"""Flow, strain and magnitude against hand-computed fields, plain loops, OpenCV, SciPy, known warps and drawn faces."""
 
 import cv2
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from mer_jax.errors import UserError
 from mer_jax.preprocess import flow
+from mer_jax.preprocess.synthetic import clips
 
 
 def texture(size=96, seed=0):
@@ -34,7 +36,9 @@ def linear_field(matrix, size=12):
         ([[0, 0], [0, 0]], 0),  # translation (below with an offset)
         ([[0, 0.1], [0, 0]], 0.1 / np.sqrt(2)),  # shear: exy = 0.05, sqrt(2 * 0.05^2)
         ([[0.1, 0], [0, 0.1]], 0.1 * np.sqrt(2)),  # expansion: exx = eyy = 0.1
-        ([[0.2, 0], [0, 0]], 0.2),  # stretch along x
+        ([[0.2, 0], [0, 0]], 0.2),  # stretch along x: u = kx gives k
+        ([[0, 0], [0, 0.3]], 0.3),  # stretch along y
+        ([[0, 0.2], [0, 0]], 0.2 / np.sqrt(2)),  # u = ky gives k / sqrt(2)
         ([[0, -0.1], [0.1, 0]], 0),  # rotation: exy = (-0.1 + 0.1) / 2
         ([[0, 0.1], [0.1, 0]], 0.1 * np.sqrt(2)),  # pure shear: exy = 0.1
     ],
@@ -122,3 +126,143 @@ def test_strain_refuses_a_field_without_two_components():
     """Features with strain appended would silently be strained again."""
     with pytest.raises(UserError, match='needs'):
         flow.strain(np.zeros((8, 8, 3)))
+
+
+@pytest.mark.parametrize('method', ['farneback', 'dis'])
+def test_other_methods_are_opencv_and_find_a_known_shift(method):
+    """Other parameters, or swapped frames, would pass unseen where only the shape is looked at."""
+    first = texture()
+    second = moved(first, np.broadcast_to(np.float32((1.2, -0.7)), (96, 96, 2)))
+    found = flow.estimate(first, second, method=method)
+    if method == 'dis':
+        reference = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(first, second, None)
+    else:
+        reference = cv2.calcOpticalFlowFarneback(first, second, None, 0.5, 3, 15, 3, 5, 1.2, 0)
+    np.testing.assert_array_equal(found, reference)
+    assert found.dtype == np.float32
+    assert np.median(np.linalg.norm(found - (1.2, -0.7), axis=-1)[12:-12, 12:-12]) < 0.15
+
+
+def test_every_method_measures_the_true_motion_of_drawn_faces():
+    """Motion measured at half or twice its size would train a network on another quantity than its labels describe."""
+    emotions, inside = ('disgust', 'happiness', 'surprise', 'others'), np.s_[20:-10, 20:-20]
+    made = [clips.make(0, number, 0, name, clips.person(0, number)) for number, name in enumerate(emotions, 1)]
+    truth = np.stack([clip.displacement[inside] for clip in made])
+    for method in flow.METHODS:
+        found = []
+        for clip in made:
+            onset, apex = clip.frames[[clip.onset - clip.first_frame, clip.apex - clip.first_frame]]
+            found.append(flow.estimate(onset, apex, method=method)[inside])
+        found = np.stack(found)
+        slopes = [np.polyfit(truth[..., part].ravel(), found[..., part].ravel(), 1)[0] for part in (0, 1)]
+        error = np.linalg.norm(found - truth, axis=-1).mean()
+        print(f'{method}: slope u {slopes[0]:.3f}, v {slopes[1]:.3f}, end-point error {error:.3f} px')
+        assert 0.8 < min(slopes) and max(slopes) < 1.2, (method, slopes)
+        assert error < 0.3 * np.linalg.norm(truth, axis=-1).mean(), (method, error)
+
+
+def test_the_meb_form_is_its_formula_with_scipy():
+    """Another border, another scale or x along columns gives other numbers than that code."""
+    u, v = field = np.random.default_rng(2).standard_normal((2, 9, 7)).astype(np.float32)
+    (ux, vx), (uy, vy) = ([ndimage.sobel(part, axis=axis, mode='constant') for part in (u, v)] for axis in (0, 1))
+    expected = np.sqrt(ux**2 + vy**2 + 0.5 * (uy**2 + vx**2))
+    np.testing.assert_allclose(flow.strain(field.transpose(1, 2, 0), form='meb'), expected, rtol=1e-5, atol=1e-5)
+    turning = flow.strain(linear_field([[0, -0.1], [0.1, 0]]), form='meb')
+    np.testing.assert_allclose(turning[1:-1, 1:-1], 0.8 * np.sqrt(2), rtol=1e-5)  # the fault that the docstring names
+
+
+def test_the_samer_form_equals_a_plain_loop():
+    """The rescaling of u and v apart and the wrap-round make that form differ; rounding would change most bytes."""
+    field = np.random.default_rng(3).standard_normal((6, 8, 2)).astype(np.float32)
+    wide = np.zeros((6, 8, 2))
+    for part in (0, 1):
+        low, high = field[..., part].min(), field[..., part].max()
+        wide[..., part] = 16 * (field[..., part] - low) * 256 / (high - low) - 128
+    strain = np.zeros((6, 8))
+    for i in range(6):
+        for j in range(8):
+            (ux, vx), (uy, vy) = wide[i, j] - wide[i, j - 1], wide[i, j] - wide[i - 1, j]
+            strain[i, j] = np.sqrt(ux**2 + vy**2 + 2 * ((uy + vx) / 2) ** 2)
+    stretched = (strain - strain.min()) / (strain.max() - strain.min()) * 255
+    found = flow.strain(field, form='samer')
+    assert found.dtype == np.float32 and set(np.unique(found)) <= set(range(256))
+    assert (found <= stretched + 1e-2).all() and (stretched - 1 - 1e-2 <= found).all()
+    assert (flow.strain(np.zeros((4, 4, 2)), form='samer') == 0).all()
+
+
+def test_magnitude_is_the_length_of_a_vector():
+    """A mean of squares, or u alone, would rank other frames first."""
+    field = np.zeros((2, 3, 2)) + (3, -4)
+    field[1, 2] = (0, 2)
+    np.testing.assert_array_equal(flow.magnitude(field), [[5, 5, 5], [5, 5, 2]])
+
+
+def test_the_samer_magnitude_by_hand():
+    """The threshold counts from the mean of the stretched image, before anything is set to 0."""
+    lengths = np.array([[0.0, 1.0, 2.0], [4.0, 5.0, 0.0]])
+    field = np.stack([lengths, np.zeros((2, 3))], -1)
+    # stretched: 0 51 102 / 204 255 0 with mean 102; 1.5 x 102 = 153
+    found = flow.samer_magnitude(field)
+    np.testing.assert_allclose(found, [[0, 0, 0], [204, 255, 0]], atol=1)
+    assert found.dtype == np.uint8 and found.max() == 255
+    assert (flow.samer_magnitude(np.ones((4, 4, 2))) == 0).all()
+
+
+def test_the_strongest_frame_is_the_one_moved_farthest():
+    """An index into another list, or the last of equal frames, would name another apex."""
+    onset = texture(48)
+    frames = [moved(onset, np.broadcast_to(np.float32((shift, 0)), (48, 48, 2))) for shift in (0.3, 1.5, 0.8, 1.5)]
+    for method in flow.METHODS:
+        assert flow.strongest(onset, iter(frames), method=method) == 1
+    assert flow.strongest(onset, [onset, onset]) == 0
+    with pytest.raises(UserError, match='no frame'):
+        flow.strongest(onset, [])
+
+
+def test_a_drifting_head_does_not_hide_the_steady_apex():
+    """A head that moves on to the end of a clip moves every pixel, a corner of the mouth only some."""
+    onset = texture(96)
+    y, x = np.mgrid[:96, :96].astype(np.float32)
+    bell = np.exp(-((x - 48) ** 2 + (y - 60) ** 2) / (2 * 9**2))[..., None]
+    course = ((2, 0.5), (1, 1), (0, 1.5))
+    frames = [moved(onset, np.float32(bell * (0, -peak) + (drift, 0))) for peak, drift in course]
+    assert flow.strongest(onset, frames, method='dis') == 2
+    assert flow.strongest(onset, frames, method='dis', steady=True) == 0
+
+
+def test_without_head_removes_an_affine_field_only():
+    """A turn or an approach of the head is affine; what is left is the face's."""
+    plain = linear_field([[0.1, -0.2], [0.05, 0.3]], 12) + (1.5, -2)
+    np.testing.assert_allclose(flow.without_head(plain), 0, atol=1e-5)
+    bend = np.stack([np.zeros((12, 12)), (np.mgrid[:12, :12][1] - 5.5) ** 2], -1)
+    np.testing.assert_allclose(flow.without_head(plain + bend), bend - bend.mean((0, 1)), atol=1e-4)
+
+
+@pytest.mark.parametrize('shape, size', [((40, 60), 20), ((30, 20), 60), ((64, 64), 32)])
+def test_resized_flow_still_points_to_the_same_place(shape, size):
+    """Vectors left as they are would be too long by the ratio of the sizes, and by another one in u than in v."""
+    height, width = shape
+    field = np.zeros((height, width, 2), np.float32) + (6, 3)
+    expected = np.zeros((size, size, 2)) + (6 * size / width, 3 * size / height)
+    np.testing.assert_allclose(flow.resize_flow(field, size), expected, rtol=1e-6)
+
+
+def test_resized_flow_is_the_mean_over_each_new_pixel():
+    """Single samples would keep one vector in four and its noise."""
+    field = np.random.default_rng(4).standard_normal((24, 36, 2)).astype(np.float32)
+    expected = field.reshape(12, 2, 12, 3, 2).mean((1, 3)) * (12 / 36, 12 / 24)
+    np.testing.assert_allclose(flow.resize_flow(field, 12), expected, rtol=1e-4, atol=1e-6)
+
+
+def test_features_take_method_and_form():
+    """A switch that does not reach the function it names would compare a thing with itself."""
+    first, second = texture(48), moved(texture(48), linear_field([[0.02, 0], [0, 0]], 48).astype(np.float32))
+    found = flow.flow_features(first, second, method='farneback', form='meb')
+    np.testing.assert_array_equal(found[..., :2], flow.farneback(first, second))
+    np.testing.assert_array_equal(found[..., 2], flow.strain(found[..., :2], form='meb'))
+    with pytest.raises(UserError, match="'brox'; known: tvl1, farneback, dis"):
+        flow.flow_features(first, second, method='brox')
+    with pytest.raises(UserError, match="'shreve'; known: tensor, meb, samer"):
+        flow.flow_features(first, second, form='shreve')
+    with pytest.raises(UserError, match='at least 16 pixels'):
+        flow.dis(first[:8], second[:8])

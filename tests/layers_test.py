@@ -13,12 +13,14 @@ ROOT = Path(__file__).parent.parent
 ORDER = [
     ['mer_jax.errors', 'mer_jax.types'],
     ['mer_jax.preprocess'],
-    ['tfds_builders'],
+    ['tfds_builders', 'mer_jax.labels'],
     ['mer_jax.workdir', 'mer_jax.metrics', 'mer_jax.data', 'mer_jax.protocol', 'mer_jax.scaling', 'mer_jax.models',
      'mer_jax.learners', 'mer_jax.parallel', 'mer_jax.train', 'mer_jax.checkpoint', 'mer_jax.plan'],
     ['mer_jax.evaluate', 'mer_jax.score', 'mer_jax.plots', 'mer_jax.settings', 'mer_jax.report_text'],
     ['mer_jax.runs', 'mer_jax.records', 'mer_jax.report_page'],
     ['mer_jax.report'],
+    ['mer_jax.magnet_clips'],
+    ['mer_jax.magnet_training'],
     ['mer_jax.experiment'],
     ['main'],
 ]

@@ -150,7 +150,7 @@ def test_changed_folder_is_refused(prepare, raw, change):
         file.unlink()
     else:
         file.rename(file.with_name('006_006_1_9 .png'))
-    refused(prepare, 'another state of', raw, '--config.data.rebuild=True', '--config.data.data_dir')
+    refused(prepare, 'changed since it was built', raw, '--config.data.rebuild=True', '--config.data.data_dir')
     prepare(manual_dir='')
 
 
@@ -158,7 +158,7 @@ def test_changed_settings_are_refused(prepare, monkeypatch):
     """If this fails, a build made with other settings is used as if it were made with these."""
     prepare()
     monkeypatch.setattr(Builder, 'settings', lambda self: {'channels': 'other'})
-    refused(prepare, 'other settings', '--config.data.rebuild=True', manual_dir='')
+    refused(prepare, 'setting channels', '--config.data.rebuild=True', manual_dir='')
 
 
 def test_rebuild_takes_the_new_state_and_leaves_nothing_else(prepare, raw, target):

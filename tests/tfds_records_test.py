@@ -5,7 +5,6 @@ import sys
 import zlib
 from pathlib import Path
 
-import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
@@ -33,9 +32,9 @@ def test_records_decode_only_what_is_asked_for(tmp_path, monkeypatch):
 def test_schema_refuses_a_second_clip():
     """If this fails, an extra feature silently replaces a shared one."""
     with pytest.raises(TypeError, match='multiple values'):
-        schema.clip_features(flow=(8, 8, 3), dtype=np.float32, subject=tfds.features.Text())
-    features = schema.clip_features(flow=(8, 8, 3), dtype=np.float32, landmarks=tfds.features.Text())
-    assert set(schema.UNKNOWN) | {'clip', 'subject', 'dataset', 'emotion', 'flow', 'landmarks'} == set(features)
+        schema.clip_features(subject=tfds.features.Text())
+    features = schema.clip_features(landmarks=tfds.features.Text())
+    assert set(schema.UNKNOWN) | {'clip', 'subject', 'dataset', 'emotion', 'units', 'landmarks'} == set(features)
 
 
 def test_nothing_on_stdout_and_no_bar_without_progress(tmp_path, capfd):

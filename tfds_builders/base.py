@@ -1,14 +1,10 @@
 """What all builders share: array_record files, a fingerprint of what they were built from, an audit table."""
 
-import hashlib
-import json
 from pathlib import Path
 
 import tensorflow_datasets as tfds
 
-from tfds_builders import audit
-
-HEAD_BYTES = 64 * 1024  # hashed of each file; with its size this tells two releases apart without reading gigabytes
+from tfds_builders import audit, fingerprint
 
 
 def is_litter(name):
@@ -26,30 +22,20 @@ def files_below(folder, *, skip=is_litter):
     return found
 
 
-def digest(settings, folder='', files=()):
-    """Hex sha256 over JSON `settings` and each file's path relative to `folder`, size and first 64 KiB (not mtime)."""
-    lines = [json.dumps(settings, sort_keys=True)]
-    for path in files:
-        head = b''
-        if path.is_file():  # a named pipe would block the read for ever
-            with open(path, 'rb') as file:
-                head = file.read(HEAD_BYTES)
-        size = path.stat().st_size if path.exists() else -1
-        lines.append(json.dumps([path.relative_to(folder).as_posix(), size, hashlib.sha256(head).hexdigest()]))
-    return hashlib.sha256('\n'.join(sorted(lines)).encode()).hexdigest()
-
-
 class ClipBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     """Base of the builders here. A data set defines VERSION (one for all configs) and the three TFDS methods, with `_info`
     returning `self.clip_info(schema.clip_features(...))` and one split 'train', and overrides what it needs of:
 
-        settings()            everything in code or config that decides the content (JSON values)
+        settings()            everything in the config that decides the content (JSON values)
+        CODE                  the modules besides its own that decide it
         source(manual_dir)    manual data sets: the folder really read; UserError where the layout is not there
-        source_files(source)  the files that decide the content; all but operating system litter by default
+        source_files(source)  (files told apart by content, files told apart by size): what decides the content; all but
+                              operating system litter, by content, by default
 
     Manual data sets set MANUAL_DOWNLOAD_INSTRUCTIONS (one line: what the folder must hold).
     """
 
+    CODE = ()
     failed_audit_dir = ''  # where audit.csv goes when the build fails; '' = the folder that holds the versions
 
     def __init__(self, *, file_format='array_record', **kwargs):
@@ -65,8 +51,8 @@ class ClipBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         return manual_dir
 
     def source_files(self, source):
-        """The files below `source` that decide the content."""
-        return files_below(source)
+        """The files below `source` that decide the content, and those of which the size is enough."""
+        return files_below(source), []
 
     def clip_info(self, features):
         """DatasetInfo with README, citation and tags from the builder's folder, and a place for the fingerprint."""
@@ -75,16 +61,18 @@ class ClipBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         info.initialize_from_bucket = lambda: None
         return info
 
-    def settings_digest(self):
-        """Digest of name, config, version and settings."""
-        return digest([self.name, self.builder_config_name, str(self.version), self.settings()])
+    def made_by(self):
+        """{part: digest} of name, config, version, settings and code."""
+        identity = {'name': self.name, 'config': self.builder_config_name, 'version': str(self.version)}
+        return {**fingerprint.of_settings({**identity, **self.settings()}),
+                **fingerprint.of_code((type(self).__module__, 'tfds_builders.schema', *self.CODE))}
 
-    def folder_digest(self, manual_dir):
-        """Digest of what is read from the manual folder, wherever it stands; '' for a data set without one."""
+    def made_from(self, manual_dir):
+        """{part: digest} of what is read from the manual folder, wherever it stands; {} for a data set without one."""
         if not self.MANUAL_DOWNLOAD_INSTRUCTIONS:
-            return ''
+            return {}
         source = self.source(Path(manual_dir))
-        return digest('', source, self.source_files(source))
+        return fingerprint.of_files(source, *self.source_files(source))
 
     def record_audit(self, rows):
         """Writes audit.csv into the data set's folder; where a row is an error, beside it, and raises UserError."""
@@ -115,11 +103,11 @@ class ClipBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     def _download_and_prepare(self, dl_manager, download_config):
         manual_dir = dl_manager.manual_dir if self.MANUAL_DOWNLOAD_INSTRUCTIONS else ''
         # Taken before reading: a folder that changes during the build then differs at the next use.
-        settings, folder = self.settings_digest(), self.folder_digest(manual_dir)
+        made_by, made_from = self.made_by(), self.made_from(manual_dir)
         super()._download_and_prepare(dl_manager, download_config)
         self.info.metadata.update(
-            fingerprint=digest([settings, folder]),
-            settings=settings,
-            folder=folder,
+            fingerprint=fingerprint.digest([made_by, made_from]),
+            made_by=made_by,
+            made_from=made_from,
             sizes={path.name: path.stat().st_size for path in sorted(Path(self.data_dir).iterdir())},
         )

@@ -7,16 +7,27 @@ import os
 import shutil
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import tensorflow_datasets as tfds
 
 from mer_jax.errors import UserError
+from tfds_builders import fingerprint
+from tfds_builders.casme2 import casme2_dataset_builder
+from tfds_builders.casme_squared import casme_squared_dataset_builder
 from tfds_builders.precomputed_flow import precomputed_flow_dataset_builder
+from tfds_builders.release import ReleaseBuilder
+from tfds_builders.samm import samm_dataset_builder
+from tfds_builders.smic import smic_dataset_builder
 from tfds_builders.synthetic_faces import synthetic_faces_dataset_builder
 
 BUILDERS = {
+    'casme2': casme2_dataset_builder.Builder,
+    'casme_squared': casme_squared_dataset_builder.Builder,
     'precomputed_flow': precomputed_flow_dataset_builder.Builder,
+    'samm': samm_dataset_builder.Builder,
+    'smic': smic_dataset_builder.Builder,
     'synthetic_faces': synthetic_faces_dataset_builder.Builder,
 }
 
@@ -25,23 +36,27 @@ STAGING = 'incomplete.'  # the prefix that TFDS itself skips
 STALE_SECONDS = 24 * 3600
 
 
-def prepare(name, *, data_dir='', manual_dir='', rebuild=False, progress=True):
+def prepare(name, *, data_dir='', manual_dir='', rebuild=False, progress=True, landmarks='', magnet=''):
     """Returns the TFDS builder of a finished data set ('precomputed_flow', 'synthetic_faces/tiny'), built if need be.
+
+    A release takes settings behind its input ('casme2/flow,edition=2014') and, of the user's, a landmark model and weights
+    of the learned magnifier.
 
     data_dir '' is $TFDS_DATA_DIR, else ~/tensorflow_datasets. manual_dir is the folder with the original files; left ''
     a finished build is used without comparing it with its folder. Raises UserError for every mistake of the caller's
     and for a build that was made from another folder state, other settings or another version.
     """
-    cls, config = _find(name)
+    cls, config = _find(name, landmarks=landmarks, magnet=magnet)
     manual_dir = _manual_folder(cls, manual_dir)
     root = _data_root(data_dir)
-    target = Path(root, cls.name, config, str(cls.VERSION))
+    target = Path(root, cls.name, getattr(config, 'name', ''), str(cls.VERSION))
+    make = partial(_builder, cls, config, progress, {'landmarks': landmarks, 'magnet': magnet})
     try:
         _put_back(target)
         if rebuild or not _is_finished(target):
             _refuse_missing(cls, target, manual_dir, rebuild)
-            _build(cls, config, target, manual_dir, rebuild, progress)
-        builder = _open(cls, config, root, target)
+            _build(make, target, manual_dir, rebuild, progress)
+        builder = _open(make, root, target)
         _compare(builder, manual_dir)
     except OSError as error:
         raise UserError(f'{name}: cannot be built or read with --config.data.data_dir={root}: {error}') from error
@@ -74,17 +89,31 @@ def reads_folder(name) -> bool:
     return bool(_find(name)[0].MANUAL_DOWNLOAD_INSTRUCTIONS)
 
 
-def _find(name):
-    """The builder class and config name of 'dataset' or 'dataset/config'."""
+def _find(name, **files):
+    """The builder class and BuilderConfig (None without any) of 'dataset', 'dataset/config' or 'release/input,setting=value'."""
     dataset, _, config = name.partition('/')
     if dataset not in BUILDERS:
         raise UserError(f'unknown data set {dataset!r}{_near(dataset, BUILDERS)}; known: {", ".join(sorted(BUILDERS))}')
     cls = BUILDERS[dataset]
-    configs = list(cls.builder_configs)
+    configs = cls.builder_configs
+    config = config or cls.DEFAULT_BUILDER_CONFIG_NAME or next(iter(configs), '')
+    if issubclass(cls, ReleaseBuilder):
+        return cls, cls.configured(config, files)
+    for kind, path in files.items():
+        if path:
+            raise UserError(f'data.{kind} is {path!r}, but {dataset} is no release; leave it out')
     if config and config not in configs:
         known = ', '.join(configs) or 'none'
         raise UserError(f'unknown config {config!r} of data set {dataset}{_near(config, configs)}; known: {known}')
-    return cls, config or cls.DEFAULT_BUILDER_CONFIG_NAME or next(iter(configs), '')
+    return cls, configs.get(config)
+
+
+def _builder(cls, config, progress, files, data_dir):
+    """A builder object; a release also learns what files it was given and whether to show progress."""
+    builder = cls(data_dir=data_dir, config=config)
+    if isinstance(builder, ReleaseBuilder):
+        builder.progress, builder.files = progress, files
+    return builder
 
 
 def _near(word, known):
@@ -129,11 +158,11 @@ def _refuse_missing(cls, target, manual_dir, rebuild):
         )
 
 
-def _build(cls, config, target, manual_dir, rebuild, progress):
+def _build(make, target, manual_dir, rebuild, progress):
     """Builds in a folder beside the target and moves the finished result there."""
     with _staging(target.parent) as staging:
-        builder = cls(data_dir=staging, config=config or None)
-        builder.failed_audit_dir = target.parent
+        builder = make(data_dir=staging)
+        builder.failed_audit_dir, builder.scratch = target.parent, target.parent / f'{STAGING}scratch'
         if manual_dir:
             builder.source(manual_dir)
         download = tfds.download.DownloadConfig(manual_dir=manual_dir or None, try_download_gcs=False)
@@ -145,6 +174,7 @@ def _build(cls, config, target, manual_dir, rebuild, progress):
                 raise
             raise OSError(str(error)) from error  # what the array_record writer says of a full disk
         _publish(Path(builder.data_dir), target, staging, rebuild)
+        shutil.rmtree(builder.scratch, ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -196,27 +226,29 @@ def _put_back(target):
             os.rename(kept, target)
 
 
-def _open(cls, config, root, target):
+def _open(make, root, target):
     """The builder of a finished build; UserError where its files are damaged, missing or in another format."""
     try:
-        builder = cls(data_dir=root, config=config or None)
-        sizes = builder.info.metadata['sizes']
+        builder = make(data_dir=root)
+        sizes, *_ = (builder.info.metadata[name] for name in ('sizes', 'made_by', 'made_from'))
     except Exception as error:  # TFDS raises whatever its parsers do on a damaged file
         reason = str(error).strip().split('\n')[0] or type(error).__name__
-        raise UserError(f'{cls.name}: {target} cannot be opened ({reason}); {REMEDY}') from error
+        raise UserError(f'{target} cannot be opened ({reason}); {REMEDY}') from error
     for file, size in sizes.items():
         path = target / file
         if not path.is_file() or path.stat().st_size != size:
-            raise UserError(f'{cls.name}: {path} is missing or not the {size} bytes that were written; {REMEDY}')
+            raise UserError(f'{path} is missing or not the {size} bytes that were written; {REMEDY}')
     return builder
 
 
 def _compare(builder, manual_dir):
-    """UserError where settings or the manual folder (if given) are no longer those of the build."""
+    """UserError where settings, code or the manual folder (if given) are no longer those of the build."""
     metadata = builder.info.metadata
-    if metadata['settings'] != builder.settings_digest():
+    differ = fingerprint.changed(metadata['made_by'], builder.made_by())
+    if manual_dir:
+        differ += fingerprint.changed(metadata['made_from'], builder.made_from(manual_dir))
+    if differ:
         raise UserError(
-            f'{builder.name}: {builder.data_dir} was built with other settings than this code has; {REMEDY}'
+            f'{builder.name}: {builder.data_dir} no longer fits {manual_dir or "this code"}; changed since it was built: '
+            f'{fingerprint.told(differ)}; {REMEDY}'
         )
-    if manual_dir and metadata['folder'] != builder.folder_digest(manual_dir):
-        raise UserError(f'{builder.name}: {builder.data_dir} was built from another state of {manual_dir}; {REMEDY}')

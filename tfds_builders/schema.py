@@ -3,9 +3,11 @@
 import numpy as np
 import tensorflow_datasets as tfds
 
+from mer_jax.preprocess import action_units
+
 APEX_SOURCES = ('annotated', 'estimated', 'correction', 'unknown', 'truth')  # 'truth': synthetic clips only
 
-# What stands where a data set does not say; a builder writes {**UNKNOWN, 'clip': ..., 'subject': ..., ...}.
+# What stands where a data set does not say.
 UNKNOWN = {
     'action_units': '',
     'action_units_known': False,
@@ -14,29 +16,38 @@ UNKNOWN = {
     'offset': -1,
     'apex_source': 'unknown',
     'fps': 0.0,
+    'kind': 'micro',
+    'edition': '',
 }
 
 
-def clip_features(*, flow, dtype, **extra):
-    """Features of one clip: the shared ones, `flow` of shape `flow` with channels (u, v, strain), and `extra` appended.
+def clip_features(**arrays):
+    """Features of one clip: the shared ones and `arrays` (name=feature). One that repeats a shared name is a TypeError.
 
-    clip (unique in the data set), subject, dataset, emotion (as annotated), action_units ('6+12'; '' none) and
-    apex_source (one of APEX_SOURCES) are Text; action_units_known tells 'none' from 'not coded'; onset, apex and
-    offset are frame numbers, -1 unknown; fps is 0 where unknown. An `extra` that repeats a shared name is a TypeError.
+    clip (unique in the data set), subject, dataset, emotion (as annotated), action_units ('6+12' as annotated; '' none),
+    apex_source (one of APEX_SOURCES), kind (micro, macro) and edition (of the sheet) are Text; action_units_known tells
+    'none' from 'not coded'; onset, apex and offset are frame numbers, -1 unknown; fps is 0 where unknown. units holds
+    action_units read: one entry a unit, see mer_jax.preprocess.action_units.Unit.
     """
     text = tfds.features.Text
-    shared = {
-        'clip': text(),
-        'subject': text(),
-        'dataset': text(),
-        'emotion': text(),
-        'action_units': text(),
-        'action_units_known': np.bool_,
-        'onset': np.int32,
-        'apex': np.int32,
-        'offset': np.int32,
-        'apex_source': text(),
-        'fps': np.float32,
-        'flow': tfds.features.Tensor(shape=flow, dtype=dtype, encoding='zlib'),
-    }
-    return tfds.features.FeaturesDict(dict(**shared, **extra))
+    shared = {name: text() for name in ('clip', 'subject', 'dataset', 'emotion', 'action_units', 'apex_source', 'kind',
+                                        'edition')}
+    shared |= {name: np.int32 for name in ('onset', 'apex', 'offset')}
+    shared |= {'action_units_known': np.bool_, 'fps': np.float32}
+    shared['units'] = tfds.features.Sequence({
+        'number': np.int32, 'side': text(), 'intensity': text(), 'certain': np.bool_, 'reference': np.bool_,
+        'group': np.int32,
+    })
+    return tfds.features.FeaturesDict(dict(**shared, **arrays))
+
+
+def tensor(shape, dtype):
+    """An array feature, compressed; None in `shape` stands for a length that differs from clip to clip."""
+    return tfds.features.Tensor(shape=shape, dtype=dtype, encoding='zlib')
+
+
+def example(**fields):
+    """The record of one clip: `fields`, what is unknown filled in, and the action units read from their text."""
+    record = {**UNKNOWN, **fields}
+    units = action_units.parse(record['action_units']) if record['action_units_known'] else ()
+    return {**record, 'units': [unit._asdict() for unit in units]}

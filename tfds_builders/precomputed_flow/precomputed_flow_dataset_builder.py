@@ -20,9 +20,10 @@ class Builder(base.ClipBuilder):
 
     VERSION = tfds.core.Version('1.0.0')
     MANUAL_DOWNLOAD_INSTRUCTIONS = INSTRUCTIONS
+    CODE = ('tfds_builders.precomputed_flow.layout', 'tfds_builders.precomputed_flow.png')
 
     def _info(self):
-        return self.clip_info(schema.clip_features(flow=(HEIGHT, WIDTH, 3), dtype=np.uint8))
+        return self.clip_info(schema.clip_features(flow=schema.tensor((HEIGHT, WIDTH, 3), np.uint8)))
 
     def settings(self):
         return {'classes': layout.EMOTIONS, 'datasets': layout.DATASETS, 'channels': ['u', 'v', 'strain']}
@@ -36,7 +37,7 @@ class Builder(base.ClipBuilder):
 
     def source_files(self, source):
         """Everything but litter and u_train, which would be 68 copies of the same files."""
-        return base.files_below(source, skip=lambda name: base.is_litter(name) or name == 'u_train')
+        return base.files_below(source, skip=lambda name: base.is_litter(name) or name == 'u_train'), []
 
     def _split_generators(self, dl_manager):
         source = self.source(dl_manager.manual_dir)
@@ -54,7 +55,7 @@ class Builder(base.ClipBuilder):
     def _generate_examples(self, clips, flows):
         for clip in clips:
             fields = {name: getattr(clip, name) for name in ('clip', 'subject', 'dataset', 'emotion')}
-            yield clip.clip, {**schema.UNKNOWN, **fields, 'flow': flows[clip.clip]}
+            yield clip.clip, schema.example(**fields, flow=flows[clip.clip])
 
 
 def _read(source, clip):

@@ -10,37 +10,34 @@ from mer_jax.preprocess.synthetic.plans import PLANS
 from tfds_builders import base, schema
 
 SEED = 0
+DRAWING = ('brush', 'clips', 'drawing', 'emotions', 'identity', 'landmarks', 'motion', 'muscles', 'plans', 'relief')
 SUMMARIES = {
     'default': "246 clips of 26 subjects, CASME II's counts",
     'tiny': '30 clips of 5 subjects, built in seconds',
 }
 
 
-def _tensor(shape, dtype):
-    return tfds.features.Tensor(shape=shape, dtype=dtype, encoding='zlib')
-
-
 class Builder(base.ClipBuilder):
     """Renders its clips instead of reading files; `flow` is measured on the rendered frames, not the truth."""
 
     VERSION = tfds.core.Version('1.0.0')
+    CODE = ('mer_jax.preprocess.flow', *(f'mer_jax.preprocess.synthetic.{name}' for name in DRAWING))
     BUILDER_CONFIGS = [tfds.core.BuilderConfig(name=name, description=text) for name, text in SUMMARIES.items()]
 
     def _info(self):
         return self.clip_info(
             schema.clip_features(
-                flow=(SIZE, SIZE, 3),
-                dtype=np.float32,
+                flow=schema.tensor((SIZE, SIZE, 3), np.float32),
                 first_frame=np.int32,
-                frames=_tensor((None, SIZE, SIZE), np.uint8),
-                key_frames=_tensor((3, SIZE, SIZE), np.uint8),
-                landmarks=_tensor((3, 68, 2), np.float32),
-                displacement=_tensor((SIZE, SIZE, 2), np.float32),
+                frames=schema.tensor((None, SIZE, SIZE), np.uint8),
+                key_frames=schema.tensor((3, SIZE, SIZE), np.uint8),
+                landmarks=schema.tensor((3, 68, 2), np.float32),
+                displacement=schema.tensor((SIZE, SIZE, 2), np.float32),
             )
         )
 
     def settings(self):
-        """Seed and plan; the drawing itself is told apart by VERSION."""
+        """Seed and plan."""
         return {'seed': SEED, 'clips': PLANS[self.builder_config.name]}
 
     def _split_generators(self, dl_manager):
@@ -57,15 +54,15 @@ def _example(clip):
         [clip.onset - clip.first_frame, clip.apex - clip.first_frame, clip.offset - clip.first_frame]
     ]
     stored = ('clip', 'subject', 'emotion', 'action_units', 'first_frame', 'onset', 'apex', 'offset')
-    return {
+    return schema.example(
         **{name: getattr(clip, name) for name in stored},
-        'dataset': 'synthetic',
-        'action_units_known': True,
-        'apex_source': 'truth',
-        'fps': clips.FPS,
-        'flow': flow.flow_features(key_frames[0], key_frames[1]),
-        'frames': clip.frames,
-        'key_frames': key_frames,
-        'landmarks': clip.landmarks,
-        'displacement': clip.displacement,
-    }
+        dataset='synthetic',
+        action_units_known=True,
+        apex_source='truth',
+        fps=clips.FPS,
+        flow=flow.flow_features(key_frames[0], key_frames[1]),
+        frames=clip.frames,
+        key_frames=key_frames,
+        landmarks=clip.landmarks,
+        displacement=clip.displacement,
+    )

@@ -1,4 +1,4 @@
-"""Writes the official folder layouts of the data sets with synthetic pictures, quirks included."""
+"""Writes the published flow features in their official layout with random pictures; needs numpy and OpenCV only."""
 
 from pathlib import Path
 

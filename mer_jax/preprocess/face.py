@@ -1,0 +1,191 @@
+"""One square face crop for a whole clip, found in its onset frame: Haar boxes, eyes brought to fixed places.
+
+Points are (x, y) in pixels, the centre of the first pixel at (0, 0); edges are counted so that a frame is (0, 0, W, H).
+"""
+
+import functools
+import threading
+from collections.abc import Callable
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from mer_jax.errors import UserError
+
+# Where the eyes stand in a crop, as parts of its side: the subject's right eye (left in the image), then the left one.
+# An eye distance of 0.35 leaves an adult face from the hairline to the chin inside, with room for raised brows.
+EYES_AT = np.array([[0.325, 0.34], [0.675, 0.34]])
+# Where they stand in a Haar box; measured 0.29-0.31 and 0.69-0.70 across on drawn faces, which stand a little lower.
+EYES_IN_BOX = np.array([[0.30, 0.40], [0.70, 0.40]])
+
+FACES = ('frontalface_alt2', 'frontalface_default')  # the second is asked where the first finds nothing
+EYES = ('eye', 'eye_tree_eyeglasses')
+STEEPEST = 20.0  # degrees between the eyes of a frontal face
+
+
+class Crop(NamedTuple):
+    """A square cut out of every frame of a clip."""
+
+    matrix: np.ndarray  # float64[2, 3]: frame point -> crop point
+    size: int
+    box: tuple  # x0, y0, x1, y1: edges in the frame of the square, or of what surrounds it where it is turned
+    angle: float  # degrees the line of the eyes falls to the right in the frame; the crop has it level
+    how: str  # 'haar and eyes' | 'landmarks' | 'haar' | 'release crop' | 'whole frame'
+
+
+def no_landmarks(gray) -> np.ndarray:
+    """float64[0, 2]: no landmarks are known of this frame."""
+    return np.zeros((0, 2))
+
+
+def find(gray, *, size, cropped, landmarks_of: Callable = no_landmarks) -> Crop:
+    """The Crop of a clip from its onset frame uint8[H, W] alone, so that it does not move with the face.
+
+    cropped: the frame is a release's own face crop and is taken whole. It is stretched to the square: nothing is cut
+    off, a face fills the same part of it whatever the size of the crop, and the result depends on H and W alone.
+    landmarks_of(gray) -> float[68, 2] in frame pixels, or [0, 2] where none are known, gives the eyes in place of Haar.
+    Without a plausible pair of eyes the Haar box is used unturned ('haar'); without a face the largest square in the
+    middle of the frame ('whole frame': to be told to the user). Raises UserError on other than an 8-bit gray frame.
+    """
+    gray = _checked(gray)
+    height, width = gray.shape
+    if cropped:
+        return _upright(0, 0, width, height, size, 'release crop')
+    points = np.asarray(landmarks_of(gray), np.float64)
+    if len(points):
+        return _levelled(np.stack([points[36:42].mean(0), points[42:48].mean(0)]), size, 'landmarks')
+    box = largest_face(gray)
+    if not len(box):
+        side = min(height, width)
+        return _upright((width - side) // 2, (height - side) // 2, side, side, size, 'whole frame')
+    pair = eyes(gray, box)
+    return _levelled(pair, size, 'haar and eyes') if len(pair) else _levelled(eyes_expected(box), size, 'haar')
+
+
+def cut(gray, crop) -> np.ndarray:
+    """The crop of one frame, uint8[size, size]: the mean over each crop pixel's area where it shrinks, else bilinear.
+
+    What lies outside the frame repeats the frame's edge.
+    """
+    gray = _checked(gray)
+    back = cv2.invertAffineTransform(crop.matrix)
+    # samples a crop pixel and axis: fewer than one for every frame pixel would alias
+    fine = np.maximum(1, np.ceil(np.hypot(*back[:, :2]) - 1e-6)).astype(int)
+    part, corner = _around(gray, crop.box)
+    matrix = crop.matrix * fine[:, None]
+    matrix[:, 2] += (fine - 1) / 2 + matrix[:, :2] @ corner
+    sampled = cv2.warpAffine(
+        part.astype(np.float32), matrix, tuple(int(side) for side in crop.size * fine), borderMode=cv2.BORDER_REPLICATE
+    )
+    area = sampled.reshape(crop.size, fine[1], crop.size, fine[0]).mean((1, 3))
+    return np.clip(np.rint(area), 0, 255).astype(np.uint8)
+
+
+def _around(gray, box):
+    """The part of a frame inside a box and two pixels round it, and its first pixel (x, y)."""
+    limit = np.array(gray.shape[::-1])
+    start = np.clip(np.floor(box[:2]).astype(int) - 2, 0, limit - 1)
+    end = np.clip(np.ceil(box[2:]).astype(int) + 2, start + 1, limit)
+    return gray[start[1] : end[1], start[0] : end[0]], start
+
+
+def transform(matrix, points) -> np.ndarray:
+    """Points [..., 2] through an affine matrix [2, 3]."""
+    return points @ matrix[:, :2].T + matrix[:, 2]
+
+
+def eyes_expected(box) -> np.ndarray:
+    """float64[2, 2]: where the eyes stand in a Haar box (x, y, w, h) of a frontal face."""
+    return np.array(box[:2]) + EYES_IN_BOX * box[2:] - 0.5
+
+
+def eyes(gray, box) -> np.ndarray:
+    """Centres of the eyes, right eye first, float64[2, 2], found by Haar in the upper part of a box (x, y, w, h).
+
+    Of all plausible pairs the one nearest to where eyes are expected; float64[0, 2] where there is none.
+    """
+    x, y, width, height = (round(float(part)) for part in box)
+    left, top = max(x, 0), max(y, 0)
+    part = gray[top : max(y + round(0.65 * height), top), left : max(x + width, left)]
+    least = max(round(0.12 * width), 1)
+    for name in EYES if part.size else ():
+        found = _detect(name, part, neighbours=3, least=least)
+        centres = found[:, :2] + found[:, 2:] / 2 + (left, top)
+        units = (centres - (x, y)) / (width, height)
+        pairs = [
+            (np.sum((units[[i, j]] - EYES_IN_BOX) ** 2), i, j)
+            for i in range(len(units))
+            for j in range(len(units))
+            if _plausible(units[i], units[j], found[i, 2] / found[j, 2])
+        ]
+        if pairs:
+            return centres[list(min(pairs)[1:])] - 0.5
+    return np.zeros((0, 2))
+
+
+def _plausible(right, left, ratio):
+    """True where two centres, in parts of the face box, can be the eyes of one frontal face."""
+    across, down = left - right
+    return (
+        0.28 < across < 0.55
+        and abs(np.degrees(np.arctan2(down, across))) < STEEPEST
+        and 0.22 < min(right[1], left[1])
+        and max(right[1], left[1]) < 0.55
+        and 0.38 < (right[0] + left[0]) / 2 < 0.62
+        and 0.5 < ratio < 2
+    )
+
+
+def largest_face(gray) -> tuple:
+    """(x, y, w, h) of the largest Haar face, or () where there is none; of equal ones the first from the top left."""
+    for name in FACES:
+        found = _detect(name, gray, neighbours=5, least=max(min(gray.shape) // 5, 1))
+        if len(found):
+            return tuple(max(found.tolist(), key=lambda box: (box[2], -box[1], -box[0])))
+    return ()
+
+
+def _detect(name, gray, *, neighbours, least):
+    """Haar boxes float64[n, 4] (x, y, w, h) in an order that does not depend on OpenCV's threads."""
+    cascade = _cascade(name, threading.get_ident())
+    found = cascade.detectMultiScale(np.ascontiguousarray(gray), 1.1, neighbours, minSize=(least, least))
+    return np.array(sorted(map(tuple, found)), np.float64).reshape(-1, 4)
+
+
+@functools.cache
+def _cascade(name, thread):
+    # one a thread: detectMultiScale writes into its cascade
+    if not hasattr(cv2, 'data') or not hasattr(cv2, 'CascadeClassifier'):
+        raise UserError(f'face: OpenCV {cv2.__version__} has no Haar cascades; opencv-contrib-python-headless <5 has')
+    cascade = cv2.CascadeClassifier(f'{cv2.data.haarcascades}haarcascade_{name}.xml')
+    if cascade.empty():
+        raise UserError(f'face: haarcascade_{name}.xml is missing; install opencv-contrib-python-headless>=4.10,<5')
+    return cascade
+
+
+def _levelled(pair, size, how):
+    """The Crop that brings a pair of eyes to EYES_AT: shift, turn and one scale."""
+    (ax, ay), (bx, by) = pair
+    goal = EYES_AT * size - 0.5
+    turn = complex(*(goal[1] - goal[0])) / complex(bx - ax, by - ay)
+    linear = np.array([[turn.real, -turn.imag], [turn.imag, turn.real]])
+    matrix = np.column_stack([linear, goal[0] - linear @ (ax, ay)])
+    corners = np.array([[0, 0], [size, 0], [0, size], [size, size]]) - 0.5
+    edges = transform(cv2.invertAffineTransform(matrix), corners) + 0.5
+    box = (*map(float, edges.min(0)), *map(float, edges.max(0)))
+    return Crop(matrix, size, box, float(np.degrees(np.arctan2(by - ay, bx - ax))), how)
+
+
+def _upright(x, y, width, height, size, how):
+    """The Crop that takes a rectangle of the frame as it stands."""
+    across, down = size / width, size / height
+    matrix = np.array([[across, 0, (0.5 - x) * across - 0.5], [0, down, (0.5 - y) * down - 0.5]])
+    return Crop(matrix, size, (float(x), float(y), float(x + width), float(y + height)), 0.0, how)
+
+
+def _checked(gray):
+    gray = np.asarray(gray)
+    if gray.dtype != np.uint8 or gray.ndim != 2 or not gray.size:
+        raise UserError(f'face: a frame is {gray.dtype}{list(gray.shape)}; needs 8-bit gray, uint8[H, W]')
+    return gray

@@ -1,0 +1,222 @@
+"""68 landmarks (300-W order, 0-based) of face crops: a template fitted to the eyes, or what a tool of the user's says.
+
+Points are (x, y) in pixels of the crop, the centre of the first pixel at (0, 0). Nothing is ever downloaded.
+"""
+
+import csv
+import functools
+import importlib
+import re
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from mer_jax.errors import UserError
+from mer_jax.preprocess import face
+
+SOURCES = "'template', MediaPipe Face Landmarker '*.task', dlib predictor '*.dat', a folder of OpenFace '<clip>.csv'"
+# Where the eyes stand in a face crop as wide as the face: a guess from proportions, used where Haar finds none.
+EYES_IN_RELEASE = np.array([[0.275, 0.34], [0.725, 0.34]])
+
+# One half of a mean adult face at rest, drawn up from rounded means of face measurements: width at the cheekbones 2.15
+# eye distances, nasion to chin 1.85, mouth 0.82, nose 0.5, eye 0.45 (after Farkas, Anthropometry of the Head and Face,
+# 1994). Unit: the distance of the eyes; (0, 0) lies between them, x to the right of the image, y down.
+_HALF = {
+    0: (-1.08, 0.05), 1: (-1.07, 0.34), 2: (-1.03, 0.62), 3: (-0.95, 0.90), 4: (-0.82, 1.16), 5: (-0.65, 1.39),
+    6: (-0.45, 1.57), 7: (-0.23, 1.68), 8: (0.0, 1.72),
+    17: (-0.90, -0.27), 18: (-0.76, -0.39), 19: (-0.57, -0.43), 20: (-0.37, -0.40), 21: (-0.19, -0.34),
+    27: (0.0, -0.10), 28: (0.0, 0.11), 29: (0.0, 0.31), 30: (0.0, 0.52),
+    31: (-0.22, 0.64), 32: (-0.11, 0.67), 33: (0.0, 0.69),
+    36: (-0.715, -0.01), 37: (-0.595, -0.075), 38: (-0.425, -0.075), 39: (-0.265, 0.02), 40: (-0.415, 0.07),
+    41: (-0.585, 0.07),
+    48: (-0.41, 1.06), 49: (-0.26, 0.96), 50: (-0.10, 0.915), 51: (0.0, 0.93), 57: (0.0, 1.20), 58: (-0.11, 1.19),
+    59: (-0.27, 1.145), 60: (-0.36, 1.055), 61: (-0.11, 1.035), 62: (0.0, 1.04), 66: (0.0, 1.05), 67: (-0.11, 1.05),
+}  # fmt: skip
+_ACROSS = {
+    **{point: 16 - point for point in range(9)}, **{point: 43 - point for point in range(17, 22)},
+    **{point: point for point in range(27, 31)}, **{point: 66 - point for point in (31, 32, 33)},
+    36: 45, 37: 44, 38: 43, 39: 42, 40: 47, 41: 46, 48: 54, 49: 53, 50: 52, 51: 51, 57: 57, 58: 56, 59: 55,
+    60: 64, 61: 63, 62: 62, 66: 66, 67: 65,
+}  # fmt: skip
+
+# Vertex of MediaPipe's face mesh that stands for each landmark: jaw, brows, nose, eyes, lips. On the jaw 300-W counts
+# even steps from ear to ear; these are the nearest vertices of the mesh's face oval.
+FROM_MESH = (
+    127, 234, 93, 132, 58, 136, 150, 176, 152, 400, 379, 365, 288, 361, 323, 454, 356,
+    70, 63, 105, 66, 107, 336, 296, 334, 293, 300, 168, 197, 5, 1, 98, 97, 2, 326, 327,
+    33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380,
+    61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181, 78, 81, 13, 311, 308, 402, 14, 178,
+)  # fmt: skip
+
+
+def locate(crops, *, source, crop, clip='', numbers=()) -> np.ndarray:
+    """Landmarks float32[T, 68, 2] of the crops uint8[T, size, size] of one clip.
+
+    source: 'template' (fitted to the eyes of the first crop, the same for all), or a path: '*.task' or '*.dat' run on
+    every crop; a folder with OpenFace's '<clip>.csv' in frame pixels, whose column 'frame' holds the numbers of the
+    files (`numbers`, one a crop), mapped through crop.matrix. A frame in which the tool finds no face takes the
+    landmarks of the nearest frame that has some. Raises UserError on an unknown or unreadable source, on a package that
+    is missing, and where no frame of the clip has a face.
+    """
+    crops = np.asarray(crops)
+    if crops.dtype != np.uint8 or crops.shape[1:] != (crop.size, crop.size) or not len(crops):
+        got = f'{crops.dtype}{list(crops.shape)}'
+        raise UserError(f'landmarks: crops are {got}; needs uint8[T, {crop.size}, {crop.size}]')
+    if source == 'template':
+        return np.repeat(template(crops[0], crop)[None], len(crops), axis=0).astype(np.float32)
+    path = Path(source)
+    if path.is_dir():
+        if len(numbers) != len(crops):
+            raise ValueError(f'{len(numbers)} frame numbers for {len(crops)} crops')
+        found = face.transform(crop.matrix, _openface(path / f'{clip}.csv', numbers))
+    elif path.is_file() and path.suffix in _TOOLS:
+        found = _TOOLS[path.suffix](path, crops)
+    else:
+        raise UserError(f'landmarks: {str(source)!r} does not exist or is of another kind; known: {SOURCES}')
+    return _nearest(found, f'{path}: no face in any of the {len(crops)} frames of {clip or "the clip"}')
+
+
+def mean_shape() -> np.ndarray:
+    """float64[68, 2]: the template at rest; unit: distance of the eyes, which lie at (-0.5, 0) and (0.5, 0)."""
+    shape = np.zeros((68, 2))
+    for point, (x, y) in _HALF.items():
+        shape[point], shape[_ACROSS[point]] = (x, y), (-x, y)
+    return shape
+
+
+def template(image, crop) -> np.ndarray:
+    """float64[68, 2]: the mean shape shifted, turned and scaled to the eyes of a crop uint8[size, size].
+
+    The eyes are the crop's fixed places where it was levelled by them; else those that Haar finds; else those expected
+    in the face that Haar finds, or in the crop. A release crop is fitted in the frame's proportions, then stretched.
+    """
+    x0, y0, x1, y1 = crop.box
+    down = crop.size / max(round(crop.size * (y1 - y0) / (x1 - x0)), 1)  # the stretch of a release crop; 1 otherwise
+    release = crop.how == 'release crop'
+    expected = (EYES_IN_RELEASE if release else face.EYES_AT) * (crop.size, crop.size / down) - 0.5
+    pair = expected
+    if crop.how not in ('haar and eyes', 'landmarks'):
+        natural = cv2.resize(image, (crop.size, round(crop.size / down)), interpolation=cv2.INTER_LINEAR)
+        pair = _seen(natural, expected)
+    a, b = (complex(*point) for point in pair)
+    fitted = (a + b) / 2 + (b - a) * (mean_shape() @ (1, 1j))
+    return np.stack([fitted.real, (fitted.imag + 0.5) * down - 0.5], -1)
+
+
+def _seen(image, expected):
+    """Eyes float64[2, 2] that Haar finds in a crop; where it finds no face or no eyes, those expected."""
+    box = face.largest_face(image)
+    if len(box):
+        expected = face.eyes_expected(box)
+    else:
+        width = (expected[1, 0] - expected[0, 0]) / (face.EYES_IN_BOX[1, 0] - face.EYES_IN_BOX[0, 0])
+        box = (*(expected[0] + 0.5 - face.EYES_IN_BOX[0] * width), width, width)
+    found = face.eyes(image, box)
+    return found if len(found) else expected
+
+
+def _nearest(found, message):
+    """Frames without landmarks (NaN) take those of the nearest frame with some; UserError where none has any."""
+    known = np.flatnonzero(np.isfinite(found).all((1, 2)))
+    if not len(known):
+        raise UserError(f'landmarks: {message}')
+    nearest = known[np.abs(np.arange(len(found))[:, None] - known).argmin(1)]
+    return found[nearest].astype(np.float32)
+
+
+def _mediapipe(path, crops):
+    """[T, 68, 2] of every crop by MediaPipe's Face Landmarker, NaN where it finds no face."""
+    mediapipe = _package('mediapipe', path)
+    vision = mediapipe.tasks.vision
+    base = mediapipe.tasks.BaseOptions(model_asset_path=str(path))
+    found = np.full((len(crops), 68, 2), np.nan)
+    try:
+        with vision.FaceLandmarker.create_from_options(vision.FaceLandmarkerOptions(base_options=base)) as landmarker:
+            for index, image in enumerate(crops):
+                colour = np.ascontiguousarray(np.repeat(image[..., None], 3, axis=-1))
+                faces = landmarker.detect(mediapipe.Image(mediapipe.ImageFormat.SRGB, colour)).face_landmarks
+                if faces:
+                    points = np.array([(faces[0][vertex].x, faces[0][vertex].y) for vertex in FROM_MESH])
+                    found[index] = points * image.shape[::-1] - 0.5  # there 0 and 1 are the edges of the image
+    except (RuntimeError, ValueError, OSError) as error:
+        raise UserError(f'landmarks: {path} is no Face Landmarker: {_line(error)}') from error
+    return found
+
+
+def _dlib(path, crops):
+    """[T, 68, 2] of every crop by dlib's predictor, in the largest face it finds, else where the template lies."""
+    dlib, predictor = _package('dlib', path), _dlib_predictor(str(path))
+    detector = dlib.get_frontal_face_detector()
+    found = np.zeros((len(crops), 68, 2))
+    for index, image in enumerate(crops):
+        image = np.ascontiguousarray(image)
+        boxes = [*detector(image, 1)] or [dlib.rectangle(*_box_of_shape(image.shape[0]))]
+        largest = max(boxes, key=lambda box: box.width() * box.height())
+        shape = predictor(image, largest)
+        if shape.num_parts != 68:
+            raise UserError(f'landmarks: {path} gives {shape.num_parts} points; needs a predictor of 68')
+        found[index] = [(shape.part(point).x, shape.part(point).y) for point in range(68)]
+    return found
+
+
+@functools.lru_cache(maxsize=1)
+def _dlib_predictor(path):
+    # one load for all clips: the file has 100 MB
+    try:
+        return _package('dlib', path).shape_predictor(path)
+    except RuntimeError as error:
+        raise UserError(f'landmarks: {path} is no dlib shape predictor: {_line(error)}') from error
+
+
+def _box_of_shape(size):
+    """Left, top, right, bottom of the template in a levelled crop, from the brows to the chin."""
+    eyes = face.EYES_AT * size
+    points = eyes.mean(0) + mean_shape() * (eyes[1, 0] - eyes[0, 0])
+    return (*(int(edge) for edge in points.min(0)), *(int(edge) for edge in points.max(0)))
+
+
+def _openface(path, numbers):
+    """[T, 68, 2] in frame pixels of the frames with these numbers; NaN where the column 'success' is 0."""
+    header, rows = _csv(path)
+    columns = [f'{axis}_{point}' for point in range(68) for axis in 'xy']
+    missing = [name for name in ('frame', *columns) if name not in header]
+    if missing:
+        raise UserError(f'landmarks: {path} has no column {missing[0]!r}; needs frame, x_0..x_67, y_0..y_67')
+    wanted, success = [header.index(name) for name in columns], 'success' in header and header.index('success')
+    found = {}
+    for line, row in rows:
+        try:
+            points = np.array([float(row[at]) for at in wanted]).reshape(68, 2)
+            lost = success is not False and float(row[success]) == 0
+            found[int(float(row[header.index('frame')]))] = np.full((68, 2), np.nan) if lost else points
+        except (ValueError, IndexError, OverflowError) as error:
+            raise UserError(f'landmarks: {path} line {line}: {_line(error)}; needs numbers only') from error
+    absent = [number for number in numbers if number not in found]
+    if absent:
+        held = f'{min(found)}..{max(found)}' if found else 'nothing'
+        raise UserError(f"landmarks: {path} lacks frame {absent[0]}; 'frame' holds {held}, needs the files' numbers")
+    return np.stack([found[number] for number in numbers])
+
+
+def _csv(path):
+    """Header names, and (line number, cells) of every other line that is not blank."""
+    if not path.is_file():
+        raise UserError(f'landmarks: {path} does not exist; a folder of OpenFace results has one <clip>.csv a clip')
+    with open(path, newline='', encoding='utf-8-sig', errors='replace') as file:
+        lines = [(number, [cell.strip() for cell in row]) for number, row in enumerate(csv.reader(file), 1) if row]
+    return (lines[0][1], lines[1:]) if lines else ([], [])
+
+
+def _package(name, path):
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise UserError(f'landmarks: {path} needs the package {name}: pip install {name}') from error
+
+
+def _line(error):
+    return re.sub(r'\s+', ' ', str(error)).strip()
+
+
+_TOOLS = {'.task': _mediapipe, '.dat': _dlib}

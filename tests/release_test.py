@@ -1,0 +1,205 @@
+"""Building the official releases from fakes of them: every input, settings, kills, changes, and a subject's noise."""
+
+import csv
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+import tfds_builders
+from mer_jax.errors import UserError
+from mer_jax.preprocess import flow
+from tests.fake_raw import casme2, casme_squared, samm, smic
+from tfds_builders import build, release, workers
+
+ROOT = Path(__file__).parent.parent
+WRITERS = {'casme2': casme2, 'samm': samm, 'smic': smic, 'casme_squared': casme_squared}
+
+
+@pytest.fixture(autouse=True)
+def one_process(monkeypatch):
+    """Small builds: starting processes would take longer than the work."""
+    monkeypatch.setattr(workers, 'cores', lambda: 1)
+
+
+def prepare(name, folder, tmp_path, **more):
+    return tfds_builders.prepare(name, data_dir=tmp_path / 'data', manual_dir=folder, progress=False, **more)
+
+
+def records(builder, *names):
+    return {record['clip']: record for record in tfds_builders.records(builder, names)}
+
+
+def audit(builder):
+    with open(Path(builder.data_dir, 'audit.csv'), newline='') as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize('name', sorted(WRITERS))
+def test_every_release_builds_with_every_clip_accounted_for(name, tmp_path):
+    """A clip lost between sheet and record would change every published comparison."""
+    truth = WRITERS[name].write(tmp_path / 'raw')
+    builder = prepare(name, truth.folder, tmp_path)
+    found, told = records(builder), audit(builder)
+    used = {clip: own for clip, own in truth.clips.items() if own.kind == 'micro'}
+    assert set(found) == set(used)
+    for clip, own in used.items():
+        record = found[clip]
+        assert (record['subject'], record['dataset'], record['emotion']) == (own.subject, name, own.emotion)
+        assert (record['onset'], record['offset']) == (own.onset, own.offset)
+        assert record['action_units'].strip() == own.action_units.strip()
+        assert record['action_units_known'] == own.action_units_known
+        assert record['apex'] == own.apex if own.apex else own.onset < record['apex'] <= own.offset
+        assert record['apex_source'] == ('annotated' if own.apex else 'estimated')
+        assert record['flow'].shape == (128, 128, 3) and np.isfinite(record['flow']).all()
+        assert record['key_frames'].dtype == np.uint8 and record['landmarks'].shape == (3, 68, 2)
+        (row,) = [row for row in told if row['clip'] == clip and row['status'] in ('used', 'repaired')
+                  and not row['reason'].startswith('no face')]
+        if own.apex is None:
+            assert row['new'].endswith(str(record['apex']))
+    assert len([row for row in told if row['clip'] in truth.clips and row['status'] == 'error']) == 0
+
+
+def test_flow_is_that_of_the_frames_on_disk(tmp_path):
+    """Frames by position instead of number, or a crop that moves, would give motion that nobody made."""
+    truth = casme2.write(tmp_path / 'raw')
+    found = records(prepare('casme2', truth.folder, tmp_path))
+    clip = next(iter(truth.clips.values()))
+    record = found[clip.clip]
+    onset, apex, offset = record['key_frames']
+    np.testing.assert_array_equal(record['flow'], flow.flow_features(onset, apex))
+    np.testing.assert_array_equal(record['flow_offset'], flow.flow_features(apex, offset))
+    (path,) = [path for path in clip.folder.iterdir() if path.stem.endswith(str(clip.onset))]
+    frame = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    np.testing.assert_allclose(onset, cv2.resize(frame, (128, 128), interpolation=cv2.INTER_AREA), atol=12)
+    assert record['crop'] == 'release crop' and list(record['box']) == [0, 0, frame.shape[1], frame.shape[0]]
+
+
+@pytest.mark.parametrize('kind,shapes', [
+    ('samer', {'image': (224, 224, 3)}), ('video', {'frames': (None, 128, 128)}), ('spotting', {'flows': (None, 75, 75, 2)}),
+])
+def test_the_other_inputs(kind, shapes, tmp_path):
+    """Each kind of input holds what its networks read, over all frames of the clip where it says so."""
+    truth = samm.write(tmp_path / 'raw')
+    builder = prepare(f'samm/{kind}', truth.folder, tmp_path)
+    for record in records(builder).values():
+        count = record['offset'] - record['onset'] + (kind != 'spotting')
+        for name, shape in shapes.items():
+            assert record[name].shape == tuple(count if side is None else side for side in shape)
+        if kind == 'samer':
+            assert record['target'] == 'magnified' and record['image'][..., 0].std() > 5
+        else:
+            numbers = record['landmark_frames']
+            assert list(numbers) == list(range(record['onset'], record['offset'] + 1))
+            assert record['landmarks'].shape == (len(numbers), 68, 2)
+    if kind == 'spotting':
+        assert record['flows'].dtype == np.float16 and list(record['flow_frames']) == list(numbers[1:])
+
+
+def test_settings_stand_in_the_name_and_build_beside(tmp_path):
+    """A build with other settings under the same folder would silently serve other data."""
+    truth = casme2.write(tmp_path / 'raw')
+    plain = prepare('casme2/samer', truth.folder, tmp_path)
+    other = prepare('casme2/samer,magnifier=none,alpha=6', truth.folder, tmp_path)  # alpha 6 is the default: not in the name
+    assert Path(other.data_dir).parts[-2] == 'samer,magnifier=none' and Path(plain.data_dir).parts[-2] == 'samer'
+    clip = sorted(truth.clips)[0]
+    assert (records(plain)[clip]['image'] != records(other)[clip]['image']).any()
+    for text, part in (('alpha=x', "alpha is 'x'; allowed: 6, a number"), ('colour=red', "'colour' is no setting of samer"),
+                       ('magnifier=phse', "magnifier is 'phse'; allowed: phase"), ('magnifier=magnet', '--config.data.magnet=')):
+        with pytest.raises(UserError, match=part):
+            prepare(f'casme2/samer,{text}', truth.folder, tmp_path)
+    with pytest.raises(UserError, match="unknown config 'flwo' of data set casme2; known: flow, samer"):
+        prepare('casme2/flwo', truth.folder, tmp_path)
+
+
+@pytest.mark.parametrize('name', sorted(WRITERS))
+def test_without_its_folder_one_line_says_where_to_apply(name, tmp_path):
+    """A new user has the data set's name and nothing else."""
+    with pytest.raises(UserError) as caught:
+        tfds_builders.prepare(name, data_dir=tmp_path, progress=False)
+    text = str(caught.value)
+    assert '--config.data.manual_dir=FOLDER' in text and '\n' not in text
+    assert tfds_builders.BUILDERS[name].LAYOUT.INSTRUCTIONS in text
+
+
+def test_a_changed_sheet_frame_or_folder_is_noticed_by_name(tmp_path):
+    """The build of last year's sheet would be used with this year's labels."""
+    truth = casme2.write(tmp_path / 'raw')
+    prepare('casme2', truth.folder, tmp_path)
+    folder = sorted(clip.folder for clip in truth.clips.values())[0]
+    frame = sorted(folder.iterdir())[0]
+    frame.write_bytes(frame.read_bytes() + b'\0')
+    with pytest.raises(UserError, match=rf'changed since it was built: .*{folder.name}; rebuild with --config.data.rebuild=True'):
+        prepare('casme2', truth.folder, tmp_path)
+    prepare('casme2', truth.folder, tmp_path, rebuild=True)
+    sheet = next(path for path in truth.sheets if 'coding' in Path(path).name.lower() or len(truth.sheets) == 1)
+    Path(truth.folder, sheet).write_bytes(Path(truth.folder, sheet).read_bytes() + b'\0')
+    with pytest.raises(UserError, match=rf'changed since it was built: {Path(sheet).name}'):
+        prepare('casme2', truth.folder, tmp_path)
+
+
+def test_a_killed_build_goes_on_and_gives_the_same_data(tmp_path, monkeypatch):
+    """TFDS itself starts a killed build from nothing: hours of optical flow."""
+    truth = smic.write(tmp_path / 'raw')
+    whole = prepare('smic', truth.folder, tmp_path)
+    code = ('import sys, tfds_builders; '
+            'tfds_builders.prepare("smic", data_dir=sys.argv[1], manual_dir=sys.argv[2], progress=False)')
+    scratch = tmp_path / 'other/smic/flow' / f'{build.STAGING}scratch'
+    process = subprocess.Popen([sys.executable, '-c', code, str(tmp_path / 'other'), str(truth.folder)], cwd=ROOT,
+                               env={**os.environ, 'PYTHONPATH': str(ROOT)})
+    while len(list(scratch.glob('*.npz'))) < 3 and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    kept = {path: path.stat().st_mtime_ns for path in scratch.glob('*.npz')}
+    assert kept
+    times = []
+    publish = build._publish
+    monkeypatch.setattr(build, '_publish', lambda *args: (times.extend(p.stat().st_mtime_ns == kept[p] for p in kept),
+                                                          publish(*args)))
+    again = tfds_builders.prepare('smic', data_dir=tmp_path / 'other', manual_dir=truth.folder, progress=False)
+    assert times == [True] * len(kept) and not scratch.exists()
+    for clip, record in records(whole).items():
+        other = records(again)[clip]
+        for name in ('flow', 'apex', 'emotion', 'landmarks'):
+            np.testing.assert_array_equal(record[name], other[name])
+
+
+def noisy(source, target, subject_folder):
+    """A copy of a release in which every frame of one subject is noise."""
+    shutil.copytree(source, target)
+    draw = np.random.default_rng(3)
+    for path in sorted(Path(target).rglob(f'{subject_folder}/**/*.jpg')):
+        shape = cv2.imread(str(path)).shape
+        cv2.imwrite(str(path), draw.integers(0, 256, shape, dtype=np.uint8))
+    return Path(target)
+
+
+def test_noise_in_one_subjects_frames_changes_nobody_elses_record(tmp_path):
+    """A scale or a mean face fitted in the builder would carry a left-out subject into training."""
+    truth = casme2.write(tmp_path / 'raw')
+    subject = sorted(clip.subject for clip in truth.clips.values())[0]
+    folder = next(clip.folder.parent.name for clip in truth.clips.values() if clip.subject == subject)
+    clean = records(prepare('casme2', truth.folder, tmp_path))
+    spoilt = records(tfds_builders.prepare('casme2', data_dir=tmp_path / 'noisy', progress=False,
+                                           manual_dir=noisy(truth.folder, tmp_path / 'copy', folder)))
+    changed = {clip for clip in clean if (clean[clip]['flow'] != spoilt[clip]['flow']).any()}
+    assert changed == {clip for clip, own in truth.clips.items() if own.subject == subject}
+    for clip in set(clean) - changed:
+        for name, value in clean[clip].items():
+            np.testing.assert_array_equal(value, spoilt[clip][name])
+
+
+def test_the_summary_counts_what_happened():
+    """Nobody reads 255 rows; a dropped subject must show in a few lines."""
+    rows = [release.audit.Row('s row 1', 'used', '', 'a'), release.audit.Row('s row 2', 'dropped', 'no folder on disk: x', 'b'),
+            release.audit.Row('s row 3', 'dropped', 'no folder on disk: y', 'c')]
+    text = release.summary('casme2', rows)
+    assert '1 used, 2 dropped' in text and 'dropped: 2 x no folder on disk' in text and 'audit.csv' in text

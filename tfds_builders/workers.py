@@ -1,0 +1,109 @@
+"""Computes one record a clip on every core, keeps finished ones until the build is complete, and tells time and disk."""
+
+import concurrent.futures
+import contextlib
+import hashlib
+import json
+import multiprocessing
+import os
+import shutil
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+import tqdm
+
+from mer_jax.errors import UserError
+
+_FEW = 8  # clips that one process computes sooner than others have started
+
+
+def compute(function, clips, scratch, *, settings, processes, title, progress):
+    """function(clip) -> {name: array or text} for every clip, on `processes` processes. Returns {clip id: file in `scratch`}.
+
+    A file is named by the bytes of the clip's frames and `settings` (JSON), so a killed build goes on where it was and
+    other input or settings never meet an old record. Raises UserError where the disk cannot hold the data set.
+    """
+    scratch.mkdir(parents=True, exist_ok=True)
+    one = partial(_keep, function, scratch=str(scratch), settings=settings)
+    files, waiting = {}, sorted(clips, key=lambda clip: len(clip.frames))
+    if not waiting:
+        return files
+    typical = waiting.pop(len(waiting) // 2)
+    start = time.perf_counter()
+    files[typical.clip] = one(typical)
+    _announce(title, files[typical.clip], typical, waiting, scratch, processes, time.perf_counter() - start, progress)
+    bar = tqdm.tqdm(total=len(clips), initial=1, unit='clip', desc=title, disable=not progress, smoothing=0.05)
+    with bar, _pool(processes if len(waiting) > _FEW else 1) as run:
+        for clip, file in run(one, waiting[::-1]):  # the longest first: none of them is left to one core at the end
+            files[clip.clip] = file
+            bar.update()
+    return files
+
+
+def read(file):
+    """The record in a file: arrays, and text as str."""
+    with np.load(file, allow_pickle=False) as stored:
+        return {name: stored[name].item() if stored[name].ndim == 0 else stored[name] for name in stored.files}
+
+
+def _keep(function, clip, *, scratch, settings):
+    """The file that holds function(clip), computed unless it is there."""
+    cv2.setNumThreads(1)  # one process a core already
+    file = Path(scratch, f'{_key(clip, settings)}.npz')
+    if not file.exists():
+        temporary = file.with_name(f'{file.name}.{os.getpid()}.tmp')
+        with open(temporary, 'wb') as stream:
+            np.savez(stream, **function(clip))
+        os.replace(temporary, file)
+    return file
+
+
+def _key(clip, settings):
+    known = clip._replace(frames=tuple(number for number, _ in clip.frames))
+    total = hashlib.sha256(json.dumps([known, settings], sort_keys=True).encode())
+    for _, path in clip.frames:
+        total.update(hashlib.sha256(Path(path).read_bytes()).digest())
+    return total.hexdigest()
+
+
+def _announce(title, file, typical, waiting, scratch, processes, seconds, progress):
+    """Say how long the rest will take and how much disk; refuse where that is not free."""
+    size = Path(file).stat().st_size / max(len(typical.frames), 1)
+    frames = sum(len(clip.frames) for clip in waiting)
+    needed, free = 2 * size * frames, shutil.disk_usage(scratch).free  # records until the end, and the data set
+    if needed > free:
+        raise UserError(f'{title}: needs about {needed / 1e9:.1f} GB in {scratch.parent}, {free / 1e9:.1f} GB are free; '
+                        'name a larger disk with --config.data.data_dir')
+    minutes = seconds / max(len(typical.frames), 1) * frames / processes / 60
+    if progress:
+        print(f'{title}: {len(waiting) + 1} clips, {frames + len(typical.frames)} frames; about {max(minutes, 0.1):.1f} '
+              f'minutes on {processes} processes, at most {max(needed, 1e6) / 1e6:.0f} MB', file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def _pool(processes):
+    """with _pool(n) as run: run(function, items) yields (item, result) as they finish; n = 1 runs here."""
+    if processes == 1:
+        yield lambda function, items: ((item, function(item)) for item in items)
+        return
+    # spawn: a fork of a process that runs jax threads may hang
+    executor = concurrent.futures.ProcessPoolExecutor(processes, multiprocessing.get_context('spawn'))
+    try:
+        yield partial(_as_completed, executor)
+    finally:
+        executor.shutdown(wait=True, cancel_futures=True)
+
+
+def _as_completed(executor, function, items):
+    asked = {executor.submit(function, item): item for item in items}
+    for done in concurrent.futures.as_completed(asked):
+        yield asked[done], done.result()
+
+
+def cores():
+    """Processes worth starting."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
