@@ -53,6 +53,10 @@ def _model():
     c.alexnet = ConfigDict({'dropout': 0.5, 'hidden': 4096})
     c.vggm = ConfigDict({'dropout': 0.5})
     c.ocnet = ConfigDict({'dropout': 0.5})
+    # The learned motion magnifier: trained on made-up pictures of `size` pixels a side (a multiple of 4), by steps instead
+    # of epochs; weight: of the texture and shape terms of the loss; noise: most shot noise, 0.0 = none.
+    c.magnet = ConfigDict({'seed': 0, 'steps': 20_000, 'batch_size': 4, 'size': 64, 'learning_rate': 1e-4, 'weight': 1.0,
+                           'noise': 0.3})
     return c
 
 
@@ -101,8 +105,11 @@ def quick(c: ConfigDict) -> None:
     """Shrink any config to seconds: five synthetic subjects, two epochs, nothing measured."""
     c.data.name = 'synthetic_faces/tiny'
     c.data.manual_dir = ''
+    c.data.landmarks = ''
+    c.data.magnet = ''
     c.train.epochs = min(c.train.epochs, 2)
     c.train.seeds = 1
     c.train.at_once = 1
     c.train.lowering = 'matmul'
     c.model.alexnet.hidden = 64
+    c.model.magnet.update({'steps': 4, 'size': 32})

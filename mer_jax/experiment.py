@@ -10,6 +10,7 @@ import numpy as np
 
 from mer_jax import checkpoint, data, learners, models, parallel, plan, protocol, records, runs, scaling, score, settings
 from mer_jax import evaluate as evaluation
+from mer_jax import magnet_training as magnifier
 from mer_jax import report as reporting
 from mer_jax import train as training
 from mer_jax import workdir as files
@@ -23,6 +24,8 @@ def train(config, workdir) -> dict:
     """Train every fold of the experiment, or continue where a killed run stopped; score, write and report."""
     start = time.perf_counter()
     settings.check(config.to_dict())
+    if config.model.name == 'magnet':
+        return magnifier.train(folder=workdir, checkpoint_seconds=config.train.checkpoint_seconds, **config.model.magnet)
     parallel.start(plan.cache_folder() / 'xla')
     folder = files.prepare(workdir)
     with files.lock(folder):

@@ -17,7 +17,7 @@ _CHOICES = {
     'data.scale': SCALES,
     'data.value_range': VALUE_RANGES,
     'protocol.name': PROTOCOLS,
-    'model.name': MODELS,
+    'model.name': (*MODELS, 'magnet'),
     'train.optimizer': OPTIMIZERS,
     'train.schedule': SCHEDULES,
     'train.lowering': ('auto', 'matmul', 'native'),
@@ -38,6 +38,13 @@ _RANGES = {  # key: (least, most); a share or a rate of 0 would train or test no
     'train.group': (0, 10**6),
     'train.checkpoint_seconds': (0, math.inf),
     'evaluate.batch_size': (1, 10**6),
+    'model.magnet.seed': (0, 2**31 - 1),
+    'model.magnet.steps': (1, 10**8),
+    'model.magnet.batch_size': (1, 1000),
+    'model.magnet.size': (16, 1024),
+    'model.magnet.learning_rate': (1e-12, 1e3),
+    'model.magnet.weight': (0, 1e3),
+    'model.magnet.noise': (0, 10),
 }
 # What may differ between a run and its continuation: where things lie and how often they are written, never a result.
 _FREE_ON_RESUME = {'name', 'data.data_dir', 'data.manual_dir', 'data.landmarks', 'data.magnet', 'data.rebuild', 'train.epochs',

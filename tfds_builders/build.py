@@ -5,6 +5,7 @@ import difflib
 import io
 import os
 import shutil
+import sys
 import tempfile
 import time
 from functools import partial
@@ -13,7 +14,7 @@ from pathlib import Path
 import tensorflow_datasets as tfds
 
 from mer_jax.errors import UserError
-from tfds_builders import fingerprint
+from tfds_builders import audit, fingerprint
 from tfds_builders.casme2 import casme2_dataset_builder
 from tfds_builders.casme_squared import casme_squared_dataset_builder
 from tfds_builders.precomputed_flow import precomputed_flow_dataset_builder
@@ -167,7 +168,7 @@ def _build(make, target, manual_dir, rebuild, progress):
             builder.source(manual_dir)
         download = tfds.download.DownloadConfig(manual_dir=manual_dir or None, try_download_gcs=False)
         try:
-            with _quiet(progress):
+            with _quiet(progress and not isinstance(builder, ReleaseBuilder)):  # releases show their own
                 builder.download_and_prepare(download_config=download)
         except RuntimeError as error:
             if 'write() failed' not in str(error):
@@ -175,6 +176,8 @@ def _build(make, target, manual_dir, rebuild, progress):
             raise OSError(str(error)) from error  # what the array_record writer says of a full disk
         _publish(Path(builder.data_dir), target, staging, rebuild)
         shutil.rmtree(builder.scratch, ignore_errors=True)
+        if isinstance(builder, ReleaseBuilder) and progress:
+            print(f'{builder.told}\n  every row stands in {target / audit.FILENAME}', file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager

@@ -3,7 +3,6 @@
 import collections
 import dataclasses
 import pkgutil
-import sys
 from functools import partial
 from pathlib import Path
 
@@ -42,6 +41,7 @@ class ReleaseBuilder(base.ClipBuilder, skip_registration=True):
     files = {'landmarks': '', 'magnet': ''}  # given by the user: a landmark model, weights of the learned magnifier
     progress = True
     on_beam = False
+    told = ''  # after a build: what became of every annotation
 
     @classmethod
     def configured(cls, text, files):
@@ -125,8 +125,7 @@ class ReleaseBuilder(base.ClipBuilder, skip_registration=True):
             yield clip.clip, schema.example(**record)
         rows = _estimates(rows, clips, found)
         audit.write(Path(self.data_dir) / audit.FILENAME, rows)
-        if self.progress:
-            print(summary(self.name, rows), file=sys.stderr, flush=True)
+        self.told = summary(self.name, rows)
 
 
 def summary(name, rows):
@@ -136,7 +135,7 @@ def summary(name, rows):
                                      if counts[status])]
     reasons = collections.Counter((row.status, row.reason.split(':')[0]) for row in rows if row.reason)
     lines += [f'  {status}: {count} x {reason}' for (status, reason), count in reasons.most_common(8)]
-    return '\n'.join([*lines, f'  every row stands in {audit.FILENAME}'])
+    return '\n'.join(lines)
 
 
 def _content(path):

@@ -1,7 +1,7 @@
 """Complex steerable pyramid in the frequency domain: an image as oriented bands with a local amplitude and phase.
 
-Every band is the image through a one-sided filter, a bell an octave wide times cos(angle)^(ORIENTATIONS - 1), kept at the
-size that its frequencies need. The squares of all filters, mirrored ones included, are divided by their sum, so
+Every band is the image through a one-sided filter, a bell an octave wide times cos(angle)^(ORIENTATIONS - 1), kept at
+the size that its frequencies need. The squares of all filters, mirrored ones included, are divided by their sum, so
 `reconstruct` gives back any image of any size exactly.
 Source: Simoncelli, Freeman, ICIP 1995; Portilla, Simoncelli, IJCV 40(1), 2000; Wadhwa et al., ACM TOG 32(4), 2013.
 """
@@ -45,7 +45,7 @@ def build(image):
     """
     image = np.asarray(image)
     if image.ndim != 2 or min(image.shape) < SMALLEST:
-        raise UserError(f'pyramid: image has shape {list(image.shape)}; needs [H, W] of at least {SMALLEST} pixels a side')
+        raise UserError(f'pyramid: image has shape {list(image.shape)}; needs [H, W], at least {SMALLEST} pixels a side')
     image = image.astype(np.float64 if image.dtype == np.float64 else np.float32)
     padded = np.pad(image, _margins(image.shape), mode='reflect')
     *filters, low = _filters(padded.shape)
@@ -68,7 +68,7 @@ def reconstruct(pyramid):
 
 
 def noise(shape):
-    """Root mean square amplitude of each band of `build` for white noise of standard deviation 1, image [H, W] = shape."""
+    """Root mean square amplitude of each band of white noise with standard deviation 1, for images of shape (H, W)."""
     padded = _padded(shape)
     return [float(np.linalg.norm(one.values) / np.sqrt(np.prod(padded))) for one in _filters(padded)[:-1]]
 

@@ -1,0 +1,102 @@
+"""From a release as shipped to trained folds: every config of one, and noise in the raw files of a left-out subject."""
+
+import json
+import shutil
+from functools import partial
+from pathlib import Path
+
+import cv2
+import jax
+import numpy as np
+import openpyxl
+import optax
+import pytest
+
+import main
+from mer_jax import data, learners, models, plan, protocol, runs, scaling
+from tests.fake_raw import casme2, casme_squared, composite, samm, smic
+from tests.leakage_test import trained
+from tfds_builders import workers
+
+ROOT = Path(__file__).parent.parent
+WRITERS = {'casme2': casme2, 'samm': samm, 'smic': smic, 'casme_squared': casme_squared}
+
+
+@pytest.fixture(autouse=True)
+def one_process(monkeypatch):
+    """Small builds: starting processes would take longer than the work."""
+    monkeypatch.setattr(workers, 'cores', lambda: 1)
+
+
+def train(name, folder, tmp_path):
+    """Exit code and results.json of two epochs of configs/`name`_ststnet.py."""
+    code = main.main([f'--config={ROOT}/configs/{name}_ststnet.py', f'--config.data.manual_dir={folder}',
+                      f'--config.data.data_dir={tmp_path}/data', f'--workdir={tmp_path}/run', '--config.train.epochs=2',
+                      '--config.train.lowering=matmul', '--config.train.at_once=1', '--config.train.devices=1'])
+    return code, json.loads((tmp_path / 'run/results.json').read_text())
+
+
+@pytest.mark.parametrize('name', sorted(WRITERS))
+def test_a_release_trains_from_its_folder(name, tmp_path):
+    """The one command of the data set's page: folder in, results out."""
+    truth = WRITERS[name].write(tmp_path / 'raw')
+    code, results = train(name, truth.folder, tmp_path)
+    assert code == 0 and results['leaks'] == [] and results['data']['name'] == name
+    micro = [clip for clip in truth.clips.values() if clip.kind == 'micro']
+    assert results['clips'] + results['data']['dropped'] == len(micro)
+
+
+def test_a_composite_takes_one_folder_each(tmp_path):
+    """Three releases lie in three places; one subject is one fold, whichever release it is from."""
+    truth = composite.write(tmp_path / 'raw', names=('casme2', 'samm', 'smic'))
+    code, results = train('composite', '+'.join(str(release.folder) for release in truth.values()), tmp_path)
+    assert code == 0 and set(results['per_dataset']) == {'casme2', 'samm', 'smic'}
+    assert results['folds'] == len({(name, clip.subject) for name, release in truth.items() for clip in release.clips.values()
+                                    if clip.emotion.lower() not in ('others', 'other', 'sadness', 'fear')}
+                                   | {('samm', clip.subject) for clip in truth['samm'].clips.values()
+                                      if clip.emotion.lower() in ('sadness', 'fear')})
+
+
+def spoilt(release, target, subject):
+    """A copy of a release in which one subject's frames are noise and its emotions are others."""
+    shutil.copytree(release.folder, target)
+    draw = np.random.default_rng(3)
+    for clip in release.clips.values():
+        if clip.subject == subject:
+            for path in (target / clip.folder.relative_to(release.folder)).iterdir():
+                cv2.imwrite(str(path), draw.integers(0, 256, cv2.imread(str(path)).shape, dtype=np.uint8))
+    for path in target.rglob('*coding*.xlsx'):
+        book = openpyxl.load_workbook(path)
+        sheet = book.active
+        for row in sheet.iter_rows(min_row=2):
+            if f'sub{row[0].value}' == subject:
+                row[8].value = 'happiness' if row[8].value == 'surprise' else 'surprise'
+        book.save(path)
+    return target
+
+
+def fold_states(folder, data_dir):
+    """(subject names, states of all folds after two epochs, labels) of the release in `folder`."""
+    loaded = data.load('casme2', labels='five', channels='u,v,strain', size=28, scale='p995', mask='none', data_dir=str(data_dir),
+                       manual_dir=str(folder), rebuild=False, landmarks='', magnet='')
+    folds, titles = protocol.make('loso', loaded.samples, loaded.names, folds=2, holdout=0.5, seed=0, seeds=1)
+    learner = learners.supervised(models.make('ststnet', classes=5, lowering='matmul', dropout=0.5), optax.adam(1e-3),
+                                  fit_input=partial(scaling.fit_input, scale='p995'),
+                                  scale_input=partial(scaling.scale_input, value_range=(0.0, 1.0)))
+    programs = runs.compiled(learner, plan.Plan('matmul', 1, 1, ''), loaded.samples, folds, runs=len(folds.fold), batch_size=8,
+                             test_batch=8, chunk=2)
+    return loaded.names.subjects, trained(programs, loaded.samples, folds)[0], loaded.samples
+
+
+def test_noise_in_the_raw_files_of_a_subject_changes_no_bit_of_its_fold(tmp_path):
+    """A scale, a mean face or a label looked up across subjects in the builder would show as a changed bit."""
+    release = casme2.write(tmp_path / 'raw')
+    subject = sorted(clip.subject for clip in release.clips.values())[0]
+    names, clean, samples = fold_states(release.folder, tmp_path / 'clean')
+    _, noisy, other = fold_states(spoilt(release, tmp_path / 'copy', subject), tmp_path / 'noisy')
+    own = samples.subject == names.index(subject)
+    assert (samples.label[own] != other.label[own]).all() and (samples.image[own] != other.image[own]).any()
+    np.testing.assert_array_equal(samples.image[~own], other.image[~own])
+    same = [all((a[fold] == b[fold]).all() for a, b in zip(jax.tree.leaves(clean), jax.tree.leaves(noisy), strict=True))
+            for fold in range(len(names))]
+    assert same == [name == subject for name in names]
