@@ -3,6 +3,7 @@
 import collections
 import dataclasses
 import pkgutil
+import shutil
 from functools import partial
 from pathlib import Path
 
@@ -115,8 +116,9 @@ class ReleaseBuilder(base.ClipBuilder, skip_registration=True):
 
     def _computed(self, make, clips, rows):
         """Examples in order of clip, computed on every core; the audit then knows what was estimated."""
+        scratch = Path(self.scratch or Path(self.data_dir).with_name('incomplete.scratch'))
         files = workers.compute(
-            make, clips, Path(self.scratch or Path(self.data_dir).with_name('scratch')), settings=self.made_by(),
+            make, clips, scratch, settings=self.made_by(),
             processes=workers.cores(), title=f'{self.name}/{self.builder_config.name}', progress=self.progress)
         found = {}
         for clip in clips:
@@ -126,6 +128,8 @@ class ReleaseBuilder(base.ClipBuilder, skip_registration=True):
         rows = _estimates(rows, clips, found)
         audit.write(Path(self.data_dir) / audit.FILENAME, rows)
         self.told = summary(self.name, rows)
+        if not self.scratch:
+            shutil.rmtree(scratch)  # built by tfds.load itself: nobody else clears up
 
 
 def summary(name, rows):
