@@ -260,7 +260,8 @@ def _publish(config, loaded, folds, output, layout, folder, seconds):
         'folds': len(folds.fold) // config.train.seeds, 'seeds': config.train.seeds, 'epochs': config.train.epochs,
         'clips': len(loaded.samples.label), **scores, 'oracle_epoch': oracle,
         'plan': layout._asdict(), 'seconds': seconds, 'versions': _versions(),
-        'data': {'name': config.data.name, 'fingerprint': loaded.fingerprint, 'dropped': len(loaded.dropped)},
+        'data': {'name': config.data.name, 'labels': loaded.labels, 'editions': list(loaded.editions),
+                 'fingerprint': loaded.fingerprint, 'dropped': len(loaded.dropped)},
     }
     files.write_json(folder / files.RESULTS, results)
     print(reporting.table(results))

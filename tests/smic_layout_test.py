@@ -151,14 +151,14 @@ def test_damaged_files_are_told_and_damaged_ends_drop_the_clip(tmp_path):
     clips, rows = layout.read(layout.find(tmp_path), options=ALL_HS)
     assert [(clip.clip, [number for number, _ in clip.frames]) for clip in clips[:2]] == [
         ('s01_po_02', [34208, 34209, 34211]), ('s01_sur_01', [99998, 100000, 100001])]  # fmt: skip
-    gap = '1 of the frames from onset to offset are missing or damaged'
+    gap = 'missing or damaged frames: {}'
     reason = f'onset or offset frame 559740 cannot be used ({frames.CUT_OFF}); unpack it again'
     assert statuses(rows) == {
         'HS/s1/micro/negative/s1_ne_01': ('dropped', reason),
         'HS/s1/micro/negative/s1_ne_01/image559740.bmp': ('dropped', frames.CUT_OFF),
-        'HS/s1/micro/positive/s1_po_02': ('repaired', gap),
+        'HS/s1/micro/positive/s1_po_02': ('repaired', gap.format(34210)),
         'HS/s1/micro/positive/s1_po_02/image034210.bmp': ('dropped', 'empty file'),
-        'HS/s1/micro/surprise/s1_sur_01': ('repaired', gap),
+        'HS/s1/micro/surprise/s1_sur_01': ('repaired', gap.format(99999)),
     }
 
 

@@ -172,7 +172,7 @@ def _one(annotation, release):
         apex, source, more, refused = _corrected(annotation, release, (onset, offset, files, damaged))
     except ValueError as error:
         return [], [Row(where, 'dropped', str(error), clip), *rows]
-    repairs = [*annotation.repairs, *repairs, *_gaps(onset, offset, files), *more]
+    repairs = [*annotation.repairs, *repairs, *gaps(onset, offset, files), *more]
     found = Clip(
         clip=clip, subject=annotation.subject, dataset=release.dataset, emotion=annotation.emotion,
         action_units=annotation.action_units, action_units_known=units_known(annotation.action_units), onset=onset,
@@ -196,10 +196,14 @@ def _corrected(annotation, release, disk):
     return apex, annotation.apex_source if apex >= 0 else 'estimated', repairs, refused
 
 
-def _gaps(onset, offset, files):
-    total, there = offset - onset + 1, sum(onset <= number <= offset for number in files)
-    reason = f'{total - there} of the frames from onset to offset are missing or damaged'
-    return [(reason, f'{total} frames', f'{there} frames')] if there < total else []
+def gaps(onset, offset, files):
+    """[(reason, old, new)] where frames from onset to offset are not among the numbers `files`, else []."""
+    missing = [str(number) for number in range(onset, offset + 1) if number not in files]
+    if not missing:
+        return []
+    total, more = offset - onset + 1, f' and {len(missing) - 5} more' if len(missing) > 5 else ''
+    reason = f'missing or damaged frames: {", ".join(missing[:5])}{more}'
+    return [(reason, f'{total} frames', f'{total - len(missing)} frames')]
 
 
 def _sheet_row(where, clip, repairs):

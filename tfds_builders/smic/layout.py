@@ -162,7 +162,9 @@ def _clip(item, tree, camera, cropped):
     if wrong:
         return [], [_row(item['folder'], tree, 'dropped', wrong, item['clip']), *rows]
     first, last = min(usable), max(usable)
-    rows.insert(0, _row(item['folder'], tree, *_gaps(item['clip'], last - first + 1, len(usable))))
+    repairs = annotated.gaps(first, last, usable)
+    reason, old, new = repairs[0] if repairs else ('', '', '')
+    rows.insert(0, _row(item['folder'], tree, 'repaired' if repairs else 'used', reason, item['clip'], old, new))
     fields = {name: item[name] for name in ('clip', 'subject', 'emotion')}
     clip = Clip(**fields, dataset='smic', action_units='', action_units_known=False, onset=first, apex=-1, offset=last,
                 apex_source='estimated', fps=FPS[camera], cropped=cropped, frames=frames.between(usable, first, last))
@@ -178,14 +180,6 @@ def _unusable(usable, problems):
         if 0 <= frames.number(path) < min(usable) or frames.number(path) > max(usable):
             return f'onset or offset frame {frames.number(path)} cannot be used ({reason}); unpack it again'
     return ''
-
-
-def _gaps(clip, total, there):
-    """(status, reason, clip, old, new) of a clip that has `there` of `total` frames."""
-    if there == total:
-        return 'used', '', clip
-    reason = f'{total - there} of the frames from onset to offset are missing or damaged'
-    return 'repaired', reason, clip, f'{total} frames', f'{there} frames'
 
 
 def _row(path, tree, status, reason, clip='', old='', new=''):
