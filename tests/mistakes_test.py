@@ -145,7 +145,7 @@ SETTINGS = [
     ('model.name=alexnet', 'pixels or more; data.size gives 28x28'),
     ('protocol.name=lodo', 'it needs a second data set'),
     ('protocol.name=kfold --config.protocol.folds=9', 'protocol.folds is 9, more than the 5 subjects'),
-    ('data.name=casme9', "unknown data set 'casme9'; known: precomputed_flow, synthetic_faces"),
+    ('data.name=casme9', "unknown data set 'casme9' (did you mean 'casme2'?); known: casme2, casme_squared, precomputed_flow"),
     ('data.name=synthetic_faces/tinny', "(did you mean 'tiny'?)"),
     ('data.name=synthetic_faces/tiny+synthetic_faces/tiny', 'stands twice in the data'),
     ('data.name=synthetic_faces/tiny++', "unknown data set ''"),

@@ -1,6 +1,7 @@
 """Building clip by clip on several processes: kept results, keys, order of work, disk."""
 
 import collections
+import os
 from pathlib import Path
 
 import numpy as np
@@ -100,3 +101,23 @@ def test_the_start_tells_time_and_disk(tmp_path, capsys):
     """Nobody starts a build on a laptop without knowing whether it takes minutes or days."""
     workers.compute(record, clips(tmp_path), tmp_path / 'scratch', settings='', processes=1, title='casme2/flow', progress=True)
     assert 'casme2/flow: 10 clips, 30 frames; about' in capsys.readouterr().err
+
+
+def dying(clip):
+    os._exit(9)
+
+
+def test_a_worker_that_dies_is_one_line(tmp_path):
+    """The kernel kills the largest process when memory runs out; a traceback of the pool says nothing of that."""
+    made = clips(tmp_path)
+    compute(record, made[:6], tmp_path / 'scratch')  # the first clip of a build is computed here, not by a worker
+    with pytest.raises(UserError, match='stopped from outside, perhaps for want of memory; the same command goes on'):
+        compute(dying, made, tmp_path / 'scratch', processes=2)
+
+
+def test_a_build_that_goes_on_says_so(tmp_path, capsys):
+    """An estimate from a clip that is there already would promise hours of work in seconds."""
+    made = clips(tmp_path)
+    compute(record, made, tmp_path / 'scratch')
+    workers.compute(record, made, tmp_path / 'scratch', settings='a', processes=1, title='t', progress=True)
+    assert 'a build that was stopped goes on' in capsys.readouterr().err

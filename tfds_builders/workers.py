@@ -28,6 +28,7 @@ def compute(function, clips, scratch, *, settings, processes, title, progress):
     other input or settings never meet an old record. Raises UserError where the disk cannot hold the data set.
     """
     scratch.mkdir(parents=True, exist_ok=True)
+    begun = any(scratch.glob('*.npz'))
     one = partial(_keep, function, scratch=str(scratch), settings=settings)
     files, waiting = {}, sorted(clips, key=lambda clip: len(clip.frames))
     if not waiting:
@@ -35,7 +36,8 @@ def compute(function, clips, scratch, *, settings, processes, title, progress):
     typical = waiting.pop(len(waiting) // 2)
     start = time.perf_counter()
     files[typical.clip] = one(typical)
-    _announce(title, files[typical.clip], typical, waiting, scratch, processes, time.perf_counter() - start, progress)
+    seconds = 0.0 if begun else time.perf_counter() - start
+    _announce(title, files[typical.clip], typical, waiting, scratch, processes, seconds, progress)
     bar = tqdm.tqdm(total=len(clips), initial=1, unit='clip', desc=title, disable=not progress, smoothing=0.05)
     with bar, _pool(processes if len(waiting) > _FEW else 1) as run:
         for clip, file in run(one, waiting[::-1]):  # the longest first: none of them is left to one core at the end
@@ -71,7 +73,7 @@ def _key(clip, settings):
 
 
 def _announce(title, file, typical, waiting, scratch, processes, seconds, progress):
-    """Say how long the rest will take and how much disk; refuse where that is not free."""
+    """Say how long the rest will take (0 seconds: a killed build goes on) and how much disk; refuse where that is not free."""
     size = Path(file).stat().st_size / max(len(typical.frames), 1)
     frames = sum(len(clip.frames) for clip in waiting)
     needed, free = 2 * size * frames, shutil.disk_usage(scratch).free  # records until the end, and the data set
@@ -79,9 +81,10 @@ def _announce(title, file, typical, waiting, scratch, processes, seconds, progre
         raise UserError(f'{title}: needs about {needed / 1e9:.1f} GB in {scratch.parent}, {free / 1e9:.1f} GB are free; '
                         'name a larger disk with --config.data.data_dir')
     minutes = seconds / max(len(typical.frames), 1) * frames / processes / 60
+    length = f'about {max(minutes, 0.1):.1f} minutes on {processes} processes' if seconds else 'a build that was stopped goes on'
     if progress:
-        print(f'{title}: {len(waiting) + 1} clips, {frames + len(typical.frames)} frames; about {max(minutes, 0.1):.1f} '
-              f'minutes on {processes} processes, at most {max(needed, 1e6) / 1e6:.0f} MB', file=sys.stderr, flush=True)
+        print(f'{title}: {len(waiting) + 1} clips, {frames + len(typical.frames)} frames; {length}, at most '
+              f'{max(needed, 1e6) / 1e6:.0f} MB', file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager
@@ -100,8 +103,12 @@ def _pool(processes):
 
 def _as_completed(executor, function, items):
     asked = {executor.submit(function, item): item for item in items}
-    for done in concurrent.futures.as_completed(asked):
-        yield asked[done], done.result()
+    try:
+        for done in concurrent.futures.as_completed(asked):
+            yield asked[done], done.result()
+    except concurrent.futures.process.BrokenProcessPool as error:
+        raise UserError('a process that computes clips was stopped from outside, perhaps for want of memory; '
+                        'the same command goes on from the clips that are done') from error
 
 
 def cores():
