@@ -1,8 +1,11 @@
 """Action units as the annotators of the data sets write them."""
 
+import re
+
 import pytest
 
 from mer_jax.preprocess.action_units import Unit, parse
+from tests import au_strings
 
 
 @pytest.mark.parametrize(
@@ -64,3 +67,28 @@ def test_side_intensity_doubt_and_reference(cell, expected):
 def test_alternatives_share_a_group(cell, groups):
     """Alternatives counted as separate units would make a clip show both."""
     assert [unit.group for unit in parse(cell)] == groups
+
+
+EVERY = sorted({text for name in ('CASME2', 'SAMM', 'CAS2', 'SAMM_LONG_VIDEOS', 'CAS3_PART_A', 'CAS3_PART_C')
+                for text in au_strings.strings(getattr(au_strings, name))}
+               | {*au_strings.CAS2_NOT_UPDATED_ONLY, *au_strings.FOUR_DME})
+NOT_UNITS = {'26+ADR30': [26], 'subject do 2x  R2(C and then B)': [2]}  # a head movement's code; 'twice'
+SILENT = {'?', 'NULL', 'null', 'Chewing', 'reaction?'}
+PLAIN = re.compile(r'(AU)?([LRATB]?)(\d+)([A-E]?)')
+
+
+@pytest.mark.parametrize('cell', EVERY)
+def test_every_published_cell(cell):
+    """All notations of the public sheets: no number is lost or invented, and what is said of a unit stays with it."""
+    units = parse(cell)
+    assert [unit.number for unit in units] == NOT_UNITS.get(cell, [int(n) for n in re.findall(r'\d+', cell)])
+    assert bool(units) == (cell not in SILENT)
+    assert all(unit.certain for unit in units) == ('?' not in cell or cell in SILENT)
+    held = [n for inside in re.findall(r'[Rr]ef ?\(([^)]*)\)', cell) for n in re.findall(r'\d+', inside)]
+    held += re.findall(r'(\d+)\(k\)', cell)
+    assert sorted(u.number for u in units if u.reference) == sorted(map(int, held))
+    parts = [PLAIN.fullmatch(part.strip()) for part in re.split(r'[+,\uff0c]', cell.strip()) if part.strip()]
+    if all(parts):
+        assert [(u.side, u.intensity, u.group) for u in units] == [(p[2], p[4], i) for i, p in enumerate(parts)]
+    alternatives = len(units) - len({unit.group for unit in units})
+    assert (alternatives > 0) == bool(re.search(r'\d\s*[A-E]?\)*\s*(or|/)\s*\(*(loses AU)?[LRAB]?\d', cell))
