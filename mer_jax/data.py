@@ -32,6 +32,15 @@ class Data(NamedTuple):
     editions: tuple  # of the sheets: 'casme2 2019'
 
 
+def build(name, **settings) -> str:
+    """Build the data sets of `name` where they are not yet, whatever input they hold; returns a line for each."""
+    lines = []
+    for one, folder in zip(name.split('+'), _folders(name, settings.pop('manual_dir')), strict=True):
+        builder = tfds_builders.prepare(one, manual_dir=folder, **settings)
+        lines.append(f'{one}: {builder.info.splits["train"].num_examples} clips in {builder.data_dir}')
+    return '\n'.join(lines)
+
+
 def load(name, *, labels, channels, size, scale, mask, data_dir, manual_dir, rebuild, landmarks, magnet) -> Data:
     """Build (on first use) and read the data sets of `name` ('a+b' for a composite), in order of data set and clip.
 
@@ -40,6 +49,7 @@ def load(name, *, labels, channels, size, scale, mask, data_dir, manual_dir, reb
     kept part of the face they are 0 where `mask` is not 'none'. manual_dir: one folder for all, or 'A+B' with one each.
     Raises UserError for an unknown emotion, two clips of one name, or nothing left to train on.
     """
+    _check_releases(name, labels)
     features = (*_TEXT, 'flow', *(('landmarks',) if mask != 'none' else ()))
     records = [r for one, folder in zip(name.split('+'), _folders(name, manual_dir), strict=True)
                for r in read(one, features, data_dir=data_dir, manual_dir=folder, rebuild=rebuild, landmarks=landmarks,
@@ -87,6 +97,18 @@ def read(name, features, *, data_dir, manual_dir, rebuild, landmarks, magnet) ->
             raise UserError(f'data.name {name!r} holds no {feature}; name a data set that does, such as '
                             f"{'synthetic_faces' if feature == 'landmarks' else name.split('/')[0] + '/flow'!r}")
     return list(tfds_builders.records(builder, features))
+
+
+def _check_releases(name, labels):
+    """Refuse, before hours of building, a release's input that no network here takes, and labels that it has no classes in."""
+    kinds = {one: tfds_builders.release_input(one) for one in name.split('+')}
+    for one, kind in kinds.items():
+        if kind not in ('', 'flow'):
+            raise UserError(f"data.name {one!r} holds no flow, which the networks here take; name '{one.partition('/')[0]}/flow' "
+                            '(python main.py build builds the other inputs)')
+    releases = [one.partition('/')[0] for one, kind in kinds.items() if kind]
+    if releases:
+        schemes.classes(labels, releases)
 
 
 def _folders(name, manual_dir):

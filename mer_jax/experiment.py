@@ -63,8 +63,9 @@ def report(config, workdir) -> dict:
 def build(config, workdir) -> dict:
     """Build the data sets of the config, where they are not yet, and say what they hold."""
     settings.check(config.to_dict())
-    loaded = _data(config)
-    return {'clips': len(loaded.samples.label), 'dropped': len(loaded.dropped), 'fingerprint': loaded.fingerprint}
+    print(data.build(config.data.name, data_dir=config.data.data_dir, manual_dir=config.data.manual_dir,
+                     rebuild=config.data.rebuild, landmarks=config.data.landmarks, magnet=config.data.magnet))
+    return {}
 
 
 def _data(config):

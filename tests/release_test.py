@@ -151,7 +151,7 @@ def test_a_killed_build_goes_on_and_gives_the_same_data(tmp_path, monkeypatch):
     whole = prepare('smic', truth.folder, tmp_path)
     code = ('import sys, tfds_builders; '
             'tfds_builders.prepare("smic", data_dir=sys.argv[1], manual_dir=sys.argv[2], progress=False)')
-    scratch = tmp_path / 'other/smic/flow' / f'{build.STAGING}scratch'
+    scratch = tmp_path / 'other/smic/flow' / build.SCRATCH
     process = subprocess.Popen([sys.executable, '-c', code, str(tmp_path / 'other'), str(truth.folder)], cwd=ROOT,
                                env={**os.environ, 'PYTHONPATH': str(ROOT)})
     while len(list(scratch.glob('*.npz'))) < 3 and process.poll() is None:
@@ -203,3 +203,54 @@ def test_the_summary_counts_what_happened():
             release.audit.Row('s row 3', 'dropped', 'no folder on disk: y', 'c')]
     text = release.summary('casme2', rows)
     assert '1 used, 2 dropped' in text and 'dropped: 2 x no folder on disk' in text
+
+
+def test_a_release_below_a_folder_called_crop_is_still_whole_frames(tmp_path):
+    """Names above the release once decided that whole frames were face crops: squeezed to a square, without a face search."""
+    truth = samm.write(tmp_path / 'crop_lab/preprocessed')
+    shutil.move(str(truth.folder), str(tmp_path / 'crop_lab/preprocessed_data'))
+    flat = tmp_path / 'crop_lab/preprocessed_data'
+    for path in list((flat / 'SAMM').iterdir()):  # the sheet beside the subjects: the tree is the root itself
+        shutil.move(str(path), str(flat))
+    assert {record['crop'] for record in records(prepare('samm', flat, tmp_path)).values()} == {'haar and eyes'}
+
+
+def test_a_frame_changed_within_its_size_is_noticed(tmp_path):
+    """Uncompressed frames all have one size: another picture under the same name would be served from the old build."""
+    truth = smic.write(tmp_path / 'raw', layout='raw')
+    prepare('smic', truth.folder, tmp_path)
+    path = sorted(sorted(clip.folder for clip in truth.clips.values())[0].iterdir())[2]
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 255
+    path.write_bytes(content)
+    with pytest.raises(UserError, match='changed since it was built'):
+        prepare('smic', truth.folder, tmp_path)
+
+
+def test_two_builds_at_once_take_turns(tmp_path):
+    """Two jobs on one fresh data folder would clear up under each other."""
+    truth = smic.write(tmp_path / 'raw')
+    code = ('import sys, tfds_builders; '
+            'tfds_builders.prepare("smic", data_dir=sys.argv[1], manual_dir=sys.argv[2], progress=False)')
+    both = [subprocess.Popen([sys.executable, '-c', code, str(tmp_path / 'data'), str(truth.folder)], cwd=ROOT,
+                             env={**os.environ, 'PYTHONPATH': str(ROOT)}, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    told = [process.communicate()[1] for process in both]
+    assert [process.returncode for process in both] == [0, 0], told
+    assert len(records(prepare('smic', truth.folder, tmp_path))) == len(truth.clips)
+
+
+def test_a_killed_build_leaves_no_process_behind(tmp_path):
+    """Workers that wait for ever for a parent that is gone hold memory and the terminal."""
+    truth = smic.write(tmp_path / 'raw')
+    code = ('import sys, tfds_builders\nif __name__ == "__main__":\n'
+            '    tfds_builders.prepare("smic", data_dir=sys.argv[1], manual_dir=sys.argv[2], progress=False)')
+    script = tmp_path / 'build.py'
+    script.write_text(code)
+    process = subprocess.Popen([sys.executable, str(script), str(tmp_path / 'data'), str(truth.folder)],
+                               env={**os.environ, 'PYTHONPATH': str(ROOT)}, stderr=subprocess.PIPE)
+    scratch = tmp_path / 'data/smic/flow' / build.SCRATCH
+    while len(list(scratch.glob('*.npz'))) < 3 and process.poll() is None:
+        time.sleep(0.01)
+    process.kill()
+    process.stderr.read()  # ends only when no worker holds the pipe any more
+    assert process.wait() == -signal.SIGKILL

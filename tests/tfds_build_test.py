@@ -228,20 +228,6 @@ def test_rebuild_killed_between_its_renames(prepare, target, monkeypatch):
     assert flows(prepare()) == before
 
 
-def test_two_processes_build_at_once(prepare, monkeypatch):
-    """If this fails, the slower of two processes that start together ends in an error."""
-    split_generators, nested = Builder._split_generators, []
-
-    def other_process_first(self, dl_manager):
-        if not nested:
-            nested.append(True)
-            prepare()
-        return split_generators(self, dl_manager)
-
-    monkeypatch.setattr(Builder, '_split_generators', other_process_first)
-    assert len(flows(prepare())) == 14
-
-
 def test_other_version_is_refused_and_kept(prepare, target):
     """If this fails, data of an older builder is mixed up with today's, or deleted without being asked."""
     prepare()

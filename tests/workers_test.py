@@ -111,7 +111,7 @@ def test_a_worker_that_dies_is_one_line(tmp_path):
     """The kernel kills the largest process when memory runs out; a traceback of the pool says nothing of that."""
     made = clips(tmp_path)
     compute(record, made[:6], tmp_path / 'scratch')  # the first clip of a build is computed here, not by a worker
-    with pytest.raises(UserError, match='stopped from outside, perhaps for want of memory; the same command goes on'):
+    with pytest.raises(UserError, match='stopped from outside, perhaps for want of memory: the same command goes on'):
         compute(dying, made, tmp_path / 'scratch', processes=2)
 
 

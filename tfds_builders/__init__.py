@@ -5,6 +5,6 @@ Importing this package registers them, so that another project writes `import tf
 first use and refuses one that no longer fits its source folder; `records` reads it in a fixed order.
 """
 
-from tfds_builders.build import BUILDERS, prepare, reads_folder, records
+from tfds_builders.build import BUILDERS, prepare, reads_folder, records, release_input
 
-__all__ = ['BUILDERS', 'prepare', 'reads_folder', 'records']
+__all__ = ['BUILDERS', 'prepare', 'reads_folder', 'records', 'release_input']

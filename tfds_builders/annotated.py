@@ -1,6 +1,7 @@
 """Rows of an annotation sheet joined with the clip folders on disk: clips to use, and what became of all else."""
 
 import difflib
+import itertools
 from typing import NamedTuple
 
 from tfds_builders import frames, sheets
@@ -198,12 +199,13 @@ def _corrected(annotation, release, disk):
 
 def gaps(onset, offset, files):
     """[(reason, old, new)] where frames from onset to offset are not among the numbers `files`, else []."""
-    missing = [str(number) for number in range(onset, offset + 1) if number not in files]
-    if not missing:
+    total, there = offset - onset + 1, sum(onset <= number <= offset for number in files)
+    if there == total:
         return []
-    total, more = offset - onset + 1, f' and {len(missing) - 5} more' if len(missing) > 5 else ''
-    reason = f'missing or damaged frames: {", ".join(missing[:5])}{more}'
-    return [(reason, f'{total} frames', f'{total - len(missing)} frames')]
+    # A stray number may be millions off: no list of all that is missing.
+    first = itertools.islice((str(n) for n in range(onset, offset + 1) if n not in files), 5)
+    more = f' and {total - there - 5} more' if total - there > 5 else ''
+    return [(f'missing or damaged frames: {", ".join(first)}{more}', f'{total} frames', f'{there} frames')]
 
 
 def _sheet_row(where, clip, repairs):

@@ -6,6 +6,8 @@ import tensorflow_datasets as tfds
 
 from tfds_builders import audit, fingerprint
 
+SHARED_CODE = ('tfds_builders.base', 'tfds_builders.schema')
+
 
 def is_litter(name):
     """True for files that operating systems leave behind (.DS_Store, Thumbs.db, __MACOSX): no part of a data set."""
@@ -29,8 +31,8 @@ class ClipBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         settings()            everything in the config that decides the content (JSON values)
         CODE                  the modules besides its own that decide it
         source(manual_dir)    manual data sets: the folder really read; UserError where the layout is not there
-        source_files(source)  (files told apart by content, files told apart by size): what decides the content; all but
-                              operating system litter, by content, by default
+        source_files(source)  (files told apart by every byte, files told apart by a sample): what decides the content; by
+                              default all but operating system litter, by every byte
 
     Manual data sets set MANUAL_DOWNLOAD_INSTRUCTIONS (one line: what the folder must hold).
     """
@@ -51,7 +53,7 @@ class ClipBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         return manual_dir
 
     def source_files(self, source):
-        """The files below `source` that decide the content, and those of which the size is enough."""
+        """The files below `source` that decide the content, and those of which a sample is enough."""
         return files_below(source), []
 
     def clip_info(self, features):
@@ -65,7 +67,7 @@ class ClipBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         """{part: digest} of name, config, version, settings and code."""
         identity = {'name': self.name, 'config': self.builder_config_name, 'version': str(self.version)}
         return {**fingerprint.of_settings({**identity, **self.settings()}),
-                **fingerprint.of_code((type(self).__module__, 'tfds_builders.schema', *self.CODE))}
+                **fingerprint.of_code((type(self).__module__, *SHARED_CODE, *self.CODE))}
 
     def made_from(self, manual_dir):
         """{part: digest} of what is read from the manual folder, wherever it stands; {} for a data set without one."""

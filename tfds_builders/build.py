@@ -2,6 +2,7 @@
 
 import contextlib
 import difflib
+import fcntl
 import io
 import os
 import shutil
@@ -34,7 +35,8 @@ BUILDERS = {
 
 REMEDY = 'rebuild with --config.data.rebuild=True or use another --config.data.data_dir'
 STAGING = 'incomplete.'  # the prefix that TFDS itself skips
-STALE_SECONDS = 24 * 3600
+SCRATCH = f'{STAGING}scratch'  # finished clips of a release; a killed build goes on from them whenever it is started again
+STALE_SECONDS = 7 * 24 * 3600
 
 
 def prepare(name, *, data_dir='', manual_dir='', rebuild=False, progress=True, landmarks='', magnet=''):
@@ -56,7 +58,9 @@ def prepare(name, *, data_dir='', manual_dir='', rebuild=False, progress=True, l
         _put_back(target)
         if rebuild or not _is_finished(target):
             _refuse_missing(cls, target, manual_dir, rebuild)
-            _build(make, target, manual_dir, rebuild, progress)
+            with _alone(target.parent):
+                if rebuild or not _is_finished(target):  # another process may have built it meanwhile
+                    _build(make, target, manual_dir, rebuild, progress)
         builder = _open(make, root, target)
         _compare(builder, manual_dir)
     except OSError as error:
@@ -88,6 +92,12 @@ def _only(features, names):
 def reads_folder(name) -> bool:
     """Whether data set 'name' or 'name/config' is built from a folder that the user gives; UserError for an unknown one."""
     return bool(_find(name)[0].MANUAL_DOWNLOAD_INSTRUCTIONS)
+
+
+def release_input(name) -> str:
+    """The input ('flow', 'samer', ...) of a release such as 'casme2/samer,alpha=4'; '' for another data set."""
+    cls, config = _find(name)
+    return config.kind if issubclass(cls, ReleaseBuilder) else ''
 
 
 def _find(name, **files):
@@ -163,7 +173,7 @@ def _build(make, target, manual_dir, rebuild, progress):
     """Builds in a folder beside the target and moves the finished result there."""
     with _staging(target.parent) as staging:
         builder = make(data_dir=staging)
-        builder.failed_audit_dir, builder.scratch = target.parent, target.parent / f'{STAGING}scratch'
+        builder.failed_audit_dir, builder.scratch = target.parent, target.parent / SCRATCH
         if manual_dir:
             builder.source(manual_dir)
         download = tfds.download.DownloadConfig(manual_dir=manual_dir or None, try_download_gcs=False)
@@ -174,10 +184,26 @@ def _build(make, target, manual_dir, rebuild, progress):
             if 'write() failed' not in str(error):
                 raise
             raise OSError(str(error)) from error  # what the array_record writer says of a full disk
-        _publish(Path(builder.data_dir), target, staging, rebuild)
+        _publish(Path(builder.data_dir), target, staging)
         shutil.rmtree(builder.scratch, ignore_errors=True)
         if isinstance(builder, ReleaseBuilder) and progress:
             print(f'{builder.told}\n  every row stands in {target / audit.FILENAME}', file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def _alone(folder):
+    """Waits until no other process builds in `folder`: two would compute every clip twice and clear up under each other."""
+    folder.mkdir(parents=True, exist_ok=True)
+    held = os.open(folder, os.O_RDONLY)  # the folder itself: a lock file would lie there for ever
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print(f'another process builds in {folder}; waiting for it', file=sys.stderr, flush=True)
+        fcntl.flock(held, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        os.close(held)
 
 
 @contextlib.contextmanager
@@ -185,7 +211,7 @@ def _staging(folder):
     """A fresh folder inside `folder`, gone afterwards; what builds killed long ago left behind goes too."""
     folder.mkdir(parents=True, exist_ok=True)
     for left in folder.glob(STAGING + '*'):
-        if time.time() - left.stat().st_mtime > STALE_SECONDS:
+        if left.name != SCRATCH and time.time() - left.stat().st_mtime > STALE_SECONDS:
             shutil.rmtree(left, ignore_errors=True)
     staging = Path(tempfile.mkdtemp(prefix=STAGING, dir=folder))
     try:
@@ -207,10 +233,8 @@ def _quiet(progress):
             tfds.display_progress_bar(True)
 
 
-def _publish(built, target, staging, rebuild):
+def _publish(built, target, staging):
     """Renames a finished build to `target`; what stood there waits in `staging` and comes back if that fails."""
-    if _is_finished(target) and not rebuild:
-        return  # another process was faster; its build comes from the same code and is compared afterwards
     kept = staging / f'replaced.{target.name}'
     if target.exists():
         os.rename(target, kept)

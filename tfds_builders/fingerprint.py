@@ -8,7 +8,7 @@ import tokenize
 from collections import defaultdict
 from pathlib import Path
 
-HEAD_BYTES = 64 * 1024  # hashed of each file; with its size this tells two releases apart without reading gigabytes
+SAMPLE_BYTES = 4096  # from the middle of each frame; with its size this tells frames apart without reading gigabytes
 _SILENT = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENCODING}
 
 
@@ -27,14 +27,14 @@ def of_code(modules):
     return {f'code of {module}': _code(importlib.util.find_spec(module).origin) for module in modules}
 
 
-def of_files(folder, whole, sized=()):
-    """{folder or file relative to `folder`: digest}: `whole` by path, size and first 64 KiB, `sized` by path and size (not
-    time). Files that lie deeper are told together by their folder."""
+def of_files(folder, whole, sampled=()):
+    """{folder or file relative to `folder`: digest}: `whole` by path and content, `sampled` by path, size and 4 KiB from
+    their middle (never by time). Files that lie deeper are told together by their folder."""
     folder, groups = Path(folder), defaultdict(list)
-    for path, head in [*((p, True) for p in whole), *((p, False) for p in sized)]:
+    for path, every_byte in [*((p, True) for p in whole), *((p, False) for p in sampled)]:
         relative = path.relative_to(folder)
         name = relative.as_posix() if len(relative.parts) == 1 else relative.parent.as_posix()
-        groups[name].append([relative.as_posix(), *_file(path, head)])
+        groups[name].append([relative.as_posix(), *_file(path, every_byte)])
     return {name: digest(sorted(group)) for name, group in groups.items()}
 
 
@@ -49,12 +49,15 @@ def told(names, most=3):
     return ', '.join(names[:most]) + more
 
 
-def _file(path, head):
+def _file(path, every_byte):
     size = path.stat().st_size if path.exists() else -1
-    if not head or not path.is_file():  # a named pipe would block the read for ever
+    if not path.is_file():  # a named pipe would block the read for ever
         return size, ''
     with open(path, 'rb') as file:
-        return size, hashlib.sha256(file.read(HEAD_BYTES)).hexdigest()
+        if every_byte:
+            return size, hashlib.file_digest(file, 'sha256').hexdigest()
+        file.seek(max(size - SAMPLE_BYTES, 0) // 2)
+        return size, hashlib.sha256(file.read(SAMPLE_BYTES)).hexdigest()
 
 
 def _code(path):

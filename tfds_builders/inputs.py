@@ -25,6 +25,7 @@ SHARED = {
     'box': schema.tensor((4,), np.float32),  # x0, y0, x1, y1 of the face in the frame
     'matrix': schema.tensor((2, 3), np.float32),  # pixel of the frame -> pixel of the crop
     'crop': 'text',
+    'landmark_source': 'text',  # the template, or the user's tool
     'provenance': 'text',
 }
 
@@ -40,15 +41,25 @@ def make(clip, *, kind, options, files):
     cut = functools.cache(partial(_cut, clip, paths, crop))  # key frames are asked for several times
     clip = clip._replace(apex=clip.apex if clip.apex >= 0 else _estimated(clip, paths, cut, options))
     arrays, numbers = KINDS[kind](clip, paths, cut, options, files)
-    points = landmarks.locate(np.stack([cut(n) for n in numbers]), source=files['landmarks'] or 'template', crop=crop,
-                              clip=clip.clip, numbers=numbers)
+    points, source = _landmarks(np.stack([cut(n) for n in numbers]), files['landmarks'], crop, clip.clip, numbers)
     said = {name: getattr(clip, name) for name in clip._fields if name not in ('frames', 'cropped')}
     return {
         **said, **arrays, 'landmarks': points.astype(np.float32), 'landmark_frames': np.array(numbers, np.int32),
         'box': np.array(crop.box, np.float32), 'matrix': np.array(crop.matrix, np.float32), 'crop': crop.how,
-        'provenance': json.dumps({'input': kind, **options, 'opencv': cv2.__version__, 'landmarks': Path(files['landmarks']).name
-                                  or 'template'}, sort_keys=True),
+        'landmark_source': source,
+        'provenance': json.dumps({'input': kind, **options, 'opencv': cv2.__version__}, sort_keys=True),
     }
+
+
+def _landmarks(crops, tool, crop, clip, numbers):
+    """(landmarks [T, 68, 2], what they are from); where the user's tool finds no face in a clip, the template."""
+    if tool:
+        try:
+            points = landmarks.locate(crops, source=str(Path(tool).expanduser()), crop=crop, clip=clip, numbers=numbers)
+            return points, Path(tool).name
+        except landmarks.NoFace:
+            pass  # one clip in bad light must not stop a build of hours; the audit names it
+    return landmarks.locate(crops, source='template', crop=crop), 'template'
 
 
 def _flow(clip, paths, cut, options, files):
@@ -106,7 +117,7 @@ def _estimator(options):
 def _magnified(onset, apex, options, files):
     alpha = float(options['alpha'])
     if options['magnifier'] == 'magnet':
-        return magnet.magnify(onset, apex, alpha=alpha, weights=files['magnet'])
+        return magnet.magnify(onset, apex, alpha=alpha, weights=Path(files['magnet']).expanduser())
     return magnify.magnify(onset, apex, method=options['magnifier'], alpha=alpha)
 
 

@@ -2,11 +2,13 @@
 
 import collections
 import dataclasses
+import math
 import pkgutil
 import shutil
 from functools import partial
 from pathlib import Path
 
+import cv2
 import tensorflow_datasets as tfds
 
 from mer_jax.errors import UserError
@@ -18,7 +20,7 @@ SUMMARIES = {
     'video': 'all frames of the face crop, 128x128 grey',
     'spotting': 'flow from the onset to every frame, 75x75 float16',
 }
-CODE = (*(f'tfds_builders.{name}' for name in ('annotated', 'frames', 'inputs', 'sheets', 'trees')),
+CODE = (*(f'tfds_builders.{name}' for name in ('annotated', 'clip', 'frames', 'inputs', 'sheets', 'trees')),
         *(f'mer_jax.preprocess.{name}' for name in ('action_units', 'face', 'flow', 'landmarks')))
 
 MAGNIFIERS = ('mer_jax.preprocess.magnify', 'mer_jax.preprocess.pyramid', 'mer_jax.preprocess.magnet')
@@ -60,8 +62,9 @@ class ReleaseBuilder(base.ClipBuilder, skip_registration=True):
                 raise UserError(f'{cls.name}/{text}: {name!r} is no setting of {kind}, or stands twice; '
                                 f'known: {", ".join(allowed)}')
             options[name] = _checked(f'{cls.name}/{text}', name, value, allowed[name])
-        if options.get('magnifier') == 'magnet' and not files.get('magnet'):
-            raise UserError(f'{cls.name}/{text}: magnifier=magnet needs its weights: --config.data.magnet=FILE.safetensors')
+        if files and (options.get('magnifier') == 'magnet') != bool(files['magnet']):
+            raise UserError(f'{cls.name}/{text}: magnifier=magnet and its weights go together: '
+                            '--config.data.magnet=FILE.safetensors')
         options = {name: value for name, value in sorted(options.items()) if value != allowed[name][0]}
         named = {**options, **{name: Path(path).stem for name, path in files.items() if path}}
         name = ','.join([kind, *(f'{key}={value}' for key, value in named.items())])
@@ -78,7 +81,8 @@ class ReleaseBuilder(base.ClipBuilder, skip_registration=True):
         return self.clip_info(schema.clip_features(**{**arrays, **text}))
 
     def settings(self):
-        return {**self.options(), **{name: _content(Path(path)) for name, path in self.files.items() if path}}
+        given = {name: _content(Path(path).expanduser()) for name, path in self.files.items() if path}
+        return {**self.options(), **given, 'opencv': cv2.__version__}
 
     @property
     def CODE(self):  # noqa: N802
@@ -123,9 +127,9 @@ class ReleaseBuilder(base.ClipBuilder, skip_registration=True):
         found = {}
         for clip in clips:
             record = workers.read(files[clip.clip])
-            found[clip.clip] = record['apex'], record['crop']
+            found[clip.clip] = record['apex'], record['crop'], record['landmark_source']
             yield clip.clip, schema.example(**record)
-        rows = _estimates(rows, clips, found)
+        rows = _estimates(rows, clips, found, tool=Path(self.files['landmarks']).name)
         audit.write(Path(self.data_dir) / audit.FILENAME, rows)
         self.told = summary(self.name, rows)
         if not self.scratch:
@@ -150,7 +154,7 @@ def _content(path):
 def _checked(text, name, value, allowed):
     if allowed[-1] == 'a number':
         try:
-            if float(value) >= 0:
+            if 0 <= float(value) < math.inf:
                 return f'{float(value):g}'
         except ValueError:
             pass
@@ -172,15 +176,16 @@ def _why(rows):
     return f'{dropped[0].file}: {dropped[0].reason}' if dropped else 'it holds no annotated clip'
 
 
-def _estimates(rows, clips, found):
-    """Rows with the estimated apexes filled in, and one more for each clip whose face was not found."""
+def _estimates(rows, clips, found, tool):
+    """Rows with the estimated apexes filled in, and one more for each clip whose face, or whose landmarks, were not found."""
     asked = {clip.clip for clip in clips if clip.apex < 0}
-    # Several repairs of one row are joined by '; ', the estimate last and still empty.
-    rows = [row._replace(new=f'{row.new}{found[row.clip][0]}')
-            if row.clip in asked and row.status in ('used', 'repaired') and (not row.new or row.new.endswith('; ')) else row
-            for row in rows]
-    return rows + [audit.Row(clip.clip, 'repaired', 'no face was found: the central square of the frame is used', clip.clip)
-                   for clip in clips if found[clip.clip][1] == 'whole frame']
+    # Several repairs of one row are joined by '; ', an estimate asked for by the sheet last and still empty.
+    rows = [row._replace(new=f'{row.new}{"" if not row.new or row.new.endswith("; ") else "; apex "}{found[row.clip][0]}')
+            if row.clip in asked and row.status in ('used', 'repaired') else row for row in rows]
+    rows += [audit.Row(clip.clip, 'repaired', 'no face was found: the central square of the frame is used', clip.clip)
+             for clip in clips if found[clip.clip][1] == 'whole frame']
+    return rows + [audit.Row(clip.clip, 'repaired', f'{tool} found no face: landmarks of the template are used', clip.clip)
+                   for clip in clips if tool and found[clip.clip][2] == 'template']
 
 
 def _keyed(make, clip):

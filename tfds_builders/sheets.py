@@ -18,7 +18,10 @@ ENCODINGS = ('utf-8-sig', 'gb18030')  # what spreadsheets export; the second fro
 
 def workbooks(folder):
     """Files directly in `folder` that may hold a sheet, sorted by name; none of Excel's lock files ('~$...xlsx')."""
-    entries = sorted(Path(folder).iterdir())
+    try:
+        entries = sorted(Path(folder).iterdir())
+    except PermissionError:  # 'lost+found' at the top of a disk
+        return []
     return [path for path in entries
             if path.suffix.lower() in SUFFIXES and not path.name.startswith(('.', '~$')) and path.is_file()]
 

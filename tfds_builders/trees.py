@@ -79,6 +79,8 @@ def nearest_word(path, root, words):
         for word, kind in words:
             if word in folder.name.lower():
                 return kind
+        if folder == root:  # nor do the folders above it
+            break
     return ''
 
 

@@ -8,7 +8,9 @@ import multiprocessing
 import os
 import shutil
 import sys
+import threading
 import time
+import zipfile
 from functools import partial
 from pathlib import Path
 
@@ -56,10 +58,12 @@ def _keep(function, clip, *, scratch, settings):
     """The file that holds function(clip), computed unless it is there."""
     cv2.setNumThreads(1)  # one process a core already
     file = Path(scratch, f'{_key(clip, settings)}.npz')
-    if not file.exists():
+    if not zipfile.is_zipfile(file):  # not there, or cut off when the machine went down
         temporary = file.with_name(f'{file.name}.{os.getpid()}.tmp')
         with open(temporary, 'wb') as stream:
             np.savez(stream, **function(clip))
+            stream.flush()
+            os.fsync(stream.fileno())
         os.replace(temporary, file)
     return file
 
@@ -76,7 +80,8 @@ def _announce(title, file, typical, waiting, scratch, processes, seconds, progre
     """Say how long the rest will take (0 seconds: a killed build goes on) and how much disk; refuse where that is not free."""
     size = Path(file).stat().st_size / max(len(typical.frames), 1)
     frames = sum(len(clip.frames) for clip in waiting)
-    needed, free = 2 * size * frames, shutil.disk_usage(scratch).free  # records until the end, and the data set
+    kept = sum(path.stat().st_size for path in scratch.glob('*.npz'))
+    needed, free = max(2 * size * frames - kept, 0), shutil.disk_usage(scratch).free  # records until the end, and the data set
     if needed > free:
         raise UserError(f'{title}: needs about {needed / 1e9:.1f} GB in {scratch.parent}, {free / 1e9:.1f} GB are free; '
                         'name a larger disk with --config.data.data_dir')
@@ -94,11 +99,16 @@ def _pool(processes):
         yield lambda function, items: ((item, function(item)) for item in items)
         return
     # spawn: a fork of a process that runs jax threads may hang
-    executor = concurrent.futures.ProcessPoolExecutor(processes, multiprocessing.get_context('spawn'))
+    executor = concurrent.futures.ProcessPoolExecutor(processes, multiprocessing.get_context('spawn'), initializer=_follow)
     try:
         yield partial(_as_completed, executor)
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
+
+
+def _follow():
+    """End this worker with its parent: after kill -9 of the build it would wait for work for ever."""
+    threading.Thread(target=lambda: (multiprocessing.parent_process().join(), os._exit(1)), daemon=True).start()
 
 
 def _as_completed(executor, function, items):
@@ -107,8 +117,8 @@ def _as_completed(executor, function, items):
         for done in concurrent.futures.as_completed(asked):
             yield asked[done], done.result()
     except concurrent.futures.process.BrokenProcessPool as error:
-        raise UserError('a process that computes clips was stopped from outside, perhaps for want of memory; '
-                        'the same command goes on from the clips that are done') from error
+        raise UserError('a process that computes clips was stopped from outside, perhaps for want of memory: the same command '
+                        "goes on from the clips that are done; a script of your own needs if __name__ == '__main__':") from error
 
 
 def cores():

@@ -50,14 +50,18 @@ FROM_MESH = (
 )  # fmt: skip
 
 
+class NoFace(UserError):
+    """A tool of the user's found no face in any frame of a clip."""
+
+
 def locate(crops, *, source, crop, clip='', numbers=()) -> np.ndarray:
     """Landmarks float32[T, 68, 2] of the crops uint8[T, size, size] of one clip.
 
     source: 'template' (fitted to the eyes of the first crop, the same for all), or a path: '*.task' or '*.dat' run on
     every crop; a folder with OpenFace's '<clip>.csv' in frame pixels, whose column 'frame' holds the numbers of the
     files (`numbers`, one a crop), mapped through crop.matrix. A frame in which the tool finds no face takes the
-    landmarks of the nearest frame that has some. Raises UserError on an unknown or unreadable source, on a package that
-    is missing, and where no frame of the clip has a face.
+    landmarks of the nearest frame that has some. Raises UserError on an unknown or unreadable source and on a package
+    that is missing, NoFace where no frame of the clip has a face.
     """
     crops = np.asarray(crops)
     if crops.dtype != np.uint8 or crops.shape[1:] != (crop.size, crop.size) or not len(crops):
@@ -120,7 +124,7 @@ def _nearest(found, message):
     """Frames without landmarks (NaN) take those of the nearest frame with some; UserError where none has any."""
     known = np.flatnonzero(np.isfinite(found).all((1, 2)))
     if not len(known):
-        raise UserError(f'landmarks: {message}')
+        raise NoFace(f'landmarks: {message}')
     nearest = known[np.abs(np.arange(len(found))[:, None] - known).argmin(1)]
     return found[nearest].astype(np.float32)
 

@@ -79,7 +79,11 @@ def _sheets(folder):
     """([(path, records)] of all coding sheets, audit rows of the other workbooks); UserError where there is none."""
     coding, rows = [], []
     for path in trees.workbooks(folder):
-        records = sheets.find_table(path, COLUMNS)
+        try:
+            records = sheets.find_table(path, COLUMNS)
+        except UserError as error:  # a workbook of something else, with a password
+            rows.append(Row(annotated.relative(path, folder), 'ignored', str(error)))
+            continue
         if any(re.match(r'EP\d', record['filename'], re.IGNORECASE) for record in records):
             coding.append((path, records))
         else:
@@ -94,7 +98,7 @@ def _sheets(folder):
 def _sheet(source, wanted):
     """(path, records, audit rows of the other workbooks) of the sheet that is read."""
     coding, rows = _sheets(source)
-    ranked = sorted(coding, key=lambda item: (_edition(item[1]), len(item[1]) == ROWS, len(item[1])), reverse=True)
+    ranked = sorted(coding, key=lambda item: (len(item[1]) == ROWS, _edition(item[1]), len(item[1])), reverse=True)
     if wanted != 'newest':
         ranked = [item for item in ranked if _edition(item[1]) == wanted]
     if not ranked:

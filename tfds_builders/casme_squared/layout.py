@@ -79,8 +79,8 @@ def files(source):
             for folder in folders.get(item.clip, ()):
                 intervals[folder].append((item.onset, item.offset))
         for folder, wanted in intervals.items():
-            numbers = {number for first, last in wanted for number in range(first, last + 1)}
-            found += [path for number, path in frames.numbered(folder) if number in numbers]
+            found += [path for number, path in frames.numbered(folder)
+                      if any(first <= number <= last for first, last in wanted)]
     return [book.path], found
 
 
@@ -88,7 +88,11 @@ def _codings(folder):
     """([Coding] of all coding workbooks, the best first; audit rows of the other workbooks); UserError if none."""
     books, rows = [], []
     for path in trees.workbooks(folder):
-        book = coding.load(path)
+        try:
+            book = coding.load(path)
+        except UserError as error:  # a workbook of something else, with a password
+            rows.append(Row(annotated.relative(path, folder), 'ignored', str(error)))
+            continue
         if book.records:
             books.append(book)
         else:

@@ -80,7 +80,11 @@ def _sheets(folder):
     """([(path, records)] of all coding sheets, audit rows of the other workbooks)."""
     coding, rows = [], []
     for path in trees.workbooks(folder):
-        records = sheets.find_table(path, COLUMNS, optional=('duration',))
+        try:
+            records = sheets.find_table(path, COLUMNS, optional=('duration',))
+        except UserError as error:  # a workbook of something else, with a password
+            rows.append(Row(annotated.relative(path, folder), 'ignored', str(error)))
+            continue
         if any(re.fullmatch(CLIP, record['filename']) for record in records):
             coding.append((path, records))
         else:

@@ -56,6 +56,8 @@ def read(source, *, options):
     kind, tree = _choose(Path(source), options)
     found = [item for folder in trees.inside(tree) for item in _subject(folder, tree)]
     rows = [item for item in found if isinstance(item, Row)]
+    rows += [_row(other, other, 'ignored', f'{camera} {other_kind} frames; {annotated.relative(tree, tree.parent)} ones are read')
+             for camera, other_kind, other in _trees(Path(source)) if other != tree]
     folders = defaultdict(list)
     for item in found:
         if not isinstance(item, Row):
