@@ -27,6 +27,7 @@ def _data():
     c.channels = 'u,v,strain'  # flow channels the network sees, in this order
     c.size = 28  # pixels, height and width of the network's input
     c.mask = 'none'  # none | background (keep eyes and mouth) | eyes_mouth (black them out)
+    c.frames = 16  # of each clip of 'release/video', evenly from onset to offset; other inputs have no frames
     c.scale = 'stretch'  # stretch: each channel of each clip to its own min and max | p995: by the fold's training rows
     c.value_range = '0..1'  # what the smallest and largest value become: 0..255 | 0..1 | -1..1
     return c

@@ -41,16 +41,18 @@ def build(name, **settings) -> str:
     return '\n'.join(lines)
 
 
-def load(name, *, labels, channels, size, scale, mask, data_dir, manual_dir, rebuild, landmarks, magnet) -> Data:
+def load(name, *, labels, channels, size, scale, mask, frames, data_dir, manual_dir, rebuild, landmarks, magnet) -> Data:
     """Build (on first use) and read the data sets of `name` ('a+b' for a composite), in order of data set and clip.
 
     Images are [size, size, len(channels)] of the named flow channels: uint8 where `scale` is 'stretch' (every channel of
     every clip stretched to 0..255, as the published features are), else float32 in pixels of displacement; outside the
-    kept part of the face they are 0 where `mask` is not 'none'. manual_dir: one folder for all, or 'A+B' with one each.
+    kept part of the face they are 0 where `mask` is not 'none'. Of 'release/video' they are [frames, size, size, 1] uint8,
+    so many frames evenly from onset to offset. manual_dir: one folder for all, or 'A+B' with one each.
     Raises UserError for an unknown emotion, two clips of one name, or nothing left to train on.
     """
-    _check_releases(name, labels)
-    features = (*_TEXT, 'flow', *(('landmarks',) if mask != 'none' else ()))
+    _check_labels(name, labels)
+    stored = _stored(name)
+    features = (*_TEXT, stored, *(('landmarks',) if mask != 'none' else ()))
     records = [r for one, folder in zip(name.split('+'), _folders(name, manual_dir), strict=True)
                for r in read(one, features, data_dir=data_dir, manual_dir=folder, rebuild=rebuild, landmarks=landmarks,
                              magnet=magnet)]
@@ -64,7 +66,8 @@ def load(name, *, labels, channels, size, scale, mask, data_dir, manual_dir, reb
                   tuple(r['clip'] for r in kept), tuple(str(unit) for unit in units))
     count = len(kept)
     samples = Samples(
-        image=images([masked(r, mask) for r in kept], channels.split(','), size, scale, name),
+        image=(videos(kept, frames, size, mask) if stored == 'frames' else
+               images([masked(r, mask) for r in kept], channels.split(','), size, scale, name)),
         label=np.array([names.classes.index(r['class']) for r in kept], np.int32),
         target=np.zeros(count, np.float32),
         action_units=np.array([_unit_row(r, units) for r in kept], np.float32).reshape(count, len(units)),
@@ -99,16 +102,28 @@ def read(name, features, *, data_dir, manual_dir, rebuild, landmarks, magnet) ->
     return list(tfds_builders.records(builder, features))
 
 
-def _check_releases(name, labels):
-    """Refuse, before hours of building, a release's input that no network here takes, and labels that it has no classes in."""
-    kinds = {one: tfds_builders.release_input(one) for one in name.split('+')}
-    for one, kind in kinds.items():
-        if kind not in ('', 'flow'):
-            raise UserError(f"data.name {one!r} holds no flow, which the networks here take; name '{one.partition('/')[0]}/flow' "
-                            '(python main.py build builds the other inputs)')
-    releases = [one.partition('/')[0] for one, kind in kinds.items() if kind]
+def refuse_inputs(name, known):
+    """Refuse, before hours of building, a release's input that is not among `known`."""
+    for one in name.split('+'):
+        kind = tfds_builders.release_input(one)
+        if kind and kind not in known:
+            raise UserError(f"data.name {one!r} holds no {known[0]}, which the networks here take; name "
+                            f"'{one.partition('/')[0]}/{known[0]}' (python main.py build builds the other inputs)")
+
+
+def _check_labels(name, labels):
+    """Refuse, before hours of building, labels that a release has no classes in."""
+    releases = [one.partition('/')[0] for one in name.split('+') if tfds_builders.release_input(one)]
     if releases:
         schemes.classes(labels, releases)
+
+
+def _stored(name):
+    """The feature that holds the pictures: 'frames' where all data sets of `name` are videos of a release, else 'flow'."""
+    kinds = {tfds_builders.release_input(one) for one in name.split('+')}
+    if 'video' in kinds and len(kinds) > 1:
+        raise UserError(f'data.name {name!r} mixes video and other inputs; name one input for all')
+    return 'frames' if kinds == {'video'} else 'flow'
 
 
 def _folders(name, manual_dir):
@@ -132,6 +147,20 @@ def masked(record, mask):
     if mask == 'none':
         return flow
     return flow * regions.mask(record['landmarks'][0], len(flow), keep=mask)[..., None]
+
+
+def videos(records, count, size, mask):
+    """uint8[N, count, size, size, 1]: frames of each clip evenly from onset to offset, repeated where it has fewer."""
+    return np.stack([_video(record, count, size, mask) for record in records])
+
+
+def _video(record, count, size, mask):
+    chosen = np.round(np.linspace(0, len(record['frames']) - 1, count)).astype(int)
+    frames = record['frames'][chosen]
+    if mask != 'none':
+        kept = [regions.mask(points, frames.shape[1], keep=mask) for points in record['landmarks'][chosen]]
+        frames = frames * np.stack(kept)
+    return np.stack([resize(frame[..., None], size) for frame in frames])
 
 
 def images(flows, channels, size, scale, name):

@@ -69,8 +69,9 @@ def build(config, workdir) -> dict:
 
 
 def _data(config):
+    data.refuse_inputs(config.data.name, known=('flow',))
     loaded = data.load(config.data.name, labels=config.data.labels, channels=config.data.channels, size=config.data.size,
-                       scale=config.data.scale, mask=config.data.mask, data_dir=config.data.data_dir,
+                       scale=config.data.scale, mask=config.data.mask, frames=config.data.frames, data_dir=config.data.data_dir,
                        manual_dir=config.data.manual_dir, rebuild=config.data.rebuild, landmarks=config.data.landmarks,
                        magnet=config.data.magnet)
     print(data.describe(loaded))

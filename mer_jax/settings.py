@@ -24,6 +24,7 @@ _CHOICES = {
 }
 _RANGES = {  # key: (least, most); a share or a rate of 0 would train or test nothing
     'data.size': (1, 1024),
+    'data.frames': (1, 1000),
     'protocol.folds': (2, math.inf),
     'protocol.holdout': (0.01, 0.99),
     'protocol.seed': (0, 2**31 - 1),

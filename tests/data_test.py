@@ -15,7 +15,7 @@ def record(clip, emotion, *, subject='s01', dataset='smic', units='', known=Fals
 
 
 def load(name, tmp_path, **changed):
-    settings = {'labels': 'megc3', 'channels': 'u,v,strain', 'size': 28, 'scale': 'stretch', 'mask': 'none',
+    settings = {'labels': 'megc3', 'channels': 'u,v,strain', 'size': 28, 'scale': 'stretch', 'mask': 'none', 'frames': 16,
                 'data_dir': str(tmp_path / 'built'), 'manual_dir': '', 'rebuild': False, 'landmarks': '', 'magnet': ''} | changed
     return data.load(name, **settings)
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import tfds_builders
+from mer_jax import data
 from mer_jax.errors import UserError
 from mer_jax.preprocess import flow
 from tests.fake_raw import casme2, casme_squared, samm, smic
@@ -101,6 +102,28 @@ def test_the_other_inputs(kind, shapes, tmp_path):
             assert record['landmarks'].shape == (len(numbers), 68, 2)
     if kind == 'spotting':
         assert record['flows'].dtype == np.float16 and list(record['flow_frames']) == list(numbers[1:])
+
+
+def test_video_loads_as_so_many_frames_of_the_face(tmp_path):
+    """T, size and mask are chosen at load: frames out of order, or a mask of another frame, would spoil every 3-D network."""
+    truth = smic.write(tmp_path / 'raw')
+    stored = records(prepare('smic/video', truth.folder, tmp_path))
+
+    def load(**changed):
+        return data.load('smic/video', **{
+            'labels': 'megc3', 'channels': 'u,v,strain', 'size': 128, 'scale': 'stretch', 'mask': 'none', 'frames': 3,
+            'data_dir': str(tmp_path / 'data'), 'manual_dir': '', 'rebuild': False, 'landmarks': '', 'magnet': ''} | changed)
+
+    plain = load()
+    for row, clip in enumerate(plain.names.clips):
+        whole = stored[clip]['frames']
+        np.testing.assert_array_equal(plain.samples.image[row, ..., 0], whole[[0, round((len(whole) - 1) / 2), -1]])
+    assert load(frames=40, size=32).samples.image.shape == (len(stored), 40, 32, 32, 1)
+    black, kept = (load(mask=mask).samples.image == 0 for mask in ('eyes_mouth', 'background'))
+    assert (black | kept).mean() > 0.99 and 0.05 < black.mean() < 0.5
+    with pytest.raises(UserError, match='mixes video and other inputs'):
+        data.load('smic/video+samm/flow', labels='megc3', channels='u', size=28, scale='stretch', mask='none', frames=3,
+                  data_dir=str(tmp_path / 'data'), manual_dir='', rebuild=False, landmarks='', magnet='')
 
 
 def test_settings_stand_in_the_name_and_build_beside(tmp_path):

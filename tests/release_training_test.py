@@ -77,7 +77,8 @@ def spoilt(release, target, subject):
 
 def fold_states(folder, data_dir):
     """(subject names, states of all folds after two epochs, labels) of the release in `folder`."""
-    loaded = data.load('casme2', labels='five', channels='u,v,strain', size=28, scale='p995', mask='none', data_dir=str(data_dir),
+    loaded = data.load('casme2', labels='five', channels='u,v,strain', size=28, scale='p995', mask='none', frames=16,
+                       data_dir=str(data_dir),
                        manual_dir=str(folder), rebuild=False, landmarks='', magnet='')
     folds, titles = protocol.make('loso', loaded.samples, loaded.names, folds=2, holdout=0.5, seed=0, seeds=1)
     learner = learners.supervised(models.make('ststnet', classes=5, lowering='matmul', dropout=0.5), optax.adam(1e-3),
