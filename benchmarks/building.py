@@ -10,6 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from mer_jax import machine  # noqa: E402
 from tests.fake_raw import pictures  # noqa: E402
 from tfds_builders import inputs, workers  # noqa: E402
 from tfds_builders.clip import Clip  # noqa: E402
@@ -43,7 +44,7 @@ def main():
             options = {name: values[0] for name, values in inputs.options_of(kind).items()}
             make = partial(inputs.make, kind=kind, options=options, files={'landmarks': '', 'magnet': ''})
             took = {}
-            for processes in (1, workers.cores()):
+            for processes in (1, machine.cores()):
                 scratch = Path(folder, f'{kind}{processes}')
                 start = time.perf_counter()
                 workers.compute(make, clips, scratch, settings=kind, processes=processes, title=kind, progress=False)
@@ -51,7 +52,7 @@ def main():
             size = sum(path.stat().st_size for path in scratch.iterdir()) / 1e6
             peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e3
             told = ', '.join(f'{seconds:.1f} s on {count}' for count, seconds in took.items())
-            print(f'{kind}: {len(clips)} clips of {chosen.length} frames: {told} (ratio {took[1] / took[workers.cores()]:.2f}); '
+            print(f'{kind}: {len(clips)} clips of {chosen.length} frames: {told} (ratio {took[1] / took[machine.cores()]:.2f}); '
                   f'{size:.0f} MB, {peak:.0f} MB a process at most', flush=True)
 
 

@@ -1,16 +1,10 @@
 """STSTNet on the official CAS(ME)^2 release: onset-to-apex flow and strain, negative, positive, surprise."""
 
-from configs.common import base, variants
+from configs.common import ststnet, variants
 
 
 def get_config(variant=''):
-    c = base('casme_squared_ststnet')
+    c = ststnet('casme_squared_ststnet')
     c.data.name = 'casme_squared'
     c.data.labels = 'megc3'
-    c.data.channels = 'strain,v,u'
-    c.data.value_range = '0..255'
-    c.model.name = 'ststnet'
-    c.train.epochs = 500
-    c.train.batch_size = 256
-    c.train.learning_rate = 5e-5
     return variants(c, variant)

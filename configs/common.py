@@ -88,6 +88,18 @@ def _evaluate():
     return c
 
 
+def ststnet(name: str) -> ConfigDict:
+    """base() with STSTNet's published input and training (Liong et al. 2019): raw 0..255 in the order cv2 reads the features."""
+    c = base(name)
+    c.data.channels = 'strain,v,u'
+    c.data.value_range = '0..255'
+    c.model.name = 'ststnet'
+    c.train.epochs = 500
+    c.train.batch_size = 256
+    c.train.learning_rate = 5e-5
+    return c
+
+
 def variants(c: ConfigDict, text: str, **known) -> ConfigDict:
     """Apply the comma-separated variants of `config.py:text`; known maps a name to a function(config[, value]).
 

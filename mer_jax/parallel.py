@@ -9,6 +9,8 @@ from jax import lax
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
+from mer_jax.machine import cores
+
 
 def over_folds(fn, *, at_once, devices, donate=()):
     """Return call(shared, *per_fold): fn(shared, *one_fold) for every fold, in one compiled program.
@@ -53,9 +55,8 @@ def start(cache: Path) -> None:
     """
     flags, wanted = os.environ.get('XLA_FLAGS', ''), '--xla_gpu_deterministic_ops=true'
     os.environ['XLA_FLAGS'] = flags if wanted in flags else f'{flags} {wanted}'
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()  # macOS lacks the first
     try:
-        jax.config.update('jax_num_cpu_devices', cores)
+        jax.config.update('jax_num_cpu_devices', cores())
     except RuntimeError:
         pass  # raised where a backend is up: its devices serve as they are
     try:

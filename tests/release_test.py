@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 
 import tfds_builders
-from mer_jax import data
+from mer_jax import data, machine
 from mer_jax.errors import UserError
 from mer_jax.preprocess import flow
 from tests.fake_raw import casme2, casme_squared, samm, smic
-from tfds_builders import build, release, workers
+from tfds_builders import build, release
 
 ROOT = Path(__file__).parent.parent
 WRITERS = {'casme2': casme2, 'samm': samm, 'smic': smic, 'casme_squared': casme_squared}
@@ -27,7 +27,7 @@ WRITERS = {'casme2': casme2, 'samm': samm, 'smic': smic, 'casme_squared': casme_
 @pytest.fixture(autouse=True)
 def one_process(monkeypatch):
     """Small builds: starting processes would take longer than the work."""
-    monkeypatch.setattr(workers, 'cores', lambda: 1)
+    monkeypatch.setattr(machine, 'cores', lambda: 1)
 
 
 def prepare(name, folder, tmp_path, **more):

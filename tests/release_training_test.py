@@ -13,10 +13,9 @@ import optax
 import pytest
 
 import main
-from mer_jax import data, learners, models, plan, protocol, runs, scaling
+from mer_jax import data, learners, machine, models, plan, protocol, runs, scaling
 from tests.fake_raw import casme2, casme_squared, composite, samm, smic
 from tests.leakage_test import trained
-from tfds_builders import workers
 
 ROOT = Path(__file__).parent.parent
 WRITERS = {'casme2': casme2, 'samm': samm, 'smic': smic, 'casme_squared': casme_squared}
@@ -25,7 +24,7 @@ WRITERS = {'casme2': casme2, 'samm': samm, 'smic': smic, 'casme_squared': casme_
 @pytest.fixture(autouse=True)
 def one_process(monkeypatch):
     """Small builds: starting processes would take longer than the work."""
-    monkeypatch.setattr(workers, 'cores', lambda: 1)
+    monkeypatch.setattr(machine, 'cores', lambda: 1)
 
 
 def train(name, folder, tmp_path):

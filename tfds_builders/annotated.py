@@ -4,7 +4,8 @@ import difflib
 import itertools
 from typing import NamedTuple
 
-from tfds_builders import frames, sheets
+from mer_jax.errors import UserError
+from tfds_builders import frames, sheets, trees
 from tfds_builders.audit import Row
 from tfds_builders.clip import Clip
 
@@ -63,6 +64,34 @@ def read_rows(records, parse):
             status, told = ('ignored', f'the same as {other.where}') if same else ('error', differs)
             rows.append(Row(item.where, status, told, item.clip))
     return list(first.values()), rows
+
+
+def codings(folder, load, title):
+    """(what load(path) makes of each coding sheet of `folder`, audit rows of the other workbooks there).
+
+    load gives something empty for a workbook that is none, and raises UserError with the reason where it knows one.
+    """
+    found, rows = [], []
+    for path in trees.workbooks(folder):
+        try:
+            coding, told = load(path), f'no coding sheet of {title}'
+        except UserError as error:  # or a workbook of something else, with a password
+            coding, told = None, str(error)
+        if coding:
+            found.append(coding)
+        else:
+            rows.append(Row(relative(path, folder), 'ignored', told))
+    return found, rows
+
+
+def tree_read(found, wanted, order, source, instructions):
+    """(the Tree whose frames are read, audit rows of the others), as trees.choose; UserError where there is none."""
+    tree, others = trees.choose(found, wanted, order)
+    if tree is None:
+        there = ', '.join(sorted({other.kind for other in others})) or 'none'
+        raise UserError(f'frames={wanted}: no such frames are in {source}, but {there}; {instructions}')
+    instead = f'{tree.kind} ones are read from {relative(tree.path, source)}'
+    return tree, [Row(relative(item.path, source), 'ignored', f'{item.kind} frames; {instead}') for item in others]
 
 
 def join(annotations, release):

@@ -11,6 +11,7 @@ from pathlib import Path
 import cv2
 import tensorflow_datasets as tfds
 
+from mer_jax import machine
 from mer_jax.errors import UserError
 from tfds_builders import audit, base, fingerprint, inputs, schema, workers
 
@@ -123,7 +124,7 @@ class ReleaseBuilder(base.ClipBuilder, skip_registration=True):
         scratch = Path(self.scratch or Path(self.data_dir).with_name('incomplete.scratch'))
         files = workers.compute(
             make, clips, scratch, settings=self.made_by(),
-            processes=workers.cores(), title=f'{self.name}/{self.builder_config.name}', progress=self.progress)
+            processes=machine.cores(), title=f'{self.name}/{self.builder_config.name}', progress=self.progress)
         found = {}
         for clip in clips:
             record = workers.read(files[clip.clip])

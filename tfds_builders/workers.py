@@ -119,8 +119,3 @@ def _as_completed(executor, function, items):
     except concurrent.futures.process.BrokenProcessPool as error:
         raise UserError('a process that computes clips was stopped from outside, perhaps for want of memory: the same command '
                         "goes on from the clips that are done; a script of your own needs if __name__ == '__main__':") from error
-
-
-def cores():
-    """Processes worth starting."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()

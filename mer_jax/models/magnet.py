@@ -3,7 +3,6 @@
 No classifier, so it does not stand in models.MODELS. Editions, weight names and shapes are those of preprocess.magnet.
 """
 
-import pickle
 from pathlib import Path
 
 import flax.linen as nn
@@ -194,16 +193,5 @@ def _read_checkpoint(path):
     """Tensors of a PyTorch checkpoint whose weights stand under 'model_state_dict', as the port saves them, or bare."""
     if not path.is_file():
         raise UserError(f'{path}: there is no such weights file')
-    try:
-        import torch
-    except ImportError:
-        raise UserError(f'{path} needs PyTorch to be read: pip install torch, or convert it to .safetensors') from None
-    try:
-        found = torch.load(path, weights_only=True, map_location='cpu')
-    except (pickle.UnpicklingError, RuntimeError, OSError, EOFError, ValueError, KeyError):
-        raise UserError(f'{path} cannot be read as PyTorch weights: it holds more than tensors, or is another kind of file; '
-                        'save model.state_dict()') from None
-    found = found.get('model_state_dict', found) if isinstance(found, dict) else found
-    if not isinstance(found, dict) or not all(isinstance(value, torch.Tensor) for value in found.values()):
-        raise UserError(f'{path} holds no dictionary of tensors; save model.state_dict()')
-    return {name.removeprefix('module.'): value.float().numpy() for name, value in found.items()}
+    found = torch_weights.read_torch(path, wrappers=('model_state_dict',))
+    return {name.removeprefix('module.'): value for name, value in found.items()}

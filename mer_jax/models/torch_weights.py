@@ -48,7 +48,7 @@ def read(path) -> dict:
     and not installed.
     """
     path = Path(path)
-    readers = {'.safetensors': _read_safetensors, '.pth': _read_torch, '.pt': _read_torch}
+    readers = {'.safetensors': _read_safetensors, '.pth': read_torch, '.pt': read_torch}
     if path.suffix not in readers:
         got = repr(path.suffix) if path.suffix else 'a file without suffix'
         raise UserError(f'{path}: weights come as .safetensors, .pth or .pt, not {got}')
@@ -108,7 +108,8 @@ def _read_safetensors(path):
         raise UserError(f'{path} cannot be read as .safetensors: {_line(error)}') from None
 
 
-def _read_torch(path):
+def read_torch(path, wrappers=('state_dict', 'model')) -> dict:
+    """Tensors of a PyTorch file by name, taken out of dictionaries of these names; UserError as `read`."""
     try:
         import torch
     except ImportError:
@@ -120,7 +121,7 @@ def _read_torch(path):
                         'save model.state_dict()') from None
     except (RuntimeError, OSError, EOFError, ValueError, KeyError) as error:
         raise UserError(f'{path} cannot be read as PyTorch weights: {_line(error)}') from None
-    for wrapper in ('state_dict', 'model'):
+    for wrapper in wrappers:
         if isinstance(found, dict) and isinstance(found.get(wrapper), dict):
             found = found[wrapper]
     if not isinstance(found, dict) or not all(_is_dense(torch, *item) for item in found.items()):

@@ -53,12 +53,8 @@ def read(source, *, options):
     frames are missing.
     """
     path, records, rows = _sheet(source, options['edition'])
-    tree, others = trees.choose(_trees(source), options['frames'], KINDS)
-    if tree is None:
-        there = ', '.join(sorted({other.kind for other in others})) or 'none'
-        raise UserError(f'frames={options["frames"]}: no such frames are in {source}, but {there}; {INSTRUCTIONS}')
-    instead = f'{tree.kind} ones are read from {annotated.relative(tree.path, source)}'
-    rows += [Row(annotated.relative(item.path, source), 'ignored', f'{item.kind} frames; {instead}') for item in others]
+    tree, unread = annotated.tree_read(_trees(source), options['frames'], KINDS, source, INSTRUCTIONS)
+    rows += unread
     named = [{**record, 'where': f'{path.name} row {record["row"]}'} for record in records]
     annotations, wrong = annotated.read_rows(named, _annotation)
     chosen = corrections.SETS[options['corrections']]
@@ -77,22 +73,18 @@ def files(source):
 
 def _sheets(folder):
     """([(path, records)] of all coding sheets, audit rows of the other workbooks); UserError where there is none."""
-    coding, rows = [], []
-    for path in trees.workbooks(folder):
-        try:
-            records = sheets.find_table(path, COLUMNS)
-        except UserError as error:  # a workbook of something else, with a password
-            rows.append(Row(annotated.relative(path, folder), 'ignored', str(error)))
-            continue
-        if any(re.match(r'EP\d', record['filename'], re.IGNORECASE) for record in records):
-            coding.append((path, records))
-        else:
-            rows.append(Row(annotated.relative(path, folder), 'ignored', 'no coding sheet of CASME II'))
+    coding, rows = annotated.codings(folder, _load, 'CASME II')
     if not coding:
         names = ', '.join(name for name, *_ in COLUMNS.values())
         seen = ', '.join(row.file for row in rows[:3]) or 'no workbook at all'
         raise UserError(f'{folder} holds no sheet with the columns {names} (there is {seen}); {INSTRUCTIONS}')
     return coding, rows
+
+
+def _load(path):
+    """(path, records) of a coding sheet, () of another workbook."""
+    records = sheets.find_table(path, COLUMNS)
+    return (path, records) if any(re.match(r'EP\d', record['filename'], re.IGNORECASE) for record in records) else ()
 
 
 def _sheet(source, wanted):

@@ -86,17 +86,7 @@ def files(source):
 
 def _codings(folder):
     """([Coding] of all coding workbooks, the best first; audit rows of the other workbooks); UserError if none."""
-    books, rows = [], []
-    for path in trees.workbooks(folder):
-        try:
-            book = coding.load(path)
-        except UserError as error:  # a workbook of something else, with a password
-            rows.append(Row(annotated.relative(path, folder), 'ignored', str(error)))
-            continue
-        if book.records:
-            books.append(book)
-        else:
-            rows.append(Row(annotated.relative(path, folder), 'ignored', 'no coding sheet of CAS(ME)^2'))
+    books, rows = annotated.codings(folder, _load, 'CAS(ME)^2')
     if not books:
         seen = ', '.join(row.file for row in rows[:3]) or 'no workbook at all'
         raise UserError(
@@ -104,6 +94,11 @@ def _codings(folder):
             f'(there is {seen}); {INSTRUCTIONS}'
         )
     return sorted(books, key=lambda book: (book.edition == 'updated', len(book.records)), reverse=True), rows
+
+
+def _load(path):
+    book = coding.load(path)
+    return book if book.records else ()
 
 
 def _coding(source):

@@ -54,12 +54,8 @@ def read(source, *, options):
     path, records = max(coding, key=lambda item: (len(item[1]) == ROWS, len(item[1])))
     for other in (other for other, _ in coding if other != path):
         rows.append(Row(annotated.relative(other, source), 'ignored', f'{path.name} is read'))
-    tree, others = trees.choose(_trees(source), options['frames'], KINDS)
-    if tree is None:
-        there = ', '.join(sorted({other.kind for other in others}))
-        raise UserError(f'frames={options["frames"]}: no such frames are in {source}, but {there}; {INSTRUCTIONS}')
-    instead = f'{tree.kind} ones are read from {annotated.relative(tree.path, source)}'
-    rows += [Row(annotated.relative(item.path, source), 'ignored', f'{item.kind} frames; {instead}') for item in others]
+    tree, unread = annotated.tree_read(_trees(source), options['frames'], KINDS, source, INSTRUCTIONS)
+    rows += unread
     rows += [Row(annotated.relative(video, source), 'ignored', LONG) for video in _long_trees(source)]
     named = [{**record, 'where': f'{path.name} row {record["row"]}'} for record in records]
     annotations, wrong = annotated.read_rows(named, _annotation)
@@ -78,19 +74,17 @@ def files(source):
 
 def _sheets(folder):
     """([(path, records)] of all coding sheets, audit rows of the other workbooks)."""
-    coding, rows = [], []
-    for path in trees.workbooks(folder):
-        try:
-            records = sheets.find_table(path, COLUMNS, optional=('duration',))
-        except UserError as error:  # a workbook of something else, with a password
-            rows.append(Row(annotated.relative(path, folder), 'ignored', str(error)))
-            continue
-        if any(re.fullmatch(CLIP, record['filename']) for record in records):
-            coding.append((path, records))
-        else:
-            told = LONG if sheets.find_table(path, LONG_COLUMNS) else 'no coding sheet of SAMM'
-            rows.append(Row(annotated.relative(path, folder), 'ignored', told))
-    return coding, rows
+    return annotated.codings(folder, _load, 'SAMM')
+
+
+def _load(path):
+    """(path, records) of a coding sheet, () of another workbook; UserError for that of the long videos."""
+    records = sheets.find_table(path, COLUMNS, optional=('duration',))
+    if any(re.fullmatch(CLIP, record['filename']) for record in records):
+        return path, records
+    if sheets.find_table(path, LONG_COLUMNS):
+        raise UserError(LONG)
+    return ()
 
 
 def _no_sheet(others):
