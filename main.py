@@ -5,6 +5,7 @@
 VERB is one of
   train      (default) train, or continue a killed run; score, write the report; a finished run is only scored again
   evaluate   score and report a finished run again from its checkpoint
+  explain    draw what a finished run looks at in clips it did not see (dual_branch, single_branch)
   report     write report.html again from the files of a run
   build      build the data set of the config
 
@@ -27,8 +28,8 @@ from mer_jax import workdir as files
 from mer_jax.errors import UserError
 
 HERE = Path(__file__).parent
-DEFAULT = HERE / 'configs' / 'synthetic_ststnet.py'
-VERBS = ('train', 'evaluate', 'report', 'build')
+DEFAULT = HERE / 'configs' / 'synthetic_dualbranch.py'
+VERBS = ('train', 'evaluate', 'explain', 'report', 'build')
 KINDS = {bool: 'True or False', int: 'a whole number', float: 'a number'}
 CONFIG_FLAG = re.compile(r'--?config(=|$)')
 

@@ -14,6 +14,7 @@ import torch  # noqa: E402
 from benchmarks import common  # noqa: E402
 from mer_jax import plan, train  # noqa: E402
 from tests.torch_networks import torch_networks  # noqa: E402
+from tests.torch_samer import torch_samer  # noqa: E402
 
 
 def pytorch(network, samples, folds, *, batch_size):
@@ -21,12 +22,11 @@ def pytorch(network, samples, folds, *, batch_size):
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
     image = torch.from_numpy(samples.image).permute(0, 3, 1, 2).contiguous().to(device).float() / 255
     label = torch.from_numpy(samples.label).long().to(device)
-    build = torch_networks(torch.nn, torch)[network]
     trained = []
     for number in range(len(folds.fold)):
-        model = (build(4096) if network == 'alexnet' else build()).to(device).train()
+        model = built(network).to(device).train()
         own = folds.train.index[number][folds.train.weight[number] > 0]
-        trained.append((model, torch.optim.Adam(model.parameters(), 1e-4), torch.from_numpy(own).long().to(device)))
+        trained.append((model, optimizer_of(network, model), torch.from_numpy(own).long().to(device)))
 
     def epoch():
         for model, optimizer, own in trained:
@@ -34,12 +34,33 @@ def pytorch(network, samples, folds, *, batch_size):
             for first in range(0, len(own), batch_size):
                 rows = order[first:first + batch_size]
                 optimizer.zero_grad()
-                torch.nn.functional.cross_entropy(model(image[rows]), label[rows]).backward()
+                loss(network, model(image[rows]), label[rows]).backward()
                 optimizer.step()
         if device == 'cuda':
             torch.cuda.synchronize()
 
     return epoch
+
+
+def built(network):
+    """The PyTorch network as the engine has it."""
+    if network in common.REGIONAL:
+        return torch_samer(torch.nn, torch)(('eyes', 'mouth'), classes=3, **common.REGIONAL[network])
+    build = torch_networks(torch.nn, torch)[network]
+    return build(4096) if network == 'alexnet' else build()
+
+
+def optimizer_of(network, model):
+    """As in common.learner."""
+    if network in common.REGIONAL:
+        return torch.optim.AdamW(model.parameters(), 1e-4, weight_decay=1e-5)
+    return torch.optim.Adam(model.parameters(), 1e-4)
+
+
+def loss(network, got, label):
+    """Cross-entropy; of dual_branch the sum over its heads, without alignment of action units."""
+    heads = got[1]['heads'].unbind(1) if network in common.REGIONAL else [got]
+    return sum(torch.nn.functional.cross_entropy(head, label) for head in heads)
 
 
 def seconds(function):

@@ -10,8 +10,8 @@ from mer_jax import learners, models, parallel, plan, protocol, runs, scaling
 from mer_jax.types import Names, Samples
 
 INPUTS = {'ststnet': (28, 3), 'offapexnet': (28, 2), 'dual_inception': (28, 2), 'alexnet': (75, 2), 'vggm': (75, 2),
-          'ocnet': (75, 2)}
-
+          'ocnet': (75, 2), 'dual_branch': (64, 3), 'dual_branch_medium': (112, 3)}
+REGIONAL = {'dual_branch': {'width': 8, 'hidden': 64, 'fine': 2}, 'dual_branch_medium': {'width': 32, 'hidden': 256}}
 
 EPOCHS = 4  # in one compiled call of the engine, as `train.fit` makes them where an epoch takes seconds
 
@@ -24,16 +24,22 @@ def experiment(network, *, folds, rows):
     subject = np.sort(np.arange(rows) % folds).astype(np.int32)
     samples = Samples(draw.integers(0, 256, (rows, size, size, channels)).astype(np.uint8),
                       draw.integers(0, 3, rows).astype(np.int32), zeros.astype(np.float32), np.zeros((rows, 0), np.float32),
-                      subject, zeros, np.arange(rows, dtype=np.int32), zeros)
+                      subject, zeros, np.arange(rows, dtype=np.int32), zeros,
+                      np.repeat(np.arange(rows, dtype=np.int32)[:, None], 2, 1))
     names = Names(('a', 'b', 'c'), tuple(f's{i:03d}' for i in range(folds)), ('made up',), tuple(map(str, range(rows))), ())
     return samples, protocol.make('loso', samples, names, folds=2, holdout=0.5, seed=0, seeds=1)[0]
 
 
 def learner(network, lowering):
-    """Adam at 1e-4, no dropout: the PyTorch side has none either."""
+    """Adam at 1e-4, no dropout: the PyTorch side has none either. dual_branch: AdamW, the sum of its heads' losses."""
+    fit, scale = partial(scaling.fit_input, scale='stretch'), partial(scaling.scale_input, value_range=(0.0, 1.0))
+    if network in REGIONAL:
+        model = models.make('dual_branch', classes=3, lowering=lowering, dropout=0.0, dropout_dense=0.0, dropout_contrast=0.0,
+                            **REGIONAL[network])
+        return learners.contrastive(model, optax.adamw(1e-4, weight_decay=1e-5), fit=fit, scale_input=scale, smoothing=0.0,
+                                    share=0.0, form='clean', temperature=0.1)
     model = models.make(network, classes=3, lowering=lowering, dropout=0.0)
-    return learners.supervised(model, optax.adam(1e-4), fit_input=partial(scaling.fit_input, scale='stretch'),
-                               scale_input=partial(scaling.scale_input, value_range=(0.0, 1.0)))
+    return learners.supervised(model, optax.adam(1e-4), fit=fit, scale_input=scale)
 
 
 def engine(network, samples, folds, *, batch_size):

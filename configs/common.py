@@ -10,7 +10,8 @@ from mer_jax.errors import UserError
 
 def base(name: str) -> ConfigDict:
     """Every setting with its default; `name` stands in results.json and in the report."""
-    parts = {'data': _data(), 'protocol': _protocol(), 'model': _model(), 'train': _train(), 'evaluate': _evaluate()}
+    parts = {'data': _data(), 'protocol': _protocol(), 'model': _model(), 'train': _train(), 'alignment': _alignment(),
+             'augment': _augment(), 'evaluate': _evaluate(), 'explain': _explain()}
     return ConfigDict({'name': name, **parts}).lock()
 
 
@@ -24,12 +25,14 @@ def _data():
     c.landmarks = ''  # releases: a landmark model (.task, .dat) or OpenFace folder; '' = a template fitted to the eyes
     c.magnet = ''  # weights of the learned magnifier, for 'release/samer,magnifier=magnet'
     c.labels = 'megc3'  # label scheme: megc3 | five | four | samer3 | irawan3 (mer_jax/labels.py says which emotion is which)
-    c.channels = 'u,v,strain'  # flow channels the network sees, in this order
+    c.channels = 'u,v,strain'  # what the network sees, in this order; of 'release/samer': magnified,on_a,off_a
     c.size = 28  # pixels, height and width of the network's input
     c.mask = 'none'  # none | background (keep eyes and mouth) | eyes_mouth (black them out)
     c.frames = 16  # of each clip of 'release/video', evenly from onset to offset; other inputs have no frames
     c.scale = 'stretch'  # stretch: each channel of each clip to its own min and max | p995: by the fold's training rows
-    c.value_range = '0..1'  # what the smallest and largest value become: 0..255 | 0..1 | -1..1
+    c.value_range = '0..1'  # what the smallest and largest value become: 0..255 | 0..1 | -1..1 | imagenet
+    c.sides = False  # action units of the left and right half apart: 'L12' and 'R12' (both, where no side is told)
+    c.jpeg = False  # of magnified,on_a,off_a: once through JPEG, as published; it mixes the three
     return c
 
 
@@ -54,6 +57,14 @@ def _model():
     c.alexnet = ConfigDict({'dropout': 0.5, 'hidden': 4096})
     c.vggm = ConfigDict({'dropout': 0.5})
     c.ocnet = ConfigDict({'dropout': 0.5})
+    # width: channels of layer 1, 64 as in ResNet18; hidden: h of the Area Weighted Module (awm); attention: released |
+    # paper | sanet | off; fuse the regions by logits | probs; for small pictures: pool=False leaves
+    # the max-pool of the stem out, fine=1 the stride of layer 4, 2 those of layers 3 and 4;
+    # dtype: bfloat16 computes so, parameters stay float32; remat: less memory, a third more time.
+    c.dual_branch = ConfigDict({
+        'width': 64, 'hidden': 1024, 'awm': True, 'attention': 'released', 'groups': 4, 'fuse': 'logits', 'pool': True,
+        'fine': 0, 'dropout': 0.2, 'dropout_dense': 0.3, 'dropout_contrast': 0.1, 'dtype': 'float32', 'remat': False})
+    c.single_branch = ConfigDict({key: value for key, value in c.dual_branch.items() if key not in ('hidden', 'awm', 'fuse')})
     # The learned motion magnifier: trained on made-up pictures of `size` pixels a side (a multiple of 4), by steps instead
     # of epochs; weight: of the texture and shape terms of the loss; noise: most shot noise, 0.0 = none.
     c.magnet = ConfigDict({'seed': 0, 'steps': 20_000, 'batch_size': 4, 'size': 64, 'learning_rate': 1e-4, 'weight': 1.0,
@@ -71,12 +82,46 @@ def _train():
     c.learning_rate = 1e-3
     c.weight_decay = 0.0  # adamw only
     c.momentum = 0.9  # sgd only
-    c.schedule = 'constant'  # constant | cosine (to 0 at the last epoch; such a run cannot take more epochs later)
-    c.at_once = 0  # folds that a device trains side by side; 0 = measured at the start
+    c.schedule = 'constant'  # constant | cosine (to 0 at the last epoch; such a run cannot take more epochs later) |
+    # restarts (cosine over 10, 20, 40, ... epochs: stop where a cycle ends, at 10, 30, 70 or 150)
+    c.learner = 'supervised'  # supervised (one head) | contrastive (heads of regions, and the alignment below)
+    c.class_weights = 'none'  # of the loss: none | max (n_max / n_c) | total (n / n_c) | balanced (n / (K n_c))
+    c.label_smoothing = 0.0
+    c.sampler = 'shuffle'  # shuffle: every row once an epoch | weighted: rows drawn so that every class is as likely
+    c.at_once = 0  # folds that a device trains side by side; 0 = measured at the start (with lowering pinned too, nothing is)
     c.lowering = 'auto'  # convolutions as matmul (patches and one product) or native; auto = measured
     c.devices = 0  # devices to use; 0 = all, unless one alone measures faster
     c.group = 0  # runs in memory at a time; 0 = as many as fit
     c.checkpoint_seconds = 60.0  # between checkpoints (20 times what one takes, if longer); 0 = after every compiled call
+    return c
+
+
+def _alignment():
+    """Learner 'contrastive': features of clips with the same action units are drawn together."""
+    c = ConfigDict()
+    c.share = 0.3  # of the loss (lambda in the paper); 0.0 = off
+    c.form = 'clean'  # clean | released | paper (see learners.alignment) | equal (plain supervised contrastive)
+    c.temperature = 0.1
+    return c
+
+
+def _augment():
+    """Changes of a training row each time it is seen: probabilities, 0.0 = off."""
+    c = ConfigDict()
+    c.flip = 0.0  # left to right; a channel u turns its sign
+    c.erase = 0.0  # a rectangle becomes noise
+    c.replace = 0.0  # Region Replacing: one half of the face from another training clip of the same class
+    c.replace_region = 'mouth'  # mouth | either
+    c.replace_units = 'image'  # action units of the mixture: image (those of the halves it shows) | union (as released)
+    return c
+
+
+def _explain():
+    """python main.py explain."""
+    c = ConfigDict()
+    c.clips = 24  # pictures of so many held-out clips
+    c.aucam = 'fixed'  # fixed | released (the authors' code, whose map of the eyes comes from the mouth)
+    c.faces = False  # draw on the face also where the data set is licensed; never CASME II's sub12 and sub22
     return c
 
 
@@ -100,23 +145,93 @@ def ststnet(name: str) -> ConfigDict:
     return c
 
 
-def variants(c: ConfigDict, text: str, **known) -> ConfigDict:
-    """Apply the comma-separated variants of `config.py:text`; known maps a name to a function(config[, value]).
+def dualbranch(name: str) -> ConfigDict:
+    """base() with the input and training of Ruan et al. 2022; epochs end with a cycle of the rate (the paper's 100 do not)."""
+    c = base(name)
+    c.data.channels = 'magnified,on_a,off_a'
+    c.data.labels = 'five'
+    c.data.size = 224
+    c.data.value_range = 'imagenet'
+    c.model.name = 'dual_branch'
+    c.train.update({'epochs': 70, 'batch_size': 128, 'optimizer': 'adamw', 'learning_rate': 3e-3, 'weight_decay': 1e-5,
+                    'schedule': 'restarts', 'learner': 'contrastive', 'class_weights': 'max', 'label_smoothing': 0.1})
+    c.augment.update({'flip': 0.5, 'erase': 0.5, 'replace': 0.5})
+    return c
 
-    `quick` is known everywhere. Raises UserError for a variant that is not.
+
+# Rows of Table 4 of Ruan et al. 2022: (network, Area Weighted Module, action unit alignment, Region Replacing)
+_ABLATIONS = {
+    'sb': ('single_branch', False, False, True), 'sb_au': ('single_branch', False, True, True),
+    'db': ('dual_branch', False, False, True), 'db_au': ('dual_branch', False, True, True),
+    'db_awm': ('dual_branch', True, False, True), 'all_no_rr': ('dual_branch', True, True, False),
+    'all': ('dual_branch', True, True, True),
+}
+
+
+def _ablation(c, row):
+    network, awm, alignment, replacing = _ABLATIONS[row]
+    c.model.name = network
+    c.model.dual_branch.awm = awm
+    c.alignment.share = c.alignment.share if alignment else 0.0
+    c.augment.replace = c.augment.replace if replacing else 0.0
+
+
+def _target(c, frame):
+    release = c.data.name.partition('/')[0]
+    c.data.name = f'{release}/samer,target={frame}'
+    if release == 'synthetic_faces':
+        c.data.name = {'apex': release, 'magnified': f'{release}/magnified'}[frame]
+
+
+def _as_published(c):
+    """Every choice of the released code that this project departs from by default."""
+    c.train.epochs = 100
+    c.alignment.form = 'released'
+    c.augment.replace_units = 'union'
+    c.explain.aucam = 'released'
+    c.data.jpeg = True
+
+
+def dualbranch_variants(c: ConfigDict, text: str) -> ConfigDict:
+    """The variants of the paper: its Table 4, its class schemes, and the comparisons of its text."""
+    return variants(
+        c, text,
+        ablation={row: lambda c, row=row: _ablation(c, row) for row in _ABLATIONS},
+        classes={'3': lambda c: c.data.update({'labels': 'samer3'}), '5': lambda c: c.data.update({'labels': 'five'})},
+        target={frame: lambda c, frame=frame: _target(c, frame) for frame in ('apex', 'magnified')},
+        alignment={form: lambda c, form=form: c.alignment.update({'form': form})
+                   for form in ('clean', 'equal', 'released', 'paper')},
+        sampler={'weighted': lambda c: c.train.update({'sampler': 'weighted', 'class_weights': 'none'})},
+        published=_as_published)
+
+
+def variants(c: ConfigDict, text: str, **known) -> ConfigDict:
+    """Apply the comma-separated variants of `config.py:text`, 'name' or 'name=value'.
+
+    known: name -> function(config), or name -> {value: function(config)}. `quick` is known everywhere and comes last.
+    Raises UserError for a variant or a value that is not known.
     """
-    known = {'quick': quick, **known}
-    for part in filter(None, text.split(',')):
+    known = {**known, 'quick': quick}
+    parts = [part for part in text.split(',') if part]
+    for part in sorted(parts, key=lambda part: part == 'quick'):  # what quick shrinks, no other variant may grow again
         name, _, value = part.partition('=')
-        if name not in known:
-            raise UserError(f'{c.name} has no variant {name!r}; known: {", ".join(sorted(known))}')
-        known[name](c, value) if value else known[name](c)
+        change = known.get(name)
+        if isinstance(change, dict):
+            change = change.get(value)
+        elif value:
+            change = None
+        if change is None:
+            allowed = [f'{n}={"|".join(change)}' if isinstance(change, dict) else n for n, change in sorted(known.items())]
+            raise UserError(f'{c.name} has no variant {part!r}; known: {", ".join(allowed)}')
+        change(c)
     return c
 
 
 def quick(c: ConfigDict) -> None:
     """Shrink any config to seconds: five synthetic subjects, two epochs, nothing measured."""
     c.data.name = 'synthetic_faces/tiny'
+    if c.data.channels.startswith('magnified'):
+        c.data.size = min(c.data.size, 32)
     c.data.manual_dir = ''
     c.data.landmarks = ''
     c.data.magnet = ''
@@ -125,4 +240,8 @@ def quick(c: ConfigDict) -> None:
     c.train.at_once = 1
     c.train.lowering = 'matmul'
     c.model.alexnet.hidden = 64
+    small = {'width': 8, 'pool': True, 'fine': 2, 'attention': 'off'}  # with attention it compiles for a minute
+    c.model.dual_branch.update({**small, 'hidden': 32})
+    c.model.single_branch.update(small)
+    c.explain.clips = min(c.explain.clips, 4)
     c.model.magnet.update({'steps': 4, 'size': 32})

@@ -1,4 +1,4 @@
-"""The default of main.py: STSTNet on synthetic faces; needs no data and runs anywhere in minutes."""
+"""STSTNet on synthetic faces; needs no data and runs anywhere in minutes."""
 
 from configs.common import base, variants
 

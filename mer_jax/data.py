@@ -14,9 +14,14 @@ from mer_jax.errors import UserError
 from mer_jax.preprocess import action_units, regions
 from mer_jax.types import Names, Samples
 
-CHANNELS = ('u', 'v', 'strain')
+# What the network can see, by the feature that holds it; a data set has several, a release the one that its input names.
+CHANNELS = {'flow': ('u', 'v', 'strain'), 'image': ('magnified', 'on_a', 'off_a')}
+INPUTS = {'flow': 'flow', 'image': 'samer'}  # feature -> input of a release
 SCALES = ('stretch', 'p995')
-VALUE_RANGES = {'0..255': (0.0, 255.0), '0..1': (0.0, 1.0), '-1..1': (-1.0, 1.0)}
+_MEAN, _SPREAD = np.array([0.485, 0.456, 0.406], np.float32), np.array([0.229, 0.224, 0.225], np.float32)
+# (what a byte of 0 becomes, what 255 becomes); imagenet: three channels normalised as torchvision's weights expect
+VALUE_RANGES = {'0..255': (0.0, 255.0), '0..1': (0.0, 1.0), '-1..1': (-1.0, 1.0),
+                'imagenet': (-_MEAN / _SPREAD, (1 - _MEAN) / _SPREAD)}
 MASKS = ('none', 'background', 'eyes_mouth')
 _TEXT = ('clip', 'subject', 'dataset', 'emotion', 'action_units', 'action_units_known', 'kind', 'edition')
 
@@ -41,17 +46,20 @@ def build(name, **settings) -> str:
     return '\n'.join(lines)
 
 
-def load(name, *, labels, channels, size, scale, mask, frames, data_dir, manual_dir, rebuild, landmarks, magnet) -> Data:
+def load(name, *, labels, channels, size, scale, mask, frames, data_dir, manual_dir, rebuild, landmarks, magnet, sides=False,
+         jpeg=False) -> Data:
     """Build (on first use) and read the data sets of `name` ('a+b' for a composite), in order of data set and clip.
 
-    Images are [size, size, len(channels)] of the named flow channels: uint8 where `scale` is 'stretch' (every channel of
-    every clip stretched to 0..255, as the published features are), else float32 in pixels of displacement; outside the
-    kept part of the face they are 0 where `mask` is not 'none'. Of 'release/video' they are [frames, size, size, 1] uint8,
-    so many frames evenly from onset to offset. manual_dir: one folder for all, or 'A+B' with one each.
+    Images are [size, size, len(channels)] of the named channels (see CHANNELS): of flow uint8 where `scale` is 'stretch'
+    (every channel of every clip stretched to 0..255, as the published features are), else float32 in pixels of
+    displacement; of `image` uint8, after one pass through JPEG where `jpeg`. Outside the kept part of the face they are 0
+    where `mask` is not 'none'. Of 'release/video' they are [frames, size, size, 1] uint8, so many frames evenly from onset
+    to offset. Action units are numbers ('12'), or with `sides` two columns each, 'L12' and 'R12'. manual_dir: one folder
+    for all, or 'A+B' with one each.
     Raises UserError for an unknown emotion, two clips of one name, or nothing left to train on.
     """
     _check_labels(name, labels)
-    stored = _stored(name)
+    stored = _stored(name, channels)
     features = (*_TEXT, stored, *(('landmarks',) if mask != 'none' else ()))
     records = [r for one, folder in zip(name.split('+'), _folders(name, manual_dir), strict=True)
                for r in read(one, features, data_dir=data_dir, manual_dir=folder, rebuild=rebuild, landmarks=landmarks,
@@ -61,20 +69,21 @@ def load(name, *, labels, channels, size, scale, mask, frames, data_dir, manual_
         raise UserError(f'data.name {name!r} has no clip with a class of data.labels {labels!r}')
     subjects = sorted({(r['dataset'], r['subject']) for r in kept})
     datasets = sorted({r['dataset'] for r in kept})
-    units = sorted({unit for r in kept for unit in _units(r)})
+    units = _columns(kept, sides)
     names = Names(schemes.classes(labels, datasets), tuple(s for _, s in subjects), tuple(datasets),
-                  tuple(r['clip'] for r in kept), tuple(str(unit) for unit in units))
+                  tuple(r['clip'] for r in kept), tuple(units))
     count = len(kept)
     samples = Samples(
         image=(videos(kept, frames, size, mask) if stored == 'frames' else
-               images([masked(r, mask) for r in kept], channels.split(','), size, scale, name)),
+               images([masked(r, stored, mask, jpeg) for r in kept], channels.split(','), size, scale, name)),
         label=np.array([names.classes.index(r['class']) for r in kept], np.int32),
         target=np.zeros(count, np.float32),
-        action_units=np.array([_unit_row(r, units) for r in kept], np.float32).reshape(count, len(units)),
+        action_units=np.array([_unit_row(r, units, sides) for r in kept], np.float32).reshape(count, len(units)),
         subject=np.array([subjects.index((r['dataset'], r['subject'])) for r in kept], np.int32),
         dataset=np.array([datasets.index(r['dataset']) for r in kept], np.int32),
         clip=np.arange(count, dtype=np.int32),
         frame=np.zeros(count, np.int32),
+        parts=np.repeat(np.arange(count, dtype=np.int32)[:, None], 2, axis=1),
     )
     editions = sorted({f"{r['dataset']} {r['edition']}" for r in kept if r['edition']})
     return Data(samples, names, dropped, _fingerprint(samples, names), labels, tuple(editions))
@@ -98,17 +107,24 @@ def read(name, features, *, data_dir, manual_dir, rebuild, landmarks, magnet) ->
     for feature in features:
         if feature not in builder.info.features:
             raise UserError(f'data.name {name!r} holds no {feature}; name a data set that does, such as '
-                            f"{'synthetic_faces' if feature == 'landmarks' else name.split('/')[0] + '/flow'!r}")
+                            f"{name.split('/')[0] + '/flow' if feature == 'flow' else 'synthetic_faces'!r}")
     return list(tfds_builders.records(builder, features))
 
 
-def refuse_inputs(name, known):
-    """Refuse, before hours of building, a release's input that is not among `known`."""
+def refuse_inputs(name, channels):
+    """Refuse, before hours of building, a release's input that does not hold `channels`."""
+    wanted = INPUTS[_feature(channels)]
     for one in name.split('+'):
         kind = tfds_builders.release_input(one)
-        if kind and kind not in known:
-            raise UserError(f"data.name {one!r} holds no {known[0]}, which the networks here take; name "
-                            f"'{one.partition('/')[0]}/{known[0]}' (python main.py build builds the other inputs)")
+        if kind and kind != wanted:
+            raise UserError(f"data.name {one!r} holds no {channels}, which data.channels asks for; name "
+                            f"'{one.partition('/')[0]}/{wanted}', or other channels: "
+                            f"{'; '.join(','.join(known) for known in CHANNELS.values())}")
+
+
+def _feature(channels):
+    """The feature that holds these channels."""
+    return next(feature for feature, known in CHANNELS.items() if set(channels.split(',')) <= set(known))
 
 
 def _check_labels(name, labels):
@@ -118,12 +134,12 @@ def _check_labels(name, labels):
         schemes.classes(labels, releases)
 
 
-def _stored(name):
-    """The feature that holds the pictures: 'frames' where all data sets of `name` are videos of a release, else 'flow'."""
+def _stored(name, channels):
+    """The feature that holds the pictures: 'frames' where all data sets of `name` are videos of a release, else by channels."""
     kinds = {tfds_builders.release_input(one) for one in name.split('+')}
     if 'video' in kinds and len(kinds) > 1:
         raise UserError(f'data.name {name!r} mixes video and other inputs; name one input for all')
-    return 'frames' if kinds == {'video'} else 'flow'
+    return 'frames' if kinds == {'video'} else _feature(channels)
 
 
 def _folders(name, manual_dir):
@@ -141,12 +157,14 @@ def _folders(name, manual_dir):
     return parts
 
 
-def masked(record, mask):
-    """The flow of a record, 0 outside the part of the face that `mask` keeps in the onset frame."""
-    flow = record['flow']
+def masked(record, feature, mask, jpeg):
+    """The picture of a record, 0 outside the part of the face that `mask` keeps in the onset frame."""
+    picture = record[feature]
+    if jpeg and feature == 'image':
+        picture = cv2.imdecode(cv2.imencode('.jpg', picture)[1], cv2.IMREAD_COLOR)
     if mask == 'none':
-        return flow
-    return flow * regions.mask(record['landmarks'][0], len(flow), keep=mask)[..., None]
+        return picture
+    return picture * regions.mask(record['landmarks'][0], len(picture), keep=mask)[..., None]
 
 
 def videos(records, count, size, mask):
@@ -164,10 +182,10 @@ def _video(record, count, size, mask):
 
 
 def images(flows, channels, size, scale, name):
-    """Stack flows [H, W, 3] (u, v, strain) into [N, size, size, C]: channels chosen, resized, and stretched if asked."""
+    """Stack pictures [H, W, 3] into [N, size, size, C]: channels chosen, resized, and flow stretched if asked."""
     if scale == 'p995' and any(flow.dtype == np.uint8 for flow in flows):
-        raise UserError(f"data.scale is 'p995', but {name} stores flow already stretched to 0..255; allowed: 'stretch'")
-    chosen = [CHANNELS.index(channel) for channel in channels]
+        raise UserError(f"data.scale is 'p995', but {name} stores bytes, flow already stretched to 0..255; allowed: 'stretch'")
+    chosen = [CHANNELS[_feature(','.join(channels))].index(channel) for channel in channels]
     resized = [resize(flow[..., chosen], size) for flow in flows]
     return np.stack([stretch(flow) for flow in resized] if scale == 'stretch' else resized)
 
@@ -191,13 +209,23 @@ def stretch(flow):
     return np.round((flow - low) / span * 255).astype(np.uint8)
 
 
-def _units(record):
-    """Numbers of the action units that moved: sides and intensities left out, and what is uncertain or a reference."""
-    return {unit.number for unit in action_units.parse(record['action_units']) if unit.certain and not unit.reference}
+def _units(record, sides):
+    """Action units that moved, intensities left out, and what is uncertain or a reference: {'12'}, or with sides {'L12', 'R12'}
+    where both moved or no side is told."""
+    moved = [unit for unit in action_units.parse(record['action_units']) if unit.certain and not unit.reference]
+    if not sides:
+        return {str(unit.number) for unit in moved}
+    return {f'{side}{unit.number}' for unit in moved for side in (unit.side if unit.side in ('L', 'R') else 'LR')}
 
 
-def _unit_row(record, units):
-    present = _units(record)
+def _columns(records, sides):
+    """The action units of any record in order of number; with `sides` both of each, so that a mirror image has its column."""
+    numbers = sorted({int(unit.lstrip('LR')) for record in records for unit in _units(record, sides)})
+    return [f'{side}{number}' for number in numbers for side in ('LR' if sides else ('',))]
+
+
+def _unit_row(record, units, sides):
+    present = _units(record, sides)
     return [float(unit in present) if record['action_units_known'] else np.nan for unit in units]
 
 

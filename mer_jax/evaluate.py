@@ -34,10 +34,24 @@ def order(folds):
 
 
 def gather(outputs, folds) -> np.ndarray:
-    """Outputs [F, steps, batch, K] -> [R, K]: real rows only, in the order of `order`."""
+    """Outputs [F, steps, batch, ...] -> [R, ...]: real rows only, in the order of `order`."""
     outputs = np.asarray(outputs)
     run, place = order(folds)
-    return outputs.reshape(outputs.shape[0], -1, outputs.shape[-1])[run, place]
+    return outputs.reshape(outputs.shape[0], -1, *outputs.shape[3:])[run, place]
+
+
+def put(total, outputs, folds, rows):
+    """`total` with what the runs of `folds` predicted (a tree of [F, steps, batch, ...]) at `rows`, bool[R].
+
+    A total of None is made; outputs of None (nothing is held out) leave it.
+    """
+    if outputs is None:
+        return total
+    found = jax.tree.map(lambda a: gather(a, folds), outputs)
+    if total is None:
+        total = jax.tree.map(lambda a: np.zeros((len(rows), *a.shape[1:]), a.dtype), found)
+    jax.tree.map(lambda a, b: a.__setitem__(rows, b), total, found)
+    return total
 
 
 def predictions(output, samples, folds) -> Predictions:

@@ -1,5 +1,7 @@
 """How a network learns: three pure functions over one fold, bound once."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 import optax
@@ -11,26 +13,127 @@ OPTIMIZERS = {
     'adamw': lambda rate, *, weight_decay, momentum: optax.adamw(rate, weight_decay=weight_decay),
     'sgd': lambda rate, *, weight_decay, momentum: optax.sgd(rate, momentum=momentum),
 }
-SCHEDULES = {
-    'constant': lambda rate, steps: rate,
-    'cosine': lambda rate, steps: optax.cosine_decay_schedule(rate, max(steps, 1)),
+LEARNERS = ('supervised', 'contrastive')
+FORMS = ('clean', 'released', 'paper', 'equal')
+
+
+def warm_restarts(rate, steps, *, first=10):
+    """Cosine from `rate` to 0 over `first` epochs of `steps` steps, then over twice as many, and so on, moved once an epoch
+    (Loshchilov and Hutter 2017; PyTorch's CosineAnnealingWarmRestarts). Ends of cycles: epochs 10, 30, 70, 150."""
+
+    def schedule(count):
+        epoch = count // steps
+        cycle = jnp.floor(jnp.log2(epoch / first + 1) + 1e-6)
+        length = first * 2.0**cycle
+        done = (epoch - (length - first)) / length
+        return rate * (1 + jnp.cos(math.pi * done)) / 2
+
+    return schedule
+
+
+SCHEDULES = {  # (rate, steps an epoch, epochs)
+    'constant': lambda rate, steps, epochs: rate,
+    'cosine': lambda rate, steps, epochs: optax.cosine_decay_schedule(rate, max(steps * epochs, 1)),
+    'restarts': lambda rate, steps, epochs: warm_restarts(rate, steps),
 }
 
 
-def optimizer(name, *, learning_rate, weight_decay, momentum, schedule, steps):
-    """The optax optimizer `name`; `steps` in the whole training, on which only schedules other than constant depend."""
-    return OPTIMIZERS[name](SCHEDULES[schedule](learning_rate, steps), weight_decay=weight_decay, momentum=momentum)
+def optimizer(name, *, learning_rate, weight_decay, momentum, schedule, steps, epochs):
+    """The optax optimizer `name`; steps: of an epoch. Only the schedule 'cosine' depends on how many epochs there are."""
+    return OPTIMIZERS[name](SCHEDULES[schedule](learning_rate, steps, epochs), weight_decay=weight_decay, momentum=momentum)
 
 
-def supervised(model, optimizer, *, fit_input, scale_input) -> Learner:
-    """Softmax cross-entropy on labels.
+def supervised(model, optimizer, *, fit, scale_input, smoothing=0.0) -> Learner:
+    """Softmax cross-entropy on labels, weighted by class where `fit` finds 'class_weight'.
 
-    model: a flax module, (image, train) -> (logits [B, K], out). fit_input(samples, rows) -> dict is computed once from
-    training rows and kept in the state; scale_input(image, fitted) -> float32 image is what the network sees.
+    model: a flax module, (image, train) -> (logits [B, K], out). fit(samples, rows) -> dict is computed once from training
+    rows and kept in the state; scale_input(image, fitted) -> float32 image is what the network sees.
     """
 
+    def loss(logits, out, batch, fitted):
+        return cross_entropy(logits, batch.label, fitted.get('class_weight'), smoothing), {}
+
+    return _learner(model, optimizer, loss, fit, scale_input)
+
+
+def contrastive(model, optimizer, *, fit, scale_input, smoothing, share, form, temperature) -> Learner:
+    """(1 - share) * cross-entropy of every region's head + share * action unit alignment (Ruan et al. 2022, Eq. 8).
+
+    The network's out holds heads [B, R, K], contrast and features [B, D].
+    """
+
+    def loss(logits, out, batch, fitted):
+        heads = jnp.moveaxis(out['heads'], 1, 0)
+        told = sum(cross_entropy(head, batch.label, fitted.get('class_weight'), smoothing) for head in heads)
+        if not share:
+            return told, {}
+        feature = out['features' if form == 'paper' else 'contrast']
+        aligned = alignment(feature, batch.action_units, shared_parts(batch.parts), form=form, temperature=temperature)
+        return (1 - share) * told + share * aligned, {'cross_entropy': told, 'alignment': aligned}
+
+    return _learner(model, optimizer, loss, fit, scale_input)
+
+
+def cross_entropy(logits, label, weight=None, smoothing=0.0):
+    """Mean softmax cross-entropy; weighted by class (float32[K]) and smoothed as PyTorch's, divided by the labels' weights."""
+    weight = jnp.ones(logits.shape[-1]) if weight is None else weight
+    log = jax.nn.log_softmax(logits)
+    told = -jnp.take_along_axis(log * weight, label[:, None], 1).sum()
+    spread = -jnp.sum(log * weight) / logits.shape[-1]
+    return ((1 - smoothing) * told + smoothing * spread) / jnp.maximum(weight[label].sum(), 1e-12)
+
+
+def alignment(feature, action_units, shared, *, form, temperature):
+    """Weighted supervised contrastive loss (Ruan et al. 2022, Eq. 5): scalar, from feature [B, D] and action_units [B, A].
+
+    shared: bool[B, B], pairs that show parts of one clip, the diagonal included: they are left out, as are pairs with
+    unknown units (NaN). form: 'clean' (no pair of a row with itself anywhere, mean over the rows that have a partner),
+    'equal' (the same with weight 1 for equal sets of units, else 0: plain supervised contrastive), 'released' (weights
+    include the row itself, mean) or 'paper' (denominator includes the row itself, sum).
+    """
+    known = ~jnp.isnan(action_units).any(1)
+    units = jnp.nan_to_num(action_units)
+    itself = jnp.eye(len(feature), dtype=bool)
+    apart = ~shared & known[:, None] & known
+    similar = (equal_sets if form == 'equal' else jaccard)(units)
+    weights = jnp.where(apart | (itself & known if form in ('released', 'paper') else False), similar, 0)
+    score = feature @ feature.T / temperature
+    if form == 'released':  # the code adds 1e-5 to each exponential; in the mean of logarithms that is not a shift
+        others = jnp.sum(jnp.where(apart, jnp.exp(score) + 1e-5, 0), 1, keepdims=True)
+        log = jnp.log(jnp.exp(score) + 1e-5) - jnp.log(jnp.maximum(others, 1e-30))
+    else:
+        others = apart | (itself if form == 'paper' else False)
+        log = score - jax.nn.logsumexp(jnp.where(others, score, -1e30), axis=1, keepdims=True)
+    total = jnp.where(apart.any(1), weights.sum(1), 0)  # a row without any other to compare with has nothing to learn
+    pulled = jnp.where(itself & (form == 'paper'), 0, weights)
+    rows = -jnp.sum(jnp.where((pulled > 0) & (total > 0)[:, None], pulled * log, 0), 1) / jnp.where(total > 0, total, 1)
+    if form == 'paper':
+        return rows.sum()
+    return rows.sum() / jnp.maximum(jnp.sum(total > 0), 1)
+
+
+def jaccard(units):
+    """[B, B]: shared units over units of either row (Eq. 4); 0 where neither has any."""
+    both = units @ units.T
+    either = units.sum(1)[:, None] + units.sum(1) - both
+    return both / jnp.maximum(either, 1)
+
+
+def equal_sets(units):
+    """[B, B]: 1 where both rows have the same units and any at all."""
+    return jnp.all(units[:, None] == units, -1) * (units.sum(1) > 0)
+
+
+def shared_parts(parts):
+    """bool[B, B]: rows whose upper halves, or whose lower halves, show the same clip; always a row and itself."""
+    return jnp.any(parts[:, None] == parts, -1)
+
+
+def _learner(model, optimizer, loss, fit, scale_input):
+    """init, step and predict of a network under loss(logits, out, batch, fitted) -> (scalar, further logs)."""
+
     def init(key, samples, rows):
-        fitted = fit_input(samples, rows)
+        fitted = fit(samples, rows)
         image = scale_input(samples.image[rows.index[:2]], fitted)
         variables = model.init({'params': key, 'dropout': key}, image, train=False)
         params = variables['params']
@@ -41,13 +144,13 @@ def supervised(model, optimizer, *, fit_input, scale_input) -> Learner:
 
         def loss_of(params):
             variables = {'params': params, 'batch_stats': state.batch_stats}
-            (logits, _), moved = model.apply(variables, image, train=True, mutable=['batch_stats'], rngs={'dropout': key})
-            loss = optax.softmax_cross_entropy_with_integer_labels(logits, batch.label).mean()
-            return loss, (logits, moved.get('batch_stats', {}))
+            (logits, out), moved = model.apply(variables, image, train=True, mutable=['batch_stats'], rngs={'dropout': key})
+            value, logs = loss(logits, out, batch, state.fitted)
+            return value, (logits, moved.get('batch_stats', {}), logs)
 
-        (loss, (logits, batch_stats)), gradient = jax.value_and_grad(loss_of, has_aux=True)(state.params)
+        (value, (logits, batch_stats, logs)), gradient = jax.value_and_grad(loss_of, has_aux=True)(state.params)
         updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
-        logs = {'loss': loss, 'accuracy': jnp.mean(jnp.argmax(logits, -1) == batch.label)}
+        logs = {'loss': value, 'accuracy': jnp.mean(jnp.argmax(logits, -1) == batch.label), **logs}
         params = optax.apply_updates(state.params, updates)
         return FoldState(state.step + 1, params, batch_stats, opt_state, state.fitted), logs
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import jax
 import psutil
 
+from mer_jax import workdir
 from mer_jax.errors import UserError
 
 _SHARE = 0.1  # of the training that the trial may cost; beyond it a better plan could not repay being found
@@ -35,7 +36,8 @@ def candidates(backend, devices, runs, *, lowering, at_once, use):
     On CPU a native convolution inside a loop is tens of times slower, so it is never a candidate there.
     """
     lowerings = [lowering] if lowering != 'auto' else ['matmul'] if backend == 'cpu' else ['matmul', 'native']
-    counts = [min(use, devices)] if use else list(dict.fromkeys([devices, 1]))
+    pinned = at_once and lowering != 'auto'  # then nothing is left that is worth a trial and its compilation
+    counts = [min(use or devices, devices)] if use or pinned else list(dict.fromkeys([devices, 1]))
     found = []
     for count in counts:
         share = -(-runs // count)
@@ -82,6 +84,18 @@ def measured(found, measure, *, runs, epochs) -> dict:
         if min(seconds.values()) * epochs * _SHARE < time.perf_counter() - start:
             break
     return seconds
+
+
+def pinned(path) -> Plan:
+    """The plan in a file; UserError where it holds none."""
+    noted = workdir.read_json(path)
+    try:
+        chosen = Plan(**noted)
+        if chosen.lowering in ('matmul', 'native') and min(chosen.at_once, chosen.devices, chosen.group) >= 1:
+            return chosen
+    except TypeError:
+        pass  # other keys, or text where a number belongs
+    raise UserError(f'{path} holds no plan (lowering, at_once, devices, why, group); restore it or give another --workdir')
 
 
 def describe(plan) -> str:

@@ -4,6 +4,7 @@ Colours are those of Okabe and Ito, which stay apart for colour-blind readers; n
 """
 
 import contextlib
+from collections import Counter
 from pathlib import Path
 
 import matplotlib
@@ -12,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from mer_jax import workdir
+from mer_jax import scenarios, workdir
 
 COLOURS = ('#0072B2', '#E69F00', '#009E73', '#CC79A7', '#56B4E9', '#D55E00', '#F0E442', '#000000')
 TITLES = {'accuracy': 'accuracy', 'uf1': 'UF1', 'uar': 'UAR'}
@@ -33,6 +34,7 @@ STYLE = {
     'svg.fonttype': 'path',
 }
 PER_ROW = 48
+MARKERS = 'os^DvPX<>*'  # sets of action units that stand out in a feature plot, and how each is marked
 
 
 def confusion(path, counts, classes) -> None:
@@ -42,7 +44,7 @@ def confusion(path, counts, classes) -> None:
     share = np.divide(counts, truth, out=np.zeros(counts.shape), where=truth > 0)
     k = len(classes)
     side = max(1.05 * k if k < 5 else 0.85 * k, 3.2)
-    with _figure(path, (side + 1.9, side + 0.6)) as figure:
+    with saved(path, (side + 1.9, side + 0.6)) as figure:
         axes = figure.subplots()
         axes.imshow(share, cmap='Blues', vmin=0, vmax=1)
         axes.set_xticks(range(k), classes, rotation=35 if k > 4 else 0, ha='right' if k > 4 else 'center')
@@ -68,7 +70,7 @@ def curves(path, records) -> None:
     gap. Records of one epoch belong to groups of runs and are joined.
     """
     panels = [name for name in ('loss', 'accuracy') if any(record.get(name) is not None for record in records)]
-    with _figure(path, (4.9 * max(len(panels), 1), 3.1)) as figure:
+    with saved(path, (4.9 * max(len(panels), 1), 3.1)) as figure:
         grid = figure.subplots(1, max(len(panels), 1), squeeze=False)[0]
         for axes, name, colour in zip(grid, panels, COLOURS, strict=False):
             epoch, middle, low, high = _joined(records, name)
@@ -90,7 +92,7 @@ def subjects(path, per_subject) -> None:
     colour = _dataset_colours(per_subject)
     width = -(-len(order) // -(-len(order) // PER_ROW))  # rows of one length, so none ends almost empty
     rows = [order[start : start + width] for start in range(0, len(order), width)]
-    with _figure(path, (10, 2.6 * len(rows) + 0.3)) as figure:
+    with saved(path, (10, 2.6 * len(rows) + 0.3)) as figure:
         grid = figure.subplots(len(rows), 1, squeeze=False)[:, 0]
         for axes, row in zip(grid, rows, strict=True):
             places = np.arange(len(row))
@@ -114,7 +116,7 @@ def datasets(path, per_dataset, metrics, intervals) -> None:
     groups = {f'{title}\n(n = {block["n"]:g})': block for title, block in per_dataset.items()}
     if len(groups) > 1:
         groups['all'] = {**metrics, 'intervals': intervals}
-    with _figure(path, (min(2.6 + 1.9 * len(groups), 10), 3.2)) as figure:
+    with saved(path, (min(2.6 + 1.9 * len(groups), 10), 3.2)) as figure:
         axes = figure.subplots()
         for i, (name, title) in enumerate((('uf1', 'UF1'), ('uar', 'UAR'), ('accuracy', 'accuracy'))):
             places = np.arange(len(groups)) + (i - 1) * 0.26
@@ -136,7 +138,7 @@ def oracle(path, block) -> None:
 
     block: `oracle_epoch` of results.json.
     """
-    with _figure(path, (9.8, 3.3)) as figure:
+    with saved(path, (9.8, 3.3)) as figure:
         axes = figure.subplots()
         for name, colour in (('uf1', COLOURS[0]), ('accuracy', COLOURS[1])):
             values = np.array([_number(value) for value in block['per_epoch'][name]])
@@ -162,8 +164,40 @@ def oracle(path, block) -> None:
         axes.legend(fontsize=8.5, ncols=2, loc='lower right')
 
 
+def au_features(path, features, sets) -> str:
+    """Features [R, D] in two dimensions by t-SNE, coloured by action units; the caption, or why nothing was drawn.
+
+    sets: the action units of each row, a tuple of str, None unknown. The most frequent sets of two clips or more get a
+    colour and a mark; sets that share much get neighbouring colours.
+    """
+    features = np.asarray(features, np.float64)
+    if len(features) < 5 or not np.ptp(features, axis=0).any():
+        return f'No plot of the features: {len(features)} clips are too few, or their features are all equal.'
+    places = _tsne(features)
+    often = Counter(units for units in sets if units is not None).most_common(len(MARKERS))
+    named = _chain([units for units, count in often if count > 1])
+    colours = dict(zip(named, matplotlib.colormaps['turbo'](np.linspace(0.04, 0.96, max(len(named), 2))), strict=False))
+    kinds = np.array([named.index(u) if u in named else -1 if u is not None else -2 for u in sets])
+    with saved(path, (7.6, 4.6)) as figure:
+        axes = figure.subplots()
+        for kind, units in enumerate(named):
+            look = {'marker': MARKERS[kind], 'color': colours[units], 's': 34, 'zorder': 3, 'edgecolor': 'white'}
+            _dots(axes, places[kinds == kind], scenarios.unit_title(units), **look)
+        _dots(axes, places[kinds == -1], 'other', color='#c3cad2', s=20, edgecolor='white')
+        _dots(axes, places[kinds == -2], 'unknown', color='#9aa4af', s=20, marker='x')
+        axes.set_aspect('equal', adjustable='datalim')
+        axes.set(xticks=[], yticks=[], xlabel='t-SNE of the weighted action-unit features')
+        axes.xaxis.label.set_fontsize(9)
+        axes.spines[:].set_visible(True)
+        figure.legend(loc='outside right upper', fontsize=8.5, title='action units (clips)', title_fontsize=8.5)
+    return (
+        'Each mark is a held-out clip: the weighted action-unit features of its network, in two dimensions by t-SNE. Clips '
+        'stand near each other where the features are alike; each fold has its own network. Directions mean nothing.'
+    )
+
+
 @contextlib.contextmanager
-def _figure(path, size):
+def saved(path, size):
     """A figure of `size` inches, saved to `path` when the block ends."""
     kind = Path(path).suffix.lstrip('.')
     plain = {'Date': None} if kind == 'svg' else {}  # a date in the file would change its bytes on every run
@@ -172,6 +206,32 @@ def _figure(path, size):
         yield figure
         with workdir.replacing(path) as file:
             figure.savefig(file, format=kind, dpi=160, metadata=plain)
+
+
+def _dots(axes, places, title, **look):
+    """Marks at [n, 2] with their count in the legend; none for no place."""
+    if len(places):
+        axes.scatter(*places.T, label=f'{title} ({len(places)})', linewidths=0.6, **look)
+
+
+def _tsne(features):
+    """[R, 2] of [R, D], R above 4."""
+    from sklearn.manifold import TSNE  # here, as it takes longer to load than every other plot to draw
+    from threadpoolctl import threadpool_limits
+
+    start = 'pca' if features.shape[1] > 1 else 'random'
+    perplexity = min(30, (len(features) - 1) / 3)
+    with threadpool_limits(1):  # its threads wait for each other: seconds became a minute on a busy machine
+        return TSNE(perplexity=perplexity, init=start, random_state=0).fit_transform(features)
+
+
+def _chain(sets):
+    """Sets in an order in which neighbours share much: from the first one on, always the most alike of the rest."""
+    order, left = sets[:1], sets[1:]
+    while left:
+        alike = [len({*order[-1]} & {*units}) / max(len({*order[-1]} | {*units}), 1) for units in left]
+        order.append(left.pop(int(np.argmax(alike))))
+    return order
 
 
 def _dataset_colours(rows):

@@ -11,6 +11,9 @@ from mer_jax.report_text import table as table
 
 BLOCKS = 'name protocol leaks folds seeds epochs clips metrics sd intervals per_dataset per_class per_seed'.split()
 BLOCKS += 'per_subject per_fold confusion classes oracle_epoch'.split()
+LOOKS = ('montage.png', 'scenarios.png', 'au_features.png')  # what the verb explain writes; words for them in LOOKS_WORDS
+LOOKS_WORDS = 'captions.json'
+EXPLAINABLE = ('dual_branch', 'single_branch')
 
 
 def report(folder) -> Path:
@@ -22,7 +25,7 @@ def report(folder) -> Path:
     parts += _scores(folder, results) if results['per_subject'] else []
     parts += [_training(folder)]
     parts += [*_subjects(folder, results), _oracle(folder, results)] if results['per_subject'] else []
-    parts += [_folds(folder, results), _dropped(folder), _run(folder, results), _settings(folder)]
+    parts += [_looks(folder, results), _folds(folder, results), _dropped(folder), _run(folder, results), _settings(folder)]
     parts += [html.paragraph(f'Made from the files beside this page; its figures stand in {workdir.PLOTS}/.', 'foot')]
     path = folder / workdir.REPORT
     workdir.write_text(path, html.page(f'{results["name"]}: {results["protocol"]}', parts))
@@ -133,6 +136,28 @@ def _oracle(folder, results):
     )
 
 
+def _looks(folder, results):
+    """Maps of what the network looks at, where the verb explain drew them; how to draw them where it could."""
+    title, drawn = 'What the network looks at', folder / workdir.EXPLAIN
+    settings = _optional(folder / workdir.CONFIG, workdir.read_json) or {}
+    if not (drawn / LOOKS[0]).exists():
+        if settings.get('model', {}).get('name') not in EXPLAINABLE:
+            return ''
+        words = f'Not drawn yet: python main.py explain --config=configs/{results["name"]}.py, with the flags of this run.'
+        return html.section(title, html.paragraph(words, 'soft'))
+    words = _optional(drawn / LOOKS_WORDS, workdir.read_json) or {}
+    pieces = [_look(drawn / name, words.get(name)) for name in LOOKS]
+    foot = html.paragraph(f'Larger pictures, and of more clips, stand in {workdir.EXPLAIN}/ (index.csv lists them).', 'soft')
+    return html.section(title, f'<div class="looks">{"".join(pieces)}</div>', foot)
+
+
+def _look(path, words):
+    """A picture with its words; the words alone, which say why, where it was not drawn."""
+    if not path.exists():
+        return html.paragraph(words or f'{workdir.EXPLAIN}/ holds no {path.name}.', 'soft')
+    return html.figure(_uri(path, 'png'), words or path.stem)
+
+
 def _folds(folder, results):
     """The fold table, with the accuracy of each fold."""
     rows = _optional(folder / workdir.FOLDS, workdir.read_csv)
@@ -176,7 +201,12 @@ def _drawn(folder, name, draw, *content):
     """Draw plots/<name>.svg and return it as a data URI."""
     path = folder / workdir.PLOTS / f'{name}.svg'
     draw(path, *content)
-    return 'data:image/svg+xml;base64,' + base64.b64encode(path.read_bytes()).decode()
+    return _uri(path, 'svg+xml')
+
+
+def _uri(path, kind):
+    """A picture as data URI."""
+    return f'data:image/{kind};base64,' + base64.b64encode(path.read_bytes()).decode()
 
 
 def _optional(path, read):

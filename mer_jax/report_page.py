@@ -44,6 +44,7 @@ td:last-child:not(.n) { min-width: 130px; }
 figure { margin: 0; } .scroll + figure { margin-top: 20px; }
 figure img { display: block; max-width: 100%; height: auto; margin: 0 auto; }
 figcaption { margin-top: 8px; }
+.looks > figure { margin: 0 auto 24px; } .looks > figure:first-child { max-width: 780px; }
 details { margin-top: 12px; } summary { cursor: pointer; color: var(--blue); font-weight: 600; }
 details > :not(summary) { margin-top: 10px; }
 @media print { body { background: white; } section, .verdict, .tile { break-inside: avoid; }

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from mer_jax import checkpoint, evaluate, parallel, train
+from mer_jax import checkpoint, evaluate, parallel, train, workdir
+from mer_jax import plan as plans
 from mer_jax.types import Folds
 
 
@@ -25,8 +26,11 @@ class Programs(NamedTuple):
     seconds: float  # spent compiling
 
 
-def compiled(learner, plan, samples, folds, *, runs, batch_size, test_batch, chunk) -> Programs:
-    """Compile init, train and predict for `runs` runs of `folds`, padded to full rounds of `plan`; nothing is trained."""
+def compiled(learner, plan, samples, folds, *, runs, test_batch, chunk, **settings) -> Programs:
+    """Compile init, train and predict for `runs` runs of `folds`, padded to full rounds of `plan`; nothing is trained.
+
+    settings: of train.train_epoch (batch_size, augment, sampler).
+    """
     start = time.perf_counter()
     devices = jax.devices()[:plan.devices]
     length = parallel.round_up(runs, at_once=plan.at_once, devices=plan.devices)
@@ -34,10 +38,12 @@ def compiled(learner, plan, samples, folds, *, runs, batch_size, test_batch, chu
     shared = parallel.replicated(samples, devices=devices)
     rows, fold, seed, index = place(folds, range(runs), length, test_batch, devices)
 
-    init = mapped(partial(_init, learner=learner)).lower(shared, rows, fold, seed).compile()
+    # Runs once: compiled without optimisation it is ready in a third of the time.
+    init = mapped(partial(_init, learner=learner)).lower(shared, rows, fold, seed).compile(
+        compiler_options={'xla_backend_optimization_level': 0})
     states = jax.eval_shape(mapped(partial(_init, learner=learner)), shared, rows, fold, seed)
     states = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=rows.index.sharding), states)
-    body = partial(train.train_epochs, learner=learner, batch_size=batch_size, chunk=chunk)
+    body = partial(train.train_epochs, learner=learner, chunk=chunk, **settings)
     scalars = np.int32(0), np.int32(1)
     run = mapped(body, donate=(1,)).lower((shared, *scalars), states, rows, fold, seed).compile()
     predict = None
@@ -53,16 +59,16 @@ def place(folds, members, length, test_batch, devices):
     return parallel.padded(per_run, length, devices=devices)
 
 
-def seconds_a_round(learner_for, samples, folds, *, batch_size, memory, plan) -> float:
+def seconds_a_round(learner_for, samples, folds, *, memory, plan, **settings) -> float:
     """Seconds that one epoch of one filled round of `plan` takes; infinity where it does not fit in `memory` bytes."""
     runs = min(plan.at_once * plan.devices, len(folds.fold))
     try:
-        programs = compiled(learner_for(plan.lowering), plan, samples, folds, runs=runs, batch_size=batch_size,
-                            test_batch=batch_size, chunk=1)
+        programs = compiled(learner_for(plan.lowering), plan, samples, folds, runs=runs,
+                            test_batch=settings['batch_size'], chunk=1, **settings)
         sharing = plan.devices if jax.default_backend() == 'cpu' else 1  # CPU devices share one memory
         if programs.run.memory_analysis().temp_size_in_bytes * sharing > memory:
             return math.inf
-        rows, fold, seed, _ = place(folds, range(runs), programs.length, batch_size, programs.devices)
+        rows, fold, seed, _ = place(folds, range(runs), programs.length, settings['batch_size'], programs.devices)
         states = programs.init(programs.samples, rows, fold, seed)
         took = []
         for first in range(4):  # the first call warms up; the fastest of the others counts on a noisy machine
@@ -122,6 +128,25 @@ def train_group(programs, folds: Folds, members, folder, *, epochs, test_batch, 
 
         states = train.fit(run, states, done=done, epochs=epochs, chunk=programs.chunk, after=behind)
     return own(states), outputs(states)
+
+
+def begun(folder) -> bool:
+    """Whether the folder holds anything trained or scored, which other settings must not overwrite."""
+    return (folder / workdir.RESULTS).exists() or newest(folder) >= 0
+
+
+def newest(folder) -> int:
+    """The epoch of the newest checkpoint of any group of runs in the folder of a run, or -1."""
+    return max((checkpoint.newest(group) for group in folder.glob('checkpoints/*')), default=-1)
+
+
+def trained(folder, seeds) -> int:
+    """The epoch that every group of runs in the folder of a run has reached."""
+    if not (folder / workdir.PLAN).exists():
+        return 0
+    total = seeds * len(workdir.read_csv(folder / workdir.FOLDS))
+    groups = -(-total // plans.pinned(folder / workdir.PLAN).group)
+    return max(0, min(checkpoint.newest(folder / 'checkpoints' / f'group_{number}') for number in range(groups)))
 
 
 def _init(samples, rows, fold, seed, *, learner):

@@ -16,8 +16,8 @@ def fit_input(samples, rows, *, scale):
 
 
 def scale_input(image, fitted, *, value_range):
-    """Map bytes 0..255, or flow in [-scale, scale] and clipped there, onto value_range (low, high); float32."""
-    low, high = value_range
+    """Map bytes 0..255, or flow in [-scale, scale] and clipped there, onto value_range (low, high: one or one a channel)."""
+    low, high = map(jnp.asarray, value_range)
     if 'scale' in fitted:
         share = (jnp.clip(image / fitted['scale'], -1, 1) + 1) / 2
     else:

@@ -3,14 +3,20 @@
 import math
 from pathlib import Path
 
+from mer_jax.augment import REGIONS, UNITS
+from mer_jax.balance import CLASS_WEIGHTS, SAMPLERS
 from mer_jax.data import CHANNELS, MASKS, SCALES, VALUE_RANGES
 from mer_jax.errors import UserError
+from mer_jax.explain import KINDS
 from mer_jax.labels import SCHEMES
-from mer_jax.learners import OPTIMIZERS, SCHEDULES
-from mer_jax.models import MODELS
+from mer_jax.learners import FORMS, LEARNERS, OPTIMIZERS, SCHEDULES
+from mer_jax.models import MODELS, REGIONAL
+from mer_jax.models.dual_branch import FUSE
+from mer_jax.models.resnet import ATTENTION
 from mer_jax.protocol import PROTOCOLS
 from mer_jax.workdir import differences, flat
 
+DTYPES = ('float32', 'bfloat16')
 _CHOICES = {
     'data.labels': SCHEMES,
     'data.mask': MASKS,
@@ -20,6 +26,18 @@ _CHOICES = {
     'model.name': (*MODELS, 'magnet'),
     'train.optimizer': OPTIMIZERS,
     'train.schedule': SCHEDULES,
+    'train.learner': LEARNERS,
+    'train.class_weights': CLASS_WEIGHTS,
+    'train.sampler': SAMPLERS,
+    'alignment.form': FORMS,
+    'augment.replace_region': REGIONS,
+    'augment.replace_units': UNITS,
+    'explain.aucam': KINDS,
+    'model.dual_branch.attention': ATTENTION,
+    'model.dual_branch.fuse': FUSE,
+    'model.dual_branch.dtype': DTYPES,
+    'model.single_branch.attention': ATTENTION,
+    'model.single_branch.dtype': DTYPES,
     'train.lowering': ('auto', 'matmul', 'native'),
 }
 _RANGES = {  # key: (least, most); a share or a rate of 0 would train or test nothing
@@ -34,6 +52,13 @@ _RANGES = {  # key: (least, most); a share or a rate of 0 would train or test no
     'train.learning_rate': (1e-12, 1e3),
     'train.weight_decay': (0, 1e3),
     'train.momentum': (0, 1),
+    'train.label_smoothing': (0, 0.99),
+    'alignment.share': (0, 1),
+    'alignment.temperature': (1e-3, 1e3),
+    'augment.flip': (0, 1),
+    'augment.erase': (0, 1),
+    'augment.replace': (0, 1),
+    'explain.clips': (1, 10**5),
     'train.at_once': (0, 10**5),
     'train.devices': (0, 10**4),
     'train.group': (0, 10**6),
@@ -49,7 +74,7 @@ _RANGES = {  # key: (least, most); a share or a rate of 0 would train or test no
 }
 # What may differ between a run and its continuation: where things lie and how often they are written, never a result.
 _FREE_ON_RESUME = {'name', 'data.data_dir', 'data.manual_dir', 'data.landmarks', 'data.magnet', 'data.rebuild', 'train.epochs',
-                   'train.checkpoint_seconds'}
+                   'train.checkpoint_seconds', 'explain.clips', 'explain.aucam', 'explain.faces'}
 
 
 def check(settings: dict) -> None:
@@ -60,7 +85,7 @@ def check(settings: dict) -> None:
     wrong += [f'{key} is {values[key]}; allowed: {low} to {high}'
               for key, (low, high) in _RANGES.items() if not low <= values[key] <= high]
     wrong += _channels(values['data.channels'])
-    wrong += _networks(settings['model'])
+    wrong += _networks(settings['model']) + _training(settings)
     wrong += _init_from(values['model.init_from'], values['protocol.name'])
     if not values['name'].strip():
         wrong.append('name is empty; give the title of the report')
@@ -72,7 +97,7 @@ def check(settings: dict) -> None:
 
 def check_resume(old: dict, new: dict, folder) -> None:
     """Refuse to continue a run under other settings; more epochs may follow where no schedule depends on their number."""
-    free = _FREE_ON_RESUME if new['train']['schedule'] == 'constant' else _FREE_ON_RESUME - {'train.epochs'}
+    free = _FREE_ON_RESUME if new['train']['schedule'] != 'cosine' else _FREE_ON_RESUME - {'train.epochs'}
     differ = [f'{key} was {before!r}, is {now!r}' for key, before, now in differences(old, new, ignore=free)]
     if differ:
         raise UserError(f'{folder} holds a run with other settings: {"; ".join(differ)}; '
@@ -81,9 +106,16 @@ def check_resume(old: dict, new: dict, folder) -> None:
 
 def _channels(text):
     parts = text.split(',')
-    if set(parts) <= set(CHANNELS) and len(parts) == len(set(parts)):
+    if len(parts) == len(set(parts)) and any(set(parts) <= set(known) for known in CHANNELS.values()):
         return []
-    return [f'data.channels is {text!r}; allowed: {", ".join(CHANNELS)}, each once, comma between']
+    return [f'data.channels is {text!r}; allowed: {" or ".join(", ".join(known) for known in CHANNELS.values())}, each once, '
+            'comma between']
+
+
+_KEYWORDS = {  # of networks: key -> (least, most)
+    'hidden': (1, 10**5), 'width': (8, 1024), 'groups': (1, 512), 'fine': (0, 2),
+    'dropout': (0, 0.99), 'dropout_dense': (0, 0.99), 'dropout_contrast': (0, 0.99),
+}
 
 
 def _networks(model):
@@ -91,10 +123,26 @@ def _networks(model):
     wrong = []
     for network in MODELS:
         for key, value in model[network].items():
-            if key == 'dropout' and not 0 <= value < 1:
-                wrong.append(f'model.{network}.dropout is {value}; allowed: 0 to below 1')
-            if key == 'hidden' and not 1 <= value <= 10**5:
-                wrong.append(f'model.{network}.hidden is {value}; allowed: 1 to {10**5}')
+            low, high = _KEYWORDS.get(key, (value, value))
+            if not low <= value <= high:
+                wrong.append(f'model.{network}.{key} is {value}; allowed: {low} to {high}')
+    for network in REGIONAL:
+        width, groups = model[network]['width'], model[network]['groups']
+        if groups > 0 and width % (2 * groups):
+            wrong.append(f'model.{network}.groups is {groups}; allowed: so many that twice of them divide width, {width}')
+    return wrong
+
+
+def _training(settings):
+    """What one setting asks of another."""
+    train, model, wrong = settings['train'], settings['model']['name'], []
+    if train['learner'] == 'contrastive' and model not in REGIONAL:
+        wrong.append("train.learner is 'contrastive', which needs heads of regions; allowed: "
+                     f"model.name {' or '.join(REGIONAL)}, or train.learner 'supervised'")
+    if settings['augment']['erase'] and settings['data']['scale'] != 'stretch':
+        wrong.append(f"augment.erase is {settings['augment']['erase']}, whose noise is in bytes; allowed: data.scale 'stretch'")
+    if settings['data']['value_range'] == 'imagenet' and len(settings['data']['channels'].split(',')) != 3:
+        wrong.append(f"data.value_range is 'imagenet', for three channels; data.channels is {settings['data']['channels']!r}")
     return wrong
 
 

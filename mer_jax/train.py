@@ -7,6 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from mer_jax.balance import row_weight
+
 PACE = 10.0  # seconds a compiled call: often enough for a progress bar, seldom enough that entering it costs nothing
 
 
@@ -27,33 +29,53 @@ def row_order(key, rows):
     return rows.index[jnp.argsort(jnp.where(rows.weight > 0, draw, jnp.inf))]
 
 
-def train_epoch(state, samples, rows, key, *, learner, batch_size):
+def weighted_order(key, label, rows, count):
+    """`count` rows of the fold, int32[count], drawn with repetition so that every class is as likely."""
+    share = jnp.log(row_weight(label, rows))
+    return rows.index[jax.random.categorical(key, share, shape=(count,))]
+
+
+def donors(key, label, rows, batch):
+    """For each row of a batch (int32[B]) another row of the fold of the same class, or itself, each as likely."""
+    same = (label[batch][:, None] == label[rows.index]) & (rows.weight > 0)
+    return rows.index[jax.random.categorical(key, jnp.where(same, 0.0, -jnp.inf))]
+
+
+def train_epoch(state, samples, rows, key, *, learner, batch_size, augment=None, sampler='shuffle'):
     """One pass over the rows of one fold. Returns the new state and the mean of the step logs.
 
     Every fold takes the same number of steps; a fold with fewer rows wraps round to its own rows, so that no mask and
     no zero weight stands in a training step (zero-weight rows would still move batch statistics).
+    augment(key, sample, donor) -> sample changes each row; sampler: 'shuffle', or 'weighted' (classes equally often).
     """
     steps, batch = batch_shape(rows.index.shape[0], batch_size)
-    order_key, step_key = jax.random.split(key)
+    order_key, step_key, change_key = jax.random.split(key, 3)
     order, real = row_order(order_key, rows), jnp.sum(rows.weight > 0)
+    if sampler == 'weighted':
+        order, real = weighted_order(order_key, samples.label, rows, steps * batch), steps * batch
+    take = lambda index: jax.tree.map(lambda a: a[index], samples)  # noqa: E731
 
     def one_step(state, number):
         index = order[(number * batch + jnp.arange(batch)) % real]
-        return learner.step(state, jax.tree.map(lambda a: a[index], samples), jax.random.fold_in(step_key, number))
+        seen = take(index)
+        if augment:
+            keys = jax.random.split(jax.random.fold_in(change_key, number), batch + 1)
+            seen = jax.vmap(augment)(keys[1:], seen, take(donors(keys[0], samples.label, rows, index)))
+        return learner.step(state, seen, jax.random.fold_in(step_key, number))
 
     state, logs = lax.scan(one_step, state, jnp.arange(steps))
     return state, jax.tree.map(jnp.mean, logs)
 
 
-def train_epochs(shared, state, rows, fold, seed, *, learner, batch_size, chunk):
-    """Epochs first+1 .. first+count of one fold, count <= chunk; shared is (samples, first, count).
+def train_epochs(shared, state, rows, fold, seed, *, chunk, **settings):
+    """Epochs first+1 .. first+count of one fold, count <= chunk; shared is (samples, first, count), settings of train_epoch.
 
     Returns (state, logs [chunk]); entries from `count` on are 0. `count` is an array: no length of chunk compiles anew.
     """
     samples, first, count = shared
     key = run_key(seed, fold)
     one_epoch = lambda state, number: train_epoch(  # noqa: E731
-        state, samples, rows, jax.random.fold_in(key, number), learner=learner, batch_size=batch_size)
+        state, samples, rows, jax.random.fold_in(key, number), **settings)
 
     def body(done, carry):
         state, logs = carry

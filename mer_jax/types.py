@@ -21,6 +21,8 @@ class Samples(NamedTuple):
     dataset: Array  # int32[N], index into Names.datasets
     clip: Array  # int32[N], index into Names.clips
     frame: Array  # int32[N], frame number where rows are frames, else 0
+    parts: Array  # int32[N, 2], clips that the upper and the lower half of the image show: the clip itself, until training
+    # replaces a region
 
 
 class Rows(NamedTuple):
@@ -78,3 +80,19 @@ class Names(NamedTuple):
     datasets: tuple
     clips: tuple
     action_units: tuple
+
+
+class Explained(NamedTuple):
+    """What a trained network looks at, on the host: one row a held-out clip of one seed, by the fold that did not see it."""
+
+    clip: Array  # int32[R], index into Names.clips
+    subject: Array  # int32[R], index into Names.subjects
+    dataset: Array  # int32[R], index into Names.datasets
+    label: Array  # int32[R]
+    predicted: Array  # int32[R]
+    action_units: Array  # float32[R, A], columns by Names.action_units; 1 present, 0 absent, NaN unknown
+    au_cam: Array  # float32[R, H, W], 0..1: maps of all regions stacked (eyes over mouth), each scaled by itself
+    grad_cam: Array  # float32[R, H, W], 0..1, as au_cam
+    gray: Array  # uint8[R, H, W], the face (magnified apex) that the network saw
+    on_a: Array  # uint8[R, H, W], magnitude of the flow from onset to target, the network's second channel
+    features: Array  # float32[R, D], the weighted AU features

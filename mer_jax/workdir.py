@@ -26,6 +26,7 @@ PREDICTIONS = 'predictions.csv'
 RESULTS = 'results.json'
 REPORT = 'report.html'
 PLOTS = 'plots'
+EXPLAIN = 'explain'  # folder of pictures of what the network looks at
 LOCK = '.lock'
 PART = '.part'
 

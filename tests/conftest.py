@@ -28,7 +28,7 @@ def make_samples(*, subjects=5, clips=(7, 4, 5, 3, 6), size=28, channels=3, clas
     dataset = (subject % datasets).astype(np.int32)
     zeros = np.zeros(count, np.int32)
     samples = Samples(image, label, zeros.astype(np.float32), np.full((count, 2), np.nan, np.float32), subject, dataset,
-                      np.arange(count, dtype=np.int32), zeros)
+                      np.arange(count, dtype=np.int32), zeros, np.repeat(np.arange(count, dtype=np.int32)[:, None], 2, 1))
     names = Names(tuple('abcdefg'[:classes]), tuple(f's{i}' for i in range(subjects)),
                   tuple(f'set{i}' for i in range(datasets)), tuple(f'clip{i:02d}' for i in range(count)), ('4', '12'))
     return samples, names

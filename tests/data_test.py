@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
-from mer_jax import data, labels
+import tfds_builders
+from mer_jax import data, labels, machine, scaling
 from mer_jax.errors import UserError
 from tests import fake_raw
+from tests.fake_raw import casme2 as fake_casme2
 
 
 def record(clip, emotion, *, subject='s01', dataset='smic', units='', known=False, flow=None):
@@ -63,7 +65,7 @@ def test_measured_flow_can_keep_its_magnitude(tiny_data, tmp_path):
     found = load('synthetic_faces/tiny', tmp_path, data_dir=tiny_data, scale='p995', channels='u,v')
     assert found.samples.image.dtype == np.float32 and found.samples.image.shape[1:] == (28, 28, 2)
     assert 0.2 < np.abs(found.samples.image).max() < 8
-    with pytest.raises(UserError, match="data.scale is 'p995', but x stores flow already stretched"):
+    with pytest.raises(UserError, match="data.scale is 'p995', but x stores bytes, flow already stretched"):
         data.images([np.zeros((4, 4, 3), np.uint8)], ['u'], 4, 'p995', 'x')
 
 
@@ -76,9 +78,9 @@ def test_a_folder_that_nobody_reads_is_an_error(tiny_data, tmp_path):
 def test_unknown_action_units_are_not_absent(tmp_path):
     """SMIC has no action units: 0 would claim that none moved."""
     kept, _ = labels.labelled([record('a', 'negative'), record('b', 'surprise', units='1+L2', known=True)], 'megc3')
-    units = sorted({unit for r in kept for unit in data._units(r)})
-    assert units == [1, 2]
-    assert np.isnan(data._unit_row(kept[0], units)).all() and data._unit_row(kept[1], units) == [1, 1]
+    for sides, units, moved in ((False, ['1', '2'], [1, 1]), (True, ['L1', 'R1', 'L2', 'R2'], [1, 1, 1, 0])):
+        assert data._columns(kept, sides) == units
+        assert np.isnan(data._unit_row(kept[0], units, sides)).all() and data._unit_row(kept[1], units, sides) == moved
 
 
 def test_an_unknown_emotion_is_an_error_and_never_class_0():
@@ -125,3 +127,109 @@ def test_a_composite_keeps_data_sets_apart(tiny_data, tmp_path):
     assert len(pairs) == len(found.names.subjects)
     assert found.names.subjects.count('s01') == 2
     assert np.isnan(found.samples.action_units).any() and not np.isnan(found.samples.action_units).all()
+
+
+SAMER = {'channels': 'magnified,on_a,off_a', 'labels': 'samer3', 'size': 64}
+
+
+def stored_images(builder):
+    """{clip: its stored `image`}."""
+    return {r['clip']: r['image'] for r in tfds_builders.records(builder, ('clip', 'image'))}
+
+
+@pytest.fixture(scope='module')
+def tiny_images(tiny_data):
+    return stored_images(tfds_builders.prepare('synthetic_faces/tiny', data_dir=tiny_data, progress=False))
+
+
+def test_pictures_arrive_in_the_channels_asked_for(tiny_data, tiny_images, tmp_path):
+    """Flow in the place of the face, or channels in another order than named, trains without any error."""
+    size = len(next(iter(tiny_images.values())))
+    stored = load('synthetic_faces/tiny', tmp_path, data_dir=tiny_data, **SAMER | {'size': size})
+    turned = load('synthetic_faces/tiny', tmp_path, data_dir=tiny_data, **SAMER | {'size': size, 'channels': 'off_a,magnified'})
+    assert stored.samples.image.dtype == np.uint8 and stored.samples.image.shape[1:] == (size, size, 3)
+    for row, clip in enumerate(stored.names.clips):
+        np.testing.assert_array_equal(stored.samples.image[row], tiny_images[clip])
+        np.testing.assert_array_equal(turned.samples.image[row], tiny_images[clip][..., [2, 0]])
+    assert stored.samples.parts.tolist() == [[row, row] for row in range(len(stored.names.clips))]
+    small = load('synthetic_faces/tiny', tmp_path, data_dir=tiny_data, **SAMER).samples.image
+    assert small.shape[1:] == (64, 64, 3) and small.dtype == np.uint8
+    assert abs(small.mean((0, 1, 2)) - stored.samples.image.mean((0, 1, 2))).max() < 2
+
+
+def test_jpeg_changes_pixels_and_mixes_channels(tiny_images):
+    """The published pictures went through JPEG, where colour bleeds from one channel into the other two."""
+    picture = next(iter(tiny_images.values())).copy()
+    once = data.masked({'image': picture}, 'image', 'none', True)
+    assert once.shape == picture.shape and once.dtype == np.uint8 and 0.5 < np.abs(once.astype(int) - picture).mean() < 12
+    for channel in range(3):  # the right channels stay in their places
+        told = [np.corrcoef(once[..., channel].ravel(), picture[..., k].ravel())[0, 1] for k in range(3)]
+        assert np.argmax(told) == channel
+    picture[..., 1] = 255 - picture[..., 1]
+    other = data.masked({'image': picture}, 'image', 'none', True)
+    assert (other[..., 0] != once[..., 0]).any() and (other[..., 2] != once[..., 2]).any()
+    assert data.masked({'image': picture}, 'image', 'none', False) is picture
+    flow = np.zeros((8, 8, 3), np.float32)
+    assert data.masked({'flow': flow}, 'flow', 'none', True) is flow
+
+
+def test_sides_of_action_units_have_a_column_each():
+    """Without the column of the other side a mirrored 'L12' would stay on the left; 12 without a side moved on both."""
+    cells = ('L12+4', 'R4+?', 'A6+T25', 'ref(9)+1?', '')
+    kept, _ = labels.labelled([record(f'c{i}', 'negative', units=cell, known=True) for i, cell in enumerate(cells)], 'megc3')
+    units = data._columns(kept, True)
+    assert units == ['L4', 'R4', 'L6', 'R6', 'L12', 'R12', 'L25', 'R25']
+    moved = [{unit for unit, value in zip(units, data._unit_row(r, units, True), strict=True) if value} for r in kept]
+    assert moved == [{'L4', 'R4', 'L12'}, {'R4'}, {'L6', 'R6', 'L25', 'R25'}, set(), set()]
+    assert data._columns(kept, False) == ['4', '6', '12', '25']
+
+
+def test_sides_are_loaded_where_asked_for(tiny_data, tmp_path):
+    """The setting must reach the samples, two columns for each one without it."""
+    plain, sides = (load('synthetic_faces/tiny', tmp_path, data_dir=tiny_data, sides=sides) for sides in (False, True))
+    assert sides.names.action_units == tuple(f'{s}{n}' for n in plain.names.action_units for s in 'LR')
+    both = sides.samples.action_units.reshape(len(plain.samples.label), -1, 2)
+    np.testing.assert_array_equal(both.max(-1), plain.samples.action_units)
+
+
+def test_the_imagenet_range_is_torchvisions():
+    """Weights trained on ImageNet expect (x / 255 - mean) / std, channel by channel."""
+    image = np.random.default_rng(0).integers(0, 256, (2, 4, 4, 3)).astype(np.uint8)
+    mean, spread = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+    found = scaling.scale_input(image, {}, value_range=data.VALUE_RANGES['imagenet'])
+    np.testing.assert_allclose(found, (image / 255 - mean) / spread, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize('name,channels,told', [
+    ('casme2', 'on_a', "data.name 'casme2' holds no on_a, which data.channels asks for; name 'casme2/samer'"),
+    ('casme2/samer,target=apex', 'u,v', "holds no u,v, .*; name 'casme2/flow', or other channels: u,v,strain; magnified,on_a"),
+    ('samm/samer+smic', 'magnified', "data.name 'smic' holds no magnified"),
+])
+def test_an_input_that_lacks_the_channels_is_refused_before_it_is_built(name, channels, told):
+    """The wrong input of a release takes hours to build, and is refused then."""
+    with pytest.raises(UserError, match=told):
+        data.refuse_inputs(name, channels)
+
+
+def test_an_input_that_has_the_channels_is_not_refused(tmp_path):
+    """A rule that refuses what would do is worse than none."""
+    for name, channels in (('casme2', 'u,v,strain'), ('casme2/samer,target=apex', 'off_a'), ('synthetic_faces', 'u'),
+                           ('synthetic_faces/tiny', 'on_a'), ('precomputed_flow', 'strain'), ('smic+samm/flow', 'v')):
+        data.refuse_inputs(name, channels)
+    fake_raw.write_precomputed_flow(tmp_path)
+    with pytest.raises(UserError, match="'precomputed_flow' holds no image; name .* such as 'synthetic_faces'"):
+        load('precomputed_flow', tmp_path, manual_dir=str(tmp_path), channels='magnified')
+
+
+def test_a_release_gives_the_same_channels(tmp_path, monkeypatch):
+    """casme2/samer as built from frames on disk: size 224 untouched, onset to magnified apex in the second channel."""
+    monkeypatch.setattr(machine, 'cores', lambda: 1)
+    truth = fake_casme2.write(tmp_path / 'raw')
+    found = load('casme2/samer,magnifier=none', tmp_path, manual_dir=str(truth.folder), **SAMER | {'labels': 'five', 'size': 224})
+    builder = tfds_builders.prepare('casme2/samer,magnifier=none', data_dir=tmp_path / 'built', manual_dir=truth.folder,
+                                    progress=False)
+    stored = stored_images(builder)
+    assert found.samples.image.shape[1:] == (224, 224, 3)
+    for row, clip in enumerate(found.names.clips):
+        np.testing.assert_array_equal(found.samples.image[row], stored[clip])
+    assert found.labels == 'five' and len(found.names.action_units) > 3

@@ -68,7 +68,6 @@ def killed(arguments, folder, lines):
     process.wait()
 
 
-
 def test_a_killed_run_ends_at_the_same_bits(tiny_data, tmp_path):
     """kill -9 at any moment and the same command again: predictions.csv and every parameter as if nothing had happened."""
     settings = ['--config.train.epochs=60', '--config.evaluate.every_epoch', '--config.train.checkpoint_seconds=0.2']
@@ -153,6 +152,64 @@ def test_groups_stay_as_they_began(tiny_data, tmp_path, monkeypatch):
     run(*quick(tiny_data, folder, '--config.train.devices=2', verb='evaluate'), code=2)  # it never trains
     (folder / 'checkpoints' / 'group_0' / '2').rename(folder / 'checkpoints' / 'group_2' / '2')
     run(*quick(tiny_data, folder, '--config.train.devices=2'), code=2)  # two runs where one belongs
+
+
+@pytest.fixture(scope='module')
+def dual(tiny_data, tmp_path_factory):
+    """A finished run of three epochs of the dual-branch network with every augmentation; its folder."""
+    folder = tmp_path_factory.mktemp('dual') / 'run'
+    run(*quick(tiny_data, folder, '--config.train.epochs=3', config='synthetic_dualbranch'))
+    return folder
+
+
+def test_a_stopped_dual_branch_run_ends_at_the_same_bits(dual, tiny_data, tmp_path, monkeypatch):
+    """Flips, noise, donors and the rate must follow from the epoch alone, not from what was drawn since the start."""
+    folder = tmp_path / 'stopped'
+    again = quick(tiny_data, folder, '--config.train.epochs=3', '--config.train.checkpoint_seconds=0',
+                  config='synthetic_dualbranch')
+
+    def stop(manager, done, states, save=checkpoint.save):
+        save(manager, done, states)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as stopped:
+        stopped.setattr(checkpoint, 'save', stop)
+        run(*again, code=130)
+    assert checkpoint.newest(folder / 'checkpoints' / 'group_0') == 1
+    run(*again)
+    assert (folder / 'predictions.csv').read_bytes() == (dual / 'predictions.csv').read_bytes()
+    for one, other in zip(restored(folder), restored(dual), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_what_a_run_looks_at_is_drawn(dual, tiny_data, capsys):
+    """Pictures, their list and a section of the report, without another epoch of training."""
+    before = (dual / 'predictions.csv').read_bytes()
+    arguments = quick(tiny_data, dual, '--config.train.epochs=3', '--config.explain.clips=3', config='synthetic_dualbranch',
+                      verb='explain')
+    run(*arguments)
+    with open(dual / 'explain' / 'index.csv', newline='') as file:
+        lines = list(csv.DictReader(file))
+    assert len(lines) == 3 and {line['background'] for line in lines} == {'own face (synthetic)'}
+    truth = {row['clip']: row for row in rows(dual)}
+    for line in lines:
+        assert (line['truth'], line['predicted']) == (truth[line['clip']]['label'], truth[line['clip']]['predicted'])
+        assert cv2.imread(str(dual / 'explain' / line['file'])).std() > 10
+    for name in ('montage.png', 'captions.json'):
+        assert (dual / 'explain' / name).exists()
+    assert 'What the network looks at' in (dual / 'report.html').read_text()
+    assert 'explain/montage.png' in capsys.readouterr().out and (dual / 'predictions.csv').read_bytes() == before
+
+
+def test_a_row_of_the_ablation_runs(tiny_data, tmp_path):
+    """The single branch has one head and no Area Weighted Module: whatever reads out of two must do with one."""
+    run(f'--config={ROOT}/configs/synthetic_dualbranch.py:ablation=sb_au,quick', f'--config.data.data_dir={tiny_data}',
+        f'--workdir={tmp_path}/run', '--config.train.epochs=1')
+    results = json.loads((tmp_path / 'run' / 'results.json').read_text())
+    assert results['folds'] == 5 and results['clips'] == len(rows(tmp_path / 'run'))
+    line = json.loads((tmp_path / 'run' / 'metrics.jsonl').read_text().splitlines()[0])
+    assert line['loss'] == pytest.approx(0.7 * line['cross_entropy'] + 0.3 * line['alignment'], rel=1e-4)
+    assert line['alignment'] > 0
 
 
 @pytest.mark.parametrize('protocol,folds', [('kfold', 2), ('random_split', 1), ('all_rows', 1)])

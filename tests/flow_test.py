@@ -206,6 +206,9 @@ def test_the_samer_magnitude_by_hand():
     np.testing.assert_allclose(found, [[0, 0, 0], [204, 255, 0]], atol=1)
     assert found.dtype == np.uint8 and found.max() == 255
     assert (flow.samer_magnitude(np.ones((4, 4, 2))) == 0).all()
+    # 0.75 x 102 = 76.5; a switch that still cut, or a threshold of the uncut mean alone, would change the published input
+    np.testing.assert_allclose(flow.samer_magnitude(field, threshold=0.75), [[0, 0, 102], [204, 255, 0]], atol=1)
+    np.testing.assert_allclose(flow.samer_magnitude(field, threshold=0), [[0, 51, 102], [204, 255, 0]], atol=1)
 
 
 def test_the_strongest_frame_is_the_one_moved_farthest():

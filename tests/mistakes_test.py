@@ -27,7 +27,7 @@ def mistake(capsys, *arguments):
 
 
 COMMAND_LINES = [
-    ('trian', "'trian' is not a verb; known: train, evaluate, report, build"),
+    ('trian', "'trian' is not a verb; known: train, evaluate, explain, report, build"),
     ('train evaluate', 'is not a verb'),
     ('--wokdir=x', "Unknown command line flag 'wokdir'. Did you mean: workdir"),
     ('--workdir', 'Missing value for flag --workdir'),
@@ -72,10 +72,15 @@ VALUES = [
     ('train.lowering=', 'allowed: auto, matmul, native'),
     ('train.checkpoint_seconds=-1', 'train.checkpoint_seconds is -1.0; allowed: 0 to'),
     ('data.size=0', 'data.size is 0; allowed: 1 to 1024'),
-    ('data.channels=', "data.channels is ''; allowed: u, v, strain, each once"),
+    ('data.channels=', "data.channels is ''; allowed: u, v, strain or magnified, on_a, off_a, each once, comma between"),
     ('data.channels=u,u', "data.channels is 'u,u'"),
     ('data.channels=u,', "data.channels is 'u,'"),
     ('data.channels=uv', "data.channels is 'uv'"),
+    ('data.channels=u,on_a', "data.channels is 'u,on_a'; allowed: u, v, strain or magnified, on_a, off_a, each once"),
+    ('data.channels=on_a,on_a', "data.channels is 'on_a,on_a'"),
+    ('data.channels=u,v --config.data.value_range=imagenet', "data.value_range is 'imagenet', for three channels; data.chann"),
+    ('data.sides=left', 'allowed: True or False'),
+    ('data.jpeg=95', 'allowed: True or False'),
     ('data.name=', 'data.name is empty'),
     ('data.labels=three', "data.labels is 'three'; allowed: five, four, irawan3, megc3, samer3"),
     ('data.scale=p99', 'allowed: p995, stretch'),
@@ -85,14 +90,45 @@ VALUES = [
     ('protocol.holdout=1', 'protocol.holdout is 1.0; allowed: 0.01 to 0.99'),
     ('protocol.seed=-1', 'protocol.seed is -1; allowed: 0 to'),
     ('model.name=ststnt', "model.name is 'ststnt'; allowed: "),
-    ('model.ststnet.dropout=1', 'model.ststnet.dropout is 1.0; allowed: 0 to below 1'),
+    ('model.ststnet.dropout=1', 'model.ststnet.dropout is 1.0; allowed: 0 to 0.99'),
+    ('model.dual_branch.dropout_dense=1', 'model.dual_branch.dropout_dense is 1.0; allowed: 0 to 0.99'),
+    ('model.dual_branch.dropout_contrast=-1', 'model.dual_branch.dropout_contrast is -1.0; allowed: 0 to'),
+    ('model.dual_branch.width=4', 'model.dual_branch.width is 4; allowed: 8 to 1024'),
+    ('model.dual_branch.width=20', 'model.dual_branch.groups is 4; allowed: so many that twice of them divide width, 20'),
+    ('model.dual_branch.groups=0', 'model.dual_branch.groups is 0; allowed: 1 to'),
+    ('model.single_branch.groups=3', 'model.single_branch.groups is 3; allowed: so many that'),
+    ('model.dual_branch.fine=3', 'model.dual_branch.fine is 3; allowed: 0 to 2'),
+    ('model.dual_branch.attention=on', "model.dual_branch.attention is 'on'; allowed: off, paper, released, sanet"),
+    ('model.single_branch.attention=', "model.single_branch.attention is ''; allowed: off"),
+    ('model.dual_branch.fuse=mean', "model.dual_branch.fuse is 'mean'; allowed: logits, probs"),
+    ('model.dual_branch.dtype=float16', "model.dual_branch.dtype is 'float16'; allowed: bfloat16, float32"),
+    ('model.single_branch.fuse=probs', '--config.model.single_branch.fuse: no such setting'),
+    ('train.learner=contrast', "train.learner is 'contrast'; allowed: contrastive, supervised"),
+    ('train.learner=contrastive', "train.learner is 'contrastive', which needs heads of regions; allowed: model.name dual"),
+    ('train.class_weights=max_n', "train.class_weights is 'max_n'; allowed: balanced, max, none, total"),
+    ('train.sampler=random', "train.sampler is 'random'; allowed: shuffle, weighted"),
+    ('train.label_smoothing=1', 'train.label_smoothing is 1.0; allowed: 0 to 0.99'),
+    ('train.schedule=restart', 'allowed: constant, cosine, restarts'),
+    ('alignment.share=1.5', 'alignment.share is 1.5; allowed: 0 to 1'),
+    ('alignment.form=released_code', 'allowed: clean, equal, paper, released'),
+    ('alignment.temperature=0', 'alignment.temperature is 0.0; allowed: 0.001 to'),
+    ('augment.flip=nan', 'augment.flip is nan; allowed: 0 to 1'),
+    ('augment.erase=2', 'augment.erase is 2.0; allowed: 0 to 1'),
+    ('augment.erase=0.5 --config.data.scale=p995', "whose noise is in bytes; allowed: data.scale 'stretch'"),
+    ('augment.replace=-0.5', 'augment.replace is -0.5; allowed: 0 to 1'),
+    ('augment.replace_region=eyes', "augment.replace_region is 'eyes'; allowed: either, mouth"),
+    ('augment.replace_units=both', "augment.replace_units is 'both'; allowed: image, union"),
+    ('explain.clips=0', 'explain.clips is 0; allowed: 1 to'),
+    ('explain.aucam=Fixed', "explain.aucam is 'Fixed'; allowed: fixed, released"),
+    ('explain.faces=perhaps', 'allowed: True or False'),
     ('model.alexnet.hidden=0', 'model.alexnet.hidden is 0; allowed: 1 to'),
     ('model.alexnet.hidden=99999999999', 'allowed: 1 to'),
     ('model.init_from=/', 'model.init_from is a folder'),
     ('evaluate.batch_size=0', 'evaluate.batch_size is 0; allowed: 1 to'),
     ('name=', 'name is empty'),
 ]
-LINES = [(line.split(), told) for line, told in COMMAND_LINES] + [([QUICK, f'--config.{text}'], told) for text, told in VALUES]
+LINES = [(line.split(), told) for line, told in COMMAND_LINES]
+LINES += [([QUICK, *f'--config.{text}'.split()], told) for text, told in VALUES]
 
 
 @pytest.mark.parametrize('arguments,told', LINES, ids=[' '.join(line).replace(str(ROOT), '') for line, _ in LINES])
@@ -109,7 +145,7 @@ CONFIG_FILES = [
     ('import no_such_module_here', 'fails: ModuleNotFoundError'),
     ('def get_config(v=""): raise ValueError("one\\ntwo")', 'fails: ValueError: one two'),
     ('def get_config(v=""): return {"a": 1}', 'is not a config file'),
-    ('def get_config(v=""): return base("x").unlock().train', 'lacks data.channels; begin with base()'),
+    ('def get_config(v=""): return base("x").unlock().train', 'lacks alignment.form; begin with base()'),
     ('def get_config(v=""): c = base("x").unlock(); c.epochs = 3; return c', 'has an unknown epochs'),
     ('def get_config(v=""): c = base("x"); c.train.epoch = 3', '"epoch" does not exist'),
     ('def get_config(v=""): c = base("x"); c.train.epochs = "ten"', "Could not override field 'epochs'"),
@@ -140,6 +176,12 @@ def test_a_mistake_in_the_flags_is_told_before_jax_is_imported():
 
 SETTINGS = [
     ('train.devices=99', 'train.devices is 99; allowed: 0 (all) to the'),
+    ('data.size=15 --config.model.name=dual_branch', 'pixels or more; data.size gives 15x15'),
+    ('data.size=33 --config.model.name=dual_branch', 'halves the face; data.size is 33, allowed: even numbers'),
+    ('data.name=casme2/flow --config.data.channels=magnified,on_a,off_a',
+     "'casme2/flow' holds no magnified,on_a,off_a, which data.channels asks for; name 'casme2/samer', or other channels: u,v"),
+    ('data.name=smic/flow+samm/samer', "'samm/samer' holds no strain,v,u, which data.channels asks for; name 'samm/flow'"),
+    ('data.channels=magnified,on_a --config.data.scale=p995', "data.scale is 'p995', but synthetic_faces/tiny stores bytes"),
     ('data.size=1', 'needs images of 2x2 pixels or more; data.size gives 1x1'),
     ('model.name=offapexnet', 'takes 2 channels (u,v); data.channels gives 3'),
     ('model.name=alexnet', 'pixels or more; data.size gives 28x28'),
@@ -237,6 +279,12 @@ FOLDERS = [
     ('fewer epochs', nothing, 'train --config.train.epochs=1', 'is trained to epoch 2 already; train.epochs is 1'),
     ('evaluate early', nothing, 'evaluate --config.train.epochs=5', 'is trained to epoch 2 of 5; finish it first'),
     ('evaluate other', nothing, 'evaluate --config.train.seeds=2', 'train.seeds was 1, is 2'),
+    ('alignment', nothing, 'train --config.alignment.form=paper', "alignment.form was 'clean', is 'paper'; give another"),
+    ('augment', nothing, 'evaluate --config.augment.flip=0.5', 'augment.flip was 0.0, is 0.5'),
+    ('explain another network', nothing, 'explain', "model.name is 'ststnet'; explain knows: dual_branch, single_branch"),
+    ('explain flow', nothing, 'explain --config.model.name=dual_branch', "is 'strain,v,u'; explain needs magnified and on_a"),
+    ('explain other', nothing, 'explain --config.model.name=dual_branch --config.data.channels=magnified,on_a,off_a',
+     "data.channels was 'strain,v,u', is 'magnified,on_a,off_a'; model.name was 'ststnet', is 'dual_branch'; give another"),
     ('data', other_data, 'train', 'holds a run on other data'),
     ('config cut', write('config.json', '{"settings": '), 'train', 'config.json: is not JSON'),
     ('config other', write('config.json', '{"a": 1}'), 'train', 'config.json: is not that of a run'),
@@ -279,10 +327,29 @@ def test_mistakes_with_the_folder_of_a_run(harm, command, told, finished, tiny_d
         p: content for p, content in before.items() if 'tensorboard' not in p.parts}
 
 
-@pytest.mark.parametrize('verb', ['evaluate', 'report'])
+DUAL = f'--config={ROOT}/configs/synthetic_dualbranch.py:quick'
+
+
+@pytest.mark.parametrize('trained', [False, True])
+def test_an_unfinished_run_is_not_explained(trained, tiny_data, capsys, tmp_path):
+    """Maps of a network in the middle of its training would be shown as those of the result."""
+    from mer_jax import plan
+
+    folder, settings = tmp_path / 'run', main.parse([DUAL, f'--config.data.data_dir={tiny_data}'])[1].to_dict()
+    (folder / 'checkpoints' / 'group_0' / '1').mkdir(parents=True)
+    workdir.write_json(folder / 'config.json', {'settings': settings, 'data': 'x'})
+    if trained:
+        workdir.write_json(folder / 'plan.json', plan.Plan('matmul', 1, 1, '', 5)._asdict())
+        workdir.write_csv(folder / 'folds.csv', ['fold'], [[number] for number in range(5)])
+    before = contents(folder)
+    line = mistake(capsys, 'explain', DUAL, f'--config.data.data_dir={tiny_data}', f'--workdir={folder}')
+    assert f'is trained to epoch {int(trained)} of 2; finish it first' in line and contents(folder) == before
+
+
+@pytest.mark.parametrize('verb', ['evaluate', 'report', 'explain'])
 def test_a_folder_without_a_run_is_not_made_by_reading(verb, capsys, tmp_path):
     """A mistyped --workdir must not leave an empty folder behind."""
-    assert 'holds no run; train first' in mistake(capsys, verb, QUICK, f'--workdir={tmp_path}/none')
+    assert 'holds no run; train first' in mistake(capsys, verb, DUAL, f'--workdir={tmp_path}/none')
     assert not list(tmp_path.iterdir())
 
 

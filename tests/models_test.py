@@ -1,4 +1,4 @@
-"""Every network against the same network written in PyTorch, with the same weights."""
+"""Every network against the same network written in PyTorch, with the same weights; dual_branch_test has those with regions."""
 
 import jax
 import jax.numpy as jnp
@@ -197,7 +197,8 @@ def test_an_unknown_name_lists_the_known_ones():
     """A typing error is mended from the message alone."""
     with pytest.raises(UserError) as told:
         models.make('ststnt', classes=3, lowering='matmul')
-    assert str(told.value) == ("model.name is 'ststnt'; known: alexnet, dual_inception, ocnet, offapexnet, ststnet, vggm")
+    assert str(told.value) == ("model.name is 'ststnt'; known: alexnet, dual_branch, dual_inception, ocnet, offapexnet, "
+                               'single_branch, ststnet, vggm')
 
 
 @pytest.mark.parametrize('name,size,channels,message', [
@@ -206,6 +207,9 @@ def test_an_unknown_name_lists_the_known_ones():
     ('alexnet', 62, 2, 'model alexnet needs images of 63x63 pixels or more; data.size gives 62x62'),
     ('vggm', 74, 2, 'model vggm needs images of 75x75 pixels or more; data.size gives 74x74'),
     ('ocnet', 14, 2, 'model ocnet needs images of 15x15 pixels or more; data.size gives 14x14'),
+    ('dual_branch', 15, 3, 'model dual_branch needs images of 16x16 pixels or more; data.size gives 15x15'),
+    ('dual_branch', 17, 3, 'model dual_branch halves the face; data.size is 17, allowed: even numbers'),
+    ('single_branch', 7, 3, 'model single_branch needs images of 8x8 pixels or more; data.size gives 7x7'),
     ('offapexnet', 3, 2, 'model offapexnet needs images of 4x4 pixels or more; data.size gives 3x3'),
     ('dual_inception', 3, 2, 'model dual_inception needs images of 4x4 pixels or more; data.size gives 3x3'),
     ('ststnet', 1, 3, 'model ststnet needs images of 2x2 pixels or more; data.size gives 1x1'),

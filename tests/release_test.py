@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -18,7 +19,7 @@ from mer_jax import data, machine
 from mer_jax.errors import UserError
 from mer_jax.preprocess import flow
 from tests.fake_raw import casme2, casme_squared, samm, smic
-from tfds_builders import build, release
+from tfds_builders import build, inputs, release
 
 ROOT = Path(__file__).parent.parent
 WRITERS = {'casme2': casme2, 'samm': samm, 'smic': smic, 'casme_squared': casme_squared}
@@ -140,6 +141,24 @@ def test_settings_stand_in_the_name_and_build_beside(tmp_path):
             prepare(f'casme2/samer,{text}', truth.folder, tmp_path)
     with pytest.raises(UserError, match="unknown config 'flwo' of data set casme2; known: flow, samer"):
         prepare('casme2/flwo', truth.folder, tmp_path)
+
+
+def test_the_threshold_of_samer_is_a_setting():
+    """A threshold that is named and not applied would label a build with what it does not hold."""
+    builder = tfds_builders.BUILDERS['casme2']
+    assert builder.configured('samer,threshold=1.50', {}).name == 'samer'
+    draw, clip = np.random.default_rng(0), SimpleNamespace(onset=1, apex=2, offset=3, dataset='casme2')
+    faces = {n: cv2.GaussianBlur(draw.integers(0, 256, (64, 64), dtype=np.uint8), (0, 0), 3) for n in (1, 2, 3)}
+    for text, threshold in (('', 1.5), (',threshold=0', 0), (',threshold=2', 2)):
+        config = builder.configured(f'samer,magnifier=none{text}', {})
+        options = {**{name: allowed[0] for name, allowed in inputs.options_of('samer').items()}, **config.options}
+        image = inputs.KINDS['samer'](clip, faces, faces.get, options, {})[0]['image']
+        for channel, start in ((1, 1), (2, 3)):
+            moved = flow.estimate(faces[start], faces[2])
+            np.testing.assert_array_equal(image[..., channel], flow.samer_magnitude(moved, threshold=threshold))
+    for text in ('samer,threshold=-1', 'samer,threshold=nan', 'flow,threshold=0'):
+        with pytest.raises(UserError, match='threshold'):
+            builder.configured(text, {})
 
 
 @pytest.mark.parametrize('name', sorted(WRITERS))

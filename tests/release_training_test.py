@@ -56,6 +56,36 @@ def test_a_composite_takes_one_folder_each(tmp_path):
                                       if clip.emotion.lower() in ('sadness', 'fear')})
 
 
+def test_the_dual_branch_network_trains_and_explains_from_a_folder(tmp_path, capsys):
+    """The command of the data set's page, at a size for a test; no licensed face may be drawn unasked."""
+    truth = casme2.write(tmp_path / 'raw')
+    arguments = [f'--config={ROOT}/configs/casme2_dualbranch.py', f'--config.data.manual_dir={truth.folder}',
+                 f'--config.data.data_dir={tmp_path}/data', f'--workdir={tmp_path}/run', '--config.data.size=32',
+                 '--config.model.dual_branch.width=8', '--config.model.dual_branch.hidden=16',
+                 '--config.model.dual_branch.attention=off', '--config.train.epochs=1', '--config.train.lowering=matmul',
+                 '--config.train.at_once=1', '--config.train.devices=1', '--config.explain.clips=2']
+    assert main.main(arguments) == 0
+    results = json.loads((tmp_path / 'run/results.json').read_text())
+    micro = [clip for clip in truth.clips.values() if clip.kind == 'micro']
+    assert results['clips'] + results['data']['dropped'] == len(micro) and results['data']['labels'] == 'five'
+    assert results['leaks'] == [] and results['name'] == 'casme2_dualbranch'
+    capsys.readouterr()
+    assert main.main(['explain', *arguments]) == 0
+    lines = (tmp_path / 'run/explain/index.csv').read_text().splitlines()
+    assert len(lines) == 3 and all('schematic face' in line for line in lines[1:])
+    assert main.main(['explain', *arguments, '--config.train.epochs=2']) == 2
+    assert 'is trained to epoch 1 of 2; finish it first' in capsys.readouterr().err
+
+
+def test_without_data_one_line_says_what_to_do(tmp_path, capsys):
+    """Who starts the paper's config first has the data set's name and nothing else."""
+    for name in ('casme2', 'samm'):
+        assert main.main([f'--config={ROOT}/configs/{name}_dualbranch.py', f'--config.data.data_dir={tmp_path}/data',
+                          f'--workdir={tmp_path}/run']) == 2
+        told = capsys.readouterr().err.strip()
+        assert told.startswith('error: ') and '\n' not in told and '--config.data.manual_dir=' in told and name in told
+
+
 def spoilt(release, target, subject):
     """A copy of a release in which one subject's frames are noise and its emotions are others."""
     shutil.copytree(release.folder, target)
@@ -81,7 +111,7 @@ def fold_states(folder, data_dir):
                        manual_dir=str(folder), rebuild=False, landmarks='', magnet='')
     folds, titles = protocol.make('loso', loaded.samples, loaded.names, folds=2, holdout=0.5, seed=0, seeds=1)
     learner = learners.supervised(models.make('ststnet', classes=5, lowering='matmul', dropout=0.5), optax.adam(1e-3),
-                                  fit_input=partial(scaling.fit_input, scale='p995'),
+                                  fit=partial(scaling.fit_input, scale='p995'),
                                   scale_input=partial(scaling.scale_input, value_range=(0.0, 1.0)))
     programs = runs.compiled(learner, plan.Plan('matmul', 1, 1, ''), loaded.samples, folds, runs=len(folds.fold), batch_size=8,
                              test_batch=8, chunk=2)

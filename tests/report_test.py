@@ -18,7 +18,8 @@ from mer_jax.types import Names, Predictions
 
 ROOT = Path(workdir.__file__).parents[1]
 MARKUP = '<script>alert("x")</script>&'
-MODULES = ('metrics', 'score', 'workdir', 'plots', 'report', 'report_page', 'report_text')
+PIXEL = base64.b64decode('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==')
+MODULES = ('metrics', 'score', 'workdir', 'scenarios', 'overlays', 'plots', 'report', 'report_page', 'report_text')
 
 
 def experiment(seeds=2, classes=('negative', 'positive', 'surprise'), rows=60, leaks=(), subjects=6):
@@ -212,6 +213,49 @@ def test_seeds_and_folds_may_be_lists(finished):
     """results.json of other tools may list the seeds; '[0, 1] seeds' would be printed."""
     results = finished[1] | {'seeds': [0, 1], 'folds': list(range(6))}
     assert '6 folds, 2 seeds' in report.table(results) and '60 clips, 2 seeds' in report.table(results)
+
+
+@pytest.fixture
+def looked(finished, tmp_path):
+    """A finished run whose folder holds pictures of what the network looks at."""
+    path = shutil.copytree(finished[0], tmp_path / 'run')
+    (path / 'explain').mkdir()
+    for name in ('montage.png', 'scenarios.png', 'au_features.png'):
+        (path / 'explain' / name).write_bytes(PIXEL + name.encode())
+    workdir.write_json(path / 'explain' / 'captions.json', {'montage.png': MARKUP, 'au_features.png': 'too few clips'})
+    return path
+
+
+def test_what_the_network_looks_at_is_embedded(looked):
+    """Maps that stay in a folder beside the page are lost when the page is sent on."""
+    report.report(looked)
+    text = page(looked)
+    assert text.count('<h2>What the network looks at</h2>') == 1
+    embedded = [base64.b64decode(code) for code in re.findall('data:image/png;base64,([^"]*)', text)]
+    assert embedded == [PIXEL + name for name in (b'montage.png', b'scenarios.png', b'au_features.png')]
+    assert Tags(text).open == [] and '<script' not in text and 'too few clips' in text
+    assert 'Not drawn yet' not in text
+
+
+def test_a_picture_of_maps_that_was_not_drawn_leaves_its_reason(looked):
+    """A run too small for a feature plot must still show its maps, and say why the plot is missing."""
+    (looked / 'explain' / 'au_features.png').unlink()
+    (looked / 'explain' / 'scenarios.png').unlink()
+    report.report(looked)
+    assert '<p class="soft">too few clips</p>' in page(looked) and 'holds no scenarios.png' in page(looked)
+    (looked / 'explain' / 'captions.json').unlink()
+    report.report(looked)
+    assert page(looked).count('data:image/png') == 1
+
+
+@pytest.mark.parametrize(('model', 'said'), [('dual_branch', True), ('single_branch', True), ('ststnet', False)])
+def test_networks_with_maps_say_how_to_draw_them(finished, tmp_path, model, said):
+    """The verb would stay unknown; for other networks the line would send the reader into an error."""
+    path = shutil.copytree(finished[0], tmp_path / 'run')
+    workdir.write_json(path / workdir.CONFIG, {'model': {'name': model}})
+    report.report(path)
+    assert ('python main.py explain --config=configs/casme2_demo.py' in page(path)) == said
+    assert ('What the network looks at' in page(path)) == said
 
 
 @pytest.mark.parametrize('suffix', ['svg', 'png'])

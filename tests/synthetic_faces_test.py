@@ -5,20 +5,23 @@ import hashlib
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import cv2
+import jax
 import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 from sklearn.svm import SVC
 
 from mer_jax.errors import UserError
-from mer_jax.preprocess import flow
+from mer_jax.preprocess import flow, magnify
 from mer_jax.preprocess.action_units import parse
 from mer_jax.preprocess.synthetic import clips, emotions, identity, landmarks, motion, muscles
 from mer_jax.preprocess.synthetic.plans import PLANS
-from tfds_builders.synthetic_faces.synthetic_faces_dataset_builder import SEED, Builder
+from tfds_builders import workers
+from tfds_builders.synthetic_faces.synthetic_faces_dataset_builder import ALPHA, SEED, Builder, example
 
 ROOT = Path(__file__).parent.parent
 COARSE = {'disgust': 0, 'repression': 0, 'happiness': 1, 'surprise': 2}
@@ -240,6 +243,38 @@ def test_stored_flow_is_that_of_the_stored_frames(stored):
     for record in list(stored.values())[:3]:
         onset, apex, _ = record['key_frames']
         np.testing.assert_array_equal(record['flow'], flow.flow_features(onset, apex))
+
+
+def test_the_image_is_the_magnified_apex_and_two_magnitudes(stored):
+    """Channels in another order, or flow of other frames, would be another input than the releases'."""
+    for clip in ('s01_disgust_00', 's04_happiness_02'):
+        onset, apex, offset = stored[clip]['key_frames']
+        magnified, on_a, off_a = np.moveaxis(stored[clip]['image'], -1, 0)
+        np.testing.assert_array_equal(magnified, magnify.magnify(onset, apex, method='phase', alpha=ALPHA))
+        np.testing.assert_array_equal(on_a, flow.samer_magnitude(stored[clip]['flow'][..., :2]))
+        np.testing.assert_array_equal(off_a, flow.samer_magnitude(flow.estimate(offset, apex)))
+        assert 0.02 < (on_a > 0).mean() < 0.5 and (on_a != off_a).any() and (magnified != apex).any()
+
+
+def test_the_magnified_config_changes_two_channels_only(stored):
+    """Another clip, or another magnified frame, would hide what the target of the flow does."""
+    job = clips.jobs('tiny', seed=SEED)[0]
+    record = example(job, to_magnified=True)
+    plain = stored[record['clip']]
+    for name in ('flow', 'frames', 'key_frames', 'landmarks', 'displacement'):
+        np.testing.assert_array_equal(record[name], plain[name])
+    magnified = plain['image'][..., 0]
+    fields = [flow.estimate(start, magnified) for start in record['key_frames'][[0, 2]]]
+    np.testing.assert_array_equal(record['image'], np.stack([magnified, *map(flow.samer_magnitude, fields)], -1))
+    assert all((record['image'][..., k] != plain['image'][..., k]).any() for k in (1, 2))
+    assert Builder(config='magnified').settings() == Builder(config='default').settings()
+
+
+def test_one_or_two_cores_give_the_same_records():
+    """A record that depends on what is computed beside it would make every machine's data another."""
+    make, jobs = partial(example, to_magnified=False), clips.jobs('tiny', seed=SEED)[:16:5]
+    one, two = [list(workers.threaded(make, jobs, cores=n, title='', progress=False)) for n in (1, 2)]
+    jax.tree.map(np.testing.assert_array_equal, one, two)
 
 
 def test_emotions_can_be_learnt_across_subjects_but_not_perfectly():

@@ -10,6 +10,7 @@ import pytest
 
 import tfds_builders
 from mer_jax.errors import UserError
+from mer_jax.preprocess.synthetic.plans import PLANS
 from tests import fake_raw
 from tfds_builders import build
 
@@ -265,3 +266,26 @@ def test_tfrecord_build_is_refused(prepare, target):
     info = target / 'dataset_info.json'
     info.write_text(info.read_text().replace('array_record', 'tfrecord'))
     refused(prepare, 'cannot be opened', 'tfrecord', '--config.data.rebuild=True')
+
+
+@pytest.mark.parametrize('progress', [True, False])
+def test_drawn_faces_show_one_bar_or_none(tmp_path, monkeypatch, capfd, progress):
+    """If this fails, the first command a new user types says nothing for a minute, or a quiet build does not stay quiet."""
+    monkeypatch.setitem(PLANS, 'tiny', {'s01': (0, 1, 0, 0, 1)})
+    builder = tfds_builders.prepare('synthetic_faces/tiny', data_dir=tmp_path, progress=progress)
+    assert [record['clip'] for record in tfds_builders.records(builder)] == ['s01_happiness_00', 's01_surprise_01']
+    out, err = capfd.readouterr()
+    assert out == '' and ('synthetic_faces/tiny: 100%' in err and '2/2' in err if progress else err == '')
+    assert 'Generating' not in err  # TFDS's own bar knows no total and would stand beside ours
+
+
+def test_a_killed_drawing_leaves_no_process_behind(tmp_path):
+    """If this fails, processes that work on for nobody hold cores and memory after a build was killed."""
+    code = f"import tfds_builders; tfds_builders.prepare('synthetic_faces', data_dir={str(tmp_path)!r})"
+    process = subprocess.Popen([sys.executable, '-c', code], cwd=Path(__file__).parent.parent, stderr=subprocess.PIPE)
+    told = b''
+    while b' 1/246' not in told and process.poll() is None:
+        told += process.stderr.read1()
+    process.kill()
+    process.stderr.read()  # ends only when no other process holds the pipe any more
+    assert process.wait() == -9 and not list(tmp_path.glob('synthetic_faces/default/1*'))

@@ -26,7 +26,7 @@ class Net(nn.Module):
 
 def learner(scale='stretch', model=None, optimizer=None):
     return learners.supervised(
-        model or Net(), optimizer or optax.adam(1e-3), fit_input=partial(scaling.fit_input, scale=scale),
+        model or Net(), optimizer or optax.adam(1e-3), fit=partial(scaling.fit_input, scale=scale),
         scale_input=partial(scaling.scale_input, value_range=(0.0, 1.0)))
 
 
@@ -150,11 +150,60 @@ def test_bytes_reach_the_network_in_the_range_asked_for():
         np.testing.assert_allclose(scaling.scale_input(image, {}, value_range=name)[0], expected, rtol=1e-6)
 
 
-def test_schedules_and_optimizers():
-    """cosine must end at 0 on the last step; every optimizer must take a step."""
-    rate = learners.SCHEDULES['cosine'](0.1, 50)
-    assert float(rate(0)) == pytest.approx(0.1) and float(rate(50)) == pytest.approx(0, abs=1e-8)
-    for name in learners.OPTIMIZERS:
-        tool = learners.optimizer(name, learning_rate=0.1, weight_decay=0.01, momentum=0.9, schedule='constant', steps=1)
-        updates, _ = tool.update({'w': jnp.ones(2)}, tool.init({'w': jnp.ones(2)}), {'w': jnp.ones(2)})
-        assert (np.asarray(updates['w']) < 0).all()
+def observed(samples, fold, *, epochs=1, batch_size=4, **settings):
+    """What the learner is shown, step after step, in so many epochs."""
+    seen = []
+
+    def step(state, batch, key):
+        jax.debug.callback(lambda *given: seen.append(jax.tree.map(np.array, given[0])), batch, ordered=True)
+        return state, {'loss': jnp.float32(0)}
+
+    on_device = jax.tree.map(jnp.asarray, (samples, fold.train))
+    for epoch in range(epochs):
+        train.train_epoch(0, *on_device, jax.random.key(epoch), learner=learner()._replace(step=step), batch_size=batch_size,
+                          **settings)
+    jax.effects_barrier()
+    return seen
+
+
+def test_the_weighted_sampler_fills_the_same_steps_with_rows_of_the_fold(small):
+    """As many equal steps as without it, classes as often, and never the left-out subject: its rows were counted as drawn."""
+    samples, names = small
+    samples = samples._replace(label=np.where(np.arange(len(samples.label)) % 6 == 0, samples.label % 2, 2).astype(np.int32))
+    fold = one_fold(samples, names)
+    own = fold.train.index[fold.train.weight > 0]
+    seen = observed(samples, fold, epochs=12, sampler='weighted')
+    steps, batch = train.batch_shape(fold.train.index.shape[0], 4)
+    assert [len(one.label) for one in seen] == [batch] * steps * 12
+    clips, labels = (np.concatenate([getattr(one, name) for one in seen]) for name in ('clip', 'label'))
+    assert set(clips) == set(own), 'a row of the left-out subject, or one that never comes'
+    present = np.unique(samples.label[own])
+    counts, share = np.bincount(labels, minlength=3)[present], len(labels) / len(present)
+    assert len(present) == 3 and (abs(counts - share) < 5 * np.sqrt(share)).all() and (samples.label[own] == 2).mean() > 0.7
+    np.testing.assert_array_equal(labels, samples.label[clips])
+
+
+def test_every_row_is_changed_anew_with_a_donor_of_its_class(small):
+    """One key for a whole batch would change all rows alike; a donor of another class or of the test would spoil the label."""
+    samples, names = small
+    fold = one_fold(samples, names)
+
+    def augment(key, sample, donor):
+        return sample._replace(target=jax.random.uniform(key), frame=donor.clip)
+
+    seen = observed(samples, fold, epochs=3, augment=augment)
+    clip, donor, draw, label = (np.concatenate([getattr(one, name) for one in seen]) for name in
+                                ('clip', 'frame', 'target', 'label'))
+    own = set(fold.train.index[fold.train.weight > 0])
+    assert set(donor) <= own and (samples.label[donor] == label).all() and (donor != clip).mean() > 0.5
+    assert len(np.unique(draw)) == len(draw), 'the same numbers twice, in a batch, a step or an epoch'
+
+
+def test_augmentation_without_effect_changes_no_bit(small):
+    """The order of rows and the dropout must not depend on whether rows are changed: else two settings differ by chance."""
+    samples, names = small
+    fold = one_fold(samples, names)
+    start = train.init_fold(samples, fold.train, fold.fold, fold.seed, learner=learner())
+    states = [jax.jit(partial(train.train_epoch, learner=learner(), batch_size=8, augment=change))(
+        start, samples, fold.train, jax.random.key(0))[0] for change in (None, lambda key, sample, donor: sample)]
+    jax.tree.map(np.testing.assert_array_equal, *states)

@@ -1,9 +1,12 @@
-"""Building clip by clip on several processes: kept results, keys, order of work, disk."""
+"""Building clip by clip on several processes or threads: kept results, keys, order of work, disk."""
 
 import collections
 import os
+import threading
+import time
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -121,3 +124,56 @@ def test_a_build_that_goes_on_says_so(tmp_path, capsys):
     compute(record, made, tmp_path / 'scratch')
     workers.compute(record, made, tmp_path / 'scratch', settings='a', processes=1, title='t', progress=True)
     assert 'a build that was stopped goes on' in capsys.readouterr().err
+
+
+def threaded(function, jobs, *, cores=2, progress=False):
+    return workers.threaded(function, jobs, cores=cores, title='drawn/tiny', progress=progress)
+
+
+def test_threads_give_every_result_in_order():
+    """A result under another job's place, or one left out, would lose a clip."""
+    assert list(threaded(lambda n: n * n, list(range(50)), cores=3)) == [n * n for n in range(50)]
+    assert list(threaded(str, [])) == []
+
+
+def test_threads_do_not_run_far_ahead():
+    """All records of a large plan at once would fill the memory while they wait to be written."""
+    begun = []
+    results = threaded(begun.append, list(range(50)))
+    next(results)
+    time.sleep(0.2)  # they would run on now
+    assert len(begun) <= 5
+    results.close()
+
+
+def break_at_three(number):
+    if number == 3:
+        raise UserError(f'clip {number} is broken')
+
+
+@pytest.mark.parametrize('end', ['stopped', 'broken', 'done'])
+def test_threads_leave_nothing_behind(end):
+    """OpenCV on one thread for the rest of a program, or threads that work on, would slow down what comes after a build."""
+    before, running = cv2.getNumThreads(), threading.active_count()
+    cv2.setNumThreads(2)
+    results = threaded(break_at_three if end == 'broken' else abs, list(range(20)))
+    next(results)
+    assert cv2.getNumThreads() == 1
+    if end == 'stopped':
+        results.close()
+    elif end == 'broken':
+        with pytest.raises(UserError, match='clip 3 is broken'):
+            list(results)
+    else:
+        list(results)
+    assert cv2.getNumThreads() == 2 and threading.active_count() == running
+    cv2.setNumThreads(before)
+
+
+def test_threads_tell_how_long_it_takes(capsys):
+    """A first run of a minute without a sign of life looks like one that hangs."""
+    list(threaded(abs, list(range(4))))
+    assert capsys.readouterr().err == ''
+    list(threaded(abs, list(range(4)), progress=True))
+    told = capsys.readouterr().err
+    assert 'drawn/tiny: 100%' in told and '4/4' in told and 'clip/s' in told

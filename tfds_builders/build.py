@@ -120,10 +120,12 @@ def _find(name, **files):
 
 
 def _builder(cls, config, progress, files, data_dir):
-    """A builder object; a release also learns what files it was given and whether to show progress."""
+    """A builder object; one with a bar of its own learns whether to show it, a release what files it was given."""
     builder = cls(data_dir=data_dir, config=config)
+    if hasattr(builder, 'progress'):
+        builder.progress = progress
     if isinstance(builder, ReleaseBuilder):
-        builder.progress, builder.files = progress, files
+        builder.files = files
     return builder
 
 
@@ -178,7 +180,7 @@ def _build(make, target, manual_dir, rebuild, progress):
             builder.source(manual_dir)
         download = tfds.download.DownloadConfig(manual_dir=manual_dir or None, try_download_gcs=False)
         try:
-            with _quiet(progress and not isinstance(builder, ReleaseBuilder)):  # releases show their own
+            with _quiet(progress and not hasattr(builder, 'progress')):  # those show their own
                 builder.download_and_prepare(download_config=download)
         except RuntimeError as error:
             if 'write() failed' not in str(error):

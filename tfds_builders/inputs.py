@@ -17,7 +17,7 @@ SAMER = 224  # of the magnified face: what the dual-branch network takes
 SPOTTING = 75  # of the flow of every frame: what the spotting networks take
 COMMON = {'optical_flow': ('tvl1', 'farneback', 'dis'), 'scale_step': ('0.5', '0.8')}
 MAGNIFIED = {'magnifier': ('phase', 'eulerian', 'magnet', 'none'), 'alpha': ('6', 'a number'),
-             'target': ('auto', 'apex', 'magnified')}
+             'target': ('auto', 'apex', 'magnified'), 'threshold': ('1.5', 'a number')}  # of the magnitudes, x their mean
 TARGETS = {'samm': 'magnified'}  # of the published system; elsewhere the apex frame itself
 SHARED = {
     'landmarks': schema.tensor((None, 68, 2), np.float32),  # (x, y) in pixels of the crop
@@ -77,7 +77,8 @@ def _samer(clip, paths, cut, options, files):
     magnified = _magnified(onset, apex, options, files)
     wanted = TARGETS.get(clip.dataset, 'apex') if options['target'] == 'auto' else options['target']
     target = magnified if wanted == 'magnified' else apex
-    moved = [flow.samer_magnitude(flow.estimate(start, target, **_estimator(options))) for start in (onset, offset)]
+    fields = [flow.estimate(start, target, **_estimator(options)) for start in (onset, offset)]
+    moved = [flow.samer_magnitude(field, threshold=float(options['threshold'])) for field in fields]
     return {'image': np.stack([magnified, *moved], -1), 'target': wanted}, numbers
 
 

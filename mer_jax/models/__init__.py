@@ -2,6 +2,7 @@
 
 from mer_jax.errors import UserError
 from mer_jax.models.alexnet import AlexNet
+from mer_jax.models.dual_branch import DualBranch, SingleBranch
 from mer_jax.models.dual_inception import DualInception
 from mer_jax.models.ocnet import OCNet
 from mer_jax.models.offapexnet import OffApexNet
@@ -10,12 +11,16 @@ from mer_jax.models.vggm import VGGM
 
 MODELS = {
     'alexnet': AlexNet,
+    'dual_branch': DualBranch,
     'dual_inception': DualInception,
     'ocnet': OCNet,
     'offapexnet': OffApexNet,
+    'single_branch': SingleBranch,
     'ststnet': STSTNet,
     'vggm': VGGM,
 }
+
+REGIONAL = ('dual_branch', 'single_branch')  # with a head a region and head(maps): what the contrastive learner and explain need
 
 
 def make(name: str, *, classes: int, lowering: str, **settings):

@@ -1,13 +1,35 @@
 """Published PyTorch weights into a network: read a file, rename, transpose, check every name and shape."""
 
 import pickle
+import re
 from pathlib import Path
 
+import jax
 import numpy as np
 
 from mer_jax.errors import UserError
 
 _BLOCK = ('one', 'three_in', 'three', 'five_in', 'five', 'pool')
+_RESIDUAL = {'conv1': 'conv1', 'bn1': 'bn1', 'conv2': 'conv2', 'bn2': 'bn2', 'attention': 'attention',
+             'downsample.0': 'conv_skip', 'downsample.1': 'bn_skip'}
+
+
+def _stage(theirs, own, skips):
+    """Names of two residual blocks; without skips the first changes no shape and has no 1x1 convolution."""
+    return {f'{theirs}.{i}.{name}': f'{own}/block{i}/{path}' for i in (0, 1) for name, path in _RESIDUAL.items()
+            if skips and i == 0 or 'skip' not in path}
+
+
+def _regional(regions, area=()):
+    """Names of the network of Ruan et al.: stages 3 and 4 and a head for each region."""
+    names = {'stem.conv1': 'stem/conv1', 'stem.bn1': 'stem/bn1', **_stage('layer1', 'layer1', False),
+             **_stage('layer2', 'layer2', True)}
+    for region in regions:
+        names |= _stage(f'layer3.{region}', f'layer3_{region}', True) | _stage(f'layer4.{region}', f'layer4_{region}', True)
+    return {**names,
+            **{f'area.{name}': f'area/{name}' for name in area},
+            **{f'heads.{r}.{name}': f'heads_{r}/{name}' for r in regions for name in ('dense1', 'norm', 'dense2')}}
+
 
 # PyTorch module -> flax path, per network. ststnet: the authors' released names; alexnet: torchvision's; the others have no
 # published file, so the PyTorch names are those of the flax path with dots: u.conv1, v.block2.three_in, bn1, fc3.
@@ -16,6 +38,7 @@ NAMES = {
         'features.0': 'conv1', 'features.3': 'conv2', 'features.6': 'conv3', 'features.8': 'conv4', 'features.10': 'conv5',
         'classifier.1': 'fc1', 'classifier.4': 'fc2', 'classifier.6': 'fc3',
     },
+    'dual_branch': _regional(('eyes', 'mouth'), ('dense1', 'norm1', 'dense2', 'norm2')),
     'dual_inception': {
         **{f'{s}.block{i}.{name}': f'{s}/block{i}/{name}' for s in 'uv' for i in (1, 2) for name in _BLOCK},
         'fc1': 'fc1', 'fc2': 'fc2',
@@ -28,6 +51,7 @@ NAMES = {
         'u.conv1': 'u/conv1', 'u.conv2': 'u/conv2', 'v.conv1': 'v/conv1', 'v.conv2': 'v/conv2',
         'fc1': 'fc1', 'fc2': 'fc2', 'fc3': 'fc3',
     },
+    'single_branch': _regional(('face',)),
     'ststnet': {
         'conv1': 'conv1', 'conv2': 'conv2', 'conv3': 'conv3', 'bn1': 'bn1', 'bn2': 'bn2', 'bn3': 'bn3', 'fc': 'fc',
     },
@@ -37,8 +61,8 @@ NAMES = {
     },
 }
 _LEAVES = {'kernel': 'weight', 'scale': 'weight', 'bias': 'bias', 'mean': 'running_mean', 'var': 'running_var'}
-_TO_TORCH = {4: (3, 2, 0, 1), 2: (1, 0), 1: (0,)}  # kernels HWIO -> OIHW and IO -> OI
-_TO_FLAX = {4: (2, 3, 1, 0), 2: (1, 0), 1: (0,)}
+_TO_TORCH = {4: (3, 2, 0, 1), 2: (1, 0)}  # kernels HWIO -> OIHW and IO -> OI; nothing else has its axes in another order
+_TO_FLAX = {4: (2, 3, 1, 0), 2: (1, 0)}
 
 
 def read(path) -> dict:
@@ -57,40 +81,104 @@ def read(path) -> dict:
     return {name.removeprefix('module.'): value for name, value in readers[path.suffix](path).items()}
 
 
+def files(source, titles) -> list:
+    """One path a title: '{subject}' in `source` stands for it."""
+    return [source.replace('{subject}', title) for title in titles]
+
+
+def into(name, source, titles, params, batch_stats) -> tuple:
+    """(params, batch_stats) with a leading axis, one entry a title, each with the values of its own file of `source` by
+    `convert`: what a file does not hold keeps its own start."""
+    found = {path: read(path) for path in dict.fromkeys(files(source, titles))}
+    one = [jax.tree.map(lambda leaf, i=i: leaf[i], (params, batch_stats)) for i in range(len(titles))]
+    return _stack([convert(name, found[path], *start, source=path)
+                   for path, start in zip(files(source, titles), one, strict=True)])
+
+
+def leak(source) -> str:
+    """What one file of weights for every fold may tell of the left-out subjects; '' for a file a subject, or ImageNet's."""
+    if not source or '{subject}' in source or (Path(source).is_file() and is_backbone(read(source))):
+        return ''
+    return 'init_from: one file of weights for every fold, which may have been trained on the left-out subjects'
+
+
+def is_backbone(tensors: dict) -> bool:
+    """Whether these are torchvision's ResNet18 with ImageNet's 1000 classes: weights that saw no left-out subject."""
+    return _is_resnet(tensors) and np.shape(tensors.get('fc.weight'))[:1] == (1000,)
+
+
 def convert(name: str, tensors: dict, params, batch_stats, *, source) -> tuple:
     """(params, batch_stats) of network `name` with the values of `tensors`; the given ones tell names and shapes.
 
-    Every missing name, unexpected name and differing shape is told in one UserError that names the file `source`.
+    torchvision's ResNet18 goes into dual_branch and single_branch: its layers 3 and 4 into every branch; attention, area
+    weights and heads stay as given, fc is not used. Every missing name, unexpected name and differing shape is told in
+    one UserError that names the file `source`.
     """
-    wanted = _wanted(NAMES[name], {'params': params, 'batch_stats': batch_stats})
     given = {key: value for key, value in tensors.items() if not key.endswith('num_batches_tracked')}
-    wrong = [f'{key} is missing, needed {shape}' for key, (shape, _) in wanted.items() if key not in given]
+    names = {path: key for key, path in NAMES[name].items()}
+    if 'stem/conv1' in names and _is_resnet(given):
+        _check_width(name, given, params, source)
+        names = _of_resnet(names)
+        given = {key: value for key, value in given.items() if not key.startswith('fc.')}
+    start = {'params': params, 'batch_stats': batch_stats}
+    wanted = _wanted(names, start)
+    if wrong := _wrong(given, {key: shape for key, shape, _ in wanted}):
+        raise UserError(f'{source} does not fit model {name}: {"; ".join(wrong)}')
+    out = {}
+    for path, leaf in _leaves(start):
+        _put(out, path, leaf)
+    for key, _, path in wanted:
+        value = np.asarray(given[key])
+        _put(out, path, np.array(value.transpose(_order(_TO_FLAX, path, value.ndim)), np.float32, order='C'))
+    return out['params'], out.get('batch_stats', {})
+
+
+def _is_resnet(tensors):
+    """Whether the names are torchvision's of a ResNet18, with or without its last layer."""
+    wanted = {'conv1.weight', 'layer1.1.conv2.weight', 'layer4.0.downsample.0.weight', 'layer4.1.conv2.weight'}
+    return wanted <= tensors.keys() and 'layer1.0.conv3.weight' not in tensors and 'layer1.2.conv1.weight' not in tensors
+
+
+def _of_resnet(names):
+    """Flax path -> torchvision's name, of all that a ResNet18 holds: every branch has the same name there."""
+    return {path: re.sub(r'^stem\.|(?<=layer\d)\.[a-z]+', '', key) for path, key in names.items()
+            if key.startswith(('stem', 'layer')) and not key.endswith('attention')}
+
+
+def _check_width(name, given, params, source):
+    theirs, own = len(given['conv1.weight']), params['stem']['conv1']['kernel'].shape[-1]
+    if theirs != own:
+        raise UserError(f'{source} holds a ResNet18 of width {theirs}; model.{name}.width is {own}: set it to {theirs}')
+
+
+def _wrong(given, wanted):
+    """What stands between the tensors given and the shapes wanted, both by name."""
+    wrong = [f'{key} is missing, needed {shape}' for key, shape in wanted.items() if key not in given]
     wrong += [f'{key} {np.shape(value)} is unknown' for key, value in given.items() if key not in wanted]
     wrong += [f'{key} has shape {np.shape(given[key])}, needed {shape}'
-              for key, (shape, _) in wanted.items() if key in given and np.shape(given[key]) != shape]
-    wrong += [f'{key} holds NaN or infinity' for key in wanted.keys() & given.keys() if not np.all(np.isfinite(given[key]))]
-    if wrong:
-        raise UserError(f'{source} does not fit model {name}: {"; ".join(wrong)}')
-    out = {'params': {}, 'batch_stats': {}}
-    for key, (_, path) in wanted.items():
-        value = np.asarray(given[key])
-        _put(out, path, np.array(value.transpose(_TO_FLAX[value.ndim]), np.float32, order='C'))
-    return out['params'], out['batch_stats']
+              for key, shape in wanted.items() if key in given and np.shape(given[key]) != shape]
+    return wrong + [f'{key} holds NaN or infinity' for key in wanted if key in given and not np.all(np.isfinite(given[key]))]
 
 
 def _wanted(names, variables):
-    """PyTorch key -> (its shape, path of the leaf in variables)."""
-    modules = {path: name for name, path in names.items()}
-    wanted = {}
+    """(PyTorch key, its shape, path of the leaf) for every leaf whose module is in `names`: flax path -> PyTorch module."""
+    wanted = []
     for path, leaf in _leaves(variables):
-        shape = tuple(leaf.shape[i] for i in _TO_TORCH[leaf.ndim])
-        wanted[f'{modules["/".join(path[1:-1])]}.{_LEAVES[path[-1]]}'] = shape, path
+        module = names.get('/'.join(path[1:-1]))
+        if module is not None:
+            shape = tuple(leaf.shape[i] for i in _order(_TO_TORCH, path, leaf.ndim))
+            wanted.append((f'{module}.{_LEAVES.get(path[-1], path[-1])}', shape, path))
     return wanted
 
 
 def _leaves(tree, path=()):
     for key, value in tree.items():
         yield from _leaves(value, (*path, key)) if isinstance(value, dict) else [((*path, key), value)]
+
+
+def _order(orders, path, ndim):
+    """The axes of a leaf in the other framework's order: only kernels differ."""
+    return orders[ndim] if path[-1] == 'kernel' else tuple(range(ndim))
 
 
 def _put(tree, path, value):
@@ -137,3 +225,7 @@ def _is_dense(torch, key, value):
 
 def _line(error):
     return str(error).strip().split('\n')[0]
+
+
+def _stack(each):
+    return jax.tree.map(lambda *leaves: np.stack(leaves), *each)

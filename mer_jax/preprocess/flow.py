@@ -105,13 +105,13 @@ def magnitude(flow):
     return np.sqrt(np.sum(_field(flow, 'magnitude') ** 2, axis=-1))
 
 
-def samer_magnitude(flow):
-    """Magnitude as an image uint8[H, W]: stretched to 0..255, then 0 where below 1.5 x the mean of the image.
+def samer_magnitude(flow, *, threshold=1.5):
+    """Magnitude as an image uint8[H, W]: stretched to 0..255, then 0 where below `threshold` x the mean of the image.
 
-    Source: the code of Ruan et al., ACM MM 2022; the threshold stands in the code only.
+    threshold 0 keeps every pixel. Source: the code of Ruan et al., ACM MM 2022; their paper names no threshold.
     """
     image = _bytes(magnitude(flow))
-    return np.where(image < 1.5 * image.mean(), 0, image).astype(np.uint8)
+    return np.where(image < threshold * image.mean(), 0, image).astype(np.uint8)
 
 
 def without_head(flow):

@@ -1,5 +1,6 @@
 """Clips of drawn faces with their exact truth, each from its own generator: (seed, subject, number of the clip)."""
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,15 @@ class Person(NamedTuple):
     points: np.ndarray  # float32[68, 2]
     drawing: np.ndarray  # float32, see drawing.neutral
     style: emotions.Style
+
+
+class Job(NamedTuple):
+    """A clip yet to be rendered: all that decides its content."""
+
+    seed: int
+    number: int  # of the subject, from 1
+    index: int  # of the clip within the subject, from 0
+    emotion: str
 
 
 class Clip(NamedTuple):
@@ -100,10 +110,23 @@ def make(seed, number, index, emotion, subject):
     )
 
 
+def jobs(plan, *, seed):
+    """A Job for every clip of PLANS[plan], subject after subject."""
+    return [
+        Job(seed, number, index, emotion)
+        for number, counts in enumerate(PLANS[plan].values(), 1)
+        for index, emotion in enumerate(np.repeat(emotions.EMOTIONS, counts).tolist())
+    ]
+
+
+def render(job):
+    """The Clip of a Job, the same whatever was rendered before it; safe to call from several threads."""
+    return make(*job, _person(job.seed, job.number))
+
+
+_person = lru_cache(maxsize=32)(person)  # a face takes longer to draw than its clip; more than any plan has subjects
+
+
 def clips(plan, *, seed):
     """Every Clip of PLANS[plan], one after another; ids 's01_happiness_03' are unique."""
-    for number, counts in enumerate(PLANS[plan].values(), 1):
-        subject = person(seed, number)
-        order = [name for name, count in zip(emotions.EMOTIONS, counts, strict=True) for _ in range(count)]
-        for index, emotion in enumerate(order):
-            yield make(seed, number, index, emotion, subject)
+    return map(render, jobs(plan, seed=seed))

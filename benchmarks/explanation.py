@@ -1,0 +1,94 @@
+"""Whether the maps of a trained network point at what moves: peaks of AU-CAM against the drawn faces' true motion.
+
+  python benchmarks/explanation.py --config=configs/synthetic_dualbranch.py [--config.KEY=VALUE ...] [--workdir=FOLDER]
+
+Trains the run (or takes it, where it is finished), and the same with no epoch at all. In each half of the face that moves
+by LEAST pixels or more, the region is the fifth of the half that truly moves most (head motion taken out). A map hits where
+its largest value lies in the region; chance is the region's share, one fifth. Intervals: bootstrap over subjects, paired.
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+import cv2  # noqa: E402
+import numpy as np  # noqa: E402
+
+import main as program  # noqa: E402
+from mer_jax import data, experiment, workdir  # noqa: E402
+from mer_jax.preprocess import flow  # noqa: E402
+
+LEAST = 0.5  # pixels of the stored face, 128 pixels a side
+SHARE = 0.2
+
+
+def region(displacement, size):
+    """(largest true motion in pixels, bool[2, size / 2, size]): the fifth of each half that moves most, or nothing."""
+    length = flow.magnitude(flow.without_head(displacement))
+    small = cv2.resize(length, (size, size), interpolation=cv2.INTER_AREA).reshape(2, size // 2, size)
+    edges = np.quantile(small, 1 - SHARE, axis=(1, 2), keepdims=True)
+    return length.reshape(2, -1).max(1), small > edges
+
+
+def hits(maps, inside):
+    """bool[2]: whether the largest value of each half of maps [H, W] lies inside; never where all values are equal."""
+    halves = maps.reshape(2, -1).astype(np.float32)
+    at = halves.argmax(1)
+    return inside.reshape(2, -1)[[0, 1], at] & (np.ptp(halves, axis=1) > 0)
+
+
+def explained(config, folder):
+    """maps.npz of a run, trained and explained where it is not yet."""
+    folder = Path(folder)
+    experiment.train(config, folder)
+    experiment.explain(config, folder)
+    with np.load(folder / workdir.EXPLAIN / 'maps.npz') as stored:
+        return {name: stored[name] for name in stored.files}
+
+
+def interval(values, subjects, draws=2000):
+    """(mean, [low, high]): 95 % by drawing subjects, all their halves together."""
+    names, place = np.unique(subjects, return_inverse=True)
+    total, count = np.bincount(place, values), np.bincount(place)
+    drawn = np.random.default_rng(0).integers(0, len(names), (draws, len(names)))
+    means = total[drawn].sum(1) / count[drawn].sum(1)
+    return values.mean(), np.quantile(means, (0.025, 0.975))
+
+
+def table(found, subjects):
+    """Print the share of hits of each map and its lead over the others."""
+    for name, values in found.items():
+        mean, (low, high) = interval(values, subjects)
+        print(f'{name:34} {mean:.3f} [{low:.3f}, {high:.3f}]')
+    trained = found['AU-CAM, trained']
+    for name, other in [('chance (share of the area)', SHARE), ('AU-CAM, untrained', found['AU-CAM, untrained'])]:
+        mean, (low, high) = interval(trained - other, subjects)
+        print(f'AU-CAM, trained, over {name:28} {mean:+.3f} [{low:+.3f}, {high:+.3f}]')
+
+
+def main(argv):
+    """Measure one config."""
+    _, config, folder = program.parse(argv)
+    trained = explained(config, folder)
+    config.train.epochs = 0
+    untrained = explained(config, f'{folder}-untrained')
+    records = data.read(config.data.name, ('clip', 'subject', 'image', 'displacement'), data_dir=config.data.data_dir,
+                        manual_dir='', rebuild=False, landmarks='', magnet='')
+    of_clip = {record['clip']: record for record in records}
+    size, rows = trained['au_cam'].shape[1], []
+    for number, clip in enumerate(trained['clip']):
+        record = of_clip[clip]
+        most, inside = region(record['displacement'], size)
+        on_a = cv2.resize(record['image'][..., 1], (size, size), interpolation=cv2.INTER_AREA)
+        maps = [trained['au_cam'][number], untrained['au_cam'][number], trained['grad_cam'][number], on_a]
+        points = np.array([hits(one, inside) for one in maps], float)
+        rows += [(record['subject'], *points[:, half]) for half in (0, 1) if most[half] >= LEAST]
+    subjects, *columns = zip(*rows, strict=True)
+    print(f'{len(rows)} halves of {len(of_clip)} clips move by {LEAST} pixels or more; hits (chance {SHARE})')
+    table(dict(zip(('AU-CAM, trained', 'AU-CAM, untrained', 'Grad-CAM, trained', 'On-A itself'), map(np.array, columns),
+                   strict=True)), np.array(subjects))
+
+
+if __name__ == '__main__':
+    main(sys.argv[1:])

@@ -1,0 +1,9 @@
+"""The dual-branch system of Ruan et al. 2022 on the official SAMM release; the flows go to the magnified apex there."""
+
+from configs.common import dualbranch, dualbranch_variants
+
+
+def get_config(variant=''):
+    c = dualbranch('samm_dualbranch')
+    c.data.name = 'samm/samer'
+    return dualbranch_variants(c, variant)

@@ -1,0 +1,141 @@
+"""SAMER (Ruan, Lo, Shuai and Cheng, ACM MM 2022, 10.1145/3503161.3548185): eyes and mouth in branches of one ResNet18.
+
+Both halves of the face share stem, layers 1 and 2; each has layers 3 and 4 of its own. The Area Weighted Module weighs
+the joined features, a head a region predicts, and the sum of the heads decides. Layers as in the released code: gates
+see L2-normalised features and send no gradient back into them. 24,313,514 parameters for 224x224x3 and five classes.
+"""
+
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from mer_jax.errors import UserError
+from mer_jax.models.layers import check_image, torch_bias, torch_kernel
+from mer_jax.models.resnet import Stage, Stem
+
+FUSE = ('logits', 'probs')
+
+
+class DualBranch(nn.Module):
+    """image [B, H, W, C], H a multiple of 2 -> logits [B, K]: the sum of the regions' heads (R regions, D features each).
+
+    out: features [B, R * D] (weighted, the AU features), contrast (the same, L2-normalised, with dropout), heads
+    [B, R, K], maps [B, R, h, w, D] of the last block, the positive part of attended + skipped, pooled [B, R, D] their means,
+    weights [B, R, D] of the Area Weighted Module (1 without it).
+    width: channels of layer 1 (64 is ResNet18); hidden: of the Area Weighted Module (h in the paper).
+    For small pictures: pool=False leaves the stem's max-pool out, fine=1 or 2 the stride of layer 4, of layers 3 and 4.
+    """
+
+    classes: int
+    lowering: str = 'matmul'
+    width: int = 64
+    hidden: int = 1024
+    awm: bool = True
+    attention: str = 'released'
+    groups: int = 4
+    fuse: str = 'logits'
+    pool: bool = True
+    fine: int = 0
+    dropout: float = 0.2
+    dropout_dense: float = 0.3
+    dropout_contrast: float = 0.1
+    dtype: Any = 'float32'
+    remat: bool = False
+    regions: tuple = ('eyes', 'mouth')
+
+    def setup(self):
+        layer = {'attention': self.attention, 'groups': self.groups, 'lowering': self.lowering, 'dtype': self.dtype,
+                 'remat': self.remat}
+        self.stem = Stem(self.width, self.pool, self.lowering, self.dtype)
+        self.layer1, self.layer2 = Stage(self.width, 1, **layer), Stage(2 * self.width, 2, **layer)
+        strides = 1 if self.fine > 1 else 2, 1 if self.fine else 2
+        self.layer3 = {r: Stage(4 * self.width, strides[0], **layer) for r in self.regions}
+        self.layer4 = {r: Stage(8 * self.width, strides[1], **layer, apart=True) for r in self.regions}
+        self.drop = nn.Dropout(self.dropout)
+        self.drop_contrast = nn.Dropout(self.dropout_contrast)
+        if self.awm:
+            self.area = AreaWeights(self.hidden, self.dropout_dense)
+        self.heads = {r: Head(self.classes, self.dropout_dense) for r in self.regions}
+
+    def __call__(self, image, *, train: bool):
+        count = len(self.regions)
+        check_image('dual_branch' if count > 1 else 'single_branch', image, least=8 * count)
+        if image.shape[1] % count:
+            raise UserError(f'model dual_branch halves the face; data.size is {image.shape[1]}, allowed: even numbers')
+        x = jnp.concatenate(jnp.split(image, count, axis=1))  # the shared layers see both halves as one batch
+        x = self.layer1(self.stem(x, train), train)
+        x = self.layer2(self.drop(x, deterministic=not train), train)
+        x = self.drop(x, deterministic=not train)
+        terms = [self._branch(region, half, train) for region, half in zip(self.regions, jnp.split(x, count), strict=True)]
+        skipped, attended = (jnp.stack(term, 1).astype(jnp.float32) for term in zip(*terms, strict=True))
+        logits, out = self.head(nn.relu(skipped + attended), train=train)
+        return logits, {**out, 'skipped': skipped, 'attended': attended}
+
+    def head(self, maps, *, train: bool = False):
+        """What follows the maps [B, R, h, w, D] of the last block: (logits, out) as of the whole network."""
+        batch, count, *_, features = maps.shape
+        pooled = maps.mean((2, 3))
+        joined = unit(pooled).reshape(batch, -1)
+        weights = self.area(jax.lax.stop_gradient(joined), train) if self.awm else jnp.ones_like(joined)
+        weighted = joined * weights
+        parts = weighted.reshape(batch, count, features)
+        heads = jnp.stack([self.heads[region](parts[:, i], train) for i, region in enumerate(self.regions)], 1)
+        logits = heads.sum(1) if self.fuse == 'logits' else jnp.log(jax.nn.softmax(heads).mean(1))
+        out = {'features': weighted, 'contrast': self.drop_contrast(unit(weighted), deterministic=not train), 'heads': heads,
+               'maps': maps, 'pooled': pooled, 'weights': weights.reshape(parts.shape)}
+        return logits, out
+
+    def _branch(self, region, x, train):
+        x = self.drop(self.layer3[region](x, train), deterministic=not train)
+        return self.layer4[region](x, train)
+
+
+class SingleBranch(DualBranch):
+    """The same layers with one branch over the whole face, a ResNet18, and no Area Weighted Module ('sb' in the paper)."""
+
+    awm: bool = False
+    regions: tuple = ('face',)
+
+
+class AreaWeights(nn.Module):
+    """Area Weighted Module (Eq. 1): [B, D] -> weights [B, D] in 0..1. The released code normalises both layers."""
+
+    hidden: int
+    dropout: float
+
+    @nn.compact
+    def __call__(self, x, train: bool):
+        y = nn.relu(layer_norm('norm1')(dense('dense1', x.shape[-1], self.hidden)(x)))
+        y = nn.Dropout(self.dropout, deterministic=not train)(y)
+        return jax.nn.sigmoid(layer_norm('norm2')(dense('dense2', self.hidden, x.shape[-1])(y)))
+
+
+class Head(nn.Module):
+    """[B, D] -> logits [B, K] of one region, by way of a layer as wide as the input."""
+
+    classes: int
+    dropout: float
+
+    @nn.compact
+    def __call__(self, x, train: bool):
+        width = x.shape[-1]
+        y = nn.relu(layer_norm('norm')(dense('dense1', width, width)(x)))
+        y = nn.Dropout(self.dropout, deterministic=not train)(y)
+        return dense('dense2', width, self.classes)(y)
+
+
+def dense(name, inputs, features):
+    """nn.Dense that starts as PyTorch's does."""
+    return nn.Dense(features, kernel_init=torch_kernel, bias_init=torch_bias(inputs), name=name)
+
+
+def layer_norm(name):
+    """nn.LayerNorm with PyTorch's epsilon."""
+    return nn.LayerNorm(epsilon=1e-5, name=name)
+
+
+def unit(x):
+    """x over its length along the last axis; finite gradients also where x is 0."""
+    return x * jax.lax.rsqrt(jnp.maximum(jnp.sum(x * x, -1, keepdims=True), 1e-24))

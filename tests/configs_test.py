@@ -1,0 +1,158 @@
+"""What a config file and its variants change, without training anything."""
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+from configs import common
+from mer_jax import learners, settings
+from mer_jax.errors import UserError
+from mer_jax.workdir import differences
+
+ROOT = Path(__file__).parent.parent
+ALL = sorted(p.stem for p in ROOT.glob('configs/[a-z]*_*.py'))
+DUAL = [name for name in ALL if name.endswith('_dualbranch')]
+TABLE_4 = {  # of Ruan et al. 2022: (network, Area Weighted Module, alignment, Region Replacing)
+    'sb': ('single_branch', False, False, True), 'sb_au': ('single_branch', False, True, True),
+    'db': ('dual_branch', False, False, True), 'db_au': ('dual_branch', False, True, True),
+    'db_awm': ('dual_branch', True, False, True), 'all_no_rr': ('dual_branch', True, True, False),
+    'all': ('dual_branch', True, True, True),
+}
+
+
+def config(name, variant=''):
+    return importlib.import_module(f'configs.{name}').get_config(variant)
+
+
+def changed(name, variant):
+    """{key: new value} of what a variant changes."""
+    return {key: new for key, _, new in differences(config(name).to_dict(), config(name, variant).to_dict(), ignore=set())}
+
+
+def test_there_is_one_for_each_release_and_the_synthetic_faces():
+    """A config that was renamed away is missing from every command in the README."""
+    assert DUAL == ['casme2_dualbranch', 'samm_dualbranch', 'synthetic_dualbranch']
+
+
+@pytest.mark.parametrize('name', [name for name in ALL if name != 'synthetic_magnet'])
+def test_every_config_keeps_the_rules(name):
+    """A config that its own program refuses helps nobody; nor one that is refused once it is made quick."""
+    for variant in ('', 'quick'):
+        settings.check(config(name, variant).to_dict())
+
+
+@pytest.mark.parametrize('name', DUAL)
+def test_the_published_training(name):
+    """Ruan et al. 2022, section 4.1, and the released code where the paper is silent; 70 epochs end a cycle of the rate."""
+    c = config(name)
+    assert (c.model.name, c.train.learner, c.train.optimizer, c.train.schedule) == (
+        'dual_branch', 'contrastive', 'adamw', 'restarts')
+    assert (c.train.learning_rate, c.train.weight_decay, c.train.class_weights, c.train.label_smoothing) == (
+        3e-3, 1e-5, 'max', 0.1)
+    assert (c.alignment.share, c.alignment.temperature, c.augment.replace) == (0.3, 0.1, 0.5)
+    assert c.data.channels == 'magnified,on_a,off_a' and c.protocol.name == 'loso'
+    rate = learners.SCHEDULES['restarts'](1.0, 1, c.train.epochs)
+    last, least = float(rate(c.train.epochs - 1)), {'synthetic_dualbranch': 30}.get(name, 70)
+    assert c.train.epochs == least and last < 0.01, 'a run must end where the rate is low'
+    if name != 'synthetic_dualbranch':
+        assert (c.data.size, c.train.batch_size, c.data.labels, c.model.dual_branch.width) == (224, 128, 'five', 64)
+        assert c.data.value_range == 'imagenet' and c.augment.erase == 0.5
+
+
+@pytest.mark.parametrize('row', sorted(TABLE_4))
+@pytest.mark.parametrize('name', DUAL)
+def test_the_rows_of_the_ablation(name, row):
+    """A row that leaves a part on compares nothing; one that changes more compares something else."""
+    network, weighted, aligned, replacing = TABLE_4[row]
+    c = config(name, f'ablation={row}')
+    assert c.model.name == network and c.model.dual_branch.awm == weighted
+    assert c.alignment.share == (0.3 if aligned else 0) and c.augment.replace == (0.5 if replacing else 0)
+    assert set(changed(name, f'ablation={row}')) <= {'model.name', 'model.dual_branch.awm', 'alignment.share', 'augment.replace'}
+    assert c.train.learner == 'contrastive'  # both heads stay
+    settings.check(c.to_dict())
+
+
+def test_single_and_dual_branch_have_the_same_layers():
+    """Otherwise the ablation would compare widths and dropouts."""
+    for name in DUAL:
+        c = config(name)
+        assert all(c.model.single_branch[key] == c.model.dual_branch[key] for key in c.model.single_branch)
+
+
+RELEASED = {'alignment.form': 'released', 'augment.replace_units': 'union', 'explain.aucam': 'released', 'data.jpeg': True,
+            'train.epochs': 100}
+VARIANTS = [
+    ('casme2_dualbranch', 'classes=3', {'data.labels': 'samer3'}),
+    ('casme2_dualbranch', 'classes=5', {}),
+    ('synthetic_dualbranch', 'classes=5', {'data.labels': 'five'}),
+    ('samm_dualbranch', 'target=apex', {'data.name': 'samm/samer,target=apex'}),
+    ('casme2_dualbranch', 'target=magnified', {'data.name': 'casme2/samer,target=magnified'}),
+    ('synthetic_dualbranch', 'target=apex', {}),
+    ('synthetic_dualbranch', 'target=magnified', {'data.name': 'synthetic_faces/magnified'}),
+    ('casme2_dualbranch', 'alignment=clean', {}),
+    ('casme2_dualbranch', 'alignment=equal', {'alignment.form': 'equal'}),
+    ('casme2_dualbranch', 'alignment=paper', {'alignment.form': 'paper'}),
+    ('casme2_dualbranch', 'alignment=released', {'alignment.form': 'released'}),
+    ('casme2_dualbranch', 'sampler=weighted', {'train.sampler': 'weighted', 'train.class_weights': 'none'}),
+    ('samm_dualbranch', 'published', RELEASED),
+    ('samm_dualbranch', 'published,classes=3,ablation=db', RELEASED | {
+        'data.labels': 'samer3', 'model.dual_branch.awm': False, 'alignment.share': 0.0}),
+    ('samm_dualbranch', ',published,', RELEASED),
+]
+
+
+@pytest.mark.parametrize('name,variant,expected', VARIANTS, ids=[f'{name}:{variant}' for name, variant, _ in VARIANTS])
+def test_a_variant_changes_what_it_says_and_nothing_else(name, variant, expected):
+    """Results under a variant's name would be of another experiment."""
+    assert changed(name, variant) == expected
+    settings.check(config(name, variant).to_dict())
+
+
+@pytest.mark.parametrize('name', DUAL)
+def test_quick_stays_quick_whatever_stands_behind_it(name):
+    """'quick,published' would train 100 epochs, 'quick,target=apex' wait for a licensed data set."""
+    for other in ('published', 'target=magnified', 'classes=3', 'ablation=sb'):
+        first, last = config(name, f'quick,{other}'), config(name, f'{other},quick')
+        assert first.to_dict() == last.to_dict()
+        assert (first.data.name, first.data.size, first.train.epochs) == ('synthetic_faces/tiny', 32, 2)
+        assert first.model.dual_branch.width == first.model.single_branch.width == 8 and first.data.manual_dir == ''
+        settings.check(first.to_dict())
+    assert config(name, 'quick,published').augment.replace_units == 'union'  # what it does not shrink stays
+
+
+UNKNOWN = [
+    ('quik', "casme2_dualbranch has no variant 'quik'; known: ablation=sb|sb_au|db|db_au|db_awm|all_no_rr|all, "
+             'alignment=clean|equal|released|paper, classes=3|5, published, quick, sampler=weighted, target=apex|magnified'),
+    ('ablation', "no variant 'ablation'"),
+    ('ablation=none', "no variant 'ablation=none'"),
+    ('classes=4', "no variant 'classes=4'"),
+    ('published=yes', "no variant 'published=yes'"),
+    ('quick=1', "no variant 'quick=1'"),
+    ('=quick', "no variant '=quick'"),
+    ('published,targt=apex', "no variant 'targt=apex'"),
+]
+
+
+@pytest.mark.parametrize('variant,told', UNKNOWN, ids=[variant for variant, _ in UNKNOWN])
+def test_an_unknown_variant_names_the_known_ones(variant, told):
+    """A mistyped ablation that passes unnoticed is a row of a table that is another row."""
+    with pytest.raises(UserError) as error:
+        config('casme2_dualbranch', variant)
+    assert told in str(error.value) and 'known: ablation=sb|' in str(error.value) and 'quick' in str(error.value)
+
+
+def test_every_variant_that_is_offered_works():
+    """What the message names as known must be known."""
+    with pytest.raises(UserError) as error:
+        config('synthetic_dualbranch', 'x')
+    for offer in str(error.value).partition('known: ')[2].split(', '):
+        name, _, values = offer.partition('=')
+        for value in values.split('|'):
+            settings.check(config('synthetic_dualbranch', f'{name}={value}' if value else name).to_dict())
+
+
+def test_a_config_cannot_be_given_a_setting_that_is_none():
+    """base() is locked: a mistyped key in a config file fails there, not hours later."""
+    with pytest.raises(AttributeError, match='replaces'):
+        common.dualbranch('x').augment.replaces = 0.5
