@@ -24,7 +24,7 @@ SHARE = 0.2
 
 
 def region(displacement, size):
-    """(largest true motion in pixels, bool[2, size / 2, size]): the fifth of each half that moves most, or nothing."""
+    """(largest true motion in pixels, bool[2, size / 2, size]): the fifth of each half that moves most."""
     length = flow.magnitude(flow.without_head(displacement))
     small = cv2.resize(length, (size, size), interpolation=cv2.INTER_AREA).reshape(2, size // 2, size)
     edges = np.quantile(small, 1 - SHARE, axis=(1, 2), keepdims=True)

@@ -57,13 +57,14 @@ def _model():
     c.alexnet = ConfigDict({'dropout': 0.5, 'hidden': 4096})
     c.vggm = ConfigDict({'dropout': 0.5})
     c.ocnet = ConfigDict({'dropout': 0.5})
-    # width: channels of layer 1, 64 as in ResNet18; hidden: h of the Area Weighted Module (awm); attention: released |
-    # paper | sanet | off; fuse the regions by logits | probs; for small pictures: pool=False leaves
-    # the max-pool of the stem out, fine=1 the stride of layer 4, 2 those of layers 3 and 4;
+    # width: channels of layer 1, 64 as in ResNet18; blocks: of a layer, 2 as in ResNet18; hidden: h of the Area Weighted
+    # Module (awm); attention: released | paper | sanet | off; fuse the regions by logits | probs; for small pictures:
+    # pool=False leaves the max-pool of the stem out, fine=1 the stride of layer 4, 2 those of layers 3 and 4;
     # dtype: bfloat16 computes so, parameters stay float32; remat: less memory, a third more time.
     c.dual_branch = ConfigDict({
-        'width': 64, 'hidden': 1024, 'awm': True, 'attention': 'released', 'groups': 4, 'fuse': 'logits', 'pool': True,
-        'fine': 0, 'dropout': 0.2, 'dropout_dense': 0.3, 'dropout_contrast': 0.1, 'dtype': 'float32', 'remat': False})
+        'width': 64, 'blocks': 2, 'hidden': 1024, 'awm': True, 'attention': 'released', 'groups': 4, 'fuse': 'logits',
+        'pool': True, 'fine': 0, 'dropout': 0.2, 'dropout_dense': 0.3, 'dropout_contrast': 0.1, 'dtype': 'float32',
+        'remat': False})
     c.single_branch = ConfigDict({key: value for key, value in c.dual_branch.items() if key not in ('hidden', 'awm', 'fuse')})
     # The learned motion magnifier: trained on made-up pictures of `size` pixels a side (a multiple of 4), by steps instead
     # of epochs; weight: of the texture and shape terms of the loss; noise: most shot noise, 0.0 = none.
@@ -240,7 +241,7 @@ def quick(c: ConfigDict) -> None:
     c.train.at_once = 1
     c.train.lowering = 'matmul'
     c.model.alexnet.hidden = 64
-    small = {'width': 8, 'pool': True, 'fine': 2, 'attention': 'off'}  # with attention it compiles for a minute
+    small = {'width': 8, 'blocks': 1, 'pool': True, 'fine': 2, 'attention': 'off'}  # with attention it compiles for a minute
     c.model.dual_branch.update({**small, 'hidden': 32})
     c.model.single_branch.update(small)
     c.explain.clips = min(c.explain.clips, 4)

@@ -8,9 +8,8 @@ def get_config(variant=''):
     c.data.name = 'synthetic_faces'
     c.data.labels = 'samer3'
     c.data.size = 64
-    c.data.value_range = '0..1'
-    c.model.dual_branch.update({'width': 16, 'hidden': 128, 'fine': 1})
-    c.model.single_branch.update({'width': 16, 'fine': 1})
+    c.model.dual_branch.update({'width': 16, 'blocks': 1, 'hidden': 128, 'fine': 1})
+    c.model.single_branch.update({'width': 16, 'blocks': 1, 'fine': 1})
     c.augment.erase = 0.0  # noise over such small pictures costs more epochs than these
     c.train.epochs = 30
     c.train.batch_size = 16

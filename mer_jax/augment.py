@@ -51,9 +51,7 @@ def flipped(key, sample, *, share, u, partner, stretched):
     """
     image = sample.image[:, ::-1]
     image = jnp.where(u, 255 - image if stretched else -image, image)
-    turned = sample._replace(image=image, action_units=sample.action_units[partner])
-    chosen = jax.random.bernoulli(key, share)
-    return jax.tree.map(lambda a, b: jnp.where(chosen, a, b), turned, sample)
+    return _either(key, share, sample._replace(image=image, action_units=sample.action_units[partner]), sample)
 
 
 def mirrored(names):
@@ -99,7 +97,11 @@ def replace_region(key, sample, donor, *, share, halves, units, region):
     both = jnp.maximum(sample.action_units, donor.action_units)
     parts = jnp.where(jnp.array([False, True]) != eyes, donor.parts, sample.parts)
     changed = sample._replace(image=image, action_units=shown if units == 'image' else both, parts=parts)
-    chosen = jax.random.bernoulli(keys[0], share)
+    return _either(keys[0], share, changed, sample)
+
+
+def _either(key, share, changed, sample):
+    chosen = jax.random.bernoulli(key, share)
     return jax.tree.map(lambda a, b: jnp.where(chosen, a, b), changed, sample)
 
 

@@ -78,9 +78,16 @@ def predictor(model, predict, *, kind):
 
 
 def picture(cam, size):
-    """float32[size, size] of maps [R, h, w]: each region resized to its share of the picture, one below the other."""
-    height = size // len(cam)
-    return np.concatenate([cv2.resize(np.asarray(part, np.float32), (size, height)) for part in cam])
+    """float32[size, size] of maps [R, h, w]: each region enlarged to its share of the picture, one below the other.
+
+    Every strided layer of these networks looks at pixels 0, 2, 4, ... and pads by half its kernel, so cell (i, j) looks at
+    pixel (stride * i, stride * j), not at the middle of a tile: a plain resize shows maps half a cell too low and too far right.
+    """
+    places = [np.arange(full, dtype=np.float32) / 2 ** np.ceil(np.log2(full / cells))  # strides are powers of two
+              for full, cells in zip((size // len(cam), size), cam[0].shape, strict=True)]
+    y, x = np.meshgrid(*places, indexing='ij')
+    return np.concatenate([cv2.remap(np.asarray(part, np.float32), x.astype(np.float32), y.astype(np.float32),
+                                     cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) for part in cam])
 
 
 def gathered(found, samples, folds, channels) -> Explained:

@@ -17,8 +17,8 @@ class Programs(NamedTuple):
     """The compiled programs of one plan, for `length` runs at a time, and the data they read."""
 
     init: Any  # (samples, rows, fold, seed) -> states
-    run: Any  # ((samples, first, count), states, rows, fold, seed) -> (states, logs [F, chunk])
-    predict: Any  # (samples, states, index [F, steps, batch]) -> outputs [F, steps, batch, K]
+    run: Any  # ((samples, first, count), states, rows, fold, seed) -> (states, logs [F, chunk]); None where no epoch is left
+    predict: Any  # (samples, states, index [F, steps, batch]) -> outputs [F, steps, batch, K]; None where no row is held out
     samples: Any  # on every device once
     devices: list
     length: int
@@ -26,10 +26,11 @@ class Programs(NamedTuple):
     seconds: float  # spent compiling
 
 
-def compiled(learner, plan, samples, folds, *, runs, test_batch, chunk, **settings) -> Programs:
+def compiled(learner, plan, samples, folds, *, runs, test_batch, chunk, done=False, **settings) -> Programs:
     """Compile init, train and predict for `runs` runs of `folds`, padded to full rounds of `plan`; nothing is trained.
 
-    settings: of train.train_epoch (batch_size, augment, sampler).
+    done: no epoch is left, so that the slowest of them to compile is left out. settings: of train.train_epoch (batch_size,
+    augment, sampler).
     """
     start = time.perf_counter()
     devices = jax.devices()[:plan.devices]
@@ -43,10 +44,11 @@ def compiled(learner, plan, samples, folds, *, runs, test_batch, chunk, **settin
         compiler_options={'xla_backend_optimization_level': 0})
     states = jax.eval_shape(mapped(partial(_init, learner=learner)), shared, rows, fold, seed)
     states = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=rows.index.sharding), states)
-    body = partial(train.train_epochs, learner=learner, chunk=chunk, **settings)
-    scalars = np.int32(0), np.int32(1)
-    run = mapped(body, donate=(1,)).lower((shared, *scalars), states, rows, fold, seed).compile()
-    predict = None
+    run = predict = None
+    if not done:
+        body = partial(train.train_epochs, learner=learner, chunk=chunk, **settings)
+        scalars = np.int32(0), np.int32(1)
+        run = mapped(body, donate=(1,)).lower((shared, *scalars), states, rows, fold, seed).compile()
     if folds.test.index.shape[1]:
         predict = mapped(partial(evaluate.predict_rows, learner=learner)).lower(shared, states, index).compile()
     return Programs(init, run, predict, shared, devices, length, chunk, time.perf_counter() - start)

@@ -17,7 +17,7 @@ NARROW = {'width': 8, 'hidden': 12}
 CASES = [
     ('dual_branch', {}), ('dual_branch', {'attention': 'paper', 'fine': 2, 'awm': False}),
     ('dual_branch', {'attention': 'sanet', 'fine': 1, 'pool': False, 'fuse': 'probs'}),
-    ('dual_branch', {'attention': 'off', 'fine': 2}), ('single_branch', {'awm': False, 'fine': 2, 'groups': 2}),
+    ('dual_branch', {'attention': 'off', 'fine': 2, 'blocks': 1}), ('single_branch', {'awm': False, 'fine': 2, 'groups': 2}),
 ]
 
 
@@ -267,6 +267,10 @@ def test_a_backbone_that_does_not_fit_is_told():
     with pytest.raises(UserError) as told:
         torch_weights.convert('dual_branch', given, begun['params'], begun['batch_stats'], source='r.pth')
     assert str(told.value) == 'r.pth holds a ResNet18 of width 8; model.dual_branch.width is 16: set it to 8'
+    with pytest.raises(UserError) as told:
+        begun = start(make('dual_branch', blocks=1))
+        torch_weights.convert('dual_branch', given, begun['params'], begun['batch_stats'], source='r.pth')
+    assert str(told.value) == 'r.pth holds a ResNet18; model.dual_branch.blocks is 1: set it to 2'
     deeper = {**given, 'layer1.2.conv1.weight': given['layer1.1.conv1.weight']}
     begun = start(make('dual_branch'))
     with pytest.raises(UserError, match='layer1.2.conv1.weight'):

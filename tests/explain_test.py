@@ -179,3 +179,23 @@ def test_what_cannot_be_explained_is_told(small):
     folds, _ = protocol.make('all_rows', samples, names, folds=2, holdout=0.5, seed=0, seeds=1)
     with pytest.raises(UserError, match='leaves no clip out'):
         explain.gathered(None, samples, folds, 'magnified,on_a,off_a')
+
+
+@pytest.mark.parametrize('strides, pool, size', [((2, 2, 2), True, 64), ((2, 2, 1), False, 48), ((2, 2, 2), True, 112)])
+def test_a_cell_is_drawn_at_the_pixel_it_looks_at(strides, pool, size):
+    """Spread over tiles, as a plain resize does, maps of small faces lie up to 16 pixels too low and too far right."""
+    def looked_at(x):
+        """The strides of a branch, with kernels that keep the middle pixel alone."""
+        for width, stride in ((7, 2), *((3, stride) for stride in (2,) * pool + strides)):
+            kernel = jnp.zeros((width, width, 1, 1)).at[width // 2, width // 2].set(1)
+            x = jax.lax.conv_general_dilated(x[None, ..., None], kernel, (stride, stride), [(width // 2,) * 2] * 2,
+                                             dimension_numbers=('NHWC', 'HWIO', 'NHWC'))[0, ..., 0]
+        return np.asarray(x)
+
+    for ramp in np.mgrid[:size // 2, :size].astype(np.float32):
+        cells = looked_at(ramp)
+        drawn = explain.picture(np.stack([cells, cells]), size)
+        assert drawn.shape == (size, size)
+        inside = ramp <= cells.max()  # beyond the last cell nothing is known
+        np.testing.assert_allclose(drawn[:size // 2][inside], ramp[inside], atol=1e-3)
+        np.testing.assert_array_equal(drawn[:size // 2], drawn[size // 2:])

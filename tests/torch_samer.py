@@ -49,8 +49,8 @@ def torch_samer(nn, torch):
             y = self.bn2(self.conv2(torch.relu(self.bn1(self.conv1(x)))))
             return torch.relu(self.attention(y) + self.downsample(x))
 
-    def stage(before, width, stride, **kind):
-        return nn.Sequential(Block(before, width, stride, **kind), Block(width, width, 1, **kind))
+    def stage(before, width, stride, blocks, **kind):
+        return nn.Sequential(Block(before, width, stride, **kind), *(Block(width, width, 1, **kind) for _ in range(blocks - 1)))
 
     class Stem(nn.Module):
         def __init__(self, channels, width, pool):
@@ -81,9 +81,9 @@ def torch_samer(nn, torch):
 
     class Samer(nn.Module):
         def __init__(self, regions, *, classes, width=64, hidden=1024, channels=3, awm=True, attention='released', groups=4,
-                     fuse='logits', pool=True, fine=0):
+                     fuse='logits', pool=True, fine=0, blocks=2):
             super().__init__()
-            self.regions, self.fuse, kind = regions, fuse, {'kind': attention, 'groups': groups}
+            self.regions, self.fuse, kind = regions, fuse, {'blocks': blocks, 'kind': attention, 'groups': groups}
             self.stem = Stem(channels, width, pool)
             self.layer1, self.layer2 = stage(width, width, 1, **kind), stage(width, 2 * width, 2, **kind)
             strides = 1 if fine == 2 else 2, 1 if fine else 2

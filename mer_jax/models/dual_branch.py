@@ -5,6 +5,7 @@ the joined features, a head a region predicts, and the sum of the heads decides.
 see L2-normalised features and send no gradient back into them. 24,313,514 parameters for 224x224x3 and five classes.
 """
 
+from functools import partial
 from typing import Any
 
 import flax.linen as nn
@@ -13,7 +14,7 @@ import jax.numpy as jnp
 
 from mer_jax.errors import UserError
 from mer_jax.models.layers import check_image, torch_bias, torch_kernel
-from mer_jax.models.resnet import Stage, Stem
+from mer_jax.models.resnet import Block, Stage, Stem
 
 FUSE = ('logits', 'probs')
 
@@ -24,13 +25,15 @@ class DualBranch(nn.Module):
     out: features [B, R * D] (weighted, the AU features), contrast (the same, L2-normalised, with dropout), heads
     [B, R, K], maps [B, R, h, w, D] of the last block, the positive part of attended + skipped, pooled [B, R, D] their means,
     weights [B, R, D] of the Area Weighted Module (1 without it).
-    width: channels of layer 1 (64 is ResNet18); hidden: of the Area Weighted Module (h in the paper).
+    width: channels of layer 1 (64 is ResNet18); blocks: of a layer (2 is ResNet18); hidden: of the Area Weighted Module
+    (h in the paper).
     For small pictures: pool=False leaves the stem's max-pool out, fine=1 or 2 the stride of layer 4, of layers 3 and 4.
     """
 
     classes: int
     lowering: str = 'matmul'
     width: int = 64
+    blocks: int = 2
     hidden: int = 1024
     awm: bool = True
     attention: str = 'released'
@@ -46,13 +49,14 @@ class DualBranch(nn.Module):
     regions: tuple = ('eyes', 'mouth')
 
     def setup(self):
-        layer = {'attention': self.attention, 'groups': self.groups, 'lowering': self.lowering, 'dtype': self.dtype,
-                 'remat': self.remat}
+        block = partial(nn.remat(Block, static_argnums=(2,)) if self.remat else Block, attention=self.attention,
+                        groups=self.groups, lowering=self.lowering, dtype=self.dtype)
+        stage = partial(Stage, block, count=self.blocks)
         self.stem = Stem(self.width, self.pool, self.lowering, self.dtype)
-        self.layer1, self.layer2 = Stage(self.width, 1, **layer), Stage(2 * self.width, 2, **layer)
+        self.layer1, self.layer2 = stage(self.width, 1), stage(2 * self.width, 2)
         strides = 1 if self.fine > 1 else 2, 1 if self.fine else 2
-        self.layer3 = {r: Stage(4 * self.width, strides[0], **layer) for r in self.regions}
-        self.layer4 = {r: Stage(8 * self.width, strides[1], **layer, apart=True) for r in self.regions}
+        self.layer3 = {r: stage(4 * self.width, strides[0]) for r in self.regions}
+        self.layer4 = {r: stage(8 * self.width, strides[1], apart=True) for r in self.regions}
         self.drop = nn.Dropout(self.dropout)
         self.drop_contrast = nn.Dropout(self.dropout_contrast)
         if self.awm:

@@ -4,6 +4,7 @@ The attention of Ruan et al. 2022 differs from the published one: every group ha
 code the gates of the groups are a softmax over the groups instead of a sigmoid each.
 """
 
+from collections.abc import Callable
 from functools import partial, reduce
 from typing import Any
 
@@ -113,25 +114,22 @@ class Block(nn.Module):
 
 
 class Stage(nn.Module):
-    """Two blocks, the first with the stride. With remat their activations are computed again in the backward pass; with
-    apart the last block returns the terms of its sum.
+    """`count` blocks, the first with the stride; with apart the last block returns the terms of its sum.
+
+    block: Block with what all blocks of a network share.
     """
 
+    block: Callable
     features: int
     stride: int
-    attention: str
-    groups: int
-    lowering: str
-    dtype: Any
-    remat: bool
+    count: int
     apart: bool = False
 
     @nn.compact
     def __call__(self, x, train: bool):
-        block = nn.remat(Block, static_argnums=(2,)) if self.remat else Block
-        for number, (stride, apart) in enumerate(((self.stride, False), (1, self.apart))):
-            x = block(self.features, stride, self.attention, self.groups, self.lowering, self.dtype, apart,
-                      name=f'block{number}')(x, train)
+        for number in range(self.count):
+            stride, apart = self.stride if number == 0 else 1, self.apart and number == self.count - 1
+            x = self.block(self.features, stride, apart=apart, name=f'block{number}')(x, train)
         return x
 
 

@@ -117,7 +117,7 @@ def convert(name: str, tensors: dict, params, batch_stats, *, source) -> tuple:
     given = {key: value for key, value in tensors.items() if not key.endswith('num_batches_tracked')}
     names = {path: key for key, path in NAMES[name].items()}
     if 'stem/conv1' in names and _is_resnet(given):
-        _check_width(name, given, params, source)
+        _check_size(name, given, params, source)
         names = _of_resnet(names)
         given = {key: value for key, value in given.items() if not key.startswith('fc.')}
     start = {'params': params, 'batch_stats': batch_stats}
@@ -145,10 +145,12 @@ def _of_resnet(names):
             if key.startswith(('stem', 'layer')) and not key.endswith('attention')}
 
 
-def _check_width(name, given, params, source):
+def _check_size(name, given, params, source):
     theirs, own = len(given['conv1.weight']), params['stem']['conv1']['kernel'].shape[-1]
     if theirs != own:
         raise UserError(f'{source} holds a ResNet18 of width {theirs}; model.{name}.width is {own}: set it to {theirs}')
+    if 'block1' not in params['layer1']:
+        raise UserError(f'{source} holds a ResNet18; model.{name}.blocks is 1: set it to 2')
 
 
 def _wrong(given, wanted):
