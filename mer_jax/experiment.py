@@ -223,12 +223,12 @@ def _train_groups(config, loaded, folds, titles, layout, folder, seconds, learne
     if config.evaluate.every_epoch and config.train.epochs:
         shape = config.train.epochs, len(run_of_row), len(loaded.names.classes)
         held_out = records.open_held_out(folder / files.HELD_OUT, shape, done=runs.newest(folder))
+    done = runs.trained(folder, config.train.seeds) == config.train.epochs
     programs = runs.compiled(learner, layout, loaded.samples, folds, runs=size, test_batch=config.evaluate.batch_size,
-                             chunk=1 if config.evaluate.every_epoch else CHUNK,
-                             done=runs.trained(folder, config.train.seeds) == config.train.epochs, **_feed(config, loaded))
+                             chunk=1 if config.evaluate.every_epoch else CHUNK, done=done, **_feed(config, loaded))
     seconds['compile'] = programs.seconds
     prepare = partial(_import_weights, config.model.name, config.model.init_from, folds, titles)
-    with records.progress(total, -(-total // size), config.train.epochs) as bar:
+    with records.progress(total, -(-total // size), 0 if done else config.train.epochs) as bar:
         for number, first in enumerate(range(0, total, size)):
             members = np.arange(first, min(first + size, total))
             own = evaluation.subset(folds, members)

@@ -59,9 +59,10 @@ def test_conv_equals_pytorch(size, kernel, stride, padding, lowering):
 
 
 @pytest.mark.parametrize('shape,padding', [((10, 11), 1), ((9, 8), 1), ((11, 10), 'VALID'), ((8, 9), (2, 1)), ((10, 10), 0)])
-def test_winograd_equals_the_native_lowering(shape, padding):
+@pytest.mark.parametrize('channels', [16, 32])  # along one axis, and along both
+def test_winograd_equals_the_native_lowering(shape, padding, channels):
     """Even and odd sizes end in whole and cut blocks; a wrong factor would spoil value, kernel gradient or input gradient."""
-    x, kernel = draw(2, *shape, 32), draw(3, 3, 32, 5, seed=1) / 17
+    x, kernel = draw(2, *shape, channels), draw(3, 3, channels, 5, seed=1) / 17
     (y, got), (wanted, pulled) = (value_and_pull(
         lambda x, kernel, lowering=lowering: layers.convolve(x, kernel, strides=1, padding=padding, lowering=lowering),
         (x, kernel), jnp.cos) for lowering in ('matmul', 'native'))
@@ -125,7 +126,8 @@ def test_max_pool_passes_on_what_is_not_finite():
 @pytest.mark.parametrize('function', [
     lambda x: layers.max_pool(x, 3, 2), lambda x: layers.max_pool(x, 2, 2), lambda x: layers.avg_pool(x, 2),
     lambda x: layers.adaptive_avg_pool(x, 3), lambda x: layers.local_response_norm(x), layers.flatten,
-    lambda x: layers.convolve(jnp.tile(x, 6), draw(3, 3, 36, 4, seed=5) / 18, strides=1, padding=1, lowering='matmul'),
+    *(lambda x, n=n: layers.convolve(jnp.tile(x, n), draw(3, 3, 6 * n, 4, seed=5) / 18, strides=1, padding=1, lowering='matmul')
+      for n in (3, 6)),
 ])
 def test_layers_are_the_same_under_jit_and_vmap(function):
     """Folds are mapped over: a layer that reads the wrong axis there would mix folds."""

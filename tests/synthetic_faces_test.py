@@ -198,6 +198,8 @@ def test_the_plans_count_as_they_say():
     assert counts.sum(0).tolist() == [63, 32, 99, 27, 25] and len(counts) == 26
     per_subject = dict(zip(PLANS['default'], counts.sum(1).tolist(), strict=True))
     assert per_subject['s17'] == 33 and sorted(per_subject.values())[:4] == [2, 2, 2, 3]
+    large = PLANS['large']
+    assert list(large)[25:27] == ['s26', 's27'] and len(large) == 104 and np.sum(list(large.values())) == 4 * counts.sum()
     small = np.array(list(PLANS['tiny'].values()))
     coarse = np.stack([small[:, 0] + small[:, 3], small[:, 1], small[:, 4]], -1)
     assert ((coarse > 0).sum(0) >= 4).all() and (coarse.sum(0) >= 5).all()

@@ -124,7 +124,7 @@ def render(job):
     return make(*job, _person(job.seed, job.number))
 
 
-_person = lru_cache(maxsize=32)(person)  # a face takes longer to draw than its clip; more than any plan has subjects
+_person = lru_cache(maxsize=128)(person)  # a face takes longer to draw than its clip; more than any plan has subjects
 
 
 def clips(plan, *, seed):

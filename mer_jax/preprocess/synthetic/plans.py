@@ -18,3 +18,5 @@ PLANS = {
         's05': (1, 1, 1, 1, 1),
     },
 }  # fmt: skip
+# four times CASME II's counts: what more clips than any release has would bring
+PLANS['large'] = {f's{number:02d}': counts for number, counts in enumerate(4 * [*PLANS['default'].values()], 1)}
