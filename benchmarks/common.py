@@ -11,7 +11,8 @@ from mer_jax.types import Names, Samples
 
 INPUTS = {'ststnet': (28, 3), 'offapexnet': (28, 2), 'dual_inception': (28, 2), 'alexnet': (75, 2), 'vggm': (75, 2),
           'ocnet': (75, 2), 'dual_branch': (64, 3), 'dual_branch_medium': (112, 3)}
-REGIONAL = {'dual_branch': {'width': 16, 'blocks': 1, 'hidden': 128, 'fine': 1}, 'dual_branch_medium': {'width': 32, 'hidden': 256}}
+REGIONAL = {'dual_branch': {'width': 16, 'blocks': 1, 'hidden': 128, 'fine': 1},
+            'dual_branch_medium': {'width': 32, 'hidden': 256}}
 
 EPOCHS = 4  # in one compiled call of the engine, as `train.fit` makes them where an epoch takes seconds
 

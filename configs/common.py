@@ -56,6 +56,9 @@ def _model():
     c.dual_inception = ConfigDict({'dropout': 0.5})
     c.alexnet = ConfigDict({'dropout': 0.5, 'hidden': 4096})
     c.vggm = ConfigDict({'dropout': 0.5})
+    # arch: default | literal (one convolution); head of the default: grid4 | gap | flatten
+    c.cnn3d = ConfigDict({'arch': 'default', 'head': 'grid4', 'dropout': 0.25, 'dropout_dense': 0.5})
+    c.microexpstcnn = ConfigDict({'dropout': 0.5})
     c.ocnet = ConfigDict({'dropout': 0.5})
     # width: channels of layer 1, 64 as in ResNet18; blocks: of a layer, 2 as in ResNet18; hidden: h of the Area Weighted
     # Module (awm); attention: released | paper | sanet | off; fuse the regions by logits | probs; for small pictures:

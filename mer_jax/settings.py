@@ -11,6 +11,7 @@ from mer_jax.explain import KINDS
 from mer_jax.labels import SCHEMES
 from mer_jax.learners import FORMS, LEARNERS, OPTIMIZERS, SCHEDULES
 from mer_jax.models import MODELS, REGIONAL
+from mer_jax.models.cnn3d import ARCHS, HEADS
 from mer_jax.models.dual_branch import FUSE
 from mer_jax.models.resnet import ATTENTION
 from mer_jax.protocol import PROTOCOLS
@@ -38,6 +39,8 @@ _CHOICES = {
     'model.dual_branch.dtype': DTYPES,
     'model.single_branch.attention': ATTENTION,
     'model.single_branch.dtype': DTYPES,
+    'model.cnn3d.arch': ARCHS,
+    'model.cnn3d.head': HEADS,
     'train.lowering': ('auto', 'matmul', 'native'),
 }
 _RANGES = {  # key: (least, most); a share or a rate of 0 would train or test nothing

@@ -11,29 +11,28 @@ from mer_jax.errors import UserError
 from mer_jax.models import torch_weights
 from tests.torch_networks import torch_networks
 
-SIZES = {'ststnet': (28, 3), 'offapexnet': (28, 2), 'dual_inception': (28, 2), 'alexnet': (75, 2), 'vggm': (75, 2),
-         'ocnet': (75, 2)}
+SHAPES = {'ststnet': (28, 28, 3), 'offapexnet': (28, 28, 2), 'dual_inception': (28, 28, 2), 'alexnet': (75, 75, 2),
+          'vggm': (75, 75, 2), 'ocnet': (75, 75, 2), 'cnn3d': (17, 40, 40, 1), 'microexpstcnn': (20, 16, 15, 1)}
+PUBLISHED = {**SHAPES, 'cnn3d': (16, 128, 128, 1), 'microexpstcnn': (18, 64, 64, 1)}
 PARAMETERS = {'ststnet': 1_683, 'offapexnet': 2_664_475, 'dual_inception': 6_449_867, 'alexnet': 57_008_387,
-              'vggm': 6_606_499, 'ocnet': 1_650_947}
-NAMES = sorted(SIZES)
+              'vggm': 6_606_499, 'ocnet': 1_650_947, 'cnn3d': 596_419, 'microexpstcnn': 1_643_267}
+NAMES = sorted(SHAPES)
 
 
 def make(name, lowering='matmul', **settings):
     """The network without dropout; AlexNet narrow, to be quick."""
-    narrow = {'hidden': 64} if name == 'alexnet' else {}
+    narrow = {'alexnet': {'hidden': 64}, 'cnn3d': {'dropout_dense': 0.0}}.get(name, {})
     return models.make(name, classes=3, lowering=lowering, **{'dropout': 0.0, **narrow, **settings})
 
 
 def images(name, count=4, seed=0):
-    size, channels = SIZES[name]
-    return np.random.default_rng(seed).uniform(-1, 1, (count, size, size, channels)).astype(np.float32)
+    return np.random.default_rng(seed).uniform(-1, 1, (count, *SHAPES[name])).astype(np.float32)
 
 
 def shapes(name, **settings):
     """Variables of a network as shapes: nothing is computed."""
-    size, channels = SIZES[name]
     model = make(name, **settings)
-    return jax.eval_shape(lambda: model.init(jax.random.key(0), jnp.zeros((1, size, size, channels)), train=False))
+    return jax.eval_shape(lambda: model.init(jax.random.key(0), jnp.zeros((1, *SHAPES[name])), train=False))
 
 
 def random_variables(name):
@@ -48,13 +47,13 @@ def random_variables(name):
     return jax.tree.map(value, shapes(name))
 
 
-def twins(name):
+def twins(name, **settings):
     """(PyTorch network, JAX network, variables) with the same random weights and statistics, no batch-norm slope positive
     throughout; convolutions are scaled up so that the logits tell inputs apart."""
     torch = pytest.importorskip('torch')
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    reference = torch_networks(torch.nn, torch)[name]()
+    reference = torch_networks(torch.nn, torch)[name](**settings)
     with torch.no_grad():
         for key, value in reference.state_dict().items():
             if 'running' in key:
@@ -63,8 +62,8 @@ def twins(name):
                 value.uniform_(-1.5, 1.5)
             elif value.ndim > 1:
                 value.mul_(2.5)
-    model = make(name)
-    variables = shapes(name)
+    model = make(name, **settings)
+    variables = shapes(name, **settings)
     tensors = {key: value.numpy() for key, value in reference.state_dict().items()}
     params, stats = torch_weights.convert(name, tensors, variables['params'], variables.get('batch_stats', {}), source='test')
     return reference, model, {'params': params, 'batch_stats': stats}
@@ -72,20 +71,21 @@ def twins(name):
 
 def forward(reference, image):
     torch = pytest.importorskip('torch')
-    return reference(torch.from_numpy(np.ascontiguousarray(image.transpose(0, 3, 1, 2))))
+    return reference(torch.from_numpy(np.ascontiguousarray(np.moveaxis(image, -1, 1))))
 
 
-@pytest.mark.parametrize('name', NAMES)
-def test_a_network_equals_pytorch(name):
+@pytest.mark.parametrize('name,settings', [*((name, {}) for name in NAMES), ('cnn3d', {'head': 'gap'}),
+                                           ('cnn3d', {'head': 'flatten'})])
+def test_a_network_equals_pytorch(name, settings):
     """Layer order, padding, pooling, flattening: any departure from the published network shows in the logits, and a wrong
     use of batch statistics in those of training; the lowerings must not differ either."""
-    reference, model, variables = twins(name)
+    reference, model, variables = twins(name, **settings)
     image = images(name)
     wanted = forward(reference.eval(), image).detach().numpy()
     assert np.ptp(wanted, 0).max() > 1e-3  # the images differ in their logits: the comparison says something
     trained = forward(reference.train(), image).detach().numpy()
     for lowering in ('matmul', 'native'):
-        net = make(name, lowering)
+        net = make(name, lowering, **settings)
         logits, _ = jax.jit(lambda v, x, net=net: net.apply(v, x, train=False))(variables, image)
         np.testing.assert_allclose(logits, wanted, atol=1e-4)
         (logits, _), _ = jax.jit(lambda v, x, net=net: net.apply(v, x, train=True, mutable=['batch_stats'],
@@ -135,13 +135,24 @@ def test_ststnet_gradient_equals_pytorch(lowering):
 @pytest.mark.parametrize('name', NAMES)
 def test_parameter_counts_are_the_published_ones(name):
     """A count that is off by one bias is another network."""
-    size, channels = SIZES[name]
-    model = models.make(name, classes=3, lowering='matmul')
-    variables = jax.eval_shape(lambda: model.init(jax.random.key(0), jnp.zeros((1, size, size, channels)), train=False))
-    assert sum(leaf.size for leaf in jax.tree.leaves(variables['params'])) == PARAMETERS[name]
-    if name == 'alexnet':
-        variables = jax.eval_shape(lambda: model.init(jax.random.key(0), jnp.zeros((1, 75, 75, 3)), train=False))
-        assert sum(leaf.size for leaf in jax.tree.leaves(variables['params'])) == 57_016_131
+    assert parameters(name, PUBLISHED[name]) == PARAMETERS[name]
+
+
+@pytest.mark.parametrize('name,shape,settings,count', [
+    ('alexnet', (75, 75, 3), {}, 57_016_131), ('cnn3d', PUBLISHED['cnn3d'], {'head': 'gap'}, 350_659),
+    ('cnn3d', PUBLISHED['cnn3d'], {'head': 'flatten'}, 8_722_883),
+    ('cnn3d', PUBLISHED['cnn3d'], {'arch': 'literal'}, 227_600_643),
+    ('microexpstcnn', (96, 64, 64, 1), {}, 44_241_667),
+])
+def test_parameter_counts_of_other_settings(name, shape, settings, count):
+    """The reading of a paper that leaves its layers open is pinned by the counts of models.md 2.2 and 13."""
+    assert parameters(name, shape, **settings) == count
+
+
+def parameters(name, shape, **settings):
+    model = models.make(name, classes=3, lowering='matmul', **settings)
+    variables = jax.eval_shape(lambda: model.init(jax.random.key(0), jnp.zeros((1, *shape)), train=False))
+    return sum(leaf.size for leaf in jax.tree.leaves(variables['params']))
 
 
 @pytest.mark.parametrize('name', NAMES)
@@ -197,8 +208,8 @@ def test_an_unknown_name_lists_the_known_ones():
     """A typing error is mended from the message alone."""
     with pytest.raises(UserError) as told:
         models.make('ststnt', classes=3, lowering='matmul')
-    assert str(told.value) == ("model.name is 'ststnt'; known: alexnet, dual_branch, dual_inception, ocnet, offapexnet, "
-                               'single_branch, ststnet, vggm')
+    assert str(told.value) == ("model.name is 'ststnt'; known: alexnet, cnn3d, dual_branch, dual_inception, microexpstcnn, "
+                               'ocnet, offapexnet, single_branch, ststnet, vggm')
 
 
 @pytest.mark.parametrize('name,size,channels,message', [
@@ -226,3 +237,20 @@ def test_an_image_that_does_not_fit_is_told(name, size, channels, message):
     assert str(told.value) == message
     if 'pixels' in message:
         init(size + 1, channels)
+
+
+@pytest.mark.parametrize('name,shape,message', [
+    ('ststnet', (8, 28, 28, 1), 'model ststnet takes pictures, not video; name other data with --config.data.name'),
+    ('cnn3d', (28, 28, 3), 'model cnn3d takes video; name such data: --config.data.name=RELEASE/video'),
+    ('cnn3d', (7, 32, 32, 1), 'model cnn3d needs 8 frames or more; data.frames gives 7'),
+    ('cnn3d', (8, 31, 31, 1), 'model cnn3d needs images of 32x32 pixels or more; data.size gives 31x31'),
+    ('microexpstcnn', (16, 9, 9, 1), 'model microexpstcnn needs 17 frames or more; data.frames gives 16'),
+    ('microexpstcnn', (17, 4, 4, 1), 'model microexpstcnn needs images of 5x5 pixels or more; data.size gives 4x4'),
+])
+def test_a_clip_that_does_not_fit_is_told(name, shape, message):
+    """Pictures for a network of clips, or the other way round, would end in a message about axes."""
+    with pytest.raises(UserError) as told:
+        parameters(name, shape)
+    assert str(told.value) == message
+    if 'needs' in message:
+        parameters(name, (shape[0] + ('frames' in message.partition(';')[0]), shape[1] + 1, shape[2] + 1, 1))

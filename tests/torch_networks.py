@@ -111,5 +111,26 @@ def torch_networks(nn, torch):
                 x = F.max_pool2d(torch.relu(conv(x)), 3, 2)
             return self.head(x.mean((2, 3)))
 
-    return {'ststnet': Ststnet, 'offapexnet': lambda: TwoStreams(Stream, (1568, 1024, 1024, 3)),
+    class Clips(nn.Module):
+        """Convolutions over time too, each with a pool; then two dense layers."""
+
+        def __init__(self, widths, kernel, padding, window, dense, grid=0):
+            super().__init__()
+            for i, width in enumerate(widths, 1):
+                self.add_module(f'conv{i}', nn.Conv3d(1 if i == 1 else widths[i - 2], width, kernel, padding=padding))
+            self.fc1, self.fc2 = nn.Linear(dense, 128), nn.Linear(128, 3)
+            self.window, self.grid, self.depth = window, grid, len(widths)
+
+        def forward(self, x):
+            for i in range(1, self.depth + 1):
+                x = F.max_pool3d(torch.relu(getattr(self, f'conv{i}')(x)), self.window)
+            x = F.adaptive_avg_pool3d(x, (1, self.grid, self.grid)) if self.grid else x
+            return self.fc2(torch.relu(self.fc1(x.flatten(1))))
+
+    def cnn3d(head='grid4'):
+        dense = 128 * {'grid4': 4 * 4, 'gap': 1, 'flatten': 2 * 5 * 5}[head]
+        return Clips((64, 64, 128), 3, 1, 2, dense, {'grid4': 4, 'gap': 1}.get(head, 0))
+
+    return {'cnn3d': cnn3d, 'microexpstcnn': lambda: Clips((32,), (15, 3, 3), 0, 3, 32 * 2 * 4 * 4),
+            'ststnet': Ststnet, 'offapexnet': lambda: TwoStreams(Stream, (1568, 1024, 1024, 3)),
             'dual_inception': lambda: TwoStreams(Inception, (6272, 1024, 3)), 'alexnet': Alexnet, 'vggm': Vggm, 'ocnet': Ocnet}

@@ -1,7 +1,8 @@
-"""Networks by name: flax modules (image [B, H, W, C], train) -> (logits [B, K], out)."""
+"""Networks by name: flax modules (image [B, H, W, C], or video [B, T, H, W, 1], train) -> (logits [B, K], out)."""
 
 from mer_jax.errors import UserError
 from mer_jax.models.alexnet import AlexNet
+from mer_jax.models.cnn3d import CNN3D, MicroExpSTCNN
 from mer_jax.models.dual_branch import DualBranch, SingleBranch
 from mer_jax.models.dual_inception import DualInception
 from mer_jax.models.ocnet import OCNet
@@ -11,8 +12,10 @@ from mer_jax.models.vggm import VGGM
 
 MODELS = {
     'alexnet': AlexNet,
+    'cnn3d': CNN3D,
     'dual_branch': DualBranch,
     'dual_inception': DualInception,
+    'microexpstcnn': MicroExpSTCNN,
     'ocnet': OCNet,
     'offapexnet': OffApexNet,
     'single_branch': SingleBranch,

@@ -18,6 +18,8 @@ from mer_jax.errors import UserError
 
 def check_image(model: str, image, *, least: int, channels: int = 0) -> None:
     """Raise UserError where image [B, H, W, C] is under `least` pixels a side or, if `channels` > 0, has other channels."""
+    if image.ndim != 4:
+        raise UserError(f'model {model} takes pictures, not video; name other data with --config.data.name')
     _, height, width, got = image.shape
     if channels and got != channels:
         raise UserError(f'model {model} takes {channels} channels (u,v); data.channels gives {got}')
@@ -179,7 +181,7 @@ def _pads(padding, shape, window, strides):
     return [(p, p) for p in _pair(padding)]
 
 
-def max_pool(x, window: int, stride: int, padding: int = 0):
+def max_pool(x, window, stride, padding: int = 0):
     """Largest value of each window over axes 1 and 2 (so [B, H, W, C] and [C, H, W, B] alike), as PyTorch's MaxPool2d.
 
     Of equal values the first in row order takes the gradient; rows and columns that fill no window are left out.
@@ -187,7 +189,7 @@ def max_pool(x, window: int, stride: int, padding: int = 0):
     wins, the leftmost of the topmost row that holds the largest value.
     """
     if window == stride:
-        return _max_pool(x, (window, window), (stride, stride), (padding, padding), x.shape[1:3])
+        return _max_pool(x, _pair(window), _pair(stride), _pair(padding), x.shape[1:3])
     x = _max_pool(x, (1, window), (1, stride), (0, padding), x.shape[1:3])
     return _max_pool(x, (window, 1), (stride, 1), (padding, 0), x.shape[1:3])
 
@@ -270,8 +272,8 @@ def local_response_norm(x, *, window=5, k=2.0, alpha=1e-4, beta=0.75):
 
 
 def flatten(x):
-    """[B, H, W, C] -> [B, C * H * W], channels first, so that published dense weights fit without a permutation."""
-    return x.transpose(0, 3, 1, 2).reshape(len(x), -1)
+    """[B, ..., C] -> [B, C * ...], channels first, so that published dense weights fit without a permutation."""
+    return jnp.moveaxis(x, -1, 1).reshape(len(x), -1)
 
 
 class BatchAffine(nn.Module):

@@ -38,11 +38,13 @@ NAMES = {
         'features.0': 'conv1', 'features.3': 'conv2', 'features.6': 'conv3', 'features.8': 'conv4', 'features.10': 'conv5',
         'classifier.1': 'fc1', 'classifier.4': 'fc2', 'classifier.6': 'fc3',
     },
+    'cnn3d': {'conv1': 'conv1', 'conv2': 'conv2', 'conv3': 'conv3', 'fc1': 'fc1', 'fc2': 'fc2'},
     'dual_branch': _regional(('eyes', 'mouth'), ('dense1', 'norm1', 'dense2', 'norm2')),
     'dual_inception': {
         **{f'{s}.block{i}.{name}': f'{s}/block{i}/{name}' for s in 'uv' for i in (1, 2) for name in _BLOCK},
         'fc1': 'fc1', 'fc2': 'fc2',
     },
+    'microexpstcnn': {'conv1': 'conv1', 'fc1': 'fc1', 'fc2': 'fc2'},
     'ocnet': {
         'conv1': 'conv1', 'bn1': 'bn1', 'conv2': 'conv2', 'bn2': 'bn2', 'conv3': 'conv3', 'conv4': 'conv4', 'conv5': 'conv5',
         'fc1': 'fc1', 'fc2': 'fc2', 'fc3': 'fc3',
@@ -61,8 +63,9 @@ NAMES = {
     },
 }
 _LEAVES = {'kernel': 'weight', 'scale': 'weight', 'bias': 'bias', 'mean': 'running_mean', 'var': 'running_var'}
-_TO_TORCH = {4: (3, 2, 0, 1), 2: (1, 0)}  # kernels HWIO -> OIHW and IO -> OI; nothing else has its axes in another order
-_TO_FLAX = {4: (2, 3, 1, 0), 2: (1, 0)}
+# kernels THWIO -> OITHW, HWIO -> OIHW and IO -> OI; nothing else has its axes in another order
+_TO_TORCH = {5: (4, 3, 0, 1, 2), 4: (3, 2, 0, 1), 2: (1, 0)}
+_TO_FLAX = {5: (2, 3, 4, 1, 0), 4: (2, 3, 1, 0), 2: (1, 0)}
 
 
 def read(path) -> dict:

@@ -1,0 +1,66 @@
+"""The spatio-temporal network of Irawan et al. (MER-3DCNN, 2024): gray clips of masked faces.
+
+The paper gives 64 filters, 3x3 kernels, 2x2 pooling, dropout, softmax; its figure of the layers is absent. Read literally
+(arch 'literal': one convolution, one dense layer of 128) that is 227,600,643 parameters for 16 frames of 128x128 and three
+classes; 'default' is this project's reading, three convolutions, with 596,419 (head grid4), 350,659 (gap) or 8,722,883 (flatten).
+"""
+
+import flax.linen as nn
+
+from mer_jax.models.layers import adaptive_avg_pool, flatten
+from mer_jax.models.volumes import Conv3D, check_video, max_pool_clips
+
+ARCHS = ('default', 'literal')
+HEADS = ('grid4', 'gap', 'flatten')
+
+
+class CNN3D(nn.Module):
+    """video [B, T, H, W, 1], 8 frames of 32x32 or more -> logits [B, K].
+
+    head, of arch 'default': the mean over time on a grid of 4x4 (grid4), the mean over all (gap) or everything (flatten).
+    """
+
+    classes: int
+    lowering: str = 'matmul'
+    arch: str = 'default'
+    head: str = 'grid4'
+    dropout: float = 0.25
+    dropout_dense: float = 0.5
+
+    @nn.compact
+    def __call__(self, video, *, train: bool):
+        check_video('cnn3d', video, frames=8, least=32)
+        widths, padding = ((64, 64, 128), 'SAME') if self.arch == 'default' else ((64,), 'VALID')
+        x = video
+        for number, width in enumerate(widths, 1):
+            x = nn.relu(Conv3D(width, (3, 3, 3), padding, self.lowering, name=f'conv{number}')(x))
+            x = nn.Dropout(self.dropout, deterministic=not train)(max_pool_clips(x, 2))
+        maps = x.mean(1)
+        if self.arch == 'literal' or self.head == 'flatten':
+            x = flatten(x)
+        else:
+            x = flatten(adaptive_avg_pool(maps, 4)) if self.head == 'grid4' else maps.mean((1, 2))
+        x = nn.Dropout(self.dropout_dense, deterministic=not train)(nn.relu(nn.Dense(128, name='fc1')(x)))
+        return nn.Dense(self.classes, name='fc2')(x), {'features': x, 'maps': maps}
+
+
+class MicroExpSTCNN(nn.Module):
+    """video [B, T, H, W, 1], 17 frames of 5x5 or more -> logits [B, K] (Reddy et al., IJCNN 2019).
+
+    Kernels of 3x3 pixels and 15 frames; 1,643,267 parameters for 18 frames of 64x64 and three classes (SMIC), 44,241,667 for
+    96 frames (CAS(ME)^2).
+    """
+
+    classes: int
+    lowering: str = 'matmul'
+    dropout: float = 0.5
+
+    @nn.compact
+    def __call__(self, video, *, train: bool):
+        check_video('microexpstcnn', video, frames=17, least=5)
+        x = nn.relu(Conv3D(32, (15, 3, 3), 'VALID', self.lowering, name='conv1')(video))
+        x = nn.Dropout(self.dropout, deterministic=not train)(max_pool_clips(x, 3))
+        maps = x.mean(1)
+        x = nn.relu(nn.Dense(128, name='fc1')(flatten(x)))
+        x = nn.Dropout(self.dropout, deterministic=not train)(x)
+        return nn.Dense(self.classes, name='fc2')(x), {'features': x, 'maps': maps}

@@ -1,0 +1,67 @@
+"""Convolution and pooling over time as well: clips are [B, T, H, W, C].
+
+On a CPU a native 3-D convolution inside a loop over folds is as slow as a 2-D one. Frames that a kernel sees together are
+joined along the channels, so that the 2-D lowerings of layers.py (Winograd's, a band's, patches) do the rest; every frame
+is then held kt times over, not kt * kh * kw times.
+"""
+
+from collections.abc import Callable
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from mer_jax.errors import UserError
+from mer_jax.models.layers import convolve, max_pool
+
+
+def check_video(model: str, video, *, frames: int, least: int) -> None:
+    """Raise UserError where the input is no video, or under `frames` frames or `least` pixels a side."""
+    if video.ndim != 5:
+        raise UserError(f"model {model} takes video; name such data: --config.data.name=RELEASE/video")
+    _, count, height, width, _ = video.shape
+    if count < frames:
+        raise UserError(f'model {model} needs {frames} frames or more; data.frames gives {count}')
+    if min(height, width) < least:
+        raise UserError(f'model {model} needs images of {least}x{least} pixels or more; data.size gives {height}x{width}')
+
+
+class Conv3D(nn.Module):
+    """3-D convolution of stride 1 with the parameters of nn.Conv: kernel [kt, kh, kw, in, features] and bias [features].
+
+    padding: 'SAME' or 'VALID'. lowering: 'matmul' or 'native' (XLA's); equal up to rounding.
+    """
+
+    features: int
+    kernel_size: tuple
+    padding: str = 'SAME'
+    lowering: str = 'matmul'
+    kernel_init: Callable = nn.initializers.lecun_normal()
+
+    @nn.compact
+    def __call__(self, x):
+        kernel = self.param('kernel', self.kernel_init, (*self.kernel_size, x.shape[-1], self.features))
+        bias = self.param('bias', nn.initializers.zeros_init(), (self.features,))
+        return convolve_clips(x, kernel, padding=self.padding, lowering=self.lowering) + bias
+
+
+def convolve_clips(x, kernel, *, padding, lowering):
+    """[B, T, H, W, in] and kernel [kt, kh, kw, in, out] -> [B, T', H', W', out]; settings as in Conv3D."""
+    if lowering == 'native':
+        return jax.lax.conv_general_dilated(x, kernel, (1, 1, 1), padding, dimension_numbers=('NDHWC', 'DHWIO', 'NDHWC'))
+    taps, *size, channels, features = kernel.shape
+    (pads,) = jax.lax.padtype_to_pads(x.shape[1:2], (taps,), (1,), padding)
+    x = jnp.pad(x, ((0, 0), pads, (0, 0), (0, 0), (0, 0)))
+    count = x.shape[1] - taps + 1
+    seen = jnp.concatenate([x[:, i:i + count] for i in range(taps)], -1)
+    flat = jnp.moveaxis(kernel, 0, 2).reshape(*size, taps * channels, features)
+    y = convolve(seen.reshape(-1, *seen.shape[2:]), flat, strides=1, padding=padding, lowering='matmul')
+    return y.reshape(-1, count, *y.shape[1:])
+
+
+def max_pool_clips(x, window: int):
+    """Largest value of each cube of `window` frames, rows and columns, as PyTorch's MaxPool3d: what fills no cube is left out,
+    and of equal values the first frame's, then the first in row order, takes the gradient."""
+    y = max_pool(x.reshape(-1, *x.shape[2:]), window, window)
+    y = y.reshape(*x.shape[:2], -1, y.shape[-1])
+    return max_pool(y, (window, 1), (window, 1)).reshape(len(x), -1, *(n // window for n in x.shape[2:4]), x.shape[-1])
