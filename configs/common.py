@@ -25,10 +25,10 @@ def _data():
     c.landmarks = ''  # releases: a landmark model (.task, .dat) or OpenFace folder; '' = a template fitted to the eyes
     c.magnet = ''  # weights of the learned magnifier, for 'release/samer,magnifier=magnet'
     c.labels = 'megc3'  # label scheme: megc3 | five | four | samer3 | irawan3 (mer_jax/labels.py says which emotion is which)
-    c.channels = 'u,v,strain'  # what the network sees, in this order; of 'release/samer': magnified,on_a,off_a
+    c.channels = 'u,v,strain'  # what the network sees, in this order; of 'release/samer': magnified,on_a,off_a; video: gray
     c.size = 28  # pixels, height and width of the network's input
     c.mask = 'none'  # none | background (keep eyes and mouth) | eyes_mouth (black them out)
-    c.frames = 16  # of each clip of 'release/video', evenly from onset to offset; other inputs have no frames
+    c.frames = 16  # of each clip of a video, evenly from onset to offset; other inputs have no frames
     c.scale = 'stretch'  # stretch: each channel of each clip to its own min and max | p995: by the fold's training rows
     c.value_range = '0..1'  # what the smallest and largest value become: 0..255 | 0..1 | -1..1 | imagenet
     c.sides = False  # action units of the left and right half apart: 'L12' and 'R12' (both, where no side is told)

@@ -49,7 +49,7 @@ def flipped(key, sample, *, share, u, partner, stretched):
     A u stretched to bytes turns its sign as 255 - u: its own smallest value became 0 and its largest 255.
     partner: int[A], the column of the mirrored unit.
     """
-    image = sample.image[:, ::-1]
+    image = sample.image[..., ::-1, :]  # of a clip every frame
     image = jnp.where(u, 255 - image if stretched else -image, image)
     return _either(key, share, sample._replace(image=image, action_units=sample.action_units[partner]), sample)
 

@@ -15,8 +15,8 @@ from mer_jax.preprocess import action_units, regions
 from mer_jax.types import Names, Samples
 
 # What the network can see, by the feature that holds it; a data set has several, a release the one that its input names.
-CHANNELS = {'flow': ('u', 'v', 'strain'), 'image': ('magnified', 'on_a', 'off_a')}
-INPUTS = {'flow': 'flow', 'image': 'samer'}  # feature -> input of a release
+CHANNELS = {'flow': ('u', 'v', 'strain'), 'image': ('magnified', 'on_a', 'off_a'), 'frames': ('gray',)}
+INPUTS = {'flow': 'flow', 'image': 'samer', 'frames': 'video'}  # feature -> input of a release
 SCALES = ('stretch', 'p995')
 _MEAN, _SPREAD = np.array([0.485, 0.456, 0.406], np.float32), np.array([0.229, 0.224, 0.225], np.float32)
 # (what a byte of 0 becomes, what 255 becomes); imagenet: three channels normalised as torchvision's weights expect
@@ -52,18 +52,18 @@ def load(name, *, labels, channels, size, scale, mask, frames, data_dir, manual_
 
     Images are [size, size, len(channels)] of the named channels (see CHANNELS): of flow uint8 where `scale` is 'stretch'
     (every channel of every clip stretched to 0..255, as the published features are), else float32 in pixels of
-    displacement; of `image` uint8, after one pass through JPEG where `jpeg`. Outside the kept part of the face they are 0
-    where `mask` is not 'none'. Of 'release/video' they are [frames, size, size, 1] uint8, so many frames evenly from onset
-    to offset. Action units are numbers ('12'), or with `sides` two columns each, 'L12' and 'R12'. manual_dir: one folder
-    for all, or 'A+B' with one each.
+    displacement; of `image` uint8, after one pass through JPEG where `jpeg`; of 'gray' [frames, size, size, 1] uint8, so
+    many frames evenly from onset to offset. Outside the kept part of the face they are 0 where `mask` is not 'none'.
+    Action units are numbers ('12'), or with `sides` two columns each, 'L12' and 'R12'. manual_dir: one folder for all, or
+    'A+B' with one each.
     Raises UserError for an unknown emotion, two clips of one name, or nothing left to train on.
     """
     _check_labels(name, labels)
-    stored = _stored(name, channels)
+    stored = _feature(channels)
     features = (*_TEXT, stored, *(('landmarks',) if mask != 'none' else ()))
     records = [r for one, folder in zip(name.split('+'), _folders(name, manual_dir), strict=True)
-               for r in read(one, features, data_dir=data_dir, manual_dir=folder, rebuild=rebuild, landmarks=landmarks,
-                             magnet=magnet)]
+               for r in read(one, features + _interval(one, stored), data_dir=data_dir, manual_dir=folder, rebuild=rebuild,
+                             landmarks=landmarks, magnet=magnet)]
     kept, dropped = schemes.labelled(records, labels)
     if not kept:
         raise UserError(f'data.name {name!r} has no clip with a class of data.labels {labels!r}')
@@ -74,7 +74,7 @@ def load(name, *, labels, channels, size, scale, mask, frames, data_dir, manual_
                   tuple(r['clip'] for r in kept), tuple(units))
     count = len(kept)
     samples = Samples(
-        image=(videos(kept, frames, size, mask) if stored == 'frames' else
+        image=(videos(kept, frames, size, scale, mask, name) if stored == 'frames' else
                images([masked(r, stored, mask, jpeg) for r in kept], channels.split(','), size, scale, name)),
         label=np.array([names.classes.index(r['class']) for r in kept], np.int32),
         target=np.zeros(count, np.float32),
@@ -134,12 +134,9 @@ def _check_labels(name, labels):
         schemes.classes(labels, releases)
 
 
-def _stored(name, channels):
-    """The feature that holds the pictures: 'frames' where all data sets of `name` are videos of a release, else by channels."""
-    kinds = {tfds_builders.release_input(one) for one in name.split('+')}
-    if 'video' in kinds and len(kinds) > 1:
-        raise UserError(f'data.name {name!r} mixes video and other inputs; name one input for all')
-    return 'frames' if kinds == {'video'} else _feature(channels)
+def _interval(name, stored):
+    """The features that tell where the clip lies in the stored frames: a release stores no frame before onset."""
+    return ('first_frame', 'onset', 'offset') if stored == 'frames' and not tfds_builders.release_input(name) else ()
 
 
 def _folders(name, manual_dir):
@@ -167,27 +164,36 @@ def masked(record, feature, mask, jpeg):
     return picture * regions.mask(record['landmarks'][0], len(picture), keep=mask)[..., None]
 
 
-def videos(records, count, size, mask):
+def videos(records, count, size, scale, mask, name):
     """uint8[N, count, size, size, 1]: frames of each clip evenly from onset to offset, repeated where it has fewer."""
+    _refuse_p995(scale, name)
     return np.stack([_video(record, count, size, mask) for record in records])
 
 
 def _video(record, count, size, mask):
-    chosen = np.round(np.linspace(0, len(record['frames']) - 1, count)).astype(int)
+    first, last = 0, len(record['frames']) - 1
+    if 'first_frame' in record:
+        first, last = record['onset'] - record['first_frame'], record['offset'] - record['first_frame']
+    chosen = first + np.round(np.linspace(0, last - first, count)).astype(int)
     frames = record['frames'][chosen]
-    if mask != 'none':
-        kept = [regions.mask(points, frames.shape[1], keep=mask) for points in record['landmarks'][chosen]]
-        frames = frames * np.stack(kept)
+    if mask != 'none':  # by the face in every frame; drawn faces, which tell it of key frames only, by that of the onset
+        points = record['landmarks'][chosen if 'first_frame' not in record else np.zeros_like(chosen)]
+        frames = frames * np.stack([regions.mask(each, frames.shape[1], keep=mask) for each in points])
     return np.stack([resize(frame[..., None], size) for frame in frames])
 
 
 def images(flows, channels, size, scale, name):
     """Stack pictures [H, W, 3] into [N, size, size, C]: channels chosen, resized, and flow stretched if asked."""
-    if scale == 'p995' and any(flow.dtype == np.uint8 for flow in flows):
-        raise UserError(f"data.scale is 'p995', but {name} stores bytes, flow already stretched to 0..255; allowed: 'stretch'")
+    if any(flow.dtype == np.uint8 for flow in flows):
+        _refuse_p995(scale, name)
     chosen = [CHANNELS[_feature(','.join(channels))].index(channel) for channel in channels]
     resized = [resize(flow[..., chosen], size) for flow in flows]
     return np.stack([stretch(flow) for flow in resized] if scale == 'stretch' else resized)
+
+
+def _refuse_p995(scale, name):
+    if scale == 'p995':
+        raise UserError(f"data.scale is 'p995', but {name} stores bytes, not flow in pixels; allowed: 'stretch'")
 
 
 def resize(flow, size):

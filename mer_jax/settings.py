@@ -144,6 +144,9 @@ def _training(settings):
                      f"model.name {' or '.join(REGIONAL)}, or train.learner 'supervised'")
     if settings['augment']['erase'] and settings['data']['scale'] != 'stretch':
         wrong.append(f"augment.erase is {settings['augment']['erase']}, whose noise is in bytes; allowed: data.scale 'stretch'")
+    for change in ('erase', 'replace'):
+        if settings['augment'][change] and settings['data']['channels'] == 'gray':
+            wrong.append(f"augment.{change} is {settings['augment'][change]}, for pictures; allowed for video (gray): 0")
     if settings['data']['value_range'] == 'imagenet' and len(settings['data']['channels'].split(',')) != 3:
         wrong.append(f"data.value_range is 'imagenet', for three channels; data.channels is {settings['data']['channels']!r}")
     return wrong

@@ -65,7 +65,7 @@ def test_measured_flow_can_keep_its_magnitude(tiny_data, tmp_path):
     found = load('synthetic_faces/tiny', tmp_path, data_dir=tiny_data, scale='p995', channels='u,v')
     assert found.samples.image.dtype == np.float32 and found.samples.image.shape[1:] == (28, 28, 2)
     assert 0.2 < np.abs(found.samples.image).max() < 8
-    with pytest.raises(UserError, match="data.scale is 'p995', but x stores bytes, flow already stretched"):
+    with pytest.raises(UserError, match="data.scale is 'p995', but x stores bytes, not flow in pixels"):
         data.images([np.zeros((4, 4, 3), np.uint8)], ['u'], 4, 'p995', 'x')
 
 
@@ -219,6 +219,22 @@ def test_an_input_that_has_the_channels_is_not_refused(tmp_path):
     fake_raw.write_precomputed_flow(tmp_path)
     with pytest.raises(UserError, match="'precomputed_flow' holds no image; name .* such as 'synthetic_faces'"):
         load('precomputed_flow', tmp_path, manual_dir=str(tmp_path), channels='magnified')
+
+
+def test_frames_of_drawn_clips_run_from_onset_to_offset(tiny_data, tmp_path):
+    """The still frames around a clip would be most of what a 3-D network sees."""
+    settings = {'data_dir': tiny_data, 'channels': 'gray', 'size': 128, 'frames': 5}
+    loaded = load('synthetic_faces/tiny', tmp_path, **settings)
+    features = ('clip', 'frames', 'first_frame', 'onset', 'offset')
+    stored = {record['clip']: record for record in data.read(
+        'synthetic_faces/tiny', features, data_dir=tiny_data, manual_dir='', rebuild=False, landmarks='', magnet='')}
+    for row, clip in enumerate(loaded.names.clips):
+        record = stored[clip]
+        whole = record['frames'][record['onset'] - record['first_frame']:record['offset'] - record['first_frame'] + 1]
+        assert len(whole) < len(record['frames'])
+        np.testing.assert_array_equal(loaded.samples.image[row, [0, 2, 4], ..., 0], whole[[0, round((len(whole) - 1) / 2), -1]])
+    masked = load('synthetic_faces/tiny', tmp_path, **settings, mask='background').samples.image
+    assert 0.3 < (masked == 0).mean() < 0.95 and ((masked == 0) | (masked == loaded.samples.image)).all()
 
 
 def test_a_release_gives_the_same_channels(tmp_path, monkeypatch):

@@ -240,8 +240,8 @@ def test_an_image_that_does_not_fit_is_told(name, size, channels, message):
 
 
 @pytest.mark.parametrize('name,shape,message', [
-    ('ststnet', (8, 28, 28, 1), 'model ststnet takes pictures, not video; name other data with --config.data.name'),
-    ('cnn3d', (28, 28, 3), 'model cnn3d takes video; name such data: --config.data.name=RELEASE/video'),
+    ('ststnet', (8, 28, 28, 1), 'model ststnet takes pictures, not video; name other channels with --config.data.channels'),
+    ('cnn3d', (28, 28, 3), 'model cnn3d takes video: --config.data.channels=gray, and data that holds frames'),
     ('cnn3d', (7, 32, 32, 1), 'model cnn3d needs 8 frames or more; data.frames gives 7'),
     ('cnn3d', (8, 31, 31, 1), 'model cnn3d needs images of 32x32 pixels or more; data.size gives 31x31'),
     ('microexpstcnn', (16, 9, 9, 1), 'model microexpstcnn needs 17 frames or more; data.frames gives 16'),

@@ -112,7 +112,7 @@ def test_video_loads_as_so_many_frames_of_the_face(tmp_path):
 
     def load(**changed):
         return data.load('smic/video', **{
-            'labels': 'megc3', 'channels': 'u,v,strain', 'size': 128, 'scale': 'stretch', 'mask': 'none', 'frames': 3,
+            'labels': 'megc3', 'channels': 'gray', 'size': 128, 'scale': 'stretch', 'mask': 'none', 'frames': 3,
             'data_dir': str(tmp_path / 'data'), 'manual_dir': '', 'rebuild': False, 'landmarks': '', 'magnet': ''} | changed)
 
     plain = load()
@@ -122,9 +122,8 @@ def test_video_loads_as_so_many_frames_of_the_face(tmp_path):
     assert load(frames=40, size=32).samples.image.shape == (len(stored), 40, 32, 32, 1)
     black, kept = (load(mask=mask).samples.image == 0 for mask in ('eyes_mouth', 'background'))
     assert (black | kept).mean() > 0.99 and 0.05 < black.mean() < 0.5
-    with pytest.raises(UserError, match='mixes video and other inputs'):
-        data.load('smic/video+samm/flow', labels='megc3', channels='u', size=28, scale='stretch', mask='none', frames=3,
-                  data_dir=str(tmp_path / 'data'), manual_dir='', rebuild=False, landmarks='', magnet='')
+    with pytest.raises(UserError, match="scale is 'p995', but smic/video stores bytes"):
+        load(scale='p995')
 
 
 def test_settings_stand_in_the_name_and_build_beside(tmp_path):

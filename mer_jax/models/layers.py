@@ -19,7 +19,7 @@ from mer_jax.errors import UserError
 def check_image(model: str, image, *, least: int, channels: int = 0) -> None:
     """Raise UserError where image [B, H, W, C] is under `least` pixels a side or, if `channels` > 0, has other channels."""
     if image.ndim != 4:
-        raise UserError(f'model {model} takes pictures, not video; name other data with --config.data.name')
+        raise UserError(f'model {model} takes pictures, not video; name other channels with --config.data.channels')
     _, height, width, got = image.shape
     if channels and got != channels:
         raise UserError(f'model {model} takes {channels} channels (u,v); data.channels gives {got}')

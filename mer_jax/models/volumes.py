@@ -18,7 +18,7 @@ from mer_jax.models.layers import convolve, max_pool
 def check_video(model: str, video, *, frames: int, least: int) -> None:
     """Raise UserError where the input is no video, or under `frames` frames or `least` pixels a side."""
     if video.ndim != 5:
-        raise UserError(f"model {model} takes video; name such data: --config.data.name=RELEASE/video")
+        raise UserError(f"model {model} takes video: --config.data.channels=gray, and data that holds frames")
     _, count, height, width, _ = video.shape
     if count < frames:
         raise UserError(f'model {model} needs {frames} frames or more; data.frames gives {count}')
