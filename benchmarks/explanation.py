@@ -85,7 +85,7 @@ def main(argv):
         points = np.array([hits(one, inside) for one in maps], float)
         rows += [(record['subject'], *points[:, half]) for half in (0, 1) if most[half] >= LEAST]
     subjects, *columns = zip(*rows, strict=True)
-    print(f'{len(rows)} halves of {len(of_clip)} clips move by {LEAST} pixels or more; hits (chance {SHARE})')
+    print(f'{len(rows)} halves of {len(trained["clip"])} clips move by {LEAST} pixels or more; hits (chance {SHARE})')
     table(dict(zip(('AU-CAM, trained', 'AU-CAM, untrained', 'Grad-CAM, trained', 'On-A itself'), map(np.array, columns),
                    strict=True)), np.array(subjects))
 
