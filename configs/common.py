@@ -56,8 +56,9 @@ def _model():
     c.dual_inception = ConfigDict({'dropout': 0.5})
     c.alexnet = ConfigDict({'dropout': 0.5, 'hidden': 4096})
     c.vggm = ConfigDict({'dropout': 0.5})
-    # arch: default | literal (one convolution); head of the default: grid4 | gap | flatten
-    c.cnn3d = ConfigDict({'arch': 'default', 'head': 'grid4', 'dropout': 0.25, 'dropout_dense': 0.5})
+    # width: channels of the first convolutions; arch: default | literal (one convolution); head of the default: grid4 | gap |
+    # flatten
+    c.cnn3d = ConfigDict({'width': 64, 'arch': 'default', 'head': 'grid4', 'dropout': 0.25, 'dropout_dense': 0.5})
     c.microexpstcnn = ConfigDict({'dropout': 0.5})
     c.ocnet = ConfigDict({'dropout': 0.5})
     # width: channels of layer 1, 64 as in ResNet18; blocks: of a layer, 2 as in ResNet18; hidden: h of the Area Weighted
@@ -110,13 +111,17 @@ def _alignment():
 
 
 def _augment():
-    """Changes of a training row each time it is seen: probabilities, 0.0 = off."""
+    """Changes of a training row each time it is seen: probabilities, of a video largest amounts; 0.0 = off."""
     c = ConfigDict()
     c.flip = 0.0  # left to right; a channel u turns its sign
     c.erase = 0.0  # a rectangle becomes noise
     c.replace = 0.0  # Region Replacing: one half of the face from another training clip of the same class
     c.replace_region = 'mouth'  # mouth | either
     c.replace_units = 'image'  # action units of the mixture: image (those of the halves it shows) | union (as released)
+    c.rotate = 0.0  # video, every frame alike: up to so many degrees either way
+    c.crop = 0.0  # video: sides of a window up to this share shorter, enlarged
+    c.contrast = 0.0  # video: times 1 - this to 1 + this, as brightness
+    c.brightness = 0.0
     return c
 
 
@@ -161,6 +166,31 @@ def dualbranch(name: str) -> ConfigDict:
                     'schedule': 'restarts', 'learner': 'contrastive', 'class_weights': 'max', 'label_smoothing': 0.1})
     c.augment.update({'flip': 0.5, 'erase': 0.5, 'replace': 0.5})
     return c
+
+
+def cnn3d(name: str, data: str) -> ConfigDict:
+    """base() with the input and training of Irawan et al. 2024, who do not tell frames a clip, and of epochs 50, 10 and 5."""
+    c = base(name)
+    c.data.name = data
+    c.data.channels = 'gray'
+    c.data.labels = 'irawan3'
+    c.data.size = 128
+    c.data.mask = 'background'
+    c.model.name = 'cnn3d'
+    c.train.epochs = 50
+    c.train.batch_size = 16
+    return c
+
+
+def cnn3d_variants(c: ConfigDict, text: str) -> ConfigDict:
+    """The variants of the paper's tables: as it is (st), augmented (da), augmented with class weights (dacwb)."""
+    augmented = {'rotate': 15.0, 'crop': 0.1, 'contrast': 0.3, 'brightness': 0.3}
+
+    def weighted(c):
+        c.augment.update(augmented)
+        c.train.class_weights = 'balanced'
+
+    return variants(c, text, variant={'st': lambda c: None, 'da': lambda c: c.augment.update(augmented), 'dacwb': weighted})
 
 
 # Rows of Table 4 of Ruan et al. 2022: (network, Area Weighted Module, action unit alignment, Region Replacing)
@@ -234,7 +264,8 @@ def variants(c: ConfigDict, text: str, **known) -> ConfigDict:
 def quick(c: ConfigDict) -> None:
     """Shrink any config to seconds: five synthetic subjects, two epochs, nothing measured."""
     c.data.name = 'synthetic_faces/tiny'
-    if c.data.channels.startswith('magnified'):
+    c.data.frames = min(c.data.frames, 8)
+    if c.data.channels == 'gray' or c.data.channels.startswith('magnified'):
         c.data.size = min(c.data.size, 32)
     c.data.manual_dir = ''
     c.data.landmarks = ''
@@ -244,6 +275,7 @@ def quick(c: ConfigDict) -> None:
     c.train.at_once = 1
     c.train.lowering = 'matmul'
     c.model.alexnet.hidden = 64
+    c.model.cnn3d.width = 8
     small = {'width': 8, 'blocks': 1, 'pool': True, 'fine': 2, 'attention': 'off'}  # with attention it compiles for a minute
     c.model.dual_branch.update({**small, 'hidden': 32})
     c.model.single_branch.update(small)

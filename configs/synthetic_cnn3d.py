@@ -1,16 +1,10 @@
 """The 3-D network of Irawan et al. 2024 on clips of synthetic faces, reduced: 8 frames of 32x32."""
 
-from configs.common import base, variants
+from configs.common import cnn3d, cnn3d_variants
 
 
 def get_config(variant=''):
-    c = base('synthetic_cnn3d')
-    c.data.channels = 'gray'
-    c.data.labels = 'irawan3'
+    c = cnn3d('synthetic_cnn3d', 'synthetic_faces')
     c.data.frames = 8
     c.data.size = 32
-    c.data.mask = 'background'
-    c.model.name = 'cnn3d'
-    c.train.epochs = 50
-    c.train.batch_size = 16
-    return variants(c, variant)
+    return cnn3d_variants(c, variant)

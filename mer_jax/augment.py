@@ -1,5 +1,5 @@
 """Changes of one training sample, drawn anew each time it is seen; the image is [H, W, C] in bytes 0..255 or in pixels of
-flow, float32 from here on."""
+flow, a clip [T, H, W, 1] in bytes; float32 from here on."""
 
 from functools import partial
 
@@ -9,19 +9,23 @@ import numpy as np
 
 from mer_jax.preprocess.regions import action_unit_region
 
+AMOUNTS = ('flip', 'erase', 'replace', 'rotate', 'crop', 'contrast', 'brightness')
 UNITS = ('image', 'union')
 REGIONS = ('mouth', 'either')
 
 
-def compose(*, flip, erase, replace, units, region, names, channels, stretched):
+def compose(*, flip, erase, replace, rotate=0, crop=0, contrast=0, brightness=0, units, region, names, channels, stretched):
     """augment(key, sample, donor) -> sample, for samples of Samples without the leading axis; None where nothing is on.
 
-    flip, erase, replace: probabilities. donor: a training row of the same class, changed on its own before a region of it
-    is used. names: of the action units; channels: of the image; stretched: whether it is in bytes.
+    flip, erase, replace: probabilities; rotate, crop, contrast, brightness: of `moved` and `lit`. donor: a training row of
+    the same class, changed on its own before a region of it is used. names: of the action units; channels: of the image;
+    stretched: whether it is in bytes.
     """
-    if not (flip or erase or replace):
+    clip = {'rotate': rotate, 'crop': crop}, {'contrast': contrast, 'brightness': brightness}
+    if not (flip or erase or replace or any(clip[0].values()) or any(clip[1].values())):
         return None
-    alone = partial(_alone, flip=flip, erase_share=erase, u=_u_channels(channels), partner=mirrored(names), stretched=stretched)
+    alone = partial(_alone, flip=flip, erase_share=erase, clip=clip, u=_u_channels(channels), partner=mirrored(names),
+                    stretched=stretched)
     if not replace:
         return lambda key, sample, donor: alone(key, sample)
     halves = np.array([[action_unit_region(name.lstrip('LR')) == half for name in names] for half in ('eyes', 'mouth')])
@@ -34,9 +38,12 @@ def compose(*, flip, erase, replace, units, region, names, channels, stretched):
     return augment
 
 
-def _alone(key, sample, *, flip, erase_share, u, partner, stretched):
-    keys = jax.random.split(key)
-    sample = sample._replace(image=sample.image.astype(jnp.float32))
+def _alone(key, sample, *, flip, erase_share, clip, u, partner, stretched):
+    keys = jax.random.split(key, 4)
+    image = sample.image.astype(jnp.float32)
+    for own, change, amounts in zip(keys[2:], (moved, lit), clip, strict=True):
+        image = change(own, image, **amounts) if any(amounts.values()) else image
+    sample = sample._replace(image=image)
     sample = flipped(keys[0], sample, share=flip, u=u, partner=partner, stretched=stretched) if flip else sample
     if not erase_share:
         return sample
@@ -59,6 +66,39 @@ def mirrored(names):
     names, swap = list(names), str.maketrans('LR', 'RL')
     other = [name.translate(swap) for name in names]
     return np.array([names.index(name) if name in names else i for i, name in enumerate(other)], int)
+
+
+def moved(key, image, *, rotate, crop):
+    """image [..., H, W, C], every frame alike, turned by up to `rotate` degrees either way, and of it a window whose sides
+    are 1 - `crop` to 1 of the whole, anywhere, at the size of the whole; what lies outside is 0 (Irawan et al. 2024)."""
+    keys = jax.random.split(key, 3)
+    angle = jnp.deg2rad(jax.random.uniform(keys[0], minval=-rotate, maxval=rotate))
+    side = 1 - crop * jax.random.uniform(keys[1])
+    corner = (1 - side) * jax.random.uniform(keys[2], (2,))
+    return turned(image, angle, side, corner)
+
+
+def turned(image, angle, side, corner):
+    """The window of image [..., H, W, C] with `corner` (top, left) and `side`, shares of the whole, turned by `angle`
+    radians about the middle of the image; bilinear."""
+    height, width = size = image.shape[-3:-1]
+    down, right = (n * (side * (jnp.arange(n) + 0.5) / n + start - 0.5) for n, start in zip(size, corner, strict=True))
+    y = height / 2 - 0.5 + jnp.cos(angle) * down[:, None] - jnp.sin(angle) * right
+    x = width / 2 - 0.5 + jnp.sin(angle) * down[:, None] + jnp.cos(angle) * right
+    pictures = jnp.moveaxis(image, -1, -3).reshape(-1, *size)
+    found = jax.vmap(lambda one: jax.scipy.ndimage.map_coordinates(one, [y, x], order=1))(pictures)
+    return jnp.moveaxis(found.reshape(*image.shape[:-3], -1, *size), -3, -1)
+
+
+def lit(key, image, *, contrast, brightness):
+    """image in 0..255 times 1 - `brightness` to 1 + `brightness`, and its distance from its mean times 1 - `contrast` to
+    1 + `contrast`, cut to 0..255; what a mask made black stays black and has no part in the mean."""
+    keys = jax.random.split(key)
+    seen = image > 0
+    image = image * (1 + brightness * jax.random.uniform(keys[0], minval=-1))
+    mean = image.sum() / jnp.maximum(seen.sum(), 1)
+    image = mean + (image - mean) * (1 + contrast * jax.random.uniform(keys[1], minval=-1))
+    return jnp.where(seen, jnp.clip(image, 0, 255), 0)
 
 
 def erase(key, image, *, share, spread, area=(0.02, 1 / 3), ratio=(0.3, 3.3), tries=10):

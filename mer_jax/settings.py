@@ -61,6 +61,10 @@ _RANGES = {  # key: (least, most); a share or a rate of 0 would train or test no
     'augment.flip': (0, 1),
     'augment.erase': (0, 1),
     'augment.replace': (0, 1),
+    'augment.rotate': (0, 180),
+    'augment.crop': (0, 0.9),
+    'augment.contrast': (0, 1),
+    'augment.brightness': (0, 1),
     'explain.clips': (1, 10**5),
     'train.at_once': (0, 10**5),
     'train.devices': (0, 10**4),
@@ -147,6 +151,10 @@ def _training(settings):
     for change in ('erase', 'replace'):
         if settings['augment'][change] and settings['data']['channels'] == 'gray':
             wrong.append(f"augment.{change} is {settings['augment'][change]}, for pictures; allowed for video (gray): 0")
+    for change in ('rotate', 'crop', 'contrast', 'brightness'):
+        if settings['augment'][change] and settings['data']['channels'] != 'gray':
+            wrong.append(f"augment.{change} is {settings['augment'][change]}, which would change what flow means; allowed: 0, "
+                         "or data.channels 'gray'")
     if settings['data']['value_range'] == 'imagenet' and len(settings['data']['channels'].split(',')) != 3:
         wrong.append(f"data.value_range is 'imagenet', for three channels; data.channels is {settings['data']['channels']!r}")
     return wrong

@@ -218,6 +218,65 @@ def test_regions_are_replaced_as_often_as_asked(share):
     np.testing.assert_array_equal((found.action_units == SAMPLE.action_units).all(1), ~changed)
 
 
+CLIP = np.random.default_rng(5).uniform(1, 255, (3, 12, 10, 1)).astype(np.float32)
+
+
+@pytest.mark.parametrize('degrees,side,corner', [(0, 1, (0, 0)), (90, 1, (0, 0)), (-13, 1, (0, 0)), (0, 0.8, (0.2, 0.05)),
+                                                 (15, 0.9, (0.1, 0.0))])
+def test_a_turned_window_equals_opencv(degrees, side, corner):
+    """A window off by half a pixel, or turned about a corner, would move every face; OpenCV rounds to 1/32 of a pixel."""
+    cv2 = pytest.importorskip('cv2')
+    _, height, width, _ = CLIP.shape
+    turn = cv2.getRotationMatrix2D((width / 2 - 0.5, height / 2 - 0.5), degrees, 1)  # picture -> window
+    y, x = (n * (side * (np.arange(n) + 0.5) / n + start) - 0.5 for n, start in zip((height, width), corner, strict=True))
+    grid = np.stack([*np.meshgrid(x, y), np.ones((height, width))], -1) @ turn.T
+    found = np.asarray(augment.turned(jnp.asarray(CLIP), math.radians(degrees), side, jnp.array(corner)))
+    for frame, got in zip(CLIP[..., 0], found[..., 0], strict=True):
+        smooth = cv2.remap(frame, *np.moveaxis(grid.astype(np.float32), -1, 0), cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+        np.testing.assert_allclose(got, smooth, atol=255 / 16)
+    if degrees == 90:
+        square = jnp.asarray(CLIP[:, :10])
+        turned = augment.turned(square, math.radians(90), 1.0, jnp.zeros(2))
+        assert any(np.allclose(turned, np.rot90(square, k, axes=(1, 2)), atol=0.05) for k in (1, 3))
+
+
+def test_frames_of_a_clip_move_and_light_up_together():
+    """A draw a frame would make motion where there is none."""
+    still = jnp.asarray(np.repeat(CLIP[:1], 3, 0))
+    for change in (partial(augment.moved, rotate=15, crop=0.1), partial(augment.lit, contrast=0.3, brightness=0.3)):
+        found = np.asarray(change(KEYS[0], still))
+        np.testing.assert_array_equal(found[0], found[1])
+        assert np.abs(found - still).max() > 1
+        assert len({float(change(key, still).sum()) for key in KEYS[:5]}) == 5
+
+
+def test_amounts_stay_within_what_is_asked():
+    """Degrees taken for radians, or a crop of 10 % that keeps 10 %, would leave no face."""
+    ramp = jnp.asarray(np.mgrid[:64, :64].astype(np.float32)[1][..., None] + 1)
+    found = np.asarray(jax.vmap(lambda key: augment.moved(key, ramp, rotate=0, crop=0.1))(KEYS))[:, 32, :, 0]
+    steps = np.diff(found[:, 8:56], axis=1)
+    assert steps.min() > 0.899 and steps.max() < 1.001 and np.ptp(steps.mean(1)) > 0.09
+    slopes = np.asarray(jax.vmap(lambda key: augment.moved(key, ramp, rotate=15, crop=0))(KEYS))[:, :, :, 0]
+    angle = np.degrees(np.arctan2(slopes[:, 40, 32] - slopes[:, 24, 32], slopes[:, 32, 40] - slopes[:, 32, 24]))
+    assert 14 < angle.max() <= 15.01 and -15.01 <= angle.min() < -14
+    flat = jnp.full((4, 4, 1), 100.0)
+    light = np.asarray(jax.vmap(lambda key: augment.lit(key, flat, contrast=0, brightness=0.3))(KEYS))[:, 0, 0, 0]
+    assert 70 <= light.min() < 72 and 128 < light.max() <= 130
+
+
+def test_contrast_is_about_the_mean_of_the_face():
+    """The black of a mask would pull the mean down, and turn grey itself."""
+    image = jnp.array([0.0, 100, 140, 120]).reshape(2, 2, 1)
+    found = np.asarray(jax.vmap(lambda key: augment.lit(key, image, contrast=0.3, brightness=0))(KEYS)).reshape(-1, 4)
+    assert (found[:, 0] == 0).all()
+    np.testing.assert_allclose(found[:, 3], 120, atol=1e-3)
+    factor = (found[:, 2] - 120) / 20
+    np.testing.assert_allclose(found[:, 1], 120 - 20 * factor, atol=1e-3)
+    assert 0.7 <= factor.min() < 0.72 and 1.28 < factor.max() <= 1.301
+    bright = augment.lit(KEYS[0], jnp.full((2, 2, 1), 254.0), contrast=0, brightness=1)
+    assert 0 <= np.asarray(bright).min() and np.asarray(bright).max() <= 255
+
+
 def test_donors_are_training_rows_of_the_class():
     """A row of the left-out subject as a donor would put its face into training; every other must come as often."""
     label = jnp.array([0, 1, 0, 1, 0, 0, 1, 2, 0])

@@ -128,8 +128,8 @@ def torch_networks(nn, torch):
             return self.fc2(torch.relu(self.fc1(x.flatten(1))))
 
     def cnn3d(head='grid4'):
-        dense = 128 * {'grid4': 4 * 4, 'gap': 1, 'flatten': 2 * 5 * 5}[head]
-        return Clips((64, 64, 128), 3, 1, 2, dense, {'grid4': 4, 'gap': 1}.get(head, 0))
+        dense = 32 * {'grid4': 4 * 4, 'gap': 1, 'flatten': 2 * 5 * 5}[head]
+        return Clips((16, 16, 32), 3, 1, 2, dense, {'grid4': 4, 'gap': 1}.get(head, 0))
 
     return {'cnn3d': cnn3d, 'microexpstcnn': lambda: Clips((32,), (15, 3, 3), 0, 3, 32 * 2 * 4 * 4),
             'ststnet': Ststnet, 'offapexnet': lambda: TwoStreams(Stream, (1568, 1024, 1024, 3)),

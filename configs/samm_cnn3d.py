@@ -1,0 +1,7 @@
+"""The 3-D network of Irawan et al. 2024 on SAMM, at 16 frames of 128x128; wants a GPU."""
+
+from configs.common import cnn3d, cnn3d_variants
+
+
+def get_config(variant=''):
+    return cnn3d_variants(cnn3d('samm_cnn3d', 'samm/video'), variant)
