@@ -9,12 +9,12 @@ import numpy as np
 
 from mer_jax.preprocess.regions import action_unit_region
 
-AMOUNTS = ('flip', 'erase', 'replace', 'rotate', 'crop', 'contrast', 'brightness')
 UNITS = ('image', 'union')
 REGIONS = ('mouth', 'either')
 
 
-def compose(*, flip, erase, replace, rotate=0, crop=0, contrast=0, brightness=0, units, region, names, channels, stretched):
+def compose(*, flip, erase, replace, replace_region, replace_units, rotate, crop, contrast, brightness, names, channels,
+            stretched):
     """augment(key, sample, donor) -> sample, for samples of Samples without the leading axis; None where nothing is on.
 
     flip, erase, replace: probabilities; rotate, crop, contrast, brightness: of `moved` and `lit`. donor: a training row of
@@ -33,7 +33,8 @@ def compose(*, flip, erase, replace, rotate=0, crop=0, contrast=0, brightness=0,
     def augment(key, sample, donor):
         keys = jax.random.split(key, 3)
         sample, donor = alone(keys[0], sample), alone(keys[1], donor)
-        return replace_region(keys[2], sample, donor, share=replace, halves=halves.reshape(2, -1), units=units, region=region)
+        return replaced(keys[2], sample, donor, share=replace, halves=halves.reshape(2, -1), units=replace_units,
+                        region=replace_region)
 
     return augment
 
@@ -121,7 +122,7 @@ def erase(key, image, *, share, spread, area=(0.02, 1 / 3), ratio=(0.3, 3.3), tr
     return jnp.where((inside & chosen)[..., None], spread * jax.random.normal(keys[4], image.shape), image)
 
 
-def replace_region(key, sample, donor, *, share, halves, units, region):
+def replaced(key, sample, donor, *, share, halves, units, region):
     """Region Replacing (Ruan et al. 2022, 3.2): with probability `share` the mouth, the lower half, is that of the donor.
 
     halves: bool[2, A], units of the eyes and of the mouth. units: 'image' (eyes of the sample, mouth of the donor, head

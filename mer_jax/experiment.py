@@ -172,9 +172,8 @@ def _learner(config, loaded, folds, lowering):
 def _feed(config, loaded):
     """How rows reach the learner: settings of train.train_epoch."""
     change = augment.compose(
-        **{key: config.augment[key] for key in augment.AMOUNTS}, region=config.augment.replace_region,
-        units=config.augment.replace_units, names=loaded.names.action_units,
-        channels=config.data.channels.split(','), stretched=loaded.samples.image.dtype == np.uint8)
+        **config.augment, names=loaded.names.action_units, channels=config.data.channels.split(','),
+        stretched=loaded.samples.image.dtype == np.uint8)
     return {'batch_size': config.train.batch_size, 'sampler': config.train.sampler, 'augment': change}
 
 

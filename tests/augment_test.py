@@ -159,7 +159,7 @@ SAMPLE, DONOR = sample_of(picture(0), columns(4, 61, 33, 53), clip=3), sample_of
 
 def replaced(key=KEYS[0], sample=SAMPLE, donor=DONOR, **more):
     settings = {'share': 1.0, 'halves': HALVES, 'units': 'image', 'region': 'mouth'} | more
-    return augment.replace_region(key, sample, donor, **settings)
+    return augment.replaced(key, sample, donor, **settings)
 
 
 def test_the_mouth_is_that_of_the_donor():
@@ -290,10 +290,12 @@ def test_donors_are_training_rows_of_the_class():
 
 
 ON = {'flip': 0.5, 'erase': 0.5, 'replace': 0.5}
+OFF = {'flip': 0.0, 'erase': 0.0, 'replace': 0.0, 'rotate': 0.0, 'crop': 0.0, 'contrast': 0.0, 'brightness': 0.0,
+       'replace_units': 'image', 'replace_region': 'mouth'}
 
 
 def composed(**changed):
-    settings = ON | {'units': 'image', 'region': 'mouth', 'names': UNITS, 'channels': ['u', 'v'], 'stretched': True} | changed
+    settings = OFF | ON | {'names': UNITS, 'channels': ['u', 'v'], 'stretched': True} | changed
     return augment.compose(**settings)
 
 
@@ -314,6 +316,19 @@ def test_what_is_off_never_happens(off):
     assert (np.asarray(found.parts[:, 1]) == (3 if off == 'replace' else 8)).all()
     assert (np.asarray(found.action_units[:, 0]) == (1 if off == 'flip' else 0)).all()
     assert signs.all() if off == 'erase' else signs.mean() < 0.5  # some noise falls into the halves that nobody sees
+
+
+def test_a_clip_is_changed_as_asked():
+    """Amounts that never reach the change would train without the augmentation that results.json claims."""
+    change = composed(flip=0.0, erase=0.0, replace=0.0, rotate=15.0, contrast=0.3, channels=['gray'])
+    sample = sample_of(CLIP, [0, 0, 0, 0, 1])
+    found = change(KEYS[0], sample, sample).image
+    own = jax.random.split(jax.random.split(KEYS[0], 4)[2], 3)[0]  # the draw of the angle
+    angle = jnp.deg2rad(jax.random.uniform(own, minval=-15, maxval=15))
+    turned = augment.turned(jnp.asarray(CLIP), angle, 1.0, jnp.zeros(2))
+    assert (np.asarray(turned == 0) == np.asarray(found == 0)).all() and np.abs(found - turned).max() > 1
+    back = np.corrcoef(np.asarray(turned[turned > 0]), np.asarray(found[turned > 0]))[0, 1]
+    assert back > 0.95
 
 
 def test_all_together_under_vmap_and_jit():

@@ -8,6 +8,7 @@ import optax
 import pytest
 
 from mer_jax import augment, balance, data, learners, models, parallel, plan, protocol, runs, scaling
+from tests.augment_test import OFF
 from tests.conftest import make_samples
 
 # network -> (smallest comfortable size, channels, keywords)
@@ -28,7 +29,7 @@ TRAININGS = {
     'contrastive': ({'share': 0.3, 'form': 'clean', 'temperature': 0.1}, 'max', 'shuffle',
                     {'flip': 0.5, 'erase': 0.5, 'replace': 0.5}),
     'contrastive, weighted sampler': ({'share': 0.3, 'form': 'released', 'temperature': 0.1}, 'balanced', 'weighted',
-                                      {'replace': 0.9, 'units': 'union', 'region': 'either'}),
+                                      {'replace': 0.9, 'replace_units': 'union', 'replace_region': 'either'}),
 }
 CASES = [(name, scale, 'plain') for name in sorted(set(NETWORKS) - set(models.REGIONAL)) for scale in ('stretch', 'p995')
          if scale == 'stretch' or name in ('ststnet', 'offapexnet')]  # the fitted scale does not depend on the network
@@ -61,7 +62,7 @@ def learner_of(training, model, scale):
     """The learner of TRAININGS and what train.train_epoch is told beside it."""
     contrastive, weights, sampler, changes = TRAININGS[training]
     make = partial(learners.contrastive, **contrastive) if contrastive else learners.supervised
-    change = augment.compose(**{'flip': 0.0, 'erase': 0.0, 'replace': 0.0, 'units': 'image', 'region': 'mouth'} | changes,
+    change = augment.compose(**OFF | changes,
                              names=('4', '12', '25'), channels=['u', 'v', 'strain'], stretched=scale == 'stretch')
 
     def fit(samples, rows):
