@@ -179,6 +179,7 @@ def cnn3d(name: str, data: str) -> ConfigDict:
     c.model.name = 'cnn3d'
     c.train.epochs = 50
     c.train.batch_size = 16
+    c.evaluate.batch_size = 16  # activations of one clip take some 100 MB
     return c
 
 
