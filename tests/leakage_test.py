@@ -21,20 +21,25 @@ NETWORKS = {
     'ocnet': (23, 2, {}),
     'dual_branch': (32, 3, {'width': 8, 'hidden': 16, 'attention': 'off'}),
     'single_branch': (32, 3, {'width': 8, 'attention': 'off'}),
+    'cnn3d': (32, 8, {'width': 8}),  # so many frames instead of channels
+    'microexpstcnn': (8, 17, {}),
 }
+CLIPS = ('cnn3d', 'microexpstcnn')
 # name -> (settings of the contrastive learner, None for the supervised; class weights; sampler; augmentations)
 TRAININGS = {
     'plain': (None, 'none', 'shuffle', {}),
     'weighted sampler': (None, 'none', 'weighted', {'flip': 0.5}),
+    'clips': (None, 'balanced', 'shuffle', {'flip': 0.5, 'rotate': 15.0, 'crop': 0.1, 'contrast': 0.3, 'brightness': 0.3}),
     'contrastive': ({'share': 0.3, 'form': 'clean', 'temperature': 0.1}, 'max', 'shuffle',
                     {'flip': 0.5, 'erase': 0.5, 'replace': 0.5}),
     'contrastive, weighted sampler': ({'share': 0.3, 'form': 'released', 'temperature': 0.1}, 'balanced', 'weighted',
                                       {'replace': 0.9, 'replace_units': 'union', 'replace_region': 'either'}),
 }
-CASES = [(name, scale, 'plain') for name in sorted(set(NETWORKS) - set(models.REGIONAL)) for scale in ('stretch', 'p995')
+CASES = [(name, scale, 'plain') for name in sorted(set(NETWORKS) - {*models.REGIONAL, *CLIPS}) for scale in ('stretch', 'p995')
          if scale == 'stretch' or name in ('ststnet', 'offapexnet')]  # the fitted scale does not depend on the network
 CASES += [('ststnet', 'stretch', 'weighted sampler'), ('dual_branch', 'stretch', 'contrastive'),
-          ('single_branch', 'stretch', 'contrastive, weighted sampler')]
+          ('single_branch', 'stretch', 'contrastive, weighted sampler'), ('cnn3d', 'stretch', 'clips'),
+          ('microexpstcnn', 'stretch', 'plain')]
 
 
 def trained(programs, samples, folds, epochs=2):
@@ -63,7 +68,8 @@ def learner_of(training, model, scale):
     contrastive, weights, sampler, changes = TRAININGS[training]
     make = partial(learners.contrastive, **contrastive) if contrastive else learners.supervised
     change = augment.compose(**OFF | changes,
-                             names=('4', '12', '25'), channels=['u', 'v', 'strain'], stretched=scale == 'stretch')
+                             names=('4', '12', '25'), stretched=scale == 'stretch',
+                             channels=['gray'] if training == 'clips' else ['u', 'v', 'strain'])
 
     def fit(samples, rows):
         return scaling.fit_input(samples, rows, scale=scale) | balance.fit(samples, rows, classes=3, formula=weights)
@@ -84,6 +90,8 @@ def test_noise_in_the_left_out_subject_changes_no_bit_of_its_fold(name, scale, t
     size, channels, keywords = NETWORKS[name]
     samples, names = make_samples(size=size, channels=channels, clips=(4, 2, 3, 2, 3))
     samples = samples._replace(action_units=np.random.default_rng(1).integers(0, 2, (len(samples.label), 3)).astype(np.float32))
+    if name in CLIPS:
+        samples = samples._replace(image=np.moveaxis(samples.image, -1, 1)[..., None])
     if scale == 'p995':
         samples = samples._replace(image=samples.image.astype(np.float32) / 100 - 1)
     folds, _ = protocol.make('loso', samples, names, folds=2, holdout=0.5, seed=0, seeds=1)

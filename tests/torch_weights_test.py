@@ -115,8 +115,9 @@ def test_what_does_not_fit_is_told_at_once():
 @pytest.mark.parametrize('name', sorted(models.MODELS))
 def test_every_module_of_a_network_has_one_torch_name(name):
     """A module without a name could not be loaded; two names for one would lose a tensor."""
-    size, channels = (75, 2) if name in ('alexnet', 'vggm', 'ocnet') else (28, 2)
+    shape = (75, 75, 2) if name in ('alexnet', 'vggm', 'ocnet') else (28, 28, 2)
+    shape = (17, 32, 32, 1) if name in ('cnn3d', 'microexpstcnn') else shape
     model = models.make(name, classes=3, lowering='matmul')
-    variables = jax.eval_shape(lambda: model.init(jax.random.key(0), jnp.zeros((1, size, size, channels)), train=False))
+    variables = jax.eval_shape(lambda: model.init(jax.random.key(0), jnp.zeros((1, *shape)), train=False))
     paths = {'/'.join(key.key for key in path[:-1]) for path, _ in jax.tree.leaves_with_path(variables['params'])}
     assert sorted(torch_weights.NAMES[name].values()) == sorted(paths)
