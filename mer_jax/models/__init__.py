@@ -2,9 +2,10 @@
 
 from mer_jax.errors import UserError
 from mer_jax.models.alexnet import AlexNet
-from mer_jax.models.cnn3d import CNN3D, MicroExpSTCNN
+from mer_jax.models.cnn3d import CNN3D
 from mer_jax.models.dual_branch import DualBranch, SingleBranch
 from mer_jax.models.dual_inception import DualInception
+from mer_jax.models.microexpstcnn import MicroExpSTCNN
 from mer_jax.models.ocnet import OCNet
 from mer_jax.models.offapexnet import OffApexNet
 from mer_jax.models.ststnet import STSTNet

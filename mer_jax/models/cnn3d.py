@@ -44,25 +44,3 @@ class CNN3D(nn.Module):
             x = flatten(adaptive_avg_pool(maps, 4)) if self.head == 'grid4' else maps.mean((1, 2))
         x = nn.Dropout(self.dropout_dense, deterministic=not train)(nn.relu(nn.Dense(128, name='fc1')(x)))
         return nn.Dense(self.classes, name='fc2')(x), {'features': x, 'maps': maps}
-
-
-class MicroExpSTCNN(nn.Module):
-    """video [B, T, H, W, 1], 17 frames of 5x5 or more -> logits [B, K] (Reddy et al., IJCNN 2019).
-
-    Kernels of 3x3 pixels and 15 frames; 1,643,267 parameters for 18 frames of 64x64 and three classes (SMIC), 44,241,667 for
-    96 frames (CAS(ME)^2).
-    """
-
-    classes: int
-    lowering: str = 'matmul'
-    dropout: float = 0.5
-
-    @nn.compact
-    def __call__(self, video, *, train: bool):
-        check_video('microexpstcnn', video, frames=17, least=5)
-        x = nn.relu(Conv3D(32, (15, 3, 3), 'VALID', self.lowering, name='conv1')(video))
-        x = nn.Dropout(self.dropout, deterministic=not train)(max_pool_clips(x, 3))
-        maps = x.mean(1)
-        x = nn.relu(nn.Dense(128, name='fc1')(flatten(x)))
-        x = nn.Dropout(self.dropout, deterministic=not train)(x)
-        return nn.Dense(self.classes, name='fc2')(x), {'features': x, 'maps': maps}

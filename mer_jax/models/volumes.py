@@ -12,18 +12,16 @@ import jax
 import jax.numpy as jnp
 
 from mer_jax.errors import UserError
-from mer_jax.models.layers import convolve, max_pool
+from mer_jax.models.layers import check_image, convolve, max_pool
 
 
 def check_video(model: str, video, *, frames: int, least: int) -> None:
     """Raise UserError where the input is no video, or under `frames` frames or `least` pixels a side."""
     if video.ndim != 5:
         raise UserError(f"model {model} takes video: --config.data.channels=gray, and data that holds frames")
-    _, count, height, width, _ = video.shape
-    if count < frames:
-        raise UserError(f'model {model} needs {frames} frames or more; data.frames gives {count}')
-    if min(height, width) < least:
-        raise UserError(f'model {model} needs images of {least}x{least} pixels or more; data.size gives {height}x{width}')
+    if video.shape[1] < frames:
+        raise UserError(f'model {model} needs {frames} frames or more; data.frames gives {video.shape[1]}')
+    check_image(model, video[:, 0], least=least)
 
 
 class Conv3D(nn.Module):
