@@ -6,7 +6,7 @@ denominator is empty is NaN here; files of a run hold null in its place.
 
 import numpy as np
 
-METRICS = ('accuracy', 'uf1', 'uar', 'weighted_f1', 'micro_f1', 'ovr_accuracy')
+METRICS = ('accuracy', 'uf1', 'uar', 'precision', 'weighted_f1', 'micro_f1', 'ovr_accuracy')
 CLASS_METRICS = ('precision', 'recall', 'f1', 'support')
 
 
@@ -29,14 +29,15 @@ def confusions(label, predicted, group, *, groups: int, classes: int) -> np.ndar
 
 
 def summary(confusion) -> dict:
-    """The six measures of one confusion matrix [K, K] as floats (see `measures`); NaN where it is empty."""
+    """The measures of one confusion matrix [K, K] as floats (see `measures`); NaN where it is empty."""
     return {name: float(value) for name, value in measures(confusion).items()}
 
 
 def measures(confusion) -> dict:
-    """The six measures of confusion matrices [..., K, K], each float64[...].
+    """The measures of confusion matrices [..., K, K], each float64[...], one for each name of METRICS.
 
-    uf1, uar: F1 and recall averaged over the classes that occur in the truth. weighted_f1: F1 weighted by the truth.
+    uf1, uar, precision: F1, recall and precision averaged over the classes that occur in the truth, where a class that is
+    never predicted has precision 0, as in scikit-learn with zero_division=0. weighted_f1: F1 weighted by the truth.
     micro_f1: F1 of the summed counts, which equals accuracy. ovr_accuracy: one-vs-rest accuracy averaged over all
     K classes, (1 + 2 accuracy) / 3 for three classes; some papers print these last two as "F1" and "accuracy".
     """
@@ -49,6 +50,7 @@ def measures(confusion) -> dict:
         'accuracy': accuracy,
         'uf1': mean(each['f1'], axis=-1),
         'uar': mean(each['recall'], axis=-1),
+        'precision': mean(np.where(truth > 0, np.nan_to_num(each['precision']), np.nan), axis=-1),
         'weighted_f1': _ratio(np.nansum(each['f1'] * truth, axis=-1), total),
         'micro_f1': accuracy,
         'ovr_accuracy': one_vs_rest.mean(-1),
@@ -85,10 +87,20 @@ def intervals(confusions, *, draws: int = 2000, seed: int = 0, level: float = 0.
     if subjects < 2:
         return {name: [np.nan, np.nan] for name in METRICS}
     times = np.random.default_rng(seed).multinomial(subjects, np.full(subjects, 1 / subjects), size=draws)
-    pooled = (times @ cube.reshape(subjects, -1)).reshape(draws, *cube.shape[1:])
     edges = [(1 - level) / 2, (1 + level) / 2]
-    drawn = {name: mean(values, axis=-1) for name, values in measures(pooled).items()}
+    drawn = {name: mean(values, axis=-1) for name, values in measures(pooled(times, cube)).items()}
     return {name: [float(edge) for edge in np.nanquantile(values, edges)] for name, values in drawn.items()}
+
+
+def pooled(weights, cube) -> np.ndarray:
+    """float64[D, R, K, K]: confusions [S, R, K, K] summed over subjects, D times, each subject weighted by `weights` [D, S]."""
+    return np.tensordot(np.asarray(weights, np.float64), np.asarray(cube, np.float64), 1)
+
+
+def spread(values) -> float:
+    """Sample standard deviation of a vector over what is not NaN; NaN for fewer than two values."""
+    known = np.asarray(values)[~np.isnan(values)]
+    return float(np.std(known, ddof=1)) if len(known) > 1 else np.nan
 
 
 def mean(values, axis: int) -> np.ndarray:

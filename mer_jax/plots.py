@@ -77,7 +77,7 @@ def curves(path, records) -> None:
             axes.fill_between(epoch, low, high, color=colour, alpha=0.2, linewidth=0, label='smallest to largest run')
             axes.plot(epoch, middle, color=colour, label='mean over runs', **_marker(epoch))
             axes.set(xlabel='epoch', title=f'training {name}')
-            _light_grid(axes)
+            light_grid(axes)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             axes.set_ylim(*((0, 1.02) if name == 'accuracy' else (min(0, np.nanmin(middle)), None)))
             axes.legend(fontsize=8.5)
@@ -103,7 +103,7 @@ def subjects(path, per_subject) -> None:
             axes.set_xticks(places, [one['subject'] for one in row], rotation=90, fontsize=7.5)
             axes.tick_params(axis='x', length=0)
             axes.set(xlim=(-0.8, width - 0.2), ylim=(0, 1.09), ylabel='accuracy')
-            _light_grid(axes)
+            light_grid(axes)
         handles = [Patch(color=shade, label=title) for title, shade in colour.items()]
         figure.legend(handles=handles, loc='outside upper right', ncols=len(handles), fontsize=9)
 
@@ -129,7 +129,7 @@ def datasets(path, per_dataset, metrics, intervals) -> None:
         axes.set_xticks(range(len(groups)), groups)
         axes.tick_params(axis='x', length=0)
         axes.set(ylim=(0, 1.02), xlim=(-0.55, len(groups) - 0.45))
-        _light_grid(axes)
+        light_grid(axes)
         figure.legend(loc='outside upper right', ncols=3, fontsize=9)
 
 
@@ -160,7 +160,7 @@ def oracle(path, block) -> None:
         )
         axes.set(xlabel='epoch', ylabel='held-out, pooled', ylim=(0, 1.02))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        _light_grid(axes)
+        light_grid(axes)
         axes.legend(fontsize=8.5, ncols=2, loc='lower right')
 
 
@@ -264,7 +264,7 @@ def _marker(epoch):
     return {'marker': 'o'} if len(epoch) < 3 else {'linewidth': 1.8}
 
 
-def _light_grid(axes):
+def light_grid(axes):
     """Horizontal lines behind the data."""
     axes.grid(axis='y', color='#dfe4ea', linewidth=0.8)
     axes.set_axisbelow(True)

@@ -1,12 +1,11 @@
 """The report of a run, made from the files of its folder alone: report.html with its plots, and the terminal table."""
 
-import base64
 from pathlib import Path
 
 from mer_jax import plots, workdir
 from mer_jax import report_page as html
 from mer_jax.errors import UserError
-from mer_jax.report_text import measure, plural, size, verdict
+from mer_jax.report_text import MEASURES, measure, plural, size, verdict
 from mer_jax.report_text import table as table
 
 BLOCKS = 'name protocol leaks folds seeds epochs clips metrics sd intervals per_dataset per_class per_seed'.split()
@@ -41,6 +40,7 @@ def _results(folder):
         )
     results = workdir.read_json(path)
     missing = [key for key in BLOCKS if key not in results]
+    missing = missing or [f'metrics.{key}' for key in MEASURES if key not in results['metrics']]
     if missing:
         raise UserError(
             f"{path}: lacks '{missing[0]}'; score the run again: the command that trained it, with the verb evaluate"
@@ -155,7 +155,7 @@ def _look(path, words):
     """A picture with its words; the words alone, which say why, where it was not drawn."""
     if not path.exists():
         return html.paragraph(words or f'{workdir.EXPLAIN}/ holds no {path.name}.', 'soft')
-    return html.figure(_uri(path, 'png'), words or path.stem)
+    return html.figure(html.data_uri(path, 'png'), words or path.stem)
 
 
 def _folds(folder, results):
@@ -201,12 +201,7 @@ def _drawn(folder, name, draw, *content):
     """Draw plots/<name>.svg and return it as a data URI."""
     path = folder / workdir.PLOTS / f'{name}.svg'
     draw(path, *content)
-    return _uri(path, 'svg+xml')
-
-
-def _uri(path, kind):
-    """A picture as data URI."""
-    return f'data:image/{kind};base64,' + base64.b64encode(path.read_bytes()).decode()
+    return html.data_uri(path, 'svg+xml')
 
 
 def _optional(path, read):

@@ -3,7 +3,9 @@
 Every text passes `escape`: names of clips, classes and settings come from files and could hold markup.
 """
 
+import base64
 import html
+from pathlib import Path
 
 from mer_jax import metrics
 from mer_jax.report_text import MEASURES, interval, measure, shown
@@ -86,6 +88,11 @@ def section(title: str, *pieces: str) -> str:
 def details(summary: str, *pieces: str) -> str:
     """A block that opens on a click."""
     return f'<details><summary>{escape(summary)}</summary>\n' + '\n'.join(pieces) + '\n</details>'
+
+
+def data_uri(path, kind: str) -> str:
+    """A picture file as data URI; `kind`: 'png' or 'svg+xml'."""
+    return f'data:image/{kind};base64,' + base64.b64encode(Path(path).read_bytes()).decode()
 
 
 def figure(uri: str, words: str) -> str:

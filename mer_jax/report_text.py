@@ -8,6 +8,7 @@ WIDTH = 100
 MEASURES = {
     'uf1': ('UF1', 'F1 averaged over classes (macro F1)'),
     'uar': ('UAR', 'recall averaged over classes'),
+    'precision': ('precision', 'precision averaged over classes (macro precision); a class never predicted counts 0'),
     'accuracy': ('accuracy', 'share of clips answered right'),
     'weighted_f1': ('weighted F1', 'F1 weighted by the clips of a class'),
     'micro_f1': ('micro F1', 'F1 of the summed counts; equals accuracy'),

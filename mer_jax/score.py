@@ -28,7 +28,7 @@ def score(predictions: Predictions, names: Names) -> dict:
     each = metrics.measures(pooled)
     return {
         'metrics': _means(pooled),
-        'sd': {name: _spread(each[name]) for name in METRICS},
+        'sd': {name: number(metrics.spread(each[name])) for name in METRICS},
         'intervals': _intervals(cube),
         'per_dataset': _per_dataset(subjects, cube, names),
         'per_class': metrics.per_class(pooled, names.classes),
@@ -44,7 +44,7 @@ def oracle(outputs, predictions: Predictions, names: Names) -> dict:
     """What choosing epochs on the left-out subjects would have reported; outputs [E, R, K], rows as `predictions`.
 
     test_best: each fold and seed at the epoch of its best held-out accuracy (ties by the fold's UF1, then the
-    earliest). test_best_independent: accuracies from that choice, F1 and recall measures from a second choice by the
+    earliest). test_best_independent: accuracies from that choice, all other measures from a second choice by the
     fold's UF1 (ties by accuracy, then the earliest). best_common_epoch: one epoch for all, by pooled UF1. Epochs count
     from 1. ValueError where outputs do not fit the predictions.
     """
@@ -55,7 +55,7 @@ def oracle(outputs, predictions: Predictions, names: Names) -> dict:
     by_accuracy = _best(every['accuracy'], every['uf1'])
     by_f1 = _best(every['uf1'], every['accuracy'])
     accurate, balanced = (_means(_pool(cube, choice, seed, len(seeds))) for choice in (by_accuracy, by_f1))
-    mixed = {**accurate, **{name: balanced[name] for name in ('uf1', 'uar', 'weighted_f1')}}
+    mixed = {**accurate, **{name: balanced[name] for name in ('uf1', 'uar', 'precision', 'weighted_f1')}}
     curve = _curve(cube, seed, len(seeds))
     common = _best(curve['uf1'][None], curve['accuracy'][None])[0]
     epochs = len(outputs)
@@ -67,6 +67,13 @@ def oracle(outputs, predictions: Predictions, names: Names) -> dict:
         'last': {'metrics': _at(curve, epochs - 1), 'epoch': epochs},
         'per_epoch': {name: [number(value) for value in curve[name]] for name in ('accuracy', 'uf1', 'uar')},
     }
+
+
+def best_epoch(outputs, predictions: Predictions, names: Names) -> np.ndarray:
+    """int[R]: the epoch (from 0) at which `oracle` has test_best answer each row; outputs [E, R, K], rows as `predictions`."""
+    every = metrics.measures(_by_run(outputs, predictions, names)[2])
+    _, run = np.unique(np.stack([predictions.seed, predictions.fold], 1), axis=0, return_inverse=True)
+    return _best(every['accuracy'], every['uf1'])[run]
 
 
 def _decide(output, predictions):
@@ -112,12 +119,6 @@ def _cube(label, predicted, keys, shape, names):
 def _means(pooled):
     """{measure: mean over seeds} of pooled confusions [R, K, K]."""
     return {name: number(mean(value, axis=0)) for name, value in metrics.measures(pooled).items()}
-
-
-def _spread(values):
-    """Sample standard deviation over seeds; None for fewer than two."""
-    known = values[~np.isnan(values)]
-    return number(np.std(known, ddof=1)) if len(known) > 1 else None
 
 
 def _intervals(cube):

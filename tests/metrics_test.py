@@ -61,6 +61,7 @@ def test_summary_of_a_hand_computed_matrix():
     f1 = [2 * 3 / (4 + 5), 2 * 2 / (4 + 4), 2 * 1 / (2 + 1)]
     assert found['accuracy'] == pytest.approx(6 / 10)
     assert found['uar'] == pytest.approx((3 / 4 + 1 / 2 + 1 / 2) / 3)
+    assert found['precision'] == pytest.approx((3 / 5 + 1 / 2 + 1) / 3)
     assert found['uf1'] == pytest.approx(sum(f1) / 3)
     assert found['weighted_f1'] == pytest.approx((4 * f1[0] + 4 * f1[1] + 2 * f1[2]) / 10)
     assert found['ovr_accuracy'] == pytest.approx((7 / 10 + 6 / 10 + 9 / 10) / 3)
@@ -77,6 +78,7 @@ def test_summary_equals_scikit_learn(seed, missing):
     assert found['accuracy'] == pytest.approx(reference.accuracy_score(label, predicted))
     assert found['uf1'] == pytest.approx(reference.f1_score(**at, labels=present, average='macro'))
     assert found['uar'] == pytest.approx(reference.recall_score(**at, labels=present, average='macro'))
+    assert found['precision'] == pytest.approx(reference.precision_score(**at, labels=present, average='macro'))
     assert found['weighted_f1'] == pytest.approx(reference.f1_score(**at, average='weighted'))
     assert found['micro_f1'] == pytest.approx(reference.f1_score(**at, labels=range(4), average='micro'))
     each = [reference.accuracy_score(label == k, predicted == k) for k in range(4)]
@@ -90,6 +92,21 @@ def test_one_vs_rest_accuracy_of_three_classes_is_a_line_in_accuracy():
     found = metrics.summary(metrics.confusion(label, predicted, classes=3))
     assert found['ovr_accuracy'] == pytest.approx((1 + 2 * found['accuracy']) / 3)
     assert round(100 * found['ovr_accuracy'], 1) == 78.5
+
+
+def test_precision_counts_a_class_never_predicted_as_zero():
+    """Leaving the class out, as its undefined precision suggests, would reward a network that never risks an answer."""
+    label, predicted = labels(4)
+    predicted[predicted == 1] = 0
+    found = metrics.summary(metrics.confusion(label, predicted, classes=4))
+    expected = reference.precision_score(label, predicted, average='macro', zero_division=0)
+    assert found['precision'] == pytest.approx(expected)
+
+
+def test_spread_is_that_of_a_sample_over_what_is_known():
+    """The spread of all seeds there are, divided by R, understates the spread of seeds to come."""
+    assert metrics.spread(np.array([0.5, np.nan, 0.7])) == pytest.approx(np.std([0.5, 0.7], ddof=1))
+    assert np.isnan(metrics.spread(np.array([0.5]))) and np.isnan(metrics.spread(np.array([np.nan, 0.5])))
 
 
 def test_class_never_predicted_has_f1_zero_and_an_empty_matrix_is_nan():

@@ -181,6 +181,11 @@ def test_no_results_is_a_line_that_says_what_to_do(tmp_path):
     workdir.write_json(tmp_path / workdir.RESULTS, {'name': 'x'})
     with pytest.raises(UserError, match="results.json: lacks 'protocol'"):
         report.report(tmp_path)
+    results = experiment()[0]
+    del results['metrics']['precision']
+    workdir.write_json(tmp_path / workdir.RESULTS, results)
+    with pytest.raises(UserError, match="results.json: lacks 'metrics.precision'; score the run again"):
+        report.report(tmp_path)
 
 
 def test_report_without_oracle_seeds_or_predictions(tmp_path):

@@ -1,0 +1,129 @@
+"""paired: differences of two systems against loops, swaps written out, and simulated systems that are equally good."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from mer_jax import metrics, paired
+
+
+def systems(seed, *, subjects=6, seeds=2, classes=3, skill=2):
+    """Confusions [S, R, K, K] of two systems on the same truth."""
+    rng = np.random.default_rng(seed)
+    return [rng.poisson(1.0, (subjects, seeds, classes, classes)) + skill * np.eye(classes, dtype=int) for _ in range(2)]
+
+
+def gain(first, second, name='uf1'):
+    """Second minus first: mean over seeds of the measure of pooled confusions [R, K, K]."""
+    means = [np.mean([metrics.summary(one)[name] for one in pooled]) for pooled in (first, second)]
+    return means[1] - means[0]
+
+
+def swapped(first, second, swap):
+    """The two systems' pooled confusions after swapping some subjects."""
+    pair = [[a, b] if not s else [b, a] for a, b, s in zip(first, second, swap, strict=True)]
+    return sum(one[0] for one in pair), sum(one[1] for one in pair)
+
+
+def test_interval_and_p_equal_loops_over_draws_and_subjects():
+    """A draw of its own for each system, or seeds swapped one by one, would give other intervals and p values."""
+    first, second = systems(0, subjects=8)
+    found = paired.difference(first, second, draws=200, seed=3, level=0.9)
+    rng = np.random.default_rng(3)
+    times = rng.multinomial(8, [1 / 8] * 8, size=200)
+    swaps = rng.integers(0, 2, (200, 8))
+    for name in metrics.METRICS:
+        observed = gain(first.sum(0), second.sum(0), name)
+        pairs = [[sum(t * one for t, one in zip(row, cube, strict=True)) for cube in (first, second)] for row in times]
+        drawn = [gain(*pair, name) for pair in pairs]
+        extreme = sum(abs(gain(*swapped(first, second, swap), name)) >= abs(observed) - 1e-12 for swap in swaps)
+        assert found[name]['difference'] == pytest.approx(observed)
+        assert found[name]['interval'] == pytest.approx(np.quantile(drawn, [0.05, 0.95]))
+        assert found[name]['p'] == pytest.approx((1 + extreme) / 201)
+
+
+def test_few_subjects_are_swapped_in_every_way():
+    """Drawn swaps of five subjects would repeat some and miss others: p would depend on the seed."""
+    first, second = systems(1, subjects=5)
+    observed = gain(first.sum(0), second.sum(0))
+    every = [gain(*swapped(first, second, swap)) for swap in itertools.product((0, 1), repeat=5)]
+    expected = np.mean(np.abs(every) >= abs(observed) - 1e-12)
+    assert {paired.difference(first, second, draws=32, seed=seed)['uf1']['p'] for seed in range(3)} == {expected}
+
+
+def test_exact_p_by_hand():
+    """Three subjects of one clip: the second system is right on all, the first on none; 2 of 8 swaps are as extreme."""
+    right, wrong = np.array([[1, 0], [0, 0]]), np.array([[0, 1], [0, 0]])
+    first, second = (np.stack([one] * 3)[:, None] for one in (wrong, right))
+    found = paired.difference(first, second)['accuracy']
+    assert found == {'difference': 1.0, 'interval': [1.0, 1.0], 'p': 2 / 8}
+    assert paired.difference(second, first)['accuracy']['difference'] == -1.0
+
+
+def test_exact_swaps_begin_where_draws_would_do():
+    """Enumerating 2^60 swaps would never end; sampling below would give a p that all swaps do not."""
+    first, second = systems(2, subjects=60)
+    assert 1 / 51 <= paired.difference(first, second, draws=50)['uf1']['p'] <= 1
+    np.testing.assert_array_equal(paired._every_swap(2), [[0, 0], [1, 0], [0, 1], [1, 1]])
+
+
+@pytest.mark.parametrize('subjects', [4, 30])
+def test_a_system_against_itself_differs_by_nothing(subjects):
+    """A p below 1 here would come from rounding; so would an interval that is not zero."""
+    first, _ = systems(3, subjects=subjects)
+    for block in paired.difference(first, first).values():
+        assert block == {'difference': 0, 'interval': [0, 0], 'p': 1}
+
+
+def test_seeds_may_differ_in_number_but_then_p_is_undefined():
+    """Swapped confusions of one and of three seeds cannot be pooled by seed."""
+    first, second = systems(4)[0], systems(5, seeds=3)[1]
+    found = paired.difference(first, second)['uf1']
+    assert found['difference'] == pytest.approx(gain(first.sum(0), second.sum(0))) and np.isnan(found['p'])
+    assert found['interval'][0] < found['difference'] < found['interval'][1]
+
+
+def test_one_subject_has_a_difference_only():
+    """One subject says nothing of others; two swaps would give p = 1 as if something had been tested."""
+    found = paired.difference(*systems(6, subjects=1))['uf1']
+    assert np.isfinite(found['difference']) and np.isnan([*found['interval'], found['p']]).all()
+    assert np.isnan(paired.difference(*systems(6, subjects=0))['uf1']['difference'])
+
+
+@pytest.mark.parametrize('shape', [(5, 2, 3, 3), (6, 2, 4, 4), (2, 3, 3)])
+def test_other_subjects_or_classes_are_refused(shape):
+    """numpy would broadcast, or fail with words about matmul."""
+    with pytest.raises(ValueError, match='of the same S and K'):
+        paired.difference(systems(0)[0], np.ones(shape))
+
+
+@pytest.mark.parametrize('subjects', [8, 14])
+def test_level_on_systems_that_are_equally_good(subjects):
+    """A test that rejects too often makes every new network "significantly better"; one that never does is no test."""
+    rng = np.random.default_rng(0)
+    ps = []
+    for _ in range(400):
+        clips, skill = rng.integers(1, 12, (subjects, 1, 1, 1)), rng.uniform(0.3, 0.9, (subjects, 1, 1, 1))
+        hits = [rng.binomial(clips, skill, (subjects, 2, 2, 1)) for _ in range(2)]  # per seed and class
+        cubes = [np.concatenate([hit, clips - hit], -1) for hit in hits]
+        cubes = [np.stack([one[..., 0, :], one[..., 1, ::-1]], -2) for one in cubes]
+        ps.append([paired.difference(*cubes, draws=256)[name]['p'] for name in ('uf1', 'accuracy')])
+    share = np.mean(np.array(ps) <= 0.05, axis=0)
+    assert (share >= 0.02).all() and (share <= 0.08).all(), share
+
+
+def test_a_clear_difference_is_found():
+    """A p that is never small would call every gain chance."""
+    first, second = systems(0, subjects=20, skill=1)[0], systems(1, subjects=20, skill=6)[1]
+    found = paired.difference(first, second)['uf1']
+    assert found['p'] == 1 / 2001 and found['interval'][0] > 0
+
+
+def test_holm_by_hand():
+    """Without the running maximum a larger p could end below a smaller one; a NaN counted as test would cost power."""
+    nan = np.nan
+    np.testing.assert_allclose(paired.holm([0.01, 0.04, 0.03, 0.005]), [0.03, 0.06, 0.06, 0.02])
+    np.testing.assert_allclose(paired.holm([0.04, nan, 0.02]), [0.04, nan, 0.04])
+    np.testing.assert_allclose(paired.holm([0.6, 0.7]), [1, 1])
+    assert paired.holm([]).shape == (0,) and np.isnan(paired.holm([nan])).all()
