@@ -45,17 +45,21 @@ def region(landmarks, size, name, *, margin=MARGIN) -> np.ndarray:
 def near_hull(points, size, reach) -> np.ndarray:
     """bool[size, size]: pixels whose centre lies in the convex hull of points [n, 2] or at most `reach` from it."""
     hull = cv2.convexHull(np.asarray(points, np.float32))[:, 0].astype(np.float64)
-    pixels = np.stack(np.meshgrid(np.arange(size), np.arange(size)), -1).astype(np.float64)
-    left, right = np.ones((2, size, size), bool)
-    nearest = np.full((size, size), np.inf)
+    # Only what the hull can reach: over the whole picture the masks of a video take longer than all else of loading it.
+    first = np.clip(np.floor(hull.min(0) - reach), 0, size).astype(int)
+    last = np.clip(np.ceil(hull.max(0) + reach) + 1, first, size).astype(int)
+    pixels = np.stack(np.meshgrid(np.arange(first[0], last[0]), np.arange(first[1], last[1])), -1).astype(np.float64)
+    left, right = np.ones((2, *pixels.shape[:2]), bool)
+    nearest = np.full(pixels.shape[:2], np.inf)
     for start, end in zip(hull, np.roll(hull, -1, axis=0), strict=True):
         edge, offset = end - start, pixels - start
         side = edge[0] * offset[..., 1] - edge[1] * offset[..., 0]
         left, right = left & (side >= 0), right & (side <= 0)
         along = np.clip(offset @ edge / max(edge @ edge, 1e-12), 0, 1)
         nearest = np.minimum(nearest, np.linalg.norm(offset - along[..., None] * edge, axis=-1))
-    inside = left | right if len(hull) > 2 else np.zeros((size, size), bool)
-    return inside | (nearest <= reach)
+    found = np.zeros((size, size), bool)
+    found[first[1]:last[1], first[0]:last[0]] = (nearest <= reach) | ((left | right) & (len(hull) > 2))
+    return found
 
 
 def action_unit_region(number) -> str:
