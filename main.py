@@ -8,6 +8,9 @@ VERB is one of
   explain    draw what a finished run looks at in clips it did not see (dual_branch, single_branch)
   report     write report.html again from the files of a run
   build      build the data set of the config
+  audit      train the config honestly and under each leaky habit of the literature; one table of what each adds
+  grid       train each combination of --grid='KEY=V1,V2;KEY=V1,V2', choose by the validation part, test the choice
+  compare    --runs=FOLDER,FOLDER,...: finished runs in one table with intervals and paired tests, as CSV and LaTeX too
 
 Without flags the default experiment on synthetic faces runs. Settings and their reasons: configs/common.py.
 The default folder of a run is runs/NAME[-VARIANT]. --debug shows tracebacks.
@@ -29,7 +32,9 @@ from mer_jax.errors import UserError
 
 HERE = Path(__file__).parent
 DEFAULT = HERE / 'configs' / 'synthetic_dualbranch.py'
-VERBS = ('train', 'evaluate', 'explain', 'report', 'build')
+VERBS = ('train', 'evaluate', 'explain', 'report', 'build', 'audit', 'grid', 'compare')
+OWN = {'compare': 'runs', 'grid': 'grid'}  # verb -> the flag that it alone takes, and needs
+APART = ('audit', 'grid', 'compare')  # verbs that write a folder of their own beside that of a run
 KINDS = {bool: 'True or False', int: 'a whole number', float: 'a number'}
 CONFIG_FLAG = re.compile(r'--?config(=|$)')
 
@@ -41,8 +46,7 @@ def main(argv) -> int:
         return 0
     debug = '--debug' in argv
     try:
-        verb, config, workdir = parse([a for a in argv if a != '--debug'])
-        run(verb, config, workdir)
+        run(*parse([a for a in argv if a != '--debug']))
         print(end='', flush=True)
     except KeyboardInterrupt:
         return _told('stopped; the same command continues from the last checkpoint', 130)
@@ -61,23 +65,28 @@ def _told(text, code):
     return code
 
 
-def run(verb, config, workdir):
+def run(verb, config, workdir, *given):
     """Only here is jax imported, and only once the settings are right is all of it: a mistake in the flags answers at once."""
+    if verb == 'compare':
+        from mer_jax import compare
+
+        return compare.write(compare.read(*given), workdir)
     from mer_jax import settings
 
     settings.check(config.to_dict())
     from mer_jax import experiment
 
-    return getattr(experiment, verb)(config, workdir)
+    return getattr(experiment, verb)(config, workdir, *given)
 
 
 def parse(argv):
-    """(verb, config, workdir) of a command line without the program's name."""
+    """(verb, config, workdir, and of a verb of OWN its flag) of a command line without the program's name."""
     asked, rest = _asked(argv)
     config = _load(asked)
     _check_keys(rest, list(files.flat(config.to_dict())))
     values = flags.FlagValues()
-    flags.DEFINE_string('workdir', '', 'folder of the run', flag_values=values)
+    for name in ('workdir', *OWN.values()):
+        flags.DEFINE_string(name, '', '', flag_values=values)
     try:
         config_flags.DEFINE_config_dict('config', config, flag_values=values, sys_argv=rest)
         verb, *extra = values(['main.py', *rest])[1:] or ['train']
@@ -85,8 +94,12 @@ def parse(argv):
         raise UserError(_flag_mistake(str(error), config)) from None
     if verb not in VERBS or extra:
         raise UserError(f'{" ".join([verb, *extra])!r} is not a verb; known: {", ".join(VERBS)} (one, or none for train)')
+    for owner, name in OWN.items():
+        if bool(values[name].value) != (verb == owner):
+            raise UserError(f'--{name} belongs to the verb {owner}, and {owner} needs it; see python main.py --help')
     path, _, variant = asked.partition(':')
-    return verb, values.config, values.workdir or files.default(path, variant)
+    folder = 'runs/compare' if verb == 'compare' else files.default(path, variant) + f'-{verb}' * (verb in APART)
+    return verb, values.config, values.workdir or folder, *([values[OWN[verb]].value] if verb in OWN else [])
 
 
 def _asked(argv):

@@ -1,6 +1,6 @@
 """The dual-branch system of Ruan et al. 2022 on the official CASME II release, at the paper's size: 26 folds at 224x224."""
 
-from configs.common import dualbranch, dualbranch_variants
+from configs.systems import dualbranch, dualbranch_variants
 
 
 def get_config(variant=''):

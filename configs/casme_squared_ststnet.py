@@ -1,6 +1,7 @@
 """STSTNet on the official CAS(ME)^2 release: onset-to-apex flow and strain, negative, positive, surprise."""
 
-from configs.common import ststnet, variants
+from configs.common import variants
+from configs.systems import ststnet
 
 
 def get_config(variant=''):

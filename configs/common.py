@@ -10,8 +10,8 @@ from mer_jax.errors import UserError
 
 def base(name: str) -> ConfigDict:
     """Every setting with its default; `name` stands in results.json and in the report."""
-    parts = {'data': _data(), 'protocol': _protocol(), 'model': _model(), 'train': _train(), 'alignment': _alignment(),
-             'augment': _augment(), 'evaluate': _evaluate(), 'explain': _explain()}
+    parts = {'data': _data(), 'protocol': _protocol(), 'model': _model(), 'train': _train(), 'balance': _balance(),
+             'alignment': _alignment(), 'augment': _augment(), 'evaluate': _evaluate(), 'explain': _explain()}
     return ConfigDict({'name': name, **parts}).lock()
 
 
@@ -29,9 +29,13 @@ def _data():
     c.size = 28  # pixels, height and width of the network's input
     c.mask = 'none'  # none | background (keep eyes and mouth) | eyes_mouth (black them out)
     c.frames = 16  # of each clip of a video, evenly from onset to offset; other inputs have no frames
-    c.scale = 'stretch'  # stretch: each channel of each clip to its own min and max | p995: by the fold's training rows
-    c.value_range = '0..1'  # what the smallest and largest value become: 0..255 | 0..1 | -1..1 | imagenet
+    c.difference = False  # video: each frame less the one at onset, so that what moves remains
+    c.scale = 'stretch'  # stretch: each channel of each clip to its own min and max; fitted to the fold's training rows: p995
+    # (divided by the 99.5th percentile) | standard (less the mean, divided by the standard deviation)
+    c.scale_scope = 'fold'  # what p995 and standard are fitted to: fold | all (leaks)
+    c.value_range = '0..1'  # what the smallest and largest value become: 0..255 | 0..1 | -1..1 | imagenet; not of 'standard'
     c.sides = False  # action units of the left and right half apart: 'L12' and 'R12' (both, where no side is told)
+    c.drawn_labels = False  # one class a subject, drawn at random: a control that no honest protocol can tell
     c.jpeg = False  # of magnified,on_a,off_a: once through JPEG, as published; it mixes the three
     return c
 
@@ -39,10 +43,12 @@ def _data():
 def _protocol():
     """Who is left out."""
     c = ConfigDict()
-    c.name = 'loso'  # loso | lodo | kfold | holdout | all_rows | random_split (leaks)
-    c.folds = 5  # kfold: groups of subjects
+    c.name = 'loso'  # loso | lodo | kfold | holdout | all_rows | random_split, clip_kfold (both leak)
+    c.folds = 5  # kfold: groups of subjects; clip_kfold: of clips
     c.holdout = 0.2  # holdout, random_split: share of the subjects, of the clips
-    c.seed = 0  # kfold, holdout, random_split: which split
+    c.seed = 0  # kfold, holdout, random_split, clip_kfold, validation: which split
+    c.validation = 0.0  # share of all subjects (clips, where clips are split) that neither train nor are tested, to choose by
+    c.scored = 'test'  # what is predicted and scored: test | validation (the verb grid chooses by it)
     return c
 
 
@@ -101,6 +107,17 @@ def _train():
     return c
 
 
+def _balance():
+    """Rows made against unequal classes, until each class of a fold has as many as its most frequent one."""
+    c = ConfigDict()
+    c.method = 'none'  # none | oversample (copies) | augment (copies, and they alone are augmented) | smote | generated
+    c.neighbours = 5  # smote: mixes a row with one of so many, fewer where its class has fewer rows
+    c.space = 'pixels'  # smote: where neighbours are near: pixels | features (principal components of the fold's rows)
+    c.scope = 'fold'  # rows to make from, and to count for class weights: fold | all (leaks)
+    c.generated = ''  # generated: a .npz file with image and label, or one a left-out subject: 'folder/{subject}.npz'
+    return c
+
+
 def _alignment():
     """Learner 'contrastive': features of clips with the same action units are drawn together."""
     c = ConfigDict()
@@ -140,104 +157,6 @@ def _evaluate():
     c.every_epoch = False  # keep held-out outputs of every epoch, for the oracle_epoch block; feeds nothing back
     c.batch_size = 256
     return c
-
-
-def ststnet(name: str) -> ConfigDict:
-    """base() with STSTNet's published input and training (Liong et al. 2019): raw 0..255 in the order cv2 reads the features."""
-    c = base(name)
-    c.data.channels = 'strain,v,u'
-    c.data.value_range = '0..255'
-    c.model.name = 'ststnet'
-    c.train.epochs = 500
-    c.train.batch_size = 256
-    c.train.learning_rate = 5e-5
-    return c
-
-
-def dualbranch(name: str) -> ConfigDict:
-    """base() with the input and training of Ruan et al. 2022; epochs end with a cycle of the rate (the paper's 100 do not)."""
-    c = base(name)
-    c.data.channels = 'magnified,on_a,off_a'
-    c.data.labels = 'five'
-    c.data.size = 224
-    c.data.value_range = 'imagenet'
-    c.model.name = 'dual_branch'
-    c.train.update({'epochs': 70, 'batch_size': 128, 'optimizer': 'adamw', 'learning_rate': 3e-3, 'weight_decay': 1e-5,
-                    'schedule': 'restarts', 'learner': 'contrastive', 'class_weights': 'max', 'label_smoothing': 0.1})
-    c.augment.update({'flip': 0.5, 'erase': 0.5, 'replace': 0.5})
-    return c
-
-
-def cnn3d(name: str, data: str) -> ConfigDict:
-    """base() with the input and training of Irawan et al. 2024, who do not tell frames a clip, and of epochs 50, 10 and 5."""
-    c = base(name)
-    c.data.name = data
-    c.data.channels = 'gray'
-    c.data.labels = 'irawan3'
-    c.data.size = 128
-    c.data.mask = 'background'
-    c.model.name = 'cnn3d'
-    c.train.epochs = 50
-    c.train.batch_size = 16
-    c.evaluate.batch_size = 16  # activations of one clip take some 100 MB
-    return c
-
-
-def cnn3d_variants(c: ConfigDict, text: str) -> ConfigDict:
-    """The variants of the paper's tables: as it is (st), augmented (da), augmented with class weights (dacwb)."""
-    augmented = {'rotate': 15.0, 'crop': 0.1, 'contrast': 0.3, 'brightness': 0.3}
-
-    def weighted(c):
-        c.augment.update(augmented)
-        c.train.class_weights = 'balanced'
-
-    return variants(c, text, variant={'st': lambda c: None, 'da': lambda c: c.augment.update(augmented), 'dacwb': weighted})
-
-
-# Rows of Table 4 of Ruan et al. 2022: (network, Area Weighted Module, action unit alignment, Region Replacing)
-_ABLATIONS = {
-    'sb': ('single_branch', False, False, True), 'sb_au': ('single_branch', False, True, True),
-    'db': ('dual_branch', False, False, True), 'db_au': ('dual_branch', False, True, True),
-    'db_awm': ('dual_branch', True, False, True), 'all_no_rr': ('dual_branch', True, True, False),
-    'all': ('dual_branch', True, True, True),
-}
-
-
-def _ablation(c, row):
-    network, awm, alignment, replacing = _ABLATIONS[row]
-    c.model.name = network
-    c.model.dual_branch.awm = awm
-    c.alignment.share = c.alignment.share if alignment else 0.0
-    c.augment.replace = c.augment.replace if replacing else 0.0
-
-
-def _target(c, frame):
-    release = c.data.name.partition('/')[0]
-    c.data.name = f'{release}/samer,target={frame}'
-    if release == 'synthetic_faces':
-        c.data.name = {'apex': release, 'magnified': f'{release}/magnified'}[frame]
-
-
-def _as_published(c):
-    """Every choice of the released code that this project departs from by default."""
-    c.train.epochs = 100
-    c.alignment.form = 'released'
-    c.augment.replace_units = 'union'
-    c.explain.aucam = 'released'
-    c.data.jpeg = True
-
-
-def dualbranch_variants(c: ConfigDict, text: str) -> ConfigDict:
-    """The variants of the paper: its Table 4, its class schemes, and the comparisons of its text."""
-    return variants(
-        c, text,
-        ablation={row: lambda c, row=row: _ablation(c, row) for row in _ABLATIONS},
-        classes={'3': lambda c: c.data.update({'labels': 'samer3'}), '5': lambda c: c.data.update({'labels': 'five'})},
-        target={frame: lambda c, frame=frame: _target(c, frame) for frame in ('apex', 'magnified')},
-        alignment={form: lambda c, form=form: c.alignment.update({'form': form})
-                   for form in ('clean', 'equal', 'released', 'paper')},
-        sampler={'weighted': lambda c: c.train.update({'sampler': 'weighted', 'class_weights': 'none'})},
-        published=_as_published)
 
 
 def variants(c: ConfigDict, text: str, **known) -> ConfigDict:

@@ -1,6 +1,7 @@
 """STSTNet on the MEGC2019 composite built from the official releases: 442 clips of 68 subjects; manual_dir is 'A+B+C'."""
 
-from configs.common import ststnet, variants
+from configs.common import variants
+from configs.systems import ststnet
 
 
 def get_config(variant=''):

@@ -1,6 +1,6 @@
 """The dual-branch system of Ruan et al. 2022 on the official SAMM release; the flows go to the magnified apex there."""
 
-from configs.common import dualbranch, dualbranch_variants
+from configs.systems import dualbranch, dualbranch_variants
 
 
 def get_config(variant=''):

@@ -1,6 +1,7 @@
 """STSTNet on the official SAMM release: onset-to-apex flow and strain, the five emotions of its protocol."""
 
-from configs.common import ststnet, variants
+from configs.common import variants
+from configs.systems import ststnet
 
 
 def get_config(variant=''):

@@ -1,6 +1,7 @@
 """STSTNet on the official SMIC (HS) release: onset-to-apex flow and strain, its three classes."""
 
-from configs.common import ststnet, variants
+from configs.common import variants
+from configs.systems import ststnet
 
 
 def get_config(variant=''):

@@ -1,6 +1,6 @@
 """The default of main.py: the dual-branch system, reduced, on synthetic faces; needs no data and runs anywhere in minutes."""
 
-from configs.common import dualbranch, dualbranch_variants
+from configs.systems import dualbranch, dualbranch_variants
 
 
 def get_config(variant=''):

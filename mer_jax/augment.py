@@ -9,6 +9,7 @@ import numpy as np
 
 from mer_jax.preprocess.regions import action_unit_region
 
+CHANGES = ('flip', 'erase', 'replace', 'rotate', 'crop', 'contrast', 'brightness')
 UNITS = ('image', 'union')
 REGIONS = ('mouth', 'either')
 

@@ -1,6 +1,10 @@
-"""Against unequal classes: weights of the loss and of the draw; all see the fold's training rows only."""
+"""Against unequal classes: weights of the loss and of the draw, and how a row made by resampling.py is read; all see the
+fold's training rows only."""
 
+import jax
 import jax.numpy as jnp
+
+from mer_jax.types import Rows
 
 # How often a class stands among n rows of K classes decides its weight: c its count, most that of the largest class.
 CLASS_WEIGHTS = {
@@ -21,9 +25,43 @@ def class_weight(label, rows, *, classes, formula):
     return jnp.where(counts > 0, CLASS_WEIGHTS[formula](counts), 0)
 
 
-def fit(samples, rows, *, classes, formula):
-    """{'class_weight': float32[K]} of the fold's training rows, {} for the formula 'none'."""
-    return {} if formula == 'none' else {'class_weight': class_weight(samples.label, rows, classes=classes, formula=formula)}
+def fit(samples, rows, *, classes, formula, scope='fold'):
+    """{'class_weight': float32[K]} of all rows that the fold trains on, {} for the formula 'none'.
+
+    rows: Training. scope 'all' counts every row there is, the tested ones included: a leak.
+    """
+    if formula == 'none':
+        return {}
+    label = labels(samples, rows)
+    rows = Rows(jnp.arange(len(label)), jnp.ones(len(label))) if scope == 'all' else rows
+    return {'class_weight': class_weight(label, rows, classes=classes, formula=formula)}
+
+
+def labels(samples, rows):
+    """int32[N + e]: the labels of all samples and, from N on, of the rows made for a fold (rows: Training)."""
+    return jnp.concatenate([samples.label, rows.made.label])
+
+
+def take(samples, rows, index):
+    """The rows `index` of a fold as Samples: rows of the data set, or from N on made ones (rows: Training).
+
+    A mixture or a generated image has the class told for it and unknown action units; the rest is that of its first row.
+    """
+    made = rows.made
+    if not made.row.shape[0]:
+        return jax.tree.map(lambda a: a[index], samples)
+    number, new = jnp.maximum(index - len(samples.label), 0), index >= len(samples.label)
+    seen = jax.tree.map(lambda a: a[jnp.where(new, made.row[number], index)], samples)
+    shape = (-1, *(1,) * (seen.image.ndim - 1))
+    gap = jnp.where(new, made.gap[number], 0)
+    if made.image.shape[0]:
+        image = jnp.where(new.reshape(shape), made.image[number], seen.image)
+    else:
+        other = samples.image[jnp.where(new, made.neighbour[number], index)].astype(jnp.float32)
+        image = seen.image + gap.reshape(shape) * (other - seen.image)
+    known = ~new if made.image.shape[0] else gap == 0
+    return seen._replace(image=image, label=jnp.where(new, made.label[number], seen.label),
+                         action_units=jnp.where(known[:, None], seen.action_units, jnp.nan))
 
 
 def row_weight(label, rows):

@@ -17,7 +17,7 @@ from mer_jax.types import Names, Samples
 # What the network can see, by the feature that holds it; a data set has several, a release the one that its input names.
 CHANNELS = {'flow': ('u', 'v', 'strain'), 'image': ('magnified', 'on_a', 'off_a'), 'frames': ('gray',)}
 INPUTS = {'flow': 'flow', 'image': 'samer', 'frames': 'video'}  # feature -> input of a release
-SCALES = ('stretch', 'p995')
+SCALES = ('stretch', 'p995', 'standard')
 _MEAN, _SPREAD = np.array([0.485, 0.456, 0.406], np.float32), np.array([0.229, 0.224, 0.225], np.float32)
 # (what a byte of 0 becomes, what 255 becomes); imagenet: three channels normalised as torchvision's weights expect
 VALUE_RANGES = {'0..255': (0.0, 255.0), '0..1': (0.0, 1.0), '-1..1': (-1.0, 1.0),
@@ -47,7 +47,7 @@ def build(name, **settings) -> str:
 
 
 def load(name, *, labels, channels, size, scale, mask, frames, data_dir, manual_dir, rebuild, landmarks, magnet, sides=False,
-         jpeg=False) -> Data:
+         jpeg=False, drawn_labels=False) -> Data:
     """Build (on first use) and read the data sets of `name` ('a+b' for a composite), in order of data set and clip.
 
     Images are [size, size, len(channels)] of the named channels (see CHANNELS): of flow uint8 where `scale` is 'stretch'
@@ -56,6 +56,7 @@ def load(name, *, labels, channels, size, scale, mask, frames, data_dir, manual_
     many frames evenly from onset to offset. Outside the kept part of the face they are 0 where `mask` is not 'none'.
     Action units are numbers ('12'), or with `sides` two columns each, 'L12' and 'R12'. manual_dir: one folder for all, or
     'A+B' with one each.
+    drawn_labels: each subject's clips get one class, drawn at random, in place of their own (a control: see audit.py).
     Raises UserError for an unknown emotion, two clips of one name, or nothing left to train on.
     """
     _check_labels(name, labels)
@@ -85,6 +86,9 @@ def load(name, *, labels, channels, size, scale, mask, frames, data_dir, manual_
         frame=np.zeros(count, np.int32),
         parts=np.repeat(np.arange(count, dtype=np.int32)[:, None], 2, axis=1),
     )
+    if drawn_labels:
+        drawn = np.random.default_rng(0).integers(len(names.classes), size=len(subjects))
+        samples, labels = samples._replace(label=drawn[samples.subject].astype(np.int32)), f'{labels}, drawn a subject'
     editions = sorted({f"{r['dataset']} {r['edition']}" for r in kept if r['edition']})
     return Data(samples, names, dropped, _fingerprint(samples, names), labels, tuple(editions))
 
@@ -193,7 +197,7 @@ def images(flows, channels, size, scale, name):
 
 def _refuse_p995(scale, name):
     if scale == 'p995':
-        raise UserError(f"data.scale is 'p995', but {name} stores bytes, not flow in pixels; allowed: 'stretch'")
+        raise UserError(f"data.scale is 'p995', but {name} stores bytes, not flow in pixels; allowed: 'stretch', 'standard'")
 
 
 def resize(flow, size):

@@ -7,9 +7,27 @@ from functools import partial
 import jax
 import numpy as np
 
-from mer_jax import augment, balance, data, learners, models, parallel, plan, protocol, records, runs, scaling, score, settings
+from mer_jax import audit as auditing
+from mer_jax import (
+    augment,
+    balance,
+    data,
+    leaks,
+    learners,
+    models,
+    parallel,
+    plan,
+    protocol,
+    records,
+    resampling,
+    runs,
+    scaling,
+    score,
+    settings,
+)
 from mer_jax import evaluate as evaluation
 from mer_jax import explain as explaining
+from mer_jax import grid as searching
 from mer_jax import magnet_training as magnifier
 from mer_jax import report as reporting
 from mer_jax import train as training
@@ -31,10 +49,9 @@ def train(config, workdir) -> dict:
     parallel.start(plan.cache_folder() / 'xla')
     folder = files.prepare(workdir)
     with files.lock(folder):
-        loaded = _data(config)
-        folds, titles = _protocol(config, loaded)
+        loaded, folds, titles = _inputs(config)
         _check_fit(config, loaded, folds, titles, folder)
-        _continue(config, loaded, folder)
+        runs.enter(folder, config.to_dict(), loaded)
         seconds = {'data': time.perf_counter() - start}
         _write_tables(loaded, folds, titles, folder)
         layout = _layout(config, loaded, folds, folder)
@@ -46,12 +63,12 @@ def train(config, workdir) -> dict:
 def evaluate(config, workdir) -> dict:
     """Score and report a finished run again from its last checkpoint; never trains."""
     settings.check(config.to_dict())
-    return train(config, _finished(config, workdir))
+    return train(config, runs.finished(workdir, config.to_dict()))
 
 
 def report(config, workdir) -> dict:
     """Write report.html and the plots again, from the files of a run alone."""
-    folder = _existing(workdir)
+    folder = runs.existing(workdir)
     print(f'report: {reporting.report(folder)}')
     return files.read_json(folder / files.RESULTS)
 
@@ -60,12 +77,11 @@ def explain(config, workdir) -> dict:
     """Draw what a finished run looks at in clips that it did not see, and write the report again."""
     settings.check(config.to_dict())
     explaining.refuse(config.model.name, config.data.channels)
-    folder = _finished(config, workdir)
+    folder = runs.finished(workdir, config.to_dict())
     parallel.start(plan.cache_folder() / 'xla')
     with files.lock(folder):
-        loaded = _data(config)
-        folds, titles = _protocol(config, loaded)
-        _continue(config, loaded, folder)
+        loaded, folds, titles = _inputs(config)
+        runs.enter(folder, config.to_dict(), loaded)
         layout = _layout(config, loaded, folds, folder)
         learner = _learner(config, loaded, folds, layout.lowering)
         learner = learner._replace(predict=explaining.predictor(
@@ -78,6 +94,27 @@ def explain(config, workdir) -> dict:
     return files.read_json(folder / files.RESULTS)
 
 
+def audit(config, workdir) -> dict:
+    """Train the experiment honestly and under each leaky habit of the literature, and write what each adds."""
+    settings.check(config.to_dict())
+    if config.model.name == 'magnet':
+        raise UserError('audit: model.name magnet is trained on made-up pictures and leaves no subject out; nothing can leak')
+    return auditing.audit(config.to_dict(), partial(_train_changed, config), workdir)
+
+
+def grid(config, workdir, text) -> dict:
+    """Train every combination of the values in `text`, choose by the validation part, then test the choice alone."""
+    settings.check(config.to_dict())
+    return searching.grid(config.to_dict(), text, partial(_train_changed, config), workdir)
+
+
+def _train_changed(config, changes, folder):
+    """Train the experiment with other values of some settings, {'train.epochs': 5}."""
+    changed = config.copy_and_resolve_references()
+    changed.update_from_flattened_dict(changes)
+    return train(changed, folder)
+
+
 def build(config, workdir) -> dict:
     """Build the data sets of the config, where they are not yet, and say what they hold."""
     settings.check(config.to_dict())
@@ -86,19 +123,30 @@ def build(config, workdir) -> dict:
     return {}
 
 
+def _inputs(config):
+    """The data set, and who trains and is held out in every run."""
+    loaded = _data(config)
+    folds, titles = _protocol(config, loaded)
+    return loaded._replace(fingerprint=resampling.fingerprint(loaded.fingerprint, folds)), folds, titles
+
+
 def _data(config):
     data.refuse_inputs(config.data.name, config.data.channels)
     loaded = data.load(config.data.name, labels=config.data.labels, channels=config.data.channels, size=config.data.size,
                        scale=config.data.scale, mask=config.data.mask, frames=config.data.frames, data_dir=config.data.data_dir,
                        manual_dir=config.data.manual_dir, rebuild=config.data.rebuild, landmarks=config.data.landmarks,
-                       magnet=config.data.magnet, sides=config.data.sides, jpeg=config.data.jpeg)
+                       magnet=config.data.magnet, sides=config.data.sides, jpeg=config.data.jpeg,
+                       drawn_labels=config.data.drawn_labels)
     print(data.describe(loaded))
     return loaded
 
 
 def _protocol(config, loaded):
     folds, titles = protocol.make(config.protocol.name, loaded.samples, loaded.names, folds=config.protocol.folds,
-                                  holdout=config.protocol.holdout, seed=config.protocol.seed, seeds=config.train.seeds)
+                                  holdout=config.protocol.holdout, seed=config.protocol.seed, seeds=config.train.seeds,
+                                  validation=config.protocol.validation, scored=config.protocol.scored,
+                                  scale_scope=config.data.scale_scope)
+    folds = resampling.extend(folds, loaded.samples, loaded.names, titles, **config.balance)
     print(protocol.describe(config.protocol.name, folds, titles, loaded.samples, loaded.names))
     return folds, titles
 
@@ -109,37 +157,6 @@ def _check_fit(config, loaded, folds, titles, folder):
     if config.model.init_from and not runs.begun(folder):
         for path in dict.fromkeys(torch_weights.files(config.model.init_from, _titles(folds, titles))):
             torch_weights.convert(config.model.name, torch_weights.read(path), shapes.params, shapes.batch_stats, source=path)
-
-
-def _continue(config, loaded, folder):
-    """Write the settings of a new run; refuse to continue an old one under other settings or other data."""
-    note = {'settings': config.to_dict(), 'data': loaded.fingerprint}
-    old = files.read_config(folder) if (folder / files.CONFIG).exists() else None
-    if not runs.begun(folder):
-        if old != note:
-            files.clear(folder)  # what a failed start pinned must not refuse the command once it is mended
-    else:
-        settings.check_resume(old['settings'], note['settings'], folder)
-        if old['data'] != loaded.fingerprint:
-            raise UserError(f'{folder} holds a run on other data (data.name {config.data.name!r} has changed since); '
-                            'give another --workdir')
-        epoch = runs.newest(folder)
-        if epoch > config.train.epochs:
-            raise UserError(f'{folder} is trained to epoch {epoch} already; train.epochs is {config.train.epochs}; '
-                            'allowed: that many or more, or another --workdir')
-    files.write_json(folder / files.CONFIG, note)
-
-
-def _finished(config, workdir):
-    """The folder of a run that is trained to the end under these settings; UserError where it is not."""
-    folder = _existing(workdir)
-    if config.train.epochs:
-        settings.check_resume(files.read_config(folder)['settings'], config.to_dict(), folder)
-        epoch = runs.trained(folder, config.train.seeds)
-        if epoch != config.train.epochs:
-            raise UserError(f'{folder} is trained to epoch {epoch} of {config.train.epochs}; '
-                            'finish it first: the same command with the verb train')
-    return folder
 
 
 def _write_tables(loaded, folds, titles, folder):
@@ -158,14 +175,16 @@ def _learner(config, loaded, folds, lowering):
     optimizer = learners.optimizer(
         config.train.optimizer, learning_rate=config.train.learning_rate, weight_decay=config.train.weight_decay,
         momentum=config.train.momentum, schedule=config.train.schedule, steps=steps, epochs=config.train.epochs)
-    weigh = partial(balance.fit, classes=len(loaded.names.classes), formula=config.train.class_weights)
-    scale = partial(scaling.fit_input, scale=config.data.scale)
+    weigh = partial(balance.fit, classes=len(loaded.names.classes), formula=config.train.class_weights,
+                    scope=config.balance.scope)
+    scale = partial(scaling.fit_input, scale=config.data.scale, difference=config.data.difference)
     make = learners.supervised
     if config.train.learner == 'contrastive':
         make = partial(learners.contrastive, **config.alignment)
     return make(_model(config, loaded, lowering), optimizer,
                 fit=lambda samples, rows: scale(samples, rows) | weigh(samples, rows),
-                scale_input=partial(scaling.scale_input, value_range=data.VALUE_RANGES[config.data.value_range]),
+                scale_input=partial(scaling.scale_input, value_range=data.VALUE_RANGES[config.data.value_range],
+                                    difference=config.data.difference),
                 smoothing=config.train.label_smoothing)
 
 
@@ -174,7 +193,8 @@ def _feed(config, loaded):
     change = augment.compose(
         **config.augment, names=loaded.names.action_units, channels=config.data.channels.split(','),
         stretched=loaded.samples.image.dtype == np.uint8)
-    return {'batch_size': config.train.batch_size, 'sampler': config.train.sampler, 'augment': change}
+    return {'batch_size': config.train.batch_size, 'sampler': config.train.sampler, 'augment': change,
+            'augment_made': config.balance.method == 'augment'}
 
 
 def _layout(config, loaded, folds, folder) -> plan.Plan:
@@ -207,7 +227,7 @@ def _facts(config, loaded, folds, found):
         'model': config.model.name, 'keywords': config.model[config.model.name].to_dict(),
         'image': list(loaded.samples.image.shape[1:]), 'rows': folds.train.index.shape[1], 'runs': len(folds.fold),
         'batch_size': config.train.batch_size, 'optimizer': config.train.optimizer, 'learner': config.train.learner,
-        'augment': config.augment.to_dict(),
+        'augment': config.augment.to_dict(), 'balance': config.balance.method,
         'device': [d.device_kind for d in jax.devices()], 'machine': [platform.node(), platform.machine()],
         'candidates': [plan.describe(p) for p in found], 'versions': versions(),
     }
@@ -226,7 +246,8 @@ def _train_groups(config, loaded, folds, titles, layout, folder, seconds, learne
     programs = runs.compiled(learner, layout, loaded.samples, folds, runs=size, test_batch=config.evaluate.batch_size,
                              chunk=1 if config.evaluate.every_epoch else CHUNK, done=done, **_feed(config, loaded))
     seconds['compile'] = programs.seconds
-    prepare = partial(_import_weights, config.model.name, config.model.init_from, folds, titles)
+    prepare = lambda states, members: torch_weights.start(  # noqa: E731
+        config.model.name, config.model.init_from, _titles(evaluation.subset(folds, members), titles), states)
     with records.progress(total, -(-total // size), 0 if done else config.train.epochs) as bar:
         for number, first in enumerate(range(0, total, size)):
             members = np.arange(first, min(first + size, total))
@@ -239,15 +260,6 @@ def _train_groups(config, loaded, folds, titles, layout, folder, seconds, learne
                     interval=config.train.checkpoint_seconds)
             output = evaluation.put(output, outputs, own, rows)
     return output
-
-
-def _import_weights(name, source, folds, titles, states, members):
-    """Put published PyTorch weights into the stacked states: one file for all runs, or one a left-out subject."""
-    if not source:
-        return states
-    chosen = _titles(evaluation.subset(folds, members), titles)
-    params, batch_stats = torch_weights.into(name, source, chosen, states.params, states.batch_stats)
-    return states._replace(params=params, batch_stats=batch_stats)
 
 
 def _titles(folds, titles):
@@ -265,9 +277,9 @@ def _publish(config, loaded, folds, output, layout, folder, seconds):
     seconds['train'] = records.trained_seconds(folder)
     seconds['evaluate'] = time.perf_counter() - start
     seconds['total'] = sum(seconds.values())
-    leaks = [text for text in (protocol.LEAKS.get(config.protocol.name), torch_weights.leak(config.model.init_from)) if text]
     results = {
-        'name': config.name, 'protocol': config.protocol.name, 'leaks': leaks,
+        'name': config.name, 'protocol': config.protocol.name, 'scored': config.protocol.scored,
+        'leaks': leaks.listed(config.to_dict()),
         'folds': len(folds.fold) // config.train.seeds, 'seeds': config.train.seeds, 'epochs': config.train.epochs,
         'clips': len(loaded.samples.label), **scores, 'oracle_epoch': oracle,
         'plan': layout._asdict(), 'seconds': seconds, 'versions': versions(),
@@ -287,12 +299,3 @@ def _oracle(folder, predictions, names):
     except UserError as error:
         print(f'oracle_epoch is left out: {error}')
         return None
-
-
-def _existing(workdir):
-    """The folder of a run that is there."""
-    folder = files.absolute(workdir)
-    if not (folder / files.CONFIG).exists():
-        raise UserError(f'{folder} holds no run; train first, or name its folder with --workdir')
-    files.read_config(folder)
-    return folder

@@ -47,7 +47,7 @@ def supervised(model, optimizer, *, fit, scale_input, smoothing=0.0) -> Learner:
     """Softmax cross-entropy on labels, weighted by class where `fit` finds 'class_weight'.
 
     model: a flax module, (image, train) -> (logits [B, K], out). fit(samples, rows) -> dict is computed once from training
-    rows and kept in the state; scale_input(image, fitted) -> float32 image is what the network sees.
+    rows (Training) and kept in the state; scale_input(image, fitted) -> float32 image is what the network sees.
     """
 
     def loss(logits, out, batch, fitted):
@@ -134,7 +134,7 @@ def _learner(model, optimizer, loss, fit, scale_input):
 
     def init(key, samples, rows):
         fitted = fit(samples, rows)
-        image = scale_input(samples.image[rows.index[:2]], fitted)
+        image = scale_input(samples.image[rows.fit.index[:2]], fitted)
         variables = model.init({'params': key, 'dropout': key}, image, train=False)
         params = variables['params']
         return FoldState(jnp.int32(0), params, variables.get('batch_stats', {}), optimizer.init(params), fitted)

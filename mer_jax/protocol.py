@@ -3,10 +3,11 @@
 import numpy as np
 
 from mer_jax.errors import UserError
-from mer_jax.types import Folds, Rows
+from mer_jax.types import Folds, Made, Rows, Training
 
 # What a protocol lets training see of the test subjects; stands in results.json under `leaks`.
-LEAKS = {'random_split': 'random_split: clips of one subject stand on both sides of the split'}
+LEAKS = {name: f'{name}: clips of one subject stand on both sides of the split' for name in ('random_split', 'clip_kfold')}
+SCORED = ('test', 'validation')
 
 
 def loso(samples, names, *, folds, holdout, seed):
@@ -51,6 +52,16 @@ def random_split(samples, names, *, folds, holdout, seed):
     return [('random split', np.isin(samples.clip, left_out))]
 
 
+def clip_kfold(samples, names, *, folds, holdout, seed):
+    """`folds` groups of clips, drawn once. It leaks as random_split does, but tests every clip: what the leak adds can be
+    told against loso, clip by clip."""
+    clips = np.unique(samples.clip)
+    if folds > len(clips):
+        raise UserError(f'protocol.folds is {folds}, more than the {len(clips)} clips; allowed: 2 to {len(clips)}')
+    parts = np.array_split(np.random.default_rng(seed).permutation(clips), folds)
+    return [(f'clips {number}', np.isin(samples.clip, part)) for number, part in enumerate(parts, 1)]
+
+
 def all_rows(samples, names, *, folds, holdout, seed):
     """One run on everything with an empty test: a model to ship."""
     return [('all rows', np.zeros(len(samples.subject), bool))]
@@ -62,42 +73,63 @@ PROTOCOLS = {
     'kfold': kfold,
     'holdout': holdout,
     'random_split': random_split,
+    'clip_kfold': clip_kfold,
     'all_rows': all_rows,
 }
 
 
-def make(name, samples, names, *, folds, holdout, seed, seeds):
+def make(name, samples, names, *, folds, holdout, seed, seeds, validation=0.0, scored='test',
+         scale_scope='fold'):
     """Return (Folds, titles): the folds of protocol `name` for seeds 0..seeds-1, seed after seed, and a title a fold.
 
+    validation: share of all subjects (of all clips, where the protocol splits by clip) that each fold sets aside, neither
+    to train nor to be tested; with scored 'validation' these are held out and predicted instead of the test rows.
+    scale_scope 'all' lets scales be fitted to every row, the tested ones included: a leak.
     Raises UserError where a fold would have nobody to train on.
     """
     groups = PROTOCOLS[name](samples, names, folds=folds, holdout=holdout, seed=seed)
-    for title, test in groups:
-        if test.all():
+    unit = samples.clip if name in LEAKS else samples.subject
+    aside = [_validation(unit, test, validation, [seed, number]) for number, (_, test) in enumerate(groups)]
+    for (title, test), spared in zip(groups, aside, strict=True):
+        if (test | spared).all():
             raise UserError(f'protocol.name is {name!r}, but leaving out {title!r} leaves no row to train on; '
                             f'it needs a second {"data set" if name == "lodo" else "subject"}')
-    train = _rows([~test for _, test in groups])
-    test = _rows([test for _, test in groups])
+    train = stacked([np.flatnonzero(~(test | spared)) for (_, test), spared in zip(groups, aside, strict=True)] * seeds)
+    fit = stacked([np.arange(len(unit))] * len(train.index)) if scale_scope == 'all' else train
+    held_out = aside if scored == 'validation' else [test for _, test in groups]
     count = len(groups)
-    repeat = lambda a: np.concatenate([a] * seeds)  # noqa: E731
     return Folds(
-        fold=repeat(np.arange(count, dtype=np.int32)),
+        fold=np.tile(np.arange(count, dtype=np.int32), seeds),
         seed=np.repeat(np.arange(seeds, dtype=np.int32), count),
-        train=Rows(*map(repeat, train)),
-        test=Rows(*map(repeat, test)),
+        train=Training(*train, fit=fit, made=nothing_made(count * seeds)),
+        test=stacked([np.flatnonzero(rows) for rows in held_out] * seeds),
     ), [title for title, _ in groups]
+
+
+def nothing_made(runs) -> Made:
+    """The made rows of `runs` runs that have none."""
+    none = np.zeros((runs, 0), np.int32)
+    return Made(none, none, none, none.astype(np.float32), none)
+
+
+def stacked(rows) -> Rows:
+    """Rows of each run (vectors of any length) as Rows of one length; padding wraps round to real rows and weighs nothing."""
+    longest = max(map(len, rows))
+    index = np.stack([np.resize(own, longest) if len(own) else np.zeros(longest) for own in rows]).astype(np.int32)
+    return Rows(index, np.stack([np.arange(longest) < len(own) for own in rows]).astype(np.float32))
 
 
 def table(folds, titles, samples, names):
     """Header and rows of the fold table: rows to train on, and what is left out, class by class."""
-    header = ['fold', 'title', 'dataset', 'subjects', 'train', 'test', *(f'test_{c}' for c in names.classes)]
+    header = ['fold', 'title', 'dataset', 'subjects', 'train', 'made', 'test', *(f'test_{c}' for c in names.classes)]
     rows = []
     for number, title in enumerate(titles):
         test = folds.test.index[number][folds.test.weight[number] > 0]
         datasets = '+'.join(names.datasets[d] for d in np.unique(samples.dataset[test]))
         classes = np.bincount(samples.label[test], minlength=len(names.classes))
         subjects = len(np.unique(samples.subject[test]))
-        rows.append([number, title, datasets, subjects, int(folds.train.weight[number].sum()), len(test), *classes.tolist()])
+        real = folds.train.index[number][folds.train.weight[number] > 0] < len(samples.label)
+        rows.append([number, title, datasets, subjects, int(real.sum()), int((~real).sum()), len(test), *classes.tolist()])
     return header, rows
 
 
@@ -109,21 +141,18 @@ def describe(name, folds, titles, samples, names):
     seeds = len(folds.fold) // len(titles)
     lines = [f'protocol: {name}, {len(titles)} fold{"s" if len(titles) > 1 else ""} x {seeds} seed{"s" if seeds > 1 else ""}'
              f' = {len(folds.fold)} runs; {span(column["train"])} clips train a fold, {span(column["test"])} test it']
+    if any(column['made']):
+        lines.append(f'balance: {span(column["made"])} rows made a fold (seed 0) train beside them')
     if name in LEAKS:
         lines.append(f'protocol: LEAKS, {LEAKS[name]}')
     return '\n'.join(lines)
 
 
-def _rows(masks):
-    """Stack row masks: real rows first, padding behind them wraps round to real rows and weighs nothing."""
-    longest = max(mask.sum() for mask in masks)
-    index = np.zeros((len(masks), longest), np.int32)
-    weight = np.zeros((len(masks), longest), np.float32)
-    for number, mask in enumerate(masks):
-        rows = np.flatnonzero(mask)
-        index[number] = np.resize(rows, longest) if len(rows) else 0
-        weight[number, :len(rows)] = 1
-    return Rows(index, weight)
+def _validation(unit, test, share, seed):
+    """Mask of the rows that a fold sets aside: a `share` of all units (subjects or clips), drawn among those not tested."""
+    left = np.unique(unit[~test])
+    count = int(np.clip(round(share * len(np.unique(unit))), 1, max(1, len(left) - 1))) if share else 0
+    return np.isin(unit, np.random.default_rng(seed).permutation(left)[:count])
 
 
 def _subject_titles(samples, names):

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from mer_jax import checkpoint, evaluate, parallel, train, workdir
+from mer_jax import checkpoint, evaluate, parallel, settings, train, workdir
 from mer_jax import plan as plans
+from mer_jax.errors import UserError
 from mer_jax.types import Folds
 
 
@@ -130,6 +131,49 @@ def train_group(programs, folds: Folds, members, folder, *, epochs, test_batch, 
 
         states = train.fit(run, states, done=done, epochs=epochs, chunk=programs.chunk, after=behind)
     return own(states), outputs(states)
+
+
+def enter(folder, asked, loaded) -> None:
+    """Write the settings of a new run; refuse to continue an old one under other settings or other data.
+
+    asked: nested settings; loaded: Data. Raises UserError.
+    """
+    note = {'settings': asked, 'data': loaded.fingerprint}
+    old = workdir.read_config(folder) if (folder / workdir.CONFIG).exists() else None
+    if not begun(folder):
+        if old != note:
+            workdir.clear(folder)  # what a failed start pinned must not refuse the command once it is mended
+    else:
+        settings.check_resume(old['settings'], asked, folder)
+        if old['data'] != loaded.fingerprint:
+            raise UserError(f"{folder} holds a run on other data (data.name {asked['data']['name']!r} has changed since); "
+                            'give another --workdir')
+        epoch = newest(folder)
+        if epoch > asked['train']['epochs']:
+            raise UserError(f"{folder} is trained to epoch {epoch} already; train.epochs is {asked['train']['epochs']}; "
+                            'allowed: that many or more, or another --workdir')
+    workdir.write_json(folder / workdir.CONFIG, note)
+
+
+def existing(folder):
+    """The absolute folder of a run that is there; UserError where none is."""
+    folder = workdir.absolute(folder)
+    if not (folder / workdir.CONFIG).exists():
+        raise UserError(f'{folder} holds no run; train first, or name its folder with --workdir')
+    workdir.read_config(folder)
+    return folder
+
+
+def finished(folder, asked):
+    """The folder of a run that is trained to the end under nested settings `asked`; UserError where it is not."""
+    folder = existing(folder)
+    if asked['train']['epochs']:
+        settings.check_resume(workdir.read_config(folder)['settings'], asked, folder)
+        epoch = trained(folder, asked['train']['seeds'])
+        if epoch != asked['train']['epochs']:
+            raise UserError(f"{folder} is trained to epoch {epoch} of {asked['train']['epochs']}; "
+                            'finish it first: the same command with the verb train')
+    return folder
 
 
 def begun(folder) -> bool:

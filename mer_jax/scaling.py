@@ -3,23 +3,38 @@
 import jax.numpy as jnp
 
 
-def fit_input(samples, rows, *, scale):
-    """{'scale': float32[C]}: the 99.5th percentile of each channel's |flow| over the fold's training rows.
+def fit_input(samples, rows, *, scale, difference=False):
+    """What a scale is fitted to among rows.fit: {} for 'stretch', whose images are bytes already; float32[C] each.
 
-    For scale 'stretch' the images are bytes already and nothing is fitted. Padding repeats rows of the fold; it can
-    move the percentile by a fraction of a clip but never shows it a row of the test.
+    'p995': {'scale'}, the 99.5th percentile of each channel's |flow|; padding repeats rows of the fold, so it can move it by
+    a fraction of a clip but never shows it a row of the test. 'standard': {'mean', 'deviation'} of each channel.
+    difference: as in scale_input.
     """
     if scale == 'stretch':
         return {}
+    rows = rows.fit
+    if scale == 'standard':
+        each = lambda a: a.mean(tuple(range(1, a.ndim - 1))).T @ rows.weight / rows.weight.sum()  # noqa: E731
+        image = _moved(samples.image[rows.index].astype(jnp.float32), difference)
+        mean = each(image)
+        return {'mean': mean, 'deviation': jnp.maximum(jnp.sqrt(each((image - mean) ** 2)), 1e-6)}
     flow = jnp.abs(samples.image[rows.index].astype(jnp.float32))
     return {'scale': jnp.maximum(jnp.percentile(flow, 99.5, axis=(0, 1, 2)), 1e-6)}  # a still channel: no division by 0
 
 
-def scale_input(image, fitted, *, value_range):
-    """Map bytes 0..255, or flow in [-scale, scale] and clipped there, onto value_range (low, high: one or one a channel)."""
+def scale_input(image, fitted, *, value_range, difference=False):
+    """Map bytes 0..255, or flow in [-scale, scale] and clipped there, onto value_range (low, high: one or one a channel);
+    where a mean was fitted, subtract it and divide by the standard deviation instead.
+    difference: of a clip [B, T, H, W, C] each frame less the first, so that what moves remains."""
+    if 'mean' in fitted:
+        return (_moved(image.astype(jnp.float32), difference) - fitted['mean']) / fitted['deviation']
     low, high = map(jnp.asarray, value_range)
     if 'scale' in fitted:
         share = (jnp.clip(image / fitted['scale'], -1, 1) + 1) / 2
     else:
         share = image.astype(jnp.float32) / 255
-    return low + share * (high - low)
+    return _moved(low + share * (high - low), difference)
+
+
+def _moved(image, difference):
+    return image - image[:, :1] if difference else image

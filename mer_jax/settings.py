@@ -3,7 +3,7 @@
 import math
 from pathlib import Path
 
-from mer_jax.augment import REGIONS, UNITS
+from mer_jax.augment import CHANGES, REGIONS, UNITS
 from mer_jax.balance import CLASS_WEIGHTS, SAMPLERS
 from mer_jax.data import CHANNELS, MASKS, SCALES, VALUE_RANGES
 from mer_jax.errors import UserError
@@ -14,7 +14,8 @@ from mer_jax.models import MODELS, REGIONAL
 from mer_jax.models.cnn3d import ARCHS, HEADS
 from mer_jax.models.dual_branch import FUSE
 from mer_jax.models.resnet import ATTENTION
-from mer_jax.protocol import PROTOCOLS
+from mer_jax.protocol import PROTOCOLS, SCORED
+from mer_jax.resampling import METHODS, SCOPES, SPACES
 from mer_jax.workdir import differences, flat
 
 DTYPES = ('float32', 'bfloat16')
@@ -22,14 +23,19 @@ _CHOICES = {
     'data.labels': SCHEMES,
     'data.mask': MASKS,
     'data.scale': SCALES,
+    'data.scale_scope': SCOPES,
     'data.value_range': VALUE_RANGES,
     'protocol.name': PROTOCOLS,
+    'protocol.scored': SCORED,
     'model.name': (*MODELS, 'magnet'),
     'train.optimizer': OPTIMIZERS,
     'train.schedule': SCHEDULES,
     'train.learner': LEARNERS,
     'train.class_weights': CLASS_WEIGHTS,
     'train.sampler': SAMPLERS,
+    'balance.method': METHODS,
+    'balance.space': SPACES,
+    'balance.scope': SCOPES,
     'alignment.form': FORMS,
     'augment.replace_region': REGIONS,
     'augment.replace_units': UNITS,
@@ -48,6 +54,7 @@ _RANGES = {  # key: (least, most); a share or a rate of 0 would train or test no
     'data.frames': (1, 1000),
     'protocol.folds': (2, math.inf),
     'protocol.holdout': (0.01, 0.99),
+    'protocol.validation': (0, 0.9),
     'protocol.seed': (0, 2**31 - 1),
     'train.epochs': (0, 10**7),
     'train.seeds': (1, 1000),
@@ -56,6 +63,7 @@ _RANGES = {  # key: (least, most); a share or a rate of 0 would train or test no
     'train.weight_decay': (0, 1e3),
     'train.momentum': (0, 1),
     'train.label_smoothing': (0, 0.99),
+    'balance.neighbours': (1, 10**4),
     'alignment.share': (0, 1),
     'alignment.temperature': (1e-3, 1e3),
     'augment.flip': (0, 1),
@@ -93,6 +101,7 @@ def check(settings: dict) -> None:
               for key, (low, high) in _RANGES.items() if not low <= values[key] <= high]
     wrong += _channels(values['data.channels'])
     wrong += _networks(settings['model']) + _training(settings)
+    wrong += _balance(settings)
     wrong += _init_from(values['model.init_from'], values['protocol.name'])
     if not values['name'].strip():
         wrong.append('name is empty; give the title of the report')
@@ -155,8 +164,33 @@ def _training(settings):
         if settings['augment'][change] and settings['data']['channels'] != 'gray':
             wrong.append(f"augment.{change} is {settings['augment'][change]}, which would change what flow means; allowed: 0, "
                          "or data.channels 'gray'")
+    if settings['data']['difference'] and settings['data']['channels'] != 'gray':
+        wrong.append("data.difference is True, which takes frames; allowed: False, or data.channels 'gray'")
     if settings['data']['value_range'] == 'imagenet' and len(settings['data']['channels'].split(',')) != 3:
         wrong.append(f"data.value_range is 'imagenet', for three channels; data.channels is {settings['data']['channels']!r}")
+    return wrong
+
+
+def _balance(settings):
+    """Made rows, and rows set aside to choose by."""
+    balance, protocol, wrong = settings['balance'], settings['protocol'], []
+    method, source = balance['method'], balance['generated']
+    if method == 'augment' and not any(settings['augment'][name] for name in CHANGES):
+        wrong.append("balance.method is 'augment', but no augmentation is on; allowed: with "
+                     f"{' or '.join(f'augment.{name}' for name in CHANGES)} above 0")
+    if (method == 'generated') != bool(source):
+        wrong.append(f"balance.generated is {source!r} and balance.method {method!r}; allowed: a .npz file with 'generated', "
+                     "'' otherwise")
+    if method == 'generated' and balance['scope'] == 'all':
+        wrong.append("balance.scope is 'all', which images of a file have no part in; allowed with 'generated': 'fold'")
+    if '{subject}' in source and protocol['name'] != 'loso':
+        wrong.append(f"balance.generated holds '{{subject}}', one file a left-out subject, but protocol.name is "
+                     f"{protocol['name']!r}; allowed: 'loso'")
+    if protocol['scored'] == 'validation' and not protocol['validation']:
+        wrong.append("protocol.scored is 'validation', but protocol.validation is 0; allowed: above 0")
+    if settings['data']['scale'] == 'standard' and settings['data']['value_range'] != '0..1':
+        wrong.append(f"data.value_range is {settings['data']['value_range']!r}, which data.scale 'standard' has no use for; "
+                     "allowed: '0..1'")
     return wrong
 
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from mer_jax.balance import row_weight
+from mer_jax.balance import labels, row_weight, take
 
 PACE = 10.0  # seconds a compiled call: often enough for a progress bar, seldom enough that entering it costs nothing
 
@@ -41,30 +41,38 @@ def donors(key, label, rows, batch):
     return rows.index[jax.random.categorical(key, jnp.where(same, 0.0, -jnp.inf))]
 
 
-def train_epoch(state, samples, rows, key, *, learner, batch_size, augment=None, sampler='shuffle'):
-    """One pass over the rows of one fold. Returns the new state and the mean of the step logs.
+def train_epoch(state, samples, rows, key, *, learner, batch_size, augment=None, sampler='shuffle', augment_made=False):
+    """One pass over the rows of one fold (Training). Returns the new state and the mean of the step logs.
 
     Every fold takes the same number of steps; a fold with fewer rows wraps round to its own rows, so that no mask and
     no zero weight stands in a training step (zero-weight rows would still move batch statistics).
-    augment(key, sample, donor) -> sample changes each row; sampler: 'shuffle', or 'weighted' (classes equally often).
+    augment(key, sample, donor) -> sample changes each row, with augment_made the made rows alone; sampler: 'shuffle', or
+    'weighted' (classes equally often).
     """
     steps, batch = batch_shape(rows.index.shape[0], batch_size)
     order_key, step_key, change_key = jax.random.split(key, 3)
     order, real = row_order(order_key, rows), jnp.sum(rows.weight > 0)
     if sampler == 'weighted':
-        order, real = weighted_order(order_key, samples.label, rows, steps * batch), steps * batch
-    take = lambda index: jax.tree.map(lambda a: a[index], samples)  # noqa: E731
+        order, real = weighted_order(order_key, labels(samples, rows), rows, steps * batch), steps * batch
 
     def one_step(state, number):
         index = order[(number * batch + jnp.arange(batch)) % real]
-        seen = take(index)
+        seen = take(samples, rows, index)
         if augment:
             keys = jax.random.split(jax.random.fold_in(change_key, number), batch + 1)
-            seen = jax.vmap(augment)(keys[1:], seen, take(donors(keys[0], samples.label, rows, index)))
+            donor = take(samples, rows, donors(keys[0], labels(samples, rows), rows, index))
+            changed = jax.vmap(augment)(keys[1:], seen, donor)
+            seen = _where(index >= len(samples.label), changed, seen) if augment_made else changed
         return learner.step(state, seen, jax.random.fold_in(step_key, number))
 
     state, logs = lax.scan(one_step, state, jnp.arange(steps))
     return state, jax.tree.map(jnp.mean, logs)
+
+
+def _where(chosen, first, second):
+    """Rows of `first` where chosen, bool[B], else of `second`."""
+    pick = lambda a, b: jnp.where(chosen.reshape(-1, *(1,) * (a.ndim - 1)), a, b)  # noqa: E731
+    return jax.tree.map(pick, first, second)
 
 
 def train_epochs(shared, state, rows, fold, seed, *, chunk, **settings):

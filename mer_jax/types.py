@@ -32,12 +32,31 @@ class Rows(NamedTuple):
     weight: Array  # float32[n], 1 real, 0 padding
 
 
+class Made(NamedTuple):
+    """Rows made for one fold against unequal classes: mixtures of two rows, or generated images (balance.py)."""
+
+    label: Array  # int32[e]
+    row: Array  # int32[e] into Samples
+    neighbour: Array  # int32[e] into Samples; the mixture is image[row] + gap * (image[neighbour] - image[row])
+    gap: Array  # float32[e]; 0 is a copy of the row
+    image: Array  # [e, H, W, C], generated images as Samples holds them, which replace the mixtures; [0] where there are none
+
+
+class Training(NamedTuple):
+    """What one fold trains on; padding (weight 0) stands behind the real rows."""
+
+    index: Array  # int32[n] into Samples; from N on into made: N + i is its row i
+    weight: Array  # float32[n], 1 real, 0 padding
+    fit: Rows  # what a scale is fitted on: the fold's rows of Samples, unless a leak is asked for
+    made: Made
+
+
 class Folds(NamedTuple):
     """Every run of an experiment (folds x seeds), stacked: each array has a leading F."""
 
     fold: Array  # int32[F], number of the fold; its title stands in the fold table
     seed: Array  # int32[F]
-    train: Rows
+    train: Training
     test: Rows
 
 

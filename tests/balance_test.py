@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.utils.class_weight import compute_class_weight
 
-from mer_jax import balance, train
+from mer_jax import balance, protocol, train
 from mer_jax.types import Rows
 
 # Of ten samples the fold trains on rows 0..6: four of class 0, two of class 1, one of class 3. Row 7 is left out, 8 and 9 are
@@ -60,8 +60,10 @@ def test_a_longer_padding_changes_no_weight():
 def test_what_is_fitted_is_what_the_loss_reads(small):
     """Another key would leave the loss unweighted without a word; 'none' must not change the compiled program."""
     samples, _ = small
-    assert balance.fit(samples, ROWS, classes=3, formula='none') == {}
-    (name, weight), = balance.fit(samples, ROWS, classes=3, formula='max').items()
+    rows = protocol.make('loso', *small, folds=2, holdout=0.5, seed=0, seeds=1)[0].train
+    rows = jax.tree.map(lambda a: a[0], rows)
+    assert balance.fit(samples, rows, classes=3, formula='none') == {}
+    (name, weight), = balance.fit(samples, rows, classes=3, formula='max').items()
     assert name == 'class_weight' and weight.shape == (3,)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from configs import common
+from configs import systems
 from mer_jax import learners, settings
 from mer_jax.errors import UserError
 from mer_jax.workdir import differences
@@ -109,6 +109,34 @@ def test_a_variant_changes_what_it_says_and_nothing_else(name, variant, expected
     settings.check(config(name, variant).to_dict())
 
 
+TABLES = {  # variants of Irawan et al. 2024: (augmentation, balancing, class weights)
+    'st': (False, 'none', 'none'), 'da': (True, 'none', 'none'), 'scb': (False, 'smote', 'none'),
+    'dacwb': (True, 'none', 'balanced'),
+}
+
+
+@pytest.mark.parametrize('variant', sorted(TABLES))
+@pytest.mark.parametrize('name', [name for name in ALL if name.endswith('_cnn3d')])
+def test_the_four_variants_of_the_3d_network(name, variant):
+    """They differ in data handling alone; augmentation as published, class weights in the form that models.md prefers."""
+    augmented, method, weights = TABLES[variant]
+    c = config(name, f'variant={variant}')
+    amounts = (15.0, 0.1, 0.3, 0.3) if augmented else (0, 0, 0, 0)
+    assert (c.augment.rotate, c.augment.crop, c.augment.contrast, c.augment.brightness) == amounts
+    assert (c.balance.method, c.balance.neighbours, c.balance.space, c.train.class_weights) == (method, 5, 'pixels', weights)
+    assert all(key.split('.')[0] in ('augment', 'balance') or key == 'train.class_weights'
+               for key in changed(name, f'variant={variant}'))
+    settings.check(c.to_dict())
+
+
+@pytest.mark.parametrize('name', [name for name in ALL if name.endswith('_cnn3d')])
+def test_the_published_protocol_of_the_3d_network(name):
+    """Clips split 80/10/10 and balanced before; nothing else differs from the honest run it is compared with."""
+    assert changed(name, 'published') == {'protocol.name': 'random_split', 'protocol.holdout': 0.1, 'protocol.validation': 0.1,
+                                          'balance.scope': 'all'}
+    settings.check(config(name, 'published,variant=dacwb').to_dict())
+
+
 @pytest.mark.parametrize('name', DUAL)
 def test_quick_stays_quick_whatever_stands_behind_it(name):
     """'quick,published' would train 100 epochs, 'quick,target=apex' wait for a licensed data set."""
@@ -155,4 +183,4 @@ def test_every_variant_that_is_offered_works():
 def test_a_config_cannot_be_given_a_setting_that_is_none():
     """base() is locked: a mistyped key in a config file fails there, not hours later."""
     with pytest.raises(AttributeError, match='replaces'):
-        common.dualbranch('x').augment.replaces = 0.5
+        systems.dualbranch('x').augment.replaces = 0.5

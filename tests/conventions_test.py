@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from configs.common import base
-from mer_jax import augment, learners, magnet_training
+from mer_jax import augment, learners, magnet_training, resampling
 from mer_jax.models import MODELS
 
 ROOT = Path(__file__).parent.parent
@@ -42,7 +42,8 @@ def test_every_module_and_public_function_says_what_it_is(path):
 
 
 # Sections whose settings are keyword arguments of one function, which has to read each of them.
-PASSED = {'alignment': learners.contrastive, 'augment': augment.compose, 'model.magnet': magnet_training.train} | {
+PASSED = {'alignment': learners.contrastive, 'augment': augment.compose, 'balance': resampling.extend,
+          'model.magnet': magnet_training.train} | {
     f'model.{name}': network for name, network in MODELS.items()}
 
 

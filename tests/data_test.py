@@ -18,7 +18,8 @@ def record(clip, emotion, *, subject='s01', dataset='smic', units='', known=Fals
 
 def load(name, tmp_path, **changed):
     settings = {'labels': 'megc3', 'channels': 'u,v,strain', 'size': 28, 'scale': 'stretch', 'mask': 'none', 'frames': 16,
-                'data_dir': str(tmp_path / 'built'), 'manual_dir': '', 'rebuild': False, 'landmarks': '', 'magnet': ''} | changed
+                'manual_dir': '', 'rebuild': False, 'landmarks': '', 'magnet': '',
+                'data_dir': '' if tmp_path is None else str(tmp_path / 'built')} | changed
     return data.load(name, **settings)
 
 
@@ -35,6 +36,17 @@ def test_published_features_arrive_as_their_files_say(tmp_path):
         assert names.classes[samples.label[row]] == emotion
     assert names.classes == ('negative', 'positive', 'surprise') and samples.image.dtype == np.uint8
     assert found.dropped == [] and names.datasets == ('casme2', 'samm', 'smic')
+
+
+def test_drawn_labels_are_one_class_a_subject_and_say_so(tiny_data):
+    """The control of the audit: a class that follows the emotion would be learnt honestly, and unnamed it would be a result."""
+    settings = {'data_dir': tiny_data, 'size': 28}
+    plain, drawn = (load('synthetic_faces/tiny', None, drawn_labels=flag, **settings) for flag in (False, True))
+    by_subject = [set(drawn.samples.label[drawn.samples.subject == subject]) for subject in range(5)]
+    assert all(len(classes) == 1 for classes in by_subject) and len(set.union(*by_subject)) > 1
+    assert drawn.labels == 'megc3, drawn a subject' and plain.labels == 'megc3' and drawn.fingerprint != plain.fingerprint
+    np.testing.assert_array_equal(plain.samples.image, drawn.samples.image)
+    assert load('synthetic_faces/tiny', None, drawn_labels=True, **settings).fingerprint == drawn.fingerprint
 
 
 def test_fingerprint_follows_the_content(tmp_path):

@@ -7,9 +7,10 @@ import numpy as np
 import optax
 import pytest
 
-from mer_jax import augment, balance, data, learners, models, parallel, plan, protocol, runs, scaling
+from mer_jax import augment, balance, data, learners, models, parallel, plan, protocol, resampling, runs, scaling
 from tests.augment_test import OFF
 from tests.conftest import make_samples
+from tests.resampling_test import OFF as UNBALANCED
 
 # network -> (smallest comfortable size, channels, keywords)
 NETWORKS = {
@@ -29,6 +30,7 @@ CLIPS = ('cnn3d', 'microexpstcnn')
 TRAININGS = {
     'plain': (None, 'none', 'shuffle', {}),
     'weighted sampler': (None, 'none', 'weighted', {'flip': 0.5}),
+    'balanced': (None, 'balanced', 'shuffle', {'flip': 0.5}),
     'clips': (None, 'balanced', 'shuffle', {'flip': 0.5, 'rotate': 15.0, 'crop': 0.1, 'contrast': 0.3, 'brightness': 0.3}),
     'contrastive': ({'share': 0.3, 'form': 'clean', 'temperature': 0.1}, 'max', 'shuffle',
                     {'flip': 0.5, 'erase': 0.5, 'replace': 0.5}),
@@ -79,6 +81,15 @@ def learner_of(training, model, scale):
     return learner, {'augment': change, 'sampler': sampler, 'batch_size': 8}
 
 
+# method of balancing -> settings; each with class weights on top
+BALANCING = {'oversample': {}, 'augment': {}, 'smote': {}, 'smote, features': {'space': 'features'}, 'generated': {}}
+
+
+def test_every_method_of_balancing_is_tested():
+    """A method added without a line in BALANCING could be made from the rows that it is tested on."""
+    assert {name.partition(',')[0] for name in BALANCING} == set(resampling.METHODS) - {'none'}
+
+
 def test_every_network_is_tested():
     """A network added without a line in NETWORKS could look at the rows that it is tested on."""
     assert set(NETWORKS) == set(models.MODELS) == {name for name, _, _ in CASES}
@@ -101,6 +112,36 @@ def test_noise_in_the_left_out_subject_changes_no_bit_of_its_fold(name, scale, t
     states, logs = trained(programs, samples, folds)
     noisy, also = trained(programs, with_noise(samples, 3), folds)
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves((states.params, logs)))
+    same = [np.array_equal(a, b) for a, b in zip(jax.tree.leaves(states.params), jax.tree.leaves(noisy.params), strict=True)]
+    assert not all(same), 'the noise reached no fold at all: this test would prove nothing'
+    jax.tree.map(lambda a, b: np.testing.assert_array_equal(a[3], b[3]), (states, logs), (noisy, also))
+
+
+@pytest.mark.parametrize('name', sorted(BALANCING))
+def test_noise_in_the_left_out_subject_changes_no_made_row_of_its_fold(name, tmp_path):
+    """Made rows are drawn again from the noisy data: a neighbour, a count or a component of a tested clip changes a bit."""
+    samples, names = make_samples(size=14, clips=(4, 2, 3, 6, 3))
+    label = np.where(np.arange(len(samples.label)) % 4 == 0, samples.label, 0).astype(np.int32)
+    label[[1, 9, 10]] = 1, 2, 1  # of subjects 0 and 3
+    samples = samples._replace(label=label, action_units=np.ones((len(label), 3), np.float32))
+    noise = with_noise(samples, 3)  # but as many of each class: arrays of one shape, compiled once
+    noise = noise._replace(label=np.where(samples.subject == 3, np.roll(label, 1), label).astype(np.int32))
+    assert (noise.label != label).any() and (np.bincount(noise.label) == np.bincount(label)).all()
+    for number, subject in enumerate(names.subjects):
+        image = np.random.default_rng(number).integers(0, 256, (4, *samples.image.shape[1:])).astype(np.uint8)
+        np.savez(tmp_path / f'{subject}.npz', image=image, label=['a', 'b', 'c', 'c'])
+    method = name.partition(',')[0]
+    settings = UNBALANCED | {'method': method} | BALANCING[name]
+    settings |= {'generated': f'{tmp_path}/{{subject}}.npz'} if method == 'generated' else {}
+    folds, titles = protocol.make('loso', samples, names, folds=2, holdout=0.5, seed=0, seeds=1)
+    folds = folds._replace(test=jax.tree.map(lambda a: a[:, :0], folds.test))
+    both = [(each, resampling.extend(folds, each, names, titles, **settings)) for each in (samples, noise)]
+    learner, feed = learner_of('balanced', models.make('ststnet', classes=3, lowering='matmul'), 'standard')
+    feed['augment_made'] = method == 'augment'
+    programs = runs.compiled(learner, plan.Plan('matmul', 1, 2, ''), *both[0], runs=5, test_batch=8, chunk=2, **feed)
+    (states, logs), (noisy, also) = (trained(programs, *each) for each in both)
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves((states.params, logs)))
+    assert len(states.fitted) == 3, 'class weights, mean and deviation'
     same = [np.array_equal(a, b) for a, b in zip(jax.tree.leaves(states.params), jax.tree.leaves(noisy.params), strict=True)]
     assert not all(same), 'the noise reached no fold at all: this test would prove nothing'
     jax.tree.map(lambda a, b: np.testing.assert_array_equal(a[3], b[3]), (states, logs), (noisy, also))

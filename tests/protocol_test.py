@@ -18,7 +18,7 @@ def sides(folds, number):
     return real(folds.train), real(folds.test)
 
 
-@pytest.mark.parametrize('name', ['loso', 'lodo', 'kfold'])
+@pytest.mark.parametrize('name', ['loso', 'lodo', 'kfold', 'clip_kfold'])
 def test_every_row_is_tested_once_and_never_trains_its_own_fold(name, small):
     """A row tested twice or never would count double or vanish from the pooled confusion."""
     samples, names = small
@@ -41,13 +41,59 @@ def test_no_subject_stands_on_both_sides(name, small):
     assert name not in protocol.LEAKS
 
 
-def test_random_split_mixes_subjects_and_is_named_as_a_leak(small):
-    """random_split without its flag would pass for an honest protocol."""
+@pytest.mark.parametrize('name', ['random_split', 'clip_kfold'])
+def test_a_split_by_clip_mixes_subjects_and_is_named_as_a_leak(name, small):
+    """A split by clip without its flag would pass for an honest protocol."""
     samples, names = small
-    folds, _ = make('random_split', samples, names)
+    folds, _ = make(name, samples, names)
     train, test = sides(folds, 0)
     assert set(samples.subject[train]) & set(samples.subject[test])
-    assert 'random_split' in protocol.LEAKS
+    assert name in protocol.LEAKS
+
+
+def test_groups_of_clips_are_of_one_size(small):
+    """A fold that trains on fewer clips than the honest one would hide what the leak adds."""
+    samples, names = small
+    folds, titles = make('clip_kfold', samples, names, folds=4)
+    assert folds.test.weight.sum(1).tolist() == [7, 6, 6, 6] and len(titles) == 4
+    other, _ = make('clip_kfold', samples, names, folds=4, seed=1)
+    assert (folds.test.index != other.test.index).any()
+    with pytest.raises(UserError, match='protocol.folds is 26, more than the 25 clips'):
+        make('clip_kfold', samples, names, folds=26)
+
+
+@pytest.mark.parametrize('name', ['loso', 'kfold', 'holdout', 'random_split', 'clip_kfold'])
+def test_rows_set_aside_neither_train_nor_are_tested(name, small):
+    """What chooses the settings must not be what is reported, nor what was trained on."""
+    samples, names = small
+    plain, _ = make(name, samples, names)
+    folds, titles = make(name, samples, names, validation=0.2)
+    scored, _ = make(name, samples, names, validation=0.2, scored='validation')
+    unit = samples.clip if name in protocol.LEAKS else samples.subject
+    for number in range(len(titles)):
+        (train, test), aside = sides(folds, number), sides(scored, number)[1]
+        assert test.tolist() == sides(plain, number)[1].tolist() and train.tolist() == sides(scored, number)[0].tolist()
+        assert sorted([*train, *test, *aside]) == list(range(len(samples.label)))
+        assert len(np.unique(unit[aside])) == round(0.2 * len(np.unique(unit))) and not set(unit[aside]) & set(unit[train])
+
+
+def test_eighty_ten_ten(small):
+    """The split of Irawan et al. 2024, by clip: 0.1 is of all clips, not of what the test leaves."""
+    samples, names = make_samples(subjects=5, clips=(20, 20, 20, 20, 20))
+    settings = {'holdout': 0.1, 'validation': 0.1}
+    folds, _ = make('random_split', samples, names, **settings)
+    assert [len(side) for side in sides(folds, 0)] == [80, 10]
+    assert len(sides(make('random_split', samples, names, **settings, scored='validation')[0], 0)[1]) == 10
+
+
+def test_a_scale_is_fitted_to_training_rows_unless_a_leak_is_asked_for(small):
+    """`fit` tells the rows of every scale."""
+    samples, names = small
+    folds, _ = make('loso', samples, names)
+    np.testing.assert_array_equal(folds.train.fit.index, folds.train.index)
+    leaking, _ = make('loso', samples, names, scale_scope='all')
+    assert all(rows.tolist() == list(range(25)) for rows in leaking.train.fit.index) and leaking.train.fit.weight.all()
+    np.testing.assert_array_equal(folds.train.index, leaking.train.index)
 
 
 def test_loso_folds_are_the_subjects_by_hand(small):
@@ -121,6 +167,6 @@ def test_nobody_to_train_on_is_an_error():
 def test_table_counts_what_is_left_out(small):
     samples, names = small
     header, rows = protocol.table(*make('loso', samples, names), samples, names)
-    assert header[:6] == ['fold', 'title', 'dataset', 'subjects', 'train', 'test']
-    assert rows[1][:6] == [1, 's1', 'set1', 1, 21, 4]
-    assert sum(rows[1][6:]) == 4
+    assert header[:7] == ['fold', 'title', 'dataset', 'subjects', 'train', 'made', 'test']
+    assert rows[1][:7] == [1, 's1', 'set1', 1, 21, 0, 4]
+    assert sum(rows[1][7:]) == 4

@@ -77,6 +77,26 @@ def test_the_dual_branch_network_trains_and_explains_from_a_folder(tmp_path, cap
     assert 'is trained to epoch 1 of 2; finish it first' in capsys.readouterr().err
 
 
+@pytest.mark.parametrize('name', sorted(WRITERS))
+def test_the_four_variants_of_the_3d_network_train_from_a_folder(name, tmp_path):
+    """The commands behind the tables of Irawan et al. 2024, at a size for a test, and these tables by compare."""
+    truth = WRITERS[name].write(tmp_path / 'raw')
+    variants = ('st', 'da', 'scb', 'dacwb')
+    for variant in variants:
+        assert main.main([
+            f'--config={ROOT}/configs/{name}_cnn3d.py:variant={variant}', f'--config.data.manual_dir={truth.folder}',
+            f'--config.data.data_dir={tmp_path}/data', f'--workdir={tmp_path}/{name}_cnn3d-variant={variant}',
+            '--config.data.size=32', '--config.data.frames=8', '--config.model.cnn3d.width=8', '--config.train.epochs=1',
+            '--config.protocol.name=kfold', '--config.protocol.folds=2',
+            '--config.train.lowering=matmul', '--config.train.at_once=1', '--config.train.devices=1']) == 0
+        results = json.loads((tmp_path / f'{name}_cnn3d-variant={variant}/results.json').read_text())
+        assert results['leaks'] == [] and results['data']['name'] == f'{name}/video'
+    assert main.main(['compare', f'--runs={tmp_path}/{name}_cnn3d-*', f'--workdir={tmp_path}/compare']) == 0
+    table = json.loads((tmp_path / 'compare/compare.json').read_text())
+    (group,) = table['groups']
+    assert {run['system'] for run in group['runs']} == {f'cnn3d-variant={variant}' for variant in variants}
+
+
 def test_without_data_one_line_says_what_to_do(tmp_path, capsys):
     """Who starts the paper's config first has the data set's name and nothing else."""
     for name in ('casme2', 'samm'):

@@ -200,6 +200,7 @@ def test_the_plans_count_as_they_say():
     assert per_subject['s17'] == 33 and sorted(per_subject.values())[:4] == [2, 2, 2, 3]
     large = PLANS['large']
     assert list(large)[25:27] == ['s26', 's27'] and len(large) == 104 and np.sum(list(large.values())) == 4 * counts.sum()
+    assert np.sum(list(PLANS['small'].values()), 0).tolist() == [44, 30, 0, 22, 24] and len(PLANS['small']) == 12
     small = np.array(list(PLANS['tiny'].values()))
     coarse = np.stack([small[:, 0] + small[:, 3], small[:, 1], small[:, 4]], -1)
     assert ((coarse > 0).sum(0) >= 4).all() and (coarse.sum(0) >= 5).all()

@@ -9,7 +9,7 @@ import numpy as np
 import optax
 import pytest
 
-from mer_jax import learners, protocol, scaling, train
+from mer_jax import learners, protocol, resampling, scaling, train
 from mer_jax.types import Rows
 
 
@@ -143,6 +143,40 @@ def test_scale_is_fitted_on_training_rows_and_matches_numpy(small):
     np.testing.assert_array_equal(fitted['scale'], again['scale'])
 
 
+def test_standard_scale_is_that_of_numpy_and_of_training_rows(small):
+    """Mean and deviation over all rows would let the left-out subject shape the input; padding must weigh nothing."""
+    samples, names = small
+    fold = one_fold(samples, names)
+    own = fold.train.index[fold.train.weight > 0]
+    padded = fold.train._replace(fit=fold.train.fit._replace(index=np.concatenate([own, own[:7]]),
+                                                             weight=np.repeat([1.0, 0.0], [len(own), 7])))
+    for clips in (samples.image, np.moveaxis(samples.image, -1, 1)[..., None]):  # pictures, videos
+        for rows in (fold.train, padded):
+            fitted = scaling.fit_input(samples._replace(image=clips), rows, scale='standard')
+            values = clips[own].reshape(-1, clips.shape[-1]).astype(np.float64)
+            np.testing.assert_allclose(fitted['mean'], values.mean(0), rtol=1e-5)
+            np.testing.assert_allclose(fitted['deviation'], values.std(0), rtol=1e-5)
+        seen = scaling.scale_input(clips[:2], fitted, value_range=(0.0, 1.0))
+        np.testing.assert_allclose(seen, (clips[:2] - values.mean(0)) / values.std(0), rtol=1e-3, atol=1e-5)
+    still = scaling.fit_input(samples._replace(image=0 * samples.image), fold.train, scale='standard')
+    assert np.isfinite(scaling.scale_input(samples.image[:2], still, value_range=(0.0, 1.0))).all()
+
+
+def test_the_difference_to_the_first_frame_is_what_is_scaled(small):
+    """A scale of the frames themselves would leave the motion, some 1 % of it, too small to learn from."""
+    samples, names = small
+    fold, clips = one_fold(samples, names), np.moveaxis(samples.image, -1, 1)[..., None]
+    fitted = scaling.fit_input(samples._replace(image=clips), fold.train, scale='standard', difference=True)
+    own = clips[fold.train.index[fold.train.weight > 0]].astype(np.float64)
+    moved = own - own[:, :1]
+    np.testing.assert_allclose([fitted['mean'][0], fitted['deviation'][0]], [moved.mean(), moved.std()], rtol=1e-5)
+    seen = scaling.scale_input(clips[:2], fitted, value_range=(0.0, 1.0), difference=True)
+    wanted = clips[:2].astype(np.float64)
+    np.testing.assert_allclose(seen, (wanted - wanted[:, :1] - moved.mean()) / moved.std(), rtol=1e-3, atol=1e-5)
+    plain = scaling.scale_input(clips[:2], {}, value_range=(0.0, 1.0), difference=True)
+    np.testing.assert_allclose(plain, (wanted - wanted[:, :1]) / 255, atol=1e-6)
+
+
 def test_bytes_reach_the_network_in_the_range_asked_for():
     """Published STSTNet weights expect raw 0..255: any other range gives other predictions."""
     image = np.array([[0, 255, 51]], np.uint8)
@@ -197,6 +231,40 @@ def test_every_row_is_changed_anew_with_a_donor_of_its_class(small):
     own = set(fold.train.index[fold.train.weight > 0])
     assert set(donor) <= own and (samples.label[donor] == label).all() and (donor != clip).mean() > 0.5
     assert len(np.unique(draw)) == len(draw), 'the same numbers twice, in a batch, a step or an epoch'
+
+
+def balanced(samples, names, fold):
+    """A fold of `samples` with copies that balance it, and so many rows in all."""
+    place = np.arange(len(samples.label))
+    samples = samples._replace(label=np.where(place % 5 == 0, 1 + place % 2, 0).astype(np.int32))
+    folds, titles = protocol.make('loso', samples, names, folds=2, holdout=0.5, seed=0, seeds=1)
+    folds = resampling.extend(folds, samples, names, titles, method='oversample', neighbours=5, space='pixels', scope='fold',
+                              generated='')
+    return samples, jax.tree.map(lambda a: a[fold], folds)
+
+
+def test_made_rows_train_once_an_epoch_beside_the_folds_own(small):
+    """Balanced means that an epoch shows every class as often, and still every row of the fold."""
+    samples, fold = balanced(*small, 1)
+    seen = observed(samples, fold, epochs=1)
+    labels, clips = (np.concatenate([getattr(one, name) for one in seen]) for name in ('label', 'clip'))
+    real = int(fold.train.weight.sum())
+    counts = np.bincount(labels[:real])
+    assert len(counts) == 3 and (counts == counts.max()).all() and counts.sum() == real > fold.train.fit.weight.sum()
+    assert set(clips) == set(fold.train.fit.index) and (samples.label[clips] == labels).all()
+
+
+def test_balanced_augmentation_changes_made_rows_alone(small):
+    """The rows of the fold stay as recorded; without the switch every row is changed."""
+    samples, fold = balanced(*small, 1)
+
+    def augment(key, sample, donor):
+        return sample._replace(target=jnp.float32(1))
+
+    real = int(fold.train.weight.sum())
+    for switch, expected in ((True, real - fold.train.fit.weight.sum()), (False, real)):
+        seen = observed(samples, fold, augment=augment, augment_made=switch)
+        assert np.concatenate([one.target for one in seen])[:real].sum() == expected
 
 
 def test_augmentation_without_effect_changes_no_bit(small):

@@ -98,6 +98,14 @@ def into(name, source, titles, params, batch_stats) -> tuple:
                    for path, start in zip(files(source, titles), one, strict=True)])
 
 
+def start(name, source, titles, states):
+    """The stacked `states` of the runs `titles` with published weights, as `into`; as they are where `source` is ''."""
+    if not source:
+        return states
+    params, batch_stats = into(name, source, titles, states.params, states.batch_stats)
+    return states._replace(params=params, batch_stats=batch_stats)
+
+
 def leak(source) -> str:
     """What one file of weights for every fold may tell of the left-out subjects; '' for a file a subject, or ImageNet's."""
     if not source or '{subject}' in source or (Path(source).is_file() and is_backbone(read(source))):

@@ -19,6 +19,7 @@ SUMMARIES = {
     'default': "246 clips of 26 subjects, CASME II's counts",
     'magnified': 'the same clips; image shows the flow to the magnified apex instead of to the apex',
     'large': '984 clips of 104 subjects, the counts of default four times over',
+    'small': '120 clips of 12 subjects, without others',
     'tiny': '30 clips of 5 subjects, built in seconds',
 }
 

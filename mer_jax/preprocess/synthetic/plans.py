@@ -12,6 +12,12 @@ PLANS = {
         's21': (1, 0, 1, 0, 0), 's22': (0, 1, 1, 0, 0), 's23': (1, 2, 4, 4, 1), 's24': (1, 0, 4, 5, 0),
         's25': (2, 0, 4, 0, 1), 's26': (6, 0, 10, 0, 0),
     },
+    # 120 clips of 12 subjects, as unequal over three classes as the releases are: for what trains many times over
+    'small': {
+        's01': (6, 3, 0, 2, 2), 's02': (4, 2, 0, 3, 3), 's03': (3, 4, 0, 1, 2), 's04': (5, 2, 0, 2, 1),
+        's05': (2, 3, 0, 2, 3), 's06': (4, 1, 0, 1, 2), 's07': (6, 4, 0, 2, 3), 's08': (3, 2, 0, 3, 1),
+        's09': (2, 3, 0, 1, 2), 's10': (4, 2, 0, 2, 2), 's11': (3, 3, 0, 2, 2), 's12': (2, 1, 0, 1, 1),
+    },
     # every class of the three-class protocol in several subjects, and small enough for a test
     'tiny': {
         's01': (2, 2, 1, 1, 2), 's02': (1, 1, 2, 1, 1), 's03': (2, 1, 1, 0, 2), 's04': (1, 2, 1, 1, 0),

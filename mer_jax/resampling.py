@@ -1,0 +1,160 @@
+"""Rows made for a fold against unequal classes, on the host: copies, mixtures of neighbours (SMOTE), generated images.
+
+Every class of a fold is filled up to its most frequent one. Copies and mixtures are kept as (row, neighbour, gap) and
+mixed inside the training step (balance.take), so that no image is copied for a fold.
+"""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from mer_jax.errors import UserError
+from mer_jax.protocol import stacked
+from mer_jax.types import Made, Training
+
+METHODS = ('none', 'oversample', 'augment', 'smote', 'generated')
+SPACES = ('pixels', 'features')
+SCOPES = ('fold', 'all')
+VARIANCE = 0.95  # of the fold's training rows that the components of space 'features' hold
+
+
+def extend(folds, samples, names, titles, *, method, neighbours, space, scope, generated):
+    """`folds` (Folds of one protocol and all seeds) with the rows that `method` makes for each run, told to train beside its own.
+
+    oversample, augment: copies of random rows, of which 'augment' alone is changed in training; smote: SMOTE (Chawla et al.
+    2002) with so many `neighbours`, found among pixels or among the principal `features` of the fold's rows; generated:
+    the images of a file, one for all runs or 'folder/{subject}.npz' (see `read`). scope 'all' makes them once from every
+    row, the tested ones included, as papers do that balance before they split: a leak.
+    """
+    if method == 'none':
+        return folds
+    runs = range(len(folds.fold))
+    own = [folds.train.index[run][folds.train.weight[run] > 0] for run in runs]
+    source = [np.arange(len(samples.label))] * len(own) if scope == 'all' else own
+    if method == 'generated':
+        made = [read(_file(generated, titles[number]), samples, names, rows)
+                for number, rows in zip(folds.fold, source, strict=True)]
+    else:
+        near = _neighbours(folds, samples, source, neighbours, space) if method == 'smote' else {}
+        seeds = [(seed,) if scope == 'all' else (seed, number) for seed, number in zip(folds.seed, folds.fold, strict=True)]
+        made = [fill(np.random.default_rng(seed), samples.label, rows, near.get(number))
+                for seed, number, rows in zip(seeds, folds.fold, source, strict=True)]
+    count = len(samples.label)
+    train = stacked([np.concatenate([rows, count + np.arange(len(new.row))]) for rows, new in zip(own, made, strict=True)])
+    return folds._replace(train=Training(*train, fit=folds.train.fit, made=_padded(made)))
+
+
+def fill(rng, label, rows, near=None) -> Made:
+    """Made rows that fill every class among `rows` (int[n] into label) up to the most frequent one.
+
+    near: {class: int[n_k, k]}, the neighbours of its rows (see `nearest`) to mix with; None copies.
+    """
+    counts = np.bincount(label[rows])
+    parts = []
+    for kind in np.flatnonzero((counts > 0) & (counts < counts.max())):
+        members, wanted = rows[label[rows] == kind], counts.max() - counts[kind]
+        if near is None or not near[kind].shape[1]:  # a class of one row has no neighbour to mix with
+            row = rng.choice(members, wanted)
+            parts.append((np.full(wanted, kind), row, row, np.zeros(wanted)))
+        else:
+            pick, gap = rng.integers(near[kind].size, size=wanted), rng.random(wanted)
+            parts.append((np.full(wanted, kind), *mixtures(members, near[kind], pick), gap))
+    columns = [np.concatenate(column) for column in zip(*parts, strict=True)] or [np.zeros(0)] * 4
+    return Made(*(column.astype(np.int32) for column in columns[:3]), columns[3].astype(np.float32), np.zeros(0, np.int32))
+
+
+def mixtures(members, near, pick):
+    """(row, neighbour) int[m] of the pairs `pick` (0 to n_k * k - 1, neighbours of the first row first)."""
+    row, place = np.divmod(pick, near.shape[1])
+    return members[row], members[near[row, place]]
+
+
+def nearest(squared, count):
+    """int[n, min(count, n - 1)]: for each of n rows the others by squared distance [n, n], nearest first."""
+    apart = squared.astype(np.float64)
+    np.fill_diagonal(apart, np.inf)
+    return np.argsort(apart, axis=1, kind='stable')[:, :min(count, len(apart) - 1)]
+
+
+def products(image):
+    """float64[N, N]: the inner products of images of any shape [N, ...], exact for bytes."""
+    flat = np.reshape(image, (len(image), -1))
+    total = np.zeros((len(flat), len(flat)))
+    for first in range(0, flat.shape[1], 4096):  # the whole of a video data set in float64 would not fit
+        part = flat[:, first:first + 4096].astype(np.float64)
+        total += part @ part.T
+    return total
+
+
+def distances(inner):
+    """Squared distances [n, n] of rows with inner products [n, n]."""
+    length = np.diag(inner)
+    return np.maximum(length[:, None] + length - 2 * inner, 0)
+
+
+def components(inner):
+    """float64[n, c]: coordinates on the first principal components that hold VARIANCE of n rows with inner products [n, n]."""
+    middle = np.eye(len(inner)) - 1 / len(inner)
+    values, vectors = np.linalg.eigh(middle @ inner @ middle)
+    values, vectors = np.maximum(values[::-1], 0), vectors[:, ::-1]
+    count = 1 + np.searchsorted(np.cumsum(values) / max(values.sum(), 1e-300), VARIANCE)
+    return vectors[:, :count] * np.sqrt(values[:count])
+
+
+def read(path, samples, names, rows) -> Made:
+    """Made rows of a .npz file with image [e, H, W, C], as the network sees the data set (before any scaling), and label [e],
+    class names. rows: of the fold; the first of the class stands for the clip. UserError where it does not fit."""
+    try:
+        with np.load(path) as file:
+            image, label = np.asarray(file['image']), file['label'].astype(str)
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"{path} is no .npz file with 'image' and 'label' (text): {error}") from None
+    shape = samples.image.shape[1:]
+    if image.shape[1:] != shape or image.dtype != samples.image.dtype or label.shape != image.shape[:1] or not len(label):
+        raise UserError(f'{path} holds images {image.dtype}{list(image.shape)} and labels {list(label.shape)}; needed: '
+                        f'{samples.image.dtype}{["n", *shape]} and as many labels, at least one')
+    if not np.isfinite(image).all():
+        raise UserError(f'{path} holds images that are not finite')
+    for name in label.tolist():
+        if name not in names.classes:
+            raise UserError(f'{path} holds the label {name!r}; known: {", ".join(names.classes)}')
+    kind = np.array([names.classes.index(name) for name in label.tolist()], np.int32)
+    first = np.array([rows[np.argmax(samples.label[rows] == k)] for k in kind], np.int32)
+    return Made(kind, first, first, np.zeros(len(kind), np.float32), image)
+
+
+def fingerprint(text, folds):
+    """`text`, and where images of files train beside the data set a digest of both: a run must not go on with other images."""
+    image = folds.train.made.image
+    return hashlib.sha256(text.encode() + image.tobytes()).hexdigest() if image.size else text
+
+
+def _file(source, title):
+    return Path(source.replace('{subject}', title)).expanduser()
+
+
+def _neighbours(folds, samples, source, count, space):
+    """{fold: {class: int[n_k, k]}}: neighbours among the rows of each fold, which all its seeds share."""
+    inner, found = products(samples.image), {}
+    for number, rows in zip(folds.fold, source, strict=True):
+        if number in found:
+            continue
+        own = inner[np.ix_(rows, rows)]
+        if space == 'features':
+            place = components(own)
+            own = place @ place.T
+        squared, label = distances(own), samples.label[rows]
+        found[number] = {kind: nearest(squared[np.ix_(label == kind, label == kind)], count) for kind in np.unique(label)}
+    return found
+
+
+def _padded(made) -> Made:
+    """The made rows of all runs at one length; nothing points at the padding."""
+    longest = max(len(one.row) for one in made)
+    pad = lambda a: np.concatenate([a, np.zeros((longest - len(a), *a.shape[1:]), a.dtype)])  # noqa: E731
+    if not made[0].image.size:
+        made = [one._replace(image=one.row[:0]) for one in made]
+        return Made(*(np.stack([pad(getattr(one, name)) for one in made]) for name in Made._fields[:-1]),
+                    np.zeros((len(made), 0), np.int32))
+    return Made(*(np.stack([pad(column) for column in columns]) for columns in zip(*made, strict=True)))

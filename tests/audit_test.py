@@ -1,0 +1,190 @@
+"""The leak audit: it measures leakage where there is some, none where there is none, and says what does not apply."""
+
+import csv
+import importlib
+import json
+import xml.etree.ElementTree
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import main
+from configs.common import base
+from mer_jax import audit, audit_text, data, experiment, leaks, score, settings, workdir
+from mer_jax.errors import UserError
+from mer_jax.types import Names, Predictions
+from tests.conftest import make_samples
+
+ROOT = Path(__file__).parent.parent
+CONFIGS = sorted(p.stem for p in ROOT.glob('configs/[a-z]*_*.py') if p.stem != 'synthetic_magnet')
+
+
+def of_config(name, changes=(), variant=''):
+    config = importlib.import_module(f'configs.{name}').get_config(variant)
+    config.update_from_flattened_dict(dict(changes))
+    return config
+
+
+def applied(config, folds=5):
+    return {trial.habit: trial for trial in audit.trials(config.to_dict(), folds)}
+
+
+@pytest.mark.parametrize('name', CONFIGS)
+def test_every_trial_of_every_config_is_one_that_main_accepts(name):
+    """The audit works for every config: a trial that the rules refuse would end it half-way, after hours."""
+    for changes in ({}, {'protocol.name': 'random_split'}, {'protocol.name': 'holdout'}, {'protocol.name': 'all_rows'},
+                    {'balance.method': 'smote', 'train.class_weights': 'none'}, {'train.epochs': 0}):
+        config = of_config(name, changes)
+        for trial in applied(config).values():
+            if not trial.why_not:
+                changed = of_config(name, changes | audit.clean(config.to_dict()) | trial.changes)
+                settings.check(changed.to_dict())
+                leaky = bool(leaks.listed(changed.to_dict())) or trial.best_epoch
+                assert leaky == (trial.habit not in ('honest', 'control')), trial
+
+
+def test_a_leaky_config_is_made_honest_first():
+    """What the habits add is told against an honest run, whatever the config itself does."""
+    config = of_config('casme2_cnn3d', variant='published,variant=scb')
+    changed = of_config('casme2_cnn3d', audit.clean(config.to_dict()), 'published,variant=scb')
+    assert leaks.listed(config.to_dict()) and leaks.listed(changed.to_dict()) == [] and changed.protocol.name == 'loso'
+    kept = of_config('casme2_cnn3d', {'protocol.name': 'kfold'})
+    assert 'protocol.name' not in audit.clean(kept.to_dict())
+
+
+NOT_APPLICABLE = [
+    ({}, {'balance': 'nothing is balanced', 'scale': 'nothing is fitted'}),
+    ({'train.class_weights': 'max'}, {'scale': 'nothing is fitted'}),
+    ({'balance.method': 'smote', 'data.scale': 'standard'}, {}),
+    ({'train.epochs': 0}, {'balance': 'nothing is balanced', 'scale': 'nothing is fitted', 'epoch': 'nothing is trained'}),
+    ({'model.init_from': 'x/{subject}.pth', 'train.epochs': 0},
+     {'split': 'one file a left-out subject', 'balance': 'nothing', 'scale': 'nothing', 'epoch': 'nothing', 'all': 'none of them',
+      'control_split': 'one file a left-out subject'}),
+    ({'balance.method': 'generated', 'balance.generated': 'x/{subject}.npz'},
+     {'split': 'one file a left-out subject', 'balance': 'train as they are', 'scale': 'nothing',
+      'control_split': 'one file a left-out subject'}),
+]
+
+
+@pytest.mark.parametrize('changes,expected', NOT_APPLICABLE, ids=[str(changes) for changes, _ in NOT_APPLICABLE])
+def test_what_does_not_apply_says_why(changes, expected):
+    """A habit that changes nothing would show as one that adds nothing."""
+    found = {habit: trial.why_not for habit, trial in applied(of_config('megc2019_ststnet', changes)).items()}
+    assert {habit for habit, why in found.items() if why} == set(expected)
+    assert all(text in found[habit] for habit, text in expected.items())
+
+
+def test_all_together_is_every_habit_that_applies():
+    """One left out would make the sum look smaller than a part."""
+    trial = applied(of_config('synthetic_cnn3d', variant='variant=scb'), folds=12)['all']
+    assert trial.best_epoch and trial.changes == {
+        'protocol.name': 'clip_kfold', 'protocol.folds': 12, 'balance.scope': 'all', 'data.scale_scope': 'all'}
+
+
+def coded(seed=0, subjects=16, groups=2, clips=4):
+    """Data whose every clip shows which group of one subject it is of, and nothing else: classes are drawn at random a group."""
+    draw = np.random.default_rng(seed)
+    samples, names = make_samples(subjects=subjects, clips=(groups * clips,) * subjects, datasets=1)
+    group = np.arange(len(samples.label)) // clips
+    pattern = draw.integers(40, 216, (group[-1] + 1, 7, 7, 3)).repeat(4, 1).repeat(4, 2)
+    image = np.clip(pattern[group] + draw.normal(0, 8, samples.image.shape), 0, 255).astype(np.uint8)
+    label = draw.integers(0, 3, group[-1] + 1)[group].astype(np.int32)
+    return data.Data(samples._replace(image=image, label=label), names, [], f'coded {seed}', 'drawn', ())
+
+
+def quick_audit(monkeypatch, folder, loaded, **changes):
+    monkeypatch.setattr(experiment.data, 'load', lambda *a, drawn_labels, **k: loaded._replace(
+        labels=f'{loaded.labels}{drawn_labels}'))
+    monkeypatch.setattr(experiment.data, 'refuse_inputs', lambda *a: None)
+    config = base('coded')
+    config.update_from_flattened_dict({'train.epochs': 25, 'train.batch_size': 32, 'train.learning_rate': 3e-3,
+                                       'train.at_once': 1, 'train.lowering': 'matmul', 'train.devices': 2} | changes)
+    return {line['habit']: line for line in experiment.audit(config, folder)['lines']}
+
+
+def test_random_classes_of_subject_coded_clips_are_told_by_the_clip_split_alone(monkeypatch, tmp_path, capsys):
+    """The control that the audit measures leakage: chance under LOSO, far above it where clips are split, with its interval."""
+    found = quick_audit(monkeypatch, tmp_path / 'a', coded())
+    honest, split = found['honest'], found['split']
+    assert honest['metrics']['uar'] < 0.43 and honest['intervals']['uar'][0] < 1 / 3, 'chance is 1/3'
+    assert split['metrics']['uar'] > 0.8 and split['against']['uar']['interval'][0] > 0.25 and split['against']['uf1']['p'] < 0.01
+    assert found['epoch']['against']['uf1']['difference'] > 0.03, 'many epochs, few clips a fold: choosing claims something'
+    assert found['all']['metrics']['uf1'] >= split['metrics']['uf1']
+    assert found['balance']['why_not'] and found['scale']['why_not'] and 'n/a' in capsys.readouterr().out
+    for habit in ('honest', 'epoch'):
+        assert found[habit]['clips'] == len(coded().samples.label) and found[habit]['subjects'] == 16
+    blocks = json.loads((tmp_path / 'a/honest/results.json').read_text())
+    assert blocks['oracle_epoch']['test_best']['metrics']['uf1'] == pytest.approx(found['epoch']['metrics']['uf1'])
+    assert blocks['metrics']['uf1'] == pytest.approx(found['honest']['metrics']['uf1'])
+    check_files(tmp_path / 'a', found)
+
+
+def check_files(folder, found):
+    """Every file of an audit holds its figures, and marks what leaks and what does not apply."""
+    with open(folder / 'audit.csv', newline='') as file:
+        table = {row['habit']: row for row in csv.DictReader(file)}
+    assert list(table) == list(audit.TITLES)
+    assert float(table['split']['uf1_adds']) == found['split']['against']['uf1']['difference']
+    assert table['balance']['applies'] == 'no' and table['balance']['uf1'] == '' and table['balance']['why_not']
+    assert table['honest']['leaks'] == '' and 'clip_kfold' in table['all']['leaks'] and 'epoch' in table['all']['leaks']
+    page, tex = (folder / 'audit.html').read_text(), (folder / 'audit.tex').read_text()
+    for text in (page, tex):
+        assert all(title in text for title in audit.TITLES.values()) and 'n/a' in text
+    assert tex.count('&') == tex.count(r'\\') * 6 - 5 * tex.count('n/a:') and '_' not in tex.replace(r'\_', '')
+    assert xml.etree.ElementTree.parse(folder / 'plots/audit.svg')
+    assert json.loads((folder / 'audit.json').read_text())['lines'][1]['habit'] == 'split'
+
+
+def test_noise_leaks_nothing(monkeypatch, tmp_path):
+    """An audit that finds something in noise under a split alone would accuse everybody."""
+    loaded = coded(subjects=12)
+    noise = np.random.default_rng(5).integers(0, 256, loaded.samples.image.shape).astype(np.uint8)
+    draw = np.random.default_rng(6).integers(0, 3, len(noise)).astype(np.int32)
+    loaded = loaded._replace(samples=loaded.samples._replace(image=noise, label=draw))
+    found = quick_audit(monkeypatch, tmp_path / 'a', loaded, **{'train.epochs': 6})
+    low, high = found['split']['against']['uf1']['interval']
+    assert low < 0 < high and found['split']['against']['uf1']['p'] > 0.05
+
+
+def test_best_epochs_are_those_of_the_oracle():
+    """By hand: fold 0 is right at epoch 2 alone, fold 1 at all epochs (the first counts)."""
+    outputs = np.zeros((3, 4, 2), np.float32)
+    outputs[:, :, 0] = 1  # class 0 everywhere
+    outputs[1, :2] = [0, 1]  # epoch 2 answers class 1 in fold 0
+    none = np.zeros(4, np.int32)
+    predictions = Predictions(none, none, none, none, np.array([1, 1, 0, 0]), np.array([0, 0, 1, 1]), none, outputs[-1])
+    assert score.best_epoch(outputs, predictions, Names(('a', 'b'), (), (), (), ())).tolist() == [1, 1, 0, 0]
+
+
+def test_a_quick_audit_of_a_network_with_everything(tiny_data, tmp_path, capsys):
+    """From the command line: every habit applies to SMOTE with a fitted scale; a second call trains nothing again."""
+    arguments = ['audit', f'--config={ROOT}/configs/synthetic_ststnet.py:quick', f'--config.data.data_dir={tiny_data}',
+                 '--config.balance.method=smote', '--config.data.scale=standard', '--config.data.value_range=0..1',
+                 f'--workdir={tmp_path}/a']
+    assert main.main(arguments) == 0
+    told = capsys.readouterr().out
+    assert 'n/a' not in told and max(map(len, told[told.index('leak audit of'):told.index('audit: /')].splitlines())) <= 100
+    found = json.loads((tmp_path / 'a/audit.json').read_text())
+    assert all(not line['why_not'] for line in found['lines'])
+    labels = {line['habit']: json.loads((Path(line['folder']) / 'config.json').read_text())['settings']['data']['drawn_labels']
+              for line in found['lines']}
+    assert [habit for habit, drawn in labels.items() if drawn] == ['control', 'control_split']
+    steps = {path: path.read_text() for path in tmp_path.glob('a/*/metrics.jsonl')}
+    assert main.main(arguments) == 0 and len(steps) == 7
+    assert all(path.read_text() == text for path, text in steps.items())
+    assert json.loads((tmp_path / 'a/audit.json').read_text()) == found
+
+
+def test_mistakes_are_told_in_one_line(tmp_path):
+    """A run's folder must not be filled with those of an audit; a network without subjects has nothing to audit."""
+    (tmp_path / 'config.json').write_text('{}')
+    with pytest.raises(UserError, match='holds a run; an audit trains several'):
+        audit.audit({}, None, tmp_path)
+    with pytest.raises(UserError, match='magnet'):
+        experiment.audit(importlib.import_module('configs.synthetic_magnet').get_config(), tmp_path / 'x')
+
+
+def test_words_stand_for_every_habit():
+    """A habit without words is a line that no reviewer understands."""
+    assert set(audit_text.WHY) == set(audit.TITLES) and workdir.default('configs/a.py', 'b') == 'runs/a-b'
