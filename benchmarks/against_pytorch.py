@@ -20,7 +20,7 @@ from tests.torch_samer import torch_samer  # noqa: E402
 def pytorch(network, samples, folds, *, batch_size):
     """train(): one epoch of every fold, one after the other, with the data on the device from the start."""
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
-    image = torch.from_numpy(samples.image).permute(0, 3, 1, 2).contiguous().to(device).float() / 255
+    image = torch.from_numpy(samples.image).movedim(-1, 1).contiguous().to(device).float() / 255
     label = torch.from_numpy(samples.label).long().to(device)
     trained = []
     for number in range(len(folds.fold)):
@@ -46,7 +46,10 @@ def built(network):
     """The PyTorch network as the engine has it."""
     if network in common.REGIONAL:
         return torch_samer(torch.nn, torch)(('eyes', 'mouth'), classes=3, **common.REGIONAL[network])
-    build = torch_networks(torch.nn, torch)[network]
+    networks = torch_networks(torch.nn, torch)
+    if network in common.CLIPS:
+        return networks['cnn3d'](width=common.CLIPS[network])
+    build = networks[network]
     return build(4096) if network == 'alexnet' else build()
 
 
@@ -73,7 +76,7 @@ def seconds(function):
 def compare(network, *, folds, rows, batch_size, rounds):
     """Print the ratio of rows a second, engine over PyTorch, the two timed in turn."""
     samples, runs = common.experiment(network, folds=folds, rows=rows)
-    chosen, engine = common.engine(network, samples, runs, batch_size=batch_size)
+    chosen, engine, held = common.engine(network, samples, runs, batch_size=batch_size)
     other = pytorch(network, samples, runs, batch_size=batch_size)
     engine(), other()
     pairs = [(seconds(other), seconds(engine) / common.EPOCHS) for _ in range(rounds)]
@@ -83,7 +86,7 @@ def compare(network, *, folds, rows, batch_size, rounds):
     theirs, ours = (statistics.median(side) for side in zip(*pairs, strict=True))
     print(f'{network}: {folds} folds x {rows} clips, batch {batch_size}; an epoch of all folds: PyTorch {theirs:.2f} s, '
           f'engine {ours:.2f} s ({plan.describe(chosen)}); ratio {statistics.median(ratios):.2f} '
-          f'({ratios[0]:.2f} to {ratios[-1]:.2f})', flush=True)
+          f'({ratios[0]:.2f} to {ratios[-1]:.2f}); the engine holds {held / 1e9:.2f} GB a device', flush=True)
 
 
 def main():

@@ -127,9 +127,9 @@ def torch_networks(nn, torch):
             x = F.adaptive_avg_pool3d(x, (1, self.grid, self.grid)) if self.grid else x
             return self.fc2(torch.relu(self.fc1(x.flatten(1))))
 
-    def cnn3d(head='grid4'):
-        dense = 32 * {'grid4': 4 * 4, 'gap': 1, 'flatten': 2 * 5 * 5}[head]
-        return Clips((16, 16, 32), 3, 1, 2, dense, {'grid4': 4, 'gap': 1}.get(head, 0))
+    def cnn3d(head='grid4', width=16):
+        dense = 2 * width * {'grid4': 4 * 4, 'gap': 1, 'flatten': 2 * 5 * 5}[head]
+        return Clips((width, width, 2 * width), 3, 1, 2, dense, {'grid4': 4, 'gap': 1}.get(head, 0))
 
     return {'cnn3d': cnn3d, 'microexpstcnn': lambda: Clips((32,), (15, 3, 3), 0, 3, 32 * 2 * 4 * 4),
             'ststnet': Ststnet, 'offapexnet': lambda: TwoStreams(Stream, (1568, 1024, 1024, 3)),
