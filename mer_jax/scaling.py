@@ -14,10 +14,13 @@ def fit_input(samples, rows, *, scale, difference=False):
         return {}
     rows = rows.fit
     if scale == 'standard':
-        each = lambda a: a.mean(tuple(range(1, a.ndim - 1))).T @ rows.weight / rows.weight.sum()  # noqa: E731
-        image = _moved(samples.image[rows.index].astype(jnp.float32), difference)
-        mean = each(image)
-        return {'mean': mean, 'deviation': jnp.maximum(jnp.sqrt(each((image - mean) ** 2)), 1e-6)}
+        # Each row alone first: folds mapped side by side would otherwise hold a float copy of the data set each.
+        image = _moved(samples.image.astype(jnp.float32), difference)
+        within = tuple(range(1, image.ndim - 1))
+        middle, spread = image.mean(within)[rows.index], image.var(within)[rows.index]
+        share = rows.weight / rows.weight.sum()
+        mean = share @ middle
+        return {'mean': mean, 'deviation': jnp.maximum(jnp.sqrt(share @ (spread + (middle - mean) ** 2)), 1e-6)}
     flow = jnp.abs(samples.image[rows.index].astype(jnp.float32))
     return {'scale': jnp.maximum(jnp.percentile(flow, 99.5, axis=(0, 1, 2)), 1e-6)}  # a still channel: no division by 0
 
