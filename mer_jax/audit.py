@@ -4,14 +4,13 @@ Train the honest protocol, then again under each leaky switch; compare every cli
 classes drawn at random a subject shows that the machinery measures leakage: no honest protocol can tell them.
 """
 
-import contextlib
-import io
 from typing import NamedTuple
 
 import numpy as np
 
 from mer_jax import audit_text, compare, leaks, protocol, score, workdir
 from mer_jax.errors import UserError
+from mer_jax.several import parent, quietly
 from mer_jax.types import Names, Predictions
 
 TITLES = {
@@ -39,7 +38,8 @@ class Trial(NamedTuple):
 def trials(settings: dict, folds: int) -> list:
     """The trials [Trial] that nested `settings` call for, the honest one first; folds: of the honest protocol."""
     name = clean(settings).get('protocol.name', settings['protocol']['name'])
-    split = {'protocol.name': 'random_split'} if name == 'holdout' else {'protocol.name': 'clip_kfold', 'protocol.folds': folds}
+    many = round(1 / settings['protocol']['holdout']) if name == 'holdout' else folds  # as large a share of clips trains
+    split = {'protocol.name': 'clip_kfold', 'protocol.folds': max(2, many)}
     sources = settings['model']['init_from'], settings['balance']['generated']
     one_each = next((f'{source} is one file a left-out subject' for source in sources if '{subject}' in source), '')
     found = [
@@ -68,20 +68,23 @@ def clean(settings: dict) -> dict:
 def audit(settings: dict, train, folder) -> dict:
     """Train every trial with train(changes, folder of its run) -> results.json, and write and print the audit; returns it
     (see `lines`). A finished trial is scored again, a killed one goes on where it was."""
-    folder = workdir.absolute(folder)
-    if (folder / workdir.CONFIG).exists():
-        raise UserError(f'{folder} holds a run; an audit trains several: name another folder with --workdir')
-    folds, done, runs = 0, {}, {}
-    for number, habit in enumerate(TITLES, 1):
-        trial = next(trial for trial in trials(settings, folds) if trial.habit == habit)
+    folder, honest = parent(folder, 'an audit'), clean(settings)
+    print(f'audit: {TITLES["honest"]} -> {folder / "honest"}', flush=True)
+    folds = quietly(train, honest, folder / 'honest')['folds']
+    runs, trained = {}, {repr([]): folder / 'honest'}
+    for trial in trials(settings, folds):
         key = repr(sorted(trial.changes.items()))  # what another trial has trained already is not trained again
-        if not trial.why_not and key not in done:
-            done[key] = folder / habit
-            print(f'audit: {number} of {len(TITLES)}, {TITLES[habit]} -> {done[key]}', flush=True)
-            with contextlib.redirect_stdout(io.StringIO()):  # the report of each run would bury that of the audit
-                results = train(clean(settings) | trial.changes, done[key])
-            folds = folds or results['folds']  # as many groups of clips as of subjects: as many rows train
-        runs[habit] = (trial, None if trial.why_not else _run(trial, done[key]))
+        if not trial.why_not and key not in trained:
+            trained[key] = folder / trial.habit
+            print(f'audit: {TITLES[trial.habit]} -> {trained[key]}', flush=True)
+        try:
+            if not trial.why_not and trained[key].name == trial.habit != 'honest':
+                quietly(train, honest | trial.changes, trained[key])
+            runs[trial.habit] = trial, None if trial.why_not else _run(trial, trained[key])
+        except UserError as error:
+            if trial.habit == 'honest':
+                raise
+            runs[trial.habit] = trial._replace(why_not=f'failed: {error}'), None  # the others took hours
     found = {'name': settings['name'], 'lines': lines(runs)}
     audit_text.write(found, folder)
     return found

@@ -22,7 +22,7 @@ WHY = {
 METHOD = (
     'Every line is the same experiment with the same seeds. "Adds": minus the honest run, on the same clips. 95 % intervals: '
     '2,000 bootstrap draws of subjects, the same for both; p: permutation test that swaps both runs of a subject. Clips split '
-    'at random: as many groups of clips as the honest protocol has folds, so that as many rows train.'
+    'at random: into so many groups that as large a share of the clips trains as in the honest run.'
 )
 
 
@@ -55,6 +55,7 @@ def text(found: dict) -> str:
             adds = line['against']['uf1']
             cells += f'{signed(adds["difference"]):>7} {signed_interval(adds["interval"]):17}{p_value(adds["p"]):>7}'
         lines.append((title + cells).rstrip())
+    lines += [line for leak in _left(found) for line in textwrap.wrap(f'the run called honest leaks: {leak}', WIDTH)]
     lines += ['', f'{"adds to":38}' + ''.join(f'{name:>26}' for name in list(MEASURES.values())[1:])]
     for line in found['lines']:
         if line.get('against'):
@@ -99,7 +100,9 @@ def latex(found: dict) -> str:
             level = [measure(line['metrics'][key]) + small(interval(line['intervals'][key])) for key in ('uf1', 'accuracy')]
             cells += [level[0], adds[0], p, adds[1], level[1], adds[2]]
         lines.append(' & '.join(cell.replace('–', '--') for cell in cells) + r' \\')
-    return '\n'.join([*lines, r'\bottomrule', r'\end{tabular}', r'\end{table*}', ''])
+    leaking = [rf'\par\smallskip\raggedright\footnotesize The run called honest leaks: {escaped(leak)}'
+               for leak in _left(found)]
+    return '\n'.join([*lines, r'\bottomrule', r'\end{tabular}', *leaking, r'\end{table*}', ''])
 
 
 def page(found: dict, picture: str) -> str:
@@ -109,7 +112,8 @@ def page(found: dict, picture: str) -> str:
     meaning = [[line['title'], WHY[line['habit']], line['why_not'] or '; '.join(line['leaks']) or 'no leak']
                for line in found['lines']]
     title = f'Leak audit of {found["name"]}'
-    parts = [f'<h1>{html.escape(title)}</h1>', html.paragraph(_size(found), 'soft'), html.banner(_verdict(found), []),
+    parts = [f'<h1>{html.escape(title)}</h1>', html.paragraph(_size(found), 'soft'),
+             html.banner(_verdict(found), _left(found)),
              html.section('What each habit adds', html.table(header, rows),
                           html.figure(picture, '95 % intervals over subjects; a hollow mark: the line leaks.')),
              html.section('What each line is', html.table(['line', 'meaning', 'leaks in force'], meaning)),
@@ -121,11 +125,17 @@ def _verdict(found):
     """The audit in one sentence."""
     by = {line['habit']: line for line in found['lines']}
     honest, together = by['honest'], by['all']
-    told = f'Honest UF1 {measure(honest["metrics"]["uf1"])} {interval(honest["intervals"]["uf1"])}'
-    if together['why_not']:
-        return f'{told}; none of the habits applies'
+    title = 'Not honest:' if honest['leaks'] else 'Honest'
+    told = f'{title} UF1 {measure(honest["metrics"]["uf1"])} {interval(honest["intervals"]["uf1"])}'
+    if together['why_not'] or not together['against']:
+        return f'{told}; the habits together are not measured ({together["why_not"] or "they tested no clip in common"})'
     adds = together['against']['uf1']
     return f'{told}; the habits together would claim {measure(together["metrics"]["uf1"])}, {signed(adds["difference"])} more'
+
+
+def _left(found):
+    """What leaks in the run that the habits are compared with: weights or images of one file stay as they are asked for."""
+    return found['lines'][0]['leaks']
 
 
 def _size(found):

@@ -39,29 +39,23 @@ def fit(samples, rows, *, classes, formula, scope='fold'):
 
 def labels(samples, rows):
     """int32[N + e]: the labels of all samples and, from N on, of the rows made for a fold (rows: Training)."""
-    return jnp.concatenate([samples.label, rows.made.label])
+    return jnp.concatenate([samples.label, samples.label[rows.made.row]])
 
 
 def take(samples, rows, index):
     """The rows `index` of a fold as Samples: rows of the data set, or from N on made ones (rows: Training).
 
-    A mixture or a generated image has the class told for it and unknown action units; the rest is that of its first row.
+    The action units of a mixture are unknown; all but its image and them is that of its first row.
     """
     made = rows.made
     if not made.row.shape[0]:
         return jax.tree.map(lambda a: a[index], samples)
     number, new = jnp.maximum(index - len(samples.label), 0), index >= len(samples.label)
     seen = jax.tree.map(lambda a: a[jnp.where(new, made.row[number], index)], samples)
-    shape = (-1, *(1,) * (seen.image.ndim - 1))
     gap = jnp.where(new, made.gap[number], 0)
-    if made.image.shape[0]:
-        image = jnp.where(new.reshape(shape), made.image[number], seen.image)
-    else:
-        other = samples.image[jnp.where(new, made.neighbour[number], index)].astype(jnp.float32)
-        image = seen.image + gap.reshape(shape) * (other - seen.image)
-    known = ~new if made.image.shape[0] else gap == 0
-    return seen._replace(image=image, label=jnp.where(new, made.label[number], seen.label),
-                         action_units=jnp.where(known[:, None], seen.action_units, jnp.nan))
+    other = samples.image[jnp.where(new, made.neighbour[number], index)].astype(jnp.float32)
+    image = seen.image + gap.reshape(-1, *(1,) * (other.ndim - 1)) * (other - seen.image)
+    return seen._replace(image=image, action_units=jnp.where((gap == 0)[:, None], seen.action_units, jnp.nan))
 
 
 def row_weight(label, rows):

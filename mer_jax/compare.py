@@ -164,6 +164,9 @@ def _run(folder, title):
     if not np.any(results['confusion']):
         raise UserError(f'{folder}: nothing was held out (protocol {results["protocol"]}), so nothing can be compared; '
                         'leave it out of --runs')
+    if results.get('scored', 'test') != 'test':
+        raise UserError(f'{folder} is scored on its {results["scored"]} part, which chose settings; compare runs that are tested '
+                        '(protocol.scored=test)')
     path = folder / workdir.PREDICTIONS
     if not path.exists():
         raise UserError(f'{folder} holds no {path.name}; {again}')

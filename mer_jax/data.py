@@ -90,7 +90,7 @@ def load(name, *, labels, channels, size, scale, mask, frames, data_dir, manual_
         drawn = np.random.default_rng(0).integers(len(names.classes), size=len(subjects))
         samples, labels = samples._replace(label=drawn[samples.subject].astype(np.int32)), f'{labels}, drawn a subject'
     editions = sorted({f"{r['dataset']} {r['edition']}" for r in kept if r['edition']})
-    return Data(samples, names, dropped, _fingerprint(samples, names), labels, tuple(editions))
+    return Data(samples, names, dropped, fingerprint(samples, names), labels, tuple(editions))
 
 
 def describe(data: Data) -> str:
@@ -239,7 +239,8 @@ def _unit_row(record, units, sides):
     return [float(unit in present) if record['action_units_known'] else np.nan for unit in units]
 
 
-def _fingerprint(samples, names):
+def fingerprint(samples, names) -> str:
+    """sha256 of all that training and scoring see."""
     digest = hashlib.sha256(repr(names).encode())
     for array in samples:
         digest.update(f'{array.dtype}{array.shape}'.encode() + np.ascontiguousarray(array).tobytes())

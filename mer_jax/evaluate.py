@@ -66,4 +66,4 @@ def predictions(output, samples, folds) -> Predictions:
 def state_shapes(learner, samples, rows):
     """Abstract state of one fold: shapes and dtypes, nothing computed."""
     one = jax.tree.map(lambda a: a[0], rows)
-    return jax.eval_shape(lambda: learner.init(jax.random.key(0), samples, one))
+    return jax.eval_shape(learner.init, jax.random.key(0), samples, one)

@@ -1,6 +1,5 @@
 """The composition root: config in, files of a run out. Nothing below this file reads config."""
 
-import platform
 import time
 from functools import partial
 
@@ -33,7 +32,7 @@ from mer_jax import report as reporting
 from mer_jax import train as training
 from mer_jax import workdir as files
 from mer_jax.errors import UserError
-from mer_jax.machine import versions
+from mer_jax.machine import host, versions
 from mer_jax.models import torch_weights
 from mer_jax.overlays import write as draw
 
@@ -96,16 +95,20 @@ def explain(config, workdir) -> dict:
 
 def audit(config, workdir) -> dict:
     """Train the experiment honestly and under each leaky habit of the literature, and write what each adds."""
-    settings.check(config.to_dict())
-    if config.model.name == 'magnet':
-        raise UserError('audit: model.name magnet is trained on made-up pictures and leaves no subject out; nothing can leak')
+    _check_subjects(config, 'audit')
     return auditing.audit(config.to_dict(), partial(_train_changed, config), workdir)
 
 
 def grid(config, workdir, text) -> dict:
     """Train every combination of the values in `text`, choose by the validation part, then test the choice alone."""
-    settings.check(config.to_dict())
+    _check_subjects(config, 'grid')
     return searching.grid(config.to_dict(), text, partial(_train_changed, config), workdir)
+
+
+def _check_subjects(config, verb):
+    settings.check(config.to_dict())
+    if config.model.name == 'magnet':
+        raise UserError(f'{verb}: model.name magnet is trained on made-up pictures: no subject is left out, nothing can leak')
 
 
 def _train_changed(config, changes, folder):
@@ -124,10 +127,14 @@ def build(config, workdir) -> dict:
 
 
 def _inputs(config):
-    """The data set, and who trains and is held out in every run."""
+    """The data set, with images that files add to it, and who trains and is held out in every run."""
     loaded = _data(config)
     folds, titles = _protocol(config, loaded)
-    return loaded._replace(fingerprint=resampling.fingerprint(loaded.fingerprint, folds)), folds, titles
+    samples, folds = resampling.extend(folds, loaded.samples, loaded.names, titles, **config.balance)
+    print(protocol.describe(config.protocol.name, folds, titles, samples, loaded.names))
+    if samples is not loaded.samples:
+        loaded = loaded._replace(samples=samples, fingerprint=data.fingerprint(samples, loaded.names))
+    return loaded, folds, titles
 
 
 def _data(config):
@@ -142,13 +149,10 @@ def _data(config):
 
 
 def _protocol(config, loaded):
-    folds, titles = protocol.make(config.protocol.name, loaded.samples, loaded.names, folds=config.protocol.folds,
-                                  holdout=config.protocol.holdout, seed=config.protocol.seed, seeds=config.train.seeds,
-                                  validation=config.protocol.validation, scored=config.protocol.scored,
-                                  scale_scope=config.data.scale_scope)
-    folds = resampling.extend(folds, loaded.samples, loaded.names, titles, **config.balance)
-    print(protocol.describe(config.protocol.name, folds, titles, loaded.samples, loaded.names))
-    return folds, titles
+    return protocol.make(config.protocol.name, loaded.samples, loaded.names, folds=config.protocol.folds,
+                         holdout=config.protocol.holdout, seed=config.protocol.seed, seeds=config.train.seeds,
+                         validation=config.protocol.validation, scored=config.protocol.scored,
+                         scale_scope=config.data.scale_scope)
 
 
 def _check_fit(config, loaded, folds, titles, folder):
@@ -200,13 +204,7 @@ def _feed(config, loaded):
 def _layout(config, loaded, folds, folder) -> plan.Plan:
     """The plan a run began with; else the one pinned by settings, measured on this machine before, or measured now."""
     if (folder / files.PLAN).exists():
-        chosen = plan.pinned(folder / files.PLAN)
-        if chosen.devices > jax.device_count():
-            raise UserError(f'{folder} was begun on {chosen.devices} devices and {jax.device_count()} are here; '
-                            'continue it where it was begun, or give another --workdir')
-        return chosen
-    if config.train.devices > jax.device_count():
-        raise UserError(f'train.devices is {config.train.devices}; allowed: 0 (all) to the {jax.device_count()} that are here')
+        return plan.resumed(folder / files.PLAN, jax.device_count())
     found = plan.candidates(jax.default_backend(), jax.device_count(), len(folds.fold), lowering=config.train.lowering,
                             at_once=config.train.at_once, use=config.train.devices)
     measure = partial(runs.seconds_a_round, partial(_learner, config, loaded, folds), loaded.samples, folds,
@@ -228,7 +226,7 @@ def _facts(config, loaded, folds, found):
         'image': list(loaded.samples.image.shape[1:]), 'rows': folds.train.index.shape[1], 'runs': len(folds.fold),
         'batch_size': config.train.batch_size, 'optimizer': config.train.optimizer, 'learner': config.train.learner,
         'augment': config.augment.to_dict(), 'balance': config.balance.method,
-        'device': [d.device_kind for d in jax.devices()], 'machine': [platform.node(), platform.machine()],
+        'device': [d.device_kind for d in jax.devices()], 'machine': host(),
         'candidates': [plan.describe(p) for p in found], 'versions': versions(),
     }
 
@@ -278,10 +276,11 @@ def _publish(config, loaded, folds, output, layout, folder, seconds):
     seconds['evaluate'] = time.perf_counter() - start
     seconds['total'] = sum(seconds.values())
     results = {
-        'name': config.name, 'protocol': config.protocol.name, 'scored': config.protocol.scored,
+        'name': config.name, 'scored': config.protocol.scored,
+        'protocol': config.protocol.name + ', validation part' * (config.protocol.scored == 'validation'),
         'leaks': leaks.listed(config.to_dict()),
         'folds': len(folds.fold) // config.train.seeds, 'seeds': config.train.seeds, 'epochs': config.train.epochs,
-        'clips': len(loaded.samples.label), **scores, 'oracle_epoch': oracle,
+        'clips': int(np.sum(loaded.samples.clip >= 0)), **scores, 'oracle_epoch': oracle,
         'plan': layout._asdict(), 'seconds': seconds, 'versions': versions(),
         'data': {'name': config.data.name, 'labels': loaded.labels, 'editions': list(loaded.editions),
                  'fingerprint': loaded.fingerprint, 'dropped': len(loaded.dropped)},

@@ -1,13 +1,14 @@
 """A grid of settings, chosen by the validation part: rows that neither train nor are tested (no jax)."""
 
-import contextlib
-import io
 import itertools
 
+from mer_jax import settings as rules
 from mer_jax import workdir
 from mer_jax.errors import UserError
 from mer_jax.report_text import interval, measure
+from mer_jax.several import parent, quietly
 
+AS = "as --grid='train.batch_size=16,24,32;train.epochs=5,10,50'"
 MEASURES = ('uf1', 'uar', 'accuracy')
 
 
@@ -17,24 +18,22 @@ def grid(settings: dict, text: str, train, folder) -> dict:
     if not settings['protocol']['validation']:
         raise UserError('protocol.validation is 0, so there is nothing to choose by; allowed with the verb grid: above 0, as '
                         '--config.protocol.validation=0.1 (the tested rows must not choose)')
-    combined, folder = combinations(text, settings), workdir.absolute(folder)
-    if (folder / workdir.CONFIG).exists():
-        raise UserError(f'{folder} holds a run; a grid trains several: name another folder with --workdir')
-    rows = []
+    combined, folder, rows = combinations(text, settings), parent(folder, 'a grid'), []
     for number, changes in enumerate(combined, 1):
         print(f'grid: {number} of {len(combined)}, {_title(changes)}', flush=True)
-        results = _quietly(train, changes | {'protocol.scored': 'validation'}, folder / _title(changes))
+        results = quietly(train, changes | {'protocol.scored': 'validation'}, folder / _name(changes))
         rows.append({**changes, **{f'validation_{key}': results['metrics'][key] for key in MEASURES}})
     best = max(range(len(rows)), key=lambda row: (rows[row]['validation_uf1'] or 0, -row))
     print(f'grid: the best, {_title(combined[best])}, is tested', flush=True)
-    tested = _quietly(train, combined[best] | {'protocol.scored': 'test'}, folder / 'chosen')
+    chosen = folder / f'chosen,{_name(combined[best])}'
+    tested = quietly(train, combined[best] | {'protocol.scored': 'test'}, chosen)
     found = {'name': settings['name'], 'rows': rows, 'chosen': best, 'leaks': tested['leaks'],
              'test': {key: {'mean': tested['metrics'][key], 'interval': tested['intervals'][key]} for key in MEASURES}}
     workdir.write_json(folder / 'grid.json', found)
     workdir.write_csv(folder / 'grid.csv', [*rows[0], 'chosen'],
                       [[*row.values(), number == best] for number, row in enumerate(rows)])
     print(table(found))
-    print(f'grid: {folder / "grid.csv"}; the tested run: {folder / "chosen" / workdir.REPORT}')
+    print(f'grid: {folder / "grid.csv"}; the tested run: {chosen / workdir.REPORT}')
     return found
 
 
@@ -43,12 +42,15 @@ def combinations(text: str, settings: dict) -> list:
     known, axes = workdir.flat(settings), []
     for part in filter(None, text.replace(' ', '').split(';')):
         key, _, values = part.partition('=')
-        if key not in known:
-            raise UserError(f"--grid: {key!r} is no setting; as --grid='train.batch_size=16,24,32;train.epochs=5,10,50'")
+        if key not in known or key == 'data.channels':  # whose own value holds commas
+            raise UserError(f"--grid: {key!r} is no setting that a grid can vary; {AS}")
         axes.append([(key, _value(key, value, known[key])) for value in values.split(',')])
     if not axes:
-        raise UserError("--grid is empty; as --grid='train.batch_size=16,24,32;train.epochs=5,10,50'")
-    return [dict(chosen) for chosen in itertools.product(*axes)]
+        raise UserError(f'--grid is empty; {AS}')
+    combined = [dict(chosen) for chosen in itertools.product(*axes)]
+    for changes in combined:  # the last of many trainings is late for a mistake
+        rules.check(_nested(known | changes))
+    return combined
 
 
 def table(found: dict) -> str:
@@ -66,14 +68,24 @@ def table(found: dict) -> str:
     return '\n'.join([*lines, f'tested: {told}', *(f'leak: {leak}' for leak in found['leaks'])])
 
 
-def _quietly(train, changes, folder):
-    """Results of one training without its table, which would bury that of the grid."""
-    with contextlib.redirect_stdout(io.StringIO()):
-        return train(changes, folder)
-
-
 def _title(changes):
     return ','.join(f'{key}={value}' for key, value in changes.items())
+
+
+def _name(changes):
+    return _title(changes).replace('/', '_')  # a data set's name would nest one run in another
+
+
+def _nested(settings):
+    """{'train.epochs': 5} -> {'train': {'epochs': 5}}."""
+    out = {}
+    for key, value in settings.items():
+        *branch, leaf = key.split('.')
+        tree = out
+        for part in branch:
+            tree = tree.setdefault(part, {})
+        tree[leaf] = value
+    return out
 
 
 def _value(key, text, like):

@@ -19,3 +19,8 @@ def versions() -> dict:
         except importlib.metadata.PackageNotFoundError:
             found[name] = 'source'
     return found
+
+
+def host() -> list:
+    """Name and kind of this machine."""
+    return [platform.node(), platform.machine()]

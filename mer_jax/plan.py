@@ -33,8 +33,11 @@ class Plan(NamedTuple):
 def candidates(backend, devices, runs, *, lowering, at_once, use):
     """Plans worth a trial, most promising first; settings that are not 0 or 'auto' pin their part.
 
-    On CPU a native convolution inside a loop is tens of times slower, so it is never a candidate there.
+    On CPU a native convolution inside a loop is tens of times slower, so it is never a candidate there. UserError where more
+    devices are to be used than there are.
     """
+    if use > devices:
+        raise UserError(f'train.devices is {use}; allowed: 0 (all) to the {devices} that are here')
     lowerings = [lowering] if lowering != 'auto' else ['matmul'] if backend == 'cpu' else ['matmul', 'native']
     pinned = at_once and lowering != 'auto'  # then nothing is left that is worth a trial and its compilation
     counts = [min(use or devices, devices)] if use or pinned else list(dict.fromkeys([devices, 1]))
@@ -96,6 +99,15 @@ def pinned(path) -> Plan:
     except TypeError:
         pass  # other keys, or text where a number belongs
     raise UserError(f'{path} holds no plan (lowering, at_once, devices, why, group); restore it or give another --workdir')
+
+
+def resumed(path, devices) -> Plan:
+    """The plan that a run began with; UserError where it needs more than the `devices` that are here."""
+    chosen = pinned(path)
+    if chosen.devices > devices:
+        raise UserError(f'{path.parent} was begun on {chosen.devices} devices and {devices} are here; '
+                        'continue it where it was begun, or give another --workdir')
+    return chosen
 
 
 def describe(plan) -> str:

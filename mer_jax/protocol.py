@@ -82,34 +82,36 @@ def make(name, samples, names, *, folds, holdout, seed, seeds, validation=0.0, s
          scale_scope='fold'):
     """Return (Folds, titles): the folds of protocol `name` for seeds 0..seeds-1, seed after seed, and a title a fold.
 
-    validation: share of all subjects (of all clips, where the protocol splits by clip) that each fold sets aside, neither
-    to train nor to be tested; with scored 'validation' these are held out and predicted instead of the test rows.
+    validation: share of all subjects (of all clips, where the protocol splits by clip) that is set aside, neither to train nor
+    to be tested in any fold; with scored 'validation' these rows are held out and predicted instead of the test rows.
     scale_scope 'all' lets scales be fitted to every row, the tested ones included: a leak.
     Raises UserError where a fold would have nobody to train on.
     """
-    groups = PROTOCOLS[name](samples, names, folds=folds, holdout=holdout, seed=seed)
     unit = samples.clip if name in LEAKS else samples.subject
-    aside = [_validation(unit, test, validation, [seed, number]) for number, (_, test) in enumerate(groups)]
-    for (title, test), spared in zip(groups, aside, strict=True):
-        if (test | spared).all():
-            raise UserError(f'protocol.name is {name!r}, but leaving out {title!r} leaves no row to train on; '
-                            f'it needs a second {"data set" if name == "lodo" else "subject"}')
-    train = stacked([np.flatnonzero(~(test | spared)) for (_, test), spared in zip(groups, aside, strict=True)] * seeds)
+    aside = _validation(unit, validation, seed)
+    left = np.flatnonzero(~aside)
+    rest = samples._replace(**{key: getattr(samples, key)[left] for key in ('subject', 'dataset', 'clip')})
+    groups = PROTOCOLS[name](rest, names, folds=folds, holdout=min(holdout / (1 - validation), 0.99), seed=seed)
+    for title, test in groups:
+        if test.all():
+            raise UserError(f'protocol.name is {name!r}, but leaving out {title!r} leaves no row to train on; it needs a further '
+                            f'{"data set" if name == "lodo" else "subject"}{", or no protocol.validation" if validation else ""}')
+    train = stacked([left[~test] for _, test in groups] * seeds)
     fit = stacked([np.arange(len(unit))] * len(train.index)) if scale_scope == 'all' else train
-    held_out = aside if scored == 'validation' else [test for _, test in groups]
+    held_out = [np.flatnonzero(aside) if scored == 'validation' else left[test] for _, test in groups]
     count = len(groups)
     return Folds(
         fold=np.tile(np.arange(count, dtype=np.int32), seeds),
         seed=np.repeat(np.arange(seeds, dtype=np.int32), count),
         train=Training(*train, fit=fit, made=nothing_made(count * seeds)),
-        test=stacked([np.flatnonzero(rows) for rows in held_out] * seeds),
+        test=stacked(held_out * seeds),
     ), [title for title, _ in groups]
 
 
 def nothing_made(runs) -> Made:
     """The made rows of `runs` runs that have none."""
     none = np.zeros((runs, 0), np.int32)
-    return Made(none, none, none, none.astype(np.float32), none)
+    return Made(none, none, none.astype(np.float32))
 
 
 def stacked(rows) -> Rows:
@@ -128,7 +130,8 @@ def table(folds, titles, samples, names):
         datasets = '+'.join(names.datasets[d] for d in np.unique(samples.dataset[test]))
         classes = np.bincount(samples.label[test], minlength=len(names.classes))
         subjects = len(np.unique(samples.subject[test]))
-        real = folds.train.index[number][folds.train.weight[number] > 0] < len(samples.label)
+        trained = folds.train.index[number][folds.train.weight[number] > 0]
+        real = (trained < len(samples.label)) & (samples.clip[np.minimum(trained, len(samples.label) - 1)] >= 0)
         rows.append([number, title, datasets, subjects, int(real.sum()), int((~real).sum()), len(test), *classes.tolist()])
     return header, rows
 
@@ -148,11 +151,12 @@ def describe(name, folds, titles, samples, names):
     return '\n'.join(lines)
 
 
-def _validation(unit, test, share, seed):
-    """Mask of the rows that a fold sets aside: a `share` of all units (subjects or clips), drawn among those not tested."""
-    left = np.unique(unit[~test])
-    count = int(np.clip(round(share * len(np.unique(unit))), 1, max(1, len(left) - 1))) if share else 0
-    return np.isin(unit, np.random.default_rng(seed).permutation(left)[:count])
+def _validation(unit, share, seed):
+    """Mask of the rows that are set aside: a `share` of all units (subjects or clips). The same for every fold: a subject that
+    chooses the settings in one fold must not be tested with them in another."""
+    every = np.unique(unit)
+    count = int(np.clip(round(share * len(every)), 1, max(1, len(every) - 1))) if share else 0
+    return np.isin(unit, np.random.default_rng([seed, 1]).permutation(every)[:count])
 
 
 def _subject_titles(samples, names):

@@ -4,14 +4,14 @@ Every class of a fold is filled up to its most frequent one. Copies and mixtures
 mixed inside the training step (balance.take), so that no image is copied for a fold.
 """
 
-import hashlib
+import zipfile
 from pathlib import Path
 
 import numpy as np
 
 from mer_jax.errors import UserError
 from mer_jax.protocol import stacked
-from mer_jax.types import Made, Training
+from mer_jax.types import Made, Samples, Training
 
 METHODS = ('none', 'oversample', 'augment', 'smote', 'generated')
 SPACES = ('pixels', 'features')
@@ -20,29 +20,29 @@ VARIANCE = 0.95  # of the fold's training rows that the components of space 'fea
 
 
 def extend(folds, samples, names, titles, *, method, neighbours, space, scope, generated):
-    """`folds` (Folds of one protocol and all seeds) with the rows that `method` makes for each run, told to train beside its own.
+    """(samples, folds) with the rows that `method` makes for each run of `folds`, told to train beside its own.
 
     oversample, augment: copies of random rows, of which 'augment' alone is changed in training; smote: SMOTE (Chawla et al.
     2002) with so many `neighbours`, found among pixels or among the principal `features` of the fold's rows; generated:
-    the images of a file, one for all runs or 'folder/{subject}.npz' (see `read`). scope 'all' makes them once from every
-    row, the tested ones included, as papers do that balance before they split: a leak.
+    the images of a file, one for all runs or 'folder/{subject}.npz' (see `read`), which stand behind the other samples.
+    scope 'all' makes them once from every row, the tested ones included, as papers do that balance before they split: a leak.
     """
     if method == 'none':
-        return folds
-    runs = range(len(folds.fold))
-    own = [folds.train.index[run][folds.train.weight[run] > 0] for run in runs]
-    source = [np.arange(len(samples.label))] * len(own) if scope == 'all' else own
+        return samples, folds
+    own = [index[weight > 0] for index, weight in zip(folds.train.index, folds.train.weight, strict=True)]
     if method == 'generated':
-        made = [read(_file(generated, titles[number]), samples, names, rows)
-                for number, rows in zip(folds.fold, source, strict=True)]
-    else:
-        near = _neighbours(folds, samples, source, neighbours, space) if method == 'smote' else {}
-        seeds = [(seed,) if scope == 'all' else (seed, number) for seed, number in zip(folds.seed, folds.fold, strict=True)]
-        made = [fill(np.random.default_rng(seed), samples.label, rows, near.get(number))
-                for seed, number, rows in zip(seeds, folds.fold, source, strict=True)]
-    count = len(samples.label)
-    train = stacked([np.concatenate([rows, count + np.arange(len(new.row))]) for rows, new in zip(own, made, strict=True)])
-    return folds._replace(train=Training(*train, fit=folds.train.fit, made=_padded(made)))
+        paths = [_file(generated, titles[number]) for number in folds.fold]
+        samples, added = _appended(samples, {path: read(path, samples, names) for path in dict.fromkeys(paths)})
+        train = stacked([np.concatenate([rows, added[path]]) for rows, path in zip(own, paths, strict=True)])
+        return samples, folds._replace(train=folds.train._replace(index=train.index, weight=train.weight))
+    source = [np.arange(len(samples.label))] * len(own) if scope == 'all' else own
+    near = _neighbours(folds, samples, source, neighbours, space) if method == 'smote' else {}
+    seeds = [(seed,) if scope == 'all' else (seed, number) for seed, number in zip(folds.seed, folds.fold, strict=True)]
+    made = [fill(np.random.default_rng(seed), samples.label, rows, near.get(number))
+            for seed, number, rows in zip(seeds, folds.fold, source, strict=True)]
+    first = len(samples.label)
+    train = stacked([np.concatenate([rows, first + np.arange(len(new.row))]) for rows, new in zip(own, made, strict=True)])
+    return samples, folds._replace(train=Training(*train, fit=folds.train.fit, made=_padded(made)))
 
 
 def fill(rng, label, rows, near=None) -> Made:
@@ -51,17 +51,17 @@ def fill(rng, label, rows, near=None) -> Made:
     near: {class: int[n_k, k]}, the neighbours of its rows (see `nearest`) to mix with; None copies.
     """
     counts = np.bincount(label[rows])
-    parts = []
+    parts = [(rows[:0], rows[:0], np.zeros(0))]
     for kind in np.flatnonzero((counts > 0) & (counts < counts.max())):
         members, wanted = rows[label[rows] == kind], counts.max() - counts[kind]
         if near is None or not near[kind].shape[1]:  # a class of one row has no neighbour to mix with
             row = rng.choice(members, wanted)
-            parts.append((np.full(wanted, kind), row, row, np.zeros(wanted)))
+            parts.append((row, row, np.zeros(wanted)))
         else:
             pick, gap = rng.integers(near[kind].size, size=wanted), rng.random(wanted)
-            parts.append((np.full(wanted, kind), *mixtures(members, near[kind], pick), gap))
-    columns = [np.concatenate(column) for column in zip(*parts, strict=True)] or [np.zeros(0)] * 4
-    return Made(*(column.astype(np.int32) for column in columns[:3]), columns[3].astype(np.float32), np.zeros(0, np.int32))
+            parts.append((*mixtures(members, near[kind], pick), gap))
+    row, neighbour, gap = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return Made(row.astype(np.int32), neighbour.astype(np.int32), gap.astype(np.float32))
 
 
 def mixtures(members, near, pick):
@@ -102,13 +102,13 @@ def components(inner):
     return vectors[:, :count] * np.sqrt(values[:count])
 
 
-def read(path, samples, names, rows) -> Made:
-    """Made rows of a .npz file with image [e, H, W, C], as the network sees the data set (before any scaling), and label [e],
-    class names. rows: of the fold; the first of the class stands for the clip. UserError where it does not fit."""
+def read(path, samples, names):
+    """(image [e, H, W, C], label int32[e]) of a .npz file: images as the network sees the data set, before any scaling, and
+    their classes as text. UserError where it does not fit."""
     try:
         with np.load(path) as file:
             image, label = np.asarray(file['image']), file['label'].astype(str)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
         raise UserError(f"{path} is no .npz file with 'image' and 'label' (text): {error}") from None
     shape = samples.image.shape[1:]
     if image.shape[1:] != shape or image.dtype != samples.image.dtype or label.shape != image.shape[:1] or not len(label):
@@ -119,15 +119,22 @@ def read(path, samples, names, rows) -> Made:
     for name in label.tolist():
         if name not in names.classes:
             raise UserError(f'{path} holds the label {name!r}; known: {", ".join(names.classes)}')
-    kind = np.array([names.classes.index(name) for name in label.tolist()], np.int32)
-    first = np.array([rows[np.argmax(samples.label[rows] == k)] for k in kind], np.int32)
-    return Made(kind, first, first, np.zeros(len(kind), np.float32), image)
+    return image, np.array([names.classes.index(name) for name in label.tolist()], np.int32)
 
 
-def fingerprint(text, folds):
-    """`text`, and where images of files train beside the data set a digest of both: a run must not go on with other images."""
-    image = folds.train.made.image
-    return hashlib.sha256(text.encode() + image.tobytes()).hexdigest() if image.size else text
+def _appended(samples, files):
+    """Samples with the images of {path: (image, label)} behind them, of nobody and with unknown action units, and
+    {path: their rows}."""
+    rows, first = {}, len(samples.label)
+    for path, (_, label) in files.items():
+        rows[path] = np.arange(first, first + len(label))
+        first += len(label)
+    count = first - len(samples.label)
+    new = {name: np.full((count, *of.shape[1:]), -1, of.dtype) for name, of in samples._asdict().items() if name != 'image'}
+    new |= {'image': np.concatenate([image for image, _ in files.values()]),
+            'label': np.concatenate([label for _, label in files.values()]),
+            'action_units': np.full_like(new['action_units'], np.nan), 'target': np.zeros_like(new['target'])}
+    return Samples(*(np.concatenate([getattr(samples, name), new[name]]) for name in Samples._fields)), rows
 
 
 def _file(source, title):
@@ -152,9 +159,5 @@ def _neighbours(folds, samples, source, count, space):
 def _padded(made) -> Made:
     """The made rows of all runs at one length; nothing points at the padding."""
     longest = max(len(one.row) for one in made)
-    pad = lambda a: np.concatenate([a, np.zeros((longest - len(a), *a.shape[1:]), a.dtype)])  # noqa: E731
-    if not made[0].image.size:
-        made = [one._replace(image=one.row[:0]) for one in made]
-        return Made(*(np.stack([pad(getattr(one, name)) for one in made]) for name in Made._fields[:-1]),
-                    np.zeros((len(made), 0), np.int32))
-    return Made(*(np.stack([pad(column) for column in columns]) for columns in zip(*made, strict=True)))
+    return Made(*(np.stack([np.pad(column, (0, longest - len(column))) for column in columns])
+                  for columns in zip(*made, strict=True)))

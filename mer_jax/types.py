@@ -19,7 +19,7 @@ class Samples(NamedTuple):
     action_units: Array  # float32[N, A], 1 present, 0 absent, NaN unknown (unknown is not absent)
     subject: Array  # int32[N], index into Names.subjects; unique over a composite of data sets
     dataset: Array  # int32[N], index into Names.datasets
-    clip: Array  # int32[N], index into Names.clips
+    clip: Array  # int32[N], index into Names.clips; -1 for an image that a file generated for some folds
     frame: Array  # int32[N], frame number where rows are frames, else 0
     parts: Array  # int32[N, 2], clips that the upper and the lower half of the image show: the clip itself, until training
     # replaces a region
@@ -33,13 +33,11 @@ class Rows(NamedTuple):
 
 
 class Made(NamedTuple):
-    """Rows made for one fold against unequal classes: mixtures of two rows, or generated images (balance.py)."""
+    """Rows made for one fold against unequal classes, each of two rows of one class (resampling.py)."""
 
-    label: Array  # int32[e]
     row: Array  # int32[e] into Samples
     neighbour: Array  # int32[e] into Samples; the mixture is image[row] + gap * (image[neighbour] - image[row])
     gap: Array  # float32[e]; 0 is a copy of the row
-    image: Array  # [e, H, W, C], generated images as Samples holds them, which replace the mixtures; [0] where there are none
 
 
 class Training(NamedTuple):

@@ -82,6 +82,12 @@ def test_all_together_is_every_habit_that_applies():
         'protocol.name': 'clip_kfold', 'protocol.folds': 12, 'balance.scope': 'all', 'data.scale_scope': 'all'}
 
 
+def test_a_holdout_is_audited_on_the_clips_it_tests():
+    """A random split would test other clips than the honest holdout: nothing could be paired."""
+    trial = applied(of_config('megc2019_ststnet', {'protocol.name': 'holdout', 'protocol.holdout': 0.25}), folds=1)['split']
+    assert trial.changes == {'protocol.name': 'clip_kfold', 'protocol.folds': 4}
+
+
 def coded(seed=0, subjects=16, groups=2, clips=4):
     """Data whose every clip shows which group of one subject it is of, and nothing else: classes are drawn at random a group."""
     draw = np.random.default_rng(seed)
@@ -174,6 +180,36 @@ def test_a_quick_audit_of_a_network_with_everything(tiny_data, tmp_path, capsys)
     assert main.main(arguments) == 0 and len(steps) == 7
     assert all(path.read_text() == text for path, text in steps.items())
     assert json.loads((tmp_path / 'a/audit.json').read_text()) == found
+
+
+def test_a_trial_that_fails_costs_its_own_line_alone(monkeypatch, tmp_path, capsys):
+    """One diverging training must not lose hours of the others; a failing honest run must be told."""
+    loaded = coded(subjects=5)
+    train, failing = experiment.train, ['control']
+
+    def fails(config, folder):
+        if Path(folder).name in failing:
+            raise UserError('outputs are not finite')
+        return train(config, folder)
+
+    monkeypatch.setattr(experiment, 'train', fails)
+    found = quick_audit(monkeypatch, tmp_path / 'a', loaded, **{'train.epochs': 1, 'protocol.name': 'holdout'})
+    assert found['control']['why_not'] == 'failed: outputs are not finite' and found['split']['against']
+    assert 'failed: outputs are not finite' in capsys.readouterr().out
+    failing.append('honest')
+    with pytest.raises(UserError, match='not finite'):
+        quick_audit(monkeypatch, tmp_path / 'b', loaded, **{'train.epochs': 1})
+
+
+def test_a_baseline_that_leaks_is_not_called_honest():
+    """One file of weights for all folds stays as asked for: the reader must see that the baseline itself leaks."""
+    line = {'habit': 'honest', 'title': 'honest', 'why_not': '', 'leaks': ['init_from: one file'], 'protocol': 'loso', 'seeds': 1,
+            'clips': 9, 'subjects': 3, 'metrics': dict.fromkeys(audit_text.MEASURES, 0.5),
+            'intervals': dict.fromkeys(audit_text.MEASURES), 'against': None}
+    found = {'name': 'x', 'lines': [line, {**line, 'habit': 'all', 'title': 'all together', 'why_not': 'none of them applies'}]}
+    for text in (audit_text.text(found), audit_text.page(found, ''), audit_text.latex(found)):
+        assert 'init' in text and 'leaks' in text
+    assert 'Not honest: UF1' in audit_text.page(found, '') and 'verdict leaky' in audit_text.page(found, '')
 
 
 def test_mistakes_are_told_in_one_line(tmp_path):

@@ -45,9 +45,12 @@ def test_the_best_of_the_validation_part_is_tested_and_nothing_else(tmp_path, ca
 
 
 WRONG = [
-    ('train.epoch=5', "'train.epoch' is no setting"),
+    ('train.epoch=5', "'train.epoch' is no setting that a grid can vary"),
     ('train.epochs', "train.epochs is ''; allowed: a value as 100"),
     ('train.epochs=5,ten', "train.epochs is 'ten'"),
+    ('train.epochs=5;train.optimizer=adam,smg', "train.optimizer is 'smg'; allowed: adam"),
+    ('train.batch_size=16,0', 'train.batch_size is 0; allowed: 1 to'),
+    ('data.channels=u,v,strain', "'data.channels' is no setting that a grid can vary"),
     ('data.sides=yes', "data.sides is 'yes'; allowed: a value as False"),
     (';', '--grid is empty'),
 ]
@@ -83,8 +86,12 @@ def test_the_published_protocol_and_its_grid_in_one_command(tiny_data, tmp_path,
     told = capsys.readouterr().out
     assert told.count('leak: ') == 2 and 'random_split' in told and 'balance.scope=all' in told
     folders = sorted(path.name for path in (tmp_path / 'g').iterdir() if path.is_dir())
-    assert folders == ['chosen', *(f'train.batch_size={b},train.epochs={e}' for b in (16, 24) for e in (1, 2))]
-    count = len(workdir.read_predictions(tmp_path / 'g/chosen/predictions.csv'))
+    (chosen,) = [name for name in folders if name.startswith('chosen,')]
+    assert folders == [chosen, *(f'train.batch_size={b},train.epochs={e}' for b in (16, 24) for e in (1, 2))]
+    count = len(workdir.read_predictions(tmp_path / 'g' / chosen / 'predictions.csv'))
     blocks = [json.loads((tmp_path / 'g' / name / 'results.json').read_text()) for name in folders]
     assert [block['scored'] for block in blocks] == ['test'] + ['validation'] * 4 and count == 2
+    assert [block['protocol'] for block in blocks[:2]] == ['random_split', 'random_split, validation part']
+    assert main.main(['compare', f'--runs={tmp_path}/g/*', f'--workdir={tmp_path}/c']) == 2
+    assert 'is scored on its validation part' in capsys.readouterr().err
     assert all(len(block['leaks']) == 2 for block in blocks)

@@ -135,7 +135,7 @@ def test_noise_in_the_left_out_subject_changes_no_made_row_of_its_fold(name, tmp
     settings |= {'generated': f'{tmp_path}/{{subject}}.npz'} if method == 'generated' else {}
     folds, titles = protocol.make('loso', samples, names, folds=2, holdout=0.5, seed=0, seeds=1)
     folds = folds._replace(test=jax.tree.map(lambda a: a[:, :0], folds.test))
-    both = [(each, resampling.extend(folds, each, names, titles, **settings)) for each in (samples, noise)]
+    both = [resampling.extend(folds, each, names, titles, **settings) for each in (samples, noise)]
     learner, feed = learner_of('balanced', models.make('ststnet', classes=3, lowering='matmul'), 'standard')
     feed['augment_made'] = method == 'augment'
     programs = runs.compiled(learner, plan.Plan('matmul', 1, 2, ''), *both[0], runs=5, test_batch=8, chunk=2, **feed)

@@ -63,18 +63,22 @@ def test_groups_of_clips_are_of_one_size(small):
 
 
 @pytest.mark.parametrize('name', ['loso', 'kfold', 'holdout', 'random_split', 'clip_kfold'])
-def test_rows_set_aside_neither_train_nor_are_tested(name, small):
-    """What chooses the settings must not be what is reported, nor what was trained on."""
+def test_rows_set_aside_neither_train_nor_are_tested_in_any_fold(name, small):
+    """What chooses the settings must not be what is reported, nor what was trained on, in whichever fold."""
     samples, names = small
-    plain, _ = make(name, samples, names)
     folds, titles = make(name, samples, names, validation=0.2)
-    scored, _ = make(name, samples, names, validation=0.2, scored='validation')
+    scored, same = make(name, samples, names, validation=0.2, scored='validation')
     unit = samples.clip if name in protocol.LEAKS else samples.subject
+    aside = sides(scored, 0)[1]
+    assert len(np.unique(unit[aside])) == round(0.2 * len(np.unique(unit))) and titles == same
     for number in range(len(titles)):
-        (train, test), aside = sides(folds, number), sides(scored, number)[1]
-        assert test.tolist() == sides(plain, number)[1].tolist() and train.tolist() == sides(scored, number)[0].tolist()
+        train, test = sides(folds, number)
+        assert train.tolist() == sides(scored, number)[0].tolist() and aside.tolist() == sides(scored, number)[1].tolist()
+        assert not set(unit[aside]) & set(unit[train]) and not set(aside) & set(test)
         assert sorted([*train, *test, *aside]) == list(range(len(samples.label)))
-        assert len(np.unique(unit[aside])) == round(0.2 * len(np.unique(unit))) and not set(unit[aside]) & set(unit[train])
+    if name in ('loso', 'kfold', 'clip_kfold'):
+        tested = np.concatenate([sides(folds, number)[1] for number in range(len(titles))])
+        assert sorted([*tested, *aside]) == list(range(len(samples.label)))
 
 
 def test_eighty_ten_ten(small):
@@ -162,6 +166,8 @@ def test_nobody_to_train_on_is_an_error():
             make(name, samples, names)
     with pytest.raises(UserError, match='protocol.folds is 3, more than the 1 subjects'):
         make('kfold', samples, names)
+    with pytest.raises(UserError, match='it needs a further subject, or no protocol.validation'):
+        make('loso', *make_samples(subjects=2, clips=(9, 4)), validation=0.1)
 
 
 def test_table_counts_what_is_left_out(small):

@@ -7,9 +7,9 @@ import pytest
 from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
 
-from mer_jax import balance, protocol, resampling
+from mer_jax import balance, data, protocol, resampling
 from mer_jax.errors import UserError
-from mer_jax.types import Training
+from mer_jax.types import Made, Training
 from tests.conftest import make_samples
 
 OFF = {'method': 'none', 'neighbours': 5, 'space': 'pixels', 'scope': 'fold', 'generated': ''}
@@ -30,7 +30,7 @@ def loso(samples, names, seeds=1):
 
 def extend(samples, names, seeds=1, **settings):
     folds, titles = loso(samples, names, seeds)
-    return resampling.extend(folds, samples, names, titles, **OFF | settings)
+    return resampling.extend(folds, samples, names, titles, **OFF | settings)[1]
 
 
 def one(folds, run):
@@ -38,11 +38,11 @@ def one(folds, run):
 
 
 def made(folds, run, count):
-    """(row, neighbour, gap, label) of the made rows that a run trains on."""
+    """(row, neighbour, gap) of the made rows that a run trains on."""
     used = folds.train.index[run][folds.train.weight[run] > 0]
     used = used[used >= count] - count
     assert len(set(used)) == len(used)
-    return tuple(getattr(folds.train.made, name)[run][used] for name in ('row', 'neighbour', 'gap', 'label'))
+    return tuple(getattr(folds.train.made, name)[run][used] for name in ('row', 'neighbour', 'gap'))
 
 
 @pytest.mark.parametrize('method,settings', MAKING)
@@ -65,8 +65,8 @@ def test_rows_are_made_of_training_rows_of_their_class(method, settings):
     samples, names = uneven()
     folds, crossing = extend(samples, names, method=method, **settings), 0
     for run in range(5):
-        row, neighbour, gap, label = made(folds, run, len(samples.label))
-        assert len(row) and (samples.label[row] == label).all() and (samples.label[neighbour] == label).all()
+        row, neighbour, gap = made(folds, run, len(samples.label))
+        assert len(row) and (samples.label[neighbour] == samples.label[row]).all()
         assert ((gap > 0) == (row != neighbour)).all() and (gap < 1).all()
         crossing += np.isin(np.concatenate([row, neighbour]), folds.test.index[run][folds.test.weight[run] > 0]).sum()
     assert (crossing > 0) == (settings.get('scope') == 'all'), 'before the split, tested clips are mixed in: that is the leak'
@@ -87,15 +87,12 @@ def test_smote_fed_with_the_draws_of_imbalanced_learn_gives_its_samples():
         wanted = counts.max() - counts[kind]
         pick, gap = draw.randint(0, near.size, wanted), draw.uniform(size=wanted)
         row, neighbour = resampling.mixtures(members, near, pick)
-        rows = Training(None, None, None, type(MADE)(np.full(wanted, kind), row, neighbour, gap.astype(np.float32), np.zeros(0)))
+        rows = Training(None, None, None, Made(row, neighbour, gap.astype(np.float32)))
         found.append(balance.take(jax.tree.map(jnp.asarray, samples), jax.tree.map(jnp.asarray, rows),
                                   len(flat) + jnp.arange(wanted)))
     images = np.concatenate([taken.image.reshape(len(taken.label), -1) for taken in found])
     np.testing.assert_allclose(images, expected[len(flat):], rtol=1e-5, atol=1e-3)
     assert np.concatenate([taken.label for taken in found]).tolist() == kinds[len(flat):].tolist()
-
-
-MADE = protocol.nothing_made(1)
 
 
 def test_neighbours_are_those_of_a_brute_force_search_and_of_scikit_learn():
@@ -133,7 +130,7 @@ def test_few_rows_of_a_class_have_few_neighbours():
     label = np.array([0] * 6 + [1] * 2 + [2])
     near = {kind: resampling.nearest(np.ones((n, n)), 5) for kind, n in ((0, 6), (1, 2), (2, 1))}
     found = resampling.fill(np.random.default_rng(0), label, np.arange(9), near)
-    assert np.bincount(found.label).tolist() == [0, 4, 5]
+    assert np.bincount(label[found.row]).tolist() == [0, 4, 5]
     assert (found.row[4:] == 8).all() and (found.gap[4:] == 0).all() and set(found.row[:4]) <= {6, 7}
     assert (found.neighbour[:4] != found.row[:4]).all()
 
@@ -141,7 +138,7 @@ def test_few_rows_of_a_class_have_few_neighbours():
 def test_a_class_that_a_fold_lacks_is_not_made():
     """There is nothing to make it from."""
     found = resampling.fill(np.random.default_rng(0), np.array([0, 0, 2, 1]), np.array([0, 1, 2]))
-    assert found.label.tolist() == [2] and found.row.tolist() == [2]
+    assert found.row.tolist() == [2]
 
 
 def test_a_wrapped_duplicate_changes_no_count():
@@ -152,7 +149,7 @@ def test_a_wrapped_duplicate_changes_no_count():
         index=np.concatenate([folds.train.index, folds.train.index[:, :9]], 1),
         weight=np.concatenate([folds.train.weight, np.zeros((5, 9), np.float32)], 1)))
     for method, settings in MAKING:
-        first, second = (resampling.extend(each, samples, names, titles, **OFF | {'method': method} | settings).train
+        first, second = (resampling.extend(each, samples, names, titles, **OFF | {'method': method} | settings)[1].train
                          for each in (folds, longer))
         jax.tree.map(np.testing.assert_array_equal, first._replace(fit=None), second._replace(fit=None))
 
@@ -176,13 +173,13 @@ def test_a_row_is_taken_as_told():
     """By hand: a row of the data set, a copy, and three quarters of the way to a neighbour."""
     samples, names = uneven()
     samples = samples._replace(action_units=np.ones((len(samples.label), 2), np.float32))
-    new = type(MADE)(*(np.array(a, np.int32) for a in ([2, 1], [4, 6], [4, 9])), np.array([0, 0.75], np.float32), np.zeros(0))
-    rows = jax.tree.map(jnp.asarray, Training(0, 0, 0, new))
+    rows = jax.tree.map(jnp.asarray, Training(0, 0, 0, Made(np.array([4, 6]), np.array([4, 9]), np.array([0, 0.75], np.float32))))
     count = len(samples.label)
     taken = balance.take(jax.tree.map(jnp.asarray, samples), rows, jnp.array([7, count, count + 1]))
     image = samples.image.astype(np.float32)
     np.testing.assert_array_equal(taken.image, [image[7], image[4], image[6] + 0.75 * (image[9] - image[6])])
-    assert taken.label.tolist() == [samples.label[7], 2, 1] and taken.subject.tolist() == samples.subject[[7, 4, 6]].tolist()
+    for name in ('label', 'subject', 'clip'):
+        assert getattr(taken, name).tolist() == getattr(samples, name)[[7, 4, 6]].tolist()
     assert np.isnan(taken.action_units).all(1).tolist() == [False, False, True], 'units of a mixture are unknown'
 
 
@@ -197,15 +194,20 @@ def test_generated_images_train_beside_the_fold_that_they_were_made_for(tmp_path
     samples, names = uneven()
     files = {name: npz(tmp_path / f'{name}.npz', samples, ['b', 'c'], count=3 + number)
              for number, name in enumerate(names.subjects)}
-    folds = extend(samples, names, method='generated', generated=f'{tmp_path}/{{subject}}.npz')
-    for run, name in enumerate(names.subjects):
-        rows = one(folds, run)
-        used = np.asarray(rows.index[rows.weight > 0])
-        used = used[used >= len(samples.label)]
-        taken = balance.take(jax.tree.map(jnp.asarray, samples), rows, jnp.asarray(used))
-        np.testing.assert_array_equal(taken.image, files[name])
-        assert taken.label.tolist() == np.resize([1, 2], len(files[name])).tolist() and np.isnan(taken.action_units).all()
-        assert not set(taken.subject.tolist()) & {run}
+    folds, titles = loso(samples, names, seeds=2)
+    more, extended = resampling.extend(folds, samples, names, titles,
+                                       **OFF | {'method': 'generated', 'generated': f'{tmp_path}/{{subject}}.npz'})
+    jax.tree.map(lambda a, b: np.testing.assert_array_equal(a[:len(b)], b), more, samples)
+    assert len(more.label) == len(samples.label) + sum(map(len, files.values())), 'each image once, however many seeds'
+    for run in range(10):
+        used = extended.train.index[run][extended.train.weight[run] > 0]
+        own = folds.train.index[run][folds.train.weight[run] > 0]
+        assert used[:len(own)].tolist() == own.tolist()
+        image = files[names.subjects[run % 5]]
+        np.testing.assert_array_equal(more.image[used[len(own):]], image)
+        assert more.label[used[len(own):]].tolist() == np.resize([1, 2], len(image)).tolist()
+    assert np.isnan(more.action_units[len(samples.label):]).all() and (more.subject[len(samples.label):] == -1).all()
+    assert protocol.table(extended, titles, more, names)[1][2][4:6] == [29, 5]
 
 
 WRONG = [
@@ -224,28 +226,37 @@ def test_a_file_that_does_not_fit_is_told_in_one_line(changed, told, tmp_path):
     samples, names = uneven()
     npz(tmp_path / 'x.npz', samples, ['b'], **changed)
     with pytest.raises(UserError, match=told) as error:
-        resampling.read(tmp_path / 'x.npz', samples, names, np.arange(5))
+        resampling.read(tmp_path / 'x.npz', samples, names)
     assert 'x.npz' in str(error.value) and '\n' not in str(error.value)
 
 
 def test_a_missing_file_and_images_that_are_not_finite_are_told(tmp_path):
     """NaN images would turn the whole fold to NaN."""
     samples, names = uneven()
+    for name, content in (('empty.npz', b''), ('cut.npz', b'PK\x03\x04 and no more')):
+        (tmp_path / name).write_bytes(content)
+    np.save(tmp_path / 'array.npy', np.zeros(3))
+    for name in ('empty.npz', 'cut.npz', 'array.npy'):
+        with pytest.raises(UserError, match=f'{name} is no .npz file'):
+            resampling.read(tmp_path / name, samples, names)
     with pytest.raises(UserError, match='none.npz'):
-        resampling.read(tmp_path / 'none.npz', samples, names, np.arange(5))
+        resampling.read(tmp_path / 'none.npz', samples, names)
     flow = samples._replace(image=samples.image.astype(np.float32))
     npz(tmp_path / 'x.npz', flow, ['b'], image=np.full((4, 6, 6, 3), np.nan, np.float32))
     with pytest.raises(UserError, match='not finite'):
-        resampling.read(tmp_path / 'x.npz', flow, names, np.arange(5))
+        resampling.read(tmp_path / 'x.npz', flow, names)
 
 
-def test_other_images_are_another_run(tmp_path):
-    """A killed run that goes on with a new generator's images would be neither run."""
+def test_other_images_or_labels_are_other_data(tmp_path):
+    """A killed run that goes on with a new generator's images, or with corrected labels, would be neither run."""
     samples, names = uneven()
-    folds = {}
-    for count in (4, 5):
-        npz(tmp_path / 'x.npz', samples, ['b'], count=count)
-        folds[count] = extend(samples, names, method='generated', generated=f'{tmp_path}/x.npz')
-    told = {resampling.fingerprint('abc', each) for each in folds.values()}
-    assert len(told) == 2 and 'abc' not in told
-    assert resampling.fingerprint('abc', extend(samples, names, method='smote')) == 'abc'
+    folds, titles = loso(samples, names)
+    told = set()
+    for count, labels in ((4, ['b']), (5, ['b']), (4, ['c'])):
+        npz(tmp_path / 'x.npz', samples, labels, count=count)
+        settings = {'method': 'generated', 'generated': f'{tmp_path}/x.npz'}
+        more, _ = resampling.extend(folds, samples, names, titles, **OFF | settings)
+        told.add(data.fingerprint(more, names))
+    assert len(told) == 3
+    for method in ('none', 'smote'):
+        assert resampling.extend(folds, samples, names, titles, **OFF | {'method': method})[0] is samples

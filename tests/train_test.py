@@ -238,7 +238,7 @@ def balanced(samples, names, fold):
     place = np.arange(len(samples.label))
     samples = samples._replace(label=np.where(place % 5 == 0, 1 + place % 2, 0).astype(np.int32))
     folds, titles = protocol.make('loso', samples, names, folds=2, holdout=0.5, seed=0, seeds=1)
-    folds = resampling.extend(folds, samples, names, titles, method='oversample', neighbours=5, space='pixels', scope='fold',
+    _, folds = resampling.extend(folds, samples, names, titles, method='oversample', neighbours=5, space='pixels', scope='fold',
                               generated='')
     return samples, jax.tree.map(lambda a: a[fold], folds)
 
