@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from mer_jax.compare_text import FIGURES, leaky_pair, p_value
 from mer_jax.plots import COLOURS, light_grid, saved
@@ -71,10 +72,12 @@ def differences(path, table: dict) -> None:
                 axes.set(ylim=(len(row) - 0.4, -0.6))
                 axes.grid(axis='x', color='#dfe4ea', linewidth=0.8)
                 axes.set_axisbelow(True)
+                axes.xaxis.set_major_locator(MaxNLocator(5))
                 axes.set_yticks(range(len(row)), label_row if key == 'uf1' else [], fontsize=9)
                 axes.tick_params(axis='both', length=0, labelbottom=True)
             reference = next(run['system'] for run in group['runs'] if run['title'] == group['reference'])
-            pair[0].set_title(_wrapped(f'{group["title"]}: F1 minus that of {reference}', LABEL), fontsize=10)
+            title = [_wrapped(line, LABEL) for line in (group['title'], f'F1 minus that of {reference}')]
+            pair[0].set_title('\n'.join(title), fontsize=10)
             pair[1].set_title('accuracy', fontsize=10)
 
 

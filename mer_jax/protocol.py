@@ -91,7 +91,7 @@ def make(name, samples, names, *, folds, holdout, seed, seeds, validation=0.0, s
     aside = _validation(unit, validation, seed)
     left = np.flatnonzero(~aside)
     rest = samples._replace(**{key: getattr(samples, key)[left] for key in ('subject', 'dataset', 'clip')})
-    groups = PROTOCOLS[name](rest, names, folds=folds, holdout=min(holdout / (1 - validation), 0.99), seed=seed)
+    groups = PROTOCOLS[name](rest, names, folds=folds, holdout=holdout / (1 - validation), seed=seed)
     for title, test in groups:
         if test.all():
             raise UserError(f'protocol.name is {name!r}, but leaving out {title!r} leaves no row to train on; it needs a further '

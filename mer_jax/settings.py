@@ -188,6 +188,9 @@ def _balance(settings):
                      f"{protocol['name']!r}; allowed: 'loso'")
     if protocol['scored'] == 'validation' and not protocol['validation']:
         wrong.append("protocol.scored is 'validation', but protocol.validation is 0; allowed: above 0")
+    both = protocol['holdout'] + protocol['validation']
+    if protocol['name'] in ('holdout', 'random_split') and protocol['validation'] and both > 0.99:
+        wrong.append(f'protocol.holdout and protocol.validation are {both:g} together; allowed: up to 0.99, the rest trains')
     if settings['data']['scale'] == 'standard' and settings['data']['value_range'] != '0..1':
         wrong.append(f"data.value_range is {settings['data']['value_range']!r}, which data.scale 'standard' has no use for; "
                      "allowed: '0..1'")

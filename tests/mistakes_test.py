@@ -107,6 +107,7 @@ VALUES = [
      "but protocol.name is 'kfold'"),
     ('protocol.scored=train', "protocol.scored is 'train'; allowed: test, validation"),
     ('protocol.scored=validation', "protocol.scored is 'validation', but protocol.validation is 0; allowed: above 0"),
+    ('protocol.validation=0.6 --config.protocol.holdout=0.5 --config.protocol.name=holdout', 'are 1.1 together; allowed: up to'),
     ('protocol.validation=1', 'protocol.validation is 1.0; allowed: 0 to 0.9'),
     ('data.value_range=0..2', "data.value_range is '0..2'; allowed: "),
     ('protocol.name=LOSO', "protocol.name is 'LOSO'; allowed: all_rows, clip_kfold, holdout"),
