@@ -210,7 +210,7 @@ SETTINGS = [
     ('data.size=1', 'needs images of 2x2 pixels or more; data.size gives 1x1'),
     ('model.name=offapexnet', 'takes 2 channels (u,v); data.channels gives 3'),
     ('model.name=alexnet', 'pixels or more; data.size gives 28x28'),
-    ('protocol.name=lodo', 'it needs a second data set'),
+    ('protocol.name=lodo', 'it needs a further data set'),
     ('protocol.name=kfold --config.protocol.folds=9', 'protocol.folds is 9, more than the 5 subjects'),
     ('data.name=casme9', "unknown data set 'casme9' (did you mean 'casme2'?); known: casme2, casme_squared, precomputed_flow"),
     ('data.name=synthetic_faces/tinny', "(did you mean 'tiny'?)"),
