@@ -3,6 +3,7 @@
 import csv
 import importlib
 import json
+import shutil
 import xml.etree.ElementTree
 from pathlib import Path
 
@@ -142,17 +143,6 @@ def check_files(folder, found):
     assert json.loads((folder / 'audit.json').read_text())['lines'][1]['habit'] == 'split'
 
 
-def test_noise_leaks_nothing(monkeypatch, tmp_path):
-    """An audit that finds something in noise under a split alone would accuse everybody."""
-    loaded = coded(subjects=12)
-    noise = np.random.default_rng(5).integers(0, 256, loaded.samples.image.shape).astype(np.uint8)
-    draw = np.random.default_rng(6).integers(0, 3, len(noise)).astype(np.int32)
-    loaded = loaded._replace(samples=loaded.samples._replace(image=noise, label=draw))
-    found = quick_audit(monkeypatch, tmp_path / 'a', loaded, **{'train.epochs': 6})
-    low, high = found['split']['against']['uf1']['interval']
-    assert low < 0 < high and found['split']['against']['uf1']['p'] > 0.05
-
-
 def test_best_epochs_are_those_of_the_oracle():
     """By hand: fold 0 is right at epoch 2 alone, fold 1 at all epochs (the first counts)."""
     outputs = np.zeros((3, 4, 2), np.float32)
@@ -164,7 +154,7 @@ def test_best_epochs_are_those_of_the_oracle():
 
 
 def test_a_quick_audit_of_a_network_with_everything(tiny_data, tmp_path, capsys):
-    """From the command line: every habit applies to SMOTE with a fitted scale; a second call trains nothing again."""
+    """From the command line: every habit applies to SMOTE with a fitted scale."""
     arguments = ['audit', f'--config={ROOT}/configs/synthetic_ststnet.py:quick', f'--config.data.data_dir={tiny_data}',
                  '--config.balance.method=smote', '--config.data.scale=standard', '--config.data.value_range=0..1',
                  f'--workdir={tmp_path}/a']
@@ -176,10 +166,7 @@ def test_a_quick_audit_of_a_network_with_everything(tiny_data, tmp_path, capsys)
     labels = {line['habit']: json.loads((Path(line['folder']) / 'config.json').read_text())['settings']['data']['drawn_labels']
               for line in found['lines']}
     assert [habit for habit, drawn in labels.items() if drawn] == ['control', 'control_split']
-    steps = {path: path.read_text() for path in tmp_path.glob('a/*/metrics.jsonl')}
-    assert main.main(arguments) == 0 and len(steps) == 7
-    assert all(path.read_text() == text for path, text in steps.items())
-    assert json.loads((tmp_path / 'a/audit.json').read_text()) == found
+    assert len(list(tmp_path.glob('a/*/results.json'))) == 7
 
 
 def test_a_trial_that_fails_costs_its_own_line_alone(monkeypatch, tmp_path, capsys):
@@ -187,10 +174,12 @@ def test_a_trial_that_fails_costs_its_own_line_alone(monkeypatch, tmp_path, caps
     loaded = coded(subjects=5)
     train, failing = experiment.train, ['control']
 
-    def fails(config, folder):
-        if Path(folder).name in failing:
+    def fails(config, folder):  # every other trial ends as the honest one, which alone is trained
+        if folder.name in failing:
             raise UserError('outputs are not finite')
-        return train(config, folder)
+        if folder.name == 'honest':
+            return train(config, folder)
+        shutil.copytree(folder.parent / 'honest', folder)
 
     monkeypatch.setattr(experiment, 'train', fails)
     found = quick_audit(monkeypatch, tmp_path / 'a', loaded, **{'train.epochs': 1, 'protocol.name': 'holdout'})

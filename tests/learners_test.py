@@ -217,7 +217,7 @@ def test_a_contrastive_step_adds_what_it_says(form, share):
     weight, data = jnp.array([1, 2, 0.5]), rows_of()
     tool = learners.contrastive(Regions(), optax.sgd(0.1), fit=lambda samples, rows: {'class_weight': weight},
                                 scale_input=lambda image, fitted: image, smoothing=0.1, share=share, form=form, temperature=0.1)
-    state = tool.init(jax.random.key(0), data, SimpleNamespace(index=np.arange(6)))
+    state = tool.init(jax.random.key(0), data, SimpleNamespace(fit=SimpleNamespace(index=np.arange(6))))
     new, logs = tool.step(state, data, jax.random.key(1))
     _, out = tool.predict(state, data.image)
     told = sum(float(learners.cross_entropy(out['heads'][:, r], data.label, weight, 0.1)) for r in (0, 1))

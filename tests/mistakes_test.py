@@ -45,7 +45,7 @@ COMMAND_LINES = [
     ('--runs=x', '--runs belongs to the verb compare'),
     (f'grid {QUICK}', '--grid belongs to the verb grid, and grid needs it'),
     (f'grid {QUICK} --grid=train.epochs=1', 'protocol.validation is 0, so there is nothing to choose by'),
-    (f'audit --config={ROOT}/configs/synthetic_magnet.py', 'made-up pictures and leaves no subject out; nothing can leak'),
+    (f'audit --config={ROOT}/configs/synthetic_magnet.py', 'made-up pictures: no subject is left out, nothing can leak'),
 ]
 VALUES = [
     ('nam=x', '--config.nam: no such setting, did you mean --config.name?'),
