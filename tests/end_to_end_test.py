@@ -51,6 +51,18 @@ def test_every_config_runs_quick(name, tiny_data, tmp_path):
     assert results['metrics']['accuracy'] == pytest.approx(right / len(predicted))
 
 
+@pytest.mark.parametrize('variant', ['da', 'scb', 'dacwb'])
+def test_the_variants_of_the_3d_network_run_quick(variant, tiny_data, tmp_path):
+    """st is the config itself; SMOTE alone makes rows, as many as the fold table says."""
+    run(f'--config={ROOT}/configs/synthetic_cnn3d.py:variant={variant},quick', f'--config.data.data_dir={tiny_data}',
+        f'--workdir={tmp_path}/run')
+    results = json.loads((tmp_path / 'run' / 'results.json').read_text())
+    assert results['leaks'] == [] and results['folds'] == 5
+    with open(tmp_path / 'run' / 'folds.csv', newline='') as file:
+        made = [int(row['made']) for row in csv.DictReader(file)]
+    assert all(made) if variant == 'scb' else not any(made)
+
+
 def start(arguments):
     environment = {**os.environ, 'PYTHONPATH': str(ROOT), 'XLA_FLAGS': ''}
     return subprocess.Popen([sys.executable, str(ROOT / 'main.py'), *arguments], env=environment,
