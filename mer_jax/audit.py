@@ -73,14 +73,16 @@ def audit(settings: dict, train, folder) -> dict:
     folds = quietly(train, honest, folder / 'honest')['folds']
     runs, trained = {}, {repr([]): folder / 'honest'}
     for trial in trials(settings, folds):
-        key = repr(sorted(trial.changes.items()))  # what another trial has trained already is not trained again
-        if not trial.why_not and key not in trained:
-            trained[key] = folder / trial.habit
-            print(f'audit: {TITLES[trial.habit]} -> {trained[key]}', flush=True)
+        if trial.why_not:
+            runs[trial.habit] = trial, None
+            continue
+        key = repr(sorted(trial.changes.items()))
         try:
-            if not trial.why_not and trained[key].name == trial.habit != 'honest':
+            if key not in trained:  # what another trial has trained already is not trained again
+                trained[key] = folder / trial.habit
+                print(f'audit: {TITLES[trial.habit]} -> {trained[key]}', flush=True)
                 quietly(train, honest | trial.changes, trained[key])
-            runs[trial.habit] = trial, None if trial.why_not else _run(trial, trained[key])
+            runs[trial.habit] = trial, _run(trial, trained[key])
         except UserError as error:
             if trial.habit == 'honest':
                 raise

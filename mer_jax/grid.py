@@ -1,6 +1,8 @@
-"""A grid of settings, chosen by the validation part: rows that neither train nor are tested (no jax)."""
+"""A grid of settings, chosen by the validation part: rows that neither train nor are tested."""
 
 import itertools
+
+from flax.traverse_util import unflatten_dict
 
 from mer_jax import settings as rules
 from mer_jax import workdir
@@ -49,7 +51,7 @@ def combinations(text: str, settings: dict) -> list:
         raise UserError(f'--grid is empty; {AS}')
     combined = [dict(chosen) for chosen in itertools.product(*axes)]
     for changes in combined:  # the last of many trainings is late for a mistake
-        rules.check(_nested(known | changes))
+        rules.check(unflatten_dict(known | changes, sep='.'))
     return combined
 
 
@@ -74,18 +76,6 @@ def _title(changes):
 
 def _name(changes):
     return _title(changes).replace('/', '_')  # a data set's name would nest one run in another
-
-
-def _nested(settings):
-    """{'train.epochs': 5} -> {'train': {'epochs': 5}}."""
-    out = {}
-    for key, value in settings.items():
-        *branch, leaf = key.split('.')
-        tree = out
-        for part in branch:
-            tree = tree.setdefault(part, {})
-        tree[leaf] = value
-    return out
 
 
 def _value(key, text, like):

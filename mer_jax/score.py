@@ -50,7 +50,7 @@ def oracle(outputs, predictions: Predictions, names: Names) -> dict:
     """
     if outputs.ndim != 3 or not len(outputs) or outputs.shape[1:] != predictions.output.shape:
         raise ValueError(f'outputs must be one or more epochs of {predictions.output.shape}, got {outputs.shape}')
-    seeds, seed, cube = _by_run(outputs, predictions, names)
+    seeds, seed, _, cube = _by_run(outputs, predictions, names)
     every = metrics.measures(cube)
     by_accuracy = _best(every['accuracy'], every['uf1'])
     by_f1 = _best(every['uf1'], every['accuracy'])
@@ -71,8 +71,8 @@ def oracle(outputs, predictions: Predictions, names: Names) -> dict:
 
 def best_epoch(outputs, predictions: Predictions, names: Names) -> np.ndarray:
     """int[R]: the epoch (from 0) at which `oracle` has test_best answer each row; outputs [E, R, K], rows as `predictions`."""
-    every = metrics.measures(_by_run(outputs, predictions, names)[2])
-    _, run = np.unique(np.stack([predictions.seed, predictions.fold], 1), axis=0, return_inverse=True)
+    _, _, run, cube = _by_run(outputs, predictions, names)
+    every = metrics.measures(cube)
     return _best(every['accuracy'], every['uf1'])[run]
 
 
@@ -99,13 +99,13 @@ def _by_subject(predictions, names):
 
 
 def _by_run(outputs, predictions, names):
-    """Seeds [R], the seed number of every run [G] and confusions int64[G, E, K, K] of every run and epoch."""
+    """Seeds, the seed number of every run [G], the run of every row [R] and confusions int64[G, E, K, K] of run and epoch."""
     predicted = _decide(outputs, predictions)
     seeds, seed = np.unique(predictions.seed, return_inverse=True)
     runs, run = np.unique(np.stack([seed, predictions.fold], 1), axis=0, return_inverse=True)
     keys = (np.tile(run, len(outputs)), np.repeat(np.arange(len(outputs)), len(run)))
     cube = _cube(np.tile(predictions.label, len(outputs)), predicted.ravel(), keys, (len(runs), len(outputs)), names)
-    return seeds, runs[:, 0], cube
+    return seeds, runs[:, 0], run, cube
 
 
 def _cube(label, predicted, keys, shape, names):

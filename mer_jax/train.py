@@ -51,16 +51,16 @@ def train_epoch(state, samples, rows, key, *, learner, batch_size, augment=None,
     """
     steps, batch = batch_shape(rows.index.shape[0], batch_size)
     order_key, step_key, change_key = jax.random.split(key, 3)
-    order, real = row_order(order_key, rows), jnp.sum(rows.weight > 0)
+    order, real, label = row_order(order_key, rows), jnp.sum(rows.weight > 0), labels(samples, rows)
     if sampler == 'weighted':
-        order, real = weighted_order(order_key, labels(samples, rows), rows, steps * batch), steps * batch
+        order, real = weighted_order(order_key, label, rows, steps * batch), steps * batch
 
     def one_step(state, number):
         index = order[(number * batch + jnp.arange(batch)) % real]
         seen = take(samples, rows, index)
         if augment:
             keys = jax.random.split(jax.random.fold_in(change_key, number), batch + 1)
-            donor = take(samples, rows, donors(keys[0], labels(samples, rows), rows, index))
+            donor = take(samples, rows, donors(keys[0], label, rows, index))
             changed = jax.vmap(augment)(keys[1:], seen, donor)
             seen = _where(index >= len(samples.label), changed, seen) if augment_made else changed
         return learner.step(state, seen, jax.random.fold_in(step_key, number))
