@@ -10,8 +10,9 @@ from mer_jax.errors import UserError
 
 def base(name: str) -> ConfigDict:
     """Every setting with its default; `name` stands in results.json and in the report."""
-    parts = {'data': _data(), 'protocol': _protocol(), 'model': _model(), 'train': _train(), 'balance': _balance(),
-             'alignment': _alignment(), 'augment': _augment(), 'evaluate': _evaluate(), 'explain': _explain()}
+    parts = {'data': _data(), 'spotting': _spotting(), 'protocol': _protocol(), 'model': _model(), 'train': _train(),
+             'balance': _balance(), 'gan': _gan(), 'alignment': _alignment(), 'augment': _augment(), 'evaluate': _evaluate(),
+             'explain': _explain()}
     return ConfigDict({'name': name, **parts}).lock()
 
 
@@ -24,6 +25,9 @@ def _data():
     c.rebuild = False  # build again although a finished build is there
     c.landmarks = ''  # releases: a landmark model (.task, .dat) or OpenFace folder; '' = a template fitted to the eyes
     c.magnet = ''  # weights of the learned magnifier, for 'release/samer,magnifier=magnet'
+    c.rows = 'clips'  # what a row is: clips (recognition) | frames (apex spotting, see spotting below)
+    c.apex = ''  # of clips without an annotated apex: '' as the data set estimated it | midpoint | peak | the folder of a
+    # finished spotting run by loso; these three read the flow of every frame ('smic/spotting', channels u,v)
     c.labels = 'megc3'  # label scheme: megc3 | five | four | samer3 | irawan3 (mer_jax/labels.py says which emotion is which)
     c.channels = 'u,v,strain'  # what the network sees, in this order; of 'release/samer': magnified,on_a,off_a; video: gray
     c.size = 28  # pixels, height and width of the network's input
@@ -37,6 +41,21 @@ def _data():
     c.sides = False  # action units of the left and right half apart: 'L12' and 'R12' (both, where no side is told)
     c.drawn_labels = False  # one class a subject, drawn at random: a control that no honest protocol can tell
     c.jpeg = False  # of magnified,on_a,off_a: once through JPEG, as published; it mixes the three
+    return c
+
+
+def _spotting():
+    """Apex spotting (data.rows frames, train.learner spotting): a continuous label of each frame is learned."""
+    c = ConfigDict()
+    c.label = 'linear'  # of frames, 0 at onset and offset, 1 at the apex: linear | exponential | log | impulse
+    c.steepness = 3.0  # k of exponential and log
+    c.sigma = 0.0  # impulse: standard deviation in frames of a softened one
+    c.loss = 'mse'  # of frames: mse | bce
+    c.output = 'sigmoid'  # of frames: sigmoid | linear
+    c.window = 9  # frames of SW-Max; that many count as one observation of the template
+    c.answer = 'centre'  # SW-Max: of the best window the centre | inside (its largest frame)
+    c.decision = 'sw_max'  # whose error is the run's own; all are reported: max | sw_max | template (see spotting.template)
+    c.still = False  # the flow less its best affine motion: what parts of the face do, without the head
     return c
 
 
@@ -61,12 +80,14 @@ def _model():
     c.offapexnet = ConfigDict({'dropout': 0.5})
     c.dual_inception = ConfigDict({'dropout': 0.5})
     c.alexnet = ConfigDict({'dropout': 0.5, 'hidden': 4096})
-    c.vggm = ConfigDict({'dropout': 0.5})
+    # width: channels of the first convolution, 96 as published; path: short path none | v1 | v2 | v3 | v4, joined by merge:
+    # concat | sum; lrn: of AlexNet | tf_default
+    c.vggm = ConfigDict({'width': 96, 'path': 'none', 'merge': 'concat', 'lrn': 'alexnet', 'dropout': 0.5})
     # width: channels of the first convolutions; arch: default | literal (one convolution); head of the default: grid4 | gap |
     # flatten
     c.cnn3d = ConfigDict({'width': 64, 'arch': 'default', 'head': 'grid4', 'dropout': 0.25, 'dropout_dense': 0.5})
     c.microexpstcnn = ConfigDict({'dropout': 0.5})
-    c.ocnet = ConfigDict({'dropout': 0.5})
+    c.ocnet = ConfigDict({'width': 32, 'dropped': 2, 'dropout': 0.5})  # dropout after so many convolution units
     # width: channels of layer 1, 64 as in ResNet18; blocks: of a layer, 2 as in ResNet18; hidden: h of the Area Weighted
     # Module (awm); attention: released | paper | sanet | off; fuse the regions by logits | probs; for small pictures:
     # pool=False leaves the max-pool of the stem out, fine=1 the stride of layer 4, 2 those of layers 3 and 4;
@@ -95,7 +116,8 @@ def _train():
     c.momentum = 0.9  # sgd only
     c.schedule = 'constant'  # constant | cosine (to 0 at the last epoch; such a run cannot take more epochs later) |
     # restarts (cosine over 10, 20, 40, ... epochs: stop where a cycle ends, at 10, 30, 70 or 150)
-    c.learner = 'supervised'  # supervised (one head) | contrastive (heads of regions, and the alignment below)
+    c.learner = 'supervised'  # supervised (one head) | contrastive (heads of regions, and the alignment below) |
+    # spotting (data.rows frames)
     c.class_weights = 'none'  # of the loss: none | max (n_max / n_c) | total (n / n_c) | balanced (n / (K n_c))
     c.label_smoothing = 0.0
     c.sampler = 'shuffle'  # shuffle: every row once an epoch | weighted: rows drawn so that every class is as likely
@@ -110,11 +132,26 @@ def _train():
 def _balance():
     """Rows made against unequal classes, until each class of a fold has as many as its most frequent one."""
     c = ConfigDict()
-    c.method = 'none'  # none | oversample (copies) | augment (copies, and they alone are augmented) | smote | generated
+    c.method = 'none'  # none | oversample (copies) | augment (copies, and they alone are augmented) | smote | generated | gan
     c.neighbours = 5  # smote: mixes a row with one of so many, fewer where its class has fewer rows
     c.space = 'pixels'  # smote: where neighbours are near: pixels | features (principal components of the fold's rows)
     c.scope = 'fold'  # rows to make from, and to count for class weights: fold | all (leaks)
     c.generated = ''  # generated: a .npz file with image and label, or one a left-out subject: 'folder/{subject}.npz'
+    return c
+
+
+def _gan():
+    """balance.method gan: a conditional DC-GAN a fold, on its training rows, whose images train beside them (Koo et al. 2022)."""
+    c = ConfigDict()
+    c.each = 100  # images of each class
+    c.scope = 'fold'  # fold | all (as published: one generator has seen every subject; leaks)
+    c.size = 80  # pixels inside the GAN, a multiple of 8; images are resized to it and back
+    c.width = 32  # channels of its outermost convolutions
+    c.steps = 2000
+    c.batch_size = 32
+    c.learning_rate = 2e-4  # the paper's 0.002 is ten times what is usual
+    c.smoothing = 0.1  # of the discriminator's 1 for real images; 0.0 = off
+    c.dropout = 0.5  # of the discriminator
     return c
 
 
@@ -183,7 +220,8 @@ def variants(c: ConfigDict, text: str, **known) -> ConfigDict:
 
 def quick(c: ConfigDict) -> None:
     """Shrink any config to seconds: five synthetic subjects, two epochs, nothing measured."""
-    c.data.name = 'synthetic_faces/tiny'
+    c.data.name = 'synthetic_faces/tiny' if c.data.rows == 'clips' else 'synthetic_faces/spotting_tiny'
+    c.data.apex = ''
     c.data.frames = min(c.data.frames, 8)
     if c.data.channels == 'gray' or c.data.channels.startswith('magnified'):
         c.data.size = min(c.data.size, 32)
@@ -195,9 +233,12 @@ def quick(c: ConfigDict) -> None:
     c.train.at_once = 1
     c.train.lowering = 'matmul'
     c.model.alexnet.hidden = 64
+    c.model.vggm.width = 12
+    c.model.ocnet.width = 8
     c.model.cnn3d.width = 8
     small = {'width': 8, 'blocks': 1, 'pool': True, 'fine': 2, 'attention': 'off'}  # with attention it compiles for a minute
     c.model.dual_branch.update({**small, 'hidden': 32})
     c.model.single_branch.update(small)
+    c.gan.update({'each': 4, 'size': 16, 'width': 4, 'steps': 4})
     c.explain.clips = min(c.explain.clips, 4)
     c.model.magnet.update({'steps': 4, 'size': 32})

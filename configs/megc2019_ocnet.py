@@ -1,16 +1,14 @@
-"""OC-Net (Koo et al. 2022), without its GAN, on the published MEGC2019 flow features, enlarged to 75 x 75."""
+"""OC-Net (Koo et al. 2022) on the published MEGC2019 flow features, 28x28 bytes; `gan=on` adds images of each fold's own GAN.
 
-from configs.common import base, variants
+Where the releases are built: --config.data.name=casme2/flow+samm/flow+smic/flow --config.data.size=75 --config.gan.size=80
+--config.data.scale=p995.
+"""
+
+from configs.systems import ocnet, ocnet_variants
 
 
 def get_config(variant=''):
-    c = base('megc2019_ocnet')
-    c.data.name = 'precomputed_flow'
-    c.data.channels = 'u,v'
-    c.data.size = 75
-    c.data.value_range = '-1..1'
-    c.model.name = 'ocnet'
-    c.train.epochs = 500
-    c.train.seeds = 3
-    c.train.learning_rate = 6e-5
-    return variants(c, variant)
+    c = ocnet('megc2019_ocnet', 'precomputed_flow', size=28)
+    c.data.scale = 'stretch'
+    c.gan.size = 32
+    return ocnet_variants(c, variant)

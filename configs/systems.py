@@ -109,3 +109,70 @@ def dualbranch_variants(c: ConfigDict, text: str) -> ConfigDict:
                    for form in ('clean', 'equal', 'released', 'paper')},
         sampler={'weighted': lambda c: c.train.update({'sampler': 'weighted', 'class_weights': 'none'})},
         published=_as_published)
+
+
+def spotting(name: str, data: str) -> ConfigDict:
+    """base() with the input and training of the apex spotter of Koo et al. 2022 (modified VGG-M), split by subject."""
+    c = base(name)
+    c.data.update({'name': data, 'rows': 'frames', 'channels': 'u,v', 'size': 75, 'scale': 'p995', 'value_range': '-1..1'})
+    c.protocol.update({'name': 'kfold', 'folds': 5})
+    c.model.name = 'vggm'
+    c.train.update({'learner': 'spotting', 'epochs': 1000, 'batch_size': 64, 'learning_rate': 1e-4})
+    return c
+
+
+def spotting_variants(c: ConfigDict, text: str) -> ConfigDict:
+    """The paper's labels and short paths; `path=best` is the spotter of this project; `published`: split by clip, a leak."""
+    def best(c):
+        c.spotting.update({'label': 'linear', 'decision': 'template'})
+
+    paths = {path: lambda c, path=path: c.model.vggm.update({'path': path}) for path in ('none', 'v1', 'v2', 'v3', 'v4')}
+    return variants(
+        c, text, path=paths | {'best': best}, published=lambda c: c.protocol.update({'name': 'clip_kfold'}),
+        label={kind: lambda c, kind=kind: c.spotting.update({'label': kind})
+               for kind in ('linear', 'exponential', 'log', 'impulse')},
+        merge={way: lambda c, way=way: c.model.vggm.update({'merge': way}) for way in ('concat', 'sum')})
+
+
+def ocnet(name: str, data: str, size: int = 75) -> ConfigDict:
+    """base() with the input and training of OC-Net (Koo et al. 2022) on flow in pixels; the batch is our choice."""
+    c = base(name)
+    c.data.update({'name': data, 'channels': 'u,v', 'size': size, 'scale': 'p995', 'value_range': '-1..1'})
+    c.model.name = 'ocnet'
+    c.train.update({'epochs': 500, 'seeds': 3, 'learning_rate': 6e-5})
+    return c
+
+
+# What the paper compares OC-Net with, each with the input and learning rate it was published with.
+_NETWORKS = {
+    'ocnet': {}, 'vggm': {'train.learning_rate': 1e-4}, 'alexnet': {'train.learning_rate': 1e-4},
+    'dual_inception': {'train.learning_rate': 1e-3}, 'offapexnet': {'train.learning_rate': 1e-4},
+    'ststnet': {'train.learning_rate': 5e-5, 'train.batch_size': 256, 'data.channels': 'strain,v,u'},
+}
+# How many of its first convolution units end in dropout, by the rows of the paper's Table 7.
+_DROPPED = {'none': 0, '1': 1, '12': 2, '123': 3}
+
+
+def ocnet_variants(c: ConfigDict, text: str) -> ConfigDict:
+    """With the fold's own GAN (gan=on) or as the paper trained it, on all data (gan=all, a leak); the networks that OC-Net is
+    compared with; the dropout variants of Table 7."""
+    own_rate = c.train.learning_rate != 6e-5  # a reduced config, whose few epochs need its larger rate
+
+    def named(c, name):
+        c.model.name = name
+        c.update_from_flattened_dict({key: value for key, value in _NETWORKS[name].items()
+                                      if key != 'train.learning_rate' or not own_rate})
+        if name == 'ststnet' and c.data.scale == 'stretch':
+            c.data.value_range = '0..255'
+        if name in ('vggm', 'alexnet'):
+            c.data.size = max(c.data.size, 75)
+
+    def gan(c, scope):
+        c.balance.method = 'gan'
+        c.gan.scope = scope
+
+    return variants(
+        c, text, gan={'on': lambda c: gan(c, 'fold'), 'off': lambda c: None, 'all': lambda c: gan(c, 'all')},
+        network={name: lambda c, name=name: named(c, name) for name in _NETWORKS},
+        dropout={name: lambda c, count=count: c.model.ocnet.update({'dropped': count})
+                 for name, count in _DROPPED.items()})

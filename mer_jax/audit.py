@@ -45,7 +45,8 @@ def trials(settings: dict, folds: int) -> list:
     found = [
         Trial('honest', {}),
         Trial('split', split, why_not=one_each),
-        Trial('balance', {'balance.scope': 'all'}, why_not=_unbalanced(settings)),
+        Trial('balance', {'gan.scope' if settings['balance']['method'] == 'gan' else 'balance.scope': 'all'},
+              why_not=_unbalanced(settings)),
         Trial('scale', {'data.scale_scope': 'all'},
               why_not='' if leaks.fits(settings) else "nothing is fitted (data.scale 'stretch' takes each clip by itself)"),
         Trial('epoch', {}, True, why_not='' if settings['train']['epochs'] else 'nothing is trained (train.epochs 0)'),
@@ -59,7 +60,8 @@ def trials(settings: dict, folds: int) -> list:
 
 def clean(settings: dict) -> dict:
     """What makes the settings honest, and keeps outputs of every epoch: setting -> value."""
-    changes = {'balance.scope': 'fold', 'data.scale_scope': 'fold', 'protocol.scored': 'test', 'evaluate.every_epoch': True}
+    changes = {'balance.scope': 'fold', 'gan.scope': 'fold', 'data.scale_scope': 'fold', 'protocol.scored': 'test',
+               'evaluate.every_epoch': True}
     if settings['protocol']['name'] in (*protocol.LEAKS, 'all_rows'):
         changes['protocol.name'] = 'loso'
     return changes
@@ -125,4 +127,6 @@ def _unbalanced(settings):
     """Why nothing can be balanced before the split; '' where it can."""
     if settings['balance']['method'] == 'generated':
         return 'images of a file train as they are'
-    return '' if leaks.balanced(settings) else 'nothing is balanced (balance.method none, train.class_weights none)'
+    if settings['balance']['method'] == 'gan' or leaks.balanced(settings):
+        return ''
+    return 'nothing is balanced (balance.method none, train.class_weights none)'

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mer_jax import compare_text, metrics, paired, plots_compare, workdir
+from mer_jax import compare_spotting, compare_text, metrics, paired, plots_compare, workdir
 from mer_jax import report_page as html
 from mer_jax.errors import UserError
 from mer_jax.metrics import number
@@ -19,6 +19,7 @@ PLOTS_WORDS = {
     'measures': 'Whiskers: 95 % interval over subjects. A hollow mark and † in the legend: the run leaks.',
     'differences': 'Difference to the reference of each data set, with its 95 % interval over subjects. A hollow mark and †: '
     'the run, or the one it is compared with, leaks.',
+    'errors': compare_spotting.PLOT_WORDS,
 }
 
 
@@ -27,9 +28,9 @@ class Run(NamedTuple):
 
     folder: Path
     title: str  # its folder's name, after as many parents as tell it from the other runs
-    dataset: str  # data.name and label scheme: 'casme2/video, irawan3'
+    dataset: str  # data.name and label scheme: 'casme2/video, irawan3'; of a spotting run data.name alone
     results: dict  # results.json
-    rows: list  # as workdir.read_predictions returns them
+    rows: list  # as workdir.read_predictions returns them, of a spotting run compare_spotting.read
 
 
 def read(folders) -> list:
@@ -77,18 +78,18 @@ def table(runs, reference: int = 0) -> dict:
 
     A group: title, dataset, labels, classes, reference, runs. A run: title, system, folder, protocol, leaks, seeds, clips,
     subjects, metrics, sd, intervals (of FIGURES), and `against`: its difference to run number `reference` of the group.
-    UserError where a group has no such run.
+    Of spotting runs a group is that of compare_spotting.group. UserError where a group has no such run, or runs are of two kinds.
     """
-    groups = {}
+    groups, grouped = {}, compare_spotting.group if _spotters(runs) else _group
     for run in runs:
-        groups.setdefault((run.dataset, *run.results['classes']), []).append(run)
+        groups.setdefault((run.dataset, *run.results.get('classes', ())), []).append(run)
     for members in groups.values():
         if not 0 <= reference < len(members):
             raise UserError(f'reference is {reference}, but {members[0].dataset} has {len(members)} of the runs; '
                             f'allowed: 0 to {len(members) - 1}')
     often = Counter(dataset for dataset, *_ in groups)
     titles = [dataset + (f' ({", ".join(classes)})' if often[dataset] > 1 else '') for dataset, *classes in groups]
-    return {'groups': [_group(title, members, members[reference])
+    return {'groups': [grouped(title, members, _names(members), members[reference])
                        for title, members in zip(titles, groups.values(), strict=True)]}
 
 
@@ -102,13 +103,16 @@ def write(runs, folder, reference: int = 0) -> dict:
         (folder / workdir.PLOTS).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"'{folder}' cannot be made a folder ({error.strerror}); name another with --workdir") from None
-    drawn = plots_compare.draw(folder / workdir.PLOTS, found)
+    words, draw = (compare_spotting, compare_spotting.draw) if _spotters(runs) else (compare_text, plots_compare.draw)
+    drawn = draw(folder / workdir.PLOTS, found)
+    for stale in PLOTS_WORDS.keys() - {path.stem for path in drawn}:
+        (folder / workdir.PLOTS / f'{stale}.svg').unlink(missing_ok=True)
     pictures = [html.figure(html.data_uri(path, 'svg+xml'), PLOTS_WORDS[path.stem]) for path in drawn]
     workdir.write_json(folder / 'compare.json', found)
-    workdir.write_csv(folder / 'compare.csv', *compare_text.csv_rows(found))
-    workdir.write_text(folder / 'compare.tex', compare_text.latex(found))
-    workdir.write_text(folder / 'compare.html', compare_text.page(found, pictures))
-    print(compare_text.text(found))
+    workdir.write_csv(folder / 'compare.csv', *words.csv_rows(found))
+    workdir.write_text(folder / 'compare.tex', words.latex(found))
+    workdir.write_text(folder / 'compare.html', words.page(found, pictures))
+    print(words.text(found))
     for path in [*(folder / f'compare.{kind}' for kind in ('json', 'csv', 'tex', 'html')), *drawn]:
         print(f'compare: {path}')
     return found
@@ -122,6 +126,21 @@ def system(title: str, dataset: str) -> str:
     for prefix in sorted(prefixes, key=len, reverse=True):
         parts = [part.removeprefix(f'{prefix}_') for part in parts]
     return '/'.join(parts) or title
+
+
+def _spotters(runs):
+    """Whether the runs spot apexes; UserError where only some do."""
+    spots = [run.results.get('task') == 'spotting' for run in runs]
+    if len(set(spots)) > 1:
+        raise UserError(f'{runs[spots.index(True)].folder} spots apexes, {runs[spots.index(False)].folder} recognises classes; '
+                        'name runs of one kind in --runs')
+    return all(spots)
+
+
+def _names(members):
+    """What each run of a group is called beside the others: its system, its title where two share one."""
+    names = [system(run.title, run.results['data']['name']) for run in members]
+    return [name if names.count(name) == 1 else run.title for run, name in zip(members, names, strict=True)]
 
 
 def _parts(text):
@@ -157,24 +176,25 @@ def _run(folder, title):
     if not path.exists():
         raise UserError(f'{folder} is not finished (no {path.name}); train first: the same command with the verb train')
     results = workdir.read_json(path)
-    missing = [key for key in BLOCKS if key not in results]
+    spots = results.get('task') == 'spotting'
+    missing = [key for key in (compare_spotting.BLOCKS if spots else BLOCKS) if key not in results]
     missing = missing or [f'data.{key}' for key in ('name', 'labels') if key not in results['data']]
     if missing:
         raise UserError(f"{path}: lacks '{missing[0]}'; {again}")
-    if not np.any(results['confusion']):
+    if not (results['spotting'] if spots else np.any(results['confusion'])):
         raise UserError(f'{folder}: nothing was held out (protocol {results["protocol"]}), so nothing can be compared; '
                         'leave it out of --runs')
     if results.get('scored', 'test') != 'test':
         raise UserError(f'{folder} is scored on its {results["scored"]} part, which chose settings; compare runs that are tested '
                         '(protocol.scored=test)')
-    path = folder / workdir.PREDICTIONS
+    path = folder / (workdir.APEXES if spots else workdir.PREDICTIONS)
     if not path.exists():
         raise UserError(f'{folder} holds no {path.name}; {again}')
-    rows = workdir.read_predictions(path)
-    dataset = f'{results["data"]["name"]}, {results["data"]["labels"]}'
+    rows = compare_spotting.read(path) if spots else workdir.read_predictions(path)
+    dataset = results['data']['name'] + (f', {results["data"]["labels"]}' if not spots else '')
     run = Run(folder, title, dataset, results, rows)
-    if not _counted(run):
-        raise UserError(f'{path}: holds other predictions than {workdir.RESULTS} counts; {again}')
+    if not (compare_spotting.counted(run) if spots else _counted(run)):
+        raise UserError(f'{path}: holds other {"apexes" if spots else "predictions"} than {workdir.RESULTS} counts; {again}')
     return run
 
 
@@ -186,10 +206,9 @@ def _counted(run):
     return answers <= {*run.results['classes']} and confusions(run, run.rows).sum((0, 1)).tolist() == run.results['confusion']
 
 
-def _group(title, members, reference):
+def _group(title, members, names, reference):
     """The runs on one data set, and their differences to one of them."""
-    names = [system(run.title, run.results['data']['name']) for run in members]
-    rows = [_row(run, name if names.count(name) == 1 else run.title) for run, name in zip(members, names, strict=True)]
+    rows = [_row(run, name) for run, name in zip(members, names, strict=True)]
     for row, run in zip(rows, members, strict=True):
         row['against'] = None if run is reference else _against(reference, run)
     tested = [row['against'] for row in rows if row['against']]

@@ -29,9 +29,7 @@ def text(table: dict) -> str:
     lines = []
     for group in table['groups']:
         lines += [*textwrap.wrap(group['title'], WIDTH), *_measure_lines(group), *_difference_lines(group)]
-        notes = [_marked(note, leaky) for leaky, note in _notes(group)]
-        lines += [line for note in notes for line in textwrap.wrap(note, WIDTH, subsequent_indent='    ')]
-        lines += ['']
+        lines += [*note_lines(notes(group)), '']
     return '\n'.join(lines + textwrap.wrap(f'{MEANS} {SPREAD} {METHOD}', WIDTH))
 
 
@@ -41,36 +39,51 @@ def csv_rows(table: dict) -> tuple:
     return list(rows[0]), [['' if value is None else value for value in row.values()] for row in rows]
 
 
+def note_lines(found) -> list:
+    """Footnotes (is it a leak, words) as lines of the terminal."""
+    return [line for leaky, note in found for line in textwrap.wrap(marked(note, leaky), WIDTH, subsequent_indent='    ')]
+
+
 def latex(table: dict) -> str:
     """A table float for \\usepackage{booktabs}, ready for \\input."""
-    lines = [r'% needs \usepackage{booktabs}', r'\begin{table*}', r'\centering', r'\small', f'\\caption{{{_latex_caption()}}}',
-             r'\label{tab:compare}', r'\begin{tabular}{lcccccc}', r'\toprule',
-             r'Run & Accuracy & Precision & Recall & F1 & $\Delta$F1 & $p$ (Holm) \\']
-    for group in table['groups']:
-        lines += [r'\midrule', rf'\multicolumn{{7}}{{l}}{{\textit{{{escaped(group["title"])}}}}} \\']
-        lines += [_latex_row(group, run) for run in group['runs']]
+    groups = [(group['title'], [_latex_row(group, run) for run in group['runs']], notes(group)) for group in table['groups']]
+    head = r'Run & Accuracy & Precision & Recall & F1 & $\Delta$F1 & $p$ (Holm)'
+    return latex_float(f'{MEANS} {METHOD}', 'lcccccc', head, groups)
+
+
+def latex_float(caption: str, columns: str, head: str, groups) -> str:
+    """A table float of groups (title, rows in LaTeX, footnotes); the caption is plain text and gets what a dagger means."""
+    caption = escaped(caption).replace('95 \\%', '95\\,\\%') + r' $^\dagger$: the run, or its reference, leaks.'
+    lines = [r'% needs \usepackage{booktabs}', r'\begin{table*}', r'\centering', r'\small', f'\\caption{{{caption}}}',
+             r'\label{tab:compare}', rf'\begin{{tabular}}{{{columns}}}', r'\toprule', rf'{head} \\']
+    for title, rows, _ in groups:
+        lines += [r'\midrule', rf'\multicolumn{{{len(columns)}}}{{l}}{{\textit{{{escaped(title)}}}}} \\', *rows]
     lines += [r'\bottomrule', r'\end{tabular}']
-    notes = [(r'$^\dagger$ ' if leaky else '') + escaped(note) for group in table['groups'] for leaky, note in _notes(group)]
-    lines += [rf'\par\smallskip\raggedright\footnotesize {note}' for note in notes]
+    below = [(r'$^\dagger$ ' if leaky else '') + escaped(note) for *_, found in groups for leaky, note in found]
+    lines += [rf'\par\smallskip\raggedright\footnotesize {note}' for note in below]
     return '\n'.join([*lines, r'\end{table*}', ''])
 
 
 def page(table: dict, pictures) -> str:
     """A whole HTML document with the given figures (HTML)."""
+    sections = [html.section(group['title'], *_tables(group)) for group in table['groups']]
+    return document(table, sections, pictures, f'{MEANS} {SPREAD} {METHOD}')
+
+
+def document(table: dict, sections, pictures, foot: str) -> str:
+    """A whole HTML document: how many runs, whether they leak, sections and figures (HTML), and what the columns mean."""
     runs = [run for group in table['groups'] for run in group['runs']]
     title = f'Comparison of {plural(len(runs), "run")}'
     leaky = [f'{run["title"]}: {leak}' for run in runs for leak in run['leaks']]
     count = sum(bool(run['leaks']) for run in runs)
     words = f'not honest: {plural(count, "run")} of {len(runs)} leak' if leaky else 'honest: no run leaks'
-    parts = [f'<h1>{title}</h1>', html.banner(words, leaky)]
-    parts += [html.section(group['title'], *_tables(group)) for group in table['groups']]
-    parts += [html.section('Plots', *pictures), html.paragraph(f'{MEANS} {SPREAD} {METHOD}', 'foot')]
-    return html.page(title, parts)
+    parts = [f'<h1>{title}</h1>', html.banner(words, leaky), *sections, html.section('Plots', *pictures)]
+    return html.page(title, [*parts, html.paragraph(foot, 'foot')])
 
 
 def leaky_pair(group: dict, run: dict) -> bool:
     """Whether a run, or the reference of its group, leaks: then their difference is no honest one."""
-    return bool(run['leaks'] or _reference(group)['leaks'])
+    return bool(run['leaks'] or reference_of(group)['leaks'])
 
 
 def p_value(value) -> str:
@@ -78,27 +91,27 @@ def p_value(value) -> str:
     return '–' if value is None else '<0.001' if value < 0.0005 else f'{value:.3f}'
 
 
-def _reference(group):
+def reference_of(group):
     """The run that the others of a group are compared with."""
     return next(run for run in group['runs'] if run['title'] == group['reference'])
 
 
-def _notes(group):
+def notes(group):
     """Footnotes (is it a leak, words): leaks, other protocols, and the clips of pairs that share only some."""
-    reference = _reference(group)
-    notes = [(True, f'{run["title"]} leaks: {leak}') for run in group['runs'] for leak in run['leaks']]
+    reference = reference_of(group)
+    found = [(True, f'{run["title"]} leaks: {leak}') for run in group['runs'] for leak in run['leaks']]
     for run in group['runs']:
         against = run['against']
         if run['protocol'] != reference['protocol']:
-            notes.append((False, f'{run["title"]} is tested by {run["protocol"]}, '
+            found.append((False, f'{run["title"]} is tested by {run["protocol"]}, '
                           f'{reference["title"]} by {reference["protocol"]}'))
         if against and {against['common']} != {run['clips'], reference['clips']}:
-            notes.append((False, f'{run["title"]} and {reference["title"]} are compared on the {against["common"]} clips that '
+            found.append((False, f'{run["title"]} and {reference["title"]} are compared on the {against["common"]} clips that '
                           f'every seed of both tested (of {run["clips"]} and {reference["clips"]})'))
         elif not against and run is not reference:
-            notes.append((False, f'{run["title"]} is not compared with {reference["title"]}: they tested no clip in common, '
-                          'or its labels differ'))
-    return notes
+            found.append((False, f'{run["title"]} is not compared with {reference["title"]}: they tested no clip in common, '
+                          'or their annotations of one differ'))
+    return found
 
 
 def _titled(title, cells):
@@ -118,7 +131,7 @@ def _measure_lines(group):
         cells = ''.join(f'{figure:>{width}}' for figure, width in zip(figures, (9, 10, 7, 7), strict=True))
         cells += f' {interval(run["intervals"]["uf1"]):15}{measure(run["sd"]["uf1"]):>6}'
         cells += f'{run["seeds"]:>6}{run["clips"]:>6.5g}{run["subjects"]:>5}'
-        lines += _titled(_marked(run['title'], run['leaks']), cells)
+        lines += _titled(marked(run['title'], run['leaks']), cells)
     return lines
 
 
@@ -127,7 +140,7 @@ def _difference_lines(group):
     paired = [run for run in group['runs'] if run['against']]
     if not paired:
         return []
-    lines = ['', *_titled(_marked(f'minus {group["reference"]}', _reference(group)['leaks']),
+    lines = ['', *_titled(marked(f'minus {group["reference"]}', reference_of(group)['leaks']),
                           f'{"F1":>6} {"95 % interval":16}{"p":>7}{"Holm":>8}{"accuracy":>10} {"95 % interval":16}{"p":>7}')]
     for run in paired:
         f1, accuracy = (run['against'][key] for key in TESTED)
@@ -135,7 +148,7 @@ def _difference_lines(group):
         edges = [f'{signed_interval(found["interval"]):17}' for found in (f1, accuracy)]
         p = [p_value(value) for value in (f1['p'], f1['holm'], accuracy['p'])]
         line = f'{cells[0]:>6} {edges[0]}{p[0]:>6}{p[1]:>8}{cells[1]:>10} {edges[1]}{p[2]:>6}'
-        lines += _titled(_marked(run['title'], leaky_pair(group, run)), line)
+        lines += _titled(marked(run['title'], leaky_pair(group, run)), line)
     return lines
 
 
@@ -147,7 +160,7 @@ def _csv_row(group, run):
     for key, title in FIGURES.items():
         name, (low, high) = title.lower(), run['intervals'][key] or (None, None)
         row |= {name: run['metrics'][key], f'{name}_low': low, f'{name}_high': high, f'{name}_sd': run['sd'][key]}
-    row |= {'reference': group['reference'], 'reference_honest': 'no' if _reference(group)['leaks'] else 'yes',
+    row |= {'reference': group['reference'], 'reference_honest': 'no' if reference_of(group)['leaks'] else 'yes',
             'common_clips': (run['against'] or {}).get('common')}
     for key in TESTED:
         name, found = FIGURES[key].lower(), run['against'][key] if run['against'] else {}
@@ -156,11 +169,6 @@ def _csv_row(group, run):
                 f'{name}_difference_high': high, f'{name}_p': found.get('p')}
     held = run['against']['uf1']['holm'] if run['against'] else None
     return row | {'f1_p_holm': held, 'folder': run['folder']}
-
-
-def _latex_caption():
-    """What the columns mean."""
-    return escaped(f'{MEANS} {METHOD}').replace('95 \\%', '95\\,\\%') + r' $^\dagger$: the run, or its reference, leaks.'
 
 
 def _latex_row(group, run):
@@ -189,18 +197,18 @@ def escaped(words):
 
 def _tables(group):
     """The tables of one data set as HTML, its notes below."""
-    size = [[_daggered(run['title'], run['leaks']), run['protocol'], *(run[key] for key in ('seeds', 'clips', 'subjects')),
+    size = [[daggered(run['title'], run['leaks']), run['protocol'], *(run[key] for key in ('seeds', 'clips', 'subjects')),
              measure(run['sd']['uf1']), measure(run['sd']['accuracy'])] for run in group['runs']]
-    rows = [[_daggered(run['title'], run['leaks']),
+    rows = [[daggered(run['title'], run['leaks']),
              *(cell for key in FIGURES for cell in (measure(run['metrics'][key]), interval(run['intervals'][key])))]
             for run in group['runs']]
     pieces = [html.table(['run', *(cell for title in FIGURES.values() for cell in (title, '95 % interval'))], rows)]
     paired = [run for run in group['runs'] if run['against']]
     header = ['run', 'F1', '95 % interval', 'p', 'Holm', 'accuracy', '95 % interval', 'p', 'clips']
     if paired:
-        caption = f'Difference to {_daggered(group["reference"], _reference(group)["leaks"])}'
+        caption = f'Difference to {daggered(group["reference"], reference_of(group)["leaks"])}'
         pieces.append(html.table(header, [_difference_cells(group, run) for run in paired], caption=caption))
-    pieces += [html.paragraph(_daggered(note, leaky), 'warning' if leaky else 'soft') for leaky, note in _notes(group)]
+    pieces += [html.paragraph(daggered(note, leaky), 'warning' if leaky else 'soft') for leaky, note in notes(group)]
     runs = html.table(['run', 'protocol', 'seeds', 'clips', 'subjects', 'sd of F1', 'sd of accuracy'], size)
     return [*pieces, html.details('Runs', runs)]
 
@@ -208,26 +216,26 @@ def _tables(group):
 def _difference_cells(group, run):
     """A run against its reference."""
     f1, accuracy = (run['against'][key] for key in TESTED)
-    return [_daggered(run['title'], leaky_pair(group, run)), signed(f1['difference']), signed_interval(f1['interval']),
+    return [daggered(run['title'], leaky_pair(group, run)), signed(f1['difference']), signed_interval(f1['interval']),
             p_value(f1['p']), p_value(f1['holm']), signed(accuracy['difference']), signed_interval(accuracy['interval']),
             p_value(accuracy['p']), run['against']['common']]
 
 
-def _marked(title, leaky):
-    """A title for plain text."""
+def marked(title, leaky):
+    """A title for plain text, marked where it leaks."""
     return f'{MARK} {title}' if leaky else title
 
 
-def _daggered(title, leaky):
-    """A title for a page."""
+def daggered(title, leaky):
+    """A title for a page, marked where it leaks."""
     return f'† {title}' if leaky else title
 
 
-def signed(value):
-    """A difference with its sign and three decimals, a dash for None."""
-    return '–' if value is None else f'{value:+.3f}'
+def signed(value, digits: int = 3):
+    """A difference with its sign and so many decimals, a dash for None."""
+    return '–' if value is None else f'{value:+.{digits}f}'
 
 
-def signed_interval(edges):
+def signed_interval(edges, digits: int = 3):
     """[low, high] with signs, a dash for None."""
-    return '–' if edges is None else f'[{edges[0]:+.3f}, {edges[1]:+.3f}]'
+    return '–' if edges is None else f'[{signed(edges[0], digits)}, {signed(edges[1], digits)}]'

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 import tfds_builders
+from mer_jax import apexes
 from mer_jax import labels as schemes
 from mer_jax.errors import UserError
 from mer_jax.preprocess import action_units, regions
@@ -16,13 +17,14 @@ from mer_jax.types import Names, Samples
 
 # What the network can see, by the feature that holds it; a data set has several, a release the one that its input names.
 CHANNELS = {'flow': ('u', 'v', 'strain'), 'image': ('magnified', 'on_a', 'off_a'), 'frames': ('gray',)}
-INPUTS = {'flow': 'flow', 'image': 'samer', 'frames': 'video'}  # feature -> input of a release
+INPUTS = {'flow': 'flow', 'image': 'samer', 'frames': 'video', 'flows': 'spotting'}  # feature -> input of a release
 SCALES = ('stretch', 'p995', 'standard')
 _MEAN, _SPREAD = np.array([0.485, 0.456, 0.406], np.float32), np.array([0.229, 0.224, 0.225], np.float32)
 # (what a byte of 0 becomes, what 255 becomes); imagenet: three channels normalised as torchvision's weights expect
 VALUE_RANGES = {'0..255': (0.0, 255.0), '0..1': (0.0, 1.0), '-1..1': (-1.0, 1.0),
                 'imagenet': (-_MEAN / _SPREAD, (1 - _MEAN) / _SPREAD)}
 MASKS = ('none', 'background', 'eyes_mouth')
+_APEX = ('flow_frames', 'onset', 'apex', 'offset', 'apex_source')
 _TEXT = ('clip', 'subject', 'dataset', 'emotion', 'action_units', 'action_units_known', 'kind', 'edition')
 
 
@@ -35,19 +37,21 @@ class Data(NamedTuple):
     fingerprint: str  # sha256 of all that training and scoring see
     labels: str  # the label scheme
     editions: tuple  # of the sheets: 'casme2 2019'
+    timing: object = None  # of spotting: spotting_data.Timing
+    known: object = None  # of flow at apexes that are guessed: bool[N], rows whose apex is annotated
 
 
 def build(name, **settings) -> str:
     """Build the data sets of `name` where they are not yet, whatever input they hold; returns a line for each."""
     lines = []
-    for one, folder in zip(name.split('+'), _folders(name, settings.pop('manual_dir')), strict=True):
+    for one, folder in zip(name.split('+'), folders(name, settings.pop('manual_dir')), strict=True):
         builder = tfds_builders.prepare(one, manual_dir=folder, **settings)
         lines.append(f'{one}: {builder.info.splits["train"].num_examples} clips in {builder.data_dir}')
     return '\n'.join(lines)
 
 
 def load(name, *, labels, channels, size, scale, mask, frames, data_dir, manual_dir, rebuild, landmarks, magnet, sides=False,
-         jpeg=False, drawn_labels=False) -> Data:
+         jpeg=False, drawn_labels=False, apex='') -> Data:
     """Build (on first use) and read the data sets of `name` ('a+b' for a composite), in order of data set and clip.
 
     Images are [size, size, len(channels)] of the named channels (see CHANNELS): of flow uint8 where `scale` is 'stretch'
@@ -56,23 +60,27 @@ def load(name, *, labels, channels, size, scale, mask, frames, data_dir, manual_
     many frames evenly from onset to offset. Outside the kept part of the face they are 0 where `mask` is not 'none'.
     Action units are numbers ('12'), or with `sides` two columns each, 'L12' and 'R12'. manual_dir: one folder for all, or
     'A+B' with one each.
+    apex: of flow at the apex of clips that have none annotated: one of apexes.RULES, or apexes.Spotted; with '' from a feature
+    that holds the apex alone, else from the flow of every frame. A clip with several spotted apexes has a row for each.
     drawn_labels: each subject's clips get one class, drawn at random, in place of their own (a control: see audit.py).
     Raises UserError for an unknown emotion, two clips of one name, or nothing left to train on.
     """
     _check_labels(name, labels)
-    stored = _feature(channels)
-    features = (*_TEXT, stored, *(('landmarks',) if mask != 'none' else ()))
-    records = [r for one, folder in zip(name.split('+'), _folders(name, manual_dir), strict=True)
+    stored, features = _stored(name, channels, mask, apex)
+    records = [r for one, folder in zip(name.split('+'), folders(name, manual_dir), strict=True)
                for r in read(one, features + _interval(one, stored), data_dir=data_dir, manual_dir=folder, rebuild=rebuild,
                              landmarks=landmarks, magnet=magnet)]
     kept, dropped = schemes.labelled(records, labels)
     if not kept:
         raise UserError(f'data.name {name!r} has no clip with a class of data.labels {labels!r}')
+    if stored == 'flows':
+        kept = [{**r, 'flows': apexes.at(r, number), 'frame': number} for r in kept for number in apexes.frames(r, apex)]
     subjects = sorted({(r['dataset'], r['subject']) for r in kept})
+    clips = list(dict.fromkeys((r['dataset'], r['clip']) for r in kept))
     datasets = sorted({r['dataset'] for r in kept})
     units = _columns(kept, sides)
     names = Names(schemes.classes(labels, datasets), tuple(s for _, s in subjects), tuple(datasets),
-                  tuple(r['clip'] for r in kept), tuple(units))
+                  tuple(clip for _, clip in clips), tuple(units))
     count = len(kept)
     samples = Samples(
         image=(videos(kept, frames, size, scale, mask, name) if stored == 'frames' else
@@ -82,26 +90,32 @@ def load(name, *, labels, channels, size, scale, mask, frames, data_dir, manual_
         action_units=np.array([_unit_row(r, units, sides) for r in kept], np.float32).reshape(count, len(units)),
         subject=np.array([subjects.index((r['dataset'], r['subject'])) for r in kept], np.int32),
         dataset=np.array([datasets.index(r['dataset']) for r in kept], np.int32),
-        clip=np.arange(count, dtype=np.int32),
-        frame=np.zeros(count, np.int32),
+        clip=np.array([clips.index((r['dataset'], r['clip'])) for r in kept], np.int32),
+        frame=np.array([r.get('frame', 0) for r in kept], np.int32),
         parts=np.repeat(np.arange(count, dtype=np.int32)[:, None], 2, axis=1),
     )
     if drawn_labels:
         drawn = np.random.default_rng(0).integers(len(names.classes), size=len(subjects))
         samples, labels = samples._replace(label=drawn[samples.subject].astype(np.int32)), f'{labels}, drawn a subject'
     editions = sorted({f"{r['dataset']} {r['edition']}" for r in kept if r['edition']})
-    return Data(samples, names, dropped, fingerprint(samples, names), labels, tuple(editions))
+    known = np.array([apexes.known(r) for r in kept]) if stored == 'flows' else None
+    return Data(samples, names, dropped, fingerprint(samples, names), labels, tuple(editions), known=known)
 
 
 def describe(data: Data) -> str:
     """What was loaded: clips, subjects, classes, label scheme, editions of the sheets, and why clips were dropped."""
     samples, names = data.samples, data.names
-    classes = ', '.join(f'{name} {np.sum(samples.label == k)}' for k, name in enumerate(names.classes))
+    label = samples.label[np.unique(samples.clip, return_index=True)[1]]  # a clip may have a row for each spotted apex
+    classes = ', '.join(f'{name} {np.sum(label == k)}' for k, name in enumerate(names.classes))
     editions = f' ({", ".join(data.editions)})' if data.editions else ''
-    reasons = Counter(reason for *_, reason in data.dropped)
-    dropped = [f'  dropped {count}: {reason}' for reason, count in reasons.most_common()]
-    return '\n'.join([f'data: {len(samples.label)} clips of {len(names.subjects)} subjects from {", ".join(names.datasets)}'
-                      f'{editions}; labels {data.labels}: {classes}', *dropped])
+    return '\n'.join([f'data: {len(names.clips)} clips of {len(names.subjects)} subjects from {", ".join(names.datasets)}'
+                      f'{editions}; labels {data.labels}: {classes}', *reasons(data.dropped)])
+
+
+def reasons(dropped) -> list:
+    """A line for each reason why clips were dropped."""
+    counts = Counter(reason for *_, reason in dropped)
+    return [f'  dropped {count}: {reason}' for reason, count in counts.most_common()]
 
 
 def read(name, features, *, data_dir, manual_dir, rebuild, landmarks, magnet) -> list:
@@ -110,25 +124,47 @@ def read(name, features, *, data_dir, manual_dir, rebuild, landmarks, magnet) ->
                                     magnet=magnet)
     for feature in features:
         if feature not in builder.info.features:
-            raise UserError(f'data.name {name!r} holds no {feature}; name a data set that does, such as '
-                            f"{name.split('/')[0] + '/flow' if feature == 'flow' else 'synthetic_faces'!r}")
+            such = {'flow': f"{name.partition('/')[0]}/flow", 'flows': 'synthetic_faces/spotting'}.get(feature, 'synthetic_faces')
+            raise UserError(f'data.name {name!r} holds no {feature}; name a data set that does, such as {such!r}')
     return list(tfds_builders.records(builder, features))
 
 
-def refuse_inputs(name, channels):
-    """Refuse, before hours of building, a release's input that does not hold `channels`."""
-    wanted = INPUTS[_feature(channels)]
+def refuse_inputs(name, channels, rows='clips'):
+    """Refuse, before hours of building, a release's input that does not hold `channels`, or not the flow of every frame, which
+    `rows` other than clips are made of."""
+    wanted = INPUTS['flows' if rows != 'clips' or (_has_frames(name) and set(channels.split(',')) <= {'u', 'v'}) else
+                    _feature(channels)]
     for one in name.split('+'):
         kind = tfds_builders.release_input(one)
         if kind and kind != wanted:
-            raise UserError(f"data.name {one!r} holds no {channels}, which data.channels asks for; name "
-                            f"'{one.partition('/')[0]}/{wanted}', or other channels: "
-                            f"{'; '.join(','.join(known) for known in CHANNELS.values())}")
+            told = f'{channels}, which data.channels asks for'
+            others = f", or other channels: {'; '.join(','.join(known) for known in CHANNELS.values())}"
+            if wanted == INPUTS['flows']:
+                told, others = 'flow of every frame, which data.rows frames and data.apex ask for', ''
+            raise UserError(f"data.name {one!r} holds no {told}; name '{one.partition('/')[0]}/{wanted}'{others}")
+
+
+def _stored(name, channels, mask, apex):
+    """(the feature that holds the pictures, all features that are decoded); refuses, before hours of building, what has none."""
+    if apex == '' and not _has_frames(name):
+        stored = _feature(channels)
+        return stored, (*_TEXT, stored, *(('landmarks',) if mask != 'none' else ()))
+    refuse_inputs(name, channels, 'frames')
+    if not set(channels.split(',')) <= {'u', 'v'}:
+        raise UserError(f'data.channels is {channels!r}, of which the flow of every frame holds two; allowed: u,v')
+    if mask != 'none':
+        raise UserError(f'data.mask is {mask!r}, but {name} stores small flow of every frame without a face; allowed: none')
+    return 'flows', (*_TEXT, 'flows', *_APEX)
 
 
 def _feature(channels):
     """The feature that holds these channels."""
     return next(feature for feature, known in CHANNELS.items() if set(channels.split(',')) <= set(known))
+
+
+def _has_frames(name):
+    """Whether a release's input is the flow of every frame."""
+    return 'spotting' in map(tfds_builders.release_input, name.split('+'))
 
 
 def _check_labels(name, labels):
@@ -143,8 +179,8 @@ def _interval(name, stored):
     return ('first_frame', 'onset', 'offset') if stored == 'frames' and not tfds_builders.release_input(name) else ()
 
 
-def _folders(name, manual_dir):
-    """The manual folder of each data set of a composite: its own of 'A+B', or the one that holds them all."""
+def folders(name, manual_dir):
+    """The manual folder of each data set of a composite name: its own of 'A+B', or the one that holds them all."""
     names = name.split('+')
     if manual_dir and not any(map(tfds_builders.reads_folder, names)):
         raise UserError(f'data.manual_dir is {manual_dir!r}, but {name} reads no folder; name the data set that does '

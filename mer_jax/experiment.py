@@ -6,14 +6,15 @@ from functools import partial
 import jax
 import numpy as np
 
-from mer_jax import audit as auditing
 from mer_jax import (
+    apexes,
     augment,
     balance,
     data,
-    leaks,
+    generation,
     learners,
     models,
+    outcome,
     parallel,
     plan,
     protocol,
@@ -21,14 +22,14 @@ from mer_jax import (
     resampling,
     runs,
     scaling,
-    score,
     settings,
+    spotting_data,
 )
+from mer_jax import audit as auditing
 from mer_jax import evaluate as evaluation
 from mer_jax import explain as explaining
 from mer_jax import grid as searching
 from mer_jax import magnet_training as magnifier
-from mer_jax import report as reporting
 from mer_jax import train as training
 from mer_jax import workdir as files
 from mer_jax.errors import UserError
@@ -52,11 +53,13 @@ def train(config, workdir) -> dict:
         _check_fit(config, loaded, folds, titles, folder)
         runs.enter(folder, config.to_dict(), loaded)
         seconds = {'data': time.perf_counter() - start}
-        _write_tables(loaded, folds, titles, folder)
+        loaded, folds = _generated(config, loaded, folds, titles, folder)
+        seconds['generate'] = time.perf_counter() - start - seconds['data']
+        runs.write_tables(folder, loaded, folds, titles)
         layout = _layout(config, loaded, folds, folder)
         learner = _learner(config, loaded, folds, layout.lowering)
         output = _train_groups(config, loaded, folds, titles, layout, folder, seconds, learner)
-        return _publish(config, loaded, folds, output, layout, folder, seconds)
+        return _publish(config, loaded, folds, titles, output, layout, folder, seconds)
 
 
 def evaluate(config, workdir) -> dict:
@@ -67,9 +70,7 @@ def evaluate(config, workdir) -> dict:
 
 def report(config, workdir) -> dict:
     """Write report.html and the plots again, from the files of a run alone."""
-    folder = runs.existing(workdir)
-    print(f'report: {reporting.report(folder)}')
-    return files.read_json(folder / files.RESULTS)
+    return outcome.reported(runs.existing(workdir))
 
 
 def explain(config, workdir) -> dict:
@@ -81,6 +82,7 @@ def explain(config, workdir) -> dict:
     with files.lock(folder):
         loaded, folds, titles = _inputs(config)
         runs.enter(folder, config.to_dict(), loaded)
+        loaded, folds = _generated(config, loaded, folds, titles, folder)
         layout = _layout(config, loaded, folds, folder)
         learner = _learner(config, loaded, folds, layout.lowering)
         learner = learner._replace(predict=explaining.predictor(
@@ -89,8 +91,7 @@ def explain(config, workdir) -> dict:
         explained = explaining.gathered(found, loaded.samples, folds, config.data.channels)
         for path in draw(folder, explained, loaded.names, faces=config.explain.faces, count=config.explain.clips):
             print(f'explain: {path}')
-    print(f'report: {reporting.report(folder)}')
-    return files.read_json(folder / files.RESULTS)
+    return outcome.reported(folder)
 
 
 def audit(config, workdir) -> dict:
@@ -109,6 +110,8 @@ def _check_subjects(config, verb):
     settings.check(config.to_dict())
     if config.model.name == 'magnet':
         raise UserError(f'{verb}: model.name magnet is trained on made-up pictures: no subject is left out, nothing can leak')
+    if config.data.rows != 'clips':
+        raise UserError(f'{verb}: compares UF1, and data.rows {config.data.rows} spots apexes; allowed: clips')
 
 
 def _train_changed(config, changes, folder):
@@ -121,15 +124,22 @@ def _train_changed(config, changes, folder):
 def build(config, workdir) -> dict:
     """Build the data sets of the config, where they are not yet, and say what they hold."""
     settings.check(config.to_dict())
-    print(data.build(config.data.name, data_dir=config.data.data_dir, manual_dir=config.data.manual_dir,
-                     rebuild=config.data.rebuild, landmarks=config.data.landmarks, magnet=config.data.magnet))
+    print(data.build(config.data.name, **_built(config)))
     return {}
+
+
+def _built(config):
+    """Where built data sets lie, and what they are built with."""
+    return {'data_dir': config.data.data_dir, 'manual_dir': config.data.manual_dir, 'rebuild': config.data.rebuild,
+            'landmarks': config.data.landmarks, 'magnet': config.data.magnet}
 
 
 def _inputs(config):
     """The data set, with images that files add to it, and who trains and is held out in every run."""
     loaded = _data(config)
     folds, titles = _protocol(config, loaded)
+    if loaded.known is not None and config.data.apex not in apexes.RULES:
+        folds = protocol.spotted(folds, titles, loaded.samples, loaded.names, loaded.known, apexes.read(config.data.apex))
     samples, folds = resampling.extend(folds, loaded.samples, loaded.names, titles, **config.balance)
     print(protocol.describe(config.protocol.name, folds, titles, samples, loaded.names))
     if samples is not loaded.samples:
@@ -138,12 +148,17 @@ def _inputs(config):
 
 
 def _data(config):
-    data.refuse_inputs(config.data.name, config.data.channels)
+    data.refuse_inputs(config.data.name, config.data.channels, config.data.rows)
+    if config.data.rows != 'clips':
+        loaded = spotting_data.load(
+            config.data.name, size=config.data.size, still=config.spotting.still, label=config.spotting.label,
+            steepness=config.spotting.steepness, sigma=config.spotting.sigma, **_built(config))
+        print(spotting_data.describe(loaded))
+        return loaded
+    rule = config.data.apex if config.data.apex in apexes.RULES else apexes.read(config.data.apex)
     loaded = data.load(config.data.name, labels=config.data.labels, channels=config.data.channels, size=config.data.size,
-                       scale=config.data.scale, mask=config.data.mask, frames=config.data.frames, data_dir=config.data.data_dir,
-                       manual_dir=config.data.manual_dir, rebuild=config.data.rebuild, landmarks=config.data.landmarks,
-                       magnet=config.data.magnet, sides=config.data.sides, jpeg=config.data.jpeg,
-                       drawn_labels=config.data.drawn_labels)
+                       scale=config.data.scale, mask=config.data.mask, frames=config.data.frames, sides=config.data.sides,
+                       jpeg=config.data.jpeg, drawn_labels=config.data.drawn_labels, apex=rule, **_built(config))
     print(data.describe(loaded))
     return loaded
 
@@ -152,20 +167,28 @@ def _protocol(config, loaded):
     return protocol.make(config.protocol.name, loaded.samples, loaded.names, folds=config.protocol.folds,
                          holdout=config.protocol.holdout, seed=config.protocol.seed, seeds=config.train.seeds,
                          validation=config.protocol.validation, scored=config.protocol.scored,
-                         scale_scope=config.data.scale_scope)
+                         scale_scope=config.data.scale_scope,
+                         trains=None if loaded.timing is None else ~np.isnan(loaded.samples.target))
 
 
 def _check_fit(config, loaded, folds, titles, folder):
     """Raise UserError, before anything is compiled or written, where network, images and weights files do not fit."""
     shapes = evaluation.state_shapes(_learner(config, loaded, folds, 'matmul'), loaded.samples, folds.train)
     if config.model.init_from and not runs.begun(folder):
-        for path in dict.fromkeys(torch_weights.files(config.model.init_from, _titles(folds, titles))):
+        for path in dict.fromkeys(torch_weights.files(config.model.init_from, protocol.titled(folds, titles))):
             torch_weights.convert(config.model.name, torch_weights.read(path), shapes.params, shapes.batch_stats, source=path)
 
 
-def _write_tables(loaded, folds, titles, folder):
-    files.write_csv(folder / files.FOLDS, *protocol.table(folds, titles, loaded.samples, loaded.names))
-    files.write_csv(folder / files.DROPPED, ['clip', 'subject', 'dataset', 'emotion', 'reason'], loaded.dropped)
+def _generated(config, loaded, folds, titles, folder):
+    """The data set and who trains on what with the images of each fold's own GAN, where there is one."""
+    if config.balance.method != 'gan':
+        return loaded, folds
+    layout = plan.candidates(jax.default_backend(), jax.device_count(), len(folds.fold), lowering=config.train.lowering,
+                             at_once=config.train.at_once, use=config.train.devices)[0]
+    samples, folds = generation.extend(
+        loaded.samples, folds, loaded.names, titles, layout, folder=folder / files.GAN,
+        interval=config.train.checkpoint_seconds, channels=config.data.channels.split(','), **config.gan)
+    return loaded._replace(samples=samples), folds
 
 
 def _model(config, loaded, lowering):
@@ -182,14 +205,15 @@ def _learner(config, loaded, folds, lowering):
     weigh = partial(balance.fit, classes=len(loaded.names.classes), formula=config.train.class_weights,
                     scope=config.balance.scope)
     scale = partial(scaling.fit_input, scale=config.data.scale, difference=config.data.difference)
-    make = learners.supervised
+    make = partial(learners.supervised, smoothing=config.train.label_smoothing)
     if config.train.learner == 'contrastive':
-        make = partial(learners.contrastive, **config.alignment)
+        make = partial(learners.contrastive, smoothing=config.train.label_smoothing, **config.alignment)
+    if config.train.learner == 'spotting':
+        make = partial(learners.spotting, loss=config.spotting.loss, output=config.spotting.output)
     return make(_model(config, loaded, lowering), optimizer,
                 fit=lambda samples, rows: scale(samples, rows) | weigh(samples, rows),
                 scale_input=partial(scaling.scale_input, value_range=data.VALUE_RANGES[config.data.value_range],
-                                    difference=config.data.difference),
-                smoothing=config.train.label_smoothing)
+                                    difference=config.data.difference))
 
 
 def _feed(config, loaded):
@@ -245,7 +269,7 @@ def _train_groups(config, loaded, folds, titles, layout, folder, seconds, learne
                              chunk=1 if config.evaluate.every_epoch else CHUNK, done=done, **_feed(config, loaded))
     seconds['compile'] = programs.seconds
     prepare = lambda states, members: torch_weights.start(  # noqa: E731
-        config.model.name, config.model.init_from, _titles(evaluation.subset(folds, members), titles), states)
+        config.model.name, config.model.init_from, protocol.titled(evaluation.subset(folds, members), titles), states)
     with records.progress(total, -(-total // size), 0 if done else config.train.epochs) as bar:
         for number, first in enumerate(range(0, total, size)):
             members = np.arange(first, min(first + size, total))
@@ -260,41 +284,12 @@ def _train_groups(config, loaded, folds, titles, layout, folder, seconds, learne
     return output
 
 
-def _titles(folds, titles):
-    return [titles[number] for number in folds.fold]
-
-
-def _publish(config, loaded, folds, output, layout, folder, seconds):
-    """Write predictions, results and report from the held-out outputs; print the table. Returns the results."""
-    start = time.perf_counter()
-    output = np.zeros((0, len(loaded.names.classes))) if output is None else output  # nothing is held out
-    predictions = evaluation.predictions(output, loaded.samples, folds)
-    scores = score.score(predictions, loaded.names)
-    files.write_predictions(folder / files.PREDICTIONS, predictions, loaded.names)
-    oracle = _oracle(folder, predictions, loaded.names) if config.evaluate.every_epoch and config.train.epochs else None
-    seconds['train'] = records.trained_seconds(folder)
-    seconds['evaluate'] = time.perf_counter() - start
-    seconds['total'] = sum(seconds.values())
-    results = {
-        'name': config.name, 'scored': config.protocol.scored,
-        'protocol': config.protocol.name + ', validation part' * (config.protocol.scored == 'validation'),
-        'leaks': leaks.listed(config.to_dict()),
-        'folds': len(folds.fold) // config.train.seeds, 'seeds': config.train.seeds, 'epochs': config.train.epochs,
-        'clips': int(np.sum(loaded.samples.clip >= 0)), **scores, 'oracle_epoch': oracle,
-        'plan': layout._asdict(), 'seconds': seconds, 'versions': versions(),
-        'data': {'name': config.data.name, 'labels': loaded.labels, 'editions': list(loaded.editions),
-                 'fingerprint': loaded.fingerprint, 'dropped': len(loaded.dropped)},
-    }
-    files.write_json(folder / files.RESULTS, results)
-    print(reporting.table(results))
-    print(f'report: {reporting.report(folder)}')
-    return results
-
-
-def _oracle(folder, predictions, names):
-    """The oracle_epoch block; None, and a line that says why, where an epoch on the way left no usable outputs."""
-    try:
-        return score.oracle(np.load(folder / files.HELD_OUT), predictions, names)
-    except UserError as error:
-        print(f'oracle_epoch is left out: {error}')
-        return None
+def _publish(config, loaded, folds, titles, output, layout, folder, seconds):
+    """Score, write and report the held-out outputs; returns the results."""
+    about = outcome.about(config.name, config.to_dict(), loaded, folds, layout)
+    if loaded.timing is not None:
+        return outcome.spotting(folder, output, loaded, folds, titles, about, decision=config.spotting.decision,
+                                seconds=seconds, window=config.spotting.window, inside=config.spotting.answer,
+                                label=config.spotting.label, steepness=config.spotting.steepness, sigma=config.spotting.sigma)
+    return outcome.recognition(folder, output, loaded, folds, about, seconds=seconds,
+                               every_epoch=config.evaluate.every_epoch and config.train.epochs > 0)

@@ -105,7 +105,7 @@ def labelled(records, scheme) -> tuple:
     """
     if records:
         classes(scheme, [record['dataset'] for record in records])
-    _refuse_doubles(records)
+    refuse_doubles(records)
     kept, dropped = [], []
     for record in records:
         name, reason = _judge(record, scheme)
@@ -153,7 +153,8 @@ def _elsewhere(word, dataset):
     return f'; known to {", ".join(knowing)}' if knowing else ''
 
 
-def _refuse_doubles(records):
+def refuse_doubles(records) -> None:
+    """UserError for a clip that stands twice in one data set."""
     seen = set()
     for record in records:
         key = record['dataset'], record['clip']

@@ -14,6 +14,8 @@ def listed(settings: dict) -> list:
         found.append(f'balance.scope=all: {balanced(settings)} before the split, from the tested clips too')
     if balance['method'] == 'generated' and '{subject}' not in balance['generated']:
         found.append('balance.generated: one file of images for every fold, which may come from the left-out subjects')
+    if balance['method'] == 'gan' and settings['gan']['scope'] == 'all':
+        found.append('gan.scope=all: one generator for every fold has seen the tested clips too')
     return [text for text in found if text]
 
 
@@ -25,5 +27,5 @@ def fits(settings: dict) -> bool:
 def balanced(settings: dict) -> str:
     """What is computed from class counts ('smote and class weights'); '' for nothing."""
     method = settings['balance']['method']
-    made = [method] if method not in ('none', 'generated') else []
+    made = [method] if method not in ('none', 'generated', 'gan') else []
     return ' and '.join(made + ['class weights'] * (settings['train']['class_weights'] != 'none'))

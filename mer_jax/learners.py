@@ -13,7 +13,7 @@ OPTIMIZERS = {
     'adamw': lambda rate, *, weight_decay, momentum: optax.adamw(rate, weight_decay=weight_decay),
     'sgd': lambda rate, *, weight_decay, momentum: optax.sgd(rate, momentum=momentum),
 }
-LEARNERS = ('supervised', 'contrastive')
+LEARNERS = ('supervised', 'contrastive', 'spotting')
 FORMS = ('clean', 'released', 'paper', 'equal')
 
 
@@ -51,7 +51,7 @@ def supervised(model, optimizer, *, fit, scale_input, smoothing=0.0) -> Learner:
     """
 
     def loss(logits, out, batch, fitted):
-        return cross_entropy(logits, batch.label, fitted.get('class_weight'), smoothing), {}
+        return cross_entropy(logits, batch.label, fitted.get('class_weight'), smoothing), _right(logits, batch)
 
     return _learner(model, optimizer, loss, fit, scale_input)
 
@@ -66,12 +66,29 @@ def contrastive(model, optimizer, *, fit, scale_input, smoothing, share, form, t
         heads = jnp.moveaxis(out['heads'], 1, 0)
         told = sum(cross_entropy(head, batch.label, fitted.get('class_weight'), smoothing) for head in heads)
         if not share:
-            return told, {}
+            return told, _right(logits, batch)
         feature = out['features' if form == 'paper' else 'contrast']
         aligned = alignment(feature, batch.action_units, shared_parts(batch.parts), form=form, temperature=temperature)
-        return (1 - share) * told + share * aligned, {'cross_entropy': told, 'alignment': aligned}
+        return (1 - share) * told + share * aligned, {'cross_entropy': told, 'alignment': aligned, **_right(logits, batch)}
 
     return _learner(model, optimizer, loss, fit, scale_input)
+
+
+def spotting(model, optimizer, *, fit, scale_input, loss, output) -> Learner:
+    """Regression of each frame's continuous label (samples.target), one output [B, 1] a frame (Koo et al. 2022).
+
+    output: 'sigmoid' of the logit, or the logit itself ('linear'); loss: 'mse', or 'bce' (binary cross-entropy, of a sigmoid).
+    """
+
+    def told(logits, out, batch, fitted):
+        if loss == 'bce':
+            return optax.sigmoid_binary_cross_entropy(logits[:, 0], batch.target).mean(), {}
+        return jnp.mean((_finished(logits, fitted)[:, 0] - batch.target) ** 2), {}
+
+    def _finished(logits, fitted):
+        return jax.nn.sigmoid(logits) if output == 'sigmoid' else logits
+
+    return _learner(model, optimizer, told, fit, scale_input, _finished)
 
 
 def cross_entropy(logits, label, weight=None, smoothing=0.0):
@@ -129,8 +146,13 @@ def shared_parts(parts):
     return jnp.any(parts[:, None] == parts, -1)
 
 
-def _learner(model, optimizer, loss, fit, scale_input):
-    """init, step and predict of a network under loss(logits, out, batch, fitted) -> (scalar, further logs)."""
+def _right(logits, batch):
+    return {'accuracy': jnp.mean(jnp.argmax(logits, -1) == batch.label)}
+
+
+def _learner(model, optimizer, loss, fit, scale_input, finish=lambda logits, fitted: logits):
+    """init, step and predict of a network under loss(logits, out, batch, fitted) -> (scalar, further logs); finish makes the
+    outputs of its logits."""
 
     def init(key, samples, rows):
         fitted = fit(samples, rows)
@@ -146,16 +168,17 @@ def _learner(model, optimizer, loss, fit, scale_input):
             variables = {'params': params, 'batch_stats': state.batch_stats}
             (logits, out), moved = model.apply(variables, image, train=True, mutable=['batch_stats'], rngs={'dropout': key})
             value, logs = loss(logits, out, batch, state.fitted)
-            return value, (logits, moved.get('batch_stats', {}), logs)
+            return value, (moved.get('batch_stats', {}), logs)
 
-        (value, (logits, batch_stats, logs)), gradient = jax.value_and_grad(loss_of, has_aux=True)(state.params)
+        (value, (batch_stats, logs)), gradient = jax.value_and_grad(loss_of, has_aux=True)(state.params)
         updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
-        logs = {'loss': value, 'accuracy': jnp.mean(jnp.argmax(logits, -1) == batch.label), **logs}
+        logs = {'loss': value, **logs}
         params = optax.apply_updates(state.params, updates)
         return FoldState(state.step + 1, params, batch_stats, opt_state, state.fitted), logs
 
     def predict(state, image):
         variables = {'params': state.params, 'batch_stats': state.batch_stats}
-        return model.apply(variables, scale_input(image, state.fitted), train=False)
+        logits, out = model.apply(variables, scale_input(image, state.fitted), train=False)
+        return finish(logits, state.fitted), out
 
     return Learner(init, step, predict)

@@ -76,15 +76,23 @@ def background(gray, dataset, subject, *, faces) -> Background:
     them; subjects 12 and 22 of CASME II are not shown whatever is asked.
     """
     gray = np.asarray(gray, np.uint8)
-    casme2 = re.sub(r'[^a-z0-9]', '', dataset.lower()).startswith(('casme2', 'casmeii'))
-    if casme2 and NEVER & {int(digits) for digits in re.findall(r'\d+', subject)}:
+    if forbidden(dataset, subject):
         return Background(schematic(len(gray)), 'schematic face (this subject may not be shown)', '', True)
     if dataset == 'synthetic':
         return Background(gray, 'own face (synthetic)', '', False)
     if not faces:
         return Background(schematic(len(gray)), 'schematic face', '', False)
-    notice = 'CASME II © Xiaolan Fu; research only' if casme2 else f'{dataset}: its licence decides on publishing'
+    notice = 'CASME II © Xiaolan Fu; research only' if _is_casme2(dataset) else f'{dataset}: its licence decides on publishing'
     return Background(gray, 'own face', notice, False)
+
+
+def forbidden(dataset, subject) -> bool:
+    """Whether the release form of a data set forbids every picture of a subject."""
+    return _is_casme2(dataset) and bool(NEVER & {int(digits) for digits in re.findall(r'\d+', subject)})
+
+
+def _is_casme2(dataset):
+    return re.sub(r'[^a-z0-9]', '', dataset.lower()).startswith(('casme2', 'casmeii'))
 
 
 def pictures(path, groups, *, side, foot='') -> None:

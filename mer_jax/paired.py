@@ -67,3 +67,37 @@ def _permuted(first, second, observed, draws, rng):
 def _every_swap(subjects):
     """int[2^S, S]: every way to swap some subjects; the first swaps none."""
     return np.arange(2**subjects)[:, None] >> np.arange(subjects) & 1
+
+
+def mean(value, subject, *, draws: int = 2000, seed: int = 0, level: float = 0.95):
+    """(mean of value [n], its percentile interval over subjects [n]); the interval is None for fewer than two subjects."""
+    total, count = _by_subject(value, subject)
+    if len(count) < 2:
+        return float(total.sum() / count.sum()) if len(count) else np.nan, None
+    times = np.random.default_rng(seed).multinomial(len(count), np.full(len(count), 1 / len(count)), size=draws)
+    edges = np.quantile(times @ total / (times @ count), [(1 - level) / 2, (1 + level) / 2])
+    return float(total.sum() / count.sum()), [float(edge) for edge in edges]
+
+
+def means(first, second, subject, *, draws: int = 2000, seed: int = 0) -> dict:
+    """{difference, interval, p}: mean of second less that of first [n], of the same rows, with one draw of subjects for both.
+
+    p: two-sided permutation test that swaps both for whole subjects, all 2^S ways where they are no more than `draws`; None
+    for fewer than two subjects.
+    """
+    gain = np.asarray(second, np.float64) - np.asarray(first, np.float64)
+    difference, edges = mean(gain, subject, draws=draws, seed=seed)
+    total, count = _by_subject(gain, subject)
+    if len(count) < 2:
+        return {'difference': difference, 'interval': edges, 'p': None}
+    exact = 2 ** len(count) <= draws
+    swap = _every_swap(len(count)) if exact else np.random.default_rng(seed).integers(0, 2, (draws, len(count)))
+    extreme = np.sum(np.abs((1 - 2 * swap) @ total) >= abs(total.sum()) - ROUNDING)
+    return {'difference': difference, 'interval': edges,
+            'p': float(extreme / len(swap) if exact else (1 + extreme) / (1 + draws))}
+
+
+def _by_subject(value, subject):
+    """Sum and count float64[S] of value [n] for each subject."""
+    _, number = np.unique(subject, return_inverse=True)
+    return np.bincount(number, np.asarray(value, np.float64)), np.bincount(number).astype(np.float64)

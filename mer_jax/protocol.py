@@ -79,12 +79,13 @@ PROTOCOLS = {
 
 
 def make(name, samples, names, *, folds, holdout, seed, seeds, validation=0.0, scored='test',
-         scale_scope='fold'):
+         scale_scope='fold', trains=None):
     """Return (Folds, titles): the folds of protocol `name` for seeds 0..seeds-1, seed after seed, and a title a fold.
 
     validation: share of all subjects (of all clips, where the protocol splits by clip) that is set aside, neither to train nor
     to be tested in any fold; with scored 'validation' these rows are held out and predicted instead of the test rows.
     scale_scope 'all' lets scales be fitted to every row, the tested ones included: a leak.
+    trains: bool[N], False for rows that cannot train (their answer is not known): every fold holds them out.
     Raises UserError where a fold would have nobody to train on.
     """
     unit = samples.clip if name in LEAKS else samples.subject
@@ -92,13 +93,14 @@ def make(name, samples, names, *, folds, holdout, seed, seeds, validation=0.0, s
     left = np.flatnonzero(~aside)
     rest = samples._replace(**{key: getattr(samples, key)[left] for key in ('subject', 'dataset', 'clip')})
     groups = PROTOCOLS[name](rest, names, folds=folds, holdout=holdout / (1 - validation), seed=seed)
+    able = np.ones(len(unit), bool) if trains is None else trains
     for title, test in groups:
-        if test.all():
+        if not able[left[~test]].any():
             raise UserError(f'protocol.name is {name!r}, but leaving out {title!r} leaves no row to train on; it needs a further '
                             f'{"data set" if name == "lodo" else "subject"}{", or no protocol.validation" if validation else ""}')
-    train = stacked([left[~test] for _, test in groups] * seeds)
-    fit = stacked([np.arange(len(unit))] * len(train.index)) if scale_scope == 'all' else train
-    held_out = [np.flatnonzero(aside) if scored == 'validation' else left[test] for _, test in groups]
+    train = stacked([left[~test & able[left]] for _, test in groups] * seeds)
+    fit = stacked([np.flatnonzero(able)] * len(train.index)) if scale_scope == 'all' else train
+    held_out = [np.flatnonzero(aside) if scored == 'validation' else left[test | ~able[left]] for _, test in groups]
     count = len(groups)
     return Folds(
         fold=np.tile(np.arange(count, dtype=np.int32), seeds),
@@ -106,6 +108,11 @@ def make(name, samples, names, *, folds, holdout, seed, seeds, validation=0.0, s
         train=Training(*train, fit=fit, made=nothing_made(count * seeds)),
         test=stacked(held_out * seeds),
     ), [title for title, _ in groups]
+
+
+def titled(folds, titles) -> list:
+    """The title of the fold of each run."""
+    return [titles[number] for number in folds.fold]
 
 
 def nothing_made(runs) -> Made:
@@ -119,6 +126,31 @@ def stacked(rows) -> Rows:
     longest = max(map(len, rows))
     index = np.stack([np.resize(own, longest) if len(own) else np.zeros(longest) for own in rows]).astype(np.int32)
     return Rows(index, np.stack([np.arange(longest) < len(own) for own in rows]).astype(np.float32))
+
+
+def spotted(folds, titles, samples, names, known, told) -> Folds:
+    """Folds in which each run keeps, of clips with several candidate frames, the one that its own spotter answered.
+
+    samples: a row a (clip, frame); known: bool[N], rows whose apex is annotated; told: apexes.Spotted. UserError where it has
+    no fold of that title.
+    """
+
+    def keep(number, seed, index, weight):
+        rows = index[weight > 0]
+        frame = told.frame.get((titles[number], int(seed) % told.seeds))
+        unknown = rows[~known[rows]]
+        if frame is None and len(unknown):
+            raise UserError(f'data.apex: {told.folder} has no fold that leaves out {titles[number]!r}; train the spotter by '
+                            'loso on all data sets of data.name')
+        right = np.array([frame[names.datasets[samples.dataset[row]], names.clips[samples.clip[row]]] == samples.frame[row]
+                          for row in unknown], bool)
+        return np.sort(np.concatenate([rows[known[rows]], unknown[right]]))
+
+    def each(rows):
+        return stacked([keep(*one) for one in zip(folds.fold, folds.seed, rows.index, rows.weight, strict=True)])
+
+    train, fit = each(folds.train), each(folds.train.fit)
+    return folds._replace(train=folds.train._replace(index=train.index, weight=train.weight, fit=fit), test=each(folds.test))
 
 
 def table(folds, titles, samples, names):
@@ -142,8 +174,9 @@ def describe(name, folds, titles, samples, names):
     column = {key: [row[place] for row in rows] for place, key in enumerate(header)}
     span = lambda values: f'{min(values)}' if min(values) == max(values) else f'{min(values)} to {max(values)}'  # noqa: E731
     seeds = len(folds.fold) // len(titles)
+    unit = 'clips' if len(np.unique(samples.clip)) == len(samples.clip) else 'rows'
     lines = [f'protocol: {name}, {len(titles)} fold{"s" if len(titles) > 1 else ""} x {seeds} seed{"s" if seeds > 1 else ""}'
-             f' = {len(folds.fold)} runs; {span(column["train"])} clips train a fold, {span(column["test"])} test it']
+             f' = {len(folds.fold)} runs; {span(column["train"])} {unit} train a fold, {span(column["test"])} test it']
     if any(column['made']):
         lines.append(f'balance: {span(column["made"])} rows made a fold (seed 0) train beside them')
     if name in LEAKS:

@@ -5,13 +5,16 @@ from pathlib import Path
 from mer_jax import plots, workdir
 from mer_jax import report_page as html
 from mer_jax.errors import UserError
-from mer_jax.report_text import MEASURES, measure, plural, size, verdict
+from mer_jax.report_text import MEASURES, measure, plural, shown, size, verdict
 from mer_jax.report_text import table as table
 
 BLOCKS = 'name protocol leaks folds seeds epochs clips metrics sd intervals per_dataset per_class per_seed'.split()
 BLOCKS += 'per_subject per_fold confusion classes oracle_epoch'.split()
 LOOKS = ('montage.png', 'scenarios.png', 'au_features.png')  # what the verb explain writes; words for them in LOOKS_WORDS
 LOOKS_WORDS = 'captions.json'
+GENERATED = {'samples.png': 'Real images of one fold and those its GAN made: hue is direction, brightness length of the flow.',
+             'nearest.png': 'Made images above the training images that are nearest to them, closest first.'}
+NUMBERS = ('count', 'level', 'level_sd', 'roughness', 'energy')  # of the statistics of made images
 EXPLAINABLE = ('dual_branch', 'single_branch')
 
 
@@ -24,7 +27,8 @@ def report(folder) -> Path:
     parts += _scores(folder, results) if results['per_subject'] else []
     parts += [_training(folder)]
     parts += [*_subjects(folder, results), _oracle(folder, results)] if results['per_subject'] else []
-    parts += [_looks(folder, results), _folds(folder, results), _dropped(folder), _run(folder, results), _settings(folder)]
+    parts += [_generated(folder), _looks(folder, results), _folds(folder, results), _dropped(folder)]
+    parts += [_run(folder, results), _settings(folder)]
     parts += [html.paragraph(f'Made from the files beside this page; its figures stand in {workdir.PLOTS}/.', 'foot')]
     path = folder / workdir.REPORT
     workdir.write_text(path, html.page(f'{results["name"]}: {results["protocol"]}', parts))
@@ -134,6 +138,29 @@ def _oracle(folder, results):
         html.oracle_table(results),
         html.figure(curve, 'Held-out measures after each epoch; dashed: the figures that per-fold choice would claim.'),
     )
+
+
+def _generated(folder):
+    """What the folds' GANs made, and how it compares with what they saw."""
+    found = _optional(folder / workdir.GAN / 'checks.json', workdir.read_json)
+    if found is None:
+        return ''
+    told, made = [], []
+    for block in found['folds']:
+        test, near = block['two_sample'], block['memorised']
+        figures = test['made']['auc'], test['chance']['auc'], near['ratio'], near['copies']
+        told.append([block['fold'], *map(measure, figures)])
+        made += [[block['fold'], kind, side, *(shown(numbers[key]) for key in NUMBERS)]
+                 for kind, sides in block['statistics'].items() for side, numbers in sides.items()]
+    header = ['fold', 'told from real (AUC)', 'halves of the real', 'distance to the nearest real', 'copies']
+    words = ('AUC of a classifier told to separate made from real training images (1: always, .5: cannot), beside two halves of '
+             'the real ones; distance of a made image to its nearest training image over that between training images (far below '
+             '1: repeats them), and the share that is as near as the nearest hundredth of those.')
+    pictures = [html.figure(html.data_uri(folder / workdir.GAN / name, 'png'), text) for name, text in GENERATED.items()
+                if (folder / workdir.GAN / name).exists()]
+    every = ['fold', 'class', 'side', 'images', 'level', 'sd', 'roughness', 'energy']
+    return html.section('Images of the GAN', *pictures, html.table(header, told), html.paragraph(words, 'soft'),
+                        html.details('Statistics', html.table(every, made)))
 
 
 def _looks(folder, results):

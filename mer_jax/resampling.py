@@ -13,7 +13,7 @@ from mer_jax.errors import UserError
 from mer_jax.protocol import stacked
 from mer_jax.types import Made, Samples, Training
 
-METHODS = ('none', 'oversample', 'augment', 'smote', 'generated')
+METHODS = ('none', 'oversample', 'augment', 'smote', 'generated', 'gan')
 SPACES = ('pixels', 'features')
 SCOPES = ('fold', 'all')
 VARIANCE = 0.95  # of the fold's training rows that the components of space 'features' hold
@@ -27,12 +27,12 @@ def extend(folds, samples, names, titles, *, method, neighbours, space, scope, g
     the images of a file, one for all runs or 'folder/{subject}.npz' (see `read`), which stand behind the other samples.
     scope 'all' makes them once from every row, the tested ones included, as papers do that balance before they split: a leak.
     """
-    if method == 'none':
+    if method in ('none', 'gan'):  # a GAN is trained later: see generation.py
         return samples, folds
     own = [index[weight > 0] for index, weight in zip(folds.train.index, folds.train.weight, strict=True)]
     if method == 'generated':
         paths = [_file(generated, titles[number]) for number in folds.fold]
-        samples, added = _appended(samples, {path: read(path, samples, names) for path in dict.fromkeys(paths)})
+        samples, added = appended(samples, {path: read(path, samples, names) for path in dict.fromkeys(paths)})
         train = stacked([np.concatenate([rows, added[path]]) for rows, path in zip(own, paths, strict=True)])
         return samples, folds._replace(train=folds.train._replace(index=train.index, weight=train.weight))
     source = [np.arange(len(samples.label))] * len(own) if scope == 'all' else own
@@ -122,12 +122,12 @@ def read(path, samples, names):
     return image, np.array([names.classes.index(name) for name in label.tolist()], np.int32)
 
 
-def _appended(samples, files):
-    """Samples with the images of {path: (image, label)} behind them, of nobody and with unknown action units, and
-    {path: their rows}."""
+def appended(samples, files):
+    """Samples with the images of {source: (image, label)} behind them, of nobody and with unknown action units, and
+    {source: their rows}."""
     rows, first = {}, len(samples.label)
-    for path, (_, label) in files.items():
-        rows[path] = np.arange(first, first + len(label))
+    for source, (_, label) in files.items():
+        rows[source] = np.arange(first, first + len(label))
         first += len(label)
     count = first - len(samples.label)
     new = {name: np.full((count, *of.shape[1:]), -1, of.dtype) for name, of in samples._asdict().items() if name != 'image'}

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from mer_jax import checkpoint, evaluate, parallel, settings, train, workdir
+from mer_jax import checkpoint, evaluate, parallel, protocol, settings, train, workdir
 from mer_jax import plan as plans
 from mer_jax.errors import UserError
 from mer_jax.types import Folds
@@ -153,6 +153,12 @@ def enter(folder, asked, loaded) -> None:
             raise UserError(f"{folder} is trained to epoch {epoch} already; train.epochs is {asked['train']['epochs']}; "
                             'allowed: that many or more, or another --workdir')
     workdir.write_json(folder / workdir.CONFIG, note)
+
+
+def write_tables(folder, loaded, folds, titles) -> None:
+    """folds.csv, who trains and is tested where, and dropped.csv, which clips are not used and why."""
+    workdir.write_csv(folder / workdir.FOLDS, *protocol.table(folds, titles, loaded.samples, loaded.names))
+    workdir.write_csv(folder / workdir.DROPPED, ['clip', 'subject', 'dataset', 'emotion', 'reason'], loaded.dropped)
 
 
 def existing(folder):

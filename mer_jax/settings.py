@@ -14,17 +14,28 @@ from mer_jax.models import MODELS, REGIONAL
 from mer_jax.models.cnn3d import ARCHS, HEADS
 from mer_jax.models.dual_branch import FUSE
 from mer_jax.models.resnet import ATTENTION
+from mer_jax.models.vggm import LRN, MERGES, PATHS
 from mer_jax.protocol import PROTOCOLS, SCORED
 from mer_jax.resampling import METHODS, SCOPES, SPACES
+from mer_jax.spotting import ANSWERS, DECISIONS
+from mer_jax.spotting import KINDS as CONTINUOUS
+from mer_jax.spotting_data import ROWS
 from mer_jax.workdir import differences, flat
 
 DTYPES = ('float32', 'bfloat16')
 _CHOICES = {
+    'data.rows': ROWS,
     'data.labels': SCHEMES,
     'data.mask': MASKS,
     'data.scale': SCALES,
     'data.scale_scope': SCOPES,
     'data.value_range': VALUE_RANGES,
+    'gan.scope': SCOPES,
+    'spotting.label': CONTINUOUS,
+    'spotting.decision': DECISIONS,
+    'spotting.loss': ('mse', 'bce'),
+    'spotting.output': ('sigmoid', 'linear'),
+    'spotting.answer': ANSWERS,
     'protocol.name': PROTOCOLS,
     'protocol.scored': SCORED,
     'model.name': (*MODELS, 'magnet'),
@@ -47,11 +58,25 @@ _CHOICES = {
     'model.single_branch.dtype': DTYPES,
     'model.cnn3d.arch': ARCHS,
     'model.cnn3d.head': HEADS,
+    'model.vggm.path': PATHS,
+    'model.vggm.merge': MERGES,
+    'model.vggm.lrn': LRN,
     'train.lowering': ('auto', 'matmul', 'native'),
 }
 _RANGES = {  # key: (least, most); a share or a rate of 0 would train or test nothing
     'data.size': (1, 1024),
     'data.frames': (1, 1000),
+    'gan.each': (1, 10**5),
+    'gan.size': (8, 1024),
+    'gan.width': (1, 1024),
+    'gan.steps': (1, 10**7),
+    'gan.batch_size': (2, 10**5),
+    'gan.learning_rate': (1e-12, 1e3),
+    'gan.smoothing': (0, 0.99),
+    'gan.dropout': (0, 0.99),
+    'spotting.steepness': (1e-3, 50),
+    'spotting.sigma': (0, 1000),
+    'spotting.window': (1, 1000),
     'protocol.folds': (2, math.inf),
     'protocol.holdout': (0.01, 0.99),
     'protocol.validation': (0, 0.9),
@@ -100,7 +125,7 @@ def check(settings: dict) -> None:
     wrong += [f'{key} is {values[key]}; allowed: {low} to {high}'
               for key, (low, high) in _RANGES.items() if not low <= values[key] <= high]
     wrong += _channels(values['data.channels'])
-    wrong += _networks(settings['model']) + _training(settings)
+    wrong += _networks(settings['model']) + _training(settings) + _spotting(settings)
     wrong += _balance(settings)
     wrong += _init_from(values['model.init_from'], values['protocol.name'])
     if not values['name'].strip():
@@ -130,7 +155,7 @@ def _channels(text):
 
 _KEYWORDS = {  # of networks: key -> (least, most)
     'hidden': (1, 10**5), 'width': (8, 1024), 'blocks': (1, 2), 'groups': (1, 512), 'fine': (0, 2),
-    'dropout': (0, 0.99), 'dropout_dense': (0, 0.99), 'dropout_contrast': (0, 0.99),
+    'dropped': (0, 3), 'dropout': (0, 0.99), 'dropout_dense': (0, 0.99), 'dropout_contrast': (0, 0.99),
 }
 
 
@@ -171,6 +196,31 @@ def _training(settings):
     return wrong
 
 
+def _spotting(settings):
+    """Rows and learner of spotting belong together, and what is for classes has no place there."""
+    rows, learner = settings['data']['rows'], settings['train']['learner']
+    if (rows == 'frames') != (learner == 'spotting'):
+        return [f'data.rows is {rows!r} and train.learner {learner!r}; allowed: frames with spotting, clips with the others']
+    wrong = []
+    if rows == 'clips':
+        return wrong
+    if settings['data']['scale'] != 'p995':
+        wrong.append(f"data.scale is {settings['data']['scale']!r}; allowed with data.rows frames: 'p995'")
+    if settings['data']['channels'] != 'u,v':
+        wrong.append(f"data.channels is {settings['data']['channels']!r}; allowed with data.rows frames: 'u,v'")
+    if settings['spotting']['loss'] == 'bce' and settings['spotting']['output'] == 'linear':
+        wrong.append("spotting.loss is 'bce', which takes a sigmoid; allowed: spotting.output sigmoid, or loss mse")
+    for_classes = {'balance.method': 'none', 'train.class_weights': 'none', 'train.sampler': 'shuffle',
+                   'data.drawn_labels': False,
+                   'evaluate.every_epoch': False, 'model.init_from': '', 'data.apex': '', 'data.mask': 'none'}
+    values = flat(settings)
+    wrong += [f'{key} is {values[key]!r}, which spotting has no use for; allowed: {off!r}'
+              for key, off in for_classes.items() if values[key] != off]
+    wrong += [f'augment.{name} is {settings["augment"][name]}; allowed in spotting: 0'
+              for name in CHANGES if settings['augment'][name]]
+    return wrong
+
+
 def _balance(settings):
     """Made rows, and rows set aside to choose by."""
     balance, protocol, wrong = settings['balance'], settings['protocol'], []
@@ -181,6 +231,8 @@ def _balance(settings):
     if (method == 'generated') != bool(source):
         wrong.append(f"balance.generated is {source!r} and balance.method {method!r}; allowed: a .npz file with 'generated', "
                      "'' otherwise")
+    if method == 'gan':
+        wrong += _gan(settings)
     if method == 'generated' and balance['scope'] == 'all':
         wrong.append("balance.scope is 'all', which images of a file have no part in; allowed with 'generated': 'fold'")
     if '{subject}' in source and protocol['name'] != 'loso':
@@ -194,6 +246,18 @@ def _balance(settings):
     if settings['data']['scale'] == 'standard' and settings['data']['value_range'] != '0..1':
         wrong.append(f"data.value_range is {settings['data']['value_range']!r}, which data.scale 'standard' has no use for; "
                      "allowed: '0..1'")
+    return wrong
+
+
+def _gan(settings):
+    """What a GAN asks of the data."""
+    wrong, size = [], settings['gan']['size']
+    if size % 8:
+        wrong.append(f'gan.size is {size}; allowed: a multiple of 8')
+    if settings['data']['channels'] == 'gray':
+        wrong.append("data.channels is 'gray', and balance.method 'gan' makes pictures; allowed: other channels")
+    if settings['balance']['scope'] == 'all':
+        wrong.append("balance.scope is 'all', which a GAN has no part in; allowed with 'gan': 'fold' (gan.scope is its own)")
     return wrong
 
 

@@ -23,9 +23,11 @@ DROPPED = 'dropped.csv'
 METRICS = 'metrics.jsonl'
 HELD_OUT = 'held_out.npy'
 PREDICTIONS = 'predictions.csv'
+APEXES = 'apexes.csv'
 RESULTS = 'results.json'
 REPORT = 'report.html'
 PLOTS = 'plots'
+GAN = 'gan'  # folder of a run's generators: their images, and how these compare with real ones
 EXPLAIN = 'explain'  # folder of pictures of what the network looks at
 LOCK = '.lock'
 PART = '.part'
@@ -86,7 +88,7 @@ def clear(folder) -> None:
     """Remove what a run leaves before its first checkpoint."""
     for name in (CONFIG, PLAN, METRICS, HELD_OUT):
         (Path(folder) / name).unlink(missing_ok=True)
-    for name in ('tensorboard', 'checkpoints'):
+    for name in ('tensorboard', 'checkpoints', GAN):
         shutil.rmtree(Path(folder) / name, ignore_errors=True)
 
 

@@ -18,7 +18,8 @@ from mer_jax.types import Names, Predictions
 from tests.conftest import make_samples
 
 ROOT = Path(__file__).parent.parent
-CONFIGS = sorted(p.stem for p in ROOT.glob('configs/[a-z]*_*.py') if p.stem != 'synthetic_magnet')
+CONFIGS = sorted(p.stem for p in ROOT.glob('configs/[a-z]*_*.py')
+                 if p.stem != 'synthetic_magnet' and not p.stem.endswith('_spotting'))  # which the audit refuses
 
 
 def of_config(name, changes=(), variant=''):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from configs import systems
-from mer_jax import learners, settings
+from mer_jax import leaks, learners, settings
 from mer_jax.errors import UserError
 from mer_jax.workdir import differences
 
@@ -184,3 +184,50 @@ def test_a_config_cannot_be_given_a_setting_that_is_none():
     """base() is locked: a mistyped key in a config file fails there, not hours later."""
     with pytest.raises(AttributeError, match='replaces'):
         systems.dualbranch('x').augment.replaces = 0.5
+
+
+KOO = [  # variants of Koo et al. 2022
+    ('megc2019_ocnet', 'gan=on', {'balance.method': 'gan'}),
+    ('casme2_ocnet', 'gan=off', {}),
+    ('smic_ocnet', 'gan=all', {'balance.method': 'gan', 'gan.scope': 'all'}),
+    ('samm_ocnet', 'dropout=none', {'model.ocnet.dropped': 0}),
+    ('samm_ocnet', 'dropout=1', {'model.ocnet.dropped': 1}),
+    ('samm_ocnet', 'dropout=12', {}),
+    ('samm_ocnet', 'dropout=123,gan=on', {'model.ocnet.dropped': 3, 'balance.method': 'gan'}),
+    ('megc2019_ocnet', 'network=vggm', {'model.name': 'vggm', 'train.learning_rate': 1e-4, 'data.size': 75}),
+    ('megc2019_ocnet', 'network=ststnet,gan=on', {
+        'model.name': 'ststnet', 'train.learning_rate': 5e-5, 'train.batch_size': 256, 'data.channels': 'strain,v,u',
+        'data.value_range': '0..255', 'balance.method': 'gan'}),
+    ('casme2_ocnet', 'network=offapexnet', {'model.name': 'offapexnet', 'train.learning_rate': 1e-4}),
+    ('synthetic_ocnet', 'network=dual_inception', {'model.name': 'dual_inception'}),
+    ('casme2_spotting', 'label=log,path=v1', {'spotting.label': 'log', 'model.vggm.path': 'v1'}),
+    ('samm_spotting', 'label=linear,path=none,merge=concat', {}),
+    ('casme2_spotting', 'path=v4,merge=sum,label=impulse', {
+        'spotting.label': 'impulse', 'model.vggm.path': 'v4', 'model.vggm.merge': 'sum'}),
+    ('synthetic_spotting', 'path=best', {'spotting.decision': 'template'}),
+    ('casme2_spotting', 'published', {'protocol.name': 'clip_kfold'}),
+]
+
+
+@pytest.mark.parametrize('name,variant,expected', KOO, ids=[f'{name}:{variant}' for name, variant, _ in KOO])
+def test_a_variant_of_koo_et_al_changes_what_it_says_and_nothing_else(name, variant, expected):
+    """Results under a variant's name would be of another experiment."""
+    assert changed(name, variant) == expected
+    settings.check(config(name, variant).to_dict())
+    named = {'gan=all': 'gan.scope=all', 'published': 'clip_kfold'}.get(variant)
+    leaking = leaks.listed(config(name, variant).to_dict())
+    assert len(leaking) == bool(named) and all(named in text for text in leaking)
+
+
+def test_the_published_training_of_koo_et_al():
+    """Adam 6e-5 and 500 epochs for OC-Net by LOSO at 75 pixels; 1e-4, 1000 epochs, batches of 64 frames and 5 folds for spotting,
+    which the paper split by clip and we split by subject."""
+    for name in ('casme2_ocnet', 'samm_ocnet', 'smic_ocnet'):
+        c = config(name)
+        assert (c.train.optimizer, c.train.learning_rate, c.train.epochs, c.protocol.name, c.data.size) == (
+            'adam', 6e-5, 500, 'loso', 75)
+        assert (c.gan.each, c.gan.size, c.gan.scope) == (100, 80, 'fold')
+    for name in ('casme2_spotting', 'samm_spotting'):
+        c = config(name)
+        assert (c.train.optimizer, c.train.learning_rate, c.train.epochs, c.train.batch_size) == ('adam', 1e-4, 1000, 64)
+        assert (c.protocol.name, c.protocol.folds, c.model.vggm.width, c.spotting.window) == ('kfold', 5, 96, 9)

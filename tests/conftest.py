@@ -41,12 +41,13 @@ def small():
 
 @pytest.fixture(scope='session')
 def tiny_data():
-    """A data folder in which synthetic_faces/tiny is built once a machine."""
+    """A data folder in which the two tiny synthetic data sets are built once a machine."""
     import tfds_builders
 
     folder = os.path.join(os.environ['MER_JAX_CACHE'], 'tfds')
-    try:
-        tfds_builders.prepare('synthetic_faces/tiny', data_dir=folder, progress=False)
-    except UserError:  # built by an older state of the code
-        tfds_builders.prepare('synthetic_faces/tiny', data_dir=folder, progress=False, rebuild=True)
+    for name in ('synthetic_faces/tiny', 'synthetic_faces/spotting_tiny'):
+        try:
+            tfds_builders.prepare(name, data_dir=folder, progress=False)
+        except UserError:  # built by an older state of the code
+            tfds_builders.prepare(name, data_dir=folder, progress=False, rebuild=True)
     return folder

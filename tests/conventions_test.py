@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from configs.common import base
-from mer_jax import augment, learners, magnet_training, resampling
+from mer_jax import augment, gan, generation, learners, magnet_training, resampling
 from mer_jax.models import MODELS
 
 ROOT = Path(__file__).parent.parent
@@ -41,9 +41,9 @@ def test_every_module_and_public_function_says_what_it_is(path):
             assert ast.get_docstring(node), node.name
 
 
-# Sections whose settings are keyword arguments of one function, which has to read each of them.
+# Sections whose settings are keyword arguments of one function, or of one and the next that it hands the rest to.
 PASSED = {'alignment': learners.contrastive, 'augment': augment.compose, 'balance': resampling.extend,
-          'model.magnet': magnet_training.train} | {
+          'model.magnet': magnet_training.train, 'gan': (generation.extend, gan.trained)} | {
     f'model.{name}': network for name, network in MODELS.items()}
 
 
@@ -51,15 +51,17 @@ def unread(config, reader):
     """Settings that `reader`, the text of experiment.py, does not read by name, nor a function that their section goes to."""
     for key, _ in leaves(config):
         section, _, name = key.rpartition('.')
-        function = PASSED.get(section)
-        if function is None:
+        functions = PASSED.get(section)
+        if functions is None:
             read = re.search(rf'\bconfig\.{re.escape(key)}\b(?!\.)', reader)
         else:
-            passed = 'config.model[config.model.name]' if function in MODELS.values() else f'**config.{section}'
-            sources = [inspect.getsource(cls) for cls in getattr(function, '__mro__', (function,)) if cls.__module__[:3] == 'mer']
+            functions = functions if isinstance(functions, tuple) else (functions,)
+            passed = 'config.model[config.model.name]' if functions[0] in MODELS.values() else f'**config.{section}'
+            sources = [inspect.getsource(cls) for function in functions for cls in getattr(function, '__mro__', (function,))
+                       if cls.__module__[:3] == 'mer']
             inside = re.findall(rf'\b{name}\b', '\n'.join(sources))
             read = re.search(rf'{re.escape(passed)}(?![\w.])', reader) and len(inside) > 1  # named, and used
-            read = read and name in inspect.signature(function).parameters
+            read = read and any(name in inspect.signature(function).parameters for function in functions)
         if not read:
             yield key
 
@@ -69,7 +71,8 @@ def test_every_setting_is_read():
     assert list(unread(base('any'), (ROOT / 'mer_jax' / 'experiment.py').read_text())) == []
 
 
-@pytest.mark.parametrize('section', ['', 'data', 'train', 'augment', 'explain', 'alignment', 'model.dual_branch', 'model.magnet'])
+@pytest.mark.parametrize('section', ['', 'data', 'train', 'augment', 'explain', 'alignment', 'model.dual_branch', 'model.magnet',
+                                     'gan', 'spotting'])
 def test_a_setting_that_nothing_reads_is_found(section):
     """The test above would pass whatever is added to a section that is handed over whole."""
     config, reader = base('any').unlock(), (ROOT / 'mer_jax' / 'experiment.py').read_text()

@@ -1,5 +1,6 @@
 """Every network against the same network written in PyTorch, with the same weights; dual_branch_test has those with regions."""
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from mer_jax import models
 from mer_jax.errors import UserError
 from mer_jax.models import torch_weights
+from mer_jax.models.vggm import MERGES, PATHS
 from tests.torch_networks import torch_networks
 
 SHAPES = {'ststnet': (28, 28, 3), 'offapexnet': (28, 28, 2), 'dual_inception': (28, 28, 2), 'alexnet': (75, 75, 2),
@@ -17,6 +19,7 @@ PUBLISHED = {**SHAPES, 'cnn3d': (16, 128, 128, 1), 'microexpstcnn': (18, 64, 64,
 PARAMETERS = {'ststnet': 1_683, 'offapexnet': 2_664_475, 'dual_inception': 6_449_867, 'alexnet': 57_008_387,
               'vggm': 6_606_499, 'ocnet': 1_650_947, 'cnn3d': 596_419, 'microexpstcnn': 1_643_267}
 NAMES = sorted(SHAPES)
+IMAGE = np.random.default_rng(0).uniform(-1, 1, (2, 31, 31, 2)).astype(np.float32)
 
 
 def make(name, lowering='matmul', **settings):
@@ -35,7 +38,7 @@ def shapes(name, **settings):
     return jax.eval_shape(lambda: model.init(jax.random.key(0), jnp.zeros((1, *SHAPES[name])), train=False))
 
 
-def random_variables(name):
+def random_variables(name, **settings):
     """Variables of a network with He-sized kernels and everything else near 1, drawn by numpy (init takes long to compile)."""
     draw = np.random.default_rng(0)
 
@@ -44,7 +47,7 @@ def random_variables(name):
             return draw.uniform(0.5, 1.5, leaf.shape).astype(np.float32)
         return draw.standard_normal(leaf.shape, np.float32) * np.float32((2 / np.prod(leaf.shape[:-1])) ** 0.5)
 
-    return jax.tree.map(value, shapes(name))
+    return jax.tree.map(value, shapes(name, **settings))
 
 
 def twins(name, **settings):
@@ -65,7 +68,10 @@ def twins(name, **settings):
     model = make(name, **settings)
     variables = shapes(name, **settings)
     tensors = {key: value.numpy() for key, value in reference.state_dict().items()}
+    skips = {key.partition('.')[0]: tensors.pop(key) for key in list(tensors) if key.startswith('skip')}
     params, stats = torch_weights.convert(name, tensors, variables['params'], variables.get('batch_stats', {}), source='test')
+    for key, kernel in skips.items():  # no file of weights has them
+        params[key] = {'kernel': kernel.transpose(2, 3, 1, 0)}
     return reference, model, {'params': params, 'batch_stats': stats}
 
 
@@ -91,6 +97,53 @@ def test_a_network_equals_pytorch(name, settings):
         (logits, _), _ = jax.jit(lambda v, x, net=net: net.apply(v, x, train=True, mutable=['batch_stats'],
                                                                  rngs={'dropout': jax.random.key(0)}))(variables, image)
         np.testing.assert_allclose(logits, trained, atol=1e-4)
+
+
+@pytest.mark.parametrize('path,merge,lrn', [
+    ('none', 'concat', 'tf_default'), ('v4', 'concat', 'tf_default'),
+    *((path, merge, 'alexnet') for path in PATHS if path != 'none' for merge in MERGES)])
+def test_a_short_path_of_vggm_equals_pytorch(path, merge, lrn):
+    """What a path goes round, how its sizes are matched, where it joins and in which order the channels stand: an average
+    pool of another stride, or a join after the normalisation, would still train and carry the paper's name."""
+    reference, model, variables = twins('vggm', width=12, path=path, merge=merge, lrn=lrn)
+    image = images('vggm')
+    wanted = forward(reference.eval(), image).detach().numpy()
+    assert np.ptp(wanted, 0).max() > 1e-3
+    net = model.clone(lowering='native')  # compiles in less time; the projection is all that a lowering adds here
+    logits, _ = jax.jit(lambda v, x: net.apply(v, x, train=False))(variables, image)
+    np.testing.assert_allclose(logits, wanted, atol=1e-4)
+
+
+@pytest.mark.parametrize('dropped', [0, 1, 2, 3])
+def test_ocnet_drops_at_the_end_of_so_many_units(dropped):
+    """The paper's Table 7 compares these: a setting that moved nothing would give all its rows the same network, and
+    dropout before the pool of unit 3 would keep more than was asked."""
+    model, seen = make('ocnet', width=4, dropped=dropped), []
+
+    def watch(call, args, keywords, context):
+        kind = type(context.module).__name__
+        if context.method_name == '__call__' and kind in ('Conv', 'BatchNorm', 'Dropout'):
+            seen.append((kind, args[0].shape[1]))
+        return call(*args, **keywords)
+
+    with nn.intercept_methods(watch):
+        jax.eval_shape(lambda: model.init(jax.random.key(0), IMAGE, train=False))
+    units = [[('Conv', 31), ('BatchNorm', 31)], [('Conv', 31), ('BatchNorm', 31)], [('Conv', 31)], [('Conv', 15)], [('Conv', 7)]]
+    for unit, size in zip(units[:dropped], (31, 31, 15), strict=False):
+        unit.append(('Dropout', size))
+    assert seen == sum(units, [])
+
+
+@pytest.mark.parametrize('dropped', [0, 1])
+def test_ocnet_drops_by_chance_where_it_drops(dropped):
+    """With no unit dropped the paper's first row is trained without chance; with one, dropout must reach the logits."""
+    model, variables = make('ocnet', 'native', width=4, dropped=dropped, dropout=0.9), random_variables('ocnet', width=4)
+
+    @jax.jit
+    def logits(key):
+        return model.apply(variables, IMAGE, train=True, mutable=['batch_stats'], rngs={'dropout': key})[0][0]
+
+    assert (np.abs(logits(jax.random.key(1)) - logits(jax.random.key(2))).max() > 0) == (dropped == 1)
 
 
 @pytest.mark.parametrize('name', ['ststnet', 'ocnet'])
@@ -143,14 +196,18 @@ def test_parameter_counts_are_the_published_ones(name):
     ('cnn3d', PUBLISHED['cnn3d'], {'head': 'flatten'}, 8_722_883),
     ('cnn3d', PUBLISHED['cnn3d'], {'arch': 'literal'}, 227_600_643),
     ('microexpstcnn', (96, 64, 64, 1), {}, 44_241_667),
+    *(('vggm', PUBLISHED['vggm'], {'classes': 1, 'path': path}, count) for path, count in (
+        ('none', 6_606_241), ('v1', 6_619_041), ('v2', 7_048_609), ('v3', 6_615_457), ('v4', 7_070_625))),
+    ('ocnet', PUBLISHED['ocnet'], {'width': 16}, 442_307),
+    ('vggm', PUBLISHED['vggm'], {'classes': 1, 'path': 'v4', 'merge': 'sum'}, 6_606_241 + 2 * 96 + 96 * 256),
 ])
 def test_parameter_counts_of_other_settings(name, shape, settings, count):
-    """The reading of a paper that leaves its layers open is pinned by the counts of models.md 2.2 and 13."""
+    """The reading of a paper that leaves its layers open is pinned by the counts of models.md 2.2, 5.3 and 13."""
     assert parameters(name, shape, **settings) == count
 
 
-def parameters(name, shape, **settings):
-    model = models.make(name, classes=3, lowering='matmul', **settings)
+def parameters(name, shape, classes=3, **settings):
+    model = models.make(name, classes=classes, lowering='matmul', **settings)
     variables = jax.eval_shape(lambda: model.init(jax.random.key(0), jnp.zeros((1, *shape)), train=False))
     return sum(leaf.size for leaf in jax.tree.leaves(variables['params']))
 

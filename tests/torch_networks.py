@@ -87,14 +87,40 @@ def torch_networks(nn, torch):
             return self.fc3(torch.relu(self.fc2(torch.relu(self.fc1(x)))))
 
     class Vggm(Plain):
-        def __init__(self):
-            super().__init__([((2, 96, 7, 2), True), ((96, 256, 5, 2), True), ((256, 512, 3, 1, 1), True),
-                              ((512, 512, 3, 1, 1), True), ((512, 512, 3, 1, 1), True)], (512, 128, 128, 3))
+        """The short paths round conv1 (v1), conv2 (v2), both together (v3) or each (v4) are average pools of what they skip."""
 
-        def forward(self, x):
-            for conv in (self.conv1, self.conv2):
-                x = F.local_response_norm(torch.relu(conv(x)), 5, alpha=5e-4, beta=0.75, k=2.0)
-                x = F.max_pool2d(x, 3, 2)
+        def __init__(self, width=96, path='none', merge='concat', lrn='alexnet'):
+            a, b, c = width, width * 8 // 3, width * 16 // 3
+            skip1, extra = 2 * (path in ('v1', 'v4')), merge == 'concat'
+            into2 = a + extra * skip1
+            skip2 = {'v2': into2, 'v3': 2, 'v4': into2}.get(path, 0)
+            super().__init__([((2, a, 7, 2), True), ((into2, b, 5, 2), True), ((b + extra * skip2, c, 3, 1, 1), True),
+                              ((c, c, 3, 1, 1), True), ((c, c, 3, 1, 1), True)], (c, 128, 128, 3))
+            for number, channels, features in ((1, skip1, a), (2, skip2, b)):
+                if channels and not extra:
+                    self.add_module(f'skip{number}', nn.Conv2d(channels, features, 1, bias=False))
+            self.path, self.merge = path, merge
+            self.norm = {'alexnet': (5, 5e-4, 0.75, 2.0), 'tf_default': (11, 11.0, 0.5, 1.0)}[lrn]
+
+        def join(self, x, skipped, number):
+            if self.merge == 'concat':
+                return torch.cat([x, skipped], 1)
+            return x + getattr(self, f'skip{number}')(skipped)
+
+        def after(self, x):
+            return F.max_pool2d(F.local_response_norm(x, *self.norm), 3, 2)
+
+        def forward(self, image):
+            x = torch.relu(self.conv1(image))
+            if self.path in ('v1', 'v4'):
+                x = self.join(x, F.avg_pool2d(image, 7, 2), 1)
+            pooled = self.after(x)
+            x = torch.relu(self.conv2(pooled))
+            if self.path in ('v2', 'v4'):
+                x = self.join(x, F.avg_pool2d(pooled, 5, 2), 2)
+            if self.path == 'v3':
+                x = self.join(x, F.avg_pool2d(F.avg_pool2d(F.avg_pool2d(image, 7, 2), 3, 2), 5, 2), 2)
+            x = self.after(x)
             for conv in (self.conv3, self.conv4, self.conv5):
                 x = torch.relu(conv(x))
             return self.head(F.max_pool2d(x, 3, 2).flatten(1))

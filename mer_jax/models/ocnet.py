@@ -10,22 +10,31 @@ from mer_jax.models.layers import Conv, check_image, max_pool
 
 
 class OCNet(nn.Module):
-    """image [B, H, W, C], 15x15 or more -> logits [B, K]; dropout after the first two convolution units."""
+    """image [B, H, W, C], 15x15 or more -> logits [B, K].
+
+    width: channels of conv1, doubled by each further convolution. dropped: dropout ends each of so many first convolution
+    units, 0 to 3 (the paper's Table 7; 2 is its best).
+    """
 
     classes: int
     lowering: str = 'matmul'
+    width: int = 32
+    dropped: int = 2
     dropout: float = 0.5
 
     @nn.compact
     def __call__(self, image, *, train: bool):
         check_image('ocnet', image, least=15)
         x = image
-        for i, width in enumerate((32, 64), 1):
-            x = Conv(width, 3, padding=1, use_bias=False, lowering=self.lowering, name=f'conv{i}')(x)
-            x = nn.BatchNorm(use_running_average=not train, momentum=0.9, epsilon=1e-5, name=f'bn{i}')(x)
-            x = nn.Dropout(self.dropout, deterministic=not train)(nn.relu(x))
-        for i, width in enumerate((128, 256, 512), 3):
-            x = max_pool(nn.relu(Conv(width, 3, padding=1, lowering=self.lowering, name=f'conv{i}')(x)), 3, 2)
+        for i in range(1, 6):
+            normed = i <= 2
+            x = Conv(self.width * 2**(i - 1), 3, padding=1, use_bias=not normed, lowering=self.lowering, name=f'conv{i}')(x)
+            if normed:
+                x = nn.relu(nn.BatchNorm(use_running_average=not train, momentum=0.9, epsilon=1e-5, name=f'bn{i}')(x))
+            else:
+                x = max_pool(nn.relu(x), 3, 2)
+            if i <= self.dropped:
+                x = nn.Dropout(self.dropout, deterministic=not train)(x)
         maps, x = x, x.mean((1, 2))
         for name in ('fc1', 'fc2'):
             x = nn.relu(nn.Dense(128, name=name)(x))

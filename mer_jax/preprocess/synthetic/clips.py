@@ -7,9 +7,9 @@ import numpy as np
 
 from mer_jax.preprocess.synthetic import emotions, identity, landmarks, motion, muscles
 from mer_jax.preprocess.synthetic.drawing import neutral
-from mer_jax.preprocess.synthetic.plans import PLANS
+from mer_jax.preprocess.synthetic.plans import PLANS, VARIED
 
-FPS = 100.0
+FPS = 100.0  # twice as many in plans of VARIED
 STEEPEST = 0.6  # bound on the gradient of the facial displacement; at 1 the face would fold over itself
 
 
@@ -28,6 +28,7 @@ class Job(NamedTuple):
     number: int  # of the subject, from 1
     index: int  # of the clip within the subject, from 0
     emotion: str
+    varied: bool  # timing: see varied_timing
 
 
 class Clip(NamedTuple):
@@ -41,10 +42,12 @@ class Clip(NamedTuple):
     onset: int
     apex: int
     offset: int
+    fps: float
     frames: np.ndarray  # uint8[T, SIZE, SIZE], with camera noise and flicker
     landmarks: np.ndarray  # float32[3, 68, 2] (x, y) in the key frames
     displacement: np.ndarray  # float32[SIZE, SIZE, 2], facial and head motion together: pixel x of the onset frame is
     # found at x + displacement(x) in the apex frame
+    moved: np.ndarray  # float32[T], pixels by which the expression (without the head) moves what it moves most, in each frame
     clean: np.ndarray  # float32[2, SIZE, SIZE], onset and apex without noise and flicker
 
 
@@ -81,16 +84,25 @@ def timing(rng, length):
     return int(lead), int(apex), int(lead + span), int(lead + span + tail + 1)
 
 
-def make(seed, number, index, emotion, subject):
+def varied_timing(rng, length):
+    """As timing, at twice the frame rate, and as uneven as CASME II's clips: some 67 frames, the apex at 0.515 of them in
+    the mean and off the middle by an eighth of them (an eighth of 67 frames is 8)."""
+    lead, tail = rng.integers(3, 7, 2)
+    span = int(np.clip(rng.normal(2 * length, 12), 30, 99))
+    apex = lead + int(np.clip(round(span * rng.beta(4.7, 4.4)), 3, span - 3))
+    return int(lead), int(apex), int(lead + span), int(lead + span + tail + 1)
+
+
+def make(seed, number, index, emotion, subject, *, varied=False):
     """The Clip `index` (0..) of a Person, from the generator of (seed, number, index) alone."""
     rng = generator(seed, number, 1 + index)
     style, seat = subject.style, rng.uniform(-2.5, 2.5, 2)  # where the head is in this clip
     points = subject.points + seat
     action_units, bells = facial(rng, points, style, emotion)
-    onset, apex, offset, count = timing(rng, style.length)
+    onset, apex, offset, count = (varied_timing if varied else timing)(rng, style.length)
     first = int(rng.integers(1, 200))
     course = motion.time_course(count, onset, apex, offset)
-    pose = motion.head_pose(rng, count, onset, shift=style.shift, turn=style.turn)
+    pose = motion.head_pose(rng, count, onset, shift=style.shift, turn=style.turn, window=48 if varied else 24)
     field, light = muscles.displacement(bells, motion.pixels()), rng.uniform(0.92, 1.05)
     clean = np.float32(light) * motion.film(subject.drawing, field, course, pose, seat)
     key_points = [points, motion.turned(points + muscles.displacement(bells, points), pose[apex])]
@@ -103,9 +115,11 @@ def make(seed, number, index, emotion, subject):
         onset=first + onset,
         apex=first + apex,
         offset=first + offset,
+        fps=FPS * (2 if varied else 1),
         frames=motion.exposed(rng, clean, noise=style.noise, flicker=style.flicker),
         landmarks=np.stack([*key_points, motion.turned(points, pose[offset])]).astype(np.float32),
         displacement=(motion.turned(motion.pixels() + field, pose[apex]) - motion.pixels()).astype(np.float32),
+        moved=(course * np.linalg.norm(field, axis=-1).max()).astype(np.float32),
         clean=clean[[onset, apex]],
     )
 
@@ -113,7 +127,7 @@ def make(seed, number, index, emotion, subject):
 def jobs(plan, *, seed):
     """A Job for every clip of PLANS[plan], subject after subject."""
     return [
-        Job(seed, number, index, emotion)
+        Job(seed, number, index, emotion, plan in VARIED)
         for number, counts in enumerate(PLANS[plan].values(), 1)
         for index, emotion in enumerate(np.repeat(emotions.EMOTIONS, counts).tolist())
     ]
@@ -121,7 +135,7 @@ def jobs(plan, *, seed):
 
 def render(job):
     """The Clip of a Job, the same whatever was rendered before it; safe to call from several threads."""
-    return make(*job, _person(job.seed, job.number))
+    return make(job.seed, job.number, job.index, job.emotion, _person(job.seed, job.number), varied=job.varied)
 
 
 _person = lru_cache(maxsize=128)(person)  # a face takes longer to draw than its clip; more than any plan has subjects

@@ -23,14 +23,14 @@ def time_course(frames, onset, apex, offset):
     return np.where(t <= apex, rise**2 * (3 - 2 * rise), (fall**2 * (3 - 2 * fall)) ** 0.8)
 
 
-def head_pose(rng, frames, onset, *, shift, turn):
+def head_pose(rng, frames, onset, *, shift, turn, window=24):
     """Smooth wander float64[frames, 3] of the head (x, y in pixels, angle in radians), 0 at the onset frame.
 
-    shift, turn: standard deviations of one frame's pose about its mean.
+    shift, turn: standard deviations of one frame's pose about its mean; window: frames over which it is smooth.
     """
-    steps = rng.standard_normal((frames + 24, 3))
-    kernel = np.hanning(26)[1:-1]
-    smooth = np.stack([np.convolve(part, kernel / np.linalg.norm(kernel), 'same')[12:-12] for part in steps.T], -1)
+    steps, half = rng.standard_normal((frames + window, 3)), window // 2
+    kernel = np.hanning(window + 2)[1:-1]
+    smooth = np.stack([np.convolve(part, kernel / np.linalg.norm(kernel), 'same')[half:-half] for part in steps.T], -1)
     return (smooth - smooth[onset]) * (shift, shift, turn)
 
 

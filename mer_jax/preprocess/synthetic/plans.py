@@ -26,3 +26,7 @@ PLANS = {
 }  # fmt: skip
 # four times CASME II's counts: what more clips than any release has would bring
 PLANS['large'] = {f's{number:02d}': counts for number, counts in enumerate(4 * [*PLANS['default'].values()], 1)}
+# For spotting: the counts of small, with three subjects more, and those of tiny.
+PLANS['spotting'] = PLANS['small'] | {f's{number}': PLANS['small'][f's{number - 12:02d}'] for number in (13, 14, 15)}
+PLANS['spotting_tiny'] = PLANS['tiny']
+VARIED = ('spotting', 'spotting_tiny')  # plans whose clips are as long, and whose apexes as uneven, as CASME II's

@@ -1,0 +1,7 @@
+"""OC-Net (Koo et al. 2022) on SAMM: flow from onset to apex, 75x75; `gan=on` adds images of each fold's own GAN."""
+
+from configs.systems import ocnet, ocnet_variants
+
+
+def get_config(variant=''):
+    return ocnet_variants(ocnet('samm_ocnet', 'samm/flow'), variant)

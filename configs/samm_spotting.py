@@ -1,0 +1,7 @@
+"""Apex spotting (Koo et al. 2022) on SAMM: flow from the onset to every frame, 75x75, five groups of subjects."""
+
+from configs.systems import spotting, spotting_variants
+
+
+def get_config(variant=''):
+    return spotting_variants(spotting('samm_spotting', 'samm/spotting'), variant)

@@ -1,0 +1,10 @@
+"""OC-Net (Koo et al. 2022) on SMIC, which has no apexes: flow of every frame, that at the middle of the clip unless data.apex
+names the folder of a finished spotting run; `gan=on` adds images of each fold's own GAN."""
+
+from configs.systems import ocnet, ocnet_variants
+
+
+def get_config(variant=''):
+    c = ocnet('smic_ocnet', 'smic/spotting')
+    c.data.apex = 'midpoint'
+    return ocnet_variants(c, variant)

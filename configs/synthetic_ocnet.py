@@ -1,0 +1,13 @@
+"""OC-Net (Koo et al. 2022) on clips of 12 synthetic faces, reduced: 32x32, a quarter of the width; `gan=on` adds a GAN a fold."""
+
+from configs.systems import ocnet, ocnet_variants
+
+
+def get_config(variant=''):
+    c = ocnet('synthetic_ocnet', 'synthetic_faces/small', size=32)
+    c.model.ocnet.width = 8
+    c.model.vggm.width = 12
+    c.model.alexnet.hidden = 256
+    c.gan.update({'size': 32, 'width': 8, 'steps': 1000})
+    c.train.update({'epochs': 60, 'seeds': 1, 'learning_rate': 1e-3, 'at_once': 1, 'lowering': 'matmul'})
+    return ocnet_variants(c, variant)

@@ -1,0 +1,10 @@
+"""Apex spotting (Koo et al. 2022) on clips of 15 synthetic faces, reduced: an eighth of the published width."""
+
+from configs.systems import spotting, spotting_variants
+
+
+def get_config(variant=''):
+    c = spotting('synthetic_spotting', 'synthetic_faces/spotting')
+    c.model.vggm.update({'width': 12, 'dropout': 0.0})
+    c.train.update({'epochs': 4, 'learning_rate': 1e-3, 'at_once': 1, 'lowering': 'matmul'})
+    return spotting_variants(c, variant)

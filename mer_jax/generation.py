@@ -1,0 +1,84 @@
+"""Images that a GAN a fold makes (gan.py), told to train beside the fold's own rows; and how much they resemble these."""
+
+import shutil
+from functools import partial
+
+import jax
+import numpy as np
+
+from mer_jax import evaluate, gan, gan_checks, overlays, plan, plots_gan, resampling, workdir
+from mer_jax.protocol import stacked
+
+IMAGES, CHECKS = 'images.npy', 'checks.json'
+CHECKED = 5  # folds whose images are compared with what they were learned from
+KINDS = ('samples.png', 'nearest.png')
+
+
+def extend(samples, folds, names, titles, layout, *, folder, interval, channels, scope, each, **settings):
+    """(samples, folds) with `each` images of each class a fold holds, made by a GAN that saw its training rows alone.
+
+    folder: of the GANs, where a killed training goes on and finished images are read again; layout: plan.Plan without a
+    group; interval: seconds between checkpoints; channels: names of the image's.
+    scope 'all': one GAN a seed that saw every row, the tested ones included, as published: a leak. settings: of gan.trained
+    (size, width, steps, batch_size, learning_rate, smoothing, dropout).
+    """
+    learned, owner = _learned(samples, folds, scope)
+    if not (folder / IMAGES).exists():
+        layout = layout._replace(group=_group(samples, learned, names, layout, settings, folder.parent))
+        made, _ = gan.trained(samples, learned, layout, classes=len(names.classes), each=each, folder=folder,
+                              interval=interval, tell=partial(print, flush=True), **settings)
+        _check(folder, samples, learned, titles if scope == 'fold' else ['all rows'] * len(titles), names, made, channels)
+        workdir.write_array(folder / IMAGES, made)
+        shutil.rmtree(folder / 'checkpoints')  # a run continues from the images; the states of all GANs may be gigabytes
+    made = np.load(folder / IMAGES)
+    label = np.repeat(np.arange(len(names.classes), dtype=np.int32), each)
+    kept = [np.isin(label, samples.label[_own(learned, run)]) for run in range(len(learned.fold))]
+    longer, rows = resampling.appended(samples, {run: (made[run][keep], label[keep]) for run, keep in enumerate(kept)})
+    train = stacked([np.concatenate([_own(folds, run), rows[owner[run]]]) for run in range(len(folds.fold))])
+    return longer, folds._replace(train=folds.train._replace(index=train.index, weight=train.weight))
+
+
+def _learned(samples, folds, scope):
+    """(the Folds that GANs learn from, which of them each run of `folds` uses)."""
+    if scope == 'fold':
+        return folds, np.arange(len(folds.fold))
+    _, first, owner = np.unique(folds.seed, return_index=True, return_inverse=True)
+    every = stacked([np.arange(len(samples.label))] * len(first))
+    chosen = evaluate.subset(folds, first)
+    return chosen._replace(train=chosen.train._replace(index=every.index, weight=every.weight, fit=every)), owner.ravel()
+
+
+def _own(folds, run):
+    return folds.train.index[run][folds.train.weight[run] > 0]
+
+
+def _group(samples, folds, names, layout, settings, folder):
+    """How many GANs memory holds at a time."""
+    keys = ('size', 'width', 'learning_rate', 'smoothing', 'dropout')
+    learner = gan.learner(classes=len(names.classes), channels=samples.image.shape[-1], lowering=layout.lowering,
+                          **{key: settings[key] for key in keys})
+    return plan.group_size(layout, len(folds.fold), shapes=evaluate.state_shapes(learner, samples, folds.train), group=0,
+                           device=jax.devices()[0], folder=folder)
+
+
+def _check(folder, samples, folds, titles, names, made, channels):
+    """checks.json and the pictures: images of up to CHECKED folds of the first seed beside the rows they were learned from."""
+    own = np.flatnonzero(folds.seed == folds.seed[0])
+    label = np.repeat(np.arange(len(names.classes)), made.shape[1] // len(names.classes))
+    blocks = []
+    for run in own[np.unique(np.linspace(0, len(own) - 1, CHECKED).round().astype(int))]:
+        rows = _own(folds, run)
+        rows = rows[rows < len(samples.label)]
+        keep = np.isin(label, samples.label[rows])
+        real, fake = (samples.image[rows], samples.label[rows]), (made[run][keep], label[keep])
+        told, pairs = gan_checks.memorised(real[0], fake[0])
+        blocks.append({'fold': titles[folds.fold[run]], 'memorised': told,
+                       'two_sample': gan_checks.two_sample(real, fake, 0),
+                       'statistics': gan_checks.statistics(real, fake, classes=names.classes)})
+        if run == own[0]:
+            shown = np.array([not overlays.forbidden(names.datasets[samples.dataset[row]], names.subjects[samples.subject[row]])
+                              for row in rows])
+            pairs = pairs[shown[pairs[:, 1]]]
+            plots_gan.samples(folder / KINDS[0], (real[0][shown], real[1][shown]), fake, names.classes, channels)
+            plots_gan.nearest(folder / KINDS[1], fake[0][pairs[:, 0]], real[0][pairs[:, 1]], channels)
+    workdir.write_json(folder / CHECKS, {'folds': blocks})

@@ -1,0 +1,153 @@
+"""The report of a spotting run, made from the files of its folder alone: report.html, its plots, and the terminal table."""
+
+import textwrap
+from pathlib import Path
+
+import numpy as np
+
+from mer_jax import plots, plots_spotting, workdir
+from mer_jax import report_page as html
+from mer_jax.errors import UserError
+from mer_jax.plots_spotting import TITLES
+from mer_jax.report_text import WIDTH, plural
+from mer_jax.spotting_score import SIMPLE
+
+EXAMPLES = 12  # clips whose curve is drawn
+WORDS = {
+    'max': 'the frame with the largest output', 'sw_max': 'the window of frames with the largest sum',
+    'template': 'the apex whose label fits the whole curve, and where apexes of training clips lie, best',
+    'midpoint': 'half-way between onset and offset, without looking',
+    'fraction': "the one place in the clip that fits the fold's training clips best, without looking",
+}
+
+
+def table(results) -> str:
+    """The result as plain text of at most 100 columns, for the terminal."""
+    lines = textwrap.wrap(f'{results["name"]}: {_size(results)}', WIDTH) + textwrap.wrap(verdict(results), WIDTH)
+    for leak in results['leaks']:
+        lines += textwrap.wrap(f'leak: {leak}', WIDTH, subsequent_indent='      ')
+    if not results['spotting']:
+        return '\n'.join(lines)
+    lines += ['', f'{"apex off by":15}{"frames":>7} {"95 %":15}{"ms":>6}  {"against midpoint":29}against fitted fraction']
+    for name, block in results['spotting'].items():
+        gains = [_gain(block['against'].get(simple)) for simple in SIMPLE]
+        lines.append(f'{TITLES[name]:15}{block["mae"]:>7.2f} {_edges(block["interval"]):15}{_figure(block["mae_ms"], 1):>6}  '
+                     f'{gains[0]:29}{gains[1]}'.rstrip())
+    datasets = list(next(iter(results['spotting'].values()))['per_dataset'])
+    if len(datasets) > 1:
+        lines += ['', f'{"data set, frames":24}' + ''.join(f'{TITLES[name]:>16}' for name in results['spotting'])]
+        lines += [f'{one[:23]:24}' + ''.join(
+            f'{block["per_dataset"][one]["mae"]:>16.2f}' for block in results['spotting'].values()) for one in datasets]
+    return '\n'.join(lines)
+
+
+def verdict(results) -> str:
+    """One line: the error of the run's own decision beside the midpoint's, and whether the run leaks."""
+    if not results['spotting']:
+        return f'Of {plural(results["clips"], "clip")} none with an annotated apex was held out, so nothing is scored'
+    own, simple = results['spotting'][results['answer']], results['spotting']['midpoint']
+    honesty = f'not honest: {plural(len(results["leaks"]), "leak")}' if results['leaks'] else 'honest: no leaks'
+    return (f'{TITLES[results["answer"]]} is off by {own["mae"]:.2f} frames {_edges(own["interval"])}, the midpoint by '
+            f'{simple["mae"]:.2f}; {honesty}')
+
+
+def report(folder) -> Path:
+    """Draw plots/ and write report.html; UserError where the folder holds no results of a spotter."""
+    folder = Path(folder)
+    results = workdir.read_json(folder / workdir.RESULTS)
+    missing = [key for key in ('name', 'leaks', 'spotting', 'answer', 'clips') if key not in results]
+    if missing:
+        raise UserError(f"{folder / workdir.RESULTS}: lacks '{missing[0]}'; score the run again: the command that trained it, "
+                        'with the verb evaluate')
+    (folder / workdir.PLOTS).mkdir(exist_ok=True)
+    parts = [f'<h1>{html.escape(results["name"])}</h1>\n' + html.paragraph(_size(results), 'soft'),
+             html.banner(verdict(results), results['leaks'])]
+    parts += _errors(folder, results) + _curves(folder, results) if results['spotting'] else []
+    parts += [_training(folder), _run(folder, results)]
+    parts += [html.paragraph(f'Made from the files beside this page; its figures stand in {workdir.PLOTS}/.', 'foot')]
+    path = folder / workdir.REPORT
+    workdir.write_text(path, html.page(f'{results["name"]}: apex spotting', parts))
+    return path
+
+
+def _size(results):
+    runs = f'{plural(results["folds"], "fold")}, {plural(results["seeds"], "seed")}'
+    rest = f'{plural(results["epochs"], "epoch")}, {plural(results["clips"], "clip")}'
+    return f'apex spotting, {results["protocol"]}, {runs}, {rest}'
+
+
+def _errors(folder, results):
+    """Every decision beside the two that do not look."""
+    blocks = results['spotting']
+    cells = [[TITLES[name], f'{block["mae"]:.2f}', _edges(block['interval']), _figure(block['sd'], 2),
+              _figure(block['mae_ms'], 1), *(_gain(block['against'].get(simple)) for simple in SIMPLE), WORDS[name]]
+             for name, block in blocks.items()]
+    header = ['decision', 'frames', '95 %', 'sd', 'ms', 'against midpoint', 'against fitted fraction', 'what it answers']
+    rows = [[TITLES[name], one, part['clips'], f'{part["mae"]:.2f}', _edges(part['interval']), _figure(part['mae_ms'], 1)]
+            for name, block in blocks.items() for one, part in block['per_dataset'].items()]
+    return [html.section(
+        'How far off', html.table(header, cells), html.figure(_drawn(folder, 'errors', plots_spotting.errors, blocks),
+                                                            'Whiskers: 95 % interval over subjects.'),
+        html.paragraph('Differences are negative where the decision is nearer to the apex; intervals and p by subject.', 'soft'),
+        html.details('Each data set', html.table(['decision', 'data set', 'clips', 'frames', '95 %', 'ms'], rows)))]
+
+
+def _curves(folder, results):
+    """Output over time of clips spread over the errors, and where apexes lie."""
+    answer = results['answer']
+    rows = [row for row in workdir.read_csv(folder / workdir.APEXES) if row['apex'] and row['left_out'] == '1']
+    rows = [row for row in rows if row['seed'] == rows[0]['seed']]
+    rows.sort(key=lambda row: (abs(int(row[answer]) - int(row['apex'])), row['clip']))
+    chosen = [rows[place] for place in np.unique(np.linspace(0, len(rows) - 1, EXAMPLES).round().astype(int))]
+    keys = {(row['clip'], row['fold'], row['seed']): {'frame': [], 'output': []} for row in chosen}
+    for line in workdir.read_csv(folder / workdir.PREDICTIONS):
+        curve = keys.get((line['clip'], line['fold'], line['seed']))
+        if curve:
+            curve['frame'].append(float(line['frame']))
+            curve['output'].append(float(line['output']))
+    clips = [{'title': row['clip'], **{name: np.array(value) for name, value in curve.items()},
+              **{name: int(row[name]) for name in ('onset', 'apex', 'offset', *results['spotting'])}}
+             for row, curve in zip(chosen, keys.values(), strict=True)]
+    drawn = _drawn(folder, 'curves_of_clips', lambda path: plots_spotting.curves(path, clips, answer=answer))
+    onset, apex, offset, told = (np.array([int(row[name]) for row in rows]) for name in ('onset', 'apex', 'offset', answer))
+    places = _drawn(folder, 'places', lambda path: plots_spotting.places(
+        path, (apex - onset) / (offset - onset), (told - onset) / (offset - onset), title=TITLES[answer]))
+    return [html.section('What the spotter says over time', html.figure(
+        drawn, f'Held-out clips of seed {rows[0]["seed"]}, from the best answer to the worst.'), html.figure(
+        places, 'A spotter that learned little answers near one place.'))]
+
+
+def _training(folder):
+    records = workdir.read_jsonl(folder / workdir.METRICS) if (folder / workdir.METRICS).exists() else []
+    if not records:
+        return ''
+    return html.section('Training', html.figure(_drawn(folder, 'curves', plots.curves, records), 'Training rows only.'))
+
+
+def _run(folder, results):
+    found = {key: results[key] for key in ('plan', 'seconds', 'data', 'versions') if key in results}
+    settings = workdir.read_json(folder / workdir.CONFIG) if (folder / workdir.CONFIG).exists() else {}
+    return html.section('Plan, time, data, versions and settings', html.details('All', html.tree_table({**found, **settings})))
+
+
+def _drawn(folder, name, draw, *content):
+    path = folder / workdir.PLOTS / f'{name}.svg'
+    draw(path, *content)
+    return html.data_uri(path, 'svg+xml')
+
+
+def _edges(edges):
+    return f'[{edges[0]:.2f}, {edges[1]:.2f}]' if edges else '–'
+
+
+def _figure(value, digits):
+    return '–' if value is None else f'{value:.{digits}f}'
+
+
+def _gain(block):
+    """'-1.20 [-2.00, -0.40] p .012'."""
+    if block is None:
+        return ''
+    p = block['p']
+    told = '' if p is None else ' p <.001' if p < 0.001 else f' p {p:.3f}'.replace('0.', '.')
+    return f'{block["difference"]:+.2f} {_edges(block["interval"])}{told}'
