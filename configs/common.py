@@ -223,7 +223,7 @@ def quick(c: ConfigDict) -> None:
     c.data.name = 'synthetic_faces/tiny' if c.data.rows == 'clips' else 'synthetic_faces/spotting_tiny'
     c.data.apex = ''
     c.data.frames = min(c.data.frames, 8)
-    if c.data.channels == 'gray' or c.data.channels.startswith('magnified'):
+    if c.data.channels == 'gray' or c.data.channels.startswith('magnified') or c.model.name == 'ocnet':
         c.data.size = min(c.data.size, 32)
     c.data.manual_dir = ''
     c.data.landmarks = ''
@@ -233,8 +233,8 @@ def quick(c: ConfigDict) -> None:
     c.train.at_once = 1
     c.train.lowering = 'matmul'
     c.model.alexnet.hidden = 64
-    c.model.vggm.width = 12
-    c.model.ocnet.width = 8
+    c.model.vggm.width = 3
+    c.model.ocnet.width = 2
     c.model.cnn3d.width = 8
     small = {'width': 8, 'blocks': 1, 'pool': True, 'fine': 2, 'attention': 'off'}  # with attention it compiles for a minute
     c.model.dual_branch.update({**small, 'hidden': 32})

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mer_jax import audit_text, compare, leaks, protocol, score, workdir
+from mer_jax import apexes, audit_text, compare, leaks, protocol, score, workdir
 from mer_jax.errors import UserError
 from mer_jax.several import parent, quietly
 from mer_jax.types import Names, Predictions
@@ -42,6 +42,8 @@ def trials(settings: dict, folds: int) -> list:
     split = {'protocol.name': 'clip_kfold', 'protocol.folds': max(2, many)}
     sources = settings['model']['init_from'], settings['balance']['generated']
     one_each = next((f'{source} is one file a left-out subject' for source in sources if '{subject}' in source), '')
+    if settings['data']['apex'] not in apexes.RULES:
+        one_each = f"{settings['data']['apex']} tells apexes a left-out subject"
     found = [
         Trial('honest', {}),
         Trial('split', split, why_not=one_each),

@@ -140,6 +140,7 @@ def _inputs(config):
     folds, titles = _protocol(config, loaded)
     if loaded.known is not None and config.data.apex not in apexes.RULES:
         folds = protocol.spotted(folds, titles, loaded.samples, loaded.names, loaded.known, apexes.read(config.data.apex))
+        loaded = loaded._replace(fingerprint=data.fingerprint((*loaded.samples, *folds.train.fit, *folds.test), loaded.names))
     samples, folds = resampling.extend(folds, loaded.samples, loaded.names, titles, **config.balance)
     print(protocol.describe(config.protocol.name, folds, titles, samples, loaded.names))
     if samples is not loaded.samples:

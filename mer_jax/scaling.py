@@ -4,7 +4,7 @@ import math
 
 import jax.numpy as jnp
 
-SORTED = 4_000_000  # values of a channel that are sorted for a percentile: the flows of all frames would take minutes a fold
+SORTED = 1_000_000  # values of a channel that are sorted for a percentile: the flows of all frames would take minutes a fold
 
 
 def fit_input(samples, rows, *, scale, difference=False):

@@ -154,7 +154,7 @@ def _channels(text):
 
 
 _KEYWORDS = {  # of networks: key -> (least, most)
-    'hidden': (1, 10**5), 'width': (8, 1024), 'blocks': (1, 2), 'groups': (1, 512), 'fine': (0, 2),
+    'hidden': (1, 10**5), 'width': (2, 1024), 'blocks': (1, 2), 'groups': (1, 512), 'fine': (0, 2),
     'dropped': (0, 3), 'dropout': (0, 0.99), 'dropout_dense': (0, 0.99), 'dropout_contrast': (0, 0.99),
 }
 

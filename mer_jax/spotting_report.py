@@ -28,16 +28,18 @@ def table(results) -> str:
         lines += textwrap.wrap(f'leak: {leak}', WIDTH, subsequent_indent='      ')
     if not results['spotting']:
         return '\n'.join(lines)
-    lines += ['', f'{"apex off by":15}{"frames":>7} {"95 %":15}{"ms":>6}  {"against midpoint":29}against fitted fraction']
-    for name, block in results['spotting'].items():
-        gains = [_gain(block['against'].get(simple)) for simple in SIMPLE]
-        lines.append(f'{TITLES[name]:15}{block["mae"]:>7.2f} {_edges(block["interval"]):15}{_figure(block["mae_ms"], 1):>6}  '
-                     f'{gains[0]:29}{gains[1]}'.rstrip())
-    datasets = list(next(iter(results['spotting'].values()))['per_dataset'])
+    blocks = results['spotting']
+    lines += ['', f'{"apex off by":17}{"frames":>8}  {"95 %":20}{"ms":>7}']
+    lines += [f'{TITLES[name]:17}{block["mae"]:>8.2f}  {_edges(block["interval"]):20}{_figure(block["mae_ms"], 1):>7}'
+              for name, block in blocks.items()]
+    gains = {name: [_gain(block['against'].get(simple)) for simple in SIMPLE] for name, block in blocks.items()}
+    lines += ['', f'{"difference to":19}{TITLES[SIMPLE[0]]:40}{TITLES[SIMPLE[1]]}']
+    lines += [f'{TITLES[name]:19}{first:40}{second}'.rstrip() for name, (first, second) in gains.items()]
+    datasets = list(next(iter(blocks.values()))['per_dataset'])
     if len(datasets) > 1:
-        lines += ['', f'{"data set, frames":24}' + ''.join(f'{TITLES[name]:>16}' for name in results['spotting'])]
-        lines += [f'{one[:23]:24}' + ''.join(
-            f'{block["per_dataset"][one]["mae"]:>16.2f}' for block in results['spotting'].values()) for one in datasets]
+        lines += ['', f'{"data set, frames":20}' + ''.join(f'{TITLES[name]:>16}' for name in blocks)]
+        lines += [f'{one[:19]:20}' + ''.join(f'{block["per_dataset"][one]["mae"]:>16.2f}' for block in blocks.values())
+                  for one in datasets]
     return '\n'.join(lines)
 
 
@@ -47,8 +49,9 @@ def verdict(results) -> str:
         return f'Of {plural(results["clips"], "clip")} none with an annotated apex was held out, so nothing is scored'
     own, simple = results['spotting'][results['answer']], results['spotting']['midpoint']
     honesty = f'not honest: {plural(len(results["leaks"]), "leak")}' if results['leaks'] else 'honest: no leaks'
-    return (f'{TITLES[results["answer"]]} is off by {own["mae"]:.2f} frames {_edges(own["interval"])}, the midpoint by '
-            f'{simple["mae"]:.2f}; {honesty}')
+    edges = ' ' + _edges(own['interval']) if own['interval'] else ''
+    return (f'{TITLES[results["answer"]]} is off by {own["mae"]:.2f} frames{edges}, the midpoint by {simple["mae"]:.2f}; '
+            f'{honesty}')
 
 
 def report(folder) -> Path:

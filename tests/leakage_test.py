@@ -26,22 +26,25 @@ NETWORKS = {
     'microexpstcnn': (8, 17, {}),
 }
 CLIPS = ('cnn3d', 'microexpstcnn')
-# name -> (settings of the contrastive learner, None for the supervised; class weights; sampler; augmentations)
+# name -> (learner; its settings; class weights; sampler; augmentations)
 TRAININGS = {
-    'plain': (None, 'none', 'shuffle', {}),
-    'weighted sampler': (None, 'none', 'weighted', {'flip': 0.5}),
-    'balanced': (None, 'balanced', 'shuffle', {'flip': 0.5}),
-    'clips': (None, 'balanced', 'shuffle', {'flip': 0.5, 'rotate': 15.0, 'crop': 0.1, 'contrast': 0.3, 'brightness': 0.3}),
-    'contrastive': ({'share': 0.3, 'form': 'clean', 'temperature': 0.1}, 'max', 'shuffle',
+    'plain': ('supervised', {}, 'none', 'shuffle', {}),
+    'weighted sampler': ('supervised', {}, 'none', 'weighted', {'flip': 0.5}),
+    'balanced': ('supervised', {}, 'balanced', 'shuffle', {'flip': 0.5}),
+    'clips': ('supervised', {}, 'balanced', 'shuffle',
+              {'flip': 0.5, 'rotate': 15.0, 'crop': 0.1, 'contrast': 0.3, 'brightness': 0.3}),
+    'contrastive': ('contrastive', {'share': 0.3, 'form': 'clean', 'temperature': 0.1, 'smoothing': 0.1}, 'max', 'shuffle',
                     {'flip': 0.5, 'erase': 0.5, 'replace': 0.5}),
-    'contrastive, weighted sampler': ({'share': 0.3, 'form': 'released', 'temperature': 0.1}, 'balanced', 'weighted',
-                                      {'replace': 0.9, 'replace_units': 'union', 'replace_region': 'either'}),
+    'contrastive, weighted sampler': (
+        'contrastive', {'share': 0.3, 'form': 'released', 'temperature': 0.1, 'smoothing': 0.1}, 'balanced', 'weighted',
+        {'replace': 0.9, 'replace_units': 'union', 'replace_region': 'either'}),
+    'spotting': ('spotting', {'loss': 'mse', 'output': 'sigmoid'}, 'none', 'shuffle', {}),
 }
 CASES = [(name, scale, 'plain') for name in sorted(set(NETWORKS) - {*models.REGIONAL, *CLIPS}) for scale in ('stretch', 'p995')
          if scale == 'stretch' or name in ('ststnet', 'offapexnet')]  # the fitted scale does not depend on the network
 CASES += [('ststnet', 'stretch', 'weighted sampler'), ('dual_branch', 'stretch', 'contrastive'),
           ('single_branch', 'stretch', 'contrastive, weighted sampler'), ('cnn3d', 'stretch', 'clips'),
-          ('microexpstcnn', 'stretch', 'plain')]
+          ('microexpstcnn', 'stretch', 'plain'), ('offapexnet', 'p995', 'spotting')]
 
 
 def trained(programs, samples, folds, epochs=2):
@@ -54,7 +57,7 @@ def trained(programs, samples, folds, epochs=2):
 
 
 def with_noise(samples, subject):
-    """The same samples, pixels, labels and action units of one subject replaced by noise."""
+    """The same samples, pixels, labels, targets and action units of one subject replaced by noise."""
     draw = np.random.default_rng(9)
     own = samples.subject == subject
     image, label, units = samples.image.copy(), samples.label.copy(), samples.action_units.copy()
@@ -62,13 +65,21 @@ def with_noise(samples, subject):
     label[own] = draw.integers(0, 3, own.sum())
     units[own] = 1 - units[own]
     assert (label != samples.label).any() and (units != samples.action_units).any()
-    return samples._replace(image=image, label=label, action_units=units)
+    target = np.where(own, draw.random(len(own)), samples.target).astype(np.float32)
+    return samples._replace(image=image, label=label, action_units=units, target=target)
+
+
+def with_frames(samples):
+    """The same rows as frames of two clips a subject, labelled from 0 to 1; those of one clip of subject 1 have no label."""
+    clip = (2 * samples.subject + np.arange(len(samples.label)) % 2).astype(np.int32)
+    target = np.where(clip == 2, np.nan, np.random.default_rng(4).random(len(clip))).astype(np.float32)
+    return samples._replace(clip=clip, frame=np.arange(len(clip), dtype=np.int32), target=target)
 
 
 def learner_of(training, model, scale):
     """The learner of TRAININGS and what train.train_epoch is told beside it."""
-    contrastive, weights, sampler, changes = TRAININGS[training]
-    make = partial(learners.contrastive, **contrastive) if contrastive else learners.supervised
+    learner, settings, weights, sampler, changes = TRAININGS[training]
+    value_range = data.VALUE_RANGES['imagenet' if learner == 'contrastive' else '0..1']
     change = augment.compose(**OFF | changes,
                              names=('4', '12', '25'), stretched=scale == 'stretch',
                              channels=['gray'] if training == 'clips' else ['u', 'v', 'strain'])
@@ -76,9 +87,9 @@ def learner_of(training, model, scale):
     def fit(samples, rows):
         return scaling.fit_input(samples, rows, scale=scale) | balance.fit(samples, rows, classes=3, formula=weights)
 
-    learner = make(model, optax.adam(1e-3), fit=fit, smoothing=0.1 if contrastive else 0.0, scale_input=partial(
-        scaling.scale_input, value_range=data.VALUE_RANGES['imagenet' if contrastive else '0..1']))
-    return learner, {'augment': change, 'sampler': sampler, 'batch_size': 8}
+    made = getattr(learners, learner)(model, optax.adam(1e-3), fit=fit, **settings,
+                                      scale_input=partial(scaling.scale_input, value_range=value_range))
+    return made, {'augment': change, 'sampler': sampler, 'batch_size': 8}
 
 
 # method of balancing -> settings; each with class weights on top
@@ -87,12 +98,19 @@ BALANCING = {'oversample': {}, 'augment': {}, 'smote': {}, 'smote, features': {'
 
 def test_every_method_of_balancing_is_tested():
     """A method added without a line in BALANCING could be made from the rows that it is tested on."""
-    assert {name.partition(',')[0] for name in BALANCING} == set(resampling.METHODS) - {'none'}
+    elsewhere = {'none', 'gan'}  # a generator is trained first: generation_test
+    assert {name.partition(',')[0] for name in BALANCING} == set(resampling.METHODS) - elsewhere
 
 
 def test_every_network_is_tested():
     """A network added without a line in NETWORKS could look at the rows that it is tested on."""
     assert set(NETWORKS) == set(models.MODELS) == {name for name, _, _ in CASES}
+
+
+def test_every_learner_is_tested():
+    """A learner added without a line in TRAININGS could compare its rows with those that it is tested on."""
+    assert set(learners.LEARNERS) == {TRAININGS[training][0] for _, _, training in CASES}
+    assert set(TRAININGS) == {training for _, _, training in CASES} | {'balanced'}
 
 
 @pytest.mark.parametrize('name,scale,training', CASES)
@@ -105,9 +123,11 @@ def test_noise_in_the_left_out_subject_changes_no_bit_of_its_fold(name, scale, t
         samples = samples._replace(image=np.moveaxis(samples.image, -1, 1)[..., None])
     if scale == 'p995':
         samples = samples._replace(image=samples.image.astype(np.float32) / 100 - 1)
-    folds, _ = protocol.make('loso', samples, names, folds=2, holdout=0.5, seed=0, seeds=1)
+    frames = training == 'spotting'
+    samples = with_frames(samples) if frames else samples
+    folds, _ = protocol.make('loso', samples, names, folds=2, holdout=0.5, seed=0, seeds=1, trains=~np.isnan(samples.target))
     folds = folds._replace(test=jax.tree.map(lambda a: a[:, :0], folds.test))  # nothing to predict: compiled in half the time
-    learner, feed = learner_of(training, models.make(name, classes=3, lowering='matmul', **keywords), scale)
+    learner, feed = learner_of(training, models.make(name, classes=1 if frames else 3, lowering='matmul', **keywords), scale)
     programs = runs.compiled(learner, plan.Plan('matmul', 1, 2, ''), samples, folds, runs=5, test_batch=8, chunk=2, **feed)
     states, logs = trained(programs, samples, folds)
     noisy, also = trained(programs, with_noise(samples, 3), folds)

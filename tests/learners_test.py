@@ -227,3 +227,32 @@ def test_a_contrastive_step_adds_what_it_says(form, share):
     assert float(logs['loss']) == pytest.approx((1 - share) * told + share * pulled, rel=1e-4)
     assert set(logs) == {'loss', 'accuracy'} | ({'cross_entropy', 'alignment'} if share else set())
     assert new.step == 1 and any((a != b).any() for a, b in zip(*map(jax.tree.leaves, (state.params, new.params)), strict=True))
+
+
+class Frame(nn.Module):
+    """One logit a frame."""
+
+    @nn.compact
+    def __call__(self, image, *, train):
+        return nn.Dense(1)(image.reshape(len(image), -1)), {}
+
+
+@pytest.mark.parametrize('loss,output', [('mse', 'sigmoid'), ('mse', 'linear'), ('bce', 'sigmoid')])
+def test_a_spotting_step_regresses_the_label_of_each_frame(loss, output):
+    """[B, 1] less [B] is [B, B]: every frame would be drawn to the labels of all; and outputs must be those that are trained."""
+    batch = rows_of()
+    batch.target = np.array([0, 0.25, 0.5, 1, 0.75, 0], np.float32)
+    tool = learners.spotting(Frame(), optax.sgd(0.1), fit=lambda samples, rows: {}, scale_input=lambda image, fitted: image,
+                             loss=loss, output=output)
+    state = tool.init(jax.random.key(0), batch, SimpleNamespace(fit=SimpleNamespace(index=np.arange(6))))
+    new, logs = tool.step(state, batch, jax.random.key(1))
+    told = np.asarray(tool.predict(state, batch.image)[0], float)
+    logits = np.asarray(Frame().apply({'params': state.params}, batch.image, train=False)[0], float)
+    np.testing.assert_allclose(told, 1 / (1 + np.exp(-logits)) if output == 'sigmoid' else logits, rtol=1e-5)
+    wrong = [(t - y) ** 2 if loss == 'mse' else -y * math.log(t) - (1 - y) * math.log(1 - t)
+             for t, y in zip(told[:, 0], batch.target.tolist(), strict=True)]
+    assert set(logs) == {'loss'} and float(logs['loss']) == pytest.approx(np.mean(wrong), rel=1e-5)
+    before = float(logs['loss'])
+    for number in range(20):
+        new, logs = tool.step(new, batch, jax.random.key(number))
+    assert float(logs['loss']) < before and new.step == 21

@@ -127,3 +127,67 @@ def test_holm_by_hand():
     np.testing.assert_allclose(paired.holm([0.04, nan, 0.02]), [0.04, nan, 0.04])
     np.testing.assert_allclose(paired.holm([0.6, 0.7]), [1, 1])
     assert paired.holm([]).shape == (0,) and np.isnan(paired.holm([nan])).all()
+
+
+def by_subject(value, subject):
+    """{subject: its values}."""
+    return {one: [v for v, s in zip(value, subject, strict=True) if s == one] for one in sorted(set(subject))}
+
+
+def values(seed, *, subjects=7):
+    """(values [n], subject [n]) of subjects with unequal numbers of values."""
+    rng = np.random.default_rng(seed)
+    subject = np.repeat(rng.permutation(subjects) + 3, rng.integers(1, 6, subjects))
+    return rng.normal(8, 4, len(subject)) + subject, subject.tolist()
+
+
+def test_a_mean_and_its_interval_equal_loops_over_drawn_subjects():
+    """A bootstrap over values instead of subjects takes clips of one face for independent: the interval is too narrow."""
+    value, subject = values(0)
+    groups = list(by_subject(value, subject).values())
+    drawn = []
+    for times in np.random.default_rng(4).multinomial(7, [1 / 7] * 7, size=300):
+        pooled = [v for count, group in zip(times, groups, strict=True) for v in group * count]
+        drawn.append(np.mean(pooled))
+    mean, edges = paired.mean(value, subject, draws=300, seed=4, level=0.8)
+    assert mean == pytest.approx(np.mean(value)) and edges == pytest.approx(np.quantile(drawn, [0.1, 0.9]))
+    assert paired.mean(value, subject) == paired.mean(value, subject), 'drawn alike each time'
+
+
+def test_a_difference_of_means_equals_loops_over_swapped_subjects():
+    """Swapping clips one by one would call a difference certain that one subject alone makes."""
+    (first, subject), (noise, _) = values(1), values(2)
+    second = first + np.resize(noise - noise.mean(), len(first)) + 0.5
+    gain = np.array(second - first)
+    found = paired.means(first, second, subject)
+    assert found['difference'] == pytest.approx(gain.mean())
+    assert found['interval'] == paired.mean(gain, subject)[1]
+    sums = [sum(group) for group in by_subject(gain, subject).values()]
+    every = [sum(s * g for s, g in zip(signs, sums, strict=True)) for signs in itertools.product((1, -1), repeat=7)]
+    assert found['p'] == np.mean(np.abs(every) >= abs(sum(sums)) - 1e-12)
+    assert {paired.means(first, second, subject, seed=seed)['p'] for seed in range(3)} == {found['p']}, 'all 128 swaps'
+    turned = paired.means(second, first, subject)
+    assert turned['difference'] == -found['difference'] and turned['p'] == found['p']
+
+
+def test_swaps_of_many_subjects_are_drawn():
+    """All swaps of 26 subjects are 67 million; a drawn p is never 0."""
+    rng = np.random.default_rng(0)
+    subject, first = np.arange(26), rng.normal(0, 1, 26)
+    assert paired.means(first, first + 5 + rng.normal(0, 0.1, 26), subject, draws=500)['p'] == 1 / 501
+    equal = paired.means(first, first, subject, draws=500)
+    assert equal == {'difference': 0, 'interval': [0, 0], 'p': 1}
+
+
+def test_exact_p_of_means_by_hand():
+    """Three subjects that all gain: of 8 swaps the one that is seen and its mirror image are as extreme."""
+    found = paired.means([1, 1, 1, 1], [0, 0, -1, 0], ['a', 'a', 'b', 'c'])
+    assert found['difference'] == -1.25 and found['p'] == 2 / 8
+
+
+def test_one_subject_has_a_mean_and_nothing_else():
+    """An interval of one subject would be a point, and look certain."""
+    assert paired.mean([2, 4], [5, 5]) == (3, None)
+    assert paired.means([1, 2], [2, 4], [5, 5]) == {'difference': 1.5, 'interval': None, 'p': None}
+    mean, edges = paired.mean([], np.zeros(0, int))
+    assert np.isnan(mean) and edges is None

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mer_jax import protocol
+from mer_jax import apexes, protocol
 from mer_jax.errors import UserError
 from tests.conftest import make_samples
 
@@ -176,3 +176,97 @@ def test_table_counts_what_is_left_out(small):
     assert header[:7] == ['fold', 'title', 'dataset', 'subjects', 'train', 'made', 'test']
     assert rows[1][:7] == [1, 's1', 'set1', 1, 21, 0, 4]
     assert sum(rows[1][7:]) == 4
+
+
+@pytest.mark.parametrize('name', ['loso', 'lodo', 'kfold', 'holdout', 'random_split', 'clip_kfold', 'all_rows'])
+def test_rows_that_cannot_train_are_held_out_in_every_fold(name, small):
+    """A frame without a label would make the loss NaN; a clip that no fold answers has no apex to hand on."""
+    samples, names = small
+    trains = np.ones(25, bool)
+    trains[[0, 8, 9, 20]] = False
+    folds, titles = make(name, samples, names, trains=trains, seeds=2)
+    plain, same = make(name, samples, names, seeds=2)
+    assert titles == same
+    for number in range(len(folds.fold)):
+        (train, test), (all_train, all_test) = sides(folds, number), sides(plain, number)
+        assert train.tolist() == [row for row in all_train if trains[row]]
+        assert test.tolist() == sorted({*all_test.tolist(), 0, 8, 9, 20})
+    leaking, _ = make(name, samples, names, trains=trains, scale_scope='all')
+    assert not {0, 8, 9, 20} & set(leaking.train.fit.index.ravel().tolist()), 'no scale of theirs either'
+    assert make(name, samples, names, trains=np.ones(25, bool))[0].train.index.tolist() == make(
+        name, samples, names)[0].train.index.tolist()
+
+
+def test_rows_that_cannot_train_are_not_scored_by_the_validation_part(small):
+    """What chooses the settings are the rows set aside, and they alone."""
+    samples, names = small
+    trains = np.arange(25) != 3
+    scored, _ = make('loso', samples, names, trains=trains, validation=0.2, scored='validation')
+    plain, _ = make('loso', samples, names, validation=0.2, scored='validation')
+    assert scored.test.index.tolist() == plain.test.index.tolist()
+
+
+def test_a_fold_whose_rows_cannot_train_is_an_error(small):
+    """Two data sets, one without any apex: leaving the other out leaves frames, but none with a label."""
+    samples, names = small
+    with pytest.raises(UserError, match="leaving out 'set0' leaves no row to train on; it needs a further data set"):
+        make('lodo', samples, names, trains=samples.dataset == 0)
+
+
+def candidates():
+    """Samples of 10 clips of 5 subjects, where clips 1, 4 and 7 have a row for each of the frames 10, 20 and 30; (samples, names,
+    known)."""
+    clip = np.repeat(np.arange(10), np.where(np.isin(np.arange(10), (1, 4, 7)), 3, 1)).astype(np.int32)
+    frame = np.concatenate([[10, 20, 30] if c in (1, 4, 7) else [5 + c] for c in range(10)]).astype(np.int32)
+    samples, names = make_samples(clips=(2, 2, 2, 2, 2))
+    samples = samples._replace(**{key: getattr(samples, key)[clip] for key in samples._fields if key not in ('clip', 'frame')})
+    return samples._replace(clip=clip, frame=frame), names, ~np.isin(clip, (1, 4, 7))
+
+
+def told(names, samples, titles, seeds, frame=lambda title, seed, clip: 10):
+    """apexes.Spotted in which each fold answers frame(title, seed, clip)."""
+    of_clip = {c: names.datasets[samples.dataset[samples.clip == c][0]] for c in (1, 4, 7)}
+    return apexes.Spotted('runs/spotter', {
+        (title, seed): {(of_clip[c], names.clips[c]): frame(title, seed, c) for c in of_clip}
+        for title in titles for seed in range(seeds)}, seeds)
+
+
+def test_each_fold_keeps_the_frame_that_its_own_spotter_answered():
+    """The frame of any other fold's spotter was found by a network that had seen the left-out subject: the leak to prevent."""
+    samples, names, known = candidates()
+    folds, titles = make('loso', samples, names, seeds=4, scale_scope='all')
+    answer = lambda title, seed, clip: 10 + 10 * ((int(title[1:]) + seed + clip) % 3)  # noqa: E731
+    kept = protocol.spotted(folds, titles, samples, names, known, told(names, samples, titles, 2, answer))
+    for number in range(len(folds.fold)):
+        title, seed = titles[folds.fold[number]], int(folds.seed[number]) % 2
+        right = [row for row in range(len(known))
+                 if known[row] or samples.frame[row] == answer(title, seed, int(samples.clip[row]))]
+        assert len(right) == 10 and len({int(samples.clip[row]) for row in right}) == 10
+        train, test = sides(kept, number)
+        assert test.tolist() == [row for row in right if names.subjects[samples.subject[row]] == title]
+        assert train.tolist() == [row for row in right if row not in test]
+        fit = kept.train.fit.index[number][kept.train.fit.weight[number] > 0]
+        assert fit.tolist() == right
+        assert set(kept.train.index[number].tolist()) == set(train.tolist()), 'padding, too'
+    assert len({tuple(sides(kept, number)[0].tolist()) for number in range(0, 20, 5)}) > 1, 'seeds differ'
+    assert kept.fold.tolist() == folds.fold.tolist() and kept.train.made.row.shape == folds.train.made.row.shape
+
+
+def test_a_spotter_that_did_not_leave_out_the_subject_is_refused():
+    """Its answer for a clip of any subject would be one that the left-out subject had a part in."""
+    samples, names, known = candidates()
+    folds, titles = make('loso', samples, names)
+    with pytest.raises(UserError, match="data.apex: runs/spotter has no fold that leaves out 's3'; train the spotter by loso on"):
+        protocol.spotted(folds, titles, samples, names, known, told(names, samples, ['s0', 's1', 's2', 's4'], 1))
+    folds, titles = make('kfold', samples, names)
+    with pytest.raises(UserError, match="has no fold that leaves out 'group 1'"):
+        protocol.spotted(folds, titles, samples, names, known, told(names, samples, ['s0', 's1', 's2', 's3', 's4'], 1))
+
+
+def test_annotated_apexes_need_no_spotter():
+    """A data set whose apexes are all annotated is the same with every value of data.apex."""
+    samples, names, _ = candidates()
+    folds, titles = make('kfold', samples, names)
+    kept = protocol.spotted(folds, titles, samples, names, np.ones(len(samples.clip), bool), apexes.Spotted('x', {}, 1))
+    for number in range(3):
+        assert [side.tolist() for side in sides(kept, number)] == [side.tolist() for side in sides(folds, number)]

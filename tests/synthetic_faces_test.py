@@ -262,7 +262,7 @@ def test_the_image_is_the_magnified_apex_and_two_magnitudes(stored):
 def test_the_magnified_config_changes_two_channels_only(stored):
     """Another clip, or another magnified frame, would hide what the target of the flow does."""
     job = clips.jobs('tiny', seed=SEED)[0]
-    record = example(job, to_magnified=True)
+    record = example(job, kind='magnified')
     plain = stored[record['clip']]
     for name in ('flow', 'frames', 'key_frames', 'landmarks', 'displacement'):
         np.testing.assert_array_equal(record[name], plain[name])
@@ -275,7 +275,7 @@ def test_the_magnified_config_changes_two_channels_only(stored):
 
 def test_one_or_two_cores_give_the_same_records():
     """A record that depends on what is computed beside it would make every machine's data another."""
-    make, jobs = partial(example, to_magnified=False), clips.jobs('tiny', seed=SEED)[:16:5]
+    make, jobs = partial(example, kind='tiny'), clips.jobs('tiny', seed=SEED)[:16:5]
     one, two = [list(workers.threaded(make, jobs, cores=n, title='', progress=False)) for n in (1, 2)]
     jax.tree.map(np.testing.assert_array_equal, one, two)
 
@@ -300,3 +300,55 @@ def test_emotions_can_be_learnt_across_subjects_but_not_perfectly():
         machine = SVC(kernel='linear', C=0.1, class_weight='balanced').fit(images[train], labels[train])
         predicted[~train] = machine.predict(images[~train])
     assert 0.6 < f1_score(labels, predicted, average='macro') < 0.97
+
+
+def timings(count=3000):
+    """int[count, 4] onset, apex, offset, frames of varied_timing, of styles as subjects have them."""
+    drawn = []
+    for number in range(count):
+        rng = clips.generator(7, number)
+        drawn.append(clips.varied_timing(rng, emotions.style(rng).length))
+    return np.array(drawn)
+
+
+def test_varied_apexes_are_as_uneven_as_casme2s():
+    """Where the middle of the clip is right, no spotter can be better; where it is off by 20 frames, every one is."""
+    onset, apex, offset, count = timings().T
+    span, place = offset - onset, (apex - onset) / (offset - onset)
+    assert abs(place.mean() - 0.515) < 0.01 and 60 < span.mean() < 72
+    off = np.abs(apex - (onset + offset) // 2)
+    assert 7 < off.mean() < 10 and (off > 15).mean() > 0.1
+    assert ((span + 1) / (2 * clips.FPS) <= 0.5).all() and span.min() >= 30 and len(np.unique(span)) > 50
+    assert (onset >= 3).all() and (apex - onset >= 3).all() and (offset - apex >= 3).all() and (count - offset >= 4).all()
+
+
+def test_what_moves_in_a_varied_clip_moves_most_at_its_apex():
+    """`moved` is the yardstick of a spotter that sees the truth: without the head, and at twice the frame rate."""
+    for job in clips.jobs('spotting_tiny', seed=SEED)[::8]:
+        clip = clips.render(job)
+        onset, apex, offset = (number - clip.first_frame for number in (clip.onset, clip.apex, clip.offset))
+        assert clip.moved.argmax() == apex and 0.6 < clip.moved[apex] < 3.1 and len(clip.moved) == len(clip.frames)
+        assert (clip.moved[:onset + 1] == 0).all() and (clip.moved[offset:] == 0).all() and clip.fps == 200
+
+
+def test_old_plans_are_drawn_as_before():
+    """A generator that is asked once more, or for another number, gives every published result on drawn faces other data."""
+    rng = clips.generator(0, 1, 1)
+    assert [clips.timing(rng, 33.0) for _ in range(4)] == [(5, 19, 37, 44), (4, 23, 35, 42), (3, 21, 34, 40), (4, 26, 42, 49)]
+    pose = motion.head_pose(rng, 30, 7, shift=0.3, turn=0.004)
+    np.testing.assert_allclose(pose[[0, 15, 29]], [
+        [0.24010366900925673, 0.128520095798287, 0.00017816442436423274],
+        [0.35911969960490725, 0.017986432738476776, 0.0005432582342831354],
+        [1.2149135553799775, 0.6263180752979313, -0.0012047629483367477]], rtol=1e-6)
+    job = clips.jobs('default', seed=SEED)[134]
+    clip = clips.render(job)
+    assert (clip.clip, clip.action_units, clip.first_frame, clip.onset, clip.apex, clip.offset, len(clip.frames), clip.fps) == (
+        's16_repression_03', '15+17', 50, 56, 75, 92, 49, 100.0)
+
+
+@pytest.mark.parametrize('plan', ['spotting', 'spotting_tiny'])
+def test_the_plans_for_spotting_are_varied_and_hold_the_flow_of_every_frame(plan):
+    """A plan that is not in VARIED would be built with short clips whose apex is near the middle."""
+    assert all(job.varied for job in clips.jobs(plan, seed=SEED)) and not any(job.varied for job in clips.jobs('tiny', seed=SEED))
+    assert {'flows', 'flow_frames', 'moved'} <= set(Builder(config=plan).info.features) and len(PLANS['spotting']) == 15
+    assert 'frames' not in Builder(config=plan).info.features and 'flows' not in Builder(config='tiny').info.features

@@ -22,7 +22,7 @@ SUMMARIES = {
     'small': '120 clips of 12 subjects, without others',
     'tiny': '30 clips of 5 subjects, built in seconds',
     'spotting': "155 clips of 15 subjects, apexes as uneven as CASME II's, with the flow from the onset to every frame",
-    'spotting_tiny': 'the same of 30 clips of 5 subjects, built in seconds',
+    'spotting_tiny': 'the same of 11 clips of 5 subjects, built in seconds',
 }
 
 
