@@ -24,7 +24,7 @@ def extend(samples, folds, names, titles, layout, *, folder, interval, channels,
     """
     learned, owner = _learned(samples, folds, scope)
     if not (folder / IMAGES).exists():
-        layout = layout._replace(group=_group(samples, learned, names, layout, settings, folder.parent))
+        layout = _pinned(folder, samples, learned, names, layout, settings)
         made, _ = gan.trained(samples, learned, layout, classes=len(names.classes), each=each, folder=folder,
                               interval=interval, tell=partial(print, flush=True), **settings)
         _check(folder, samples, learned, titles if scope == 'fold' else ['all rows'] * len(titles), names, made, channels)
@@ -52,13 +52,21 @@ def _own(folds, run):
     return folds.train.index[run][folds.train.weight[run] > 0]
 
 
-def _group(samples, folds, names, layout, settings, folder):
-    """How many GANs memory holds at a time."""
+def _pinned(folder, samples, folds, names, layout, settings):
+    """The plan that the GANs of `folder` began with; else `layout` with as many at a time as memory holds, written there:
+    checkpoints are read by groups, and by then another amount of memory may be free."""
+    path = folder / workdir.PLAN
+    if path.exists():
+        return plan.resumed(path, jax.device_count())
     keys = ('size', 'width', 'learning_rate', 'smoothing', 'dropout')
     learner = gan.learner(classes=len(names.classes), channels=samples.image.shape[-1], lowering=layout.lowering,
                           **{key: settings[key] for key in keys})
-    return plan.group_size(layout, len(folds.fold), shapes=evaluate.state_shapes(learner, samples, folds.train), group=0,
-                           device=jax.devices()[0], folder=folder)
+    shapes = evaluate.state_shapes(learner, samples, folds.train)
+    folder.mkdir(parents=True, exist_ok=True)
+    layout = layout._replace(group=plan.group_size(layout, len(folds.fold), shapes=shapes, group=0, device=jax.devices()[0],
+                                                   folder=folder))
+    workdir.write_json(path, layout._asdict())
+    return layout
 
 
 def _check(folder, samples, folds, titles, names, made, channels):

@@ -38,11 +38,14 @@ def small():
 @pytest.fixture(scope='module')
 def made(small, tmp_path_factory):
     folder = tmp_path_factory.mktemp('run')
-    return folder, *extended(folder, *small)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(generation, 'CHECKED', 2)
+        return folder, *extended(folder, *small)
 
 
-def test_noise_in_the_left_out_subject_changes_no_image_and_no_classifier_of_its_fold(small, made, tmp_path):
+def test_noise_in_the_left_out_subject_changes_no_image_and_no_classifier_of_its_fold(small, made, tmp_path, monkeypatch):
     """The published GAN saw every subject: through it, tested clips would train the classifier that is tested on them."""
+    monkeypatch.setattr(generation, '_check', lambda *rest: None)
     samples, names = small
     noise = with_noise(samples, 3)
     noise = noise._replace(label=samples.label)  # as many of each class: arrays of one shape, compiled once
@@ -91,6 +94,7 @@ def stub(samples, folds, layout, *, classes, each, folder, **settings):
 def test_a_class_that_the_fold_lacks_is_not_made(small, tmp_path, monkeypatch):
     """What a generator draws for a label that it never saw is noise under that label."""
     monkeypatch.setattr(generation.gan, 'trained', stub)
+    monkeypatch.setattr(generation, '_check', lambda *rest: None)
     samples, names = small
     label = np.where(samples.subject == 3, 2, samples.label % 2).astype(np.int32)
     longer, folds, before = extended(tmp_path, samples._replace(label=label), names)
@@ -108,13 +112,14 @@ def test_finished_images_are_read_again(small, made):
     jax.tree.map(np.testing.assert_array_equal, also, folds)
     assert (folder / 'gan' / 'metrics.jsonl').stat().st_mtime_ns == stamp and not (folder / 'gan' / 'checkpoints').exists()
     checks = json.loads((folder / 'gan' / 'checks.json').read_text())['folds']
-    assert [block['fold'] for block in checks] == list(names.subjects)
+    assert [block['fold'] for block in checks] == [names.subjects[0], names.subjects[-1]]
     assert {path.name for path in (folder / 'gan').glob('*.png')} == set(generation.KINDS)
 
 
 def test_scope_all_is_one_gan_a_seed_for_every_fold(small, tmp_path, monkeypatch):
     """As published: all folds share what one generator learned of every subject."""
     learned = []
+    monkeypatch.setattr(generation, '_check', lambda *rest: None)
     monkeypatch.setattr(generation.gan, 'trained', lambda samples, folds, *rest, **more: (
         learned.append(folds), stub(samples, folds, *rest, **more))[1])
     longer, folds, before = extended(tmp_path, *small, scope='all', seeds=2)
