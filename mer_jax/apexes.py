@@ -1,7 +1,7 @@
 """The apex of clips that nobody annotated, for recognition from the flow of every frame: the middle, the peak, or a spotter's.
 
-A spotter never saw the subject whose apex it tells: each fold of recognition takes every such apex, of training clips too, from
-the spotter that was trained without the fold's left-out subject (the one of the same title in a finished spotting run).
+Each fold of recognition takes every such apex, of training clips too, from the spotter that was trained without the fold's
+left-out subject (the one of the same title in a finished spotting run). That spotter may have seen the fold's other subjects.
 """
 
 from typing import NamedTuple

@@ -185,10 +185,11 @@ def _generated(config, loaded, folds, titles, folder):
     if config.balance.method != 'gan':
         return loaded, folds
     layout = plan.candidates(jax.default_backend(), jax.device_count(), len(folds.fold), lowering=config.train.lowering,
-                             at_once=config.train.at_once, use=config.train.devices)[0]
+                             at_once=config.train.at_once or 1, use=config.train.devices)[0]
     samples, folds = generation.extend(
         loaded.samples, folds, loaded.names, titles, layout, folder=folder / files.GAN,
-        interval=config.train.checkpoint_seconds, channels=config.data.channels.split(','), **config.gan)
+        interval=config.train.checkpoint_seconds, channels=config.data.channels.split(','),
+        group=config.train.group, **config.gan)
     return loaded._replace(samples=samples), folds
 
 

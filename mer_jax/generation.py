@@ -7,6 +7,7 @@ import jax
 import numpy as np
 
 from mer_jax import evaluate, gan, gan_checks, overlays, plan, plots_gan, resampling, workdir
+from mer_jax.errors import UserError
 from mer_jax.protocol import stacked
 
 IMAGES, CHECKS = 'images.npy', 'checks.json'
@@ -14,22 +15,23 @@ CHECKED = 5  # folds whose images are compared with what they were learned from
 KINDS = ('samples.png', 'nearest.png')
 
 
-def extend(samples, folds, names, titles, layout, *, folder, interval, channels, scope, each, **settings):
+def extend(samples, folds, names, titles, layout, *, folder, interval, channels, group, scope, each, **settings):
     """(samples, folds) with `each` images of each class a fold holds, made by a GAN that saw its training rows alone.
 
-    folder: of the GANs, where a killed training goes on and finished images are read again; layout: plan.Plan without a
-    group; interval: seconds between checkpoints; channels: names of the image's.
-    scope 'all': one GAN a seed that saw every row, the tested ones included, as published: a leak. settings: of gan.trained
-    (size, width, steps, batch_size, learning_rate, smoothing, dropout).
+    folder: of the GANs, where a killed training goes on and finished images are read again; layout: plan.Plan, its group left
+    open; group: runs in memory at a time, 0 as many as fit; interval: seconds between checkpoints; channels: names of the
+    image's. scope 'all': one GAN a seed that saw every row of its folds, the tested ones included, as published: a leak.
+    settings: of gan.trained (size, width, steps, batch_size, learning_rate, smoothing, dropout). UserError where one diverged.
     """
     learned, owner = _learned(samples, folds, scope)
     if not (folder / IMAGES).exists():
-        layout = _pinned(folder, samples, learned, names, layout, settings)
-        made, _ = gan.trained(samples, learned, layout, classes=len(names.classes), each=each, folder=folder,
+        layout = _pinned(folder, samples, learned, names, layout, group, settings)
+        made, logs = gan.trained(samples, learned, layout, classes=len(names.classes), each=each, folder=folder,
                               interval=interval, tell=partial(print, flush=True), **settings)
+        _refuse_diverged(made, logs)
         _check(folder, samples, learned, titles if scope == 'fold' else ['all rows'] * len(titles), names, made, channels)
         workdir.write_array(folder / IMAGES, made)
-        shutil.rmtree(folder / 'checkpoints')  # a run continues from the images; the states of all GANs may be gigabytes
+    shutil.rmtree(folder / 'checkpoints', ignore_errors=True)  # a run continues from the images; all states may be gigabytes
     made = np.load(folder / IMAGES)
     label = np.repeat(np.arange(len(names.classes), dtype=np.int32), each)
     kept = [np.isin(label, samples.label[_own(learned, run)]) for run in range(len(learned.fold))]
@@ -43,16 +45,25 @@ def _learned(samples, folds, scope):
     if scope == 'fold':
         return folds, np.arange(len(folds.fold))
     _, first, owner = np.unique(folds.seed, return_index=True, return_inverse=True)
-    every = stacked([np.arange(len(samples.label))] * len(first))
     chosen = evaluate.subset(folds, first)
+    held_out = zip(chosen.test.index, chosen.test.weight, strict=True)
+    every = stacked([np.union1d(_own(chosen, run), index[weight > 0]) for run, (index, weight) in enumerate(held_out)])
     return chosen._replace(train=chosen.train._replace(index=every.index, weight=every.weight, fit=every)), owner.ravel()
+
+
+def _refuse_diverged(made, logs):
+    """UserError where a generator's images or any GAN's last losses are not finite: as bytes they would pass for pictures."""
+    last = [line for line in logs if line['epoch'] == logs[-1]['epoch']]
+    if not (np.isfinite(made).all() and all(np.isfinite([line['loss'], line['d_loss']]).all() for line in last)):
+        raise UserError('balance.method gan: a GAN diverged (its loss or images are not finite); a smaller gan.learning_rate may '
+                        'help, in another --workdir')
 
 
 def _own(folds, run):
     return folds.train.index[run][folds.train.weight[run] > 0]
 
 
-def _pinned(folder, samples, folds, names, layout, settings):
+def _pinned(folder, samples, folds, names, layout, group, settings):
     """The plan that the GANs of `folder` began with; else `layout` with as many at a time as memory holds, written there:
     checkpoints are read by groups, and by then another amount of memory may be free."""
     path = folder / workdir.PLAN
@@ -63,8 +74,8 @@ def _pinned(folder, samples, folds, names, layout, settings):
                           **{key: settings[key] for key in keys})
     shapes = evaluate.state_shapes(learner, samples, folds.train)
     folder.mkdir(parents=True, exist_ok=True)
-    layout = layout._replace(group=plan.group_size(layout, len(folds.fold), shapes=shapes, group=0, device=jax.devices()[0],
-                                                   folder=folder))
+    layout = layout._replace(group=plan.group_size(layout, len(folds.fold), shapes=shapes, group=group,
+                                                   device=jax.devices()[0], folder=folder))
     workdir.write_json(path, layout._asdict())
     return layout
 

@@ -92,7 +92,7 @@ def means(first, second, subject, *, draws: int = 2000, seed: int = 0) -> dict:
         return {'difference': difference, 'interval': edges, 'p': None}
     exact = 2 ** len(count) <= draws
     swap = _every_swap(len(count)) if exact else np.random.default_rng(seed).integers(0, 2, (draws, len(count)))
-    extreme = np.sum(np.abs((1 - 2 * swap) @ total) >= abs(total.sum()) - ROUNDING)
+    extreme = np.sum(np.abs((1 - 2 * swap) @ total) >= abs(total.sum()) - ROUNDING * max(np.abs(total).sum(), 1))
     return {'difference': difference, 'interval': edges,
             'p': float(extreme / len(swap) if exact else (1 + extreme) / (1 + draws))}
 

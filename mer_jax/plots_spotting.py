@@ -51,7 +51,7 @@ def errors(path, blocks) -> None:
 
 
 def places(path, apex, answered, *, title) -> None:
-    """Where annotated and spotted apexes lie, 0 at the onset and 1 at the offset: int-free arrays [n], side by side."""
+    """Where annotated and spotted apexes lie, 0 at the onset and 1 at the offset: float[n], side by side."""
     with saved(path, (5.6, 2.6)) as figure:
         axes = figure.subplots()
         bins = np.linspace(0, 1, 21)

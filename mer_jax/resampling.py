@@ -36,10 +36,10 @@ def extend(folds, samples, names, titles, *, method, neighbours, space, scope, g
         train = stacked([np.concatenate([rows, added[path]]) for rows, path in zip(own, paths, strict=True)])
         return samples, folds._replace(train=folds.train._replace(index=train.index, weight=train.weight))
     source = [np.arange(len(samples.label))] * len(own) if scope == 'all' else own
-    near = _neighbours(folds, samples, source, neighbours, space) if method == 'smote' else {}
+    near = _neighbours(samples, source, neighbours, space) if method == 'smote' else {}
     seeds = [(seed,) if scope == 'all' else (seed, number) for seed, number in zip(folds.seed, folds.fold, strict=True)]
-    made = [fill(np.random.default_rng(seed), samples.label, rows, near.get(number))
-            for seed, number, rows in zip(seeds, folds.fold, source, strict=True)]
+    made = [fill(np.random.default_rng(seed), samples.label, rows, near.get(rows.tobytes()))
+            for seed, rows in zip(seeds, source, strict=True)]
     first = len(samples.label)
     train = stacked([np.concatenate([rows, first + np.arange(len(new.row))]) for rows, new in zip(own, made, strict=True)])
     return samples, folds._replace(train=Training(*train, fit=folds.train.fit, made=_padded(made)))
@@ -141,18 +141,18 @@ def _file(source, title):
     return Path(source.replace('{subject}', title)).expanduser()
 
 
-def _neighbours(folds, samples, source, count, space):
-    """{fold: {class: int[n_k, k]}}: neighbours among the rows of each fold, which all its seeds share."""
+def _neighbours(samples, source, count, space):
+    """{rows of a run as bytes: {class: int[n_k, k]}}: neighbours among them; seeds of a fold mostly share theirs."""
     inner, found = products(samples.image), {}
-    for number, rows in zip(folds.fold, source, strict=True):
-        if number in found:
+    for rows in source:
+        if rows.tobytes() in found:
             continue
         own = inner[np.ix_(rows, rows)]
         if space == 'features':
             place = components(own)
             own = place @ place.T
         squared, label = distances(own), samples.label[rows]
-        found[number] = {kind: nearest(squared[np.ix_(label == kind, label == kind)], count) for kind in np.unique(label)}
+        found[rows.tobytes()] = {kind: nearest(squared[np.ix_(label == kind, label == kind)], count) for kind in np.unique(label)}
     return found
 
 

@@ -141,7 +141,7 @@ def enter(folder, asked, loaded) -> None:
     note = {'settings': asked, 'data': loaded.fingerprint}
     old = workdir.read_config(folder) if (folder / workdir.CONFIG).exists() else None
     if not begun(folder):
-        if old != note:
+        if old is None or old['data'] != note['data'] or settings.differ(old['settings'], asked):
             workdir.clear(folder)  # what a failed start pinned must not refuse the command once it is mended
     else:
         settings.check_resume(old['settings'], asked, folder)

@@ -3,6 +3,7 @@
 import math
 from pathlib import Path
 
+from mer_jax.apexes import RULES
 from mer_jax.augment import CHANGES, REGIONS, UNITS
 from mer_jax.balance import CLASS_WEIGHTS, SAMPLERS
 from mer_jax.data import CHANNELS, MASKS, SCALES, VALUE_RANGES
@@ -138,11 +139,16 @@ def check(settings: dict) -> None:
 
 def check_resume(old: dict, new: dict, folder) -> None:
     """Refuse to continue a run under other settings; more epochs may follow where no schedule depends on their number."""
-    free = _FREE_ON_RESUME if new['train']['schedule'] != 'cosine' else _FREE_ON_RESUME - {'train.epochs'}
-    differ = [f'{key} was {before!r}, is {now!r}' for key, before, now in differences(old, new, ignore=free)]
-    if differ:
-        raise UserError(f'{folder} holds a run with other settings: {"; ".join(differ)}; '
+    told = [f'{key} was {before!r}, is {now!r}' for key, before, now in differ(old, new)]
+    if told:
+        raise UserError(f'{folder} holds a run with other settings: {"; ".join(told)}; '
                         'give another --workdir, or delete that folder to start again')
+
+
+def differ(old: dict, new: dict) -> list:
+    """[(key, old, new)] of settings that may not differ between a run and its continuation."""
+    free = _FREE_ON_RESUME if new['train']['schedule'] != 'cosine' else _FREE_ON_RESUME - {'train.epochs'}
+    return differences(old, new, ignore=free)
 
 
 def _channels(text):
@@ -203,7 +209,7 @@ def _spotting(settings):
         return [f'data.rows is {rows!r} and train.learner {learner!r}; allowed: frames with spotting, clips with the others']
     wrong = []
     if rows == 'clips':
-        return wrong
+        return _apex(settings)
     if settings['data']['scale'] != 'p995':
         wrong.append(f"data.scale is {settings['data']['scale']!r}; allowed with data.rows frames: 'p995'")
     if settings['data']['channels'] != 'u,v':
@@ -211,7 +217,7 @@ def _spotting(settings):
     if settings['spotting']['loss'] == 'bce' and settings['spotting']['output'] == 'linear':
         wrong.append("spotting.loss is 'bce', which takes a sigmoid; allowed: spotting.output sigmoid, or loss mse")
     for_classes = {'balance.method': 'none', 'train.class_weights': 'none', 'train.sampler': 'shuffle',
-                   'data.drawn_labels': False,
+                   'data.drawn_labels': False, 'train.label_smoothing': 0.0, 'protocol.scored': 'test',
                    'evaluate.every_epoch': False, 'model.init_from': '', 'data.apex': '', 'data.mask': 'none'}
     values = flat(settings)
     wrong += [f'{key} is {values[key]!r}, which spotting has no use for; allowed: {off!r}'
@@ -247,6 +253,19 @@ def _balance(settings):
         wrong.append(f"data.value_range is {settings['data']['value_range']!r}, which data.scale 'standard' has no use for; "
                      "allowed: '0..1'")
     return wrong
+
+
+def _apex(settings):
+    """Apexes of a spotting run are told a left-out subject."""
+    apex, protocol = settings['data']['apex'], settings['protocol']
+    if apex in RULES:
+        return []
+    if settings['balance']['scope'] == 'all':
+        return [f"balance.scope is 'all' and data.apex {apex!r}, which has an apex a fold; allowed: balance.scope 'fold'"]
+    if protocol['name'] == 'loso' and not protocol['validation']:
+        return []
+    return [f'data.apex is {apex!r}, a spotter a left-out subject, but protocol.name is {protocol["name"]!r} and '
+            f"protocol.validation {protocol['validation']:g}; allowed: 'loso' and 0"]
 
 
 def _gan(settings):

@@ -102,9 +102,9 @@ def _curves(folder, results):
     rows = [row for row in rows if row['seed'] == rows[0]['seed']]
     rows.sort(key=lambda row: (abs(int(row[answer]) - int(row['apex'])), row['clip']))
     chosen = [rows[place] for place in np.unique(np.linspace(0, len(rows) - 1, EXAMPLES).round().astype(int))]
-    keys = {(row['clip'], row['fold'], row['seed']): {'frame': [], 'output': []} for row in chosen}
+    keys = {(row['clip'], row['dataset'], row['fold'], row['seed']): {'frame': [], 'output': []} for row in chosen}
     for line in workdir.read_csv(folder / workdir.PREDICTIONS):
-        curve = keys.get((line['clip'], line['fold'], line['seed']))
+        curve = keys.get((line['clip'], line['dataset'], line['fold'], line['seed']))
         if curve:
             curve['frame'].append(float(line['frame']))
             curve['output'].append(float(line['output']))

@@ -229,8 +229,7 @@ def test_a_folder_that_tells_no_apex_of_the_fold_ends_in_one_line(spotter, relea
     """Hours later, or never, is when a wrong folder would be noticed."""
     _, release, built = releases
     first = command(release, 'smic', built, spotter, tmp_path / 'run')
-    assert "has no fold that leaves out 'group 1'" in mistake(capsys, *first, '--config.protocol.name=kfold',
-                                                              '--config.protocol.folds=2')
+    assert "protocol.name is 'kfold'" in mistake(capsys, *first, '--config.protocol.name=kfold')
     assert 'no folder of a finished spotting run' in mistake(capsys, *command(release, 'smic', built, tmp_path, tmp_path / 'run'))
     own = written(tmp_path / 'other', RUN)
     assert 'answers nothing for clip' in mistake(capsys, *command(release, 'smic', built, own, tmp_path / 'run'))

@@ -1,8 +1,10 @@
 """A GAN a fold: whose images train where, what is kept of them, and that no left-out subject reaches any of it."""
 
 import csv
+import importlib
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import jax
 import numpy as np
@@ -10,12 +12,13 @@ import pytest
 
 import main
 from mer_jax import generation, models, plan, protocol, runs
+from mer_jax.errors import UserError
 from tests.conftest import make_samples
 from tests.leakage_test import learner_of, trained, with_noise
 
 ROOT = Path(__file__).parent.parent
 TINY = {'size': 8, 'width': 2, 'steps': 4, 'batch_size': 8, 'learning_rate': 2e-4, 'smoothing': 0.1, 'dropout': 0.5, 'each': 3,
-        'interval': 60.0, 'channels': ['u', 'v', 'strain']}
+        'interval': 60.0, 'group': 0, 'channels': ['u', 'v', 'strain']}
 LAYOUT = plan.Plan('matmul', 1, 2, '')
 
 
@@ -87,8 +90,8 @@ def test_each_fold_trains_on_its_own_images_and_tests_none(small, made):
 def stub(samples, folds, layout, *, classes, each, folder, **settings):
     """gan.trained without training: images that tell their run apart."""
     (folder / 'checkpoints').mkdir(parents=True)
-    draw = np.random.default_rng(0)
-    return draw.integers(0, 256, (len(folds.fold), classes * each, *samples.image.shape[1:])).astype(np.uint8), []
+    made = np.random.default_rng(0).integers(0, 256, (len(folds.fold), classes * each, *samples.image.shape[1:]))
+    return made.astype(np.uint8), [{'epoch': 1, 'loss': settings.get('loss', 0.0), 'd_loss': 0.0}]
 
 
 def test_a_class_that_the_fold_lacks_is_not_made(small, tmp_path, monkeypatch):
@@ -143,3 +146,24 @@ def test_a_run_with_a_gan(tiny_data, tmp_path):
     assert main.main(['evaluate', *arguments]) == 0
     assert (tmp_path / 'run' / 'gan' / 'images.npy').stat().st_mtime_ns == stamp
     assert json.loads((tmp_path / 'run' / 'results.json').read_text())['metrics'] == results['metrics']
+
+
+def test_a_diverged_gan_is_an_error_in_one_line(small, tmp_path, monkeypatch):
+    """As bytes, images that are not numbers pass for pictures, and the classifier would train on them."""
+    monkeypatch.setattr(generation.gan, 'trained', lambda *rest, **more: stub(*rest, **more, loss=float('nan')))
+    with pytest.raises(UserError, match='diverged.*gan.learning_rate'):
+        extended(tmp_path, *small)
+    assert not (tmp_path / 'gan' / 'images.npy').exists()
+
+
+def test_a_free_setting_does_not_throw_finished_images_away(tmp_path):
+    """A restart with other epochs, or another folder for data, must not wait for its GANs again; other settings must."""
+    asked = importlib.import_module('configs.synthetic_ocnet').get_config('gan=on').to_dict()
+    loaded = SimpleNamespace(fingerprint='data')
+    runs.enter(tmp_path, asked, loaded)
+    (tmp_path / 'gan').mkdir()
+    free = {**asked, 'train': {**asked['train'], 'epochs': 7, 'checkpoint_seconds': 1.0}}
+    runs.enter(tmp_path, free, loaded)
+    assert (tmp_path / 'gan').exists()
+    runs.enter(tmp_path, {**free, 'gan': {**free['gan'], 'steps': 5}}, loaded)
+    assert not (tmp_path / 'gan').exists()
