@@ -1,7 +1,8 @@
 """Held-out outputs of a spotter -> an answer a clip by every decision, errors in frames and ms, and what they gain (numpy only).
 
-The middle of the clip, and the one fraction that fits a fold's training clips best, always stand beside the spotter: the
-middle alone is nearer than the published one (8.39 frames on CASME II against 10.28). An error is averaged over seeds first, then over clips.
+The middle of the clip, and the one fraction that fits a fold's training clips best, always stand beside the spotter: the middle
+alone is nearer than the published one (8.39 frames on CASME II against 10.28). An error is averaged over seeds first, then
+over clips.
 """
 
 from typing import NamedTuple
