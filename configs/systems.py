@@ -153,15 +153,13 @@ _NETWORKS = {
 _DROPPED = {'none': 0, '1': 1, '12': 2, '123': 3}
 
 
-def ocnet_variants(c: ConfigDict, text: str) -> ConfigDict:
+def ocnet_variants(c: ConfigDict, text: str, *, rates: bool = True) -> ConfigDict:
     """With the fold's own GAN (gan=on) or as the paper trained it, on all data (gan=all, a leak); the networks that OC-Net is
-    compared with; the dropout variants of Table 7."""
-    own_rate = c.train.learning_rate != 6e-5  # a reduced config, whose few epochs need its larger rate
-
+    compared with; the dropout variants of Table 7. rates=False: all networks train at the config's own rate."""
     def named(c, name):
         c.model.name = name
         c.update_from_flattened_dict({key: value for key, value in _NETWORKS[name].items()
-                                      if key != 'train.learning_rate' or not own_rate})
+                                      if key != 'train.learning_rate' or rates})
         if name == 'ststnet' and c.data.scale == 'stretch':
             c.data.value_range = '0..255'
         if name in ('vggm', 'alexnet'):

@@ -10,6 +10,7 @@ import numpy as np
 
 from mer_jax import spotting, workdir
 from mer_jax.errors import UserError
+from mer_jax.preprocess import flow
 
 KNOWN = ('annotated', 'correction', 'truth')  # sources of an apex that somebody saw
 RULES = ('', 'midpoint', 'peak')  # '': as the data set estimated it; any other text is the folder of a spotting run
@@ -54,13 +55,18 @@ def frames(record, rule) -> list:
     if rule == 'midpoint':
         return [int(spotting.middle(record['onset'], record['offset']))]
     if rule == 'peak':
-        return [int(record['flow_frames'][spotting.strongest(record['flows'])])]
+        return [int(record['flow_frames'][peak(record['flows'])])]
     key = record['dataset'], record['clip']
     found = sorted({told[key] for told in rule.frame.values() if key in told})
     if not found:
         raise UserError(f'data.apex: {rule.folder} answers nothing for clip {record["clip"]!r} of {record["dataset"]}, which has '
                         'no annotated apex; train the spotter on data.name with this data set')
     return found
+
+
+def peak(flows) -> int:
+    """The place in [T, H, W, 2] of the frame whose face moves most apart from the head, by mean magnitude."""
+    return int(np.argmax(np.linalg.norm(flow.without_head(flows), axis=-1).mean((1, 2))))
 
 
 def at(record, number):

@@ -16,7 +16,7 @@ from mer_jax import report_page as html
 from mer_jax.errors import UserError
 from mer_jax.metrics import number
 from mer_jax.plots_spotting import TITLES
-from mer_jax.report_text import WIDTH, plural
+from mer_jax.report_text import WIDTH, interval, measure, plural
 from mer_jax.spotting_score import SIMPLE
 
 BLOCKS = ('name', 'protocol', 'leaks', 'spotting', 'answer', 'data')
@@ -181,17 +181,9 @@ def _notes(one):
     found = words.notes(one)
     for run in one['runs']:
         if any(not np.isclose(run['simple'][name], one['simple'][name]['mae']) for name in SIMPLE):
-            figures = ', '.join(f'{TITLES[name]} {_figure(run["simple"][name])}' for name in SIMPLE)
+            figures = ', '.join(f'{TITLES[name]} {measure(run["simple"][name], 2)}' for name in SIMPLE)
             found.append((False, f'{run["title"]} has other clips or folds; its differences are to the answers there: {figures}'))
     return found
-
-
-def _figure(value, digits=2):
-    return '–' if value is None else f'{value:.{digits}f}'
-
-
-def _edges(edges):
-    return '–' if edges is None else f'[{edges[0]:.2f}, {edges[1]:.2f}]'
 
 
 def _gain(found):
@@ -212,7 +204,7 @@ def _error_lines(one):
             size = f'{told["protocol"]}, ' + ', '.join(plural(told[f'{key}s'], key) for key in ('seed', 'clip', 'subject'))
             lines += textwrap.wrap(f'{words.marked(told["title"], told["leaks"])}: {size}', WIDTH)
         mae, edges, sd, ms = (line.figures[key] for key in ('mae', 'interval', 'sd', 'mae_ms'))
-        cells = f'{_figure(mae):>7} {_edges(edges):15}{_figure(sd):>6}{_figure(ms, 1):>7}'
+        cells = f'{measure(mae, 2):>7} {interval(edges, 2):15}{measure(sd, 2):>6}{measure(ms, 1):>7}'
         if line.test:
             difference, edges, p, holm = _gain(line.test)
             cells += f'{difference:>10} {edges:17}{p:>6}{holm:>7}' + f' {words.MARK}' * line.leaky_test
@@ -264,7 +256,7 @@ def _latex_rows(one):
             told = line.run
             rows.append(rf'\multicolumn{{7}}{{l}}{{{words.escaped(told["title"])}{f"${dagger}$" * bool(dagger)}}} \\')
         block, cells = line.figures, [r'\quad ' * bool(told) + _title(line).replace(' *', '$^*$') + f'${dagger}$' * bool(dagger)]
-        cells += [_figure(block['mae']) + words.small(_edges(block['interval'])), _figure(block['mae_ms'], 1)]
+        cells += [measure(block['mae'], 2) + words.small(interval(block['interval'], 2)), measure(block['mae_ms'], 1)]
         for found, mark in [*((block['against'].get(name), dagger) for name in SIMPLE),
                             (line.test, r'^\dagger' if line.leaky_test else '')]:
             difference, edges, *p = _gain(found)
@@ -280,8 +272,8 @@ def _tables(one):
     for line in _lines(one):
         titles = [words.daggered(line.run['title'] if line.run else '', leaky) for leaky in (line.leaks, line.leaky_test)]
         name, block = _title(line), line.figures
-        errors_of.append([titles[0], name, _figure(block['mae']), _edges(block['interval']), _figure(block['sd']),
-                          _figure(block['mae_ms'], 1), _edges(block['interval_ms'])])
+        errors_of.append([titles[0], name, measure(block['mae'], 2), interval(block['interval'], 2), measure(block['sd'], 2),
+                          measure(block['mae_ms'], 1), interval(block['interval_ms'], 2)])
         tested += [[titles[1], name, *_gain(line.test), line.run['against']['common']]] if line.test else []
         if line.run:
             blind.append([titles[0], name, *(cell for simple in SIMPLE for cell in _gain(block['against'][simple])[:3])])

@@ -67,19 +67,17 @@ def load(name, *, labels, channels, size, scale, mask, frames, data_dir, manual_
     """
     _check_labels(name, labels)
     stored, features = _stored(name, channels, mask, apex)
-    records = [r for one, folder in zip(name.split('+'), folders(name, manual_dir), strict=True)
-               for r in read(one, features + _interval(one, stored), data_dir=data_dir, manual_dir=folder, rebuild=rebuild,
-                             landmarks=landmarks, magnet=magnet)]
+    records = gathered(name, manual_dir, lambda one: features + _interval(one, stored), data_dir=data_dir, rebuild=rebuild,
+                       landmarks=landmarks, magnet=magnet)
     kept, dropped = schemes.labelled(records, labels)
     if not kept:
         raise UserError(f'data.name {name!r} has no clip with a class of data.labels {labels!r}')
     if stored == 'flows':
         kept = [{**r, 'flows': apexes.at(r, number), 'frame': number} for r in kept for number in apexes.frames(r, apex)]
-    subjects = sorted({(r['dataset'], r['subject']) for r in kept})
     clips = list(dict.fromkeys((r['dataset'], r['clip']) for r in kept))
-    datasets = sorted({r['dataset'] for r in kept})
+    subjects, datasets, own = whose(kept)
     units = _columns(kept, sides)
-    names = Names(schemes.classes(labels, datasets), tuple(s for _, s in subjects), tuple(datasets),
+    names = Names(schemes.classes(labels, datasets), subjects, datasets,
                   tuple(clip for _, clip in clips), tuple(units))
     count = len(kept)
     samples = Samples(
@@ -88,8 +86,7 @@ def load(name, *, labels, channels, size, scale, mask, frames, data_dir, manual_
         label=np.array([names.classes.index(r['class']) for r in kept], np.int32),
         target=np.zeros(count, np.float32),
         action_units=np.array([_unit_row(r, units, sides) for r in kept], np.float32).reshape(count, len(units)),
-        subject=np.array([subjects.index((r['dataset'], r['subject'])) for r in kept], np.int32),
-        dataset=np.array([datasets.index(r['dataset']) for r in kept], np.int32),
+        **own,
         clip=np.array([clips.index((r['dataset'], r['clip'])) for r in kept], np.int32),
         frame=np.array([r.get('frame', 0) for r in kept], np.int32),
         parts=np.repeat(np.arange(count, dtype=np.int32)[:, None], 2, axis=1),
@@ -97,9 +94,8 @@ def load(name, *, labels, channels, size, scale, mask, frames, data_dir, manual_
     if drawn_labels:
         drawn = np.random.default_rng(0).integers(len(names.classes), size=len(subjects))
         samples, labels = samples._replace(label=drawn[samples.subject].astype(np.int32)), f'{labels}, drawn a subject'
-    editions = sorted({f"{r['dataset']} {r['edition']}" for r in kept if r['edition']})
     known = np.array([apexes.known(r) for r in kept]) if stored == 'flows' else None
-    return Data(samples, names, dropped, fingerprint(samples, names), labels, tuple(editions), known=known)
+    return Data(samples, names, dropped, fingerprint(samples, names), labels, editions(kept), known=known)
 
 
 def describe(data: Data) -> str:
@@ -127,6 +123,26 @@ def read(name, features, *, data_dir, manual_dir, rebuild, landmarks, magnet) ->
             such = {'flow': f"{name.partition('/')[0]}/flow", 'flows': 'synthetic_faces/spotting'}.get(feature, 'synthetic_faces')
             raise UserError(f'data.name {name!r} holds no {feature}; name a data set that does, such as {such!r}')
     return list(tfds_builders.records(builder, features))
+
+
+def gathered(name, manual_dir, features, **settings) -> list:
+    """The records of all data sets of `name` as `read` gives them, in the order named; features(one): what to decode of each."""
+    return [record for one, folder in zip(name.split('+'), folders(name, manual_dir), strict=True)
+            for record in read(one, features(one), manual_dir=folder, **settings)]
+
+
+def whose(records):
+    """(titles of subjects, of data sets, {'subject', 'dataset': int32[N]} of the records); a subject belongs to one data set."""
+    subjects = sorted({(r['dataset'], r['subject']) for r in records})
+    datasets = sorted({r['dataset'] for r in records})
+    return tuple(subject for _, subject in subjects), tuple(datasets), {
+        'subject': np.array([subjects.index((r['dataset'], r['subject'])) for r in records], np.int32),
+        'dataset': np.array([datasets.index(r['dataset']) for r in records], np.int32)}
+
+
+def editions(records) -> tuple:
+    """The sheets that records were read from: 'casme2 2019'."""
+    return tuple(sorted({f"{r['dataset']} {r['edition']}" for r in records if r['edition']}))
 
 
 def refuse_inputs(name, channels, rows='clips'):

@@ -37,8 +37,6 @@ from mer_jax.machine import host, versions
 from mer_jax.models import torch_weights
 from mer_jax.overlays import write as draw
 
-CHUNK = 256  # most epochs in one compiled call, and the length of its log
-
 
 def train(config, workdir) -> dict:
     """Train every fold of the experiment, or continue where a killed run stopped; score, write and report."""
@@ -136,10 +134,11 @@ def _built(config):
 
 def _inputs(config):
     """The data set, with images that files add to it, and who trains and is held out in every run."""
-    loaded = _data(config)
+    apex = config.data.apex if config.data.apex in apexes.RULES else apexes.read(config.data.apex)
+    loaded = _data(config, apex)
     folds, titles = _protocol(config, loaded)
-    if loaded.known is not None and config.data.apex not in apexes.RULES:
-        folds = protocol.spotted(folds, titles, loaded.samples, loaded.names, loaded.known, apexes.read(config.data.apex))
+    if loaded.known is not None and apex not in apexes.RULES:
+        folds = protocol.spotted(folds, titles, loaded.samples, loaded.names, loaded.known, apex)
         loaded = loaded._replace(fingerprint=data.fingerprint((*loaded.samples, *folds.train.fit, *folds.test), loaded.names))
     samples, folds = resampling.extend(folds, loaded.samples, loaded.names, titles, **config.balance)
     print(protocol.describe(config.protocol.name, folds, titles, samples, loaded.names))
@@ -148,7 +147,7 @@ def _inputs(config):
     return loaded, folds, titles
 
 
-def _data(config):
+def _data(config, apex):
     data.refuse_inputs(config.data.name, config.data.channels, config.data.rows)
     if config.data.rows != 'clips':
         loaded = spotting_data.load(
@@ -156,10 +155,9 @@ def _data(config):
             steepness=config.spotting.steepness, sigma=config.spotting.sigma, **_built(config))
         print(spotting_data.describe(loaded))
         return loaded
-    rule = config.data.apex if config.data.apex in apexes.RULES else apexes.read(config.data.apex)
     loaded = data.load(config.data.name, labels=config.data.labels, channels=config.data.channels, size=config.data.size,
                        scale=config.data.scale, mask=config.data.mask, frames=config.data.frames, sides=config.data.sides,
-                       jpeg=config.data.jpeg, drawn_labels=config.data.drawn_labels, apex=rule, **_built(config))
+                       jpeg=config.data.jpeg, drawn_labels=config.data.drawn_labels, apex=apex, **_built(config))
     print(data.describe(loaded))
     return loaded
 
@@ -268,7 +266,7 @@ def _train_groups(config, loaded, folds, titles, layout, folder, seconds, learne
         held_out = records.open_held_out(folder / files.HELD_OUT, shape, done=runs.newest(folder))
     done = runs.trained(folder, config.train.seeds) == config.train.epochs
     programs = runs.compiled(learner, layout, loaded.samples, folds, runs=size, test_batch=config.evaluate.batch_size,
-                             chunk=1 if config.evaluate.every_epoch else CHUNK, done=done, **_feed(config, loaded))
+                             chunk=1 if config.evaluate.every_epoch else training.CHUNK, done=done, **_feed(config, loaded))
     seconds['compile'] = programs.seconds
     prepare = lambda states, members: torch_weights.start(  # noqa: E731
         config.model.name, config.model.init_from, protocol.titled(evaluation.subset(folds, members), titles), states)

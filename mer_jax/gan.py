@@ -17,7 +17,6 @@ from mer_jax.models import dcgan
 from mer_jax.models.layers import check_image
 from mer_jax.types import FoldState, Learner
 
-CHUNK = 256  # most epochs in one compiled call, and the length of its log
 DRAWING = 2**32 - 1  # folded into a run's key where training folds in the epoch, which never comes so far
 VALUE_RANGE = (-1.0, 1.0)
 
@@ -158,7 +157,7 @@ def trained(samples, folds, layout, *, classes, size, width, learning_rate, smoo
     epochs = -(-steps // an_epoch)
     tell(f'gan: {total} runs, {epochs} epochs of {an_epoch} steps each; then {each} images a class')
     programs = runs.compiled(learner(**settings, learning_rate=learning_rate, smoothing=smoothing), layout, samples, folds,
-                             runs=group, batch_size=batch_size, test_batch=batch_size, chunk=CHUNK)
+                             runs=group, batch_size=batch_size, test_batch=batch_size, chunk=train.CHUNK)
     draw = parallel.over_folds(partial(generate, each=each, generator=networks(**settings)[0]), at_once=layout.at_once,
                                devices=programs.devices)
     images = np.zeros((total, classes * each, *samples.image.shape[1:]), samples.image.dtype)

@@ -87,7 +87,6 @@ def _check(folder, samples, folds, titles, names, made, channels):
     blocks = []
     for run in own[np.unique(np.linspace(0, len(own) - 1, CHECKED).round().astype(int))]:
         rows = _own(folds, run)
-        rows = rows[rows < len(samples.label)]
         keep = np.isin(label, samples.label[rows])
         real, fake = (samples.image[rows], samples.label[rows]), (made[run][keep], label[keep])
         told, pairs = gan_checks.memorised(real[0], fake[0])

@@ -26,7 +26,6 @@ from mer_jax.preprocess import magnet as inference
 WEIGHTS, PICTURE = 'magnet.safetensors', 'held_out.png'
 TRAINING, HELD_OUT = 1, 2  # streams of four-tuples that share none
 LOGS, LAST = ('loss', 'picture', 'texture', 'shape'), 100  # what a step logs; results hold the mean of the last steps
-CHUNK = 256  # most steps in one compiled call, and the length of its log
 TUPLES, ALPHA, SHOWN = 32, 6.0, 6  # held-out scenes that are measured, their magnification, and how many are drawn
 
 
@@ -69,7 +68,7 @@ def init(seed, *, optimizer) -> dict:
 
 
 def steps_of(state, first, count, *, seed, batch_size, size, weight, noise, optimizer):
-    """Steps first .. first + count - 1, count <= CHUNK; returns (state, logs {name: [1, CHUNK]}), 0 from `count` on.
+    """Steps first .. first + count - 1, count <= train.CHUNK; returns (state, logs {name: [1, CHUNK]}), 0 from `count` on.
 
     The four-tuples are drawn on the device from (seed, step): no host round trip, and nothing to store for a resumed run.
     """
@@ -83,7 +82,7 @@ def steps_of(state, first, count, *, seed, batch_size, size, weight, noise, opti
         state = {'params': optax.apply_updates(state['params'], updates), 'opt_state': opt_state}
         return state, {name: kept.at[0, done].set(log[name]) for name, kept in logs.items()}
 
-    logs = {name: jnp.zeros((1, CHUNK)) for name in LOGS}
+    logs = {name: jnp.zeros((1, training.CHUNK)) for name in LOGS}
     return lax.fori_loop(0, count, step, (state, logs))
 
 
@@ -140,7 +139,7 @@ def _fit(run, state, steps, folder, interval):
             state, logs = run(state, done, count)
             return state, jax.tree.map(np.asarray, logs)
 
-        return training.fit(called, state, done=done, epochs=steps, chunk=CHUNK, after=after)
+        return training.fit(called, state, done=done, epochs=steps, chunk=training.CHUNK, after=after)
 
 
 def _publish(params, settings, steps, folder):

@@ -40,11 +40,7 @@ def errors(path, blocks) -> None:
     with saved(path, (5.6, 0.5 * len(blocks) + 1.0)) as figure:
         axes = figure.subplots()
         for place, (name, block) in enumerate(blocks.items()):
-            edges = block['interval'] or [block['mae']] * 2
-            colour = COLOURS[0] if name not in LOOKS else LOOKS[name][0]
-            axes.plot(edges, [place, place], color=colour, linewidth=2.2)
-            axes.plot(block['mae'], place, 'o', color=colour, markersize=7)
-            axes.text(edges[1], place, f'  {block["mae"]:.2f}', va='center', fontsize=9)
+            _whisker(axes, place, block, LOOKS[name][0] if name in LOOKS else COLOURS[0], 'o', hollow=False, bold=False)
         axes.set_yticks(range(len(blocks)), [TITLES[name] for name in blocks])
         axes.set(xlabel='mean error in frames (95 % over subjects)', xlim=(0, None), ylim=(len(blocks) - 0.5, -0.5))
         light_grid(axes)

@@ -60,8 +60,8 @@ def _head(results):
 def _scores(folder, results):
     """Measures, data sets, confusion and classes."""
     seeds = html.details('Each seed', html.seeds_table(results)) if len(results['per_seed']) > 1 else ''
-    bars = _drawn(folder, 'datasets', plots.datasets, results['per_dataset'], results['metrics'], results['intervals'])
-    matrix = _drawn(folder, 'confusion', plots.confusion, results['confusion'], results['classes'])
+    bars = html.drawn(folder, 'datasets', plots.datasets, results['per_dataset'], results['metrics'], results['intervals'])
+    matrix = html.drawn(folder, 'confusion', plots.confusion, results['confusion'], results['classes'])
     seeds_word = f'; counts summed over {plural(len(results["per_seed"]), "seed")}' if seeds else ''
     words = f'Rows are the truth, columns the answer{seeds_word}; shade and percentage by row.'
     layout = 'pair' if len(results['classes']) < 5 else 'stack'
@@ -82,13 +82,13 @@ def _training(folder):
     records = _optional(folder / workdir.METRICS, workdir.read_jsonl)
     if not records:
         return html.section('Training', _missing(workdir.METRICS))
-    curves = _drawn(folder, 'curves', plots.curves, records)
+    curves = html.drawn(folder, 'curves', plots.curves, records)
     return html.section('Training', html.figure(curves, 'Measured on training rows only.'))
 
 
 def _subjects(folder, results):
     """Accuracy of each left-out subject; the surest mistakes."""
-    bars = _drawn(folder, 'subjects', plots.subjects, results['per_subject'])
+    bars = html.drawn(folder, 'subjects', plots.subjects, results['per_subject'])
     keys = ('dataset', 'subject', 'clips', 'correct', 'accuracy')
     rows = [
         [one[key] for key in keys[:3]] + [f'{one["correct"]:.1f}'.removesuffix('.0'), measure(one['accuracy'])]
@@ -130,7 +130,7 @@ def _oracle(folder, results):
     if not block:
         words = 'Not measured: held-out outputs of every epoch were not kept (evaluate.every_epoch is off).'
         return html.section(title, html.paragraph(words, 'soft'))
-    curve = _drawn(folder, 'oracle', plots.oracle, block)
+    curve = html.drawn(folder, 'oracle', plots.oracle, block)
     warning = html.paragraph(block['note'], 'warning')
     return html.section(
         title,
@@ -222,13 +222,6 @@ def _settings(folder):
     if settings is None:
         return html.section('Settings', _missing(workdir.CONFIG))
     return html.section('Settings', html.details('All settings', html.tree_table(settings, ('setting', 'value'))))
-
-
-def _drawn(folder, name, draw, *content):
-    """Draw plots/<name>.svg and return it as a data URI."""
-    path = folder / workdir.PLOTS / f'{name}.svg'
-    draw(path, *content)
-    return html.data_uri(path, 'svg+xml')
 
 
 def _optional(path, read):

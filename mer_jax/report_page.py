@@ -7,7 +7,7 @@ import base64
 import html
 from pathlib import Path
 
-from mer_jax import metrics
+from mer_jax import metrics, workdir
 from mer_jax.report_text import MEASURES, interval, measure, shown
 
 STYLE = """
@@ -93,6 +93,13 @@ def details(summary: str, *pieces: str) -> str:
 def data_uri(path, kind: str) -> str:
     """A picture file as data URI; `kind`: 'png' or 'svg+xml'."""
     return f'data:image/{kind};base64,' + base64.b64encode(Path(path).read_bytes()).decode()
+
+
+def drawn(folder, name: str, draw, *content) -> str:
+    """The picture that draw(path, *content) writes to plots/<name>.svg of a run, as data URI."""
+    path = Path(folder) / workdir.PLOTS / f'{name}.svg'
+    draw(path, *content)
+    return data_uri(path, 'svg+xml')
 
 
 def figure(uri: str, words: str) -> str:

@@ -55,14 +55,14 @@ def shown(value) -> str:
     return f'{value:.3f}' if isinstance(value, float) else str(value)
 
 
-def measure(value) -> str:
-    """A measure between 0 and 1 with three decimals, a dash for None."""
-    return '–' if value is None else f'{value:.3f}'
+def measure(value, digits: int = 3) -> str:
+    """A measure with so many decimals, a dash for None."""
+    return '–' if value is None else f'{value:.{digits}f}'
 
 
-def interval(edges) -> str:
-    """[low, high] with three decimals, a dash for None."""
-    return '–' if edges is None else f'[{edges[0]:.3f}, {edges[1]:.3f}]'
+def interval(edges, digits: int = 3) -> str:
+    """[low, high] with so many decimals, a dash for None."""
+    return '–' if edges is None else f'[{edges[0]:.{digits}f}, {edges[1]:.{digits}f}]'
 
 
 def plural(count, word: str) -> str:

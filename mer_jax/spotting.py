@@ -1,4 +1,4 @@
-"""Apex spotting, for one clip: continuous labels, decisions, answers without looking, motion without the head (numpy only).
+"""Apex spotting, for one clip: continuous labels, decisions, answers without looking (numpy only).
 
 Source: Koo, Zulkifley and Kamari, Sensors 22(11):4011 (2022), who name the labels and the decisions but print no formula for
 the labels: those here are ours, each 0 at onset and offset and 1 at the apex.
@@ -83,21 +83,3 @@ def fitted_fraction(onset, apex, offset) -> float:
     order = np.argsort(fraction, kind='stable')
     total = np.cumsum(weight[order])
     return float(fraction[order][np.searchsorted(total, total[-1] / 2)])
-
-
-def still(flows):
-    """Flow of every frame without what the head does: float32[T, H, W, 2] less its best affine motion, frame by frame.
-
-    A shift, turn, nod or approach of the head is nearly affine over the face; an expression moves parts of it.
-    """
-    count, height, width, _ = flows.shape
-    y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing='ij')
-    one = np.stack([np.ones_like(x), x, y], -1).reshape(-1, 3)
-    basis = np.linalg.qr(one)[0].astype(np.float32)
-    flat = np.asarray(flows, np.float32).reshape(count, -1, 2)
-    return (flat - np.einsum('pb,qb,tqc->tpc', basis, basis, flat, optimize=True)).reshape(flows.shape)
-
-
-def strongest(flows) -> int:
-    """The place of the frame whose face moves most apart from the head (mean magnitude of `still` flow)."""
-    return int(np.argmax(np.linalg.norm(still(flows), axis=-1).mean((1, 2))))

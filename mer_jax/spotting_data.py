@@ -6,6 +6,7 @@ import numpy as np
 
 from mer_jax import apexes, data, labels, spotting
 from mer_jax.errors import UserError
+from mer_jax.preprocess import flow
 from mer_jax.types import Array, Names, Samples
 
 ROWS = ('clips', 'frames')  # clips: recognition (data.py)
@@ -30,10 +31,8 @@ def load(name, *, size, still, label, steepness, sigma, data_dir, manual_dir, re
     Every emotion counts; clips without onset or offset are dropped and listed. Raises UserError where nothing is left, and for a
     clip that stands twice.
     """
-    folders = data.folders(name, manual_dir)
-    records = [record for one, folder in zip(name.split('+'), folders, strict=True)
-               for record in data.read(one, _FEATURES, data_dir=data_dir, manual_dir=folder, rebuild=rebuild,
-                                       landmarks=landmarks, magnet=magnet)]
+    records = data.gathered(name, manual_dir, lambda one: _FEATURES, data_dir=data_dir, rebuild=rebuild, landmarks=landmarks,
+                            magnet=magnet)
     labels.refuse_doubles(records)
     records.sort(key=lambda record: (record['dataset'], record['clip']))
     kept, dropped = [], []
@@ -46,14 +45,11 @@ def load(name, *, size, still, label, steepness, sigma, data_dir, manual_dir, re
     if not np.any(times.apex >= 0):
         raise UserError(f'data.name {name!r} has no clip with an annotated apex, which a spotter needs to train; '
                         "join one that has: 'casme2/spotting+smic/spotting'")
-    subjects = sorted({(r['dataset'], r['subject']) for r in kept})
-    datasets = sorted({r['dataset'] for r in kept})
-    names = Names(('apex',), tuple(s for _, s in subjects), tuple(datasets), tuple(r['clip'] for r in kept), ())
-    own = {'subject': np.array([subjects.index((r['dataset'], r['subject'])) for r in kept], np.int32),
-           'dataset': np.array([datasets.index(r['dataset']) for r in kept], np.int32)}
+    subjects, datasets, own = data.whose(kept)
+    names = Names(('apex',), subjects, datasets, tuple(r['clip'] for r in kept), ())
     samples = _frames(kept, times, own, size, still, label, steepness, sigma)
-    editions = sorted({f"{r['dataset']} {r['edition']}" for r in kept if r['edition']})
-    return data.Data(samples, names, dropped, data.fingerprint((*samples, *times), names), label, tuple(editions), times)
+    fingerprint = data.fingerprint((*samples, *times), names)
+    return data.Data(samples, names, dropped, fingerprint, label, data.editions(kept), times)
 
 
 def timing(records) -> Timing:
@@ -100,7 +96,7 @@ def _frames(records, times, own, size, still, label, steepness, sigma):
     images, targets, numbers = [], [], []
     for record, apex in zip(records, times.apex, strict=True):
         number, flows = inside(record)
-        flows = spotting.still(flows).astype(np.float16) if still else flows
+        flows = flow.without_head(flows).astype(np.float16) if still else flows
         same = flows.shape[1:3] == (size, size)
         images.append(flows if same else np.stack([data.resize(one, size) for one in flows]).astype(np.float16))
         numbers.append(number)

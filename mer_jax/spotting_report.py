@@ -9,7 +9,7 @@ from mer_jax import plots, plots_spotting, workdir
 from mer_jax import report_page as html
 from mer_jax.errors import UserError
 from mer_jax.plots_spotting import TITLES
-from mer_jax.report_text import WIDTH, plural
+from mer_jax.report_text import WIDTH, interval, measure, plural
 from mer_jax.spotting_score import SIMPLE
 
 EXAMPLES = 12  # clips whose curve is drawn
@@ -30,7 +30,7 @@ def table(results) -> str:
         return '\n'.join(lines)
     blocks = results['spotting']
     lines += ['', f'{"apex off by":17}{"frames":>8}  {"95 %":20}{"ms":>7}']
-    lines += [f'{TITLES[name]:17}{block["mae"]:>8.2f}  {_edges(block["interval"]):20}{_figure(block["mae_ms"], 1):>7}'
+    lines += [f'{TITLES[name]:17}{block["mae"]:>8.2f}  {interval(block["interval"], 2):20}{measure(block["mae_ms"], 1):>7}'
               for name, block in blocks.items()]
     gains = {name: [_gain(block['against'].get(simple)) for simple in SIMPLE] for name, block in blocks.items()}
     lines += ['', f'{"difference to":19}{TITLES[SIMPLE[0]]:40}{TITLES[SIMPLE[1]]}']
@@ -49,7 +49,7 @@ def verdict(results) -> str:
         return f'Of {plural(results["clips"], "clip")} none with an annotated apex was held out, so nothing is scored'
     own, simple = results['spotting'][results['answer']], results['spotting']['midpoint']
     honesty = f'not honest: {plural(len(results["leaks"]), "leak")}' if results['leaks'] else 'honest: no leaks'
-    edges = ' ' + _edges(own['interval']) if own['interval'] else ''
+    edges = ' ' + interval(own['interval'], 2) if own['interval'] else ''
     return (f'{TITLES[results["answer"]]} is off by {own["mae"]:.2f} frames{edges}, the midpoint by {simple["mae"]:.2f}; '
             f'{honesty}')
 
@@ -82,14 +82,14 @@ def _size(results):
 def _errors(folder, results):
     """Every decision beside the two that do not look."""
     blocks = results['spotting']
-    cells = [[TITLES[name], f'{block["mae"]:.2f}', _edges(block['interval']), _figure(block['sd'], 2),
-              _figure(block['mae_ms'], 1), *(_gain(block['against'].get(simple)) for simple in SIMPLE), WORDS[name]]
+    cells = [[TITLES[name], f'{block["mae"]:.2f}', interval(block['interval'], 2), measure(block['sd'], 2),
+              measure(block['mae_ms'], 1), *(_gain(block['against'].get(simple)) for simple in SIMPLE), WORDS[name]]
              for name, block in blocks.items()]
     header = ['decision', 'frames', '95 %', 'sd', 'ms', 'against midpoint', 'against fitted fraction', 'what it answers']
-    rows = [[TITLES[name], one, part['clips'], f'{part["mae"]:.2f}', _edges(part['interval']), _figure(part['mae_ms'], 1)]
+    rows = [[TITLES[name], one, part['clips'], f'{part["mae"]:.2f}', interval(part['interval'], 2), measure(part['mae_ms'], 1)]
             for name, block in blocks.items() for one, part in block['per_dataset'].items()]
     return [html.section(
-        'How far off', html.table(header, cells), html.figure(_drawn(folder, 'errors', plots_spotting.errors, blocks),
+        'How far off', html.table(header, cells), html.figure(html.drawn(folder, 'errors', plots_spotting.errors, blocks),
                                                             'Whiskers: 95 % interval over subjects.'),
         html.paragraph('Differences are negative where the decision is nearer to the apex; intervals and p by subject.', 'soft'),
         html.details('Each data set', html.table(['decision', 'data set', 'clips', 'frames', '95 %', 'ms'], rows)))]
@@ -111,9 +111,9 @@ def _curves(folder, results):
     clips = [{'title': row['clip'], **{name: np.array(value) for name, value in curve.items()},
               **{name: int(row[name]) for name in ('onset', 'apex', 'offset', *results['spotting'])}}
              for row, curve in zip(chosen, keys.values(), strict=True)]
-    drawn = _drawn(folder, 'curves_of_clips', lambda path: plots_spotting.curves(path, clips, answer=answer))
+    drawn = html.drawn(folder, 'curves_of_clips', lambda path: plots_spotting.curves(path, clips, answer=answer))
     onset, apex, offset, told = (np.array([int(row[name]) for row in rows]) for name in ('onset', 'apex', 'offset', answer))
-    places = _drawn(folder, 'places', lambda path: plots_spotting.places(
+    places = html.drawn(folder, 'places', lambda path: plots_spotting.places(
         path, (apex - onset) / (offset - onset), (told - onset) / (offset - onset), title=TITLES[answer]))
     return [html.section('What the spotter says over time', html.figure(
         drawn, f'Held-out clips of seed {rows[0]["seed"]}, from the best answer to the worst.'), html.figure(
@@ -124,7 +124,7 @@ def _training(folder):
     records = workdir.read_jsonl(folder / workdir.METRICS) if (folder / workdir.METRICS).exists() else []
     if not records:
         return ''
-    return html.section('Training', html.figure(_drawn(folder, 'curves', plots.curves, records), 'Training rows only.'))
+    return html.section('Training', html.figure(html.drawn(folder, 'curves', plots.curves, records), 'Training rows only.'))
 
 
 def _run(folder, results):
@@ -133,24 +133,10 @@ def _run(folder, results):
     return html.section('Plan, time, data, versions and settings', html.details('All', html.tree_table({**found, **settings})))
 
 
-def _drawn(folder, name, draw, *content):
-    path = folder / workdir.PLOTS / f'{name}.svg'
-    draw(path, *content)
-    return html.data_uri(path, 'svg+xml')
-
-
-def _edges(edges):
-    return f'[{edges[0]:.2f}, {edges[1]:.2f}]' if edges else '–'
-
-
-def _figure(value, digits):
-    return '–' if value is None else f'{value:.{digits}f}'
-
-
 def _gain(block):
     """'-1.20 [-2.00, -0.40] p .012'."""
     if block is None:
         return ''
     p = block['p']
     told = '' if p is None else ' p <.001' if p < 0.001 else f' p {p:.3f}'.replace('0.', '.')
-    return f'{block["difference"]:+.2f} {_edges(block["interval"])}{told}'
+    return f'{block["difference"]:+.2f} {interval(block["interval"], 2)}{told}'

@@ -9,6 +9,7 @@ from jax import lax
 
 from mer_jax.balance import labels, row_weight, take
 
+CHUNK = 256  # most epochs in one compiled call, and the length of its log
 PACE = 10.0  # seconds a compiled call: often enough for a progress bar, seldom enough that entering it costs nothing
 
 

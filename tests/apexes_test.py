@@ -11,6 +11,7 @@ import main
 from mer_jax import apexes, data, machine, spotting
 from mer_jax.errors import UserError
 from tests.fake_raw import casme2, smic
+from tests.flow_test import fields
 from tests.mistakes_test import ROOT, mistake
 
 
@@ -234,3 +235,13 @@ def test_a_folder_that_tells_no_apex_of_the_fold_ends_in_one_line(spotter, relea
     own = written(tmp_path / 'other', RUN)
     assert 'answers nothing for clip' in mistake(capsys, *command(release, 'smic', built, own, tmp_path / 'run'))
     assert not (tmp_path / 'run/results.json').exists()
+
+
+def test_the_strongest_frame_is_that_of_the_face_not_of_the_head():
+    """The peak of plain flow would be the frame in which the head is farthest from where it was."""
+    affine, bump = fields(5)
+    affine[1] *= 20
+    bump[[0, 1, 2, 4]] *= 0.1 / np.abs(bump).max((1, 2, 3))[[0, 1, 2, 4], None, None, None]
+    bump[3] /= np.abs(bump[3]).max()
+    both = affine + bump
+    assert np.argmax(np.linalg.norm(both, axis=-1).mean((1, 2))) == 1 and apexes.peak(both) == 3

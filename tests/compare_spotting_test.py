@@ -1,7 +1,6 @@
 """compare of spotting runs: errors, paired differences and files, made from hand-made folders of runs."""
 
 import csv
-import html.parser
 import json
 import re
 import subprocess
@@ -16,6 +15,7 @@ import pytest
 from mer_jax import compare, compare_spotting, paired, spotting_score, workdir
 from mer_jax.errors import UserError
 from mer_jax.types import Names
+from tests.compare_test import Tags
 
 ROOT = Path(workdir.__file__).parents[1]
 LEAK = 'random_split: clips of one subject stand on both sides'
@@ -256,22 +256,6 @@ def test_terminal_table_fits_and_shows_every_run(tmp_path, long):
     text = compare_spotting.text(compare.table(compare.read(folders)))
     assert max(map(len, text.splitlines())) <= 100
     assert all(text.count(name) >= 2 for name in names) and text.count('113.33') == 2
-
-
-class Tags(html.parser.HTMLParser):
-    """Refuses an element that is not closed."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.open = []
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        if tag not in ('meta', 'br', 'img'):
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
 
 
 def test_page_stands_alone_and_shows_names_as_text(written):

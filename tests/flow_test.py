@@ -269,3 +269,23 @@ def test_features_take_method_and_form():
         flow.flow_features(first, second, form='shreve')
     with pytest.raises(UserError, match='at least 16 pixels'):
         flow.dis(first[:8], second[:8])
+
+
+def fields(count=3, size=24, seed=0):
+    """(affine motion of each frame, a bump of 3 pixels' width in each frame) float32[T, size, size, 2]."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:size, :size] / size
+    affine = sum(rng.normal(0, 3, (count, 1, 1, 2)) * part[None, ..., None] for part in (np.ones_like(x), x, y))
+    bump = np.exp(-((x - 0.7) ** 2 + (y - 0.6) ** 2) / 2 / 0.12**2)[None, ..., None] * rng.normal(0, 1, (count, 1, 1, 2))
+    return affine.astype(np.float32), bump.astype(np.float32)
+
+
+def test_without_head_removes_what_the_head_does_and_nothing_else():
+    """A head that moves by ten pixels, frame by frame its own way, must not stay, and the corner of a mouth not go."""
+    affine, bump = fields()
+    assert np.abs(affine).max() > 3 and np.abs(flow.without_head(affine)).max() < 1e-4
+    left = flow.without_head(affine + bump)
+    np.testing.assert_allclose(left, flow.without_head(bump), atol=1e-4)
+    assert np.linalg.norm(left) > 0.8 * np.linalg.norm(bump) and left.dtype == np.float32
+    np.testing.assert_allclose(flow.without_head(left), left, atol=1e-5)
+    assert flow.without_head(affine.astype(np.float16)).dtype == np.float32

@@ -161,36 +161,6 @@ def test_the_midpoint_by_hand():
     assert [int(middle) for middle in spotting.middle(np.array([10, 10]), np.array([20, 21]))] == [15, 15]
 
 
-def fields(count=3, size=24, seed=0):
-    """(affine motion of each frame, a bump of 3 pixels' width in each frame) float32[T, size, size, 2]."""
-    rng = np.random.default_rng(seed)
-    y, x = np.mgrid[:size, :size] / size
-    affine = sum(rng.normal(0, 3, (count, 1, 1, 2)) * part[None, ..., None] for part in (np.ones_like(x), x, y))
-    bump = np.exp(-((x - 0.7) ** 2 + (y - 0.6) ** 2) / 2 / 0.12**2)[None, ..., None] * rng.normal(0, 1, (count, 1, 1, 2))
-    return affine.astype(np.float32), bump.astype(np.float32)
-
-
-def test_still_removes_what_the_head_does_and_nothing_else():
-    """A head that moves by ten pixels, frame by frame its own way, must not stay, and the corner of a mouth not go."""
-    affine, bump = fields()
-    assert np.abs(affine).max() > 3 and np.abs(spotting.still(affine)).max() < 1e-4
-    left = spotting.still(affine + bump)
-    np.testing.assert_allclose(left, spotting.still(bump), atol=1e-4)
-    assert np.linalg.norm(left) > 0.8 * np.linalg.norm(bump) and left.dtype == np.float32
-    np.testing.assert_allclose(spotting.still(left), left, atol=1e-5)
-    assert spotting.still(affine.astype(np.float16)).dtype == np.float32
-
-
-def test_the_strongest_frame_is_that_of_the_face_not_of_the_head():
-    """The peak of plain flow would be the frame in which the head is farthest from where it was."""
-    affine, bump = fields(5)
-    affine[1] *= 20
-    bump[[0, 1, 2, 4]] *= 0.1 / np.abs(bump).max((1, 2, 3))[[0, 1, 2, 4], None, None, None]
-    bump[3] /= np.abs(bump[3]).max()
-    both = affine + bump
-    assert np.argmax(np.linalg.norm(both, axis=-1).mean((1, 2))) == 1 and spotting.strongest(both) == 3
-
-
 # The real engine on clips timed and moved as drawn ones are; images hold the true motion of their frame, or noise.
 
 SUBJECTS, EACH = 10, 7

@@ -115,12 +115,16 @@ def samer_magnitude(flow, *, threshold=1.5):
 
 
 def without_head(flow):
-    """Flow [H, W, 2] less its best affine part (least squares): what the head did as a whole, not the face."""
-    flow = _field(flow, 'without_head')
-    y, x = np.mgrid[-1 : 1 : flow.shape[0] * 1j, -1 : 1 : flow.shape[1] * 1j]
-    basis = np.stack([np.ones_like(x), x, y], -1).reshape(-1, 3)
-    weights = np.linalg.lstsq(basis, flow.reshape(-1, 2), rcond=None)[0]
-    return (flow - (basis @ weights).reshape(flow.shape)).astype(np.float32)
+    """Flow [..., H, W, 2], each field less its best affine part (least squares), float32: what the face did, not the head.
+
+    A shift, turn, nod or approach of the head is nearly affine over the face; an expression moves parts of it.
+    """
+    flow = np.asarray(flow, np.float32)
+    height, width, parts = flow.shape[-3:]
+    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+    basis = np.linalg.qr(np.stack([np.ones_like(x), x, y], -1).reshape(-1, 3))[0].astype(np.float32)
+    flat = flow.reshape(-1, height * width, parts)
+    return (flat - np.einsum('pb,qb,tqc->tpc', basis, basis, flat, optimize=True)).reshape(flow.shape)
 
 
 def strongest(onset, frames, *, method='tvl1', steady=False):
