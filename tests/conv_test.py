@@ -8,6 +8,7 @@ import pytest
 
 from mer_jax.errors import UserError
 from mer_jax.models import layers
+from tests.compiling import quickly
 
 CONVOLUTIONS = [  # size, kernel, stride, padding (PyTorch's)
     (9, 3, 1, 1), (9, 1, 1, 0), (10, 5, 2, 0), (23, 11, 4, 2), (8, 3, 1, 2), (9, (3, 1), (2, 1), (1, 0)), (42, 3, 2, 1),
@@ -25,7 +26,7 @@ def value_and_pull(function, x, direction_of):
     def both(x):
         y, pull = jax.vjp(function, *x)
         return y, pull(direction_of(y))
-    return jax.jit(both)(x)
+    return quickly(both)(x)
 
 
 def to_torch(x):
@@ -43,8 +44,9 @@ def test_conv_equals_pytorch(size, kernel, stride, padding, lowering):
     """A wrong slice, padding or kernel order would make published weights useless; gradients must agree as well."""
     torch = pytest.importorskip('torch')
     x = draw(2, size, size, 4)
-    conv = layers.Conv(5, kernel, stride, padding, lowering=lowering, bias_init=nn.initializers.normal())
-    params = conv.init(jax.random.key(0), x)
+    conv = layers.Conv(5, kernel, stride, padding, lowering=lowering)
+    shapes = jax.eval_shape(conv.init, jax.random.key(0), x)  # drawn by numpy, as an initializer takes seconds to compile
+    params = jax.tree.map(lambda a: draw(*a.shape, seed=a.ndim) / np.prod(a.shape[:-1])**0.5, shapes)
     y, (moved, dx) = value_and_pull(conv.apply, (params, x), jnp.cos)
     weight = torch.from_numpy(np.array(np.asarray(params['params']['kernel']).transpose(3, 2, 0, 1))).requires_grad_()
     bias = torch.from_numpy(np.array(params['params']['bias'])).requires_grad_()
@@ -77,7 +79,7 @@ def test_winograd_computes_no_input_gradient_in_vain():
         def gradients(*x):
             y, pull = jax.vjp(lambda *x: layers.convolve(*x, strides=1, padding=1, lowering='matmul'), *x)
             return y, [pull(jnp.cos(y))[i] for i in wanted]
-        return jax.jit(gradients).lower(draw(2, 12, 12, 32), draw(3, 3, 32, 5)).compile().as_text().count(' dot(')
+        return quickly(gradients).lower(draw(2, 12, 12, 32), draw(3, 3, 32, 5)).compile().as_text().count(' dot(')
 
     assert products(0, 1) - products(1) == 16
 
@@ -98,7 +100,7 @@ def test_conv_is_interchangeable_with_nn_conv(padding, stride):
 
 def test_conv_without_bias_has_none():
     """A bias before batch norm never learns and drifts under Adam."""
-    params = layers.Conv(4, 3, use_bias=False).init(jax.random.key(0), draw(1, 5, 5, 2))
+    params = jax.eval_shape(layers.Conv(4, 3, use_bias=False).init, jax.random.key(0), draw(1, 5, 5, 2))
     assert set(params['params']) == {'kernel'}
 
 
@@ -137,9 +139,10 @@ def test_layers_are_the_same_under_jit_and_vmap(function):
         y, pull = jax.vjp(function, x)
         return y, pull(jnp.cos(y))[0]
 
-    wanted = [value_and_gradient(one) for one in x]
-    for mapped in (jax.vmap(value_and_gradient), jax.jit(lambda x: jax.lax.map(value_and_gradient, x))):
-        for got, parts in zip(mapped(x), zip(*wanted, strict=True), strict=True):
+    alone = quickly(value_and_gradient)
+    wanted = [alone(one) for one in x]
+    for mapped in quickly(lambda x: (jax.vmap(value_and_gradient)(x), jax.lax.map(value_and_gradient, x)))(x):
+        for got, parts in zip(mapped, zip(*wanted, strict=True), strict=True):
             np.testing.assert_allclose(got, jnp.stack(parts), atol=1e-5)
             assert np.isfinite(got).all()
 

@@ -8,6 +8,7 @@ import pytest
 from mer_jax import explain, models, protocol
 from mer_jax.errors import UserError
 from mer_jax.types import FoldState
+from tests.compiling import quickly
 from tests.conftest import make_samples
 
 WEIGHT = jnp.array([[2.0, -1.0, 0.5], [-3.0, 1.0, 4.0]])  # region, channel
@@ -125,12 +126,12 @@ def test_one_gradient_serves_all_regions_of_the_network(network):
     predict = lambda state, image: model.apply(  # noqa: E731
         {'params': state.params, 'batch_stats': state.batch_stats}, image, train=False)
     explained = explain.predictor(model, predict, kind='fixed')
-    (found, nothing), (logits, out) = jax.jit(lambda *given: (explained(*given), predict(*given)))(state, image)
+    (found, nothing), (logits, out) = quickly(lambda *given: (explained(*given), predict(*given)))(state, image)
     assert nothing == {} and found['output'].shape == (2, 3) and found['au_cam'].shape == out['maps'].shape[:-1]
     np.testing.assert_allclose(found['output'], logits, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(found['features'], out['features'], rtol=1e-4, atol=1e-5)
 
-    @jax.jit
+    @quickly
     def alone(attended, skipped, region):
         def target(m):
             told = model.apply(variables, jax.nn.relu(m + skipped)[None], method='head')[1]

@@ -10,6 +10,7 @@ import pytest
 
 from mer_jax import checkpoint, gan, parallel, plan, protocol, runs, train, workdir
 from mer_jax.errors import UserError
+from tests.compiling import quickly, unoptimised
 from tests.conftest import make_samples
 from tests.dcgan_test import assert_gradients, draw, start, to_torch, twin_discriminator, twin_generator
 from tests.leakage_test import with_noise
@@ -70,7 +71,7 @@ def stepped():
         return gan.step_of(params, rates, image, label, state.fitted['present'], key, networks=networks, optimizer=Descent(),
                            smoothing=0.1)
 
-    return state, jax.jit(step), (np.clip(draw(6, 8, 8, 2), -1, 1), jnp.array([0, 1, 2, 2, 1, 0]), jax.random.key(3))
+    return state, quickly(step), (np.clip(draw(6, 8, 8, 2), -1, 1), jnp.array([0, 1, 2, 2, 1, 0]), jax.random.key(3))
 
 
 def test_a_step_equals_one_in_pytorch():
@@ -139,7 +140,7 @@ def test_images_come_as_the_data_are(flow, size):
     samples, folds = toy(size, flow)
     learner, state = state_of(samples, jax.tree.map(lambda a: a[0], folds.train))
     generator, _ = gan.networks(**NETWORKS, lowering='native')
-    call = jax.jit(partial(gan.generate, samples, state, each=3, generator=generator))
+    call = quickly(partial(gan.generate, samples, state, each=3, generator=generator))
     images = call(0, 0)
     assert images.shape == (9, size, size, 2) and images.dtype == samples.image.dtype
     np.testing.assert_array_equal(call(0, 0), images)
@@ -166,6 +167,7 @@ def test_what_is_seen_comes_back(flow):
     assert gan.seen(samples.image, fitted, size=16).shape == (len(samples.label), 16, 16, 2)
 
 
+@unoptimised()
 def test_noise_in_the_left_out_subject_changes_no_bit_of_what_its_fold_makes():
     """One path from a tested clip into a generator, be it the scale or a label, and its images are no honest training rows."""
     samples, folds = toy(clips=(4, 2, 3, 5, 3))

@@ -11,15 +11,23 @@ import numpy as np
 import pytest
 
 import main
-from mer_jax import generation, models, plan, protocol, runs
+from mer_jax import generation, models, parallel, plan, protocol, runs
 from mer_jax.errors import UserError
+from tests.compiling import unoptimised
 from tests.conftest import make_samples
 from tests.leakage_test import learner_of, trained, with_noise
 
 ROOT = Path(__file__).parent.parent
 TINY = {'size': 8, 'width': 2, 'steps': 4, 'batch_size': 8, 'learning_rate': 2e-4, 'smoothing': 0.1, 'dropout': 0.5, 'each': 3,
         'interval': 60.0, 'group': 0, 'channels': ['u', 'v', 'strain']}
-LAYOUT = plan.Plan('matmul', 1, 2, '')
+LAYOUT = plan.Plan('native', 1, 2, '')  # equal to matmul (dcgan_test.py), and compiled in less time at this size
+
+
+@pytest.fixture(scope='module', autouse=True)
+def compiled_quickly():
+    """A few steps of tiny networks wait for the compiler alone."""
+    with unoptimised():
+        yield
 
 
 def extended(folder, samples, names, *, scope='fold', seeds=1):
@@ -39,31 +47,42 @@ def small():
 
 
 @pytest.fixture(scope='module')
-def made(small, tmp_path_factory):
-    folder = tmp_path_factory.mktemp('run')
+def programs():
+    """What `made` compiled, which serves other samples of the same shapes."""
+    return []
+
+
+@pytest.fixture(scope='module')
+def made(small, programs, tmp_path_factory):
+    folder, compiled = tmp_path_factory.mktemp('run'), runs.compiled
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(generation, 'CHECKED', 2)
+        patch.setattr(runs, 'compiled', lambda *rest, **more: programs.append(compiled(*rest, **more)) or programs[-1])
         return folder, *extended(folder, *small)
 
 
-def test_noise_in_the_left_out_subject_changes_no_image_and_no_classifier_of_its_fold(small, made, tmp_path, monkeypatch):
+def test_noise_in_the_left_out_subject_changes_nothing_of_its_fold(small, made, programs, tmp_path, monkeypatch):
     """The published GAN saw every subject: through it, tested clips would train the classifier that is tested on them."""
     monkeypatch.setattr(generation, '_check', lambda *rest: None)
     samples, names = small
     noise = with_noise(samples, 3)
     noise = noise._replace(label=samples.label)  # as many of each class: arrays of one shape, compiled once
     _, longer, folds, _ = made
-    noisy, again, _ = extended(tmp_path, noise, names)
+    (kept,) = programs
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, 'compiled', lambda _, layout, samples, *rest, **more: kept._replace(
+            samples=parallel.replicated(samples, devices=kept.devices)))
+        noisy, again, _ = extended(tmp_path, noise, names)
     count = len(samples.label)
     own = rows_of(folds, 3)[rows_of(folds, 3) >= count]
     np.testing.assert_array_equal(rows_of(folds, 3), rows_of(again, 3))
     np.testing.assert_array_equal(longer.image[own], noisy.image[own])
     other = rows_of(folds, 0)[rows_of(folds, 0) >= count]
     assert (longer.image[other] != noisy.image[other]).any(), 'the noise reached no fold at all: this test would prove nothing'
-    learner, feed = learner_of('plain', models.make('ststnet', classes=3, lowering='matmul'), 'stretch')
+    learner, feed = learner_of('plain', models.make('ststnet', classes=3, lowering='native'), 'stretch')
     both = [each._replace(test=jax.tree.map(lambda a: a[:, :0], each.test)) for each in (folds, again)]
-    programs = runs.compiled(learner, LAYOUT, longer, both[0], runs=5, test_batch=8, chunk=2, **feed)
-    (states, logs), (changed, also) = (trained(programs, *each) for each in ((longer, both[0]), (noisy, both[1])))
+    classifier = runs.compiled(learner, LAYOUT, longer, both[0], runs=5, test_batch=8, chunk=2, **feed)
+    (states, logs), (changed, also) = (trained(classifier, *each) for each in ((longer, both[0]), (noisy, both[1])))
     same = [np.array_equal(a, b) for a, b in zip(jax.tree.leaves(states.params), jax.tree.leaves(changed.params), strict=True)]
     assert not all(same)
     jax.tree.map(lambda a, b: np.testing.assert_array_equal(a[3], b[3]), (states, logs), (changed, also))
@@ -132,10 +151,11 @@ def test_scope_all_is_one_gan_a_seed_for_every_fold(small, tmp_path, monkeypatch
     assert all(each == new[0] for each in new[:5]) and all(each == new[5] for each in new[5:]) and new[0] != new[5]
 
 
-def test_a_run_with_a_gan(tiny_data, tmp_path):
+def test_a_run_with_a_gan(tiny_data, tmp_path, monkeypatch):
     """From the command line: images made, counted and reported; a finished run is scored again without training a GAN."""
+    monkeypatch.setattr(generation, 'CHECKED', 2)
     arguments = [f'--config={ROOT}/configs/synthetic_ocnet.py:gan=on,quick', f'--config.data.data_dir={tiny_data}',
-                 f'--workdir={tmp_path}/run']
+                 f'--workdir={tmp_path}/run', '--config.model.name=ststnet', '--config.train.lowering=native']
     assert main.main(arguments) == 0
     results = json.loads((tmp_path / 'run' / 'results.json').read_text())
     assert results['leaks'] == [] and results['clips'] == 24

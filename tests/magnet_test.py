@@ -22,6 +22,7 @@ from mer_jax.errors import UserError
 from mer_jax.models import magnet
 from mer_jax.models.magnet import MagNet
 from mer_jax.preprocess import magnet as inference
+from tests.compiling import quickly
 
 ROOT = Path(__file__).parent.parent
 SETTINGS = {'seed': 3, 'batch_size': 1, 'size': 8, 'learning_rate': 1e-3, 'weight': 1.0, 'noise': 0.3, 'checkpoint_seconds': 0}
@@ -55,7 +56,7 @@ def tree(tensors):
 @functools.cache
 def compiled(edition):
     """One program for all tests with frames of one size: compiling is what takes their time."""
-    return jax.jit(MagNet(edition).apply)
+    return quickly(MagNet(edition).apply)
 
 
 def flax_output(edition, tensors, a, b, alpha):
@@ -121,7 +122,7 @@ def test_alpha_1_is_no_change_of_the_shape_code():
     """The authors multiply by alpha - 1; multiplying by alpha would magnify twice where nobody asked for it."""
     params, draw = {'params': tree(drawn_weights())}, np.random.default_rng(0)
     a, b = (jnp.asarray(draw.standard_normal((1, 8, 8, 32)), jnp.float32) for _ in range(2))
-    manipulate = jax.jit(partial(MagNet(lowering='native').apply, params, a, b, method='manipulate'))
+    manipulate = quickly(partial(MagNet(lowering='native').apply, params, a, b, method='manipulate'))
     np.testing.assert_array_equal(manipulate(jnp.ones(1)), b)
     assert np.abs(manipulate(jnp.full(1, 2.0)) - b).max() > 0.01
 
@@ -190,9 +191,9 @@ def test_weights_of_another_network_are_refused(tmp_path):
 
 def test_a_four_tuple_shows_the_motion_it_claims():
     """B must lie `motion` from A and Y alpha times as far, or the network learns another magnification."""
-    size, made = 64, jax.jit(partial(magnet_clips.scene, size=64, least=4.0, most=4.0))(jax.random.key(5))
+    size, made = 64, quickly(partial(magnet_clips.scene, size=64, least=4.0, most=4.0))(jax.random.key(5))
     made = made._replace(motion=jnp.tile(jnp.array([[0.5, -0.25]]), (len(made.motion), 1)))  # the whole picture as one
-    render = jax.jit(partial(magnet_clips.render, size=size))
+    render = quickly(partial(magnet_clips.render, size=size))
     a, b, y = (np.asarray(render(made, scale)) for scale in (0.0, 1.0, 4.0))
     np.testing.assert_allclose(y[:-1, 2:], a[1:, :-2], atol=1e-3)  # two pixels to the right, one up
     _, found = cv2.findTransformECC(a.mean(-1), b.mean(-1), np.eye(2, 3, dtype=np.float32), cv2.MOTION_TRANSLATION)
@@ -202,11 +203,11 @@ def test_a_four_tuple_shows_the_motion_it_claims():
 def test_four_tuples_derive_from_seed_and_index_and_keep_the_limits():
     """A resumed training draws the same examples again; and motion beyond the paper's limits cannot be learnt."""
     size, keys = 32, jax.vmap(partial(magnet_clips.tuple_key, 7, 1))(jnp.arange(64))
-    made = jax.jit(jax.vmap(partial(magnet_clips.scene, size=size)))(keys)
+    made = quickly(jax.vmap(partial(magnet_clips.scene, size=size)))(keys)
     length = np.linalg.norm(made.motion, axis=-1)
     assert length.max() <= 10 * size / 384 and (length * np.asarray(made.alpha)[:, None]).max() <= 30 * size / 384 + 1e-5
     assert 0.05 < np.mean(length == 0) < 0.5 and made.alpha.min() >= 1 and made.alpha.max() <= 100
-    draw = jax.jit(jax.vmap(partial(magnet_clips.four_tuple, size=size, noise=0.0)))
+    draw = quickly(jax.vmap(partial(magnet_clips.four_tuple, size=size, noise=0.0)))
     a, b, c, y, _ = first = draw(keys[:4])
     jax.tree.map(np.testing.assert_array_equal, first, draw(keys[:4]))
     levels = (np.stack([a, b, c, y]) + 1) * 127.5
