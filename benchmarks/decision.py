@@ -1,0 +1,95 @@
+"""Milliseconds from the frames of one clip to the hybrid's decision, step by step, after start-up."""
+
+import argparse
+import statistics
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+import jax  # noqa: E402
+import numpy as np  # noqa: E402
+from sklearn.svm import SVC  # noqa: E402
+
+from mer_jax import features, models, pictures  # noqa: E402
+from mer_jax.preprocess import face, flow, landmarks  # noqa: E402
+from tests.fake_raw import pictures as drawn  # noqa: E402
+
+SIZE, CLIPS, CLASSES = 64, 146, 4  # of the network's input; training clips and classes of CASME II in document 000
+NUMBERS = ['au_strain', 'bands']
+
+
+def clip(length):
+    """uint8[T, 480, 640] of a face that moves once."""
+    middle = length // 2 + 1
+    strengths = [drawn.strength(frame, 1, middle, length) for frame in range(1, length + 1)]
+    return np.stack([drawn.moving_face(0, (480, 640), emotion='surprise', strength=one, channels=1) for one in strengths])
+
+
+def trained(channels):
+    """(predict(image) -> 128 features, decide(216 features) -> class): the network untrained and a machine on noise, as slow as
+    trained ones."""
+    model = models.make('hybrid_cnn', classes=CLASSES, lowering='native')
+    state = model.init(jax.random.key(0), np.zeros((1, SIZE, SIZE, channels), np.float32), train=False)
+    predict = jax.jit(lambda image: model.apply(state, image, train=False)[1]['features'])
+    draw = np.random.default_rng(0)
+    noise = draw.normal(size=(CLIPS, 216))
+    machine = SVC(C=100, gamma=0.001, class_weight='balanced').fit(noise, draw.integers(CLASSES, size=CLIPS))
+    return lambda image: np.asarray(predict(image[None]))[0], lambda row: machine.predict(row[None])[0]
+
+
+def decided(frames, predict, decide, *, method, apex):
+    """{step: seconds} of one clip; apex: 'known' (the middle stands in), or the estimator by which every frame is looked at."""
+    steps, start = {}, time.perf_counter()
+
+    def done(name):
+        nonlocal start
+        now = time.perf_counter()
+        steps[name], start = now - start, now
+
+    crop = face.find(frames[0], size=pictures.FACE, cropped=False)
+    cut = partial(face.cut, crop=crop)
+    onset, offset = cut(frames[0]), cut(frames[-1])
+    done('crop')
+    points = landmarks.locate(onset[None], source='template', crop=crop)[0]
+    done('landmarks')
+    at = len(frames) // 2 if apex == 'known' else flow.strongest(onset, map(cut, frames[1:]), method=apex, steady=True) + 1
+    key = np.stack([onset, cut(frames[at]), offset])
+    done('apex')
+    between = partial(flow.flow_features, method=method)
+    record = {'key_frames': key, 'flow': between(key[0], key[1]), 'flow_offset': between(key[1], key[2]),
+              'landmarks': points[None]}
+    done('flow')
+    image = pictures.resize(pictures.phases(record), SIZE)
+    own = [block[0, 0] for block in features.extract(NUMBERS, image[None], pictures.points([record], 'phases', SIZE),
+                                                     channels=list(pictures.CHANNELS['phases']), mirror=False)]
+    done('features')
+    hidden = predict(image)
+    done('network')
+    decide(np.concatenate([hidden, *own]))
+    done('machine')
+    return steps
+
+
+def main():
+    """Print the milliseconds of every step and their sum: the median clip of `--rounds`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--frames', type=int, default=200)
+    parser.add_argument('--flow', choices=('tvl1', 'farneback', 'dis'), default='tvl1')
+    parser.add_argument('--apex', choices=('known', 'dis', 'farneback'), default='known', help='known, or sought in every frame')
+    parser.add_argument('--rounds', type=int, default=11)
+    chosen = parser.parse_args()
+    frames, (predict, decide) = clip(chosen.frames), trained(len(pictures.CHANNELS['phases']))
+    run = partial(decided, frames, predict, decide, method=chosen.flow, apex=chosen.apex)
+    run()
+    rounds = [run() for _ in range(chosen.rounds)]
+    median = {name: 1000 * statistics.median(one[name] for one in rounds) for name in rounds[0]}
+    total = 1000 * statistics.median(sum(one.values()) for one in rounds)
+    print(f'{chosen.frames} frames of 640x480, flow {chosen.flow}, apex {chosen.apex}: {total:.0f} ms; '
+          + ', '.join(f'{name} {value:.0f}' for name, value in median.items()))
+
+
+if __name__ == '__main__':
+    main()
