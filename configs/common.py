@@ -12,7 +12,7 @@ def base(name: str) -> ConfigDict:
     """Every setting with its default; `name` stands in results.json and in the report."""
     parts = {'data': _data(), 'spotting': _spotting(), 'protocol': _protocol(), 'model': _model(), 'train': _train(),
              'balance': _balance(), 'gan': _gan(), 'alignment': _alignment(), 'augment': _augment(), 'evaluate': _evaluate(),
-             'explain': _explain()}
+             'explain': _explain(), 'head': _head()}
     return ConfigDict({'name': name, **parts}).lock()
 
 
@@ -29,7 +29,8 @@ def _data():
     c.apex = ''  # of clips without an annotated apex: '' as the data set estimated it | midpoint | peak | the folder of a
     # finished spotting run by loso; these three read the flow of every frame ('smic/spotting', channels u,v)
     c.labels = 'megc3'  # label scheme: megc3 | five | four | samer3 | irawan3 (mer_jax/labels.py says which emotion is which)
-    c.channels = 'u,v,strain'  # what the network sees, in this order; of 'release/samer': magnified,on_a,off_a; video: gray
+    c.channels = 'u,v,strain'  # what the network sees, in this order; of 'release/samer': magnified,on_a,off_a; video: gray;
+    # of 'release/flow' also gray key frames and both halves of the motion: onset,apex,offset,u,v,strain,u2,v2,strain2
     c.size = 28  # pixels, height and width of the network's input
     c.mask = 'none'  # none | background (keep eyes and mouth) | eyes_mouth (black them out)
     c.frames = 16  # of each clip of a video, evenly from onset to offset; other inputs have no frames
@@ -97,6 +98,7 @@ def _model():
         'pool': True, 'fine': 0, 'dropout': 0.2, 'dropout_dense': 0.3, 'dropout_contrast': 0.1, 'dtype': 'float32',
         'remat': False})
     c.single_branch = ConfigDict({key: value for key, value in c.dual_branch.items() if key not in ('hidden', 'awm', 'fuse')})
+    c.hybrid_cnn = ConfigDict({'width': 64, 'blocks': 2})  # channels of layer 1, blocks of a layer; 64 and 2 are ResNet18
     # The learned motion magnifier: trained on made-up pictures of `size` pixels a side (a multiple of 4), by steps instead
     # of epochs; weight: of the texture and shape terms of the loss; noise: most shot noise, 0.0 = none.
     c.magnet = ConfigDict({'seed': 0, 'steps': 20_000, 'batch_size': 4, 'size': 64, 'learning_rate': 1e-4, 'weight': 1.0,
@@ -155,6 +157,23 @@ def _gan():
     return c
 
 
+def _head():
+    """What answers: the network itself, or a fold's own support vector machines on features (which stand in features.py)."""
+    c = ConfigDict()
+    c.name = 'none'  # none (the network answers) | svm
+    c.features = 'network'  # + between: network (its last hidden layer) | pixels | motion | gradient | orientation |
+    # deformation | hoof | bi_woof | bands | au_strain | disgust | lbp_top | mdmo; without network nothing trains (train.epochs 0)
+    c.scope = 'fold'  # rows that the network of its features trains on: fold | all (the tested ones too; leaks)
+    c.scale = 'features'  # none | features (standardised on training rows) | blocks (then each kind of features weighs the same)
+    c.kernel = 'rbf'  # linear | rbf: exp(-gamma * squared distance)
+    c.cost = '100'  # C; several, '0.5,1,2': the fold chooses by groups of its training subjects, each left out in turn
+    c.gamma = '0.001'  # of rbf; several as of cost
+    c.inner = 5  # such groups
+    c.best = 1  # machines by the best choices, whose scores are averaged
+    c.mirror = False  # mirror images train too and are asked too; not with network nor what needs landmarks
+    return c
+
+
 def _alignment():
     """Learner 'contrastive': features of clips with the same action units are drawn together."""
     c = ConfigDict()
@@ -172,10 +191,12 @@ def _augment():
     c.replace = 0.0  # Region Replacing: one half of the face from another training clip of the same class
     c.replace_region = 'mouth'  # mouth | either
     c.replace_units = 'image'  # action units of the mixture: image (those of the halves it shows) | union (as released)
-    c.rotate = 0.0  # video, every frame alike: up to so many degrees either way
+    c.rotate = 0.0  # video (every frame alike), key frames and flow (its vectors too): up to so many degrees either way
     c.crop = 0.0  # video: sides of a window up to this share shorter, enlarged
-    c.contrast = 0.0  # video: times 1 - this to 1 + this, as brightness
+    c.contrast = 0.0  # video, key frames: times 1 - this to 1 + this, as brightness
     c.brightness = 0.0
+    c.noise = 0.0  # of flow: standard deviation in pixels
+    c.strength = 0.0  # of flow and strain: times 1 - this to 1 + this
     return c
 
 
@@ -223,12 +244,13 @@ def quick(c: ConfigDict) -> None:
     c.data.name = 'synthetic_faces/tiny' if c.data.rows == 'clips' else 'synthetic_faces/spotting_tiny'
     c.data.apex = ''
     c.data.frames = min(c.data.frames, 8)
-    if c.data.channels == 'gray' or c.data.channels.startswith('magnified') or c.model.name == 'ocnet':
+    if c.data.channels == 'gray' or c.data.channels.startswith('magnified') or c.model.name in ('ocnet', 'hybrid_cnn'):
         c.data.size = min(c.data.size, 32)
     c.data.manual_dir = ''
     c.data.landmarks = ''
     c.data.magnet = ''
     c.train.epochs = min(c.train.epochs, 2)
+    c.head.inner = 2
     c.train.seeds = 1
     c.train.at_once = 1
     c.train.lowering = 'matmul'
@@ -236,6 +258,7 @@ def quick(c: ConfigDict) -> None:
     c.model.vggm.width = 3
     c.model.ocnet.width = 2
     c.model.cnn3d.width = 8
+    c.model.hybrid_cnn.update({'width': 8, 'blocks': 1})
     small = {'width': 8, 'blocks': 1, 'pool': True, 'fine': 2, 'attention': 'off'}  # with attention it compiles for a minute
     c.model.dual_branch.update({**small, 'hidden': 32})
     c.model.single_branch.update(small)

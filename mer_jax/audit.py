@@ -18,6 +18,7 @@ TITLES = {
     'split': 'clips split at random',
     'balance': 'balanced before the split',
     'scale': 'scaled on all data',
+    'network': 'network trained on all clips',
     'epoch': 'epoch chosen on the left-out subject',
     'all': 'all together',
     'control': 'control: honest',
@@ -50,8 +51,9 @@ def trials(settings: dict, folds: int) -> list:
         Trial('balance', {'gan.scope' if settings['balance']['method'] == 'gan' else 'balance.scope': 'all'},
               why_not=_unbalanced(settings)),
         Trial('scale', {'data.scale_scope': 'all'},
-              why_not='' if leaks.fits(settings) else "nothing is fitted (data.scale 'stretch' takes each clip by itself)"),
-        Trial('epoch', {}, True, why_not='' if settings['train']['epochs'] else 'nothing is trained (train.epochs 0)'),
+              why_not='' if leaks.fits(settings) else "nothing is fitted (data.scale 'stretch', or no network)"),
+        Trial('network', {'head.scope': 'all'}, why_not=_unheaded(settings)),
+        Trial('epoch', {}, True, why_not=_unchosen(settings)),
     ]
     together = {key: value for trial in found if not trial.why_not for key, value in trial.changes.items()}
     best = not found[-1].why_not
@@ -63,7 +65,7 @@ def trials(settings: dict, folds: int) -> list:
 def clean(settings: dict) -> dict:
     """What makes the settings honest, and keeps outputs of every epoch: setting -> value."""
     changes = {'balance.scope': 'fold', 'gan.scope': 'fold', 'data.scale_scope': 'fold', 'protocol.scored': 'test',
-               'evaluate.every_epoch': True}
+               'head.scope': 'fold', 'evaluate.every_epoch': settings['head']['name'] == 'none'}
     if settings['protocol']['name'] in (*protocol.LEAKS, 'all_rows'):
         changes['protocol.name'] = 'loso'
     return changes
@@ -123,6 +125,21 @@ def _run(trial, folder):
     run = at_best_epoch(run) if trial.best_epoch else run
     leaking = [*run.results['leaks'], *[EPOCH_LEAK] * trial.best_epoch]
     return run._replace(title=TITLES[trial.habit], results={**run.results, 'leaks': leaking})
+
+
+def _unheaded(settings):
+    """Why no network can train on the tested clips before machines decide; '' where it can."""
+    if settings['head']['name'] == 'none':
+        return 'the network itself answers (head.name none)'
+    return '' if settings['train']['epochs'] else 'no network is trained (train.epochs 0)'
+
+
+def _unchosen(settings):
+    """Why no epoch can be chosen; '' where it can."""
+    if not settings['train']['epochs']:
+        return 'nothing is trained (train.epochs 0)'
+    head = settings['head']['name']
+    return '' if head == 'none' else f'head.name {head} answers once, after the last epoch'
 
 
 def _unbalanced(settings):

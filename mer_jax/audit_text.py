@@ -14,6 +14,7 @@ WHY = {
     'split': 'Clips are split, not subjects: other clips of the tested subject train.',
     'balance': 'Rows are made, and classes counted, before the split: from the tested clips too.',
     'scale': 'The scale of the input is fitted to the tested clips too.',
+    'network': 'The network whose features the machines take has trained on the tested clips too.',
     'epoch': 'Each fold answers as it did at the epoch that its left-out subject likes best.',
     'all': 'Every habit above that applies, at once.',
     'control': 'Classes drawn at random, one a subject: no honest protocol can tell them, so this stands at chance or below.',

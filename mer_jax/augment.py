@@ -7,25 +7,38 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from mer_jax.pictures import ACROSS, PHASES
 from mer_jax.preprocess.regions import action_unit_region
 
-CHANGES = ('flip', 'erase', 'replace', 'rotate', 'crop', 'contrast', 'brightness')
+CHANGES = ('flip', 'erase', 'replace', 'rotate', 'crop', 'contrast', 'brightness', 'noise', 'strength')
 UNITS = ('image', 'union')
 REGIONS = ('mouth', 'either')
 
 
-def compose(*, flip, erase, replace, replace_region, replace_units, rotate, crop, contrast, brightness, names, channels,
-            stretched):
+def augmentable(channels, scale) -> tuple:
+    """Those of CHANGES that mean something for these data.channels under a data.scale."""
+    if channels == ['gray']:
+        return 'flip', 'rotate', 'crop', 'contrast', 'brightness'
+    if scale == 'stretch':  # bytes: neither the length of flow nor where its 0 lies is known
+        return 'flip', 'erase', 'replace'
+    gray = ('contrast', 'brightness') if set(channels) & set(PHASES['key_frames']) else ()
+    return 'flip', 'replace', 'rotate', 'noise', 'strength', *gray
+
+
+def compose(*, flip, erase, replace, replace_region, replace_units, rotate, crop, contrast, brightness, noise, strength, names,
+            channels, stretched):
     """augment(key, sample, donor) -> sample, for samples of Samples without the leading axis; None where nothing is on.
 
-    flip, erase, replace: probabilities; rotate, crop, contrast, brightness: of `moved` and `lit`. donor: a training row of
-    the same class, changed on its own before a region of it is used. names: of the action units; channels: of the image;
-    stretched: whether it is in bytes.
+    flip, erase, replace: probabilities; rotate, crop, contrast, brightness: of `moved` and `lit` for video; with noise and
+    strength of `felt` for key frames and flow. donor: a training row of the same class, changed on its own before a region of
+    it is used. names: of the action units; channels: of the image; stretched: whether it is in bytes.
     """
-    clip = {'rotate': rotate, 'crop': crop}, {'contrast': contrast, 'brightness': brightness}
-    if not (flip or erase or replace or any(clip[0].values()) or any(clip[1].values())):
+    light = {'contrast': contrast, 'brightness': brightness}
+    if not (flip or erase or replace or rotate or crop or noise or strength or any(light.values())):
         return None
-    alone = partial(_alone, flip=flip, erase_share=erase, clip=clip, u=_u_channels(channels), partner=mirrored(names),
+    whole = partial(_video, rotate=rotate, crop=crop, **light) if channels == ['gray'] else partial(
+        felt, rotate=rotate, noise=noise, strength=strength, channels=channels, **light)
+    alone = partial(_alone, flip=flip, erase_share=erase, whole=whole, u=_u_channels(channels), partner=mirrored(names),
                     stretched=stretched)
     if not replace:
         return lambda key, sample, donor: alone(key, sample)
@@ -40,16 +53,45 @@ def compose(*, flip, erase, replace, replace_region, replace_units, rotate, crop
     return augment
 
 
-def _alone(key, sample, *, flip, erase_share, clip, u, partner, stretched):
+def _alone(key, sample, *, flip, erase_share, whole, u, partner, stretched):
     keys = jax.random.split(key, 4)
-    image = sample.image.astype(jnp.float32)
-    for own, change, amounts in zip(keys[2:], (moved, lit), clip, strict=True):
-        image = change(own, image, **amounts) if any(amounts.values()) else image
-    sample = sample._replace(image=image)
+    sample = sample._replace(image=whole(keys[2:], sample.image.astype(jnp.float32)))
     sample = flipped(keys[0], sample, share=flip, u=u, partner=partner, stretched=stretched) if flip else sample
     if not erase_share:
         return sample
     return sample._replace(image=erase(keys[1], sample.image, share=erase_share, spread=255.0 if stretched else 1.0))
+
+
+def _video(keys, image, *, rotate, crop, contrast, brightness):
+    image = moved(keys[0], image, rotate=rotate, crop=crop) if rotate or crop else image
+    return lit(keys[1], image, contrast=contrast, brightness=brightness) if contrast or brightness else image
+
+
+def felt(keys, image, *, rotate, contrast, brightness, noise, strength, channels):
+    """Key frames in 0..255 and flow in pixels, [H, W, C] of `channels`, as one clip seen and moved a little otherwise.
+
+    The picture is turned by up to `rotate` degrees and the vectors with it; gray frames are `lit`, all alike; flow and strain
+    grow by a factor of 1 - `strength` to 1 + `strength`; noise: its standard deviation in pixels, added to the flow alone.
+    """
+    keys = jax.random.split(keys[0], 4)
+    gray, vector = (np.isin(channels, names) for names in (PHASES['key_frames'], ('u', 'v', 'u2', 'v2')))
+    if rotate:
+        image = _turned_vectors(image, jnp.deg2rad(jax.random.uniform(keys[0], minval=-rotate, maxval=rotate)), channels)
+    if (contrast or brightness) and gray.any():
+        image = image.at[..., gray].set(lit(keys[1], image[..., gray], contrast=contrast, brightness=brightness))
+    if strength:
+        image = jnp.where(gray, image, image * (1 + strength * jax.random.uniform(keys[2], minval=-1)))
+    return image + vector * noise * jax.random.normal(keys[3], image.shape) if noise else image
+
+
+def _turned_vectors(image, angle, channels):
+    """`turned` about the middle, and (u, v) of each phase turned by the same angle."""
+    image, (sin, cos) = turned(image, angle, 1.0, (0.0, 0.0)), (jnp.sin(angle), jnp.cos(angle))
+    for names in (('u', 'v'), ('u2', 'v2')):
+        u, v = (image[..., channels.index(name)] if name in channels else 0 for name in names)
+        for name, value in zip(names, (cos * u - sin * v, sin * u + cos * v), strict=True):
+            image = image.at[..., channels.index(name)].set(value) if name in channels else image
+    return image
 
 
 def flipped(key, sample, *, share, u, partner, stretched):
@@ -148,4 +190,4 @@ def _either(key, share, changed, sample):
 
 
 def _u_channels(channels):
-    return np.array([channel == 'u' for channel in channels])
+    return np.array([channel in ACROSS for channel in channels])

@@ -1,23 +1,22 @@
-"""One or several TFDS data sets -> Samples and Names: label schemes, channels, resizing and stretching happen here."""
+"""One or several TFDS data sets -> Samples and Names: which features are read, label schemes, action units."""
 
 import hashlib
 from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 
 import tfds_builders
-from mer_jax import apexes
+from mer_jax import apexes, pictures
 from mer_jax import labels as schemes
 from mer_jax.errors import UserError
-from mer_jax.preprocess import action_units, regions
+from mer_jax.pictures import CHANNELS, PHASES
+from mer_jax.preprocess import action_units
 from mer_jax.types import Names, Samples
 
-# What the network can see, by the feature that holds it; a data set has several, a release the one that its input names.
-CHANNELS = {'flow': ('u', 'v', 'strain'), 'image': ('magnified', 'on_a', 'off_a'), 'frames': ('gray',)}
-INPUTS = {'flow': 'flow', 'image': 'samer', 'frames': 'video', 'flows': 'spotting'}  # feature -> input of a release
+# What holds the pictures, a key of CHANNELS or the flow of every frame -> input of a release.
+INPUTS = {'flow': 'flow', 'image': 'samer', 'frames': 'video', 'phases': 'flow', 'flows': 'spotting'}
 SCALES = ('stretch', 'p995', 'standard')
 _MEAN, _SPREAD = np.array([0.485, 0.456, 0.406], np.float32), np.array([0.229, 0.224, 0.225], np.float32)
 # (what a byte of 0 becomes, what 255 becomes); imagenet: three channels normalised as torchvision's weights expect
@@ -39,6 +38,7 @@ class Data(NamedTuple):
     editions: tuple  # of the sheets: 'casme2 2019'
     timing: object = None  # of spotting: spotting_data.Timing
     known: object = None  # of flow at apexes that are guessed: bool[N], rows whose apex is annotated
+    points: object = None  # float32[N, 68, 2]: landmarks (x, y) of the onset frame in pixels of the image
 
 
 def build(name, **settings) -> str:
@@ -51,24 +51,26 @@ def build(name, **settings) -> str:
 
 
 def load(name, *, labels, channels, size, scale, mask, frames, data_dir, manual_dir, rebuild, landmarks, magnet, sides=False,
-         jpeg=False, drawn_labels=False, apex='') -> Data:
+         jpeg=False, drawn_labels=False, apex='', points=False) -> Data:
     """Build (on first use) and read the data sets of `name` ('a+b' for a composite), in order of data set and clip.
 
     Images are [size, size, len(channels)] of the named channels (see CHANNELS): of flow uint8 where `scale` is 'stretch'
     (every channel of every clip stretched to 0..255, as the published features are), else float32 in pixels of
-    displacement; of `image` uint8, after one pass through JPEG where `jpeg`; of 'gray' [frames, size, size, 1] uint8, so
-    many frames evenly from onset to offset. Outside the kept part of the face they are 0 where `mask` is not 'none'.
+    displacement; of gray key frames beside flow 0..255 in its type; of `image` uint8, after one pass through JPEG where `jpeg`;
+    of 'gray' [frames, size, size, 1] uint8, so many frames evenly from onset to offset. Outside the kept part of the face they
+    are 0 where `mask` is not 'none'.
     Action units are numbers ('12'), or with `sides` two columns each, 'L12' and 'R12'. manual_dir: one folder for all, or
     'A+B' with one each.
     apex: of flow at the apex of clips that have none annotated: one of apexes.RULES, or apexes.Spotted; with '' from a feature
     that holds the apex alone, else from the flow of every frame. A clip with several spotted apexes has a row for each.
     drawn_labels: each subject's clips get one class, drawn at random, in place of their own (a control: see audit.py).
+    points: fill Data.points where every data set stores landmarks.
     Raises UserError for an unknown emotion, two clips of one name, or nothing left to train on.
     """
     _check_labels(name, labels)
     stored, features = _stored(name, channels, mask, apex)
     records = gathered(name, manual_dir, lambda one: features + _interval(one, stored), data_dir=data_dir, rebuild=rebuild,
-                       landmarks=landmarks, magnet=magnet)
+                       landmarks=landmarks, magnet=magnet, also=('landmarks',) if points else ())
     kept, dropped = schemes.labelled(records, labels)
     if not kept:
         raise UserError(f'data.name {name!r} has no clip with a class of data.labels {labels!r}')
@@ -81,8 +83,8 @@ def load(name, *, labels, channels, size, scale, mask, frames, data_dir, manual_
                   tuple(clip for _, clip in clips), tuple(units))
     count = len(kept)
     samples = Samples(
-        image=(videos(kept, frames, size, scale, mask, name) if stored == 'frames' else
-               images([masked(r, stored, mask, jpeg) for r in kept], channels.split(','), size, scale, name)),
+        image=pictures.made(kept, stored, channels.split(','), count=frames, size=size, scale=scale, mask=mask, jpeg=jpeg,
+                            name=name),
         label=np.array([names.classes.index(r['class']) for r in kept], np.int32),
         target=np.zeros(count, np.float32),
         action_units=np.array([_unit_row(r, units, sides) for r in kept], np.float32).reshape(count, len(units)),
@@ -95,7 +97,9 @@ def load(name, *, labels, channels, size, scale, mask, frames, data_dir, manual_
         drawn = np.random.default_rng(0).integers(len(names.classes), size=len(subjects))
         samples, labels = samples._replace(label=drawn[samples.subject].astype(np.int32)), f'{labels}, drawn a subject'
     known = np.array([apexes.known(r) for r in kept]) if stored == 'flows' else None
-    return Data(samples, names, dropped, fingerprint(samples, names), labels, editions(kept), known=known)
+    found = pictures.points(kept, stored, size) if points and all('landmarks' in r for r in kept) else None
+    seen = samples if found is None else (*samples, found)
+    return Data(samples, names, dropped, fingerprint(seen, names), labels, editions(kept), known=known, points=found)
 
 
 def describe(data: Data) -> str:
@@ -114,15 +118,17 @@ def reasons(dropped) -> list:
     return [f'  dropped {count}: {reason}' for reason, count in counts.most_common()]
 
 
-def read(name, features, *, data_dir, manual_dir, rebuild, landmarks, magnet) -> list:
-    """The records of one TFDS data set as dictionaries, in order of clip id; only `features` are decoded."""
+def read(name, features, *, data_dir, manual_dir, rebuild, landmarks, magnet, also=()) -> list:
+    """The records of one TFDS data set as dictionaries, in order of clip id; only `features` are decoded, and of `also` what
+    it holds."""
     builder = tfds_builders.prepare(name, data_dir=data_dir, manual_dir=manual_dir, rebuild=rebuild, landmarks=landmarks,
                                     magnet=magnet)
     for feature in features:
         if feature not in builder.info.features:
             such = {'flow': f"{name.partition('/')[0]}/flow", 'flows': 'synthetic_faces/spotting'}.get(feature, 'synthetic_faces')
             raise UserError(f'data.name {name!r} holds no {feature}; name a data set that does, such as {such!r}')
-    return list(tfds_builders.records(builder, features))
+    held = [feature for feature in also if feature in builder.info.features]
+    return list(tfds_builders.records(builder, (*features, *held)))
 
 
 def gathered(name, manual_dir, features, **settings) -> list:
@@ -149,7 +155,7 @@ def refuse_inputs(name, channels, rows='clips'):
     """Refuse, before hours of building, a release's input that does not hold `channels`, or not the flow of every frame, which
     `rows` other than clips are made of."""
     wanted = INPUTS['flows' if rows != 'clips' or (_has_frames(name) and set(channels.split(',')) <= {'u', 'v'}) else
-                    _feature(channels)]
+                    pictures.holder(channels.split(','))]
     for one in name.split('+'):
         kind = tfds_builders.release_input(one)
         if kind and kind != wanted:
@@ -161,21 +167,17 @@ def refuse_inputs(name, channels, rows='clips'):
 
 
 def _stored(name, channels, mask, apex):
-    """(the feature that holds the pictures, all features that are decoded); refuses, before hours of building, what has none."""
+    """(what holds the pictures, all features that are decoded); refuses, before hours of building, what has none."""
     if apex == '' and not _has_frames(name):
-        stored = _feature(channels)
-        return stored, (*_TEXT, stored, *(('landmarks',) if mask != 'none' else ()))
+        stored = pictures.holder(channels.split(','))
+        held = PHASES if stored == 'phases' else (stored,)
+        return stored, (*_TEXT, *held, *(('landmarks',) if mask != 'none' else ()))
     refuse_inputs(name, channels, 'frames')
     if not set(channels.split(',')) <= {'u', 'v'}:
         raise UserError(f'data.channels is {channels!r}, of which the flow of every frame holds two; allowed: u,v')
     if mask != 'none':
         raise UserError(f'data.mask is {mask!r}, but {name} stores small flow of every frame without a face; allowed: none')
     return 'flows', (*_TEXT, 'flows', *_APEX)
-
-
-def _feature(channels):
-    """The feature that holds these channels."""
-    return next(feature for feature, known in CHANNELS.items() if set(channels.split(',')) <= set(known))
 
 
 def _has_frames(name):
@@ -208,67 +210,6 @@ def folders(name, manual_dir):
         raise UserError(f'data.manual_dir names {len(parts)} folders for the {len(names)} data sets of {name!r}; '
                         "give one each, in that order, 'A+B', or one that holds them all")
     return parts
-
-
-def masked(record, feature, mask, jpeg):
-    """The picture of a record, 0 outside the part of the face that `mask` keeps in the onset frame."""
-    picture = record[feature]
-    if jpeg and feature == 'image':
-        picture = cv2.imdecode(cv2.imencode('.jpg', picture)[1], cv2.IMREAD_COLOR)
-    if mask == 'none':
-        return picture
-    return picture * regions.mask(record['landmarks'][0], len(picture), keep=mask)[..., None]
-
-
-def videos(records, count, size, scale, mask, name):
-    """uint8[N, count, size, size, 1]: frames of each clip evenly from onset to offset, repeated where it has fewer."""
-    _refuse_p995(scale, name)
-    return np.stack([_video(record, count, size, mask) for record in records])
-
-
-def _video(record, count, size, mask):
-    first, last = 0, len(record['frames']) - 1
-    if 'first_frame' in record:
-        first, last = record['onset'] - record['first_frame'], record['offset'] - record['first_frame']
-    chosen = first + np.round(np.linspace(0, last - first, count)).astype(int)
-    frames = record['frames'][chosen]
-    if mask != 'none':  # by the face in every frame; drawn faces, which tell it of key frames only, by that of the onset
-        points = record['landmarks'][chosen if 'first_frame' not in record else np.zeros_like(chosen)]
-        frames = frames * np.stack([regions.mask(each, frames.shape[1], keep=mask) for each in points])
-    return np.stack([resize(frame[..., None], size) for frame in frames])
-
-
-def images(flows, channels, size, scale, name):
-    """Stack pictures [H, W, 3] into [N, size, size, C]: channels chosen, resized, and flow stretched if asked."""
-    if any(flow.dtype == np.uint8 for flow in flows):
-        _refuse_p995(scale, name)
-    chosen = [CHANNELS[_feature(','.join(channels))].index(channel) for channel in channels]
-    resized = [resize(flow[..., chosen], size) for flow in flows]
-    return np.stack([stretch(flow) for flow in resized] if scale == 'stretch' else resized)
-
-
-def _refuse_p995(scale, name):
-    if scale == 'p995':
-        raise UserError(f"data.scale is 'p995', but {name} stores bytes, not flow in pixels; allowed: 'stretch', 'standard'")
-
-
-def resize(flow, size):
-    """[H, W, C] -> [size, size, C]; values stay in pixels of the stored flow; an equal size is untouched."""
-    if flow.shape[:2] == (size, size):
-        return flow if flow.dtype == np.uint8 else flow.astype(np.float32)
-    shrinks = size < max(flow.shape[:2])
-    source = flow if flow.dtype == np.uint8 else flow.astype(np.float32)
-    out = cv2.resize(source, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-    return out.reshape(size, size, -1)
-
-
-def stretch(flow):
-    """Min-max stretch every channel of one clip to uint8 0..255 (as the features published with STSTNet are)."""
-    if flow.dtype == np.uint8:
-        return flow
-    low, high = flow.min((0, 1)), flow.max((0, 1))
-    span = np.where(high > low, high - low, 1)  # a channel without any motion becomes 0, not NaN
-    return np.round((flow - low) / span * 255).astype(np.uint8)
 
 
 def _units(record, sides):

@@ -1,6 +1,6 @@
 """Every switch that shows training something of the left-out subjects: off by default, named in results.json where it is on."""
 
-from mer_jax import protocol
+from mer_jax import features, protocol
 from mer_jax.models import torch_weights
 
 
@@ -16,12 +16,14 @@ def listed(settings: dict) -> list:
         found.append('balance.generated: one file of images for every fold, which may come from the left-out subjects')
     if balance['method'] == 'gan' and settings['gan']['scope'] == 'all':
         found.append('gan.scope=all: one generator for every fold has seen the tested clips too')
+    if settings['head']['name'] != 'none' and settings['head']['scope'] == 'all':
+        found.append('head.scope=all: the network whose features the machines take has trained on the tested clips too')
     return [text for text in found if text]
 
 
 def fits(settings: dict) -> bool:
-    """Whether a scale is fitted to rows at all."""
-    return settings['data']['scale'] != 'stretch'
+    """Whether a scale of a network's input is fitted to rows at all."""
+    return features.networked(settings['head']) and settings['data']['scale'] != 'stretch'
 
 
 def balanced(settings: dict) -> str:

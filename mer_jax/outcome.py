@@ -18,7 +18,7 @@ def about(name, settings, loaded, folds, layout) -> dict:
                  'protocol': split['name'] + ', validation part' * (split['scored'] == 'validation'),
                  'leaks': leaks.listed(settings), 'folds': len(folds.fold) // run['seeds'], 'seeds': run['seeds'],
                  'epochs': run['epochs']},
-        'tail': {'plan': layout._asdict(),
+        'tail': {'plan': layout and layout._asdict(),
                  'data': {'name': settings['data']['name'], 'labels': loaded.labels, 'editions': list(loaded.editions),
                           'fingerprint': loaded.fingerprint, 'dropped': len(loaded.dropped)}},
     }

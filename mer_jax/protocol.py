@@ -110,6 +110,17 @@ def make(name, samples, names, *, folds, holdout, seed, seeds, validation=0.0, s
     ), [title for title, _ in groups]
 
 
+def asked(folds, count, *, trains) -> Folds:
+    """The folds with all `count` rows held out, so that each run is asked about every row; with `trains` (a leak) the tested rows
+    train too."""
+    every = stacked([np.arange(count)] * len(folds.fold))
+    if not trains:
+        return folds._replace(test=every)
+    train = stacked([np.concatenate([rows.index[run][rows.weight[run] > 0] for rows in (folds.train, folds.test)])
+                     for run in range(len(folds.fold))])
+    return folds._replace(test=every, train=folds.train._replace(index=train.index, weight=train.weight))
+
+
 def titled(folds, titles) -> list:
     """The title of the fold of each run."""
     return [titles[number] for number in folds.fold]

@@ -4,11 +4,13 @@ import math
 from pathlib import Path
 
 from mer_jax.apexes import RULES
-from mer_jax.augment import CHANGES, REGIONS, UNITS
+from mer_jax.augment import CHANGES, REGIONS, UNITS, augmentable
 from mer_jax.balance import CLASS_WEIGHTS, SAMPLERS
 from mer_jax.data import CHANNELS, MASKS, SCALES, VALUE_RANGES
 from mer_jax.errors import UserError
 from mer_jax.explain import KINDS
+from mer_jax.heads import ALLOWED
+from mer_jax.heads import wrong as _head
 from mer_jax.labels import SCHEMES
 from mer_jax.learners import FORMS, LEARNERS, OPTIMIZERS, SCHEDULES
 from mer_jax.models import MODELS, REGIONAL
@@ -25,6 +27,7 @@ from mer_jax.workdir import differences, flat
 
 DTYPES = ('float32', 'bfloat16')
 _CHOICES = {
+    **ALLOWED,
     'data.rows': ROWS,
     'data.labels': SCHEMES,
     'data.mask': MASKS,
@@ -65,6 +68,8 @@ _CHOICES = {
     'train.lowering': ('auto', 'matmul', 'native'),
 }
 _RANGES = {  # key: (least, most); a share or a rate of 0 would train or test nothing
+    'head.inner': (2, 1000),
+    'head.best': (1, 1000),
     'data.size': (1, 1024),
     'data.frames': (1, 1000),
     'gan.each': (1, 10**5),
@@ -99,6 +104,8 @@ _RANGES = {  # key: (least, most); a share or a rate of 0 would train or test no
     'augment.crop': (0, 0.9),
     'augment.contrast': (0, 1),
     'augment.brightness': (0, 1),
+    'augment.noise': (0, 100),
+    'augment.strength': (0, 1),
     'explain.clips': (1, 10**5),
     'train.at_once': (0, 10**5),
     'train.devices': (0, 10**4),
@@ -127,7 +134,7 @@ def check(settings: dict) -> None:
               for key, (low, high) in _RANGES.items() if not low <= values[key] <= high]
     wrong += _channels(values['data.channels'])
     wrong += _networks(settings['model']) + _training(settings) + _spotting(settings)
-    wrong += _balance(settings)
+    wrong += _balance(settings) + _head(settings)
     wrong += _init_from(values['model.init_from'], values['protocol.name'])
     if not values['name'].strip():
         wrong.append('name is empty; give the title of the report')
@@ -186,15 +193,10 @@ def _training(settings):
     if train['learner'] == 'contrastive' and model not in REGIONAL:
         wrong.append("train.learner is 'contrastive', which needs heads of regions; allowed: "
                      f"model.name {' or '.join(REGIONAL)}, or train.learner 'supervised'")
-    if settings['augment']['erase'] and settings['data']['scale'] != 'stretch':
-        wrong.append(f"augment.erase is {settings['augment']['erase']}, whose noise is in bytes; allowed: data.scale 'stretch'")
-    for change in ('erase', 'replace'):
-        if settings['augment'][change] and settings['data']['channels'] == 'gray':
-            wrong.append(f"augment.{change} is {settings['augment'][change]}, for pictures; allowed for video (gray): 0")
-    for change in ('rotate', 'crop', 'contrast', 'brightness'):
-        if settings['augment'][change] and settings['data']['channels'] != 'gray':
-            wrong.append(f"augment.{change} is {settings['augment'][change]}, which would change what flow means; allowed: 0, "
-                         "or data.channels 'gray'")
+    allowed = augmentable(settings['data']['channels'].split(','), settings['data']['scale'])
+    wrong += [f"augment.{change} is {settings['augment'][change]}, which is not made for data.channels "
+              f"{settings['data']['channels']} and data.scale {settings['data']['scale']}; allowed: 0"
+              for change in CHANGES if settings['augment'][change] and change not in allowed]
     if settings['data']['difference'] and settings['data']['channels'] != 'gray':
         wrong.append("data.difference is True, which takes frames; allowed: False, or data.channels 'gray'")
     if settings['data']['value_range'] == 'imagenet' and len(settings['data']['channels'].split(',')) != 3:

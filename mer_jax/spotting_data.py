@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mer_jax import apexes, data, labels, spotting
+from mer_jax import apexes, data, labels, pictures, spotting
 from mer_jax.errors import UserError
 from mer_jax.preprocess import flow
 from mer_jax.types import Array, Names, Samples
@@ -98,7 +98,7 @@ def _frames(records, times, own, size, still, label, steepness, sigma):
         number, flows = inside(record)
         flows = flow.without_head(flows).astype(np.float16) if still else flows
         same = flows.shape[1:3] == (size, size)
-        images.append(flows if same else np.stack([data.resize(one, size) for one in flows]).astype(np.float16))
+        images.append(flows if same else np.stack([pictures.resize(one, size) for one in flows]).astype(np.float16))
         numbers.append(number)
         targets.append(np.full(len(number), np.nan, np.float32) if apex < 0 else spotting.continuous(
             number, record['onset'], apex, record['offset'], label=label, steepness=steepness, sigma=sigma))

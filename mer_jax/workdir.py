@@ -24,6 +24,7 @@ METRICS = 'metrics.jsonl'
 HELD_OUT = 'held_out.npy'
 PREDICTIONS = 'predictions.csv'
 APEXES = 'apexes.csv'
+HEADS = 'heads.csv'
 RESULTS = 'results.json'
 REPORT = 'report.html'
 PLOTS = 'plots'
@@ -252,7 +253,7 @@ def softmax(output) -> np.ndarray:
 def differences(old: dict, new: dict, *, ignore=()) -> list:
     """[(dotted key, old, new)] where two nested dictionaries differ, None if missing; `ignore`: keys or branches."""
     before, after = flat(_plain(old)), flat(_plain(new))
-    keys = [key for key in dict.fromkeys([*before, *after]) if not _below(key, ignore)]
+    keys = [key for key in dict.fromkeys([*before, *after]) if not any(f'{key}.'.startswith(f'{one}.') for one in ignore)]
     return [(key, before.get(key), after.get(key)) for key in keys if before.get(key) != after.get(key)]
 
 
@@ -262,11 +263,6 @@ def flat(settings, prefix='') -> dict:
     for key, value in settings.items():
         out |= flat(value, f'{prefix}{key}.') if isinstance(value, dict) and value else {prefix + key: value}
     return out
-
-
-def _below(key, branches):
-    """Whether a dotted key is one of the branches or stands below one."""
-    return any(key == branch or key.startswith(f'{branch}.') for branch in branches)
 
 
 def _pretty(value, margin=''):

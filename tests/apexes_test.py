@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import main
-from mer_jax import apexes, data, machine, spotting
+from mer_jax import apexes, data, machine, pictures, spotting
 from mer_jax.errors import UserError
 from tests.fake_raw import casme2, smic
 from tests.flow_test import fields
@@ -206,7 +206,7 @@ def test_every_rule_loads_the_flow_of_its_frame(spotter, releases):
         for clip, frame, image in zip(found.samples.clip, found.samples.frame, found.samples.image, strict=True):
             one = stored[found.names.clips[clip]]
             flow = one['flows'][one['flow_frames'].tolist().index(frame)]
-            np.testing.assert_array_equal(image, data.stretch(data.resize(flow, 28)))
+            np.testing.assert_array_equal(image, pictures.stretch(pictures.resize(flow, 28)))
         frames[str(rule)[:8]] = found.samples.frame.tolist()
     assert len(frames['Spotted(']) == 2 * len(release.clips) == 2 * len(frames['peak'])
     assert load(release, 'smic', folder, apexes.read(spotter)).samples.clip.max() == len(release.clips) - 1

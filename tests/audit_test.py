@@ -1,7 +1,9 @@
 """The leak audit: it measures leakage where there is some, none where there is none, and says what does not apply."""
 
+import contextlib
 import csv
 import importlib
+import io
 import json
 import shutil
 import xml.etree.ElementTree
@@ -12,9 +14,10 @@ import pytest
 
 import main
 from configs.common import base
-from mer_jax import audit, audit_text, data, experiment, leaks, score, settings, workdir
+from mer_jax import audit, audit_text, data, experiment, heads, leaks, score, settings, workdir
 from mer_jax.errors import UserError
 from mer_jax.types import Names, Predictions
+from tests.compiling import unoptimised
 from tests.conftest import make_samples
 
 ROOT = Path(__file__).parent.parent
@@ -38,6 +41,8 @@ def test_every_trial_of_every_config_is_one_that_main_accepts(name):
     for changes in ({}, {'protocol.name': 'random_split'}, {'protocol.name': 'holdout'}, {'protocol.name': 'all_rows'},
                     {'balance.method': 'smote', 'train.class_weights': 'none'}, {'train.epochs': 0}):
         config = of_config(name, changes)
+        if changes and heads.wrong(config.to_dict()):
+            continue  # refused as it is: nothing is balanced where no network is trained
         for trial in applied(config).values():
             if not trial.why_not:
                 changed = of_config(name, changes | audit.clean(config.to_dict()) | trial.changes)
@@ -73,8 +78,22 @@ NOT_APPLICABLE = [
 def test_what_does_not_apply_says_why(changes, expected):
     """A habit that changes nothing would show as one that adds nothing."""
     found = {habit: trial.why_not for habit, trial in applied(of_config('megc2019_ststnet', changes)).items()}
+    expected = expected | {'network': 'the network itself answers'}
     assert {habit for habit, why in found.items() if why} == set(expected)
     assert all(text in found[habit] for habit, text in expected.items())
+
+
+def test_machines_on_features_of_a_network_have_a_leak_of_their_own():
+    """The network may have seen the tested clips; what machines answer after the last epoch, no epoch can be chosen for."""
+    config = of_config('casme2_hybrid')
+    found = {habit: trial.why_not for habit, trial in applied(config).items() if trial.why_not}
+    assert found == {'epoch': 'head.name svm answers once, after the last epoch'}
+    assert audit.clean(config.to_dict())['evaluate.every_epoch'] is False
+    together = applied(config)['all']
+    assert not together.best_epoch and together.changes == applied(config)['split'].changes | {
+        'balance.scope': 'all', 'data.scale_scope': 'all', 'head.scope': 'all'}
+    alone = {habit: trial.why_not for habit, trial in applied(of_config('casme2_handcrafted')).items()}
+    assert alone['network'] == 'no network is trained (train.epochs 0)' and 'nothing is trained' in alone['epoch']
 
 
 def test_all_together_is_every_habit_that_applies():
@@ -101,6 +120,22 @@ def coded(seed=0, subjects=16, groups=2, clips=4):
     return data.Data(samples._replace(image=image, label=label), names, [], f'coded {seed}', 'drawn', ())
 
 
+def finishes(monkeypatch, folders, failing=()):
+    """Let a trial of `folders` {habit: folder of a finished run} end as that run, one of `failing` as a diverged one; others
+    are trained."""
+    train = experiment.train
+
+    def instead(config, folder):
+        if folder.name in failing:
+            raise UserError('outputs are not finite')
+        if folder.name not in folders:
+            return train(config, folder)
+        shutil.copytree(folders[folder.name], folder)
+        return json.loads((folder / 'results.json').read_text())
+
+    monkeypatch.setattr(experiment, 'train', instead)
+
+
 def quick_audit(monkeypatch, folder, loaded, **changes):
     monkeypatch.setattr(experiment.data, 'load', lambda *a, drawn_labels, **k: loaded._replace(
         labels=f'{loaded.labels}{drawn_labels}'))
@@ -111,21 +146,31 @@ def quick_audit(monkeypatch, folder, loaded, **changes):
     return {line['habit']: line for line in experiment.audit(config, folder)['lines']}
 
 
-def test_random_classes_of_subject_coded_clips_are_told_by_the_clip_split_alone(monkeypatch, tmp_path, capsys):
+@pytest.fixture(scope='module')
+def audited(tmp_path_factory):
+    """(folder, lines, what was printed) of an audit of coded(). Its classes are drawn at random already: the controls would
+    train the same once more, and are copied."""
+    folder = tmp_path_factory.mktemp('audited') / 'a'
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(io.StringIO()) as printed:
+        finishes(patch, {'control': folder / 'honest', 'control_split': folder / 'split'})
+        return folder, quick_audit(patch, folder, coded()), printed.getvalue()
+
+
+def test_random_classes_of_subject_coded_clips_are_told_by_the_clip_split_alone(audited):
     """The control that the audit measures leakage: chance under LOSO, far above it where clips are split, with its interval."""
-    found = quick_audit(monkeypatch, tmp_path / 'a', coded())
+    folder, found, printed = audited
     honest, split = found['honest'], found['split']
     assert honest['metrics']['uar'] < 0.43 and honest['intervals']['uar'][0] < 1 / 3, 'chance is 1/3'
     assert split['metrics']['uar'] > 0.8 and split['against']['uar']['interval'][0] > 0.25 and split['against']['uf1']['p'] < 0.01
     assert found['epoch']['against']['uf1']['difference'] > 0.03, 'many epochs, few clips a fold: choosing claims something'
     assert found['all']['metrics']['uf1'] >= split['metrics']['uf1']
-    assert found['balance']['why_not'] and found['scale']['why_not'] and 'n/a' in capsys.readouterr().out
+    assert found['balance']['why_not'] and found['scale']['why_not'] and 'n/a' in printed
     for habit in ('honest', 'epoch'):
         assert found[habit]['clips'] == len(coded().samples.label) and found[habit]['subjects'] == 16
-    blocks = json.loads((tmp_path / 'a/honest/results.json').read_text())
+    blocks = json.loads((folder / 'honest/results.json').read_text())
     assert blocks['oracle_epoch']['test_best']['metrics']['uf1'] == pytest.approx(found['epoch']['metrics']['uf1'])
     assert blocks['metrics']['uf1'] == pytest.approx(found['honest']['metrics']['uf1'])
-    check_files(tmp_path / 'a', found)
+    check_files(folder, found)
 
 
 def check_files(folder, found):
@@ -154,41 +199,33 @@ def test_best_epochs_are_those_of_the_oracle():
     assert score.best_epoch(outputs, predictions, Names(('a', 'b'), (), (), (), ())).tolist() == [1, 1, 0, 0]
 
 
+@unoptimised()
 def test_a_quick_audit_of_a_network_with_everything(tiny_data, tmp_path, capsys):
-    """From the command line: every habit applies to SMOTE with a fitted scale."""
+    """From the command line: every habit of a network that answers itself applies to SMOTE with a fitted scale."""
     arguments = ['audit', f'--config={ROOT}/configs/synthetic_ststnet.py:quick', f'--config.data.data_dir={tiny_data}',
                  '--config.balance.method=smote', '--config.data.scale=standard', '--config.data.value_range=0..1',
                  f'--workdir={tmp_path}/a']
     assert main.main(arguments) == 0
     told = capsys.readouterr().out
-    assert 'n/a' not in told and max(map(len, told[told.index('leak audit of'):told.index('audit: /')].splitlines())) <= 100
+    assert told.count('n/a') == 1 and max(map(len, told[told.index('leak audit of'):told.index('audit: /')].splitlines())) <= 100
     found = json.loads((tmp_path / 'a/audit.json').read_text())
-    assert all(not line['why_not'] for line in found['lines'])
+    assert [line['habit'] for line in found['lines'] if line['why_not']] == ['network']
     labels = {line['habit']: json.loads((Path(line['folder']) / 'config.json').read_text())['settings']['data']['drawn_labels']
-              for line in found['lines']}
+              for line in found['lines'] if not line['why_not']}
     assert [habit for habit, drawn in labels.items() if drawn] == ['control', 'control_split']
     assert len(list(tmp_path.glob('a/*/results.json'))) == 7
 
 
-def test_a_trial_that_fails_costs_its_own_line_alone(monkeypatch, tmp_path, capsys):
+def test_a_trial_that_fails_costs_its_own_line_alone(audited, monkeypatch, tmp_path, capsys):
     """One diverging training must not lose hours of the others; a failing honest run must be told."""
-    loaded = coded(subjects=5)
-    train, failing = experiment.train, ['control']
-
-    def fails(config, folder):  # every other trial ends as the honest one, which alone is trained
-        if folder.name in failing:
-            raise UserError('outputs are not finite')
-        if folder.name == 'honest':
-            return train(config, folder)
-        shutil.copytree(folder.parent / 'honest', folder)
-
-    monkeypatch.setattr(experiment, 'train', fails)
-    found = quick_audit(monkeypatch, tmp_path / 'a', loaded, **{'train.epochs': 1, 'protocol.name': 'holdout'})
+    failing = ['control']
+    finishes(monkeypatch, {habit: audited[0] / 'honest' for habit in audit.TITLES}, failing)
+    found = quick_audit(monkeypatch, tmp_path / 'a', coded())
     assert found['control']['why_not'] == 'failed: outputs are not finite' and found['split']['against']
     assert 'failed: outputs are not finite' in capsys.readouterr().out
     failing.append('honest')
     with pytest.raises(UserError, match='not finite'):
-        quick_audit(monkeypatch, tmp_path / 'b', loaded, **{'train.epochs': 1})
+        quick_audit(monkeypatch, tmp_path / 'b', coded())
 
 
 def test_a_baseline_that_leaks_is_not_called_honest():

@@ -8,9 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from mer_jax import augment, data, train
+from mer_jax import augment, pictures, train
 from mer_jax.preprocess.regions import action_unit_region
 from mer_jax.types import Rows, Samples
+from tests.compiling import quickly
 
 KEYS = jax.random.split(jax.random.key(3), 400)
 UNITS = ('L4', 'R4', 'L12', 'R12', '53')
@@ -54,9 +55,9 @@ def test_a_flip_of_bytes_is_that_of_the_measured_field():
     """Stretching the mirrored motion gives 255 - u and no other byte: the flip needs no measured flow."""
     field = np.random.default_rng(1).normal(0.3, 1, (9, 9, 2)).astype(np.float32)
     mirrored = np.stack([-field[:, ::-1, 0], field[:, ::-1, 1]], -1)
-    found = flip(sample_of(data.stretch(field).astype(np.float32), [0] * 5), channels=('u', 'v')).image
-    np.testing.assert_allclose(found, data.stretch(mirrored), atol=1)  # rounding of a half
-    assert (np.asarray(found) == data.stretch(mirrored)).mean() > 0.99
+    found = flip(sample_of(pictures.stretch(field).astype(np.float32), [0] * 5), channels=('u', 'v')).image
+    np.testing.assert_allclose(found, pictures.stretch(mirrored), atol=1)  # rounding of a half
+    assert (np.asarray(found) == pictures.stretch(mirrored)).mean() > 0.99
 
 
 def test_a_flip_changes_the_sides_of_action_units():
@@ -73,11 +74,11 @@ def test_a_flip_changes_the_sides_of_action_units():
 def test_a_flip_comes_as_often_as_asked(share):
     """400 draws, 5 standard deviations; never and always exactly."""
     sample = sample_of(picture(), [1, 0, 0, 0, 0])
-    found = jax.jit(jax.vmap(lambda key: flip(sample, share=share, key=key).action_units[1]))(KEYS)
+    found = quickly(jax.vmap(lambda key: flip(sample, share=share, key=key).action_units[1]))(KEYS)
     assert abs(float(found.sum()) - 400 * share) <= 5 * math.sqrt(400 * share * (1 - share))
 
 
-@partial(jax.jit, static_argnames=('size', 'area', 'ratio'))
+@partial(quickly, static_argnames=('size', 'area', 'ratio'))
 def erase(share, spread, *, size, **more):
     one = partial(augment.erase, image=jnp.full((size, size, 2), 1e4), share=share, spread=spread, **more)
     return jax.vmap(one)(KEYS)
@@ -186,7 +187,7 @@ def test_every_unit_goes_with_its_half():
 
 def test_either_half_is_replaced_as_often():
     """Where the eyes are replaced, picture, units and parts must all tell the same."""
-    found = jax.jit(jax.vmap(partial(replaced, region='either')))(KEYS)
+    found = quickly(jax.vmap(partial(replaced, region='either')))(KEYS)
     eyes = np.asarray(found.image[:, 0] == DONOR.image[0]).all((1, 2))
     mouth = np.asarray(found.image[:, -1] == DONOR.image[-1]).all((1, 2))
     assert (eyes != mouth).all() and abs(eyes.sum() - 200) <= 5 * math.sqrt(100)
@@ -211,7 +212,7 @@ def test_unknown_units_stay_unknown():
 @pytest.mark.parametrize('share', [0.0, 0.5, 1.0])
 def test_regions_are_replaced_as_often_as_asked(share):
     """What is not replaced stays as it was, units and parts included."""
-    found = jax.jit(jax.vmap(partial(replaced, share=share)))(KEYS)
+    found = quickly(jax.vmap(partial(replaced, share=share)))(KEYS)
     changed = np.asarray(found.parts[:, 1] == 8)
     assert abs(changed.sum() - 400 * share) <= 5 * math.sqrt(400 * share * (1 - share))
     np.testing.assert_array_equal((found.image[:, -1] == DONOR.image[-1]).all((1, 2)), changed)
@@ -243,7 +244,7 @@ def test_a_turned_window_equals_opencv(degrees, side, corner):
 def test_frames_of_a_clip_move_and_light_up_together():
     """A draw a frame would make motion where there is none."""
     still = jnp.asarray(np.repeat(CLIP[:1], 3, 0))
-    for change in (partial(augment.moved, rotate=15, crop=0.1), partial(augment.lit, contrast=0.3, brightness=0.3)):
+    for change in map(quickly, (partial(augment.moved, rotate=15, crop=0.1), partial(augment.lit, contrast=0.3, brightness=0.3))):
         found = np.asarray(change(KEYS[0], still))
         np.testing.assert_array_equal(found[0], found[1])
         assert np.abs(found - still).max() > 1
@@ -252,22 +253,21 @@ def test_frames_of_a_clip_move_and_light_up_together():
 
 def test_amounts_stay_within_what_is_asked():
     """Degrees taken for radians, or a crop of 10 % that keeps 10 %, would leave no face."""
-    ramp = jnp.asarray(np.mgrid[:64, :64].astype(np.float32)[1][..., None] + 1)
-    found = np.asarray(jax.vmap(lambda key: augment.moved(key, ramp, rotate=0, crop=0.1))(KEYS))[:, 32, :, 0]
-    steps = np.diff(found[:, 8:56], axis=1)
+    ramp, flat = jnp.asarray(np.mgrid[:64, :64].astype(np.float32)[1][..., None] + 1), jnp.full((4, 4, 1), 100.0)
+    cropped, turned, light = (np.asarray(found)[..., 0] for found in quickly(jax.vmap(lambda key: (
+        augment.moved(key, ramp, rotate=0, crop=0.1), augment.moved(key, ramp, rotate=15, crop=0),
+        augment.lit(key, flat, contrast=0, brightness=0.3))))(KEYS))
+    steps = np.diff(cropped[:, 32, 8:56], axis=1)
     assert steps.min() > 0.899 and steps.max() < 1.001 and np.ptp(steps.mean(1)) > 0.09
-    slopes = np.asarray(jax.vmap(lambda key: augment.moved(key, ramp, rotate=15, crop=0))(KEYS))[:, :, :, 0]
-    angle = np.degrees(np.arctan2(slopes[:, 40, 32] - slopes[:, 24, 32], slopes[:, 32, 40] - slopes[:, 32, 24]))
+    angle = np.degrees(np.arctan2(turned[:, 40, 32] - turned[:, 24, 32], turned[:, 32, 40] - turned[:, 32, 24]))
     assert 14 < angle.max() <= 15.01 and -15.01 <= angle.min() < -14
-    flat = jnp.full((4, 4, 1), 100.0)
-    light = np.asarray(jax.vmap(lambda key: augment.lit(key, flat, contrast=0, brightness=0.3))(KEYS))[:, 0, 0, 0]
     assert 70 <= light.min() < 72 and 128 < light.max() <= 130
 
 
 def test_contrast_is_about_the_mean_of_the_face():
     """The black of a mask would pull the mean down, and turn grey itself."""
     image = jnp.array([0.0, 100, 140, 120]).reshape(2, 2, 1)
-    found = np.asarray(jax.vmap(lambda key: augment.lit(key, image, contrast=0.3, brightness=0))(KEYS)).reshape(-1, 4)
+    found = np.asarray(quickly(jax.vmap(lambda key: augment.lit(key, image, contrast=0.3, brightness=0)))(KEYS)).reshape(-1, 4)
     assert (found[:, 0] == 0).all()
     np.testing.assert_allclose(found[:, 3], 120, atol=1e-3)
     factor = (found[:, 2] - 120) / 20
@@ -283,7 +283,7 @@ def test_donors_are_training_rows_of_the_class():
     rows = Rows(jnp.array([0, 1, 2, 3, 5, 7, 0, 8]), jnp.array([1, 1, 1, 1, 1, 1, 0, 0.0]))  # 4, 6 are others', 8 is padding
     batch = jnp.array([0, 1, 7, 5, 3])
     allowed = [{0, 2, 5}, {1, 3}, {7}, {0, 2, 5}, {1, 3}]
-    drawn = np.asarray(jax.vmap(lambda key: train.donors(key, label, rows, batch))(KEYS))
+    drawn = np.asarray(quickly(jax.vmap(lambda key: train.donors(key, label, rows, batch)))(KEYS))
     for column, own in zip(drawn.T, allowed, strict=True):
         counts = np.bincount(column, minlength=9)[sorted(own)]
         assert set(column) == own and (abs(counts - 400 / len(own)) <= 5 * math.sqrt(400 / len(own))).all()
@@ -291,7 +291,7 @@ def test_donors_are_training_rows_of_the_class():
 
 ON = {'flip': 0.5, 'erase': 0.5, 'replace': 0.5}
 OFF = {'flip': 0.0, 'erase': 0.0, 'replace': 0.0, 'rotate': 0.0, 'crop': 0.0, 'contrast': 0.0, 'brightness': 0.0,
-       'replace_units': 'image', 'replace_region': 'mouth'}
+       'replace_units': 'image', 'replace_region': 'mouth', 'noise': 0.0, 'strength': 0.0}
 
 
 def composed(**changed):
@@ -307,7 +307,7 @@ def test_nothing_on_is_none():
 @pytest.mark.parametrize('off', sorted(ON))
 def test_what_is_off_never_happens(off):
     """An augmentation that cannot be switched off cannot be compared."""
-    change = jax.jit(jax.vmap(composed(**{name: 0.0 if name == off else 1.0 for name in ON}), in_axes=(0, None, None)))
+    change = quickly(jax.vmap(composed(**{name: 0.0 if name == off else 1.0 for name in ON}), in_axes=(0, None, None)))
     sample = sample_of(np.full((8, 8, 2), 7), [1, 0, 0, 0, 0], clip=3)
     donor = sample_of(np.full((8, 8, 2), 7), [0, 0, 0, 1, 0], clip=8)
     found = change(KEYS[:20], sample, donor)
@@ -333,20 +333,20 @@ def test_a_clip_is_changed_as_asked():
 
 def test_all_together_under_vmap_and_jit():
     """Bytes in, float32 out, every row by its own key; the donor is flipped on its own before its mouth is used."""
-    change, count = jax.jit(composed()), 40
+    change, count = composed(), 40
     draw = np.random.default_rng(0)
     rows = Samples(*(jnp.asarray(a) for a in (
         draw.integers(0, 256, (count, 8, 8, 2)).astype(np.uint8), np.zeros(count, np.int32), np.zeros(count, np.float32),
         (draw.random((count, 5)) < 0.4).astype(np.float32), np.zeros(count, np.int32), np.zeros(count, np.int32),
         np.arange(count, dtype=np.int32), np.zeros(count, np.int32), np.repeat(np.arange(count, dtype=np.int32)[:, None], 2, 1))))
     donors = jax.tree.map(lambda a: a[::-1], rows)
-    found = jax.jit(jax.vmap(change))(KEYS[:count], rows, donors)
+    found = quickly(jax.vmap(change))(KEYS[:count], rows, donors)
     assert found.image.shape == (count, 8, 8, 2) and found.image.dtype == np.float32 and np.isfinite(found.image).all()
-    one = change(KEYS[5], *jax.tree.map(lambda a: a[5], (rows, donors)))
+    one = quickly(change)(KEYS[5], *jax.tree.map(lambda a: a[5], (rows, donors)))
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a[5], b, rtol=1e-5, atol=1e-4), found, one)
     assert set(np.unique(found.parts[:, 1] == rows.clip)) == {False, True}
     both = composed(flip=0.5, erase=0.0, replace=1.0)
-    mixed = jax.jit(jax.vmap(both, in_axes=(0, None, None)))(KEYS[:60], *jax.tree.map(lambda a: a[0], (rows, donors)))
+    mixed = quickly(jax.vmap(both, in_axes=(0, None, None)))(KEYS[:60], *jax.tree.map(lambda a: a[0], (rows, donors)))
     upper = np.asarray(mixed.image[:, :4, :, 1] == rows.image[0, :4, :, 1]).all((1, 2))
     lower = np.asarray(mixed.image[:, 4:, :, 1] == donors.image[0, 4:, :, 1]).all((1, 2))
     assert len({(bool(a), bool(b)) for a, b in zip(upper, lower, strict=True)}) == 4, 'both flips by one draw'

@@ -231,3 +231,41 @@ def test_the_published_training_of_koo_et_al():
         c = config(name)
         assert (c.train.optimizer, c.train.learning_rate, c.train.epochs, c.train.batch_size) == ('adam', 1e-4, 1000, 64)
         assert (c.protocol.name, c.protocol.folds, c.model.vggm.width, c.spotting.window) == ('kfold', 5, 96, 9)
+
+
+HYBRID = {  # of document 000 and 001: what each variant changes
+    'features=cnn': {'data.channels': 'onset,apex,offset', 'head.features': 'network'},
+    'features=flow': {'head.features': 'network'},
+    'features=au': {'head.features': 'network+au_strain'},
+    'features=hand': {'head.features': 'au_strain+bands', 'train.epochs': 0, 'train.class_weights': 'none'},
+    'features=all': {}, 'augment=off': {}, 'split=subject': {}, 'leak=off': {}, 'disgust=off': {},
+    'augment=on': {'balance.method': 'augment', 'augment.rotate': 5.0, 'augment.contrast': 0.2, 'augment.brightness': 0.2,
+                   'augment.noise': 0.01, 'augment.strength': 0.1},
+    'disgust=on': {'head.features': 'network+au_strain+bands+disgust'},
+    'split=random': {'protocol.name': 'random_split'}, 'leak=on': {'head.scope': 'all'},
+}
+
+
+@pytest.mark.parametrize('name', ['synthetic_hybrid', 'casme2_hybrid'])
+@pytest.mark.parametrize('variant', sorted(HYBRID))
+def test_the_ablation_of_the_hybrid_changes_what_it_says(name, variant):
+    """A row of the ablation table that changes more than its part says nothing of that part; a leak must be named."""
+    assert changed(name, variant) == HYBRID[variant]
+    for quick in ('', ',quick'):
+        given = config(name, variant + quick).to_dict()
+        settings.check(given)
+        assert bool(leaks.listed(given)) == (variant in ('split=random', 'leak=on'))
+
+
+@pytest.mark.parametrize('name', ['synthetic_handcrafted', 'casme2_handcrafted'])
+@pytest.mark.parametrize('kind', ['flow', 'hoof', 'bi_woof', 'lbp_top', 'mdmo'])
+def test_handcrafted_features_read_what_they_describe(name, kind):
+    """LBP-TOP of two flows, or directions of bytes, would be computed without a word."""
+    given = config(name, f'features={kind}')
+    settings.check(given.to_dict())
+    video = kind in ('lbp_top', 'mdmo')
+    assert (given.data.channels == 'gray') == video and (given.data.scale == 'stretch') == video
+    assert given.data.name == {'synthetic_handcrafted': 'synthetic_faces',
+                               'casme2_handcrafted': 'casme2/video' if video else 'casme2/flow'}[name]
+    assert given.train.epochs == 0 and given.head.name == 'svm' and leaks.listed(given.to_dict()) == []
+    assert given.head.kernel == ('linear' if kind in ('flow', 'lbp_top') else 'rbf')

@@ -77,8 +77,6 @@ def test_measured_flow_can_keep_its_magnitude(tiny_data, tmp_path):
     found = load('synthetic_faces/tiny', tmp_path, data_dir=tiny_data, scale='p995', channels='u,v')
     assert found.samples.image.dtype == np.float32 and found.samples.image.shape[1:] == (28, 28, 2)
     assert 0.2 < np.abs(found.samples.image).max() < 8
-    with pytest.raises(UserError, match="data.scale is 'p995', but x stores bytes, not flow in pixels"):
-        data.images([np.zeros((4, 4, 3), np.uint8)], ['u'], 4, 'p995', 'x')
 
 
 def test_a_folder_that_nobody_reads_is_an_error(tiny_data, tmp_path):
@@ -106,25 +104,6 @@ def test_a_clip_used_twice_is_an_error():
     with pytest.raises(UserError, match='clip a of smic stands twice'):
         labels.labelled([record('a', 'negative'), record('a', 'negative')], 'megc3')
     labels.labelled([record('a', 'negative'), record('a', 'negative', dataset='samm')], 'megc3')
-
-
-def test_stretch_is_min_to_0_and_max_to_255_per_channel():
-    flow = np.stack([np.linspace(-3, 1, 16).reshape(4, 4), np.full((4, 4), 7.0)], -1).astype(np.float32)
-    out = data.stretch(flow)
-    assert out[..., 0].min() == 0 and out[..., 0].max() == 255 and out.dtype == np.uint8
-    np.testing.assert_array_equal(out[..., 0].ravel(), np.round(np.arange(16) / 15 * 255))
-    assert (out[..., 1] == 0).all()  # a still channel is no NaN
-    bytes_ = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
-    assert data.stretch(bytes_) is bytes_
-
-
-def test_resize_averages_when_it_shrinks_and_keeps_constants():
-    """Picking single pixels when shrinking 128 to 28 would throw most of the motion away."""
-    flow = np.arange(64, dtype=np.float32).reshape(8, 8, 1)
-    np.testing.assert_allclose(data.resize(flow, 4)[..., 0], flow[..., 0].reshape(4, 2, 4, 2).mean((1, 3)))
-    assert data.resize(np.full((28, 28, 2), 9, np.uint8), 75).shape == (75, 75, 2)
-    assert (data.resize(np.full((28, 28, 2), 9, np.uint8), 75) == 9).all()
-    assert data.resize(flow, 8) is not None and data.resize(flow, 8).shape == (8, 8, 1)
 
 
 def test_a_composite_keeps_data_sets_apart(tiny_data, tmp_path):
@@ -169,22 +148,6 @@ def test_pictures_arrive_in_the_channels_asked_for(tiny_data, tiny_images, tmp_p
     assert abs(small.mean((0, 1, 2)) - stored.samples.image.mean((0, 1, 2))).max() < 2
 
 
-def test_jpeg_changes_pixels_and_mixes_channels(tiny_images):
-    """The published pictures went through JPEG, where colour bleeds from one channel into the other two."""
-    picture = next(iter(tiny_images.values())).copy()
-    once = data.masked({'image': picture}, 'image', 'none', True)
-    assert once.shape == picture.shape and once.dtype == np.uint8 and 0.5 < np.abs(once.astype(int) - picture).mean() < 12
-    for channel in range(3):  # the right channels stay in their places
-        told = [np.corrcoef(once[..., channel].ravel(), picture[..., k].ravel())[0, 1] for k in range(3)]
-        assert np.argmax(told) == channel
-    picture[..., 1] = 255 - picture[..., 1]
-    other = data.masked({'image': picture}, 'image', 'none', True)
-    assert (other[..., 0] != once[..., 0]).any() and (other[..., 2] != once[..., 2]).any()
-    assert data.masked({'image': picture}, 'image', 'none', False) is picture
-    flow = np.zeros((8, 8, 3), np.float32)
-    assert data.masked({'flow': flow}, 'flow', 'none', True) is flow
-
-
 def test_sides_of_action_units_have_a_column_each():
     """Without the column of the other side a mirrored 'L12' would stay on the left; 12 without a side moved on both."""
     cells = ('L12+4', 'R4+?', 'A6+T25', 'ref(9)+1?', '')
@@ -216,6 +179,8 @@ def test_the_imagenet_range_is_torchvisions():
     ('casme2', 'on_a', "data.name 'casme2' holds no on_a, which data.channels asks for; name 'casme2/samer'"),
     ('casme2/samer,target=apex', 'u,v', "holds no u,v, .*; name 'casme2/flow', or other channels: u,v,strain; magnified,on_a"),
     ('samm/samer+smic', 'magnified', "data.name 'smic' holds no magnified"),
+    ('samm/samer', 'onset,u2', "holds no onset,u2, .*; name 'samm/flow', or other channels: u,v,strain; .*; onset,apex,offset,u"),
+    ('smic/video', 'strain2', "data.name 'smic/video' holds no strain2, .*; name 'smic/flow'"),
 ])
 def test_an_input_that_lacks_the_channels_is_refused_before_it_is_built(name, channels, told):
     """The wrong input of a release takes hours to build, and is refused then."""
@@ -226,11 +191,14 @@ def test_an_input_that_lacks_the_channels_is_refused_before_it_is_built(name, ch
 def test_an_input_that_has_the_channels_is_not_refused(tmp_path):
     """A rule that refuses what would do is worse than none."""
     for name, channels in (('casme2', 'u,v,strain'), ('casme2/samer,target=apex', 'off_a'), ('synthetic_faces', 'u'),
-                           ('synthetic_faces/tiny', 'on_a'), ('precomputed_flow', 'strain'), ('smic+samm/flow', 'v')):
+                           ('synthetic_faces/tiny', 'on_a'), ('precomputed_flow', 'strain'), ('smic+samm/flow', 'v'),
+                           ('casme2+samm/flow', 'apex,u2,onset')):
         data.refuse_inputs(name, channels)
     fake_raw.write_precomputed_flow(tmp_path)
     with pytest.raises(UserError, match="'precomputed_flow' holds no image; name .* such as 'synthetic_faces'"):
         load('precomputed_flow', tmp_path, manual_dir=str(tmp_path), channels='magnified')
+    with pytest.raises(UserError, match="'precomputed_flow' holds no key_frames; name .* such as 'synthetic_faces'"):
+        load('precomputed_flow', tmp_path, manual_dir=str(tmp_path), channels='onset,u')
 
 
 def test_frames_of_drawn_clips_run_from_onset_to_offset(tiny_data, tmp_path):

@@ -16,12 +16,20 @@ import pytest
 import main
 from mer_jax import checkpoint, plan
 from tests import fake_raw
+from tests.compiling import unoptimised
 
 ROOT = Path(__file__).parent.parent
 CONFIGS = sorted(p.stem for p in ROOT.glob('configs/[a-z]*_*.py') if p.stem != 'synthetic_magnet')
 SPOTTING = [name for name in CONFIGS if name.endswith('_spotting')]
 FILES = {'results.json', 'predictions.csv', 'report.html', 'metrics.jsonl', 'folds.csv', 'dropped.csv', 'config.json',
          'plan.json'}
+
+
+@pytest.fixture(scope='module', autouse=True)
+def compiled_quickly():
+    """Runs of two epochs wait for the compiler alone; those in processes of their own are compiled as a user's."""
+    with unoptimised():
+        yield
 
 
 def run(*arguments, code=0):
@@ -42,8 +50,9 @@ def quick(tiny_data, folder, *more, config='synthetic_ststnet', verb='train'):
 def test_every_config_runs_quick(name, tiny_data, tmp_path):
     """A config that does not run from the command line is a promise broken to whoever types its name."""
     run(*quick(tiny_data, tmp_path / 'run', config=name))
-    assert {p.name for p in (tmp_path / 'run').iterdir()} >= FILES
     results = json.loads((tmp_path / 'run' / 'results.json').read_text())
+    trained = results['epochs'] > 0  # not so where machines answer by features of the clips alone
+    assert {p.name for p in (tmp_path / 'run').iterdir()} >= (FILES if trained else FILES - {'plan.json', 'metrics.jsonl'})
     assert results['name'] == name and results['leaks'] == [] and results['folds'] == 5 and results['seeds'] == 1
     predicted = rows(tmp_path / 'run')
     assert len(predicted) == results['clips'] == len({row['clip'] for row in predicted})

@@ -22,6 +22,7 @@ NETWORKS = {
     'ocnet': (23, 2, {}),
     'dual_branch': (32, 3, {'width': 8, 'hidden': 16, 'attention': 'off'}),
     'single_branch': (32, 3, {'width': 8, 'attention': 'off'}),
+    'hybrid_cnn': (16, 9, {'width': 8, 'blocks': 1}),
     'cnn3d': (32, 8, {'width': 8}),  # so many frames instead of channels
     'microexpstcnn': (8, 17, {}),
 }

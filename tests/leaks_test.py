@@ -27,6 +27,9 @@ SWITCHES = [
     ({'balance.method': 'generated', 'balance.generated': 'x/{subject}.npz'}, ''),
     ({'model.init_from': 'x.safetensors'}, 'init_from: one file'),
     ({'model.init_from': 'x/{subject}.pth'}, ''),
+    ({'head.name': 'svm', 'head.scope': 'all'}, 'head.scope=all: the network whose features'),
+    ({'head.scope': 'all'}, ''),  # the network itself answers
+    ({'head.name': 'svm'}, ''),
 ]
 
 

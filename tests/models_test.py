@@ -14,18 +14,21 @@ from mer_jax.models.vggm import MERGES, PATHS
 from tests.torch_networks import torch_networks
 
 SHAPES = {'ststnet': (28, 28, 3), 'offapexnet': (28, 28, 2), 'dual_inception': (28, 28, 2), 'alexnet': (75, 75, 2),
-          'vggm': (75, 75, 2), 'ocnet': (75, 75, 2), 'cnn3d': (17, 40, 40, 1), 'microexpstcnn': (20, 16, 15, 1)}
-PUBLISHED = {**SHAPES, 'cnn3d': (16, 128, 128, 1), 'microexpstcnn': (18, 64, 64, 1)}
+          'vggm': (75, 75, 2), 'ocnet': (75, 75, 2), 'cnn3d': (17, 40, 40, 1), 'microexpstcnn': (20, 16, 15, 1),
+          'hybrid_cnn': (33, 33, 9)}
+PUBLISHED = {**SHAPES, 'cnn3d': (16, 128, 128, 1), 'microexpstcnn': (18, 64, 64, 1), 'hybrid_cnn': (64, 64, 9)}
 PARAMETERS = {'ststnet': 1_683, 'offapexnet': 2_664_475, 'dual_inception': 6_449_867, 'alexnet': 57_008_387,
-              'vggm': 6_606_499, 'ocnet': 1_650_947, 'cnn3d': 596_419, 'microexpstcnn': 1_643_267}
+              'vggm': 6_606_499, 'ocnet': 1_650_947, 'cnn3d': 596_419, 'microexpstcnn': 1_643_267, 'hybrid_cnn': 11_238_339}
 NAMES = sorted(SHAPES)
+DROPPING = [name for name in NAMES if name != 'hybrid_cnn']
 IMAGE = np.random.default_rng(0).uniform(-1, 1, (2, 31, 31, 2)).astype(np.float32)
 
 
 def make(name, lowering='matmul', **settings):
-    """The network without dropout; AlexNet and the 3-D network narrow, to be quick."""
-    narrow = {'alexnet': {'hidden': 64}, 'cnn3d': {'dropout_dense': 0.0, 'width': 16}}.get(name, {})
-    return models.make(name, classes=3, lowering=lowering, **{'dropout': 0.0, **narrow, **settings})
+    """The network without dropout; those that are wide narrow, to be quick."""
+    narrow = {'alexnet': {'hidden': 64}, 'cnn3d': {'dropout_dense': 0.0, 'width': 16}, 'hybrid_cnn': {'width': 8}}.get(name, {})
+    still = {'dropout': 0.0} if name in DROPPING else {}
+    return models.make(name, classes=3, lowering=lowering, **{**still, **narrow, **settings})
 
 
 def images(name, count=4, seed=0):
@@ -81,7 +84,7 @@ def forward(reference, image):
 
 
 @pytest.mark.parametrize('name,settings', [*((name, {}) for name in NAMES), ('cnn3d', {'head': 'gap'}),
-                                           ('cnn3d', {'head': 'flatten'})])
+                                           ('cnn3d', {'head': 'flatten'}), ('hybrid_cnn', {'blocks': 1})])
 def test_a_network_equals_pytorch(name, settings):
     """Layer order, padding, pooling, flattening: any departure from the published network shows in the logits, and a wrong
     use of batch statistics in those of training; the lowerings must not differ either."""
@@ -199,10 +202,11 @@ def test_parameter_counts_are_the_published_ones(name):
     *(('vggm', PUBLISHED['vggm'], {'classes': 1, 'path': path}, count) for path, count in (
         ('none', 6_606_241), ('v1', 6_619_041), ('v2', 7_048_609), ('v3', 6_615_457), ('v4', 7_070_625))),
     ('ocnet', PUBLISHED['ocnet'], {'width': 16}, 442_307),
+    ('hybrid_cnn', PUBLISHED['hybrid_cnn'], {'classes': 4}, 11_238_468), ('hybrid_cnn', (64, 64, 3), {'classes': 4}, 11_235_012),
     ('vggm', PUBLISHED['vggm'], {'classes': 1, 'path': 'v4', 'merge': 'sum'}, 6_606_241 + 2 * 96 + 96 * 256),
 ])
 def test_parameter_counts_of_other_settings(name, shape, settings, count):
-    """The reading of a paper that leaves its layers open is pinned by the counts of models.md 2.2, 5.3 and 13."""
+    """The reading of a paper that leaves its layers open is pinned by the counts of models.md 2.2, 5.3, 7.1 and 13."""
     assert parameters(name, shape, **settings) == count
 
 
@@ -247,7 +251,7 @@ def test_folds_stay_apart_under_vmap_and_map(name):
     np.testing.assert_allclose(jax.jit(lambda folds: jax.lax.map(one, folds))(folds), wanted, atol=1e-5)
 
 
-@pytest.mark.parametrize('name', NAMES)
+@pytest.mark.parametrize('name', DROPPING)
 def test_dropout_acts_in_training_only(name):
     """Dropout left on would make predictions random (and ask for a key); left off, the published training is not run."""
     model, image = make(name, dropout=0.5), images(name, 1)
@@ -261,12 +265,21 @@ def test_dropout_acts_in_training_only(name):
     jax.eval_shape(lambda: model.apply(variables, image, train=False))
 
 
+def test_the_features_of_the_hybrid_network_are_what_its_last_layer_sees():
+    """An SVM on other features, before the ReLU or of another size, would not be the published system."""
+    model, variables = make('hybrid_cnn', blocks=1), random_variables('hybrid_cnn', blocks=1)
+    logits, out = jax.jit(lambda v, x: model.apply(v, x, train=False))(variables, images('hybrid_cnn'))
+    last = variables['params']['dense2']
+    assert out['features'].shape == (4, 128) and out['features'].min() == 0 and np.ptp(out['features'], 0).max() > 1e-3
+    np.testing.assert_allclose(logits, out['features'] @ last['kernel'] + last['bias'], rtol=1e-4, atol=1e-4)
+
+
 def test_an_unknown_name_lists_the_known_ones():
     """A typing error is mended from the message alone."""
     with pytest.raises(UserError) as told:
         models.make('ststnt', classes=3, lowering='matmul')
-    assert str(told.value) == ("model.name is 'ststnt'; known: alexnet, cnn3d, dual_branch, dual_inception, microexpstcnn, "
-                               'ocnet, offapexnet, single_branch, ststnet, vggm')
+    assert str(told.value) == ("model.name is 'ststnt'; known: alexnet, cnn3d, dual_branch, dual_inception, hybrid_cnn, "
+                               'microexpstcnn, ocnet, offapexnet, single_branch, ststnet, vggm')
 
 
 @pytest.mark.parametrize('name,size,channels,message', [
@@ -278,6 +291,7 @@ def test_an_unknown_name_lists_the_known_ones():
     ('dual_branch', 15, 3, 'model dual_branch needs images of 16x16 pixels or more; data.size gives 15x15'),
     ('dual_branch', 17, 3, 'model dual_branch halves the face; data.size is 17, allowed: even numbers'),
     ('single_branch', 7, 3, 'model single_branch needs images of 8x8 pixels or more; data.size gives 7x7'),
+    ('hybrid_cnn', 7, 9, 'model hybrid_cnn needs images of 8x8 pixels or more; data.size gives 7x7'),
     ('offapexnet', 3, 2, 'model offapexnet needs images of 4x4 pixels or more; data.size gives 3x3'),
     ('dual_inception', 3, 2, 'model dual_inception needs images of 4x4 pixels or more; data.size gives 3x3'),
     ('ststnet', 1, 3, 'model ststnet needs images of 2x2 pixels or more; data.size gives 1x1'),

@@ -244,8 +244,18 @@ def test_round_trip(stored, tiny):
 def test_stored_flow_is_that_of_the_stored_frames(stored):
     """Flow from noise-free frames, or from the truth, would be better than any recording allows."""
     for record in list(stored.values())[:3]:
-        onset, apex, _ = record['key_frames']
+        onset, apex, offset = record['key_frames']
         np.testing.assert_array_equal(record['flow'], flow.flow_features(onset, apex))
+        np.testing.assert_array_equal(record['flow_offset'], flow.flow_features(apex, offset))
+
+
+def test_the_second_half_of_the_motion_undoes_the_first(stored):
+    """A face goes back the way it came, but for the head: flow of other frames, or the wrong way round, would not say so."""
+    cosines = []
+    for record in stored.values():
+        there, back = (record[name][20:-10, 20:-20, :2].ravel() for name in ('flow', 'flow_offset'))
+        cosines.append(there @ back / np.linalg.norm(there) / np.linalg.norm(back))
+    assert np.median(cosines) < -0.4
 
 
 def test_the_image_is_the_magnified_apex_and_two_magnitudes(stored):
@@ -264,7 +274,7 @@ def test_the_magnified_config_changes_two_channels_only(stored):
     job = clips.jobs('tiny', seed=SEED)[0]
     record = example(job, kind='magnified')
     plain = stored[record['clip']]
-    for name in ('flow', 'frames', 'key_frames', 'landmarks', 'displacement'):
+    for name in ('flow', 'flow_offset', 'frames', 'key_frames', 'landmarks', 'displacement'):
         np.testing.assert_array_equal(record[name], plain[name])
     magnified = plain['image'][..., 0]
     fields = [flow.estimate(start, magnified) for start in record['key_frames'][[0, 2]]]
@@ -351,4 +361,5 @@ def test_the_plans_for_spotting_are_varied_and_hold_the_flow_of_every_frame(plan
     """A plan that is not in VARIED would be built with short clips whose apex is near the middle."""
     assert all(job.varied for job in clips.jobs(plan, seed=SEED)) and not any(job.varied for job in clips.jobs('tiny', seed=SEED))
     assert {'flows', 'flow_frames', 'moved'} <= set(Builder(config=plan).info.features) and len(PLANS['spotting']) == 15
-    assert 'frames' not in Builder(config=plan).info.features and 'flows' not in Builder(config='tiny').info.features
+    assert not {'frames', 'flow_offset'} & set(Builder(config=plan).info.features)
+    assert 'flows' not in Builder(config='tiny').info.features

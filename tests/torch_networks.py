@@ -153,10 +153,44 @@ def torch_networks(nn, torch):
             x = F.adaptive_avg_pool3d(x, (1, self.grid, self.grid)) if self.grid else x
             return self.fc2(torch.relu(self.fc1(x.flatten(1))))
 
+    class Residual(nn.Module):
+        """Basic block of ResNet18: the first of a stage, where the shape changes, adds a 1x1 convolution of its input."""
+
+        def __init__(self, before, width, stride):
+            super().__init__()
+            self.conv1, self.bn1 = nn.Conv2d(before, width, 3, stride, 1, bias=False), nn.BatchNorm2d(width)
+            self.conv2, self.bn2 = nn.Conv2d(width, width, 3, padding=1, bias=False), nn.BatchNorm2d(width)
+            self.downsample = nn.Identity()
+            if before != width:
+                self.downsample = nn.Sequential(nn.Conv2d(before, width, 1, stride, bias=False), nn.BatchNorm2d(width))
+
+        def forward(self, x):
+            return torch.relu(self.bn2(self.conv2(torch.relu(self.bn1(self.conv1(x))))) + self.downsample(x))
+
+    class Hybrid(nn.Module):
+        """ResNet18 behind a 3x3/1 stem without max-pool; 128 features."""
+
+        def __init__(self, width=8, blocks=2):
+            super().__init__()
+            self.stem = nn.Sequential()
+            self.stem.add_module('conv1', nn.Conv2d(9, width, 3, padding=1, bias=False))
+            self.stem.add_module('bn1', nn.BatchNorm2d(width))
+            widths = [width, width, 2 * width, 4 * width, 8 * width]
+            for i in range(1, 5):
+                stage = [Residual(widths[i - 1], widths[i], 1 if i == 1 else 2)]
+                stage += [Residual(widths[i], widths[i], 1) for _ in range(blocks - 1)]
+                self.add_module(f'layer{i}', nn.Sequential(*stage))
+            self.dense1, self.dense2 = nn.Linear(8 * width, 128), nn.Linear(128, 3)
+
+        def forward(self, x):
+            x = self.layer4(self.layer3(self.layer2(self.layer1(torch.relu(self.stem(x))))))
+            return self.dense2(torch.relu(self.dense1(x.mean((2, 3)))))
+
     def cnn3d(head='grid4', width=16):
         dense = 2 * width * {'grid4': 4 * 4, 'gap': 1, 'flatten': 2 * 5 * 5}[head]
         return Clips((width, width, 2 * width), 3, 1, 2, dense, {'grid4': 4, 'gap': 1}.get(head, 0))
 
     return {'cnn3d': cnn3d, 'microexpstcnn': lambda: Clips((32,), (15, 3, 3), 0, 3, 32 * 2 * 4 * 4),
             'ststnet': Ststnet, 'offapexnet': lambda: TwoStreams(Stream, (1568, 1024, 1024, 3)),
-            'dual_inception': lambda: TwoStreams(Inception, (6272, 1024, 3)), 'alexnet': Alexnet, 'vggm': Vggm, 'ocnet': Ocnet}
+            'dual_inception': lambda: TwoStreams(Inception, (6272, 1024, 3)), 'alexnet': Alexnet, 'vggm': Vggm, 'ocnet': Ocnet,
+            'hybrid_cnn': Hybrid}

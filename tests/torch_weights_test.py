@@ -11,6 +11,7 @@ from safetensors.numpy import save_file
 from mer_jax import models
 from mer_jax.errors import UserError
 from mer_jax.models import torch_weights
+from tests.torch_samer import torch_resnet18
 
 TENSORS = {'conv1.weight': np.arange(6, dtype=np.float32).reshape(2, 3), 'conv1.bias': np.ones(2, np.float32)}
 STSTNET = {  # the released PyTorch code, three classes
@@ -110,6 +111,16 @@ def test_what_does_not_fit_is_told_at_once():
                  'extra.weight (1, 2) is unknown', 'conv1.weight has shape (3, 3, 3, 3), needed (3, 2, 3, 3)',
                  'fc.weight has shape (3, 400), needed (4, 400)', 'fc.bias has shape (3,), needed (4,)'):
         assert part in line
+
+
+def test_a_backbone_with_another_stem_is_told():
+    """ImageNet's 7x7/2 stem looks at colours: put into a 3x3 one for flow it would be no start at all, and fail with a trace."""
+    torch = pytest.importorskip('torch')
+    tensors = {key: value.numpy() for key, value in torch_resnet18(torch.nn, torch, 8).state_dict().items()}
+    model = models.make('hybrid_cnn', classes=4, lowering='matmul', width=8)
+    variables = jax.eval_shape(lambda: model.init(jax.random.key(0), jnp.zeros((1, 16, 16, 9)), train=False))
+    assert told(torch_weights.convert, 'hybrid_cnn', tensors, variables['params'], variables['batch_stats'], source='r.pth') == (
+        'r.pth does not fit model hybrid_cnn: conv1.weight has shape (8, 3, 7, 7), needed (8, 9, 3, 3)')
 
 
 @pytest.mark.parametrize('name', sorted(models.MODELS))

@@ -5,6 +5,7 @@ from mer_jax.models.alexnet import AlexNet
 from mer_jax.models.cnn3d import CNN3D
 from mer_jax.models.dual_branch import DualBranch, SingleBranch
 from mer_jax.models.dual_inception import DualInception
+from mer_jax.models.hybrid_cnn import HybridCNN
 from mer_jax.models.microexpstcnn import MicroExpSTCNN
 from mer_jax.models.ocnet import OCNet
 from mer_jax.models.offapexnet import OffApexNet
@@ -16,6 +17,7 @@ MODELS = {
     'cnn3d': CNN3D,
     'dual_branch': DualBranch,
     'dual_inception': DualInception,
+    'hybrid_cnn': HybridCNN,
     'microexpstcnn': MicroExpSTCNN,
     'ocnet': OCNet,
     'offapexnet': OffApexNet,

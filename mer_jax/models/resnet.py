@@ -134,17 +134,19 @@ class Stage(nn.Module):
 
 
 class Stem(nn.Module):
-    """7x7/2 convolution, batch norm, ReLU, max-pool 3x3/2; without `pool` for small pictures."""
+    """7x7/2 convolution, batch norm, ReLU, max-pool 3x3/2; for small pictures without `pool`, or with another convolution."""
 
     features: int
     pool: bool
     lowering: str
     dtype: Any
+    kernel: int = 7
+    stride: int = 2
 
     @nn.compact
     def __call__(self, x, train: bool):
-        x = Conv(self.features, 7, 2, 3, use_bias=False, lowering=self.lowering, dtype=self.dtype, kernel_init=fan_out,
-                 name='conv1')(x)
+        x = Conv(self.features, self.kernel, self.stride, self.kernel // 2, use_bias=False, lowering=self.lowering,
+                 dtype=self.dtype, kernel_init=fan_out, name='conv1')(x)
         x = nn.relu(norm('bn1', train, self.dtype)(x))
         return max_pool(x, 3, 2, 1) if self.pool else x
 

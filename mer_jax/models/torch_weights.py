@@ -20,6 +20,13 @@ def _stage(theirs, own, skips):
             if skips and i == 0 or 'skip' not in path}
 
 
+def _trunk():
+    """Names of stem and stages of a ResNet18 without attention."""
+    stages = [_stage(f'layer{i}', f'layer{i}', i > 1) for i in range(1, 5)]
+    return {'stem.conv1': 'stem/conv1', 'stem.bn1': 'stem/bn1',
+            **{key: path for stage in stages for key, path in stage.items() if not path.endswith('attention')}}
+
+
 def _regional(regions, area=()):
     """Names of the network of Ruan et al.: stages 3 and 4 and a head for each region."""
     names = {'stem.conv1': 'stem/conv1', 'stem.bn1': 'stem/bn1', **_stage('layer1', 'layer1', False),
@@ -44,6 +51,7 @@ NAMES = {
         **{f'{s}.block{i}.{name}': f'{s}/block{i}/{name}' for s in 'uv' for i in (1, 2) for name in _BLOCK},
         'fc1': 'fc1', 'fc2': 'fc2',
     },
+    'hybrid_cnn': {**_trunk(), 'dense1': 'dense1', 'dense2': 'dense2'},
     'microexpstcnn': {'conv1': 'conv1', 'fc1': 'fc1', 'fc2': 'fc2'},
     'ocnet': {
         'conv1': 'conv1', 'bn1': 'bn1', 'conv2': 'conv2', 'bn2': 'bn2', 'conv3': 'conv3', 'conv4': 'conv4', 'conv5': 'conv5',

@@ -26,7 +26,8 @@ SUMMARIES = {
 }
 
 
-RECOGNITION = {'image': schema.tensor((SIZE, SIZE, 3), np.uint8), 'frames': schema.tensor((None, SIZE, SIZE), np.uint8)}
+RECOGNITION = {'image': schema.tensor((SIZE, SIZE, 3), np.uint8), 'frames': schema.tensor((None, SIZE, SIZE), np.uint8),
+               'flow_offset': schema.tensor((SIZE, SIZE, 3), np.float32)}
 SPOTTING = {**inputs.FEATURES['spotting'], 'moved': schema.tensor((None,), np.float32)}
 
 
@@ -83,7 +84,7 @@ def example(job, *, kind):
         arrays = {'moved': clip.moved, **_flows(clip)}
     else:
         image = _image(*key_frames, measured[..., :2], to_magnified=kind == 'magnified')
-        arrays = {'image': image, 'frames': clip.frames}
+        arrays = {'image': image, 'frames': clip.frames, 'flow_offset': flow.flow_features(*key_frames[1:])}
     return schema.example(
         **{name: getattr(clip, name) for name in stored},
         dataset='synthetic',

@@ -1,0 +1,9 @@
+"""Hybrid of network, strain by regions of action units and directions of flow on CASME II, four classes."""
+
+from configs.systems import hybrid, hybrid_variants
+
+
+def get_config(variant=''):
+    c = hybrid('casme2_hybrid', 'casme2/flow')
+    c.train.seeds = 3
+    return hybrid_variants(c, variant)

@@ -1,0 +1,7 @@
+"""Handcrafted features and a support vector machine on synthetic faces, four classes; `features=` says which."""
+
+from configs.systems import handcrafted, handcrafted_variants
+
+
+def get_config(variant=''):
+    return handcrafted_variants(handcrafted('synthetic_handcrafted', 'synthetic_faces'), variant)

@@ -1,0 +1,11 @@
+"""Hybrid of network, strain by regions and directions of flow on synthetic faces, reduced: 32x32, a quarter of the width."""
+
+from configs.systems import hybrid, hybrid_variants
+
+
+def get_config(variant=''):
+    c = hybrid('synthetic_hybrid', 'synthetic_faces')
+    c.data.size = 32
+    c.model.hybrid_cnn.update({'width': 16, 'blocks': 1})
+    c.train.epochs = 20
+    return hybrid_variants(c, variant)
