@@ -25,7 +25,7 @@ def report(folder) -> Path:
     (folder / workdir.PLOTS).mkdir(exist_ok=True)
     parts = [_head(results), html.banner(verdict(results), results['leaks'])]
     parts += _scores(folder, results) if results['per_subject'] else []
-    parts += [_training(folder)]
+    parts += [_training(folder), _machines(folder)]
     parts += [*_subjects(folder, results), _oracle(folder, results)] if results['per_subject'] else []
     parts += [_generated(folder), _looks(folder, results), _folds(folder, results), _dropped(folder)]
     parts += [_run(folder, results), _settings(folder)]
@@ -81,9 +81,30 @@ def _training(folder):
     """Training curves from metrics.jsonl."""
     records = _optional(folder / workdir.METRICS, workdir.read_jsonl)
     if not records:
-        return html.section('Training', _missing(workdir.METRICS))
+        return '' if (folder / workdir.HEADS).exists() else html.section('Training', _missing(workdir.METRICS))
     curves = html.drawn(folder, 'curves', plots.curves, records)
     return html.section('Training', html.figure(curves, 'Measured on training rows only.'))
+
+
+def _machines(folder):
+    """What the folds' support vector machines chose; '' where the network itself answers."""
+    rows = _optional(folder / workdir.HEADS, workdir.read_csv)
+    if not rows:
+        return ''
+    chosen = {}
+    for row in rows:
+        chosen.setdefault((float(row['cost']), float(row['gamma'])), []).append(row)
+    table = [[f'{cost:g}', f'{gamma:g}', len(own), _spread(own, 'support_vectors', 0), _spread(own, 'inner_uf1', 3)]
+             for (cost, gamma), own in sorted(chosen.items())]
+    words = 'Each fold chooses by groups of its training subjects; a fold that averages several machines counts with each.'
+    header = ['C', 'gamma', 'chosen', 'support vectors', 'UF1 of inner groups']
+    return html.section('Support vector machines', html.table(header, table), html.paragraph(words, 'soft'))
+
+
+def _spread(rows, key, digits):
+    """'low to high' of a column; a dash where it is empty."""
+    found = [float(row[key]) for row in rows if row[key]]
+    return f'{min(found):.{digits}f} to {max(found):.{digits}f}' if found else '–'
 
 
 def _subjects(folder, results):
@@ -127,6 +148,8 @@ def _oracle(folder, results):
     """What choosing epochs on the left-out subjects would have reported."""
     block = results['oracle_epoch']
     title = 'What choosing the epoch on the left-out subject would report'
+    if not block and (folder / workdir.HEADS).exists():
+        return ''  # machines answer once, after the last epoch
     if not block:
         words = 'Not measured: held-out outputs of every epoch were not kept (evaluate.every_epoch is off).'
         return html.section(title, html.paragraph(words, 'soft'))

@@ -9,6 +9,7 @@ import pytest
 
 from mer_jax import augment, balance, data, learners, models, parallel, plan, protocol, resampling, runs, scaling
 from tests.augment_test import OFF
+from tests.compiling import unoptimised
 from tests.conftest import make_samples
 from tests.resampling_test import OFF as UNBALANCED
 
@@ -115,6 +116,7 @@ def test_every_learner_is_tested():
 
 
 @pytest.mark.parametrize('name,scale,training', CASES)
+@unoptimised()
 def test_noise_in_the_left_out_subject_changes_no_bit_of_its_fold(name, scale, training):
     """Any path from test rows to training, be it a scaler, a class weight, a donor or a partner, shows up as a changed bit."""
     size, channels, keywords = NETWORKS[name]
@@ -139,6 +141,7 @@ def test_noise_in_the_left_out_subject_changes_no_bit_of_its_fold(name, scale, t
 
 
 @pytest.mark.parametrize('name', sorted(BALANCING))
+@unoptimised()
 def test_noise_in_the_left_out_subject_changes_no_made_row_of_its_fold(name, tmp_path):
     """Made rows are drawn again from the noisy data: a neighbour, a count or a component of a tested clip changes a bit."""
     samples, names = make_samples(size=14, clips=(4, 2, 3, 6, 3))

@@ -310,3 +310,24 @@ def test_none_of_these_modules_imports_jax_or_pyplot(finished):
         f'sys.meta_path.insert(0, Refuse())\nfrom mer_jax import {", ".join(MODULES)}\nreport.report(sys.argv[1])\n'
     )
     subprocess.run([sys.executable, '-c', code, finished[0]], cwd=ROOT, check=True)
+
+
+def test_machines_are_told_by_what_folds_chose(tmp_path):
+    """Whether folds agree on cost and kernel says if the choice means something; a page that misses training curves of a run that
+    trains nothing sends its reader looking for them."""
+    results, run, names = experiment()
+    folder = folder_of(tmp_path, results, run, names)
+    header = ['title', 'seed', 'place', 'cost', 'gamma', 'inner_uf1', 'support_vectors']
+    rows = [['a', 0, 1, '10', '0.5', '0.6100', 31], ['b', 0, 1, '2', '0.5', '0.5000', 40], ['c', 0, 1, '2', '0.5', '0.7000', 20]]
+    (folder / workdir.METRICS).unlink(missing_ok=True)
+    page = report.report(folder).read_text()
+    assert 'Support vector machines' not in page and workdir.METRICS in page
+    workdir.write_csv(folder / workdir.HEADS, header, rows)
+    page = report.report(folder).read_text()
+    cells = re.findall('<td[^>]*>([^<]*)</td>', page[page.index('Support vector machines'):])[:10]
+    assert cells == ['2', '0.5', '2', '20 to 40', '0.500 to 0.700', '10', '0.5', '1', '31 to 31', '0.610 to 0.610']
+    assert workdir.METRICS not in page
+    workdir.write_json(folder / workdir.RESULTS, results | {'oracle_epoch': None})
+    assert 'choosing the epoch' not in report.report(folder).read_text()
+    workdir.write_csv(folder / workdir.HEADS, header, [[*row[:5], '', row[6]] for row in rows])
+    assert '20 to 40</td><td class="n">–' in report.report(folder).read_text()
