@@ -185,7 +185,7 @@ def machines(name: str, features: str) -> ConfigDict:
 
 
 # Handcrafted baselines: data that they describe, and the machine they are published with where one is.
-_HANDCRAFTED = {
+HANDCRAFTED = {
     'flow': {'head.features': 'pixels', 'head.kernel': 'linear', 'head.scale': 'none', 'head.cost': '0.001'},
     'hoof': {'head.features': 'hoof'},
     'bi_woof': {'head.features': 'bi_woof'},
@@ -204,12 +204,12 @@ def handcrafted(name: str, data: str) -> ConfigDict:
 def handcrafted_variants(c: ConfigDict, text: str) -> ConfigDict:
     """features=: the linear machine on flow, histograms of its directions (hoof, bi_woof), LBP-TOP and MDMO of the video."""
     def described(c, name):
-        c.update_from_flattened_dict(_HANDCRAFTED[name])
+        c.update_from_flattened_dict(HANDCRAFTED[name])
         if name in ('lbp_top', 'mdmo'):
             c.data.update({'channels': 'gray', 'frames': 10, 'size': 128, 'scale': 'stretch',
                            'name': c.data.name.replace('/flow', '/video')})
 
-    return variants(c, text, features={name: lambda c, name=name: described(c, name) for name in _HANDCRAFTED})
+    return variants(c, text, features={name: lambda c, name=name: described(c, name) for name in HANDCRAFTED})
 
 
 def hybrid(name: str, data: str) -> ConfigDict:

@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mer_jax.pictures import ACROSS, PHASES
+from mer_jax.errors import UserError
+from mer_jax.pictures import ACROSS, CHANNELS, PHASES
 from mer_jax.preprocess.regions import action_unit_region
 
 CHANGES = ('flip', 'erase', 'replace', 'rotate', 'crop', 'contrast', 'brightness', 'noise', 'strength')
@@ -21,6 +22,8 @@ def augmentable(channels, scale) -> tuple:
         return 'flip', 'rotate', 'crop', 'contrast', 'brightness'
     if scale == 'stretch':  # bytes: neither the length of flow nor where its 0 lies is known
         return 'flip', 'erase', 'replace'
+    if not set(channels) <= set(CHANNELS['phases']):  # magnitudes, which are no vectors
+        return 'flip', 'replace'
     gray = ('contrast', 'brightness') if set(channels) & set(PHASES['key_frames']) else ()
     return 'flip', 'replace', 'rotate', 'noise', 'strength', *gray
 
@@ -31,11 +34,14 @@ def compose(*, flip, erase, replace, replace_region, replace_units, rotate, crop
 
     flip, erase, replace: probabilities; rotate, crop, contrast, brightness: of `moved` and `lit` for video; with noise and
     strength of `felt` for key frames and flow. donor: a training row of the same class, changed on its own before a region of
-    it is used. names: of the action units; channels: of the image; stretched: whether it is in bytes.
+    it is used. names: of the action units; channels: of the image; stretched: whether it is in bytes. UserError where vectors
+    are to change that are in bytes.
     """
     light = {'contrast': contrast, 'brightness': brightness}
     if not (flip or erase or replace or rotate or crop or noise or strength or any(light.values())):
         return None
+    if stretched and channels != ['gray'] and (rotate or noise or strength):  # published features under data.scale 'standard'
+        raise UserError('augment.rotate, noise and strength take flow in pixels, and this data set stores bytes; allowed: 0')
     whole = partial(_video, rotate=rotate, crop=crop, **light) if channels == ['gray'] else partial(
         felt, rotate=rotate, noise=noise, strength=strength, channels=channels, **light)
     alone = partial(_alone, flip=flip, erase_share=erase, whole=whole, u=_u_channels(channels), partner=mirrored(names),

@@ -120,17 +120,22 @@ def wrong(names, channels, *, stretched) -> list:
     return told
 
 
+def refuse(names, image, points, channels) -> None:
+    """UserError, what is wrong in one line, where `extract` cannot make these features of this data set."""
+    told = wrong(names, channels, stretched=image.dtype == np.uint8)
+    told += [f'head.features {name} takes landmarks, which the data set does not store'
+             for name in names if FEATURES[name].points and points is None]
+    if told:
+        raise UserError('; '.join(told))
+
+
 def extract(names, image, points, *, channels, mirror) -> list:
     """[M, N, D] float32 of each of `names` (NETWORK left out), of image [N, H, W, C] or video [N, T, H, W, 1].
 
     M: the clip as it is, with `mirror` its mirror image as well; points: float32[N, 68, 2] in pixels, None where no feature
     needs them. Clips are described side by side. UserError where a feature lacks a channel, landmarks or lengths of flow.
     """
-    told = wrong(names, channels, stretched=image.dtype == np.uint8)
-    told += [f'head.features {name} takes landmarks, which the data set does not store'
-             for name in names if FEATURES[name].points and points is None]
-    if told:
-        raise UserError('; '.join(told))
+    refuse(names, image, points, channels)
     describe = partial(_described, names, channels=channels, mirror=mirror)
     found = Parallel(machine.cores(), prefer='threads')(
         delayed(describe)(one, None if points is None else points[row]) for row, one in enumerate(image))

@@ -8,7 +8,7 @@ import numpy as np
 
 from mer_jax import evaluate, gan, gan_checks, overlays, plan, plots_gan, resampling, workdir
 from mer_jax.errors import UserError
-from mer_jax.protocol import stacked
+from mer_jax.protocol import rows_of, stacked
 
 IMAGES, CHECKS = 'images.npy', 'checks.json'
 CHECKED = 5  # folds whose images are compared with what they were learned from
@@ -34,9 +34,9 @@ def extend(samples, folds, names, titles, layout, *, folder, interval, channels,
     shutil.rmtree(folder / 'checkpoints', ignore_errors=True)  # a run continues from the images; all states may be gigabytes
     made = np.load(folder / IMAGES)
     label = np.repeat(np.arange(len(names.classes), dtype=np.int32), each)
-    kept = [np.isin(label, samples.label[_own(learned, run)]) for run in range(len(learned.fold))]
+    kept = [np.isin(label, samples.label[rows_of(learned.train, run)]) for run in range(len(learned.fold))]
     longer, rows = resampling.appended(samples, {run: (made[run][keep], label[keep]) for run, keep in enumerate(kept)})
-    train = stacked([np.concatenate([_own(folds, run), rows[owner[run]]]) for run in range(len(folds.fold))])
+    train = stacked([np.concatenate([rows_of(folds.train, run), rows[owner[run]]]) for run in range(len(folds.fold))])
     return longer, folds._replace(train=folds.train._replace(index=train.index, weight=train.weight))
 
 
@@ -47,7 +47,7 @@ def _learned(samples, folds, scope):
     _, first, owner = np.unique(folds.seed, return_index=True, return_inverse=True)
     chosen = evaluate.subset(folds, first)
     held_out = zip(chosen.test.index, chosen.test.weight, strict=True)
-    every = stacked([np.union1d(_own(chosen, run), index[weight > 0]) for run, (index, weight) in enumerate(held_out)])
+    every = stacked([np.union1d(rows_of(chosen.train, run), index[weight > 0]) for run, (index, weight) in enumerate(held_out)])
     return chosen._replace(train=chosen.train._replace(index=every.index, weight=every.weight, fit=every)), owner.ravel()
 
 
@@ -57,10 +57,6 @@ def _refuse_diverged(made, logs):
     if not (np.isfinite(made).all() and all(np.isfinite([line['loss'], line['d_loss']]).all() for line in last)):
         raise UserError('balance.method gan: a GAN diverged (its loss or images are not finite); a smaller gan.learning_rate may '
                         'help, in another --workdir')
-
-
-def _own(folds, run):
-    return folds.train.index[run][folds.train.weight[run] > 0]
 
 
 def _pinned(folder, samples, folds, names, layout, group, settings):
@@ -86,7 +82,7 @@ def _check(folder, samples, folds, titles, names, made, channels):
     label = np.repeat(np.arange(len(names.classes)), made.shape[1] // len(names.classes))
     blocks = []
     for run in own[np.unique(np.linspace(0, len(own) - 1, CHECKED).round().astype(int))]:
-        rows = _own(folds, run)
+        rows = rows_of(folds.train, run)
         keep = np.isin(label, samples.label[rows])
         real, fake = (samples.image[rows], samples.label[rows]), (made[run][keep], label[keep])
         told, pairs = gan_checks.memorised(real[0], fake[0])

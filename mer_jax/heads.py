@@ -13,7 +13,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.svm import SVC
 from tqdm import tqdm
 
-from mer_jax import evaluate, features, machine, workdir
+from mer_jax import evaluate, features, machine, protocol, workdir
 from mer_jax.apexes import RULES
 from mer_jax.errors import UserError
 from mer_jax.metrics import confusion, summary
@@ -44,7 +44,7 @@ def answers(blocks, hidden, samples, folds, *, classes, **settings):
         raise UserError('head: features of the network are not finite, so training diverged; a smaller learning rate may help')
 
     def one(run):
-        train, test = (rows.index[run][rows.weight[run] > 0] for rows in (folds.train, folds.test))
+        train, test = (protocol.rows_of(rows, run) for rows in (folds.train, folds.test))
         own = [hidden[run][None], *blocks] if hidden is not None else blocks
         return decided(own, samples.label, samples.subject, train[train < len(samples.label)], test, classes=classes,
                        seed=int(folds.seed[run]), **settings)

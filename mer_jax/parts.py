@@ -25,7 +25,6 @@ from mer_jax import (
     train,
 )
 from mer_jax import workdir as files
-from mer_jax.errors import UserError
 from mer_jax.machine import host, versions
 from mer_jax.models import torch_weights
 
@@ -90,9 +89,7 @@ def generated(config, loaded, folds, titles, folder):
 
 def check_fit(config, loaded, folds, titles, folder):
     """Raise UserError, before anything is compiled or written, where network, images and weights files do not fit."""
-    missing = [name for name in described(config) if features.FEATURES[name].points and loaded.points is None]
-    if missing:
-        raise UserError(f'head.features {missing[0]} takes landmarks, which data.name {config.data.name!r} does not store')
+    features.refuse(described(config), loaded.samples.image, loaded.points, config.data.channels.split(','))
     if not features.networked(config.head):
         return
     shapes = evaluate.state_shapes(learner(config, loaded, folds, 'matmul'), loaded.samples, folds.train)

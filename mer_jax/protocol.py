@@ -116,9 +116,13 @@ def asked(folds, count, *, trains) -> Folds:
     every = stacked([np.arange(count)] * len(folds.fold))
     if not trains:
         return folds._replace(test=every)
-    train = stacked([np.concatenate([rows.index[run][rows.weight[run] > 0] for rows in (folds.train, folds.test)])
-                     for run in range(len(folds.fold))])
+    train = stacked([np.concatenate([rows_of(folds.train, run), rows_of(folds.test, run)]) for run in range(len(folds.fold))])
     return folds._replace(test=every, train=folds.train._replace(index=train.index, weight=train.weight))
+
+
+def rows_of(rows, run) -> np.ndarray:
+    """The rows of one run, its padding left out: int32[n] of folds.train or folds.test."""
+    return rows.index[run][rows.weight[run] > 0]
 
 
 def titled(folds, titles) -> list:
@@ -169,11 +173,11 @@ def table(folds, titles, samples, names):
     header = ['fold', 'title', 'dataset', 'subjects', 'train', 'made', 'test', *(f'test_{c}' for c in names.classes)]
     rows = []
     for number, title in enumerate(titles):
-        test = folds.test.index[number][folds.test.weight[number] > 0]
+        test = rows_of(folds.test, number)
         datasets = '+'.join(names.datasets[d] for d in np.unique(samples.dataset[test]))
         classes = np.bincount(samples.label[test], minlength=len(names.classes))
         subjects = len(np.unique(samples.subject[test]))
-        trained = folds.train.index[number][folds.train.weight[number] > 0]
+        trained = rows_of(folds.train, number)
         real = (trained < len(samples.label)) & (samples.clip[np.minimum(trained, len(samples.label) - 1)] >= 0)
         rows.append([number, title, datasets, subjects, int(real.sum()), int((~real).sum()), len(test), *classes.tolist()])
     return header, rows

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from mer_jax import augment
+from mer_jax.errors import UserError
 from mer_jax.pictures import CHANNELS
+from tests.augment_test import OFF as NOTHING
 
 NINE = list(CHANNELS['phases'])
 OFF = {'rotate': 0.0, 'contrast': 0.0, 'brightness': 0.0, 'noise': 0.0, 'strength': 0.0}
@@ -98,8 +100,18 @@ def test_a_mirror_turns_both_phases():
 @pytest.mark.parametrize('channels,scale,allowed', [
     (['gray'], 'stretch', {'flip', 'rotate', 'crop', 'contrast', 'brightness'}),
     (['u', 'v', 'strain'], 'stretch', {'flip', 'erase', 'replace'}),
+    (['magnified', 'on_a', 'off_a'], 'standard', {'flip', 'replace'}),
     (['u', 'v'], 'p995', {'flip', 'replace', 'rotate', 'noise', 'strength'}),
     (NINE, 'standard', {'flip', 'replace', 'rotate', 'noise', 'strength', 'contrast', 'brightness'})])
 def test_what_may_be_changed_follows_from_what_is_seen(channels, scale, allowed):
     """Vectors stretched to bytes cannot be turned, a flow has no light, noise in bytes is none in pixels."""
     assert set(augment.augmentable(channels, scale)) == allowed <= set(augment.CHANGES)
+
+
+@pytest.mark.parametrize('change', ['rotate', 'noise', 'strength'])
+def test_vectors_in_bytes_are_not_changed(change):
+    """Published features under data.scale 'standard' are bytes, whose 0 is no rest: they would turn into another motion."""
+    settings = NOTHING | {'names': (), 'channels': ['u', 'v'], change: 0.1}
+    with pytest.raises(UserError, match='take flow in pixels, and this data set stores bytes; allowed: 0'):
+        augment.compose(**settings, stretched=True)
+    assert augment.compose(**settings, stretched=False) is not None

@@ -289,3 +289,10 @@ def test_without_head_removes_what_the_head_does_and_nothing_else():
     assert np.linalg.norm(left) > 0.8 * np.linalg.norm(bump) and left.dtype == np.float32
     np.testing.assert_allclose(flow.without_head(left), left, atol=1e-5)
     assert flow.without_head(affine.astype(np.float16)).dtype == np.float32
+
+
+@pytest.mark.parametrize('shape', [(8, 8), (8, 8, 3), (4, 8, 8, 1)])
+def test_without_head_takes_flow_alone(shape):
+    """Of u, v and strain it would take an affine part from the strain as well, which says nothing about the head."""
+    with pytest.raises(UserError, match='without_head: flow has shape .* needs'):
+        flow.without_head(np.zeros(shape))

@@ -120,6 +120,8 @@ def without_head(flow):
     A shift, turn, nod or approach of the head is nearly affine over the face; an expression moves parts of it.
     """
     flow = np.asarray(flow, np.float32)
+    if flow.ndim < 3 or flow.shape[-1] != 2:
+        raise UserError(f'without_head: flow has shape {list(flow.shape)}; needs [..., H, W, 2]')
     height, width, parts = flow.shape[-3:]
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
     basis = np.linalg.qr(np.stack([np.ones_like(x), x, y], -1).reshape(-1, 3))[0].astype(np.float32)
