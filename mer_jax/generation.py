@@ -6,7 +6,7 @@ from functools import partial
 import jax
 import numpy as np
 
-from mer_jax import evaluate, gan, gan_checks, overlays, plan, plots_gan, resampling, workdir
+from mer_jax import evaluate, gan, gan_checks, metrics, overlays, plan, plots_gan, resampling, workdir
 from mer_jax.errors import UserError
 from mer_jax.protocol import rows_of, stacked
 
@@ -96,3 +96,12 @@ def _check(folder, samples, folds, titles, names, made, channels):
             plots_gan.samples(folder / KINDS[0], (real[0][shown], real[1][shown]), fake, names.classes, channels)
             plots_gan.nearest(folder / KINDS[1], fake[0][pairs[:, 0]], real[0][pairs[:, 1]], channels)
     workdir.write_json(folder / CHECKS, {'folds': blocks})
+    print(describe(blocks, folder / KINDS[0]), flush=True)
+
+
+def describe(blocks, picture) -> str:
+    """One line: how well a classifier tells the images from real ones, in the mean over the folds of checks.json."""
+    tests = [block['two_sample'] for block in blocks]
+    made, chance = (metrics.mean([test[side]['auc'] for test in tests], axis=0) for side in ('made', 'chance'))
+    return (f'gan: a linear classifier tells its images from real ones with AUC {made:.2f} (0.5: it cannot; 1: always), halves '
+            f'of the real ones with {chance:.2f}; look at {picture}')

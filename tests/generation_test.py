@@ -151,13 +151,16 @@ def test_scope_all_is_one_gan_a_seed_for_every_fold(small, tmp_path, monkeypatch
     assert all(each == new[0] for each in new[:5]) and all(each == new[5] for each in new[5:]) and new[0] != new[5]
 
 
-def test_a_run_with_a_gan(tiny_data, tmp_path, monkeypatch):
-    """From the command line: images made, counted and reported; a finished run is scored again without training a GAN."""
+def test_a_run_with_a_gan(tiny_data, tmp_path, monkeypatch, capsys):
+    """From the command line: images made, told from real ones, counted and reported; a finished run trains no GAN again."""
     monkeypatch.setattr(generation, 'CHECKED', 2)
     arguments = [f'--config={ROOT}/configs/synthetic_ocnet.py:gan=on,quick', f'--config.data.data_dir={tiny_data}',
                  f'--workdir={tmp_path}/run', '--config.model.name=ststnet', '--config.train.lowering=native']
     assert main.main(arguments) == 0
     results = json.loads((tmp_path / 'run' / 'results.json').read_text())
+    checks = json.loads((tmp_path / 'run' / 'gan' / 'checks.json').read_text())['folds']
+    auc = np.mean([block['two_sample']['made']['auc'] for block in checks])
+    assert f'tells its images from real ones with AUC {auc:.2f}' in capsys.readouterr().out and len(checks) == 2
     assert results['leaks'] == [] and results['clips'] == 24
     with open(tmp_path / 'run' / 'folds.csv', newline='') as file:
         assert {row['made'] for row in csv.DictReader(file)} == {'12'}
