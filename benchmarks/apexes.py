@@ -15,12 +15,12 @@ import numpy as np  # noqa: E402
 from joblib import Parallel, delayed  # noqa: E402
 
 from configs import synthetic_hybrid  # noqa: E402
-from mer_jax import features, heads, labels, machine, metrics, paired, pictures  # noqa: E402
+from mer_jax import data, labels, machine, metrics, paired, parts, pictures, protocol  # noqa: E402
 from mer_jax.preprocess import flow  # noqa: E402
 from mer_jax.preprocess.synthetic import clips  # noqa: E402
+from mer_jax.types import Names, Samples  # noqa: E402
 
 CONFIG = synthetic_hybrid.get_config('features=hand')
-NAMES = CONFIG.head.features.split('+')
 
 
 def places(clip, sought):
@@ -30,34 +30,31 @@ def places(clip, sought):
     return found | {how: flow.strongest(frames[0], frames[1:], method=how, steady=True) + 1 for how in sought}
 
 
-def described(job, sought, method):
-    """{how: (numbers [D] of each of NAMES, error of the key frame in frames)} of one drawn clip."""
+def seen(job, sought, method):
+    """{how: (image [H, W, C] and landmarks [68, 2] as a data set stores them, error of the key frame in frames)} of one clip."""
     clip = clips.render(job)
     first, last = (number - clip.first_frame for number in (clip.onset, clip.offset))
-    found = {}
+    between, found = partial(flow.flow_features, method=method), {}
     for how, place in places(clip, sought).items():
         key = clip.frames[[first, first + place, last]]
-        record = {'key_frames': key, 'landmarks': clip.landmarks, 'flow': flow.flow_features(key[0], key[1], method=method),
-                  'flow_offset': flow.flow_features(key[1], key[2], method=method)}
+        record = {'key_frames': key, 'flow': between(key[0], key[1]), 'flow_offset': between(key[1], key[2]),
+                  'landmarks': clip.landmarks}
         image = pictures.resize(pictures.phases(record), CONFIG.data.size)
-        blocks = features.extract(NAMES, image[None], pictures.points([record], 'phases', CONFIG.data.size),
-                                  channels=list(pictures.CHANNELS['phases']), mirror=False)
-        found[how] = [block[0, 0] for block in blocks], abs(clip.onset + place - clip.apex)
+        found[how] = image, pictures.points([record], 'phases', CONFIG.data.size)[0], abs(clip.onset + place - clip.apex)
     return found
 
 
-def confusions(blocks, label, subject):
-    """int[S, 1, K, K] of leave one subject out."""
-    classes, everyone = label.max() + 1, np.unique(subject)
-    predicted = np.zeros_like(label)
-    for one in everyone:
-        train, test = np.flatnonzero(subject != one), np.flatnonzero(subject == one)
-        scores, _ = heads.decided(
-            blocks, label, subject, train, test, classes=classes, seed=0, kernel=CONFIG.head.kernel, scale=CONFIG.head.scale,
-            costs=heads.numbers(CONFIG.head.cost), gammas=heads.numbers(CONFIG.head.gamma), inner=CONFIG.head.inner, best=1)
-        predicted[test] = scores.argmax(1)
-    group = np.searchsorted(everyone, subject)
-    return metrics.confusions(label, predicted, group, groups=len(everyone), classes=classes)[:, None]
+def confusions(image, points, kept):
+    """int[S, 1, K, K] of leave one subject out, from images [N, H, W, C], landmarks [N, 68, 2] and labelled records."""
+    subjects, datasets, own = data.whose(kept)
+    names = Names(labels.classes(CONFIG.data.labels, datasets), subjects, datasets, tuple(r['clip'] for r in kept), ())
+    label, row = np.array([names.classes.index(r['class']) for r in kept], np.int32), np.arange(len(kept), dtype=np.int32)
+    samples = Samples(image, label, np.zeros(len(kept), np.float32), np.zeros((len(kept), 0), np.float32), **own, clip=row,
+                      frame=np.zeros_like(row), parts=np.stack([row, row], 1))
+    folds, _ = protocol.make('loso', samples, names, folds=2, holdout=0.5, seed=0, seeds=1)
+    loaded = data.Data(samples, names, [], '', CONFIG.data.labels, (), points=points)
+    scores, _ = parts.answers(CONFIG, loaded, folds, None)
+    return metrics.confusions(label, scores.argmax(-1), own['subject'], groups=len(subjects), classes=len(names.classes))[:, None]
 
 
 def main():
@@ -67,22 +64,20 @@ def main():
     parser.add_argument('--sought', default='dis', help='estimators that look for the apex, comma between')
     parser.add_argument('--seed', type=int, default=0, help='of the drawn data set')
     chosen = parser.parse_args()
-    scheme = labels.SCHEMES['four']['synthetic']
-    classes = sorted(name for name in scheme if name != labels.DROPPED)
-    emotions = {emotion: classes.index(name) for name in classes for emotion in scheme[name].split()}
-    jobs = [job._replace(varied=True) for job in clips.jobs('default', seed=chosen.seed) if job.emotion in emotions]
-    label, subject = (np.array(each) for each in zip(*((emotions[job.emotion], job.number) for job in jobs), strict=True))
-    describe = partial(described, sought=chosen.sought.split(','), method=chosen.flow)
-    found = Parallel(machine.cores(), prefer='threads')(map(delayed(describe), jobs))
+    jobs = [job._replace(varied=True) for job in clips.jobs('default', seed=chosen.seed)]
+    kept, _ = labels.labelled([
+        {'job': job, 'clip': f's{job.number:02d}_{job.emotion}_{job.index:02d}', 'subject': f's{job.number:02d}',
+         'dataset': 'synthetic', 'emotion': job.emotion} for job in jobs], CONFIG.data.labels)
+    see = partial(seen, sought=chosen.sought.split(','), method=chosen.flow)
+    found = Parallel(machine.cores(), prefer='threads')(delayed(see)(record['job']) for record in kept)
     cubes = {}
     for how in found[0]:
-        blocks = [np.stack(block)[None] for block in zip(*(one[how][0] for one in found), strict=True)]
-        cubes[how] = confusions(blocks, label, subject)
-        error = np.mean([one[how][1] for one in found])
+        image, points, error = (np.stack(each) for each in zip(*(one[how] for one in found), strict=True))
+        cubes[how] = confusions(image, points, kept)
         score = metrics.summary(cubes[how].sum((0, 1)))
-        print(f'{how:10} off by {error:5.2f} frames: UF1 {score["uf1"]:.3f}, accuracy {score["accuracy"]:.3f}', end='')
+        print(f'{how:10} off by {error.mean():5.2f} frames: UF1 {score["uf1"]:.3f}, accuracy {score["accuracy"]:.3f}', end='')
         if how == 'known':
-            print(f'; {len(jobs)} clips of {len(set(subject))} subjects, flow {chosen.flow}')
+            print(f'; {len(kept)} clips of {len(cubes[how])} subjects, flow {chosen.flow}')
             continue
         lost = paired.difference(cubes['known'], cubes[how])['uf1']
         print('; UF1 {:+.3f} [{:+.3f}, {:+.3f}], p {:.3f}'.format(lost['difference'], *lost['interval'], lost['p']))
