@@ -27,6 +27,7 @@ from absl import flags
 from ml_collections import ConfigDict, config_flags
 
 from configs.common import base
+from mer_jax import quiet  # noqa: F401, before jax
 from mer_jax import workdir as files
 from mer_jax.errors import UserError
 

@@ -84,9 +84,16 @@ def _ablation(c, row):
 
 def _target(c, frame):
     release = c.data.name.partition('/')[0]
-    c.data.name = f'{release}/samer,target={frame}'
-    if release == 'synthetic_faces':
-        c.data.name = {'apex': release, 'magnified': f'{release}/magnified'}[frame]
+    if release != 'synthetic_faces':
+        c.data.name = f'{release}/samer,target={frame}'
+    elif frame == 'magnified':
+        c.data.name = 'synthetic_faces/magnified'
+
+
+def _five_classes(c):
+    c.data.labels = 'five'
+    if c.data.name == 'synthetic_faces/three':
+        c.data.name = 'synthetic_faces'
 
 
 def _as_published(c):
@@ -103,7 +110,7 @@ def dualbranch_variants(c: ConfigDict, text: str) -> ConfigDict:
     return variants(
         c, text,
         ablation={row: lambda c, row=row: _ablation(c, row) for row in _ABLATIONS},
-        classes={'3': lambda c: c.data.update({'labels': 'samer3'}), '5': lambda c: c.data.update({'labels': 'five'})},
+        classes={'3': lambda c: c.data.update({'labels': 'samer3'}), '5': _five_classes},
         target={frame: lambda c, frame=frame: _target(c, frame) for frame in ('apex', 'magnified')},
         alignment={form: lambda c, form=form: c.alignment.update({'form': form})
                    for form in ('clean', 'equal', 'released', 'paper')},

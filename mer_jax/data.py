@@ -78,6 +78,7 @@ def load(name, *, labels, channels, size, scale, mask, frames, data_dir, manual_
         kept = [{**r, 'flows': apexes.at(r, number), 'frame': number} for r in kept for number in apexes.frames(r, apex)]
     clips = list(dict.fromkeys((r['dataset'], r['clip']) for r in kept))
     subjects, datasets, own = whose(kept)
+    _check_classes(name, labels, schemes.classes(labels, datasets), kept)
     units = _columns(kept, sides)
     names = Names(schemes.classes(labels, datasets), subjects, datasets,
                   tuple(clip for _, clip in clips), tuple(units))
@@ -190,6 +191,14 @@ def _check_labels(name, labels):
     releases = [one.partition('/')[0] for one in name.split('+') if tfds_builders.release_input(one)]
     if releases:
         schemes.classes(labels, releases)
+
+
+def _check_classes(name, labels, classes, records):
+    """Refuse a class without a clip: the scores would count a class that nobody could learn."""
+    empty = [title for title in classes if title not in {record['class'] for record in records}]
+    if empty:
+        raise UserError(f'data.name {name!r} has no clip of {", ".join(empty)}, which data.labels {labels!r} names; name other '
+                        'labels, or a data set that has such clips')
 
 
 def _interval(name, stored):

@@ -3,6 +3,9 @@
 import time
 from functools import partial
 
+from mer_jax import quiet  # noqa: F401, before jax
+
+# isort: split
 import numpy as np
 
 from mer_jax import audit as auditing

@@ -17,8 +17,9 @@ from jax import lax
 from safetensors.numpy import save
 from tqdm import tqdm
 
-from mer_jax import checkpoint, magnet_clips, parallel, plan, workdir
+from mer_jax import checkpoint, compilation, magnet_clips, parallel, plan, workdir
 from mer_jax import train as training
+from mer_jax.compilation import QUICKLY, Program
 from mer_jax.errors import UserError
 from mer_jax.models.magnet import MagNet, flat
 from mer_jax.preprocess import magnet as inference
@@ -57,7 +58,12 @@ def _programs(seed, batch_size, size, learning_rate, weight, noise):
     parallel.start(plan.cache_folder() / 'xla')
     optimizer = optax.adam(learning_rate)
     body = partial(steps_of, seed=seed, batch_size=batch_size, size=size, weight=weight, noise=noise, optimizer=optimizer)
-    return jax.jit(partial(init, seed, optimizer=optimizer)), jax.jit(body, donate_argnums=0)
+    start = partial(init, seed, optimizer=optimizer)
+    state = jax.eval_shape(start)
+    wanted = {'start': Program(jax.jit(start), (), QUICKLY),
+              'run': Program(jax.jit(body, donate_argnums=0), (state, np.int32(0), np.int32(1)))}
+    ready = compilation.compiled(wanted, 'the training program')
+    return ready['start'], ready['run']
 
 
 def init(seed, *, optimizer) -> dict:

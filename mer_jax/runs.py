@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from mer_jax import checkpoint, evaluate, parallel, protocol, settings, train, workdir
+from mer_jax import checkpoint, compilation, evaluate, parallel, protocol, settings, train, workdir
 from mer_jax import plan as plans
+from mer_jax.compilation import QUICKLY, Program
 from mer_jax.errors import UserError
 from mer_jax.types import Folds
 
@@ -40,19 +41,19 @@ def compiled(learner, plan, samples, folds, *, runs, test_batch, chunk, done=Fal
     shared = parallel.replicated(samples, devices=devices)
     rows, fold, seed, index = place(folds, range(runs), length, test_batch, devices)
 
-    # Runs once: compiled without optimisation it is ready in a third of the time.
-    init = mapped(partial(_init, learner=learner)).lower(shared, rows, fold, seed).compile(
-        compiler_options={'xla_backend_optimization_level': 0})
-    states = jax.eval_shape(mapped(partial(_init, learner=learner)), shared, rows, fold, seed)
+    init = mapped(partial(_init, learner=learner))
+    states = jax.eval_shape(init, shared, rows, fold, seed)
     states = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=rows.index.sharding), states)
-    run = predict = None
+    wanted = {'init': Program(init, (shared, rows, fold, seed), QUICKLY)}
     if not done:
-        body = partial(train.train_epochs, learner=learner, chunk=chunk, **settings)
-        scalars = np.int32(0), np.int32(1)
-        run = mapped(body, donate=(1,)).lower((shared, *scalars), states, rows, fold, seed).compile()
+        run = mapped(partial(train.train_epochs, learner=learner, chunk=chunk, **settings), donate=(1,))
+        wanted['run'] = Program(run, ((shared, np.int32(0), np.int32(1)), states, rows, fold, seed))
     if folds.test.index.shape[1]:
-        predict = mapped(partial(evaluate.predict_rows, learner=learner)).lower(shared, states, index).compile()
-    return Programs(init, run, predict, shared, devices, length, chunk, time.perf_counter() - start)
+        predict = mapped(partial(evaluate.predict_rows, learner=learner))
+        wanted['predict'] = Program(predict, (shared, states, index))
+    ready = compilation.compiled(wanted, 'what predicts' if done else 'the training program')
+    return Programs(ready['init'], ready.get('run'), ready.get('predict'), shared, devices, length, chunk,
+                    time.perf_counter() - start)
 
 
 def place(folds, members, length, test_batch, devices):

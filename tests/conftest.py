@@ -1,18 +1,33 @@
-"""Shared by all tests: two CPU devices, caches of their own, and a small experiment made by hand."""
+"""Shared by all tests: two CPU devices, one new folder a test run, and a small experiment made by hand.
+
+The folder holds built data and compiled programs. It is new in every test run, shared by the workers
+of that run, and removed at its end: a test can neither pass nor fail by what an earlier run left.
+"""
 
 import os
+import shutil
 import tempfile
 
-os.environ['MER_JAX_CACHE'] = os.path.join(tempfile.gettempdir(), f'mer_jax_tests_{os.getuid()}')
+RUN = 'MER_JAX_TEST_RUN'  # names the folder to the workers, which the first process starts
+OWNER = RUN not in os.environ
+FOLDER = os.environ.setdefault(RUN, tempfile.mkdtemp(prefix='mer_jax_tests_') if OWNER else '')
+os.environ['MER_JAX_CACHE'] = FOLDER
 
 import jax  # noqa: E402
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 
-from mer_jax.errors import UserError  # noqa: E402
 from mer_jax.types import Names, Samples  # noqa: E402
 
 jax.config.update('jax_num_cpu_devices', 2)
+# What one worker has compiled the other need not compile again, nor the program that a test starts.
+jax.config.update('jax_compilation_cache_dir', os.path.join(FOLDER, 'xla'))
+jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.3)
+
+
+def pytest_unconfigure(config):
+    if OWNER:
+        shutil.rmtree(FOLDER, ignore_errors=True)
 
 
 def make_samples(*, subjects=5, clips=(7, 4, 5, 3, 6), size=28, channels=3, classes=3, seed=0, datasets=2):
@@ -41,13 +56,10 @@ def small():
 
 @pytest.fixture(scope='session')
 def tiny_data():
-    """A data folder in which the two tiny synthetic data sets are built once a machine."""
+    """A data folder in which the two tiny synthetic data sets are built, once in a test run."""
     import tfds_builders
 
-    folder = os.path.join(os.environ['MER_JAX_CACHE'], 'tfds')
+    folder = os.path.join(FOLDER, 'tfds')
     for name in ('synthetic_faces/tiny', 'synthetic_faces/spotting_tiny'):
-        try:
-            tfds_builders.prepare(name, data_dir=folder, progress=False)
-        except UserError:  # built by an older state of the code
-            tfds_builders.prepare(name, data_dir=folder, progress=False, rebuild=True)
+        tfds_builders.prepare(name, data_dir=folder, progress=False)  # waits where the other worker builds it
     return folder

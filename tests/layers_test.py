@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 
 # Each module may import those that stand before it; a line of several names: they do not know each other.
 ORDER = [
-    ['mer_jax.errors', 'mer_jax.machine', 'mer_jax.types'],
+    ['mer_jax.errors', 'mer_jax.machine', 'mer_jax.types', 'mer_jax.compilation', 'mer_jax.quiet'],
     ['mer_jax.preprocess'],
     ['tfds_builders', 'mer_jax.labels'],
     ['mer_jax.workdir', 'mer_jax.metrics', 'mer_jax.scenarios', 'mer_jax.schematic', 'mer_jax.spotting'],

@@ -11,6 +11,7 @@ from mer_jax import models
 from mer_jax.errors import UserError
 from mer_jax.models import torch_weights
 from mer_jax.models.vggm import MERGES, PATHS
+from tests.compiling import quickly
 from tests.torch_networks import torch_networks
 
 SHAPES = {'ststnet': (28, 28, 3), 'offapexnet': (28, 28, 2), 'dual_inception': (28, 28, 2), 'alexnet': (75, 75, 2),
@@ -95,9 +96,9 @@ def test_a_network_equals_pytorch(name, settings):
     trained = forward(reference.train(), image).detach().numpy()
     for lowering in ('matmul', 'native'):
         net = make(name, lowering, **settings)
-        logits, _ = jax.jit(lambda v, x, net=net: net.apply(v, x, train=False))(variables, image)
+        logits, _ = quickly(lambda v, x, net=net: net.apply(v, x, train=False))(variables, image)
         np.testing.assert_allclose(logits, wanted, atol=1e-4)
-        (logits, _), _ = jax.jit(lambda v, x, net=net: net.apply(v, x, train=True, mutable=['batch_stats'],
+        (logits, _), _ = quickly(lambda v, x, net=net: net.apply(v, x, train=True, mutable=['batch_stats'],
                                                                  rngs={'dropout': jax.random.key(0)}))(variables, image)
         np.testing.assert_allclose(logits, trained, atol=1e-4)
 
@@ -113,7 +114,7 @@ def test_a_short_path_of_vggm_equals_pytorch(path, merge, lrn):
     wanted = forward(reference.eval(), image).detach().numpy()
     assert np.ptp(wanted, 0).max() > 1e-3
     net = model.clone(lowering='native')  # compiles in less time; the projection is all that a lowering adds here
-    logits, _ = jax.jit(lambda v, x: net.apply(v, x, train=False))(variables, image)
+    logits, _ = quickly(lambda v, x: net.apply(v, x, train=False))(variables, image)
     np.testing.assert_allclose(logits, wanted, atol=1e-4)
 
 
@@ -142,7 +143,7 @@ def test_ocnet_drops_by_chance_where_it_drops(dropped):
     """With no unit dropped the paper's first row is trained without chance; with one, dropout must reach the logits."""
     model, variables = make('ocnet', 'native', width=4, dropped=dropped, dropout=0.9), random_variables('ocnet', width=4)
 
-    @jax.jit
+    @quickly
     def logits(key):
         return model.apply(variables, IMAGE, train=True, mutable=['batch_stats'], rngs={'dropout': key})[0][0]
 
@@ -154,7 +155,7 @@ def test_batch_statistics_move_as_in_pytorch(name):
     """Statistics of training reach evaluation; PyTorch stores the unbiased variance, Flax the biased one."""
     reference, model, variables = twins(name)
     image = images(name)
-    _, moved = jax.jit(lambda v, x: model.apply(v, x, train=True, mutable=['batch_stats'],
+    _, moved = quickly(lambda v, x: model.apply(v, x, train=True, mutable=['batch_stats'],
                                                 rngs={'dropout': jax.random.key(0)}))(variables, image)
     before = {key: value.clone() for key, value in reference.state_dict().items()}
     forward(reference.train(), image)
@@ -184,7 +185,7 @@ def test_ststnet_gradient_equals_pytorch(lowering):
                                    rngs={'dropout': jax.random.key(0)})
         return optax.softmax_cross_entropy_with_integer_labels(logits, label).mean()
 
-    got = jax.jit(jax.grad(loss_of))(variables['params'])
+    got = quickly(jax.grad(loss_of))(variables['params'])
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-4), got, wanted)
 
 
@@ -227,7 +228,7 @@ def test_no_parameter_is_dead_and_all_is_finite(name):
                                        rngs={'dropout': jax.random.key(0)})
         return optax.softmax_cross_entropy_with_integer_labels(logits, jnp.arange(4) % 3).mean(), out
 
-    gradient, out = jax.jit(jax.grad(loss_of, has_aux=True))(variables['params'])
+    gradient, out = quickly(jax.grad(loss_of, has_aux=True))(variables['params'])
     for path, leaf in jax.tree.leaves_with_path(gradient):
         assert np.isfinite(leaf).all() and np.abs(leaf).max() > 1e-9, jax.tree_util.keystr(path)
     assert out['features'].ndim == 2 and out['maps'].ndim == 4 and len(out['maps']) == len(image)
@@ -246,9 +247,9 @@ def test_folds_stay_apart_under_vmap_and_map(name):
                                      rngs={'dropout': jax.random.key(0)})
         return logits
 
-    wanted = jnp.stack([jax.jit(one)(jax.tree.map(lambda leaf, i=i: leaf[i], folds)) for i in range(2)])
-    np.testing.assert_allclose(jax.jit(jax.vmap(one))(folds), wanted, atol=1e-6 * float(jnp.abs(wanted).max()))
-    np.testing.assert_allclose(jax.jit(lambda folds: jax.lax.map(one, folds))(folds), wanted, atol=1e-5)
+    wanted = jnp.stack([quickly(one)(jax.tree.map(lambda leaf, i=i: leaf[i], folds)) for i in range(2)])
+    np.testing.assert_allclose(quickly(jax.vmap(one))(folds), wanted, atol=1e-6 * float(jnp.abs(wanted).max()))
+    np.testing.assert_allclose(quickly(lambda folds: jax.lax.map(one, folds))(folds), wanted, atol=1e-5)
 
 
 @pytest.mark.parametrize('name', DROPPING)
@@ -257,7 +258,7 @@ def test_dropout_acts_in_training_only(name):
     model, image = make(name, dropout=0.5), images(name, 1)
     variables = random_variables(name)
 
-    @jax.jit
+    @quickly
     def logits(key):
         return model.apply(variables, image, train=True, mutable=['batch_stats'], rngs={'dropout': key})[0][0]
 
@@ -268,7 +269,7 @@ def test_dropout_acts_in_training_only(name):
 def test_the_features_of_the_hybrid_network_are_what_its_last_layer_sees():
     """An SVM on other features, before the ReLU or of another size, would not be the published system."""
     model, variables = make('hybrid_cnn', blocks=1), random_variables('hybrid_cnn', blocks=1)
-    logits, out = jax.jit(lambda v, x: model.apply(v, x, train=False))(variables, images('hybrid_cnn'))
+    logits, out = quickly(lambda v, x: model.apply(v, x, train=False))(variables, images('hybrid_cnn'))
     last = variables['params']['dense2']
     assert out['features'].shape == (4, 128) and out['features'].min() == 0 and np.ptp(out['features'], 0).max() > 1e-3
     np.testing.assert_allclose(logits, out['features'] @ last['kernel'] + last['bias'], rtol=1e-4, atol=1e-4)

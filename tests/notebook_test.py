@@ -39,6 +39,7 @@ def test_every_cell_runs(tiny_data, tmp_path, monkeypatch):
     """The notebook is what a newcomer runs first, and nothing else of the tests reads it: any renamed function breaks it."""
     monkeypatch.setenv('TFDS_DATA_DIR', tiny_data)
     monkeypatch.setenv('IPYTHONDIR', str(tmp_path / 'ipython'))
+    monkeypatch.setenv('JAX_DISABLE_MOST_OPTIMIZATIONS', '1')  # it waits for the compiler alone
     monkeypatch.delenv('MPLBACKEND', raising=False)  # Agg would draw nothing in a notebook
     folder, book = clone(tmp_path / 'clone'), read()
     cells = {cell.id: cell for cell in book.cells}

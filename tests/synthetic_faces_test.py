@@ -34,10 +34,9 @@ def tiny():
 
 
 @pytest.fixture(scope='module')
-def stored(tmp_path_factory):
+def stored(tiny_data):
     """The tiny data set, built and read back, by clip id."""
-    builder = Builder(data_dir=tmp_path_factory.mktemp('tfds'), config='tiny')
-    builder.download_and_prepare()
+    builder = Builder(data_dir=tiny_data, config='tiny')
     return {record['clip'].decode(): record for record in builder.as_data_source(split='train')}
 
 
@@ -204,6 +203,13 @@ def test_the_plans_count_as_they_say():
     small = np.array(list(PLANS['tiny'].values()))
     coarse = np.stack([small[:, 0] + small[:, 3], small[:, 1], small[:, 4]], -1)
     assert ((coarse > 0).sum(0) >= 4).all() and (coarse.sum(0) >= 5).all()
+
+
+def test_three_holds_the_very_clips_of_default_that_have_a_class():
+    """A clip drawn by another number would be another clip: results on `three` would not be those on `default`."""
+    every, three = (clips.jobs(plan, seed=SEED) for plan in ('default', 'three'))
+    assert three == [job for job in every if job.emotion != 'others'] and len(three) == 147
+    assert Builder(config='three').settings() != Builder(config='default').settings(), 'one would pass for the other'
 
 
 def test_coded_units_are_drawn_units_of_some_emotion(tiny):

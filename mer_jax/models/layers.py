@@ -146,14 +146,23 @@ def _winograd(x, kernel):
 def _winograd_along(x, kernel):
     """Every 3x3 window of padded x, by 12 products a pair of outputs instead of 18: F(2, 3) along axis 2 only.
 
-    For pictures too small, or channels too few, for blocks of 2x2; it compiles in half the time of `_winograd`.
+    For pictures too small, or channels too few, for blocks of 2x2. Its four products are one batched product: the same
+    time in training, and a third less to compile than four apart.
     """
     width = x.shape[2] - 2
     x = jnp.pad(x, ((0, 0), (0, 0), (0, width % 2), (0, 0)))
     taps = jnp.einsum('js,rscf->jrcf', _TAPS.astype(kernel.dtype), kernel)
-    parts = [dense(patches(part, (3, 1), (1, 1), axis=3), tap.reshape(-1, tap.shape[-1]))
-             for part, tap in zip(_four(x, 2), taps, strict=True)]
-    return _two(*parts, 2)[:, :, :width]
+    factors = jnp.stack(_four(x, 2))
+    rows = factors.shape[2] - 2
+    windows = jnp.concatenate([factors[:, :, row:row + rows] for row in range(3)], -1)
+    products = batched_dense(windows, taps.reshape(4, -1, taps.shape[-1]))
+    return _two(*products, 2)[:, :, :width]
+
+
+def batched_dense(x, kernels):
+    """[P, B, H, W, in] and [P, in, out] -> [P, B, H, W, out]: P products, each as of `dense`."""
+    flat = x.reshape(len(x), -1, x.shape[-1])
+    return jnp.matmul(flat, kernels).reshape(*x.shape[:-1], -1)
 
 
 def _four(x, axis):

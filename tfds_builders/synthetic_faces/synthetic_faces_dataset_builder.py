@@ -9,7 +9,7 @@ from mer_jax import machine
 from mer_jax.preprocess import flow, magnify
 from mer_jax.preprocess.synthetic import clips
 from mer_jax.preprocess.synthetic.identity import SIZE
-from mer_jax.preprocess.synthetic.plans import PLANS, VARIED
+from mer_jax.preprocess.synthetic.plans import NOT_DRAWN, PLANS, VARIED
 from tfds_builders import base, inputs, schema, workers
 
 SEED = 0
@@ -17,7 +17,8 @@ DRAWING = ('brush', 'clips', 'drawing', 'emotions', 'identity', 'landmarks', 'mo
 ALPHA = 3.0  # output motion / input motion; 6, as published, would tear faces that move by up to 3 of 128 pixels
 SUMMARIES = {
     'default': "246 clips of 26 subjects, CASME II's counts",
-    'magnified': 'the same clips; image shows the flow to the magnified apex instead of to the apex',
+    'three': 'those 147 clips of default that have a class among three',
+    'magnified': 'the clips of default; image shows the flow to the magnified apex instead of to the apex',
     'large': '984 clips of 104 subjects, the counts of default four times over',
     'small': '120 clips of 12 subjects, without others',
     'tiny': '30 clips of 5 subjects, built in seconds',
@@ -54,7 +55,9 @@ class Builder(base.ClipBuilder):
 
     def settings(self):
         """Seed, plan and how the apex is magnified."""
-        return {'seed': SEED, 'clips': PLANS[self._plan()], 'alpha': ALPHA}
+        drawn = {'seed': SEED, 'clips': PLANS[self._plan()], 'alpha': ALPHA}
+        left_out = NOT_DRAWN.get(self._plan())
+        return {**drawn, 'not drawn': left_out} if left_out else drawn
 
     def _split_generators(self, dl_manager):
         return {'train': self._generate_examples()}

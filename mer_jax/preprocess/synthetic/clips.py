@@ -7,7 +7,7 @@ import numpy as np
 
 from mer_jax.preprocess.synthetic import emotions, identity, landmarks, motion, muscles
 from mer_jax.preprocess.synthetic.drawing import neutral
-from mer_jax.preprocess.synthetic.plans import PLANS, VARIED
+from mer_jax.preprocess.synthetic.plans import NOT_DRAWN, PLANS, VARIED
 
 FPS = 100.0  # twice as many in plans of VARIED
 STEEPEST = 0.6  # bound on the gradient of the facial displacement; at 1 the face would fold over itself
@@ -125,12 +125,13 @@ def make(seed, number, index, emotion, subject, *, varied=False):
 
 
 def jobs(plan, *, seed):
-    """A Job for every clip of PLANS[plan], subject after subject."""
-    return [
+    """A Job for every clip of PLANS[plan], subject after subject, but for the emotions of NOT_DRAWN."""
+    every = [
         Job(seed, number, index, emotion, plan in VARIED)
         for number, counts in enumerate(PLANS[plan].values(), 1)
         for index, emotion in enumerate(np.repeat(emotions.EMOTIONS, counts).tolist())
     ]
+    return [job for job in every if job.emotion not in NOT_DRAWN.get(plan, ())]
 
 
 def render(job):

@@ -24,6 +24,9 @@ PLANS = {
         's05': (1, 1, 1, 1, 1),
     },
 }  # fmt: skip
+# The clips of default that have a class among three, the very same ones: others keeps its places but is not drawn.
+PLANS['three'] = PLANS['default']
+NOT_DRAWN = {'three': ('others',)}  # plan -> emotions that take up numbers of clips and are left out
 # four times CASME II's counts: what more clips than any release has would bring
 PLANS['large'] = {f's{number:02d}': counts for number, counts in enumerate(4 * [*PLANS['default'].values()], 1)}
 # For spotting: the counts of small, with three subjects more; and a few clips for a test.
