@@ -9,8 +9,6 @@ from typing import NamedTuple
 
 import numpy as np
 from joblib import Parallel, delayed
-from sklearn.model_selection import StratifiedGroupKFold
-from sklearn.svm import SVC
 from tqdm import tqdm
 
 from mer_jax import evaluate, features, machine, protocol, workdir
@@ -146,6 +144,8 @@ def decided(blocks, label, group, train, test, *, classes, seed, kernel, scale, 
 def _inner(blocks, label, group, train, grid, *, classes, seed, kernel, scale, folds):
     """UF1 float[len(grid)] of every choice, each training clip answered by machines that did not see its subject; images that
     were generated for the fold, of no subject, train in every group and are not asked."""
+    from sklearn.model_selection import StratifiedGroupKFold  # here: loading it takes a second of every run
+
     train, made = train[group[train] >= 0], train[group[train] < 0]
     subjects, clips = len(np.unique(group[train])), np.bincount(label[train]).max()
     count = min(folds, subjects, clips)  # more groups than clips of the largest class cannot be stratified
@@ -201,6 +201,8 @@ def kernels(inner_products, kernel, gamma):
 def _fitted(inner_products, label, train, test, cost, gamma, *, classes, kernel):
     """(scores float32[len(test), classes], Machine), mirror images asked too; a class without a training row scores -2, which is
     never the most."""
+    from sklearn.svm import SVC  # here: loading it takes a second of every run
+
     own_own, test_own = kernels(inner_products, kernel, gamma)
     views = len(own_own) // len(train)
     known = np.unique(label[train])

@@ -83,15 +83,17 @@ def train_epochs(shared, state, rows, fold, seed, *, chunk, **settings):
     """
     samples, first, count = shared
     key = run_key(seed, fold)
-    one_epoch = lambda state, number: train_epoch(  # noqa: E731
-        state, samples, rows, jax.random.fold_in(key, number), **settings)
+
+    @jax.jit  # traced once for the shapes of its logs and for the loop
+    def one_epoch(state, samples, rows, key, number):
+        return train_epoch(state, samples, rows, jax.random.fold_in(key, number), **settings)
 
     def body(done, carry):
         state, logs = carry
-        state, log = one_epoch(state, first + done + 1)  # number 0 is the key of init
+        state, log = one_epoch(state, samples, rows, key, first + done + 1)  # number 0 is the key of init
         return state, jax.tree.map(lambda kept, new: kept.at[done].set(new), logs, log)
 
-    shapes = jax.eval_shape(one_epoch, state, 1)[1]
+    shapes = jax.eval_shape(one_epoch, state, samples, rows, key, first)[1]
     return lax.fori_loop(0, count, body, (state, jax.tree.map(lambda a: jnp.zeros(chunk, a.dtype), shapes)))
 
 

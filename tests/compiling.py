@@ -20,3 +20,13 @@ def unoptimised():
         yield
     finally:
         jax.config.update('jax_disable_most_optimizations', False)
+
+
+@contextlib.contextmanager
+def optimised():
+    """As a user's, inside of `unoptimised`."""
+    jax.config.update('jax_disable_most_optimizations', False)
+    try:
+        yield
+    finally:
+        jax.config.update('jax_disable_most_optimizations', True)

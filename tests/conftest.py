@@ -4,6 +4,7 @@ The folder holds built data and compiled programs. It is new in every test run, 
 of that run, and removed at its end: a test can neither pass nor fail by what an earlier run left.
 """
 
+import importlib.metadata
 import os
 import shutil
 import tempfile
@@ -12,6 +13,10 @@ RUN = 'MER_JAX_TEST_RUN'  # names the folder to the workers, which the first pro
 OWNER = RUN not in os.environ
 FOLDER = os.environ.setdefault(RUN, tempfile.mkdtemp(prefix='mer_jax_tests_') if OWNER else '')
 os.environ['MER_JAX_CACHE'] = FOLDER
+if importlib.metadata.version('jaxlib').startswith('0.10.'):
+    # XLA's older way to emit code compiles in two thirds of the time; later versions have lost it. What a
+    # test starts as a process of its own, with XLA_FLAGS empty, is compiled as a user's.
+    os.environ['XLA_FLAGS'] = f'{os.environ.get("XLA_FLAGS", "")} --xla_cpu_use_fusion_emitters=false'.strip()
 
 import jax  # noqa: E402
 import numpy as np  # noqa: E402
