@@ -246,10 +246,14 @@ def quick(c: ConfigDict) -> None:
     c.data.frames = min(c.data.frames, 8)
     if c.data.channels == 'gray' or c.data.channels.startswith('magnified') or c.model.name in ('ocnet', 'hybrid_cnn'):
         c.data.size = min(c.data.size, 32)
+    if c.model.name in ('dual_inception', 'offapexnet'):
+        c.data.size = min(c.data.size, 12)  # their dense layers grow with it
+    if c.model.name == 'alexnet':
+        c.data.size = 63  # the least it takes
     c.data.manual_dir = ''
     c.data.landmarks = ''
     c.data.magnet = ''
-    c.train.epochs = min(c.train.epochs, 2)
+    c.train.epochs = min(c.train.epochs, 2 if c.data.rows == 'clips' else 1)  # a clip has dozens of frames
     c.head.inner = 2
     c.train.seeds = 1
     c.train.at_once = 1
@@ -264,4 +268,4 @@ def quick(c: ConfigDict) -> None:
     c.model.single_branch.update(small)
     c.gan.update({'each': 4, 'size': 16, 'width': 4, 'steps': 4})
     c.explain.clips = min(c.explain.clips, 4)
-    c.model.magnet.update({'steps': 4, 'size': 32})
+    c.model.magnet.update({'steps': 4, 'size': 16})

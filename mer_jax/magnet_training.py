@@ -181,10 +181,11 @@ def held_out(params, *, seed, size):
     first scenes: A, B, output, truth.
     """
     keys = jax.vmap(partial(magnet_clips.tuple_key, seed, HELD_OUT))(jnp.arange(TUPLES))
-    scenes = jax.jit(jax.vmap(partial(magnet_clips.scene, size=size, least=ALPHA, most=ALPHA)))(keys)
-    drawn = jax.jit(jax.vmap(partial(magnet_clips.render, size=size), (0, None)))
+    once = partial(jax.jit, compiler_options=QUICKLY)
+    scenes = once(jax.vmap(partial(magnet_clips.scene, size=size, least=ALPHA, most=ALPHA)))(keys)
+    drawn = once(jax.vmap(partial(magnet_clips.render, size=size), (0, None)))
     a, b, y = (quantised(drawn(scenes, scale)) for scale in (0.0, 1.0, ALPHA))
-    out = jax.jit(lambda a, b: MagNet().apply({'params': params}, a, b, jnp.full(len(a), ALPHA)))(a, b)
+    out = once(lambda a, b: MagNet().apply({'params': params}, a, b, jnp.full(len(a), ALPHA)))(a, b)
     apart = lambda one: jnp.mean(jnp.abs(one - out), (1, 2, 3))  # noqa: E731
     factors = np.arange(0, 2 * ALPHA + 0.25, 0.25)
     nearest = factors[np.argmin([apart(2 * drawn(scenes, float(factor)) - 1) for factor in factors], 0)]

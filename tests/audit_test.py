@@ -20,6 +20,8 @@ from mer_jax.types import Names, Predictions
 from tests.compiling import unoptimised
 from tests.conftest import make_samples
 
+pytestmark = pytest.mark.xdist_group(__name__)  # its fixtures train: once, in one worker
+
 ROOT = Path(__file__).parent.parent
 CONFIGS = sorted(p.stem for p in ROOT.glob('configs/[a-z]*_*.py')
                  if p.stem != 'synthetic_magnet' and not p.stem.endswith('_spotting'))  # which the audit refuses

@@ -54,7 +54,7 @@ def test_the_published_training(name):
     assert c.data.channels == 'magnified,on_a,off_a' and c.protocol.name == 'loso'
     rate = learners.SCHEDULES['restarts'](1.0, 1, c.train.epochs)
     last, least = float(rate(c.train.epochs - 1)), {'synthetic_dualbranch': 10}.get(name, 70)
-    assert c.train.epochs == least and last < 0.01, 'a run must end where the rate is low'
+    assert c.train.epochs == least and last < 0.03, 'a run must end where the rate is low'
     if name != 'synthetic_dualbranch':
         assert (c.data.size, c.train.batch_size, c.data.labels, c.model.dual_branch.width) == (224, 128, 'five', 64)
         assert c.data.value_range == 'imagenet' and c.augment.erase == 0.5
@@ -108,6 +108,14 @@ def test_a_variant_changes_what_it_says_and_nothing_else(name, variant, expected
     """Results under a variant's name would be of another experiment."""
     assert changed(name, variant) == expected
     settings.check(config(name, variant).to_dict())
+
+
+def test_the_published_training_of_ststnet():
+    """Liong et al. 2019: Adam at 5e-5, 500 epochs, batches of 256; the rate is what makes the published epochs enough."""
+    for name in [name for name in ALL if name.endswith('_ststnet') and name != 'synthetic_ststnet']:
+        c = config(name)
+        assert (c.model.name, c.train.optimizer, c.train.learning_rate) == ('ststnet', 'adam', 5e-5)
+        assert (c.train.epochs, c.train.batch_size, c.data.size) == (500, 256, 28)
 
 
 TABLES = {  # variants of Irawan et al. 2024: (augmentation, balancing, class weights)

@@ -30,6 +30,17 @@ jax.config.update('jax_compilation_cache_dir', os.path.join(FOLDER, 'xla'))
 jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.3)
 
 
+# Modules of the short job: whatever may break under another Python or another jax, in seconds.
+FAST = ('action_units', 'balance', 'configs', 'frames', 'labels', 'layers', 'leaks', 'learners', 'metrics',
+        'precomputed_flow', 'protocol', 'score', 'sheets', 'train', 'workdir')
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.path.stem.removesuffix('_test') in FAST or item.name.endswith('[ststnet-stretch-plain]'):
+            item.add_marker(pytest.mark.fast)
+
+
 def pytest_unconfigure(config):
     if OWNER:
         shutil.rmtree(FOLDER, ignore_errors=True)

@@ -16,7 +16,7 @@ from tests.resampling_test import OFF as UNBALANCED
 # network -> (smallest comfortable size, channels, keywords)
 NETWORKS = {
     'ststnet': (28, 3, {}),
-    'offapexnet': (28, 2, {}),
+    'offapexnet': (12, 2, {}),
     'dual_inception': (12, 2, {}),
     'alexnet': (63, 2, {'hidden': 32}),
     'vggm': (75, 2, {'width': 6}),

@@ -25,6 +25,9 @@ SWITCHES = [
     ({'balance.method': 'smote'}, ''),
     ({'balance.method': 'generated', 'balance.generated': 'x.npz'}, 'balance.generated: one file'),
     ({'balance.method': 'generated', 'balance.generated': 'x/{subject}.npz'}, ''),
+    ({'balance.method': 'gan', 'gan.scope': 'all'}, 'gan.scope=all: one generator'),
+    ({'balance.method': 'gan'}, ''),
+    ({'gan.scope': 'all'}, ''),  # there is no generator
     ({'model.init_from': 'x.safetensors'}, 'init_from: one file'),
     ({'model.init_from': 'x/{subject}.pth'}, ''),
     ({'head.name': 'svm', 'head.scope': 'all'}, 'head.scope=all: the network whose features'),

@@ -22,6 +22,7 @@ from tests.fake_raw import casme2, casme_squared, samm, smic
 from tfds_builders import build, inputs, release
 
 ROOT = Path(__file__).parent.parent
+FAST_FLOW = 'casme2/flow,optical_flow=farneback'  # where another estimator proves as much as TV-L1
 WRITERS = {'casme2': casme2, 'samm': samm, 'smic': smic, 'casme_squared': casme_squared}
 
 
@@ -129,9 +130,11 @@ def test_video_loads_as_so_many_frames_of_the_face(tmp_path):
 def test_settings_stand_in_the_name_and_build_beside(tmp_path):
     """A build with other settings under the same folder would silently serve other data."""
     truth = casme2.write(tmp_path / 'raw')
-    plain = prepare('casme2/samer', truth.folder, tmp_path)
-    other = prepare('casme2/samer,magnifier=none,alpha=6', truth.folder, tmp_path)  # alpha 6 is the default: not in the name
-    assert Path(other.data_dir).parts[-2] == 'samer,magnifier=none' and Path(plain.data_dir).parts[-2] == 'samer'
+    plain = prepare('casme2/samer,optical_flow=farneback', truth.folder, tmp_path)
+    # alpha 6 is the default: not in the name
+    other = prepare('casme2/samer,optical_flow=farneback,magnifier=none,alpha=6', truth.folder, tmp_path)
+    assert Path(other.data_dir).parts[-2] == 'samer,magnifier=none,optical_flow=farneback'
+    assert Path(plain.data_dir).parts[-2] == 'samer,optical_flow=farneback'
     clip = sorted(truth.clips)[0]
     assert (records(plain)[clip]['image'] != records(other)[clip]['image']).any()
     for text, part in (('alpha=x', "alpha is 'x'; allowed: 6, a number"), ('colour=red', "'colour' is no setting of samer"),
@@ -173,17 +176,17 @@ def test_without_its_folder_one_line_says_where_to_apply(name, tmp_path):
 def test_a_changed_sheet_frame_or_folder_is_noticed_by_name(tmp_path):
     """The build of last year's sheet would be used with this year's labels."""
     truth = casme2.write(tmp_path / 'raw')
-    prepare('casme2', truth.folder, tmp_path)
+    prepare('casme2/video', truth.folder, tmp_path)
     folder = sorted(clip.folder for clip in truth.clips.values())[0]
     frame = sorted(folder.iterdir())[0]
     frame.write_bytes(frame.read_bytes() + b'\0')
     with pytest.raises(UserError, match=rf'changed since it was built: .*{folder.name}; rebuild with --config.data.rebuild=True'):
-        prepare('casme2', truth.folder, tmp_path)
-    prepare('casme2', truth.folder, tmp_path, rebuild=True)
+        prepare('casme2/video', truth.folder, tmp_path)
+    prepare('casme2/video', truth.folder, tmp_path, rebuild=True)
     sheet = next(path for path in truth.sheets if 'coding' in Path(path).name.lower() or len(truth.sheets) == 1)
     Path(truth.folder, sheet).write_bytes(Path(truth.folder, sheet).read_bytes() + b'\0')
     with pytest.raises(UserError, match=rf'changed since it was built: {Path(sheet).name}'):
-        prepare('casme2', truth.folder, tmp_path)
+        prepare('casme2/video', truth.folder, tmp_path)
 
 
 def test_a_killed_build_goes_on_and_gives_the_same_data(tmp_path, monkeypatch):
@@ -228,8 +231,8 @@ def test_noise_in_one_subjects_frames_changes_nobody_elses_record(tmp_path):
     truth = casme2.write(tmp_path / 'raw')
     subject = sorted(clip.subject for clip in truth.clips.values())[0]
     folder = next(clip.folder.parent.name for clip in truth.clips.values() if clip.subject == subject)
-    clean = records(prepare('casme2', truth.folder, tmp_path))
-    spoilt = records(tfds_builders.prepare('casme2', data_dir=tmp_path / 'noisy', progress=False,
+    clean = records(prepare(FAST_FLOW, truth.folder, tmp_path))
+    spoilt = records(tfds_builders.prepare(FAST_FLOW, data_dir=tmp_path / 'noisy', progress=False,
                                            manual_dir=noisy(truth.folder, tmp_path / 'copy', folder)))
     changed = {clip for clip in clean if (clean[clip]['flow'] != spoilt[clip]['flow']).any()}
     assert changed == {clip for clip, own in truth.clips.items() if own.subject == subject}
@@ -253,31 +256,31 @@ def test_a_release_below_a_folder_called_crop_is_still_whole_frames(tmp_path):
     flat = tmp_path / 'crop_lab/preprocessed_data'
     for path in list((flat / 'SAMM').iterdir()):  # the sheet beside the subjects: the tree is the root itself
         shutil.move(str(path), str(flat))
-    assert {record['crop'] for record in records(prepare('samm', flat, tmp_path)).values()} == {'haar and eyes'}
+    assert {record['crop'] for record in records(prepare('samm/video', flat, tmp_path)).values()} == {'haar and eyes'}
 
 
 def test_a_frame_changed_within_its_size_is_noticed(tmp_path):
     """Uncompressed frames all have one size: another picture under the same name would be served from the old build."""
     truth = smic.write(tmp_path / 'raw', layout='raw')
-    prepare('smic', truth.folder, tmp_path)
+    prepare('smic/video', truth.folder, tmp_path)
     path = sorted(sorted(clip.folder for clip in truth.clips.values())[0].iterdir())[2]
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 255
     path.write_bytes(content)
     with pytest.raises(UserError, match='changed since it was built'):
-        prepare('smic', truth.folder, tmp_path)
+        prepare('smic/video', truth.folder, tmp_path)
 
 
 def test_two_builds_at_once_take_turns(tmp_path):
     """Two jobs on one fresh data folder would clear up under each other."""
     truth = smic.write(tmp_path / 'raw')
     code = ('import sys, tfds_builders; '
-            'tfds_builders.prepare("smic", data_dir=sys.argv[1], manual_dir=sys.argv[2], progress=False)')
+            'tfds_builders.prepare("smic/video", data_dir=sys.argv[1], manual_dir=sys.argv[2], progress=False)')
     both = [subprocess.Popen([sys.executable, '-c', code, str(tmp_path / 'data'), str(truth.folder)], cwd=ROOT,
                              env={**os.environ, 'PYTHONPATH': str(ROOT)}, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     told = [process.communicate()[1] for process in both]
     assert [process.returncode for process in both] == [0, 0], told
-    assert len(records(prepare('smic', truth.folder, tmp_path))) == len(truth.clips)
+    assert len(records(prepare('smic/video', truth.folder, tmp_path))) == len(truth.clips)
 
 
 def test_a_killed_build_leaves_no_process_behind(tmp_path):

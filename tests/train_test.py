@@ -112,6 +112,17 @@ def test_chunks_change_no_bit(small):
     np.testing.assert_array_equal(np.concatenate(kept), logs['loss'])
 
 
+def test_every_epoch_draws_anew(small):
+    """With the same order and the same dropout in every epoch, a network would see one epoch a hundred times."""
+    samples, names = small
+    fold = one_fold(samples, names)
+    tool = learner()
+    run = jax.jit(partial(train.train_epochs, learner=tool, batch_size=8, chunk=1))
+    start = train.init_fold(samples, fold.train, fold.fold, fold.seed, learner=tool)
+    losses = [float(run((samples, first, 1), start, fold.train, fold.fold, fold.seed)[1]['loss'][0]) for first in (0, 1, 2)]
+    assert len(set(losses)) == 3
+
+
 def test_fit_covers_every_epoch_once_whatever_the_pace():
     """The host loop must neither repeat nor skip an epoch when calls get longer."""
     calls = []

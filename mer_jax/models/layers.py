@@ -76,7 +76,7 @@ def convolve(x, kernel, *, strides, padding, lowering):
         return jax.lax.conv_general_dilated(x, kernel, strides, pads, dimension_numbers=('NHWC', 'HWIO', 'NHWC'))
     x = jnp.pad(x, ((0, 0), *pads, (0, 0)))
     if size == (3, 3) and strides == (1, 1) and x.shape[-1] >= 16:
-        wide = x.shape[-1] >= 32 and min(x.shape[1:3]) >= 10
+        wide = x.shape[-1] >= 32 and min(x.shape[1:3]) > 10
         return _winograd(x, kernel) if wide else _winograd_along(x, kernel)
     if max(strides) < size[1] / 3 + 1 and max(kernel.shape[2:]) <= 32 // max(strides) \
             and 1 < size[1] <= x.shape[2] - 3 * strides[1]:
@@ -131,7 +131,7 @@ _TAPS = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]], np.f
 def _winograd(x, kernel):
     """Every 3x3 window of padded x, by 16 products a 2x2 block of outputs instead of 36: F(2x2, 3x3) of Lavin and Gray 2016.
 
-    Needs 16 values a block where patches need 36; below 32 channels or 8x8 outputs the gain is not worth its compilation.
+    Needs 16 values a block where patches need 36; below 32 channels or up to 8x8 outputs the gain is not worth its compilation.
     """
     height, width = (n - 2 for n in x.shape[1:3])
     x = jnp.pad(x, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)))
