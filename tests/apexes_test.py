@@ -14,8 +14,6 @@ from tests.fake_raw import casme2, smic
 from tests.flow_test import fields
 from tests.mistakes_test import ROOT, mistake
 
-pytestmark = pytest.mark.xdist_group(__name__)  # its fixtures train: once, in one worker
-
 
 def record(onset=10, apex=13, offset=17, *, source='estimated', missing=()):
     """A record with the flow of every frame; its face moves most in frame 15, its head in frame 12."""

@@ -20,8 +20,6 @@ from mer_jax.types import Names, Predictions
 from tests.compiling import unoptimised
 from tests.conftest import make_samples
 
-pytestmark = pytest.mark.xdist_group(__name__)  # its fixtures train: once, in one worker
-
 ROOT = Path(__file__).parent.parent
 CONFIGS = sorted(p.stem for p in ROOT.glob('configs/[a-z]*_*.py')
                  if p.stem != 'synthetic_magnet' and not p.stem.endswith('_spotting'))  # which the audit refuses
@@ -143,7 +141,7 @@ def quick_audit(monkeypatch, folder, loaded, **changes):
         labels=f'{loaded.labels}{drawn_labels}'))
     monkeypatch.setattr(experiment.data, 'refuse_inputs', lambda *a: None)
     config = base('coded')
-    config.update_from_flattened_dict({'train.epochs': 25, 'train.batch_size': 32, 'train.learning_rate': 3e-3,
+    config.update_from_flattened_dict({'train.epochs': 16, 'train.batch_size': 32, 'train.learning_rate': 3e-3,
                                        'train.at_once': 1, 'train.lowering': 'matmul', 'train.devices': 2} | changes)
     return {line['habit']: line for line in experiment.audit(config, folder)['lines']}
 

@@ -144,7 +144,6 @@ def finished(tiny_data, tmp_path_factory):
     return folder
 
 
-@pytest.mark.xdist_group('finished')
 def test_a_finished_run_is_scored_again_and_not_trained_again(finished, tiny_data, capsys):
     """Re-running must be harmless: it may neither change a checkpoint nor a prediction."""
     before = (finished / 'predictions.csv').read_bytes()
@@ -159,7 +158,6 @@ def test_a_finished_run_is_scored_again_and_not_trained_again(finished, tiny_dat
     assert (finished / 'report.html').exists()
 
 
-@pytest.mark.xdist_group('finished')
 def test_every_epoch_feeds_nothing_back(finished, tiny_data, tmp_path):
     """Looking at the held-out rows after each epoch must leave every parameter as it is without looking."""
     run(*quick(tiny_data, tmp_path / 'blind', '--config.train.epochs=3'))
@@ -203,7 +201,6 @@ def dual(tiny_data, tmp_path_factory):
     return folder
 
 
-@pytest.mark.xdist_group('dual')
 def test_a_stopped_dual_branch_run_ends_at_the_same_bits(dual, tiny_data, tmp_path, monkeypatch):
     """Flips, noise, donors and the rate must follow from the epoch alone, not from what was drawn since the start."""
     folder = tmp_path / 'stopped'
@@ -224,7 +221,6 @@ def test_a_stopped_dual_branch_run_ends_at_the_same_bits(dual, tiny_data, tmp_pa
         np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.xdist_group('dual')
 def test_what_a_run_looks_at_is_drawn(dual, tiny_data, capsys):
     """Pictures, their list and a section of the report, without another epoch of training."""
     before = (dual / 'predictions.csv').read_bytes()

@@ -340,7 +340,6 @@ def contents(folder):
     return {p: p.read_bytes() for p in folder.rglob('*') if p.is_file() and p.name != workdir.LOCK}
 
 
-@pytest.mark.xdist_group('folders')
 @pytest.mark.parametrize('harm,command,told', [f[1:] for f in FOLDERS], ids=[f[0] for f in FOLDERS])
 def test_mistakes_with_the_folder_of_a_run(harm, command, told, finished, tiny_data, capsys, tmp_path):
     """A run that is refused must lie in its folder as it lay before: no file lost, none half written."""

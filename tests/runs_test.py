@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from mer_jax import checkpoint, evaluate, plan, protocol, runs
+from tests.conftest import make_samples
 from tests.train_test import learner
 
 
@@ -25,11 +26,11 @@ def layout(at_once=1, devices=2):
     return plan.Plan('matmul', at_once, devices, 'test')
 
 
-@pytest.fixture
-def reference(small, tmp_path):
-    samples, names = small
+@pytest.fixture(scope='module')
+def reference(tmp_path_factory):
+    samples, names = make_samples()
     folds = setup(samples, names)
-    return samples, folds, *fit(folds, samples, tmp_path / 'reference', layout=layout(), epochs=2)
+    return samples, folds, *fit(folds, samples, tmp_path_factory.mktemp('reference') / 'run', layout=layout(), epochs=2)
 
 
 @pytest.mark.parametrize('at_once,devices', [(1, 1), (2, 1), (2, 2), (5, 1)])

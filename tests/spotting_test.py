@@ -10,8 +10,6 @@ from mer_jax.preprocess.synthetic import clips, emotions, motion
 from mer_jax.spotting_data import Timing
 from mer_jax.types import Names, Samples
 
-pytestmark = pytest.mark.xdist_group(__name__)  # its fixtures train: once, in one worker
-
 HARD = {'label': 'impulse', 'steepness': 3.0, 'sigma': 0.0}
 SHAPES = [{'label': kind, 'steepness': 3.0, 'sigma': 0.0} for kind in ('linear', 'exponential', 'log')]
 SHAPES += [HARD, {'label': 'impulse', 'steepness': 3.0, 'sigma': 2.0}]
