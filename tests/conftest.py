@@ -4,6 +4,7 @@ The folder holds built data and compiled programs. It is new in every test run, 
 of that run, and removed at its end: a test can neither pass nor fail by what an earlier run left.
 """
 
+import gc
 import importlib.metadata
 import os
 import shutil
@@ -33,6 +34,11 @@ jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.3)
 # Modules of the short job: whatever may break under another Python or another jax, in seconds.
 FAST = ('action_units', 'balance', 'configs', 'frames', 'labels', 'layers', 'leaks', 'learners', 'metrics',
         'precomputed_flow', 'protocol', 'score', 'sheets', 'train', 'workdir')
+
+
+# A worker that has traced for minutes holds millions of objects; looking through them every few hundred
+# allocations, as Python does unasked, takes more time the longer it runs.
+gc.set_threshold(50_000, 20, 50)
 
 
 def pytest_collection_modifyitems(items):

@@ -78,16 +78,14 @@ def test_every_spotting_config_runs_quick(name, tiny_data, tmp_path):
         assert block['mae'] == pytest.approx(np.mean(off)) and block['mae_ms'] == pytest.approx(5 * np.mean(off))
 
 
-@pytest.mark.parametrize('variant', ['da', 'scb', 'dacwb'])
-def test_the_variants_of_the_3d_network_run_quick(variant, tiny_data, tmp_path):
-    """st is the config itself; SMOTE alone makes rows, as many as the fold table says."""
-    run(f'--config={ROOT}/configs/synthetic_cnn3d.py:variant={variant},quick', f'--config.data.data_dir={tiny_data}',
+def test_smote_makes_rows_in_a_quick_run(tiny_data, tmp_path):
+    """As many as the fold table says; release_training_test has the other variants of the 3-D network."""
+    run(f'--config={ROOT}/configs/synthetic_cnn3d.py:variant=scb,quick', f'--config.data.data_dir={tiny_data}',
         f'--workdir={tmp_path}/run')
     results = json.loads((tmp_path / 'run' / 'results.json').read_text())
     assert results['leaks'] == [] and results['folds'] == 5
     with open(tmp_path / 'run' / 'folds.csv', newline='') as file:
-        made = [int(row['made']) for row in csv.DictReader(file)]
-    assert all(made) if variant == 'scb' else not any(made)
+        assert all(int(row['made']) for row in csv.DictReader(file))
 
 
 def start(arguments):

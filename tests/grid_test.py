@@ -81,16 +81,16 @@ def test_values_take_the_type_of_the_setting():
 def test_the_published_protocol_and_its_grid_in_one_command(tiny_data, tmp_path, capsys):
     """Irawan et al. 2024: clips split 80/10/10, balanced before, batch and epochs chosen: every leak of it is named."""
     assert main.main(['grid', f'--config={ROOT}/configs/synthetic_cnn3d.py:published,variant=scb,quick', '--config.data.size=32',
-                      f'--config.data.data_dir={tiny_data}', '--grid=train.batch_size=16,24;train.epochs=1,2',
+                      f'--config.data.data_dir={tiny_data}', '--grid=train.epochs=1,2',
                       f'--workdir={tmp_path}/g']) == 0
     told = capsys.readouterr().out
     assert told.count('leak: ') == 2 and 'random_split' in told and 'balance.scope=all' in told
     folders = sorted(path.name for path in (tmp_path / 'g').iterdir() if path.is_dir())
     (chosen,) = [name for name in folders if name.startswith('chosen,')]
-    assert folders == [chosen, *(f'train.batch_size={b},train.epochs={e}' for b in (16, 24) for e in (1, 2))]
+    assert folders == [chosen, 'train.epochs=1', 'train.epochs=2']
     count = len(workdir.read_predictions(tmp_path / 'g' / chosen / 'predictions.csv'))
     blocks = [json.loads((tmp_path / 'g' / name / 'results.json').read_text()) for name in folders]
-    assert [block['scored'] for block in blocks] == ['test'] + ['validation'] * 4 and count == 2
+    assert [block['scored'] for block in blocks] == ['test'] + ['validation'] * 2 and count == 2
     assert [block['protocol'] for block in blocks[:2]] == ['random_split', 'random_split, validation part']
     assert main.main(['compare', f'--runs={tmp_path}/g/*', f'--workdir={tmp_path}/c']) == 2
     assert 'is scored on its validation part' in capsys.readouterr().err

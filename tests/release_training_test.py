@@ -1,5 +1,6 @@
 """From a release as shipped to trained folds: every config of one, and noise in the raw files of a left-out subject."""
 
+import csv
 import json
 import shutil
 from functools import partial
@@ -104,6 +105,9 @@ def test_the_variants_of_the_3d_network_train_from_a_folder(name, tmp_path):
             '--config.train.lowering=matmul', '--config.train.at_once=1', '--config.train.devices=1']) == 0
         results = json.loads((tmp_path / f'{name}_cnn3d-variant={variant}/results.json').read_text())
         assert results['leaks'] == [] and results['data']['name'] == f'{name}/video'
+        with open(tmp_path / f'{name}_cnn3d-variant={variant}/folds.csv', newline='') as file:
+            made = [int(row['made']) for row in csv.DictReader(file)]
+        assert any(made) == (variant == 'scb'), 'SMOTE alone makes rows'
     assert main.main(['compare', f'--runs={tmp_path}/{name}_cnn3d-*', f'--workdir={tmp_path}/compare']) == 0
     table = json.loads((tmp_path / 'compare/compare.json').read_text())
     (group,) = table['groups']
