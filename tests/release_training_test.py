@@ -74,6 +74,7 @@ def test_the_dual_branch_network_trains_and_explains_from_a_folder(tmp_path, cap
     """The command of the data set's page, at a size for a test; no licensed face may be drawn unasked."""
     truth = casme2.write(tmp_path / 'raw')
     arguments = [f'--config={ROOT}/configs/casme2_dualbranch.py', f'--config.data.manual_dir={truth.folder}',
+                 '--config.data.name=casme2/samer,optical_flow=farneback',
                  f'--config.data.data_dir={tmp_path}/data', f'--workdir={tmp_path}/run', '--config.data.size=32',
                  '--config.model.dual_branch.width=8', '--config.model.dual_branch.hidden=16',
                  '--config.model.dual_branch.blocks=1',
@@ -143,8 +144,8 @@ def spoilt(release, target, subject):
 
 def fold_states(folder, data_dir):
     """(subject names, states of all folds after two epochs, labels) of the release in `folder`."""
-    loaded = data.load('casme2', labels='five', channels='u,v,strain', size=28, scale='p995', mask='none', frames=16,
-                       data_dir=str(data_dir),
+    loaded = data.load('casme2/flow,optical_flow=farneback', labels='five', channels='u,v,strain', size=28, scale='p995',
+                       mask='none', frames=16, data_dir=str(data_dir),
                        manual_dir=str(folder), rebuild=False, landmarks='', magnet='')
     folds, titles = protocol.make('loso', loaded.samples, loaded.names, folds=2, holdout=0.5, seed=0, seeds=1)
     learner = learners.supervised(models.make('ststnet', classes=5, lowering='matmul', dropout=0.5), optax.adam(1e-3),
