@@ -12,21 +12,20 @@ import jax
 quickly = partial(jax.jit, compiler_options={'xla_backend_optimization_level': 0})
 
 
-@contextlib.contextmanager
 def unoptimised():
     """As `quickly`, for everything that is compiled inside, a whole run say; also a decorator."""
-    jax.config.update('jax_disable_most_optimizations', True)
-    try:
-        yield
-    finally:
-        jax.config.update('jax_disable_most_optimizations', False)
+    return _most_optimisations(disabled=True)
+
+
+def optimised():
+    """As a user's, inside of `unoptimised`."""
+    return _most_optimisations(disabled=False)
 
 
 @contextlib.contextmanager
-def optimised():
-    """As a user's, inside of `unoptimised`."""
-    jax.config.update('jax_disable_most_optimizations', False)
+def _most_optimisations(*, disabled):
+    jax.config.update('jax_disable_most_optimizations', disabled)
     try:
         yield
     finally:
-        jax.config.update('jax_disable_most_optimizations', True)
+        jax.config.update('jax_disable_most_optimizations', not disabled)

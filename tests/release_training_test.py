@@ -21,8 +21,6 @@ from tests.leakage_test import trained
 
 ROOT = Path(__file__).parent.parent
 WRITERS = {'casme2': casme2, 'samm': samm, 'smic': smic, 'casme_squared': casme_squared}
-
-
 # Of each release, the variants of the 3-D network that are trained; one release has them all. What a
 # variant changes is the same for every release: configs_test.
 VARIANTS = {'casme2': ('st', 'da', 'scb', 'dacwb'), 'samm': ('da',), 'smic': ('scb',), 'casme_squared': ('dacwb',)}

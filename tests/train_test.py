@@ -96,13 +96,18 @@ class Plain(nn.Module):
         return nn.Dense(3)(image.reshape(len(image), -1)), {}
 
 
-def test_chunks_change_no_bit(small):
-    """If the length of a compiled call mattered, a resumed run could not give the bits of an undisturbed one."""
+def epochs_of(small, *, chunk):
+    """(samples, one fold, train.train_epochs compiled for it, its state before the first epoch)."""
     samples, names = small
     fold = one_fold(samples, names)
     tool = learner()
-    run = jax.jit(partial(train.train_epochs, learner=tool, batch_size=8, chunk=7))
-    start = train.init_fold(samples, fold.train, fold.fold, fold.seed, learner=tool)
+    run = jax.jit(partial(train.train_epochs, learner=tool, batch_size=8, chunk=chunk))
+    return samples, fold, run, train.init_fold(samples, fold.train, fold.fold, fold.seed, learner=tool)
+
+
+def test_chunks_change_no_bit(small):
+    """If the length of a compiled call mattered, a resumed run could not give the bits of an undisturbed one."""
+    samples, fold, run, start = epochs_of(small, chunk=7)
     whole, logs = run((samples, 0, 7), start, fold.train, fold.fold, fold.seed)
     state, kept = start, []
     for first, count in [(0, 2), (2, 1), (3, 4)]:
@@ -114,11 +119,7 @@ def test_chunks_change_no_bit(small):
 
 def test_every_epoch_draws_anew(small):
     """With the same order and the same dropout in every epoch, a network would see one epoch a hundred times."""
-    samples, names = small
-    fold = one_fold(samples, names)
-    tool = learner()
-    run = jax.jit(partial(train.train_epochs, learner=tool, batch_size=8, chunk=1))
-    start = train.init_fold(samples, fold.train, fold.fold, fold.seed, learner=tool)
+    samples, fold, run, start = epochs_of(small, chunk=1)
     losses = [float(run((samples, first, 1), start, fold.train, fold.fold, fold.seed)[1]['loss'][0]) for first in (0, 1, 2)]
     assert len(set(losses)) == 3
 

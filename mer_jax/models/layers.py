@@ -152,17 +152,9 @@ def _winograd_along(x, kernel):
     width = x.shape[2] - 2
     x = jnp.pad(x, ((0, 0), (0, 0), (0, width % 2), (0, 0)))
     taps = jnp.einsum('js,rscf->jrcf', _TAPS.astype(kernel.dtype), kernel)
-    factors = jnp.stack(_four(x, 2))
-    rows = factors.shape[2] - 2
-    windows = jnp.concatenate([factors[:, :, row:row + rows] for row in range(3)], -1)
-    products = batched_dense(windows, taps.reshape(4, -1, taps.shape[-1]))
-    return _two(*products, 2)[:, :, :width]
-
-
-def batched_dense(x, kernels):
-    """[P, B, H, W, in] and [P, in, out] -> [P, B, H, W, out]: P products, each as of `dense`."""
-    flat = x.reshape(len(x), -1, x.shape[-1])
-    return jnp.matmul(flat, kernels).reshape(*x.shape[:-1], -1)
+    windows = patches(jnp.concatenate(_four(x, 2)), (3, 1), (1, 1), axis=3)  # of the four factors, one after another
+    products = jnp.matmul(windows.reshape(4, -1, windows.shape[-1]), taps.reshape(4, -1, taps.shape[-1]))
+    return _two(*products.reshape(4, len(x), *windows.shape[1:3], -1), 2)[:, :, :width]
 
 
 def _four(x, axis):

@@ -152,7 +152,7 @@ def built(program, name, manual_dir=None):
     synthetic = 'synthetic_spotting' if 'spotting' in name else 'synthetic_ststnet'
     raw = [f'--config.data.manual_dir={manual_dir}'] if manual_dir else []
     program.run('build', program.config(synthetic), f'--config.data.name={name}', *raw)
-    (info,) = program.data.glob(f"{name}/**/dataset_info.json")
+    (info,) = program.data.glob(f'{name}/**/dataset_info.json')
     source = tfds.builder_from_directory(info.parent).as_data_source(split='train')
     clips = sorted(source, key=lambda clip: clip['clip'])
     found = {}
@@ -275,7 +275,7 @@ def distance(old, new):
     if isinstance(old, dict) and isinstance(new, dict):
         if old == new:
             return 0.0
-        if old['shape'] != new.get('shape'):
+        if (old['shape'], old['dtype']) != (new.get('shape'), new.get('dtype')):
             return math.inf
         return max(sys.float_info.min, *(distance(old[key], new[key]) for key in ('mean', 'deviation', 'weighted')))
     if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
@@ -283,7 +283,8 @@ def distance(old, new):
     if isinstance(old, int | float) and isinstance(new, int | float):
         if old == new or old != old and new != new:
             return 0.0
-        return abs(old - new) / max(1.0, abs(old))
+        far = abs(old - new) / max(1.0, abs(old))
+        return math.inf if math.isnan(far) else far  # a number that became NaN, or the reverse
     return 0.0 if old == new else math.inf
 
 
