@@ -31,13 +31,13 @@ def train(config, workdir) -> dict:
     folder = files.prepare(workdir)
     with files.lock(folder):
         loaded, folds, titles = parts.inputs(config)
-        parts.check_fit(config, loaded, folds, titles, folder)
+        shapes = parts.check_fit(config, loaded, folds, titles, folder)
         runs.enter(folder, config.to_dict(), loaded)
         seconds = {'data': time.perf_counter() - start}
         loaded, folds = parts.generated(config, loaded, folds, titles, folder)
         seconds['generate'] = time.perf_counter() - start - seconds['data']
         runs.write_tables(folder, loaded, folds, titles)
-        output, layout = _answers(config, loaded, folds, titles, folder, seconds)
+        output, layout = _answers(config, loaded, folds, titles, folder, seconds, shapes)
         return _publish(config, loaded, folds, titles, output, layout, folder, seconds)
 
 
@@ -62,9 +62,10 @@ def explain(config, workdir) -> dict:
     parallel.start(plan.cache_folder() / 'xla')
     with files.lock(folder):
         loaded, folds, titles = parts.inputs(config)
+        shapes = parts.check_fit(config, loaded, folds, titles, folder)
         runs.enter(folder, config.to_dict(), loaded)
         loaded, folds = parts.generated(config, loaded, folds, titles, folder)
-        layout = parts.layout(config, loaded, folds, folder)
+        layout = parts.layout(config, loaded, folds, folder, shapes)
         learner = parts.learner(config, loaded, folds, layout.lowering)
         learner = learner._replace(predict=explaining.predictor(
             parts.model(config, loaded, layout.lowering), learner.predict, kind=config.explain.aucam))
@@ -110,12 +111,12 @@ def build(config, workdir) -> dict:
 
 
 
-def _answers(config, loaded, folds, titles, folder, seconds):
+def _answers(config, loaded, folds, titles, folder, seconds, shapes):
     """(outputs of held-out rows [R, ...] in data set order, plan of the training): of the networks, or of machines on features,
     where without a network there is no plan."""
     hidden, layout = None, None
     if features.networked(config.head):
-        layout = parts.layout(config, loaded, folds, folder)
+        layout = parts.layout(config, loaded, folds, folder, shapes)
         learner = parts.learner(config, loaded, folds, layout.lowering)
         if config.head.name == 'none':
             return _train_groups(config, loaded, folds, titles, layout, folder, seconds, learner), layout

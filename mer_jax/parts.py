@@ -88,14 +88,18 @@ def generated(config, loaded, folds, titles, folder):
 
 
 def check_fit(config, loaded, folds, titles, folder):
-    """Raise UserError, before anything is compiled or written, where network, images and weights files do not fit."""
+    """Abstract state of one fold (None without a network), to be known before anything is compiled or written.
+
+    Raises UserError where network, images and weights files do not fit.
+    """
     features.refuse(described(config), loaded.samples.image, loaded.points, config.data.channels.split(','))
     if not features.networked(config.head):
-        return
+        return None
     shapes = evaluate.state_shapes(learner(config, loaded, folds, 'matmul'), loaded.samples, folds.train)
     if config.model.init_from and not runs.begun(folder):
         for path in dict.fromkeys(torch_weights.files(config.model.init_from, protocol.titled(folds, titles))):
             torch_weights.convert(config.model.name, torch_weights.read(path), shapes.params, shapes.batch_stats, source=path)
+    return shapes
 
 
 def model(config, loaded, lowering):
@@ -133,8 +137,11 @@ def feed(config, loaded):
             'augment_made': config.balance.method == 'augment'}
 
 
-def layout(config, loaded, folds, folder) -> plan.Plan:
-    """The plan a run began with; else the one pinned by settings, measured on this machine before, or measured now."""
+def layout(config, loaded, folds, folder, shapes) -> plan.Plan:
+    """The plan a run began with; else the one pinned by settings, measured on this machine before, or measured now.
+
+    shapes: abstract state of one fold, of check_fit.
+    """
     if (folder / files.PLAN).exists():
         return plan.resumed(folder / files.PLAN, jax.device_count())
     found = plan.candidates(jax.default_backend(), jax.device_count(), len(folds.fold), lowering=config.train.lowering,
@@ -144,7 +151,6 @@ def layout(config, loaded, folds, folder) -> plan.Plan:
     chosen = plan.settled(found, _facts(config, loaded, folds, found), lambda p: measure(plan=p),
                           runs=len(folds.fold), epochs=config.train.epochs)
     print(f'plan: {plan.describe(chosen)} ({chosen.why})', flush=True)
-    shapes = evaluate.state_shapes(learner(config, loaded, folds, chosen.lowering), loaded.samples, folds.train)
     chosen = chosen._replace(group=plan.group_size(chosen, len(folds.fold), shapes=shapes, group=config.train.group,
                                                    device=jax.devices()[0], folder=folder))
     files.write_json(folder / files.PLAN, chosen._asdict())

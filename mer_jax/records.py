@@ -1,10 +1,10 @@
 """What a training writes while it runs: metrics lines, tensorboard, a progress bar, held-out outputs of every epoch."""
 
 import contextlib
+import sys
 from functools import partial
 
 import numpy as np
-from tensorboardX import SummaryWriter
 from tqdm import tqdm
 
 from mer_jax import evaluate, workdir
@@ -26,7 +26,7 @@ def writer(folder, group, bar, own, held_out, rows):
 
     held_out [epochs, R, K] takes the outputs of this group's `rows` (mask over R) after every epoch; None keeps none.
     """
-    board = SummaryWriter(folder / 'tensorboard' / f'group_{group}')
+    board = _summary_writer(folder / 'tensorboard' / f'group_{group}')
     try:
         yield (partial(_started, folder, group, bar),
                partial(_after, folder, group, bar, board, own, held_out, rows))
@@ -87,3 +87,16 @@ def _line(epoch, group, runs, seconds, logs):
     for name, log in logs.items():
         line |= {name: float(log.mean()), f'{name}_min': float(log.min()), f'{name}_max': float(log.max())}
     return line
+
+
+def _summary_writer(folder):
+    """A SummaryWriter of tensorboardX, which would load torch, where it is installed: a second, for nothing here."""
+    without = 'torch' not in sys.modules
+    if without:
+        sys.modules['torch'] = None  # an import of torch fails
+    try:
+        from tensorboardX import SummaryWriter
+    finally:
+        if without:
+            del sys.modules['torch']
+    return SummaryWriter(folder)

@@ -200,6 +200,7 @@ def test_best_epochs_are_those_of_the_oracle():
 
 
 @unoptimised()
+@pytest.mark.usefixtures('unrendered')
 def test_a_quick_audit_of_a_network_with_everything(tiny_data, tmp_path, capsys):
     """From the command line: every habit of a network that answers itself applies to SMOTE with a fitted scale."""
     arguments = ['audit', f'--config={ROOT}/configs/synthetic_ststnet.py:quick', f'--config.data.data_dir={tiny_data}',

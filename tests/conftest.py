@@ -15,13 +15,16 @@ OWNER = RUN not in os.environ
 FOLDER = os.environ.setdefault(RUN, tempfile.mkdtemp(prefix='mer_jax_tests_') if OWNER else '')
 os.environ['MER_JAX_CACHE'] = FOLDER
 if importlib.metadata.version('jaxlib').startswith('0.10.'):
-    # XLA's older way to emit code compiles in two thirds of the time; later versions have lost it. What a
-    # test starts as a process of its own, with XLA_FLAGS empty, is compiled as a user's.
-    os.environ['XLA_FLAGS'] = f'{os.environ.get("XLA_FLAGS", "")} --xla_cpu_use_fusion_emitters=false'.strip()
+    # XLA's older way to emit code compiles in two thirds of the time; later versions have lost it. Code in one
+    # piece takes a tenth less of both cores, which are busy. What a test starts as a process of its own, with
+    # XLA_FLAGS empty, is compiled as a user's.
+    quicker = '--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1'
+    os.environ['XLA_FLAGS'] = f'{os.environ.get("XLA_FLAGS", "")} {quicker}'.strip()
 
 import jax  # noqa: E402
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
+from matplotlib.figure import Figure  # noqa: E402
 
 from mer_jax.types import Names, Samples  # noqa: E402
 
@@ -74,6 +77,19 @@ def make_samples(*, subjects=5, clips=(7, 4, 5, 3, 6), size=28, channels=3, clas
 @pytest.fixture
 def small():
     return make_samples()
+
+
+@pytest.fixture
+def unrendered(monkeypatch):
+    """Plots are composed but not rendered, which takes half a second a run; report_test and others look at real ones."""
+    def savefig(figure, file, *, format, **options):  # noqa: A002, the name is matplotlib's
+        if format == 'svg':
+            file.write(b'<svg xmlns="http://www.w3.org/2000/svg"/>')
+        else:
+            render(figure, file, format=format, **options)
+
+    render = Figure.savefig
+    monkeypatch.setattr(Figure, 'savefig', savefig)
 
 
 @pytest.fixture(scope='session')

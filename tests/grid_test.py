@@ -11,6 +11,7 @@ from configs.common import base
 from mer_jax import grid, workdir
 from mer_jax.errors import UserError
 
+pytestmark = pytest.mark.usefixtures('unrendered')
 ROOT = Path(__file__).parent.parent
 
 

@@ -40,6 +40,7 @@ def test_every_cell_runs(tiny_data, tmp_path, monkeypatch):
     monkeypatch.setenv('TFDS_DATA_DIR', tiny_data)
     monkeypatch.setenv('IPYTHONDIR', str(tmp_path / 'ipython'))
     monkeypatch.setenv('JAX_DISABLE_MOST_OPTIMIZATIONS', '1')  # it waits for the compiler alone
+    monkeypatch.setenv('JAX_NUM_CPU_DEVICES', '2')  # as here: end_to_end_test compiles the same programs
     monkeypatch.delenv('MPLBACKEND', raising=False)  # Agg would draw nothing in a notebook
     folder, book = clone(tmp_path / 'clone'), read()
     cells = {cell.id: cell for cell in book.cells}

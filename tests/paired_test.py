@@ -1,9 +1,8 @@
-"""paired: differences of two systems against loops, swaps written out, and simulated systems that are equally good."""
-
-import itertools
+"""paired: differences of two systems against scipy.stats, cases by hand, and simulated systems that are equally good."""
 
 import numpy as np
 import pytest
+import scipy.stats
 
 from mer_jax import metrics, paired
 
@@ -20,35 +19,38 @@ def gain(first, second, name='uf1'):
     return means[1] - means[0]
 
 
-def swapped(first, second, swap):
-    """The two systems' pooled confusions after swapping some subjects."""
-    pair = [[a, b] if not s else [b, a] for a, b, s in zip(first, second, swap, strict=True)]
-    return sum(one[0] for one in pair), sum(one[1] for one in pair)
+def of_scipy(first, second, name, *, draws, seed=0):
+    """(percentile interval, p) of the gain by scipy.stats, which draws and swaps subjects by their numbers."""
+    count = len(first)
+    both = np.concatenate([first, second])  # the first system's subjects, then the second's
+
+    def statistic(before, after, axis):
+        sums = [both[numbers.astype(int)].sum(-4) for numbers in (before, after)]
+        return np.subtract(*(metrics.measures(pooled)[name].mean(-1) for pooled in reversed(sums)))
+
+    numbers = np.arange(count), np.arange(count) + count
+    drawn = scipy.stats.bootstrap(numbers, statistic, paired=True, vectorized=True, method='percentile', rng=seed,
+                                  n_resamples=draws, confidence_level=0.9)
+    swapped = scipy.stats.permutation_test(numbers, statistic, permutation_type='samples', vectorized=True, rng=seed,
+                                           n_resamples=draws)
+    return drawn.confidence_interval, swapped.pvalue
 
 
-def test_interval_and_p_equal_loops_over_draws_and_subjects():
+@pytest.mark.parametrize('name', ['uf1', 'accuracy'])
+def test_interval_and_p_are_those_of_scipy(name):
     """A draw of its own for each system, or seeds swapped one by one, would give other intervals and p values."""
-    first, second = systems(0, subjects=8)
-    found = paired.difference(first, second, draws=200, seed=3, level=0.9)
-    rng = np.random.default_rng(3)
-    times = rng.multinomial(8, [1 / 8] * 8, size=200)
-    swaps = rng.integers(0, 2, (200, 8))
-    for name in metrics.METRICS:
-        observed = gain(first.sum(0), second.sum(0), name)
-        pairs = [[sum(t * one for t, one in zip(row, cube, strict=True)) for cube in (first, second)] for row in times]
-        drawn = [gain(*pair, name) for pair in pairs]
-        extreme = sum(abs(gain(*swapped(first, second, swap), name)) >= abs(observed) - 1e-12 for swap in swaps)
-        assert found[name]['difference'] == pytest.approx(observed)
-        assert found[name]['interval'] == pytest.approx(np.quantile(drawn, [0.05, 0.95]))
-        assert found[name]['p'] == pytest.approx((1 + extreme) / 201)
+    first, second = systems(0, subjects=12)
+    found = paired.difference(first, second, draws=2000, level=0.9)[name]  # of 4096 swaps: drawn, not all
+    interval, p = of_scipy(first, second, name, draws=2000)
+    width = interval.high - interval.low
+    assert found['interval'] == pytest.approx(list(interval), abs=0.08 * width)
+    assert found['p'] == pytest.approx(p, abs=0.05) and 0.05 < p < 0.95
 
 
 def test_few_subjects_are_swapped_in_every_way():
     """Drawn swaps of five subjects would repeat some and miss others: p would depend on the seed."""
     first, second = systems(1, subjects=5)
-    observed = gain(first.sum(0), second.sum(0))
-    every = [gain(*swapped(first, second, swap)) for swap in itertools.product((0, 1), repeat=5)]
-    expected = np.mean(np.abs(every) >= abs(observed) - 1e-12)
+    _, expected = of_scipy(first, second, 'uf1', draws=40)  # 32 swaps: all of them
     assert {paired.difference(first, second, draws=32, seed=seed)['uf1']['p'] for seed in range(3)} == {expected}
 
 
@@ -129,11 +131,6 @@ def test_holm_by_hand():
     assert paired.holm([]).shape == (0,) and np.isnan(paired.holm([nan])).all()
 
 
-def by_subject(value, subject):
-    """{subject: its values}."""
-    return {one: [v for v, s in zip(value, subject, strict=True) if s == one] for one in sorted(set(subject))}
-
-
 def values(seed, *, subjects=7):
     """(values [n], subject [n]) of subjects with unequal numbers of values."""
     rng = np.random.default_rng(seed)
@@ -141,30 +138,30 @@ def values(seed, *, subjects=7):
     return rng.normal(8, 4, len(subject)) + subject, subject.tolist()
 
 
-def test_a_mean_and_its_interval_equal_loops_over_drawn_subjects():
+def test_a_mean_and_its_interval_are_those_of_scipy():
     """A bootstrap over values instead of subjects takes clips of one face for independent: the interval is too narrow."""
-    value, subject = values(0)
-    groups = list(by_subject(value, subject).values())
-    drawn = []
-    for times in np.random.default_rng(4).multinomial(7, [1 / 7] * 7, size=300):
-        pooled = [v for count, group in zip(times, groups, strict=True) for v in group * count]
-        drawn.append(np.mean(pooled))
-    mean, edges = paired.mean(value, subject, draws=300, seed=4, level=0.8)
-    assert mean == pytest.approx(np.mean(value)) and edges == pytest.approx(np.quantile(drawn, [0.1, 0.9]))
+    value, subject = values(0, subjects=12)
+    groups = [value[np.equal(subject, number)] for number in np.unique(subject)]
+    drawn = scipy.stats.bootstrap((np.arange(12),), lambda numbers: np.mean(np.concatenate([groups[n] for n in numbers])),
+                                  vectorized=False, method='percentile', rng=0, n_resamples=2000, confidence_level=0.8)
+    expected = list(drawn.confidence_interval)
+    mean, edges = paired.mean(value, subject, level=0.8)
+    assert mean == pytest.approx(np.mean(value))
+    assert edges == pytest.approx(expected, abs=0.08 * (expected[1] - expected[0]))
     assert paired.mean(value, subject) == paired.mean(value, subject), 'drawn alike each time'
 
 
-def test_a_difference_of_means_equals_loops_over_swapped_subjects():
+def test_a_difference_of_means_is_that_of_scipy():
     """Swapping clips one by one would call a difference certain that one subject alone makes."""
     (first, subject), (noise, _) = values(1), values(2)
     second = first + np.resize(noise - noise.mean(), len(first)) + 0.5
-    gain = np.array(second - first)
     found = paired.means(first, second, subject)
-    assert found['difference'] == pytest.approx(gain.mean())
-    assert found['interval'] == paired.mean(gain, subject)[1]
-    sums = [sum(group) for group in by_subject(gain, subject).values()]
-    every = [sum(s * g for s, g in zip(signs, sums, strict=True)) for signs in itertools.product((1, -1), repeat=7)]
-    assert found['p'] == np.mean(np.abs(every) >= abs(sum(sums)) - 1e-12)
+    assert found['difference'] == pytest.approx(np.mean(second - first))
+    assert found['interval'] == paired.mean(second - first, subject)[1]
+    sums = [np.array([value[np.equal(subject, number)].sum() for number in np.unique(subject)]) for value in (first, second)]
+    expected = scipy.stats.permutation_test(sums, lambda before, after: np.sum(after - before), permutation_type='samples',
+                                            vectorized=False, n_resamples=200)
+    assert found['p'] == expected.pvalue
     assert {paired.means(first, second, subject, seed=seed)['p'] for seed in range(3)} == {found['p']}, 'all 128 swaps'
     turned = paired.means(second, first, subject)
     assert turned['difference'] == -found['difference'] and turned['p'] == found['p']

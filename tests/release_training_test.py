@@ -19,6 +19,7 @@ from tests.compiling import unoptimised
 from tests.fake_raw import casme2, casme_squared, composite, samm, smic
 from tests.leakage_test import trained
 
+pytestmark = pytest.mark.usefixtures('unrendered')
 ROOT = Path(__file__).parent.parent
 WRITERS = {'casme2': casme2, 'samm': samm, 'smic': smic, 'casme_squared': casme_squared}
 # Of each release, the variants of the 3-D network that are trained; one release has them all. What a
