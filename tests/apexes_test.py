@@ -14,6 +14,8 @@ from tests.fake_raw import casme2, smic
 from tests.flow_test import fields
 from tests.mistakes_test import ROOT, mistake
 
+pytestmark = pytest.mark.usefixtures('unrendered')
+
 
 def record(onset=10, apex=13, offset=17, *, source='estimated', missing=()):
     """A record with the flow of every frame; its face moves most in frame 15, its head in frame 12."""

@@ -109,7 +109,7 @@ def test_a_holdout_is_audited_on_the_clips_it_tests():
     assert trial.changes == {'protocol.name': 'clip_kfold', 'protocol.folds': 4}
 
 
-def coded(seed=0, subjects=16, groups=2, clips=4):
+def coded(seed=0, subjects=12, groups=2, clips=4):
     """Data whose every clip shows which group of one subject it is of, and nothing else: classes are drawn at random a group."""
     draw = np.random.default_rng(seed)
     samples, names = make_samples(subjects=subjects, clips=(groups * clips,) * subjects, datasets=1)
@@ -166,7 +166,7 @@ def test_random_classes_of_subject_coded_clips_are_told_by_the_clip_split_alone(
     assert found['all']['metrics']['uf1'] >= split['metrics']['uf1']
     assert found['balance']['why_not'] and found['scale']['why_not'] and 'n/a' in printed
     for habit in ('honest', 'epoch'):
-        assert found[habit]['clips'] == len(coded().samples.label) and found[habit]['subjects'] == 16
+        assert found[habit]['clips'] == len(coded().samples.label) and found[habit]['subjects'] == 12
     blocks = json.loads((folder / 'honest/results.json').read_text())
     assert blocks['oracle_epoch']['test_best']['metrics']['uf1'] == pytest.approx(found['epoch']['metrics']['uf1'])
     assert blocks['metrics']['uf1'] == pytest.approx(found['honest']['metrics']['uf1'])

@@ -14,6 +14,7 @@ RUN = 'MER_JAX_TEST_RUN'  # names the folder to the workers, which the first pro
 OWNER = RUN not in os.environ
 FOLDER = os.environ.setdefault(RUN, tempfile.mkdtemp(prefix='mer_jax_tests_') if OWNER else '')
 os.environ['MER_JAX_CACHE'] = FOLDER
+os.environ.setdefault('OPENBLAS_NUM_THREADS', '1')  # two workers fill two cores: more threads would wait for each other
 if importlib.metadata.version('jaxlib').startswith('0.10.'):
     # XLA's older way to emit code compiles in two thirds of the time; later versions have lost it. Code in one
     # piece takes a tenth less of both cores, which are busy. What a test starts as a process of its own, with

@@ -17,6 +17,7 @@ from tests.compiling import unoptimised
 from tests.conftest import make_samples
 from tests.leakage_test import learner_of, trained, with_noise
 
+pytestmark = pytest.mark.usefixtures('unrendered')
 ROOT = Path(__file__).parent.parent
 TINY = {'size': 8, 'width': 2, 'steps': 4, 'batch_size': 8, 'learning_rate': 2e-4, 'smoothing': 0.1, 'dropout': 0.5, 'each': 3,
         'interval': 60.0, 'group': 0, 'channels': ['u', 'v', 'strain']}

@@ -23,6 +23,7 @@ from tests.conftest import make_samples
 from tests.leakage_test import with_noise
 from tests.resampling_test import OFF
 
+pytestmark = pytest.mark.usefixtures('unrendered')
 ROOT = Path(__file__).parent.parent
 ONE = {'kernel': 'rbf', 'scale': 'features', 'costs': [100.0], 'gammas': [0.001], 'inner': 5, 'best': 1}
 SEVERAL = ONE | {'costs': [0.3, 1.0, 30.0], 'gammas': [0.001, 0.02], 'inner': 3}

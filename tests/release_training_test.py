@@ -22,9 +22,9 @@ from tests.leakage_test import trained
 pytestmark = pytest.mark.usefixtures('unrendered')
 ROOT = Path(__file__).parent.parent
 WRITERS = {'casme2': casme2, 'samm': samm, 'smic': smic, 'casme_squared': casme_squared}
-# Of each release, the variants of the 3-D network that are trained; one release has them all. What a
-# variant changes is the same for every release: configs_test.
-VARIANTS = {'casme2': ('st', 'da', 'scb', 'dacwb'), 'samm': ('da',), 'smic': ('scb',), 'casme_squared': ('dacwb',)}
+# Of each release, the variants of the 3-D network that are trained: each of the four at least once, and two side
+# by side. What a variant changes is the same for every release: configs_test.
+VARIANTS = {'casme2': ('st', 'da'), 'samm': ('da',), 'smic': ('scb',), 'casme_squared': ('dacwb',)}
 
 
 @pytest.fixture(autouse=True)
@@ -48,12 +48,11 @@ def train(name, folder, tmp_path):
     return code, json.loads((tmp_path / 'run/results.json').read_text())
 
 
-@pytest.mark.parametrize('name', sorted(WRITERS))
-def test_a_release_trains_from_its_folder(name, tmp_path):
-    """The one command of the data set's page: folder in, results out."""
-    truth = WRITERS[name].write(tmp_path / 'raw')
-    code, results = train(name, truth.folder, tmp_path)
-    assert code == 0 and results['leaks'] == [] and results['data']['name'] == name
+def test_a_release_trains_from_its_folder(tmp_path):
+    """The one command of a data set's page: folder in, results out; the other three train in the composite below."""
+    truth = casme_squared.write(tmp_path / 'raw')
+    code, results = train('casme_squared', truth.folder, tmp_path)
+    assert code == 0 and results['leaks'] == [] and results['data']['name'] == 'casme_squared'
     micro = [clip for clip in truth.clips.values() if clip.kind == 'micro']
     assert results['clips'] + results['data']['dropped'] == len(micro)
 
@@ -62,7 +61,9 @@ def test_a_composite_takes_one_folder_each(tmp_path):
     """Three releases lie in three places; one subject is one fold, whichever release it is from."""
     truth = composite.write(tmp_path / 'raw', names=('casme2', 'samm', 'smic'))
     code, results = train('composite', '+'.join(str(release.folder) for release in truth.values()), tmp_path)
-    assert code == 0 and set(results['per_dataset']) == {'casme2', 'samm', 'smic'}
+    assert code == 0 and set(results['per_dataset']) == {'casme2', 'samm', 'smic'} and results['leaks'] == []
+    micro = [clip for release in truth.values() for clip in release.clips.values() if clip.kind == 'micro']
+    assert results['clips'] + results['data']['dropped'] == len(micro)
     assert results['folds'] == len({(name, clip.subject) for name, release in truth.items() for clip in release.clips.values()
                                     if clip.emotion.lower() not in ('others', 'other', 'sadness', 'fear')}
                                    | {('samm', clip.subject) for clip in truth['samm'].clips.values()
