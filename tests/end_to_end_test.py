@@ -1,6 +1,7 @@
 """Whole runs as a user starts them: every config, kills, published weights, more epochs, other protocols."""
 
 import csv
+import importlib
 import json
 import os
 import signal
@@ -20,7 +21,19 @@ from tests.compiling import optimised, unoptimised
 
 ROOT = Path(__file__).parent.parent
 CONFIGS = sorted(p.stem for p in ROOT.glob('configs/[a-z]*_*.py') if p.stem != 'synthetic_magnet')
-SPOTTING = [name for name in CONFIGS if name.endswith('_spotting')]
+
+
+def quick_settings(name):
+    """What a quick run of a config depends on, as text: all but its name and the networks that it does not use."""
+    settings = importlib.import_module(f'configs.{name}').get_config('quick').to_dict()
+    model = settings.pop('model')
+    used = {key: model[key] for key in ('name', 'init_from', model['name'])}
+    return json.dumps({**settings, 'name': '', 'model': used}, sort_keys=True)
+
+
+# Quick runs learn the same drawn clips, whatever a config is for: of those with equal settings one is run.
+RUN = {quick_settings(name): name for name in reversed(CONFIGS)}
+SPOTTING = sorted(name for name in RUN.values() if name.endswith('_spotting'))
 pytestmark = pytest.mark.usefixtures('unrendered')
 FILES = {'results.json', 'predictions.csv', 'report.html', 'metrics.jsonl', 'folds.csv', 'dropped.csv', 'config.json',
          'plan.json'}
@@ -47,7 +60,7 @@ def quick(tiny_data, folder, *more, config='synthetic_ststnet', verb='train'):
             f'--workdir={folder}', *more]
 
 
-@pytest.mark.parametrize('name', sorted(set(CONFIGS) - set(SPOTTING)))
+@pytest.mark.parametrize('name', sorted(set(RUN.values()) - set(SPOTTING)))
 def test_every_config_runs_quick(name, tiny_data, tmp_path):
     """A config that does not run from the command line is a promise broken to whoever types its name."""
     run(*quick(tiny_data, tmp_path / 'run', config=name))
@@ -60,6 +73,14 @@ def test_every_config_runs_quick(name, tiny_data, tmp_path):
     assert sum(map(sum, results['confusion'])) == len(predicted)
     right = sum(row['label'] == row['predicted'] for row in predicted)
     assert results['metrics']['accuracy'] == pytest.approx(right / len(predicted))
+
+
+@pytest.mark.parametrize('name', CONFIGS)
+def test_every_config_is_run_or_equals_one_that_is(name):
+    """Its command must be understood, down to settings that some run has: then it runs as that one does."""
+    _, config, folder = main.parse([f'--config={ROOT}/configs/{name}.py:quick'])
+    assert config.name == name and folder == f'runs/{name}-quick'
+    assert importlib.import_module(f'configs.{RUN[quick_settings(name)]}').get_config('quick').data == config.data
 
 
 @pytest.mark.parametrize('name', SPOTTING)
