@@ -1,19 +1,24 @@
 """Micro-expression recognition: every fold of an experiment in one compiled program.
 
-  python main.py [VERB] [--config=configs/NAME.py[:VARIANT,...]] [--config.KEY=VALUE ...] [--workdir=FOLDER] [--debug]
+  python main.py [VERB] [--config=configs/NAME.py[:VARIANT,...]] [--config.KEY=VALUE ...]
+                 [--workdir=FOLDER] [--debug]
 
 VERB is one of
-  train      (default) train, or continue a killed run; score, write the report; a finished run is only scored again
+  train      (default) train, or continue a killed run; score, write the report; a finished run is
+             only scored again
   evaluate   score and report a finished run again from its checkpoint
   explain    draw what a finished run looks at in clips it did not see (dual_branch, single_branch)
   report     write report.html again from the files of a run
   build      build the data set of the config
-  audit      train the config honestly and under each leaky habit of the literature; one table of what each adds
-  grid       train each combination of --grid='KEY=V1,V2;KEY=V1,V2', choose by the validation part, test the choice
-  compare    --runs=FOLDER,FOLDER,...: finished runs in one table with intervals and paired tests, as CSV and LaTeX too
+  audit      train the config honestly and under each leaky habit of the literature; one table of
+             what each adds
+  grid       train each combination of --grid='KEY=V1,V2;KEY=V1,V2', choose by the validation part,
+             test the choice
+  compare    --runs=FOLDER,FOLDER,...: finished runs in one table with intervals and paired tests,
+             as CSV and LaTeX too
 
-Without flags the default experiment on synthetic faces runs. Settings and their reasons: configs/common.py.
-The default folder of a run is runs/NAME[-VARIANT]. --debug shows tracebacks.
+Without flags the default experiment on synthetic faces runs. Settings and their reasons:
+configs/common.py. The default folder of a run is runs/NAME[-VARIANT]. --debug shows tracebacks.
 """
 
 import difflib
@@ -51,7 +56,8 @@ def main(argv) -> int:
         print(end='', flush=True)
     except KeyboardInterrupt:
         return _told('stopped; the same command continues from the last checkpoint', 130)
-    except BrokenPipeError:  # `| head` has read enough; what is still buffered must not fail at exit
+    # `| head` has read enough; what is still buffered must not fail at exit
+    except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return _told('error: standard output was closed; the same command continues from the last checkpoint', 2)
     except (UserError, OSError) as error:
@@ -67,7 +73,9 @@ def _told(text, code):
 
 
 def run(verb, config, workdir, *given):
-    """Only here is jax imported, and only once the settings are right is all of it: a mistake in the flags answers at once."""
+    """Only here is jax imported, and only once the settings are right is all of it: a mistake in
+    the flags answers at once.
+    """
     if verb == 'compare':
         from mer_jax import compare
 
@@ -81,7 +89,9 @@ def run(verb, config, workdir, *given):
 
 
 def parse(argv):
-    """(verb, config, workdir, and of a verb of OWN its flag) of a command line without the program's name."""
+    """(verb, config, workdir, and of a verb of OWN its flag) of a command line without the
+    program's name.
+    """
     asked, rest = _asked(argv)
     config = _load(asked)
     _check_keys(rest, list(files.flat(config.to_dict())))
@@ -117,7 +127,9 @@ def _asked(argv):
 
 
 def _load(asked) -> ConfigDict:
-    """The config that 'file.py[:variant]' makes; UserError where the file is missing, fails, or is no config file."""
+    """The config that 'file.py[:variant]' makes; UserError where the file is missing, fails, or is
+    no config file.
+    """
     name, colon, variant = asked.partition(':')
     path = Path(name)
     if not path.is_file():

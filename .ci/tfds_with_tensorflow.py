@@ -1,4 +1,6 @@
-"""Loads a data set as another project would: installed package, tfds.load, no jax. Run by tfds_with_tensorflow.sh."""
+"""Loads a data set as another project would: installed package, tfds.load, no jax. Run by
+tfds_with_tensorflow.sh.
+"""
 
 import importlib.util
 import sys
@@ -39,7 +41,9 @@ def main(repository, work):
 
 
 def tests_of(repository):
-    """The package tests.fake_raw of the repository, without the repository's own packages on the path."""
+    """The package tests.fake_raw of the repository, without the repository's own packages on the
+    path.
+    """
     folder = Path(repository, 'tests')
     for name, path in (('tests', folder), ('tests.fake_raw', folder / 'fake_raw')):
         spec = importlib.util.spec_from_file_location(name, path / '__init__.py', submodule_search_locations=[str(path)])
@@ -50,7 +54,9 @@ def tests_of(repository):
 
 
 def check_release(truth, work):
-    """An official release, built by tfds.load itself and read as a tf.data.Dataset, landmarks and units included."""
+    """An official release, built by tfds.load itself and read as a tf.data.Dataset, landmarks and
+    units included.
+    """
     config = tfds.download.DownloadConfig(manual_dir=truth.folder, try_download_gcs=False)
     built = tfds.load('casme2', split='train', data_dir=work / 'release_data',
                       download_and_prepare_kwargs={'download_config': config})

@@ -1,4 +1,6 @@
-"""Rows a second of the engine against sequential PyTorch on the same network and arrays; see benchmarks/README.md."""
+"""Rows a second of the engine against sequential PyTorch on the same network and arrays; see
+benchmarks/README.md.
+"""
 
 import argparse
 import statistics
@@ -18,7 +20,9 @@ from tests.torch_samer import torch_samer  # noqa: E402
 
 
 def pytorch(network, samples, folds, *, batch_size):
-    """train(): one epoch of every fold, one after the other, with the data on the device from the start."""
+    """train(): one epoch of every fold, one after the other, with the data on the device from the
+    start.
+    """
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
     image = torch.from_numpy(samples.image).movedim(-1, 1).contiguous().to(device).float() / 255
     label = torch.from_numpy(samples.label).long().to(device)

@@ -1,7 +1,9 @@
-"""What knowing the apex is worth: UF1 of support vector machines on the hybrid's handcrafted numbers, leave one subject out.
+"""What knowing the apex is worth: UF1 of support vector machines on the hybrid's handcrafted
+numbers, leave one subject out.
 
-The middle key frame is the apex, the middle of the clip, or the frame that moved most by an estimator of flow. Drawn clips
-whose apexes lie as unevenly as CASME II's, the counts of synthetic_faces, four classes.
+The middle key frame is the apex, the middle of the clip, or the frame that moved most by an
+estimator of flow. Drawn clips whose apexes lie as unevenly as CASME II's, the counts of
+synthetic_faces, four classes.
 """
 
 import argparse
@@ -24,14 +26,18 @@ CONFIG = synthetic_hybrid.get_config('features=hand')
 
 
 def places(clip, sought):
-    """{how: index of the middle key frame}, counted from the onset; the estimators of `sought` look at every frame."""
+    """{how: index of the middle key frame}, counted from the onset; the estimators of `sought` look
+    at every frame.
+    """
     frames = clip.frames[clip.onset - clip.first_frame:clip.offset - clip.first_frame + 1]
     found = {'known': clip.apex - clip.onset, 'middle': (clip.offset - clip.onset) // 2}
     return found | {how: flow.strongest(frames[0], frames[1:], method=how, steady=True) + 1 for how in sought}
 
 
 def seen(job, sought, method):
-    """{how: (image [H, W, C] and landmarks [68, 2] as a data set stores them, error of the key frame in frames)} of one clip."""
+    """{how: (image [H, W, C] and landmarks [68, 2] as a data set stores them, error of the key
+    frame in frames)} of one clip.
+    """
     clip = clips.render(job)
     first, last = (number - clip.first_frame for number in (clip.onset, clip.offset))
     between, found = partial(flow.flow_features, method=method), {}
@@ -45,7 +51,9 @@ def seen(job, sought, method):
 
 
 def confusions(image, points, kept):
-    """int[S, 1, K, K] of leave one subject out, from images [N, H, W, C], landmarks [N, 68, 2] and labelled records."""
+    """int[S, 1, K, K] of leave one subject out, from images [N, H, W, C], landmarks [N, 68, 2] and
+    labelled records.
+    """
     subjects, datasets, own = data.whose(kept)
     names = Names(labels.classes(CONFIG.data.labels, datasets), subjects, datasets, tuple(r['clip'] for r in kept), ())
     label, row = np.array([names.classes.index(r['class']) for r in kept], np.int32), np.arange(len(kept), dtype=np.int32)

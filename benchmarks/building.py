@@ -1,4 +1,6 @@
-"""Seconds, memory and disk of building each input from made-up clips, on one process and on every core."""
+"""Seconds, memory and disk of building each input from made-up clips, on one process and on every
+core.
+"""
 
 import argparse
 import resource
@@ -17,7 +19,9 @@ from tfds_builders.clip import Clip  # noqa: E402
 
 
 def write(folder, count, length):
-    """`count` Clips of `length` frames, 280x340 colour JPEG as a release's face crops, one subject each."""
+    """`count` Clips of `length` frames, 280x340 colour JPEG as a release's face crops, one subject
+    each.
+    """
     made = []
     for number in range(count):
         paths = []

@@ -16,11 +16,14 @@ CLIPS = {'cnn3d': 16, 'cnn3d_wide': 64, 'cnn3d_paper': 64}  # width
 REGIONAL = {'dual_branch': {'width': 16, 'blocks': 1, 'hidden': 128, 'fine': 1},
             'dual_branch_medium': {'width': 32, 'hidden': 256}}
 
-EPOCHS = 4  # in one compiled call of the engine, as `train.fit` makes them where an epoch takes seconds
+# in one compiled call of the engine, as `train.fit` makes them where an epoch takes seconds
+EPOCHS = 4
 
 
 def experiment(network, *, folds, rows):
-    """Samples of `rows` clips by `folds` subjects, random bytes, and their leave-one-subject-out folds."""
+    """Samples of `rows` clips by `folds` subjects, random bytes, and their leave-one-subject-out
+    folds.
+    """
     draw = np.random.default_rng(0)
     zeros = np.zeros(rows, np.int32)
     subject = np.sort(np.arange(rows) % folds).astype(np.int32)
@@ -33,7 +36,9 @@ def experiment(network, *, folds, rows):
 
 
 def learner(network, lowering):
-    """Adam at 1e-4, no dropout: the PyTorch side has none either. dual_branch: AdamW, the sum of its heads' losses."""
+    """Adam at 1e-4, no dropout: the PyTorch side has none either. dual_branch: AdamW, the sum of
+    its heads' losses.
+    """
     fit, scale = partial(scaling.fit_input, scale='stretch'), partial(scaling.scale_input, value_range=(0.0, 1.0))
     if network in REGIONAL:
         model = models.make('dual_branch', classes=3, lowering=lowering, dropout=0.0, dropout_dense=0.0, dropout_contrast=0.0,
@@ -48,8 +53,9 @@ def learner(network, lowering):
 
 
 def engine(network, samples, folds, *, batch_size):
-    """(plan, train, bytes): train() runs EPOCHS epochs of all folds under the fastest measured plan and waits for them; bytes:
-    what one device holds beside data and states."""
+    """(plan, train, bytes): train() runs EPOCHS epochs of all folds under the fastest measured plan
+    and waits for them; bytes: what one device holds beside data and states.
+    """
     found = plan.candidates(jax.default_backend(), jax.device_count(), len(folds.fold), lowering='auto', at_once=0, use=0)
     measure = partial(runs.seconds_a_round, partial(learner, network), samples, folds, batch_size=batch_size,
                       memory=plan.free_memory(jax.devices()[0]))

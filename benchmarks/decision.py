@@ -1,4 +1,6 @@
-"""Milliseconds from the frames of one clip to the hybrid's decision, step by step, after start-up."""
+"""Milliseconds from the frames of one clip to the hybrid's decision, step by step, after
+start-up.
+"""
 
 import argparse
 import statistics
@@ -17,7 +19,8 @@ from mer_jax import features, models, pictures  # noqa: E402
 from mer_jax.preprocess import face, flow, landmarks  # noqa: E402
 from tests.fake_raw import pictures as drawn  # noqa: E402
 
-SIZE, CLIPS, CLASSES = 64, 146, 4  # of the network's input; training clips and classes of CASME II in document 000
+# of the network's input; training clips and classes of CASME II in document 000
+SIZE, CLIPS, CLASSES = 64, 146, 4
 NUMBERS = ['au_strain', 'bands']
 
 
@@ -29,8 +32,9 @@ def clip(length):
 
 
 def trained(channels):
-    """(predict(image) -> 128 features, decide(216 features) -> class): the network untrained and a machine on noise, as slow as
-    trained ones."""
+    """(predict(image) -> 128 features, decide(216 features) -> class): the network untrained and a
+    machine on noise, as slow as trained ones.
+    """
     model = models.make('hybrid_cnn', classes=CLASSES, lowering='native')
     state = model.init(jax.random.key(0), np.zeros((1, SIZE, SIZE, channels), np.float32), train=False)
     predict = jax.jit(lambda image: model.apply(state, image, train=False)[1]['features'])
@@ -41,7 +45,9 @@ def trained(channels):
 
 
 def decided(frames, predict, decide, *, method, apex):
-    """{step: seconds} of one clip; apex: 'known' (the middle stands in), or the estimator by which every frame is looked at."""
+    """{step: seconds} of one clip; apex: 'known' (the middle stands in), or the estimator by which
+    every frame is looked at.
+    """
     steps, start = {}, time.perf_counter()
 
     def done(name):

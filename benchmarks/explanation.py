@@ -1,10 +1,12 @@
-"""Whether the maps of a trained network point at what moves: peaks of AU-CAM against the drawn faces' true motion.
+"""Whether the maps of a trained network point at what moves: peaks of AU-CAM against true motion.
 
-  python benchmarks/explanation.py --config=configs/synthetic_dualbranch.py [--config.KEY=VALUE ...] [--workdir=FOLDER]
+  python benchmarks/explanation.py --config=configs/synthetic_dualbranch.py
+                                   [--config.KEY=VALUE ...] [--workdir=FOLDER]
 
-Trains the run (or takes it, where it is finished), and the same with no epoch at all. In each half of the face that moves
-by LEAST pixels or more, the region is the fifth of the half that truly moves most (head motion taken out). A map hits where
-its largest value lies in the region; chance is the region's share, one fifth. Intervals: bootstrap over subjects, paired.
+Trains the run (or takes it, where it is finished), and the same with no epoch at all. In each half
+of a drawn face that moves by LEAST pixels or more, the region is the fifth of the half that truly
+moves most (head motion taken out). A map hits where its largest value lies in the region; chance is
+the region's share, one fifth. Intervals: bootstrap over subjects, paired.
 """
 
 import sys
@@ -24,7 +26,9 @@ SHARE = 0.2
 
 
 def region(displacement, size):
-    """(largest true motion in pixels, bool[2, size / 2, size]): the fifth of each half that moves most."""
+    """(largest true motion in pixels, bool[2, size / 2, size]): the fifth of each half that moves
+    most.
+    """
     length = flow.magnitude(flow.without_head(displacement))
     small = cv2.resize(length, (size, size), interpolation=cv2.INTER_AREA).reshape(2, size // 2, size)
     edges = np.quantile(small, 1 - SHARE, axis=(1, 2), keepdims=True)
@@ -32,7 +36,9 @@ def region(displacement, size):
 
 
 def hits(maps, inside):
-    """bool[2]: whether the largest value of each half of maps [H, W] lies inside; never where all values are equal."""
+    """bool[2]: whether the largest value of each half of maps [H, W] lies inside; never where all
+    values are equal.
+    """
     halves = maps.reshape(2, -1).astype(np.float32)
     at = halves.argmax(1)
     return inside.reshape(2, -1)[[0, 1], at] & (np.ptp(halves, axis=1) > 0)

@@ -1,4 +1,6 @@
-"""Seconds a fold and epoch for growing numbers of folds: the cost of one fold must not grow with their number."""
+"""Seconds a fold and epoch for growing numbers of folds: the cost of one fold must not grow with
+their number.
+"""
 
 import argparse
 import statistics

@@ -1,4 +1,6 @@
-"""Seconds a step of all folds' conditional GANs in one program, against training them one after another in PyTorch."""
+"""Seconds a step of all folds' conditional GANs in one program, against training them one after
+another in PyTorch.
+"""
 
 import argparse
 import statistics
@@ -62,7 +64,9 @@ class Discriminator(torch.nn.Module):
 
 
 def experiment(*, folds, rows, pixels):
-    """Samples of `rows` random flows by `folds` subjects, and their leave-one-subject-out folds without a test."""
+    """Samples of `rows` random flows by `folds` subjects, and their leave-one-subject-out folds
+    without a test.
+    """
     draw, zeros = np.random.default_rng(0), np.zeros(rows, np.int32)
     clip = np.arange(rows, dtype=np.int32)
     samples = Samples(draw.normal(size=(rows, pixels, pixels, CHANNELS)).astype(np.float32),
@@ -74,7 +78,9 @@ def experiment(*, folds, rows, pixels):
 
 
 def engine(samples, folds, *, size, width, batch_size):
-    """(plan, epoch): epoch() trains an epoch of every fold's GAN under the fastest measured plan, and waits for it."""
+    """(plan, epoch): epoch() trains an epoch of every fold's GAN under the fastest measured plan,
+    and waits for it.
+    """
     make = partial(gan.learner, classes=CLASSES, channels=CHANNELS, size=size, width=width, **RECIPE)
     count = len(folds.fold)
     found = plan.candidates(jax.default_backend(), jax.device_count(), count, lowering='auto', at_once=0, use=0)
@@ -94,7 +100,9 @@ def engine(samples, folds, *, size, width, batch_size):
 
 
 def pytorch(samples, folds, *, size, width, batch_size):
-    """epoch(): an epoch of every fold's GAN, one after the other, in as many and as large batches as the engine's."""
+    """epoch(): an epoch of every fold's GAN, one after the other, in as many and as large batches
+    as the engine's.
+    """
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
     image = torch.from_numpy(samples.image).movedim(-1, 1).contiguous().to(device)
     label = torch.from_numpy(samples.label).long().to(device)

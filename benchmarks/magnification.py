@@ -1,8 +1,9 @@
-"""How far motion magnification can be trusted: its output motion against alpha times the true one, on drawn faces.
+"""How far motion magnification can be trusted: its output motion against alpha times the true one,
+on drawn faces.
 
-The truth is the same face drawn with alpha times the displacement. Output motion is measured by TV-L1 flow from the
-onset, along the true field and relative to what TV-L1 finds in the truth; 1.0 is right. PSNR compares with the
-noise-free truth.
+The truth is the same face drawn with alpha times the displacement. Output motion is measured by
+TV-L1 flow from the onset, along the true field and relative to what TV-L1 finds in the truth; 1.0
+is right. PSNR compares with the noise-free truth.
 """
 
 import argparse
@@ -24,10 +25,12 @@ UNITS = ((1, 1, 1), (2, 1, 1), (12, 1, 1))  # brows up, corners of the mouth out
 
 
 def scene(number, kind, output, *, alpha, noise):
-    """Onset, apex, truth uint8[128, 128] with camera noise, truth float without, its field float[128, 128, 2] (pixels).
+    """Onset, apex, truth uint8[128, 128] with camera noise, truth float without, its field
+    float[128, 128, 2] (pixels).
 
-    number: which drawn person. kind: 'head' shifts the whole picture, 'face' moves brows and mouth. output: largest
-    motion of the truth in pixels, at most 9 for 'face' (or skin would fold over itself); the apex has output / alpha.
+    number: which drawn person. kind: 'head' shifts the whole picture, 'face' moves brows and mouth.
+    output: largest motion of the truth in pixels, at most 9 for 'face' (or skin would fold over
+    itself); the apex has output / alpha.
     """
     person, draw = clips.person(7, number), np.random.default_rng((number, round(1000 * output)))
     field, pose = np.zeros((*motion.pixels().shape[:2], 2)), np.zeros((3, 3))
@@ -44,7 +47,9 @@ def scene(number, kind, output, *, alpha, noise):
 
 
 def along(onset, frame, field):
-    """TV-L1 motion from onset to frame over `field` [H, W, 2], where that is at least 0.3 of its largest."""
+    """TV-L1 motion from onset to frame over `field` [H, W, 2], where that is at least 0.3 of its
+    largest.
+    """
     inner = (slice(MARGIN, -MARGIN),) * 2
     field, found = field[inner], flow.tvl1(onset, frame)[inner]
     far = np.linalg.norm(field, axis=-1)

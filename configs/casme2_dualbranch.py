@@ -1,4 +1,6 @@
-"""The dual-branch system of Ruan et al. 2022 on the official CASME II release, at the paper's size: 26 folds at 224x224."""
+"""The dual-branch system of Ruan et al. 2022 on the official CASME II release, at the paper's size:
+26 folds at 224x224.
+"""
 
 from configs.systems import dualbranch, dualbranch_variants
 

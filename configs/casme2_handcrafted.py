@@ -1,4 +1,6 @@
-"""Handcrafted features and a support vector machine on CASME II, four classes; `features=` says which."""
+"""Handcrafted features and a support vector machine on CASME II, four classes; `features=` says
+which.
+"""
 
 from configs.systems import handcrafted, handcrafted_variants
 

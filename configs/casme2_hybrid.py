@@ -1,4 +1,6 @@
-"""Hybrid of network, strain by regions of action units and directions of flow on CASME II, four classes."""
+"""Hybrid of network, strain by regions of action units and directions of flow on CASME II, four
+classes.
+"""
 
 from configs.systems import hybrid, hybrid_variants
 

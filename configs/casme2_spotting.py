@@ -1,4 +1,6 @@
-"""Apex spotting (Koo et al. 2022) on CASME II: flow from the onset to every frame, 75x75, five groups of subjects."""
+"""Apex spotting (Koo et al. 2022) on CASME II: flow from the onset to every frame, 75x75, five
+groups of subjects.
+"""
 
 from configs.systems import spotting, spotting_variants
 

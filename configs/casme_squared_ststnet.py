@@ -1,4 +1,6 @@
-"""STSTNet on the official CAS(ME)^2 release: onset-to-apex flow and strain, negative, positive, surprise."""
+"""STSTNet on the official CAS(ME)^2 release: onset-to-apex flow and strain, negative, positive,
+surprise.
+"""
 
 from configs.common import variants
 from configs.systems import ststnet

@@ -1,6 +1,8 @@
-"""base(): every setting of the project, once, typed, with its reason. A config file says only what differs.
+"""base(): every setting of the project, once, typed, with its reason. A config file says only what
+differs.
 
-No None and no lists: a locked config refuses to override either from the command line. 0, 0.0 and '' switch off.
+No None and no lists: a locked config refuses to override either from the command line. 0, 0.0 and
+'' switch off.
 """
 
 from ml_collections import ConfigDict
@@ -19,56 +21,85 @@ def base(name: str) -> ConfigDict:
 def _data():
     """What the network sees."""
     c = ConfigDict()
-    c.name = 'synthetic_faces'  # a TFDS data set, 'set/variant', 'release/flow,edition=2014', or 'a+b' for a composite
+    # a TFDS data set, 'set/variant', 'release/flow,edition=2014', or 'a+b' for a composite
+    c.name = 'synthetic_faces'
     c.data_dir = ''  # where built data sets lie; '' = TFDS_DATA_DIR, else ~/tensorflow_datasets
-    c.manual_dir = ''  # the folder that holds a release (or published features) as its authors ship it; 'A+B': one each
+    # the folder that holds a release (or published features) as its authors ship it; 'A+B': one
+    # each
+    c.manual_dir = ''
     c.rebuild = False  # build again although a finished build is there
-    c.landmarks = ''  # releases: a landmark model (.task, .dat) or OpenFace folder; '' = a template fitted to the eyes
+    # releases: a landmark model (.task, .dat) or OpenFace folder; '' = a template fitted to the
+    # eyes
+    c.landmarks = ''
     c.magnet = ''  # weights of the learned magnifier, for 'release/samer,magnifier=magnet'
-    c.rows = 'clips'  # what a row is: clips (recognition) | frames (apex spotting, see spotting below)
-    c.apex = ''  # of clips without an annotated apex: '' as the data set estimated it | midpoint | peak | the folder of a
-    # finished spotting run by loso; these three read the flow of every frame ('smic/spotting', channels u,v)
-    c.labels = 'megc3'  # label scheme: megc3 | five | four | samer3 | irawan3 (mer_jax/labels.py says which emotion is which)
-    c.channels = 'u,v,strain'  # what the network sees, in this order; of 'release/samer': magnified,on_a,off_a; video: gray;
-    # of 'release/flow' also gray key frames and both halves of the motion: onset,apex,offset,u,v,strain,u2,v2,strain2
+    # what a row is: clips (recognition) | frames (apex spotting, see spotting below)
+    c.rows = 'clips'
+    # of clips without an annotated apex: '' as the data set estimated it | midpoint | peak | the
+    # folder of a finished spotting run by loso; these three read the flow of every frame
+    # ('smic/spotting', channels u,v)
+    c.apex = ''
+    # label scheme: megc3 | five | four | samer3 | irawan3 (mer_jax/labels.py says which emotion is
+    # which)
+    c.labels = 'megc3'
+    # what the network sees, in this order; of 'release/samer': magnified,on_a,off_a; video: gray;
+    # of 'release/flow' also gray key frames and both halves of the motion:
+    # onset,apex,offset,u,v,strain,u2,v2,strain2
+    c.channels = 'u,v,strain'
     c.size = 28  # pixels, height and width of the network's input
     c.mask = 'none'  # none | background (keep eyes and mouth) | eyes_mouth (black them out)
-    c.frames = 16  # of each clip of a video, evenly from onset to offset; other inputs have no frames
+    # of each clip of a video, evenly from onset to offset; other inputs have no frames
+    c.frames = 16
     c.difference = False  # video: each frame less the one at onset, so that what moves remains
-    c.scale = 'stretch'  # stretch: each channel of each clip to its own min and max; fitted to the fold's training rows: p995
-    # (divided by the 99.5th percentile) | standard (less the mean, divided by the standard deviation)
+    # stretch: each channel of each clip to its own min and max; fitted to the fold's training rows:
+    # p995 (divided by the 99.5th percentile) | standard (less the mean, divided by the standard
+    # deviation)
+    c.scale = 'stretch'
     c.scale_scope = 'fold'  # what p995 and standard are fitted to: fold | all (leaks)
-    c.value_range = '0..1'  # what the smallest and largest value become: 0..255 | 0..1 | -1..1 | imagenet; not of 'standard'
-    c.sides = False  # action units of the left and right half apart: 'L12' and 'R12' (both, where no side is told)
-    c.drawn_labels = False  # one class a subject, drawn at random: a control that no honest protocol can tell
+    # what the smallest and largest value become: 0..255 | 0..1 | -1..1 | imagenet; not of
+    # 'standard'
+    c.value_range = '0..1'
+    # action units of the left and right half apart: 'L12' and 'R12' (both, where no side is told)
+    c.sides = False
+    # one class a subject, drawn at random: a control that no honest protocol can tell
+    c.drawn_labels = False
     c.jpeg = False  # of magnified,on_a,off_a: once through JPEG, as published; it mixes the three
     return c
 
 
 def _spotting():
-    """Apex spotting (data.rows frames, train.learner spotting): a continuous label of each frame is learned."""
+    """Apex spotting (data.rows frames, train.learner spotting): a continuous label of each frame is
+    learned.
+    """
     c = ConfigDict()
-    c.label = 'linear'  # of frames, 0 at onset and offset, 1 at the apex: linear | exponential | log | impulse
+    # of frames, 0 at onset and offset, 1 at the apex: linear | exponential | log | impulse
+    c.label = 'linear'
     c.steepness = 3.0  # k of exponential and log
     c.sigma = 0.0  # impulse: standard deviation in frames of a softened one
     c.loss = 'mse'  # of frames: mse | bce
     c.output = 'sigmoid'  # of frames: sigmoid | linear
     c.window = 9  # frames of SW-Max; that many count as one observation of the template
     c.answer = 'centre'  # SW-Max: of the best window the centre | inside (its largest frame)
-    c.decision = 'sw_max'  # whose error is the run's own; all are reported: max | sw_max | template (see spotting.template)
-    c.still = False  # the flow less its best affine motion: what parts of the face do, without the head
+    # whose error is the run's own; all are reported: max | sw_max | template (see
+    # spotting.template)
+    c.decision = 'sw_max'
+    # the flow less its best affine motion: what parts of the face do, without the head
+    c.still = False
     return c
 
 
 def _protocol():
     """Who is left out."""
     c = ConfigDict()
-    c.name = 'loso'  # loso | lodo | kfold | holdout | all_rows | random_split, clip_kfold (both leak)
+    # loso | lodo | kfold | holdout | all_rows | random_split, clip_kfold (both leak)
+    c.name = 'loso'
     c.folds = 5  # kfold: groups of subjects; clip_kfold: of clips
     c.holdout = 0.2  # holdout, random_split: share of the subjects, of the clips
     c.seed = 0  # kfold, holdout, random_split, clip_kfold, validation: which split
-    c.validation = 0.0  # share of all subjects (clips, where clips are split) that neither train nor are tested, to choose by
-    c.scored = 'test'  # what is predicted and scored: test | validation (the verb grid chooses by it)
+    # share of all subjects (clips, where clips are split) that neither train nor are tested, to
+    # choose by
+    c.validation = 0.0
+    # what is predicted and scored: test | validation (the verb grid chooses by it)
+    c.scored = 'test'
     return c
 
 
@@ -76,31 +107,36 @@ def _model():
     """Networks; keyword arguments of each, so that overriding model.name alone works."""
     c = ConfigDict()
     c.name = 'ststnet'
-    c.init_from = ''  # PyTorch weights: file.safetensors, file.pth, or one a fold: 'folder/{subject}.pth'
+    # PyTorch weights: file.safetensors, file.pth, or one a fold: 'folder/{subject}.pth'
+    c.init_from = ''
     c.ststnet = ConfigDict({'dropout': 0.5})
     c.offapexnet = ConfigDict({'dropout': 0.5})
     c.dual_inception = ConfigDict({'dropout': 0.5})
     c.alexnet = ConfigDict({'dropout': 0.5, 'hidden': 4096})
-    # width: channels of the first convolution, 96 as published; path: short path none | v1 | v2 | v3 | v4, joined by merge:
-    # concat | sum; lrn: of AlexNet | tf_default
+    # width: channels of the first convolution, 96 as published; path: short path none | v1 | v2 |
+    # v3 | v4, joined by merge: concat | sum; lrn: of AlexNet | tf_default
     c.vggm = ConfigDict({'width': 96, 'path': 'none', 'merge': 'concat', 'lrn': 'alexnet', 'dropout': 0.5})
-    # width: channels of the first convolutions; arch: default | literal (one convolution); head of the default: grid4 | gap |
-    # flatten
+    # width: channels of the first convolutions; arch: default | literal (one convolution); head of
+    # the default: grid4 | gap | flatten
     c.cnn3d = ConfigDict({'width': 64, 'arch': 'default', 'head': 'grid4', 'dropout': 0.25, 'dropout_dense': 0.5})
     c.microexpstcnn = ConfigDict({'dropout': 0.5})
-    c.ocnet = ConfigDict({'width': 32, 'dropped': 2, 'dropout': 0.5})  # dropout after so many convolution units
-    # width: channels of layer 1, 64 as in ResNet18; blocks: of a layer, 2 as in ResNet18; hidden: h of the Area Weighted
-    # Module (awm); attention: released | paper | sanet | off; fuse the regions by logits | probs; for small pictures:
-    # pool=False leaves the max-pool of the stem out, fine=1 the stride of layer 4, 2 those of layers 3 and 4;
-    # dtype: bfloat16 computes so, parameters stay float32; remat: less memory, a third more time.
+    # dropout after so many convolution units
+    c.ocnet = ConfigDict({'width': 32, 'dropped': 2, 'dropout': 0.5})
+    # width: channels of layer 1, 64 as in ResNet18; blocks: of a layer, 2 as in ResNet18; hidden: h
+    # of the Area Weighted Module (awm); attention: released | paper | sanet | off; fuse the regions
+    # by logits | probs; for small pictures: pool=False leaves the max-pool of the stem out, fine=1
+    # the stride of layer 4, 2 those of layers 3 and 4; dtype: bfloat16 computes so, parameters stay
+    # float32; remat: less memory, a third more time.
     c.dual_branch = ConfigDict({
         'width': 64, 'blocks': 2, 'hidden': 1024, 'awm': True, 'attention': 'released', 'groups': 4, 'fuse': 'logits',
         'pool': True, 'fine': 0, 'dropout': 0.2, 'dropout_dense': 0.3, 'dropout_contrast': 0.1, 'dtype': 'float32',
         'remat': False})
     c.single_branch = ConfigDict({key: value for key, value in c.dual_branch.items() if key not in ('hidden', 'awm', 'fuse')})
-    c.hybrid_cnn = ConfigDict({'width': 64, 'blocks': 2})  # channels of layer 1, blocks of a layer; 64 and 2 are ResNet18
-    # The learned motion magnifier: trained on made-up pictures of `size` pixels a side (a multiple of 4), by steps instead
-    # of epochs; weight: of the texture and shape terms of the loss; noise: most shot noise, 0.0 = none.
+    # channels of layer 1, blocks of a layer; 64 and 2 are ResNet18
+    c.hybrid_cnn = ConfigDict({'width': 64, 'blocks': 2})
+    # The learned motion magnifier: trained on made-up pictures of `size` pixels a side (a multiple
+    # of 4), by steps instead of epochs; weight: of the texture and shape terms of the loss; noise:
+    # most shot noise, 0.0 = none.
     c.magnet = ConfigDict({'seed': 0, 'steps': 20_000, 'batch_size': 4, 'size': 64, 'learning_rate': 1e-4, 'weight': 1.0,
                            'noise': 0.3})
     return c
@@ -116,34 +152,50 @@ def _train():
     c.learning_rate = 1e-3
     c.weight_decay = 0.0  # adamw only
     c.momentum = 0.9  # sgd only
-    c.schedule = 'constant'  # constant | cosine (to 0 at the last epoch; such a run cannot take more epochs later) |
+    # constant | cosine (to 0 at the last epoch; such a run cannot take more epochs later) |
     # restarts (cosine over 10, 20, 40, ... epochs: stop where a cycle ends, at 10, 30, 70 or 150)
-    c.learner = 'supervised'  # supervised (one head) | contrastive (heads of regions, and the alignment below) |
-    # spotting (data.rows frames)
-    c.class_weights = 'none'  # of the loss: none | max (n_max / n_c) | total (n / n_c) | balanced (n / (K n_c))
+    c.schedule = 'constant'
+    # supervised (one head) | contrastive (heads of regions, and the alignment below) | spotting
+    # (data.rows frames)
+    c.learner = 'supervised'
+    # of the loss: none | max (n_max / n_c) | total (n / n_c) | balanced (n / (K n_c))
+    c.class_weights = 'none'
     c.label_smoothing = 0.0
-    c.sampler = 'shuffle'  # shuffle: every row once an epoch | weighted: rows drawn so that every class is as likely
-    c.at_once = 0  # folds that a device trains side by side; 0 = measured at the start (with lowering pinned too, nothing is)
-    c.lowering = 'auto'  # convolutions as matmul (patches and one product) or native; auto = measured
+    # shuffle: every row once an epoch | weighted: rows drawn so that every class is as likely
+    c.sampler = 'shuffle'
+    # folds that a device trains side by side; 0 = measured at the start (with lowering pinned too,
+    # nothing is)
+    c.at_once = 0
+    # convolutions as matmul (patches and one product) or native; auto = measured
+    c.lowering = 'auto'
     c.devices = 0  # devices to use; 0 = all, unless one alone measures faster
     c.group = 0  # runs in memory at a time; 0 = as many as fit
-    c.checkpoint_seconds = 60.0  # between checkpoints (20 times what one takes, if longer); 0 = after every compiled call
+    # between checkpoints (20 times what one takes, if longer); 0 = after every compiled call
+    c.checkpoint_seconds = 60.0
     return c
 
 
 def _balance():
-    """Rows made against unequal classes, until each class of a fold has as many as its most frequent one."""
+    """Rows made against unequal classes, until each class of a fold has as many as its most
+    frequent one.
+    """
     c = ConfigDict()
-    c.method = 'none'  # none | oversample (copies) | augment (copies, and they alone are augmented) | smote | generated | gan
+    # none | oversample (copies) | augment (copies, and they alone are augmented) | smote |
+    # generated | gan
+    c.method = 'none'
     c.neighbours = 5  # smote: mixes a row with one of so many, fewer where its class has fewer rows
-    c.space = 'pixels'  # smote: where neighbours are near: pixels | features (principal components of the fold's rows)
+    # smote: where neighbours are near: pixels | features (principal components of the fold's rows)
+    c.space = 'pixels'
     c.scope = 'fold'  # rows to make from, and to count for class weights: fold | all (leaks)
-    c.generated = ''  # generated: a .npz file with image and label, or one a left-out subject: 'folder/{subject}.npz'
+    # generated: a .npz file with image and label, or one a left-out subject: 'folder/{subject}.npz'
+    c.generated = ''
     return c
 
 
 def _gan():
-    """balance.method gan: a conditional DC-GAN a fold, on its training rows, whose images train beside them (Koo et al. 2022)."""
+    """balance.method gan: a conditional DC-GAN a fold, on its training rows, whose images train
+    beside them (Koo et al. 2022).
+    """
     c = ConfigDict()
     c.each = 100  # images of each class
     c.scope = 'fold'  # fold | all (as published: one generator has seen every subject; leaks)
@@ -158,19 +210,29 @@ def _gan():
 
 
 def _head():
-    """What answers: the network itself, or a fold's own support vector machines on features (which stand in features.py)."""
+    """What answers: the network itself, or a fold's own support vector machines on features (which
+    stand in features.py).
+    """
     c = ConfigDict()
     c.name = 'none'  # none (the network answers) | svm
-    c.features = 'network'  # + between: network (its last hidden layer) | pixels | motion | gradient | orientation |
-    # deformation | hoof | bi_woof | bands | au_strain | disgust | lbp_top | mdmo; without network nothing trains (train.epochs 0)
-    c.scope = 'fold'  # rows that the network of its features trains on: fold | all (the tested ones too; leaks)
-    c.scale = 'features'  # none | features (standardised on training rows) | blocks (then each kind of features weighs the same)
+    # + between: network (its last hidden layer) | pixels | motion | gradient | orientation |
+    # deformation | hoof | bi_woof | bands | au_strain | disgust | lbp_top | mdmo; without network
+    # nothing trains (train.epochs 0)
+    c.features = 'network'
+    # rows that the network of its features trains on: fold | all (the tested ones too; leaks)
+    c.scope = 'fold'
+    # none | features (standardised on training rows) | blocks (then each kind of features weighs
+    # the same)
+    c.scale = 'features'
     c.kernel = 'rbf'  # linear | rbf: exp(-gamma * squared distance)
-    c.cost = '100'  # C; several, '0.5,1,2': the fold chooses by groups of its training subjects, each left out in turn
+    # C; several, '0.5,1,2': the fold chooses by groups of its training subjects, each left out in
+    # turn
+    c.cost = '100'
     c.gamma = '0.001'  # of rbf; several as of cost
     c.inner = 5  # such groups
     c.best = 1  # machines by the best choices, whose scores are averaged
-    c.mirror = False  # mirror images train too and are asked too; not with network nor what needs landmarks
+    # mirror images train too and are asked too; not with network nor what needs landmarks
+    c.mirror = False
     return c
 
 
@@ -178,20 +240,27 @@ def _alignment():
     """Learner 'contrastive': features of clips with the same action units are drawn together."""
     c = ConfigDict()
     c.share = 0.3  # of the loss (lambda in the paper); 0.0 = off
-    c.form = 'clean'  # clean | released | paper (see learners.alignment) | equal (plain supervised contrastive)
+    # clean | released | paper (see learners.alignment) | equal (plain supervised contrastive)
+    c.form = 'clean'
     c.temperature = 0.1
     return c
 
 
 def _augment():
-    """Changes of a training row each time it is seen: probabilities, of a video largest amounts; 0.0 = off."""
+    """Changes of a training row each time it is seen: probabilities, of a video largest amounts;
+    0.0 = off.
+    """
     c = ConfigDict()
     c.flip = 0.0  # left to right; a channel u turns its sign
     c.erase = 0.0  # a rectangle becomes noise
-    c.replace = 0.0  # Region Replacing: one half of the face from another training clip of the same class
+    # Region Replacing: one half of the face from another training clip of the same class
+    c.replace = 0.0
     c.replace_region = 'mouth'  # mouth | either
-    c.replace_units = 'image'  # action units of the mixture: image (those of the halves it shows) | union (as released)
-    c.rotate = 0.0  # video (every frame alike), key frames and flow (its vectors too): up to so many degrees either way
+    # action units of the mixture: image (those of the halves it shows) | union (as released)
+    c.replace_units = 'image'
+    # video (every frame alike), key frames and flow (its vectors too): up to so many degrees either
+    # way
+    c.rotate = 0.0
     c.crop = 0.0  # video: sides of a window up to this share shorter, enlarged
     c.contrast = 0.0  # video, key frames: times 1 - this to 1 + this, as brightness
     c.brightness = 0.0
@@ -204,15 +273,18 @@ def _explain():
     """python main.py explain."""
     c = ConfigDict()
     c.clips = 24  # pictures of so many held-out clips
-    c.aucam = 'fixed'  # fixed | released (the authors' code, whose map of the eyes comes from the mouth)
-    c.faces = False  # draw on the face also where the data set is licensed; never CASME II's sub12 and sub22
+    # fixed | released (the authors' code, whose map of the eyes comes from the mouth)
+    c.aucam = 'fixed'
+    # draw on the face also where the data set is licensed; never CASME II's sub12 and sub22
+    c.faces = False
     return c
 
 
 def _evaluate():
     """The held-out rows."""
     c = ConfigDict()
-    c.every_epoch = False  # keep held-out outputs of every epoch, for the oracle_epoch block; feeds nothing back
+    # keep held-out outputs of every epoch, for the oracle_epoch block; feeds nothing back
+    c.every_epoch = False
     c.batch_size = 256
     return c
 
@@ -220,12 +292,13 @@ def _evaluate():
 def variants(c: ConfigDict, text: str, **known) -> ConfigDict:
     """Apply the comma-separated variants of `config.py:text`, 'name' or 'name=value'.
 
-    known: name -> function(config), or name -> {value: function(config)}. `quick` is known everywhere and comes last.
-    Raises UserError for a variant or a value that is not known.
+    known: name -> function(config), or name -> {value: function(config)}. `quick` is known
+    everywhere and comes last. Raises UserError for a variant or a value that is not known.
     """
     known = {**known, 'quick': quick}
     parts = [part for part in text.split(',') if part]
-    for part in sorted(parts, key=lambda part: part == 'quick'):  # what quick shrinks, no other variant may grow again
+    # what quick shrinks, no other variant may grow again
+    for part in sorted(parts, key=lambda part: part == 'quick'):
         name, _, value = part.partition('=')
         change = known.get(name)
         if isinstance(change, dict):
@@ -253,7 +326,8 @@ def quick(c: ConfigDict) -> None:
     c.data.manual_dir = ''
     c.data.landmarks = ''
     c.data.magnet = ''
-    c.train.epochs = min(c.train.epochs, 2 if c.data.rows == 'clips' else 1)  # a clip has dozens of frames
+    # a clip has dozens of frames
+    c.train.epochs = min(c.train.epochs, 2 if c.data.rows == 'clips' else 1)
     c.head.inner = 2
     c.train.seeds = 1
     c.train.at_once = 1
@@ -263,7 +337,8 @@ def quick(c: ConfigDict) -> None:
     c.model.ocnet.width = 2
     c.model.cnn3d.width = 8
     c.model.hybrid_cnn.update({'width': 8, 'blocks': 1})
-    small = {'width': 8, 'blocks': 1, 'pool': True, 'fine': 2, 'attention': 'off'}  # with attention it compiles for a minute
+    # with attention it compiles for a minute
+    small = {'width': 8, 'blocks': 1, 'pool': True, 'fine': 2, 'attention': 'off'}
     c.model.dual_branch.update({**small, 'hidden': 32})
     c.model.single_branch.update(small)
     c.gan.update({'each': 4, 'size': 16, 'width': 4, 'steps': 4})

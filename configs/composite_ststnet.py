@@ -1,4 +1,6 @@
-"""STSTNet on the MEGC2019 composite built from the official releases: 442 clips of 68 subjects; manual_dir is 'A+B+C'."""
+"""STSTNet on the MEGC2019 composite built from the official releases: 442 clips of 68 subjects;
+manual_dir is 'A+B+C'.
+"""
 
 from configs.common import variants
 from configs.systems import ststnet

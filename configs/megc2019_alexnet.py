@@ -1,4 +1,6 @@
-"""AlexNet on the published MEGC2019 flow features, enlarged to 75 x 75 (the input of Koo et al. 2022)."""
+"""AlexNet on the published MEGC2019 flow features, enlarged to 75 x 75 (the input of Koo et al.
+2022).
+"""
 
 from configs.common import base, variants
 

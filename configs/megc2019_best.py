@@ -1,6 +1,8 @@
-"""The recogniser of this project for the published MEGC2019 flow features: machines on four kinds of features, mirrored too.
+"""The recogniser of this project for the published MEGC2019 flow features: machines on four kinds
+of features, mirrored too.
 
-Cost and width of the kernel are chosen in each fold by groups of its training subjects; the five best choices answer together.
+Cost and width of the kernel are chosen in each fold by groups of its training subjects; the five
+best choices answer together.
 """
 
 from configs.common import variants

@@ -1,7 +1,8 @@
-"""OC-Net (Koo et al. 2022) on the published MEGC2019 flow features, 28x28 bytes; `gan=on` adds images of each fold's own GAN.
+"""OC-Net (Koo et al. 2022) on the published MEGC2019 flow features, 28x28 bytes; `gan=on` adds
+images of each fold's own GAN.
 
-Where the releases are built: --config.data.name=casme2/flow+samm/flow+smic/flow --config.data.size=75 --config.gan.size=80
---config.data.scale=p995.
+Where the releases are built: --config.data.name=casme2/flow+samm/flow+smic/flow
+--config.data.size=75 --config.gan.size=80 --config.data.scale=p995.
 """
 
 from configs.systems import ocnet, ocnet_variants

@@ -1,4 +1,6 @@
-"""STSTNet on the MEGC2019 features its authors published (Liong et al. 2019): raw 0..255 in the order cv2 reads them."""
+"""STSTNet on the MEGC2019 features its authors published (Liong et al. 2019): raw 0..255 in the
+order cv2 reads them.
+"""
 
 from configs.common import variants
 from configs.systems import ststnet

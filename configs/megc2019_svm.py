@@ -1,4 +1,6 @@
-"""A balanced linear support vector machine on the published MEGC2019 flow features: the simplest baseline."""
+"""A balanced linear support vector machine on the published MEGC2019 flow features: the simplest
+baseline.
+"""
 
 from configs.common import variants
 from configs.systems import HANDCRAFTED, machines

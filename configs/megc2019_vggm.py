@@ -1,4 +1,6 @@
-"""Modified VGG-M for recognition (Koo et al. 2022) on the published MEGC2019 flow features, enlarged to 75 x 75."""
+"""Modified VGG-M for recognition (Koo et al. 2022) on the published MEGC2019 flow features,
+enlarged to 75 x 75.
+"""
 
 from configs.common import base, variants
 

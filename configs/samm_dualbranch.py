@@ -1,4 +1,6 @@
-"""The dual-branch system of Ruan et al. 2022 on the official SAMM release; the flows go to the magnified apex there."""
+"""The dual-branch system of Ruan et al. 2022 on the official SAMM release; the flows go to the
+magnified apex there.
+"""
 
 from configs.systems import dualbranch, dualbranch_variants
 

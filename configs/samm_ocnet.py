@@ -1,4 +1,6 @@
-"""OC-Net (Koo et al. 2022) on SAMM: flow from onset to apex, 75x75; `gan=on` adds images of each fold's own GAN."""
+"""OC-Net (Koo et al. 2022) on SAMM: flow from onset to apex, 75x75; `gan=on` adds images of each
+fold's own GAN.
+"""
 
 from configs.systems import ocnet, ocnet_variants
 

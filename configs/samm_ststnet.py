@@ -1,4 +1,6 @@
-"""STSTNet on the official SAMM release: onset-to-apex flow and strain, the five emotions of its protocol."""
+"""STSTNet on the official SAMM release: onset-to-apex flow and strain, the five emotions of its
+protocol.
+"""
 
 from configs.common import variants
 from configs.systems import ststnet

@@ -1,5 +1,7 @@
-"""OC-Net (Koo et al. 2022) on SMIC, which has no apexes: flow of every frame, that at the middle of the clip unless data.apex
-names the folder of a finished spotting run; `gan=on` adds images of each fold's own GAN."""
+"""OC-Net (Koo et al. 2022) on SMIC, which has no apexes: flow of every frame, that at the middle of
+the clip unless data.apex names the folder of a finished spotting run; `gan=on` adds images of each
+fold's own GAN.
+"""
 
 from configs.systems import ocnet, ocnet_variants
 

@@ -1,4 +1,6 @@
-"""The 3-D network of Irawan et al. 2024 on clips of 12 synthetic faces, reduced: 8 frames of 32x32."""
+"""The 3-D network of Irawan et al. 2024 on clips of 12 synthetic faces, reduced: 8 frames
+of 32x32.
+"""
 
 from configs.systems import cnn3d, cnn3d_variants
 
@@ -7,8 +9,10 @@ def get_config(variant=''):
     c = cnn3d('synthetic_cnn3d', 'synthetic_faces/small')
     c.data.frames = 8
     c.data.size = 32
-    c.data.difference = True  # so few pixels and faces show who it is before what moves: without it UF1 stays at chance
-    c.model.cnn3d.update({'width': 16, 'dropout': 0.0, 'dropout_dense': 0.3})  # less than published: the network is narrower
+    # so few pixels and faces show who it is before what moves: without it UF1 stays at chance
+    c.data.difference = True
+    # less than published: the network is narrower
+    c.model.cnn3d.update({'width': 16, 'dropout': 0.0, 'dropout_dense': 0.3})
     c.train.epochs = 30
     c.train.seeds = 3
     c.train.at_once = 1  # measuring takes as long as two variants

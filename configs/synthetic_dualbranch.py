@@ -1,4 +1,6 @@
-"""The default of main.py: the dual-branch system, reduced, on synthetic faces; needs no data and runs anywhere in minutes."""
+"""The default of main.py: the dual-branch system, reduced, on synthetic faces; needs no data and
+runs anywhere in minutes.
+"""
 
 from configs.systems import dualbranch, dualbranch_variants
 
@@ -8,7 +10,8 @@ def get_config(variant=''):
     c.data.name = 'synthetic_faces/three'
     c.data.labels = 'samer3'
     c.data.size = 48
-    # So narrow a network learns little by heart: with the published dropout it takes three times the epochs.
+    # So narrow a network learns little by heart: with the published dropout it takes three times
+    # the epochs.
     light = {'width': 16, 'blocks': 1, 'fine': 1, 'dropout': 0.0, 'dropout_dense': 0.1}
     c.model.dual_branch.update({**light, 'hidden': 128})
     c.model.single_branch.update(light)

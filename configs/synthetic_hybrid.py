@@ -1,4 +1,6 @@
-"""Hybrid of network, strain by regions and directions of flow on synthetic faces, reduced: 32x32, a quarter of the width."""
+"""Hybrid of network, strain by regions and directions of flow on synthetic faces, reduced: 32x32, a
+quarter of the width.
+"""
 
 from configs.systems import hybrid, hybrid_variants
 

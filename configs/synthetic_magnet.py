@@ -1,4 +1,6 @@
-"""The learned motion magnifier (MagNet, Oh et al. 2018) at small size, on made-up pictures; data.magnet takes its weights."""
+"""The learned motion magnifier (MagNet, Oh et al. 2018) at small size, on made-up pictures;
+data.magnet takes its weights.
+"""
 
 from configs.common import base, variants
 

@@ -1,4 +1,6 @@
-"""OC-Net (Koo et al. 2022) on clips of 12 synthetic faces, reduced: 32x32, a quarter of the width; `gan=on` adds a GAN a fold."""
+"""OC-Net (Koo et al. 2022) on clips of 12 synthetic faces, reduced: 32x32, a quarter of the width;
+`gan=on` adds a GAN a fold.
+"""
 
 from configs.systems import ocnet, ocnet_variants
 

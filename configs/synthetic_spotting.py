@@ -1,4 +1,6 @@
-"""Apex spotting (Koo et al. 2022) on clips of 15 synthetic faces, reduced: an eighth of the published width."""
+"""Apex spotting (Koo et al. 2022) on clips of 15 synthetic faces, reduced: an eighth of the
+published width.
+"""
 
 from configs.systems import spotting, spotting_variants
 

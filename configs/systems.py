@@ -1,4 +1,6 @@
-"""The published systems that config files begin with: base() with the input and training of a paper, and its variants."""
+"""The published systems that config files begin with: base() with the input and training of a
+paper, and its variants.
+"""
 
 from ml_collections import ConfigDict
 
@@ -6,7 +8,9 @@ from configs.common import base, variants
 
 
 def ststnet(name: str) -> ConfigDict:
-    """base() with STSTNet's published input and training (Liong et al. 2019): raw 0..255 in the order cv2 reads the features."""
+    """base() with STSTNet's published input and training (Liong et al. 2019): raw 0..255 in the
+    order cv2 reads the features.
+    """
     c = base(name)
     c.data.channels = 'strain,v,u'
     c.data.value_range = '0..255'
@@ -18,7 +22,9 @@ def ststnet(name: str) -> ConfigDict:
 
 
 def dualbranch(name: str) -> ConfigDict:
-    """base() with the input and training of Ruan et al. 2022; epochs end with a cycle of the rate (the paper's 100 do not)."""
+    """base() with the input and training of Ruan et al. 2022; epochs end with a cycle of the rate
+    (the paper's 100 do not).
+    """
     c = base(name)
     c.data.channels = 'magnified,on_a,off_a'
     c.data.labels = 'five'
@@ -32,7 +38,9 @@ def dualbranch(name: str) -> ConfigDict:
 
 
 def cnn3d(name: str, data: str) -> ConfigDict:
-    """base() with the input and training of Irawan et al. 2024, who do not tell frames a clip, and of epochs 50, 10 and 5."""
+    """base() with the input and training of Irawan et al. 2024, who do not tell frames a clip, and
+    of epochs 50, 10 and 5.
+    """
     c = base(name)
     c.data.name = data
     c.data.channels = 'gray'
@@ -48,8 +56,10 @@ def cnn3d(name: str, data: str) -> ConfigDict:
 
 
 def cnn3d_variants(c: ConfigDict, text: str) -> ConfigDict:
-    """The variants of the paper's tables: as it is (st), augmented (da), SMOTE (scb), augmented with class weights (dacwb);
-    `published`: its protocol, clips split 80/10/10 with subjects on both sides, and balanced before."""
+    """The variants of the paper's tables: as it is (st), augmented (da), SMOTE (scb), augmented
+    with class weights (dacwb); `published`: its protocol, clips split 80/10/10 with subjects on
+    both sides, and balanced before.
+    """
     augmented = {'rotate': 15.0, 'crop': 0.1, 'contrast': 0.3, 'brightness': 0.3}
 
     def weighted(c):
@@ -65,7 +75,8 @@ def cnn3d_variants(c: ConfigDict, text: str) -> ConfigDict:
         'scb': lambda c: c.balance.update({'method': 'smote'}), 'dacwb': weighted})
 
 
-# Rows of Table 4 of Ruan et al. 2022: (network, Area Weighted Module, action unit alignment, Region Replacing)
+# Rows of Table 4 of Ruan et al. 2022: (network, Area Weighted Module, action unit alignment, Region
+# Replacing)
 _ABLATIONS = {
     'sb': ('single_branch', False, False, True), 'sb_au': ('single_branch', False, True, True),
     'db': ('dual_branch', False, False, True), 'db_au': ('dual_branch', False, True, True),
@@ -106,7 +117,9 @@ def _as_published(c):
 
 
 def dualbranch_variants(c: ConfigDict, text: str) -> ConfigDict:
-    """The variants of the paper: its Table 4, its class schemes, and the comparisons of its text."""
+    """The variants of the paper: its Table 4, its class schemes, and the comparisons of its
+    text.
+    """
     return variants(
         c, text,
         ablation={row: lambda c, row=row: _ablation(c, row) for row in _ABLATIONS},
@@ -119,7 +132,9 @@ def dualbranch_variants(c: ConfigDict, text: str) -> ConfigDict:
 
 
 def spotting(name: str, data: str) -> ConfigDict:
-    """base() with the input and training of the apex spotter of Koo et al. 2022 (modified VGG-M), split by subject."""
+    """base() with the input and training of the apex spotter of Koo et al. 2022 (modified VGG-M),
+    split by subject.
+    """
     c = base(name)
     c.data.update({'name': data, 'rows': 'frames', 'channels': 'u,v', 'size': 75, 'scale': 'p995', 'value_range': '-1..1'})
     c.protocol.update({'name': 'kfold', 'folds': 5})
@@ -129,7 +144,9 @@ def spotting(name: str, data: str) -> ConfigDict:
 
 
 def spotting_variants(c: ConfigDict, text: str) -> ConfigDict:
-    """The paper's labels and short paths; `path=best` is the spotter of this project; `published`: split by clip, a leak."""
+    """The paper's labels and short paths; `path=best` is the spotter of this project; `published`:
+    split by clip, a leak.
+    """
     def best(c):
         c.spotting.update({'label': 'linear', 'decision': 'template'})
 
@@ -142,7 +159,9 @@ def spotting_variants(c: ConfigDict, text: str) -> ConfigDict:
 
 
 def ocnet(name: str, data: str, size: int = 75) -> ConfigDict:
-    """base() with the input and training of OC-Net (Koo et al. 2022) on flow in pixels; the batch is our choice."""
+    """base() with the input and training of OC-Net (Koo et al. 2022) on flow in pixels; the batch
+    is our choice.
+    """
     c = base(name)
     c.data.update({'name': data, 'channels': 'u,v', 'size': size, 'scale': 'p995', 'value_range': '-1..1'})
     c.model.name = 'ocnet'
@@ -161,8 +180,10 @@ _DROPPED = {'none': 0, '1': 1, '12': 2, '123': 3}
 
 
 def ocnet_variants(c: ConfigDict, text: str, *, rates: bool = True) -> ConfigDict:
-    """With the fold's own GAN (gan=on) or as the paper trained it, on all data (gan=all, a leak); the networks that OC-Net is
-    compared with; the dropout variants of Table 7. rates=False: all networks train at the config's own rate."""
+    """With the fold's own GAN (gan=on) or as the paper trained it, on all data (gan=all, a leak);
+    the networks that OC-Net is compared with; the dropout variants of Table 7. rates=False: all
+    networks train at the config's own rate.
+    """
     def named(c, name):
         c.model.name = name
         c.update_from_flattened_dict({key: value for key, value in _NETWORKS[name].items()
@@ -184,14 +205,17 @@ def ocnet_variants(c: ConfigDict, text: str, *, rates: bool = True) -> ConfigDic
 
 
 def machines(name: str, features: str) -> ConfigDict:
-    """base() with support vector machines on features of the clips, by no network; rbf of C = 100 and gamma = 0.001, balanced."""
+    """base() with support vector machines on features of the clips, by no network; rbf of C = 100
+    and gamma = 0.001, balanced.
+    """
     c = base(name)
     c.head.update({'name': 'svm', 'features': features})
     c.train.epochs = 0
     return c
 
 
-# Handcrafted baselines: data that they describe, and the machine they are published with where one is.
+# Handcrafted baselines: data that they describe, and the machine they are published with where one
+# is.
 HANDCRAFTED = {
     'flow': {'head.features': 'pixels', 'head.kernel': 'linear', 'head.scale': 'none', 'head.cost': '0.001'},
     'hoof': {'head.features': 'hoof'},
@@ -202,14 +226,18 @@ HANDCRAFTED = {
 
 
 def handcrafted(name: str, data: str) -> ConfigDict:
-    """machines() on flow from onset to apex at 64 pixels; a release's baselines of video read its `video`."""
+    """machines() on flow from onset to apex at 64 pixels; a release's baselines of video read its
+    `video`.
+    """
     c = machines(name, 'hoof')
     c.data.update({'name': data, 'labels': 'four', 'size': 64, 'scale': 'p995'})
     return c
 
 
 def handcrafted_variants(c: ConfigDict, text: str) -> ConfigDict:
-    """features=: the linear machine on flow, histograms of its directions (hoof, bi_woof), LBP-TOP and MDMO of the video."""
+    """features=: the linear machine on flow, histograms of its directions (hoof, bi_woof), LBP-TOP
+    and MDMO of the video.
+    """
     def described(c, name):
         c.update_from_flattened_dict(HANDCRAFTED[name])
         if name in ('lbp_top', 'mdmo'):
@@ -220,8 +248,10 @@ def handcrafted_variants(c: ConfigDict, text: str) -> ConfigDict:
 
 
 def hybrid(name: str, data: str) -> ConfigDict:
-    """base() with the hybrid of a network, strain by regions of action units and directions of flow, 216 features for a support
-    vector machine (the seed documents 000 and 001, of which the second has a weight for disgust)."""
+    """base() with the hybrid of a network, strain by regions of action units and directions of
+    flow, 216 features for a support vector machine (the seed documents 000 and 001, of which the
+    second has a weight for disgust).
+    """
     c = base(name)
     c.data.update({'name': data, 'labels': 'four', 'size': 64, 'scale': 'standard',
                    'channels': 'onset,apex,offset,u,v,strain,u2,v2,strain2'})
@@ -232,9 +262,11 @@ def hybrid(name: str, data: str) -> ConfigDict:
 
 
 def hybrid_variants(c: ConfigDict, text: str) -> ConfigDict:
-    """The ablation of document 000: the network on key frames (cnn), with flow, with strain by action units (au), with all;
-    `hand`: without a network; augment=on: copies up to the largest class, changed each time; disgust=on: its regions weigh twice;
-    split=random and leak=on: as such figures come about, named in leaks."""
+    """The ablation of document 000: the network on key frames (cnn), with flow, with strain by
+    action units (au), with all; `hand`: without a network; augment=on: copies up to the largest
+    class, changed each time; disgust=on: its regions weigh twice; split=random and leak=on: as such
+    figures come about, named in leaks.
+    """
     def on_frames(c):
         c.data.channels = 'onset,apex,offset'
         c.head.features = 'network'

@@ -1,1 +1,3 @@
-"""mer_jax: micro-expression recognition in JAX, every fold of an experiment in one compiled program."""
+"""mer_jax: micro-expression recognition in JAX, every fold of an experiment in one compiled
+program.
+"""

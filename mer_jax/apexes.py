@@ -1,7 +1,9 @@
-"""The apex of clips that nobody annotated, for recognition from the flow of every frame: the middle, the peak, or a spotter's.
+"""The apex of clips that nobody annotated, for recognition from the flow of every frame: the
+middle, the peak, or a spotter's.
 
-Each fold of recognition takes every such apex, of training clips too, from the spotter that was trained without the fold's
-left-out subject (the one of the same title in a finished spotting run). That spotter may have seen the fold's other subjects.
+Each fold of recognition takes every such apex, of training clips too, from the spotter that was
+trained without the fold's left-out subject (the one of the same title in a finished spotting run).
+That spotter may have seen the fold's other subjects.
 """
 
 from typing import NamedTuple
@@ -13,7 +15,8 @@ from mer_jax.errors import UserError
 from mer_jax.preprocess import flow
 
 KNOWN = ('annotated', 'correction', 'truth')  # sources of an apex that somebody saw
-RULES = ('', 'midpoint', 'peak')  # '': as the data set estimated it; any other text is the folder of a spotting run
+# '': as the data set estimated it; any other text is the folder of a spotting run
+RULES = ('', 'midpoint', 'peak')
 
 
 class Spotted(NamedTuple):
@@ -25,7 +28,9 @@ class Spotted(NamedTuple):
 
 
 def read(folder) -> Spotted:
-    """The answers of the spotting run in `folder`, by its own decision; UserError where it is none, or not by LOSO."""
+    """The answers of the spotting run in `folder`, by its own decision; UserError where it is none,
+    or not by LOSO.
+    """
     folder = workdir.absolute(folder)
     if not (folder / workdir.RESULTS).exists():
         raise UserError(f"data.apex is {str(folder)!r}, no folder of a finished spotting run; allowed: such a folder, "
@@ -48,8 +53,9 @@ def known(record) -> bool:
 
 
 def frames(record, rule) -> list:
-    """The frame numbers whose flow may stand for a record's apex: its own where it is known, else that of one of RULES, or all
-    that any fold of a spotting run (Spotted) answers."""
+    """The frame numbers whose flow may stand for a record's apex: its own where it is known, else
+    that of one of RULES, or all that any fold of a spotting run (Spotted) answers.
+    """
     if known(record) or rule == '':
         return [int(record['apex'])]
     if rule == 'midpoint':
@@ -65,10 +71,14 @@ def frames(record, rule) -> list:
 
 
 def peak(flows) -> int:
-    """The place in [T, H, W, 2] of the frame whose face moves most apart from the head, by mean magnitude."""
+    """The place in [T, H, W, 2] of the frame whose face moves most apart from the head, by mean
+    magnitude.
+    """
     return int(np.argmax(np.linalg.norm(flow.without_head(flows), axis=-1).mean((1, 2))))
 
 
 def at(record, number):
-    """Flow [H, W, 2] of a record at a frame; at the nearest stored one where that frame is missing."""
+    """Flow [H, W, 2] of a record at a frame; at the nearest stored one where that frame is
+    missing.
+    """
     return record['flows'][np.argmin(np.abs(record['flow_frames'] - number))]

@@ -1,7 +1,9 @@
-"""The leak audit: what each habit of the literature adds to the same experiment, with the same seeds.
+"""The leak audit: what each habit of the literature adds to the same experiment, with the same
+seeds.
 
-Train the honest protocol, then again under each leaky switch; compare every clip with itself, by subject. A control with
-classes drawn at random a subject shows that the machinery measures leakage: no honest protocol can tell them.
+Train the honest protocol, then again under each leaky switch; compare every clip with itself, by
+subject. A control with classes drawn at random a subject shows that the machinery measures leakage:
+no honest protocol can tell them.
 """
 
 from typing import NamedTuple
@@ -28,7 +30,9 @@ EPOCH_LEAK = 'the epoch of each fold is the one that its left-out subject likes 
 
 
 class Trial(NamedTuple):
-    """One line of the audit: the settings that it changes and how its epoch is chosen; or why it does not apply."""
+    """One line of the audit: the settings that it changes and how its epoch is chosen; or why it
+    does not apply.
+    """
 
     habit: str  # a key of TITLES
     changes: dict  # setting -> value, against the honest settings (see clean)
@@ -37,9 +41,12 @@ class Trial(NamedTuple):
 
 
 def trials(settings: dict, folds: int) -> list:
-    """The trials [Trial] that nested `settings` call for, the honest one first; folds: of the honest protocol."""
+    """The trials [Trial] that nested `settings` call for, the honest one first; folds: of the
+    honest protocol.
+    """
     name = clean(settings).get('protocol.name', settings['protocol']['name'])
-    many = round(1 / settings['protocol']['holdout']) if name == 'holdout' else folds  # as large a share of clips trains
+    # as large a share of clips trains
+    many = round(1 / settings['protocol']['holdout']) if name == 'holdout' else folds
     split = {'protocol.name': 'clip_kfold', 'protocol.folds': max(2, many)}
     sources = settings['model']['init_from'], settings['balance']['generated']
     one_each = next((f'{source} is one file a left-out subject' for source in sources if '{subject}' in source), '')
@@ -72,8 +79,10 @@ def clean(settings: dict) -> dict:
 
 
 def audit(settings: dict, train, folder) -> dict:
-    """Train every trial with train(changes, folder of its run) -> results.json, and write and print the audit; returns it
-    (see `lines`). A finished trial is scored again, a killed one goes on where it was."""
+    """Train every trial with train(changes, folder of its run) -> results.json, and write and print
+    the audit; returns it (see `lines`). A finished trial is scored again, a killed one goes on
+    where it was.
+    """
     folder, honest = parent(folder, 'an audit'), clean(settings)
     print(f'audit: {TITLES["honest"]} -> {folder / "honest"}', flush=True)
     folds = quietly(train, honest, folder / 'honest')['folds']
@@ -92,15 +101,18 @@ def audit(settings: dict, train, folder) -> dict:
         except UserError as error:
             if trial.habit == 'honest':
                 raise
-            runs[trial.habit] = trial._replace(why_not=f'failed: {error}'), None  # the others took hours
+            # the others took hours
+            runs[trial.habit] = trial._replace(why_not=f'failed: {error}'), None
     found = {'name': settings['name'], 'lines': lines(runs)}
     audit_text.write(found, folder)
     return found
 
 
 def lines(runs: dict) -> list:
-    """One dictionary a habit, in order: habit, title, why_not, and of compare.table metrics, intervals, sd, protocol, leaks,
-    seeds, clips, subjects, folder and `against`, what the habit adds to the honest run of the same labels."""
+    """One dictionary a habit, in order: habit, title, why_not, and of compare.table metrics,
+    intervals, sd, protocol, leaks, seeds, clips, subjects, folder and `against`, what the habit
+    adds to the honest run of the same labels.
+    """
     groups = compare.table([run for _, run in runs.values() if run])['groups']
     rows = {row['title']: row for group in groups for row in group['runs']}
     return [{'habit': habit, 'why_not': trial.why_not, **rows.get(TITLES[habit], {}), 'title': TITLES[habit]}
@@ -108,11 +120,14 @@ def lines(runs: dict) -> list:
 
 
 def at_best_epoch(run: compare.Run) -> compare.Run:
-    """The same run, each fold answering as it did at the epoch that its held-out rows like best (test_best of score.oracle)."""
+    """The same run, each fold answering as it did at the epoch that its held-out rows like best
+    (test_best of score.oracle).
+    """
     outputs, classes = np.load(run.folder / workdir.HELD_OUT), run.results['classes']
     label, fold, seed = (np.array([classes.index(row[key]) if key == 'label' else row[key] for row in run.rows], np.int32)
                          for key in ('label', 'fold', 'seed'))
-    nobody = np.zeros(len(label), np.int32)  # clip, frame, subject and data set have no part in the choice
+    # clip, frame, subject and data set have no part in the choice
+    nobody = np.zeros(len(label), np.int32)
     answers = Predictions(nobody, nobody, nobody, nobody, label, fold, seed, outputs[-1])
     epoch = score.best_epoch(outputs, answers, Names(tuple(classes), (), (), (), ()))
     chosen = outputs[epoch, np.arange(len(label))].argmax(-1)

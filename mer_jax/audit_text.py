@@ -1,4 +1,6 @@
-"""The files of a leak audit (mer_jax/audit.py): table for the terminal, CSV, LaTeX, and a page with its plot."""
+"""The files of a leak audit (mer_jax/audit.py): table for the terminal, CSV, LaTeX, and a page with
+its plot.
+"""
 
 import textwrap
 from pathlib import Path
@@ -28,7 +30,9 @@ METHOD = (
 
 
 def write(found: dict, folder) -> None:
-    """Write audit.json, .csv, .tex, .html and plots/audit.svg in `folder`; print the table and the paths."""
+    """Write audit.json, .csv, .tex, .html and plots/audit.svg in `folder`; print the table and the
+    paths.
+    """
     folder = Path(folder)
     (folder / workdir.PLOTS).mkdir(parents=True, exist_ok=True)
     picture = folder / workdir.PLOTS / 'audit.svg'
@@ -43,7 +47,9 @@ def write(found: dict, folder) -> None:
 
 
 def text(found: dict) -> str:
-    """The audit for the terminal, at most 100 columns; n/a and the reason where a habit does not apply."""
+    """The audit for the terminal, at most 100 columns; n/a and the reason where a habit does not
+    apply.
+    """
     lines = [f'leak audit of {found["name"]}: {_size(found)}', '',
              f'{"":38}{"UF1":>6} {"95 % interval":15}{"adds":>7} {"95 % interval":17}{"p":>7}']
     for line in found['lines']:
@@ -135,7 +141,9 @@ def _verdict(found):
 
 
 def _left(found):
-    """What leaks in the run that the habits are compared with: weights or images of one file stay as they are asked for."""
+    """What leaks in the run that the habits are compared with: weights or images of one file stay
+    as they are asked for.
+    """
     return found['lines'][0]['leaks']
 
 

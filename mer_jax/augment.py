@@ -1,5 +1,6 @@
-"""Changes of one training sample, drawn anew each time it is seen; the image is [H, W, C] in bytes 0..255 or in pixels of
-flow, a clip [T, H, W, 1] in bytes; float32 from here on."""
+"""Changes of one training sample, drawn anew each time it is seen; the image is [H, W, C] in bytes
+0..255 or in pixels of flow, a clip [T, H, W, 1] in bytes; float32 from here on.
+"""
 
 from functools import partial
 
@@ -30,17 +31,20 @@ def augmentable(channels, scale) -> tuple:
 
 def compose(*, flip, erase, replace, replace_region, replace_units, rotate, crop, contrast, brightness, noise, strength, names,
             channels, stretched):
-    """augment(key, sample, donor) -> sample, for samples of Samples without the leading axis; None where nothing is on.
+    """augment(key, sample, donor) -> sample, for samples of Samples without the leading axis; None
+    where nothing is on.
 
-    flip, erase, replace: probabilities; rotate, crop, contrast, brightness: of `moved` and `lit` for video; with noise and
-    strength of `felt` for key frames and flow. donor: a training row of the same class, changed on its own before a region of
-    it is used. names: of the action units; channels: of the image; stretched: whether it is in bytes. UserError where vectors
-    are to change that are in bytes.
+    flip, erase, replace: probabilities; rotate, crop, contrast, brightness: of `moved` and `lit`
+    for video; with noise and strength of `felt` for key frames and flow. donor: a training row of
+    the same class, changed on its own before a region of
+    it is used. names: of the action units; channels: of the image; stretched: whether it is in
+    bytes. UserError where vectors are to change that are in bytes.
     """
     light = {'contrast': contrast, 'brightness': brightness}
     if not (flip or erase or replace or rotate or crop or noise or strength or any(light.values())):
         return None
-    if stretched and channels != ['gray'] and (rotate or noise or strength):  # published features under data.scale 'standard'
+    # published features under data.scale 'standard'
+    if stretched and channels != ['gray'] and (rotate or noise or strength):
         raise UserError('augment.rotate, noise and strength take flow in pixels, and this data set stores bytes; allowed: 0')
     whole = partial(_video, rotate=rotate, crop=crop, **light) if channels == ['gray'] else partial(
         felt, rotate=rotate, noise=noise, strength=strength, channels=channels, **light)
@@ -74,10 +78,12 @@ def _video(keys, image, *, rotate, crop, contrast, brightness):
 
 
 def felt(keys, image, *, rotate, contrast, brightness, noise, strength, channels):
-    """Key frames in 0..255 and flow in pixels, [H, W, C] of `channels`, as one clip seen and moved a little otherwise.
+    """Key frames in 0..255 and flow in pixels, [H, W, C] of `channels`, as one clip seen and moved
+    a little otherwise.
 
-    The picture is turned by up to `rotate` degrees and the vectors with it; gray frames are `lit`, all alike; flow and strain
-    grow by a factor of 1 - `strength` to 1 + `strength`; noise: its standard deviation in pixels, added to the flow alone.
+    The picture is turned by up to `rotate` degrees and the vectors with it; gray frames are `lit`,
+    all alike; flow and strain grow by a factor of 1 - `strength` to 1 + `strength`; noise: its
+    standard deviation in pixels, added to the flow alone.
     """
     keys = jax.random.split(keys[0], 4)
     gray, vector = (np.isin(channels, names) for names in (PHASES['key_frames'], ('u', 'v', 'u2', 'v2')))
@@ -101,9 +107,11 @@ def _turned_vectors(image, angle, channels):
 
 
 def flipped(key, sample, *, share, u, partner, stretched):
-    """With probability `share` the mirror image: u (bool[C]) turns its sign, left and right action units change places.
+    """With probability `share` the mirror image: u (bool[C]) turns its sign, left and right action
+    units change places.
 
-    A u stretched to bytes turns its sign as 255 - u: its own smallest value became 0 and its largest 255.
+    A u stretched to bytes turns its sign as 255 - u: its own smallest value became 0 and its
+    largest 255.
     partner: int[A], the column of the mirrored unit.
     """
     image = sample.image[..., ::-1, :]  # of a clip every frame
@@ -112,15 +120,19 @@ def flipped(key, sample, *, share, u, partner, stretched):
 
 
 def mirrored(names):
-    """int[A]: for each action unit the column of its mirror image: 'L12' and 'R12' are each other's, '12' its own."""
+    """int[A]: for each action unit the column of its mirror image: 'L12' and 'R12' are each
+    other's, '12' its own.
+    """
     names, swap = list(names), str.maketrans('LR', 'RL')
     other = [name.translate(swap) for name in names]
     return np.array([names.index(name) if name in names else i for i, name in enumerate(other)], int)
 
 
 def moved(key, image, *, rotate, crop):
-    """image [..., H, W, C], every frame alike, turned by up to `rotate` degrees either way, and of it a window whose sides
-    are 1 - `crop` to 1 of the whole, anywhere, at the size of the whole; what lies outside is 0 (Irawan et al. 2024)."""
+    """image [..., H, W, C], every frame alike, turned by up to `rotate` degrees either way, and of
+    it a window whose sides are 1 - `crop` to 1 of the whole, anywhere, at the size of the whole;
+    what lies outside is 0 (Irawan et al. 2024).
+    """
     keys = jax.random.split(key, 3)
     angle = jnp.deg2rad(jax.random.uniform(keys[0], minval=-rotate, maxval=rotate))
     side = 1 - crop * jax.random.uniform(keys[1])
@@ -129,8 +141,9 @@ def moved(key, image, *, rotate, crop):
 
 
 def turned(image, angle, side, corner):
-    """The window of image [..., H, W, C] with `corner` (top, left) and `side`, shares of the whole, turned by `angle`
-    radians about the middle of the image; bilinear."""
+    """The window of image [..., H, W, C] with `corner` (top, left) and `side`, shares of the whole,
+    turned by `angle` radians about the middle of the image; bilinear.
+    """
     height, width = size = image.shape[-3:-1]
     down, right = (n * (side * (jnp.arange(n) + 0.5) / n + start - 0.5) for n, start in zip(size, corner, strict=True))
     y = height / 2 - 0.5 + jnp.cos(angle) * down[:, None] - jnp.sin(angle) * right
@@ -141,8 +154,10 @@ def turned(image, angle, side, corner):
 
 
 def lit(key, image, *, contrast, brightness):
-    """image in 0..255 times 1 - `brightness` to 1 + `brightness`, and its distance from its mean times 1 - `contrast` to
-    1 + `contrast`, cut to 0..255; what a mask made black stays black and has no part in the mean."""
+    """image in 0..255 times 1 - `brightness` to 1 + `brightness`, and its distance from its mean
+    times 1 - `contrast` to 1 + `contrast`, cut to 0..255; what a mask made black stays black and
+    has no part in the mean.
+    """
     keys = jax.random.split(key)
     seen = image > 0
     image = image * (1 + brightness * jax.random.uniform(keys[0], minval=-1))
@@ -152,10 +167,12 @@ def lit(key, image, *, contrast, brightness):
 
 
 def erase(key, image, *, share, spread, area=(0.02, 1 / 3), ratio=(0.3, 3.3), tries=10):
-    """With probability `share` a rectangle of the image [H, W, C] becomes Gaussian noise of standard deviation `spread`.
+    """With probability `share` a rectangle of the image [H, W, C] becomes Gaussian noise of
+    standard deviation `spread`.
 
-    As RandomErasing of torchvision with value='random' (Zhong et al. 2020): the first of ten rectangles, of an area and a
-    ratio of sides (drawn evenly on a log scale) in these ranges, that fits the image; none where none does.
+    As RandomErasing of torchvision with value='random' (Zhong et al. 2020): the first of ten
+    rectangles, of an area and a ratio of sides (drawn evenly on a log scale) in these ranges, that
+    fits the image; none where none does.
     """
     height, width, _ = image.shape
     keys = jax.random.split(key, 5)
@@ -172,11 +189,13 @@ def erase(key, image, *, share, spread, area=(0.02, 1 / 3), ratio=(0.3, 3.3), tr
 
 
 def replaced(key, sample, donor, *, share, halves, units, region):
-    """Region Replacing (Ruan et al. 2022, 3.2): with probability `share` the mouth, the lower half, is that of the donor.
+    """Region Replacing (Ruan et al. 2022, 3.2): with probability `share` the mouth, the lower half,
+    is that of the donor.
 
-    halves: bool[2, A], units of the eyes and of the mouth. units: 'image' (eyes of the sample, mouth of the donor, head
-    movements of the sample: what the image shows) or 'union' (all of both, as released). region 'either' replaces eyes or
-    mouth, as likely.
+    halves: bool[2, A], units of the eyes and of the mouth. units: 'image' (eyes of the sample,
+    mouth of the donor, head
+    movements of the sample: what the image shows) or 'union' (all of both, as released). region
+    'either' replaces eyes or mouth, as likely.
     """
     keys = jax.random.split(key)
     eyes = jax.random.bernoulli(keys[1]) if region == 'either' else jnp.array(False)

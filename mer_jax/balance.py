@@ -1,23 +1,27 @@
-"""Against unequal classes: weights of the loss and of the draw, and how a row made by resampling.py is read; all see the
-fold's training rows only."""
+"""Against unequal classes: weights of the loss and of the draw, and how a row made by resampling.py
+is read; all see the fold's training rows only.
+"""
 
 import jax
 import jax.numpy as jnp
 
 from mer_jax.types import Rows
 
-# How often a class stands among n rows of K classes decides its weight: c its count, most that of the largest class.
+# How often a class stands among n rows of K classes decides its weight: c its count, most that of
+# the largest class.
 CLASS_WEIGHTS = {
     'none': lambda counts: jnp.ones_like(counts),
     'max': lambda counts: counts.max() / counts,  # Ruan et al. 2022, Eq. 6
     'total': lambda counts: counts.sum() / counts,  # Irawan et al. 2024, Eq. 1
-    'balanced': lambda counts: counts.sum() / (jnp.sum(counts > 0) * counts),  # scikit-learn; mean weight 1 over the rows
+    # scikit-learn; mean weight 1 over the rows
+    'balanced': lambda counts: counts.sum() / (jnp.sum(counts > 0) * counts),
 }
 SAMPLERS = ('shuffle', 'weighted')
 
 
 def class_weight(label, rows, *, classes, formula):
-    """float32[K]: the weight of each class by a formula of CLASS_WEIGHTS; a class without training rows gets 0.
+    """float32[K]: the weight of each class by a formula of CLASS_WEIGHTS; a class without training
+    rows gets 0.
 
     label int32[N] of all samples; rows: of this fold, padding counts nothing.
     """
@@ -38,12 +42,15 @@ def fit(samples, rows, *, classes, formula, scope='fold'):
 
 
 def labels(samples, rows):
-    """int32[N + e]: the labels of all samples and, from N on, of the rows made for a fold (rows: Training)."""
+    """int32[N + e]: the labels of all samples and, from N on, of the rows made for a fold (rows:
+    Training).
+    """
     return jnp.concatenate([samples.label, samples.label[rows.made.row]])
 
 
 def take(samples, rows, index):
-    """The rows `index` of a fold as Samples: rows of the data set, or from N on made ones (rows: Training).
+    """The rows `index` of a fold as Samples: rows of the data set, or from N on made ones (rows:
+    Training).
 
     The action units of a mixture are unknown; all but its image and them is that of its first row.
     """
@@ -59,6 +66,8 @@ def take(samples, rows, index):
 
 
 def row_weight(label, rows):
-    """float32[n]: for each row of the fold one over the rows of its class, 0 for padding: the classes weigh the same."""
+    """float32[n]: for each row of the fold one over the rows of its class, 0 for padding: the
+    classes weigh the same.
+    """
     own = label[rows.index]
     return rows.weight / jnp.sum((own[:, None] == own) * rows.weight, 1)

@@ -1,4 +1,6 @@
-"""Finished runs side by side: one table with intervals and paired tests by subject, its files and plots (no jax)."""
+"""Finished runs side by side: one table with intervals and paired tests by subject, its files and
+plots (no jax).
+"""
 
 import glob
 from collections import Counter
@@ -14,7 +16,8 @@ from mer_jax.metrics import number
 
 FIGURES = compare_text.FIGURES
 BLOCKS = ('name', 'protocol', 'leaks', 'classes', 'confusion', 'data')
-PREFIXES = {'synthetic_faces': 'synthetic', 'precomputed_flow': 'megc2019'}  # configs that do not begin with their data set
+# configs that do not begin with their data set
+PREFIXES = {'synthetic_faces': 'synthetic', 'precomputed_flow': 'megc2019'}
 PLOTS_WORDS = {
     'measures': 'Whiskers: 95 % interval over subjects. A hollow mark and † in the legend: the run leaks.',
     'differences': 'Difference to the reference of each data set, with its 95 % interval over subjects. A hollow mark and †: '
@@ -28,15 +31,18 @@ class Run(NamedTuple):
 
     folder: Path
     title: str  # its folder's name, after as many parents as tell it from the other runs
-    dataset: str  # data.name and label scheme: 'casme2/video, irawan3'; of a spotting run data.name alone
+    # data.name and label scheme: 'casme2/video, irawan3'; of a spotting run data.name alone
+    dataset: str
     results: dict  # results.json
     rows: list  # as workdir.read_predictions returns them, of a spotting run compare_spotting.read
 
 
 def read(folders) -> list:
-    """The runs [Run] in these folders, each once: 'A,B,C', where a part may hold a glob ('runs/*_cnn3d-*'), or a list of such.
+    """The runs [Run] in these folders, each once: 'A,B,C', where a part may hold a glob
+    ('runs/*_cnn3d-*'), or a list of such.
 
-    A glob passes over folders that hold no run. UserError for a folder that is not there, not finished, or scores nothing.
+    A glob passes over folders that hold no run. UserError for a folder that is not there, not
+    finished, or scores nothing.
     """
     asked = _parts(folders) if isinstance(folders, str) else [(one, _matches(one)) for one in folders]
     if not asked:
@@ -60,9 +66,11 @@ def confusions(run: Run, rows) -> np.ndarray:
 
 
 def cubes(first: Run, second: Run):
-    """Confusions [S, R, K, K] of both runs on the clips that every seed of both tested; R may differ.
+    """Confusions [S, R, K, K] of both runs on the clips that every seed of both tested; R may
+    differ.
 
-    None where they cannot be compared: other data set, label scheme or classes, no such clip, or labels that disagree.
+    None where they cannot be compared: other data set, label scheme or classes, no such clip, or
+    labels that disagree.
     """
     if first.dataset != second.dataset or first.results['classes'] != second.results['classes']:
         return None
@@ -74,11 +82,13 @@ def cubes(first: Run, second: Run):
 
 
 def table(runs, reference: int = 0) -> dict:
-    """{'groups': [...]}: runs by data set, label scheme and classes, in the order given; plain values, None if undefined.
+    """{'groups': [...]}: runs by data set, label scheme and classes, in the order given; plain
+    values, None if undefined.
 
-    A group: title, dataset, labels, classes, reference, runs. A run: title, system, folder, protocol, leaks, seeds, clips,
-    subjects, metrics, sd, intervals (of FIGURES), and `against`: its difference to run number `reference` of the group.
-    Of spotting runs a group is that of compare_spotting.group. UserError where a group has no such run, or runs are of two kinds.
+    A group: title, dataset, labels, classes, reference, runs. A run: title, system, folder,
+    protocol, leaks, seeds, clips, subjects, metrics, sd, intervals (of FIGURES), and `against`: its
+    difference to run number `reference` of the group. Of spotting runs a group is that of
+    compare_spotting.group. UserError where a group has no such run, or runs are of two kinds.
     """
     groups, grouped = {}, compare_spotting.group if _spotters(runs) else _group
     for run in runs:
@@ -94,7 +104,8 @@ def table(runs, reference: int = 0) -> dict:
 
 
 def write(runs, folder, reference: int = 0) -> dict:
-    """Write compare.json, .csv, .tex and .html with plots/ into `folder`, and print the table (see `table`); returns it.
+    """Write compare.json, .csv, .tex and .html with plots/ into `folder`, and print the table (see
+    `table`); returns it.
 
     UserError where the folder cannot be made.
     """
@@ -119,7 +130,9 @@ def write(runs, folder, reference: int = 0) -> dict:
 
 
 def system(title: str, dataset: str) -> str:
-    """A run's title without its data set: 'casme2_cnn3d-variant=st' on 'casme2/video' is 'cnn3d-variant=st'."""
+    """A run's title without its data set: 'casme2_cnn3d-variant=st' on 'casme2/video' is
+    'cnn3d-variant=st'.
+    """
     release = 'composite' if '+' in dataset else dataset.partition('/')[0]
     prefixes = {release, PREFIXES.get(release, release)}
     parts = [part for part in title.split('/') if part not in prefixes]
@@ -138,13 +151,17 @@ def _spotters(runs):
 
 
 def _names(members):
-    """What each run of a group is called beside the others: its system, its title where two share one."""
+    """What each run of a group is called beside the others: its system, its title where two share
+    one.
+    """
     names = [system(run.title, run.results['data']['name']) for run in members]
     return [name if names.count(name) == 1 else run.title for run, name in zip(members, names, strict=True)]
 
 
 def _parts(text):
-    """[(part, folders)] of 'A,B,C'; a folder whose own name holds commas ('demo-classes=3,quick') stays whole."""
+    """[(part, folders)] of 'A,B,C'; a folder whose own name holds commas ('demo-classes=3,quick')
+    stays whole.
+    """
     pieces, found = [piece.strip() for piece in text.split(',')], []
     while pieces:
         joined = [','.join(pieces[:count]) for count in range(len(pieces), 0, -1)]
@@ -234,7 +251,9 @@ def _row(run, name):
 
 
 def _against(reference, run):
-    """{common, uf1, accuracy} of a run against its reference; None where they cannot be compared."""
+    """{common, uf1, accuracy} of a run against its reference; None where they cannot be
+    compared.
+    """
     pair = cubes(reference, run)
     if pair is None:
         return None

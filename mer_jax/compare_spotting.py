@@ -1,7 +1,9 @@
-"""Finished spotting runs side by side: the error of every decision, what it gains on answers without looking and on the
-reference's own answer, as text, CSV, LaTeX, a page and a picture (no jax).
+"""Finished spotting runs side by side: the error of every decision, what it gains on answers
+without looking and on the reference's own answer, as text, CSV, LaTeX, a page and a picture (no
+jax).
 
-Midpoint and fitted fraction stand once a group, as the reference found them: they are the same for all runs on the same folds.
+Midpoint and fitted fraction stand once a group, as the reference found them: they are the same for
+all runs on the same folds.
 """
 
 import textwrap
@@ -45,7 +47,9 @@ class Line(NamedTuple):
 
 
 def read(path) -> list:
-    """Rows of apexes.csv that are scored (the clip is left out, its apex known), frame numbers as numbers."""
+    """Rows of apexes.csv that are scored (the clip is left out, its apex known), frame numbers as
+    numbers.
+    """
     rows = []
     for line, row in enumerate(workdir.read_csv(path), 2):
         try:
@@ -59,8 +63,9 @@ def read(path) -> list:
 
 
 def errors(run) -> dict:
-    """{(dataset, subject, clip): {'places': (onset, apex, offset), decision: frames off}}: means over seeds, of the clips that
-    every seed of a run tested."""
+    """{(dataset, subject, clip): {'places': (onset, apex, offset), decision: frames off}}: means
+    over seeds, of the clips that every seed of a run tested.
+    """
     rows, seeds = {}, {row['seed'] for row in run.rows}
     for row in run.rows:
         rows.setdefault((row['dataset'], row['subject'], row['clip']), []).append(row)
@@ -81,10 +86,12 @@ def counted(run) -> bool:
 
 
 def group(title, members, names, reference) -> dict:
-    """The runs on one data set: title, dataset, reference (a run's title), decision (its own), simple and runs.
+    """The runs on one data set: title, dataset, reference (a run's title), decision (its own),
+    simple and runs.
 
-    simple: {midpoint, fraction: FIGURES} of the reference. A run: as in compare.table, with answer, simple {name: mae},
-    decisions {name: FIGURES} and against {common, decision: {difference to the reference's own, interval, p, holm}}.
+    simple: {midpoint, fraction: FIGURES} of the reference. A run: as in compare.table, with answer,
+    simple {name: mae}, decisions {name: FIGURES} and against {common, decision: {difference to the
+    reference's own, interval, p, holm}}.
     """
     first = errors(reference)
     rows = [_row(run, name, first, reference) for run, name in zip(members, names, strict=True)]
@@ -112,7 +119,9 @@ def text(table: dict) -> str:
 
 
 def csv_rows(table: dict) -> tuple:
-    """(header, rows): a row a decision of a run, first the two answers without looking; every figure in full, '' if undefined."""
+    """(header, rows): a row a decision of a run, first the two answers without looking; every
+    figure in full, '' if undefined.
+    """
     rows = [_csv_row(one, line) for one in table['groups'] for line in _lines(one)]
     return list(rows[0]), [['' if value is None else value for value in row.values()] for row in rows]
 
@@ -148,7 +157,9 @@ def _figures(run, decisions):
 
 
 def _against(first, second, *, own, same, decisions):
-    """{common, decision: {difference, interval, p}} to the reference's own decision; None where runs cannot be paired."""
+    """{common, decision: {difference, interval, p}} to the reference's own decision; None where
+    runs cannot be paired.
+    """
     common = sorted(first.keys() & second.keys())
     if not common or any(first[key]['places'] != second[key]['places'] for key in common):
         return None
@@ -161,7 +172,8 @@ def _against(first, second, *, own, same, decisions):
 def _lines(one):
     """Every line of a group: both answers without looking, then the decisions of each run."""
     reference = words.reference_of(one)
-    leaks = {'midpoint': [], 'fraction': reference['leaks']}  # a fraction is fitted to training clips
+    # a fraction is fitted to training clips
+    leaks = {'midpoint': [], 'fraction': reference['leaks']}
     lines = [Line(None, name, block, {}, leaks[name], False) for name, block in one['simple'].items()]
     return lines + [Line(run, name, block, (run['against'] or {}).get(name, {}), run['leaks'], words.leaky_pair(one, run))
                     for run in one['runs'] for name, block in run['decisions'].items()]
@@ -177,7 +189,9 @@ def _title(line):
 
 
 def _notes(one):
-    """Footnotes as of compare_text, and where a run's own midpoint or fitted fraction is not the one that stands above."""
+    """Footnotes as of compare_text, and where a run's own midpoint or fitted fraction is not the
+    one that stands above.
+    """
     found = words.notes(one)
     for run in one['runs']:
         if any(not np.isclose(run['simple'][name], one['simple'][name]['mae']) for name in SIMPLE):

@@ -34,7 +34,9 @@ def text(table: dict) -> str:
 
 
 def csv_rows(table: dict) -> tuple:
-    """(header, rows): one row a run, every figure in full; '' where undefined. `honest`: yes, or no where the run leaks."""
+    """(header, rows): one row a run, every figure in full; '' where undefined. `honest`: yes, or no
+    where the run leaks.
+    """
     rows = [_csv_row(group, run) for group in table['groups'] for run in group['runs']]
     return list(rows[0]), [['' if value is None else value for value in row.values()] for row in rows]
 
@@ -52,7 +54,9 @@ def latex(table: dict) -> str:
 
 
 def latex_float(caption: str, columns: str, head: str, groups) -> str:
-    """A table float of groups (title, rows in LaTeX, footnotes); the caption is plain text and gets what a dagger means."""
+    """A table float of groups (title, rows in LaTeX, footnotes); the caption is plain text and gets
+    what a dagger means.
+    """
     caption = escaped(caption).replace('95 \\%', '95\\,\\%') + r' $^\dagger$: the run, or its reference, leaks.'
     lines = [r'% needs \usepackage{booktabs}', r'\begin{table*}', r'\centering', r'\small', f'\\caption{{{caption}}}',
              r'\label{tab:compare}', rf'\begin{{tabular}}{{{columns}}}', r'\toprule', rf'{head} \\']
@@ -71,7 +75,9 @@ def page(table: dict, pictures) -> str:
 
 
 def document(table: dict, sections, pictures, foot: str) -> str:
-    """A whole HTML document: how many runs, whether they leak, sections and figures (HTML), and what the columns mean."""
+    """A whole HTML document: how many runs, whether they leak, sections and figures (HTML), and
+    what the columns mean.
+    """
     runs = [run for group in table['groups'] for run in group['runs']]
     title = f'Comparison of {plural(len(runs), "run")}'
     leaky = [f'{run["title"]}: {leak}' for run in runs for leak in run['leaks']]
@@ -82,7 +88,9 @@ def document(table: dict, sections, pictures, foot: str) -> str:
 
 
 def leaky_pair(group: dict, run: dict) -> bool:
-    """Whether a run, or the reference of its group, leaks: then their difference is no honest one."""
+    """Whether a run, or the reference of its group, leaks: then their difference is no
+    honest one.
+    """
     return bool(run['leaks'] or reference_of(group)['leaks'])
 
 
@@ -97,7 +105,9 @@ def reference_of(group):
 
 
 def notes(group):
-    """Footnotes (is it a leak, words): leaks, other protocols, and the clips of pairs that share only some."""
+    """Footnotes (is it a leak, words): leaks, other protocols, and the clips of pairs that share
+    only some.
+    """
     reference = reference_of(group)
     found = [(True, f'{run["title"]} leaks: {leak}') for run in group['runs'] for leak in run['leaks']]
     for run in group['runs']:

@@ -1,4 +1,6 @@
-"""Compiles the programs of a run side by side, and says so before and after: compiling may take longer than training."""
+"""Compiles the programs of a run side by side, and says so before and after: compiling may take
+longer than training.
+"""
 
 import sys
 import time

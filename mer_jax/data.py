@@ -1,4 +1,6 @@
-"""One or several TFDS data sets -> Samples and Names: which features are read, label schemes, action units."""
+"""One or several TFDS data sets -> Samples and Names: which features are read, label schemes,
+action units.
+"""
 
 import hashlib
 from collections import Counter
@@ -19,7 +21,8 @@ from mer_jax.types import Names, Samples
 INPUTS = {'flow': 'flow', 'image': 'samer', 'frames': 'video', 'phases': 'flow', 'flows': 'spotting'}
 SCALES = ('stretch', 'p995', 'standard')
 _MEAN, _SPREAD = np.array([0.485, 0.456, 0.406], np.float32), np.array([0.229, 0.224, 0.225], np.float32)
-# (what a byte of 0 becomes, what 255 becomes); imagenet: three channels normalised as torchvision's weights expect
+# (what a byte of 0 becomes, what 255 becomes); imagenet: three channels normalised as torchvision's
+# weights expect
 VALUE_RANGES = {'0..255': (0.0, 255.0), '0..1': (0.0, 1.0), '-1..1': (-1.0, 1.0),
                 'imagenet': (-_MEAN / _SPREAD, (1 - _MEAN) / _SPREAD)}
 MASKS = ('none', 'background', 'eyes_mouth')
@@ -28,7 +31,9 @@ _TEXT = ('clip', 'subject', 'dataset', 'emotion', 'action_units', 'action_units_
 
 
 class Data(NamedTuple):
-    """A loaded data set; dropped lists (clip, subject, dataset, emotion, reason) of every row that is not used."""
+    """A loaded data set; dropped lists (clip, subject, dataset, emotion, reason) of every row that
+    is not used.
+    """
 
     samples: Samples
     names: Names
@@ -37,12 +42,16 @@ class Data(NamedTuple):
     labels: str  # the label scheme
     editions: tuple  # of the sheets: 'casme2 2019'
     timing: object = None  # of spotting: spotting_data.Timing
-    known: object = None  # of flow at apexes that are guessed: bool[N], rows whose apex is annotated
-    points: object = None  # float32[N, 68, 2]: landmarks (x, y) of the onset frame in pixels of the image
+    # of flow at apexes that are guessed: bool[N], rows whose apex is annotated
+    known: object = None
+    # float32[N, 68, 2]: landmarks (x, y) of the onset frame in pixels of the image
+    points: object = None
 
 
 def build(name, **settings) -> str:
-    """Build the data sets of `name` where they are not yet, whatever input they hold; returns a line for each."""
+    """Build the data sets of `name` where they are not yet, whatever input they hold; returns a
+    line for each.
+    """
     lines = []
     for one, folder in zip(name.split('+'), folders(name, settings.pop('manual_dir')), strict=True):
         builder = tfds_builders.prepare(one, manual_dir=folder, **settings)
@@ -52,18 +61,21 @@ def build(name, **settings) -> str:
 
 def load(name, *, labels, channels, size, scale, mask, frames, data_dir, manual_dir, rebuild, landmarks, magnet, sides=False,
          jpeg=False, drawn_labels=False, apex='', points=False) -> Data:
-    """Build (on first use) and read the data sets of `name` ('a+b' for a composite), in order of data set and clip.
+    """Build (on first use) and read the data sets of `name` ('a+b' for a composite), in order of
+    data set and clip.
 
-    Images are [size, size, len(channels)] of the named channels (see CHANNELS): of flow uint8 where `scale` is 'stretch'
-    (every channel of every clip stretched to 0..255, as the published features are), else float32 in pixels of
-    displacement; of gray key frames beside flow 0..255 in its type; of `image` uint8, after one pass through JPEG where `jpeg`;
-    of 'gray' [frames, size, size, 1] uint8, so many frames evenly from onset to offset. Outside the kept part of the face they
-    are 0 where `mask` is not 'none'.
-    Action units are numbers ('12'), or with `sides` two columns each, 'L12' and 'R12'. manual_dir: one folder for all, or
-    'A+B' with one each.
-    apex: of flow at the apex of clips that have none annotated: one of apexes.RULES, or apexes.Spotted; with '' from a feature
-    that holds the apex alone, else from the flow of every frame. A clip with several spotted apexes has a row for each.
-    drawn_labels: each subject's clips get one class, drawn at random, in place of their own (a control: see audit.py).
+    Images are [size, size, len(channels)] of the named channels (see CHANNELS): of flow uint8 where
+    `scale` is 'stretch' (every channel of every clip stretched to 0..255, as the published features
+    are), else float32 in pixels of displacement; of gray key frames beside flow 0..255 in its type;
+    of `image` uint8, after one pass through JPEG where `jpeg`; of 'gray' [frames, size, size, 1]
+    uint8, so many frames evenly from onset to offset. Outside the kept part of the face they are 0
+    where `mask` is not 'none'. Action units are numbers ('12'), or with `sides` two columns each,
+    'L12' and 'R12'. manual_dir: one folder for all, or 'A+B' with one each.
+    apex: of flow at the apex of clips that have none annotated: one of apexes.RULES, or
+    apexes.Spotted; with '' from a feature that holds the apex alone, else from the flow of every
+    frame. A clip with several spotted apexes has a row for each.
+    drawn_labels: each subject's clips get one class, drawn at random, in place of their own (a
+    control: see audit.py).
     points: fill Data.points where every data set stores landmarks.
     Raises UserError for an unknown emotion, two clips of one name, or nothing left to train on.
     """
@@ -104,9 +116,12 @@ def load(name, *, labels, channels, size, scale, mask, frames, data_dir, manual_
 
 
 def describe(data: Data) -> str:
-    """What was loaded: clips, subjects, classes, label scheme, editions of the sheets, and why clips were dropped."""
+    """What was loaded: clips, subjects, classes, label scheme, editions of the sheets, and why
+    clips were dropped.
+    """
     samples, names = data.samples, data.names
-    label = samples.label[np.unique(samples.clip, return_index=True)[1]]  # a clip may have a row for each spotted apex
+    # a clip may have a row for each spotted apex
+    label = samples.label[np.unique(samples.clip, return_index=True)[1]]
     classes = ', '.join(f'{name} {np.sum(label == k)}' for k, name in enumerate(names.classes))
     editions = f' ({", ".join(data.editions)})' if data.editions else ''
     return '\n'.join([f'data: {len(names.clips)} clips of {len(names.subjects)} subjects from {", ".join(names.datasets)}'
@@ -120,8 +135,9 @@ def reasons(dropped) -> list:
 
 
 def read(name, features, *, data_dir, manual_dir, rebuild, landmarks, magnet, also=()) -> list:
-    """The records of one TFDS data set as dictionaries, in order of clip id; only `features` are decoded, and of `also` what
-    it holds."""
+    """The records of one TFDS data set as dictionaries, in order of clip id; only `features` are
+    decoded, and of `also` what it holds.
+    """
     builder = tfds_builders.prepare(name, data_dir=data_dir, manual_dir=manual_dir, rebuild=rebuild, landmarks=landmarks,
                                     magnet=magnet)
     for feature in features:
@@ -133,13 +149,17 @@ def read(name, features, *, data_dir, manual_dir, rebuild, landmarks, magnet, al
 
 
 def gathered(name, manual_dir, features, **settings) -> list:
-    """The records of all data sets of `name` as `read` gives them, in the order named; features(one): what to decode of each."""
+    """The records of all data sets of `name` as `read` gives them, in the order named;
+    features(one): what to decode of each.
+    """
     return [record for one, folder in zip(name.split('+'), folders(name, manual_dir), strict=True)
             for record in read(one, features(one), manual_dir=folder, **settings)]
 
 
 def whose(records):
-    """(titles of subjects, of data sets, {'subject', 'dataset': int32[N]} of the records); a subject belongs to one data set."""
+    """(titles of subjects, of data sets, {'subject', 'dataset': int32[N]} of the records); a
+    subject belongs to one data set.
+    """
     subjects = sorted({(r['dataset'], r['subject']) for r in records})
     datasets = sorted({r['dataset'] for r in records})
     return tuple(subject for _, subject in subjects), tuple(datasets), {
@@ -153,8 +173,9 @@ def editions(records) -> tuple:
 
 
 def refuse_inputs(name, channels, rows='clips'):
-    """Refuse, before hours of building, a release's input that does not hold `channels`, or not the flow of every frame, which
-    `rows` other than clips are made of."""
+    """Refuse, before hours of building, a release's input that does not hold `channels`, or not the
+    flow of every frame, which `rows` other than clips are made of.
+    """
     wanted = INPUTS['flows' if rows != 'clips' or (_has_frames(name) and set(channels.split(',')) <= {'u', 'v'}) else
                     pictures.holder(channels.split(','))]
     for one in name.split('+'):
@@ -168,7 +189,9 @@ def refuse_inputs(name, channels, rows='clips'):
 
 
 def _stored(name, channels, mask, apex):
-    """(what holds the pictures, all features that are decoded); refuses, before hours of building, what has none."""
+    """(what holds the pictures, all features that are decoded); refuses, before hours of building,
+    what has none.
+    """
     if apex == '' and not _has_frames(name):
         stored = pictures.holder(channels.split(','))
         held = PHASES if stored == 'phases' else (stored,)
@@ -202,12 +225,16 @@ def _check_classes(name, labels, classes, records):
 
 
 def _interval(name, stored):
-    """The features that tell where the clip lies in the stored frames: a release stores no frame before onset."""
+    """The features that tell where the clip lies in the stored frames: a release stores no frame
+    before onset.
+    """
     return ('first_frame', 'onset', 'offset') if stored == 'frames' and not tfds_builders.release_input(name) else ()
 
 
 def folders(name, manual_dir):
-    """The manual folder of each data set of a composite name: its own of 'A+B', or the one that holds them all."""
+    """The manual folder of each data set of a composite name: its own of 'A+B', or the one that
+    holds them all.
+    """
     names = name.split('+')
     if manual_dir and not any(map(tfds_builders.reads_folder, names)):
         raise UserError(f'data.manual_dir is {manual_dir!r}, but {name} reads no folder; name the data set that does '
@@ -222,8 +249,9 @@ def folders(name, manual_dir):
 
 
 def _units(record, sides):
-    """Action units that moved, intensities left out, and what is uncertain or a reference: {'12'}, or with sides {'L12', 'R12'}
-    where both moved or no side is told."""
+    """Action units that moved, intensities left out, and what is uncertain or a reference: {'12'},
+    or with sides {'L12', 'R12'} where both moved or no side is told.
+    """
     moved = [unit for unit in action_units.parse(record['action_units']) if unit.certain and not unit.reference]
     if not sides:
         return {str(unit.number) for unit in moved}
@@ -231,7 +259,9 @@ def _units(record, sides):
 
 
 def _columns(records, sides):
-    """The action units of any record in order of number; with `sides` both of each, so that a mirror image has its column."""
+    """The action units of any record in order of number; with `sides` both of each, so that a
+    mirror image has its column.
+    """
     numbers = sorted({int(unit.lstrip('LR')) for record in records for unit in _units(record, sides)})
     return [f'{side}{number}' for number in numbers for side in ('LR' if sides else ('',))]
 

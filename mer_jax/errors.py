@@ -2,4 +2,6 @@
 
 
 class UserError(Exception):
-    """A mistake that the user can mend: names the file, row, key or value, and what would be right."""
+    """A mistake that the user can mend: names the file, row, key or value, and what would
+    be right.
+    """

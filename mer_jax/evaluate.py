@@ -1,4 +1,6 @@
-"""Held-out outputs: each row by the run that did not see it, scattered back to the order of the data set."""
+"""Held-out outputs: each row by the run that did not see it, scattered back to the order of the
+data set.
+"""
 
 import jax
 import numpy as np
@@ -9,12 +11,16 @@ from mer_jax.types import Predictions, Rows
 
 
 def predict_rows(samples, state, index, *, learner):
-    """Outputs of one fold for its rows, [steps, batch, K]; index int32[steps, batch] into samples."""
+    """Outputs of one fold for its rows, [steps, batch, K]; index int32[steps, batch] into
+    samples.
+    """
     return lax.map(lambda rows: learner.predict(state, samples.image[rows])[0], index)
 
 
 def batched(rows: Rows, batch_size: int) -> np.ndarray:
-    """The row indices of all folds as int32[F, steps, batch]: a test set is never one huge batch."""
+    """The row indices of all folds as int32[F, steps, batch]: a test set is never one huge
+    batch.
+    """
     steps, batch = batch_shape(rows.index.shape[1], batch_size)
     missing = steps * batch - rows.index.shape[1]
     return np.pad(rows.index, [(0, 0), (0, missing)], mode='edge').reshape(len(rows.index), steps, batch)
@@ -41,7 +47,8 @@ def gather(outputs, folds) -> np.ndarray:
 
 
 def put(total, outputs, folds, rows):
-    """`total` with what the runs of `folds` predicted (a tree of [F, steps, batch, ...]) at `rows`, bool[R].
+    """`total` with what the runs of `folds` predicted (a tree of [F, steps, batch, ...]) at `rows`,
+    bool[R].
 
     A total of None is made; outputs of None (nothing is held out) leave it.
     """

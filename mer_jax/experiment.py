@@ -22,7 +22,9 @@ from mer_jax.overlays import write as draw
 
 
 def train(config, workdir) -> dict:
-    """Train every fold of the experiment, or continue where a killed run stopped; score, write and report."""
+    """Train every fold of the experiment, or continue where a killed run stopped; score, write and
+    report.
+    """
     start = time.perf_counter()
     settings.check(config.to_dict())
     if config.model.name == 'magnet':
@@ -53,7 +55,9 @@ def report(config, workdir) -> dict:
 
 
 def explain(config, workdir) -> dict:
-    """Draw what a finished run looks at in clips that it did not see, and write the report again."""
+    """Draw what a finished run looks at in clips that it did not see, and write the report
+    again.
+    """
     settings.check(config.to_dict())
     explaining.refuse(config.model.name, config.data.channels)
     if config.head.name != 'none':
@@ -77,13 +81,17 @@ def explain(config, workdir) -> dict:
 
 
 def audit(config, workdir) -> dict:
-    """Train the experiment honestly and under each leaky habit of the literature, and write what each adds."""
+    """Train the experiment honestly and under each leaky habit of the literature, and write what
+    each adds.
+    """
     _check_subjects(config, 'audit')
     return auditing.audit(config.to_dict(), partial(_train_changed, config), workdir)
 
 
 def grid(config, workdir, text) -> dict:
-    """Train every combination of the values in `text`, choose by the validation part, then test the choice alone."""
+    """Train every combination of the values in `text`, choose by the validation part, then test the
+    choice alone.
+    """
     _check_subjects(config, 'grid')
     return searching.grid(config.to_dict(), text, partial(_train_changed, config), workdir)
 
@@ -112,8 +120,9 @@ def build(config, workdir) -> dict:
 
 
 def _answers(config, loaded, folds, titles, folder, seconds, shapes):
-    """(outputs of held-out rows [R, ...] in data set order, plan of the training): of the networks, or of machines on features,
-    where without a network there is no plan."""
+    """(outputs of held-out rows [R, ...] in data set order, plan of the training): of the networks,
+    or of machines on features, where without a network there is no plan.
+    """
     hidden, layout = None, None
     if features.networked(config.head):
         layout = parts.layout(config, loaded, folds, folder, shapes)
@@ -128,8 +137,9 @@ def _answers(config, loaded, folds, titles, folder, seconds, shapes):
 
 
 def _train_groups(config, loaded, folds, titles, layout, folder, seconds, learner):
-    """Train all runs, as many at a time as memory holds; returns what `learner` predicts of held-out rows, [R, ...] in data
-    set order, as a tree."""
+    """Train all runs, as many at a time as memory holds; returns what `learner` predicts of
+    held-out rows, [R, ...] in data set order, as a tree.
+    """
     total, size = len(folds.fold), layout.group
     run_of_row, _ = evaluation.order(folds)
     output, held_out = None, None

@@ -1,7 +1,9 @@
-"""What a network looks at: Grad-CAM (Selvaraju et al. 2017) and AU-CAM (Ruan et al. 2022, Eqs. 12 and 13).
+"""What a network looks at: Grad-CAM (Selvaraju et al. 2017) and AU-CAM (Ruan et al. 2022, Eqs. 12
+and 13).
 
-Both look at what the last attention passed, as the authors' code does, [R, h, w, D] of R regions: the term of the last sum
-that knows places best. For networks that return it as `attended`, the other term as `skipped`, and have head(maps).
+Both look at what the last attention passed, as the authors' code does, [R, h, w, D] of R regions:
+the term of the last sum that knows places best. For networks that return it as `attended`, the
+other term as `skipped`, and have head(maps).
 """
 
 import cv2
@@ -27,28 +29,35 @@ def refuse(model, channels):
 
 
 def class_activation(maps, gradient):
-    """[R, h, w] in 0..1 from maps and a gradient [R, h, w, D]: channels weighted by their mean gradient, its positive part."""
+    """[R, h, w] in 0..1 from maps and a gradient [R, h, w, D]: channels weighted by their mean
+    gradient, its positive part.
+    """
     weight = gradient.mean((1, 2), keepdims=True)
     cam = jax.nn.relu(jnp.sum(weight * maps, -1))
     low, high = cam.min((1, 2), keepdims=True), cam.max((1, 2), keepdims=True)
-    return (cam - low) / jnp.where(high > low, high - low, 1)  # a map without any positive part stays 0
+    # a map without any positive part stays 0
+    return (cam - low) / jnp.where(high > low, high - low, 1)
 
 
 def grad_cam(head, maps):
-    """[R, h, w]: where the largest logit comes from; head(maps [R, h, w, D]) -> (logits [K], out)."""
+    """[R, h, w]: where the largest logit comes from; head(maps [R, h, w, D]) -> (logits
+    [K], out).
+    """
     return class_activation(maps, jax.grad(lambda m: head(m)[0].max())(maps))
 
 
 def au_cam(head, maps, *, kind='fixed'):
     """[R, h, w]: where the largest component of each region's weighted feature comes from.
 
-    'fixed': every region by its own feature before normalisation. 'released': the authors' code, which differentiates the
-    normalised joined feature and keeps the gradient of the last region's target for all of them.
+    'fixed': every region by its own feature before normalisation. 'released': the authors' code,
+    which differentiates the normalised joined feature and keeps the gradient of the last region's
+    target for all of them.
     """
 
     def own(m):
         out = head(m)[1]
-        return jnp.sum(jnp.max(out['pooled'] * out['weights'], -1))  # no region's feature depends on another's maps
+        # no region's feature depends on another's maps
+        return jnp.sum(jnp.max(out['pooled'] * out['weights'], -1))
 
     def last(m):
         joined = head(m)[1]['features']
@@ -59,8 +68,9 @@ def au_cam(head, maps, *, kind='fixed'):
 
 
 def predictor(model, predict, *, kind):
-    """predict(state, image [B, H, W, C]) -> ({output, features, grad_cam, au_cam}, {}): the learner's, with both maps
-    [B, R, h, w]."""
+    """predict(state, image [B, H, W, C]) -> ({output, features, grad_cam, au_cam}, {}): the
+    learner's, with both maps [B, R, h, w].
+    """
 
     def explained(state, image):
         logits, out = predict(state, image)
@@ -78,12 +88,15 @@ def predictor(model, predict, *, kind):
 
 
 def picture(cam, size):
-    """float32[size, size] of maps [R, h, w]: each region enlarged to its share of the picture, one below the other.
+    """float32[size, size] of maps [R, h, w]: each region enlarged to its share of the picture, one
+    below the other.
 
-    Every strided layer of these networks looks at pixels 0, 2, 4, ... and pads by half its kernel, so cell (i, j) looks at
-    pixel (stride * i, stride * j), not at the middle of a tile: a plain resize shows maps half a cell too low and too far right.
+    Every strided layer of these networks looks at pixels 0, 2, 4, ... and pads by half its kernel,
+    so cell (i, j) looks at pixel (stride * i, stride * j), not at the middle of a tile: a plain
+    resize shows maps half a cell too low and too far right.
     """
-    places = [np.arange(full, dtype=np.float32) / 2 ** np.ceil(np.log2(full / cells))  # strides are powers of two
+    # strides are powers of two
+    places = [np.arange(full, dtype=np.float32) / 2 ** np.ceil(np.log2(full / cells))
               for full, cells in zip((size // len(cam), size), cam[0].shape, strict=True)]
     y, x = np.meshgrid(*places, indexing='ij')
     return np.concatenate([cv2.remap(np.asarray(part, np.float32), x.astype(np.float32), y.astype(np.float32),
@@ -91,7 +104,8 @@ def picture(cam, size):
 
 
 def gathered(found, samples, folds, channels) -> Explained:
-    """The Explained rows of the first seed: `found` as `predictor` makes it for every held-out row, in that order.
+    """The Explained rows of the first seed: `found` as `predictor` makes it for every held-out row,
+    in that order.
 
     Raises UserError where nothing is held out.
     """

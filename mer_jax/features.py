@@ -1,4 +1,6 @@
-"""Numbers that describe one clip, from what a network would see of it: what a head (heads.py) decides by."""
+"""Numbers that describe one clip, from what a network would see of it: what a head (heads.py)
+decides by.
+"""
 
 from collections.abc import Callable
 from functools import partial
@@ -17,23 +19,29 @@ NETWORK = 'network'  # among names of features: the last hidden layer of the fol
 
 
 def networked(head) -> bool:
-    """Whether a network is trained under the settings of section `head`: machines may decide by what clips alone tell."""
+    """Whether a network is trained under the settings of section `head`: machines may decide by
+    what clips alone tell.
+    """
     return head['name'] == 'none' or NETWORK in head['features'].split('+')
 
 
 class Feature(NamedTuple):
-    """A kind of features: of(*[H, W] of each channel that it needs[, points]) or of(video[, points]) -> float32[D]."""
+    """A kind of features: of(*[H, W] of each channel that it needs[, points]) or of(video[,
+    points]) -> float32[D].
+    """
 
     needs: tuple  # of data.channels
     of: Callable
     points: bool = False  # whether landmarks [68, 2] in pixels of the image follow
-    measured: bool = False  # whether flow must be in pixels: stretched to bytes its 0 is lost, and with it every direction
+    # whether flow must be in pixels: stretched to bytes its 0 is lost, and with it every direction
+    measured: bool = False
 
 
 def centred(*fields):
     """[H, W, C]: each channel less its median, in units of its standard deviation.
 
-    Published features are stretched a channel of a clip, so neither their 0 nor their length is known; most of a face rests.
+    Published features are stretched a channel of a clip, so neither their 0 nor their length is
+    known; most of a face rests.
     """
     image = np.stack(fields, -1).astype(np.float32)
     spread = image.std((0, 1))
@@ -46,7 +54,9 @@ def motion(u, v):
 
 
 def gradient(u, v):
-    """How the centred flow, smoothed over two pixels, changes to the right and downwards; a shift of the head leaves no trace."""
+    """How the centred flow, smoothed over two pixels, changes to the right and downwards; a shift
+    of the head leaves no trace.
+    """
     field = _smooth(centred(u, v), 2)
     return np.concatenate([np.gradient(field, axis=axis).ravel() for axis in (1, 0)])
 
@@ -98,7 +108,8 @@ FEATURES = {
     'deformation': Feature(('strain',), deformation),
     'hoof': Feature(UV, partial(_of_flow, descriptors.hoof), measured=True),
     'bi_woof': Feature((*UV, 'strain'), partial(_of_flow, descriptors.bi_woof), measured=True),
-    'bands': Feature((*UV, 'u2', 'v2'), _bands, measured=True),  # the 48 handcrafted numbers of the hybrid
+    # the 48 handcrafted numbers of the hybrid
+    'bands': Feature((*UV, 'u2', 'v2'), _bands, measured=True),
     'au_strain': Feature(('strain',), _au_strain, points=True),  # its 40 of strain
     'disgust': Feature(('strain',), _disgust, points=True),
     'lbp_top': Feature(('gray',), descriptors.lbp_top),
@@ -107,8 +118,9 @@ FEATURES = {
 
 
 def wrong(names, channels, *, stretched) -> list:
-    """Why features of these names (NETWORK left out) cannot be made of these channels, or of flow `stretched` to bytes; a line
-    each."""
+    """Why features of these names (NETWORK left out) cannot be made of these channels, or of flow
+    `stretched` to bytes; a line each.
+    """
     told = []
     for name in names:
         missing = [channel for channel in FEATURES[name].needs if channel not in channels]
@@ -121,7 +133,9 @@ def wrong(names, channels, *, stretched) -> list:
 
 
 def refuse(names, image, points, channels) -> None:
-    """UserError, what is wrong in one line, where `extract` cannot make these features of this data set."""
+    """UserError, what is wrong in one line, where `extract` cannot make these features of this data
+    set.
+    """
     told = wrong(names, channels, stretched=image.dtype == np.uint8)
     told += [f'head.features {name} takes landmarks, which the data set does not store'
              for name in names if FEATURES[name].points and points is None]
@@ -130,10 +144,12 @@ def refuse(names, image, points, channels) -> None:
 
 
 def extract(names, image, points, *, channels, mirror) -> list:
-    """[M, N, D] float32 of each of `names` (NETWORK left out), of image [N, H, W, C] or video [N, T, H, W, 1].
+    """[M, N, D] float32 of each of `names` (NETWORK left out), of image [N, H, W, C] or video [N,
+    T, H, W, 1].
 
-    M: the clip as it is, with `mirror` its mirror image as well; points: float32[N, 68, 2] in pixels, None where no feature
-    needs them. Clips are described side by side. UserError where a feature lacks a channel, landmarks or lengths of flow.
+    M: the clip as it is, with `mirror` its mirror image as well; points: float32[N, 68, 2] in
+    pixels, None where no feature needs them. Clips are described side by side. UserError where a
+    feature lacks a channel, landmarks or lengths of flow.
     """
     refuse(names, image, points, channels)
     describe = partial(_described, names, channels=channels, mirror=mirror)
@@ -155,7 +171,9 @@ def _one(feature, image, points, channels):
 
 
 def mirrored(image, channels):
-    """The mirror image of [..., H, W, C]: flow to the right becomes flow to the left, 255 - u where it is stretched to bytes."""
+    """The mirror image of [..., H, W, C]: flow to the right becomes flow to the left, 255 - u where
+    it is stretched to bytes.
+    """
     image = np.array(image[..., ::-1, :])
     for place, channel in enumerate(channels):
         if channel in ACROSS:

@@ -1,7 +1,9 @@
-"""A conditional GAN for every fold, trained on its training rows alone, and the images that it then draws.
+"""A conditional GAN for every fold, trained on its training rows alone, and the images that it then
+draws.
 
-Koo, Zulkifley and Kamari, Sensors 22(11):4011 (2022): 100 images a class, Adam with a first moment of 0.5. Their GAN saw every
-subject; here a fold's knows its own rows only. What the paper leaves open is Radford, Metz and Chintala's recipe (ICLR 2016).
+Koo, Zulkifley and Kamari, Sensors 22(11):4011 (2022): 100 images a class, Adam with a first moment
+of 0.5. Their GAN saw every subject; here a fold's knows its own rows only. What the paper leaves
+open is Radford, Metz and Chintala's recipe (ICLR 2016).
 """
 
 from functools import partial
@@ -17,17 +19,21 @@ from mer_jax.models import dcgan
 from mer_jax.models.layers import check_image
 from mer_jax.types import FoldState, Learner
 
-DRAWING = 2**32 - 1  # folded into a run's key where training folds in the epoch, which never comes so far
+# folded into a run's key where training folds in the epoch, which never comes so far
+DRAWING = 2**32 - 1
 VALUE_RANGE = (-1.0, 1.0)
 
 
 def learner(*, classes, channels, size, width, lowering, learning_rate, smoothing, dropout) -> Learner:
-    """Both networks of one fold: FoldState with params and opt_state {'g', 'd'}, fitted {'present'[, 'scale']}.
+    """Both networks of one fold: FoldState with params and opt_state {'g', 'd'}, fitted
+    {'present'[, 'scale']}.
 
-    size: pixels a side inside the networks, a multiple of 8 (UserError else), whatever size the data have; width, dropout: as in
-    models.dcgan; smoothing: what a real image's target of 1 lacks (0.1: one-sided, Salimans et al. 2016; 0.0: off).
-    logs of a step: loss (the generator's), d_loss, d_real and d_fake (mean probability of being real before the step).
-    predict gives the discriminator's logit [B, 1] of images under label 0, whatever their class: no result rests on it.
+    size: pixels a side inside the networks, a multiple of 8 (UserError else), whatever size the
+    data have; width, dropout: as in models.dcgan; smoothing: what a real image's target of 1 lacks
+    (0.1: one-sided, Salimans et al. 2016; 0.0: off).
+    logs of a step: loss (the generator's), d_loss, d_real and d_fake (mean probability of being
+    real before the step). predict gives the discriminator's logit [B, 1] of images under label 0,
+    whatever their class: no result rests on it.
     """
     generator, discriminator = networks(classes=classes, channels=channels, size=size, width=width, lowering=lowering,
                                         dropout=dropout)
@@ -62,23 +68,29 @@ def networks(*, classes, channels, size, width, lowering, dropout):
 
 
 def fit(samples, rows, *, classes) -> dict:
-    """What is fitted to the fold's rows: 'present', float32[K], 1 for a class that has one; of measured flow its 'scale' too."""
+    """What is fitted to the fold's rows: 'present', float32[K], 1 for a class that has one; of
+    measured flow its 'scale' too.
+    """
     scale = 'stretch' if samples.image.dtype == jnp.uint8 else 'p995'
     weight = balance.class_weight(balance.labels(samples, rows), rows, classes=classes, formula='none')
     return scaling.fit_input(samples, rows, scale=scale) | {'present': weight}
 
 
 def seen(image, fitted, *, size):
-    """Images [B, H, W, C], bytes or flow in pixels, as the networks take them: float32[B, size, size, C] in -1..1, bilinear."""
+    """Images [B, H, W, C], bytes or flow in pixels, as the networks take them: float32[B, size,
+    size, C] in -1..1, bilinear.
+    """
     image = scaling.scale_input(image, fitted, value_range=VALUE_RANGE)
     return jax.image.resize(image, (len(image), size, size, image.shape[-1]), 'bilinear')
 
 
 def step_of(params, moments, image, label, present, key, *, networks, optimizer, smoothing):
-    """A step of the discriminator, then one of the generator against what it became; returns (params, moments, logs).
+    """A step of the discriminator, then one of the generator against what it became; returns
+    (params, moments, logs).
 
-    image [B, S, S, C] in -1..1 with label int32[B]; as many fakes, drawn once for both steps, with labels drawn evenly among
-    the classes that are present: of one that the fold lacks nothing could be learned but that it is fake.
+    image [B, S, S, C] in -1..1 with label int32[B]; as many fakes, drawn once for both steps, with
+    labels drawn evenly among the classes that are present: of one that the fold lacks nothing could
+    be learned but that it is fake.
     """
     generator, discriminator = networks
     keys, count = jax.random.split(key, 4), len(image)
@@ -90,7 +102,8 @@ def step_of(params, moments, image, label, present, key, *, networks, optimizer,
         return discriminator.apply({'params': d}, image, label, train=True, rngs={'dropout': key})
 
     def d_loss(d):
-        # Real and fake in one batch, which no batch statistic joins: half as many products, each twice as large.
+        # Real and fake in one batch, which no batch statistic joins: half as many products, each
+        # twice as large.
         logit = judged(d, jnp.concatenate([image, fake]), jnp.concatenate([label, drawn]), keys[2])
         real, made = logit[:count], logit[count:]
         return jnp.mean(cross_entropy(real, 1 - smoothing)) + jnp.mean(cross_entropy(made, 0.0)), (real, made)
@@ -115,10 +128,11 @@ def moved(optimizer, gradient, moments, params):
 
 
 def generate(samples, state, fold, seed, *, each, generator):
-    """[classes * each, H, W, C] in unit, dtype and size of samples.image, class after class, from one fold's state.
+    """[classes * each, H, W, C] in unit, dtype and size of samples.image, class after class, from
+    one fold's state.
 
-    Latent vectors derive from (seed, fold), apart from all that training drew. Of a class that the fold's rows lack
-    (fitted['present'] is 0) the images mean nothing.
+    Latent vectors derive from (seed, fold), apart from all that training drew. Of a class that the
+    fold's rows lack (fitted['present'] is 0) the images mean nothing.
     """
     key = jax.random.fold_in(train.run_key(seed, fold), DRAWING)
 
@@ -132,7 +146,9 @@ def generate(samples, state, fold, seed, *, each, generator):
 
 
 def drawn_as(like, image, fitted):
-    """Images [B, S, S, C] in -1..1 in the size, unit and dtype of `like` [N, H, W, C]: the inverse of `seen`."""
+    """Images [B, S, S, C] in -1..1 in the size, unit and dtype of `like` [N, H, W, C]: the inverse
+    of `seen`.
+    """
     image = jax.image.resize(image, (len(image), *like.shape[1:]), 'bilinear')
     if 'scale' in fitted:
         return (image * fitted['scale']).astype(like.dtype)
@@ -141,11 +157,13 @@ def drawn_as(like, image, fitted):
 
 def trained(samples, folds, layout, *, classes, size, width, learning_rate, smoothing, dropout, each, steps, batch_size, folder,
             interval, tell):
-    """(images [F, classes * each, H, W, C] numpy, logs) of a GAN a run, trained for `steps` steps or the rest of their epoch.
+    """(images [F, classes * each, H, W, C] numpy, logs) of a GAN a run, trained for `steps` steps
+    or the rest of their epoch.
 
-    folds: their test rows are dropped before anything is compiled. layout: a plan.Plan, whose lowering and group hold; interval:
-    seconds between checkpoints; tell(line) says what is trained. `folder` takes checkpoints and metrics.jsonl, of which a
-    killed training goes on to the same bits, and which `logs` are: [{epoch, group, runs, seconds, loss, loss_min, ...}].
+    folds: their test rows are dropped before anything is compiled. layout: a plan.Plan, whose
+    lowering and group hold; interval: seconds between checkpoints; tell(line) says what is trained.
+    `folder` takes checkpoints and metrics.jsonl, of which a killed training goes on to the same
+    bits, and which `logs` are: [{epoch, group, runs, seconds, loss, loss_min, ...}].
     """
     folder.mkdir(parents=True, exist_ok=True)
     folds = folds._replace(test=jax.tree.map(lambda a: a[:, :0], folds.test))

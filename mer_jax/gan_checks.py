@@ -1,7 +1,9 @@
-"""How much made images resemble the real ones they were learned from, and whether they are copies of them (no jax).
+"""How much made images resemble the real ones they were learned from, and whether they are copies
+of them (no jax).
 
-Images are [n, H, W, C], flow in pixels or bytes, in one unit and dtype on both sides. Compare the training rows of a fold with
-what that fold's generator made of them: images of a subject left out tell of generalisation, not of the generator.
+Images are [n, H, W, C], flow in pixels or bytes, in one unit and dtype on both sides. Compare the
+training rows of a fold with what that fold's generator made of them: images of a subject left out
+tell of generalisation, not of the generator.
 """
 
 import numpy as np
@@ -16,11 +18,13 @@ NEAR = 1.0  # per cent: nearer than so few real images are to another real one c
 
 
 def statistics(real, made, *, classes) -> dict:
-    """{class: {'real': numbers, 'made': numbers}}; real, made: (image [n, H, W, C], label int[n]); classes: their names.
+    """{class: {'real': numbers, 'made': numbers}}; real, made: (image [n, H, W, C], label int[n]);
+    classes: their names.
 
-    numbers: count; level and level_sd, mean and standard deviation of |flow|, or of the bytes, over all values; roughness and
-    roughness_sd, over images, of the mean |difference| between neighbouring pixels; energy, energy_sd and energy_quantiles (see
-    QUANTILES), over images, of the sum of squares of an image (bytes count as 0 to 1). NaN where a class has no image.
+    numbers: count; level and level_sd, mean and standard deviation of |flow|, or of the bytes, over
+    all values; roughness and roughness_sd, over images, of the mean |difference| between
+    neighbouring pixels; energy, energy_sd and energy_quantiles (see QUANTILES), over images, of the
+    sum of squares of an image (bytes count as 0 to 1). NaN where a class has no image.
     """
     sides = {'real': real, 'made': made}
     return {title: {side: numbers(np.asarray(image)[np.asarray(label) == number]) for side, (image, label) in sides.items()}
@@ -42,26 +46,32 @@ def numbers(image) -> dict:
 
 
 def roughness(image) -> np.ndarray:
-    """float64[n]: mean |difference| between pixels that are neighbours in a row or in a column, in the images' unit."""
+    """float64[n]: mean |difference| between pixels that are neighbours in a row or in a column, in
+    the images' unit.
+    """
     value = np.asarray(image, np.float64)
     steps = [np.abs(np.diff(value, axis=axis)).reshape(len(value), -1) for axis in (1, 2)]
     return np.concatenate(steps, 1).mean(1)
 
 
 def energy(image) -> np.ndarray:
-    """float64[n]: sum of the squares of an image, over pixels and channels; a byte of 255 counts as 1."""
+    """float64[n]: sum of the squares of an image, over pixels and channels; a byte of 255 counts as
+    1.
+    """
     value = np.reshape(image, (len(image), -1)) / (255 if np.asarray(image).dtype == np.uint8 else 1.0)
     return np.sum(np.square(value, dtype=np.float64), 1)
 
 
 def two_sample(real, made, seed) -> dict:
-    """{'made': {accuracy, auc}, 'chance': {accuracy, auc, accuracy_sd, auc_sd}, 'rows': of each side}: can they be told apart?
+    """{'made': {accuracy, auc}, 'chance': {accuracy, auc, accuracy_sd, auc_sd}, 'rows': of each
+    side}: can they be told apart?
 
-    real, made: (image, label). A logistic regression on COMPONENTS principal components, both fitted inside each training part
-    of a cross-validation, tells real from made images, as many of each class on both sides (else the classes' shares would
-    tell); accuracy is balanced. .5: it cannot; 1: always. chance: the same for random halves of the real images against each
-    other, mean and standard deviation over HALVES draws. After Lopez-Paz and Oquab, "Revisiting classifier two-sample
-    tests", ICLR 2017. NaN where a side has fewer than two images.
+    real, made: (image, label). A logistic regression on COMPONENTS principal components, both
+    fitted inside each training part of a cross-validation, tells real from made images, as many of
+    each class on both sides (else the classes' shares would tell); accuracy is balanced. .5: it
+    cannot; 1: always. chance: the same for random halves of the real images against each other,
+    mean and standard deviation over HALVES draws. After Lopez-Paz and Oquab, "Revisiting classifier
+    two-sample tests", ICLR 2017. NaN where a side has fewer than two images.
     """
     rng = np.random.default_rng(seed)
     (image, label), (other, other_label) = ((np.asarray(part) for part in side) for side in (real, made))
@@ -92,7 +102,9 @@ def halved(rng, rows):
 
 
 def told_apart(first, second, seed) -> dict:
-    """{accuracy (balanced), auc} of the classifier of `two_sample` on held-out parts; first, second: images of either side."""
+    """{accuracy (balanced), auc} of the classifier of `two_sample` on held-out parts; first,
+    second: images of either side.
+    """
     # Here, as it takes longer to load than every other part of a run that only draws.
     from sklearn.decomposition import PCA
     from sklearn.linear_model import LogisticRegression
@@ -117,12 +129,14 @@ def told_apart(first, second, seed) -> dict:
 
 
 def memorised(real, made):
-    """({ratio, copies, made, real}, pairs int[m, 2]) of images real [n, H, W, C] and made [m, H, W, C].
+    """({ratio, copies, made, real}, pairs int[m, 2]) of images real [n, H, W, C] and made [m, H, W,
+    C].
 
-    made, real: median distance (Euclidean, over all values) of a made image to its nearest real one, and of a real image to
-    its nearest other one; ratio: the first over the second, far below 1 where the generator repeats what it saw. copies: share
-    of made images no farther from a real one than NEAR per cent of the real images are from another. pairs: (made image,
-    its nearest real image), closest first. ValueError for fewer than two real images or no made one.
+    made, real: median distance (Euclidean, over all values) of a made image to its nearest real
+    one, and of a real image to its nearest other one; ratio: the first over the second, far below 1
+    where the generator repeats what it saw. copies: share of made images no farther from a real one
+    than NEAR per cent of the real images are from another. pairs: (made image, its nearest real
+    image), closest first. ValueError for fewer than two real images or no made one.
     """
     if len(real) < 2 or not len(made):
         raise ValueError(f'needs two real images and a made one, got {len(real)} and {len(made)}')

@@ -1,4 +1,6 @@
-"""Images that a GAN a fold makes (gan.py), told to train beside the fold's own rows; and how much they resemble these."""
+"""Images that a GAN a fold makes (gan.py), told to train beside the fold's own rows; and how much
+they resemble these.
+"""
 
 import shutil
 from functools import partial
@@ -16,12 +18,15 @@ KINDS = ('samples.png', 'nearest.png')
 
 
 def extend(samples, folds, names, titles, layout, *, folder, interval, channels, group, scope, each, **settings):
-    """(samples, folds) with `each` images of each class a fold holds, made by a GAN that saw its training rows alone.
+    """(samples, folds) with `each` images of each class a fold holds, made by a GAN that saw its
+    training rows alone.
 
-    folder: of the GANs, where a killed training goes on and finished images are read again; layout: plan.Plan, its group left
-    open; group: runs in memory at a time, 0 as many as fit; interval: seconds between checkpoints; channels: names of the
-    image's. scope 'all': one GAN a seed that saw every row of its folds, the tested ones included, as published: a leak.
-    settings: of gan.trained (size, width, steps, batch_size, learning_rate, smoothing, dropout). UserError where one diverged.
+    folder: of the GANs, where a killed training goes on and finished images are read again; layout:
+    plan.Plan, its group left open; group: runs in memory at a time, 0 as many as fit; interval:
+    seconds between checkpoints; channels: names of the image's. scope 'all': one GAN a seed that
+    saw every row of its folds, the tested ones included, as published: a leak.
+    settings: of gan.trained (size, width, steps, batch_size, learning_rate, smoothing, dropout).
+    UserError where one diverged.
     """
     learned, owner = _learned(samples, folds, scope)
     if not (folder / IMAGES).exists():
@@ -31,7 +36,8 @@ def extend(samples, folds, names, titles, layout, *, folder, interval, channels,
         _refuse_diverged(made, logs)
         _check(folder, samples, learned, titles if scope == 'fold' else ['all rows'] * len(titles), names, made, channels)
         workdir.write_array(folder / IMAGES, made)
-    shutil.rmtree(folder / 'checkpoints', ignore_errors=True)  # a run continues from the images; all states may be gigabytes
+    # a run continues from the images; all states may be gigabytes
+    shutil.rmtree(folder / 'checkpoints', ignore_errors=True)
     made = np.load(folder / IMAGES)
     label = np.repeat(np.arange(len(names.classes), dtype=np.int32), each)
     kept = [np.isin(label, samples.label[rows_of(learned.train, run)]) for run in range(len(learned.fold))]
@@ -52,7 +58,9 @@ def _learned(samples, folds, scope):
 
 
 def _refuse_diverged(made, logs):
-    """UserError where a generator's images or any GAN's last losses are not finite: as bytes they would pass for pictures."""
+    """UserError where a generator's images or any GAN's last losses are not finite: as bytes they
+    would pass for pictures.
+    """
     last = [line for line in logs if line['epoch'] == logs[-1]['epoch']]
     if not (np.isfinite(made).all() and all(np.isfinite([line['loss'], line['d_loss']]).all() for line in last)):
         raise UserError('balance.method gan: a GAN diverged (its loss or images are not finite); a smaller gan.learning_rate may '
@@ -60,8 +68,10 @@ def _refuse_diverged(made, logs):
 
 
 def _pinned(folder, samples, folds, names, layout, group, settings):
-    """The plan that the GANs of `folder` began with; else `layout` with as many at a time as memory holds, written there:
-    checkpoints are read by groups, and by then another amount of memory may be free."""
+    """The plan that the GANs of `folder` began with; else `layout` with as many at a time as memory
+    holds, written there: checkpoints are read by groups, and by then another amount of memory may
+    be free.
+    """
     path = folder / workdir.PLAN
     if path.exists():
         return plan.resumed(path, jax.device_count())
@@ -77,7 +87,9 @@ def _pinned(folder, samples, folds, names, layout, group, settings):
 
 
 def _check(folder, samples, folds, titles, names, made, channels):
-    """checks.json and the pictures: images of up to CHECKED folds of the first seed beside the rows they were learned from."""
+    """checks.json and the pictures: images of up to CHECKED folds of the first seed beside the rows
+    they were learned from.
+    """
     own = np.flatnonzero(folds.seed == folds.seed[0])
     label = np.repeat(np.arange(len(names.classes)), made.shape[1] // len(names.classes))
     blocks = []
@@ -100,7 +112,9 @@ def _check(folder, samples, folds, titles, names, made, channels):
 
 
 def describe(blocks, picture) -> str:
-    """One line: how well a classifier tells the images from real ones, in the mean over the folds of checks.json."""
+    """One line: how well a classifier tells the images from real ones, in the mean over the folds
+    of checks.json.
+    """
     tests = [block['two_sample'] for block in blocks]
     made, chance = (metrics.mean([test[side]['auc'] for test in tests], axis=0) for side in ('made', 'chance'))
     return (f'gan: a linear classifier tells its images from real ones with AUC {made:.2f} (0.5: it cannot; 1: always), halves '

@@ -15,8 +15,10 @@ MEASURES = ('uf1', 'uar', 'accuracy')
 
 
 def grid(settings: dict, text: str, train, folder) -> dict:
-    """Train every combination with train(changes, folder of its run) -> results.json, score it on the validation part, take
-    the best by UF1 (the first of equals), and test that one alone. Writes grid.json and grid.csv, prints the table."""
+    """Train every combination with train(changes, folder of its run) -> results.json, score it on
+    the validation part, take the best by UF1 (the first of equals), and test that one alone. Writes
+    grid.json and grid.csv, prints the table.
+    """
     if not settings['protocol']['validation']:
         raise UserError('protocol.validation is 0, so there is nothing to choose by; allowed with the verb grid: above 0, as '
                         '--config.protocol.validation=0.1 (the tested rows must not choose)')
@@ -40,7 +42,9 @@ def grid(settings: dict, text: str, train, folder) -> dict:
 
 
 def combinations(text: str, settings: dict) -> list:
-    """[{key: value}] of 'train.batch_size=16,24;train.epochs=5,10', the last key fastest; UserError for what is no such text."""
+    """[{key: value}] of 'train.batch_size=16,24;train.epochs=5,10', the last key fastest; UserError
+    for what is no such text.
+    """
     known, axes = workdir.flat(settings), []
     for part in filter(None, text.replace(' ', '').split(';')):
         key, _, values = part.partition('=')
@@ -56,7 +60,9 @@ def combinations(text: str, settings: dict) -> list:
 
 
 def table(found: dict) -> str:
-    """The grid as plain text: validation measures of each combination, and the test of the chosen one."""
+    """The grid as plain text: validation measures of each combination, and the test of the chosen
+    one.
+    """
     keys = [key for key in found['rows'][0] if not key.startswith('validation_')]
     widths = [max(len(key), *(len(str(row[key])) for row in found['rows'])) + 2 for key in keys]
     head = ''.join(f'{key:<{width}}' for key, width in zip(keys, widths, strict=True))

@@ -1,7 +1,8 @@
-"""Support vector machines on features in place of a network's last layer, one fold at a time, on the host (scikit-learn).
+"""Support vector machines on features in place of a network's last layer, one fold at a time, on
+the host (scikit-learn).
 
-All that is fitted or chosen, standardisation, cost and width of the kernel, sees the fold's training rows alone: choices are made
-by groups of its training subjects, each left out in turn.
+All that is fitted or chosen, standardisation, cost and width of the kernel, sees the fold's
+training rows alone: choices are made by groups of its training subjects, each left out in turn.
 """
 
 import warnings
@@ -34,9 +35,9 @@ class Machine(NamedTuple):
 def answers(blocks, hidden, samples, folds, *, classes, **settings):
     """(scores float32[R, classes] of the held-out rows in data set order, [Machine] of each run).
 
-    blocks: features [M, N, D] each; hidden: float32[F, N, D], another block that differs from run to run, None without one;
-    rows made for a fold (smote, copies) take no part; settings: of `decided`. Runs are fitted side by side. UserError where a
-    network has diverged.
+    blocks: features [M, N, D] each; hidden: float32[F, N, D], another block that differs from run
+    to run, None without one; rows made for a fold (smote, copies) take no part; settings: of
+    `decided`. Runs are fitted side by side. UserError where a network has diverged.
     """
     if hidden is not None and not np.isfinite(hidden).all():
         raise UserError('head: features of the network are not finite, so training diverged; a smaller learning rate may help')
@@ -61,7 +62,9 @@ def hidden(learner):
 
 
 def of_runs(found, folds, count):
-    """What every run says of all `count` rows, [R, D] in data set order (see evaluate.order) -> [F, count, D]."""
+    """What every run says of all `count` rows, [R, D] in data set order (see evaluate.order) -> [F,
+    count, D].
+    """
     out = np.zeros((len(folds.fold), count, found.shape[-1]), found.dtype)
     run, row = np.repeat(np.arange(len(folds.fold)), count), np.tile(np.arange(count), len(folds.fold))
     sequence = np.lexsort((run, row, folds.seed[run]))
@@ -70,7 +73,9 @@ def of_runs(found, folds, count):
 
 
 def write(folder, machines, folds, titles) -> None:
-    """heads.csv, a line a machine, and heads.npz with each one's support vectors, dual coefficients and intercepts."""
+    """heads.csv, a line a machine, and heads.npz with each one's support vectors, dual coefficients
+    and intercepts.
+    """
     header = ['title', 'seed', 'place', 'cost', 'gamma', 'inner_uf1', 'support_vectors']
     rows, arrays = [], {}
     for run, own in enumerate(machines):
@@ -124,17 +129,20 @@ def wrong(settings) -> list:
 
 
 def decided(blocks, label, group, train, test, *, classes, seed, kernel, scale, costs, gammas, inner, best):
-    """(scores float32[len(test), classes], [Machine]) of one fold: the mean of the `best` machines by UF1 of inner folds.
+    """(scores float32[len(test), classes], [Machine]) of one fold: the mean of the `best` machines
+    by UF1 of inner folds.
 
-    blocks: features [M, N, D] each, of the clips and, where M is 2, of their mirror images, which train and are asked too;
-    label, group (subject): int[N]; train, test: rows of the data set; inner: groups that the training subjects are parted in
-    to choose among costs x gammas, which one value each spares. scale, kernel: see `products` and `kernels`.
+    blocks: features [M, N, D] each, of the clips and, where M is 2, of their mirror images, which
+    train and are asked too; label, group (subject): int[N]; train, test: rows of the data set;
+    inner: groups that the training subjects are parted in to choose among costs x gammas, which one
+    value each spares. scale, kernel: see `products` and `kernels`.
     """
     grid = [(cost, gamma) for gamma in (gammas if kernel == 'rbf' else gammas[:1]) for cost in costs]
     uf1 = np.full(len(grid), np.nan)
     if len(grid) > 1:
         uf1 = _inner(blocks, label, group, train, grid, classes=classes, seed=seed, kernel=kernel, scale=scale, folds=inner)
-    chosen = np.argsort(-uf1, kind='stable')[:best]  # of equal ones the first: the widest kernel, the least cost
+    # of equal ones the first: the widest kernel, the least cost
+    chosen = np.argsort(-uf1, kind='stable')[:best]
     prepared = products(blocks, train, test, scale=scale)
     found = [_fitted(prepared, label, train, test, *grid[place], classes=classes, kernel=kernel) for place in chosen]
     machines = [machine._replace(uf1=float(uf1[place])) for place, (_, machine) in zip(chosen, found, strict=True)]
@@ -142,19 +150,24 @@ def decided(blocks, label, group, train, test, *, classes, seed, kernel, scale, 
 
 
 def _inner(blocks, label, group, train, grid, *, classes, seed, kernel, scale, folds):
-    """UF1 float[len(grid)] of every choice, each training clip answered by machines that did not see its subject; images that
-    were generated for the fold, of no subject, train in every group and are not asked."""
-    from sklearn.model_selection import StratifiedGroupKFold  # here: loading it takes a second of every run
+    """UF1 float[len(grid)] of every choice, each training clip answered by machines that did not
+    see its subject; images that were generated for the fold, of no subject, train in every group
+    and are not asked.
+    """
+    # here: loading it takes a second of every run
+    from sklearn.model_selection import StratifiedGroupKFold
 
     train, made = train[group[train] >= 0], train[group[train] < 0]
     subjects, clips = len(np.unique(group[train])), np.bincount(label[train]).max()
-    count = min(folds, subjects, clips)  # more groups than clips of the largest class cannot be stratified
+    # more groups than clips of the largest class cannot be stratified
+    count = min(folds, subjects, clips)
     if count < 2:
         raise UserError(f'head: {subjects} training subject{"s" * (subjects > 1)} with up to {clips} clips of a class leave '
                         'nobody to choose cost and gamma by; give one value of head.cost and of head.gamma')
     scores = np.zeros((len(grid), len(label), classes), np.float32)
     with warnings.catch_warnings():
-        warnings.simplefilter('ignore', UserWarning)  # a class with fewer clips than groups cannot stand in each
+        # a class with fewer clips than groups cannot stand in each
+        warnings.simplefilter('ignore', UserWarning)
         parts = list(StratifiedGroupKFold(count, shuffle=True, random_state=seed).split(train, label[train], group[train]))
     for rest, aside in parts:
         rest, aside = np.concatenate([train[rest], made]), train[aside]
@@ -165,12 +178,13 @@ def _inner(blocks, label, group, train, grid, *, classes, seed, kernel, scale, f
 
 
 def products(blocks, train, test, *, scale):
-    """Inner products of the scaled features: float64 (training rows [M * n, M * n], test rows with these [M * m, M * n], squared
-    lengths of the test rows [M * m]); rows of the first view come first.
+    """Inner products of the scaled features: float64 (training rows [M * n, M * n], test rows with
+    these [M * m, M * n], squared lengths of the test rows [M * m]); rows of the first view come
+    first.
 
-    scale 'none' leaves features alone; 'features' takes from each its mean over the training rows and divides by its standard
-    deviation there; 'blocks' besides lets every block weigh the same, whatever its length: the mean squared distance of two
-    training clips is then 2.
+    scale 'none' leaves features alone; 'features' takes from each its mean over the training rows
+    and divides by its standard deviation there; 'blocks' besides lets every block weigh the same,
+    whatever its length: the mean squared distance of two training clips is then 2.
     """
     views = len(blocks[0])
     own_own, test_own = np.zeros((views * len(train),) * 2), np.zeros((views * len(test), views * len(train)))
@@ -179,7 +193,8 @@ def products(blocks, train, test, *, scale):
         own, other = (np.concatenate(block[:, rows]).astype(np.float64) for rows in (train, test))
         if scale != 'none':
             mean, spread = own.mean(0), own.std(0)
-            spread = np.where(spread > 1e-6 * np.abs(mean) + 1e-12, spread, np.inf)  # constant in training: it says nothing
+            # constant in training: it says nothing
+            spread = np.where(spread > 1e-6 * np.abs(mean) + 1e-12, spread, np.inf)
             own, other = (own - mean) / spread, (other - mean) / spread
         share = max(1, np.isfinite(spread).sum()) * len(blocks) if scale == 'blocks' else 1
         own_own += own @ own.T / share
@@ -189,7 +204,9 @@ def products(blocks, train, test, *, scale):
 
 
 def kernels(inner_products, kernel, gamma):
-    """(training rows with each other, test rows with these): inner products, or of 'rbf' exp(-gamma * squared distance)."""
+    """(training rows with each other, test rows with these): inner products, or of 'rbf' exp(-gamma
+    * squared distance).
+    """
     own_own, test_own, length = inner_products
     if kernel == 'linear':
         return own_own, test_own
@@ -199,8 +216,9 @@ def kernels(inner_products, kernel, gamma):
 
 
 def _fitted(inner_products, label, train, test, cost, gamma, *, classes, kernel):
-    """(scores float32[len(test), classes], Machine), mirror images asked too; a class without a training row scores -2, which is
-    never the most."""
+    """(scores float32[len(test), classes], Machine), mirror images asked too; a class without a
+    training row scores -2, which is never the most.
+    """
     from sklearn.svm import SVC  # here: loading it takes a second of every run
 
     own_own, test_own = kernels(inner_products, kernel, gamma)

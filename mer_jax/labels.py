@@ -1,12 +1,14 @@
-"""Label schemes: which annotated emotion becomes which class, data set by data set, and which clips never belong."""
+"""Label schemes: which annotated emotion becomes which class, data set by data set, and which clips
+never belong.
+"""
 
 from mer_jax.errors import UserError
 
 DROPPED = ''  # stands in a scheme's place of a class: words whose clips the scheme leaves out
 
-# scheme -> data set -> class -> its emotion words as annotated. The classes stand in their order; a word that stands
-# nowhere in its data set is an error. 'negative' and 'positive' of CASME II and SAMM: published features, which carry
-# the three classes instead of an emotion.
+# scheme -> data set -> class -> its emotion words as annotated. The classes stand in their order; a
+# word that stands nowhere in its data set is an error. 'negative' and 'positive' of CASME II and
+# SAMM: published features, which carry the three classes instead of an emotion.
 SCHEMES = {
     # MEGC2019 (See et al., FG 2019): 442 clips of CASME II (145), SAMM (133) and SMIC-HS (164)
     'megc3': {
@@ -19,7 +21,8 @@ SCHEMES = {
         'synthetic': {'negative': 'disgust repression negative', 'positive': 'happiness positive',
                       'surprise': 'surprise', DROPPED: 'others'},
     },
-    # the emotions themselves where a data set has enough clips of them: CASME II 246 or 249, SAMM 136
+    # the emotions themselves where a data set has enough clips of them: CASME II 246 or 249, SAMM
+    # 136
     'five': {
         'casme2': {'disgust': 'disgust', 'happiness': 'happiness', 'others': 'others', 'repression': 'repression',
                    'surprise': 'surprise', DROPPED: 'sadness fear'},
@@ -35,7 +38,8 @@ SCHEMES = {
         'synthetic': {'disgust': 'disgust', 'happiness': 'happiness', 'repression': 'repression',
                       'surprise': 'surprise', DROPPED: 'others'},
     },
-    # SAMER (Ruan et al., ACM MM 2022): as megc3, but every clip of a sheet that has such an emotion belongs
+    # SAMER (Ruan et al., ACM MM 2022): as megc3, but every clip of a sheet that has such an emotion
+    # belongs
     'samer3': {
         'casme2': {'negative': 'disgust repression', 'positive': 'happiness', 'surprise': 'surprise',
                    DROPPED: 'others sadness fear'},
@@ -44,8 +48,9 @@ SCHEMES = {
         'synthetic': {'negative': 'disgust repression', 'positive': 'happiness', 'surprise': 'surprise',
                       DROPPED: 'others'},
     },
-    # Irawan et al. 2024 (and MMNet on CASME II): fear and sadness are negative too. They do not say what becomes of
-    # contempt (here negative, as in the other schemes) and of others (here dropped).
+    # Irawan et al. 2024 (and MMNet on CASME II): fear and sadness are negative too. They do not say
+    # what becomes of contempt (here negative, as in the other schemes) and of others (here
+    # dropped).
     'irawan3': {
         'casme2': {'negative': 'disgust repression sadness fear', 'positive': 'happiness', 'surprise': 'surprise',
                    DROPPED: 'others'},
@@ -74,15 +79,17 @@ EXCLUDED = {
     },
 }
 
-# Schemes that leave macro-expressions out where a build has them. irawan3 does not: counts of three-class clips in use
-# for CAS(ME)^2 (206 in the code of MicroExpSTCNN, Reddy et al. 2019) are reached with macro-expressions only.
+# Schemes that leave macro-expressions out where a build has them. irawan3 does not: counts of
+# three-class clips in use for CAS(ME)^2 (206 in the code of MicroExpSTCNN, Reddy et al. 2019) are
+# reached with macro-expressions only.
 MICRO_ONLY = ('megc3',)
 
 
 def classes(scheme, datasets) -> tuple:
     """Class names of `scheme` in their order, for data sets (names) that are to be used together.
 
-    Raises UserError, naming the schemes that would do, where a data set has no classes in the scheme or two differ.
+    Raises UserError, naming the schemes that would do, where a data set has no classes in the
+    scheme or two differ.
     """
     datasets = sorted(set(datasets))
     missing = [name for name in datasets if name not in SCHEMES[scheme]]
@@ -97,11 +104,13 @@ def classes(scheme, datasets) -> tuple:
 
 
 def labelled(records, scheme) -> tuple:
-    """Splits records into (kept, dropped): kept gain 'class'; dropped are [clip, subject, dataset, emotion, reason].
+    """Splits records into (kept, dropped): kept gain 'class'; dropped are [clip, subject, dataset,
+    emotion, reason].
 
-    A record is a dictionary with clip, subject, dataset and emotion (as annotated; case and blanks do not matter), and
-    kind ('micro' where it is absent). Raises UserError as `classes` does, for an emotion word that the data set does
-    not have, and for a clip that stands twice in one data set.
+    A record is a dictionary with clip, subject, dataset and emotion (as annotated; case and blanks
+    do not matter), and kind ('micro' where it is absent). Raises UserError as `classes` does, for
+    an emotion word that the data set does not have, and for a clip that stands twice in one data
+    set.
     """
     if records:
         classes(scheme, [record['dataset'] for record in records])
@@ -121,7 +130,8 @@ def _judge(record, scheme):
     clip, dataset = record['clip'], record['dataset']
     word = ' '.join(record['emotion'].lower().split())
     name = _class_of(scheme, dataset).get(word)
-    if name is None:  # never a default class: a published system once turned every unknown word into happiness
+    # never a default class: a published system once turned every unknown word into happiness
+    if name is None:
         raise UserError(f'clip {clip} of {dataset}: emotion {record["emotion"]!r} is not in data.labels {scheme!r}; '
                         f'it knows: {", ".join(sorted(_class_of(scheme, dataset)))}{_elsewhere(word, dataset)}')
     if record.get('kind', 'micro') != 'micro' and scheme in MICRO_ONLY:
@@ -141,14 +151,18 @@ def _names(scheme, dataset):
 
 
 def _would_do(datasets):
-    """What a message offers: the schemes that have one and the same set of classes for all these data sets."""
+    """What a message offers: the schemes that have one and the same set of classes for all these
+    data sets.
+    """
     fitting = [scheme for scheme in SCHEMES
                if all(_names(scheme, name) == _names(scheme, datasets[0]) != () for name in datasets)]
     return f'data.labels that would do: {", ".join(fitting)}' if fitting else 'no data.labels would do'
 
 
 def _elsewhere(word, dataset):
-    """'; known to ...' for a word that other schemes have, such as 'negative' of published features in scheme five."""
+    """'; known to ...' for a word that other schemes have, such as 'negative' of published features
+    in scheme five.
+    """
     knowing = [scheme for scheme in SCHEMES if dataset in SCHEMES[scheme] and word in _class_of(scheme, dataset)]
     return f'; known to {", ".join(knowing)}' if knowing else ''
 

@@ -1,4 +1,6 @@
-"""Every switch that shows training something of the left-out subjects: off by default, named in results.json where it is on."""
+"""Every switch that shows training something of the left-out subjects: off by default, named in
+results.json where it is on.
+"""
 
 from mer_jax import features, protocol
 from mer_jax.models import torch_weights

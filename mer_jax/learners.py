@@ -18,8 +18,10 @@ FORMS = ('clean', 'released', 'paper', 'equal')
 
 
 def warm_restarts(rate, steps, *, first=10):
-    """Cosine from `rate` to 0 over `first` epochs of `steps` steps, then over twice as many, and so on, moved once an epoch
-    (Loshchilov and Hutter 2017; PyTorch's CosineAnnealingWarmRestarts). Ends of cycles: epochs 10, 30, 70, 150."""
+    """Cosine from `rate` to 0 over `first` epochs of `steps` steps, then over twice as many, and so
+    on, moved once an epoch (Loshchilov and Hutter 2017; PyTorch's CosineAnnealingWarmRestarts).
+    Ends of cycles: epochs 10, 30, 70, 150.
+    """
 
     def schedule(count):
         epoch = count // steps
@@ -39,10 +41,11 @@ SCHEDULES = {  # (rate, steps an epoch, epochs)
 
 
 def optimizer(name, *, learning_rate, weight_decay, momentum, schedule, steps, epochs):
-    """The optax optimizer `name`; steps: of an epoch. Only the schedule 'cosine' depends on how many epochs there are.
+    """The optax optimizer `name`; steps: of an epoch. Only the schedule 'cosine' depends on how
+    many epochs there are.
 
-    It works on all parameters as one vector: the same numbers, from a few operations instead of some for each parameter,
-    which takes a sixth off compiling.
+    It works on all parameters as one vector: the same numbers, from a few operations instead of
+    some for each parameter, which takes a sixth off compiling.
     """
     rate = SCHEDULES[schedule](learning_rate, steps, epochs)
     return optax.flatten(OPTIMIZERS[name](rate, weight_decay=weight_decay, momentum=momentum))
@@ -51,8 +54,9 @@ def optimizer(name, *, learning_rate, weight_decay, momentum, schedule, steps, e
 def supervised(model, optimizer, *, fit, scale_input, smoothing=0.0) -> Learner:
     """Softmax cross-entropy on labels, weighted by class where `fit` finds 'class_weight'.
 
-    model: a flax module, (image, train) -> (logits [B, K], out). fit(samples, rows) -> dict is computed once from training
-    rows (Training) and kept in the state; scale_input(image, fitted) -> float32 image is what the network sees.
+    model: a flax module, (image, train) -> (logits [B, K], out). fit(samples, rows) -> dict is
+    computed once from training rows (Training) and kept in the state; scale_input(image, fitted) ->
+    float32 image is what the network sees.
     """
 
     def loss(logits, out, batch, fitted):
@@ -62,7 +66,8 @@ def supervised(model, optimizer, *, fit, scale_input, smoothing=0.0) -> Learner:
 
 
 def contrastive(model, optimizer, *, fit, scale_input, smoothing, share, form, temperature) -> Learner:
-    """(1 - share) * cross-entropy of every region's head + share * action unit alignment (Ruan et al. 2022, Eq. 8).
+    """(1 - share) * cross-entropy of every region's head + share * action unit alignment (Ruan et
+    al. 2022, Eq. 8).
 
     The network's out holds heads [B, R, K], contrast and features [B, D].
     """
@@ -80,9 +85,11 @@ def contrastive(model, optimizer, *, fit, scale_input, smoothing, share, form, t
 
 
 def spotting(model, optimizer, *, fit, scale_input, loss, output) -> Learner:
-    """Regression of each frame's continuous label (samples.target), one output [B, 1] a frame (Koo et al. 2022).
+    """Regression of each frame's continuous label (samples.target), one output [B, 1] a frame (Koo
+    et al. 2022).
 
-    output: 'sigmoid' of the logit, or the logit itself ('linear'); loss: 'mse', or 'bce' (binary cross-entropy, of a sigmoid).
+    output: 'sigmoid' of the logit, or the logit itself ('linear'); loss: 'mse', or 'bce' (binary
+    cross-entropy, of a sigmoid).
     """
 
     def told(logits, out, batch, fitted):
@@ -97,7 +104,9 @@ def spotting(model, optimizer, *, fit, scale_input, loss, output) -> Learner:
 
 
 def cross_entropy(logits, label, weight=None, smoothing=0.0):
-    """Mean softmax cross-entropy; weighted by class (float32[K]) and smoothed as PyTorch's, divided by the labels' weights."""
+    """Mean softmax cross-entropy; weighted by class (float32[K]) and smoothed as PyTorch's, divided
+    by the labels' weights.
+    """
     weight = jnp.ones(logits.shape[-1]) if weight is None else weight
     log = jax.nn.log_softmax(logits)
     told = -jnp.take_along_axis(log * weight, label[:, None], 1).sum()
@@ -106,12 +115,14 @@ def cross_entropy(logits, label, weight=None, smoothing=0.0):
 
 
 def alignment(feature, action_units, shared, *, form, temperature):
-    """Weighted supervised contrastive loss (Ruan et al. 2022, Eq. 5): scalar, from feature [B, D] and action_units [B, A].
+    """Weighted supervised contrastive loss (Ruan et al. 2022, Eq. 5): scalar, from feature [B, D]
+    and action_units [B, A].
 
-    shared: bool[B, B], pairs that show parts of one clip, the diagonal included: they are left out, as are pairs with
-    unknown units (NaN). form: 'clean' (no pair of a row with itself anywhere, mean over the rows that have a partner),
-    'equal' (the same with weight 1 for equal sets of units, else 0: plain supervised contrastive), 'released' (weights
-    include the row itself, mean) or 'paper' (denominator includes the row itself, sum).
+    shared: bool[B, B], pairs that show parts of one clip, the diagonal included: they are left out,
+    as are pairs with unknown units (NaN). form: 'clean' (no pair of a row with itself anywhere,
+    mean over the rows that have a partner), 'equal' (the same with weight 1 for equal sets of
+    units, else 0: plain supervised contrastive), 'released' (weights include the row itself, mean)
+    or 'paper' (denominator includes the row itself, sum).
     """
     known = ~jnp.isnan(action_units).any(1)
     units = jnp.nan_to_num(action_units)
@@ -120,13 +131,15 @@ def alignment(feature, action_units, shared, *, form, temperature):
     similar = (equal_sets if form == 'equal' else jaccard)(units)
     weights = jnp.where(apart | (itself & known if form in ('released', 'paper') else False), similar, 0)
     score = feature @ feature.T / temperature
-    if form == 'released':  # the code adds 1e-5 to each exponential; in the mean of logarithms that is not a shift
+    # the code adds 1e-5 to each exponential; in the mean of logarithms that is not a shift
+    if form == 'released':
         others = jnp.sum(jnp.where(apart, jnp.exp(score) + 1e-5, 0), 1, keepdims=True)
         log = jnp.log(jnp.exp(score) + 1e-5) - jnp.log(jnp.maximum(others, 1e-30))
     else:
         others = apart | (itself if form == 'paper' else False)
         log = score - jax.nn.logsumexp(jnp.where(others, score, -1e30), axis=1, keepdims=True)
-    total = jnp.where(apart.any(1), weights.sum(1), 0)  # a row without any other to compare with has nothing to learn
+    # a row without any other to compare with has nothing to learn
+    total = jnp.where(apart.any(1), weights.sum(1), 0)
     pulled = jnp.where(itself & (form == 'paper'), 0, weights)
     rows = -jnp.sum(jnp.where((pulled > 0) & (total > 0)[:, None], pulled * log, 0), 1) / jnp.where(total > 0, total, 1)
     if form == 'paper':
@@ -147,7 +160,9 @@ def equal_sets(units):
 
 
 def shared_parts(parts):
-    """bool[B, B]: rows whose upper halves, or whose lower halves, show the same clip; always a row and itself."""
+    """bool[B, B]: rows whose upper halves, or whose lower halves, show the same clip; always a row
+    and itself.
+    """
     return jnp.any(parts[:, None] == parts, -1)
 
 
@@ -156,8 +171,9 @@ def _right(logits, batch):
 
 
 def _learner(model, optimizer, loss, fit, scale_input, finish=lambda logits, fitted: logits):
-    """init, step and predict of a network under loss(logits, out, batch, fitted) -> (scalar, further logs); finish makes the
-    outputs of its logits."""
+    """init, step and predict of a network under loss(logits, out, batch, fitted) -> (scalar,
+    further logs); finish makes the outputs of its logits.
+    """
 
     def init(key, samples, rows):
         fitted = fit(samples, rows)

@@ -1,8 +1,10 @@
-"""Made-up four-tuples that teach motion magnification: frames A, B and C and the magnified truth Y, without any picture.
+"""Made-up four-tuples that teach motion magnification: frames A, B and C and the magnified truth Y,
+without any picture.
 
-After Oh et al., ECCV 2018, section 4: layers that move by sub-pixel amounts, drawn finer and averaged down, quantised after
-uniform noise. There cut-outs move over photographs; here superellipses over waves. Their limits for 384 pixels, 10 pixels of
-motion and 30 of magnified motion, are scaled to the size asked for. Everything is a pure function of a key.
+After Oh et al., ECCV 2018, section 4: layers that move by sub-pixel amounts, drawn finer and
+averaged down, quantised after uniform noise. There cut-outs move over photographs; here
+superellipses over waves. Their limits for 384 pixels, 10 pixels of motion and 30 of magnified
+motion, are scaled to the size asked for. Everything is a pure function of a key.
 """
 
 import math
@@ -13,12 +15,15 @@ import jax.numpy as jnp
 
 from mer_jax.types import Array
 
-SHAPES, WAVES, FINER = 4, 12, 2  # shapes over the background; waves of a texture; samples a pixel along each side
+# shapes over the background; waves of a texture; samples a pixel along each side
+SHAPES, WAVES, FINER = 4, 12, 2
 SIZE, MOTION, MAGNIFIED = 384, 10.0, 30.0  # the paper's limits, pixels
 
 
 class Scene(NamedTuple):
-    """What can be drawn at any magnification. L = 1 + SHAPES layers, the background first; lengths in pixels."""
+    """What can be drawn at any magnification. L = 1 + SHAPES layers, the background first; lengths
+    in pixels.
+    """
 
     motion: Array  # [L, 2] from A to B, x and y
     alpha: Array  # [] magnification of Y
@@ -31,7 +36,8 @@ class Scene(NamedTuple):
     centre: Array  # [SHAPES, 2]
     radius: Array  # [SHAPES, 2]
     turn: Array  # [SHAPES] radians
-    power: Array  # [SHAPES] exponent of the superellipse: 1 diamond, 2 ellipse, 4 nearly a rectangle
+    # [SHAPES] exponent of the superellipse: 1 diamond, 2 ellipse, 4 nearly a rectangle
+    power: Array
 
 
 def tuple_key(seed, stream, index):
@@ -40,7 +46,9 @@ def tuple_key(seed, stream, index):
 
 
 def scene(key, *, size, least=1.0, most=100.0) -> Scene:
-    """A random scene of `size` pixels a side; alpha is drawn between `least` and `most`, evenly on a logarithmic scale."""
+    """A random scene of `size` pixels a side; alpha is drawn between `least` and `most`, evenly on
+    a logarithmic scale.
+    """
     layers, take = 1 + SHAPES, _drawer(key)
     between = lambda shape, low, high: low + (high - low) * take(shape)  # noqa: E731
     spread = lambda shape, low, high: jnp.exp(between(shape, jnp.log(low), jnp.log(high)))  # noqa: E731
@@ -59,7 +67,9 @@ def scene(key, *, size, least=1.0, most=100.0) -> Scene:
 
 
 def _drawer(key):
-    """take(shape) -> the next numbers, even in [0, 1), of one long draw: a draw for each use takes far longer to compile."""
+    """take(shape) -> the next numbers, even in [0, 1), of one long draw: a draw for each use takes
+    far longer to compile.
+    """
     draw, used = jax.random.uniform(key, (1024,)), 0
 
     def take(shape):
@@ -72,7 +82,9 @@ def _drawer(key):
 
 
 def _motion(take, alpha, layers, size):
-    """[L, 2]: any direction, any length within both limits; a layer in five stands still, and so does a scene in ten."""
+    """[L, 2]: any direction, any length within both limits; a layer in five stands still, and so
+    does a scene in ten.
+    """
     limit = size / SIZE * jnp.minimum(MOTION, MAGNIFIED / alpha)
     moving = (take((layers,)) < 0.8) & (take(()) < 0.9)
     return (limit * take((layers,)) * moving)[:, None] * _direction(2 * jnp.pi * take((layers,)))
@@ -83,7 +95,9 @@ def _direction(angle):
 
 
 def render(scene: Scene, scale, *, size):
-    """The scene with its motion taken `scale` times (0: A, 1: B, alpha: Y), float32[size, size, 3] in [0, 1]."""
+    """The scene with its motion taken `scale` times (0: A, 1: B, alpha: Y), float32[size, size, 3]
+    in [0, 1].
+    """
     texture = _textures(scene, scale * scene.motion, size)
     picture = texture[0]
     for i in range(SHAPES):
@@ -99,9 +113,12 @@ def _grid(size):
 
 
 def _textures(scene, shift, size):
-    """[L, Y, X, 3]. A sum of plane waves at shifted places is a product of two matrices, so no sub-pixel shift interpolates."""
+    """[L, Y, X, 3]. A sum of plane waves at shifted places is a product of two matrices, so no
+    sub-pixel shift interpolates.
+    """
     grid = _grid(size)
-    across = (grid[None, :, None] - shift[:, None, :1]) * scene.frequency[:, None, :, 0]  # [L, X, WAVES]
+    # [L, X, WAVES]
+    across = (grid[None, :, None] - shift[:, None, :1]) * scene.frequency[:, None, :, 0]
     down = ((grid[None, :, None] - shift[:, None, 1:]) * scene.frequency[:, None, :, 1])[:, None] + scene.phase[:, :, None]
     wave = jnp.einsum('lfyk,lxk->lyxf', scene.amplitude[:, :, None] * jnp.cos(down), jnp.cos(across))
     wave -= jnp.einsum('lfyk,lxk->lyxf', scene.amplitude[:, :, None] * jnp.sin(down), jnp.sin(across))
@@ -109,7 +126,9 @@ def _textures(scene, shift, size):
 
 
 def _cover(scene, i, shift, size):
-    """How much of each finer sample shape i covers, float32[Y, X] in [0, 1]: its border is two samples wide."""
+    """How much of each finer sample shape i covers, float32[Y, X] in [0, 1]: its border is two
+    samples wide.
+    """
     grid = _grid(size)
     x, y = grid[None, :] - scene.centre[i, 0] - shift[0], grid[:, None] - scene.centre[i, 1] - shift[1]
     along = jnp.abs(x * jnp.cos(scene.turn[i]) + y * jnp.sin(scene.turn[i])) / scene.radius[i, 0]
@@ -121,9 +140,10 @@ def _cover(scene, i, shift, size):
 def four_tuple(key, *, size, noise):
     """(a, b, c, y, alpha) of one training example: float32[size, size, 3] in [-1, 1] and float32[].
 
-    c is b as drawn; b and y share a change of colour, so that texture must not be read from A. a, b and c carry noise that
-    grows with the root of brightness, strength * sqrt(image + 1) / sqrt(127.5), each its own strength between 0 and `noise`
-    (0.0: none). Frames are of eight bits before that noise.
+    c is b as drawn; b and y share a change of colour, so that texture must not be read from A. a, b
+    and c carry noise that grows with the root of brightness, strength * sqrt(image + 1) /
+    sqrt(127.5), each its own strength between 0 and `noise` (0.0: none). Frames are of eight bits
+    before that noise.
     """
     drawn, quantised, colours, strength, normal = jax.random.split(key, 5)
     made = scene(drawn, size=size)
@@ -137,5 +157,7 @@ def four_tuple(key, *, size, noise):
 
 
 def quantise(key, image):
-    """Eight-bit values of an image in [0, 1], as [-1, 1]: uniform noise before the cut keeps motion below one grey level."""
+    """Eight-bit values of an image in [0, 1], as [-1, 1]: uniform noise before the cut keeps motion
+    below one grey level.
+    """
     return jnp.clip(jnp.floor(255 * image + jax.random.uniform(key, image.shape)), 0, 255) / 127.5 - 1

@@ -1,6 +1,7 @@
 """Training of MagNet on made-up four-tuples: the whole loop on the device, resumable to the bit.
 
-Loss and optimiser as in the authors' code (12dmodel/deep_motion_mag): L1 of picture, texture and shape codes; Adam, 1e-4.
+Loss and optimiser as in the authors' code (12dmodel/deep_motion_mag): L1 of picture, texture and
+shape codes; Adam, 1e-4.
 """
 
 import functools
@@ -26,17 +27,21 @@ from mer_jax.preprocess import magnet as inference
 
 WEIGHTS, PICTURE = 'magnet.safetensors', 'held_out.png'
 TRAINING, HELD_OUT = 1, 2  # streams of four-tuples that share none
-LOGS, LAST = ('loss', 'picture', 'texture', 'shape'), 100  # what a step logs; results hold the mean of the last steps
-TUPLES, ALPHA, SHOWN = 32, 6.0, 6  # held-out scenes that are measured, their magnification, and how many are drawn
+# what a step logs; results hold the mean of the last steps
+LOGS, LAST = ('loss', 'picture', 'texture', 'shape'), 100
+# held-out scenes that are measured, their magnification, and how many are drawn
+TUPLES, ALPHA, SHOWN = 32, 6.0, 6
 
 
 def train(*, seed, steps, batch_size, size, learning_rate, weight, noise, folder, checkpoint_seconds) -> dict:
-    """Train MagNet for `steps` steps, or continue where a killed run stopped; the same settings give the same bits.
+    """Train MagNet for `steps` steps, or continue where a killed run stopped; the same settings
+    give the same bits.
 
-    batch_size four-tuples a step, `size` pixels a side (a multiple of 4); weight: of the texture and shape terms; noise: most
-    shot noise (0.0: none). Writes magnet.safetensors, held_out.png, metrics.jsonl and results.json into `folder`; a
-    checkpoint every `checkpoint_seconds` (0: after every call). Returns what results.json holds. UserError on a size that
-    does not fit, or a folder that holds a run with other settings or more steps.
+    batch_size four-tuples a step, `size` pixels a side (a multiple of 4); weight: of the texture
+    and shape terms; noise: most shot noise (0.0: none). Writes magnet.safetensors, held_out.png,
+    metrics.jsonl and results.json into `folder`; a checkpoint every `checkpoint_seconds` (0: after
+    every call). Returns what results.json holds. UserError on a size that does not fit, or a folder
+    that holds a run with other settings or more steps.
     """
     if size % 4 or size < inference.LEAST:
         raise UserError(f'magnet: size is {size}; needs a multiple of 4 of at least {inference.LEAST}')
@@ -54,7 +59,9 @@ def train(*, seed, steps, batch_size, size, learning_rate, weight, noise, folder
 
 @functools.lru_cache(maxsize=1)
 def _programs(seed, batch_size, size, learning_rate, weight, noise):
-    """(start() -> state, run(state, first, count) -> (state, logs)), compiled once for the same settings."""
+    """(start() -> state, run(state, first, count) -> (state, logs)), compiled once for the same
+    settings.
+    """
     parallel.start(plan.cache_folder() / 'xla')
     optimizer = optax.adam(learning_rate)
     body = partial(steps_of, seed=seed, batch_size=batch_size, size=size, weight=weight, noise=noise, optimizer=optimizer)
@@ -74,9 +81,11 @@ def init(seed, *, optimizer) -> dict:
 
 
 def steps_of(state, first, count, *, seed, batch_size, size, weight, noise, optimizer):
-    """Steps first .. first + count - 1, count <= train.CHUNK; returns (state, logs {name: [1, CHUNK]}), 0 from `count` on.
+    """Steps first .. first + count - 1, count <= train.CHUNK; returns (state, logs {name: [1,
+    CHUNK]}), 0 from `count` on.
 
-    The four-tuples are drawn on the device from (seed, step): no host round trip, and nothing to store for a resumed run.
+    The four-tuples are drawn on the device from (seed, step): no host round trip, and nothing to
+    store for a resumed run.
     """
     def step(done, carry):
         state, logs = carry
@@ -93,7 +102,9 @@ def steps_of(state, first, count, *, seed, batch_size, size, weight, noise, opti
 
 
 def loss(params, a, b, c, y, alpha, *, weight):
-    """(loss, its parts): L1(output, y) + weight * (L1 of the texture codes of c and a + L1 of the shape codes of c and b)."""
+    """(loss, its parts): L1(output, y) + weight * (L1 of the texture codes of c and a + L1 of the
+    shape codes of c and b).
+    """
     part = lambda name, *values: MagNet().apply({'params': params}, *values, method=name)  # noqa: E731
     texture, shape = (jnp.split(code, 3) for code in part('encode', jnp.concatenate([a, b, c])))
     out = part('decode', texture[1], part('manipulate', shape[0], shape[1], alpha))
@@ -119,7 +130,9 @@ def _continue(settings, steps, folder):
 
 
 def _fit(run, state, steps, folder, interval):
-    """Train to `steps` from the newest checkpoint; a metrics line a step and, every `interval` seconds, a checkpoint."""
+    """Train to `steps` from the newest checkpoint; a metrics line a step and, every `interval`
+    seconds, a checkpoint.
+    """
     places = folder / 'checkpoints'
     done = max(checkpoint.newest(places), 0)
     workdir.cut_jsonl(folder / workdir.METRICS, lambda line: line['step'] <= done)
@@ -162,7 +175,9 @@ def _publish(params, settings, steps, folder):
 
 
 def save_weights(path, params):
-    """Write parameters as .safetensors, by the names that `preprocess.magnet.read` expects, in one step."""
+    """Write parameters as .safetensors, by the names that `preprocess.magnet.read` expects, in one
+    step.
+    """
     with workdir.replacing(path) as file:
         file.write(save(flat(params)))
 
@@ -173,11 +188,13 @@ def load_weights(path) -> dict:
 
 
 def held_out(params, *, seed, size):
-    """What the network makes of TUPLES scenes it never saw, without noise or change of colour, at alpha ALPHA.
+    """What the network makes of TUPLES scenes it never saw, without noise or change of colour, at
+    alpha ALPHA.
 
-    Returns (numbers, picture uint8[H, W, 3]). Numbers: `error`, mean |output - truth| in grey levels; `error_unchanged`, that of
-    frame B in place of the output; `magnification`, the median over the moving scenes of the factor at which a scene, drawn
-    anew, comes nearest to the output (ALPHA where all is well, 1 where nothing is magnified). Picture: a row for each of the
+    Returns (numbers, picture uint8[H, W, 3]). Numbers: `error`, mean |output - truth| in grey
+    levels; `error_unchanged`, that of frame B in place of the output; `magnification`, the median
+    over the moving scenes of the factor at which a scene, drawn anew, comes nearest to the output
+    (ALPHA where all is well, 1 where nothing is magnified). Picture: a row for each of the
     first scenes: A, B, output, truth.
     """
     keys = jax.vmap(partial(magnet_clips.tuple_key, seed, HELD_OUT))(jnp.arange(TUPLES))

@@ -1,7 +1,8 @@
-"""Counts and measures of recognition: confusion matrices, UF1, UAR, and intervals over subjects (numpy only).
+"""Counts and measures of recognition: confusion matrices, UF1, UAR, and intervals over subjects
+(numpy only).
 
-UF1 and UAR: See et al., "MEGC 2019 - the second facial micro-expressions grand challenge", FG 2019. A measure whose
-denominator is empty is NaN here; files of a run hold null in its place.
+UF1 and UAR: See et al., "MEGC 2019 - the second facial micro-expressions grand challenge", FG 2019.
+A measure whose denominator is empty is NaN here; files of a run hold null in its place.
 """
 
 import numpy as np
@@ -11,12 +12,16 @@ CLASS_METRICS = ('precision', 'recall', 'f1', 'support')
 
 
 def confusion(label, predicted, *, classes: int) -> np.ndarray:
-    """int64[K, K], rows truth and columns predicted; ValueError for unequal lengths or a class outside 0..K-1."""
+    """int64[K, K], rows truth and columns predicted; ValueError for unequal lengths or a class
+    outside 0..K-1.
+    """
     return confusions(label, predicted, np.zeros(len(label), int), groups=1, classes=classes)[0]
 
 
 def confusions(label, predicted, group, *, groups: int, classes: int) -> np.ndarray:
-    """int64[G, K, K], one confusion matrix for each group number of `group` [n]; ValueError as `confusion`."""
+    """int64[G, K, K], one confusion matrix for each group number of `group` [n]; ValueError as
+    `confusion`.
+    """
     label, predicted, group = np.asarray(label), np.asarray(predicted), np.asarray(group)
     if not label.shape == predicted.shape == group.shape or label.ndim != 1:
         shapes = f'{label.shape}, {predicted.shape}, {group.shape}'
@@ -29,17 +34,22 @@ def confusions(label, predicted, group, *, groups: int, classes: int) -> np.ndar
 
 
 def summary(confusion) -> dict:
-    """The measures of one confusion matrix [K, K] as floats (see `measures`); NaN where it is empty."""
+    """The measures of one confusion matrix [K, K] as floats (see `measures`); NaN where it is
+    empty.
+    """
     return {name: float(value) for name, value in measures(confusion).items()}
 
 
 def measures(confusion) -> dict:
-    """The measures of confusion matrices [..., K, K], each float64[...], one for each name of METRICS.
+    """The measures of confusion matrices [..., K, K], each float64[...], one for each name of
+    METRICS.
 
-    uf1, uar, precision: F1, recall and precision averaged over the classes that occur in the truth, where a class that is
-    never predicted has precision 0, as in scikit-learn with zero_division=0. weighted_f1: F1 weighted by the truth.
-    micro_f1: F1 of the summed counts, which equals accuracy. ovr_accuracy: one-vs-rest accuracy averaged over all
-    K classes, (1 + 2 accuracy) / 3 for three classes; some papers print these last two as "F1" and "accuracy".
+    uf1, uar, precision: F1, recall and precision averaged over the classes that occur in the truth,
+    where a class that is never predicted has precision 0, as in scikit-learn with zero_division=0.
+    weighted_f1: F1 weighted by the truth.
+    micro_f1: F1 of the summed counts, which equals accuracy. ovr_accuracy: one-vs-rest accuracy
+    averaged over all K classes, (1 + 2 accuracy) / 3 for three classes; some papers print these
+    last two as "F1" and "accuracy".
     """
     counts = np.asarray(confusion, np.float64)
     each = class_measures(counts)
@@ -58,9 +68,11 @@ def measures(confusion) -> dict:
 
 
 def class_measures(confusion) -> dict:
-    """precision, recall, f1, support of every class of confusion matrices [..., K, K], each float64[..., K].
+    """precision, recall, f1, support of every class of confusion matrices [..., K, K], each
+    float64[..., K].
 
-    Precision is NaN for a class never predicted; recall and f1 are NaN for a class that the truth does not hold.
+    Precision is NaN for a class never predicted; recall and f1 are NaN for a class that the truth
+    does not hold.
     """
     hits, truth, predicted, _ = _margins(np.asarray(confusion, np.float64))
     f1 = np.where(truth > 0, _ratio(2 * hits, truth + predicted), np.nan)
@@ -68,7 +80,9 @@ def class_measures(confusion) -> dict:
 
 
 def per_class(confusion, classes) -> dict:
-    """{class: {precision, recall, f1, support}} of [K, K], or their mean over seeds of [R, K, K]; None if undefined."""
+    """{class: {precision, recall, f1, support}} of [K, K], or their mean over seeds of [R, K, K];
+    None if undefined.
+    """
     counts = np.asarray(confusion)
     each = class_measures(counts.reshape(-1, *counts.shape[-2:]))
     means = {name: mean(values, axis=0) for name, values in each.items()}
@@ -78,9 +92,9 @@ def per_class(confusion, classes) -> dict:
 def intervals(confusions, *, draws: int = 2000, seed: int = 0, level: float = 0.95) -> dict:
     """{measure: [low, high]}: percentile bootstrap over subjects, of the mean over seeds.
 
-    confusions [S, R, K, K]: S subjects, R seeds; NaN for fewer than two subjects. A draw takes S subjects with
-    replacement, keeps the seeds of a subject together, pools, and averages the measure over seeds; a class that a draw
-    lacks is left out of that draw.
+    confusions [S, R, K, K]: S subjects, R seeds; NaN for fewer than two subjects. A draw takes S
+    subjects with replacement, keeps the seeds of a subject together, pools, and averages the
+    measure over seeds; a class that a draw lacks is left out of that draw.
     """
     cube = np.asarray(confusions, np.float64)
     subjects = len(cube)
@@ -93,7 +107,9 @@ def intervals(confusions, *, draws: int = 2000, seed: int = 0, level: float = 0.
 
 
 def pooled(weights, cube) -> np.ndarray:
-    """float64[D, R, K, K]: confusions [S, R, K, K] summed over subjects, D times, each subject weighted by `weights` [D, S]."""
+    """float64[D, R, K, K]: confusions [S, R, K, K] summed over subjects, D times, each subject
+    weighted by `weights` [D, S].
+    """
     return np.tensordot(np.asarray(weights, np.float64), np.asarray(cube, np.float64), 1)
 
 

@@ -11,7 +11,9 @@ from mer_jax.machine import versions
 
 
 def about(name, settings, loaded, folds, layout) -> dict:
-    """{'head', 'tail'}: what a run's name, nested settings, data and plan put at the beginning and the end of results.json."""
+    """{'head', 'tail'}: what a run's name, nested settings, data and plan put at the beginning and
+    the end of results.json.
+    """
     run, split = settings['train'], settings['protocol']
     return {
         'head': {'name': name, 'scored': split['scored'],
@@ -25,10 +27,11 @@ def about(name, settings, loaded, folds, layout) -> dict:
 
 
 def recognition(folder, output, loaded, folds, about, *, every_epoch, seconds) -> dict:
-    """Score classes: write predictions.csv, results.json and the report, print the table. Returns the results.
+    """Score classes: write predictions.csv, results.json and the report, print the table. Returns
+    the results.
 
-    output: [R, K] in data set order, None where nothing is held out; about: of the function above; every_epoch:
-    held_out.npy holds the outputs of each epoch.
+    output: [R, K] in data set order, None where nothing is held out; about: of the function above;
+    every_epoch: held_out.npy holds the outputs of each epoch.
     """
     start = time.perf_counter()
     output = np.zeros((0, len(loaded.names.classes))) if output is None else output
@@ -42,8 +45,10 @@ def recognition(folder, output, loaded, folds, about, *, every_epoch, seconds) -
 
 
 def spotting(folder, output, loaded, folds, titles, about, *, decision, seconds, **deciding) -> dict:
-    """Score apexes: write predictions.csv (a row a frame), apexes.csv (a row a clip), results.json and the report, print the
-    table. Returns the results; decision: whose error is the run's own; deciding: settings of spotting_score.answers."""
+    """Score apexes: write predictions.csv (a row a frame), apexes.csv (a row a clip), results.json
+    and the report, print the table. Returns the results; decision: whose error is the run's own;
+    deciding: settings of spotting_score.answers.
+    """
     start = time.perf_counter()
     output = np.zeros((0, 1)) if output is None else output
     predictions, times, names = evaluate.predictions(output, loaded.samples, folds), loaded.timing, loaded.names
@@ -85,7 +90,9 @@ def _write_curves(folder, found, times, names, subject, dataset):
 
 
 def _oracle(folder, predictions, names):
-    """The oracle_epoch block; None, and a line that says why, where an epoch on the way left no usable outputs."""
+    """The oracle_epoch block; None, and a line that says why, where an epoch on the way left no
+    usable outputs.
+    """
     try:
         return score.oracle(np.load(folder / files.HELD_OUT), predictions, names)
     except UserError as error:

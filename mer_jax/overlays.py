@@ -1,6 +1,8 @@
-"""Pictures of what a network looks at: maps laid over faces that may be shown, or over a schematic face.
+"""Pictures of what a network looks at: maps laid over faces that may be shown, or over a schematic
+face.
 
-What is written here may end on a page for everybody: licensed faces are drawn on request only, two subjects never.
+What is written here may end on a page for everybody: licensed faces are drawn on request only, two
+subjects never.
 """
 
 import re
@@ -63,7 +65,9 @@ class Shown(NamedTuple):
 
 
 def overlay(background, cam) -> np.ndarray:
-    """uint8[H, W, 3] RGB: a map float[h, w] of 0..1 in the jet colours, half and half with a picture uint8[H, W]."""
+    """uint8[H, W, 3] RGB: a map float[h, w] of 0..1 in the jet colours, half and half with a
+    picture uint8[H, W].
+    """
     cam = cv2.resize(np.asarray(cam, np.float32), background.shape[::-1], interpolation=cv2.INTER_LINEAR)
     jet = cv2.applyColorMap(np.round(np.clip(cam, 0, 1) * 255).astype(np.uint8), cv2.COLORMAP_JET)[..., ::-1]
     return np.round(jet / 2 + background[..., None] / 2).astype(np.uint8)
@@ -72,8 +76,8 @@ def overlay(background, cam) -> np.ndarray:
 def background(gray, dataset, subject, *, faces) -> Background:
     """What may stand behind the maps of a clip with face uint8[H, W].
 
-    Synthetic faces are shown as they are. Those of a release are replaced by the schematic face unless `faces` asks for
-    them; subjects 12 and 22 of CASME II are not shown whatever is asked.
+    Synthetic faces are shown as they are. Those of a release are replaced by the schematic face
+    unless `faces` asks for them; subjects 12 and 22 of CASME II are not shown whatever is asked.
     """
     gray = np.asarray(gray, np.uint8)
     if forbidden(dataset, subject):
@@ -96,7 +100,9 @@ def _is_casme2(dataset):
 
 
 def pictures(path, groups, *, side, foot='') -> None:
-    """Groups of pictures beside each other, each picture `side` inches wide, over a line of small print."""
+    """Groups of pictures beside each other, each picture `side` inches wide, over a line of small
+    print.
+    """
     words = [_words_width(group.labels) for group in groups]
     widths = [wide + side * len(group.rows[0]) for wide, group in zip(words, groups, strict=True)]
     lines = max(group.title.count('\n') for group in groups) + max(t.count('\n') for group in groups for t in group.columns) + 2
@@ -132,11 +138,12 @@ def _words_width(labels):
 def write(folder, explained, names, *, faces, count) -> list:
     """Draw what the network looks at into <folder>/explain/ and return the paths written.
 
-    One picture a clip for up to `count` clips, index.csv with a line for each, montage.png, scenarios.png and
-    au_features.png, captions.json, which says in words what the three show or why one is missing, and maps.npz with the
-    maps (float16[R, H, W] in 0..1) and features of every clip, no faces. Files that an
-    earlier call listed are removed first. explained: Explained, names: Names. Raises UserError on a count below 1, on
-    no rows and on maps or features that are not finite.
+    One picture a clip for up to `count` clips, index.csv with a line for each, montage.png,
+    scenarios.png and au_features.png, captions.json, which says in words what the three show or why
+    one is missing, and maps.npz with the maps (float16[R, H, W] in 0..1) and features of every
+    clip, no faces. Files that an earlier call listed are removed first. explained: Explained,
+    names: Names. Raises UserError on a count below 1, on no rows and on maps or features that are
+    not finite.
     """
     _check(explained, count)
     folder = Path(folder) / FOLDER
@@ -146,7 +153,8 @@ def write(folder, explained, names, *, faces, count) -> list:
     shown = {row: _shown(explained, names, row, faces) for row in rows}
     files = [_file_name(place, shown[row].line[0]) for place, row in enumerate(rows, 1)]
     lines = [[*shown[row].line, file, shown[row].background.kind] for row, file in zip(rows, files, strict=True)]
-    workdir.write_csv(folder / INDEX, HEADER, lines)  # before the pictures: what it does not list, nothing removes
+    # before the pictures: what it does not list, nothing removes
+    workdir.write_csv(folder / INDEX, HEADER, lines)
     for row, file in zip(rows, files, strict=True):
         group = Group(_heading(shown[row]), PANELS, [], [shown[row].panels])
         pictures(folder / file, [group], side=2.0, foot=shown[row].background.notice)
@@ -179,7 +187,9 @@ def _check(explained, count):
 
 
 def _clear(folder):
-    """Remove what an earlier call wrote: pictures of faces must not outlive a call that asks for none."""
+    """Remove what an earlier call wrote: pictures of faces must not outlive a call that asks for
+    none.
+    """
     listed = workdir.read_csv(folder / INDEX) if (folder / INDEX).exists() else []
     for name in [Path(line['file']).name for line in listed] + [MONTAGE, SCENARIOS, FEATURES, CAPTIONS, MAPS, INDEX]:
         (folder / name).unlink(missing_ok=True)

@@ -1,4 +1,6 @@
-"""Two systems on the same subjects: their difference, its interval, and whether chance explains it (numpy only)."""
+"""Two systems on the same subjects: their difference, its interval, and whether chance explains it
+(numpy only).
+"""
 
 import numpy as np
 
@@ -8,12 +10,14 @@ ROUNDING = 1e-12  # equal means may differ in their last bits, and a tie must co
 
 
 def difference(first, second, *, draws: int = 2000, seed: int = 0, level: float = 0.95) -> dict:
-    """{measure: {difference, interval, p}}: second minus first, on confusions [S, R, K, K] of the same S subjects.
+    """{measure: {difference, interval, p}}: second minus first, on confusions [S, R, K, K] of the
+    same S subjects.
 
-    The seeds R may differ; figures are pooled over subjects per seed, then averaged over seeds. interval: percentile
-    bootstrap over subjects, one draw for both systems. p: two-sided permutation test, in which chance swaps the two systems
-    of each subject with all its seeds; all 2^S swaps where they are no more than `draws`. NaN: interval and p of fewer than
-    two subjects, p of unequal R. ValueError where subjects or classes differ.
+    The seeds R may differ; figures are pooled over subjects per seed, then averaged over seeds.
+    interval: percentile bootstrap over subjects, one draw for both systems. p: two-sided
+    permutation test, in which chance swaps the two systems of each subject with all its seeds; all
+    2^S swaps where they are no more than `draws`. NaN: interval and p of fewer than two subjects, p
+    of unequal R. ValueError where subjects or classes differ.
     """
     first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
     if first.ndim != 4 or second.ndim != 4 or (len(first), *first.shape[2:]) != (len(second), *second.shape[2:]):
@@ -33,7 +37,9 @@ def difference(first, second, *, draws: int = 2000, seed: int = 0, level: float 
 
 
 def holm(ps) -> np.ndarray:
-    """p values [n] adjusted for n tests by Holm's step-down method, at most 1; a NaN stays NaN and is no test."""
+    """p values [n] adjusted for n tests by Holm's step-down method, at most 1; a NaN stays NaN and
+    is no test.
+    """
     ps = np.asarray(ps, np.float64)
     adjusted, tests = np.full(ps.shape, np.nan), np.flatnonzero(~np.isnan(ps))
     order = tests[np.argsort(ps[tests], kind='stable')]
@@ -48,7 +54,9 @@ def _undefined(value):
 
 
 def _gain(first, second):
-    """{measure: float64[D]}: mean over seeds of pooled confusions [D, R, K, K], second minus first."""
+    """{measure: float64[D]}: mean over seeds of pooled confusions [D, R, K, K], second
+    minus first.
+    """
     before, after = metrics.measures(first), metrics.measures(second)
     return {name: metrics.mean(after[name], axis=-1) - metrics.mean(before[name], axis=-1) for name in metrics.METRICS}
 
@@ -70,7 +78,9 @@ def _every_swap(subjects):
 
 
 def mean(value, subject, *, draws: int = 2000, seed: int = 0, level: float = 0.95):
-    """(mean of value [n], its percentile interval over subjects [n]); the interval is None for fewer than two subjects."""
+    """(mean of value [n], its percentile interval over subjects [n]); the interval is None for
+    fewer than two subjects.
+    """
     total, count = _by_subject(value, subject)
     if len(count) < 2:
         return float(total.sum() / count.sum()) if len(count) else np.nan, None
@@ -80,10 +90,11 @@ def mean(value, subject, *, draws: int = 2000, seed: int = 0, level: float = 0.9
 
 
 def means(first, second, subject, *, draws: int = 2000, seed: int = 0) -> dict:
-    """{difference, interval, p}: mean of second less that of first [n], of the same rows, with one draw of subjects for both.
+    """{difference, interval, p}: mean of second less that of first [n], of the same rows, with one
+    draw of subjects for both.
 
-    p: two-sided permutation test that swaps both for whole subjects, all 2^S ways where they are no more than `draws`; None
-    for fewer than two subjects.
+    p: two-sided permutation test that swaps both for whole subjects, all 2^S ways where they are no
+    more than `draws`; None for fewer than two subjects.
     """
     gain = np.asarray(second, np.float64) - np.asarray(first, np.float64)
     difference, edges = mean(gain, subject, draws=draws, seed=seed)

@@ -1,4 +1,6 @@
-"""Map a function written for one fold over all of them: the only file that maps over folds or names a device."""
+"""Map a function written for one fold over all of them: the only file that maps over folds or names
+a device.
+"""
 
 import os
 from pathlib import Path
@@ -13,11 +15,13 @@ from mer_jax.machine import cores
 
 
 def over_folds(fn, *, at_once, devices, donate=()):
-    """Return call(shared, *per_fold): fn(shared, *one_fold) for every fold, in one compiled program.
+    """Return call(shared, *per_fold): fn(shared, *one_fold) for every fold, in one compiled
+    program.
 
-    The leading axis of every per-fold array is split over `devices`; each device takes `at_once` folds at a time
-    (vmapped) and goes through its share in a loop. The axis must be a multiple of at_once x devices (see `round_up`):
-    a remainder would be treated by another program, with other last bits. `donate` numbers arguments of call.
+    The leading axis of every per-fold array is split over `devices`; each device takes `at_once`
+    folds at a time (vmapped) and goes through its share in a loop. The axis must be a multiple of
+    at_once x devices (see `round_up`): a remainder would be treated by another program, with other
+    last bits. `donate` numbers arguments of call.
     """
     mesh = _mesh(devices)
 
@@ -49,7 +53,8 @@ def round_up(runs, *, at_once, devices):
 
 
 def start(cache: Path) -> None:
-    """Before anything touches jax: one CPU device a core, reproducible GPU programs, compiled programs kept in `cache`.
+    """Before anything touches jax: one CPU device a core, reproducible GPU programs, compiled
+    programs kept in `cache`.
 
     A notebook whose backend is up already keeps the devices it has.
     """

@@ -1,4 +1,6 @@
-"""What an experiment is made of, from its config: data, folds, network, learner, plan. experiment.py puts them together."""
+"""What an experiment is made of, from its config: data, folds, network, learner, plan.
+experiment.py puts them together.
+"""
 
 from functools import partial
 
@@ -30,7 +32,9 @@ from mer_jax.models import torch_weights
 
 
 def inputs(config):
-    """The data set, with images that files add to it, and who trains and is held out in every run."""
+    """The data set, with images that files add to it, and who trains and is held out in
+    every run.
+    """
     apex = config.data.apex if config.data.apex in apexes.RULES else apexes.read(config.data.apex)
     loaded = _data(config, apex)
     folds, titles = _protocol(config, loaded)
@@ -75,7 +79,9 @@ def _protocol(config, loaded):
 
 
 def generated(config, loaded, folds, titles, folder):
-    """The data set and who trains on what with the images of each fold's own GAN, where there is one."""
+    """The data set and who trains on what with the images of each fold's own GAN, where there is
+    one.
+    """
     if config.balance.method != 'gan':
         return loaded, folds
     layout = plan.candidates(jax.default_backend(), jax.device_count(), len(folds.fold), lowering=config.train.lowering,
@@ -88,7 +94,8 @@ def generated(config, loaded, folds, titles, folder):
 
 
 def check_fit(config, loaded, folds, titles, folder):
-    """Abstract state of one fold (None without a network), to be known before anything is compiled or written.
+    """Abstract state of one fold (None without a network), to be known before anything is compiled
+    or written.
 
     Raises UserError where network, images and weights files do not fit.
     """
@@ -109,7 +116,9 @@ def model(config, loaded, lowering):
 
 
 def learner(config, loaded, folds, lowering):
-    """The network, its optimizer and what is fitted to training rows, bound into three pure functions."""
+    """The network, its optimizer and what is fitted to training rows, bound into three pure
+    functions.
+    """
     steps, _ = train.batch_shape(folds.train.index.shape[1], config.train.batch_size)
     optimizer = learners.optimizer(
         config.train.optimizer, learning_rate=config.train.learning_rate, weight_decay=config.train.weight_decay,
@@ -138,7 +147,8 @@ def feed(config, loaded):
 
 
 def layout(config, loaded, folds, folder, shapes) -> plan.Plan:
-    """The plan a run began with; else the one pinned by settings, measured on this machine before, or measured now.
+    """The plan a run began with; else the one pinned by settings, measured on this machine before,
+    or measured now.
 
     shapes: abstract state of one fold, of check_fit.
     """
@@ -158,7 +168,9 @@ def layout(config, loaded, folds, folder, shapes) -> plan.Plan:
 
 
 def _facts(config, loaded, folds, found):
-    """All that a measured plan depends on: another machine, model, shape, fold count or version measures anew."""
+    """All that a measured plan depends on: another machine, model, shape, fold count or version
+    measures anew.
+    """
     return {
         'model': config.model.name, 'keywords': config.model[config.model.name].to_dict(),
         'image': list(loaded.samples.image.shape[1:]), 'rows': folds.train.index.shape[1], 'runs': len(folds.fold),
@@ -175,8 +187,9 @@ def described(config) -> list:
 
 
 def answers(config, loaded, folds, hidden):
-    """(outputs [R, K] of machines on features, machines of each run); hidden: [R, D], of each run's network for every row of
-    the data set in data set order, None without one."""
+    """(outputs [R, K] of machines on features, machines of each run); hidden: [R, D], of each run's
+    network for every row of the data set in data set order, None without one.
+    """
     samples = loaded.samples
     blocks = features.extract(described(config), samples.image, loaded.points, channels=config.data.channels.split(','),
                               mirror=config.head.mirror)

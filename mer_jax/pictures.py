@@ -1,4 +1,6 @@
-"""Records of a TFDS data set -> what a network sees of them: channels, masks, sizes and stretching."""
+"""Records of a TFDS data set -> what a network sees of them: channels, masks, sizes and
+stretching.
+"""
 
 import cv2
 import numpy as np
@@ -9,8 +11,9 @@ from tfds_builders.inputs import FACE
 
 PHASES = {'key_frames': ('onset', 'apex', 'offset'), 'flow': ('u', 'v', 'strain'), 'flow_offset': ('u2', 'v2', 'strain2')}
 ACROSS = ('u', 'u2')  # channels that turn their sign in a mirror
-# What the network can see, by the feature that holds it; a data set has several, a release the one that its input names.
-# 'phases' is no feature but those of PHASES joined: gray key frames, then the motion to the apex, then the motion from it.
+# What the network can see, by the feature that holds it; a data set has several, a release the one
+# that its input names. 'phases' is no feature but those of PHASES joined: gray key frames, then the
+# motion to the apex, then the motion from it.
 CHANNELS = {'flow': PHASES['flow'], 'image': ('magnified', 'on_a', 'off_a'), 'frames': ('gray',),
             'phases': sum(PHASES.values(), ())}
 
@@ -21,9 +24,11 @@ def holder(channels) -> str:
 
 
 def made(records, stored, channels, *, count, size, scale, mask, jpeg, name):
-    """Pictures [N, size, size, C] of records, or of 'frames' videos [N, count, size, size, 1]; settings as in data.load.
+    """Pictures [N, size, size, C] of records, or of 'frames' videos [N, count, size, size, 1];
+    settings as in data.load.
 
-    stored: the feature with the pictures, or 'phases'; name: of the data set. Raises UserError where bytes cannot be scaled so.
+    stored: the feature with the pictures, or 'phases'; name: of the data set. Raises UserError
+    where bytes cannot be scaled so.
     """
     if stored == 'frames':
         return videos(records, count, size, scale, mask, name)
@@ -31,7 +36,9 @@ def made(records, stored, channels, *, count, size, scale, mask, jpeg, name):
 
 
 def masked(record, stored, mask, jpeg):
-    """The picture of a record, 0 outside the part of the face that `mask` keeps in the onset frame."""
+    """The picture of a record, 0 outside the part of the face that `mask` keeps in the
+    onset frame.
+    """
     picture = phases(record) if stored == 'phases' else record[stored]
     if jpeg and stored == 'image':
         picture = cv2.imdecode(cv2.imencode('.jpg', picture)[1], cv2.IMREAD_COLOR)
@@ -41,13 +48,17 @@ def masked(record, stored, mask, jpeg):
 
 
 def phases(record):
-    """float32[H, W, 9] in the order of CHANNELS: gray 0..255 of the key frames, flow (pixels) and strain of both halves."""
+    """float32[H, W, 9] in the order of CHANNELS: gray 0..255 of the key frames, flow (pixels) and
+    strain of both halves.
+    """
     return np.concatenate([np.moveaxis(record['key_frames'], 0, -1), record['flow'], record['flow_offset']], -1,
                           dtype=np.float32)
 
 
 def videos(records, count, size, scale, mask, name):
-    """uint8[N, count, size, size, 1]: frames of each clip evenly from onset to offset, repeated where it has fewer."""
+    """uint8[N, count, size, size, 1]: frames of each clip evenly from onset to offset, repeated
+    where it has fewer.
+    """
     _refuse_p995(scale, name)
     return np.stack([_video(record, count, size, mask) for record in records])
 
@@ -58,16 +69,20 @@ def _video(record, count, size, mask):
         first, last = record['onset'] - record['first_frame'], record['offset'] - record['first_frame']
     chosen = first + np.round(np.linspace(0, last - first, count)).astype(int)
     frames = record['frames'][chosen]
-    if mask != 'none':  # by the face in every frame; drawn faces, which tell it of key frames only, by that of the onset
+    # by the face in every frame; drawn faces, which tell it of key frames only, by that of the
+    # onset
+    if mask != 'none':
         points = record['landmarks'][chosen if 'first_frame' not in record else np.zeros_like(chosen)]
         frames = frames * np.stack([regions.mask(each, frames.shape[1], keep=mask) for each in points])
     return np.stack([resize(frame[..., None], size) for frame in frames])
 
 
 def images(pictures, channels, size, scale, name):
-    """Stack pictures [H, W, C'] into [N, size, size, C]: channels chosen, resized, and flow stretched if asked.
+    """Stack pictures [H, W, C'] into [N, size, size, C]: channels chosen, resized, and flow
+    stretched if asked.
 
-    Gray key frames beside stretched flow stay as they are: stretched each by itself, a change of light would look like motion.
+    Gray key frames beside stretched flow stay as they are: stretched each by itself, a change of
+    light would look like motion.
     """
     chosen = [CHANNELS[holder(channels)].index(channel) for channel in channels]
     resized = [resize(picture[..., chosen], size) for picture in pictures]
@@ -85,7 +100,9 @@ def _refuse_p995(scale, name):
 
 
 def resize(flow, size):
-    """[H, W, C] -> [size, size, C]; values stay in pixels of the stored flow; an equal size is untouched."""
+    """[H, W, C] -> [size, size, C]; values stay in pixels of the stored flow; an equal size is
+    untouched.
+    """
     source = flow if flow.dtype == np.uint8 else flow.astype(np.float32)
     if flow.shape[:2] == (size, size):
         return source
@@ -96,7 +113,9 @@ def resize(flow, size):
 
 
 def stretch(flow):
-    """Min-max stretch every channel of one clip to uint8 0..255 (as the features published with STSTNet are)."""
+    """Min-max stretch every channel of one clip to uint8 0..255 (as the features published with
+    STSTNet are).
+    """
     if flow.dtype == np.uint8:
         return flow
     low, high = flow.min((0, 1)), flow.max((0, 1))
@@ -105,7 +124,9 @@ def stretch(flow):
 
 
 def points(records, stored, size):
-    """float32[N, 68, 2]: landmarks (x, y) of the onset frame in pixels of pictures of `size`; whole numbers are pixel centres."""
+    """float32[N, 68, 2]: landmarks (x, y) of the onset frame in pixels of pictures of `size`; whole
+    numbers are pixel centres.
+    """
     sides = [FACE if stored == 'flows' else r['flow' if stored == 'phases' else stored].shape[1] for r in records]
     found = np.stack([record['landmarks'][0] for record in records])
     return ((found + 0.5) * (size / np.array(sides)[:, None, None]) - 0.5).astype(np.float32)

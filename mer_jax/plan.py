@@ -1,4 +1,6 @@
-"""How a run is laid out on this machine: which lowering, how many folds at once, how many devices; measured, then kept."""
+"""How a run is laid out on this machine: which lowering, how many folds at once, how many devices;
+measured, then kept.
+"""
 
 import hashlib
 import json
@@ -15,7 +17,8 @@ import psutil
 from mer_jax import workdir
 from mer_jax.errors import UserError
 
-_SHARE = 0.1  # of the training that the trial may cost; beyond it a better plan could not repay being found
+# of the training that the trial may cost; beyond it a better plan could not repay being found
+_SHARE = 0.1
 
 _NOISE = 0.1  # by how much two timings of one plan differ on a busy machine
 
@@ -27,19 +30,21 @@ class Plan(NamedTuple):
     at_once: int  # folds a device trains side by side
     devices: int  # devices used
     why: str
-    group: int = 0  # runs in memory at a time; fixed with the first step, because checkpoints are written by group
+    # runs in memory at a time; fixed with the first step, because checkpoints are written by group
+    group: int = 0
 
 
 def candidates(backend, devices, runs, *, lowering, at_once, use):
     """Plans worth a trial, most promising first; settings that are not 0 or 'auto' pin their part.
 
-    On CPU a native convolution inside a loop is tens of times slower, so it is never a candidate there. UserError where more
-    devices are to be used than there are.
+    On CPU a native convolution inside a loop is tens of times slower, so it is never a candidate
+    there. UserError where more devices are to be used than there are.
     """
     if use > devices:
         raise UserError(f'train.devices is {use}; allowed: 0 (all) to the {devices} that are here')
     lowerings = [lowering] if lowering != 'auto' else ['matmul'] if backend == 'cpu' else ['matmul', 'native']
-    pinned = at_once and lowering != 'auto'  # then nothing is left that is worth a trial and its compilation
+    # then nothing is left that is worth a trial and its compilation
+    pinned = at_once and lowering != 'auto'
     counts = [min(use or devices, devices)] if use or pinned else list(dict.fromkeys([devices, 1]))
     found = []
     for count in counts:
@@ -51,10 +56,13 @@ def candidates(backend, devices, runs, *, lowering, at_once, use):
 
 
 def settled(found, facts, measure, *, runs, epochs) -> Plan:
-    """The only candidate, the one measured earlier on this machine for the same facts, or the one measured now."""
+    """The only candidate, the one measured earlier on this machine for the same facts, or the one
+    measured now.
+    """
     if len(found) == 1:
         return found[0]
-    short = facts | {'epochs': epochs}  # a trial cut short answers for trainings of this length only
+    # a trial cut short answers for trainings of this length only
+    short = facts | {'epochs': epochs}
     earlier = remembered(facts) or remembered(short)
     if earlier:
         return earlier
@@ -67,7 +75,9 @@ def settled(found, facts, measure, *, runs, epochs) -> Plan:
 
 
 def fastest(seconds: dict) -> Plan:
-    """The plan that wins a trial; an earlier candidate stands unless a later one beats it by more than noise does."""
+    """The plan that wins a trial; an earlier candidate stands unless a later one beats it by more
+    than noise does.
+    """
     best, *others = seconds
     for plan in others:
         best = plan if seconds[plan] < (1 - _NOISE) * seconds[best] else best
@@ -75,7 +85,8 @@ def fastest(seconds: dict) -> Plan:
 
 
 def measured(found, measure, *, runs, epochs) -> dict:
-    """{plan: seconds of an epoch of all runs}; measure(plan) -> seconds of one filled round, infinity where it does not fit.
+    """{plan: seconds of an epoch of all runs}; measure(plan) -> seconds of one filled round,
+    infinity where it does not fit.
 
     No further candidate is tried once the trial has taken a tenth of what the training will.
     """
@@ -102,7 +113,9 @@ def pinned(path) -> Plan:
 
 
 def resumed(path, devices) -> Plan:
-    """The plan that a run began with; UserError where it needs more than the `devices` that are here."""
+    """The plan that a run began with; UserError where it needs more than the `devices` that are
+    here.
+    """
     chosen = pinned(path)
     if chosen.devices > devices:
         raise UserError(f'{path.parent} was begun on {chosen.devices} devices and {devices} are here; '
@@ -116,7 +129,9 @@ def describe(plan) -> str:
 
 
 def remembered(facts: dict):
-    """The plan measured earlier on this machine for the same facts, or None; an unreadable note is measured anew."""
+    """The plan measured earlier on this machine for the same facts, or None; an unreadable note is
+    measured anew.
+    """
     try:
         return Plan(**json.loads(_note(facts).read_text())['plan'])
     except (OSError, ValueError, KeyError, TypeError):
@@ -124,7 +139,9 @@ def remembered(facts: dict):
 
 
 def remember(facts: dict, plan: Plan) -> None:
-    """Keep a measured plan for later runs; a read-only cache folder costs the measurement, never the run."""
+    """Keep a measured plan for later runs; a read-only cache folder costs the measurement, never
+    the run.
+    """
     note = _note(facts)
     partial = note.with_suffix(f'.{os.getpid()}')
     try:
@@ -136,16 +153,19 @@ def remember(facts: dict, plan: Plan) -> None:
 
 
 def cache_folder() -> Path:
-    """Where this machine keeps measured plans and compiled programs: MER_JAX_CACHE, else the user's cache folder."""
+    """Where this machine keeps measured plans and compiled programs: MER_JAX_CACHE, else the user's
+    cache folder.
+    """
     home = os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache'
     return Path(os.environ.get('MER_JAX_CACHE') or Path(home) / 'mer_jax')
 
 
 def group_size(plan, runs, *, shapes, group, device, folder) -> int:
-    """How many runs are held at a time: all where a third of the memory holds their states, else full rounds of the plan.
+    """How many runs are held at a time: all where a third of the memory holds their states, else
+    full rounds of the plan.
 
-    A state exists up to three times: in use, being updated, and as the host copy of a checkpoint. Raises UserError
-    where the disk of `folder` cannot hold the states of all runs.
+    A state exists up to three times: in use, being updated, and as the host copy of a checkpoint.
+    Raises UserError where the disk of `folder` cannot hold the states of all runs.
     """
     a_run = sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in jax.tree.leaves(shapes))
     round_size = plan.at_once * plan.devices
@@ -162,7 +182,9 @@ def group_size(plan, runs, *, shapes, group, device, folder) -> int:
 
 
 def free_memory(device) -> int:
-    """Bytes that a run may take: of the accelerator where it tells, else of the host; a fifth is left alone."""
+    """Bytes that a run may take: of the accelerator where it tells, else of the host; a fifth is
+    left alone.
+    """
     stats = device.memory_stats() or {}
     return int(stats.get('bytes_limit', psutil.virtual_memory().available) * 0.8)
 

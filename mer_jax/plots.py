@@ -1,6 +1,8 @@
-"""Pictures of a run, made from its tables: each function writes one file (.svg or .png by its suffix) in one step.
+"""Pictures of a run, made from its tables: each function writes one file (.svg or .png by its
+suffix) in one step.
 
-Colours are those of Okabe and Ito, which stay apart for colour-blind readers; no state of matplotlib is changed.
+Colours are those of Okabe and Ito, which stay apart for colour-blind readers; no state of
+matplotlib is changed.
 """
 
 import contextlib
@@ -34,11 +36,14 @@ STYLE = {
     'svg.fonttype': 'path',
 }
 PER_ROW = 48
-MARKERS = 'os^DvPX<>*'  # sets of action units that stand out in a feature plot, and how each is marked
+# sets of action units that stand out in a feature plot, and how each is marked
+MARKERS = 'os^DvPX<>*'
 
 
 def confusion(path, counts, classes) -> None:
-    """Confusion matrix [K, K] (rows truth): counts, and the share of each row as percentage and shade."""
+    """Confusion matrix [K, K] (rows truth): counts, and the share of each row as percentage and
+    shade.
+    """
     counts = np.asarray(counts, int)
     truth = counts.sum(1, keepdims=True)
     share = np.divide(counts, truth, out=np.zeros(counts.shape), where=truth > 0)
@@ -64,10 +69,11 @@ def confusion(path, counts, classes) -> None:
 
 
 def curves(path, records) -> None:
-    """Training loss and accuracy by epoch: mean over runs, band from the smallest to the largest run.
+    """Training loss and accuracy by epoch: mean over runs, band from the smallest to the largest
+    run.
 
-    records: dictionaries with epoch, runs, loss, loss_min, loss_max, accuracy, accuracy_min, accuracy_max; None is a
-    gap. Records of one epoch belong to groups of runs and are joined.
+    records: dictionaries with epoch, runs, loss, loss_min, loss_max, accuracy, accuracy_min,
+    accuracy_max; None is a gap. Records of one epoch belong to groups of runs and are joined.
     """
     panels = [name for name in ('loss', 'accuracy') if any(record.get(name) is not None for record in records)]
     with saved(path, (4.9 * max(len(panels), 1), 3.1)) as figure:
@@ -84,13 +90,15 @@ def curves(path, records) -> None:
 
 
 def subjects(path, per_subject) -> None:
-    """Accuracy of every left-out subject, best first, coloured by data set, its clip count above the bar.
+    """Accuracy of every left-out subject, best first, coloured by data set, its clip count above
+    the bar.
 
     per_subject: dictionaries with dataset, subject, clips, accuracy.
     """
     order = sorted(per_subject, key=lambda one: (-one['accuracy'], -one['clips'], one['dataset'], one['subject']))
     colour = _dataset_colours(per_subject)
-    width = -(-len(order) // -(-len(order) // PER_ROW))  # rows of one length, so none ends almost empty
+    # rows of one length, so none ends almost empty
+    width = -(-len(order) // -(-len(order) // PER_ROW))
     rows = [order[start : start + width] for start in range(0, len(order), width)]
     with saved(path, (10, 2.6 * len(rows) + 0.3)) as figure:
         grid = figure.subplots(len(rows), 1, squeeze=False)[:, 0]
@@ -109,9 +117,11 @@ def subjects(path, per_subject) -> None:
 
 
 def datasets(path, per_dataset, metrics, intervals) -> None:
-    """UF1, UAR and accuracy of each data set and of all together, whiskers from the bootstrap over subjects.
+    """UF1, UAR and accuracy of each data set and of all together, whiskers from the bootstrap over
+    subjects.
 
-    per_dataset: {name: {n, measures, intervals}}; metrics, intervals: those of all rows; an interval may be None.
+    per_dataset: {name: {n, measures, intervals}}; metrics, intervals: those of all rows; an
+    interval may be None.
     """
     groups = {f'{title}\n(n = {block["n"]:g})': block for title, block in per_dataset.items()}
     if len(groups) > 1:
@@ -134,7 +144,8 @@ def datasets(path, per_dataset, metrics, intervals) -> None:
 
 
 def oracle(path, block) -> None:
-    """Held-out UF1 and accuracy of all folds after each epoch, and what choosing epochs on them would have claimed.
+    """Held-out UF1 and accuracy of all folds after each epoch, and what choosing epochs on them
+    would have claimed.
 
     block: `oracle_epoch` of results.json.
     """
@@ -165,10 +176,11 @@ def oracle(path, block) -> None:
 
 
 def au_features(path, features, sets) -> str:
-    """Features [R, D] in two dimensions by t-SNE, coloured by action units; the caption, or why nothing was drawn.
+    """Features [R, D] in two dimensions by t-SNE, coloured by action units; the caption, or why
+    nothing was drawn.
 
-    sets: the action units of each row, a tuple of str, None unknown. The most frequent sets of two clips or more get a
-    colour and a mark; sets that share much get neighbouring colours.
+    sets: the action units of each row, a tuple of str, None unknown. The most frequent sets of two
+    clips or more get a colour and a mark; sets that share much get neighbouring colours.
     """
     features = np.asarray(features, np.float64)
     if len(features) < 5 or not np.ptp(features, axis=0).any():
@@ -200,7 +212,8 @@ def au_features(path, features, sets) -> str:
 def saved(path, size):
     """A figure of `size` inches, saved to `path` when the block ends."""
     kind = Path(path).suffix.lstrip('.')
-    plain = {'Date': None} if kind == 'svg' else {}  # a date in the file would change its bytes on every run
+    # a date in the file would change its bytes on every run
+    plain = {'Date': None} if kind == 'svg' else {}
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=size, layout='constrained')
         yield figure
@@ -216,17 +229,21 @@ def _dots(axes, places, title, **look):
 
 def _tsne(features):
     """[R, 2] of [R, D], R above 4."""
-    from sklearn.manifold import TSNE  # here, as it takes longer to load than every other plot to draw
+    # here, as it takes longer to load than every other plot to draw
+    from sklearn.manifold import TSNE
     from threadpoolctl import threadpool_limits
 
     start = 'pca' if features.shape[1] > 1 else 'random'
     perplexity = min(30, (len(features) - 1) / 3)
-    with threadpool_limits(1):  # its threads wait for each other: seconds became a minute on a busy machine
+    # its threads wait for each other: seconds became a minute on a busy machine
+    with threadpool_limits(1):
         return TSNE(perplexity=perplexity, init=start, random_state=0).fit_transform(features)
 
 
 def _chain(sets):
-    """Sets in an order in which neighbours share much: from the first one on, always the most alike of the rest."""
+    """Sets in an order in which neighbours share much: from the first one on, always the most alike
+    of the rest.
+    """
     order, left = sets[:1], sets[1:]
     while left:
         alike = [len({*order[-1]} & {*units}) / max(len({*order[-1]} | {*units}), 1) for units in left]
@@ -241,7 +258,9 @@ def _dataset_colours(rows):
 
 
 def _joined(records, name):
-    """Epochs and mean, minimum and maximum of a figure over all runs, each [E]; records of one epoch are its groups."""
+    """Epochs and mean, minimum and maximum of a figure over all runs, each [E]; records of one
+    epoch are its groups.
+    """
     keys = ('epoch', 'runs', name, f'{name}_min', f'{name}_max')
     epoch, runs, middle, low, high = np.array([[_number(record.get(key)) for key in keys] for record in records]).T
     epochs, place = np.unique(epoch, return_inverse=True)

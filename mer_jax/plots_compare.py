@@ -1,4 +1,6 @@
-"""Pictures of compared runs, made from their table (mer_jax/compare.py): each writes one file (.svg or .png) in one step."""
+"""Pictures of compared runs, made from their table (mer_jax/compare.py): each writes one file (.svg
+or .png) in one step.
+"""
 
 import re
 import textwrap
@@ -11,7 +13,8 @@ from matplotlib.ticker import MaxNLocator
 from mer_jax.compare_text import FIGURES, leaky_pair, p_value
 from mer_jax.plots import COLOURS, light_grid, saved
 
-SHADES = [colour for colour in COLOURS if colour != '#F0E442']  # thin lines in yellow vanish on white
+# thin lines in yellow vanish on white
+SHADES = [colour for colour in COLOURS if colour != '#F0E442']
 MARKERS = 'os^Dv'  # with seven shades and three lines, the first 105 systems all look different
 LINES = ('-', '--', ':')
 INK = '#3c4650'
@@ -24,14 +27,17 @@ def draw(folder, table: dict) -> list:
     paths = [Path(folder) / f'{name}.svg' for name in ('measures', 'differences')]
     measures(paths[0], table)
     if not any(run['against'] for group in table['groups'] for run in group['runs']):
-        paths.pop().unlink(missing_ok=True)  # one of an earlier comparison would stand beside this one
+        # one of an earlier comparison would stand beside this one
+        paths.pop().unlink(missing_ok=True)
         return paths
     differences(paths[1], table)
     return paths
 
 
 def measures(path, table: dict) -> None:
-    """Accuracy, precision, recall and F1 by data set, one line a system, whiskers from the bootstrap over subjects."""
+    """Accuracy, precision, recall and F1 by data set, one line a system, whiskers from the
+    bootstrap over subjects.
+    """
     groups = table['groups']
     systems = list(dict.fromkeys(run['system'] for group in groups for run in group['runs']))
     looks = {system: _look(number) for number, system in enumerate(systems)}
@@ -55,7 +61,9 @@ def measures(path, table: dict) -> None:
 
 
 def differences(path, table: dict) -> None:
-    """Difference of F1 and of accuracy to the reference of each data set, with intervals and p values, a row a run."""
+    """Difference of F1 and of accuracy to the reference of each data set, with intervals and p
+    values, a row a run.
+    """
     groups = [group for group in table['groups'] if any(run['against'] for run in group['runs'])]
     rows = [[run for run in group['runs'] if run['against']] for group in groups]
     labels = [[_wrapped(('† ' if leaky_pair(group, run) else '') + run['system'], LABEL) for run in row]
@@ -120,14 +128,18 @@ def _dot(axes, place, found, colour, hollow):
 
 
 def _wrapped(words, width):
-    """Text in lines of at most `width` letters, broken behind a sign where one is near, else anywhere."""
+    """Text in lines of at most `width` letters, broken behind a sign where one is near, else
+    anywhere.
+    """
     breakable = re.sub('([/,_=+-])(?=[^ ])', '\\1\f', words)
     lines = textwrap.wrap(breakable, max(width, 12), replace_whitespace=False, break_on_hyphens=False)
     return '\n'.join(lines).replace('\f', '')
 
 
 def added(path, lines) -> None:
-    """The lines of a leak audit (audit.lines), a row each: their UF1, and what they add to UF1, UAR and accuracy."""
+    """The lines of a leak audit (audit.lines), a row each: their UF1, and what they add to UF1, UAR
+    and accuracy.
+    """
     titles = {'uf1': 'UF1', 'uar': 'UAR', 'accuracy': 'accuracy'}
     with saved(path, (13, 0.42 * len(lines) + 1.1)) as figure:
         grid = figure.subplots(1, 4, sharey=True)

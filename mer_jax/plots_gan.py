@@ -1,6 +1,7 @@
 """Pictures of what a generator makes beside what it saw: each writes one PNG in one step.
 
-The pictures show flows of real clips: who calls decides whose may be shown (overlays.py knows which licences forbid it).
+The pictures show flows of real clips: who calls decides whose may be shown (overlays.py knows which
+licences forbid it).
 """
 
 import cv2
@@ -15,9 +16,11 @@ SCALE = 99.5  # percentile of the real images' length that is drawn at full brig
 
 
 def samples(path, real, made, classes, channels) -> None:
-    """For each class a row of real and a row of made images; real, made: (image [n, H, W, C], label int[n]).
+    """For each class a row of real and a row of made images; real, made: (image [n, H, W, C], label
+    int[n]).
 
-    classes: names by label; channels: names of the last axis, such as ['strain', 'v', 'u'] (see `coloured`).
+    classes: names by label; channels: names of the last axis, such as ['strain', 'v', 'u'] (see
+    `coloured`).
     """
     full = brightest(real[0], channels)
     rows = [(f'{title}\n{side}', np.asarray(image)[np.asarray(label) == number][:SHOWN])
@@ -30,7 +33,9 @@ def samples(path, real, made, classes, channels) -> None:
 
 
 def nearest(path, made, neighbours, channels) -> None:
-    """The first made images [m, H, W, C] above their nearest training images, neighbours [m, H, W, C], in the order given."""
+    """The first made images [m, H, W, C] above their nearest training images, neighbours [m, H, W,
+    C], in the order given.
+    """
     full = brightest(neighbours, channels)
     with saved(path, (0.95 * PAIRS + 1.3, 2.5)) as figure:
         grid = figure.subplots(2, PAIRS, squeeze=False)
@@ -40,9 +45,11 @@ def nearest(path, made, neighbours, channels) -> None:
 
 
 def coloured(image, channels, full) -> np.ndarray:
-    """uint8[H, W, 3] RGB of one image [H, W, C]: hue is the direction of the flow (u, v), brightness its length over `full`.
+    """uint8[H, W, 3] RGB of one image [H, W, C]: hue is the direction of the flow (u, v),
+    brightness its length over `full`.
 
-    Where u or v is not among the channels, the first channel in grey, 0 in the middle. Bytes: see `motion`.
+    Where u or v is not among the channels, the first channel in grey, 0 in the middle. Bytes: see
+    `motion`.
     """
     values = motion(image)
     if not {'u', 'v'} <= set(channels):
@@ -54,14 +61,18 @@ def coloured(image, channels, full) -> np.ndarray:
 
 
 def motion(image) -> np.ndarray:
-    """float32[..., H, W, C]: flow as it is; of bytes what each channel differs from its median, which stands for no motion, as
-    most of a face is still and a stretched channel has lost its zero."""
+    """float32[..., H, W, C]: flow as it is; of bytes what each channel differs from its median,
+    which stands for no motion, as most of a face is still and a stretched channel has lost its
+    zero.
+    """
     values = np.asarray(image, np.float32)
     return values - np.median(values, axis=(-3, -2), keepdims=True) if np.asarray(image).dtype == np.uint8 else values
 
 
 def brightest(images, channels) -> float:
-    """The length of flow, or the value of the first channel, that is drawn at full brightness: a percentile over images."""
+    """The length of flow, or the value of the first channel, that is drawn at full brightness: a
+    percentile over images.
+    """
     values = motion(images)
     chosen = [channels.index(name) for name in 'uv'] if {'u', 'v'} <= set(channels) else [0]
     return max(float(np.percentile(np.sqrt(np.square(values[..., chosen]).sum(-1)), SCALE)), 1e-6)
@@ -80,7 +91,9 @@ def _grey(share):
 
 
 def _row(axes, title, pictures):
-    """Pictures side by side under no frame, `title` left of the first; places without a picture stay empty."""
+    """Pictures side by side under no frame, `title` left of the first; places without a picture
+    stay empty.
+    """
     for place, one in enumerate(axes):
         one.set_axis_off()
         if place < len(pictures):

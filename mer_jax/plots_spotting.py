@@ -1,4 +1,6 @@
-"""Pictures of apex spotting: what a spotter says over the course of clips, errors of every decision, where apexes lie."""
+"""Pictures of apex spotting: what a spotter says over the course of clips, errors of every
+decision, where apexes lie.
+"""
 
 import textwrap
 
@@ -12,10 +14,11 @@ LOOKS = {'midpoint': (COLOURS[4], ':'), 'fraction': (COLOURS[3], '-.')}
 
 
 def curves(path, clips, *, answer, columns=4) -> None:
-    """The output over time of each of `clips`, with the annotated apex (black), the spotter's answer and both simple ones.
+    """The output over time of each of `clips`, with the annotated apex (black), the spotter's
+    answer and both simple ones.
 
-    clips: dictionaries with title, frame [T], output [T], onset, apex, offset (numbers of frames), and the answer of each
-    decision; answer: the decision whose frame is drawn.
+    clips: dictionaries with title, frame [T], output [T], onset, apex, offset (numbers of frames),
+    and the answer of each decision; answer: the decision whose frame is drawn.
     """
     rows = -(-len(clips) // columns)
     with saved(path, (3.1 * columns, 2.1 * rows + 0.5)) as figure:
@@ -36,7 +39,9 @@ def curves(path, clips, *, answer, columns=4) -> None:
 
 
 def errors(path, blocks) -> None:
-    """Mean error in frames of every decision with its interval; blocks: {decision: {mae, interval}}."""
+    """Mean error in frames of every decision with its interval; blocks: {decision: {mae,
+    interval}}.
+    """
     with saved(path, (5.6, 0.5 * len(blocks) + 1.0)) as figure:
         axes = figure.subplots()
         for place, (name, block) in enumerate(blocks.items()):
@@ -47,7 +52,9 @@ def errors(path, blocks) -> None:
 
 
 def places(path, apex, answered, *, title) -> None:
-    """Where annotated and spotted apexes lie, 0 at the onset and 1 at the offset: float[n], side by side."""
+    """Where annotated and spotted apexes lie, 0 at the onset and 1 at the offset: float[n], side by
+    side.
+    """
     with saved(path, (5.6, 2.6)) as figure:
         axes = figure.subplots()
         bins = np.linspace(0, 1, 21)
@@ -58,9 +65,11 @@ def places(path, apex, answered, *, title) -> None:
 
 
 def compared(path, groups) -> None:
-    """Error in frames of every decision of compared runs, a panel a data set, beside midpoint and fitted fraction.
+    """Error in frames of every decision of compared runs, a panel a data set, beside midpoint and
+    fitted fraction.
 
-    groups: as compare_spotting.group returns them; bold: a run's own decision; hollow and †: the run leaks.
+    groups: as compare_spotting.group returns them; bold: a run's own decision; hollow and †: the
+    run leaks.
     """
     names = list(dict.fromkeys(name for group in groups for run in group['runs'] for name in run['decisions']))
     looks = {name: (colour, mark) for name, colour, mark in zip(names, COLOURS, 'os^', strict=False)}

@@ -11,7 +11,9 @@ SCORED = ('test', 'validation')
 
 
 def loso(samples, names, *, folds, holdout, seed):
-    """Leave one subject out: a fold a subject, pooled over all data sets named. Returns (title, test mask) a fold."""
+    """Leave one subject out: a fold a subject, pooled over all data sets named. Returns (title,
+    test mask) a fold.
+    """
     titles = _subject_titles(samples, names)
     return [(titles[s], samples.subject == s) for s in np.unique(samples.subject)]
 
@@ -22,11 +24,14 @@ def lodo(samples, names, *, folds, holdout, seed):
 
 
 def kfold(samples, names, *, folds, holdout, seed):
-    """`folds` groups of subjects with about as many clips each: largest subject first into the smallest group."""
+    """`folds` groups of subjects with about as many clips each: largest subject first into the
+    smallest group.
+    """
     subjects, clips = np.unique(samples.subject, return_counts=True)
     if folds > len(subjects):
         raise UserError(f'protocol.folds is {folds}, more than the {len(subjects)} subjects; allowed: 2 to {len(subjects)}')
-    shuffled = np.random.default_rng(seed).permutation(len(subjects))  # breaks ties between subjects of one size
+    # breaks ties between subjects of one size
+    shuffled = np.random.default_rng(seed).permutation(len(subjects))
     group, filled = {}, np.zeros(folds)
     for position in sorted(shuffled, key=lambda p: -clips[p]):
         smallest = int(np.argmin(filled))
@@ -45,7 +50,9 @@ def holdout(samples, names, *, folds, holdout, seed):
 
 
 def random_split(samples, names, *, folds, holdout, seed):
-    """One fold: a `holdout` share of the clips. It leaks: subjects stand on both sides; here because papers use it."""
+    """One fold: a `holdout` share of the clips. It leaks: subjects stand on both sides; here
+    because papers use it.
+    """
     clips = np.unique(samples.clip)
     count = int(np.clip(round(holdout * len(clips)), 1, max(1, len(clips) - 1)))
     left_out = np.random.default_rng(seed).permutation(clips)[:count]
@@ -53,8 +60,9 @@ def random_split(samples, names, *, folds, holdout, seed):
 
 
 def clip_kfold(samples, names, *, folds, holdout, seed):
-    """`folds` groups of clips, drawn once. It leaks as random_split does, but tests every clip: what the leak adds can be
-    told against loso, clip by clip."""
+    """`folds` groups of clips, drawn once. It leaks as random_split does, but tests every clip:
+    what the leak adds can be told against loso, clip by clip.
+    """
     clips = np.unique(samples.clip)
     if folds > len(clips):
         raise UserError(f'protocol.folds is {folds}, more than the {len(clips)} clips; allowed: 2 to {len(clips)}')
@@ -80,13 +88,15 @@ PROTOCOLS = {
 
 def make(name, samples, names, *, folds, holdout, seed, seeds, validation=0.0, scored='test',
          scale_scope='fold', trains=None):
-    """Return (Folds, titles): the folds of protocol `name` for seeds 0..seeds-1, seed after seed, and a title a fold.
+    """Return (Folds, titles): the folds of protocol `name` for seeds 0..seeds-1, seed after seed,
+    and a title a fold.
 
-    validation: share of all subjects (of all clips, where the protocol splits by clip) that is set aside, neither to train nor
-    to be tested in any fold; with scored 'validation' these rows are held out and predicted instead of the test rows.
-    scale_scope 'all' lets scales be fitted to every row, the tested ones included: a leak.
-    trains: bool[N], False for rows that cannot train (their answer is not known): every fold holds them out.
-    Raises UserError where a fold would have nobody to train on.
+    validation: share of all subjects (of all clips, where the protocol splits by clip) that is set
+    aside, neither to train nor to be tested in any fold; with scored 'validation' these rows are
+    held out and predicted instead of the test rows. scale_scope 'all' lets scales be fitted to
+    every row, the tested ones included: a leak.
+    trains: bool[N], False for rows that cannot train (their answer is not known): every fold holds
+    them out. Raises UserError where a fold would have nobody to train on.
     """
     unit = samples.clip if name in LEAKS else samples.subject
     aside = _validation(unit, validation, seed)
@@ -111,8 +121,9 @@ def make(name, samples, names, *, folds, holdout, seed, seeds, validation=0.0, s
 
 
 def asked(folds, count, *, trains) -> Folds:
-    """The folds with all `count` rows held out, so that each run is asked about every row; with `trains` (a leak) the tested rows
-    train too."""
+    """The folds with all `count` rows held out, so that each run is asked about every row; with
+    `trains` (a leak) the tested rows train too.
+    """
     every = stacked([np.arange(count)] * len(folds.fold))
     if not trains:
         return folds._replace(test=every)
@@ -137,17 +148,20 @@ def nothing_made(runs) -> Made:
 
 
 def stacked(rows) -> Rows:
-    """Rows of each run (vectors of any length) as Rows of one length; padding wraps round to real rows and weighs nothing."""
+    """Rows of each run (vectors of any length) as Rows of one length; padding wraps round to real
+    rows and weighs nothing.
+    """
     longest = max(map(len, rows))
     index = np.stack([np.resize(own, longest) if len(own) else np.zeros(longest) for own in rows]).astype(np.int32)
     return Rows(index, np.stack([np.arange(longest) < len(own) for own in rows]).astype(np.float32))
 
 
 def spotted(folds, titles, samples, names, known, told) -> Folds:
-    """Folds in which each run keeps, of clips with several candidate frames, the one that its own spotter answered.
+    """Folds in which each run keeps, of clips with several candidate frames, the one that its own
+    spotter answered.
 
-    samples: a row a (clip, frame); known: bool[N], rows whose apex is annotated; told: apexes.Spotted. UserError where it has
-    no fold of that title.
+    samples: a row a (clip, frame); known: bool[N], rows whose apex is annotated; told:
+    apexes.Spotted. UserError where it has no fold of that title.
     """
 
     def keep(number, seed, index, weight):
@@ -184,7 +198,9 @@ def table(folds, titles, samples, names):
 
 
 def describe(name, folds, titles, samples, names):
-    """Two or three lines: folds and seeds, the smallest and largest sides, and the leak where there is one."""
+    """Two or three lines: folds and seeds, the smallest and largest sides, and the leak where there
+    is one.
+    """
     header, rows = table(folds, titles, samples, names)
     column = {key: [row[place] for row in rows] for place, key in enumerate(header)}
     span = lambda values: f'{min(values)}' if min(values) == max(values) else f'{min(values)} to {max(values)}'  # noqa: E731
@@ -200,8 +216,10 @@ def describe(name, folds, titles, samples, names):
 
 
 def _validation(unit, share, seed):
-    """Mask of the rows that are set aside: a `share` of all units (subjects or clips). The same for every fold: a subject that
-    chooses the settings in one fold must not be tested with them in another."""
+    """Mask of the rows that are set aside: a `share` of all units (subjects or clips). The same for
+    every fold: a subject that chooses the settings in one fold must not be tested with them in
+    another.
+    """
     every = np.unique(unit)
     count = int(np.clip(round(share * len(every)), 1, max(1, len(every) - 1))) if share else 0
     return np.isin(unit, np.random.default_rng([seed, 1]).permutation(every)[:count])

@@ -1,4 +1,6 @@
-"""What a training writes while it runs: metrics lines, tensorboard, a progress bar, held-out outputs of every epoch."""
+"""What a training writes while it runs: metrics lines, tensorboard, a progress bar, held-out
+outputs of every epoch.
+"""
 
 import contextlib
 import sys
@@ -13,7 +15,9 @@ from mer_jax.errors import UserError
 
 @contextlib.contextmanager
 def progress(runs, groups, epochs):
-    """A bar over the epochs of all groups of runs, with the time left; off where there is nothing to train."""
+    """A bar over the epochs of all groups of runs, with the time left; off where there is nothing
+    to train.
+    """
     told = f'training {runs} runs' + (f' in {groups} groups' if groups > 1 else '')
     with tqdm(total=groups * epochs, desc=told, mininterval=1, smoothing=0.1, disable=epochs == 0,
               bar_format='{desc}: {percentage:3.0f}% epoch {n_fmt}/{total_fmt} [{elapsed}, {remaining} left{postfix}]') as bar:
@@ -22,9 +26,11 @@ def progress(runs, groups, epochs):
 
 @contextlib.contextmanager
 def writer(folder, group, bar, own, held_out, rows):
-    """(started, after) for `runs.train_group`: files of one group of runs `own` (Folds), cut at the restored epoch.
+    """(started, after) for `runs.train_group`: files of one group of runs `own` (Folds), cut at the
+    restored epoch.
 
-    held_out [epochs, R, K] takes the outputs of this group's `rows` (mask over R) after every epoch; None keeps none.
+    held_out [epochs, R, K] takes the outputs of this group's `rows` (mask over R) after every
+    epoch; None keeps none.
     """
     board = _summary_writer(folder / 'tensorboard' / f'group_{group}')
     try:
@@ -35,9 +41,11 @@ def writer(folder, group, bar, own, held_out, rows):
 
 
 def open_held_out(path, shape, *, done):
-    """The memory-mapped file of held-out outputs [epochs, R, K]; one with other epochs keeps what it has in common.
+    """The memory-mapped file of held-out outputs [epochs, R, K]; one with other epochs keeps what
+    it has in common.
 
-    UserError where it is damaged or lacks epochs up to `done`: these are trained already and their outputs gone.
+    UserError where it is damaged or lacks epochs up to `done`: these are trained already and their
+    outputs gone.
     """
     try:
         old = np.load(path) if path.exists() else np.zeros((0, *shape[1:]), np.float32)
@@ -61,13 +69,17 @@ def trained_seconds(folder) -> float:
 
 
 def _started(folder, group, bar, epoch):
-    """Cut what was written behind the checkpoint that training starts from: those epochs are trained again."""
+    """Cut what was written behind the checkpoint that training starts from: those epochs are
+    trained again.
+    """
     workdir.cut_jsonl(folder / workdir.METRICS, lambda line: line['group'] != group or line['epoch'] <= epoch)
     bar.update(epoch)
 
 
 def _after(folder, group, bar, board, own, held_out, rows, done, logs, seconds, outputs):
-    """Write the epochs that a compiled call trained: one metrics line each, and the outputs where they are kept."""
+    """Write the epochs that a compiled call trained: one metrics line each, and the outputs where
+    they are kept.
+    """
     runs, count = next(iter(logs.values())).shape
     lines = [_line(done - count + 1 + place, group, runs, seconds / count, {k: log[:, place] for k, log in logs.items()})
              for place in range(count)]
@@ -90,7 +102,9 @@ def _line(epoch, group, runs, seconds, logs):
 
 
 def _summary_writer(folder):
-    """A SummaryWriter of tensorboardX, which would load torch, where it is installed: a second, for nothing here."""
+    """A SummaryWriter of tensorboardX, which would load torch, where it is installed: a second, for
+    nothing here.
+    """
     without = 'torch' not in sys.modules
     if without:
         sys.modules['torch'] = None  # an import of torch fails

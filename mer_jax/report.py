@@ -1,4 +1,6 @@
-"""The report of a run, made from the files of its folder alone: report.html with its plots, and the terminal table."""
+"""The report of a run, made from the files of its folder alone: report.html with its plots, and the
+terminal table.
+"""
 
 from pathlib import Path
 
@@ -10,7 +12,8 @@ from mer_jax.report_text import table as table
 
 BLOCKS = 'name protocol leaks folds seeds epochs clips metrics sd intervals per_dataset per_class per_seed'.split()
 BLOCKS += 'per_subject per_fold confusion classes oracle_epoch'.split()
-LOOKS = ('montage.png', 'scenarios.png', 'au_features.png')  # what the verb explain writes; words for them in LOOKS_WORDS
+# what the verb explain writes; words for them in LOOKS_WORDS
+LOOKS = ('montage.png', 'scenarios.png', 'au_features.png')
 LOOKS_WORDS = 'captions.json'
 GENERATED = {'samples.png': 'Real images of one fold and those its GAN made: hue is direction, brightness length of the flow.',
              'nearest.png': 'Made images above the training images that are nearest to them, closest first.'}
@@ -19,7 +22,9 @@ EXPLAINABLE = ('dual_branch', 'single_branch')
 
 
 def report(folder) -> Path:
-    """Draw plots/ and write report.html, one file that opens anywhere; UserError where the folder holds no results."""
+    """Draw plots/ and write report.html, one file that opens anywhere; UserError where the folder
+    holds no results.
+    """
     folder = Path(folder)
     results = _results(folder)
     (folder / workdir.PLOTS).mkdir(exist_ok=True)
@@ -187,7 +192,9 @@ def _generated(folder):
 
 
 def _looks(folder, results):
-    """Maps of what the network looks at, where the verb explain drew them; how to draw them where it could."""
+    """Maps of what the network looks at, where the verb explain drew them; how to draw them where
+    it could.
+    """
     title, drawn = 'What the network looks at', folder / workdir.EXPLAIN
     settings = _optional(folder / workdir.CONFIG, workdir.read_json) or {}
     if not (drawn / LOOKS[0]).exists():

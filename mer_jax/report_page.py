@@ -1,6 +1,8 @@
-"""The report as a page: dictionaries of a run in, one HTML text out that needs neither network nor scripts.
+"""The report as a page: dictionaries of a run in, one HTML text out that needs neither network nor
+scripts.
 
-Every text passes `escape`: names of clips, classes and settings come from files and could hold markup.
+Every text passes `escape`: names of clips, classes and settings come from files and could hold
+markup.
 """
 
 import base64
@@ -133,7 +135,9 @@ def tiles(results: dict) -> str:
 
 
 def measures_table(results: dict) -> str:
-    """Every measure with spread, interval and what always answering the most frequent class would score."""
+    """Every measure with spread, interval and what always answering the most frequent class would
+    score.
+    """
     counts = results['confusion']
     largest = max(range(len(counts)), key=lambda k: sum(counts[k]))
     guess = [[sum(row) * (k == largest) for k in range(len(counts))] for row in counts]
@@ -191,7 +195,9 @@ def classes_table(results: dict) -> str:
 
 
 def oracle_table(results: dict) -> str:
-    """The honest figures beside those of the three ways to choose epochs on the left-out subjects."""
+    """The honest figures beside those of the three ways to choose epochs on the left-out
+    subjects.
+    """
     block = results['oracle_epoch']
     ways = [
         ('reported here: last epoch, chosen by nobody', results['metrics'], block['last']['epoch']),

@@ -1,4 +1,6 @@
-"""The result of a run in plain words: the verdict line, the terminal table, and how figures are written."""
+"""The result of a run in plain words: the verdict line, the terminal table, and how figures are
+written.
+"""
 
 import textwrap
 
@@ -29,7 +31,9 @@ def table(results: dict) -> str:
 
 
 def verdict(results: dict) -> str:
-    """One line: UF1 with its interval, over how many subjects, clips and seeds, and whether the run leaks."""
+    """One line: UF1 with its interval, over how many subjects, clips and seeds, and whether the run
+    leaks.
+    """
     if not results['per_subject']:
         return f'Trained on all {results["clips"]} clips; nothing was held out, so nothing is scored'
     edges = results['intervals']['uf1']

@@ -1,7 +1,9 @@
-"""Rows made for a fold against unequal classes, on the host: copies, mixtures of neighbours (SMOTE), generated images.
+"""Rows made for a fold against unequal classes, on the host: copies, mixtures of neighbours
+(SMOTE), generated images.
 
-Every class of a fold is filled up to its most frequent one. Copies and mixtures are kept as (row, neighbour, gap) and
-mixed inside the training step (balance.take), so that no image is copied for a fold.
+Every class of a fold is filled up to its most frequent one. Copies and mixtures are kept as (row,
+neighbour, gap) and mixed inside the training step (balance.take), so that no image is copied for a
+fold.
 """
 
 import zipfile
@@ -20,12 +22,15 @@ VARIANCE = 0.95  # of the fold's training rows that the components of space 'fea
 
 
 def extend(folds, samples, names, titles, *, method, neighbours, space, scope, generated):
-    """(samples, folds) with the rows that `method` makes for each run of `folds`, told to train beside its own.
+    """(samples, folds) with the rows that `method` makes for each run of `folds`, told to train
+    beside its own.
 
-    oversample, augment: copies of random rows, of which 'augment' alone is changed in training; smote: SMOTE (Chawla et al.
-    2002) with so many `neighbours`, found among pixels or among the principal `features` of the fold's rows; generated:
-    the images of a file, one for all runs or 'folder/{subject}.npz' (see `read`), which stand behind the other samples.
-    scope 'all' makes them once from every row, the tested ones included, as papers do that balance before they split: a leak.
+    oversample, augment: copies of random rows, of which 'augment' alone is changed in training;
+    smote: SMOTE (Chawla et al. 2002) with so many `neighbours`, found among pixels or among the
+    principal `features` of the fold's rows; generated: the images of a file, one for all runs or
+    'folder/{subject}.npz' (see `read`), which stand behind the other samples. scope 'all' makes
+    them once from every row, the tested ones included, as papers do that balance before they split:
+    a leak.
     """
     if method in ('none', 'gan'):  # a GAN is trained later: see generation.py
         return samples, folds
@@ -54,7 +59,8 @@ def fill(rng, label, rows, near=None) -> Made:
     parts = [(rows[:0], rows[:0], np.zeros(0))]
     for kind in np.flatnonzero((counts > 0) & (counts < counts.max())):
         members, wanted = rows[label[rows] == kind], counts.max() - counts[kind]
-        if near is None or not near[kind].shape[1]:  # a class of one row has no neighbour to mix with
+        # a class of one row has no neighbour to mix with
+        if near is None or not near[kind].shape[1]:
             row = rng.choice(members, wanted)
             parts.append((row, row, np.zeros(wanted)))
         else:
@@ -65,13 +71,17 @@ def fill(rng, label, rows, near=None) -> Made:
 
 
 def mixtures(members, near, pick):
-    """(row, neighbour) int[m] of the pairs `pick` (0 to n_k * k - 1, neighbours of the first row first)."""
+    """(row, neighbour) int[m] of the pairs `pick` (0 to n_k * k - 1, neighbours of the first row
+    first).
+    """
     row, place = np.divmod(pick, near.shape[1])
     return members[row], members[near[row, place]]
 
 
 def nearest(squared, count):
-    """int[n, min(count, n - 1)]: for each of n rows the others by squared distance [n, n], nearest first."""
+    """int[n, min(count, n - 1)]: for each of n rows the others by squared distance [n, n], nearest
+    first.
+    """
     apart = squared.astype(np.float64)
     np.fill_diagonal(apart, np.inf)
     return np.argsort(apart, axis=1, kind='stable')[:, :min(count, len(apart) - 1)]
@@ -81,7 +91,8 @@ def products(image):
     """float64[N, N]: the inner products of images of any shape [N, ...], exact for bytes."""
     flat = np.reshape(image, (len(image), -1))
     total = np.zeros((len(flat), len(flat)))
-    for first in range(0, flat.shape[1], 4096):  # the whole of a video data set in float64 would not fit
+    # the whole of a video data set in float64 would not fit
+    for first in range(0, flat.shape[1], 4096):
         part = flat[:, first:first + 4096].astype(np.float64)
         total += part @ part.T
     return total
@@ -94,7 +105,9 @@ def distances(inner):
 
 
 def components(inner):
-    """float64[n, c]: coordinates on the first principal components that hold VARIANCE of n rows with inner products [n, n]."""
+    """float64[n, c]: coordinates on the first principal components that hold VARIANCE of n rows
+    with inner products [n, n].
+    """
     middle = np.eye(len(inner)) - 1 / len(inner)
     values, vectors = np.linalg.eigh(middle @ inner @ middle)
     values, vectors = np.maximum(values[::-1], 0), vectors[:, ::-1]
@@ -103,8 +116,9 @@ def components(inner):
 
 
 def read(path, samples, names):
-    """(image [e, H, W, C], label int32[e]) of a .npz file: images as the network sees the data set, before any scaling, and
-    their classes as text. UserError where it does not fit."""
+    """(image [e, H, W, C], label int32[e]) of a .npz file: images as the network sees the data set,
+    before any scaling, and their classes as text. UserError where it does not fit.
+    """
     try:
         with np.load(path) as file:
             image, label = np.asarray(file['image']), file['label'].astype(str)
@@ -123,8 +137,9 @@ def read(path, samples, names):
 
 
 def appended(samples, files):
-    """Samples with the images of {source: (image, label)} behind them, of nobody and with unknown action units, and
-    {source: their rows}."""
+    """Samples with the images of {source: (image, label)} behind them, of nobody and with unknown
+    action units, and {source: their rows}.
+    """
     rows, first = {}, len(samples.label)
     for source, (_, label) in files.items():
         rows[source] = np.arange(first, first + len(label))
@@ -142,7 +157,9 @@ def _file(source, title):
 
 
 def _neighbours(samples, source, count, space):
-    """{rows of a run as bytes: {class: int[n_k, k]}}: neighbours among them; seeds of a fold mostly share theirs."""
+    """{rows of a run as bytes: {class: int[n_k, k]}}: neighbours among them; seeds of a fold mostly
+    share theirs.
+    """
     inner, found = products(samples.image), {}
     for rows in source:
         if rows.tobytes() in found:

@@ -1,4 +1,6 @@
-"""All runs of an experiment on the devices: compile once, then group after group restore, fit, predict, save."""
+"""All runs of an experiment on the devices: compile once, then group after group restore, fit,
+predict, save.
+"""
 
 import math
 import time
@@ -19,8 +21,12 @@ class Programs(NamedTuple):
     """The compiled programs of one plan, for `length` runs at a time, and the data they read."""
 
     init: Any  # (samples, rows, fold, seed) -> states
-    run: Any  # ((samples, first, count), states, rows, fold, seed) -> (states, logs [F, chunk]); None where no epoch is left
-    predict: Any  # (samples, states, index [F, steps, batch]) -> outputs [F, steps, batch, K]; None where no row is held out
+    # ((samples, first, count), states, rows, fold, seed) -> (states, logs [F, chunk]); None where
+    # no epoch is left
+    run: Any
+    # (samples, states, index [F, steps, batch]) -> outputs [F, steps, batch, K]; None where no row
+    # is held out
+    predict: Any
     samples: Any  # on every device once
     devices: list
     length: int
@@ -29,10 +35,11 @@ class Programs(NamedTuple):
 
 
 def compiled(learner, plan, samples, folds, *, runs, test_batch, chunk, done=False, **settings) -> Programs:
-    """Compile init, train and predict for `runs` runs of `folds`, padded to full rounds of `plan`; nothing is trained.
+    """Compile init, train and predict for `runs` runs of `folds`, padded to full rounds of `plan`;
+    nothing is trained.
 
-    done: no epoch is left, so that the slowest of them to compile is left out. settings: of train.train_epoch (batch_size,
-    augment, sampler).
+    done: no epoch is left, so that the slowest of them to compile is left out. settings: of
+    train.train_epoch (batch_size, augment, sampler).
     """
     start = time.perf_counter()
     devices = jax.devices()[:plan.devices]
@@ -57,25 +64,31 @@ def compiled(learner, plan, samples, folds, *, runs, test_batch, chunk, done=Fal
 
 
 def place(folds, members, length, test_batch, devices):
-    """Training rows, fold, seed and test row batches of the runs `members`, wrapped to `length`, on their devices."""
+    """Training rows, fold, seed and test row batches of the runs `members`, wrapped to `length`, on
+    their devices.
+    """
     chosen = evaluate.subset(folds, list(members))
     per_run = chosen.train, chosen.fold, chosen.seed, evaluate.batched(chosen.test, test_batch)
     return parallel.padded(per_run, length, devices=devices)
 
 
 def seconds_a_round(learner_for, samples, folds, *, memory, plan, **settings) -> float:
-    """Seconds that one epoch of one filled round of `plan` takes; infinity where it does not fit in `memory` bytes."""
+    """Seconds that one epoch of one filled round of `plan` takes; infinity where it does not fit in
+    `memory` bytes.
+    """
     runs = min(plan.at_once * plan.devices, len(folds.fold))
     try:
         programs = compiled(learner_for(plan.lowering), plan, samples, folds, runs=runs,
                             test_batch=settings['batch_size'], chunk=1, **settings)
-        sharing = plan.devices if jax.default_backend() == 'cpu' else 1  # CPU devices share one memory
+        # CPU devices share one memory
+        sharing = plan.devices if jax.default_backend() == 'cpu' else 1
         if programs.run.memory_analysis().temp_size_in_bytes * sharing > memory:
             return math.inf
         rows, fold, seed, _ = place(folds, range(runs), programs.length, settings['batch_size'], programs.devices)
         states = programs.init(programs.samples, rows, fold, seed)
         took = []
-        for first in range(4):  # the first call warms up; the fastest of the others counts on a noisy machine
+        # the first call warms up; the fastest of the others counts on a noisy machine
+        for first in range(4):
             start = time.perf_counter()
             states, logs = programs.run((programs.samples, np.int32(first), np.int32(1)), states, rows, fold, seed)
             jax.block_until_ready(logs)
@@ -89,12 +102,14 @@ def seconds_a_round(learner_for, samples, folds, *, memory, plan, **settings) ->
 
 def train_group(programs, folds: Folds, members, folder, *, epochs, test_batch, prepare, started, after,
                 interval):
-    """Train the runs `members` to `epochs` from their newest checkpoint in `folder`; returns (states, held-out outputs).
+    """Train the runs `members` to `epochs` from their newest checkpoint in `folder`; returns
+    (states, held-out outputs).
 
-    Outputs are [len(members), steps, batch, K], or None where nothing is held out. prepare(states, members) -> states
-    imports weights before the first epoch; started(epoch) tells where training begins;
-    after(done, logs, seconds, outputs) follows every compiled call. A checkpoint is written every `interval` seconds, or
-    after twenty times what writing one takes where that is longer (0: after every call); when changes no bit.
+    Outputs are [len(members), steps, batch, K], or None where nothing is held out. prepare(states,
+    members) -> states imports weights before the first epoch; started(epoch) tells where training
+    begins; after(done, logs, seconds, outputs) follows every compiled call. A checkpoint is written
+    every `interval` seconds, or after twenty times what writing one takes where that is longer (0:
+    after every call); when changes no bit.
     """
     count = len(members)
     rows, fold, seed, index = place(folds, members, programs.length, test_batch, programs.devices)
@@ -135,7 +150,8 @@ def train_group(programs, folds: Folds, members, folder, *, epochs, test_batch, 
 
 
 def enter(folder, asked, loaded) -> None:
-    """Write the settings of a new run; refuse to continue an old one under other settings or other data.
+    """Write the settings of a new run; refuse to continue an old one under other settings or other
+    data.
 
     asked: nested settings; loaded: Data. Raises UserError.
     """
@@ -143,7 +159,8 @@ def enter(folder, asked, loaded) -> None:
     old = workdir.read_config(folder) if (folder / workdir.CONFIG).exists() else None
     if not begun(folder):
         if old is None or old['data'] != note['data'] or settings.differ(old['settings'], asked):
-            workdir.clear(folder)  # what a failed start pinned must not refuse the command once it is mended
+            # what a failed start pinned must not refuse the command once it is mended
+            workdir.clear(folder)
     else:
         settings.check_resume(old['settings'], asked, folder)
         if old['data'] != loaded.fingerprint:
@@ -157,7 +174,9 @@ def enter(folder, asked, loaded) -> None:
 
 
 def write_tables(folder, loaded, folds, titles) -> None:
-    """folds.csv, who trains and is tested where, and dropped.csv, which clips are not used and why."""
+    """folds.csv, who trains and is tested where, and dropped.csv, which clips are not used
+    and why.
+    """
     workdir.write_csv(folder / workdir.FOLDS, *protocol.table(folds, titles, loaded.samples, loaded.names))
     workdir.write_csv(folder / workdir.DROPPED, ['clip', 'subject', 'dataset', 'emotion', 'reason'], loaded.dropped)
 
@@ -172,7 +191,9 @@ def existing(folder):
 
 
 def finished(folder, asked):
-    """The folder of a run that is trained to the end under nested settings `asked`; UserError where it is not."""
+    """The folder of a run that is trained to the end under nested settings `asked`; UserError where
+    it is not.
+    """
     folder = existing(folder)
     if asked['train']['epochs']:
         settings.check_resume(workdir.read_config(folder)['settings'], asked, folder)
@@ -184,7 +205,9 @@ def finished(folder, asked):
 
 
 def begun(folder) -> bool:
-    """Whether the folder holds anything trained or scored, which other settings must not overwrite."""
+    """Whether the folder holds anything trained or scored, which other settings must not
+    overwrite.
+    """
     return (folder / workdir.RESULTS).exists() or newest(folder) >= 0
 
 

@@ -1,25 +1,32 @@
-"""From stored flow to what a network sees, inside the compiled step; what is fitted sees training rows only."""
+"""From stored flow to what a network sees, inside the compiled step; what is fitted sees training
+rows only.
+"""
 
 import math
 
 import jax.numpy as jnp
 
-SORTED = 1_000_000  # values of a channel that are sorted for a percentile: the flows of all frames would take minutes a fold
+# values of a channel that are sorted for a percentile: the flows of all frames would take minutes a
+# fold
+SORTED = 1_000_000
 
 
 def fit_input(samples, rows, *, scale, difference=False):
-    """What a scale is fitted to among rows.fit: {} for 'stretch', whose images are bytes already; float32[C] each.
+    """What a scale is fitted to among rows.fit: {} for 'stretch', whose images are bytes already;
+    float32[C] each.
 
-    'p995': {'scale'}, the 99.5th percentile of each channel's |flow|, of every k-th pixel each way where there are more than
-    SORTED; padding repeats rows of the fold, so it can move it by a fraction of a clip but never shows it a row of the test.
-    'standard': {'mean', 'deviation'} of each channel.
+    'p995': {'scale'}, the 99.5th percentile of each channel's |flow|, of every k-th pixel each way
+    where there are more than SORTED; padding repeats rows of the fold, so it can move it by a
+    fraction of a clip but never shows it a row of the test. 'standard': {'mean', 'deviation'} of
+    each channel.
     difference: as in scale_input.
     """
     if scale == 'stretch':
         return {}
     rows = rows.fit
     if scale == 'standard':
-        # Each row alone first: folds mapped side by side would otherwise hold a float copy of the data set each.
+        # Each row alone first: folds mapped side by side would otherwise hold a float copy of the
+        # data set each.
         image = _moved(samples.image.astype(jnp.float32), difference)
         within = tuple(range(1, image.ndim - 1))
         middle, spread = image.mean(within)[rows.index], image.var(within)[rows.index]
@@ -28,13 +35,16 @@ def fit_input(samples, rows, *, scale, difference=False):
         return {'mean': mean, 'deviation': jnp.maximum(jnp.sqrt(share @ (spread + (middle - mean) ** 2)), 1e-6)}
     apart = max(1, math.ceil(math.sqrt(rows.index.shape[0] * math.prod(samples.image.shape[1:3]) / SORTED)))
     flow = jnp.abs(samples.image[:, ::apart, ::apart][rows.index].astype(jnp.float32))
-    return {'scale': jnp.maximum(jnp.percentile(flow, 99.5, axis=(0, 1, 2)), 1e-6)}  # a still channel: no division by 0
+    # a still channel: no division by 0
+    return {'scale': jnp.maximum(jnp.percentile(flow, 99.5, axis=(0, 1, 2)), 1e-6)}
 
 
 def scale_input(image, fitted, *, value_range, difference=False):
-    """Map bytes 0..255, or flow in [-scale, scale] and clipped there, onto value_range (low, high: one or one a channel);
-    where a mean was fitted, subtract it and divide by the standard deviation instead.
-    difference: of a clip [B, T, H, W, C] each frame less the first, so that what moves remains."""
+    """Map bytes 0..255, or flow in [-scale, scale] and clipped there, onto value_range (low, high:
+    one or one a channel); where a mean was fitted, subtract it and divide by the standard deviation
+    instead.
+    difference: of a clip [B, T, H, W, C] each frame less the first, so that what moves remains.
+    """
     if 'mean' in fitted:
         return (_moved(image.astype(jnp.float32), difference) - fitted['mean']) / fitted['deviation']
     low, high = map(jnp.asarray, value_range)

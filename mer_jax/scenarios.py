@@ -1,6 +1,8 @@
-"""Which clips to show of those a network explains: a balanced few, and pairs for the three scenarios of a comparison.
+"""Which clips to show of those a network explains: a balanced few, and pairs for the three
+scenarios of a comparison.
 
-Scenarios as in Figure 6 of Ruan et al., ACM MM 2022. Nothing here is drawn at random: equal arrays give equal choices.
+Scenarios as in Figure 6 of Ruan et al., ACM MM 2022. Nothing here is drawn at random: equal arrays
+give equal choices.
 """
 
 import numpy as np
@@ -9,7 +11,9 @@ SCENARIOS = ('subjects', 'clips', 'emotions')
 
 
 def unit_sets(action_units, titles) -> list:
-    """The action units of each row of float32[R, A] as a tuple of titles by number; None where one is unknown (NaN)."""
+    """The action units of each row of float32[R, A] as a tuple of titles by number; None where one
+    is unknown (NaN).
+    """
     order = sorted(range(len(titles)), key=lambda i: (int(''.join(filter(str.isdigit, titles[i])) or 0), titles[i]))
     return [None if np.isnan(row).any() else tuple(titles[i] for i in order if row[i] == 1) for row in action_units]
 
@@ -24,9 +28,10 @@ def unit_title(units) -> str:
 def scenarios(explained) -> dict:
     """A pair of row numbers (i, j) for each scenario, None for one that the rows cannot show.
 
-    'subjects': the same emotion and action unit in two subjects; 'clips': in two clips of one subject; 'emotions': the
-    same action unit in two emotions, of two subjects where there are such. Wanted in this order: both answers right,
-    equal sets of action units, rows that no other scenario shows, few action units, low row numbers.
+    'subjects': the same emotion and action unit in two subjects; 'clips': in two clips of one
+    subject; 'emotions': the same action unit in two emotions, of two subjects where there are such.
+    Wanted in this order: both answers right, equal sets of action units, rows that no other
+    scenario shows, few action units, low row numbers.
     explained: Explained, of which label, predicted, subject and action_units are read.
     """
     first, second = np.triu_indices(len(explained.label), 1)
@@ -49,7 +54,8 @@ def scenarios(explained) -> dict:
 
 
 def choose(explained, count) -> np.ndarray:
-    """int[min(count, R)]: rows to show, classes in turn and in each the subject shown least so far, first rows first.
+    """int[min(count, R)]: rows to show, classes in turn and in each the subject shown least so far,
+    first rows first.
 
     Right and wrong answers are not told apart: a choice by them would flatter the network.
     explained: Explained, of which label and subject are read.

@@ -1,4 +1,6 @@
-"""A face of no person, drawn from the mean landmarks: stands where a licensed face may not be shown."""
+"""A face of no person, drawn from the mean landmarks: stands where a licensed face may not be
+shown.
+"""
 
 import cv2
 import numpy as np
@@ -8,7 +10,9 @@ from mer_jax.preprocess.landmarks import mean_shape
 
 
 def schematic(size) -> np.ndarray:
-    """uint8[size, size]: lines of a face of no person, the mean landmarks with the eyes where a face crop has them."""
+    """uint8[size, size]: lines of a face of no person, the mean landmarks with the eyes where a
+    face crop has them.
+    """
     big = 4 * max(size, 128)  # drawn large and shrunk: lines of cv2 are jagged below a few pixels
     eyes = face.EYES_AT * big - 0.5
     unit = eyes[1, 0] - eyes[0, 0]

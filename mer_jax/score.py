@@ -1,7 +1,9 @@
-"""The tables of a run: predictions in, blocks of results.json out (numpy only; None stands for what is undefined).
+"""The tables of a run: predictions in, blocks of results.json out (numpy only; None stands for what
+is undefined).
 
-Every figure is computed for each seed on the predictions pooled over folds, then averaged over seeds; clip counts and
-supports are counts of one seed (their mean, where seeds test different rows). `confusion` alone is a sum over seeds.
+Every figure is computed for each seed on the predictions pooled over folds, then averaged over
+seeds; clip counts and supports are counts of one seed (their mean, where seeds test different
+rows). `confusion` alone is a sum over seeds.
 """
 
 import numpy as np
@@ -18,10 +20,11 @@ NOTE = (
 
 
 def score(predictions: Predictions, names: Names) -> dict:
-    """metrics, sd, intervals, per_dataset, per_class, per_seed, per_subject, per_fold, confusion, classes of a run.
+    """metrics, sd, intervals, per_dataset, per_class, per_seed, per_subject, per_fold, confusion,
+    classes of a run.
 
-    Subjects are keyed by data set and subject. Without predictions (nothing held out) every measure is None.
-    UserError where an output is not finite, which means that a fold diverged.
+    Subjects are keyed by data set and subject. Without predictions (nothing held out) every measure
+    is None. UserError where an output is not finite, which means that a fold diverged.
     """
     seeds, subjects, cube = _by_subject(predictions, names)
     pooled = cube.sum(0)
@@ -41,12 +44,14 @@ def score(predictions: Predictions, names: Names) -> dict:
 
 
 def oracle(outputs, predictions: Predictions, names: Names) -> dict:
-    """What choosing epochs on the left-out subjects would have reported; outputs [E, R, K], rows as `predictions`.
+    """What choosing epochs on the left-out subjects would have reported; outputs [E, R, K], rows as
+    `predictions`.
 
-    test_best: each fold and seed at the epoch of its best held-out accuracy (ties by the fold's UF1, then the
-    earliest). test_best_independent: accuracies from that choice, all other measures from a second choice by the
-    fold's UF1 (ties by accuracy, then the earliest). best_common_epoch: one epoch for all, by pooled UF1. Epochs count
-    from 1. ValueError where outputs do not fit the predictions.
+    test_best: each fold and seed at the epoch of its best held-out accuracy (ties by the fold's
+    UF1, then the earliest). test_best_independent: accuracies from that choice, all other measures
+    from a second choice by the fold's UF1 (ties by accuracy, then the earliest). best_common_epoch:
+    one epoch for all, by pooled UF1. Epochs count from 1. ValueError where outputs do not fit the
+    predictions.
     """
     if outputs.ndim != 3 or not len(outputs) or outputs.shape[1:] != predictions.output.shape:
         raise ValueError(f'outputs must be one or more epochs of {predictions.output.shape}, got {outputs.shape}')
@@ -70,7 +75,9 @@ def oracle(outputs, predictions: Predictions, names: Names) -> dict:
 
 
 def best_epoch(outputs, predictions: Predictions, names: Names) -> np.ndarray:
-    """int[R]: the epoch (from 0) at which `oracle` has test_best answer each row; outputs [E, R, K], rows as `predictions`."""
+    """int[R]: the epoch (from 0) at which `oracle` has test_best answer each row; outputs [E, R,
+    K], rows as `predictions`.
+    """
     _, _, run, cube = _by_run(outputs, predictions, names)
     every = metrics.measures(cube)
     return _best(every['accuracy'], every['uf1'])[run]
@@ -99,7 +106,9 @@ def _by_subject(predictions, names):
 
 
 def _by_run(outputs, predictions, names):
-    """Seeds, the seed number of every run [G], the run of every row [R] and confusions int64[G, E, K, K] of run and epoch."""
+    """Seeds, the seed number of every run [G], the run of every row [R] and confusions int64[G, E,
+    K, K] of run and epoch.
+    """
     predicted = _decide(outputs, predictions)
     seeds, seed = np.unique(predictions.seed, return_inverse=True)
     runs, run = np.unique(np.stack([seed, predictions.fold], 1), axis=0, return_inverse=True)
@@ -128,7 +137,9 @@ def _intervals(cube):
 
 
 def _per_dataset(subjects, cube, names):
-    """{data set: n, subjects, measures, intervals}, in the order of names.datasets, those tested."""
+    """{data set: n, subjects, measures, intervals}, in the order of names.datasets, those
+    tested.
+    """
     blocks = {}
     for index in np.unique(subjects[:, 0]):
         part = cube[subjects[:, 0] == index]
@@ -138,7 +149,9 @@ def _per_dataset(subjects, cube, names):
 
 
 def _counts(pooled):
-    """clips, correct and accuracy of one group's confusions [R, K, K], mean over the seeds that tested it."""
+    """clips, correct and accuracy of one group's confusions [R, K, K], mean over the seeds that
+    tested it.
+    """
     clips = pooled.sum((-2, -1))
     tested = clips > 0
     correct = np.trace(pooled, axis1=-2, axis2=-1)[tested].mean()
@@ -153,7 +166,9 @@ def _per_subject(subjects, cube, names):
 
 
 def _per_fold(predictions, names):
-    """A list of {fold, clips, correct, accuracy, uf1}; this UF1 averages over the classes of that fold alone."""
+    """A list of {fold, clips, correct, accuracy, uf1}; this UF1 averages over the classes of that
+    fold alone.
+    """
     predicted = _decide(predictions.output, predictions)
     seeds, seed = np.unique(predictions.seed, return_inverse=True)
     folds, fold = np.unique(predictions.fold, return_inverse=True)
@@ -162,8 +177,11 @@ def _per_fold(predictions, names):
 
 
 def _best(first, second):
-    """int[G]: earliest epoch of the largest `first` [G, E], ties by `second`, both compared to 12 digits."""
-    first, second = np.round(first, 12), np.round(second, 12)  # equal means may differ in their last bits
+    """int[G]: earliest epoch of the largest `first` [G, E], ties by `second`, both compared to 12
+    digits.
+    """
+    # equal means may differ in their last bits
+    first, second = np.round(first, 12), np.round(second, 12)
     top = first == first.max(-1, keepdims=True)
     return np.argmax(np.where(top, second, -1.0), -1)
 

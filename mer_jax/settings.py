@@ -1,4 +1,6 @@
-"""Rules that a config must keep, all told at once, before anything is built or compiled; and what may differ on resume."""
+"""Rules that a config must keep, all told at once, before anything is built or compiled; and what
+may differ on resume.
+"""
 
 import math
 from pathlib import Path
@@ -120,7 +122,8 @@ _RANGES = {  # key: (least, most); a share or a rate of 0 would train or test no
     'model.magnet.weight': (0, 1e3),
     'model.magnet.noise': (0, 10),
 }
-# What may differ between a run and its continuation: where things lie and how often they are written, never a result.
+# What may differ between a run and its continuation: where things lie and how often they are
+# written, never a result.
 _FREE_ON_RESUME = {'name', 'data.data_dir', 'data.manual_dir', 'data.landmarks', 'data.magnet', 'data.rebuild', 'train.epochs',
                    'train.checkpoint_seconds', 'explain.clips', 'explain.aucam', 'explain.faces'}
 
@@ -145,7 +148,9 @@ def check(settings: dict) -> None:
 
 
 def check_resume(old: dict, new: dict, folder) -> None:
-    """Refuse to continue a run under other settings; more epochs may follow where no schedule depends on their number."""
+    """Refuse to continue a run under other settings; more epochs may follow where no schedule
+    depends on their number.
+    """
     told = [f'{key} was {before!r}, is {now!r}' for key, before, now in differ(old, new)]
     if told:
         raise UserError(f'{folder} holds a run with other settings: {"; ".join(told)}; '

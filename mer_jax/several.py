@@ -1,4 +1,6 @@
-"""What audit and grid share: one experiment trained several times, each run in a folder of its own below theirs."""
+"""What audit and grid share: one experiment trained several times, each run in a folder of its own
+below theirs.
+"""
 
 import contextlib
 import io
@@ -8,7 +10,9 @@ from mer_jax.errors import UserError
 
 
 def parent(folder, what: str):
-    """The absolute folder of several runs; UserError where it is that of one run. what: 'an audit'."""
+    """The absolute folder of several runs; UserError where it is that of one run. what: 'an
+    audit'.
+    """
     folder = workdir.absolute(folder)
     if (folder / workdir.CONFIG).exists():
         raise UserError(f'{folder} holds a run; {what} trains several: name another folder with --workdir')
@@ -16,6 +20,8 @@ def parent(folder, what: str):
 
 
 def quietly(train, changes: dict, folder) -> dict:
-    """results.json of train(changes, folder), without its report, which would bury that of the whole."""
+    """results.json of train(changes, folder), without its report, which would bury that of the
+    whole.
+    """
     with contextlib.redirect_stdout(io.StringIO()):
         return train(changes, folder)

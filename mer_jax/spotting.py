@@ -1,6 +1,7 @@
 """Apex spotting, for one clip: continuous labels, decisions, answers without looking (numpy only).
 
-Source: Koo, Zulkifley and Kamari, Sensors 22(11):4011 (2022), who name the labels and the decisions but print no formula for
+Source: Koo, Zulkifley and Kamari, Sensors 22(11):4011 (2022), who name the labels and the decisions
+but print no formula for
 the labels: those here are ours, each 0 at onset and offset and 1 at the apex.
 """
 
@@ -19,7 +20,8 @@ DECISIONS = ('max', 'sw_max', 'template')
 def continuous(frame, onset, apex, offset, *, label, steepness, sigma):
     """Labels float32[T] of frames int[T]: 1 at the apex, 0 at and outside onset and offset.
 
-    label: one of KINDS; 'impulse' is 1 at the apex alone, or with sigma > 0 (frames) exp(-(t - apex)^2 / (2 sigma^2)).
+    label: one of KINDS; 'impulse' is 1 at the apex alone, or with sigma > 0 (frames) exp(-(t -
+    apex)^2 / (2 sigma^2)).
     """
     t = np.asarray(frame, np.float64)
     if label == 'impulse':
@@ -36,7 +38,8 @@ def largest(value) -> int:
 
 
 def window(value, *, width, answer) -> int:
-    """SW-Max: the window of `width` frames with the largest sum, and in it the middle frame or the largest one ('inside').
+    """SW-Max: the window of `width` frames with the largest sum, and in it the middle frame or the
+    largest one ('inside').
 
     value: [T]; windows stay inside the clip, and a clip shorter than one falls back on Max.
     """
@@ -44,17 +47,20 @@ def window(value, *, width, answer) -> int:
     if len(value) < width:
         return largest(value)
     total = np.convolve(value, np.ones(width), 'valid')
-    first = int(np.argmax(np.round(total, 9)))  # sums of equal windows may differ in their last bits
+    # sums of equal windows may differ in their last bits
+    first = int(np.argmax(np.round(total, 9)))
     return first + (width // 2 if answer == 'centre' else largest(value[first:first + width]))
 
 
 def template(number, value, *, onset, offset, width, prior, **label) -> int:
-    """The apex whose continuous label fits the whole curve best, as the median of what is possible: of all answers the one with
-    the least expected error in frames. Our own; Max and SW-Max look at a few frames only, and not at where apexes lie.
+    """The apex whose continuous label fits the whole curve best, as the median of what is possible:
+    of all answers the one with the least expected error in frames. Our own; Max and SW-Max look at
+    a few frames only, and not at where apexes lie.
 
-    number, value: frames and outputs [T]; width: neighbouring frames that count as one observation; prior: (mean, standard
-    deviation) of the apex's place in the clip, 0 onset to 1 offset, among the fold's training clips; label: of `continuous`.
-    A curve alpha * label + beta (alpha >= 0) with noise of unknown size has the likelihood (residual sum)^(-T / 2 width).
+    number, value: frames and outputs [T]; width: neighbouring frames that count as one observation;
+    prior: (mean, standard deviation) of the apex's place in the clip, 0 onset to 1 offset, among
+    the fold's training clips; label: of `continuous`. A curve alpha * label + beta (alpha >= 0)
+    with noise of unknown size has the likelihood (residual sum)^(-T / 2 width).
     """
     found = np.arange(onset + 1, offset) if offset > onset + 1 else np.array([onset, offset])
     shapes = np.stack([continuous(number, onset, apex, offset, **label) for apex in found]).astype(np.float64)
@@ -75,8 +81,9 @@ def middle(onset, offset) -> int:
 
 
 def fitted_fraction(onset, apex, offset) -> float:
-    """The one fraction of clips (int[n] each) whose place is off by the fewest frames in the mean: a median, in which a clip
-    weighs as many times as it has frames."""
+    """The one fraction of clips (int[n] each) whose place is off by the fewest frames in the mean:
+    a median, in which a clip weighs as many times as it has frames.
+    """
     span = np.asarray(offset - onset, np.float64)
     known = span > 0
     fraction, weight = (apex - onset)[known] / span[known], span[known]

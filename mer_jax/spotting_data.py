@@ -1,4 +1,6 @@
-"""Data sets with the flow of every frame -> Samples whose rows are frames, and when each clip happens."""
+"""Data sets with the flow of every frame -> Samples whose rows are frames, and when each clip
+happens.
+"""
 
 from typing import NamedTuple
 
@@ -24,12 +26,14 @@ class Timing(NamedTuple):
 
 
 def load(name, *, size, still, label, steepness, sigma, data_dir, manual_dir, rebuild, landmarks, magnet) -> data.Data:
-    """Build (on first use) and read the data sets of `name` ('a+b'), in order of data set, clip and frame.
+    """Build (on first use) and read the data sets of `name` ('a+b'), in order of data set, clip and
+    frame.
 
-    A row is a frame from onset (no flow) to offset: image float16[N, size, size, 2] in pixels of the stored flow, with `still`
-    less what the head does; target its continuous label (see spotting.continuous), NaN in a clip without annotated apex.
-    Every emotion counts; clips without onset or offset are dropped and listed. Raises UserError where nothing is left, and for a
-    clip that stands twice.
+    A row is a frame from onset (no flow) to offset: image float16[N, size, size, 2] in pixels of
+    the stored flow, with `still` less what the head does; target its continuous label (see
+    spotting.continuous), NaN in a clip without annotated apex. Every emotion counts; clips without
+    onset or offset are dropped and listed. Raises UserError where nothing is left, and for a clip
+    that stands twice.
     """
     records = data.gathered(name, manual_dir, lambda one: _FEATURES, data_dir=data_dir, rebuild=rebuild, landmarks=landmarks,
                             magnet=magnet)

@@ -1,4 +1,6 @@
-"""The report of a spotting run, made from the files of its folder alone: report.html, its plots, and the terminal table."""
+"""The report of a spotting run, made from the files of its folder alone: report.html, its plots,
+and the terminal table.
+"""
 
 import textwrap
 from pathlib import Path
@@ -44,7 +46,9 @@ def table(results) -> str:
 
 
 def verdict(results) -> str:
-    """One line: the error of the run's own decision beside the midpoint's, and whether the run leaks."""
+    """One line: the error of the run's own decision beside the midpoint's, and whether the run
+    leaks.
+    """
     if not results['spotting']:
         return f'Of {plural(results["clips"], "clip")} none with an annotated apex was held out, so nothing is scored'
     own, simple = results['spotting'][results['answer']], results['spotting']['midpoint']
@@ -55,7 +59,9 @@ def verdict(results) -> str:
 
 
 def report(folder) -> Path:
-    """Draw plots/ and write report.html; UserError where the folder holds no results of a spotter."""
+    """Draw plots/ and write report.html; UserError where the folder holds no results of a
+    spotter.
+    """
     folder = Path(folder)
     results = workdir.read_json(folder / workdir.RESULTS)
     missing = [key for key in ('name', 'leaks', 'spotting', 'answer', 'clips') if key not in results]

@@ -1,8 +1,9 @@
-"""Held-out outputs of a spotter -> an answer a clip by every decision, errors in frames and ms, and what they gain (numpy only).
+"""Held-out outputs of a spotter -> an answer a clip by every decision, errors in frames and ms, and
+what they gain (numpy only).
 
-The middle of the clip, and the one fraction that fits a fold's training clips best, always stand beside the spotter: the middle
-alone is nearer than the published one (8.39 frames on CASME II against 10.28). An error is averaged over seeds first, then
-over clips.
+The middle of the clip, and the one fraction that fits a fold's training clips best, always stand
+beside the spotter: the middle alone is nearer than the published one (8.39 frames on CASME II
+against 10.28). An error is averaged over seeds first, then over clips.
 """
 
 from typing import NamedTuple
@@ -22,7 +23,9 @@ class Answers(NamedTuple):
     clip: Array  # int32[M], index into Names.clips
     fold: Array  # int32[M]
     seed: Array  # int32[M]
-    own: Array  # bool[M]: the clip's subject is left out in that fold (else the clip cannot train and every fold answers)
+    # bool[M]: the clip's subject is left out in that fold (else the clip cannot train and every
+    # fold answers)
+    own: Array
     frame: dict  # decision -> int32[M], the number of the frame
     curve: list  # (frame numbers [T], outputs [T]) of each row
 
@@ -30,8 +33,9 @@ class Answers(NamedTuple):
 def answers(predictions, folds, samples, timing, *, window, inside, **label) -> Answers:
     """What a spotter and the two simple ways answer for every clip that is held out.
 
-    predictions: rows of `evaluate.predictions`, one a frame, output [R, 1]; window, inside: width and answer of SW-Max; label: of
-    spotting.continuous, for the template. UserError where an output is not finite.
+    predictions: rows of `evaluate.predictions`, one a frame, output [R, 1]; window, inside: width
+    and answer of SW-Max; label: of spotting.continuous, for the template. UserError where an output
+    is not finite.
     """
     finite = np.isfinite(predictions.output).all(-1)
     if not finite.all():
@@ -58,7 +62,9 @@ def answers(predictions, folds, samples, timing, *, window, inside, **label) -> 
 
 
 def _fits(folds, samples, timing):
-    """{(seed, fold): (best fraction, mean and standard deviation of the apex's place)} of that run's training clips."""
+    """{(seed, fold): (best fraction, mean and standard deviation of the apex's place)} of that
+    run's training clips.
+    """
     found = {}
     for seed, fold, index, weight in zip(folds.seed, folds.fold, folds.train.index, folds.train.weight, strict=True):
         clip = np.unique(samples.clip[index[weight > 0]])
@@ -69,10 +75,11 @@ def _fits(folds, samples, timing):
 
 
 def score(found: Answers, timing, names, clip_subject, clip_dataset) -> dict:
-    """{decision: mae, interval, sd, mae_ms, interval_ms, per_dataset, against} of clips whose apex is known; {} of none.
+    """{decision: mae, interval, sd, mae_ms, interval_ms, per_dataset, against} of clips whose apex
+    is known; {} of none.
 
-    clip_subject, clip_dataset: int[clips]. Intervals: bootstrap over subjects; against: {midpoint, fraction: difference
-    (negative: better), interval, p}, paired by subject (see paired.means).
+    clip_subject, clip_dataset: int[clips]. Intervals: bootstrap over subjects; against: {midpoint,
+    fraction: difference (negative: better), interval, p}, paired by subject (see paired.means).
     """
     known = found.own & (timing.apex[found.clip] >= 0)
     seeds, clips = np.unique(found.seed[known]), np.unique(found.clip[known])
@@ -94,7 +101,9 @@ def score(found: Answers, timing, names, clip_subject, clip_dataset) -> dict:
 
 
 def table(found: Answers, timing, names, titles, clip_subject, clip_dataset):
-    """Header and rows of apexes.csv: who answers what for which clip, the frame numbers of the clip beside it."""
+    """Header and rows of apexes.csv: who answers what for which clip, the frame numbers of the clip
+    beside it.
+    """
     header = ['clip', 'subject', 'dataset', 'fold', 'title', 'seed', 'left_out', 'onset', 'apex', 'offset', *found.frame]
     rows = []
     for row, (clip, fold, seed, own) in enumerate(zip(found.clip, found.fold, found.seed, found.own, strict=True)):
@@ -123,7 +132,9 @@ def _block(error, subject, fps):
 
 
 def _trained(folds, samples, seed, fold, clip, predictions, timing):
-    """bool[M]: whether other clips of that subject train in the run, which then holds the clip out only for want of an apex."""
+    """bool[M]: whether other clips of that subject train in the run, which then holds the clip out
+    only for want of an apex.
+    """
     subject_of = dict(zip(predictions.clip.tolist(), predictions.subject.tolist(), strict=True))
     seen = {(int(s), int(f)): set(samples.subject[index[weight > 0]].tolist()) for s, f, index, weight in zip(
         folds.seed, folds.fold, folds.train.index, folds.train.weight, strict=True)}

@@ -1,4 +1,6 @@
-"""The training of one fold, written for one; and the host loop that drives all of them, chunk after chunk."""
+"""The training of one fold, written for one; and the host loop that drives all of them, chunk after
+chunk.
+"""
 
 import time
 
@@ -10,16 +12,22 @@ from jax import lax
 from mer_jax.balance import labels, row_weight, take
 
 CHUNK = 256  # most epochs in one compiled call, and the length of its log
-PACE = 10.0  # seconds a compiled call: often enough for a progress bar, seldom enough that entering it costs nothing
+# seconds a compiled call: often enough for a progress bar, seldom enough that entering it costs
+# nothing
+PACE = 10.0
 
 
 def run_key(seed, fold):
-    """The key of one run: every random number of it derives from here by epoch and step and is never carried."""
+    """The key of one run: every random number of it derives from here by epoch and step and is
+    never carried.
+    """
     return jax.random.fold_in(jax.random.key(seed), fold)
 
 
 def batch_shape(rows, batch_size):
-    """(steps, rows a step) of an epoch over `rows` rows: equal steps, so that wrapping repeats fewer than `steps` rows."""
+    """(steps, rows a step) of an epoch over `rows` rows: equal steps, so that wrapping repeats
+    fewer than `steps` rows.
+    """
     steps = max(1, -(-rows // batch_size))
     return steps, -(-rows // steps)
 
@@ -31,24 +39,29 @@ def row_order(key, rows):
 
 
 def weighted_order(key, label, rows, count):
-    """`count` rows of the fold, int32[count], drawn with repetition so that every class is as likely."""
+    """`count` rows of the fold, int32[count], drawn with repetition so that every class is as
+    likely.
+    """
     share = jnp.log(row_weight(label, rows))
     return rows.index[jax.random.categorical(key, share, shape=(count,))]
 
 
 def donors(key, label, rows, batch):
-    """For each row of a batch (int32[B]) another row of the fold of the same class, or itself, each as likely."""
+    """For each row of a batch (int32[B]) another row of the fold of the same class, or itself, each
+    as likely.
+    """
     same = (label[batch][:, None] == label[rows.index]) & (rows.weight > 0)
     return rows.index[jax.random.categorical(key, jnp.where(same, 0.0, -jnp.inf))]
 
 
 def train_epoch(state, samples, rows, key, *, learner, batch_size, augment=None, sampler='shuffle', augment_made=False):
-    """One pass over the rows of one fold (Training). Returns the new state and the mean of the step logs.
+    """One pass over the rows of one fold (Training). Returns the new state and the mean of the step
+    logs.
 
-    Every fold takes the same number of steps; a fold with fewer rows wraps round to its own rows, so that no mask and
-    no zero weight stands in a training step (zero-weight rows would still move batch statistics).
-    augment(key, sample, donor) -> sample changes each row, with augment_made the made rows alone; sampler: 'shuffle', or
-    'weighted' (classes equally often).
+    Every fold takes the same number of steps; a fold with fewer rows wraps round to its own rows,
+    so that no mask and no zero weight stands in a training step (zero-weight rows would still move
+    batch statistics). augment(key, sample, donor) -> sample changes each row, with augment_made the
+    made rows alone; sampler: 'shuffle', or 'weighted' (classes equally often).
     """
     steps, batch = batch_shape(rows.index.shape[0], batch_size)
     order_key, step_key, change_key = jax.random.split(key, 3)
@@ -77,9 +90,11 @@ def _where(chosen, first, second):
 
 
 def train_epochs(shared, state, rows, fold, seed, *, chunk, **settings):
-    """Epochs first+1 .. first+count of one fold, count <= chunk; shared is (samples, first, count), settings of train_epoch.
+    """Epochs first+1 .. first+count of one fold, count <= chunk; shared is (samples, first, count),
+    settings of train_epoch.
 
-    Returns (state, logs [chunk]); entries from `count` on are 0. `count` is an array: no length of chunk compiles anew.
+    Returns (state, logs [chunk]); entries from `count` on are 0. `count` is an array: no length of
+    chunk compiles anew.
     """
     samples, first, count = shared
     key = run_key(seed, fold)
@@ -90,7 +105,8 @@ def train_epochs(shared, state, rows, fold, seed, *, chunk, **settings):
 
     def body(done, carry):
         state, logs = carry
-        state, log = one_epoch(state, samples, rows, key, first + done + 1)  # number 0 is the key of init
+        # number 0 is the key of init
+        state, log = one_epoch(state, samples, rows, key, first + done + 1)
         return state, jax.tree.map(lambda kept, new: kept.at[done].set(new), logs, log)
 
     shapes = jax.eval_shape(one_epoch, state, samples, rows, key, first)[1]
@@ -103,10 +119,12 @@ def init_fold(samples, rows, fold, seed, *, learner):
 
 
 def fit(run, states, *, done, epochs, chunk, after):
-    """Train all runs from epoch `done` to `epochs`: run(states, done, count) -> (states, logs {name: [F, chunk]}).
+    """Train all runs from epoch `done` to `epochs`: run(states, done, count) -> (states, logs
+    {name: [F, chunk]}).
 
-    A compiled call takes as many epochs (at most `chunk`) as pass in about PACE seconds; how many changes no bit of the
-    result. after(states, done, logs {name: [F, count]}, seconds) runs behind every call.
+    A compiled call takes as many epochs (at most `chunk`) as pass in about PACE seconds; how many
+    changes no bit of the result. after(states, done, logs {name: [F, count]}, seconds) runs behind
+    every call.
     """
     count = 1
     while done < epochs:

@@ -1,7 +1,7 @@
 """The types that travel between modules: NamedTuples of arrays, readable without jax.
 
-Letters: N samples, n/m rows of one fold (train/test), F runs (folds x seeds), B batch, H W C image, K classes,
-A action units. Singular means one fold; plural means stacked with a leading F.
+Letters: N samples, n/m rows of one fold (train/test), F runs (folds x seeds), B batch, H W C image,
+K classes, A action units. Singular means one fold; plural means stacked with a leading F.
 """
 
 from collections.abc import Callable
@@ -19,10 +19,12 @@ class Samples(NamedTuple):
     action_units: Array  # float32[N, A], 1 present, 0 absent, NaN unknown (unknown is not absent)
     subject: Array  # int32[N], index into Names.subjects; unique over a composite of data sets
     dataset: Array  # int32[N], index into Names.datasets
-    clip: Array  # int32[N], index into Names.clips; -1 for an image that a file generated for some folds
+    # int32[N], index into Names.clips; -1 for an image that a file generated for some folds
+    clip: Array
     frame: Array  # int32[N], frame number where rows are frames, else 0
-    parts: Array  # int32[N, 2], clips that the upper and the lower half of the image show: the clip itself, until training
-    # replaces a region
+    # int32[N, 2], clips that the upper and the lower half of the image show: the clip itself, until
+    # training replaces a region
+    parts: Array
 
 
 class Rows(NamedTuple):
@@ -33,10 +35,13 @@ class Rows(NamedTuple):
 
 
 class Made(NamedTuple):
-    """Rows made for one fold against unequal classes, each of two rows of one class (resampling.py)."""
+    """Rows made for one fold against unequal classes, each of two rows of one class
+    (resampling.py).
+    """
 
     row: Array  # int32[e] into Samples
-    neighbour: Array  # int32[e] into Samples; the mixture is image[row] + gap * (image[neighbour] - image[row])
+    # int32[e] into Samples; the mixture is image[row] + gap * (image[neighbour] - image[row])
+    neighbour: Array
     gap: Array  # float32[e]; 0 is a copy of the row
 
 
@@ -77,7 +82,9 @@ class Learner(NamedTuple):
 
 
 class Predictions(NamedTuple):
-    """Held-out outputs on the host, one row per (seed, test row), in dataset order within a seed."""
+    """Held-out outputs on the host, one row per (seed, test row), in dataset order within a
+    seed.
+    """
 
     clip: Array  # int32[R], index into Names.clips
     frame: Array  # int32[R]
@@ -93,23 +100,29 @@ class Names(NamedTuple):
     """What the integers mean: tuples of str."""
 
     classes: tuple
-    subjects: tuple  # names as the data set has them; two data sets may both hold an 's01' under two indices
+    # names as the data set has them; two data sets may both hold an 's01' under two indices
+    subjects: tuple
     datasets: tuple
     clips: tuple
     action_units: tuple
 
 
 class Explained(NamedTuple):
-    """What a trained network looks at, on the host: one row a held-out clip of one seed, by the fold that did not see it."""
+    """What a trained network looks at, on the host: one row a held-out clip of one seed, by the
+    fold that did not see it.
+    """
 
     clip: Array  # int32[R], index into Names.clips
     subject: Array  # int32[R], index into Names.subjects
     dataset: Array  # int32[R], index into Names.datasets
     label: Array  # int32[R]
     predicted: Array  # int32[R]
-    action_units: Array  # float32[R, A], columns by Names.action_units; 1 present, 0 absent, NaN unknown
-    au_cam: Array  # float32[R, H, W], 0..1: maps of all regions stacked (eyes over mouth), each scaled by itself
+    # float32[R, A], columns by Names.action_units; 1 present, 0 absent, NaN unknown
+    action_units: Array
+    # float32[R, H, W], 0..1: maps of all regions stacked (eyes over mouth), each scaled by itself
+    au_cam: Array
     grad_cam: Array  # float32[R, H, W], 0..1, as au_cam
     gray: Array  # uint8[R, H, W], the face (magnified apex) that the network saw
-    on_a: Array  # uint8[R, H, W], magnitude of the flow from onset to target, the network's second channel
+    # uint8[R, H, W], magnitude of the flow from onset to target, the network's second channel
+    on_a: Array
     features: Array  # float32[R, D], the weighted AU features

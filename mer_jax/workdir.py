@@ -1,4 +1,6 @@
-"""The files of a run: their names, and writes that a kill cannot leave half done (standard library and numpy only)."""
+"""The files of a run: their names, and writes that a kill cannot leave half done (standard library
+and numpy only).
+"""
 
 import contextlib
 import csv
@@ -35,7 +37,9 @@ PART = '.part'
 
 
 def default(config_path, variant: str = '') -> str:
-    """Folder of a run that names none: 'runs/<stem>[-variant]', with characters that travel between systems."""
+    """Folder of a run that names none: 'runs/<stem>[-variant]', with characters that travel between
+    systems.
+    """
     stem = Path(config_path).stem + (f'-{variant}' if variant else '')
     return 'runs/' + re.sub(r'[^A-Za-z0-9._=,+-]', '_', stem).rstrip('.')
 
@@ -46,7 +50,9 @@ def absolute(folder) -> Path:
 
 
 def prepare(folder) -> Path:
-    """The absolute folder of a run, created where missing; UserError where no run can be written there."""
+    """The absolute folder of a run, created where missing; UserError where no run can be written
+    there.
+    """
     path = absolute(folder)
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -65,7 +71,9 @@ def prepare(folder) -> Path:
 
 @contextlib.contextmanager
 def lock(folder):
-    """Hold the folder for one process; UserError where another one trains in it. A killed process lets go by itself."""
+    """Hold the folder for one process; UserError where another one trains in it. A killed process
+    lets go by itself.
+    """
     with open(Path(folder) / LOCK, 'a+', encoding='utf-8') as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -75,7 +83,8 @@ def lock(folder):
             raise UserError(
                 f"workdir '{folder}': process {owner} is training in it; wait, or name another with --workdir"
             ) from None
-        except OSError:  # some mounted drives know no locks at all; refusing would forbid training there
+        # some mounted drives know no locks at all; refusing would forbid training there
+        except OSError:
             pass
         file.truncate(0)
         file.write(f'{os.getpid()}\n')
@@ -95,7 +104,9 @@ def clear(folder) -> None:
 
 @contextlib.contextmanager
 def replacing(path):
-    """A binary file that takes the place of `path` when the block ends well, and vanishes when it does not."""
+    """A binary file that takes the place of `path` when the block ends well, and vanishes when it
+    does not.
+    """
     path = Path(path)
     part = path.with_name(f'.{path.name}.{os.getpid()}{PART}')
     try:
@@ -115,7 +126,9 @@ def write_text(path, text: str) -> None:
 
 
 def write_json(path, value) -> None:
-    """Write JSON in one step: numpy becomes plain numbers and lists, NaN and infinities become null."""
+    """Write JSON in one step: numpy becomes plain numbers and lists, NaN and infinities become
+    null.
+    """
     write_text(path, _pretty(_plain(value)) + '\n')
 
 
@@ -151,7 +164,9 @@ def read_json(path) -> dict:
 
 
 def read_config(folder) -> dict:
-    """{'settings', 'data'} of the run in `folder`; UserError where its config.json is that of something else."""
+    """{'settings', 'data'} of the run in `folder`; UserError where its config.json is that of
+    something else.
+    """
     path = Path(folder) / CONFIG
     found = read_json(path)
     if set(found) != {'settings', 'data'} or not isinstance(found['settings'], dict):
@@ -160,7 +175,9 @@ def read_config(folder) -> dict:
 
 
 def read_csv(path) -> list:
-    """A list of {column: text}, one a row; UserError for a row of another length than the header."""
+    """A list of {column: text}, one a row; UserError for a row of another length than the
+    header.
+    """
     try:
         with open(path, newline='', encoding='utf-8') as file:
             rows = list(csv.reader(file))
@@ -181,7 +198,9 @@ def append_jsonl(path, records: list) -> None:
 
 
 def read_jsonl(path) -> list:
-    """Records of a JSON-lines file; a last line that a kill cut short is dropped, any other bad line is a UserError."""
+    """Records of a JSON-lines file; a last line that a kill cut short is dropped, any other bad
+    line is a UserError.
+    """
     lines = Path(path).read_text(encoding='utf-8', errors='replace').splitlines()
     records = []
     for number, line in enumerate(lines, 1):
@@ -199,7 +218,9 @@ def read_jsonl(path) -> list:
 
 
 def cut_jsonl(path, keep) -> None:
-    """Drop the records that keep(record) refuses, and a half-written last line; a missing file stays missing."""
+    """Drop the records that keep(record) refuses, and a half-written last line; a missing file
+    stays missing.
+    """
     if not Path(path).exists():
         return
     kept = []
@@ -215,7 +236,9 @@ def cut_jsonl(path, keep) -> None:
 
 
 def write_predictions(path, predictions: Predictions, names: Names) -> None:
-    """predictions.csv: names for numbers, softmax scores to six digits; a `frame` column where rows are frames."""
+    """predictions.csv: names for numbers, softmax scores to six digits; a `frame` column where rows
+    are frames.
+    """
     framed = ['frame'] if np.any(predictions.frame) else []
     header = ['clip', *framed, 'subject', 'dataset', 'fold', 'seed', 'label', 'predicted']
     scores = softmax(predictions.output)
@@ -230,7 +253,9 @@ def write_predictions(path, predictions: Predictions, names: Names) -> None:
 
 
 def read_predictions(path) -> list:
-    """Rows of predictions.csv as {clip, subject, dataset, fold, seed, label, predicted, scores: {class: score}}."""
+    """Rows of predictions.csv as {clip, subject, dataset, fold, seed, label, predicted, scores:
+    {class: score}}.
+    """
     mark = 'score_'
     rows = []
     for number, row in enumerate(read_csv(path), 2):
@@ -251,7 +276,9 @@ def softmax(output) -> np.ndarray:
 
 
 def differences(old: dict, new: dict, *, ignore=()) -> list:
-    """[(dotted key, old, new)] where two nested dictionaries differ, None if missing; `ignore`: keys or branches."""
+    """[(dotted key, old, new)] where two nested dictionaries differ, None if missing; `ignore`:
+    keys or branches.
+    """
     before, after = flat(_plain(old)), flat(_plain(new))
     keys = [key for key in dict.fromkeys([*before, *after]) if not any(f'{key}.'.startswith(f'{one}.') for one in ignore)]
     return [(key, before.get(key), after.get(key)) for key in keys if before.get(key) != after.get(key)]
@@ -266,7 +293,9 @@ def flat(settings, prefix='') -> dict:
 
 
 def _pretty(value, margin=''):
-    """Indented JSON in which whatever fits on a line, and every list of numbers, stands on one line."""
+    """Indented JSON in which whatever fits on a line, and every list of numbers, stands on one
+    line.
+    """
     line = _dumps(value)
     nested = isinstance(value, dict) or isinstance(value, list) and any(isinstance(item, dict | list) for item in value)
     if len(line) + len(margin) <= 110 or not nested:

@@ -72,13 +72,16 @@ def test_alternatives_share_a_group(cell, groups):
 EVERY = sorted({text for name in ('CASME2', 'SAMM', 'CAS2', 'SAMM_LONG_VIDEOS', 'CAS3_PART_A', 'CAS3_PART_C')
                 for text in au_strings.strings(getattr(au_strings, name))}
                | {*au_strings.CAS2_NOT_UPDATED_ONLY, *au_strings.FOUR_DME})
-NOT_UNITS = {'26+ADR30': [26], 'subject do 2x  R2(C and then B)': [2]}  # a head movement's code; 'twice'
+# a head movement's code; 'twice'
+NOT_UNITS = {'26+ADR30': [26], 'subject do 2x  R2(C and then B)': [2]}
 SILENT = {'?', 'NULL', 'null', 'Chewing', 'reaction?'}
 PLAIN = re.compile(r'(AU)?([LRATB]?)(\d+)([A-E]?)')
 
 
 def test_every_published_cell():
-    """All notations of the public sheets: no number is lost or invented, and what is said of a unit stays with it."""
+    """All notations of the public sheets: no number is lost or invented, and what is said of a unit
+    stays with it.
+    """
     assert len(EVERY) >= 370
     misread = {cell: wrong for cell in EVERY if (wrong := misreadings(cell))}
     assert not misread

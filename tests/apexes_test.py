@@ -1,4 +1,6 @@
-"""Apexes that nobody annotated: by rule, by a spotter that never saw the subject, and from releases to recognition."""
+"""Apexes that nobody annotated: by rule, by a spotter that never saw the subject, and from releases
+to recognition.
+"""
 
 import csv
 import json
@@ -18,7 +20,9 @@ pytestmark = pytest.mark.usefixtures('unrendered')
 
 
 def record(onset=10, apex=13, offset=17, *, source='estimated', missing=()):
-    """A record with the flow of every frame; its face moves most in frame 15, its head in frame 12."""
+    """A record with the flow of every frame; its face moves most in frame 15, its head in
+    frame 12.
+    """
     numbers = np.array([n for n in range(onset + 1, offset + 1) if n not in missing], np.int32)
     flows = np.random.default_rng(0).normal(0, 0.02, (len(numbers), 12, 12, 2))
     flows[numbers == 15, 2:5, 2:5] += 1
@@ -52,7 +56,9 @@ def test_an_apex_that_somebody_saw_stays(source):
 
 
 def test_the_flow_at_a_frame_is_that_of_the_frame_or_of_the_nearest():
-    """Frames are dropped from SMIC; and no flow is stored at the onset, whose place is before the first."""
+    """Frames are dropped from SMIC; and no flow is stored at the onset, whose place is before the
+    first.
+    """
     one = record(missing=(13, 14))
     for asked, frame in ((11, 11), (15, 15), (13, 12), (14, 15), (10, 11), (99, 17)):
         np.testing.assert_array_equal(apexes.at(one, asked), one['flows'][one['flow_frames'].tolist().index(frame)])
@@ -72,7 +78,9 @@ def written(folder, results=RUN, rows=()):
 
 
 def test_answers_are_read_by_title_seed_data_set_and_clip(tmp_path):
-    """Answers of another decision, or for annotated clips, are not those that the run stands for."""
+    """Answers of another decision, or for annotated clips, are not those that the run
+    stands for.
+    """
     rows = [['a', 's1', 'smic', 0, 's1', 0, '', 5, 6], ['a', 's1', 'smic', 1, 's2', 0, '', 7, 8],
             ['a', 's1', 'smic', 0, 's1', 1, '', 9, 10], ['a', '01', 'samm', 0, 's1', 0, '', 11, 12],
             ['b', 's1', 'smic', 0, 's1', 0, 40, 41, 42]]
@@ -85,7 +93,9 @@ def test_answers_are_read_by_title_seed_data_set_and_clip(tmp_path):
 
 
 def test_what_is_no_honest_spotting_run_by_subject_is_refused(tmp_path):
-    """Groups of subjects, or clips, do not tell which subject a spotter did not see: its apexes would leak."""
+    """Groups of subjects, or clips, do not tell which subject a spotter did not see: its apexes
+    would leak.
+    """
     told = 'is no honest spotting run by protocol loso, which names the subject that each of its spotters did not see'
     for number, other in enumerate(({'protocol': 'kfold'}, {'leaks': ['data.scale_scope all: x']}, {'task': 'recognition'},
                                     {'protocol': 'loso, validation part'})):
@@ -153,7 +163,9 @@ def test_a_spotter_trains_on_one_release_and_answers_for_both(spotter, releases)
 
 
 def test_recognition_takes_each_apex_from_the_spotter_that_did_not_see_the_subject(spotter, releases, tmp_path, capsys):
-    """The chain that a result on SMIC stands on: fold by fold the answer of the fold of the same title, and no other."""
+    """The chain that a result on SMIC stands on: fold by fold the answer of the fold of the same
+    title, and no other.
+    """
     _, release, built = releases
     other = tmp_path / 'spotter'
     shutil.copytree(spotter, other, ignore=shutil.ignore_patterns('checkpoints', 'plots'))
@@ -181,7 +193,9 @@ def test_recognition_takes_each_apex_from_the_spotter_that_did_not_see_the_subje
 
 
 def load(release, name, data_dir, rule):
-    """data.load of the flow of every frame of one release, with `rule` as settings or the command line give it."""
+    """data.load of the flow of every frame of one release, with `rule` as settings or the command
+    line give it.
+    """
     return data.load(f'{name}/{FLOW}', labels='megc3', channels='u,v', size=28, scale='stretch', mask='none', frames=16,
                      data_dir=str(data_dir), manual_dir=str(release.folder), rebuild=False, landmarks='', magnet='', apex=rule)
 
@@ -196,8 +210,9 @@ def test_recognition_at_the_midpoint(releases, tmp_path):
 
 
 def test_every_rule_loads_the_flow_of_its_frame(spotter, releases):
-    """A row whose frame is named and whose picture is of another would be scored as the named one; and a clip with several
-    spotted apexes is one clip."""
+    """A row whose frame is named and whose picture is of another would be scored as the named one;
+    and a clip with several spotted apexes is one clip.
+    """
     _, release, folder = releases
     stored = {one['clip']: one for one in data.read(f'smic/{FLOW}', ('clip', 'flows', 'flow_frames'), data_dir=str(folder),
                                                     manual_dir=str(release.folder), rebuild=False, landmarks='', magnet='')}

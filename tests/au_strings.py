@@ -1,8 +1,10 @@
-"""Every distinct action-unit string of the public annotation sheets, by group of notation: test material.
+"""Every distinct action-unit string of the public annotation sheets, by group of notation: test
+material.
 
-Counted over published copies of the sheets: CASME II (2014: 68 distinct, 2019: 74), SAMM micro (97), CAS(ME)^2 (116, of
-which two of the 77 plain sorted lists are given here), SAMM Long Videos (the 92 unusual ones of 314), CAS(ME)^3 (the
-unusual ones), 4DME (two examples). Blanks at the ends are part of the strings.
+Counted over published copies of the sheets: CASME II (2014: 68 distinct, 2019: 74), SAMM micro
+(97), CAS(ME)^2 (116, of which two of the 77 plain sorted lists are given here), SAMM Long Videos
+(the 92 unusual ones of 314), CAS(ME)^3 (the unusual ones), 4DME (two examples). Blanks at the ends
+are part of the strings.
 """
 
 # Union of both editions; a single unit is an integer cell in the workbook.

@@ -1,4 +1,6 @@
-"""The leak audit: it measures leakage where there is some, none where there is none, and says what does not apply."""
+"""The leak audit: it measures leakage where there is some, none where there is none, and says what
+does not apply.
+"""
 
 import contextlib
 import csv
@@ -22,7 +24,8 @@ from tests.conftest import make_samples
 
 ROOT = Path(__file__).parent.parent
 CONFIGS = sorted(p.stem for p in ROOT.glob('configs/[a-z]*_*.py')
-                 if p.stem != 'synthetic_magnet' and not p.stem.endswith('_spotting'))  # which the audit refuses
+                 # which the audit refuses
+                 if p.stem != 'synthetic_magnet' and not p.stem.endswith('_spotting'))
 
 
 def of_config(name, changes=(), variant=''):
@@ -37,7 +40,9 @@ def applied(config, folds=5):
 
 @pytest.mark.parametrize('name', CONFIGS)
 def test_every_trial_of_every_config_is_one_that_main_accepts(name):
-    """The audit works for every config: a trial that the rules refuse would end it half-way, after hours."""
+    """The audit works for every config: a trial that the rules refuse would end it half-way, after
+    hours.
+    """
     for changes in ({}, {'protocol.name': 'random_split'}, {'protocol.name': 'holdout'}, {'protocol.name': 'all_rows'},
                     {'balance.method': 'smote', 'train.class_weights': 'none'}, {'train.epochs': 0}):
         config = of_config(name, changes)
@@ -84,7 +89,9 @@ def test_what_does_not_apply_says_why(changes, expected):
 
 
 def test_machines_on_features_of_a_network_have_a_leak_of_their_own():
-    """The network may have seen the tested clips; what machines answer after the last epoch, no epoch can be chosen for."""
+    """The network may have seen the tested clips; what machines answer after the last epoch, no
+    epoch can be chosen for.
+    """
     config = of_config('casme2_hybrid')
     found = {habit: trial.why_not for habit, trial in applied(config).items() if trial.why_not}
     assert found == {'epoch': 'head.name svm answers once, after the last epoch'}
@@ -110,7 +117,9 @@ def test_a_holdout_is_audited_on_the_clips_it_tests():
 
 
 def coded(seed=0, subjects=12, groups=2, clips=4):
-    """Data whose every clip shows which group of one subject it is of, and nothing else: classes are drawn at random a group."""
+    """Data whose every clip shows which group of one subject it is of, and nothing else: classes
+    are drawn at random a group.
+    """
     draw = np.random.default_rng(seed)
     samples, names = make_samples(subjects=subjects, clips=(groups * clips,) * subjects, datasets=1)
     group = np.arange(len(samples.label)) // clips
@@ -121,8 +130,9 @@ def coded(seed=0, subjects=12, groups=2, clips=4):
 
 
 def finishes(monkeypatch, folders, failing=()):
-    """Let a trial of `folders` {habit: folder of a finished run} end as that run, one of `failing` as a diverged one; others
-    are trained."""
+    """Let a trial of `folders` {habit: folder of a finished run} end as that run, one of `failing`
+    as a diverged one; others are trained.
+    """
     train = experiment.train
 
     def instead(config, folder):
@@ -148,8 +158,9 @@ def quick_audit(monkeypatch, folder, loaded, **changes):
 
 @pytest.fixture(scope='module')
 def audited(tmp_path_factory):
-    """(folder, lines, what was printed) of an audit of coded(). Its classes are drawn at random already: the controls would
-    train the same once more, and are copied."""
+    """(folder, lines, what was printed) of an audit of coded(). Its classes are drawn at random
+    already: the controls would train the same once more, and are copied.
+    """
     folder = tmp_path_factory.mktemp('audited') / 'a'
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(io.StringIO()) as printed:
         finishes(patch, {'control': folder / 'honest', 'control_split': folder / 'split'})
@@ -157,7 +168,9 @@ def audited(tmp_path_factory):
 
 
 def test_random_classes_of_subject_coded_clips_are_told_by_the_clip_split_alone(audited):
-    """The control that the audit measures leakage: chance under LOSO, far above it where clips are split, with its interval."""
+    """The control that the audit measures leakage: chance under LOSO, far above it where clips are
+    split, with its interval.
+    """
     folder, found, printed = audited
     honest, split = found['honest'], found['split']
     assert honest['metrics']['uar'] < 0.43 and honest['intervals']['uar'][0] < 1 / 3, 'chance is 1/3'
@@ -202,7 +215,9 @@ def test_best_epochs_are_those_of_the_oracle():
 @unoptimised()
 @pytest.mark.usefixtures('unrendered')
 def test_a_quick_audit_of_a_network_with_everything(tiny_data, tmp_path, capsys):
-    """From the command line: every habit of a network that answers itself applies to SMOTE with a fitted scale."""
+    """From the command line: every habit of a network that answers itself applies to SMOTE with a
+    fitted scale.
+    """
     arguments = ['audit', f'--config={ROOT}/configs/synthetic_ststnet.py:quick', f'--config.data.data_dir={tiny_data}',
                  '--config.balance.method=smote', '--config.data.scale=standard', '--config.data.value_range=0..1',
                  f'--workdir={tmp_path}/a']
@@ -218,7 +233,9 @@ def test_a_quick_audit_of_a_network_with_everything(tiny_data, tmp_path, capsys)
 
 
 def test_a_trial_that_fails_costs_its_own_line_alone(audited, monkeypatch, tmp_path, capsys):
-    """One diverging training must not lose hours of the others; a failing honest run must be told."""
+    """One diverging training must not lose hours of the others; a failing honest run must
+    be told.
+    """
     failing = ['control']
     finishes(monkeypatch, {habit: audited[0] / 'honest' for habit in audit.TITLES}, failing)
     found = quick_audit(monkeypatch, tmp_path / 'a', coded())
@@ -230,7 +247,9 @@ def test_a_trial_that_fails_costs_its_own_line_alone(audited, monkeypatch, tmp_p
 
 
 def test_a_baseline_that_leaks_is_not_called_honest():
-    """One file of weights for all folds stays as asked for: the reader must see that the baseline itself leaks."""
+    """One file of weights for all folds stays as asked for: the reader must see that the baseline
+    itself leaks.
+    """
     line = {'habit': 'honest', 'title': 'honest', 'why_not': '', 'leaks': ['init_from: one file'], 'protocol': 'loso', 'seeds': 1,
             'clips': 9, 'subjects': 3, 'metrics': dict.fromkeys(audit_text.MEASURES, 0.5),
             'intervals': dict.fromkeys(audit_text.MEASURES), 'against': None}
@@ -241,7 +260,9 @@ def test_a_baseline_that_leaks_is_not_called_honest():
 
 
 def test_mistakes_are_told_in_one_line(tmp_path):
-    """A run's folder must not be filled with those of an audit; a network without subjects has nothing to audit."""
+    """A run's folder must not be filled with those of an audit; a network without subjects has
+    nothing to audit.
+    """
     (tmp_path / 'config.json').write_text('{}')
     with pytest.raises(UserError, match='holds a run; an audit trains several'):
         audit.audit({}, None, tmp_path)

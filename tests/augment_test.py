@@ -1,4 +1,6 @@
-"""Changes of a training sample: flip, erasing and Region Replacing, each against the rule it follows."""
+"""Changes of a training sample: flip, erasing and Region Replacing, each against the rule it
+follows.
+"""
 
 import math
 from functools import partial
@@ -43,7 +45,9 @@ def test_a_flip_undoes_itself(stretched):
 
 
 def test_a_flip_turns_the_sign_of_u_alone():
-    """A motion to the left is one to the right in the mirror; v and strain keep their values and change their place."""
+    """A motion to the left is one to the right in the mirror; v and strain keep their values and
+    change their place.
+    """
     image = picture()
     for stretched, turned in ((True, 255 - image[:, ::-1, 1]), (False, -image[:, ::-1, 1])):
         found = flip(sample_of(image, [0] * 5), stretched=stretched).image
@@ -52,7 +56,9 @@ def test_a_flip_turns_the_sign_of_u_alone():
 
 
 def test_a_flip_of_bytes_is_that_of_the_measured_field():
-    """Stretching the mirrored motion gives 255 - u and no other byte: the flip needs no measured flow."""
+    """Stretching the mirrored motion gives 255 - u and no other byte: the flip needs no measured
+    flow.
+    """
     field = np.random.default_rng(1).normal(0.3, 1, (9, 9, 2)).astype(np.float32)
     mirrored = np.stack([-field[:, ::-1, 0], field[:, ::-1, 1]], -1)
     found = flip(sample_of(pictures.stretch(field).astype(np.float32), [0] * 5), channels=('u', 'v')).image
@@ -61,10 +67,13 @@ def test_a_flip_of_bytes_is_that_of_the_measured_field():
 
 
 def test_a_flip_changes_the_sides_of_action_units():
-    """A left lip corner in the mirror is a right one; 12 without a side, the head and unknown units stay."""
+    """A left lip corner in the mirror is a right one; 12 without a side, the head and unknown units
+    stay.
+    """
     assert [UNITS[i] for i in augment.mirrored(UNITS)] == ['R4', 'L4', 'R12', 'L12', '53']
     np.testing.assert_array_equal(augment.mirrored(('1', '4', '12')), [0, 1, 2])
-    np.testing.assert_array_equal(augment.mirrored(('L12',)), [0])  # without a column of its mirror image
+    # without a column of its mirror image
+    np.testing.assert_array_equal(augment.mirrored(('L12',)), [0])
     assert augment.mirrored(()).shape == (0,)
     np.testing.assert_array_equal(flip(sample_of(picture(), [0, 0, 1, 0, 1])).action_units, [0, 0, 0, 1, 1])
     assert np.isnan(flip(sample_of(picture(), [np.nan] * 5)).action_units).all()
@@ -85,7 +94,9 @@ def erase(share, spread, *, size, **more):
 
 
 def erased(share=1.0, spread=1.0, *, size=40, **more):
-    """400 erased copies [size, size, 2] of a picture of 10000, which noise never is, and which pixels of them are noise."""
+    """400 erased copies [size, size, 2] of a picture of 10000, which noise never is, and which
+    pixels of them are noise.
+    """
     found = np.asarray(erase(share, spread, size=size, **more))
     return found, (found != 1e4).all(-1)
 
@@ -102,7 +113,9 @@ def test_erasing_changes_one_rectangle_and_nothing_else():
 
 
 def test_erased_rectangles_are_as_torchvision_draws_them():
-    """Areas 0.02 to 1/3 of the picture, drawn evenly; ratios of sides 0.3 to 3.3, drawn evenly on a log scale."""
+    """Areas 0.02 to 1/3 of the picture, drawn evenly; ratios of sides 0.3 to 3.3, drawn evenly on a
+    log scale.
+    """
     _, noise = erased(spread=255.0, size=200)
     tall, wide = noise.any(2).sum(1), noise.any(1).sum(1)
     area, ratio = tall * wide / 200**2, tall / wide
@@ -110,7 +123,8 @@ def test_erased_rectangles_are_as_torchvision_draws_them():
     assert (area > 0.02 * (1 - margin)).all() and (area < (1 + margin) / 3).all()
     assert (ratio > 0.3 * (1 - margin)).all() and (ratio < 3.3 * (1 + margin)).all()
     spread = (1 / 3 - 0.02) / math.sqrt(12) / math.sqrt(400)
-    assert abs(area.mean() - (0.02 + 1 / 3) / 2) < 5 * spread + 0.01  # some of the largest and longest do not fit
+    # some of the largest and longest do not fit
+    assert abs(area.mean() - (0.02 + 1 / 3) / 2) < 5 * spread + 0.01
     spread = math.log(11) / math.sqrt(12) / math.sqrt(400)
     assert abs(np.log(ratio).mean()) < 5 * spread and area.min() < 0.04 and area.max() > 0.3
     corner = np.array([(np.flatnonzero(one.any(1))[0], np.flatnonzero(one.any(0))[0]) for one in noise])
@@ -135,7 +149,9 @@ def test_erasing_comes_as_often_as_asked(share):
 
 
 def test_a_picture_that_nothing_fits_stays_whole():
-    """torchvision gives up after ten tries; a rectangle cut at the border would have another area."""
+    """torchvision gives up after ten tries; a rectangle cut at the border would have
+    another area.
+    """
     _, noise = erased(size=8, area=(0.9, 1.0), ratio=(3.0, 3.3))
     assert not noise.any()
 
@@ -154,7 +170,8 @@ def numbers(row):
     return {int(name) for name, value in zip(NAMES, row, strict=True) if value == 1}
 
 
-# the sample: brow 4, gaze 61 (eyes), cheeks 33 (mouth), head 53; the donor: lids 7, 46 (eyes), corners 12, 39 (mouth), head 51
+# the sample: brow 4, gaze 61 (eyes), cheeks 33 (mouth), head 53; the donor: lids 7, 46 (eyes),
+# corners 12, 39 (mouth), head 51
 SAMPLE, DONOR = sample_of(picture(0), columns(4, 61, 33, 53), clip=3), sample_of(picture(1), columns(7, 46, 12, 39, 51), clip=8)
 
 
@@ -164,7 +181,9 @@ def replaced(key=KEYS[0], sample=SAMPLE, donor=DONOR, **more):
 
 
 def test_the_mouth_is_that_of_the_donor():
-    """The upper half stays, the lower is the donor's, and both clips are told: WSCL must not pair a row with its donor."""
+    """The upper half stays, the lower is the donor's, and both clips are told: WSCL must not pair a
+    row with its donor.
+    """
     found = replaced()
     np.testing.assert_array_equal(found.image[:4], SAMPLE.image[:4])
     np.testing.assert_array_equal(found.image[4:], DONOR.image[4:])
@@ -172,7 +191,9 @@ def test_the_mouth_is_that_of_the_donor():
 
 
 def test_units_are_those_that_the_picture_shows():
-    """Eyes of the sample, mouth of the donor, head of the sample: units of a mouth that is gone would align what differs."""
+    """Eyes of the sample, mouth of the donor, head of the sample: units of a mouth that is gone
+    would align what differs.
+    """
     assert numbers(replaced().action_units) == {4, 61, 12, 39, 53}
     assert numbers(replaced(units='union').action_units) == {4, 61, 33, 53, 7, 46, 12, 39, 51}
 
@@ -199,7 +220,9 @@ def test_either_half_is_replaced_as_often():
 
 
 def test_unknown_units_stay_unknown():
-    """SMIC has no units: a mixture with a clip of it knows one half, and may not claim that nothing moved in the other."""
+    """SMIC has no units: a mixture with a clip of it knows one half, and may not claim that nothing
+    moved in the other.
+    """
     unknown = DONOR._replace(action_units=jnp.full(len(NAMES), jnp.nan))
     found = np.asarray(replaced(donor=unknown).action_units)
     np.testing.assert_array_equal(np.isnan(found), HALVES[1])
@@ -225,10 +248,13 @@ CLIP = np.random.default_rng(5).uniform(1, 255, (3, 12, 10, 1)).astype(np.float3
 @pytest.mark.parametrize('degrees,side,corner', [(0, 1, (0, 0)), (90, 1, (0, 0)), (-13, 1, (0, 0)), (0, 0.8, (0.2, 0.05)),
                                                  (15, 0.9, (0.1, 0.0))])
 def test_a_turned_window_equals_opencv(degrees, side, corner):
-    """A window off by half a pixel, or turned about a corner, would move every face; OpenCV rounds to 1/32 of a pixel."""
+    """A window off by half a pixel, or turned about a corner, would move every face; OpenCV rounds
+    to 1/32 of a pixel.
+    """
     cv2 = pytest.importorskip('cv2')
     _, height, width, _ = CLIP.shape
-    turn = cv2.getRotationMatrix2D((width / 2 - 0.5, height / 2 - 0.5), degrees, 1)  # picture -> window
+    # picture -> window
+    turn = cv2.getRotationMatrix2D((width / 2 - 0.5, height / 2 - 0.5), degrees, 1)
     y, x = (n * (side * (np.arange(n) + 0.5) / n + start) - 0.5 for n, start in zip((height, width), corner, strict=True))
     grid = np.stack([*np.meshgrid(x, y), np.ones((height, width))], -1) @ turn.T
     found = np.asarray(augment.turned(jnp.asarray(CLIP), math.radians(degrees), side, jnp.array(corner)))
@@ -278,9 +304,12 @@ def test_contrast_is_about_the_mean_of_the_face():
 
 
 def test_donors_are_training_rows_of_the_class():
-    """A row of the left-out subject as a donor would put its face into training; every other must come as often."""
+    """A row of the left-out subject as a donor would put its face into training; every other must
+    come as often.
+    """
     label = jnp.array([0, 1, 0, 1, 0, 0, 1, 2, 0])
-    rows = Rows(jnp.array([0, 1, 2, 3, 5, 7, 0, 8]), jnp.array([1, 1, 1, 1, 1, 1, 0, 0.0]))  # 4, 6 are others', 8 is padding
+    # 4, 6 are others', 8 is padding
+    rows = Rows(jnp.array([0, 1, 2, 3, 5, 7, 0, 8]), jnp.array([1, 1, 1, 1, 1, 1, 0, 0.0]))
     batch = jnp.array([0, 1, 7, 5, 3])
     allowed = [{0, 2, 5}, {1, 3}, {7}, {0, 2, 5}, {1, 3}]
     drawn = np.asarray(quickly(jax.vmap(lambda key: train.donors(key, label, rows, batch)))(KEYS))
@@ -315,11 +344,14 @@ def test_what_is_off_never_happens(off):
     assert found.image.dtype == np.float32
     assert (np.asarray(found.parts[:, 1]) == (3 if off == 'replace' else 8)).all()
     assert (np.asarray(found.action_units[:, 0]) == (1 if off == 'flip' else 0)).all()
-    assert signs.all() if off == 'erase' else signs.mean() < 0.5  # some noise falls into the halves that nobody sees
+    # some noise falls into the halves that nobody sees
+    assert signs.all() if off == 'erase' else signs.mean() < 0.5
 
 
 def test_a_clip_is_changed_as_asked():
-    """Amounts that never reach the change would train without the augmentation that results.json claims."""
+    """Amounts that never reach the change would train without the augmentation that results.json
+    claims.
+    """
     change = composed(flip=0.0, erase=0.0, replace=0.0, rotate=15.0, contrast=0.3, channels=['gray'])
     sample = sample_of(CLIP, [0, 0, 0, 0, 1])
     found = change(KEYS[0], sample, sample).image
@@ -332,7 +364,9 @@ def test_a_clip_is_changed_as_asked():
 
 
 def test_all_together_under_vmap_and_jit():
-    """Bytes in, float32 out, every row by its own key; the donor is flipped on its own before its mouth is used."""
+    """Bytes in, float32 out, every row by its own key; the donor is flipped on its own before its
+    mouth is used.
+    """
     change, count = composed(), 40
     draw = np.random.default_rng(0)
     rows = Samples(*(jnp.asarray(a) for a in (

@@ -1,4 +1,6 @@
-"""Weights against unequal classes: by hand, as scikit-learn's, and blind to padding and to other folds."""
+"""Weights against unequal classes: by hand, as scikit-learn's, and blind to padding and to other
+folds.
+"""
 
 import jax
 import jax.numpy as jnp
@@ -9,8 +11,8 @@ from sklearn.utils.class_weight import compute_class_weight
 from mer_jax import balance, protocol, train
 from mer_jax.types import Rows
 
-# Of ten samples the fold trains on rows 0..6: four of class 0, two of class 1, one of class 3. Row 7 is left out, 8 and 9 are
-# of other folds, rows 0 and 4 stand again as padding.
+# Of ten samples the fold trains on rows 0..6: four of class 0, two of class 1, one of class 3. Row
+# 7 is left out, 8 and 9 are of other folds, rows 0 and 4 stand again as padding.
 LABEL = jnp.array([0, 0, 1, 0, 3, 1, 0, 2, 2, 1])
 ROWS = Rows(jnp.array([6, 0, 2, 4, 1, 5, 3, 0, 4]), jnp.array([1, 1, 1, 1, 1, 1, 1, 0, 0.0]))
 BY_HAND = {
@@ -49,7 +51,9 @@ def test_only_the_rows_of_the_fold_are_counted():
 
 
 def test_a_longer_padding_changes_no_weight():
-    """Folds are padded to the longest: what a fold learns must not depend on how long the others are."""
+    """Folds are padded to the longest: what a fold learns must not depend on how long the others
+    are.
+    """
     longer = Rows(jnp.concatenate([ROWS.index, ROWS.index[:5]]), jnp.concatenate([ROWS.weight, jnp.zeros(5)]))
     for formula in balance.CLASS_WEIGHTS:
         one, two = (balance.class_weight(LABEL, rows, classes=4, formula=formula) for rows in (ROWS, longer))
@@ -58,7 +62,9 @@ def test_a_longer_padding_changes_no_weight():
 
 
 def test_what_is_fitted_is_what_the_loss_reads(small):
-    """Another key would leave the loss unweighted without a word; 'none' must not change the compiled program."""
+    """Another key would leave the loss unweighted without a word; 'none' must not change the
+    compiled program.
+    """
     samples, _ = small
     rows = protocol.make('loso', *small, folds=2, holdout=0.5, seed=0, seeds=1)[0].train
     rows = jax.tree.map(lambda a: a[0], rows)
@@ -73,7 +79,9 @@ def test_the_classes_weigh_the_same():
 
 
 def test_the_weighted_order_draws_classes_as_often_and_rows_of_a_class_too():
-    """6000 draws: 5 standard deviations around a third of them for each class, and around a quarter of that for a row."""
+    """6000 draws: 5 standard deviations around a third of them for each class, and around a quarter
+    of that for a row.
+    """
     drawn = np.asarray(train.weighted_order(jax.random.key(0), LABEL, ROWS, 6000))
     assert set(drawn) == set(range(7)), 'a row of another fold, or one that is never seen'
     counts = np.bincount(np.asarray(LABEL)[drawn], minlength=4)

@@ -1,4 +1,6 @@
-"""The releases' builders on Apache Beam, as a cluster would run them; skips where apache-beam is not installed."""
+"""The releases' builders on Apache Beam, as a cluster would run them; skips where apache-beam is
+not installed.
+"""
 
 import numpy as np
 import pytest
@@ -9,7 +11,9 @@ from tests.fake_raw import smic
 
 
 def test_the_direct_runner_builds_the_same_records(tmp_path):
-    """The per-clip function must not depend on this process: a cluster's workers have nothing but the clip."""
+    """The per-clip function must not depend on this process: a cluster's workers have nothing but
+    the clip.
+    """
     pytest.importorskip('apache_beam')
     truth = smic.write(tmp_path / 'raw')
     plain = tfds_builders.prepare('smic', data_dir=tmp_path / 'plain', manual_dir=truth.folder, progress=False)

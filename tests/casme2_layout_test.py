@@ -1,4 +1,6 @@
-"""CASME II layout: editions, folder and file names as users have them, apex and interval repairs, corrections, refusals."""
+"""CASME II layout: editions, folder and file names as users have them, apex and interval repairs,
+corrections, refusals.
+"""
 
 import functools
 import shutil
@@ -51,13 +53,16 @@ def read(root, **options):
 
 
 def test_a_row_becomes_a_clip(tmp_path):
-    """If this fails, a field of the sheet reaches training as another, or frames stand under other numbers."""
+    """If this fails, a field of the sheet reaches training as another, or frames stand under other
+    numbers.
+    """
     clips, rows, _ = read(release(tmp_path, [PLAIN, OTHER]))
     clip = clips['sub01_EP02_01f']
     assert clip[:6] == ('sub01_EP02_01f', 'sub01', 'casme2', 'happiness', '12', True)
     assert clip[6:12] == (46, 48, 51, 'annotated', 200.0, True) and (clip.kind, clip.edition) == ('micro', '')
     assert [(n, p.name) for n, p in clip.frames] == [(n, f'reg_img{n}.jpg') for n in range(46, 52)]
-    assert [n for n, _ in clips['sub02_EP01_11f'].frames] == [98, 99, 100, 101, 102, 103]  # not img100 before img98
+    # not img100 before img98
+    assert [n for n, _ in clips['sub02_EP01_11f'].frames] == [98, 99, 100, 101, 102, 103]
     assert clips['sub02_EP01_11f'].action_units == '4+L10'
     row = rows['sub01_EP02_01f']
     assert row == ('CASME2-coding-20190701.xlsx row 2', 'used', '', 'sub01_EP02_01f', '', '')
@@ -75,14 +80,18 @@ def test_a_row_becomes_a_clip(tmp_path):
      ('CASME2_RAW/CASME2-RAW', 'sub{:02d}', 'img{}.jpg', False)],
 )  # fmt: skip
 def test_folder_and_file_names_as_users_have_them(tmp_path, tree, subject, file, cropped):
-    """If this fails, a user with one of the circulating packages is told that there are no frames."""
+    """If this fails, a user with one of the circulating packages is told that there are no
+    frames.
+    """
     clips, _, rows = read(release(tmp_path / 'any' / 'CASME II', [PLAIN, OTHER], tree=tree, subject=subject, file=file))
     assert len(clips) == 2 and {row.status for row in rows} == {'used'}
     assert all(clip.cropped == cropped and len(clip.frames) == 6 for clip in clips.values())
 
 
 def test_find_is_the_deepest_common_folder(tmp_path):
-    """If this fails, the fingerprint changes with how far above the release the given folder lies."""
+    """If this fails, the fingerprint changes with how far above the release the given
+    folder lies.
+    """
     root = release(tmp_path / 'data' / 'CASME2', [PLAIN], tree='a/Cropped')
     release(root, [PLAIN], tree='b/CASME2_RAW_selected', file='img{}.jpg')
     assert layout.find(tmp_path) == layout.find(root) == root
@@ -91,7 +100,9 @@ def test_find_is_the_deepest_common_folder(tmp_path):
 
 
 def test_choice_of_frames(tmp_path):
-    """If this fails, a build asked for raw frames reads crops, or reads part of a release where all of it is there."""
+    """If this fails, a build asked for raw frames reads crops, or reads part of a release where all
+    of it is there.
+    """
     rows = [PLAIN, OTHER]
     release(tmp_path, rows)
     release(tmp_path, rows, tree='CASME2_RAW_selected', file='img{}.jpg')
@@ -105,7 +116,9 @@ def test_choice_of_frames(tmp_path):
 
 
 def test_raw_recordings_are_cut_to_the_clip(tmp_path):
-    """If this fails, a clip from whole recordings holds frames before its onset, or is reported for having them."""
+    """If this fails, a clip from whole recordings holds frames before its onset, or is reported for
+    having them.
+    """
     sheet(tmp_path / 'a.xlsx', [PLAIN])
     frames(tmp_path / 'images/sub01/EP02_01f', range(1, 70), 'img{}.jpg')
     clips, _, rows = read(tmp_path)
@@ -138,7 +151,9 @@ def test_editions_are_told_by_content(tmp_path):
 
 
 def test_a_full_sheet_comes_before_an_extended_one(tmp_path):
-    """If this fails, a circulating list of 256 rows is taken where the official sheet of 255 lies beside it."""
+    """If this fails, a circulating list of 256 rows is taken where the official sheet of 255 lies
+    beside it.
+    """
     filler = [('03', f'EP{n:02d}_01', 5, 7, 9, '1', 'others') for n in range(100, 352)]
     release(tmp_path, NEW_2019, name='z.xlsx')
     sheet(tmp_path / 'official.xlsx', [*NEW_2019, *filler])
@@ -148,7 +163,9 @@ def test_a_full_sheet_comes_before_an_extended_one(tmp_path):
 
 
 def test_other_workbooks_are_not_mistaken(tmp_path):
-    """If this fails, the objective classes or another release's sheet is read as the coding sheet."""
+    """If this fails, the objective classes or another release's sheet is read as the coding
+    sheet.
+    """
     release(tmp_path, [PLAIN])
     write(tmp_path / 'CASME2-ObjectiveClasses.xlsx', [['Subject', 'Filename', 'Objective Class'], ['01', 'EP02_01f', 1]])
     write(tmp_path / 'SAMM.xlsx', [HEADER, ['006', '006_1_2', None, 1, 2, 3, None, 4, 'Anger']])
@@ -190,7 +207,9 @@ def test_an_apex_at_the_offset_is_the_annotation(tmp_path):
 
 
 def test_missing_files_move_onset_and_offset_inwards(tmp_path):
-    """If this fails, a clip is lost whose annotated offset is not on disk (16/EP01_08), or frames are invented."""
+    """If this fails, a clip is lost whose annotated offset is not on disk (16/EP01_08), or frames
+    are invented.
+    """
     release(tmp_path, [PLAIN])
     for number in (46, 48, 51):
         (tmp_path / f'Cropped/sub01/EP02_01f/reg_img{number}.jpg').unlink()
@@ -243,7 +262,9 @@ def test_folders_without_a_row(tmp_path):
 
 
 def test_published_corrections(tmp_path):
-    """If this fails, a published apex is applied to another clip, unasked, or outside the clip's interval."""
+    """If this fails, a published apex is applied to another clip, unasked, or outside the clip's
+    interval.
+    """
     rows = [('04', 'EP12_01f', 290, '/', 300, '1', 'disgust'), ('07', 'EP06_01', 15, 49, 68, '4', 'others'),
             ('05', 'EP03_01', 58, 61, 63, '1', 'surprise'), ('04', 'EP03_01', 58, 61, 63, '1', 'surprise')]
     release(tmp_path, rows)
@@ -256,11 +277,14 @@ def test_published_corrections(tmp_path):
     assert audit['sub04_EP12_01f'][1:] == ('repaired', 'apex of corrections=xiazhaoqiang', 'sub04_EP12_01f', '/', '294')
     (refused,) = [row for row in more if row.status == 'ignored']
     assert refused.clip == 'sub07_EP06_01' and refused.reason == 'apex 89 does not lie in 16..68'
-    assert read(tmp_path, corrections='mimicking')[0]['sub04_EP12_01f'].apex == -1  # 312 lies outside this short clip
+    # 312 lies outside this short clip
+    assert read(tmp_path, corrections='mimicking')[0]['sub04_EP12_01f'].apex == -1
 
 
 def test_all_errors_of_a_sheet_are_collected(tmp_path):
-    """If this fails, a user mends a sheet one error a run, or a mistyped row is left out in silence."""
+    """If this fails, a user mends a sheet one error a run, or a mistyped row is left out in
+    silence.
+    """
     bad = [('01', 'EP02_02', '4o', 45, 50, 1, 'happiness'), ('01', 'EP02_03', 40, 45, '', 1, 'happiness'),
            ('01', 'EP02_04', 40, 45, 50, 1, 'hapiness'), ('xx', 'EP02_05', 40, 45, 50, 1, 'others'),
            (*PLAIN[:6], 'disgust'), OTHER, OTHER, ('see note.txt', None, None, None, None, None, None)]
@@ -283,7 +307,9 @@ def test_a_clip_that_lies_twice_is_an_error(tmp_path):
 
 
 def test_what_is_missing_is_named(tmp_path):
-    """If this fails, a wrong folder ends in a traceback or an empty data set instead of one line saying what is needed."""
+    """If this fails, a wrong folder ends in a traceback or an empty data set instead of one line
+    saying what is needed.
+    """
     with pytest.raises(UserError, match='no workbook at all.*casme.psych.ac.cn'):
         layout.find(tmp_path)
     write(tmp_path / 'a.xlsx', [['Subject', 'Filename', 'Onset', 'Apex'], ['01', 'EP02_01f', 46, 48]])

@@ -1,4 +1,6 @@
-"""CAS(ME)^2: its workbook without a header and its image trees, against rows and numbers typed by hand."""
+"""CAS(ME)^2: its workbook without a header and its image trees, against rows and numbers typed by
+hand.
+"""
 
 import csv
 
@@ -79,7 +81,9 @@ def told(rows):
 
 
 def test_micro_expressions_of_the_recordings(tmp_path):
-    """If this fails, a clip's frames come from another video or person, or macro-expressions enter a micro data set."""
+    """If this fails, a clip's frames come from another video or person, or macro-expressions enter
+    a micro data set.
+    """
     write(tmp_path / 'CAS(ME)^2')
     assert layout.find(tmp_path) == tmp_path / 'CAS(ME)^2'
     clips, rows = read(tmp_path)
@@ -122,7 +126,9 @@ def test_macro_expressions_and_their_missing_offsets(tmp_path):
 
 
 def test_only_frames_of_the_interval_are_opened_and_decide_the_content(tmp_path):
-    """If this fails, a damaged frame far from any expression matters, or every start reads whole recordings."""
+    """If this fails, a damaged frame far from any expression matters, or every start reads whole
+    recordings.
+    """
     root = write(tmp_path)
     folder = root / 'rawpic/s15/15_0101disgustingteeth'
     (folder / 'img094.jpg').write_bytes(b'')
@@ -139,7 +145,9 @@ def test_only_frames_of_the_interval_are_opened_and_decide_the_content(tmp_path)
     ('CAS(ME)2_longVideoFaceCropped/longVideoFaceCropped', 'img_{}.jpg', True),
     ('images', 'img_{}.jpg', True), ('images', 'img{}.jpg', False)])  # fmt: skip
 def test_recordings_wherever_they_were_unpacked(tmp_path, tree, form, cropped):
-    """If this fails, face crops are searched for faces once more, or whole frames are taken for crops."""
+    """If this fails, face crops are searched for faces once more, or whole frames are taken for
+    crops.
+    """
     clips, _ = read(write(tmp_path, tree=tree, form=form))
     assert len(clips) == 5 and {clip.cropped for clip in clips} == {cropped}
 
@@ -154,11 +162,14 @@ def test_trees_of_single_clips(tmp_path, tree, s, cropped):
     assert clips[0].frames[0] == (95, tmp_path / tree / f'{s}15/disgust1_1/img95.jpg')
     assert {row.status for row in rows} == {'used', 'repaired'}
     _, rows = read(tmp_path)
-    assert not any(row.status == 'ignored' for row in rows)  # folders of macro-expressions are annotated
+    # folders of macro-expressions are annotated
+    assert not any(row.status == 'ignored' for row in rows)
 
 
 def test_which_frames_are_taken(tmp_path):
-    """If this fails, whole frames and crops are mixed, or the incomplete crops stand in for complete recordings."""
+    """If this fails, whole frames and crops are mixed, or the incomplete crops stand in for
+    complete recordings.
+    """
     root = write(tmp_path)
     write(root, tree='longVideoFaceCropped', form='img_{}.jpg')
     write_clips(root, tree='selectedpic')
@@ -186,7 +197,9 @@ def test_the_name_of_the_coding_sheet_does_not_matter(tmp_path, sheet):
 
 @pytest.mark.parametrize('header, shift', [(False, 0), (True, 0), (True, 1)])
 def test_csv_copies(tmp_path, header, shift):
-    """If this fails, the CSV copies that circulate (index, header of numbers, path) cannot be read."""
+    """If this fails, the CSV copies that circulate (index, header of numbers, path) cannot
+    be read.
+    """
     root = write(tmp_path)
     (root / 'CAS(ME)^2code_final.xlsx').unlink()
     with open(root / 'CAS(ME)^2code_final(Updated).csv', 'w', newline='', encoding='utf-8-sig') as file:
@@ -200,7 +213,9 @@ def test_csv_copies(tmp_path, header, shift):
 
 
 def test_the_updated_workbook_is_read(tmp_path):
-    """If this fails, outdated action units are used although the newer workbook lies beside them."""
+    """If this fails, outdated action units are used although the newer workbook lies beside
+    them.
+    """
     newer = [(*ROWS[0][:5], '4+9', *ROWS[0][6:])]
     older = [(*ROWS[0][:5], '45+62', *ROWS[0][6:])]
     numbers = range(1, coding.ROWS)
@@ -230,7 +245,8 @@ def test_wrong_cells_are_all_named(tmp_path):
     write_book(root / 'CAS(ME)^2code_final.xlsx', [*ROWS, good, *wrong], people={**FOLDER, 99: '99'}, rules=False)
     _, rows = read(root)
     found = {row.file.split()[-1]: (row.status, row.reason) for row in rows if row.status in ('error', 'ignored')}
-    assert found.pop('8')[0] == 'ignored' and found.pop('16')[0] == 'error'  # row 1 again, and with another onset
+    # row 1 again, and with another onset
+    assert found.pop('8')[0] == 'ignored' and found.pop('16')[0] == 'error'
     assert found == {
         '9': ('error', "participant is '99'; must be 1 to 22"),
         '10': ('error', "clip code is 'disgust1'; must be as disgust1_2"),

@@ -1,4 +1,6 @@
-"""compare of spotting runs: errors, paired differences and files, made from hand-made folders of runs."""
+"""compare of spotting runs: errors, paired differences and files, made from hand-made folders of
+runs.
+"""
 
 import csv
 import json
@@ -27,7 +29,8 @@ OFF = {'max': 4, 'sw_max': 3, 'template': 2}  # frames by which every answer of 
 
 def finished(path, *, off=None, clips=6, subjects=3, seeds=1, data='casme2/spotting', answer='sw_max', leaks=(), apex=APEX,
              offset=100, fraction=46, unknown=0, fps=200, protocol='loso', labels='linear'):
-    """The folder of a run on clips from frame 0 to `offset`, whose answers to each are late by off[decision] [seeds, clips].
+    """The folder of a run on clips from frame 0 to `offset`, whose answers to each are late by
+    off[decision] [seeds, clips].
 
     Clip i is of subject i % subjects; the last `unknown` clips have no apex.
     """
@@ -64,7 +67,9 @@ def written_words(found):
 
 @pytest.fixture(scope='module')
 def written(tmp_path_factory):
-    """The folder of a comparison over two data sets, with leaky runs and nasty names, and its table."""
+    """The folder of a comparison over two data sets, with leaky runs and nasty names, and its
+    table.
+    """
     root = tmp_path_factory.mktemp('runs')
     late = np.random.default_rng(0).integers(0, 9, (2, 6))
     finished(root / 'casme2_one', seeds=2, off={'max': late})
@@ -77,7 +82,9 @@ def written(tmp_path_factory):
 
 
 def test_figures_by_hand(tmp_path):
-    """A paper would quote them: means over seeds, then clips; the two answers without looking once, differences signed."""
+    """A paper would quote them: means over seeds, then clips; the two answers without looking once,
+    differences signed.
+    """
     found = compared(tmp_path, {}, {'seeds': 2, 'off': {'sw_max': [[0, 2, 4, 0, 2, 4], [2, 4, 6, 2, 4, 6]]}})['groups']
     (one,) = found
     assert (one['title'], one['reference'], one['decision']) == ('casme2/spotting', 'a', 'sw_max')
@@ -92,7 +99,8 @@ def test_figures_by_hand(tmp_path):
     assert (block['mae'], block['sd']) == (3, pytest.approx(2 ** 0.5)) and block['against']['midpoint']['difference'] == -7
     assert set(first['against']) == {'common', 'max', 'template'} and set(second['against']) == {'common', *DECISIONS}
     assert {name: second['against'][name]['difference'] for name in DECISIONS} == {'max': 1, 'sw_max': 0, 'template': -1}
-    assert second['against']['sw_max']['p'] == 1 and second['against']['max']['p'] == 0.25  # of 8 swaps: all, and none or all
+    # of 8 swaps: all, and none or all
+    assert second['against']['sw_max']['p'] == 1 and second['against']['max']['p'] == 0.25
 
 
 def test_differences_are_those_of_paired_means_by_subject(tmp_path):
@@ -152,11 +160,14 @@ def test_runs_on_other_clips_are_never_paired(tmp_path, other):
 
 
 def test_other_labels_are_one_question_and_other_folds_are_told(tmp_path):
-    """Label functions are what such tables compare; a fraction fitted to other folds is not the one that stands in the table."""
+    """Label functions are what such tables compare; a fraction fitted to other folds is not the one
+    that stands in the table.
+    """
     found = compared(tmp_path, {}, {'labels': 'log'}, {'fraction': 44, 'protocol': 'kfold'})
     (one,) = found['groups']
     assert [run['against']['common'] for run in one['runs']] == [6, 6, 6]
-    assert one['runs'][2]['decisions']['max']['against']['fraction']['difference'] == 0  # to its own fraction
+    # to its own fraction
+    assert one['runs'][2]['decisions']['max']['against']['fraction']['difference'] == 0
     for words in written_words(found):
         assert words.count('has other clips or folds') == 1
         assert 'c has other clips or folds; its differences are to the answers there: midpoint 10.00, fitted' in words
@@ -164,7 +175,9 @@ def test_other_labels_are_one_question_and_other_folds_are_told(tmp_path):
 
 
 def test_the_reference_may_be_another_run(tmp_path):
-    """Differences to the wrong run, or to another decision than its own, would carry the wrong sign."""
+    """Differences to the wrong run, or to another decision than its own, would carry the wrong
+    sign.
+    """
     runs = compare.read([finished(tmp_path / 'a'), finished(tmp_path / 'b', answer='template', off={'template': 1})])
     one = compare.table(runs, reference=1)['groups'][0]
     assert (one['reference'], one['decision']) == ('b', 'template')
@@ -175,7 +188,9 @@ def test_the_reference_may_be_another_run(tmp_path):
 
 
 def test_one_subject_without_frame_rate_has_no_interval_no_test_and_no_ms(tmp_path):
-    """An interval of width zero would claim certainty; NaN would break compare.json and every printer."""
+    """An interval of width zero would claim certainty; NaN would break compare.json and every
+    printer.
+    """
     folders = [finished(tmp_path / name, subjects=1, fps=0) for name in 'ab']
     found = compare.write(compare.read(folders), tmp_path / 'out')
     run = found['groups'][0]['runs'][1]
@@ -192,11 +207,14 @@ def test_a_leaky_run_is_marked_everywhere(written):
     casme2, samm = (part.splitlines() for part in text.split('samm/spotting')[:2])
     start = casme2.index('(!) casme2_two: loso, 1 seed, 6 clips, 3 subjects')
     assert all(line.startswith('  (!) ') and line.endswith(' (!)') for line in casme2[start + 1:start + 4])
-    assert sum(line.lstrip().startswith('(!)') for line in casme2) == 2 * 4 + 1  # twice the run and its decisions, and its leak
+    # twice the run and its decisions, and its leak
+    assert sum(line.lstrip().startswith('(!)') for line in casme2) == 2 * 4 + 1
     assert f'(!) casme2_two leaks: {LEAK}' in text and 'reference: (!) SW-Max of samm_one' in text
-    assert any(line.startswith('(!) fitted fraction') for line in samm)  # fitted under a split that leaks
+    # fitted under a split that leaks
+    assert any(line.startswith('(!) fitted fraction') for line in samm)
     start = samm.index('samm_two: loso, 1 seed, 6 clips, 3 subjects')
-    assert samm[start + 1].startswith('  Max ') and samm[start + 1].endswith(' (!)')  # honest, but compared with a leaky run
+    # honest, but compared with a leaky run
+    assert samm[start + 1].startswith('  Max ') and samm[start + 1].endswith(' (!)')
     assert r'casme2\_two$^\dagger$} \\' in tex and not re.search(r'casme2\\_one[^&\n]*dagger', tex)
     after = tex[tex.index(r'{casme2\_two$'):].splitlines()[1:4]
     assert all(line.count(r'\dagger') == 4 for line in after)  # title and three differences
@@ -215,7 +233,9 @@ def test_honest_runs_bear_no_mark(tmp_path):
 
 
 def test_latex_escapes_names_and_every_row_is_whole(written):
-    """One raw underscore or percent sign in a run's name stops LaTeX, or swallows the rest of its row."""
+    """One raw underscore or percent sign in a run's name stops LaTeX, or swallows the rest of its
+    row.
+    """
     lines = (written[0] / 'compare.tex').read_text().splitlines()
     body = lines[lines.index(r'\toprule') + 1:lines.index(r'\bottomrule')]
     assert all(len(re.findall(r'(?<!\\)&', line)) == 6 for line in body if 'midrule' not in line and 'multicolumn' not in line)
@@ -268,7 +288,9 @@ def test_page_stands_alone_and_shows_names_as_text(written):
 
 
 def test_writing_twice_gives_the_same_bytes_and_no_stale_plot(tmp_path):
-    """A table whose p values change between calls invites picking; a plot left over belongs to another comparison."""
+    """A table whose p values change between calls invites picking; a plot left over belongs to
+    another comparison.
+    """
     runs = compare.read([finished(tmp_path / 'a'), finished(tmp_path / 'b')])
     (tmp_path / 'out' / 'plots').mkdir(parents=True)
     (tmp_path / 'out' / 'plots' / 'measures.svg').write_text('of recognition')

@@ -1,4 +1,6 @@
-"""compare: finished runs side by side, their intervals, tests and files, made from fake folders of runs."""
+"""compare: finished runs side by side, their intervals, tests and files, made from fake folders of
+runs.
+"""
 
 import csv
 import html.parser
@@ -24,7 +26,9 @@ NASTY = r'50%_of {a}&b$#~^\x<y>'
 
 def finished(path, *, data='casme2/video', labels='irawan3', classes=CLASSES, seeds=2, subjects=6, skill=1.0, system=0,
              leaks=(), clips=60, protocol='loso', flip=0, **blocks):
-    """The folder of a run on the first `clips` clips of 60; `system` sets its mistakes, `flip` labels differ from the truth."""
+    """The folder of a run on the first `clips` clips of 60; `system` sets its mistakes, `flip`
+    labels differ from the truth.
+    """
     path.mkdir(parents=True)
     datasets = tuple(name.partition('/')[0] for name in data.split('+'))
     names = Names(tuple(classes), tuple(f's{i:02d}' for i in range(subjects)) * len(datasets), datasets,
@@ -52,7 +56,9 @@ def compared(tmp_path, *settings):
 
 @pytest.fixture(scope='module')
 def written(tmp_path_factory):
-    """The folder of a comparison over two data sets, with leaky runs and nasty names, and its table."""
+    """The folder of a comparison over two data sets, with leaky runs and nasty names, and its
+    table.
+    """
     root = tmp_path_factory.mktemp('runs')
     finished(root / 'casme2_one', skill=2.0)
     finished(root / 'casme2_two', system=1, leaks=[LEAK], protocol='random_split')
@@ -89,7 +95,9 @@ def test_differences_are_those_of_the_confusions_by_subject(tmp_path):
 
 
 def test_holm_adjusts_within_a_data_set(tmp_path):
-    """Twenty systems against one reference find a "significant" one by chance; other data sets are other questions."""
+    """Twenty systems against one reference find a "significant" one by chance; other data sets are
+    other questions.
+    """
     settings = [{'skill': skill} for skill in (0, 1, 2, 3)] + [{'data': 'smic/video', 'skill': skill} for skill in (0, 2)]
     first, second = compared(tmp_path, *settings)['groups']
     tests = [run['against']['uf1'] for run in first['runs'][1:]]
@@ -113,7 +121,9 @@ def test_the_reference_may_be_another_run_of_each_group(tmp_path):
 @pytest.mark.parametrize('other', [
     {'data': 'casme2/flow'}, {'labels': 'samer3'}, {'classes': ('negative', 'positive', 'others')}, {'flip': 1}])
 def test_runs_that_asked_another_question_are_never_paired(tmp_path, other):
-    """Clip ids repeat between data sets and schemes: a test would compare answers to different questions."""
+    """Clip ids repeat between data sets and schemes: a test would compare answers to different
+    questions.
+    """
     first, second = compare.read([finished(tmp_path / 'a'), finished(tmp_path / 'b', **other)])
     assert compare.cubes(first, second) is None
     found = compare.table([first, second])
@@ -124,7 +134,9 @@ def test_runs_that_asked_another_question_are_never_paired(tmp_path, other):
 
 
 def test_only_clips_that_every_seed_of_both_tested_are_paired(tmp_path):
-    """A run on fewer clips would win by having dropped the hard ones, unless both are scored on the same."""
+    """A run on fewer clips would win by having dropped the hard ones, unless both are scored on the
+    same.
+    """
     folders = [finished(tmp_path / 'a', seeds=3), finished(tmp_path / 'b', system=1, clips=48)]
     first, second = compare.read(folders)
     pair = compare.cubes(first, second)
@@ -142,7 +154,9 @@ def test_runs_of_other_seeds_have_an_interval_but_no_permutation_test(tmp_path):
 
 
 def test_one_subject_has_no_interval_and_no_test(tmp_path):
-    """An interval of width zero would claim certainty; NaN would break compare.json and every printer."""
+    """An interval of width zero would claim certainty; NaN would break compare.json and every
+    printer.
+    """
     folders = [finished(tmp_path / name, subjects=1, system=i) for i, name in enumerate('ab')]
     found = compare.write(compare.read(folders), tmp_path / 'out')
     run = found['groups'][0]['runs'][1]
@@ -158,9 +172,11 @@ def test_a_leaky_run_is_marked_everywhere(written, tmp_path):
     text, tex, page = compare_text.text(found), (folder / 'compare.tex').read_text(), (folder / 'compare.html').read_text()
     lines = text.splitlines()
     assert not any(re.match(r'(casme2_two|smic_one) +[+-]?[0-9]', line) for line in lines)
-    assert sum(line.startswith('(!) casme2_two ') for line in lines) == 3  # its figures, its difference, its leak
+    # its figures, its difference, its leak
+    assert sum(line.startswith('(!) casme2_two ') for line in lines) == 3
     assert f'(!) casme2_two leaks: {LEAK}' in text and '(!) minus smic_one' in text
-    assert any(re.match(r'\(!\) smic_two +[+-]0', line) for line in lines)  # honest, but compared with a leaky run
+    # honest, but compared with a leaky run
+    assert any(re.match(r'\(!\) smic_two +[+-]0', line) for line in lines)
     row = next(line for line in tex.splitlines() if line.startswith('casme2\\_two'))
     assert row.startswith(r'casme2\_two$^\dagger$ &') and r'^\dagger$ {\scriptsize' in row
     assert r'$^\dagger$ casme2\_two leaks: random\_split' in tex
@@ -183,7 +199,9 @@ def test_honest_runs_bear_no_mark(tmp_path):
 
 
 def test_latex_escapes_names_and_every_row_is_whole(written):
-    """One raw underscore or percent sign in a run's name stops LaTeX, or swallows the rest of its row."""
+    """One raw underscore or percent sign in a run's name stops LaTeX, or swallows the rest of its
+    row.
+    """
     lines = (written[0] / 'compare.tex').read_text().splitlines()
     body = lines[lines.index(r'\toprule') + 1:lines.index(r'\bottomrule')]
     assert all(len(re.findall(r'(?<!\\)&', line)) == 6 for line in body if 'midrule' not in line and 'multicolumn' not in line)
@@ -255,7 +273,9 @@ def test_page_stands_alone_and_shows_names_as_text(written):
 
 
 def test_writing_twice_gives_the_same_bytes_and_no_stale_plot(written, tmp_path):
-    """A table whose p values change between calls invites picking; a plot left over belongs to another comparison."""
+    """A table whose p values change between calls invites picking; a plot left over belongs to
+    another comparison.
+    """
     folder = tmp_path / 'out'
     runs = compare.read([finished(tmp_path / 'a'), finished(tmp_path / 'b', system=1)])
     compare.write(runs, folder)
@@ -267,7 +287,9 @@ def test_writing_twice_gives_the_same_bytes_and_no_stale_plot(written, tmp_path)
 
 
 def test_folders_are_found_by_name_list_and_glob(tmp_path, monkeypatch):
-    """A folder's own name may hold commas ('demo-classes=3,quick'); a glob must pass over what is no run."""
+    """A folder's own name may hold commas ('demo-classes=3,quick'); a glob must pass over what is
+    no run.
+    """
     for name in ('runs/x_cnn3d', 'runs/demo-classes=3,quick', 'runs/y_cnn3d', 'old/x_cnn3d'):
         finished(tmp_path / name)
     (tmp_path / 'runs' / 'compare').mkdir()

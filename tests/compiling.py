@@ -1,7 +1,7 @@
 """Compilation without LLVM's optimisation, for tests that compile for longer than they compute.
 
-The same program of XLA is ready in a half to a third of the time and computes a few times slower: of no use where something
-is trained for many steps.
+The same program of XLA is ready in a half to a third of the time and computes a few times slower:
+of no use where something is trained for many steps.
 """
 
 import contextlib

@@ -37,14 +37,18 @@ def test_there_is_one_for_each_release_and_the_synthetic_faces():
 
 @pytest.mark.parametrize('name', [name for name in ALL if name != 'synthetic_magnet'])
 def test_every_config_keeps_the_rules(name):
-    """A config that its own program refuses helps nobody; nor one that is refused once it is made quick."""
+    """A config that its own program refuses helps nobody; nor one that is refused once it is made
+    quick.
+    """
     for variant in ('', 'quick'):
         settings.check(config(name, variant).to_dict())
 
 
 @pytest.mark.parametrize('name', DUAL)
 def test_the_published_training(name):
-    """Ruan et al. 2022, section 4.1, and the released code where the paper is silent; 70 epochs end a cycle of the rate."""
+    """Ruan et al. 2022, section 4.1, and the released code where the paper is silent; 70 epochs end
+    a cycle of the rate.
+    """
     c = config(name)
     assert (c.model.name, c.train.learner, c.train.optimizer, c.train.schedule) == (
         'dual_branch', 'contrastive', 'adamw', 'restarts')
@@ -63,7 +67,9 @@ def test_the_published_training(name):
 @pytest.mark.parametrize('row', sorted(TABLE_4))
 @pytest.mark.parametrize('name', DUAL)
 def test_the_rows_of_the_ablation(name, row):
-    """A row that leaves a part on compares nothing; one that changes more compares something else."""
+    """A row that leaves a part on compares nothing; one that changes more compares
+    something else.
+    """
     network, weighted, aligned, replacing = TABLE_4[row]
     c = config(name, f'ablation={row}')
     assert c.model.name == network and c.model.dual_branch.awm == weighted
@@ -111,7 +117,9 @@ def test_a_variant_changes_what_it_says_and_nothing_else(name, variant, expected
 
 
 def test_the_published_training_of_ststnet():
-    """Liong et al. 2019: Adam at 5e-5, 500 epochs, batches of 256; the rate is what makes the published epochs enough."""
+    """Liong et al. 2019: Adam at 5e-5, 500 epochs, batches of 256; the rate is what makes the
+    published epochs enough.
+    """
     for name in [name for name in ALL if name.endswith('_ststnet') and name != 'synthetic_ststnet']:
         c = config(name)
         assert (c.model.name, c.train.optimizer, c.train.learning_rate) == ('ststnet', 'adam', 5e-5)
@@ -127,7 +135,9 @@ TABLES = {  # variants of Irawan et al. 2024: (augmentation, balancing, class we
 @pytest.mark.parametrize('variant', sorted(TABLES))
 @pytest.mark.parametrize('name', [name for name in ALL if name.endswith('_cnn3d')])
 def test_the_four_variants_of_the_3d_network(name, variant):
-    """They differ in data handling alone; augmentation as published, class weights in the form that models.md prefers."""
+    """They differ in data handling alone; augmentation as published, class weights in the form that
+    models.md prefers.
+    """
     augmented, method, weights = TABLES[variant]
     c = config(name, f'variant={variant}')
     amounts = (15.0, 0.1, 0.3, 0.3) if augmented else (0, 0, 0, 0)
@@ -140,7 +150,9 @@ def test_the_four_variants_of_the_3d_network(name, variant):
 
 @pytest.mark.parametrize('name', [name for name in ALL if name.endswith('_cnn3d')])
 def test_the_published_protocol_of_the_3d_network(name):
-    """Clips split 80/10/10 and balanced before; nothing else differs from the honest run it is compared with."""
+    """Clips split 80/10/10 and balanced before; nothing else differs from the honest run it is
+    compared with.
+    """
     assert changed(name, 'published') == {'protocol.name': 'random_split', 'protocol.holdout': 0.1, 'protocol.validation': 0.1,
                                           'balance.scope': 'all'}
     settings.check(config(name, 'published,variant=dacwb').to_dict())
@@ -148,14 +160,17 @@ def test_the_published_protocol_of_the_3d_network(name):
 
 @pytest.mark.parametrize('name', DUAL)
 def test_quick_stays_quick_whatever_stands_behind_it(name):
-    """'quick,published' would train 100 epochs, 'quick,target=apex' wait for a licensed data set."""
+    """'quick,published' would train 100 epochs, 'quick,target=apex' wait for a licensed
+    data set.
+    """
     for other in ('published', 'target=magnified', 'classes=3', 'ablation=sb'):
         first, last = config(name, f'quick,{other}'), config(name, f'{other},quick')
         assert first.to_dict() == last.to_dict()
         assert (first.data.name, first.data.size, first.train.epochs) == ('synthetic_faces/tiny', 32, 2)
         assert first.model.dual_branch.width == first.model.single_branch.width == 8 and first.data.manual_dir == ''
         settings.check(first.to_dict())
-    assert config(name, 'quick,published').augment.replace_units == 'union'  # what it does not shrink stays
+    # what it does not shrink stays
+    assert config(name, 'quick,published').augment.replace_units == 'union'
 
 
 UNKNOWN = [
@@ -229,8 +244,9 @@ def test_a_variant_of_koo_et_al_changes_what_it_says_and_nothing_else(name, vari
 
 
 def test_the_published_training_of_koo_et_al():
-    """Adam 6e-5 and 500 epochs for OC-Net by LOSO at 75 pixels; 1e-4, 1000 epochs, batches of 64 frames and 5 folds for spotting,
-    which the paper split by clip and we split by subject."""
+    """Adam 6e-5 and 500 epochs for OC-Net by LOSO at 75 pixels; 1e-4, 1000 epochs, batches of 64
+    frames and 5 folds for spotting, which the paper split by clip and we split by subject.
+    """
     for name in ('casme2_ocnet', 'samm_ocnet', 'smic_ocnet'):
         c = config(name)
         assert (c.train.optimizer, c.train.learning_rate, c.train.epochs, c.protocol.name, c.data.size) == (
@@ -258,7 +274,9 @@ HYBRID = {  # of document 000 and 001: what each variant changes
 @pytest.mark.parametrize('name', ['synthetic_hybrid', 'casme2_hybrid'])
 @pytest.mark.parametrize('variant', sorted(HYBRID))
 def test_the_ablation_of_the_hybrid_changes_what_it_says(name, variant):
-    """A row of the ablation table that changes more than its part says nothing of that part; a leak must be named."""
+    """A row of the ablation table that changes more than its part says nothing of that part; a leak
+    must be named.
+    """
     assert changed(name, variant) == HYBRID[variant]
     for quick in ('', ',quick'):
         given = config(name, variant + quick).to_dict()

@@ -1,7 +1,9 @@
-"""Shared by all tests: two CPU devices, one new folder a test run, and a small experiment made by hand.
+"""Shared by all tests: two CPU devices, one new folder a test run, and a small experiment made by
+hand.
 
-The folder holds built data and compiled programs. It is new in every test run, shared by the workers
-of that run, and removed at its end: a test can neither pass nor fail by what an earlier run left.
+The folder holds built data and compiled programs. It is new in every test run, shared by the
+workers of that run, and removed at its end: a test can neither pass nor fail by what an earlier run
+left.
 """
 
 import gc
@@ -14,11 +16,12 @@ RUN = 'MER_JAX_TEST_RUN'  # names the folder to the workers, which the first pro
 OWNER = RUN not in os.environ
 FOLDER = os.environ.setdefault(RUN, tempfile.mkdtemp(prefix='mer_jax_tests_') if OWNER else '')
 os.environ['MER_JAX_CACHE'] = FOLDER
-os.environ.setdefault('OPENBLAS_NUM_THREADS', '1')  # two workers fill two cores: more threads would wait for each other
+# two workers fill two cores: more threads would wait for each other
+os.environ.setdefault('OPENBLAS_NUM_THREADS', '1')
 if importlib.metadata.version('jaxlib').startswith('0.10.'):
-    # XLA's older way to emit code compiles in two thirds of the time; later versions have lost it. Code in one
-    # piece takes a tenth less of both cores, which are busy. What a test starts as a process of its own, with
-    # XLA_FLAGS empty, is compiled as a user's.
+    # XLA's older way to emit code compiles in two thirds of the time; later versions have lost it.
+    # Code in one piece takes a tenth less of both cores, which are busy. What a test starts as a
+    # process of its own, with XLA_FLAGS empty, is compiled as a user's.
     quicker = '--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1'
     os.environ['XLA_FLAGS'] = f'{os.environ.get("XLA_FLAGS", "")} {quicker}'.strip()
 
@@ -40,8 +43,8 @@ FAST = ('action_units', 'balance', 'configs', 'frames', 'labels', 'layers', 'lea
         'precomputed_flow', 'protocol', 'score', 'sheets', 'train', 'workdir')
 
 
-# A worker that has traced for minutes holds millions of objects; looking through them every few hundred
-# allocations, as Python does unasked, takes more time the longer it runs.
+# A worker that has traced for minutes holds millions of objects; looking through them every few
+# hundred allocations, as Python does unasked, takes more time the longer it runs.
 gc.set_threshold(50_000, 20, 50)
 
 
@@ -82,7 +85,9 @@ def small():
 
 @pytest.fixture
 def unrendered(monkeypatch):
-    """Plots are composed but not rendered, which takes half a second a run; report_test and others look at real ones."""
+    """Plots are composed but not rendered, which takes half a second a run; report_test and others
+    look at real ones.
+    """
     def savefig(figure, file, *, format, **options):  # noqa: A002, the name is matplotlib's
         if format == 'svg':
             file.write(b'<svg xmlns="http://www.w3.org/2000/svg"/>')
@@ -100,5 +105,6 @@ def tiny_data():
 
     folder = os.path.join(FOLDER, 'tfds')
     for name in ('synthetic_faces/tiny', 'synthetic_faces/spotting_tiny'):
-        tfds_builders.prepare(name, data_dir=folder, progress=False)  # waits where the other worker builds it
+        # waits where the other worker builds it
+        tfds_builders.prepare(name, data_dir=folder, progress=False)
     return folder

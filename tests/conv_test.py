@@ -41,11 +41,14 @@ def from_torch(x):
 @pytest.mark.parametrize('lowering', ['matmul', 'native'])
 @pytest.mark.parametrize('size,kernel,stride,padding', CONVOLUTIONS)
 def test_conv_equals_pytorch(size, kernel, stride, padding, lowering):
-    """A wrong slice, padding or kernel order would make published weights useless; gradients must agree as well."""
+    """A wrong slice, padding or kernel order would make published weights useless; gradients must
+    agree as well.
+    """
     torch = pytest.importorskip('torch')
     x = draw(2, size, size, 4)
     conv = layers.Conv(5, kernel, stride, padding, lowering=lowering)
-    shapes = jax.eval_shape(conv.init, jax.random.key(0), x)  # drawn by numpy, as an initializer takes seconds to compile
+    # drawn by numpy, as an initializer takes seconds to compile
+    shapes = jax.eval_shape(conv.init, jax.random.key(0), x)
     params = jax.tree.map(lambda a: draw(*a.shape, seed=a.ndim) / np.prod(a.shape[:-1])**0.5, shapes)
     y, (moved, dx) = value_and_pull(conv.apply, (params, x), jnp.cos)
     weight = torch.from_numpy(np.array(np.asarray(params['params']['kernel']).transpose(3, 2, 0, 1))).requires_grad_()
@@ -63,7 +66,9 @@ def test_conv_equals_pytorch(size, kernel, stride, padding, lowering):
 @pytest.mark.parametrize('shape,padding', [((10, 11), 1), ((9, 8), 1), ((11, 10), 'VALID'), ((8, 9), (2, 1)), ((10, 10), 0)])
 @pytest.mark.parametrize('channels', [16, 32])  # along one axis, and along both
 def test_winograd_equals_the_native_lowering(shape, padding, channels):
-    """Even and odd sizes end in whole and cut blocks; a wrong factor would spoil value, kernel gradient or input gradient."""
+    """Even and odd sizes end in whole and cut blocks; a wrong factor would spoil value, kernel
+    gradient or input gradient.
+    """
     x, kernel = draw(2, *shape, channels), draw(3, 3, channels, 5, seed=1) / 17
     (y, got), (wanted, pulled) = (value_and_pull(
         lambda x, kernel, lowering=lowering: layers.convolve(x, kernel, strides=1, padding=padding, lowering=lowering),
@@ -74,7 +79,9 @@ def test_winograd_equals_the_native_lowering(shape, padding, channels):
 
 
 def test_winograd_computes_no_input_gradient_in_vain():
-    """Nobody reads the gradient of a first layer's input: a third of the time of the layer would be wasted."""
+    """Nobody reads the gradient of a first layer's input: a third of the time of the layer would be
+    wasted.
+    """
     def products(*wanted):
         def gradients(*x):
             y, pull = jax.vjp(lambda *x: layers.convolve(*x, strides=1, padding=1, lowering='matmul'), *x)
@@ -87,7 +94,9 @@ def test_winograd_computes_no_input_gradient_in_vain():
 @pytest.mark.parametrize('padding', ['SAME', 'VALID'])
 @pytest.mark.parametrize('stride', [1, 2])
 def test_conv_is_interchangeable_with_nn_conv(padding, stride):
-    """Parameter names, shapes, first values and result are those of nn.Conv, so that checkpoints and code fit both."""
+    """Parameter names, shapes, first values and result are those of nn.Conv, so that checkpoints
+    and code fit both.
+    """
     x = draw(2, 9, 10, 3)
     own = layers.Conv(4, (3, 3), stride, padding)
     theirs = nn.Conv(4, (3, 3), (stride, stride), padding)
@@ -107,7 +116,9 @@ def test_conv_without_bias_has_none():
 @pytest.mark.parametrize('ties', [False, True])
 @pytest.mark.parametrize('size,window,stride,padding', POOLS)
 def test_max_pool_equals_pytorch(size, window, stride, padding, ties):
-    """A wrong pool, or a gradient given to another of equal values (frequent after ReLU), departs from published training."""
+    """A wrong pool, or a gradient given to another of equal values (frequent after ReLU), departs
+    from published training.
+    """
     torch = pytest.importorskip('torch')
     x = draw(3, size, size + 1, 2)
     x = jnp.round(jnp.maximum(x, 0)) if ties else x
@@ -186,7 +197,8 @@ def test_batch_affine_equals_nn_batch_norm():
     moments = x.mean((0, 1, 2)), (x * x).mean((0, 1, 2))
     made = affine.init(jax.random.key(0), *moments, train=True)
     assert jax.tree.structure(made) == jax.tree.structure(variables)
-    np.testing.assert_array_equal(made['batch_stats']['mean'], np.zeros(6))  # init leaves statistics as they are
+    # init leaves statistics as they are
+    np.testing.assert_array_equal(made['batch_stats']['mean'], np.zeros(6))
     wanted, stored = norm.apply(variables, x, use_running_average=False, mutable=['batch_stats'])
     (slope, shift), own = affine.apply(variables, *moments, train=True, mutable=['batch_stats'])
     np.testing.assert_allclose(slope * x + shift, wanted, atol=1e-5)

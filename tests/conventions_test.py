@@ -31,15 +31,19 @@ def test_every_module_and_public_function_says_what_it_is(path):
             assert ast.get_docstring(node), node.name
 
 
-READER = '\n'.join((ROOT / 'mer_jax' / name).read_text() for name in ('experiment.py', 'parts.py'))  # all that is given config
-# Sections whose settings are keyword arguments of one function, or of one and the next that it hands the rest to.
+# all that is given config
+READER = '\n'.join((ROOT / 'mer_jax' / name).read_text() for name in ('experiment.py', 'parts.py'))
+# Sections whose settings are keyword arguments of one function, or of one and the next that it
+# hands the rest to.
 PASSED = {'alignment': learners.contrastive, 'augment': augment.compose, 'balance': resampling.extend,
           'model.magnet': magnet_training.train, 'gan': (generation.extend, gan.trained)} | {
     f'model.{name}': network for name, network in MODELS.items()}
 
 
 def unread(config, reader):
-    """Settings that neither `reader`, the text of READER, reads by name, nor a function that their section goes to."""
+    """Settings that neither `reader`, the text of READER, reads by name, nor a function that their
+    section goes to.
+    """
     for key, _ in leaves(config):
         section, _, name = key.rpartition('.')
         functions = PASSED.get(section)
@@ -51,7 +55,8 @@ def unread(config, reader):
             sources = [inspect.getsource(cls) for function in functions for cls in getattr(function, '__mro__', (function,))
                        if cls.__module__[:3] == 'mer']
             inside = re.findall(rf'\b{name}\b', '\n'.join(sources))
-            read = re.search(rf'{re.escape(passed)}(?![\w.])', reader) and len(inside) > 1  # named, and used
+            # named, and used
+            read = re.search(rf'{re.escape(passed)}(?![\w.])', reader) and len(inside) > 1
             read = read and any(name in inspect.signature(function).parameters for function in functions)
         if not read:
             yield key
@@ -83,6 +88,8 @@ def test_no_setting_is_none_or_a_list():
 
 @pytest.mark.parametrize('path', CONFIGS, ids=lambda p: p.stem)
 def test_a_config_is_named_as_its_file(path):
-    """The name stands in results.json: a copied file with the old name would label results wrongly."""
+    """The name stands in results.json: a copied file with the old name would label results
+    wrongly.
+    """
     spec = __import__('importlib').import_module(f'configs.{path.stem}')
     assert spec.get_config().name == path.stem

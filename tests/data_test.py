@@ -24,14 +24,17 @@ def load(name, tmp_path, **changed):
 
 
 def test_published_features_arrive_as_their_files_say(tmp_path):
-    """Wrong channel order, order of clips or labels here would train a network on something else without any error."""
+    """Wrong channel order, order of clips or labels here would train a network on something else
+    without any error.
+    """
     truth = fake_raw.write_precomputed_flow(tmp_path)
     found = load('precomputed_flow', tmp_path, manual_dir=str(tmp_path), channels='strain,v,u')
     samples, names = found.samples, found.names
     assert list(names.clips) == sorted(truth, key=lambda c: names.clips.index(c)) and len(names.clips) == len(truth)
     for row, clip in enumerate(names.clips):
         subject, emotion, rgb = truth[clip]
-        np.testing.assert_array_equal(samples.image[row], rgb[..., ::-1])  # as cv2.imread returns the file
+        # as cv2.imread returns the file
+        np.testing.assert_array_equal(samples.image[row], rgb[..., ::-1])
         assert names.subjects[samples.subject[row]] == subject
         assert names.classes[samples.label[row]] == emotion
     assert names.classes == ('negative', 'positive', 'surprise') and samples.image.dtype == np.uint8
@@ -39,7 +42,9 @@ def test_published_features_arrive_as_their_files_say(tmp_path):
 
 
 def test_drawn_labels_are_one_class_a_subject_and_say_so(tiny_data):
-    """The control of the audit: a class that follows the emotion would be learnt honestly, and unnamed it would be a result."""
+    """The control of the audit: a class that follows the emotion would be learnt honestly, and
+    unnamed it would be a result.
+    """
     settings = {'data_dir': tiny_data, 'size': 28}
     plain, drawn = (load('synthetic_faces/tiny', None, drawn_labels=flag, **settings) for flag in (False, True))
     by_subject = [set(drawn.samples.label[drawn.samples.subject == subject]) for subject in range(5)]
@@ -59,7 +64,9 @@ def test_fingerprint_follows_the_content(tmp_path):
 
 
 def test_synthetic_labels_units_and_drops(tiny_data, tmp_path):
-    """Emotions fold into MEGC's three classes, 'others' is dropped with its reason, units are what the clip shows."""
+    """Emotions fold into MEGC's three classes, 'others' is dropped with its reason, units are what
+    the clip shows.
+    """
     found = load('synthetic_faces/tiny', tmp_path, data_dir=tiny_data)
     five = load('synthetic_faces/tiny', tmp_path, data_dir=tiny_data, labels='five')
     assert five.names.classes == ('disgust', 'happiness', 'others', 'repression', 'surprise') and five.dropped == []
@@ -134,7 +141,9 @@ def tiny_images(tiny_data):
 
 
 def test_pictures_arrive_in_the_channels_asked_for(tiny_data, tiny_images, tmp_path):
-    """Flow in the place of the face, or channels in another order than named, trains without any error."""
+    """Flow in the place of the face, or channels in another order than named, trains without any
+    error.
+    """
     size = len(next(iter(tiny_images.values())))
     stored = load('synthetic_faces/tiny', tmp_path, data_dir=tiny_data, **SAMER | {'size': size})
     turned = load('synthetic_faces/tiny', tmp_path, data_dir=tiny_data, **SAMER | {'size': size, 'channels': 'off_a,magnified'})
@@ -149,7 +158,9 @@ def test_pictures_arrive_in_the_channels_asked_for(tiny_data, tiny_images, tmp_p
 
 
 def test_sides_of_action_units_have_a_column_each():
-    """Without the column of the other side a mirrored 'L12' would stay on the left; 12 without a side moved on both."""
+    """Without the column of the other side a mirrored 'L12' would stay on the left; 12 without a
+    side moved on both.
+    """
     cells = ('L12+4', 'R4+?', 'A6+T25', 'ref(9)+1?', '')
     kept, _ = labels.labelled([record(f'c{i}', 'negative', units=cell, known=True) for i, cell in enumerate(cells)], 'megc3')
     units = data._columns(kept, True)
@@ -218,7 +229,9 @@ def test_frames_of_drawn_clips_run_from_onset_to_offset(tiny_data, tmp_path):
 
 
 def test_a_release_gives_the_same_channels(tmp_path, monkeypatch):
-    """casme2/samer as built from frames on disk: size 224 untouched, onset to magnified apex in the second channel."""
+    """casme2/samer as built from frames on disk: size 224 untouched, onset to magnified apex in the
+    second channel.
+    """
     monkeypatch.setattr(machine, 'cores', lambda: 1)
     truth = fake_casme2.write(tmp_path / 'raw')
     found = load('casme2/samer,magnifier=none', tmp_path, manual_dir=str(truth.folder), **SAMER | {'labels': 'five', 'size': 224})

@@ -1,4 +1,6 @@
-"""The networks of the conditional GAN against PyTorch: counts, values, gradients, both lowerings."""
+"""The networks of the conditional GAN against PyTorch: counts, values, gradients, both
+lowerings.
+"""
 
 from functools import partial
 
@@ -34,7 +36,9 @@ def judge(network, params, flow):
 
 
 def start(network, *inputs, **keywords):
-    """Parameters of about the usual size, biases included; drawn by numpy, as an initializer takes seconds to compile."""
+    """Parameters of about the usual size, biases included; drawn by numpy, as an initializer takes
+    seconds to compile.
+    """
     shapes = jax.eval_shape(partial(network.init, **keywords), jax.random.key(0), *inputs)['params']
     return jax.tree.map(lambda a: draw(*a.shape, seed=a.size) * (np.prod(a.shape[:-1]) / 2 + 10)**-0.5, shapes)
 
@@ -84,7 +88,9 @@ def twin_discriminator(torch, params, size=SIZE, width=WIDTH):
 
 
 def loaded(torch, twin, params, orders):
-    """The PyTorch module with these parameters; orders: {layer: axes of its weight in our order}."""
+    """The PyTorch module with these parameters; orders: {layer: axes of its weight in our
+    order}.
+    """
     twin.orders = orders
     for name, order in orders.items():
         weight = np.array(params[name]['kernel']).transpose(np.argsort(order))
@@ -116,7 +122,9 @@ def test_a_size_that_three_doublings_do_not_reach_is_refused():
 
 @pytest.mark.parametrize('lowering', ['matmul', 'native'])
 def test_transposed_convolution_equals_pytorch(lowering):
-    """A tap in the wrong phase shifts the picture by a pixel; height and width differ so that an exchange shows."""
+    """A tap in the wrong phase shifts the picture by a pixel; height and width differ so that an
+    exchange shows.
+    """
     torch = pytest.importorskip('torch')
     x, kernel = draw(2, 5, 3, 6), draw(4, 4, 6, 5, seed=1) / 5
     y, (dx, moved) = value_and_pull(lambda x, k: dcgan.transpose_convolve(x, k, lowering=lowering), (x, kernel), jnp.cos)
@@ -147,7 +155,9 @@ def test_generator_equals_pytorch(lowering):
 
 @pytest.mark.parametrize('lowering', ['matmul', 'native'])
 def test_discriminator_equals_pytorch(lowering):
-    """As for the generator; the gradient with respect to the flow is all that the generator learns from."""
+    """As for the generator; the gradient with respect to the flow is all that the generator learns
+    from.
+    """
     torch = pytest.importorskip('torch')
     flow = draw(5, SIZE, SIZE, CHANNELS)
     params = start(discriminator(), flow, LABEL, train=False)
@@ -161,7 +171,9 @@ def test_discriminator_equals_pytorch(lowering):
 
 
 def test_jit_and_vmap_equal_the_plain_call():
-    """Folds run under both: a branch on a value, or a mean over the batch, would change what a fold gets."""
+    """Folds run under both: a branch on a value, or a mean over the batch, would change what a fold
+    gets.
+    """
     z, flow = draw(5, LATENT), draw(5, SIZE, SIZE, CHANNELS)
     g, d = start(generator(), z, LABEL), start(discriminator(), flow, LABEL, train=False)
 
@@ -177,7 +189,9 @@ def test_jit_and_vmap_equal_the_plain_call():
 
 
 def test_dropout_drops_in_training_only():
-    """A discriminator without dropout memorises a fold's few hundred images; one that drops while judging is noise."""
+    """A discriminator without dropout memorises a fold's few hundred images; one that drops while
+    judging is noise.
+    """
     flow = draw(5, SIZE, SIZE, CHANNELS)
     network, still = (discriminator('native', dropout) for dropout in (0.5, 0.0))
     params = start(network, flow, LABEL, train=False)

@@ -1,4 +1,6 @@
-"""Descriptors against plain loops and fields worked out by hand, regions of action units against true motion of drawn faces."""
+"""Descriptors against plain loops and fields worked out by hand, regions of action units against
+true motion of drawn faces.
+"""
 
 import numpy as np
 import pytest
@@ -17,7 +19,9 @@ def points():
 
 
 def uniform_bins():
-    """The bin of each of 256 patterns, from their strings: at most two changes round the circle, in order of value."""
+    """The bin of each of 256 patterns, from their strings: at most two changes round the circle, in
+    order of value.
+    """
     bins, found = {}, 0
     for value in range(256):
         bits = f'{value:08b}'
@@ -62,18 +66,24 @@ def lbp_top_by_loops(video, blocks, radii):
 
 @pytest.mark.parametrize('radii, shape', [((1, 1, 2), (6, 11, 13)), ((2, 1, 1), (4, 9, 12)), ((1, 3, 2), (5, 17, 9))])
 def test_lbp_top_equals_plain_loops(radii, shape):
-    """Swapped axes or radii, blocks across instead of down, or `>` for `>=` gives other histograms."""
+    """Swapped axes or radii, blocks across instead of down, or `>` for `>=` gives other
+    histograms.
+    """
     rng = np.random.default_rng(sum(shape))
-    video = rng.integers(0, 6, shape, dtype=np.uint8) * 20  # few levels: ties with the centre are common
+    # few levels: ties with the centre are common
+    video = rng.integers(0, 6, shape, dtype=np.uint8) * 20
     found = descriptors.lbp_top(video, blocks=2, radii=radii, frames=len(video))
     assert found.shape == (2 * 2 * 3 * 59,) and found.dtype == np.float32
     np.testing.assert_allclose(found, lbp_top_by_loops(video, 2, radii), atol=1e-6)
 
 
 def test_lbp_top_of_ramps():
-    """Patterns worked out by hand: neighbours at 0, 45, .. degrees from the first axis of a plane, equal ones count as 1."""
+    """Patterns worked out by hand: neighbours at 0, 45, .. degrees from the first axis of a plane,
+    equal ones count as 1.
+    """
     bins, ramp = uniform_bins(), np.arange(12, dtype=np.uint8) * 20
-    ahead, aside, flat = bins[0b11000111], bins[0b00011111], bins[255]  # brighter along the first axis, the second, neither
+    # brighter along the first axis, the second, neither
+    ahead, aside, flat = bins[0b11000111], bins[0b00011111], bins[255]
     expected = {2: (ahead, ahead, flat), 1: (aside, flat, ahead), 0: (flat, aside, aside)}
     for axis, planes in expected.items():
         shape = [1, 1, 1]
@@ -108,7 +118,9 @@ def uniform(degrees, length=1.0, size=15):
 
 @pytest.mark.parametrize('number', range(8))
 def test_each_direction_has_its_bin(number):
-    """Bins whose edges lie on an axis split level motion with noise in two; a swapped u and v mirrors all directions."""
+    """Bins whose edges lie on an axis split level motion with noise in two; a swapped u and v
+    mirrors all directions.
+    """
     expected = np.eye(8)[number]
     for off in (-22, 0, 22):
         field = uniform(45 * number + off, 0.3)
@@ -130,9 +142,12 @@ def test_two_opposite_halves():
 
 
 def test_a_rotation_turns_from_cell_to_cell():
-    """Cells in order of columns, or angles that grow the other way, would turn against the field."""
+    """Cells in order of columns, or angles that grow the other way, would turn against the
+    field.
+    """
     y, x = np.mgrid[-7.5:8, -7.5:8]
-    cells = descriptors.hoof(np.stack([-y, x], -1), cells=2).reshape(2, 2, 8)  # clockwise in the image
+    # clockwise in the image
+    cells = descriptors.hoof(np.stack([-y, x], -1), cells=2).reshape(2, 2, 8)
     first = cells[0, 0]  # there x, y < 0: u > 0, v < 0, from right to up
     assert set(np.flatnonzero(first)) == {0, 6, 7} and first[7] > first[0] > 0.05
     for cell, quarter in ((cells[0, 1], 1), (cells[1, 1], 2), (cells[1, 0], 3)):
@@ -161,7 +176,9 @@ def test_histograms_equal_plain_loops():
 
 
 def test_bi_woof_by_hand():
-    """The local weight is a length, the global one a mean: a sum of strain would count large cells more."""
+    """The local weight is a length, the global one a mean: a sum of strain would count large cells
+    more.
+    """
     field, strain = uniform(90, 2.0, 6), np.zeros((6, 6))
     strain[:3, 3:] = 0.5
     strain[3:, :3] = np.arange(9).reshape(3, 3)
@@ -172,7 +189,9 @@ def test_bi_woof_by_hand():
 
 
 def test_bands_say_which_part_of_the_face_moved():
-    """Each band with sum 1 would show the noise of a still forehead as large as the mouth's motion."""
+    """Each band with sum 1 would show the noise of a still forehead as large as the mouth's
+    motion.
+    """
     field = np.zeros((9, 5, 2))
     field[:3], field[6:] = (0, -1), (3, 3)
     expected = np.zeros((3, 8))
@@ -189,7 +208,9 @@ def test_without_motion_all_is_zero(points):
 
 
 def test_the_parts_of_mdmo_lie_where_they_are_said_to(points):
-    """A part at another place, or a row that runs from the other side, would compare the brow of one with another's eye."""
+    """A part at another place, or a row that runs from the other side, would compare the brow of
+    one with another's eye.
+    """
     parts = descriptors.mdmo_parts(points, SIZE, SIZE)
     assert set(np.unique(parts)) == set(range(-1, 36))
     corners = {  # part: landmarks round it
@@ -203,7 +224,8 @@ def test_the_parts_of_mdmo_lie_where_they_are_said_to(points):
     assert parts[forehead[1], forehead[0]] == 1
     assert parts[2, 2] == parts[-1, -1] == parts[64, 2] == -1
     middle = parts[parts[:, 64] >= 0, 64]
-    assert len(middle) > 60 and (middle % 6 == 2).all()  # an edge between two parts: the first has it
+    # an edge between two parts: the first has it
+    assert len(middle) > 60 and (middle % 6 == 2).all()
     # the mirrored face has mirrored parts, up to pixels on an edge
     mirror = np.append(np.arange(36).reshape(6, 6)[:, ::-1].ravel(), -1)[parts[:, ::-1]]
     assert np.isin(parts, [-1]).mean() < 0.8 and (mirror != parts).mean() < 0.03
@@ -227,7 +249,9 @@ def test_mdmo_weighs_frames_by_their_motion(monkeypatch, points):
 
 
 def test_mdmo_of_opposite_halves(monkeypatch, points):
-    """Lengths count in parts of the longest; parts in another order would point away from the midline, not towards it."""
+    """Lengths count in parts of the longest; parts in another order would point away from the
+    midline, not towards it.
+    """
     field = uniform(0, 1.0, SIZE)
     field[:, 65:] = (-3, 0.01)  # just this side of the jump from pi to -pi
     lengths, angles = of_fields(monkeypatch, [field], points)
@@ -237,7 +261,9 @@ def test_mdmo_of_opposite_halves(monkeypatch, points):
 
 
 def test_mdmo_takes_the_direction_of_most_vectors(monkeypatch, points):
-    """Few long vectors, as noise makes them, must not win; a plain mean of 350 and 10 degrees is 180, of 170 and -170 is 0."""
+    """Few long vectors, as noise makes them, must not win; a plain mean of 350 and 10 degrees is
+    180, of 170 and -170 is 0.
+    """
     y, x = np.mgrid[:SIZE, :SIZE]
     turn = np.deg2rad(np.where((x + y) % 2, 10, 350))
     field = np.stack([np.cos(turn), np.sin(turn)], -1)
@@ -249,14 +275,17 @@ def test_mdmo_takes_the_direction_of_most_vectors(monkeypatch, points):
     np.testing.assert_allclose(angles[large], 0, atol=0.06)
     lengths, angles = of_fields(monkeypatch, [-field], points)
     np.testing.assert_allclose(np.abs(angles[large]), np.pi, atol=0.06)
-    field[y % 4 == 1] = field[y % 4 == 2] = 0  # a fourth moves down, a fourth right, half not at all: 0 is no direction
+    # a fourth moves down, a fourth right, half not at all: 0 is no direction
+    field[y % 4 == 1] = field[y % 4 == 2] = 0
     field[(y % 4 == 3) & (x % 4 == 0)] = (0, 9)
     _, angles = of_fields(monkeypatch, [field], points)
     np.testing.assert_allclose(angles[large], np.pi / 2, atol=1e-3)
 
 
 def test_mdmo_measures_a_moving_picture(points):
-    """Flow from frame to frame, or from the last frame back, would have another length or the opposite direction."""
+    """Flow from frame to frame, or from the last frame back, would have another length or the
+    opposite direction.
+    """
     rng = np.random.default_rng(0)
     picture = np.zeros((SIZE + 8, SIZE + 8))
     for sigma in (3, 6):
@@ -266,7 +295,8 @@ def test_mdmo_measures_a_moving_picture(points):
             layer = np.apply_along_axis(np.convolve, axis, layer, kernel, 'same')
         picture += layer / layer.std()
     picture = np.clip(128 + 40 * picture, 0, 255).astype(np.uint8)
-    video = np.stack([picture[4 + k : 4 + k + SIZE, 4 - k : 4 - k + SIZE] for k in range(3)])  # k right, k up
+    # k right, k up
+    video = np.stack([picture[4 + k : 4 + k + SIZE, 4 - k : 4 - k + SIZE] for k in range(3)])
     found = descriptors.mdmo(video, points)
     np.testing.assert_allclose(found[36:] / 0.2, -np.pi / 4, atol=0.1)
     assert (found[:36] > 0.8 * 0.75).all() and found[:36].max() == np.float32(0.8)
@@ -285,7 +315,9 @@ def hull(points, more, reach):
 
 
 def test_region_masks_are_grown_hulls(points):
-    """A region without its raised brow misses the forehead; one that grows in pixels differs from size to size."""
+    """A region without its raised brow misses the forehead; one that grows in pixels differs from
+    size to size.
+    """
     masks = au_regions.region_masks(points, SIZE)
     assert masks.shape == (10, SIZE, SIZE) and masks.dtype == bool
     width = points[16, 0] - points[0, 0]
@@ -298,7 +330,8 @@ def test_region_masks_are_grown_hulls(points):
     np.testing.assert_array_equal(masks[7], hull(points[[35, 54, 14, 47]], points[:0], reach))
     np.testing.assert_array_equal(masks[8], hull(points[48:68], points[:0], reach))
     np.testing.assert_array_equal(masks[9], hull(points[[5, 6, 7, 8, 9, 10, 11, 57]], points[:0], reach))
-    for first, second in ((1, 2), (3, 4), (6, 7)):  # the right half is the left one's mirror image, up to rounding
+    # the right half is the left one's mirror image, up to rounding
+    for first, second in ((1, 2), (3, 4), (6, 7)):
         assert (masks[first][:, ::-1] != masks[second]).sum() <= 4 < masks[first].sum()
     half = au_regions.region_masks(points / 2, SIZE // 2)
     np.testing.assert_array_equal(half, masks[:, : SIZE - 1 : 2, : SIZE - 1 : 2])
@@ -321,11 +354,14 @@ def test_regions_of_action_units():
 
 
 def test_statistics_of_strain_by_hand():
-    """Another percentile, a sample's deviation, or a share of the whole picture gives other numbers."""
+    """Another percentile, a sample's deviation, or a share of the whole picture gives other
+    numbers.
+    """
     strain, masks = np.full((6, 7), 50.0), np.zeros((4, 6, 7), bool)
     strain[:3] = np.arange(21).reshape(3, 7)  # its 95th percentile is 19 of 0..20
     strain[4, :4] = (1, 1, 3, 5)
-    masks[0, :3], masks[1, 4, :4], masks[2, 4, 1:3] = True, True, True  # the third lies in the second, the fourth nowhere
+    # the third lies in the second, the fourth nowhere
+    masks[0, :3], masks[1, 4, :4], masks[2, 4, 1:3] = True, True, True
     found = au_regions.region_strain(strain, masks)
     assert found.shape == (16,) and found.dtype == np.float32
     expected = [10, np.sqrt((21**2 - 1) / 12), 19, 210 / 220, 2.5, np.sqrt(2.75), 4.7, 10 / 220, 2, 1, 2.9, 4 / 220, 0, 0, 0, 0]
@@ -348,7 +384,9 @@ def test_strain_within_one_region_is_found_there(points):
 
 @pytest.fixture(scope='module')
 def drawn():
-    """20 drawn clips: (measured strain, landmarks, regions of the coded units) of 4 people by 5 emotions."""
+    """20 drawn clips: (measured strain, landmarks, regions of the coded units) of 4 people by 5
+    emotions.
+    """
     found = []
     for number in range(1, 5):
         person = clips.person(0, number)
@@ -362,10 +400,12 @@ def drawn():
 
 
 def hits(drawn, down):
-    """(clips whose region of largest mean strain holds one of their units, the same number under 2000 shuffles).
+    """(clips whose region of largest mean strain holds one of their units, the same number under
+    2000 shuffles).
 
-    The regions are shifted down by a part of the face's width. A shuffle gives each clip another's units, so that chance
-    knows how many regions a clip's units have, how large each region is and how often it wins whatever is shown.
+    The regions are shifted down by a part of the face's width. A shuffle gives each clip another's
+    units, so that chance knows how many regions a clip's units have, how large each region is and
+    how often it wins whatever is shown.
     """
     best = []
     for strain, points, _ in drawn:
@@ -378,11 +418,13 @@ def hits(drawn, down):
 
 
 def test_the_strongest_region_holds_the_units_of_the_clip(drawn):
-    """Regions beside their muscles would explain a prediction by a part of the face that did not move.
+    """Regions beside their muscles would explain a prediction by a part of the face that did not
+    move.
 
-    By mean strain: the share grows with a region's area. Chance would hit 8 of 20 clips (see hits), and one region drawn
-    evenly 7, as a clip's units have 3 to 4 of the ten regions. The control is shifted down the face: a shift across it
-    keeps brow from mouth, and with it much of what the regions know.
+    By mean strain: the share grows with a region's area. Chance would hit 8 of 20 clips (see hits),
+    and one region drawn evenly 7, as a clip's units have 3 to 4 of the ten regions. The control is
+    shifted down the face: a shift across it keeps brow from mouth, and with it much of what the
+    regions know.
     """
     found, shuffled = hits(drawn, 0.0)
     even = sum(len(held) for _, _, held in drawn) / 10

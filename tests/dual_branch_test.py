@@ -1,4 +1,6 @@
-"""The networks of Ruan et al. 2022 against PyTorch, with the same weights; weights of a published backbone; precision."""
+"""The networks of Ruan et al. 2022 against PyTorch, with the same weights; weights of a published
+backbone; precision.
+"""
 
 import jax
 import jax.numpy as jnp
@@ -35,7 +37,9 @@ def shapes(model, size=32):
 
 
 def randomise(torch, network):
-    """Values of the network that leave no part of it without effect: an attention's weights start at 0."""
+    """Values of the network that leave no part of it without effect: an attention's weights start
+    at 0.
+    """
     torch.manual_seed(0)
     with torch.no_grad():
         for key, value in network.state_dict().items():
@@ -89,7 +93,9 @@ def assert_equal(got, wanted, atol=1e-4):
 
 
 def loss_of(model, variables, image, label):
-    """params -> (sum of the heads' cross-entropies, moved statistics), as the contrastive learner has it without alignment."""
+    """params -> (sum of the heads' cross-entropies, moved statistics), as the contrastive learner
+    has it without alignment.
+    """
     def loss(params):
         (_, out), moved = model.apply({**variables, 'params': params}, image, train=True, mutable=['batch_stats'],
                                       rngs={'dropout': jax.random.key(0)})
@@ -99,13 +105,16 @@ def loss_of(model, variables, image, label):
 
 @pytest.mark.parametrize('name,settings', CASES)
 def test_a_network_equals_pytorch(name, settings):
-    """Order of layers, halves, strides, gates, fusion: any departure from the published network shows in logits, maps,
-    features or area weights, in evaluation or in training."""
+    """Order of layers, halves, strides, gates, fusion: any departure from the published network
+    shows in logits, maps, features or area weights, in evaluation or in training.
+    """
     reference, variables = twins(name, **settings)
     image = images()
     wanted = forward(reference.eval(), image), forward(reference.train(), image)
-    assert np.ptp(wanted[0][0], 0).max() > 1e-3  # the images differ in their logits: the comparison says something
-    lowering = 'native' if settings else 'matmul'  # which settings do not depend on, and layers alone are compared in both
+    # the images differ in their logits: the comparison says something
+    assert np.ptp(wanted[0][0], 0).max() > 1e-3
+    # which settings do not depend on, and layers alone are compared in both
+    lowering = 'native' if settings else 'matmul'
     evaluated, trained = both(make(name, lowering=lowering, **settings))(variables, image)
     assert_equal(evaluated, wanted[0])
     assert_equal(trained, wanted[1])
@@ -122,7 +131,9 @@ def test_the_full_width_equals_pytorch():
 
 
 def test_every_gradient_equals_pytorch():
-    """A part that learns nothing drifts under AdamW; a gradient through the area weights' input would tie the branches."""
+    """A part that learns nothing drifts under AdamW; a gradient through the area weights' input
+    would tie the branches.
+    """
     torch = pytest.importorskip('torch')
     reference, variables = twins('dual_branch', fine=2)
     image, label = images(6), np.arange(6) % 3
@@ -143,7 +154,9 @@ def test_every_gradient_equals_pytorch():
     ('dual_branch', 5, 24_313_514), ('dual_branch', 3, 24_311_462), ('single_branch', 5, 11_447_077),
 ])
 def test_parameter_counts_are_the_published_ones(name, classes, count):
-    """A count that is off by one bias is another network; the parts are those of the released model."""
+    """A count that is off by one bias is another network; the parts are those of the released
+    model.
+    """
     model = models.make(name, classes=classes, lowering='matmul')
     leaves = jax.tree.leaves_with_path(shapes(model, 224)['params'])
 
@@ -171,7 +184,9 @@ def test_the_softmax_between_groups_is_a_softmax():
 
 
 def test_dropout_acts_in_training_only():
-    """Left on, predictions would be random and ask for a key; left off, the published training is not run."""
+    """Left on, predictions would be random and ask for a key; left off, the published training is
+    not run.
+    """
     model = models.make('dual_branch', classes=3, lowering='matmul', **NARROW)
     _, variables = twins('dual_branch')
 
@@ -230,7 +245,9 @@ def start(model):
 
 
 def test_a_published_backbone_gives_its_features():
-    """ImageNet weights in the wrong place, or in one branch only, would look like a bad start and never be noticed."""
+    """ImageNet weights in the wrong place, or in one branch only, would look like a bad start and
+    never be noticed.
+    """
     network = backbone()
     model = make('dual_branch', attention='off', awm=False)
     begun = start(model)
@@ -246,7 +263,9 @@ def test_a_published_backbone_gives_its_features():
 
 @pytest.mark.parametrize('name', ['dual_branch', 'single_branch'])
 def test_a_backbone_leaves_the_rest_at_its_start(tmp_path, name):
-    """Every fold and seed has heads of its own: taken from one of them, seeds would say too little of chance."""
+    """Every fold and seed has heads of its own: taken from one of them, seeds would say too little
+    of chance.
+    """
     from safetensors.numpy import save_file
 
     save_file({key: np.ascontiguousarray(value) for key, value in tensors(backbone()).items()}, tmp_path / 'r.safetensors')
@@ -262,7 +281,9 @@ def test_a_backbone_leaves_the_rest_at_its_start(tmp_path, name):
 
 
 def test_a_backbone_that_does_not_fit_is_told():
-    """One line that names the setting, not a hundred shapes; and a network that is deeper is no ResNet18."""
+    """One line that names the setting, not a hundred shapes; and a network that is deeper is no
+    ResNet18.
+    """
     given = tensors(backbone())
     begun = start(make('dual_branch', width=16))
     with pytest.raises(UserError) as told:
@@ -279,10 +300,13 @@ def test_a_backbone_that_does_not_fit_is_told():
 
 
 def test_only_a_backbone_is_no_leak():
-    """Weights of faces would be reported as clean if they were taken for ImageNet's, and the other way round."""
+    """Weights of faces would be reported as clean if they were taken for ImageNet's, and the other
+    way round.
+    """
     given = tensors(backbone())
     assert torch_weights.is_backbone(given)
-    assert not torch_weights.is_backbone({**given, 'fc.weight': np.zeros((3, 64))})  # trained further, on whatever
+    # trained further, on whatever
+    assert not torch_weights.is_backbone({**given, 'fc.weight': np.zeros((3, 64))})
     assert not torch_weights.is_backbone({key: value for key, value in given.items() if not key.startswith('fc')})
     torch = pytest.importorskip('torch')
     assert not torch_weights.is_backbone(tensors(torch_samer(torch.nn, torch)(('face',), classes=3, **NARROW)))

@@ -1,4 +1,6 @@
-"""Whole runs as a user starts them: every config, kills, published weights, more epochs, other protocols."""
+"""Whole runs as a user starts them: every config, kills, published weights, more epochs, other
+protocols.
+"""
 
 import csv
 import importlib
@@ -24,14 +26,17 @@ CONFIGS = sorted(p.stem for p in ROOT.glob('configs/[a-z]*_*.py') if p.stem != '
 
 
 def quick_settings(name):
-    """What a quick run of a config depends on, as text: all but its name and the networks that it does not use."""
+    """What a quick run of a config depends on, as text: all but its name and the networks that it
+    does not use.
+    """
     settings = importlib.import_module(f'configs.{name}').get_config('quick').to_dict()
     model = settings.pop('model')
     used = {key: model[key] for key in ('name', 'init_from', model['name'])}
     return json.dumps({**settings, 'name': '', 'model': used}, sort_keys=True)
 
 
-# Quick runs learn the same drawn clips, whatever a config is for: of those with equal settings one is run.
+# Quick runs learn the same drawn clips, whatever a config is for: of those with equal settings one
+# is run.
 RUN = {quick_settings(name): name for name in reversed(CONFIGS)}
 SPOTTING = sorted(name for name in RUN.values() if name.endswith('_spotting'))
 pytestmark = pytest.mark.usefixtures('unrendered')
@@ -62,7 +67,9 @@ def quick(tiny_data, folder, *more, config='synthetic_ststnet', verb='train'):
 
 @pytest.mark.parametrize('name', sorted(set(RUN.values()) - set(SPOTTING)))
 def test_every_config_runs_quick(name, tiny_data, tmp_path):
-    """A config that does not run from the command line is a promise broken to whoever types its name."""
+    """A config that does not run from the command line is a promise broken to whoever types its
+    name.
+    """
     run(*quick(tiny_data, tmp_path / 'run', config=name))
     results = json.loads((tmp_path / 'run' / 'results.json').read_text())
     trained = results['epochs'] > 0  # not so where machines answer by features of the clips alone
@@ -77,7 +84,9 @@ def test_every_config_runs_quick(name, tiny_data, tmp_path):
 
 @pytest.mark.parametrize('name', CONFIGS)
 def test_every_config_is_run_or_equals_one_that_is(name):
-    """Its command must be understood, down to settings that some run has: then it runs as that one does."""
+    """Its command must be understood, down to settings that some run has: then it runs as that one
+    does.
+    """
     _, config, folder = main.parse([f'--config={ROOT}/configs/{name}.py:quick'])
     assert config.name == name and folder == f'runs/{name}-quick'
     assert importlib.import_module(f'configs.{RUN[quick_settings(name)]}').get_config('quick').data == config.data
@@ -85,7 +94,9 @@ def test_every_config_is_run_or_equals_one_that_is(name):
 
 @pytest.mark.parametrize('name', SPOTTING)
 def test_every_spotting_config_runs_quick(name, tiny_data, tmp_path):
-    """As above; every clip is answered once by every decision, and what does not look stands beside it."""
+    """As above; every clip is answered once by every decision, and what does not look stands beside
+    it.
+    """
     with optimised():  # its frames take longer to compute than the program to compile
         run(*quick(tiny_data, tmp_path / 'run', config=name))
     assert {p.name for p in (tmp_path / 'run').iterdir()} >= FILES | {'apexes.csv'}
@@ -101,7 +112,9 @@ def test_every_spotting_config_runs_quick(name, tiny_data, tmp_path):
 
 
 def test_smote_makes_rows_in_a_quick_run(tiny_data, tmp_path):
-    """As many as the fold table says; release_training_test has the other variants of the 3-D network."""
+    """As many as the fold table says; release_training_test has the other variants of the 3-D
+    network.
+    """
     run(f'--config={ROOT}/configs/synthetic_cnn3d.py:variant=scb,quick', f'--config.data.data_dir={tiny_data}',
         f'--workdir={tmp_path}/run')
     results = json.loads((tmp_path / 'run' / 'results.json').read_text())
@@ -111,7 +124,8 @@ def test_smote_makes_rows_in_a_quick_run(tiny_data, tmp_path):
 
 
 def start(arguments):
-    environment = {**os.environ, 'PYTHONPATH': str(ROOT), 'JAX_DISABLE_MOST_OPTIMIZATIONS': '1'}  # as in this process
+    # as in this process
+    environment = {**os.environ, 'PYTHONPATH': str(ROOT), 'JAX_DISABLE_MOST_OPTIMIZATIONS': '1'}
     return subprocess.Popen([sys.executable, str(ROOT / 'main.py'), *arguments], env=environment,
                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
@@ -128,7 +142,9 @@ def killed(arguments, folder, lines):
 
 
 def test_a_killed_run_ends_at_the_same_bits(tiny_data, tmp_path):
-    """kill -9 at any moment and the same command again: predictions.csv and every parameter as if nothing had happened."""
+    """kill -9 at any moment and the same command again: predictions.csv and every parameter as if
+    nothing had happened.
+    """
     settings = ['--config.train.epochs=40', '--config.evaluate.every_epoch', '--config.train.checkpoint_seconds=0.2']
     undisturbed, disturbed = tmp_path / 'undisturbed', tmp_path / 'disturbed'
     run(*quick(tiny_data, undisturbed, *settings))
@@ -177,7 +193,9 @@ def test_a_finished_run_is_scored_again_and_not_trained_again(finished, tiny_dat
 
 
 def test_every_epoch_feeds_nothing_back(finished, tiny_data, tmp_path):
-    """Looking at the held-out rows after each epoch must leave every parameter as it is without looking."""
+    """Looking at the held-out rows after each epoch must leave every parameter as it is without
+    looking.
+    """
     run(*quick(tiny_data, tmp_path / 'blind', '--config.train.epochs=3'))
     assert (tmp_path / 'blind' / 'predictions.csv').read_bytes() == (finished / 'predictions.csv').read_bytes()
     looked, blind = (json.loads((f / 'results.json').read_text()) for f in (finished, tmp_path / 'blind'))
@@ -187,7 +205,9 @@ def test_every_epoch_feeds_nothing_back(finished, tiny_data, tmp_path):
 
 
 def test_more_epochs_continue_a_finished_run(tiny_data, tmp_path):
-    """Three epochs and then five must be the same as five, where no schedule depends on the total."""
+    """Three epochs and then five must be the same as five, where no schedule depends on the
+    total.
+    """
     run(*quick(tiny_data, tmp_path / 'a', '--config.train.epochs=2'))
     run(*quick(tiny_data, tmp_path / 'a', '--config.train.epochs=4'))
     run(*quick(tiny_data, tmp_path / 'b', '--config.train.epochs=4', '--config.train.group=2'))
@@ -195,8 +215,10 @@ def test_more_epochs_continue_a_finished_run(tiny_data, tmp_path):
 
 
 def test_groups_stay_as_they_began(tiny_data, tmp_path, monkeypatch):
-    """Groups follow from the memory free at the start. With other groups on a later start, checkpoints would go to other
-    runs: networks that trained on a subject would be asked to predict it."""
+    """Groups follow from the memory free at the start. With other groups on a later start,
+    checkpoints would go to other
+    runs: networks that trained on a subject would be asked to predict it.
+    """
     folder = tmp_path / 'grouped'
     with monkeypatch.context() as scarce:
         scarce.setattr(plan, 'group_size', lambda *a, **k: 2)
@@ -206,21 +228,26 @@ def test_groups_stay_as_they_began(tiny_data, tmp_path, monkeypatch):
     run(*quick(tiny_data, folder, '--config.train.devices=2', verb='evaluate'))
     assert (folder / 'predictions.csv').read_bytes() == before
     (folder / 'checkpoints' / 'group_2' / '2').rename(folder / 'kept')
-    run(*quick(tiny_data, folder, '--config.train.devices=2', verb='evaluate'), code=2)  # it never trains
+    # it never trains
+    run(*quick(tiny_data, folder, '--config.train.devices=2', verb='evaluate'), code=2)
     (folder / 'checkpoints' / 'group_0' / '2').rename(folder / 'checkpoints' / 'group_2' / '2')
     run(*quick(tiny_data, folder, '--config.train.devices=2'), code=2)  # two runs where one belongs
 
 
 @pytest.fixture(scope='module')
 def dual(tiny_data, tmp_path_factory):
-    """A finished run of three epochs of the dual-branch network with every augmentation; its folder."""
+    """A finished run of three epochs of the dual-branch network with every augmentation; its
+    folder.
+    """
     folder = tmp_path_factory.mktemp('dual') / 'run'
     run(*quick(tiny_data, folder, '--config.train.epochs=3', config='synthetic_dualbranch'))
     return folder
 
 
 def test_a_stopped_dual_branch_run_ends_at_the_same_bits(dual, tiny_data, tmp_path, monkeypatch):
-    """Flips, noise, donors and the rate must follow from the epoch alone, not from what was drawn since the start."""
+    """Flips, noise, donors and the rate must follow from the epoch alone, not from what was drawn
+    since the start.
+    """
     folder = tmp_path / 'stopped'
     again = quick(tiny_data, folder, '--config.train.epochs=3', '--config.train.checkpoint_seconds=0',
                   config='synthetic_dualbranch')
@@ -259,7 +286,9 @@ def test_what_a_run_looks_at_is_drawn(dual, tiny_data, capsys):
 
 
 def test_a_row_of_the_ablation_runs(tiny_data, tmp_path):
-    """The single branch has one head and no Area Weighted Module: whatever reads out of two must do with one."""
+    """The single branch has one head and no Area Weighted Module: whatever reads out of two must do
+    with one.
+    """
     run(f'--config={ROOT}/configs/synthetic_dualbranch.py:ablation=sb_au,quick', f'--config.data.data_dir={tiny_data}',
         f'--workdir={tmp_path}/run', '--config.train.epochs=1')
     results = json.loads((tmp_path / 'run' / 'results.json').read_text())
@@ -271,7 +300,9 @@ def test_a_row_of_the_ablation_runs(tiny_data, tmp_path):
 
 @pytest.mark.parametrize('protocol,folds', [('kfold', 2), ('random_split', 1), ('all_rows', 1)])
 def test_other_protocols_run_from_the_command_line(protocol, folds, tiny_data, tmp_path):
-    """A leaky protocol must carry its flag into results.json; one with an empty test must still end well."""
+    """A leaky protocol must carry its flag into results.json; one with an empty test must still end
+    well.
+    """
     run(*quick(tiny_data, tmp_path / 'run', f'--config.protocol.name={protocol}', '--config.protocol.folds=2'))
     results = json.loads((tmp_path / 'run' / 'results.json').read_text())
     assert results['folds'] == folds and bool(results['leaks']) == (protocol == 'random_split')
@@ -279,7 +310,9 @@ def test_other_protocols_run_from_the_command_line(protocol, folds, tiny_data, t
 
 
 def test_published_weights_predict_as_their_authors_did(tmp_path):
-    """STSTNet's released files, one a left-out subject: fed by cv2.imread as their authors fed them, same scores here."""
+    """STSTNet's released files, one a left-out subject: fed by cv2.imread as their authors fed
+    them, same scores here.
+    """
     torch = pytest.importorskip('torch')
     from tests.torch_networks import torch_networks
 

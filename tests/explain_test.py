@@ -1,4 +1,6 @@
-"""Maps of what a network looks at: against heads whose answer is known, and one gradient a region."""
+"""Maps of what a network looks at: against heads whose answer is known, and one gradient a
+region.
+"""
 
 import jax
 import jax.numpy as jnp
@@ -44,7 +46,9 @@ def test_grad_cam_of_a_linear_head_shows_its_weights():
 
 
 def test_the_weight_of_a_channel_is_its_mean_gradient():
-    """Gradients that differ from pixel to pixel are averaged before, not after, they meet the maps."""
+    """Gradients that differ from pixel to pixel are averaged before, not after, they meet
+    the maps.
+    """
     maps, gradient = maps_of(), maps_of(1) - 0.5
     np.testing.assert_allclose(explain.class_activation(maps, gradient),
                                by_hand(maps, np.asarray(gradient).mean((1, 2))), atol=1e-5)
@@ -59,7 +63,9 @@ def normalised(maps):
 
 
 def test_au_cam_shows_the_strongest_feature_of_each_region():
-    """Eq. 13: of a region's weighted means the largest decides, so its own channel alone is the map."""
+    """Eq. 13: of a region's weighted means the largest decides, so its own channel alone is the
+    map.
+    """
     maps = maps_of()
     strongest = np.argmax(np.asarray(maps.mean((1, 2)) * normalised(maps)[1]['weights']), 1)
     weight = np.eye(3)[strongest]
@@ -68,7 +74,9 @@ def test_au_cam_shows_the_strongest_feature_of_each_region():
 
 
 def test_the_released_map_of_the_eyes_comes_from_the_mouth():
-    """models.md 3.8: only the last gradient is kept, and the regions meet in the length that both are divided by."""
+    """models.md 3.8: only the last gradient is kept, and the regions meet in the length that both
+    are divided by.
+    """
     maps = maps_of()
 
     def mouth(m):
@@ -92,9 +100,11 @@ def test_maps_without_anything_stay_zero(cam):
 
     found = np.asarray(cam(head, jnp.zeros((2, 4, 5, 3))))
     assert found.shape == (2, 4, 5) and (found == 0).all()
-    negative = explain.class_activation(-maps_of(), jnp.ones((2, 4, 5, 3)))  # no positive part anywhere
+    # no positive part anywhere
+    negative = explain.class_activation(-maps_of(), jnp.ones((2, 4, 5, 3)))
     assert (np.asarray(negative) == 0).all()
-    still = explain.class_activation(jnp.ones((2, 4, 5, 3)), jnp.ones((2, 4, 5, 3)))  # one value everywhere: no place stands out
+    # one value everywhere: no place stands out
+    still = explain.class_activation(jnp.ones((2, 4, 5, 3)), jnp.ones((2, 4, 5, 3)))
     assert (np.asarray(still) == 0).all()
 
 
@@ -104,7 +114,8 @@ def test_a_picture_is_eyes_over_mouth():
     found = explain.picture(cam, 24)
     assert found.shape == (24, 24) and found.dtype == np.float32
     assert (found[:12] == 0).all() and (found[12:] == 1).all()
-    ramp = explain.picture(np.arange(6.0).reshape(1, 1, 6).repeat(3, 1), 24)  # one region: the whole face
+    # one region: the whole face
+    ramp = explain.picture(np.arange(6.0).reshape(1, 1, 6).repeat(3, 1), 24)
     assert ramp.shape == (24, 24) and (np.diff(ramp, axis=1) >= 0).all() and ramp[0, 0] == 0 and ramp[0, -1] == 5
 
 
@@ -120,7 +131,9 @@ def network():
 
 
 def test_one_gradient_serves_all_regions_of_the_network(network):
-    """The maps of `explain` come from one sum over regions: it must equal each region's own gradient, for every clip."""
+    """The maps of `explain` come from one sum over regions: it must equal each region's own
+    gradient, for every clip.
+    """
     model, state, image = network
     variables = {'params': state.params, 'batch_stats': state.batch_stats}
     predict = lambda state, image: model.apply(  # noqa: E731
@@ -147,7 +160,9 @@ def test_one_gradient_serves_all_regions_of_the_network(network):
 
 
 def test_rows_keep_their_clips(small):
-    """Maps of one clip under the name of another would look right and be wrong: 5 folds, 2 seeds, channels in another order."""
+    """Maps of one clip under the name of another would look right and be wrong: 5 folds, 2 seeds,
+    channels in another order.
+    """
     samples, names = make_samples(size=8, clips=(3, 2, 2, 1, 2))
     folds, _ = protocol.make('loso', samples, names, folds=2, holdout=0.5, seed=0, seeds=2)
     count = len(samples.label)
@@ -184,7 +199,9 @@ def test_what_cannot_be_explained_is_told(small):
 
 @pytest.mark.parametrize('strides, pool, size', [((2, 2, 2), True, 64), ((2, 2, 1), False, 48), ((2, 2, 2), True, 112)])
 def test_a_cell_is_drawn_at_the_pixel_it_looks_at(strides, pool, size):
-    """Spread over tiles, as a plain resize does, maps of small faces lie up to 16 pixels too low and too far right."""
+    """Spread over tiles, as a plain resize does, maps of small faces lie up to 16 pixels too low
+    and too far right.
+    """
     def looked_at(x):
         """The strides of a branch, with kernels that keep the middle pixel alone."""
         for width, stride in ((7, 2), *((3, stride) for stride in (2,) * pool + strides)):

@@ -1,4 +1,6 @@
-"""The face crop of a clip: drawn faces with known landmarks in larger frames, area means by sums and by OpenCV."""
+"""The face crop of a clip: drawn faces with known landmarks in larger frames, area means by sums
+and by OpenCV.
+"""
 
 import cv2
 import numpy as np
@@ -10,7 +12,9 @@ from mer_jax.preprocess.synthetic import clips
 
 
 def scene(number, *, angle=0.0, scale=2.0, at=(190, 120)):
-    """A drawn face, turned by `angle` degrees and enlarged, in a noisy 640 x 480 frame: (frame, landmarks in it)."""
+    """A drawn face, turned by `angle` degrees and enlarged, in a noisy 640 x 480 frame: (frame,
+    landmarks in it).
+    """
     clip = clips.make(0, number, 0, 'surprise', clips.person(0, number))
     turn = np.deg2rad(angle)
     cosine, sine = scale * np.cos(turn), scale * np.sin(turn)
@@ -28,7 +32,9 @@ def eyes_of(points):
 
 @pytest.mark.parametrize('number, angle, scale', [(1, -7, 2.2), (2, 0, 1.6), (3, 8, 2), (4, 5, 2.4), (5, -3, 1.8)])
 def test_a_drawn_face_is_levelled_with_its_eyes_at_fixed_places(number, angle, scale):
-    """A wrong sign of the angle, or swapped eyes, would turn every tilted face further or upside down."""
+    """A wrong sign of the angle, or swapped eyes, would turn every tilted face further or upside
+    down.
+    """
     frame, points = scene(number, angle=angle, scale=scale)
     crop = face.find(frame, size=128, cropped=False)
     assert crop.how == 'haar and eyes' and crop.size == 128 and crop.matrix.shape == (2, 3)
@@ -49,7 +55,9 @@ def test_known_landmarks_level_exactly():
 
 
 def test_the_same_content_is_cut_wherever_it_stands():
-    """A crop that depended on the place of the face would show another scale or shift for every clip."""
+    """A crop that depended on the place of the face would show another scale or shift for every
+    clip.
+    """
     first, second = (scene(7, at=at) for at in ((190, 120), (301, 87)))
     crops = [face.find(frame, size=64, cropped=False) for frame, _ in (first, second)]
     shift = np.array([111, -33])
@@ -95,7 +103,9 @@ def test_without_a_face_the_middle_square_is_taken():
 
 
 def test_a_release_crop_is_taken_whole_whatever_it_shows():
-    """A crop that depended on the content would move from clip to clip of one release; a cut would lose the chin."""
+    """A crop that depended on the content would move from clip to clip of one release; a cut would
+    lose the chin.
+    """
     dark, noise = np.zeros((340, 280), np.uint8), np.random.default_rng(0).integers(0, 256, (340, 280), np.uint8)
     crops = [face.find(frame, size=128, cropped=True) for frame in (dark, noise)]
     assert crops[0].how == 'release crop' and crops[0].box == (0, 0, 280, 340)
@@ -106,7 +116,9 @@ def test_a_release_crop_is_taken_whole_whatever_it_shows():
 
 @pytest.mark.parametrize('shape', [(256, 256), (384, 256), (512, 640)])
 def test_cut_is_the_area_mean_at_whole_ratios(shape):
-    """Sampling without averaging would turn fine texture into false patterns that move: false flow."""
+    """Sampling without averaging would turn fine texture into false patterns that move:
+    false flow.
+    """
     frame = np.random.default_rng(1).integers(0, 256, shape, np.uint8)
     crop = face.find(frame, size=128, cropped=True)
     found = face.cut(frame, crop)
@@ -146,7 +158,8 @@ def test_fine_stripes_come_out_grey():
     frame[:, ::2] = 255
     found = face.cut(frame, face.find(frame, size=50, cropped=True)).astype(float)
     assert np.abs(found - 127.5).max() < 50 and found.std() < 25
-    assert cv2.resize(frame, (50, 50), interpolation=cv2.INTER_NEAREST).std() > 100  # what sampling alone gives
+    # what sampling alone gives
+    assert cv2.resize(frame, (50, 50), interpolation=cv2.INTER_NEAREST).std() > 100
 
 
 def test_a_frame_of_the_right_size_is_cut_unchanged():

@@ -20,7 +20,9 @@ from tests.fake_raw import (
     smic,
 )
 
-MIMICKED = {  # clips per subject of the 246 in five classes (2019 sheet without fear, sadness and three surprise rows)
+# clips per subject of the 246 in five classes (2019 sheet without fear, sadness and three surprise
+# rows)
+MIMICKED = {
     17: 33, 5: 19, 26: 16, 19: 15, 2: 13, 9: 13, 10: 13, 12: 12, 23: 12, 20: 11, 11: 10, 24: 10, 1: 9, 7: 9, 13: 8,
     25: 7, 3: 6, 4: 5, 6: 5, 14: 4, 16: 4, 8: 3, 18: 3, 15: 2, 21: 2, 22: 2,
 }
@@ -89,7 +91,9 @@ def test_casme2_subjects_and_named_rows():
 
 
 def test_casme2_on_disk(full):
-    """257 folders, unpadded numbers, a folder that ends early, cells typed as in the real workbook."""
+    """257 folders, unpadded numbers, a folder that ends early, cells typed as in the real
+    workbook.
+    """
     release = full['casme2']
     assert sum(1 for _ in release.images.glob('sub*/*')) == 257
     assert sorted(p.parent.name + '/' + p.name for p in release.unannotated) == ['sub09/EP02_02f', 'sub24/EP02_07']
@@ -107,7 +111,9 @@ def test_casme2_on_disk(full):
 
 
 def test_samm_has_the_published_totals(full):
-    """159 rows of 29 subjects; 136 of 27 in five classes; classes 1 to 5: 68 clips of 21 subjects."""
+    """159 rows of 29 subjects; 136 of 27 in five classes; classes 1 to 5: 68 clips of 21
+    subjects.
+    """
     rows = samm_rows.full()
     assert Counter(r.emotion for r in rows) == {
         'Anger': 57, 'Happiness': 26, 'Other': 26, 'Surprise': 15, 'Contempt': 12, 'Disgust': 9, 'Fear': 8,
@@ -127,7 +133,9 @@ def test_samm_has_the_published_totals(full):
 
 
 def test_samm_on_disk(full, tmp_path):
-    """Header in Excel row 14, Duration a checksum, padded file names, 136 frames of 013_1_9 in a cropped tree only."""
+    """Header in Excel row 14, Duration a checksum, padded file names, 136 frames of 013_1_9 in a
+    cropped tree only.
+    """
     table = cells(full['samm'])
     assert table[13][:6] == ['Subject', 'Filename', 'Inducement Code', 'Onset Frame', 'Apex Frame', 'Offset Frame']
     assert len(table) == 14 + 159 and all(row[6] == row[5] - row[3] + 1 for row in table[14:])
@@ -156,7 +164,9 @@ def test_smic_has_the_published_totals(part, counts, subjects):
 
 
 def test_smic_on_disk(full, tmp_path):
-    """Unpadded folders, six digits and more, a non_micro folder; NIR without the word before the number."""
+    """Unpadded folders, six digits and more, a non_micro folder; NIR without the word before the
+    number.
+    """
     images = full['smic'].images
     assert (images / 's1/micro/negative/s1_ne_01/reg_image559740.bmp').exists()
     assert (images / 's6/micro/negative/s6_ne_01/reg_image034208.bmp').exists()
@@ -200,7 +210,9 @@ def test_casme_squared_has_the_published_totals(full):
 
 
 def test_casme_squared_irregular_rows():
-    """Zeros and apexes after the offset where they are published; the un-updated workbook differs in 215 strings."""
+    """Zeros and apexes after the offset where they are published; the un-updated workbook differs
+    in 215 strings.
+    """
     rows, old = casme_squared_rows.full(), casme_squared_rows.full(updated=False)
     times = {(r.subject, r.name): (r.onset, r.apex, r.offset) for r in rows}
     zero = [r for r in rows if r.offset == 0]
@@ -218,7 +230,9 @@ def test_casme_squared_irregular_rows():
 
 
 def test_casme_squared_on_disk(full):
-    """Three sheets without a header; rule 1 a line per annotation, rule 2 with text codes; misspelt titles."""
+    """Three sheets without a header; rule 1 a line per annotation, rule 2 with text codes; misspelt
+    titles.
+    """
     release = full['casme_squared']
     book = openpyxl.load_workbook(release.sheets[0])
     assert book.sheetnames == ['CASFEcode_final', 'naming rule1', 'naming rule2']

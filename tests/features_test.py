@@ -1,4 +1,6 @@
-"""What a clip is described by: against scipy, by hand, and against the augmentation that mirrors."""
+"""What a clip is described by: against scipy, by hand, and against the augmentation that
+mirrors.
+"""
 
 import jax
 import numpy as np
@@ -21,7 +23,9 @@ def fields(*shape):
 
 
 def faces(count, size=64):
-    """Landmarks [count, 68, 2] in pixels, of faces that stand and are turned a little otherwise each."""
+    """Landmarks [count, 68, 2] in pixels, of faces that stand and are turned a little otherwise
+    each.
+    """
     points = np.zeros((68, 2))
     jaw, ellipse = np.pi * np.arange(17) / 16, 2 * np.pi * np.arange(20) / 20
     points[:17] = np.stack([0.5 - 0.38 * np.cos(jaw), 0.45 + 0.42 * np.sin(jaw)], -1)
@@ -47,7 +51,9 @@ def of(name, image, channels, points=None):
     (FLOW, (9, 9), True), (FLOW, (9, 9), False), (['v', 'u'], (9, 9), True), (PHASES, (9, 9), False), (['gray'], (4, 9, 9), True),
     (['magnified', 'on_a', 'off_a'], (9, 9), True)])
 def test_a_mirror_image_is_that_of_the_augmentation(channels, shape, stretched):
-    """A u that keeps its sign is a motion that no face makes: machines would be trained on it, and asked with it."""
+    """A u that keeps its sign is a motion that no face makes: machines would be trained on it, and
+    asked with it.
+    """
     image = DRAW.integers(0, 256, (*shape, len(channels))).astype(np.uint8) if stretched else fields(*shape, len(channels))
     samples, _ = make_samples()
     sample = jax.tree.map(lambda a: a[0], samples)._replace(image=image.astype(np.float32))
@@ -68,7 +74,9 @@ def test_a_mirror_image_leaves_the_clip_alone():
 
 
 def test_centred_forgets_where_0_lies_and_how_long_a_vector_is():
-    """Published flow is stretched a channel of a clip: what depends on shift or scale would describe the stretching."""
+    """Published flow is stretched a channel of a clip: what depends on shift or scale would
+    describe the stretching.
+    """
     u, v = fields(2, 8, 8)
     found = features.centred(u, v)
     np.testing.assert_allclose(features.centred(5 * u + 40, 0.1 * v - 3), found, atol=1e-4)
@@ -80,7 +88,9 @@ def test_centred_forgets_where_0_lies_and_how_long_a_vector_is():
 
 @pytest.mark.parametrize('name,channels,sigma', [('motion', ['u', 'v'], 1), ('deformation', ['strain'], 1.5)])
 def test_smoothed_fields_are_those_of_scipy(name, channels, sigma):
-    """Another width of the filter, or none, is another feature than the one that the results are told of."""
+    """Another width of the filter, or none, is another feature than the one that the results are
+    told of.
+    """
     image = fields(16, 16, len(channels))
     wanted = [ndimage.gaussian_filter(plane, sigma, mode='mirror') for plane in np.moveaxis(features.centred(
         *np.moveaxis(image, -1, 0)), -1, 0)]
@@ -88,10 +98,13 @@ def test_smoothed_fields_are_those_of_scipy(name, channels, sigma):
 
 
 def test_the_gradient_of_a_linear_field_is_constant():
-    """u = 2 x + 3 y and v = -x: axes that change places, or a missing channel, describe another deformation."""
+    """u = 2 x + 3 y and v = -x: axes that change places, or a missing channel, describe another
+    deformation.
+    """
     y, x = np.mgrid[:24, :24].astype(np.float32)
     u, v = 2 * x + 3 * y, -x
-    right, down = of('gradient', np.stack([u, v], -1), ['u', 'v']).reshape(2, 24, 24, 2)[:, 8:-8, 8:-8]  # borders are mirrored
+    # borders are mirrored
+    right, down = of('gradient', np.stack([u, v], -1), ['u', 'v']).reshape(2, 24, 24, 2)[:, 8:-8, 8:-8]
     np.testing.assert_allclose(right, np.broadcast_to([2 / u.std(), -1 / v.std()], right.shape), rtol=1e-3)
     np.testing.assert_allclose(down, np.broadcast_to([3 / u.std(), 0], down.shape), rtol=1e-3, atol=1e-6)
     uneven = fields(24, 24, 2)
@@ -101,7 +114,9 @@ def test_the_gradient_of_a_linear_field_is_constant():
 
 @pytest.mark.parametrize('channel,bins', [('u', (0, 4)), ('v', (2, 6))])
 def test_orientation_of_two_opposite_halves(channel, bins):
-    """By hand, 7 x 7 cells of 4 x 4 pixels: 16 vectors of length 1 to one side, the middle column half and half."""
+    """By hand, 7 x 7 cells of 4 x 4 pixels: 16 vectors of length 1 to one side, the middle column
+    half and half.
+    """
     image = np.zeros((28, 28, 2), np.float32)
     image[..., 'uv'.index(channel)] = np.where(np.arange(28) < 14, 1, -1)
     wanted = np.zeros((7, 7, 8))
@@ -111,7 +126,9 @@ def test_orientation_of_two_opposite_halves(channel, bins):
 
 
 def test_pixels_are_all_channels():
-    """The plainest baseline must see all that is there, bytes as shares of 255, whatever the channels are called."""
+    """The plainest baseline must see all that is there, bytes as shares of 255, whatever the
+    channels are called.
+    """
     image = DRAW.integers(0, 256, (5, 5, 3)).astype(np.uint8)
     np.testing.assert_allclose(of('pixels', image, FLOW), image.ravel() / 255, rtol=1e-6)
     video = DRAW.integers(0, 256, (4, 5, 5, 1)).astype(np.uint8)
@@ -120,7 +137,9 @@ def test_pixels_are_all_channels():
 
 
 def test_bands_are_the_motion_to_the_apex_and_then_from_it():
-    """By hand: to the right before the apex, downwards after it, a third in each band; however the channels are ordered."""
+    """By hand: to the right before the apex, downwards after it, a third in each band; however the
+    channels are ordered.
+    """
     channels = ['v2', 'strain', 'u', 'onset', 'v', 'u2']
     image = np.zeros((9, 9, 6), np.float32)
     image[..., 2] = image[..., 0] = 1
@@ -172,7 +191,9 @@ def test_mdmo_follows_the_own_face():
 
 
 def test_every_feature_is_extracted_in_order_and_each_clip_by_itself(monkeypatch):
-    """A row that changes with its neighbours, or with how many cores there are, would show training a tested clip."""
+    """A row that changes with its neighbours, or with how many cores there are, would show training
+    a tested clip.
+    """
     image, points = np.abs(fields(5, 64, 64, 9)), faces(5)
     names = [name for name in features.FEATURES if name not in ('lbp_top', 'mdmo', 'deformation')]
     draw = np.random.default_rng(4)
@@ -189,7 +210,9 @@ def test_every_feature_is_extracted_in_order_and_each_clip_by_itself(monkeypatch
 
 
 def test_mirror_images_stand_behind_the_clips():
-    """[M, N, D]: the axis of the images and that of the clips must not change places, nor a mirror image be that of another."""
+    """[M, N, D]: the axis of the images and that of the clips must not change places, nor a mirror
+    image be that of another.
+    """
     image = fields(4, 28, 28, 3)
     for name, block in zip(('orientation', 'deformation'), features.extract(['orientation', 'deformation'], image, None,
                                                                               channels=FLOW, mirror=True), strict=True):
@@ -200,7 +223,9 @@ def test_mirror_images_stand_behind_the_clips():
 
 
 def test_a_flow_to_the_right_is_one_to_the_left_in_the_mirror():
-    """By hand: the histogram of the mirror image has its cells and its directions exchanged, and nothing else."""
+    """By hand: the histogram of the mirror image has its cells and its directions exchanged, and
+    nothing else.
+    """
     found = features.extract(['hoof'], fields(1, 25, 25, 2), None, channels=['u', 'v'], mirror=True)[0].reshape(2, 5, 5, 8)
     np.testing.assert_allclose(found[1], found[0][:, ::-1, [4, 3, 2, 1, 0, 7, 6, 5]], atol=1e-5)
 
@@ -217,7 +242,9 @@ MISTAKES = [
 
 @pytest.mark.parametrize('names,channels,kind,told', MISTAKES, ids=[told[14:40] for *_, told in MISTAKES])
 def test_what_cannot_be_described_is_told_in_one_line(names, channels, kind, told):
-    """Directions of stretched flow all lie in one quarter, and nobody would see it; a missing channel would be a traceback."""
+    """Directions of stretched flow all lie in one quarter, and nobody would see it; a missing
+    channel would be a traceback.
+    """
     with pytest.raises(UserError) as error:
         features.extract(names, np.zeros((2, 16, 16, len(channels)), kind), None, channels=channels, mirror=False)
     assert str(error.value).startswith(told) and '\n' not in str(error.value)

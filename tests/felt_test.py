@@ -1,4 +1,6 @@
-"""Changes of key frames and flow: vectors turn with the picture, light reaches gray frames alone, motion its own channels."""
+"""Changes of key frames and flow: vectors turn with the picture, light reaches gray frames alone,
+motion its own channels.
+"""
 
 import jax
 import jax.numpy as jnp
@@ -30,7 +32,9 @@ def inner(image, margin=6):
 
 
 def test_a_face_that_opens_evenly_opens_evenly_when_it_is_turned():
-    """Pixels turned without their vectors, or vectors the other way round, would swirl: another motion than was measured."""
+    """Pixels turned without their vectors, or vectors the other way round, would swirl: another
+    motion than was measured.
+    """
     y, x = np.mgrid[:24, :24] - 11.5
     image = np.stack([x, y], -1)
     turned = felt(image, channels=['u', 'v'], rotate=40.0)
@@ -40,7 +44,9 @@ def test_a_face_that_opens_evenly_opens_evenly_when_it_is_turned():
 
 
 def test_a_shift_turns_by_the_angle_of_the_picture_and_keeps_its_length():
-    """The second phase would otherwise point elsewhere than the first; a strain has no direction to turn."""
+    """The second phase would otherwise point elsewhere than the first; a strain has no direction to
+    turn.
+    """
     image = np.zeros((24, 24, 9))
     image[..., NINE.index('u')], image[..., NINE.index('v2')], image[..., NINE.index('strain')] = 2, 3, 5
     image[4:8, 10:14, 0] = 200  # above the middle
@@ -52,14 +58,17 @@ def test_a_shift_turns_by_the_angle_of_the_picture_and_keeps_its_length():
     np.testing.assert_allclose(found['strain'], 5, rtol=1e-4)
     bright = felt(image, rotate=60.0)[..., 0]
     place = np.array([np.average(axis, weights=bright) for axis in np.mgrid[:24, :24]]) - 11.5
-    np.testing.assert_allclose(np.arctan2(place[1], -place[0]), angle[0, 0], atol=0.1)  # the spot above the middle went that way
+    # the spot above the middle went that way
+    np.testing.assert_allclose(np.arctan2(place[1], -place[0]), angle[0, 0], atol=0.1)
 
 
 @pytest.mark.parametrize('settings,still', [
     ({'contrast': 0.5, 'brightness': 0.5}, range(3, 9)), ({'strength': 0.5}, range(3)),
     ({'noise': 0.3}, [place for place in range(9) if place not in MOVED])])
 def test_light_changes_frames_and_force_changes_motion(settings, still):
-    """Motion that grows with the light, or a face that darkens with its motion, is nothing that a camera sees."""
+    """Motion that grows with the light, or a face that darkens with its motion, is nothing that a
+    camera sees.
+    """
     image, found = clip(), felt(clip(), **settings)
     for place in range(9):
         same = np.allclose(found[..., place], image[..., place], atol=1e-4)
@@ -104,13 +113,17 @@ def test_a_mirror_turns_both_phases():
     (['u', 'v'], 'p995', {'flip', 'replace', 'rotate', 'noise', 'strength'}),
     (NINE, 'standard', {'flip', 'replace', 'rotate', 'noise', 'strength', 'contrast', 'brightness'})])
 def test_what_may_be_changed_follows_from_what_is_seen(channels, scale, allowed):
-    """Vectors stretched to bytes cannot be turned, a flow has no light, noise in bytes is none in pixels."""
+    """Vectors stretched to bytes cannot be turned, a flow has no light, noise in bytes is none in
+    pixels.
+    """
     assert set(augment.augmentable(channels, scale)) == allowed <= set(augment.CHANGES)
 
 
 @pytest.mark.parametrize('change', ['rotate', 'noise', 'strength'])
 def test_vectors_in_bytes_are_not_changed(change):
-    """Published features under data.scale 'standard' are bytes, whose 0 is no rest: they would turn into another motion."""
+    """Published features under data.scale 'standard' are bytes, whose 0 is no rest: they would turn
+    into another motion.
+    """
     settings = NOTHING | {'names': (), 'channels': ['u', 'v'], change: 0.1}
     with pytest.raises(UserError, match='take flow in pixels, and this data set stores bytes; allowed: 0'):
         augment.compose(**settings, stretched=True)

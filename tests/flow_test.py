@@ -1,4 +1,6 @@
-"""Flow, strain and magnitude against hand-computed fields, plain loops, OpenCV, SciPy, known warps and drawn faces."""
+"""Flow, strain and magnitude against hand-computed fields, plain loops, OpenCV, SciPy, known warps
+and drawn faces.
+"""
 
 import cv2
 import numpy as np
@@ -44,7 +46,9 @@ def linear_field(matrix, size=12):
     ],
 )
 def test_strain_of_linear_fields(matrix, expected):
-    """A lost cross term, swapped axes or a missing factor 2 gives other numbers; a shift or a turn must not strain."""
+    """A lost cross term, swapped axes or a missing factor 2 gives other numbers; a shift or a turn
+    must not strain.
+    """
     strain = flow.strain(linear_field(matrix) + (3.0, -2.0))
     assert strain.dtype == np.float32
     np.testing.assert_allclose(strain[1:-1, 1:-1], expected, atol=1e-6)
@@ -144,7 +148,9 @@ def test_other_methods_are_opencv_and_find_a_known_shift(method):
 
 
 def test_every_method_measures_the_true_motion_of_drawn_faces():
-    """Motion measured at half or twice its size would train a network on another quantity than its labels describe."""
+    """Motion measured at half or twice its size would train a network on another quantity than its
+    labels describe.
+    """
     emotions, inside = ('disgust', 'happiness', 'surprise', 'others'), np.s_[20:-10, 20:-20]
     made = [clips.make(0, number, 0, name, clips.person(0, number)) for number, name in enumerate(emotions, 1)]
     truth = np.stack([clip.displacement[inside] for clip in made])
@@ -168,11 +174,14 @@ def test_the_meb_form_is_its_formula_with_scipy():
     expected = np.sqrt(ux**2 + vy**2 + 0.5 * (uy**2 + vx**2))
     np.testing.assert_allclose(flow.strain(field.transpose(1, 2, 0), form='meb'), expected, rtol=1e-5, atol=1e-5)
     turning = flow.strain(linear_field([[0, -0.1], [0.1, 0]]), form='meb')
-    np.testing.assert_allclose(turning[1:-1, 1:-1], 0.8 * np.sqrt(2), rtol=1e-5)  # the fault that the docstring names
+    # the fault that the docstring names
+    np.testing.assert_allclose(turning[1:-1, 1:-1], 0.8 * np.sqrt(2), rtol=1e-5)
 
 
 def test_the_samer_form_equals_a_plain_loop():
-    """The rescaling of u and v apart and the wrap-round make that form differ; rounding would change most bytes."""
+    """The rescaling of u and v apart and the wrap-round make that form differ; rounding would
+    change most bytes.
+    """
     field = np.random.default_rng(3).standard_normal((6, 8, 2)).astype(np.float32)
     wide = np.zeros((6, 8, 2))
     for part in (0, 1):
@@ -206,7 +215,8 @@ def test_the_samer_magnitude_by_hand():
     np.testing.assert_allclose(found, [[0, 0, 0], [204, 255, 0]], atol=1)
     assert found.dtype == np.uint8 and found.max() == 255
     assert (flow.samer_magnitude(np.ones((4, 4, 2))) == 0).all()
-    # 0.75 x 102 = 76.5; a switch that still cut, or a threshold of the uncut mean alone, would change the published input
+    # 0.75 x 102 = 76.5; a switch that still cut, or a threshold of the uncut mean alone, would
+    # change the published input
     np.testing.assert_allclose(flow.samer_magnitude(field, threshold=0.75), [[0, 0, 102], [204, 255, 0]], atol=1)
     np.testing.assert_allclose(flow.samer_magnitude(field, threshold=0), [[0, 51, 102], [204, 255, 0]], atol=1)
 
@@ -223,7 +233,9 @@ def test_the_strongest_frame_is_the_one_moved_farthest():
 
 
 def test_a_drifting_head_does_not_hide_the_steady_apex():
-    """A head that moves on to the end of a clip moves every pixel, a corner of the mouth only some."""
+    """A head that moves on to the end of a clip moves every pixel, a corner of the mouth
+    only some.
+    """
     onset = texture(96)
     y, x = np.mgrid[:96, :96].astype(np.float32)
     bell = np.exp(-((x - 48) ** 2 + (y - 60) ** 2) / (2 * 9**2))[..., None]
@@ -243,7 +255,9 @@ def test_without_head_removes_an_affine_field_only():
 
 @pytest.mark.parametrize('shape, size', [((40, 60), 20), ((30, 20), 60), ((64, 64), 32)])
 def test_resized_flow_still_points_to_the_same_place(shape, size):
-    """Vectors left as they are would be too long by the ratio of the sizes, and by another one in u than in v."""
+    """Vectors left as they are would be too long by the ratio of the sizes, and by another one in u
+    than in v.
+    """
     height, width = shape
     field = np.zeros((height, width, 2), np.float32) + (6, 3)
     expected = np.zeros((size, size, 2)) + (6 * size / width, 3 * size / height)
@@ -272,7 +286,9 @@ def test_features_take_method_and_form():
 
 
 def fields(count=3, size=24, seed=0):
-    """(affine motion of each frame, a bump of 3 pixels' width in each frame) float32[T, size, size, 2]."""
+    """(affine motion of each frame, a bump of 3 pixels' width in each frame) float32[T, size, size,
+    2].
+    """
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:size, :size] / size
     affine = sum(rng.normal(0, 3, (count, 1, 1, 2)) * part[None, ..., None] for part in (np.ones_like(x), x, y))
@@ -281,7 +297,9 @@ def fields(count=3, size=24, seed=0):
 
 
 def test_without_head_removes_what_the_head_does_and_nothing_else():
-    """A head that moves by ten pixels, frame by frame its own way, must not stay, and the corner of a mouth not go."""
+    """A head that moves by ten pixels, frame by frame its own way, must not stay, and the corner of
+    a mouth not go.
+    """
     affine, bump = fields()
     assert np.abs(affine).max() > 3 and np.abs(flow.without_head(affine)).max() < 1e-4
     left = flow.without_head(affine + bump)
@@ -293,6 +311,8 @@ def test_without_head_removes_what_the_head_does_and_nothing_else():
 
 @pytest.mark.parametrize('shape', [(8, 8), (8, 8, 3), (4, 8, 8, 1)])
 def test_without_head_takes_flow_alone(shape):
-    """Of u, v and strain it would take an affine part from the strain as well, which says nothing about the head."""
+    """Of u, v and strain it would take an affine part from the strain as well, which says nothing
+    about the head.
+    """
     with pytest.raises(UserError, match='without_head: flow has shape .* needs'):
         flow.without_head(np.zeros(shape))

@@ -1,4 +1,6 @@
-"""Frame files: numbers, what a damaged, doubled or oversized file becomes, and grey values computed by hand."""
+"""Frame files: numbers, what a damaged, doubled or oversized file becomes, and grey values computed
+by hand.
+"""
 
 import os
 import struct
@@ -39,12 +41,16 @@ def hand_made_png(width, height, *, depth, kind, lines, extra=b''):
      ('img7 .jpg', 7), ('cover.jpg', -1), ('img1 (2).jpg', -1), ('img20140508123456.jpg', -1), ('img\u0663.jpg', -1)],
 )  # fmt: skip
 def test_number_is_the_integer_at_the_end(name, number):
-    """If this fails, frames are looked up under wrong numbers, and flow is taken between wrong frames."""
+    """If this fails, frames are looked up under wrong numbers, and flow is taken between wrong
+    frames.
+    """
     assert frames.number(name) == number
 
 
 def test_whole_files_are_listed_by_number(tmp_path):
-    """If this fails, order is that of strings (img100 before img99), or litter and notes count as frames."""
+    """If this fails, order is that of strings (img100 before img99), or litter and notes count as
+    frames.
+    """
     for name in ('img9.jpg', 'img10.JPG', 'img100.png', 'img99.jpeg', 'img0101.bmp'):
         write(tmp_path / name)
     for name in ('.DS_Store', '._img9.jpg', 'Thumbs.db', 'readme.txt', 'note7'):
@@ -58,7 +64,9 @@ def test_whole_files_are_listed_by_number(tmp_path):
 
 
 def test_every_kind_of_damage_is_named(tmp_path):
-    """If this fails, a broken file stops the build with a traceback, or its missing part is filled up silently."""
+    """If this fails, a broken file stops the build with a traceback, or its missing part is filled
+    up silently.
+    """
     for at in range(4):
         write(tmp_path / f'img{at}.jpg')
     for at, suffix in ((20, 'jpg'), (21, 'png'), (22, 'bmp')):
@@ -103,7 +111,9 @@ def test_a_damaged_double_does_not_take_the_whole_one_with_it(tmp_path):
 
 
 def test_bytes_after_the_end_do_no_harm(tmp_path):
-    """If this fails, frames cut out of motion-JPEG streams, padded after their end, are thrown away."""
+    """If this fails, frames cut out of motion-JPEG streams, padded after their end, are thrown
+    away.
+    """
     for name, padding in (('img1.jpg', 3), ('img2.png', 60), ('img3.bmp', 2), ('img4.jpg', 9000)):
         path = write(tmp_path / name)
         path.write_bytes(path.read_bytes() + bytes(padding))
@@ -111,7 +121,9 @@ def test_bytes_after_the_end_do_no_harm(tmp_path):
 
 
 def test_end_marker_of_a_thumbnail_is_not_the_end(tmp_path):
-    """If this fails, a photograph cut off right after its header passes: the preview inside has an end marker too."""
+    """If this fails, a photograph cut off right after its header passes: the preview inside has an
+    end marker too.
+    """
     data = write(tmp_path / 'img1.jpg').read_bytes()
     preview = b'\xff\xe1' + struct.pack('>H', 2 + len(data)) + data
     with_preview = data[:2] + preview + data[2:]
@@ -144,7 +156,9 @@ def test_colour_becomes_grey_by_its_weights(tmp_path, suffix):
 
 
 def test_depths_palettes_and_transparency(tmp_path):
-    """If this fails, a 16-bit picture comes out black or wrapped round, or transparency changes grey values."""
+    """If this fails, a 16-bit picture comes out black or wrapped round, or transparency changes
+    grey values.
+    """
     deep, shallow = np.array([[0, 128, 129, 257, 65406, 65407, 65535]], np.uint16), [[0, 0, 1, 1, 254, 255, 255]]
     assert frames.read_gray(write(tmp_path / 'a.png', deep)).tolist() == shallow
     assert frames.read_gray(write(tmp_path / 'b.png', np.repeat(deep[..., None], 3, 2))).tolist() == shallow
@@ -166,7 +180,8 @@ def test_depths_palettes_and_transparency(tmp_path):
 
 def test_bmp_rows_from_the_top_and_old_headers(tmp_path):
     """If this fails, pictures stand on their heads, or old bitmaps are called cut off."""
-    rows = b''.join(bytes([value] * 3) + b'\0' for value in (10, 20))  # 1 x 2 pixels, rows padded to 4 bytes
+    # 1 x 2 pixels, rows padded to 4 bytes
+    rows = b''.join(bytes([value] * 3) + b'\0' for value in (10, 20))
     head = struct.pack('<2sIHHI', b'BM', 54 + 8, 0, 0, 54)
     for height, expected in ((-2, [[10], [20]]), (2, [[20], [10]])):
         info = struct.pack('<IiiHHIIiiII', 40, 1, height, 1, 24, 0, 0, 0, 0, 0, 0)
@@ -183,12 +198,15 @@ def test_orientation_tag_is_passed_over(tmp_path):
     upright = frames.read_gray(tmp_path / 'img1.jpg')
     tag = b'Exif\0\0MM\0*\0\0\0\x08\0\x01' + struct.pack('>HHIHH', 0x0112, 3, 1, 6, 0) + bytes(4)
     (tmp_path / 'img1.jpg').write_bytes(data[:2] + b'\xff\xe1' + struct.pack('>H', 2 + len(tag)) + tag + data[2:])
-    assert cv2.imread(str(tmp_path / 'img1.jpg'), 0).shape == upright.shape[::-1]  # the tag is a real one
+    # the tag is a real one
+    assert cv2.imread(str(tmp_path / 'img1.jpg'), 0).shape == upright.shape[::-1]
     assert np.array_equal(frames.read_gray(tmp_path / 'img1.jpg'), upright)
 
 
 def test_undecodable_pixels_are_a_reason(tmp_path):
-    """If this fails, a picture with a good header and rubbish inside reaches the flow as black or grey."""
+    """If this fails, a picture with a good header and rubbish inside reaches the flow as black or
+    grey.
+    """
     head = struct.pack('>IIBBBBB', 4, 4, 8, 0, 0, 0, 0)
     data = b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', head) + chunk(b'IDAT', b'rubbish') + chunk(b'IEND', b'')
     (tmp_path / 'img1.png').write_bytes(data)

@@ -1,4 +1,6 @@
-"""Made images against real ones: numbers by hand, what tells them apart, copies; and their pictures."""
+"""Made images against real ones: numbers by hand, what tells them apart, copies; and their
+pictures.
+"""
 
 import cv2
 import numpy as np
@@ -25,7 +27,8 @@ def test_statistics_by_hand():
     told = gan_checks.statistics((image, np.array([0, 0, 1])), (image[:1], np.array([1])), classes=('a', 'b'))
     real = told['a']['real']
     assert (real['count'], real['level'], real['level_sd']) == (2, 1.5, 1.5)
-    assert (real['roughness'], real['roughness_sd']) == (1.5, 1.5)  # two steps of 6 and two of 0; and none
+    # two steps of 6 and two of 0; and none
+    assert (real['roughness'], real['roughness_sd']) == (1.5, 1.5)
     assert (real['energy'], real['energy_sd']) == (18, 18)
     np.testing.assert_allclose(real['energy_quantiles'], np.percentile([0, 36], gan_checks.QUANTILES))
     assert told['b']['real']['energy'] == 4 and told['b']['made']['energy'] == 36
@@ -40,7 +43,9 @@ def test_roughness_of_bytes_does_not_wrap():
 
 
 def test_two_halves_of_one_distribution_are_not_told_apart():
-    """A part of the classifier fitted on what it is tested with would tell them apart, and condemn every generator."""
+    """A part of the classifier fitted on what it is tested with would tell them apart, and condemn
+    every generator.
+    """
     found = gan_checks.two_sample(images(150, seed=0), images(150, seed=1), seed=0)
     assert found['rows'] == 150
     assert abs(found['made']['auc'] - 0.5) < 0.12 and abs(found['made']['accuracy'] - 0.5) < 0.12
@@ -48,7 +53,9 @@ def test_two_halves_of_one_distribution_are_not_told_apart():
 
 
 def test_shifted_images_are_told_apart():
-    """The test must find a difference that is there, while the level of chance stays where it is."""
+    """The test must find a difference that is there, while the level of chance stays where
+    it is.
+    """
     found = gan_checks.two_sample(images(120, seed=0), images(90, seed=1, shift=0.5), seed=0)
     assert found['rows'] == 90
     assert found['made']['auc'] > 0.9 and found['made']['accuracy'] > 0.85
@@ -56,7 +63,9 @@ def test_shifted_images_are_told_apart():
 
 
 def test_shares_of_the_classes_do_not_tell():
-    """Real classes are unequal and made ones are not: without matching, the mix alone would give the made ones away."""
+    """Real classes are unequal and made ones are not: without matching, the mix alone would give
+    the made ones away.
+    """
     image, label = images(300, seed=0)
     image += 2 * (label == 0)[:, None, None, None]
     other, other_label = images(150, seed=1)
@@ -73,7 +82,9 @@ def test_too_few_images_give_nan():
 
 
 def test_copies_are_found_and_fresh_draws_are_not():
-    """A generator that repeats its fold's clips adds nothing to them, and would look best in every other number."""
+    """A generator that repeats its fold's clips adds nothing to them, and would look best in every
+    other number.
+    """
     real, _ = images(120, seed=0)
     rows = np.array([5, 17, 80])
     copied, pairs = gan_checks.memorised(real, real[rows] + np.float32(1e-4))

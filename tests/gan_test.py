@@ -1,4 +1,6 @@
-"""A GAN for every fold: one step by hand, what is drawn, no look at the left-out subject, the same bits after a kill."""
+"""A GAN for every fold: one step by hand, what is drawn, no look at the left-out subject, the same
+bits after a kill.
+"""
 
 import functools
 from functools import partial
@@ -17,11 +19,14 @@ from tests.leakage_test import with_noise
 
 NETWORKS = {'classes': 3, 'channels': 2, 'size': 8, 'width': 4, 'dropout': 0.0}
 TRAINING = {'learning_rate': 1e-3, 'smoothing': 0.1}
-LAYOUT = plan.Plan('native', 1, 2, 'test')  # equal to matmul (dcgan_test.py), and compiled in less time at this size
+# equal to matmul (dcgan_test.py), and compiled in less time at this size
+LAYOUT = plan.Plan('native', 1, 2, 'test')
 
 
 def toy(size=8, flow=True, clips=(9, 8, 8, 8, 9)):
-    """Samples in which class k moves in another place, as flow or bytes; and their leave-one-subject-out folds."""
+    """Samples in which class k moves in another place, as flow or bytes; and their
+    leave-one-subject-out folds.
+    """
     samples, names = make_samples(size=size, channels=2, clips=clips)
     label = (np.arange(len(samples.label)) % 3).astype(np.int32)
     places = np.zeros((3, size, size, 2), np.float32)
@@ -54,7 +59,9 @@ def state_of(samples, rows):
 
 
 class Descent:
-    """Plain gradient descent in place of Adam, its rate in place of the moments: what it is given moves the parameters."""
+    """Plain gradient descent in place of Adam, its rate in place of the moments: what it is given
+    moves the parameters.
+    """
 
     def update(self, gradient, rate, params):
         return jax.tree.map(lambda g: -rate * g, gradient), rate
@@ -75,7 +82,9 @@ def stepped():
 
 
 def test_a_step_equals_one_in_pytorch():
-    """Both losses with smoothing, the generator judged by the discriminator as it became, each network moved by its own loss."""
+    """Both losses with smoothing, the generator judged by the discriminator as it became, each
+    network moved by its own loss.
+    """
     torch = pytest.importorskip('torch')
     state, step, (image, label, key) = stepped()
     params, _, logs = step(state.params, {'g': 1.0, 'd': 1.0}, image, label, key)
@@ -101,7 +110,9 @@ def test_a_step_equals_one_in_pytorch():
 
 @pytest.mark.parametrize('part,other', [('g', 'd'), ('d', 'g')])
 def test_a_part_moves_by_its_own_step_alone(part, other):
-    """A generator that the discriminator's step also moves, or the reverse, would help its opponent."""
+    """A generator that the discriminator's step also moves, or the reverse, would help its
+    opponent.
+    """
     state, step, batch = stepped()
     after = step(state.params, {part: 0.0, other: 1.0}, *batch)[0]
     jax.tree.map(np.testing.assert_array_equal, after[part], state.params[part])
@@ -136,7 +147,9 @@ def test_labels_are_drawn_among_the_classes_of_the_fold():
 
 @pytest.mark.parametrize('flow,size', [(True, 8), (False, 11)])
 def test_images_come_as_the_data_are(flow, size):
-    """Another dtype, unit or size could not stand behind the samples; another order would give them each other's labels."""
+    """Another dtype, unit or size could not stand behind the samples; another order would give them
+    each other's labels.
+    """
     samples, folds = toy(size, flow)
     learner, state = state_of(samples, jax.tree.map(lambda a: a[0], folds.train))
     generator, _ = gan.networks(**NETWORKS, lowering='native')
@@ -155,7 +168,9 @@ def test_images_come_as_the_data_are(flow, size):
 
 @pytest.mark.parametrize('flow', [True, False])
 def test_what_is_seen_comes_back(flow):
-    """Scaling to -1..1 and back must be one map and its inverse, or made images would be brighter than real ones."""
+    """Scaling to -1..1 and back must be one map and its inverse, or made images would be brighter
+    than real ones.
+    """
     samples, folds = toy(flow=flow)
     fitted = gan.fit(samples, jax.tree.map(lambda a: a[0], folds.train), classes=3)
     seen = gan.seen(samples.image, fitted, size=8)
@@ -169,7 +184,9 @@ def test_what_is_seen_comes_back(flow):
 
 @unoptimised()
 def test_noise_in_the_left_out_subject_changes_no_bit_of_what_its_fold_makes():
-    """One path from a tested clip into a generator, be it the scale or a label, and its images are no honest training rows."""
+    """One path from a tested clip into a generator, be it the scale or a label, and its images are
+    no honest training rows.
+    """
     samples, folds = toy(clips=(4, 2, 3, 5, 3))
     folds = folds._replace(test=jax.tree.map(lambda a: a[:, :0], folds.test))
     learner = gan.learner(**NETWORKS, lowering='native', **TRAINING)
@@ -196,7 +213,9 @@ def test_noise_in_the_left_out_subject_changes_no_bit_of_what_its_fold_makes():
 
 @pytest.fixture(scope='module')
 def once():
-    """`trained` with its programs compiled once for all tests below, which train the same networks two runs at a time."""
+    """`trained` with its programs compiled once for all tests below, which train the same networks
+    two runs at a time.
+    """
     compiled, kept = runs.compiled, []
 
     def instead(*inputs, **settings):
@@ -209,7 +228,9 @@ def once():
 
 
 def test_a_killed_training_goes_on_to_the_same_images(once, tmp_path):
-    """Sixty-seven GANs take hours: a second start must not begin again, nor end elsewhere. Two groups, one of them alone."""
+    """Sixty-seven GANs take hours: a second start must not begin again, nor end elsewhere. Two
+    groups, one of them alone.
+    """
     samples, folds = toy()
     folds = jax.tree.map(lambda a: a[:3], folds)
     images, logs = once(samples, folds, tmp_path / 'whole', steps=4 * 3)
@@ -227,7 +248,9 @@ def test_a_killed_training_goes_on_to_the_same_images(once, tmp_path):
 
 
 def test_it_learns_where_each_class_moves(once, tmp_path):
-    """The end of it all: a made image of a class must look like that class, not like all of them."""
+    """The end of it all: a made image of a class must look like that class, not like all of
+    them.
+    """
     samples, folds = toy()
     folds = jax.tree.map(lambda a: a[:2], folds)
     images, logs = once(samples, folds, tmp_path, steps=360)
@@ -241,7 +264,9 @@ def test_it_learns_where_each_class_moves(once, tmp_path):
 
 
 def test_clips_and_odd_sizes_are_refused():
-    """A video would end in a shape error deep inside; 28 pixels inside the network cannot be doubled three times."""
+    """A video would end in a shape error deep inside; 28 pixels inside the network cannot be
+    doubled three times.
+    """
     samples, folds = toy()
     rows = jax.tree.map(lambda a: a[0], folds.train)
     with pytest.raises(UserError, match='pictures, not video'):

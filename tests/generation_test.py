@@ -1,4 +1,6 @@
-"""A GAN a fold: whose images train where, what is kept of them, and that no left-out subject reaches any of it."""
+"""A GAN a fold: whose images train where, what is kept of them, and that no left-out subject
+reaches any of it.
+"""
 
 import csv
 import importlib
@@ -21,7 +23,8 @@ pytestmark = pytest.mark.usefixtures('unrendered')
 ROOT = Path(__file__).parent.parent
 TINY = {'size': 8, 'width': 2, 'steps': 4, 'batch_size': 8, 'learning_rate': 2e-4, 'smoothing': 0.1, 'dropout': 0.5, 'each': 3,
         'interval': 60.0, 'group': 0, 'channels': ['u', 'v', 'strain']}
-LAYOUT = plan.Plan('native', 1, 2, '')  # equal to matmul (dcgan_test.py), and compiled in less time at this size
+# equal to matmul (dcgan_test.py), and compiled in less time at this size
+LAYOUT = plan.Plan('native', 1, 2, '')
 
 
 @pytest.fixture(scope='module', autouse=True)
@@ -63,11 +66,14 @@ def made(small, programs, tmp_path_factory):
 
 
 def test_noise_in_the_left_out_subject_changes_nothing_of_its_fold(small, made, programs, tmp_path, monkeypatch):
-    """The published GAN saw every subject: through it, tested clips would train the classifier that is tested on them."""
+    """The published GAN saw every subject: through it, tested clips would train the classifier that
+    is tested on them.
+    """
     monkeypatch.setattr(generation, '_check', lambda *rest: None)
     samples, names = small
     noise = with_noise(samples, 3)
-    noise = noise._replace(label=samples.label)  # as many of each class: arrays of one shape, compiled once
+    # as many of each class: arrays of one shape, compiled once
+    noise = noise._replace(label=samples.label)
     _, longer, folds, _ = made
     (kept,) = programs
     with monkeypatch.context() as patch:
@@ -126,7 +132,9 @@ def test_a_class_that_the_fold_lacks_is_not_made(small, tmp_path, monkeypatch):
 
 
 def test_finished_images_are_read_again(small, made):
-    """Otherwise a run that goes on would train on other images than it began with, or wait for its GANs again."""
+    """Otherwise a run that goes on would train on other images than it began with, or wait for its
+    GANs again.
+    """
     samples, names = small
     folder, longer, folds, _ = made
     stamp = (folder / 'gan' / 'metrics.jsonl').stat().st_mtime_ns
@@ -153,7 +161,9 @@ def test_scope_all_is_one_gan_a_seed_for_every_fold(small, tmp_path, monkeypatch
 
 
 def test_a_run_with_a_gan(tiny_data, tmp_path, monkeypatch, capsys):
-    """From the command line: images made, told from real ones, counted and reported; a finished run trains no GAN again."""
+    """From the command line: images made, told from real ones, counted and reported; a finished run
+    trains no GAN again.
+    """
     monkeypatch.setattr(generation, 'CHECKED', 2)
     arguments = [f'--config={ROOT}/configs/synthetic_ocnet.py:gan=on,quick', f'--config.data.data_dir={tiny_data}',
                  f'--workdir={tmp_path}/run', '--config.model.name=ststnet', '--config.train.lowering=native']
@@ -173,7 +183,9 @@ def test_a_run_with_a_gan(tiny_data, tmp_path, monkeypatch, capsys):
 
 
 def test_a_diverged_gan_is_an_error_in_one_line(small, tmp_path, monkeypatch):
-    """As bytes, images that are not numbers pass for pictures, and the classifier would train on them."""
+    """As bytes, images that are not numbers pass for pictures, and the classifier would train on
+    them.
+    """
     monkeypatch.setattr(generation.gan, 'trained', lambda *rest, **more: stub(*rest, **more, loss=float('nan')))
     with pytest.raises(UserError, match='diverged.*gan.learning_rate'):
         extended(tmp_path, *small)
@@ -181,7 +193,9 @@ def test_a_diverged_gan_is_an_error_in_one_line(small, tmp_path, monkeypatch):
 
 
 def test_a_free_setting_does_not_throw_finished_images_away(tmp_path):
-    """A restart with other epochs, or another folder for data, must not wait for its GANs again; other settings must."""
+    """A restart with other epochs, or another folder for data, must not wait for its GANs again;
+    other settings must.
+    """
     asked = importlib.import_module('configs.synthetic_ocnet').get_config('gan=on').to_dict()
     loaded = SimpleNamespace(fingerprint='data')
     runs.enter(tmp_path, asked, loaded)

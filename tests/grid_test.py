@@ -80,7 +80,9 @@ def test_values_take_the_type_of_the_setting():
 
 
 def test_the_published_protocol_and_its_grid_in_one_command(tiny_data, tmp_path, capsys):
-    """Irawan et al. 2024: clips split 80/10/10, balanced before, batch and epochs chosen: every leak of it is named."""
+    """Irawan et al. 2024: clips split 80/10/10, balanced before, batch and epochs chosen: every
+    leak of it is named.
+    """
     assert main.main(['grid', f'--config={ROOT}/configs/synthetic_cnn3d.py:published,variant=scb,quick', '--config.data.size=32',
                       f'--config.data.data_dir={tiny_data}', '--grid=train.epochs=1,2',
                       f'--workdir={tmp_path}/g']) == 0

@@ -1,4 +1,6 @@
-"""Machines in place of the last layer: against scikit-learn, against plain loops, and against noise in the left-out subject."""
+"""Machines in place of the last layer: against scikit-learn, against plain loops, and against noise
+in the left-out subject.
+"""
 
 import csv
 import json
@@ -31,7 +33,9 @@ FLOW = ['u', 'v', 'strain']
 
 
 def clips(*lengths, views=1, classes=3, subjects=6, each=7, strength=0.7, seed=0):
-    """(blocks [M, N, D] of these lengths, label, subject): classes show, weakly, and each feature has its own mean and spread."""
+    """(blocks [M, N, D] of these lengths, label, subject): classes show, weakly, and each feature
+    has its own mean and spread.
+    """
     draw = np.random.default_rng(seed)
     group = np.repeat(np.arange(subjects), each)
     label = np.concatenate([draw.permutation(np.arange(each) % classes) for _ in range(subjects)]).astype(np.int32)
@@ -60,7 +64,9 @@ def told_by(found, x, classes):
 
 @pytest.mark.parametrize('classes', [2, 3, 4])
 def test_one_choice_is_the_machine_of_scikit_learn(classes):
-    """Two kinds of features, standardised on the training rows, C = 100 and gamma = 0.001: what the papers call their SVM."""
+    """Two kinds of features, standardised on the training rows, C = 100 and gamma = 0.001: what the
+    papers call their SVM.
+    """
     blocks, label, group = clips(5, 9, classes=classes)
     train, test = parted(group, 2)
     x = np.concatenate(blocks, -1)[0].astype(np.float64)
@@ -92,7 +98,9 @@ def test_a_linear_machine_takes_raw_features():
 @pytest.mark.parametrize('scale', ['none', 'features', 'blocks'])
 @pytest.mark.parametrize('views', [1, 2])
 def test_inner_products_and_kernels_by_loops(scale, views):
-    """Feature by feature and pair by pair; a scale fitted to one view, or to test rows, moves every product."""
+    """Feature by feature and pair by pair; a scale fitted to one view, or to test rows, moves every
+    product.
+    """
     blocks, _, group = clips(3, 8, views=views)
     train, test = parted(group, 4)
     scaled = []
@@ -116,8 +124,9 @@ def test_inner_products_and_kernels_by_loops(scale, views):
 
 
 def test_every_block_weighs_the_same_whatever_its_length():
-    """Pixels by the thousand beside 40 numbers of strain would decide alone; the kernel's width means the same for all: the mean
-    squared distance of two training clips is 2."""
+    """Pixels by the thousand beside 40 numbers of strain would decide alone; the kernel's width
+    means the same for all: the mean squared distance of two training clips is 2.
+    """
     blocks, _, group = clips(2, 50, 7)
     blocks[2][..., 3:] = 5  # dead features weigh nothing
     train, test = parted(group, 1)
@@ -137,7 +146,9 @@ def test_every_block_weighs_the_same_whatever_its_length():
 
 @pytest.mark.parametrize('scale', ['features', 'blocks'])
 def test_features_that_are_constant_in_training_say_nothing(scale):
-    """A pixel outside every training face has no spread: divided by it, one that moves in a test clip would decide alone."""
+    """A pixel outside every training face has no spread: divided by it, one that moves in a test
+    clip would decide alone.
+    """
     (block,), label, group = clips(6)
     train, test = parted(group, 5)
     constant = np.tile(np.float32([0, 3, 1e6]), (1, len(label), 1))
@@ -152,8 +163,9 @@ def test_features_that_are_constant_in_training_say_nothing(scale):
 
 
 def choices(x, label, group, train, *, costs, gammas, inner, seed, made=()):
-    """[(gamma, cost, UF1)] by a plain loop with scikit-learn; each training row is answered without its subject, and rows `made`
-    always train."""
+    """[(gamma, cost, UF1)] by a plain loop with scikit-learn; each training row is answered without
+    its subject, and rows `made` always train.
+    """
     found = []
     for gamma in gammas:
         for cost in costs:
@@ -170,7 +182,9 @@ def choices(x, label, group, train, *, costs, gammas, inner, seed, made=()):
 
 @pytest.mark.parametrize('seed', [0, 1])
 def test_cost_and_gamma_are_those_of_a_plain_nested_loop(seed):
-    """A choice by rows of the same subject, or by rows that are tested, is the leak that nested validation is for."""
+    """A choice by rows of the same subject, or by rows that are tested, is the leak that nested
+    validation is for.
+    """
     blocks, label, group = clips(4, 6, each=9)
     train, test = parted(group, 3)
     x = np.concatenate(blocks, -1)[0].astype(np.float64)
@@ -194,10 +208,13 @@ def test_cost_and_gamma_are_those_of_a_plain_nested_loop(seed):
 
 
 def test_generated_images_train_in_every_group_and_are_not_asked():
-    """As a subject of their own, -1, they would be what cost and gamma are chosen by: made images, not people."""
+    """As a subject of their own, -1, they would be what cost and gamma are chosen by: made images,
+    not people.
+    """
     blocks, label, group = clips(4, 6, each=9)
     group[group == 5] = -1
-    label[group < 0] = np.arange((group < 0).sum()) % 3  # their classes say nothing: it matters who is asked
+    # their classes say nothing: it matters who is asked
+    label[group < 0] = np.arange((group < 0).sum()) % 3
     train, test = parted(group, 3)
     x = np.concatenate(blocks, -1)[0].astype(np.float64)
     people, made = train[group[train] >= 0], train[group[train] < 0]
@@ -217,12 +234,15 @@ def test_of_equal_choices_the_widest_kernel_and_the_least_cost_answer():
 
 @pytest.mark.parametrize('mirror', [True, False])
 def test_noise_in_the_left_out_subject_changes_no_bit_of_its_machines(mirror):
-    """Any path from tested rows to a machine, be it a mean, a cost or a mirror image, shows up as a changed bit."""
+    """Any path from tested rows to a machine, be it a mean, a cost or a mirror image, shows up as a
+    changed bit.
+    """
     samples, names = make_samples(size=14, clips=(6, 5, 6, 7, 5))
     noise = with_noise(samples, 3)
     folds, _ = protocol.make('loso', samples, names, folds=2, holdout=0.5, seed=0, seeds=1)
     hidden = [None, None]
-    if not mirror:  # of each fold's own network: noise reaches what every network says of the left-out subject
+    # of each fold's own network: noise reaches what every network says of the left-out subject
+    if not mirror:
         draw = np.random.default_rng(0)
         plain = draw.normal(size=(5, len(samples.label), 6)) + 2 * np.eye(6)[samples.label]
         hidden = [plain, np.where((samples.subject == 3)[:, None], 1e3 * draw.normal(size=plain.shape), plain)]
@@ -243,7 +263,9 @@ def test_noise_in_the_left_out_subject_changes_no_bit_of_its_machines(mirror):
 
 
 def test_a_class_that_is_missing_in_training_is_never_answered():
-    """A left-out subject may be the only one of a class: the fold answers by the others, and by the right names of them."""
+    """A left-out subject may be the only one of a class: the fold answers by the others, and by the
+    right names of them.
+    """
     blocks, label, group = clips(5)
     train, test = parted(group, 0)
     x = blocks[0][0].astype(np.float64)
@@ -258,7 +280,8 @@ def test_a_class_that_is_missing_in_training_is_never_answered():
     assert (found.argmax(1) == 1).all() and len(machine.support) == 0 and machine.support.dtype == np.int32
     chosen = heads.decided(blocks, label, group, train[label[train] == 1], test, classes=3, seed=0, **SEVERAL)
     assert (chosen[0].argmax(1) == 1).all() and chosen[1][0].uf1 == 1
-    rare = np.where((label == 2) & (group != 1), 0, label)  # of one subject alone: missing where it is left out
+    # of one subject alone: missing where it is left out
+    rare = np.where((label == 2) & (group != 1), 0, label)
     assert 0 < heads.decided(blocks, rare, group, train, test, classes=3, seed=0, **SEVERAL)[1][0].uf1 < 1
 
 
@@ -266,7 +289,9 @@ def test_a_class_that_is_missing_in_training_is_never_answered():
     (2, 7, 'head: 1 training subject with up to 3 clips of a class leave nobody to choose cost and gamma by; give one value of'),
     (4, 1, 'head: 3 training subjects with up to 1 clips of a class leave nobody to choose')])
 def test_without_groups_to_choose_by_the_choice_is_the_users(subjects, each, told):
-    """A choice by rows of the same subject would be made in silence; scikit-learn would end in a traceback."""
+    """A choice by rows of the same subject would be made in silence; scikit-learn would end in a
+    traceback.
+    """
     blocks, label, group = clips(5, subjects=subjects, each=each)
     label = np.arange(subjects) % 3 if each == 1 else label
     train, test = parted(group, 0)
@@ -277,7 +302,9 @@ def test_without_groups_to_choose_by_the_choice_is_the_users(subjects, each, tol
 
 
 def test_a_few_clips_are_parted_in_fewer_groups():
-    """Five groups of training subjects need no five clips of a class: a small data set must not end in a traceback."""
+    """Five groups of training subjects need no five clips of a class: a small data set must not end
+    in a traceback.
+    """
     blocks, label, group = clips(5, subjects=7, each=1, strength=9)
     label = np.array([0, 0, 1, 1, 0, 1, 2])
     found, (machine,) = heads.decided(blocks, label, group, *parted(group, 6), classes=3, seed=0, **SEVERAL | {'inner': 5})
@@ -286,7 +313,9 @@ def test_a_few_clips_are_parted_in_fewer_groups():
 
 @pytest.mark.parametrize('views', [1, 2])
 def test_mirror_images_train_and_answer_too(views):
-    """As if they were further clips of the fold; the answer to a clip is the mean of those to both."""
+    """As if they were further clips of the fold; the answer to a clip is the mean of those
+    to both.
+    """
     blocks, label, group = clips(4, 6, views=views)
     train, test = parted(group, 2)
     found, (machine,) = heads.decided(blocks, label, group, train, test, classes=3, seed=0, **ONE)
@@ -304,7 +333,9 @@ def several_runs(seeds=2):
 
 
 def test_what_runs_say_of_all_rows_goes_to_their_runs():
-    """Features of another fold's network, which has trained on the tested subject, would be the leak itself."""
+    """Features of another fold's network, which has trained on the tested subject, would be the
+    leak itself.
+    """
     samples, _, folds, _ = several_runs()
     asked, count = protocol.asked(folds, len(samples.label), trains=False), len(samples.label)
     for run in range(6):
@@ -321,7 +352,9 @@ def test_what_runs_say_of_all_rows_goes_to_their_runs():
 
 
 def test_with_the_leak_the_tested_rows_train_too():
-    """head.scope=all must show the network every row of the data set once, or the audit would tell too small a leak."""
+    """head.scope=all must show the network every row of the data set once, or the audit would tell
+    too small a leak.
+    """
     samples, names, folds, titles = several_runs()
     asked = protocol.asked(folds, len(samples.label), trains=True)
     for run in range(6):
@@ -338,7 +371,9 @@ def test_with_the_leak_the_tested_rows_train_too():
 
 
 def test_answers_are_those_of_each_run_in_the_order_of_predictions():
-    """Answers of one clip under the name of another, or of one seed under the next; rows made for a fold take no part."""
+    """Answers of one clip under the name of another, or of one seed under the next; rows made for a
+    fold take no part.
+    """
     samples, names, folds, titles = several_runs()
     draw = np.random.default_rng(0)
     count = len(samples.label)
@@ -369,7 +404,9 @@ def test_answers_are_those_of_each_run_in_the_order_of_predictions():
 
 
 def test_a_network_that_diverged_is_told_in_one_line():
-    """One fold's NaN would end in a traceback of scikit-learn, after hours of training all of them."""
+    """One fold's NaN would end in a traceback of scikit-learn, after hours of training all
+    of them.
+    """
     samples, _, folds, _ = several_runs(seeds=1)
     hidden = np.zeros((3, len(samples.label), 4))
     hidden[2, 5, 1] = np.nan
@@ -379,7 +416,9 @@ def test_a_network_that_diverged_is_told_in_one_line():
 
 @pytest.mark.parametrize('text,found', [('100', [100]), ('2,0.5,1', [0.5, 1, 2]), ('1,1.0, 4', [1, 4]), ('1e-3', [0.001])])
 def test_numbers(text, found):
-    """'Of equal choices the least cost' holds whatever the order they are given in; one given twice is one choice."""
+    """'Of equal choices the least cost' holds whatever the order they are given in; one given twice
+    is one choice.
+    """
     assert heads.numbers(text) == found
 
 
@@ -418,7 +457,9 @@ MISTAKES = [
 
 @pytest.mark.parametrize('changes,told', MISTAKES, ids=[told[:50] for _, told in MISTAKES])
 def test_each_mistake_is_one_line_before_anything_is_trained(changes, told):
-    """A network would be trained for hours before its machines refuse, or a setting would be read by nothing."""
+    """A network would be trained for hours before its machines refuse, or a setting would be read
+    by nothing.
+    """
     config = base('any')
     config.update_from_flattened_dict(changes)
     config.head.name = 'svm'
@@ -498,7 +539,9 @@ def loaded(arguments):
 
 
 def check_answers(folder, data, folds, block_of):
-    """Every line of predictions.csv is what scikit-learn answers for the fold that leaves its subject out."""
+    """Every line of predictions.csv is what scikit-learn answers for the fold that leaves its
+    subject out.
+    """
     told = {row['clip']: row['predicted'] for row in read(folder)}
     answered, label = {}, data.samples.label
     for run in range(5):
@@ -512,7 +555,9 @@ def check_answers(folder, data, folds, block_of):
 
 @pytest.mark.parametrize('name', ['flow', 'hoof', 'bi_woof', 'lbp_top', 'mdmo'])
 def test_handcrafted_features_answer_without_a_network(name, tiny_data, tmp_path, capsys):
-    """Nothing is compiled or trained; the files are those of any run, but for a plan, and say that nothing leaks."""
+    """Nothing is compiled or trained; the files are those of any run, but for a plan, and say that
+    nothing leaks.
+    """
     folder = tmp_path / 'run'
     again = command(tiny_data, folder, variant=f'features={name},quick')
     assert main.main(again) == 0
@@ -550,8 +595,10 @@ def states_of(folder, learner, data, folds):
 
 @unoptimised()
 def test_machines_answer_by_the_features_of_each_folds_network(tiny_data, tmp_path, monkeypatch, capsys):
-    """The last hidden layer of the network that did not see the subject, beside features of the clip; killed and started again,
-    the same answers; with head.scope=all other ones, and the leak is named."""
+    """The last hidden layer of the network that did not see the subject, beside features of the
+    clip; killed and started again, the same answers; with head.scope=all other ones, and the leak
+    is named.
+    """
     folder = tmp_path / 'run'
     again = command(tiny_data, folder, *NETWORK, 'train.checkpoint_seconds=0', config='synthetic_ststnet')
 

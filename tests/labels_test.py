@@ -1,4 +1,6 @@
-"""Label schemes against the counts of the published lists, on complete made-up lists of the four releases."""
+"""Label schemes against the counts of the published lists, on complete made-up lists of the four
+releases.
+"""
 
 from collections import Counter
 
@@ -26,7 +28,8 @@ SMIC = {
     19: (0, 1, 1), 20: (14, 3, 5),
 }
 
-# Clips per subject of the CASME II list that SAMER published (246, five classes) and of the SAMM sheet (159).
+# Clips per subject of the CASME II list that SAMER published (246, five classes) and of the SAMM
+# sheet (159).
 CASME2_246 = {
     17: 33, 5: 19, 26: 16, 19: 15, 2: 13, 9: 13, 10: 13, 12: 12, 23: 12, 20: 11, 11: 10, 24: 10, 1: 9, 7: 9,
     13: 8, 25: 7, 3: 6, 4: 5, 6: 5, 14: 4, 16: 4, 8: 3, 18: 3, 15: 2, 21: 2, 22: 2,
@@ -47,7 +50,9 @@ def record(clip, emotion, dataset, **extra):
 
 
 def casme2(edition):
-    """The 255 clips of the sheet: literal where a list is famous for a clip, invented names elsewhere."""
+    """The 255 clips of the sheet: literal where a list is famous for a clip, invented names
+    elsewhere.
+    """
     words = ['repression'] * 27 + ['disgust'] * 61
     relabelled = 'surprise' if edition == '2019' else 'sadness'
     named = {'disgust': NEVER, 'fear': FEAR, 'sadness': SADNESS}
@@ -64,7 +69,9 @@ def casme2(edition):
 
 
 def samm():
-    """The 159 clips of the sheet: 'Other' fills up each subject; 024 and 036 have no clip in scheme five."""
+    """The 159 clips of the sheet: 'Other' fills up each subject; 024 and 036 have no clip in scheme
+    five.
+    """
     rare = {24: ['Fear'], 36: ['Sadness'], 26: ['Disgust'] * 9, 11: ['Fear'] * 7 + ['Sadness'] * 5}
     words, rows = ['Contempt'] * 12 + ['Anger'] * 57, []
     for subject, total in SAMM_159.items():
@@ -91,7 +98,8 @@ def casme_squared(*, macro):
             for word, count in words.items() for k in range(count)]
 
 
-EXTRA = record('sub24_EP02_07', 'disgust', 'casme2')  # the 64th disgust clip, which no edition of the sheet has
+# the 64th disgust clip, which no edition of the sheet has
+EXTRA = record('sub24_EP02_07', 'disgust', 'casme2')
 
 
 def counts(records, scheme):
@@ -119,7 +127,9 @@ def test_the_lists_of_this_test_have_the_totals_of_the_sheets():
 
 @pytest.mark.parametrize('edition', ['2014', '2019'])
 def test_the_composite_is_that_of_megc2019(edition):
-    """442 clips and 68 subjects from either edition of the sheet: what composite results are measured on."""
+    """442 clips and 68 subjects from either edition of the sheet: what composite results are
+    measured on.
+    """
     records = casme2(edition) + samm() + smic()
     kept, dropped = labels.labelled(records, 'megc3')
     assert Counter(row['class'] for row in kept) == {'negative': 250, 'positive': 109, 'surprise': 83}
@@ -137,7 +147,9 @@ def test_the_composite_is_that_of_megc2019(edition):
 
 
 def test_published_features_carry_classes_for_emotions():
-    """The 28x28 features say 'negative' where the sheet says 'disgust'; they must load as the same 442 clips."""
+    """The 28x28 features say 'negative' where the sheet says 'disgust'; they must load as the same
+    442 clips.
+    """
     coarse = [{**row, 'emotion': row['class']} for row in labels.labelled(casme2('2014') + samm() + smic(), 'megc3')[0]]
     assert counts(coarse, 'megc3') == {'negative': 250, 'positive': 109, 'surprise': 83}
     with pytest.raises(UserError, match="emotion 'negative' is not in data.labels 'five'; .*; known to megc3"):
@@ -145,7 +157,9 @@ def test_published_features_carry_classes_for_emotions():
 
 
 def test_five_classes():
-    """246, 249 or 247 by edition, and SAMM's 136 of 27 subjects: a wrong edition or lost class shows here."""
+    """246, 249 or 247 by edition, and SAMM's 136 of 27 subjects: a wrong edition or lost class
+    shows here.
+    """
     five = {'others': 99, 'disgust': 63, 'happiness': 32, 'repression': 27, 'surprise': 25}
     assert counts(casme2('2014'), 'five') == five and sum(five.values()) == 246
     assert counts(casme2('2019'), 'five') == five | {'surprise': 28} and subjects(casme2('2019'), 'five') == 26
@@ -163,7 +177,9 @@ def test_four_classes():
 
 
 def test_samer_three_classes():
-    """147 or 150 and 133: one clip in or out, and accuracies in percent no longer compare with the paper's."""
+    """147 or 150 and 133: one clip in or out, and accuracies in percent no longer compare with the
+    paper's.
+    """
     assert counts(casme2('2014'), 'samer3') == {'negative': 90, 'positive': 32, 'surprise': 25}
     assert counts(casme2('2019'), 'samer3') == {'negative': 90, 'positive': 32, 'surprise': 28}
     assert subjects(casme2('2014'), 'samer3') == 24
@@ -172,7 +188,9 @@ def test_samer_three_classes():
 
 
 def test_irawan_three_classes():
-    """156 clips of 25 subjects: fear and sadness count as negative, so both editions give the same total."""
+    """156 clips of 25 subjects: fear and sadness count as negative, so both editions give the same
+    total.
+    """
     assert counts(casme2('2019'), 'irawan3') == {'negative': 96, 'positive': 32, 'surprise': 28}
     assert counts(casme2('2014'), 'irawan3') == {'negative': 99, 'positive': 32, 'surprise': 25}
     assert subjects(casme2('2019'), 'irawan3') == 25
@@ -181,7 +199,9 @@ def test_irawan_three_classes():
 
 
 def test_macro_expressions_are_kept_only_where_the_protocol_has_them():
-    """300 macro-expressions beside 57 micro-expressions would decide every result of a micro-expression benchmark."""
+    """300 macro-expressions beside 57 micro-expressions would decide every result of a
+    micro-expression benchmark.
+    """
     micro = {'negative': 21, 'positive': 8, 'surprise': 9}
     assert counts(casme_squared(macro=False), 'megc3') == counts(casme_squared(macro=True), 'megc3') == micro
     assert counts(casme_squared(macro=False), 'irawan3') == micro
@@ -198,7 +218,9 @@ def test_the_extra_clip_is_not_in_megc2019():
 
 
 def test_kept_records_keep_what_they_held():
-    """A record that loses its arrays, or is changed in place, would break a second use of the same list."""
+    """A record that loses its arrays, or is changed in place, would break a second use of the same
+    list.
+    """
     row = record('006_1_2', '  ANGER ', 'samm', flow='array')
     kept, _ = labels.labelled([row], 'five')
     assert kept == [{**row, 'class': 'anger'}] and 'class' not in row
@@ -206,7 +228,9 @@ def test_kept_records_keep_what_they_held():
 
 
 def test_class_order_and_composites():
-    """A network's outputs are numbered by this order; two data sets with other classes must never share it."""
+    """A network's outputs are numbered by this order; two data sets with other classes must never
+    share it.
+    """
     three = ('negative', 'positive', 'surprise')
     assert labels.classes('megc3', ['smic', 'casme2', 'samm', 'casme_squared', 'synthetic']) == three
     assert labels.classes('irawan3', ['smic']) == labels.classes('samer3', ['samm', 'casme2']) == three
@@ -227,7 +251,9 @@ def test_class_order_and_composites():
     ('megc3', ['mmew'], "data.labels 'megc3' has no classes for mmew; no data.labels would do"),
 ])
 def test_a_scheme_that_does_not_fit_names_those_that_do(scheme, datasets, message):
-    """Whoever combines data sets must learn which schemes can be combined, not just that this one cannot."""
+    """Whoever combines data sets must learn which schemes can be combined, not just that this one
+    cannot.
+    """
     with pytest.raises(UserError) as error:
         labels.classes(scheme, datasets)
     assert str(error.value) == message
@@ -247,7 +273,9 @@ def test_an_unknown_emotion_is_an_error_and_never_class_0():
 
 
 def test_a_clip_that_stands_twice_is_an_error():
-    """The same clip twice counts double and can stand on both sides of a split, also where one is dropped."""
+    """The same clip twice counts double and can stand on both sides of a split, also where one is
+    dropped.
+    """
     with pytest.raises(UserError, match='clip a of smic stands twice'):
         labels.labelled([record('a', 'negative', 'smic')] * 2, 'megc3')
     with pytest.raises(UserError, match='clip a of casme2 stands twice'):
@@ -256,7 +284,9 @@ def test_a_clip_that_stands_twice_is_an_error():
 
 
 def test_no_word_has_two_classes_and_all_schemes_know_the_same_emotions():
-    """A word listed twice would silently belong to the last class; a forgotten one would stop a whole run."""
+    """A word listed twice would silently belong to the last class; a forgotten one would stop a
+    whole run.
+    """
     words = {}
     for scheme, datasets in labels.SCHEMES.items():
         for dataset, table in datasets.items():

@@ -1,6 +1,8 @@
-"""Landmarks of crops: the template on drawn faces with known ones, tools by stand-ins, tables of OpenFace.
+"""Landmarks of crops: the template on drawn faces with known ones, tools by stand-ins, tables of
+OpenFace.
 
-Neither MediaPipe's nor dlib's model is free to ship, so both packages are played by small fakes with the same calls.
+Neither MediaPipe's nor dlib's model is free to ship, so both packages are played by small fakes
+with the same calls.
 """
 
 import sys
@@ -63,7 +65,9 @@ def test_the_template_fits_drawn_faces_in_levelled_crops(drawn):
 
 @pytest.mark.parametrize('shape', [(128, 128), (156, 128), (340, 280)])
 def test_the_template_finds_the_eyes_of_a_release_crop(drawn, shape):
-    """Eyes guessed from proportions would miss by a tenth of the face; a stretched crop needs a stretched template."""
+    """Eyes guessed from proportions would miss by a tenth of the face; a stretched crop needs a
+    stretched template.
+    """
     for frame, points in drawn:
         picture = cv2.resize(frame, shape[::-1], interpolation=cv2.INTER_LINEAR)
         crop = face.find(picture, size=128, cropped=True)
@@ -80,13 +84,17 @@ def test_without_any_face_the_template_stands_where_one_is_expected():
 
 
 def points_of(image):
-    """What the fakes find: a grid of 478 points that moves with the brightness of the first pixel."""
+    """What the fakes find: a grid of 478 points that moves with the brightness of the first
+    pixel.
+    """
     index = np.arange(478)
     return np.stack([index % 25 / 50, index // 25 / 50], -1) + image[0, 0] / 1000
 
 
 def fake_mediapipe(seen):
-    """A stand-in for mediapipe 1.x with the classes and calls that are used; black images have no face."""
+    """A stand-in for mediapipe 1.x with the classes and calls that are used; black images have no
+    face.
+    """
 
     class FaceLandmarker:
         @classmethod
@@ -137,7 +145,9 @@ def test_mediapipe_points_become_the_68(monkeypatch, tmp_path):
 
 
 def test_the_mesh_map_follows_the_contours_of_the_mesh():
-    """One wrong vertex of 68 would never be noticed in a mean. The contours are those that MediaPipe documents."""
+    """One wrong vertex of 68 would never be noticed in a mean. The contours are those that
+    MediaPipe documents.
+    """
     oval = [127, 234, 93, 132, 58, 172, 136, 150, 149, 176, 148, 152]
     oval += [377, 400, 378, 379, 365, 397, 288, 361, 323, 454, 356]
     right_eye = [33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 144, 163, 7]
@@ -241,7 +251,9 @@ def test_a_missing_package_is_one_line_with_the_command(monkeypatch, tmp_path, s
 
 
 def write_csv(path, rows, *, blank=' '):
-    """An OpenFace table: rows of (frame, success, points [68, 2]); names after a blank, as version 2.0 writes them."""
+    """An OpenFace table: rows of (frame, success, points [68, 2]); names after a blank, as version
+    2.0 writes them.
+    """
     names = ['frame', 'face_id', 'success', *(f'x_{i}' for i in range(68)), *(f'y_{i}' for i in range(68))]
     lines = [f',{blank}'.join(names)]
     for frame, success, points in rows:
@@ -250,7 +262,9 @@ def write_csv(path, rows, *, blank=' '):
 
 
 def test_openface_points_are_mapped_into_the_crop(tmp_path, drawn):
-    """Points in frame pixels would lie far outside the crop; rows by position would slip by the first number."""
+    """Points in frame pixels would lie far outside the crop; rows by position would slip by the
+    first number.
+    """
     picture, points = large(*drawn[0])
     crop = face.find(picture, size=64, cropped=False)
     rows = [(number, int(number != 47), points + number - 46) for number in (48, 47, 46, 45)]
@@ -260,7 +274,8 @@ def test_openface_points_are_mapped_into_the_crop(tmp_path, drawn):
     )
     by_hand = points @ crop.matrix[:, :2].T + crop.matrix[:, 2]
     np.testing.assert_allclose(found[0], by_hand, atol=1e-3)
-    np.testing.assert_allclose(found[1], by_hand, atol=1e-3)  # success 0: the nearest frame that has a face
+    # success 0: the nearest frame that has a face
+    np.testing.assert_allclose(found[1], by_hand, atol=1e-3)
     np.testing.assert_allclose(found[2], (points + 2) @ crop.matrix[:, :2].T + crop.matrix[:, 2], atol=1e-3)
 
 

@@ -9,7 +9,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
-# Each module may import those that stand before it; a line of several names: they do not know each other.
+# Each module may import those that stand before it; a line of several names: they do not know each
+# other.
 ORDER = [
     ['mer_jax.errors', 'mer_jax.machine', 'mer_jax.types', 'mer_jax.compilation', 'mer_jax.quiet'],
     ['mer_jax.preprocess'],

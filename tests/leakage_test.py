@@ -1,4 +1,6 @@
-"""The promise that everything else rests on: what a fold becomes cannot depend on the subject it leaves out."""
+"""The promise that everything else rests on: what a fold becomes cannot depend on the subject it
+leaves out.
+"""
 
 from functools import partial
 
@@ -43,7 +45,8 @@ TRAININGS = {
     'spotting': ('spotting', {'loss': 'mse', 'output': 'sigmoid'}, 'none', 'shuffle', {}),
 }
 CASES = [(name, scale, 'plain') for name in sorted(set(NETWORKS) - {*models.REGIONAL, *CLIPS}) for scale in ('stretch', 'p995')
-         if scale == 'stretch' or name in ('ststnet', 'offapexnet')]  # the fitted scale does not depend on the network
+         # the fitted scale does not depend on the network
+         if scale == 'stretch' or name in ('ststnet', 'offapexnet')]
 CASES += [('ststnet', 'stretch', 'weighted sampler'), ('dual_branch', 'stretch', 'contrastive'),
           ('single_branch', 'stretch', 'contrastive, weighted sampler'), ('cnn3d', 'stretch', 'clips'),
           ('microexpstcnn', 'stretch', 'plain'), ('offapexnet', 'p995', 'spotting')]
@@ -59,7 +62,9 @@ def trained(programs, samples, folds, epochs=2):
 
 
 def with_noise(samples, subject):
-    """The same samples, pixels, labels, targets and action units of one subject replaced by noise."""
+    """The same samples, pixels, labels, targets and action units of one subject replaced by
+    noise.
+    """
     draw = np.random.default_rng(9)
     own = samples.subject == subject
     image, label, units = samples.image.copy(), samples.label.copy(), samples.action_units.copy()
@@ -72,7 +77,9 @@ def with_noise(samples, subject):
 
 
 def with_frames(samples):
-    """The same rows as frames of two clips a subject, labelled from 0 to 1; those of one clip of subject 1 have no label."""
+    """The same rows as frames of two clips a subject, labelled from 0 to 1; those of one clip of
+    subject 1 have no label.
+    """
     clip = (2 * samples.subject + np.arange(len(samples.label)) % 2).astype(np.int32)
     target = np.where(clip == 2, np.nan, np.random.default_rng(4).random(len(clip))).astype(np.float32)
     return samples._replace(clip=clip, frame=np.arange(len(clip), dtype=np.int32), target=target)
@@ -99,7 +106,9 @@ BALANCING = {'oversample': {}, 'augment': {}, 'smote': {}, 'smote, features': {'
 
 
 def test_every_method_of_balancing_is_tested():
-    """A method added without a line in BALANCING could be made from the rows that it is tested on."""
+    """A method added without a line in BALANCING could be made from the rows that it is
+    tested on.
+    """
     elsewhere = {'none', 'gan'}  # a generator is trained first: generation_test
     assert {name.partition(',')[0] for name in BALANCING} == set(resampling.METHODS) - elsewhere
 
@@ -110,7 +119,9 @@ def test_every_network_is_tested():
 
 
 def test_every_learner_is_tested():
-    """A learner added without a line in TRAININGS could compare its rows with those that it is tested on."""
+    """A learner added without a line in TRAININGS could compare its rows with those that it is
+    tested on.
+    """
     assert set(learners.LEARNERS) == {TRAININGS[training][0] for _, _, training in CASES}
     assert set(TRAININGS) == {training for _, _, training in CASES} | {'balanced'}
 
@@ -118,7 +129,9 @@ def test_every_learner_is_tested():
 @pytest.mark.parametrize('name,scale,training', CASES)
 @unoptimised()
 def test_noise_in_the_left_out_subject_changes_no_bit_of_its_fold(name, scale, training):
-    """Any path from test rows to training, be it a scaler, a class weight, a donor or a partner, shows up as a changed bit."""
+    """Any path from test rows to training, be it a scaler, a class weight, a donor or a partner,
+    shows up as a changed bit.
+    """
     size, channels, keywords = NETWORKS[name]
     samples, names = make_samples(size=size, channels=channels, clips=(4, 2, 3, 2, 3))
     samples = samples._replace(action_units=np.random.default_rng(1).integers(0, 2, (len(samples.label), 3)).astype(np.float32))
@@ -129,7 +142,8 @@ def test_noise_in_the_left_out_subject_changes_no_bit_of_its_fold(name, scale, t
     frames = training == 'spotting'
     samples = with_frames(samples) if frames else samples
     folds, _ = protocol.make('loso', samples, names, folds=2, holdout=0.5, seed=0, seeds=1, trains=~np.isnan(samples.target))
-    folds = folds._replace(test=jax.tree.map(lambda a: a[:, :0], folds.test))  # nothing to predict: compiled in half the time
+    # nothing to predict: compiled in half the time
+    folds = folds._replace(test=jax.tree.map(lambda a: a[:, :0], folds.test))
     learner, feed = learner_of(training, models.make(name, classes=1 if frames else 3, lowering='matmul', **keywords), scale)
     programs = runs.compiled(learner, plan.Plan('matmul', 1, 2, ''), samples, folds, runs=5, test_batch=8, chunk=2, **feed)
     epochs = 1 if name == 'alexnet' else 2  # it computes for longer than all others together
@@ -144,7 +158,9 @@ def test_noise_in_the_left_out_subject_changes_no_bit_of_its_fold(name, scale, t
 @pytest.mark.parametrize('name', sorted(BALANCING))
 @unoptimised()
 def test_noise_in_the_left_out_subject_changes_no_made_row_of_its_fold(name, tmp_path):
-    """Made rows are drawn again from the noisy data: a neighbour, a count or a component of a tested clip changes a bit."""
+    """Made rows are drawn again from the noisy data: a neighbour, a count or a component of a
+    tested clip changes a bit.
+    """
     samples, names = make_samples(size=14, clips=(4, 2, 3, 6, 3))
     label = np.where(np.arange(len(samples.label)) % 4 == 0, samples.label, 0).astype(np.int32)
     label[[1, 9, 10]] = 1, 2, 1  # of subjects 0 and 3

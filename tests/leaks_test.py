@@ -38,7 +38,9 @@ SWITCHES = [
 
 @pytest.mark.parametrize('changes,told', SWITCHES, ids=[str(changes) for changes, _ in SWITCHES])
 def test_a_leak_is_told_once_and_an_honest_setting_never(changes, told):
-    """A leak that is not in results.json passes for an honest result; a false alarm teaches to ignore it."""
+    """A leak that is not in results.json passes for an honest result; a false alarm teaches to
+    ignore it.
+    """
     config = base('any')
     config.update_from_flattened_dict(changes)
     found = leaks.listed(config.to_dict())

@@ -98,7 +98,9 @@ def test_alignment_is_the_equation_written_out(form, case):
 
 @pytest.mark.parametrize('form', learners.FORMS)
 def test_alignment_has_the_gradient_of_the_equation_everywhere(form):
-    """One NaN in a batch without partners would end the training of its fold; a masked pair must send nothing back."""
+    """One NaN in a batch without partners would end the training of its fold; a masked pair must
+    send nothing back.
+    """
     gradient = jax.grad(partial(aligned, form=form))
     for case in CASES:
         feature, units, parts = batch(case)
@@ -120,24 +122,30 @@ def test_forms_differ_as_they_say():
 
 
 def test_a_clip_shown_twice_is_no_partner_of_itself():
-    """Wrapped rows and replaced halves are almost the same picture: pulling them together teaches nothing about units."""
+    """Wrapped rows and replaced halves are almost the same picture: pulling them together teaches
+    nothing about units.
+    """
     parts = jnp.array([[0, 0], [1, 1], [0, 0], [2, 1], [3, 2]])
     expected = np.eye(5, dtype=bool)
     for i, j in ((0, 2), (1, 3)):  # a wrapped duplicate; the same mouth under other eyes
         expected[i, j] = expected[j, i] = True
-    np.testing.assert_array_equal(learners.shared_parts(parts), expected)  # row 4 shows the upper, row 3 the lower half of clip 2
+    # row 4 shows the upper, row 3 the lower half of clip 2
+    np.testing.assert_array_equal(learners.shared_parts(parts), expected)
 
 
 @pytest.mark.parametrize('form', ['clean', 'equal', 'released'])
 def test_a_duplicate_changes_no_pair_of_others(form):
-    """Which pairs count may not depend on how often a batch wraps round: rows 5 and 6 are 0 and 1 once more."""
+    """Which pairs count may not depend on how often a batch wraps round: rows 5 and 6 are 0 and 1
+    once more.
+    """
     feature, units, parts = batch('wrapped')
     apart = ~np.asarray(learners.shared_parts(parts))
     np.testing.assert_array_equal(apart[:5, :5], ~np.eye(5, dtype=bool))
     np.testing.assert_array_equal(apart[5:, :5], apart[:2, :5])
     assert not apart[0, 5] and not apart[1, 6] and apart[0, 6] and apart[5, 6]
     once, twice = (aligned(*(np.concatenate([part] * n) for part in batch('plain')), form) for n in (1, 2))
-    if form != 'released':  # every partner stands twice in the sums of a row: the loss moves by log 2 and by nothing else
+    # every partner stands twice in the sums of a row: the loss moves by log 2 and by nothing else
+    if form != 'released':
         assert float(twice) == pytest.approx(float(once) + math.log(2), rel=1e-5)
 
 
@@ -152,7 +160,9 @@ def test_units_that_both_rows_have_over_those_of_either():
 @pytest.mark.parametrize('smoothing', [0.0, 0.1])
 @pytest.mark.parametrize('weighted', [False, True])
 def test_cross_entropy_is_that_of_pytorch(smoothing, weighted):
-    """Divided by the number of rows instead of their weights, the rate would follow the classes in the batch."""
+    """Divided by the number of rows instead of their weights, the rate would follow the classes in
+    the batch.
+    """
     torch = pytest.importorskip('torch')
     draw = np.random.default_rng(1)
     logits, label = draw.normal(0, 3, (9, 5)).astype(np.float32), draw.integers(0, 4, 9)
@@ -165,7 +175,9 @@ def test_cross_entropy_is_that_of_pytorch(smoothing, weighted):
 
 
 def test_rates_restart_as_pytorchs_do():
-    """A cycle that ends one epoch early restarts before the last epoch, and the result is taken at the highest rate."""
+    """A cycle that ends one epoch early restarts before the last epoch, and the result is taken at
+    the highest rate.
+    """
     torch = pytest.importorskip('torch')
     steps, rate = 3, 3e-3
     schedule = jax.jit(learners.warm_restarts(rate, steps))
@@ -178,7 +190,8 @@ def test_rates_restart_as_pytorchs_do():
         tool.step()
         theirs.step()
     assert float(schedule(69 * steps)) == pytest.approx(4.6e-6, rel=0.01)  # the 70th epoch
-    assert float(schedule(99 * steps)) == pytest.approx(2.13e-3, rel=0.002)  # the 100th, in the middle of a cycle
+    # the 100th, in the middle of a cycle
+    assert float(schedule(99 * steps)) == pytest.approx(2.13e-3, rel=0.002)
 
 
 def test_schedules_end_where_they_say():
@@ -213,7 +226,9 @@ def rows_of(size=6):
 
 @pytest.mark.parametrize('form,share', [('clean', 0.3), ('paper', 0.3), ('released', 1.0), ('clean', 0.0)])
 def test_a_contrastive_step_adds_what_it_says(form, share):
-    """Eq. 8: both heads weighted and smoothed, and the alignment of the features that the form names; alone where off."""
+    """Eq. 8: both heads weighted and smoothed, and the alignment of the features that the form
+    names; alone where off.
+    """
     weight, data = jnp.array([1, 2, 0.5]), rows_of()
     tool = learners.contrastive(Regions(), optax.sgd(0.1), fit=lambda samples, rows: {'class_weight': weight},
                                 scale_input=lambda image, fitted: image, smoothing=0.1, share=share, form=form, temperature=0.1)
@@ -239,7 +254,9 @@ class Frame(nn.Module):
 
 @pytest.mark.parametrize('loss,output', [('mse', 'sigmoid'), ('mse', 'linear'), ('bce', 'sigmoid')])
 def test_a_spotting_step_regresses_the_label_of_each_frame(loss, output):
-    """[B, 1] less [B] is [B, B]: every frame would be drawn to the labels of all; and outputs must be those that are trained."""
+    """[B, 1] less [B] is [B, B]: every frame would be drawn to the labels of all; and outputs must
+    be those that are trained.
+    """
     batch = rows_of()
     batch.target = np.array([0, 0.25, 0.5, 1, 0.75, 0], np.float32)
     tool = learners.spotting(Frame(), optax.sgd(0.1), fit=lambda samples, rows: {}, scale_input=lambda image, fitted: image,

@@ -1,4 +1,6 @@
-"""MagNet: the network against PyTorch, published weights, made-up motion, training that survives a kill, and use without jax."""
+"""MagNet: the network against PyTorch, published weights, made-up motion, training that survives a
+kill, and use without jax.
+"""
 
 import functools
 import json
@@ -36,7 +38,9 @@ def told(function, *args, **keywords):
 
 
 def drawn_weights(edition='released', seed=0):
-    """Weights large enough that every layer shows in the output, small enough that it is not cut at 1."""
+    """Weights large enough that every layer shows in the output, small enough that it is not cut at
+    1.
+    """
     draw = np.random.default_rng(seed)
     return {name: (draw.standard_normal(shape) * (0.9 / np.sqrt(np.prod(shape[-4:-1]))) if name.endswith('kernel')
                    else draw.uniform(-0.05, 0.05, shape)).astype(np.float32) * (0.5 if 'block' in name else 1)
@@ -110,7 +114,9 @@ def test_the_released_network_has_918928_parameters():
 
 @pytest.mark.parametrize('edition', ['released', 'port'])
 def test_the_network_equals_pytorch_and_numpy(edition):
-    """A swapped layer, border or order of channels shows nowhere else: the output would only look worse."""
+    """A swapped layer, border or order of channels shows nowhere else: the output would only look
+    worse.
+    """
     tensors, (a, b) = drawn_weights(edition), frames()
     got = flax_output(edition, tensors, a, b, 6.0)
     assert 0.05 < got.std() and np.mean(np.abs(got) == 1) < 0.2
@@ -119,7 +125,9 @@ def test_the_network_equals_pytorch_and_numpy(edition):
 
 
 def test_alpha_1_is_no_change_of_the_shape_code():
-    """The authors multiply by alpha - 1; multiplying by alpha would magnify twice where nobody asked for it."""
+    """The authors multiply by alpha - 1; multiplying by alpha would magnify twice where nobody
+    asked for it.
+    """
     params, draw = {'params': tree(drawn_weights())}, np.random.default_rng(0)
     a, b = (jnp.asarray(draw.standard_normal((1, 8, 8, 32)), jnp.float32) for _ in range(2))
     manipulate = quickly(partial(MagNet(lowering='native').apply, params, a, b, method='manipulate'))
@@ -144,7 +152,9 @@ def published(edition):
 
 
 def test_weights_of_the_pytorch_port_are_read(tmp_path):
-    """Its checkpoint holds the optimiser too, and 'module.' before every name where several GPUs trained it."""
+    """Its checkpoint holds the optimiser too, and 'module.' before every name where several GPUs
+    trained it.
+    """
     torch = pytest.importorskip('torch')
     tensors, theirs = published('port')
     for name, shape in {  # as they stand in that repository's module.py
@@ -162,7 +172,9 @@ def test_weights_of_the_pytorch_port_are_read(tmp_path):
 
 
 def test_variables_of_the_authors_code_are_read(tmp_path):
-    """Their checkpoint is the only public one of the released network; its names come from the code's variable scopes."""
+    """Their checkpoint is the only public one of the released network; its names come from the
+    code's variable scopes.
+    """
     tensors, theirs = published('released')
     for name in ('encoder/enc_conv1_c', 'encoder/encoder_resblk2_c1', 'encoder/texture_enc_c1', 'encoder/shape_enc_1_c2',
                  'manipulator/mani_conv0c', 'manipulator/mani_resblk0_c2', 'decoder/texture_upsample',
@@ -190,9 +202,12 @@ def test_weights_of_another_network_are_refused(tmp_path):
 
 
 def test_a_four_tuple_shows_the_motion_it_claims():
-    """B must lie `motion` from A and Y alpha times as far, or the network learns another magnification."""
+    """B must lie `motion` from A and Y alpha times as far, or the network learns another
+    magnification.
+    """
     size, made = 64, quickly(partial(magnet_clips.scene, size=64, least=4.0, most=4.0))(jax.random.key(5))
-    made = made._replace(motion=jnp.tile(jnp.array([[0.5, -0.25]]), (len(made.motion), 1)))  # the whole picture as one
+    # the whole picture as one
+    made = made._replace(motion=jnp.tile(jnp.array([[0.5, -0.25]]), (len(made.motion), 1)))
     render = quickly(partial(magnet_clips.render, size=size))
     a, b, y = (np.asarray(render(made, scale)) for scale in (0.0, 1.0, 4.0))
     np.testing.assert_allclose(y[:-1, 2:], a[1:, :-2], atol=1e-3)  # two pixels to the right, one up
@@ -201,7 +216,9 @@ def test_a_four_tuple_shows_the_motion_it_claims():
 
 
 def test_four_tuples_derive_from_seed_and_index_and_keep_the_limits():
-    """A resumed training draws the same examples again; and motion beyond the paper's limits cannot be learnt."""
+    """A resumed training draws the same examples again; and motion beyond the paper's limits cannot
+    be learnt.
+    """
     size, keys = 32, jax.vmap(partial(magnet_clips.tuple_key, 7, 1))(jnp.arange(64))
     made = quickly(jax.vmap(partial(magnet_clips.scene, size=size)))(keys)
     length = np.linalg.norm(made.motion, axis=-1)
@@ -217,7 +234,9 @@ def test_four_tuples_derive_from_seed_and_index_and_keep_the_limits():
 
 @unoptimised()
 def test_training_survives_a_kill_to_the_bit(tmp_path):
-    """Hours of training must not be lost, and a resumed network must be the one that the seed stands for."""
+    """Hours of training must not be lost, and a resumed network must be the one that the seed
+    stands for.
+    """
     code = f'from mer_jax import magnet_training as m; m.train(steps=10**6, folder={str(tmp_path / "a")!r}, **{SETTINGS})'
     process = subprocess.Popen([sys.executable, '-c', code], cwd=ROOT, stderr=subprocess.DEVNULL,
                                env=os.environ | {'JAX_DISABLE_MOST_OPTIMIZATIONS': '1'})  # as here
@@ -249,7 +268,9 @@ def test_a_size_that_does_not_fit_is_told(tmp_path):
 
 
 class Plain:
-    """A network whose codes are channels of the image, so that the loss can be worked out by hand."""
+    """A network whose codes are channels of the image, so that the loss can be worked out
+    by hand.
+    """
 
     def apply(self, _, *values, method):
         encode = lambda x: (2 * x[..., :1], 3 * x[..., 1:2])  # noqa: E731
@@ -258,7 +279,9 @@ class Plain:
 
 
 def test_the_loss_is_that_of_the_authors(monkeypatch):
-    """Texture of C against A, shape of C against B: swapped, the codes would learn not to part texture from motion."""
+    """Texture of C against A, shape of C against B: swapped, the codes would learn not to part
+    texture from motion.
+    """
     monkeypatch.setattr(magnet_training, 'MagNet', Plain)
     a, b, c, y = np.random.default_rng(0).uniform(-1, 1, (4, 2, 8, 8, 3))
     out = np.stack([2 * b[..., 0], *2 * [3 * b[..., 1] + 5 * (3 * b[..., 1] - 3 * a[..., 1])]], -1)
@@ -270,7 +293,9 @@ def test_the_loss_is_that_of_the_authors(monkeypatch):
 
 
 def test_frames_are_magnified_without_jax(tmp_path):
-    """Data sets are built where jax is not installed; any frame size must come back as it went in."""
+    """Data sets are built where jax is not installed; any frame size must come back as it
+    went in.
+    """
     tensors, draw = drawn_weights(), np.random.default_rng(2)
     save_file(tensors, tmp_path / 'w.safetensors')
     onset, apex = (draw.integers(0, 256, (17, 22)).astype(np.uint8) for _ in range(2))

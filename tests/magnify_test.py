@@ -1,4 +1,6 @@
-"""Motion magnification against gratings in closed form and against faces drawn with alpha times the displacement."""
+"""Motion magnification against gratings in closed form and against faces drawn with alpha times the
+displacement.
+"""
 
 import cv2
 import numpy as np
@@ -9,7 +11,8 @@ from mer_jax.errors import UserError
 from mer_jax.preprocess import magnify, pyramid
 
 SIZES = [(16, 16), (17, 16), (33, 20), (64, 97), (128, 128)]
-INNER = (slice(48, -48), slice(48, -48))  # away from the reflected border, where a grating has a kink
+# away from the reflected border, where a grating has a kink
+INNER = (slice(48, -48), slice(48, -48))
 ACTIVE = [name for name in magnify.METHODS if name != 'none']
 
 
@@ -21,7 +24,9 @@ def picture(shape=(96, 96), seed=0):
 
 
 def grating(wave, angle, shift=0.0, *, size=192, contrast=40.0):
-    """128 + contrast * cos along the direction `angle`, moved by `shift` pixels that way, float[size, size]."""
+    """128 + contrast * cos along the direction `angle`, moved by `shift` pixels that way,
+    float[size, size].
+    """
     y, x = np.mgrid[:size, :size]
     along = np.cos(angle) * x + np.sin(angle) * y
     return 128 + contrast * np.cos(2 * np.pi * (along - shift) / wave)
@@ -34,7 +39,9 @@ def eight_bit(image):
 @pytest.mark.parametrize('shape', SIZES, ids=str)
 @pytest.mark.parametrize('kind', ['uint8', 'float32', 'float64'])
 def test_an_untouched_pyramid_gives_back_the_image(shape, kind):
-    """A gap between filters or a lost Nyquist frequency would blur or pattern every magnified frame."""
+    """A gap between filters or a lost Nyquist frequency would blur or pattern every magnified
+    frame.
+    """
     image = np.random.default_rng(1).integers(0, 256, shape).astype(kind)
     taken = pyramid.build(image)
     back = pyramid.reconstruct(taken)
@@ -44,9 +51,11 @@ def test_an_untouched_pyramid_gives_back_the_image(shape, kind):
 
 @pytest.mark.parametrize('wave, angle', [(6, 0.0), (10, 0.6), (16, np.pi / 2), (24, 2.5)])
 def test_a_grating_has_its_amplitude_and_its_phase_in_the_bands(wave, angle):
-    """Phases that do not run at the grating's own pace would be magnified into a motion by another factor.
+    """Phases that do not run at the grating's own pace would be magnified into a motion by another
+    factor.
 
-    In closed form: band b is a/2 |H_b| exp(i k x), the squares of all H_b sum to 1, the strongest band points along k.
+    In closed form: band b is a/2 |H_b| exp(i k x), the squares of all H_b sum to 1, the strongest
+    band points along k.
     """
     bands = pyramid.build(grating(wave, angle) - 128).bands
     middle = [band[tuple(slice(3 * n // 8, 5 * n // 8 + 1) for n in band.shape)] for band in bands]
@@ -84,9 +93,11 @@ def test_the_pyramid_refuses_what_it_cannot_take_apart(shape):
 @pytest.mark.parametrize('alpha', [0.0, 0.5, 3.0, 6.0])
 @pytest.mark.parametrize('wave, angle', [(12, 0.0), (16, 0.7), (28, np.pi / 2), (20, 2.2)])
 def test_phase_moves_a_grating_by_alpha_times_its_shift(wave, angle, alpha):
-    """alpha as the factor of what is added would move it by 1 + alpha times; a wrong sign would move it back.
+    """alpha as the factor of what is added would move it by 1 + alpha times; a wrong sign would
+    move it back.
 
-    One wave has no envelope to outrun, so the closed form 128 + 40 cos(k (x - alpha d)) holds for any output motion.
+    One wave has no envelope to outrun, so the closed form 128 + 40 cos(k (x - alpha d)) holds for
+    any output motion.
     """
     shift = wave / 9
     frames = [eight_bit(grating(wave, angle, d)) for d in (0, shift)]
@@ -95,7 +106,9 @@ def test_phase_moves_a_grating_by_alpha_times_its_shift(wave, angle, alpha):
 
 
 def test_phase_takes_more_than_half_a_wave_for_motion_the_other_way():
-    """The difference must be wrapped to (-pi, pi]: a shift of 0.6 waves is one of -0.4 waves, in closed form."""
+    """The difference must be wrapped to (-pi, pi]: a shift of 0.6 waves is one of -0.4 waves, in
+    closed form.
+    """
     wave, shift = 16, 0.6 * 16
     found = magnify.magnify(eight_bit(grating(wave, 0)), eight_bit(grating(wave, 0, shift)), method='phase', alpha=1.5)
     expected = grating(wave, 0, shift + 0.5 * (shift - wave))
@@ -105,7 +118,9 @@ def test_phase_takes_more_than_half_a_wave_for_motion_the_other_way():
 @pytest.mark.parametrize('alpha', [0.0, 3.0, 6.0])
 @pytest.mark.parametrize('wave, shift', [(12, 0.1), (20, 0.4)])
 def test_eulerian_adds_the_blurred_difference(wave, shift, alpha):
-    """apex + (alpha - 1) g (apex - onset) with g = exp(-(k sigma)^2 / 2), what a Gaussian leaves of a wave."""
+    """apex + (alpha - 1) g (apex - onset) with g = exp(-(k sigma)^2 / 2), what a Gaussian leaves of
+    a wave.
+    """
     onset, apex = grating(wave, 0), grating(wave, 0, shift)
     left = np.exp(-((2 * np.pi / wave * magnify.BLUR) ** 2) / 2)
     found = magnify.magnify(eight_bit(onset), eight_bit(apex), method='eulerian', alpha=alpha)
@@ -133,7 +148,9 @@ def test_none_is_the_apex_frame_for_any_alpha():
 
 @pytest.mark.parametrize('method', ACTIVE)
 def test_alpha_nought_takes_the_motion_out(method):
-    """alpha 0 must bring back the onset's place of every feature, not the apex and not twice the opposite motion."""
+    """alpha 0 must bring back the onset's place of every feature, not the apex and not twice the
+    opposite motion.
+    """
     onset, apex, _, _, field = magnification.scene(1, 'face', 0.8, alpha=1, noise=1.0)
     still = magnify.magnify(onset, apex, method=method, alpha=0)
     assert abs(magnification.along(onset, still, field)) < 0.3 * magnification.along(onset, apex, field)
@@ -143,7 +160,9 @@ def test_alpha_nought_takes_the_motion_out(method):
 @pytest.mark.parametrize('method', ACTIVE)
 @pytest.mark.parametrize('part', [0.6, 1.0])
 def test_motion_is_alpha_times_the_true_one_in_the_stated_range(method, kind, part):
-    """RANGES is what users decide by: the face drawn with alpha times the displacement is the truth."""
+    """RANGES is what users decide by: the face drawn with alpha times the displacement is the
+    truth.
+    """
     output = max(part * magnify.RANGES[method], 0.6)
     gain, _ = magnification.measure(method, kind, output, alpha=6, people=2)
     assert abs(gain - 1) < magnify.TOLERANCE
@@ -158,7 +177,9 @@ def test_motion_falls_short_far_beyond_the_stated_range(method, kind):
 
 @pytest.mark.parametrize('kind', ['head', 'face'])
 def test_large_motion_needs_phases(kind):
-    """At 4 pixels linear magnification paints contours and hardly moves: the reason why there are two methods."""
+    """At 4 pixels linear magnification paints contours and hardly moves: the reason why there are
+    two methods.
+    """
     slow, bad = magnification.measure('eulerian', kind, 4.0, alpha=6, people=2)
     fast, good = magnification.measure('phase', kind, 4.0, alpha=6, people=2)
     assert slow < 0.6 < 0.7 < fast
@@ -166,7 +187,9 @@ def test_large_motion_needs_phases(kind):
 
 
 def test_phase_leaves_a_change_of_light_alone():
-    """Light that flickers by 4 % between the frames would come out as one of 24 %, as it does linearly."""
+    """Light that flickers by 4 % between the frames would come out as one of 24 %, as it does
+    linearly.
+    """
     onset = picture()
     apex = np.clip(np.rint(onset * 0.96), 0, 255).astype(np.uint8)
     found = magnify.magnify(onset, apex, method='phase', alpha=6).astype(int)
@@ -175,7 +198,9 @@ def test_phase_leaves_a_change_of_light_alone():
 
 
 def test_motion_at_one_edge_does_not_come_out_at_the_other():
-    """The Fourier transform joins opposite edges; without the reflected border, motion would wrap round."""
+    """The Fourier transform joins opposite edges; without the reflected border, motion would wrap
+    round.
+    """
     onset = picture((64, 96))
     apex = onset.copy()
     apex[:, :12] = np.roll(onset, 1, 1)[:, :12]
@@ -195,7 +220,9 @@ def test_two_noisy_pictures_of_one_still_face_stay_still():
 
 
 def test_phase_difference_is_a_circular_mean_with_trust_by_amplitude():
-    """As plain numbers, phases of pi - 0.2 and -pi + 0.2 average to 0: the largest motion would vanish."""
+    """As plain numbers, phases of pi - 0.2 and -pi + 0.2 average to 0: the largest motion would
+    vanish.
+    """
     first = np.full((16, 16), 4 + 0j, np.complex64)
     turns = np.where(np.indices((16, 16)).sum(0) % 2, np.pi - 0.2, -np.pi + 0.2)
     angle, trust = magnify.phase_difference(first, (first * np.exp(1j * turns)).astype(np.complex64), 0.1)
@@ -218,7 +245,9 @@ def test_phase_difference_is_a_circular_mean_with_trust_by_amplitude():
     ],
 )
 def test_mistakes_are_named_in_one_line(changed, words):
-    """A negative factor would turn a smile into its opposite; a float frame in 0..1 would come out black."""
+    """A negative factor would turn a smile into its opposite; a float frame in 0..1 would come out
+    black.
+    """
     black = np.zeros((32, 32), np.uint8)
     given = {'onset': black, 'apex': black, 'method': 'phase', 'alpha': 6.0}
     with pytest.raises(UserError) as error:

@@ -1,4 +1,6 @@
-"""metrics: counts, measures and intervals against scikit-learn, matrices done by hand, intervals against scipy.stats."""
+"""metrics: counts, measures and intervals against scikit-learn, matrices done by hand, intervals
+against scipy.stats.
+"""
 
 import numpy as np
 import pytest
@@ -51,13 +53,17 @@ def test_confusions_of_groups_are_those_of_their_rows():
     ],
 )
 def test_confusion_refuses_wrong_input(label, predicted, words):
-    """bincount would count a label of 3 as a cell of the next row, or fail with words about bincount."""
+    """bincount would count a label of 3 as a cell of the next row, or fail with words about
+    bincount.
+    """
     with pytest.raises(ValueError, match=words):
         metrics.confusion(label, predicted, classes=3)
 
 
 def test_summary_of_a_hand_computed_matrix():
-    """A mistake shared with scikit-learn's settings (averaging, labels) would pass the comparison below."""
+    """A mistake shared with scikit-learn's settings (averaging, labels) would pass the comparison
+    below.
+    """
     found = metrics.summary(HAND)
     f1 = [2 * 3 / (4 + 5), 2 * 2 / (4 + 4), 2 * 1 / (2 + 1)]
     assert found['accuracy'] == pytest.approx(6 / 10)
@@ -87,7 +93,9 @@ def test_summary_equals_scikit_learn(seed, missing):
 
 
 def test_one_vs_rest_accuracy_of_three_classes_is_a_line_in_accuracy():
-    """(1 + 2 accuracy) / 3 is the identity by which published tables are read; 299 of 441 right reads as 78.5 %."""
+    """(1 + 2 accuracy) / 3 is the identity by which published tables are read; 299 of 441 right
+    reads as 78.5 %.
+    """
     label = np.repeat(0, 441)
     predicted = np.where(np.arange(441) < 299, 0, 1)
     found = metrics.summary(metrics.confusion(label, predicted, classes=3))
@@ -96,7 +104,9 @@ def test_one_vs_rest_accuracy_of_three_classes_is_a_line_in_accuracy():
 
 
 def test_precision_counts_a_class_never_predicted_as_zero():
-    """Leaving the class out, as its undefined precision suggests, would reward a network that never risks an answer."""
+    """Leaving the class out, as its undefined precision suggests, would reward a network that never
+    risks an answer.
+    """
     label, predicted = labels(4)
     predicted[predicted == 1] = 0
     found = metrics.summary(metrics.confusion(label, predicted, classes=4))
@@ -111,7 +121,9 @@ def test_spread_is_that_of_a_sample_over_what_is_known():
 
 
 def test_class_never_predicted_has_f1_zero_and_an_empty_matrix_is_nan():
-    """0/0 counted as 1, or a class skipped because nobody predicted it, would flatter a collapsed model."""
+    """0/0 counted as 1, or a class skipped because nobody predicted it, would flatter a collapsed
+    model.
+    """
     found = metrics.summary([[4, 0], [2, 0]])
     assert found['uf1'] == pytest.approx((8 / 10 + 0) / 2)
     assert all(np.isnan(value) for value in metrics.summary(np.zeros((3, 3))).values())
@@ -132,7 +144,9 @@ def test_per_class_equals_scikit_learn_and_holds_none_for_undefined():
 
 
 def test_per_class_of_several_seeds_is_their_mean():
-    """F1 of summed seeds differs from the mean of F1, so the class table would not average to the UF1 above it."""
+    """F1 of summed seeds differs from the mean of F1, so the class table would not average to the
+    UF1 above it.
+    """
     pair = np.stack([HAND, HAND.T])
     found = metrics.per_class(pair, 'abc')
     singles = [metrics.per_class(one, 'abc') for one in pair]
@@ -158,7 +172,9 @@ def test_intervals_are_those_of_scipy_with_a_class_that_few_subjects_show():
 
 
 def test_intervals_cover_the_estimate_and_do_not_change_between_calls():
-    """A random stream shared between calls would give a report other figures each time it is made."""
+    """A random stream shared between calls would give a report other figures each time it
+    is made.
+    """
     cube = np.random.default_rng(1).poisson(1.0, (30, 3, 3, 3)) + 2 * np.eye(3, dtype=int)
     found = metrics.intervals(cube)
     assert found == metrics.intervals(cube)
@@ -167,6 +183,8 @@ def test_intervals_cover_the_estimate_and_do_not_change_between_calls():
 
 
 def test_intervals_of_one_subject_are_undefined():
-    """An interval of width zero would claim certainty where nothing is known about other subjects."""
+    """An interval of width zero would claim certainty where nothing is known about other
+    subjects.
+    """
     assert np.isnan(metrics.intervals(np.ones((1, 1, 2, 2)))['uf1']).all()
     assert np.isnan(metrics.intervals(np.ones((0, 1, 2, 2)))['uf1']).all()

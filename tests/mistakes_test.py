@@ -1,4 +1,6 @@
-"""Every mistake that a user can make: one line on stderr that says what would be right, code 2, and no file harmed."""
+"""Every mistake that a user can make: one line on stderr that says what would be right, code 2, and
+no file harmed.
+"""
 
 import json
 import shutil
@@ -18,7 +20,9 @@ QUICK = f'{STSTNET}:quick'
 
 
 def mistake(capsys, *arguments):
-    """The one line that the command line `arguments` is answered with; progress before it does not count."""
+    """The one line that the command line `arguments` is answered with; progress before it does not
+    count.
+    """
     assert main.main([str(a) for a in arguments]) == 2
     lines = [line for line in capsys.readouterr().err.replace('\r', '\n').split('\n') if line.strip()]
     told = [line for line in lines if not line.startswith(('training ', 'compil'))]
@@ -161,7 +165,9 @@ LINES += [([QUICK, *f'--config.{text}'.split()], told) for text, told in VALUES]
 
 @pytest.mark.parametrize('arguments,told', LINES, ids=[' '.join(line).replace(str(ROOT), '') for line, _ in LINES])
 def test_mistakes_on_the_command_line(arguments, told, capsys, tmp_path, monkeypatch):
-    """A mistyped key that passes unnoticed trains the wrong experiment; pages of traceback hide what is wrong."""
+    """A mistyped key that passes unnoticed trains the wrong experiment; pages of traceback hide
+    what is wrong.
+    """
     monkeypatch.chdir(tmp_path)
     assert told in mistake(capsys, *arguments)
     assert not list(tmp_path.iterdir())
@@ -183,7 +189,9 @@ CONFIG_FILES = [
 
 @pytest.mark.parametrize('text,told', CONFIG_FILES, ids=range(len(CONFIG_FILES)))
 def test_mistakes_in_a_config_file(text, told, capsys, tmp_path):
-    """Whoever writes a config file sees which file fails and why, not the inside of the flag library."""
+    """Whoever writes a config file sees which file fails and why, not the inside of the flag
+    library.
+    """
     path = tmp_path / 'mine.py'
     path.write_text(f'from configs.common import base\n{text}\n')
     line = mistake(capsys, f'--config={path}')
@@ -258,7 +266,9 @@ def things(tmp_path_factory):
 
 @pytest.mark.parametrize('text,told', SETTINGS, ids=[text for text, _ in SETTINGS])
 def test_settings_that_do_not_fit_each_other_or_the_files(text, told, things, tiny_data, capsys, tmp_path):
-    """Told before anything is compiled, and nothing is left that would refuse the same command once it is mended."""
+    """Told before anything is compiled, and nothing is left that would refuse the same command once
+    it is mended.
+    """
     arguments = f'--config.{text}'.format(tmp=things).split()
     folder = tmp_path / 'run'
     assert told in mistake(capsys, QUICK, f'--config.data.data_dir={tiny_data}', *arguments, f'--workdir={folder}')
@@ -284,7 +294,9 @@ def plan_of(**changes):
 
 
 def change_a_value(folder):
-    """Flip bits in the middle of the largest checkpoint file: the storage underneath does not notice."""
+    """Flip bits in the middle of the largest checkpoint file: the storage underneath does not
+    notice.
+    """
     path = max((p for p in folder.glob('checkpoints/*/*/default/**/*') if p.is_file()), key=lambda p: p.stat().st_size)
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 0xFF
@@ -342,7 +354,9 @@ def contents(folder):
 
 @pytest.mark.parametrize('harm,command,told', [f[1:] for f in FOLDERS], ids=[f[0] for f in FOLDERS])
 def test_mistakes_with_the_folder_of_a_run(harm, command, told, finished, tiny_data, capsys, tmp_path):
-    """A run that is refused must lie in its folder as it lay before: no file lost, none half written."""
+    """A run that is refused must lie in its folder as it lay before: no file lost, none half
+    written.
+    """
     folder = tmp_path / 'run'
     shutil.copytree(finished, folder)
     harm(folder)
@@ -422,7 +436,9 @@ def test_interruptions_end_in_one_line(capsys, monkeypatch, tmp_path):
 
 
 def test_a_closed_pipe_ends_in_one_line(tiny_data):
-    """`python main.py build | true` must not end in a traceback, nor in the interpreter's complaint at exit."""
+    """`python main.py build | true` must not end in a traceback, nor in the interpreter's complaint
+    at exit.
+    """
     command = f'"{sys.executable}" main.py build {QUICK} --config.data.data_dir={tiny_data} | true; exit ${{PIPESTATUS[0]}}'
     done = subprocess.run(['bash', '-c', command], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 2 and done.stderr.startswith('error: standard output was closed'), done.stderr

@@ -1,4 +1,6 @@
-"""Every network against the same network written in PyTorch, with the same weights; dual_branch_test has those with regions."""
+"""Every network against the same network written in PyTorch, with the same weights;
+dual_branch_test has those with regions.
+"""
 
 import flax.linen as nn
 import jax
@@ -44,7 +46,9 @@ def shapes(name, **settings):
 
 
 def random_variables(name, **settings):
-    """Variables of a network with He-sized kernels and everything else near 1, drawn by numpy (init takes long to compile)."""
+    """Variables of a network with He-sized kernels and everything else near 1, drawn by numpy (init
+    takes long to compile).
+    """
     draw = np.random.default_rng(0)
 
     def value(leaf):
@@ -56,8 +60,10 @@ def random_variables(name, **settings):
 
 
 def twins(name, **settings):
-    """(PyTorch network, JAX network, variables) with the same random weights and statistics, no batch-norm slope positive
-    throughout; convolutions are scaled up so that the logits tell inputs apart."""
+    """(PyTorch network, JAX network, variables) with the same random weights and statistics, no
+    batch-norm slope positive throughout; convolutions are scaled up so that the logits tell inputs
+    apart.
+    """
     torch = pytest.importorskip('torch')
     torch.set_num_threads(1)
     torch.manual_seed(0)
@@ -88,12 +94,15 @@ def forward(reference, image):
 @pytest.mark.parametrize('name,settings', [*((name, {}) for name in NAMES), ('cnn3d', {'head': 'gap'}),
                                            ('cnn3d', {'head': 'flatten'}), ('hybrid_cnn', {'blocks': 1})])
 def test_a_network_equals_pytorch(name, settings):
-    """Layer order, padding, pooling, flattening: any departure from the published network shows in the logits, and a wrong
-    use of batch statistics in those of training; the lowerings must not differ either."""
+    """Layer order, padding, pooling, flattening: any departure from the published network shows in
+    the logits, and a wrong use of batch statistics in those of training; the lowerings must not
+    differ either.
+    """
     reference, model, variables = twins(name, **settings)
     image = images(name)
     wanted = forward(reference.eval(), image).detach().numpy()
-    assert np.ptp(wanted, 0).max() > 1e-3  # the images differ in their logits: the comparison says something
+    # the images differ in their logits: the comparison says something
+    assert np.ptp(wanted, 0).max() > 1e-3
     trained = forward(reference.train(), image).detach().numpy()
     for lowering in ('matmul', 'native'):
         net = make(name, lowering, **settings)
@@ -108,21 +117,25 @@ def test_a_network_equals_pytorch(name, settings):
     ('none', 'concat', 'tf_default'), ('v4', 'concat', 'tf_default'),
     *((path, merge, 'alexnet') for path in PATHS if path != 'none' for merge in MERGES)])
 def test_a_short_path_of_vggm_equals_pytorch(path, merge, lrn):
-    """What a path goes round, how its sizes are matched, where it joins and in which order the channels stand: an average
-    pool of another stride, or a join after the normalisation, would still train and carry the paper's name."""
+    """What a path goes round, how its sizes are matched, where it joins and in which order the
+    channels stand: an average pool of another stride, or a join after the normalisation, would
+    still train and carry the paper's name.
+    """
     reference, model, variables = twins('vggm', width=12, path=path, merge=merge, lrn=lrn)
     image = images('vggm')
     wanted = forward(reference.eval(), image).detach().numpy()
     assert np.ptp(wanted, 0).max() > 1e-3
-    net = model.clone(lowering='native')  # compiles in less time; the projection is all that a lowering adds here
+    # compiles in less time; the projection is all that a lowering adds here
+    net = model.clone(lowering='native')
     logits, _ = quickly(lambda v, x: net.apply(v, x, train=False))(variables, image)
     np.testing.assert_allclose(logits, wanted, atol=1e-4)
 
 
 @pytest.mark.parametrize('dropped', [0, 1, 2, 3])
 def test_ocnet_drops_at_the_end_of_so_many_units(dropped):
-    """The paper's Table 7 compares these: a setting that moved nothing would give all its rows the same network, and
-    dropout before the pool of unit 3 would keep more than was asked."""
+    """The paper's Table 7 compares these: a setting that moved nothing would give all its rows the
+    same network, and dropout before the pool of unit 3 would keep more than was asked.
+    """
     model, seen = make('ocnet', width=4, dropped=dropped), []
 
     def watch(call, args, keywords, context):
@@ -141,7 +154,9 @@ def test_ocnet_drops_at_the_end_of_so_many_units(dropped):
 
 @pytest.mark.parametrize('dropped', [0, 1])
 def test_ocnet_drops_by_chance_where_it_drops(dropped):
-    """With no unit dropped the paper's first row is trained without chance; with one, dropout must reach the logits."""
+    """With no unit dropped the paper's first row is trained without chance; with one, dropout must
+    reach the logits.
+    """
     model, variables = make('ocnet', 'native', width=4, dropped=dropped, dropout=0.9), random_variables('ocnet', width=4)
 
     @quickly
@@ -153,7 +168,9 @@ def test_ocnet_drops_by_chance_where_it_drops(dropped):
 
 @pytest.mark.parametrize('name', ['ststnet', 'ocnet'])
 def test_batch_statistics_move_as_in_pytorch(name):
-    """Statistics of training reach evaluation; PyTorch stores the unbiased variance, Flax the biased one."""
+    """Statistics of training reach evaluation; PyTorch stores the unbiased variance, Flax the
+    biased one.
+    """
     reference, model, variables = twins(name)
     image = images(name)
     _, moved = quickly(lambda v, x: model.apply(v, x, train=True, mutable=['batch_stats'],
@@ -170,7 +187,9 @@ def test_batch_statistics_move_as_in_pytorch(name):
 
 @pytest.mark.parametrize('lowering', ['matmul', 'native'])
 def test_ststnet_gradient_equals_pytorch(lowering):
-    """Batch norm after pooling, shared patches and the pool's own backward pass are exact, negative slopes included."""
+    """Batch norm after pooling, shared patches and the pool's own backward pass are exact, negative
+    slopes included.
+    """
     torch = pytest.importorskip('torch')
     reference, _, variables = twins('ststnet')
     image, label = images('ststnet', 7), np.arange(7) % 3
@@ -208,7 +227,9 @@ def test_parameter_counts_are_the_published_ones(name):
     ('vggm', PUBLISHED['vggm'], {'classes': 1, 'path': 'v4', 'merge': 'sum'}, 6_606_241 + 2 * 96 + 96 * 256),
 ])
 def test_parameter_counts_of_other_settings(name, shape, settings, count):
-    """The reading of a paper that leaves its layers open is pinned by the counts of models.md 2.2, 5.3, 7.1 and 13."""
+    """The reading of a paper that leaves its layers open is pinned by the counts of models.md 2.2,
+    5.3, 7.1 and 13.
+    """
     assert parameters(name, shape, **settings) == count
 
 
@@ -220,7 +241,9 @@ def parameters(name, shape, classes=3, **settings):
 
 @pytest.mark.parametrize('name', NAMES)
 def test_no_parameter_is_dead_and_all_is_finite(name):
-    """A parameter whose gradient is always zero drifts under Adam; NaN in one fold goes unnoticed among many."""
+    """A parameter whose gradient is always zero drifts under Adam; NaN in one fold goes unnoticed
+    among many.
+    """
     model, image = make(name), images(name)
     variables = random_variables(name)
 
@@ -255,7 +278,9 @@ def test_folds_stay_apart_under_vmap_and_map(name):
 
 @pytest.mark.parametrize('name', DROPPING)
 def test_dropout_acts_in_training_only(name):
-    """Dropout left on would make predictions random (and ask for a key); left off, the published training is not run."""
+    """Dropout left on would make predictions random (and ask for a key); left off, the published
+    training is not run.
+    """
     model, image = make(name, dropout=0.5), images(name, 1)
     variables = random_variables(name)
 
@@ -268,7 +293,9 @@ def test_dropout_acts_in_training_only(name):
 
 
 def test_the_features_of_the_hybrid_network_are_what_its_last_layer_sees():
-    """An SVM on other features, before the ReLU or of another size, would not be the published system."""
+    """An SVM on other features, before the ReLU or of another size, would not be the published
+    system.
+    """
     model, variables = make('hybrid_cnn', blocks=1), random_variables('hybrid_cnn', blocks=1)
     logits, out = quickly(lambda v, x: model.apply(v, x, train=False))(variables, images('hybrid_cnn'))
     last = variables['params']['dense2']
@@ -299,7 +326,9 @@ def test_an_unknown_name_lists_the_known_ones():
     ('ststnet', 1, 3, 'model ststnet needs images of 2x2 pixels or more; data.size gives 1x1'),
 ])
 def test_an_image_that_does_not_fit_is_told(name, size, channels, message):
-    """The user reads which setting to change, before anything is compiled; one pixel more is enough."""
+    """The user reads which setting to change, before anything is compiled; one pixel more is
+    enough.
+    """
     model = make(name)
 
     def init(size, channels):
@@ -321,7 +350,9 @@ def test_an_image_that_does_not_fit_is_told(name, size, channels, message):
     ('microexpstcnn', (17, 4, 4, 1), 'model microexpstcnn needs images of 5x5 pixels or more; data.size gives 4x4'),
 ])
 def test_a_clip_that_does_not_fit_is_told(name, shape, message):
-    """Pictures for a network of clips, or the other way round, would end in a message about axes."""
+    """Pictures for a network of clips, or the other way round, would end in a message about
+    axes.
+    """
     with pytest.raises(UserError) as told:
         parameters(name, shape)
     assert str(told.value) == message

@@ -1,4 +1,6 @@
-"""The notebook as a newcomer runs it: every cell, in a kernel of its own, from the folder notebooks of a clone."""
+"""The notebook as a newcomer runs it: every cell, in a kernel of its own, from the folder notebooks
+of a clone.
+"""
 
 from pathlib import Path
 
@@ -36,11 +38,14 @@ def printed(cell):
 
 
 def test_every_cell_runs(tiny_data, tmp_path, monkeypatch):
-    """The notebook is what a newcomer runs first, and nothing else of the tests reads it: any renamed function breaks it."""
+    """The notebook is what a newcomer runs first, and nothing else of the tests reads it: any
+    renamed function breaks it.
+    """
     monkeypatch.setenv('TFDS_DATA_DIR', tiny_data)
     monkeypatch.setenv('IPYTHONDIR', str(tmp_path / 'ipython'))
     monkeypatch.setenv('JAX_DISABLE_MOST_OPTIMIZATIONS', '1')  # it waits for the compiler alone
-    monkeypatch.setenv('JAX_NUM_CPU_DEVICES', '2')  # as here: end_to_end_test compiles the same programs
+    # as here: end_to_end_test compiles the same programs
+    monkeypatch.setenv('JAX_NUM_CPU_DEVICES', '2')
     monkeypatch.delenv('MPLBACKEND', raising=False)  # Agg would draw nothing in a notebook
     folder, book = clone(tmp_path / 'clone'), read()
     cells = {cell.id: cell for cell in book.cells}

@@ -38,7 +38,9 @@ def table(path):
 
 @pytest.fixture
 def drawn(monkeypatch):
-    """Every picture handed to the drawing, {file name: groups}, and the small print below, {file name: text}."""
+    """Every picture handed to the drawing, {file name: groups}, and the small print below, {file
+    name: text}.
+    """
     groups, feet = {}, {}
 
     def pictures(path, shown, *, side, foot=''):
@@ -63,7 +65,9 @@ def written(folder, drawn, found, names, faces):
 
 
 def test_overlay_is_half_the_face_and_half_the_jet_colours():
-    """Swapped channels turn the hottest places blue; a face that shines through too little cannot be seen."""
+    """Swapped channels turn the hottest places blue; a face that shines through too little cannot
+    be seen.
+    """
     image = overlays.overlay(np.full((8, 8), 100, np.uint8), np.tile([[0.0, 1.0]], (2, 1)))
     assert image.shape == (8, 8, 3) and image.dtype == np.uint8
     np.testing.assert_allclose(image[4, 0], (50, 50, 114), atol=1)  # jet starts at (0, 0, 128)
@@ -80,7 +84,9 @@ def test_overlay_keeps_the_place_of_a_map():
 
 @pytest.mark.parametrize('size', [64, 112, 224])
 def test_schematic_has_its_features_where_a_face_crop_has_them(size):
-    """Maps are drawn at the places of a face crop: features elsewhere would be credited with the wrong motion."""
+    """Maps are drawn at the places of a face crop: features elsewhere would be credited with the
+    wrong motion.
+    """
     image = schematic(size).astype(int)
     assert image.shape == (size, size) and image.min() < 120 < 220 < np.median(image)
     eyes = face.EYES_AT * size - 0.5
@@ -92,7 +98,9 @@ def test_schematic_has_its_features_where_a_face_crop_has_them(size):
 
 
 def test_who_is_shown():
-    """A licensed face on a page by default, or a synthetic one hidden from a first report, are both wrong."""
+    """A licensed face on a page by default, or a synthetic one hidden from a first report, are both
+    wrong.
+    """
     gray = np.full((64, 64), FACE, np.uint8)
     for dataset, faces, own in (('synthetic', False, True), ('samm', False, False), ('casme2', False, False),
                                 ('unheard of', False, False), ('samm', True, True), ('casme2', True, True)):  # fmt: skip
@@ -106,7 +114,9 @@ def test_who_is_shown():
 @pytest.mark.parametrize('subject', ['sub12', 'sub22', 'SUB12', '12', '22', 'Sub022', 's12', '12.0'])
 @pytest.mark.parametrize('dataset', ['casme2', 'CASME2', 'CASME II', 'casme_2'])
 def test_two_subjects_of_casme2_are_never_shown(subject, dataset):
-    """Their pictures must not be published, whatever somebody asks for and however a sheet writes them."""
+    """Their pictures must not be published, whatever somebody asks for and however a sheet writes
+    them.
+    """
     behind = overlays.background(np.full((64, 64), FACE, np.uint8), dataset, subject, faces=True)
     assert behind.hidden
     np.testing.assert_array_equal(behind.image, schematic(64))
@@ -160,14 +170,18 @@ def test_files_and_index(tmp_path):
 
 
 def test_pictures_are_the_same_bytes_twice(tmp_path):
-    """Pictures that change by themselves would make every report look changed; t-SNE starts from random numbers."""
+    """Pictures that change by themselves would make every report look changed; t-SNE starts from
+    random numbers.
+    """
     found, names = explained()
     before = {path: path.read_bytes() for path in overlays.write(tmp_path, found, names, faces=False, count=2)}
     assert before == {path: path.read_bytes() for path in overlays.write(tmp_path, found, names, faces=False, count=2)}
 
 
 def test_faces_of_an_earlier_call_are_removed(tmp_path, drawn):
-    """Somebody who draws again without faces wants none in the folder that goes on a page; other files are theirs."""
+    """Somebody who draws again without faces wants none in the folder that goes on a page; other
+    files are theirs.
+    """
     found, names = explained()
     overlays.write(tmp_path, found, names, faces=True, count=6)
     (tmp_path / 'explain' / 'mine.png').write_bytes(b'x')
@@ -197,18 +211,23 @@ def test_few_clips_get_no_feature_plot_but_a_reason(tmp_path, drawn):
 
 @pytest.mark.parametrize('case', ['five rows', 'one feature', 'all unknown', 'every set once', 'two equal rows'])
 def test_feature_plot_of_hostile_tables(tmp_path, case):
-    """Five clips, networks of one feature or data without action units must not end in a traceback."""
+    """Five clips, networks of one feature or data without action units must not end in a
+    traceback.
+    """
     features = np.random.default_rng(0).normal(0, 1, (5, 1 if case == 'one feature' else 7))
     features[1] = features[0] if case == 'two equal rows' else features[1]
     sets = [None] * 5 if case == 'all unknown' else [(str(i),) for i in range(5)] if case == 'every set once' else [()] * 5
     assert 't-SNE' in plots.au_features(tmp_path / 'a.png', features, sets)
-    plots.au_features(tmp_path / 'b.png', features, sets)  # without a fixed seed the picture of one feature would differ
+    # without a fixed seed the picture of one feature would differ
+    plots.au_features(tmp_path / 'b.png', features, sets)
     assert (tmp_path / 'b.png').read_bytes() == (tmp_path / 'a.png').read_bytes()
     assert (tmp_path / 'a.png').read_bytes().startswith(b'\x89PNG')
 
 
 def test_equal_features_are_said_and_not_drawn(tmp_path):
-    """A collapsed network gives every clip the same feature: t-SNE would draw its own start as if it were structure."""
+    """A collapsed network gives every clip the same feature: t-SNE would draw its own start as if
+    it were structure.
+    """
     assert 'equal' in plots.au_features(tmp_path / 'a.png', np.ones((9, 3)), [()] * 9)
     assert not (tmp_path / 'a.png').exists()
 

@@ -1,4 +1,6 @@
-"""paired: differences of two systems against scipy.stats, cases by hand, and simulated systems that are equally good."""
+"""paired: differences of two systems against scipy.stats, cases by hand, and simulated systems that
+are equally good.
+"""
 
 import numpy as np
 import pytest
@@ -20,7 +22,9 @@ def gain(first, second, name='uf1'):
 
 
 def of_scipy(first, second, name, *, draws, seed=0):
-    """(percentile interval, p) of the gain by scipy.stats, which draws and swaps subjects by their numbers."""
+    """(percentile interval, p) of the gain by scipy.stats, which draws and swaps subjects by their
+    numbers.
+    """
     count = len(first)
     both = np.concatenate([first, second])  # the first system's subjects, then the second's
 
@@ -38,9 +42,12 @@ def of_scipy(first, second, name, *, draws, seed=0):
 
 @pytest.mark.parametrize('name', ['uf1', 'accuracy'])
 def test_interval_and_p_are_those_of_scipy(name):
-    """A draw of its own for each system, or seeds swapped one by one, would give other intervals and p values."""
+    """A draw of its own for each system, or seeds swapped one by one, would give other intervals
+    and p values.
+    """
     first, second = systems(0, subjects=12)
-    found = paired.difference(first, second, draws=2000, level=0.9)[name]  # of 4096 swaps: drawn, not all
+    # of 4096 swaps: drawn, not all
+    found = paired.difference(first, second, draws=2000, level=0.9)[name]
     interval, p = of_scipy(first, second, name, draws=2000)
     width = interval.high - interval.low
     assert found['interval'] == pytest.approx(list(interval), abs=0.08 * width)
@@ -48,14 +55,18 @@ def test_interval_and_p_are_those_of_scipy(name):
 
 
 def test_few_subjects_are_swapped_in_every_way():
-    """Drawn swaps of five subjects would repeat some and miss others: p would depend on the seed."""
+    """Drawn swaps of five subjects would repeat some and miss others: p would depend on the
+    seed.
+    """
     first, second = systems(1, subjects=5)
     _, expected = of_scipy(first, second, 'uf1', draws=40)  # 32 swaps: all of them
     assert {paired.difference(first, second, draws=32, seed=seed)['uf1']['p'] for seed in range(3)} == {expected}
 
 
 def test_exact_p_by_hand():
-    """Three subjects of one clip: the second system is right on all, the first on none; 2 of 8 swaps are as extreme."""
+    """Three subjects of one clip: the second system is right on all, the first on none; 2 of 8
+    swaps are as extreme.
+    """
     right, wrong = np.array([[1, 0], [0, 0]]), np.array([[0, 1], [0, 0]])
     first, second = (np.stack([one] * 3)[:, None] for one in (wrong, right))
     found = paired.difference(first, second)['accuracy']
@@ -64,7 +75,9 @@ def test_exact_p_by_hand():
 
 
 def test_exact_swaps_begin_where_draws_would_do():
-    """Enumerating 2^60 swaps would never end; sampling below would give a p that all swaps do not."""
+    """Enumerating 2^60 swaps would never end; sampling below would give a p that all swaps
+    do not.
+    """
     first, second = systems(2, subjects=60)
     assert 1 / 51 <= paired.difference(first, second, draws=50)['uf1']['p'] <= 1
     np.testing.assert_array_equal(paired._every_swap(2), [[0, 0], [1, 0], [0, 1], [1, 1]])
@@ -87,7 +100,9 @@ def test_seeds_may_differ_in_number_but_then_p_is_undefined():
 
 
 def test_one_subject_has_a_difference_only():
-    """One subject says nothing of others; two swaps would give p = 1 as if something had been tested."""
+    """One subject says nothing of others; two swaps would give p = 1 as if something had been
+    tested.
+    """
     found = paired.difference(*systems(6, subjects=1))['uf1']
     assert np.isfinite(found['difference']) and np.isnan([*found['interval'], found['p']]).all()
     assert np.isnan(paired.difference(*systems(6, subjects=0))['uf1']['difference'])
@@ -102,12 +117,15 @@ def test_other_subjects_or_classes_are_refused(shape):
 
 @pytest.mark.parametrize('subjects', [8, 14])
 def test_level_on_systems_that_are_equally_good(subjects):
-    """A test that rejects too often makes every new network "significantly better"; one that never does is no test."""
+    """A test that rejects too often makes every new network "significantly better"; one that never
+    does is no test.
+    """
     rng = np.random.default_rng(0)
     ps = []
     for _ in range(400):
         clips, skill = rng.integers(1, 12, (subjects, 1, 1, 1)), rng.uniform(0.3, 0.9, (subjects, 1, 1, 1))
-        hits = [rng.binomial(clips, skill, (subjects, 2, 2, 1)) for _ in range(2)]  # per seed and class
+        # per seed and class
+        hits = [rng.binomial(clips, skill, (subjects, 2, 2, 1)) for _ in range(2)]
         cubes = [np.concatenate([hit, clips - hit], -1) for hit in hits]
         cubes = [np.stack([one[..., 0, :], one[..., 1, ::-1]], -2) for one in cubes]
         ps.append([paired.difference(*cubes, draws=256)[name]['p'] for name in ('uf1', 'accuracy')])
@@ -123,7 +141,9 @@ def test_a_clear_difference_is_found():
 
 
 def test_holm_by_hand():
-    """Without the running maximum a larger p could end below a smaller one; a NaN counted as test would cost power."""
+    """Without the running maximum a larger p could end below a smaller one; a NaN counted as test
+    would cost power.
+    """
     nan = np.nan
     np.testing.assert_allclose(paired.holm([0.01, 0.04, 0.03, 0.005]), [0.03, 0.06, 0.06, 0.02])
     np.testing.assert_allclose(paired.holm([0.04, nan, 0.02]), [0.04, nan, 0.04])
@@ -139,7 +159,9 @@ def values(seed, *, subjects=7):
 
 
 def test_a_mean_and_its_interval_are_those_of_scipy():
-    """A bootstrap over values instead of subjects takes clips of one face for independent: the interval is too narrow."""
+    """A bootstrap over values instead of subjects takes clips of one face for independent: the
+    interval is too narrow.
+    """
     value, subject = values(0, subjects=12)
     groups = [value[np.equal(subject, number)] for number in np.unique(subject)]
     drawn = scipy.stats.bootstrap((np.arange(12),), lambda numbers: np.mean(np.concatenate([groups[n] for n in numbers])),
@@ -177,7 +199,9 @@ def test_swaps_of_many_subjects_are_drawn():
 
 
 def test_exact_p_of_means_by_hand():
-    """Three subjects that all gain: of 8 swaps the one that is seen and its mirror image are as extreme."""
+    """Three subjects that all gain: of 8 swaps the one that is seen and its mirror image are as
+    extreme.
+    """
     found = paired.means([1, 1, 1, 1], [0, 0, -1, 0], ['a', 'a', 'b', 'c'])
     assert found['difference'] == -1.25 and found['p'] == 2 / 8
 

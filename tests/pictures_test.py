@@ -1,4 +1,6 @@
-"""From records to pictures: channels of both halves of a clip, stretching, sizes, JPEG, and where landmarks lie in them."""
+"""From records to pictures: channels of both halves of a clip, stretching, sizes, JPEG, and where
+landmarks lie in them.
+"""
 
 import cv2
 import numpy as np
@@ -33,7 +35,9 @@ def nine(record):
 
 @pytest.mark.parametrize('channels', [','.join(NINE), 'strain2,onset,v', 'offset', 'u2,u'])
 def test_both_halves_of_the_motion_arrive_in_the_channels_asked_for(channels, tiny_data, tiny_phases, tmp_path):
-    """The way back in the place of the way there, or one key frame for another, trains without any error."""
+    """The way back in the place of the way there, or one key frame for another, trains without any
+    error.
+    """
     found = load('synthetic_faces/tiny', tmp_path, data_dir=tiny_data, channels=channels, size=128, scale='standard')
     assert found.samples.image.dtype == np.float32 and found.samples.image.shape[1:] == (128, 128, channels.count(',') + 1)
     for clip, image in zip(found.names.clips, found.samples.image, strict=True):
@@ -42,8 +46,9 @@ def test_both_halves_of_the_motion_arrive_in_the_channels_asked_for(channels, ti
 
 
 def test_both_halves_are_averaged_in_their_own_units_and_masked_alike(tiny_data, tiny_phases, tmp_path):
-    """Gray in 0..1 beside flow in pixels, or flow made smaller with the picture, would be other numbers than are stored; a
-    channel that is not masked shows what the mask hides."""
+    """Gray in 0..1 beside flow in pixels, or flow made smaller with the picture, would be other
+    numbers than are stored; a channel that is not masked shows what the mask hides.
+    """
     settings = {'data_dir': tiny_data, 'channels': ','.join(NINE), 'scale': 'standard'}
     small = load('synthetic_faces/tiny', tmp_path, **settings, size=64)
     masked = load('synthetic_faces/tiny', tmp_path, **settings, size=128, mask='background')
@@ -55,7 +60,9 @@ def test_both_halves_are_averaged_in_their_own_units_and_masked_alike(tiny_data,
 
 
 def test_stretching_leaves_key_frames_alone(tiny_data, tiny_phases, tmp_path):
-    """Stretched each by itself, a key frame that is a little brighter would differ from the next as if the face had moved."""
+    """Stretched each by itself, a key frame that is a little brighter would differ from the next as
+    if the face had moved.
+    """
     settings = {'data_dir': tiny_data, 'size': 128}
     found = load('synthetic_faces/tiny', tmp_path, channels='apex,strain,u,v,u2', **settings).samples.image
     flow = load('synthetic_faces/tiny', tmp_path, channels='strain,u,v', **settings)
@@ -68,7 +75,9 @@ def test_stretching_leaves_key_frames_alone(tiny_data, tiny_phases, tmp_path):
 
 
 def test_flow_alone_needs_nothing_else(tiny_data, tmp_path, monkeypatch):
-    """Published flow of 28 pixels has no key frames: asked for them too, every such run would end; and decoding takes time."""
+    """Published flow of 28 pixels has no key frames: asked for them too, every such run would end;
+    and decoding takes time.
+    """
     asked, read = [], tfds_builders.records
     monkeypatch.setattr(tfds_builders, 'records', lambda builder, names: asked.append(set(names)) or read(builder, names))
     for channels in ('u,v,strain', 'strain,u', 'v'):
@@ -80,7 +89,9 @@ def test_flow_alone_needs_nothing_else(tiny_data, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize('scale', ['standard', 'p995'])
 def test_a_scale_is_fitted_to_each_of_nine_channels(scale, tiny_data, tmp_path):
-    """One scale for gray and flow would leave of the flow a thousandth; one fitted to other rows would leak."""
+    """One scale for gray and flow would leave of the flow a thousandth; one fitted to other rows
+    would leak.
+    """
     samples = load('synthetic_faces/tiny', tmp_path, data_dir=tiny_data, channels=','.join(NINE), scale=scale).samples
     own = np.flatnonzero(samples.subject != 2)
     rows = Training(own, None, Rows(own, np.ones(len(own), np.float32)), None)
@@ -96,7 +107,9 @@ def test_a_scale_is_fitted_to_each_of_nine_channels(scale, tiny_data, tmp_path):
 
 
 def test_landmarks_come_where_asked_for(tiny_data, tiny_phases, tmp_path):
-    """Regions of another clip's face, or of the apex, would measure the wrong muscle; unasked, old fingerprints must hold."""
+    """Regions of another clip's face, or of the apex, would measure the wrong muscle; unasked, old
+    fingerprints must hold.
+    """
     settings = {'data_dir': tiny_data, 'channels': 'onset,u', 'size': 128}
     plain, found = (load('synthetic_faces/tiny', tmp_path, **settings, points=points) for points in (False, True))
     assert plain.points is None and found.points.dtype == np.float32 and plain.fingerprint != found.fingerprint
@@ -109,7 +122,9 @@ def test_landmarks_come_where_asked_for(tiny_data, tiny_phases, tmp_path):
 
 
 def test_a_release_gives_both_halves_of_the_motion(tmp_path, monkeypatch):
-    """What is trained on real faces must be what was tried on drawn ones: the same features, channels and landmarks."""
+    """What is trained on real faces must be what was tried on drawn ones: the same features,
+    channels and landmarks.
+    """
     monkeypatch.setattr(machine, 'cores', lambda: 1)
     truth, name = fake_casme2.write(tmp_path / 'raw'), 'casme2/flow,optical_flow=farneback'
     settings = {'manual_dir': str(truth.folder), 'labels': 'five', 'channels': ','.join(NINE), 'scale': 'standard'}
@@ -143,7 +158,9 @@ def test_resize_averages_when_it_shrinks_and_keeps_constants():
 
 
 def test_jpeg_changes_pixels_and_mixes_channels(tiny_data):
-    """The published pictures went through JPEG, where colour bleeds from one channel into the other two."""
+    """The published pictures went through JPEG, where colour bleeds from one channel into the other
+    two.
+    """
     builder = tfds_builders.prepare('synthetic_faces/tiny', data_dir=tiny_data, progress=False)
     picture = next(tfds_builders.records(builder, ('image',)))['image'].copy()
     once = pictures.masked({'image': picture}, 'image', 'none', True)
@@ -161,7 +178,9 @@ def test_jpeg_changes_pixels_and_mixes_channels(tiny_data):
 
 @pytest.mark.parametrize('size', [28, 64, 75, 150])
 def test_nine_channels_are_resized_as_one(size):
-    """OpenCV averages four channels at most: a fifth would end the run, or stand in another's place."""
+    """OpenCV averages four channels at most: a fifth would end the run, or stand in another's
+    place.
+    """
     picture = np.random.default_rng(0).normal(0, 100, (128, 128, 9)).astype(np.float32)
     found = pictures.resize(picture, size)
     assert found.shape == (size, size, 9) and found.dtype == np.float32
@@ -179,7 +198,9 @@ def test_bytes_have_no_magnitude():
 @pytest.mark.parametrize('stored,side,size', [('phases', 128, 64), ('flow', 128, 28), ('image', 224, 75), ('frames', 128, 200),
                                               ('flows', 128, 75)])
 def test_landmarks_lie_where_the_resized_picture_shows_them(stored, side, size):
-    """Half a pixel of 28 is two of 128, the width of an eyelid: a region would measure its neighbour."""
+    """Half a pixel of 28 is two of 128, the width of an eyelid: a region would measure its
+    neighbour.
+    """
     at = np.random.default_rng(0).uniform(0.3 * side, 0.7 * side, (68, 2)).astype(np.float32)
     y, x = np.mgrid[:side, :side]
     shape = {'frames': (5, side, side), 'flows': (75, 75, 2)}.get(stored, (side, side, 3))

@@ -46,7 +46,9 @@ def test_the_fastest_for_all_runs_is_chosen():
 
 
 def test_noise_does_not_choose_a_plan():
-    """On a busy machine two timings of one plan differ by some percent; the choice is kept for every later run."""
+    """On a busy machine two timings of one plan differ by some percent; the choice is kept for
+    every later run.
+    """
     first, second = plan.Plan('matmul', 1, 2, ''), plan.Plan('matmul', 1, 1, '')
     assert plan.fastest({first: 1.0, second: 0.95}) == first
     assert plan.fastest({first: 1.0, second: 0.85}) == second
@@ -54,7 +56,9 @@ def test_noise_does_not_choose_a_plan():
 
 
 def test_a_short_training_is_not_measured_further_nor_remembered():
-    """A trial must not cost more than it saves, and a long run must not inherit what one cut short had settled on."""
+    """A trial must not cost more than it saves, and a long run must not inherit what one cut short
+    had settled on.
+    """
     found = [plan.Plan('matmul', 1, 2, ''), plan.Plan('matmul', 4, 2, '')]
     tried = []
     settled(found, lambda p: tried.append(p) or 1e-9, runs=4, epochs=10)
@@ -65,7 +69,9 @@ def test_a_short_training_is_not_measured_further_nor_remembered():
 
 
 def test_a_plan_is_remembered_for_the_same_facts_only(cache):
-    """Another fold count or version may have another fastest plan; a damaged note is measured anew."""
+    """Another fold count or version may have another fastest plan; a damaged note is
+    measured anew.
+    """
     chosen = plan.Plan('matmul', 4, 2, 'measured')
     plan.remember({'runs': 44}, chosen)
     assert plan.remembered({'runs': 44}) == chosen

@@ -34,7 +34,9 @@ def hand_made_png(rows, *, width, height, depth=8, kind=2):
 
 
 def test_build_equals_what_was_written(tmp_path):
-    """If this fails, clips, labels, data sets or pixels do not arrive as they lie on disk, or their order varies."""
+    """If this fails, clips, labels, data sets or pixels do not arrive as they lie on disk, or their
+    order varies.
+    """
     truth = fake_raw.write_precomputed_flow(tmp_path / 'raw')
     examples = list(tfds_builders.records(prepare(tmp_path)))
     assert [example['clip'] for example in examples] == sorted(truth)
@@ -49,7 +51,9 @@ def test_build_equals_what_was_written(tmp_path):
 
 
 def test_channels_are_u_v_strain(tmp_path):
-    """If this fails, models get strain where they expect horizontal flow: OpenCV's BGR order leaked through."""
+    """If this fails, models get strain where they expect horizontal flow: OpenCV's BGR order leaked
+    through.
+    """
     fake_raw.write_precomputed_flow(tmp_path / 'raw', subjects={'s01': (1, 0, 0)})
     file = tmp_path / 'raw/norm_u_v_os/s01/u_test/0/s01_s01_ne_01 .png'
     file.write_bytes(hand_made_png([bytes([10, 20, 30]) * 27 + bytes([40, 50, 60])] * 28, width=28, height=28))
@@ -74,12 +78,16 @@ def test_channels_are_u_v_strain(tmp_path):
     ],
 )
 def test_clip_id(subject, name, expected):
-    """If this fails, clip ids are no longer unique over the three data sets, or a foreign file is taken in."""
+    """If this fails, clip ids are no longer unique over the three data sets, or a foreign file is
+    taken in.
+    """
     assert layout.clip_id(subject, name) == expected
 
 
 def test_names_without_blank_and_both_folders_give_the_same_data(tmp_path):
-    """If this fails, a user who repaired the names, or points at norm_u_v_os itself, is refused or gets other data."""
+    """If this fails, a user who repaired the names, or points at norm_u_v_os itself, is refused or
+    gets other data.
+    """
     fake_raw.write_precomputed_flow(tmp_path / 'raw')
     fake_raw.write_precomputed_flow(tmp_path / 'repaired', blank='')
     outer = prepare(tmp_path)
@@ -91,7 +99,9 @@ def test_names_without_blank_and_both_folders_give_the_same_data(tmp_path):
 
 
 def test_litter_and_u_train_are_ignored_and_audited(tmp_path):
-    """If this fails, a .DS_Store stops a build, u_train leaks into it, or audit.csv does not say what happened."""
+    """If this fails, a .DS_Store stops a build, u_train leaks into it, or audit.csv does not say
+    what happened.
+    """
     truth = fake_raw.write_precomputed_flow(tmp_path / 'raw')
     builder = prepare(tmp_path)
     with open(f'{builder.data_dir}/audit.csv', newline='', encoding='utf-8') as file:
@@ -168,7 +178,9 @@ MISTAKES = {
 
 @pytest.mark.parametrize('mistake, file, reason', MISTAKES.values(), ids=MISTAKES)
 def test_mistakes_stop_the_build_with_one_line(tmp_path, mistake, file, reason):
-    """If this fails, a damaged or misplaced file gets into the data, or the user is not told which one and why."""
+    """If this fails, a damaged or misplaced file gets into the data, or the user is not told which
+    one and why.
+    """
     total = len(fake_raw.write_precomputed_flow(tmp_path / 'raw'))
     mistake(tmp_path / 'raw/norm_u_v_os')
     with pytest.raises(UserError) as caught:
@@ -184,7 +196,9 @@ def test_mistakes_stop_the_build_with_one_line(tmp_path, mistake, file, reason):
 
 
 def test_all_errors_are_counted_and_a_repaired_folder_builds(tmp_path):
-    """If this fails, users mend files one at a time, or an old failure's audit.csv stays beside a good build."""
+    """If this fails, users mend files one at a time, or an old failure's audit.csv stays beside a
+    good build.
+    """
     truth = fake_raw.write_precomputed_flow(tmp_path / 'raw')
     root = tmp_path / 'raw/norm_u_v_os'
     good = (root / NEGATIVE).read_bytes()

@@ -64,7 +64,9 @@ def test_groups_of_clips_are_of_one_size(small):
 
 @pytest.mark.parametrize('name', ['loso', 'kfold', 'holdout', 'random_split', 'clip_kfold'])
 def test_rows_set_aside_neither_train_nor_are_tested_in_any_fold(name, small):
-    """What chooses the settings must not be what is reported, nor what was trained on, in whichever fold."""
+    """What chooses the settings must not be what is reported, nor what was trained on, in whichever
+    fold.
+    """
     samples, names = small
     folds, titles = make(name, samples, names, validation=0.2)
     scored, same = make(name, samples, names, validation=0.2, scored='validation')
@@ -82,7 +84,9 @@ def test_rows_set_aside_neither_train_nor_are_tested_in_any_fold(name, small):
 
 
 def test_eighty_ten_ten(small):
-    """The split of Irawan et al. 2024, by clip: 0.1 is of all clips, not of what the test leaves."""
+    """The split of Irawan et al. 2024, by clip: 0.1 is of all clips, not of what the test
+    leaves.
+    """
     samples, names = make_samples(subjects=5, clips=(20, 20, 20, 20, 20))
     settings = {'holdout': 0.1, 'validation': 0.1}
     folds, _ = make('random_split', samples, names, **settings)
@@ -180,7 +184,9 @@ def test_table_counts_what_is_left_out(small):
 
 @pytest.mark.parametrize('name', ['loso', 'lodo', 'kfold', 'holdout', 'random_split', 'clip_kfold', 'all_rows'])
 def test_rows_that_cannot_train_are_held_out_in_every_fold(name, small):
-    """A frame without a label would make the loss NaN; a clip that no fold answers has no apex to hand on."""
+    """A frame without a label would make the loss NaN; a clip that no fold answers has no apex to
+    hand on.
+    """
     samples, names = small
     trains = np.ones(25, bool)
     trains[[0, 8, 9, 20]] = False
@@ -207,15 +213,18 @@ def test_rows_that_cannot_train_are_not_scored_by_the_validation_part(small):
 
 
 def test_a_fold_whose_rows_cannot_train_is_an_error(small):
-    """Two data sets, one without any apex: leaving the other out leaves frames, but none with a label."""
+    """Two data sets, one without any apex: leaving the other out leaves frames, but none with a
+    label.
+    """
     samples, names = small
     with pytest.raises(UserError, match="leaving out 'set0' leaves no row to train on; it needs a further data set"):
         make('lodo', samples, names, trains=samples.dataset == 0)
 
 
 def candidates():
-    """Samples of 10 clips of 5 subjects, where clips 1, 4 and 7 have a row for each of the frames 10, 20 and 30; (samples, names,
-    known)."""
+    """Samples of 10 clips of 5 subjects, where clips 1, 4 and 7 have a row for each of the frames
+    10, 20 and 30; (samples, names, known).
+    """
     clip = np.repeat(np.arange(10), np.where(np.isin(np.arange(10), (1, 4, 7)), 3, 1)).astype(np.int32)
     frame = np.concatenate([[10, 20, 30] if c in (1, 4, 7) else [5 + c] for c in range(10)]).astype(np.int32)
     samples, names = make_samples(clips=(2, 2, 2, 2, 2))
@@ -232,7 +241,9 @@ def told(names, samples, titles, seeds, frame=lambda title, seed, clip: 10):
 
 
 def test_each_fold_keeps_the_frame_that_its_own_spotter_answered():
-    """The frame of any other fold's spotter was found by a network that had seen the left-out subject: the leak to prevent."""
+    """The frame of any other fold's spotter was found by a network that had seen the left-out
+    subject: the leak to prevent.
+    """
     samples, names, known = candidates()
     folds, titles = make('loso', samples, names, seeds=4, scale_scope='all')
     answer = lambda title, seed, clip: 10 + 10 * ((int(title[1:]) + seed + clip) % 3)  # noqa: E731

@@ -1,4 +1,6 @@
-"""Regions and masks against a pixel-by-pixel loop, and the split of action units against its published lists."""
+"""Regions and masks against a pixel-by-pixel loop, and the split of action units against its
+published lists.
+"""
 
 import numpy as np
 import pytest
@@ -15,7 +17,9 @@ def points():
 
 
 def within(points, x, y, reach):
-    """True where (x, y) lies in a triangle of three of the points (their convex hull), or near a line between two."""
+    """True where (x, y) lies in a triangle of three of the points (their convex hull), or near a
+    line between two.
+    """
 
     def side(a, b):
         return (b[0] - a[0]) * (y - a[1]) - (b[1] - a[1]) * (x - a[0])
@@ -56,7 +60,9 @@ def test_points_without_area_still_have_surroundings(corners):
 
 
 def test_the_three_readings_of_the_mask(points):
-    """Two readings contradict each other: mixed up, a network would see exactly what the other should not."""
+    """Two readings contradict each other: mixed up, a network would see exactly what the other
+    should not.
+    """
     everything, kept, blacked = (regions.mask(points, 64, keep=keep) for keep in regions.KEEP)
     assert everything.all() and everything.shape == kept.shape == (64, 64) and kept.dtype == bool
     np.testing.assert_array_equal(kept, ~blacked)
@@ -69,7 +75,9 @@ def test_the_three_readings_of_the_mask(points):
 
 
 def test_a_mask_is_the_union_of_grown_hulls(points):
-    """The margin counts in widths of the face: in pixels it would differ from release to release."""
+    """The margin counts in widths of the face: in pixels it would differ from release to
+    release.
+    """
     reach = 0.05 * np.hypot(*(points[16] - points[0]))
     parts = [[*range(17, 22), *range(36, 42)], [*range(22, 27), *range(42, 48)], [*range(48, 60)]]
     expected = np.any([regions.near_hull(points[part], 64, reach) for part in parts], axis=0)

@@ -1,4 +1,6 @@
-"""Complete sheets of every edition through reader and label schemes: the published counts, class by class."""
+"""Complete sheets of every edition through reader and label schemes: the published counts, class by
+class.
+"""
 
 import collections
 from functools import partial
@@ -61,7 +63,9 @@ def test_samm_counts(tmp_path):
 
 
 def test_smic_and_casme_squared_counts(tmp_path):
-    """SMIC's three cameras; CAS(ME)^2's micro-expressions, and with macro-expressions when asked for."""
+    """SMIC's three cameras; CAS(ME)^2's micro-expressions, and with macro-expressions when asked
+    for.
+    """
     smic_folder = smic.write(tmp_path / 'smic', size='full', parts=('HS', 'VIS', 'NIR')).folder
     for camera, counts in (('hs', (70, 51, 43)), ('vis', (23, 28, 20)), ('nir', (23, 28, 20))):
         clips, _ = read('smic', smic_folder, camera=camera)
@@ -75,7 +79,9 @@ def test_smic_and_casme_squared_counts(tmp_path):
 
 
 def test_the_composite_is_the_442_clips_of_megc2019(tmp_path):
-    """One clip more or less, or one subject's class counts off, and the composite is not MEGC2019's."""
+    """One clip more or less, or one subject's class counts off, and the composite is not
+    MEGC2019's.
+    """
     truth = composite.write(tmp_path, names=('casme2', 'samm', 'smic'), size='full')
     kept = []
     for name, release in truth.items():
@@ -91,7 +97,9 @@ def test_the_composite_is_the_442_clips_of_megc2019(tmp_path):
 @pytest.mark.parametrize('name,writer', [('casme2', partial(casme2.write, edition='2014')), ('samm', samm.write),
                                          ('casme_squared', casme_squared.write)])
 def test_every_action_unit_cell_is_read(name, writer, tmp_path):
-    """A cell without units would call its clip motionless; the '?' and NULL cells are unknown, not absent."""
+    """A cell without units would call its clip motionless; the '?' and NULL cells are unknown, not
+    absent.
+    """
     clips, _ = read(name, writer(tmp_path, size='full').folder, **({'macro': 'on'} if name == 'casme_squared' else {}))
     unknown = [clip for clip in clips if not clip.action_units_known]
     assert len(unknown) == {'casme2': 5, 'samm': 0, 'casme_squared': 11}[name]

@@ -1,4 +1,6 @@
-"""What becomes of damaged, missing and misplaced frames of every release: named, then used, repaired or dropped by one rule."""
+"""What becomes of damaged, missing and misplaced frames of every release: named, then used,
+repaired or dropped by one rule.
+"""
 
 import pytest
 
@@ -6,14 +8,17 @@ from tests.fake_raw import casme2, casme_squared, faults, samm, sheet_faults, sm
 from tests.release_counts_test import read
 
 WRITERS = {'casme2': casme2, 'samm': samm, 'smic': smic, 'casme_squared': casme_squared}
-HARMLESS = ('png16', 'wrong_suffix', 'litter')  # 16-bit grey, JPEG bytes in a .png, what systems leave behind
+# 16-bit grey, JPEG bytes in a .png, what systems leave behind
+HARMLESS = ('png16', 'wrong_suffix', 'litter')
 ABSENT = ('missing', 'misnamed')  # no file of that number
 GONE = ('missing_folder', 'empty_folder')
 DAMAGED = tuple(sorted(set(faults.FILES) - {*HARMLESS, *ABSENT, *GONE}))
 
 
 def spoilt(name, folder, names, place=''):
-    """[(fault, unspoilt truth of its clip)]; by (fault, clip id) the clip read, if any, and all audit rows of that release."""
+    """[(fault, unspoilt truth of its clip)]; by (fault, clip id) the clip read, if any, and all
+    audit rows of that release.
+    """
     truth = WRITERS[name].write(folder / 'whole', size='tiny')
     sound = [clip for clip in truth.clips.values() if clip.kind == 'micro' and (name == 'smic' or not clip.repaired)]
     cases, clips, rows = [], {}, {}
@@ -36,7 +41,9 @@ def told(rows, fault, own):
 
 @pytest.mark.parametrize('name', sorted(WRITERS))
 def test_a_frame_that_is_no_key_frame(name, tmp_path):
-    """A broken frame in the middle must be named and left out; it must neither cost the clip nor be read."""
+    """A broken frame in the middle must be named and left out; it must neither cost the clip nor be
+    read.
+    """
     cases, clips, rows = spoilt(name, tmp_path, HARMLESS + ABSENT + DAMAGED)
     for fault, own in cases:
         clip, found = clips[fault, own.clip], told(rows, fault, own)
@@ -50,7 +57,9 @@ def test_a_frame_that_is_no_key_frame(name, tmp_path):
 
 @pytest.mark.parametrize('name', sorted(set(WRITERS) - {'smic'}))
 def test_an_apex_frame(name, tmp_path):
-    """A missing apex is estimated and marked so; a damaged one drops the clip, because another copy would have it."""
+    """A missing apex is estimated and marked so; a damaged one drops the clip, because another copy
+    would have it.
+    """
     cases, clips, rows = spoilt(name, tmp_path, ('png16', 'wrong_suffix', *ABSENT, *DAMAGED), ':apex')
     for fault, own in cases:
         found = told(rows, fault, own)
@@ -66,7 +75,9 @@ def test_an_apex_frame(name, tmp_path):
 
 @pytest.mark.parametrize('name', sorted(WRITERS))
 def test_an_onset_frame_and_a_whole_folder(name, tmp_path):
-    """The next frame stands in for a missing onset where a sheet tells that one is missing; a clip without frames is dropped."""
+    """The next frame stands in for a missing onset where a sheet tells that one is missing; a clip
+    without frames is dropped.
+    """
     cases, clips, rows = spoilt(name, tmp_path / 'a', (*ABSENT, *DAMAGED), ':onset')
     for fault, own in cases:
         if fault in DAMAGED:
@@ -89,7 +100,9 @@ USED = ('emotion_case', 'apex_equals_offset', 'text_numbers', 'float_numbers', '
 
 @pytest.mark.parametrize('fault', sorted(sheet_faults.ROWS))
 def test_a_row_of_the_sheet(fault, tmp_path):
-    """No malformed cell is ever guessed at: it is an error, a repair by the rule, or a drop, and the row is named."""
+    """No malformed cell is ever guessed at: it is an error, a repair by the rule, or a drop, and
+    the row is named.
+    """
     own = list(casme2.write(tmp_path / 'whole', size='tiny').clips.values())[2]
     clips, rows = read('casme2', casme2.write(tmp_path / 'spoilt', size='tiny', faults={own.clip: (fault,)}).folder)
     found = [clip for clip in clips if clip.clip == own.clip]

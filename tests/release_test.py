@@ -1,4 +1,6 @@
-"""Building the official releases from fakes of them: every input, settings, kills, changes, and a subject's noise."""
+"""Building the official releases from fakes of them: every input, settings, kills, changes, and a
+subject's noise.
+"""
 
 import csv
 import os
@@ -71,7 +73,9 @@ def test_every_release_builds_with_every_clip_accounted_for(name, tmp_path):
 
 
 def test_flow_is_that_of_the_frames_on_disk(tmp_path):
-    """Frames by position instead of number, or a crop that moves, would give motion that nobody made."""
+    """Frames by position instead of number, or a crop that moves, would give motion that nobody
+    made.
+    """
     truth = casme2.write(tmp_path / 'raw')
     found = records(prepare('casme2', truth.folder, tmp_path))
     clip = next(iter(truth.clips.values()))
@@ -89,7 +93,9 @@ def test_flow_is_that_of_the_frames_on_disk(tmp_path):
     ('samer', {'image': (224, 224, 3)}), ('video', {'frames': (None, 128, 128)}), ('spotting', {'flows': (None, 75, 75, 2)}),
 ])
 def test_the_other_inputs(kind, shapes, tmp_path):
-    """Each kind of input holds what its networks read, over all frames of the clip where it says so."""
+    """Each kind of input holds what its networks read, over all frames of the clip where it says
+    so.
+    """
     truth = samm.write(tmp_path / 'raw')
     builder = prepare(f'samm/{kind}', truth.folder, tmp_path)
     for record in records(builder).values():
@@ -107,7 +113,9 @@ def test_the_other_inputs(kind, shapes, tmp_path):
 
 
 def test_video_loads_as_so_many_frames_of_the_face(tmp_path):
-    """T, size and mask are chosen at load: frames out of order, or a mask of another frame, would spoil every 3-D network."""
+    """T, size and mask are chosen at load: frames out of order, or a mask of another frame, would
+    spoil every 3-D network.
+    """
     truth = smic.write(tmp_path / 'raw')
     stored = records(prepare('smic/video', truth.folder, tmp_path))
 
@@ -250,17 +258,22 @@ def test_the_summary_counts_what_happened():
 
 
 def test_a_release_below_a_folder_called_crop_is_still_whole_frames(tmp_path):
-    """Names above the release once decided that whole frames were face crops: squeezed to a square, without a face search."""
+    """Names above the release once decided that whole frames were face crops: squeezed to a square,
+    without a face search.
+    """
     truth = samm.write(tmp_path / 'crop_lab/preprocessed')
     shutil.move(str(truth.folder), str(tmp_path / 'crop_lab/preprocessed_data'))
     flat = tmp_path / 'crop_lab/preprocessed_data'
-    for path in list((flat / 'SAMM').iterdir()):  # the sheet beside the subjects: the tree is the root itself
+    # the sheet beside the subjects: the tree is the root itself
+    for path in list((flat / 'SAMM').iterdir()):
         shutil.move(str(path), str(flat))
     assert {record['crop'] for record in records(prepare('samm/video', flat, tmp_path)).values()} == {'haar and eyes'}
 
 
 def test_a_frame_changed_within_its_size_is_noticed(tmp_path):
-    """Uncompressed frames all have one size: another picture under the same name would be served from the old build."""
+    """Uncompressed frames all have one size: another picture under the same name would be served
+    from the old build.
+    """
     truth = smic.write(tmp_path / 'raw', layout='raw')
     prepare('smic/video', truth.folder, tmp_path)
     path = sorted(sorted(clip.folder for clip in truth.clips.values())[0].iterdir())[2]

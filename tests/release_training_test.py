@@ -1,4 +1,6 @@
-"""From a release as shipped to trained folds: every config of one, and noise in the raw files of a left-out subject."""
+"""From a release as shipped to trained folds: every config of one, and noise in the raw files of a
+left-out subject.
+"""
 
 import csv
 import json
@@ -22,8 +24,8 @@ from tests.leakage_test import trained
 pytestmark = pytest.mark.usefixtures('unrendered')
 ROOT = Path(__file__).parent.parent
 WRITERS = {'casme2': casme2, 'samm': samm, 'smic': smic, 'casme_squared': casme_squared}
-# Of each release, the variants of the 3-D network that are trained: each of the four at least once, and two side
-# by side. What a variant changes is the same for every release: configs_test.
+# Of each release, the variants of the 3-D network that are trained: each of the four at least once,
+# and two side by side. What a variant changes is the same for every release: configs_test.
 VARIANTS = {'casme2': ('st', 'da'), 'samm': ('da',), 'smic': ('scb',), 'casme_squared': ('dacwb',)}
 
 
@@ -49,7 +51,9 @@ def train(name, folder, tmp_path):
 
 
 def test_a_release_trains_from_its_folder(tmp_path):
-    """The one command of a data set's page: folder in, results out; the other three train in the composite below."""
+    """The one command of a data set's page: folder in, results out; the other three train in the
+    composite below.
+    """
     truth = casme_squared.write(tmp_path / 'raw')
     code, results = train('casme_squared', truth.folder, tmp_path)
     assert code == 0 and results['leaks'] == [] and results['data']['name'] == 'casme_squared'
@@ -71,7 +75,9 @@ def test_a_composite_takes_one_folder_each(tmp_path):
 
 
 def test_the_dual_branch_network_trains_and_explains_from_a_folder(tmp_path, capsys):
-    """The command of the data set's page, at a size for a test; no licensed face may be drawn unasked."""
+    """The command of the data set's page, at a size for a test; no licensed face may be drawn
+    unasked.
+    """
     truth = casme2.write(tmp_path / 'raw')
     arguments = [f'--config={ROOT}/configs/casme2_dualbranch.py', f'--config.data.manual_dir={truth.folder}',
                  '--config.data.name=casme2/samer,optical_flow=farneback',
@@ -95,7 +101,9 @@ def test_the_dual_branch_network_trains_and_explains_from_a_folder(tmp_path, cap
 
 @pytest.mark.parametrize('name', sorted(WRITERS))
 def test_the_variants_of_the_3d_network_train_from_a_folder(name, tmp_path):
-    """The commands behind the tables of Irawan et al. 2024, at a size for a test, and these tables by compare."""
+    """The commands behind the tables of Irawan et al. 2024, at a size for a test, and these tables
+    by compare.
+    """
     truth = WRITERS[name].write(tmp_path / 'raw')
     for variant in VARIANTS[name]:
         assert main.main([
@@ -157,7 +165,9 @@ def fold_states(folder, data_dir):
 
 
 def test_noise_in_the_raw_files_of_a_subject_changes_no_bit_of_its_fold(tmp_path):
-    """A scale, a mean face or a label looked up across subjects in the builder would show as a changed bit."""
+    """A scale, a mean face or a label looked up across subjects in the builder would show as a
+    changed bit.
+    """
     release = casme2.write(tmp_path / 'raw')
     subject = sorted(clip.subject for clip in release.clips.values())[0]
     names, clean, samples = fold_states(release.folder, tmp_path / 'clean')

@@ -1,4 +1,6 @@
-"""report and plots: one self-contained page from the files of a run alone, and a table that fits a terminal."""
+"""report and plots: one self-contained page from the files of a run alone, and a table that fits a
+terminal.
+"""
 
 import base64
 import html.parser
@@ -101,7 +103,9 @@ class Tags(html.parser.HTMLParser):
 
 
 def test_page_shows_every_block(finished):
-    """A section lost by a rename of a results.json key would go unnoticed until somebody misses it."""
+    """A section lost by a rename of a results.json key would go unnoticed until somebody
+    misses it.
+    """
     path, results = finished
     text = page(path)
     uf1, edges = results['metrics']['uf1'], results['intervals']['uf1']
@@ -119,7 +123,9 @@ def test_page_shows_every_block(finished):
 
 
 def test_page_is_well_formed_and_needs_nothing_from_outside(finished):
-    """A page that fetches fonts or scripts is blank behind a firewall and tells others who reads it."""
+    """A page that fetches fonts or scripts is blank behind a firewall and tells others who reads
+    it.
+    """
     tags = Tags(page(finished[0]))
     assert tags.open == []
     assert not {'script', 'link', 'iframe'} & {tag for tag, _ in tags.found}
@@ -144,7 +150,9 @@ def test_report_is_the_same_bytes_twice(finished):
 
 
 def test_markup_in_names_is_shown_not_run(tmp_path):
-    """Clip, class and setting names come from files: an unescaped one would run in the reader's browser."""
+    """Clip, class and setting names come from files: an unescaped one would run in the reader's
+    browser.
+    """
     results, run, names = experiment(classes=('a', MARKUP), leaks=[MARKUP])
     results |= {'name': MARKUP, 'versions': {MARKUP: MARKUP}}
     names = names._replace(clips=(MARKUP,) * 60)
@@ -189,7 +197,9 @@ def test_no_results_is_a_line_that_says_what_to_do(tmp_path):
 
 
 def test_report_without_oracle_seeds_or_predictions(tmp_path):
-    """One seed has no spread, most runs no oracle, a run on all rows no predictions: none may stop the report."""
+    """One seed has no spread, most runs no oracle, a run on all rows no predictions: none may stop
+    the report.
+    """
     results, run, names = experiment(seeds=1)
     report.report(folder_of(tmp_path, results | {'oracle_epoch': None, 'plan': None}, run, names))
     assert 'evaluate.every_epoch is off' in page(tmp_path) and 'Each seed' not in page(tmp_path)
@@ -243,7 +253,9 @@ def test_what_the_network_looks_at_is_embedded(looked):
 
 
 def test_a_picture_of_maps_that_was_not_drawn_leaves_its_reason(looked):
-    """A run too small for a feature plot must still show its maps, and say why the plot is missing."""
+    """A run too small for a feature plot must still show its maps, and say why the plot is
+    missing.
+    """
     (looked / 'explain' / 'au_features.png').unlink()
     (looked / 'explain' / 'scenarios.png').unlink()
     report.report(looked)
@@ -255,7 +267,9 @@ def test_a_picture_of_maps_that_was_not_drawn_leaves_its_reason(looked):
 
 @pytest.mark.parametrize(('model', 'said'), [('dual_branch', True), ('single_branch', True), ('ststnet', False)])
 def test_networks_with_maps_say_how_to_draw_them(finished, tmp_path, model, said):
-    """The verb would stay unknown; for other networks the line would send the reader into an error."""
+    """The verb would stay unknown; for other networks the line would send the reader into
+    an error.
+    """
     path = shutil.copytree(finished[0], tmp_path / 'run')
     workdir.write_json(path / workdir.CONFIG, {'model': {'name': model}})
     report.report(path)
@@ -281,7 +295,9 @@ def test_plots_write_the_kind_of_their_suffix(tmp_path, suffix):
 
 
 def test_groups_of_runs_are_joined_into_one_curve():
-    """Where folds train in groups, each epoch has a line per group; drawn as they stand they make a zigzag."""
+    """Where folds train in groups, each epoch has a line per group; drawn as they stand they make a
+    zigzag.
+    """
     one = {'epoch': 1, 'group': 0, 'runs': 3, 'loss': 1.0, 'loss_min': 0.5, 'loss_max': 2.0}
     two = {'epoch': 1, 'group': 1, 'runs': 1, 'loss': 3.0, 'loss_min': 0.9, 'loss_max': 4.0}
     later = {**one, 'epoch': 2, 'loss': None}
@@ -313,8 +329,9 @@ def test_none_of_these_modules_imports_jax_or_pyplot(finished):
 
 
 def test_machines_are_told_by_what_folds_chose(tmp_path):
-    """Whether folds agree on cost and kernel says if the choice means something; a page that misses training curves of a run that
-    trains nothing sends its reader looking for them."""
+    """Whether folds agree on cost and kernel says if the choice means something; a page that misses
+    training curves of a run that trains nothing sends its reader looking for them.
+    """
     results, run, names = experiment()
     folder = folder_of(tmp_path, results, run, names)
     header = ['title', 'seed', 'place', 'cost', 'gamma', 'inner_uf1', 'support_vectors']

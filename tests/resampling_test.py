@@ -1,4 +1,6 @@
-"""Rows made against unequal classes: equal to imbalanced-learn and scikit-learn, by hand, and from the fold's own rows alone."""
+"""Rows made against unequal classes: equal to imbalanced-learn and scikit-learn, by hand, and from
+the fold's own rows alone.
+"""
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +19,9 @@ MAKING = [('oversample', {}), ('augment', {}), ('smote', {}), ('smote', {'space'
 
 
 def uneven(**changed):
-    """Samples of five subjects in which class 0 is most frequent and class 2 rare, and their Names."""
+    """Samples of five subjects in which class 0 is most frequent and class 2 rare, and
+    their Names.
+    """
     samples, names = make_samples(clips=(8, 7, 9, 6, 8), size=6, **changed)
     label = np.where(np.arange(len(samples.label)) % 3 == 0, samples.label, 0).astype(np.int32)
     label[[5, 20]] = 2
@@ -61,7 +65,9 @@ def test_every_class_of_a_fold_becomes_as_frequent(method, settings):
 
 @pytest.mark.parametrize('method,settings', MAKING)
 def test_rows_are_made_of_training_rows_of_their_class(method, settings):
-    """A mixture with a clip of the left-out subject, or of another class, would be a leak or a wrong label."""
+    """A mixture with a clip of the left-out subject, or of another class, would be a leak or a
+    wrong label.
+    """
     samples, names = uneven()
     folds, crossing = extend(samples, names, method=method, **settings), 0
     for run in range(5):
@@ -108,7 +114,9 @@ def test_neighbours_are_those_of_a_brute_force_search_and_of_scikit_learn():
 
 
 def test_neighbours_among_features_are_those_of_a_principal_component_analysis():
-    """The components that hold 95 % of the variance of the fold's rows, as scikit-learn finds them."""
+    """The components that hold 95 % of the variance of the fold's rows, as scikit-learn
+    finds them.
+    """
     draw = np.random.default_rng(3)
     image = (draw.normal(size=(30, 4)) @ (draw.normal(size=(4, 60)) * 40) + draw.normal(size=(30, 60))).reshape(30, 5, 4, 3)
     place = resampling.components(resampling.products(image))
@@ -125,7 +133,9 @@ def test_products_of_bytes_are_exact_over_blocks():
 
 
 def test_few_rows_of_a_class_have_few_neighbours():
-    """imbalanced-learn fails where a fold has fewer than k + 1 rows of a class; here k shrinks, and a lone row is copied."""
+    """imbalanced-learn fails where a fold has fewer than k + 1 rows of a class; here k shrinks, and
+    a lone row is copied.
+    """
     assert resampling.nearest(np.ones((3, 3)), 5).shape == (3, 2) and resampling.nearest(np.zeros((1, 1)), 5).shape == (1, 0)
     label = np.array([0] * 6 + [1] * 2 + [2])
     near = {kind: resampling.nearest(np.ones((n, n)), 5) for kind, n in ((0, 6), (1, 2), (2, 1))}
@@ -142,7 +152,9 @@ def test_a_class_that_a_fold_lacks_is_not_made():
 
 
 def test_a_wrapped_duplicate_changes_no_count():
-    """Folds are padded to the longest: rows that stand twice must not make their class look frequent."""
+    """Folds are padded to the longest: rows that stand twice must not make their class look
+    frequent.
+    """
     samples, names = uneven()
     folds, titles = loso(samples, names)
     longer = folds._replace(train=folds.train._replace(
@@ -155,7 +167,9 @@ def test_a_wrapped_duplicate_changes_no_count():
 
 
 def test_seeds_and_folds_draw_their_own_and_again_the_same():
-    """Three seeds with one set of mixtures would hide what the mixing adds to the spread; a rerun must be the same."""
+    """Three seeds with one set of mixtures would hide what the mixing adds to the spread; a rerun
+    must be the same.
+    """
     samples, names = uneven()
     folds = extend(samples, names, seeds=2, method='smote')
     again = extend(samples, names, seeds=2, method='smote')
@@ -190,7 +204,9 @@ def npz(path, samples, labels, count=4, **changed):
 
 
 def test_generated_images_train_beside_the_fold_that_they_were_made_for(tmp_path):
-    """A generator of one's own, one file a left-out subject: another fold's images may show its left-out subject."""
+    """A generator of one's own, one file a left-out subject: another fold's images may show its
+    left-out subject.
+    """
     samples, names = uneven()
     files = {name: npz(tmp_path / f'{name}.npz', samples, ['b', 'c'], count=3 + number)
              for number, name in enumerate(names.subjects)}
@@ -222,7 +238,9 @@ WRONG = [
 
 @pytest.mark.parametrize('changed,told', WRONG, ids=[told for _, told in WRONG])
 def test_a_file_that_does_not_fit_is_told_in_one_line(changed, told, tmp_path):
-    """Images of another size or a label nobody knows would fail hours later, or train as class 0."""
+    """Images of another size or a label nobody knows would fail hours later, or train as
+    class 0.
+    """
     samples, names = uneven()
     npz(tmp_path / 'x.npz', samples, ['b'], **changed)
     with pytest.raises(UserError, match=told) as error:
@@ -248,7 +266,9 @@ def test_a_missing_file_and_images_that_are_not_finite_are_told(tmp_path):
 
 
 def test_other_images_or_labels_are_other_data(tmp_path):
-    """A killed run that goes on with a new generator's images, or with corrected labels, would be neither run."""
+    """A killed run that goes on with a new generator's images, or with corrected labels, would be
+    neither run.
+    """
     samples, names = uneven()
     folds, titles = loso(samples, names)
     told = set()

@@ -1,4 +1,6 @@
-"""All runs on the devices: every layout gives the same results, groups and resumed runs the same bits."""
+"""All runs on the devices: every layout gives the same results, groups and resumed runs the same
+bits.
+"""
 
 import jax
 import numpy as np
@@ -35,7 +37,9 @@ def reference(tmp_path_factory):
 
 @pytest.mark.parametrize('at_once,devices', [(1, 1), (2, 1), (2, 2), (5, 1)])
 def test_every_layout_trains_the_same(reference, tmp_path, at_once, devices):
-    """A fold's result must not depend on who trains beside it: 5 runs on 2 devices also try the padding."""
+    """A fold's result must not depend on who trains beside it: 5 runs on 2 devices also try the
+    padding.
+    """
     samples, folds, states, outputs = reference
     other, also = fit(folds, samples, tmp_path / 'other', layout=layout(at_once, devices), epochs=2)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6), other, states)
@@ -43,7 +47,9 @@ def test_every_layout_trains_the_same(reference, tmp_path, at_once, devices):
 
 
 def test_groups_give_the_same_bits(reference, tmp_path):
-    """Where memory holds three of five runs, the third group-mate must not change what a run becomes."""
+    """Where memory holds three of five runs, the third group-mate must not change what a run
+    becomes.
+    """
     samples, folds, states, outputs = reference
     first, one = fit(folds, samples, tmp_path / 'a', layout=layout(), members=np.array([0, 1, 2]), size=4, epochs=2)
     second, two = fit(folds, samples, tmp_path / 'b', layout=layout(), members=np.array([3, 4]), size=4, epochs=2)
@@ -109,7 +115,9 @@ def test_outputs_are_the_networks(reference):
 
 
 def test_half_a_checkpoint_does_not_count(tmp_path):
-    """A kill during a save leaves a temporary folder; taking it for a checkpoint would lose the run."""
+    """A kill during a save leaves a temporary folder; taking it for a checkpoint would lose the
+    run.
+    """
     (tmp_path / '12.orbax-checkpoint-tmp').mkdir()
     (tmp_path / '7').mkdir()
     assert checkpoint.newest(tmp_path) == 7

@@ -1,4 +1,6 @@
-"""SAMM layout: preamble rows, subjects as numbers, Duration, corrections, crops, refusal of long videos."""
+"""SAMM layout: preamble rows, subjects as numbers, Duration, corrections, crops, refusal of long
+videos.
+"""
 
 import cv2
 import numpy as np
@@ -49,7 +51,9 @@ def read(root, **options):
 
 
 def test_a_row_becomes_a_clip(tmp_path):
-    """If this fails, the preamble shifts the rows, or a field of the sheet reaches training as another."""
+    """If this fails, the preamble shifts the rows, or a field of the sheet reaches training as
+    another.
+    """
     clips, rows, _ = read(release(tmp_path, [FIRST, LATER]))
     clip = clips['006_1_2']
     assert clip[:6] == ('006_1_2', '006', 'samm', 'Anger', '4', True)
@@ -60,7 +64,9 @@ def test_a_row_becomes_a_clip(tmp_path):
 
 
 def test_subjects_that_became_numbers(tmp_path):
-    """If this fails, a sheet that pandas saved gives subject '6' beside '006', and one person stands in two folds."""
+    """If this fails, a sheet that pandas saved gives subject '6' beside '006', and one person
+    stands in two folds.
+    """
     release(tmp_path, [FIRST, LATER])
     sheet(tmp_path / 'SAMM_Micro_FACS_Codes_v2.xlsx', [line(FIRST, int), line(LATER, int)])
     assert [clip.subject for clip in read(tmp_path)[0].values()] == ['006', '014']
@@ -69,7 +75,9 @@ def test_subjects_that_became_numbers(tmp_path):
 
 
 def test_duration_is_a_checksum_only(tmp_path):
-    """If this fails, a mistyped offset passes unseen, or Duration decides over the annotated frames."""
+    """If this fails, a mistyped offset passes unseen, or Duration decides over the annotated
+    frames.
+    """
     release(tmp_path, [FIRST, LATER])
     sheet(tmp_path / 'SAMM_Micro_FACS_Codes_v2.xlsx', [line(FIRST, duration=82), line(LATER)])
     clips, rows, _ = read(tmp_path)
@@ -79,7 +87,9 @@ def test_duration_is_a_checksum_only(tmp_path):
 
 
 def test_published_corrections(tmp_path):
-    """If this fails, the two clips whose apex lies outside the interval cannot be corrected as public projects do."""
+    """If this fails, the two clips whose apex lies outside the interval cannot be corrected as
+    public projects do.
+    """
     wrong = [('028_4_1', 1071, 1143, 1134, '4', 'Anger'), ('032_3_1', 4896, 1930, 4970, '4', 'Sadness'),
              ('032_3_2', 5126, 5127, 5207, '4', 'Fear')]
     release(tmp_path, wrong)
@@ -135,7 +145,9 @@ def long_videos(root):
 
 
 def test_long_videos_are_refused(tmp_path):
-    """If this fails, clips are cut from the long videos by numbers that are shifted by thousands of frames."""
+    """If this fails, clips are cut from the long videos by numbers that are shifted by thousands of
+    frames.
+    """
     long_videos(tmp_path)
     with pytest.raises(UserError, match='SAMM Long Videos.*differ.*helward') as error:
         layout.find(tmp_path)
@@ -150,7 +162,9 @@ def test_long_videos_are_refused(tmp_path):
 
 
 def test_what_is_missing_is_named(tmp_path):
-    """If this fails, a wrong folder ends in a traceback or an empty data set instead of one line saying what is needed."""
+    """If this fails, a wrong folder ends in a traceback or an empty data set instead of one line
+    saying what is needed.
+    """
     frames(tmp_path / 'SAMM/006/006_1_2', (1, 2, 3))
     with pytest.raises(UserError, match='Onset Frame.*no workbook at all.*helward'):
         layout.find(tmp_path)
@@ -176,7 +190,9 @@ def test_all_releases_in_one_folder(tmp_path):
 
 
 def test_files_and_the_fullest_sheet(tmp_path):
-    """If this fails, frames that decide the content are left out of the fingerprint, or a user's excerpt is read."""
+    """If this fails, frames that decide the content are left out of the fingerprint, or a user's
+    excerpt is read.
+    """
     release(tmp_path, [FIRST, LATER])
     sheet(tmp_path / 'A_excerpt.xlsx', [line(FIRST)])
     sheets, images = layout.files(layout.find(tmp_path))

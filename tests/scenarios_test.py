@@ -8,7 +8,9 @@ from mer_jax.types import Explained
 
 
 def rows(*lines):
-    """Explained of (subject, label, predicted, action units) a row; units as a string of columns, '?' unknown."""
+    """Explained of (subject, label, predicted, action units) a row; units as a string of columns,
+    '?' unknown.
+    """
     subject, label, predicted, units = zip(*lines, strict=True)
     table = [[np.nan] * 5 if unit == '?' else [float(str(i) in unit) for i in range(5)] for unit in units]
     whole = {name: np.array(of) for name, of in (('subject', subject), ('label', label), ('predicted', predicted))}
@@ -23,22 +25,29 @@ def test_each_scenario_shows_what_its_title_says():
 
 
 def test_right_answers_come_before_equal_sets_and_low_numbers():
-    """The figure compares maps of answers that were right; wrong ones stand in only where there are no others."""
+    """The figure compares maps of answers that were right; wrong ones stand in only where there are
+    no others.
+    """
     lines = [(0, 0, 1, '1'), (1, 0, 1, '1'), (2, 0, 0, '12'), (3, 0, 0, '1')]
     assert scenarios(rows(*lines))['subjects'] == (2, 3)
     assert scenarios(rows(*lines[:2]))['subjects'] == (0, 1)
-    assert scenarios(rows(*lines, (4, 0, 0, '1')))['subjects'] == (3, 4)  # equal sets before overlapping ones
+    # equal sets before overlapping ones
+    assert scenarios(rows(*lines, (4, 0, 0, '1')))['subjects'] == (3, 4)
 
 
 def test_two_emotions_are_of_two_subjects_where_possible():
-    """In one subject a likeness of the maps may be that of the face, which the scenario wants to rule out."""
+    """In one subject a likeness of the maps may be that of the face, which the scenario wants to
+    rule out.
+    """
     lines = [(0, 0, 0, '1'), (0, 1, 1, '1'), (1, 1, 1, '1')]
     assert scenarios(rows(*lines))['emotions'] == (0, 2)
     assert scenarios(rows(*lines[:2]))['emotions'] == (0, 1)
 
 
 def test_what_the_rows_cannot_show_is_none():
-    """Unknown action units are no agreement, nor are empty sets: such a pair shows nothing in common."""
+    """Unknown action units are no agreement, nor are empty sets: such a pair shows nothing in
+    common.
+    """
     nothing = {'subjects': None, 'clips': None, 'emotions': None}
     assert scenarios(rows((0, 0, 0, '?'), (1, 0, 0, '?'), (0, 1, 1, ''), (0, 1, 1, ''), (1, 0, 0, '1'))) == nothing
     assert scenarios(rows((0, 0, 0, '1'))) == nothing
@@ -73,7 +82,9 @@ def test_wrong_answers_are_chosen_like_right_ones():
 
 
 def test_sets_of_units_are_ordered_by_number_and_unknown_is_none():
-    """'12+4' and '4+12' would be two colours of one set; unknown read as none would claim a face at rest."""
+    """'12+4' and '4+12' would be two colours of one set; unknown read as none would claim a face at
+    rest.
+    """
     table = np.array([[1, 0, 1, 1], [0, 0, 0, 0], [np.nan] * 4, [0, 1, 0, 0]], 'f')
     sets = unit_sets(table, ('12', 'L12', '4', 'R2'))
     assert sets == [('R2', '4', '12'), (), None, ('L12',)]

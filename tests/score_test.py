@@ -58,7 +58,9 @@ def test_confusion_is_a_sum_over_seeds_and_classes_keep_their_order():
 
 
 def test_per_dataset_scores_only_its_rows():
-    """The composite protocol quotes each data set; its classes and clips must not leak into the next."""
+    """The composite protocol quotes each data set; its classes and clips must not leak into the
+    next.
+    """
     predictions, _ = made_up()
     found = score.score(predictions, NAMES)['per_dataset']
     assert list(found) == ['casme2', 'samm']
@@ -88,7 +90,9 @@ def test_subjects_of_two_datasets_with_one_name_stay_two():
 
 
 def test_intervals_resample_subjects_with_their_seeds():
-    """Resampling clips, or seeds as if they were subjects, would give intervals that are far too narrow."""
+    """Resampling clips, or seeds as if they were subjects, would give intervals that are far too
+    narrow.
+    """
     predictions, _ = made_up()
     cube = np.zeros((5, 2, 3, 3), int)
     for s, r, t, p in zip(
@@ -109,7 +113,9 @@ def test_per_fold_and_per_class_agree_with_the_totals():
 
 
 def test_seeds_that_test_other_rows_are_averaged_over_the_seeds_that_tested():
-    """A random split tests other subjects in each seed; dividing by all seeds would halve their clip counts."""
+    """A random split tests other subjects in each seed; dividing by all seeds would halve their
+    clip counts.
+    """
     predictions, _ = made_up()
     keep = ~((predictions.seed == 7) & (predictions.subject == 4))
     part = Predictions(*(array[keep] for array in predictions))
@@ -143,7 +149,9 @@ def test_blocks_are_plain_json():
 
 
 def test_outputs_that_are_not_finite_are_refused_with_their_fold():
-    """argmax takes NaN for the largest, so a diverged fold would be scored as answers of class 0."""
+    """argmax takes NaN for the largest, so a diverged fold would be scored as answers of
+    class 0.
+    """
     predictions, outputs = made_up()
     broken = predictions.output.copy()
     row = np.flatnonzero(predictions.fold == 3)[0]

@@ -1,4 +1,6 @@
-"""Sheets: cells as typed from real .xlsx, .xls and .csv files, tables found by column names, damaged workbooks."""
+"""Sheets: cells as typed from real .xlsx, .xls and .csv files, tables found by column names,
+damaged workbooks.
+"""
 
 import base64
 import zlib
@@ -11,7 +13,8 @@ from tfds_builders import sheets
 
 COLUMNS = {'subject': ('Subject',), 'onset': ('OnsetFrame', 'Onset'), 'units': ('Action Units',)}
 
-# 'Subject ', 'OnsetFrame', 'Action Units' / '01', 261, '4+L10' / '02', empty, 12: written once by Python's xlwt.
+# 'Subject ', 'OnsetFrame', 'Action Units' / '01', 261, '4+L10' / '02', empty, 12: written once by
+# Python's xlwt.
 XLS = (
     b'eNrtWE1oE0EU/mbzH9I0qWmhFUooWLXtoakevNQ1gu1Fa7WIIoIm6YKxNZE0HvSg1ZqjIHhSvBR68VL14g960JsHoaIHQRASBS+eBAUPbdY3b3'
     b'drqjkkoEVlvmXevHlvvp23O29mf14uRcvz97oq+Ak74ULVDMBbYxNUAk4jAvKbplSd2k/FVPinEPDTRHo9eNzywifnUM53BRruup+RBN5TOYYz'
@@ -41,7 +44,9 @@ def write(path, rows, *, title='Sheet1', more=()):
 
 
 def test_cells_are_text_as_typed(tmp_path):
-    """If this fails, subject '006' becomes 6, unit cell 12 becomes '12.0', or an empty cell and 'NULL' look alike."""
+    """If this fails, subject '006' becomes 6, unit cell 12 becomes '12.0', or an empty cell and
+    'NULL' look alike.
+    """
     path = write(tmp_path / 'a.xlsx', [['006', 12, 12.0, 12.5, None, ' x ', 'NULL', '/'], [], ['12.0']], title='T')
     ((name, rows),) = sheets.tables(path)
     assert name == 'T'
@@ -51,7 +56,9 @@ def test_cells_are_text_as_typed(tmp_path):
 
 
 def test_old_workbooks_read_alike(tmp_path):
-    """If this fails, CASME2_label_Ver_2.xls (the old binary format) does not read as the .xlsx does."""
+    """If this fails, CASME2_label_Ver_2.xls (the old binary format) does not read as the .xlsx
+    does.
+    """
     path = tmp_path / 'a.xls'
     path.write_bytes(zlib.decompress(base64.b64decode(XLS)))
     assert sheets.tables(path) == [('Sheet1', [['Subject', 'OnsetFrame', 'Action Units'], ['01', '261', '4+L10'],
@@ -63,7 +70,9 @@ def test_old_workbooks_read_alike(tmp_path):
 @pytest.mark.parametrize('delimiter', [',', ';', '\t'])
 @pytest.mark.parametrize('end', ['\n', '\r\n', '\r'])
 def test_csv_of_any_spreadsheet(tmp_path, encoding, delimiter, end):
-    """If this fails, a sheet exported on another system loses its first column (byte-order mark), rows or units."""
+    """If this fails, a sheet exported on another system loses its first column (byte-order mark),
+    rows or units.
+    """
     lines = [['Subject', 'OnsetFrame', 'Action Units'], ['006', '261', '"4,L24"'], ['007', '12', '4\uff0c7'], ['', '', '']]
     path = tmp_path / 'a.csv'
     path.write_bytes(end.join([delimiter.join(line) for line in lines] + ['']).encode(encoding))
@@ -73,7 +82,9 @@ def test_csv_of_any_spreadsheet(tmp_path, encoding, delimiter, end):
 
 
 def test_header_is_found_by_its_names(tmp_path):
-    """If this fails, preamble rows, blank columns, changed case or a doubled column name shift the annotations."""
+    """If this fails, preamble rows, blank columns, changed case or a doubled column name shift the
+    annotations.
+    """
     rows = [['Prose about subjects'], [], ['Subject', 'only this'],
             ['x', 'SUBJECT ', None, 'Onset Frame', 'onsetframe', 'action_units', 'Remarks'],
             [1, '01', None, 46, 99, '4+7', 'note'], [None] * 6, [2, '02', None, 50, 98], [None] * 6 + ['only a remark']]
@@ -83,7 +94,9 @@ def test_header_is_found_by_its_names(tmp_path):
 
 
 def test_missing_columns(tmp_path):
-    """If this fails, a workbook of another kind is read as annotations, or an optional column becomes compulsory."""
+    """If this fails, a workbook of another kind is read as annotations, or an optional column
+    becomes compulsory.
+    """
     path = write(tmp_path / 'a.xlsx', [['Subject', 'Onset'], ['01', 46]])
     assert sheets.find_table(path, COLUMNS) == []
     assert sheets.find_table(path, COLUMNS, optional=('units',)) == [{'subject': '01', 'onset': '46', 'units': '', 'row': 2}]
@@ -99,7 +112,9 @@ def test_content_decides_not_the_name(tmp_path):
 
 @pytest.mark.parametrize('content', [b'PK\x03\x04 cut off', b'\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1' + bytes(600), b'\xff\xd8\xff\0'])
 def test_damaged_workbook_is_one_line(tmp_path, content):
-    """If this fails, a damaged or encrypted workbook ends in a traceback of a library, or reads as an empty sheet."""
+    """If this fails, a damaged or encrypted workbook ends in a traceback of a library, or reads as
+    an empty sheet.
+    """
     path = tmp_path / 'damaged.xlsx'
     path.write_bytes(content)
     with pytest.raises(UserError, match='damaged.xlsx') as error:
@@ -127,7 +142,9 @@ def test_workbooks_leave_out_lock_files(tmp_path):
 
 
 def test_whole():
-    """If this fails, frame numbers typed as text or as decimals are refused, or '1o3' passes as one."""
+    """If this fails, frame numbers typed as text or as decimals are refused, or '1o3' passes as
+    one.
+    """
     assert [sheets.whole(text) for text in ('261', '261.0', ' 261 ', '0', '-1', '007')] == [261, 261, 261, 0, -1, 7]
     for text in ('', '/', '261.5', '1o3', '1e3', '2,61', '\u0662', 'nan'):
         with pytest.raises(ValueError, match='whole number'):

@@ -1,4 +1,6 @@
-"""SMIC: short clips of three cameras in every known folder layout, and each thing that may be wrong with a folder."""
+"""SMIC: short clips of three cameras in every known folder layout, and each thing that may be wrong
+with a folder.
+"""
 
 import cv2
 import numpy as np
@@ -38,7 +40,9 @@ def statuses(rows):
 
 
 def test_clips_of_the_high_speed_camera(tmp_path):
-    """If this fails, ids, labels, rate or frame order of SMIC are wrong, or unknown apexes and units pass as known."""
+    """If this fails, ids, labels, rate or frame order of SMIC are wrong, or unknown apexes and
+    units pass as known.
+    """
     tree = write(tmp_path / 'SMIC_all_raw/HS')
     source = layout.find(tmp_path)
     assert source == tmp_path / 'SMIC_all_raw'
@@ -83,7 +87,9 @@ def test_padded_names_and_a_tree_without_the_level_micro_give_the_same_ids(tmp_p
 
 
 def test_cameras_and_kinds_of_frames(tmp_path):
-    """If this fails, an experiment runs on another camera, or on crops where whole frames were asked for."""
+    """If this fails, an experiment runs on another camera, or on crops where whole frames were
+    asked for.
+    """
     write(tmp_path / 'SMIC_all_raw/HS')
     write(tmp_path / 'SMIC_all_raw/NIR', prefix='', width=5)
     write(tmp_path / 'SMIC_all_cropped/HS', prefix='reg_image')

@@ -1,4 +1,6 @@
-"""Frames of clips as rows: which clips, which frames, labels, motion without the head; and settings that do not fit."""
+"""Frames of clips as rows: which clips, which frames, labels, motion without the head; and settings
+that do not fit.
+"""
 
 import re
 
@@ -15,7 +17,9 @@ SETTINGS = {'size': 8, 'still': False, **LABEL, 'data_dir': '', 'manual_dir': ''
 
 
 def record(clip, onset, apex, offset, *, subject='s01', dataset='smic', source='annotated', fps=100.0, missing=(), seed=0):
-    """A record as a data set with the flow of every frame holds it, frames from onset + 1 to two after the offset."""
+    """A record as a data set with the flow of every frame holds it, frames from onset + 1 to two
+    after the offset.
+    """
     numbers = np.array([n for n in range(onset + 1, max(offset, onset) + 3) if n not in missing], np.int32)
     flows = np.random.default_rng(seed).normal(0, 2, (len(numbers), 8, 8, 2)).astype(np.float16)
     return {'clip': clip, 'subject': subject, 'dataset': dataset, 'emotion': 'others', 'edition': '', 'onset': onset,
@@ -34,7 +38,9 @@ def load(monkeypatch, *sets, **changed):
 
 
 def test_rows_are_the_frames_from_onset_to_offset(monkeypatch):
-    """A frame before the onset or after the offset has no label, and one out of order would be another clip's."""
+    """A frame before the onset or after the offset has no label, and one out of order would be
+    another clip's.
+    """
     found = load(monkeypatch, RECORDS)
     samples, names = found.samples, found.names
     assert names.clips == ('a', 'b', 'c', 'd') and names.subjects == ('s01', 's02', 's03') and names.classes == ('apex',)
@@ -53,7 +59,9 @@ def test_rows_are_the_frames_from_onset_to_offset(monkeypatch):
 
 
 def test_labels_stand_at_their_frames_and_are_unknown_without_an_apex(monkeypatch):
-    """The apex that a builder only estimated is no truth: trained on, the spotter would learn the estimator."""
+    """The apex that a builder only estimated is no truth: trained on, the spotter would learn the
+    estimator.
+    """
     found = load(monkeypatch, RECORDS, label='log', steepness=2.0)
     samples, timing = found.samples, found.timing
     assert timing.apex.tolist() == [5, 14, -1, 9] and timing.onset.tolist() == [3, 10, 30, 7] and found.labels == 'log'
@@ -70,7 +78,9 @@ def test_labels_stand_at_their_frames_and_are_unknown_without_an_apex(monkeypatc
 
 
 def test_the_head_is_taken_out_where_asked_for(monkeypatch):
-    """The setting would promise what does not happen; the motion is taken out before the picture is made smaller."""
+    """The setting would promise what does not happen; the motion is taken out before the picture is
+    made smaller.
+    """
     plain, still = load(monkeypatch, RECORDS), load(monkeypatch, RECORDS, still=True)
     assert still.samples.image.dtype == np.float16 and (still.samples.image != plain.samples.image).any()
     one = next(r for r in RECORDS if r['clip'] == 'a')
@@ -87,7 +97,9 @@ def test_pictures_are_resized_in_pixels_of_the_stored_flow(monkeypatch):
 
 
 def test_the_fingerprint_follows_times_that_no_row_shows(monkeypatch):
-    """A run must refuse to go on where a frame rate or an apex has changed since: its errors would be others."""
+    """A run must refuse to go on where a frame rate or an apex has changed since: its errors would
+    be others.
+    """
     first = load(monkeypatch, RECORDS)
     other = load(monkeypatch, [{**one, 'fps': 200.0} for one in RECORDS])
     assert first.fingerprint != other.fingerprint
@@ -99,7 +111,9 @@ BAD = [record('e', -1, 5, 9), record('f', 4, 6, -1), record('g', 8, 8, 8), recor
 
 
 def test_clips_that_nobody_can_spot_in_are_dropped_with_their_reason(monkeypatch, capsys):
-    """An unknown onset is -1: taken for a frame number it would make a clip of whatever lies before the expression."""
+    """An unknown onset is -1: taken for a frame number it would make a clip of whatever lies before
+    the expression.
+    """
     found = load(monkeypatch, RECORDS + BAD)
     assert set(found.names.clips) == {'a', 'b', 'c', 'd', 'j'}, 'an estimated apex outside is no reason'
     assert {row[0]: row[4] for row in found.dropped} == {
@@ -109,7 +123,8 @@ def test_clips_that_nobody_can_spot_in_are_dropped_with_their_reason(monkeypatch
     assert all(row[1:4] == ('s01', 'smic', 'others') for row in found.dropped)
     told = spotting_data.describe(found)
     assert '5 clips of 3 subjects from smic' in told and 'dropped 3: onset or offset is not annotated' in told
-    assert '3 apexes annotated, at 0.356 of the clip in the mean (sd 0.031)' in told  # 2/6, 4/10, 2/6
+    # 2/6, 4/10, 2/6
+    assert '3 apexes annotated, at 0.356 of the clip in the mean (sd 0.031)' in told
 
 
 def test_a_composite_is_in_order_of_data_set_and_clip(monkeypatch):
@@ -173,7 +188,9 @@ ids = [f"{config.rpartition('/')[2]} {text}" for config, text, _ in RULES + DATA
 
 @pytest.mark.parametrize('config,text,told', RULES + DATA, ids=ids)
 def test_settings_that_do_not_fit_are_told_in_one_line(config, text, told, tiny_data, capsys, tmp_path):
-    """Hours of building flow, or a network that trains on labels of 0, begin with such a setting."""
+    """Hours of building flow, or a network that trains on labels of 0, begin with such a
+    setting.
+    """
     where = f'--config.data.data_dir={tiny_data}', f'--workdir={tmp_path}/run'
     line = mistake(capsys, config, *where, *f'--config.{text}'.split())
     assert re.search(told if (config, text, told) in DATA else re.escape(told), line), line
@@ -186,4 +203,3 @@ def test_verbs_of_recognition_refuse_a_spotter_in_one_line(verb, capsys, tmp_pat
     assert ("model.name is 'vggm'; explain knows" if verb == 'explain' else
             'compares UF1, and data.rows frames spots apexes; allowed: clips') in line
     assert not (tmp_path / 'run').exists()
-

@@ -15,7 +15,9 @@ MARKUP = '<script>alert("x")</script>&'
 
 
 def write(folder, *, name='loso', seeds=2, leaks=(), noise=0.1, names=NAMES, timing=TIMING, decision='template', **changed):
-    """Results of outcome.spotting in `folder`, of a spotter whose outputs are the labels and some noise."""
+    """Results of outcome.spotting in `folder`, of a spotter whose outputs are the labels and some
+    noise.
+    """
     settings = {'folds': 2, 'holdout': 0.4, 'seed': 0, 'seeds': seeds, 'trains': ~np.isnan(SAMPLES.target)} | changed
     folds, titles = protocol.make(name, SAMPLES, names, **settings)
     loaded = data.Data(SAMPLES, names, [], 'print', 'linear', (), timing)
@@ -39,7 +41,9 @@ def table(path):
 
 
 def test_the_files_of_a_run_hold_the_same_answers(tmp_path):
-    """predictions.csv is what curves are drawn from, apexes.csv what recognition reads, results.json what is believed."""
+    """predictions.csv is what curves are drawn from, apexes.csv what recognition reads,
+    results.json what is believed.
+    """
     results = write(tmp_path / 'run')
     assert results == json.loads((tmp_path / 'run/results.json').read_text()) and results['task'] == 'spotting'
     answers, frames = table(tmp_path / 'run/apexes.csv'), table(tmp_path / 'run/predictions.csv')
@@ -59,7 +63,9 @@ def test_the_files_of_a_run_hold_the_same_answers(tmp_path):
 
 
 def test_the_table_shows_both_simple_answers_and_fits_the_terminal(tmp_path, capsys):
-    """An error alone, 10 frames say, looks good until the middle of the clip is seen to be off by 8."""
+    """An error alone, 10 frames say, looks good until the middle of the clip is seen to be off by
+    8.
+    """
     results = write(tmp_path / 'run', noise=3.0)
     printed = capsys.readouterr().out
     text = spotting_report.table(results)
@@ -73,7 +79,9 @@ def test_the_table_shows_both_simple_answers_and_fits_the_terminal(tmp_path, cap
 
 
 def test_wide_figures_fit_the_terminal(tmp_path):
-    """Differences of two digits with small p values are what an impulse label gives; a wrapped table cannot be read."""
+    """Differences of two digits with small p values are what an impulse label gives; a wrapped
+    table cannot be read.
+    """
     results = write(tmp_path / 'run')
     for block in results['spotting'].values():
         block |= {'mae': 123.45, 'interval': [-112.34, 123.45], 'mae_ms': 1234.5}
@@ -109,7 +117,9 @@ def test_a_leak_stands_in_table_and_report(tmp_path, capsys):
 
 @pytest.mark.parametrize('trains', [None, ~np.isnan(SAMPLES.target)], ids=['nothing', 'no apex'])
 def test_a_run_that_scores_nothing_says_so(trains, tmp_path, capsys):
-    """A model to ship trains on all rows; the report must open and hold no figure that is not there."""
+    """A model to ship trains on all rows; the report must open and hold no figure that is not
+    there.
+    """
     results = write(tmp_path / 'run', name='all_rows', trains=trains)
     assert results['spotting'] == {} and 'NaN' not in (tmp_path / 'run/results.json').read_text()
     told = 'Of 8 clips none with an annotated apex was held out, so nothing is scored'

@@ -1,4 +1,6 @@
-"""Answers and errors of spotters on outputs made by hand: who is scored, against what, and what the table holds."""
+"""Answers and errors of spotters on outputs made by hand: who is scored, against what, and what the
+table holds.
+"""
 
 import numpy as np
 import pytest
@@ -33,8 +35,10 @@ SAMPLES = samples_of()
 
 
 def run(off, *, seeds=1, name='loso', **changed):
-    """(answers, score, folds, titles) of a spotter whose output is the label of an apex `off` frames (int[clips], or one such a
-    seed) after the true one, or after the middle of a clip without."""
+    """(answers, score, folds, titles) of a spotter whose output is the label of an apex `off`
+    frames (int[clips], or one such a seed) after the true one, or after the middle of a clip
+    without.
+    """
     settings = {'folds': 2, 'holdout': 0.4, 'seed': 0, 'seeds': seeds, 'trains': ~np.isnan(SAMPLES.target)} | changed
     folds, titles = protocol.make(name, SAMPLES, NAMES, **settings)
     run_of_row, place = evaluate.order(folds)
@@ -56,7 +60,9 @@ SCORED = APEX >= 0
 
 
 def test_errors_in_frames_and_milliseconds_by_hand():
-    """An error averaged over rows instead of clips, or over data sets of two frame rates as frames, is another figure."""
+    """An error averaged over rows instead of clips, or over data sets of two frame rates as frames,
+    is another figure.
+    """
     _, blocks, _, _ = run(OFF)
     error = np.abs(OFF[SCORED])
     assert blocks['max']['mae'] == pytest.approx(error.mean()) and blocks['max']['sd'] is None
@@ -96,7 +102,9 @@ def test_differences_are_paired_by_subject_and_negative_where_better():
 
 
 def test_seeds_are_averaged_before_clips():
-    """Three seeds of four subjects are four subjects: pooled as twelve, the interval would be half as wide."""
+    """Three seeds of four subjects are four subjects: pooled as twelve, the interval would be half
+    as wide.
+    """
     off = np.stack([OFF, OFF + 1, 0 * OFF])
     found, blocks, _, _ = run(off, seeds=3)
     error = np.abs(off[:, SCORED])
@@ -106,14 +114,17 @@ def test_seeds_are_averaged_before_clips():
 
 
 def test_clips_without_an_apex_are_answered_by_every_fold_and_scored_by_none():
-    """SMIC's apexes are what the spotter is for; an error against an apex that nobody saw would be made up."""
+    """SMIC's apexes are what the spotter is for; an error against an apex that nobody saw would be
+    made up.
+    """
     found, blocks, folds, titles = run(OFF)
     unknown = APEX[found.clip] < 0
     assert np.bincount(found.clip, minlength=8).tolist() == [1, 1, 1, 1, 5, 1, 1, 5]
     assert sorted(found.fold[found.clip == 7].tolist()) == [0, 1, 2, 3, 4]
     np.testing.assert_array_equal(found.frame['max'][unknown], [13, 60] * 5)
     own = [titles[fold] == 'c' for fold in found.fold[found.clip == 4]]
-    np.testing.assert_array_equal(found.own[found.clip == 4], own)  # the other folds train on subject c
+    # the other folds train on subject c
+    np.testing.assert_array_equal(found.own[found.clip == 4], own)
     assert found.own[~unknown].all() and found.own[found.clip == 7].all()
     assert sum(part['clips'] for part in blocks['max']['per_dataset'].values()) == 6
 
@@ -127,7 +138,9 @@ def test_curves_are_those_of_their_clip_in_order_of_frames():
 
 
 def test_the_table_holds_a_row_for_every_answer():
-    """apexes.csv is what recognition reads: the frame in another column, or under another title, would feed it a leak."""
+    """apexes.csv is what recognition reads: the frame in another column, or under another title,
+    would feed it a leak.
+    """
     found, _, _, titles = run(OFF)
     header, rows = spotting_score.table(found, TIMING, NAMES, titles, SUBJECT, DATASET)
     assert header == ['clip', 'subject', 'dataset', 'fold', 'title', 'seed', 'left_out', 'onset', 'apex', 'offset',
@@ -139,7 +152,9 @@ def test_the_table_holds_a_row_for_every_answer():
 
 
 def test_outputs_that_are_not_finite_end_in_one_line():
-    """A diverged run would answer the first frame of every clip, with an error that looks like one."""
+    """A diverged run would answer the first frame of every clip, with an error that looks
+    like one.
+    """
     folds, _ = protocol.make('loso', SAMPLES, NAMES, folds=2, holdout=0.4, seed=0, seeds=2, trains=~np.isnan(SAMPLES.target))
     output = np.zeros((int(folds.test.weight.sum()), 1))
     output[-1] = np.nan
@@ -149,7 +164,9 @@ def test_outputs_that_are_not_finite_end_in_one_line():
 
 
 def test_a_run_that_holds_nothing_out_scores_nothing():
-    """A model to ship has no error; a NaN in its place would stand in results.json, which no JSON reader takes."""
+    """A model to ship has no error; a NaN in its place would stand in results.json, which no JSON
+    reader takes.
+    """
     found, blocks, _, _ = run(OFF, name='all_rows', trains=None)
     assert len(found.clip) == 0 and blocks == {}
     found, blocks, _, _ = run(OFF, name='all_rows')

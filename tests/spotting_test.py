@@ -1,4 +1,6 @@
-"""Labels, decisions and motion of one clip by hand and by loops; and the real engine on clips whose motion is known."""
+"""Labels, decisions and motion of one clip by hand and by loops; and the real engine on clips whose
+motion is known.
+"""
 
 import numpy as np
 import optax
@@ -24,7 +26,9 @@ HALF = {'linear': 0.5, 'exponential': np.expm1(1.5) / np.expm1(3), 'log': np.log
 
 @pytest.mark.parametrize('kind', sorted(HALF))
 def test_labels_by_hand(kind):
-    """A label that is not 0 at onset and offset and 1 at the apex alone teaches another apex than the annotated one."""
+    """A label that is not 0 at onset and offset and 1 at the apex alone teaches another apex than
+    the annotated one.
+    """
     found = label([3, 10, 12, 14, 18, 22, 30], 10, 14, 22, label=kind)
     np.testing.assert_allclose(found, [0, 0, HALF[kind], 1, HALF[kind], 0, 0], rtol=1e-5)
     assert found.dtype == np.float32 and HALF['exponential'] < 0.2 < 0.75 < HALF['log']
@@ -32,7 +36,9 @@ def test_labels_by_hand(kind):
 
 @pytest.mark.parametrize('kind', spotting.KINDS)
 def test_labels_of_clips_whose_apex_is_an_end(kind):
-    """CASME II has apexes at onset and at offset: a division by 0 there would make the loss NaN for the whole fold."""
+    """CASME II has apexes at onset and at offset: a division by 0 there would make the loss NaN for
+    the whole fold.
+    """
     half = HALF.get(kind, 0)
     np.testing.assert_allclose(label([9, 10, 14, 18], 10, 10, 18, label=kind), [0, 1, half, 0], rtol=1e-5)
     np.testing.assert_allclose(label([10, 14, 18, 19], 10, 18, 18, label=kind), [0, half, 1, 0], rtol=1e-5)
@@ -40,14 +46,18 @@ def test_labels_of_clips_whose_apex_is_an_end(kind):
 
 
 def test_impulses_by_hand():
-    """The hard impulse is the apex alone; the soft one a bell that does not know onset and offset."""
+    """The hard impulse is the apex alone; the soft one a bell that does not know onset and
+    offset.
+    """
     np.testing.assert_array_equal(label([12, 13, 14, 15], 10, 13, 22, label='impulse'), [0, 1, 0, 0])
     found = label([11, 13, 15, 17], 10, 13, 14, label='impulse', sigma=2.0)
     np.testing.assert_allclose(found, np.exp([-0.5, 0, -0.5, -2]), rtol=1e-6)
 
 
 def test_log_is_the_inverse_of_exponential():
-    """With other constants the two labels would not be the mirror images that a comparison of them takes them for."""
+    """With other constants the two labels would not be the mirror images that a comparison of them
+    takes them for.
+    """
     share = np.linspace(0, 1, 11)
     for steepness in (0.01, 3.0, 20.0):
         there = spotting.LABELS['exponential'](share, steepness)
@@ -88,7 +98,9 @@ def answered(number, value, **changed):
 
 
 def written_out(number, value, *, onset, offset, width, prior, rising=True, **shape):
-    """The template's median in loops: least squares, likelihood of each apex, its share with the prior."""
+    """The template's median in loops: least squares, likelihood of each apex, its share with the
+    prior.
+    """
     share, found = [], range(onset + 1, offset)
     for apex in found:
         curve = np.array([spotting.continuous(np.array([n]), onset, apex, offset, **shape)[0] for n in number], float)
@@ -102,11 +114,14 @@ def written_out(number, value, *, onset, offset, width, prior, rising=True, **sh
 
 @pytest.mark.parametrize('shape', SHAPES, ids=lambda shape: f"{shape['label']}-{shape['sigma']:g}")
 def test_template_equals_the_median_written_out(shape):
-    """Another likelihood, prior or sign of the fit would answer other frames than those that are documented."""
+    """Another likelihood, prior or sign of the fit would answer other frames than those that are
+    documented.
+    """
     rng = np.random.default_rng(0)
     for _ in range(40):
         count = int(rng.integers(4, 24))
-        number = 70 + np.sort(rng.permutation(count + 3)[:count])  # a frame or two of the clip are missing
+        # a frame or two of the clip are missing
+        number = 70 + np.sort(rng.permutation(count + 3)[:count])
         settings = {'onset': int(number[0]), 'offset': int(number[-1]), 'width': int(rng.integers(1, 12)),
                     'prior': (rng.uniform(0.3, 0.7), rng.uniform(0.05, 0.5)), **shape}
         value = rng.normal(size=count)
@@ -116,7 +131,9 @@ def test_template_equals_the_median_written_out(shape):
 @pytest.mark.parametrize('shape', SHAPES, ids=lambda shape: f"{shape['label']}-{shape['sigma']:g}")
 @pytest.mark.parametrize('scale,shift', [(1, 0), (1e-3, 40), (250, -7)])
 def test_template_finds_the_apex_of_an_exact_curve(shape, scale, shift):
-    """Outputs of a network are no labels: too small, too large or off by a constant, the place must be found."""
+    """Outputs of a network are no labels: too small, too large or off by a constant, the place must
+    be found.
+    """
     number = np.arange(100, 161)
     for apex in (108, 121, 130, 144, 153):
         value = scale * spotting.continuous(number, 100, apex, 160, **shape) + shift
@@ -124,7 +141,9 @@ def test_template_finds_the_apex_of_an_exact_curve(shape, scale, shift):
 
 
 def test_template_of_a_curve_that_says_nothing_is_the_middle_of_the_prior():
-    """Where a spotter learned nothing, the answer without looking is the best one left, and a NaN would be none at all."""
+    """Where a spotter learned nothing, the answer without looking is the best one left, and a NaN
+    would be none at all.
+    """
     number = np.arange(40, 141)
     for value in (np.zeros(101), np.full(101, 0.1), np.full(101, 1e3, np.float32)):
         for place in (0.3, 0.515, 0.7):
@@ -134,7 +153,9 @@ def test_template_of_a_curve_that_says_nothing_is_the_middle_of_the_prior():
 
 
 def test_template_takes_no_inverted_curve_for_a_curve():
-    """An output that is least at some frame tells of no apex there, as if a falling line fitted as well as a rising one."""
+    """An output that is least at some frame tells of no apex there, as if a falling line fitted as
+    well as a rising one.
+    """
     number, prior = np.arange(61), (0.5, 0.2)
     valley = 1 - label(number, 0, 18, 60)
     settings = {'onset': 0, 'offset': 60, 'width': 9, 'prior': prior, **SHAPES[0]}
@@ -143,7 +164,9 @@ def test_template_takes_no_inverted_curve_for_a_curve():
 
 
 def test_the_fitted_fraction_has_the_least_error_of_all():
-    """The baseline beside every spotter: a mean, or a median of clips instead of frames, would make it easier to beat."""
+    """The baseline beside every spotter: a mean, or a median of clips instead of frames, would make
+    it easier to beat.
+    """
     rng = np.random.default_rng(0)
     for count in (1, 2, 7, 60):
         onset, span = rng.integers(0, 90, count), rng.integers(1, 100, count)
@@ -161,7 +184,8 @@ def test_the_midpoint_by_hand():
     assert [int(middle) for middle in spotting.middle(np.array([10, 10]), np.array([20, 21]))] == [15, 15]
 
 
-# The real engine on clips timed and moved as drawn ones are; images hold the true motion of their frame, or noise.
+# The real engine on clips timed and moved as drawn ones are; images hold the true motion of their
+# frame, or noise.
 
 SUBJECTS, EACH = 10, 7
 
@@ -177,7 +201,9 @@ class Dense(nn.Module):
 
 @pytest.fixture(scope='module')
 def drawn():
-    """(samples with the truth for images, names, timing): frames from onset to offset, timed by clips.varied_timing."""
+    """(samples with the truth for images, names, timing): frames from onset to offset, timed by
+    clips.varied_timing.
+    """
     moved, times, subject = [], [], []
     for person in range(SUBJECTS):
         rng = clips.generator(0, person, 1)
@@ -205,7 +231,9 @@ def drawn():
 
 @pytest.fixture(scope='module')
 def spot(drawn, tmp_path_factory):
-    """image -> score of the spotter that is trained on it, by the programs of a real run, five groups of subjects."""
+    """image -> score of the spotter that is trained on it, by the programs of a real run, five
+    groups of subjects.
+    """
     samples, names, timing = drawn
     folds, _ = protocol.make('kfold', samples, names, folds=5, holdout=0.2, seed=0, seeds=1, trains=~np.isnan(samples.target))
 
@@ -233,8 +261,10 @@ def spot(drawn, tmp_path_factory):
 
 
 def finds(blocks):
-    """Max is off by a frame at most, the windows and the template by half a frame more (the motion falls slower than it rises,
-    the label does not), and all are nearer than the midpoint by more than chance."""
+    """Max is off by a frame at most, the windows and the template by half a frame more (the motion
+    falls slower than it rises, the label does not), and all are nearer than the midpoint by more
+    than chance.
+    """
     near = {'max': 1, 'sw_max': 1.5, 'template': 1.5}
     return all(blocks[name]['mae'] <= most and blocks[name]['against']['midpoint']['interval'][1] < 0
                for name, most in near.items())
@@ -247,14 +277,18 @@ def guesses(blocks):
 
 
 def test_a_spotter_that_sees_the_true_motion_finds_the_apex(spot, drawn):
-    """Rows in another order, a label of another frame or a decision off by one would show here, whatever the network."""
+    """Rows in another order, a label of another frame or a decision off by one would show here,
+    whatever the network.
+    """
     blocks = spot(drawn[0].image)
     assert finds(blocks) and not guesses(blocks)
     assert blocks['fraction']['mae'] > 4, 'apexes that lie at one place would be found without looking'
 
 
 def test_a_spotter_that_sees_noise_does_no_better_than_the_fitted_fraction(spot, drawn):
-    """If it did, its labels, the place of a row in its clip or a test clip's apex would leak into the answer."""
+    """If it did, its labels, the place of a row in its clip or a test clip's apex would leak into
+    the answer.
+    """
     blocks = spot(np.random.default_rng(5).normal(0, 1, drawn[0].image.shape))
     assert guesses(blocks) and not finds(blocks)
     blind = spot(np.ones(drawn[0].image.shape))
@@ -262,6 +296,8 @@ def test_a_spotter_that_sees_noise_does_no_better_than_the_fitted_fraction(spot,
 
 
 def test_a_leaking_label_is_seen_in_the_noise(spot, drawn):
-    """The test above would pass on any network that learns nothing: a trace of the label in the noise must fail it."""
+    """The test above would pass on any network that learns nothing: a trace of the label in the
+    noise must fail it.
+    """
     noise = np.random.default_rng(5).normal(0, 1, drawn[0].image.shape)
     assert not guesses(spot(noise + drawn[0].target[:, None, None, None]))

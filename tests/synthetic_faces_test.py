@@ -1,4 +1,6 @@
-"""The drawn faces: motion as FACS says, truth that fits the frames, the same bytes every time, TFDS round trip."""
+"""The drawn faces: motion as FACS says, truth that fits the frames, the same bytes every time, TFDS
+round trip.
+"""
 
 import collections
 import hashlib
@@ -83,7 +85,9 @@ def test_action_units_move_as_facs_says(face, unit, landmark, direction):
 
 
 def test_one_sided_unit_moves_one_side(face):
-    """'R12' is the subject's right corner (48, left of the image); swapped sides would contradict the label."""
+    """'R12' is the subject's right corner (48, left of the image); swapped sides would contradict
+    the label.
+    """
     move = muscles.displacement(muscles.pushes(face, [(12, 1, 0)]), face)
     assert np.linalg.norm(move[48]) > 10 * np.linalg.norm(move[54])
 
@@ -126,7 +130,9 @@ def test_rest_points_invert_the_motion(face):
 
 
 def test_truth_warps_the_apex_back_onto_the_onset(tiny):
-    """A displacement that does not fit the rendered frames would be a false yardstick for every flow method."""
+    """A displacement that does not fit the rendered frames would be a false yardstick for every
+    flow method.
+    """
     for clip in tiny:
         onset, apex = clip.clean
         at = (motion.pixels() + clip.displacement).astype(np.float32)
@@ -153,7 +159,9 @@ def test_motion_is_micro_and_timing_is_in_range(tiny):
 
 
 def test_measured_flow_sees_the_true_motion(stored):
-    """Frames without texture or with too much noise would leave nothing to learn but the truth itself."""
+    """Frames without texture or with too much noise would leave nothing to learn but the truth
+    itself.
+    """
     correlations = []
     for record in stored.values():
         inside = np.s_[20:-10, 20:-20]
@@ -206,7 +214,9 @@ def test_the_plans_count_as_they_say():
 
 
 def test_three_holds_the_very_clips_of_default_that_have_a_class():
-    """A clip drawn by another number would be another clip: results on `three` would not be those on `default`."""
+    """A clip drawn by another number would be another clip: results on `three` would not be those
+    on `default`.
+    """
     every, three = (clips.jobs(plan, seed=SEED) for plan in ('default', 'three'))
     assert three == [job for job in every if job.emotion != 'others'] and len(three) == 147
     assert Builder(config='three').settings() != Builder(config='default').settings(), 'one would pass for the other'
@@ -226,7 +236,9 @@ def test_coded_units_are_drawn_units_of_some_emotion(tiny):
 
 
 def test_round_trip(stored, tiny):
-    """What is read back must be what was drawn: ids, labels, truth, and frames that the numbers point at."""
+    """What is read back must be what was drawn: ids, labels, truth, and frames that the numbers
+    point at.
+    """
     assert sorted(stored) == sorted(clip.clip for clip in tiny) and len(stored) == len(tiny) == 30
     for clip in tiny:
         record = stored[clip.clip]
@@ -256,7 +268,9 @@ def test_stored_flow_is_that_of_the_stored_frames(stored):
 
 
 def test_the_second_half_of_the_motion_undoes_the_first(stored):
-    """A face goes back the way it came, but for the head: flow of other frames, or the wrong way round, would not say so."""
+    """A face goes back the way it came, but for the head: flow of other frames, or the wrong way
+    round, would not say so.
+    """
     cosines = []
     for record in stored.values():
         there, back = (record[name][20:-10, 20:-20, :2].ravel() for name in ('flow', 'flow_offset'))
@@ -265,7 +279,9 @@ def test_the_second_half_of_the_motion_undoes_the_first(stored):
 
 
 def test_the_image_is_the_magnified_apex_and_two_magnitudes(stored):
-    """Channels in another order, or flow of other frames, would be another input than the releases'."""
+    """Channels in another order, or flow of other frames, would be another input than the
+    releases'.
+    """
     for clip in ('s01_disgust_00', 's04_happiness_02'):
         onset, apex, offset = stored[clip]['key_frames']
         magnified, on_a, off_a = np.moveaxis(stored[clip]['image'], -1, 0)
@@ -290,14 +306,18 @@ def test_the_magnified_config_changes_two_channels_only(stored):
 
 
 def test_one_or_two_cores_give_the_same_records():
-    """A record that depends on what is computed beside it would make every machine's data another."""
+    """A record that depends on what is computed beside it would make every machine's data
+    another.
+    """
     make, jobs = partial(example, kind='tiny'), clips.jobs('tiny', seed=SEED)[:16:5]
     one, two = [list(workers.threaded(make, jobs, cores=n, title='', progress=False)) for n in (1, 2)]
     jax.tree.map(np.testing.assert_array_equal, one, two)
 
 
 def test_emotions_can_be_learnt_across_subjects_but_not_perfectly():
-    """Where every model scores 1, or none beats chance, a good change cannot be told from a bad one."""
+    """Where every model scores 1, or none beats chance, a good change cannot be told from a bad
+    one.
+    """
     images, labels, subjects = [], [], []
     for number, counts in enumerate(PLANS['default'].values(), 1):
         rng = clips.generator(SEED, number, 0)
@@ -319,7 +339,9 @@ def test_emotions_can_be_learnt_across_subjects_but_not_perfectly():
 
 
 def timings(count=3000):
-    """int[count, 4] onset, apex, offset, frames of varied_timing, of styles as subjects have them."""
+    """int[count, 4] onset, apex, offset, frames of varied_timing, of styles as subjects
+    have them.
+    """
     drawn = []
     for number in range(count):
         rng = clips.generator(7, number)
@@ -328,7 +350,9 @@ def timings(count=3000):
 
 
 def test_varied_apexes_are_as_uneven_as_casme2s():
-    """Where the middle of the clip is right, no spotter can be better; where it is off by 20 frames, every one is."""
+    """Where the middle of the clip is right, no spotter can be better; where it is off by 20
+    frames, every one is.
+    """
     onset, apex, offset, count = timings().T
     span, place = offset - onset, (apex - onset) / (offset - onset)
     assert abs(place.mean() - 0.515) < 0.01 and 60 < span.mean() < 72
@@ -339,7 +363,9 @@ def test_varied_apexes_are_as_uneven_as_casme2s():
 
 
 def test_what_moves_in_a_varied_clip_moves_most_at_its_apex():
-    """`moved` is the yardstick of a spotter that sees the truth: without the head, and at twice the frame rate."""
+    """`moved` is the yardstick of a spotter that sees the truth: without the head, and at twice the
+    frame rate.
+    """
     for job in clips.jobs('spotting_tiny', seed=SEED)[::8]:
         clip = clips.render(job)
         onset, apex, offset = (number - clip.first_frame for number in (clip.onset, clip.apex, clip.offset))
@@ -348,7 +374,9 @@ def test_what_moves_in_a_varied_clip_moves_most_at_its_apex():
 
 
 def test_old_plans_are_drawn_as_before():
-    """A generator that is asked once more, or for another number, gives every published result on drawn faces other data."""
+    """A generator that is asked once more, or for another number, gives every published result on
+    drawn faces other data.
+    """
     rng = clips.generator(0, 1, 1)
     assert [clips.timing(rng, 33.0) for _ in range(4)] == [(5, 19, 37, 44), (4, 23, 35, 42), (3, 21, 34, 40), (4, 26, 42, 49)]
     pose = motion.head_pose(rng, 30, 7, shift=0.3, turn=0.004)
@@ -364,7 +392,9 @@ def test_old_plans_are_drawn_as_before():
 
 @pytest.mark.parametrize('plan', ['spotting', 'spotting_tiny'])
 def test_the_plans_for_spotting_are_varied_and_hold_the_flow_of_every_frame(plan):
-    """A plan that is not in VARIED would be built with short clips whose apex is near the middle."""
+    """A plan that is not in VARIED would be built with short clips whose apex is near the
+    middle.
+    """
     assert all(job.varied for job in clips.jobs(plan, seed=SEED)) and not any(job.varied for job in clips.jobs('tiny', seed=SEED))
     assert {'flows', 'flow_frames', 'moved'} <= set(Builder(config=plan).info.features) and len(PLANS['spotting']) == 15
     assert not {'frames', 'flow_offset'} & set(Builder(config=plan).info.features)

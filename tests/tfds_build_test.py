@@ -1,4 +1,6 @@
-"""Building on first use: reuse, fingerprints, rebuilds, kills, and one line for every mistake of the caller's."""
+"""Building on first use: reuse, fingerprints, rebuilds, kills, and one line for every mistake of
+the caller's.
+"""
 
 import os
 import shutil
@@ -84,7 +86,9 @@ def test_unknown_names(tmp_path, name, parts):
 
 
 def test_manual_dir_mistakes(prepare, tmp_path):
-    """If this fails, a user who forgot or mistyped manual_dir is not told what to pass and what it must hold."""
+    """If this fails, a user who forgot or mistyped manual_dir is not told what to pass and what it
+    must hold.
+    """
     file = tmp_path / 'file'
     file.write_text('')
     (tmp_path / 'bare').mkdir()
@@ -128,7 +132,9 @@ def test_data_dir_from_environment_at_call_time(prepare, tmp_path, monkeypatch):
 
 
 def test_fingerprint_depends_on_content_only(prepare, raw, tmp_path):
-    """If this fails, moving or touching a folder forces a rebuild, or opening it in a file manager does."""
+    """If this fails, moving or touching a folder forces a rebuild, or opening it in a file manager
+    does.
+    """
     prepare()
     moved = tmp_path / 'moved'
     shutil.copytree(raw, moved)
@@ -140,7 +146,9 @@ def test_fingerprint_depends_on_content_only(prepare, raw, tmp_path):
 
 @pytest.mark.parametrize('change', ['pixels', 'more', 'fewer', 'renamed'])
 def test_changed_folder_is_refused(prepare, raw, change):
-    """If this fails, the old build is served for a changed folder and results belong to other data than believed."""
+    """If this fails, the old build is served for a changed folder and results belong to other data
+    than believed.
+    """
     prepare()
     file = raw / NEGATIVE
     if change == 'pixels':
@@ -172,7 +180,9 @@ def test_rebuild_takes_the_new_state_and_leaves_nothing_else(prepare, raw, targe
 
 
 def test_failed_rebuild_loses_nothing(prepare, raw, target, monkeypatch):
-    """If this fails, a bad file or a full disk during a rebuild destroys the build that was there."""
+    """If this fails, a bad file or a full disk during a rebuild destroys the build that was
+    there.
+    """
     before = flows(prepare())
     good = (raw / NEGATIVE).read_bytes()
     (raw / NEGATIVE).write_text('no picture')
@@ -208,7 +218,9 @@ def test_build_killed_in_the_middle(prepare, raw, tmp_path, target):
 
 
 def test_unfinished_folders_do_not_block_and_old_ones_go(prepare, target):
-    """If this fails, a half copied data folder is read as a data set, or killed builds fill the disk for ever."""
+    """If this fails, a half copied data folder is read as a data set, or killed builds fill the
+    disk for ever.
+    """
     target.mkdir(parents=True)
     (target / 'precomputed_flow-train.array_record-00000-of-00001').write_bytes(b'half')
     stale, young = target.parent / 'incomplete.OLD_1.0.0', target.parent / 'incomplete.NEW_1.0.0'
@@ -230,7 +242,9 @@ def test_rebuild_killed_between_its_renames(prepare, target, monkeypatch):
 
 
 def test_other_version_is_refused_and_kept(prepare, target):
-    """If this fails, data of an older builder is mixed up with today's, or deleted without being asked."""
+    """If this fails, data of an older builder is mixed up with today's, or deleted without being
+    asked.
+    """
     prepare()
     old = target.with_name('0.9.0')
     target.rename(old)
@@ -252,7 +266,9 @@ def test_other_version_is_refused_and_kept(prepare, target):
     ],
 )
 def test_damaged_builds_are_refused_and_healed(prepare, target, file, damage):
-    """If this fails, a partly copied build crashes in a library, or cannot be rebuilt because it cannot be opened."""
+    """If this fails, a partly copied build crashes in a library, or cannot be rebuilt because it
+    cannot be opened.
+    """
     prepare()
     path = next(path for path in target.iterdir() if file in path.name)
     path.write_bytes(path.read_bytes()[:40]) if damage == 'cut' else path.unlink()
@@ -261,7 +277,9 @@ def test_damaged_builds_are_refused_and_healed(prepare, target, file, damage):
 
 
 def test_tfrecord_build_is_refused(prepare, target):
-    """If this fails, a data set somebody built as TFRecord ends in a traceback instead of a remedy."""
+    """If this fails, a data set somebody built as TFRecord ends in a traceback instead of a
+    remedy.
+    """
     prepare()
     info = target / 'dataset_info.json'
     info.write_text(info.read_text().replace('array_record', 'tfrecord'))
@@ -270,7 +288,9 @@ def test_tfrecord_build_is_refused(prepare, target):
 
 @pytest.mark.parametrize('progress', [True, False])
 def test_drawn_faces_show_one_bar_or_none(tmp_path, monkeypatch, capfd, progress):
-    """If this fails, the first command a new user types says nothing for a minute, or a quiet build does not stay quiet."""
+    """If this fails, the first command a new user types says nothing for a minute, or a quiet build
+    does not stay quiet.
+    """
     monkeypatch.setitem(PLANS, 'tiny', {'s01': (0, 1, 0, 0, 1)})
     builder = tfds_builders.prepare('synthetic_faces/tiny', data_dir=tmp_path, progress=progress)
     assert [record['clip'] for record in tfds_builders.records(builder)] == ['s01_happiness_00', 's01_surprise_01']
@@ -280,7 +300,9 @@ def test_drawn_faces_show_one_bar_or_none(tmp_path, monkeypatch, capfd, progress
 
 
 def test_a_killed_drawing_leaves_no_process_behind(tmp_path):
-    """If this fails, processes that work on for nobody hold cores and memory after a build was killed."""
+    """If this fails, processes that work on for nobody hold cores and memory after a build was
+    killed.
+    """
     code = f"import tfds_builders; tfds_builders.prepare('synthetic_faces', data_dir={str(tmp_path)!r})"
     process = subprocess.Popen([sys.executable, '-c', code], cwd=Path(__file__).parent.parent, stderr=subprocess.PIPE)
     told = b''

@@ -1,4 +1,6 @@
-"""Reading built data sets: partial decoding, the shared schema, and use by other projects without TensorFlow."""
+"""Reading built data sets: partial decoding, the shared schema, and use by other projects without
+TensorFlow.
+"""
 
 import subprocess
 import sys
@@ -38,13 +40,17 @@ def test_schema_refuses_a_second_clip():
 
 
 def test_nothing_on_stdout_and_no_bar_without_progress(tmp_path, capfd):
-    """If this fails, TFDS's messages about its temporary folder mix with the table a user pipes into a file."""
+    """If this fails, TFDS's messages about its temporary folder mix with the table a user pipes
+    into a file.
+    """
     prepare(tmp_path)
     assert capfd.readouterr() == ('', '')
 
 
 def test_by_tfds_name_without_tensorflow_and_jax(tmp_path):
-    """If this fails, another project cannot open the data sets without installing TensorFlow or jax."""
+    """If this fails, another project cannot open the data sets without installing TensorFlow or
+    jax.
+    """
     raw = tmp_path / 'raw'
     fake_raw.write_precomputed_flow(raw)
     code = (

@@ -87,7 +87,9 @@ def torch_networks(nn, torch):
             return self.fc3(torch.relu(self.fc2(torch.relu(self.fc1(x)))))
 
     class Vggm(Plain):
-        """The short paths round conv1 (v1), conv2 (v2), both together (v3) or each (v4) are average pools of what they skip."""
+        """The short paths round conv1 (v1), conv2 (v2), both together (v3) or each (v4) are average
+        pools of what they skip.
+        """
 
         def __init__(self, width=96, path='none', merge='concat', lrn='alexnet'):
             a, b, c = width, width * 8 // 3, width * 16 // 3
@@ -154,7 +156,9 @@ def torch_networks(nn, torch):
             return self.fc2(torch.relu(self.fc1(x.flatten(1))))
 
     class Residual(nn.Module):
-        """Basic block of ResNet18: the first of a stage, where the shape changes, adds a 1x1 convolution of its input."""
+        """Basic block of ResNet18: the first of a stage, where the shape changes, adds a 1x1
+        convolution of its input.
+        """
 
         def __init__(self, before, width, stride):
             super().__init__()

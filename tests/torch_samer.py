@@ -1,16 +1,21 @@
-"""The networks of Ruan et al. 2022 in PyTorch, from the layer tables, against which tests and benchmarks compare."""
+"""The networks of Ruan et al. 2022 in PyTorch, from the layer tables, against which tests and
+benchmarks compare.
+"""
 
 
 def torch_samer(nn, torch):
-    """Builder of dual_branch and single_branch without dropout: build(regions, classes=, width=, ...) -> module.
+    """Builder of dual_branch and single_branch without dropout: build(regions, classes=, width=,
+    ...) -> module.
 
-    The module maps [B, C, H, W] to (logits, out) as the JAX network does, but for maps [B, R, D, h, w]. Settings are those
-    of the JAX network.
+    The module maps [B, C, H, W] to (logits, out) as the JAX network does, but for maps [B, R, D, h,
+    w]. Settings are those of the JAX network.
     """
     F = nn.functional
 
     class Attention(nn.Module):
-        """Shuffle attention: of each group one half gated by channel, one by pixel; then the groups change places."""
+        """Shuffle attention: of each group one half gated by channel, one by pixel; then the groups
+        change places.
+        """
 
         def __init__(self, channels, kind, groups):
             super().__init__()
@@ -109,7 +114,9 @@ def torch_samer(nn, torch):
 
 
 def torch_resnet18(nn, torch, width=64):
-    """A residual network of 18 layers with torchvision's module names; .features(x) are the maps of its last block."""
+    """A residual network of 18 layers with torchvision's module names; .features(x) are the maps of
+    its last block.
+    """
     class Block(nn.Module):
         def __init__(self, before, after, stride):
             super().__init__()

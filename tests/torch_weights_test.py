@@ -114,7 +114,9 @@ def test_what_does_not_fit_is_told_at_once():
 
 
 def test_a_backbone_with_another_stem_is_told():
-    """ImageNet's 7x7/2 stem looks at colours: put into a 3x3 one for flow it would be no start at all, and fail with a trace."""
+    """ImageNet's 7x7/2 stem looks at colours: put into a 3x3 one for flow it would be no start at
+    all, and fail with a trace.
+    """
     torch = pytest.importorskip('torch')
     tensors = {key: value.numpy() for key, value in torch_resnet18(torch.nn, torch, 8).state_dict().items()}
     model = models.make('hybrid_cnn', classes=4, lowering='matmul', width=8)

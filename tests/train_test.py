@@ -38,7 +38,9 @@ def one_fold(samples, names, number=1):
 @pytest.mark.parametrize('rows,size,steps,batch', [(290, 256, 2, 145), (297, 256, 2, 149), (7, 256, 1, 7), (64, 64, 1, 64),
                                                     (65, 64, 2, 33), (1, 1, 1, 1)])
 def test_batches_are_equal_and_repeat_less_than_a_step_each(rows, size, steps, batch):
-    """Wrapping at the nominal batch size would train 1.76 times the rows on 297 clips at batch 256."""
+    """Wrapping at the nominal batch size would train 1.76 times the rows on 297 clips at
+    batch 256.
+    """
     assert train.batch_shape(rows, size) == (steps, batch)
     assert 0 <= steps * batch - rows < steps
 
@@ -106,7 +108,9 @@ def epochs_of(small, *, chunk):
 
 
 def test_chunks_change_no_bit(small):
-    """If the length of a compiled call mattered, a resumed run could not give the bits of an undisturbed one."""
+    """If the length of a compiled call mattered, a resumed run could not give the bits of an
+    undisturbed one.
+    """
     samples, fold, run, start = epochs_of(small, chunk=7)
     whole, logs = run((samples, 0, 7), start, fold.train, fold.fold, fold.seed)
     state, kept = start, []
@@ -118,7 +122,9 @@ def test_chunks_change_no_bit(small):
 
 
 def test_every_epoch_draws_anew(small):
-    """With the same order and the same dropout in every epoch, a network would see one epoch a hundred times."""
+    """With the same order and the same dropout in every epoch, a network would see one epoch a
+    hundred times.
+    """
     samples, fold, run, start = epochs_of(small, chunk=1)
     losses = [float(run((samples, first, 1), start, fold.train, fold.fold, fold.seed)[1]['loss'][0]) for first in (0, 1, 2)]
     assert len(set(losses)) == 3
@@ -156,7 +162,9 @@ def test_scale_is_fitted_on_training_rows_and_matches_numpy(small):
 
 
 def test_standard_scale_is_that_of_numpy_and_of_training_rows(small):
-    """Mean and deviation over all rows would let the left-out subject shape the input; padding must weigh nothing."""
+    """Mean and deviation over all rows would let the left-out subject shape the input; padding must
+    weigh nothing.
+    """
     samples, names = small
     fold = one_fold(samples, names)
     own = fold.train.index[fold.train.weight > 0]
@@ -175,7 +183,9 @@ def test_standard_scale_is_that_of_numpy_and_of_training_rows(small):
 
 
 def test_the_difference_to_the_first_frame_is_what_is_scaled(small):
-    """A scale of the frames themselves would leave the motion, some 1 % of it, too small to learn from."""
+    """A scale of the frames themselves would leave the motion, some 1 % of it, too small to learn
+    from.
+    """
     samples, names = small
     fold, clips = one_fold(samples, names), np.moveaxis(samples.image, -1, 1)[..., None]
     fitted = scaling.fit_input(samples._replace(image=clips), fold.train, scale='standard', difference=True)
@@ -213,7 +223,9 @@ def observed(samples, fold, *, epochs=1, batch_size=4, **settings):
 
 
 def test_the_weighted_sampler_fills_the_same_steps_with_rows_of_the_fold(small):
-    """As many equal steps as without it, classes as often, and never the left-out subject: its rows were counted as drawn."""
+    """As many equal steps as without it, classes as often, and never the left-out subject: its rows
+    were counted as drawn.
+    """
     samples, names = small
     samples = samples._replace(label=np.where(np.arange(len(samples.label)) % 6 == 0, samples.label % 2, 2).astype(np.int32))
     fold = one_fold(samples, names)
@@ -230,7 +242,9 @@ def test_the_weighted_sampler_fills_the_same_steps_with_rows_of_the_fold(small):
 
 
 def test_every_row_is_changed_anew_with_a_donor_of_its_class(small):
-    """One key for a whole batch would change all rows alike; a donor of another class or of the test would spoil the label."""
+    """One key for a whole batch would change all rows alike; a donor of another class or of the
+    test would spoil the label.
+    """
     samples, names = small
     fold = one_fold(samples, names)
 
@@ -280,7 +294,9 @@ def test_balanced_augmentation_changes_made_rows_alone(small):
 
 
 def test_augmentation_without_effect_changes_no_bit(small):
-    """The order of rows and the dropout must not depend on whether rows are changed: else two settings differ by chance."""
+    """The order of rows and the dropout must not depend on whether rows are changed: else two
+    settings differ by chance.
+    """
     samples, names = small
     fold = one_fold(samples, names)
     start = train.init_fold(samples, fold.train, fold.fold, fold.seed, learner=learner())

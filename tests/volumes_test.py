@@ -24,7 +24,9 @@ def from_torch(x):
     ((17, 9, 9), (15, 3, 3), (1, 4), 'VALID'), ((5, 7, 6), (5, 1, 3), (3, 4), 'SAME'),
 ])
 def test_conv3d_equals_pytorch(shape, kernel, channels, padding, lowering):
-    """Frames joined in another order than the kernel's would be another convolution; gradients must agree as well."""
+    """Frames joined in another order than the kernel's would be another convolution; gradients must
+    agree as well.
+    """
     torch = pytest.importorskip('torch')
     before, after = channels
     x = draw(2, *shape, before)
@@ -46,7 +48,9 @@ def test_conv3d_equals_pytorch(shape, kernel, channels, padding, lowering):
 @pytest.mark.parametrize('window', [2, 3])
 @pytest.mark.parametrize('ties', [False, True])
 def test_max_pool_of_clips_equals_pytorch(shape, window, ties):
-    """A frame that fills no cube must be left out, and of equal values (frequent after ReLU) the same one learn."""
+    """A frame that fills no cube must be left out, and of equal values (frequent after ReLU) the
+    same one learn.
+    """
     torch = pytest.importorskip('torch')
     x = draw(2, *shape, 3)
     x = jnp.round(jnp.maximum(x, 0)) if ties else x

@@ -1,4 +1,6 @@
-"""workdir: the files of a run survive kills, read back as written, and are refused in one line where they cannot."""
+"""workdir: the files of a run survive kills, read back as written, and are refused in one line
+where they cannot.
+"""
 
 import json
 import os
@@ -66,7 +68,9 @@ def failing(*_):
 
 @pytest.mark.parametrize('step', ['fsync', 'replace'])
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch, step):
-    """Writing in place would leave half of results.json after a kill, and the finished run would be lost."""
+    """Writing in place would leave half of results.json after a kill, and the finished run would be
+    lost.
+    """
     workdir.write_json(tmp_path / 'results.json', {'old': 1})
     monkeypatch.setattr(os, step, failing)
     with pytest.raises(OSError, match='disk full'):
@@ -100,7 +104,9 @@ def test_a_killed_write_leaves_the_old_file_and_the_next_run_sweeps_its_rest(tmp
 
 
 def test_files_are_readable_to_others(tmp_path):
-    """A temporary file of mkstemp is private, and a shared run folder would then hold results nobody can read."""
+    """A temporary file of mkstemp is private, and a shared run folder would then hold results
+    nobody can read.
+    """
     workdir.write_text(tmp_path / 'a.txt', 'x')
     (tmp_path / 'b.txt').write_text('x')
     assert (tmp_path / 'a.txt').stat().st_mode == (tmp_path / 'b.txt').stat().st_mode
@@ -120,7 +126,9 @@ def test_csv_round_trip_with_commas_quotes_and_newlines(tmp_path):
 
 
 def test_array_round_trip(tmp_path):
-    """The held-out outputs of every epoch feed the oracle block; a changed dtype would change its ties."""
+    """The held-out outputs of every epoch feed the oracle block; a changed dtype would change its
+    ties.
+    """
     array = np.random.default_rng(0).normal(size=(3, 4, 2)).astype(np.float32)
     workdir.write_array(tmp_path / workdir.HELD_OUT, array)
     found = np.load(tmp_path / workdir.HELD_OUT)
@@ -171,7 +179,9 @@ def test_a_bad_line_elsewhere_is_an_error_with_its_number(tmp_path):
 
 
 def test_predictions_round_trip(tmp_path):
-    """predictions.csv is what other tools re-score: names, folds, seeds and scores must be those of the run."""
+    """predictions.csv is what other tools re-score: names, folds, seeds and scores must be those of
+    the run.
+    """
     run = predictions()
     workdir.write_predictions(tmp_path / 'p.csv', run, NAMES)
     found = workdir.read_predictions(tmp_path / 'p.csv')
@@ -190,7 +200,9 @@ def test_predictions_round_trip(tmp_path):
 
 
 def test_predictions_are_the_same_bytes_twice_and_name_frames_where_rows_are_frames(tmp_path):
-    """Digits that vary would make two equal runs look different; frames of one clip need their number."""
+    """Digits that vary would make two equal runs look different; frames of one clip need their
+    number.
+    """
     for name in 'ab':
         workdir.write_predictions(tmp_path / name, predictions(frames=(3, 9, 0, 0)), NAMES)
     assert (tmp_path / 'a').read_bytes() == (tmp_path / 'b').read_bytes()
@@ -277,7 +289,9 @@ def test_settings_survive_the_file_without_differences(tmp_path):
 
 
 def test_lock_refuses_a_second_process_and_frees_itself_when_killed(tmp_path):
-    """Two processes in one folder would interleave checkpoints; a stale lock would forbid resuming after a kill."""
+    """Two processes in one folder would interleave checkpoints; a stale lock would forbid resuming
+    after a kill.
+    """
     code = (
         'import sys, time\nfrom mer_jax import workdir\n'
         'with workdir.lock(sys.argv[1]):\n    print(1, flush=True); time.sleep(60)'

@@ -1,4 +1,6 @@
-"""Building clip by clip on several processes or threads: kept results, keys, order of work, disk."""
+"""Building clip by clip on several processes or threads: kept results, keys, order of work,
+disk.
+"""
 
 import collections
 import os
@@ -30,7 +32,9 @@ def clips(folder, count=10, content=b'x'):
 
 
 def record(clip):
-    """A record that tells which clip it is; leaves a trace of each call beside the clip's first file."""
+    """A record that tells which clip it is; leaves a trace of each call beside the clip's first
+    file.
+    """
     with open(clip.frames[0][1].with_suffix('.calls'), 'a') as file:
         file.write('.')
     flow = np.full((2, 2), clip.apex, np.float32)
@@ -111,9 +115,12 @@ def dying(clip):
 
 
 def test_a_worker_that_dies_is_one_line(tmp_path):
-    """The kernel kills the largest process when memory runs out; a traceback of the pool says nothing of that."""
+    """The kernel kills the largest process when memory runs out; a traceback of the pool says
+    nothing of that.
+    """
     made = clips(tmp_path)
-    compute(record, made[:6], tmp_path / 'scratch')  # the first clip of a build is computed here, not by a worker
+    # the first clip of a build is computed here, not by a worker
+    compute(record, made[:6], tmp_path / 'scratch')
     with pytest.raises(UserError, match='stopped from outside, perhaps for want of memory: the same command goes on'):
         compute(dying, made, tmp_path / 'scratch', processes=2)
 
@@ -153,7 +160,9 @@ def break_at_three(number):
 
 @pytest.mark.parametrize('end', ['stopped', 'broken', 'done'])
 def test_threads_leave_nothing_behind(end):
-    """OpenCV on one thread for the rest of a program, or threads that work on, would slow down what comes after a build."""
+    """OpenCV on one thread for the rest of a program, or threads that work on, would slow down what
+    comes after a build.
+    """
     before, running = cv2.getNumThreads(), threading.active_count()
     cv2.setNumThreads(2)
     results = threaded(break_at_three if end == 'broken' else abs, list(range(20)))

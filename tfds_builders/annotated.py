@@ -1,4 +1,6 @@
-"""Rows of an annotation sheet joined with the clip folders on disk: clips to use, and what became of all else."""
+"""Rows of an annotation sheet joined with the clip folders on disk: clips to use, and what became
+of all else.
+"""
 
 import difflib
 import itertools
@@ -42,10 +44,11 @@ class Release(NamedTuple):
 
 
 def read_rows(records, parse):
-    """(annotations, audit rows): parse(record) of each, where a ValueError becomes an 'error' row with its reason.
+    """(annotations, audit rows): parse(record) of each, where a ValueError becomes an 'error' row
+    with its reason.
 
-    Of rows that name a clip again, equal ones are 'ignored' and differing ones are an 'error'. Rows without filename,
-    onset and offset (notes below a table) are 'ignored'.
+    Of rows that name a clip again, equal ones are 'ignored' and differing ones are an 'error'. Rows
+    without filename, onset and offset (notes below a table) are 'ignored'.
     """
     first, rows = {}, []
     for record in records:
@@ -67,9 +70,11 @@ def read_rows(records, parse):
 
 
 def codings(folder, load, title):
-    """(what load(path) makes of each coding sheet of `folder`, audit rows of the other workbooks there).
+    """(what load(path) makes of each coding sheet of `folder`, audit rows of the other workbooks
+    there).
 
-    load gives something empty for a workbook that is none, and raises UserError with the reason where it knows one.
+    load gives something empty for a workbook that is none, and raises UserError with the reason
+    where it knows one.
     """
     found, rows = [], []
     for path in trees.workbooks(folder):
@@ -85,7 +90,9 @@ def codings(folder, load, title):
 
 
 def tree_read(found, wanted, order, source, instructions):
-    """(the Tree whose frames are read, audit rows of the others), as trees.choose; UserError where there is none."""
+    """(the Tree whose frames are read, audit rows of the others), as trees.choose; UserError where
+    there is none.
+    """
     tree, others = trees.choose(found, wanted, order)
     if tree is None:
         there = ', '.join(sorted({other.kind for other in others})) or 'none'
@@ -95,7 +102,9 @@ def tree_read(found, wanted, order, source, instructions):
 
 
 def join(annotations, release):
-    """(clips, audit rows) in the order of the sheet; then a row for each clip folder that no annotation names."""
+    """(clips, audit rows) in the order of the sheet; then a row for each clip folder that no
+    annotation names.
+    """
     clips, rows, named = [], [], {annotation.clip.lower() for annotation in annotations}
     for annotation in annotations:
         clip, found = _one(annotation, release)
@@ -140,9 +149,11 @@ def frame(column, cell):
 
 
 def interval(annotation, files, damaged):
-    """(onset, offset, repairs): the annotated ones where their files are there, else the nearest file between them.
+    """(onset, offset, repairs): the annotated ones where their files are there, else the nearest
+    file between them.
 
-    files, damaged: the numbers of usable and of damaged files. ValueError with a reason where the clip cannot be used.
+    files, damaged: the numbers of usable and of damaged files. ValueError with a reason where the
+    clip cannot be used.
     """
     onset, offset = annotation.onset, annotation.offset
     if not 0 <= onset < offset:
@@ -160,7 +171,9 @@ def interval(annotation, files, damaged):
 
 
 def apex_of(annotation, onset, offset, files, damaged):
-    """(apex, repairs): the annotated one where onset < apex <= offset and its file exists, else -1: to be estimated."""
+    """(apex, repairs): the annotated one where onset < apex <= offset and its file exists, else -1:
+    to be estimated.
+    """
     cell = annotation.apex
     try:
         number = sheets.whole(cell)
@@ -181,7 +194,8 @@ def _wrong_apex(number, onset, offset, files, damaged):
 
 
 def _refuse_damaged(name, number, damaged):
-    # A damaged file is the user's copy, not the release: silently using a neighbour would make copies differ.
+    # A damaged file is the user's copy, not the release: silently using a neighbour would make
+    # copies differ.
     if number in damaged:
         raise ValueError(f'{name} frame {number} cannot be used ({damaged[number]}); unpack it again from the release')
 
@@ -213,7 +227,9 @@ def _one(annotation, release):
 
 
 def _corrected(annotation, release, disk):
-    """(apex, its source, repairs, audit rows): the published apex if it is asked for and fits, else the sheet's."""
+    """(apex, its source, repairs, audit rows): the published apex if it is asked for and fits, else
+    the sheet's.
+    """
     published = release.corrections.get(annotation.clip, -1)
     name = f'corrections={release.corrected_by}'
     refused = []
@@ -227,7 +243,9 @@ def _corrected(annotation, release, disk):
 
 
 def gaps(onset, offset, files):
-    """[(reason, old, new)] where frames from onset to offset are not among the numbers `files`, else []."""
+    """[(reason, old, new)] where frames from onset to offset are not among the numbers `files`,
+    else [].
+    """
     total, there = offset - onset + 1, sum(onset <= number <= offset for number in files)
     if there == total:
         return []

@@ -1,4 +1,6 @@
-"""Builds a data set on first use, opens it afterwards, and refuses one that no longer fits its source folder."""
+"""Builds a data set on first use, opens it afterwards, and refuses one that no longer fits its
+source folder.
+"""
 
 import contextlib
 import difflib
@@ -35,19 +37,22 @@ BUILDERS = {
 
 REMEDY = 'rebuild with --config.data.rebuild=True or use another --config.data.data_dir'
 STAGING = 'incomplete.'  # the prefix that TFDS itself skips
-SCRATCH = f'{STAGING}scratch'  # finished clips of a release; a killed build goes on from them whenever it is started again
+# finished clips of a release; a killed build goes on from them whenever it is started again
+SCRATCH = f'{STAGING}scratch'
 STALE_SECONDS = 7 * 24 * 3600
 
 
 def prepare(name, *, data_dir='', manual_dir='', rebuild=False, progress=True, landmarks='', magnet=''):
-    """Returns the TFDS builder of a finished data set ('precomputed_flow', 'synthetic_faces/tiny'), built if need be.
+    """Returns the TFDS builder of a finished data set ('precomputed_flow', 'synthetic_faces/tiny'),
+    built if need be.
 
-    A release takes settings behind its input ('casme2/flow,edition=2014') and, of the user's, a landmark model and weights
-    of the learned magnifier.
+    A release takes settings behind its input ('casme2/flow,edition=2014') and, of the user's, a
+    landmark model and weights of the learned magnifier.
 
-    data_dir '' is $TFDS_DATA_DIR, else ~/tensorflow_datasets. manual_dir is the folder with the original files; left ''
-    a finished build is used without comparing it with its folder. Raises UserError for every mistake of the caller's
-    and for a build that was made from another folder state, other settings or another version.
+    data_dir '' is $TFDS_DATA_DIR, else ~/tensorflow_datasets. manual_dir is the folder with the
+    original files; left '' a finished build is used without comparing it with its folder. Raises
+    UserError for every mistake of the caller's and for a build that was made from another folder
+    state, other settings or another version.
     """
     cls, config = _find(name, landmarks=landmarks, magnet=magnet)
     manual_dir = _manual_folder(cls, manual_dir)
@@ -59,7 +64,8 @@ def prepare(name, *, data_dir='', manual_dir='', rebuild=False, progress=True, l
         if rebuild or not _is_finished(target):
             _refuse_missing(cls, target, manual_dir, rebuild)
             with _alone(target.parent):
-                if rebuild or not _is_finished(target):  # another process may have built it meanwhile
+                # another process may have built it meanwhile
+                if rebuild or not _is_finished(target):
                     _build(make, target, manual_dir, rebuild, progress)
         builder = _open(make, root, target)
         _compare(builder, manual_dir)
@@ -69,16 +75,18 @@ def prepare(name, *, data_dir='', manual_dir='', rebuild=False, progress=True, l
 
 
 def records(builder, names=()):
-    """Yields the examples of split 'train' as dictionaries of numpy values and str, sorted by clip id.
+    """Yields the examples of split 'train' as dictionaries of numpy values and str, sorted by clip
+    id.
 
-    With `names` only those features (and 'clip') are decoded: large ones that nobody asks for stay compressed.
-    Arrays are read-only.
+    With `names` only those features (and 'clip') are decoded: large ones that nobody asks for stay
+    compressed. Arrays are read-only.
     """
     raw = builder.as_data_source(split='train', deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES)
     features = builder.info.features
     wanted = _only(features, {*names, 'clip'}) if names else features
     clip = _only(features, {'clip'})
-    # TFDS stores records in the hash order of their keys, which says nothing and changes with the set of clips.
+    # TFDS stores records in the hash order of their keys, which says nothing and changes with the
+    # set of clips.
     for index in sorted(range(len(raw)), key=lambda i: clip.deserialize_example_np(raw[i])['clip']):
         example = wanted.deserialize_example_np(raw[index])
         yield {key: value.decode() if isinstance(value, bytes) else value for key, value in example.items()}
@@ -90,18 +98,24 @@ def _only(features, names):
 
 
 def reads_folder(name) -> bool:
-    """Whether data set 'name' or 'name/config' is built from a folder that the user gives; UserError for an unknown one."""
+    """Whether data set 'name' or 'name/config' is built from a folder that the user gives;
+    UserError for an unknown one.
+    """
     return bool(_find(name)[0].MANUAL_DOWNLOAD_INSTRUCTIONS)
 
 
 def release_input(name) -> str:
-    """The input ('flow', 'samer', ...) of a release such as 'casme2/samer,alpha=4'; '' for another data set."""
+    """The input ('flow', 'samer', ...) of a release such as 'casme2/samer,alpha=4'; '' for another
+    data set.
+    """
     cls, config = _find(name)
     return config.kind if issubclass(cls, ReleaseBuilder) else ''
 
 
 def _find(name, **files):
-    """The builder class and BuilderConfig (None without any) of 'dataset', 'dataset/config' or 'release/input,setting=value'."""
+    """The builder class and BuilderConfig (None without any) of 'dataset', 'dataset/config' or
+    'release/input,setting=value'.
+    """
     dataset, _, config = name.partition('/')
     if dataset not in BUILDERS:
         raise UserError(f'unknown data set {dataset!r}{_near(dataset, BUILDERS)}; known: {", ".join(sorted(BUILDERS))}')
@@ -120,7 +134,9 @@ def _find(name, **files):
 
 
 def _builder(cls, config, progress, files, data_dir):
-    """A builder object; one with a bar of its own learns whether to show it, a release what files it was given."""
+    """A builder object; one with a bar of its own learns whether to show it, a release what files
+    it was given.
+    """
     builder = cls(data_dir=data_dir, config=config)
     if hasattr(builder, 'progress'):
         builder.progress = progress
@@ -153,12 +169,15 @@ def _manual_folder(cls, manual_dir):
 
 
 def _is_finished(target):
-    # TFDS writes dataset_info.json last, then renames the folder: a folder without it was never finished.
+    # TFDS writes dataset_info.json last, then renames the folder: a folder without it was never
+    # finished.
     return (target / 'dataset_info.json').is_file()
 
 
 def _refuse_missing(cls, target, manual_dir, rebuild):
-    """Stops before building where the original files are not given, or another version stands in the data folder."""
+    """Stops before building where the original files are not given, or another version stands in
+    the data folder.
+    """
     others = [path.parent.name for path in target.parent.glob('*/dataset_info.json') if path.parent != target]
     if others and not rebuild:
         made = f'{target.parent} holds version {", ".join(sorted(others))}, this code makes version {target.name}'
@@ -194,7 +213,9 @@ def _build(make, target, manual_dir, rebuild, progress):
 
 @contextlib.contextmanager
 def _alone(folder):
-    """Waits until no other process builds in `folder`: two would compute every clip twice and clear up under each other."""
+    """Waits until no other process builds in `folder`: two would compute every clip twice and clear
+    up under each other.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     held = os.open(folder, os.O_RDONLY)  # the folder itself: a lock file would lie there for ever
     try:
@@ -210,7 +231,9 @@ def _alone(folder):
 
 @contextlib.contextmanager
 def _staging(folder):
-    """A fresh folder inside `folder`, gone afterwards; what builds killed long ago left behind goes too."""
+    """A fresh folder inside `folder`, gone afterwards; what builds killed long ago left behind goes
+    too.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for left in folder.glob(STAGING + '*'):
         if left.name != SCRATCH and time.time() - left.stat().st_mtime > STALE_SECONDS:
@@ -224,7 +247,9 @@ def _staging(folder):
 
 @contextlib.contextmanager
 def _quiet(progress):
-    """Swallows what TFDS prints (it names the staging folder); without `progress` its bars on stderr as well."""
+    """Swallows what TFDS prints (it names the staging folder); without `progress` its bars on
+    stderr as well.
+    """
     if not progress:
         tfds.display_progress_bar(False)
     try:
@@ -236,7 +261,9 @@ def _quiet(progress):
 
 
 def _publish(built, target, staging):
-    """Renames a finished build to `target`; what stood there waits in `staging` and comes back if that fails."""
+    """Renames a finished build to `target`; what stood there waits in `staging` and comes back if
+    that fails.
+    """
     kept = staging / f'replaced.{target.name}'
     if target.exists():
         os.rename(target, kept)
@@ -256,7 +283,9 @@ def _put_back(target):
 
 
 def _open(make, root, target):
-    """The builder of a finished build; UserError where its files are damaged, missing or in another format."""
+    """The builder of a finished build; UserError where its files are damaged, missing or in another
+    format.
+    """
     try:
         builder = make(data_dir=root)
         sizes, *_ = (builder.info.metadata[name] for name in ('sizes', 'made_by', 'made_from'))
@@ -271,7 +300,9 @@ def _open(make, root, target):
 
 
 def _compare(builder, manual_dir):
-    """UserError where settings, code or the manual folder (if given) are no longer those of the build."""
+    """UserError where settings, code or the manual folder (if given) are no longer those of the
+    build.
+    """
     metadata = builder.info.metadata
     differ = fingerprint.changed(metadata['made_by'], builder.made_by())
     if manual_dir:

@@ -8,7 +8,8 @@ import tokenize
 from collections import defaultdict
 from pathlib import Path
 
-SAMPLE_BYTES = 4096  # from the middle of each frame; with its size this tells frames apart without reading gigabytes
+# from the middle of each frame; with its size this tells frames apart without reading gigabytes
+SAMPLE_BYTES = 4096
 _SILENT = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENCODING}
 
 
@@ -28,8 +29,10 @@ def of_code(modules):
 
 
 def of_files(folder, whole, sampled=()):
-    """{folder or file relative to `folder`: digest}: `whole` by path and content, `sampled` by path, size and 4 KiB from
-    their middle (never by time). Files that lie deeper are told together by their folder."""
+    """{folder or file relative to `folder`: digest}: `whole` by path and content, `sampled` by
+    path, size and 4 KiB from their middle (never by time). Files that lie deeper are told together
+    by their folder.
+    """
     folder, groups = Path(folder), defaultdict(list)
     for path, every_byte in [*((p, True) for p in whole), *((p, False) for p in sampled)]:
         relative = path.relative_to(folder)

@@ -1,4 +1,6 @@
-"""Frame files of a clip: their numbers, which of them are whole (headers and tails only), and one as a grey picture."""
+"""Frame files of a clip: their numbers, which of them are whole (headers and tails only), and one
+as a grey picture.
+"""
 
 import os
 import re
@@ -22,7 +24,9 @@ _SCAN, _END = 0xDA, b'\xff\xd9'
 
 
 def number(path):
-    """Frame number: the integer at the end of the file's stem ('reg_img46.jpg' -> 46); -1 where there is none."""
+    """Frame number: the integer at the end of the file's stem ('reg_img46.jpg' -> 46); -1 where
+    there is none.
+    """
     match = re.search(r'([0-9]+)\s*$', Path(path).stem)
     return int(match[1]) if match and int(match[1]) <= LARGEST else -1
 
@@ -33,18 +37,22 @@ def is_frame(name):
 
 
 def numbered(folder):
-    """[(number, path)] of all picture names in `folder`, by number (-1: none), then name; nothing is opened."""
+    """[(number, path)] of all picture names in `folder`, by number (-1: none), then name; nothing
+    is opened.
+    """
     with os.scandir(folder) as entries:
         names = [entry.name for entry in entries if is_frame(entry.name)]
     return sorted((number(name), Path(folder) / name) for name in names)
 
 
 def listing(folder, *, first=0, last=LARGEST):
-    """(files {number: path} ascending, problems [(path, reason)]) of the pictures of `folder`; no pixel is decoded.
+    """(files {number: path} ascending, problems [(path, reason)]) of the pictures of `folder`; no
+    pixel is decoded.
 
-    Only numbers `first`..`last` are looked at (long recordings). A file with a problem is not in `files`: without a
-    number, unreadable, empty, no JPEG, PNG or BMP whatever its suffix, cut off, over 64 megapixels, another size than
-    most of its folder, or a number that two whole files of that size share. Files with other suffixes are passed over.
+    Only numbers `first`..`last` are looked at (long recordings). A file with a problem is not in
+    `files`: without a number, unreadable, empty, no JPEG, PNG or BMP whatever its suffix, cut off,
+    over 64 megapixels, another size than most of its folder, or a number that two whole files of
+    that size share. Files with other suffixes are passed over.
     """
     sizes, problems = {}, []
     for at, path in numbered(folder):
@@ -69,12 +77,16 @@ def listing(folder, *, first=0, last=LARGEST):
 
 
 def between(files, first, last):
-    """((number, path), ...) of the files numbered `first`..`last`, ascending: what a record's `frames` holds."""
+    """((number, path), ...) of the files numbered `first`..`last`, ascending: what a record's
+    `frames` holds.
+    """
     return tuple((at, files[at]) for at in sorted(files) if first <= at <= last)
 
 
 def size(path):
-    """(height, width) from the header of a whole JPEG, PNG or BMP; ValueError with a reason, or OSError."""
+    """(height, width) from the header of a whole JPEG, PNG or BMP; ValueError with a reason, or
+    OSError.
+    """
     if not os.path.isfile(path):  # opening a named pipe would wait for ever
         raise ValueError('not a file')
     with open(path, 'rb') as file:
@@ -84,10 +96,12 @@ def size(path):
 def read_gray(path):
     """The picture as uint8 [H, W]; ValueError with a reason, or OSError.
 
-    Colour becomes grey by 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601), 16 bits become 8 by division by 257, rounded;
-    transparency and the EXIF orientation are passed over: annotators saw the pixels as they are stored.
+    Colour becomes grey by 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601), 16 bits become 8 by division
+    by 257, rounded; transparency and the EXIF orientation are passed over: annotators saw the
+    pixels as they are stored.
     """
-    height, width = size(path)  # a small file may announce 30,000 x 30,000 pixels: judged before decoding
+    # a small file may announce 30,000 x 30,000 pixels: judged before decoding
+    height, width = size(path)
     try:
         image = cv2.imdecode(np.frombuffer(Path(path).read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error:
@@ -162,7 +176,9 @@ def _bmp(head, length):
 
 
 def _find(file, end, start, length):
-    """ValueError unless the bytes `end` occur from `start` on; the last 4 KiB first, all else only where not there."""
+    """ValueError unless the bytes `end` occur from `start` on; the last 4 KiB first, all else only
+    where not there.
+    """
     for begin in (max(start, length - TAIL), start):
         file.seek(begin)
         if end in file.read():

@@ -1,4 +1,6 @@
-"""What is computed of one clip for each kind of input: pure functions of the clip and its settings, run in any process."""
+"""What is computed of one clip for each kind of input: pure functions of the clip and its settings,
+run in any process.
+"""
 
 import functools
 import json
@@ -17,7 +19,8 @@ SAMER = 224  # of the magnified face: what the dual-branch network takes
 SPOTTING = 75  # of the flow of every frame: what the spotting networks take
 COMMON = {'optical_flow': ('tvl1', 'farneback', 'dis'), 'scale_step': ('0.5', '0.8')}
 MAGNIFIED = {'magnifier': ('phase', 'eulerian', 'magnet', 'none'), 'alpha': ('6', 'a number'),
-             'target': ('auto', 'apex', 'magnified'), 'threshold': ('1.5', 'a number')}  # of the magnitudes, x their mean
+             # of the magnitudes, x their mean
+             'target': ('auto', 'apex', 'magnified'), 'threshold': ('1.5', 'a number')}
 TARGETS = {'samm': 'magnified'}  # of the published system; elsewhere the apex frame itself
 SHARED = {
     'landmarks': schema.tensor((None, 68, 2), np.float32),  # (x, y) in pixels of the crop
@@ -31,14 +34,16 @@ SHARED = {
 
 
 def make(clip, *, kind, options, files):
-    """The record of one Clip as input `kind`; every frame is cut with the one crop found in the onset frame.
+    """The record of one Clip as input `kind`; every frame is cut with the one crop found in the
+    onset frame.
 
-    options: settings by name; files: {'landmarks': path or '', 'magnet': path or ''}. Raises UserError naming clip and frame
-    where a frame cannot be decoded.
+    options: settings by name; files: {'landmarks': path or '', 'magnet': path or ''}. Raises
+    UserError naming clip and frame where a frame cannot be decoded.
     """
     paths, size = dict(clip.frames), SAMER if kind == 'samer' else FACE
     crop = face.find(_frame(clip, paths[clip.onset]), size=size, cropped=clip.cropped)
-    cut = functools.cache(partial(_cut, clip, paths, crop))  # key frames are asked for several times
+    # key frames are asked for several times
+    cut = functools.cache(partial(_cut, clip, paths, crop))
     clip = clip._replace(apex=clip.apex if clip.apex >= 0 else _estimated(clip, paths, cut, options))
     arrays, numbers = KINDS[kind](clip, paths, cut, options, files)
     points, source = _landmarks(np.stack([cut(n) for n in numbers]), files['landmarks'], crop, clip.clip, numbers)
@@ -52,7 +57,9 @@ def make(clip, *, kind, options, files):
 
 
 def _landmarks(crops, tool, crop, clip, numbers):
-    """(landmarks [T, 68, 2], what they are from); where the user's tool finds no face in a clip, the template."""
+    """(landmarks [T, 68, 2], what they are from); where the user's tool finds no face in a clip,
+    the template.
+    """
     if tool:
         try:
             points = landmarks.locate(crops, source=str(Path(tool).expanduser()), crop=crop, clip=clip, numbers=numbers)
@@ -71,7 +78,9 @@ def _flow(clip, paths, cut, options, files):
 
 
 def _samer(clip, paths, cut, options, files):
-    """Magnified apex, and the flow magnitudes onset to target and offset to target (Ruan et al. 2022), as three channels."""
+    """Magnified apex, and the flow magnitudes onset to target and offset to target (Ruan et al.
+    2022), as three channels.
+    """
     numbers = [clip.onset, clip.apex, clip.offset]
     onset, apex, offset = (cut(n) for n in numbers)
     magnified = _magnified(onset, apex, options, files)

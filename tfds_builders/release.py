@@ -1,4 +1,6 @@
-"""ReleaseBuilder: what the builders of the official releases share; each adds its layout (sheets, folders, repairs)."""
+"""ReleaseBuilder: what the builders of the official releases share; each adds its layout (sheets,
+folders, repairs).
+"""
 
 import collections
 import dataclasses
@@ -29,27 +31,33 @@ MAGNIFIERS = ('mer_jax.preprocess.magnify', 'mer_jax.preprocess.pyramid', 'mer_j
 
 @dataclasses.dataclass(eq=False, kw_only=True)
 class Config(tfds.core.BuilderConfig):
-    """One kind of input with its settings, which stand in its name where they are not the defaults: 'flow,edition=2014'."""
+    """One kind of input with its settings, which stand in its name where they are not the defaults:
+    'flow,edition=2014'.
+    """
 
     kind: str
     options: dict = dataclasses.field(default_factory=dict)
 
 
 class ReleaseBuilder(base.ClipBuilder, skip_registration=True):
-    """Base of the releases. A data set defines LAYOUT (a module with INSTRUCTIONS, OPTIONS, find, files and read)."""
+    """Base of the releases. A data set defines LAYOUT (a module with INSTRUCTIONS, OPTIONS, find,
+    files and read).
+    """
 
     BUILDER_CONFIGS = [Config(name=kind, description=text, kind=kind) for kind, text in SUMMARIES.items()]
     DEFAULT_BUILDER_CONFIG_NAME = 'flow'
     LAYOUT = None
     scratch = ''  # where finished clips wait for the others; '' = beside the data set
-    files = {'landmarks': '', 'magnet': ''}  # given by the user: a landmark model, weights of the learned magnifier
+    # given by the user: a landmark model, weights of the learned magnifier
+    files = {'landmarks': '', 'magnet': ''}
     progress = True
     on_beam = False
     told = ''  # after a build: what became of every annotation
 
     @classmethod
     def configured(cls, text, files):
-        """The Config of 'kind,setting=value,...', and of user's files by kind; UserError names what is unknown.
+        """The Config of 'kind,setting=value,...', and of user's files by kind; UserError names what
+        is unknown.
 
         Its name holds what is not a default, so that other settings are built beside, never over.
         """
@@ -120,7 +128,9 @@ class ReleaseBuilder(base.ClipBuilder, skip_registration=True):
         return self._computed(make, clips, rows)
 
     def _computed(self, make, clips, rows):
-        """Examples in order of clip, computed on every core; the audit then knows what was estimated."""
+        """Examples in order of clip, computed on every core; the audit then knows what was
+        estimated.
+        """
         scratch = Path(self.scratch or Path(self.data_dir).with_name('incomplete.scratch'))
         files = workers.compute(
             make, clips, scratch, settings=self.made_by(),
@@ -178,9 +188,12 @@ def _why(rows):
 
 
 def _estimates(rows, clips, found, tool):
-    """Rows with the estimated apexes filled in, and one more for each clip whose face, or whose landmarks, were not found."""
+    """Rows with the estimated apexes filled in, and one more for each clip whose face, or whose
+    landmarks, were not found.
+    """
     asked = {clip.clip for clip in clips if clip.apex < 0}
-    # Several repairs of one row are joined by '; ', an estimate asked for by the sheet last and still empty.
+    # Several repairs of one row are joined by '; ', an estimate asked for by the sheet last and
+    # still empty.
     rows = [row._replace(new=f'{row.new}{"" if not row.new or row.new.endswith("; ") else "; apex "}{found[row.clip][0]}')
             if row.clip in asked and row.status in ('used', 'repaired') else row for row in rows]
     rows += [audit.Row(clip.clip, 'repaired', 'no face was found: the central square of the frame is used', clip.clip)

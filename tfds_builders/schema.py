@@ -5,7 +5,8 @@ import tensorflow_datasets as tfds
 
 from mer_jax.preprocess import action_units
 
-APEX_SOURCES = ('annotated', 'estimated', 'correction', 'unknown', 'truth')  # 'truth': synthetic clips only
+# 'truth': synthetic clips only
+APEX_SOURCES = ('annotated', 'estimated', 'correction', 'unknown', 'truth')
 
 # What stands where a data set does not say.
 UNKNOWN = {
@@ -22,11 +23,13 @@ UNKNOWN = {
 
 
 def clip_features(**arrays):
-    """Features of one clip: the shared ones and `arrays` (name=feature). One that repeats a shared name is a TypeError.
+    """Features of one clip: the shared ones and `arrays` (name=feature). One that repeats a shared
+    name is a TypeError.
 
-    clip (unique in the data set), subject, dataset, emotion (as annotated), action_units ('6+12' as annotated; '' none),
-    apex_source (one of APEX_SOURCES), kind (micro, macro) and edition (of the sheet) are Text; action_units_known tells
-    'none' from 'not coded'; onset, apex and offset are frame numbers, -1 unknown; fps is 0 where unknown. units holds
+    clip (unique in the data set), subject, dataset, emotion (as annotated), action_units ('6+12' as
+    annotated; '' none), apex_source (one of APEX_SOURCES), kind (micro, macro) and edition (of the
+    sheet) are Text; action_units_known tells 'none' from 'not coded'; onset, apex and offset are
+    frame numbers, -1 unknown; fps is 0 where unknown. units holds
     action_units read: one entry a unit, see mer_jax.preprocess.action_units.Unit.
     """
     text = tfds.features.Text
@@ -42,12 +45,16 @@ def clip_features(**arrays):
 
 
 def tensor(shape, dtype):
-    """An array feature, compressed; None in `shape` stands for a length that differs from clip to clip."""
+    """An array feature, compressed; None in `shape` stands for a length that differs from clip to
+    clip.
+    """
     return tfds.features.Tensor(shape=shape, dtype=dtype, encoding='zlib')
 
 
 def example(**fields):
-    """The record of one clip: `fields`, what is unknown filled in, and the action units read from their text."""
+    """The record of one clip: `fields`, what is unknown filled in, and the action units read from
+    their text.
+    """
     record = {**UNKNOWN, **fields}
     units = action_units.parse(record['action_units']) if record['action_units_known'] else ()
     return {**record, 'units': [unit._asdict() for unit in units]}

@@ -1,4 +1,6 @@
-"""Annotation sheets (.xlsx, .xls, .csv) as rows of text, exactly as typed, and tables found by their column names."""
+"""Annotation sheets (.xlsx, .xls, .csv) as rows of text, exactly as typed, and tables found by
+their column names.
+"""
 
 import csv
 import io
@@ -17,7 +19,9 @@ ENCODINGS = ('utf-8-sig', 'gb18030')  # what spreadsheets export; the second fro
 
 
 def workbooks(folder):
-    """Files directly in `folder` that may hold a sheet, sorted by name; none of Excel's lock files ('~$...xlsx')."""
+    """Files directly in `folder` that may hold a sheet, sorted by name; none of Excel's lock files
+    ('~$...xlsx').
+    """
     try:
         entries = sorted(Path(folder).iterdir())
     except PermissionError:  # 'lost+found' at the top of a disk
@@ -27,10 +31,12 @@ def workbooks(folder):
 
 
 def tables(path):
-    """[(sheet name, rows)] of a workbook; a row is a list of str, row i of the list is row i + 1 of the sheet.
+    """[(sheet name, rows)] of a workbook; a row is a list of str, row i of the list is row i + 1 of
+    the sheet.
 
-    Whole numbers read as '12', text is only stripped ('006' and 'NULL' stay), an empty cell is ''. A CSV file is one
-    sheet named ''. What the file is, its content says and not its name. Raises UserError where it cannot be read.
+    Whole numbers read as '12', text is only stripped ('006' and 'NULL' stay), an empty cell is ''.
+    A CSV file is one sheet named ''. What the file is, its content says and not its name. Raises
+    UserError where it cannot be read.
     """
     path = Path(path)
     try:
@@ -49,12 +55,13 @@ def tables(path):
 
 
 def find_table(path, columns, optional=()):
-    """Rows below the first row of a workbook that holds all the `columns`: dicts by column, and 'row', the 1-based row.
+    """Rows below the first row of a workbook that holds all the `columns`: dicts by column, and
+    'row', the 1-based row.
 
-    `columns` maps a column to the names it may bear ({'onset': ('OnsetFrame', 'Onset')}); case, blanks and punctuation
-    of a name do not count, of two columns of one name the first is taken. Columns in `optional` may be missing; they
-    read ''. Rows that are empty in all columns are left out. Returns [] where no sheet has those columns; UserError as
-    `tables`.
+    `columns` maps a column to the names it may bear ({'onset': ('OnsetFrame', 'Onset')}); case,
+    blanks and punctuation of a name do not count, of two columns of one name the first is taken.
+    Columns in `optional` may be missing; they read ''. Rows that are empty in all columns are left
+    out. Returns [] where no sheet has those columns; UserError as `tables`.
     """
     for _, rows in tables(path):
         for index, names in enumerate(rows):
@@ -95,7 +102,8 @@ def _records(rows, start, columns, places):
 
 def _xlsx(content):
     with warnings.catch_warnings():
-        warnings.simplefilter('ignore')  # openpyxl warns of styles and validations, which nobody here reads
+        # openpyxl warns of styles and validations, which nobody here reads
+        warnings.simplefilter('ignore')
         book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
         sheets = []
         for sheet in book.worksheets:

@@ -1,4 +1,6 @@
-"""Image trees of a release, <tree>/<subject>/<clip>/<frames>, found by their names wherever a user unpacked them."""
+"""Image trees of a release, <tree>/<subject>/<clip>/<frames>, found by their names wherever a user
+unpacked them.
+"""
 
 import os
 import re
@@ -7,13 +9,18 @@ from typing import NamedTuple
 
 from tfds_builders import base, frames, sheets
 
-DEPTH = 4  # <given>/CASME2/CASME2_preprocessed/CASME2_preprocessed/Cropped is the deepest seen in public projects
+# <given>/CASME2/CASME2_preprocessed/CASME2_preprocessed/Cropped is the deepest seen in public
+# projects
+DEPTH = 4
 _SUBJECT = re.compile(r'(sub|spno\.?|s)?\d{1,3}', re.IGNORECASE)
-_INSIDE = re.compile(rf'{_SUBJECT.pattern}(_\d\w*)?', re.IGNORECASE)  # no release lies inside a subject, video or clip
+# no release lies inside a subject, video or clip
+_INSIDE = re.compile(rf'{_SUBJECT.pattern}(_\d\w*)?', re.IGNORECASE)
 
 
 class Tree(NamedTuple):
-    """One image tree. `clips` maps the lower-case clip id to its folders: more than one where it lies there twice."""
+    """One image tree. `clips` maps the lower-case clip id to its folders: more than one where it
+    lies there twice.
+    """
 
     path: Path
     kind: str
@@ -21,7 +28,9 @@ class Tree(NamedTuple):
 
 
 def folders(folder, depth=DEPTH):
-    """`folder` and the folders at most `depth` below it, nearer ones first; none of a subject, video or clip."""
+    """`folder` and the folders at most `depth` below it, nearer ones first; none of a subject,
+    video or clip.
+    """
     level = [Path(folder)]
     for _ in range(depth + 1):
         yield from level
@@ -29,7 +38,9 @@ def folders(folder, depth=DEPTH):
 
 
 def inside(folder):
-    """Folders directly in `folder`, sorted by name; without litter, and none where it may not be listed."""
+    """Folders directly in `folder`, sorted by name; without litter, and none where it may not be
+    listed.
+    """
     try:
         with os.scandir(folder) as entries:
             names = [entry.name for entry in entries if entry.is_dir() and not base.is_litter(entry.name)]
@@ -46,8 +57,10 @@ def workbooks(folder):
 def find(folder, *, clip_id, frame, kind):
     """Trees in `folder` and below, as [Tree], in the order of `folders`.
 
-    clip_id(subject folder's name, clip folder's name) -> id, '' where those are no subject and clip of this release;
-    frame: pattern of its file names, one of which must occur; kind(tree's path, files of one clip) -> what it holds.
+    clip_id(subject folder's name, clip folder's name) -> id, '' where those are no subject and clip
+    of this release;
+    frame: pattern of its file names, one of which must occur; kind(tree's path, files of one clip)
+    -> what it holds.
     """
     found = []
     for path in folders(folder):
@@ -59,7 +72,8 @@ def find(folder, *, clip_id, frame, kind):
 
 
 def choose(found, wanted, order):
-    """(tree that is read or None, the others): `wanted` is a kind, or 'auto' for the first of `order` that is there.
+    """(tree that is read or None, the others): `wanted` is a kind, or 'auto' for the first of
+    `order` that is there.
 
     Of several trees of that kind the one with most clips is taken.
     """
@@ -69,12 +83,14 @@ def choose(found, wanted, order):
 
 
 def nearest_word(path, root, words):
-    """Kind of the nearest name, from `path` up to, without, `root`, that has a word of ((word, kind), ...); '' if none.
+    """Kind of the nearest name, from `path` up to, without, `root`, that has a word of ((word,
+    kind), ...); '' if none.
 
     Of several words in one name the first of `words` counts ('CASME2_RAW_selected').
     """
     for folder in [path, *path.parents]:
-        if folder == root != path:  # what a user calls the folder above a release says nothing of its trees
+        # what a user calls the folder above a release says nothing of its trees
+        if folder == root != path:
             break
         for word, kind in words:
             if word in folder.name.lower():

@@ -1,4 +1,6 @@
-"""Computes one record a clip on every core; of releases keeps finished ones until the build is complete."""
+"""Computes one record a clip on every core; of releases keeps finished ones until the build is
+complete.
+"""
 
 import collections
 import concurrent.futures
@@ -25,10 +27,12 @@ _FEW = 8  # clips that one process computes sooner than others have started
 
 
 def compute(function, clips, scratch, *, settings, processes, title, progress):
-    """function(clip) -> {name: array or text} for every clip, on `processes` processes. Returns {clip id: file in `scratch`}.
+    """function(clip) -> {name: array or text} for every clip, on `processes` processes. Returns
+    {clip id: file in `scratch`}.
 
-    A file is named by the bytes of the clip's frames and `settings` (JSON), so a killed build goes on where it was and
-    other input or settings never meet an old record. Raises UserError where the disk cannot hold the data set.
+    A file is named by the bytes of the clip's frames and `settings` (JSON), so a killed build goes
+    on where it was and other input or settings never meet an old record. Raises UserError where the
+    disk cannot hold the data set.
     """
     scratch.mkdir(parents=True, exist_ok=True)
     begun = any(scratch.glob('*.npz'))
@@ -43,22 +47,26 @@ def compute(function, clips, scratch, *, settings, processes, title, progress):
     _announce(title, files[typical.clip], typical, waiting, scratch, processes, seconds, progress)
     bar = tqdm.tqdm(total=len(clips), initial=1, unit='clip', desc=title, disable=not progress, smoothing=0.05)
     with bar, _pool(processes if len(waiting) > _FEW else 1) as run:
-        for clip, file in run(one, waiting[::-1]):  # the longest first: none of them is left to one core at the end
+        # the longest first: none of them is left to one core at the end
+        for clip, file in run(one, waiting[::-1]):
             files[clip.clip] = file
             bar.update()
     return files
 
 
 def threaded(function, jobs, *, cores, title, progress):
-    """Yields function(job) for every one of `jobs` (a list), in their order, computed by `cores` threads of this process.
+    """Yields function(job) for every one of `jobs` (a list), in their order, computed by `cores`
+    threads of this process.
 
-    For short work inside OpenCV and NumPy, which compute without Python's lock: nothing to start, nothing that outlives a
-    killed build, and a script needs no `if __name__ == '__main__'`. Until the last is out OpenCV itself uses one thread.
+    For short work inside OpenCV and NumPy, which compute without Python's lock: nothing to start,
+    nothing that outlives a killed build, and a script needs no `if __name__ == '__main__'`. Until
+    the last is out OpenCV itself uses one thread.
     """
     before, asked = cv2.getNumThreads(), collections.deque()
     bar = tqdm.tqdm(total=len(jobs), unit='clip', desc=title, disable=not progress, smoothing=0.05)
     executor = concurrent.futures.ThreadPoolExecutor(cores)
-    cv2.setNumThreads(1)  # more a job would fight over the cores: a sixth more work for the same result
+    # more a job would fight over the cores: a sixth more work for the same result
+    cv2.setNumThreads(1)
     try:
         for job in jobs:
             asked.append(executor.submit(function, job))
@@ -103,11 +111,14 @@ def _key(clip, settings):
 
 
 def _announce(title, file, typical, waiting, scratch, processes, seconds, progress):
-    """Say how long the rest will take (0 seconds: a killed build goes on) and how much disk; refuse where that is not free."""
+    """Say how long the rest will take (0 seconds: a killed build goes on) and how much disk; refuse
+    where that is not free.
+    """
     size = Path(file).stat().st_size / max(len(typical.frames), 1)
     frames = sum(len(clip.frames) for clip in waiting)
     kept = sum(path.stat().st_size for path in scratch.glob('*.npz'))
-    needed, free = max(2 * size * frames - kept, 0), shutil.disk_usage(scratch).free  # records until the end, and the data set
+    # records until the end, and the data set
+    needed, free = max(2 * size * frames - kept, 0), shutil.disk_usage(scratch).free
     if needed > free:
         raise UserError(f'{title}: needs about {needed / 1e9:.1f} GB in {scratch.parent}, {free / 1e9:.1f} GB are free; '
                         'name a larger disk with --config.data.data_dir')
@@ -120,7 +131,9 @@ def _announce(title, file, typical, waiting, scratch, processes, seconds, progre
 
 @contextlib.contextmanager
 def _pool(processes):
-    """with _pool(n) as run: run(function, items) yields (item, result) as they finish; n = 1 runs here."""
+    """with _pool(n) as run: run(function, items) yields (item, result) as they finish; n = 1 runs
+    here.
+    """
     if processes == 1:
         yield lambda function, items: ((item, function(item)) for item in items)
         return
@@ -133,7 +146,9 @@ def _pool(processes):
 
 
 def _follow():
-    """End this worker with its parent: after kill -9 of the build it would wait for work for ever."""
+    """End this worker with its parent: after kill -9 of the build it would wait for work
+    for ever.
+    """
     threading.Thread(target=lambda: (multiprocessing.parent_process().join(), os._exit(1)), daemon=True).start()
 
 

@@ -1,4 +1,6 @@
-"""Networks by name: flax modules (image [B, H, W, C], or video [B, T, H, W, 1], train) -> (logits [B, K], out)."""
+"""Networks by name: flax modules (image [B, H, W, C], or video [B, T, H, W, 1], train) -> (logits
+[B, K], out).
+"""
 
 from mer_jax.errors import UserError
 from mer_jax.models.alexnet import AlexNet
@@ -26,11 +28,14 @@ MODELS = {
     'vggm': VGGM,
 }
 
-REGIONAL = ('dual_branch', 'single_branch')  # with a head a region and head(maps): what the contrastive learner and explain need
+# with a head a region and head(maps): what the contrastive learner and explain need
+REGIONAL = ('dual_branch', 'single_branch')
 
 
 def make(name: str, *, classes: int, lowering: str, **settings):
-    """The network `name`; settings are its own keyword arguments. Raises UserError for an unknown name."""
+    """The network `name`; settings are its own keyword arguments. Raises UserError for an unknown
+    name.
+    """
     if name not in MODELS:
         raise UserError(f'model.name is {name!r}; known: {", ".join(sorted(MODELS))}')
     return MODELS[name](classes=classes, lowering=lowering, **settings)

@@ -1,6 +1,7 @@
 """AlexNet (Krizhevsky 2014) as laid out in torchvision, on flow images of any channel count.
 
-57,008,387 parameters for 75x75x2 and three classes; at 75 pixels the trunk ends 1x1 and is stretched to 6x6.
+57,008,387 parameters for 75x75x2 and three classes; at 75 pixels the trunk ends 1x1 and is
+stretched to 6x6.
 """
 
 import flax.linen as nn
@@ -18,7 +19,9 @@ CONVOLUTIONS = (
 
 
 class AlexNet(nn.Module):
-    """image [B, H, W, C], 63x63 or more -> logits [B, K]; dropout before both hidden dense layers of width `hidden`."""
+    """image [B, H, W, C], 63x63 or more -> logits [B, K]; dropout before both hidden dense layers
+    of width `hidden`.
+    """
 
     classes: int
     lowering: str = 'matmul'

@@ -1,8 +1,9 @@
 """The spatio-temporal network of Irawan et al. (MER-3DCNN, 2024): gray clips of masked faces.
 
-The paper gives 64 filters, 3x3 kernels, 2x2 pooling, dropout, softmax; its figure of the layers is absent. Read literally
-(arch 'literal': one convolution, one dense layer of 128) that is 227,600,643 parameters for 16 frames of 128x128 and three
-classes; 'default' is this project's reading, three convolutions, with 596,419 (head grid4), 350,659 (gap) or 8,722,883 (flatten).
+The paper gives 64 filters, 3x3 kernels, 2x2 pooling, dropout, softmax; its figure of the layers is
+absent. Read literally (arch 'literal': one convolution, one dense layer of 128) that is 227,600,643
+parameters for 16 frames of 128x128 and three classes; 'default' is this project's reading, three
+convolutions, with 596,419 (head grid4), 350,659 (gap) or 8,722,883 (flatten).
 """
 
 import flax.linen as nn
@@ -17,8 +18,8 @@ HEADS = ('grid4', 'gap', 'flatten')
 class CNN3D(nn.Module):
     """video [B, T, H, W, 1], 8 frames of 32x32 or more -> logits [B, K].
 
-    width: channels of the first convolutions (64 is published). head, of arch 'default': the mean over time on a grid of
-    4x4 (grid4), the mean over all (gap) or everything (flatten).
+    width: channels of the first convolutions (64 is published). head, of arch 'default': the mean
+    over time on a grid of 4x4 (grid4), the mean over all (gap) or everything (flatten).
     """
 
     classes: int

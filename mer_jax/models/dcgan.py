@@ -1,8 +1,9 @@
-"""Conditional DC-GAN of Koo, Zulkifley and Kamari, Sensors 22(11):4011 (2022), who give its layers, not their widths.
+"""Conditional DC-GAN of Koo, Zulkifley and Kamari, Sensors 22(11):4011 (2022), who give its layers,
+not their widths.
 
-Architecture after Radford, Metz and Chintala (ICLR 2016) without batch normalisation: a batch of another mix of classes would
-move its statistics. At 80 pixels, 2 channels, 3 classes, width 32: 3,351,330 and 179,425 parameters. No classifier, so neither
-network stands in models.MODELS.
+Architecture after Radford, Metz and Chintala (ICLR 2016) without batch normalisation: a batch of
+another mix of classes would move its statistics. At 80 pixels, 2 channels, 3 classes, width 32:
+3,351,330 and 179,425 parameters. No classifier, so neither network stands in models.MODELS.
 """
 
 import flax.linen as nn
@@ -12,14 +13,15 @@ import jax.numpy as jnp
 from mer_jax.errors import UserError
 from mer_jax.models.layers import Conv, dense, patches
 
-start = nn.initializers.glorot_uniform()  # without batch normalisation Radford's normal(0.02) fades from layer to layer
+# without batch normalisation Radford's normal(0.02) fades from layer to layer
+start = nn.initializers.glorot_uniform()
 
 
 class Generator(nn.Module):
     """(z [B, latent], label int32[B]) -> flow [B, size, size, channels] in -1..1.
 
-    size: pixels a side, a multiple of 8 (UserError else); width: features of the last of three transposed convolutions, 8 times
-    as many at size / 8; lowering as in layers.Conv.
+    size: pixels a side, a multiple of 8 (UserError else); width: features of the last of three
+    transposed convolutions, 8 times as many at size / 8; lowering as in layers.Conv.
     """
 
     classes: int
@@ -42,7 +44,8 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """(flow [B, S, S, C], label int32[B], train) -> logit [B] that the flow is real; the label joins as one-hot planes.
+    """(flow [B, S, S, C], label int32[B], train) -> logit [B] that the flow is real; the label
+    joins as one-hot planes.
 
     S: a multiple of 8; train=True drops out before the dense layer and needs the rng 'dropout'.
     """
@@ -63,9 +66,11 @@ class Discriminator(nn.Module):
 
 
 class ConvTranspose(nn.Module):
-    """Transposed convolution 4x4/2 'same': [B, H, W, in] -> [B, 2H, 2W, features], as PyTorch's with padding 1.
+    """Transposed convolution 4x4/2 'same': [B, H, W, in] -> [B, 2H, 2W, features], as PyTorch's
+    with padding 1.
 
-    Parameters: kernel [4, 4, in, features], in PyTorch's order of taps (flax's nn.ConvTranspose turns it round), and bias.
+    Parameters: kernel [4, 4, in, features], in PyTorch's order of taps (flax's nn.ConvTranspose
+    turns it round), and bias.
     """
 
     features: int
@@ -79,16 +84,20 @@ class ConvTranspose(nn.Module):
 
 
 def transpose_convolve(x, kernel, *, lowering):
-    """[B, H, W, in] and kernel [4, 4, in, out] -> [B, 2H, 2W, out]; 'native' by XLA, 'matmul' by products, equal up to rounding.
+    """[B, H, W, in] and kernel [4, 4, in, out] -> [B, 2H, 2W, out]; 'native' by XLA, 'matmul' by
+    products, equal up to rounding.
 
-    An output pixel sees 2x2 inputs: an even one taps 1 and 3 of each axis, an odd one taps 0 and 2. One product of all 2x2
-    patches with the taps of the four phases beside each other; every phase keeps the patches that are its own.
+    An output pixel sees 2x2 inputs: an even one taps 1 and 3 of each axis, an odd one taps 0 and 2.
+    One product of all 2x2 patches with the taps of the four phases beside each other; every phase
+    keeps the patches that are its own.
     """
     if lowering == 'native':
         return jax.lax.conv_transpose(x, kernel[::-1, ::-1], (2, 2), 'SAME', dimension_numbers=('NHWC', 'HWIO', 'NHWC'))
     height, width, features = *x.shape[1:3], kernel.shape[-1]
-    order = jnp.array([[3, 1], [2, 0]])  # phase -> its taps, from the pixel above (or left) to the one below
-    phases = kernel[order[:, :, None, None], order]  # [row phase, row tap, column phase, column tap, in, out]
+    # phase -> its taps, from the pixel above (or left) to the one below
+    order = jnp.array([[3, 1], [2, 0]])
+    # [row phase, row tap, column phase, column tap, in, out]
+    phases = kernel[order[:, :, None, None], order]
     phases = phases.transpose(1, 3, 4, 0, 2, 5).reshape(-1, 4 * features)
     y = dense(patches(jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0))), (2, 2), (1, 1), axis=3), phases)
     rows = [jnp.stack([y[:, i:i + height, j:j + width, (2 * i + j) * features:(2 * i + j + 1) * features] for j in (0, 1)], 3)
@@ -98,8 +107,10 @@ def transpose_convolve(x, kernel, *, lowering):
 
 
 class Narrow(Conv):
-    """layers.Conv 3x3 with padding 1 for a layer of few features: the product comes first, and the 9 shares of a pixel are
-    shifted and summed, so that 9 x features values are moved instead of 9 x channels."""
+    """layers.Conv 3x3 with padding 1 for a layer of few features: the product comes first, and the
+    9 shares of a pixel are shifted and summed, so that 9 x features values are moved instead of 9 x
+    channels.
+    """
 
     def __call__(self, x):
         if self.lowering == 'native':

@@ -1,8 +1,10 @@
-"""SAMER (Ruan, Lo, Shuai and Cheng, ACM MM 2022, 10.1145/3503161.3548185): eyes and mouth in branches of one ResNet18.
+"""SAMER (Ruan, Lo, Shuai and Cheng, ACM MM 2022, 10.1145/3503161.3548185): eyes and mouth in
+branches of one ResNet18.
 
-Both halves of the face share stem, layers 1 and 2; each has layers 3 and 4 of its own. The Area Weighted Module weighs
-the joined features, a head a region predicts, and the sum of the heads decides. Layers as in the released code: gates
-see L2-normalised features and send no gradient back into them. 24,313,514 parameters for 224x224x3 and five classes.
+Both halves of the face share stem, layers 1 and 2; each has layers 3 and 4 of its own. The Area
+Weighted Module weighs the joined features, a head a region predicts, and the sum of the heads
+decides. Layers as in the released code: gates see L2-normalised features and send no gradient back
+into them. 24,313,514 parameters for 224x224x3 and five classes.
 """
 
 from functools import partial
@@ -20,14 +22,17 @@ FUSE = ('logits', 'probs')
 
 
 class DualBranch(nn.Module):
-    """image [B, H, W, C], H a multiple of 2 -> logits [B, K]: the sum of the regions' heads (R regions, D features each).
+    """image [B, H, W, C], H a multiple of 2 -> logits [B, K]: the sum of the regions' heads (R
+    regions, D features each).
 
-    out: features [B, R * D] (weighted, the AU features), contrast (the same, L2-normalised, with dropout), heads
-    [B, R, K], maps [B, R, h, w, D] of the last block, the positive part of attended + skipped, pooled [B, R, D] their means,
-    weights [B, R, D] of the Area Weighted Module (1 without it).
-    width: channels of layer 1 (64 is ResNet18); blocks: of a layer (2 is ResNet18); hidden: of the Area Weighted Module
-    (h in the paper).
-    For small pictures: pool=False leaves the stem's max-pool out, fine=1 or 2 the stride of layer 4, of layers 3 and 4.
+    out: features [B, R * D] (weighted, the AU features), contrast (the same, L2-normalised, with
+    dropout), heads [B, R, K], maps [B, R, h, w, D] of the last block, the positive part of attended
+    + skipped, pooled [B, R, D] their means, weights [B, R, D] of the Area Weighted Module (1
+    without it).
+    width: channels of layer 1 (64 is ResNet18); blocks: of a layer (2 is ResNet18); hidden: of the
+    Area Weighted Module (h in the paper).
+    For small pictures: pool=False leaves the stem's max-pool out, fine=1 or 2 the stride of layer
+    4, of layers 3 and 4.
     """
 
     classes: int
@@ -68,7 +73,8 @@ class DualBranch(nn.Module):
         check_image('dual_branch' if count > 1 else 'single_branch', image, least=8 * count)
         if image.shape[1] % count:
             raise UserError(f'model dual_branch halves the face; data.size is {image.shape[1]}, allowed: even numbers')
-        x = jnp.concatenate(jnp.split(image, count, axis=1))  # the shared layers see both halves as one batch
+        # the shared layers see both halves as one batch
+        x = jnp.concatenate(jnp.split(image, count, axis=1))
         x = self.layer1(self.stem(x, train), train)
         x = self.layer2(self.drop(x, deterministic=not train), train)
         x = self.drop(x, deterministic=not train)
@@ -78,7 +84,9 @@ class DualBranch(nn.Module):
         return logits, {**out, 'skipped': skipped, 'attended': attended}
 
     def head(self, maps, *, train: bool = False):
-        """What follows the maps [B, R, h, w, D] of the last block: (logits, out) as of the whole network."""
+        """What follows the maps [B, R, h, w, D] of the last block: (logits, out) as of the whole
+        network.
+        """
         batch, count, *_, features = maps.shape
         pooled = maps.mean((2, 3))
         joined = unit(pooled).reshape(batch, -1)
@@ -97,14 +105,18 @@ class DualBranch(nn.Module):
 
 
 class SingleBranch(DualBranch):
-    """The same layers with one branch over the whole face, a ResNet18, and no Area Weighted Module ('sb' in the paper)."""
+    """The same layers with one branch over the whole face, a ResNet18, and no Area Weighted Module
+    ('sb' in the paper).
+    """
 
     awm: bool = False
     regions: tuple = ('face',)
 
 
 class AreaWeights(nn.Module):
-    """Area Weighted Module (Eq. 1): [B, D] -> weights [B, D] in 0..1. The released code normalises both layers."""
+    """Area Weighted Module (Eq. 1): [B, D] -> weights [B, D] in 0..1. The released code normalises
+    both layers.
+    """
 
     hidden: int
     dropout: float

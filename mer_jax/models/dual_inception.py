@@ -1,7 +1,9 @@
-"""Dual-Inception (Zhou, Mao and Xue 2019): two streams of two Inception blocks over onset-apex flow, one for u and one for v.
+"""Dual-Inception (Zhou, Mao and Xue 2019): two streams of two Inception blocks over onset-apex
+flow, one for u and one for v.
 
-Each block concatenates four paths of 6 (then 16) filters: 1x1; 1x1 and 3x3; 1x1 and 5x5; max-pool 3x3/1 and 1x1; max-pool 2
-follows; dense 1024, K. ReLU after every hidden layer. 6,449,867 parameters for 28x28x2.
+Each block concatenates four paths of 6 (then 16) filters: 1x1; 1x1 and 3x3; 1x1 and 5x5; max-pool
+3x3/1 and 1x1; max-pool 2 follows; dense 1024, K. ReLU after every hidden layer. 6,449,867
+parameters for 28x28x2.
 """
 
 import flax.linen as nn
@@ -21,7 +23,8 @@ class _Block(nn.Module):
         def conv(name, size, x):
             return nn.relu(Conv(self.width, size, padding=size // 2, lowering=self.lowering, name=name)(x))
 
-        # One product for the three 1x1 convolutions of the same input: reading it once is a tenth of the step.
+        # One product for the three 1x1 convolutions of the same input: reading it once is a tenth
+        # of the step.
         entries = [Conv(self.width, 1, name=name).parameters(x.shape[-1]) for name in ('one', 'three_in', 'five_in')]
         kernel, bias = (jnp.concatenate(part, -1) for part in zip(*entries, strict=True))
         one, three, five = jnp.split(nn.relu(dense(x, kernel[0, 0]) + bias), 3, -1)
@@ -41,7 +44,9 @@ class _Stream(nn.Module):
 
 
 class DualInception(nn.Module):
-    """image [B, H, W, 2] (u and v, 28x28 as published) -> logits [B, K]; dropout after the hidden dense layer."""
+    """image [B, H, W, 2] (u and v, 28x28 as published) -> logits [B, K]; dropout after the hidden
+    dense layer.
+    """
 
     classes: int
     lowering: str = 'matmul'

@@ -1,7 +1,9 @@
-"""The network of a hybrid system: ResNet18 (He et al. 2016) for small pictures, whose last layer but one an SVM can take.
+"""The network of a hybrid system: ResNet18 (He et al. 2016) for small pictures, whose last layer
+but one an SVM can take.
 
-The system it is part of (models.md 7, S0) names a 'modified' ResNet18 and 128 features; the 3x3/1 stem without max-pool, for
-64x64 pixels, is our choice. 11,238,468 parameters for 64x64x9 and four classes, 11,235,012 for three channels.
+The system it is part of (models.md 7, S0) names a 'modified' ResNet18 and 128 features; the 3x3/1
+stem without max-pool, for 64x64 pixels, is our choice. 11,238,468 parameters for 64x64x9 and four
+classes, 11,235,012 for three channels.
 """
 
 from functools import partial
@@ -18,8 +20,8 @@ FEATURES = 128
 class HybridCNN(nn.Module):
     """image [B, H, W, C] (key frames and the flow between them, 64x64x9) -> logits [B, K].
 
-    out: features [B, 128], maps [B, h, w, 8 * width] of the last block. width: channels of layer 1 (64 is ResNet18); blocks: of
-    a layer (2 is ResNet18).
+    out: features [B, 128], maps [B, h, w, 8 * width] of the last block. width: channels of layer 1
+    (64 is ResNet18); blocks: of a layer (2 is ResNet18).
     """
 
     classes: int

@@ -1,7 +1,8 @@
 """Layers that stay fast inside a loop over folds: convolution by matrix products, and pooling.
 
-Images are [B, H, W, C] unless said otherwise. A native convolution inside lax.scan or lax.map is tens of times slower on a
-CPU than patches and a matrix product, and so is the gradient of reduce_window; hence the layers here.
+Images are [B, H, W, C] unless said otherwise. A native convolution inside lax.scan or lax.map is
+tens of times slower on a CPU than patches and a matrix product, and so is the gradient of
+reduce_window; hence the layers here.
 """
 
 from collections.abc import Callable
@@ -17,7 +18,9 @@ from mer_jax.errors import UserError
 
 
 def check_image(model: str, image, *, least: int, channels: int = 0) -> None:
-    """Raise UserError where image [B, H, W, C] is under `least` pixels a side or, if `channels` > 0, has other channels."""
+    """Raise UserError where image [B, H, W, C] is under `least` pixels a side or, if `channels` >
+    0, has other channels.
+    """
     if image.ndim != 4:
         raise UserError(f'model {model} takes pictures, not video; name other channels with --config.data.channels')
     _, height, width, got = image.shape
@@ -27,8 +30,9 @@ def check_image(model: str, image, *, least: int, channels: int = 0) -> None:
         raise UserError(f'model {model} needs images of {least}x{least} pixels or more; data.size gives {height}x{width}')
 
 
-# PyTorch's default for convolutions and dense layers: uniform within 1 / sqrt(fan in), kernel and bias alike. A network
-# published in PyTorch with a small learning rate stays near where it starts, so the start is part of the system.
+# PyTorch's default for convolutions and dense layers: uniform within 1 / sqrt(fan in), kernel and
+# bias alike. A network published in PyTorch with a small learning rate stays near where it starts,
+# so the start is part of the system.
 torch_kernel = nn.initializers.variance_scaling(1 / 3, 'fan_in', 'uniform')
 
 
@@ -38,10 +42,13 @@ def torch_bias(fan_in: int):
 
 
 class Conv(nn.Module):
-    """2-D convolution with the parameters of nn.Conv: kernel [kh, kw, in, features] and, with use_bias, bias [features].
+    """2-D convolution with the parameters of nn.Conv: kernel [kh, kw, in, features] and, with
+    use_bias, bias [features].
 
-    padding: pixels on each side as in PyTorch (an int, or one for height and one for width), 'SAME' or 'VALID'.
-    lowering: 'matmul' (products of patches, Winograd's or a band's, by shape) or 'native' (XLA's); equal up to rounding.
+    padding: pixels on each side as in PyTorch (an int, or one for height and one for width), 'SAME'
+    or 'VALID'.
+    lowering: 'matmul' (products of patches, Winograd's or a band's, by shape) or 'native' (XLA's);
+    equal up to rounding.
     dtype: of the computation; the parameters are float32.
     """
 
@@ -85,16 +92,18 @@ def convolve(x, kernel, *, strides, padding, lowering):
 
 
 def dense(x, kernel):
-    """[B, H, W, in] @ [in, out], as a product of two matrices: XLA takes twice as long for the kernel's gradient of x @ kernel,
-    where three axes are contracted."""
+    """[B, H, W, in] @ [in, out], as a product of two matrices: XLA takes twice as long for the
+    kernel's gradient of x @ kernel, where three axes are contracted.
+    """
     return (x.reshape(-1, x.shape[-1]) @ kernel).reshape(*x.shape[:-1], -1)
 
 
 def patches(x, size, strides, *, axis):
-    """Every window of `size`, its pixels laid along the channel axis in the order of a flat kernel [kh, kw, in].
+    """Every window of `size`, its pixels laid along the channel axis in the order of a flat kernel
+    [kh, kw, in].
 
-    x: spatial axes 1 and 2, already padded; axis: that of the channels (0 or 3). Columns first, then rows: kh + kw slices
-    instead of kh * kw.
+    x: spatial axes 1 and 2, already padded; axis: that of the channels (0 or 3). Columns first,
+    then rows: kh + kw slices instead of kh * kw.
     """
     for space in (2, 1):
         width, stride = size[space - 1], strides[space - 1]
@@ -104,11 +113,11 @@ def patches(x, size, strides, *, axis):
 
 
 def _tiled(x, kernel, strides):
-    """Every window of padded x, some neighbouring outputs of a row at a time: one product of what those windows cover with a
-    band matrix that holds the kernel once for each of them.
+    """Every window of padded x, some neighbouring outputs of a row at a time: one product of what
+    those windows cover with a band matrix that holds the kernel once for each of them.
 
-    A third of the band matrix is zero, yet for few channels this beats copying every pixel kh * kw times, and its product
-    is wide enough for the processor.
+    A third of the band matrix is zero, yet for few channels this beats copying every pixel kh * kw
+    times, and its product is wide enough for the processor.
     """
     height, width = ((n - k) // s + 1 for n, k, s in zip(x.shape[1:3], kernel.shape[:2], strides, strict=True))
     rows, columns, _, features = kernel.shape
@@ -124,14 +133,17 @@ def _tiled(x, kernel, strides):
     return dense(x, band).reshape(-1, height, tiles * count, features)[:, :, :width]
 
 
-# Winograd's minimal filtering F(2, 3): two neighbouring outputs of three taps from four products instead of six.
+# Winograd's minimal filtering F(2, 3): two neighbouring outputs of three taps from four products
+# instead of six.
 _TAPS = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]], np.float32)
 
 
 def _winograd(x, kernel):
-    """Every 3x3 window of padded x, by 16 products a 2x2 block of outputs instead of 36: F(2x2, 3x3) of Lavin and Gray 2016.
+    """Every 3x3 window of padded x, by 16 products a 2x2 block of outputs instead of 36: F(2x2,
+    3x3) of Lavin and Gray 2016.
 
-    Needs 16 values a block where patches need 36; below 32 channels or up to 8x8 outputs the gain is not worth its compilation.
+    Needs 16 values a block where patches need 36; below 32 channels or up to 8x8 outputs the gain
+    is not worth its compilation.
     """
     height, width = (n - 2 for n in x.shape[1:3])
     x = jnp.pad(x, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)))
@@ -144,21 +156,25 @@ def _winograd(x, kernel):
 
 
 def _winograd_along(x, kernel):
-    """Every 3x3 window of padded x, by 12 products a pair of outputs instead of 18: F(2, 3) along axis 2 only.
+    """Every 3x3 window of padded x, by 12 products a pair of outputs instead of 18: F(2, 3) along
+    axis 2 only.
 
-    For pictures too small, or channels too few, for blocks of 2x2. Its four products are one batched product: the same
-    time in training, and a third less to compile than four apart.
+    For pictures too small, or channels too few, for blocks of 2x2. Its four products are one
+    batched product: the same time in training, and a third less to compile than four apart.
     """
     width = x.shape[2] - 2
     x = jnp.pad(x, ((0, 0), (0, 0), (0, width % 2), (0, 0)))
     taps = jnp.einsum('js,rscf->jrcf', _TAPS.astype(kernel.dtype), kernel)
-    windows = patches(jnp.concatenate(_four(x, 2)), (3, 1), (1, 1), axis=3)  # of the four factors, one after another
+    # of the four factors, one after another
+    windows = patches(jnp.concatenate(_four(x, 2)), (3, 1), (1, 1), axis=3)
     products = jnp.matmul(windows.reshape(4, -1, windows.shape[-1]), taps.reshape(4, -1, taps.shape[-1]))
     return _two(*products.reshape(4, len(x), *windows.shape[1:3], -1), 2)[:, :, :width]
 
 
 def _four(x, axis):
-    """The four factors of each pair of outputs along `axis`: from pixels 2i to 2i + 3, for every i."""
+    """The four factors of each pair of outputs along `axis`: from pixels 2i to 2i + 3, for
+    every i.
+    """
     pairs = x.reshape(*x.shape[:axis], -1, 2, *x.shape[axis + 1:])
     first, second = (jax.lax.index_in_dim(pairs, i, axis + 1, keepdims=False) for i in range(2))
     here, beyond = ([jax.lax.slice_in_dim(half, i, half.shape[axis] - 1 + i, axis=axis) for half in (first, second)]
@@ -183,11 +199,13 @@ def _pads(padding, shape, window, strides):
 
 
 def max_pool(x, window, stride, padding: int = 0):
-    """Largest value of each window over axes 1 and 2 (so [B, H, W, C] and [C, H, W, B] alike), as PyTorch's MaxPool2d.
+    """Largest value of each window over axes 1 and 2 (so [B, H, W, C] and [C, H, W, B] alike), as
+    PyTorch's MaxPool2d.
 
-    Of equal values the first in row order takes the gradient; rows and columns that fill no window are left out.
-    Overlapping windows go columns first, then rows: 2 * window comparisons instead of window * window, and the same pixel
-    wins, the leftmost of the topmost row that holds the largest value.
+    Of equal values the first in row order takes the gradient; rows and columns that fill no window
+    are left out. Overlapping windows go columns first, then rows: 2 * window comparisons instead of
+    window * window, and the same pixel wins, the leftmost of the topmost row that holds the largest
+    value.
     """
     if window == stride:
         return _max_pool(x, _pair(window), _pair(stride), _pair(padding), x.shape[1:3])
@@ -214,7 +232,9 @@ def _max_and_index(x, window, stride, padding, shape):
 
 
 def _spread(window, stride, padding, shape, index, gradient):
-    """Carry each pooled gradient back to the pixel that was largest, by comparing places: no scatter."""
+    """Carry each pooled gradient back to the pixel that was largest, by comparing places: no
+    scatter.
+    """
     full = (_spread_apart if window == stride else _spread_over)(window, stride, index, gradient)
     short = [max(p + n - have, 0) for p, n, have in zip(padding, shape, full.shape[1:3], strict=True)]
     full = jnp.pad(full, ((0, 0), (0, short[0]), (0, short[1]), (0, 0)))
@@ -230,7 +250,9 @@ def _spread_apart(window, _, index, gradient):
 
 
 def _spread_over(window, stride, index, gradient):
-    """Overlapping windows: for each place in a window, the gradients that belong there, stride apart; their sum."""
+    """Overlapping windows: for each place in a window, the gradients that belong there, stride
+    apart; their sum.
+    """
     total = zero = jnp.zeros((), gradient.dtype)
     for k in range(window[0] * window[1]):
         sides = [(i, w - 1 - i, s - 1) for i, w, s in zip(divmod(k, window[1]), window, stride, strict=True)]
@@ -242,19 +264,25 @@ _max_pool.defvjp(_max_and_index, _spread)
 
 
 def avg_pool(x, window: int):
-    """Mean of each window x window block over axes 1 and 2; rows and columns that fill no block are left out."""
+    """Mean of each window x window block over axes 1 and 2; rows and columns that fill no block are
+    left out.
+    """
     a, height, width, b = x.shape
     rows, columns = height // window, width // window
     return x[:, :rows * window, :columns * window].reshape(a, rows, window, columns, window, b).mean((2, 4))
 
 
 def adaptive_avg_pool(x, size: int):
-    """[B, H, W, C] -> [B, size, size, C] by means over near-equal windows, or by repetition, as PyTorch's AdaptiveAvgPool2d."""
+    """[B, H, W, C] -> [B, size, size, C] by means over near-equal windows, or by repetition, as
+    PyTorch's AdaptiveAvgPool2d.
+    """
     return jnp.einsum('bhwc,ih,jw->bijc', x, _averaging(size, x.shape[1]), _averaging(size, x.shape[2]))
 
 
 def _averaging(size, length):
-    """[size, length]: row i averages the pixels floor(i length / size) to ceil((i + 1) length / size) - 1."""
+    """[size, length]: row i averages the pixels floor(i length / size) to ceil((i + 1) length /
+    size) - 1.
+    """
     i, pixel = np.arange(size)[:, None], np.arange(length)
     inside = (pixel >= i * length // size) & (pixel < -(-(i + 1) * length // size))
     return jnp.asarray(inside / inside.sum(1, keepdims=True), jnp.float32)
@@ -263,23 +291,28 @@ def _averaging(size, length):
 def local_response_norm(x, *, window=5, k=2.0, alpha=1e-4, beta=0.75):
     """x / (k + alpha * sum of squares over `window` neighbouring channels)**beta, last axis.
 
-    The formula of Krizhevsky et al. 2012, as in TensorFlow and MatConvNet: PyTorch divides its alpha by the window, so
-    its LocalResponseNorm(window, alpha=window * alpha) is the same.
+    The formula of Krizhevsky et al. 2012, as in TensorFlow and MatConvNet: PyTorch divides its
+    alpha by the window, so its LocalResponseNorm(window, alpha=window * alpha) is the same.
     """
     apart = np.arange(x.shape[-1])[:, None] - np.arange(x.shape[-1]) + window // 2
-    band = jnp.asarray((apart >= 0) & (apart < window), x.dtype)  # the sum as a product, and log: an eighth of the time
+    # the sum as a product, and log: an eighth of the time
+    band = jnp.asarray((apart >= 0) & (apart < window), x.dtype)
     return x * jnp.exp(-beta * jnp.log(k + alpha * dense(x * x, band)))
 
 
 def flatten(x):
-    """[B, ..., C] -> [B, C * ...], channels first, so that published dense weights fit without a permutation."""
+    """[B, ..., C] -> [B, C * ...], channels first, so that published dense weights fit without a
+    permutation.
+    """
     return jnp.moveaxis(x, -1, 1).reshape(len(x), -1)
 
 
 class BatchAffine(nn.Module):
-    """The map x -> slope * x + shift that nn.BatchNorm (momentum 0.9, epsilon 1e-5) makes of given batch statistics.
+    """The map x -> slope * x + shift that nn.BatchNorm (momentum 0.9, epsilon 1e-5) makes of given
+    batch statistics.
 
-    Parameters and statistics are named as in nn.BatchNorm. For a caller that can apply the map later, to fewer values.
+    Parameters and statistics are named as in nn.BatchNorm. For a caller that can apply the map
+    later, to fewer values.
     """
 
     @nn.compact

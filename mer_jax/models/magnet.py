@@ -1,6 +1,8 @@
-"""MagNet, learned motion magnification of two frames: Oh et al., ECCV 2018; code 12dmodel/deep_motion_mag.
+"""MagNet, learned motion magnification of two frames: Oh et al., ECCV 2018; code
+12dmodel/deep_motion_mag.
 
-No classifier, so it does not stand in models.MODELS. Editions, weight names and shapes are those of preprocess.magnet.
+No classifier, so it does not stand in models.MODELS. Editions, weight names and shapes are those of
+preprocess.magnet.
 """
 
 from pathlib import Path
@@ -23,14 +25,18 @@ class _Part(nn.Module):
     lowering: str
 
     def conv(self, name, x, features, size, stride=1):
-        """One convolution, its border reflected; TensorFlow's zeros below and to the right at stride 2 of 'released'."""
+        """One convolution, its border reflected; TensorFlow's zeros below and to the right at
+        stride 2 of 'released'.
+        """
         same = stride == 2 and self.edition == 'released'
         layer = Conv(features, size, strides=stride, padding='SAME' if same else 'VALID', use_bias=self.edition == 'port',
                      lowering=self.lowering, kernel_init=start, name=name)
         return layer(x if same else jnp.pad(x, ((0, 0), *2 * ((size // 2, size // 2),), (0, 0)), mode='reflect'))
 
     def blocks(self, name, x):
-        """A stack of residual blocks, as a loop: unrolled, the network takes minutes to compile for training."""
+        """A stack of residual blocks, as a loop: unrolled, the network takes minutes to compile for
+        training.
+        """
         count, = weights.BLOCKS[f'{self.scope.name}/{name}']
         scanned = nn.scan(_Block, variable_axes={'params': 0}, split_rngs={'params': True}, length=count)
         return scanned(self.edition, self.lowering, name=name)(x, ())[0]
@@ -73,8 +79,10 @@ class _Decoder(_Part):
 class MagNet(nn.Module):
     """(a, b, alpha) -> b with its motion since a magnified alpha times, [B, H, W, 3] in [-1, 1].
 
-    a, b: [B, H, W, 3] in [-1, 1], sides multiples of 4, 8 pixels or more; alpha: [B], 1 leaves the motion as it is.
-    edition: 'released' (918,928 parameters) or 'port'; lowering as in layers.Conv. UserError on other sides.
+    a, b: [B, H, W, 3] in [-1, 1], sides multiples of 4, 8 pixels or more; alpha: [B], 1 leaves the
+    motion as it is.
+    edition: 'released' (918,928 parameters) or 'port'; lowering as in layers.Conv. UserError on
+    other sides.
     """
 
     edition: str = 'released'
@@ -114,16 +122,19 @@ def _twice(x):
 
 
 def flat(params) -> dict:
-    """Parameters by the names of preprocess.magnet, 'encoder/block/conv1/kernel', as numpy arrays."""
+    """Parameters by the names of preprocess.magnet, 'encoder/block/conv1/kernel', as numpy
+    arrays.
+    """
     return {name: np.asarray(value) for name, value in flatten_dict(params, sep='/').items()}
 
 
 def published(path) -> dict:
     """Weights of a published file by the names of preprocess.magnet, float32.
 
-    path: a PyTorch checkpoint of the 'port' (.tar, .pth, .pt; postech-ami/Deep-Motion-Mag-Pytorch), or a .safetensors file
-    that holds its tensors or, by their names, the variables of the authors' TensorFlow checkpoint ('released').
-    Raises UserError where the file cannot be read or holds another network, naming the first layer that differs.
+    path: a PyTorch checkpoint of the 'port' (.tar, .pth, .pt; postech-ami/Deep-Motion-Mag-Pytorch),
+    or a .safetensors file that holds its tensors or, by their names, the variables of the authors'
+    TensorFlow checkpoint ('released'). Raises UserError where the file cannot be read or holds
+    another network, naming the first layer that differs.
     """
     path = Path(path)
     tensors = torch_weights.read(path) if path.suffix == '.safetensors' else _read_checkpoint(path)
@@ -131,7 +142,9 @@ def published(path) -> dict:
 
 
 def convert(tensors, *, source) -> dict:
-    """Tensors by their published names -> by those of preprocess.magnet; UserError naming the first layer that differs."""
+    """Tensors by their published names -> by those of preprocess.magnet; UserError naming the first
+    layer that differs.
+    """
     released = any(name.startswith('ynet_3frames/') for name in tensors)
     published_name, order = (_tensorflow, (0, 1, 2, 3)) if released else (_torch, (2, 3, 1, 0))
     wanted, sources = {}, {}
@@ -147,7 +160,8 @@ def convert(tensors, *, source) -> dict:
     return {ours: value if 'block' in ours else np.ascontiguousarray(value[0]) for ours, value in found.items()}
 
 
-_TORCH = {  # our layer or stack of residual blocks -> PyTorch module; blocks follow as numbers from 0
+# our layer or stack of residual blocks -> PyTorch module; blocks follow as numbers from 0
+_TORCH = {
     'encoder/conv1': 'encoder.res_encoder.conv1', 'encoder/conv2': 'encoder.res_encoder.conv2',
     'encoder/texture_conv': 'encoder.conv_tex', 'encoder/shape_conv': 'encoder.conv_sha',
     'encoder/block': 'encoder.res_encoder.residual', 'encoder/texture_block': 'encoder.texture_resblk',
@@ -157,7 +171,8 @@ _TORCH = {  # our layer or stack of residual blocks -> PyTorch module; blocks fo
     'decoder/up_conv': 'decoder.res_decoder.conv_up_sample', 'decoder/conv1': 'decoder.res_decoder.conv1',
     'decoder/conv2': 'decoder.res_decoder.conv2',
 }
-_TENSORFLOW = {  # the same for the authors' variables; the first block of texture and shape carries no number
+# the same for the authors' variables; the first block of texture and shape carries no number
+_TENSORFLOW = {
     'encoder/conv1': 'enc_conv1_c', 'encoder/conv2': 'enc_conv2_c', 'encoder/texture_conv': 'enc_texture_conv',
     'encoder/block': 'encoder_resblk', 'encoder/texture_block': 'texture_enc', 'encoder/shape_block': 'shape_enc',
     'manipulator/conv1': 'mani_conv0c', 'manipulator/conv2': 'mani_aft_conv0c', 'manipulator/block': 'mani_resblk',
@@ -190,7 +205,9 @@ def _tensorflow(name, block):
 
 
 def _read_checkpoint(path):
-    """Tensors of a PyTorch checkpoint whose weights stand under 'model_state_dict', as the port saves them, or bare."""
+    """Tensors of a PyTorch checkpoint whose weights stand under 'model_state_dict', as the port
+    saves them, or bare.
+    """
     if not path.is_file():
         raise UserError(f'{path}: there is no such weights file')
     found = torch_weights.read_torch(path, wrappers=('model_state_dict',))

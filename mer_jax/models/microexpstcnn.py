@@ -1,6 +1,8 @@
-"""MicroExpSTCNN (Reddy, Karri, Dubey and Mukherjee, IJCNN 2019): one convolution over 3x3 pixels and 15 frames of gray clips.
+"""MicroExpSTCNN (Reddy, Karri, Dubey and Mukherjee, IJCNN 2019): one convolution over 3x3 pixels
+and 15 frames of gray clips.
 
-1,643,267 parameters for 18 frames of 64x64 and three classes (SMIC), 44,241,667 for 96 frames (CAS(ME)^2).
+1,643,267 parameters for 18 frames of 64x64 and three classes (SMIC), 44,241,667 for 96 frames
+(CAS(ME)^2).
 """
 
 import flax.linen as nn

@@ -1,7 +1,9 @@
-"""OC-Net of Koo, Zulkifley and Kamari, Sensors 22(11):4011 (2022): five convolution units, global mean, three dense layers.
+"""OC-Net of Koo, Zulkifley and Kamari, Sensors 22(11):4011 (2022): five convolution units, global
+mean, three dense layers.
 
-Widths and dense sizes stand in the paper only as a figure, so those here are a guess; 3x3 'same' convolutions and max-pools
-3x3/2 give its 8x8x512 maps at 75 pixels. 1,650,947 parameters for 75x75x2 and three classes.
+Widths and dense sizes stand in the paper only as a figure, so those here are a guess; 3x3 'same'
+convolutions and max-pools 3x3/2 give its 8x8x512 maps at 75 pixels. 1,650,947 parameters for
+75x75x2 and three classes.
 """
 
 import flax.linen as nn
@@ -12,8 +14,8 @@ from mer_jax.models.layers import Conv, check_image, max_pool
 class OCNet(nn.Module):
     """image [B, H, W, C], 15x15 or more -> logits [B, K].
 
-    width: channels of conv1, doubled by each further convolution. dropped: dropout ends each of so many first convolution
-    units, 0 to 3 (the paper's Table 7; 2 is its best).
+    width: channels of conv1, doubled by each further convolution. dropped: dropout ends each of so
+    many first convolution units, 0 to 3 (the paper's Table 7; 2 is its best).
     """
 
     classes: int

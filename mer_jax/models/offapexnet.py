@@ -1,7 +1,9 @@
-"""OffApexNet (Gan, Liong et al. 2019): two shallow streams over onset-apex flow, one for u and one for v.
+"""OffApexNet (Gan, Liong et al. 2019): two shallow streams over onset-apex flow, one for u and one
+for v.
 
-Per stream convolution 5x5 'same' with 6 and 16 filters, each with ReLU and max-pool 2; dense 1024, 1024, K. The released
-re-implementations have no ReLU after convolutions; here it follows every hidden layer. 2,664,475 parameters for 28x28x2.
+Per stream convolution 5x5 'same' with 6 and 16 filters, each with ReLU and max-pool 2; dense 1024,
+1024, K. The released re-implementations have no ReLU after convolutions; here it follows every
+hidden layer. 2,664,475 parameters for 28x28x2.
 """
 
 import flax.linen as nn
@@ -23,7 +25,9 @@ class _Stream(nn.Module):
 
 
 class OffApexNet(nn.Module):
-    """image [B, H, W, 2] (u and v, 28x28 as published) -> logits [B, K]; dropout after both hidden dense layers."""
+    """image [B, H, W, 2] (u and v, 28x28 as published) -> logits [B, K]; dropout after both hidden
+    dense layers.
+    """
 
     classes: int
     lowering: str = 'matmul'

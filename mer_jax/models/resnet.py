@@ -1,7 +1,8 @@
 """ResNet18 (He et al. 2016) in parts, with shuffle attention (Zhang and Yang 2021) in every block.
 
-The attention of Ruan et al. 2022 differs from the published one: every group has weights of its own, and in the released
-code the gates of the groups are a softmax over the groups instead of a sigmoid each.
+The attention of Ruan et al. 2022 differs from the published one: every group has weights of its
+own, and in the released code the gates of the groups are a softmax over the groups instead of a
+sigmoid each.
 """
 
 from collections.abc import Callable
@@ -16,14 +17,16 @@ from mer_jax.models.layers import Conv, max_pool
 
 ATTENTION = ('released', 'paper', 'sanet', 'off')
 
-fan_out = nn.initializers.variance_scaling(2, 'fan_out', 'truncated_normal')  # torchvision's start for a network with ReLU
+# torchvision's start for a network with ReLU
+fan_out = nn.initializers.variance_scaling(2, 'fan_out', 'truncated_normal')
 
 
 class ShuffleAttention(nn.Module):
-    """[B, H, W, C] -> the same shape, C a multiple of 2 * groups: half of each group gated by channel, half by pixel.
+    """[B, H, W, C] -> the same shape, C a multiple of 2 * groups: half of each group gated by
+    channel, half by pixel.
 
-    kind: 'released' (weights a group, softmax over groups), 'paper' (weights a group, sigmoid), 'sanet' (one set of
-    weights, sigmoid).
+    kind: 'released' (weights a group, softmax over groups), 'paper' (weights a group, sigmoid),
+    'sanet' (one set of weights, sigmoid).
     """
 
     kind: str = 'released'
@@ -35,12 +38,15 @@ class ShuffleAttention(nn.Module):
         slope, shift = (jnp.stack(parts, -2).reshape(batch, 1, 1, channels) for parts in zip(*self._affine(x), strict=True))
         gate = softmax_over if self.kind == 'released' else lambda v, _: jax.nn.sigmoid(v)
         y = x * gate((slope * x.astype(jnp.float32) + shift).astype(x.dtype), self.groups)
-        return jnp.swapaxes(y.reshape(*x.shape[:-1], 2, -1), -1, -2).reshape(x.shape)  # the groups exchange what they found
+        # the groups exchange what they found
+        return jnp.swapaxes(y.reshape(*x.shape[:-1], 2, -1), -1, -2).reshape(x.shape)
 
     def _affine(self, x):
-        """(slope, shift) [B, groups, C / (2 * groups)] of the gates' argument: for the half by channel, then by pixel.
+        """(slope, shift) [B, groups, C / (2 * groups)] of the gates' argument: for the half by
+        channel, then by pixel.
 
-        By pixel it is a group normalisation with one channel a group, so every channel of every image over its pixels.
+        By pixel it is a group normalisation with one channel a group, so every channel of every
+        image over its pixels.
         """
         half = x.shape[-1] // (2 * self.groups)
         shape = (1 if self.kind == 'sanet' else self.groups, half)
@@ -59,9 +65,11 @@ class ShuffleAttention(nn.Module):
 
 @partial(jax.custom_vjp, nondiff_argnums=(1,))
 def softmax_over(x, groups):
-    """Softmax between the groups of the last axis, [..., groups * n], every place of a group by itself.
+    """Softmax between the groups of the last axis, [..., groups * n], every place of a group by
+    itself.
 
-    By slices: a reshape to [..., groups, n] leaves rows of few channels, on which a CPU is up to six times as slow.
+    By slices: a reshape to [..., groups, n] leaves rows of few channels, on which a CPU is up to
+    six times as slow.
     """
     powers = jnp.exp(x - _repeated(jnp.maximum, x, groups))
     return powers / _repeated(jnp.add, powers, groups)
@@ -77,7 +85,8 @@ def _softmax_kept(x, groups):
 
 
 def _softmax_back(groups, y, gradient):
-    moved = y * jax.lax.optimization_barrier(gradient)  # else XLA computes all that led to it anew for every group
+    # else XLA computes all that led to it anew for every group
+    moved = y * jax.lax.optimization_barrier(gradient)
     return (moved - y * _repeated(jnp.add, moved, groups),)
 
 
@@ -85,7 +94,8 @@ softmax_over.defvjp(_softmax_kept, _softmax_back)
 
 
 class Block(nn.Module):
-    """Basic block: two 3x3 convolutions, attention before the residual sum; a 1x1 convolution where the shape changes.
+    """Basic block: two 3x3 convolutions, attention before the residual sum; a 1x1 convolution where
+    the shape changes.
 
     apart: returns the two terms of the sum, (x, what attention passed), before the ReLU.
     """
@@ -114,7 +124,8 @@ class Block(nn.Module):
 
 
 class Stage(nn.Module):
-    """`count` blocks, the first with the stride; with apart the last block returns the terms of its sum.
+    """`count` blocks, the first with the stride; with apart the last block returns the terms of its
+    sum.
 
     block: Block with what all blocks of a network share.
     """
@@ -134,7 +145,9 @@ class Stage(nn.Module):
 
 
 class Stem(nn.Module):
-    """7x7/2 convolution, batch norm, ReLU, max-pool 3x3/2; for small pictures without `pool`, or with another convolution."""
+    """7x7/2 convolution, batch norm, ReLU, max-pool 3x3/2; for small pictures without `pool`, or
+    with another convolution.
+    """
 
     features: int
     pool: bool
@@ -152,5 +165,7 @@ class Stem(nn.Module):
 
 
 def norm(name, train, dtype):
-    """Batch normalisation with PyTorch's defaults; statistics in float32 whatever the activations are."""
+    """Batch normalisation with PyTorch's defaults; statistics in float32 whatever the activations
+    are.
+    """
     return nn.BatchNorm(use_running_average=not train, momentum=0.9, epsilon=1e-5, dtype=dtype, name=name)

@@ -1,7 +1,9 @@
-"""STSTNet (Liong et al. 2019, "Shallow Triple Stream Three-dimensional CNN"): three parallel shallow convolutions.
+"""STSTNet (Liong et al. 2019, "Shallow Triple Stream Three-dimensional CNN"): three parallel
+shallow convolutions.
 
-Layers as in the authors' released PyTorch code: 3x3 convolution with padding 2, ReLU, batch norm, max-pool 3x3/3 with
-padding 1, dropout, average-pool 2x2, dense. 1,683 parameters for 28x28x3 and three classes.
+Layers as in the authors' released PyTorch code: 3x3 convolution with padding 2, ReLU, batch norm,
+max-pool 3x3/3 with padding 1, dropout, average-pool 2x2, dense. 1,683 parameters for 28x28x3 and
+three classes.
 """
 
 import flax.linen as nn
@@ -16,9 +18,10 @@ WIDTHS = (3, 5, 8)
 class STSTNet(nn.Module):
     """image [B, H, W, C] (u, v and strain, 28x28x3, as published) -> logits [B, K].
 
-    Inside, the batch is the last axis, [C, H, W, B]: every step over it then reads memory in order. One product serves the
-    three convolutions, and batch norm's affine map is applied after pooling, to a ninth of the values: with a negative slope
-    the smallest value of a window becomes the largest, hence the sign.
+    Inside, the batch is the last axis, [C, H, W, B]: every step over it then reads memory in order.
+    One product serves the three convolutions, and batch norm's affine map is applied after pooling,
+    to a ninth of the values: with a negative slope the smallest value of a window becomes the
+    largest, hence the sign.
     """
 
     classes: int
@@ -46,7 +49,8 @@ class STSTNet(nn.Module):
         if self.lowering == 'native':
             return convolve(image, kernel, strides=1, padding=2, lowering='native').transpose(3, 1, 2, 0)
         x = jnp.pad(image.transpose(3, 1, 2, 0), ((0, 0), (2, 2), (2, 2), (0, 0)))
-        # Without the barrier XLA folds the transpose into the product, and a step takes 10 % longer on a CPU.
+        # Without the barrier XLA folds the transpose into the product, and a step takes 10 % longer
+        # on a CPU.
         kernel = jax.lax.optimization_barrier(kernel.reshape(-1, kernel.shape[-1]).T)
         return jnp.tensordot(kernel, patches(x, (3, 3), (1, 1), axis=0), 1)
 

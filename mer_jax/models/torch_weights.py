@@ -1,4 +1,6 @@
-"""Published PyTorch weights into a network: read a file, rename, transpose, check every name and shape."""
+"""Published PyTorch weights into a network: read a file, rename, transpose, check every name and
+shape.
+"""
 
 import pickle
 import re
@@ -15,7 +17,9 @@ _RESIDUAL = {'conv1': 'conv1', 'bn1': 'bn1', 'conv2': 'conv2', 'bn2': 'bn2', 'at
 
 
 def _stage(theirs, own, skips):
-    """Names of two residual blocks; without skips the first changes no shape and has no 1x1 convolution."""
+    """Names of two residual blocks; without skips the first changes no shape and has no 1x1
+    convolution.
+    """
     return {f'{theirs}.{i}.{name}': f'{own}/block{i}/{path}' for i in (0, 1) for name, path in _RESIDUAL.items()
             if skips and i == 0 or 'skip' not in path}
 
@@ -38,8 +42,9 @@ def _regional(regions, area=()):
             **{f'heads.{r}.{name}': f'heads_{r}/{name}' for r in regions for name in ('dense1', 'norm', 'dense2')}}
 
 
-# PyTorch module -> flax path, per network. ststnet: the authors' released names; alexnet: torchvision's; the others have no
-# published file, so the PyTorch names are those of the flax path with dots: u.conv1, v.block2.three_in, bn1, fc3.
+# PyTorch module -> flax path, per network. ststnet: the authors' released names; alexnet:
+# torchvision's; the others have no published file, so the PyTorch names are those of the flax path
+# with dots: u.conv1, v.block2.three_in, bn1, fc3.
 NAMES = {
     'alexnet': {
         'features.0': 'conv1', 'features.3': 'conv2', 'features.6': 'conv3', 'features.8': 'conv4', 'features.10': 'conv5',
@@ -77,10 +82,11 @@ _TO_FLAX = {5: (2, 3, 4, 1, 0), 4: (2, 3, 1, 0), 2: (1, 0)}
 
 
 def read(path) -> dict:
-    """Tensors of a .safetensors, .pth or .pt file by name, as numpy arrays; a nested state_dict and 'module.' are unwrapped.
+    """Tensors of a .safetensors, .pth or .pt file by name, as numpy arrays; a nested state_dict and
+    'module.' are unwrapped.
 
-    Only tensors are ever unpickled. Raises UserError for a missing, unreadable or other file, or where torch is needed
-    and not installed.
+    Only tensors are ever unpickled. Raises UserError for a missing, unreadable or other file, or
+    where torch is needed and not installed.
     """
     path = Path(path)
     readers = {'.safetensors': _read_safetensors, '.pth': read_torch, '.pt': read_torch}
@@ -98,8 +104,9 @@ def files(source, titles) -> list:
 
 
 def into(name, source, titles, params, batch_stats) -> tuple:
-    """(params, batch_stats) with a leading axis, one entry a title, each with the values of its own file of `source` by
-    `convert`: what a file does not hold keeps its own start."""
+    """(params, batch_stats) with a leading axis, one entry a title, each with the values of its own
+    file of `source` by `convert`: what a file does not hold keeps its own start.
+    """
     found = {path: read(path) for path in dict.fromkeys(files(source, titles))}
     one = [jax.tree.map(lambda leaf, i=i: leaf[i], (params, batch_stats)) for i in range(len(titles))]
     return _stack([convert(name, found[path], *start, source=path)
@@ -107,7 +114,9 @@ def into(name, source, titles, params, batch_stats) -> tuple:
 
 
 def start(name, source, titles, states):
-    """The stacked `states` of the runs `titles` with published weights, as `into`; as they are where `source` is ''."""
+    """The stacked `states` of the runs `titles` with published weights, as `into`; as they are
+    where `source` is ''.
+    """
     if not source:
         return states
     params, batch_stats = into(name, source, titles, states.params, states.batch_stats)
@@ -115,23 +124,28 @@ def start(name, source, titles, states):
 
 
 def leak(source) -> str:
-    """What one file of weights for every fold may tell of the left-out subjects; '' for a file a subject, or ImageNet's."""
+    """What one file of weights for every fold may tell of the left-out subjects; '' for a file a
+    subject, or ImageNet's.
+    """
     if not source or '{subject}' in source or (Path(source).is_file() and is_backbone(read(source))):
         return ''
     return 'init_from: one file of weights for every fold, which may have been trained on the left-out subjects'
 
 
 def is_backbone(tensors: dict) -> bool:
-    """Whether these are torchvision's ResNet18 with ImageNet's 1000 classes: weights that saw no left-out subject."""
+    """Whether these are torchvision's ResNet18 with ImageNet's 1000 classes: weights that saw no
+    left-out subject.
+    """
     return _is_resnet(tensors) and np.shape(tensors.get('fc.weight'))[:1] == (1000,)
 
 
 def convert(name: str, tensors: dict, params, batch_stats, *, source) -> tuple:
-    """(params, batch_stats) of network `name` with the values of `tensors`; the given ones tell names and shapes.
+    """(params, batch_stats) of network `name` with the values of `tensors`; the given ones tell
+    names and shapes.
 
-    torchvision's ResNet18 goes into dual_branch and single_branch: its layers 3 and 4 into every branch; attention, area
-    weights and heads stay as given, fc is not used. Every missing name, unexpected name and differing shape is told in
-    one UserError that names the file `source`.
+    torchvision's ResNet18 goes into dual_branch and single_branch: its layers 3 and 4 into every
+    branch; attention, area weights and heads stay as given, fc is not used. Every missing name,
+    unexpected name and differing shape is told in one UserError that names the file `source`.
     """
     given = {key: value for key, value in tensors.items() if not key.endswith('num_batches_tracked')}
     names = {path: key for key, path in NAMES[name].items()}
@@ -159,7 +173,9 @@ def _is_resnet(tensors):
 
 
 def _of_resnet(names):
-    """Flax path -> torchvision's name, of all that a ResNet18 holds: every branch has the same name there."""
+    """Flax path -> torchvision's name, of all that a ResNet18 holds: every branch has the same name
+    there.
+    """
     return {path: re.sub(r'^stem\.|(?<=layer\d)\.[a-z]+', '', key) for path, key in names.items()
             if key.startswith(('stem', 'layer')) and not key.endswith('attention')}
 
@@ -182,7 +198,9 @@ def _wrong(given, wanted):
 
 
 def _wanted(names, variables):
-    """(PyTorch key, its shape, path of the leaf) for every leaf whose module is in `names`: flax path -> PyTorch module."""
+    """(PyTorch key, its shape, path of the leaf) for every leaf whose module is in `names`: flax
+    path -> PyTorch module.
+    """
     wanted = []
     for path, leaf in _leaves(variables):
         module = names.get('/'.join(path[1:-1]))
@@ -218,7 +236,9 @@ def _read_safetensors(path):
 
 
 def read_torch(path, wrappers=('state_dict', 'model')) -> dict:
-    """Tensors of a PyTorch file by name, taken out of dictionaries of these names; UserError as `read`."""
+    """Tensors of a PyTorch file by name, taken out of dictionaries of these names; UserError as
+    `read`.
+    """
     try:
         import torch
     except ImportError:

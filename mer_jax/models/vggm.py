@@ -1,11 +1,14 @@
-"""Modified VGG-M of Koo, Zulkifley and Kamari, Sensors 22(11):4011 (2022), for flow images, with its short paths.
+"""Modified VGG-M of Koo, Zulkifley and Kamari, Sensors 22(11):4011 (2022), for flow images, with
+its short paths.
 
-Both first max-pools have stride 2, which the printed shapes need (the paper's table says 1). The paper gives no parameters
-for the local response normalisation (here those of AlexNet: window 5, k 2, alpha 1e-4, beta 0.75) and no dropout (here
-after both hidden dense layers, as in the original VGG-M). 6,606,499 parameters for 75x75x2 and three classes.
+Both first max-pools have stride 2, which the printed shapes need (the paper's table says 1). The
+paper gives no parameters for the local response normalisation (here those of AlexNet: window 5, k
+2, alpha 1e-4, beta 0.75) and no dropout (here after both hidden dense layers, as in the original
+VGG-M). 6,606,499 parameters for 75x75x2 and three classes.
 
-Of the short paths the paper tells only what they go round, not how sizes are matched: here what is skipped is
-average-pooled with the windows and strides of the layers it goes round, which have no padding.
+Of the short paths the paper tells only what they go round, not how sizes are matched: here what is
+skipped is average-pooled with the windows and strides of the layers it goes round, which have no
+padding.
 """
 
 import flax.linen as nn
@@ -14,21 +17,24 @@ import jax.numpy as jnp
 
 from mer_jax.models.layers import Conv, check_image, flatten, local_response_norm, max_pool
 
-_JOINED = {'none': (), 'v1': ('conv1',), 'v2': ('conv2',), 'v3': ('conv2',), 'v4': ('conv1', 'conv2')}  # where a path ends
+# where a path ends
+_JOINED = {'none': (), 'v1': ('conv1',), 'v2': ('conv2',), 'v3': ('conv2',), 'v4': ('conv1', 'conv2')}
 PATHS = tuple(_JOINED)
 MERGES = ('concat', 'sum')
 LRN = {
     'alexnet': {'window': 5, 'k': 2.0, 'alpha': 1e-4, 'beta': 0.75},
-    'tf_default': {'window': 11, 'k': 1.0, 'alpha': 1.0, 'beta': 0.5},  # tf.nn.local_response_normalization: radius 5
+    # tf.nn.local_response_normalization: radius 5
+    'tf_default': {'window': 11, 'k': 1.0, 'alpha': 1.0, 'beta': 0.5},
 }
 
 
 class VGGM(nn.Module):
     """image [B, H, W, C], 75x75 or more -> logits [B, K].
 
-    width: channels of conv1 (96 is published; conv2 has 8/3 and the others 16/3 of it). path: what goes round conv1 (v1),
-    conv2 (v2), both together (v3), each (v4), or nothing (none). merge: it follows the channels of the convolution
-    (concat) or is added to them through a 1x1 projection (sum), after ReLU. lrn: a row of LRN.
+    width: channels of conv1 (96 is published; conv2 has 8/3 and the others 16/3 of it). path: what
+    goes round conv1 (v1), conv2 (v2), both together (v3), each (v4), or nothing (none). merge: it
+    follows the channels of the convolution (concat) or is added to them through a 1x1 projection
+    (sum), after ReLU. lrn: a row of LRN.
     """
 
     classes: int
@@ -64,9 +70,11 @@ class VGGM(nn.Module):
 
 
 def _averages(x, pools):
-    """[B, H, W, C] -> [B, H', W', C] by average pools (window, stride) one after another, as PyTorch's AvgPool2d.
+    """[B, H, W, C] -> [B, H', W', C] by average pools (window, stride) one after another, as
+    PyTorch's AvgPool2d.
 
-    Slices and sums along one axis at a time, as layers.max_pool: reduce_window is slow inside a loop over folds.
+    Slices and sums along one axis at a time, as layers.max_pool: reduce_window is slow inside a
+    loop over folds.
     """
     for window, stride in pools:
         for axis in (2, 1):

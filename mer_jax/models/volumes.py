@@ -1,8 +1,9 @@
 """Convolution and pooling over time as well: clips are [B, T, H, W, C].
 
-On a CPU a native 3-D convolution inside a loop over folds is as slow as a 2-D one. Frames that a kernel sees together are
-joined along the channels, so that the 2-D lowerings of layers.py (Winograd's, a band's, patches) do the rest; every frame
-is then held kt times over, not kt * kh * kw times.
+On a CPU a native 3-D convolution inside a loop over folds is as slow as a 2-D one. Frames that a
+kernel sees together are joined along the channels, so that the 2-D lowerings of layers.py
+(Winograd's, a band's, patches) do the rest; every frame is then held kt times over, not kt * kh *
+kw times.
 """
 
 from collections.abc import Callable
@@ -16,7 +17,9 @@ from mer_jax.models.layers import check_image, convolve, max_pool
 
 
 def check_video(model: str, video, *, frames: int, least: int) -> None:
-    """Raise UserError where the input is no video, or under `frames` frames or `least` pixels a side."""
+    """Raise UserError where the input is no video, or under `frames` frames or `least` pixels a
+    side.
+    """
     if video.ndim != 5:
         raise UserError(f"model {model} takes video: --config.data.channels=gray, and data that holds frames")
     if video.shape[1] < frames:
@@ -25,7 +28,8 @@ def check_video(model: str, video, *, frames: int, least: int) -> None:
 
 
 class Conv3D(nn.Module):
-    """3-D convolution of stride 1 with the parameters of nn.Conv: kernel [kt, kh, kw, in, features] and bias [features].
+    """3-D convolution of stride 1 with the parameters of nn.Conv: kernel [kt, kh, kw, in, features]
+    and bias [features].
 
     padding: 'SAME' or 'VALID'. lowering: 'matmul' or 'native' (XLA's); equal up to rounding.
     """
@@ -44,7 +48,9 @@ class Conv3D(nn.Module):
 
 
 def convolve_clips(x, kernel, *, padding, lowering):
-    """[B, T, H, W, in] and kernel [kt, kh, kw, in, out] -> [B, T', H', W', out]; settings as in Conv3D."""
+    """[B, T, H, W, in] and kernel [kt, kh, kw, in, out] -> [B, T', H', W', out]; settings as in
+    Conv3D.
+    """
     if lowering == 'native':
         return jax.lax.conv_general_dilated(x, kernel, (1, 1, 1), padding, dimension_numbers=('NDHWC', 'DHWIO', 'NDHWC'))
     taps, *size, channels, features = kernel.shape
@@ -58,8 +64,10 @@ def convolve_clips(x, kernel, *, padding, lowering):
 
 
 def max_pool_clips(x, window: int):
-    """Largest value of each cube of `window` frames, rows and columns, as PyTorch's MaxPool3d: what fills no cube is left out,
-    and of equal values the first frame's, then the first in row order, takes the gradient."""
+    """Largest value of each cube of `window` frames, rows and columns, as PyTorch's MaxPool3d: what
+    fills no cube is left out, and of equal values the first frame's, then the first in row order,
+    takes the gradient.
+    """
     y = max_pool(x.reshape(-1, *x.shape[2:]), window, window)
     y = y.reshape(*x.shape[:2], -1, y.shape[-1])
     return max_pool(y, (window, 1), (window, 1)).reshape(len(x), -1, *(n // window for n in x.shape[2:4]), x.shape[-1])

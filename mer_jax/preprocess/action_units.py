@@ -1,11 +1,15 @@
-"""Reads action units as annotators write them: '6+12', 'L12A', '4D+ref(6)+7C', '(R6 or R12)+R15', '10or11', '4,L24'."""
+"""Reads action units as annotators write them: '6+12', 'L12A', '4D+ref(6)+7C', '(R6 or R12)+R15',
+'10or11', '4,L24'.
+"""
 
 import re
 from typing import NamedTuple
 
 
 class Unit(NamedTuple):
-    """One action unit of a cell; units of one `group` are alternatives to each other where the cell says 'or'."""
+    """One action unit of a cell; units of one `group` are alternatives to each other where the cell
+    says 'or'.
+    """
 
     number: int
     side: str  # '', L, R one side; A both but unequal; T, B upper or lower lip; 'A/L' undecided
@@ -24,11 +28,12 @@ _TOKEN = re.compile(
 
 
 def parse(cell):
-    """The action units of one cell, a tuple of Unit in order of writing; () where there is none ('', 'NULL', '?').
+    """The action units of one cell, a tuple of Unit in order of writing; () where there is none
+    ('', 'NULL', '?').
 
-    Separators are '+' and ','. Blanks, letter case, a missing '+' and unbalanced brackets do no harm; words are
-    skipped. Codes above 46 (head, eyes, gross behaviour) are returned as any other. Parts of one alternative that are
-    joined by '+' inside brackets become alternatives themselves.
+    Separators are '+' and ','. Blanks, letter case, a missing '+' and unbalanced brackets do no
+    harm; words are skipped. Codes above 46 (head, eyes, gross behaviour) are returned as any other.
+    Parts of one alternative that are joined by '+' inside brackets become alternatives themselves.
     """
     found, depth, group, reference, either = [], 0, -1, 0, False
     for token in _TOKEN.finditer(_plain(str(cell))):
@@ -54,7 +59,9 @@ def parse(cell):
 
 
 def _plain(text):
-    """Upper case with 'or' as '|', sides and ranges out of their brackets, what surrounds a bracket moved inside."""
+    """Upper case with 'or' as '|', sides and ranges out of their brackets, what surrounds a bracket
+    moved inside.
+    """
     text = re.sub(r'(?<![A-Z])OR(?![A-Z])', '|', text.upper().replace('\uff0c', ','))
     text = re.sub(rf'\(({_SIDE})\)(?=\d)', r'\1', text)
     text = re.sub(rf'(?<=\d)\(({_LEVEL})\)', r'\1', text)

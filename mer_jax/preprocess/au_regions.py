@@ -1,4 +1,6 @@
-"""Ten regions of a face, each with the action units that move it, and statistics of strain in them."""
+"""Ten regions of a face, each with the action units that move it, and statistics of strain
+in them.
+"""
 
 from typing import NamedTuple
 
@@ -7,14 +9,17 @@ import numpy as np
 from mer_jax.errors import UserError
 from mer_jax.preprocess import regions
 
-# By which copies of brow points go up and of lower-lid points down, as a part of the face's width. Our choice: some four
-# tenths of the way from brow to hairline, and from lower lid to wing of the nose.
+# By which copies of brow points go up and of lower-lid points down, as a part of the face's width.
+# Our choice: some four tenths of the way from brow to hairline, and from lower lid to wing of the
+# nose.
 RAISED = 0.10
 STATISTICS = ('mean', 'std', 'p95', 'share')
 
 
 class Region(NamedTuple):
-    """One region: landmarks (0-based, 300-W order) whose convex hull, grown, it is; right is the subject's right."""
+    """One region: landmarks (0-based, 300-W order) whose convex hull, grown, it is; right is the
+    subject's right.
+    """
 
     name: str
     points: tuple
@@ -38,15 +43,19 @@ AU_REGIONS = (
 
 
 def region_of(unit) -> tuple:
-    """Indices into AU_REGIONS of the regions that an action unit moves; () for a unit that none holds (head, tongue, ...)."""
+    """Indices into AU_REGIONS of the regions that an action unit moves; () for a unit that none
+    holds (head, tongue, ...).
+    """
     return tuple(index for index, region in enumerate(AU_REGIONS) if int(unit) in region.units)
 
 
 def region_masks(points, size) -> np.ndarray:
-    """bool[10, size, size], True where a pixel is in a region of AU_REGIONS: its hull, grown by 5 % of the face's width.
+    """bool[10, size, size], True where a pixel is in a region of AU_REGIONS: its hull, grown by 5 %
+    of the face's width.
 
-    points: [68, 2] (x, y) in pixels of the image. The regions overlap; one outside the image is False throughout.
-    Raises UserError on points of another shape or not finite. Source: anatomy of FACS (Ekman, Friesen, Hager 2002).
+    points: [68, 2] (x, y) in pixels of the image. The regions overlap; one outside the image is
+    False throughout. Raises UserError on points of another shape or not finite. Source: anatomy of
+    FACS (Ekman, Friesen, Hager 2002).
     """
     points, up = landmarks(points, 'region_masks'), upward(points)
     hulls = [
@@ -59,7 +68,9 @@ def region_masks(points, size) -> np.ndarray:
 
 
 def upward(points) -> np.ndarray:
-    """float64[2]: the vector (x, y) up the face, at right angles to the line of landmarks 0 and 16 and as long as it."""
+    """float64[2]: the vector (x, y) up the face, at right angles to the line of landmarks 0 and 16
+    and as long as it.
+    """
     across = np.asarray(points, np.float64)[16] - np.asarray(points, np.float64)[0]
     return np.array([across[1], -across[0]])
 
@@ -73,12 +84,15 @@ def landmarks(points, name) -> np.ndarray:
 
 
 def region_strain(strain, masks) -> np.ndarray:
-    """Mean, standard deviation, 95th percentile and share of strain in each region: float32[4 n], region after region.
+    """Mean, standard deviation, 95th percentile and share of strain in each region: float32[4 n],
+    region after region.
 
-    strain: magnitude [H, W], from flow.strain. masks: bool[n, H, W], from region_masks. The share is a region's sum over
-    that of all regions together, every pixel once, so that hair and background do not count; shares of regions that
-    overlap add up to more than 1. Zeros for a region without a pixel and where there is no strain. Raises UserError on
-    other shapes. Source: the four statistics of the hybrid's 40 numbers, which leaves 'total face strain' open.
+    strain: magnitude [H, W], from flow.strain. masks: bool[n, H, W], from region_masks. The share
+    is a region's sum over that of all regions together, every pixel once, so that hair and
+    background do not count; shares of regions that overlap add up to more than 1. Zeros for a
+    region without a pixel and where there is no strain. Raises UserError on
+    other shapes. Source: the four statistics of the hybrid's 40 numbers, which leaves 'total face
+    strain' open.
     """
     strain, masks = np.asarray(strain, np.float64), np.asarray(masks)
     if masks.dtype != bool or masks.ndim != 3 or strain.shape != masks.shape[1:]:

@@ -1,8 +1,9 @@
-"""Handcrafted descriptors of one clip or one flow field: LBP-TOP, HOOF, Bi-WOOF, bands of orientations, MDMO.
+"""Handcrafted descriptors of one clip or one flow field: LBP-TOP, HOOF, Bi-WOOF, bands of
+orientations, MDMO.
 
-Angles of flow are atan2(v, u): 0 to the right, growing clockwise in the image (v points down). With 8 bins, bin k holds
-what lies within 22.5 degrees of k times 45, so edges lie at odd multiples of 22.5 and motion along an axis in the middle
-of a bin, where noise does not tip it into the next one.
+Angles of flow are atan2(v, u): 0 to the right, growing clockwise in the image (v points down). With
+8 bins, bin k holds what lies within 22.5 degrees of k times 45, so edges lie at odd multiples of
+22.5 and motion along an axis in the middle of a bin, where noise does not tip it into the next one.
 """
 
 import functools
@@ -14,18 +15,25 @@ from mer_jax.preprocess import au_regions, flow, regions
 
 NEIGHBOURS = 8  # of a pixel in local binary patterns
 PATTERNS = 59  # 58 with at most two changes round the circle, and one bin for all others
-TIE = 1e-4  # gray levels by which a neighbour may be darker and count as equal: what rounding does to interpolated ones
+# gray levels by which a neighbour may be darker and count as equal: what rounding does to
+# interpolated ones
+TIE = 1e-4
 
 
 def lbp_top(video, *, blocks=5, radii=(1, 1, 4), frames=10) -> np.ndarray:
-    """Uniform local binary patterns on three planes of a clip: float32[blocks * blocks * 3 * 59], each 59 with sum 1.
+    """Uniform local binary patterns on three planes of a clip: float32[blocks * blocks * 3 * 59],
+    each 59 with sum 1.
 
-    video: uint8[T, H, W], brought to `frames` frames by linear interpolation in time, rounded to whole gray levels.
-    radii: whole pixels along x and y, whole frames along t. Order: block (row by row), plane (XY, XT, YT), pattern. Eight
-    neighbours on the circle or ellipse of a plane, bilinear between pixels, 1 where not darker than the centre. Centres are
-    the same in all planes: pixels with all neighbours inside the clip, so with the defaults frames 4 and 5 of 10. Blocks
-    do not overlap. Raises UserError on another type, one frame, and blocks or frames too small for the radii.
-    Source: Zhao and Pietikainen 2007. Published baselines bring clips to their length by a graph embedding (TIM) instead.
+    video: uint8[T, H, W], brought to `frames` frames by linear interpolation in time, rounded to
+    whole gray levels.
+    radii: whole pixels along x and y, whole frames along t. Order: block (row by row), plane (XY,
+    XT, YT), pattern. Eight neighbours on the circle or ellipse of a plane, bilinear between pixels,
+    1 where not darker than the centre. Centres are
+    the same in all planes: pixels with all neighbours inside the clip, so with the defaults frames
+    4 and 5 of 10. Blocks do not overlap. Raises UserError on another type, one frame, and blocks or
+    frames too small for the radii.
+    Source: Zhao and Pietikainen 2007. Published baselines bring clips to their length by a graph
+    embedding (TIM) instead.
     """
     video = _clip(video, 'lbp_top')
     rx, ry, rt = radii
@@ -39,7 +47,8 @@ def lbp_top(video, *, blocks=5, radii=(1, 1, 4), frames=10) -> np.ndarray:
     block = rows[:, None] * blocks + columns
     bins = [
         (block * 3 + plane) * PATTERNS + _patterns(volume, first, second, (rt, ry, rx))
-        for plane, (first, second) in enumerate(((2, 1), (2, 0), (1, 0)))  # axes of the volume [t, y, x]
+        # axes of the volume [t, y, x]
+        for plane, (first, second) in enumerate(((2, 1), (2, 0), (1, 0)))
     ]
     counts = np.bincount(np.ravel(bins), minlength=blocks * blocks * 3 * PATTERNS).reshape(-1, PATTERNS)
     return (counts / counts.sum(-1, keepdims=True)).astype(np.float32).ravel()
@@ -54,7 +63,9 @@ def _resampled(video, frames):
 
 
 def _patterns(volume, first, second, radii):
-    """Uniform patterns int[t, y, x] of the centres of one plane; neighbour p stands at angle 45 p from axis `first`."""
+    """Uniform patterns int[t, y, x] of the centres of one plane; neighbour p stands at angle 45 p
+    from axis `first`.
+    """
     centre, codes = _shifted(volume, radii, (0, 0, 0)), 0
     for neighbour in range(NEIGHBOURS):
         angle = 2 * np.pi * neighbour / NEIGHBOURS
@@ -68,7 +79,9 @@ def _patterns(volume, first, second, radii):
 
 
 def _corners(offsets):
-    """(weight, shift along t, y, x) of the pixels between which a neighbour lies: one, two or four."""
+    """(weight, shift along t, y, x) of the pixels between which a neighbour lies: one, two
+    or four.
+    """
     corners = [(1.0, (0, 0, 0))]
     for axis, offset in offsets.items():
         low = int(np.floor(offset))
@@ -88,27 +101,33 @@ def _shifted(volume, radii, shift):
 
 @functools.cache
 def _uniform():
-    """int[256]: the bin of each pattern; 0..57 in order of value where its circle of bits changes at most twice, else 58."""
+    """int[256]: the bin of each pattern; 0..57 in order of value where its circle of bits changes
+    at most twice, else 58.
+    """
     bits = np.arange(256)[:, None] >> np.arange(NEIGHBOURS) & 1
     smooth = (bits != np.roll(bits, 1, axis=1)).sum(1) <= 2
     return np.where(smooth, np.cumsum(smooth) - 1, PATTERNS - 1)
 
 
 def hoof(field, *, bins=8, cells=5) -> np.ndarray:
-    """Orientations of a flow [H, W, 2], weighted by magnitude: float32[cells * cells * bins], row by row, each cell's sum 1.
+    """Orientations of a flow [H, W, 2], weighted by magnitude: float32[cells * cells * bins], row
+    by row, each cell's sum 1.
 
-    A cell without motion is 0. Raises UserError on another shape. Source: Chaudhry et al. 2009, with bins as above
-    instead of their mirrored ones.
+    A cell without motion is 0. Raises UserError on another shape. Source: Chaudhry et al. 2009,
+    with bins as above instead of their mirrored ones.
     """
     counts = _orientations(field, cells, cells, bins, 'hoof')
     return _shares(counts).astype(np.float32).ravel()
 
 
 def bi_woof(field, strain, *, bins=8, cells=5) -> np.ndarray:
-    """The sums of hoof, not brought to 1, times the mean strain of their cell: float32[cells * cells * bins].
+    """The sums of hoof, not brought to 1, times the mean strain of their cell: float32[cells *
+    cells * bins].
 
-    strain: magnitude [H, W] of the flow [H, W, 2], from flow.strain. Raises UserError on other shapes.
-    Source: Liong et al. 2018; the authors' released code also brings each cell to sum 1 before and all to length 1 after.
+    strain: magnitude [H, W] of the flow [H, W, 2], from flow.strain. Raises UserError on other
+    shapes.
+    Source: Liong et al. 2018; the authors' released code also brings each cell to sum 1 before and
+    all to length 1 after.
     """
     strain = np.asarray(strain, np.float64)
     counts = _orientations(field, cells, cells, bins, 'bi_woof')
@@ -120,22 +139,28 @@ def bi_woof(field, strain, *, bins=8, cells=5) -> np.ndarray:
 
 
 def bands(field, *, bins=8, bands=3) -> np.ndarray:
-    """Orientations of a flow [H, W, 2] in bands across the image, top first: float32[bands * bins] with sum 1 over all.
+    """Orientations of a flow [H, W, 2] in bands across the image, top first: float32[bands * bins]
+    with sum 1 over all.
 
-    One sum over all bands, so that they also say which band moved; a flow of zeros gives zeros. Two phases of a clip,
-    24 each, are the 48 handcrafted numbers of the hybrid; which quantities its authors took they do not say.
+    One sum over all bands, so that they also say which band moved; a flow of zeros gives zeros. Two
+    phases of a clip, 24 each, are the 48 handcrafted numbers of the hybrid; which quantities its
+    authors took they do not say.
     """
     counts = _orientations(field, bands, 1, bins, 'bands')
     return _shares(counts.ravel()).astype(np.float32)
 
 
 def orientations(field, *, bins=8, cells=5) -> np.ndarray:
-    """float32[cells * cells * bins]: lengths of the vectors of each cell and direction, added up; cells and bins as of `hoof`."""
+    """float32[cells * cells * bins]: lengths of the vectors of each cell and direction, added up;
+    cells and bins as of `hoof`.
+    """
     return _orientations(field, cells, cells, bins, 'orientations').ravel().astype(np.float32)
 
 
 def _orientations(field, rows, columns, bins, name):
-    """float64[rows * columns, bins]: lengths of the vectors of each cell and direction, added up."""
+    """float64[rows * columns, bins]: lengths of the vectors of each cell and direction,
+    added up.
+    """
     field = np.asarray(field, np.float64)
     if field.ndim != 3 or field.shape[-1] != 2 or field.shape[0] < rows or field.shape[1] < columns:
         raise UserError(f'{name}: flow has shape {list(field.shape)}; needs [H, W, 2], {rows} x {columns} pixels or more')
@@ -145,7 +170,9 @@ def _orientations(field, rows, columns, bins, name):
 
 
 def _directions(field, bins):
-    """Bin int[H, W] of each vector, and by how much (radians) its angle exceeds the middle of that bin."""
+    """Bin int[H, W] of each vector, and by how much (radians) its angle exceeds the middle of that
+    bin.
+    """
     turns = np.arctan2(field[..., 1], field[..., 0]) / (2 * np.pi / bins)
     nearest = np.rint(turns)
     return nearest.astype(np.int64) % bins, (turns - nearest) * (2 * np.pi / bins)
@@ -169,8 +196,9 @@ def _clip(video, name):
     return video
 
 
-# A mesh of 7 x 7 places on the face, from the forehead to the edge of the jaw, each the mean of the landmarks named; its
-# 6 x 6 meshes are the regions of MDMO. The row of the forehead is that of the brows, raised.
+# A mesh of 7 x 7 places on the face, from the forehead to the edge of the jaw, each the mean of the
+# landmarks named; its 6 x 6 meshes are the regions of MDMO. The row of the forehead is that of the
+# brows, raised.
 _BROWS = ((17,), (19,), (21,), (21, 22), (22,), (24,), (26,))
 _MESH = (
     _BROWS,
@@ -185,11 +213,13 @@ PARTS = 36
 
 
 def mdmo_parts(points, height, width) -> np.ndarray:
-    """int[height, width]: index 0..35 of the part of the face in which a pixel lies, row by row; -1 outside the face.
+    """int[height, width]: index 0..35 of the part of the face in which a pixel lies, row by row; -1
+    outside the face.
 
-    points: [68, 2] (x, y) in pixels. The parts are our own division into 36, three columns on each side of the midline by
-    six rows (forehead, brow to eye, eye to nose, nose to mouth, mouth to lower lip, to the jaw); that of Liu et al. 2016
-    has other outlines. A pixel on a shared edge goes to the first. Raises UserError on other points.
+    points: [68, 2] (x, y) in pixels. The parts are our own division into 36, three columns on each
+    side of the midline by six rows (forehead, brow to eye, eye to nose, nose to mouth, mouth to
+    lower lip, to the jaw); that of Liu et al. 2016 has other outlines. A pixel on a shared edge
+    goes to the first. Raises UserError on other points.
     """
     points = au_regions.landmarks(points, 'mdmo')
     mesh = np.array([[points[list(place)].mean(0) for place in row] for row in _MESH])
@@ -203,14 +233,17 @@ def mdmo_parts(points, height, width) -> np.ndarray:
 
 
 def mdmo(video, points, *, bins=8, beta=0.8) -> np.ndarray:
-    """Main directional mean optical flow of a clip: float32[72], beta x 36 lengths, then (1 - beta) x 36 angles.
+    """Main directional mean optical flow of a clip: float32[72], beta x 36 lengths, then (1 - beta)
+    x 36 angles.
 
-    video: uint8[T, H, W]; points: landmarks [68, 2] of its first frame, in pixels. Farneback flow from the first frame to
-    each other one; in each of the 36 parts (mdmo_parts) the mean length and angle of the vectors in the bin that holds most;
-    over frames their mean as vectors, a frame weighted by the sum of its 36 lengths; lengths divided by the longest (0..1),
-    angles in radians (-pi..pi). A part without pixels and a clip without motion give 0. The head's motion stays in: faces
-    are taken to be aligned. Raises UserError on another type or shape, or one frame.
-    Source: Liu et al. 2016. The weights follow Varanka et al. 2024 (tvaranka/meb), whose code adds up angles in their place.
+    video: uint8[T, H, W]; points: landmarks [68, 2] of its first frame, in pixels. Farneback flow
+    from the first frame to each other one; in each of the 36 parts (mdmo_parts) the mean length and
+    angle of the vectors in the bin that holds most; over frames their mean as vectors, a frame
+    weighted by the sum of its 36 lengths; lengths divided by the longest (0..1), angles in radians
+    (-pi..pi). A part without pixels and a clip without motion give 0. The head's motion stays in:
+    faces are taken to be aligned. Raises UserError on another type or shape, or one frame.
+    Source: Liu et al. 2016. The weights follow Varanka et al. 2024 (tvaranka/meb), whose code adds
+    up angles in their place.
     """
     video = _clip(video, 'mdmo')
     parts = mdmo_parts(points, *video.shape[1:])
@@ -224,7 +257,9 @@ def mdmo(video, points, *, bins=8, beta=0.8) -> np.ndarray:
 
 
 def _main_direction(field, parts, bins):
-    """float64[2, 36]: mean length and angle of those vectors of each part that lie in its fullest bin; 0 without any."""
+    """float64[2, 36]: mean length and angle of those vectors of each part that lie in its fullest
+    bin; 0 without any.
+    """
     length = np.hypot(*field.astype(np.float64).T).T
     counted = (parts >= 0) & (length > 0)  # a vector of length 0 has no direction
     direction, beyond = (part[counted] for part in _directions(field, bins))
@@ -235,5 +270,6 @@ def _main_direction(field, parts, bins):
         np.bincount(where, values, PARTS * bins).reshape(PARTS, bins)[main] / np.maximum(votes[main], 1)
         for values in (length[counted], beyond)
     )
-    # Angles are averaged about the middle of their bin: about 0 those of one bin would average to the opposite direction.
+    # Angles are averaged about the middle of their bin: about 0 those of one bin would average to
+    # the opposite direction.
     return np.stack([mean_length, main[1] * (2 * np.pi / bins) + mean_beyond])

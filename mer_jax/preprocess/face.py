@@ -1,6 +1,8 @@
-"""One square face crop for a whole clip, found in its onset frame: Haar boxes, eyes brought to fixed places.
+"""One square face crop for a whole clip, found in its onset frame: Haar boxes, eyes brought to
+fixed places.
 
-Points are (x, y) in pixels, the centre of the first pixel at (0, 0); edges are counted so that a frame is (0, 0, W, H).
+Points are (x, y) in pixels, the centre of the first pixel at (0, 0); edges are counted so that a
+frame is (0, 0, W, H).
 """
 
 import functools
@@ -13,13 +15,16 @@ import numpy as np
 
 from mer_jax.errors import UserError
 
-# Where the eyes stand in a crop, as parts of its side: the subject's right eye (left in the image), then the left one.
-# An eye distance of 0.35 leaves an adult face from the hairline to the chin inside, with room for raised brows.
+# Where the eyes stand in a crop, as parts of its side: the subject's right eye (left in the image),
+# then the left one. An eye distance of 0.35 leaves an adult face from the hairline to the chin
+# inside, with room for raised brows.
 EYES_AT = np.array([[0.325, 0.34], [0.675, 0.34]])
-# Where they stand in a Haar box; measured 0.29-0.31 and 0.69-0.70 across on drawn faces, which stand a little lower.
+# Where they stand in a Haar box; measured 0.29-0.31 and 0.69-0.70 across on drawn faces, which
+# stand a little lower.
 EYES_IN_BOX = np.array([[0.30, 0.40], [0.70, 0.40]])
 
-FACES = ('frontalface_alt2', 'frontalface_default')  # the second is asked where the first finds nothing
+# the second is asked where the first finds nothing
+FACES = ('frontalface_alt2', 'frontalface_default')
 EYES = ('eye', 'eye_tree_eyeglasses')
 STEEPEST = 20.0  # degrees between the eyes of a frontal face
 
@@ -29,8 +34,10 @@ class Crop(NamedTuple):
 
     matrix: np.ndarray  # float64[2, 3]: frame point -> crop point
     size: int
-    box: tuple  # x0, y0, x1, y1: edges in the frame of the square, or of what surrounds it where it is turned
-    angle: float  # degrees the line of the eyes falls to the right in the frame; the crop has it level
+    # x0, y0, x1, y1: edges in the frame of the square, or of what surrounds it where it is turned
+    box: tuple
+    # degrees the line of the eyes falls to the right in the frame; the crop has it level
+    angle: float
     how: str  # 'haar and eyes' | 'landmarks' | 'haar' | 'release crop' | 'whole frame'
 
 
@@ -40,13 +47,15 @@ def no_landmarks(gray) -> np.ndarray:
 
 
 def find(gray, *, size, cropped, landmarks_of: Callable = no_landmarks) -> Crop:
-    """The Crop of a clip from its onset frame uint8[H, W] alone, so that it does not move with the face.
+    """The Crop of a clip from its onset frame uint8[H, W] alone, so that it does not move with the
+    face.
 
-    cropped: the frame is a release's own face crop and is taken whole. It is stretched to the square: nothing is cut
-    off, a face fills the same part of it whatever the size of the crop, and the result depends on H and W alone.
-    landmarks_of(gray) -> float[68, 2] in frame pixels, or [0, 2] where none are known, gives the eyes in place of Haar.
-    Without a plausible pair of eyes the Haar box is used unturned ('haar'); without a face the largest square in the
-    middle of the frame ('whole frame': to be told to the user). Raises UserError on other than an 8-bit gray frame.
+    cropped: the frame is a release's own face crop and is taken whole. It is stretched to the
+    square: nothing is cut off, a face fills the same part of it whatever the size of the crop, and
+    the result depends on H and W alone. landmarks_of(gray) -> float[68, 2] in frame pixels, or [0,
+    2] where none are known, gives the eyes in place of Haar. Without a plausible pair of eyes the
+    Haar box is used unturned ('haar'); without a face the largest square in the middle of the frame
+    ('whole frame': to be told to the user). Raises UserError on other than an 8-bit gray frame.
     """
     gray = _checked(gray)
     height, width = gray.shape
@@ -64,7 +73,8 @@ def find(gray, *, size, cropped, landmarks_of: Callable = no_landmarks) -> Crop:
 
 
 def cut(gray, crop) -> np.ndarray:
-    """The crop of one frame, uint8[size, size]: the mean over each crop pixel's area where it shrinks, else bilinear.
+    """The crop of one frame, uint8[size, size]: the mean over each crop pixel's area where it
+    shrinks, else bilinear.
 
     What lies outside the frame repeats the frame's edge.
     """
@@ -101,9 +111,11 @@ def eyes_expected(box) -> np.ndarray:
 
 
 def eyes(gray, box) -> np.ndarray:
-    """Centres of the eyes, right eye first, float64[2, 2], found by Haar in the upper part of a box (x, y, w, h).
+    """Centres of the eyes, right eye first, float64[2, 2], found by Haar in the upper part of a box
+    (x, y, w, h).
 
-    Of all plausible pairs the one nearest to where eyes are expected; float64[0, 2] where there is none.
+    Of all plausible pairs the one nearest to where eyes are expected; float64[0, 2] where there is
+    none.
     """
     x, y, width, height = (round(float(part)) for part in box)
     left, top = max(x, 0), max(y, 0)
@@ -138,7 +150,9 @@ def _plausible(right, left, ratio):
 
 
 def largest_face(gray) -> tuple:
-    """(x, y, w, h) of the largest Haar face, or () where there is none; of equal ones the first from the top left."""
+    """(x, y, w, h) of the largest Haar face, or () where there is none; of equal ones the first
+    from the top left.
+    """
     for name in FACES:
         found = _detect(name, gray, neighbours=5, least=max(min(gray.shape) // 5, 1))
         if len(found):
@@ -147,7 +161,9 @@ def largest_face(gray) -> tuple:
 
 
 def _detect(name, gray, *, neighbours, least):
-    """Haar boxes float64[n, 4] (x, y, w, h) in an order that does not depend on OpenCV's threads."""
+    """Haar boxes float64[n, 4] (x, y, w, h) in an order that does not depend on OpenCV's
+    threads.
+    """
     cascade = _cascade(name, threading.get_ident())
     found = cascade.detectMultiScale(np.ascontiguousarray(gray), 1.1, neighbours, minSize=(least, least))
     return np.array(sorted(map(tuple, found)), np.float64).reshape(-1, 4)

@@ -1,4 +1,6 @@
-"""Dense optical flow between onset and apex, its strain and magnitude, and the frame of strongest motion."""
+"""Dense optical flow between onset and apex, its strain and magnitude, and the frame of strongest
+motion.
+"""
 
 import cv2
 import numpy as np
@@ -7,10 +9,11 @@ from mer_jax.errors import UserError
 
 
 def tvl1(first, second, *, scale_step=0.5, lambda_=0.15, warps=5):
-    """TV-L1 flow float32[H, W, 2] (u right, v down, pixels): pixel x of `first` is found at x + flow(x) in `second`.
+    """TV-L1 flow float32[H, W, 2] (u right, v down, pixels): pixel x of `first` is found at x +
+    flow(x) in `second`.
 
-    first, second: 8-bit gray [H, W], onset first. OpenCV's DualTVL1 with its defaults, but scale step 0.5 as in the
-    reference implementation. Raises UserError on other types or unequal shapes.
+    first, second: 8-bit gray [H, W], onset first. OpenCV's DualTVL1 with its defaults, but scale
+    step 0.5 as in the reference implementation. Raises UserError on other types or unequal shapes.
     Source: Zach, Pock, Bischof 2007; Sanchez, Meinhardt-Llopis, Facciolo 2013 (IPOL).
     """
     first, second = _frames(first, second)
@@ -21,7 +24,9 @@ def tvl1(first, second, *, scale_step=0.5, lambda_=0.15, warps=5):
 
 
 def farneback(first, second):
-    """As tvl1, by polynomial expansion with the parameters of OpenCV's own example. Source: Farneback 2003."""
+    """As tvl1, by polynomial expansion with the parameters of OpenCV's own example. Source:
+    Farneback 2003.
+    """
     first, second = _frames(first, second)
     return cv2.calcOpticalFlowFarneback(
         first, second, None, pyr_scale=0.5, levels=3, winsize=15, iterations=3, poly_n=5, poly_sigma=1.2, flags=0
@@ -40,14 +45,18 @@ METHODS = {'tvl1': tvl1, 'farneback': farneback, 'dis': dis}
 
 
 def estimate(first, second, *, method='tvl1', **options):
-    """Flow float32[H, W, 2] of two 8-bit gray frames by one of METHODS; options are that method's own."""
+    """Flow float32[H, W, 2] of two 8-bit gray frames by one of METHODS; options are that method's
+    own.
+    """
     if method not in METHODS:
         raise UserError(f'flow method is {method!r}; known: {", ".join(METHODS)}')
     return METHODS[method](first, second, **options)
 
 
 def _frames(first, second):
-    """Both frames contiguous, or UserError: OpenCV would scale floats by 255 and fail on colour in several lines."""
+    """Both frames contiguous, or UserError: OpenCV would scale floats by 255 and fail on colour in
+    several lines.
+    """
     first, second = np.ascontiguousarray(first), np.ascontiguousarray(second)
     for name, frame in (('first', first), ('second', second)):
         if frame.dtype != np.uint8 or frame.ndim != 2 or not frame.size:
@@ -58,14 +67,16 @@ def _frames(first, second):
 
 
 def strain(flow, *, form='tensor'):
-    """Optical strain float32[H, W] of flow [H, W, 2] in one of three forms. Raises UserError on another shape or form.
+    """Optical strain float32[H, W] of flow [H, W, 2] in one of three forms. Raises UserError on
+    another shape or form.
 
-    'tensor': sqrt(exx^2 + eyy^2 + 2 exy^2), exy = (du/dy + dv/dx) / 2, by central differences; the border is reflected
-    (without repeating the edge), so the difference across it is 0. Source: Shreve et al. 2009; Liong et al. 2014.
-    'meb': as in the code of Varanka et al. 2024 (tvaranka/meb): Sobel sums (8 x the slope), zeros outside, rows as x,
-    sqrt(ux^2 + vy^2 + (uy^2 + vx^2) / 2), which loses the cross term: a rotation has strain there.
-    'samer': as in the code of Ruan et al. 2022: u and v each stretched to a range of 4096, backward differences that
-    wrap round the image, the result stretched to whole numbers 0..255.
+    'tensor': sqrt(exx^2 + eyy^2 + 2 exy^2), exy = (du/dy + dv/dx) / 2, by central differences; the
+    border is reflected (without repeating the edge), so the difference across it is 0. Source:
+    Shreve et al. 2009; Liong et al. 2014. 'meb': as in the code of Varanka et al. 2024
+    (tvaranka/meb): Sobel sums (8 x the slope), zeros outside, rows as x, sqrt(ux^2 + vy^2 + (uy^2 +
+    vx^2) / 2), which loses the cross term: a rotation has strain there. 'samer': as in the code of
+    Ruan et al. 2022: u and v each stretched to a range of 4096, backward differences that wrap
+    round the image, the result stretched to whole numbers 0..255.
     """
     flow = _field(flow, 'strain')
     if form not in _STRAINS:
@@ -106,18 +117,22 @@ def magnitude(flow):
 
 
 def samer_magnitude(flow, *, threshold=1.5):
-    """Magnitude as an image uint8[H, W]: stretched to 0..255, then 0 where below `threshold` x the mean of the image.
+    """Magnitude as an image uint8[H, W]: stretched to 0..255, then 0 where below `threshold` x the
+    mean of the image.
 
-    threshold 0 keeps every pixel. Source: the code of Ruan et al., ACM MM 2022; their paper names no threshold.
+    threshold 0 keeps every pixel. Source: the code of Ruan et al., ACM MM 2022; their paper names
+    no threshold.
     """
     image = _bytes(magnitude(flow))
     return np.where(image < threshold * image.mean(), 0, image).astype(np.uint8)
 
 
 def without_head(flow):
-    """Flow [..., H, W, 2], each field less its best affine part (least squares), float32: what the face did, not the head.
+    """Flow [..., H, W, 2], each field less its best affine part (least squares), float32: what the
+    face did, not the head.
 
-    A shift, turn, nod or approach of the head is nearly affine over the face; an expression moves parts of it.
+    A shift, turn, nod or approach of the head is nearly affine over the face; an expression moves
+    parts of it.
     """
     flow = np.asarray(flow, np.float32)
     if flow.ndim < 3 or flow.shape[-1] != 2:
@@ -130,10 +145,12 @@ def without_head(flow):
 
 
 def strongest(onset, frames, *, method='tvl1', steady=False):
-    """Index of the frame that moved most from the onset frame, by mean flow magnitude; the first of equal ones.
+    """Index of the frame that moved most from the onset frame, by mean flow magnitude; the first of
+    equal ones.
 
-    onset uint8[H, W], frames any iterable of such. Stands in for an apex that nobody annotated; a head that drifts
-    shifts it to the end of the clip, which `steady` prevents by without_head. Raises UserError where there is no frame.
+    onset uint8[H, W], frames any iterable of such. Stands in for an apex that nobody annotated; a
+    head that drifts shifts it to the end of the clip, which `steady` prevents by without_head.
+    Raises UserError where there is no frame.
     """
     part = without_head if steady else np.asarray
     moved = [magnitude(part(estimate(onset, frame, method=method))).mean() for frame in frames]
@@ -143,7 +160,8 @@ def strongest(onset, frames, *, method='tvl1', steady=False):
 
 
 def resize_flow(flow, size):
-    """Flow float32[size, size, 2] of the resized image: [H, W, 2] resized, u times size / W, v times size / H.
+    """Flow float32[size, size, 2] of the resized image: [H, W, 2] resized, u times size / W, v
+    times size / H.
 
     The mean over each new pixel where it shrinks, else bilinear.
     """
@@ -154,7 +172,9 @@ def resize_flow(flow, size):
 
 
 def flow_features(first, second, *, method='tvl1', form='tensor', **options):
-    """Flow and strain of two 8-bit gray frames: float32[H, W, 3], channels u, v (pixels) and strain of this form."""
+    """Flow and strain of two 8-bit gray frames: float32[H, W, 3], channels u, v (pixels) and strain
+    of this form.
+    """
     flow = estimate(first, second, method=method, **options)
     return np.concatenate([flow, strain(flow, form=form)[..., None]], axis=-1)
 

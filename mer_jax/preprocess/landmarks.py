@@ -1,6 +1,8 @@
-"""68 landmarks (300-W order, 0-based) of face crops: a template fitted to the eyes, or what a tool of the user's says.
+"""68 landmarks (300-W order, 0-based) of face crops: a template fitted to the eyes, or what a tool
+of the user's says.
 
-Points are (x, y) in pixels of the crop, the centre of the first pixel at (0, 0). Nothing is ever downloaded.
+Points are (x, y) in pixels of the crop, the centre of the first pixel at (0, 0). Nothing is ever
+downloaded.
 """
 
 import csv
@@ -16,32 +18,35 @@ from mer_jax.errors import UserError
 from mer_jax.preprocess import face
 
 SOURCES = "'template', MediaPipe Face Landmarker '*.task', dlib predictor '*.dat', a folder of OpenFace '<clip>.csv'"
-# Where the eyes stand in a face crop as wide as the face: a guess from proportions, used where Haar finds none.
+# Where the eyes stand in a face crop as wide as the face: a guess from proportions, used where Haar
+# finds none.
 EYES_IN_RELEASE = np.array([[0.275, 0.34], [0.725, 0.34]])
 
-# One half of a mean adult face at rest, drawn up from rounded means of face measurements: width at the cheekbones 2.15
-# eye distances, nasion to chin 1.85, mouth 0.82, nose 0.5, eye 0.45 (after Farkas, Anthropometry of the Head and Face,
-# 1994). Unit: the distance of the eyes; (0, 0) lies between them, x to the right of the image, y down.
+# One half of a mean adult face at rest, drawn up from rounded means of face measurements: width at
+# the cheekbones 2.15 eye distances, nasion to chin 1.85, mouth 0.82, nose 0.5, eye 0.45 (after
+# Farkas, Anthropometry of the Head and Face, 1994). Unit: the distance of the eyes; (0, 0) lies
+# between them, x to the right of the image, y down.
 _HALF = {
-    0: (-1.08, 0.05), 1: (-1.07, 0.34), 2: (-1.03, 0.62), 3: (-0.95, 0.90), 4: (-0.82, 1.16), 5: (-0.65, 1.39),
-    6: (-0.45, 1.57), 7: (-0.23, 1.68), 8: (0.0, 1.72),
-    17: (-0.90, -0.27), 18: (-0.76, -0.39), 19: (-0.57, -0.43), 20: (-0.37, -0.40), 21: (-0.19, -0.34),
-    27: (0.0, -0.10), 28: (0.0, 0.11), 29: (0.0, 0.31), 30: (0.0, 0.52),
-    31: (-0.22, 0.64), 32: (-0.11, 0.67), 33: (0.0, 0.69),
-    36: (-0.715, -0.01), 37: (-0.595, -0.075), 38: (-0.425, -0.075), 39: (-0.265, 0.02), 40: (-0.415, 0.07),
-    41: (-0.585, 0.07),
-    48: (-0.41, 1.06), 49: (-0.26, 0.96), 50: (-0.10, 0.915), 51: (0.0, 0.93), 57: (0.0, 1.20), 58: (-0.11, 1.19),
-    59: (-0.27, 1.145), 60: (-0.36, 1.055), 61: (-0.11, 1.035), 62: (0.0, 1.04), 66: (0.0, 1.05), 67: (-0.11, 1.05),
+    0: (-1.08, 0.05), 1: (-1.07, 0.34), 2: (-1.03, 0.62), 3: (-0.95, 0.90), 4: (-0.82, 1.16),
+    5: (-0.65, 1.39), 6: (-0.45, 1.57), 7: (-0.23, 1.68), 8: (0.0, 1.72), 17: (-0.90, -0.27),
+    18: (-0.76, -0.39), 19: (-0.57, -0.43), 20: (-0.37, -0.40), 21: (-0.19, -0.34),
+    27: (0.0, -0.10), 28: (0.0, 0.11), 29: (0.0, 0.31), 30: (0.0, 0.52), 31: (-0.22, 0.64),
+    32: (-0.11, 0.67), 33: (0.0, 0.69), 36: (-0.715, -0.01), 37: (-0.595, -0.075),
+    38: (-0.425, -0.075), 39: (-0.265, 0.02), 40: (-0.415, 0.07), 41: (-0.585, 0.07),
+    48: (-0.41, 1.06), 49: (-0.26, 0.96), 50: (-0.10, 0.915), 51: (0.0, 0.93), 57: (0.0, 1.20),
+    58: (-0.11, 1.19), 59: (-0.27, 1.145), 60: (-0.36, 1.055), 61: (-0.11, 1.035), 62: (0.0, 1.04),
+    66: (0.0, 1.05), 67: (-0.11, 1.05),
 }  # fmt: skip
 _ACROSS = {
     **{point: 16 - point for point in range(9)}, **{point: 43 - point for point in range(17, 22)},
     **{point: point for point in range(27, 31)}, **{point: 66 - point for point in (31, 32, 33)},
-    36: 45, 37: 44, 38: 43, 39: 42, 40: 47, 41: 46, 48: 54, 49: 53, 50: 52, 51: 51, 57: 57, 58: 56, 59: 55,
-    60: 64, 61: 63, 62: 62, 66: 66, 67: 65,
+    36: 45, 37: 44, 38: 43, 39: 42, 40: 47, 41: 46, 48: 54, 49: 53, 50: 52, 51: 51, 57: 57, 58: 56,
+    59: 55, 60: 64, 61: 63, 62: 62, 66: 66, 67: 65,
 }  # fmt: skip
 
-# Vertex of MediaPipe's face mesh that stands for each landmark: jaw, brows, nose, eyes, lips. On the jaw 300-W counts
-# even steps from ear to ear; these are the nearest vertices of the mesh's face oval.
+# Vertex of MediaPipe's face mesh that stands for each landmark: jaw, brows, nose, eyes, lips. On
+# the jaw 300-W counts even steps from ear to ear; these are the nearest vertices of the mesh's face
+# oval.
 FROM_MESH = (
     127, 234, 93, 132, 58, 136, 150, 176, 152, 400, 379, 365, 288, 361, 323, 454, 356,
     70, 63, 105, 66, 107, 336, 296, 334, 293, 300, 168, 197, 5, 1, 98, 97, 2, 326, 327,
@@ -57,11 +62,12 @@ class NoFace(UserError):
 def locate(crops, *, source, crop, clip='', numbers=()) -> np.ndarray:
     """Landmarks float32[T, 68, 2] of the crops uint8[T, size, size] of one clip.
 
-    source: 'template' (fitted to the eyes of the first crop, the same for all), or a path: '*.task' or '*.dat' run on
-    every crop; a folder with OpenFace's '<clip>.csv' in frame pixels, whose column 'frame' holds the numbers of the
-    files (`numbers`, one a crop), mapped through crop.matrix. A frame in which the tool finds no face takes the
-    landmarks of the nearest frame that has some. Raises UserError on an unknown or unreadable source and on a package
-    that is missing, NoFace where no frame of the clip has a face.
+    source: 'template' (fitted to the eyes of the first crop, the same for all), or a path: '*.task'
+    or '*.dat' run on every crop; a folder with OpenFace's '<clip>.csv' in frame pixels, whose
+    column 'frame' holds the numbers of the files (`numbers`, one a crop), mapped through
+    crop.matrix. A frame in which the tool finds no face takes the landmarks of the nearest frame
+    that has some. Raises UserError on an unknown or unreadable source and on a package that is
+    missing, NoFace where no frame of the clip has a face.
     """
     crops = np.asarray(crops)
     if crops.dtype != np.uint8 or crops.shape[1:] != (crop.size, crop.size) or not len(crops):
@@ -82,7 +88,9 @@ def locate(crops, *, source, crop, clip='', numbers=()) -> np.ndarray:
 
 
 def mean_shape() -> np.ndarray:
-    """float64[68, 2]: the template at rest; unit: distance of the eyes, which lie at (-0.5, 0) and (0.5, 0)."""
+    """float64[68, 2]: the template at rest; unit: distance of the eyes, which lie at (-0.5, 0) and
+    (0.5, 0).
+    """
     shape = np.zeros((68, 2))
     for point, (x, y) in _HALF.items():
         shape[point], shape[_ACROSS[point]] = (x, y), (-x, y)
@@ -90,13 +98,16 @@ def mean_shape() -> np.ndarray:
 
 
 def template(image, crop) -> np.ndarray:
-    """float64[68, 2]: the mean shape shifted, turned and scaled to the eyes of a crop uint8[size, size].
+    """float64[68, 2]: the mean shape shifted, turned and scaled to the eyes of a crop uint8[size,
+    size].
 
-    The eyes are the crop's fixed places where it was levelled by them; else those that Haar finds; else those expected
-    in the face that Haar finds, or in the crop. A release crop is fitted in the frame's proportions, then stretched.
+    The eyes are the crop's fixed places where it was levelled by them; else those that Haar finds;
+    else those expected in the face that Haar finds, or in the crop. A release crop is fitted in the
+    frame's proportions, then stretched.
     """
     x0, y0, x1, y1 = crop.box
-    down = crop.size / max(round(crop.size * (y1 - y0) / (x1 - x0)), 1)  # the stretch of a release crop; 1 otherwise
+    # the stretch of a release crop; 1 otherwise
+    down = crop.size / max(round(crop.size * (y1 - y0) / (x1 - x0)), 1)
     release = crop.how == 'release crop'
     expected = (EYES_IN_RELEASE if release else face.EYES_AT) * (crop.size, crop.size / down) - 0.5
     pair = expected
@@ -109,7 +120,9 @@ def template(image, crop) -> np.ndarray:
 
 
 def _seen(image, expected):
-    """Eyes float64[2, 2] that Haar finds in a crop; where it finds no face or no eyes, those expected."""
+    """Eyes float64[2, 2] that Haar finds in a crop; where it finds no face or no eyes, those
+    expected.
+    """
     box = face.largest_face(image)
     if len(box):
         expected = face.eyes_expected(box)
@@ -121,7 +134,9 @@ def _seen(image, expected):
 
 
 def _nearest(found, message):
-    """Frames without landmarks (NaN) take those of the nearest frame with some; UserError where none has any."""
+    """Frames without landmarks (NaN) take those of the nearest frame with some; UserError where
+    none has any.
+    """
     known = np.flatnonzero(np.isfinite(found).all((1, 2)))
     if not len(known):
         raise NoFace(f'landmarks: {message}')
@@ -142,14 +157,17 @@ def _mediapipe(path, crops):
                 faces = landmarker.detect(mediapipe.Image(mediapipe.ImageFormat.SRGB, colour)).face_landmarks
                 if faces:
                     points = np.array([(faces[0][vertex].x, faces[0][vertex].y) for vertex in FROM_MESH])
-                    found[index] = points * image.shape[::-1] - 0.5  # there 0 and 1 are the edges of the image
+                    # there 0 and 1 are the edges of the image
+                    found[index] = points * image.shape[::-1] - 0.5
     except (RuntimeError, ValueError, OSError) as error:
         raise UserError(f'landmarks: {path} is no Face Landmarker: {_line(error)}') from error
     return found
 
 
 def _dlib(path, crops):
-    """[T, 68, 2] of every crop by dlib's predictor, in the largest face it finds, else where the template lies."""
+    """[T, 68, 2] of every crop by dlib's predictor, in the largest face it finds, else where the
+    template lies.
+    """
     dlib, predictor = _package('dlib', path), _dlib_predictor(str(path))
     detector = dlib.get_frontal_face_detector()
     found = np.zeros((len(crops), 68, 2))
@@ -181,7 +199,9 @@ def _box_of_shape(size):
 
 
 def _openface(path, numbers):
-    """[T, 68, 2] in frame pixels of the frames with these numbers; NaN where the column 'success' is 0."""
+    """[T, 68, 2] in frame pixels of the frames with these numbers; NaN where the column 'success'
+    is 0.
+    """
     header, rows = _csv(path)
     columns = [f'{axis}_{point}' for point in range(68) for axis in 'xy']
     missing = [name for name in ('frame', *columns) if name not in header]

@@ -1,8 +1,10 @@
-"""Learned motion magnification of two frames by a trained MagNet, without jax: Oh et al., ECCV 2018.
+"""Learned motion magnification of two frames by a trained MagNet, without jax: Oh et al., ECCV
+2018.
 
-The same network, with the same names and weights, stands in models.magnet, which trains it. Two editions of it are public:
-'released', the authors' TensorFlow code (no biases; shape code changed by alpha - 1, so that alpha 1 leaves it alone), and
-'port', the PyTorch code of postech-ami/Deep-Motion-Mag-Pytorch (biases, two more layers; multiplies by alpha).
+The same network, with the same names and weights, stands in models.magnet, which trains it. Two
+editions of it are public: 'released', the authors' TensorFlow code (no biases; shape code changed
+by alpha - 1, so that alpha 1 leaves it alone), and 'port', the PyTorch code of
+postech-ami/Deep-Motion-Mag-Pytorch (biases, two more layers; multiplies by alpha).
 """
 
 import functools
@@ -22,8 +24,9 @@ LEAST = 8  # pixels a side: the 7x7 layer at half size reflects 3 pixels
 
 
 def shapes(edition) -> dict:
-    """Name -> shape of every weight of an edition: kernels [kh, kw, in, out] and, in 'port', biases [out]; those of a
-    stack of residual blocks carry a leading axis."""
+    """Name -> shape of every weight of an edition: kernels [kh, kw, in, out] and, in 'port', biases
+    [out]; those of a stack of residual blocks carry a leading axis.
+    """
     port = edition == 'port'
     layers = {'encoder/conv1': (7, 3, 16), 'encoder/conv2': (3, 16, 32), **_block('encoder/block', 32),
               'encoder/texture_conv': (3, 32, 32), **_block('encoder/texture_block', 32)}
@@ -42,7 +45,9 @@ def _block(name, channels):
 
 
 def read(path) -> dict:
-    """Weights of a .safetensors file by name, float32; UserError where it is missing, unreadable or of another network."""
+    """Weights of a .safetensors file by name, float32; UserError where it is missing, unreadable or
+    of another network.
+    """
     path = Path(path)
     if not path.is_file():
         raise UserError(f'{path}: there is no such MagNet weights file (.safetensors); train one, or convert a published one')
@@ -69,7 +74,9 @@ def edition_of(tensors) -> str:
 
 
 def check(tensors, wanted, *, source):
-    """UserError naming `source` and the first differing layer where `tensors` have other names or shapes than `wanted`."""
+    """UserError naming `source` and the first differing layer where `tensors` have other names or
+    shapes than `wanted`.
+    """
     wrong = [f'layer {name} is missing, needed {list(shape)}' for name, shape in wanted.items() if name not in tensors]
     wrong += [f'layer {name} {list(np.shape(value))} is unknown' for name, value in tensors.items() if name not in wanted]
     wrong += [f'layer {name} has shape {list(np.shape(tensors[name]))}, needed {list(shape)}' for name, shape in wanted.items()
@@ -82,10 +89,12 @@ def check(tensors, wanted, *, source):
 
 
 def magnify(onset, apex, *, alpha, weights):
-    """The apex frame with its motion since the onset magnified alpha times (1: unchanged motion), uint8[H, W].
+    """The apex frame with its motion since the onset magnified alpha times (1: unchanged motion),
+    uint8[H, W].
 
-    onset, apex: 8-bit gray uint8[H, W], 8 pixels a side or more; weights: path of a .safetensors file. Gray goes in as three
-    equal channels and comes out by the weights of ITU-R BT.601. Raises UserError on other frames, alpha or weights.
+    onset, apex: 8-bit gray uint8[H, W], 8 pixels a side or more; weights: path of a .safetensors
+    file. Gray goes in as three equal channels and comes out by the weights of ITU-R BT.601. Raises
+    UserError on other frames, alpha or weights.
     """
     for name, frame in (('onset', onset), ('apex', apex)):
         if frame.dtype != np.uint8 or frame.ndim != 2 or min(frame.shape) < LEAST:
@@ -101,13 +110,17 @@ def magnify(onset, apex, *, alpha, weights):
 
 
 def _prepare(frame):
-    """uint8[H, W] -> float32[H', W', 3] in [-1, 1], reflected below and to the right to multiples of 4."""
+    """uint8[H, W] -> float32[H', W', 3] in [-1, 1], reflected below and to the right to multiples
+    of 4.
+    """
     frame = np.pad(frame, [(0, -n % 4) for n in frame.shape], mode='reflect')
     return np.repeat(frame[:, :, None].astype(np.float32) / np.float32(127.5) - 1, 3, axis=2)
 
 
 def predict(tensors, a, b, alpha):
-    """Output float32[H, W, 3] of the network for frames a and b, float32[H, W, 3] in [-1, 1]; H and W multiples of 4."""
+    """Output float32[H, W, 3] of the network for frames a and b, float32[H, W, 3] in [-1, 1]; H and
+    W multiples of 4.
+    """
     port = edition_of(tensors) == 'port'
     conv = functools.partial(_layer, tensors, port)
 
@@ -134,8 +147,9 @@ def predict(tensors, a, b, alpha):
 
 
 def _layer(tensors, port, name, x, *, stride=1, block=()):
-    """One convolution (of block `block` of a stack); its border is reflected, but zero below and to the right at stride 2 of
-    'released', as TensorFlow pads."""
+    """One convolution (of block `block` of a stack); its border is reflected, but zero below and to
+    the right at stride 2 of 'released', as TensorFlow pads.
+    """
     kernel = tensors[f'{name}/kernel'][block]
     half = kernel.shape[0] // 2
     if stride == 2 and not port:
@@ -146,7 +160,9 @@ def _layer(tensors, port, name, x, *, stride=1, block=()):
 
 
 def convolve(x, kernel, stride):
-    """Padded float32[H, W, in] and kernel [kh, kw, in, out] -> [H', W', out]: one product of matrices for each kernel row."""
+    """Padded float32[H, W, in] and kernel [kh, kw, in, out] -> [H', W', out]: one product of
+    matrices for each kernel row.
+    """
     rows, columns, _, features = kernel.shape
     height, width = ((n - k) // stride + 1 for n, k in zip(x.shape[:2], kernel.shape[:2], strict=True))
     last = (width - 1) * stride + 1

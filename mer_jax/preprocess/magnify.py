@@ -1,8 +1,10 @@
-"""Motion magnification of two frames: the apex frame with its motion from the onset frame made alpha times as large.
+"""Motion magnification of two frames: the apex frame with its motion from the onset frame made
+alpha times as large.
 
-alpha has one meaning in all methods: output motion / input motion. 1 changes nothing, 6 is common in work on
-micro-expressions, 0 takes the motion out. Beyond RANGES no method is right: motion comes out too small, and edges turn
-into dark and bright contours (eulerian) or into blur and ripples (phase).
+alpha has one meaning in all methods: output motion / input motion. 1 changes nothing, 6 is common
+in work on micro-expressions, 0 takes the motion out. Beyond RANGES no method is right: motion comes
+out too small, and edges turn into dark and bright contours (eulerian) or into blur and ripples
+(phase).
 """
 
 import math
@@ -19,10 +21,11 @@ NOISE = 1.0  # gray levels of camera noise below which a phase is not trusted
 
 
 def magnify(onset, apex, *, method, alpha):
-    """uint8[H, W]: `apex` with its motion from `onset` times alpha, by one of METHODS; alpha 1 gives `apex` itself.
+    """uint8[H, W]: `apex` with its motion from `onset` times alpha, by one of METHODS; alpha 1
+    gives `apex` itself.
 
-    onset, apex: uint8[H, W], equal shapes, 16 pixels a side or more. alpha: finite, 0 or larger; 'none' ignores it.
-    Raises UserError for anything else.
+    onset, apex: uint8[H, W], equal shapes, 16 pixels a side or more. alpha: finite, 0 or larger;
+    'none' ignores it. Raises UserError for anything else.
     """
     if method not in METHODS:
         raise UserError(f'magnify: method is {method!r}; known: {", ".join(METHODS)}')
@@ -43,23 +46,29 @@ def none(onset, apex, alpha):
 
 
 def eulerian(onset, apex, alpha):
-    """apex + (alpha - 1) * blur(apex - onset): the first term of the Taylor series of a moved picture.
+    """apex + (alpha - 1) * blur(apex - onset): the first term of the Taylor series of a moved
+    picture.
 
-    The blur, a Gaussian of 1 pixel, halves waves of 5 pixels: an output motion above an eighth of a wave breaks it, so
-    shorter ones would only add contours. It makes magnified camera noise 3.5 times weaker. On drawn faces (noise 2 gray
-    levels, alpha 6, output 0.6 pixels) a blur of 2 pixels loses a third of the motion; without one, noise adds half.
-    Source: Wu et al., ACM TOG 31(4), 2012, for two frames: the temporal band-pass is the difference to the onset.
+    The blur, a Gaussian of 1 pixel, halves waves of 5 pixels: an output motion above an eighth of a
+    wave breaks it, so shorter ones would only add contours. It makes magnified camera noise 3.5
+    times weaker. On drawn faces (noise 2 gray levels, alpha 6, output 0.6 pixels) a blur of 2
+    pixels loses a third of the motion; without one, noise adds half.
+    Source: Wu et al., ACM TOG 31(4), 2012, for two frames: the temporal band-pass is the difference
+    to the onset.
     """
     difference = cv2.GaussianBlur(apex.astype(np.float32) - onset, (0, 0), BLUR)
     return _bytes(apex + np.float32(alpha - 1) * difference)
 
 
 def phase(onset, apex, alpha):
-    """Each band of a complex steerable pyramid of `apex`, turned by (alpha - 1) times its phase from `onset`.
+    """Each band of a complex steerable pyramid of `apex`, turned by (alpha - 1) times its phase
+    from `onset`.
 
-    The longest waves, the pyramid's residual, stay those of the apex. A motion of more than half a wave between the
-    frames is taken for one the other way, so the finest detail of large motions is lost first.
-    Source: Wadhwa et al., ACM TOG 32(4), 2013, for two frames: the temporal band-pass is the difference to the onset.
+    The longest waves, the pyramid's residual, stay those of the apex. A motion of more than half a
+    wave between the frames is taken for one the other way, so the finest detail of large motions is
+    lost first.
+    Source: Wadhwa et al., ACM TOG 32(4), 2013, for two frames: the temporal band-pass is the
+    difference to the onset.
     """
     before, after = pyramid.build(onset), pyramid.build(apex)
     turned = [_turned(first, second, alpha - 1, NOISE * noise)
@@ -68,7 +77,9 @@ def phase(onset, apex, alpha):
 
 
 def _turned(first, second, times, noise):
-    """Band `second` with its local phase moved on by `times` the phase from `first`, complex[h, w]."""
+    """Band `second` with its local phase moved on by `times` the phase from `first`,
+    complex[h, w].
+    """
     angle, trust = phase_difference(first, second, noise)
     turn = np.float32(times) * angle * trust
     return second * (np.cos(turn) + 1j * np.sin(turn))
@@ -77,9 +88,10 @@ def _turned(first, second, times, noise):
 def phase_difference(first, second, noise):
     """(angle in (-pi, pi], trust in 0..1) of complex bands [h, w], each float32[h, w].
 
-    The angle is that of the smoothed product second * conj(first): a circular mean weighted by amplitudes, so phases on
-    both sides of pi do not average to 0. trust falls to 0 where that product is small against noise^2, noise being the
-    amplitude that camera noise alone has in this band: a phase there is random.
+    The angle is that of the smoothed product second * conj(first): a circular mean weighted by
+    amplitudes, so phases on both sides of pi do not average to 0. trust falls to 0 where that
+    product is small against noise^2, noise being the amplitude that camera noise alone has in this
+    band: a phase there is random.
     """
     product = second * first.conj()
     real, imaginary = (cv2.GaussianBlur(np.ascontiguousarray(part, np.float32), (0, 0), SMOOTH)
@@ -94,8 +106,9 @@ def _bytes(image):
 
 
 METHODS = {'none': none, 'eulerian': eulerian, 'phase': phase}
-# Largest output motion in pixels at which the motion found by TV-L1 is within TOLERANCE of alpha times the true one.
-# Measured on drawn faces about 90 pixels wide, alpha 3 and 6, noise 1.5 gray levels, input motion of 0.1 pixels or more
-# (benchmarks/magnification.py); it grows with the width of the face. 'none' claims nothing and has no limit.
+# Largest output motion in pixels at which the motion found by TV-L1 is within TOLERANCE of alpha
+# times the true one. Measured on drawn faces about 90 pixels wide, alpha 3 and 6, noise 1.5 gray
+# levels, input motion of 0.1 pixels or more (benchmarks/magnification.py); it grows with the width
+# of the face. 'none' claims nothing and has no limit.
 RANGES = {'none': math.inf, 'eulerian': 1.0, 'phase': 6.0}
 TOLERANCE = 0.3

@@ -1,9 +1,12 @@
-"""Complex steerable pyramid in the frequency domain: an image as oriented bands with a local amplitude and phase.
+"""Complex steerable pyramid in the frequency domain: an image as oriented bands with a local
+amplitude and phase.
 
-Every band is the image through a one-sided filter, a bell an octave wide times cos(angle)^(ORIENTATIONS - 1), kept at
-the size that its frequencies need. The squares of all filters, mirrored ones included, are divided by their sum, so
-`reconstruct` gives back any image of any size exactly.
-Source: Simoncelli, Freeman, ICIP 1995; Portilla, Simoncelli, IJCV 40(1), 2000; Wadhwa et al., ACM TOG 32(4), 2013.
+Every band is the image through a one-sided filter, a bell an octave wide times
+cos(angle)^(ORIENTATIONS - 1), kept at the size that its frequencies need. The squares of all
+filters, mirrored ones included, are divided by their sum, so `reconstruct` gives back any image of
+any size exactly.
+Source: Simoncelli, Freeman, ICIP 1995; Portilla, Simoncelli, IJCV 40(1), 2000; Wadhwa et al., ACM
+TOG 32(4), 2013.
 """
 
 from functools import lru_cache
@@ -15,10 +18,13 @@ import numpy as np
 from mer_jax.errors import UserError
 
 SMALLEST = 16  # pixels of a side
-TOP = 0.5 / np.sqrt(2)  # cycles a pixel at the middle of the finest band, which also takes all that is finer
+# cycles a pixel at the middle of the finest band, which also takes all that is finer
+TOP = 0.5 / np.sqrt(2)
 ORIENTATIONS = 4
-COARSEST = 2.5  # least cycles over the shorter padded side at the middle of a band: longer waves are the residual
-BORDER = 24  # least reflected border in pixels, so that opposite edges do not touch in the periodic transform
+# least cycles over the shorter padded side at the middle of a band: longer waves are the residual
+COARSEST = 2.5
+# least reflected border in pixels, so that opposite edges do not touch in the periodic transform
+BORDER = 24
 
 
 class Pyramid(NamedTuple):
@@ -30,7 +36,9 @@ class Pyramid(NamedTuple):
 
 
 class Filter(NamedTuple):
-    """One filter on the frequencies that it passes: spectrum[rows, columns] * values is the spectrum of its band."""
+    """One filter on the frequencies that it passes: spectrum[rows, columns] * values is the
+    spectrum of its band.
+    """
 
     rows: np.ndarray  # int[h, 1], indices into the padded image's spectrum
     columns: np.ndarray  # int[1, w]
@@ -38,10 +46,11 @@ class Filter(NamedTuple):
 
 
 def build(image):
-    """The Pyramid of a real image [H, W]; bands of a float64 image are complex128, of any other type complex64.
+    """The Pyramid of a real image [H, W]; bands of a float64 image are complex128, of any other
+    type complex64.
 
-    Amplitudes are in the image's unit: those of all bands of a grating of amplitude a square-sum to a^2 / 4.
-    Raises UserError for another shape or a side under 16 pixels.
+    Amplitudes are in the image's unit: those of all bands of a grating of amplitude a square-sum to
+    a^2 / 4. Raises UserError for another shape or a side under 16 pixels.
     """
     image = np.asarray(image)
     if image.ndim != 2 or min(image.shape) < SMALLEST:
@@ -55,26 +64,33 @@ def build(image):
 
 
 def reconstruct(pyramid):
-    """The image float[H, W] of a Pyramid, of the bands' precision; exact where the bands were not changed."""
+    """The image float[H, W] of a Pyramid, of the bands' precision; exact where the bands were not
+    changed.
+    """
     (top, _), (left, _) = _margins(pyramid.shape)
     shape = _padded(pyramid.shape)
     *filters, low = _filters(shape)
     spectrum = np.zeros(shape, pyramid.bands[0].dtype)
     for band, one in zip(pyramid.bands, filters, strict=True):
-        # twice: a band holds one of each pair of mirrored frequencies; taking the real part halves it
+        # twice: a band holds one of each pair of mirrored frequencies; taking the real part halves
+        # it
         spectrum[one.rows, one.columns] += _spread(2 * band, one, spectrum)
     spectrum[low.rows, low.columns] += _spread(pyramid.residual, low, spectrum)
     return np.fft.ifft2(spectrum).real[top:top + pyramid.shape[0], left:left + pyramid.shape[1]]
 
 
 def noise(shape):
-    """Root mean square amplitude of each band of white noise with standard deviation 1, for images of shape (H, W)."""
+    """Root mean square amplitude of each band of white noise with standard deviation 1, for images
+    of shape (H, W).
+    """
     padded = _padded(shape)
     return [float(np.linalg.norm(one.values) / np.sqrt(np.prod(padded))) for one in _filters(padded)[:-1]]
 
 
 def _passed(spectrum, band):
-    """The part of the image behind `spectrum` that a Filter passes, sampled as densely as it needs, complex[h, w]."""
+    """The part of the image behind `spectrum` that a Filter passes, sampled as densely as it needs,
+    complex[h, w].
+    """
     size = band.values.size / spectrum.size
     return np.fft.ifft2(spectrum[band.rows, band.columns] * (np.float32(size) * band.values))
 
@@ -90,16 +106,21 @@ def _padded(shape):
 
 
 def _margins(shape):
-    """Reflected pixels ((top, bottom), (left, right)) up to sizes that the Fourier transform does fast."""
+    """Reflected pixels ((top, bottom), (left, right)) up to sizes that the Fourier transform does
+    fast.
+    """
     extra = [cv2.getOptimalDFTSize(side + 2 * BORDER) - side for side in shape]
     return tuple((pixels // 2, pixels - pixels // 2) for pixels in extra)
 
 
 @lru_cache(maxsize=4)
 def _filters(shape):
-    """All Filters of a padded shape, finest first, the residual's last; their squares with mirrored ones sum to 1."""
+    """All Filters of a padded shape, finest first, the residual's last; their squares with mirrored
+    ones sum to 1.
+    """
     y, x = np.meshgrid(*(np.fft.fftfreq(side) for side in shape), indexing='ij')
-    # -y: the Nyquist frequency, -0.5, is its own mirror image and would lie on the empty side of every filter
+    # -y: the Nyquist frequency, -0.5, is its own mirror image and would lie on the empty side of
+    # every filter
     radius, angle = np.hypot(x, y), np.arctan2(-y, x)
     scales = 1 + int(np.log2(TOP * min(shape) / COARSEST))
     octaves = np.log2(np.maximum(radius, 1e-9) / TOP)
@@ -112,12 +133,16 @@ def _filters(shape):
 
 
 def _ring(octaves, *, outermost):
-    """Strength at `octaves` from a band's middle: a cosine, 0 from one octave away; the outermost stays 1 outwards."""
+    """Strength at `octaves` from a band's middle: a cosine, 0 from one octave away; the outermost
+    stays 1 outwards.
+    """
     return np.cos(np.pi / 2 * np.clip(octaves, -1, 0 if outermost else 1))
 
 
 def _fan(angle, number):
-    """Strength at an angle: cos^(orientations - 1) around the filter's own direction, 0 on the opposite side."""
+    """Strength at an angle: cos^(orientations - 1) around the filter's own direction, 0 on the
+    opposite side.
+    """
     return np.maximum(np.cos(angle - number * np.pi / ORIENTATIONS), 0) ** (ORIENTATIONS - 1)
 
 
@@ -127,7 +152,9 @@ def _mirrored(values):
 
 
 def _cut(values, reach):
-    """The Filter of `values` without the frequencies beyond `reach` cycles a pixel, where it is 0."""
+    """The Filter of `values` without the frequencies beyond `reach` cycles a pixel, where
+    it is 0.
+    """
     kept = []
     for side in values.shape:
         need = min(cv2.getOptimalDFTSize(2 * int(np.ceil(reach * side)) + 1), side)

@@ -1,11 +1,14 @@
-"""Regions of a face from its 68 landmarks (300-W order), masks made of them, and the region an action unit moves."""
+"""Regions of a face from its 68 landmarks (300-W order), masks made of them, and the region an
+action unit moves.
+"""
 
 import cv2
 import numpy as np
 
 from mer_jax.errors import UserError
 
-RIGHT_EYE, LEFT_EYE = (*range(17, 22), *range(36, 42)), (*range(22, 27), *range(42, 48))  # each with its brow
+# each with its brow
+RIGHT_EYE, LEFT_EYE = (*range(17, 22), *range(36, 42)), (*range(22, 27), *range(42, 48))
 MOUTH = tuple(range(48, 68))
 REGIONS = {'eyes': (RIGHT_EYE, LEFT_EYE), 'mouth': (MOUTH,)}
 MARGIN = 0.05  # by which a hull is grown, as a part of the face's width between landmarks 0 and 16
@@ -19,11 +22,12 @@ _ACTION_UNITS = {
 
 
 def mask(landmarks, size, *, keep, margin=MARGIN) -> np.ndarray:
-    """bool[size, size], True where a pixel stays: the three readings of a 'black mask around eyes and mouth'.
+    """bool[size, size], True where a pixel stays: the three readings of a 'black mask around eyes
+    and mouth'.
 
-    landmarks: [68, 2] (x, y) in pixels of the image. keep names what is blacked: 'none' nothing, all True; 'background'
-    all but the eyes with their brows and the mouth; 'eyes_mouth' these. Source: Irawan et al. 2024, which says both of
-    the last two. Raises UserError on another word.
+    landmarks: [68, 2] (x, y) in pixels of the image. keep names what is blacked: 'none' nothing,
+    all True; 'background' all but the eyes with their brows and the mouth; 'eyes_mouth' these.
+    Source: Irawan et al. 2024, which says both of the last two. Raises UserError on another word.
     """
     if keep not in KEEP:
         raise UserError(f'mask is {keep!r}; known: {", ".join(KEEP)}')
@@ -34,7 +38,9 @@ def mask(landmarks, size, *, keep, margin=MARGIN) -> np.ndarray:
 
 
 def region(landmarks, size, name, *, margin=MARGIN) -> np.ndarray:
-    """bool[size, size] of 'eyes' (two hulls, each with its brow) or 'mouth'; margin in widths of the face."""
+    """bool[size, size] of 'eyes' (two hulls, each with its brow) or 'mouth'; margin in widths of
+    the face.
+    """
     landmarks = np.asarray(landmarks, np.float64)
     if landmarks.shape != (68, 2) or not np.isfinite(landmarks).all():
         raise UserError(f'regions: landmarks are {list(landmarks.shape)} or not finite; needs finite numbers [68, 2]')
@@ -43,9 +49,12 @@ def region(landmarks, size, name, *, margin=MARGIN) -> np.ndarray:
 
 
 def near_hull(points, size, reach) -> np.ndarray:
-    """bool[size, size]: pixels whose centre lies in the convex hull of points [n, 2] or at most `reach` from it."""
+    """bool[size, size]: pixels whose centre lies in the convex hull of points [n, 2] or at most
+    `reach` from it.
+    """
     hull = cv2.convexHull(np.asarray(points, np.float32))[:, 0].astype(np.float64)
-    # Only what the hull can reach: over the whole picture the masks of a video take longer than all else of loading it.
+    # Only what the hull can reach: over the whole picture the masks of a video take longer than all
+    # else of loading it.
     first = np.clip(np.floor(hull.min(0) - reach), 0, size).astype(int)
     last = np.clip(np.ceil(hull.max(0) + reach) + 1, first, size).astype(int)
     pixels = np.stack(np.meshgrid(np.arange(first[0], last[0]), np.arange(first[1], last[1])), -1).astype(np.float64)
@@ -63,9 +72,11 @@ def near_hull(points, size, reach) -> np.ndarray:
 
 
 def action_unit_region(number) -> str:
-    """'eyes' or 'mouth': the half of the face that an action unit moves; '' for head movements and what has no half.
+    """'eyes' or 'mouth': the half of the face that an action unit moves; '' for head movements and
+    what has no half.
 
-    Eyes 1-9, 41-46, 61-69; mouth 10-39. Source: the code of Ruan et al., ACM MM 2022 (eyes 1-9, 41-44, 61-64; mouth
-    10-28, 38), extended by other codes of FACS: blink and wink, gaze, jaw, cheeks, tongue, nostrils.
+    Eyes 1-9, 41-46, 61-69; mouth 10-39. Source: the code of Ruan et al., ACM MM 2022 (eyes 1-9,
+    41-44, 61-64; mouth 10-28, 38), extended by other codes of FACS: blink and wink, gaze, jaw,
+    cheeks, tongue, nostrils.
     """
     return next((name for name, numbers in _ACTION_UNITS.items() if int(number) in numbers), '')

@@ -1,12 +1,14 @@
 """Writes CASME II: sheets of either edition and the folder layouts in circulation.
 
-Quirks: 1 the header has two blank cells; 2 Subject is text ('01'); 3 a single action unit is an integer cell, others
-text; 4 '/' stands for an unknown apex (04/EP12_01f); 5 apex = onset (05/EP09_05f) and apex = offset (four rows); 6
-frame numbers are not padded (img99, img100), but in re-encoded copies they are; 7 the trailing f is part of the name;
-8 a name is unique only with its subject; 9 names of odd shape (EP01_2, EP06_02_01, EP09f); 10 two folders without a
-row (sub09/EP02_02f, sub24/EP02_07); 11 a folder that ends before the sheet's offset (16/EP01_08 at 96); 12 subject
-folders 'sub01' or '1'; 13 face crops differ in size from clip to clip; 14 a second workbook with the same clip names
-but no frames (CASME2-ObjectiveClasses.xlsx); 15 readme.pdf and note.txt lie about.
+Quirks: 1 the header has two blank cells; 2 Subject is text ('01'); 3 a single action unit is an
+integer cell, others text; 4 '/' stands for an unknown apex (04/EP12_01f); 5 apex = onset
+(05/EP09_05f) and apex = offset (four rows); 6 frame numbers are not padded (img99, img100), but in
+re-encoded copies they are; 7 the trailing f is part of the name; 8 a name is unique only with its
+subject; 9 names of odd shape (EP01_2, EP06_02_01, EP09f); 10 two folders without a row
+(sub09/EP02_02f, sub24/EP02_07); 11 a folder that ends before the sheet's offset (16/EP01_08 at 96);
+12 subject folders 'sub01' or '1'; 13 face crops differ in size from clip to clip; 14 a second
+workbook with the same clip names but no frames (CASME2-ObjectiveClasses.xlsx); 15 readme.pdf and
+note.txt lie about.
 """
 
 from pathlib import Path
@@ -16,7 +18,8 @@ from tests.fake_raw import faults as file_faults
 from tests.fake_raw import workbook as books
 from tests.fake_raw.truth import Clip, Release, spread, usable
 
-LAYOUTS = {  # name -> (folders above the subject, file prefix, subject folder, digits of the padding)
+# name -> (folders above the subject, file prefix, subject folder, digits of the padding)
+LAYOUTS = {
     'cropped': ('CASME2_preprocessed_Li Xiaobai/Cropped', 'reg_img', 'sub{:02d}', 1),
     'cropped_small': ('CASME2_preprocessed_small_Li Xiaobai/Cropped', 'reg_img', 'sub{:02d}', 1),
     'cropped_original': ('Cropped_original', 'reg_img', 'sub{:02d}', 1),
@@ -37,8 +40,9 @@ OBJECTIVE_CLASSES = {1: 30, 2: 18, 3: 93, 4: 15, 5: 18, 6: 2, 7: 79}
 def write(folder, *, size='small', edition='2019', layout='cropped', sheet='.xlsx', faults=None, workbook=()):
     """Writes one release below `folder`; returns its truth.Release.
 
-    edition: '2014', '2019' or 'both' (both workbooks lie there; the truth is that of 2019). faults: {clip id: names of
-    faults and sheet_faults}. workbook: names of sheet_faults.WORKBOOK, for every coding sheet.
+    edition: '2014', '2019' or 'both' (both workbooks lie there; the truth is that of 2019). faults:
+    {clip id: names of faults and sheet_faults}. workbook: names of sheet_faults.WORKBOOK, for every
+    coding sheet.
     """
     faults, folder = faults or {}, Path(folder)
     sheet_faults.check(faults, file_faults.FILES, workbook)

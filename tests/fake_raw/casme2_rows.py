@@ -1,4 +1,6 @@
-"""Annotation rows of CASME II in both editions: named rows as published, the others invented to fit."""
+"""Annotation rows of CASME II in both editions: named rows as published, the others invented to
+fit.
+"""
 
 from tests.au_strings import CASME2, CASME2_2014_ONLY, CASME2_2019_ONLY, strings
 from tests.fake_raw import megc2019
@@ -29,10 +31,12 @@ KNOWN_EMOTIONS = {
     '05/EP12_03f': 'surprise', '05/EP09_05f': 'disgust', '04/EP12_01f': 'disgust',
 }
 RELABELLED = ('24/EP07_01', '24/EP07_04f', '24/EP10_03')  # sadness in 2014, surprise in 2019
-UNKNOWN_UNITS = ('05/EP05_03', '05/EP07_01', '05/EP13_04f', '19/EP11_01f', '26/EP13_01')  # '?' in 2014
+# '?' in 2014
+UNKNOWN_UNITS = ('05/EP05_03', '05/EP07_01', '05/EP13_04f', '19/EP11_01f', '26/EP13_01')
 OTHER_NAMES = ('01/EP02_01f', '03/EP08_1', '07/EP06_02_01', '07/EP06_02_02', '09/EP09f')
 NAMED = tuple(dict.fromkeys((*TIMES, *KNOWN_EMOTIONS, *UNKNOWN_UNITS, *OTHER_NAMES)))
-UNANNOTATED = (('sub09', 'EP02_02f', 26, 171), ('sub24', 'EP02_07', 61, 106))  # folders on disk without a row
+# folders on disk without a row
+UNANNOTATED = (('sub09', 'EP02_02f', 26, 171), ('sub24', 'EP02_07', 61, 106))
 CHANGED_UNITS = 57  # rows whose action units differ between the editions
 
 
@@ -51,7 +55,9 @@ def full(edition):
 
 
 def _times(index):
-    """Invented: 4 to 8 frames, often across 9/10 or 99/100, where sorting names as text breaks the order."""
+    """Invented: 4 to 8 frames, often across 9/10 or 99/100, where sorting names as text breaks the
+    order.
+    """
     onset, length = (7, 8, 46, 97, 98, 3, 120, 96)[index % 8], 4 + index % 5
     return onset, onset + 1 + index % (length - 2), onset + length - 1
 
@@ -61,7 +67,9 @@ WITH_F = 71 - sum(key.endswith('f') and key != '09/EP09f' for key in NAMED)  # s
 
 
 def _names(subject, count):
-    """Keys '05/EP03_01' of one subject: the named ones, then EP01_01, EP01_02, ...; 71 of all 255 end in f."""
+    """Keys '05/EP03_01' of one subject: the named ones, then EP01_01, EP01_02, ...; 71 of all 255
+    end in f.
+    """
     named = [key for key in NAMED if int(key[:2]) == subject]
     before = sum(ROWS_PER_SUBJECT[s] - sum(int(k[:2]) == s for k in NAMED) for s in ROWS_PER_SUBJECT if s < subject)
     free = (f'{subject:02d}/EP{film:02d}_{n:02d}' for film in range(1, 20) for n in range(1, 5))
@@ -75,7 +83,9 @@ def _names(subject, count):
 
 
 def _emotions(keys):
-    """{key: emotion} of 2014: MEGC2019's table per subject, the named rows, and 'others' for what is left."""
+    """{key: emotion} of 2014: MEGC2019's table per subject, the named rows, and 'others' for what
+    is left.
+    """
     negative = iter(spread({'disgust': 61, 'repression': 27}))
     emotions = dict(KNOWN_EMOTIONS)
     for subject in ROWS_PER_SUBJECT:
@@ -94,7 +104,9 @@ def _mixed(labels):
 
 
 def _action_units(keys):
-    """({key: string} of 2014, {key: string} of 2019): 57 differ, every string occurs, 133 integers in 2014."""
+    """({key: string} of 2014, {key: string} of 2019): 57 differ, every string occurs, 133 integers
+    in 2014.
+    """
     free = [key for key in keys if key not in UNKNOWN_UNITS]
     changed = [*UNKNOWN_UNITS, *free[:4 * (CHANGED_UNITS - 5):4]]
     common = [s for s in strings(CASME2) if s not in CASME2_2014_ONLY + CASME2_2019_ONLY]
@@ -123,6 +135,8 @@ SMALL = (  # key, emotion, action units (2014 and 2019), onset, apex, offset
 
 
 def small():
-    """Twelve rows of four subjects, the same in both editions; every subject has two or three emotions."""
+    """Twelve rows of four subjects, the same in both editions; every subject has two or three
+    emotions.
+    """
     return [Annotation(key[:2], key[3:], onset, apex, offset, units, emotion)
             for key, emotion, units, onset, apex, offset in SMALL]

@@ -1,13 +1,15 @@
 """Writes CAS(ME)^2: the workbook in both states and the folder layouts.
 
-Quirks: 1 three sheets (`CASFEcode_final`, `naming rule1`, `naming rule2`), none with a header; 2 the first column is
-a participant code (1..22), the folder is another number (s15..s40); naming rule1 gives one line per annotation; 3 a
-clip is found over its stem and naming rule2 ('disgust1' -> text '0101') in a folder '15_0101disgustingteeth', titles
-misspelt; 4 file numbers are padded to three digits and grow, or stand unpadded after an underscore (cropped long
-videos); 5 macro and micro rows in one sheet; 6 offset 0 in 44 macro rows, apex 0 in one, apex after offset in three;
-7 'NULL' and 'null' for no action units; 8 commas and 'or' without blanks in action units; 9 'happyiness'; 10 videos
-hold more than one expression; 11 CSV copies have an index column and a path column; 12 both workbooks differ in
-action units only. `selectedpic` and `cropped` (one folder a clip) are assumed: no public source tells their inside.
+Quirks: 1 three sheets (`CASFEcode_final`, `naming rule1`, `naming rule2`), none with a header; 2
+the first column is a participant code (1..22), the folder is another number (s15..s40); naming
+rule1 gives one line per annotation; 3 a clip is found over its stem and naming rule2 ('disgust1' ->
+text '0101') in a folder '15_0101disgustingteeth', titles misspelt; 4 file numbers are padded to
+three digits and grow, or stand unpadded after an underscore (cropped long videos); 5 macro and
+micro rows in one sheet; 6 offset 0 in 44 macro rows, apex 0 in one, apex after offset in three; 7
+'NULL' and 'null' for no action units; 8 commas and 'or' without blanks in action units; 9
+'happyiness'; 10 videos hold more than one expression; 11 CSV copies have an index column and a path
+column; 12 both workbooks differ in action units only. `selectedpic` and `cropped` (one folder a
+clip) are assumed: no public source tells their inside.
 """
 
 from pathlib import Path
@@ -27,7 +29,8 @@ LAYOUTS = {  # name -> (folders above the subject, file name)
 SHEETS = {'updated': 'CAS(ME)^2code_final(Updated)', 'final': 'CAS(ME)^2code_final'}
 COLUMNS = ('Participant', 'Filename', 'Onset', 'Apex', 'Offset', 'Action Units', 'Valence', 'Type', 'Self-report')
 COUNTS = {'micro': 57, 'macro': 300}
-BEFORE, AFTER = 3, 4  # frames of a long video written around each expression; a real one has them all
+# frames of a long video written around each expression; a real one has them all
+BEFORE, AFTER = 3, 4
 
 
 def write(folder, *, size='small', edition='updated', layout='rawpic', sheet='.xlsx', faults=None, workbook=()):

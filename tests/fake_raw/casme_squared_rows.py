@@ -14,7 +14,8 @@ VIDEOS = {  # stem of the clip code -> code and title of the video, misspelt as 
     'happy3': '0505funnyinnovations', 'happy4': '0507climbingthewall', 'happy5': '0508funnydunkey',
 }
 MICRO_PER_SUBJECT = {11: 11, 2: 8, 8: 8, 14: 6, 15: 6, 9: 4, 7: 3, 1: 2, 13: 2, 18: 2, 20: 2, 3: 1, 12: 1, 21: 1}
-MICRO_VIDEOS = {  # 33 videos with a micro-expression, by participant; the named rows decide some of the stems
+# 33 videos with a micro-expression, by participant; the named rows decide some of the stems
+MICRO_VIDEOS = {
     11: ('happy2', 'disgust1', 'anger1', 'happy4', 'disgust2'),
     2: ('disgust1', 'disgust2', 'anger1', 'happy1', 'happy5'),
     8: ('happy4', 'disgust1', 'anger2', 'happy2'), 14: ('disgust1', 'anger1', 'happy3'),
@@ -22,10 +23,13 @@ MICRO_VIDEOS = {  # 33 videos with a micro-expression, by participant; the named
     9: ('disgust2', 'anger1', 'happy4'), 7: ('disgust1', 'anger1'), 1: ('disgust2', 'anger1'), 13: ('disgust1',),
     18: ('anger1',), 20: ('happy1',), 3: ('disgust1',), 12: ('anger2',), 21: ('disgust2',),
 }
-MICRO_AT = {(1, 'disgust2'): 3, (8, 'happy4'): 7, (11, 'happy2'): 2, (9, 'disgust2'): 4}  # position of a named micro
+# position of a named micro
+MICRO_AT = {(1, 'disgust2'): 3, (8, 'happy4'): 7, (11, 'happy2'): 2, (9, 'disgust2'): 4}
 NO_MACRO = (3, 21)  # participants with micro-expressions only
-MICRO_ONLY_VIDEOS = ((12, 'anger2'), (13, 'disgust1'), (18, 'anger1'), (20, 'happy1'))  # and those of NO_MACRO
-FIVE_MACRO_VIDEOS = (1, 2, 4, 5, 6, 7, 8, 9, 11)  # the other eleven participants have four: 89 in all
+# and those of NO_MACRO
+MICRO_ONLY_VIDEOS = ((12, 'anger2'), (13, 'disgust1'), (18, 'anger1'), (20, 'happy1'))
+# the other eleven participants have four: 89 in all
+FIVE_MACRO_VIDEOS = (1, 2, 4, 5, 6, 7, 8, 9, 11)
 MACRO_MUST_HAVE = {14: ('happy2',), 15: ('anger1',), 17: ('anger1',)}
 MANY_MACRO = {(15, 'anger1'): 12, (11, 'disgust1'): 5, (8, 'happy4'): 6}
 VALENCE = {
@@ -41,13 +45,16 @@ TIMES = {  # rows of which times are known
     (9, 'disgust2', 4): (1018, 1026, 1034), (17, 'anger1', 1): (1763, 0, 1787), (11, 'disgust1', 5): (1221, 1230, 1224),
     (14, 'happy2', 1): (2169, 2203, 2202), (15, 'anger1', 12): (2407, 2455, 2451),
 }
-NULLS = {(1, 'disgust2', 3): 'NULL', (8, 'happy4', 7): 'null', (11, 'happy2', 2): 'null'}  # and 3 + 5 macro rows
+# and 3 + 5 macro rows
+NULLS = {(1, 'disgust2', 3): 'NULL', (8, 'happy4', 7): 'null', (11, 'happy2', 2): 'null'}
 ZERO_OFFSETS = 44  # macro rows
 CHANGED_UNITS = 215  # rows whose action units the updated workbook changed
 
 
 def full(*, updated=True):
-    """All 357 rows in order of participant, video and occurrence; subject is the code, more = (stem, self-report)."""
+    """All 357 rows in order of participant, video and occurrence; subject is the code, more =
+    (stem, self-report).
+    """
     keys = [(code, stem, n, kind) for code in FOLDERS for stem in VIDEOS
             for n, kind in enumerate(_kinds(code, stem), start=1)]
     times, units = _times(keys), _action_units(keys, updated)
@@ -81,7 +88,9 @@ def _macro_count(code, stem):
 
 
 def _kinds(code, stem):
-    """'macro' or 'micro' of each occurrence in one video: the micro-expressions last, or where a named row has it."""
+    """'macro' or 'micro' of each occurrence in one video: the micro-expressions last, or where a
+    named row has it.
+    """
     videos = MICRO_VIDEOS.get(code, ())
     total = MICRO_PER_SUBJECT.get(code, 0)
     micro = sum(videos[i % len(videos)] == stem for i in range(total)) if videos else 0
@@ -92,7 +101,9 @@ def _kinds(code, stem):
 
 
 def _times(keys):
-    """[(onset, apex, offset, last frame on disk)]: one after the other in each video; invented ones are short."""
+    """[(onset, apex, offset, last frame on disk)]: one after the other in each video; invented ones
+    are short.
+    """
     micro = iter(spread(MICRO_FRAMES))
     macro = [key for key in keys if key[3] == 'macro' and key[:3] not in TIMES]
     zero = set(macro[3:3 + 5 * ZERO_OFFSETS:5])
@@ -108,7 +119,9 @@ def _times(keys):
 
 
 def _action_units(keys, updated):
-    """116 distinct strings in the updated workbook; in the other, 215 rows differ and two strings are its own."""
+    """116 distinct strings in the updated workbook; in the other, 215 rows differ and two strings
+    are its own.
+    """
     macro_nulls = dict.fromkeys([key[:3] for key in keys if key[3] == 'macro'][2:120:15], 'null')
     macro_nulls.update(dict.fromkeys(list(macro_nulls)[:3], 'NULL'))
     nulls = NULLS | macro_nulls
@@ -123,7 +136,9 @@ def _action_units(keys, updated):
 
 
 def plain_lists():
-    """75 invented sorted lists of two to six units, so that with the two known ones there are 77."""
+    """75 invented sorted lists of two to six units, so that with the two known ones there
+    are 77.
+    """
     units = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 18, 20, 23, 24, 25, 26, 38, 39)
     runs = [units[i:i + n] for n in range(2, 7) for i in range(len(units) - n + 1)]
     return ['+'.join(map(str, run)) for run in runs][:75]

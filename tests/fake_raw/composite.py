@@ -11,7 +11,9 @@ WRITERS = {
 
 
 def write(folder, names=tuple(WRITERS), *, size='small', **options):
-    """{name: truth.Release} of the releases `names` below `folder`; options: {name: keyword arguments} of a writer."""
+    """{name: truth.Release} of the releases `names` below `folder`; options: {name: keyword
+    arguments} of a writer.
+    """
     return {
         name: WRITERS[name][1](Path(folder) / WRITERS[name][0], size=size, **options.get(name, {})) for name in names
     }

@@ -18,7 +18,9 @@ def tiny_pictures(suffix, channels):
 
 
 def moving_pictures(suffix, channels, size_of):
-    """content(annotation, number) -> bytes of a face that moves by 2 pixels; size_of(annotation) -> (height, width)."""
+    """content(annotation, number) -> bytes of a face that moves by 2 pixels; size_of(annotation) ->
+    (height, width).
+    """
 
     def content(annotation, number):
         onset, offset = annotation.onset, annotation.offset or annotation.frames[1]
@@ -30,14 +32,17 @@ def moving_pictures(suffix, channels, size_of):
     return content
 
 
-@functools.lru_cache(maxsize=4)  # neutral frames before the onset and after the offset are all the same
+# neutral frames before the onset and after the offset are all the same
+@functools.lru_cache(maxsize=4)
 def _drawn(suffix, channels, subject, size, emotion, strength):
     image = pictures.moving_face(seed_of(str(subject)), size, emotion=emotion, strength=strength, channels=channels)
     return pictures.encode(suffix, image)
 
 
 def write_frames(folder, name_of, numbers, content):
-    """Writes `folder`/name_of(number) for every number; returns {number: path}. content: number -> bytes."""
+    """Writes `folder`/name_of(number) for every number; returns {number: path}. content: number ->
+    bytes.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     paths = {number: folder / name_of(number) for number in numbers}
     for number, path in paths.items():

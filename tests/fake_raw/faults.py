@@ -1,7 +1,8 @@
-"""Faults of files: what happens to a clip folder on its way to a user. Each is a name, alone or with a place.
+"""Faults of files: what happens to a clip folder on its way to a user. Each is a name, alone or
+with a place.
 
-'truncated' spoils a frame that is neither onset, apex nor offset; 'truncated:apex' that key frame; 'truncated:57'
-frame 57.
+'truncated' spoils a frame that is neither onset, apex nor offset; 'truncated:apex' that key frame;
+'truncated:57' frame 57.
 """
 
 import shutil
@@ -103,7 +104,9 @@ FILES = {
 
 
 def spoil(names, paths, keys):
-    """Injects the file faults among `names` into one clip; paths: {number: Path}, keys: {'onset': number, ...}."""
+    """Injects the file faults among `names` into one clip; paths: {number: Path}, keys: {'onset':
+    number, ...}.
+    """
     for name in names:
         fault, _, place = name.partition(':')
         if fault in FILES:

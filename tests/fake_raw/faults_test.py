@@ -1,4 +1,6 @@
-"""The fakes of the official releases: truth against files, pictures that move, faults that do what they say."""
+"""The fakes of the official releases: truth against files, pictures that move, faults that do what
+they say.
+"""
 
 import re
 
@@ -77,7 +79,9 @@ def test_file_faults_change_the_folder(tmp_path, name):
 
 
 def test_faults_at_key_frames_and_in_rows(tmp_path):
-    """'missing:apex' takes the apex; row and workbook faults reach the cells; a mistyped fault is refused."""
+    """'missing:apex' takes the apex; row and workbook faults reach the cells; a mistyped fault is
+    refused.
+    """
     ids = ('sub01_EP02_01f', 'sub01_EP03_02', 'sub01_EP04_04')
     spoilt = dict(zip(ids, (('missing:apex',), ('swapped_apex',), ('differing_duplicate',)), strict=True))
     release = casme2.write(tmp_path, size='tiny', edition='2014', faults=spoilt,

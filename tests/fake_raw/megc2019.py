@@ -1,7 +1,8 @@
-"""Clips per subject of the MEGC2019 composite: [negative, positive, surprise], 442 clips of 68 subjects.
+"""Clips per subject of the MEGC2019 composite: [negative, positive, surprise], 442 clips of 68
+subjects.
 
-Source: See et al., "MEGC 2019 - The Second Facial Micro-Expressions Grand Challenge", FG 2019, and the published
-list.
+Source: See et al., "MEGC 2019 - The Second Facial Micro-Expressions Grand Challenge", FG 2019, and
+the published list.
 """
 
 SAMM = {
@@ -35,7 +36,9 @@ CLASSES = {
 
 
 def members(release):
-    """{clip id: class} of the release's clips in the list (CASME II of either edition, SAMM, SMIC-HS)."""
+    """{clip id: class} of the release's clips in the list (CASME II of either edition, SAMM,
+    SMIC-HS).
+    """
     out = CASME2_LEFT_OUT + CASME2_RELABELLED
     named = {emotion: name for name, emotions in CLASSES.items() for emotion in emotions}
     return {c.clip: named[c.emotion] for c in release.clips.values() if c.emotion in named and c.clip not in out}

@@ -1,4 +1,6 @@
-"""Pictures for the fakes: tiny valid images, and a face-like pattern that moves between onset and apex."""
+"""Pictures for the fakes: tiny valid images, and a face-like pattern that moves between onset and
+apex.
+"""
 
 import functools
 import struct
@@ -25,7 +27,9 @@ def encode(suffix, image):
 
 
 def giant_png(side=100_000):
-    """Bytes of a well-formed PNG whose header claims side x side pixels: decoding it would take 10 GB."""
+    """Bytes of a well-formed PNG whose header claims side x side pixels: decoding it would take 10
+    GB.
+    """
     header = struct.pack('>IIBBBBB', side, side, 8, 0, 0, 0, 0)
     chunks = [(b'IHDR', header), (b'IDAT', zlib.compress(b'\0' * 64)), (b'IEND', b'')]
     parts = [struct.pack('>I', len(d)) + k + d + struct.pack('>I', zlib.crc32(k + d)) for k, d in chunks]
@@ -34,7 +38,9 @@ def giant_png(side=100_000):
 
 @functools.lru_cache(maxsize=4)
 def face(seed, height, width):
-    """Grey float32 [H, W] of a smooth, skin-like oval with eyes, brows, nose and mouth; the same for the same seed."""
+    """Grey float32 [H, W] of a smooth, skin-like oval with eyes, brows, nose and mouth; the same
+    for the same seed.
+    """
     draw = np.random.default_rng(seed)
     image = np.full((height, width), 70, np.float32)
     y, x = np.mgrid[:height, :width].astype(np.float32)
@@ -45,7 +51,8 @@ def face(seed, height, width):
         _blob(image, x, y, cx + side * 0.32 * r, cy - 0.4 * r, 0.2 * r, 0.04 * r, -60)
     _blob(image, x, y, cx, cy + 0.12 * r, 0.1 * r, 0.12 * r, 25)
     _blob(image, x, y, cx, cy + 0.5 * r, 0.28 * r, 0.06 * r, -80)
-    for sigma, strength in ((1.5, 12), (5, 40)):  # pores and patches: without texture flow has nothing to hold on to
+    # pores and patches: without texture flow has nothing to hold on to
+    for sigma, strength in ((1.5, 12), (5, 40)):
         noise = cv2.GaussianBlur(draw.standard_normal((height, width)).astype(np.float32), (0, 0), sigma)
         image += strength * noise
     return cv2.GaussianBlur(image, (0, 0), 1.2)
@@ -55,7 +62,8 @@ def _blob(image, x, y, cx, cy, sx, sy, depth):
     image += depth * np.exp(-(((x - cx) / sx) ** 2 + ((y - cy) / sy) ** 2))
 
 
-# Where the skin moves, in units of the face radius from its centre, and in which direction (right, down).
+# Where the skin moves, in units of the face radius from its centre, and in which direction (right,
+# down).
 MOVES = {
     'mouth corners up': (((-0.28, 0.5), (-0.7, -0.9)), ((0.28, 0.5), (0.7, -0.9))),
     'brows up': (((-0.32, -0.4), (0.0, -1.0)), ((0.32, -0.4), (0.0, -1.0))),
@@ -71,7 +79,9 @@ MOVE_OF = {
 
 @functools.lru_cache(maxsize=4)
 def _field(size, emotion):
-    """(columns, rows, u, v), float32 [H, W] each: the pixel grid, and the movement, 1 pixel at its peak."""
+    """(columns, rows, u, v), float32 [H, W] each: the pixel grid, and the movement, 1 pixel at its
+    peak.
+    """
     height, width = size
     radius = 0.42 * min(height, width)
     y, x = np.mgrid[:height, :width].astype(np.float32)
@@ -84,7 +94,9 @@ def _field(size, emotion):
 
 
 def moving_face(seed, size, *, emotion, strength, channels, pixels=2.0):
-    """uint8 [H, W] (channels 1) or [H, W, 3]: the face of `seed`, moved by strength (0..1) x `pixels`."""
+    """uint8 [H, W] (channels 1) or [H, W, 3]: the face of `seed`, moved by strength (0..1) x
+    `pixels`.
+    """
     x, y, u, v = _field(size, emotion)
     step = np.float32(strength * pixels)
     moved = cv2.remap(face(seed, *size), x - step * u, y - step * v, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)

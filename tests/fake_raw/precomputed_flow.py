@@ -1,4 +1,6 @@
-"""Writes the published flow features in their official layout with random pictures; needs numpy and OpenCV only."""
+"""Writes the published flow features in their official layout with random pictures; needs numpy and
+OpenCV only.
+"""
 
 from pathlib import Path
 
@@ -10,10 +12,12 @@ FLOW_SUBJECTS = {'006': (2, 1, 0), '011': (1, 1, 1), 's01': (1, 0, 2), 's20': (1
 
 
 def write_precomputed_flow(folder, *, subjects=FLOW_SUBJECTS, blank=' ', seed=0):
-    """Writes `folder`/norm_u_v_os; `subjects` maps a name to its clips per class. Returns {clip id: truth}.
+    """Writes `folder`/norm_u_v_os; `subjects` maps a name to its clips per class. Returns {clip id:
+    truth}.
 
-    Truth is (subject, emotion, uint8 [28, 28, 3] in file order R, G, B). Quirks: `blank` before .png, only class
-    folders that occur, the other subjects' clips in u_train, and what operating systems leave behind.
+    Truth is (subject, emotion, uint8 [28, 28, 3] in file order R, G, B). Quirks: `blank` before
+    .png, only class folders that occur, the other subjects' clips in u_train, and what operating
+    systems leave behind.
     """
     rng, truth = np.random.default_rng(seed), {}
     root = Path(folder) / 'norm_u_v_os'
@@ -32,7 +36,9 @@ def write_precomputed_flow(folder, *, subjects=FLOW_SUBJECTS, blank=' ', seed=0)
 
 
 def flow_name(subject, label, number):
-    """The clip's name as the data set of this subject has it: '006_1_2', 's01_ne_01', 'EP02_01f'."""
+    """The clip's name as the data set of this subject has it: '006_1_2', 's01_ne_01',
+    'EP02_01f'.
+    """
     if subject.startswith('sub'):
         return f'EP{label + 1:02d}_{number:02d}f'
     if subject.startswith('s'):

@@ -1,11 +1,13 @@
-"""Writes SAMM: the sheet of the micro-expressions and the tree of grey frames; and SAMM Long Videos, to be refused.
+"""Writes SAMM: the sheet of the micro-expressions and the tree of grey frames; and SAMM Long
+Videos, to be refused.
 
-Quirks: 1 the sheet has 13 preamble rows, the header is Excel row 14; 2 Subject is text ('006'), frames are int,
-action units mixed; 3 the label is 'Other', singular and capitalised; 4 the middle part of a name is the inducement
-code, no action unit; 5 Duration = offset - onset + 1 in every row; 6 apex after the offset (028_4_1) and before the
-onset (032_3_1); 7 file numbers are padded to five digits and equal the sheet's; 8 a cropped tree in which 013_1_9 has
-136 frames, not 82; 9 action units with 'or', 'ref()', free text, stray blanks; 10 long videos: other workbook, 9
-preamble rows, frame numbers shifted by a constant.
+Quirks: 1 the sheet has 13 preamble rows, the header is Excel row 14; 2 Subject is text ('006'),
+frames are int, action units mixed; 3 the label is 'Other', singular and capitalised; 4 the middle
+part of a name is the inducement code, no action unit; 5 Duration = offset - onset + 1 in every row;
+6 apex after the offset (028_4_1) and before the onset (032_3_1); 7 file numbers are padded to five
+digits and equal the sheet's; 8 a cropped tree in which 013_1_9 has 136 frames, not 82; 9 action
+units with 'or', 'ref()', free text, stray blanks; 10 long videos: other workbook, 9 preamble rows,
+frame numbers shifted by a constant.
 """
 
 from pathlib import Path
@@ -28,7 +30,9 @@ COUNTS = {'five': 136, 'megc3': 133, 'samer3': 133}
 
 
 def write(folder, *, size='small', edition='v2', layout='raw', sheet='.xlsx', faults=None, workbook=()):
-    """Writes one release below `folder`; returns its truth.Release. Arguments as in casme2.write."""
+    """Writes one release below `folder`; returns its truth.Release. Arguments as in
+    casme2.write.
+    """
     faults, folder = faults or {}, Path(folder)
     sheet_faults.check(faults, file_faults.FILES, workbook)
     rows = samm_rows.full(cropped=layout != 'raw') if size == 'full' else samm_rows.small()
@@ -66,11 +70,14 @@ def _write_clip(images, content, row, line, faults):
 
 LONG_HEADER = ('Subject', 'Filename', 'Inducement Code', 'Onset', 'Apex', 'Offset', 'Duration', 'Type',
                'Action Units', 'Notes')
-LONG_SHIFT = {'006_1': 2000, '014_1': 499, '018_1': 10000, '037_4': 1}  # frame numbers against the sheet of the micros
+# frame numbers against the sheet of the micros
+LONG_SHIFT = {'006_1': 2000, '014_1': 499, '018_1': 10000, '037_4': 1}
 
 
 def write_long_videos(folder):
-    """Writes SAMM Long Videos (workbook and tree of quirk 10), which has no emotions: not the data set asked for."""
+    """Writes SAMM Long Videos (workbook and tree of quirk 10), which has no emotions: not the data
+    set asked for.
+    """
     folder, rows, content = Path(folder), [], disk.tiny_pictures('.jpg', 1)
     for video in ('006_1', '014_1', '018_1', '037_4'):
         target = folder / 'SAMM_longvideos' / video

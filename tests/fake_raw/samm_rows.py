@@ -1,4 +1,6 @@
-"""Annotation rows of SAMM: 159 rows; named rows as published, the others invented to fit the totals."""
+"""Annotation rows of SAMM: 159 rows; named rows as published, the others invented to fit the
+totals.
+"""
 
 from tests.au_strings import SAMM, strings
 from tests.fake_raw import megc2019
@@ -12,8 +14,10 @@ ROWS_PER_SUBJECT = {
 EMOTIONS = {'Anger': 57, 'Happiness': 26, 'Other': 26, 'Surprise': 15, 'Contempt': 12, 'Disgust': 9,
             'Fear': 8, 'Sadness': 6}
 OBJECTIVE_CLASSES = {1: 24, 2: 13, 3: 20, 4: 8, 5: 3, 6: 7, 7: 84}
-ONLY_CLASS_7 = ('012', '015', '019', '021', '023', '024', '031', '036')  # so that classes 1 to 5 have 21 subjects
-TIMES = {  # rows of which times are known; the onset of 006_1_2 and the apex of 013_1_9 only in part
+# so that classes 1 to 5 have 21 subjects
+ONLY_CLASS_7 = ('012', '015', '019', '021', '023', '024', '031', '036')
+# rows of which times are known; the onset of 006_1_2 and the apex of 013_1_9 only in part
+TIMES = {
     '028_4_1': (1071, 1143, 1134),  # apex after the offset
     '032_3_1': (4896, 1930, 4970),  # apex before the onset
     '032_3_2': (5126, 5127, 5207),  # apex = onset + 1
@@ -51,13 +55,17 @@ def _names(subject, count):
 
 
 def _times(index):
-    """Invented: 4 to 8 frames; some counters pass from 9999 to 10000, where the padding of 5 digits still holds."""
+    """Invented: 4 to 8 frames; some counters pass from 9999 to 10000, where the padding of 5 digits
+    still holds.
+    """
     onset, length = (102, 9997, 2450, 996, 7, 13001, 99)[index % 7], 4 + index % 5
     return onset, onset + 1 + index % (length - 2), onset + length - 1
 
 
 def _emotions(names):
-    """MEGC2019's table per subject; every subject but 024 and 036 keeps one of the five large classes."""
+    """MEGC2019's table per subject; every subject but 024 and 036 keeps one of the five large
+    classes.
+    """
     rest = iter(spread({'Anger': 32, 'Contempt': 12, 'Disgust': 8, 'Fear': 7, 'Sadness': 6}))
     first = {'024': 'Disgust', '036': 'Fear'}
     emotions = {}

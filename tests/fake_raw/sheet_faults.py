@@ -32,7 +32,9 @@ WORKBOOK = ('wrong_header', 'missing_column', 'header_style', 'blank_rows', 'sub
 
 
 def spoilt(rows, ids, faults):
-    """The rows after injecting the row faults; ids are the clip ids of the rows, faults {clip id: names}."""
+    """The rows after injecting the row faults; ids are the clip ids of the rows, faults {clip id:
+    names}.
+    """
     done = []
     for row, clip in zip(rows, ids, strict=True):
         named = [name for name in faults.get(clip, ()) if name in ROWS]

@@ -1,10 +1,11 @@
 """Writes SMIC (HS, VIS, NIR): folders only; and SMIC-E, to be refused.
 
-Quirks: 1 no sheet, no apex, no action units: the folder is the emotion, first and last file are onset and offset; 2
-subjects are unpadded on disk ('s1'), padded in the lists ('s01'); 3 frame numbers are running counters of 4 (padded
-to 6) to 8 digits; 4 names padded to 6 digits outgrow the padding (image999999, image1000000); 5 folders negative,
-positive, surprise, codes ne, po, sur; 6 no subjects 7, 10, 16, 17; 7 NIR numbers have five digits and no word before
-them (those of VIS are assumed to be as HS); 8 frames may be dropped inside a clip (fault 'missing'); 9 a folder
+Quirks: 1 no sheet, no apex, no action units: the folder is the emotion, first and last file are
+onset and offset; 2 subjects are unpadded on disk ('s1'), padded in the lists ('s01'); 3 frame
+numbers are running counters of 4 (padded to 6) to 8 digits; 4 names padded to 6 digits outgrow the
+padding (image999999, image1000000); 5 folders negative, positive, surprise, codes ne, po, sur; 6 no
+subjects 7, 10, 16, 17; 7 NIR numbers have five digits and no word before them (those of VIS are
+assumed to be as HS); 8 frames may be dropped inside a clip (fault 'missing'); 9 a folder
 `non_micro` beside `micro`; 10 SMIC-E: long clips in JPEG, padded subject folders, a workbook.
 """
 
@@ -17,7 +18,8 @@ from tests.fake_raw.truth import Annotation, Clip, Release
 
 LAYOUTS = {'cropped': ('SMIC_all_cropped', 'reg_image'), 'raw': ('SMIC_all_raw', 'image'), 'bare': ('', 'image')}
 WORDS = {'negative': 'ne', 'positive': 'po', 'surprise': 'sur'}
-LAST_TEN = ('s11', 's12', 's13', 's14', 's15', 's18', 's19', 's20')  # the subjects whom VIS and NIR recorded, too
+# the subjects whom VIS and NIR recorded, too
+LAST_TEN = ('s11', 's12', 's13', 's14', 's15', 's18', 's19', 's20')
 MAGNITUDE = {  # digits of the onset, by subject: 8 in 24 clips, 7 in 17, 5 in 21, 6 in 102
     's19': 8, 's20': 8, 's14': 7, 's18': 7, 's06': 5, 's08': 5, 's09': 5,
 }
@@ -32,7 +34,8 @@ COUNTS = {'HS': {'megc3': 164}, 'VIS': {'megc3': 71}, 'NIR': {'megc3': 71}}
 def write(folder, *, size='small', layout='cropped', parts=('HS',), faults=None):
     """Writes `parts` ('HS', 'VIS', 'NIR') below `folder`; returns the truth.Release of the first.
 
-    Arguments as in casme2.write; there are no sheets to spoil. Ids of the clips do not name the part.
+    Arguments as in casme2.write; there are no sheets to spoil. Ids of the clips do not name the
+    part.
     """
     releases = [_write_part(Path(folder), size, layout, part, faults or {}) for part in parts]
     return releases[0]
@@ -79,7 +82,9 @@ def short(name):
 
 
 def rows(part, size):
-    """Annotations of one part in order of subject: MEGC2019's table per subject, clips numbered from 1 per emotion."""
+    """Annotations of one part in order of subject: MEGC2019's table per subject, clips numbered
+    from 1 per emotion.
+    """
     table = megc2019.SMIC if size == 'full' else SMALL_SUBJECTS
     table = {s: c for s, c in table.items() if part == 'HS' or s in LAST_TEN}
     made = []

@@ -1,4 +1,6 @@
-"""What the fakes say of themselves: annotation rows as written, clips as a reader must give them, and the release."""
+"""What the fakes say of themselves: annotation rows as written, clips as a reader must give them,
+and the release.
+"""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +24,9 @@ class Annotation:
 
 @dataclass(frozen=True)
 class Clip:
-    """What a reader must give for one annotated clip of an unspoilt release; apex None: to be estimated."""
+    """What a reader must give for one annotated clip of an unspoilt release; apex None: to be
+    estimated.
+    """
 
     clip: str
     subject: str
@@ -41,14 +45,17 @@ class Clip:
 
 @dataclass
 class Release:
-    """One written release. `folder` is what a user gives as manual folder; clips maps id -> Clip, in sheet order."""
+    """One written release. `folder` is what a user gives as manual folder; clips maps id -> Clip,
+    in sheet order.
+    """
 
     folder: Path
     images: Path  # the folder that holds the subject folders
     sheets: tuple
     clips: dict
     unannotated: tuple = ()  # clip folders that no row of the sheet uses
-    counts: dict = field(default_factory=dict)  # label scheme -> clips it keeps; of the full size only
+    # label scheme -> clips it keeps; of the full size only
+    counts: dict = field(default_factory=dict)
     faults: dict = field(default_factory=dict)  # clip id -> names of the faults injected
 
     def counted(self, value):
@@ -62,7 +69,8 @@ class Release:
 def usable(annotation, numbers):
     """(onset, apex or None, offset, repaired) by the rule of the house.
 
-    The sheet's apex where onset < apex <= offset and the file is there; onset and offset: the nearest file inside.
+    The sheet's apex where onset < apex <= offset and the file is there; onset and offset: the
+    nearest file inside.
     """
     onset = min(n for n in numbers if n >= annotation.onset)
     offset = max(n for n in numbers if n <= annotation.offset) if annotation.offset else 0
@@ -73,7 +81,9 @@ def usable(annotation, numbers):
 
 
 def spread(counts):
-    """The names of {name: count} in a fixed, evenly mixed order, each as often as its count says."""
+    """The names of {name: count} in a fixed, evenly mixed order, each as often as its count
+    says.
+    """
     total, used, order = sum(counts.values()), dict.fromkeys(counts, 0), []
     for step in range(1, total + 1):
         name = max((n for n in counts if used[n] < counts[n]), key=lambda n: counts[n] * step / total - used[n])

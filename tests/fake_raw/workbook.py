@@ -1,4 +1,6 @@
-"""Writes annotation tables as .xlsx (cells typed as in reality) or as CSV, with faults of the whole workbook."""
+"""Writes annotation tables as .xlsx (cells typed as in reality) or as CSV, with faults of the whole
+workbook.
+"""
 
 import csv
 
@@ -6,14 +8,17 @@ import openpyxl
 
 
 def cell(text):
-    """An action-unit string as the workbook holds it: a single unit is an integer cell, everything else text."""
+    """An action-unit string as the workbook holds it: a single unit is an integer cell, everything
+    else text.
+    """
     return int(text) if text.isdigit() else text
 
 
 def write(path, sheets, *, faults=()):
     """Writes `path` (.xlsx: all sheets; .csv: the first) and returns it.
 
-    sheets: {title: rows}, rows of cell values ('' = blank). Faults: 'damaged', 'no_sheet', 'semicolons' (CSV).
+    sheets: {title: rows}, rows of cell values ('' = blank). Faults: 'damaged', 'no_sheet',
+    'semicolons' (CSV).
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == '.xlsx':
@@ -38,7 +43,9 @@ def _xlsx(path, sheets):
 
 
 def write_csv(path, rows, *, separator=','):
-    """Writes rows as CSV as spreadsheet programs export it: byte order mark, CRLF, and ';' in some countries."""
+    """Writes rows as CSV as spreadsheet programs export it: byte order mark, CRLF, and ';' in some
+    countries.
+    """
     with open(path, 'w', newline='', encoding='utf-8-sig') as file:
         csv.writer(file, delimiter=separator).writerows(rows)
     return path

@@ -1,7 +1,7 @@
 """Records what the program computes, and compares a later state of the code with that record.
 
-  python tests/support/golden.py write FILE     runs everything and writes FILE (JSON, compressed with gzip)
-  python tests/support/golden.py check FILE     runs everything again and reports what differs from FILE
+  python tests/support/golden.py write FILE  runs everything and writes FILE (JSON, gzip)
+  python tests/support/golden.py check FILE  runs everything again, reports what differs from FILE
 
 --root=FOLDER runs another checkout, such as a worktree of an older commit. --only=WORD takes the
 entries whose name contains WORD. --jobs=N runs N entries side by side. With `check`, --exact
@@ -163,7 +163,9 @@ def built(program, name, manual_dir=None):
 
 
 def leaves(record, prefix):
-    """Yields (key, value) for every feature of a record; 'provenance' names package versions, not a result."""
+    """Yields (key, value) for every feature of a record; 'provenance' names package versions, not a
+    result.
+    """
     for key, value in record.items():
         if isinstance(value, dict):
             yield from leaves(value, f'{prefix}{key}/')
@@ -211,7 +213,9 @@ def numbers(value, prefix=''):
 
 
 def kept(array, whole=WHOLE):
-    """An array as JSON holds it: its values, or a digest with moments that show how far another one is off."""
+    """An array as JSON holds it: its values, or a digest with moments that show how far another one
+    is off.
+    """
     if array.ndim == 0:
         return _text(array.item())
     if array.dtype.kind in 'SUO':
@@ -219,14 +223,17 @@ def kept(array, whole=WHOLE):
     values = array.astype(np.float64)
     if array.size <= whole:
         return [str(array.shape), *values.ravel().tolist()]
-    weights = np.cos(np.arange(array.size)).reshape(array.shape)  # shows values that only changed places
+    # shows values that only changed places
+    weights = np.cos(np.arange(array.size)).reshape(array.shape)
     return {'digest': hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest(), 'shape': list(array.shape),
             'dtype': str(array.dtype), 'mean': float(values.mean()), 'deviation': float(values.std()),
             'weighted': float((weights * values).mean())}
 
 
 def compute(program, only, jobs):
-    """{entry: {item: value}} of every entry whose name contains `only`; an error is kept as the item 'error'."""
+    """{entry: {item: value}} of every entry whose name contains `only`; an error is kept as the
+    item 'error'.
+    """
     for name, release in RELEASES.items():
         release.write(program.raw / name)
     write_precomputed_flow(program.raw / 'precomputed_flow')

@@ -1,4 +1,6 @@
-"""casme2: micro-expressions of the official CASME II release, read from the folder as its authors ship it."""
+"""casme2: micro-expressions of the official CASME II release, read from the folder as its authors
+ship it.
+"""
 
 import tensorflow_datasets as tfds
 

@@ -1,8 +1,11 @@
-"""Apexes of CASME II clips as public projects publish them, by (subject, file name); a set is used only on request."""
+"""Apexes of CASME II clips as public projects publish them, by (subject, file name); a set is used
+only on request.
+"""
 
-# Each set is complete as published, also where the official sheet has a usable apex; what lies outside the sheet's
-# onset..offset (07/EP06_01, 12/EP09_02: that list has other intervals) is refused when it is applied, never moved.
-# The estimates in github tvaranka/meb are left out: they belong to an edition of 256 rows without those apexes.
+# Each set is complete as published, also where the official sheet has a usable apex; what lies
+# outside the sheet's onset..offset (07/EP06_01, 12/EP09_02: that list has other intervals) is
+# refused when it is applied, never moved. The estimates in github tvaranka/meb are left out: they
+# belong to an edition of 256 rows without those apexes.
 SETS = {
     'none': {},
     # github xiazhaoqiang/Benchmark-MicroExpressionRec, dataset/benchmark_db
@@ -32,6 +35,7 @@ SETS = {
     'mimicking': {('04', 'EP12_01f'): 312},
 }
 
-# The one clip of the release that neither official sheet has and public lists annotate: onset, apex, offset, emotion.
+# The one clip of the release that neither official sheet has and public lists annotate: onset,
+# apex, offset, emotion.
 EXTRA = {'none': {}, 'ep02_07': {('24', 'EP02_07'): (61, 91, 106, 'disgust')}}
 EXTRA_SOURCE = 'github xiazhaoqiang/Benchmark-MicroExpressionRec'

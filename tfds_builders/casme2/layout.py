@@ -1,4 +1,6 @@
-"""Reads the CASME II release: its coding sheets, its image trees, and one clip for each row of a sheet."""
+"""Reads the CASME II release: its coding sheets, its image trees, and one clip for each row of a
+sheet.
+"""
 
 import re
 
@@ -29,7 +31,8 @@ COLUMNS = {
     'emotion': ('Estimated Emotion',),
 }
 EMOTIONS = ('happiness', 'disgust', 'repression', 'surprise', 'others', 'sadness', 'fear')
-RELABELLED = (('24', 'EP07_01'), ('24', 'EP07_04f'), ('24', 'EP10_03'))  # sadness in 2014, surprise in 2019
+# sadness in 2014, surprise in 2019
+RELABELLED = (('24', 'EP07_01'), ('24', 'EP07_04f'), ('24', 'EP10_03'))
 EDITIONS = {'sadness': '2014', 'surprise': '2019'}
 ROWS = 255  # of both official sheets; circulating lists with more or fewer rows come second
 FRAME = r'(reg_)?img_?\d+\.(jpe?g|png|bmp)'
@@ -37,7 +40,9 @@ WORDS = (('crop', 'cropped'), ('preprocess', 'cropped'), ('select', 'selected'),
 
 
 def find(manual_dir):
-    """The deepest folder that holds all coding sheets and image trees of `manual_dir`; UserError if one is missing."""
+    """The deepest folder that holds all coding sheets and image trees of `manual_dir`; UserError if
+    one is missing.
+    """
     coding, _ = _sheets(manual_dir)
     found = _trees(manual_dir)
     if not found:
@@ -46,11 +51,12 @@ def find(manual_dir):
 
 
 def read(source, *, options):
-    """(clips, audit rows) of the release in `source`, for a value of each name in OPTIONS; opens sheets and headers.
+    """(clips, audit rows) of the release in `source`, for a value of each name in OPTIONS; opens
+    sheets and headers.
 
-    The sheet is the newest, or the asked for, edition; sheets that agree in that, the one of 255 rows first. Frames are
-    face crops where there are any, else selected, else raw ones, or what `frames` says. UserError where a sheet or
-    frames are missing.
+    The sheet is the newest, or the asked for, edition; sheets that agree in that, the one of 255
+    rows first. Frames are face crops where there are any, else selected, else raw ones, or what
+    `frames` says. UserError where a sheet or frames are missing.
     """
     path, records, rows = _sheet(source, options['edition'])
     tree, unread = annotated.tree_read(_trees(source), options['frames'], KINDS, source, INSTRUCTIONS)
@@ -72,7 +78,9 @@ def files(source):
 
 
 def _sheets(folder):
-    """([(path, records)] of all coding sheets, audit rows of the other workbooks); UserError where there is none."""
+    """([(path, records)] of all coding sheets, audit rows of the other workbooks); UserError where
+    there is none.
+    """
     coding, rows = annotated.codings(folder, _load, 'CASME II')
     if not coding:
         names = ', '.join(name for name, *_ in COLUMNS.values())
@@ -103,7 +111,9 @@ def _sheet(source, wanted):
 
 
 def _edition(records):
-    """'2014' or '2019' by the three clips whose label changed; '' where they are missing or mixed."""
+    """'2014' or '2019' by the three clips whose label changed; '' where they are missing or
+    mixed.
+    """
     words = set()
     for record in records:
         subject = record['subject'].lower().removeprefix('sub').lstrip('0')
@@ -121,13 +131,17 @@ def _trees(folder):
 
 
 def _clip(subject, filename):
-    """('1', 'EP02_01f') -> 'sub01_EP02_01f', for any way to write the subject; '' where it is none of 1..99."""
+    """('1', 'EP02_01f') -> 'sub01_EP02_01f', for any way to write the subject; '' where it is none
+    of 1..99.
+    """
     match = re.fullmatch(r'(?:sub)?0*([1-9]\d?)', subject.strip(), re.IGNORECASE)
     return f'sub{int(match[1]):02d}_{filename.strip()}' if match else ''
 
 
 def _kind(path, sample, root):
-    """Crops bear 'reg_'; else the folder's name tells; else a whole recording starts with frame 1."""
+    """Crops bear 'reg_'; else the folder's name tells; else a whole recording starts with
+    frame 1.
+    """
     if sample[0].name.lower().startswith('reg_'):
         return 'cropped'
     return trees.nearest_word(path, root, WORDS) or ('raw' if frames.number(sample[0]) == 1 else 'selected')

@@ -1,4 +1,6 @@
-"""casme_squared: micro-expressions of the official CAS(ME)^2 release, read from the folder as its authors ship it."""
+"""casme_squared: micro-expressions of the official CAS(ME)^2 release, read from the folder as its
+authors ship it.
+"""
 
 import tensorflow_datasets as tfds
 

@@ -1,8 +1,11 @@
-"""Reads the coding workbook of CAS(ME)^2: nine columns without a header, and two sheets of naming rules.
+"""Reads the coding workbook of CAS(ME)^2: nine columns without a header, and two sheets of naming
+rules.
 
-Source: F. Qu, S.-J. Wang, W.-J. Yan, H. Li, S. Wu, X. Fu, "CAS(ME)^2: A Database for Spontaneous Macro-Expression and
-Micro-Expression Spotting and Recognition", IEEE Trans. Affective Computing 2018. The coding sheet is known by what its
-columns hold: public code spells its name in two ways, and CSV copies have one sheet and further columns.
+Source: F. Qu, S.-J. Wang, W.-J. Yan, H. Li, S. Wu, X. Fu, "CAS(ME)^2: A Database for Spontaneous
+Macro-Expression and Micro-Expression Spotting and Recognition", IEEE Trans. Affective Computing
+2018. The coding sheet is known by what its
+columns hold: public code spells its name in two ways, and CSV copies have one sheet and further
+columns.
 """
 
 import re
@@ -15,7 +18,8 @@ COLUMNS = ('participant', 'filename', 'onset', 'apex', 'offset', 'units', 'emoti
 TYPE = 7  # column of COLUMNS by which a sheet is known
 EMOTIONS = ('negative', 'positive', 'surprise', 'others')
 KINDS = {'micro-expression': 'micro', 'macro-expression': 'macro'}
-SUBJECTS = (15, 16, 19, 20, 21, 22, 23, 24, 25, 26, 27, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 40)  # of 1..22
+# of 1..22
+SUBJECTS = (15, 16, 19, 20, 21, 22, 23, 24, 25, 26, 27, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 40)
 VIDEOS = {'disgust1': '0101', 'disgust2': '0102', 'anger1': '0401', 'anger2': '0402', 'happy1': '0502',
           'happy2': '0503', 'happy3': '0505', 'happy4': '0507', 'happy5': '0508'}  # fmt: skip
 ROWS = 357  # of both official workbooks
@@ -24,7 +28,9 @@ CLIP = re.compile(r'([a-z]+\d+)_(\d+)', re.IGNORECASE)
 
 
 class Coding(NamedTuple):
-    """One workbook: `records` (dicts by COLUMNS and 'where'), naming rules, and audit rows of rules that contradict."""
+    """One workbook: `records` (dicts by COLUMNS and 'where'), naming rules, and audit rows of rules
+    that contradict.
+    """
 
     path: object
     records: list
@@ -34,14 +40,18 @@ class Coding(NamedTuple):
 
     @property
     def edition(self):
-        """'original' or 'updated' (215 cells of action units differ, nothing else); '' for a part of a sheet."""
+        """'original' or 'updated' (215 cells of action units differ, nothing else); '' for a part
+        of a sheet.
+        """
         if any(record['units'] in ORIGINAL for record in self.records):
             return 'original'
         return 'updated' if len(self.records) >= ROWS else ''
 
 
 def load(path):
-    """Coding of a workbook; its records are [] where no sheet is a coding sheet. UserError as sheets.tables."""
+    """Coding of a workbook; its records are [] where no sheet is a coding sheet. UserError as
+    sheets.tables.
+    """
     found = Coding(path, [], dict(enumerate(SUBJECTS, 1)), dict(VIDEOS), [])
     tables = sheets.tables(path)
     coded = [(rows, _type_column(rows)) for _, rows in tables]
@@ -71,7 +81,9 @@ def clip_of(record, coding):
 
 
 def annotation(record, coding):
-    """Annotation of one record, offset 0 (no offset coded) replaced by the apex; ValueError with a reason."""
+    """Annotation of one record, offset 0 (no offset coded) replaced by the apex; ValueError with a
+    reason.
+    """
     subject, clip, _ = clip_of(record, coding)
     if record['type'].lower() not in KINDS:
         raise ValueError(f'type is {record["type"]!r}; must be {" or ".join(KINDS)}')
@@ -105,7 +117,9 @@ def _records(rows, start, name):
 
 
 def _rules(name, rows, coding):
-    """Adds the naming rules of a sheet ('15', 's15', '1' or '0101', 'disgust1') to `coding`, and errors to its rows."""
+    """Adds the naming rules of a sheet ('15', 's15', '1' or '0101', 'disgust1') to `coding`, and
+    errors to its rows.
+    """
     for number, row in enumerate(rows, 1):
         where = f'{coding.path.name} {name} row {number}'
         for before, cell, after in zip(['', *row], row, [*row[1:], ''], strict=False):
@@ -117,6 +131,8 @@ def _rules(name, rows, coding):
 
 
 def _agree(known, key, value, where, rows):
-    """Adds key: value, or an error row where the key is known otherwise: frames of another person would be read."""
+    """Adds key: value, or an error row where the key is known otherwise: frames of another person
+    would be read.
+    """
     if known.setdefault(key, value) != value:
         rows.append(Row(where, 'error', f'{key} is {value}, but {known[key]} by other rows or in the release'))

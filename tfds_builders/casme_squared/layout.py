@@ -1,10 +1,10 @@
 """Reads the CAS(ME)^2 release: its coding workbook, its image trees, and one clip for each row.
 
 Trees and frame numbers as public projects describe them (all numbers are those of the workbook):
-    rawpic/s15/15_0101disgustingteeth/img001.jpg                 whole recordings
-    longVideoFaceCropped/s15/15_0101disgustingteeth/img_1.jpg    the same, face crops
-    selectedpic/s15/disgust1_1/img1195.jpg                       the annotated clips
-    cropped/15/disgust1_1/img1195.jpg                            the same, face crops of 341 of the 357
+    rawpic/s15/15_0101disgustingteeth/img001.jpg               whole recordings
+    longVideoFaceCropped/s15/15_0101disgustingteeth/img_1.jpg  the same, face crops
+    selectedpic/s15/disgust1_1/img1195.jpg                     the annotated clips
+    cropped/15/disgust1_1/img1195.jpg                          face crops of 341 of the 357
 Trees below those names with any other layout are not read.
 """
 
@@ -23,14 +23,17 @@ INSTRUCTIONS = (
 )
 OPTIONS = {'macro': ('off', 'on'), 'frames': ('auto', 'raw', 'selected', 'cropped')}
 FRAME = r'img_?\d+\.(jpe?g|png|bmp)'
-# (kind, whole recordings?): what is read first. The crops of single clips are not complete, so they come last.
+# (kind, whole recordings?): what is read first. The crops of single clips are not complete, so they
+# come last.
 PREFERENCE = (('cropped', True), ('selected', False), ('raw', True), ('cropped', False))
 WORDS = (('crop', 'cropped'), ('select', 'selected'), ('raw', 'raw'))
 _VIDEO = re.compile(r'(\d+)_(\d{4})(\D.*)?')
 
 
 def find(manual_dir):
-    """The deepest folder that holds all workbooks and image trees below `manual_dir`; UserError where one misses."""
+    """The deepest folder that holds all workbooks and image trees below `manual_dir`; UserError
+    where one misses.
+    """
     found = _trees(manual_dir) if manual_dir.is_dir() else []
     if not found:
         raise UserError(f'{manual_dir} holds no frames as <subject>/<video or clip>/img001.jpg; {INSTRUCTIONS}')
@@ -39,10 +42,12 @@ def find(manual_dir):
 
 
 def read(source, *, options):
-    """(clips, audit rows) of `source`, for a value of each name in OPTIONS; opens sheets and file headers.
+    """(clips, audit rows) of `source`, for a value of each name in OPTIONS; opens sheets and file
+    headers.
 
-    The updated workbook is read where it is there. Micro-expressions only, unless macro='on'. Frames: the first of
-    PREFERENCE that is there and is what `frames` says. UserError where a workbook or such frames are missing.
+    The updated workbook is read where it is there. Micro-expressions only, unless macro='on'.
+    Frames: the first of PREFERENCE that is there and is what `frames` says. UserError where a
+    workbook or such frames are missing.
     """
     book, rows = _coding(source)
     tree, whole, others = _choose(_trees(source), options['frames'], source)
@@ -68,7 +73,9 @@ def read(source, *, options):
 
 
 def files(source):
-    """(the coding workbook, frames of the annotated intervals in all image trees): what decides the content."""
+    """(the coding workbook, frames of the annotated intervals in all image trees): what decides the
+    content.
+    """
     book, _ = _coding(source)
     annotations, _ = annotated.read_rows(book.records, lambda record: coding.annotation(record, book))
     records, found = {record['where']: record for record in book.records}, []
@@ -85,7 +92,9 @@ def files(source):
 
 
 def _codings(folder):
-    """([Coding] of all coding workbooks, the best first; audit rows of the other workbooks); UserError if none."""
+    """([Coding] of all coding workbooks, the best first; audit rows of the other workbooks);
+    UserError if none.
+    """
     books, rows = annotated.codings(folder, _load, 'CAS(ME)^2')
     if not books:
         seen = ', '.join(row.file for row in rows[:3]) or 'no workbook at all'
@@ -109,7 +118,9 @@ def _coding(source):
 
 
 def _trees(folder):
-    """[(Tree, whole recordings?)] below `folder`; clips are keyed 's15_0101' in recordings, 's15_disgust1_1' else."""
+    """[(Tree, whole recordings?)] below `folder`; clips are keyed 's15_0101' in recordings,
+    's15_disgust1_1' else.
+    """
     def kind(path, sample):
         return trees.nearest_word(path, folder, WORDS) or ('cropped' if '_' in sample[0].name else 'raw')
 
@@ -123,7 +134,9 @@ def _trees(folder):
 
 
 def _choose(found, wanted, source):
-    """(tree, whole, others) by PREFERENCE, of two alike the one with more folders; UserError where none is `wanted`."""
+    """(tree, whole, others) by PREFERENCE, of two alike the one with more folders; UserError where
+    none is `wanted`.
+    """
     def rank(item):
         return PREFERENCE.index((item[0].kind, item[1])), -len(item[0].clips)
 
@@ -141,7 +154,9 @@ def _subject(name):
 
 
 def _video_id(subject, name):
-    """('s15', '15_0101disgustingteeth') -> 's15_0101'; 's19_23_0502' where the two name two people; '' if no video."""
+    """('s15', '15_0101disgustingteeth') -> 's15_0101'; 's19_23_0502' where the two name two people;
+    '' if no video.
+    """
     match, owner = _VIDEO.fullmatch(name), _subject(subject)
     if not match or owner < 0:
         return ''

@@ -1,4 +1,6 @@
-"""Walks `<subject>/u_test/<class>/<subject>_<clip> .png` and says of every entry what it is or what is wrong with it."""
+"""Walks `<subject>/u_test/<class>/<subject>_<clip> .png` and says of every entry what it is or what
+is wrong with it.
+"""
 
 import re
 from typing import NamedTuple
@@ -6,7 +8,8 @@ from typing import NamedTuple
 from tfds_builders.audit import Row
 from tfds_builders.base import is_litter
 
-DATASETS = {'samm': r'[0-9]{3}', 'smic': r's[0-9]{2}', 'casme2': r'sub[0-9]{2}'}  # pattern of a subject's name
+# pattern of a subject's name
+DATASETS = {'samm': r'[0-9]{3}', 'smic': r's[0-9]{2}', 'casme2': r'sub[0-9]{2}'}
 EMOTIONS = {'0': 'negative', '1': 'positive', '2': 'surprise'}
 
 
@@ -21,14 +24,17 @@ class Clip(NamedTuple):
 
 
 def walk(source):
-    """Returns (clips, rows): the files to read, and audit rows of all other entries below `source`, both sorted."""
+    """Returns (clips, rows): the files to read, and audit rows of all other entries below `source`,
+    both sorted.
+    """
     found = [item for folder in _entries(source, source, 'a subject folder') for item in _subject(source, folder)]
     clips = [item for item in found if isinstance(item, Clip)]
     return _refuse_doubles(source, clips, [item for item in found if isinstance(item, Row)])
 
 
 def clip_id(subject, name):
-    """'006_006_1_2 ' -> '006_1_2', 'sub01_EP02_01f ' -> 'sub01_EP02_01f': subject, '_', clip, the subject once only.
+    """'006_006_1_2 ' -> '006_1_2', 'sub01_EP02_01f ' -> 'sub01_EP02_01f': subject, '_', clip, the
+    subject once only.
 
     `name` is the file's name without '.png'; returns '' where it is not of that form.
     """
@@ -37,7 +43,9 @@ def clip_id(subject, name):
 
 
 def _entries(source, folder, wanted):
-    """Folders inside `folder` as they are; Row for litter and for files, which do not belong there."""
+    """Folders inside `folder` as they are; Row for litter and for files, which do not
+    belong there.
+    """
     for entry in sorted(folder.iterdir()):
         if is_litter(entry.name):
             yield _row(source, entry, 'ignored', 'left behind by an operating system')

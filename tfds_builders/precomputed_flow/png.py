@@ -1,4 +1,6 @@
-"""Reads a small PNG of one exact size and kind, looking at its header before anything is decoded."""
+"""Reads a small PNG of one exact size and kind, looking at its header before anything is
+decoded.
+"""
 
 import struct
 import zlib
@@ -11,11 +13,14 @@ KINDS = {0: 'grey', 2: 'RGB', 3: 'palette', 4: 'grey with alpha', 6: 'RGBA'}
 
 
 def read_rgb(path, *, height, width):
-    """Returns uint8 [height, width, 3] in RGB order; ValueError with what is wrong, OSError where it cannot be read."""
+    """Returns uint8 [height, width, 3] in RGB order; ValueError with what is wrong, OSError where
+    it cannot be read.
+    """
     wanted = f'must be a {height}x{width} 8-bit RGB PNG'
     with open(path, 'rb') as file:
         head = file.read(26)
-        # A file may announce 30,000 x 30,000 pixels: the header is judged before any pixel is decoded.
+        # A file may announce 30,000 x 30,000 pixels: the header is judged before any pixel is
+        # decoded.
         _check_header(head, height, width, wanted)
         data = head + file.read()
     _check_chunks(data, wanted)
@@ -38,7 +43,9 @@ def _check_header(head, height, width, wanted):
 
 
 def _check_chunks(data, wanted):
-    """Decoders fill up what is missing of a cut file: every chunk must be whole, with its checksum, up to IEND."""
+    """Decoders fill up what is missing of a cut file: every chunk must be whole, with its checksum,
+    up to IEND.
+    """
     at, name = len(SIGNATURE), b''
     while name != b'IEND':
         length, name = struct.unpack('>I4s', data[at : at + 8].ljust(8, b'\0'))

@@ -29,7 +29,9 @@ class Builder(base.ClipBuilder):
         return {'classes': layout.EMOTIONS, 'datasets': layout.DATASETS, 'channels': ['u', 'v', 'strain']}
 
     def source(self, manual_dir):
-        """`manual_dir`/norm_u_v_os, or `manual_dir` itself where subjects with a u_test stand in it."""
+        """`manual_dir`/norm_u_v_os, or `manual_dir` itself where subjects with a u_test stand in
+        it.
+        """
         for folder in (Path(manual_dir) / FOLDER, Path(manual_dir)):
             if folder.name == FOLDER and folder.is_dir() or any(folder.glob('*/u_test')):
                 return folder
@@ -45,7 +47,8 @@ class Builder(base.ClipBuilder):
         if not clips and not rows:
             raise UserError(f'{self.name}: {source} is empty; {INSTRUCTIONS}')
         examples = {}
-        for clip in clips:  # all files are read before one is written, so that audit.csv names every bad one
+        # all files are read before one is written, so that audit.csv names every bad one
+        for clip in clips:
             flow, row = _read(source, clip)
             rows.append(row)
             examples[clip.clip] = flow

@@ -1,1 +1,3 @@
-"""SAMM: spontaneous micro-facial movements at 200 frames a second, filmed in grey (Davison et al., IEEE TAFFC 2018)."""
+"""SAMM: spontaneous micro-facial movements at 200 frames a second, filmed in grey (Davison et al.,
+IEEE TAFFC 2018).
+"""

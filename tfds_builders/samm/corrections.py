@@ -1,7 +1,9 @@
-"""Apexes of SAMM clips as public projects publish them, by (subject, clip); a set is used only on request."""
+"""Apexes of SAMM clips as public projects publish them, by (subject, clip); a set is used only on
+request.
+"""
 
-# The sheet's apexes of the first two lie outside onset..offset (1143 in 1071..1134; 1930 in 4896..4970, likely 4930
-# mistyped); that of 032_3_2 is the frame after its onset.
+# The sheet's apexes of the first two lie outside onset..offset (1143 in 1071..1134; 1930 in
+# 4896..4970, likely 4930 mistyped); that of 032_3_2 is the frame after its onset.
 SETS = {
     'none': {},
     # github tvaranka/meb, meb/datasets/datasets.py

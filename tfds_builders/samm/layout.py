@@ -1,4 +1,6 @@
-"""Reads the SAMM release of micro-expression clips: its coding sheet, its image tree, one clip for each row."""
+"""Reads the SAMM release of micro-expression clips: its coding sheet, its image tree, one clip for
+each row.
+"""
 
 import re
 
@@ -11,7 +13,8 @@ INSTRUCTIONS = (
     'SAMM: apply at https://helward.mmu.ac.uk/STAFF/M.Yap/dataset.php (signed agreement), then unpack the clips '
     '(SAMM/006/006_1_2/006_05562.jpg) into one folder together with SAMM_Micro_FACS_Codes_v2.xlsx'
 )
-KINDS = ('released', 'cropped')  # crops are made by users, no two alike: only where nothing else is there
+# crops are made by users, no two alike: only where nothing else is there
+KINDS = ('released', 'cropped')
 OPTIONS = {'frames': ('auto', *KINDS), 'corrections': tuple(corrections.SETS)}
 COLUMNS = {
     'subject': ('Subject',),
@@ -26,14 +29,17 @@ COLUMNS = {
 LONG_COLUMNS = {'filename': ('Filename',), 'onset': ('Onset',), 'offset': ('Offset',), 'type': ('Type',)}
 EMOTIONS = ('anger', 'contempt', 'disgust', 'fear', 'happiness', 'sadness', 'surprise', 'other')
 ROWS = 159  # of the official sheet
-CLIP = r'0*(\d{1,3})_(\d+)_(\d+)'  # subject, inducement, index: neither an action unit nor an emotion
+# subject, inducement, index: neither an action unit nor an emotion
+CLIP = r'0*(\d{1,3})_(\d+)_(\d+)'
 FRAME = r'(\d{1,3}_)?\d+\.(jpe?g|png|bmp)'
 LONG_VIDEO = r'\d{3}_\d+'
 LONG = 'SAMM Long Videos, where frame numbers differ from those of the clips by a constant of each video'
 
 
 def find(manual_dir):
-    """The deepest folder that holds all coding sheets and image trees of `manual_dir`; UserError if one is missing."""
+    """The deepest folder that holds all coding sheets and image trees of `manual_dir`; UserError if
+    one is missing.
+    """
     coding, others = _sheets(manual_dir)
     found = _trees(manual_dir)
     if not found or not coding:
@@ -44,10 +50,12 @@ def find(manual_dir):
 
 
 def read(source, *, options):
-    """(clips, audit rows) of the release in `source`, for a value of each name in OPTIONS; opens sheets and headers.
+    """(clips, audit rows) of the release in `source`, for a value of each name in OPTIONS; opens
+    sheets and headers.
 
-    Of several sheets the one of 159 rows comes first. Frames are the released ones where there are any, else crops that
-    a user made, or what `frames` says. UserError where a sheet or frames are missing.
+    Of several sheets the one of 159 rows comes first. Frames are the released ones where there are
+    any, else crops that a user made, or what `frames` says. UserError where a sheet or frames are
+    missing.
     """
     find(source)
     coding, rows = _sheets(source)
@@ -78,7 +86,9 @@ def _sheets(folder):
 
 
 def _load(path):
-    """(path, records) of a coding sheet, () of another workbook; UserError for that of the long videos."""
+    """(path, records) of a coding sheet, () of another workbook; UserError for that of the long
+    videos.
+    """
     records = sheets.find_table(path, COLUMNS, optional=('duration',))
     if any(re.fullmatch(CLIP, record['filename']) for record in records):
         return path, records
@@ -100,7 +110,9 @@ def _long_trees(folder):
 
 
 def _refuse_long(folder, others):
-    """UserError where `folder` holds SAMM Long Videos and not (all of) the micro-expression clips."""
+    """UserError where `folder` holds SAMM Long Videos and not (all of) the micro-expression
+    clips.
+    """
     seen = [row.file for row in others if row.reason == LONG] + [str(path) for path in _long_trees(folder)]
     if seen:
         raise UserError(f'{seen[0]} in {folder} is of {LONG}; the clips and their own sheet are needed; {INSTRUCTIONS}')
@@ -115,7 +127,9 @@ def _trees(folder):
 
 
 def _clip_on_disk(subject, name):
-    """('006', '006_1_2') -> '006_1_2'; a folder with another name keeps it; '' where that is no subject of SAMM."""
+    """('006', '006_1_2') -> '006_1_2'; a folder with another name keeps it; '' where that is no
+    subject of SAMM.
+    """
     return (_clip(name) or name) if re.fullmatch(r'\d{1,3}', subject) else ''
 
 
@@ -142,7 +156,9 @@ def _annotation(record):
 
 
 def _checksum(cell, frames):
-    """The repair that says where Duration contradicts onset and offset; () where it agrees or is not given."""
+    """The repair that says where Duration contradicts onset and offset; () where it agrees or is
+    not given.
+    """
     try:
         agrees = not cell or sheets.whole(cell) == frames
     except ValueError:

@@ -1,4 +1,6 @@
-"""samm: micro-expressions of the official SAMM release, read from the folder as its authors ship it."""
+"""samm: micro-expressions of the official SAMM release, read from the folder as its authors ship
+it.
+"""
 
 import tensorflow_datasets as tfds
 

@@ -1,8 +1,10 @@
-"""Finds the short clips of SMIC and says of every folder what became of it; the release has no sheet and no apexes.
+"""Finds the short clips of SMIC and says of every folder what became of it; the release has no
+sheet and no apexes.
 
-Source: X. Li, T. Pfister, X. Huang, G. Zhao, M. Pietikäinen, "A Spontaneous Micro-expression Database: Inducement,
-Collection and Baseline", FG 2013. On disk: SMIC_all_raw/HS/s1/micro/negative/s1_ne_01/image559740.bmp (VIS and NIR:
-01234.bmp) and SMIC_all_cropped/HS/.../reg_image559740.bmp. Numbers are running counters of the recording.
+Source: X. Li, T. Pfister, X. Huang, G. Zhao, M. Pietikäinen, "A Spontaneous Micro-expression
+Database: Inducement, Collection and Baseline", FG 2013. On disk:
+SMIC_all_raw/HS/s1/micro/negative/s1_ne_01/image559740.bmp (VIS and NIR: 01234.bmp) and
+SMIC_all_cropped/HS/.../reg_image559740.bmp. Numbers are running counters of the recording.
 """
 
 import os
@@ -30,7 +32,9 @@ _LONG = re.compile(r'smic[-_ ]?((hs|vis|nir)[-_ ]?)?e([-_ ]|$)|hs_long', re.I)
 
 
 def find(manual_dir):
-    """The folder inside `manual_dir` that holds all camera folders; UserError that ends in INSTRUCTIONS."""
+    """The folder inside `manual_dir` that holds all camera folders; UserError that ends in
+    INSTRUCTIONS.
+    """
     manual_dir = Path(os.path.abspath(manual_dir))
     if not manual_dir.is_dir():
         raise UserError(f'{manual_dir} is not a folder; {INSTRUCTIONS}')
@@ -48,10 +52,11 @@ def find(manual_dir):
 
 
 def read(source, *, options):
-    """(clips, audit rows) of one camera; onset and offset are the first and the last whole file of a clip's folder.
+    """(clips, audit rows) of one camera; onset and offset are the first and the last whole file of
+    a clip's folder.
 
-    options: see OPTIONS; frames='auto' takes the release's face crops where they are there, else whole frames.
-    Raises UserError where the camera or the kind of frames asked for is not there.
+    options: see OPTIONS; frames='auto' takes the release's face crops where they are there, else
+    whole frames. Raises UserError where the camera or the kind of frames asked for is not there.
     """
     kind, tree = _choose(Path(source), options)
     found = [item for folder in trees.inside(tree) for item in _subject(folder, tree)]
@@ -83,7 +88,9 @@ def files(source):
 
 
 def _trees(folder):
-    """[(camera, 'raw' or 'cropped', path)] of `folder` and its sub-folders that hold subjects with emotion folders."""
+    """[(camera, 'raw' or 'cropped', path)] of `folder` and its sub-folders that hold subjects with
+    emotion folders.
+    """
     found = []
     for path in trees.folders(folder):
         if path.name.lower() in FPS and not any(_LONG.match(part) for part in path.relative_to(folder.parent).parts):
@@ -114,7 +121,9 @@ def _choose(source, options):
 
 
 def _first_clip(tree):
-    """Numbered pictures of the first clip folder that has any; [] where the layout is not that of the short clips."""
+    """Numbered pictures of the first clip folder that has any; [] where the layout is not that of
+    the short clips.
+    """
     for subject in trees.inside(tree):
         for item in _subject(subject, tree) if _SUBJECT.fullmatch(subject.name) else ():
             pictures = [] if isinstance(item, Row) else frames.numbered(item['folder'])
@@ -124,7 +133,9 @@ def _first_clip(tree):
 
 
 def _subject(folder, tree):
-    """Of one folder in a camera folder: {'folder', 'clip', 'subject', 'emotion'} of each clip, Row of all else."""
+    """Of one folder in a camera folder: {'folder', 'clip', 'subject', 'emotion'} of each clip, Row
+    of all else.
+    """
     match = _SUBJECT.fullmatch(folder.name)
     if not match:
         return [_row(folder, tree, 'ignored', 'a subject is named s1 or s01')]
@@ -174,16 +185,21 @@ def _clip(item, tree, camera, cropped):
 
 
 def _unusable(usable, problems):
-    """Why a clip cannot be used, '' where it can: onset and offset are its first and last file, whole or not."""
+    """Why a clip cannot be used, '' where it can: onset and offset are its first and last file,
+    whole or not.
+    """
     if len(usable) < 2:
         return f'{len(usable)} usable frames; a clip needs 2'
     for path, reason in problems:
-        # The neighbour of a damaged end is another onset: copies of the release would differ without a word.
+        # The neighbour of a damaged end is another onset: copies of the release would differ
+        # without a word.
         if 0 <= frames.number(path) < min(usable) or frames.number(path) > max(usable):
             return f'onset or offset frame {frames.number(path)} cannot be used ({reason}); unpack it again'
     return ''
 
 
 def _row(path, tree, status, reason, clip='', old='', new=''):
-    """audit.Row whose file is relative to the folder of the camera folder: 'HS/s1/micro/negative/s1_ne_01'."""
+    """audit.Row whose file is relative to the folder of the camera folder:
+    'HS/s1/micro/negative/s1_ne_01'.
+    """
     return Row(annotated.relative(path, tree.parent), status, reason, clip, old, new)

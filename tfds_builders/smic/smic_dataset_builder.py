@@ -1,4 +1,6 @@
-"""smic: micro-expressions of the official SMIC release, read from the folder as its authors ship it."""
+"""smic: micro-expressions of the official SMIC release, read from the folder as its authors ship
+it.
+"""
 
 import tensorflow_datasets as tfds
 

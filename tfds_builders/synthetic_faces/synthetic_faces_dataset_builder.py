@@ -1,4 +1,6 @@
-"""synthetic_faces: drawn faces with micro-expressions: frames, landmarks, measured flow and the exact motion."""
+"""synthetic_faces: drawn faces with micro-expressions: frames, landmarks, measured flow and the
+exact motion.
+"""
 
 from functools import partial
 
@@ -14,7 +16,8 @@ from tfds_builders import base, inputs, schema, workers
 
 SEED = 0
 DRAWING = ('brush', 'clips', 'drawing', 'emotions', 'identity', 'landmarks', 'motion', 'muscles', 'plans', 'relief')
-ALPHA = 3.0  # output motion / input motion; 6, as published, would tear faces that move by up to 3 of 128 pixels
+# output motion / input motion; 6, as published, would tear faces that move by up to 3 of 128 pixels
+ALPHA = 3.0
 SUMMARIES = {
     'default': "246 clips of 26 subjects, CASME II's counts",
     'three': 'those 147 clips of default that have a class among three',
@@ -33,7 +36,9 @@ SPOTTING = {**inputs.FEATURES['spotting'], 'moved': schema.tensor((None,), np.fl
 
 
 class Builder(base.ClipBuilder):
-    """Renders its clips instead of reading files; `flow` is measured on the rendered frames, not the truth."""
+    """Renders its clips instead of reading files; `flow` is measured on the rendered frames, not
+    the truth.
+    """
 
     VERSION = tfds.core.Version('1.0.0')
     CODE = ('tfds_builders.inputs', *(f'mer_jax.preprocess.{name}' for name in ('flow', 'magnify', 'pyramid')),
@@ -63,7 +68,8 @@ class Builder(base.ClipBuilder):
         return {'train': self._generate_examples()}
 
     def _generate_examples(self):
-        # By index: clips that are rendered at once are of different subjects, so no face is drawn twice.
+        # By index: clips that are rendered at once are of different subjects, so no face is drawn
+        # twice.
         jobs = sorted(clips.jobs(self._plan(), seed=SEED), key=lambda job: job.index)
         make = partial(example, kind='spotting' if self._plan() in VARIED else self.builder_config.name)
         title = f'{self.name}/{self.builder_config.name}'
@@ -75,8 +81,9 @@ class Builder(base.ClipBuilder):
 
 
 def example(job, *, kind):
-    """The record of one Job; kind 'spotting': with flows of every frame; 'magnified': the flow of `image` goes to the magnified
-    apex, not to the apex."""
+    """The record of one Job; kind 'spotting': with flows of every frame; 'magnified': the flow of
+    `image` goes to the magnified apex, not to the apex.
+    """
     clip = clips.render(job)
     key_frames = clip.frames[
         [clip.onset - clip.first_frame, clip.apex - clip.first_frame, clip.offset - clip.first_frame]
@@ -109,7 +116,9 @@ def _flows(clip):
 
 
 def _image(onset, apex, offset, moved, *, to_magnified):
-    """uint8[SIZE, SIZE, 3] as of a release's `samer`: magnified apex, flow magnitude from onset and offset to the target."""
+    """uint8[SIZE, SIZE, 3] as of a release's `samer`: magnified apex, flow magnitude from onset and
+    offset to the target.
+    """
     magnified = magnify.magnify(onset, apex, method='phase', alpha=ALPHA)
     target = magnified if to_magnified else apex
     fields = flow.estimate(onset, target) if to_magnified else moved, flow.estimate(offset, target)

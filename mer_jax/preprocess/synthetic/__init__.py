@@ -1,1 +1,3 @@
-"""A drawn face that moves as FACS describes, and its exact motion: data for tests and first runs, of no real person."""
+"""A drawn face that moves as FACS describes, and its exact motion: data for tests and first runs,
+of no real person.
+"""

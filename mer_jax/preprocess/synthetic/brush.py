@@ -1,4 +1,6 @@
-"""Soft shapes on the drawing surface: where a polygon, a line or a bell covers it, and how a tone is laid over."""
+"""Soft shapes on the drawing surface: where a polygon, a line or a bell covers it, and how a tone
+is laid over.
+"""
 
 import cv2
 import numpy as np

@@ -1,4 +1,6 @@
-"""Clips of drawn faces with their exact truth, each from its own generator: (seed, subject, number of the clip)."""
+"""Clips of drawn faces with their exact truth, each from its own generator: (seed, subject, number
+of the clip).
+"""
 
 from functools import lru_cache
 from typing import NamedTuple
@@ -10,7 +12,8 @@ from mer_jax.preprocess.synthetic.drawing import neutral
 from mer_jax.preprocess.synthetic.plans import NOT_DRAWN, PLANS, VARIED
 
 FPS = 100.0  # twice as many in plans of VARIED
-STEEPEST = 0.6  # bound on the gradient of the facial displacement; at 1 the face would fold over itself
+# bound on the gradient of the facial displacement; at 1 the face would fold over itself
+STEEPEST = 0.6
 
 
 class Person(NamedTuple):
@@ -32,7 +35,9 @@ class Job(NamedTuple):
 
 
 class Clip(NamedTuple):
-    """One rendered clip; frame k of `frames` has the number first_frame + k. Key frames: onset, apex, offset."""
+    """One rendered clip; frame k of `frames` has the number first_frame + k. Key frames: onset,
+    apex, offset.
+    """
 
     clip: str
     subject: str
@@ -45,9 +50,12 @@ class Clip(NamedTuple):
     fps: float
     frames: np.ndarray  # uint8[T, SIZE, SIZE], with camera noise and flicker
     landmarks: np.ndarray  # float32[3, 68, 2] (x, y) in the key frames
-    displacement: np.ndarray  # float32[SIZE, SIZE, 2], facial and head motion together: pixel x of the onset frame is
-    # found at x + displacement(x) in the apex frame
-    moved: np.ndarray  # float32[T], pixels by which the expression (without the head) moves what it moves most, in each frame
+    # float32[SIZE, SIZE, 2], facial and head motion together: pixel x of the onset frame is found
+    # at x + displacement(x) in the apex frame
+    displacement: np.ndarray
+    # float32[T], pixels by which the expression (without the head) moves what it moves most, in
+    # each frame
+    moved: np.ndarray
     clean: np.ndarray  # float32[2, SIZE, SIZE], onset and apex without noise and flicker
 
 
@@ -65,7 +73,9 @@ def person(seed, number):
 
 
 def facial(rng, points, style, emotion):
-    """Action units and bells of one expression, scaled to micro size: about 1-3 pixels at the peak, never folding."""
+    """Action units and bells of one expression, scaled to micro size: about 1-3 pixels at the peak,
+    never folding.
+    """
     action_units, moves = emotions.express(rng, style, emotion)
     bells = muscles.pushes(points, moves)
     field = muscles.displacement(bells, motion.pixels())
@@ -77,7 +87,9 @@ def facial(rng, points, style, emotion):
 
 
 def timing(rng, length):
-    """Indices (onset, apex, offset) and the count of frames: under 0.5 s, the apex at 35-65 % of it, rest around it."""
+    """Indices (onset, apex, offset) and the count of frames: under 0.5 s, the apex at 35-65 % of
+    it, rest around it.
+    """
     lead, tail = rng.integers(3, 7, 2)
     span = int(np.clip(rng.normal(length, 4), 20, 48))
     apex = lead + round(span * rng.triangular(0.35, 0.45, 0.65))
@@ -85,8 +97,10 @@ def timing(rng, length):
 
 
 def varied_timing(rng, length):
-    """As timing, at twice the frame rate, and as uneven as CASME II's clips: some 67 frames, the apex at 0.515 of them in
-    the mean and off the middle by an eighth of them (an eighth of 67 frames is 8)."""
+    """As timing, at twice the frame rate, and as uneven as CASME II's clips: some 67 frames, the
+    apex at 0.515 of them in the mean and off the middle by an eighth of them (an eighth of 67
+    frames is 8).
+    """
     lead, tail = rng.integers(3, 7, 2)
     span = int(np.clip(rng.normal(2 * length, 12), 30, 99))
     apex = lead + int(np.clip(round(span * rng.beta(4.7, 4.4)), 3, span - 3))
@@ -125,7 +139,9 @@ def make(seed, number, index, emotion, subject, *, varied=False):
 
 
 def jobs(plan, *, seed):
-    """A Job for every clip of PLANS[plan], subject after subject, but for the emotions of NOT_DRAWN."""
+    """A Job for every clip of PLANS[plan], subject after subject, but for the emotions of
+    NOT_DRAWN.
+    """
     every = [
         Job(seed, number, index, emotion, plan in VARIED)
         for number, counts in enumerate(PLANS[plan].values(), 1)
@@ -135,11 +151,14 @@ def jobs(plan, *, seed):
 
 
 def render(job):
-    """The Clip of a Job, the same whatever was rendered before it; safe to call from several threads."""
+    """The Clip of a Job, the same whatever was rendered before it; safe to call from several
+    threads.
+    """
     return make(job.seed, job.number, job.index, job.emotion, _person(job.seed, job.number), varied=job.varied)
 
 
-_person = lru_cache(maxsize=128)(person)  # a face takes longer to draw than its clip; more than any plan has subjects
+# a face takes longer to draw than its clip; more than any plan has subjects
+_person = lru_cache(maxsize=128)(person)
 
 
 def clips(plan, *, seed):

@@ -1,4 +1,6 @@
-"""The neutral face of an Identity as a shaded gray picture, drawn larger than it is photographed."""
+"""The neutral face of an Identity as a shaded gray picture, drawn larger than it is
+photographed.
+"""
 
 import cv2
 import numpy as np
@@ -106,7 +108,9 @@ def _surroundings(picture, face, points, x, y, hairs):
 
 
 def neutral(face, points):
-    """An Identity at rest, landmarks `points` [68, 2]: noise-free gray 0..255, float32[SCALE * SIZE, SCALE * SIZE]."""
+    """An Identity at rest, landmarks `points` [68, 2]: noise-free gray 0..255, float32[SCALE *
+    SIZE, SCALE * SIZE].
+    """
     x, y = grid()
     side = SCALE * SIZE
     strands = np.random.default_rng(face.texture + 1).standard_normal((side, side), dtype=np.float32)

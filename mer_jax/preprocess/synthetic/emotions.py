@@ -1,7 +1,7 @@
 """Which action units show an emotion, and how each drawn person does it.
 
-The combinations are of the kind that FACS and the annotators of CASME II use (Yan et al. 2014); the emotion names are
-CASME II's.
+The combinations are of the kind that FACS and the annotators of CASME II use (Yan et al. 2014); the
+emotion names are CASME II's.
 """
 
 from typing import NamedTuple
@@ -29,7 +29,8 @@ COMBINATIONS = {
 }  # fmt: skip
 EMOTIONS = tuple(COMBINATIONS)
 ONE_SIDED = (2, 10, 12, 14)  # units that some people move on one side only
-HABITS = (2, 4, 7, 12, 14, 17, 24, 25)  # small uncoded movements that people show whatever they feel
+# small uncoded movements that people show whatever they feel
+HABITS = (2, 4, 7, 12, 14, 17, 24, 25)
 
 
 class Style(NamedTuple):
@@ -70,10 +71,12 @@ def style(rng):
 
 
 def express(rng, person, emotion):
-    """One expression of `emotion` by a Style: its action units ('6+L12') and the moves (number, right, left) behind it.
+    """One expression of `emotion` by a Style: its action units ('6+L12') and the moves (number,
+    right, left) behind it.
 
-    The moves may hold one more unit that is not coded: the person's habit. Where the person masks, the units are those
-    of any emotion, as in recordings whose emotion is what people reported to have felt.
+    The moves may hold one more unit that is not coded: the person's habit. Where the person masks,
+    the units are those of any emotion, as in recordings whose emotion is what people reported to
+    have felt.
     """
     shown = rng.choice(EMOTIONS) if rng.random() < person.masking else emotion
     combination = rng.choice(list(COMBINATIONS[shown]), p=person.taste[shown])

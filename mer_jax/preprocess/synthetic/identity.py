@@ -1,4 +1,6 @@
-"""What makes one drawn person: sizes and places of features in pixels of a 128 x 128 image, tones, light, marks."""
+"""What makes one drawn person: sizes and places of features in pixels of a 128 x 128 image, tones,
+light, marks.
+"""
 
 from typing import NamedTuple
 

@@ -1,4 +1,6 @@
-"""The 68 landmarks of a drawn face in the iBUG 300-W order (0-based), computed from its Identity."""
+"""The 68 landmarks of a drawn face in the iBUG 300-W order (0-based), computed from its
+Identity.
+"""
 
 import numpy as np
 
@@ -69,7 +71,9 @@ def _nose(face):
 
 
 def _eye(face):
-    """6 points of the eye at the left of the image: outer corner, upper lid, inner corner, lower lid."""
+    """6 points of the eye at the left of the image: outer corner, upper lid, inner corner, lower
+    lid.
+    """
     along = np.array([-1, -0.35, 0.35, 1, 0.35, -0.35])
     lid = np.array([0, -1, -1, 0, 0.8, 0.8]) * face.eye_open
     x = face.centre - face.eye_apart + face.eye_half * along

@@ -1,4 +1,5 @@
-"""What each action unit does to the drawn face: bell-shaped pushes anchored on landmarks, in the directions of FACS.
+"""What each action unit does to the drawn face: bell-shaped pushes anchored on landmarks, in the
+directions of FACS.
 
 Source: Ekman, Friesen, Hager, Facial Action Coding System (2002), for which part moves where.
 """
@@ -12,9 +13,11 @@ from mer_jax.preprocess.synthetic.landmarks import MIRROR
 
 
 class Push(NamedTuple):
-    """A bell of motion on the subject's right half (left of the image) or on the midline; lengths in pixels.
+    """A bell of motion on the subject's right half (left of the image) or on the midline; lengths
+    in pixels.
 
-    Anchored at the mean of `landmarks` plus (outward, down); moves by (outward, down) at its centre.
+    Anchored at the mean of `landmarks` plus (outward, down); moves by (outward, down) at its
+    centre.
     """
 
     landmarks: tuple
@@ -26,39 +29,51 @@ class Push(NamedTuple):
 
 # number of the unit -> its pushes
 ACTION_UNITS = {
-    1: (Push((20, 21), (0, -1), (-0.1, -1.0), (7.5, 7.0)), Push((21,), (-1, -12), (0, -0.35), (9, 8))),
+    1: (Push((20, 21), (0, -1), (-0.1, -1.0), (7.5, 7.0)),
+        Push((21,), (-1, -12), (0, -0.35), (9, 8))),
     2: (Push((17, 18), (0, -1), (0.1, -1.0), (7.5, 7.5)), Push((18,), (1, -12), (0, -0.3), (9, 8))),
-    4: (Push((19, 20, 21), (-1, 0), (-0.55, 0.8), (9.0, 6.5)), Push((21, 27), (0, -3), (-0.25, 0.35), (5, 6))),
+    4: (Push((19, 20, 21), (-1, 0), (-0.55, 0.8), (9.0, 6.5)),
+        Push((21, 27), (0, -3), (-0.25, 0.35), (5, 6))),
     5: (Push((37, 38), (0, 0), (0, -0.8), (7.0, 3.2)),),
-    6: (Push((40, 41), (2, 10), (0.05, -0.9), (10.0, 7.0)), Push((36,), (5, 1), (-0.3, -0.1), (5, 6))),
-    7: (Push((40, 41), (0, 1), (-0.1, -0.7), (7.0, 3.0)), Push((37, 38), (0, -1), (0, 0.3), (7, 3))),
+    6: (Push((40, 41), (2, 10), (0.05, -0.9), (10.0, 7.0)),
+        Push((36,), (5, 1), (-0.3, -0.1), (5, 6))),
+    7: (Push((40, 41), (0, 1), (-0.1, -0.7), (7.0, 3.0)),
+        Push((37, 38), (0, -1), (0, 0.3), (7, 3))),
     9: (
         Push((31,), (4, -8), (-0.1, -1.0), (6.0, 8.0)),
         Push((21,), (-2, 2), (-0.3, 0.5), (6, 5)),
         Push((50,), (2, -2), (0, -0.4), (7, 4)),
     ),
-    10: (Push((49, 50), (1, -1), (0.05, -1.0), (7.5, 4.5)), Push((31,), (6, 4), (0.1, -0.6), (6, 6))),
-    12: (Push((48,), (0, 0), (0.75, -0.75), (8.5, 7.0)), Push((48,), (5, -13), (0.15, -0.4), (10, 8))),
+    10: (Push((49, 50), (1, -1), (0.05, -1.0), (7.5, 4.5)),
+         Push((31,), (6, 4), (0.1, -0.6), (6, 6))),
+    12: (Push((48,), (0, 0), (0.75, -0.75), (8.5, 7.0)),
+         Push((48,), (5, -13), (0.15, -0.4), (10, 8))),
     14: (Push((48,), (1, 0), (0.9, -0.1), (5.0, 5.0)), Push((48,), (10, 0), (-0.35, 0), (5, 7))),
     15: (Push((48,), (0, 1), (0.2, 1.0), (7.0, 6.0)), Push((59,), (3, 5), (0.1, 0.4), (7, 6))),
-    17: (Push((8, 57), (0, 0), (0, -1.0), (12.0, 7.0), True), Push((57,), (0, 0), (0, -0.4), (13, 4), True)),
+    17: (Push((8, 57), (0, 0), (0, -1.0), (12.0, 7.0), True),
+         Push((57,), (0, 0), (0, -0.4), (13, 4), True)),
     20: (Push((48,), (1, 2), (1.0, 0.15), (9.0, 8.0)), Push((59,), (4, 6), (0.5, 0.1), (8, 7))),
     23: (
         Push((50,), (0, 0), (-0.35, 0.5), (6, 3.0)),
         Push((58,), (0, 0), (-0.35, -0.5), (6, 3.5)),
         Push((48,), (0, 0), (-0.6, 0), (5, 4)),
     ),
-    24: (Push((51,), (0, -1), (0, 0.7), (11, 3.2), True), Push((57,), (0, 1), (0, -0.8), (11, 3.6), True)),
-    25: (Push((51,), (0, 0), (0, -0.35), (10.0, 3.5), True), Push((57,), (0, 0), (0, 0.9), (11.0, 4.5), True)),
-    26: (Push((8,), (0, -3), (0, 1.0), (26.0, 13.0), True), Push((57,), (0, 0), (0, 0.55), (13, 6), True)),
+    24: (Push((51,), (0, -1), (0, 0.7), (11, 3.2), True),
+         Push((57,), (0, 1), (0, -0.8), (11, 3.6), True)),
+    25: (Push((51,), (0, 0), (0, -0.35), (10.0, 3.5), True),
+         Push((57,), (0, 0), (0, 0.9), (11.0, 4.5), True)),
+    26: (Push((8,), (0, -3), (0, 1.0), (26.0, 13.0), True),
+         Push((57,), (0, 0), (0, 0.55), (13, 6), True)),
 }  # fmt: skip
 
 
 def pushes(points, units):
-    """Bells float64[n, 6] (x, y, dx, dy, width, height) for action units on a face with landmarks `points` [68, 2].
+    """Bells float64[n, 6] (x, y, dx, dy, width, height) for action units on a face with landmarks
+    `points` [68, 2].
 
-    units: sequence of (number, right, left): strength of the unit on the subject's right and left half; a unit on the
-    midline moves with their mean. Raises UserError for a unit that is not drawn.
+    units: sequence of (number, right, left): strength of the unit on the subject's right and left
+    half; a unit on the midline moves with their mean. Raises UserError for a unit that is not
+    drawn.
     """
     bells = []
     for number, right, left in units:
@@ -83,7 +98,9 @@ def _bell(points, push, anchors, outward, strength):
 
 
 def displacement(bells, points):
-    """Facial motion [..., 2] (pixels) of points [..., 2] (x, y): the sum of the bells there, at strength 1."""
+    """Facial motion [..., 2] (pixels) of points [..., 2] (x, y): the sum of the bells there, at
+    strength 1.
+    """
     points = np.asarray(points, np.float64)
     total = np.zeros_like(points)
     for x, y, dx, dy, width, height in bells:

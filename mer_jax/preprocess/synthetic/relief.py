@@ -21,7 +21,9 @@ def _nose_ridge(face, x, y):
 
 
 def relief(face, points, x, y):
-    """Height of the face above the picture plane in pixels: skull, brow ridge, sockets, nose, cheeks, lips, chin."""
+    """Height of the face above the picture plane in pixels: skull, brow ridge, sockets, nose,
+    cheeks, lips, chin.
+    """
     middle = (face.hairline + face.chin) / 2 - 3
     inside = (
         1
