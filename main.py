@@ -59,7 +59,10 @@ def main(argv) -> int:
     # `| head` has read enough; what is still buffered must not fail at exit
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return _told('error: standard output was closed; the same command continues from the last checkpoint', 2)
+        return _told(
+            'error: standard output was closed; the same command continues from the last checkpoint',
+            2,
+        )
     except (UserError, OSError) as error:
         if debug:
             raise
@@ -104,26 +107,41 @@ def parse(argv):
     except flags.Error as error:
         raise UserError(_flag_mistake(str(error), config)) from None
     if verb not in VERBS or extra:
-        raise UserError(f'{" ".join([verb, *extra])!r} is not a verb; known: {", ".join(VERBS)} (one, or none for train)')
+        raise UserError(
+            f'{" ".join([verb, *extra])!r} is not a verb; known: {", ".join(VERBS)} (one, or none for train)'
+        )
     for owner, name in OWN.items():
         if bool(values[name].value) != (verb == owner):
-            raise UserError(f'--{name} belongs to the verb {owner}, and {owner} needs it; see python main.py --help')
+            raise UserError(
+                f'--{name} belongs to the verb {owner}, and {owner} needs it; see python main.py --help'
+            )
     path, _, variant = asked.partition(':')
-    folder = 'runs/compare' if verb == 'compare' else files.default(path, variant) + f'-{verb}' * (verb in APART)
-    return verb, values.config, values.workdir or folder, *([values[OWN[verb]].value] if verb in OWN else [])
+    folder = (
+        'runs/compare'
+        if verb == 'compare'
+        else files.default(path, variant) + f'-{verb}' * (verb in APART)
+    )
+    return (
+        verb,
+        values.config,
+        values.workdir or folder,
+        *([values[OWN[verb]].value] if verb in OWN else []),
+    )
 
 
 def _asked(argv):
     """(the value of --config, the other arguments)."""
     places = [i for i, a in enumerate(argv) if CONFIG_FLAG.match(a)]
     if len(places) > 1:
-        raise UserError(f'--config is given {len(places)} times; one config file, --config.KEY=VALUE for what differs')
+        raise UserError(
+            f'--config is given {len(places)} times; one config file, --config.KEY=VALUE for what differs'
+        )
     if not places:
         return str(DEFAULT), argv
     place = places[0]
     if '=' in argv[place]:
-        return argv[place].partition('=')[2], argv[:place] + argv[place + 1:]
-    return ''.join(argv[place + 1:place + 2]), argv[:place] + argv[place + 2:]
+        return argv[place].partition('=')[2], argv[:place] + argv[place + 1 :]
+    return ''.join(argv[place + 1 : place + 2]), argv[:place] + argv[place + 2 :]
 
 
 def _load(asked) -> ConfigDict:
@@ -145,10 +163,14 @@ def _load(asked) -> ConfigDict:
     except Exception as error:  # whatever a file that the user wrote can raise
         raise UserError(f'{path} fails: {type(error).__name__}: {error}') from error
     if not isinstance(config, ConfigDict):
-        raise UserError(f'{path} is not a config file: it has no get_config(variant) that returns base() with changes')
+        raise UserError(
+            f'{path} is not a config file: it has no get_config(variant) that returns base() with changes'
+        )
     known, got = set(files.flat(base('').to_dict())), set(files.flat(config.to_dict()))
     if known != got:
-        wrong = [f'lacks {key}' for key in sorted(known - got)] + [f'has an unknown {key}' for key in sorted(got - known)]
+        wrong = [f'lacks {key}' for key in sorted(known - got)] + [
+            f'has an unknown {key}' for key in sorted(got - known)
+        ]
         raise UserError(f'{path} {wrong[0]}; begin with base() of configs/common.py')
     return config
 
@@ -156,8 +178,10 @@ def _load(asked) -> ConfigDict:
 def _no_such_file(name):
     known = sorted(p.stem for p in (HERE / 'configs').glob('[a-z]*_*.py'))
     near = difflib.get_close_matches(Path(name).stem, known, n=1)
-    return (f"--config={name or chr(39) * 2}: no such file{f'; did you mean configs/{near[0]}.py?' if near else ''}; "
-            f'known: {", ".join(f"configs/{k}.py" for k in known)}')
+    return (
+        f'--config={name or chr(39) * 2}: no such file{f"; did you mean configs/{near[0]}.py?" if near else ""}; '
+        f'known: {", ".join(f"configs/{k}.py" for k in known)}'
+    )
 
 
 def _check_keys(argv, known):
@@ -166,10 +190,14 @@ def _check_keys(argv, known):
         found = re.match(r'--?(?:no)?config\.([^=]*)', argument)
         if not found or found[1] in known:
             continue
-        leaf = [key for key in known if key.endswith(f'.{found[1]}') or key.startswith(f'{found[1]}.')]
+        leaf = [
+            key for key in known if key.endswith(f'.{found[1]}') or key.startswith(f'{found[1]}.')
+        ]
         near = leaf[:1] or difflib.get_close_matches(found[1], known, n=1)
-        raise UserError(f'--config.{found[1]}: no such setting{f", did you mean --config.{near[0]}?" if near else ""}; '
-                        'configs/common.py lists all')
+        raise UserError(
+            f'--config.{found[1]}: no such setting{f", did you mean --config.{near[0]}?" if near else ""}; '
+            'configs/common.py lists all'
+        )
 
 
 def _flag_mistake(text, config):

@@ -21,7 +21,9 @@ def main(repository, work):
     built = tfds.load('precomputed_flow', split='train', data_dir=work / 'by_tfds', **kwargs)
     check(built, truth)
 
-    tfds_builders.prepare('precomputed_flow', data_dir=work / 'by_prepare', manual_dir=work / 'raw', progress=False)
+    tfds_builders.prepare(
+        'precomputed_flow', data_dir=work / 'by_prepare', manual_dir=work / 'raw', progress=False
+    )
     check(tfds.load('precomputed_flow', split='train', data_dir=work / 'by_prepare'), truth)
 
     half = tfds.load(
@@ -37,7 +39,9 @@ def main(repository, work):
     check_packaged_texts()
     assert 'jax' not in sys.modules
     assert 'site-packages' in tfds_builders.__file__, 'the installed package must be tested'
-    print(f'tfds.load works: TensorFlow {tf.__version__}, tensorflow-datasets {tfds.__version__}, {len(truth)} clips')
+    print(
+        f'tfds.load works: TensorFlow {tf.__version__}, tensorflow-datasets {tfds.__version__}, {len(truth)} clips'
+    )
 
 
 def tests_of(repository):
@@ -46,7 +50,9 @@ def tests_of(repository):
     """
     folder = Path(repository, 'tests')
     for name, path in (('tests', folder), ('tests.fake_raw', folder / 'fake_raw')):
-        spec = importlib.util.spec_from_file_location(name, path / '__init__.py', submodule_search_locations=[str(path)])
+        spec = importlib.util.spec_from_file_location(
+            name, path / '__init__.py', submodule_search_locations=[str(path)]
+        )
         sys.modules[name] = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(sys.modules[name])
     importlib.import_module('tests.fake_raw.casme2')
@@ -58,27 +64,46 @@ def check_release(truth, work):
     units included.
     """
     config = tfds.download.DownloadConfig(manual_dir=truth.folder, try_download_gcs=False)
-    built = tfds.load('casme2', split='train', data_dir=work / 'release_data',
-                      download_and_prepare_kwargs={'download_config': config})
+    built = tfds.load(
+        'casme2',
+        split='train',
+        data_dir=work / 'release_data',
+        download_and_prepare_kwargs={'download_config': config},
+    )
     examples = {example['clip'].decode(): example for example in tfds.as_numpy(built)}
     assert examples.keys() == truth.clips.keys(), sorted(examples)
     for clip, own in truth.clips.items():
-        assert examples[clip]['emotion'].decode() == own.emotion and examples[clip]['onset'] == own.onset, clip
-        assert examples[clip]['flow'].shape == (128, 128, 3) and examples[clip]['landmarks'].shape == (3, 68, 2), clip
+        assert (
+            examples[clip]['emotion'].decode() == own.emotion
+            and examples[clip]['onset'] == own.onset
+        ), clip
+        assert examples[clip]['flow'].shape == (128, 128, 3) and examples[clip][
+            'landmarks'
+        ].shape == (3, 68, 2), clip
     source = tfds.data_source('casme2', split='train', data_dir=work / 'release_data')
-    assert len(source) == len(truth.clips) and len(source[0]['units']['number']) == len(source[0]['units']['side'])
+    assert len(source) == len(truth.clips) and len(source[0]['units']['number']) == len(
+        source[0]['units']['side']
+    )
 
 
 def check(dataset, truth):
     """Count, dtypes, labels and pixels of a tf.data.Dataset against what was written."""
-    assert dataset.element_spec['flow'] == tf.TensorSpec((28, 28, 3), tf.uint8), dataset.element_spec
+    assert dataset.element_spec['flow'] == tf.TensorSpec((28, 28, 3), tf.uint8), (
+        dataset.element_spec
+    )
     examples = {example['clip'].decode(): example for example in tfds.as_numpy(dataset)}
     assert examples.keys() == truth.keys(), sorted(examples)
     for clip, (subject, emotion, image) in truth.items():
         example = examples[clip]
-        assert (example['subject'].decode(), example['emotion'].decode()) == (subject, emotion), clip
+        assert (example['subject'].decode(), example['emotion'].decode()) == (subject, emotion), (
+            clip
+        )
         assert (example['flow'] == image).all(), clip
-        assert (example['onset'], example['fps'], bool(example['action_units_known'])) == (-1, 0, False), clip
+        assert (example['onset'], example['fps'], bool(example['action_units_known'])) == (
+            -1,
+            0,
+            False,
+        ), clip
 
 
 def check_packaged_texts():
@@ -86,7 +111,10 @@ def check_packaged_texts():
     for name, cls in tfds_builders.BUILDERS.items():
         metadata = cls.get_metadata()
         assert metadata.description and metadata.citation is not None and metadata.tags, name
-        assert set(metadata.tags) <= set(tfds.core.dataset_metadata.valid_tags()), (name, metadata.tags)
+        assert set(metadata.tags) <= set(tfds.core.dataset_metadata.valid_tags()), (
+            name,
+            metadata.tags,
+        )
 
 
 if __name__ == '__main__':

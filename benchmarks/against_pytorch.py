@@ -30,13 +30,15 @@ def pytorch(network, samples, folds, *, batch_size):
     for number in range(len(folds.fold)):
         model = built(network).to(device).train()
         own = folds.train.index[number][folds.train.weight[number] > 0]
-        trained.append((model, optimizer_of(network, model), torch.from_numpy(own).long().to(device)))
+        trained.append(
+            (model, optimizer_of(network, model), torch.from_numpy(own).long().to(device))
+        )
 
     def epoch():
         for model, optimizer, own in trained:
             order = own[torch.randperm(len(own), device=device)]
             for first in range(0, len(own), batch_size):
-                rows = order[first:first + batch_size]
+                rows = order[first : first + batch_size]
                 optimizer.zero_grad()
                 loss(network, model(image[rows]), label[rows]).backward()
                 optimizer.step()
@@ -49,7 +51,9 @@ def pytorch(network, samples, folds, *, batch_size):
 def built(network):
     """The PyTorch network as the engine has it."""
     if network in common.REGIONAL:
-        return torch_samer(torch.nn, torch)(('eyes', 'mouth'), classes=3, **common.REGIONAL[network])
+        return torch_samer(torch.nn, torch)(
+            ('eyes', 'mouth'), classes=3, **common.REGIONAL[network]
+        )
     networks = torch_networks(torch.nn, torch)
     if network in common.CLIPS:
         return networks['cnn3d'](width=common.CLIPS[network])
@@ -88,9 +92,12 @@ def compare(network, *, folds, rows, batch_size, rounds):
     seen_engine = float(folds * np.prod(train.batch_shape(runs.train.index.shape[1], batch_size)))
     ratios = sorted((seen_engine / ours) / (seen_other / theirs) for theirs, ours in pairs)
     theirs, ours = (statistics.median(side) for side in zip(*pairs, strict=True))
-    print(f'{network}: {folds} folds x {rows} clips, batch {batch_size}; an epoch of all folds: PyTorch {theirs:.2f} s, '
-          f'engine {ours:.2f} s ({plan.describe(chosen)}); ratio {statistics.median(ratios):.2f} '
-          f'({ratios[0]:.2f} to {ratios[-1]:.2f}); the engine holds {held / 1e9:.2f} GB a device', flush=True)
+    print(
+        f'{network}: {folds} folds x {rows} clips, batch {batch_size}; an epoch of all folds: PyTorch {theirs:.2f} s, '
+        f'engine {ours:.2f} s ({plan.describe(chosen)}); ratio {statistics.median(ratios):.2f} '
+        f'({ratios[0]:.2f} to {ratios[-1]:.2f}); the engine holds {held / 1e9:.2f} GB a device',
+        flush=True,
+    )
 
 
 def main():
@@ -105,7 +112,13 @@ def main():
     common.start()
     print(f'PyTorch {torch.__version__}, {torch.get_num_threads()} threads')
     for network in chosen.networks.split(','):
-        compare(network, folds=chosen.folds, rows=chosen.rows, batch_size=chosen.batch, rounds=chosen.rounds)
+        compare(
+            network,
+            folds=chosen.folds,
+            rows=chosen.rows,
+            batch_size=chosen.batch,
+            rounds=chosen.rounds,
+        )
 
 
 if __name__ == '__main__':

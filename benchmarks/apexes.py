@@ -29,9 +29,11 @@ def places(clip, sought):
     """{how: index of the middle key frame}, counted from the onset; the estimators of `sought` look
     at every frame.
     """
-    frames = clip.frames[clip.onset - clip.first_frame:clip.offset - clip.first_frame + 1]
+    frames = clip.frames[clip.onset - clip.first_frame : clip.offset - clip.first_frame + 1]
     found = {'known': clip.apex - clip.onset, 'middle': (clip.offset - clip.onset) // 2}
-    return found | {how: flow.strongest(frames[0], frames[1:], method=how, steady=True) + 1 for how in sought}
+    return found | {
+        how: flow.strongest(frames[0], frames[1:], method=how, steady=True) + 1 for how in sought
+    }
 
 
 def seen(job, sought, method):
@@ -43,10 +45,18 @@ def seen(job, sought, method):
     between, found = partial(flow.flow_features, method=method), {}
     for how, place in places(clip, sought).items():
         key = clip.frames[[first, first + place, last]]
-        record = {'key_frames': key, 'flow': between(key[0], key[1]), 'flow_offset': between(key[1], key[2]),
-                  'landmarks': clip.landmarks}
+        record = {
+            'key_frames': key,
+            'flow': between(key[0], key[1]),
+            'flow_offset': between(key[1], key[2]),
+            'landmarks': clip.landmarks,
+        }
         image = pictures.resize(pictures.phases(record), CONFIG.data.size)
-        found[how] = image, pictures.points([record], 'phases', CONFIG.data.size)[0], abs(clip.onset + place - clip.apex)
+        found[how] = (
+            image,
+            pictures.points([record], 'phases', CONFIG.data.size)[0],
+            abs(clip.onset + place - clip.apex),
+        )
     return found
 
 
@@ -55,40 +65,87 @@ def confusions(image, points, kept):
     labelled records.
     """
     subjects, datasets, own = data.whose(kept)
-    names = Names(labels.classes(CONFIG.data.labels, datasets), subjects, datasets, tuple(r['clip'] for r in kept), ())
-    label, row = np.array([names.classes.index(r['class']) for r in kept], np.int32), np.arange(len(kept), dtype=np.int32)
-    samples = Samples(image, label, np.zeros(len(kept), np.float32), np.zeros((len(kept), 0), np.float32), **own, clip=row,
-                      frame=np.zeros_like(row), parts=np.stack([row, row], 1))
+    names = Names(
+        labels.classes(CONFIG.data.labels, datasets),
+        subjects,
+        datasets,
+        tuple(r['clip'] for r in kept),
+        (),
+    )
+    label, row = (
+        np.array([names.classes.index(r['class']) for r in kept], np.int32),
+        np.arange(len(kept), dtype=np.int32),
+    )
+    samples = Samples(
+        image,
+        label,
+        np.zeros(len(kept), np.float32),
+        np.zeros((len(kept), 0), np.float32),
+        **own,
+        clip=row,
+        frame=np.zeros_like(row),
+        parts=np.stack([row, row], 1),
+    )
     folds, _ = protocol.make('loso', samples, names, folds=2, holdout=0.5, seed=0, seeds=1)
     loaded = data.Data(samples, names, [], '', CONFIG.data.labels, (), points=points)
     scores, _ = parts.answers(CONFIG, loaded, folds, None)
-    return metrics.confusions(label, scores.argmax(-1), own['subject'], groups=len(subjects), classes=len(names.classes))[:, None]
+    return metrics.confusions(
+        label, scores.argmax(-1), own['subject'], groups=len(subjects), classes=len(names.classes)
+    )[:, None]
 
 
 def main():
     """Print a line for each way to the key frame, and its paired difference to the known apex."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--flow', choices=('tvl1', 'farneback', 'dis'), default='tvl1', help='that the features are made of')
-    parser.add_argument('--sought', default='dis', help='estimators that look for the apex, comma between')
+    parser.add_argument(
+        '--flow',
+        choices=('tvl1', 'farneback', 'dis'),
+        default='tvl1',
+        help='that the features are made of',
+    )
+    parser.add_argument(
+        '--sought', default='dis', help='estimators that look for the apex, comma between'
+    )
     parser.add_argument('--seed', type=int, default=0, help='of the drawn data set')
     chosen = parser.parse_args()
     jobs = [job._replace(varied=True) for job in clips.jobs('default', seed=chosen.seed)]
-    kept, _ = labels.labelled([
-        {'job': job, 'clip': f's{job.number:02d}_{job.emotion}_{job.index:02d}', 'subject': f's{job.number:02d}',
-         'dataset': 'synthetic', 'emotion': job.emotion} for job in jobs], CONFIG.data.labels)
+    kept, _ = labels.labelled(
+        [
+            {
+                'job': job,
+                'clip': f's{job.number:02d}_{job.emotion}_{job.index:02d}',
+                'subject': f's{job.number:02d}',
+                'dataset': 'synthetic',
+                'emotion': job.emotion,
+            }
+            for job in jobs
+        ],
+        CONFIG.data.labels,
+    )
     see = partial(seen, sought=chosen.sought.split(','), method=chosen.flow)
-    found = Parallel(machine.cores(), prefer='threads')(delayed(see)(record['job']) for record in kept)
+    found = Parallel(machine.cores(), prefer='threads')(
+        delayed(see)(record['job']) for record in kept
+    )
     cubes = {}
     for how in found[0]:
-        image, points, error = (np.stack(each) for each in zip(*(one[how] for one in found), strict=True))
+        image, points, error = (
+            np.stack(each) for each in zip(*(one[how] for one in found), strict=True)
+        )
         cubes[how] = confusions(image, points, kept)
         score = metrics.summary(cubes[how].sum((0, 1)))
-        print(f'{how:10} off by {error.mean():5.2f} frames: UF1 {score["uf1"]:.3f}, accuracy {score["accuracy"]:.3f}', end='')
+        print(
+            f'{how:10} off by {error.mean():5.2f} frames: UF1 {score["uf1"]:.3f}, accuracy {score["accuracy"]:.3f}',
+            end='',
+        )
         if how == 'known':
             print(f'; {len(kept)} clips of {len(cubes[how])} subjects, flow {chosen.flow}')
             continue
         lost = paired.difference(cubes['known'], cubes[how])['uf1']
-        print('; UF1 {:+.3f} [{:+.3f}, {:+.3f}], p {:.3f}'.format(lost['difference'], *lost['interval'], lost['p']))
+        print(
+            '; UF1 {:+.3f} [{:+.3f}, {:+.3f}], p {:.3f}'.format(
+                lost['difference'], *lost['interval'], lost['p']
+            )
+        )
 
 
 if __name__ == '__main__':

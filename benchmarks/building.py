@@ -27,11 +27,28 @@ def write(folder, count, length):
         paths = []
         for frame in range(1, length + 1):
             strength = pictures.strength(frame, 1, length // 2 + 1, length)
-            image = pictures.moving_face(number % 26, (340, 280), emotion='surprise', strength=strength, channels=3)
+            image = pictures.moving_face(
+                number % 26, (340, 280), emotion='surprise', strength=strength, channels=3
+            )
             paths.append(Path(folder, f'{number}_img{frame}.jpg'))
             paths[-1].write_bytes(pictures.encode('.jpg', image))
-        made.append(Clip(f'c{number:03d}', f's{number % 26}', 'casme2', 'surprise', '1+2', True, 1, length // 2 + 1, length,
-                         'annotated', 200.0, True, tuple(enumerate(paths, 1))))
+        made.append(
+            Clip(
+                f'c{number:03d}',
+                f's{number % 26}',
+                'casme2',
+                'surprise',
+                '1+2',
+                True,
+                1,
+                length // 2 + 1,
+                length,
+                'annotated',
+                200.0,
+                True,
+                tuple(enumerate(paths, 1)),
+            )
+        )
     return made
 
 
@@ -39,25 +56,40 @@ def main():
     """Print a line for each input and number of processes."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--clips', type=int, default=250)
-    parser.add_argument('--length', type=int, default=9, help='frames a clip (real ones have 11 to 141)')
+    parser.add_argument(
+        '--length', type=int, default=9, help='frames a clip (real ones have 11 to 141)'
+    )
     parser.add_argument('--kinds', default=','.join(inputs.KINDS))
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         clips = write(folder, chosen.clips, chosen.length)
         for kind in chosen.kinds.split(','):
             options = {name: values[0] for name, values in inputs.options_of(kind).items()}
-            make = partial(inputs.make, kind=kind, options=options, files={'landmarks': '', 'magnet': ''})
+            make = partial(
+                inputs.make, kind=kind, options=options, files={'landmarks': '', 'magnet': ''}
+            )
             took = {}
             for processes in (1, machine.cores()):
                 scratch = Path(folder, f'{kind}{processes}')
                 start = time.perf_counter()
-                workers.compute(make, clips, scratch, settings=kind, processes=processes, title=kind, progress=False)
+                workers.compute(
+                    make,
+                    clips,
+                    scratch,
+                    settings=kind,
+                    processes=processes,
+                    title=kind,
+                    progress=False,
+                )
                 took[processes] = time.perf_counter() - start
             size = sum(path.stat().st_size for path in scratch.iterdir()) / 1e6
             peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e3
             told = ', '.join(f'{seconds:.1f} s on {count}' for count, seconds in took.items())
-            print(f'{kind}: {len(clips)} clips of {chosen.length} frames: {told} (ratio {took[1] / took[machine.cores()]:.2f}); '
-                  f'{size:.0f} MB, {peak:.0f} MB a process at most', flush=True)
+            print(
+                f'{kind}: {len(clips)} clips of {chosen.length} frames: {told} (ratio {took[1] / took[machine.cores()]:.2f}); '
+                f'{size:.0f} MB, {peak:.0f} MB a process at most',
+                flush=True,
+            )
 
 
 if __name__ == '__main__':

@@ -9,12 +9,24 @@ import optax
 from mer_jax import learners, models, parallel, plan, protocol, runs, scaling
 from mer_jax.types import Names, Samples
 
-INPUTS = {'ststnet': (28, 28, 3), 'offapexnet': (28, 28, 2), 'dual_inception': (28, 28, 2), 'alexnet': (75, 75, 2),
-          'vggm': (75, 75, 2), 'ocnet': (75, 75, 2), 'dual_branch': (64, 64, 3), 'dual_branch_medium': (112, 112, 3),
-          'cnn3d': (8, 32, 32, 1), 'cnn3d_wide': (8, 32, 32, 1), 'cnn3d_paper': (16, 128, 128, 1)}
+INPUTS = {
+    'ststnet': (28, 28, 3),
+    'offapexnet': (28, 28, 2),
+    'dual_inception': (28, 28, 2),
+    'alexnet': (75, 75, 2),
+    'vggm': (75, 75, 2),
+    'ocnet': (75, 75, 2),
+    'dual_branch': (64, 64, 3),
+    'dual_branch_medium': (112, 112, 3),
+    'cnn3d': (8, 32, 32, 1),
+    'cnn3d_wide': (8, 32, 32, 1),
+    'cnn3d_paper': (16, 128, 128, 1),
+}
 CLIPS = {'cnn3d': 16, 'cnn3d_wide': 64, 'cnn3d_paper': 64}  # width
-REGIONAL = {'dual_branch': {'width': 16, 'blocks': 1, 'hidden': 128, 'fine': 1},
-            'dual_branch_medium': {'width': 32, 'hidden': 256}}
+REGIONAL = {
+    'dual_branch': {'width': 16, 'blocks': 1, 'hidden': 128, 'fine': 1},
+    'dual_branch_medium': {'width': 32, 'hidden': 256},
+}
 
 # in one compiled call of the engine, as `train.fit` makes them where an epoch takes seconds
 EPOCHS = 4
@@ -27,11 +39,24 @@ def experiment(network, *, folds, rows):
     draw = np.random.default_rng(0)
     zeros = np.zeros(rows, np.int32)
     subject = np.sort(np.arange(rows) % folds).astype(np.int32)
-    samples = Samples(draw.integers(0, 256, (rows, *INPUTS[network])).astype(np.uint8),
-                      draw.integers(0, 3, rows).astype(np.int32), zeros.astype(np.float32), np.zeros((rows, 0), np.float32),
-                      subject, zeros, np.arange(rows, dtype=np.int32), zeros,
-                      np.repeat(np.arange(rows, dtype=np.int32)[:, None], 2, 1))
-    names = Names(('a', 'b', 'c'), tuple(f's{i:03d}' for i in range(folds)), ('made up',), tuple(map(str, range(rows))), ())
+    samples = Samples(
+        draw.integers(0, 256, (rows, *INPUTS[network])).astype(np.uint8),
+        draw.integers(0, 3, rows).astype(np.int32),
+        zeros.astype(np.float32),
+        np.zeros((rows, 0), np.float32),
+        subject,
+        zeros,
+        np.arange(rows, dtype=np.int32),
+        zeros,
+        np.repeat(np.arange(rows, dtype=np.int32)[:, None], 2, 1),
+    )
+    names = Names(
+        ('a', 'b', 'c'),
+        tuple(f's{i:03d}' for i in range(folds)),
+        ('made up',),
+        tuple(map(str, range(rows))),
+        (),
+    )
     return samples, protocol.make('loso', samples, names, folds=2, holdout=0.5, seed=0, seeds=1)[0]
 
 
@@ -39,14 +64,39 @@ def learner(network, lowering):
     """Adam at 1e-4, no dropout: the PyTorch side has none either. dual_branch: AdamW, the sum of
     its heads' losses.
     """
-    fit, scale = partial(scaling.fit_input, scale='stretch'), partial(scaling.scale_input, value_range=(0.0, 1.0))
+    fit, scale = (
+        partial(scaling.fit_input, scale='stretch'),
+        partial(scaling.scale_input, value_range=(0.0, 1.0)),
+    )
     if network in REGIONAL:
-        model = models.make('dual_branch', classes=3, lowering=lowering, dropout=0.0, dropout_dense=0.0, dropout_contrast=0.0,
-                            **REGIONAL[network])
-        return learners.contrastive(model, optax.adamw(1e-4, weight_decay=1e-5), fit=fit, scale_input=scale, smoothing=0.0,
-                                    share=0.0, form='clean', temperature=0.1)
+        model = models.make(
+            'dual_branch',
+            classes=3,
+            lowering=lowering,
+            dropout=0.0,
+            dropout_dense=0.0,
+            dropout_contrast=0.0,
+            **REGIONAL[network],
+        )
+        return learners.contrastive(
+            model,
+            optax.adamw(1e-4, weight_decay=1e-5),
+            fit=fit,
+            scale_input=scale,
+            smoothing=0.0,
+            share=0.0,
+            form='clean',
+            temperature=0.1,
+        )
     if network in CLIPS:
-        model = models.make('cnn3d', classes=3, lowering=lowering, width=CLIPS[network], dropout=0.0, dropout_dense=0.0)
+        model = models.make(
+            'cnn3d',
+            classes=3,
+            lowering=lowering,
+            width=CLIPS[network],
+            dropout=0.0,
+            dropout_dense=0.0,
+        )
     else:
         model = models.make(network, classes=3, lowering=lowering, dropout=0.0)
     return learners.supervised(model, optax.adam(1e-4), fit=fit, scale_input=scale)
@@ -56,19 +106,44 @@ def engine(network, samples, folds, *, batch_size):
     """(plan, train, bytes): train() runs EPOCHS epochs of all folds under the fastest measured plan
     and waits for them; bytes: what one device holds beside data and states.
     """
-    found = plan.candidates(jax.default_backend(), jax.device_count(), len(folds.fold), lowering='auto', at_once=0, use=0)
-    measure = partial(runs.seconds_a_round, partial(learner, network), samples, folds, batch_size=batch_size,
-                      memory=plan.free_memory(jax.devices()[0]))
+    found = plan.candidates(
+        jax.default_backend(),
+        jax.device_count(),
+        len(folds.fold),
+        lowering='auto',
+        at_once=0,
+        use=0,
+    )
+    measure = partial(
+        runs.seconds_a_round,
+        partial(learner, network),
+        samples,
+        folds,
+        batch_size=batch_size,
+        memory=plan.free_memory(jax.devices()[0]),
+    )
     seconds = plan.measured(found, lambda p: measure(plan=p), runs=len(folds.fold), epochs=10**6)
     chosen = plan.fastest(seconds)
     count = len(folds.fold)
-    programs = runs.compiled(learner(network, chosen.lowering), chosen, samples, folds, runs=count, batch_size=batch_size,
-                             test_batch=batch_size, chunk=EPOCHS)
-    rows, fold, seed, _ = runs.place(folds, range(count), programs.length, batch_size, programs.devices)
+    programs = runs.compiled(
+        learner(network, chosen.lowering),
+        chosen,
+        samples,
+        folds,
+        runs=count,
+        batch_size=batch_size,
+        test_batch=batch_size,
+        chunk=EPOCHS,
+    )
+    rows, fold, seed, _ = runs.place(
+        folds, range(count), programs.length, batch_size, programs.devices
+    )
     kept = [programs.init(programs.samples, rows, fold, seed)]
 
     def train():
-        kept[0], logs = programs.run((programs.samples, np.int32(0), np.int32(EPOCHS)), kept[0], rows, fold, seed)
+        kept[0], logs = programs.run(
+            (programs.samples, np.int32(0), np.int32(EPOCHS)), kept[0], rows, fold, seed
+        )
         jax.block_until_ready(logs)
 
     return chosen, train, programs.run.memory_analysis().temp_size_in_bytes

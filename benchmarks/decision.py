@@ -28,7 +28,12 @@ def clip(length):
     """uint8[T, 480, 640] of a face that moves once."""
     middle = length // 2 + 1
     strengths = [drawn.strength(frame, 1, middle, length) for frame in range(1, length + 1)]
-    return np.stack([drawn.moving_face(0, (480, 640), emotion='surprise', strength=one, channels=1) for one in strengths])
+    return np.stack(
+        [
+            drawn.moving_face(0, (480, 640), emotion='surprise', strength=one, channels=1)
+            for one in strengths
+        ]
+    )
 
 
 def trained(channels):
@@ -36,12 +41,18 @@ def trained(channels):
     machine on noise, as slow as trained ones.
     """
     model = models.make('hybrid_cnn', classes=CLASSES, lowering='native')
-    state = model.init(jax.random.key(0), np.zeros((1, SIZE, SIZE, channels), np.float32), train=False)
+    state = model.init(
+        jax.random.key(0), np.zeros((1, SIZE, SIZE, channels), np.float32), train=False
+    )
     predict = jax.jit(lambda image: model.apply(state, image, train=False)[1]['features'])
     draw = np.random.default_rng(0)
     noise = draw.normal(size=(CLIPS, 216))
-    machine = SVC(C=100, gamma=0.001, class_weight='balanced').fit(noise, draw.integers(CLASSES, size=CLIPS))
-    return lambda image: np.asarray(predict(image[None]))[0], lambda row: machine.predict(row[None])[0]
+    machine = SVC(C=100, gamma=0.001, class_weight='balanced').fit(
+        noise, draw.integers(CLASSES, size=CLIPS)
+    )
+    return lambda image: np.asarray(predict(image[None]))[0], lambda row: machine.predict(
+        row[None]
+    )[0]
 
 
 def decided(frames, predict, decide, *, method, apex):
@@ -61,16 +72,32 @@ def decided(frames, predict, decide, *, method, apex):
     done('crop')
     points = landmarks.locate(onset[None], source='template', crop=crop)[0]
     done('landmarks')
-    at = len(frames) // 2 if apex == 'known' else flow.strongest(onset, map(cut, frames[1:]), method=apex, steady=True) + 1
+    at = (
+        len(frames) // 2
+        if apex == 'known'
+        else flow.strongest(onset, map(cut, frames[1:]), method=apex, steady=True) + 1
+    )
     key = np.stack([onset, cut(frames[at]), offset])
     done('apex')
     between = partial(flow.flow_features, method=method)
-    record = {'key_frames': key, 'flow': between(key[0], key[1]), 'flow_offset': between(key[1], key[2]),
-              'landmarks': points[None]}
+    record = {
+        'key_frames': key,
+        'flow': between(key[0], key[1]),
+        'flow_offset': between(key[1], key[2]),
+        'landmarks': points[None],
+    }
     done('flow')
     image = pictures.resize(pictures.phases(record), SIZE)
-    own = [block[0, 0] for block in features.extract(NUMBERS, image[None], pictures.points([record], 'phases', SIZE),
-                                                     channels=list(pictures.CHANNELS['phases']), mirror=False)]
+    own = [
+        block[0, 0]
+        for block in features.extract(
+            NUMBERS,
+            image[None],
+            pictures.points([record], 'phases', SIZE),
+            channels=list(pictures.CHANNELS['phases']),
+            mirror=False,
+        )
+    ]
     done('features')
     hidden = predict(image)
     done('network')
@@ -84,7 +111,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--frames', type=int, default=200)
     parser.add_argument('--flow', choices=('tvl1', 'farneback', 'dis'), default='tvl1')
-    parser.add_argument('--apex', choices=('known', 'dis', 'farneback'), default='known', help='known, or sought in every frame')
+    parser.add_argument(
+        '--apex',
+        choices=('known', 'dis', 'farneback'),
+        default='known',
+        help='known, or sought in every frame',
+    )
     parser.add_argument('--rounds', type=int, default=11)
     chosen = parser.parse_args()
     frames, (predict, decide) = clip(chosen.frames), trained(len(pictures.CHANNELS['phases']))
@@ -93,8 +125,10 @@ def main():
     rounds = [run() for _ in range(chosen.rounds)]
     median = {name: 1000 * statistics.median(one[name] for one in rounds) for name in rounds[0]}
     total = 1000 * statistics.median(sum(one.values()) for one in rounds)
-    print(f'{chosen.frames} frames of 640x480, flow {chosen.flow}, apex {chosen.apex}: {total:.0f} ms; '
-          + ', '.join(f'{name} {value:.0f}' for name, value in median.items()))
+    print(
+        f'{chosen.frames} frames of 640x480, flow {chosen.flow}, apex {chosen.apex}: {total:.0f} ms; '
+        + ', '.join(f'{name} {value:.0f}' for name, value in median.items())
+    )
 
 
 if __name__ == '__main__':

@@ -30,7 +30,9 @@ def region(displacement, size):
     most.
     """
     length = flow.magnitude(flow.without_head(displacement))
-    small = cv2.resize(length, (size, size), interpolation=cv2.INTER_AREA).reshape(2, size // 2, size)
+    small = cv2.resize(length, (size, size), interpolation=cv2.INTER_AREA).reshape(
+        2, size // 2, size
+    )
     edges = np.quantile(small, 1 - SHARE, axis=(1, 2), keepdims=True)
     return length.reshape(2, -1).max(1), small > edges
 
@@ -68,7 +70,10 @@ def table(found, subjects):
         mean, (low, high) = interval(values, subjects)
         print(f'{name:34} {mean:.3f} [{low:.3f}, {high:.3f}]')
     trained = found['AU-CAM, trained']
-    for name, other in [('chance (share of the area)', SHARE), ('AU-CAM, untrained', found['AU-CAM, untrained'])]:
+    for name, other in [
+        ('chance (share of the area)', SHARE),
+        ('AU-CAM, untrained', found['AU-CAM, untrained']),
+    ]:
         mean, (low, high) = interval(trained - other, subjects)
         print(f'AU-CAM, trained, over {name:28} {mean:+.3f} [{low:+.3f}, {high:+.3f}]')
 
@@ -79,21 +84,43 @@ def main(argv):
     trained = explained(config, folder)
     config.train.epochs = 0
     untrained = explained(config, f'{folder}-untrained')
-    records = data.read(config.data.name, ('clip', 'subject', 'image', 'displacement'), data_dir=config.data.data_dir,
-                        manual_dir='', rebuild=False, landmarks='', magnet='')
+    records = data.read(
+        config.data.name,
+        ('clip', 'subject', 'image', 'displacement'),
+        data_dir=config.data.data_dir,
+        manual_dir='',
+        rebuild=False,
+        landmarks='',
+        magnet='',
+    )
     of_clip = {record['clip']: record for record in records}
     size, rows = trained['au_cam'].shape[1], []
     for number, clip in enumerate(trained['clip']):
         record = of_clip[clip]
         most, inside = region(record['displacement'], size)
         on_a = cv2.resize(record['image'][..., 1], (size, size), interpolation=cv2.INTER_AREA)
-        maps = [trained['au_cam'][number], untrained['au_cam'][number], trained['grad_cam'][number], on_a]
+        maps = [
+            trained['au_cam'][number],
+            untrained['au_cam'][number],
+            trained['grad_cam'][number],
+            on_a,
+        ]
         points = np.array([hits(one, inside) for one in maps], float)
         rows += [(record['subject'], *points[:, half]) for half in (0, 1) if most[half] >= LEAST]
     subjects, *columns = zip(*rows, strict=True)
-    print(f'{len(rows)} halves of {len(trained["clip"])} clips move by {LEAST} pixels or more; hits (chance {SHARE})')
-    table(dict(zip(('AU-CAM, trained', 'AU-CAM, untrained', 'Grad-CAM, trained', 'On-A itself'), map(np.array, columns),
-                   strict=True)), np.array(subjects))
+    print(
+        f'{len(rows)} halves of {len(trained["clip"])} clips move by {LEAST} pixels or more; hits (chance {SHARE})'
+    )
+    table(
+        dict(
+            zip(
+                ('AU-CAM, trained', 'AU-CAM, untrained', 'Grad-CAM, trained', 'On-A itself'),
+                map(np.array, columns),
+                strict=True,
+            )
+        ),
+        np.array(subjects),
+    )
 
 
 if __name__ == '__main__':

@@ -33,12 +33,16 @@ class Generator(torch.nn.Module):
         super().__init__()
         self.side, self.wide = size // 8, 8 * width
         self.dense = torch.nn.Linear(LATENT + CLASSES, self.side**2 * self.wide)
-        self.ups = torch.nn.ModuleList(torch.nn.ConvTranspose2d(16 * width >> i, 8 * width >> i, 4, 2, 1) for i in (1, 2, 3))
+        self.ups = torch.nn.ModuleList(
+            torch.nn.ConvTranspose2d(16 * width >> i, 8 * width >> i, 4, 2, 1) for i in (1, 2, 3)
+        )
         self.conv = torch.nn.Conv2d(width, CHANNELS, 3, padding=1)
 
     def forward(self, z, label):
         """[B, C, size, size]."""
-        x = leaky_relu(self.dense(torch.cat([z, one_hot(label, CLASSES)], 1)), 0.2).view(-1, self.wide, self.side, self.side)
+        x = leaky_relu(self.dense(torch.cat([z, one_hot(label, CLASSES)], 1)), 0.2).view(
+            -1, self.wide, self.side, self.side
+        )
         for up in self.ups:
             x = leaky_relu(up(x), 0.2)
         return torch.tanh(self.conv(x))
@@ -50,9 +54,14 @@ class Discriminator(torch.nn.Module):
     def __init__(self, size, width):
         super().__init__()
         widths = (CHANNELS + CLASSES, width, 2 * width, 4 * width)
-        self.convs = torch.nn.ModuleList(torch.nn.Conv2d(*widths[i:i + 2], 4, 2, 1) for i in range(3))
-        self.head = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Dropout(RECIPE['dropout']),
-                                        torch.nn.Linear((size // 8)**2 * 4 * width, 1))
+        self.convs = torch.nn.ModuleList(
+            torch.nn.Conv2d(*widths[i : i + 2], 4, 2, 1) for i in range(3)
+        )
+        self.head = torch.nn.Sequential(
+            torch.nn.Flatten(),
+            torch.nn.Dropout(RECIPE['dropout']),
+            torch.nn.Linear((size // 8) ** 2 * 4 * width, 1),
+        )
 
     def forward(self, x, label):
         """[B] logits."""
@@ -69,10 +78,24 @@ def experiment(*, folds, rows, pixels):
     """
     draw, zeros = np.random.default_rng(0), np.zeros(rows, np.int32)
     clip = np.arange(rows, dtype=np.int32)
-    samples = Samples(draw.normal(size=(rows, pixels, pixels, CHANNELS)).astype(np.float32),
-                      draw.integers(0, CLASSES, rows).astype(np.int32), zeros.astype(np.float32), np.zeros((rows, 0), np.float32),
-                      np.sort(clip % folds), zeros, clip, zeros, np.repeat(clip[:, None], 2, 1))
-    names = Names(('a', 'b', 'c'), tuple(f's{i:03d}' for i in range(folds)), ('made up',), tuple(map(str, range(rows))), ())
+    samples = Samples(
+        draw.normal(size=(rows, pixels, pixels, CHANNELS)).astype(np.float32),
+        draw.integers(0, CLASSES, rows).astype(np.int32),
+        zeros.astype(np.float32),
+        np.zeros((rows, 0), np.float32),
+        np.sort(clip % folds),
+        zeros,
+        clip,
+        zeros,
+        np.repeat(clip[:, None], 2, 1),
+    )
+    names = Names(
+        ('a', 'b', 'c'),
+        tuple(f's{i:03d}' for i in range(folds)),
+        ('made up',),
+        tuple(map(str, range(rows))),
+        (),
+    )
     made = protocol.make('loso', samples, names, folds=2, holdout=0.5, seed=0, seeds=1)[0]
     return samples, made._replace(test=jax.tree.map(lambda a: a[:, :0], made.test))
 
@@ -81,19 +104,41 @@ def engine(samples, folds, *, size, width, batch_size):
     """(plan, epoch): epoch() trains an epoch of every fold's GAN under the fastest measured plan,
     and waits for it.
     """
-    make = partial(gan.learner, classes=CLASSES, channels=CHANNELS, size=size, width=width, **RECIPE)
+    make = partial(
+        gan.learner, classes=CLASSES, channels=CHANNELS, size=size, width=width, **RECIPE
+    )
     count = len(folds.fold)
-    found = plan.candidates(jax.default_backend(), jax.device_count(), count, lowering='auto', at_once=0, use=0)
-    measure = partial(runs.seconds_a_round, lambda lowering: make(lowering=lowering), samples, folds, batch_size=batch_size,
-                      memory=plan.free_memory(jax.devices()[0]))
+    found = plan.candidates(
+        jax.default_backend(), jax.device_count(), count, lowering='auto', at_once=0, use=0
+    )
+    measure = partial(
+        runs.seconds_a_round,
+        lambda lowering: make(lowering=lowering),
+        samples,
+        folds,
+        batch_size=batch_size,
+        memory=plan.free_memory(jax.devices()[0]),
+    )
     chosen = plan.fastest(plan.measured(found, lambda p: measure(plan=p), runs=count, epochs=10**6))
-    programs = runs.compiled(make(lowering=chosen.lowering), chosen, samples, folds, runs=count, batch_size=batch_size,
-                             test_batch=batch_size, chunk=1)
-    rows, fold, seed, _ = runs.place(folds, range(count), programs.length, batch_size, programs.devices)
+    programs = runs.compiled(
+        make(lowering=chosen.lowering),
+        chosen,
+        samples,
+        folds,
+        runs=count,
+        batch_size=batch_size,
+        test_batch=batch_size,
+        chunk=1,
+    )
+    rows, fold, seed, _ = runs.place(
+        folds, range(count), programs.length, batch_size, programs.devices
+    )
     kept = [programs.init(programs.samples, rows, fold, seed)]
 
     def epoch():
-        kept[0], logs = programs.run((programs.samples, np.int32(0), np.int32(1)), kept[0], rows, fold, seed)
+        kept[0], logs = programs.run(
+            (programs.samples, np.int32(0), np.int32(1)), kept[0], rows, fold, seed
+        )
         jax.block_until_ready(logs)
 
     return chosen, epoch
@@ -110,9 +155,14 @@ def pytorch(samples, folds, *, size, width, batch_size):
     trained = []
     for index, weight in zip(folds.train.index, folds.train.weight, strict=True):
         parts = [kind(size, width).to(device).train() for kind in (Generator, Discriminator)]
-        adam = [torch.optim.Adam(part.parameters(), RECIPE['learning_rate'], (0.5, 0.999)) for part in parts]
+        adam = [
+            torch.optim.Adam(part.parameters(), RECIPE['learning_rate'], (0.5, 0.999))
+            for part in parts
+        ]
         own = torch.from_numpy(index[weight > 0]).long().to(device)
-        scale = torch.quantile(image[own].abs().movedim(1, 0).flatten(1)[:, :10**7], 0.995, dim=1)[:, None, None]
+        scale = torch.quantile(image[own].abs().movedim(1, 0).flatten(1)[:, : 10**7], 0.995, dim=1)[
+            :, None, None
+        ]
         trained.append((*parts, *adam, own, scale))
 
     def epoch():
@@ -120,7 +170,9 @@ def pytorch(samples, folds, *, size, width, batch_size):
             order = own[torch.randperm(len(own), device=device)]
             order = order[torch.arange(steps * batch, device=device) % len(own)]
             for rows in order.view(steps, batch):
-                real = interpolate((image[rows] / scale).clip(-1, 1), (size, size), mode='bilinear', antialias=True)
+                real = interpolate(
+                    (image[rows] / scale).clip(-1, 1), (size, size), mode='bilinear', antialias=True
+                )
                 step(*parts, real, label[rows])
         if device == 'cuda':
             torch.cuda.synchronize()
@@ -136,7 +188,10 @@ def step(generator, discriminator, generator_adam, discriminator_adam, real, lab
     logit = discriminator(torch.cat([real, fake.detach()]), torch.cat([label, drawn]))
     one = torch.ones(count, device=real.device)
     discriminator_adam.zero_grad()
-    (cross_entropy(logit[:count], one - RECIPE['smoothing']) + cross_entropy(logit[count:], 0 * one)).backward()
+    (
+        cross_entropy(logit[:count], one - RECIPE['smoothing'])
+        + cross_entropy(logit[count:], 0 * one)
+    ).backward()
     discriminator_adam.step()
     discriminator.requires_grad_(False)  # else it would also compute gradients that nobody reads
     generator_adam.zero_grad()
@@ -149,7 +204,9 @@ def main():
     """Print seconds a step on both sides, timed in turn, and their ratio."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--size', type=int, default=32, help='pixels inside the networks')
-    parser.add_argument('--pixels', type=int, default=0, help='pixels of the data; 0: 28 at size 32, else the size')
+    parser.add_argument(
+        '--pixels', type=int, default=0, help='pixels of the data; 0: 28 at size 32, else the size'
+    )
     parser.add_argument('--width', type=int, default=32)
     parser.add_argument('--folds', type=int, default=8)
     parser.add_argument('--rows', type=int, default=147)
@@ -169,10 +226,12 @@ def main():
     steps, batch = train.batch_shape(folds.train.index.shape[1], chosen.batch)
     ratios = sorted(other / own for other, own in pairs)
     other, own = (1000 * statistics.median(side) / steps for side in zip(*pairs, strict=True))
-    print(f'{chosen.folds} GANs, {pixels} pixels in {chosen.size}, width {chosen.width}, {batch} rows a step; a step of all: '
-          f'PyTorch {torch.__version__} on {torch.get_num_threads()} threads {other:.0f} ms, engine {own:.0f} ms '
-          f'({plan.describe(layout)}); ratio {statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f}), '
-          f'{time.perf_counter() - start:.0f} s of timing')
+    print(
+        f'{chosen.folds} GANs, {pixels} pixels in {chosen.size}, width {chosen.width}, {batch} rows a step; a step of all: '
+        f'PyTorch {torch.__version__} on {torch.get_num_threads()} threads {other:.0f} ms, engine {own:.0f} ms '
+        f'({plan.describe(layout)}); ratio {statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f}), '
+        f'{time.perf_counter() - start:.0f} s of timing'
+    )
 
 
 if __name__ == '__main__':

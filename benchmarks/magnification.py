@@ -42,8 +42,14 @@ def scene(number, kind, output, *, alpha, noise):
         field = muscles.displacement(muscles.pushes(person.points, UNITS), motion.pixels())
         field *= output / alpha / np.linalg.norm(field, axis=-1).max()
     frames = motion.film(person.drawing, field, (0, 1, alpha), pose, (0, 0))
-    seen = np.clip(np.rint(frames + noise * draw.standard_normal(frames.shape)), 0, 255).astype(np.uint8)
-    return *seen, frames[2], motion.turned(motion.pixels() + alpha * field, pose[2]) - motion.pixels()
+    seen = np.clip(np.rint(frames + noise * draw.standard_normal(frames.shape)), 0, 255).astype(
+        np.uint8
+    )
+    return (
+        *seen,
+        frames[2],
+        motion.turned(motion.pixels() + alpha * field, pose[2]) - motion.pixels(),
+    )
 
 
 def along(onset, frame, field):
@@ -84,10 +90,21 @@ def main():
     for method in ('eulerian', 'phase'):
         print(f'{method}: stated range {RANGES[method]:g} px, tolerance {TOLERANCE:g}')
         for output in map(float, chosen.outputs.split(',')):
-            found = [measure(method, kind, output, alpha=chosen.alpha, noise=chosen.noise, people=chosen.people)
-                     for kind in ('head', 'face')]
-            words = ', '.join(f'{kind} {gain:.2f} ({quality:.1f} dB)' for kind, (gain, quality) in
-                              zip(('head', 'face'), found, strict=True))
+            found = [
+                measure(
+                    method,
+                    kind,
+                    output,
+                    alpha=chosen.alpha,
+                    noise=chosen.noise,
+                    people=chosen.people,
+                )
+                for kind in ('head', 'face')
+            ]
+            words = ', '.join(
+                f'{kind} {gain:.2f} ({quality:.1f} dB)'
+                for kind, (gain, quality) in zip(('head', 'face'), found, strict=True)
+            )
             print(f'  output {output:4.1f} px: motion / wanted {words}', flush=True)
     frames = np.random.default_rng(0).integers(0, 256, (2, 224, 224)).astype(np.uint8)
     for method in METHODS:

@@ -12,9 +12,20 @@ from mer_jax.errors import UserError
 
 def base(name: str) -> ConfigDict:
     """Every setting with its default; `name` stands in results.json and in the report."""
-    parts = {'data': _data(), 'spotting': _spotting(), 'protocol': _protocol(), 'model': _model(), 'train': _train(),
-             'balance': _balance(), 'gan': _gan(), 'alignment': _alignment(), 'augment': _augment(), 'evaluate': _evaluate(),
-             'explain': _explain(), 'head': _head()}
+    parts = {
+        'data': _data(),
+        'spotting': _spotting(),
+        'protocol': _protocol(),
+        'model': _model(),
+        'train': _train(),
+        'balance': _balance(),
+        'gan': _gan(),
+        'alignment': _alignment(),
+        'augment': _augment(),
+        'evaluate': _evaluate(),
+        'explain': _explain(),
+        'head': _head(),
+    }
     return ConfigDict({'name': name, **parts}).lock()
 
 
@@ -115,10 +126,14 @@ def _model():
     c.alexnet = ConfigDict({'dropout': 0.5, 'hidden': 4096})
     # width: channels of the first convolution, 96 as published; path: short path none | v1 | v2 |
     # v3 | v4, joined by merge: concat | sum; lrn: of AlexNet | tf_default
-    c.vggm = ConfigDict({'width': 96, 'path': 'none', 'merge': 'concat', 'lrn': 'alexnet', 'dropout': 0.5})
+    c.vggm = ConfigDict(
+        {'width': 96, 'path': 'none', 'merge': 'concat', 'lrn': 'alexnet', 'dropout': 0.5}
+    )
     # width: channels of the first convolutions; arch: default | literal (one convolution); head of
     # the default: grid4 | gap | flatten
-    c.cnn3d = ConfigDict({'width': 64, 'arch': 'default', 'head': 'grid4', 'dropout': 0.25, 'dropout_dense': 0.5})
+    c.cnn3d = ConfigDict(
+        {'width': 64, 'arch': 'default', 'head': 'grid4', 'dropout': 0.25, 'dropout_dense': 0.5}
+    )
     c.microexpstcnn = ConfigDict({'dropout': 0.5})
     # dropout after so many convolution units
     c.ocnet = ConfigDict({'width': 32, 'dropped': 2, 'dropout': 0.5})
@@ -127,18 +142,43 @@ def _model():
     # by logits | probs; for small pictures: pool=False leaves the max-pool of the stem out, fine=1
     # the stride of layer 4, 2 those of layers 3 and 4; dtype: bfloat16 computes so, parameters stay
     # float32; remat: less memory, a third more time.
-    c.dual_branch = ConfigDict({
-        'width': 64, 'blocks': 2, 'hidden': 1024, 'awm': True, 'attention': 'released', 'groups': 4, 'fuse': 'logits',
-        'pool': True, 'fine': 0, 'dropout': 0.2, 'dropout_dense': 0.3, 'dropout_contrast': 0.1, 'dtype': 'float32',
-        'remat': False})
-    c.single_branch = ConfigDict({key: value for key, value in c.dual_branch.items() if key not in ('hidden', 'awm', 'fuse')})
+    c.dual_branch = ConfigDict(
+        {
+            'width': 64,
+            'blocks': 2,
+            'hidden': 1024,
+            'awm': True,
+            'attention': 'released',
+            'groups': 4,
+            'fuse': 'logits',
+            'pool': True,
+            'fine': 0,
+            'dropout': 0.2,
+            'dropout_dense': 0.3,
+            'dropout_contrast': 0.1,
+            'dtype': 'float32',
+            'remat': False,
+        }
+    )
+    c.single_branch = ConfigDict(
+        {key: value for key, value in c.dual_branch.items() if key not in ('hidden', 'awm', 'fuse')}
+    )
     # channels of layer 1, blocks of a layer; 64 and 2 are ResNet18
     c.hybrid_cnn = ConfigDict({'width': 64, 'blocks': 2})
     # The learned motion magnifier: trained on made-up pictures of `size` pixels a side (a multiple
     # of 4), by steps instead of epochs; weight: of the texture and shape terms of the loss; noise:
     # most shot noise, 0.0 = none.
-    c.magnet = ConfigDict({'seed': 0, 'steps': 20_000, 'batch_size': 4, 'size': 64, 'learning_rate': 1e-4, 'weight': 1.0,
-                           'noise': 0.3})
+    c.magnet = ConfigDict(
+        {
+            'seed': 0,
+            'steps': 20_000,
+            'batch_size': 4,
+            'size': 64,
+            'learning_rate': 1e-4,
+            'weight': 1.0,
+            'noise': 0.3,
+        }
+    )
     return c
 
 
@@ -306,7 +346,10 @@ def variants(c: ConfigDict, text: str, **known) -> ConfigDict:
         elif value:
             change = None
         if change is None:
-            allowed = [f'{n}={"|".join(change)}' if isinstance(change, dict) else n for n, change in sorted(known.items())]
+            allowed = [
+                f'{n}={"|".join(change)}' if isinstance(change, dict) else n
+                for n, change in sorted(known.items())
+            ]
             raise UserError(f'{c.name} has no variant {part!r}; known: {", ".join(allowed)}')
         change(c)
     return c
@@ -314,10 +357,16 @@ def variants(c: ConfigDict, text: str, **known) -> ConfigDict:
 
 def quick(c: ConfigDict) -> None:
     """Shrink any config to seconds: five synthetic subjects, two epochs, nothing measured."""
-    c.data.name = 'synthetic_faces/tiny' if c.data.rows == 'clips' else 'synthetic_faces/spotting_tiny'
+    c.data.name = (
+        'synthetic_faces/tiny' if c.data.rows == 'clips' else 'synthetic_faces/spotting_tiny'
+    )
     c.data.apex = ''
     c.data.frames = min(c.data.frames, 8)
-    if c.data.channels == 'gray' or c.data.channels.startswith('magnified') or c.model.name in ('ocnet', 'hybrid_cnn'):
+    if (
+        c.data.channels == 'gray'
+        or c.data.channels.startswith('magnified')
+        or c.model.name in ('ocnet', 'hybrid_cnn')
+    ):
         c.data.size = min(c.data.size, 32)
     if c.model.name in ('dual_inception', 'offapexnet'):
         c.data.size = min(c.data.size, 12)  # their dense layers grow with it

@@ -11,5 +11,7 @@ def get_config(variant=''):
     c.model.vggm.width = 12
     c.model.alexnet.hidden = 256
     c.gan.update({'size': 32, 'width': 8, 'steps': 1000})
-    c.train.update({'epochs': 60, 'seeds': 1, 'learning_rate': 1e-3, 'at_once': 1, 'lowering': 'matmul'})
+    c.train.update(
+        {'epochs': 60, 'seeds': 1, 'learning_rate': 1e-3, 'at_once': 1, 'lowering': 'matmul'}
+    )
     return ocnet_variants(c, variant, rates=False)  # so few epochs need the rate above

@@ -31,8 +31,19 @@ def dualbranch(name: str) -> ConfigDict:
     c.data.size = 224
     c.data.value_range = 'imagenet'
     c.model.name = 'dual_branch'
-    c.train.update({'epochs': 70, 'batch_size': 128, 'optimizer': 'adamw', 'learning_rate': 3e-3, 'weight_decay': 1e-5,
-                    'schedule': 'restarts', 'learner': 'contrastive', 'class_weights': 'max', 'label_smoothing': 0.1})
+    c.train.update(
+        {
+            'epochs': 70,
+            'batch_size': 128,
+            'optimizer': 'adamw',
+            'learning_rate': 3e-3,
+            'weight_decay': 1e-5,
+            'schedule': 'restarts',
+            'learner': 'contrastive',
+            'class_weights': 'max',
+            'label_smoothing': 0.1,
+        }
+    )
     c.augment.update({'flip': 0.5, 'erase': 0.5, 'replace': 0.5})
     return c
 
@@ -70,17 +81,28 @@ def cnn3d_variants(c: ConfigDict, text: str) -> ConfigDict:
         c.protocol.update({'name': 'random_split', 'holdout': 0.1, 'validation': 0.1})
         c.balance.scope = 'all'
 
-    return variants(c, text, published=published, variant={
-        'st': lambda c: None, 'da': lambda c: c.augment.update(augmented),
-        'scb': lambda c: c.balance.update({'method': 'smote'}), 'dacwb': weighted})
+    return variants(
+        c,
+        text,
+        published=published,
+        variant={
+            'st': lambda c: None,
+            'da': lambda c: c.augment.update(augmented),
+            'scb': lambda c: c.balance.update({'method': 'smote'}),
+            'dacwb': weighted,
+        },
+    )
 
 
 # Rows of Table 4 of Ruan et al. 2022: (network, Area Weighted Module, action unit alignment, Region
 # Replacing)
 _ABLATIONS = {
-    'sb': ('single_branch', False, False, True), 'sb_au': ('single_branch', False, True, True),
-    'db': ('dual_branch', False, False, True), 'db_au': ('dual_branch', False, True, True),
-    'db_awm': ('dual_branch', True, False, True), 'all_no_rr': ('dual_branch', True, True, False),
+    'sb': ('single_branch', False, False, True),
+    'sb_au': ('single_branch', False, True, True),
+    'db': ('dual_branch', False, False, True),
+    'db_au': ('dual_branch', False, True, True),
+    'db_awm': ('dual_branch', True, False, True),
+    'all_no_rr': ('dual_branch', True, True, False),
     'all': ('dual_branch', True, True, True),
 }
 
@@ -121,14 +143,20 @@ def dualbranch_variants(c: ConfigDict, text: str) -> ConfigDict:
     text.
     """
     return variants(
-        c, text,
+        c,
+        text,
         ablation={row: lambda c, row=row: _ablation(c, row) for row in _ABLATIONS},
         classes={'3': lambda c: c.data.update({'labels': 'samer3'}), '5': _five_classes},
         target={frame: lambda c, frame=frame: _target(c, frame) for frame in ('apex', 'magnified')},
-        alignment={form: lambda c, form=form: c.alignment.update({'form': form})
-                   for form in ('clean', 'equal', 'released', 'paper')},
-        sampler={'weighted': lambda c: c.train.update({'sampler': 'weighted', 'class_weights': 'none'})},
-        published=_as_published)
+        alignment={
+            form: lambda c, form=form: c.alignment.update({'form': form})
+            for form in ('clean', 'equal', 'released', 'paper')
+        },
+        sampler={
+            'weighted': lambda c: c.train.update({'sampler': 'weighted', 'class_weights': 'none'})
+        },
+        published=_as_published,
+    )
 
 
 def spotting(name: str, data: str) -> ConfigDict:
@@ -136,7 +164,16 @@ def spotting(name: str, data: str) -> ConfigDict:
     split by subject.
     """
     c = base(name)
-    c.data.update({'name': data, 'rows': 'frames', 'channels': 'u,v', 'size': 75, 'scale': 'p995', 'value_range': '-1..1'})
+    c.data.update(
+        {
+            'name': data,
+            'rows': 'frames',
+            'channels': 'u,v',
+            'size': 75,
+            'scale': 'p995',
+            'value_range': '-1..1',
+        }
+    )
     c.protocol.update({'name': 'kfold', 'folds': 5})
     c.model.name = 'vggm'
     c.train.update({'learner': 'spotting', 'epochs': 1000, 'batch_size': 64, 'learning_rate': 1e-4})
@@ -147,15 +184,27 @@ def spotting_variants(c: ConfigDict, text: str) -> ConfigDict:
     """The paper's labels and short paths; `path=best` is the spotter of this project; `published`:
     split by clip, a leak.
     """
+
     def best(c):
         c.spotting.update({'label': 'linear', 'decision': 'template'})
 
-    paths = {path: lambda c, path=path: c.model.vggm.update({'path': path}) for path in ('none', 'v1', 'v2', 'v3', 'v4')}
+    paths = {
+        path: lambda c, path=path: c.model.vggm.update({'path': path})
+        for path in ('none', 'v1', 'v2', 'v3', 'v4')
+    }
     return variants(
-        c, text, path=paths | {'best': best}, published=lambda c: c.protocol.update({'name': 'clip_kfold'}),
-        label={kind: lambda c, kind=kind: c.spotting.update({'label': kind})
-               for kind in ('linear', 'exponential', 'log', 'impulse')},
-        merge={way: lambda c, way=way: c.model.vggm.update({'merge': way}) for way in ('concat', 'sum')})
+        c,
+        text,
+        path=paths | {'best': best},
+        published=lambda c: c.protocol.update({'name': 'clip_kfold'}),
+        label={
+            kind: lambda c, kind=kind: c.spotting.update({'label': kind})
+            for kind in ('linear', 'exponential', 'log', 'impulse')
+        },
+        merge={
+            way: lambda c, way=way: c.model.vggm.update({'merge': way}) for way in ('concat', 'sum')
+        },
+    )
 
 
 def ocnet(name: str, data: str, size: int = 75) -> ConfigDict:
@@ -163,7 +212,9 @@ def ocnet(name: str, data: str, size: int = 75) -> ConfigDict:
     is our choice.
     """
     c = base(name)
-    c.data.update({'name': data, 'channels': 'u,v', 'size': size, 'scale': 'p995', 'value_range': '-1..1'})
+    c.data.update(
+        {'name': data, 'channels': 'u,v', 'size': size, 'scale': 'p995', 'value_range': '-1..1'}
+    )
     c.model.name = 'ocnet'
     c.train.update({'epochs': 500, 'seeds': 3, 'learning_rate': 6e-5})
     return c
@@ -171,9 +222,16 @@ def ocnet(name: str, data: str, size: int = 75) -> ConfigDict:
 
 # What the paper compares OC-Net with, each with the input and learning rate it was published with.
 _NETWORKS = {
-    'ocnet': {}, 'vggm': {'train.learning_rate': 1e-4}, 'alexnet': {'train.learning_rate': 1e-4},
-    'dual_inception': {'train.learning_rate': 1e-3}, 'offapexnet': {'train.learning_rate': 1e-4},
-    'ststnet': {'train.learning_rate': 5e-5, 'train.batch_size': 256, 'data.channels': 'strain,v,u'},
+    'ocnet': {},
+    'vggm': {'train.learning_rate': 1e-4},
+    'alexnet': {'train.learning_rate': 1e-4},
+    'dual_inception': {'train.learning_rate': 1e-3},
+    'offapexnet': {'train.learning_rate': 1e-4},
+    'ststnet': {
+        'train.learning_rate': 5e-5,
+        'train.batch_size': 256,
+        'data.channels': 'strain,v,u',
+    },
 }
 # How many of its first convolution units end in dropout, by the rows of the paper's Table 7.
 _DROPPED = {'none': 0, '1': 1, '12': 2, '123': 3}
@@ -184,10 +242,16 @@ def ocnet_variants(c: ConfigDict, text: str, *, rates: bool = True) -> ConfigDic
     the networks that OC-Net is compared with; the dropout variants of Table 7. rates=False: all
     networks train at the config's own rate.
     """
+
     def named(c, name):
         c.model.name = name
-        c.update_from_flattened_dict({key: value for key, value in _NETWORKS[name].items()
-                                      if key != 'train.learning_rate' or rates})
+        c.update_from_flattened_dict(
+            {
+                key: value
+                for key, value in _NETWORKS[name].items()
+                if key != 'train.learning_rate' or rates
+            }
+        )
         if name == 'ststnet' and c.data.scale == 'stretch':
             c.data.value_range = '0..255'
         if name in ('vggm', 'alexnet'):
@@ -198,10 +262,15 @@ def ocnet_variants(c: ConfigDict, text: str, *, rates: bool = True) -> ConfigDic
         c.gan.scope = scope
 
     return variants(
-        c, text, gan={'on': lambda c: gan(c, 'fold'), 'off': lambda c: None, 'all': lambda c: gan(c, 'all')},
+        c,
+        text,
+        gan={'on': lambda c: gan(c, 'fold'), 'off': lambda c: None, 'all': lambda c: gan(c, 'all')},
         network={name: lambda c, name=name: named(c, name) for name in _NETWORKS},
-        dropout={name: lambda c, count=count: c.model.ocnet.update({'dropped': count})
-                 for name, count in _DROPPED.items()})
+        dropout={
+            name: lambda c, count=count: c.model.ocnet.update({'dropped': count})
+            for name, count in _DROPPED.items()
+        },
+    )
 
 
 def machines(name: str, features: str) -> ConfigDict:
@@ -217,7 +286,12 @@ def machines(name: str, features: str) -> ConfigDict:
 # Handcrafted baselines: data that they describe, and the machine they are published with where one
 # is.
 HANDCRAFTED = {
-    'flow': {'head.features': 'pixels', 'head.kernel': 'linear', 'head.scale': 'none', 'head.cost': '0.001'},
+    'flow': {
+        'head.features': 'pixels',
+        'head.kernel': 'linear',
+        'head.scale': 'none',
+        'head.cost': '0.001',
+    },
     'hoof': {'head.features': 'hoof'},
     'bi_woof': {'head.features': 'bi_woof'},
     'lbp_top': {'head.features': 'lbp_top', 'head.kernel': 'linear', 'head.cost': '1'},
@@ -238,13 +312,23 @@ def handcrafted_variants(c: ConfigDict, text: str) -> ConfigDict:
     """features=: the linear machine on flow, histograms of its directions (hoof, bi_woof), LBP-TOP
     and MDMO of the video.
     """
+
     def described(c, name):
         c.update_from_flattened_dict(HANDCRAFTED[name])
         if name in ('lbp_top', 'mdmo'):
-            c.data.update({'channels': 'gray', 'frames': 10, 'size': 128, 'scale': 'stretch',
-                           'name': c.data.name.replace('/flow', '/video')})
+            c.data.update(
+                {
+                    'channels': 'gray',
+                    'frames': 10,
+                    'size': 128,
+                    'scale': 'stretch',
+                    'name': c.data.name.replace('/flow', '/video'),
+                }
+            )
 
-    return variants(c, text, features={name: lambda c, name=name: described(c, name) for name in HANDCRAFTED})
+    return variants(
+        c, text, features={name: lambda c, name=name: described(c, name) for name in HANDCRAFTED}
+    )
 
 
 def hybrid(name: str, data: str) -> ConfigDict:
@@ -253,10 +337,25 @@ def hybrid(name: str, data: str) -> ConfigDict:
     second has a weight for disgust).
     """
     c = base(name)
-    c.data.update({'name': data, 'labels': 'four', 'size': 64, 'scale': 'standard',
-                   'channels': 'onset,apex,offset,u,v,strain,u2,v2,strain2'})
+    c.data.update(
+        {
+            'name': data,
+            'labels': 'four',
+            'size': 64,
+            'scale': 'standard',
+            'channels': 'onset,apex,offset,u,v,strain,u2,v2,strain2',
+        }
+    )
     c.model.name = 'hybrid_cnn'
-    c.train.update({'epochs': 50, 'batch_size': 32, 'optimizer': 'adamw', 'weight_decay': 1e-4, 'class_weights': 'balanced'})
+    c.train.update(
+        {
+            'epochs': 50,
+            'batch_size': 32,
+            'optimizer': 'adamw',
+            'weight_decay': 1e-4,
+            'class_weights': 'balanced',
+        }
+    )
     c.head.update({'name': 'svm', 'features': 'network+au_strain+bands'})
     return c
 
@@ -267,6 +366,7 @@ def hybrid_variants(c: ConfigDict, text: str) -> ConfigDict:
     class, changed each time; disgust=on: its regions weigh twice; split=random and leak=on: as such
     figures come about, named in leaks.
     """
+
     def on_frames(c):
         c.data.channels = 'onset,apex,offset'
         c.head.features = 'network'
@@ -277,12 +377,28 @@ def hybrid_variants(c: ConfigDict, text: str) -> ConfigDict:
 
     def augmented(c):
         c.balance.method = 'augment'
-        c.augment.update({'rotate': 5.0, 'contrast': 0.2, 'brightness': 0.2, 'noise': 0.01, 'strength': 0.1})
+        c.augment.update(
+            {'rotate': 5.0, 'contrast': 0.2, 'brightness': 0.2, 'noise': 0.01, 'strength': 0.1}
+        )
 
     return variants(
-        c, text, augment={'on': augmented, 'off': lambda c: None},
-        features={'cnn': on_frames, 'flow': lambda c: c.head.update({'features': 'network'}), 'hand': hand,
-                  'au': lambda c: c.head.update({'features': 'network+au_strain'}), 'all': lambda c: None},
-        disgust={'on': lambda c: c.head.update({'features': f'{c.head.features}+disgust'}), 'off': lambda c: None},
-        split={'random': lambda c: c.protocol.update({'name': 'random_split'}), 'subject': lambda c: None},
-        leak={'on': lambda c: c.head.update({'scope': 'all'}), 'off': lambda c: None})
+        c,
+        text,
+        augment={'on': augmented, 'off': lambda c: None},
+        features={
+            'cnn': on_frames,
+            'flow': lambda c: c.head.update({'features': 'network'}),
+            'hand': hand,
+            'au': lambda c: c.head.update({'features': 'network+au_strain'}),
+            'all': lambda c: None,
+        },
+        disgust={
+            'on': lambda c: c.head.update({'features': f'{c.head.features}+disgust'}),
+            'off': lambda c: None,
+        },
+        split={
+            'random': lambda c: c.protocol.update({'name': 'random_split'}),
+            'subject': lambda c: None,
+        },
+        leak={'on': lambda c: c.head.update({'scope': 'all'}), 'off': lambda c: None},
+    )

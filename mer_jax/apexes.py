@@ -33,12 +33,20 @@ def read(folder) -> Spotted:
     """
     folder = workdir.absolute(folder)
     if not (folder / workdir.RESULTS).exists():
-        raise UserError(f"data.apex is {str(folder)!r}, no folder of a finished spotting run; allowed: such a folder, "
-                        f"{', '.join(map(repr, RULES))}")
+        raise UserError(
+            f'data.apex is {str(folder)!r}, no folder of a finished spotting run; allowed: such a folder, '
+            f'{", ".join(map(repr, RULES))}'
+        )
     results = workdir.read_json(folder / workdir.RESULTS)
-    if results.get('task') != 'spotting' or results.get('protocol') != 'loso' or results.get('leaks'):
-        raise UserError(f'data.apex: {folder} is no honest spotting run by protocol loso, which names the subject that each of '
-                        'its spotters did not see')
+    if (
+        results.get('task') != 'spotting'
+        or results.get('protocol') != 'loso'
+        or results.get('leaks')
+    ):
+        raise UserError(
+            f'data.apex: {folder} is no honest spotting run by protocol loso, which names the subject that each of '
+            'its spotters did not see'
+        )
     frame = {}
     for row in workdir.read_csv(folder / workdir.APEXES):
         if not row['apex']:
@@ -65,8 +73,10 @@ def frames(record, rule) -> list:
     key = record['dataset'], record['clip']
     found = sorted({told[key] for told in rule.frame.values() if key in told})
     if not found:
-        raise UserError(f'data.apex: {rule.folder} answers nothing for clip {record["clip"]!r} of {record["dataset"]}, which has '
-                        'no annotated apex; train the spotter on data.name with this data set')
+        raise UserError(
+            f'data.apex: {rule.folder} answers nothing for clip {record["clip"]!r} of {record["dataset"]}, which has '
+            'no annotated apex; train the spotter on data.name with this data set'
+        )
     return found
 
 

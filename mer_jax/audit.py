@@ -49,30 +49,55 @@ def trials(settings: dict, folds: int) -> list:
     many = round(1 / settings['protocol']['holdout']) if name == 'holdout' else folds
     split = {'protocol.name': 'clip_kfold', 'protocol.folds': max(2, many)}
     sources = settings['model']['init_from'], settings['balance']['generated']
-    one_each = next((f'{source} is one file a left-out subject' for source in sources if '{subject}' in source), '')
+    one_each = next(
+        (f'{source} is one file a left-out subject' for source in sources if '{subject}' in source),
+        '',
+    )
     if settings['data']['apex'] not in apexes.RULES:
-        one_each = f"{settings['data']['apex']} tells apexes a left-out subject"
+        one_each = f'{settings["data"]["apex"]} tells apexes a left-out subject'
     found = [
         Trial('honest', {}),
         Trial('split', split, why_not=one_each),
-        Trial('balance', {'gan.scope' if settings['balance']['method'] == 'gan' else 'balance.scope': 'all'},
-              why_not=_unbalanced(settings)),
-        Trial('scale', {'data.scale_scope': 'all'},
-              why_not='' if leaks.fits(settings) else "nothing is fitted (data.scale 'stretch', or no network)"),
+        Trial(
+            'balance',
+            {'gan.scope' if settings['balance']['method'] == 'gan' else 'balance.scope': 'all'},
+            why_not=_unbalanced(settings),
+        ),
+        Trial(
+            'scale',
+            {'data.scale_scope': 'all'},
+            why_not=''
+            if leaks.fits(settings)
+            else "nothing is fitted (data.scale 'stretch', or no network)",
+        ),
         Trial('network', {'head.scope': 'all'}, why_not=_unheaded(settings)),
         Trial('epoch', {}, True, why_not=_unchosen(settings)),
     ]
-    together = {key: value for trial in found if not trial.why_not for key, value in trial.changes.items()}
+    together = {
+        key: value for trial in found if not trial.why_not for key, value in trial.changes.items()
+    }
     best = not found[-1].why_not
-    found.append(Trial('all', together, best, why_not='' if best or together else 'none of them applies'))
+    found.append(
+        Trial('all', together, best, why_not='' if best or together else 'none of them applies')
+    )
     drawn = {'data.drawn_labels': True}
-    return [*found, Trial('control', drawn), Trial('control_split', split | drawn, why_not=one_each)]
+    return [
+        *found,
+        Trial('control', drawn),
+        Trial('control_split', split | drawn, why_not=one_each),
+    ]
 
 
 def clean(settings: dict) -> dict:
     """What makes the settings honest, and keeps outputs of every epoch: setting -> value."""
-    changes = {'balance.scope': 'fold', 'gan.scope': 'fold', 'data.scale_scope': 'fold', 'protocol.scored': 'test',
-               'head.scope': 'fold', 'evaluate.every_epoch': settings['head']['name'] == 'none'}
+    changes = {
+        'balance.scope': 'fold',
+        'gan.scope': 'fold',
+        'data.scale_scope': 'fold',
+        'protocol.scored': 'test',
+        'head.scope': 'fold',
+        'evaluate.every_epoch': settings['head']['name'] == 'none',
+    }
     if settings['protocol']['name'] in (*protocol.LEAKS, 'all_rows'):
         changes['protocol.name'] = 'loso'
     return changes
@@ -115,8 +140,15 @@ def lines(runs: dict) -> list:
     """
     groups = compare.table([run for _, run in runs.values() if run])['groups']
     rows = {row['title']: row for group in groups for row in group['runs']}
-    return [{'habit': habit, 'why_not': trial.why_not, **rows.get(TITLES[habit], {}), 'title': TITLES[habit]}
-            for habit, (trial, _) in runs.items()]
+    return [
+        {
+            'habit': habit,
+            'why_not': trial.why_not,
+            **rows.get(TITLES[habit], {}),
+            'title': TITLES[habit],
+        }
+        for habit, (trial, _) in runs.items()
+    ]
 
 
 def at_best_epoch(run: compare.Run) -> compare.Run:
@@ -124,14 +156,20 @@ def at_best_epoch(run: compare.Run) -> compare.Run:
     (test_best of score.oracle).
     """
     outputs, classes = np.load(run.folder / workdir.HELD_OUT), run.results['classes']
-    label, fold, seed = (np.array([classes.index(row[key]) if key == 'label' else row[key] for row in run.rows], np.int32)
-                         for key in ('label', 'fold', 'seed'))
+    label, fold, seed = (
+        np.array(
+            [classes.index(row[key]) if key == 'label' else row[key] for row in run.rows], np.int32
+        )
+        for key in ('label', 'fold', 'seed')
+    )
     # clip, frame, subject and data set have no part in the choice
     nobody = np.zeros(len(label), np.int32)
     answers = Predictions(nobody, nobody, nobody, nobody, label, fold, seed, outputs[-1])
     epoch = score.best_epoch(outputs, answers, Names(tuple(classes), (), (), (), ()))
     chosen = outputs[epoch, np.arange(len(label))].argmax(-1)
-    return run._replace(rows=[{**row, 'predicted': classes[k]} for row, k in zip(run.rows, chosen, strict=True)])
+    return run._replace(
+        rows=[{**row, 'predicted': classes[k]} for row, k in zip(run.rows, chosen, strict=True)]
+    )
 
 
 def _run(trial, folder):

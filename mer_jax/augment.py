@@ -12,7 +12,17 @@ from mer_jax.errors import UserError
 from mer_jax.pictures import ACROSS, CHANNELS, PHASES
 from mer_jax.preprocess.regions import action_unit_region
 
-CHANGES = ('flip', 'erase', 'replace', 'rotate', 'crop', 'contrast', 'brightness', 'noise', 'strength')
+CHANGES = (
+    'flip',
+    'erase',
+    'replace',
+    'rotate',
+    'crop',
+    'contrast',
+    'brightness',
+    'noise',
+    'strength',
+)
 UNITS = ('image', 'union')
 REGIONS = ('mouth', 'either')
 
@@ -29,8 +39,23 @@ def augmentable(channels, scale) -> tuple:
     return 'flip', 'replace', 'rotate', 'noise', 'strength', *gray
 
 
-def compose(*, flip, erase, replace, replace_region, replace_units, rotate, crop, contrast, brightness, noise, strength, names,
-            channels, stretched):
+def compose(
+    *,
+    flip,
+    erase,
+    replace,
+    replace_region,
+    replace_units,
+    rotate,
+    crop,
+    contrast,
+    brightness,
+    noise,
+    strength,
+    names,
+    channels,
+    stretched,
+):
     """augment(key, sample, donor) -> sample, for samples of Samples without the leading axis; None
     where nothing is on.
 
@@ -45,20 +70,46 @@ def compose(*, flip, erase, replace, replace_region, replace_units, rotate, crop
         return None
     # published features under data.scale 'standard'
     if stretched and channels != ['gray'] and (rotate or noise or strength):
-        raise UserError('augment.rotate, noise and strength take flow in pixels, and this data set stores bytes; allowed: 0')
-    whole = partial(_video, rotate=rotate, crop=crop, **light) if channels == ['gray'] else partial(
-        felt, rotate=rotate, noise=noise, strength=strength, channels=channels, **light)
-    alone = partial(_alone, flip=flip, erase_share=erase, whole=whole, u=_u_channels(channels), partner=mirrored(names),
-                    stretched=stretched)
+        raise UserError(
+            'augment.rotate, noise and strength take flow in pixels, and this data set stores bytes; allowed: 0'
+        )
+    whole = (
+        partial(_video, rotate=rotate, crop=crop, **light)
+        if channels == ['gray']
+        else partial(
+            felt, rotate=rotate, noise=noise, strength=strength, channels=channels, **light
+        )
+    )
+    alone = partial(
+        _alone,
+        flip=flip,
+        erase_share=erase,
+        whole=whole,
+        u=_u_channels(channels),
+        partner=mirrored(names),
+        stretched=stretched,
+    )
     if not replace:
         return lambda key, sample, donor: alone(key, sample)
-    halves = np.array([[action_unit_region(name.lstrip('LR')) == half for name in names] for half in ('eyes', 'mouth')])
+    halves = np.array(
+        [
+            [action_unit_region(name.lstrip('LR')) == half for name in names]
+            for half in ('eyes', 'mouth')
+        ]
+    )
 
     def augment(key, sample, donor):
         keys = jax.random.split(key, 3)
         sample, donor = alone(keys[0], sample), alone(keys[1], donor)
-        return replaced(keys[2], sample, donor, share=replace, halves=halves.reshape(2, -1), units=replace_units,
-                        region=replace_region)
+        return replaced(
+            keys[2],
+            sample,
+            donor,
+            share=replace,
+            halves=halves.reshape(2, -1),
+            units=replace_units,
+            region=replace_region,
+        )
 
     return augment
 
@@ -66,15 +117,25 @@ def compose(*, flip, erase, replace, replace_region, replace_units, rotate, crop
 def _alone(key, sample, *, flip, erase_share, whole, u, partner, stretched):
     keys = jax.random.split(key, 4)
     sample = sample._replace(image=whole(keys[2:], sample.image.astype(jnp.float32)))
-    sample = flipped(keys[0], sample, share=flip, u=u, partner=partner, stretched=stretched) if flip else sample
+    sample = (
+        flipped(keys[0], sample, share=flip, u=u, partner=partner, stretched=stretched)
+        if flip
+        else sample
+    )
     if not erase_share:
         return sample
-    return sample._replace(image=erase(keys[1], sample.image, share=erase_share, spread=255.0 if stretched else 1.0))
+    return sample._replace(
+        image=erase(keys[1], sample.image, share=erase_share, spread=255.0 if stretched else 1.0)
+    )
 
 
 def _video(keys, image, *, rotate, crop, contrast, brightness):
     image = moved(keys[0], image, rotate=rotate, crop=crop) if rotate or crop else image
-    return lit(keys[1], image, contrast=contrast, brightness=brightness) if contrast or brightness else image
+    return (
+        lit(keys[1], image, contrast=contrast, brightness=brightness)
+        if contrast or brightness
+        else image
+    )
 
 
 def felt(keys, image, *, rotate, contrast, brightness, noise, strength, channels):
@@ -86,13 +147,21 @@ def felt(keys, image, *, rotate, contrast, brightness, noise, strength, channels
     standard deviation in pixels, added to the flow alone.
     """
     keys = jax.random.split(keys[0], 4)
-    gray, vector = (np.isin(channels, names) for names in (PHASES['key_frames'], ('u', 'v', 'u2', 'v2')))
+    gray, vector = (
+        np.isin(channels, names) for names in (PHASES['key_frames'], ('u', 'v', 'u2', 'v2'))
+    )
     if rotate:
-        image = _turned_vectors(image, jnp.deg2rad(jax.random.uniform(keys[0], minval=-rotate, maxval=rotate)), channels)
+        image = _turned_vectors(
+            image, jnp.deg2rad(jax.random.uniform(keys[0], minval=-rotate, maxval=rotate)), channels
+        )
     if (contrast or brightness) and gray.any():
-        image = image.at[..., gray].set(lit(keys[1], image[..., gray], contrast=contrast, brightness=brightness))
+        image = image.at[..., gray].set(
+            lit(keys[1], image[..., gray], contrast=contrast, brightness=brightness)
+        )
     if strength:
-        image = jnp.where(gray, image, image * (1 + strength * jax.random.uniform(keys[2], minval=-1)))
+        image = jnp.where(
+            gray, image, image * (1 + strength * jax.random.uniform(keys[2], minval=-1))
+        )
     return image + vector * noise * jax.random.normal(keys[3], image.shape) if noise else image
 
 
@@ -116,7 +185,9 @@ def flipped(key, sample, *, share, u, partner, stretched):
     """
     image = sample.image[..., ::-1, :]  # of a clip every frame
     image = jnp.where(u, 255 - image if stretched else -image, image)
-    return _either(key, share, sample._replace(image=image, action_units=sample.action_units[partner]), sample)
+    return _either(
+        key, share, sample._replace(image=image, action_units=sample.action_units[partner]), sample
+    )
 
 
 def mirrored(names):
@@ -125,7 +196,9 @@ def mirrored(names):
     """
     names, swap = list(names), str.maketrans('LR', 'RL')
     other = [name.translate(swap) for name in names]
-    return np.array([names.index(name) if name in names else i for i, name in enumerate(other)], int)
+    return np.array(
+        [names.index(name) if name in names else i for i, name in enumerate(other)], int
+    )
 
 
 def moved(key, image, *, rotate, crop):
@@ -145,7 +218,10 @@ def turned(image, angle, side, corner):
     turned by `angle` radians about the middle of the image; bilinear.
     """
     height, width = size = image.shape[-3:-1]
-    down, right = (n * (side * (jnp.arange(n) + 0.5) / n + start - 0.5) for n, start in zip(size, corner, strict=True))
+    down, right = (
+        n * (side * (jnp.arange(n) + 0.5) / n + start - 0.5)
+        for n, start in zip(size, corner, strict=True)
+    )
     y = height / 2 - 0.5 + jnp.cos(angle) * down[:, None] - jnp.sin(angle) * right
     x = width / 2 - 0.5 + jnp.sin(angle) * down[:, None] + jnp.cos(angle) * right
     pictures = jnp.moveaxis(image, -1, -3).reshape(-1, *size)
@@ -177,15 +253,27 @@ def erase(key, image, *, share, spread, area=(0.02, 1 / 3), ratio=(0.3, 3.3), tr
     height, width, _ = image.shape
     keys = jax.random.split(key, 5)
     target = height * width * jax.random.uniform(keys[0], (tries,), minval=area[0], maxval=area[1])
-    aspect = jnp.exp(jax.random.uniform(keys[1], (tries,), minval=np.log(ratio[0]), maxval=np.log(ratio[1])))
+    aspect = jnp.exp(
+        jax.random.uniform(keys[1], (tries,), minval=np.log(ratio[0]), maxval=np.log(ratio[1]))
+    )
     tall, wide = jnp.round(jnp.sqrt(target * aspect)), jnp.round(jnp.sqrt(target / aspect))
     fits = (tall < height) & (wide < width)
     first = jnp.argmax(fits)
-    corner = jnp.floor(jax.random.uniform(keys[2], (2,)) * jnp.stack([height - tall[first] + 1, width - wide[first] + 1]))
+    corner = jnp.floor(
+        jax.random.uniform(keys[2], (2,))
+        * jnp.stack([height - tall[first] + 1, width - wide[first] + 1])
+    )
     rows, columns = jnp.arange(height)[:, None], jnp.arange(width)
-    inside = (rows >= corner[0]) & (rows < corner[0] + tall[first]) & (columns >= corner[1]) & (columns < corner[1] + wide[first])
+    inside = (
+        (rows >= corner[0])
+        & (rows < corner[0] + tall[first])
+        & (columns >= corner[1])
+        & (columns < corner[1] + wide[first])
+    )
     chosen = jax.random.bernoulli(keys[3], share) & fits.any()
-    return jnp.where((inside & chosen)[..., None], spread * jax.random.normal(keys[4], image.shape), image)
+    return jnp.where(
+        (inside & chosen)[..., None], spread * jax.random.normal(keys[4], image.shape), image
+    )
 
 
 def replaced(key, sample, donor, *, share, halves, units, region):
@@ -205,7 +293,9 @@ def replaced(key, sample, donor, *, share, halves, units, region):
     shown = jnp.where(from_donor, donor.action_units, sample.action_units)
     both = jnp.maximum(sample.action_units, donor.action_units)
     parts = jnp.where(jnp.array([False, True]) != eyes, donor.parts, sample.parts)
-    changed = sample._replace(image=image, action_units=shown if units == 'image' else both, parts=parts)
+    changed = sample._replace(
+        image=image, action_units=shown if units == 'image' else both, parts=parts
+    )
     return _either(keys[0], share, changed, sample)
 
 

@@ -62,7 +62,9 @@ def take(samples, rows, index):
     gap = jnp.where(new, made.gap[number], 0)
     other = samples.image[jnp.where(new, made.neighbour[number], index)].astype(jnp.float32)
     image = seen.image + gap.reshape(-1, *(1,) * (other.ndim - 1)) * (other - seen.image)
-    return seen._replace(image=image, action_units=jnp.where((gap == 0)[:, None], seen.action_units, jnp.nan))
+    return seen._replace(
+        image=image, action_units=jnp.where((gap == 0)[:, None], seen.action_units, jnp.nan)
+    )
 
 
 def row_weight(label, rows):

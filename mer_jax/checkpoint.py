@@ -38,7 +38,9 @@ def save(manager, epoch: int, states):
     while it is written.
     """
     states = jax.tree.map(np.asarray, states)
-    manager.save(epoch, args=ocp.args.StandardSave({'states': states, 'checksum': _checksum(states)}))
+    manager.save(
+        epoch, args=ocp.args.StandardSave({'states': states, 'checksum': _checksum(states)})
+    )
 
 
 def restore(manager, epoch: int, shapes):
@@ -60,12 +62,21 @@ def restore(manager, epoch: int, shapes):
     # Orbax and its storage raise whatever a damaged file makes of their parsers
     except Exception as error:
         reason = str(error).strip().split('\n')[0][:200]
-        raise UserError(f'{manager.directory / str(epoch)} cannot be restored ({reason}); put it back from a copy, '
-                        'or delete that folder: its runs then train from the first epoch') from error
+        raise UserError(
+            f'{manager.directory / str(epoch)} cannot be restored ({reason}); put it back from a copy, '
+            'or delete that folder: its runs then train from the first epoch'
+        ) from error
 
 
 def _checksum(states):
     """CRC-32 of every byte: the storage itself notices a file cut short, but not a value that
     changed.
     """
-    return np.array(reduce(lambda crc, leaf: zlib.crc32(np.ascontiguousarray(leaf), crc), jax.tree.leaves(states), 0), np.uint32)
+    return np.array(
+        reduce(
+            lambda crc, leaf: zlib.crc32(np.ascontiguousarray(leaf), crc),
+            jax.tree.leaves(states),
+            0,
+        ),
+        np.uint32,
+    )

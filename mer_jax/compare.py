@@ -44,12 +44,18 @@ def read(folders) -> list:
     A glob passes over folders that hold no run. UserError for a folder that is not there, not
     finished, or scores nothing.
     """
-    asked = _parts(folders) if isinstance(folders, str) else [(one, _matches(one)) for one in folders]
+    asked = (
+        _parts(folders) if isinstance(folders, str) else [(one, _matches(one)) for one in folders]
+    )
     if not asked:
-        raise UserError('--runs names no folder; name those of finished runs, as --runs=runs/one,runs/two')
+        raise UserError(
+            '--runs names no folder; name those of finished runs, as --runs=runs/one,runs/two'
+        )
     for name, found in asked:
         if not found:
-            raise UserError(f"--runs: '{name}' is no folder, nor does it match one of a run; name those of finished runs")
+            raise UserError(
+                f"--runs: '{name}' is no folder, nor does it match one of a run; name those of finished runs"
+            )
     paths = list(dict.fromkeys(path.resolve() for _, found in asked for path in found))
     return [_run(path, title) for path, title in zip(paths, _titles(paths), strict=True)]
 
@@ -59,9 +65,17 @@ def confusions(run: Run, rows) -> np.ndarray:
     classes = run.results['classes']
     subjects, subject = _numbers([(row['dataset'], row['subject']) for row in rows])
     seeds, seed = _numbers([row['seed'] for row in rows])
-    label, predicted = (np.array([classes.index(row[key]) for row in rows], int) for key in ('label', 'predicted'))
+    label, predicted = (
+        np.array([classes.index(row[key]) for row in rows], int) for key in ('label', 'predicted')
+    )
     shape = len(subjects), len(seeds)
-    flat = metrics.confusions(label, predicted, subject * len(seeds) + seed, groups=shape[0] * shape[1], classes=len(classes))
+    flat = metrics.confusions(
+        label,
+        predicted,
+        subject * len(seeds) + seed,
+        groups=shape[0] * shape[1],
+        classes=len(classes),
+    )
     return flat.reshape(*shape, len(classes), len(classes))
 
 
@@ -78,7 +92,9 @@ def cubes(first: Run, second: Run):
     common = labels[0].keys() & labels[1].keys()
     if not common or any(labels[0][key] != labels[1][key] for key in common):
         return None
-    return tuple(confusions(run, [row for row in run.rows if _key(row) in common]) for run in (first, second))
+    return tuple(
+        confusions(run, [row for row in run.rows if _key(row) in common]) for run in (first, second)
+    )
 
 
 def table(runs, reference: int = 0) -> dict:
@@ -95,12 +111,21 @@ def table(runs, reference: int = 0) -> dict:
         groups.setdefault((run.dataset, *run.results.get('classes', ())), []).append(run)
     for members in groups.values():
         if not 0 <= reference < len(members):
-            raise UserError(f'reference is {reference}, but {members[0].dataset} has {len(members)} of the runs; '
-                            f'allowed: 0 to {len(members) - 1}')
+            raise UserError(
+                f'reference is {reference}, but {members[0].dataset} has {len(members)} of the runs; '
+                f'allowed: 0 to {len(members) - 1}'
+            )
     often = Counter(dataset for dataset, *_ in groups)
-    titles = [dataset + (f' ({", ".join(classes)})' if often[dataset] > 1 else '') for dataset, *classes in groups]
-    return {'groups': [grouped(title, members, _names(members), members[reference])
-                       for title, members in zip(titles, groups.values(), strict=True)]}
+    titles = [
+        dataset + (f' ({", ".join(classes)})' if often[dataset] > 1 else '')
+        for dataset, *classes in groups
+    ]
+    return {
+        'groups': [
+            grouped(title, members, _names(members), members[reference])
+            for title, members in zip(titles, groups.values(), strict=True)
+        ]
+    }
 
 
 def write(runs, folder, reference: int = 0) -> dict:
@@ -113,12 +138,20 @@ def write(runs, folder, reference: int = 0) -> dict:
     try:
         (folder / workdir.PLOTS).mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"'{folder}' cannot be made a folder ({error.strerror}); name another with --workdir") from None
-    words, draw = (compare_spotting, compare_spotting.draw) if _spotters(runs) else (compare_text, plots_compare.draw)
+        raise UserError(
+            f"'{folder}' cannot be made a folder ({error.strerror}); name another with --workdir"
+        ) from None
+    words, draw = (
+        (compare_spotting, compare_spotting.draw)
+        if _spotters(runs)
+        else (compare_text, plots_compare.draw)
+    )
     drawn = draw(folder / workdir.PLOTS, found)
     for stale in PLOTS_WORDS.keys() - {path.stem for path in drawn}:
         (folder / workdir.PLOTS / f'{stale}.svg').unlink(missing_ok=True)
-    pictures = [html.figure(html.data_uri(path, 'svg+xml'), PLOTS_WORDS[path.stem]) for path in drawn]
+    pictures = [
+        html.figure(html.data_uri(path, 'svg+xml'), PLOTS_WORDS[path.stem]) for path in drawn
+    ]
     workdir.write_json(folder / 'compare.json', found)
     workdir.write_csv(folder / 'compare.csv', *words.csv_rows(found))
     workdir.write_text(folder / 'compare.tex', words.latex(found))
@@ -145,8 +178,10 @@ def _spotters(runs):
     """Whether the runs spot apexes; UserError where only some do."""
     spots = [run.results.get('task') == 'spotting' for run in runs]
     if len(set(spots)) > 1:
-        raise UserError(f'{runs[spots.index(True)].folder} spots apexes, {runs[spots.index(False)].folder} recognises classes; '
-                        'name runs of one kind in --runs')
+        raise UserError(
+            f'{runs[spots.index(True)].folder} spots apexes, {runs[spots.index(False)].folder} recognises classes; '
+            'name runs of one kind in --runs'
+        )
     return all(spots)
 
 
@@ -155,7 +190,10 @@ def _names(members):
     one.
     """
     names = [system(run.title, run.results['data']['name']) for run in members]
-    return [name if names.count(name) == 1 else run.title for run, name in zip(members, names, strict=True)]
+    return [
+        name if names.count(name) == 1 else run.title
+        for run, name in zip(members, names, strict=True)
+    ]
 
 
 def _parts(text):
@@ -167,7 +205,7 @@ def _parts(text):
         joined = [','.join(pieces[:count]) for count in range(len(pieces), 0, -1)]
         taken = next((part for part in joined if part and _matches(part)), joined[-1])
         found += [(taken, _matches(taken))] if taken else []
-        pieces = pieces[taken.count(',') + 1:]
+        pieces = pieces[taken.count(',') + 1 :]
     return found
 
 
@@ -177,21 +215,32 @@ def _matches(pattern):
     if path.is_dir():
         return [path]
     found = (Path(match) for match in sorted(glob.glob(str(path))))
-    return [path for path in found if any((path / name).exists() for name in (workdir.CONFIG, workdir.RESULTS))]
+    return [
+        path
+        for path in found
+        if any((path / name).exists() for name in (workdir.CONFIG, workdir.RESULTS))
+    ]
 
 
 def _titles(paths):
     """The name of each folder, after as many of its parents as no other folder shares."""
-    tails = [['/'.join(path.parts[-depth:]) for depth in range(1, len(path.parts) + 1)] for path in paths]
+    tails = [
+        ['/'.join(path.parts[-depth:]) for depth in range(1, len(path.parts) + 1)] for path in paths
+    ]
     often = Counter(tail for own in tails for tail in own)
     return [next(tail for tail in own if often[tail] == 1) for own in tails]
 
 
 def _run(folder, title):
     """The finished run in a folder; UserError for what keeps it from being compared."""
-    path, again = folder / workdir.RESULTS, 'score the run again: the command that trained it, with the verb evaluate'
+    path, again = (
+        folder / workdir.RESULTS,
+        'score the run again: the command that trained it, with the verb evaluate',
+    )
     if not path.exists():
-        raise UserError(f'{folder} is not finished (no {path.name}); train first: the same command with the verb train')
+        raise UserError(
+            f'{folder} is not finished (no {path.name}); train first: the same command with the verb train'
+        )
     results = workdir.read_json(path)
     spots = results.get('task') == 'spotting'
     missing = [key for key in (compare_spotting.BLOCKS if spots else BLOCKS) if key not in results]
@@ -199,11 +248,15 @@ def _run(folder, title):
     if missing:
         raise UserError(f"{path}: lacks '{missing[0]}'; {again}")
     if not (results['spotting'] if spots else np.any(results['confusion'])):
-        raise UserError(f'{folder}: nothing was held out (protocol {results["protocol"]}), so nothing can be compared; '
-                        'leave it out of --runs')
+        raise UserError(
+            f'{folder}: nothing was held out (protocol {results["protocol"]}), so nothing can be compared; '
+            'leave it out of --runs'
+        )
     if results.get('scored', 'test') != 'test':
-        raise UserError(f'{folder} is scored on its {results["scored"]} part, which chose settings; compare runs that are tested '
-                        '(protocol.scored=test)')
+        raise UserError(
+            f'{folder} is scored on its {results["scored"]} part, which chose settings; compare runs that are tested '
+            '(protocol.scored=test)'
+        )
     path = folder / (workdir.APEXES if spots else workdir.PREDICTIONS)
     if not path.exists():
         raise UserError(f'{folder} holds no {path.name}; {again}')
@@ -211,7 +264,9 @@ def _run(folder, title):
     dataset = results['data']['name'] + (f', {results["data"]["labels"]}' if not spots else '')
     run = Run(folder, title, dataset, results, rows)
     if not (compare_spotting.counted(run) if spots else _counted(run)):
-        raise UserError(f'{path}: holds other {"apexes" if spots else "predictions"} than {workdir.RESULTS} counts; {again}')
+        raise UserError(
+            f'{path}: holds other {"apexes" if spots else "predictions"} than {workdir.RESULTS} counts; {again}'
+        )
     return run
 
 
@@ -220,7 +275,10 @@ def _counted(run):
     if not run.rows or {'clip', 'subject', 'dataset', 'label', 'predicted'} - run.rows[0].keys():
         return False
     answers = {row[key] for row in run.rows for key in ('label', 'predicted')}
-    return answers <= {*run.results['classes']} and confusions(run, run.rows).sum((0, 1)).tolist() == run.results['confusion']
+    return (
+        answers <= {*run.results['classes']}
+        and confusions(run, run.rows).sum((0, 1)).tolist() == run.results['confusion']
+    )
 
 
 def _group(title, members, names, reference):
@@ -229,11 +287,19 @@ def _group(title, members, names, reference):
     for row, run in zip(rows, members, strict=True):
         row['against'] = None if run is reference else _against(reference, run)
     tested = [row['against'] for row in rows if row['against']]
-    for against, p in zip(tested, paired.holm([_float(one['uf1']['p']) for one in tested]), strict=True):
+    for against, p in zip(
+        tested, paired.holm([_float(one['uf1']['p']) for one in tested]), strict=True
+    ):
         against['uf1']['holm'] = number(p)
     data = reference.results['data']
-    return {'title': title, 'dataset': data['name'], 'labels': data['labels'], 'classes': reference.results['classes'],
-            'reference': reference.title, 'runs': rows}
+    return {
+        'title': title,
+        'dataset': data['name'],
+        'labels': data['labels'],
+        'classes': reference.results['classes'],
+        'reference': reference.title,
+        'runs': rows,
+    }
 
 
 def _row(run, name):
@@ -241,8 +307,13 @@ def _row(run, name):
     cube = confusions(run, run.rows)
     each, edges = metrics.measures(cube.sum(0)), metrics.intervals(cube)
     return {
-        'title': run.title, 'system': name, 'folder': str(run.folder), 'protocol': run.results['protocol'],
-        'leaks': list(run.results['leaks']), 'seeds': cube.shape[1], 'clips': number(cube.sum() / cube.shape[1]),
+        'title': run.title,
+        'system': name,
+        'folder': str(run.folder),
+        'protocol': run.results['protocol'],
+        'leaks': list(run.results['leaks']),
+        'seeds': cube.shape[1],
+        'clips': number(cube.sum() / cube.shape[1]),
         'subjects': len(cube),
         'metrics': {key: number(metrics.mean(each[key], axis=-1)) for key in FIGURES},
         'sd': {key: number(metrics.spread(each[key])) for key in FIGURES},
@@ -258,8 +329,14 @@ def _against(reference, run):
     if pair is None:
         return None
     found = paired.difference(*pair)
-    kept = {key: {'difference': number(found[key]['difference']), 'interval': _edges(found[key]['interval']),
-                  'p': number(found[key]['p'])} for key in ('uf1', 'uar', 'accuracy')}
+    kept = {
+        key: {
+            'difference': number(found[key]['difference']),
+            'interval': _edges(found[key]['interval']),
+            'p': number(found[key]['p']),
+        }
+        for key in ('uf1', 'uar', 'accuracy')
+    }
     return {'common': int(pair[0].sum()) // pair[0].shape[1], **kept}
 
 

@@ -34,12 +34,20 @@ def compiled(programs: dict[str, Program], title: str) -> dict[str, Any]:
         The compiled functions, under the names of `programs`.
     """
     start = time.perf_counter()
-    traced = {name: program.function.trace(*program.arguments) for name, program in programs.items()}
+    traced = {
+        name: program.function.trace(*program.arguments) for name, program in programs.items()
+    }
     expected = SECONDS_AN_EQUATION * sum(equations(one.jaxpr) for one in traced.values())
-    print(f'compiling {title}, about {max(1, round(expected))} s the first time', file=sys.stderr, flush=True)
+    print(
+        f'compiling {title}, about {max(1, round(expected))} s the first time',
+        file=sys.stderr,
+        flush=True,
+    )
     lowered = {name: one.lower() for name, one in traced.items()}
     with ThreadPoolExecutor(max(1, len(lowered))) as pool:
-        waiting = {name: pool.submit(one.compile, programs[name].options) for name, one in lowered.items()}
+        waiting = {
+            name: pool.submit(one.compile, programs[name].options) for name, one in lowered.items()
+        }
         done = {name: one.result() for name, one in waiting.items()}
     print(f'compiled in {time.perf_counter() - start:.1f} s', file=sys.stderr, flush=True)
     return done
@@ -52,5 +60,7 @@ def equations(jaxpr) -> int:
     for equation in jaxpr.eqns:
         for value in equation.params.values():
             for inner in value if isinstance(value, tuple | list) else (value,):
-                count += equations(inner) if hasattr(inner, 'eqns') or hasattr(inner, 'jaxpr') else 0
+                count += (
+                    equations(inner) if hasattr(inner, 'eqns') or hasattr(inner, 'jaxpr') else 0
+                )
     return count

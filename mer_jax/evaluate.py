@@ -23,7 +23,9 @@ def batched(rows: Rows, batch_size: int) -> np.ndarray:
     """
     steps, batch = batch_shape(rows.index.shape[1], batch_size)
     missing = steps * batch - rows.index.shape[1]
-    return np.pad(rows.index, [(0, 0), (0, missing)], mode='edge').reshape(len(rows.index), steps, batch)
+    return np.pad(rows.index, [(0, 0), (0, missing)], mode='edge').reshape(
+        len(rows.index), steps, batch
+    )
 
 
 def subset(folds, members):
@@ -65,9 +67,16 @@ def predictions(output, samples, folds) -> Predictions:
     """Attach to each held-out output [R, K] the identity of its row."""
     run, place = order(folds)
     row = folds.test.index[run, place]
-    return Predictions(clip=samples.clip[row], frame=samples.frame[row], subject=samples.subject[row],
-                       dataset=samples.dataset[row], label=samples.label[row], fold=folds.fold[run],
-                       seed=folds.seed[run], output=np.asarray(output, np.float32))
+    return Predictions(
+        clip=samples.clip[row],
+        frame=samples.frame[row],
+        subject=samples.subject[row],
+        dataset=samples.dataset[row],
+        label=samples.label[row],
+        fold=folds.fold[run],
+        seed=folds.seed[run],
+        output=np.asarray(output, np.float32),
+    )
 
 
 def state_shapes(learner, samples, rows):

@@ -9,7 +9,19 @@ from mer_jax import quiet  # noqa: F401, before jax
 import numpy as np
 
 from mer_jax import audit as auditing
-from mer_jax import data, features, heads, outcome, parallel, parts, plan, protocol, records, runs, settings
+from mer_jax import (
+    data,
+    features,
+    heads,
+    outcome,
+    parallel,
+    parts,
+    plan,
+    protocol,
+    records,
+    runs,
+    settings,
+)
 from mer_jax import evaluate as evaluation
 from mer_jax import explain as explaining
 from mer_jax import grid as searching
@@ -28,7 +40,11 @@ def train(config, workdir) -> dict:
     start = time.perf_counter()
     settings.check(config.to_dict())
     if config.model.name == 'magnet':
-        return magnifier.train(folder=workdir, checkpoint_seconds=config.train.checkpoint_seconds, **config.model.magnet)
+        return magnifier.train(
+            folder=workdir,
+            checkpoint_seconds=config.train.checkpoint_seconds,
+            **config.model.magnet,
+        )
     parallel.start(plan.cache_folder() / 'xla')
     folder = files.prepare(workdir)
     with files.lock(folder):
@@ -61,7 +77,9 @@ def explain(config, workdir) -> dict:
     settings.check(config.to_dict())
     explaining.refuse(config.model.name, config.data.channels)
     if config.head.name != 'none':
-        raise UserError(f'explain: shows what a network looks at, but head.name {config.head.name} answers; allowed: none')
+        raise UserError(
+            f'explain: shows what a network looks at, but head.name {config.head.name} answers; allowed: none'
+        )
     folder = runs.finished(workdir, config.to_dict())
     parallel.start(plan.cache_folder() / 'xla')
     with files.lock(folder):
@@ -71,11 +89,18 @@ def explain(config, workdir) -> dict:
         loaded, folds = parts.generated(config, loaded, folds, titles, folder)
         layout = parts.layout(config, loaded, folds, folder, shapes)
         learner = parts.learner(config, loaded, folds, layout.lowering)
-        learner = learner._replace(predict=explaining.predictor(
-            parts.model(config, loaded, layout.lowering), learner.predict, kind=config.explain.aucam))
+        learner = learner._replace(
+            predict=explaining.predictor(
+                parts.model(config, loaded, layout.lowering),
+                learner.predict,
+                kind=config.explain.aucam,
+            )
+        )
         found = _train_groups(config, loaded, folds, titles, layout, folder, {}, learner)
         explained = explaining.gathered(found, loaded.samples, folds, config.data.channels)
-        for path in draw(folder, explained, loaded.names, faces=config.explain.faces, count=config.explain.clips):
+        for path in draw(
+            folder, explained, loaded.names, faces=config.explain.faces, count=config.explain.clips
+        ):
             print(f'explain: {path}')
     return outcome.reported(folder)
 
@@ -99,9 +124,13 @@ def grid(config, workdir, text) -> dict:
 def _check_subjects(config, verb):
     settings.check(config.to_dict())
     if config.model.name == 'magnet':
-        raise UserError(f'{verb}: model.name magnet is trained on made-up pictures: no subject is left out, nothing can leak')
+        raise UserError(
+            f'{verb}: model.name magnet is trained on made-up pictures: no subject is left out, nothing can leak'
+        )
     if config.data.rows != 'clips':
-        raise UserError(f'{verb}: compares UF1, and data.rows {config.data.rows} spots apexes; allowed: clips')
+        raise UserError(
+            f'{verb}: compares UF1, and data.rows {config.data.rows} spots apexes; allowed: clips'
+        )
 
 
 def _train_changed(config, changes, folder):
@@ -118,7 +147,6 @@ def build(config, workdir) -> dict:
     return {}
 
 
-
 def _answers(config, loaded, folds, titles, folder, seconds, shapes):
     """(outputs of held-out rows [R, ...] in data set order, plan of the training): of the networks,
     or of machines on features, where without a network there is no plan.
@@ -128,9 +156,13 @@ def _answers(config, loaded, folds, titles, folder, seconds, shapes):
         layout = parts.layout(config, loaded, folds, folder, shapes)
         learner = parts.learner(config, loaded, folds, layout.lowering)
         if config.head.name == 'none':
-            return _train_groups(config, loaded, folds, titles, layout, folder, seconds, learner), layout
+            return _train_groups(
+                config, loaded, folds, titles, layout, folder, seconds, learner
+            ), layout
         asked = protocol.asked(folds, len(loaded.samples.label), trains=config.head.scope == 'all')
-        hidden = _train_groups(config, loaded, asked, titles, layout, folder, seconds, heads.hidden(learner))
+        hidden = _train_groups(
+            config, loaded, asked, titles, layout, folder, seconds, heads.hidden(learner)
+        )
     output, machines = parts.answers(config, loaded, folds, hidden)
     heads.write(folder, machines, folds, titles)
     return output, layout
@@ -147,11 +179,24 @@ def _train_groups(config, loaded, folds, titles, layout, folder, seconds, learne
         shape = config.train.epochs, len(run_of_row), len(loaded.names.classes)
         held_out = records.open_held_out(folder / files.HELD_OUT, shape, done=runs.newest(folder))
     done = runs.trained(folder, config.train.seeds) == config.train.epochs
-    programs = runs.compiled(learner, layout, loaded.samples, folds, runs=size, test_batch=config.evaluate.batch_size,
-                             chunk=1 if config.evaluate.every_epoch else training.CHUNK, done=done, **parts.feed(config, loaded))
+    programs = runs.compiled(
+        learner,
+        layout,
+        loaded.samples,
+        folds,
+        runs=size,
+        test_batch=config.evaluate.batch_size,
+        chunk=1 if config.evaluate.every_epoch else training.CHUNK,
+        done=done,
+        **parts.feed(config, loaded),
+    )
     seconds['compile'] = programs.seconds
     prepare = lambda states, members: torch_weights.start(  # noqa: E731
-        config.model.name, config.model.init_from, protocol.titled(evaluation.subset(folds, members), titles), states)
+        config.model.name,
+        config.model.init_from,
+        protocol.titled(evaluation.subset(folds, members), titles),
+        states,
+    )
     with records.progress(total, -(-total // size), 0 if done else config.train.epochs) as bar:
         for number, first in enumerate(range(0, total, size)):
             members = np.arange(first, min(first + size, total))
@@ -159,9 +204,17 @@ def _train_groups(config, loaded, folds, titles, layout, folder, seconds, learne
             rows = np.isin(run_of_row, members)
             with records.writer(folder, number, bar, own, held_out, rows) as (started, after):
                 _, outputs = runs.train_group(
-                    programs, folds, members, folder / 'checkpoints' / f'group_{number}', epochs=config.train.epochs,
-                    test_batch=config.evaluate.batch_size, prepare=prepare, started=started, after=after,
-                    interval=config.train.checkpoint_seconds)
+                    programs,
+                    folds,
+                    members,
+                    folder / 'checkpoints' / f'group_{number}',
+                    epochs=config.train.epochs,
+                    test_batch=config.evaluate.batch_size,
+                    prepare=prepare,
+                    started=started,
+                    after=after,
+                    interval=config.train.checkpoint_seconds,
+                )
             output = evaluation.put(output, outputs, own, rows)
     return output
 
@@ -170,8 +223,27 @@ def _publish(config, loaded, folds, titles, output, layout, folder, seconds):
     """Score, write and report the held-out outputs; returns the results."""
     about = outcome.about(config.name, config.to_dict(), loaded, folds, layout)
     if loaded.timing is not None:
-        return outcome.spotting(folder, output, loaded, folds, titles, about, decision=config.spotting.decision,
-                                seconds=seconds, window=config.spotting.window, inside=config.spotting.answer,
-                                label=config.spotting.label, steepness=config.spotting.steepness, sigma=config.spotting.sigma)
-    return outcome.recognition(folder, output, loaded, folds, about, seconds=seconds,
-                               every_epoch=config.evaluate.every_epoch and config.train.epochs > 0)
+        return outcome.spotting(
+            folder,
+            output,
+            loaded,
+            folds,
+            titles,
+            about,
+            decision=config.spotting.decision,
+            seconds=seconds,
+            window=config.spotting.window,
+            inside=config.spotting.answer,
+            label=config.spotting.label,
+            steepness=config.spotting.steepness,
+            sigma=config.spotting.sigma,
+        )
+    return outcome.recognition(
+        folder,
+        output,
+        loaded,
+        folds,
+        about,
+        seconds=seconds,
+        every_epoch=config.evaluate.every_epoch and config.train.epochs > 0,
+    )

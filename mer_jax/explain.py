@@ -25,7 +25,9 @@ def refuse(model, channels):
     if model not in REGIONAL:
         raise UserError(f'model.name is {model!r}; explain knows: {", ".join(REGIONAL)}')
     if not set(SHOWN) <= set(channels.split(',')):
-        raise UserError(f'data.channels is {channels!r}; explain needs {" and ".join(SHOWN)} among them')
+        raise UserError(
+            f'data.channels is {channels!r}; explain needs {" and ".join(SHOWN)} among them'
+        )
 
 
 def class_activation(maps, gradient):
@@ -78,11 +80,21 @@ def predictor(model, predict, *, kind):
 
         def cams(attended, skipped):
             def head(attended):
-                return jax.tree.map(lambda a: a[0], model.apply(variables, jax.nn.relu(attended + skipped)[None], method='head'))
+                return jax.tree.map(
+                    lambda a: a[0],
+                    model.apply(variables, jax.nn.relu(attended + skipped)[None], method='head'),
+                )
 
-            return {'grad_cam': grad_cam(head, attended), 'au_cam': au_cam(head, attended, kind=kind)}
+            return {
+                'grad_cam': grad_cam(head, attended),
+                'au_cam': au_cam(head, attended, kind=kind),
+            }
 
-        return {'output': logits, 'features': out['features'], **jax.vmap(cams)(out['attended'], out['skipped'])}, {}
+        return {
+            'output': logits,
+            'features': out['features'],
+            **jax.vmap(cams)(out['attended'], out['skipped']),
+        }, {}
 
     return explained
 
@@ -96,11 +108,23 @@ def picture(cam, size):
     resize shows maps half a cell too low and too far right.
     """
     # strides are powers of two
-    places = [np.arange(full, dtype=np.float32) / 2 ** np.ceil(np.log2(full / cells))
-              for full, cells in zip((size // len(cam), size), cam[0].shape, strict=True)]
+    places = [
+        np.arange(full, dtype=np.float32) / 2 ** np.ceil(np.log2(full / cells))
+        for full, cells in zip((size // len(cam), size), cam[0].shape, strict=True)
+    ]
     y, x = np.meshgrid(*places, indexing='ij')
-    return np.concatenate([cv2.remap(np.asarray(part, np.float32), x.astype(np.float32), y.astype(np.float32),
-                                     cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) for part in cam])
+    return np.concatenate(
+        [
+            cv2.remap(
+                np.asarray(part, np.float32),
+                x.astype(np.float32),
+                y.astype(np.float32),
+                cv2.INTER_LINEAR,
+                borderMode=cv2.BORDER_REPLICATE,
+            )
+            for part in cam
+        ]
+    )
 
 
 def gathered(found, samples, folds, channels) -> Explained:
@@ -110,14 +134,27 @@ def gathered(found, samples, folds, channels) -> Explained:
     Raises UserError where nothing is held out.
     """
     if found is None:
-        raise UserError('explain: protocol.name leaves no clip out, so there is none that a network did not see')
+        raise UserError(
+            'explain: protocol.name leaves no clip out, so there is none that a network did not see'
+        )
     predictions = evaluate.predictions(found['output'], samples, folds)
     face, motion = (channels.split(',').index(name) for name in SHOWN)
     own = predictions.seed == predictions.seed.min(initial=0)
     row = predictions.clip[own]  # rows of `samples` stand in order of clip
     size = samples.image.shape[1]
-    cams = {name: np.stack([picture(cam, size) for cam in found[name][own]]) for name in ('au_cam', 'grad_cam')}
+    cams = {
+        name: np.stack([picture(cam, size) for cam in found[name][own]])
+        for name in ('au_cam', 'grad_cam')
+    }
     return Explained(
-        clip=row, subject=predictions.subject[own], dataset=predictions.dataset[own], label=predictions.label[own],
-        predicted=found['output'][own].argmax(-1), action_units=samples.action_units[row], gray=samples.image[row, ..., face],
-        on_a=samples.image[row, ..., motion], features=found['features'][own], **cams)
+        clip=row,
+        subject=predictions.subject[own],
+        dataset=predictions.dataset[own],
+        label=predictions.label[own],
+        predicted=found['output'][own].argmax(-1),
+        action_units=samples.action_units[row],
+        gray=samples.image[row, ..., face],
+        on_a=samples.image[row, ..., motion],
+        features=found['features'][own],
+        **cams,
+    )

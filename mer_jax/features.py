@@ -125,10 +125,14 @@ def wrong(names, channels, *, stretched) -> list:
     for name in names:
         missing = [channel for channel in FEATURES[name].needs if channel not in channels]
         if missing:
-            told.append(f"head.features {name} takes data.channels {','.join(FEATURES[name].needs)}; {missing[0]} is missing")
+            told.append(
+                f'head.features {name} takes data.channels {",".join(FEATURES[name].needs)}; {missing[0]} is missing'
+            )
         elif stretched and FEATURES[name].measured:
-            told.append(f"head.features {name} takes flow in pixels, not stretched to bytes; allowed: data.scale 'p995' or "
-                        "'standard', of data that store it")
+            told.append(
+                f"head.features {name} takes flow in pixels, not stretched to bytes; allowed: data.scale 'p995' or "
+                "'standard', of data that store it"
+            )
     return told
 
 
@@ -137,8 +141,11 @@ def refuse(names, image, points, channels) -> None:
     set.
     """
     told = wrong(names, channels, stretched=image.dtype == np.uint8)
-    told += [f'head.features {name} takes landmarks, which the data set does not store'
-             for name in names if FEATURES[name].points and points is None]
+    told += [
+        f'head.features {name} takes landmarks, which the data set does not store'
+        for name in names
+        if FEATURES[name].points and points is None
+    ]
     if told:
         raise UserError('; '.join(told))
 
@@ -154,19 +161,26 @@ def extract(names, image, points, *, channels, mirror) -> list:
     refuse(names, image, points, channels)
     describe = partial(_described, names, channels=channels, mirror=mirror)
     found = Parallel(machine.cores(), prefer='threads')(
-        delayed(describe)(one, None if points is None else points[row]) for row, one in enumerate(image))
+        delayed(describe)(one, None if points is None else points[row])
+        for row, one in enumerate(image)
+    )
     return [np.stack(block, 1).astype(np.float32) for block in zip(*found, strict=True)]
 
 
 def _described(names, image, points, *, channels, mirror):
     """[M, D] of each of `names`, of one clip."""
     views = [image, mirrored(image, channels)] if mirror else [image]
-    return [np.stack([_one(FEATURES[name], view, points, channels) for view in views]) for name in names]
+    return [
+        np.stack([_one(FEATURES[name], view, points, channels) for view in views]) for name in names
+    ]
 
 
 def _one(feature, image, points, channels):
-    own = (image[..., 0],) if channels == ['gray'] else [
-        image[..., channels.index(channel)] for channel in feature.needs or channels]
+    own = (
+        (image[..., 0],)
+        if channels == ['gray']
+        else [image[..., channels.index(channel)] for channel in feature.needs or channels]
+    )
     return feature.of(*own, *([points] if feature.points else []))
 
 
@@ -177,5 +191,7 @@ def mirrored(image, channels):
     image = np.array(image[..., ::-1, :])
     for place, channel in enumerate(channels):
         if channel in ACROSS:
-            image[..., place] = 255 - image[..., place] if image.dtype == np.uint8 else -image[..., place]
+            image[..., place] = (
+                255 - image[..., place] if image.dtype == np.uint8 else -image[..., place]
+            )
     return image

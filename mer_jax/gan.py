@@ -24,7 +24,9 @@ DRAWING = 2**32 - 1
 VALUE_RANGE = (-1.0, 1.0)
 
 
-def learner(*, classes, channels, size, width, lowering, learning_rate, smoothing, dropout) -> Learner:
+def learner(
+    *, classes, channels, size, width, lowering, learning_rate, smoothing, dropout
+) -> Learner:
     """Both networks of one fold: FoldState with params and opt_state {'g', 'd'}, fitted
     {'present'[, 'scale']}.
 
@@ -35,36 +37,59 @@ def learner(*, classes, channels, size, width, lowering, learning_rate, smoothin
     real before the step). predict gives the discriminator's logit [B, 1] of images under label 0,
     whatever their class: no result rests on it.
     """
-    generator, discriminator = networks(classes=classes, channels=channels, size=size, width=width, lowering=lowering,
-                                        dropout=dropout)
+    generator, discriminator = networks(
+        classes=classes,
+        channels=channels,
+        size=size,
+        width=width,
+        lowering=lowering,
+        dropout=dropout,
+    )
     optimizer = optax.adam(learning_rate, b1=0.5)
 
     def init(key, samples, rows):
         check_image('dcgan', samples.image, least=8, channels=channels)
         keys, label = jax.random.split(key), jnp.zeros(1, jnp.int32)
-        params = {'g': generator.init(keys[0], jnp.zeros((1, generator.latent)), label)['params'],
-                  'd': discriminator.init(keys[1], jnp.zeros((1, size, size, channels)), label, train=False)['params']}
+        params = {
+            'g': generator.init(keys[0], jnp.zeros((1, generator.latent)), label)['params'],
+            'd': discriminator.init(
+                keys[1], jnp.zeros((1, size, size, channels)), label, train=False
+            )['params'],
+        }
         moments = {part: optimizer.init(params[part]) for part in params}
         return FoldState(jnp.int32(0), params, {}, moments, fit(samples, rows, classes=classes))
 
     def step(state, batch, key):
         image = seen(batch.image, state.fitted, size=size)
-        params, moments, logs = step_of(state.params, state.opt_state, image, batch.label, state.fitted['present'], key,
-                                        networks=(generator, discriminator), optimizer=optimizer, smoothing=smoothing)
+        params, moments, logs = step_of(
+            state.params,
+            state.opt_state,
+            image,
+            batch.label,
+            state.fitted['present'],
+            key,
+            networks=(generator, discriminator),
+            optimizer=optimizer,
+            smoothing=smoothing,
+        )
         return FoldState(state.step + 1, params, {}, moments, state.fitted), logs
 
     def predict(state, image):
         label = jnp.zeros(len(image), jnp.int32)
         image = seen(image, state.fitted, size=size)
-        return discriminator.apply({'params': state.params['d']}, image, label, train=False)[:, None], {}
+        return discriminator.apply({'params': state.params['d']}, image, label, train=False)[
+            :, None
+        ], {}
 
     return Learner(init, step, predict)
 
 
 def networks(*, classes, channels, size, width, lowering, dropout):
     """(Generator, Discriminator) of models.dcgan with these settings."""
-    return (dcgan.Generator(classes, channels, size, width, lowering=lowering),
-            dcgan.Discriminator(classes, width, dropout, lowering))
+    return (
+        dcgan.Generator(classes, channels, size, width, lowering=lowering),
+        dcgan.Discriminator(classes, width, dropout, lowering),
+    )
 
 
 def fit(samples, rows, *, classes) -> dict:
@@ -72,7 +97,9 @@ def fit(samples, rows, *, classes) -> dict:
     measured flow its 'scale' too.
     """
     scale = 'stretch' if samples.image.dtype == jnp.uint8 else 'p995'
-    weight = balance.class_weight(balance.labels(samples, rows), rows, classes=classes, formula='none')
+    weight = balance.class_weight(
+        balance.labels(samples, rows), rows, classes=classes, formula='none'
+    )
     return scaling.fit_input(samples, rows, scale=scale) | {'present': weight}
 
 
@@ -106,13 +133,23 @@ def step_of(params, moments, image, label, present, key, *, networks, optimizer,
         # twice as large.
         logit = judged(d, jnp.concatenate([image, fake]), jnp.concatenate([label, drawn]), keys[2])
         real, made = logit[:count], logit[count:]
-        return jnp.mean(cross_entropy(real, 1 - smoothing)) + jnp.mean(cross_entropy(made, 0.0)), (real, made)
+        return jnp.mean(cross_entropy(real, 1 - smoothing)) + jnp.mean(cross_entropy(made, 0.0)), (
+            real,
+            made,
+        )
 
     (told, (real, made)), gradient = jax.value_and_grad(d_loss, has_aux=True)(params['d'])
     d, d_moments = moved(optimizer, gradient, moments['d'], params['d'])
-    loss, gradient = jax.value_and_grad(lambda fake: jnp.mean(cross_entropy(judged(d, fake, drawn, keys[3]), 1.0)))(fake)
+    loss, gradient = jax.value_and_grad(
+        lambda fake: jnp.mean(cross_entropy(judged(d, fake, drawn, keys[3]), 1.0))
+    )(fake)
     g, g_moments = moved(optimizer, *to_generator(gradient), moments['g'], params['g'])
-    logs = {'loss': loss, 'd_loss': told, 'd_real': jnp.mean(jax.nn.sigmoid(real)), 'd_fake': jnp.mean(jax.nn.sigmoid(made))}
+    logs = {
+        'loss': loss,
+        'd_loss': told,
+        'd_real': jnp.mean(jax.nn.sigmoid(real)),
+        'd_fake': jnp.mean(jax.nn.sigmoid(made)),
+    }
     return {'g': g, 'd': d}, {'g': g_moments, 'd': d_moments}, logs
 
 
@@ -155,8 +192,24 @@ def drawn_as(like, image, fitted):
     return jnp.clip(jnp.rint((image + 1) * 127.5), 0, 255).astype(like.dtype)
 
 
-def trained(samples, folds, layout, *, classes, size, width, learning_rate, smoothing, dropout, each, steps, batch_size, folder,
-            interval, tell):
+def trained(
+    samples,
+    folds,
+    layout,
+    *,
+    classes,
+    size,
+    width,
+    learning_rate,
+    smoothing,
+    dropout,
+    each,
+    steps,
+    batch_size,
+    folder,
+    interval,
+    tell,
+):
     """(images [F, classes * each, H, W, C] numpy, logs) of a GAN a run, trained for `steps` steps
     or the rest of their epoch.
 
@@ -167,33 +220,72 @@ def trained(samples, folds, layout, *, classes, size, width, learning_rate, smoo
     """
     folder.mkdir(parents=True, exist_ok=True)
     folds = folds._replace(test=jax.tree.map(lambda a: a[:, :0], folds.test))
-    settings = {'classes': classes, 'channels': samples.image.shape[-1], 'size': size, 'width': width,
-                'lowering': layout.lowering, 'dropout': dropout}
+    settings = {
+        'classes': classes,
+        'channels': samples.image.shape[-1],
+        'size': size,
+        'width': width,
+        'lowering': layout.lowering,
+        'dropout': dropout,
+    }
     total = len(folds.fold)
     group = min(layout.group or total, total)
     an_epoch, _ = train.batch_shape(folds.train.index.shape[1], batch_size)
     epochs = -(-steps // an_epoch)
     tell(f'gan: {total} runs, {epochs} epochs of {an_epoch} steps each; then {each} images a class')
-    programs = runs.compiled(learner(**settings, learning_rate=learning_rate, smoothing=smoothing), layout, samples, folds,
-                             runs=group, batch_size=batch_size, test_batch=batch_size, chunk=train.CHUNK)
-    draw = parallel.over_folds(partial(generate, each=each, generator=networks(**settings)[0]), at_once=layout.at_once,
-                               devices=programs.devices)
+    programs = runs.compiled(
+        learner(**settings, learning_rate=learning_rate, smoothing=smoothing),
+        layout,
+        samples,
+        folds,
+        runs=group,
+        batch_size=batch_size,
+        test_batch=batch_size,
+        chunk=train.CHUNK,
+    )
+    draw = parallel.over_folds(
+        partial(generate, each=each, generator=networks(**settings)[0]),
+        at_once=layout.at_once,
+        devices=programs.devices,
+    )
     images = np.zeros((total, classes * each, *samples.image.shape[1:]), samples.image.dtype)
     with records.progress(total, -(-total // group), epochs) as bar:
         bar.set_description_str(f'training {total} GANs')
         for number, first in enumerate(range(0, total, group)):
             members = np.arange(first, min(first + group, total))
-            images[members] = _of_group(programs, folds, members, number, draw, bar, folder, epochs=epochs, interval=interval,
-                                        batch_size=batch_size)
+            images[members] = _of_group(
+                programs,
+                folds,
+                members,
+                number,
+                draw,
+                bar,
+                folder,
+                epochs=epochs,
+                interval=interval,
+                batch_size=batch_size,
+            )
     return images, workdir.read_jsonl(folder / workdir.METRICS)
 
 
 def _of_group(programs, folds, members, number, draw, bar, folder, *, epochs, interval, batch_size):
     """Train the runs `members`, or what a killed training left of it, and let them draw."""
-    with records.writer(folder, number, bar, evaluate.subset(folds, members), None, None) as (started, after):
+    with records.writer(folder, number, bar, evaluate.subset(folds, members), None, None) as (
+        started,
+        after,
+    ):
         states, _ = runs.train_group(
-            programs, folds, members, folder / 'checkpoints' / f'group_{number}', epochs=epochs, test_batch=batch_size,
-            prepare=lambda states, members: states, started=started, after=after, interval=interval)
+            programs,
+            folds,
+            members,
+            folder / 'checkpoints' / f'group_{number}',
+            epochs=epochs,
+            test_batch=batch_size,
+            prepare=lambda states, members: states,
+            started=started,
+            after=after,
+            interval=interval,
+        )
     _, fold, seed, _ = runs.place(folds, members, programs.length, batch_size, programs.devices)
     states = parallel.padded(states, programs.length, devices=programs.devices)
-    return np.asarray(draw(programs.samples, states, fold, seed))[:len(members)]
+    return np.asarray(draw(programs.samples, states, fold, seed))[: len(members)]

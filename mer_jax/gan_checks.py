@@ -27,22 +27,35 @@ def statistics(real, made, *, classes) -> dict:
     sum of squares of an image (bytes count as 0 to 1). NaN where a class has no image.
     """
     sides = {'real': real, 'made': made}
-    return {title: {side: numbers(np.asarray(image)[np.asarray(label) == number]) for side, (image, label) in sides.items()}
-            for number, title in enumerate(classes)}
+    return {
+        title: {
+            side: numbers(np.asarray(image)[np.asarray(label) == number])
+            for side, (image, label) in sides.items()
+        }
+        for number, title in enumerate(classes)
+    }
 
 
 def numbers(image) -> dict:
     """The numbers of `statistics` for images [n, H, W, C]."""
     if not len(image):
-        empty = dict.fromkeys(('level', 'level_sd', 'roughness', 'roughness_sd', 'energy', 'energy_sd'), np.nan)
+        empty = dict.fromkeys(
+            ('level', 'level_sd', 'roughness', 'roughness_sd', 'energy', 'energy_sd'), np.nan
+        )
         return {'count': 0, **empty, 'energy_quantiles': [np.nan] * len(QUANTILES)}
     value = np.asarray(image, np.float64)
     rough, power = roughness(value), energy(image)
     size = np.abs(value)
-    return {'count': len(image), 'level': float(size.mean()), 'level_sd': float(size.std()),
-            'roughness': float(rough.mean()), 'roughness_sd': float(rough.std()),
-            'energy': float(power.mean()), 'energy_sd': float(power.std()),
-            'energy_quantiles': np.percentile(power, QUANTILES).tolist()}
+    return {
+        'count': len(image),
+        'level': float(size.mean()),
+        'level_sd': float(size.std()),
+        'roughness': float(rough.mean()),
+        'roughness_sd': float(rough.std()),
+        'energy': float(power.mean()),
+        'energy_sd': float(power.std()),
+        'energy_quantiles': np.percentile(power, QUANTILES).tolist(),
+    }
 
 
 def roughness(image) -> np.ndarray:
@@ -58,7 +71,9 @@ def energy(image) -> np.ndarray:
     """float64[n]: sum of the squares of an image, over pixels and channels; a byte of 255 counts as
     1.
     """
-    value = np.reshape(image, (len(image), -1)) / (255 if np.asarray(image).dtype == np.uint8 else 1.0)
+    value = np.reshape(image, (len(image), -1)) / (
+        255 if np.asarray(image).dtype == np.uint8 else 1.0
+    )
     return np.sum(np.square(value, dtype=np.float64), 1)
 
 
@@ -74,8 +89,13 @@ def two_sample(real, made, seed) -> dict:
     two-sample tests", ICLR 2017. NaN where a side has fewer than two images.
     """
     rng = np.random.default_rng(seed)
-    (image, label), (other, other_label) = ((np.asarray(part) for part in side) for side in (real, made))
-    pairs = [matched(rng, np.flatnonzero(label == kind), np.flatnonzero(other_label == kind)) for kind in np.unique(label)]
+    (image, label), (other, other_label) = (
+        (np.asarray(part) for part in side) for side in (real, made)
+    )
+    pairs = [
+        matched(rng, np.flatnonzero(label == kind), np.flatnonzero(other_label == kind))
+        for kind in np.unique(label)
+    ]
     first, second = (np.concatenate(rows).astype(int) for rows in zip(*pairs, strict=True))
     told = told_apart(image[first], other[second], seed)
     drawn = []
@@ -98,7 +118,7 @@ def halved(rng, rows):
     """Two random halves of int[n] of one size; one row is left over where n is odd."""
     order = rng.permutation(rows)
     half = len(order) // 2
-    return order[:half], order[half:2 * half]
+    return order[:half], order[half : 2 * half]
 
 
 def told_apart(first, second, seed) -> dict:
@@ -120,7 +140,11 @@ def told_apart(first, second, seed) -> dict:
     flat = np.concatenate([first, second]).reshape(len(first) + len(second), -1).astype(np.float64)
     side = np.repeat([0, 1], [len(first), len(second)])
     count = min(COMPONENTS, flat.shape[1], len(flat) - -(-len(flat) // parts) - 1)
-    model = make_pipeline(PCA(count, svd_solver='randomized', random_state=seed), StandardScaler(), LogisticRegression())
+    model = make_pipeline(
+        PCA(count, svd_solver='randomized', random_state=seed),
+        StandardScaler(),
+        LogisticRegression(),
+    )
     split = StratifiedKFold(parts, shuffle=True, random_state=seed)
     with threadpool_limits(1):  # its threads wait for each other on a busy machine
         share = cross_val_predict(model, flat, side, cv=split, method='predict_proba')[:, 1]
@@ -141,12 +165,16 @@ def memorised(real, made):
     if len(real) < 2 or not len(made):
         raise ValueError(f'needs two real images and a made one, got {len(real)} and {len(made)}')
     squared = distances(products(np.concatenate([real, made])))
-    among, across = squared[:len(real), :len(real)], squared[len(real):, :len(real)]
+    among, across = squared[: len(real), : len(real)], squared[len(real) :, : len(real)]
     other = np.sqrt(np.where(np.eye(len(real), dtype=bool), np.inf, among).min(1))
     nearest = across.argmin(1)
     apart = np.sqrt(across.min(1))
     order = np.argsort(apart, kind='stable')
     middle, usual = float(np.median(apart)), float(np.median(other))
-    told = {'ratio': middle / usual if usual else np.nan, 'copies': float(np.mean(apart <= np.percentile(other, NEAR))),
-            'made': middle, 'real': usual}
+    told = {
+        'ratio': middle / usual if usual else np.nan,
+        'copies': float(np.mean(apart <= np.percentile(other, NEAR))),
+        'made': middle,
+        'real': usual,
+    }
     return told, np.stack([order, nearest[order]], 1)

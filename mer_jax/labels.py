@@ -12,54 +12,127 @@ DROPPED = ''  # stands in a scheme's place of a class: words whose clips the sch
 SCHEMES = {
     # MEGC2019 (See et al., FG 2019): 442 clips of CASME II (145), SAMM (133) and SMIC-HS (164)
     'megc3': {
-        'casme2': {'negative': 'disgust repression negative', 'positive': 'happiness positive', 'surprise': 'surprise',
-                   DROPPED: 'others sadness fear'},
-        'samm': {'negative': 'anger contempt disgust fear sadness negative', 'positive': 'happiness positive',
-                 'surprise': 'surprise', DROPPED: 'other'},
+        'casme2': {
+            'negative': 'disgust repression negative',
+            'positive': 'happiness positive',
+            'surprise': 'surprise',
+            DROPPED: 'others sadness fear',
+        },
+        'samm': {
+            'negative': 'anger contempt disgust fear sadness negative',
+            'positive': 'happiness positive',
+            'surprise': 'surprise',
+            DROPPED: 'other',
+        },
         'smic': {'negative': 'negative', 'positive': 'positive', 'surprise': 'surprise'},
-        'casme_squared': {'negative': 'negative', 'positive': 'positive', 'surprise': 'surprise', DROPPED: 'others'},
-        'synthetic': {'negative': 'disgust repression negative', 'positive': 'happiness positive',
-                      'surprise': 'surprise', DROPPED: 'others'},
+        'casme_squared': {
+            'negative': 'negative',
+            'positive': 'positive',
+            'surprise': 'surprise',
+            DROPPED: 'others',
+        },
+        'synthetic': {
+            'negative': 'disgust repression negative',
+            'positive': 'happiness positive',
+            'surprise': 'surprise',
+            DROPPED: 'others',
+        },
     },
     # the emotions themselves where a data set has enough clips of them: CASME II 246 or 249, SAMM
     # 136
     'five': {
-        'casme2': {'disgust': 'disgust', 'happiness': 'happiness', 'others': 'others', 'repression': 'repression',
-                   'surprise': 'surprise', DROPPED: 'sadness fear'},
-        'samm': {'anger': 'anger', 'contempt': 'contempt', 'happiness': 'happiness', 'other': 'other',
-                 'surprise': 'surprise', DROPPED: 'disgust fear sadness'},
-        'synthetic': {'disgust': 'disgust', 'happiness': 'happiness', 'others': 'others', 'repression': 'repression',
-                      'surprise': 'surprise'},
+        'casme2': {
+            'disgust': 'disgust',
+            'happiness': 'happiness',
+            'others': 'others',
+            'repression': 'repression',
+            'surprise': 'surprise',
+            DROPPED: 'sadness fear',
+        },
+        'samm': {
+            'anger': 'anger',
+            'contempt': 'contempt',
+            'happiness': 'happiness',
+            'other': 'other',
+            'surprise': 'surprise',
+            DROPPED: 'disgust fear sadness',
+        },
+        'synthetic': {
+            'disgust': 'disgust',
+            'happiness': 'happiness',
+            'others': 'others',
+            'repression': 'repression',
+            'surprise': 'surprise',
+        },
     },
     # 'five' of CASME II without 'others', the class that says least
     'four': {
-        'casme2': {'disgust': 'disgust', 'happiness': 'happiness', 'repression': 'repression', 'surprise': 'surprise',
-                   DROPPED: 'others sadness fear'},
-        'synthetic': {'disgust': 'disgust', 'happiness': 'happiness', 'repression': 'repression',
-                      'surprise': 'surprise', DROPPED: 'others'},
+        'casme2': {
+            'disgust': 'disgust',
+            'happiness': 'happiness',
+            'repression': 'repression',
+            'surprise': 'surprise',
+            DROPPED: 'others sadness fear',
+        },
+        'synthetic': {
+            'disgust': 'disgust',
+            'happiness': 'happiness',
+            'repression': 'repression',
+            'surprise': 'surprise',
+            DROPPED: 'others',
+        },
     },
     # SAMER (Ruan et al., ACM MM 2022): as megc3, but every clip of a sheet that has such an emotion
     # belongs
     'samer3': {
-        'casme2': {'negative': 'disgust repression', 'positive': 'happiness', 'surprise': 'surprise',
-                   DROPPED: 'others sadness fear'},
-        'samm': {'negative': 'anger contempt disgust fear sadness', 'positive': 'happiness', 'surprise': 'surprise',
-                 DROPPED: 'other'},
-        'synthetic': {'negative': 'disgust repression', 'positive': 'happiness', 'surprise': 'surprise',
-                      DROPPED: 'others'},
+        'casme2': {
+            'negative': 'disgust repression',
+            'positive': 'happiness',
+            'surprise': 'surprise',
+            DROPPED: 'others sadness fear',
+        },
+        'samm': {
+            'negative': 'anger contempt disgust fear sadness',
+            'positive': 'happiness',
+            'surprise': 'surprise',
+            DROPPED: 'other',
+        },
+        'synthetic': {
+            'negative': 'disgust repression',
+            'positive': 'happiness',
+            'surprise': 'surprise',
+            DROPPED: 'others',
+        },
     },
     # Irawan et al. 2024 (and MMNet on CASME II): fear and sadness are negative too. They do not say
     # what becomes of contempt (here negative, as in the other schemes) and of others (here
     # dropped).
     'irawan3': {
-        'casme2': {'negative': 'disgust repression sadness fear', 'positive': 'happiness', 'surprise': 'surprise',
-                   DROPPED: 'others'},
-        'samm': {'negative': 'anger contempt disgust fear sadness', 'positive': 'happiness', 'surprise': 'surprise',
-                 DROPPED: 'other'},
+        'casme2': {
+            'negative': 'disgust repression sadness fear',
+            'positive': 'happiness',
+            'surprise': 'surprise',
+            DROPPED: 'others',
+        },
+        'samm': {
+            'negative': 'anger contempt disgust fear sadness',
+            'positive': 'happiness',
+            'surprise': 'surprise',
+            DROPPED: 'other',
+        },
         'smic': {'negative': 'negative', 'positive': 'positive', 'surprise': 'surprise'},
-        'casme_squared': {'negative': 'negative', 'positive': 'positive', 'surprise': 'surprise', DROPPED: 'others'},
-        'synthetic': {'negative': 'disgust repression', 'positive': 'happiness', 'surprise': 'surprise',
-                      DROPPED: 'others'},
+        'casme_squared': {
+            'negative': 'negative',
+            'positive': 'positive',
+            'surprise': 'surprise',
+            DROPPED: 'others',
+        },
+        'synthetic': {
+            'negative': 'disgust repression',
+            'positive': 'happiness',
+            'surprise': 'surprise',
+            DROPPED: 'others',
+        },
     },
 }
 
@@ -94,12 +167,16 @@ def classes(scheme, datasets) -> tuple:
     datasets = sorted(set(datasets))
     missing = [name for name in datasets if name not in SCHEMES[scheme]]
     if missing:
-        raise UserError(f'data.labels {scheme!r} has no classes for {", ".join(missing)}; {_would_do(datasets)}')
+        raise UserError(
+            f'data.labels {scheme!r} has no classes for {", ".join(missing)}; {_would_do(datasets)}'
+        )
     found = {name: _names(scheme, name) for name in datasets}
     if len(set(found.values())) > 1:
         meanings = '; '.join(f'{name}: {", ".join(names)}' for name, names in found.items())
-        raise UserError(f'data.labels {scheme!r} has other classes for each data set ({meanings}), which cannot be one '
-                        f'composite; {_would_do(datasets)}')
+        raise UserError(
+            f'data.labels {scheme!r} has other classes for each data set ({meanings}), which cannot be one '
+            f'composite; {_would_do(datasets)}'
+        )
     return found[datasets[0]]
 
 
@@ -119,7 +196,9 @@ def labelled(records, scheme) -> tuple:
     for record in records:
         name, reason = _judge(record, scheme)
         if reason:
-            dropped.append([*(record[key] for key in ('clip', 'subject', 'dataset', 'emotion')), reason])
+            dropped.append(
+                [*(record[key] for key in ('clip', 'subject', 'dataset', 'emotion')), reason]
+            )
         else:
             kept.append({**record, 'class': name})
     return kept, dropped
@@ -132,8 +211,10 @@ def _judge(record, scheme):
     name = _class_of(scheme, dataset).get(word)
     # never a default class: a published system once turned every unknown word into happiness
     if name is None:
-        raise UserError(f'clip {clip} of {dataset}: emotion {record["emotion"]!r} is not in data.labels {scheme!r}; '
-                        f'it knows: {", ".join(sorted(_class_of(scheme, dataset)))}{_elsewhere(word, dataset)}')
+        raise UserError(
+            f'clip {clip} of {dataset}: emotion {record["emotion"]!r} is not in data.labels {scheme!r}; '
+            f'it knows: {", ".join(sorted(_class_of(scheme, dataset)))}{_elsewhere(word, dataset)}'
+        )
     if record.get('kind', 'micro') != 'micro' and scheme in MICRO_ONLY:
         return '', f'{scheme} has micro-expressions only, this is a {record["kind"]}-expression'
     if name == DROPPED:
@@ -143,7 +224,9 @@ def _judge(record, scheme):
 
 def _class_of(scheme, dataset):
     """Emotion word -> class name; '' for a word that is dropped."""
-    return {word: name for name, words in SCHEMES[scheme][dataset].items() for word in words.split()}
+    return {
+        word: name for name, words in SCHEMES[scheme][dataset].items() for word in words.split()
+    }
 
 
 def _names(scheme, dataset):
@@ -154,16 +237,25 @@ def _would_do(datasets):
     """What a message offers: the schemes that have one and the same set of classes for all these
     data sets.
     """
-    fitting = [scheme for scheme in SCHEMES
-               if all(_names(scheme, name) == _names(scheme, datasets[0]) != () for name in datasets)]
-    return f'data.labels that would do: {", ".join(fitting)}' if fitting else 'no data.labels would do'
+    fitting = [
+        scheme
+        for scheme in SCHEMES
+        if all(_names(scheme, name) == _names(scheme, datasets[0]) != () for name in datasets)
+    ]
+    return (
+        f'data.labels that would do: {", ".join(fitting)}' if fitting else 'no data.labels would do'
+    )
 
 
 def _elsewhere(word, dataset):
     """'; known to ...' for a word that other schemes have, such as 'negative' of published features
     in scheme five.
     """
-    knowing = [scheme for scheme in SCHEMES if dataset in SCHEMES[scheme] and word in _class_of(scheme, dataset)]
+    knowing = [
+        scheme
+        for scheme in SCHEMES
+        if dataset in SCHEMES[scheme] and word in _class_of(scheme, dataset)
+    ]
     return f'; known to {", ".join(knowing)}' if knowing else ''
 
 
@@ -173,5 +265,7 @@ def refuse_doubles(records) -> None:
     for record in records:
         key = record['dataset'], record['clip']
         if key in seen:
-            raise UserError(f'clip {key[1]} of {key[0]} stands twice in the data; a clip may be used once')
+            raise UserError(
+                f'clip {key[1]} of {key[0]} stands twice in the data; a clip may be used once'
+            )
         seen.add(key)

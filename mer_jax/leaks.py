@@ -8,18 +8,27 @@ from mer_jax.models import torch_weights
 
 def listed(settings: dict) -> list:
     """The leaks that nested `settings` switch on, a line each; [] is an honest run."""
-    found = [protocol.LEAKS.get(settings['protocol']['name']), torch_weights.leak(settings['model']['init_from'])]
+    found = [
+        protocol.LEAKS.get(settings['protocol']['name']),
+        torch_weights.leak(settings['model']['init_from']),
+    ]
     data, balance = settings['data'], settings['balance']
     if fits(settings) and data['scale_scope'] == 'all':
         found.append('data.scale_scope=all: the scale is fitted to the tested clips too')
     if balanced(settings) and balance['scope'] == 'all':
-        found.append(f'balance.scope=all: {balanced(settings)} before the split, from the tested clips too')
+        found.append(
+            f'balance.scope=all: {balanced(settings)} before the split, from the tested clips too'
+        )
     if balance['method'] == 'generated' and '{subject}' not in balance['generated']:
-        found.append('balance.generated: one file of images for every fold, which may come from the left-out subjects')
+        found.append(
+            'balance.generated: one file of images for every fold, which may come from the left-out subjects'
+        )
     if balance['method'] == 'gan' and settings['gan']['scope'] == 'all':
         found.append('gan.scope=all: one generator for every fold has seen the tested clips too')
     if settings['head']['name'] != 'none' and settings['head']['scope'] == 'all':
-        found.append('head.scope=all: the network whose features the machines take has trained on the tested clips too')
+        found.append(
+            'head.scope=all: the network whose features the machines take has trained on the tested clips too'
+        )
     return [text for text in found if text]
 
 

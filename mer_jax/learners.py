@@ -60,12 +60,16 @@ def supervised(model, optimizer, *, fit, scale_input, smoothing=0.0) -> Learner:
     """
 
     def loss(logits, out, batch, fitted):
-        return cross_entropy(logits, batch.label, fitted.get('class_weight'), smoothing), _right(logits, batch)
+        return cross_entropy(logits, batch.label, fitted.get('class_weight'), smoothing), _right(
+            logits, batch
+        )
 
     return _learner(model, optimizer, loss, fit, scale_input)
 
 
-def contrastive(model, optimizer, *, fit, scale_input, smoothing, share, form, temperature) -> Learner:
+def contrastive(
+    model, optimizer, *, fit, scale_input, smoothing, share, form, temperature
+) -> Learner:
     """(1 - share) * cross-entropy of every region's head + share * action unit alignment (Ruan et
     al. 2022, Eq. 8).
 
@@ -74,12 +78,25 @@ def contrastive(model, optimizer, *, fit, scale_input, smoothing, share, form, t
 
     def loss(logits, out, batch, fitted):
         heads = jnp.moveaxis(out['heads'], 1, 0)
-        told = sum(cross_entropy(head, batch.label, fitted.get('class_weight'), smoothing) for head in heads)
+        told = sum(
+            cross_entropy(head, batch.label, fitted.get('class_weight'), smoothing)
+            for head in heads
+        )
         if not share:
             return told, _right(logits, batch)
         feature = out['features' if form == 'paper' else 'contrast']
-        aligned = alignment(feature, batch.action_units, shared_parts(batch.parts), form=form, temperature=temperature)
-        return (1 - share) * told + share * aligned, {'cross_entropy': told, 'alignment': aligned, **_right(logits, batch)}
+        aligned = alignment(
+            feature,
+            batch.action_units,
+            shared_parts(batch.parts),
+            form=form,
+            temperature=temperature,
+        )
+        return (1 - share) * told + share * aligned, {
+            'cross_entropy': told,
+            'alignment': aligned,
+            **_right(logits, batch),
+        }
 
     return _learner(model, optimizer, loss, fit, scale_input)
 
@@ -129,7 +146,9 @@ def alignment(feature, action_units, shared, *, form, temperature):
     itself = jnp.eye(len(feature), dtype=bool)
     apart = ~shared & known[:, None] & known
     similar = (equal_sets if form == 'equal' else jaccard)(units)
-    weights = jnp.where(apart | (itself & known if form in ('released', 'paper') else False), similar, 0)
+    weights = jnp.where(
+        apart | (itself & known if form in ('released', 'paper') else False), similar, 0
+    )
     score = feature @ feature.T / temperature
     # the code adds 1e-5 to each exponential; in the mean of logarithms that is not a shift
     if form == 'released':
@@ -141,7 +160,9 @@ def alignment(feature, action_units, shared, *, form, temperature):
     # a row without any other to compare with has nothing to learn
     total = jnp.where(apart.any(1), weights.sum(1), 0)
     pulled = jnp.where(itself & (form == 'paper'), 0, weights)
-    rows = -jnp.sum(jnp.where((pulled > 0) & (total > 0)[:, None], pulled * log, 0), 1) / jnp.where(total > 0, total, 1)
+    rows = -jnp.sum(jnp.where((pulled > 0) & (total > 0)[:, None], pulled * log, 0), 1) / jnp.where(
+        total > 0, total, 1
+    )
     if form == 'paper':
         return rows.sum()
     return rows.sum() / jnp.maximum(jnp.sum(total > 0), 1)
@@ -180,18 +201,24 @@ def _learner(model, optimizer, loss, fit, scale_input, finish=lambda logits, fit
         image = scale_input(samples.image[rows.fit.index[:2]], fitted)
         variables = model.init({'params': key, 'dropout': key}, image, train=False)
         params = variables['params']
-        return FoldState(jnp.int32(0), params, variables.get('batch_stats', {}), optimizer.init(params), fitted)
+        return FoldState(
+            jnp.int32(0), params, variables.get('batch_stats', {}), optimizer.init(params), fitted
+        )
 
     def step(state, batch, key):
         image = scale_input(batch.image, state.fitted)
 
         def loss_of(params):
             variables = {'params': params, 'batch_stats': state.batch_stats}
-            (logits, out), moved = model.apply(variables, image, train=True, mutable=['batch_stats'], rngs={'dropout': key})
+            (logits, out), moved = model.apply(
+                variables, image, train=True, mutable=['batch_stats'], rngs={'dropout': key}
+            )
             value, logs = loss(logits, out, batch, state.fitted)
             return value, (moved.get('batch_stats', {}), logs)
 
-        (value, (batch_stats, logs)), gradient = jax.value_and_grad(loss_of, has_aux=True)(state.params)
+        (value, (batch_stats, logs)), gradient = jax.value_and_grad(loss_of, has_aux=True)(
+            state.params
+        )
         updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
         logs = {'loss': value, **logs}
         params = optax.apply_updates(state.params, updates)

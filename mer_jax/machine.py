@@ -14,7 +14,16 @@ def cores() -> int:
 def versions() -> dict:
     """Python and the packages that decide the bits of a result, by name."""
     found = {'python': platform.python_version()}
-    for name in ('jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'numpy', 'tensorflow-datasets', 'mer_jax'):
+    for name in (
+        'jax',
+        'jaxlib',
+        'flax',
+        'optax',
+        'orbax-checkpoint',
+        'numpy',
+        'tensorflow-datasets',
+        'mer_jax',
+    ):
         try:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:

@@ -56,14 +56,19 @@ def scene(key, *, size, least=1.0, most=100.0) -> Scene:
     bearing, grey = between((layers, WAVES), 0, 2 * jnp.pi), between((layers, 1), -0.7, 0.7)
     tint = between((layers, 1, 1), 0, 0.4)  # from grey, as the frames of a face, to colourful
     return Scene(
-        motion=_motion(take, alpha, layers, size), alpha=alpha,
+        motion=_motion(take, alpha, layers, size),
+        alpha=alpha,
         frequency=spread((layers, WAVES, 1), 2 * jnp.pi / size, 0.6 * jnp.pi) * _direction(bearing),
-        amplitude=between((layers, 2, WAVES), -1.7, 1.7) / WAVES**0.5, phase=between((layers, 2, WAVES), 0, 2 * jnp.pi),
+        amplitude=between((layers, 2, WAVES), -1.7, 1.7) / WAVES**0.5,
+        phase=between((layers, 2, WAVES), 0, 2 * jnp.pi),
         edge=spread((layers, 1, 1, 1), 0.3, 6.0),
         colour=grey + tint[:, 0] * between((layers, 3), -1, 1),
         span=between((layers, 2, 1), 0.05, 0.4) + tint * between((layers, 2, 3), -1, 1),
-        centre=between((SHAPES, 2), 0, size), radius=between((SHAPES, 2), 0.08 * size, 0.35 * size),
-        turn=between((SHAPES,), 0, jnp.pi), power=between((SHAPES,), 1, 4))
+        centre=between((SHAPES, 2), 0, size),
+        radius=between((SHAPES, 2), 0.08 * size, 0.35 * size),
+        turn=between((SHAPES,), 0, jnp.pi),
+        power=between((SHAPES,), 1, 4),
+    )
 
 
 def _drawer(key):
@@ -119,10 +124,18 @@ def _textures(scene, shift, size):
     grid = _grid(size)
     # [L, X, WAVES]
     across = (grid[None, :, None] - shift[:, None, :1]) * scene.frequency[:, None, :, 0]
-    down = ((grid[None, :, None] - shift[:, None, 1:]) * scene.frequency[:, None, :, 1])[:, None] + scene.phase[:, :, None]
-    wave = jnp.einsum('lfyk,lxk->lyxf', scene.amplitude[:, :, None] * jnp.cos(down), jnp.cos(across))
-    wave -= jnp.einsum('lfyk,lxk->lyxf', scene.amplitude[:, :, None] * jnp.sin(down), jnp.sin(across))
-    return scene.colour[:, None, None] + jnp.einsum('lyxf,lfc->lyxc', jnp.tanh(scene.edge * wave), scene.span)
+    down = ((grid[None, :, None] - shift[:, None, 1:]) * scene.frequency[:, None, :, 1])[
+        :, None
+    ] + scene.phase[:, :, None]
+    wave = jnp.einsum(
+        'lfyk,lxk->lyxf', scene.amplitude[:, :, None] * jnp.cos(down), jnp.cos(across)
+    )
+    wave -= jnp.einsum(
+        'lfyk,lxk->lyxf', scene.amplitude[:, :, None] * jnp.sin(down), jnp.sin(across)
+    )
+    return scene.colour[:, None, None] + jnp.einsum(
+        'lyxf,lfc->lyxc', jnp.tanh(scene.edge * wave), scene.span
+    )
 
 
 def _cover(scene, i, shift, size):
@@ -130,10 +143,13 @@ def _cover(scene, i, shift, size):
     samples wide.
     """
     grid = _grid(size)
-    x, y = grid[None, :] - scene.centre[i, 0] - shift[0], grid[:, None] - scene.centre[i, 1] - shift[1]
+    x, y = (
+        grid[None, :] - scene.centre[i, 0] - shift[0],
+        grid[:, None] - scene.centre[i, 1] - shift[1],
+    )
     along = jnp.abs(x * jnp.cos(scene.turn[i]) + y * jnp.sin(scene.turn[i])) / scene.radius[i, 0]
     aside = jnp.abs(y * jnp.cos(scene.turn[i]) - x * jnp.sin(scene.turn[i])) / scene.radius[i, 1]
-    reach = (along**scene.power[i] + aside**scene.power[i]) ** (1 / scene.power[i])
+    reach = (along ** scene.power[i] + aside ** scene.power[i]) ** (1 / scene.power[i])
     return jnp.clip((1 - reach) * jnp.min(scene.radius[i]) * FINER / 2 + 0.5, 0, 1)
 
 
@@ -152,7 +168,9 @@ def four_tuple(key, *, size, noise):
     recoloured = lambda image: jnp.clip((1 + 0.2 * gain) * image + 0.1 * offset, 0, 1)  # noqa: E731
     frames = quantise(quantised, jnp.stack([a, recoloured(b), b, recoloured(y)]))
     strengths = jax.random.uniform(strength, (3, 1, 1, 1), maxval=noise)
-    a, b, c = frames[:3] + strengths * jnp.sqrt((frames[:3] + 1) / 127.5) * jax.random.normal(normal, frames[:3].shape)
+    a, b, c = frames[:3] + strengths * jnp.sqrt((frames[:3] + 1) / 127.5) * jax.random.normal(
+        normal, frames[:3].shape
+    )
     return a, b, c, frames[3], made.alpha
 
 
@@ -160,4 +178,6 @@ def quantise(key, image):
     """Eight-bit values of an image in [0, 1], as [-1, 1]: uniform noise before the cut keeps motion
     below one grey level.
     """
-    return jnp.clip(jnp.floor(255 * image + jax.random.uniform(key, image.shape)), 0, 255) / 127.5 - 1
+    return (
+        jnp.clip(jnp.floor(255 * image + jax.random.uniform(key, image.shape)), 0, 255) / 127.5 - 1
+    )

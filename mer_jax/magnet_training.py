@@ -33,7 +33,9 @@ LOGS, LAST = ('loss', 'picture', 'texture', 'shape'), 100
 TUPLES, ALPHA, SHOWN = 32, 6.0, 6
 
 
-def train(*, seed, steps, batch_size, size, learning_rate, weight, noise, folder, checkpoint_seconds) -> dict:
+def train(
+    *, seed, steps, batch_size, size, learning_rate, weight, noise, folder, checkpoint_seconds
+) -> dict:
     """Train MagNet for `steps` steps, or continue where a killed run stopped; the same settings
     give the same bits.
 
@@ -44,11 +46,22 @@ def train(*, seed, steps, batch_size, size, learning_rate, weight, noise, folder
     that holds a run with other settings or more steps.
     """
     if size % 4 or size < inference.LEAST:
-        raise UserError(f'magnet: size is {size}; needs a multiple of 4 of at least {inference.LEAST}')
+        raise UserError(
+            f'magnet: size is {size}; needs a multiple of 4 of at least {inference.LEAST}'
+        )
     if steps < 1 or batch_size < 1:
-        raise UserError(f'magnet: steps is {steps} and batch_size {batch_size}; needs 1 or more of each')
-    settings = {'model': 'magnet', 'seed': seed, 'batch_size': batch_size, 'size': size, 'learning_rate': learning_rate,
-                'weight': weight, 'noise': noise}
+        raise UserError(
+            f'magnet: steps is {steps} and batch_size {batch_size}; needs 1 or more of each'
+        )
+    settings = {
+        'model': 'magnet',
+        'seed': seed,
+        'batch_size': batch_size,
+        'size': size,
+        'learning_rate': learning_rate,
+        'weight': weight,
+        'noise': noise,
+    }
     folder = workdir.prepare(folder)
     with workdir.lock(folder):
         _continue(settings, steps, folder)
@@ -64,11 +77,21 @@ def _programs(seed, batch_size, size, learning_rate, weight, noise):
     """
     parallel.start(plan.cache_folder() / 'xla')
     optimizer = optax.adam(learning_rate)
-    body = partial(steps_of, seed=seed, batch_size=batch_size, size=size, weight=weight, noise=noise, optimizer=optimizer)
+    body = partial(
+        steps_of,
+        seed=seed,
+        batch_size=batch_size,
+        size=size,
+        weight=weight,
+        noise=noise,
+        optimizer=optimizer,
+    )
     start = partial(init, seed, optimizer=optimizer)
     state = jax.eval_shape(start)
-    wanted = {'start': Program(jax.jit(start), (), QUICKLY),
-              'run': Program(jax.jit(body, donate_argnums=0), (state, np.int32(0), np.int32(1)))}
+    wanted = {
+        'start': Program(jax.jit(start), (), QUICKLY),
+        'run': Program(jax.jit(body, donate_argnums=0), (state, np.int32(0), np.int32(1))),
+    }
     ready = compilation.compiled(wanted, 'the training program')
     return ready['start'], ready['run']
 
@@ -76,7 +99,9 @@ def _programs(seed, batch_size, size, learning_rate, weight, noise):
 def init(seed, *, optimizer) -> dict:
     """{params, opt_state} before the first step."""
     image = jnp.zeros((1, inference.LEAST, inference.LEAST, 3))
-    params = MagNet().init(jax.random.fold_in(jax.random.key(seed), 0), image, image, jnp.ones(1))['params']
+    params = MagNet().init(jax.random.fold_in(jax.random.key(seed), 0), image, image, jnp.ones(1))[
+        'params'
+    ]
     return {'params': params, 'opt_state': optimizer.init(params)}
 
 
@@ -87,12 +112,15 @@ def steps_of(state, first, count, *, seed, batch_size, size, weight, noise, opti
     The four-tuples are drawn on the device from (seed, step): no host round trip, and nothing to
     store for a resumed run.
     """
+
     def step(done, carry):
         state, logs = carry
         index = (first + done) * batch_size + jnp.arange(batch_size)
         keys = jax.vmap(partial(magnet_clips.tuple_key, seed, TRAINING))(index)
         batch = jax.vmap(partial(magnet_clips.four_tuple, size=size, noise=noise))(keys)
-        (_, log), gradient = jax.value_and_grad(partial(loss, weight=weight), has_aux=True)(state['params'], *batch)
+        (_, log), gradient = jax.value_and_grad(partial(loss, weight=weight), has_aux=True)(
+            state['params'], *batch
+        )
         updates, opt_state = optimizer.update(gradient, state['opt_state'])
         state = {'params': optax.apply_updates(state['params'], updates), 'opt_state': opt_state}
         return state, {name: kept.at[0, done].set(log[name]) for name, kept in logs.items()}
@@ -109,7 +137,11 @@ def loss(params, a, b, c, y, alpha, *, weight):
     texture, shape = (jnp.split(code, 3) for code in part('encode', jnp.concatenate([a, b, c])))
     out = part('decode', texture[1], part('manipulate', shape[0], shape[1], alpha))
     apart = lambda one, other: jnp.mean(jnp.abs(one - other))  # noqa: E731
-    parts = {'picture': apart(out, y), 'texture': apart(texture[2], texture[0]), 'shape': apart(shape[2], shape[1])}
+    parts = {
+        'picture': apart(out, y),
+        'texture': apart(texture[2], texture[0]),
+        'shape': apart(shape[2], shape[1]),
+    }
     total = parts['picture'] + weight * (parts['texture'] + parts['shape'])
     return total, {'loss': total, **parts}
 
@@ -121,9 +153,13 @@ def _continue(settings, steps, folder):
         differ = workdir.differences(workdir.read_config(folder)['settings'], settings)
         if differ:
             told = '; '.join(f'{key} was {old!r}, is {new!r}' for key, old, new in differ)
-            raise UserError(f'{folder} holds a run with other settings: {told}; give another folder')
+            raise UserError(
+                f'{folder} holds a run with other settings: {told}; give another folder'
+            )
         if newest > steps:
-            raise UserError(f'{folder} is trained to step {newest} already; steps is {steps}; give as many or more')
+            raise UserError(
+                f'{folder} is trained to step {newest} already; steps is {steps}; give as many or more'
+            )
     else:
         workdir.clear(folder)
     workdir.write_json(path, {'settings': settings, 'data': {}})
@@ -136,8 +172,14 @@ def _fit(run, state, steps, folder, interval):
     places = folder / 'checkpoints'
     done = max(checkpoint.newest(places), 0)
     workdir.cut_jsonl(folder / workdir.METRICS, lambda line: line['step'] <= done)
-    bar = tqdm(total=steps, initial=done, desc='training MagNet', smoothing=0.1, disable=done == steps,
-               bar_format='{desc}: {percentage:3.0f}% step {n_fmt}/{total_fmt} [{elapsed}, {remaining} left{postfix}]')
+    bar = tqdm(
+        total=steps,
+        initial=done,
+        desc='training MagNet',
+        smoothing=0.1,
+        disable=done == steps,
+        bar_format='{desc}: {percentage:3.0f}% step {n_fmt}/{total_fmt} [{elapsed}, {remaining} left{postfix}]',
+    )
     with checkpoint.opened(places) as manager, bar:
         state = checkpoint.restore(manager, done, state) if done else state
         saved = time.monotonic()
@@ -145,8 +187,11 @@ def _fit(run, state, steps, folder, interval):
         def after(state, done, logs, seconds):
             nonlocal saved
             count = logs['loss'].shape[1]
-            lines = [{'step': done - count + 1 + i, 'seconds': seconds / count} | {k: float(v[0, i]) for k, v in logs.items()}
-                     for i in range(count)]
+            lines = [
+                {'step': done - count + 1 + i, 'seconds': seconds / count}
+                | {k: float(v[0, i]) for k, v in logs.items()}
+                for i in range(count)
+            ]
             workdir.append_jsonl(folder / workdir.METRICS, lines)
             bar.set_postfix_str(f'loss {logs["loss"].mean():.3f}', refresh=False)
             bar.update(count)
@@ -158,7 +203,9 @@ def _fit(run, state, steps, folder, interval):
             state, logs = run(state, done, count)
             return state, jax.tree.map(np.asarray, logs)
 
-        return training.fit(called, state, done=done, epochs=steps, chunk=training.CHUNK, after=after)
+        return training.fit(
+            called, state, done=done, epochs=steps, chunk=training.CHUNK, after=after
+        )
 
 
 def _publish(params, settings, steps, folder):
@@ -205,12 +252,23 @@ def held_out(params, *, seed, size):
     out = once(lambda a, b: MagNet().apply({'params': params}, a, b, jnp.full(len(a), ALPHA)))(a, b)
     apart = lambda one: jnp.mean(jnp.abs(one - out), (1, 2, 3))  # noqa: E731
     factors = np.arange(0, 2 * ALPHA + 0.25, 0.25)
-    nearest = factors[np.argmin([apart(2 * drawn(scenes, float(factor)) - 1) for factor in factors], 0)]
+    nearest = factors[
+        np.argmin([apart(2 * drawn(scenes, float(factor)) - 1) for factor in factors], 0)
+    ]
     moving = np.any(np.asarray(scenes.motion), (1, 2))
     grey = lambda one, other: float(127.5 * jnp.mean(jnp.abs(one - other)))  # noqa: E731
-    numbers = {'alpha': ALPHA, 'magnification': float(np.median(nearest[moving])) if moving.any() else float('nan'),
-               'error': grey(out, y), 'error_unchanged': grey(b, y)}
-    rows = np.concatenate([np.concatenate(row, 1) for row in zip(*(np.asarray(x[:SHOWN]) for x in (a, b, out, y)), strict=True)])
+    numbers = {
+        'alpha': ALPHA,
+        'magnification': float(np.median(nearest[moving])) if moving.any() else float('nan'),
+        'error': grey(out, y),
+        'error_unchanged': grey(b, y),
+    }
+    rows = np.concatenate(
+        [
+            np.concatenate(row, 1)
+            for row in zip(*(np.asarray(x[:SHOWN]) for x in (a, b, out, y)), strict=True)
+        ]
+    )
     return numbers, np.rint((rows + 1) * 127.5).astype(np.uint8)
 
 

@@ -25,12 +25,16 @@ def confusions(label, predicted, group, *, groups: int, classes: int) -> np.ndar
     label, predicted, group = np.asarray(label), np.asarray(predicted), np.asarray(group)
     if not label.shape == predicted.shape == group.shape or label.ndim != 1:
         shapes = f'{label.shape}, {predicted.shape}, {group.shape}'
-        raise ValueError(f'label, predicted and group must be vectors of one length, got shapes {shapes}')
+        raise ValueError(
+            f'label, predicted and group must be vectors of one length, got shapes {shapes}'
+        )
     _check_range('label', label, classes)
     _check_range('predicted', predicted, classes)
     _check_range('group', group, groups)
     cell = (group.astype(np.int64) * classes + label) * classes + predicted
-    return np.bincount(cell.astype(np.int64), minlength=groups * classes**2).reshape(groups, classes, classes)
+    return np.bincount(cell.astype(np.int64), minlength=groups * classes**2).reshape(
+        groups, classes, classes
+    )
 
 
 def summary(confusion) -> dict:
@@ -76,7 +80,12 @@ def class_measures(confusion) -> dict:
     """
     hits, truth, predicted, _ = _margins(np.asarray(confusion, np.float64))
     f1 = np.where(truth > 0, _ratio(2 * hits, truth + predicted), np.nan)
-    return {'precision': _ratio(hits, predicted), 'recall': _ratio(hits, truth), 'f1': f1, 'support': truth}
+    return {
+        'precision': _ratio(hits, predicted),
+        'recall': _ratio(hits, truth),
+        'f1': f1,
+        'support': truth,
+    }
 
 
 def per_class(confusion, classes) -> dict:
@@ -86,7 +95,10 @@ def per_class(confusion, classes) -> dict:
     counts = np.asarray(confusion)
     each = class_measures(counts.reshape(-1, *counts.shape[-2:]))
     means = {name: mean(values, axis=0) for name, values in each.items()}
-    return {title: {name: number(means[name][k]) for name in CLASS_METRICS} for k, title in enumerate(classes)}
+    return {
+        title: {name: number(means[name][k]) for name in CLASS_METRICS}
+        for k, title in enumerate(classes)
+    }
 
 
 def intervals(confusions, *, draws: int = 2000, seed: int = 0, level: float = 0.95) -> dict:
@@ -100,10 +112,15 @@ def intervals(confusions, *, draws: int = 2000, seed: int = 0, level: float = 0.
     subjects = len(cube)
     if subjects < 2:
         return {name: [np.nan, np.nan] for name in METRICS}
-    times = np.random.default_rng(seed).multinomial(subjects, np.full(subjects, 1 / subjects), size=draws)
+    times = np.random.default_rng(seed).multinomial(
+        subjects, np.full(subjects, 1 / subjects), size=draws
+    )
     edges = [(1 - level) / 2, (1 + level) / 2]
     drawn = {name: mean(values, axis=-1) for name, values in measures(pooled(times, cube)).items()}
-    return {name: [float(edge) for edge in np.nanquantile(values, edges)] for name, values in drawn.items()}
+    return {
+        name: [float(edge) for edge in np.nanquantile(values, edges)]
+        for name, values in drawn.items()
+    }
 
 
 def pooled(weights, cube) -> np.ndarray:

@@ -16,13 +16,25 @@ def about(name, settings, loaded, folds, layout) -> dict:
     """
     run, split = settings['train'], settings['protocol']
     return {
-        'head': {'name': name, 'scored': split['scored'],
-                 'protocol': split['name'] + ', validation part' * (split['scored'] == 'validation'),
-                 'leaks': leaks.listed(settings), 'folds': len(folds.fold) // run['seeds'], 'seeds': run['seeds'],
-                 'epochs': run['epochs']},
-        'tail': {'plan': layout and layout._asdict(),
-                 'data': {'name': settings['data']['name'], 'labels': loaded.labels, 'editions': list(loaded.editions),
-                          'fingerprint': loaded.fingerprint, 'dropped': len(loaded.dropped)}},
+        'head': {
+            'name': name,
+            'scored': split['scored'],
+            'protocol': split['name'] + ', validation part' * (split['scored'] == 'validation'),
+            'leaks': leaks.listed(settings),
+            'folds': len(folds.fold) // run['seeds'],
+            'seeds': run['seeds'],
+            'epochs': run['epochs'],
+        },
+        'tail': {
+            'plan': layout and layout._asdict(),
+            'data': {
+                'name': settings['data']['name'],
+                'labels': loaded.labels,
+                'editions': list(loaded.editions),
+                'fingerprint': loaded.fingerprint,
+                'dropped': len(loaded.dropped),
+            },
+        },
     }
 
 
@@ -44,21 +56,35 @@ def recognition(folder, output, loaded, folds, about, *, every_epoch, seconds) -
     return _written(folder, results, seconds, start, report)
 
 
-def spotting(folder, output, loaded, folds, titles, about, *, decision, seconds, **deciding) -> dict:
+def spotting(
+    folder, output, loaded, folds, titles, about, *, decision, seconds, **deciding
+) -> dict:
     """Score apexes: write predictions.csv (a row a frame), apexes.csv (a row a clip), results.json
     and the report, print the table. Returns the results; decision: whose error is the run's own;
     deciding: settings of spotting_score.answers.
     """
     start = time.perf_counter()
     output = np.zeros((0, 1)) if output is None else output
-    predictions, times, names = evaluate.predictions(output, loaded.samples, folds), loaded.timing, loaded.names
+    predictions, times, names = (
+        evaluate.predictions(output, loaded.samples, folds),
+        loaded.timing,
+        loaded.names,
+    )
     found = spotting_score.answers(predictions, folds, loaded.samples, times, **deciding)
     first = np.unique(loaded.samples.clip, return_index=True)[1]
     of_clip = loaded.samples.subject[first], loaded.samples.dataset[first]
     _write_curves(folder, found, times, names, *of_clip)
-    files.write_csv(folder / files.APEXES, *spotting_score.table(found, times, names, titles, *of_clip))
-    results = {**about['head'], 'clips': len(names.clips), 'task': 'spotting', 'answer': decision,
-               'spotting': spotting_score.score(found, times, names, *of_clip), **about['tail']}
+    files.write_csv(
+        folder / files.APEXES, *spotting_score.table(found, times, names, titles, *of_clip)
+    )
+    results = {
+        **about['head'],
+        'clips': len(names.clips),
+        'task': 'spotting',
+        'answer': decision,
+        'spotting': spotting_score.score(found, times, names, *of_clip),
+        **about['tail'],
+    }
     return _written(folder, results, seconds, start, spotting_report)
 
 
@@ -83,10 +109,25 @@ def reported(folder) -> dict:
 def _write_curves(folder, found, times, names, subject, dataset):
     """predictions.csv of a spotter: its output at every frame of every held-out clip."""
     rows = []
-    for clip, fold, seed, (number, value) in zip(found.clip, found.fold, found.seed, found.curve, strict=True):
-        told = [names.clips[clip], names.subjects[subject[clip]], names.datasets[dataset[clip]], int(fold), int(seed)]
-        rows += [[*told, f'{frame:g}', f'{output:.6g}'] for frame, output in zip(number, value, strict=True)]
-    files.write_csv(folder / files.PREDICTIONS, ['clip', 'subject', 'dataset', 'fold', 'seed', 'frame', 'output'], rows)
+    for clip, fold, seed, (number, value) in zip(
+        found.clip, found.fold, found.seed, found.curve, strict=True
+    ):
+        told = [
+            names.clips[clip],
+            names.subjects[subject[clip]],
+            names.datasets[dataset[clip]],
+            int(fold),
+            int(seed),
+        ]
+        rows += [
+            [*told, f'{frame:g}', f'{output:.6g}']
+            for frame, output in zip(number, value, strict=True)
+        ]
+    files.write_csv(
+        folder / files.PREDICTIONS,
+        ['clip', 'subject', 'dataset', 'fold', 'seed', 'frame', 'output'],
+        rows,
+    )
 
 
 def _oracle(folder, predictions, names):

@@ -68,8 +68,12 @@ def overlay(background, cam) -> np.ndarray:
     """uint8[H, W, 3] RGB: a map float[h, w] of 0..1 in the jet colours, half and half with a
     picture uint8[H, W].
     """
-    cam = cv2.resize(np.asarray(cam, np.float32), background.shape[::-1], interpolation=cv2.INTER_LINEAR)
-    jet = cv2.applyColorMap(np.round(np.clip(cam, 0, 1) * 255).astype(np.uint8), cv2.COLORMAP_JET)[..., ::-1]
+    cam = cv2.resize(
+        np.asarray(cam, np.float32), background.shape[::-1], interpolation=cv2.INTER_LINEAR
+    )
+    jet = cv2.applyColorMap(np.round(np.clip(cam, 0, 1) * 255).astype(np.uint8), cv2.COLORMAP_JET)[
+        ..., ::-1
+    ]
     return np.round(jet / 2 + background[..., None] / 2).astype(np.uint8)
 
 
@@ -81,18 +85,26 @@ def background(gray, dataset, subject, *, faces) -> Background:
     """
     gray = np.asarray(gray, np.uint8)
     if forbidden(dataset, subject):
-        return Background(schematic(len(gray)), 'schematic face (this subject may not be shown)', '', True)
+        return Background(
+            schematic(len(gray)), 'schematic face (this subject may not be shown)', '', True
+        )
     if dataset == 'synthetic':
         return Background(gray, 'own face (synthetic)', '', False)
     if not faces:
         return Background(schematic(len(gray)), 'schematic face', '', False)
-    notice = 'CASME II © Xiaolan Fu; research only' if _is_casme2(dataset) else f'{dataset}: its licence decides on publishing'
+    notice = (
+        'CASME II © Xiaolan Fu; research only'
+        if _is_casme2(dataset)
+        else f'{dataset}: its licence decides on publishing'
+    )
     return Background(gray, 'own face', notice, False)
 
 
 def forbidden(dataset, subject) -> bool:
     """Whether the release form of a data set forbids every picture of a subject."""
-    return _is_casme2(dataset) and bool(NEVER & {int(digits) for digits in re.findall(r'\d+', subject)})
+    return _is_casme2(dataset) and bool(
+        NEVER & {int(digits) for digits in re.findall(r'\d+', subject)}
+    )
 
 
 def _is_casme2(dataset):
@@ -105,10 +117,21 @@ def pictures(path, groups, *, side, foot='') -> None:
     """
     words = [_words_width(group.labels) for group in groups]
     widths = [wide + side * len(group.rows[0]) for wide, group in zip(words, groups, strict=True)]
-    lines = max(group.title.count('\n') for group in groups) + max(t.count('\n') for group in groups for t in group.columns) + 2
-    height = max(len(group.rows) for group in groups) * (side + 0.06) + 0.17 * lines + 0.1 + 0.25 * bool(foot)
+    lines = (
+        max(group.title.count('\n') for group in groups)
+        + max(t.count('\n') for group in groups for t in group.columns)
+        + 2
+    )
+    height = (
+        max(len(group.rows) for group in groups) * (side + 0.06)
+        + 0.17 * lines
+        + 0.1
+        + 0.25 * bool(foot)
+    )
     with plots.saved(path, (sum(widths) + 0.2 * len(groups), height)) as figure:
-        parts = figure.subfigures(1, len(groups), squeeze=False, width_ratios=widths, wspace=0.03)[0]
+        parts = figure.subfigures(1, len(groups), squeeze=False, width_ratios=widths, wspace=0.03)[
+            0
+        ]
         for part, group, wide in zip(parts, groups, words, strict=True):
             _group(part, group, [wide / side] * bool(group.labels) + [1] * len(group.rows[0]))
         if foot:
@@ -120,10 +143,14 @@ def _group(part, group, ratios):
     if group.title:
         part.suptitle(group.title, fontsize=9.5, color='#1d2733', parse_math=False)
     grid = part.subplots(len(group.rows), len(ratios), squeeze=False, width_ratios=ratios)
-    for line, row, label in zip(grid, group.rows, group.labels or [''] * len(group.rows), strict=True):
+    for line, row, label in zip(
+        grid, group.rows, group.labels or [''] * len(group.rows), strict=True
+    ):
         if label:
             line[0].axis('off')
-            line[0].text(0, 0.5, label, va='center', fontsize=7.5, color='#1d2733', parse_math=False)
+            line[0].text(
+                0, 0.5, label, va='center', fontsize=7.5, color='#1d2733', parse_math=False
+            )
         for axes, image in zip(line[-len(row) :], row, strict=True):
             _picture(axes, image)
     for axes, title in zip(grid[0], group.columns, strict=True):
@@ -132,7 +159,9 @@ def _group(part, group, ratios):
 
 def _words_width(labels):
     """Inches that the longest line of some labels takes."""
-    return max((0.064 * len(line) + 0.15 for label in labels for line in label.splitlines()), default=0)
+    return max(
+        (0.064 * len(line) + 0.15 for label in labels for line in label.splitlines()), default=0
+    )
 
 
 def write(folder, explained, names, *, faces, count) -> list:
@@ -152,7 +181,10 @@ def write(folder, explained, names, *, faces, count) -> list:
     rows = choose(explained, count)
     shown = {row: _shown(explained, names, row, faces) for row in rows}
     files = [_file_name(place, shown[row].line[0]) for place, row in enumerate(rows, 1)]
-    lines = [[*shown[row].line, file, shown[row].background.kind] for row, file in zip(rows, files, strict=True)]
+    lines = [
+        [*shown[row].line, file, shown[row].background.kind]
+        for row, file in zip(rows, files, strict=True)
+    ]
     # before the pictures: what it does not list, nothing removes
     workdir.write_csv(folder / INDEX, HEADER, lines)
     for row, file in zip(rows, files, strict=True):
@@ -161,11 +193,19 @@ def write(folder, explained, names, *, faces, count) -> list:
     captions = {
         MONTAGE: _montage(folder, [shown[row] for row in rows[:IN_MONTAGE]], len(explained.clip)),
         SCENARIOS: _scenarios(folder, explained, names, faces),
-        FEATURES: plots.au_features(folder / FEATURES, explained.features, unit_sets(explained.action_units, names.action_units)),
+        FEATURES: plots.au_features(
+            folder / FEATURES,
+            explained.features,
+            unit_sets(explained.action_units, names.action_units),
+        ),
     }
     workdir.write_json(folder / CAPTIONS, captions)
     _write_maps(folder / MAPS, explained, names)
-    return [path for path in (folder / name for name in (*files, INDEX, *captions, CAPTIONS, MAPS)) if path.exists()]
+    return [
+        path
+        for path in (folder / name for name in (*files, INDEX, *captions, CAPTIONS, MAPS))
+        if path.exists()
+    ]
 
 
 def _write_maps(path, explained, names):
@@ -183,7 +223,9 @@ def _check(explained, count):
         raise UserError('explain: no clip was held out, so there is nothing to show')
     for name in ('au_cam', 'grad_cam', 'features'):
         if not np.isfinite(getattr(explained, name)).all():
-            raise UserError(f'explain: {name} holds values that are not finite; the training seems to have diverged')
+            raise UserError(
+                f'explain: {name} holds values that are not finite; the training seems to have diverged'
+            )
 
 
 def _clear(folder):
@@ -191,7 +233,14 @@ def _clear(folder):
     none.
     """
     listed = workdir.read_csv(folder / INDEX) if (folder / INDEX).exists() else []
-    for name in [Path(line['file']).name for line in listed] + [MONTAGE, SCENARIOS, FEATURES, CAPTIONS, MAPS, INDEX]:
+    for name in [Path(line['file']).name for line in listed] + [
+        MONTAGE,
+        SCENARIOS,
+        FEATURES,
+        CAPTIONS,
+        MAPS,
+        INDEX,
+    ]:
         (folder / name).unlink(missing_ok=True)
 
 
@@ -203,7 +252,10 @@ def _file_name(place, clip):
 def _shown(explained, names, row, faces):
     """Words and panels of a row."""
     gray, on_a = _enlarged(explained.gray[row]), _enlarged(explained.on_a[row])
-    dataset, subject = names.datasets[explained.dataset[row]], names.subjects[explained.subject[row]]
+    dataset, subject = (
+        names.datasets[explained.dataset[row]],
+        names.subjects[explained.subject[row]],
+    )
     behind = background(gray, dataset, subject, faces=faces)
     motion = cv2.applyColorMap(on_a, cv2.COLORMAP_MAGMA)[..., ::-1]
     maps = [overlay(behind.image, cam[row]) for cam in (explained.au_cam, explained.grad_cam)]
@@ -238,7 +290,9 @@ def _wrapped(width, *lines):
 
 def _notices(rows):
     """Each notice that one of the rows needs, once."""
-    return '; '.join(dict.fromkeys(shown.background.notice for shown in rows if shown.background.notice))
+    return '; '.join(
+        dict.fromkeys(shown.background.notice for shown in rows if shown.background.notice)
+    )
 
 
 def _montage(folder, rows, count):
@@ -259,17 +313,29 @@ def _montage(folder, rows, count):
 def _scenarios(folder, explained, names, faces):
     """Draw the pairs of the scenarios; their caption, which says which are missing."""
     pairs = scenarios(explained)
-    found = {name: [_shown(explained, names, row, faces) for row in pair] for name, pair in pairs.items() if pair}
+    found = {
+        name: [_shown(explained, names, row, faces) for row in pair]
+        for name, pair in pairs.items()
+        if pair
+    }
     groups = []
     for name, two in found.items():
         titles = [_wrapped(22, shown.line[0], shown.line[5], _answer(shown)) for shown in two]
         maps = [[shown.panels[panel] for shown in two] for panel in (2, 3)]
-        groups.append(Group(TITLES[name], titles, [], maps) if groups else Group(TITLES[name], ['', *titles], PANELS[2:], maps))
+        groups.append(
+            Group(TITLES[name], titles, [], maps)
+            if groups
+            else Group(TITLES[name], ['', *titles], PANELS[2:], maps)
+        )
     if groups:
         foot = _notices([shown for two in found.values() for shown in two])
         pictures(folder / SCENARIOS, groups, side=1.45, foot=foot)
     missing = '; '.join(LACKS[name] for name, pair in pairs.items() if not pair)
-    words = 'AU-CAM above Grad-CAM for pairs of clips; right answers are preferred here.' if groups else 'Scenarios: none.'
+    words = (
+        'AU-CAM above Grad-CAM for pairs of clips; right answers are preferred here.'
+        if groups
+        else 'Scenarios: none.'
+    )
     return f'{words} Not among these clips: {missing}.' if missing else words
 
 

@@ -20,20 +20,40 @@ def difference(first, second, *, draws: int = 2000, seed: int = 0, level: float 
     of unequal R. ValueError where subjects or classes differ.
     """
     first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
-    if first.ndim != 4 or second.ndim != 4 or (len(first), *first.shape[2:]) != (len(second), *second.shape[2:]):
-        raise ValueError(f'both must be [S, R, K, K] of the same S and K, got {first.shape} and {second.shape}')
+    if (
+        first.ndim != 4
+        or second.ndim != 4
+        or (len(first), *first.shape[2:]) != (len(second), *second.shape[2:])
+    ):
+        raise ValueError(
+            f'both must be [S, R, K, K] of the same S and K, got {first.shape} and {second.shape}'
+        )
     subjects, rng = len(first), np.random.default_rng(seed)
     whole = np.ones((1, subjects))
-    observed = {name: values[0] for name, values in _gain(metrics.pooled(whole, first), metrics.pooled(whole, second)).items()}
+    observed = {
+        name: values[0]
+        for name, values in _gain(
+            metrics.pooled(whole, first), metrics.pooled(whole, second)
+        ).items()
+    }
     edges, p = _undefined([np.nan, np.nan]), _undefined(np.nan)
     if subjects > 1:
         times = rng.multinomial(subjects, np.full(subjects, 1 / subjects), size=draws)
         drawn = _gain(metrics.pooled(times, first), metrics.pooled(times, second))
-        edges = {name: np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2]) for name, values in drawn.items()}
+        edges = {
+            name: np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2])
+            for name, values in drawn.items()
+        }
     if subjects > 1 and first.shape == second.shape:
         p = _permuted(first, second, observed, draws, rng)
-    return {name: {'difference': float(observed[name]), 'interval': [float(edge) for edge in edges[name]], 'p': float(p[name])}
-            for name in metrics.METRICS}
+    return {
+        name: {
+            'difference': float(observed[name]),
+            'interval': [float(edge) for edge in edges[name]],
+            'p': float(p[name]),
+        }
+        for name in metrics.METRICS
+    }
 
 
 def holm(ps) -> np.ndarray:
@@ -58,17 +78,27 @@ def _gain(first, second):
     minus first.
     """
     before, after = metrics.measures(first), metrics.measures(second)
-    return {name: metrics.mean(after[name], axis=-1) - metrics.mean(before[name], axis=-1) for name in metrics.METRICS}
+    return {
+        name: metrics.mean(after[name], axis=-1) - metrics.mean(before[name], axis=-1)
+        for name in metrics.METRICS
+    }
 
 
 def _permuted(first, second, observed, draws, rng):
     """{measure: p} of the observed differences."""
     exact = 2 ** len(first) <= draws
     swap = _every_swap(len(first)) if exact else rng.integers(0, 2, (draws, len(first)))
-    drawn = _gain(metrics.pooled(1 - swap, first) + metrics.pooled(swap, second),
-                  metrics.pooled(swap, first) + metrics.pooled(1 - swap, second))
-    extreme = {name: np.sum(np.abs(drawn[name]) >= np.abs(observed[name]) - ROUNDING) for name in drawn}
-    p = {name: count / len(swap) if exact else (1 + count) / (1 + draws) for name, count in extreme.items()}
+    drawn = _gain(
+        metrics.pooled(1 - swap, first) + metrics.pooled(swap, second),
+        metrics.pooled(swap, first) + metrics.pooled(1 - swap, second),
+    )
+    extreme = {
+        name: np.sum(np.abs(drawn[name]) >= np.abs(observed[name]) - ROUNDING) for name in drawn
+    }
+    p = {
+        name: count / len(swap) if exact else (1 + count) / (1 + draws)
+        for name, count in extreme.items()
+    }
     return {name: np.nan if np.isnan(observed[name]) else value for name, value in p.items()}
 
 
@@ -84,7 +114,9 @@ def mean(value, subject, *, draws: int = 2000, seed: int = 0, level: float = 0.9
     total, count = _by_subject(value, subject)
     if len(count) < 2:
         return float(total.sum() / count.sum()) if len(count) else np.nan, None
-    times = np.random.default_rng(seed).multinomial(len(count), np.full(len(count), 1 / len(count)), size=draws)
+    times = np.random.default_rng(seed).multinomial(
+        len(count), np.full(len(count), 1 / len(count)), size=draws
+    )
     edges = np.quantile(times @ total / (times @ count), [(1 - level) / 2, (1 + level) / 2])
     return float(total.sum() / count.sum()), [float(edge) for edge in edges]
 
@@ -102,13 +134,24 @@ def means(first, second, subject, *, draws: int = 2000, seed: int = 0) -> dict:
     if len(count) < 2:
         return {'difference': difference, 'interval': edges, 'p': None}
     exact = 2 ** len(count) <= draws
-    swap = _every_swap(len(count)) if exact else np.random.default_rng(seed).integers(0, 2, (draws, len(count)))
-    extreme = np.sum(np.abs((1 - 2 * swap) @ total) >= abs(total.sum()) - ROUNDING * max(np.abs(total).sum(), 1))
-    return {'difference': difference, 'interval': edges,
-            'p': float(extreme / len(swap) if exact else (1 + extreme) / (1 + draws))}
+    swap = (
+        _every_swap(len(count))
+        if exact
+        else np.random.default_rng(seed).integers(0, 2, (draws, len(count)))
+    )
+    extreme = np.sum(
+        np.abs((1 - 2 * swap) @ total) >= abs(total.sum()) - ROUNDING * max(np.abs(total).sum(), 1)
+    )
+    return {
+        'difference': difference,
+        'interval': edges,
+        'p': float(extreme / len(swap) if exact else (1 + extreme) / (1 + draws)),
+    }
 
 
 def _by_subject(value, subject):
     """Sum and count float64[S] of value [n] for each subject."""
     _, number = np.unique(subject, return_inverse=True)
-    return np.bincount(number, np.asarray(value, np.float64)), np.bincount(number).astype(np.float64)
+    return np.bincount(number, np.asarray(value, np.float64)), np.bincount(number).astype(
+        np.float64
+    )

@@ -26,11 +26,15 @@ def over_folds(fn, *, at_once, devices, donate=()):
     mesh = _mesh(devices)
 
     def share(shared, *per_fold):
-        return lax.map(lambda one: fn(shared, *one), per_fold, batch_size=None if at_once == 1 else at_once)
+        return lax.map(
+            lambda one: fn(shared, *one), per_fold, batch_size=None if at_once == 1 else at_once
+        )
 
     def call(shared, *per_fold):
         specs = (P(), *(P('fold') for _ in per_fold))
-        return jax.shard_map(share, mesh=mesh, in_specs=specs, out_specs=P('fold'), check_vma=False)(shared, *per_fold)
+        return jax.shard_map(
+            share, mesh=mesh, in_specs=specs, out_specs=P('fold'), check_vma=False
+        )(shared, *per_fold)
 
     return jax.jit(call, donate_argnums=donate)
 

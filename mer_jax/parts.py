@@ -40,11 +40,19 @@ def inputs(config):
     folds, titles = _protocol(config, loaded)
     if loaded.known is not None and apex not in apexes.RULES:
         folds = protocol.spotted(folds, titles, loaded.samples, loaded.names, loaded.known, apex)
-        loaded = loaded._replace(fingerprint=data.fingerprint((*loaded.samples, *folds.train.fit, *folds.test), loaded.names))
-    samples, folds = resampling.extend(folds, loaded.samples, loaded.names, titles, **config.balance)
+        loaded = loaded._replace(
+            fingerprint=data.fingerprint(
+                (*loaded.samples, *folds.train.fit, *folds.test), loaded.names
+            )
+        )
+    samples, folds = resampling.extend(
+        folds, loaded.samples, loaded.names, titles, **config.balance
+    )
     print(protocol.describe(config.protocol.name, folds, titles, samples, loaded.names))
     if samples is not loaded.samples:
-        loaded = loaded._replace(samples=samples, fingerprint=data.fingerprint(samples, loaded.names))
+        loaded = loaded._replace(
+            samples=samples, fingerprint=data.fingerprint(samples, loaded.names)
+        )
     return loaded, folds, titles
 
 
@@ -52,30 +60,60 @@ def _data(config, apex):
     data.refuse_inputs(config.data.name, config.data.channels, config.data.rows)
     if config.data.rows != 'clips':
         loaded = spotting_data.load(
-            config.data.name, size=config.data.size, still=config.spotting.still, label=config.spotting.label,
-            steepness=config.spotting.steepness, sigma=config.spotting.sigma, **built(config))
+            config.data.name,
+            size=config.data.size,
+            still=config.spotting.still,
+            label=config.spotting.label,
+            steepness=config.spotting.steepness,
+            sigma=config.spotting.sigma,
+            **built(config),
+        )
         print(spotting_data.describe(loaded))
         return loaded
-    loaded = data.load(config.data.name, labels=config.data.labels, channels=config.data.channels, size=config.data.size,
-                       scale=config.data.scale, mask=config.data.mask, frames=config.data.frames, sides=config.data.sides,
-                       jpeg=config.data.jpeg, drawn_labels=config.data.drawn_labels, apex=apex,
-                       points=any(features.FEATURES[name].points for name in described(config)), **built(config))
+    loaded = data.load(
+        config.data.name,
+        labels=config.data.labels,
+        channels=config.data.channels,
+        size=config.data.size,
+        scale=config.data.scale,
+        mask=config.data.mask,
+        frames=config.data.frames,
+        sides=config.data.sides,
+        jpeg=config.data.jpeg,
+        drawn_labels=config.data.drawn_labels,
+        apex=apex,
+        points=any(features.FEATURES[name].points for name in described(config)),
+        **built(config),
+    )
     print(data.describe(loaded))
     return loaded
 
 
 def built(config):
     """Where built data sets lie, and what they are built with."""
-    return {'data_dir': config.data.data_dir, 'manual_dir': config.data.manual_dir, 'rebuild': config.data.rebuild,
-            'landmarks': config.data.landmarks, 'magnet': config.data.magnet}
+    return {
+        'data_dir': config.data.data_dir,
+        'manual_dir': config.data.manual_dir,
+        'rebuild': config.data.rebuild,
+        'landmarks': config.data.landmarks,
+        'magnet': config.data.magnet,
+    }
 
 
 def _protocol(config, loaded):
-    return protocol.make(config.protocol.name, loaded.samples, loaded.names, folds=config.protocol.folds,
-                         holdout=config.protocol.holdout, seed=config.protocol.seed, seeds=config.train.seeds,
-                         validation=config.protocol.validation, scored=config.protocol.scored,
-                         scale_scope=config.data.scale_scope,
-                         trains=None if loaded.timing is None else ~np.isnan(loaded.samples.target))
+    return protocol.make(
+        config.protocol.name,
+        loaded.samples,
+        loaded.names,
+        folds=config.protocol.folds,
+        holdout=config.protocol.holdout,
+        seed=config.protocol.seed,
+        seeds=config.train.seeds,
+        validation=config.protocol.validation,
+        scored=config.protocol.scored,
+        scale_scope=config.data.scale_scope,
+        trains=None if loaded.timing is None else ~np.isnan(loaded.samples.target),
+    )
 
 
 def generated(config, loaded, folds, titles, folder):
@@ -84,12 +122,26 @@ def generated(config, loaded, folds, titles, folder):
     """
     if config.balance.method != 'gan':
         return loaded, folds
-    layout = plan.candidates(jax.default_backend(), jax.device_count(), len(folds.fold), lowering=config.train.lowering,
-                             at_once=config.train.at_once or 1, use=config.train.devices)[0]
+    layout = plan.candidates(
+        jax.default_backend(),
+        jax.device_count(),
+        len(folds.fold),
+        lowering=config.train.lowering,
+        at_once=config.train.at_once or 1,
+        use=config.train.devices,
+    )[0]
     samples, folds = generation.extend(
-        loaded.samples, folds, loaded.names, titles, layout, folder=folder / files.GAN,
-        interval=config.train.checkpoint_seconds, channels=config.data.channels.split(','),
-        group=config.train.group, **config.gan)
+        loaded.samples,
+        folds,
+        loaded.names,
+        titles,
+        layout,
+        folder=folder / files.GAN,
+        interval=config.train.checkpoint_seconds,
+        channels=config.data.channels.split(','),
+        group=config.train.group,
+        **config.gan,
+    )
     return loaded._replace(samples=samples), folds
 
 
@@ -99,20 +151,36 @@ def check_fit(config, loaded, folds, titles, folder):
 
     Raises UserError where network, images and weights files do not fit.
     """
-    features.refuse(described(config), loaded.samples.image, loaded.points, config.data.channels.split(','))
+    features.refuse(
+        described(config), loaded.samples.image, loaded.points, config.data.channels.split(',')
+    )
     if not features.networked(config.head):
         return None
-    shapes = evaluate.state_shapes(learner(config, loaded, folds, 'matmul'), loaded.samples, folds.train)
+    shapes = evaluate.state_shapes(
+        learner(config, loaded, folds, 'matmul'), loaded.samples, folds.train
+    )
     if config.model.init_from and not runs.begun(folder):
-        for path in dict.fromkeys(torch_weights.files(config.model.init_from, protocol.titled(folds, titles))):
-            torch_weights.convert(config.model.name, torch_weights.read(path), shapes.params, shapes.batch_stats, source=path)
+        for path in dict.fromkeys(
+            torch_weights.files(config.model.init_from, protocol.titled(folds, titles))
+        ):
+            torch_weights.convert(
+                config.model.name,
+                torch_weights.read(path),
+                shapes.params,
+                shapes.batch_stats,
+                source=path,
+            )
     return shapes
 
 
 def model(config, loaded, lowering):
     """The network with its keyword arguments."""
-    return models.make(config.model.name, classes=len(loaded.names.classes), lowering=lowering,
-                       **dict(config.model[config.model.name]))
+    return models.make(
+        config.model.name,
+        classes=len(loaded.names.classes),
+        lowering=lowering,
+        **dict(config.model[config.model.name]),
+    )
 
 
 def learner(config, loaded, folds, lowering):
@@ -121,29 +189,54 @@ def learner(config, loaded, folds, lowering):
     """
     steps, _ = train.batch_shape(folds.train.index.shape[1], config.train.batch_size)
     optimizer = learners.optimizer(
-        config.train.optimizer, learning_rate=config.train.learning_rate, weight_decay=config.train.weight_decay,
-        momentum=config.train.momentum, schedule=config.train.schedule, steps=steps, epochs=config.train.epochs)
-    weigh = partial(balance.fit, classes=len(loaded.names.classes), formula=config.train.class_weights,
-                    scope=config.balance.scope)
+        config.train.optimizer,
+        learning_rate=config.train.learning_rate,
+        weight_decay=config.train.weight_decay,
+        momentum=config.train.momentum,
+        schedule=config.train.schedule,
+        steps=steps,
+        epochs=config.train.epochs,
+    )
+    weigh = partial(
+        balance.fit,
+        classes=len(loaded.names.classes),
+        formula=config.train.class_weights,
+        scope=config.balance.scope,
+    )
     scale = partial(scaling.fit_input, scale=config.data.scale, difference=config.data.difference)
     make = partial(learners.supervised, smoothing=config.train.label_smoothing)
     if config.train.learner == 'contrastive':
-        make = partial(learners.contrastive, smoothing=config.train.label_smoothing, **config.alignment)
+        make = partial(
+            learners.contrastive, smoothing=config.train.label_smoothing, **config.alignment
+        )
     if config.train.learner == 'spotting':
         make = partial(learners.spotting, loss=config.spotting.loss, output=config.spotting.output)
-    return make(model(config, loaded, lowering), optimizer,
-                fit=lambda samples, rows: scale(samples, rows) | weigh(samples, rows),
-                scale_input=partial(scaling.scale_input, value_range=data.VALUE_RANGES[config.data.value_range],
-                                    difference=config.data.difference))
+    return make(
+        model(config, loaded, lowering),
+        optimizer,
+        fit=lambda samples, rows: scale(samples, rows) | weigh(samples, rows),
+        scale_input=partial(
+            scaling.scale_input,
+            value_range=data.VALUE_RANGES[config.data.value_range],
+            difference=config.data.difference,
+        ),
+    )
 
 
 def feed(config, loaded):
     """How rows reach the learner: settings of train.train_epoch."""
     change = augment.compose(
-        **config.augment, names=loaded.names.action_units, channels=config.data.channels.split(','),
-        stretched=loaded.samples.image.dtype == np.uint8)
-    return {'batch_size': config.train.batch_size, 'sampler': config.train.sampler, 'augment': change,
-            'augment_made': config.balance.method == 'augment'}
+        **config.augment,
+        names=loaded.names.action_units,
+        channels=config.data.channels.split(','),
+        stretched=loaded.samples.image.dtype == np.uint8,
+    )
+    return {
+        'batch_size': config.train.batch_size,
+        'sampler': config.train.sampler,
+        'augment': change,
+        'augment_made': config.balance.method == 'augment',
+    }
 
 
 def layout(config, loaded, folds, folder, shapes) -> plan.Plan:
@@ -154,15 +247,40 @@ def layout(config, loaded, folds, folder, shapes) -> plan.Plan:
     """
     if (folder / files.PLAN).exists():
         return plan.resumed(folder / files.PLAN, jax.device_count())
-    found = plan.candidates(jax.default_backend(), jax.device_count(), len(folds.fold), lowering=config.train.lowering,
-                            at_once=config.train.at_once, use=config.train.devices)
-    measure = partial(runs.seconds_a_round, partial(learner, config, loaded, folds), loaded.samples, folds,
-                      memory=plan.free_memory(jax.devices()[0]), **feed(config, loaded))
-    chosen = plan.settled(found, _facts(config, loaded, folds, found), lambda p: measure(plan=p),
-                          runs=len(folds.fold), epochs=config.train.epochs)
+    found = plan.candidates(
+        jax.default_backend(),
+        jax.device_count(),
+        len(folds.fold),
+        lowering=config.train.lowering,
+        at_once=config.train.at_once,
+        use=config.train.devices,
+    )
+    measure = partial(
+        runs.seconds_a_round,
+        partial(learner, config, loaded, folds),
+        loaded.samples,
+        folds,
+        memory=plan.free_memory(jax.devices()[0]),
+        **feed(config, loaded),
+    )
+    chosen = plan.settled(
+        found,
+        _facts(config, loaded, folds, found),
+        lambda p: measure(plan=p),
+        runs=len(folds.fold),
+        epochs=config.train.epochs,
+    )
     print(f'plan: {plan.describe(chosen)} ({chosen.why})', flush=True)
-    chosen = chosen._replace(group=plan.group_size(chosen, len(folds.fold), shapes=shapes, group=config.train.group,
-                                                   device=jax.devices()[0], folder=folder))
+    chosen = chosen._replace(
+        group=plan.group_size(
+            chosen,
+            len(folds.fold),
+            shapes=shapes,
+            group=config.train.group,
+            device=jax.devices()[0],
+            folder=folder,
+        )
+    )
     files.write_json(folder / files.PLAN, chosen._asdict())
     return chosen
 
@@ -172,18 +290,30 @@ def _facts(config, loaded, folds, found):
     measures anew.
     """
     return {
-        'model': config.model.name, 'keywords': config.model[config.model.name].to_dict(),
-        'image': list(loaded.samples.image.shape[1:]), 'rows': folds.train.index.shape[1], 'runs': len(folds.fold),
-        'batch_size': config.train.batch_size, 'optimizer': config.train.optimizer, 'learner': config.train.learner,
-        'augment': config.augment.to_dict(), 'balance': config.balance.method,
-        'device': [d.device_kind for d in jax.devices()], 'machine': host(),
-        'candidates': [plan.describe(p) for p in found], 'versions': versions(),
+        'model': config.model.name,
+        'keywords': config.model[config.model.name].to_dict(),
+        'image': list(loaded.samples.image.shape[1:]),
+        'rows': folds.train.index.shape[1],
+        'runs': len(folds.fold),
+        'batch_size': config.train.batch_size,
+        'optimizer': config.train.optimizer,
+        'learner': config.train.learner,
+        'augment': config.augment.to_dict(),
+        'balance': config.balance.method,
+        'device': [d.device_kind for d in jax.devices()],
+        'machine': host(),
+        'candidates': [plan.describe(p) for p in found],
+        'versions': versions(),
     }
 
 
 def described(config) -> list:
     """Names of the features of clips that machines decide by; none where the network answers."""
-    return [name for name in config.head.features.split('+') if config.head.name != 'none' and name != features.NETWORK]
+    return [
+        name
+        for name in config.head.features.split('+')
+        if config.head.name != 'none' and name != features.NETWORK
+    ]
 
 
 def answers(config, loaded, folds, hidden):
@@ -191,10 +321,25 @@ def answers(config, loaded, folds, hidden):
     network for every row of the data set in data set order, None without one.
     """
     samples = loaded.samples
-    blocks = features.extract(described(config), samples.image, loaded.points, channels=config.data.channels.split(','),
-                              mirror=config.head.mirror)
+    blocks = features.extract(
+        described(config),
+        samples.image,
+        loaded.points,
+        channels=config.data.channels.split(','),
+        mirror=config.head.mirror,
+    )
     if hidden is not None:
         hidden = heads.of_runs(hidden, folds, len(samples.label))
-    return heads.answers(blocks, hidden, samples, folds, classes=len(loaded.names.classes), kernel=config.head.kernel,
-                         scale=config.head.scale, costs=heads.numbers(config.head.cost), gammas=heads.numbers(config.head.gamma),
-                         inner=config.head.inner, best=config.head.best)
+    return heads.answers(
+        blocks,
+        hidden,
+        samples,
+        folds,
+        classes=len(loaded.names.classes),
+        kernel=config.head.kernel,
+        scale=config.head.scale,
+        costs=heads.numbers(config.head.cost),
+        gammas=heads.numbers(config.head.gamma),
+        inner=config.head.inner,
+        best=config.head.best,
+    )

@@ -9,13 +9,21 @@ from mer_jax.errors import UserError
 from mer_jax.preprocess import regions
 from tfds_builders.inputs import FACE
 
-PHASES = {'key_frames': ('onset', 'apex', 'offset'), 'flow': ('u', 'v', 'strain'), 'flow_offset': ('u2', 'v2', 'strain2')}
+PHASES = {
+    'key_frames': ('onset', 'apex', 'offset'),
+    'flow': ('u', 'v', 'strain'),
+    'flow_offset': ('u2', 'v2', 'strain2'),
+}
 ACROSS = ('u', 'u2')  # channels that turn their sign in a mirror
 # What the network can see, by the feature that holds it; a data set has several, a release the one
 # that its input names. 'phases' is no feature but those of PHASES joined: gray key frames, then the
 # motion to the apex, then the motion from it.
-CHANNELS = {'flow': PHASES['flow'], 'image': ('magnified', 'on_a', 'off_a'), 'frames': ('gray',),
-            'phases': sum(PHASES.values(), ())}
+CHANNELS = {
+    'flow': PHASES['flow'],
+    'image': ('magnified', 'on_a', 'off_a'),
+    'frames': ('gray',),
+    'phases': sum(PHASES.values(), ()),
+}
 
 
 def holder(channels) -> str:
@@ -51,8 +59,11 @@ def phases(record):
     """float32[H, W, 9] in the order of CHANNELS: gray 0..255 of the key frames, flow (pixels) and
     strain of both halves.
     """
-    return np.concatenate([np.moveaxis(record['key_frames'], 0, -1), record['flow'], record['flow_offset']], -1,
-                          dtype=np.float32)
+    return np.concatenate(
+        [np.moveaxis(record['key_frames'], 0, -1), record['flow'], record['flow_offset']],
+        -1,
+        dtype=np.float32,
+    )
 
 
 def videos(records, count, size, scale, mask, name):
@@ -66,14 +77,21 @@ def videos(records, count, size, scale, mask, name):
 def _video(record, count, size, mask):
     first, last = 0, len(record['frames']) - 1
     if 'first_frame' in record:
-        first, last = record['onset'] - record['first_frame'], record['offset'] - record['first_frame']
+        first, last = (
+            record['onset'] - record['first_frame'],
+            record['offset'] - record['first_frame'],
+        )
     chosen = first + np.round(np.linspace(0, last - first, count)).astype(int)
     frames = record['frames'][chosen]
     # by the face in every frame; drawn faces, which tell it of key frames only, by that of the
     # onset
     if mask != 'none':
-        points = record['landmarks'][chosen if 'first_frame' not in record else np.zeros_like(chosen)]
-        frames = frames * np.stack([regions.mask(each, frames.shape[1], keep=mask) for each in points])
+        points = record['landmarks'][
+            chosen if 'first_frame' not in record else np.zeros_like(chosen)
+        ]
+        frames = frames * np.stack(
+            [regions.mask(each, frames.shape[1], keep=mask) for each in points]
+        )
     return np.stack([resize(frame[..., None], size) for frame in frames])
 
 
@@ -91,12 +109,16 @@ def images(pictures, channels, size, scale, name):
     if scale != 'stretch':
         return np.stack(resized)
     gray = np.isin(channels, PHASES['key_frames'])
-    return np.stack([np.where(gray, np.round(each), stretch(each)).astype(np.uint8) for each in resized])
+    return np.stack(
+        [np.where(gray, np.round(each), stretch(each)).astype(np.uint8) for each in resized]
+    )
 
 
 def _refuse_p995(scale, name):
     if scale == 'p995':
-        raise UserError(f"data.scale is 'p995', but {name} stores bytes, not flow in pixels; allowed: 'stretch', 'standard'")
+        raise UserError(
+            f"data.scale is 'p995', but {name} stores bytes, not flow in pixels; allowed: 'stretch', 'standard'"
+        )
 
 
 def resize(flow, size):
@@ -107,8 +129,10 @@ def resize(flow, size):
     if flow.shape[:2] == (size, size):
         return source
     way = cv2.INTER_AREA if size < max(flow.shape[:2]) else cv2.INTER_LINEAR
-    parts = [cv2.resize(source[..., i:i + 4], (size, size), interpolation=way).reshape(size, size, -1)
-             for i in range(0, source.shape[-1], 4)]  # OpenCV averages four channels at most
+    parts = [
+        cv2.resize(source[..., i : i + 4], (size, size), interpolation=way).reshape(size, size, -1)
+        for i in range(0, source.shape[-1], 4)
+    ]  # OpenCV averages four channels at most
     return np.concatenate(parts, -1)
 
 
@@ -127,6 +151,9 @@ def points(records, stored, size):
     """float32[N, 68, 2]: landmarks (x, y) of the onset frame in pixels of pictures of `size`; whole
     numbers are pixel centres.
     """
-    sides = [FACE if stored == 'flows' else r['flow' if stored == 'phases' else stored].shape[1] for r in records]
+    sides = [
+        FACE if stored == 'flows' else r['flow' if stored == 'phases' else stored].shape[1]
+        for r in records
+    ]
     found = np.stack([record['landmarks'][0] for record in records])
     return ((found + 0.5) * (size / np.array(sides)[:, None, None]) - 0.5).astype(np.float32)

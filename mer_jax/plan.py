@@ -42,7 +42,13 @@ def candidates(backend, devices, runs, *, lowering, at_once, use):
     """
     if use > devices:
         raise UserError(f'train.devices is {use}; allowed: 0 (all) to the {devices} that are here')
-    lowerings = [lowering] if lowering != 'auto' else ['matmul'] if backend == 'cpu' else ['matmul', 'native']
+    lowerings = (
+        [lowering]
+        if lowering != 'auto'
+        else ['matmul']
+        if backend == 'cpu'
+        else ['matmul', 'native']
+    )
     # then nothing is left that is worth a trial and its compilation
     pinned = at_once and lowering != 'auto'
     counts = [min(use or devices, devices)] if use or pinned else list(dict.fromkeys([devices, 1]))
@@ -51,7 +57,11 @@ def candidates(backend, devices, runs, *, lowering, at_once, use):
         share = -(-runs // count)
         sides = [1, 4] if backend == 'cpu' else [share, 16, 4, 1]
         sides = [at_once] if at_once else sides if count == counts[0] else [1]
-        found += [Plan(low, min(side, share), count, 'pinned by the settings') for side in sides for low in lowerings]
+        found += [
+            Plan(low, min(side, share), count, 'pinned by the settings')
+            for side in sides
+            for low in lowerings
+        ]
     return list(dict.fromkeys(found))
 
 
@@ -94,7 +104,9 @@ def measured(found, measure, *, runs, epochs) -> dict:
     for plan in found:
         rounds = -(-runs // (plan.at_once * plan.devices))
         seconds[plan] = measure(plan) * rounds
-        print(f'plan: {describe(plan)}: {seconds[plan]:.3g} s an epoch of all {runs} runs', flush=True)
+        print(
+            f'plan: {describe(plan)}: {seconds[plan]:.3g} s an epoch of all {runs} runs', flush=True
+        )
         if min(seconds.values()) * epochs * _SHARE < time.perf_counter() - start:
             break
     return seconds
@@ -105,11 +117,16 @@ def pinned(path) -> Plan:
     noted = workdir.read_json(path)
     try:
         chosen = Plan(**noted)
-        if chosen.lowering in ('matmul', 'native') and min(chosen.at_once, chosen.devices, chosen.group) >= 1:
+        if (
+            chosen.lowering in ('matmul', 'native')
+            and min(chosen.at_once, chosen.devices, chosen.group) >= 1
+        ):
             return chosen
     except TypeError:
         pass  # other keys, or text where a number belongs
-    raise UserError(f'{path} holds no plan (lowering, at_once, devices, why, group); restore it or give another --workdir')
+    raise UserError(
+        f'{path} holds no plan (lowering, at_once, devices, why, group); restore it or give another --workdir'
+    )
 
 
 def resumed(path, devices) -> Plan:
@@ -118,8 +135,10 @@ def resumed(path, devices) -> Plan:
     """
     chosen = pinned(path)
     if chosen.devices > devices:
-        raise UserError(f'{path.parent} was begun on {chosen.devices} devices and {devices} are here; '
-                        'continue it where it was begun, or give another --workdir')
+        raise UserError(
+            f'{path.parent} was begun on {chosen.devices} devices and {devices} are here; '
+            'continue it where it was begun, or give another --workdir'
+        )
     return chosen
 
 
@@ -174,10 +193,14 @@ def group_size(plan, runs, *, shapes, group, device, folder) -> int:
     size = runs if fits >= runs else size
     needed, free = a_run * (runs + size), shutil.disk_usage(folder).free
     if needed > free:
-        raise UserError(f'{folder} has {free / 1e9:.1f} GB free, the states of {runs} runs need {needed / 1e9:.1f} GB; '
-                        'name a larger disk with --workdir')
+        raise UserError(
+            f'{folder} has {free / 1e9:.1f} GB free, the states of {runs} runs need {needed / 1e9:.1f} GB; '
+            'name a larger disk with --workdir'
+        )
     if size < runs:
-        print(f'plan: {size} of {runs} runs at a time, {a_run / 1e6:.0f} MB of state each', flush=True)
+        print(
+            f'plan: {size} of {runs} runs at a time, {a_run / 1e6:.0f} MB of state each', flush=True
+        )
     return size
 
 

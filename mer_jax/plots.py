@@ -52,8 +52,12 @@ def confusion(path, counts, classes) -> None:
     with saved(path, (side + 1.9, side + 0.6)) as figure:
         axes = figure.subplots()
         axes.imshow(share, cmap='Blues', vmin=0, vmax=1)
-        axes.set_xticks(range(k), classes, rotation=35 if k > 4 else 0, ha='right' if k > 4 else 'center')
-        axes.set_yticks(range(k), [f'{title}\n(n = {n})' for title, n in zip(classes, truth[:, 0], strict=True)])
+        axes.set_xticks(
+            range(k), classes, rotation=35 if k > 4 else 0, ha='right' if k > 4 else 'center'
+        )
+        axes.set_yticks(
+            range(k), [f'{title}\n(n = {n})' for title, n in zip(classes, truth[:, 0], strict=True)]
+        )
         axes.set(xlabel='predicted', ylabel='truth')
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
@@ -64,8 +68,12 @@ def confusion(path, counts, classes) -> None:
         for (row, column), count in np.ndenumerate(counts):
             ink = 'white' if share[row, column] > 0.65 else '#1d2733'
             at = {'ha': 'center', 'color': ink}
-            axes.text(column, row - 0.03, f'{count}', va='bottom', fontsize=13, fontweight='bold', **at)
-            axes.text(column, row + 0.08, f'{100 * share[row, column]:.0f} %', va='top', fontsize=9, **at)
+            axes.text(
+                column, row - 0.03, f'{count}', va='bottom', fontsize=13, fontweight='bold', **at
+            )
+            axes.text(
+                column, row + 0.08, f'{100 * share[row, column]:.0f} %', va='top', fontsize=9, **at
+            )
 
 
 def curves(path, records) -> None:
@@ -75,12 +83,24 @@ def curves(path, records) -> None:
     records: dictionaries with epoch, runs, loss, loss_min, loss_max, accuracy, accuracy_min,
     accuracy_max; None is a gap. Records of one epoch belong to groups of runs and are joined.
     """
-    panels = [name for name in ('loss', 'accuracy') if any(record.get(name) is not None for record in records)]
+    panels = [
+        name
+        for name in ('loss', 'accuracy')
+        if any(record.get(name) is not None for record in records)
+    ]
     with saved(path, (4.9 * max(len(panels), 1), 3.1)) as figure:
         grid = figure.subplots(1, max(len(panels), 1), squeeze=False)[0]
         for axes, name, colour in zip(grid, panels, COLOURS, strict=False):
             epoch, middle, low, high = _joined(records, name)
-            axes.fill_between(epoch, low, high, color=colour, alpha=0.2, linewidth=0, label='smallest to largest run')
+            axes.fill_between(
+                epoch,
+                low,
+                high,
+                color=colour,
+                alpha=0.2,
+                linewidth=0,
+                label='smallest to largest run',
+            )
             axes.plot(epoch, middle, color=colour, label='mean over runs', **_marker(epoch))
             axes.set(xlabel='epoch', title=f'training {name}')
             light_grid(axes)
@@ -95,7 +115,10 @@ def subjects(path, per_subject) -> None:
 
     per_subject: dictionaries with dataset, subject, clips, accuracy.
     """
-    order = sorted(per_subject, key=lambda one: (-one['accuracy'], -one['clips'], one['dataset'], one['subject']))
+    order = sorted(
+        per_subject,
+        key=lambda one: (-one['accuracy'], -one['clips'], one['dataset'], one['subject']),
+    )
     colour = _dataset_colours(per_subject)
     # rows of one length, so none ends almost empty
     width = -(-len(order) // -(-len(order) // PER_ROW))
@@ -107,7 +130,14 @@ def subjects(path, per_subject) -> None:
             heights = [one['accuracy'] for one in row]
             axes.bar(places, heights, color=[colour[one['dataset']] for one in row], width=0.78)
             for place, one in zip(places, row, strict=True):
-                axes.text(place, one['accuracy'] + 0.015, f'{one["clips"]:g}', ha='center', fontsize=7, color='#3c4650')
+                axes.text(
+                    place,
+                    one['accuracy'] + 0.015,
+                    f'{one["clips"]:g}',
+                    ha='center',
+                    fontsize=7,
+                    color='#3c4650',
+                )
             axes.set_xticks(places, [one['subject'] for one in row], rotation=90, fontsize=7.5)
             axes.tick_params(axis='x', length=0)
             axes.set(xlim=(-0.8, width - 0.2), ylim=(0, 1.09), ylabel='accuracy')
@@ -128,14 +158,26 @@ def datasets(path, per_dataset, metrics, intervals) -> None:
         groups['all'] = {**metrics, 'intervals': intervals}
     with saved(path, (min(2.6 + 1.9 * len(groups), 10), 3.2)) as figure:
         axes = figure.subplots()
-        for i, (name, title) in enumerate((('uf1', 'UF1'), ('uar', 'UAR'), ('accuracy', 'accuracy'))):
+        for i, (name, title) in enumerate(
+            (('uf1', 'UF1'), ('uar', 'UAR'), ('accuracy', 'accuracy'))
+        ):
             places = np.arange(len(groups)) + (i - 1) * 0.26
             heights = np.array([_number(block[name]) for block in groups.values()])
             axes.bar(places, heights, width=0.24, color=COLOURS[i], label=title)
             for place, height, block in zip(places, heights, groups.values(), strict=True):
                 edges = (block.get('intervals') or {}).get(name) or [height, height]
-                axes.plot([place, place], edges, color='#1d2733', linewidth=1.2, marker='_', markersize=7)
-                axes.text(place, 0.02, f'{height:.2f}', ha='center', va='bottom', fontsize=9, **_on(COLOURS[i]))
+                axes.plot(
+                    [place, place], edges, color='#1d2733', linewidth=1.2, marker='_', markersize=7
+                )
+                axes.text(
+                    place,
+                    0.02,
+                    f'{height:.2f}',
+                    ha='center',
+                    va='bottom',
+                    fontsize=9,
+                    **_on(COLOURS[i]),
+                )
         axes.set_xticks(range(len(groups)), groups)
         axes.tick_params(axis='x', length=0)
         axes.set(ylim=(0, 1.02), xlim=(-0.55, len(groups) - 0.45))
@@ -154,13 +196,29 @@ def oracle(path, block) -> None:
         for name, colour in (('uf1', COLOURS[0]), ('accuracy', COLOURS[1])):
             values = np.array([_number(value) for value in block['per_epoch'][name]])
             epoch = np.arange(1, len(values) + 1)
-            axes.plot(epoch, values, color=colour, label=f'{TITLES[name]}, every fold at this epoch', **_marker(epoch))
+            axes.plot(
+                epoch,
+                values,
+                color=colour,
+                label=f'{TITLES[name]}, every fold at this epoch',
+                **_marker(epoch),
+            )
             claimed = _number(block['test_best']['metrics'][name])
             axes.axhline(
-                claimed, color=colour, linestyle='--', label=f'{TITLES[name]}, each fold at its own best epoch'
+                claimed,
+                color=colour,
+                linestyle='--',
+                label=f'{TITLES[name]}, each fold at its own best epoch',
             )
         last = block['last']
-        axes.plot(last['epoch'], _number(last['metrics']['uf1']), 'o', color=COLOURS[0], markersize=8, clip_on=False)
+        axes.plot(
+            last['epoch'],
+            _number(last['metrics']['uf1']),
+            'o',
+            color=COLOURS[0],
+            markersize=8,
+            clip_on=False,
+        )
         axes.annotate(
             'reported',
             (last['epoch'], _number(last['metrics']['uf1'])),
@@ -188,12 +246,24 @@ def au_features(path, features, sets) -> str:
     places = _tsne(features)
     often = Counter(units for units in sets if units is not None).most_common(len(MARKERS))
     named = _chain([units for units, count in often if count > 1])
-    colours = dict(zip(named, matplotlib.colormaps['turbo'](np.linspace(0.04, 0.96, max(len(named), 2))), strict=False))
+    colours = dict(
+        zip(
+            named,
+            matplotlib.colormaps['turbo'](np.linspace(0.04, 0.96, max(len(named), 2))),
+            strict=False,
+        )
+    )
     kinds = np.array([named.index(u) if u in named else -1 if u is not None else -2 for u in sets])
     with saved(path, (7.6, 4.6)) as figure:
         axes = figure.subplots()
         for kind, units in enumerate(named):
-            look = {'marker': MARKERS[kind], 'color': colours[units], 's': 34, 'zorder': 3, 'edgecolor': 'white'}
+            look = {
+                'marker': MARKERS[kind],
+                'color': colours[units],
+                's': 34,
+                'zorder': 3,
+                'edgecolor': 'white',
+            }
             _dots(axes, places[kinds == kind], scenarios.unit_title(units), **look)
         _dots(axes, places[kinds == -1], 'other', color='#c3cad2', s=20, edgecolor='white')
         _dots(axes, places[kinds == -2], 'unknown', color='#9aa4af', s=20, marker='x')
@@ -201,7 +271,12 @@ def au_features(path, features, sets) -> str:
         axes.set(xticks=[], yticks=[], xlabel='t-SNE of the weighted action-unit features')
         axes.xaxis.label.set_fontsize(9)
         axes.spines[:].set_visible(True)
-        figure.legend(loc='outside right upper', fontsize=8.5, title='action units (clips)', title_fontsize=8.5)
+        figure.legend(
+            loc='outside right upper',
+            fontsize=8.5,
+            title='action units (clips)',
+            title_fontsize=8.5,
+        )
     return (
         'Each mark is a held-out clip: the weighted action-unit features of its network, in two dimensions by t-SNE. Clips '
         'stand near each other where the features are alike; each fold has its own network. Directions mean nothing.'
@@ -246,7 +321,9 @@ def _chain(sets):
     """
     order, left = sets[:1], sets[1:]
     while left:
-        alike = [len({*order[-1]} & {*units}) / max(len({*order[-1]} | {*units}), 1) for units in left]
+        alike = [
+            len({*order[-1]} & {*units}) / max(len({*order[-1]} | {*units}), 1) for units in left
+        ]
         order.append(left.pop(int(np.argmax(alike))))
     return order
 
@@ -262,7 +339,9 @@ def _joined(records, name):
     epoch are its groups.
     """
     keys = ('epoch', 'runs', name, f'{name}_min', f'{name}_max')
-    epoch, runs, middle, low, high = np.array([[_number(record.get(key)) for key in keys] for record in records]).T
+    epoch, runs, middle, low, high = np.array(
+        [[_number(record.get(key)) for key in keys] for record in records]
+    ).T
     epochs, place = np.unique(epoch, return_inverse=True)
     joined = [np.full(len(epochs), fill) for fill in (0.0, np.inf, -np.inf)]
     weight = np.where(np.isnan(runs), 1, runs)

@@ -52,7 +52,11 @@ def measures(path, table: dict) -> None:
                 shift = 0.7 * ((number + 0.5) / len(systems) - 0.5)
                 _line(axes, groups, key, system, shift, looks[system])
             axes.set(title=title, xlim=(-0.5, len(groups) - 0.5))
-            axes.set_xticks(range(len(groups)), [_wrapped(group['title'], 72 // len(groups)) for group in groups], fontsize=9)
+            axes.set_xticks(
+                range(len(groups)),
+                [_wrapped(group['title'], 72 // len(groups)) for group in groups],
+                fontsize=9,
+            )
             axes.tick_params(axis='x', length=0)
             light_grid(axes)
             for edge in np.arange(1, len(groups)) - 0.5:
@@ -66,10 +70,17 @@ def differences(path, table: dict) -> None:
     """
     groups = [group for group in table['groups'] if any(run['against'] for run in group['runs'])]
     rows = [[run for run in group['runs'] if run['against']] for group in groups]
-    labels = [[_wrapped(('† ' if leaky_pair(group, run) else '') + run['system'], LABEL) for run in row]
-              for group, row in zip(groups, rows, strict=True)]
-    longest = max(len(line) for label_row in labels for label in label_row for line in label.split('\n'))
-    heights = [0.9 + sum(0.15 * (label.count('\n') + 1) + 0.13 for label in label_row) for label_row in labels]
+    labels = [
+        [_wrapped(('† ' if leaky_pair(group, run) else '') + run['system'], LABEL) for run in row]
+        for group, row in zip(groups, rows, strict=True)
+    ]
+    longest = max(
+        len(line) for label_row in labels for label in label_row for line in label.split('\n')
+    )
+    heights = [
+        0.9 + sum(0.15 * (label.count('\n') + 1) + 0.13 for label in label_row)
+        for label_row in labels
+    ]
     with saved(path, (9 + 0.07 * longest, sum(heights) + 0.2)) as figure:
         grid = figure.subplots(len(groups), 2, squeeze=False, sharex='col', height_ratios=heights)
         for group, row, label_row, pair in zip(groups, rows, labels, grid, strict=True):
@@ -83,48 +94,84 @@ def differences(path, table: dict) -> None:
                 axes.xaxis.set_major_locator(MaxNLocator(5))
                 axes.set_yticks(range(len(row)), label_row if key == 'uf1' else [], fontsize=9)
                 axes.tick_params(axis='both', length=0, labelbottom=True)
-            reference = next(run['system'] for run in group['runs'] if run['title'] == group['reference'])
-            title = [_wrapped(line, LABEL) for line in (group['title'], f'F1 minus that of {reference}')]
+            reference = next(
+                run['system'] for run in group['runs'] if run['title'] == group['reference']
+            )
+            title = [
+                _wrapped(line, LABEL) for line in (group['title'], f'F1 minus that of {reference}')
+            ]
             pair[0].set_title('\n'.join(title), fontsize=10)
             pair[1].set_title('accuracy', fontsize=10)
 
 
 def _look(number):
     """Colour, mark and line of system number 0, 1, ..."""
-    return {'color': SHADES[number % len(SHADES)], 'marker': MARKERS[number % len(MARKERS)],
-            'linestyle': LINES[number // len(SHADES) % len(LINES)]}
+    return {
+        'color': SHADES[number % len(SHADES)],
+        'marker': MARKERS[number % len(MARKERS)],
+        'linestyle': LINES[number // len(SHADES) % len(LINES)],
+    }
 
 
 def _handle(system, look, groups):
     """An entry of the legend; hollow and with † where a run of this system leaks."""
-    leaky = any(run['leaks'] for group in groups for run in group['runs'] if run['system'] == system)
+    leaky = any(
+        run['leaks'] for group in groups for run in group['runs'] if run['system'] == system
+    )
     face = 'white' if leaky else look['color']
-    return Line2D([], [], label=f'† {system}' if leaky else system, markersize=6, markerfacecolor=face, **look)
+    return Line2D(
+        [], [], label=f'† {system}' if leaky else system, markersize=6, markerfacecolor=face, **look
+    )
 
 
 def _line(axes, groups, key, system, shift, look):
     """One system across the data sets: a line, whiskers, and hollow marks where the run leaks."""
-    found = [next((run for run in group['runs'] if run['system'] == system), None) for group in groups]
+    found = [
+        next((run for run in group['runs'] if run['system'] == system), None) for group in groups
+    ]
     heights = np.array([run and run['metrics'][key] for run in found], float)
     places = np.arange(len(groups)) + shift
-    axes.plot(places, heights, color=look['color'], linestyle=look['linestyle'], linewidth=1.3, alpha=0.75)
+    axes.plot(
+        places, heights, color=look['color'], linestyle=look['linestyle'], linewidth=1.3, alpha=0.75
+    )
     for place, height, run in zip(places, heights, found, strict=True):
         if run:
             edges = run['intervals'][key] or [height, height]
             axes.plot([place, place], edges, color=look['color'], linewidth=1, alpha=0.6)
             face = 'white' if run['leaks'] else look['color']
-            axes.plot(place, height, marker=look['marker'], color=look['color'], markerfacecolor=face, markersize=5.5, zorder=3)
+            axes.plot(
+                place,
+                height,
+                marker=look['marker'],
+                color=look['color'],
+                markerfacecolor=face,
+                markersize=5.5,
+                zorder=3,
+            )
 
 
 def _dot(axes, place, found, colour, hollow):
     """One difference with its interval, and its p value beside the panel."""
     edges = found['interval'] or [found['difference']] * 2
     axes.plot(edges, [place, place], color=colour, linewidth=1.6, solid_capstyle='butt')
-    axes.plot(found['difference'], place, 'o', color=colour, markerfacecolor='white' if hollow else colour, markersize=6)
+    axes.plot(
+        found['difference'],
+        place,
+        'o',
+        color=colour,
+        markerfacecolor='white' if hollow else colour,
+        markersize=6,
+    )
     if found['p'] is not None:
         held = f' (Holm {p_value(found["holm"])})' if 'holm' in found else ''
-        axes.annotate(f'p {p_value(found["p"])}{held}', (1.01, place), xycoords=('axes fraction', 'data'), fontsize=8,
-                      color=INK, va='center')
+        axes.annotate(
+            f'p {p_value(found["p"])}{held}',
+            (1.01, place),
+            xycoords=('axes fraction', 'data'),
+            fontsize=8,
+            color=INK,
+            va='center',
+        )
 
 
 def _wrapped(words, width):
@@ -132,7 +179,9 @@ def _wrapped(words, width):
     anywhere.
     """
     breakable = re.sub('([/,_=+-])(?=[^ ])', '\\1\f', words)
-    lines = textwrap.wrap(breakable, max(width, 12), replace_whitespace=False, break_on_hyphens=False)
+    lines = textwrap.wrap(
+        breakable, max(width, 12), replace_whitespace=False, break_on_hyphens=False
+    )
     return '\n'.join(lines).replace('\f', '')
 
 
@@ -146,9 +195,20 @@ def added(path, lines) -> None:
         for place, line in enumerate(lines):
             hollow = bool(line['why_not'] or line['leaks'])
             if line['why_not']:
-                grid[0].annotate('n/a', (0.5, place), xycoords=('axes fraction', 'data'), color=INK, ha='center', va='center')
+                grid[0].annotate(
+                    'n/a',
+                    (0.5, place),
+                    xycoords=('axes fraction', 'data'),
+                    color=INK,
+                    ha='center',
+                    va='center',
+                )
                 continue
-            level = {'difference': line['metrics']['uf1'], 'interval': line['intervals']['uf1'], 'p': None}
+            level = {
+                'difference': line['metrics']['uf1'],
+                'interval': line['intervals']['uf1'],
+                'p': None,
+            }
             _dot(grid[0], place, level, COLOURS[0], hollow)
             for axes, key, colour in zip(grid[1:], titles, COLOURS[1:], strict=False):
                 if line['against']:

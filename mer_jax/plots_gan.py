@@ -23,8 +23,11 @@ def samples(path, real, made, classes, channels) -> None:
     `coloured`).
     """
     full = brightest(real[0], channels)
-    rows = [(f'{title}\n{side}', np.asarray(image)[np.asarray(label) == number][:SHOWN])
-            for number, title in enumerate(classes) for side, (image, label) in (('real', real), ('made', made))]
+    rows = [
+        (f'{title}\n{side}', np.asarray(image)[np.asarray(label) == number][:SHOWN])
+        for number, title in enumerate(classes)
+        for side, (image, label) in (('real', real), ('made', made))
+    ]
     with saved(path, (0.95 * SHOWN + 1.3, 0.95 * len(rows) + 0.5)) as figure:
         grid = figure.subplots(len(rows), SHOWN, squeeze=False)
         for axes, (title, image) in zip(grid, rows, strict=True):
@@ -39,7 +42,9 @@ def nearest(path, made, neighbours, channels) -> None:
     full = brightest(neighbours, channels)
     with saved(path, (0.95 * PAIRS + 1.3, 2.5)) as figure:
         grid = figure.subplots(2, PAIRS, squeeze=False)
-        for axes, title, images in zip(grid, ('made', 'nearest\nreal'), (made, neighbours), strict=True):
+        for axes, title, images in zip(
+            grid, ('made', 'nearest\nreal'), (made, neighbours), strict=True
+        ):
             _row(axes, title, [coloured(one, channels, full) for one in images[:PAIRS]])
         figure.suptitle(legend(channels), fontsize=9, color=INK)
 
@@ -66,7 +71,11 @@ def motion(image) -> np.ndarray:
     zero.
     """
     values = np.asarray(image, np.float32)
-    return values - np.median(values, axis=(-3, -2), keepdims=True) if np.asarray(image).dtype == np.uint8 else values
+    return (
+        values - np.median(values, axis=(-3, -2), keepdims=True)
+        if np.asarray(image).dtype == np.uint8
+        else values
+    )
 
 
 def brightest(images, channels) -> float:
@@ -87,7 +96,9 @@ def legend(channels) -> str:
 
 def _grey(share):
     """uint8[H, W, 3] of values around 0: black is -1 and white 1."""
-    return np.repeat(np.rint(255 * (np.clip(share, -1, 1) + 1) / 2).astype(np.uint8)[..., None], 3, -1)
+    return np.repeat(
+        np.rint(255 * (np.clip(share, -1, 1) + 1) / 2).astype(np.uint8)[..., None], 3, -1
+    )
 
 
 def _row(axes, title, pictures):
@@ -98,4 +109,13 @@ def _row(axes, title, pictures):
         one.set_axis_off()
         if place < len(pictures):
             one.imshow(pictures[place], interpolation='nearest')
-    axes[0].text(-0.12, 0.5, title, transform=axes[0].transAxes, ha='right', va='center', fontsize=9, color=INK)
+    axes[0].text(
+        -0.12,
+        0.5,
+        title,
+        transform=axes[0].transAxes,
+        ha='right',
+        va='center',
+        fontsize=9,
+        color=INK,
+    )

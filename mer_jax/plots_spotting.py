@@ -9,7 +9,13 @@ from matplotlib.lines import Line2D
 
 from mer_jax.plots import COLOURS, light_grid, saved
 
-TITLES = {'max': 'Max', 'sw_max': 'SW-Max', 'template': 'template', 'midpoint': 'midpoint', 'fraction': 'fitted fraction'}
+TITLES = {
+    'max': 'Max',
+    'sw_max': 'SW-Max',
+    'template': 'template',
+    'midpoint': 'midpoint',
+    'fraction': 'fitted fraction',
+}
 LOOKS = {'midpoint': (COLOURS[4], ':'), 'fraction': (COLOURS[3], '-.')}
 
 
@@ -24,18 +30,39 @@ def curves(path, clips, *, answer, columns=4) -> None:
     with saved(path, (3.1 * columns, 2.1 * rows + 0.5)) as figure:
         grid = figure.subplots(rows, columns, squeeze=False)
         for axes, clip in zip(grid.flat, clips, strict=False):
-            axes.plot(clip['frame'] - clip['onset'], clip['output'], color=COLOURS[0], linewidth=1.3, label='output')
-            axes.axvline(clip['apex'] - clip['onset'], color='black', linewidth=1.6, label='annotated apex')
+            axes.plot(
+                clip['frame'] - clip['onset'],
+                clip['output'],
+                color=COLOURS[0],
+                linewidth=1.3,
+                label='output',
+            )
+            axes.axvline(
+                clip['apex'] - clip['onset'], color='black', linewidth=1.6, label='annotated apex'
+            )
             drawn = {answer: (COLOURS[1], '--'), **LOOKS}
             for name, (colour, line) in drawn.items():
-                axes.axvline(clip[name] - clip['onset'], color=colour, linestyle=line, linewidth=1.4, label=TITLES[name])
-            axes.set_title(f'{clip["title"]}: off by {abs(clip[answer] - clip["apex"])}', fontsize=8.5)
+                axes.axvline(
+                    clip[name] - clip['onset'],
+                    color=colour,
+                    linestyle=line,
+                    linewidth=1.4,
+                    label=TITLES[name],
+                )
+            axes.set_title(
+                f'{clip["title"]}: off by {abs(clip[answer] - clip["apex"])}', fontsize=8.5
+            )
             axes.set_xlim(0, clip['offset'] - clip['onset'])
             axes.tick_params(labelsize=7.5)
-        for axes in grid.flat[len(clips):]:
+        for axes in grid.flat[len(clips) :]:
             axes.set_visible(False)
         figure.supxlabel('frames after the onset', fontsize=9)
-        figure.legend(*grid.flat[0].get_legend_handles_labels(), loc='outside upper center', ncols=5, fontsize=8.5)
+        figure.legend(
+            *grid.flat[0].get_legend_handles_labels(),
+            loc='outside upper center',
+            ncols=5,
+            fontsize=8.5,
+        )
 
 
 def errors(path, blocks) -> None:
@@ -45,9 +72,21 @@ def errors(path, blocks) -> None:
     with saved(path, (5.6, 0.5 * len(blocks) + 1.0)) as figure:
         axes = figure.subplots()
         for place, (name, block) in enumerate(blocks.items()):
-            _whisker(axes, place, block, LOOKS[name][0] if name in LOOKS else COLOURS[0], 'o', hollow=False, bold=False)
+            _whisker(
+                axes,
+                place,
+                block,
+                LOOKS[name][0] if name in LOOKS else COLOURS[0],
+                'o',
+                hollow=False,
+                bold=False,
+            )
         axes.set_yticks(range(len(blocks)), [TITLES[name] for name in blocks])
-        axes.set(xlabel='mean error in frames (95 % over subjects)', xlim=(0, None), ylim=(len(blocks) - 0.5, -0.5))
+        axes.set(
+            xlabel='mean error in frames (95 % over subjects)',
+            xlim=(0, None),
+            ylim=(len(blocks) - 0.5, -0.5),
+        )
         light_grid(axes)
 
 
@@ -71,20 +110,37 @@ def compared(path, groups) -> None:
     groups: as compare_spotting.group returns them; bold: a run's own decision; hollow and †: the
     run leaks.
     """
-    names = list(dict.fromkeys(name for group in groups for run in group['runs'] for name in run['decisions']))
-    looks = {name: (colour, mark) for name, colour, mark in zip(names, COLOURS, 'os^', strict=False)}
-    labels = [[textwrap.fill(('† ' if run['leaks'] else '') + run['system'], 40) for run in group['runs']] for group in groups]
+    names = list(
+        dict.fromkeys(
+            name for group in groups for run in group['runs'] for name in run['decisions']
+        )
+    )
+    looks = {
+        name: (colour, mark) for name, colour, mark in zip(names, COLOURS, 'os^', strict=False)
+    }
+    labels = [
+        [textwrap.fill(('† ' if run['leaks'] else '') + run['system'], 40) for run in group['runs']]
+        for group in groups
+    ]
     heights = [0.75 + 0.2 * (len(names) + 1) * len(group['runs']) for group in groups]
     with saved(path, (8.6, sum(heights) + 0.6)) as figure:
         grid = figure.subplots(len(groups), 1, squeeze=False, height_ratios=heights)[:, 0]
         for axes, group, label in zip(grid, groups, labels, strict=True):
             for name, block in group['simple'].items():
                 colour, line = LOOKS[name]
-                axes.axvline(block['mae'], color=colour, linestyle=line, linewidth=1.6, label=TITLES[name])
+                axes.axvline(
+                    block['mae'], color=colour, linestyle=line, linewidth=1.6, label=TITLES[name]
+                )
             for row, run in enumerate(group['runs']):
                 for place, (name, block) in enumerate(run['decisions'].items()):
-                    _whisker(axes, row * (len(names) + 1) + place, block, *looks[name], hollow=run['leaks'],
-                             bold=name == run['answer'])
+                    _whisker(
+                        axes,
+                        row * (len(names) + 1) + place,
+                        block,
+                        *looks[name],
+                        hollow=run['leaks'],
+                        bold=name == run['answer'],
+                    )
             middles = np.arange(len(label)) * (len(names) + 1) + (len(names) - 1) / 2
             axes.set_yticks(middles, label, fontsize=9)
             axes.tick_params(axis='y', length=0)
@@ -93,8 +149,14 @@ def compared(path, groups) -> None:
             axes.grid(axis='x', color='#dfe4ea', linewidth=0.8)
             axes.set_axisbelow(True)
         grid[-1].set_xlabel('mean error in frames (95 % over subjects)')
-        handles = [Line2D([], [], color=colour, marker=mark, label=TITLES[name]) for name, (colour, mark) in looks.items()]
-        handles += [Line2D([], [], color=colour, linestyle=line, label=TITLES[name]) for name, (colour, line) in LOOKS.items()]
+        handles = [
+            Line2D([], [], color=colour, marker=mark, label=TITLES[name])
+            for name, (colour, mark) in looks.items()
+        ]
+        handles += [
+            Line2D([], [], color=colour, linestyle=line, label=TITLES[name])
+            for name, (colour, line) in LOOKS.items()
+        ]
         figure.legend(handles=handles, loc='outside upper center', ncols=len(handles), fontsize=9)
 
 
@@ -102,5 +164,19 @@ def _whisker(axes, place, block, colour, mark, *, hollow, bold):
     """One error with its interval, its figure beside it."""
     edges = block['interval'] or [block['mae']] * 2
     axes.plot(edges, [place, place], color=colour, linewidth=1.8, solid_capstyle='butt')
-    axes.plot(block['mae'], place, mark, color=colour, markerfacecolor='white' if hollow else colour, markersize=6)
-    axes.text(edges[1], place, f'  {block["mae"]:.2f}', va='center', fontsize=8, fontweight='bold' if bold else 'normal')
+    axes.plot(
+        block['mae'],
+        place,
+        mark,
+        color=colour,
+        markerfacecolor='white' if hollow else colour,
+        markersize=6,
+    )
+    axes.text(
+        edges[1],
+        place,
+        f'  {block["mae"]:.2f}',
+        va='center',
+        fontsize=8,
+        fontweight='bold' if bold else 'normal',
+    )

@@ -6,7 +6,10 @@ from mer_jax.errors import UserError
 from mer_jax.types import Folds, Made, Rows, Training
 
 # What a protocol lets training see of the test subjects; stands in results.json under `leaks`.
-LEAKS = {name: f'{name}: clips of one subject stand on both sides of the split' for name in ('random_split', 'clip_kfold')}
+LEAKS = {
+    name: f'{name}: clips of one subject stand on both sides of the split'
+    for name in ('random_split', 'clip_kfold')
+}
 SCORED = ('test', 'validation')
 
 
@@ -29,7 +32,9 @@ def kfold(samples, names, *, folds, holdout, seed):
     """
     subjects, clips = np.unique(samples.subject, return_counts=True)
     if folds > len(subjects):
-        raise UserError(f'protocol.folds is {folds}, more than the {len(subjects)} subjects; allowed: 2 to {len(subjects)}')
+        raise UserError(
+            f'protocol.folds is {folds}, more than the {len(subjects)} subjects; allowed: 2 to {len(subjects)}'
+        )
     # breaks ties between subjects of one size
     shuffled = np.random.default_rng(seed).permutation(len(subjects))
     group, filled = {}, np.zeros(folds)
@@ -65,9 +70,13 @@ def clip_kfold(samples, names, *, folds, holdout, seed):
     """
     clips = np.unique(samples.clip)
     if folds > len(clips):
-        raise UserError(f'protocol.folds is {folds}, more than the {len(clips)} clips; allowed: 2 to {len(clips)}')
+        raise UserError(
+            f'protocol.folds is {folds}, more than the {len(clips)} clips; allowed: 2 to {len(clips)}'
+        )
     parts = np.array_split(np.random.default_rng(seed).permutation(clips), folds)
-    return [(f'clips {number}', np.isin(samples.clip, part)) for number, part in enumerate(parts, 1)]
+    return [
+        (f'clips {number}', np.isin(samples.clip, part)) for number, part in enumerate(parts, 1)
+    ]
 
 
 def all_rows(samples, names, *, folds, holdout, seed):
@@ -86,8 +95,20 @@ PROTOCOLS = {
 }
 
 
-def make(name, samples, names, *, folds, holdout, seed, seeds, validation=0.0, scored='test',
-         scale_scope='fold', trains=None):
+def make(
+    name,
+    samples,
+    names,
+    *,
+    folds,
+    holdout,
+    seed,
+    seeds,
+    validation=0.0,
+    scored='test',
+    scale_scope='fold',
+    trains=None,
+):
     """Return (Folds, titles): the folds of protocol `name` for seeds 0..seeds-1, seed after seed,
     and a title a fold.
 
@@ -101,16 +122,25 @@ def make(name, samples, names, *, folds, holdout, seed, seeds, validation=0.0, s
     unit = samples.clip if name in LEAKS else samples.subject
     aside = _validation(unit, validation, seed)
     left = np.flatnonzero(~aside)
-    rest = samples._replace(**{key: getattr(samples, key)[left] for key in ('subject', 'dataset', 'clip')})
-    groups = PROTOCOLS[name](rest, names, folds=folds, holdout=holdout / (1 - validation), seed=seed)
+    rest = samples._replace(
+        **{key: getattr(samples, key)[left] for key in ('subject', 'dataset', 'clip')}
+    )
+    groups = PROTOCOLS[name](
+        rest, names, folds=folds, holdout=holdout / (1 - validation), seed=seed
+    )
     able = np.ones(len(unit), bool) if trains is None else trains
     for title, test in groups:
         if not able[left[~test]].any():
-            raise UserError(f'protocol.name is {name!r}, but leaving out {title!r} leaves no row to train on; it needs a further '
-                            f'{"data set" if name == "lodo" else "subject"}{", or no protocol.validation" if validation else ""}')
+            raise UserError(
+                f'protocol.name is {name!r}, but leaving out {title!r} leaves no row to train on; it needs a further '
+                f'{"data set" if name == "lodo" else "subject"}{", or no protocol.validation" if validation else ""}'
+            )
     train = stacked([left[~test & able[left]] for _, test in groups] * seeds)
     fit = stacked([np.flatnonzero(able)] * len(train.index)) if scale_scope == 'all' else train
-    held_out = [np.flatnonzero(aside) if scored == 'validation' else left[test | ~able[left]] for _, test in groups]
+    held_out = [
+        np.flatnonzero(aside) if scored == 'validation' else left[test | ~able[left]]
+        for _, test in groups
+    ]
     count = len(groups)
     return Folds(
         fold=np.tile(np.arange(count, dtype=np.int32), seeds),
@@ -127,8 +157,15 @@ def asked(folds, count, *, trains) -> Folds:
     every = stacked([np.arange(count)] * len(folds.fold))
     if not trains:
         return folds._replace(test=every)
-    train = stacked([np.concatenate([rows_of(folds.train, run), rows_of(folds.test, run)]) for run in range(len(folds.fold))])
-    return folds._replace(test=every, train=folds.train._replace(index=train.index, weight=train.weight))
+    train = stacked(
+        [
+            np.concatenate([rows_of(folds.train, run), rows_of(folds.test, run)])
+            for run in range(len(folds.fold))
+        ]
+    )
+    return folds._replace(
+        test=every, train=folds.train._replace(index=train.index, weight=train.weight)
+    )
 
 
 def rows_of(rows, run) -> np.ndarray:
@@ -152,7 +189,9 @@ def stacked(rows) -> Rows:
     rows and weighs nothing.
     """
     longest = max(map(len, rows))
-    index = np.stack([np.resize(own, longest) if len(own) else np.zeros(longest) for own in rows]).astype(np.int32)
+    index = np.stack(
+        [np.resize(own, longest) if len(own) else np.zeros(longest) for own in rows]
+    ).astype(np.int32)
     return Rows(index, np.stack([np.arange(longest) < len(own) for own in rows]).astype(np.float32))
 
 
@@ -169,22 +208,47 @@ def spotted(folds, titles, samples, names, known, told) -> Folds:
         frame = told.frame.get((titles[number], int(seed) % told.seeds))
         unknown = rows[~known[rows]]
         if frame is None and len(unknown):
-            raise UserError(f'data.apex: {told.folder} has no fold that leaves out {titles[number]!r}; train the spotter by '
-                            'loso on all data sets of data.name')
-        right = np.array([frame[names.datasets[samples.dataset[row]], names.clips[samples.clip[row]]] == samples.frame[row]
-                          for row in unknown], bool)
+            raise UserError(
+                f'data.apex: {told.folder} has no fold that leaves out {titles[number]!r}; train the spotter by '
+                'loso on all data sets of data.name'
+            )
+        right = np.array(
+            [
+                frame[names.datasets[samples.dataset[row]], names.clips[samples.clip[row]]]
+                == samples.frame[row]
+                for row in unknown
+            ],
+            bool,
+        )
         return np.sort(np.concatenate([rows[known[rows]], unknown[right]]))
 
     def each(rows):
-        return stacked([keep(*one) for one in zip(folds.fold, folds.seed, rows.index, rows.weight, strict=True)])
+        return stacked(
+            [
+                keep(*one)
+                for one in zip(folds.fold, folds.seed, rows.index, rows.weight, strict=True)
+            ]
+        )
 
     train, fit = each(folds.train), each(folds.train.fit)
-    return folds._replace(train=folds.train._replace(index=train.index, weight=train.weight, fit=fit), test=each(folds.test))
+    return folds._replace(
+        train=folds.train._replace(index=train.index, weight=train.weight, fit=fit),
+        test=each(folds.test),
+    )
 
 
 def table(folds, titles, samples, names):
     """Header and rows of the fold table: rows to train on, and what is left out, class by class."""
-    header = ['fold', 'title', 'dataset', 'subjects', 'train', 'made', 'test', *(f'test_{c}' for c in names.classes)]
+    header = [
+        'fold',
+        'title',
+        'dataset',
+        'subjects',
+        'train',
+        'made',
+        'test',
+        *(f'test_{c}' for c in names.classes),
+    ]
     rows = []
     for number, title in enumerate(titles):
         test = rows_of(folds.test, number)
@@ -192,8 +256,21 @@ def table(folds, titles, samples, names):
         classes = np.bincount(samples.label[test], minlength=len(names.classes))
         subjects = len(np.unique(samples.subject[test]))
         trained = rows_of(folds.train, number)
-        real = (trained < len(samples.label)) & (samples.clip[np.minimum(trained, len(samples.label) - 1)] >= 0)
-        rows.append([number, title, datasets, subjects, int(real.sum()), int((~real).sum()), len(test), *classes.tolist()])
+        real = (trained < len(samples.label)) & (
+            samples.clip[np.minimum(trained, len(samples.label) - 1)] >= 0
+        )
+        rows.append(
+            [
+                number,
+                title,
+                datasets,
+                subjects,
+                int(real.sum()),
+                int((~real).sum()),
+                len(test),
+                *classes.tolist(),
+            ]
+        )
     return header, rows
 
 
@@ -203,11 +280,15 @@ def describe(name, folds, titles, samples, names):
     """
     header, rows = table(folds, titles, samples, names)
     column = {key: [row[place] for row in rows] for place, key in enumerate(header)}
-    span = lambda values: f'{min(values)}' if min(values) == max(values) else f'{min(values)} to {max(values)}'  # noqa: E731
+    span = lambda values: (
+        f'{min(values)}' if min(values) == max(values) else f'{min(values)} to {max(values)}'
+    )  # noqa: E731
     seeds = len(folds.fold) // len(titles)
     unit = 'clips' if len(np.unique(samples.clip)) == len(samples.clip) else 'rows'
-    lines = [f'protocol: {name}, {len(titles)} fold{"s" if len(titles) > 1 else ""} x {seeds} seed{"s" if seeds > 1 else ""}'
-             f' = {len(folds.fold)} runs; {span(column["train"])} {unit} train a fold, {span(column["test"])} test it']
+    lines = [
+        f'protocol: {name}, {len(titles)} fold{"s" if len(titles) > 1 else ""} x {seeds} seed{"s" if seeds > 1 else ""}'
+        f' = {len(folds.fold)} runs; {span(column["train"])} {unit} train a fold, {span(column["test"])} test it'
+    ]
     if any(column['made']):
         lines.append(f'balance: {span(column["made"])} rows made a fold (seed 0) train beside them')
     if name in LEAKS:
@@ -227,6 +308,12 @@ def _validation(unit, share, seed):
 
 def _subject_titles(samples, names):
     """Subject names, with the data set before them where two data sets share a name."""
-    pairs = {int(s): names.datasets[d] for s, d in zip(samples.subject, samples.dataset, strict=True)}
-    return {s: names.subjects[s] if names.subjects.count(names.subjects[s]) == 1 else f'{d}/{names.subjects[s]}'
-            for s, d in pairs.items()}
+    pairs = {
+        int(s): names.datasets[d] for s, d in zip(samples.subject, samples.dataset, strict=True)
+    }
+    return {
+        s: names.subjects[s]
+        if names.subjects.count(names.subjects[s]) == 1
+        else f'{d}/{names.subjects[s]}'
+        for s, d in pairs.items()
+    }

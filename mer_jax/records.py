@@ -19,8 +19,14 @@ def progress(runs, groups, epochs):
     to train.
     """
     told = f'training {runs} runs' + (f' in {groups} groups' if groups > 1 else '')
-    with tqdm(total=groups * epochs, desc=told, mininterval=1, smoothing=0.1, disable=epochs == 0,
-              bar_format='{desc}: {percentage:3.0f}% epoch {n_fmt}/{total_fmt} [{elapsed}, {remaining} left{postfix}]') as bar:
+    with tqdm(
+        total=groups * epochs,
+        desc=told,
+        mininterval=1,
+        smoothing=0.1,
+        disable=epochs == 0,
+        bar_format='{desc}: {percentage:3.0f}% epoch {n_fmt}/{total_fmt} [{elapsed}, {remaining} left{postfix}]',
+    ) as bar:
         yield bar
 
 
@@ -34,8 +40,10 @@ def writer(folder, group, bar, own, held_out, rows):
     """
     board = _summary_writer(folder / 'tensorboard' / f'group_{group}')
     try:
-        yield (partial(_started, folder, group, bar),
-               partial(_after, folder, group, bar, board, own, held_out, rows))
+        yield (
+            partial(_started, folder, group, bar),
+            partial(_after, folder, group, bar, board, own, held_out, rows),
+        )
     finally:
         board.close()
 
@@ -50,10 +58,14 @@ def open_held_out(path, shape, *, done):
     try:
         old = np.load(path) if path.exists() else np.zeros((0, *shape[1:]), np.float32)
     except (ValueError, EOFError) as error:
-        raise UserError(f'{path} cannot be read ({error}); restore it, or give another --workdir') from None
+        raise UserError(
+            f'{path} cannot be read ({error}); restore it, or give another --workdir'
+        ) from None
     if len(old) < done or old.shape[1:] != shape[1:]:
-        raise UserError(f'{path} has shape {old.shape}, {done} epochs are trained of {shape}; '
-                        'restore it, or give another --workdir')
+        raise UserError(
+            f'{path} has shape {old.shape}, {done} epochs are trained of {shape}; '
+            'restore it, or give another --workdir'
+        )
     if old.shape != shape:
         grown = np.full(shape, np.nan, np.float32)
         common = min(len(old), len(grown))
@@ -65,14 +77,18 @@ def open_held_out(path, shape, *, done):
 def trained_seconds(folder) -> float:
     """Seconds spent in training steps, over all sessions of the run that are part of its result."""
     path = folder / workdir.METRICS
-    return sum(line.get('seconds', 0.0) for line in workdir.read_jsonl(path)) if path.exists() else 0.0
+    return (
+        sum(line.get('seconds', 0.0) for line in workdir.read_jsonl(path)) if path.exists() else 0.0
+    )
 
 
 def _started(folder, group, bar, epoch):
     """Cut what was written behind the checkpoint that training starts from: those epochs are
     trained again.
     """
-    workdir.cut_jsonl(folder / workdir.METRICS, lambda line: line['group'] != group or line['epoch'] <= epoch)
+    workdir.cut_jsonl(
+        folder / workdir.METRICS, lambda line: line['group'] != group or line['epoch'] <= epoch
+    )
     bar.update(epoch)
 
 
@@ -81,8 +97,16 @@ def _after(folder, group, bar, board, own, held_out, rows, done, logs, seconds, 
     they are kept.
     """
     runs, count = next(iter(logs.values())).shape
-    lines = [_line(done - count + 1 + place, group, runs, seconds / count, {k: log[:, place] for k, log in logs.items()})
-             for place in range(count)]
+    lines = [
+        _line(
+            done - count + 1 + place,
+            group,
+            runs,
+            seconds / count,
+            {k: log[:, place] for k, log in logs.items()},
+        )
+        for place in range(count)
+    ]
     workdir.append_jsonl(folder / workdir.METRICS, lines)
     for line in lines:
         for name in logs:
@@ -97,7 +121,11 @@ def _line(epoch, group, runs, seconds, logs):
     """One record of metrics.jsonl: mean, least and largest over the runs of a group."""
     line = {'epoch': epoch, 'group': group, 'runs': runs, 'seconds': seconds}
     for name, log in logs.items():
-        line |= {name: float(log.mean()), f'{name}_min': float(log.min()), f'{name}_max': float(log.max())}
+        line |= {
+            name: float(log.mean()),
+            f'{name}_min': float(log.min()),
+            f'{name}_max': float(log.max()),
+        }
     return line
 
 

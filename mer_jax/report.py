@@ -15,8 +15,10 @@ BLOCKS += 'per_subject per_fold confusion classes oracle_epoch'.split()
 # what the verb explain writes; words for them in LOOKS_WORDS
 LOOKS = ('montage.png', 'scenarios.png', 'au_features.png')
 LOOKS_WORDS = 'captions.json'
-GENERATED = {'samples.png': 'Real images of one fold and those its GAN made: hue is direction, brightness length of the flow.',
-             'nearest.png': 'Made images above the training images that are nearest to them, closest first.'}
+GENERATED = {
+    'samples.png': 'Real images of one fold and those its GAN made: hue is direction, brightness length of the flow.',
+    'nearest.png': 'Made images above the training images that are nearest to them, closest first.',
+}
 NUMBERS = ('count', 'level', 'level_sd', 'roughness', 'energy')  # of the statistics of made images
 EXPLAINABLE = ('dual_branch', 'single_branch')
 
@@ -31,10 +33,21 @@ def report(folder) -> Path:
     parts = [_head(results), html.banner(verdict(results), results['leaks'])]
     parts += _scores(folder, results) if results['per_subject'] else []
     parts += [_training(folder), _machines(folder)]
-    parts += [*_subjects(folder, results), _oracle(folder, results)] if results['per_subject'] else []
-    parts += [_generated(folder), _looks(folder, results), _folds(folder, results), _dropped(folder)]
+    parts += (
+        [*_subjects(folder, results), _oracle(folder, results)] if results['per_subject'] else []
+    )
+    parts += [
+        _generated(folder),
+        _looks(folder, results),
+        _folds(folder, results),
+        _dropped(folder),
+    ]
     parts += [_run(folder, results), _settings(folder)]
-    parts += [html.paragraph(f'Made from the files beside this page; its figures stand in {workdir.PLOTS}/.', 'foot')]
+    parts += [
+        html.paragraph(
+            f'Made from the files beside this page; its figures stand in {workdir.PLOTS}/.', 'foot'
+        )
+    ]
     path = folder / workdir.REPORT
     workdir.write_text(path, html.page(f'{results["name"]}: {results["protocol"]}', parts))
     return path
@@ -64,9 +77,20 @@ def _head(results):
 
 def _scores(folder, results):
     """Measures, data sets, confusion and classes."""
-    seeds = html.details('Each seed', html.seeds_table(results)) if len(results['per_seed']) > 1 else ''
-    bars = html.drawn(folder, 'datasets', plots.datasets, results['per_dataset'], results['metrics'], results['intervals'])
-    matrix = html.drawn(folder, 'confusion', plots.confusion, results['confusion'], results['classes'])
+    seeds = (
+        html.details('Each seed', html.seeds_table(results)) if len(results['per_seed']) > 1 else ''
+    )
+    bars = html.drawn(
+        folder,
+        'datasets',
+        plots.datasets,
+        results['per_dataset'],
+        results['metrics'],
+        results['intervals'],
+    )
+    matrix = html.drawn(
+        folder, 'confusion', plots.confusion, results['confusion'], results['classes']
+    )
     seeds_word = f'; counts summed over {plural(len(results["per_seed"]), "seed")}' if seeds else ''
     words = f'Rows are the truth, columns the answer{seeds_word}; shade and percentage by row.'
     layout = 'pair' if len(results['classes']) < 5 else 'stack'
@@ -74,10 +98,13 @@ def _scores(folder, results):
         html.tiles(results),
         html.section('Measures', html.measures_table(results), seeds),
         html.section(
-            'Data sets', html.datasets_table(results), html.figure(bars, 'Whiskers: 95 % interval over subjects.')
+            'Data sets',
+            html.datasets_table(results),
+            html.figure(bars, 'Whiskers: 95 % interval over subjects.'),
         ),
         html.section(
-            'Classes', f'<div class="{layout}">{html.figure(matrix, words)}{html.classes_table(results)}</div>'
+            'Classes',
+            f'<div class="{layout}">{html.figure(matrix, words)}{html.classes_table(results)}</div>',
         ),
     ]
 
@@ -86,7 +113,11 @@ def _training(folder):
     """Training curves from metrics.jsonl."""
     records = _optional(folder / workdir.METRICS, workdir.read_jsonl)
     if not records:
-        return '' if (folder / workdir.HEADS).exists() else html.section('Training', _missing(workdir.METRICS))
+        return (
+            ''
+            if (folder / workdir.HEADS).exists()
+            else html.section('Training', _missing(workdir.METRICS))
+        )
     curves = html.drawn(folder, 'curves', plots.curves, records)
     return html.section('Training', html.figure(curves, 'Measured on training rows only.'))
 
@@ -99,11 +130,21 @@ def _machines(folder):
     chosen = {}
     for row in rows:
         chosen.setdefault((float(row['cost']), float(row['gamma'])), []).append(row)
-    table = [[f'{cost:g}', f'{gamma:g}', len(own), _spread(own, 'support_vectors', 0), _spread(own, 'inner_uf1', 3)]
-             for (cost, gamma), own in sorted(chosen.items())]
+    table = [
+        [
+            f'{cost:g}',
+            f'{gamma:g}',
+            len(own),
+            _spread(own, 'support_vectors', 0),
+            _spread(own, 'inner_uf1', 3),
+        ]
+        for (cost, gamma), own in sorted(chosen.items())
+    ]
     words = 'Each fold chooses by groups of its training subjects; a fold that averages several machines counts with each.'
     header = ['C', 'gamma', 'chosen', 'support vectors', 'UF1 of inner groups']
-    return html.section('Support vector machines', html.table(header, table), html.paragraph(words, 'soft'))
+    return html.section(
+        'Support vector machines', html.table(header, table), html.paragraph(words, 'soft')
+    )
 
 
 def _spread(rows, key, digits):
@@ -117,13 +158,17 @@ def _subjects(folder, results):
     bars = html.drawn(folder, 'subjects', plots.subjects, results['per_subject'])
     keys = ('dataset', 'subject', 'clips', 'correct', 'accuracy')
     rows = [
-        [one[key] for key in keys[:3]] + [f'{one["correct"]:.1f}'.removesuffix('.0'), measure(one['accuracy'])]
+        [one[key] for key in keys[:3]]
+        + [f'{one["correct"]:.1f}'.removesuffix('.0'), measure(one['accuracy'])]
         for one in results['per_subject']
     ]
     return [
         html.section(
             'Subjects',
-            html.figure(bars, "Accuracy on each subject's held-out clips; figures above the bars count them."),
+            html.figure(
+                bars,
+                "Accuracy on each subject's held-out clips; figures above the bars count them.",
+            ),
             html.details('All subjects', html.table(keys, rows)),
             _mistakes(folder),
         )
@@ -145,7 +190,16 @@ def _mistakes(folder):
         ]
         for row in wrong
     ]
-    header = ['clip', 'subject', 'data set', 'seed', 'truth', 'answer', 'score of answer', 'score of truth']
+    header = [
+        'clip',
+        'subject',
+        'data set',
+        'seed',
+        'truth',
+        'answer',
+        'score of answer',
+        'score of truth',
+    ]
     return html.details('Surest mistakes', html.table(header, cells))
 
 
@@ -164,7 +218,10 @@ def _oracle(folder, results):
         title,
         warning,
         html.oracle_table(results),
-        html.figure(curve, 'Held-out measures after each epoch; dashed: the figures that per-fold choice would claim.'),
+        html.figure(
+            curve,
+            'Held-out measures after each epoch; dashed: the figures that per-fold choice would claim.',
+        ),
     )
 
 
@@ -178,17 +235,36 @@ def _generated(folder):
         test, near = block['two_sample'], block['memorised']
         figures = test['made']['auc'], test['chance']['auc'], near['ratio'], near['copies']
         told.append([block['fold'], *map(measure, figures)])
-        made += [[block['fold'], kind, side, *(shown(numbers[key]) for key in NUMBERS)]
-                 for kind, sides in block['statistics'].items() for side, numbers in sides.items()]
-    header = ['fold', 'told from real (AUC)', 'halves of the real', 'distance to the nearest real', 'copies']
-    words = ('AUC of a classifier told to separate made from real training images (1: always, .5: cannot), beside two halves of '
-             'the real ones; distance of a made image to its nearest training image over that between training images (far below '
-             '1: repeats them), and the share that is as near as the nearest hundredth of those.')
-    pictures = [html.figure(html.data_uri(folder / workdir.GAN / name, 'png'), text) for name, text in GENERATED.items()
-                if (folder / workdir.GAN / name).exists()]
+        made += [
+            [block['fold'], kind, side, *(shown(numbers[key]) for key in NUMBERS)]
+            for kind, sides in block['statistics'].items()
+            for side, numbers in sides.items()
+        ]
+    header = [
+        'fold',
+        'told from real (AUC)',
+        'halves of the real',
+        'distance to the nearest real',
+        'copies',
+    ]
+    words = (
+        'AUC of a classifier told to separate made from real training images (1: always, .5: cannot), beside two halves of '
+        'the real ones; distance of a made image to its nearest training image over that between training images (far below '
+        '1: repeats them), and the share that is as near as the nearest hundredth of those.'
+    )
+    pictures = [
+        html.figure(html.data_uri(folder / workdir.GAN / name, 'png'), text)
+        for name, text in GENERATED.items()
+        if (folder / workdir.GAN / name).exists()
+    ]
     every = ['fold', 'class', 'side', 'images', 'level', 'sd', 'roughness', 'energy']
-    return html.section('Images of the GAN', *pictures, html.table(header, told), html.paragraph(words, 'soft'),
-                        html.details('Statistics', html.table(every, made)))
+    return html.section(
+        'Images of the GAN',
+        *pictures,
+        html.table(header, told),
+        html.paragraph(words, 'soft'),
+        html.details('Statistics', html.table(every, made)),
+    )
 
 
 def _looks(folder, results):
@@ -204,7 +280,10 @@ def _looks(folder, results):
         return html.section(title, html.paragraph(words, 'soft'))
     words = _optional(drawn / LOOKS_WORDS, workdir.read_json) or {}
     pieces = [_look(drawn / name, words.get(name)) for name in LOOKS]
-    foot = html.paragraph(f'Larger pictures, and of more clips, stand in {workdir.EXPLAIN}/ (index.csv lists them).', 'soft')
+    foot = html.paragraph(
+        f'Larger pictures, and of more clips, stand in {workdir.EXPLAIN}/ (index.csv lists them).',
+        'soft',
+    )
     return html.section(title, f'<div class="looks">{"".join(pieces)}</div>', foot)
 
 
@@ -222,7 +301,9 @@ def _folds(folder, results):
         return html.section('Folds', _missing(workdir.FOLDS))
     accuracy = {str(one['fold']): measure(one['accuracy']) for one in results['per_fold']}
     cells = [[*row.values(), accuracy.get(row.get('fold'), '–')] for row in rows]
-    return html.section('Folds', html.details(plural(len(rows), 'fold'), html.table([*rows[0], 'accuracy'], cells)))
+    return html.section(
+        'Folds', html.details(plural(len(rows), 'fold'), html.table([*rows[0], 'accuracy'], cells))
+    )
 
 
 def _dropped(folder):
@@ -231,11 +312,17 @@ def _dropped(folder):
     if rows is None:
         return html.section('Clips left out', _missing(workdir.DROPPED))
     if not rows:
-        return html.section('Clips left out', html.paragraph('None: every clip of the data sets was used.', 'soft'))
+        return html.section(
+            'Clips left out', html.paragraph('None: every clip of the data sets was used.', 'soft')
+        )
     pairs = [(row['dataset'], row['reason']) for row in rows]
     counts = [[*pair, pairs.count(pair)] for pair in dict.fromkeys(pairs)]
-    every = html.details(plural(len(rows), 'clip'), html.table(list(rows[0]), [list(row.values()) for row in rows]))
-    return html.section('Clips left out', html.table(['data set', 'reason', 'clips'], counts), every)
+    every = html.details(
+        plural(len(rows), 'clip'), html.table(list(rows[0]), [list(row.values()) for row in rows])
+    )
+    return html.section(
+        'Clips left out', html.table(['data set', 'reason', 'clips'], counts), every
+    )
 
 
 def _run(folder, results):
@@ -243,7 +330,9 @@ def _run(folder, results):
     plan = results.get('plan') or _optional(folder / workdir.PLAN, workdir.read_json)
     found = {'plan': plan, **{key: results.get(key) for key in ('seconds', 'data', 'versions')}}
     found = {key: block for key, block in found.items() if block}
-    return html.section('Plan, time, data and versions', html.tree_table(found) if found else _missing(workdir.PLAN))
+    return html.section(
+        'Plan, time, data and versions', html.tree_table(found) if found else _missing(workdir.PLAN)
+    )
 
 
 def _settings(folder):
@@ -251,7 +340,9 @@ def _settings(folder):
     settings = _optional(folder / workdir.CONFIG, workdir.read_json)
     if settings is None:
         return html.section('Settings', _missing(workdir.CONFIG))
-    return html.section('Settings', html.details('All settings', html.tree_table(settings, ('setting', 'value'))))
+    return html.section(
+        'Settings', html.details('All settings', html.tree_table(settings, ('setting', 'value')))
+    )
 
 
 def _optional(path, read):

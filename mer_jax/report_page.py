@@ -72,11 +72,17 @@ def escape(value) -> str:
 def table(header, rows, *, caption: str = '') -> str:
     """An HTML table; columns that hold nothing but figures are set to the right."""
     rows = [[shown(cell) for cell in row] for row in rows]
-    align = [' class="n"' if rows and all(_is_figure(row[i]) for row in rows) else '' for i in range(len(header))]
-    top = ''.join(f'<th{side}>{escape(name)}</th>' for name, side in zip(header, align, strict=True))
+    align = [
+        ' class="n"' if rows and all(_is_figure(row[i]) for row in rows) else ''
+        for i in range(len(header))
+    ]
+    top = ''.join(
+        f'<th{side}>{escape(name)}</th>' for name, side in zip(header, align, strict=True)
+    )
     lines = (zip(row, align, strict=True) for row in rows)
     body = ''.join(
-        '<tr>' + ''.join(f'<td{side}>{escape(cell)}</td>' for cell, side in line) + '</tr>\n' for line in lines
+        '<tr>' + ''.join(f'<td{side}>{escape(cell)}</td>' for cell, side in line) + '</tr>\n'
+        for line in lines
     )
     words = f'<caption>{escape(caption)}</caption>' if caption else ''
     return f'<div class="scroll"><table>{words}<thead><tr>{top}</tr></thead><tbody>\n{body}</tbody></table></div>'
@@ -153,7 +159,14 @@ def measures_table(results: dict) -> str:
         ]
         for name, (title, words) in MEASURES.items()
     ]
-    header = ['measure', 'mean', 'sd', '95 % interval', f'always “{results["classes"][largest]}”', 'what it is']
+    header = [
+        'measure',
+        'mean',
+        'sd',
+        '95 % interval',
+        f'always “{results["classes"][largest]}”',
+        'what it is',
+    ]
     return table(
         header,
         rows,
@@ -164,7 +177,10 @@ def measures_table(results: dict) -> str:
 
 def seeds_table(results: dict) -> str:
     """Every measure of every seed."""
-    rows = [[one['seed'], *(measure(one['metrics'][name]) for name in MEASURES)] for one in results['per_seed']]
+    rows = [
+        [one['seed'], *(measure(one['metrics'][name]) for name in MEASURES)]
+        for one in results['per_seed']
+    ]
     return table(['seed', *(title for title, _ in MEASURES.values())], rows)
 
 
@@ -181,7 +197,10 @@ def datasets_table(results: dict) -> str:
         ]
         for title, block in results['per_dataset'].items()
     ]
-    return table(['data set', 'clips', 'subjects', 'UF1', '95 % interval', 'UAR', 'accuracy', 'weighted F1'], rows)
+    return table(
+        ['data set', 'clips', 'subjects', 'UF1', '95 % interval', 'UAR', 'accuracy', 'weighted F1'],
+        rows,
+    )
 
 
 def classes_table(results: dict) -> str:
@@ -214,11 +233,13 @@ def oracle_table(results: dict) -> str:
         (
             'best accuracy and best F1 from different epochs',
             block['test_best_independent']['metrics'],
-            'median ' + ', '.join(shown(epoch) for epoch in block['test_best_independent']['median_epochs']),
+            'median '
+            + ', '.join(shown(epoch) for epoch in block['test_best_independent']['median_epochs']),
         ),
     ]
     rows = [
-        [way, *(measure(found[name]) for name in ('uf1', 'uar', 'accuracy')), str(epoch)] for way, found, epoch in ways
+        [way, *(measure(found[name]) for name in ('uf1', 'uar', 'accuracy')), str(epoch)]
+        for way, found, epoch in ways
     ]
     return table(['epoch chosen by', 'UF1', 'UAR', 'accuracy', 'epoch'], rows)
 

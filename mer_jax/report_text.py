@@ -10,11 +10,17 @@ WIDTH = 100
 MEASURES = {
     'uf1': ('UF1', 'F1 averaged over classes (macro F1)'),
     'uar': ('UAR', 'recall averaged over classes'),
-    'precision': ('precision', 'precision averaged over classes (macro precision); a class never predicted counts 0'),
+    'precision': (
+        'precision',
+        'precision averaged over classes (macro precision); a class never predicted counts 0',
+    ),
     'accuracy': ('accuracy', 'share of clips answered right'),
     'weighted_f1': ('weighted F1', 'F1 weighted by the clips of a class'),
     'micro_f1': ('micro F1', 'F1 of the summed counts; equals accuracy'),
-    'ovr_accuracy': ('one-vs-rest accuracy', 'accuracy of each class against the rest, averaged; not plain accuracy'),
+    'ovr_accuracy': (
+        'one-vs-rest accuracy',
+        'accuracy of each class against the rest, averaged; not plain accuracy',
+    ),
 }
 
 
@@ -25,7 +31,14 @@ def table(results: dict) -> str:
     for leak in results['leaks']:
         lines += textwrap.wrap(f'leak: {leak}', WIDTH, subsequent_indent='      ')
     if results['per_subject']:
-        lines += ['', *_measure_lines(results), '', *_dataset_lines(results), '', *_confusion_lines(results)]
+        lines += [
+            '',
+            *_measure_lines(results),
+            '',
+            *_dataset_lines(results),
+            '',
+            *_confusion_lines(results),
+        ]
         lines += _oracle_lines(results)
     return '\n'.join(lines)
 
@@ -35,12 +48,20 @@ def verdict(results: dict) -> str:
     leaks.
     """
     if not results['per_subject']:
-        return f'Trained on all {results["clips"]} clips; nothing was held out, so nothing is scored'
+        return (
+            f'Trained on all {results["clips"]} clips; nothing was held out, so nothing is scored'
+        )
     edges = results['intervals']['uf1']
-    found = f'UF1 {results["metrics"]["uf1"]:.2f}' + (f' [{edges[0]:.2f}, {edges[1]:.2f}]' if edges else '')
+    found = f'UF1 {results["metrics"]["uf1"]:.2f}' + (
+        f' [{edges[0]:.2f}, {edges[1]:.2f}]' if edges else ''
+    )
     tested = sum(block['n'] for block in results['per_dataset'].values())
     over = f'{plural(len(results["per_subject"]), "subject")}, {plural(tested, "clip")}'
-    honesty = f'not honest: {plural(len(results["leaks"]), "leak")}' if results['leaks'] else 'honest: no leaks'
+    honesty = (
+        f'not honest: {plural(len(results["leaks"]), "leak")}'
+        if results['leaks']
+        else 'honest: no leaks'
+    )
     return f'{found} over {over}, {plural(count_of(results["seeds"]), "seed")}; {honesty}'
 
 
@@ -92,7 +113,9 @@ def _dataset_lines(results):
     """One line a data set."""
     lines = [f'{"data set":24}{"clips":>8}{"UF1":>8}{"UAR":>8}{"accuracy":>10}']
     for title, block in results['per_dataset'].items():
-        figures = f'{measure(block["uf1"]):>8}{measure(block["uar"]):>8}{measure(block["accuracy"]):>10}'
+        figures = (
+            f'{measure(block["uf1"]):>8}{measure(block["uar"]):>8}{measure(block["accuracy"]):>10}'
+        )
         lines.append(f'{title[:23]:24}{block["n"]:>8}{figures}')
     return lines
 
@@ -110,7 +133,8 @@ def _confusion_lines(results):
         ' ' * 24 + ''.join(f'{title[: cell - 1]:>{cell}}' for title in classes),
     ]
     return lines + [
-        f'{title[:23]:24}' + ''.join(f'{n:>{cell}}' for n in row) for title, row in zip(classes, counts, strict=True)
+        f'{title[:23]:24}' + ''.join(f'{n:>{cell}}' for n in row)
+        for title, row in zip(classes, counts, strict=True)
     ]
 
 

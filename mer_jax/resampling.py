@@ -34,19 +34,38 @@ def extend(folds, samples, names, titles, *, method, neighbours, space, scope, g
     """
     if method in ('none', 'gan'):  # a GAN is trained later: see generation.py
         return samples, folds
-    own = [index[weight > 0] for index, weight in zip(folds.train.index, folds.train.weight, strict=True)]
+    own = [
+        index[weight > 0]
+        for index, weight in zip(folds.train.index, folds.train.weight, strict=True)
+    ]
     if method == 'generated':
         paths = [_file(generated, titles[number]) for number in folds.fold]
-        samples, added = appended(samples, {path: read(path, samples, names) for path in dict.fromkeys(paths)})
-        train = stacked([np.concatenate([rows, added[path]]) for rows, path in zip(own, paths, strict=True)])
-        return samples, folds._replace(train=folds.train._replace(index=train.index, weight=train.weight))
+        samples, added = appended(
+            samples, {path: read(path, samples, names) for path in dict.fromkeys(paths)}
+        )
+        train = stacked(
+            [np.concatenate([rows, added[path]]) for rows, path in zip(own, paths, strict=True)]
+        )
+        return samples, folds._replace(
+            train=folds.train._replace(index=train.index, weight=train.weight)
+        )
     source = [np.arange(len(samples.label))] * len(own) if scope == 'all' else own
     near = _neighbours(samples, source, neighbours, space) if method == 'smote' else {}
-    seeds = [(seed,) if scope == 'all' else (seed, number) for seed, number in zip(folds.seed, folds.fold, strict=True)]
-    made = [fill(np.random.default_rng(seed), samples.label, rows, near.get(rows.tobytes()))
-            for seed, rows in zip(seeds, source, strict=True)]
+    seeds = [
+        (seed,) if scope == 'all' else (seed, number)
+        for seed, number in zip(folds.seed, folds.fold, strict=True)
+    ]
+    made = [
+        fill(np.random.default_rng(seed), samples.label, rows, near.get(rows.tobytes()))
+        for seed, rows in zip(seeds, source, strict=True)
+    ]
     first = len(samples.label)
-    train = stacked([np.concatenate([rows, first + np.arange(len(new.row))]) for rows, new in zip(own, made, strict=True)])
+    train = stacked(
+        [
+            np.concatenate([rows, first + np.arange(len(new.row))])
+            for rows, new in zip(own, made, strict=True)
+        ]
+    )
     return samples, folds._replace(train=Training(*train, fit=folds.train.fit, made=_padded(made)))
 
 
@@ -84,7 +103,7 @@ def nearest(squared, count):
     """
     apart = squared.astype(np.float64)
     np.fill_diagonal(apart, np.inf)
-    return np.argsort(apart, axis=1, kind='stable')[:, :min(count, len(apart) - 1)]
+    return np.argsort(apart, axis=1, kind='stable')[:, : min(count, len(apart) - 1)]
 
 
 def products(image):
@@ -93,7 +112,7 @@ def products(image):
     total = np.zeros((len(flat), len(flat)))
     # the whole of a video data set in float64 would not fit
     for first in range(0, flat.shape[1], 4096):
-        part = flat[:, first:first + 4096].astype(np.float64)
+        part = flat[:, first : first + 4096].astype(np.float64)
         total += part @ part.T
     return total
 
@@ -123,11 +142,20 @@ def read(path, samples, names):
         with np.load(path) as file:
             image, label = np.asarray(file['image']), file['label'].astype(str)
     except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path} is no .npz file with 'image' and 'label' (text): {error}") from None
+        raise UserError(
+            f"{path} is no .npz file with 'image' and 'label' (text): {error}"
+        ) from None
     shape = samples.image.shape[1:]
-    if image.shape[1:] != shape or image.dtype != samples.image.dtype or label.shape != image.shape[:1] or not len(label):
-        raise UserError(f'{path} holds images {image.dtype}{list(image.shape)} and labels {list(label.shape)}; needed: '
-                        f'{samples.image.dtype}{["n", *shape]} and as many labels, at least one')
+    if (
+        image.shape[1:] != shape
+        or image.dtype != samples.image.dtype
+        or label.shape != image.shape[:1]
+        or not len(label)
+    ):
+        raise UserError(
+            f'{path} holds images {image.dtype}{list(image.shape)} and labels {list(label.shape)}; needed: '
+            f'{samples.image.dtype}{["n", *shape]} and as many labels, at least one'
+        )
     if not np.isfinite(image).all():
         raise UserError(f'{path} holds images that are not finite')
     for name in label.tolist():
@@ -145,11 +173,20 @@ def appended(samples, files):
         rows[source] = np.arange(first, first + len(label))
         first += len(label)
     count = first - len(samples.label)
-    new = {name: np.full((count, *of.shape[1:]), -1, of.dtype) for name, of in samples._asdict().items() if name != 'image'}
-    new |= {'image': np.concatenate([image for image, _ in files.values()]),
-            'label': np.concatenate([label for _, label in files.values()]),
-            'action_units': np.full_like(new['action_units'], np.nan), 'target': np.zeros_like(new['target'])}
-    return Samples(*(np.concatenate([getattr(samples, name), new[name]]) for name in Samples._fields)), rows
+    new = {
+        name: np.full((count, *of.shape[1:]), -1, of.dtype)
+        for name, of in samples._asdict().items()
+        if name != 'image'
+    }
+    new |= {
+        'image': np.concatenate([image for image, _ in files.values()]),
+        'label': np.concatenate([label for _, label in files.values()]),
+        'action_units': np.full_like(new['action_units'], np.nan),
+        'target': np.zeros_like(new['target']),
+    }
+    return Samples(
+        *(np.concatenate([getattr(samples, name), new[name]]) for name in Samples._fields)
+    ), rows
 
 
 def _file(source, title):
@@ -169,12 +206,19 @@ def _neighbours(samples, source, count, space):
             place = components(own)
             own = place @ place.T
         squared, label = distances(own), samples.label[rows]
-        found[rows.tobytes()] = {kind: nearest(squared[np.ix_(label == kind, label == kind)], count) for kind in np.unique(label)}
+        found[rows.tobytes()] = {
+            kind: nearest(squared[np.ix_(label == kind, label == kind)], count)
+            for kind in np.unique(label)
+        }
     return found
 
 
 def _padded(made) -> Made:
     """The made rows of all runs at one length; nothing points at the padding."""
     longest = max(len(one.row) for one in made)
-    return Made(*(np.stack([np.pad(column, (0, longest - len(column))) for column in columns])
-                  for columns in zip(*made, strict=True)))
+    return Made(
+        *(
+            np.stack([np.pad(column, (0, longest - len(column))) for column in columns])
+            for columns in zip(*made, strict=True)
+        )
+    )

@@ -34,7 +34,9 @@ class Programs(NamedTuple):
     seconds: float  # spent compiling
 
 
-def compiled(learner, plan, samples, folds, *, runs, test_batch, chunk, done=False, **settings) -> Programs:
+def compiled(
+    learner, plan, samples, folds, *, runs, test_batch, chunk, done=False, **settings
+) -> Programs:
     """Compile init, train and predict for `runs` runs of `folds`, padded to full rounds of `plan`;
     nothing is trained.
 
@@ -42,7 +44,7 @@ def compiled(learner, plan, samples, folds, *, runs, test_batch, chunk, done=Fal
     train.train_epoch (batch_size, augment, sampler).
     """
     start = time.perf_counter()
-    devices = jax.devices()[:plan.devices]
+    devices = jax.devices()[: plan.devices]
     length = parallel.round_up(runs, at_once=plan.at_once, devices=plan.devices)
     mapped = partial(parallel.over_folds, at_once=plan.at_once, devices=devices)
     shared = parallel.replicated(samples, devices=devices)
@@ -50,17 +52,29 @@ def compiled(learner, plan, samples, folds, *, runs, test_batch, chunk, done=Fal
 
     init = mapped(partial(_init, learner=learner))
     states = jax.eval_shape(init, shared, rows, fold, seed)
-    states = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=rows.index.sharding), states)
+    states = jax.tree.map(
+        lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=rows.index.sharding), states
+    )
     wanted = {'init': Program(init, (shared, rows, fold, seed), QUICKLY)}
     if not done:
-        run = mapped(partial(train.train_epochs, learner=learner, chunk=chunk, **settings), donate=(1,))
+        run = mapped(
+            partial(train.train_epochs, learner=learner, chunk=chunk, **settings), donate=(1,)
+        )
         wanted['run'] = Program(run, ((shared, np.int32(0), np.int32(1)), states, rows, fold, seed))
     if folds.test.index.shape[1]:
         predict = mapped(partial(evaluate.predict_rows, learner=learner))
         wanted['predict'] = Program(predict, (shared, states, index))
     ready = compilation.compiled(wanted, 'what predicts' if done else 'the training program')
-    return Programs(ready['init'], ready.get('run'), ready.get('predict'), shared, devices, length, chunk,
-                    time.perf_counter() - start)
+    return Programs(
+        ready['init'],
+        ready.get('run'),
+        ready.get('predict'),
+        shared,
+        devices,
+        length,
+        chunk,
+        time.perf_counter() - start,
+    )
 
 
 def place(folds, members, length, test_batch, devices):
@@ -78,19 +92,31 @@ def seconds_a_round(learner_for, samples, folds, *, memory, plan, **settings) ->
     """
     runs = min(plan.at_once * plan.devices, len(folds.fold))
     try:
-        programs = compiled(learner_for(plan.lowering), plan, samples, folds, runs=runs,
-                            test_batch=settings['batch_size'], chunk=1, **settings)
+        programs = compiled(
+            learner_for(plan.lowering),
+            plan,
+            samples,
+            folds,
+            runs=runs,
+            test_batch=settings['batch_size'],
+            chunk=1,
+            **settings,
+        )
         # CPU devices share one memory
         sharing = plan.devices if jax.default_backend() == 'cpu' else 1
         if programs.run.memory_analysis().temp_size_in_bytes * sharing > memory:
             return math.inf
-        rows, fold, seed, _ = place(folds, range(runs), programs.length, settings['batch_size'], programs.devices)
+        rows, fold, seed, _ = place(
+            folds, range(runs), programs.length, settings['batch_size'], programs.devices
+        )
         states = programs.init(programs.samples, rows, fold, seed)
         took = []
         # the first call warms up; the fastest of the others counts on a noisy machine
         for first in range(4):
             start = time.perf_counter()
-            states, logs = programs.run((programs.samples, np.int32(first), np.int32(1)), states, rows, fold, seed)
+            states, logs = programs.run(
+                (programs.samples, np.int32(first), np.int32(1)), states, rows, fold, seed
+            )
             jax.block_until_ready(logs)
             took.append(time.perf_counter() - start)
         return min(took[1:])
@@ -100,8 +126,19 @@ def seconds_a_round(learner_for, samples, folds, *, memory, plan, **settings) ->
         raise
 
 
-def train_group(programs, folds: Folds, members, folder, *, epochs, test_batch, prepare, started, after,
-                interval):
+def train_group(
+    programs,
+    folds: Folds,
+    members,
+    folder,
+    *,
+    epochs,
+    test_batch,
+    prepare,
+    started,
+    after,
+    interval,
+):
     """Train the runs `members` to `epochs` from their newest checkpoint in `folder`; returns
     (states, held-out outputs).
 
@@ -126,10 +163,15 @@ def train_group(programs, folds: Folds, members, folder, *, epochs, test_batch, 
     with checkpoint.opened(folder) as manager:
         done = checkpoint.newest(folder)
         if done >= 0:
-            states = parallel.padded(checkpoint.restore(manager, done, own(states)), programs.length,
-                                     devices=programs.devices)
+            states = parallel.padded(
+                checkpoint.restore(manager, done, own(states)),
+                programs.length,
+                devices=programs.devices,
+            )
         else:
-            states = parallel.padded(prepare(own(states), members), programs.length, devices=programs.devices)
+            states = parallel.padded(
+                prepare(own(states), members), programs.length, devices=programs.devices
+            )
             done = 0
         started(done)
 
@@ -145,7 +187,9 @@ def train_group(programs, folds: Folds, members, folder, *, epochs, test_batch, 
                 last = time.monotonic()
                 cost = last - start
 
-        states = train.fit(run, states, done=done, epochs=epochs, chunk=programs.chunk, after=behind)
+        states = train.fit(
+            run, states, done=done, epochs=epochs, chunk=programs.chunk, after=behind
+        )
     return own(states), outputs(states)
 
 
@@ -164,12 +208,16 @@ def enter(folder, asked, loaded) -> None:
     else:
         settings.check_resume(old['settings'], asked, folder)
         if old['data'] != loaded.fingerprint:
-            raise UserError(f"{folder} holds a run on other data (data.name {asked['data']['name']!r} has changed since); "
-                            'give another --workdir')
+            raise UserError(
+                f'{folder} holds a run on other data (data.name {asked["data"]["name"]!r} has changed since); '
+                'give another --workdir'
+            )
         epoch = newest(folder)
         if epoch > asked['train']['epochs']:
-            raise UserError(f"{folder} is trained to epoch {epoch} already; train.epochs is {asked['train']['epochs']}; "
-                            'allowed: that many or more, or another --workdir')
+            raise UserError(
+                f'{folder} is trained to epoch {epoch} already; train.epochs is {asked["train"]["epochs"]}; '
+                'allowed: that many or more, or another --workdir'
+            )
     workdir.write_json(folder / workdir.CONFIG, note)
 
 
@@ -177,8 +225,14 @@ def write_tables(folder, loaded, folds, titles) -> None:
     """folds.csv, who trains and is tested where, and dropped.csv, which clips are not used
     and why.
     """
-    workdir.write_csv(folder / workdir.FOLDS, *protocol.table(folds, titles, loaded.samples, loaded.names))
-    workdir.write_csv(folder / workdir.DROPPED, ['clip', 'subject', 'dataset', 'emotion', 'reason'], loaded.dropped)
+    workdir.write_csv(
+        folder / workdir.FOLDS, *protocol.table(folds, titles, loaded.samples, loaded.names)
+    )
+    workdir.write_csv(
+        folder / workdir.DROPPED,
+        ['clip', 'subject', 'dataset', 'emotion', 'reason'],
+        loaded.dropped,
+    )
 
 
 def existing(folder):
@@ -199,8 +253,10 @@ def finished(folder, asked):
         settings.check_resume(workdir.read_config(folder)['settings'], asked, folder)
         epoch = trained(folder, asked['train']['seeds'])
         if epoch != asked['train']['epochs']:
-            raise UserError(f"{folder} is trained to epoch {epoch} of {asked['train']['epochs']}; "
-                            'finish it first: the same command with the verb train')
+            raise UserError(
+                f'{folder} is trained to epoch {epoch} of {asked["train"]["epochs"]}; '
+                'finish it first: the same command with the verb train'
+            )
     return folder
 
 
@@ -222,7 +278,13 @@ def trained(folder, seeds) -> int:
         return 0
     total = seeds * len(workdir.read_csv(folder / workdir.FOLDS))
     groups = -(-total // plans.pinned(folder / workdir.PLAN).group)
-    return max(0, min(checkpoint.newest(folder / 'checkpoints' / f'group_{number}') for number in range(groups)))
+    return max(
+        0,
+        min(
+            checkpoint.newest(folder / 'checkpoints' / f'group_{number}')
+            for number in range(groups)
+        ),
+    )
 
 
 def _init(samples, rows, fold, seed, *, learner):

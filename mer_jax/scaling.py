@@ -32,8 +32,13 @@ def fit_input(samples, rows, *, scale, difference=False):
         middle, spread = image.mean(within)[rows.index], image.var(within)[rows.index]
         share = rows.weight / rows.weight.sum()
         mean = share @ middle
-        return {'mean': mean, 'deviation': jnp.maximum(jnp.sqrt(share @ (spread + (middle - mean) ** 2)), 1e-6)}
-    apart = max(1, math.ceil(math.sqrt(rows.index.shape[0] * math.prod(samples.image.shape[1:3]) / SORTED)))
+        return {
+            'mean': mean,
+            'deviation': jnp.maximum(jnp.sqrt(share @ (spread + (middle - mean) ** 2)), 1e-6),
+        }
+    apart = max(
+        1, math.ceil(math.sqrt(rows.index.shape[0] * math.prod(samples.image.shape[1:3]) / SORTED))
+    )
     flow = jnp.abs(samples.image[:, ::apart, ::apart][rows.index].astype(jnp.float32))
     # a still channel: no division by 0
     return {'scale': jnp.maximum(jnp.percentile(flow, 99.5, axis=(0, 1, 2)), 1e-6)}
@@ -46,7 +51,9 @@ def scale_input(image, fitted, *, value_range, difference=False):
     difference: of a clip [B, T, H, W, C] each frame less the first, so that what moves remains.
     """
     if 'mean' in fitted:
-        return (_moved(image.astype(jnp.float32), difference) - fitted['mean']) / fitted['deviation']
+        return (_moved(image.astype(jnp.float32), difference) - fitted['mean']) / fitted[
+            'deviation'
+        ]
     low, high = map(jnp.asarray, value_range)
     if 'scale' in fitted:
         share = (jnp.clip(image / fitted['scale'], -1, 1) + 1) / 2

@@ -14,8 +14,14 @@ def unit_sets(action_units, titles) -> list:
     """The action units of each row of float32[R, A] as a tuple of titles by number; None where one
     is unknown (NaN).
     """
-    order = sorted(range(len(titles)), key=lambda i: (int(''.join(filter(str.isdigit, titles[i])) or 0), titles[i]))
-    return [None if np.isnan(row).any() else tuple(titles[i] for i in order if row[i] == 1) for row in action_units]
+    order = sorted(
+        range(len(titles)),
+        key=lambda i: (int(''.join(filter(str.isdigit, titles[i])) or 0), titles[i]),
+    )
+    return [
+        None if np.isnan(row).any() else tuple(titles[i] for i in order if row[i] == 1)
+        for row in action_units
+    ]
 
 
 def unit_title(units) -> str:
@@ -37,7 +43,10 @@ def scenarios(explained) -> dict:
     first, second = np.triu_indices(len(explained.label), 1)
     units = np.nan_to_num(np.asarray(explained.action_units, np.float32))
     shared, either = (units @ units.T)[first, second], (units.sum(1)[first] + units.sum(1)[second])
-    subject, emotion = (np.equal(of[first], of[second]) for of in map(np.asarray, (explained.subject, explained.label)))
+    subject, emotion = (
+        np.equal(of[first], of[second])
+        for of in map(np.asarray, (explained.subject, explained.label))
+    )
     kinds = {'subjects': ~subject & emotion, 'clips': subject & emotion, 'emotions': ~emotion}
     right = np.equal(explained.label, explained.predicted).astype(int)
     overlap = shared / np.maximum(either - shared, 1)
@@ -46,7 +55,15 @@ def scenarios(explained) -> dict:
         pairs = np.flatnonzero(kinds[name] & (shared > 0))
         i, j = first[pairs], second[pairs]
         again = np.isin(i, shown).astype(int) + np.isin(j, shown)
-        keys = (j, i, either[pairs], again, subject[pairs] & (name == 'emotions'), -overlap[pairs], -right[i] - right[j])
+        keys = (
+            j,
+            i,
+            either[pairs],
+            again,
+            subject[pairs] & (name == 'emotions'),
+            -overlap[pairs],
+            -right[i] - right[j],
+        )
         best = np.lexsort(keys)[:1]
         found[name] = (int(i[best[0]]), int(j[best[0]])) if len(best) else None
         shown += found[name] or ()

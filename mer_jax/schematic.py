@@ -39,7 +39,10 @@ def _skull(image, points, unit):
     outline = np.concatenate([points[:17], forehead[::-1]])
     for side, ear in ((-1, points[0]), (1, points[16])):
         t = np.linspace(0, 2 * np.pi, 12, endpoint=False)
-        ring = ear + np.stack([side * 0.06 * unit + 0.11 * unit * np.cos(t), 0.14 * unit + 0.25 * unit * np.sin(t)], -1)
+        ring = ear + np.stack(
+            [side * 0.06 * unit + 0.11 * unit * np.cos(t), 0.14 * unit + 0.25 * unit * np.sin(t)],
+            -1,
+        )
         _line(image, ring, 0.022 * unit, ink=130, closed=True)
     cv2.fillPoly(image, [_fixed(_smooth(outline, closed=True))], 234, cv2.LINE_AA, 4)
     _line(image, outline, 0.03 * unit, closed=True, ink=100)
@@ -60,7 +63,9 @@ def _eye(image, points, unit):
 
 def _line(image, points, width, *, ink=70, closed=False):
     """A smooth line through points [n, 2]."""
-    cv2.polylines(image, [_fixed(_smooth(points, closed))], closed, ink, max(round(width), 1), cv2.LINE_AA, 4)
+    cv2.polylines(
+        image, [_fixed(_smooth(points, closed))], closed, ink, max(round(width), 1), cv2.LINE_AA, 4
+    )
 
 
 def _smooth(points, closed=False):

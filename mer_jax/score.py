@@ -35,7 +35,10 @@ def score(predictions: Predictions, names: Names) -> dict:
         'intervals': _intervals(cube),
         'per_dataset': _per_dataset(subjects, cube, names),
         'per_class': metrics.per_class(pooled, names.classes),
-        'per_seed': [{'seed': int(seed), 'metrics': _means(pooled[i : i + 1])} for i, seed in enumerate(seeds)],
+        'per_seed': [
+            {'seed': int(seed), 'metrics': _means(pooled[i : i + 1])}
+            for i, seed in enumerate(seeds)
+        ],
         'per_subject': _per_subject(subjects, cube, names),
         'per_fold': _per_fold(predictions, names),
         'confusion': pooled.sum(0).tolist(),
@@ -54,23 +57,35 @@ def oracle(outputs, predictions: Predictions, names: Names) -> dict:
     predictions.
     """
     if outputs.ndim != 3 or not len(outputs) or outputs.shape[1:] != predictions.output.shape:
-        raise ValueError(f'outputs must be one or more epochs of {predictions.output.shape}, got {outputs.shape}')
+        raise ValueError(
+            f'outputs must be one or more epochs of {predictions.output.shape}, got {outputs.shape}'
+        )
     seeds, seed, _, cube = _by_run(outputs, predictions, names)
     every = metrics.measures(cube)
     by_accuracy = _best(every['accuracy'], every['uf1'])
     by_f1 = _best(every['uf1'], every['accuracy'])
-    accurate, balanced = (_means(_pool(cube, choice, seed, len(seeds))) for choice in (by_accuracy, by_f1))
-    mixed = {**accurate, **{name: balanced[name] for name in ('uf1', 'uar', 'precision', 'weighted_f1')}}
+    accurate, balanced = (
+        _means(_pool(cube, choice, seed, len(seeds))) for choice in (by_accuracy, by_f1)
+    )
+    mixed = {
+        **accurate,
+        **{name: balanced[name] for name in ('uf1', 'uar', 'precision', 'weighted_f1')},
+    }
     curve = _curve(cube, seed, len(seeds))
     common = _best(curve['uf1'][None], curve['accuracy'][None])[0]
     epochs = len(outputs)
     return {
         'note': NOTE,
         'test_best': {'metrics': accurate, 'median_epoch': _median(by_accuracy)},
-        'test_best_independent': {'metrics': mixed, 'median_epochs': [_median(by_accuracy), _median(by_f1)]},
+        'test_best_independent': {
+            'metrics': mixed,
+            'median_epochs': [_median(by_accuracy), _median(by_f1)],
+        },
         'best_common_epoch': {'metrics': _at(curve, common), 'epoch': int(common) + 1},
         'last': {'metrics': _at(curve, epochs - 1), 'epoch': epochs},
-        'per_epoch': {name: [number(value) for value in curve[name]] for name in ('accuracy', 'uf1', 'uar')},
+        'per_epoch': {
+            name: [number(value) for value in curve[name]] for name in ('accuracy', 'uf1', 'uar')
+        },
     }
 
 
@@ -91,8 +106,12 @@ def _decide(output, predictions):
         where = f'fold {predictions.fold[row]}, seed {predictions.seed[row]}'
         if epoch:
             what = f'held-out outputs of epoch {epoch[0] + 1} are missing or not finite'
-            raise UserError(f'{where}: {what}; start with evaluate.every_epoch in a new --workdir, or switch it off')
-        raise UserError(f'{where}: outputs are not finite, so training diverged; a smaller learning rate may help')
+            raise UserError(
+                f'{where}: {what}; start with evaluate.every_epoch in a new --workdir, or switch it off'
+            )
+        raise UserError(
+            f'{where}: outputs are not finite, so training diverged; a smaller learning rate may help'
+        )
     return np.argmax(output, -1)
 
 
@@ -102,7 +121,11 @@ def _by_subject(predictions, names):
     seeds, seed = np.unique(predictions.seed, return_inverse=True)
     pairs = np.stack([predictions.dataset, predictions.subject], 1)
     subjects, subject = np.unique(pairs, axis=0, return_inverse=True)
-    return seeds, subjects, _cube(predictions.label, predicted, (subject, seed), (len(subjects), len(seeds)), names)
+    return (
+        seeds,
+        subjects,
+        _cube(predictions.label, predicted, (subject, seed), (len(subjects), len(seeds)), names),
+    )
 
 
 def _by_run(outputs, predictions, names):
@@ -113,13 +136,23 @@ def _by_run(outputs, predictions, names):
     seeds, seed = np.unique(predictions.seed, return_inverse=True)
     runs, run = np.unique(np.stack([seed, predictions.fold], 1), axis=0, return_inverse=True)
     keys = (np.tile(run, len(outputs)), np.repeat(np.arange(len(outputs)), len(run)))
-    cube = _cube(np.tile(predictions.label, len(outputs)), predicted.ravel(), keys, (len(runs), len(outputs)), names)
+    cube = _cube(
+        np.tile(predictions.label, len(outputs)),
+        predicted.ravel(),
+        keys,
+        (len(runs), len(outputs)),
+        names,
+    )
     return seeds, runs[:, 0], run, cube
 
 
 def _cube(label, predicted, keys, shape, names):
     """Confusions int64[*shape, K, K] of rows with one number per axis of `shape` in `keys`."""
-    group = np.ravel_multi_index([np.ravel(key) for key in keys], shape) if len(label) else np.zeros(0, int)
+    group = (
+        np.ravel_multi_index([np.ravel(key) for key in keys], shape)
+        if len(label)
+        else np.zeros(0, int)
+    )
     classes = len(names.classes)
     flat = metrics.confusions(label, predicted, group, groups=int(np.prod(shape)), classes=classes)
     return flat.reshape(*shape, classes, classes)
@@ -144,7 +177,11 @@ def _per_dataset(subjects, cube, names):
     for index in np.unique(subjects[:, 0]):
         part = cube[subjects[:, 0] == index]
         counts = {'n': _counts(part.sum(0))['clips'], 'subjects': len(part)}
-        blocks[names.datasets[index]] = {**counts, **_means(part.sum(0)), 'intervals': _intervals(part)}
+        blocks[names.datasets[index]] = {
+            **counts,
+            **_means(part.sum(0)),
+            'intervals': _intervals(part),
+        }
     return blocks
 
 
@@ -173,7 +210,10 @@ def _per_fold(predictions, names):
     seeds, seed = np.unique(predictions.seed, return_inverse=True)
     folds, fold = np.unique(predictions.fold, return_inverse=True)
     cube = _cube(predictions.label, predicted, (fold, seed), (len(folds), len(seeds)), names)
-    return [{'fold': int(f), **_counts(part), 'uf1': _means(part)['uf1']} for f, part in zip(folds, cube, strict=True)]
+    return [
+        {'fold': int(f), **_counts(part), 'uf1': _means(part)['uf1']}
+        for f, part in zip(folds, cube, strict=True)
+    ]
 
 
 def _best(first, second):

@@ -124,17 +124,34 @@ _RANGES = {  # key: (least, most); a share or a rate of 0 would train or test no
 }
 # What may differ between a run and its continuation: where things lie and how often they are
 # written, never a result.
-_FREE_ON_RESUME = {'name', 'data.data_dir', 'data.manual_dir', 'data.landmarks', 'data.magnet', 'data.rebuild', 'train.epochs',
-                   'train.checkpoint_seconds', 'explain.clips', 'explain.aucam', 'explain.faces'}
+_FREE_ON_RESUME = {
+    'name',
+    'data.data_dir',
+    'data.manual_dir',
+    'data.landmarks',
+    'data.magnet',
+    'data.rebuild',
+    'train.epochs',
+    'train.checkpoint_seconds',
+    'explain.clips',
+    'explain.aucam',
+    'explain.faces',
+}
 
 
 def check(settings: dict) -> None:
     """Raise one UserError that names every broken rule as key, value and what is allowed."""
     values = flat(settings)
-    wrong = [f'{key} is {values[key]!r}; allowed: {", ".join(sorted(allowed))}'
-             for key, allowed in _CHOICES.items() if values[key] not in allowed]
-    wrong += [f'{key} is {values[key]}; allowed: {low} to {high}'
-              for key, (low, high) in _RANGES.items() if not low <= values[key] <= high]
+    wrong = [
+        f'{key} is {values[key]!r}; allowed: {", ".join(sorted(allowed))}'
+        for key, allowed in _CHOICES.items()
+        if values[key] not in allowed
+    ]
+    wrong += [
+        f'{key} is {values[key]}; allowed: {low} to {high}'
+        for key, (low, high) in _RANGES.items()
+        if not low <= values[key] <= high
+    ]
     wrong += _channels(values['data.channels'])
     wrong += _networks(settings['model']) + _training(settings) + _spotting(settings)
     wrong += _balance(settings) + _head(settings)
@@ -153,27 +170,44 @@ def check_resume(old: dict, new: dict, folder) -> None:
     """
     told = [f'{key} was {before!r}, is {now!r}' for key, before, now in differ(old, new)]
     if told:
-        raise UserError(f'{folder} holds a run with other settings: {"; ".join(told)}; '
-                        'give another --workdir, or delete that folder to start again')
+        raise UserError(
+            f'{folder} holds a run with other settings: {"; ".join(told)}; '
+            'give another --workdir, or delete that folder to start again'
+        )
 
 
 def differ(old: dict, new: dict) -> list:
     """[(key, old, new)] of settings that may not differ between a run and its continuation."""
-    free = _FREE_ON_RESUME if new['train']['schedule'] != 'cosine' else _FREE_ON_RESUME - {'train.epochs'}
+    free = (
+        _FREE_ON_RESUME
+        if new['train']['schedule'] != 'cosine'
+        else _FREE_ON_RESUME - {'train.epochs'}
+    )
     return differences(old, new, ignore=free)
 
 
 def _channels(text):
     parts = text.split(',')
-    if len(parts) == len(set(parts)) and any(set(parts) <= set(known) for known in CHANNELS.values()):
+    if len(parts) == len(set(parts)) and any(
+        set(parts) <= set(known) for known in CHANNELS.values()
+    ):
         return []
-    return [f'data.channels is {text!r}; allowed: {" or ".join(", ".join(known) for known in CHANNELS.values())}, each once, '
-            'comma between']
+    return [
+        f'data.channels is {text!r}; allowed: {" or ".join(", ".join(known) for known in CHANNELS.values())}, each once, '
+        'comma between'
+    ]
 
 
 _KEYWORDS = {  # of networks: key -> (least, most)
-    'hidden': (1, 10**5), 'width': (2, 1024), 'blocks': (1, 2), 'groups': (1, 512), 'fine': (0, 2),
-    'dropped': (0, 3), 'dropout': (0, 0.99), 'dropout_dense': (0, 0.99), 'dropout_contrast': (0, 0.99),
+    'hidden': (1, 10**5),
+    'width': (2, 1024),
+    'blocks': (1, 2),
+    'groups': (1, 512),
+    'fine': (0, 2),
+    'dropped': (0, 3),
+    'dropout': (0, 0.99),
+    'dropout_dense': (0, 0.99),
+    'dropout_contrast': (0, 0.99),
 }
 
 
@@ -188,7 +222,9 @@ def _networks(model):
     for network in REGIONAL:
         width, groups = model[network]['width'], model[network]['groups']
         if groups > 0 and width % (2 * groups):
-            wrong.append(f'model.{network}.groups is {groups}; allowed: so many that twice of them divide width, {width}')
+            wrong.append(
+                f'model.{network}.groups is {groups}; allowed: so many that twice of them divide width, {width}'
+            )
     return wrong
 
 
@@ -196,16 +232,28 @@ def _training(settings):
     """What one setting asks of another."""
     train, model, wrong = settings['train'], settings['model']['name'], []
     if train['learner'] == 'contrastive' and model not in REGIONAL:
-        wrong.append("train.learner is 'contrastive', which needs heads of regions; allowed: "
-                     f"model.name {' or '.join(REGIONAL)}, or train.learner 'supervised'")
+        wrong.append(
+            "train.learner is 'contrastive', which needs heads of regions; allowed: "
+            f"model.name {' or '.join(REGIONAL)}, or train.learner 'supervised'"
+        )
     allowed = augmentable(settings['data']['channels'].split(','), settings['data']['scale'])
-    wrong += [f"augment.{change} is {settings['augment'][change]}, which is not made for data.channels "
-              f"{settings['data']['channels']} and data.scale {settings['data']['scale']}; allowed: 0"
-              for change in CHANGES if settings['augment'][change] and change not in allowed]
+    wrong += [
+        f'augment.{change} is {settings["augment"][change]}, which is not made for data.channels '
+        f'{settings["data"]["channels"]} and data.scale {settings["data"]["scale"]}; allowed: 0'
+        for change in CHANGES
+        if settings['augment'][change] and change not in allowed
+    ]
     if settings['data']['difference'] and settings['data']['channels'] != 'gray':
-        wrong.append("data.difference is True, which takes frames; allowed: False, or data.channels 'gray'")
-    if settings['data']['value_range'] == 'imagenet' and len(settings['data']['channels'].split(',')) != 3:
-        wrong.append(f"data.value_range is 'imagenet', for three channels; data.channels is {settings['data']['channels']!r}")
+        wrong.append(
+            "data.difference is True, which takes frames; allowed: False, or data.channels 'gray'"
+        )
+    if (
+        settings['data']['value_range'] == 'imagenet'
+        and len(settings['data']['channels'].split(',')) != 3
+    ):
+        wrong.append(
+            f"data.value_range is 'imagenet', for three channels; data.channels is {settings['data']['channels']!r}"
+        )
     return wrong
 
 
@@ -213,24 +261,47 @@ def _spotting(settings):
     """Rows and learner of spotting belong together, and what is for classes has no place there."""
     rows, learner = settings['data']['rows'], settings['train']['learner']
     if (rows == 'frames') != (learner == 'spotting'):
-        return [f'data.rows is {rows!r} and train.learner {learner!r}; allowed: frames with spotting, clips with the others']
+        return [
+            f'data.rows is {rows!r} and train.learner {learner!r}; allowed: frames with spotting, clips with the others'
+        ]
     wrong = []
     if rows == 'clips':
         return _apex(settings)
     if settings['data']['scale'] != 'p995':
-        wrong.append(f"data.scale is {settings['data']['scale']!r}; allowed with data.rows frames: 'p995'")
+        wrong.append(
+            f"data.scale is {settings['data']['scale']!r}; allowed with data.rows frames: 'p995'"
+        )
     if settings['data']['channels'] != 'u,v':
-        wrong.append(f"data.channels is {settings['data']['channels']!r}; allowed with data.rows frames: 'u,v'")
+        wrong.append(
+            f"data.channels is {settings['data']['channels']!r}; allowed with data.rows frames: 'u,v'"
+        )
     if settings['spotting']['loss'] == 'bce' and settings['spotting']['output'] == 'linear':
-        wrong.append("spotting.loss is 'bce', which takes a sigmoid; allowed: spotting.output sigmoid, or loss mse")
-    for_classes = {'balance.method': 'none', 'train.class_weights': 'none', 'train.sampler': 'shuffle',
-                   'data.drawn_labels': False, 'train.label_smoothing': 0.0, 'protocol.scored': 'test',
-                   'evaluate.every_epoch': False, 'model.init_from': '', 'data.apex': '', 'data.mask': 'none'}
+        wrong.append(
+            "spotting.loss is 'bce', which takes a sigmoid; allowed: spotting.output sigmoid, or loss mse"
+        )
+    for_classes = {
+        'balance.method': 'none',
+        'train.class_weights': 'none',
+        'train.sampler': 'shuffle',
+        'data.drawn_labels': False,
+        'train.label_smoothing': 0.0,
+        'protocol.scored': 'test',
+        'evaluate.every_epoch': False,
+        'model.init_from': '',
+        'data.apex': '',
+        'data.mask': 'none',
+    }
     values = flat(settings)
-    wrong += [f'{key} is {values[key]!r}, which spotting has no use for; allowed: {off!r}'
-              for key, off in for_classes.items() if values[key] != off]
-    wrong += [f'augment.{name} is {settings["augment"][name]}; allowed in spotting: 0'
-              for name in CHANGES if settings['augment'][name]]
+    wrong += [
+        f'{key} is {values[key]!r}, which spotting has no use for; allowed: {off!r}'
+        for key, off in for_classes.items()
+        if values[key] != off
+    ]
+    wrong += [
+        f'augment.{name} is {settings["augment"][name]}; allowed in spotting: 0'
+        for name in CHANGES
+        if settings['augment'][name]
+    ]
     return wrong
 
 
@@ -239,26 +310,40 @@ def _balance(settings):
     balance, protocol, wrong = settings['balance'], settings['protocol'], []
     method, source = balance['method'], balance['generated']
     if method == 'augment' and not any(settings['augment'][name] for name in CHANGES):
-        wrong.append("balance.method is 'augment', but no augmentation is on; allowed: with "
-                     f"{' or '.join(f'augment.{name}' for name in CHANGES)} above 0")
+        wrong.append(
+            "balance.method is 'augment', but no augmentation is on; allowed: with "
+            f'{" or ".join(f"augment.{name}" for name in CHANGES)} above 0'
+        )
     if (method == 'generated') != bool(source):
-        wrong.append(f"balance.generated is {source!r} and balance.method {method!r}; allowed: a .npz file with 'generated', "
-                     "'' otherwise")
+        wrong.append(
+            f"balance.generated is {source!r} and balance.method {method!r}; allowed: a .npz file with 'generated', "
+            "'' otherwise"
+        )
     if method == 'gan':
         wrong += _gan(settings)
     if method == 'generated' and balance['scope'] == 'all':
-        wrong.append("balance.scope is 'all', which images of a file have no part in; allowed with 'generated': 'fold'")
+        wrong.append(
+            "balance.scope is 'all', which images of a file have no part in; allowed with 'generated': 'fold'"
+        )
     if '{subject}' in source and protocol['name'] != 'loso':
-        wrong.append(f"balance.generated holds '{{subject}}', one file a left-out subject, but protocol.name is "
-                     f"{protocol['name']!r}; allowed: 'loso'")
+        wrong.append(
+            f"balance.generated holds '{{subject}}', one file a left-out subject, but protocol.name is "
+            f"{protocol['name']!r}; allowed: 'loso'"
+        )
     if protocol['scored'] == 'validation' and not protocol['validation']:
-        wrong.append("protocol.scored is 'validation', but protocol.validation is 0; allowed: above 0")
+        wrong.append(
+            "protocol.scored is 'validation', but protocol.validation is 0; allowed: above 0"
+        )
     both = protocol['holdout'] + protocol['validation']
     if protocol['name'] in ('holdout', 'random_split') and protocol['validation'] and both > 0.99:
-        wrong.append(f'protocol.holdout and protocol.validation are {both:g} together; allowed: up to 0.99, the rest trains')
+        wrong.append(
+            f'protocol.holdout and protocol.validation are {both:g} together; allowed: up to 0.99, the rest trains'
+        )
     if settings['data']['scale'] == 'standard' and settings['data']['value_range'] != '0..1':
-        wrong.append(f"data.value_range is {settings['data']['value_range']!r}, which data.scale 'standard' has no use for; "
-                     "allowed: '0..1'")
+        wrong.append(
+            f"data.value_range is {settings['data']['value_range']!r}, which data.scale 'standard' has no use for; "
+            "allowed: '0..1'"
+        )
     return wrong
 
 
@@ -268,11 +353,15 @@ def _apex(settings):
     if apex in RULES:
         return []
     if settings['balance']['scope'] == 'all':
-        return [f"balance.scope is 'all' and data.apex {apex!r}, which has an apex a fold; allowed: balance.scope 'fold'"]
+        return [
+            f"balance.scope is 'all' and data.apex {apex!r}, which has an apex a fold; allowed: balance.scope 'fold'"
+        ]
     if protocol['name'] == 'loso' and not protocol['validation']:
         return []
-    return [f'data.apex is {apex!r}, a spotter a left-out subject, but protocol.name is {protocol["name"]!r} and '
-            f"protocol.validation {protocol['validation']:g}; allowed: 'loso' and 0"]
+    return [
+        f'data.apex is {apex!r}, a spotter a left-out subject, but protocol.name is {protocol["name"]!r} and '
+        f"protocol.validation {protocol['validation']:g}; allowed: 'loso' and 0"
+    ]
 
 
 def _gan(settings):
@@ -281,9 +370,13 @@ def _gan(settings):
     if size % 8:
         wrong.append(f'gan.size is {size}; allowed: a multiple of 8')
     if settings['data']['channels'] == 'gray':
-        wrong.append("data.channels is 'gray', and balance.method 'gan' makes pictures; allowed: other channels")
+        wrong.append(
+            "data.channels is 'gray', and balance.method 'gan' makes pictures; allowed: other channels"
+        )
     if settings['balance']['scope'] == 'all':
-        wrong.append("balance.scope is 'all', which a GAN has no part in; allowed with 'gan': 'fold' (gan.scope is its own)")
+        wrong.append(
+            "balance.scope is 'all', which a GAN has no part in; allowed with 'gan': 'fold' (gan.scope is its own)"
+        )
     return wrong
 
 
@@ -291,8 +384,12 @@ def _init_from(text, protocol):
     if not text:
         return []
     if '{subject}' in text and protocol != 'loso':
-        return [f"model.init_from holds '{{subject}}', one file a left-out subject, but protocol.name is {protocol!r}; "
-                "allowed: 'loso'"]
+        return [
+            f"model.init_from holds '{{subject}}', one file a left-out subject, but protocol.name is {protocol!r}; "
+            "allowed: 'loso'"
+        ]
     if '{subject}' not in text and Path(text).is_dir():
-        return [f"model.init_from is a folder, {text}; name a file, or one a fold: '{text.rstrip('/')}/{{subject}}.pth'"]
+        return [
+            f"model.init_from is a folder, {text}; name a file, or one a fold: '{text.rstrip('/')}/{{subject}}.pth'"
+        ]
     return []

@@ -15,7 +15,9 @@ def parent(folder, what: str):
     """
     folder = workdir.absolute(folder)
     if (folder / workdir.CONFIG).exists():
-        raise UserError(f'{folder} holds a run; {what} trains several: name another folder with --workdir')
+        raise UserError(
+            f'{folder} holds a run; {what} trains several: name another folder with --workdir'
+        )
     return folder
 
 

@@ -25,7 +25,9 @@ def continuous(frame, onset, apex, offset, *, label, steepness, sigma):
     """
     t = np.asarray(frame, np.float64)
     if label == 'impulse':
-        return (np.exp(-((t - apex) ** 2) / (2 * sigma**2)) if sigma else t == apex).astype(np.float32)
+        return (np.exp(-((t - apex) ** 2) / (2 * sigma**2)) if sigma else t == apex).astype(
+            np.float32
+        )
     rise = (t - onset) / (apex - onset) if apex > onset else np.zeros_like(t)
     fall = (offset - t) / (offset - apex) if offset > apex else np.zeros_like(t)
     way = np.where(t == apex, 1, np.clip(np.where(t < apex, rise, fall), 0, 1))
@@ -49,7 +51,7 @@ def window(value, *, width, answer) -> int:
     total = np.convolve(value, np.ones(width), 'valid')
     # sums of equal windows may differ in their last bits
     first = int(np.argmax(np.round(total, 9)))
-    return first + (width // 2 if answer == 'centre' else largest(value[first:first + width]))
+    return first + (width // 2 if answer == 'centre' else largest(value[first : first + width]))
 
 
 def template(number, value, *, onset, offset, width, prior, **label) -> int:
@@ -63,7 +65,9 @@ def template(number, value, *, onset, offset, width, prior, **label) -> int:
     with noise of unknown size has the likelihood (residual sum)^(-T / 2 width).
     """
     found = np.arange(onset + 1, offset) if offset > onset + 1 else np.array([onset, offset])
-    shapes = np.stack([continuous(number, onset, apex, offset, **label) for apex in found]).astype(np.float64)
+    shapes = np.stack([continuous(number, onset, apex, offset, **label) for apex in found]).astype(
+        np.float64
+    )
     shapes -= shapes.mean(1, keepdims=True)
     curve = np.asarray(value, np.float64) - np.mean(value)
     size = np.maximum((shapes**2).sum(1), 1e-12)

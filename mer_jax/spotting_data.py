@@ -12,8 +12,20 @@ from mer_jax.preprocess import flow
 from mer_jax.types import Array, Names, Samples
 
 ROWS = ('clips', 'frames')  # clips: recognition (data.py)
-_FEATURES = ('clip', 'subject', 'dataset', 'emotion', 'edition', 'onset', 'apex', 'offset', 'apex_source', 'fps', 'flows',
-             'flow_frames')
+_FEATURES = (
+    'clip',
+    'subject',
+    'dataset',
+    'emotion',
+    'edition',
+    'onset',
+    'apex',
+    'offset',
+    'apex_source',
+    'fps',
+    'flows',
+    'flow_frames',
+)
 
 
 class Timing(NamedTuple):
@@ -25,7 +37,9 @@ class Timing(NamedTuple):
     fps: Array  # float32[clips], 0 unknown
 
 
-def load(name, *, size, still, label, steepness, sigma, data_dir, manual_dir, rebuild, landmarks, magnet) -> data.Data:
+def load(
+    name, *, size, still, label, steepness, sigma, data_dir, manual_dir, rebuild, landmarks, magnet
+) -> data.Data:
     """Build (on first use) and read the data sets of `name` ('a+b'), in order of data set, clip and
     frame.
 
@@ -35,8 +49,15 @@ def load(name, *, size, still, label, steepness, sigma, data_dir, manual_dir, re
     onset or offset are dropped and listed. Raises UserError where nothing is left, and for a clip
     that stands twice.
     """
-    records = data.gathered(name, manual_dir, lambda one: _FEATURES, data_dir=data_dir, rebuild=rebuild, landmarks=landmarks,
-                            magnet=magnet)
+    records = data.gathered(
+        name,
+        manual_dir,
+        lambda one: _FEATURES,
+        data_dir=data_dir,
+        rebuild=rebuild,
+        landmarks=landmarks,
+        magnet=magnet,
+    )
     labels.refuse_doubles(records)
     records.sort(key=lambda record: (record['dataset'], record['clip']))
     kept, dropped = [], []
@@ -47,8 +68,10 @@ def load(name, *, size, still, label, steepness, sigma, data_dir, manual_dir, re
         kept += [] if reason else [record]
     times = timing(kept)
     if not np.any(times.apex >= 0):
-        raise UserError(f'data.name {name!r} has no clip with an annotated apex, which a spotter needs to train; '
-                        "join one that has: 'casme2/spotting+smic/spotting'")
+        raise UserError(
+            f'data.name {name!r} has no clip with an annotated apex, which a spotter needs to train; '
+            "join one that has: 'casme2/spotting+smic/spotting'"
+        )
     subjects, datasets, own = data.whose(kept)
     names = Names(('apex',), subjects, datasets, tuple(r['clip'] for r in kept), ())
     samples = _frames(kept, times, own, size, still, label, steepness, sigma)
@@ -60,8 +83,10 @@ def timing(records) -> Timing:
     """Timing of records as a data set holds them; an apex that was only estimated is unknown."""
     apex = [r['apex'] if apexes.known(r) else -1 for r in records]
     onset, offset = ([r[key] for r in records] for key in ('onset', 'offset'))
-    return Timing(*(np.array(column, np.int32) for column in (onset, apex, offset)),
-                  np.array([r['fps'] for r in records], np.float32))
+    return Timing(
+        *(np.array(column, np.int32) for column in (onset, apex, offset)),
+        np.array([r['fps'] for r in records], np.float32),
+    )
 
 
 def describe(loaded) -> str:
@@ -70,9 +95,11 @@ def describe(loaded) -> str:
     span = times.offset - times.onset
     known = times.apex >= 0
     place = (times.apex - times.onset)[known] / span[known]
-    lines = [f'data: {len(names.clips)} clips of {len(names.subjects)} subjects from {", ".join(names.datasets)}, '
-             f'{len(samples.clip)} frames ({loaded.labels} labels); {span.mean():.0f} frames from onset to offset in the mean; '
-             f'{known.sum()} apexes annotated, at {place.mean():.3f} of the clip in the mean (sd {place.std():.3f})']
+    lines = [
+        f'data: {len(names.clips)} clips of {len(names.subjects)} subjects from {", ".join(names.datasets)}, '
+        f'{len(samples.clip)} frames ({loaded.labels} labels); {span.mean():.0f} frames from onset to offset in the mean; '
+        f'{known.sum()} apexes annotated, at {place.mean():.3f} of the clip in the mean (sd {place.std():.3f})'
+    ]
     return '\n'.join([*lines, *data.reasons(loaded.dropped)])
 
 
@@ -102,13 +129,35 @@ def _frames(records, times, own, size, still, label, steepness, sigma):
         number, flows = inside(record)
         flows = flow.without_head(flows).astype(np.float16) if still else flows
         same = flows.shape[1:3] == (size, size)
-        images.append(flows if same else np.stack([pictures.resize(one, size) for one in flows]).astype(np.float16))
+        images.append(
+            flows
+            if same
+            else np.stack([pictures.resize(one, size) for one in flows]).astype(np.float16)
+        )
         numbers.append(number)
-        targets.append(np.full(len(number), np.nan, np.float32) if apex < 0 else spotting.continuous(
-            number, record['onset'], apex, record['offset'], label=label, steepness=steepness, sigma=sigma))
+        targets.append(
+            np.full(len(number), np.nan, np.float32)
+            if apex < 0
+            else spotting.continuous(
+                number,
+                record['onset'],
+                apex,
+                record['offset'],
+                label=label,
+                steepness=steepness,
+                sigma=sigma,
+            )
+        )
     clip = np.repeat(np.arange(len(records), dtype=np.int32), [len(number) for number in numbers])
     count = len(clip)
     return Samples(
-        image=np.concatenate(images), label=np.zeros(count, np.int32), target=np.concatenate(targets).astype(np.float32),
-        action_units=np.zeros((count, 0), np.float32), subject=own['subject'][clip], dataset=own['dataset'][clip], clip=clip,
-        frame=np.concatenate(numbers).astype(np.int32), parts=np.repeat(np.arange(count, dtype=np.int32)[:, None], 2, axis=1))
+        image=np.concatenate(images),
+        label=np.zeros(count, np.int32),
+        target=np.concatenate(targets).astype(np.float32),
+        action_units=np.zeros((count, 0), np.float32),
+        subject=own['subject'][clip],
+        dataset=own['dataset'][clip],
+        clip=clip,
+        frame=np.concatenate(numbers).astype(np.int32),
+        parts=np.repeat(np.arange(count, dtype=np.int32)[:, None], 2, axis=1),
+    )

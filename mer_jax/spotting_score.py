@@ -40,25 +40,50 @@ def answers(predictions, folds, samples, timing, *, window, inside, **label) -> 
     finite = np.isfinite(predictions.output).all(-1)
     if not finite.all():
         row = np.argmin(finite)
-        raise UserError(f'fold {predictions.fold[row]}, seed {predictions.seed[row]}: outputs are not finite, so training '
-                        'diverged; a smaller learning rate may help')
+        raise UserError(
+            f'fold {predictions.fold[row]}, seed {predictions.seed[row]}: outputs are not finite, so training '
+            'diverged; a smaller learning rate may help'
+        )
     keys = np.stack([predictions.seed, predictions.fold, predictions.clip], 1)
     groups, of_row = np.unique(keys, axis=0, return_inverse=True)
     order = np.lexsort((predictions.frame, of_row.ravel()))
-    places = np.split(order, np.cumsum(np.bincount(of_row.ravel(), minlength=len(groups)))[:-1]) if len(groups) else []
+    places = (
+        np.split(order, np.cumsum(np.bincount(of_row.ravel(), minlength=len(groups)))[:-1])
+        if len(groups)
+        else []
+    )
     seed, fold, clip = groups.T.reshape(3, -1)
     onset, offset = timing.onset[clip], timing.offset[clip]
     curve = [(predictions.frame[place], predictions.output[place, 0]) for place in places]
     fits = _fits(folds, samples, timing)
     fitted = [fits[key] for key in zip(seed.tolist(), fold.tolist(), strict=True)]
-    made = {'max': [number[spotting.largest(value)] for number, value in curve],
-            'sw_max': [number[spotting.window(value, width=window, answer=inside)] for number, value in curve],
-            'template': [spotting.template(number, value, onset=first, offset=last, width=window, prior=prior, **label)
-                         for (number, value), first, last, (_, *prior) in zip(curve, onset, offset, fitted, strict=True)]}
+    made = {
+        'max': [number[spotting.largest(value)] for number, value in curve],
+        'sw_max': [
+            number[spotting.window(value, width=window, answer=inside)] for number, value in curve
+        ],
+        'template': [
+            spotting.template(
+                number, value, onset=first, offset=last, width=window, prior=prior, **label
+            )
+            for (number, value), first, last, (_, *prior) in zip(
+                curve, onset, offset, fitted, strict=True
+            )
+        ],
+    }
     fraction = np.array([one[0] for one in fitted])
-    made |= {'midpoint': spotting.middle(onset, offset), 'fraction': onset + np.round(fraction * (offset - onset))}
-    return Answers(clip, fold, seed, ~_trained(folds, samples, seed, fold, clip, predictions, timing),
-                   {name: np.asarray(frames).astype(np.int32) for name, frames in made.items()}, curve)
+    made |= {
+        'midpoint': spotting.middle(onset, offset),
+        'fraction': onset + np.round(fraction * (offset - onset)),
+    }
+    return Answers(
+        clip,
+        fold,
+        seed,
+        ~_trained(folds, samples, seed, fold, clip, predictions, timing),
+        {name: np.asarray(frames).astype(np.int32) for name, frames in made.items()},
+        curve,
+    )
 
 
 def _fits(folds, samples, timing):
@@ -66,11 +91,17 @@ def _fits(folds, samples, timing):
     run's training clips.
     """
     found = {}
-    for seed, fold, index, weight in zip(folds.seed, folds.fold, folds.train.index, folds.train.weight, strict=True):
+    for seed, fold, index, weight in zip(
+        folds.seed, folds.fold, folds.train.index, folds.train.weight, strict=True
+    ):
         clip = np.unique(samples.clip[index[weight > 0]])
         onset, apex, offset = timing.onset[clip], timing.apex[clip], timing.offset[clip]
         place = (apex - onset) / (offset - onset)
-        found[int(seed), int(fold)] = spotting.fitted_fraction(onset, apex, offset), place.mean(), max(place.std(), 0.02)
+        found[int(seed), int(fold)] = (
+            spotting.fitted_fraction(onset, apex, offset),
+            place.mean(),
+            max(place.std(), 0.02),
+        )
     return found
 
 
@@ -87,15 +118,28 @@ def score(found: Answers, timing, names, clip_subject, clip_dataset) -> dict:
         return {}
     fps = timing.fps[clips]
     subject, dataset = clip_subject[clips], clip_dataset[clips]
-    error = {name: _errors(found, frames, known, seeds, clips, timing) for name, frames in found.frame.items()}
+    error = {
+        name: _errors(found, frames, known, seeds, clips, timing)
+        for name, frames in found.frame.items()
+    }
     blocks = {}
     for name, each in error.items():
         mean = each.mean(0)
         blocks[name] = {
-            **_block(mean, subject, fps), 'sd': float(each.mean(1).std(ddof=1)) if len(seeds) > 1 else None,
-            'per_dataset': {names.datasets[d]: {'clips': int(np.sum(dataset == d)), **_block(
-                mean[dataset == d], subject[dataset == d], fps[dataset == d])} for d in np.unique(dataset)},
-            'against': {simple: paired.means(error[simple].mean(0), mean, subject) for simple in SIMPLE if simple != name},
+            **_block(mean, subject, fps),
+            'sd': float(each.mean(1).std(ddof=1)) if len(seeds) > 1 else None,
+            'per_dataset': {
+                names.datasets[d]: {
+                    'clips': int(np.sum(dataset == d)),
+                    **_block(mean[dataset == d], subject[dataset == d], fps[dataset == d]),
+                }
+                for d in np.unique(dataset)
+            },
+            'against': {
+                simple: paired.means(error[simple].mean(0), mean, subject)
+                for simple in SIMPLE
+                if simple != name
+            },
         }
     return blocks
 
@@ -104,13 +148,39 @@ def table(found: Answers, timing, names, titles, clip_subject, clip_dataset):
     """Header and rows of apexes.csv: who answers what for which clip, the frame numbers of the clip
     beside it.
     """
-    header = ['clip', 'subject', 'dataset', 'fold', 'title', 'seed', 'left_out', 'onset', 'apex', 'offset', *found.frame]
+    header = [
+        'clip',
+        'subject',
+        'dataset',
+        'fold',
+        'title',
+        'seed',
+        'left_out',
+        'onset',
+        'apex',
+        'offset',
+        *found.frame,
+    ]
     rows = []
-    for row, (clip, fold, seed, own) in enumerate(zip(found.clip, found.fold, found.seed, found.own, strict=True)):
+    for row, (clip, fold, seed, own) in enumerate(
+        zip(found.clip, found.fold, found.seed, found.own, strict=True)
+    ):
         apex = int(timing.apex[clip])
-        rows.append([names.clips[clip], names.subjects[clip_subject[clip]], names.datasets[clip_dataset[clip]], int(fold),
-                     titles[fold], int(seed), int(own), int(timing.onset[clip]), apex if apex >= 0 else '',
-                     int(timing.offset[clip]), *(int(frames[row]) for frames in found.frame.values())])
+        rows.append(
+            [
+                names.clips[clip],
+                names.subjects[clip_subject[clip]],
+                names.datasets[clip_dataset[clip]],
+                int(fold),
+                titles[fold],
+                int(seed),
+                int(own),
+                int(timing.onset[clip]),
+                apex if apex >= 0 else '',
+                int(timing.offset[clip]),
+                *(int(frames[row]) for frames in found.frame.values()),
+            ]
+        )
     return header, rows
 
 
@@ -136,7 +206,16 @@ def _trained(folds, samples, seed, fold, clip, predictions, timing):
     only for want of an apex.
     """
     subject_of = dict(zip(predictions.clip.tolist(), predictions.subject.tolist(), strict=True))
-    seen = {(int(s), int(f)): set(samples.subject[index[weight > 0]].tolist()) for s, f, index, weight in zip(
-        folds.seed, folds.fold, folds.train.index, folds.train.weight, strict=True)}
-    return np.array([timing.apex[c] < 0 and subject_of[c] in seen[s, f] for s, f, c in zip(
-        seed.tolist(), fold.tolist(), clip.tolist(), strict=True)], bool)
+    seen = {
+        (int(s), int(f)): set(samples.subject[index[weight > 0]].tolist())
+        for s, f, index, weight in zip(
+            folds.seed, folds.fold, folds.train.index, folds.train.weight, strict=True
+        )
+    }
+    return np.array(
+        [
+            timing.apex[c] < 0 and subject_of[c] in seen[s, f]
+            for s, f, c in zip(seed.tolist(), fold.tolist(), clip.tolist(), strict=True)
+        ],
+        bool,
+    )

@@ -54,7 +54,18 @@ def donors(key, label, rows, batch):
     return rows.index[jax.random.categorical(key, jnp.where(same, 0.0, -jnp.inf))]
 
 
-def train_epoch(state, samples, rows, key, *, learner, batch_size, augment=None, sampler='shuffle', augment_made=False):
+def train_epoch(
+    state,
+    samples,
+    rows,
+    key,
+    *,
+    learner,
+    batch_size,
+    augment=None,
+    sampler='shuffle',
+    augment_made=False,
+):
     """One pass over the rows of one fold (Training). Returns the new state and the mean of the step
     logs.
 
@@ -110,7 +121,9 @@ def train_epochs(shared, state, rows, fold, seed, *, chunk, **settings):
         return state, jax.tree.map(lambda kept, new: kept.at[done].set(new), logs, log)
 
     shapes = jax.eval_shape(one_epoch, state, samples, rows, key, first)[1]
-    return lax.fori_loop(0, count, body, (state, jax.tree.map(lambda a: jnp.zeros(chunk, a.dtype), shapes)))
+    return lax.fori_loop(
+        0, count, body, (state, jax.tree.map(lambda a: jnp.zeros(chunk, a.dtype), shapes))
+    )
 
 
 def init_fold(samples, rows, fold, seed, *, learner):

@@ -58,10 +58,14 @@ def prepare(folder) -> Path:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         reason = 'it is a file' if path.is_file() else error.strerror
-        raise UserError(f"workdir '{path}': cannot be made a folder ({reason}); name another with --workdir") from None
+        raise UserError(
+            f"workdir '{path}': cannot be made a folder ({reason}); name another with --workdir"
+        ) from None
     if not os.access(path, os.W_OK | os.X_OK):
         raise UserError(f"workdir '{path}': no permission to write; name another with --workdir")
-    foreign = sorted(entry.name for entry in path.iterdir() if entry.name != LOCK and entry.suffix != PART)
+    foreign = sorted(
+        entry.name for entry in path.iterdir() if entry.name != LOCK and entry.suffix != PART
+    )
     if foreign and CONFIG not in foreign:
         raise UserError(
             f"workdir '{path}': holds '{foreign[0]}' but no {CONFIG}, so it is no run; name an empty --workdir"
@@ -170,7 +174,9 @@ def read_config(folder) -> dict:
     path = Path(folder) / CONFIG
     found = read_json(path)
     if set(found) != {'settings', 'data'} or not isinstance(found['settings'], dict):
-        raise UserError(f'{path}: is not that of a run (settings, data); restore it, or name another --workdir')
+        raise UserError(
+            f'{path}: is not that of a run (settings, data); restore it, or name another --workdir'
+        )
     return found
 
 
@@ -185,7 +191,9 @@ def read_csv(path) -> list:
         raise UserError(f'{path}: is no table ({error}); delete it or restore it') from None
     for number, row in enumerate(rows[1:], 2):
         if len(row) != len(rows[0]):
-            raise UserError(f'{path}, row {number}: {len(row)} columns, its header has {len(rows[0])}')
+            raise UserError(
+                f'{path}, row {number}: {len(row)} columns, its header has {len(rows[0])}'
+            )
     return [dict(zip(rows[0], row, strict=True)) for row in rows[1:]]
 
 
@@ -262,7 +270,9 @@ def read_predictions(path) -> list:
         try:
             record = {key: value for key, value in row.items() if not key.startswith(mark)}
             record |= {key: int(record[key]) for key in ('fold', 'seed')}
-            scores = {key.removeprefix(mark): float(row[key]) for key in row if key.startswith(mark)}
+            scores = {
+                key.removeprefix(mark): float(row[key]) for key in row if key.startswith(mark)
+            }
         except (KeyError, ValueError) as error:
             raise UserError(f'{path}, row {number}: {error}; score the run again') from None
         rows.append({**record, 'scores': scores})
@@ -280,15 +290,25 @@ def differences(old: dict, new: dict, *, ignore=()) -> list:
     keys or branches.
     """
     before, after = flat(_plain(old)), flat(_plain(new))
-    keys = [key for key in dict.fromkeys([*before, *after]) if not any(f'{key}.'.startswith(f'{one}.') for one in ignore)]
-    return [(key, before.get(key), after.get(key)) for key in keys if before.get(key) != after.get(key)]
+    keys = [
+        key
+        for key in dict.fromkeys([*before, *after])
+        if not any(f'{key}.'.startswith(f'{one}.') for one in ignore)
+    ]
+    return [
+        (key, before.get(key), after.get(key)) for key in keys if before.get(key) != after.get(key)
+    ]
 
 
 def flat(settings, prefix='') -> dict:
     """Nested settings -> {'train.epochs': 500, ...}; an empty dictionary is a leaf."""
     out = {}
     for key, value in settings.items():
-        out |= flat(value, f'{prefix}{key}.') if isinstance(value, dict) and value else {prefix + key: value}
+        out |= (
+            flat(value, f'{prefix}{key}.')
+            if isinstance(value, dict) and value
+            else {prefix + key: value}
+        )
     return out
 
 
@@ -297,7 +317,11 @@ def _pretty(value, margin=''):
     line.
     """
     line = _dumps(value)
-    nested = isinstance(value, dict) or isinstance(value, list) and any(isinstance(item, dict | list) for item in value)
+    nested = (
+        isinstance(value, dict)
+        or isinstance(value, list)
+        and any(isinstance(item, dict | list) for item in value)
+    )
     if len(line) + len(margin) <= 110 or not nested:
         return line
     inner = margin + '  '

@@ -69,9 +69,14 @@ def test_alternatives_share_a_group(cell, groups):
     assert [unit.group for unit in parse(cell)] == groups
 
 
-EVERY = sorted({text for name in ('CASME2', 'SAMM', 'CAS2', 'SAMM_LONG_VIDEOS', 'CAS3_PART_A', 'CAS3_PART_C')
-                for text in au_strings.strings(getattr(au_strings, name))}
-               | {*au_strings.CAS2_NOT_UPDATED_ONLY, *au_strings.FOUR_DME})
+EVERY = sorted(
+    {
+        text
+        for name in ('CASME2', 'SAMM', 'CAS2', 'SAMM_LONG_VIDEOS', 'CAS3_PART_A', 'CAS3_PART_C')
+        for text in au_strings.strings(getattr(au_strings, name))
+    }
+    | {*au_strings.CAS2_NOT_UPDATED_ONLY, *au_strings.FOUR_DME}
+)
 # a head movement's code; 'twice'
 NOT_UNITS = {'26+ADR30': [26], 'subject do 2x  R2(C and then B)': [2]}
 SILENT = {'?', 'NULL', 'null', 'Chewing', 'reaction?'}
@@ -91,7 +96,9 @@ def misreadings(cell):
     """What the parser gets wrong of one cell, against the regular expressions above."""
     units = parse(cell)
     numbers = [unit.number for unit in units]
-    held = [n for inside in re.findall(r'[Rr]ef ?\(([^)]*)\)', cell) for n in re.findall(r'\d+', inside)]
+    held = [
+        n for inside in re.findall(r'[Rr]ef ?\(([^)]*)\)', cell) for n in re.findall(r'\d+', inside)
+    ]
     held += re.findall(r'(\d+)\(k\)', cell)
     alternatives = len(units) - len({unit.group for unit in units})
     written = bool(re.search(r'\d\s*[A-E]?\)*\s*(or|/)\s*\(*(loses AU)?[LRAB]?\d', cell))
@@ -102,7 +109,11 @@ def misreadings(cell):
         'references': sorted(u.number for u in units if u.reference) == sorted(map(int, held)),
         'alternatives': (alternatives > 0) == written,
     }
-    parts = [PLAIN.fullmatch(part.strip()) for part in re.split(r'[+,\uff0c]', cell.strip()) if part.strip()]
+    parts = [
+        PLAIN.fullmatch(part.strip())
+        for part in re.split(r'[+,\uff0c]', cell.strip())
+        if part.strip()
+    ]
     if all(parts):
         told = [(u.side, u.intensity, u.group) for u in units]
         right['sides and intensities'] = told == [(p[2], p[4], i) for i, p in enumerate(parts)]

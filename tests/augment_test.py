@@ -17,22 +17,39 @@ from tests.compiling import quickly
 
 KEYS = jax.random.split(jax.random.key(3), 400)
 UNITS = ('L4', 'R4', 'L12', 'R12', '53')
-EYES, MOUTH, HEAD = (*range(1, 10), *range(41, 47), *range(61, 70)), tuple(range(10, 40)), tuple(range(51, 59))
+EYES, MOUTH, HEAD = (
+    (*range(1, 10), *range(41, 47), *range(61, 70)),
+    tuple(range(10, 40)),
+    tuple(range(51, 59)),
+)
 
 
 def sample_of(image, units, clip=0):
     """One row of Samples."""
-    return Samples(jnp.asarray(image), jnp.int32(1), jnp.float32(0), jnp.asarray(units, jnp.float32), jnp.int32(0), jnp.int32(0),
-                   jnp.int32(clip), jnp.int32(0), jnp.array([clip, clip]))
+    return Samples(
+        jnp.asarray(image),
+        jnp.int32(1),
+        jnp.float32(0),
+        jnp.asarray(units, jnp.float32),
+        jnp.int32(0),
+        jnp.int32(0),
+        jnp.int32(clip),
+        jnp.int32(0),
+        jnp.array([clip, clip]),
+    )
 
 
 def picture(seed=0, size=8, channels=3):
     return np.random.default_rng(seed).integers(0, 256, (size, size, channels)).astype(np.float32)
 
 
-def flip(sample, *, names=UNITS, channels=('v', 'u', 'strain'), stretched=True, share=1.0, key=KEYS[0]):
+def flip(
+    sample, *, names=UNITS, channels=('v', 'u', 'strain'), stretched=True, share=1.0, key=KEYS[0]
+):
     u = np.array([channel == 'u' for channel in channels])
-    return augment.flipped(key, sample, share=share, u=u, partner=augment.mirrored(names), stretched=stretched)
+    return augment.flipped(
+        key, sample, share=share, u=u, partner=augment.mirrored(names), stretched=stretched
+    )
 
 
 @pytest.mark.parametrize('stretched', [True, False])
@@ -41,7 +58,11 @@ def test_a_flip_undoes_itself(stretched):
     sample = sample_of(picture(), [1, 0, 0, np.nan, 1])
     once = flip(sample, stretched=stretched)
     jax.tree.map(np.testing.assert_array_equal, flip(once, stretched=stretched), sample)
-    assert (once.image != sample.image).any() and once.clip == sample.clip and once.label == sample.label
+    assert (
+        (once.image != sample.image).any()
+        and once.clip == sample.clip
+        and once.label == sample.label
+    )
 
 
 def test_a_flip_turns_the_sign_of_u_alone():
@@ -61,7 +82,9 @@ def test_a_flip_of_bytes_is_that_of_the_measured_field():
     """
     field = np.random.default_rng(1).normal(0.3, 1, (9, 9, 2)).astype(np.float32)
     mirrored = np.stack([-field[:, ::-1, 0], field[:, ::-1, 1]], -1)
-    found = flip(sample_of(pictures.stretch(field).astype(np.float32), [0] * 5), channels=('u', 'v')).image
+    found = flip(
+        sample_of(pictures.stretch(field).astype(np.float32), [0] * 5), channels=('u', 'v')
+    ).image
     np.testing.assert_allclose(found, pictures.stretch(mirrored), atol=1)  # rounding of a half
     assert (np.asarray(found) == pictures.stretch(mirrored)).mean() > 0.99
 
@@ -75,7 +98,9 @@ def test_a_flip_changes_the_sides_of_action_units():
     # without a column of its mirror image
     np.testing.assert_array_equal(augment.mirrored(('L12',)), [0])
     assert augment.mirrored(()).shape == (0,)
-    np.testing.assert_array_equal(flip(sample_of(picture(), [0, 0, 1, 0, 1])).action_units, [0, 0, 0, 1, 1])
+    np.testing.assert_array_equal(
+        flip(sample_of(picture(), [0, 0, 1, 0, 1])).action_units, [0, 0, 0, 1, 1]
+    )
     assert np.isnan(flip(sample_of(picture(), [np.nan] * 5)).action_units).all()
 
 
@@ -89,7 +114,9 @@ def test_a_flip_comes_as_often_as_asked(share):
 
 @partial(quickly, static_argnames=('size', 'area', 'ratio'))
 def erase(share, spread, *, size, **more):
-    one = partial(augment.erase, image=jnp.full((size, size, 2), 1e4), share=share, spread=spread, **more)
+    one = partial(
+        augment.erase, image=jnp.full((size, size, 2), 1e4), share=share, spread=spread, **more
+    )
     return jax.vmap(one)(KEYS)
 
 
@@ -127,9 +154,13 @@ def test_erased_rectangles_are_as_torchvision_draws_them():
     assert abs(area.mean() - (0.02 + 1 / 3) / 2) < 5 * spread + 0.01
     spread = math.log(11) / math.sqrt(12) / math.sqrt(400)
     assert abs(np.log(ratio).mean()) < 5 * spread and area.min() < 0.04 and area.max() > 0.3
-    corner = np.array([(np.flatnonzero(one.any(1))[0], np.flatnonzero(one.any(0))[0]) for one in noise])
+    corner = np.array(
+        [(np.flatnonzero(one.any(1))[0], np.flatnonzero(one.any(0))[0]) for one in noise]
+    )
     share = corner / np.stack([200 - tall, 200 - wide], 1)
-    assert share.min() == 0 and share.max() == 1 and (abs(share.mean(0) - 0.5) < 5 * 0.29 / 20).all()
+    assert (
+        share.min() == 0 and share.max() == 1 and (abs(share.mean(0) - 0.5) < 5 * 0.29 / 20).all()
+    )
 
 
 @pytest.mark.parametrize('spread', [1.0, 255.0])
@@ -137,7 +168,9 @@ def test_erased_pixels_are_noise_of_the_spread(spread):
     """Noise of another size would be a black rectangle, or one that outshines the face."""
     found, noise = erased(spread=spread)
     values = found[noise] / spread
-    assert abs(values.mean()) < 5 / math.sqrt(values.size) and values.std() == pytest.approx(1, rel=0.02)
+    assert abs(values.mean()) < 5 / math.sqrt(values.size) and values.std() == pytest.approx(
+        1, rel=0.02
+    )
     assert np.corrcoef(values.T)[0, 1] == pytest.approx(0, abs=0.03)
 
 
@@ -157,7 +190,9 @@ def test_a_picture_that_nothing_fits_stays_whole():
 
 
 NAMES = tuple(map(str, (*EYES, *MOUTH, *HEAD)))
-HALVES = np.array([[action_unit_region(name) == half for name in NAMES] for half in ('eyes', 'mouth')])
+HALVES = np.array(
+    [[action_unit_region(name) == half for name in NAMES] for half in ('eyes', 'mouth')]
+)
 
 
 def columns(*numbers):
@@ -172,7 +207,10 @@ def numbers(row):
 
 # the sample: brow 4, gaze 61 (eyes), cheeks 33 (mouth), head 53; the donor: lids 7, 46 (eyes),
 # corners 12, 39 (mouth), head 51
-SAMPLE, DONOR = sample_of(picture(0), columns(4, 61, 33, 53), clip=3), sample_of(picture(1), columns(7, 46, 12, 39, 51), clip=8)
+SAMPLE, DONOR = (
+    sample_of(picture(0), columns(4, 61, 33, 53), clip=3),
+    sample_of(picture(1), columns(7, 46, 12, 39, 51), clip=8),
+)
 
 
 def replaced(key=KEYS[0], sample=SAMPLE, donor=DONOR, **more):
@@ -213,10 +251,14 @@ def test_either_half_is_replaced_as_often():
     mouth = np.asarray(found.image[:, -1] == DONOR.image[-1]).all((1, 2))
     assert (eyes != mouth).all() and abs(eyes.sum() - 200) <= 5 * math.sqrt(100)
     for row in np.flatnonzero(eyes)[:3]:
-        assert numbers(found.action_units[row]) == {7, 46, 33, 53} and found.parts[row].tolist() == [8, 3]
+        assert numbers(found.action_units[row]) == {7, 46, 33, 53} and found.parts[
+            row
+        ].tolist() == [8, 3]
         np.testing.assert_array_equal(found.image[row, 4:], SAMPLE.image[4:])
     for row in np.flatnonzero(mouth)[:3]:
-        assert numbers(found.action_units[row]) == {4, 61, 12, 39, 53} and found.parts[row].tolist() == [3, 8]
+        assert numbers(found.action_units[row]) == {4, 61, 12, 39, 53} and found.parts[
+            row
+        ].tolist() == [3, 8]
 
 
 def test_unknown_units_stay_unknown():
@@ -245,8 +287,16 @@ def test_regions_are_replaced_as_often_as_asked(share):
 CLIP = np.random.default_rng(5).uniform(1, 255, (3, 12, 10, 1)).astype(np.float32)
 
 
-@pytest.mark.parametrize('degrees,side,corner', [(0, 1, (0, 0)), (90, 1, (0, 0)), (-13, 1, (0, 0)), (0, 0.8, (0.2, 0.05)),
-                                                 (15, 0.9, (0.1, 0.0))])
+@pytest.mark.parametrize(
+    'degrees,side,corner',
+    [
+        (0, 1, (0, 0)),
+        (90, 1, (0, 0)),
+        (-13, 1, (0, 0)),
+        (0, 0.8, (0.2, 0.05)),
+        (15, 0.9, (0.1, 0.0)),
+    ],
+)
 def test_a_turned_window_equals_opencv(degrees, side, corner):
     """A window off by half a pixel, or turned about a corner, would move every face; OpenCV rounds
     to 1/32 of a pixel.
@@ -255,11 +305,21 @@ def test_a_turned_window_equals_opencv(degrees, side, corner):
     _, height, width, _ = CLIP.shape
     # picture -> window
     turn = cv2.getRotationMatrix2D((width / 2 - 0.5, height / 2 - 0.5), degrees, 1)
-    y, x = (n * (side * (np.arange(n) + 0.5) / n + start) - 0.5 for n, start in zip((height, width), corner, strict=True))
+    y, x = (
+        n * (side * (np.arange(n) + 0.5) / n + start) - 0.5
+        for n, start in zip((height, width), corner, strict=True)
+    )
     grid = np.stack([*np.meshgrid(x, y), np.ones((height, width))], -1) @ turn.T
-    found = np.asarray(augment.turned(jnp.asarray(CLIP), math.radians(degrees), side, jnp.array(corner)))
+    found = np.asarray(
+        augment.turned(jnp.asarray(CLIP), math.radians(degrees), side, jnp.array(corner))
+    )
     for frame, got in zip(CLIP[..., 0], found[..., 0], strict=True):
-        smooth = cv2.remap(frame, *np.moveaxis(grid.astype(np.float32), -1, 0), cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+        smooth = cv2.remap(
+            frame,
+            *np.moveaxis(grid.astype(np.float32), -1, 0),
+            cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_CONSTANT,
+        )
         np.testing.assert_allclose(got, smooth, atol=255 / 16)
     if degrees == 90:
         square = jnp.asarray(CLIP[:, :10])
@@ -270,7 +330,13 @@ def test_a_turned_window_equals_opencv(degrees, side, corner):
 def test_frames_of_a_clip_move_and_light_up_together():
     """A draw a frame would make motion where there is none."""
     still = jnp.asarray(np.repeat(CLIP[:1], 3, 0))
-    for change in map(quickly, (partial(augment.moved, rotate=15, crop=0.1), partial(augment.lit, contrast=0.3, brightness=0.3))):
+    for change in map(
+        quickly,
+        (
+            partial(augment.moved, rotate=15, crop=0.1),
+            partial(augment.lit, contrast=0.3, brightness=0.3),
+        ),
+    ):
         found = np.asarray(change(KEYS[0], still))
         np.testing.assert_array_equal(found[0], found[1])
         assert np.abs(found - still).max() > 1
@@ -279,13 +345,27 @@ def test_frames_of_a_clip_move_and_light_up_together():
 
 def test_amounts_stay_within_what_is_asked():
     """Degrees taken for radians, or a crop of 10 % that keeps 10 %, would leave no face."""
-    ramp, flat = jnp.asarray(np.mgrid[:64, :64].astype(np.float32)[1][..., None] + 1), jnp.full((4, 4, 1), 100.0)
-    cropped, turned, light = (np.asarray(found)[..., 0] for found in quickly(jax.vmap(lambda key: (
-        augment.moved(key, ramp, rotate=0, crop=0.1), augment.moved(key, ramp, rotate=15, crop=0),
-        augment.lit(key, flat, contrast=0, brightness=0.3))))(KEYS))
+    ramp, flat = (
+        jnp.asarray(np.mgrid[:64, :64].astype(np.float32)[1][..., None] + 1),
+        jnp.full((4, 4, 1), 100.0),
+    )
+    cropped, turned, light = (
+        np.asarray(found)[..., 0]
+        for found in quickly(
+            jax.vmap(
+                lambda key: (
+                    augment.moved(key, ramp, rotate=0, crop=0.1),
+                    augment.moved(key, ramp, rotate=15, crop=0),
+                    augment.lit(key, flat, contrast=0, brightness=0.3),
+                )
+            )
+        )(KEYS)
+    )
     steps = np.diff(cropped[:, 32, 8:56], axis=1)
     assert steps.min() > 0.899 and steps.max() < 1.001 and np.ptp(steps.mean(1)) > 0.09
-    angle = np.degrees(np.arctan2(turned[:, 40, 32] - turned[:, 24, 32], turned[:, 32, 40] - turned[:, 32, 24]))
+    angle = np.degrees(
+        np.arctan2(turned[:, 40, 32] - turned[:, 24, 32], turned[:, 32, 40] - turned[:, 32, 24])
+    )
     assert 14 < angle.max() <= 15.01 and -15.01 <= angle.min() < -14
     assert 70 <= light.min() < 72 and 128 < light.max() <= 130
 
@@ -293,7 +373,9 @@ def test_amounts_stay_within_what_is_asked():
 def test_contrast_is_about_the_mean_of_the_face():
     """The black of a mask would pull the mean down, and turn grey itself."""
     image = jnp.array([0.0, 100, 140, 120]).reshape(2, 2, 1)
-    found = np.asarray(quickly(jax.vmap(lambda key: augment.lit(key, image, contrast=0.3, brightness=0)))(KEYS)).reshape(-1, 4)
+    found = np.asarray(
+        quickly(jax.vmap(lambda key: augment.lit(key, image, contrast=0.3, brightness=0)))(KEYS)
+    ).reshape(-1, 4)
     assert (found[:, 0] == 0).all()
     np.testing.assert_allclose(found[:, 3], 120, atol=1e-3)
     factor = (found[:, 2] - 120) / 20
@@ -315,12 +397,26 @@ def test_donors_are_training_rows_of_the_class():
     drawn = np.asarray(quickly(jax.vmap(lambda key: train.donors(key, label, rows, batch)))(KEYS))
     for column, own in zip(drawn.T, allowed, strict=True):
         counts = np.bincount(column, minlength=9)[sorted(own)]
-        assert set(column) == own and (abs(counts - 400 / len(own)) <= 5 * math.sqrt(400 / len(own))).all()
+        assert (
+            set(column) == own
+            and (abs(counts - 400 / len(own)) <= 5 * math.sqrt(400 / len(own))).all()
+        )
 
 
 ON = {'flip': 0.5, 'erase': 0.5, 'replace': 0.5}
-OFF = {'flip': 0.0, 'erase': 0.0, 'replace': 0.0, 'rotate': 0.0, 'crop': 0.0, 'contrast': 0.0, 'brightness': 0.0,
-       'replace_units': 'image', 'replace_region': 'mouth', 'noise': 0.0, 'strength': 0.0}
+OFF = {
+    'flip': 0.0,
+    'erase': 0.0,
+    'replace': 0.0,
+    'rotate': 0.0,
+    'crop': 0.0,
+    'contrast': 0.0,
+    'brightness': 0.0,
+    'replace_units': 'image',
+    'replace_region': 'mouth',
+    'noise': 0.0,
+    'strength': 0.0,
+}
 
 
 def composed(**changed):
@@ -336,7 +432,11 @@ def test_nothing_on_is_none():
 @pytest.mark.parametrize('off', sorted(ON))
 def test_what_is_off_never_happens(off):
     """An augmentation that cannot be switched off cannot be compared."""
-    change = quickly(jax.vmap(composed(**{name: 0.0 if name == off else 1.0 for name in ON}), in_axes=(0, None, None)))
+    change = quickly(
+        jax.vmap(
+            composed(**{name: 0.0 if name == off else 1.0 for name in ON}), in_axes=(0, None, None)
+        )
+    )
     sample = sample_of(np.full((8, 8, 2), 7), [1, 0, 0, 0, 0], clip=3)
     donor = sample_of(np.full((8, 8, 2), 7), [0, 0, 0, 1, 0], clip=8)
     found = change(KEYS[:20], sample, donor)
@@ -352,13 +452,17 @@ def test_a_clip_is_changed_as_asked():
     """Amounts that never reach the change would train without the augmentation that results.json
     claims.
     """
-    change = composed(flip=0.0, erase=0.0, replace=0.0, rotate=15.0, contrast=0.3, channels=['gray'])
+    change = composed(
+        flip=0.0, erase=0.0, replace=0.0, rotate=15.0, contrast=0.3, channels=['gray']
+    )
     sample = sample_of(CLIP, [0, 0, 0, 0, 1])
     found = change(KEYS[0], sample, sample).image
     own = jax.random.split(jax.random.split(KEYS[0], 4)[2], 3)[0]  # the draw of the angle
     angle = jnp.deg2rad(jax.random.uniform(own, minval=-15, maxval=15))
     turned = augment.turned(jnp.asarray(CLIP), angle, 1.0, jnp.zeros(2))
-    assert (np.asarray(turned == 0) == np.asarray(found == 0)).all() and np.abs(found - turned).max() > 1
+    assert (np.asarray(turned == 0) == np.asarray(found == 0)).all() and np.abs(
+        found - turned
+    ).max() > 1
     back = np.corrcoef(np.asarray(turned[turned > 0]), np.asarray(found[turned > 0]))[0, 1]
     assert back > 0.95
 
@@ -369,18 +473,38 @@ def test_all_together_under_vmap_and_jit():
     """
     change, count = composed(), 40
     draw = np.random.default_rng(0)
-    rows = Samples(*(jnp.asarray(a) for a in (
-        draw.integers(0, 256, (count, 8, 8, 2)).astype(np.uint8), np.zeros(count, np.int32), np.zeros(count, np.float32),
-        (draw.random((count, 5)) < 0.4).astype(np.float32), np.zeros(count, np.int32), np.zeros(count, np.int32),
-        np.arange(count, dtype=np.int32), np.zeros(count, np.int32), np.repeat(np.arange(count, dtype=np.int32)[:, None], 2, 1))))
+    rows = Samples(
+        *(
+            jnp.asarray(a)
+            for a in (
+                draw.integers(0, 256, (count, 8, 8, 2)).astype(np.uint8),
+                np.zeros(count, np.int32),
+                np.zeros(count, np.float32),
+                (draw.random((count, 5)) < 0.4).astype(np.float32),
+                np.zeros(count, np.int32),
+                np.zeros(count, np.int32),
+                np.arange(count, dtype=np.int32),
+                np.zeros(count, np.int32),
+                np.repeat(np.arange(count, dtype=np.int32)[:, None], 2, 1),
+            )
+        )
+    )
     donors = jax.tree.map(lambda a: a[::-1], rows)
     found = quickly(jax.vmap(change))(KEYS[:count], rows, donors)
-    assert found.image.shape == (count, 8, 8, 2) and found.image.dtype == np.float32 and np.isfinite(found.image).all()
+    assert (
+        found.image.shape == (count, 8, 8, 2)
+        and found.image.dtype == np.float32
+        and np.isfinite(found.image).all()
+    )
     one = quickly(change)(KEYS[5], *jax.tree.map(lambda a: a[5], (rows, donors)))
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a[5], b, rtol=1e-5, atol=1e-4), found, one)
     assert set(np.unique(found.parts[:, 1] == rows.clip)) == {False, True}
     both = composed(flip=0.5, erase=0.0, replace=1.0)
-    mixed = quickly(jax.vmap(both, in_axes=(0, None, None)))(KEYS[:60], *jax.tree.map(lambda a: a[0], (rows, donors)))
+    mixed = quickly(jax.vmap(both, in_axes=(0, None, None)))(
+        KEYS[:60], *jax.tree.map(lambda a: a[0], (rows, donors))
+    )
     upper = np.asarray(mixed.image[:, :4, :, 1] == rows.image[0, :4, :, 1]).all((1, 2))
     lower = np.asarray(mixed.image[:, 4:, :, 1] == donors.image[0, 4:, :, 1]).all((1, 2))
-    assert len({(bool(a), bool(b)) for a, b in zip(upper, lower, strict=True)}) == 4, 'both flips by one draw'
+    assert len({(bool(a), bool(b)) for a, b in zip(upper, lower, strict=True)}) == 4, (
+        'both flips by one draw'
+    )

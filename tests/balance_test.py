@@ -16,7 +16,9 @@ from mer_jax.types import Rows
 LABEL = jnp.array([0, 0, 1, 0, 3, 1, 0, 2, 2, 1])
 ROWS = Rows(jnp.array([6, 0, 2, 4, 1, 5, 3, 0, 4]), jnp.array([1, 1, 1, 1, 1, 1, 1, 0, 0.0]))
 BY_HAND = {
-    'none': [1, 1, 0, 1], 'max': [4 / 4, 4 / 2, 0, 4 / 1], 'total': [7 / 4, 7 / 2, 0, 7 / 1],
+    'none': [1, 1, 0, 1],
+    'max': [4 / 4, 4 / 2, 0, 4 / 1],
+    'total': [7 / 4, 7 / 2, 0, 7 / 1],
     'balanced': [7 / (3 * 4), 7 / (3 * 2), 0, 7 / (3 * 1)],
 }
 
@@ -38,14 +40,19 @@ def test_balanced_is_that_of_scikit_learn():
     label = np.repeat([0, 1, 2], [11, 5, 2])
     rows = Rows(jnp.arange(18), jnp.ones(18))
     found = balance.class_weight(jnp.asarray(label), rows, classes=3, formula='balanced')
-    np.testing.assert_allclose(found, compute_class_weight('balanced', classes=np.arange(3), y=label), rtol=1e-6)
+    np.testing.assert_allclose(
+        found, compute_class_weight('balanced', classes=np.arange(3), y=label), rtol=1e-6
+    )
 
 
 def test_only_the_rows_of_the_fold_are_counted():
     """A left-out subject whose labels move a weight leaks into training."""
     other = LABEL.at[jnp.array([7, 8, 9])].set(0)
     for formula in balance.CLASS_WEIGHTS:
-        one, two = (balance.class_weight(label, ROWS, classes=4, formula=formula) for label in (LABEL, other))
+        one, two = (
+            balance.class_weight(label, ROWS, classes=4, formula=formula)
+            for label in (LABEL, other)
+        )
         np.testing.assert_array_equal(one, two)
     np.testing.assert_array_equal(balance.row_weight(LABEL, ROWS), balance.row_weight(other, ROWS))
 
@@ -54,11 +61,17 @@ def test_a_longer_padding_changes_no_weight():
     """Folds are padded to the longest: what a fold learns must not depend on how long the others
     are.
     """
-    longer = Rows(jnp.concatenate([ROWS.index, ROWS.index[:5]]), jnp.concatenate([ROWS.weight, jnp.zeros(5)]))
+    longer = Rows(
+        jnp.concatenate([ROWS.index, ROWS.index[:5]]), jnp.concatenate([ROWS.weight, jnp.zeros(5)])
+    )
     for formula in balance.CLASS_WEIGHTS:
-        one, two = (balance.class_weight(LABEL, rows, classes=4, formula=formula) for rows in (ROWS, longer))
+        one, two = (
+            balance.class_weight(LABEL, rows, classes=4, formula=formula) for rows in (ROWS, longer)
+        )
         np.testing.assert_array_equal(one, two)
-    np.testing.assert_array_equal(balance.row_weight(LABEL, longer)[:9], balance.row_weight(LABEL, ROWS))
+    np.testing.assert_array_equal(
+        balance.row_weight(LABEL, longer)[:9], balance.row_weight(LABEL, ROWS)
+    )
 
 
 def test_what_is_fitted_is_what_the_loss_reads(small):
@@ -69,13 +82,15 @@ def test_what_is_fitted_is_what_the_loss_reads(small):
     rows = protocol.make('loso', *small, folds=2, holdout=0.5, seed=0, seeds=1)[0].train
     rows = jax.tree.map(lambda a: a[0], rows)
     assert balance.fit(samples, rows, classes=3, formula='none') == {}
-    (name, weight), = balance.fit(samples, rows, classes=3, formula='max').items()
+    ((name, weight),) = balance.fit(samples, rows, classes=3, formula='max').items()
     assert name == 'class_weight' and weight.shape == (3,)
 
 
 def test_the_classes_weigh_the_same():
     """By hand: a row of a class of four weighs a quarter."""
-    np.testing.assert_allclose(balance.row_weight(LABEL, ROWS), [1 / 4, 1 / 4, 1 / 2, 1, 1 / 4, 1 / 2, 1 / 4, 0, 0])
+    np.testing.assert_allclose(
+        balance.row_weight(LABEL, ROWS), [1 / 4, 1 / 4, 1 / 2, 1, 1 / 4, 1 / 2, 1 / 4, 0, 0]
+    )
 
 
 def test_the_weighted_order_draws_classes_as_often_and_rows_of_a_class_too():

@@ -16,10 +16,15 @@ def test_the_direct_runner_builds_the_same_records(tmp_path):
     """
     pytest.importorskip('apache_beam')
     truth = smic.write(tmp_path / 'raw')
-    plain = tfds_builders.prepare('smic', data_dir=tmp_path / 'plain', manual_dir=truth.folder, progress=False)
+    plain = tfds_builders.prepare(
+        'smic', data_dir=tmp_path / 'plain', manual_dir=truth.folder, progress=False
+    )
     builder = tfds_builders.BUILDERS['smic'](data_dir=tmp_path / 'beam')
-    builder.download_and_prepare(download_config=tfds.download.DownloadConfig(
-        manual_dir=truth.folder, try_download_gcs=False, beam_runner='DirectRunner'))
+    builder.download_and_prepare(
+        download_config=tfds.download.DownloadConfig(
+            manual_dir=truth.folder, try_download_gcs=False, beam_runner='DirectRunner'
+        )
+    )
     found = list(tfds_builders.records(builder))
     assert [record['clip'] for record in found] == sorted(truth.clips)
     for one, other in zip(found, tfds_builders.records(plain), strict=True):

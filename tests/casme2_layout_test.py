@@ -13,7 +13,17 @@ from mer_jax.errors import UserError
 from tests.sheets_test import write
 from tfds_builders.casme2 import layout
 
-HEADER = ['Subject', 'Filename', None, 'OnsetFrame', 'ApexFrame', 'OffsetFrame', None, 'Action Units', 'Estimated Emotion']
+HEADER = [
+    'Subject',
+    'Filename',
+    None,
+    'OnsetFrame',
+    'ApexFrame',
+    'OffsetFrame',
+    None,
+    'Action Units',
+    'Estimated Emotion',
+]
 DEFAULTS = {name: values[0] for name, values in layout.OPTIONS.items()}
 # subject, file, onset, apex, offset, action units, emotion
 PLAIN = ('01', 'EP02_01f', 46, 48, 51, 12, 'happiness')
@@ -34,11 +44,21 @@ def frames(folder, numbers, name='reg_img{}.jpg'):
 
 
 def sheet(path, rows):
-    lines = [[s, f, None, on, apex, off, None, units, word] for s, f, on, apex, off, units, word in rows]
+    lines = [
+        [s, f, None, on, apex, off, None, units, word] for s, f, on, apex, off, units, word in rows
+    ]
     return write(path, [HEADER, *lines])
 
 
-def release(root, rows, *, name='CASME2-coding-20190701.xlsx', tree='Cropped', subject='sub{:02d}', file='reg_img{}.jpg'):
+def release(
+    root,
+    rows,
+    *,
+    name='CASME2-coding-20190701.xlsx',
+    tree='Cropped',
+    subject='sub{:02d}',
+    file='reg_img{}.jpg',
+):
     """A release of `rows`; every clip has all its frames from onset to offset."""
     sheet(root / name, rows)
     for row in rows:
@@ -49,7 +69,11 @@ def release(root, rows, *, name='CASME2-coding-20190701.xlsx', tree='Cropped', s
 def read(root, **options):
     """({clip id: Clip}, {clip id or file: Row of the sheet}, all rows)."""
     clips, rows = layout.read(layout.find(root), options={**DEFAULTS, **options})
-    return {clip.clip: clip for clip in clips}, {row.clip: row for row in rows if ' row ' in row.file}, rows
+    return (
+        {clip.clip: clip for clip in clips},
+        {row.clip: row for row in rows if ' row ' in row.file},
+        rows,
+    )
 
 
 def test_a_row_becomes_a_clip(tmp_path):
@@ -59,7 +83,10 @@ def test_a_row_becomes_a_clip(tmp_path):
     clips, rows, _ = read(release(tmp_path, [PLAIN, OTHER]))
     clip = clips['sub01_EP02_01f']
     assert clip[:6] == ('sub01_EP02_01f', 'sub01', 'casme2', 'happiness', '12', True)
-    assert clip[6:12] == (46, 48, 51, 'annotated', 200.0, True) and (clip.kind, clip.edition) == ('micro', '')
+    assert clip[6:12] == (46, 48, 51, 'annotated', 200.0, True) and (clip.kind, clip.edition) == (
+        'micro',
+        '',
+    )
     assert [(n, p.name) for n, p in clip.frames] == [(n, f'reg_img{n}.jpg') for n in range(46, 52)]
     # not img100 before img98
     assert [n for n, _ in clips['sub02_EP01_11f'].frames] == [98, 99, 100, 101, 102, 103]
@@ -83,7 +110,11 @@ def test_folder_and_file_names_as_users_have_them(tmp_path, tree, subject, file,
     """If this fails, a user with one of the circulating packages is told that there are no
     frames.
     """
-    clips, _, rows = read(release(tmp_path / 'any' / 'CASME II', [PLAIN, OTHER], tree=tree, subject=subject, file=file))
+    clips, _, rows = read(
+        release(
+            tmp_path / 'any' / 'CASME II', [PLAIN, OTHER], tree=tree, subject=subject, file=file
+        )
+    )
     assert len(clips) == 2 and {row.status for row in rows} == {'used'}
     assert all(clip.cropped == cropped and len(clip.frames) == 6 for clip in clips.values())
 
@@ -108,8 +139,14 @@ def test_choice_of_frames(tmp_path):
     release(tmp_path, rows, tree='CASME2_RAW_selected', file='img{}.jpg')
     frames(tmp_path / 'A_Cropped_part/sub01/EP02_01f', range(46, 52))
     clips, _, audit = read(tmp_path)
-    assert all('/Cropped/' in clip.frames[0][1].as_posix() for clip in clips.values()) and len(clips) == 2
-    assert {row.file for row in audit if row.status == 'ignored'} == {'A_Cropped_part', 'CASME2_RAW_selected'}
+    assert (
+        all('/Cropped/' in clip.frames[0][1].as_posix() for clip in clips.values())
+        and len(clips) == 2
+    )
+    assert {row.file for row in audit if row.status == 'ignored'} == {
+        'A_Cropped_part',
+        'CASME2_RAW_selected',
+    }
     assert not read(tmp_path, frames='selected')[0]['sub01_EP02_01f'].cropped
     with pytest.raises(UserError, match='frames=raw.*cropped, selected.*casme.psych.ac.cn'):
         read(tmp_path, frames='raw')
@@ -142,8 +179,14 @@ def test_editions_are_told_by_content(tmp_path):
     assert {clip.edition for clip in read(tmp_path)[0].values()} == {'2014'}
     sheet(tmp_path / 'a.xlsx', [PLAIN, *NEW_2019])
     newest, old = read(tmp_path), read(tmp_path, edition='2014')
-    assert newest[0]['sub24_EP07_01'].emotion == 'surprise' and newest[0]['sub24_EP07_01'].edition == '2019'
-    assert old[0]['sub24_EP07_01'].emotion == 'sadness' and old[1]['sub24_EP07_01'].file == 'b.xlsx row 3'
+    assert (
+        newest[0]['sub24_EP07_01'].emotion == 'surprise'
+        and newest[0]['sub24_EP07_01'].edition == '2019'
+    )
+    assert (
+        old[0]['sub24_EP07_01'].emotion == 'sadness'
+        and old[1]['sub24_EP07_01'].file == 'b.xlsx row 3'
+    )
     assert [row.reason for row in newest[2] if row.file == 'b.xlsx'] == ['a.xlsx is read']
     (tmp_path / 'b.xlsx').unlink()
     with pytest.raises(UserError, match=r'edition=2014.*a.xlsx \(2019\)'):
@@ -167,16 +210,25 @@ def test_other_workbooks_are_not_mistaken(tmp_path):
     sheet.
     """
     release(tmp_path, [PLAIN])
-    write(tmp_path / 'CASME2-ObjectiveClasses.xlsx', [['Subject', 'Filename', 'Objective Class'], ['01', 'EP02_01f', 1]])
+    write(
+        tmp_path / 'CASME2-ObjectiveClasses.xlsx',
+        [['Subject', 'Filename', 'Objective Class'], ['01', 'EP02_01f', 1]],
+    )
     write(tmp_path / 'SAMM.xlsx', [HEADER, ['006', '006_1_2', None, 1, 2, 3, None, 4, 'Anger']])
     clips, _, rows = read(tmp_path)
     assert list(clips) == ['sub01_EP02_01f']
-    assert {row.file for row in rows if row.status == 'ignored'} == {'CASME2-ObjectiveClasses.xlsx', 'SAMM.xlsx'}
+    assert {row.file for row in rows if row.status == 'ignored'} == {
+        'CASME2-ObjectiveClasses.xlsx',
+        'SAMM.xlsx',
+    }
 
 
 def test_subjects_and_units_as_numbers(tmp_path):
     """If this fails, a sheet that pandas saved (01 became 1) loses its subjects."""
-    rows = [(1, 'EP02_01f', 46, 48, 51, 12, 'happiness'), ('sub02', 'EP01_11f', 98, 100.0, '103', '?', ' Disgust ')]
+    rows = [
+        (1, 'EP02_01f', 46, 48, 51, 12, 'happiness'),
+        ('sub02', 'EP01_11f', 98, 100.0, '103', '?', ' Disgust '),
+    ]
     sheet(tmp_path / 'a.xlsx', rows)
     for name, first in (('sub01/EP02_01f', 46), ('sub02/EP01_11f', 98)):
         frames(tmp_path / 'Cropped' / name, range(first, first + 6))
@@ -215,10 +267,22 @@ def test_missing_files_move_onset_and_offset_inwards(tmp_path):
         (tmp_path / f'Cropped/sub01/EP02_01f/reg_img{number}.jpg').unlink()
     clips, rows, _ = read(tmp_path)
     clip, row = clips['sub01_EP02_01f'], rows['sub01_EP02_01f']
-    assert (clip.onset, clip.apex, clip.offset) == (47, -1, 50) and [n for n, _ in clip.frames] == [47, 49, 50]
-    assert row.status == 'repaired' and row.old == '46; 51; 4 frames; 48' and row.new == '47; 50; 3 frames; '
-    for part in ('onset frame 46 is missing', 'offset frame 51 is missing', 'missing or damaged frames: 48',
-                 'apex 48 has no file'):
+    assert (clip.onset, clip.apex, clip.offset) == (47, -1, 50) and [n for n, _ in clip.frames] == [
+        47,
+        49,
+        50,
+    ]
+    assert (
+        row.status == 'repaired'
+        and row.old == '46; 51; 4 frames; 48'
+        and row.new == '47; 50; 3 frames; '
+    )
+    for part in (
+        'onset frame 46 is missing',
+        'offset frame 51 is missing',
+        'missing or damaged frames: 48',
+        'apex 48 has no file',
+    ):
         assert part in row.reason
 
 
@@ -238,11 +302,17 @@ def test_rows_without_frames(tmp_path):
     release(tmp_path, [PLAIN, OTHER])
     shutil.rmtree(tmp_path / 'Cropped/sub02')
     frames(tmp_path / 'Cropped/sub03/EP01_2', (1, 2, 3))
-    sheet(tmp_path / 'CASME2-coding-20190701.xlsx', [PLAIN, OTHER, ('03', 'EP01_2', 40, 45, 50, '1', 'others')])
+    sheet(
+        tmp_path / 'CASME2-coding-20190701.xlsx',
+        [PLAIN, OTHER, ('03', 'EP01_2', 40, 45, 50, '1', 'others')],
+    )
     clips, rows, _ = read(tmp_path)
     assert list(clips) == ['sub01_EP02_01f']
     assert rows['sub02_EP01_11f'][1:3] == ('dropped', 'no folder of this clip in Cropped')
-    assert rows['sub03_EP01_2'].status == 'dropped' and 'the folder has 1 to 3' in rows['sub03_EP01_2'].reason
+    assert (
+        rows['sub03_EP01_2'].status == 'dropped'
+        and 'the folder has 1 to 3' in rows['sub03_EP01_2'].reason
+    )
 
 
 def test_folders_without_a_row(tmp_path):
@@ -252,7 +322,10 @@ def test_folders_without_a_row(tmp_path):
         frames(tmp_path / 'Cropped' / name, range(61, 107))
     clips, _, rows = read(tmp_path)
     assert len(clips) == 1
-    assert {row.file: row.status for row in rows[1:]} == {'Cropped/sub09/EP02_02f': 'ignored', 'Cropped/sub24/EP02_07': 'ignored'}
+    assert {row.file: row.status for row in rows[1:]} == {
+        'Cropped/sub09/EP02_02f': 'ignored',
+        'Cropped/sub24/EP02_07': 'ignored',
+    }
     clips, _, rows = read(tmp_path, extra='ep02_07')
     clip = clips['sub24_EP02_07']
     assert (clip.onset, clip.apex, clip.offset, clip.emotion) == (61, 91, 106, 'disgust')
@@ -265,16 +338,34 @@ def test_published_corrections(tmp_path):
     """If this fails, a published apex is applied to another clip, unasked, or outside the clip's
     interval.
     """
-    rows = [('04', 'EP12_01f', 290, '/', 300, '1', 'disgust'), ('07', 'EP06_01', 15, 49, 68, '4', 'others'),
-            ('05', 'EP03_01', 58, 61, 63, '1', 'surprise'), ('04', 'EP03_01', 58, 61, 63, '1', 'surprise')]
+    rows = [
+        ('04', 'EP12_01f', 290, '/', 300, '1', 'disgust'),
+        ('07', 'EP06_01', 15, 49, 68, '4', 'others'),
+        ('05', 'EP03_01', 58, 61, 63, '1', 'surprise'),
+        ('04', 'EP03_01', 58, 61, 63, '1', 'surprise'),
+    ]
     release(tmp_path, rows)
     clips = read(tmp_path)[0]
-    assert [clips[name].apex for name in ('sub04_EP12_01f', 'sub07_EP06_01', 'sub05_EP03_01')] == [-1, 49, 61]
+    assert [clips[name].apex for name in ('sub04_EP12_01f', 'sub07_EP06_01', 'sub05_EP03_01')] == [
+        -1,
+        49,
+        61,
+    ]
     clips, audit, more = read(tmp_path, corrections='xiazhaoqiang')
     found = {name: (clip.apex, clip.apex_source) for name, clip in clips.items()}
-    assert found == {'sub04_EP12_01f': (294, 'correction'), 'sub07_EP06_01': (49, 'annotated'),
-                     'sub05_EP03_01': (60, 'correction'), 'sub04_EP03_01': (61, 'annotated')}
-    assert audit['sub04_EP12_01f'][1:] == ('repaired', 'apex of corrections=xiazhaoqiang', 'sub04_EP12_01f', '/', '294')
+    assert found == {
+        'sub04_EP12_01f': (294, 'correction'),
+        'sub07_EP06_01': (49, 'annotated'),
+        'sub05_EP03_01': (60, 'correction'),
+        'sub04_EP03_01': (61, 'annotated'),
+    }
+    assert audit['sub04_EP12_01f'][1:] == (
+        'repaired',
+        'apex of corrections=xiazhaoqiang',
+        'sub04_EP12_01f',
+        '/',
+        '294',
+    )
     (refused,) = [row for row in more if row.status == 'ignored']
     assert refused.clip == 'sub07_EP06_01' and refused.reason == 'apex 89 does not lie in 16..68'
     # 312 lies outside this short clip
@@ -285,16 +376,32 @@ def test_all_errors_of_a_sheet_are_collected(tmp_path):
     """If this fails, a user mends a sheet one error a run, or a mistyped row is left out in
     silence.
     """
-    bad = [('01', 'EP02_02', '4o', 45, 50, 1, 'happiness'), ('01', 'EP02_03', 40, 45, '', 1, 'happiness'),
-           ('01', 'EP02_04', 40, 45, 50, 1, 'hapiness'), ('xx', 'EP02_05', 40, 45, 50, 1, 'others'),
-           (*PLAIN[:6], 'disgust'), OTHER, OTHER, ('see note.txt', None, None, None, None, None, None)]
+    bad = [
+        ('01', 'EP02_02', '4o', 45, 50, 1, 'happiness'),
+        ('01', 'EP02_03', 40, 45, '', 1, 'happiness'),
+        ('01', 'EP02_04', 40, 45, 50, 1, 'hapiness'),
+        ('xx', 'EP02_05', 40, 45, 50, 1, 'others'),
+        (*PLAIN[:6], 'disgust'),
+        OTHER,
+        OTHER,
+        ('see note.txt', None, None, None, None, None, None),
+    ]
     release(tmp_path, [PLAIN])
     sheet(tmp_path / 'CASME2-coding-20190701.xlsx', [PLAIN, *bad])
     _, _, rows = read(tmp_path)
     errors = [(row.file.split()[-1], row.reason) for row in rows if row.status == 'error']
     assert [number for number, _ in errors] == ['3', '4', '5', '6', '7']
-    for (_, reason), part in zip(errors, ("OnsetFrame is '4o'", "OffsetFrame is ''", 'did you mean happiness', "'xx'",
-                                          'stands otherwise'), strict=True):
+    for (_, reason), part in zip(
+        errors,
+        (
+            "OnsetFrame is '4o'",
+            "OffsetFrame is ''",
+            'did you mean happiness',
+            "'xx'",
+            'stands otherwise',
+        ),
+        strict=True,
+    ):
         assert part in reason
     assert [row.file.split()[-1] for row in rows if row.status == 'ignored'] == ['9', '10']
 
@@ -303,7 +410,9 @@ def test_a_clip_that_lies_twice_is_an_error(tmp_path):
     """If this fails, which of two folders of one clip is read depends on their order."""
     release(tmp_path, [PLAIN])
     frames(tmp_path / 'Cropped/1/EP02_01f', range(46, 52))
-    assert [row.file for row in read(tmp_path)[2] if row.status == 'error'] == ['Cropped/sub01/EP02_01f']
+    assert [row.file for row in read(tmp_path)[2] if row.status == 'error'] == [
+        'Cropped/sub01/EP02_01f'
+    ]
 
 
 def test_what_is_missing_is_named(tmp_path):
@@ -312,7 +421,9 @@ def test_what_is_missing_is_named(tmp_path):
     """
     with pytest.raises(UserError, match='no workbook at all.*casme.psych.ac.cn'):
         layout.find(tmp_path)
-    write(tmp_path / 'a.xlsx', [['Subject', 'Filename', 'Onset', 'Apex'], ['01', 'EP02_01f', 46, 48]])
+    write(
+        tmp_path / 'a.xlsx', [['Subject', 'Filename', 'Onset', 'Apex'], ['01', 'EP02_01f', 46, 48]]
+    )
     with pytest.raises(UserError, match='OnsetFrame.*there is a.xlsx'):
         layout.find(tmp_path)
     sheet(tmp_path / 'b.xlsx', [PLAIN])

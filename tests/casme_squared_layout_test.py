@@ -12,7 +12,9 @@ import pytest
 from mer_jax.errors import UserError
 from tfds_builders.casme_squared import coding, layout
 
-JPEG = cv2.imencode('.jpg', np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8))[1].tobytes()
+JPEG = cv2.imencode('.jpg', np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8))[
+    1
+].tobytes()
 MICRO, MACRO = 'micro-expression', 'macro-expression'
 ROWS = [
     (1, 'disgust1_1', 95, 98, 104, '4+7', 'negative', MICRO, 'disgust'),
@@ -87,7 +89,9 @@ def test_micro_expressions_of_the_recordings(tmp_path):
     write(tmp_path / 'CAS(ME)^2')
     assert layout.find(tmp_path) == tmp_path / 'CAS(ME)^2'
     clips, rows = read(tmp_path)
-    assert [(c.clip, c.subject, c.emotion, c.onset, c.apex, c.offset, c.apex_source) for c in clips] == [
+    assert [
+        (c.clip, c.subject, c.emotion, c.onset, c.apex, c.offset, c.apex_source) for c in clips
+    ] == [
         ('s15_disgust1_1', 's15', 'negative', 95, 98, 104, 'annotated'),
         ('s15_disgust2_3', 's15', 'others', 699, 703, 707, 'annotated'),
         ('s19_anger1_12', 's19', 'surprise', 41, 47, 49, 'annotated'),
@@ -98,12 +102,16 @@ def test_micro_expressions_of_the_recordings(tmp_path):
         ('4+7', True), ('NULL', False), ('14or23', True), ('24,12', True), ('6+12', True)]  # fmt: skip
     first = clips[0]
     folder = tmp_path / 'CAS(ME)^2/rawpic/s15/15_0101disgustingteeth'
-    assert first.frames == tuple((number, folder / f'img{number:03d}.jpg') for number in range(95, 105))
+    assert first.frames == tuple(
+        (number, folder / f'img{number:03d}.jpg') for number in range(95, 105)
+    )
     assert clips[3].frames[0][1].parent.name == '40_0503unnyfarting'
     assert clips[4].frames[2][1].name == 'img1000.jpg'
     shared = {(c.dataset, c.fps, c.cropped, c.kind, c.edition) for c in clips}
     assert shared == {('casme_squared', 30.0, False, 'micro', '')}
-    found = {file.removeprefix('CAS(ME)^2code_final.xlsx row '): row for file, row in told(rows).items()}
+    found = {
+        file.removeprefix('CAS(ME)^2code_final.xlsx row '): row for file, row in told(rows).items()
+    }
     status, reason, *row = found.pop('6')
     assert (status, row) == ('repaired', ['s40_happy2_1', '33', '']) and 'apex 33' in reason
     assert found == {
@@ -118,7 +126,13 @@ def test_macro_expressions_and_their_missing_offsets(tmp_path):
     found = {clip.clip: clip for clip in clips}
     assert len(found) == 7 and found['s15_disgust1_1'].kind == 'micro'
     clip = found['s15_disgust1_2']
-    assert (clip.kind, clip.onset, clip.apex, clip.offset, clip.action_units) == ('macro', 200, 205, 205, '4')
+    assert (clip.kind, clip.onset, clip.apex, clip.offset, clip.action_units) == (
+        'macro',
+        200,
+        205,
+        205,
+        '4',
+    )
     clip = found['s34_anger1_1']
     assert (clip.onset, clip.apex, clip.offset, clip.apex_source) == (1763, -1, 1770, 'estimated')
     assert told(rows)['CAS(ME)^2code_final.xlsx row 2'] == (
@@ -137,7 +151,9 @@ def test_only_frames_of_the_interval_are_opened_and_decide_the_content(tmp_path)
     sheets, found = layout.files(layout.find(root))
     assert sheets == [root / 'CAS(ME)^2code_final.xlsx']
     expected = [*range(95, 105), *range(200, 206)]
-    assert [path.name for path in found if path.parent == folder] == [f'img{number:03d}.jpg' for number in expected]
+    assert [path.name for path in found if path.parent == folder] == [
+        f'img{number:03d}.jpg' for number in expected
+    ]
 
 
 @pytest.mark.parametrize('tree, form, cropped', [
@@ -152,7 +168,9 @@ def test_recordings_wherever_they_were_unpacked(tmp_path, tree, form, cropped):
     assert len(clips) == 5 and {clip.cropped for clip in clips} == {cropped}
 
 
-@pytest.mark.parametrize('tree, s, cropped', [('selectedpic/selectedpic', 's', False), ('cropped/cropped', '', True)])
+@pytest.mark.parametrize(
+    'tree, s, cropped', [('selectedpic/selectedpic', 's', False), ('cropped/cropped', '', True)]
+)
 def test_trees_of_single_clips(tmp_path, tree, s, cropped):
     """If this fails, users who have the clips but not the recordings cannot build."""
     write_book(tmp_path / 'code.xlsx')
@@ -185,7 +203,9 @@ def test_which_frames_are_taken(tmp_path):
     (root / 'longVideoFaceCropped').rename(root / '.gone')
     assert [first(kind) for kind in ('auto', 'cropped')] == [('selectedpic', 2), ('cropped', 2)]
     (root / 'cropped').rename(root / '.gone too')
-    with pytest.raises(UserError, match='frames=cropped: there are no such frames in .*, but raw, selected;'):
+    with pytest.raises(
+        UserError, match='frames=cropped: there are no such frames in .*, but raw, selected;'
+    ):
         read(root, frames='cropped')
 
 
@@ -202,9 +222,13 @@ def test_csv_copies(tmp_path, header, shift):
     """
     root = write(tmp_path)
     (root / 'CAS(ME)^2code_final.xlsx').unlink()
-    with open(root / 'CAS(ME)^2code_final(Updated).csv', 'w', newline='', encoding='utf-8-sig') as file:
-        rows = [[*range(1)][:shift] + list(row) + [12, 's15/15_0101disgustingteeth'] for row in ROWS]
-        csv.writer(file).writerows(([['', *range(9)][1 - shift:]] if header else []) + rows)
+    with open(
+        root / 'CAS(ME)^2code_final(Updated).csv', 'w', newline='', encoding='utf-8-sig'
+    ) as file:
+        rows = [
+            [*range(1)][:shift] + list(row) + [12, 's15/15_0101disgustingteeth'] for row in ROWS
+        ]
+        csv.writer(file).writerows(([['', *range(9)][1 - shift :]] if header else []) + rows)
     clips, rows = read(root)
     assert [clip.clip for clip in clips] == [
         's15_disgust1_1', 's15_disgust2_3', 's19_anger1_12', 's40_happy2_1', 's40_happy5_1']  # fmt: skip
@@ -219,11 +243,16 @@ def test_the_updated_workbook_is_read(tmp_path):
     newer = [(*ROWS[0][:5], '4+9', *ROWS[0][6:])]
     older = [(*ROWS[0][:5], '45+62', *ROWS[0][6:])]
     numbers = range(1, coding.ROWS)
-    filling = [(2, f'anger1_{n}', 10 * n, 10 * n + 2, 10 * n + 5, '4', 'negative', MACRO, '') for n in numbers]
+    filling = [
+        (2, f'anger1_{n}', 10 * n, 10 * n + 2, 10 * n + 5, '4', 'negative', MACRO, '')
+        for n in numbers
+    ]
     root = write(tmp_path, rows=ROWS[:1])
     (root / 'CAS(ME)^2code_final.xlsx').unlink()
     write_book(root / 'CAS(ME)^2code_final.xlsx', older + filling, people={1: '15', 2: '16'})
-    write_book(root / 'x/CAS(ME)^2code_final(Updated).xlsx', newer + filling, people={1: '15', 2: '16'})
+    write_book(
+        root / 'x/CAS(ME)^2code_final(Updated).xlsx', newer + filling, people={1: '15', 2: '16'}
+    )
     clips, rows = read(root)
     assert (clips[0].action_units, clips[0].edition) == ('4+9', 'updated')
     name = 'CAS(ME)^2code_final(Updated).xlsx'
@@ -242,9 +271,18 @@ def test_wrong_cells_are_all_named(tmp_path):
         (*good[:7], 'mini-expression', good[8]), (*good[:2], 96, *good[3:]),
     ]  # fmt: skip
     root = write(tmp_path)
-    write_book(root / 'CAS(ME)^2code_final.xlsx', [*ROWS, good, *wrong], people={**FOLDER, 99: '99'}, rules=False)
+    write_book(
+        root / 'CAS(ME)^2code_final.xlsx',
+        [*ROWS, good, *wrong],
+        people={**FOLDER, 99: '99'},
+        rules=False,
+    )
     _, rows = read(root)
-    found = {row.file.split()[-1]: (row.status, row.reason) for row in rows if row.status in ('error', 'ignored')}
+    found = {
+        row.file.split()[-1]: (row.status, row.reason)
+        for row in rows
+        if row.status in ('error', 'ignored')
+    }
     # row 1 again, and with another onset
     assert found.pop('8')[0] == 'ignored' and found.pop('16')[0] == 'error'
     assert found == {
@@ -253,7 +291,11 @@ def test_wrong_cells_are_all_named(tmp_path):
         '11': ('error', "clip code is 'anger7_1'; known videos: " + ', '.join(coding.VIDEOS)),
         '12': ('error', "onset is '9a'; must be a frame number"),
         '13': ('error', "offset is ''; must be a frame number"),
-        '14': ('error', "emotion is 'negativ' (did you mean negative?); must be one of " + ', '.join(coding.EMOTIONS)),
+        '14': (
+            'error',
+            "emotion is 'negativ' (did you mean negative?); must be one of "
+            + ', '.join(coding.EMOTIONS),
+        ),
         '15': ('error', "type is 'mini-expression'; must be micro-expression or macro-expression"),
     }
 
@@ -282,7 +324,10 @@ def test_folders_without_a_row_and_rows_without_a_folder(tmp_path):
     assert 's15_disgust2_3' not in [clip.clip for clip in clips]
     found = told(rows)
     assert found['CAS(ME)^2code_final.xlsx row 3'][0] == 'dropped'
-    assert found['rawpic/s40/40_0507climbingthewall'][:2] == ('ignored', 'no row of the sheet names it')
+    assert found['rawpic/s40/40_0507climbingthewall'][:2] == (
+        'ignored',
+        'no row of the sheet names it',
+    )
     assert found['rawpic/s19/15_0102eatingworms'][:2] == (
         'dropped', 'stands under s19, so whose recording it is cannot be told')  # fmt: skip
 
@@ -310,7 +355,11 @@ def test_what_is_missing_altogether_is_said_in_one_line(tmp_path):
     write_frames(tmp_path / 'b/rawpic/s15/15_0101disgustingteeth', [1, 2], 'img{:03d}.jpg')
     (tmp_path / 'b/notes.csv').write_text('Subject,Filename\n1,EP02_01f\n')
     (tmp_path / 'a/Cropped/sub01/EP02_01f').mkdir(parents=True)
-    for folder, reason in (('a', 'holds no frames'), ('b', 'holds no workbook'), ('nowhere', 'holds no frames')):
+    for folder, reason in (
+        ('a', 'holds no frames'),
+        ('b', 'holds no workbook'),
+        ('nowhere', 'holds no frames'),
+    ):
         with pytest.raises(UserError, match=reason) as error:
             layout.find(tmp_path / folder)
         assert str(error.value).endswith(layout.INSTRUCTIONS) and '\n' not in str(error.value)

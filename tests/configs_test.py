@@ -14,9 +14,12 @@ ROOT = Path(__file__).parent.parent
 ALL = sorted(p.stem for p in ROOT.glob('configs/[a-z]*_*.py'))
 DUAL = [name for name in ALL if name.endswith('_dualbranch')]
 TABLE_4 = {  # of Ruan et al. 2022: (network, Area Weighted Module, alignment, Region Replacing)
-    'sb': ('single_branch', False, False, True), 'sb_au': ('single_branch', False, True, True),
-    'db': ('dual_branch', False, False, True), 'db_au': ('dual_branch', False, True, True),
-    'db_awm': ('dual_branch', True, False, True), 'all_no_rr': ('dual_branch', True, True, False),
+    'sb': ('single_branch', False, False, True),
+    'sb_au': ('single_branch', False, True, True),
+    'db': ('dual_branch', False, False, True),
+    'db_au': ('dual_branch', False, True, True),
+    'db_awm': ('dual_branch', True, False, True),
+    'all_no_rr': ('dual_branch', True, True, False),
     'all': ('dual_branch', True, True, True),
 }
 
@@ -27,7 +30,12 @@ def config(name, variant=''):
 
 def changed(name, variant):
     """{key: new value} of what a variant changes."""
-    return {key: new for key, _, new in differences(config(name).to_dict(), config(name, variant).to_dict(), ignore=set())}
+    return {
+        key: new
+        for key, _, new in differences(
+            config(name).to_dict(), config(name, variant).to_dict(), ignore=set()
+        )
+    }
 
 
 def test_there_is_one_for_each_release_and_the_synthetic_faces():
@@ -51,16 +59,29 @@ def test_the_published_training(name):
     """
     c = config(name)
     assert (c.model.name, c.train.learner, c.train.optimizer, c.train.schedule) == (
-        'dual_branch', 'contrastive', 'adamw', 'restarts')
-    assert (c.train.learning_rate, c.train.weight_decay, c.train.class_weights, c.train.label_smoothing) == (
-        3e-3, 1e-5, 'max', 0.1)
+        'dual_branch',
+        'contrastive',
+        'adamw',
+        'restarts',
+    )
+    assert (
+        c.train.learning_rate,
+        c.train.weight_decay,
+        c.train.class_weights,
+        c.train.label_smoothing,
+    ) == (3e-3, 1e-5, 'max', 0.1)
     assert (c.alignment.share, c.alignment.temperature, c.augment.replace) == (0.3, 0.1, 0.5)
     assert c.data.channels == 'magnified,on_a,off_a' and c.protocol.name == 'loso'
     rate = learners.SCHEDULES['restarts'](1.0, 1, c.train.epochs)
     last, least = float(rate(c.train.epochs - 1)), {'synthetic_dualbranch': 10}.get(name, 70)
     assert c.train.epochs == least and last < 0.03, 'a run must end where the rate is low'
     if name != 'synthetic_dualbranch':
-        assert (c.data.size, c.train.batch_size, c.data.labels, c.model.dual_branch.width) == (224, 128, 'five', 64)
+        assert (c.data.size, c.train.batch_size, c.data.labels, c.model.dual_branch.width) == (
+            224,
+            128,
+            'five',
+            64,
+        )
         assert c.data.value_range == 'imagenet' and c.augment.erase == 0.5
 
 
@@ -73,8 +94,15 @@ def test_the_rows_of_the_ablation(name, row):
     network, weighted, aligned, replacing = TABLE_4[row]
     c = config(name, f'ablation={row}')
     assert c.model.name == network and c.model.dual_branch.awm == weighted
-    assert c.alignment.share == (0.3 if aligned else 0) and c.augment.replace == (0.5 if replacing else 0)
-    assert set(changed(name, f'ablation={row}')) <= {'model.name', 'model.dual_branch.awm', 'alignment.share', 'augment.replace'}
+    assert c.alignment.share == (0.3 if aligned else 0) and c.augment.replace == (
+        0.5 if replacing else 0
+    )
+    assert set(changed(name, f'ablation={row}')) <= {
+        'model.name',
+        'model.dual_branch.awm',
+        'alignment.share',
+        'augment.replace',
+    }
     assert c.train.learner == 'contrastive'  # both heads stay
     settings.check(c.to_dict())
 
@@ -83,16 +111,27 @@ def test_single_and_dual_branch_have_the_same_layers():
     """Otherwise the ablation would compare widths and dropouts."""
     for name in DUAL:
         c = config(name)
-        assert all(c.model.single_branch[key] == c.model.dual_branch[key] for key in c.model.single_branch)
+        assert all(
+            c.model.single_branch[key] == c.model.dual_branch[key] for key in c.model.single_branch
+        )
 
 
-RELEASED = {'alignment.form': 'released', 'augment.replace_units': 'union', 'explain.aucam': 'released', 'data.jpeg': True,
-            'train.epochs': 100}
+RELEASED = {
+    'alignment.form': 'released',
+    'augment.replace_units': 'union',
+    'explain.aucam': 'released',
+    'data.jpeg': True,
+    'train.epochs': 100,
+}
 VARIANTS = [
     ('casme2_dualbranch', 'classes=3', {'data.labels': 'samer3'}),
     ('casme2_dualbranch', 'classes=5', {}),
     ('synthetic_dualbranch', 'classes=5', {'data.labels': 'five', 'data.name': 'synthetic_faces'}),
-    ('synthetic_dualbranch', 'target=magnified,classes=5', {'data.labels': 'five', 'data.name': 'synthetic_faces/magnified'}),
+    (
+        'synthetic_dualbranch',
+        'target=magnified,classes=5',
+        {'data.labels': 'five', 'data.name': 'synthetic_faces/magnified'},
+    ),
     ('samm_dualbranch', 'target=apex', {'data.name': 'samm/samer,target=apex'}),
     ('casme2_dualbranch', 'target=magnified', {'data.name': 'casme2/samer,target=magnified'}),
     ('synthetic_dualbranch', 'target=apex', {}),
@@ -101,15 +140,25 @@ VARIANTS = [
     ('casme2_dualbranch', 'alignment=equal', {'alignment.form': 'equal'}),
     ('casme2_dualbranch', 'alignment=paper', {'alignment.form': 'paper'}),
     ('casme2_dualbranch', 'alignment=released', {'alignment.form': 'released'}),
-    ('casme2_dualbranch', 'sampler=weighted', {'train.sampler': 'weighted', 'train.class_weights': 'none'}),
+    (
+        'casme2_dualbranch',
+        'sampler=weighted',
+        {'train.sampler': 'weighted', 'train.class_weights': 'none'},
+    ),
     ('samm_dualbranch', 'published', RELEASED),
-    ('samm_dualbranch', 'published,classes=3,ablation=db', RELEASED | {
-        'data.labels': 'samer3', 'model.dual_branch.awm': False, 'alignment.share': 0.0}),
+    (
+        'samm_dualbranch',
+        'published,classes=3,ablation=db',
+        RELEASED
+        | {'data.labels': 'samer3', 'model.dual_branch.awm': False, 'alignment.share': 0.0},
+    ),
     ('samm_dualbranch', ',published,', RELEASED),
 ]
 
 
-@pytest.mark.parametrize('name,variant,expected', VARIANTS, ids=[f'{name}:{variant}' for name, variant, _ in VARIANTS])
+@pytest.mark.parametrize(
+    'name,variant,expected', VARIANTS, ids=[f'{name}:{variant}' for name, variant, _ in VARIANTS]
+)
 def test_a_variant_changes_what_it_says_and_nothing_else(name, variant, expected):
     """Results under a variant's name would be of another experiment."""
     assert changed(name, variant) == expected
@@ -127,7 +176,9 @@ def test_the_published_training_of_ststnet():
 
 
 TABLES = {  # variants of Irawan et al. 2024: (augmentation, balancing, class weights)
-    'st': (False, 'none', 'none'), 'da': (True, 'none', 'none'), 'scb': (False, 'smote', 'none'),
+    'st': (False, 'none', 'none'),
+    'da': (True, 'none', 'none'),
+    'scb': (False, 'smote', 'none'),
     'dacwb': (True, 'none', 'balanced'),
 }
 
@@ -142,9 +193,16 @@ def test_the_four_variants_of_the_3d_network(name, variant):
     c = config(name, f'variant={variant}')
     amounts = (15.0, 0.1, 0.3, 0.3) if augmented else (0, 0, 0, 0)
     assert (c.augment.rotate, c.augment.crop, c.augment.contrast, c.augment.brightness) == amounts
-    assert (c.balance.method, c.balance.neighbours, c.balance.space, c.train.class_weights) == (method, 5, 'pixels', weights)
-    assert all(key.split('.')[0] in ('augment', 'balance') or key == 'train.class_weights'
-               for key in changed(name, f'variant={variant}'))
+    assert (c.balance.method, c.balance.neighbours, c.balance.space, c.train.class_weights) == (
+        method,
+        5,
+        'pixels',
+        weights,
+    )
+    assert all(
+        key.split('.')[0] in ('augment', 'balance') or key == 'train.class_weights'
+        for key in changed(name, f'variant={variant}')
+    )
     settings.check(c.to_dict())
 
 
@@ -153,8 +211,12 @@ def test_the_published_protocol_of_the_3d_network(name):
     """Clips split 80/10/10 and balanced before; nothing else differs from the honest run it is
     compared with.
     """
-    assert changed(name, 'published') == {'protocol.name': 'random_split', 'protocol.holdout': 0.1, 'protocol.validation': 0.1,
-                                          'balance.scope': 'all'}
+    assert changed(name, 'published') == {
+        'protocol.name': 'random_split',
+        'protocol.holdout': 0.1,
+        'protocol.validation': 0.1,
+        'balance.scope': 'all',
+    }
     settings.check(config(name, 'published,variant=dacwb').to_dict())
 
 
@@ -166,16 +228,26 @@ def test_quick_stays_quick_whatever_stands_behind_it(name):
     for other in ('published', 'target=magnified', 'classes=3', 'ablation=sb'):
         first, last = config(name, f'quick,{other}'), config(name, f'{other},quick')
         assert first.to_dict() == last.to_dict()
-        assert (first.data.name, first.data.size, first.train.epochs) == ('synthetic_faces/tiny', 32, 2)
-        assert first.model.dual_branch.width == first.model.single_branch.width == 8 and first.data.manual_dir == ''
+        assert (first.data.name, first.data.size, first.train.epochs) == (
+            'synthetic_faces/tiny',
+            32,
+            2,
+        )
+        assert (
+            first.model.dual_branch.width == first.model.single_branch.width == 8
+            and first.data.manual_dir == ''
+        )
         settings.check(first.to_dict())
     # what it does not shrink stays
     assert config(name, 'quick,published').augment.replace_units == 'union'
 
 
 UNKNOWN = [
-    ('quik', "casme2_dualbranch has no variant 'quik'; known: ablation=sb|sb_au|db|db_au|db_awm|all_no_rr|all, "
-             'alignment=clean|equal|released|paper, classes=3|5, published, quick, sampler=weighted, target=apex|magnified'),
+    (
+        'quik',
+        "casme2_dualbranch has no variant 'quik'; known: ablation=sb|sb_au|db|db_au|db_awm|all_no_rr|all, "
+        'alignment=clean|equal|released|paper, classes=3|5, published, quick, sampler=weighted, target=apex|magnified',
+    ),
     ('ablation', "no variant 'ablation'"),
     ('ablation=none', "no variant 'ablation=none'"),
     ('classes=4', "no variant 'classes=4'"),
@@ -191,7 +263,11 @@ def test_an_unknown_variant_names_the_known_ones(variant, told):
     """A mistyped ablation that passes unnoticed is a row of a table that is another row."""
     with pytest.raises(UserError) as error:
         config('casme2_dualbranch', variant)
-    assert told in str(error.value) and 'known: ablation=sb|' in str(error.value) and 'quick' in str(error.value)
+    assert (
+        told in str(error.value)
+        and 'known: ablation=sb|' in str(error.value)
+        and 'quick' in str(error.value)
+    )
 
 
 def test_every_variant_that_is_offered_works():
@@ -201,7 +277,9 @@ def test_every_variant_that_is_offered_works():
     for offer in str(error.value).partition('known: ')[2].split(', '):
         name, _, values = offer.partition('=')
         for value in values.split('|'):
-            settings.check(config('synthetic_dualbranch', f'{name}={value}' if value else name).to_dict())
+            settings.check(
+                config('synthetic_dualbranch', f'{name}={value}' if value else name).to_dict()
+            )
 
 
 def test_a_config_cannot_be_given_a_setting_that_is_none():
@@ -218,22 +296,44 @@ KOO = [  # variants of Koo et al. 2022
     ('samm_ocnet', 'dropout=1', {'model.ocnet.dropped': 1}),
     ('samm_ocnet', 'dropout=12', {}),
     ('samm_ocnet', 'dropout=123,gan=on', {'model.ocnet.dropped': 3, 'balance.method': 'gan'}),
-    ('megc2019_ocnet', 'network=vggm', {'model.name': 'vggm', 'train.learning_rate': 1e-4, 'data.size': 75}),
-    ('megc2019_ocnet', 'network=ststnet,gan=on', {
-        'model.name': 'ststnet', 'train.learning_rate': 5e-5, 'train.batch_size': 256, 'data.channels': 'strain,v,u',
-        'data.value_range': '0..255', 'balance.method': 'gan'}),
-    ('casme2_ocnet', 'network=offapexnet', {'model.name': 'offapexnet', 'train.learning_rate': 1e-4}),
+    (
+        'megc2019_ocnet',
+        'network=vggm',
+        {'model.name': 'vggm', 'train.learning_rate': 1e-4, 'data.size': 75},
+    ),
+    (
+        'megc2019_ocnet',
+        'network=ststnet,gan=on',
+        {
+            'model.name': 'ststnet',
+            'train.learning_rate': 5e-5,
+            'train.batch_size': 256,
+            'data.channels': 'strain,v,u',
+            'data.value_range': '0..255',
+            'balance.method': 'gan',
+        },
+    ),
+    (
+        'casme2_ocnet',
+        'network=offapexnet',
+        {'model.name': 'offapexnet', 'train.learning_rate': 1e-4},
+    ),
     ('synthetic_ocnet', 'network=dual_inception', {'model.name': 'dual_inception'}),
     ('casme2_spotting', 'label=log,path=v1', {'spotting.label': 'log', 'model.vggm.path': 'v1'}),
     ('samm_spotting', 'label=linear,path=none,merge=concat', {}),
-    ('casme2_spotting', 'path=v4,merge=sum,label=impulse', {
-        'spotting.label': 'impulse', 'model.vggm.path': 'v4', 'model.vggm.merge': 'sum'}),
+    (
+        'casme2_spotting',
+        'path=v4,merge=sum,label=impulse',
+        {'spotting.label': 'impulse', 'model.vggm.path': 'v4', 'model.vggm.merge': 'sum'},
+    ),
     ('synthetic_spotting', 'path=best', {'spotting.decision': 'template'}),
     ('casme2_spotting', 'published', {'protocol.name': 'clip_kfold'}),
 ]
 
 
-@pytest.mark.parametrize('name,variant,expected', KOO, ids=[f'{name}:{variant}' for name, variant, _ in KOO])
+@pytest.mark.parametrize(
+    'name,variant,expected', KOO, ids=[f'{name}:{variant}' for name, variant, _ in KOO]
+)
 def test_a_variant_of_koo_et_al_changes_what_it_says_and_nothing_else(name, variant, expected):
     """Results under a variant's name would be of another experiment."""
     assert changed(name, variant) == expected
@@ -249,25 +349,55 @@ def test_the_published_training_of_koo_et_al():
     """
     for name in ('casme2_ocnet', 'samm_ocnet', 'smic_ocnet'):
         c = config(name)
-        assert (c.train.optimizer, c.train.learning_rate, c.train.epochs, c.protocol.name, c.data.size) == (
-            'adam', 6e-5, 500, 'loso', 75)
+        assert (
+            c.train.optimizer,
+            c.train.learning_rate,
+            c.train.epochs,
+            c.protocol.name,
+            c.data.size,
+        ) == ('adam', 6e-5, 500, 'loso', 75)
         assert (c.gan.each, c.gan.size, c.gan.scope) == (100, 80, 'fold')
     for name in ('casme2_spotting', 'samm_spotting'):
         c = config(name)
-        assert (c.train.optimizer, c.train.learning_rate, c.train.epochs, c.train.batch_size) == ('adam', 1e-4, 1000, 64)
-        assert (c.protocol.name, c.protocol.folds, c.model.vggm.width, c.spotting.window) == ('kfold', 5, 96, 9)
+        assert (c.train.optimizer, c.train.learning_rate, c.train.epochs, c.train.batch_size) == (
+            'adam',
+            1e-4,
+            1000,
+            64,
+        )
+        assert (c.protocol.name, c.protocol.folds, c.model.vggm.width, c.spotting.window) == (
+            'kfold',
+            5,
+            96,
+            9,
+        )
 
 
 HYBRID = {  # of document 000 and 001: what each variant changes
     'features=cnn': {'data.channels': 'onset,apex,offset', 'head.features': 'network'},
     'features=flow': {'head.features': 'network'},
     'features=au': {'head.features': 'network+au_strain'},
-    'features=hand': {'head.features': 'au_strain+bands', 'train.epochs': 0, 'train.class_weights': 'none'},
-    'features=all': {}, 'augment=off': {}, 'split=subject': {}, 'leak=off': {}, 'disgust=off': {},
-    'augment=on': {'balance.method': 'augment', 'augment.rotate': 5.0, 'augment.contrast': 0.2, 'augment.brightness': 0.2,
-                   'augment.noise': 0.01, 'augment.strength': 0.1},
+    'features=hand': {
+        'head.features': 'au_strain+bands',
+        'train.epochs': 0,
+        'train.class_weights': 'none',
+    },
+    'features=all': {},
+    'augment=off': {},
+    'split=subject': {},
+    'leak=off': {},
+    'disgust=off': {},
+    'augment=on': {
+        'balance.method': 'augment',
+        'augment.rotate': 5.0,
+        'augment.contrast': 0.2,
+        'augment.brightness': 0.2,
+        'augment.noise': 0.01,
+        'augment.strength': 0.1,
+    },
     'disgust=on': {'head.features': 'network+au_strain+bands+disgust'},
-    'split=random': {'protocol.name': 'random_split'}, 'leak=on': {'head.scope': 'all'},
+    'split=random': {'protocol.name': 'random_split'},
+    'leak=on': {'head.scope': 'all'},
 }
 
 
@@ -292,7 +422,14 @@ def test_handcrafted_features_read_what_they_describe(name, kind):
     settings.check(given.to_dict())
     video = kind in ('lbp_top', 'mdmo')
     assert (given.data.channels == 'gray') == video and (given.data.scale == 'stretch') == video
-    assert given.data.name == {'synthetic_handcrafted': 'synthetic_faces',
-                               'casme2_handcrafted': 'casme2/video' if video else 'casme2/flow'}[name]
-    assert given.train.epochs == 0 and given.head.name == 'svm' and leaks.listed(given.to_dict()) == []
+    assert (
+        given.data.name
+        == {
+            'synthetic_handcrafted': 'synthetic_faces',
+            'casme2_handcrafted': 'casme2/video' if video else 'casme2/flow',
+        }[name]
+    )
+    assert (
+        given.train.epochs == 0 and given.head.name == 'svm' and leaks.listed(given.to_dict()) == []
+    )
     assert given.head.kernel == ('linear' if kind in ('flow', 'lbp_top') else 'rbf')

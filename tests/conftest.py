@@ -39,8 +39,23 @@ jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.3)
 
 
 # Modules of the short job: whatever may break under another Python or another jax, in seconds.
-FAST = ('action_units', 'balance', 'configs', 'frames', 'labels', 'layers', 'leaks', 'learners', 'metrics',
-        'precomputed_flow', 'protocol', 'score', 'sheets', 'train', 'workdir')
+FAST = (
+    'action_units',
+    'balance',
+    'configs',
+    'frames',
+    'labels',
+    'layers',
+    'leaks',
+    'learners',
+    'metrics',
+    'precomputed_flow',
+    'protocol',
+    'score',
+    'sheets',
+    'train',
+    'workdir',
+)
 
 
 # A worker that has traced for minutes holds millions of objects; looking through them every few
@@ -50,7 +65,9 @@ gc.set_threshold(50_000, 20, 50)
 
 def pytest_collection_modifyitems(items):
     for item in items:
-        if item.path.stem.removesuffix('_test') in FAST or item.name.endswith('[ststnet-stretch-plain]'):
+        if item.path.stem.removesuffix('_test') in FAST or item.name.endswith(
+            '[ststnet-stretch-plain]'
+        ):
             item.add_marker(pytest.mark.fast)
 
 
@@ -59,7 +76,9 @@ def pytest_unconfigure(config):
         shutil.rmtree(FOLDER, ignore_errors=True)
 
 
-def make_samples(*, subjects=5, clips=(7, 4, 5, 3, 6), size=28, channels=3, classes=3, seed=0, datasets=2):
+def make_samples(
+    *, subjects=5, clips=(7, 4, 5, 3, 6), size=28, channels=3, classes=3, seed=0, datasets=2
+):
     """Samples and Names of a made-up data set in which a class shows as a brighter patch."""
     draw = np.random.default_rng(seed)
     subject = np.repeat(np.arange(subjects), clips).astype(np.int32)
@@ -68,13 +87,27 @@ def make_samples(*, subjects=5, clips=(7, 4, 5, 3, 6), size=28, channels=3, clas
     label[:classes] = np.arange(classes)
     image = draw.integers(0, 200, (count, size, size, channels)).astype(np.uint8)
     for k in range(classes):
-        image[label == k, 4 * k:4 * k + 6, 4:12] += 55
+        image[label == k, 4 * k : 4 * k + 6, 4:12] += 55
     dataset = (subject % datasets).astype(np.int32)
     zeros = np.zeros(count, np.int32)
-    samples = Samples(image, label, zeros.astype(np.float32), np.full((count, 2), np.nan, np.float32), subject, dataset,
-                      np.arange(count, dtype=np.int32), zeros, np.repeat(np.arange(count, dtype=np.int32)[:, None], 2, 1))
-    names = Names(tuple('abcdefg'[:classes]), tuple(f's{i}' for i in range(subjects)),
-                  tuple(f'set{i}' for i in range(datasets)), tuple(f'clip{i:02d}' for i in range(count)), ('4', '12'))
+    samples = Samples(
+        image,
+        label,
+        zeros.astype(np.float32),
+        np.full((count, 2), np.nan, np.float32),
+        subject,
+        dataset,
+        np.arange(count, dtype=np.int32),
+        zeros,
+        np.repeat(np.arange(count, dtype=np.int32)[:, None], 2, 1),
+    )
+    names = Names(
+        tuple('abcdefg'[:classes]),
+        tuple(f's{i}' for i in range(subjects)),
+        tuple(f'set{i}' for i in range(datasets)),
+        tuple(f'clip{i:02d}' for i in range(count)),
+        ('4', '12'),
+    )
     return samples, names
 
 
@@ -88,6 +121,7 @@ def unrendered(monkeypatch):
     """Plots are composed but not rendered, which takes half a second a run; report_test and others
     look at real ones.
     """
+
     def savefig(figure, file, *, format, **options):  # noqa: A002, the name is matplotlib's
         if format == 'svg':
             file.write(b'<svg xmlns="http://www.w3.org/2000/svg"/>')

@@ -12,13 +12,20 @@ from mer_jax import augment, gan, generation, learners, magnet_training, resampl
 from mer_jax.models import MODELS
 
 ROOT = Path(__file__).parent.parent
-SOURCES = [ROOT / 'main.py', *ROOT.glob('mer_jax/**/*.py'), *ROOT.glob('tfds_builders/**/*.py'), *ROOT.glob('configs/*.py')]
+SOURCES = [
+    ROOT / 'main.py',
+    *ROOT.glob('mer_jax/**/*.py'),
+    *ROOT.glob('tfds_builders/**/*.py'),
+    *ROOT.glob('configs/*.py'),
+]
 CONFIGS = sorted(p for p in ROOT.glob('configs/[a-z]*_*.py'))
 
 
 def leaves(config, prefix=''):
     for key, value in config.items():
-        yield from leaves(value, f'{prefix}{key}.') if hasattr(value, 'items') else [(prefix + key, value)]
+        yield from (
+            leaves(value, f'{prefix}{key}.') if hasattr(value, 'items') else [(prefix + key, value)]
+        )
 
 
 @pytest.mark.parametrize('path', SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
@@ -27,7 +34,11 @@ def test_every_module_and_public_function_says_what_it_is(path):
     tree = ast.parse(path.read_text())
     assert ast.get_docstring(tree) or not tree.body, 'module'
     for node in tree.body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith('_') and node.name != 'get_config':
+        if (
+            isinstance(node, ast.FunctionDef | ast.ClassDef)
+            and not node.name.startswith('_')
+            and node.name != 'get_config'
+        ):
             assert ast.get_docstring(node), node.name
 
 
@@ -35,9 +46,13 @@ def test_every_module_and_public_function_says_what_it_is(path):
 READER = '\n'.join((ROOT / 'mer_jax' / name).read_text() for name in ('experiment.py', 'parts.py'))
 # Sections whose settings are keyword arguments of one function, or of one and the next that it
 # hands the rest to.
-PASSED = {'alignment': learners.contrastive, 'augment': augment.compose, 'balance': resampling.extend,
-          'model.magnet': magnet_training.train, 'gan': (generation.extend, gan.trained)} | {
-    f'model.{name}': network for name, network in MODELS.items()}
+PASSED = {
+    'alignment': learners.contrastive,
+    'augment': augment.compose,
+    'balance': resampling.extend,
+    'model.magnet': magnet_training.train,
+    'gan': (generation.extend, gan.trained),
+} | {f'model.{name}': network for name, network in MODELS.items()}
 
 
 def unread(config, reader):
@@ -51,13 +66,23 @@ def unread(config, reader):
             read = re.search(rf'\bconfig\.{re.escape(key)}\b(?!\.(?!split\())', reader)
         else:
             functions = functions if isinstance(functions, tuple) else (functions,)
-            passed = 'config.model[config.model.name]' if functions[0] in MODELS.values() else f'**config.{section}'
-            sources = [inspect.getsource(cls) for function in functions for cls in getattr(function, '__mro__', (function,))
-                       if cls.__module__[:3] == 'mer']
+            passed = (
+                'config.model[config.model.name]'
+                if functions[0] in MODELS.values()
+                else f'**config.{section}'
+            )
+            sources = [
+                inspect.getsource(cls)
+                for function in functions
+                for cls in getattr(function, '__mro__', (function,))
+                if cls.__module__[:3] == 'mer'
+            ]
             inside = re.findall(rf'\b{name}\b', '\n'.join(sources))
             # named, and used
             read = re.search(rf'{re.escape(passed)}(?![\w.])', reader) and len(inside) > 1
-            read = read and any(name in inspect.signature(function).parameters for function in functions)
+            read = read and any(
+                name in inspect.signature(function).parameters for function in functions
+            )
         if not read:
             yield key
 
@@ -67,8 +92,22 @@ def test_every_setting_is_read():
     assert list(unread(base('any'), READER)) == []
 
 
-@pytest.mark.parametrize('section', ['', 'data', 'train', 'augment', 'explain', 'alignment', 'model.dual_branch', 'model.magnet',
-                                     'gan', 'spotting', 'head'])
+@pytest.mark.parametrize(
+    'section',
+    [
+        '',
+        'data',
+        'train',
+        'augment',
+        'explain',
+        'alignment',
+        'model.dual_branch',
+        'model.magnet',
+        'gan',
+        'spotting',
+        'head',
+    ],
+)
 def test_a_setting_that_nothing_reads_is_found(section):
     """The test above would pass whatever is added to a section that is handed over whole."""
     config, reader = base('any').unlock(), READER

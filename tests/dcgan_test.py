@@ -40,7 +40,9 @@ def start(network, *inputs, **keywords):
     seconds to compile.
     """
     shapes = jax.eval_shape(partial(network.init, **keywords), jax.random.key(0), *inputs)['params']
-    return jax.tree.map(lambda a: draw(*a.shape, seed=a.size) * (np.prod(a.shape[:-1]) / 2 + 10)**-0.5, shapes)
+    return jax.tree.map(
+        lambda a: draw(*a.shape, seed=a.size) * (np.prod(a.shape[:-1]) / 2 + 10) ** -0.5, shapes
+    )
 
 
 def twin_generator(torch, params, size=SIZE, width=WIDTH):
@@ -50,9 +52,13 @@ def twin_generator(torch, params, size=SIZE, width=WIDTH):
     class Twin(nn.Module):
         def __init__(self):
             super().__init__()
-            self.dense = nn.Linear(params['dense']['kernel'].shape[0], params['dense']['kernel'].shape[1])
+            self.dense = nn.Linear(
+                params['dense']['kernel'].shape[0], params['dense']['kernel'].shape[1]
+            )
             for i in (1, 2, 3):
-                self.add_module(f'up{i}', nn.ConvTranspose2d(16 * width >> i, 8 * width >> i, 4, 2, 1))
+                self.add_module(
+                    f'up{i}', nn.ConvTranspose2d(16 * width >> i, 8 * width >> i, 4, 2, 1)
+                )
             self.conv = nn.Conv2d(width, params['conv']['bias'].shape[0], 3, padding=1)
 
         def forward(self, z, label):
@@ -63,7 +69,12 @@ def twin_generator(torch, params, size=SIZE, width=WIDTH):
                 x = nn.functional.leaky_relu(up(x), 0.2)
             return torch.tanh(self.conv(x))
 
-    return loaded(torch, Twin(), params, {'dense': (1, 0), 'conv': (2, 3, 1, 0)} | {f'up{i}': (2, 3, 0, 1) for i in (1, 2, 3)})
+    return loaded(
+        torch,
+        Twin(),
+        params,
+        {'dense': (1, 0), 'conv': (2, 3, 1, 0)} | {f'up{i}': (2, 3, 0, 1) for i in (1, 2, 3)},
+    )
 
 
 def twin_discriminator(torch, params, size=SIZE, width=WIDTH):
@@ -74,17 +85,24 @@ def twin_discriminator(torch, params, size=SIZE, width=WIDTH):
         def __init__(self):
             super().__init__()
             self.conv1 = nn.Conv2d(params['conv1']['kernel'].shape[2], width, 4, 2, 1)
-            self.conv2, self.conv3 = nn.Conv2d(width, 2 * width, 4, 2, 1), nn.Conv2d(2 * width, 4 * width, 4, 2, 1)
+            self.conv2, self.conv3 = (
+                nn.Conv2d(width, 2 * width, 4, 2, 1),
+                nn.Conv2d(2 * width, 4 * width, 4, 2, 1),
+            )
             self.dense = nn.Linear(size * size // 64 * 4 * width, 1)
 
         def forward(self, x, label):
-            hot = nn.functional.one_hot(label, self.conv1.in_channels - x.shape[1]).to(x)[:, :, None, None]
+            hot = nn.functional.one_hot(label, self.conv1.in_channels - x.shape[1]).to(x)[
+                :, :, None, None
+            ]
             x = torch.cat([x, hot.expand(-1, -1, *x.shape[2:])], 1)
             for conv in (self.conv1, self.conv2, self.conv3):
                 x = nn.functional.leaky_relu(conv(x), 0.2)
             return self.dense(x.movedim(1, -1).flatten(1))[:, 0]
 
-    return loaded(torch, Twin(), params, {'dense': (1, 0)} | {f'conv{i}': (2, 3, 1, 0) for i in (1, 2, 3)})
+    return loaded(
+        torch, Twin(), params, {'dense': (1, 0)} | {f'conv{i}': (2, 3, 1, 0) for i in (1, 2, 3)}
+    )
 
 
 def loaded(torch, twin, params, orders):
@@ -103,8 +121,15 @@ def assert_gradients(twin, gradient):
     """Gradients that PyTorch left in a twin equal those of our parameters."""
     for name, order in twin.orders.items():
         layer = getattr(twin, name)
-        np.testing.assert_allclose(gradient[name]['kernel'], layer.weight.grad.numpy().transpose(order), rtol=1e-4, atol=1e-4)
-        np.testing.assert_allclose(gradient[name]['bias'], layer.bias.grad.numpy(), rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(
+            gradient[name]['kernel'],
+            layer.weight.grad.numpy().transpose(order),
+            rtol=1e-4,
+            atol=1e-4,
+        )
+        np.testing.assert_allclose(
+            gradient[name]['bias'], layer.bias.grad.numpy(), rtol=1e-4, atol=1e-4
+        )
 
 
 def test_counts_at_the_papers_size():
@@ -127,7 +152,9 @@ def test_transposed_convolution_equals_pytorch(lowering):
     """
     torch = pytest.importorskip('torch')
     x, kernel = draw(2, 5, 3, 6), draw(4, 4, 6, 5, seed=1) / 5
-    y, (dx, moved) = value_and_pull(lambda x, k: dcgan.transpose_convolve(x, k, lowering=lowering), (x, kernel), jnp.cos)
+    y, (dx, moved) = value_and_pull(
+        lambda x, k: dcgan.transpose_convolve(x, k, lowering=lowering), (x, kernel), jnp.cos
+    )
     image = to_torch(x).requires_grad_()
     weight = torch.from_numpy(np.array(np.asarray(kernel).transpose(2, 3, 0, 1))).requires_grad_()
     wanted = torch.nn.functional.conv_transpose2d(image, weight, stride=2, padding=1)
@@ -143,7 +170,9 @@ def test_generator_equals_pytorch(lowering):
     torch = pytest.importorskip('torch')
     z = draw(5, LATENT)
     params = start(generator(), z, LABEL)
-    y, (moved, dz) = value_and_pull(lambda p, z: generator(lowering).apply({'params': p}, z, LABEL), (params, z), jnp.cos)
+    y, (moved, dz) = value_and_pull(
+        lambda p, z: generator(lowering).apply({'params': p}, z, LABEL), (params, z), jnp.cos
+    )
     twin, given = twin_generator(torch, params), torch.from_numpy(np.array(z)).requires_grad_()
     wanted = twin(given, torch.from_numpy(LABEL).long())
     assert y.shape == (5, SIZE, SIZE, CHANNELS)
@@ -161,7 +190,9 @@ def test_discriminator_equals_pytorch(lowering):
     torch = pytest.importorskip('torch')
     flow = draw(5, SIZE, SIZE, CHANNELS)
     params = start(discriminator(), flow, LABEL, train=False)
-    y, (moved, dflow) = value_and_pull(lambda p, x: judge(discriminator(lowering), p, x), (params, flow), jnp.cos)
+    y, (moved, dflow) = value_and_pull(
+        lambda p, x: judge(discriminator(lowering), p, x), (params, flow), jnp.cos
+    )
     twin, given = twin_discriminator(torch, params), to_torch(flow).requires_grad_()
     wanted = twin(given, torch.from_numpy(LABEL).long())
     np.testing.assert_allclose(y, wanted.detach().numpy(), atol=1e-4)
@@ -178,11 +209,17 @@ def test_jit_and_vmap_equal_the_plain_call():
     g, d = start(generator(), z, LABEL), start(discriminator(), flow, LABEL, train=False)
 
     def both(z, flow, lowering='matmul'):
-        return generator(lowering).apply({'params': g}, z, LABEL), judge(discriminator(lowering), d, flow)
+        return generator(lowering).apply({'params': g}, z, LABEL), judge(
+            discriminator(lowering), d, flow
+        )
 
     plain = both(z, flow, 'native')
-    one, many = quickly(lambda z, flow: (both(z, flow), jax.vmap(both)(jnp.stack([z[::-1], z]), jnp.stack([flow[::-1], flow]))))(
-        z, flow)
+    one, many = quickly(
+        lambda z, flow: (
+            both(z, flow),
+            jax.vmap(both)(jnp.stack([z[::-1], z]), jnp.stack([flow[::-1], flow])),
+        )
+    )(z, flow)
     for wanted, got, mapped in zip(plain, one, many, strict=True):
         np.testing.assert_allclose(got, wanted, atol=1e-5)
         np.testing.assert_allclose(mapped[1], wanted, atol=1e-5)
@@ -195,6 +232,11 @@ def test_dropout_drops_in_training_only():
     flow = draw(5, SIZE, SIZE, CHANNELS)
     network, still = (discriminator('native', dropout) for dropout in (0.5, 0.0))
     params = start(network, flow, LABEL, train=False)
-    one, other = (network.apply({'params': params}, flow, LABEL, train=True, rngs={'dropout': jax.random.key(i)}) for i in (0, 1))
+    one, other = (
+        network.apply(
+            {'params': params}, flow, LABEL, train=True, rngs={'dropout': jax.random.key(i)}
+        )
+        for i in (0, 1)
+    )
     assert not np.allclose(one, other)
     np.testing.assert_array_equal(judge(network, params, flow), judge(still, params, flow))

@@ -46,7 +46,9 @@ def lbp_top_by_loops(video, blocks, radii):
                     fx, fy, ft = x - np.floor(x), y - np.floor(y), t - np.floor(t)
                     weight = (fx if i else 1 - fx) * (fy if j else 1 - fy) * (ft if k else 1 - ft)
                     if weight > 1e-9:
-                        total += weight * int(video[int(np.floor(t)) + k, int(np.floor(y)) + j, int(np.floor(x)) + i])
+                        total += weight * int(
+                            video[int(np.floor(t)) + k, int(np.floor(y)) + j, int(np.floor(x)) + i]
+                        )
         return total
 
     for t in range(radius['t'], count - radius['t']):
@@ -64,7 +66,9 @@ def lbp_top_by_loops(video, blocks, radii):
     return (histograms / histograms.sum(-1, keepdims=True)).ravel()
 
 
-@pytest.mark.parametrize('radii, shape', [((1, 1, 2), (6, 11, 13)), ((2, 1, 1), (4, 9, 12)), ((1, 3, 2), (5, 17, 9))])
+@pytest.mark.parametrize(
+    'radii, shape', [((1, 1, 2), (6, 11, 13)), ((2, 1, 1), (4, 9, 12)), ((1, 3, 2), (5, 17, 9))]
+)
 def test_lbp_top_equals_plain_loops(radii, shape):
     """Swapped axes or radii, blocks across instead of down, or `>` for `>=` gives other
     histograms.
@@ -91,7 +95,9 @@ def test_lbp_top_of_ramps():
         video = np.broadcast_to(ramp.reshape(shape), (12, 12, 12))
         found = descriptors.lbp_top(video, blocks=3, radii=(1, 1, 1), frames=12).reshape(9, 3, 59)
         for plane, pattern in enumerate(planes):
-            np.testing.assert_array_equal(found[:, plane, pattern], 1, err_msg=f'axis {axis}, plane {plane}')
+            np.testing.assert_array_equal(
+                found[:, plane, pattern], 1, err_msg=f'axis {axis}, plane {plane}'
+            )
 
 
 @pytest.mark.parametrize('length', [2, 7, 23])
@@ -124,8 +130,12 @@ def test_each_direction_has_its_bin(number):
     expected = np.eye(8)[number]
     for off in (-22, 0, 22):
         field = uniform(45 * number + off, 0.3)
-        np.testing.assert_allclose(descriptors.hoof(field).reshape(25, 8), np.tile(expected, (25, 1)), atol=1e-6)
-        np.testing.assert_allclose(descriptors.bands(field).reshape(3, 8), np.tile(expected / 3, (3, 1)), atol=1e-6)
+        np.testing.assert_allclose(
+            descriptors.hoof(field).reshape(25, 8), np.tile(expected, (25, 1)), atol=1e-6
+        )
+        np.testing.assert_allclose(
+            descriptors.bands(field).reshape(3, 8), np.tile(expected / 3, (3, 1)), atol=1e-6
+        )
     apart = descriptors.hoof(uniform(45 * number + 23, 0.3)).reshape(25, 8)
     np.testing.assert_allclose(apart, np.tile(np.roll(expected, 1), (25, 1)), atol=1e-6)
 
@@ -134,8 +144,12 @@ def test_two_opposite_halves():
     """Counts without weights would be even; a mean vector would point one way only."""
     field = np.zeros((6, 8, 2))
     field[:, :4], field[:, 4:] = (1, 0), (-3, 0)
-    np.testing.assert_allclose(descriptors.hoof(field, cells=1), [0.25, 0, 0, 0, 0.75, 0, 0, 0], atol=1e-6)
-    np.testing.assert_allclose(descriptors.bands(field), np.tile([0.25, 0, 0, 0, 0.75, 0, 0, 0], 3) / 3, atol=1e-6)
+    np.testing.assert_allclose(
+        descriptors.hoof(field, cells=1), [0.25, 0, 0, 0, 0.75, 0, 0, 0], atol=1e-6
+    )
+    np.testing.assert_allclose(
+        descriptors.bands(field), np.tile([0.25, 0, 0, 0, 0.75, 0, 0, 0], 3) / 3, atol=1e-6
+    )
     cells = descriptors.hoof(field, cells=2).reshape(2, 2, 8)
     np.testing.assert_allclose(cells[:, 0], np.eye(8)[[0, 0]], atol=1e-6)
     np.testing.assert_allclose(cells[:, 1], np.eye(8)[[4, 4]], atol=1e-6)
@@ -158,7 +172,12 @@ def test_histograms_equal_plain_loops():
     """Uneven cells: a side of 13 or 17 in 5 parts must leave no pixel out and count none twice."""
     field = np.random.default_rng(0).standard_normal((13, 17, 2))
     strain = np.random.default_rng(1).random((13, 17))
-    sums, bands, strains, pixels = np.zeros((5, 5, 6)), np.zeros((2, 6)), np.zeros((5, 5)), np.zeros((5, 5))
+    sums, bands, strains, pixels = (
+        np.zeros((5, 5, 6)),
+        np.zeros((2, 6)),
+        np.zeros((5, 5)),
+        np.zeros((5, 5)),
+    )
     for y in range(13):
         for x in range(17):
             u, v = field[y, x]
@@ -170,9 +189,13 @@ def test_histograms_equal_plain_loops():
             pixels[cell] += 1
     expected = sums / sums.sum(-1, keepdims=True)
     np.testing.assert_allclose(descriptors.hoof(field, bins=6), expected.ravel(), rtol=1e-5)
-    np.testing.assert_allclose(descriptors.bands(field, bins=6, bands=2), bands.ravel() / bands.sum(), rtol=1e-5)
+    np.testing.assert_allclose(
+        descriptors.bands(field, bins=6, bands=2), bands.ravel() / bands.sum(), rtol=1e-5
+    )
     weighted = sums * (strains / pixels)[..., None]
-    np.testing.assert_allclose(descriptors.bi_woof(field, strain, bins=6), weighted.ravel(), rtol=1e-5)
+    np.testing.assert_allclose(
+        descriptors.bi_woof(field, strain, bins=6), weighted.ravel(), rtol=1e-5
+    )
 
 
 def test_bi_woof_by_hand():
@@ -202,8 +225,12 @@ def test_bands_say_which_part_of_the_face_moved():
 def test_without_motion_all_is_zero(points):
     """0 / 0 is NaN, which a support vector machine refuses and a mean over clips spreads."""
     still, video = np.zeros((10, 10, 2)), np.full((3, SIZE, SIZE), 7, np.uint8)
-    for found, length in ((descriptors.hoof(still), 200), (descriptors.bands(still), 24),
-                          (descriptors.bi_woof(still, np.zeros((10, 10))), 200), (descriptors.mdmo(video, points), 72)):
+    for found, length in (
+        (descriptors.hoof(still), 200),
+        (descriptors.bands(still), 24),
+        (descriptors.bi_woof(still, np.zeros((10, 10))), 200),
+        (descriptors.mdmo(video, points), 72),
+    ):
         np.testing.assert_array_equal(found, np.zeros(length, np.float32))
 
 
@@ -234,8 +261,13 @@ def test_the_parts_of_mdmo_lie_where_they_are_said_to(points):
 
 def of_fields(monkeypatch, fields, points):
     """MDMO of a clip in which the flow from frame 0 to frame k is fields[k - 1]."""
-    monkeypatch.setattr(flow, 'farneback', lambda first, second: np.float32(fields[second[0, 0] - first[0, 0] - 1]))
-    video = np.zeros((len(fields) + 1, SIZE, SIZE), np.uint8) + np.arange(len(fields) + 1, dtype=np.uint8)[:, None, None]
+    monkeypatch.setattr(
+        flow, 'farneback', lambda first, second: np.float32(fields[second[0, 0] - first[0, 0] - 1])
+    )
+    video = (
+        np.zeros((len(fields) + 1, SIZE, SIZE), np.uint8)
+        + np.arange(len(fields) + 1, dtype=np.uint8)[:, None, None]
+    )
     found = descriptors.mdmo(video, points)
     assert found.shape == (72,) and found.dtype == np.float32
     return found[:36] / 0.8, found[36:] / 0.2
@@ -243,7 +275,11 @@ def of_fields(monkeypatch, fields, points):
 
 def test_mdmo_weighs_frames_by_their_motion(monkeypatch, points):
     """An even mean of frames would let the still ones at the start of a clip decide."""
-    lengths, angles = of_fields(monkeypatch, [uniform(20, 2.0, SIZE), uniform(110, 4.0, SIZE), uniform(0, 0.0, SIZE)], points)
+    lengths, angles = of_fields(
+        monkeypatch,
+        [uniform(20, 2.0, SIZE), uniform(110, 4.0, SIZE), uniform(0, 0.0, SIZE)],
+        points,
+    )
     np.testing.assert_allclose(lengths, 1, rtol=1e-5)
     np.testing.assert_allclose(angles, np.deg2rad(20) + np.arctan2(4 * 2 / 3, 2 / 3), rtol=1e-5)
 
@@ -322,14 +358,20 @@ def test_region_masks_are_grown_hulls(points):
     assert masks.shape == (10, SIZE, SIZE) and masks.dtype == bool
     width = points[16, 0] - points[0, 0]
     raised, lowered, reach = (0, -0.1 * width), (0, 0.1 * width), 0.05 * width
-    np.testing.assert_array_equal(masks[0], hull(points[[20, 21, 22, 23, 27]], points[20:24] + raised, reach))
+    np.testing.assert_array_equal(
+        masks[0], hull(points[[20, 21, 22, 23, 27]], points[20:24] + raised, reach)
+    )
     np.testing.assert_array_equal(masks[2], hull(points[24:27], points[24:27] + raised, reach))
     np.testing.assert_array_equal(masks[3], hull(points[36:42], points[40:42] + lowered, reach))
     np.testing.assert_array_equal(masks[4], hull(points[42:48], points[46:48] + lowered, reach))
-    np.testing.assert_array_equal(masks[5], hull(points[[27, 30, 39, 42, 31, 35]], points[28:30], reach))
+    np.testing.assert_array_equal(
+        masks[5], hull(points[[27, 30, 39, 42, 31, 35]], points[28:30], reach)
+    )
     np.testing.assert_array_equal(masks[7], hull(points[[35, 54, 14, 47]], points[:0], reach))
     np.testing.assert_array_equal(masks[8], hull(points[48:68], points[:0], reach))
-    np.testing.assert_array_equal(masks[9], hull(points[[5, 6, 7, 8, 9, 10, 11, 57]], points[:0], reach))
+    np.testing.assert_array_equal(
+        masks[9], hull(points[[5, 6, 7, 8, 9, 10, 11, 57]], points[:0], reach)
+    )
     # the right half is the left one's mirror image, up to rounding
     for first, second in ((1, 2), (3, 4), (6, 7)):
         assert (masks[first][:, ::-1] != masks[second]).sum() <= 4 < masks[first].sum()
@@ -340,14 +382,35 @@ def test_region_masks_are_grown_hulls(points):
 def test_regions_turn_with_the_face(points):
     """Copies raised up the image instead of up the face would leave a tilted forehead."""
     turned = (points - 64) @ [[0, 1], [-1, 0]] + 64  # a quarter
-    found, expected = au_regions.region_masks(turned, SIZE), np.rot90(au_regions.region_masks(points, SIZE), -1, (1, 2))
+    found, expected = (
+        au_regions.region_masks(turned, SIZE),
+        np.rot90(au_regions.region_masks(points, SIZE), -1, (1, 2)),
+    )
     assert (found != expected).mean() < 0.001
 
 
 def test_regions_of_action_units():
     """A unit in the wrong region would be explained by another muscle."""
-    expected = {1: [0], 2: [1, 2], 4: [0, 5], 5: [3, 4], 6: [3, 4, 6, 7], 7: [3, 4], 9: [5], 10: [6, 7], 11: [6, 7],
-                12: [6, 7, 8], 17: [9], 26: [8, 9], 27: [9], 43: [3, 4], 45: [3, 4], 38: [], 51: [], 61: []}
+    expected = {
+        1: [0],
+        2: [1, 2],
+        4: [0, 5],
+        5: [3, 4],
+        6: [3, 4, 6, 7],
+        7: [3, 4],
+        9: [5],
+        10: [6, 7],
+        11: [6, 7],
+        12: [6, 7, 8],
+        17: [9],
+        26: [8, 9],
+        27: [9],
+        43: [3, 4],
+        45: [3, 4],
+        38: [],
+        51: [],
+        61: [],
+    }
     expected |= {unit: [8] for unit in (13, 14, 15, 16, 18, 20, 22, 23, 24, 25, 28)}
     for unit, found in expected.items():
         assert list(au_regions.region_of(unit)) == found, unit
@@ -364,7 +427,24 @@ def test_statistics_of_strain_by_hand():
     masks[0, :3], masks[1, 4, :4], masks[2, 4, 1:3] = True, True, True
     found = au_regions.region_strain(strain, masks)
     assert found.shape == (16,) and found.dtype == np.float32
-    expected = [10, np.sqrt((21**2 - 1) / 12), 19, 210 / 220, 2.5, np.sqrt(2.75), 4.7, 10 / 220, 2, 1, 2.9, 4 / 220, 0, 0, 0, 0]
+    expected = [
+        10,
+        np.sqrt((21**2 - 1) / 12),
+        19,
+        210 / 220,
+        2.5,
+        np.sqrt(2.75),
+        4.7,
+        10 / 220,
+        2,
+        1,
+        2.9,
+        4 / 220,
+        0,
+        0,
+        0,
+        0,
+    ]
     np.testing.assert_allclose(found, expected, rtol=1e-6)
     np.testing.assert_array_equal(au_regions.region_strain(np.zeros((6, 7)), masks), np.zeros(16))
 
@@ -410,11 +490,15 @@ def hits(drawn, down):
     best = []
     for strain, points, _ in drawn:
         shift = (0, down * np.linalg.norm(points[16] - points[0]))
-        statistics = au_regions.region_strain(strain, au_regions.region_masks(points + shift, 128)).reshape(10, 4)
+        statistics = au_regions.region_strain(
+            strain, au_regions.region_masks(points + shift, 128)
+        ).reshape(10, 4)
         best.append(statistics[:, 0].argmax())
     hit = np.array([[region in held for _, _, held in drawn] for region in best])
     rng, rows = np.random.default_rng(0), np.arange(len(drawn))
-    return np.trace(hit), np.array([hit[rows, rng.permutation(len(drawn))].sum() for _ in range(2000)])
+    return np.trace(hit), np.array(
+        [hit[rows, rng.permutation(len(drawn))].sum() for _ in range(2000)]
+    )
 
 
 def test_the_strongest_region_holds_the_units_of_the_clip(drawn):
@@ -429,7 +513,9 @@ def test_the_strongest_region_holds_the_units_of_the_clip(drawn):
     found, shuffled = hits(drawn, 0.0)
     even = sum(len(held) for _, _, held in drawn) / 10
     control, by_chance = hits(drawn, 0.25)
-    print(f'{found} of 20; chance {shuffled.mean():.1f}, evenly {even:.1f}; shifted {control}, chance {by_chance.mean():.1f}')
+    print(
+        f'{found} of 20; chance {shuffled.mean():.1f}, evenly {even:.1f}; shifted {control}, chance {by_chance.mean():.1f}'
+    )
     assert found >= 17 and (shuffled >= found).mean() < 0.001
     assert control < 0.6 * found and (by_chance >= control).mean() > 0.05
 
@@ -437,19 +523,40 @@ def test_the_strongest_region_holds_the_units_of_the_clip(drawn):
 @pytest.mark.parametrize(
     'call, words',
     [
-        (lambda p: descriptors.lbp_top(np.zeros((9, 20, 20), np.float32)), 'needs 8-bit gray, uint8'),
+        (
+            lambda p: descriptors.lbp_top(np.zeros((9, 20, 20), np.float32)),
+            'needs 8-bit gray, uint8',
+        ),
         (lambda p: descriptors.lbp_top(np.zeros((1, 20, 20), np.uint8)), 'T from 2'),
-        (lambda p: descriptors.lbp_top(np.zeros((9, 20, 20), np.uint8), frames=8), r'frames from 2 \* 4 \+ 1'),
+        (
+            lambda p: descriptors.lbp_top(np.zeros((9, 20, 20), np.uint8), frames=8),
+            r'frames from 2 \* 4 \+ 1',
+        ),
         (lambda p: descriptors.lbp_top(np.zeros((9, 9, 20), np.uint8)), '5 blocks a side'),
-        (lambda p: descriptors.hoof(np.zeros((20, 20, 3))), r'hoof: flow has shape \[20, 20, 3\]; needs \[H, W, 2\]'),
+        (
+            lambda p: descriptors.hoof(np.zeros((20, 20, 3))),
+            r'hoof: flow has shape \[20, 20, 3\]; needs \[H, W, 2\]',
+        ),
         (lambda p: descriptors.hoof(np.zeros((4, 20, 2))), '5 x 5 pixels or more'),
         (lambda p: descriptors.bands(np.zeros((20, 20))), 'bands: flow'),
-        (lambda p: descriptors.bi_woof(np.zeros((20, 20, 2)), np.zeros((20, 2))), r'strain is \[20, 2\]; needs \[20, 20\]'),
+        (
+            lambda p: descriptors.bi_woof(np.zeros((20, 20, 2)), np.zeros((20, 2))),
+            r'strain is \[20, 2\]; needs \[20, 20\]',
+        ),
         (lambda p: descriptors.mdmo(np.zeros((1, 20, 20), np.uint8), p), 'T from 2'),
-        (lambda p: descriptors.mdmo(np.zeros((2, 20, 20), np.uint8), p[:5]), r'mdmo: points are \[5, 2\]'),
+        (
+            lambda p: descriptors.mdmo(np.zeros((2, 20, 20), np.uint8), p[:5]),
+            r'mdmo: points are \[5, 2\]',
+        ),
         (lambda p: au_regions.region_masks(p * np.nan, 20), 'needs finite numbers'),
-        (lambda p: au_regions.region_strain(np.zeros((20, 20)), np.zeros((10, 20, 19), bool)), r'needs \[H, W\] and bool'),
-        (lambda p: au_regions.region_strain(np.zeros((20, 20)), np.zeros((10, 20, 20))), 'masks are float64'),
+        (
+            lambda p: au_regions.region_strain(np.zeros((20, 20)), np.zeros((10, 20, 19), bool)),
+            r'needs \[H, W\] and bool',
+        ),
+        (
+            lambda p: au_regions.region_strain(np.zeros((20, 20)), np.zeros((10, 20, 20))),
+            'masks are float64',
+        ),
     ],
 )
 def test_mistakes_are_one_line(points, call, words):

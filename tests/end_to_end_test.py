@@ -40,8 +40,16 @@ def quick_settings(name):
 RUN = {quick_settings(name): name for name in reversed(CONFIGS)}
 SPOTTING = sorted(name for name in RUN.values() if name.endswith('_spotting'))
 pytestmark = pytest.mark.usefixtures('unrendered')
-FILES = {'results.json', 'predictions.csv', 'report.html', 'metrics.jsonl', 'folds.csv', 'dropped.csv', 'config.json',
-         'plan.json'}
+FILES = {
+    'results.json',
+    'predictions.csv',
+    'report.html',
+    'metrics.jsonl',
+    'folds.csv',
+    'dropped.csv',
+    'config.json',
+    'plan.json',
+}
 
 
 @pytest.fixture(scope='module', autouse=True)
@@ -61,8 +69,13 @@ def rows(folder):
 
 
 def quick(tiny_data, folder, *more, config='synthetic_ststnet', verb='train'):
-    return [verb, f'--config={ROOT}/configs/{config}.py:quick', f'--config.data.data_dir={tiny_data}',
-            f'--workdir={folder}', *more]
+    return [
+        verb,
+        f'--config={ROOT}/configs/{config}.py:quick',
+        f'--config.data.data_dir={tiny_data}',
+        f'--workdir={folder}',
+        *more,
+    ]
 
 
 @pytest.mark.parametrize('name', sorted(set(RUN.values()) - set(SPOTTING)))
@@ -73,8 +86,15 @@ def test_every_config_runs_quick(name, tiny_data, tmp_path):
     run(*quick(tiny_data, tmp_path / 'run', config=name))
     results = json.loads((tmp_path / 'run' / 'results.json').read_text())
     trained = results['epochs'] > 0  # not so where machines answer by features of the clips alone
-    assert {p.name for p in (tmp_path / 'run').iterdir()} >= (FILES if trained else FILES - {'plan.json', 'metrics.jsonl'})
-    assert results['name'] == name and results['leaks'] == [] and results['folds'] == 5 and results['seeds'] == 1
+    assert {p.name for p in (tmp_path / 'run').iterdir()} >= (
+        FILES if trained else FILES - {'plan.json', 'metrics.jsonl'}
+    )
+    assert (
+        results['name'] == name
+        and results['leaks'] == []
+        and results['folds'] == 5
+        and results['seeds'] == 1
+    )
     predicted = rows(tmp_path / 'run')
     assert len(predicted) == results['clips'] == len({row['clip'] for row in predicted})
     assert sum(map(sum, results['confusion'])) == len(predicted)
@@ -89,7 +109,10 @@ def test_every_config_is_run_or_equals_one_that_is(name):
     """
     _, config, folder = main.parse([f'--config={ROOT}/configs/{name}.py:quick'])
     assert config.name == name and folder == f'runs/{name}-quick'
-    assert importlib.import_module(f'configs.{RUN[quick_settings(name)]}').get_config('quick').data == config.data
+    assert (
+        importlib.import_module(f'configs.{RUN[quick_settings(name)]}').get_config('quick').data
+        == config.data
+    )
 
 
 @pytest.mark.parametrize('name', SPOTTING)
@@ -101,22 +124,32 @@ def test_every_spotting_config_runs_quick(name, tiny_data, tmp_path):
         run(*quick(tiny_data, tmp_path / 'run', config=name))
     assert {p.name for p in (tmp_path / 'run').iterdir()} >= FILES | {'apexes.csv'}
     results = json.loads((tmp_path / 'run' / 'results.json').read_text())
-    assert results['name'] == name and results['leaks'] == [] and results['folds'] == 5 and results['task'] == 'spotting'
+    assert (
+        results['name'] == name
+        and results['leaks'] == []
+        and results['folds'] == 5
+        and results['task'] == 'spotting'
+    )
     assert set(results['spotting']) == {'max', 'sw_max', 'template', 'midpoint', 'fraction'}
     with open(tmp_path / 'run' / 'apexes.csv', newline='') as file:
         told = list(csv.DictReader(file))
     assert len(told) == results['clips'] == len({row['clip'] for row in told})
     for decision, block in results['spotting'].items():
         off = [abs(int(row[decision]) - int(row['apex'])) for row in told]
-        assert block['mae'] == pytest.approx(np.mean(off)) and block['mae_ms'] == pytest.approx(5 * np.mean(off))
+        assert block['mae'] == pytest.approx(np.mean(off)) and block['mae_ms'] == pytest.approx(
+            5 * np.mean(off)
+        )
 
 
 def test_smote_makes_rows_in_a_quick_run(tiny_data, tmp_path):
     """As many as the fold table says; release_training_test has the other variants of the 3-D
     network.
     """
-    run(f'--config={ROOT}/configs/synthetic_cnn3d.py:variant=scb,quick', f'--config.data.data_dir={tiny_data}',
-        f'--workdir={tmp_path}/run')
+    run(
+        f'--config={ROOT}/configs/synthetic_cnn3d.py:variant=scb,quick',
+        f'--config.data.data_dir={tiny_data}',
+        f'--workdir={tmp_path}/run',
+    )
     results = json.loads((tmp_path / 'run' / 'results.json').read_text())
     assert results['leaks'] == [] and results['folds'] == 5
     with open(tmp_path / 'run' / 'folds.csv', newline='') as file:
@@ -126,8 +159,12 @@ def test_smote_makes_rows_in_a_quick_run(tiny_data, tmp_path):
 def start(arguments):
     # as in this process
     environment = {**os.environ, 'PYTHONPATH': str(ROOT), 'JAX_DISABLE_MOST_OPTIMIZATIONS': '1'}
-    return subprocess.Popen([sys.executable, str(ROOT / 'main.py'), *arguments], env=environment,
-                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return subprocess.Popen(
+        [sys.executable, str(ROOT / 'main.py'), *arguments],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
 
 
 def killed(arguments, folder, lines):
@@ -145,18 +182,28 @@ def test_a_killed_run_ends_at_the_same_bits(tiny_data, tmp_path):
     """kill -9 at any moment and the same command again: predictions.csv and every parameter as if
     nothing had happened.
     """
-    settings = ['--config.train.epochs=40', '--config.evaluate.every_epoch', '--config.train.checkpoint_seconds=0.2']
+    settings = [
+        '--config.train.epochs=40',
+        '--config.evaluate.every_epoch',
+        '--config.train.checkpoint_seconds=0.2',
+    ]
     undisturbed, disturbed = tmp_path / 'undisturbed', tmp_path / 'disturbed'
     run(*quick(tiny_data, undisturbed, *settings))
     again = quick(tiny_data, disturbed, *settings)
     killed(again, disturbed, lines=19)
     assert not (disturbed / 'results.json').exists()
     assert start(again).wait(300) == 0
-    assert (disturbed / 'predictions.csv').read_bytes() == (undisturbed / 'predictions.csv').read_bytes()
-    np.testing.assert_array_equal(np.load(disturbed / 'held_out.npy'), np.load(undisturbed / 'held_out.npy'))
+    assert (disturbed / 'predictions.csv').read_bytes() == (
+        undisturbed / 'predictions.csv'
+    ).read_bytes()
+    np.testing.assert_array_equal(
+        np.load(disturbed / 'held_out.npy'), np.load(undisturbed / 'held_out.npy')
+    )
     for one, other in zip(*(restored(f) for f in (disturbed, undisturbed)), strict=True):
         np.testing.assert_array_equal(one, other)
-    epochs = [json.loads(line)['epoch'] for line in (disturbed / 'metrics.jsonl').read_text().splitlines()]
+    epochs = [
+        json.loads(line)['epoch'] for line in (disturbed / 'metrics.jsonl').read_text().splitlines()
+    ]
     assert epochs == list(range(1, 41))
 
 
@@ -167,7 +214,9 @@ def restored(folder):
 
     group = folder / 'checkpoints' / 'group_0'
     with ocp.CheckpointManager(group) as manager:
-        return jax.tree.leaves(manager.restore(checkpoint.newest(group), args=ocp.args.StandardRestore()))
+        return jax.tree.leaves(
+            manager.restore(checkpoint.newest(group), args=ocp.args.StandardRestore())
+        )
 
 
 @pytest.fixture(scope='module')
@@ -183,7 +232,15 @@ def test_a_finished_run_is_scored_again_and_not_trained_again(finished, tiny_dat
     before = (finished / 'predictions.csv').read_bytes()
     stamp = (finished / 'checkpoints' / 'group_0' / '3').stat().st_mtime_ns
     (finished / 'results.json').unlink()
-    run(*quick(tiny_data, finished, '--config.train.epochs=3', '--config.evaluate.every_epoch', verb='evaluate'))
+    run(
+        *quick(
+            tiny_data,
+            finished,
+            '--config.train.epochs=3',
+            '--config.evaluate.every_epoch',
+            verb='evaluate',
+        )
+    )
     assert (finished / 'predictions.csv').read_bytes() == before
     assert (finished / 'checkpoints' / 'group_0' / '3').stat().st_mtime_ns == stamp
     assert (finished / 'results.json').exists()
@@ -197,11 +254,20 @@ def test_every_epoch_feeds_nothing_back(finished, tiny_data, tmp_path):
     looking.
     """
     run(*quick(tiny_data, tmp_path / 'blind', '--config.train.epochs=3'))
-    assert (tmp_path / 'blind' / 'predictions.csv').read_bytes() == (finished / 'predictions.csv').read_bytes()
-    looked, blind = (json.loads((f / 'results.json').read_text()) for f in (finished, tmp_path / 'blind'))
+    assert (tmp_path / 'blind' / 'predictions.csv').read_bytes() == (
+        finished / 'predictions.csv'
+    ).read_bytes()
+    looked, blind = (
+        json.loads((f / 'results.json').read_text()) for f in (finished, tmp_path / 'blind')
+    )
     assert blind['oracle_epoch'] is None and looked['metrics'] == blind['metrics']
-    assert looked['oracle_epoch']['last']['metrics']['uf1'] == pytest.approx(looked['metrics']['uf1'])
-    assert looked['oracle_epoch']['test_best']['metrics']['accuracy'] >= looked['metrics']['accuracy'] - 1e-9
+    assert looked['oracle_epoch']['last']['metrics']['uf1'] == pytest.approx(
+        looked['metrics']['uf1']
+    )
+    assert (
+        looked['oracle_epoch']['test_best']['metrics']['accuracy']
+        >= looked['metrics']['accuracy'] - 1e-9
+    )
 
 
 def test_more_epochs_continue_a_finished_run(tiny_data, tmp_path):
@@ -211,7 +277,9 @@ def test_more_epochs_continue_a_finished_run(tiny_data, tmp_path):
     run(*quick(tiny_data, tmp_path / 'a', '--config.train.epochs=2'))
     run(*quick(tiny_data, tmp_path / 'a', '--config.train.epochs=4'))
     run(*quick(tiny_data, tmp_path / 'b', '--config.train.epochs=4', '--config.train.group=2'))
-    assert (tmp_path / 'a' / 'predictions.csv').read_bytes() == (tmp_path / 'b' / 'predictions.csv').read_bytes()
+    assert (tmp_path / 'a' / 'predictions.csv').read_bytes() == (
+        tmp_path / 'b' / 'predictions.csv'
+    ).read_bytes()
 
 
 def test_groups_stay_as_they_began(tiny_data, tmp_path, monkeypatch):
@@ -249,8 +317,13 @@ def test_a_stopped_dual_branch_run_ends_at_the_same_bits(dual, tiny_data, tmp_pa
     since the start.
     """
     folder = tmp_path / 'stopped'
-    again = quick(tiny_data, folder, '--config.train.epochs=3', '--config.train.checkpoint_seconds=0',
-                  config='synthetic_dualbranch')
+    again = quick(
+        tiny_data,
+        folder,
+        '--config.train.epochs=3',
+        '--config.train.checkpoint_seconds=0',
+        config='synthetic_dualbranch',
+    )
 
     def stop(manager, done, states, save=checkpoint.save):
         save(manager, done, states)
@@ -269,32 +342,50 @@ def test_a_stopped_dual_branch_run_ends_at_the_same_bits(dual, tiny_data, tmp_pa
 def test_what_a_run_looks_at_is_drawn(dual, tiny_data, capsys):
     """Pictures, their list and a section of the report, without another epoch of training."""
     before = (dual / 'predictions.csv').read_bytes()
-    arguments = quick(tiny_data, dual, '--config.train.epochs=3', '--config.explain.clips=3', config='synthetic_dualbranch',
-                      verb='explain')
+    arguments = quick(
+        tiny_data,
+        dual,
+        '--config.train.epochs=3',
+        '--config.explain.clips=3',
+        config='synthetic_dualbranch',
+        verb='explain',
+    )
     run(*arguments)
     with open(dual / 'explain' / 'index.csv', newline='') as file:
         lines = list(csv.DictReader(file))
     assert len(lines) == 3 and {line['background'] for line in lines} == {'own face (synthetic)'}
     truth = {row['clip']: row for row in rows(dual)}
     for line in lines:
-        assert (line['truth'], line['predicted']) == (truth[line['clip']]['label'], truth[line['clip']]['predicted'])
+        assert (line['truth'], line['predicted']) == (
+            truth[line['clip']]['label'],
+            truth[line['clip']]['predicted'],
+        )
         assert cv2.imread(str(dual / 'explain' / line['file'])).std() > 10
     for name in ('montage.png', 'captions.json'):
         assert (dual / 'explain' / name).exists()
     assert 'What the network looks at' in (dual / 'report.html').read_text()
-    assert 'explain/montage.png' in capsys.readouterr().out and (dual / 'predictions.csv').read_bytes() == before
+    assert (
+        'explain/montage.png' in capsys.readouterr().out
+        and (dual / 'predictions.csv').read_bytes() == before
+    )
 
 
 def test_a_row_of_the_ablation_runs(tiny_data, tmp_path):
     """The single branch has one head and no Area Weighted Module: whatever reads out of two must do
     with one.
     """
-    run(f'--config={ROOT}/configs/synthetic_dualbranch.py:ablation=sb_au,quick', f'--config.data.data_dir={tiny_data}',
-        f'--workdir={tmp_path}/run', '--config.train.epochs=1')
+    run(
+        f'--config={ROOT}/configs/synthetic_dualbranch.py:ablation=sb_au,quick',
+        f'--config.data.data_dir={tiny_data}',
+        f'--workdir={tmp_path}/run',
+        '--config.train.epochs=1',
+    )
     results = json.loads((tmp_path / 'run' / 'results.json').read_text())
     assert results['folds'] == 5 and results['clips'] == len(rows(tmp_path / 'run'))
     line = json.loads((tmp_path / 'run' / 'metrics.jsonl').read_text().splitlines()[0])
-    assert line['loss'] == pytest.approx(0.7 * line['cross_entropy'] + 0.3 * line['alignment'], rel=1e-4)
+    assert line['loss'] == pytest.approx(
+        0.7 * line['cross_entropy'] + 0.3 * line['alignment'], rel=1e-4
+    )
     assert line['alignment'] > 0
 
 
@@ -303,7 +394,14 @@ def test_other_protocols_run_from_the_command_line(protocol, folds, tiny_data, t
     """A leaky protocol must carry its flag into results.json; one with an empty test must still end
     well.
     """
-    run(*quick(tiny_data, tmp_path / 'run', f'--config.protocol.name={protocol}', '--config.protocol.folds=2'))
+    run(
+        *quick(
+            tiny_data,
+            tmp_path / 'run',
+            f'--config.protocol.name={protocol}',
+            '--config.protocol.folds=2',
+        )
+    )
     results = json.loads((tmp_path / 'run' / 'results.json').read_text())
     assert results['folds'] == folds and bool(results['leaks']) == (protocol == 'random_split')
     assert (results['metrics']['uf1'] is None) == (protocol == 'all_rows')
@@ -331,10 +429,17 @@ def test_published_weights_predict_as_their_authors_did(tmp_path):
         for path in (tmp_path / 'release' / 'norm_u_v_os' / subject / 'u_test').rglob('*.png'):
             image = torch.from_numpy(cv2.imread(str(path))).permute(2, 0, 1)[None].float()
             expected[path.stem.rstrip()] = torch.softmax(network(image), 1)[0].detach().numpy()
-    run(f'--config={ROOT}/configs/megc2019_ststnet.py', f'--config.data.manual_dir={tmp_path / "release"}',
-        f'--config.data.data_dir={tmp_path / "built"}', f'--config.model.init_from={tmp_path / "weights"}/{{subject}}.pth',
-        '--config.train.epochs=0', '--config.train.seeds=1', '--config.train.at_once=1', '--config.train.lowering=matmul',
-        f'--workdir={tmp_path / "run"}')
+    run(
+        f'--config={ROOT}/configs/megc2019_ststnet.py',
+        f'--config.data.manual_dir={tmp_path / "release"}',
+        f'--config.data.data_dir={tmp_path / "built"}',
+        f'--config.model.init_from={tmp_path / "weights"}/{{subject}}.pth',
+        '--config.train.epochs=0',
+        '--config.train.seeds=1',
+        '--config.train.at_once=1',
+        '--config.train.lowering=matmul',
+        f'--workdir={tmp_path / "run"}',
+    )
     found = rows(tmp_path / 'run')
     assert len(found) == len(expected)
     for row in found:

@@ -40,9 +40,13 @@ def test_grad_cam_of_a_linear_head_shows_its_weights():
     """A sum over the wrong axis, or the gradient of another class, would colour other places."""
     maps = maps_of()
     sign = float(jnp.sign(linear(maps)[0][0]))  # the larger logit decides
-    np.testing.assert_allclose(explain.grad_cam(linear, maps), by_hand(maps, sign * np.asarray(WEIGHT)), atol=1e-5)
+    np.testing.assert_allclose(
+        explain.grad_cam(linear, maps), by_hand(maps, sign * np.asarray(WEIGHT)), atol=1e-5
+    )
     other = -maps
-    np.testing.assert_allclose(explain.grad_cam(linear, other), by_hand(other, -sign * np.asarray(WEIGHT)), atol=1e-5)
+    np.testing.assert_allclose(
+        explain.grad_cam(linear, other), by_hand(other, -sign * np.asarray(WEIGHT)), atol=1e-5
+    )
 
 
 def test_the_weight_of_a_channel_is_its_mean_gradient():
@@ -50,8 +54,11 @@ def test_the_weight_of_a_channel_is_its_mean_gradient():
     the maps.
     """
     maps, gradient = maps_of(), maps_of(1) - 0.5
-    np.testing.assert_allclose(explain.class_activation(maps, gradient),
-                               by_hand(maps, np.asarray(gradient).mean((1, 2))), atol=1e-5)
+    np.testing.assert_allclose(
+        explain.class_activation(maps, gradient),
+        by_hand(maps, np.asarray(gradient).mean((1, 2))),
+        atol=1e-5,
+    )
 
 
 def normalised(maps):
@@ -59,7 +66,11 @@ def normalised(maps):
     pooled = maps.mean((1, 2))
     weights = jnp.array([[1.0, 0.2, 0.5], [0.3, 0.9, 0.8]])
     joined = pooled / jnp.linalg.norm(pooled, axis=1, keepdims=True)
-    return jnp.zeros(2), {'pooled': pooled, 'weights': weights, 'features': (joined * weights).reshape(-1)}
+    return jnp.zeros(2), {
+        'pooled': pooled,
+        'weights': weights,
+        'features': (joined * weights).reshape(-1),
+    }
 
 
 def test_au_cam_shows_the_strongest_feature_of_each_region():
@@ -84,18 +95,27 @@ def test_the_released_map_of_the_eyes_comes_from_the_mouth():
         return (joined / jnp.sqrt(jnp.sum(joined**2)))[1].max()
 
     gradient = np.asarray(jax.grad(mouth)(maps)).mean((1, 2))
-    assert np.abs(gradient[0]).max() > 1e-4, 'the eyes have no part in it: this test would prove nothing'
+    assert np.abs(gradient[0]).max() > 1e-4, (
+        'the eyes have no part in it: this test would prove nothing'
+    )
     expected = by_hand(maps, gradient)
     released = explain.au_cam(normalised, maps, kind='released')
     np.testing.assert_allclose(released, expected, atol=1e-4)
     assert np.abs(released[0] - explain.au_cam(normalised, maps)[0]).max() > 0.2
 
 
-@pytest.mark.parametrize('cam', [explain.grad_cam, explain.au_cam, lambda h, m: explain.au_cam(h, m, kind='released')])
+@pytest.mark.parametrize(
+    'cam', [explain.grad_cam, explain.au_cam, lambda h, m: explain.au_cam(h, m, kind='released')]
+)
 def test_maps_without_anything_stay_zero(cam):
     """Dividing by a largest value of 0 made NaN of whole pictures in the released code."""
+
     def head(maps):
-        out = {'pooled': maps.mean((1, 2)), 'weights': jnp.ones((2, 3)), 'features': 1 + maps.mean((1, 2)).reshape(-1)}
+        out = {
+            'pooled': maps.mean((1, 2)),
+            'weights': jnp.ones((2, 3)),
+            'features': 1 + maps.mean((1, 2)).reshape(-1),
+        }
         return linear(maps)[0], out
 
     found = np.asarray(cam(head, jnp.zeros((2, 4, 5, 3))))
@@ -116,18 +136,38 @@ def test_a_picture_is_eyes_over_mouth():
     assert (found[:12] == 0).all() and (found[12:] == 1).all()
     # one region: the whole face
     ramp = explain.picture(np.arange(6.0).reshape(1, 1, 6).repeat(3, 1), 24)
-    assert ramp.shape == (24, 24) and (np.diff(ramp, axis=1) >= 0).all() and ramp[0, 0] == 0 and ramp[0, -1] == 5
+    assert (
+        ramp.shape == (24, 24)
+        and (np.diff(ramp, axis=1) >= 0).all()
+        and ramp[0, 0] == 0
+        and ramp[0, -1] == 5
+    )
 
 
 @pytest.fixture(scope='module')
 def network():
     """(model, state, image) of a small dual-branch network with random numbers for weights."""
     draw = np.random.default_rng(0)
-    model = models.make('dual_branch', classes=3, lowering='matmul', width=8, hidden=16, attention='off', fine=2)
+    model = models.make(
+        'dual_branch', classes=3, lowering='matmul', width=8, hidden=16, attention='off', fine=2
+    )
     image = draw.normal(size=(2, 32, 32, 3)).astype(np.float32)
-    shapes = jax.eval_shape(lambda key: model.init({'params': key, 'dropout': key}, image, train=False), jax.random.key(0))
+    shapes = jax.eval_shape(
+        lambda key: model.init({'params': key, 'dropout': key}, image, train=False),
+        jax.random.key(0),
+    )
     filled = jax.tree.map(lambda a: draw.normal(0, 0.3, a.shape).astype(a.dtype), shapes['params'])
-    return model, FoldState(0, filled, jax.tree.map(lambda a: np.ones(a.shape, a.dtype), shapes['batch_stats']), None, {}), image
+    return (
+        model,
+        FoldState(
+            0,
+            filled,
+            jax.tree.map(lambda a: np.ones(a.shape, a.dtype), shapes['batch_stats']),
+            None,
+            {},
+        ),
+        image,
+    )
 
 
 def test_one_gradient_serves_all_regions_of_the_network(network):
@@ -137,10 +177,17 @@ def test_one_gradient_serves_all_regions_of_the_network(network):
     model, state, image = network
     variables = {'params': state.params, 'batch_stats': state.batch_stats}
     predict = lambda state, image: model.apply(  # noqa: E731
-        {'params': state.params, 'batch_stats': state.batch_stats}, image, train=False)
+        {'params': state.params, 'batch_stats': state.batch_stats}, image, train=False
+    )
     explained = explain.predictor(model, predict, kind='fixed')
-    (found, nothing), (logits, out) = quickly(lambda *given: (explained(*given), predict(*given)))(state, image)
-    assert nothing == {} and found['output'].shape == (2, 3) and found['au_cam'].shape == out['maps'].shape[:-1]
+    (found, nothing), (logits, out) = quickly(lambda *given: (explained(*given), predict(*given)))(
+        state, image
+    )
+    assert (
+        nothing == {}
+        and found['output'].shape == (2, 3)
+        and found['au_cam'].shape == out['maps'].shape[:-1]
+    )
     np.testing.assert_allclose(found['output'], logits, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(found['features'], out['features'], rtol=1e-4, atol=1e-5)
 
@@ -156,7 +203,9 @@ def test_one_gradient_serves_all_regions_of_the_network(network):
         for region in range(2):
             wanted = alone(out['attended'][clip], out['skipped'][clip], region)[region]
             np.testing.assert_allclose(found['au_cam'][clip, region], wanted, atol=1e-5)
-            assert found['au_cam'][clip, region].max() > 0.999, 'a map of nothing would prove nothing'
+            assert found['au_cam'][clip, region].max() > 0.999, (
+                'a map of nothing would prove nothing'
+            )
 
 
 def test_rows_keep_their_clips(small):
@@ -168,14 +217,18 @@ def test_rows_keep_their_clips(small):
     count = len(samples.label)
     level = np.tile(np.arange(count), 2).astype(np.float32)  # row after row, seed after seed
     level[count:] += 100  # of the second seed, which is not drawn
-    cams = {name: np.full((2 * count, 2, 4, 8), factor) * level[:, None, None, None]
-            for name, factor in (('au_cam', 1.0), ('grad_cam', 2.0))}
+    cams = {
+        name: np.full((2 * count, 2, 4, 8), factor) * level[:, None, None, None]
+        for name, factor in (('au_cam', 1.0), ('grad_cam', 2.0))
+    }
     found = {'output': np.eye(3)[np.tile(samples.label, 2)], 'features': level[:, None], **cams}
     explained = explain.gathered(found, samples, folds, 'off_a,magnified,on_a')
     assert len(explained.clip) == count
     np.testing.assert_array_equal(explained.clip, np.arange(count))
     np.testing.assert_array_equal(explained.features[:, 0], explained.clip)
-    np.testing.assert_array_equal(explained.au_cam, np.ones((1, 8, 8)) * explained.clip[:, None, None])
+    np.testing.assert_array_equal(
+        explained.au_cam, np.ones((1, 8, 8)) * explained.clip[:, None, None]
+    )
     np.testing.assert_array_equal(explained.grad_cam, 2 * explained.au_cam)
     np.testing.assert_array_equal(explained.gray, samples.image[..., 1])
     np.testing.assert_array_equal(explained.on_a, samples.image[..., 2])
@@ -185,9 +238,11 @@ def test_rows_keep_their_clips(small):
 
 def test_what_cannot_be_explained_is_told(small):
     """A traceback, or a flow drawn as a face, is what a user would get."""
-    for model, channels, told in (('ststnet', 'magnified,on_a', "model.name is 'ststnet'; explain knows: dual_branch"),
-                                  ('dual_branch', 'u,v,strain', 'explain needs magnified and on_a'),
-                                  ('single_branch', 'magnified', 'explain needs magnified and on_a')):
+    for model, channels, told in (
+        ('ststnet', 'magnified,on_a', "model.name is 'ststnet'; explain knows: dual_branch"),
+        ('dual_branch', 'u,v,strain', 'explain needs magnified and on_a'),
+        ('single_branch', 'magnified', 'explain needs magnified and on_a'),
+    ):
         with pytest.raises(UserError, match=told):
             explain.refuse(model, channels)
     explain.refuse('single_branch', 'on_a,magnified')
@@ -197,23 +252,31 @@ def test_what_cannot_be_explained_is_told(small):
         explain.gathered(None, samples, folds, 'magnified,on_a,off_a')
 
 
-@pytest.mark.parametrize('strides, pool, size', [((2, 2, 2), True, 64), ((2, 2, 1), False, 48), ((2, 2, 2), True, 112)])
+@pytest.mark.parametrize(
+    'strides, pool, size', [((2, 2, 2), True, 64), ((2, 2, 1), False, 48), ((2, 2, 2), True, 112)]
+)
 def test_a_cell_is_drawn_at_the_pixel_it_looks_at(strides, pool, size):
     """Spread over tiles, as a plain resize does, maps of small faces lie up to 16 pixels too low
     and too far right.
     """
+
     def looked_at(x):
         """The strides of a branch, with kernels that keep the middle pixel alone."""
         for width, stride in ((7, 2), *((3, stride) for stride in (2,) * pool + strides)):
             kernel = jnp.zeros((width, width, 1, 1)).at[width // 2, width // 2].set(1)
-            x = jax.lax.conv_general_dilated(x[None, ..., None], kernel, (stride, stride), [(width // 2,) * 2] * 2,
-                                             dimension_numbers=('NHWC', 'HWIO', 'NHWC'))[0, ..., 0]
+            x = jax.lax.conv_general_dilated(
+                x[None, ..., None],
+                kernel,
+                (stride, stride),
+                [(width // 2,) * 2] * 2,
+                dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
+            )[0, ..., 0]
         return np.asarray(x)
 
-    for ramp in np.mgrid[:size // 2, :size].astype(np.float32):
+    for ramp in np.mgrid[: size // 2, :size].astype(np.float32):
         cells = looked_at(ramp)
         drawn = explain.picture(np.stack([cells, cells]), size)
         assert drawn.shape == (size, size)
         inside = ramp <= cells.max()  # beyond the last cell nothing is known
-        np.testing.assert_allclose(drawn[:size // 2][inside], ramp[inside], atol=1e-3)
-        np.testing.assert_array_equal(drawn[:size // 2], drawn[size // 2:])
+        np.testing.assert_allclose(drawn[: size // 2][inside], ramp[inside], atol=1e-3)
+        np.testing.assert_array_equal(drawn[: size // 2], drawn[size // 2 :])

@@ -19,9 +19,16 @@ def scene(number, *, angle=0.0, scale=2.0, at=(190, 120)):
     turn = np.deg2rad(angle)
     cosine, sine = scale * np.cos(turn), scale * np.sin(turn)
     matrix = np.array([[cosine, -sine, at[0]], [sine, cosine, at[1]]])
-    frame = np.clip(90 + np.random.default_rng(number).normal(0, 3, (480, 640)), 0, 255).astype(np.uint8)
+    frame = np.clip(90 + np.random.default_rng(number).normal(0, 3, (480, 640)), 0, 255).astype(
+        np.uint8
+    )
     cv2.warpAffine(
-        clip.frames[0], matrix, (640, 480), dst=frame, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_TRANSPARENT
+        clip.frames[0],
+        matrix,
+        (640, 480),
+        dst=frame,
+        flags=cv2.INTER_CUBIC,
+        borderMode=cv2.BORDER_TRANSPARENT,
     )
     return frame, face.transform(matrix, clip.landmarks[0].astype(np.float64))
 
@@ -30,7 +37,9 @@ def eyes_of(points):
     return np.stack([points[36:42].mean(0), points[42:48].mean(0)])
 
 
-@pytest.mark.parametrize('number, angle, scale', [(1, -7, 2.2), (2, 0, 1.6), (3, 8, 2), (4, 5, 2.4), (5, -3, 1.8)])
+@pytest.mark.parametrize(
+    'number, angle, scale', [(1, -7, 2.2), (2, 0, 1.6), (3, 8, 2), (4, 5, 2.4), (5, -3, 1.8)]
+)
 def test_a_drawn_face_is_levelled_with_its_eyes_at_fixed_places(number, angle, scale):
     """A wrong sign of the angle, or swapped eyes, would turn every tilted face further or upside
     down.
@@ -49,7 +58,9 @@ def test_known_landmarks_level_exactly():
     frame, points = scene(6, angle=11)
     crop = face.find(frame, size=96, cropped=False, landmarks_of=lambda gray: points)
     assert crop.how == 'landmarks' and crop.angle == pytest.approx(11, abs=0.8)
-    np.testing.assert_allclose(eyes_of(face.transform(crop.matrix, points)), face.EYES_AT * 96 - 0.5, atol=1e-9)
+    np.testing.assert_allclose(
+        eyes_of(face.transform(crop.matrix, points)), face.EYES_AT * 96 - 0.5, atol=1e-9
+    )
     without = face.find(frame, size=96, cropped=False, landmarks_of=face.no_landmarks)
     assert without.how == 'haar and eyes'
 
@@ -62,7 +73,9 @@ def test_the_same_content_is_cut_wherever_it_stands():
     crops = [face.find(frame, size=64, cropped=False) for frame, _ in (first, second)]
     shift = np.array([111, -33])
     np.testing.assert_allclose(
-        face.transform(crops[0].matrix, first[1]), face.transform(crops[1].matrix, first[1] + shift), atol=3
+        face.transform(crops[0].matrix, first[1]),
+        face.transform(crops[1].matrix, first[1] + shift),
+        atol=3,
     )
 
 
@@ -73,7 +86,9 @@ def test_without_eyes_the_box_is_used_unturned(monkeypatch):
     crop = face.find(frame, size=128, cropped=False)
     assert crop.how == 'haar' and crop.angle == 0
     np.testing.assert_allclose(crop.matrix[[0, 1], [1, 0]], 0, atol=1e-12)
-    assert np.abs(eyes_of(face.transform(crop.matrix, points)) - (face.EYES_AT * 128 - 0.5)).max() < 8
+    assert (
+        np.abs(eyes_of(face.transform(crop.matrix, points)) - (face.EYES_AT * 128 - 0.5)).max() < 8
+    )
 
 
 @pytest.mark.parametrize(
@@ -106,12 +121,17 @@ def test_a_release_crop_is_taken_whole_whatever_it_shows():
     """A crop that depended on the content would move from clip to clip of one release; a cut would
     lose the chin.
     """
-    dark, noise = np.zeros((340, 280), np.uint8), np.random.default_rng(0).integers(0, 256, (340, 280), np.uint8)
+    dark, noise = (
+        np.zeros((340, 280), np.uint8),
+        np.random.default_rng(0).integers(0, 256, (340, 280), np.uint8),
+    )
     crops = [face.find(frame, size=128, cropped=True) for frame in (dark, noise)]
     assert crops[0].how == 'release crop' and crops[0].box == (0, 0, 280, 340)
     np.testing.assert_array_equal(crops[0].matrix, crops[1].matrix)
     corners = np.array([[-0.5, -0.5], [279.5, 339.5]])
-    np.testing.assert_allclose(face.transform(crops[0].matrix, corners), [[-0.5, -0.5], [127.5, 127.5]])
+    np.testing.assert_allclose(
+        face.transform(crops[0].matrix, corners), [[-0.5, -0.5], [127.5, 127.5]]
+    )
 
 
 @pytest.mark.parametrize('shape', [(256, 256), (384, 256), (512, 640)])
@@ -129,7 +149,9 @@ def test_cut_is_the_area_mean_at_whole_ratios(shape):
 
 def test_cut_is_close_to_the_area_mean_at_other_ratios():
     """280 x 340 to 128 is the common case of release crops."""
-    frame = cv2.GaussianBlur(np.random.default_rng(2).integers(0, 256, (340, 280), np.uint8), (0, 0), 1)
+    frame = cv2.GaussianBlur(
+        np.random.default_rng(2).integers(0, 256, (340, 280), np.uint8), (0, 0), 1
+    )
     found = face.cut(frame, face.find(frame, size=128, cropped=True)).astype(float)
     reference = cv2.resize(frame.astype(np.float64), (128, 128), interpolation=cv2.INTER_AREA)
     assert np.abs(found - reference).mean() < 0.05 * reference.std()
@@ -176,7 +198,9 @@ def test_a_crop_over_the_edge_repeats_it():
     assert (face.cut(frame, crop) == 200).all()
 
 
-@pytest.mark.parametrize('frame', [np.zeros((8, 8)), np.zeros((8, 8, 3), np.uint8), np.zeros((0, 8), np.uint8)])
+@pytest.mark.parametrize(
+    'frame', [np.zeros((8, 8)), np.zeros((8, 8, 3), np.uint8), np.zeros((0, 8), np.uint8)]
+)
 def test_other_than_gray_bytes_is_refused(frame):
     """OpenCV fails on these with a C++ message of several lines."""
     with pytest.raises(UserError, match='needs 8-bit gray') as error:

@@ -23,8 +23,32 @@ from tests.fake_raw import (
 # clips per subject of the 246 in five classes (2019 sheet without fear, sadness and three surprise
 # rows)
 MIMICKED = {
-    17: 33, 5: 19, 26: 16, 19: 15, 2: 13, 9: 13, 10: 13, 12: 12, 23: 12, 20: 11, 11: 10, 24: 10, 1: 9, 7: 9, 13: 8,
-    25: 7, 3: 6, 4: 5, 6: 5, 14: 4, 16: 4, 8: 3, 18: 3, 15: 2, 21: 2, 22: 2,
+    17: 33,
+    5: 19,
+    26: 16,
+    19: 15,
+    2: 13,
+    9: 13,
+    10: 13,
+    12: 12,
+    23: 12,
+    20: 11,
+    11: 10,
+    24: 10,
+    1: 9,
+    7: 9,
+    13: 8,
+    25: 7,
+    3: 6,
+    4: 5,
+    6: 5,
+    14: 4,
+    16: 4,
+    8: 3,
+    18: 3,
+    15: 2,
+    21: 2,
+    22: 2,
 }
 SHAPES = {'EPdd_dd': 179, 'EPdd_ddf': 71, 'EPdd_d': 2, 'EPdd_dd_dd': 2, 'EPddf': 1}
 
@@ -45,14 +69,22 @@ def cells(release):
     return [[c.value for c in row] for row in book.worksheets[0].iter_rows()]
 
 
-@pytest.mark.parametrize('edition, surprise, sadness, strings', [('2014', 25, 7, 68), ('2019', 28, 4, 74)])
+@pytest.mark.parametrize(
+    'edition, surprise, sadness, strings', [('2014', 25, 7, 68), ('2019', 28, 4, 74)]
+)
 def test_casme2_has_the_published_totals(edition, surprise, sadness, strings):
     """A fake with other totals would bless a reader that loses rows."""
     rows = casme2_rows.full(edition)
     assert len(rows) == 255 and len({r.subject for r in rows}) == 26 and len(keyed(rows)) == 255
     assert Counter(r.emotion for r in rows) == {
-        'others': 99, 'disgust': 63, 'happiness': 32, 'repression': 27, 'fear': 2, 'surprise': surprise,
-        'sadness': sadness}
+        'others': 99,
+        'disgust': 63,
+        'happiness': 32,
+        'repression': 27,
+        'fear': 2,
+        'surprise': surprise,
+        'sadness': sadness,
+    }
     assert Counter(re.sub(r'\d', 'd', r.name) for r in rows) == SHAPES
     assert len({r.action_units for r in rows}) == strings
     gone = au_strings.CASME2_2019_ONLY if edition == '2014' else au_strings.CASME2_2014_ONLY
@@ -67,11 +99,23 @@ def test_casme2_editions_differ_as_published():
     old, new = keyed(casme2_rows.full('2014')), keyed(casme2_rows.full('2019'))
     assert old.keys() == new.keys()
     assert sum(old[k].action_units != new[k].action_units for k in old) == 57
-    assert [k for k in old if old[k].emotion != new[k].emotion] == ['24/EP07_01', '24/EP07_04f', '24/EP10_03']
-    assert all((old[k].onset, old[k].apex, old[k].offset) == (new[k].onset, new[k].apex, new[k].offset) for k in old)
+    assert [k for k in old if old[k].emotion != new[k].emotion] == [
+        '24/EP07_01',
+        '24/EP07_04f',
+        '24/EP10_03',
+    ]
+    assert all(
+        (old[k].onset, old[k].apex, old[k].offset) == (new[k].onset, new[k].apex, new[k].offset)
+        for k in old
+    )
     assert sum(r.action_units.isdigit() for r in old.values()) == 133
     assert sorted(k for k in old if old[k].action_units == '?') == [
-        '05/EP05_03', '05/EP07_01', '05/EP13_04f', '19/EP11_01f', '26/EP13_01']
+        '05/EP05_03',
+        '05/EP07_01',
+        '05/EP13_04f',
+        '19/EP11_01f',
+        '26/EP13_01',
+    ]
 
 
 def test_casme2_subjects_and_named_rows():
@@ -85,7 +129,11 @@ def test_casme2_subjects_and_named_rows():
     assert times['12/EP09_02'] == (16, 59, 101) and times['25/EP18_04f'] == (76, 116, 116)
     assert [k for k, (onset, apex, _) in times.items() if apex == onset] == ['05/EP09_05f']
     assert sorted(k for k, (_, apex, offset) in times.items() if apex == offset) == [
-        '05/EP16_04f', '12/EP09_06', '20/EP16_01', '25/EP18_04f']
+        '05/EP16_04f',
+        '12/EP09_06',
+        '20/EP16_01',
+        '25/EP18_04f',
+    ]
     assert rows['09/EP13_02'].emotion == rows['10/EP13_01'].emotion == 'fear'
     assert '09/EP02_02' in rows and '09/EP02_02f' not in rows and '24/EP02_07' not in rows
 
@@ -96,14 +144,31 @@ def test_casme2_on_disk(full):
     """
     release = full['casme2']
     assert sum(1 for _ in release.images.glob('sub*/*')) == 257
-    assert sorted(p.parent.name + '/' + p.name for p in release.unannotated) == ['sub09/EP02_02f', 'sub24/EP02_07']
+    assert sorted(p.parent.name + '/' + p.name for p in release.unannotated) == [
+        'sub09/EP02_02f',
+        'sub24/EP02_07',
+    ]
     short = release.clips['sub16_EP01_08']
-    assert (short.folder / 'reg_img96.jpg').exists() and not (short.folder / 'reg_img97.jpg').exists()
+    assert (short.folder / 'reg_img96.jpg').exists() and not (
+        short.folder / 'reg_img97.jpg'
+    ).exists()
     assert (short.onset, short.apex, short.offset, short.repaired) == (73, 94, 96, True)
-    assert release.clips['sub04_EP12_01f'].apex is None and release.clips['sub05_EP09_05f'].apex is None
+    assert (
+        release.clips['sub04_EP12_01f'].apex is None
+        and release.clips['sub05_EP09_05f'].apex is None
+    )
     header, first = cells(release)[:2]
-    assert header == ['Subject', 'Filename', None, 'OnsetFrame', 'ApexFrame', 'OffsetFrame', None, 'Action Units',
-                      'Estimated Emotion']
+    assert header == [
+        'Subject',
+        'Filename',
+        None,
+        'OnsetFrame',
+        'ApexFrame',
+        'OffsetFrame',
+        None,
+        'Action Units',
+        'Estimated Emotion',
+    ]
     assert first[0] == '01' and type(first[3]) is int and len(cells(release)) == 256
     clip = list(release.clips.values())[100]
     row = cells(release)[clip.row - 1]
@@ -116,12 +181,46 @@ def test_samm_has_the_published_totals(full):
     """
     rows = samm_rows.full()
     assert Counter(r.emotion for r in rows) == {
-        'Anger': 57, 'Happiness': 26, 'Other': 26, 'Surprise': 15, 'Contempt': 12, 'Disgust': 9, 'Fear': 8,
-        'Sadness': 6}
+        'Anger': 57,
+        'Happiness': 26,
+        'Other': 26,
+        'Surprise': 15,
+        'Contempt': 12,
+        'Disgust': 9,
+        'Fear': 8,
+        'Sadness': 6,
+    }
     assert Counter(r.subject for r in rows) == {
-        '011': 20, '026': 13, '006': 11, '014': 11, '007': 10, '020': 9, '035': 9, '013': 6, '017': 6, '032': 6,
-        '016': 5, '022': 5, '033': 5, '009': 4, '010': 4, '018': 4, '025': 4, '012': 3, '015': 3, '019': 3, '028': 3,
-        '030': 3, '034': 3, '037': 3, '021': 2, '023': 1, '024': 1, '031': 1, '036': 1}
+        '011': 20,
+        '026': 13,
+        '006': 11,
+        '014': 11,
+        '007': 10,
+        '020': 9,
+        '035': 9,
+        '013': 6,
+        '017': 6,
+        '032': 6,
+        '016': 5,
+        '022': 5,
+        '033': 5,
+        '009': 4,
+        '010': 4,
+        '018': 4,
+        '025': 4,
+        '012': 3,
+        '015': 3,
+        '019': 3,
+        '028': 3,
+        '030': 3,
+        '034': 3,
+        '037': 3,
+        '021': 2,
+        '023': 1,
+        '024': 1,
+        '031': 1,
+        '036': 1,
+    }
     five = [r for r in rows if r.emotion in ('Anger', 'Happiness', 'Other', 'Surprise', 'Contempt')]
     subjects = {r.subject for r in rows}
     assert len(five) == 136 and subjects - {r.subject for r in five} == {'024', '036'}
@@ -129,7 +228,10 @@ def test_samm_has_the_published_totals(full):
     assert len({r.subject for r in rows if r.more[1] <= 5}) == 21
     assert {r.action_units for r in rows} == set(au_strings.strings(au_strings.SAMM))
     assert sum(bool(r.more[2]) for r in rows) == 61
-    assert sorted(c.clip for c in full['samm'].clips.values() if c.repaired) == ['028_4_1', '032_3_1']
+    assert sorted(c.clip for c in full['samm'].clips.values() if c.repaired) == [
+        '028_4_1',
+        '032_3_1',
+    ]
 
 
 def test_samm_on_disk(full, tmp_path):
@@ -137,7 +239,14 @@ def test_samm_on_disk(full, tmp_path):
     cropped tree only.
     """
     table = cells(full['samm'])
-    assert table[13][:6] == ['Subject', 'Filename', 'Inducement Code', 'Onset Frame', 'Apex Frame', 'Offset Frame']
+    assert table[13][:6] == [
+        'Subject',
+        'Filename',
+        'Inducement Code',
+        'Onset Frame',
+        'Apex Frame',
+        'Offset Frame',
+    ]
     assert len(table) == 14 + 159 and all(row[6] == row[5] - row[3] + 1 for row in table[14:])
     rows = {row[1]: row for row in table[14:]}
     assert rows['028_4_1'][3:6] == [1071, 1143, 1134] and rows['032_3_1'][3:6] == [4896, 1930, 4970]
@@ -147,11 +256,14 @@ def test_samm_on_disk(full, tmp_path):
     assert len(samm.write(tmp_path, size='full', layout='cropped').clips['013_1_9'].numbers) == 136
 
 
-@pytest.mark.parametrize('part, counts, subjects', [
-    ('HS', {'negative': 70, 'positive': 51, 'surprise': 43}, 16),
-    ('VIS', {'negative': 23, 'positive': 28, 'surprise': 20}, 8),
-    ('NIR', {'negative': 23, 'positive': 28, 'surprise': 20}, 8),
-])
+@pytest.mark.parametrize(
+    'part, counts, subjects',
+    [
+        ('HS', {'negative': 70, 'positive': 51, 'surprise': 43}, 16),
+        ('VIS', {'negative': 23, 'positive': 28, 'surprise': 20}, 8),
+        ('NIR', {'negative': 23, 'positive': 28, 'surprise': 20}, 8),
+    ],
+)
 def test_smic_has_the_published_totals(part, counts, subjects):
     """164 clips of 16 subjects with HS, 71 of 8 with the others."""
     rows = smic.rows(part, 'full')
@@ -176,8 +288,9 @@ def test_smic_on_disk(full, tmp_path):
     assert all(re.fullmatch(r'\d{5}\.bmp', p.name) for p in nir.clips['s20_ne_01'].folder.iterdir())
 
 
-@pytest.mark.parametrize('name, table', [
-    ('samm', megc2019.SAMM), ('smic', megc2019.SMIC), ('casme2', megc2019.CASME2)])
+@pytest.mark.parametrize(
+    'name, table', [('samm', megc2019.SAMM), ('smic', megc2019.SMIC), ('casme2', megc2019.CASME2)]
+)
 def test_megc2019_per_subject(full, name, table):
     """The composite's table per subject: 442 clips, 250 negative, 109 positive, 83 surprise."""
     release, seen = full[name], {}
@@ -186,25 +299,58 @@ def test_megc2019_per_subject(full, name, table):
         row[('negative', 'positive', 'surprise').index(word)] += 1
     assert {subject: tuple(row) for subject, row in seen.items()} == table
     every = [*megc2019.SAMM.values(), *megc2019.SMIC.values(), *megc2019.CASME2.values()]
-    assert [sum(column) for column in zip(*every, strict=True)] == [250, 109, 83] and len(every) == 68
+    assert [sum(column) for column in zip(*every, strict=True)] == [250, 109, 83] and len(
+        every
+    ) == 68
 
 
 def test_casme_squared_has_the_published_totals(full):
     """300 macro and 57 micro rows, subjects, videos, irregular values."""
     clips = list(full['casme_squared'].clips.values())
     micro, macro = ([c for c in clips if c.kind == kind] for kind in ('micro', 'macro'))
-    assert Counter(c.emotion for c in micro) == {'negative': 21, 'positive': 8, 'others': 19, 'surprise': 9}
-    assert Counter(c.emotion for c in macro) == {'negative': 105, 'positive': 116, 'others': 63, 'surprise': 16}
-    assert [(len({c.subject for c in part}), len({c.folder for c in part})) for part in (micro, macro, clips)] == [
-        (14, 33), (20, 89), (22, 95)]
+    assert Counter(c.emotion for c in micro) == {
+        'negative': 21,
+        'positive': 8,
+        'others': 19,
+        'surprise': 9,
+    }
+    assert Counter(c.emotion for c in macro) == {
+        'negative': 105,
+        'positive': 116,
+        'others': 63,
+        'surprise': 16,
+    }
+    assert [
+        (len({c.subject for c in part}), len({c.folder for c in part}))
+        for part in (micro, macro, clips)
+    ] == [(14, 33), (20, 89), (22, 95)]
     assert Counter(c.subject for c in micro) == {
-        's27': 11, 's16': 8, 's24': 8, 's31': 6, 's32': 6, 's25': 4, 's23': 3, 's15': 2, 's30': 2, 's35': 2, 's37': 2,
-        's19': 1, 's29': 1, 's38': 1}
+        's27': 11,
+        's16': 8,
+        's24': 8,
+        's31': 6,
+        's32': 6,
+        's25': 4,
+        's23': 3,
+        's15': 2,
+        's30': 2,
+        's35': 2,
+        's37': 2,
+        's19': 1,
+        's29': 1,
+        's38': 1,
+    }
     frames = [c.offset - c.onset + 1 for c in micro]
-    assert (min(frames), max(frames), round(np.mean(frames), 1)) == (9, 17, 13.6) and not any(c.repaired for c in micro)
+    assert (min(frames), max(frames), round(np.mean(frames), 1)) == (9, 17, 13.6) and not any(
+        c.repaired for c in micro
+    )
     nulls = [c for c in clips if not c.action_units_known]
     assert Counter(c.action_units for c in nulls) == {'NULL': 4, 'null': 7}
-    assert sorted(c.clip for c in nulls if c.kind == 'micro') == ['s15_disgust2_3', 's24_happy4_7', 's27_happy2_2']
+    assert sorted(c.clip for c in nulls if c.kind == 'micro') == [
+        's15_disgust2_3',
+        's24_happy4_7',
+        's27_happy2_2',
+    ]
     assert len({c.action_units for c in clips}) == 116
     assert {*au_strings.strings(au_strings.CAS2)} <= {c.action_units for c in clips}
 
@@ -219,12 +365,24 @@ def test_casme_squared_irregular_rows():
     assert len(zero) == 44 and {r.kind for r in zero} == {'macro-expression'}
     assert times[17, 'anger1_1'] == (1763, 0, 1787) and sum(t[1] == 0 for t in times.values()) == 1
     assert {k: t for k, t in times.items() if t[1] > t[2] > 0} == {
-        (11, 'disgust1_5'): (1221, 1230, 1224), (14, 'happy2_1'): (2169, 2203, 2202),
-        (15, 'anger1_12'): (2407, 2455, 2451)}
+        (11, 'disgust1_5'): (1221, 1230, 1224),
+        (14, 'happy2_1'): (2169, 2203, 2202),
+        (15, 'anger1_12'): (2407, 2455, 2451),
+    }
     assert times[9, 'disgust2_4'][::2] == (1018, 1034)
     assert Counter(r.more[1] for r in rows) == {
-        'happiness': 146, 'disgust': 74, 'anger': 55, 'surprise': 36, 'fear': 21, 'sadness': 9, 'helpless': 5,
-        'pain': 5, 'confused': 3, 'sympathy': 2, 'happyiness': 1}
+        'happiness': 146,
+        'disgust': 74,
+        'anger': 55,
+        'surprise': 36,
+        'fear': 21,
+        'sadness': 9,
+        'helpless': 5,
+        'pain': 5,
+        'confused': 3,
+        'sympathy': 2,
+        'happyiness': 1,
+    }
     assert sum(a.action_units != b.action_units for a, b in zip(rows, old, strict=True)) == 215
     assert {'45+62', '4+7+15+42'} <= {r.action_units for r in old} - {r.action_units for r in rows}
 
@@ -236,23 +394,31 @@ def test_casme_squared_on_disk(full):
     release = full['casme_squared']
     book = openpyxl.load_workbook(release.sheets[0])
     assert book.sheetnames == ['CASFEcode_final', 'naming rule1', 'naming rule2']
-    coded, rule1, rule2 = ([[c.value for c in row] for row in page.iter_rows()] for page in book.worksheets)
+    coded, rule1, rule2 = (
+        [[c.value for c in row] for row in page.iter_rows()] for page in book.worksheets
+    )
     assert len(coded) == len(rule1) == 357 and all(len(row) == 9 for row in coded)
     assert [row[2] for row in rule1] == [row[0] for row in coded] and rule1[0] == [15, 's15', 1]
     assert ['0101', 'disgust1'] in rule2 and len(rule2) == 9
     clip = release.clips['s25_disgust2_4']
     assert coded[clip.row - 1][:5] == [9, 'disgust2_4', 1018, 1026, 1034]
     assert (release.images / 's25/25_0102eatingworms/img1018.jpg').exists()
-    assert any((p / 'img099.jpg').exists() and (p / 'img100.jpg').exists() for p in release.images.glob('*/*'))
+    assert any(
+        (p / 'img099.jpg').exists() and (p / 'img100.jpg').exists()
+        for p in release.images.glob('*/*')
+    )
     assert any(p.name.endswith('0503unnyfarting') for p in release.images.glob('*/*'))
 
 
-@pytest.mark.parametrize('layout, path', [
-    ('cropped_updated', 'Cropped-updated/Cropped/1/EP02_01f/reg_img46.jpg'),
-    ('padded', 'CASME2_RAW_selected/sub01/EP02_01f/img046.jpg'),
-    ('raw', 'CASME2_RAW/CASME2-RAW/sub01/EP02_01f/img1.jpg'),
-    ('selected', 'CASME2_RAW_selected/sub01/EP02_01f/img46.jpg'),
-])
+@pytest.mark.parametrize(
+    'layout, path',
+    [
+        ('cropped_updated', 'Cropped-updated/Cropped/1/EP02_01f/reg_img46.jpg'),
+        ('padded', 'CASME2_RAW_selected/sub01/EP02_01f/img046.jpg'),
+        ('raw', 'CASME2_RAW/CASME2-RAW/sub01/EP02_01f/img1.jpg'),
+        ('selected', 'CASME2_RAW_selected/sub01/EP02_01f/img46.jpg'),
+    ],
+)
 def test_casme2_layouts(tmp_path, layout, path):
     """The folder and file names that circulate."""
     release = casme2.write(tmp_path, size='tiny', layout=layout, edition='both')
@@ -265,16 +431,26 @@ def test_what_must_be_refused_is_there(tmp_path):
     samm.write_long_videos(tmp_path / 'long')
     assert (tmp_path / 'e/SMIC_HS_E/s20/s20_ne_01/image17581039.jpg').exists()
     assert (tmp_path / 'long/SAMM_longvideos/006_1/006_1_0001.jpg').exists()
-    page = openpyxl.load_workbook(tmp_path / 'long/SAMM_LongVideos_V2_Release.xlsx')['FACS_Movement_Only']
+    page = openpyxl.load_workbook(tmp_path / 'long/SAMM_LongVideos_V2_Release.xlsx')[
+        'FACS_Movement_Only'
+    ]
     assert [c.value for c in page[10]][:4] == ['Subject', 'Filename', 'Inducement Code', 'Onset']
 
 
 def test_csv_copies(tmp_path):
     """Byte order mark, CRLF, ';' on request; CAS(ME)^2 copies gain an index and a path."""
-    sheet = samm.write(tmp_path / 'a', size='full', sheet='.csv', workbook=('semicolons',)).sheets[0].read_bytes()
+    sheet = (
+        samm.write(tmp_path / 'a', size='full', sheet='.csv', workbook=('semicolons',))
+        .sheets[0]
+        .read_bytes()
+    )
     assert sheet.startswith(b'\xef\xbb\xbf') and sheet.count(b'\r\n') == 14 + 159
     assert b';028_4_1;4;1071;1143;1134;' in sheet
-    sheet = casme_squared.write(tmp_path / 'b', size='full', sheet='.csv').sheets[0].read_text('utf-8-sig')
+    sheet = (
+        casme_squared.write(tmp_path / 'b', size='full', sheet='.csv')
+        .sheets[0]
+        .read_text('utf-8-sig')
+    )
     assert sheet.split('\n')[0].startswith('0,1,disgust1_1,')
 
 
@@ -287,11 +463,15 @@ def test_same_bytes_every_time(tmp_path):
 
 def test_earlier_names_still_import():
     """Other tests write the published flow features by these names."""
-    assert all(hasattr(fake_raw, name) for name in ('write_precomputed_flow', 'flow_name', 'write_png', 'EMOTIONS'))
+    assert all(
+        hasattr(fake_raw, name)
+        for name in ('write_precomputed_flow', 'flow_name', 'write_png', 'EMOTIONS')
+    )
 
 
 @pytest.mark.parametrize(
-    'name, distinct', [('CASME2', 91), ('SAMM', 97), ('SAMM_LONG_VIDEOS', 92), ('CAS3_PART_C', 34)])
+    'name, distinct', [('CASME2', 91), ('SAMM', 97), ('SAMM_LONG_VIDEOS', 92), ('CAS3_PART_C', 34)]
+)
 def test_au_strings_are_complete(name, distinct):
     """Counts of distinct strings as published."""
     texts = au_strings.strings(getattr(au_strings, name))

@@ -29,12 +29,16 @@ def faces(count, size=64):
     points = np.zeros((68, 2))
     jaw, ellipse = np.pi * np.arange(17) / 16, 2 * np.pi * np.arange(20) / 20
     points[:17] = np.stack([0.5 - 0.38 * np.cos(jaw), 0.45 + 0.42 * np.sin(jaw)], -1)
-    points[17:27] = np.stack([np.r_[np.linspace(0.2, 0.43, 5), np.linspace(0.57, 0.8, 5)], np.full(10, 0.32)], -1)
+    points[17:27] = np.stack(
+        [np.r_[np.linspace(0.2, 0.43, 5), np.linspace(0.57, 0.8, 5)], np.full(10, 0.32)], -1
+    )
     points[27:31] = np.stack([np.full(4, 0.5), np.linspace(0.4, 0.58, 4)], -1)
     points[31:36] = np.stack([np.linspace(0.43, 0.57, 5), np.full(5, 0.61)], -1)
     for first, across in ((36, 0.33), (42, 0.67)):
         turn = np.pi + 2 * np.pi * np.arange(6) / 6
-        points[first:first + 6] = np.stack([across + 0.06 * np.cos(turn), 0.41 + 0.03 * np.sin(turn)], -1)
+        points[first : first + 6] = np.stack(
+            [across + 0.06 * np.cos(turn), 0.41 + 0.03 * np.sin(turn)], -1
+        )
     points[48:] = np.stack([0.5 - 0.13 * np.cos(ellipse), 0.75 + 0.05 * np.sin(ellipse)], -1)
     moved = np.random.default_rng(2).uniform(-0.1, 0.1, (count, 1, 2))
     return (size * (points + moved)).astype(np.float32)
@@ -42,23 +46,47 @@ def faces(count, size=64):
 
 def of(name, image, channels, points=None):
     """The features of one clip."""
-    (found,) = features.extract([name], image[None], None if points is None else points[None], channels=channels, mirror=False)
+    (found,) = features.extract(
+        [name],
+        image[None],
+        None if points is None else points[None],
+        channels=channels,
+        mirror=False,
+    )
     assert found.shape[:2] == (1, 1) and found.dtype == np.float32
     return found[0, 0]
 
 
-@pytest.mark.parametrize('channels,shape,stretched', [
-    (FLOW, (9, 9), True), (FLOW, (9, 9), False), (['v', 'u'], (9, 9), True), (PHASES, (9, 9), False), (['gray'], (4, 9, 9), True),
-    (['magnified', 'on_a', 'off_a'], (9, 9), True)])
+@pytest.mark.parametrize(
+    'channels,shape,stretched',
+    [
+        (FLOW, (9, 9), True),
+        (FLOW, (9, 9), False),
+        (['v', 'u'], (9, 9), True),
+        (PHASES, (9, 9), False),
+        (['gray'], (4, 9, 9), True),
+        (['magnified', 'on_a', 'off_a'], (9, 9), True),
+    ],
+)
 def test_a_mirror_image_is_that_of_the_augmentation(channels, shape, stretched):
     """A u that keeps its sign is a motion that no face makes: machines would be trained on it, and
     asked with it.
     """
-    image = DRAW.integers(0, 256, (*shape, len(channels))).astype(np.uint8) if stretched else fields(*shape, len(channels))
+    image = (
+        DRAW.integers(0, 256, (*shape, len(channels))).astype(np.uint8)
+        if stretched
+        else fields(*shape, len(channels))
+    )
     samples, _ = make_samples()
     sample = jax.tree.map(lambda a: a[0], samples)._replace(image=image.astype(np.float32))
-    wanted = augment.flipped(jax.random.key(0), sample, share=1.0, u=augment._u_channels(channels), stretched=stretched,
-                             partner=np.arange(len(sample.action_units))).image
+    wanted = augment.flipped(
+        jax.random.key(0),
+        sample,
+        share=1.0,
+        u=augment._u_channels(channels),
+        stretched=stretched,
+        partner=np.arange(len(sample.action_units)),
+    ).image
     found = features.mirrored(image, channels)
     assert found.dtype == image.dtype and not np.array_equal(found, image)
     np.testing.assert_array_equal(found.astype(np.float32), wanted)
@@ -82,18 +110,24 @@ def test_centred_forgets_where_0_lies_and_how_long_a_vector_is():
     np.testing.assert_allclose(features.centred(5 * u + 40, 0.1 * v - 3), found, atol=1e-4)
     np.testing.assert_allclose(np.median(found, (0, 1)), 0, atol=1e-6)
     np.testing.assert_allclose(found.std((0, 1)), 1, rtol=1e-5)
-    assert np.abs(features.centred(-u, v)[..., 0] + found[..., 0]).max() < 1e-5, 'the direction stays'
+    assert np.abs(features.centred(-u, v)[..., 0] + found[..., 0]).max() < 1e-5, (
+        'the direction stays'
+    )
     np.testing.assert_array_equal(features.centred(u, np.full_like(u, 7))[..., 1], 0)
 
 
-@pytest.mark.parametrize('name,channels,sigma', [('motion', ['u', 'v'], 1), ('deformation', ['strain'], 1.5)])
+@pytest.mark.parametrize(
+    'name,channels,sigma', [('motion', ['u', 'v'], 1), ('deformation', ['strain'], 1.5)]
+)
 def test_smoothed_fields_are_those_of_scipy(name, channels, sigma):
     """Another width of the filter, or none, is another feature than the one that the results are
     told of.
     """
     image = fields(16, 16, len(channels))
-    wanted = [ndimage.gaussian_filter(plane, sigma, mode='mirror') for plane in np.moveaxis(features.centred(
-        *np.moveaxis(image, -1, 0)), -1, 0)]
+    wanted = [
+        ndimage.gaussian_filter(plane, sigma, mode='mirror')
+        for plane in np.moveaxis(features.centred(*np.moveaxis(image, -1, 0)), -1, 0)
+    ]
     np.testing.assert_allclose(of(name, image, channels), np.stack(wanted, -1).ravel(), atol=1e-5)
 
 
@@ -104,12 +138,23 @@ def test_the_gradient_of_a_linear_field_is_constant():
     y, x = np.mgrid[:24, :24].astype(np.float32)
     u, v = 2 * x + 3 * y, -x
     # borders are mirrored
-    right, down = of('gradient', np.stack([u, v], -1), ['u', 'v']).reshape(2, 24, 24, 2)[:, 8:-8, 8:-8]
-    np.testing.assert_allclose(right, np.broadcast_to([2 / u.std(), -1 / v.std()], right.shape), rtol=1e-3)
-    np.testing.assert_allclose(down, np.broadcast_to([3 / u.std(), 0], down.shape), rtol=1e-3, atol=1e-6)
+    right, down = of('gradient', np.stack([u, v], -1), ['u', 'v']).reshape(2, 24, 24, 2)[
+        :, 8:-8, 8:-8
+    ]
+    np.testing.assert_allclose(
+        right, np.broadcast_to([2 / u.std(), -1 / v.std()], right.shape), rtol=1e-3
+    )
+    np.testing.assert_allclose(
+        down, np.broadcast_to([3 / u.std(), 0], down.shape), rtol=1e-3, atol=1e-6
+    )
     uneven = fields(24, 24, 2)
     shifted = of('gradient', uneven + np.float32([4, -9]), ['u', 'v'])
-    np.testing.assert_allclose(shifted, of('gradient', uneven, ['u', 'v']), atol=1e-4, err_msg='a head that moves is not seen')
+    np.testing.assert_allclose(
+        shifted,
+        of('gradient', uneven, ['u', 'v']),
+        atol=1e-4,
+        err_msg='a head that moves is not seen',
+    )
 
 
 @pytest.mark.parametrize('channel,bins', [('u', (0, 4)), ('v', (2, 6))])
@@ -157,23 +202,35 @@ def test_baselines_are_the_descriptors_of_their_channels(name):
         np.testing.assert_array_equal(of(name, video, ['gray']), descriptors.lbp_top(video[..., 0]))
         return
     strain, v, u = np.moveaxis(image, -1, 0)
-    wanted = descriptors.hoof(np.stack([u, v], -1)) if name == 'hoof' else descriptors.bi_woof(np.stack([u, v], -1), strain)
+    wanted = (
+        descriptors.hoof(np.stack([u, v], -1))
+        if name == 'hoof'
+        else descriptors.bi_woof(np.stack([u, v], -1), strain)
+    )
     np.testing.assert_array_equal(of(name, image, ['strain', 'v', 'u']), wanted)
 
 
 def test_regions_are_those_of_the_own_face():
     """With the landmarks of another clip, the strain of an eye would be that of a cheek."""
     image, points = np.abs(fields(3, 64, 64, 1)), faces(3)
-    strain, disgust = (block[0] for block in features.extract(['au_strain', 'disgust'], image, points, channels=['strain'],
-                                                               mirror=False))
+    strain, disgust = (
+        block[0]
+        for block in features.extract(
+            ['au_strain', 'disgust'], image, points, channels=['strain'], mirror=False
+        )
+    )
     assert strain.shape == (3, 40) and disgust.shape == (3, 12)
     for one, own, found, apart in zip(image[..., 0], points, strain, disgust, strict=True):
         masks = au_regions.region_masks(own, 64)
         np.testing.assert_array_equal(found, au_regions.region_strain(one, masks))
-        np.testing.assert_array_equal(apart.reshape(3, 4)[:, :3], found.reshape(10, 4)[5:8, :3], err_msg='units 9 and 10')
+        np.testing.assert_array_equal(
+            apart.reshape(3, 4)[:, :3], found.reshape(10, 4)[5:8, :3], err_msg='units 9 and 10'
+        )
         shares = [one[mask].sum() / one[masks[5:8].any(0)].sum() for mask in masks[5:8]]
         np.testing.assert_allclose(apart.reshape(3, 4)[:, 3], shares, rtol=1e-5)
-    turned = features.extract(['au_strain'], image, points[::-1], channels=['strain'], mirror=False)[0][0]
+    turned = features.extract(
+        ['au_strain'], image, points[::-1], channels=['strain'], mirror=False
+    )[0][0]
     assert np.abs(turned[0] - strain[0]).max() > 1e-3
 
 
@@ -182,7 +239,9 @@ def test_mdmo_follows_the_own_face():
     noise = np.random.default_rng(3).uniform(0, 255, (80, 80))
     texture = ndimage.gaussian_filter(noise, 2, mode='wrap')
     texture = ((texture - texture.min()) / np.ptp(texture) * 255).astype(np.uint8)
-    video = np.stack([[np.roll(texture, (s * t, t), (0, 1))[8:72, 8:72] for t in range(3)] for s in (1, -1)])[..., None]
+    video = np.stack(
+        [[np.roll(texture, (s * t, t), (0, 1))[8:72, 8:72] for t in range(3)] for s in (1, -1)]
+    )[..., None]
     points = faces(2)
     found = features.extract(['mdmo'], video, points, channels=['gray'], mirror=False)[0][0]
     for one, own, told in zip(video, points, found, strict=True):
@@ -202,10 +261,15 @@ def test_every_feature_is_extracted_in_order_and_each_clip_by_itself(monkeypatch
         assert len(found) == len(own)
         for name, block in zip(own, found, strict=True):
             alone = [of(name, one, PHASES, where) for one, where in zip(image, points, strict=True)]
-            assert block.shape == (1, 5, len(alone[0])) and len({row.tobytes() for row in block[0]}) == 5
+            assert (
+                block.shape == (1, 5, len(alone[0]))
+                and len({row.tobytes() for row in block[0]}) == 5
+            )
             np.testing.assert_array_equal(block[0], alone)
     monkeypatch.setattr(features.machine, 'cores', lambda: 1)
-    for block, again in zip(found, features.extract(own, image, points, channels=PHASES, mirror=False), strict=True):
+    for block, again in zip(
+        found, features.extract(own, image, points, channels=PHASES, mirror=False), strict=True
+    ):
         np.testing.assert_array_equal(block, again)
 
 
@@ -214,37 +278,78 @@ def test_mirror_images_stand_behind_the_clips():
     image be that of another.
     """
     image = fields(4, 28, 28, 3)
-    for name, block in zip(('orientation', 'deformation'), features.extract(['orientation', 'deformation'], image, None,
-                                                                              channels=FLOW, mirror=True), strict=True):
+    for name, block in zip(
+        ('orientation', 'deformation'),
+        features.extract(['orientation', 'deformation'], image, None, channels=FLOW, mirror=True),
+        strict=True,
+    ):
         assert len(block) == 2 and block.shape[1] == 4
         for row, one in enumerate(image):
             np.testing.assert_array_equal(block[0, row], of(name, one, FLOW))
-            np.testing.assert_array_equal(block[1, row], of(name, features.mirrored(one, FLOW), FLOW))
+            np.testing.assert_array_equal(
+                block[1, row], of(name, features.mirrored(one, FLOW), FLOW)
+            )
 
 
 def test_a_flow_to_the_right_is_one_to_the_left_in_the_mirror():
     """By hand: the histogram of the mirror image has its cells and its directions exchanged, and
     nothing else.
     """
-    found = features.extract(['hoof'], fields(1, 25, 25, 2), None, channels=['u', 'v'], mirror=True)[0].reshape(2, 5, 5, 8)
+    found = features.extract(
+        ['hoof'], fields(1, 25, 25, 2), None, channels=['u', 'v'], mirror=True
+    )[0].reshape(2, 5, 5, 8)
     np.testing.assert_allclose(found[1], found[0][:, ::-1, [4, 3, 2, 1, 0, 7, 6, 5]], atol=1e-5)
 
 
 MISTAKES = [
-    (['hoof'], ['strain', 'u'], np.float32, 'head.features hoof takes data.channels u,v; v is missing'),
-    (['pixels', 'deformation'], ['u', 'v'], np.float32, 'head.features deformation takes data.channels strain; strain is'),
-    (['bands'], FLOW, np.float32, 'head.features bands takes data.channels u,v,u2,v2; u2 is missing'),
-    (['lbp_top'], FLOW, np.float32, 'head.features lbp_top takes data.channels gray; gray is missing'),
-    (['orientation', 'hoof'], FLOW, np.uint8, "head.features hoof takes flow in pixels, not stretched to bytes; allowed: data"),
-    (['au_strain'], FLOW, np.float32, 'head.features au_strain takes landmarks, which the data set does not store'),
+    (
+        ['hoof'],
+        ['strain', 'u'],
+        np.float32,
+        'head.features hoof takes data.channels u,v; v is missing',
+    ),
+    (
+        ['pixels', 'deformation'],
+        ['u', 'v'],
+        np.float32,
+        'head.features deformation takes data.channels strain; strain is',
+    ),
+    (
+        ['bands'],
+        FLOW,
+        np.float32,
+        'head.features bands takes data.channels u,v,u2,v2; u2 is missing',
+    ),
+    (
+        ['lbp_top'],
+        FLOW,
+        np.float32,
+        'head.features lbp_top takes data.channels gray; gray is missing',
+    ),
+    (
+        ['orientation', 'hoof'],
+        FLOW,
+        np.uint8,
+        'head.features hoof takes flow in pixels, not stretched to bytes; allowed: data',
+    ),
+    (
+        ['au_strain'],
+        FLOW,
+        np.float32,
+        'head.features au_strain takes landmarks, which the data set does not store',
+    ),
 ]
 
 
-@pytest.mark.parametrize('names,channels,kind,told', MISTAKES, ids=[told[14:40] for *_, told in MISTAKES])
+@pytest.mark.parametrize(
+    'names,channels,kind,told', MISTAKES, ids=[told[14:40] for *_, told in MISTAKES]
+)
 def test_what_cannot_be_described_is_told_in_one_line(names, channels, kind, told):
     """Directions of stretched flow all lie in one quarter, and nobody would see it; a missing
     channel would be a traceback.
     """
     with pytest.raises(UserError) as error:
-        features.extract(names, np.zeros((2, 16, 16, len(channels)), kind), None, channels=channels, mirror=False)
+        features.extract(
+            names, np.zeros((2, 16, 16, len(channels)), kind), None, channels=channels, mirror=False
+        )
     assert str(error.value).startswith(told) and '\n' not in str(error.value)

@@ -19,12 +19,18 @@ MOVED = [place for place, name in enumerate(NINE) if name in ('u', 'v', 'u2', 'v
 
 def felt(image, seed=0, channels=NINE, **settings):
     keys = jax.random.split(jax.random.key(seed))
-    return np.asarray(augment.felt(keys, jnp.asarray(image, jnp.float32), channels=channels, **{**OFF, **settings}))
+    return np.asarray(
+        augment.felt(
+            keys, jnp.asarray(image, jnp.float32), channels=channels, **{**OFF, **settings}
+        )
+    )
 
 
 def clip(seed=0, size=24):
     draw = np.random.default_rng(seed)
-    return np.concatenate([draw.uniform(20, 200, (size, size, 3)), draw.normal(size=(size, size, 6))], -1)
+    return np.concatenate(
+        [draw.uniform(20, 200, (size, size, 3)), draw.normal(size=(size, size, 6))], -1
+    )
 
 
 def inner(image, margin=6):
@@ -48,7 +54,11 @@ def test_a_shift_turns_by_the_angle_of_the_picture_and_keeps_its_length():
     turn.
     """
     image = np.zeros((24, 24, 9))
-    image[..., NINE.index('u')], image[..., NINE.index('v2')], image[..., NINE.index('strain')] = 2, 3, 5
+    image[..., NINE.index('u')], image[..., NINE.index('v2')], image[..., NINE.index('strain')] = (
+        2,
+        3,
+        5,
+    )
     image[4:8, 10:14, 0] = 200  # above the middle
     found = {name: inner(felt(image, rotate=60.0)[..., place]) for place, name in enumerate(NINE)}
     angle = np.arctan2(found['v'], found['u'])
@@ -62,9 +72,14 @@ def test_a_shift_turns_by_the_angle_of_the_picture_and_keeps_its_length():
     np.testing.assert_allclose(np.arctan2(place[1], -place[0]), angle[0, 0], atol=0.1)
 
 
-@pytest.mark.parametrize('settings,still', [
-    ({'contrast': 0.5, 'brightness': 0.5}, range(3, 9)), ({'strength': 0.5}, range(3)),
-    ({'noise': 0.3}, [place for place in range(9) if place not in MOVED])])
+@pytest.mark.parametrize(
+    'settings,still',
+    [
+        ({'contrast': 0.5, 'brightness': 0.5}, range(3, 9)),
+        ({'strength': 0.5}, range(3)),
+        ({'noise': 0.3}, [place for place in range(9) if place not in MOVED]),
+    ],
+)
 def test_light_changes_frames_and_force_changes_motion(settings, still):
     """Motion that grows with the light, or a face that darkens with its motion, is nothing that a
     camera sees.
@@ -106,12 +121,20 @@ def test_a_mirror_turns_both_phases():
     assert image.shape[-1] == len(u)
 
 
-@pytest.mark.parametrize('channels,scale,allowed', [
-    (['gray'], 'stretch', {'flip', 'rotate', 'crop', 'contrast', 'brightness'}),
-    (['u', 'v', 'strain'], 'stretch', {'flip', 'erase', 'replace'}),
-    (['magnified', 'on_a', 'off_a'], 'standard', {'flip', 'replace'}),
-    (['u', 'v'], 'p995', {'flip', 'replace', 'rotate', 'noise', 'strength'}),
-    (NINE, 'standard', {'flip', 'replace', 'rotate', 'noise', 'strength', 'contrast', 'brightness'})])
+@pytest.mark.parametrize(
+    'channels,scale,allowed',
+    [
+        (['gray'], 'stretch', {'flip', 'rotate', 'crop', 'contrast', 'brightness'}),
+        (['u', 'v', 'strain'], 'stretch', {'flip', 'erase', 'replace'}),
+        (['magnified', 'on_a', 'off_a'], 'standard', {'flip', 'replace'}),
+        (['u', 'v'], 'p995', {'flip', 'replace', 'rotate', 'noise', 'strength'}),
+        (
+            NINE,
+            'standard',
+            {'flip', 'replace', 'rotate', 'noise', 'strength', 'contrast', 'brightness'},
+        ),
+    ],
+)
 def test_what_may_be_changed_follows_from_what_is_seen(channels, scale, allowed):
     """Vectors stretched to bytes cannot be turned, a flow has no light, noise in bytes is none in
     pixels.
@@ -125,6 +148,8 @@ def test_vectors_in_bytes_are_not_changed(change):
     into another motion.
     """
     settings = NOTHING | {'names': (), 'channels': ['u', 'v'], change: 0.1}
-    with pytest.raises(UserError, match='take flow in pixels, and this data set stores bytes; allowed: 0'):
+    with pytest.raises(
+        UserError, match='take flow in pixels, and this data set stores bytes; allowed: 0'
+    ):
         augment.compose(**settings, stretched=True)
     assert augment.compose(**settings, stretched=False) is not None

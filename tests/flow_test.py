@@ -15,7 +15,9 @@ from mer_jax.preprocess.synthetic import clips
 def texture(size=96, seed=0):
     """A smooth random 8-bit picture with structure at several scales."""
     rng = np.random.default_rng(seed)
-    layers = [cv2.GaussianBlur(rng.standard_normal((size, size)), (0, 0), sigma) for sigma in (1.5, 3, 8)]
+    layers = [
+        cv2.GaussianBlur(rng.standard_normal((size, size)), (0, 0), sigma) for sigma in (1.5, 3, 8)
+    ]
     total = sum(layer / layer.std() for layer in layers)
     return np.clip(128 + 30 * total, 0, 255).astype(np.uint8)
 
@@ -23,7 +25,13 @@ def texture(size=96, seed=0):
 def moved(picture, field):
     """The picture whose pixel x + field lies where pixel x was, for a slowly varying field."""
     y, x = np.mgrid[: picture.shape[0], : picture.shape[1]].astype(np.float32)
-    return cv2.remap(picture, x - field[..., 0], y - field[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    return cv2.remap(
+        picture,
+        x - field[..., 0],
+        y - field[..., 1],
+        cv2.INTER_CUBIC,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
 
 
 def linear_field(matrix, size=12):
@@ -67,7 +75,10 @@ def test_strain_equals_a_plain_loop_up_to_the_border():
     expected = np.zeros((height, width))
     for i in range(height):
         for j in range(width):
-            (ux, vx), (uy, vy) = (at(i, j + 1) - at(i, j - 1)) / 2, (at(i + 1, j) - at(i - 1, j)) / 2
+            (ux, vx), (uy, vy) = (
+                (at(i, j + 1) - at(i, j - 1)) / 2,
+                (at(i + 1, j) - at(i - 1, j)) / 2,
+            )
             expected[i, j] = np.sqrt(ux**2 + vy**2 + 2 * ((uy + vx) / 2) ** 2)
     np.testing.assert_allclose(flow.strain(field), expected, rtol=1e-5, atol=1e-6)
 
@@ -78,7 +89,9 @@ def test_tvl1_is_opencv_with_scale_step_half():
     for step in (0.5, 0.8):
         reference = cv2.optflow.createOptFlow_DualTVL1()
         reference.setScaleStep(step)
-        np.testing.assert_array_equal(flow.tvl1(first, second, scale_step=step), reference.calc(first, second, None))
+        np.testing.assert_array_equal(
+            flow.tvl1(first, second, scale_step=step), reference.calc(first, second, None)
+        )
 
 
 @pytest.mark.parametrize('shift', [(1.5, 0.0), (0.0, -2.0), (-0.6, 0.8)])
@@ -115,7 +128,11 @@ def test_features_are_u_v_and_strain():
     'first, second, words',
     [
         (np.zeros((8, 8), np.float32), np.zeros((8, 8), np.uint8), 'first frame is float32'),
-        (np.zeros((8, 8), np.uint8), np.zeros((8, 8, 3), np.uint8), 'second frame is uint8[8, 8, 3]'),
+        (
+            np.zeros((8, 8), np.uint8),
+            np.zeros((8, 8, 3), np.uint8),
+            'second frame is uint8[8, 8, 3]',
+        ),
         (np.zeros((8, 8), np.uint8), np.zeros((8, 9), np.uint8), 'equal shapes'),
     ],
 )
@@ -139,7 +156,9 @@ def test_other_methods_are_opencv_and_find_a_known_shift(method):
     second = moved(first, np.broadcast_to(np.float32((1.2, -0.7)), (96, 96, 2)))
     found = flow.estimate(first, second, method=method)
     if method == 'dis':
-        reference = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(first, second, None)
+        reference = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(
+            first, second, None
+        )
     else:
         reference = cv2.calcOpticalFlowFarneback(first, second, None, 0.5, 3, 15, 3, 5, 1.2, 0)
     np.testing.assert_array_equal(found, reference)
@@ -152,7 +171,10 @@ def test_every_method_measures_the_true_motion_of_drawn_faces():
     labels describe.
     """
     emotions, inside = ('disgust', 'happiness', 'surprise', 'others'), np.s_[20:-10, 20:-20]
-    made = [clips.make(0, number, 0, name, clips.person(0, number)) for number, name in enumerate(emotions, 1)]
+    made = [
+        clips.make(0, number, 0, name, clips.person(0, number))
+        for number, name in enumerate(emotions, 1)
+    ]
     truth = np.stack([clip.displacement[inside] for clip in made])
     for method in flow.METHODS:
         found = []
@@ -160,9 +182,13 @@ def test_every_method_measures_the_true_motion_of_drawn_faces():
             onset, apex = clip.frames[[clip.onset - clip.first_frame, clip.apex - clip.first_frame]]
             found.append(flow.estimate(onset, apex, method=method)[inside])
         found = np.stack(found)
-        slopes = [np.polyfit(truth[..., part].ravel(), found[..., part].ravel(), 1)[0] for part in (0, 1)]
+        slopes = [
+            np.polyfit(truth[..., part].ravel(), found[..., part].ravel(), 1)[0] for part in (0, 1)
+        ]
         error = np.linalg.norm(found - truth, axis=-1).mean()
-        print(f'{method}: slope u {slopes[0]:.3f}, v {slopes[1]:.3f}, end-point error {error:.3f} px')
+        print(
+            f'{method}: slope u {slopes[0]:.3f}, v {slopes[1]:.3f}, end-point error {error:.3f} px'
+        )
         assert 0.8 < min(slopes) and max(slopes) < 1.2, (method, slopes)
         assert error < 0.3 * np.linalg.norm(truth, axis=-1).mean(), (method, error)
 
@@ -170,9 +196,13 @@ def test_every_method_measures_the_true_motion_of_drawn_faces():
 def test_the_meb_form_is_its_formula_with_scipy():
     """Another border, another scale or x along columns gives other numbers than that code."""
     u, v = field = np.random.default_rng(2).standard_normal((2, 9, 7)).astype(np.float32)
-    (ux, vx), (uy, vy) = ([ndimage.sobel(part, axis=axis, mode='constant') for part in (u, v)] for axis in (0, 1))
+    (ux, vx), (uy, vy) = (
+        [ndimage.sobel(part, axis=axis, mode='constant') for part in (u, v)] for axis in (0, 1)
+    )
     expected = np.sqrt(ux**2 + vy**2 + 0.5 * (uy**2 + vx**2))
-    np.testing.assert_allclose(flow.strain(field.transpose(1, 2, 0), form='meb'), expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(
+        flow.strain(field.transpose(1, 2, 0), form='meb'), expected, rtol=1e-5, atol=1e-5
+    )
     turning = flow.strain(linear_field([[0, -0.1], [0.1, 0]]), form='meb')
     # the fault that the docstring names
     np.testing.assert_allclose(turning[1:-1, 1:-1], 0.8 * np.sqrt(2), rtol=1e-5)
@@ -217,14 +247,21 @@ def test_the_samer_magnitude_by_hand():
     assert (flow.samer_magnitude(np.ones((4, 4, 2))) == 0).all()
     # 0.75 x 102 = 76.5; a switch that still cut, or a threshold of the uncut mean alone, would
     # change the published input
-    np.testing.assert_allclose(flow.samer_magnitude(field, threshold=0.75), [[0, 0, 102], [204, 255, 0]], atol=1)
-    np.testing.assert_allclose(flow.samer_magnitude(field, threshold=0), [[0, 51, 102], [204, 255, 0]], atol=1)
+    np.testing.assert_allclose(
+        flow.samer_magnitude(field, threshold=0.75), [[0, 0, 102], [204, 255, 0]], atol=1
+    )
+    np.testing.assert_allclose(
+        flow.samer_magnitude(field, threshold=0), [[0, 51, 102], [204, 255, 0]], atol=1
+    )
 
 
 def test_the_strongest_frame_is_the_one_moved_farthest():
     """An index into another list, or the last of equal frames, would name another apex."""
     onset = texture(48)
-    frames = [moved(onset, np.broadcast_to(np.float32((shift, 0)), (48, 48, 2))) for shift in (0.3, 1.5, 0.8, 1.5)]
+    frames = [
+        moved(onset, np.broadcast_to(np.float32((shift, 0)), (48, 48, 2)))
+        for shift in (0.3, 1.5, 0.8, 1.5)
+    ]
     for method in flow.METHODS:
         assert flow.strongest(onset, iter(frames), method=method) == 1
     assert flow.strongest(onset, [onset, onset]) == 0
@@ -273,7 +310,10 @@ def test_resized_flow_is_the_mean_over_each_new_pixel():
 
 def test_features_take_method_and_form():
     """A switch that does not reach the function it names would compare a thing with itself."""
-    first, second = texture(48), moved(texture(48), linear_field([[0.02, 0], [0, 0]], 48).astype(np.float32))
+    first, second = (
+        texture(48),
+        moved(texture(48), linear_field([[0.02, 0], [0, 0]], 48).astype(np.float32)),
+    )
     found = flow.flow_features(first, second, method='farneback', form='meb')
     np.testing.assert_array_equal(found[..., :2], flow.farneback(first, second))
     np.testing.assert_array_equal(found[..., 2], flow.strain(found[..., :2], form='meb'))
@@ -291,8 +331,13 @@ def fields(count=3, size=24, seed=0):
     """
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:size, :size] / size
-    affine = sum(rng.normal(0, 3, (count, 1, 1, 2)) * part[None, ..., None] for part in (np.ones_like(x), x, y))
-    bump = np.exp(-((x - 0.7) ** 2 + (y - 0.6) ** 2) / 2 / 0.12**2)[None, ..., None] * rng.normal(0, 1, (count, 1, 1, 2))
+    affine = sum(
+        rng.normal(0, 3, (count, 1, 1, 2)) * part[None, ..., None]
+        for part in (np.ones_like(x), x, y)
+    )
+    bump = np.exp(-((x - 0.7) ** 2 + (y - 0.6) ** 2) / 2 / 0.12**2)[None, ..., None] * rng.normal(
+        0, 1, (count, 1, 1, 2)
+    )
     return affine.astype(np.float32), bump.astype(np.float32)
 
 

@@ -31,7 +31,13 @@ def hand_made_png(width, height, *, depth, kind, lines, extra=b''):
     """A PNG written without any library; `lines` are the bytes of each row, unfiltered."""
     head = struct.pack('>IIBBBBB', width, height, depth, kind, 0, 0, 0)
     body = zlib.compress(b''.join(b'\0' + line for line in lines))
-    return b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', head) + extra + chunk(b'IDAT', body) + chunk(b'IEND', b'')
+    return (
+        b'\x89PNG\r\n\x1a\n'
+        + chunk(b'IHDR', head)
+        + extra
+        + chunk(b'IDAT', body)
+        + chunk(b'IEND', b'')
+    )
 
 
 @pytest.mark.parametrize(
@@ -60,7 +66,10 @@ def test_whole_files_are_listed_by_number(tmp_path):
     assert list(files) == [9, 10, 99, 100, 101] and problems == []
     assert files[101] == tmp_path / 'img0101.bmp'
     assert list(frames.listing(tmp_path, first=10, last=100)[0]) == [10, 99, 100]
-    assert frames.between(files, 10, 99) == ((10, tmp_path / 'img10.JPG'), (99, tmp_path / 'img99.jpeg'))
+    assert frames.between(files, 10, 99) == (
+        (10, tmp_path / 'img10.JPG'),
+        (99, tmp_path / 'img99.jpeg'),
+    )
 
 
 def test_every_kind_of_damage_is_named(tmp_path):
@@ -95,10 +104,15 @@ def test_every_kind_of_damage_is_named(tmp_path):
     cut = {f'img{at}' for at in (20, 21, 22, 31, 32, 33, 48)}
     assert {name.split('.')[0] for name, reason in found.items() if reason == frames.CUT_OFF} == cut
     not_images = {name for name, reason in found.items() if reason == frames.NOT_AN_IMAGE}
-    assert not_images == {'img30.jpg', 'img41.jpg', 'img42.jpg'} and found['img40.jpg'] == 'empty file'
+    assert (
+        not_images == {'img30.jpg', 'img41.jpg', 'img42.jpg'} and found['img40.jpg'] == 'empty file'
+    )
     assert found['img43.jpg'] == found['img44.jpg'] == found['img45.jpg'] == 'not a file'
     assert found['img46.jpg'].startswith('10x17 pixels, most files of its folder have 12x17')
-    assert '2 files of the folder have the number 50' in found['img50.jpg'] and 'number 50' in found['img050.png']
+    assert (
+        '2 files of the folder have the number 50' in found['img50.jpg']
+        and 'number 50' in found['img050.png']
+    )
     assert 'frame number' in found['cover.jpg'] and found['img47.png'].startswith('5x0 pixels')
 
 
@@ -139,7 +153,10 @@ def test_a_picture_of_900_megapixels_is_refused_from_its_header(tmp_path):
     path.write_bytes(hand_made_png(30_000, 30_000, depth=1, kind=0, lines=[bytes(3750)] * 30_000))
     assert path.stat().st_size < 1_000_000
     began = time.perf_counter()
-    assert frames.listing(tmp_path) == ({}, [(path, '30000x30000 pixels; a frame has 1 to 64 million')])
+    assert frames.listing(tmp_path) == (
+        {},
+        [(path, '30000x30000 pixels; a frame has 1 to 64 million')],
+    )
     with pytest.raises(ValueError, match='30000x30000'):
         frames.read_gray(path)
     assert time.perf_counter() - began < 2  # decoding it takes longer
@@ -159,22 +176,38 @@ def test_depths_palettes_and_transparency(tmp_path):
     """If this fails, a 16-bit picture comes out black or wrapped round, or transparency changes
     grey values.
     """
-    deep, shallow = np.array([[0, 128, 129, 257, 65406, 65407, 65535]], np.uint16), [[0, 0, 1, 1, 254, 255, 255]]
+    deep, shallow = (
+        np.array([[0, 128, 129, 257, 65406, 65407, 65535]], np.uint16),
+        [[0, 0, 1, 1, 254, 255, 255]],
+    )
     assert frames.read_gray(write(tmp_path / 'a.png', deep)).tolist() == shallow
-    assert frames.read_gray(write(tmp_path / 'b.png', np.repeat(deep[..., None], 3, 2))).tolist() == shallow
-    assert np.array_equal(frames.read_gray(write(tmp_path / 'c.bmp', PICTURE[..., 0])), PICTURE[..., 0])
+    assert (
+        frames.read_gray(write(tmp_path / 'b.png', np.repeat(deep[..., None], 3, 2))).tolist()
+        == shallow
+    )
+    assert np.array_equal(
+        frames.read_gray(write(tmp_path / 'c.bmp', PICTURE[..., 0])), PICTURE[..., 0]
+    )
     alpha = np.dstack([PICTURE, np.zeros_like(PICTURE[..., 0])])
     plain = frames.read_gray(write(tmp_path / 'd.png'))
     assert np.array_equal(frames.read_gray(write(tmp_path / 'e.png', alpha)), plain)
     palette = chunk(b'PLTE', bytes([255, 255, 255, 255, 0, 0, 0, 0, 0]))
-    (tmp_path / 'f.png').write_bytes(hand_made_png(3, 1, depth=8, kind=3, lines=[bytes([0, 1, 2])], extra=palette))
+    (tmp_path / 'f.png').write_bytes(
+        hand_made_png(3, 1, depth=8, kind=3, lines=[bytes([0, 1, 2])], extra=palette)
+    )
     assert frames.read_gray(tmp_path / 'f.png').tolist() == [[255, 76, 0]]
     see_through = palette + chunk(b'tRNS', bytes([0, 0, 0]))
-    (tmp_path / 'g.png').write_bytes(hand_made_png(3, 1, depth=8, kind=3, lines=[bytes([0, 1, 2])], extra=see_through))
+    (tmp_path / 'g.png').write_bytes(
+        hand_made_png(3, 1, depth=8, kind=3, lines=[bytes([0, 1, 2])], extra=see_through)
+    )
     assert frames.read_gray(tmp_path / 'g.png').tolist() == [[255, 76, 0]]
-    (tmp_path / 'h.png').write_bytes(hand_made_png(2, 1, depth=8, kind=4, lines=[bytes([70, 0, 90, 255])]))
+    (tmp_path / 'h.png').write_bytes(
+        hand_made_png(2, 1, depth=8, kind=4, lines=[bytes([70, 0, 90, 255])])
+    )
     assert frames.read_gray(tmp_path / 'h.png').tolist() == [[70, 90]]
-    (tmp_path / 'i.png').write_bytes(hand_made_png(3, 1, depth=1, kind=0, lines=[bytes([0b10100000])]))
+    (tmp_path / 'i.png').write_bytes(
+        hand_made_png(3, 1, depth=1, kind=0, lines=[bytes([0b10100000])])
+    )
     assert frames.read_gray(tmp_path / 'i.png').tolist() == [[255, 0, 255]]
 
 
@@ -187,7 +220,11 @@ def test_bmp_rows_from_the_top_and_old_headers(tmp_path):
         info = struct.pack('<IiiHHIIiiII', 40, 1, height, 1, 24, 0, 0, 0, 0, 0, 0)
         (tmp_path / 'img1.bmp').write_bytes(head + info + rows)
         assert frames.read_gray(tmp_path / 'img1.bmp').tolist() == expected
-    old = struct.pack('<2sIHHI', b'BM', 26 + 8, 0, 0, 26) + struct.pack('<IHHHH', 12, 1, 2, 1, 24) + rows
+    old = (
+        struct.pack('<2sIHHI', b'BM', 26 + 8, 0, 0, 26)
+        + struct.pack('<IHHHH', 12, 1, 2, 1, 24)
+        + rows
+    )
     (tmp_path / 'img1.bmp').write_bytes(old)
     assert frames.size(tmp_path / 'img1.bmp') == (2, 1)
 
@@ -197,7 +234,9 @@ def test_orientation_tag_is_passed_over(tmp_path):
     data = write(tmp_path / 'img1.jpg').read_bytes()
     upright = frames.read_gray(tmp_path / 'img1.jpg')
     tag = b'Exif\0\0MM\0*\0\0\0\x08\0\x01' + struct.pack('>HHIHH', 0x0112, 3, 1, 6, 0) + bytes(4)
-    (tmp_path / 'img1.jpg').write_bytes(data[:2] + b'\xff\xe1' + struct.pack('>H', 2 + len(tag)) + tag + data[2:])
+    (tmp_path / 'img1.jpg').write_bytes(
+        data[:2] + b'\xff\xe1' + struct.pack('>H', 2 + len(tag)) + tag + data[2:]
+    )
     # the tag is a real one
     assert cv2.imread(str(tmp_path / 'img1.jpg'), 0).shape == upright.shape[::-1]
     assert np.array_equal(frames.read_gray(tmp_path / 'img1.jpg'), upright)
@@ -208,7 +247,12 @@ def test_undecodable_pixels_are_a_reason(tmp_path):
     grey.
     """
     head = struct.pack('>IIBBBBB', 4, 4, 8, 0, 0, 0, 0)
-    data = b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', head) + chunk(b'IDAT', b'rubbish') + chunk(b'IEND', b'')
+    data = (
+        b'\x89PNG\r\n\x1a\n'
+        + chunk(b'IHDR', head)
+        + chunk(b'IDAT', b'rubbish')
+        + chunk(b'IEND', b'')
+    )
     (tmp_path / 'img1.png').write_bytes(data)
     with pytest.raises(ValueError, match='damaged'):
         frames.read_gray(tmp_path / 'img1.png')

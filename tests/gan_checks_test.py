@@ -16,7 +16,9 @@ def images(count, *, seed, shift=0.0, scale=1.0):
     rng = np.random.default_rng(seed)
     coarse = rng.normal(size=(count, 3, 3, 3)).astype(np.float32)
     fine = np.stack([cv2.resize(one, (12, 12), interpolation=cv2.INTER_LINEAR) for one in coarse])
-    return scale * (fine + 0.1 * rng.normal(size=fine.shape)).astype(np.float32) + np.float32(shift), np.arange(count) % 3
+    return scale * (fine + 0.1 * rng.normal(size=fine.shape)).astype(np.float32) + np.float32(
+        shift
+    ), np.arange(count) % 3
 
 
 def test_statistics_by_hand():
@@ -24,13 +26,17 @@ def test_statistics_by_hand():
     image = np.zeros((3, 2, 2, 1), np.float32)
     image[0, :, :, 0] = [[3, -3], [3, -3]]
     image[2] = 1
-    told = gan_checks.statistics((image, np.array([0, 0, 1])), (image[:1], np.array([1])), classes=('a', 'b'))
+    told = gan_checks.statistics(
+        (image, np.array([0, 0, 1])), (image[:1], np.array([1])), classes=('a', 'b')
+    )
     real = told['a']['real']
     assert (real['count'], real['level'], real['level_sd']) == (2, 1.5, 1.5)
     # two steps of 6 and two of 0; and none
     assert (real['roughness'], real['roughness_sd']) == (1.5, 1.5)
     assert (real['energy'], real['energy_sd']) == (18, 18)
-    np.testing.assert_allclose(real['energy_quantiles'], np.percentile([0, 36], gan_checks.QUANTILES))
+    np.testing.assert_allclose(
+        real['energy_quantiles'], np.percentile([0, 36], gan_checks.QUANTILES)
+    )
     assert told['b']['real']['energy'] == 4 and told['b']['made']['energy'] == 36
     assert told['a']['made']['count'] == 0 and np.isnan(told['a']['made']['level'])
     assert gan_checks.numbers(np.full((1, 2, 2, 1), 255, np.uint8))['energy'] == 4
@@ -118,14 +124,23 @@ def test_colours_tell_the_direction():
     assert plots_gan.coloured(flow[..., :1], ['strain'], 1.0).shape == (2, 2, 3)
 
 
-@pytest.mark.parametrize('channels,dtype', [(CHANNELS, np.float32), (['u', 'v', 'strain'], np.uint8), ([*'xyz'], np.uint8)])
+@pytest.mark.parametrize(
+    'channels,dtype',
+    [(CHANNELS, np.float32), (['u', 'v', 'strain'], np.uint8), ([*'xyz'], np.uint8)],
+)
 def test_pictures_are_drawn(tmp_path, channels, dtype):
     """Few images, a class without any, or bytes must not end a run whose training took hours."""
     real, label = images(20, seed=0)
     made, _ = images(5, seed=1)
     if dtype == np.uint8:
         real, made = ((np.clip(30 * x + 127, 0, 255)).astype(np.uint8) for x in (real, made))
-    plots_gan.samples(tmp_path / 'samples.png', (real, label), (made, np.zeros(5, int)), ('one', 'two', 'three'), channels)
+    plots_gan.samples(
+        tmp_path / 'samples.png',
+        (real, label),
+        (made, np.zeros(5, int)),
+        ('one', 'two', 'three'),
+        channels,
+    )
     plots_gan.nearest(tmp_path / 'nearest.png', made, real[:5], channels)
     for name in ('samples', 'nearest'):
         picture = cv2.imread(str(tmp_path / f'{name}.png'))

@@ -14,7 +14,14 @@ from mer_jax import checkpoint, gan, parallel, plan, protocol, runs, train, work
 from mer_jax.errors import UserError
 from tests.compiling import quickly, unoptimised
 from tests.conftest import make_samples
-from tests.dcgan_test import assert_gradients, draw, start, to_torch, twin_discriminator, twin_generator
+from tests.dcgan_test import (
+    assert_gradients,
+    draw,
+    start,
+    to_torch,
+    twin_discriminator,
+    twin_generator,
+)
 from tests.leakage_test import with_noise
 
 NETWORKS = {'classes': 3, 'channels': 2, 'size': 8, 'width': 4, 'dropout': 0.0}
@@ -31,18 +38,38 @@ def toy(size=8, flow=True, clips=(9, 8, 8, 8, 9)):
     label = (np.arange(len(samples.label)) % 3).astype(np.int32)
     places = np.zeros((3, size, size, 2), np.float32)
     for k, (row, column) in enumerate(((0, 0), (0, size // 2), (size // 2, 0))):
-        places[k, row:row + size // 2, column:column + size // 2, k % 2] = 1.0
+        places[k, row : row + size // 2, column : column + size // 2, k % 2] = 1.0
     noise = np.random.default_rng(5)
-    image = places[label] * noise.uniform(0.7, 1.3, (len(label), 1, 1, 1)) + noise.normal(0, 0.05, samples.image.shape)
-    image = image.astype(np.float32) if flow else (60 + 150 * np.clip(image, 0, 1.2)).astype(np.uint8)
-    samples = samples._replace(image=image, label=label, action_units=np.ones((len(label), 2), np.float32))
+    image = places[label] * noise.uniform(0.7, 1.3, (len(label), 1, 1, 1)) + noise.normal(
+        0, 0.05, samples.image.shape
+    )
+    image = (
+        image.astype(np.float32) if flow else (60 + 150 * np.clip(image, 0, 1.2)).astype(np.uint8)
+    )
+    samples = samples._replace(
+        image=image, label=label, action_units=np.ones((len(label), 2), np.float32)
+    )
     return samples, protocol.make('loso', samples, names, folds=2, holdout=0.5, seed=0, seeds=1)[0]
 
 
-def make(samples, folds, folder, *, steps, tell=lambda line: None, layout=LAYOUT, each=4, **changes):
-    settings = {name: value for name, value in NETWORKS.items() if name != 'channels'} | TRAINING | changes
-    return gan.trained(samples, folds, layout, each=each, steps=steps, batch_size=16, folder=folder, interval=0.0, tell=tell,
-                       **settings)
+def make(
+    samples, folds, folder, *, steps, tell=lambda line: None, layout=LAYOUT, each=4, **changes
+):
+    settings = (
+        {name: value for name, value in NETWORKS.items() if name != 'channels'} | TRAINING | changes
+    )
+    return gan.trained(
+        samples,
+        folds,
+        layout,
+        each=each,
+        steps=steps,
+        batch_size=16,
+        folder=folder,
+        interval=0.0,
+        tell=tell,
+        **settings,
+    )
 
 
 def state_of(samples, rows):
@@ -51,11 +78,17 @@ def state_of(samples, rows):
     shapes = jax.eval_shape(learner.init, jax.random.key(0), samples, rows)
     generator, discriminator = gan.networks(**NETWORKS, lowering='native')
     label = jnp.zeros(1, jnp.int32)
-    params = {'g': start(generator, jnp.zeros((1, 100)), label),
-              'd': start(discriminator, jnp.zeros((1, 8, 8, 2)), label, train=False)}
+    params = {
+        'g': start(generator, jnp.zeros((1, 100)), label),
+        'd': start(discriminator, jnp.zeros((1, 8, 8, 2)), label, train=False),
+    }
     moments = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), shapes.opt_state)
-    return learner, shapes._replace(step=jnp.int32(0), params=params, opt_state=moments,
-                                    fitted=gan.fit(samples, rows, classes=3))
+    return learner, shapes._replace(
+        step=jnp.int32(0),
+        params=params,
+        opt_state=moments,
+        fitted=gan.fit(samples, rows, classes=3),
+    )
 
 
 class Descent:
@@ -75,10 +108,23 @@ def stepped():
     networks = gan.networks(**NETWORKS, lowering='native')
 
     def step(params, rates, image, label, key):
-        return gan.step_of(params, rates, image, label, state.fitted['present'], key, networks=networks, optimizer=Descent(),
-                           smoothing=0.1)
+        return gan.step_of(
+            params,
+            rates,
+            image,
+            label,
+            state.fitted['present'],
+            key,
+            networks=networks,
+            optimizer=Descent(),
+            smoothing=0.1,
+        )
 
-    return state, quickly(step), (np.clip(draw(6, 8, 8, 2), -1, 1), jnp.array([0, 1, 2, 2, 1, 0]), jax.random.key(3))
+    return (
+        state,
+        quickly(step),
+        (np.clip(draw(6, 8, 8, 2), -1, 1), jnp.array([0, 1, 2, 2, 1, 0]), jax.random.key(3)),
+    )
 
 
 def test_a_step_equals_one_in_pytorch():
@@ -90,10 +136,18 @@ def test_a_step_equals_one_in_pytorch():
     params, _, logs = step(state.params, {'g': 1.0, 'd': 1.0}, image, label, key)
     keys = jax.random.split(key, 4)
     z = torch.from_numpy(np.array(jax.random.normal(keys[0], (6, 100))))
-    drawn = torch.from_numpy(np.array(jax.random.categorical(keys[1], jnp.zeros(3), shape=(6,)))).long()
-    g, d = twin_generator(torch, state.params['g'], 8), twin_discriminator(torch, state.params['d'], 8)
+    drawn = torch.from_numpy(
+        np.array(jax.random.categorical(keys[1], jnp.zeros(3), shape=(6,)))
+    ).long()
+    g, d = (
+        twin_generator(torch, state.params['g'], 8),
+        twin_discriminator(torch, state.params['d'], 8),
+    )
     probability = lambda x, y: torch.sigmoid(d(x, y))  # noqa: E731
-    real, made = probability(to_torch(image), torch.from_numpy(np.array(label)).long()), probability(g(z, drawn).detach(), drawn)
+    real, made = (
+        probability(to_torch(image), torch.from_numpy(np.array(label)).long()),
+        probability(g(z, drawn).detach(), drawn),
+    )
     d_loss = -(0.9 * real.log() + 0.1 * (1 - real).log()).mean() - (1 - made).log().mean()
     d_loss.backward()
     assert_gradients(d, jax.tree.map(lambda a, b: a - b, state.params['d'], params['d']))
@@ -116,7 +170,9 @@ def test_a_part_moves_by_its_own_step_alone(part, other):
     state, step, batch = stepped()
     after = step(state.params, {part: 0.0, other: 1.0}, *batch)[0]
     jax.tree.map(np.testing.assert_array_equal, after[part], state.params[part])
-    assert not np.array_equal(after[other]['dense']['kernel'], state.params[other]['dense']['kernel'])
+    assert not np.array_equal(
+        after[other]['dense']['kernel'], state.params[other]['dense']['kernel']
+    )
 
 
 def test_labels_are_drawn_among_the_classes_of_the_fold():
@@ -140,8 +196,17 @@ def test_labels_are_drawn_among_the_classes_of_the_fold():
         def apply(self, variables, flow, label, *, train, rngs):
             return flow.mean((1, 2, 3)) + variables['params']
 
-    gan.step_of({'g': jnp.float32(0), 'd': jnp.float32(0)}, {'g': 0.0, 'd': 0.0}, samples.image[:40], samples.label[:40], present,
-                jax.random.key(0), networks=(Generator(), Discriminator()), optimizer=Descent(), smoothing=0.1)
+    gan.step_of(
+        {'g': jnp.float32(0), 'd': jnp.float32(0)},
+        {'g': 0.0, 'd': 0.0},
+        samples.image[:40],
+        samples.label[:40],
+        present,
+        jax.random.key(0),
+        networks=(Generator(), Discriminator()),
+        optimizer=Descent(),
+        smoothing=0.1,
+    )
     assert set(seen[0].tolist()) == {0, 2}
 
 
@@ -159,7 +224,9 @@ def test_images_come_as_the_data_are(flow, size):
     np.testing.assert_array_equal(call(0, 0), images)
     assert not np.array_equal(call(0, 1), images) and not np.array_equal(call(1, 0), images)
     key = jax.random.fold_in(jax.random.fold_in(train.run_key(0, 0), gan.DRAWING), 2)
-    made = generator.apply({'params': state.params['g']}, jax.random.normal(key, (3, 100)), jnp.full(3, 2))
+    made = generator.apply(
+        {'params': state.params['g']}, jax.random.normal(key, (3, 100)), jnp.full(3, 2)
+    )
     made = jax.image.resize(made, (3, size, size, 2), 'bilinear')
     wanted = made * state.fitted['scale'] if flow else np.rint(127.5 * (np.asarray(made) + 1))
     np.testing.assert_allclose(images[6:], wanted, atol=1e-5 if flow else 1)
@@ -190,22 +257,34 @@ def test_noise_in_the_left_out_subject_changes_no_bit_of_what_its_fold_makes():
     samples, folds = toy(clips=(4, 2, 3, 5, 3))
     folds = folds._replace(test=jax.tree.map(lambda a: a[:, :0], folds.test))
     learner = gan.learner(**NETWORKS, lowering='native', **TRAINING)
-    programs = runs.compiled(learner, LAYOUT, samples, folds, runs=5, batch_size=8, test_batch=8, chunk=2)
+    programs = runs.compiled(
+        learner, LAYOUT, samples, folds, runs=5, batch_size=8, test_batch=8, chunk=2
+    )
     generator, _ = gan.networks(**NETWORKS, lowering='native')
-    call = parallel.over_folds(partial(gan.generate, each=2, generator=generator), at_once=1, devices=programs.devices)
+    call = parallel.over_folds(
+        partial(gan.generate, each=2, generator=generator), at_once=1, devices=programs.devices
+    )
     noisy = with_noise(samples, 3)
 
     def made(samples):
         shared = parallel.replicated(samples, devices=programs.devices)
         rows, fold, seed, _ = runs.place(folds, range(5), programs.length, 8, programs.devices)
-        states, logs = programs.run((shared, np.int32(0), np.int32(2)), programs.init(shared, rows, fold, seed), rows, fold, seed)
+        states, logs = programs.run(
+            (shared, np.int32(0), np.int32(2)),
+            programs.init(shared, rows, fold, seed),
+            rows,
+            fold,
+            seed,
+        )
         return jax.tree.map(np.asarray, (states, logs, call(shared, states, fold, seed)))
 
     one, other = made(samples), made(noisy)
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves((one[0].params, one[1], one[2])))
     jax.tree.map(lambda a, b: np.testing.assert_array_equal(a[3], b[3]), one, other)
     for number in (0, 1, 2, 4):
-        assert not np.array_equal(one[2][number], other[2][number]), 'the noise reached no other fold: this proves nothing'
+        assert not np.array_equal(one[2][number], other[2][number]), (
+            'the noise reached no other fold: this proves nothing'
+        )
         for part in 'gd':
             a, b = (each[0].params[part]['dense']['kernel'][number] for each in (one, other))
             assert not np.array_equal(a, b)
@@ -270,7 +349,13 @@ def test_clips_and_odd_sizes_are_refused():
     samples, folds = toy()
     rows = jax.tree.map(lambda a: a[0], folds.train)
     with pytest.raises(UserError, match='pictures, not video'):
-        jax.eval_shape(gan.learner(**NETWORKS, lowering='native', **TRAINING).init, jax.random.key(0),
-                       samples._replace(image=samples.image[:, None]), rows)
+        jax.eval_shape(
+            gan.learner(**NETWORKS, lowering='native', **TRAINING).init,
+            jax.random.key(0),
+            samples._replace(image=samples.image[:, None]),
+            rows,
+        )
     with pytest.raises(UserError, match='multiple of 8'):
-        gan.learner(**NETWORKS | {'size': 28}, lowering='native', **TRAINING).init(jax.random.key(0), samples, rows)
+        gan.learner(**NETWORKS | {'size': 28}, lowering='native', **TRAINING).init(
+            jax.random.key(0), samples, rows
+        )

@@ -23,7 +23,9 @@ WHOLE = face.find(np.zeros((96, 96), np.uint8), size=96, cropped=True)
 @pytest.fixture(scope='module')
 def drawn():
     """Onset frames of drawn faces with their landmarks."""
-    made = [clips.make(0, number, 0, 'happiness', clips.person(0, number)) for number in range(1, 7)]
+    made = [
+        clips.make(0, number, 0, 'happiness', clips.person(0, number)) for number in range(1, 7)
+    ]
     return [(clip.frames[0], clip.landmarks[0].astype(np.float64)) for clip in made]
 
 
@@ -41,7 +43,9 @@ def test_the_mean_shape_is_a_face():
     np.testing.assert_allclose(shape[42:48].mean(0), (0.5, 0), atol=1e-9)
     np.testing.assert_allclose(shape[MIRROR], shape * (-1, 1), atol=1e-12)
     assert (np.diff(shape[:17, 0]) > 0).all() and (np.diff(shape[17:27, 0]) > 0).all()
-    down = [shape[part, 1].mean() for part in (range(17, 27), range(36, 48), [33], range(48, 68), [8])]
+    down = [
+        shape[part, 1].mean() for part in (range(17, 27), range(36, 48), [33], range(48, 68), [8])
+    ]
     assert (np.diff(down) > 0).all()  # brows, eyes, nose, mouth, chin
     for ring in (range(36, 42), range(42, 48), range(48, 60), range(60, 68)):
         hull = cv2.contourArea(np.float32(shape[list(ring)]), oriented=True)
@@ -111,9 +115,17 @@ def fake_mediapipe(seen):
             seen['closed'] = True
 
         def detect(self, image):
-            assert image.data.dtype == np.uint8 and image.data.shape[-1] == 3 and image.data.flags.c_contiguous
+            assert (
+                image.data.dtype == np.uint8
+                and image.data.shape[-1] == 3
+                and image.data.flags.c_contiguous
+            )
             points = points_of(image.data[..., 0].astype(float))
-            found = [[types.SimpleNamespace(x=x, y=y, z=0.0) for x, y in points]] if image.data.any() else []
+            found = (
+                [[types.SimpleNamespace(x=x, y=y, z=0.0) for x, y in points]]
+                if image.data.any()
+                else []
+            )
             return types.SimpleNamespace(face_landmarks=found)
 
     vision = types.SimpleNamespace(
@@ -122,10 +134,15 @@ def fake_mediapipe(seen):
     )
     package = types.ModuleType('mediapipe')
     package.tasks = types.SimpleNamespace(
-        vision=vision, BaseOptions=lambda model_asset_path: types.SimpleNamespace(model_asset_path=model_asset_path)
+        vision=vision,
+        BaseOptions=lambda model_asset_path: types.SimpleNamespace(
+            model_asset_path=model_asset_path
+        ),
     )
     package.ImageFormat = types.SimpleNamespace(SRGB=1)
-    package.Image = lambda image_format, data: types.SimpleNamespace(image_format=image_format, data=data)
+    package.Image = lambda image_format, data: types.SimpleNamespace(
+        image_format=image_format, data=data
+    )
     return package
 
 
@@ -137,7 +154,9 @@ def test_mediapipe_points_become_the_68(monkeypatch, tmp_path):
     crops = np.stack([np.full((96, 96), value, np.uint8) for value in (0, 50, 0, 0, 200)])
     found = landmarks.locate(crops, source=str(model), crop=WHOLE)
     chosen = list(landmarks.FROM_MESH)
-    expected = [points_of(crops[index].astype(float))[chosen] * 96 - 0.5 for index in (1, 1, 1, 4, 4)]
+    expected = [
+        points_of(crops[index].astype(float))[chosen] * 96 - 0.5 for index in (1, 1, 1, 4, 4)
+    ]
     np.testing.assert_allclose(found, expected, rtol=1e-5)
     assert seen == {'path': str(model), 'closed': True} and found.dtype == np.float32
     with pytest.raises(UserError, match='no face in any of the 2 frames of s01_a'):
@@ -152,13 +171,65 @@ def test_the_mesh_map_follows_the_contours_of_the_mesh():
     oval += [377, 400, 378, 379, 365, 397, 288, 361, 323, 454, 356]
     right_eye = [33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 144, 163, 7]
     left_eye = [362, 398, 384, 385, 386, 387, 388, 466, 263, 249, 390, 373, 374, 380, 381, 382]
-    outer = [61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146]
-    inner = [78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95]
-    brows, nose = [70, 63, 105, 66, 107, 336, 296, 334, 293, 300], [168, 6, 197, 195, 5, 4, 1, 98, 97, 2, 326, 327]
+    outer = [
+        61,
+        185,
+        40,
+        39,
+        37,
+        0,
+        267,
+        269,
+        270,
+        409,
+        291,
+        375,
+        321,
+        405,
+        314,
+        17,
+        84,
+        181,
+        91,
+        146,
+    ]
+    inner = [
+        78,
+        191,
+        80,
+        81,
+        82,
+        13,
+        312,
+        311,
+        310,
+        415,
+        308,
+        324,
+        318,
+        402,
+        317,
+        14,
+        87,
+        178,
+        88,
+        95,
+    ]
+    brows, nose = (
+        [70, 63, 105, 66, 107, 336, 296, 334, 293, 300],
+        [168, 6, 197, 195, 5, 4, 1, 98, 97, 2, 326, 327],
+    )
     mesh = landmarks.FROM_MESH
     assert len(set(mesh)) == 68
-    for part, contour in [(mesh[:17], oval), (mesh[17:27], brows), (mesh[27:36], nose), (mesh[36:42], right_eye),
-                          (mesh[42:48], left_eye), (mesh[48:60], outer), (mesh[60:], inner)]:
+    for part, contour in [
+        (mesh[:17], oval),
+        (mesh[17:27], brows),
+        (mesh[27:36], nose),
+        (mesh[36:42], right_eye),
+        (mesh[42:48], left_eye),
+        (mesh[48:60], outer),
+        (mesh[60:], inner),
+    ]:
         places = [contour.index(vertex) for vertex in part]
         assert places == sorted(places)
 
@@ -185,12 +256,15 @@ def fake_dlib(calls, *, parts=68, faces=()):
         def __call__(self, image, box):
             left, top, right, bottom = box.edges
             return types.SimpleNamespace(
-                num_parts=parts, part=lambda i: types.SimpleNamespace(x=left + i % 9, y=top + i // 9 + image[0, 0])
+                num_parts=parts,
+                part=lambda i: types.SimpleNamespace(x=left + i % 9, y=top + i // 9 + image[0, 0]),
             )
 
     package = types.ModuleType('dlib')
     package.rectangle, package.shape_predictor = Rectangle, Predictor
-    package.get_frontal_face_detector = lambda: lambda image, upsample: [Rectangle(*edges) for edges in faces]
+    package.get_frontal_face_detector = lambda: (
+        lambda image, upsample: [Rectangle(*edges) for edges in faces]
+    )
     return package
 
 
@@ -207,7 +281,9 @@ def predictor(tmp_path):
 def test_dlib_looks_in_the_largest_face(monkeypatch, predictor):
     """The first box may be a false one; x and y swapped would transpose every face."""
     calls = []
-    monkeypatch.setitem(sys.modules, 'dlib', fake_dlib(calls, faces=[(0, 0, 9, 9), (20, 10, 80, 70)]))
+    monkeypatch.setitem(
+        sys.modules, 'dlib', fake_dlib(calls, faces=[(0, 0, 9, 9), (20, 10, 80, 70)])
+    )
     crops = np.stack([np.full((96, 96), value, np.uint8) for value in (3, 7)])
     for _ in range(2):
         found = landmarks.locate(crops, source=predictor, crop=WHOLE)
@@ -220,7 +296,9 @@ def test_dlib_looks_in_the_largest_face(monkeypatch, predictor):
 def test_dlib_without_a_detection_looks_where_the_face_must_be(monkeypatch, predictor):
     """Its detector misses faces that fill the crop; the crop itself says where the face is."""
     monkeypatch.setitem(sys.modules, 'dlib', fake_dlib([]))
-    found = landmarks.locate(np.zeros((1, 100, 100), np.uint8), source=predictor, crop=WHOLE._replace(size=100))
+    found = landmarks.locate(
+        np.zeros((1, 100, 100), np.uint8), source=predictor, crop=WHOLE._replace(size=100)
+    )
     assert found[0, 0].tolist() == [int(50 - 1.08 * 35), int(34 - 0.43 * 35)]
 
 
@@ -254,7 +332,13 @@ def write_csv(path, rows, *, blank=' '):
     """An OpenFace table: rows of (frame, success, points [68, 2]); names after a blank, as version
     2.0 writes them.
     """
-    names = ['frame', 'face_id', 'success', *(f'x_{i}' for i in range(68)), *(f'y_{i}' for i in range(68))]
+    names = [
+        'frame',
+        'face_id',
+        'success',
+        *(f'x_{i}' for i in range(68)),
+        *(f'y_{i}' for i in range(68)),
+    ]
     lines = [f',{blank}'.join(names)]
     for frame, success, points in rows:
         lines.append(', '.join(map(str, [frame, 0, success, *points[:, 0], *points[:, 1]])))
@@ -270,13 +354,19 @@ def test_openface_points_are_mapped_into_the_crop(tmp_path, drawn):
     rows = [(number, int(number != 47), points + number - 46) for number in (48, 47, 46, 45)]
     write_csv(tmp_path / 's01_a.csv', rows)
     found = landmarks.locate(
-        np.zeros((3, 64, 64), np.uint8), source=tmp_path, crop=crop, clip='s01_a', numbers=(46, 47, 48)
+        np.zeros((3, 64, 64), np.uint8),
+        source=tmp_path,
+        crop=crop,
+        clip='s01_a',
+        numbers=(46, 47, 48),
     )
     by_hand = points @ crop.matrix[:, :2].T + crop.matrix[:, 2]
     np.testing.assert_allclose(found[0], by_hand, atol=1e-3)
     # success 0: the nearest frame that has a face
     np.testing.assert_allclose(found[1], by_hand, atol=1e-3)
-    np.testing.assert_allclose(found[2], (points + 2) @ crop.matrix[:, :2].T + crop.matrix[:, 2], atol=1e-3)
+    np.testing.assert_allclose(
+        found[2], (points + 2) @ crop.matrix[:, :2].T + crop.matrix[:, 2], atol=1e-3
+    )
 
 
 @pytest.mark.parametrize(
@@ -284,10 +374,22 @@ def test_openface_points_are_mapped_into_the_crop(tmp_path, drawn):
     [
         (lambda path: path.unlink(), 'does not exist'),
         (lambda path: path.write_text(''), "no column 'frame'"),
-        (lambda path: path.write_text(path.read_text().replace('x_7,', 'x7,', 1)), "no column 'x_7'"),
-        (lambda path: path.write_text(path.read_text().replace('1.5', 'left', 1)), 'line 2: could not convert'),
-        (lambda path: write_csv(path, [(1, 1, np.full((68, 2), 1.5))]), "lacks frame 5; 'frame' holds 1..1"),
-        (lambda path: write_csv(path, [(5, 0, np.full((68, 2), 1.5))]), 'no face in any of the 1 frames of s01_a'),
+        (
+            lambda path: path.write_text(path.read_text().replace('x_7,', 'x7,', 1)),
+            "no column 'x_7'",
+        ),
+        (
+            lambda path: path.write_text(path.read_text().replace('1.5', 'left', 1)),
+            'line 2: could not convert',
+        ),
+        (
+            lambda path: write_csv(path, [(1, 1, np.full((68, 2), 1.5))]),
+            "lacks frame 5; 'frame' holds 1..1",
+        ),
+        (
+            lambda path: write_csv(path, [(5, 0, np.full((68, 2), 1.5))]),
+            'no face in any of the 1 frames of s01_a',
+        ),
     ],
 )
 def test_faulty_openface_tables_are_named(tmp_path, spoil, words):
@@ -296,7 +398,9 @@ def test_faulty_openface_tables_are_named(tmp_path, spoil, words):
     write_csv(path, [(5, 1, np.full((68, 2), 1.5))])
     spoil(path)
     with pytest.raises(UserError, match='landmarks: ') as error:
-        landmarks.locate(np.zeros((1, 96, 96), np.uint8), source=tmp_path, crop=WHOLE, clip='s01_a', numbers=(5,))
+        landmarks.locate(
+            np.zeros((1, 96, 96), np.uint8), source=tmp_path, crop=WHOLE, clip='s01_a', numbers=(5,)
+        )
     assert words in str(error.value) and '\n' not in str(error.value)
 
 
@@ -307,4 +411,6 @@ def test_unknown_sources_and_crops_are_refused(tmp_path):
     with pytest.raises(UserError, match='needs uint8'):
         landmarks.locate(np.zeros((1, 64, 64), np.uint8), source='template', crop=WHOLE)
     with pytest.raises(ValueError, match='2 frame numbers for 1 crops'):
-        landmarks.locate(np.zeros((1, 96, 96), np.uint8), source=tmp_path, crop=WHOLE, clip='a', numbers=(1, 2))
+        landmarks.locate(
+            np.zeros((1, 96, 96), np.uint8), source=tmp_path, crop=WHOLE, clip='a', numbers=(1, 2)
+        )

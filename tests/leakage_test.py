@@ -9,7 +9,19 @@ import numpy as np
 import optax
 import pytest
 
-from mer_jax import augment, balance, data, learners, models, parallel, plan, protocol, resampling, runs, scaling
+from mer_jax import (
+    augment,
+    balance,
+    data,
+    learners,
+    models,
+    parallel,
+    plan,
+    protocol,
+    resampling,
+    runs,
+    scaling,
+)
 from tests.augment_test import OFF
 from tests.compiling import unoptimised
 from tests.conftest import make_samples
@@ -35,29 +47,56 @@ TRAININGS = {
     'plain': ('supervised', {}, 'none', 'shuffle', {}),
     'weighted sampler': ('supervised', {}, 'none', 'weighted', {'flip': 0.5}),
     'balanced': ('supervised', {}, 'balanced', 'shuffle', {'flip': 0.5}),
-    'clips': ('supervised', {}, 'balanced', 'shuffle',
-              {'flip': 0.5, 'rotate': 15.0, 'crop': 0.1, 'contrast': 0.3, 'brightness': 0.3}),
-    'contrastive': ('contrastive', {'share': 0.3, 'form': 'clean', 'temperature': 0.1, 'smoothing': 0.1}, 'max', 'shuffle',
-                    {'flip': 0.5, 'erase': 0.5, 'replace': 0.5}),
+    'clips': (
+        'supervised',
+        {},
+        'balanced',
+        'shuffle',
+        {'flip': 0.5, 'rotate': 15.0, 'crop': 0.1, 'contrast': 0.3, 'brightness': 0.3},
+    ),
+    'contrastive': (
+        'contrastive',
+        {'share': 0.3, 'form': 'clean', 'temperature': 0.1, 'smoothing': 0.1},
+        'max',
+        'shuffle',
+        {'flip': 0.5, 'erase': 0.5, 'replace': 0.5},
+    ),
     'contrastive, weighted sampler': (
-        'contrastive', {'share': 0.3, 'form': 'released', 'temperature': 0.1, 'smoothing': 0.1}, 'balanced', 'weighted',
-        {'replace': 0.9, 'replace_units': 'union', 'replace_region': 'either'}),
+        'contrastive',
+        {'share': 0.3, 'form': 'released', 'temperature': 0.1, 'smoothing': 0.1},
+        'balanced',
+        'weighted',
+        {'replace': 0.9, 'replace_units': 'union', 'replace_region': 'either'},
+    ),
     'spotting': ('spotting', {'loss': 'mse', 'output': 'sigmoid'}, 'none', 'shuffle', {}),
 }
-CASES = [(name, scale, 'plain') for name in sorted(set(NETWORKS) - {*models.REGIONAL, *CLIPS}) for scale in ('stretch', 'p995')
-         # the fitted scale does not depend on the network
-         if scale == 'stretch' or name in ('ststnet', 'offapexnet')]
-CASES += [('ststnet', 'stretch', 'weighted sampler'), ('dual_branch', 'stretch', 'contrastive'),
-          ('single_branch', 'stretch', 'contrastive, weighted sampler'), ('cnn3d', 'stretch', 'clips'),
-          ('microexpstcnn', 'stretch', 'plain'), ('offapexnet', 'p995', 'spotting')]
+CASES = [
+    (name, scale, 'plain')
+    for name in sorted(set(NETWORKS) - {*models.REGIONAL, *CLIPS})
+    for scale in ('stretch', 'p995')
+    # the fitted scale does not depend on the network
+    if scale == 'stretch' or name in ('ststnet', 'offapexnet')
+]
+CASES += [
+    ('ststnet', 'stretch', 'weighted sampler'),
+    ('dual_branch', 'stretch', 'contrastive'),
+    ('single_branch', 'stretch', 'contrastive, weighted sampler'),
+    ('cnn3d', 'stretch', 'clips'),
+    ('microexpstcnn', 'stretch', 'plain'),
+    ('offapexnet', 'p995', 'spotting'),
+]
 
 
 def trained(programs, samples, folds, epochs=2):
     """States of all folds after two epochs on `samples`."""
     programs = programs._replace(samples=parallel.replicated(samples, devices=programs.devices))
-    rows, fold, seed, _ = runs.place(folds, range(len(folds.fold)), programs.length, 8, programs.devices)
+    rows, fold, seed, _ = runs.place(
+        folds, range(len(folds.fold)), programs.length, 8, programs.devices
+    )
     states = programs.init(programs.samples, rows, fold, seed)
-    states, logs = programs.run((programs.samples, np.int32(0), np.int32(epochs)), states, rows, fold, seed)
+    states, logs = programs.run(
+        (programs.samples, np.int32(0), np.int32(epochs)), states, rows, fold, seed
+    )
     return jax.tree.map(np.asarray, states), jax.tree.map(np.asarray, logs)
 
 
@@ -81,7 +120,9 @@ def with_frames(samples):
     subject 1 have no label.
     """
     clip = (2 * samples.subject + np.arange(len(samples.label)) % 2).astype(np.int32)
-    target = np.where(clip == 2, np.nan, np.random.default_rng(4).random(len(clip))).astype(np.float32)
+    target = np.where(clip == 2, np.nan, np.random.default_rng(4).random(len(clip))).astype(
+        np.float32
+    )
     return samples._replace(clip=clip, frame=np.arange(len(clip), dtype=np.int32), target=target)
 
 
@@ -89,20 +130,36 @@ def learner_of(training, model, scale):
     """The learner of TRAININGS and what train.train_epoch is told beside it."""
     learner, settings, weights, sampler, changes = TRAININGS[training]
     value_range = data.VALUE_RANGES['imagenet' if learner == 'contrastive' else '0..1']
-    change = augment.compose(**OFF | changes,
-                             names=('4', '12', '25'), stretched=scale == 'stretch',
-                             channels=['gray'] if training == 'clips' else ['u', 'v', 'strain'])
+    change = augment.compose(
+        **OFF | changes,
+        names=('4', '12', '25'),
+        stretched=scale == 'stretch',
+        channels=['gray'] if training == 'clips' else ['u', 'v', 'strain'],
+    )
 
     def fit(samples, rows):
-        return scaling.fit_input(samples, rows, scale=scale) | balance.fit(samples, rows, classes=3, formula=weights)
+        return scaling.fit_input(samples, rows, scale=scale) | balance.fit(
+            samples, rows, classes=3, formula=weights
+        )
 
-    made = getattr(learners, learner)(model, optax.adam(1e-3), fit=fit, **settings,
-                                      scale_input=partial(scaling.scale_input, value_range=value_range))
+    made = getattr(learners, learner)(
+        model,
+        optax.adam(1e-3),
+        fit=fit,
+        **settings,
+        scale_input=partial(scaling.scale_input, value_range=value_range),
+    )
     return made, {'augment': change, 'sampler': sampler, 'batch_size': 8}
 
 
 # method of balancing -> settings; each with class weights on top
-BALANCING = {'oversample': {}, 'augment': {}, 'smote': {}, 'smote, features': {'space': 'features'}, 'generated': {}}
+BALANCING = {
+    'oversample': {},
+    'augment': {},
+    'smote': {},
+    'smote, features': {'space': 'features'},
+    'generated': {},
+}
 
 
 def test_every_method_of_balancing_is_tested():
@@ -134,25 +191,56 @@ def test_noise_in_the_left_out_subject_changes_no_bit_of_its_fold(name, scale, t
     """
     size, channels, keywords = NETWORKS[name]
     samples, names = make_samples(size=size, channels=channels, clips=(4, 2, 3, 2, 3))
-    samples = samples._replace(action_units=np.random.default_rng(1).integers(0, 2, (len(samples.label), 3)).astype(np.float32))
+    samples = samples._replace(
+        action_units=np.random.default_rng(1)
+        .integers(0, 2, (len(samples.label), 3))
+        .astype(np.float32)
+    )
     if name in CLIPS:
         samples = samples._replace(image=np.moveaxis(samples.image, -1, 1)[..., None])
     if scale == 'p995':
         samples = samples._replace(image=samples.image.astype(np.float32) / 100 - 1)
     frames = training == 'spotting'
     samples = with_frames(samples) if frames else samples
-    folds, _ = protocol.make('loso', samples, names, folds=2, holdout=0.5, seed=0, seeds=1, trains=~np.isnan(samples.target))
+    folds, _ = protocol.make(
+        'loso',
+        samples,
+        names,
+        folds=2,
+        holdout=0.5,
+        seed=0,
+        seeds=1,
+        trains=~np.isnan(samples.target),
+    )
     # nothing to predict: compiled in half the time
     folds = folds._replace(test=jax.tree.map(lambda a: a[:, :0], folds.test))
-    learner, feed = learner_of(training, models.make(name, classes=1 if frames else 3, lowering='matmul', **keywords), scale)
-    programs = runs.compiled(learner, plan.Plan('matmul', 1, 2, ''), samples, folds, runs=5, test_batch=8, chunk=2, **feed)
+    learner, feed = learner_of(
+        training,
+        models.make(name, classes=1 if frames else 3, lowering='matmul', **keywords),
+        scale,
+    )
+    programs = runs.compiled(
+        learner,
+        plan.Plan('matmul', 1, 2, ''),
+        samples,
+        folds,
+        runs=5,
+        test_batch=8,
+        chunk=2,
+        **feed,
+    )
     epochs = 1 if name == 'alexnet' else 2  # it computes for longer than all others together
     states, logs = trained(programs, samples, folds, epochs)
     noisy, also = trained(programs, with_noise(samples, 3), folds, epochs)
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves((states.params, logs)))
-    same = [np.array_equal(a, b) for a, b in zip(jax.tree.leaves(states.params), jax.tree.leaves(noisy.params), strict=True)]
+    same = [
+        np.array_equal(a, b)
+        for a, b in zip(jax.tree.leaves(states.params), jax.tree.leaves(noisy.params), strict=True)
+    ]
     assert not all(same), 'the noise reached no fold at all: this test would prove nothing'
-    jax.tree.map(lambda a, b: np.testing.assert_array_equal(a[3], b[3]), (states, logs), (noisy, also))
+    jax.tree.map(
+        lambda a, b: np.testing.assert_array_equal(a[3], b[3]), (states, logs), (noisy, also)
+    )
 
 
 @pytest.mark.parametrize('name', sorted(BALANCING))
@@ -166,10 +254,16 @@ def test_noise_in_the_left_out_subject_changes_no_made_row_of_its_fold(name, tmp
     label[[1, 9, 10]] = 1, 2, 1  # of subjects 0 and 3
     samples = samples._replace(label=label, action_units=np.ones((len(label), 3), np.float32))
     noise = with_noise(samples, 3)  # but as many of each class: arrays of one shape, compiled once
-    noise = noise._replace(label=np.where(samples.subject == 3, np.roll(label, 1), label).astype(np.int32))
+    noise = noise._replace(
+        label=np.where(samples.subject == 3, np.roll(label, 1), label).astype(np.int32)
+    )
     assert (noise.label != label).any() and (np.bincount(noise.label) == np.bincount(label)).all()
     for number, subject in enumerate(names.subjects):
-        image = np.random.default_rng(number).integers(0, 256, (4, *samples.image.shape[1:])).astype(np.uint8)
+        image = (
+            np.random.default_rng(number)
+            .integers(0, 256, (4, *samples.image.shape[1:]))
+            .astype(np.uint8)
+        )
         np.savez(tmp_path / f'{subject}.npz', image=image, label=['a', 'b', 'c', 'c'])
     method = name.partition(',')[0]
     settings = UNBALANCED | {'method': method} | BALANCING[name]
@@ -177,12 +271,21 @@ def test_noise_in_the_left_out_subject_changes_no_made_row_of_its_fold(name, tmp
     folds, titles = protocol.make('loso', samples, names, folds=2, holdout=0.5, seed=0, seeds=1)
     folds = folds._replace(test=jax.tree.map(lambda a: a[:, :0], folds.test))
     both = [resampling.extend(folds, each, names, titles, **settings) for each in (samples, noise)]
-    learner, feed = learner_of('balanced', models.make('ststnet', classes=3, lowering='matmul'), 'standard')
+    learner, feed = learner_of(
+        'balanced', models.make('ststnet', classes=3, lowering='matmul'), 'standard'
+    )
     feed['augment_made'] = method == 'augment'
-    programs = runs.compiled(learner, plan.Plan('matmul', 1, 2, ''), *both[0], runs=5, test_batch=8, chunk=2, **feed)
+    programs = runs.compiled(
+        learner, plan.Plan('matmul', 1, 2, ''), *both[0], runs=5, test_batch=8, chunk=2, **feed
+    )
     (states, logs), (noisy, also) = (trained(programs, *each) for each in both)
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves((states.params, logs)))
     assert len(states.fitted) == 3, 'class weights, mean and deviation'
-    same = [np.array_equal(a, b) for a, b in zip(jax.tree.leaves(states.params), jax.tree.leaves(noisy.params), strict=True)]
+    same = [
+        np.array_equal(a, b)
+        for a, b in zip(jax.tree.leaves(states.params), jax.tree.leaves(noisy.params), strict=True)
+    ]
     assert not all(same), 'the noise reached no fold at all: this test would prove nothing'
-    jax.tree.map(lambda a, b: np.testing.assert_array_equal(a[3], b[3]), (states, logs), (noisy, also))
+    jax.tree.map(
+        lambda a, b: np.testing.assert_array_equal(a[3], b[3]), (states, logs), (noisy, also)
+    )

@@ -18,9 +18,14 @@ SWITCHES = [
     ({'data.scale': 'standard', 'data.scale_scope': 'all'}, 'data.scale_scope=all'),
     ({'data.scale': 'stretch', 'data.scale_scope': 'all'}, ''),  # nothing is fitted
     ({'balance.method': 'smote', 'balance.scope': 'all'}, 'balance.scope=all: smote before'),
-    ({'balance.method': 'oversample', 'balance.scope': 'all', 'train.class_weights': 'max'},
-     'balance.scope=all: oversample and class weights before'),
-    ({'train.class_weights': 'max', 'balance.scope': 'all'}, 'balance.scope=all: class weights before'),
+    (
+        {'balance.method': 'oversample', 'balance.scope': 'all', 'train.class_weights': 'max'},
+        'balance.scope=all: oversample and class weights before',
+    ),
+    (
+        {'train.class_weights': 'max', 'balance.scope': 'all'},
+        'balance.scope=all: class weights before',
+    ),
     ({'balance.scope': 'all'}, ''),  # nothing is balanced
     ({'balance.method': 'smote'}, ''),
     ({'balance.method': 'generated', 'balance.generated': 'x.npz'}, 'balance.generated: one file'),
@@ -50,8 +55,16 @@ def test_a_leak_is_told_once_and_an_honest_setting_never(changes, told):
 def test_leaks_add_up():
     """The second must not hide behind the first."""
     config = base('any')
-    config.update_from_flattened_dict({'protocol.name': 'random_split', 'data.scale': 'p995', 'data.scale_scope': 'all',
-                                       'train.class_weights': 'max', 'balance.scope': 'all', 'model.init_from': 'x.pth'})
+    config.update_from_flattened_dict(
+        {
+            'protocol.name': 'random_split',
+            'data.scale': 'p995',
+            'data.scale_scope': 'all',
+            'train.class_weights': 'max',
+            'balance.scope': 'all',
+            'model.init_from': 'x.pth',
+        }
+    )
     assert len(leaks.listed(config.to_dict())) == 4
 
 
@@ -66,4 +79,6 @@ def test_the_published_protocol_leaks_by_name():
     config = importlib.import_module('configs.casme2_cnn3d').get_config('published,variant=scb')
     found = leaks.listed(config.to_dict())
     assert [text.split(':')[0] for text in found] == ['random_split', 'balance.scope=all']
-    assert (config.protocol.holdout, config.protocol.validation) == (0.1, 0.1) and set(protocol.LEAKS) >= {'random_split'}
+    assert (config.protocol.holdout, config.protocol.validation) == (0.1, 0.1) and set(
+        protocol.LEAKS
+    ) >= {'random_split'}

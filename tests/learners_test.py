@@ -75,14 +75,18 @@ def written_out(feature, units, parts, form, temperature=TEMPERATURE):
             continue
         below = sum(exponential(i, k) for k in ([*others, i] if form == 'paper' else others))
         pulled = [*others, i] if form == 'released' else others
-        terms.append(-sum(weight(i, j) * math.log(exponential(i, j) / below) for j in pulled) / total)
+        terms.append(
+            -sum(weight(i, j) * math.log(exponential(i, j) / below) for j in pulled) / total
+        )
     return sum(terms) / (1 if form == 'paper' else max(len(terms), 1))
 
 
 @partial(jax.jit, static_argnames='form')
 def aligned(feature, units, parts, form):
     shared = learners.shared_parts(jnp.asarray(parts))
-    return learners.alignment(jnp.asarray(feature), jnp.asarray(units), shared, form=form, temperature=TEMPERATURE)
+    return learners.alignment(
+        jnp.asarray(feature), jnp.asarray(units), shared, form=form, temperature=TEMPERATURE
+    )
 
 
 @pytest.mark.parametrize('case', CASES)
@@ -92,8 +96,12 @@ def test_alignment_is_the_equation_written_out(form, case):
     feature, units, parts = batch(case)
     for changed in (feature, 0.3 * feature):  # 'paper' sees features of any length
         expected = written_out(changed, units, parts, form)
-        assert float(aligned(changed, units, parts, form)) == pytest.approx(expected, rel=2e-5, abs=1e-6)
-    assert (expected == 0) == (case in ('one', 'nothing', 'all unknown')), 'this case would prove nothing'
+        assert float(aligned(changed, units, parts, form)) == pytest.approx(
+            expected, rel=2e-5, abs=1e-6
+        )
+    assert (expected == 0) == (case in ('one', 'nothing', 'all unknown')), (
+        'this case would prove nothing'
+    )
 
 
 @pytest.mark.parametrize('form', learners.FORMS)
@@ -110,7 +118,9 @@ def test_alignment_has_the_gradient_of_the_equation_everywhere(form):
             step[:] = 0
             step[place] = 1e-5
             up, down = (written_out(feature + sign * step, units, parts, form) for sign in (1, -1))
-            assert float(found[place]) == pytest.approx((up - down) / 2e-5, rel=2e-3, abs=2e-4), case
+            assert float(found[place]) == pytest.approx((up - down) / 2e-5, rel=2e-3, abs=2e-4), (
+                case
+            )
     feature, units, parts = batch('unknown')
     assert (np.asarray(gradient(feature, units, parts))[2:4] == 0).all()
 
@@ -143,7 +153,9 @@ def test_a_duplicate_changes_no_pair_of_others(form):
     np.testing.assert_array_equal(apart[:5, :5], ~np.eye(5, dtype=bool))
     np.testing.assert_array_equal(apart[5:, :5], apart[:2, :5])
     assert not apart[0, 5] and not apart[1, 6] and apart[0, 6] and apart[5, 6]
-    once, twice = (aligned(*(np.concatenate([part] * n) for part in batch('plain')), form) for n in (1, 2))
+    once, twice = (
+        aligned(*(np.concatenate([part] * n) for part in batch('plain')), form) for n in (1, 2)
+    )
     # every partner stands twice in the sums of a row: the loss moves by log 2 and by nothing else
     if form != 'released':
         assert float(twice) == pytest.approx(float(once) + math.log(2), rel=1e-5)
@@ -153,8 +165,12 @@ def test_units_that_both_rows_have_over_those_of_either():
     """Eq. 4 by hand: {1, 2} and {2, 4} share one of three."""
     units = jnp.array([[1, 1, 0], [0, 1, 1], [0, 0, 0], [1, 1, 0.0]])
     third = 1 / 3
-    np.testing.assert_allclose(learners.jaccard(units), [[1, third, 0, 1], [third, 1, 0, third], [0] * 4, [1, third, 0, 1]])
-    np.testing.assert_array_equal(learners.equal_sets(units), [[1, 0, 0, 1], [0, 1, 0, 0], [0] * 4, [1, 0, 0, 1]])
+    np.testing.assert_allclose(
+        learners.jaccard(units), [[1, third, 0, 1], [third, 1, 0, third], [0] * 4, [1, third, 0, 1]]
+    )
+    np.testing.assert_array_equal(
+        learners.equal_sets(units), [[1, 0, 0, 1], [0, 1, 0, 0], [0] * 4, [1, 0, 0, 1]]
+    )
 
 
 @pytest.mark.parametrize('smoothing', [0.0, 0.1])
@@ -168,8 +184,11 @@ def test_cross_entropy_is_that_of_pytorch(smoothing, weighted):
     logits, label = draw.normal(0, 3, (9, 5)).astype(np.float32), draw.integers(0, 4, 9)
     weight = np.array([3.9, 1, 0.5, 2, 0], np.float32) if weighted else None
     expected = torch.nn.functional.cross_entropy(
-        torch.from_numpy(logits), torch.from_numpy(label), None if weight is None else torch.from_numpy(weight),
-        label_smoothing=smoothing)
+        torch.from_numpy(logits),
+        torch.from_numpy(label),
+        None if weight is None else torch.from_numpy(weight),
+        label_smoothing=smoothing,
+    )
     found = learners.cross_entropy(jnp.asarray(logits), jnp.asarray(label), weight, smoothing)
     assert float(found) == pytest.approx(float(expected), rel=1e-5)
 
@@ -201,9 +220,18 @@ def test_schedules_end_where_they_say():
     assert float(rate(50)) == pytest.approx(0, abs=1e-8)
     for name in learners.OPTIMIZERS:
         for schedule in learners.SCHEDULES:
-            tool = learners.optimizer(name, learning_rate=0.1, weight_decay=0.01, momentum=0.9, schedule=schedule, steps=1,
-                                      epochs=2)
-            updates, _ = tool.update({'w': jnp.ones(2)}, tool.init({'w': jnp.ones(2)}), {'w': jnp.ones(2)})
+            tool = learners.optimizer(
+                name,
+                learning_rate=0.1,
+                weight_decay=0.01,
+                momentum=0.9,
+                schedule=schedule,
+                steps=1,
+                epochs=2,
+            )
+            updates, _ = tool.update(
+                {'w': jnp.ones(2)}, tool.init({'w': jnp.ones(2)}), {'w': jnp.ones(2)}
+            )
             assert (np.asarray(updates['w']) < 0).all(), (name, schedule)
 
 
@@ -214,34 +242,58 @@ class Regions(nn.Module):
     def __call__(self, image, *, train):
         x = nn.Dense(6)(image.reshape(len(image), -1))
         heads = jnp.stack([nn.Dense(3)(x), nn.Dense(3)(x)], 1)
-        return heads.sum(1), {'heads': heads, 'features': x, 'contrast': x / jnp.linalg.norm(x, axis=1, keepdims=True)}
+        return heads.sum(1), {
+            'heads': heads,
+            'features': x,
+            'contrast': x / jnp.linalg.norm(x, axis=1, keepdims=True),
+        }
 
 
 def rows_of(size=6):
     draw = np.random.default_rng(2)
     return SimpleNamespace(
-        image=draw.normal(size=(size, 2, 2, 1)).astype(np.float32), label=draw.integers(0, 3, size),
-        action_units=(draw.random((size, 4)) < 0.5).astype(np.float32), parts=np.repeat(np.arange(size)[:, None], 2, 1))
+        image=draw.normal(size=(size, 2, 2, 1)).astype(np.float32),
+        label=draw.integers(0, 3, size),
+        action_units=(draw.random((size, 4)) < 0.5).astype(np.float32),
+        parts=np.repeat(np.arange(size)[:, None], 2, 1),
+    )
 
 
-@pytest.mark.parametrize('form,share', [('clean', 0.3), ('paper', 0.3), ('released', 1.0), ('clean', 0.0)])
+@pytest.mark.parametrize(
+    'form,share', [('clean', 0.3), ('paper', 0.3), ('released', 1.0), ('clean', 0.0)]
+)
 def test_a_contrastive_step_adds_what_it_says(form, share):
     """Eq. 8: both heads weighted and smoothed, and the alignment of the features that the form
     names; alone where off.
     """
     weight, data = jnp.array([1, 2, 0.5]), rows_of()
-    tool = learners.contrastive(Regions(), optax.sgd(0.1), fit=lambda samples, rows: {'class_weight': weight},
-                                scale_input=lambda image, fitted: image, smoothing=0.1, share=share, form=form, temperature=0.1)
-    state = tool.init(jax.random.key(0), data, SimpleNamespace(fit=SimpleNamespace(index=np.arange(6))))
+    tool = learners.contrastive(
+        Regions(),
+        optax.sgd(0.1),
+        fit=lambda samples, rows: {'class_weight': weight},
+        scale_input=lambda image, fitted: image,
+        smoothing=0.1,
+        share=share,
+        form=form,
+        temperature=0.1,
+    )
+    state = tool.init(
+        jax.random.key(0), data, SimpleNamespace(fit=SimpleNamespace(index=np.arange(6)))
+    )
     new, logs = tool.step(state, data, jax.random.key(1))
     _, out = tool.predict(state, data.image)
-    told = sum(float(learners.cross_entropy(out['heads'][:, r], data.label, weight, 0.1)) for r in (0, 1))
+    told = sum(
+        float(learners.cross_entropy(out['heads'][:, r], data.label, weight, 0.1)) for r in (0, 1)
+    )
     feature = np.asarray(out['features' if form == 'paper' else 'contrast'], float)
     pulled = written_out(feature, data.action_units, data.parts, form, 0.1)
     assert pulled != pytest.approx(0, abs=1e-3)
     assert float(logs['loss']) == pytest.approx((1 - share) * told + share * pulled, rel=1e-4)
     assert set(logs) == {'loss', 'accuracy'} | ({'cross_entropy', 'alignment'} if share else set())
-    assert new.step == 1 and any((a != b).any() for a, b in zip(*map(jax.tree.leaves, (state.params, new.params)), strict=True))
+    assert new.step == 1 and any(
+        (a != b).any()
+        for a, b in zip(*map(jax.tree.leaves, (state.params, new.params)), strict=True)
+    )
 
 
 class Frame(nn.Module):
@@ -259,15 +311,27 @@ def test_a_spotting_step_regresses_the_label_of_each_frame(loss, output):
     """
     batch = rows_of()
     batch.target = np.array([0, 0.25, 0.5, 1, 0.75, 0], np.float32)
-    tool = learners.spotting(Frame(), optax.sgd(0.1), fit=lambda samples, rows: {}, scale_input=lambda image, fitted: image,
-                             loss=loss, output=output)
-    state = tool.init(jax.random.key(0), batch, SimpleNamespace(fit=SimpleNamespace(index=np.arange(6))))
+    tool = learners.spotting(
+        Frame(),
+        optax.sgd(0.1),
+        fit=lambda samples, rows: {},
+        scale_input=lambda image, fitted: image,
+        loss=loss,
+        output=output,
+    )
+    state = tool.init(
+        jax.random.key(0), batch, SimpleNamespace(fit=SimpleNamespace(index=np.arange(6)))
+    )
     new, logs = tool.step(state, batch, jax.random.key(1))
     told = np.asarray(tool.predict(state, batch.image)[0], float)
     logits = np.asarray(Frame().apply({'params': state.params}, batch.image, train=False)[0], float)
-    np.testing.assert_allclose(told, 1 / (1 + np.exp(-logits)) if output == 'sigmoid' else logits, rtol=1e-5)
-    wrong = [(t - y) ** 2 if loss == 'mse' else -y * math.log(t) - (1 - y) * math.log(1 - t)
-             for t, y in zip(told[:, 0], batch.target.tolist(), strict=True)]
+    np.testing.assert_allclose(
+        told, 1 / (1 + np.exp(-logits)) if output == 'sigmoid' else logits, rtol=1e-5
+    )
+    wrong = [
+        (t - y) ** 2 if loss == 'mse' else -y * math.log(t) - (1 - y) * math.log(1 - t)
+        for t, y in zip(told[:, 0], batch.target.tolist(), strict=True)
+    ]
     assert set(logs) == {'loss'} and float(logs['loss']) == pytest.approx(np.mean(wrong), rel=1e-5)
     before = float(logs['loss'])
     for number in range(20):

@@ -110,7 +110,9 @@ def test_phase_takes_more_than_half_a_wave_for_motion_the_other_way():
     closed form.
     """
     wave, shift = 16, 0.6 * 16
-    found = magnify.magnify(eight_bit(grating(wave, 0)), eight_bit(grating(wave, 0, shift)), method='phase', alpha=1.5)
+    found = magnify.magnify(
+        eight_bit(grating(wave, 0)), eight_bit(grating(wave, 0, shift)), method='phase', alpha=1.5
+    )
     expected = grating(wave, 0, shift + 0.5 * (shift - wave))
     assert np.abs(found[INNER] - expected[INNER]).mean() < 2
 
@@ -153,7 +155,9 @@ def test_alpha_nought_takes_the_motion_out(method):
     """
     onset, apex, _, _, field = magnification.scene(1, 'face', 0.8, alpha=1, noise=1.0)
     still = magnify.magnify(onset, apex, method=method, alpha=0)
-    assert abs(magnification.along(onset, still, field)) < 0.3 * magnification.along(onset, apex, field)
+    assert abs(magnification.along(onset, still, field)) < 0.3 * magnification.along(
+        onset, apex, field
+    )
 
 
 @pytest.mark.parametrize('kind', ['head', 'face'])
@@ -168,7 +172,9 @@ def test_motion_is_alpha_times_the_true_one_in_the_stated_range(method, kind, pa
     assert abs(gain - 1) < magnify.TOLERANCE
 
 
-@pytest.mark.parametrize('method, kind', [('eulerian', 'head'), ('eulerian', 'face'), ('phase', 'head')])
+@pytest.mark.parametrize(
+    'method, kind', [('eulerian', 'head'), ('eulerian', 'face'), ('phase', 'head')]
+)
 def test_motion_falls_short_far_beyond_the_stated_range(method, kind):
     """A stated range that ends too early would keep users from motion that comes out right."""
     gain, _ = magnification.measure(method, kind, 2.5 * magnify.RANGES[method], alpha=6, people=2)
@@ -194,7 +200,10 @@ def test_phase_leaves_a_change_of_light_alone():
     apex = np.clip(np.rint(onset * 0.96), 0, 255).astype(np.uint8)
     found = magnify.magnify(onset, apex, method='phase', alpha=6).astype(int)
     assert np.abs(found - apex).mean() < 1
-    assert np.abs(magnify.magnify(onset, apex, method='eulerian', alpha=6).astype(int) - apex).mean() > 15
+    assert (
+        np.abs(magnify.magnify(onset, apex, method='eulerian', alpha=6).astype(int) - apex).mean()
+        > 15
+    )
 
 
 def test_motion_at_one_edge_does_not_come_out_at_the_other():
@@ -213,7 +222,9 @@ def test_two_noisy_pictures_of_one_still_face_stay_still():
     """Phases of flat skin are random; magnified without distrust they would boil."""
     draw = np.random.default_rng(4)
     calm = cv2.GaussianBlur(picture(), (0, 0), 6).astype(float)
-    onset, apex = np.clip(np.rint(calm + 1.5 * draw.standard_normal((2, *calm.shape))), 0, 255).astype(np.uint8)
+    onset, apex = np.clip(
+        np.rint(calm + 1.5 * draw.standard_normal((2, *calm.shape))), 0, 255
+    ).astype(np.uint8)
     found = magnify.magnify(onset, apex, method='phase', alpha=6)
     assert np.std(found - calm) < 1.5 * 1.3
     assert np.std(magnify.magnify(onset, apex, method='eulerian', alpha=6) - calm) > 1.5 * 1.5
@@ -225,7 +236,9 @@ def test_phase_difference_is_a_circular_mean_with_trust_by_amplitude():
     """
     first = np.full((16, 16), 4 + 0j, np.complex64)
     turns = np.where(np.indices((16, 16)).sum(0) % 2, np.pi - 0.2, -np.pi + 0.2)
-    angle, trust = magnify.phase_difference(first, (first * np.exp(1j * turns)).astype(np.complex64), 0.1)
+    angle, trust = magnify.phase_difference(
+        first, (first * np.exp(1j * turns)).astype(np.complex64), 0.1
+    )
     assert np.abs(angle).min() > np.pi - 0.2 and trust.min() > 0.99
     _, weak = magnify.phase_difference(1e-3 * first, 1e-3 * first, 0.1)
     assert weak.max() < 0.01

@@ -40,7 +40,9 @@ def test_confusions_of_groups_are_those_of_their_rows():
     group = np.random.default_rng(1).integers(0, 5, len(label))
     found = metrics.confusions(label, predicted, group, groups=6, classes=4)
     for g in range(6):
-        np.testing.assert_array_equal(found[g], metrics.confusion(label[group == g], predicted[group == g], classes=4))
+        np.testing.assert_array_equal(
+            found[g], metrics.confusion(label[group == g], predicted[group == g], classes=4)
+        )
 
 
 @pytest.mark.parametrize(
@@ -84,10 +86,16 @@ def test_summary_equals_scikit_learn(seed, missing):
     at = {'y_true': label, 'y_pred': predicted, 'zero_division': 0}
     assert found['accuracy'] == pytest.approx(reference.accuracy_score(label, predicted))
     assert found['uf1'] == pytest.approx(reference.f1_score(**at, labels=present, average='macro'))
-    assert found['uar'] == pytest.approx(reference.recall_score(**at, labels=present, average='macro'))
-    assert found['precision'] == pytest.approx(reference.precision_score(**at, labels=present, average='macro'))
+    assert found['uar'] == pytest.approx(
+        reference.recall_score(**at, labels=present, average='macro')
+    )
+    assert found['precision'] == pytest.approx(
+        reference.precision_score(**at, labels=present, average='macro')
+    )
     assert found['weighted_f1'] == pytest.approx(reference.f1_score(**at, average='weighted'))
-    assert found['micro_f1'] == pytest.approx(reference.f1_score(**at, labels=range(4), average='micro'))
+    assert found['micro_f1'] == pytest.approx(
+        reference.f1_score(**at, labels=range(4), average='micro')
+    )
     each = [reference.accuracy_score(label == k, predicted == k) for k in range(4)]
     assert found['ovr_accuracy'] == pytest.approx(np.mean(each))
 
@@ -117,7 +125,9 @@ def test_precision_counts_a_class_never_predicted_as_zero():
 def test_spread_is_that_of_a_sample_over_what_is_known():
     """The spread of all seeds there are, divided by R, understates the spread of seeds to come."""
     assert metrics.spread(np.array([0.5, np.nan, 0.7])) == pytest.approx(np.std([0.5, 0.7], ddof=1))
-    assert np.isnan(metrics.spread(np.array([0.5]))) and np.isnan(metrics.spread(np.array([np.nan, 0.5])))
+    assert np.isnan(metrics.spread(np.array([0.5]))) and np.isnan(
+        metrics.spread(np.array([np.nan, 0.5]))
+    )
 
 
 def test_class_never_predicted_has_f1_zero_and_an_empty_matrix_is_nan():
@@ -162,11 +172,19 @@ def test_intervals_are_those_of_scipy_with_a_class_that_few_subjects_show():
     cube[1:, :, 2, :] = 0  # class 2 occurs in one subject only
     found = metrics.intervals(cube, level=0.9)
     for name in metrics.METRICS:
+
         def statistic(drawn, axis, name=name):
             return metrics.measures(cube[drawn].sum(-4))[name].mean(-1)
 
-        drawn = scipy.stats.bootstrap((np.arange(6),), statistic, vectorized=True, method='percentile', rng=0,
-                                      n_resamples=2000, confidence_level=0.9)
+        drawn = scipy.stats.bootstrap(
+            (np.arange(6),),
+            statistic,
+            vectorized=True,
+            method='percentile',
+            rng=0,
+            n_resamples=2000,
+            confidence_level=0.9,
+        )
         expected = list(drawn.confidence_interval)
         assert found[name] == pytest.approx(expected, abs=0.08 * (expected[1] - expected[0])), name
 

@@ -11,8 +11,12 @@ NOTEBOOK = ROOT / 'notebooks' / 'quickstart.ipynb'
 CLONED = ('configs', 'mer_jax', 'tfds_builders')  # what the notebook needs of a clone
 CELL_SECONDS = 900  # the slowest trains; most of it is compiling
 
-nbformat = pytest.importorskip('nbformat', reason='needs nbclient and ipykernel (requirements-dev.txt)')
-nbclient = pytest.importorskip('nbclient', reason='needs nbclient and ipykernel (requirements-dev.txt)')
+nbformat = pytest.importorskip(
+    'nbformat', reason='needs nbclient and ipykernel (requirements-dev.txt)'
+)
+nbclient = pytest.importorskip(
+    'nbclient', reason='needs nbclient and ipykernel (requirements-dev.txt)'
+)
 pytest.importorskip('ipykernel', reason='needs nbclient and ipykernel (requirements-dev.txt)')
 
 
@@ -51,12 +55,17 @@ def test_every_cell_runs(tiny_data, tmp_path, monkeypatch):
     cells = {cell.id: cell for cell in book.cells}
     assert cells['variant'].source == "VARIANT = ''"
     cells['variant'].source = "VARIANT = 'quick'"
-    nbclient.NotebookClient(book, timeout=CELL_SECONDS, resources={'metadata': {'path': folder / 'notebooks'}}).execute()
+    nbclient.NotebookClient(
+        book, timeout=CELL_SECONDS, resources={'metadata': {'path': folder / 'notebooks'}}
+    ).execute()
     assert 'UF1' in printed(cells['result']) and 'honest: no leaks' in printed(cells['result'])
     assert shown(cells['confusion'], 'image/svg+xml')
     assert shown(cells['explain'], 'image/png') and shown(cells['data'], 'image/png')
     assert '| two branches | 0.' in shown(cells['compare'], 'text/markdown')[0]
-    assert {path.name for path in (folder / 'runs').iterdir()} == {'notebook-quick', 'notebook-quick-sb'}
+    assert {path.name for path in (folder / 'runs').iterdir()} == {
+        'notebook-quick',
+        'notebook-quick-sb',
+    }
 
 
 def test_nothing_of_a_run_is_stored():
@@ -64,4 +73,8 @@ def test_nothing_of_a_run_is_stored():
     book = read()
     nbformat.validate(book)
     assert book.metadata.kernelspec.name == 'python3'
-    assert all(not cell.outputs and cell.execution_count is None for cell in book.cells if cell.cell_type == 'code')
+    assert all(
+        not cell.outputs and cell.execution_count is None
+        for cell in book.cells
+        if cell.cell_type == 'code'
+    )

@@ -28,7 +28,13 @@ def explained(rows=9, size=32, dataset='samm', subjects=('s1', 's2', 's3')):
         action_units=np.minimum(units, 1), au_cam=cams[0], grad_cam=cams[1], gray=np.full((rows, size, size), FACE, np.uint8),
         on_a=np.full((rows, size, size), 200, np.uint8), features=rng.normal(0, 1, (rows, 6)).astype('f'),
     )  # fmt: skip
-    return found, Names(('a', 'b'), tuple(subjects), (dataset,), tuple(f'c{i}' for i in index), ('1', '4', '12', '15'))
+    return found, Names(
+        ('a', 'b'),
+        tuple(subjects),
+        (dataset,),
+        tuple(f'c{i}' for i in index),
+        ('1', '4', '12', '15'),
+    )
 
 
 def table(path):
@@ -54,7 +60,12 @@ def drawn(monkeypatch):
 
 def images(groups):
     """Every picture of some groups, as bytes."""
-    return [None if image is None else image.tobytes() for group in groups for row in group.rows for image in row]
+    return [
+        None if image is None else image.tobytes()
+        for group in groups
+        for row in group.rows
+        for image in row
+    ]
 
 
 def written(folder, drawn, found, names, faces):
@@ -105,13 +116,19 @@ def test_who_is_shown():
     for dataset, faces, own in (('synthetic', False, True), ('samm', False, False), ('casme2', False, False),
                                 ('unheard of', False, False), ('samm', True, True), ('casme2', True, True)):  # fmt: skip
         behind = overlays.background(gray, dataset, 'sub01', faces=faces)
-        assert (behind.image == FACE).all() == own and ('own' in behind.kind) == own and not behind.hidden
+        assert (
+            (behind.image == FACE).all() == own
+            and ('own' in behind.kind) == own
+            and not behind.hidden
+        )
     assert 'Xiaolan Fu' in overlays.background(gray, 'casme2', 'sub01', faces=True).notice
     assert 'licence' in overlays.background(gray, 'samm', '006', faces=True).notice
     assert not overlays.background(gray, 'casme2', 'sub01', faces=False).notice
 
 
-@pytest.mark.parametrize('subject', ['sub12', 'sub22', 'SUB12', '12', '22', 'Sub022', 's12', '12.0'])
+@pytest.mark.parametrize(
+    'subject', ['sub12', 'sub22', 'SUB12', '12', '22', 'Sub022', 's12', '12.0']
+)
 @pytest.mark.parametrize('dataset', ['casme2', 'CASME2', 'CASME II', 'casme_2'])
 def test_two_subjects_of_casme2_are_never_shown(subject, dataset):
     """Their pictures must not be published, whatever somebody asks for and however a sheet writes
@@ -122,13 +139,21 @@ def test_two_subjects_of_casme2_are_never_shown(subject, dataset):
     np.testing.assert_array_equal(behind.image, schematic(64))
 
 
-@pytest.mark.parametrize(('dataset', 'subject'), [('casme2', 'sub02'), ('casme2', 'sub21'), ('samm', '012'), ('smic', 's12')])
+@pytest.mark.parametrize(
+    ('dataset', 'subject'),
+    [('casme2', 'sub02'), ('casme2', 'sub21'), ('samm', '012'), ('smic', 's12')],
+)
 def test_others_are_not_taken_for_these_two(dataset, subject):
     """A rule that is too wide would hide whole subjects of other releases."""
-    assert not overlays.background(np.full((64, 64), FACE, np.uint8), dataset, subject, faces=True).hidden
+    assert not overlays.background(
+        np.full((64, 64), FACE, np.uint8), dataset, subject, faces=True
+    ).hidden
 
 
-@pytest.mark.parametrize(('dataset', 'faces'), [('synthetic', False), ('casme2', False), ('casme2', True), ('samm', True)])
+@pytest.mark.parametrize(
+    ('dataset', 'faces'),
+    [('synthetic', False), ('casme2', False), ('casme2', True), ('samm', True)],
+)
 def test_write_draws_faces_only_where_they_may_be(tmp_path, drawn, dataset, faces):
     """One picture that takes the face itself instead of the background puts it on the report."""
     found, names = explained(dataset=dataset, subjects=('sub01', 'sub02', 'sub03'))
@@ -166,7 +191,10 @@ def test_files_and_index(tmp_path):
         assert image.shape[1] > 900 and image.shape[0] > 250 and image.std() > 10
         assert line['background'] == 'schematic face' and line['dataset'] == 'samm'
     row = found.clip[names.clips.index(lines[1]['clip'])]
-    assert (lines[1]['truth'], lines[1]['predicted']) == (names.classes[found.label[row]], names.classes[found.predicted[row]])
+    assert (lines[1]['truth'], lines[1]['predicted']) == (
+        names.classes[found.label[row]],
+        names.classes[found.predicted[row]],
+    )
 
 
 def test_pictures_are_the_same_bytes_twice(tmp_path):
@@ -174,8 +202,14 @@ def test_pictures_are_the_same_bytes_twice(tmp_path):
     random numbers.
     """
     found, names = explained()
-    before = {path: path.read_bytes() for path in overlays.write(tmp_path, found, names, faces=False, count=2)}
-    assert before == {path: path.read_bytes() for path in overlays.write(tmp_path, found, names, faces=False, count=2)}
+    before = {
+        path: path.read_bytes()
+        for path in overlays.write(tmp_path, found, names, faces=False, count=2)
+    }
+    assert before == {
+        path: path.read_bytes()
+        for path in overlays.write(tmp_path, found, names, faces=False, count=2)
+    }
 
 
 def test_faces_of_an_earlier_call_are_removed(tmp_path, drawn):
@@ -194,10 +228,21 @@ def test_a_scenario_that_is_missing_is_said(tmp_path, drawn):
     found, names = explained(subjects=('one',))
     overlays.write(tmp_path, found, names, faces=False, count=2)
     words = json.loads((tmp_path / 'explain' / 'captions.json').read_text())['scenarios.png']
-    assert 'Not among these clips: two subjects with the same emotion' in words and 'two clips of one' not in words
+    assert (
+        'Not among these clips: two subjects with the same emotion' in words
+        and 'two clips of one' not in words
+    )
     assert len(drawn[0]['scenarios.png']) == 2
-    overlays.write(tmp_path, found._replace(action_units=found.action_units * np.nan), names, faces=False, count=2)
-    assert 'none' in json.loads((tmp_path / 'explain' / 'captions.json').read_text())['scenarios.png']
+    overlays.write(
+        tmp_path,
+        found._replace(action_units=found.action_units * np.nan),
+        names,
+        faces=False,
+        count=2,
+    )
+    assert (
+        'none' in json.loads((tmp_path / 'explain' / 'captions.json').read_text())['scenarios.png']
+    )
     assert not (tmp_path / 'explain' / 'scenarios.png').exists()
 
 
@@ -205,18 +250,29 @@ def test_few_clips_get_no_feature_plot_but_a_reason(tmp_path, drawn):
     """t-SNE of four points is an error of scikit-learn, and no picture of anything."""
     found, names = explained(rows=4)
     overlays.write(tmp_path, found, names, faces=False, count=2)
-    assert '4 clips' in json.loads((tmp_path / 'explain' / 'captions.json').read_text())['au_features.png']
+    assert (
+        '4 clips'
+        in json.loads((tmp_path / 'explain' / 'captions.json').read_text())['au_features.png']
+    )
     assert not (tmp_path / 'explain' / 'au_features.png').exists()
 
 
-@pytest.mark.parametrize('case', ['five rows', 'one feature', 'all unknown', 'every set once', 'two equal rows'])
+@pytest.mark.parametrize(
+    'case', ['five rows', 'one feature', 'all unknown', 'every set once', 'two equal rows']
+)
 def test_feature_plot_of_hostile_tables(tmp_path, case):
     """Five clips, networks of one feature or data without action units must not end in a
     traceback.
     """
     features = np.random.default_rng(0).normal(0, 1, (5, 1 if case == 'one feature' else 7))
     features[1] = features[0] if case == 'two equal rows' else features[1]
-    sets = [None] * 5 if case == 'all unknown' else [(str(i),) for i in range(5)] if case == 'every set once' else [()] * 5
+    sets = (
+        [None] * 5
+        if case == 'all unknown'
+        else [(str(i),) for i in range(5)]
+        if case == 'every set once'
+        else [()] * 5
+    )
     assert 't-SNE' in plots.au_features(tmp_path / 'a.png', features, sets)
     # without a fixed seed the picture of one feature would differ
     plots.au_features(tmp_path / 'b.png', features, sets)
@@ -254,4 +310,6 @@ def test_nothing_to_draw_is_one_line(tmp_path):
     with pytest.raises(UserError, match='0 clips asked for; needs 1 or more'):
         overlays.write(tmp_path, found, names, faces=False, count=0)
     with pytest.raises(UserError, match='no clip was held out'):
-        overlays.write(tmp_path, Explained(*(array[:0] for array in found)), names, faces=False, count=3)
+        overlays.write(
+            tmp_path, Explained(*(array[:0] for array in found)), names, faces=False, count=3
+        )

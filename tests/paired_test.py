@@ -12,7 +12,10 @@ from mer_jax import metrics, paired
 def systems(seed, *, subjects=6, seeds=2, classes=3, skill=2):
     """Confusions [S, R, K, K] of two systems on the same truth."""
     rng = np.random.default_rng(seed)
-    return [rng.poisson(1.0, (subjects, seeds, classes, classes)) + skill * np.eye(classes, dtype=int) for _ in range(2)]
+    return [
+        rng.poisson(1.0, (subjects, seeds, classes, classes)) + skill * np.eye(classes, dtype=int)
+        for _ in range(2)
+    ]
 
 
 def gain(first, second, name='uf1'):
@@ -33,10 +36,19 @@ def of_scipy(first, second, name, *, draws, seed=0):
         return np.subtract(*(metrics.measures(pooled)[name].mean(-1) for pooled in reversed(sums)))
 
     numbers = np.arange(count), np.arange(count) + count
-    drawn = scipy.stats.bootstrap(numbers, statistic, paired=True, vectorized=True, method='percentile', rng=seed,
-                                  n_resamples=draws, confidence_level=0.9)
-    swapped = scipy.stats.permutation_test(numbers, statistic, permutation_type='samples', vectorized=True, rng=seed,
-                                           n_resamples=draws)
+    drawn = scipy.stats.bootstrap(
+        numbers,
+        statistic,
+        paired=True,
+        vectorized=True,
+        method='percentile',
+        rng=seed,
+        n_resamples=draws,
+        confidence_level=0.9,
+    )
+    swapped = scipy.stats.permutation_test(
+        numbers, statistic, permutation_type='samples', vectorized=True, rng=seed, n_resamples=draws
+    )
     return drawn.confidence_interval, swapped.pvalue
 
 
@@ -60,7 +72,9 @@ def test_few_subjects_are_swapped_in_every_way():
     """
     first, second = systems(1, subjects=5)
     _, expected = of_scipy(first, second, 'uf1', draws=40)  # 32 swaps: all of them
-    assert {paired.difference(first, second, draws=32, seed=seed)['uf1']['p'] for seed in range(3)} == {expected}
+    assert {
+        paired.difference(first, second, draws=32, seed=seed)['uf1']['p'] for seed in range(3)
+    } == {expected}
 
 
 def test_exact_p_by_hand():
@@ -95,7 +109,9 @@ def test_seeds_may_differ_in_number_but_then_p_is_undefined():
     """Swapped confusions of one and of three seeds cannot be pooled by seed."""
     first, second = systems(4)[0], systems(5, seeds=3)[1]
     found = paired.difference(first, second)['uf1']
-    assert found['difference'] == pytest.approx(gain(first.sum(0), second.sum(0))) and np.isnan(found['p'])
+    assert found['difference'] == pytest.approx(gain(first.sum(0), second.sum(0))) and np.isnan(
+        found['p']
+    )
     assert found['interval'][0] < found['difference'] < found['interval'][1]
 
 
@@ -123,7 +139,10 @@ def test_level_on_systems_that_are_equally_good(subjects):
     rng = np.random.default_rng(0)
     ps = []
     for _ in range(400):
-        clips, skill = rng.integers(1, 12, (subjects, 1, 1, 1)), rng.uniform(0.3, 0.9, (subjects, 1, 1, 1))
+        clips, skill = (
+            rng.integers(1, 12, (subjects, 1, 1, 1)),
+            rng.uniform(0.3, 0.9, (subjects, 1, 1, 1)),
+        )
         # per seed and class
         hits = [rng.binomial(clips, skill, (subjects, 2, 2, 1)) for _ in range(2)]
         cubes = [np.concatenate([hit, clips - hit], -1) for hit in hits]
@@ -164,8 +183,15 @@ def test_a_mean_and_its_interval_are_those_of_scipy():
     """
     value, subject = values(0, subjects=12)
     groups = [value[np.equal(subject, number)] for number in np.unique(subject)]
-    drawn = scipy.stats.bootstrap((np.arange(12),), lambda numbers: np.mean(np.concatenate([groups[n] for n in numbers])),
-                                  vectorized=False, method='percentile', rng=0, n_resamples=2000, confidence_level=0.8)
+    drawn = scipy.stats.bootstrap(
+        (np.arange(12),),
+        lambda numbers: np.mean(np.concatenate([groups[n] for n in numbers])),
+        vectorized=False,
+        method='percentile',
+        rng=0,
+        n_resamples=2000,
+        confidence_level=0.8,
+    )
     expected = list(drawn.confidence_interval)
     mean, edges = paired.mean(value, subject, level=0.8)
     assert mean == pytest.approx(np.mean(value))
@@ -180,11 +206,21 @@ def test_a_difference_of_means_is_that_of_scipy():
     found = paired.means(first, second, subject)
     assert found['difference'] == pytest.approx(np.mean(second - first))
     assert found['interval'] == paired.mean(second - first, subject)[1]
-    sums = [np.array([value[np.equal(subject, number)].sum() for number in np.unique(subject)]) for value in (first, second)]
-    expected = scipy.stats.permutation_test(sums, lambda before, after: np.sum(after - before), permutation_type='samples',
-                                            vectorized=False, n_resamples=200)
+    sums = [
+        np.array([value[np.equal(subject, number)].sum() for number in np.unique(subject)])
+        for value in (first, second)
+    ]
+    expected = scipy.stats.permutation_test(
+        sums,
+        lambda before, after: np.sum(after - before),
+        permutation_type='samples',
+        vectorized=False,
+        n_resamples=200,
+    )
     assert found['p'] == expected.pvalue
-    assert {paired.means(first, second, subject, seed=seed)['p'] for seed in range(3)} == {found['p']}, 'all 128 swaps'
+    assert {paired.means(first, second, subject, seed=seed)['p'] for seed in range(3)} == {
+        found['p']
+    }, 'all 128 swaps'
     turned = paired.means(second, first, subject)
     assert turned['difference'] == -found['difference'] and turned['p'] == found['p']
 
@@ -193,7 +229,9 @@ def test_swaps_of_many_subjects_are_drawn():
     """All swaps of 26 subjects are 67 million; a drawn p is never 0."""
     rng = np.random.default_rng(0)
     subject, first = np.arange(26), rng.normal(0, 1, 26)
-    assert paired.means(first, first + 5 + rng.normal(0, 0.1, 26), subject, draws=500)['p'] == 1 / 501
+    assert (
+        paired.means(first, first + 5 + rng.normal(0, 0.1, 26), subject, draws=500)['p'] == 1 / 501
+    )
     equal = paired.means(first, first, subject, draws=500)
     assert equal == {'difference': 0, 'interval': [0, 0], 'p': 1}
 

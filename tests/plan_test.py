@@ -20,7 +20,9 @@ def settled(found, measure, *, runs, epochs):
 
 
 def candidates(backend='cpu', devices=2, runs=44, **pinned):
-    return plan.candidates(backend, devices, runs, **({'lowering': 'auto', 'at_once': 0, 'use': 0} | pinned))
+    return plan.candidates(
+        backend, devices, runs, **({'lowering': 'auto', 'at_once': 0, 'use': 0} | pinned)
+    )
 
 
 def test_cpu_never_tries_a_native_convolution():
@@ -31,13 +33,19 @@ def test_cpu_never_tries_a_native_convolution():
 
 def test_pinned_settings_leave_one_candidate():
     """Tests and reproductions pin the plan; a trial there would make bits depend on timing."""
-    assert candidates(lowering='matmul', at_once=2, use=1) == [plan.Plan('matmul', 2, 1, 'pinned by the settings')]
+    assert candidates(lowering='matmul', at_once=2, use=1) == [
+        plan.Plan('matmul', 2, 1, 'pinned by the settings')
+    ]
     assert candidates('gpu', 4, 3, lowering='native', at_once=1, use=4)[0].devices == 4
 
 
 def test_the_fastest_for_all_runs_is_chosen():
     """A plan that is faster a round but pads many runs away must not win."""
-    found = [plan.Plan('matmul', 1, 2, ''), plan.Plan('matmul', 4, 2, ''), plan.Plan('matmul', 16, 2, '')]
+    found = [
+        plan.Plan('matmul', 1, 2, ''),
+        plan.Plan('matmul', 4, 2, ''),
+        plan.Plan('matmul', 16, 2, ''),
+    ]
     seconds = {1: 1.0, 4: 3.6, 16: math.inf}
     chosen = settled(found, lambda p: seconds[p.at_once], runs=9, epochs=10**6)
     assert chosen.at_once == 1  # 5 rounds of 1.0 s against 2 of 3.6 s
@@ -84,7 +92,13 @@ def test_groups_hold_full_rounds(tmp_path):
     """A group that is not a multiple of a round would train padding in every group."""
     shapes = {'w': np.zeros(1000, np.float32)}
     size = lambda group, runs=44: plan.group_size(  # noqa: E731
-        plan.Plan('matmul', 2, 2, ''), runs, shapes=shapes, group=group, device=NoStats(), folder=tmp_path)
+        plan.Plan('matmul', 2, 2, ''),
+        runs,
+        shapes=shapes,
+        group=group,
+        device=NoStats(),
+        folder=tmp_path,
+    )
     assert size(0) == 44 and size(10) == 8 and size(3) == 4 and size(100) == 44
     assert size(2, runs=3) == 3  # a round larger than all runs
 
@@ -92,7 +106,14 @@ def test_groups_hold_full_rounds(tmp_path):
 def test_a_full_disk_is_told_before_training(tmp_path):
     shapes = {'w': type('Huge', (), {'shape': (2**50,), 'dtype': np.dtype('float32')})()}
     with pytest.raises(UserError, match='GB free, the states of 3 runs need'):
-        plan.group_size(plan.Plan('matmul', 1, 1, ''), 3, shapes=shapes, group=0, device=NoStats(), folder=tmp_path)
+        plan.group_size(
+            plan.Plan('matmul', 1, 1, ''),
+            3,
+            shapes=shapes,
+            group=0,
+            device=NoStats(),
+            folder=tmp_path,
+        )
 
 
 class NoStats:

@@ -18,7 +18,12 @@ NEGATIVE = '006/u_test/0/006_006_1_1 .png'
 
 
 def prepare(tmp_path, **kwargs):
-    kwargs = {'data_dir': tmp_path / 'data', 'manual_dir': tmp_path / 'raw', 'progress': False, **kwargs}
+    kwargs = {
+        'data_dir': tmp_path / 'data',
+        'manual_dir': tmp_path / 'raw',
+        'progress': False,
+        **kwargs,
+    }
     return tfds_builders.prepare('precomputed_flow', **kwargs)
 
 
@@ -44,7 +49,9 @@ def test_build_equals_what_was_written(tmp_path):
         subject, emotion, image = truth[example['clip']]
         assert (example['subject'], example['emotion']) == (subject, emotion)
         assert example['flow'].dtype == np.uint8 and np.array_equal(example['flow'], image)
-        assert example['dataset'] == {'0': 'samm', 's': 'smic'}.get(subject.replace('sub', 'x')[0], 'casme2')
+        assert example['dataset'] == {'0': 'samm', 's': 'smic'}.get(
+            subject.replace('sub', 'x')[0], 'casme2'
+        )
         assert not example['action_units_known'] and example['action_units'] == ''
         assert (example['onset'], example['apex'], example['offset']) == (-1, -1, -1)
         assert (example['apex_source'], example['fps']) == ('unknown', 0)
@@ -56,7 +63,9 @@ def test_channels_are_u_v_strain(tmp_path):
     """
     fake_raw.write_precomputed_flow(tmp_path / 'raw', subjects={'s01': (1, 0, 0)})
     file = tmp_path / 'raw/norm_u_v_os/s01/u_test/0/s01_s01_ne_01 .png'
-    file.write_bytes(hand_made_png([bytes([10, 20, 30]) * 27 + bytes([40, 50, 60])] * 28, width=28, height=28))
+    file.write_bytes(
+        hand_made_png([bytes([10, 20, 30]) * 27 + bytes([40, 50, 60])] * 28, width=28, height=28)
+    )
     (example,) = tfds_builders.records(prepare(tmp_path))
     assert example['flow'][5, 0].tolist() == [10, 20, 30]  # red = u, green = v, blue = strain
     assert example['flow'][5, 27].tolist() == [40, 50, 60]
@@ -94,7 +103,10 @@ def test_names_without_blank_and_both_folders_give_the_same_data(tmp_path):
     inner = prepare(tmp_path, manual_dir=tmp_path / 'raw/norm_u_v_os', data_dir=tmp_path / 'data2')
     repaired = prepare(tmp_path, manual_dir=tmp_path / 'repaired', data_dir=tmp_path / 'data3')
     assert outer.info.metadata['fingerprint'] == inner.info.metadata['fingerprint']
-    flows = [[example['flow'] for example in tfds_builders.records(builder)] for builder in (outer, inner, repaired)]
+    flows = [
+        [example['flow'] for example in tfds_builders.records(builder)]
+        for builder in (outer, inner, repaired)
+    ]
     assert np.array_equal(flows[0], flows[1]) and np.array_equal(flows[0], flows[2])
 
 
@@ -106,7 +118,11 @@ def test_litter_and_u_train_are_ignored_and_audited(tmp_path):
     builder = prepare(tmp_path)
     with open(f'{builder.data_dir}/audit.csv', newline='', encoding='utf-8') as file:
         rows = list(csv.DictReader(file))
-    assert sum(row['status'] == 'used' for row in rows) == len(truth) == builder.info.splits['train'].num_examples
+    assert (
+        sum(row['status'] == 'used' for row in rows)
+        == len(truth)
+        == builder.info.splits['train'].num_examples
+    )
     ignored = {row['file'] for row in rows if row['status'] == 'ignored'}
     assert {'Thumbs.db', '006/.DS_Store', '006/u_train', 'sub01/u_train'} <= ignored
     assert not [row for row in rows if row['status'] == 'error']
@@ -159,20 +175,64 @@ MISTAKES = {
     'cut at the end': (cut(-12), NEGATIVE, 'cut off or damaged after'),
     'few lines': (write('few lines'), NEGATIVE, 'damaged: its pixels cannot be decoded'),
     'one bit': (flip_byte, NEGATIVE, 'cut off or damaged after'),
-    'class': (copy_to('006/u_test/3/006_006_1_9 .png'), '006/u_test/3', 'a class folder is 0 (negative)'),
-    'class name': (copy_to('006/u_test/happy/006_006_1_9 .png'), '006/u_test/happy', 'a class folder is 0'),
-    'other subject': (copy_to('s01/u_test/0/006_006_1_9 .png'), 's01/u_test/0/006_006_1_9 .png', 'must be named s01_'),
-    'no PNG': (copy_to('006/u_test/0/006_006_1_9 .jpg'), '006/u_test/0/006_006_1_9 .jpg', 'must be named 006_<clip>'),
-    'same clip': (copy_to('006/u_test/0/006_006_1_1.png'), '006/u_test/0/006_006_1_1.png', 'same clip 006_1_1 as'),
-    'two classes': (copy_to('006/u_test/2/006_006_1_1 .png'), '006/u_test/2/006_006_1_1 .png', 'one of the two must'),
+    'class': (
+        copy_to('006/u_test/3/006_006_1_9 .png'),
+        '006/u_test/3',
+        'a class folder is 0 (negative)',
+    ),
+    'class name': (
+        copy_to('006/u_test/happy/006_006_1_9 .png'),
+        '006/u_test/happy',
+        'a class folder is 0',
+    ),
+    'other subject': (
+        copy_to('s01/u_test/0/006_006_1_9 .png'),
+        's01/u_test/0/006_006_1_9 .png',
+        'must be named s01_',
+    ),
+    'no PNG': (
+        copy_to('006/u_test/0/006_006_1_9 .jpg'),
+        '006/u_test/0/006_006_1_9 .jpg',
+        'must be named 006_<clip>',
+    ),
+    'same clip': (
+        copy_to('006/u_test/0/006_006_1_1.png'),
+        '006/u_test/0/006_006_1_1.png',
+        'same clip 006_1_1 as',
+    ),
+    'two classes': (
+        copy_to('006/u_test/2/006_006_1_1 .png'),
+        '006/u_test/2/006_006_1_1 .png',
+        'one of the two must',
+    ),
     'stray at top': (copy_to('notes.txt'), 'notes.txt', 'stray file; only a subject folder'),
     'stray in subject': (copy_to('006/a.png'), '006/a.png', 'stray file; only u_test and u_train'),
-    'stray in u_test': (copy_to('006/u_test/a.png'), '006/u_test/a.png', 'stray file; only class folders'),
-    'folder': (lambda root: (root / '006/u_test/0/006_x.png').mkdir(), '006/u_test/0/006_x.png', 'not a file'),
-    'strange folder': (lambda root: (root / '006/test').mkdir(), '006/test', 'only u_test and u_train'),
-    'empty subject': (lambda root: (root / '007/u_test/0').mkdir(parents=True), '007', 'subject without a clip'),
+    'stray in u_test': (
+        copy_to('006/u_test/a.png'),
+        '006/u_test/a.png',
+        'stray file; only class folders',
+    ),
+    'folder': (
+        lambda root: (root / '006/u_test/0/006_x.png').mkdir(),
+        '006/u_test/0/006_x.png',
+        'not a file',
+    ),
+    'strange folder': (
+        lambda root: (root / '006/test').mkdir(),
+        '006/test',
+        'only u_test and u_train',
+    ),
+    'empty subject': (
+        lambda root: (root / '007/u_test/0').mkdir(parents=True),
+        '007',
+        'subject without a clip',
+    ),
     'unpadded': (copy_to('6/u_test/0/6_6_1_1 .png'), '6', 'a subject is named 006 (SAMM)'),
-    'unknown subject': (copy_to('spNO.1/u_test/0/a.png'), 'spNO.1', 'a subject is named 006 (SAMM)'),
+    'unknown subject': (
+        copy_to('spNO.1/u_test/0/a.png'),
+        'spNO.1',
+        'a subject is named 006 (SAMM)',
+    ),
 }
 
 

@@ -75,7 +75,10 @@ def test_rows_set_aside_neither_train_nor_are_tested_in_any_fold(name, small):
     assert len(np.unique(unit[aside])) == round(0.2 * len(np.unique(unit))) and titles == same
     for number in range(len(titles)):
         train, test = sides(folds, number)
-        assert train.tolist() == sides(scored, number)[0].tolist() and aside.tolist() == sides(scored, number)[1].tolist()
+        assert (
+            train.tolist() == sides(scored, number)[0].tolist()
+            and aside.tolist() == sides(scored, number)[1].tolist()
+        )
         assert not set(unit[aside]) & set(unit[train]) and not set(aside) & set(test)
         assert sorted([*train, *test, *aside]) == list(range(len(samples.label)))
     if name in ('loso', 'kfold', 'clip_kfold'):
@@ -91,7 +94,10 @@ def test_eighty_ten_ten(small):
     settings = {'holdout': 0.1, 'validation': 0.1}
     folds, _ = make('random_split', samples, names, **settings)
     assert [len(side) for side in sides(folds, 0)] == [80, 10]
-    assert len(sides(make('random_split', samples, names, **settings, scored='validation')[0], 0)[1]) == 10
+    assert (
+        len(sides(make('random_split', samples, names, **settings, scored='validation')[0], 0)[1])
+        == 10
+    )
 
 
 def test_a_scale_is_fitted_to_training_rows_unless_a_leak_is_asked_for(small):
@@ -100,7 +106,10 @@ def test_a_scale_is_fitted_to_training_rows_unless_a_leak_is_asked_for(small):
     folds, _ = make('loso', samples, names)
     np.testing.assert_array_equal(folds.train.fit.index, folds.train.index)
     leaking, _ = make('loso', samples, names, scale_scope='all')
-    assert all(rows.tolist() == list(range(25)) for rows in leaking.train.fit.index) and leaking.train.fit.weight.all()
+    assert (
+        all(rows.tolist() == list(range(25)) for rows in leaking.train.fit.index)
+        and leaking.train.fit.weight.all()
+    )
     np.testing.assert_array_equal(folds.train.index, leaking.train.index)
 
 
@@ -144,7 +153,10 @@ def test_all_rows_has_an_empty_test(small):
 def test_seeds_repeat_the_folds(small):
     samples, names = small
     folds, titles = make('loso', samples, names, seeds=3)
-    assert folds.seed.tolist() == [0] * 5 + [1] * 5 + [2] * 5 and folds.fold.tolist() == [0, 1, 2, 3, 4] * 3
+    assert (
+        folds.seed.tolist() == [0] * 5 + [1] * 5 + [2] * 5
+        and folds.fold.tolist() == [0, 1, 2, 3, 4] * 3
+    )
     assert (folds.train.index[:5] == folds.train.index[10:]).all() and len(titles) == 5
 
 
@@ -182,7 +194,9 @@ def test_table_counts_what_is_left_out(small):
     assert sum(rows[1][7:]) == 4
 
 
-@pytest.mark.parametrize('name', ['loso', 'lodo', 'kfold', 'holdout', 'random_split', 'clip_kfold', 'all_rows'])
+@pytest.mark.parametrize(
+    'name', ['loso', 'lodo', 'kfold', 'holdout', 'random_split', 'clip_kfold', 'all_rows']
+)
 def test_rows_that_cannot_train_are_held_out_in_every_fold(name, small):
     """A frame without a label would make the loss NaN; a clip that no fold answers has no apex to
     hand on.
@@ -198,9 +212,13 @@ def test_rows_that_cannot_train_are_held_out_in_every_fold(name, small):
         assert train.tolist() == [row for row in all_train if trains[row]]
         assert test.tolist() == sorted({*all_test.tolist(), 0, 8, 9, 20})
     leaking, _ = make(name, samples, names, trains=trains, scale_scope='all')
-    assert not {0, 8, 9, 20} & set(leaking.train.fit.index.ravel().tolist()), 'no scale of theirs either'
-    assert make(name, samples, names, trains=np.ones(25, bool))[0].train.index.tolist() == make(
-        name, samples, names)[0].train.index.tolist()
+    assert not {0, 8, 9, 20} & set(leaking.train.fit.index.ravel().tolist()), (
+        'no scale of theirs either'
+    )
+    assert (
+        make(name, samples, names, trains=np.ones(25, bool))[0].train.index.tolist()
+        == make(name, samples, names)[0].train.index.tolist()
+    )
 
 
 def test_rows_that_cannot_train_are_not_scored_by_the_validation_part(small):
@@ -217,7 +235,9 @@ def test_a_fold_whose_rows_cannot_train_is_an_error(small):
     label.
     """
     samples, names = small
-    with pytest.raises(UserError, match="leaving out 'set0' leaves no row to train on; it needs a further data set"):
+    with pytest.raises(
+        UserError, match="leaving out 'set0' leaves no row to train on; it needs a further data set"
+    ):
         make('lodo', samples, names, trains=samples.dataset == 0)
 
 
@@ -225,19 +245,35 @@ def candidates():
     """Samples of 10 clips of 5 subjects, where clips 1, 4 and 7 have a row for each of the frames
     10, 20 and 30; (samples, names, known).
     """
-    clip = np.repeat(np.arange(10), np.where(np.isin(np.arange(10), (1, 4, 7)), 3, 1)).astype(np.int32)
-    frame = np.concatenate([[10, 20, 30] if c in (1, 4, 7) else [5 + c] for c in range(10)]).astype(np.int32)
+    clip = np.repeat(np.arange(10), np.where(np.isin(np.arange(10), (1, 4, 7)), 3, 1)).astype(
+        np.int32
+    )
+    frame = np.concatenate([[10, 20, 30] if c in (1, 4, 7) else [5 + c] for c in range(10)]).astype(
+        np.int32
+    )
     samples, names = make_samples(clips=(2, 2, 2, 2, 2))
-    samples = samples._replace(**{key: getattr(samples, key)[clip] for key in samples._fields if key not in ('clip', 'frame')})
+    samples = samples._replace(
+        **{
+            key: getattr(samples, key)[clip]
+            for key in samples._fields
+            if key not in ('clip', 'frame')
+        }
+    )
     return samples._replace(clip=clip, frame=frame), names, ~np.isin(clip, (1, 4, 7))
 
 
 def told(names, samples, titles, seeds, frame=lambda title, seed, clip: 10):
     """apexes.Spotted in which each fold answers frame(title, seed, clip)."""
     of_clip = {c: names.datasets[samples.dataset[samples.clip == c][0]] for c in (1, 4, 7)}
-    return apexes.Spotted('runs/spotter', {
-        (title, seed): {(of_clip[c], names.clips[c]): frame(title, seed, c) for c in of_clip}
-        for title in titles for seed in range(seeds)}, seeds)
+    return apexes.Spotted(
+        'runs/spotter',
+        {
+            (title, seed): {(of_clip[c], names.clips[c]): frame(title, seed, c) for c in of_clip}
+            for title in titles
+            for seed in range(seeds)
+        },
+        seeds,
+    )
 
 
 def test_each_fold_keeps_the_frame_that_its_own_spotter_answered():
@@ -247,37 +283,65 @@ def test_each_fold_keeps_the_frame_that_its_own_spotter_answered():
     samples, names, known = candidates()
     folds, titles = make('loso', samples, names, seeds=4, scale_scope='all')
     answer = lambda title, seed, clip: 10 + 10 * ((int(title[1:]) + seed + clip) % 3)  # noqa: E731
-    kept = protocol.spotted(folds, titles, samples, names, known, told(names, samples, titles, 2, answer))
+    kept = protocol.spotted(
+        folds, titles, samples, names, known, told(names, samples, titles, 2, answer)
+    )
     for number in range(len(folds.fold)):
         title, seed = titles[folds.fold[number]], int(folds.seed[number]) % 2
-        right = [row for row in range(len(known))
-                 if known[row] or samples.frame[row] == answer(title, seed, int(samples.clip[row]))]
+        right = [
+            row
+            for row in range(len(known))
+            if known[row] or samples.frame[row] == answer(title, seed, int(samples.clip[row]))
+        ]
         assert len(right) == 10 and len({int(samples.clip[row]) for row in right}) == 10
         train, test = sides(kept, number)
-        assert test.tolist() == [row for row in right if names.subjects[samples.subject[row]] == title]
+        assert test.tolist() == [
+            row for row in right if names.subjects[samples.subject[row]] == title
+        ]
         assert train.tolist() == [row for row in right if row not in test]
         fit = kept.train.fit.index[number][kept.train.fit.weight[number] > 0]
         assert fit.tolist() == right
         assert set(kept.train.index[number].tolist()) == set(train.tolist()), 'padding, too'
-    assert len({tuple(sides(kept, number)[0].tolist()) for number in range(0, 20, 5)}) > 1, 'seeds differ'
-    assert kept.fold.tolist() == folds.fold.tolist() and kept.train.made.row.shape == folds.train.made.row.shape
+    assert len({tuple(sides(kept, number)[0].tolist()) for number in range(0, 20, 5)}) > 1, (
+        'seeds differ'
+    )
+    assert (
+        kept.fold.tolist() == folds.fold.tolist()
+        and kept.train.made.row.shape == folds.train.made.row.shape
+    )
 
 
 def test_a_spotter_that_did_not_leave_out_the_subject_is_refused():
     """Its answer for a clip of any subject would be one that the left-out subject had a part in."""
     samples, names, known = candidates()
     folds, titles = make('loso', samples, names)
-    with pytest.raises(UserError, match="data.apex: runs/spotter has no fold that leaves out 's3'; train the spotter by loso on"):
-        protocol.spotted(folds, titles, samples, names, known, told(names, samples, ['s0', 's1', 's2', 's4'], 1))
+    with pytest.raises(
+        UserError,
+        match="data.apex: runs/spotter has no fold that leaves out 's3'; train the spotter by loso on",
+    ):
+        protocol.spotted(
+            folds, titles, samples, names, known, told(names, samples, ['s0', 's1', 's2', 's4'], 1)
+        )
     folds, titles = make('kfold', samples, names)
     with pytest.raises(UserError, match="has no fold that leaves out 'group 1'"):
-        protocol.spotted(folds, titles, samples, names, known, told(names, samples, ['s0', 's1', 's2', 's3', 's4'], 1))
+        protocol.spotted(
+            folds,
+            titles,
+            samples,
+            names,
+            known,
+            told(names, samples, ['s0', 's1', 's2', 's3', 's4'], 1),
+        )
 
 
 def test_annotated_apexes_need_no_spotter():
     """A data set whose apexes are all annotated is the same with every value of data.apex."""
     samples, names, _ = candidates()
     folds, titles = make('kfold', samples, names)
-    kept = protocol.spotted(folds, titles, samples, names, np.ones(len(samples.clip), bool), apexes.Spotted('x', {}, 1))
+    kept = protocol.spotted(
+        folds, titles, samples, names, np.ones(len(samples.clip), bool), apexes.Spotted('x', {}, 1)
+    )
     for number in range(3):
-        assert [side.tolist() for side in sides(kept, number)] == [side.tolist() for side in sides(folds, number)]
+        assert [side.tolist() for side in sides(kept, number)] == [
+            side.tolist() for side in sides(folds, number)
+        ]

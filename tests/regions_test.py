@@ -25,7 +25,9 @@ def within(points, x, y, reach):
         return (b[0] - a[0]) * (y - a[1]) - (b[1] - a[1]) * (x - a[0])
 
     def distance(a, b):
-        along = ((x - a[0]) * (b[0] - a[0]) + (y - a[1]) * (b[1] - a[1])) / (np.sum((b - a) ** 2) + 1e-12)
+        along = ((x - a[0]) * (b[0] - a[0]) + (y - a[1]) * (b[1] - a[1])) / (
+            np.sum((b - a) ** 2) + 1e-12
+        )
         along = np.clip(along, 0, 1)
         return np.hypot(x - a[0] - along * (b[0] - a[0]), y - a[1] - along * (b[1] - a[1]))
 
@@ -34,7 +36,11 @@ def within(points, x, y, reach):
         return True
     for i, j in pairs:
         for k in range(j):
-            sides = [side(points[i], points[j]), side(points[j], points[k]), side(points[k], points[i])]
+            sides = [
+                side(points[i], points[j]),
+                side(points[j], points[k]),
+                side(points[k], points[i]),
+            ]
             if min(sides) >= 0 or max(sides) <= 0:
                 return True
     return False
@@ -49,7 +55,9 @@ def test_near_hull_equals_a_loop_over_triangles(reach):
     np.testing.assert_array_equal(found, expected)
 
 
-@pytest.mark.parametrize('corners', [[[5.0, 6.0]], [[5.0, 6.0], [9.0, 6.0]], [[2.0, 2.0], [4.0, 4.0], [7.0, 7.0]]])
+@pytest.mark.parametrize(
+    'corners', [[[5.0, 6.0]], [[5.0, 6.0], [9.0, 6.0]], [[2.0, 2.0], [4.0, 4.0], [7.0, 7.0]]]
+)
 def test_points_without_area_still_have_surroundings(corners):
     """A closed eye is a line: its hull has no inside, and the whole image must not count as one."""
     found = regions.near_hull(np.array(corners), 14, 1.5)
@@ -66,8 +74,15 @@ def test_the_three_readings_of_the_mask(points):
     everything, kept, blacked = (regions.mask(points, 64, keep=keep) for keep in regions.KEEP)
     assert everything.all() and everything.shape == kept.shape == (64, 64) and kept.dtype == bool
     np.testing.assert_array_equal(kept, ~blacked)
-    rows = {name: np.round(points[list(part)].mean(0)).astype(int) for name, part in
-            {'eye': range(36, 42), 'brow': range(22, 27), 'mouth': range(48, 68), 'nose': range(29, 31)}.items()}
+    rows = {
+        name: np.round(points[list(part)].mean(0)).astype(int)
+        for name, part in {
+            'eye': range(36, 42),
+            'brow': range(22, 27),
+            'mouth': range(48, 68),
+            'nose': range(29, 31),
+        }.items()
+    }
     for name in ('eye', 'brow', 'mouth'):
         assert kept[rows[name][1], rows[name][0]], name
     assert not kept[rows['nose'][1], rows['nose'][0]] and not kept[0, 0] and not kept[63, 32]
@@ -84,7 +99,9 @@ def test_a_mask_is_the_union_of_grown_hulls(points):
     np.testing.assert_array_equal(regions.mask(points, 64, keep='background'), expected)
     wider = regions.mask(points, 64, keep='background', margin=0.1)
     assert wider[expected].all() and wider.sum() > expected.sum()
-    np.testing.assert_array_equal(regions.mask(points * 2, 128, keep='background')[::2, ::2], expected)
+    np.testing.assert_array_equal(
+        regions.mask(points * 2, 128, keep='background')[::2, ::2], expected
+    )
 
 
 def test_the_split_of_action_units():

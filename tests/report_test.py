@@ -20,11 +20,25 @@ from mer_jax.types import Names, Predictions
 
 ROOT = Path(workdir.__file__).parents[1]
 MARKUP = '<script>alert("x")</script>&'
-PIXEL = base64.b64decode('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==')
-MODULES = ('metrics', 'score', 'workdir', 'scenarios', 'overlays', 'plots', 'report', 'report_page', 'report_text')
+PIXEL = base64.b64decode(
+    'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=='
+)
+MODULES = (
+    'metrics',
+    'score',
+    'workdir',
+    'scenarios',
+    'overlays',
+    'plots',
+    'report',
+    'report_page',
+    'report_text',
+)
 
 
-def experiment(seeds=2, classes=('negative', 'positive', 'surprise'), rows=60, leaks=(), subjects=6):
+def experiment(
+    seeds=2, classes=('negative', 'positive', 'surprise'), rows=60, leaks=(), subjects=6
+):
     """results.json and predictions of a made-up run."""
     rng = np.random.default_rng(0)
     subject = np.arange(rows) % max(subjects, 1)
@@ -36,13 +50,20 @@ def experiment(seeds=2, classes=('negative', 'positive', 'surprise'), rows=60, l
         (),
     )
     label = rng.integers(0, len(classes), rows)
-    outputs = (rng.normal(0, 1, (4, seeds * rows, len(classes))) + np.eye(len(classes))[np.tile(label, seeds)]).astype(
-        'f'
-    )
+    outputs = (
+        rng.normal(0, 1, (4, seeds * rows, len(classes)))
+        + np.eye(len(classes))[np.tile(label, seeds)]
+    ).astype('f')
     arrays = [np.arange(rows), np.zeros(rows), subject, subject % 2, label, subject]
     arrays = [np.tile(array, seeds).astype(np.int32) for array in arrays]
     run = Predictions(*arrays, np.repeat(np.arange(seeds), rows).astype(np.int32), outputs[-1])
-    results = {'name': 'casme2_demo', 'protocol': 'loso', 'leaks': list(leaks), 'folds': subjects, 'seeds': seeds}
+    results = {
+        'name': 'casme2_demo',
+        'protocol': 'loso',
+        'leaks': list(leaks),
+        'folds': subjects,
+        'seeds': seeds,
+    }
     results |= {
         'epochs': 4,
         'clips': rows,
@@ -50,7 +71,8 @@ def experiment(seeds=2, classes=('negative', 'positive', 'surprise'), rows=60, l
         'oracle_epoch': score.oracle(outputs, run, names),
     }
     return (
-        results | {'plan': {'lowering': 'matmul'}, 'seconds': {'total': 3.5}, 'versions': {'jax': '0.10'}},
+        results
+        | {'plan': {'lowering': 'matmul'}, 'seconds': {'total': 3.5}, 'versions': {'jax': '0.10'}},
         run,
         names,
     )
@@ -60,13 +82,21 @@ def folder_of(path, results, run, names, reason='no apex frame'):
     """Every file of the run."""
     workdir.write_json(path / workdir.RESULTS, results)
     workdir.write_predictions(path / workdir.PREDICTIONS, run, names)
-    workdir.write_json(path / workdir.CONFIG, {'model': {'name': 'demo_model'}, 'data': {'note': reason}})
+    workdir.write_json(
+        path / workdir.CONFIG, {'model': {'name': 'demo_model'}, 'data': {'note': reason}}
+    )
     header = ['fold', 'title', 'dataset', 'subjects', 'train', 'test']
-    workdir.write_csv(path / workdir.FOLDS, header, [[i, f's{i:02d}', 'casme2', 1, 50, 10] for i in range(6)])
+    workdir.write_csv(
+        path / workdir.FOLDS, header, [[i, f's{i:02d}', 'casme2', 1, 50, 10] for i in range(6)]
+    )
     header = ['clip', 'subject', 'dataset', 'emotion', 'reason']
     workdir.write_csv(path / workdir.DROPPED, header, [['c1', 's09', 'samm', 'fear', reason]] * 3)
     for epoch in range(1, 5):
-        record = {f'{name}{end}': 1 / epoch for name in ('loss', 'accuracy') for end in ('', '_min', '_max')}
+        record = {
+            f'{name}{end}': 1 / epoch
+            for name in ('loss', 'accuracy')
+            for end in ('', '_min', '_max')
+        }
         workdir.append_jsonl(path / workdir.METRICS, [{'epoch': epoch, **record, 'seconds': 0.1}])
     return path
 
@@ -110,7 +140,8 @@ def test_page_shows_every_block(finished):
     text = page(path)
     uf1, edges = results['metrics']['uf1'], results['intervals']['uf1']
     assert (
-        f'UF1 {uf1:.2f} [{edges[0]:.2f}, {edges[1]:.2f}] over 6 subjects, 60 clips, 2 seeds; honest: no leaks' in text
+        f'UF1 {uf1:.2f} [{edges[0]:.2f}, {edges[1]:.2f}] over 6 subjects, 60 clips, 2 seeds; honest: no leaks'
+        in text
     )
     titles = re.findall('<h2>(.*?)</h2>', text)
     assert titles == [
@@ -118,7 +149,15 @@ def test_page_shows_every_block(finished):
         'What choosing the epoch on the left-out subject would report', 'Folds', 'Clips left out',
         'Plan, time, data and versions', 'Settings',
     ]  # fmt: skip
-    for words in ('casme2_demo', 's03', 'no apex frame', 'demo_model', 'lowering', 'Surest mistakes', f'{uf1:.3f}'):
+    for words in (
+        'casme2_demo',
+        's03',
+        'no apex frame',
+        'demo_model',
+        'lowering',
+        'Surest mistakes',
+        f'{uf1:.3f}',
+    ):
         assert words in text
 
 
@@ -130,7 +169,9 @@ def test_page_is_well_formed_and_needs_nothing_from_outside(finished):
     assert tags.open == []
     assert not {'script', 'link', 'iframe'} & {tag for tag, _ in tags.found}
     sources = [attrs['src'] for tag, attrs in tags.found if tag == 'img']
-    assert len(sources) == 5 and all(source.startswith('data:image/svg+xml;base64,') for source in sources)
+    assert len(sources) == 5 and all(
+        source.startswith('data:image/svg+xml;base64,') for source in sources
+    )
     assert all(attrs['alt'] for tag, attrs in tags.found if tag == 'img')
     assert 'http' not in re.sub('base64,[^"]*', '', page(finished[0]))
 
@@ -165,10 +206,14 @@ def test_markup_in_names_is_shown_not_run(tmp_path):
 
 def test_leaks_stand_in_a_red_banner(tmp_path):
     """An 'as published' run must never be read as an honest one."""
-    results, run, names = experiment(leaks=['random split: subjects in train and test', 'smote before the split'])
+    results, run, names = experiment(
+        leaks=['random split: subjects in train and test', 'smote before the split']
+    )
     report.report(folder_of(tmp_path, results, run, names))
     assert 'class="verdict leaky"' in page(tmp_path)
-    assert 'not honest: 2 leaks' in page(tmp_path) and '<li>smote before the split</li>' in page(tmp_path)
+    assert 'not honest: 2 leaks' in page(tmp_path) and '<li>smote before the split</li>' in page(
+        tmp_path
+    )
     assert 'honest: no leaks' not in page(tmp_path)
 
 
@@ -184,7 +229,9 @@ def test_a_missing_file_leaves_a_line_in_its_place(finished, tmp_path, name):
 
 def test_no_results_is_a_line_that_says_what_to_do(tmp_path):
     """A traceback about results.json would not tell that training has not ended."""
-    with pytest.raises(UserError, match='holds no results.json; train first: python main.py --config='):
+    with pytest.raises(
+        UserError, match='holds no results.json; train first: python main.py --config='
+    ):
         report.report(tmp_path)
     workdir.write_json(tmp_path / workdir.RESULTS, {'name': 'x'})
     with pytest.raises(UserError, match="results.json: lacks 'protocol'"):
@@ -192,7 +239,9 @@ def test_no_results_is_a_line_that_says_what_to_do(tmp_path):
     results = experiment()[0]
     del results['metrics']['precision']
     workdir.write_json(tmp_path / workdir.RESULTS, results)
-    with pytest.raises(UserError, match="results.json: lacks 'metrics.precision'; score the run again"):
+    with pytest.raises(
+        UserError, match="results.json: lacks 'metrics.precision'; score the run again"
+    ):
         report.report(tmp_path)
 
 
@@ -218,7 +267,11 @@ def test_terminal_table_fits_and_tells_the_same(classes):
     results, _, _ = experiment(classes=titles, leaks=['a leak of many words ' * 9], rows=80)
     text = report.table(results)
     assert max(map(len, text.splitlines())) <= 100
-    assert f'{results["metrics"]["uf1"]:.3f}' in text and 'a leak, not a result' in text and 'leak: a leak of' in text
+    assert (
+        f'{results["metrics"]["uf1"]:.3f}' in text
+        and 'a leak, not a result' in text
+        and 'leak: a leak of' in text
+    )
     if classes < 13:
         last = text[: text.index('\n\noracle')].splitlines()[-1]
         assert last.split()[1:] == [str(n) for n in results['confusion'][-1]]
@@ -227,7 +280,9 @@ def test_terminal_table_fits_and_tells_the_same(classes):
 def test_seeds_and_folds_may_be_lists(finished):
     """results.json of other tools may list the seeds; '[0, 1] seeds' would be printed."""
     results = finished[1] | {'seeds': [0, 1], 'folds': list(range(6))}
-    assert '6 folds, 2 seeds' in report.table(results) and '60 clips, 2 seeds' in report.table(results)
+    assert '6 folds, 2 seeds' in report.table(results) and '60 clips, 2 seeds' in report.table(
+        results
+    )
 
 
 @pytest.fixture
@@ -237,7 +292,10 @@ def looked(finished, tmp_path):
     (path / 'explain').mkdir()
     for name in ('montage.png', 'scenarios.png', 'au_features.png'):
         (path / 'explain' / name).write_bytes(PIXEL + name.encode())
-    workdir.write_json(path / 'explain' / 'captions.json', {'montage.png': MARKUP, 'au_features.png': 'too few clips'})
+    workdir.write_json(
+        path / 'explain' / 'captions.json',
+        {'montage.png': MARKUP, 'au_features.png': 'too few clips'},
+    )
     return path
 
 
@@ -246,8 +304,12 @@ def test_what_the_network_looks_at_is_embedded(looked):
     report.report(looked)
     text = page(looked)
     assert text.count('<h2>What the network looks at</h2>') == 1
-    embedded = [base64.b64decode(code) for code in re.findall('data:image/png;base64,([^"]*)', text)]
-    assert embedded == [PIXEL + name for name in (b'montage.png', b'scenarios.png', b'au_features.png')]
+    embedded = [
+        base64.b64decode(code) for code in re.findall('data:image/png;base64,([^"]*)', text)
+    ]
+    assert embedded == [
+        PIXEL + name for name in (b'montage.png', b'scenarios.png', b'au_features.png')
+    ]
     assert Tags(text).open == [] and '<script' not in text and 'too few clips' in text
     assert 'Not drawn yet' not in text
 
@@ -259,13 +321,17 @@ def test_a_picture_of_maps_that_was_not_drawn_leaves_its_reason(looked):
     (looked / 'explain' / 'au_features.png').unlink()
     (looked / 'explain' / 'scenarios.png').unlink()
     report.report(looked)
-    assert '<p class="soft">too few clips</p>' in page(looked) and 'holds no scenarios.png' in page(looked)
+    assert '<p class="soft">too few clips</p>' in page(looked) and 'holds no scenarios.png' in page(
+        looked
+    )
     (looked / 'explain' / 'captions.json').unlink()
     report.report(looked)
     assert page(looked).count('data:image/png') == 1
 
 
-@pytest.mark.parametrize(('model', 'said'), [('dual_branch', True), ('single_branch', True), ('ststnet', False)])
+@pytest.mark.parametrize(
+    ('model', 'said'), [('dual_branch', True), ('single_branch', True), ('ststnet', False)]
+)
 def test_networks_with_maps_say_how_to_draw_them(finished, tmp_path, model, said):
     """The verb would stay unknown; for other networks the line would send the reader into
     an error.
@@ -283,7 +349,10 @@ def test_plots_write_the_kind_of_their_suffix(tmp_path, suffix):
     results, _, _ = experiment(subjects=100, rows=100)
     plots.confusion(tmp_path / f'a.{suffix}', [[0, 0], [3, 1]], ['x', 'y'])
     plots.subjects(tmp_path / f'b.{suffix}', results['per_subject'])
-    plots.curves(tmp_path / f'c.{suffix}', [{'epoch': 1, 'loss': None, 'accuracy': None}, {'epoch': 2, 'loss': 0.5}])
+    plots.curves(
+        tmp_path / f'c.{suffix}',
+        [{'epoch': 1, 'loss': None, 'accuracy': None}, {'epoch': 2, 'loss': 0.5}],
+    )
     plots.datasets(tmp_path / f'd.{suffix}', {'one': results['per_dataset']['samm']}, {}, {})
     plots.oracle(tmp_path / f'e.{suffix}', results['oracle_epoch'])
     for file in tmp_path.iterdir():
@@ -335,14 +404,29 @@ def test_machines_are_told_by_what_folds_chose(tmp_path):
     results, run, names = experiment()
     folder = folder_of(tmp_path, results, run, names)
     header = ['title', 'seed', 'place', 'cost', 'gamma', 'inner_uf1', 'support_vectors']
-    rows = [['a', 0, 1, '10', '0.5', '0.6100', 31], ['b', 0, 1, '2', '0.5', '0.5000', 40], ['c', 0, 1, '2', '0.5', '0.7000', 20]]
+    rows = [
+        ['a', 0, 1, '10', '0.5', '0.6100', 31],
+        ['b', 0, 1, '2', '0.5', '0.5000', 40],
+        ['c', 0, 1, '2', '0.5', '0.7000', 20],
+    ]
     (folder / workdir.METRICS).unlink(missing_ok=True)
     page = report.report(folder).read_text()
     assert 'Support vector machines' not in page and workdir.METRICS in page
     workdir.write_csv(folder / workdir.HEADS, header, rows)
     page = report.report(folder).read_text()
-    cells = re.findall('<td[^>]*>([^<]*)</td>', page[page.index('Support vector machines'):])[:10]
-    assert cells == ['2', '0.5', '2', '20 to 40', '0.500 to 0.700', '10', '0.5', '1', '31 to 31', '0.610 to 0.610']
+    cells = re.findall('<td[^>]*>([^<]*)</td>', page[page.index('Support vector machines') :])[:10]
+    assert cells == [
+        '2',
+        '0.5',
+        '2',
+        '20 to 40',
+        '0.500 to 0.700',
+        '10',
+        '0.5',
+        '1',
+        '31 to 31',
+        '0.610 to 0.610',
+    ]
     assert workdir.METRICS not in page
     workdir.write_json(folder / workdir.RESULTS, results | {'oracle_epoch': None})
     assert 'choosing the epoch' not in report.report(folder).read_text()

@@ -15,7 +15,13 @@ from mer_jax.types import Made, Training
 from tests.conftest import make_samples
 
 OFF = {'method': 'none', 'neighbours': 5, 'space': 'pixels', 'scope': 'fold', 'generated': ''}
-MAKING = [('oversample', {}), ('augment', {}), ('smote', {}), ('smote', {'space': 'features'}), ('smote', {'scope': 'all'})]
+MAKING = [
+    ('oversample', {}),
+    ('augment', {}),
+    ('smote', {}),
+    ('smote', {'space': 'features'}),
+    ('smote', {'scope': 'all'}),
+]
 
 
 def uneven(**changed):
@@ -59,7 +65,9 @@ def test_every_class_of_a_fold_becomes_as_frequent(method, settings):
         used = rows.index[rows.weight > 0]
         own = before.train.index[run][before.train.weight[run] > 0]
         assert used[used < len(samples.label)].tolist() == own.tolist()
-        counts = np.bincount(np.asarray(balance.labels(samples, rows))[np.asarray(used)], minlength=3)
+        counts = np.bincount(
+            np.asarray(balance.labels(samples, rows))[np.asarray(used)], minlength=3
+        )
         assert settings.get('scope') == 'all' or (counts == counts.max()).all()
 
 
@@ -74,8 +82,12 @@ def test_rows_are_made_of_training_rows_of_their_class(method, settings):
         row, neighbour, gap = made(folds, run, len(samples.label))
         assert len(row) and (samples.label[neighbour] == samples.label[row]).all()
         assert ((gap > 0) == (row != neighbour)).all() and (gap < 1).all()
-        crossing += np.isin(np.concatenate([row, neighbour]), folds.test.index[run][folds.test.weight[run] > 0]).sum()
-    assert (crossing > 0) == (settings.get('scope') == 'all'), 'before the split, tested clips are mixed in: that is the leak'
+        crossing += np.isin(
+            np.concatenate([row, neighbour]), folds.test.index[run][folds.test.weight[run] > 0]
+        ).sum()
+    assert (crossing > 0) == (settings.get('scope') == 'all'), (
+        'before the split, tested clips are mixed in: that is the leak'
+    )
 
 
 def test_smote_fed_with_the_draws_of_imbalanced_learn_gives_its_samples():
@@ -83,7 +95,9 @@ def test_smote_fed_with_the_draws_of_imbalanced_learn_gives_its_samples():
     over_sampling = pytest.importorskip('imblearn.over_sampling')
     samples, _ = uneven()
     flat = samples.image.reshape(len(samples.label), -1).astype(np.float64)
-    expected, kinds = over_sampling.SMOTE(k_neighbors=2, random_state=7).fit_resample(flat, samples.label)
+    expected, kinds = over_sampling.SMOTE(k_neighbors=2, random_state=7).fit_resample(
+        flat, samples.label
+    )
     counts = np.bincount(samples.label)
     found = []
     for kind in (1, 2):
@@ -94,11 +108,16 @@ def test_smote_fed_with_the_draws_of_imbalanced_learn_gives_its_samples():
         pick, gap = draw.randint(0, near.size, wanted), draw.uniform(size=wanted)
         row, neighbour = resampling.mixtures(members, near, pick)
         rows = Training(None, None, None, Made(row, neighbour, gap.astype(np.float32)))
-        found.append(balance.take(jax.tree.map(jnp.asarray, samples), jax.tree.map(jnp.asarray, rows),
-                                  len(flat) + jnp.arange(wanted)))
+        found.append(
+            balance.take(
+                jax.tree.map(jnp.asarray, samples),
+                jax.tree.map(jnp.asarray, rows),
+                len(flat) + jnp.arange(wanted),
+            )
+        )
     images = np.concatenate([taken.image.reshape(len(taken.label), -1) for taken in found])
-    np.testing.assert_allclose(images, expected[len(flat):], rtol=1e-5, atol=1e-3)
-    assert np.concatenate([taken.label for taken in found]).tolist() == kinds[len(flat):].tolist()
+    np.testing.assert_allclose(images, expected[len(flat) :], rtol=1e-5, atol=1e-3)
+    assert np.concatenate([taken.label for taken in found]).tolist() == kinds[len(flat) :].tolist()
 
 
 def test_neighbours_are_those_of_a_brute_force_search_and_of_scikit_learn():
@@ -107,7 +126,10 @@ def test_neighbours_are_those_of_a_brute_force_search_and_of_scikit_learn():
     near = resampling.nearest(resampling.distances(resampling.products(image)), 6)
     flat = image.reshape(40, -1).astype(float)
     for row in range(40):
-        order = sorted((other for other in range(40) if other != row), key=lambda o, r=row: ((flat[r] - flat[o]) ** 2).sum())
+        order = sorted(
+            (other for other in range(40) if other != row),
+            key=lambda o, r=row: ((flat[r] - flat[o]) ** 2).sum(),
+        )
         assert near[row].tolist() == order[:6]
     _, expected = NearestNeighbors(n_neighbors=7).fit(flat).kneighbors(flat)
     np.testing.assert_array_equal(near, expected[:, 1:])
@@ -118,7 +140,9 @@ def test_neighbours_among_features_are_those_of_a_principal_component_analysis()
     finds them.
     """
     draw = np.random.default_rng(3)
-    image = (draw.normal(size=(30, 4)) @ (draw.normal(size=(4, 60)) * 40) + draw.normal(size=(30, 60))).reshape(30, 5, 4, 3)
+    image = (
+        draw.normal(size=(30, 4)) @ (draw.normal(size=(4, 60)) * 40) + draw.normal(size=(30, 60))
+    ).reshape(30, 5, 4, 3)
     place = resampling.components(resampling.products(image))
     expected = PCA(n_components=0.95, svd_solver='full').fit_transform(image.reshape(30, -1))
     assert place.shape == expected.shape and place.shape[1] < 10
@@ -136,12 +160,16 @@ def test_few_rows_of_a_class_have_few_neighbours():
     """imbalanced-learn fails where a fold has fewer than k + 1 rows of a class; here k shrinks, and
     a lone row is copied.
     """
-    assert resampling.nearest(np.ones((3, 3)), 5).shape == (3, 2) and resampling.nearest(np.zeros((1, 1)), 5).shape == (1, 0)
+    assert resampling.nearest(np.ones((3, 3)), 5).shape == (3, 2) and resampling.nearest(
+        np.zeros((1, 1)), 5
+    ).shape == (1, 0)
     label = np.array([0] * 6 + [1] * 2 + [2])
     near = {kind: resampling.nearest(np.ones((n, n)), 5) for kind, n in ((0, 6), (1, 2), (2, 1))}
     found = resampling.fill(np.random.default_rng(0), label, np.arange(9), near)
     assert np.bincount(label[found.row]).tolist() == [0, 4, 5]
-    assert (found.row[4:] == 8).all() and (found.gap[4:] == 0).all() and set(found.row[:4]) <= {6, 7}
+    assert (
+        (found.row[4:] == 8).all() and (found.gap[4:] == 0).all() and set(found.row[:4]) <= {6, 7}
+    )
     assert (found.neighbour[:4] != found.row[:4]).all()
 
 
@@ -157,13 +185,22 @@ def test_a_wrapped_duplicate_changes_no_count():
     """
     samples, names = uneven()
     folds, titles = loso(samples, names)
-    longer = folds._replace(train=folds.train._replace(
-        index=np.concatenate([folds.train.index, folds.train.index[:, :9]], 1),
-        weight=np.concatenate([folds.train.weight, np.zeros((5, 9), np.float32)], 1)))
+    longer = folds._replace(
+        train=folds.train._replace(
+            index=np.concatenate([folds.train.index, folds.train.index[:, :9]], 1),
+            weight=np.concatenate([folds.train.weight, np.zeros((5, 9), np.float32)], 1),
+        )
+    )
     for method, settings in MAKING:
-        first, second = (resampling.extend(each, samples, names, titles, **OFF | {'method': method} | settings)[1].train
-                         for each in (folds, longer))
-        jax.tree.map(np.testing.assert_array_equal, first._replace(fit=None), second._replace(fit=None))
+        first, second = (
+            resampling.extend(each, samples, names, titles, **OFF | {'method': method} | settings)[
+                1
+            ].train
+            for each in (folds, longer)
+        )
+        jax.tree.map(
+            np.testing.assert_array_equal, first._replace(fit=None), second._replace(fit=None)
+        )
 
 
 def test_seeds_and_folds_draw_their_own_and_again_the_same():
@@ -187,18 +224,31 @@ def test_a_row_is_taken_as_told():
     """By hand: a row of the data set, a copy, and three quarters of the way to a neighbour."""
     samples, names = uneven()
     samples = samples._replace(action_units=np.ones((len(samples.label), 2), np.float32))
-    rows = jax.tree.map(jnp.asarray, Training(0, 0, 0, Made(np.array([4, 6]), np.array([4, 9]), np.array([0, 0.75], np.float32))))
+    rows = jax.tree.map(
+        jnp.asarray,
+        Training(
+            0, 0, 0, Made(np.array([4, 6]), np.array([4, 9]), np.array([0, 0.75], np.float32))
+        ),
+    )
     count = len(samples.label)
     taken = balance.take(jax.tree.map(jnp.asarray, samples), rows, jnp.array([7, count, count + 1]))
     image = samples.image.astype(np.float32)
-    np.testing.assert_array_equal(taken.image, [image[7], image[4], image[6] + 0.75 * (image[9] - image[6])])
+    np.testing.assert_array_equal(
+        taken.image, [image[7], image[4], image[6] + 0.75 * (image[9] - image[6])]
+    )
     for name in ('label', 'subject', 'clip'):
         assert getattr(taken, name).tolist() == getattr(samples, name)[[7, 4, 6]].tolist()
-    assert np.isnan(taken.action_units).all(1).tolist() == [False, False, True], 'units of a mixture are unknown'
+    assert np.isnan(taken.action_units).all(1).tolist() == [False, False, True], (
+        'units of a mixture are unknown'
+    )
 
 
 def npz(path, samples, labels, count=4, **changed):
-    image = np.random.default_rng(count).integers(0, 256, (count, *samples.image.shape[1:])).astype(samples.image.dtype)
+    image = (
+        np.random.default_rng(count)
+        .integers(0, 256, (count, *samples.image.shape[1:]))
+        .astype(samples.image.dtype)
+    )
     np.savez(path, **{'image': image, 'label': np.resize(labels, count)} | changed)
     return image
 
@@ -208,21 +258,33 @@ def test_generated_images_train_beside_the_fold_that_they_were_made_for(tmp_path
     left-out subject.
     """
     samples, names = uneven()
-    files = {name: npz(tmp_path / f'{name}.npz', samples, ['b', 'c'], count=3 + number)
-             for number, name in enumerate(names.subjects)}
+    files = {
+        name: npz(tmp_path / f'{name}.npz', samples, ['b', 'c'], count=3 + number)
+        for number, name in enumerate(names.subjects)
+    }
     folds, titles = loso(samples, names, seeds=2)
-    more, extended = resampling.extend(folds, samples, names, titles,
-                                       **OFF | {'method': 'generated', 'generated': f'{tmp_path}/{{subject}}.npz'})
-    jax.tree.map(lambda a, b: np.testing.assert_array_equal(a[:len(b)], b), more, samples)
-    assert len(more.label) == len(samples.label) + sum(map(len, files.values())), 'each image once, however many seeds'
+    more, extended = resampling.extend(
+        folds,
+        samples,
+        names,
+        titles,
+        **OFF | {'method': 'generated', 'generated': f'{tmp_path}/{{subject}}.npz'},
+    )
+    jax.tree.map(lambda a, b: np.testing.assert_array_equal(a[: len(b)], b), more, samples)
+    assert len(more.label) == len(samples.label) + sum(map(len, files.values())), (
+        'each image once, however many seeds'
+    )
     for run in range(10):
         used = extended.train.index[run][extended.train.weight[run] > 0]
         own = folds.train.index[run][folds.train.weight[run] > 0]
-        assert used[:len(own)].tolist() == own.tolist()
+        assert used[: len(own)].tolist() == own.tolist()
         image = files[names.subjects[run % 5]]
-        np.testing.assert_array_equal(more.image[used[len(own):]], image)
-        assert more.label[used[len(own):]].tolist() == np.resize([1, 2], len(image)).tolist()
-    assert np.isnan(more.action_units[len(samples.label):]).all() and (more.subject[len(samples.label):] == -1).all()
+        np.testing.assert_array_equal(more.image[used[len(own) :]], image)
+        assert more.label[used[len(own) :]].tolist() == np.resize([1, 2], len(image)).tolist()
+    assert (
+        np.isnan(more.action_units[len(samples.label) :]).all()
+        and (more.subject[len(samples.label) :] == -1).all()
+    )
     assert protocol.table(extended, titles, more, names)[1][2][4:6] == [29, 5]
 
 
@@ -279,4 +341,7 @@ def test_other_images_or_labels_are_other_data(tmp_path):
         told.add(data.fingerprint(more, names))
     assert len(told) == 3
     for method in ('none', 'smote'):
-        assert resampling.extend(folds, samples, names, titles, **OFF | {'method': method})[0] is samples
+        assert (
+            resampling.extend(folds, samples, names, titles, **OFF | {'method': method})[0]
+            is samples
+        )

@@ -15,13 +15,42 @@ def setup(samples, names, *, seeds=1):
     return protocol.make('loso', samples, names, folds=2, holdout=0.5, seed=0, seeds=seeds)[0]
 
 
-def fit(folds, samples, folder, *, layout, members=None, size=None, epochs=3, interval=60.0, after=lambda *a: None,
-        chunk=4):
+def fit(
+    folds,
+    samples,
+    folder,
+    *,
+    layout,
+    members=None,
+    size=None,
+    epochs=3,
+    interval=60.0,
+    after=lambda *a: None,
+    chunk=4,
+):
     members = np.arange(len(folds.fold)) if members is None else members
-    programs = runs.compiled(learner(), layout, samples, folds, runs=size or len(members), batch_size=8, test_batch=4,
-                             chunk=chunk)
-    return runs.train_group(programs, folds, members, folder, epochs=epochs, test_batch=4, prepare=lambda s, m: s,
-                            started=lambda epoch: None, after=after, interval=interval)
+    programs = runs.compiled(
+        learner(),
+        layout,
+        samples,
+        folds,
+        runs=size or len(members),
+        batch_size=8,
+        test_batch=4,
+        chunk=chunk,
+    )
+    return runs.train_group(
+        programs,
+        folds,
+        members,
+        folder,
+        epochs=epochs,
+        test_batch=4,
+        prepare=lambda s, m: s,
+        started=lambda epoch: None,
+        after=after,
+        interval=interval,
+    )
 
 
 def layout(at_once=1, devices=2):
@@ -32,7 +61,13 @@ def layout(at_once=1, devices=2):
 def reference(tmp_path_factory):
     samples, names = make_samples()
     folds = setup(samples, names)
-    return samples, folds, *fit(folds, samples, tmp_path_factory.mktemp('reference') / 'run', layout=layout(), epochs=2)
+    return (
+        samples,
+        folds,
+        *fit(
+            folds, samples, tmp_path_factory.mktemp('reference') / 'run', layout=layout(), epochs=2
+        ),
+    )
 
 
 @pytest.mark.parametrize('at_once,devices', [(1, 1), (2, 1), (2, 2), (5, 1)])
@@ -51,8 +86,18 @@ def test_groups_give_the_same_bits(reference, tmp_path):
     becomes.
     """
     samples, folds, states, outputs = reference
-    first, one = fit(folds, samples, tmp_path / 'a', layout=layout(), members=np.array([0, 1, 2]), size=4, epochs=2)
-    second, two = fit(folds, samples, tmp_path / 'b', layout=layout(), members=np.array([3, 4]), size=4, epochs=2)
+    first, one = fit(
+        folds,
+        samples,
+        tmp_path / 'a',
+        layout=layout(),
+        members=np.array([0, 1, 2]),
+        size=4,
+        epochs=2,
+    )
+    second, two = fit(
+        folds, samples, tmp_path / 'b', layout=layout(), members=np.array([3, 4]), size=4, epochs=2
+    )
     joined = jax.tree.map(lambda a, b: np.concatenate([a, b]), first, second)
     jax.tree.map(np.testing.assert_array_equal, joined, states)
     np.testing.assert_array_equal(np.concatenate([one, two]), outputs)
@@ -68,7 +113,16 @@ def test_a_stopped_run_continues_to_the_same_bits(reference, tmp_path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        fit(folds, samples, tmp_path / 'cut', layout=layout(), epochs=6, interval=0.0, after=stop, chunk=1)
+        fit(
+            folds,
+            samples,
+            tmp_path / 'cut',
+            layout=layout(),
+            epochs=6,
+            interval=0.0,
+            after=stop,
+            chunk=1,
+        )
     assert checkpoint.newest(tmp_path / 'cut') == 3
     states, again = fit(folds, samples, tmp_path / 'cut', layout=layout(), epochs=6)
     jax.tree.map(np.testing.assert_array_equal, states, whole)
@@ -87,7 +141,9 @@ def test_a_checkpoint_restores_onto_another_device_count(reference, tmp_path):
 def test_seeds_differ_and_folds_differ(reference, tmp_path):
     """Runs that share a random stream would make three seeds one."""
     samples, folds, _, _ = reference
-    doubled = jax.tree.map(lambda a: np.concatenate([a, a]), folds)._replace(seed=np.repeat([0, 1], 5).astype(np.int32))
+    doubled = jax.tree.map(lambda a: np.concatenate([a, a]), folds)._replace(
+        seed=np.repeat([0, 1], 5).astype(np.int32)
+    )
     states, _ = fit(doubled, samples, tmp_path / 'seeds', layout=layout(), epochs=0)
     kernels = states.params['Dense_0']['kernel'].reshape(10, -1)
     assert len(np.unique(kernels[:, 0])) == 10
@@ -111,7 +167,9 @@ def test_outputs_are_the_networks(reference):
     tool = learner()
     one = jax.tree.map(lambda a: a[2], states)
     logits, _ = tool.predict(one, samples.image[folds.test.index[2]])
-    np.testing.assert_allclose(outputs[2].reshape(-1, 3)[:len(logits)], logits, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        outputs[2].reshape(-1, 3)[: len(logits)], logits, rtol=1e-5, atol=1e-6
+    )
 
 
 def test_half_a_checkpoint_does_not_count(tmp_path):

@@ -12,15 +12,31 @@ def rows(*lines):
     '?' unknown.
     """
     subject, label, predicted, units = zip(*lines, strict=True)
-    table = [[np.nan] * 5 if unit == '?' else [float(str(i) in unit) for i in range(5)] for unit in units]
-    whole = {name: np.array(of) for name, of in (('subject', subject), ('label', label), ('predicted', predicted))}
+    table = [
+        [np.nan] * 5 if unit == '?' else [float(str(i) in unit) for i in range(5)] for unit in units
+    ]
+    whole = {
+        name: np.array(of)
+        for name, of in (('subject', subject), ('label', label), ('predicted', predicted))
+    }
     empty = dict.fromkeys(Explained._fields)
-    return Explained(**empty | whole | {'action_units': np.array(table, 'f'), 'clip': np.arange(len(lines))})
+    return Explained(
+        **empty | whole | {'action_units': np.array(table, 'f'), 'clip': np.arange(len(lines))}
+    )
 
 
 def test_each_scenario_shows_what_its_title_says():
     """A pair of one subject under 'two subjects' would be a false picture in a report."""
-    pairs = scenarios(rows((0, 0, 0, '1'), (0, 0, 0, '2'), (0, 0, 0, '2'), (1, 0, 0, '1'), (2, 1, 1, '1'), (2, 1, 1, '3')))
+    pairs = scenarios(
+        rows(
+            (0, 0, 0, '1'),
+            (0, 0, 0, '2'),
+            (0, 0, 0, '2'),
+            (1, 0, 0, '1'),
+            (2, 1, 1, '1'),
+            (2, 1, 1, '3'),
+        )
+    )
     assert pairs == {'subjects': (0, 3), 'clips': (1, 2), 'emotions': (0, 4)}
 
 
@@ -49,13 +65,25 @@ def test_what_the_rows_cannot_show_is_none():
     common.
     """
     nothing = {'subjects': None, 'clips': None, 'emotions': None}
-    assert scenarios(rows((0, 0, 0, '?'), (1, 0, 0, '?'), (0, 1, 1, ''), (0, 1, 1, ''), (1, 0, 0, '1'))) == nothing
+    assert (
+        scenarios(
+            rows((0, 0, 0, '?'), (1, 0, 0, '?'), (0, 1, 1, ''), (0, 1, 1, ''), (1, 0, 0, '1'))
+        )
+        == nothing
+    )
     assert scenarios(rows((0, 0, 0, '1'))) == nothing
 
 
 def test_clips_are_not_shown_twice_while_others_would_do():
     """Three scenarios of the same two clips would hide most of what there is to see."""
-    lines = [(0, 0, 0, '1'), (0, 0, 0, '1'), (0, 0, 0, '1'), (1, 0, 0, '1'), (2, 1, 1, '1'), (3, 0, 0, '1')]
+    lines = [
+        (0, 0, 0, '1'),
+        (0, 0, 0, '1'),
+        (0, 0, 0, '1'),
+        (1, 0, 0, '1'),
+        (2, 1, 1, '1'),
+        (3, 0, 0, '1'),
+    ]
     shown = [row for pair in scenarios(rows(*lines)).values() for row in pair]
     assert len(set(shown)) == 6
 
@@ -63,7 +91,11 @@ def test_clips_are_not_shown_twice_while_others_would_do():
 @pytest.mark.parametrize('count', [1, 6, 12, 99])
 def test_chosen_clips_are_spread_over_classes_and_subjects(count):
     """A report that shows one subject, or only the largest class, tells little of the network."""
-    lines = [(i % 5, 0, 0, '1') for i in range(20)] + [(i, 1, 0, '1') for i in range(5)] + [(i, 2, 2, '1') for i in range(5)]
+    lines = (
+        [(i % 5, 0, 0, '1') for i in range(20)]
+        + [(i, 1, 0, '1') for i in range(5)]
+        + [(i, 2, 2, '1') for i in range(5)]
+    )
     explained = rows(*lines)
     chosen = choose(explained, count)
     assert len(chosen) == len(set(chosen)) == min(count, 30)

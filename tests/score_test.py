@@ -10,7 +10,13 @@ from mer_jax import metrics, score
 from mer_jax.errors import UserError
 from mer_jax.types import Names, Predictions
 
-NAMES = Names(('negative', 'positive', 'surprise'), ('s01', 's02', 's03', 's01', 's02'), ('casme2', 'samm'), (), ())
+NAMES = Names(
+    ('negative', 'positive', 'surprise'),
+    ('s01', 's02', 's03', 's01', 's02'),
+    ('casme2', 'samm'),
+    (),
+    (),
+)
 DATASET = np.array([0, 0, 0, 1, 1])  # of each subject; two of the names occur in both data sets
 
 
@@ -21,7 +27,14 @@ def made_up(seeds=2, rows=40, epochs=6, folds=None):
     label = rng.integers(0, 3, rows)
     outputs = rng.normal(0, 1, (epochs, seeds * rows, 3)) + 1.2 * np.eye(3)[np.tile(label, seeds)]
     outputs = outputs.astype(np.float32)
-    arrays = [np.arange(rows), np.zeros(rows), subject, DATASET[subject], label, subject if folds is None else folds]
+    arrays = [
+        np.arange(rows),
+        np.zeros(rows),
+        subject,
+        DATASET[subject],
+        label,
+        subject if folds is None else folds,
+    ]
     arrays = [np.tile(array, seeds).astype(np.int32) for array in arrays]
     seed = np.repeat(np.arange(seeds) + 7, rows).astype(np.int32)
     return Predictions(*arrays, seed, outputs[-1]), outputs
@@ -34,7 +47,9 @@ def empty():
 
 def uf1(label, predicted):
     """UF1 by scikit-learn."""
-    return reference.f1_score(label, predicted, labels=np.unique(label), average='macro', zero_division=0)
+    return reference.f1_score(
+        label, predicted, labels=np.unique(label), average='macro', zero_division=0
+    )
 
 
 def test_metrics_are_means_over_seeds_and_sd_their_spread():
@@ -42,7 +57,10 @@ def test_metrics_are_means_over_seeds_and_sd_their_spread():
     predictions, _ = made_up(seeds=3)
     found = score.score(predictions, NAMES)
     predicted = predictions.output.argmax(-1)
-    singles = [uf1(predictions.label[predictions.seed == s], predicted[predictions.seed == s]) for s in (7, 8, 9)]
+    singles = [
+        uf1(predictions.label[predictions.seed == s], predicted[predictions.seed == s])
+        for s in (7, 8, 9)
+    ]
     assert found['metrics']['uf1'] == pytest.approx(np.mean(singles))
     assert found['sd']['uf1'] == pytest.approx(np.std(singles, ddof=1))
     assert [one['seed'] for one in found['per_seed']] == [7, 8, 9]
@@ -53,7 +71,10 @@ def test_confusion_is_a_sum_over_seeds_and_classes_keep_their_order():
     """A transposed or averaged matrix would be read wrong by every tool that takes results.json."""
     predictions, _ = made_up()
     found = score.score(predictions, NAMES)
-    assert found['confusion'] == reference.confusion_matrix(predictions.label, predictions.output.argmax(-1)).tolist()
+    assert (
+        found['confusion']
+        == reference.confusion_matrix(predictions.label, predictions.output.argmax(-1)).tolist()
+    )
     assert found['classes'] == ['negative', 'positive', 'surprise']
 
 
@@ -71,7 +92,11 @@ def test_per_dataset_scores_only_its_rows():
             singles.append(uf1(predictions.label[rows], predictions.output[rows].argmax(-1)))
         assert found[title]['uf1'] == pytest.approx(np.mean(singles))
         assert found[title]['n'] == rows.sum()
-        assert found[title]['intervals']['uf1'][0] <= found[title]['uf1'] <= found[title]['intervals']['uf1'][1]
+        assert (
+            found[title]['intervals']['uf1'][0]
+            <= found[title]['uf1']
+            <= found[title]['intervals']['uf1'][1]
+        )
     assert [found[title]['subjects'] for title in found] == [3, 2]
 
 
@@ -96,7 +121,11 @@ def test_intervals_resample_subjects_with_their_seeds():
     predictions, _ = made_up()
     cube = np.zeros((5, 2, 3, 3), int)
     for s, r, t, p in zip(
-        predictions.subject, predictions.seed - 7, predictions.label, predictions.output.argmax(-1), strict=True
+        predictions.subject,
+        predictions.seed - 7,
+        predictions.label,
+        predictions.output.argmax(-1),
+        strict=True,
     ):
         cube[s, r, t, p] += 1
     assert score.score(predictions, NAMES)['intervals'] == metrics.intervals(cube)
@@ -107,8 +136,12 @@ def test_per_fold_and_per_class_agree_with_the_totals():
     predictions, _ = made_up()
     found = score.score(predictions, NAMES)
     assert sum(one['clips'] for one in found['per_fold']) == 40
-    assert sum(one['correct'] for one in found['per_fold']) / 40 == pytest.approx(found['metrics']['accuracy'])
-    assert np.mean([one['f1'] for one in found['per_class'].values()]) == pytest.approx(found['metrics']['uf1'])
+    assert sum(one['correct'] for one in found['per_fold']) / 40 == pytest.approx(
+        found['metrics']['accuracy']
+    )
+    assert np.mean([one['f1'] for one in found['per_class'].values()]) == pytest.approx(
+        found['metrics']['uf1']
+    )
     assert sum(one['support'] for one in found['per_class'].values()) == 40
 
 
@@ -135,7 +168,12 @@ def test_empty_predictions_give_nulls():
     """A run on all rows, made to ship a model, must end with a valid results.json."""
     found = score.score(empty(), NAMES)
     assert set(found['metrics'].values()) == set(found['intervals'].values()) == {None}
-    assert (found['per_dataset'], found['per_seed'], found['per_subject'], found['per_fold']) == ({}, [], [], [])
+    assert (found['per_dataset'], found['per_seed'], found['per_subject'], found['per_fold']) == (
+        {},
+        [],
+        [],
+        [],
+    )
     assert found['confusion'] == [[0, 0, 0]] * 3
     block = score.oracle(np.zeros((4, 0, 3), np.float32), empty(), NAMES)
     assert block['test_best']['metrics']['uf1'] is None
@@ -145,7 +183,10 @@ def test_empty_predictions_give_nulls():
 def test_blocks_are_plain_json():
     """numpy numbers and NaN stop json.dumps at the end of a run of hours."""
     predictions, outputs = made_up()
-    json.dumps([score.score(predictions, NAMES), score.oracle(outputs, predictions, NAMES)], allow_nan=False)
+    json.dumps(
+        [score.score(predictions, NAMES), score.oracle(outputs, predictions, NAMES)],
+        allow_nan=False,
+    )
 
 
 def test_outputs_that_are_not_finite_are_refused_with_their_fold():
@@ -171,8 +212,13 @@ def chosen(outputs, predictions, key):
             best = None
             for epoch, output in enumerate(outputs):
                 predicted = output[rows].argmax(-1)
-                pair = (np.mean(predicted == predictions.label[rows]), uf1(predictions.label[rows], predicted))
-                if best is None or tuple(np.round(key(pair), 12)) > tuple(np.round(key(best[1]), 12)):
+                pair = (
+                    np.mean(predicted == predictions.label[rows]),
+                    uf1(predictions.label[rows], predicted),
+                )
+                if best is None or tuple(np.round(key(pair), 12)) > tuple(
+                    np.round(key(best[1]), 12)
+                ):
                     best = (epoch, pair)
             found[fold, seed] = best[0]
     return found
@@ -180,7 +226,9 @@ def chosen(outputs, predictions, key):
 
 def pooled(outputs, predictions, choice):
     """Mean over seeds of (accuracy, UF1) pooled over folds, each fold and seed at its epoch."""
-    picked = np.array([choice[fold, seed] for fold, seed in zip(predictions.fold, predictions.seed, strict=True)])
+    picked = np.array(
+        [choice[fold, seed] for fold, seed in zip(predictions.fold, predictions.seed, strict=True)]
+    )
     predicted = outputs[picked, np.arange(len(picked))].argmax(-1)
     singles = []
     for seed in np.unique(predictions.seed):
@@ -201,7 +249,9 @@ def test_oracle_equals_a_loop_over_folds_and_epochs():
     assert (best['metrics']['accuracy'], best['metrics']['uf1']) == pytest.approx((accuracy, f1))
     assert best['median_epoch'] == np.median(list(by_accuracy.values())) + 1
     mixed = block['test_best_independent']['metrics']
-    assert (mixed['accuracy'], mixed['uf1']) == pytest.approx((accuracy, pooled(outputs, predictions, by_f1)[1]))
+    assert (mixed['accuracy'], mixed['uf1']) == pytest.approx(
+        (accuracy, pooled(outputs, predictions, by_f1)[1])
+    )
 
 
 def test_oracle_common_epoch_and_last_epoch():

@@ -47,7 +47,11 @@ def test_cells_are_text_as_typed(tmp_path):
     """If this fails, subject '006' becomes 6, unit cell 12 becomes '12.0', or an empty cell and
     'NULL' look alike.
     """
-    path = write(tmp_path / 'a.xlsx', [['006', 12, 12.0, 12.5, None, ' x ', 'NULL', '/'], [], ['12.0']], title='T')
+    path = write(
+        tmp_path / 'a.xlsx',
+        [['006', 12, 12.0, 12.5, None, ' x ', 'NULL', '/'], [], ['12.0']],
+        title='T',
+    )
     ((name, rows),) = sheets.tables(path)
     assert name == 'T'
     assert rows[0] == ['006', '12', '12', '12.5', '', 'x', 'NULL', '/']
@@ -61,9 +65,18 @@ def test_old_workbooks_read_alike(tmp_path):
     """
     path = tmp_path / 'a.xls'
     path.write_bytes(zlib.decompress(base64.b64decode(XLS)))
-    assert sheets.tables(path) == [('Sheet1', [['Subject', 'OnsetFrame', 'Action Units'], ['01', '261', '4+L10'],
-                                               ['02', '', '12']])]
-    assert sheets.find_table(path, COLUMNS)[1] == {'subject': '02', 'onset': '', 'units': '12', 'row': 3}
+    assert sheets.tables(path) == [
+        (
+            'Sheet1',
+            [['Subject', 'OnsetFrame', 'Action Units'], ['01', '261', '4+L10'], ['02', '', '12']],
+        )
+    ]
+    assert sheets.find_table(path, COLUMNS)[1] == {
+        'subject': '02',
+        'onset': '',
+        'units': '12',
+        'row': 3,
+    }
 
 
 @pytest.mark.parametrize('encoding', ['utf-8', 'utf-8-sig', 'utf-16', 'gb18030'])
@@ -73,11 +86,18 @@ def test_csv_of_any_spreadsheet(tmp_path, encoding, delimiter, end):
     """If this fails, a sheet exported on another system loses its first column (byte-order mark),
     rows or units.
     """
-    lines = [['Subject', 'OnsetFrame', 'Action Units'], ['006', '261', '"4,L24"'], ['007', '12', '4\uff0c7'], ['', '', '']]
+    lines = [
+        ['Subject', 'OnsetFrame', 'Action Units'],
+        ['006', '261', '"4,L24"'],
+        ['007', '12', '4\uff0c7'],
+        ['', '', ''],
+    ]
     path = tmp_path / 'a.csv'
     path.write_bytes(end.join([delimiter.join(line) for line in lines] + ['']).encode(encoding))
-    expected = [{'subject': '006', 'onset': '261', 'units': '4,L24', 'row': 2},
-                {'subject': '007', 'onset': '12', 'units': '4\uff0c7', 'row': 3}]
+    expected = [
+        {'subject': '006', 'onset': '261', 'units': '4,L24', 'row': 2},
+        {'subject': '007', 'onset': '12', 'units': '4\uff0c7', 'row': 3},
+    ]
     assert sheets.find_table(path, COLUMNS) == expected
 
 
@@ -85,12 +105,21 @@ def test_header_is_found_by_its_names(tmp_path):
     """If this fails, preamble rows, blank columns, changed case or a doubled column name shift the
     annotations.
     """
-    rows = [['Prose about subjects'], [], ['Subject', 'only this'],
-            ['x', 'SUBJECT ', None, 'Onset Frame', 'onsetframe', 'action_units', 'Remarks'],
-            [1, '01', None, 46, 99, '4+7', 'note'], [None] * 6, [2, '02', None, 50, 98], [None] * 6 + ['only a remark']]
+    rows = [
+        ['Prose about subjects'],
+        [],
+        ['Subject', 'only this'],
+        ['x', 'SUBJECT ', None, 'Onset Frame', 'onsetframe', 'action_units', 'Remarks'],
+        [1, '01', None, 46, 99, '4+7', 'note'],
+        [None] * 6,
+        [2, '02', None, 50, 98],
+        [None] * 6 + ['only a remark'],
+    ]
     path = write(tmp_path / 'a.xlsx', [['Subject', 'Other']], more=[('Second', rows)])
-    assert sheets.find_table(path, COLUMNS) == [{'subject': '01', 'onset': '46', 'units': '4+7', 'row': 5},
-                                                {'subject': '02', 'onset': '50', 'units': '', 'row': 7}]
+    assert sheets.find_table(path, COLUMNS) == [
+        {'subject': '01', 'onset': '46', 'units': '4+7', 'row': 5},
+        {'subject': '02', 'onset': '50', 'units': '', 'row': 7},
+    ]
 
 
 def test_missing_columns(tmp_path):
@@ -99,7 +128,9 @@ def test_missing_columns(tmp_path):
     """
     path = write(tmp_path / 'a.xlsx', [['Subject', 'Onset'], ['01', 46]])
     assert sheets.find_table(path, COLUMNS) == []
-    assert sheets.find_table(path, COLUMNS, optional=('units',)) == [{'subject': '01', 'onset': '46', 'units': '', 'row': 2}]
+    assert sheets.find_table(path, COLUMNS, optional=('units',)) == [
+        {'subject': '01', 'onset': '46', 'units': '', 'row': 2}
+    ]
 
 
 def test_content_decides_not_the_name(tmp_path):
@@ -110,7 +141,10 @@ def test_content_decides_not_the_name(tmp_path):
         assert sheets.find_table(tmp_path / name, COLUMNS)[0]['units'] == '4'
 
 
-@pytest.mark.parametrize('content', [b'PK\x03\x04 cut off', b'\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1' + bytes(600), b'\xff\xd8\xff\0'])
+@pytest.mark.parametrize(
+    'content',
+    [b'PK\x03\x04 cut off', b'\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1' + bytes(600), b'\xff\xd8\xff\0'],
+)
 def test_damaged_workbook_is_one_line(tmp_path, content):
     """If this fails, a damaged or encrypted workbook ends in a traceback of a library, or reads as
     an empty sheet.
@@ -124,7 +158,9 @@ def test_damaged_workbook_is_one_line(tmp_path, content):
 
 def test_truncated_workbook_and_missing_file(tmp_path):
     """If this fails, a half-copied workbook yields some of its rows."""
-    whole = write(tmp_path / 'a.xlsx', [['Subject', 'OnsetFrame', 'Action Units']] + [['01', 1, 4]] * 300).read_bytes()
+    whole = write(
+        tmp_path / 'a.xlsx', [['Subject', 'OnsetFrame', 'Action Units']] + [['01', 1, 4]] * 300
+    ).read_bytes()
     for length in (len(whole) // 2, len(whole) - 30):
         (tmp_path / 'cut.xlsx').write_bytes(whole[:length])
         with pytest.raises(UserError, match='cut.xlsx'):
@@ -145,7 +181,14 @@ def test_whole():
     """If this fails, frame numbers typed as text or as decimals are refused, or '1o3' passes as
     one.
     """
-    assert [sheets.whole(text) for text in ('261', '261.0', ' 261 ', '0', '-1', '007')] == [261, 261, 261, 0, -1, 7]
+    assert [sheets.whole(text) for text in ('261', '261.0', ' 261 ', '0', '-1', '007')] == [
+        261,
+        261,
+        261,
+        0,
+        -1,
+        7,
+    ]
     for text in ('', '/', '261.5', '1o3', '1e3', '2,61', '\u0662', 'nan'):
         with pytest.raises(ValueError, match='whole number'):
             sheets.whole(text)

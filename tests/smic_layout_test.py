@@ -26,7 +26,10 @@ def write(tree, *, prefix='image', width=6, micro='micro', padded=False):
     """Five clips of four frames each, numbered on over 99,999 and 999,999 as the release does."""
     for clip, (subject, emotion, first) in FIRST.items():
         if padded:
-            subject, clip = f's{int(subject[1:]):02d}', f's{int(subject[1:]):02d}_{clip.split("_", 1)[1]}'
+            subject, clip = (
+                f's{int(subject[1:]):02d}',
+                f's{int(subject[1:]):02d}_{clip.split("_", 1)[1]}',
+            )
         folder = tree / subject / micro / emotion / clip
         folder.mkdir(parents=True)
         for number in range(first, first + 4):
@@ -56,9 +59,22 @@ def test_clips_of_the_high_speed_camera(tmp_path):
     ]
     clip = clips[2]
     folder = tree / 's1/micro/surprise/s1_sur_01'
-    assert clip.frames == tuple((number, folder / f'image{number:06d}.bmp') for number in range(99998, 100002))
-    assert (clip.dataset, clip.fps, clip.cropped, clip.kind, clip.edition) == ('smic', 100.0, False, 'micro', '')
-    assert (clip.apex, clip.apex_source, clip.action_units, clip.action_units_known) == (-1, 'estimated', '', False)
+    assert clip.frames == tuple(
+        (number, folder / f'image{number:06d}.bmp') for number in range(99998, 100002)
+    )
+    assert (clip.dataset, clip.fps, clip.cropped, clip.kind, clip.edition) == (
+        'smic',
+        100.0,
+        False,
+        'micro',
+        '',
+    )
+    assert (clip.apex, clip.apex_source, clip.action_units, clip.action_units_known) == (
+        -1,
+        'estimated',
+        '',
+        False,
+    )
     assert [row.file for row in rows if row.status == 'used'] == [
         'HS/s1/micro/negative/s1_ne_01', 'HS/s1/micro/positive/s1_po_02', 'HS/s1/micro/surprise/s1_sur_01',
         'HS/s12/micro/negative/s12_ne_01', 'HS/s20/micro/surprise/s20_sur_10']  # fmt: skip
@@ -98,7 +114,9 @@ def test_cameras_and_kinds_of_frames(tmp_path):
     nir = layout.read(source, options=options(camera='nir'))[0][0]
     assert (nir.fps, nir.cropped, nir.frames[0][1].name) == (25.0, False, '559740.bmp')
     assert layout.read(source, options=ALL_HS)[0][0].cropped
-    raw, crop = (layout.read(source, options=options(frames=kind))[0][0] for kind in ('raw', 'cropped'))
+    raw, crop = (
+        layout.read(source, options=options(frames=kind))[0][0] for kind in ('raw', 'cropped')
+    )
     assert not raw.cropped and crop.cropped and crop.frames[0][1].name == 'reg_image559740.bmp'
     there = 'it has camera=hs frames=cropped, camera=hs frames=raw, camera=nir frames=raw'
     with pytest.raises(UserError, match=f'no camera=vis frames=auto; {there}'):
@@ -127,12 +145,21 @@ def test_every_odd_folder_is_told(tmp_path):
     _, rows = layout.read(layout.find(tmp_path), options=ALL_HS)
     assert statuses(rows) == {
         'HS/s1/non_micro': ('ignored', 'no micro-expressions'),
-        'HS/s1/micro/positive/s1_ne_03': ('error', "named 'ne' but under 'positive'; one of the two is wrong"),
-        'HS/s1/micro/negative/s2_ne_01': ('error', 'a clip of another subject under s01; one of the two is wrong'),
+        'HS/s1/micro/positive/s1_ne_03': (
+            'error',
+            "named 'ne' but under 'positive'; one of the two is wrong",
+        ),
+        'HS/s1/micro/negative/s2_ne_01': (
+            'error',
+            'a clip of another subject under s01; one of the two is wrong',
+        ),
         'HS/s1/micro/negative/s1_ne_01 - copy': ('dropped', 'not named like s01_ne_01'),
         'HS/s1/micro/negative/s1_ne_09': ('dropped', '0 usable frames; a clip needs 2'),
         'HS/s1/micro/others': ('ignored', 'not one of the folders negative, positive, surprise'),
-        'HS/s1/micro/neutral': ('error', "'neutral' is no emotion; known: negative, positive, surprise"),
+        'HS/s1/micro/neutral': (
+            'error',
+            "'neutral' is no emotion; known: negative, positive, surprise",
+        ),
         'HS/landmarks': ('ignored', 'a subject is named s1 or s01'),
     }
 
@@ -143,8 +170,13 @@ def test_one_clip_in_two_folders_stops_the_build(tmp_path):
     (tree / 's01/micro/negative/s01_ne_01').mkdir(parents=True)
     clips, rows = layout.read(layout.find(tmp_path), options=ALL_HS)
     errors = [row for row in rows if row.status == 'error']
-    assert [row.file for row in errors] == ['HS/s01/micro/negative/s01_ne_01', 'HS/s1/micro/negative/s1_ne_01']
-    assert all('one clip in several folders' in row.reason and row.clip == 's01_ne_01' for row in errors)
+    assert [row.file for row in errors] == [
+        'HS/s01/micro/negative/s01_ne_01',
+        'HS/s1/micro/negative/s1_ne_01',
+    ]
+    assert all(
+        'one clip in several folders' in row.reason and row.clip == 's01_ne_01' for row in errors
+    )
     assert 's01_ne_01' not in [clip.clip for clip in clips]
 
 

@@ -23,7 +23,12 @@ from mer_jax.preprocess.action_units import parse
 from mer_jax.preprocess.synthetic import clips, emotions, identity, landmarks, motion, muscles
 from mer_jax.preprocess.synthetic.plans import PLANS
 from tfds_builders import workers
-from tfds_builders.synthetic_faces.synthetic_faces_dataset_builder import ALPHA, SEED, Builder, example
+from tfds_builders.synthetic_faces.synthetic_faces_dataset_builder import (
+    ALPHA,
+    SEED,
+    Builder,
+    example,
+)
 
 ROOT = Path(__file__).parent.parent
 COARSE = {'disgust': 0, 'repression': 0, 'happiness': 1, 'surprise': 2}
@@ -50,7 +55,9 @@ def face():
 
 def digest(clip):
     """Hash over everything in a Clip."""
-    parts = [part.tobytes() if isinstance(part, np.ndarray) else repr(part).encode() for part in clip]
+    parts = [
+        part.tobytes() if isinstance(part, np.ndarray) else repr(part).encode() for part in clip
+    ]
     return hashlib.sha256(b'|'.join(parts)).hexdigest()
 
 
@@ -81,7 +88,9 @@ def test_action_units_move_as_facs_says(face, unit, landmark, direction):
     move = muscles.displacement(muscles.pushes(face, [(unit, 1, 1)]), face)
     cosine = move[landmark] @ direction / np.linalg.norm(move[landmark]) / np.linalg.norm(direction)
     assert cosine > 0.85 and np.linalg.norm(move[landmark]) > 0.3
-    np.testing.assert_allclose(move[landmarks.MIRROR[landmark]], move[landmark] * (-1, 1), atol=1e-3)
+    np.testing.assert_allclose(
+        move[landmarks.MIRROR[landmark]], move[landmark] * (-1, 1), atol=1e-3
+    )
 
 
 def test_one_sided_unit_moves_one_side(face):
@@ -104,7 +113,9 @@ def test_time_course_rises_to_the_apex_and_returns():
     assert course[15] == 1 and course.argmax() == 15
     assert (course[:5] == 0).all() and (course[35:] == 0).all()
     assert (
-        (np.diff(course[4:16]) > 0).all() and (np.diff(course[15:36]) < 0).all() and np.abs(np.diff(course)).max() < 0.2
+        (np.diff(course[4:16]) > 0).all()
+        and (np.diff(course[15:36]) < 0).all()
+        and np.abs(np.diff(course)).max() < 0.2
     )
 
 
@@ -155,7 +166,9 @@ def test_motion_is_micro_and_timing_is_in_range(tiny):
         assert 0.5 < np.linalg.norm(clip.displacement, axis=-1).max() < 4.5
         assert 0.2 <= (clip.offset - clip.onset + 1) / clips.FPS < 0.5
         assert 0.33 < (clip.apex - clip.onset) / (clip.offset - clip.onset) < 0.67
-        assert clip.first_frame < clip.onset and clip.offset < clip.first_frame + len(clip.frames) - 1
+        assert (
+            clip.first_frame < clip.onset and clip.offset < clip.first_frame + len(clip.frames) - 1
+        )
 
 
 def test_measured_flow_sees_the_true_motion(stored):
@@ -190,7 +203,10 @@ def test_two_processes_draw_the_same_bytes():
     """
     first, second = [
         subprocess.run(
-            [sys.executable, '-c', code], cwd=ROOT, env={**os.environ, 'PYTHONHASHSEED': seed}, capture_output=True
+            [sys.executable, '-c', code],
+            cwd=ROOT,
+            env={**os.environ, 'PYTHONHASHSEED': seed},
+            capture_output=True,
         )
         for seed in ('1', '2')
     ]
@@ -206,8 +222,15 @@ def test_the_plans_count_as_they_say():
     per_subject = dict(zip(PLANS['default'], counts.sum(1).tolist(), strict=True))
     assert per_subject['s17'] == 33 and sorted(per_subject.values())[:4] == [2, 2, 2, 3]
     large = PLANS['large']
-    assert list(large)[25:27] == ['s26', 's27'] and len(large) == 104 and np.sum(list(large.values())) == 4 * counts.sum()
-    assert np.sum(list(PLANS['small'].values()), 0).tolist() == [44, 30, 0, 22, 24] and len(PLANS['small']) == 12
+    assert (
+        list(large)[25:27] == ['s26', 's27']
+        and len(large) == 104
+        and np.sum(list(large.values())) == 4 * counts.sum()
+    )
+    assert (
+        np.sum(list(PLANS['small'].values()), 0).tolist() == [44, 30, 0, 22, 24]
+        and len(PLANS['small']) == 12
+    )
     small = np.array(list(PLANS['tiny'].values()))
     coarse = np.stack([small[:, 0] + small[:, 3], small[:, 1], small[:, 4]], -1)
     assert ((coarse > 0).sum(0) >= 4).all() and (coarse.sum(0) >= 5).all()
@@ -219,7 +242,9 @@ def test_three_holds_the_very_clips_of_default_that_have_a_class():
     """
     every, three = (clips.jobs(plan, seed=SEED) for plan in ('default', 'three'))
     assert three == [job for job in every if job.emotion != 'others'] and len(three) == 147
-    assert Builder(config='three').settings() != Builder(config='default').settings(), 'one would pass for the other'
+    assert Builder(config='three').settings() != Builder(config='default').settings(), (
+        'one would pass for the other'
+    )
 
 
 def test_coded_units_are_drawn_units_of_some_emotion(tiny):
@@ -251,7 +276,11 @@ def test_round_trip(stored, tiny):
             assert record[name].dtype == getattr(clip, name).dtype
         numbers = np.array([clip.onset, clip.apex, clip.offset]) - clip.first_frame
         np.testing.assert_array_equal(record['key_frames'], clip.frames[numbers])
-        assert (record['dataset'], record['apex_source'], record['fps']) == (b'synthetic', b'truth', 100.0)
+        assert (record['dataset'], record['apex_source'], record['fps']) == (
+            b'synthetic',
+            b'truth',
+            100.0,
+        )
         assert record['action_units_known']
     counted = collections.Counter((clip.subject, clip.emotion) for clip in tiny)
     for subject, row in PLANS['tiny'].items():
@@ -285,10 +314,14 @@ def test_the_image_is_the_magnified_apex_and_two_magnitudes(stored):
     for clip in ('s01_disgust_00', 's04_happiness_02'):
         onset, apex, offset = stored[clip]['key_frames']
         magnified, on_a, off_a = np.moveaxis(stored[clip]['image'], -1, 0)
-        np.testing.assert_array_equal(magnified, magnify.magnify(onset, apex, method='phase', alpha=ALPHA))
+        np.testing.assert_array_equal(
+            magnified, magnify.magnify(onset, apex, method='phase', alpha=ALPHA)
+        )
         np.testing.assert_array_equal(on_a, flow.samer_magnitude(stored[clip]['flow'][..., :2]))
         np.testing.assert_array_equal(off_a, flow.samer_magnitude(flow.estimate(offset, apex)))
-        assert 0.02 < (on_a > 0).mean() < 0.5 and (on_a != off_a).any() and (magnified != apex).any()
+        assert (
+            0.02 < (on_a > 0).mean() < 0.5 and (on_a != off_a).any() and (magnified != apex).any()
+        )
 
 
 def test_the_magnified_config_changes_two_channels_only(stored):
@@ -300,7 +333,9 @@ def test_the_magnified_config_changes_two_channels_only(stored):
         np.testing.assert_array_equal(record[name], plain[name])
     magnified = plain['image'][..., 0]
     fields = [flow.estimate(start, magnified) for start in record['key_frames'][[0, 2]]]
-    np.testing.assert_array_equal(record['image'], np.stack([magnified, *map(flow.samer_magnitude, fields)], -1))
+    np.testing.assert_array_equal(
+        record['image'], np.stack([magnified, *map(flow.samer_magnitude, fields)], -1)
+    )
     assert all((record['image'][..., k] != plain['image'][..., k]).any() for k in (1, 2))
     assert Builder(config='magnified').settings() == Builder(config='default').settings()
 
@@ -310,7 +345,9 @@ def test_one_or_two_cores_give_the_same_records():
     another.
     """
     make, jobs = partial(example, kind='tiny'), clips.jobs('tiny', seed=SEED)[:16:5]
-    one, two = [list(workers.threaded(make, jobs, cores=n, title='', progress=False)) for n in (1, 2)]
+    one, two = [
+        list(workers.threaded(make, jobs, cores=n, title='', progress=False)) for n in (1, 2)
+    ]
     jax.tree.map(np.testing.assert_array_equal, one, two)
 
 
@@ -322,10 +359,16 @@ def test_emotions_can_be_learnt_across_subjects_but_not_perfectly():
     for number, counts in enumerate(PLANS['default'].values(), 1):
         rng = clips.generator(SEED, number, 0)
         points, style = landmarks.place(identity.draw(rng)), emotions.style(rng)
-        order = [name for name, count in zip(emotions.EMOTIONS, counts, strict=True) for _ in range(count)]
+        order = [
+            name
+            for name, count in zip(emotions.EMOTIONS, counts, strict=True)
+            for _ in range(count)
+        ]
         for index, emotion in enumerate(order):
             if emotion in COARSE:
-                bells = clips.facial(clips.generator(SEED, number, 1 + index), points, style, emotion)[1]
+                bells = clips.facial(
+                    clips.generator(SEED, number, 1 + index), points, style, emotion
+                )[1]
                 images.append(muscles.displacement(bells, motion.pixels()[2::5, 2::5]).ravel())
                 labels.append(COARSE[emotion])
                 subjects.append(number)
@@ -333,7 +376,9 @@ def test_emotions_can_be_learnt_across_subjects_but_not_perfectly():
     predicted = np.zeros_like(labels)
     for subject in set(subjects.tolist()):
         train = subjects != subject
-        machine = SVC(kernel='linear', C=0.1, class_weight='balanced').fit(images[train], labels[train])
+        machine = SVC(kernel='linear', C=0.1, class_weight='balanced').fit(
+            images[train], labels[train]
+        )
         predicted[~train] = machine.predict(images[~train])
     assert 0.6 < f1_score(labels, predicted, average='macro') < 0.97
 
@@ -358,8 +403,17 @@ def test_varied_apexes_are_as_uneven_as_casme2s():
     assert abs(place.mean() - 0.515) < 0.01 and 60 < span.mean() < 72
     off = np.abs(apex - (onset + offset) // 2)
     assert 7 < off.mean() < 10 and (off > 15).mean() > 0.1
-    assert ((span + 1) / (2 * clips.FPS) <= 0.5).all() and span.min() >= 30 and len(np.unique(span)) > 50
-    assert (onset >= 3).all() and (apex - onset >= 3).all() and (offset - apex >= 3).all() and (count - offset >= 4).all()
+    assert (
+        ((span + 1) / (2 * clips.FPS) <= 0.5).all()
+        and span.min() >= 30
+        and len(np.unique(span)) > 50
+    )
+    assert (
+        (onset >= 3).all()
+        and (apex - onset >= 3).all()
+        and (offset - apex >= 3).all()
+        and (count - offset >= 4).all()
+    )
 
 
 def test_what_moves_in_a_varied_clip_moves_most_at_its_apex():
@@ -368,9 +422,19 @@ def test_what_moves_in_a_varied_clip_moves_most_at_its_apex():
     """
     for job in clips.jobs('spotting_tiny', seed=SEED)[::8]:
         clip = clips.render(job)
-        onset, apex, offset = (number - clip.first_frame for number in (clip.onset, clip.apex, clip.offset))
-        assert clip.moved.argmax() == apex and 0.6 < clip.moved[apex] < 3.1 and len(clip.moved) == len(clip.frames)
-        assert (clip.moved[:onset + 1] == 0).all() and (clip.moved[offset:] == 0).all() and clip.fps == 200
+        onset, apex, offset = (
+            number - clip.first_frame for number in (clip.onset, clip.apex, clip.offset)
+        )
+        assert (
+            clip.moved.argmax() == apex
+            and 0.6 < clip.moved[apex] < 3.1
+            and len(clip.moved) == len(clip.frames)
+        )
+        assert (
+            (clip.moved[: onset + 1] == 0).all()
+            and (clip.moved[offset:] == 0).all()
+            and clip.fps == 200
+        )
 
 
 def test_old_plans_are_drawn_as_before():
@@ -378,16 +442,34 @@ def test_old_plans_are_drawn_as_before():
     drawn faces other data.
     """
     rng = clips.generator(0, 1, 1)
-    assert [clips.timing(rng, 33.0) for _ in range(4)] == [(5, 19, 37, 44), (4, 23, 35, 42), (3, 21, 34, 40), (4, 26, 42, 49)]
+    assert [clips.timing(rng, 33.0) for _ in range(4)] == [
+        (5, 19, 37, 44),
+        (4, 23, 35, 42),
+        (3, 21, 34, 40),
+        (4, 26, 42, 49),
+    ]
     pose = motion.head_pose(rng, 30, 7, shift=0.3, turn=0.004)
-    np.testing.assert_allclose(pose[[0, 15, 29]], [
-        [0.24010366900925673, 0.128520095798287, 0.00017816442436423274],
-        [0.35911969960490725, 0.017986432738476776, 0.0005432582342831354],
-        [1.2149135553799775, 0.6263180752979313, -0.0012047629483367477]], rtol=1e-6)
+    np.testing.assert_allclose(
+        pose[[0, 15, 29]],
+        [
+            [0.24010366900925673, 0.128520095798287, 0.00017816442436423274],
+            [0.35911969960490725, 0.017986432738476776, 0.0005432582342831354],
+            [1.2149135553799775, 0.6263180752979313, -0.0012047629483367477],
+        ],
+        rtol=1e-6,
+    )
     job = clips.jobs('default', seed=SEED)[134]
     clip = clips.render(job)
-    assert (clip.clip, clip.action_units, clip.first_frame, clip.onset, clip.apex, clip.offset, len(clip.frames), clip.fps) == (
-        's16_repression_03', '15+17', 50, 56, 75, 92, 49, 100.0)
+    assert (
+        clip.clip,
+        clip.action_units,
+        clip.first_frame,
+        clip.onset,
+        clip.apex,
+        clip.offset,
+        len(clip.frames),
+        clip.fps,
+    ) == ('s16_repression_03', '15+17', 50, 56, 75, 92, 49, 100.0)
 
 
 @pytest.mark.parametrize('plan', ['spotting', 'spotting_tiny'])
@@ -395,7 +477,11 @@ def test_the_plans_for_spotting_are_varied_and_hold_the_flow_of_every_frame(plan
     """A plan that is not in VARIED would be built with short clips whose apex is near the
     middle.
     """
-    assert all(job.varied for job in clips.jobs(plan, seed=SEED)) and not any(job.varied for job in clips.jobs('tiny', seed=SEED))
-    assert {'flows', 'flow_frames', 'moved'} <= set(Builder(config=plan).info.features) and len(PLANS['spotting']) == 15
+    assert all(job.varied for job in clips.jobs(plan, seed=SEED)) and not any(
+        job.varied for job in clips.jobs('tiny', seed=SEED)
+    )
+    assert {'flows', 'flow_frames', 'moved'} <= set(Builder(config=plan).info.features) and len(
+        PLANS['spotting']
+    ) == 15
     assert not {'frames', 'flow_offset'} & set(Builder(config=plan).info.features)
     assert 'flows' not in Builder(config='tiny').info.features

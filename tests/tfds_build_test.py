@@ -51,7 +51,9 @@ def change_pixels(raw):
 
 def run_python(code):
     root = Path(__file__).parent.parent
-    return subprocess.run([sys.executable, '-c', code], cwd=root, check=False, capture_output=True, text=True)
+    return subprocess.run(
+        [sys.executable, '-c', code], cwd=root, check=False, capture_output=True, text=True
+    )
 
 
 def refused(call, *parts, **kwargs):
@@ -76,7 +78,10 @@ def test_second_use_reuses_the_build(prepare, target, monkeypatch):
     [
         ('casme9', ["unknown data set 'casme9'", 'known: ', 'precomputed_flow']),
         ('precomputed_flo', ["did you mean 'precomputed_flow'?"]),
-        ('precomputed_flow/tiny', ["unknown config 'tiny' of data set precomputed_flow", 'known: none']),
+        (
+            'precomputed_flow/tiny',
+            ["unknown config 'tiny' of data set precomputed_flow", 'known: none'],
+        ),
         ('', ["unknown data set ''"]),
     ],
 )
@@ -96,7 +101,9 @@ def test_manual_dir_mistakes(prepare, tmp_path):
     refused(prepare, 'pass --config.data.manual_dir=FOLDER', layout, manual_dir='')
     refused(prepare, tmp_path / 'none', 'does not exist', layout, manual_dir=tmp_path / 'none')
     refused(prepare, file, 'is not a folder', layout, manual_dir=file)
-    refused(prepare, tmp_path / 'bare', 'does not hold the files', layout, manual_dir=tmp_path / 'bare')
+    refused(
+        prepare, tmp_path / 'bare', 'does not hold the files', layout, manual_dir=tmp_path / 'bare'
+    )
     (tmp_path / 'bare/norm_u_v_os').mkdir()
     refused(prepare, 'norm_u_v_os is empty', layout, manual_dir=tmp_path / 'bare')
 
@@ -110,7 +117,12 @@ def test_mistyped_manual_dir_is_refused_although_a_build_exists(prepare, tmp_pat
 def test_data_dir_mistakes(prepare, tmp_path):
     """If this fails, a data folder that cannot be written ends in a traceback."""
     (tmp_path / 'file').write_text('')
-    refused(prepare, f'--config.data.data_dir={tmp_path / "file"}', 'Not a directory', data_dir=tmp_path / 'file')
+    refused(
+        prepare,
+        f'--config.data.data_dir={tmp_path / "file"}',
+        'Not a directory',
+        data_dir=tmp_path / 'file',
+    )
     refused(prepare, 'must be a folder of this machine', data_dir='gs://bucket/data')
 
 
@@ -118,7 +130,9 @@ def test_full_disk_is_one_line(prepare, target, monkeypatch):
     """If this fails, a full disk shows a traceback of the record writer, or leaves half a build."""
 
     def full(*_):
-        raise RuntimeError('Failed to finalize writing of split "train": write() failed: No space left on device; ...')
+        raise RuntimeError(
+            'Failed to finalize writing of split "train": write() failed: No space left on device; ...'
+        )
 
     monkeypatch.setattr(Builder, '_generate_splits', full)
     refused(prepare, 'No space left on device', '--config.data.data_dir=')
@@ -159,7 +173,13 @@ def test_changed_folder_is_refused(prepare, raw, change):
         file.unlink()
     else:
         file.rename(file.with_name('006_006_1_9 .png'))
-    refused(prepare, 'changed since it was built', raw, '--config.data.rebuild=True', '--config.data.data_dir')
+    refused(
+        prepare,
+        'changed since it was built',
+        raw,
+        '--config.data.rebuild=True',
+        '--config.data.data_dir',
+    )
     prepare(manual_dir='')
 
 
@@ -176,7 +196,13 @@ def test_rebuild_takes_the_new_state_and_leaves_nothing_else(prepare, raw, targe
     change_pixels(raw)
     assert flows(prepare(rebuild=True)) != before
     assert list(target.parent.iterdir()) == [target]
-    refused(prepare, 'rebuilding needs the original files', 'manual_dir=FOLDER', manual_dir='', rebuild=True)
+    refused(
+        prepare,
+        'rebuilding needs the original files',
+        'manual_dir=FOLDER',
+        manual_dir='',
+        rebuild=True,
+    )
 
 
 def test_failed_rebuild_loses_nothing(prepare, raw, target, monkeypatch):
@@ -228,7 +254,10 @@ def test_unfinished_folders_do_not_block_and_old_ones_go(prepare, target):
     young.mkdir()
     os.utime(stale, (1, 1))
     assert len(flows(prepare())) == 14
-    assert sorted(path.name for path in target.parent.iterdir()) == ['1.0.0', 'incomplete.NEW_1.0.0']
+    assert sorted(path.name for path in target.parent.iterdir()) == [
+        '1.0.0',
+        'incomplete.NEW_1.0.0',
+    ]
 
 
 def test_rebuild_killed_between_its_renames(prepare, target, monkeypatch):
@@ -248,7 +277,9 @@ def test_other_version_is_refused_and_kept(prepare, target):
     prepare()
     old = target.with_name('0.9.0')
     target.rename(old)
-    refused(prepare, 'holds version 0.9.0, this code makes version 1.0.0', '--config.data.rebuild=True')
+    refused(
+        prepare, 'holds version 0.9.0, this code makes version 1.0.0', '--config.data.rebuild=True'
+    )
     prepare(rebuild=True)
     assert (old / 'dataset_info.json').exists() and target.exists()
     prepare()
@@ -293,9 +324,14 @@ def test_drawn_faces_show_one_bar_or_none(tmp_path, monkeypatch, capfd, progress
     """
     monkeypatch.setitem(PLANS, 'tiny', {'s01': (0, 1, 0, 0, 1)})
     builder = tfds_builders.prepare('synthetic_faces/tiny', data_dir=tmp_path, progress=progress)
-    assert [record['clip'] for record in tfds_builders.records(builder)] == ['s01_happiness_00', 's01_surprise_01']
+    assert [record['clip'] for record in tfds_builders.records(builder)] == [
+        's01_happiness_00',
+        's01_surprise_01',
+    ]
     out, err = capfd.readouterr()
-    assert out == '' and ('synthetic_faces/tiny: 100%' in err and '2/2' in err if progress else err == '')
+    assert out == '' and (
+        'synthetic_faces/tiny: 100%' in err and '2/2' in err if progress else err == ''
+    )
     assert 'Generating' not in err  # TFDS's own bar knows no total and would stand beside ours
 
 
@@ -304,7 +340,9 @@ def test_a_killed_drawing_leaves_no_process_behind(tmp_path):
     killed.
     """
     code = f"import tfds_builders; tfds_builders.prepare('synthetic_faces', data_dir={str(tmp_path)!r})"
-    process = subprocess.Popen([sys.executable, '-c', code], cwd=Path(__file__).parent.parent, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        [sys.executable, '-c', code], cwd=Path(__file__).parent.parent, stderr=subprocess.PIPE
+    )
     told = b''
     while b' 1/246' not in told and process.poll() is None:
         told += process.stderr.read1()

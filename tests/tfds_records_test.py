@@ -36,7 +36,14 @@ def test_schema_refuses_a_second_clip():
     with pytest.raises(TypeError, match='multiple values'):
         schema.clip_features(subject=tfds.features.Text())
     features = schema.clip_features(landmarks=tfds.features.Text())
-    assert set(schema.UNKNOWN) | {'clip', 'subject', 'dataset', 'emotion', 'units', 'landmarks'} == set(features)
+    assert set(schema.UNKNOWN) | {
+        'clip',
+        'subject',
+        'dataset',
+        'emotion',
+        'units',
+        'landmarks',
+    } == set(features)
 
 
 def test_nothing_on_stdout_and_no_bar_without_progress(tmp_path, capfd):
@@ -65,7 +72,9 @@ def test_by_tfds_name_without_tensorflow_and_jax(tmp_path):
         "assert not {'jax', 'tensorflow'} & set(sys.modules)"
     )
     root = Path(__file__).parent.parent
-    done = subprocess.run([sys.executable, '-c', code], cwd=root, check=False, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, '-c', code], cwd=root, check=False, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
 
 
@@ -74,4 +83,6 @@ def test_readme_citation_and_tags_are_complete():
     for name, cls in tfds_builders.BUILDERS.items():
         metadata = cls.get_metadata()
         assert metadata.description and metadata.citation is not None, name
-        assert metadata.tags and set(metadata.tags) <= set(tfds.core.dataset_metadata.valid_tags()), name
+        assert metadata.tags and set(metadata.tags) <= set(
+            tfds.core.dataset_metadata.valid_tags()
+        ), name

@@ -14,8 +14,14 @@ def torch_networks(nn, torch):
             self.fc = nn.Linear(400, 3)
 
         def forward(self, x):
-            streams = [F.max_pool2d(bn(torch.relu(conv(x))), 3, 3, 1) for conv, bn in
-                       ((self.conv1, self.bn1), (self.conv2, self.bn2), (self.conv3, self.bn3))]
+            streams = [
+                F.max_pool2d(bn(torch.relu(conv(x))), 3, 3, 1)
+                for conv, bn in (
+                    (self.conv1, self.bn1),
+                    (self.conv2, self.bn2),
+                    (self.conv3, self.bn3),
+                )
+            ]
             return self.fc(F.avg_pool2d(torch.cat(streams, 1), 2).flatten(1))
 
     class Stream(nn.Module):
@@ -24,19 +30,34 @@ def torch_networks(nn, torch):
             self.conv1, self.conv2 = nn.Conv2d(1, 6, 5, padding=2), nn.Conv2d(6, 16, 5, padding=2)
 
         def forward(self, x):
-            return F.max_pool2d(torch.relu(self.conv2(F.max_pool2d(torch.relu(self.conv1(x)), 2))), 2)
+            return F.max_pool2d(
+                torch.relu(self.conv2(F.max_pool2d(torch.relu(self.conv1(x)), 2))), 2
+            )
 
     class Block(nn.Module):
         def __init__(self, channels, width):
             super().__init__()
-            for name, size, before in (('one', 1, channels), ('three_in', 1, channels), ('three', 3, width),
-                                       ('five_in', 1, channels), ('five', 5, width), ('pool', 1, channels)):
+            for name, size, before in (
+                ('one', 1, channels),
+                ('three_in', 1, channels),
+                ('three', 3, width),
+                ('five_in', 1, channels),
+                ('five', 5, width),
+                ('pool', 1, channels),
+            ):
                 self.add_module(name, nn.Conv2d(before, width, size, padding=size // 2))
 
         def forward(self, x):
             r = torch.relu
-            return torch.cat([r(self.one(x)), r(self.three(r(self.three_in(x)))), r(self.five(r(self.five_in(x)))),
-                              r(self.pool(F.max_pool2d(x, 3, 1, 1)))], 1)
+            return torch.cat(
+                [
+                    r(self.one(x)),
+                    r(self.three(r(self.three_in(x)))),
+                    r(self.five(r(self.five_in(x)))),
+                    r(self.pool(F.max_pool2d(x, 3, 1, 1))),
+                ],
+                1,
+            )
 
     class Inception(nn.Module):
         def __init__(self):
@@ -65,10 +86,29 @@ def torch_networks(nn, torch):
             super().__init__()
             c, r, p = nn.Conv2d, nn.ReLU, nn.MaxPool2d
             self.features = nn.Sequential(
-                c(2, 64, 11, 4, 2), r(), p(3, 2), c(64, 192, 5, padding=2), r(), p(3, 2), c(192, 384, 3, padding=1), r(),
-                c(384, 256, 3, padding=1), r(), c(256, 256, 3, padding=1), r(), p(3, 2))
-            self.classifier = nn.Sequential(nn.Dropout(0), nn.Linear(9216, hidden), r(), nn.Dropout(0),
-                                            nn.Linear(hidden, hidden), r(), nn.Linear(hidden, 3))
+                c(2, 64, 11, 4, 2),
+                r(),
+                p(3, 2),
+                c(64, 192, 5, padding=2),
+                r(),
+                p(3, 2),
+                c(192, 384, 3, padding=1),
+                r(),
+                c(384, 256, 3, padding=1),
+                r(),
+                c(256, 256, 3, padding=1),
+                r(),
+                p(3, 2),
+            )
+            self.classifier = nn.Sequential(
+                nn.Dropout(0),
+                nn.Linear(9216, hidden),
+                r(),
+                nn.Dropout(0),
+                nn.Linear(hidden, hidden),
+                r(),
+                nn.Linear(hidden, 3),
+            )
 
         def forward(self, x):
             return self.classifier(F.adaptive_avg_pool2d(self.features(x), 6).flatten(1))
@@ -96,8 +136,16 @@ def torch_networks(nn, torch):
             skip1, extra = 2 * (path in ('v1', 'v4')), merge == 'concat'
             into2 = a + extra * skip1
             skip2 = {'v2': into2, 'v3': 2, 'v4': into2}.get(path, 0)
-            super().__init__([((2, a, 7, 2), True), ((into2, b, 5, 2), True), ((b + extra * skip2, c, 3, 1, 1), True),
-                              ((c, c, 3, 1, 1), True), ((c, c, 3, 1, 1), True)], (c, 128, 128, 3))
+            super().__init__(
+                [
+                    ((2, a, 7, 2), True),
+                    ((into2, b, 5, 2), True),
+                    ((b + extra * skip2, c, 3, 1, 1), True),
+                    ((c, c, 3, 1, 1), True),
+                    ((c, c, 3, 1, 1), True),
+                ],
+                (c, 128, 128, 3),
+            )
             for number, channels, features in ((1, skip1, a), (2, skip2, b)):
                 if channels and not extra:
                     self.add_module(f'skip{number}', nn.Conv2d(channels, features, 1, bias=False))
@@ -121,7 +169,9 @@ def torch_networks(nn, torch):
             if self.path in ('v2', 'v4'):
                 x = self.join(x, F.avg_pool2d(pooled, 5, 2), 2)
             if self.path == 'v3':
-                x = self.join(x, F.avg_pool2d(F.avg_pool2d(F.avg_pool2d(image, 7, 2), 3, 2), 5, 2), 2)
+                x = self.join(
+                    x, F.avg_pool2d(F.avg_pool2d(F.avg_pool2d(image, 7, 2), 3, 2), 5, 2), 2
+                )
             x = self.after(x)
             for conv in (self.conv3, self.conv4, self.conv5):
                 x = torch.relu(conv(x))
@@ -130,7 +180,9 @@ def torch_networks(nn, torch):
     class Ocnet(Plain):
         def __init__(self):
             widths = (2, 32, 64, 128, 256, 512)
-            super().__init__([((widths[i], widths[i + 1], 3, 1, 1), i > 1) for i in range(5)], (512, 128, 128, 3))
+            super().__init__(
+                [((widths[i], widths[i + 1], 3, 1, 1), i > 1) for i in range(5)], (512, 128, 128, 3)
+            )
 
         def forward(self, x):
             x = torch.relu(self.bn1(self.conv1(x)))
@@ -145,7 +197,10 @@ def torch_networks(nn, torch):
         def __init__(self, widths, kernel, padding, window, dense, grid=0):
             super().__init__()
             for i, width in enumerate(widths, 1):
-                self.add_module(f'conv{i}', nn.Conv3d(1 if i == 1 else widths[i - 2], width, kernel, padding=padding))
+                self.add_module(
+                    f'conv{i}',
+                    nn.Conv3d(1 if i == 1 else widths[i - 2], width, kernel, padding=padding),
+                )
             self.fc1, self.fc2 = nn.Linear(dense, 128), nn.Linear(128, 3)
             self.window, self.grid, self.depth = window, grid, len(widths)
 
@@ -162,14 +217,24 @@ def torch_networks(nn, torch):
 
         def __init__(self, before, width, stride):
             super().__init__()
-            self.conv1, self.bn1 = nn.Conv2d(before, width, 3, stride, 1, bias=False), nn.BatchNorm2d(width)
-            self.conv2, self.bn2 = nn.Conv2d(width, width, 3, padding=1, bias=False), nn.BatchNorm2d(width)
+            self.conv1, self.bn1 = (
+                nn.Conv2d(before, width, 3, stride, 1, bias=False),
+                nn.BatchNorm2d(width),
+            )
+            self.conv2, self.bn2 = (
+                nn.Conv2d(width, width, 3, padding=1, bias=False),
+                nn.BatchNorm2d(width),
+            )
             self.downsample = nn.Identity()
             if before != width:
-                self.downsample = nn.Sequential(nn.Conv2d(before, width, 1, stride, bias=False), nn.BatchNorm2d(width))
+                self.downsample = nn.Sequential(
+                    nn.Conv2d(before, width, 1, stride, bias=False), nn.BatchNorm2d(width)
+                )
 
         def forward(self, x):
-            return torch.relu(self.bn2(self.conv2(torch.relu(self.bn1(self.conv1(x))))) + self.downsample(x))
+            return torch.relu(
+                self.bn2(self.conv2(torch.relu(self.bn1(self.conv1(x))))) + self.downsample(x)
+            )
 
     class Hybrid(nn.Module):
         """ResNet18 behind a 3x3/1 stem without max-pool; 128 features."""
@@ -194,7 +259,14 @@ def torch_networks(nn, torch):
         dense = 2 * width * {'grid4': 4 * 4, 'gap': 1, 'flatten': 2 * 5 * 5}[head]
         return Clips((width, width, 2 * width), 3, 1, 2, dense, {'grid4': 4, 'gap': 1}.get(head, 0))
 
-    return {'cnn3d': cnn3d, 'microexpstcnn': lambda: Clips((32,), (15, 3, 3), 0, 3, 32 * 2 * 4 * 4),
-            'ststnet': Ststnet, 'offapexnet': lambda: TwoStreams(Stream, (1568, 1024, 1024, 3)),
-            'dual_inception': lambda: TwoStreams(Inception, (6272, 1024, 3)), 'alexnet': Alexnet, 'vggm': Vggm, 'ocnet': Ocnet,
-            'hybrid_cnn': Hybrid}
+    return {
+        'cnn3d': cnn3d,
+        'microexpstcnn': lambda: Clips((32,), (15, 3, 3), 0, 3, 32 * 2 * 4 * 4),
+        'ststnet': Ststnet,
+        'offapexnet': lambda: TwoStreams(Stream, (1568, 1024, 1024, 3)),
+        'dual_inception': lambda: TwoStreams(Inception, (6272, 1024, 3)),
+        'alexnet': Alexnet,
+        'vggm': Vggm,
+        'ocnet': Ocnet,
+        'hybrid_cnn': Hybrid,
+    }

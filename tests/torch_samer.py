@@ -21,9 +21,17 @@ def torch_samer(nn, torch):
             super().__init__()
             self.kind, self.groups, self.half = kind, groups, channels // (2 * groups)
             sets = 1 if kind == 'sanet' else groups
-            for name, start in (('channel_weight', 0.0), ('channel_bias', 1.0), ('pixel_weight', 0.0), ('pixel_bias', 1.0)):
+            for name, start in (
+                ('channel_weight', 0.0),
+                ('channel_bias', 1.0),
+                ('pixel_weight', 0.0),
+                ('pixel_bias', 1.0),
+            ):
                 self.register_parameter(name, nn.Parameter(torch.full((sets, self.half), start)))
-            self.norm_scale, self.norm_bias = nn.Parameter(torch.ones(self.half)), nn.Parameter(torch.zeros(self.half))
+            self.norm_scale, self.norm_bias = (
+                nn.Parameter(torch.ones(self.half)),
+                nn.Parameter(torch.zeros(self.half)),
+            )
 
         def forward(self, x):
             batch, channels, height, width = x.shape
@@ -31,10 +39,19 @@ def torch_samer(nn, torch):
             gate = (lambda v: v.softmax(1)) if self.kind == 'released' else torch.sigmoid
             tall = (1, -1, self.half, 1, 1)
             means = first.mean((3, 4), keepdim=True)
-            first = first * gate(means * self.channel_weight.view(tall) + self.channel_bias.view(tall))
-            normal = F.group_norm(second.reshape(-1, self.half, height, width), self.half, self.norm_scale, self.norm_bias)
+            first = first * gate(
+                means * self.channel_weight.view(tall) + self.channel_bias.view(tall)
+            )
+            normal = F.group_norm(
+                second.reshape(-1, self.half, height, width),
+                self.half,
+                self.norm_scale,
+                self.norm_bias,
+            )
             normal = normal.view(second.shape)
-            second = second * gate(normal * self.pixel_weight.view(tall) + self.pixel_bias.view(tall))
+            second = second * gate(
+                normal * self.pixel_weight.view(tall) + self.pixel_bias.view(tall)
+            )
             joined = torch.cat([first, second], 2).view(batch, 2, channels // 2, height, width)
             return joined.transpose(1, 2).reshape(x.shape)
 
@@ -43,24 +60,38 @@ def torch_samer(nn, torch):
 
         def __init__(self, before, width, stride, kind='off', groups=4):
             super().__init__()
-            self.conv1, self.bn1 = nn.Conv2d(before, width, 3, stride, 1, bias=False), nn.BatchNorm2d(width)
-            self.conv2, self.bn2 = nn.Conv2d(width, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width)
+            self.conv1, self.bn1 = (
+                nn.Conv2d(before, width, 3, stride, 1, bias=False),
+                nn.BatchNorm2d(width),
+            )
+            self.conv2, self.bn2 = (
+                nn.Conv2d(width, width, 3, 1, 1, bias=False),
+                nn.BatchNorm2d(width),
+            )
             self.attention = nn.Identity() if kind == 'off' else Attention(width, kind, groups)
             self.downsample = nn.Identity()
             if stride > 1 or before != width:
-                self.downsample = nn.Sequential(nn.Conv2d(before, width, 1, stride, bias=False), nn.BatchNorm2d(width))
+                self.downsample = nn.Sequential(
+                    nn.Conv2d(before, width, 1, stride, bias=False), nn.BatchNorm2d(width)
+                )
 
         def forward(self, x):
             y = self.bn2(self.conv2(torch.relu(self.bn1(self.conv1(x)))))
             return torch.relu(self.attention(y) + self.downsample(x))
 
     def stage(before, width, stride, blocks, **kind):
-        return nn.Sequential(Block(before, width, stride, **kind), *(Block(width, width, 1, **kind) for _ in range(blocks - 1)))
+        return nn.Sequential(
+            Block(before, width, stride, **kind),
+            *(Block(width, width, 1, **kind) for _ in range(blocks - 1)),
+        )
 
     class Stem(nn.Module):
         def __init__(self, channels, width, pool):
             super().__init__()
-            self.conv1, self.bn1 = nn.Conv2d(channels, width, 7, 2, 3, bias=False), nn.BatchNorm2d(width)
+            self.conv1, self.bn1 = (
+                nn.Conv2d(channels, width, 7, 2, 3, bias=False),
+                nn.BatchNorm2d(width),
+            )
             self.pool = nn.MaxPool2d(3, 2, 1) if pool else nn.Identity()
 
         def forward(self, x):
@@ -85,15 +116,40 @@ def torch_samer(nn, torch):
             return self.dense2(torch.relu(self.norm(self.dense1(x))))
 
     class Samer(nn.Module):
-        def __init__(self, regions, *, classes, width=64, hidden=1024, channels=3, awm=True, attention='released', groups=4,
-                     fuse='logits', pool=True, fine=0, blocks=2):
+        def __init__(
+            self,
+            regions,
+            *,
+            classes,
+            width=64,
+            hidden=1024,
+            channels=3,
+            awm=True,
+            attention='released',
+            groups=4,
+            fuse='logits',
+            pool=True,
+            fine=0,
+            blocks=2,
+        ):
             super().__init__()
-            self.regions, self.fuse, kind = regions, fuse, {'blocks': blocks, 'kind': attention, 'groups': groups}
+            self.regions, self.fuse, kind = (
+                regions,
+                fuse,
+                {'blocks': blocks, 'kind': attention, 'groups': groups},
+            )
             self.stem = Stem(channels, width, pool)
-            self.layer1, self.layer2 = stage(width, width, 1, **kind), stage(width, 2 * width, 2, **kind)
+            self.layer1, self.layer2 = (
+                stage(width, width, 1, **kind),
+                stage(width, 2 * width, 2, **kind),
+            )
             strides = 1 if fine == 2 else 2, 1 if fine else 2
-            self.layer3 = nn.ModuleDict({r: stage(2 * width, 4 * width, strides[0], **kind) for r in regions})
-            self.layer4 = nn.ModuleDict({r: stage(4 * width, 8 * width, strides[1], **kind) for r in regions})
+            self.layer3 = nn.ModuleDict(
+                {r: stage(2 * width, 4 * width, strides[0], **kind) for r in regions}
+            )
+            self.layer4 = nn.ModuleDict(
+                {r: stage(4 * width, 8 * width, strides[1], **kind) for r in regions}
+            )
             self.area = Area(len(regions) * 8 * width, hidden) if awm else None
             self.heads = nn.ModuleDict({r: Head(8 * width, classes) for r in regions})
 
@@ -105,10 +161,17 @@ def torch_samer(nn, torch):
             weights = torch.ones_like(joined) if self.area is None else self.area(joined.detach())
             weighted = joined * weights
             parts = weighted.chunk(len(self.regions), 1)
-            heads = torch.stack([self.heads[r](part) for r, part in zip(self.regions, parts, strict=True)], 1)
+            heads = torch.stack(
+                [self.heads[r](part) for r, part in zip(self.regions, parts, strict=True)], 1
+            )
             logits = heads.sum(1) if self.fuse == 'logits' else heads.softmax(2).mean(1).log()
-            return logits, {'features': weighted, 'contrast': F.normalize(weighted), 'heads': heads, 'weights': weights,
-                            'maps': torch.stack(maps, 1)}
+            return logits, {
+                'features': weighted,
+                'contrast': F.normalize(weighted),
+                'heads': heads,
+                'weights': weights,
+                'maps': torch.stack(maps, 1),
+            }
 
     return lambda regions, **settings: Samer(regions, **settings)
 
@@ -117,13 +180,22 @@ def torch_resnet18(nn, torch, width=64):
     """A residual network of 18 layers with torchvision's module names; .features(x) are the maps of
     its last block.
     """
+
     class Block(nn.Module):
         def __init__(self, before, after, stride):
             super().__init__()
-            self.conv1, self.bn1 = nn.Conv2d(before, after, 3, stride, 1, bias=False), nn.BatchNorm2d(after)
-            self.conv2, self.bn2 = nn.Conv2d(after, after, 3, 1, 1, bias=False), nn.BatchNorm2d(after)
+            self.conv1, self.bn1 = (
+                nn.Conv2d(before, after, 3, stride, 1, bias=False),
+                nn.BatchNorm2d(after),
+            )
+            self.conv2, self.bn2 = (
+                nn.Conv2d(after, after, 3, 1, 1, bias=False),
+                nn.BatchNorm2d(after),
+            )
             if stride > 1:
-                self.downsample = nn.Sequential(nn.Conv2d(before, after, 1, stride, bias=False), nn.BatchNorm2d(after))
+                self.downsample = nn.Sequential(
+                    nn.Conv2d(before, after, 1, stride, bias=False), nn.BatchNorm2d(after)
+                )
 
         def forward(self, x):
             y = self.bn2(self.conv2(torch.relu(self.bn1(self.conv1(x)))))
@@ -136,7 +208,10 @@ def torch_resnet18(nn, torch, width=64):
             before = width
             for i in range(4):
                 after = width * 2**i
-                self.add_module(f'layer{i + 1}', nn.Sequential(Block(before, after, 1 + (i > 0)), Block(after, after, 1)))
+                self.add_module(
+                    f'layer{i + 1}',
+                    nn.Sequential(Block(before, after, 1 + (i > 0)), Block(after, after, 1)),
+                )
                 before = after
             self.fc = nn.Linear(before, 1000)
 

@@ -26,8 +26,11 @@ class Net(nn.Module):
 
 def learner(scale='stretch', model=None, optimizer=None):
     return learners.supervised(
-        model or Net(), optimizer or optax.adam(1e-3), fit=partial(scaling.fit_input, scale=scale),
-        scale_input=partial(scaling.scale_input, value_range=(0.0, 1.0)))
+        model or Net(),
+        optimizer or optax.adam(1e-3),
+        fit=partial(scaling.fit_input, scale=scale),
+        scale_input=partial(scaling.scale_input, value_range=(0.0, 1.0)),
+    )
 
 
 def one_fold(samples, names, number=1):
@@ -35,8 +38,17 @@ def one_fold(samples, names, number=1):
     return jax.tree.map(lambda a: a[number], folds)
 
 
-@pytest.mark.parametrize('rows,size,steps,batch', [(290, 256, 2, 145), (297, 256, 2, 149), (7, 256, 1, 7), (64, 64, 1, 64),
-                                                    (65, 64, 2, 33), (1, 1, 1, 1)])
+@pytest.mark.parametrize(
+    'rows,size,steps,batch',
+    [
+        (290, 256, 2, 145),
+        (297, 256, 2, 149),
+        (7, 256, 1, 7),
+        (64, 64, 1, 64),
+        (65, 64, 2, 33),
+        (1, 1, 1, 1),
+    ],
+)
 def test_batches_are_equal_and_repeat_less_than_a_step_each(rows, size, steps, batch):
     """Wrapping at the nominal batch size would train 1.76 times the rows on 297 clips at
     batch 256.
@@ -104,7 +116,12 @@ def epochs_of(small, *, chunk):
     fold = one_fold(samples, names)
     tool = learner()
     run = jax.jit(partial(train.train_epochs, learner=tool, batch_size=8, chunk=chunk))
-    return samples, fold, run, train.init_fold(samples, fold.train, fold.fold, fold.seed, learner=tool)
+    return (
+        samples,
+        fold,
+        run,
+        train.init_fold(samples, fold.train, fold.fold, fold.seed, learner=tool),
+    )
 
 
 def test_chunks_change_no_bit(small):
@@ -126,7 +143,10 @@ def test_every_epoch_draws_anew(small):
     hundred times.
     """
     samples, fold, run, start = epochs_of(small, chunk=1)
-    losses = [float(run((samples, first, 1), start, fold.train, fold.fold, fold.seed)[1]['loss'][0]) for first in (0, 1, 2)]
+    losses = [
+        float(run((samples, first, 1), start, fold.train, fold.fold, fold.seed)[1]['loss'][0])
+        for first in (0, 1, 2)
+    ]
     assert len(set(losses)) == 3
 
 
@@ -137,8 +157,14 @@ def test_fit_covers_every_epoch_once_whatever_the_pace():
     def run(state, first, count):
         return state, {'loss': np.full((2, 5), float(first))}
 
-    train.fit(run, None, done=3, epochs=40, chunk=5,
-              after=lambda state, done, logs, seconds: calls.append((done, logs['loss'].shape[1])))
+    train.fit(
+        run,
+        None,
+        done=3,
+        epochs=40,
+        chunk=5,
+        after=lambda state, done, logs, seconds: calls.append((done, logs['loss'].shape[1])),
+    )
     ends = [done for done, _ in calls]
     assert ends[-1] == 40 and all(e - n == s for (e, n), s in zip(calls, [3, *ends], strict=False))
     assert max(n for _, n in calls) == 5
@@ -168,8 +194,11 @@ def test_standard_scale_is_that_of_numpy_and_of_training_rows(small):
     samples, names = small
     fold = one_fold(samples, names)
     own = fold.train.index[fold.train.weight > 0]
-    padded = fold.train._replace(fit=fold.train.fit._replace(index=np.concatenate([own, own[:7]]),
-                                                             weight=np.repeat([1.0, 0.0], [len(own), 7])))
+    padded = fold.train._replace(
+        fit=fold.train.fit._replace(
+            index=np.concatenate([own, own[:7]]), weight=np.repeat([1.0, 0.0], [len(own), 7])
+        )
+    )
     for clips in (samples.image, np.moveaxis(samples.image, -1, 1)[..., None]):  # pictures, videos
         for rows in (fold.train, padded):
             fitted = scaling.fit_input(samples._replace(image=clips), rows, scale='standard')
@@ -177,8 +206,12 @@ def test_standard_scale_is_that_of_numpy_and_of_training_rows(small):
             np.testing.assert_allclose(fitted['mean'], values.mean(0), rtol=1e-5)
             np.testing.assert_allclose(fitted['deviation'], values.std(0), rtol=1e-5)
         seen = scaling.scale_input(clips[:2], fitted, value_range=(0.0, 1.0))
-        np.testing.assert_allclose(seen, (clips[:2] - values.mean(0)) / values.std(0), rtol=1e-3, atol=1e-5)
-    still = scaling.fit_input(samples._replace(image=0 * samples.image), fold.train, scale='standard')
+        np.testing.assert_allclose(
+            seen, (clips[:2] - values.mean(0)) / values.std(0), rtol=1e-3, atol=1e-5
+        )
+    still = scaling.fit_input(
+        samples._replace(image=0 * samples.image), fold.train, scale='standard'
+    )
     assert np.isfinite(scaling.scale_input(samples.image[:2], still, value_range=(0.0, 1.0))).all()
 
 
@@ -188,13 +221,19 @@ def test_the_difference_to_the_first_frame_is_what_is_scaled(small):
     """
     samples, names = small
     fold, clips = one_fold(samples, names), np.moveaxis(samples.image, -1, 1)[..., None]
-    fitted = scaling.fit_input(samples._replace(image=clips), fold.train, scale='standard', difference=True)
+    fitted = scaling.fit_input(
+        samples._replace(image=clips), fold.train, scale='standard', difference=True
+    )
     own = clips[fold.train.index[fold.train.weight > 0]].astype(np.float64)
     moved = own - own[:, :1]
-    np.testing.assert_allclose([fitted['mean'][0], fitted['deviation'][0]], [moved.mean(), moved.std()], rtol=1e-5)
+    np.testing.assert_allclose(
+        [fitted['mean'][0], fitted['deviation'][0]], [moved.mean(), moved.std()], rtol=1e-5
+    )
     seen = scaling.scale_input(clips[:2], fitted, value_range=(0.0, 1.0), difference=True)
     wanted = clips[:2].astype(np.float64)
-    np.testing.assert_allclose(seen, (wanted - wanted[:, :1] - moved.mean()) / moved.std(), rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(
+        seen, (wanted - wanted[:, :1] - moved.mean()) / moved.std(), rtol=1e-3, atol=1e-5
+    )
     plain = scaling.scale_input(clips[:2], {}, value_range=(0.0, 1.0), difference=True)
     np.testing.assert_allclose(plain, (wanted - wanted[:, :1]) / 255, atol=1e-6)
 
@@ -202,8 +241,14 @@ def test_the_difference_to_the_first_frame_is_what_is_scaled(small):
 def test_bytes_reach_the_network_in_the_range_asked_for():
     """Published STSTNet weights expect raw 0..255: any other range gives other predictions."""
     image = np.array([[0, 255, 51]], np.uint8)
-    for name, expected in (((0, 255), [0, 255, 51]), ((0, 1), [0, 1, 0.2]), ((-1, 1), [-1, 1, -0.6])):
-        np.testing.assert_allclose(scaling.scale_input(image, {}, value_range=name)[0], expected, rtol=1e-6)
+    for name, expected in (
+        ((0, 255), [0, 255, 51]),
+        ((0, 1), [0, 1, 0.2]),
+        ((-1, 1), [-1, 1, -0.6]),
+    ):
+        np.testing.assert_allclose(
+            scaling.scale_input(image, {}, value_range=name)[0], expected, rtol=1e-6
+        )
 
 
 def observed(samples, fold, *, epochs=1, batch_size=4, **settings):
@@ -211,13 +256,21 @@ def observed(samples, fold, *, epochs=1, batch_size=4, **settings):
     seen = []
 
     def step(state, batch, key):
-        jax.debug.callback(lambda *given: seen.append(jax.tree.map(np.array, given[0])), batch, ordered=True)
+        jax.debug.callback(
+            lambda *given: seen.append(jax.tree.map(np.array, given[0])), batch, ordered=True
+        )
         return state, {'loss': jnp.float32(0)}
 
     on_device = jax.tree.map(jnp.asarray, (samples, fold.train))
     for epoch in range(epochs):
-        train.train_epoch(0, *on_device, jax.random.key(epoch), learner=learner()._replace(step=step), batch_size=batch_size,
-                          **settings)
+        train.train_epoch(
+            0,
+            *on_device,
+            jax.random.key(epoch),
+            learner=learner()._replace(step=step),
+            batch_size=batch_size,
+            **settings,
+        )
     jax.effects_barrier()
     return seen
 
@@ -227,17 +280,27 @@ def test_the_weighted_sampler_fills_the_same_steps_with_rows_of_the_fold(small):
     were counted as drawn.
     """
     samples, names = small
-    samples = samples._replace(label=np.where(np.arange(len(samples.label)) % 6 == 0, samples.label % 2, 2).astype(np.int32))
+    samples = samples._replace(
+        label=np.where(np.arange(len(samples.label)) % 6 == 0, samples.label % 2, 2).astype(
+            np.int32
+        )
+    )
     fold = one_fold(samples, names)
     own = fold.train.index[fold.train.weight > 0]
     seen = observed(samples, fold, epochs=12, sampler='weighted')
     steps, batch = train.batch_shape(fold.train.index.shape[0], 4)
     assert [len(one.label) for one in seen] == [batch] * steps * 12
-    clips, labels = (np.concatenate([getattr(one, name) for one in seen]) for name in ('clip', 'label'))
+    clips, labels = (
+        np.concatenate([getattr(one, name) for one in seen]) for name in ('clip', 'label')
+    )
     assert set(clips) == set(own), 'a row of the left-out subject, or one that never comes'
     present = np.unique(samples.label[own])
     counts, share = np.bincount(labels, minlength=3)[present], len(labels) / len(present)
-    assert len(present) == 3 and (abs(counts - share) < 5 * np.sqrt(share)).all() and (samples.label[own] == 2).mean() > 0.7
+    assert (
+        len(present) == 3
+        and (abs(counts - share) < 5 * np.sqrt(share)).all()
+        and (samples.label[own] == 2).mean() > 0.7
+    )
     np.testing.assert_array_equal(labels, samples.label[clips])
 
 
@@ -252,11 +315,17 @@ def test_every_row_is_changed_anew_with_a_donor_of_its_class(small):
         return sample._replace(target=jax.random.uniform(key), frame=donor.clip)
 
     seen = observed(samples, fold, epochs=3, augment=augment)
-    clip, donor, draw, label = (np.concatenate([getattr(one, name) for one in seen]) for name in
-                                ('clip', 'frame', 'target', 'label'))
+    clip, donor, draw, label = (
+        np.concatenate([getattr(one, name) for one in seen])
+        for name in ('clip', 'frame', 'target', 'label')
+    )
     own = set(fold.train.index[fold.train.weight > 0])
-    assert set(donor) <= own and (samples.label[donor] == label).all() and (donor != clip).mean() > 0.5
-    assert len(np.unique(draw)) == len(draw), 'the same numbers twice, in a batch, a step or an epoch'
+    assert (
+        set(donor) <= own and (samples.label[donor] == label).all() and (donor != clip).mean() > 0.5
+    )
+    assert len(np.unique(draw)) == len(draw), (
+        'the same numbers twice, in a batch, a step or an epoch'
+    )
 
 
 def balanced(samples, names, fold):
@@ -264,8 +333,17 @@ def balanced(samples, names, fold):
     place = np.arange(len(samples.label))
     samples = samples._replace(label=np.where(place % 5 == 0, 1 + place % 2, 0).astype(np.int32))
     folds, titles = protocol.make('loso', samples, names, folds=2, holdout=0.5, seed=0, seeds=1)
-    _, folds = resampling.extend(folds, samples, names, titles, method='oversample', neighbours=5, space='pixels', scope='fold',
-                              generated='')
+    _, folds = resampling.extend(
+        folds,
+        samples,
+        names,
+        titles,
+        method='oversample',
+        neighbours=5,
+        space='pixels',
+        scope='fold',
+        generated='',
+    )
     return samples, jax.tree.map(lambda a: a[fold], folds)
 
 
@@ -273,10 +351,16 @@ def test_made_rows_train_once_an_epoch_beside_the_folds_own(small):
     """Balanced means that an epoch shows every class as often, and still every row of the fold."""
     samples, fold = balanced(*small, 1)
     seen = observed(samples, fold, epochs=1)
-    labels, clips = (np.concatenate([getattr(one, name) for one in seen]) for name in ('label', 'clip'))
+    labels, clips = (
+        np.concatenate([getattr(one, name) for one in seen]) for name in ('label', 'clip')
+    )
     real = int(fold.train.weight.sum())
     counts = np.bincount(labels[:real])
-    assert len(counts) == 3 and (counts == counts.max()).all() and counts.sum() == real > fold.train.fit.weight.sum()
+    assert (
+        len(counts) == 3
+        and (counts == counts.max()).all()
+        and counts.sum() == real > fold.train.fit.weight.sum()
+    )
     assert set(clips) == set(fold.train.fit.index) and (samples.label[clips] == labels).all()
 
 
@@ -300,6 +384,10 @@ def test_augmentation_without_effect_changes_no_bit(small):
     samples, names = small
     fold = one_fold(samples, names)
     start = train.init_fold(samples, fold.train, fold.fold, fold.seed, learner=learner())
-    states = [jax.jit(partial(train.train_epoch, learner=learner(), batch_size=8, augment=change))(
-        start, samples, fold.train, jax.random.key(0))[0] for change in (None, lambda key, sample, donor: sample)]
+    states = [
+        jax.jit(partial(train.train_epoch, learner=learner(), batch_size=8, augment=change))(
+            start, samples, fold.train, jax.random.key(0)
+        )[0]
+        for change in (None, lambda key, sample, donor: sample)
+    ]
     jax.tree.map(np.testing.assert_array_equal, *states)

@@ -19,10 +19,16 @@ def from_torch(x):
 
 
 @pytest.mark.parametrize('lowering', ['matmul', 'native'])
-@pytest.mark.parametrize('shape,kernel,channels,padding', [
-    ((6, 12, 11), (3, 3, 3), (12, 5), 'SAME'), ((5, 9, 8), (3, 3, 3), (1, 6), 'SAME'), ((7, 6, 9), (3, 3, 3), (2, 4), 'VALID'),
-    ((17, 9, 9), (15, 3, 3), (1, 4), 'VALID'), ((5, 7, 6), (5, 1, 3), (3, 4), 'SAME'),
-])
+@pytest.mark.parametrize(
+    'shape,kernel,channels,padding',
+    [
+        ((6, 12, 11), (3, 3, 3), (12, 5), 'SAME'),
+        ((5, 9, 8), (3, 3, 3), (1, 6), 'SAME'),
+        ((7, 6, 9), (3, 3, 3), (2, 4), 'VALID'),
+        ((17, 9, 9), (15, 3, 3), (1, 4), 'VALID'),
+        ((5, 7, 6), (5, 1, 3), (3, 4), 'SAME'),
+    ],
+)
 def test_conv3d_equals_pytorch(shape, kernel, channels, padding, lowering):
     """Frames joined in another order than the kernel's would be another convolution; gradients must
     agree as well.
@@ -31,9 +37,13 @@ def test_conv3d_equals_pytorch(shape, kernel, channels, padding, lowering):
     before, after = channels
     x = draw(2, *shape, before)
     conv = volumes.Conv3D(after, kernel, padding, lowering)
-    params = {'params': {'kernel': draw(*kernel, before, after, seed=1) / 9, 'bias': draw(after, seed=2)}}
+    params = {
+        'params': {'kernel': draw(*kernel, before, after, seed=1) / 9, 'bias': draw(after, seed=2)}
+    }
     y, (moved, dx) = value_and_pull(conv.apply, (params, x), jnp.cos)
-    weight = torch.from_numpy(np.array(np.asarray(params['params']['kernel']).transpose(4, 3, 0, 1, 2))).requires_grad_()
+    weight = torch.from_numpy(
+        np.array(np.asarray(params['params']['kernel']).transpose(4, 3, 0, 1, 2))
+    ).requires_grad_()
     bias = torch.from_numpy(np.array(params['params']['bias'])).requires_grad_()
     image = to_torch(x).requires_grad_()
     wanted = torch.nn.functional.conv3d(image, weight, bias, padding=padding.lower())
@@ -41,7 +51,12 @@ def test_conv3d_equals_pytorch(shape, kernel, channels, padding, lowering):
     wanted.backward(to_torch(jnp.cos(y)))
     np.testing.assert_allclose(dx, from_torch(image.grad), atol=1e-4)
     np.testing.assert_allclose(moved['params']['bias'], bias.grad.numpy(), rtol=1e-4, atol=1e-4)
-    np.testing.assert_allclose(moved['params']['kernel'], weight.grad.numpy().transpose(2, 3, 4, 1, 0), rtol=1e-4, atol=3e-4)
+    np.testing.assert_allclose(
+        moved['params']['kernel'],
+        weight.grad.numpy().transpose(2, 3, 4, 1, 0),
+        rtol=1e-4,
+        atol=3e-4,
+    )
 
 
 @pytest.mark.parametrize('shape', [(6, 8, 10), (7, 9, 11), (3, 3, 4)])
@@ -68,7 +83,9 @@ def test_clips_are_convolved_the_same_under_vmap_and_map(lowering):
     x, kernel = draw(2, 2, 4, 6, 5, 2), draw(3, 3, 3, 2, 3, seed=1)
 
     def one(x):
-        return volumes.max_pool_clips(volumes.convolve_clips(x, kernel, padding='SAME', lowering=lowering), 2)
+        return volumes.max_pool_clips(
+            volumes.convolve_clips(x, kernel, padding='SAME', lowering=lowering), 2
+        )
 
     wanted = jnp.stack([one(each) for each in x])
     np.testing.assert_allclose(jax.vmap(one)(x), wanted, atol=1e-5)

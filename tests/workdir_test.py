@@ -30,7 +30,13 @@ def predictions(seeds=2, frames=(0, 0, 0, 0)):
     return Predictions(*arrays, np.repeat(np.arange(seeds, dtype=np.int32), 4), output)
 
 
-NAMES = Names(('nega"tive', 'posi,tive'), ('s01', 's02', 's01'), ('casme2', 'samm'), ('a', 'b\nc', 'é', 'd'), ())
+NAMES = Names(
+    ('nega"tive', 'posi,tive'),
+    ('s01', 's02', 's01'),
+    ('casme2', 'samm'),
+    ('a', 'b\nc', 'é', 'd'),
+    (),
+)
 
 
 def test_json_round_trip_turns_numpy_plain_and_nan_null(tmp_path):
@@ -45,7 +51,13 @@ def test_json_round_trip_turns_numpy_plain_and_nan_null(tmp_path):
         'path': Path('x'),
     }
     workdir.write_json(tmp_path / 'a.json', value)
-    expected = {**value, 'a': 0.5, 'b': [3, None, None], 'c': {'d': [0, 1, 2], 'e': [True, None]}, 'path': 'x'}
+    expected = {
+        **value,
+        'a': 0.5,
+        'b': [3, None, None],
+        'c': {'d': [0, 1, 2], 'e': [True, None]},
+        'path': 'x',
+    }
     assert workdir.read_json(tmp_path / 'a.json') == expected
     text = (tmp_path / 'a.json').read_text()
     assert 'NaN' not in text and 'Infinity' not in text
@@ -139,7 +151,9 @@ def test_array_round_trip(tmp_path):
 def log(path, epochs):
     """A metrics.jsonl with one record an epoch."""
     for epoch in epochs:
-        workdir.append_jsonl(path, [{'epoch': epoch, 'loss': float('nan') if epoch == 2 else 1 / epoch}])
+        workdir.append_jsonl(
+            path, [{'epoch': epoch, 'loss': float('nan') if epoch == 2 else 1 / epoch}]
+        )
 
 
 def test_cut_drops_the_epochs_after_the_checkpoint(tmp_path):
@@ -154,7 +168,9 @@ def test_cut_drops_the_epochs_after_the_checkpoint(tmp_path):
     assert not (tmp_path / 'none.jsonl').exists()
 
 
-@pytest.mark.parametrize('rest', [b'{"epoch": 6, "lo', b'{"epoch": 6, "name": "\xc3', b'\x00\x00\x00', b'6'])
+@pytest.mark.parametrize(
+    'rest', [b'{"epoch": 6, "lo', b'{"epoch": 6, "name": "\xc3', b'\x00\x00\x00', b'6']
+)
 def test_a_half_written_last_line_is_dropped(tmp_path, rest):
     """A kill within the last write must not make a run of hours impossible to resume."""
     path = tmp_path / 'metrics.jsonl'
@@ -189,14 +205,20 @@ def test_predictions_round_trip(tmp_path):
     exact /= exact.sum(1, keepdims=True)
     for i, row in enumerate(found):
         assert row['clip'] == NAMES.clips[run.clip[i]]
-        assert (row['subject'], row['dataset']) == (NAMES.subjects[run.subject[i]], NAMES.datasets[run.dataset[i]])
+        assert (row['subject'], row['dataset']) == (
+            NAMES.subjects[run.subject[i]],
+            NAMES.datasets[run.dataset[i]],
+        )
         assert (row['fold'], row['seed']) == (run.fold[i], run.seed[i])
         assert row['label'] == NAMES.classes[run.label[i]]
         assert row['predicted'] == NAMES.classes[run.output[i].argmax()]
         assert list(row['scores']) == list(NAMES.classes)
         np.testing.assert_allclose(list(row['scores'].values()), exact[i], rtol=1e-5)
     header = (tmp_path / 'p.csv').read_text().splitlines()[0]
-    assert header == 'clip,subject,dataset,fold,seed,label,predicted,"score_nega""tive","score_posi,tive"'
+    assert (
+        header
+        == 'clip,subject,dataset,fold,seed,label,predicted,"score_nega""tive","score_posi,tive"'
+    )
 
 
 def test_predictions_are_the_same_bytes_twice_and_name_frames_where_rows_are_frames(tmp_path):
@@ -221,7 +243,9 @@ def test_predictions_of_nothing_and_with_a_bad_row(tmp_path):
 
 def test_softmax_of_large_logits_is_finite():
     """exp(1000) overflows and would write nan into predictions.csv."""
-    np.testing.assert_allclose(workdir.softmax([[1000.0, 999.0], [-1e4, 0.0]])[:, 0], [1 / (1 + np.exp(-1)), 0])
+    np.testing.assert_allclose(
+        workdir.softmax([[1000.0, 999.0], [-1e4, 0.0]])[:, 0], [1 / (1 + np.exp(-1)), 0]
+    )
 
 
 def test_prepare_makes_and_reuses_the_folder_of_a_run(tmp_path):
@@ -256,7 +280,11 @@ def test_prepare_refuses_what_is_no_run(tmp_path, monkeypatch):
     ('config', 'variant', 'expected'),
     [
         ('configs/casme2_dualbranch.py', '', 'runs/casme2_dualbranch'),
-        ('configs/casme2_dualbranch.py', 'classes=3,quick', 'runs/casme2_dualbranch-classes=3,quick'),
+        (
+            'configs/casme2_dualbranch.py',
+            'classes=3,quick',
+            'runs/casme2_dualbranch-classes=3,quick',
+        ),
         ('/a b/my config.py', 'x/../y:z', 'runs/my_config-x_.._y_z'),
     ],
 )
@@ -267,7 +295,13 @@ def test_default_folder_of_a_run(config, variant, expected):
 
 def test_differences_of_nested_settings():
     """Resuming under changed settings would mix two experiments in one results.json."""
-    old = {'model': {'name': 'a', 'width': 3}, 'sizes': (1, 2), 'data': {'data_dir': '/a'}, 'gone': 1, 'empty': {}}
+    old = {
+        'model': {'name': 'a', 'width': 3},
+        'sizes': (1, 2),
+        'data': {'data_dir': '/a'},
+        'gone': 1,
+        'empty': {},
+    }
     new = {
         'model': {'name': 'b', 'width': 3.0},
         'sizes': [1, 2],
@@ -296,7 +330,9 @@ def test_lock_refuses_a_second_process_and_frees_itself_when_killed(tmp_path):
         'import sys, time\nfrom mer_jax import workdir\n'
         'with workdir.lock(sys.argv[1]):\n    print(1, flush=True); time.sleep(60)'
     )
-    other = subprocess.Popen([sys.executable, '-c', code, tmp_path], cwd=ROOT, stdout=subprocess.PIPE)
+    other = subprocess.Popen(
+        [sys.executable, '-c', code, tmp_path], cwd=ROOT, stdout=subprocess.PIPE
+    )
     assert other.stdout.readline() == b'1\n'
     with pytest.raises(UserError, match=f'process {other.pid} is training'), workdir.lock(tmp_path):
         pass

@@ -26,8 +26,23 @@ def clips(folder, count=10, content=b'x'):
         paths = [Path(folder, f'{number}_{frame}.jpg') for frame in range(1, 4)]
         for path in paths:
             path.write_bytes(content + path.name.encode())
-        made.append(Clip(f'c{number:02d}', 's1', 'casme2', 'disgust', '4', True, 1, 2, 3, 'annotated', 200.0, False,
-                         tuple(enumerate(paths, 1))))
+        made.append(
+            Clip(
+                f'c{number:02d}',
+                's1',
+                'casme2',
+                'disgust',
+                '4',
+                True,
+                1,
+                2,
+                3,
+                'annotated',
+                200.0,
+                False,
+                tuple(enumerate(paths, 1)),
+            )
+        )
     return made
 
 
@@ -48,7 +63,15 @@ def failing(clip):
 
 
 def compute(function, made, scratch, *, processes=1, settings='a'):
-    return workers.compute(function, made, scratch, settings=settings, processes=processes, title='test', progress=False)
+    return workers.compute(
+        function,
+        made,
+        scratch,
+        settings=settings,
+        processes=processes,
+        title='test',
+        progress=False,
+    )
 
 
 def calls(made):
@@ -75,7 +98,9 @@ def test_a_build_that_stopped_goes_on_where_it_was(tmp_path):
     before = len(list((tmp_path / 'scratch').glob('*.npz')))
     assert before >= 5
     compute(record, made, tmp_path / 'scratch')
-    assert calls(made) == [1] * len(made) and len(list((tmp_path / 'scratch').iterdir())) == len(made)
+    assert calls(made) == [1] * len(made) and len(list((tmp_path / 'scratch').iterdir())) == len(
+        made
+    )
 
 
 def test_other_bytes_or_settings_are_computed_anew(tmp_path):
@@ -86,7 +111,11 @@ def test_other_bytes_or_settings_are_computed_anew(tmp_path):
     assert calls(made) == [2] * len(made)
     made[3].frames[1][1].write_bytes(b'other')
     again = compute(record, made, tmp_path / 'scratch')
-    assert calls(made) == [2, 2, 2, 3] + [2] * 6 and first['c03'] != again['c03'] and first['c02'] == again['c02']
+    assert (
+        calls(made) == [2, 2, 2, 3] + [2] * 6
+        and first['c03'] != again['c03']
+        and first['c02'] == again['c02']
+    )
 
 
 def test_what_the_sheet_says_is_part_of_the_key(tmp_path):
@@ -100,13 +129,24 @@ def test_what_the_sheet_says_is_part_of_the_key(tmp_path):
 def test_a_full_disk_is_told_before_the_work(tmp_path, monkeypatch):
     """A build of an hour would end with a traceback at its last megabyte."""
     monkeypatch.setattr(workers.shutil, 'disk_usage', lambda _: Usage(10, 10, 1))
-    with pytest.raises(UserError, match=r'needs about .* GB in .*free; name a larger disk with --config.data.data_dir'):
+    with pytest.raises(
+        UserError,
+        match=r'needs about .* GB in .*free; name a larger disk with --config.data.data_dir',
+    ):
         compute(record, clips(tmp_path), tmp_path / 'scratch')
 
 
 def test_the_start_tells_time_and_disk(tmp_path, capsys):
     """Nobody starts a build on a laptop without knowing whether it takes minutes or days."""
-    workers.compute(record, clips(tmp_path), tmp_path / 'scratch', settings='', processes=1, title='casme2/flow', progress=True)
+    workers.compute(
+        record,
+        clips(tmp_path),
+        tmp_path / 'scratch',
+        settings='',
+        processes=1,
+        title='casme2/flow',
+        progress=True,
+    )
     assert 'casme2/flow: 10 clips, 30 frames; about' in capsys.readouterr().err
 
 
@@ -121,7 +161,10 @@ def test_a_worker_that_dies_is_one_line(tmp_path):
     made = clips(tmp_path)
     # the first clip of a build is computed here, not by a worker
     compute(record, made[:6], tmp_path / 'scratch')
-    with pytest.raises(UserError, match='stopped from outside, perhaps for want of memory: the same command goes on'):
+    with pytest.raises(
+        UserError,
+        match='stopped from outside, perhaps for want of memory: the same command goes on',
+    ):
         compute(dying, made, tmp_path / 'scratch', processes=2)
 
 
@@ -129,7 +172,9 @@ def test_a_build_that_goes_on_says_so(tmp_path, capsys):
     """An estimate from a clip that is there already would promise hours of work in seconds."""
     made = clips(tmp_path)
     compute(record, made, tmp_path / 'scratch')
-    workers.compute(record, made, tmp_path / 'scratch', settings='a', processes=1, title='t', progress=True)
+    workers.compute(
+        record, made, tmp_path / 'scratch', settings='a', processes=1, title='t', progress=True
+    )
     assert 'a build that was stopped goes on' in capsys.readouterr().err
 
 

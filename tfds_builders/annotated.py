@@ -96,9 +96,14 @@ def tree_read(found, wanted, order, source, instructions):
     tree, others = trees.choose(found, wanted, order)
     if tree is None:
         there = ', '.join(sorted({other.kind for other in others})) or 'none'
-        raise UserError(f'frames={wanted}: no such frames are in {source}, but {there}; {instructions}')
+        raise UserError(
+            f'frames={wanted}: no such frames are in {source}, but {there}; {instructions}'
+        )
     instead = f'{tree.kind} ones are read from {relative(tree.path, source)}'
-    return tree, [Row(relative(item.path, source), 'ignored', f'{item.kind} frames; {instead}') for item in others]
+    return tree, [
+        Row(relative(item.path, source), 'ignored', f'{item.kind} frames; {instead}')
+        for item in others
+    ]
 
 
 def join(annotations, release):
@@ -113,8 +118,13 @@ def join(annotations, release):
     for name, paths in sorted(release.tree.clips.items()):
         where = [relative(path, release.root) for path in paths]
         if name not in named:
-            rows.extend(Row(file, 'ignored', 'no row of the sheet names this clip') for file in where)
-        rows.extend(Row(file, 'error', f'the same clip as {where[0]}; one of the two must go') for file in where[1:])
+            rows.extend(
+                Row(file, 'ignored', 'no row of the sheet names this clip') for file in where
+            )
+        rows.extend(
+            Row(file, 'error', f'the same clip as {where[0]}; one of the two must go')
+            for file in where[1:]
+        )
     return clips, rows
 
 
@@ -161,12 +171,20 @@ def interval(annotation, files, damaged):
     inside = [number for number in sorted(files) if onset <= number <= offset]
     if len(inside) < 2:
         have = f'; the folder has {min(files)} to {max(files)}' if files else ''
-        raise ValueError(f'usable frames from {onset} to {offset}: {len(inside)}; at least 2 are needed{have}')
+        raise ValueError(
+            f'usable frames from {onset} to {offset}: {len(inside)}; at least 2 are needed{have}'
+        )
     repairs = []
     for name, number, nearest in (('onset', onset, inside[0]), ('offset', offset, inside[-1])):
         _refuse_damaged(name, number, damaged)
         if number != nearest:
-            repairs.append((f'{name} frame {number} is missing: the nearest file is used', str(number), str(nearest)))
+            repairs.append(
+                (
+                    f'{name} frame {number} is missing: the nearest file is used',
+                    str(number),
+                    str(nearest),
+                )
+            )
     return inside[0], inside[-1], repairs
 
 
@@ -197,7 +215,9 @@ def _refuse_damaged(name, number, damaged):
     # A damaged file is the user's copy, not the release: silently using a neighbour would make
     # copies differ.
     if number in damaged:
-        raise ValueError(f'{name} frame {number} cannot be used ({damaged[number]}); unpack it again from the release')
+        raise ValueError(
+            f'{name} frame {number} cannot be used ({damaged[number]}); unpack it again from the release'
+        )
 
 
 def _one(annotation, release):
@@ -209,21 +229,40 @@ def _one(annotation, release):
         return [], [Row(where, 'dropped', f'no folder of this clip in {tree}', clip)]
     first, last = (annotation.onset, annotation.offset) if release.whole else (0, frames.LARGEST)
     files, problems = frames.listing(folder, first=first, last=last)
-    damaged = {frames.number(path): reason for path, reason in problems if frames.number(path) not in files}
+    damaged = {
+        frames.number(path): reason for path, reason in problems if frames.number(path) not in files
+    }
     rows = [Row(relative(path, release.root), 'dropped', reason, clip) for path, reason in problems]
     try:
         onset, offset, repairs = interval(annotation, files, damaged)
-        apex, source, more, refused = _corrected(annotation, release, (onset, offset, files, damaged))
+        apex, source, more, refused = _corrected(
+            annotation, release, (onset, offset, files, damaged)
+        )
     except ValueError as error:
         return [], [Row(where, 'dropped', str(error), clip), *rows]
     repairs = [*annotation.repairs, *repairs, *gaps(onset, offset, files), *more]
     found = Clip(
-        clip=clip, subject=annotation.subject, dataset=release.dataset, emotion=annotation.emotion,
-        action_units=annotation.action_units, action_units_known=units_known(annotation.action_units), onset=onset,
-        apex=apex, offset=offset, apex_source=source, fps=release.fps, cropped=release.cropped,
-        frames=frames.between(files, onset, offset), edition=release.edition,
+        clip=clip,
+        subject=annotation.subject,
+        dataset=release.dataset,
+        emotion=annotation.emotion,
+        action_units=annotation.action_units,
+        action_units_known=units_known(annotation.action_units),
+        onset=onset,
+        apex=apex,
+        offset=offset,
+        apex_source=source,
+        fps=release.fps,
+        cropped=release.cropped,
+        frames=frames.between(files, onset, offset),
+        edition=release.edition,
     )
-    return [found], [_sheet_row(where, clip, repairs), *refused, *rows, *_outside(annotation, folder, files, release)]
+    return [found], [
+        _sheet_row(where, clip, repairs),
+        *refused,
+        *rows,
+        *_outside(annotation, folder, files, release),
+    ]
 
 
 def _corrected(annotation, release, disk):
@@ -236,8 +275,17 @@ def _corrected(annotation, release, disk):
     if published >= 0 and str(published) != annotation.apex:
         wrong = _wrong_apex(published, *disk)
         if not wrong:
-            return published, 'correction', [(f'apex of {name}', annotation.apex, str(published))], []
-        refused = [Row(f'{name} {annotation.clip}', 'ignored', f'apex {published} {wrong}', annotation.clip)]
+            return (
+                published,
+                'correction',
+                [(f'apex of {name}', annotation.apex, str(published))],
+                [],
+            )
+        refused = [
+            Row(
+                f'{name} {annotation.clip}', 'ignored', f'apex {published} {wrong}', annotation.clip
+            )
+        ]
     apex, repairs = apex_of(annotation, *disk)
     return apex, annotation.apex_source if apex >= 0 else 'estimated', repairs, refused
 
@@ -252,12 +300,20 @@ def gaps(onset, offset, files):
     # A stray number may be millions off: no list of all that is missing.
     first = itertools.islice((str(n) for n in range(onset, offset + 1) if n not in files), 5)
     more = f' and {total - there - 5} more' if total - there > 5 else ''
-    return [(f'missing or damaged frames: {", ".join(first)}{more}', f'{total} frames', f'{there} frames')]
+    return [
+        (
+            f'missing or damaged frames: {", ".join(first)}{more}',
+            f'{total} frames',
+            f'{there} frames',
+        )
+    ]
 
 
 def _sheet_row(where, clip, repairs):
     # The apex comes last, so that a builder which estimates it can append it to `new`.
-    reason, old, new = ('; '.join(parts) for parts in zip(*repairs, strict=True)) if repairs else ('', '', '')
+    reason, old, new = (
+        ('; '.join(parts) for parts in zip(*repairs, strict=True)) if repairs else ('', '', '')
+    )
     return Row(where, 'repaired' if repairs else 'used', reason, clip, old, new)
 
 
@@ -266,6 +322,8 @@ def _outside(annotation, folder, files, release):
     beyond = [number for number in files if not annotation.onset <= number <= annotation.offset]
     if release.whole or not beyond:
         return []
-    reason = (f'{len(beyond)} frames ({min(beyond)} to {max(beyond)}) lie outside the onset..offset '
-              f'{annotation.onset}..{annotation.offset} of {annotation.where}')
+    reason = (
+        f'{len(beyond)} frames ({min(beyond)} to {max(beyond)}) lie outside the onset..offset '
+        f'{annotation.onset}..{annotation.offset} of {annotation.where}'
+    )
     return [Row(relative(folder, release.root), 'ignored', reason, annotation.clip)]

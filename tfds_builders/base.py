@@ -80,9 +80,15 @@ class ClipBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
     def made_by(self):
         """{part: digest} of name, config, version, settings and code."""
-        identity = {'name': self.name, 'config': self.builder_config_name, 'version': str(self.version)}
-        return {**fingerprint.of_settings({**identity, **self.settings()}),
-                **fingerprint.of_code((type(self).__module__, *SHARED_CODE, *self.CODE))}
+        identity = {
+            'name': self.name,
+            'config': self.builder_config_name,
+            'version': str(self.version),
+        }
+        return {
+            **fingerprint.of_settings({**identity, **self.settings()}),
+            **fingerprint.of_code((type(self).__module__, *SHARED_CODE, *self.CODE)),
+        }
 
     def made_from(self, manual_dir):
         """{part: digest} of what is read from the manual folder, wherever it stands; {} for a data
@@ -117,9 +123,12 @@ class ClipBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         features = self.info.features
         if isinstance(decoders, tfds.decode.PartialDecoding):
             features, decoders = decoders.extract_features(features), decoders.decoders
-        raw = self.as_data_source(split=split, deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES)
+        raw = self.as_data_source(
+            split=split, deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES
+        )
         records = tf.data.Dataset.from_generator(
-            lambda: (raw[index] for index in range(len(raw))), output_signature=tf.TensorSpec((), tf.string)
+            lambda: (raw[index] for index in range(len(raw))),
+            output_signature=tf.TensorSpec((), tf.string),
         )
         counted = records.apply(tf.data.experimental.assert_cardinality(len(raw)))
         return counted.map(lambda record: features.deserialize_example(record, decoders=decoders))
@@ -133,5 +142,7 @@ class ClipBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             fingerprint=fingerprint.digest([made_by, made_from]),
             made_by=made_by,
             made_from=made_from,
-            sizes={path.name: path.stat().st_size for path in sorted(Path(self.data_dir).iterdir())},
+            sizes={
+                path.name: path.stat().st_size for path in sorted(Path(self.data_dir).iterdir())
+            },
         )

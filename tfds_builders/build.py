@@ -42,7 +42,9 @@ SCRATCH = f'{STAGING}scratch'
 STALE_SECONDS = 7 * 24 * 3600
 
 
-def prepare(name, *, data_dir='', manual_dir='', rebuild=False, progress=True, landmarks='', magnet=''):
+def prepare(
+    name, *, data_dir='', manual_dir='', rebuild=False, progress=True, landmarks='', magnet=''
+):
     """Returns the TFDS builder of a finished data set ('precomputed_flow', 'synthetic_faces/tiny'),
     built if need be.
 
@@ -70,7 +72,9 @@ def prepare(name, *, data_dir='', manual_dir='', rebuild=False, progress=True, l
         builder = _open(make, root, target)
         _compare(builder, manual_dir)
     except OSError as error:
-        raise UserError(f'{name}: cannot be built or read with --config.data.data_dir={root}: {error}') from error
+        raise UserError(
+            f'{name}: cannot be built or read with --config.data.data_dir={root}: {error}'
+        ) from error
     return builder
 
 
@@ -81,7 +85,9 @@ def records(builder, names=()):
     With `names` only those features (and 'clip') are decoded: large ones that nobody asks for stay
     compressed. Arrays are read-only.
     """
-    raw = builder.as_data_source(split='train', deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES)
+    raw = builder.as_data_source(
+        split='train', deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES
+    )
     features = builder.info.features
     wanted = _only(features, {*names, 'clip'}) if names else features
     clip = _only(features, {'clip'})
@@ -89,7 +95,10 @@ def records(builder, names=()):
     # set of clips.
     for index in sorted(range(len(raw)), key=lambda i: clip.deserialize_example_np(raw[i])['clip']):
         example = wanted.deserialize_example_np(raw[index])
-        yield {key: value.decode() if isinstance(value, bytes) else value for key, value in example.items()}
+        yield {
+            key: value.decode() if isinstance(value, bytes) else value
+            for key, value in example.items()
+        }
 
 
 def _only(features, names):
@@ -118,7 +127,9 @@ def _find(name, **files):
     """
     dataset, _, config = name.partition('/')
     if dataset not in BUILDERS:
-        raise UserError(f'unknown data set {dataset!r}{_near(dataset, BUILDERS)}; known: {", ".join(sorted(BUILDERS))}')
+        raise UserError(
+            f'unknown data set {dataset!r}{_near(dataset, BUILDERS)}; known: {", ".join(sorted(BUILDERS))}'
+        )
     cls = BUILDERS[dataset]
     configs = cls.builder_configs
     config = config or cls.DEFAULT_BUILDER_CONFIG_NAME or next(iter(configs), '')
@@ -129,7 +140,9 @@ def _find(name, **files):
             raise UserError(f'data.{kind} is {path!r}, but {dataset} is no release; leave it out')
     if config and config not in configs:
         known = ', '.join(configs) or 'none'
-        raise UserError(f'unknown config {config!r} of data set {dataset}{_near(config, configs)}; known: {known}')
+        raise UserError(
+            f'unknown config {config!r} of data set {dataset}{_near(config, configs)}; known: {known}'
+        )
     return cls, configs.get(config)
 
 
@@ -164,7 +177,9 @@ def _manual_folder(cls, manual_dir):
     folder = Path(manual_dir).expanduser().absolute()
     if not folder.is_dir():
         wrong = 'is not a folder' if folder.exists() else 'does not exist'
-        raise UserError(f'--config.data.manual_dir={manual_dir} {wrong}; {cls.MANUAL_DOWNLOAD_INSTRUCTIONS}')
+        raise UserError(
+            f'--config.data.manual_dir={manual_dir} {wrong}; {cls.MANUAL_DOWNLOAD_INSTRUCTIONS}'
+        )
     return folder
 
 
@@ -178,12 +193,20 @@ def _refuse_missing(cls, target, manual_dir, rebuild):
     """Stops before building where the original files are not given, or another version stands in
     the data folder.
     """
-    others = [path.parent.name for path in target.parent.glob('*/dataset_info.json') if path.parent != target]
+    others = [
+        path.parent.name
+        for path in target.parent.glob('*/dataset_info.json')
+        if path.parent != target
+    ]
     if others and not rebuild:
         made = f'{target.parent} holds version {", ".join(sorted(others))}, this code makes version {target.name}'
         raise UserError(f'{cls.name}: {made}; {REMEDY}')
     if cls.MANUAL_DOWNLOAD_INSTRUCTIONS and not manual_dir:
-        verb = 'rebuilding needs' if rebuild else f'there is no build in {target.parent} yet; building one needs'
+        verb = (
+            'rebuilding needs'
+            if rebuild
+            else f'there is no build in {target.parent} yet; building one needs'
+        )
         raise UserError(
             f'{cls.name}: {verb} the original files: pass --config.data.manual_dir=FOLDER; '
             f'{cls.MANUAL_DOWNLOAD_INSTRUCTIONS}'
@@ -197,7 +220,9 @@ def _build(make, target, manual_dir, rebuild, progress):
         builder.failed_audit_dir, builder.scratch = target.parent, target.parent / SCRATCH
         if manual_dir:
             builder.source(manual_dir)
-        download = tfds.download.DownloadConfig(manual_dir=manual_dir or None, try_download_gcs=False)
+        download = tfds.download.DownloadConfig(
+            manual_dir=manual_dir or None, try_download_gcs=False
+        )
         try:
             with _quiet(progress and not hasattr(builder, 'progress')):  # those show their own
                 builder.download_and_prepare(download_config=download)
@@ -208,7 +233,11 @@ def _build(make, target, manual_dir, rebuild, progress):
         _publish(Path(builder.data_dir), target, staging)
         shutil.rmtree(builder.scratch, ignore_errors=True)
         if isinstance(builder, ReleaseBuilder) and progress:
-            print(f'{builder.told}\n  every row stands in {target / audit.FILENAME}', file=sys.stderr, flush=True)
+            print(
+                f'{builder.told}\n  every row stands in {target / audit.FILENAME}',
+                file=sys.stderr,
+                flush=True,
+            )
 
 
 @contextlib.contextmanager
@@ -295,7 +324,9 @@ def _open(make, root, target):
     for file, size in sizes.items():
         path = target / file
         if not path.is_file() or path.stat().st_size != size:
-            raise UserError(f'{path} is missing or not the {size} bytes that were written; {REMEDY}')
+            raise UserError(
+                f'{path} is missing or not the {size} bytes that were written; {REMEDY}'
+            )
     return builder
 
 

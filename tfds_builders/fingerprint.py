@@ -10,7 +10,14 @@ from pathlib import Path
 
 # from the middle of each frame; with its size this tells frames apart without reading gigabytes
 SAMPLE_BYTES = 4096
-_SILENT = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENCODING}
+_SILENT = {
+    tokenize.COMMENT,
+    tokenize.NL,
+    tokenize.NEWLINE,
+    tokenize.INDENT,
+    tokenize.DEDENT,
+    tokenize.ENCODING,
+}
 
 
 def digest(value):
@@ -25,7 +32,9 @@ def of_settings(settings):
 
 def of_code(modules):
     """{'code of MODULE': digest}; comments, docstrings and layout of the source do not count."""
-    return {f'code of {module}': _code(importlib.util.find_spec(module).origin) for module in modules}
+    return {
+        f'code of {module}': _code(importlib.util.find_spec(module).origin) for module in modules
+    }
 
 
 def of_files(folder, whole, sampled=()):

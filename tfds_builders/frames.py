@@ -57,7 +57,12 @@ def listing(folder, *, first=0, last=LARGEST):
     sizes, problems = {}, []
     for at, path in numbered(folder):
         if at < 0:
-            problems.append((path, f'its name does not end in a frame number of up to {len(str(LARGEST))} digits'))
+            problems.append(
+                (
+                    path,
+                    f'its name does not end in a frame number of up to {len(str(LARGEST))} digits',
+                )
+            )
         elif first <= at <= last:
             try:
                 sizes[path] = size(path)
@@ -68,9 +73,16 @@ def listing(folder, *, first=0, last=LARGEST):
     files = {}
     for path, (height, width) in sizes.items():
         if (height, width) != usual:
-            problems.append((path, f'{height}x{width} pixels, most files of its folder have {usual[0]}x{usual[1]}'))
+            problems.append(
+                (
+                    path,
+                    f'{height}x{width} pixels, most files of its folder have {usual[0]}x{usual[1]}',
+                )
+            )
         elif alike[number(path)] > 1:
-            problems.append((path, f'{alike[number(path)]} files of the folder have the number {number(path)}'))
+            problems.append(
+                (path, f'{alike[number(path)]} files of the folder have the number {number(path)}')
+            )
         else:
             files[number(path)] = path
     return files, problems
@@ -109,12 +121,20 @@ def read_gray(path):
     if image is None or image.shape[:2] != (height, width):
         raise ValueError('damaged: its pixels cannot be decoded')
     if image.ndim == 3:
-        image = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY if image.shape[2] == 3 else cv2.COLOR_BGRA2GRAY)
-    return image if image.dtype == np.uint8 else ((image.astype(np.uint32) + 128) // 257).astype(np.uint8)
+        image = cv2.cvtColor(
+            image, cv2.COLOR_BGR2GRAY if image.shape[2] == 3 else cv2.COLOR_BGRA2GRAY
+        )
+    return (
+        image
+        if image.dtype == np.uint8
+        else ((image.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    )
 
 
 def _reason(error):
-    return f'cannot be read: {error.strerror or error}' if isinstance(error, OSError) else str(error)
+    return (
+        f'cannot be read: {error.strerror or error}' if isinstance(error, OSError) else str(error)
+    )
 
 
 def _size(file, length):
@@ -135,7 +155,9 @@ def _size(file, length):
     except struct.error:
         raise ValueError(CUT_OFF) from None
     if not 0 < height * width <= MOST_PIXELS:
-        raise ValueError(f'{height}x{width} pixels; a frame has 1 to {MOST_PIXELS // 10**6} million')
+        raise ValueError(
+            f'{height}x{width} pixels; a frame has 1 to {MOST_PIXELS // 10**6} million'
+        )
     return height, width
 
 

@@ -18,9 +18,13 @@ FACE = 128  # side of the face crop, as of the synthetic faces
 SAMER = 224  # of the magnified face: what the dual-branch network takes
 SPOTTING = 75  # of the flow of every frame: what the spotting networks take
 COMMON = {'optical_flow': ('tvl1', 'farneback', 'dis'), 'scale_step': ('0.5', '0.8')}
-MAGNIFIED = {'magnifier': ('phase', 'eulerian', 'magnet', 'none'), 'alpha': ('6', 'a number'),
-             # of the magnitudes, x their mean
-             'target': ('auto', 'apex', 'magnified'), 'threshold': ('1.5', 'a number')}
+MAGNIFIED = {
+    'magnifier': ('phase', 'eulerian', 'magnet', 'none'),
+    'alpha': ('6', 'a number'),
+    # of the magnitudes, x their mean
+    'target': ('auto', 'apex', 'magnified'),
+    'threshold': ('1.5', 'a number'),
+}
 TARGETS = {'samm': 'magnified'}  # of the published system; elsewhere the apex frame itself
 SHARED = {
     'landmarks': schema.tensor((None, 68, 2), np.float32),  # (x, y) in pixels of the crop
@@ -44,15 +48,26 @@ def make(clip, *, kind, options, files):
     crop = face.find(_frame(clip, paths[clip.onset]), size=size, cropped=clip.cropped)
     # key frames are asked for several times
     cut = functools.cache(partial(_cut, clip, paths, crop))
-    clip = clip._replace(apex=clip.apex if clip.apex >= 0 else _estimated(clip, paths, cut, options))
+    clip = clip._replace(
+        apex=clip.apex if clip.apex >= 0 else _estimated(clip, paths, cut, options)
+    )
     arrays, numbers = KINDS[kind](clip, paths, cut, options, files)
-    points, source = _landmarks(np.stack([cut(n) for n in numbers]), files['landmarks'], crop, clip.clip, numbers)
+    points, source = _landmarks(
+        np.stack([cut(n) for n in numbers]), files['landmarks'], crop, clip.clip, numbers
+    )
     said = {name: getattr(clip, name) for name in clip._fields if name not in ('frames', 'cropped')}
     return {
-        **said, **arrays, 'landmarks': points.astype(np.float32), 'landmark_frames': np.array(numbers, np.int32),
-        'box': np.array(crop.box, np.float32), 'matrix': np.array(crop.matrix, np.float32), 'crop': crop.how,
+        **said,
+        **arrays,
+        'landmarks': points.astype(np.float32),
+        'landmark_frames': np.array(numbers, np.int32),
+        'box': np.array(crop.box, np.float32),
+        'matrix': np.array(crop.matrix, np.float32),
+        'crop': crop.how,
         'landmark_source': source,
-        'provenance': json.dumps({'input': kind, **options, 'opencv': cv2.__version__}, sort_keys=True),
+        'provenance': json.dumps(
+            {'input': kind, **options, 'opencv': cv2.__version__}, sort_keys=True
+        ),
     }
 
 
@@ -62,7 +77,9 @@ def _landmarks(crops, tool, crop, clip, numbers):
     """
     if tool:
         try:
-            points = landmarks.locate(crops, source=str(Path(tool).expanduser()), crop=crop, clip=clip, numbers=numbers)
+            points = landmarks.locate(
+                crops, source=str(Path(tool).expanduser()), crop=crop, clip=clip, numbers=numbers
+            )
             return points, Path(tool).name
         except landmarks.NoFace:
             pass  # one clip in bad light must not stop a build of hours; the audit names it
@@ -74,7 +91,11 @@ def _flow(clip, paths, cut, options, files):
     numbers = [clip.onset, clip.apex, clip.offset]
     onset, apex, offset = pictures = [cut(n) for n in numbers]
     between = partial(flow.flow_features, **_estimator(options))
-    return {'key_frames': np.stack(pictures), 'flow': between(onset, apex), 'flow_offset': between(apex, offset)}, numbers
+    return {
+        'key_frames': np.stack(pictures),
+        'flow': between(onset, apex),
+        'flow_offset': between(apex, offset),
+    }, numbers
 
 
 def _samer(clip, paths, cut, options, files):
@@ -99,18 +120,29 @@ def _video(clip, paths, cut, options, files):
 def _spotting(clip, paths, cut, options, files):
     """Flow from the onset to every later frame, in pixels of the small picture."""
     onset, numbers = cut(clip.onset), [n for n in paths if n > clip.onset]
-    flows = [flow.resize_flow(flow.estimate(onset, cut(n), **_estimator(options)), SPOTTING) for n in numbers]
-    return {'flows': np.stack(flows).astype(np.float16), 'flow_frames': np.array(numbers, np.int32)}, list(paths)
+    flows = [
+        flow.resize_flow(flow.estimate(onset, cut(n), **_estimator(options)), SPOTTING)
+        for n in numbers
+    ]
+    return {
+        'flows': np.stack(flows).astype(np.float16),
+        'flow_frames': np.array(numbers, np.int32),
+    }, list(paths)
 
 
 KINDS = {'flow': _flow, 'samer': _samer, 'video': _video, 'spotting': _spotting}
 FEATURES = {
-    'flow': {'flow': schema.tensor((FACE, FACE, 3), np.float32), 'flow_offset': schema.tensor((FACE, FACE, 3), np.float32),
-             'key_frames': schema.tensor((3, FACE, FACE), np.uint8)},
+    'flow': {
+        'flow': schema.tensor((FACE, FACE, 3), np.float32),
+        'flow_offset': schema.tensor((FACE, FACE, 3), np.float32),
+        'key_frames': schema.tensor((3, FACE, FACE), np.uint8),
+    },
     'samer': {'image': schema.tensor((SAMER, SAMER, 3), np.uint8), 'target': 'text'},
     'video': {'frames': schema.tensor((None, FACE, FACE), np.uint8)},
-    'spotting': {'flows': schema.tensor((None, SPOTTING, SPOTTING, 2), np.float16),
-                 'flow_frames': schema.tensor((None,), np.int32)},
+    'spotting': {
+        'flows': schema.tensor((None, SPOTTING, SPOTTING, 2), np.float16),
+        'flow_frames': schema.tensor((None,), np.int32),
+    },
 }
 
 
@@ -121,7 +153,10 @@ def options_of(kind):
 
 def _estimator(options):
     method = options['optical_flow']
-    return {'method': method, **({'scale_step': float(options['scale_step'])} if method == 'tvl1' else {})}
+    return {
+        'method': method,
+        **({'scale_step': float(options['scale_step'])} if method == 'tvl1' else {}),
+    }
 
 
 def _magnified(onset, apex, options, files):
@@ -134,8 +169,14 @@ def _magnified(onset, apex, options, files):
 def _estimated(clip, paths, cut, options):
     """The frame in which the face has moved most since the onset."""
     numbers = [n for n in paths if n > clip.onset]
-    return numbers[flow.strongest(cut(clip.onset), [cut(n) for n in numbers], method=options.get('optical_flow', 'tvl1'),
-                                  steady=True)]
+    return numbers[
+        flow.strongest(
+            cut(clip.onset),
+            [cut(n) for n in numbers],
+            method=options.get('optical_flow', 'tvl1'),
+            steady=True,
+        )
+    ]
 
 
 def _cut(clip, paths, crop, number):

@@ -23,10 +23,19 @@ SUMMARIES = {
     'video': 'all frames of the face crop, 128x128 grey',
     'spotting': 'flow from the onset to every frame, 75x75 float16',
 }
-CODE = (*(f'tfds_builders.{name}' for name in ('annotated', 'clip', 'frames', 'inputs', 'sheets', 'trees')),
-        *(f'mer_jax.preprocess.{name}' for name in ('action_units', 'face', 'flow', 'landmarks')))
+CODE = (
+    *(
+        f'tfds_builders.{name}'
+        for name in ('annotated', 'clip', 'frames', 'inputs', 'sheets', 'trees')
+    ),
+    *(f'mer_jax.preprocess.{name}' for name in ('action_units', 'face', 'flow', 'landmarks')),
+)
 
-MAGNIFIERS = ('mer_jax.preprocess.magnify', 'mer_jax.preprocess.pyramid', 'mer_jax.preprocess.magnet')
+MAGNIFIERS = (
+    'mer_jax.preprocess.magnify',
+    'mer_jax.preprocess.pyramid',
+    'mer_jax.preprocess.magnet',
+)
 
 
 @dataclasses.dataclass(eq=False, kw_only=True)
@@ -44,7 +53,9 @@ class ReleaseBuilder(base.ClipBuilder, skip_registration=True):
     files and read).
     """
 
-    BUILDER_CONFIGS = [Config(name=kind, description=text, kind=kind) for kind, text in SUMMARIES.items()]
+    BUILDER_CONFIGS = [
+        Config(name=kind, description=text, kind=kind) for kind, text in SUMMARIES.items()
+    ]
     DEFAULT_BUILDER_CONFIG_NAME = 'flow'
     LAYOUT = None
     scratch = ''  # where finished clips wait for the others; '' = beside the data set
@@ -63,26 +74,39 @@ class ReleaseBuilder(base.ClipBuilder, skip_registration=True):
         """
         kind, *parts = text.split(',')
         if kind not in SUMMARIES:
-            raise UserError(f'unknown config {kind!r} of data set {cls.name}; known: {", ".join(SUMMARIES)}')
+            raise UserError(
+                f'unknown config {kind!r} of data set {cls.name}; known: {", ".join(SUMMARIES)}'
+            )
         allowed, options = {**cls.LAYOUT.OPTIONS, **inputs.options_of(kind)}, {}
         for part in parts:
             name, _, value = part.partition('=')
             if name not in allowed or name in options:
-                raise UserError(f'{cls.name}/{text}: {name!r} is no setting of {kind}, or stands twice; '
-                                f'known: {", ".join(allowed)}')
+                raise UserError(
+                    f'{cls.name}/{text}: {name!r} is no setting of {kind}, or stands twice; '
+                    f'known: {", ".join(allowed)}'
+                )
             options[name] = _checked(f'{cls.name}/{text}', name, value, allowed[name])
         if files and (options.get('magnifier') == 'magnet') != bool(files['magnet']):
-            raise UserError(f'{cls.name}/{text}: magnifier=magnet and its weights go together: '
-                            '--config.data.magnet=FILE.safetensors')
-        options = {name: value for name, value in sorted(options.items()) if value != allowed[name][0]}
+            raise UserError(
+                f'{cls.name}/{text}: magnifier=magnet and its weights go together: '
+                '--config.data.magnet=FILE.safetensors'
+            )
+        options = {
+            name: value for name, value in sorted(options.items()) if value != allowed[name][0]
+        }
         named = {**options, **{name: Path(path).stem for name, path in files.items() if path}}
         name = ','.join([kind, *(f'{key}={value}' for key, value in named.items())])
-        return cls.builder_configs.get(name) or Config(name=name, description=SUMMARIES[kind], kind=kind, options=options)
+        return cls.builder_configs.get(name) or Config(
+            name=name, description=SUMMARIES[kind], kind=kind, options=options
+        )
 
     def options(self):
         """Every setting with its value."""
         allowed = {**self.LAYOUT.OPTIONS, **inputs.options_of(self.builder_config.kind)}
-        return {name: self.builder_config.options.get(name, values[0]) for name, values in allowed.items()}
+        return {
+            name: self.builder_config.options.get(name, values[0])
+            for name, values in allowed.items()
+        }
 
     def _info(self):
         arrays = {**inputs.SHARED, **inputs.FEATURES[self.builder_config.kind]}
@@ -90,14 +114,19 @@ class ReleaseBuilder(base.ClipBuilder, skip_registration=True):
         return self.clip_info(schema.clip_features(**{**arrays, **text}))
 
     def settings(self):
-        given = {name: _content(Path(path).expanduser()) for name, path in self.files.items() if path}
+        given = {
+            name: _content(Path(path).expanduser()) for name, path in self.files.items() if path
+        }
         return {**self.options(), **given, 'opencv': cv2.__version__}
 
     @property
     def CODE(self):  # noqa: N802
         """Modules that decide the content."""
         package = self.LAYOUT.__name__.rpartition('.')[0]
-        own = [f'{package}.{module.name}' for module in pkgutil.iter_modules([str(Path(self.LAYOUT.__file__).parent)])]
+        own = [
+            f'{package}.{module.name}'
+            for module in pkgutil.iter_modules([str(Path(self.LAYOUT.__file__).parent)])
+        ]
         return (*CODE, *(MAGNIFIERS if self.builder_config.kind == 'samer' else ()), *own)
 
     def source(self, manual_dir):
@@ -112,7 +141,9 @@ class ReleaseBuilder(base.ClipBuilder, skip_registration=True):
 
     def _split_generators(self, dl_manager):
         source, options = self.source(dl_manager.manual_dir), self.options()
-        clips, rows = self.LAYOUT.read(source, options={name: options[name] for name in self.LAYOUT.OPTIONS})
+        clips, rows = self.LAYOUT.read(
+            source, options={name: options[name] for name in self.LAYOUT.OPTIONS}
+        )
         clips, rows = _told_apart(clips, rows)
         self.record_audit(rows)
         if not clips:
@@ -120,7 +151,9 @@ class ReleaseBuilder(base.ClipBuilder, skip_registration=True):
         return {'train': self._generate_examples(clips, rows)}
 
     def _generate_examples(self, clips, rows):
-        make = partial(inputs.make, kind=self.builder_config.kind, options=self.options(), files=self.files)
+        make = partial(
+            inputs.make, kind=self.builder_config.kind, options=self.options(), files=self.files
+        )
         if self.on_beam:
             import apache_beam as beam  # TFDS's runners need it, and nothing else here
 
@@ -133,8 +166,14 @@ class ReleaseBuilder(base.ClipBuilder, skip_registration=True):
         """
         scratch = Path(self.scratch or Path(self.data_dir).with_name('incomplete.scratch'))
         files = workers.compute(
-            make, clips, scratch, settings=self.made_by(),
-            processes=machine.cores(), title=f'{self.name}/{self.builder_config.name}', progress=self.progress)
+            make,
+            clips,
+            scratch,
+            settings=self.made_by(),
+            processes=machine.cores(),
+            title=f'{self.name}/{self.builder_config.name}',
+            progress=self.progress,
+        )
         found = {}
         for clip in clips:
             record = workers.read(files[clip.clip])
@@ -150,16 +189,28 @@ class ReleaseBuilder(base.ClipBuilder, skip_registration=True):
 def summary(name, rows):
     """What became of every annotation and folder, in a few lines."""
     counts = collections.Counter(row.status for row in rows)
-    lines = [f'{name}: ' + ', '.join(f'{counts[status]} {status}' for status in ('used', 'repaired', 'dropped', 'ignored')
-                                     if counts[status])]
-    reasons = collections.Counter((row.status, row.reason.split(':')[0]) for row in rows if row.reason)
-    lines += [f'  {status}: {count} x {reason}' for (status, reason), count in reasons.most_common(8)]
+    lines = [
+        f'{name}: '
+        + ', '.join(
+            f'{counts[status]} {status}'
+            for status in ('used', 'repaired', 'dropped', 'ignored')
+            if counts[status]
+        )
+    ]
+    reasons = collections.Counter(
+        (row.status, row.reason.split(':')[0]) for row in rows if row.reason
+    )
+    lines += [
+        f'  {status}: {count} x {reason}' for (status, reason), count in reasons.most_common(8)
+    ]
     return '\n'.join(lines)
 
 
 def _content(path):
     """Digests of a file, or of the files of a folder, that the user gave; wherever it stands."""
-    return fingerprint.of_files(path if path.is_dir() else path.parent, base.files_below(path) if path.is_dir() else [path])
+    return fingerprint.of_files(
+        path if path.is_dir() else path.parent, base.files_below(path) if path.is_dir() else [path]
+    )
 
 
 def _checked(text, name, value, allowed):
@@ -178,7 +229,10 @@ def _told_apart(clips, rows):
     """Two annotations under one clip id are an error, whichever reader let them through."""
     for clip, count in collections.Counter(clip.clip for clip in clips).items():
         if count > 1:
-            rows = [*rows, audit.Row(clip, 'error', f'{count} annotations name this clip; one may', clip)]
+            rows = [
+                *rows,
+                audit.Row(clip, 'error', f'{count} annotations name this clip; one may', clip),
+            ]
     return sorted(clips), rows
 
 
@@ -194,12 +248,34 @@ def _estimates(rows, clips, found, tool):
     asked = {clip.clip for clip in clips if clip.apex < 0}
     # Several repairs of one row are joined by '; ', an estimate asked for by the sheet last and
     # still empty.
-    rows = [row._replace(new=f'{row.new}{"" if not row.new or row.new.endswith("; ") else "; apex "}{found[row.clip][0]}')
-            if row.clip in asked and row.status in ('used', 'repaired') else row for row in rows]
-    rows += [audit.Row(clip.clip, 'repaired', 'no face was found: the central square of the frame is used', clip.clip)
-             for clip in clips if found[clip.clip][1] == 'whole frame']
-    return rows + [audit.Row(clip.clip, 'repaired', f'{tool} found no face: landmarks of the template are used', clip.clip)
-                   for clip in clips if tool and found[clip.clip][2] == 'template']
+    rows = [
+        row._replace(
+            new=f'{row.new}{"" if not row.new or row.new.endswith("; ") else "; apex "}{found[row.clip][0]}'
+        )
+        if row.clip in asked and row.status in ('used', 'repaired')
+        else row
+        for row in rows
+    ]
+    rows += [
+        audit.Row(
+            clip.clip,
+            'repaired',
+            'no face was found: the central square of the frame is used',
+            clip.clip,
+        )
+        for clip in clips
+        if found[clip.clip][1] == 'whole frame'
+    ]
+    return rows + [
+        audit.Row(
+            clip.clip,
+            'repaired',
+            f'{tool} found no face: landmarks of the template are used',
+            clip.clip,
+        )
+        for clip in clips
+        if tool and found[clip.clip][2] == 'template'
+    ]
 
 
 def _keyed(make, clip):

@@ -33,14 +33,31 @@ def clip_features(**arrays):
     action_units read: one entry a unit, see mer_jax.preprocess.action_units.Unit.
     """
     text = tfds.features.Text
-    shared = {name: text() for name in ('clip', 'subject', 'dataset', 'emotion', 'action_units', 'apex_source', 'kind',
-                                        'edition')}
+    shared = {
+        name: text()
+        for name in (
+            'clip',
+            'subject',
+            'dataset',
+            'emotion',
+            'action_units',
+            'apex_source',
+            'kind',
+            'edition',
+        )
+    }
     shared |= {name: np.int32 for name in ('onset', 'apex', 'offset')}
     shared |= {'action_units_known': np.bool_, 'fps': np.float32}
-    shared['units'] = tfds.features.Sequence({
-        'number': np.int32, 'side': text(), 'intensity': text(), 'certain': np.bool_, 'reference': np.bool_,
-        'group': np.int32,
-    })
+    shared['units'] = tfds.features.Sequence(
+        {
+            'number': np.int32,
+            'side': text(),
+            'intensity': text(),
+            'certain': np.bool_,
+            'reference': np.bool_,
+            'group': np.int32,
+        }
+    )
     return tfds.features.FeaturesDict(dict(**shared, **arrays))
 
 

@@ -26,8 +26,13 @@ def workbooks(folder):
         entries = sorted(Path(folder).iterdir())
     except PermissionError:  # 'lost+found' at the top of a disk
         return []
-    return [path for path in entries
-            if path.suffix.lower() in SUFFIXES and not path.name.startswith(('.', '~$')) and path.is_file()]
+    return [
+        path
+        for path in entries
+        if path.suffix.lower() in SUFFIXES
+        and not path.name.startswith(('.', '~$'))
+        and path.is_file()
+    ]
 
 
 def tables(path):
@@ -81,8 +86,10 @@ def whole(text):
 def _places(names, columns):
     """Index of each column that a row of names holds."""
     plain = [_plain(name) for name in names]
-    found = {column: [plain.index(name) for name in map(_plain, accepted) if name in plain]
-             for column, accepted in columns.items()}
+    found = {
+        column: [plain.index(name) for name in map(_plain, accepted) if name in plain]
+        for column, accepted in columns.items()
+    }
     return {column: indices[0] for column, indices in found.items() if indices}
 
 
@@ -94,7 +101,9 @@ def _records(rows, start, columns, places):
     found = []
     for number, row in enumerate(rows[start:], start + 1):
         places_here = {column: place for column, place in places.items() if place < len(row)}
-        cells = {column: row[places_here[column]] if column in places_here else '' for column in columns}
+        cells = {
+            column: row[places_here[column]] if column in places_here else '' for column in columns
+        }
         if any(cells.values()):
             found.append({**cells, 'row': number})
     return found
@@ -115,12 +124,21 @@ def _xlsx(content):
 
 def _xls(content):
     book = xlrd.open_workbook(file_contents=content, logfile=io.StringIO())
-    return [(sheet.name, [[_xls_text(cell) for cell in sheet.row(index)] for index in range(sheet.nrows)])
-            for sheet in book.sheets()]
+    return [
+        (
+            sheet.name,
+            [[_xls_text(cell) for cell in sheet.row(index)] for index in range(sheet.nrows)],
+        )
+        for sheet in book.sheets()
+    ]
 
 
 def _xls_text(cell):
-    return xlrd.error_text_from_code[cell.value] if cell.ctype == xlrd.XL_CELL_ERROR else _text(cell.value)
+    return (
+        xlrd.error_text_from_code[cell.value]
+        if cell.ctype == xlrd.XL_CELL_ERROR
+        else _text(cell.value)
+    )
 
 
 def _text(value):

@@ -34,7 +34,9 @@ def folders(folder, depth=DEPTH):
     level = [Path(folder)]
     for _ in range(depth + 1):
         yield from level
-        level = [inner for outer in level for inner in inside(outer) if not _INSIDE.fullmatch(inner.name)]
+        level = [
+            inner for outer in level for inner in inside(outer) if not _INSIDE.fullmatch(inner.name)
+        ]
 
 
 def inside(folder):
@@ -43,7 +45,9 @@ def inside(folder):
     """
     try:
         with os.scandir(folder) as entries:
-            names = [entry.name for entry in entries if entry.is_dir() and not base.is_litter(entry.name)]
+            names = [
+                entry.name for entry in entries if entry.is_dir() and not base.is_litter(entry.name)
+            ]
     except PermissionError:
         return []
     return [Path(folder) / name for name in sorted(names)]
@@ -78,8 +82,15 @@ def choose(found, wanted, order):
     Of several trees of that kind the one with most clips is taken.
     """
     kinds = order if wanted == 'auto' else (wanted,)
-    ranked = sorted((tree for tree in found if tree.kind in kinds), key=lambda t: (kinds.index(t.kind), -len(t.clips)))
-    return (ranked[0], [tree for tree in found if tree is not ranked[0]]) if ranked else (None, list(found))
+    ranked = sorted(
+        (tree for tree in found if tree.kind in kinds),
+        key=lambda t: (kinds.index(t.kind), -len(t.clips)),
+    )
+    return (
+        (ranked[0], [tree for tree in found if tree is not ranked[0]])
+        if ranked
+        else (None, list(found))
+    )
 
 
 def nearest_word(path, root, words):
@@ -124,7 +135,11 @@ def _clips(folder, clip_id):
 def _sample(clips, frame):
     """The pictures of one clip that holds files of this release; [] where none does."""
     for paths in clips.values():
-        found = [path for _, path in frames.numbered(paths[0]) if re.fullmatch(frame, path.name, re.IGNORECASE)]
+        found = [
+            path
+            for _, path in frames.numbered(paths[0])
+            if re.fullmatch(frame, path.name, re.IGNORECASE)
+        ]
         if found:
             return found
     return []

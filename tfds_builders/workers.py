@@ -45,7 +45,9 @@ def compute(function, clips, scratch, *, settings, processes, title, progress):
     files[typical.clip] = one(typical)
     seconds = 0.0 if begun else time.perf_counter() - start
     _announce(title, files[typical.clip], typical, waiting, scratch, processes, seconds, progress)
-    bar = tqdm.tqdm(total=len(clips), initial=1, unit='clip', desc=title, disable=not progress, smoothing=0.05)
+    bar = tqdm.tqdm(
+        total=len(clips), initial=1, unit='clip', desc=title, disable=not progress, smoothing=0.05
+    )
     with bar, _pool(processes if len(waiting) > _FEW else 1) as run:
         # the longest first: none of them is left to one core at the end
         for clip, file in run(one, waiting[::-1]):
@@ -85,7 +87,10 @@ def threaded(function, jobs, *, cores, title, progress):
 def read(file):
     """The record in a file: arrays, and text as str."""
     with np.load(file, allow_pickle=False) as stored:
-        return {name: stored[name].item() if stored[name].ndim == 0 else stored[name] for name in stored.files}
+        return {
+            name: stored[name].item() if stored[name].ndim == 0 else stored[name]
+            for name in stored.files
+        }
 
 
 def _keep(function, clip, *, scratch, settings):
@@ -120,13 +125,23 @@ def _announce(title, file, typical, waiting, scratch, processes, seconds, progre
     # records until the end, and the data set
     needed, free = max(2 * size * frames - kept, 0), shutil.disk_usage(scratch).free
     if needed > free:
-        raise UserError(f'{title}: needs about {needed / 1e9:.1f} GB in {scratch.parent}, {free / 1e9:.1f} GB are free; '
-                        'name a larger disk with --config.data.data_dir')
+        raise UserError(
+            f'{title}: needs about {needed / 1e9:.1f} GB in {scratch.parent}, {free / 1e9:.1f} GB are free; '
+            'name a larger disk with --config.data.data_dir'
+        )
     minutes = seconds / max(len(typical.frames), 1) * frames / processes / 60
-    length = f'about {max(minutes, 0.1):.1f} minutes on {processes} processes' if seconds else 'a build that was stopped goes on'
+    length = (
+        f'about {max(minutes, 0.1):.1f} minutes on {processes} processes'
+        if seconds
+        else 'a build that was stopped goes on'
+    )
     if progress:
-        print(f'{title}: {len(waiting) + 1} clips, {frames + len(typical.frames)} frames; {length}, at most '
-              f'{max(needed, 1e6) / 1e6:.0f} MB', file=sys.stderr, flush=True)
+        print(
+            f'{title}: {len(waiting) + 1} clips, {frames + len(typical.frames)} frames; {length}, at most '
+            f'{max(needed, 1e6) / 1e6:.0f} MB',
+            file=sys.stderr,
+            flush=True,
+        )
 
 
 @contextlib.contextmanager
@@ -138,7 +153,9 @@ def _pool(processes):
         yield lambda function, items: ((item, function(item)) for item in items)
         return
     # spawn: a fork of a process that runs jax threads may hang
-    executor = concurrent.futures.ProcessPoolExecutor(processes, multiprocessing.get_context('spawn'), initializer=_follow)
+    executor = concurrent.futures.ProcessPoolExecutor(
+        processes, multiprocessing.get_context('spawn'), initializer=_follow
+    )
     try:
         yield partial(_as_completed, executor)
     finally:
@@ -149,7 +166,9 @@ def _follow():
     """End this worker with its parent: after kill -9 of the build it would wait for work
     for ever.
     """
-    threading.Thread(target=lambda: (multiprocessing.parent_process().join(), os._exit(1)), daemon=True).start()
+    threading.Thread(
+        target=lambda: (multiprocessing.parent_process().join(), os._exit(1)), daemon=True
+    ).start()
 
 
 def _as_completed(executor, function, items):
@@ -158,5 +177,7 @@ def _as_completed(executor, function, items):
         for done in concurrent.futures.as_completed(asked):
             yield asked[done], done.result()
     except concurrent.futures.process.BrokenProcessPool as error:
-        raise UserError('a process that computes clips was stopped from outside, perhaps for want of memory: the same command '
-                        "goes on from the clips that are done; a script of your own needs if __name__ == '__main__':") from error
+        raise UserError(
+            'a process that computes clips was stopped from outside, perhaps for want of memory: the same command '
+            "goes on from the clips that are done; a script of your own needs if __name__ == '__main__':"
+        ) from error

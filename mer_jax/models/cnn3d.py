@@ -36,12 +36,18 @@ class CNN3D(nn.Module):
         widths, padding = ((1, 1, 2), 'SAME') if self.arch == 'default' else ((1,), 'VALID')
         x = video
         for number, times in enumerate(widths, 1):
-            x = nn.relu(Conv3D(times * self.width, (3, 3, 3), padding, self.lowering, name=f'conv{number}')(x))
+            x = nn.relu(
+                Conv3D(times * self.width, (3, 3, 3), padding, self.lowering, name=f'conv{number}')(
+                    x
+                )
+            )
             x = nn.Dropout(self.dropout, deterministic=not train)(max_pool_clips(x, 2))
         maps = x.mean(1)
         if self.arch == 'literal' or self.head == 'flatten':
             x = flatten(x)
         else:
             x = flatten(adaptive_avg_pool(maps, 4)) if self.head == 'grid4' else maps.mean((1, 2))
-        x = nn.Dropout(self.dropout_dense, deterministic=not train)(nn.relu(nn.Dense(128, name='fc1')(x)))
+        x = nn.Dropout(self.dropout_dense, deterministic=not train)(
+            nn.relu(nn.Dense(128, name='fc1')(x))
+        )
         return nn.Dense(self.classes, name='fc2')(x), {'features': x, 'maps': maps}

@@ -37,10 +37,16 @@ class Generator(nn.Module):
             raise UserError(f'gan.size is {self.size}; needs a multiple of 8 of at least 8')
         side, width = self.size // 8, self.width
         x = jnp.concatenate([z, jax.nn.one_hot(label, self.classes, dtype=z.dtype)], -1)
-        x = leaky(nn.Dense(side * side * 8 * width, kernel_init=start, name='dense')(x)).reshape(-1, side, side, 8 * width)
+        x = leaky(nn.Dense(side * side * 8 * width, kernel_init=start, name='dense')(x)).reshape(
+            -1, side, side, 8 * width
+        )
         for number, features in enumerate((4 * width, 2 * width, width), 1):
             x = leaky(ConvTranspose(features, self.lowering, name=f'up{number}')(x))
-        return jnp.tanh(Narrow(self.channels, 3, padding=1, lowering=self.lowering, kernel_init=start, name='conv')(x))
+        return jnp.tanh(
+            Narrow(
+                self.channels, 3, padding=1, lowering=self.lowering, kernel_init=start, name='conv'
+            )(x)
+        )
 
 
 class Discriminator(nn.Module):
@@ -60,7 +66,17 @@ class Discriminator(nn.Module):
         planes = jax.nn.one_hot(label, self.classes, dtype=flow.dtype)[:, None, None]
         x = jnp.concatenate([flow, jnp.broadcast_to(planes, (*flow.shape[:3], self.classes))], -1)
         for number, features in enumerate((self.width, 2 * self.width, 4 * self.width), 1):
-            x = leaky(Conv(features, 4, 2, 1, lowering=self.lowering, kernel_init=start, name=f'conv{number}')(x))
+            x = leaky(
+                Conv(
+                    features,
+                    4,
+                    2,
+                    1,
+                    lowering=self.lowering,
+                    kernel_init=start,
+                    name=f'conv{number}',
+                )(x)
+            )
         x = nn.Dropout(self.dropout, deterministic=not train)(x.reshape(len(x), -1))
         return nn.Dense(1, kernel_init=start, name='dense')(x)[:, 0]
 
@@ -92,7 +108,9 @@ def transpose_convolve(x, kernel, *, lowering):
     keeps the patches that are its own.
     """
     if lowering == 'native':
-        return jax.lax.conv_transpose(x, kernel[::-1, ::-1], (2, 2), 'SAME', dimension_numbers=('NHWC', 'HWIO', 'NHWC'))
+        return jax.lax.conv_transpose(
+            x, kernel[::-1, ::-1], (2, 2), 'SAME', dimension_numbers=('NHWC', 'HWIO', 'NHWC')
+        )
     height, width, features = *x.shape[1:3], kernel.shape[-1]
     # phase -> its taps, from the pixel above (or left) to the one below
     order = jnp.array([[3, 1], [2, 0]])
@@ -100,8 +118,21 @@ def transpose_convolve(x, kernel, *, lowering):
     phases = kernel[order[:, :, None, None], order]
     phases = phases.transpose(1, 3, 4, 0, 2, 5).reshape(-1, 4 * features)
     y = dense(patches(jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0))), (2, 2), (1, 1), axis=3), phases)
-    rows = [jnp.stack([y[:, i:i + height, j:j + width, (2 * i + j) * features:(2 * i + j + 1) * features] for j in (0, 1)], 3)
-            for i in (0, 1)]
+    rows = [
+        jnp.stack(
+            [
+                y[
+                    :,
+                    i : i + height,
+                    j : j + width,
+                    (2 * i + j) * features : (2 * i + j + 1) * features,
+                ]
+                for j in (0, 1)
+            ],
+            3,
+        )
+        for i in (0, 1)
+    ]
     y = jnp.stack([row.reshape(-1, height, 2 * width, features) for row in rows], 2)
     return y.reshape(-1, 2 * height, 2 * width, features)
 
@@ -119,8 +150,11 @@ class Narrow(Conv):
         height, width, features = *x.shape[1:3], self.features
         y = dense(x, kernel.transpose(2, 0, 1, 3).reshape(x.shape[-1], -1))
         y = jnp.pad(y, ((0, 0), (1, 1), (1, 1), (0, 0)))
-        return bias + sum(y[:, i:i + height, j:j + width, (3 * i + j) * features:(3 * i + j + 1) * features]
-                          for i in range(3) for j in range(3))
+        return bias + sum(
+            y[:, i : i + height, j : j + width, (3 * i + j) * features : (3 * i + j + 1) * features]
+            for i in range(3)
+            for j in range(3)
+        )
 
 
 def leaky(x):

@@ -54,8 +54,13 @@ class DualBranch(nn.Module):
     regions: tuple = ('eyes', 'mouth')
 
     def setup(self):
-        block = partial(nn.remat(Block, static_argnums=(2,)) if self.remat else Block, attention=self.attention,
-                        groups=self.groups, lowering=self.lowering, dtype=self.dtype)
+        block = partial(
+            nn.remat(Block, static_argnums=(2,)) if self.remat else Block,
+            attention=self.attention,
+            groups=self.groups,
+            lowering=self.lowering,
+            dtype=self.dtype,
+        )
         stage = partial(Stage, block, count=self.blocks)
         self.stem = Stem(self.width, self.pool, self.lowering, self.dtype)
         self.layer1, self.layer2 = stage(self.width, 1), stage(2 * self.width, 2)
@@ -72,14 +77,21 @@ class DualBranch(nn.Module):
         count = len(self.regions)
         check_image('dual_branch' if count > 1 else 'single_branch', image, least=8 * count)
         if image.shape[1] % count:
-            raise UserError(f'model dual_branch halves the face; data.size is {image.shape[1]}, allowed: even numbers')
+            raise UserError(
+                f'model dual_branch halves the face; data.size is {image.shape[1]}, allowed: even numbers'
+            )
         # the shared layers see both halves as one batch
         x = jnp.concatenate(jnp.split(image, count, axis=1))
         x = self.layer1(self.stem(x, train), train)
         x = self.layer2(self.drop(x, deterministic=not train), train)
         x = self.drop(x, deterministic=not train)
-        terms = [self._branch(region, half, train) for region, half in zip(self.regions, jnp.split(x, count), strict=True)]
-        skipped, attended = (jnp.stack(term, 1).astype(jnp.float32) for term in zip(*terms, strict=True))
+        terms = [
+            self._branch(region, half, train)
+            for region, half in zip(self.regions, jnp.split(x, count), strict=True)
+        ]
+        skipped, attended = (
+            jnp.stack(term, 1).astype(jnp.float32) for term in zip(*terms, strict=True)
+        )
         logits, out = self.head(nn.relu(skipped + attended), train=train)
         return logits, {**out, 'skipped': skipped, 'attended': attended}
 
@@ -90,13 +102,23 @@ class DualBranch(nn.Module):
         batch, count, *_, features = maps.shape
         pooled = maps.mean((2, 3))
         joined = unit(pooled).reshape(batch, -1)
-        weights = self.area(jax.lax.stop_gradient(joined), train) if self.awm else jnp.ones_like(joined)
+        weights = (
+            self.area(jax.lax.stop_gradient(joined), train) if self.awm else jnp.ones_like(joined)
+        )
         weighted = joined * weights
         parts = weighted.reshape(batch, count, features)
-        heads = jnp.stack([self.heads[region](parts[:, i], train) for i, region in enumerate(self.regions)], 1)
+        heads = jnp.stack(
+            [self.heads[region](parts[:, i], train) for i, region in enumerate(self.regions)], 1
+        )
         logits = heads.sum(1) if self.fuse == 'logits' else jnp.log(jax.nn.softmax(heads).mean(1))
-        out = {'features': weighted, 'contrast': self.drop_contrast(unit(weighted), deterministic=not train), 'heads': heads,
-               'maps': maps, 'pooled': pooled, 'weights': weights.reshape(parts.shape)}
+        out = {
+            'features': weighted,
+            'contrast': self.drop_contrast(unit(weighted), deterministic=not train),
+            'heads': heads,
+            'maps': maps,
+            'pooled': pooled,
+            'weights': weights.reshape(parts.shape),
+        }
         return logits, out
 
     def _branch(self, region, x, train):

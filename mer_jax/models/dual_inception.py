@@ -21,14 +21,27 @@ class _Block(nn.Module):
     @nn.compact
     def __call__(self, x):
         def conv(name, size, x):
-            return nn.relu(Conv(self.width, size, padding=size // 2, lowering=self.lowering, name=name)(x))
+            return nn.relu(
+                Conv(self.width, size, padding=size // 2, lowering=self.lowering, name=name)(x)
+            )
 
         # One product for the three 1x1 convolutions of the same input: reading it once is a tenth
         # of the step.
-        entries = [Conv(self.width, 1, name=name).parameters(x.shape[-1]) for name in ('one', 'three_in', 'five_in')]
+        entries = [
+            Conv(self.width, 1, name=name).parameters(x.shape[-1])
+            for name in ('one', 'three_in', 'five_in')
+        ]
         kernel, bias = (jnp.concatenate(part, -1) for part in zip(*entries, strict=True))
         one, three, five = jnp.split(nn.relu(dense(x, kernel[0, 0]) + bias), 3, -1)
-        return jnp.concatenate([one, conv('three', 3, three), conv('five', 5, five), conv('pool', 1, max_pool(x, 3, 1, 1))], -1)
+        return jnp.concatenate(
+            [
+                one,
+                conv('three', 3, three),
+                conv('five', 5, five),
+                conv('pool', 1, max_pool(x, 3, 1, 1)),
+            ],
+            -1,
+        )
 
 
 class _Stream(nn.Module):
@@ -55,7 +68,14 @@ class DualInception(nn.Module):
     @nn.compact
     def __call__(self, image, *, train: bool):
         check_image('dual_inception', image, least=4, channels=2)
-        u, v = (_Stream(self.lowering, name=name)(image[..., i:i + 1]) for i, name in enumerate('uv'))
+        u, v = (
+            _Stream(self.lowering, name=name)(image[..., i : i + 1]) for i, name in enumerate('uv')
+        )
         x = jnp.concatenate([flatten(u), flatten(v)], -1)
-        x = nn.Dropout(self.dropout, deterministic=not train)(nn.relu(nn.Dense(1024, name='fc1')(x)))
-        return nn.Dense(self.classes, name='fc2')(x), {'features': x, 'maps': jnp.concatenate([u, v], -1)}
+        x = nn.Dropout(self.dropout, deterministic=not train)(
+            nn.relu(nn.Dense(1024, name='fc1')(x))
+        )
+        return nn.Dense(self.classes, name='fc2')(x), {
+            'features': x,
+            'maps': jnp.concatenate([u, v], -1),
+        }

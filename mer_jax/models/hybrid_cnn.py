@@ -36,6 +36,8 @@ class HybridCNN(nn.Module):
         block = partial(Block, attention='off', groups=1, **settings)
         x = Stem(self.width, pool=False, kernel=3, stride=1, **settings, name='stem')(image, train)
         for i in range(4):
-            x = Stage(block, self.width * 2**i, 1 + (i > 0), self.blocks, name=f'layer{i + 1}')(x, train)
+            x = Stage(block, self.width * 2**i, 1 + (i > 0), self.blocks, name=f'layer{i + 1}')(
+                x, train
+            )
         features = nn.relu(dense('dense1', x.shape[-1], FEATURES)(x.mean((1, 2))))
         return dense('dense2', FEATURES, self.classes)(features), {'features': features, 'maps': x}

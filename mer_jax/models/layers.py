@@ -22,12 +22,16 @@ def check_image(model: str, image, *, least: int, channels: int = 0) -> None:
     0, has other channels.
     """
     if image.ndim != 4:
-        raise UserError(f'model {model} takes pictures, not video; name other channels with --config.data.channels')
+        raise UserError(
+            f'model {model} takes pictures, not video; name other channels with --config.data.channels'
+        )
     _, height, width, got = image.shape
     if channels and got != channels:
         raise UserError(f'model {model} takes {channels} channels (u,v); data.channels gives {got}')
     if min(height, width) < least:
-        raise UserError(f'model {model} needs images of {least}x{least} pixels or more; data.size gives {height}x{width}')
+        raise UserError(
+            f'model {model} needs images of {least}x{least} pixels or more; data.size gives {height}x{width}'
+        )
 
 
 # PyTorch's default for convolutions and dense layers: uniform within 1 / sqrt(fan in), kernel and
@@ -38,7 +42,9 @@ torch_kernel = nn.initializers.variance_scaling(1 / 3, 'fan_in', 'uniform')
 
 def torch_bias(fan_in: int):
     """Initializer of a bias as in PyTorch: uniform within 1 / sqrt(fan_in)."""
-    return lambda key, shape, dtype=jnp.float32: jax.random.uniform(key, shape, dtype, -fan_in**-0.5, fan_in**-0.5)
+    return lambda key, shape, dtype=jnp.float32: jax.random.uniform(
+        key, shape, dtype, -(fan_in**-0.5), fan_in**-0.5
+    )
 
 
 class Conv(nn.Module):
@@ -67,12 +73,19 @@ class Conv(nn.Module):
         """(kernel, bias) for images of so many channels; bias is 0.0 without use_bias."""
         shape = (*_pair(self.kernel_size), channels, self.features)
         kernel = self.param('kernel', self.kernel_init, shape)
-        return kernel, self.param('bias', self.bias_init, (self.features,)) if self.use_bias else 0.0
+        return kernel, self.param(
+            'bias', self.bias_init, (self.features,)
+        ) if self.use_bias else 0.0
 
     def __call__(self, x):
-        kernel, bias = jax.tree.map(lambda a: jnp.asarray(a, self.dtype), self.parameters(x.shape[-1]))
+        kernel, bias = jax.tree.map(
+            lambda a: jnp.asarray(a, self.dtype), self.parameters(x.shape[-1])
+        )
         x = jnp.asarray(x, self.dtype)
-        return convolve(x, kernel, strides=self.strides, padding=self.padding, lowering=self.lowering) + bias
+        return (
+            convolve(x, kernel, strides=self.strides, padding=self.padding, lowering=self.lowering)
+            + bias
+        )
 
 
 def convolve(x, kernel, *, strides, padding, lowering):
@@ -80,13 +93,18 @@ def convolve(x, kernel, *, strides, padding, lowering):
     strides, size = _pair(strides), kernel.shape[:2]
     pads = _pads(padding, x.shape[1:3], size, strides)
     if lowering == 'native':
-        return jax.lax.conv_general_dilated(x, kernel, strides, pads, dimension_numbers=('NHWC', 'HWIO', 'NHWC'))
+        return jax.lax.conv_general_dilated(
+            x, kernel, strides, pads, dimension_numbers=('NHWC', 'HWIO', 'NHWC')
+        )
     x = jnp.pad(x, ((0, 0), *pads, (0, 0)))
     if size == (3, 3) and strides == (1, 1) and x.shape[-1] >= 16:
         wide = x.shape[-1] >= 32 and min(x.shape[1:3]) > 10
         return _winograd(x, kernel) if wide else _winograd_along(x, kernel)
-    if max(strides) < size[1] / 3 + 1 and max(kernel.shape[2:]) <= 32 // max(strides) \
-            and 1 < size[1] <= x.shape[2] - 3 * strides[1]:
+    if (
+        max(strides) < size[1] / 3 + 1
+        and max(kernel.shape[2:]) <= 32 // max(strides)
+        and 1 < size[1] <= x.shape[2] - 3 * strides[1]
+    ):
         return _tiled(x, kernel, strides)
     return dense(patches(x, size, strides, axis=3), kernel.reshape(-1, kernel.shape[-1]))
 
@@ -108,7 +126,9 @@ def patches(x, size, strides, *, axis):
     for space in (2, 1):
         width, stride = size[space - 1], strides[space - 1]
         last = x.shape[space] - width
-        x = jnp.concatenate([jax.lax.slice_in_dim(x, i, i + last + 1, stride, space) for i in range(width)], axis)
+        x = jnp.concatenate(
+            [jax.lax.slice_in_dim(x, i, i + last + 1, stride, space) for i in range(width)], axis
+        )
     return x
 
 
@@ -119,16 +139,26 @@ def _tiled(x, kernel, strides):
     A third of the band matrix is zero, yet for few channels this beats copying every pixel kh * kw
     times, and its product is wide enough for the processor.
     """
-    height, width = ((n - k) // s + 1 for n, k, s in zip(x.shape[1:3], kernel.shape[:2], strides, strict=True))
+    height, width = (
+        (n - k) // s + 1 for n, k, s in zip(x.shape[1:3], kernel.shape[:2], strides, strict=True)
+    )
     rows, columns, _, features = kernel.shape
     step, even = strides[1], [n for n in (4, 5, 6, 7, 8) if width % n == 0] or [4]
     count = next((n for n in even if n * features >= 32), even[-1])
     tiles, covered = -(-width // count), (count - 1) * step + columns
     place = np.eye(covered, dtype=np.float32)[np.arange(columns)[:, None] + step * np.arange(count)]
-    band = jnp.einsum('jqn,ijcf->incqf', place.astype(kernel.dtype), kernel).reshape(-1, count * features)
+    band = jnp.einsum('jqn,ijcf->incqf', place.astype(kernel.dtype), kernel).reshape(
+        -1, count * features
+    )
     last = (tiles - 1) * count * step + covered
     x = jnp.pad(x, ((0, 0), (0, 0), (0, max(last - x.shape[2], 0)), (0, 0)))
-    x = jnp.stack([jax.lax.slice_in_dim(x, i * count * step, i * count * step + covered, axis=2) for i in range(tiles)], 2)
+    x = jnp.stack(
+        [
+            jax.lax.slice_in_dim(x, i * count * step, i * count * step + covered, axis=2)
+            for i in range(tiles)
+        ],
+        2,
+    )
     x = patches(x.reshape(*x.shape[:3], -1), (rows, 1), (strides[0], 1), axis=3)
     return dense(x, band).reshape(-1, height, tiles * count, features)[:, :, :width]
 
@@ -167,7 +197,9 @@ def _winograd_along(x, kernel):
     taps = jnp.einsum('js,rscf->jrcf', _TAPS.astype(kernel.dtype), kernel)
     # of the four factors, one after another
     windows = patches(jnp.concatenate(_four(x, 2)), (3, 1), (1, 1), axis=3)
-    products = jnp.matmul(windows.reshape(4, -1, windows.shape[-1]), taps.reshape(4, -1, taps.shape[-1]))
+    products = jnp.matmul(
+        windows.reshape(4, -1, windows.shape[-1]), taps.reshape(4, -1, taps.shape[-1])
+    )
     return _two(*products.reshape(4, len(x), *windows.shape[1:3], -1), 2)[:, :, :width]
 
 
@@ -175,17 +207,22 @@ def _four(x, axis):
     """The four factors of each pair of outputs along `axis`: from pixels 2i to 2i + 3, for
     every i.
     """
-    pairs = x.reshape(*x.shape[:axis], -1, 2, *x.shape[axis + 1:])
+    pairs = x.reshape(*x.shape[:axis], -1, 2, *x.shape[axis + 1 :])
     first, second = (jax.lax.index_in_dim(pairs, i, axis + 1, keepdims=False) for i in range(2))
-    here, beyond = ([jax.lax.slice_in_dim(half, i, half.shape[axis] - 1 + i, axis=axis) for half in (first, second)]
-                    for i in range(2))
+    here, beyond = (
+        [
+            jax.lax.slice_in_dim(half, i, half.shape[axis] - 1 + i, axis=axis)
+            for half in (first, second)
+        ]
+        for i in range(2)
+    )
     return here[0] - beyond[0], here[1] + beyond[0], beyond[0] - here[1], here[1] - beyond[1]
 
 
 def _two(a, b, c, d, axis):
     """Outputs 2i and 2i + 1 along `axis` from the four products."""
     pairs = jnp.stack([a + b + c, b - c - d], axis + 1)
-    return pairs.reshape(*a.shape[:axis], -1, *a.shape[axis + 1:])
+    return pairs.reshape(*a.shape[:axis], -1, *a.shape[axis + 1 :])
 
 
 def _pair(value):
@@ -220,13 +257,22 @@ def _max_pool(x, window, stride, padding, shape):
 
 def _max_and_index(x, window, stride, padding, shape):
     """The pooled values, and where in its window each stood: uint8, row by row."""
-    counts = [(n + 2 * p - w) // s + 1 for n, p, w, s in zip(shape, padding, window, stride, strict=True)]
+    counts = [
+        (n + 2 * p - w) // s + 1 for n, p, w, s in zip(shape, padding, window, stride, strict=True)
+    ]
     x = jnp.pad(x, ((0, 0), *((p, p) for p in padding), (0, 0)), constant_values=-jnp.inf)
     best, index = None, None
     for k in range(window[0] * window[1]):
-        rows, columns = (slice(i, i + (n - 1) * s + 1, s) for i, n, s in zip(divmod(k, window[1]), counts, stride, strict=True))
+        rows, columns = (
+            slice(i, i + (n - 1) * s + 1, s)
+            for i, n, s in zip(divmod(k, window[1]), counts, stride, strict=True)
+        )
         here = x[:, rows, columns]
-        index = jnp.zeros(here.shape, jnp.uint8) if k == 0 else jnp.where(here > best, jnp.uint8(k), index)
+        index = (
+            jnp.zeros(here.shape, jnp.uint8)
+            if k == 0
+            else jnp.where(here > best, jnp.uint8(k), index)
+        )
         best = here if k == 0 else jnp.maximum(best, here)
     return best, index
 
@@ -236,15 +282,19 @@ def _spread(window, stride, padding, shape, index, gradient):
     scatter.
     """
     full = (_spread_apart if window == stride else _spread_over)(window, stride, index, gradient)
-    short = [max(p + n - have, 0) for p, n, have in zip(padding, shape, full.shape[1:3], strict=True)]
+    short = [
+        max(p + n - have, 0) for p, n, have in zip(padding, shape, full.shape[1:3], strict=True)
+    ]
     full = jnp.pad(full, ((0, 0), (0, short[0]), (0, short[1]), (0, 0)))
-    return (full[:, padding[0]:padding[0] + shape[0], padding[1]:padding[1] + shape[1]],)
+    return (full[:, padding[0] : padding[0] + shape[0], padding[1] : padding[1] + shape[1]],)
 
 
 def _spread_apart(window, _, index, gradient):
     """Windows that do not overlap: each pixel compares its own place with the index."""
     a, rows, columns, b = gradient.shape
-    place = jnp.arange(window[0] * window[1], dtype=jnp.uint8).reshape(1, 1, window[0], 1, window[1], 1)
+    place = jnp.arange(window[0] * window[1], dtype=jnp.uint8).reshape(
+        1, 1, window[0], 1, window[1], 1
+    )
     full = jnp.where(index[:, :, None, :, None] == place, gradient[:, :, None, :, None], 0)
     return full.reshape(a, rows * window[0], columns * window[1], b)
 
@@ -255,8 +305,13 @@ def _spread_over(window, stride, index, gradient):
     """
     total = zero = jnp.zeros((), gradient.dtype)
     for k in range(window[0] * window[1]):
-        sides = [(i, w - 1 - i, s - 1) for i, w, s in zip(divmod(k, window[1]), window, stride, strict=True)]
-        total += jax.lax.pad(jnp.where(index == k, gradient, zero), zero, ((0, 0, 0), *sides, (0, 0, 0)))
+        sides = [
+            (i, w - 1 - i, s - 1)
+            for i, w, s in zip(divmod(k, window[1]), window, stride, strict=True)
+        ]
+        total += jax.lax.pad(
+            jnp.where(index == k, gradient, zero), zero, ((0, 0, 0), *sides, (0, 0, 0))
+        )
     return total
 
 
@@ -269,14 +324,20 @@ def avg_pool(x, window: int):
     """
     a, height, width, b = x.shape
     rows, columns = height // window, width // window
-    return x[:, :rows * window, :columns * window].reshape(a, rows, window, columns, window, b).mean((2, 4))
+    return (
+        x[:, : rows * window, : columns * window]
+        .reshape(a, rows, window, columns, window, b)
+        .mean((2, 4))
+    )
 
 
 def adaptive_avg_pool(x, size: int):
     """[B, H, W, C] -> [B, size, size, C] by means over near-equal windows, or by repetition, as
     PyTorch's AdaptiveAvgPool2d.
     """
-    return jnp.einsum('bhwc,ih,jw->bijc', x, _averaging(size, x.shape[1]), _averaging(size, x.shape[2]))
+    return jnp.einsum(
+        'bhwc,ih,jw->bijc', x, _averaging(size, x.shape[1]), _averaging(size, x.shape[2])
+    )
 
 
 def _averaging(size, length):

@@ -29,23 +29,39 @@ class _Part(nn.Module):
         stride 2 of 'released'.
         """
         same = stride == 2 and self.edition == 'released'
-        layer = Conv(features, size, strides=stride, padding='SAME' if same else 'VALID', use_bias=self.edition == 'port',
-                     lowering=self.lowering, kernel_init=start, name=name)
-        return layer(x if same else jnp.pad(x, ((0, 0), *2 * ((size // 2, size // 2),), (0, 0)), mode='reflect'))
+        layer = Conv(
+            features,
+            size,
+            strides=stride,
+            padding='SAME' if same else 'VALID',
+            use_bias=self.edition == 'port',
+            lowering=self.lowering,
+            kernel_init=start,
+            name=name,
+        )
+        return layer(
+            x
+            if same
+            else jnp.pad(x, ((0, 0), *2 * ((size // 2, size // 2),), (0, 0)), mode='reflect')
+        )
 
     def blocks(self, name, x):
         """A stack of residual blocks, as a loop: unrolled, the network takes minutes to compile for
         training.
         """
-        count, = weights.BLOCKS[f'{self.scope.name}/{name}']
-        scanned = nn.scan(_Block, variable_axes={'params': 0}, split_rngs={'params': True}, length=count)
+        (count,) = weights.BLOCKS[f'{self.scope.name}/{name}']
+        scanned = nn.scan(
+            _Block, variable_axes={'params': 0}, split_rngs={'params': True}, length=count
+        )
         return scanned(self.edition, self.lowering, name=name)(x, ())[0]
 
 
 class _Block(_Part):
     @nn.compact
     def __call__(self, x, _):
-        return x + self.conv('conv2', nn.relu(self.conv('conv1', x, x.shape[-1], 3)), x.shape[-1], 3), ()
+        return x + self.conv(
+            'conv2', nn.relu(self.conv('conv1', x, x.shape[-1], 3)), x.shape[-1], 3
+        ), ()
 
 
 class _Encoder(_Part):
@@ -53,7 +69,9 @@ class _Encoder(_Part):
     def __call__(self, x):
         x = nn.relu(self.conv('conv1', x, 16, 7))
         x = self.blocks('block', nn.relu(self.conv('conv2', x, 32, 3, stride=2)))
-        texture = self.blocks('texture_block', nn.relu(self.conv('texture_conv', x, 32, 3, stride=2)))
+        texture = self.blocks(
+            'texture_block', nn.relu(self.conv('texture_conv', x, 32, 3, stride=2))
+        )
         shape = nn.relu(self.conv('shape_conv', x, 32, 3)) if self.edition == 'port' else x
         return texture, self.blocks('shape_block', shape)
 
@@ -101,8 +119,10 @@ class MagNet(nn.Module):
         """[B, H, W, 3] -> (texture code [B, H/4, W/4, 32], shape code [B, H/2, W/2, 32])."""
         height, width = x.shape[1:3]
         if height % 4 or width % 4 or min(height, width) < weights.LEAST:
-            raise UserError(f'MagNet needs images whose sides are multiples of 4 and at least {weights.LEAST}; '
-                            f'got {height}x{width}')
+            raise UserError(
+                f'MagNet needs images whose sides are multiples of 4 and at least {weights.LEAST}; '
+                f'got {height}x{width}'
+            )
         return self.encoder(x)
 
     def manipulate(self, shape_a, shape_b, alpha):
@@ -151,32 +171,55 @@ def convert(tensors, *, source) -> dict:
     for ours, shape in weights.shapes('released' if released else 'port').items():
         count = weights.BLOCKS.get(ours.rsplit('/', 2)[0], ())
         sources[ours] = [published_name(ours, i) for i in range(*count or (1,))]
-        plain = shape[len(count):]
+        plain = shape[len(count) :]
         plain = tuple(plain[order.index(i)] for i in range(4)) if len(plain) == 4 else plain
         wanted |= dict.fromkeys(sources[ours], plain)
     weights.check(tensors, wanted, source=source)
-    place = lambda value: np.asarray(value, np.float32).transpose(order if np.ndim(value) == 4 else (0,))  # noqa: E731
-    found = {ours: np.stack([place(tensors[name]) for name in theirs]) for ours, theirs in sources.items()}
-    return {ours: value if 'block' in ours else np.ascontiguousarray(value[0]) for ours, value in found.items()}
+    place = lambda value: np.asarray(value, np.float32).transpose(
+        order if np.ndim(value) == 4 else (0,)
+    )  # noqa: E731
+    found = {
+        ours: np.stack([place(tensors[name]) for name in theirs])
+        for ours, theirs in sources.items()
+    }
+    return {
+        ours: value if 'block' in ours else np.ascontiguousarray(value[0])
+        for ours, value in found.items()
+    }
 
 
 # our layer or stack of residual blocks -> PyTorch module; blocks follow as numbers from 0
 _TORCH = {
-    'encoder/conv1': 'encoder.res_encoder.conv1', 'encoder/conv2': 'encoder.res_encoder.conv2',
-    'encoder/texture_conv': 'encoder.conv_tex', 'encoder/shape_conv': 'encoder.conv_sha',
-    'encoder/block': 'encoder.res_encoder.residual', 'encoder/texture_block': 'encoder.texture_resblk',
-    'encoder/shape_block': 'encoder.shape_resblk', 'manipulator/conv1': 'res_manipulator.conv1',
-    'manipulator/conv2': 'res_manipulator.conv2', 'manipulator/block': 'res_manipulator.residual',
-    'decoder/texture_conv': 'decoder.conv_tex_aft_upsample', 'decoder/block': 'decoder.res_decoder.residual',
-    'decoder/up_conv': 'decoder.res_decoder.conv_up_sample', 'decoder/conv1': 'decoder.res_decoder.conv1',
+    'encoder/conv1': 'encoder.res_encoder.conv1',
+    'encoder/conv2': 'encoder.res_encoder.conv2',
+    'encoder/texture_conv': 'encoder.conv_tex',
+    'encoder/shape_conv': 'encoder.conv_sha',
+    'encoder/block': 'encoder.res_encoder.residual',
+    'encoder/texture_block': 'encoder.texture_resblk',
+    'encoder/shape_block': 'encoder.shape_resblk',
+    'manipulator/conv1': 'res_manipulator.conv1',
+    'manipulator/conv2': 'res_manipulator.conv2',
+    'manipulator/block': 'res_manipulator.residual',
+    'decoder/texture_conv': 'decoder.conv_tex_aft_upsample',
+    'decoder/block': 'decoder.res_decoder.residual',
+    'decoder/up_conv': 'decoder.res_decoder.conv_up_sample',
+    'decoder/conv1': 'decoder.res_decoder.conv1',
     'decoder/conv2': 'decoder.res_decoder.conv2',
 }
 # the same for the authors' variables; the first block of texture and shape carries no number
 _TENSORFLOW = {
-    'encoder/conv1': 'enc_conv1_c', 'encoder/conv2': 'enc_conv2_c', 'encoder/texture_conv': 'enc_texture_conv',
-    'encoder/block': 'encoder_resblk', 'encoder/texture_block': 'texture_enc', 'encoder/shape_block': 'shape_enc',
-    'manipulator/conv1': 'mani_conv0c', 'manipulator/conv2': 'mani_aft_conv0c', 'manipulator/block': 'mani_resblk',
-    'decoder/texture_conv': 'texture_upsample', 'decoder/block': 'decoder_resblk', 'decoder/conv1': 'dec_conv2_c',
+    'encoder/conv1': 'enc_conv1_c',
+    'encoder/conv2': 'enc_conv2_c',
+    'encoder/texture_conv': 'enc_texture_conv',
+    'encoder/block': 'encoder_resblk',
+    'encoder/texture_block': 'texture_enc',
+    'encoder/shape_block': 'shape_enc',
+    'manipulator/conv1': 'mani_conv0c',
+    'manipulator/conv2': 'mani_aft_conv0c',
+    'manipulator/block': 'mani_resblk',
+    'decoder/texture_conv': 'texture_upsample',
+    'decoder/block': 'decoder_resblk',
+    'decoder/conv1': 'dec_conv2_c',
     'decoder/conv2': 'pred_conv',
 }
 
@@ -197,7 +240,9 @@ def _tensorflow(name, block):
     layer = name.removesuffix('/kernel')
     if 'block' in layer:
         stack, conv = layer.rsplit('/', 1)
-        number = str(block) if not _TENSORFLOW[stack].endswith('_enc') else f'_{block}' if block else ''
+        number = (
+            str(block) if not _TENSORFLOW[stack].endswith('_enc') else f'_{block}' if block else ''
+        )
         found = f'{_TENSORFLOW[stack]}{number}_c{conv[-1]}'
     else:
         found = _TENSORFLOW[layer]

@@ -30,9 +30,20 @@ class OCNet(nn.Module):
         x = image
         for i in range(1, 6):
             normed = i <= 2
-            x = Conv(self.width * 2**(i - 1), 3, padding=1, use_bias=not normed, lowering=self.lowering, name=f'conv{i}')(x)
+            x = Conv(
+                self.width * 2 ** (i - 1),
+                3,
+                padding=1,
+                use_bias=not normed,
+                lowering=self.lowering,
+                name=f'conv{i}',
+            )(x)
             if normed:
-                x = nn.relu(nn.BatchNorm(use_running_average=not train, momentum=0.9, epsilon=1e-5, name=f'bn{i}')(x))
+                x = nn.relu(
+                    nn.BatchNorm(
+                        use_running_average=not train, momentum=0.9, epsilon=1e-5, name=f'bn{i}'
+                    )(x)
+                )
             else:
                 x = max_pool(nn.relu(x), 3, 2)
             if i <= self.dropped:

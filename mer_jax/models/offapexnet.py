@@ -20,7 +20,9 @@ class _Stream(nn.Module):
     @nn.compact
     def __call__(self, x):
         for i, width in enumerate((6, 16), 1):
-            x = max_pool(nn.relu(Conv(width, 5, padding=2, lowering=self.lowering, name=f'conv{i}')(x)), 2, 2)
+            x = max_pool(
+                nn.relu(Conv(width, 5, padding=2, lowering=self.lowering, name=f'conv{i}')(x)), 2, 2
+            )
         return x
 
 
@@ -36,8 +38,15 @@ class OffApexNet(nn.Module):
     @nn.compact
     def __call__(self, image, *, train: bool):
         check_image('offapexnet', image, least=4, channels=2)
-        u, v = (_Stream(self.lowering, name=name)(image[..., i:i + 1]) for i, name in enumerate('uv'))
+        u, v = (
+            _Stream(self.lowering, name=name)(image[..., i : i + 1]) for i, name in enumerate('uv')
+        )
         x = jnp.concatenate([flatten(u), flatten(v)], -1)
         for name in ('fc1', 'fc2'):
-            x = nn.Dropout(self.dropout, deterministic=not train)(nn.relu(nn.Dense(1024, name=name)(x)))
-        return nn.Dense(self.classes, name='fc3')(x), {'features': x, 'maps': jnp.concatenate([u, v], -1)}
+            x = nn.Dropout(self.dropout, deterministic=not train)(
+                nn.relu(nn.Dense(1024, name=name)(x))
+            )
+        return nn.Dense(self.classes, name='fc3')(x), {
+            'features': x,
+            'maps': jnp.concatenate([u, v], -1),
+        }

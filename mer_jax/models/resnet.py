@@ -35,7 +35,10 @@ class ShuffleAttention(nn.Module):
     @nn.compact
     def __call__(self, x):
         batch, *_, channels = x.shape
-        slope, shift = (jnp.stack(parts, -2).reshape(batch, 1, 1, channels) for parts in zip(*self._affine(x), strict=True))
+        slope, shift = (
+            jnp.stack(parts, -2).reshape(batch, 1, 1, channels)
+            for parts in zip(*self._affine(x), strict=True)
+        )
         gate = softmax_over if self.kind == 'released' else lambda v, _: jax.nn.sigmoid(v)
         y = x * gate((slope * x.astype(jnp.float32) + shift).astype(x.dtype), self.groups)
         # the groups exchange what they found
@@ -51,16 +54,23 @@ class ShuffleAttention(nn.Module):
         half = x.shape[-1] // (2 * self.groups)
         shape = (1 if self.kind == 'sanet' else self.groups, half)
         zeros, ones = nn.initializers.zeros_init(), nn.initializers.ones_init()
-        channel, pixel = ((self.param(f'{name}_weight', zeros, shape), self.param(f'{name}_bias', ones, shape))
-                          for name in ('channel', 'pixel'))
-        scale, bias = self.param('norm_scale', ones, (half,)), self.param('norm_bias', zeros, (half,))
+        channel, pixel = (
+            (self.param(f'{name}_weight', zeros, shape), self.param(f'{name}_bias', ones, shape))
+            for name in ('channel', 'pixel')
+        )
+        scale, bias = (
+            self.param('norm_scale', ones, (half,)),
+            self.param('norm_bias', zeros, (half,)),
+        )
         x = x.astype(jnp.float32)
         mean = x.mean((1, 2))
         var = jnp.square(x - mean[:, None, None]).mean((1, 2))
         mean, var = (v.reshape(len(x), self.groups, 2, half) for v in (mean, var))
         slope = jax.lax.rsqrt(var[:, :, 1] + 1e-5) * scale * pixel[0]
-        return ((jnp.zeros_like(slope), mean[:, :, 0] * channel[0] + channel[1]),
-                (slope, bias * pixel[0] + pixel[1] - mean[:, :, 1] * slope))
+        return (
+            (jnp.zeros_like(slope), mean[:, :, 0] * channel[0] + channel[1]),
+            (slope, bias * pixel[0] + pixel[1] - mean[:, :, 1] * slope),
+        )
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(1,))
@@ -111,8 +121,17 @@ class Block(nn.Module):
     @nn.compact
     def __call__(self, x, train: bool):
         def conv(x, name, size, stride):
-            return Conv(self.features, size, stride, size // 2, use_bias=False, lowering=self.lowering, dtype=self.dtype,
-                        kernel_init=fan_out, name=name)(x)
+            return Conv(
+                self.features,
+                size,
+                stride,
+                size // 2,
+                use_bias=False,
+                lowering=self.lowering,
+                dtype=self.dtype,
+                kernel_init=fan_out,
+                name=name,
+            )(x)
 
         y = nn.relu(norm('bn1', train, self.dtype)(conv(x, 'conv1', 3, self.stride)))
         y = norm('bn2', train, self.dtype)(conv(y, 'conv2', 3, 1))
@@ -139,7 +158,10 @@ class Stage(nn.Module):
     @nn.compact
     def __call__(self, x, train: bool):
         for number in range(self.count):
-            stride, apart = self.stride if number == 0 else 1, self.apart and number == self.count - 1
+            stride, apart = (
+                self.stride if number == 0 else 1,
+                self.apart and number == self.count - 1,
+            )
             x = self.block(self.features, stride, apart=apart, name=f'block{number}')(x, train)
         return x
 
@@ -158,8 +180,17 @@ class Stem(nn.Module):
 
     @nn.compact
     def __call__(self, x, train: bool):
-        x = Conv(self.features, self.kernel, self.stride, self.kernel // 2, use_bias=False, lowering=self.lowering,
-                 dtype=self.dtype, kernel_init=fan_out, name='conv1')(x)
+        x = Conv(
+            self.features,
+            self.kernel,
+            self.stride,
+            self.kernel // 2,
+            use_bias=False,
+            lowering=self.lowering,
+            dtype=self.dtype,
+            kernel_init=fan_out,
+            name='conv1',
+        )(x)
         x = nn.relu(norm('bn1', train, self.dtype)(x))
         return max_pool(x, 3, 2, 1) if self.pool else x
 
@@ -168,4 +199,6 @@ def norm(name, train, dtype):
     """Batch normalisation with PyTorch's defaults; statistics in float32 whatever the activations
     are.
     """
-    return nn.BatchNorm(use_running_average=not train, momentum=0.9, epsilon=1e-5, dtype=dtype, name=name)
+    return nn.BatchNorm(
+        use_running_average=not train, momentum=0.9, epsilon=1e-5, dtype=dtype, name=name
+    )

@@ -10,7 +10,17 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from mer_jax.models.layers import BatchAffine, Conv, avg_pool, check_image, convolve, max_pool, patches, torch_bias, torch_kernel
+from mer_jax.models.layers import (
+    BatchAffine,
+    Conv,
+    avg_pool,
+    check_image,
+    convolve,
+    max_pool,
+    patches,
+    torch_bias,
+    torch_kernel,
+)
 
 WIDTHS = (3, 5, 8)
 
@@ -32,7 +42,10 @@ class STSTNet(nn.Module):
     def __call__(self, image, *, train: bool):
         check_image('ststnet', image, least=2)
         start = {'kernel_init': torch_kernel, 'bias_init': torch_bias(9 * image.shape[-1])}
-        convs = [Conv(width, 3, name=f'conv{i}', **start).parameters(image.shape[-1]) for i, width in enumerate(WIDTHS, 1)]
+        convs = [
+            Conv(width, 3, name=f'conv{i}', **start).parameters(image.shape[-1])
+            for i, width in enumerate(WIDTHS, 1)
+        ]
         kernel, bias = (jnp.concatenate(part, -1) for part in zip(*convs, strict=True))
         x = nn.relu(self._convolve(image, kernel) + _column(bias))
         slope, shift = self._normalise(x, train)
@@ -47,7 +60,9 @@ class STSTNet(nn.Module):
     def _convolve(self, image, kernel):
         """[B, H, W, C] -> [16, H + 2, W + 2, B]."""
         if self.lowering == 'native':
-            return convolve(image, kernel, strides=1, padding=2, lowering='native').transpose(3, 1, 2, 0)
+            return convolve(image, kernel, strides=1, padding=2, lowering='native').transpose(
+                3, 1, 2, 0
+            )
         x = jnp.pad(image.transpose(3, 1, 2, 0), ((0, 0), (2, 2), (2, 2), (0, 0)))
         # Without the barrier XLA folds the transpose into the product, and a step takes 10 % longer
         # on a CPU.

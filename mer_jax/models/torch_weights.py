@@ -12,34 +12,65 @@ import numpy as np
 from mer_jax.errors import UserError
 
 _BLOCK = ('one', 'three_in', 'three', 'five_in', 'five', 'pool')
-_RESIDUAL = {'conv1': 'conv1', 'bn1': 'bn1', 'conv2': 'conv2', 'bn2': 'bn2', 'attention': 'attention',
-             'downsample.0': 'conv_skip', 'downsample.1': 'bn_skip'}
+_RESIDUAL = {
+    'conv1': 'conv1',
+    'bn1': 'bn1',
+    'conv2': 'conv2',
+    'bn2': 'bn2',
+    'attention': 'attention',
+    'downsample.0': 'conv_skip',
+    'downsample.1': 'bn_skip',
+}
 
 
 def _stage(theirs, own, skips):
     """Names of two residual blocks; without skips the first changes no shape and has no 1x1
     convolution.
     """
-    return {f'{theirs}.{i}.{name}': f'{own}/block{i}/{path}' for i in (0, 1) for name, path in _RESIDUAL.items()
-            if skips and i == 0 or 'skip' not in path}
+    return {
+        f'{theirs}.{i}.{name}': f'{own}/block{i}/{path}'
+        for i in (0, 1)
+        for name, path in _RESIDUAL.items()
+        if skips and i == 0 or 'skip' not in path
+    }
 
 
 def _trunk():
     """Names of stem and stages of a ResNet18 without attention."""
     stages = [_stage(f'layer{i}', f'layer{i}', i > 1) for i in range(1, 5)]
-    return {'stem.conv1': 'stem/conv1', 'stem.bn1': 'stem/bn1',
-            **{key: path for stage in stages for key, path in stage.items() if not path.endswith('attention')}}
+    return {
+        'stem.conv1': 'stem/conv1',
+        'stem.bn1': 'stem/bn1',
+        **{
+            key: path
+            for stage in stages
+            for key, path in stage.items()
+            if not path.endswith('attention')
+        },
+    }
 
 
 def _regional(regions, area=()):
     """Names of the network of Ruan et al.: stages 3 and 4 and a head for each region."""
-    names = {'stem.conv1': 'stem/conv1', 'stem.bn1': 'stem/bn1', **_stage('layer1', 'layer1', False),
-             **_stage('layer2', 'layer2', True)}
+    names = {
+        'stem.conv1': 'stem/conv1',
+        'stem.bn1': 'stem/bn1',
+        **_stage('layer1', 'layer1', False),
+        **_stage('layer2', 'layer2', True),
+    }
     for region in regions:
-        names |= _stage(f'layer3.{region}', f'layer3_{region}', True) | _stage(f'layer4.{region}', f'layer4_{region}', True)
-    return {**names,
-            **{f'area.{name}': f'area/{name}' for name in area},
-            **{f'heads.{r}.{name}': f'heads_{r}/{name}' for r in regions for name in ('dense1', 'norm', 'dense2')}}
+        names |= _stage(f'layer3.{region}', f'layer3_{region}', True) | _stage(
+            f'layer4.{region}', f'layer4_{region}', True
+        )
+    return {
+        **names,
+        **{f'area.{name}': f'area/{name}' for name in area},
+        **{
+            f'heads.{r}.{name}': f'heads_{r}/{name}'
+            for r in regions
+            for name in ('dense1', 'norm', 'dense2')
+        },
+    }
 
 
 # PyTorch module -> flax path, per network. ststnet: the authors' released names; alexnet:
@@ -47,35 +78,78 @@ def _regional(regions, area=()):
 # with dots: u.conv1, v.block2.three_in, bn1, fc3.
 NAMES = {
     'alexnet': {
-        'features.0': 'conv1', 'features.3': 'conv2', 'features.6': 'conv3', 'features.8': 'conv4', 'features.10': 'conv5',
-        'classifier.1': 'fc1', 'classifier.4': 'fc2', 'classifier.6': 'fc3',
+        'features.0': 'conv1',
+        'features.3': 'conv2',
+        'features.6': 'conv3',
+        'features.8': 'conv4',
+        'features.10': 'conv5',
+        'classifier.1': 'fc1',
+        'classifier.4': 'fc2',
+        'classifier.6': 'fc3',
     },
     'cnn3d': {'conv1': 'conv1', 'conv2': 'conv2', 'conv3': 'conv3', 'fc1': 'fc1', 'fc2': 'fc2'},
     'dual_branch': _regional(('eyes', 'mouth'), ('dense1', 'norm1', 'dense2', 'norm2')),
     'dual_inception': {
-        **{f'{s}.block{i}.{name}': f'{s}/block{i}/{name}' for s in 'uv' for i in (1, 2) for name in _BLOCK},
-        'fc1': 'fc1', 'fc2': 'fc2',
+        **{
+            f'{s}.block{i}.{name}': f'{s}/block{i}/{name}'
+            for s in 'uv'
+            for i in (1, 2)
+            for name in _BLOCK
+        },
+        'fc1': 'fc1',
+        'fc2': 'fc2',
     },
     'hybrid_cnn': {**_trunk(), 'dense1': 'dense1', 'dense2': 'dense2'},
     'microexpstcnn': {'conv1': 'conv1', 'fc1': 'fc1', 'fc2': 'fc2'},
     'ocnet': {
-        'conv1': 'conv1', 'bn1': 'bn1', 'conv2': 'conv2', 'bn2': 'bn2', 'conv3': 'conv3', 'conv4': 'conv4', 'conv5': 'conv5',
-        'fc1': 'fc1', 'fc2': 'fc2', 'fc3': 'fc3',
+        'conv1': 'conv1',
+        'bn1': 'bn1',
+        'conv2': 'conv2',
+        'bn2': 'bn2',
+        'conv3': 'conv3',
+        'conv4': 'conv4',
+        'conv5': 'conv5',
+        'fc1': 'fc1',
+        'fc2': 'fc2',
+        'fc3': 'fc3',
     },
     'offapexnet': {
-        'u.conv1': 'u/conv1', 'u.conv2': 'u/conv2', 'v.conv1': 'v/conv1', 'v.conv2': 'v/conv2',
-        'fc1': 'fc1', 'fc2': 'fc2', 'fc3': 'fc3',
+        'u.conv1': 'u/conv1',
+        'u.conv2': 'u/conv2',
+        'v.conv1': 'v/conv1',
+        'v.conv2': 'v/conv2',
+        'fc1': 'fc1',
+        'fc2': 'fc2',
+        'fc3': 'fc3',
     },
     'single_branch': _regional(('face',)),
     'ststnet': {
-        'conv1': 'conv1', 'conv2': 'conv2', 'conv3': 'conv3', 'bn1': 'bn1', 'bn2': 'bn2', 'bn3': 'bn3', 'fc': 'fc',
+        'conv1': 'conv1',
+        'conv2': 'conv2',
+        'conv3': 'conv3',
+        'bn1': 'bn1',
+        'bn2': 'bn2',
+        'bn3': 'bn3',
+        'fc': 'fc',
     },
     'vggm': {
-        'conv1': 'conv1', 'conv2': 'conv2', 'conv3': 'conv3', 'conv4': 'conv4', 'conv5': 'conv5',
-        'fc1': 'fc1', 'fc2': 'fc2', 'fc3': 'fc3',
+        'conv1': 'conv1',
+        'conv2': 'conv2',
+        'conv3': 'conv3',
+        'conv4': 'conv4',
+        'conv5': 'conv5',
+        'fc1': 'fc1',
+        'fc2': 'fc2',
+        'fc3': 'fc3',
     },
 }
-_LEAVES = {'kernel': 'weight', 'scale': 'weight', 'bias': 'bias', 'mean': 'running_mean', 'var': 'running_var'}
+_LEAVES = {
+    'kernel': 'weight',
+    'scale': 'weight',
+    'bias': 'bias',
+    'mean': 'running_mean',
+    'var': 'running_var',
+}
 # kernels THWIO -> OITHW, HWIO -> OIHW and IO -> OI; nothing else has its axes in another order
 _TO_TORCH = {5: (4, 3, 0, 1, 2), 4: (3, 2, 0, 1), 2: (1, 0)}
 _TO_FLAX = {5: (2, 3, 4, 1, 0), 4: (2, 3, 1, 0), 2: (1, 0)}
@@ -95,7 +169,9 @@ def read(path) -> dict:
         raise UserError(f'{path}: weights come as .safetensors, .pth or .pt, not {got}')
     if not path.is_file():
         raise UserError(f'{path}: there is no such weights file')
-    return {name.removeprefix('module.'): value for name, value in readers[path.suffix](path).items()}
+    return {
+        name.removeprefix('module.'): value for name, value in readers[path.suffix](path).items()
+    }
 
 
 def files(source, titles) -> list:
@@ -108,9 +184,15 @@ def into(name, source, titles, params, batch_stats) -> tuple:
     file of `source` by `convert`: what a file does not hold keeps its own start.
     """
     found = {path: read(path) for path in dict.fromkeys(files(source, titles))}
-    one = [jax.tree.map(lambda leaf, i=i: leaf[i], (params, batch_stats)) for i in range(len(titles))]
-    return _stack([convert(name, found[path], *start, source=path)
-                   for path, start in zip(files(source, titles), one, strict=True)])
+    one = [
+        jax.tree.map(lambda leaf, i=i: leaf[i], (params, batch_stats)) for i in range(len(titles))
+    ]
+    return _stack(
+        [
+            convert(name, found[path], *start, source=path)
+            for path, start in zip(files(source, titles), one, strict=True)
+        ]
+    )
 
 
 def start(name, source, titles, states):
@@ -127,7 +209,11 @@ def leak(source) -> str:
     """What one file of weights for every fold may tell of the left-out subjects; '' for a file a
     subject, or ImageNet's.
     """
-    if not source or '{subject}' in source or (Path(source).is_file() and is_backbone(read(source))):
+    if (
+        not source
+        or '{subject}' in source
+        or (Path(source).is_file() and is_backbone(read(source)))
+    ):
         return ''
     return 'init_from: one file of weights for every fold, which may have been trained on the left-out subjects'
 
@@ -147,7 +233,9 @@ def convert(name: str, tensors: dict, params, batch_stats, *, source) -> tuple:
     branch; attention, area weights and heads stay as given, fc is not used. Every missing name,
     unexpected name and differing shape is told in one UserError that names the file `source`.
     """
-    given = {key: value for key, value in tensors.items() if not key.endswith('num_batches_tracked')}
+    given = {
+        key: value for key, value in tensors.items() if not key.endswith('num_batches_tracked')
+    }
     names = {path: key for key, path in NAMES[name].items()}
     if 'stem/conv1' in names and _is_resnet(given):
         _check_size(name, given, params, source)
@@ -162,39 +250,68 @@ def convert(name: str, tensors: dict, params, batch_stats, *, source) -> tuple:
         _put(out, path, leaf)
     for key, _, path in wanted:
         value = np.asarray(given[key])
-        _put(out, path, np.array(value.transpose(_order(_TO_FLAX, path, value.ndim)), np.float32, order='C'))
+        _put(
+            out,
+            path,
+            np.array(value.transpose(_order(_TO_FLAX, path, value.ndim)), np.float32, order='C'),
+        )
     return out['params'], out.get('batch_stats', {})
 
 
 def _is_resnet(tensors):
     """Whether the names are torchvision's of a ResNet18, with or without its last layer."""
-    wanted = {'conv1.weight', 'layer1.1.conv2.weight', 'layer4.0.downsample.0.weight', 'layer4.1.conv2.weight'}
-    return wanted <= tensors.keys() and 'layer1.0.conv3.weight' not in tensors and 'layer1.2.conv1.weight' not in tensors
+    wanted = {
+        'conv1.weight',
+        'layer1.1.conv2.weight',
+        'layer4.0.downsample.0.weight',
+        'layer4.1.conv2.weight',
+    }
+    return (
+        wanted <= tensors.keys()
+        and 'layer1.0.conv3.weight' not in tensors
+        and 'layer1.2.conv1.weight' not in tensors
+    )
 
 
 def _of_resnet(names):
     """Flax path -> torchvision's name, of all that a ResNet18 holds: every branch has the same name
     there.
     """
-    return {path: re.sub(r'^stem\.|(?<=layer\d)\.[a-z]+', '', key) for path, key in names.items()
-            if key.startswith(('stem', 'layer')) and not key.endswith('attention')}
+    return {
+        path: re.sub(r'^stem\.|(?<=layer\d)\.[a-z]+', '', key)
+        for path, key in names.items()
+        if key.startswith(('stem', 'layer')) and not key.endswith('attention')
+    }
 
 
 def _check_size(name, given, params, source):
     theirs, own = len(given['conv1.weight']), params['stem']['conv1']['kernel'].shape[-1]
     if theirs != own:
-        raise UserError(f'{source} holds a ResNet18 of width {theirs}; model.{name}.width is {own}: set it to {theirs}')
+        raise UserError(
+            f'{source} holds a ResNet18 of width {theirs}; model.{name}.width is {own}: set it to {theirs}'
+        )
     if 'block1' not in params['layer1']:
         raise UserError(f'{source} holds a ResNet18; model.{name}.blocks is 1: set it to 2')
 
 
 def _wrong(given, wanted):
     """What stands between the tensors given and the shapes wanted, both by name."""
-    wrong = [f'{key} is missing, needed {shape}' for key, shape in wanted.items() if key not in given]
-    wrong += [f'{key} {np.shape(value)} is unknown' for key, value in given.items() if key not in wanted]
-    wrong += [f'{key} has shape {np.shape(given[key])}, needed {shape}'
-              for key, shape in wanted.items() if key in given and np.shape(given[key]) != shape]
-    return wrong + [f'{key} holds NaN or infinity' for key in wanted if key in given and not np.all(np.isfinite(given[key]))]
+    wrong = [
+        f'{key} is missing, needed {shape}' for key, shape in wanted.items() if key not in given
+    ]
+    wrong += [
+        f'{key} {np.shape(value)} is unknown' for key, value in given.items() if key not in wanted
+    ]
+    wrong += [
+        f'{key} has shape {np.shape(given[key])}, needed {shape}'
+        for key, shape in wanted.items()
+        if key in given and np.shape(given[key]) != shape
+    ]
+    return wrong + [
+        f'{key} holds NaN or infinity'
+        for key in wanted
+        if key in given and not np.all(np.isfinite(given[key]))
+    ]
 
 
 def _wanted(names, variables):
@@ -212,7 +329,9 @@ def _wanted(names, variables):
 
 def _leaves(tree, path=()):
     for key, value in tree.items():
-        yield from _leaves(value, (*path, key)) if isinstance(value, dict) else [((*path, key), value)]
+        yield from (
+            _leaves(value, (*path, key)) if isinstance(value, dict) else [((*path, key), value)]
+        )
 
 
 def _order(orders, path, ndim):
@@ -229,6 +348,7 @@ def _put(tree, path, value):
 def _read_safetensors(path):
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
+
     try:
         return load_file(path)
     except (SafetensorError, OSError, TypeError, KeyError, AttributeError) as error:
@@ -242,12 +362,16 @@ def read_torch(path, wrappers=('state_dict', 'model')) -> dict:
     try:
         import torch
     except ImportError:
-        raise UserError(f'{path} needs PyTorch to be read: pip install torch, or convert it to .safetensors') from None
+        raise UserError(
+            f'{path} needs PyTorch to be read: pip install torch, or convert it to .safetensors'
+        ) from None
     try:
         found = torch.load(path, weights_only=True, map_location='cpu')
     except pickle.UnpicklingError:  # what torch says of it is a page of advice on unsafe loading
-        raise UserError(f'{path} cannot be read as PyTorch weights: it holds more than tensors, or is another kind of file; '
-                        'save model.state_dict()') from None
+        raise UserError(
+            f'{path} cannot be read as PyTorch weights: it holds more than tensors, or is another kind of file; '
+            'save model.state_dict()'
+        ) from None
     except (RuntimeError, OSError, EOFError, ValueError, KeyError) as error:
         raise UserError(f'{path} cannot be read as PyTorch weights: {_line(error)}') from None
     for wrapper in wrappers:
@@ -261,7 +385,12 @@ def read_torch(path, wrappers=('state_dict', 'model')) -> dict:
 def _is_dense(torch, key, value):
     """Whether a name and a tensor of real numbers that numpy can hold."""
     plain = isinstance(key, str) and isinstance(value, torch.Tensor)
-    return plain and value.layout == torch.strided and value.device.type == 'cpu' and not value.is_complex()
+    return (
+        plain
+        and value.layout == torch.strided
+        and value.device.type == 'cpu'
+        and not value.is_complex()
+    )
 
 
 def _line(error):

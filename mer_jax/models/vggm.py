@@ -18,7 +18,13 @@ import jax.numpy as jnp
 from mer_jax.models.layers import Conv, check_image, flatten, local_response_norm, max_pool
 
 # where a path ends
-_JOINED = {'none': (), 'v1': ('conv1',), 'v2': ('conv2',), 'v3': ('conv2',), 'v4': ('conv1', 'conv2')}
+_JOINED = {
+    'none': (),
+    'v1': ('conv1',),
+    'v2': ('conv2',),
+    'v3': ('conv2',),
+    'v4': ('conv1', 'conv2'),
+}
 PATHS = tuple(_JOINED)
 MERGES = ('concat', 'sum')
 LRN = {
@@ -50,7 +56,9 @@ class VGGM(nn.Module):
         check_image('vggm', image, least=75)
         x = image
         for name, features, size in (('conv1', self.width, 7), ('conv2', self.width * 8 // 3, 5)):
-            skipped, pools = (image, ((7, 2), (3, 2), (5, 2))) if self.path == 'v3' else (x, ((size, 2),))
+            skipped, pools = (
+                (image, ((7, 2), (3, 2), (5, 2))) if self.path == 'v3' else (x, ((size, 2),))
+            )
             x = nn.relu(Conv(features, size, 2, 'VALID', lowering=self.lowering, name=name)(x))
             if name in _JOINED[self.path]:
                 x = self._join(x, _averages(skipped, pools), name.replace('conv', 'skip'))
@@ -60,7 +68,9 @@ class VGGM(nn.Module):
         maps = max_pool(x, 3, 2)
         x = flatten(maps)
         for name in ('fc1', 'fc2'):
-            x = nn.Dropout(self.dropout, deterministic=not train)(nn.relu(nn.Dense(128, name=name)(x)))
+            x = nn.Dropout(self.dropout, deterministic=not train)(
+                nn.relu(nn.Dense(128, name=name)(x))
+            )
         return nn.Dense(self.classes, name='fc3')(x), {'features': x, 'maps': maps}
 
     def _join(self, x, skipped, name):
@@ -79,5 +89,8 @@ def _averages(x, pools):
     for window, stride in pools:
         for axis in (2, 1):
             last = x.shape[axis] - window
-            x = sum(jax.lax.slice_in_dim(x, i, i + last + 1, stride, axis) for i in range(window)) / window
+            x = (
+                sum(jax.lax.slice_in_dim(x, i, i + last + 1, stride, axis) for i in range(window))
+                / window
+            )
     return x

@@ -21,9 +21,13 @@ def check_video(model: str, video, *, frames: int, least: int) -> None:
     side.
     """
     if video.ndim != 5:
-        raise UserError(f"model {model} takes video: --config.data.channels=gray, and data that holds frames")
+        raise UserError(
+            f'model {model} takes video: --config.data.channels=gray, and data that holds frames'
+        )
     if video.shape[1] < frames:
-        raise UserError(f'model {model} needs {frames} frames or more; data.frames gives {video.shape[1]}')
+        raise UserError(
+            f'model {model} needs {frames} frames or more; data.frames gives {video.shape[1]}'
+        )
     check_image(model, video[:, 0], least=least)
 
 
@@ -42,7 +46,9 @@ class Conv3D(nn.Module):
 
     @nn.compact
     def __call__(self, x):
-        kernel = self.param('kernel', self.kernel_init, (*self.kernel_size, x.shape[-1], self.features))
+        kernel = self.param(
+            'kernel', self.kernel_init, (*self.kernel_size, x.shape[-1], self.features)
+        )
         bias = self.param('bias', nn.initializers.zeros_init(), (self.features,))
         return convolve_clips(x, kernel, padding=self.padding, lowering=self.lowering) + bias
 
@@ -52,14 +58,18 @@ def convolve_clips(x, kernel, *, padding, lowering):
     Conv3D.
     """
     if lowering == 'native':
-        return jax.lax.conv_general_dilated(x, kernel, (1, 1, 1), padding, dimension_numbers=('NDHWC', 'DHWIO', 'NDHWC'))
+        return jax.lax.conv_general_dilated(
+            x, kernel, (1, 1, 1), padding, dimension_numbers=('NDHWC', 'DHWIO', 'NDHWC')
+        )
     taps, *size, channels, features = kernel.shape
     (pads,) = jax.lax.padtype_to_pads(x.shape[1:2], (taps,), (1,), padding)
     x = jnp.pad(x, ((0, 0), pads, (0, 0), (0, 0), (0, 0)))
     count = x.shape[1] - taps + 1
-    seen = jnp.concatenate([x[:, i:i + count] for i in range(taps)], -1)
+    seen = jnp.concatenate([x[:, i : i + count] for i in range(taps)], -1)
     flat = jnp.moveaxis(kernel, 0, 2).reshape(*size, taps * channels, features)
-    y = convolve(seen.reshape(-1, *seen.shape[2:]), flat, strides=1, padding=padding, lowering='matmul')
+    y = convolve(
+        seen.reshape(-1, *seen.shape[2:]), flat, strides=1, padding=padding, lowering='matmul'
+    )
     return y.reshape(-1, count, *y.shape[1:])
 
 
@@ -70,4 +80,6 @@ def max_pool_clips(x, window: int):
     """
     y = max_pool(x.reshape(-1, *x.shape[2:]), window, window)
     y = y.reshape(*x.shape[:2], -1, y.shape[-1])
-    return max_pool(y, (window, 1), (window, 1)).reshape(len(x), -1, *(n // window for n in x.shape[2:4]), x.shape[-1])
+    return max_pool(y, (window, 1), (window, 1)).reshape(
+        len(x), -1, *(n // window for n in x.shape[2:4]), x.shape[-1]
+    )

@@ -51,7 +51,14 @@ def parse(cell):
         if kind == 'number':
             held = bool(reference or token['kept'])
             found.append(
-                Unit(int(token['number']), token['side'] or '', token['level'] or '', not token['doubt'], held, group)
+                Unit(
+                    int(token['number']),
+                    token['side'] or '',
+                    token['level'] or '',
+                    not token['doubt'],
+                    held,
+                    group,
+                )
             )
         else:
             depth, reference = depth + 1, reference or kind == 'reference'

@@ -79,7 +79,9 @@ def landmarks(points, name) -> np.ndarray:
     """Points as float64[68, 2], or UserError that begins with `name`."""
     points = np.asarray(points, np.float64)
     if points.shape != (68, 2) or not np.isfinite(points).all():
-        raise UserError(f'{name}: points are {list(points.shape)} or not finite; needs finite numbers [68, 2]')
+        raise UserError(
+            f'{name}: points are {list(points.shape)} or not finite; needs finite numbers [68, 2]'
+        )
     return points
 
 

@@ -39,18 +39,27 @@ def lbp_top(video, *, blocks=5, radii=(1, 1, 4), frames=10) -> np.ndarray:
     rx, ry, rt = radii
     _, height, width = video.shape
     if min(radii) < 1 or frames < 2 * rt + 1:
-        raise UserError(f'lbp_top: radii are {radii}, frames {frames}; needs radii from 1, frames from 2 * {rt} + 1')
+        raise UserError(
+            f'lbp_top: radii are {radii}, frames {frames}; needs radii from 1, frames from 2 * {rt} + 1'
+        )
     if height // blocks <= ry or width // blocks <= rx:
-        raise UserError(f'lbp_top: frames are {height} x {width}; {blocks} blocks a side need over {max(rx, ry)} pixels each')
+        raise UserError(
+            f'lbp_top: frames are {height} x {width}; {blocks} blocks a side need over {max(rx, ry)} pixels each'
+        )
     volume = _resampled(video, frames)
-    rows, columns = (np.arange(radius, side - radius) * blocks // side for radius, side in ((ry, height), (rx, width)))
+    rows, columns = (
+        np.arange(radius, side - radius) * blocks // side
+        for radius, side in ((ry, height), (rx, width))
+    )
     block = rows[:, None] * blocks + columns
     bins = [
         (block * 3 + plane) * PATTERNS + _patterns(volume, first, second, (rt, ry, rx))
         # axes of the volume [t, y, x]
         for plane, (first, second) in enumerate(((2, 1), (2, 0), (1, 0)))
     ]
-    counts = np.bincount(np.ravel(bins), minlength=blocks * blocks * 3 * PATTERNS).reshape(-1, PATTERNS)
+    counts = np.bincount(np.ravel(bins), minlength=blocks * blocks * 3 * PATTERNS).reshape(
+        -1, PATTERNS
+    )
     return (counts / counts.sum(-1, keepdims=True)).astype(np.float32).ravel()
 
 
@@ -70,9 +79,13 @@ def _patterns(volume, first, second, radii):
     for neighbour in range(NEIGHBOURS):
         angle = 2 * np.pi * neighbour / NEIGHBOURS
         # rounded: the cosine of a right angle is not quite 0 and would reach for a pixel beyond
-        offsets = {first: round(radii[first] * np.cos(angle), 9), second: round(radii[second] * np.sin(angle), 9)}
+        offsets = {
+            first: round(radii[first] * np.cos(angle), 9),
+            second: round(radii[second] * np.sin(angle), 9),
+        }
         brighter = sum(
-            np.float32(weight) * (_shifted(volume, radii, shift) - centre) for weight, shift in _corners(offsets)
+            np.float32(weight) * (_shifted(volume, radii, shift) - centre)
+            for weight, shift in _corners(offsets)
         )
         codes = codes + ((brighter >= -TIE).astype(np.int64) << neighbour)
     return _uniform()[codes]
@@ -95,7 +108,9 @@ def _corners(offsets):
 
 def _shifted(volume, radii, shift):
     """The part of the volume that lies `shift` from the centres."""
-    inside = (slice(r + s, side - r + s) for r, s, side in zip(radii, shift, volume.shape, strict=True))
+    inside = (
+        slice(r + s, side - r + s) for r, s, side in zip(radii, shift, volume.shape, strict=True)
+    )
     return volume[tuple(inside)]
 
 
@@ -132,9 +147,13 @@ def bi_woof(field, strain, *, bins=8, cells=5) -> np.ndarray:
     strain = np.asarray(strain, np.float64)
     counts = _orientations(field, cells, cells, bins, 'bi_woof')
     if strain.shape != np.shape(field)[:2]:
-        raise UserError(f'bi_woof: strain is {list(strain.shape)}; needs {list(np.shape(field)[:2])}, as the flow')
+        raise UserError(
+            f'bi_woof: strain is {list(strain.shape)}; needs {list(np.shape(field)[:2])}, as the flow'
+        )
     cell = _grid(strain.shape, cells, cells).ravel()
-    mean = np.bincount(cell, strain.ravel(), cells * cells) / np.bincount(cell, minlength=cells * cells)
+    mean = np.bincount(cell, strain.ravel(), cells * cells) / np.bincount(
+        cell, minlength=cells * cells
+    )
     return (counts * mean[:, None]).astype(np.float32).ravel()
 
 
@@ -163,10 +182,14 @@ def _orientations(field, rows, columns, bins, name):
     """
     field = np.asarray(field, np.float64)
     if field.ndim != 3 or field.shape[-1] != 2 or field.shape[0] < rows or field.shape[1] < columns:
-        raise UserError(f'{name}: flow has shape {list(field.shape)}; needs [H, W, 2], {rows} x {columns} pixels or more')
+        raise UserError(
+            f'{name}: flow has shape {list(field.shape)}; needs [H, W, 2], {rows} x {columns} pixels or more'
+        )
     direction, _ = _directions(field, bins)
     where = _grid(field.shape[:2], rows, columns) * bins + direction
-    return np.bincount(where.ravel(), np.hypot(*field.T).T.ravel(), rows * columns * bins).reshape(-1, bins)
+    return np.bincount(where.ravel(), np.hypot(*field.T).T.ravel(), rows * columns * bins).reshape(
+        -1, bins
+    )
 
 
 def _directions(field, bins):
@@ -180,7 +203,9 @@ def _directions(field, bins):
 
 def _grid(shape, rows, columns):
     """int[H, W]: index of the cell of each pixel, row by row."""
-    return np.add.outer(np.arange(shape[0]) * rows // shape[0] * columns, np.arange(shape[1]) * columns // shape[1])
+    return np.add.outer(
+        np.arange(shape[0]) * rows // shape[0] * columns, np.arange(shape[1]) * columns // shape[1]
+    )
 
 
 def _shares(counts):
@@ -192,7 +217,9 @@ def _shares(counts):
 def _clip(video, name):
     video = np.asarray(video)
     if video.dtype != np.uint8 or video.ndim != 3 or len(video) < 2 or not video.size:
-        raise UserError(f'{name}: video is {video.dtype}{list(video.shape)}; needs 8-bit gray, uint8[T, H, W] with T from 2')
+        raise UserError(
+            f'{name}: video is {video.dtype}{list(video.shape)}; needs 8-bit gray, uint8[T, H, W] with T from 2'
+        )
     return video
 
 
@@ -224,7 +251,9 @@ def mdmo_parts(points, height, width) -> np.ndarray:
     points = au_regions.landmarks(points, 'mdmo')
     mesh = np.array([[points[list(place)].mean(0) for place in row] for row in _MESH])
     mesh[0] += au_regions.RAISED * au_regions.upward(points)
-    corners = np.stack([mesh[:-1, :-1], mesh[:-1, 1:], mesh[1:, 1:], mesh[1:, :-1]], axis=2).reshape(PARTS, 4, 2)
+    corners = np.stack(
+        [mesh[:-1, :-1], mesh[:-1, 1:], mesh[1:, 1:], mesh[1:, :-1]], axis=2
+    ).reshape(PARTS, 4, 2)
     size = max(height, width)
     found = np.full((height, width), -1)
     for part in reversed(range(PARTS)):
@@ -248,12 +277,18 @@ def mdmo(video, points, *, bins=8, beta=0.8) -> np.ndarray:
     video = _clip(video, 'mdmo')
     parts = mdmo_parts(points, *video.shape[1:])
     lengths, angles = np.moveaxis(
-        np.array([_main_direction(flow.farneback(video[0], frame), parts, bins) for frame in video[1:]]), 1, 0
+        np.array(
+            [_main_direction(flow.farneback(video[0], frame), parts, bins) for frame in video[1:]]
+        ),
+        1,
+        0,
     )
     weights = _shares(lengths.sum(-1))
     u, v = (weights @ (lengths * part(angles)) for part in (np.cos, np.sin))
     length = np.hypot(u, v)
-    return np.concatenate([beta * length / max(length.max(), 1e-12), (1 - beta) * np.arctan2(v, u)]).astype(np.float32)
+    return np.concatenate(
+        [beta * length / max(length.max(), 1e-12), (1 - beta) * np.arctan2(v, u)]
+    ).astype(np.float32)
 
 
 def _main_direction(field, parts, bins):
@@ -267,7 +302,8 @@ def _main_direction(field, parts, bins):
     votes = np.bincount(where, minlength=PARTS * bins).reshape(PARTS, bins)
     main = np.arange(PARTS), votes.argmax(1)
     mean_length, mean_beyond = (
-        np.bincount(where, values, PARTS * bins).reshape(PARTS, bins)[main] / np.maximum(votes[main], 1)
+        np.bincount(where, values, PARTS * bins).reshape(PARTS, bins)[main]
+        / np.maximum(votes[main], 1)
         for values in (length[counted], beyond)
     )
     # Angles are averaged about the middle of their bin: about 0 those of one bin would average to

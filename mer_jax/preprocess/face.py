@@ -63,13 +63,19 @@ def find(gray, *, size, cropped, landmarks_of: Callable = no_landmarks) -> Crop:
         return _upright(0, 0, width, height, size, 'release crop')
     points = np.asarray(landmarks_of(gray), np.float64)
     if len(points):
-        return _levelled(np.stack([points[36:42].mean(0), points[42:48].mean(0)]), size, 'landmarks')
+        return _levelled(
+            np.stack([points[36:42].mean(0), points[42:48].mean(0)]), size, 'landmarks'
+        )
     box = largest_face(gray)
     if not len(box):
         side = min(height, width)
         return _upright((width - side) // 2, (height - side) // 2, side, side, size, 'whole frame')
     pair = eyes(gray, box)
-    return _levelled(pair, size, 'haar and eyes') if len(pair) else _levelled(eyes_expected(box), size, 'haar')
+    return (
+        _levelled(pair, size, 'haar and eyes')
+        if len(pair)
+        else _levelled(eyes_expected(box), size, 'haar')
+    )
 
 
 def cut(gray, crop) -> np.ndarray:
@@ -86,7 +92,10 @@ def cut(gray, crop) -> np.ndarray:
     matrix = crop.matrix * fine[:, None]
     matrix[:, 2] += (fine - 1) / 2 + matrix[:, :2] @ corner
     sampled = cv2.warpAffine(
-        part.astype(np.float32), matrix, tuple(int(side) for side in crop.size * fine), borderMode=cv2.BORDER_REPLICATE
+        part.astype(np.float32),
+        matrix,
+        tuple(int(side) for side in crop.size * fine),
+        borderMode=cv2.BORDER_REPLICATE,
     )
     area = sampled.reshape(crop.size, fine[1], crop.size, fine[0]).mean((1, 3))
     return np.clip(np.rint(area), 0, 255).astype(np.uint8)
@@ -165,7 +174,9 @@ def _detect(name, gray, *, neighbours, least):
     threads.
     """
     cascade = _cascade(name, threading.get_ident())
-    found = cascade.detectMultiScale(np.ascontiguousarray(gray), 1.1, neighbours, minSize=(least, least))
+    found = cascade.detectMultiScale(
+        np.ascontiguousarray(gray), 1.1, neighbours, minSize=(least, least)
+    )
     return np.array(sorted(map(tuple, found)), np.float64).reshape(-1, 4)
 
 
@@ -173,10 +184,14 @@ def _detect(name, gray, *, neighbours, least):
 def _cascade(name, thread):
     # one a thread: detectMultiScale writes into its cascade
     if not hasattr(cv2, 'data') or not hasattr(cv2, 'CascadeClassifier'):
-        raise UserError(f'face: OpenCV {cv2.__version__} has no Haar cascades; opencv-contrib-python-headless <5 has')
+        raise UserError(
+            f'face: OpenCV {cv2.__version__} has no Haar cascades; opencv-contrib-python-headless <5 has'
+        )
     cascade = cv2.CascadeClassifier(f'{cv2.data.haarcascades}haarcascade_{name}.xml')
     if cascade.empty():
-        raise UserError(f'face: haarcascade_{name}.xml is missing; install opencv-contrib-python-headless>=4.10,<5')
+        raise UserError(
+            f'face: haarcascade_{name}.xml is missing; install opencv-contrib-python-headless>=4.10,<5'
+        )
     return cascade
 
 
@@ -203,5 +218,7 @@ def _upright(x, y, width, height, size, how):
 def _checked(gray):
     gray = np.asarray(gray)
     if gray.dtype != np.uint8 or gray.ndim != 2 or not gray.size:
-        raise UserError(f'face: a frame is {gray.dtype}{list(gray.shape)}; needs 8-bit gray, uint8[H, W]')
+        raise UserError(
+            f'face: a frame is {gray.dtype}{list(gray.shape)}; needs 8-bit gray, uint8[H, W]'
+        )
     return gray

@@ -18,8 +18,12 @@ def tvl1(first, second, *, scale_step=0.5, lambda_=0.15, warps=5):
     """
     first, second = _frames(first, second)
     if not hasattr(cv2, 'optflow'):
-        raise UserError(f'flow: OpenCV {cv2.__version__} lacks TV-L1; install opencv-contrib-python-headless>=4.10,<5')
-    estimator = cv2.optflow.DualTVL1OpticalFlow_create(lambda_=lambda_, warps=warps, scaleStep=scale_step)
+        raise UserError(
+            f'flow: OpenCV {cv2.__version__} lacks TV-L1; install opencv-contrib-python-headless>=4.10,<5'
+        )
+    estimator = cv2.optflow.DualTVL1OpticalFlow_create(
+        lambda_=lambda_, warps=warps, scaleStep=scale_step
+    )
     return estimator.calc(first, second, None)
 
 
@@ -29,7 +33,16 @@ def farneback(first, second):
     """
     first, second = _frames(first, second)
     return cv2.calcOpticalFlowFarneback(
-        first, second, None, pyr_scale=0.5, levels=3, winsize=15, iterations=3, poly_n=5, poly_sigma=1.2, flags=0
+        first,
+        second,
+        None,
+        pyr_scale=0.5,
+        levels=3,
+        winsize=15,
+        iterations=3,
+        poly_n=5,
+        poly_sigma=1.2,
+        flags=0,
     )
 
 
@@ -37,7 +50,9 @@ def dis(first, second):
     """As tvl1, by OpenCV's dense inverse search, preset 'medium'. Source: Kroeger et al. 2016."""
     first, second = _frames(first, second)
     if min(first.shape) < 16:
-        raise UserError(f'flow: frames are {list(first.shape)}; dense inverse search needs at least 16 pixels a side')
+        raise UserError(
+            f'flow: frames are {list(first.shape)}; dense inverse search needs at least 16 pixels a side'
+        )
     return cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(first, second, None)
 
 
@@ -60,9 +75,13 @@ def _frames(first, second):
     first, second = np.ascontiguousarray(first), np.ascontiguousarray(second)
     for name, frame in (('first', first), ('second', second)):
         if frame.dtype != np.uint8 or frame.ndim != 2 or not frame.size:
-            raise UserError(f'flow: {name} frame is {frame.dtype}{list(frame.shape)}; needs 8-bit gray, uint8[H, W]')
+            raise UserError(
+                f'flow: {name} frame is {frame.dtype}{list(frame.shape)}; needs 8-bit gray, uint8[H, W]'
+            )
     if first.shape != second.shape:
-        raise UserError(f'flow: first frame is {list(first.shape)}, second {list(second.shape)}; needs equal shapes')
+        raise UserError(
+            f'flow: first frame is {list(first.shape)}, second {list(second.shape)}; needs equal shapes'
+        )
     return first, second
 
 
@@ -86,17 +105,22 @@ def strain(flow, *, form='tensor'):
 
 def _tensor(flow):
     padded = np.pad(flow, ((1, 1), (1, 1), (0, 0)), mode='reflect')
-    return _norm((padded[1:-1, 2:] - padded[1:-1, :-2]) / 2, (padded[2:, 1:-1] - padded[:-2, 1:-1]) / 2)
+    return _norm(
+        (padded[1:-1, 2:] - padded[1:-1, :-2]) / 2, (padded[2:, 1:-1] - padded[:-2, 1:-1]) / 2
+    )
 
 
 def _norm(across, down):
     """sqrt(exx^2 + eyy^2 + 2 exy^2) from d/dx and d/dy of (u, v)."""
-    return np.sqrt(across[..., 0] ** 2 + down[..., 1] ** 2 + (down[..., 0] + across[..., 1]) ** 2 / 2)
+    return np.sqrt(
+        across[..., 0] ** 2 + down[..., 1] ** 2 + (down[..., 0] + across[..., 1]) ** 2 / 2
+    )
 
 
 def _meb(flow):
     along_rows, along_columns = (
-        cv2.Sobel(flow, cv2.CV_32F, dx, dy, ksize=3, borderType=cv2.BORDER_CONSTANT) for dx, dy in ((0, 1), (1, 0))
+        cv2.Sobel(flow, cv2.CV_32F, dx, dy, ksize=3, borderType=cv2.BORDER_CONSTANT)
+        for dx, dy in ((0, 1), (1, 0))
     )
     normal = along_rows[..., 0] ** 2 + along_columns[..., 1] ** 2
     return np.sqrt(normal + (along_columns[..., 0] ** 2 + along_rows[..., 1] ** 2) / 2)
@@ -105,7 +129,9 @@ def _meb(flow):
 def _samer(flow):
     low, high = flow.min((0, 1)), flow.max((0, 1))
     wide = 4096 * (flow - low) / (high - low + np.float32(1e-8))
-    return _bytes(_norm(wide - np.roll(wide, 1, axis=1), wide - np.roll(wide, 1, axis=0))).astype(np.float32)
+    return _bytes(_norm(wide - np.roll(wide, 1, axis=1), wide - np.roll(wide, 1, axis=0))).astype(
+        np.float32
+    )
 
 
 _STRAINS = {'tensor': _tensor, 'meb': _meb, 'samer': _samer}
@@ -141,7 +167,9 @@ def without_head(flow):
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
     basis = np.linalg.qr(np.stack([np.ones_like(x), x, y], -1).reshape(-1, 3))[0].astype(np.float32)
     flat = flow.reshape(-1, height * width, parts)
-    return (flat - np.einsum('pb,qb,tqc->tpc', basis, basis, flat, optimize=True)).reshape(flow.shape)
+    return (flat - np.einsum('pb,qb,tqc->tpc', basis, basis, flat, optimize=True)).reshape(
+        flow.shape
+    )
 
 
 def strongest(onset, frames, *, method='tvl1', steady=False):
@@ -168,7 +196,9 @@ def resize_flow(flow, size):
     flow = _field(flow, 'resize_flow')
     height, width, _ = flow.shape
     way = cv2.INTER_AREA if size < max(height, width) else cv2.INTER_LINEAR
-    return cv2.resize(flow, (size, size), interpolation=way) * np.float32((size / width, size / height))
+    return cv2.resize(flow, (size, size), interpolation=way) * np.float32(
+        (size / width, size / height)
+    )
 
 
 def flow_features(first, second, *, method='tvl1', form='tensor', **options):

@@ -83,8 +83,12 @@ def locate(crops, *, source, crop, clip='', numbers=()) -> np.ndarray:
     elif path.is_file() and path.suffix in _TOOLS:
         found = _TOOLS[path.suffix](path, crops)
     else:
-        raise UserError(f'landmarks: {str(source)!r} does not exist or is of another kind; known: {SOURCES}')
-    return _nearest(found, f'{path}: no face in any of the {len(crops)} frames of {clip or "the clip"}')
+        raise UserError(
+            f'landmarks: {str(source)!r} does not exist or is of another kind; known: {SOURCES}'
+        )
+    return _nearest(
+        found, f'{path}: no face in any of the {len(crops)} frames of {clip or "the clip"}'
+    )
 
 
 def mean_shape() -> np.ndarray:
@@ -112,7 +116,9 @@ def template(image, crop) -> np.ndarray:
     expected = (EYES_IN_RELEASE if release else face.EYES_AT) * (crop.size, crop.size / down) - 0.5
     pair = expected
     if crop.how not in ('haar and eyes', 'landmarks'):
-        natural = cv2.resize(image, (crop.size, round(crop.size / down)), interpolation=cv2.INTER_LINEAR)
+        natural = cv2.resize(
+            image, (crop.size, round(crop.size / down)), interpolation=cv2.INTER_LINEAR
+        )
         pair = _seen(natural, expected)
     a, b = (complex(*point) for point in pair)
     fitted = (a + b) / 2 + (b - a) * (mean_shape() @ (1, 1j))
@@ -127,7 +133,9 @@ def _seen(image, expected):
     if len(box):
         expected = face.eyes_expected(box)
     else:
-        width = (expected[1, 0] - expected[0, 0]) / (face.EYES_IN_BOX[1, 0] - face.EYES_IN_BOX[0, 0])
+        width = (expected[1, 0] - expected[0, 0]) / (
+            face.EYES_IN_BOX[1, 0] - face.EYES_IN_BOX[0, 0]
+        )
         box = (*(expected[0] + 0.5 - face.EYES_IN_BOX[0] * width), width, width)
     found = face.eyes(image, box)
     return found if len(found) else expected
@@ -151,12 +159,18 @@ def _mediapipe(path, crops):
     base = mediapipe.tasks.BaseOptions(model_asset_path=str(path))
     found = np.full((len(crops), 68, 2), np.nan)
     try:
-        with vision.FaceLandmarker.create_from_options(vision.FaceLandmarkerOptions(base_options=base)) as landmarker:
+        with vision.FaceLandmarker.create_from_options(
+            vision.FaceLandmarkerOptions(base_options=base)
+        ) as landmarker:
             for index, image in enumerate(crops):
                 colour = np.ascontiguousarray(np.repeat(image[..., None], 3, axis=-1))
-                faces = landmarker.detect(mediapipe.Image(mediapipe.ImageFormat.SRGB, colour)).face_landmarks
+                faces = landmarker.detect(
+                    mediapipe.Image(mediapipe.ImageFormat.SRGB, colour)
+                ).face_landmarks
                 if faces:
-                    points = np.array([(faces[0][vertex].x, faces[0][vertex].y) for vertex in FROM_MESH])
+                    points = np.array(
+                        [(faces[0][vertex].x, faces[0][vertex].y) for vertex in FROM_MESH]
+                    )
                     # there 0 and 1 are the edges of the image
                     found[index] = points * image.shape[::-1] - 0.5
     except (RuntimeError, ValueError, OSError) as error:
@@ -177,7 +191,9 @@ def _dlib(path, crops):
         largest = max(boxes, key=lambda box: box.width() * box.height())
         shape = predictor(image, largest)
         if shape.num_parts != 68:
-            raise UserError(f'landmarks: {path} gives {shape.num_parts} points; needs a predictor of 68')
+            raise UserError(
+                f'landmarks: {path} gives {shape.num_parts} points; needs a predictor of 68'
+            )
         found[index] = [(shape.part(point).x, shape.part(point).y) for point in range(68)]
     return found
 
@@ -206,29 +222,46 @@ def _openface(path, numbers):
     columns = [f'{axis}_{point}' for point in range(68) for axis in 'xy']
     missing = [name for name in ('frame', *columns) if name not in header]
     if missing:
-        raise UserError(f'landmarks: {path} has no column {missing[0]!r}; needs frame, x_0..x_67, y_0..y_67')
-    wanted, success = [header.index(name) for name in columns], 'success' in header and header.index('success')
+        raise UserError(
+            f'landmarks: {path} has no column {missing[0]!r}; needs frame, x_0..x_67, y_0..y_67'
+        )
+    wanted, success = (
+        [header.index(name) for name in columns],
+        'success' in header and header.index('success'),
+    )
     found = {}
     for line, row in rows:
         try:
             points = np.array([float(row[at]) for at in wanted]).reshape(68, 2)
             lost = success is not False and float(row[success]) == 0
-            found[int(float(row[header.index('frame')]))] = np.full((68, 2), np.nan) if lost else points
+            found[int(float(row[header.index('frame')]))] = (
+                np.full((68, 2), np.nan) if lost else points
+            )
         except (ValueError, IndexError, OverflowError) as error:
-            raise UserError(f'landmarks: {path} line {line}: {_line(error)}; needs numbers only') from error
+            raise UserError(
+                f'landmarks: {path} line {line}: {_line(error)}; needs numbers only'
+            ) from error
     absent = [number for number in numbers if number not in found]
     if absent:
         held = f'{min(found)}..{max(found)}' if found else 'nothing'
-        raise UserError(f"landmarks: {path} lacks frame {absent[0]}; 'frame' holds {held}, needs the files' numbers")
+        raise UserError(
+            f"landmarks: {path} lacks frame {absent[0]}; 'frame' holds {held}, needs the files' numbers"
+        )
     return np.stack([found[number] for number in numbers])
 
 
 def _csv(path):
     """Header names, and (line number, cells) of every other line that is not blank."""
     if not path.is_file():
-        raise UserError(f'landmarks: {path} does not exist; a folder of OpenFace results has one <clip>.csv a clip')
+        raise UserError(
+            f'landmarks: {path} does not exist; a folder of OpenFace results has one <clip>.csv a clip'
+        )
     with open(path, newline='', encoding='utf-8-sig', errors='replace') as file:
-        lines = [(number, [cell.strip() for cell in row]) for number, row in enumerate(csv.reader(file), 1) if row]
+        lines = [
+            (number, [cell.strip() for cell in row])
+            for number, row in enumerate(csv.reader(file), 1)
+            if row
+        ]
     return (lines[0][1], lines[1:]) if lines else ([], [])
 
 
@@ -236,7 +269,9 @@ def _package(name, path):
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        raise UserError(f'landmarks: {path} needs the package {name}: pip install {name}') from error
+        raise UserError(
+            f'landmarks: {path} needs the package {name}: pip install {name}'
+        ) from error
 
 
 def _line(error):

@@ -17,7 +17,10 @@ import numpy as np
 from mer_jax.errors import UserError
 
 BLOCKS = {  # residual blocks of each stack; their weights are stacked along the first axis
-    'encoder/block': (3,), 'encoder/texture_block': (2,), 'encoder/shape_block': (2,), 'manipulator/block': (1,),
+    'encoder/block': (3,),
+    'encoder/texture_block': (2,),
+    'encoder/shape_block': (2,),
+    'manipulator/block': (1,),
     'decoder/block': (9,),
 }
 LEAST = 8  # pixels a side: the 7x7 layer at half size reflects 3 pixels
@@ -28,16 +31,34 @@ def shapes(edition) -> dict:
     [out]; those of a stack of residual blocks carry a leading axis.
     """
     port = edition == 'port'
-    layers = {'encoder/conv1': (7, 3, 16), 'encoder/conv2': (3, 16, 32), **_block('encoder/block', 32),
-              'encoder/texture_conv': (3, 32, 32), **_block('encoder/texture_block', 32)}
+    layers = {
+        'encoder/conv1': (7, 3, 16),
+        'encoder/conv2': (3, 16, 32),
+        **_block('encoder/block', 32),
+        'encoder/texture_conv': (3, 32, 32),
+        **_block('encoder/texture_block', 32),
+    }
     layers |= {'encoder/shape_conv': (3, 32, 32)} if port else {}
-    layers |= {**_block('encoder/shape_block', 32), 'manipulator/conv1': (7, 32, 32), 'manipulator/conv2': (3, 32, 32),
-               **_block('manipulator/block', 32), 'decoder/texture_conv': (3, 32, 32), **_block('decoder/block', 64)}
+    layers |= {
+        **_block('encoder/shape_block', 32),
+        'manipulator/conv1': (7, 32, 32),
+        'manipulator/conv2': (3, 32, 32),
+        **_block('manipulator/block', 32),
+        'decoder/texture_conv': (3, 32, 32),
+        **_block('decoder/block', 64),
+    }
     layers |= {'decoder/up_conv': (3, 64, 64)} if port else {}
     layers |= {'decoder/conv1': (3, 64, 32), 'decoder/conv2': (7, 32, 3)}
     stacks = {name: BLOCKS[name.rsplit('/', 1)[0]] if 'block' in name else () for name in layers}
-    found = {f'{name}/kernel': (*stacks[name], side, side, *channels) for name, (side, *channels) in layers.items()}
-    return found | ({f'{name}/bias': (*stacks[name], layer[-1]) for name, layer in layers.items()} if port else {})
+    found = {
+        f'{name}/kernel': (*stacks[name], side, side, *channels)
+        for name, (side, *channels) in layers.items()
+    }
+    return found | (
+        {f'{name}/bias': (*stacks[name], layer[-1]) for name, layer in layers.items()}
+        if port
+        else {}
+    )
 
 
 def _block(name, channels):
@@ -50,7 +71,9 @@ def read(path) -> dict:
     """
     path = Path(path)
     if not path.is_file():
-        raise UserError(f'{path}: there is no such MagNet weights file (.safetensors); train one, or convert a published one')
+        raise UserError(
+            f'{path}: there is no such MagNet weights file (.safetensors); train one, or convert a published one'
+        )
     stat = os.stat(path)
     return _read(path, stat.st_mtime_ns, stat.st_size)
 
@@ -60,10 +83,13 @@ def _read(path, changed, size):
     """Kept in memory while the file stays as it is: a data set asks once for every clip."""
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
+
     try:
         tensors = load_file(path)
     except (SafetensorError, OSError, TypeError, KeyError, AttributeError) as error:
-        raise UserError(f'{path} cannot be read as .safetensors: {str(error).splitlines()[0]}') from None
+        raise UserError(
+            f'{path} cannot be read as .safetensors: {str(error).splitlines()[0]}'
+        ) from None
     check(tensors, shapes(edition_of(tensors)), source=path)
     return {name: np.asarray(value, np.float32) for name, value in tensors.items()}
 
@@ -77,12 +103,26 @@ def check(tensors, wanted, *, source):
     """UserError naming `source` and the first differing layer where `tensors` have other names or
     shapes than `wanted`.
     """
-    wrong = [f'layer {name} is missing, needed {list(shape)}' for name, shape in wanted.items() if name not in tensors]
-    wrong += [f'layer {name} {list(np.shape(value))} is unknown' for name, value in tensors.items() if name not in wanted]
-    wrong += [f'layer {name} has shape {list(np.shape(tensors[name]))}, needed {list(shape)}' for name, shape in wanted.items()
-              if name in tensors and np.shape(tensors[name]) != tuple(shape)]
-    wrong += [f'layer {name} holds NaN or infinity' for name in wanted.keys() & tensors.keys()
-              if not np.all(np.isfinite(tensors[name]))]
+    wrong = [
+        f'layer {name} is missing, needed {list(shape)}'
+        for name, shape in wanted.items()
+        if name not in tensors
+    ]
+    wrong += [
+        f'layer {name} {list(np.shape(value))} is unknown'
+        for name, value in tensors.items()
+        if name not in wanted
+    ]
+    wrong += [
+        f'layer {name} has shape {list(np.shape(tensors[name]))}, needed {list(shape)}'
+        for name, shape in wanted.items()
+        if name in tensors and np.shape(tensors[name]) != tuple(shape)
+    ]
+    wrong += [
+        f'layer {name} holds NaN or infinity'
+        for name in wanted.keys() & tensors.keys()
+        if not np.all(np.isfinite(tensors[name]))
+    ]
     if wrong:
         more = f' (and {len(wrong) - 1} more differences)' if len(wrong) > 1 else ''
         raise UserError(f'{source} does not fit MagNet: {wrong[0]}{more}')
@@ -98,14 +138,20 @@ def magnify(onset, apex, *, alpha, weights):
     """
     for name, frame in (('onset', onset), ('apex', apex)):
         if frame.dtype != np.uint8 or frame.ndim != 2 or min(frame.shape) < LEAST:
-            raise UserError(f'magnet: {name} frame is {frame.dtype}{list(frame.shape)}; '
-                            f'needs 8-bit gray, uint8[H, W] of {LEAST} pixels a side or more')
+            raise UserError(
+                f'magnet: {name} frame is {frame.dtype}{list(frame.shape)}; '
+                f'needs 8-bit gray, uint8[H, W] of {LEAST} pixels a side or more'
+            )
     if onset.shape != apex.shape:
-        raise UserError(f'magnet: onset frame is {list(onset.shape)}, apex {list(apex.shape)}; needs equal shapes')
+        raise UserError(
+            f'magnet: onset frame is {list(onset.shape)}, apex {list(apex.shape)}; needs equal shapes'
+        )
     if not 1 <= alpha < np.inf:
         raise UserError(f'magnet: alpha is {alpha}; needs a number of 1 (unchanged) or more')
     out = predict(read(weights), _prepare(onset), _prepare(apex), alpha)
-    gray = cv2.cvtColor(np.ascontiguousarray(out[:onset.shape[0], :onset.shape[1]]), cv2.COLOR_RGB2GRAY)
+    gray = cv2.cvtColor(
+        np.ascontiguousarray(out[: onset.shape[0], : onset.shape[1]]), cv2.COLOR_RGB2GRAY
+    )
     return np.clip(np.rint((gray + 1) * 127.5), 0, 255).astype(np.uint8)
 
 
@@ -130,15 +176,21 @@ def predict(tensors, a, b, alpha):
         return x
 
     def common(x):
-        return blocks('encoder/block', _relu(conv('encoder/conv2', _relu(conv('encoder/conv1', x)), stride=2)))
+        return blocks(
+            'encoder/block', _relu(conv('encoder/conv2', _relu(conv('encoder/conv1', x)), stride=2))
+        )
 
     def shape(x):
         return blocks('encoder/shape_block', _relu(conv('encoder/shape_conv', x)) if port else x)
 
     common_b = common(b)
-    texture = blocks('encoder/texture_block', _relu(conv('encoder/texture_conv', common_b, stride=2)))
+    texture = blocks(
+        'encoder/texture_block', _relu(conv('encoder/texture_conv', common_b, stride=2))
+    )
     shape_a, shape_b = shape(common(a)), shape(common_b)
-    change = _relu(conv('manipulator/conv1', shape_b - shape_a)) * np.float32(alpha if port else alpha - 1)
+    change = _relu(conv('manipulator/conv1', shape_b - shape_a)) * np.float32(
+        alpha if port else alpha - 1
+    )
     magnified = shape_b + blocks('manipulator/block', conv('manipulator/conv2', change))
     x = np.concatenate([_relu(conv('decoder/texture_conv', _twice(texture))), magnified], -1)
     x = _twice(blocks('decoder/block', x))
@@ -164,12 +216,16 @@ def convolve(x, kernel, stride):
     matrices for each kernel row.
     """
     rows, columns, _, features = kernel.shape
-    height, width = ((n - k) // stride + 1 for n, k in zip(x.shape[:2], kernel.shape[:2], strict=True))
+    height, width = (
+        (n - k) // stride + 1 for n, k in zip(x.shape[:2], kernel.shape[:2], strict=True)
+    )
     last = (width - 1) * stride + 1
-    wide = np.concatenate([x[:, i:i + last:stride] for i in range(columns)], axis=2)
+    wide = np.concatenate([x[:, i : i + last : stride] for i in range(columns)], axis=2)
     out = np.zeros((height * width, features), np.float32)
     for i in range(rows):
-        out += wide[i:i + (height - 1) * stride + 1:stride].reshape(height * width, -1) @ kernel[i].reshape(-1, features)
+        out += wide[i : i + (height - 1) * stride + 1 : stride].reshape(
+            height * width, -1
+        ) @ kernel[i].reshape(-1, features)
     return out.reshape(height, width, features)
 
 

@@ -30,13 +30,19 @@ def magnify(onset, apex, *, method, alpha):
     if method not in METHODS:
         raise UserError(f'magnify: method is {method!r}; known: {", ".join(METHODS)}')
     if not (math.isfinite(alpha) and alpha >= 0):
-        raise UserError(f'magnify: alpha is {alpha}; needs a finite number of 0 or more (output motion / input motion)')
+        raise UserError(
+            f'magnify: alpha is {alpha}; needs a finite number of 0 or more (output motion / input motion)'
+        )
     for name, frame in (('onset', onset), ('apex', apex)):
         if frame.dtype != np.uint8 or frame.ndim != 2 or min(frame.shape) < pyramid.SMALLEST:
-            raise UserError(f'magnify: {name} frame is {frame.dtype}{list(frame.shape)}; '
-                            f'needs 8-bit gray, uint8[H, W], at least {pyramid.SMALLEST} pixels a side')
+            raise UserError(
+                f'magnify: {name} frame is {frame.dtype}{list(frame.shape)}; '
+                f'needs 8-bit gray, uint8[H, W], at least {pyramid.SMALLEST} pixels a side'
+            )
     if onset.shape != apex.shape:
-        raise UserError(f'magnify: onset frame is {list(onset.shape)}, apex {list(apex.shape)}; needs equal shapes')
+        raise UserError(
+            f'magnify: onset frame is {list(onset.shape)}, apex {list(apex.shape)}; needs equal shapes'
+        )
     return METHODS[method](onset, apex, alpha)
 
 
@@ -71,8 +77,12 @@ def phase(onset, apex, alpha):
     difference to the onset.
     """
     before, after = pyramid.build(onset), pyramid.build(apex)
-    turned = [_turned(first, second, alpha - 1, NOISE * noise)
-              for first, second, noise in zip(before.bands, after.bands, pyramid.noise(apex.shape), strict=True)]
+    turned = [
+        _turned(first, second, alpha - 1, NOISE * noise)
+        for first, second, noise in zip(
+            before.bands, after.bands, pyramid.noise(apex.shape), strict=True
+        )
+    ]
     return _bytes(pyramid.reconstruct(after._replace(bands=turned)))
 
 
@@ -94,8 +104,10 @@ def phase_difference(first, second, noise):
     band: a phase there is random.
     """
     product = second * first.conj()
-    real, imaginary = (cv2.GaussianBlur(np.ascontiguousarray(part, np.float32), (0, 0), SMOOTH)
-                       for part in (product.real, product.imag))
+    real, imaginary = (
+        cv2.GaussianBlur(np.ascontiguousarray(part, np.float32), (0, 0), SMOOTH)
+        for part in (product.real, product.imag)
+    )
     size = np.hypot(real, imaginary)
     return np.arctan2(imaginary, real), size / (size + np.float32(noise**2))
 

@@ -54,7 +54,9 @@ def build(image):
     """
     image = np.asarray(image)
     if image.ndim != 2 or min(image.shape) < SMALLEST:
-        raise UserError(f'pyramid: image is {list(image.shape)}; needs [H, W] of at least {SMALLEST} pixels a side')
+        raise UserError(
+            f'pyramid: image is {list(image.shape)}; needs [H, W] of at least {SMALLEST} pixels a side'
+        )
     image = image.astype(np.float64 if image.dtype == np.float64 else np.float32)
     padded = np.pad(image, _margins(image.shape), mode='reflect')
     *filters, low = _filters(padded.shape)
@@ -76,7 +78,7 @@ def reconstruct(pyramid):
         # it
         spectrum[one.rows, one.columns] += _spread(2 * band, one, spectrum)
     spectrum[low.rows, low.columns] += _spread(pyramid.residual, low, spectrum)
-    return np.fft.ifft2(spectrum).real[top:top + pyramid.shape[0], left:left + pyramid.shape[1]]
+    return np.fft.ifft2(spectrum).real[top : top + pyramid.shape[0], left : left + pyramid.shape[1]]
 
 
 def noise(shape):
@@ -84,7 +86,10 @@ def noise(shape):
     of shape (H, W).
     """
     padded = _padded(shape)
-    return [float(np.linalg.norm(one.values) / np.sqrt(np.prod(padded))) for one in _filters(padded)[:-1]]
+    return [
+        float(np.linalg.norm(one.values) / np.sqrt(np.prod(padded)))
+        for one in _filters(padded)[:-1]
+    ]
 
 
 def _passed(spectrum, band):
@@ -124,8 +129,11 @@ def _filters(shape):
     radius, angle = np.hypot(x, y), np.arctan2(-y, x)
     scales = 1 + int(np.log2(TOP * min(shape) / COARSEST))
     octaves = np.log2(np.maximum(radius, 1e-9) / TOP)
-    full = [_ring(octaves + scale, outermost=scale == 0) * _fan(angle, number)
-            for scale in range(scales) for number in range(ORIENTATIONS)]
+    full = [
+        _ring(octaves + scale, outermost=scale == 0) * _fan(angle, number)
+        for scale in range(scales)
+        for number in range(ORIENTATIONS)
+    ]
     low = _ring(np.maximum(octaves + scales, 0), outermost=False)
     total = np.sqrt(sum(one**2 + _mirrored(one) ** 2 for one in full) + low**2)
     reach = [0.5, *(TOP / 2**scale for scale in range(scales))]

@@ -33,7 +33,9 @@ def mask(landmarks, size, *, keep, margin=MARGIN) -> np.ndarray:
         raise UserError(f'mask is {keep!r}; known: {", ".join(KEEP)}')
     if keep == 'none':
         return np.ones((size, size), bool)
-    features = region(landmarks, size, 'eyes', margin=margin) | region(landmarks, size, 'mouth', margin=margin)
+    features = region(landmarks, size, 'eyes', margin=margin) | region(
+        landmarks, size, 'mouth', margin=margin
+    )
     return features if keep == 'background' else ~features
 
 
@@ -43,9 +45,13 @@ def region(landmarks, size, name, *, margin=MARGIN) -> np.ndarray:
     """
     landmarks = np.asarray(landmarks, np.float64)
     if landmarks.shape != (68, 2) or not np.isfinite(landmarks).all():
-        raise UserError(f'regions: landmarks are {list(landmarks.shape)} or not finite; needs finite numbers [68, 2]')
+        raise UserError(
+            f'regions: landmarks are {list(landmarks.shape)} or not finite; needs finite numbers [68, 2]'
+        )
     reach = margin * np.linalg.norm(landmarks[16] - landmarks[0])
-    return np.any([near_hull(landmarks[list(points)], size, reach) for points in REGIONS[name]], axis=0)
+    return np.any(
+        [near_hull(landmarks[list(points)], size, reach) for points in REGIONS[name]], axis=0
+    )
 
 
 def near_hull(points, size, reach) -> np.ndarray:
@@ -57,7 +63,9 @@ def near_hull(points, size, reach) -> np.ndarray:
     # else of loading it.
     first = np.clip(np.floor(hull.min(0) - reach), 0, size).astype(int)
     last = np.clip(np.ceil(hull.max(0) + reach) + 1, first, size).astype(int)
-    pixels = np.stack(np.meshgrid(np.arange(first[0], last[0]), np.arange(first[1], last[1])), -1).astype(np.float64)
+    pixels = np.stack(
+        np.meshgrid(np.arange(first[0], last[0]), np.arange(first[1], last[1])), -1
+    ).astype(np.float64)
     left, right = np.ones((2, *pixels.shape[:2]), bool)
     nearest = np.full(pixels.shape[:2], np.inf)
     for start, end in zip(hull, np.roll(hull, -1, axis=0), strict=True):
@@ -67,7 +75,9 @@ def near_hull(points, size, reach) -> np.ndarray:
         along = np.clip(offset @ edge / max(edge @ edge, 1e-12), 0, 1)
         nearest = np.minimum(nearest, np.linalg.norm(offset - along[..., None] * edge, axis=-1))
     found = np.zeros((size, size), bool)
-    found[first[1]:last[1], first[0]:last[0]] = (nearest <= reach) | ((left | right) & (len(hull) > 2))
+    found[first[1] : last[1], first[0] : last[0]] = (nearest <= reach) | (
+        (left | right) & (len(hull) > 2)
+    )
     return found
 
 

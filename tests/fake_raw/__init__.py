@@ -6,6 +6,12 @@ Nothing of the project is imported: this is a second reading of the facts. Every
 8x6), returns a truth.Release, and takes faults to inject (see faults and sheet_faults).
 """
 
-from tests.fake_raw.precomputed_flow import EMOTIONS, FLOW_SUBJECTS, flow_name, write_png, write_precomputed_flow
+from tests.fake_raw.precomputed_flow import (
+    EMOTIONS,
+    FLOW_SUBJECTS,
+    flow_name,
+    write_png,
+    write_precomputed_flow,
+)
 
 __all__ = ['EMOTIONS', 'FLOW_SUBJECTS', 'flow_name', 'write_png', 'write_precomputed_flow']

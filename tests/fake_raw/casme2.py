@@ -29,7 +29,17 @@ LAYOUTS = {
     'raw': ('CASME2_RAW/CASME2-RAW', 'img', 'sub{:02d}', 1),  # whole recordings, from frame 1
 }
 SHEETS = {'2014': 'CASME2-coding-20140508', '2019': 'CASME2-coding-20190701'}
-HEADER = ('Subject', 'Filename', '', 'OnsetFrame', 'ApexFrame', 'OffsetFrame', '', 'Action Units', 'Estimated Emotion')
+HEADER = (
+    'Subject',
+    'Filename',
+    '',
+    'OnsetFrame',
+    'ApexFrame',
+    'OffsetFrame',
+    '',
+    'Action Units',
+    'Estimated Emotion',
+)
 COUNTS = {  # label scheme -> clips of the full size
     '2014': {'five': 246, 'four': 147, 'megc3': 145, 'samer3': 147, 'irawan3': 156},
     '2019': {'five': 249, 'four': 150, 'megc3': 145, 'samer3': 150, 'irawan3': 156},
@@ -37,7 +47,16 @@ COUNTS = {  # label scheme -> clips of the full size
 OBJECTIVE_CLASSES = {1: 30, 2: 18, 3: 93, 4: 15, 5: 18, 6: 2, 7: 79}
 
 
-def write(folder, *, size='small', edition='2019', layout='cropped', sheet='.xlsx', faults=None, workbook=()):
+def write(
+    folder,
+    *,
+    size='small',
+    edition='2019',
+    layout='cropped',
+    sheet='.xlsx',
+    faults=None,
+    workbook=(),
+):
     """Writes one release below `folder`; returns its truth.Release.
 
     edition: '2014', '2019' or 'both' (both workbooks lie there; the truth is that of 2019). faults:
@@ -70,8 +89,20 @@ def clip_id(row):
 
 def _write_sheet(path, rows, faults, workbook):
     rows = sheet_faults.spoilt(rows, [clip_id(row) for row in rows], faults)
-    cells = [(r.subject, r.name, '', r.onset, r.apex, r.offset, '', books.cell(r.action_units), r.emotion)
-             for r in rows]
+    cells = [
+        (
+            r.subject,
+            r.name,
+            '',
+            r.onset,
+            r.apex,
+            r.offset,
+            '',
+            books.cell(r.action_units),
+            r.emotion,
+        )
+        for r in rows
+    ]
     header, cells = books.spoilt(HEADER, cells, workbook)
     return books.write(path, {'Sheet1': [header, *cells]}, faults=workbook)
 
@@ -102,12 +133,30 @@ def _write_clip(images, layout, size, row, line, faults):
     _, prefix, subject_folder, digits = LAYOUTS[layout]
     first, last = row.frames or (row.onset, row.offset)
     numbers = range(1, last + 6) if layout == 'raw' else range(first, last + 1)
-    content, target = _content(layout, size), images / subject_folder.format(int(row.subject)) / row.name
-    paths = disk.write_frames(target, lambda n: f'{prefix}{n:0{digits}d}.jpg', numbers, lambda n: content(row, n))
+    content, target = (
+        _content(layout, size),
+        images / subject_folder.format(int(row.subject)) / row.name,
+    )
+    paths = disk.write_frames(
+        target, lambda n: f'{prefix}{n:0{digits}d}.jpg', numbers, lambda n: content(row, n)
+    )
     file_faults.spoil(faults.get(clip_id(row), ()), paths, disk.keys_of(row, numbers))
     onset, apex, offset, repaired = usable(row, numbers)
-    return Clip(clip_id(row), clip_id(row)[:5], row.emotion, onset, apex, offset, row.action_units,
-                row.action_units != '?', 'micro', target, tuple(numbers), line, repaired)
+    return Clip(
+        clip_id(row),
+        clip_id(row)[:5],
+        row.emotion,
+        onset,
+        apex,
+        offset,
+        row.action_units,
+        row.action_units != '?',
+        'micro',
+        target,
+        tuple(numbers),
+        line,
+        repaired,
+    )
 
 
 def _write_unannotated(images, layout):
@@ -116,5 +165,10 @@ def _write_unannotated(images, layout):
     for subject, name, first, last in casme2_rows.UNANNOTATED:
         folders.append(images / subject_folder.format(int(subject[3:])) / name)
         numbers = range(first, last + 1)
-        disk.write_frames(folders[-1], lambda n: f'{prefix}{n:0{digits}d}.jpg', numbers, lambda n: content(None, n))
+        disk.write_frames(
+            folders[-1],
+            lambda n: f'{prefix}{n:0{digits}d}.jpg',
+            numbers,
+            lambda n: content(None, n),
+        )
     return tuple(folders)

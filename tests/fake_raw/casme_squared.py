@@ -27,13 +27,32 @@ LAYOUTS = {  # name -> (folders above the subject, file name)
     'cropped': ('CAS(ME)^2/cropped', 'img{:03d}.jpg'),
 }
 SHEETS = {'updated': 'CAS(ME)^2code_final(Updated)', 'final': 'CAS(ME)^2code_final'}
-COLUMNS = ('Participant', 'Filename', 'Onset', 'Apex', 'Offset', 'Action Units', 'Valence', 'Type', 'Self-report')
+COLUMNS = (
+    'Participant',
+    'Filename',
+    'Onset',
+    'Apex',
+    'Offset',
+    'Action Units',
+    'Valence',
+    'Type',
+    'Self-report',
+)
 COUNTS = {'micro': 57, 'macro': 300}
 # frames of a long video written around each expression; a real one has them all
 BEFORE, AFTER = 3, 4
 
 
-def write(folder, *, size='small', edition='updated', layout='rawpic', sheet='.xlsx', faults=None, workbook=()):
+def write(
+    folder,
+    *,
+    size='small',
+    edition='updated',
+    layout='rawpic',
+    sheet='.xlsx',
+    faults=None,
+    workbook=(),
+):
     """Writes one release below `folder`; returns its truth.Release, clips of both kinds included.
 
     Arguments as in casme2.write; the sheet lies beside the folder of the frames. The fault
@@ -49,12 +68,22 @@ def write(folder, *, size='small', edition='updated', layout='rawpic', sheet='.x
     wanted = {}  # clip folder -> {frame number: row that is seen there, or a neighbour}
     for row in rows:
         first, last = row.frames
-        around = range(first, last + 1) if one_folder else range(max(1, first - BEFORE), last + AFTER + 1)
+        around = (
+            range(first, last + 1)
+            if one_folder
+            else range(max(1, first - BEFORE), last + AFTER + 1)
+        )
         numbers = wanted.setdefault(_folder(images, row, one_folder), {})
         numbers.update({n: row for n in around if n not in numbers or first <= n <= last})
-    paths = {target: disk.write_frames(target, LAYOUTS[layout][1].format, sorted(numbers),
-                                       lambda n, numbers=numbers: content(numbers[n], n))
-             for target, numbers in wanted.items()}
+    paths = {
+        target: disk.write_frames(
+            target,
+            LAYOUTS[layout][1].format,
+            sorted(numbers),
+            lambda n, numbers=numbers: content(numbers[n], n),
+        )
+        for target, numbers in wanted.items()
+    }
     clips = {}
     for index, row in enumerate(rows):
         clip = _clip(_folder(images, row, one_folder), row, index + 1)
@@ -71,7 +100,11 @@ def clip_id(row):
 
 def _folder(images, row, one_folder):
     subject = tables.FOLDERS[row.subject]
-    return images / subject / (row.name if one_folder else f'{subject[1:]}_{tables.VIDEOS[row.more[0]]}')
+    return (
+        images
+        / subject
+        / (row.name if one_folder else f'{subject[1:]}_{tables.VIDEOS[row.more[0]]}')
+    )
 
 
 def _content(size, layout):
@@ -85,8 +118,21 @@ def _clip(target, row, line):
     numbers = range(row.frames[0], row.frames[1] + 1)
     onset, apex, offset, repaired = usable(row, numbers)
     known = row.action_units.lower() != 'null'
-    return Clip(clip_id(row), tables.FOLDERS[row.subject], row.emotion, onset, apex, offset, row.action_units, known,
-                row.kind.removesuffix('-expression'), target, tuple(numbers), line, repaired)
+    return Clip(
+        clip_id(row),
+        tables.FOLDERS[row.subject],
+        row.emotion,
+        onset,
+        apex,
+        offset,
+        row.action_units,
+        known,
+        row.kind.removesuffix('-expression'),
+        target,
+        tuple(numbers),
+        line,
+        repaired,
+    )
 
 
 def _write_sheet(path, rows, faults, workbook):
@@ -95,9 +141,13 @@ def _write_sheet(path, rows, faults, workbook):
     coded = []
     for r in sheet_faults.spoilt(rows, [clip_id(row) for row in rows], faults):
         units = books.cell(r.action_units)
-        coded.append((r.subject, r.name, r.onset, r.apex, r.offset, units, r.emotion, r.kind, r.more[1]))
+        coded.append(
+            (r.subject, r.name, r.onset, r.apex, r.offset, units, r.emotion, r.kind, r.more[1])
+        )
     _, coded = books.spoilt(COLUMNS, coded, workbook)
     if path.suffix == '.csv':
         coded = [(i, *row, f's{row[0]}/{row[1]}') for i, row in enumerate(coded)]
     title = 'CASMEcode_final' if 'wrong_header' in workbook else 'CASFEcode_final'
-    return books.write(path, {title: coded, 'naming rule1': rule1, 'naming rule2': rule2}, faults=workbook)
+    return books.write(
+        path, {title: coded, 'naming rule1': rule1, 'naming rule2': rule2}, faults=workbook
+    )

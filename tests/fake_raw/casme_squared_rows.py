@@ -4,24 +4,72 @@ from tests.au_strings import CAS2, CAS2_NOT_UPDATED_ONLY, strings
 from tests.fake_raw.truth import Annotation, spread
 
 FOLDERS = {  # participant code of the sheet -> folder
-    1: 's15', 2: 's16', 3: 's19', 4: 's20', 5: 's21', 6: 's22', 7: 's23', 8: 's24', 9: 's25', 10: 's26', 11: 's27',
-    12: 's29', 13: 's30', 14: 's31', 15: 's32', 16: 's33', 17: 's34', 18: 's35', 19: 's36',
-    20: 's37', 21: 's38', 22: 's40',
+    1: 's15',
+    2: 's16',
+    3: 's19',
+    4: 's20',
+    5: 's21',
+    6: 's22',
+    7: 's23',
+    8: 's24',
+    9: 's25',
+    10: 's26',
+    11: 's27',
+    12: 's29',
+    13: 's30',
+    14: 's31',
+    15: 's32',
+    16: 's33',
+    17: 's34',
+    18: 's35',
+    19: 's36',
+    20: 's37',
+    21: 's38',
+    22: 's40',
 }
 VIDEOS = {  # stem of the clip code -> code and title of the video, misspelt as they are
-    'disgust1': '0101disgustingteeth', 'disgust2': '0102eatingworms', 'anger1': '0401girlcrashing',
-    'anger2': '0402beatingpregnantwoman', 'happy1': '0502funnyerrors', 'happy2': '0503unnyfarting',
-    'happy3': '0505funnyinnovations', 'happy4': '0507climbingthewall', 'happy5': '0508funnydunkey',
+    'disgust1': '0101disgustingteeth',
+    'disgust2': '0102eatingworms',
+    'anger1': '0401girlcrashing',
+    'anger2': '0402beatingpregnantwoman',
+    'happy1': '0502funnyerrors',
+    'happy2': '0503unnyfarting',
+    'happy3': '0505funnyinnovations',
+    'happy4': '0507climbingthewall',
+    'happy5': '0508funnydunkey',
 }
-MICRO_PER_SUBJECT = {11: 11, 2: 8, 8: 8, 14: 6, 15: 6, 9: 4, 7: 3, 1: 2, 13: 2, 18: 2, 20: 2, 3: 1, 12: 1, 21: 1}
+MICRO_PER_SUBJECT = {
+    11: 11,
+    2: 8,
+    8: 8,
+    14: 6,
+    15: 6,
+    9: 4,
+    7: 3,
+    1: 2,
+    13: 2,
+    18: 2,
+    20: 2,
+    3: 1,
+    12: 1,
+    21: 1,
+}
 # 33 videos with a micro-expression, by participant; the named rows decide some of the stems
 MICRO_VIDEOS = {
     11: ('happy2', 'disgust1', 'anger1', 'happy4', 'disgust2'),
     2: ('disgust1', 'disgust2', 'anger1', 'happy1', 'happy5'),
-    8: ('happy4', 'disgust1', 'anger2', 'happy2'), 14: ('disgust1', 'anger1', 'happy3'),
+    8: ('happy4', 'disgust1', 'anger2', 'happy2'),
+    14: ('disgust1', 'anger1', 'happy3'),
     15: ('disgust2', 'anger2', 'happy1'),
-    9: ('disgust2', 'anger1', 'happy4'), 7: ('disgust1', 'anger1'), 1: ('disgust2', 'anger1'), 13: ('disgust1',),
-    18: ('anger1',), 20: ('happy1',), 3: ('disgust1',), 12: ('anger2',), 21: ('disgust2',),
+    9: ('disgust2', 'anger1', 'happy4'),
+    7: ('disgust1', 'anger1'),
+    1: ('disgust2', 'anger1'),
+    13: ('disgust1',),
+    18: ('anger1',),
+    20: ('happy1',),
+    3: ('disgust1',),
+    12: ('anger2',),
+    21: ('disgust2',),
 }
 # position of a named micro
 MICRO_AT = {(1, 'disgust2'): 3, (8, 'happy4'): 7, (11, 'happy2'): 2, (9, 'disgust2'): 4}
@@ -37,13 +85,25 @@ VALENCE = {
     'macro': {'negative': 105, 'positive': 116, 'others': 63, 'surprise': 16},
 }
 SELF_REPORT = {
-    'happiness': 146, 'disgust': 74, 'anger': 55, 'surprise': 36, 'fear': 21, 'sadness': 9, 'helpless': 5, 'pain': 5,
-    'confused': 3, 'sympathy': 2, 'happyiness': 1,
+    'happiness': 146,
+    'disgust': 74,
+    'anger': 55,
+    'surprise': 36,
+    'fear': 21,
+    'sadness': 9,
+    'helpless': 5,
+    'pain': 5,
+    'confused': 3,
+    'sympathy': 2,
+    'happyiness': 1,
 }
 MICRO_FRAMES = {14: 34, 13: 21, 9: 1}  # and one of 17: mean 13.6
 TIMES = {  # rows of which times are known
-    (9, 'disgust2', 4): (1018, 1026, 1034), (17, 'anger1', 1): (1763, 0, 1787), (11, 'disgust1', 5): (1221, 1230, 1224),
-    (14, 'happy2', 1): (2169, 2203, 2202), (15, 'anger1', 12): (2407, 2455, 2451),
+    (9, 'disgust2', 4): (1018, 1026, 1034),
+    (17, 'anger1', 1): (1763, 0, 1787),
+    (11, 'disgust1', 5): (1221, 1230, 1224),
+    (14, 'happy2', 1): (2169, 2203, 2202),
+    (15, 'anger1', 12): (2407, 2455, 2451),
 }
 # and 3 + 5 macro rows
 NULLS = {(1, 'disgust2', 3): 'NULL', (8, 'happy4', 7): 'null', (11, 'happy2', 2): 'null'}
@@ -55,16 +115,32 @@ def full(*, updated=True):
     """All 357 rows in order of participant, video and occurrence; subject is the code, more =
     (stem, self-report).
     """
-    keys = [(code, stem, n, kind) for code in FOLDERS for stem in VIDEOS
-            for n, kind in enumerate(_kinds(code, stem), start=1)]
+    keys = [
+        (code, stem, n, kind)
+        for code in FOLDERS
+        for stem in VIDEOS
+        for n, kind in enumerate(_kinds(code, stem), start=1)
+    ]
     times, units = _times(keys), _action_units(keys, updated)
     valence = {kind: iter(spread(counts)) for kind, counts in VALENCE.items()}
     told = spread(SELF_REPORT)
     rows = []
     for index, (code, stem, n, kind) in enumerate(keys):
         onset, apex, offset, last = times[index]
-        rows.append(Annotation(code, f'{stem}_{n}', onset, apex, offset, units[index], next(valence[kind]),
-                               f'{kind}-expression', (stem, told[index]), (onset, last)))
+        rows.append(
+            Annotation(
+                code,
+                f'{stem}_{n}',
+                onset,
+                apex,
+                offset,
+                units[index],
+                next(valence[kind]),
+                f'{kind}-expression',
+                (stem, told[index]),
+                (onset, last),
+            )
+        )
     return rows
 
 
@@ -83,7 +159,12 @@ def _macro_count(code, stem):
     """Three in a video, more in the named ones and in nineteen others: 300."""
     if stem not in _macro_videos(code):
         return 0
-    videos = [(c, s) for c in FOLDERS for s in VIDEOS if s in _macro_videos(c) and (c, s) not in MANY_MACRO]
+    videos = [
+        (c, s)
+        for c in FOLDERS
+        for s in VIDEOS
+        if s in _macro_videos(c) and (c, s) not in MANY_MACRO
+    ]
     return MANY_MACRO.get((code, stem)) or (4 if videos.index((code, stem)) < 19 else 3)
 
 
@@ -106,12 +187,16 @@ def _times(keys):
     """
     micro = iter(spread(MICRO_FRAMES))
     macro = [key for key in keys if key[3] == 'macro' and key[:3] not in TIMES]
-    zero = set(macro[3:3 + 5 * ZERO_OFFSETS:5])
+    zero = set(macro[3 : 3 + 5 * ZERO_OFFSETS : 5])
     free, made = {}, []
     for index, key in enumerate(keys):
         onset = free.get(key[:2], 93)
         length = next(micro) if key[3] == 'micro' and key[:3] not in TIMES else 4 + index % 5
-        onset, apex, offset = TIMES.get(key[:3]) or (onset, onset + 1 + index % (length - 2), onset + length - 1)
+        onset, apex, offset = TIMES.get(key[:3]) or (
+            onset,
+            onset + 1 + index % (length - 2),
+            onset + length - 1,
+        )
         last = max(apex, offset)
         free[key[:2]] = last + 6
         made.append((onset, apex, 0 if key in zero else offset, last))
@@ -140,7 +225,7 @@ def plain_lists():
     are 77.
     """
     units = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 18, 20, 23, 24, 25, 26, 38, 39)
-    runs = [units[i:i + n] for n in range(2, 7) for i in range(len(units) - n + 1)]
+    runs = [units[i : i + n] for n in range(2, 7) for i in range(len(units) - n + 1)]
     return ['+'.join(map(str, run)) for run in runs][:75]
 
 
@@ -164,6 +249,18 @@ SMALL = (  # participant, stem, occurrence, onset, apex, offset, units, valence,
 
 def small():
     """Eleven micro and three macro rows of five participants."""
-    return [Annotation(code, f'{stem}_{n}', onset, apex, offset, units, valence, f'{kind}-expression', (stem, told),
-                       (onset, max(offset, apex + 4)))
-            for code, stem, n, onset, apex, offset, units, valence, kind, told in SMALL]
+    return [
+        Annotation(
+            code,
+            f'{stem}_{n}',
+            onset,
+            apex,
+            offset,
+            units,
+            valence,
+            f'{kind}-expression',
+            (stem, told),
+            (onset, max(offset, apex + 4)),
+        )
+        for code, stem, n, onset, apex, offset, units, valence, kind, told in SMALL
+    ]

@@ -5,7 +5,9 @@ from pathlib import Path
 from tests.fake_raw import casme2, casme_squared, samm, smic
 
 WRITERS = {
-    'casme2': ('CASME2', casme2.write), 'samm': ('SAMM_release', samm.write), 'smic': ('SMIC', smic.write),
+    'casme2': ('CASME2', casme2.write),
+    'samm': ('SAMM_release', samm.write),
+    'smic': ('SMIC', smic.write),
     'casme_squared': ('CASME_squared', casme_squared.write),
 }
 
@@ -15,5 +17,6 @@ def write(folder, names=tuple(WRITERS), *, size='small', **options):
     arguments} of a writer.
     """
     return {
-        name: WRITERS[name][1](Path(folder) / WRITERS[name][0], size=size, **options.get(name, {})) for name in names
+        name: WRITERS[name][1](Path(folder) / WRITERS[name][0], size=size, **options.get(name, {}))
+        for name in names
     }

@@ -24,10 +24,16 @@ def moving_pictures(suffix, channels, size_of):
 
     def content(annotation, number):
         onset, offset = annotation.onset, annotation.offset or annotation.frames[1]
-        apex = annotation.apex if isinstance(annotation.apex, int) and onset < annotation.apex <= offset else None
+        apex = (
+            annotation.apex
+            if isinstance(annotation.apex, int) and onset < annotation.apex <= offset
+            else None
+        )
         peak = (onset + offset) // 2 if apex is None else apex
         strength = pictures.strength(number, onset, peak, offset)
-        return _drawn(suffix, channels, annotation.subject, size_of(annotation), annotation.emotion, strength)
+        return _drawn(
+            suffix, channels, annotation.subject, size_of(annotation), annotation.emotion, strength
+        )
 
     return content
 
@@ -35,7 +41,9 @@ def moving_pictures(suffix, channels, size_of):
 # neutral frames before the onset and after the offset are all the same
 @functools.lru_cache(maxsize=4)
 def _drawn(suffix, channels, subject, size, emotion, strength):
-    image = pictures.moving_face(seed_of(str(subject)), size, emotion=emotion, strength=strength, channels=channels)
+    image = pictures.moving_face(
+        seed_of(str(subject)), size, emotion=emotion, strength=strength, channels=channels
+    )
     return pictures.encode(suffix, image)
 
 

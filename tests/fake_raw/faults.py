@@ -53,9 +53,11 @@ def wrong_suffix(path):
 def two_of_a_number(path):
     """img46.jpg gets a neighbour img0000046.jpg with other pixels."""
     stem = path.stem.rstrip('0123456789')
-    digits = path.stem[len(stem):]
+    digits = path.stem[len(stem) :]
     other = 255 - cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    path.with_name(f'{stem}{digits.zfill(9)}{path.suffix}').write_bytes(pictures.encode(path.suffix, other))
+    path.with_name(f'{stem}{digits.zfill(9)}{path.suffix}').write_bytes(
+        pictures.encode(path.suffix, other)
+    )
 
 
 def misnamed(path):
@@ -98,8 +100,22 @@ def empty_folder(path):
 
 FILES = {
     fault.__name__: fault
-    for fault in (missing, truncated, tail_lost, zero_bytes, not_an_image, png16, wrong_suffix, two_of_a_number,
-                  misnamed, other_size, giant, litter, missing_folder, empty_folder)
+    for fault in (
+        missing,
+        truncated,
+        tail_lost,
+        zero_bytes,
+        not_an_image,
+        png16,
+        wrong_suffix,
+        two_of_a_number,
+        misnamed,
+        other_size,
+        giant,
+        litter,
+        missing_folder,
+        empty_folder,
+    )
 }
 
 
@@ -111,5 +127,7 @@ def spoil(names, paths, keys):
         fault, _, place = name.partition(':')
         if fault in FILES:
             middle = [n for n in sorted(paths) if n not in keys.values()]
-            number = keys[place] if place in keys else int(place) if place else middle[len(middle) // 2]
+            number = (
+                keys[place] if place in keys else int(place) if place else middle[len(middle) // 2]
+            )
             FILES[fault](paths[number])

@@ -21,7 +21,9 @@ def tiny(suffix, channels):
 
 def encode(suffix, image):
     """Bytes of uint8 or uint16 [H, W] or [H, W, C]; JPEG of high quality."""
-    done, data = cv2.imencode(suffix, image, [cv2.IMWRITE_JPEG_QUALITY, 95] if suffix == '.jpg' else [])
+    done, data = cv2.imencode(
+        suffix, image, [cv2.IMWRITE_JPEG_QUALITY, 95] if suffix == '.jpg' else []
+    )
     assert done
     return data.tobytes()
 
@@ -32,7 +34,9 @@ def giant_png(side=100_000):
     """
     header = struct.pack('>IIBBBBB', side, side, 8, 0, 0, 0, 0)
     chunks = [(b'IHDR', header), (b'IDAT', zlib.compress(b'\0' * 64)), (b'IEND', b'')]
-    parts = [struct.pack('>I', len(d)) + k + d + struct.pack('>I', zlib.crc32(k + d)) for k, d in chunks]
+    parts = [
+        struct.pack('>I', len(d)) + k + d + struct.pack('>I', zlib.crc32(k + d)) for k, d in chunks
+    ]
     return b'\x89PNG\r\n\x1a\n' + b''.join(parts)
 
 
@@ -53,7 +57,9 @@ def face(seed, height, width):
     _blob(image, x, y, cx, cy + 0.5 * r, 0.28 * r, 0.06 * r, -80)
     # pores and patches: without texture flow has nothing to hold on to
     for sigma, strength in ((1.5, 12), (5, 40)):
-        noise = cv2.GaussianBlur(draw.standard_normal((height, width)).astype(np.float32), (0, 0), sigma)
+        noise = cv2.GaussianBlur(
+            draw.standard_normal((height, width)).astype(np.float32), (0, 0), sigma
+        )
         image += strength * noise
     return cv2.GaussianBlur(image, (0, 0), 1.2)
 
@@ -72,8 +78,14 @@ MOVES = {
     'nose wrinkled': (((-0.15, 0.1), (0.2, -1.0)), ((0.15, 0.1), (-0.2, -1.0))),
 }
 MOVE_OF = {
-    'happiness': 'mouth corners up', 'positive': 'mouth corners up', 'surprise': 'brows up', 'disgust': 'nose wrinkled',
-    'repression': 'mouth pressed', 'negative': 'brows together', 'anger': 'brows together', 'contempt': 'mouth pressed',
+    'happiness': 'mouth corners up',
+    'positive': 'mouth corners up',
+    'surprise': 'brows up',
+    'disgust': 'nose wrinkled',
+    'repression': 'mouth pressed',
+    'negative': 'brows together',
+    'anger': 'brows together',
+    'contempt': 'mouth pressed',
 }
 
 
@@ -99,9 +111,19 @@ def moving_face(seed, size, *, emotion, strength, channels, pixels=2.0):
     """
     x, y, u, v = _field(size, emotion)
     step = np.float32(strength * pixels)
-    moved = cv2.remap(face(seed, *size), x - step * u, y - step * v, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    moved = cv2.remap(
+        face(seed, *size),
+        x - step * u,
+        y - step * v,
+        cv2.INTER_CUBIC,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
     grey = np.clip(moved, 0, 255).astype(np.uint8)
-    return grey if channels == 1 else (grey[..., None] * np.float32((0.75, 0.85, 1.0))).astype(np.uint8)
+    return (
+        grey
+        if channels == 1
+        else (grey[..., None] * np.float32((0.75, 0.85, 1.0))).astype(np.uint8)
+    )
 
 
 def strength(number, onset, apex, offset):

@@ -8,7 +8,13 @@ import cv2
 import numpy as np
 
 EMOTIONS = ('negative', 'positive', 'surprise')
-FLOW_SUBJECTS = {'006': (2, 1, 0), '011': (1, 1, 1), 's01': (1, 0, 2), 's20': (1, 1, 0), 'sub01': (1, 1, 1)}
+FLOW_SUBJECTS = {
+    '006': (2, 1, 0),
+    '011': (1, 1, 1),
+    's01': (1, 0, 2),
+    's20': (1, 1, 0),
+    'sub01': (1, 1, 1),
+}
 
 
 def write_precomputed_flow(folder, *, subjects=FLOW_SUBJECTS, blank=' ', seed=0):
@@ -26,7 +32,9 @@ def write_precomputed_flow(folder, *, subjects=FLOW_SUBJECTS, blank=' ', seed=0)
             for number in range(1, count + 1):
                 name = flow_name(subject, label, number)
                 image = rng.integers(0, 256, (28, 28, 3), dtype=np.uint8)
-                write_png(root / subject / 'u_test' / str(label) / f'{subject}_{name}{blank}.png', image)
+                write_png(
+                    root / subject / 'u_test' / str(label) / f'{subject}_{name}{blank}.png', image
+                )
                 clip = name if name.startswith(subject) else f'{subject}_{name}'
                 truth[clip] = (subject, EMOTIONS[label], image)
         write_png(root / subject / 'u_train' / '0' / f'x_another_subject{blank}.png', image)

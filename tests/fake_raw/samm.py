@@ -19,17 +19,41 @@ from tests.fake_raw.truth import Clip, Release, usable
 
 LAYOUTS = {'raw': 'SAMM', 'cropped': 'SAMM_Cropped', 'crop': 'SAMM_CROP'}
 SHEETS = {'v2': 'SAMM_Micro_FACS_Codes_v2', '20181215': 'SAMM_20181215_Micro_FACS_Codes_v2'}
-HEADER = ('Subject', 'Filename', 'Inducement Code', 'Onset Frame', 'Apex Frame', 'Offset Frame', 'Duration', 'Micro',
-          'Action Units', 'Estimated Emotion', 'Objective Classes', 'Notes')
+HEADER = (
+    'Subject',
+    'Filename',
+    'Inducement Code',
+    'Onset Frame',
+    'Apex Frame',
+    'Offset Frame',
+    'Duration',
+    'Micro',
+    'Action Units',
+    'Estimated Emotion',
+    'Objective Classes',
+    'Notes',
+)
 PREAMBLE = (
-    ('Micro-movement FACS codes (synthetic)',), ('',), ('Symbols',), ('/', 'or'), ('L', 'unilateral left'),
-    ('R', 'unilateral right'), ('A', 'asymmetric: both sides, one stronger'), ('',), ('Emotion', 'self-report'), ('',),
-    ('Objective Classes', '1 to 7'), ('',), ('Frame rate', 200),
+    ('Micro-movement FACS codes (synthetic)',),
+    ('',),
+    ('Symbols',),
+    ('/', 'or'),
+    ('L', 'unilateral left'),
+    ('R', 'unilateral right'),
+    ('A', 'asymmetric: both sides, one stronger'),
+    ('',),
+    ('Emotion', 'self-report'),
+    ('',),
+    ('Objective Classes', '1 to 7'),
+    ('',),
+    ('Frame rate', 200),
 )
 COUNTS = {'five': 136, 'megc3': 133, 'samer3': 133}
 
 
-def write(folder, *, size='small', edition='v2', layout='raw', sheet='.xlsx', faults=None, workbook=()):
+def write(
+    folder, *, size='small', edition='v2', layout='raw', sheet='.xlsx', faults=None, workbook=()
+):
     """Writes one release below `folder`; returns its truth.Release. Arguments as in
     casme2.write.
     """
@@ -51,9 +75,25 @@ def _write_sheet(path, rows, faults, workbook):
     cells = []
     for r in sheet_faults.spoilt(rows, [row.name for row in rows], faults):
         code, objective, note = r.more
-        duration = r.offset - r.onset + 1 if isinstance(r.onset, int) and isinstance(r.offset, int) else ''
-        cells.append((r.subject, r.name, code, r.onset, r.apex, r.offset, duration, 'Micro - 1/2',
-                      books.cell(r.action_units), r.emotion, objective, note))
+        duration = (
+            r.offset - r.onset + 1 if isinstance(r.onset, int) and isinstance(r.offset, int) else ''
+        )
+        cells.append(
+            (
+                r.subject,
+                r.name,
+                code,
+                r.onset,
+                r.apex,
+                r.offset,
+                duration,
+                'Micro - 1/2',
+                books.cell(r.action_units),
+                r.emotion,
+                objective,
+                note,
+            )
+        )
     header, cells = books.spoilt(HEADER, cells, workbook)
     return books.write(path, {'MICRO_ONLY': [*PREAMBLE, header, *cells]}, faults=workbook)
 
@@ -61,15 +101,40 @@ def _write_sheet(path, rows, faults, workbook):
 def _write_clip(images, content, row, line, faults):
     first, last = row.frames or (row.onset, row.offset)
     numbers, target = range(first, last + 1), images / row.subject / row.name
-    paths = disk.write_frames(target, lambda n: f'{row.subject}_{n:05d}.jpg', numbers, lambda n: content(row, n))
+    paths = disk.write_frames(
+        target, lambda n: f'{row.subject}_{n:05d}.jpg', numbers, lambda n: content(row, n)
+    )
     file_faults.spoil(faults.get(row.name, ()), paths, disk.keys_of(row, numbers))
     onset, apex, offset, repaired = usable(row, numbers)
-    return Clip(row.name, row.subject, row.emotion, onset, apex, offset, row.action_units, True, 'micro', target,
-                tuple(numbers), line, repaired)
+    return Clip(
+        row.name,
+        row.subject,
+        row.emotion,
+        onset,
+        apex,
+        offset,
+        row.action_units,
+        True,
+        'micro',
+        target,
+        tuple(numbers),
+        line,
+        repaired,
+    )
 
 
-LONG_HEADER = ('Subject', 'Filename', 'Inducement Code', 'Onset', 'Apex', 'Offset', 'Duration', 'Type',
-               'Action Units', 'Notes')
+LONG_HEADER = (
+    'Subject',
+    'Filename',
+    'Inducement Code',
+    'Onset',
+    'Apex',
+    'Offset',
+    'Duration',
+    'Type',
+    'Action Units',
+    'Notes',
+)
 # frame numbers against the sheet of the micros
 LONG_SHIFT = {'006_1': 2000, '014_1': 499, '018_1': 10000, '037_4': 1}
 
@@ -81,9 +146,16 @@ def write_long_videos(folder):
     folder, rows, content = Path(folder), [], disk.tiny_pictures('.jpg', 1)
     for video in ('006_1', '014_1', '018_1', '037_4'):
         target = folder / 'SAMM_longvideos' / video
-        disk.write_frames(target, lambda n, v=video: f'{v}_{n:04d}.jpg', range(1, 13), lambda n: content(None, n))
+        disk.write_frames(
+            target, lambda n, v=video: f'{v}_{n:04d}.jpg', range(1, 13), lambda n: content(None, n)
+        )
         rows.append((video[:3], f'{video}_1', int(video[4]), 1, -1, 12, 12, 'Macro', 12, ''))
-        rows.append((video[:3], f'{video}_2', int(video[4]), 3, 5, 8, 6, 'Micro - 1/2', 'A1B+A2(B/C)', ''))
+        rows.append(
+            (video[:3], f'{video}_2', int(video[4]), 3, 5, 8, 6, 'Micro - 1/2', 'A1B+A2(B/C)', '')
+        )
     preamble = [('Long videos (synthetic)',), *[('',)] * 8]
-    books.write(folder / 'SAMM_LongVideos_V2_Release.xlsx', {'FACS_Movement_Only': [*preamble, LONG_HEADER, *rows]})
+    books.write(
+        folder / 'SAMM_LongVideos_V2_Release.xlsx',
+        {'FACS_Movement_Only': [*preamble, LONG_HEADER, *rows]},
+    )
     return folder

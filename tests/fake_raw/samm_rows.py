@@ -7,12 +7,46 @@ from tests.fake_raw import megc2019
 from tests.fake_raw.truth import Annotation, spread
 
 ROWS_PER_SUBJECT = {
-    '006': 11, '007': 10, '009': 4, '010': 4, '011': 20, '012': 3, '013': 6, '014': 11, '015': 3, '016': 5, '017': 6,
-    '018': 4, '019': 3, '020': 9, '021': 2, '022': 5, '023': 1, '024': 1, '025': 4, '026': 13, '028': 3, '030': 3,
-    '031': 1, '032': 6, '033': 5, '034': 3, '035': 9, '036': 1, '037': 3,
+    '006': 11,
+    '007': 10,
+    '009': 4,
+    '010': 4,
+    '011': 20,
+    '012': 3,
+    '013': 6,
+    '014': 11,
+    '015': 3,
+    '016': 5,
+    '017': 6,
+    '018': 4,
+    '019': 3,
+    '020': 9,
+    '021': 2,
+    '022': 5,
+    '023': 1,
+    '024': 1,
+    '025': 4,
+    '026': 13,
+    '028': 3,
+    '030': 3,
+    '031': 1,
+    '032': 6,
+    '033': 5,
+    '034': 3,
+    '035': 9,
+    '036': 1,
+    '037': 3,
 }
-EMOTIONS = {'Anger': 57, 'Happiness': 26, 'Other': 26, 'Surprise': 15, 'Contempt': 12, 'Disgust': 9,
-            'Fear': 8, 'Sadness': 6}
+EMOTIONS = {
+    'Anger': 57,
+    'Happiness': 26,
+    'Other': 26,
+    'Surprise': 15,
+    'Contempt': 12,
+    'Disgust': 9,
+    'Fear': 8,
+    'Sadness': 6,
+}
 OBJECTIVE_CLASSES = {1: 24, 2: 13, 3: 20, 4: 8, 5: 3, 6: 7, 7: 84}
 # so that classes 1 to 5 have 21 subjects
 ONLY_CLASS_7 = ('012', '015', '019', '021', '023', '024', '031', '036')
@@ -26,7 +60,10 @@ TIMES = {
 }
 LATER_END = {'013_1_9': 5793}  # the cropped tree has 136 frames where sheet and raw tree have 82
 ALTERNATIVES = {
-    '007_6_1': '(R6 or R12)+R15', '007_6_5': '(R6 or R12) + R15', '011_4_2': 'L12 or L14', '014_5_2': 'R12 or R14',
+    '007_6_1': '(R6 or R12)+R15',
+    '007_6_5': '(R6 or R12) + R15',
+    '011_4_2': 'L12 or L14',
+    '014_5_2': 'R12 or R14',
     '035_7_2': 'R14A or 17A or 24A',
 }
 NAMED = (*TIMES, *ALTERNATIVES)
@@ -35,7 +72,11 @@ NOTES = {'eye movement': 30, 'blink': 30, 'L12?': 1}
 
 def full(*, cropped=False):
     """All 159 rows in order of subject; more = (inducement code, objective class, note)."""
-    names = [name for subject, count in ROWS_PER_SUBJECT.items() for name in sorted(_names(subject, count))]
+    names = [
+        name
+        for subject, count in ROWS_PER_SUBJECT.items()
+        for name in sorted(_names(subject, count))
+    ]
     emotions, units, classes = _emotions(names), _action_units(names), _objective_classes(names)
     notes = spread(NOTES | {'': 159 - sum(NOTES.values())})
     rows = []
@@ -43,8 +84,19 @@ def full(*, cropped=False):
         onset, apex, offset = TIMES.get(name) or _times(index)
         last = LATER_END.get(name, offset) if cropped else offset
         more = (int(name[4]), classes[name], notes[index])
-        rows.append(Annotation(name[:3], name, onset, apex, offset, units[name], emotions[name], more=more,
-                               frames=(onset, last)))
+        rows.append(
+            Annotation(
+                name[:3],
+                name,
+                onset,
+                apex,
+                offset,
+                units[name],
+                emotions[name],
+                more=more,
+                frames=(onset, last),
+            )
+        )
     return rows
 
 
@@ -72,15 +124,21 @@ def _emotions(names):
     for subject in ROWS_PER_SUBJECT:
         own = [name for name in names if name.startswith(subject)]
         negative, positive, surprise = megc2019.SAMM.get(subject, (0, 0, 0))
-        labels = [first.get(subject, 'Anger')][:negative] + [next(rest) for _ in range(negative - 1)]
+        labels = [first.get(subject, 'Anger')][:negative] + [
+            next(rest) for _ in range(negative - 1)
+        ]
         labels += ['Happiness'] * positive + ['Surprise'] * surprise
         labels += ['Other'] * (len(own) - len(labels))
-        emotions.update(zip(own, spread({e: labels.count(e) for e in dict.fromkeys(labels)}), strict=True))
+        emotions.update(
+            zip(own, spread({e: labels.count(e) for e in dict.fromkeys(labels)}), strict=True)
+        )
     return emotions
 
 
 def _objective_classes(names):
-    rest = iter(spread(OBJECTIVE_CLASSES | {7: 84 - sum(ROWS_PER_SUBJECT[s] for s in ONLY_CLASS_7)}))
+    rest = iter(
+        spread(OBJECTIVE_CLASSES | {7: 84 - sum(ROWS_PER_SUBJECT[s] for s in ONLY_CLASS_7)})
+    )
     return {name: 7 if name[:3] in ONLY_CLASS_7 else next(rest) for name in names}
 
 
@@ -93,16 +151,24 @@ def _action_units(names):
 
 
 SMALL = (  # name, emotion, action units, onset, apex, offset
-    ('006_1_2', 'Anger', '7A', 5562, 5566, 5570), ('006_1_3', 'Surprise', 'A1B+A2C', 102, 106, 109),
-    ('006_5_1', 'Happiness', '12+25', 995, 1000, 1003), ('007_6_1', 'Happiness', '(R6 or R12)+R15', 96, 99, 103),
-    ('007_6_5', 'Contempt', 'L14C', 9996, 10000, 10004), ('011_4_2', 'Anger', 'L12 or L14', 2450, 2455, 2458),
-    ('011_6_1', 'Other', '12', 13001, 13004, 13008), ('011_7_3', 'Happiness', '12A', 7, 10, 13),
-    ('026_1_1', 'Surprise', 'R2', 300, 304, 308), ('026_2_1', 'Disgust', 'A9E+ref(10)', 4100, 4103, 4107),
-    ('026_3_10', 'Sadness', '12+15 ', 6001, 6005, 6008), ('026_3_2', 'Happiness', 'A12', 31, 35, 39),
+    ('006_1_2', 'Anger', '7A', 5562, 5566, 5570),
+    ('006_1_3', 'Surprise', 'A1B+A2C', 102, 106, 109),
+    ('006_5_1', 'Happiness', '12+25', 995, 1000, 1003),
+    ('007_6_1', 'Happiness', '(R6 or R12)+R15', 96, 99, 103),
+    ('007_6_5', 'Contempt', 'L14C', 9996, 10000, 10004),
+    ('011_4_2', 'Anger', 'L12 or L14', 2450, 2455, 2458),
+    ('011_6_1', 'Other', '12', 13001, 13004, 13008),
+    ('011_7_3', 'Happiness', '12A', 7, 10, 13),
+    ('026_1_1', 'Surprise', 'R2', 300, 304, 308),
+    ('026_2_1', 'Disgust', 'A9E+ref(10)', 4100, 4103, 4107),
+    ('026_3_10', 'Sadness', '12+15 ', 6001, 6005, 6008),
+    ('026_3_2', 'Happiness', 'A12', 31, 35, 39),
 )
 
 
 def small():
     """Twelve rows of four subjects; every subject has at least two classes of three."""
-    return [Annotation(name[:3], name, onset, apex, offset, units, emotion, more=(int(name[4]), 7, ''))
-            for name, emotion, units, onset, apex, offset in SMALL]
+    return [
+        Annotation(name[:3], name, onset, apex, offset, units, emotion, more=(int(name[4]), 7, ''))
+        for name, emotion, units, onset, apex, offset in SMALL
+    ]

@@ -27,8 +27,16 @@ ROWS = {  # name -> row -> rows that stand in the sheet in its place
     'differing_duplicate': lambda row: [row, replace(row, onset=row.onset + 1)],
     'row_missing': lambda row: [],
 }
-WORKBOOK = ('wrong_header', 'missing_column', 'header_style', 'blank_rows', 'subject_integers', 'damaged', 'no_sheet',
-            'semicolons')
+WORKBOOK = (
+    'wrong_header',
+    'missing_column',
+    'header_style',
+    'blank_rows',
+    'subject_integers',
+    'damaged',
+    'no_sheet',
+    'semicolons',
+)
 
 
 def spoilt(rows, ids, faults):

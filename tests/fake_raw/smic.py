@@ -16,15 +16,28 @@ from tests.fake_raw import faults as file_faults
 from tests.fake_raw import workbook as books
 from tests.fake_raw.truth import Annotation, Clip, Release
 
-LAYOUTS = {'cropped': ('SMIC_all_cropped', 'reg_image'), 'raw': ('SMIC_all_raw', 'image'), 'bare': ('', 'image')}
+LAYOUTS = {
+    'cropped': ('SMIC_all_cropped', 'reg_image'),
+    'raw': ('SMIC_all_raw', 'image'),
+    'bare': ('', 'image'),
+}
 WORDS = {'negative': 'ne', 'positive': 'po', 'surprise': 'sur'}
 # the subjects whom VIS and NIR recorded, too
 LAST_TEN = ('s11', 's12', 's13', 's14', 's15', 's18', 's19', 's20')
 MAGNITUDE = {  # digits of the onset, by subject: 8 in 24 clips, 7 in 17, 5 in 21, 6 in 102
-    's19': 8, 's20': 8, 's14': 7, 's18': 7, 's06': 5, 's08': 5, 's09': 5,
+    's19': 8,
+    's20': 8,
+    's14': 7,
+    's18': 7,
+    's06': 5,
+    's08': 5,
+    's09': 5,
 }
 KNOWN = {  # clip -> (first, frames) of HS; the two longest clips have their length
-    's01_ne_01': (559740, 7), 's14_ne_01': (1203010, 51), 's14_ne_03': (1204998, 58), 's06_ne_01': (34208, 6),
+    's01_ne_01': (559740, 7),
+    's14_ne_01': (1203010, 51),
+    's14_ne_03': (1204998, 58),
+    's06_ne_01': (34208, 6),
     's05_ne_01': (999997, 6),
 }
 SMALL_SUBJECTS = {'s01': (2, 1, 1), 's03': (1, 1, 1), 's11': (1, 1, 1), 's20': (1, 0, 1)}
@@ -48,10 +61,24 @@ def _write_part(folder, size, layout, part, faults):
         numbers, clip = range(first, last + 1), row.name
         target = images / short(row.subject) / 'micro' / row.emotion / short(clip)
         prefix, digits = ('', 5) if part == 'NIR' else (LAYOUTS[layout][1], 6)
-        paths = disk.write_frames(target, _namer(prefix, digits), numbers, _content(size, layout, part, row))
+        paths = disk.write_frames(
+            target, _namer(prefix, digits), numbers, _content(size, layout, part, row)
+        )
         file_faults.spoil(faults.get(clip, ()), paths, {'onset': first, 'offset': last})
-        clips[clip] = Clip(clip, row.subject, row.emotion, first, None, last, '', False, 'micro', target,
-                           tuple(numbers), 0)
+        clips[clip] = Clip(
+            clip,
+            row.subject,
+            row.emotion,
+            first,
+            None,
+            last,
+            '',
+            False,
+            'micro',
+            target,
+            tuple(numbers),
+            0,
+        )
     _write_non_micro(images, size, layout)
     return Release(folder, images, (), clips, (), COUNTS[part] if size == 'full' else {}, faults)
 
@@ -73,7 +100,9 @@ def _write_non_micro(images, size, layout):
     """Quirk 9: a clip without any expression under the first subject."""
     picture = disk.tiny_pictures('.bmp', 3)
     folder = images / 's1' / 'non_micro' / 's1_non_01'
-    disk.write_frames(folder, _namer(LAYOUTS[layout][1], 6), range(559800, 559804), lambda n: picture(None, n))
+    disk.write_frames(
+        folder, _namer(LAYOUTS[layout][1], 6), range(559800, 559804), lambda n: picture(None, n)
+    )
 
 
 def short(name):
@@ -91,7 +120,9 @@ def rows(part, size):
     for subject, counts in table.items():
         for word, count in zip(WORDS, counts, strict=True):
             names = [f'{subject}_{WORDS[word]}_{n:02d}' for n in range(1, count + 1)]
-            made += [_row(part, size, subject, name, word, len(made) + i) for i, name in enumerate(names)]
+            made += [
+                _row(part, size, subject, name, word, len(made) + i) for i, name in enumerate(names)
+            ]
     return made
 
 
@@ -114,7 +145,12 @@ def write_e(folder):
     folder, table, picture = Path(folder), [], disk.tiny_pictures('.jpg', 3)
     for clip, first in (('s20_ne_01', 17581039), ('s01_po_01', 559700), ('s03_sur_01', 34208)):
         subject, target = clip[:3], folder / 'SMIC_HS_E' / clip[:3] / clip
-        disk.write_frames(target, lambda n: f'image{n:06d}.jpg', range(first, first + 20), lambda n: picture(None, n))
+        disk.write_frames(
+            target,
+            lambda n: f'image{n:06d}.jpg',
+            range(first, first + 20),
+            lambda n: picture(None, n),
+        )
         table.append((subject, clip, first + 5, first + 8, first + 12, clip[4:-3], first))
     prose = [('',), ('FirstF is the number of the first frame of the clip.',)]
     books.write(folder / 'SMIC-HS-E_annotation_2019.xlsx', {'Sheet1': [E_HEADER, *table, *prose]})

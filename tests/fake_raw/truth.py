@@ -86,7 +86,10 @@ def spread(counts):
     """
     total, used, order = sum(counts.values()), dict.fromkeys(counts, 0), []
     for step in range(1, total + 1):
-        name = max((n for n in counts if used[n] < counts[n]), key=lambda n: counts[n] * step / total - used[n])
+        name = max(
+            (n for n in counts if used[n] < counts[n]),
+            key=lambda n: counts[n] * step / total - used[n],
+        )
         used[name] += 1
         order.append(name)
     return order

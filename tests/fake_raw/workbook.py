@@ -24,7 +24,9 @@ def write(path, sheets, *, faults=()):
     if path.suffix == '.xlsx':
         _xlsx(path, sheets)
     else:
-        write_csv(path, next(iter(sheets.values())), separator=';' if 'semicolons' in faults else ',')
+        write_csv(
+            path, next(iter(sheets.values())), separator=';' if 'semicolons' in faults else ','
+        )
     if 'damaged' in faults:
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     if 'no_sheet' in faults:
@@ -69,4 +71,4 @@ def spoilt(header, rows, faults):
 
 
 def _without(values, index):
-    return values[:index] + values[index + 1:]
+    return values[:index] + values[index + 1 :]

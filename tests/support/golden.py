@@ -54,7 +54,13 @@ SYNTHETIC = ('synthetic_faces/tiny', 'synthetic_faces/spotting_tiny')
 VARIANTS = {
     'synthetic_ocnet': ['gan=on'],
     'synthetic_hybrid': ['features=hand', 'augment=on,disgust=on'],
-    'synthetic_handcrafted': ['features=flow', 'features=hoof', 'features=bi_woof', 'features=lbp_top', 'features=mdmo'],
+    'synthetic_handcrafted': [
+        'features=flow',
+        'features=hoof',
+        'features=bi_woof',
+        'features=lbp_top',
+        'features=mdmo',
+    ],
     'synthetic_dualbranch': ['ablation=sb_au', 'published', 'target=magnified', 'classes=5'],
     'synthetic_cnn3d': ['variant=da', 'variant=scb', 'variant=dacwb'],
     'synthetic_spotting': ['path=best', 'label=impulse,path=v4'],
@@ -67,14 +73,20 @@ class Program:
     def __init__(self, root, scratch):
         self.root, self.scratch = Path(root).absolute(), Path(scratch).absolute()
         self.data, self.raw = self.scratch / 'data', self.scratch / 'raw'
-        own = {'MER_JAX_CACHE': self.scratch / 'cache', 'TFDS_DATA_DIR': self.data, 'PYTHONPATH': self.root,
-               'MPLBACKEND': 'Agg'}
+        own = {
+            'MER_JAX_CACHE': self.scratch / 'cache',
+            'TFDS_DATA_DIR': self.data,
+            'PYTHONPATH': self.root,
+            'MPLBACKEND': 'Agg',
+        }
         self.environment = {**os.environ, **{name: str(value) for name, value in own.items()}}
 
     def run(self, *arguments):
         """Runs main.py; RuntimeError with its last lines where it fails."""
         command = [sys.executable, str(self.root / 'main.py'), *map(str, arguments)]
-        done = subprocess.run(command, env=self.environment, cwd=self.scratch, capture_output=True, text=True)
+        done = subprocess.run(
+            command, env=self.environment, cwd=self.scratch, capture_output=True, text=True
+        )
         if done.returncode:
             raise RuntimeError(f'{" ".join(command[1:])}: {done.stderr.strip()[-500:]}')
 
@@ -88,7 +100,9 @@ def entries(program):
     found = {}
     for path in sorted(program.root.glob('configs/[a-z]*_*.py')):
         for variant in ['', *VARIANTS.get(path.stem, [])]:
-            found[f'{path.stem}:{variant}'] = lambda name=path.stem, variant=variant: trained(program, name, variant)
+            found[f'{path.stem}:{variant}'] = lambda name=path.stem, variant=variant: trained(
+                program, name, variant
+            )
     found['audit'] = lambda: audited(program)
     found['grid'] = lambda: searched(program)
     found['compare'] = lambda: compared(program)
@@ -98,15 +112,21 @@ def entries(program):
     for name in RELEASES:
         for kind in INPUTS:
             full = f'{name}/{kind}'
-            found[f'data {full}'] = lambda name=name, full=full: built(program, full, program.raw / name)
-    found['data precomputed_flow'] = lambda: built(program, 'precomputed_flow', program.raw / 'precomputed_flow')
+            found[f'data {full}'] = lambda name=name, full=full: built(
+                program, full, program.raw / name
+            )
+    found['data precomputed_flow'] = lambda: built(
+        program, 'precomputed_flow', program.raw / 'precomputed_flow'
+    )
     return found
 
 
 def trained(program, name, variant=''):
     """What a quick run of a config wrote."""
     folder = program.scratch / 'runs' / f'{name}-{variant}'
-    program.run(program.config(name, ','.join(filter(None, [variant, 'quick']))), f'--workdir={folder}')
+    program.run(
+        program.config(name, ','.join(filter(None, [variant, 'quick']))), f'--workdir={folder}'
+    )
     return files_of(folder)
 
 
@@ -120,8 +140,13 @@ def audited(program):
 def searched(program):
     """The numbers of a grid of two settings."""
     folder = program.scratch / 'runs' / 'grid'
-    program.run('grid', program.config('synthetic_ststnet', 'quick'), '--config.protocol.validation=0.2',
-                '--grid=train.batch_size=8,16;train.epochs=1,2', f'--workdir={folder}')
+    program.run(
+        'grid',
+        program.config('synthetic_ststnet', 'quick'),
+        '--config.protocol.validation=0.2',
+        '--grid=train.batch_size=8,16;train.epochs=1,2',
+        f'--workdir={folder}',
+    )
     return files_of(folder)
 
 
@@ -129,7 +154,11 @@ def compared(program):
     """The numbers of two runs side by side."""
     runs = [program.scratch / 'runs' / f'compare-{seed}' for seed in (1, 2)]
     for number, run in enumerate(runs, 1):
-        program.run(program.config('synthetic_ststnet', 'quick'), f'--config.train.epochs={number}', f'--workdir={run}')
+        program.run(
+            program.config('synthetic_ststnet', 'quick'),
+            f'--config.train.epochs={number}',
+            f'--workdir={run}',
+        )
     folder = program.scratch / 'runs' / 'compare'
     program.run('compare', f'--runs={runs[0]},{runs[1]}', f'--workdir={folder}')
     return files_of(folder)
@@ -181,7 +210,10 @@ def files_of(folder):
             found |= table(folder / name)
     for name in SUMMARIES:
         if (folder / name).exists():
-            found |= {f'{name}/{key}': value for key, value in numbers(json.loads((folder / name).read_text()))}
+            found |= {
+                f'{name}/{key}': value
+                for key, value in numbers(json.loads((folder / name).read_text()))
+            }
     log = folder / 'metrics.jsonl'
     if log.exists():
         first = json.loads(log.read_text().splitlines()[0])
@@ -225,9 +257,14 @@ def kept(array, whole=WHOLE):
         return [str(array.shape), *values.ravel().tolist()]
     # shows values that only changed places
     weights = np.cos(np.arange(array.size)).reshape(array.shape)
-    return {'digest': hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest(), 'shape': list(array.shape),
-            'dtype': str(array.dtype), 'mean': float(values.mean()), 'deviation': float(values.std()),
-            'weighted': float((weights * values).mean())}
+    return {
+        'digest': hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest(),
+        'shape': list(array.shape),
+        'dtype': str(array.dtype),
+        'mean': float(values.mean()),
+        'deviation': float(values.std()),
+        'weighted': float((weights * values).mean()),
+    }
 
 
 def compute(program, only, jobs):
@@ -247,7 +284,10 @@ def compute(program, only, jobs):
             found = chosen[name]()
         except Exception as error:
             found = {'error': str(error)}
-        print(f'{name}: {time.perf_counter() - start:.0f} s{", failed" if "error" in found else ""}', flush=True)
+        print(
+            f'{name}: {time.perf_counter() - start:.0f} s{", failed" if "error" in found else ""}',
+            flush=True,
+        )
         return found
 
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
@@ -272,7 +312,9 @@ def compare(record, now, exact):
         more = f', {added} new items' if added else ''
         print(f'{name}: {verdict} ({len(old)} items, {len(changed)} not equal{more})')
         for item, far in sorted(beyond.items(), key=lambda pair: -pair[1])[:5]:
-            print(f'    {item}: {_short(old[item])} -> {_short(new.get(item, "missing"))}, off by {far:.2g}')
+            print(
+                f'    {item}: {_short(old[item])} -> {_short(new.get(item, "missing"))}, off by {far:.2g}'
+            )
     print(f'{len(record)} entries, {failed} differ')
     return failed
 
@@ -284,7 +326,10 @@ def distance(old, new):
             return 0.0
         if (old['shape'], old['dtype']) != (new.get('shape'), new.get('dtype')):
             return math.inf
-        return max(sys.float_info.min, *(distance(old[key], new[key]) for key in ('mean', 'deviation', 'weighted')))
+        return max(
+            sys.float_info.min,
+            *(distance(old[key], new[key]) for key in ('mean', 'deviation', 'weighted')),
+        )
     if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         return max(map(distance, old, new), default=0.0)
     if isinstance(old, int | float) and isinstance(new, int | float):
@@ -312,7 +357,9 @@ def _short(value):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument('verb', choices=['write', 'check'])
     parser.add_argument('file', type=Path)
     parser.add_argument('--root', default=HERE)
@@ -325,7 +372,9 @@ def main():
         if asked.verb == 'check':
             record = json.loads(gzip.decompress(asked.file.read_bytes()))
             record = {name: value for name, value in record.items() if asked.only in name}
-            return 1 if compare(record, compute(program, asked.only, asked.jobs), asked.exact) else 0
+            return (
+                1 if compare(record, compute(program, asked.only, asked.jobs), asked.exact) else 0
+            )
         found = compute(program, asked.only, asked.jobs)
         asked.file.write_bytes(gzip.compress(json.dumps(found).encode()))
     errors = [name for name, value in found.items() if 'error' in value]

@@ -46,8 +46,12 @@ def find(manual_dir):
     coding, _ = _sheets(manual_dir)
     found = _trees(manual_dir)
     if not found:
-        raise UserError(f'{manual_dir} holds no frames as <subject>/<clip>/img46.jpg or reg_img46.jpg; {INSTRUCTIONS}')
-    return trees.common_folder([*(path.parent for path, _ in coding), *(tree.path for tree in found)])
+        raise UserError(
+            f'{manual_dir} holds no frames as <subject>/<clip>/img46.jpg or reg_img46.jpg; {INSTRUCTIONS}'
+        )
+    return trees.common_folder(
+        [*(path.parent for path, _ in coding), *(tree.path for tree in found)]
+    )
 
 
 def read(source, *, options):
@@ -59,16 +63,27 @@ def read(source, *, options):
     `frames` says. UserError where a sheet or frames are missing.
     """
     path, records, rows = _sheet(source, options['edition'])
-    tree, unread = annotated.tree_read(_trees(source), options['frames'], KINDS, source, INSTRUCTIONS)
+    tree, unread = annotated.tree_read(
+        _trees(source), options['frames'], KINDS, source, INSTRUCTIONS
+    )
     rows += unread
     named = [{**record, 'where': f'{path.name} row {record["row"]}'} for record in records]
     annotations, wrong = annotated.read_rows(named, _annotation)
     chosen = corrections.SETS[options['corrections']]
-    clips, more = annotated.join([*annotations, *_extra(annotations, options['extra'])], annotated.Release(
-        'casme2', source, tree, whole=tree.kind == 'raw', cropped=tree.kind == 'cropped', fps=200.0,
-        edition=_edition(records), corrections={_clip(*key): apex for key, apex in chosen.items()},
-        corrected_by=options['corrections'],
-    ))
+    clips, more = annotated.join(
+        [*annotations, *_extra(annotations, options['extra'])],
+        annotated.Release(
+            'casme2',
+            source,
+            tree,
+            whole=tree.kind == 'raw',
+            cropped=tree.kind == 'cropped',
+            fps=200.0,
+            edition=_edition(records),
+            corrections={_clip(*key): apex for key, apex in chosen.items()},
+            corrected_by=options['corrections'],
+        ),
+    )
     return clips, [*rows, *wrong, *more]
 
 
@@ -85,28 +100,45 @@ def _sheets(folder):
     if not coding:
         names = ', '.join(name for name, *_ in COLUMNS.values())
         seen = ', '.join(row.file for row in rows[:3]) or 'no workbook at all'
-        raise UserError(f'{folder} holds no sheet with the columns {names} (there is {seen}); {INSTRUCTIONS}')
+        raise UserError(
+            f'{folder} holds no sheet with the columns {names} (there is {seen}); {INSTRUCTIONS}'
+        )
     return coding, rows
 
 
 def _load(path):
     """(path, records) of a coding sheet, () of another workbook."""
     records = sheets.find_table(path, COLUMNS)
-    return (path, records) if any(re.match(r'EP\d', record['filename'], re.IGNORECASE) for record in records) else ()
+    return (
+        (path, records)
+        if any(re.match(r'EP\d', record['filename'], re.IGNORECASE) for record in records)
+        else ()
+    )
 
 
 def _sheet(source, wanted):
     """(path, records, audit rows of the other workbooks) of the sheet that is read."""
     coding, rows = _sheets(source)
-    ranked = sorted(coding, key=lambda item: (len(item[1]) == ROWS, _edition(item[1]), len(item[1])), reverse=True)
+    ranked = sorted(
+        coding,
+        key=lambda item: (len(item[1]) == ROWS, _edition(item[1]), len(item[1])),
+        reverse=True,
+    )
     if wanted != 'newest':
         ranked = [item for item in ranked if _edition(item[1]) == wanted]
     if not ranked:
-        there = ', '.join(f'{path.name} ({_edition(records) or "unknown edition"})' for path, records in coding)
-        raise UserError(f'edition={wanted}: there is no such sheet in {source}, but {there}; {INSTRUCTIONS}')
+        there = ', '.join(
+            f'{path.name} ({_edition(records) or "unknown edition"})' for path, records in coding
+        )
+        raise UserError(
+            f'edition={wanted}: there is no such sheet in {source}, but {there}; {INSTRUCTIONS}'
+        )
     path, records = ranked[0]
     others = [other for other, _ in coding if other != path]
-    rows += [Row(annotated.relative(other, source), 'ignored', f'{path.name} is read') for other in others]
+    rows += [
+        Row(annotated.relative(other, source), 'ignored', f'{path.name} is read')
+        for other in others
+    ]
     return path, records, rows
 
 
@@ -144,7 +176,9 @@ def _kind(path, sample, root):
     """
     if sample[0].name.lower().startswith('reg_'):
         return 'cropped'
-    return trees.nearest_word(path, root, WORDS) or ('raw' if frames.number(sample[0]) == 1 else 'selected')
+    return trees.nearest_word(path, root, WORDS) or (
+        'raw' if frames.number(sample[0]) == 1 else 'selected'
+    )
 
 
 def _annotation(record):
@@ -155,9 +189,13 @@ def _annotation(record):
     if not record['filename']:
         raise ValueError('Filename is empty')
     return annotated.Annotation(
-        where=record['where'], clip=clip, subject=clip.partition('_')[0],
-        emotion=annotated.word(record['emotion'], EMOTIONS), action_units=record['action_units'],
-        onset=annotated.frame('OnsetFrame', record['onset']), apex=record['apex'],
+        where=record['where'],
+        clip=clip,
+        subject=clip.partition('_')[0],
+        emotion=annotated.word(record['emotion'], EMOTIONS),
+        action_units=record['action_units'],
+        onset=annotated.frame('OnsetFrame', record['onset']),
+        apex=record['apex'],
         offset=annotated.frame('OffsetFrame', record['offset']),
     )
 
@@ -170,7 +208,16 @@ def _extra(annotations, name):
         if clip not in known:
             told = f'{onset}/{apex}/{offset} {emotion}'
             yield annotated.Annotation(
-                where=f'extra={name}', clip=clip, subject=clip.partition('_')[0], emotion=emotion, action_units='',
-                onset=onset, apex=str(apex), offset=offset, apex_source='correction',
-                repairs=((f'not in the sheet: as published in {corrections.EXTRA_SOURCE}', '', told),),
+                where=f'extra={name}',
+                clip=clip,
+                subject=clip.partition('_')[0],
+                emotion=emotion,
+                action_units='',
+                onset=onset,
+                apex=str(apex),
+                offset=offset,
+                apex_source='correction',
+                repairs=(
+                    (f'not in the sheet: as published in {corrections.EXTRA_SOURCE}', '', told),
+                ),
             )

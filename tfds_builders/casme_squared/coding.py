@@ -14,7 +14,17 @@ from typing import NamedTuple
 from tfds_builders import annotated, sheets
 from tfds_builders.audit import Row
 
-COLUMNS = ('participant', 'filename', 'onset', 'apex', 'offset', 'units', 'emotion', 'type', 'report')
+COLUMNS = (
+    'participant',
+    'filename',
+    'onset',
+    'apex',
+    'offset',
+    'units',
+    'emotion',
+    'type',
+    'report',
+)
 TYPE = 7  # column of COLUMNS by which a sheet is known
 EMOTIONS = ('negative', 'positive', 'surprise', 'others')
 KINDS = {'micro-expression': 'micro', 'macro-expression': 'macro'}
@@ -71,7 +81,9 @@ def clip_of(record, coding):
         raise ValueError(f'clip code is {record["filename"]!r}; must be as disgust1_2')
     stem = match[1].lower()
     if stem not in coding.videos:
-        raise ValueError(f'clip code is {record["filename"]!r}; known videos: {", ".join(coding.videos)}')
+        raise ValueError(
+            f'clip code is {record["filename"]!r}; known videos: {", ".join(coding.videos)}'
+        )
     try:
         subject = coding.subjects[sheets.whole(record['participant'])]
     except (KeyError, ValueError):
@@ -93,9 +105,15 @@ def annotation(record, coding):
         offset = annotated.frame('apex of a row without offset', record['apex'])
         repairs = (('offset is 0: the apex is taken', '0', str(offset)),)
     return annotated.Annotation(
-        where=record['where'], clip=f's{subject:02d}_{clip}', subject=f's{subject:02d}',
-        emotion=annotated.word(record['emotion'], EMOTIONS).lower(), action_units=record['units'], onset=onset,
-        apex=record['apex'], offset=offset, repairs=repairs,
+        where=record['where'],
+        clip=f's{subject:02d}_{clip}',
+        subject=f's{subject:02d}',
+        emotion=annotated.word(record['emotion'], EMOTIONS).lower(),
+        action_units=record['units'],
+        onset=onset,
+        apex=record['apex'],
+        offset=offset,
+        repairs=repairs,
     )
 
 
@@ -112,7 +130,9 @@ def _records(rows, start, name):
         cells = [*row, *[''] * (start + len(COLUMNS))][start : start + len(COLUMNS)]
         header = not found and cells[TYPE].lower() not in KINDS and not CLIP.fullmatch(cells[1])
         if any(cells) and not header:
-            found.append({**dict(zip(COLUMNS, cells, strict=True)), 'where': f'{name} row {number}'})
+            found.append(
+                {**dict(zip(COLUMNS, cells, strict=True)), 'where': f'{name} row {number}'}
+            )
     return found
 
 
@@ -123,7 +143,10 @@ def _rules(name, rows, coding):
     for number, row in enumerate(rows, 1):
         where = f'{coding.path.name} {name} row {number}'
         for before, cell, after in zip(['', *row], row, [*row[1:], ''], strict=False):
-            subject, stem = re.fullmatch(r's(\d+)', cell, re.I), re.fullmatch(r'[a-z]{2,}\d+', cell, re.I)
+            subject, stem = (
+                re.fullmatch(r's(\d+)', cell, re.I),
+                re.fullmatch(r'[a-z]{2,}\d+', cell, re.I),
+            )
             if subject and after.isdecimal():
                 _agree(coding.subjects, int(after), int(subject[1]), where, coding.rows)
             elif stem and before.isdecimal():
@@ -135,4 +158,10 @@ def _agree(known, key, value, where, rows):
     would be read.
     """
     if known.setdefault(key, value) != value:
-        rows.append(Row(where, 'error', f'{key} is {value}, but {known[key]} by other rows or in the release'))
+        rows.append(
+            Row(
+                where,
+                'error',
+                f'{key} is {value}, but {known[key]} by other rows or in the release',
+            )
+        )

@@ -36,9 +36,13 @@ def find(manual_dir):
     """
     found = _trees(manual_dir) if manual_dir.is_dir() else []
     if not found:
-        raise UserError(f'{manual_dir} holds no frames as <subject>/<video or clip>/img001.jpg; {INSTRUCTIONS}')
+        raise UserError(
+            f'{manual_dir} holds no frames as <subject>/<video or clip>/img001.jpg; {INSTRUCTIONS}'
+        )
     books, _ = _codings(manual_dir)
-    return trees.common_folder([*(book.path.parent for book in books), *(tree.path for tree, _ in found)])
+    return trees.common_folder(
+        [*(book.path.parent for book in books), *(tree.path for tree, _ in found)]
+    )
 
 
 def read(source, *, options):
@@ -52,23 +56,46 @@ def read(source, *, options):
     book, rows = _coding(source)
     tree, whole, others = _choose(_trees(source), options['frames'], source)
     instead = f'{tree.kind} ones are read from {annotated.relative(tree.path, source)}'
-    rows += [Row(annotated.relative(other.path, source), 'ignored', f'{other.kind} frames; {instead}')
-             for other, _ in others]
-    annotations, wrong = annotated.read_rows(book.records, lambda record: coding.annotation(record, book))
+    rows += [
+        Row(annotated.relative(other.path, source), 'ignored', f'{other.kind} frames; {instead}')
+        for other, _ in others
+    ]
+    annotations, wrong = annotated.read_rows(
+        book.records, lambda record: coding.annotation(record, book)
+    )
     records = {record['where']: record for record in book.records}
     kinds = {item.clip: coding.KINDS[records[item.where]['type'].lower()] for item in annotations}
-    left_out = [item for item in annotations if kinds[item.clip] == 'macro' and options['macro'] == 'off']
+    left_out = [
+        item for item in annotations if kinds[item.clip] == 'macro' and options['macro'] == 'off'
+    ]
     folders = _by_clip(tree, whole, annotations, records, book)
     used = {path for paths in folders.values() for path in paths}
-    unused = [(path, name) for name, paths in sorted(tree.clips.items()) for path in paths if path not in used]
+    unused = [
+        (path, name)
+        for name, paths in sorted(tree.clips.items())
+        for path in paths
+        if path not in used
+    ]
     rows += [_unused(path, name, source) for path, name in unused]
-    rows += [Row(item.where, 'dropped', 'macro-expression; macro=on takes them too', item.clip) for item in left_out]
+    rows += [
+        Row(item.where, 'dropped', 'macro-expression; macro=on takes them too', item.clip)
+        for item in left_out
+    ]
     gone = {item.clip for item in left_out}
-    clips, more = annotated.join([item for item in annotations if item.clip not in gone], annotated.Release(
-        'casme_squared', source, tree._replace(clips={clip: folders[clip] for clip in folders if clip not in gone}),
-        whole=whole, cropped=tree.kind == 'cropped', fps=30.0, edition=book.edition, corrections={},
-        corrected_by='none',
-    ))
+    clips, more = annotated.join(
+        [item for item in annotations if item.clip not in gone],
+        annotated.Release(
+            'casme_squared',
+            source,
+            tree._replace(clips={clip: folders[clip] for clip in folders if clip not in gone}),
+            whole=whole,
+            cropped=tree.kind == 'cropped',
+            fps=30.0,
+            edition=book.edition,
+            corrections={},
+            corrected_by='none',
+        ),
+    )
     return [clip._replace(kind=kinds[clip.clip]) for clip in clips], [*rows, *wrong, *more]
 
 
@@ -77,7 +104,9 @@ def files(source):
     content.
     """
     book, _ = _coding(source)
-    annotations, _ = annotated.read_rows(book.records, lambda record: coding.annotation(record, book))
+    annotations, _ = annotated.read_rows(
+        book.records, lambda record: coding.annotation(record, book)
+    )
     records, found = {record['where']: record for record in book.records}, []
     for tree, whole in _trees(source):
         intervals = defaultdict(list)
@@ -86,8 +115,11 @@ def files(source):
             for folder in folders.get(item.clip, ()):
                 intervals[folder].append((item.onset, item.offset))
         for folder, wanted in intervals.items():
-            found += [path for number, path in frames.numbered(folder)
-                      if any(first <= number <= last for first, last in wanted)]
+            found += [
+                path
+                for number, path in frames.numbered(folder)
+                if any(first <= number <= last for first, last in wanted)
+            ]
     return [book.path], found
 
 
@@ -102,7 +134,9 @@ def _codings(folder):
             f'{folder} holds no workbook whose eighth column says micro-expression or macro-expression '
             f'(there is {seen}); {INSTRUCTIONS}'
         )
-    return sorted(books, key=lambda book: (book.edition == 'updated', len(book.records)), reverse=True), rows
+    return sorted(
+        books, key=lambda book: (book.edition == 'updated', len(book.records)), reverse=True
+    ), rows
 
 
 def _load(path):
@@ -113,7 +147,10 @@ def _load(path):
 def _coding(source):
     """(Coding that is read, audit rows of all that was found besides or contradicts itself)."""
     (book, *others), rows = _codings(source)
-    rows += [Row(annotated.relative(other.path, source), 'ignored', f'{book.path.name} is read') for other in others]
+    rows += [
+        Row(annotated.relative(other.path, source), 'ignored', f'{book.path.name} is read')
+        for other in others
+    ]
     return book, [*rows, *book.rows]
 
 
@@ -121,8 +158,11 @@ def _trees(folder):
     """[(Tree, whole recordings?)] below `folder`; clips are keyed 's15_0101' in recordings,
     's15_disgust1_1' else.
     """
+
     def kind(path, sample):
-        return trees.nearest_word(path, folder, WORDS) or ('cropped' if '_' in sample[0].name else 'raw')
+        return trees.nearest_word(path, folder, WORDS) or (
+            'cropped' if '_' in sample[0].name else 'raw'
+        )
 
     def kind_of_clips(path, sample):
         return trees.nearest_word(path, folder, WORDS[:2]) or 'selected'
@@ -137,13 +177,16 @@ def _choose(found, wanted, source):
     """(tree, whole, others) by PREFERENCE, of two alike the one with more folders; UserError where
     none is `wanted`.
     """
+
     def rank(item):
         return PREFERENCE.index((item[0].kind, item[1])), -len(item[0].clips)
 
     ranked = sorted((item for item in found if wanted in ('auto', item[0].kind)), key=rank)
     if not ranked:
         there = ', '.join(sorted({tree.kind for tree, _ in found})) or 'none'
-        raise UserError(f'frames={wanted}: there are no such frames in {source}, but {there}; {INSTRUCTIONS}')
+        raise UserError(
+            f'frames={wanted}: there are no such frames in {source}, but {there}; {INSTRUCTIONS}'
+        )
     return *ranked[0], [item for item in found if item is not ranked[0]]
 
 
@@ -160,12 +203,20 @@ def _video_id(subject, name):
     match, owner = _VIDEO.fullmatch(name), _subject(subject)
     if not match or owner < 0:
         return ''
-    return f's{owner:02d}_{match[2]}' if int(match[1]) == owner else f's{owner:02d}_{match[1]}_{match[2]}'
+    return (
+        f's{owner:02d}_{match[2]}'
+        if int(match[1]) == owner
+        else f's{owner:02d}_{match[1]}_{match[2]}'
+    )
 
 
 def _clip_id(subject, name):
     """('s15' or '15', 'disgust1_1') -> 's15_disgust1_1', '' for anything else."""
-    return f's{_subject(subject):02d}_{name.lower()}' if coding.CLIP.fullmatch(name) and _subject(subject) >= 0 else ''
+    return (
+        f's{_subject(subject):02d}_{name.lower()}'
+        if coding.CLIP.fullmatch(name) and _subject(subject) >= 0
+        else ''
+    )
 
 
 def _by_clip(tree, whole, annotations, records, book):
@@ -183,5 +234,9 @@ def _unused(path, name, source):
     """Audit row of a folder that no row of the sheet names."""
     file = annotated.relative(path, source)
     if re.fullmatch(r's\d+_\d+_\d{4}', name):
-        return Row(file, 'dropped', f'stands under {path.parent.name}, so whose recording it is cannot be told')
+        return Row(
+            file,
+            'dropped',
+            f'stands under {path.parent.name}, so whose recording it is cannot be told',
+        )
     return Row(file, 'ignored', 'no row of the sheet names it')

@@ -27,7 +27,11 @@ def walk(source):
     """Returns (clips, rows): the files to read, and audit rows of all other entries below `source`,
     both sorted.
     """
-    found = [item for folder in _entries(source, source, 'a subject folder') for item in _subject(source, folder)]
+    found = [
+        item
+        for folder in _entries(source, source, 'a subject folder')
+        for item in _subject(source, folder)
+    ]
     clips = [item for item in found if isinstance(item, Clip)]
     return _refuse_doubles(source, clips, [item for item in found if isinstance(item, Row)])
 
@@ -59,9 +63,18 @@ def _subject(source, folder):
     """Clips and rows of one subject."""
     if isinstance(folder, Row):
         return [folder]
-    dataset = next((name for name, pattern in DATASETS.items() if re.fullmatch(pattern, folder.name)), '')
+    dataset = next(
+        (name for name, pattern in DATASETS.items() if re.fullmatch(pattern, folder.name)), ''
+    )
     if not dataset:
-        return [_row(source, folder, 'error', 'a subject is named 006 (SAMM), s01 (SMIC) or sub01 (CASME II)')]
+        return [
+            _row(
+                source,
+                folder,
+                'error',
+                'a subject is named 006 (SAMM), s01 (SMIC) or sub01 (CASME II)',
+            )
+        ]
     found = []
     for entry in _entries(source, folder, 'u_test and u_train'):
         if isinstance(entry, Row):
@@ -73,7 +86,11 @@ def _subject(source, folder):
         else:
             found.extend(_classes(source, entry, folder.name, dataset))
     if not any(isinstance(item, Clip) or item.status == 'error' for item in found):
-        found.append(_row(source, folder, 'error', 'subject without a clip; expected u_test/<0, 1 or 2>/*.png'))
+        found.append(
+            _row(
+                source, folder, 'error', 'subject without a clip; expected u_test/<0, 1 or 2>/*.png'
+            )
+        )
     return found
 
 
@@ -84,7 +101,14 @@ def _classes(source, folder, subject, dataset):
         if isinstance(entry, Row):
             found.append(entry)
         elif entry.name not in EMOTIONS:
-            found.append(_row(source, entry, 'error', 'a class folder is 0 (negative), 1 (positive) or 2 (surprise)'))
+            found.append(
+                _row(
+                    source,
+                    entry,
+                    'error',
+                    'a class folder is 0 (negative), 1 (positive) or 2 (surprise)',
+                )
+            )
         else:
             found.extend(_file(source, path, subject, dataset) for path in sorted(entry.iterdir()))
     return found
@@ -98,7 +122,12 @@ def _file(source, path, subject, dataset):
         return _row(source, path, 'error', 'not a file; only PNG files may stand here')
     clip = clip_id(subject, path.stem) if path.suffix.lower() == '.png' else ''
     if not clip:
-        return _row(source, path, 'error', f'must be named {subject}_<clip>.png, with or without a blank before .png')
+        return _row(
+            source,
+            path,
+            'error',
+            f'must be named {subject}_<clip>.png, with or without a blank before .png',
+        )
     return Clip(path, clip, subject, dataset, EMOTIONS[path.parent.name])
 
 
@@ -108,7 +137,14 @@ def _refuse_doubles(source, clips, rows):
     for item in clips:
         if first.setdefault(item.clip, item) is not item:
             other = first[item.clip].path.relative_to(source).as_posix()
-            rows.append(_row(source, item.path, 'error', f'same clip {item.clip} as {other!r}; one of the two must go'))
+            rows.append(
+                _row(
+                    source,
+                    item.path,
+                    'error',
+                    f'same clip {item.clip} as {other!r}; one of the two must go',
+                )
+            )
     return list(first.values()), rows
 
 

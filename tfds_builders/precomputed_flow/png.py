@@ -50,6 +50,8 @@ def _check_chunks(data, wanted):
     while name != b'IEND':
         length, name = struct.unpack('>I4s', data[at : at + 8].ljust(8, b'\0'))
         end = at + 8 + length
-        if len(data) < end + 4 or zlib.crc32(data[at + 4 : end]) != int.from_bytes(data[end : end + 4], 'big'):
+        if len(data) < end + 4 or zlib.crc32(data[at + 4 : end]) != int.from_bytes(
+            data[end : end + 4], 'big'
+        ):
             raise ValueError(f'cut off or damaged after {min(at, len(data))} bytes; {wanted}')
         at = end + 4

@@ -23,10 +23,16 @@ class Builder(base.ClipBuilder):
     CODE = ('tfds_builders.precomputed_flow.layout', 'tfds_builders.precomputed_flow.png')
 
     def _info(self):
-        return self.clip_info(schema.clip_features(flow=schema.tensor((HEIGHT, WIDTH, 3), np.uint8)))
+        return self.clip_info(
+            schema.clip_features(flow=schema.tensor((HEIGHT, WIDTH, 3), np.uint8))
+        )
 
     def settings(self):
-        return {'classes': layout.EMOTIONS, 'datasets': layout.DATASETS, 'channels': ['u', 'v', 'strain']}
+        return {
+            'classes': layout.EMOTIONS,
+            'datasets': layout.DATASETS,
+            'channels': ['u', 'v', 'strain'],
+        }
 
     def source(self, manual_dir):
         """`manual_dir`/norm_u_v_os, or `manual_dir` itself where subjects with a u_test stand in
@@ -35,11 +41,15 @@ class Builder(base.ClipBuilder):
         for folder in (Path(manual_dir) / FOLDER, Path(manual_dir)):
             if folder.name == FOLDER and folder.is_dir() or any(folder.glob('*/u_test')):
                 return folder
-        raise UserError(f'{self.name}: --config.data.manual_dir={manual_dir} does not hold the files: {INSTRUCTIONS}')
+        raise UserError(
+            f'{self.name}: --config.data.manual_dir={manual_dir} does not hold the files: {INSTRUCTIONS}'
+        )
 
     def source_files(self, source):
         """Everything but litter and u_train, which would be 68 copies of the same files."""
-        return base.files_below(source, skip=lambda name: base.is_litter(name) or name == 'u_train'), []
+        return base.files_below(
+            source, skip=lambda name: base.is_litter(name) or name == 'u_train'
+        ), []
 
     def _split_generators(self, dl_manager):
         source = self.source(dl_manager.manual_dir)
@@ -57,7 +67,9 @@ class Builder(base.ClipBuilder):
 
     def _generate_examples(self, clips, flows):
         for clip in clips:
-            fields = {name: getattr(clip, name) for name in ('clip', 'subject', 'dataset', 'emotion')}
+            fields = {
+                name: getattr(clip, name) for name in ('clip', 'subject', 'dataset', 'emotion')
+            }
             yield clip.clip, schema.example(**fields, flow=flows[clip.clip])
 
 

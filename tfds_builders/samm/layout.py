@@ -26,7 +26,12 @@ COLUMNS = {
     'action_units': ('Action Units',),
     'emotion': ('Estimated Emotion',),
 }
-LONG_COLUMNS = {'filename': ('Filename',), 'onset': ('Onset',), 'offset': ('Offset',), 'type': ('Type',)}
+LONG_COLUMNS = {
+    'filename': ('Filename',),
+    'onset': ('Onset',),
+    'offset': ('Offset',),
+    'type': ('Type',),
+}
 EMOTIONS = ('anger', 'contempt', 'disgust', 'fear', 'happiness', 'sadness', 'surprise', 'other')
 ROWS = 159  # of the official sheet
 # subject, inducement, index: neither an action unit nor an emotion
@@ -44,9 +49,13 @@ def find(manual_dir):
     found = _trees(manual_dir)
     if not found or not coding:
         _refuse_long(manual_dir, others)
-        missing = _no_sheet(others) if found else 'holds no frames as <subject>/<clip>/006_05562.jpg'
+        missing = (
+            _no_sheet(others) if found else 'holds no frames as <subject>/<clip>/006_05562.jpg'
+        )
         raise UserError(f'{manual_dir} {missing}; {INSTRUCTIONS}')
-    return trees.common_folder([*(path.parent for path, _ in coding), *(tree.path for tree in found)])
+    return trees.common_folder(
+        [*(path.parent for path, _ in coding), *(tree.path for tree in found)]
+    )
 
 
 def read(source, *, options):
@@ -62,16 +71,30 @@ def read(source, *, options):
     path, records = max(coding, key=lambda item: (len(item[1]) == ROWS, len(item[1])))
     for other in (other for other, _ in coding if other != path):
         rows.append(Row(annotated.relative(other, source), 'ignored', f'{path.name} is read'))
-    tree, unread = annotated.tree_read(_trees(source), options['frames'], KINDS, source, INSTRUCTIONS)
+    tree, unread = annotated.tree_read(
+        _trees(source), options['frames'], KINDS, source, INSTRUCTIONS
+    )
     rows += unread
-    rows += [Row(annotated.relative(video, source), 'ignored', LONG) for video in _long_trees(source)]
+    rows += [
+        Row(annotated.relative(video, source), 'ignored', LONG) for video in _long_trees(source)
+    ]
     named = [{**record, 'where': f'{path.name} row {record["row"]}'} for record in records]
     annotations, wrong = annotated.read_rows(named, _annotation)
     chosen = corrections.SETS[options['corrections']]
-    clips, more = annotated.join(annotations, annotated.Release(
-        'samm', source, tree, whole=False, cropped=tree.kind == 'cropped', fps=200.0, edition='',
-        corrections={clip: apex for (_, clip), apex in chosen.items()}, corrected_by=options['corrections'],
-    ))
+    clips, more = annotated.join(
+        annotations,
+        annotated.Release(
+            'samm',
+            source,
+            tree,
+            whole=False,
+            cropped=tree.kind == 'cropped',
+            fps=200.0,
+            edition='',
+            corrections={clip: apex for (_, clip), apex in chosen.items()},
+            corrected_by=options['corrections'],
+        ),
+    )
     return clips, [*rows, *wrong, *more]
 
 
@@ -105,17 +128,24 @@ def _no_sheet(others):
 
 def _long_trees(folder):
     """Folders that hold long videos as 006_1/006_1_0001.jpg."""
-    return [path for path in trees.folders(folder)
-            if any(re.fullmatch(LONG_VIDEO, inner.name) for inner in trees.inside(path))]
+    return [
+        path
+        for path in trees.folders(folder)
+        if any(re.fullmatch(LONG_VIDEO, inner.name) for inner in trees.inside(path))
+    ]
 
 
 def _refuse_long(folder, others):
     """UserError where `folder` holds SAMM Long Videos and not (all of) the micro-expression
     clips.
     """
-    seen = [row.file for row in others if row.reason == LONG] + [str(path) for path in _long_trees(folder)]
+    seen = [row.file for row in others if row.reason == LONG] + [
+        str(path) for path in _long_trees(folder)
+    ]
     if seen:
-        raise UserError(f'{seen[0]} in {folder} is of {LONG}; the clips and their own sheet are needed; {INSTRUCTIONS}')
+        raise UserError(
+            f'{seen[0]} in {folder} is of {LONG}; the clips and their own sheet are needed; {INSTRUCTIONS}'
+        )
 
 
 def _trees(folder):
@@ -146,11 +176,22 @@ def _annotation(record):
         raise ValueError(f'Filename is {record["filename"]!r}; must be as 006_1_2')
     subject = clip.partition('_')[0]
     if record['subject'].zfill(3) != subject:
-        raise ValueError(f'Subject {record["subject"]!r} and Filename {record["filename"]!r} contradict each other')
-    onset, offset = annotated.frame('Onset Frame', record['onset']), annotated.frame('Offset Frame', record['offset'])
+        raise ValueError(
+            f'Subject {record["subject"]!r} and Filename {record["filename"]!r} contradict each other'
+        )
+    onset, offset = (
+        annotated.frame('Onset Frame', record['onset']),
+        annotated.frame('Offset Frame', record['offset']),
+    )
     return annotated.Annotation(
-        where=record['where'], clip=clip, subject=subject, emotion=annotated.word(record['emotion'], EMOTIONS),
-        action_units=record['action_units'], onset=onset, apex=record['apex'], offset=offset,
+        where=record['where'],
+        clip=clip,
+        subject=subject,
+        emotion=annotated.word(record['emotion'], EMOTIONS),
+        action_units=record['action_units'],
+        onset=onset,
+        apex=record['apex'],
+        offset=offset,
         repairs=_checksum(record['duration'], offset - onset + 1),
     )
 

@@ -61,8 +61,16 @@ def read(source, *, options):
     kind, tree = _choose(Path(source), options)
     found = [item for folder in trees.inside(tree) for item in _subject(folder, tree)]
     rows = [item for item in found if isinstance(item, Row)]
-    rows += [_row(other, other, 'ignored', f'{camera} {other_kind} frames; {annotated.relative(tree, tree.parent)} ones are read')
-             for camera, other_kind, other in _trees(Path(source)) if other != tree]
+    rows += [
+        _row(
+            other,
+            other,
+            'ignored',
+            f'{camera} {other_kind} frames; {annotated.relative(tree, tree.parent)} ones are read',
+        )
+        for camera, other_kind, other in _trees(Path(source))
+        if other != tree
+    ]
     folders = defaultdict(list)
     for item in found:
         if not isinstance(item, Row):
@@ -82,8 +90,13 @@ def read(source, *, options):
 
 def files(source):
     """(no sheets, all pictures in clip folders of all cameras)."""
-    folders = [item['folder'] for _, _, tree in _trees(Path(source)) for subject in trees.inside(tree)
-               for item in _subject(subject, tree) if not isinstance(item, Row)]
+    folders = [
+        item['folder']
+        for _, _, tree in _trees(Path(source))
+        for subject in trees.inside(tree)
+        for item in _subject(subject, tree)
+        if not isinstance(item, Row)
+    ]
     return [], [path for folder in folders for _, path in frames.numbered(folder)]
 
 
@@ -93,10 +106,14 @@ def _trees(folder):
     """
     found = []
     for path in trees.folders(folder):
-        if path.name.lower() in FPS and not any(_LONG.match(part) for part in path.relative_to(folder.parent).parts):
+        if path.name.lower() in FPS and not any(
+            _LONG.match(part) for part in path.relative_to(folder.parent).parts
+        ):
             pictures = _first_clip(path)
             if pictures:
-                cropped = 'crop' in path.parent.name.lower() or pictures[0][1].name.lower().startswith('reg_')
+                cropped = 'crop' in path.parent.name.lower() or pictures[0][
+                    1
+                ].name.lower().startswith('reg_')
                 found.append((path.name.lower(), 'cropped' if cropped else 'raw', path))
     return found
 
@@ -110,10 +127,14 @@ def _choose(source, options):
     for kind in kinds:
         paths = here[options['camera'], kind]
         if len(paths) > 1:
-            raise UserError(f'SMIC: {paths[0]} and {paths[1]} hold the same camera; keep one of them')
+            raise UserError(
+                f'SMIC: {paths[0]} and {paths[1]} hold the same camera; keep one of them'
+            )
         if paths:
             return kind, paths[0]
-    there = ', '.join(f'camera={camera} frames={kind}' for (camera, kind), paths in sorted(here.items()) if paths)
+    there = ', '.join(
+        f'camera={camera} frames={kind}' for (camera, kind), paths in sorted(here.items()) if paths
+    )
     raise UserError(
         f'SMIC: {source} has no camera={options["camera"]} frames={options["frames"]}; it has {there or "none"}; '
         f'{INSTRUCTIONS}'
@@ -140,7 +161,10 @@ def _subject(folder, tree):
     if not match:
         return [_row(folder, tree, 'ignored', 'a subject is named s1 or s01')]
     subject, found = f's{int(match[1]):02d}', []
-    levels = [trees.inside(level) if level.name.lower() == 'micro' else [level] for level in trees.inside(folder)]
+    levels = [
+        trees.inside(level) if level.name.lower() == 'micro' else [level]
+        for level in trees.inside(folder)
+    ]
     for entry in chain.from_iterable(levels):
         emotion = entry.name.lower()
         if emotion in EMOTIONS:
@@ -148,9 +172,18 @@ def _subject(folder, tree):
         elif emotion.replace('-', '_') == 'non_micro':
             found.append(_row(entry, tree, 'ignored', 'no micro-expressions'))
         elif any(_CLIP.fullmatch(path.name) for path in trees.inside(entry)):
-            found.append(_row(entry, tree, 'error', f'{entry.name!r} is no emotion; known: {", ".join(EMOTIONS)}'))
+            found.append(
+                _row(
+                    entry,
+                    tree,
+                    'error',
+                    f'{entry.name!r} is no emotion; known: {", ".join(EMOTIONS)}',
+                )
+            )
         else:
-            found.append(_row(entry, tree, 'ignored', f'not one of the folders {", ".join(EMOTIONS)}'))
+            found.append(
+                _row(entry, tree, 'ignored', f'not one of the folders {", ".join(EMOTIONS)}')
+            )
     return found
 
 
@@ -161,9 +194,21 @@ def _clip_folder(folder, tree, subject, emotion):
         return _row(folder, tree, 'dropped', f'not named like {subject}_{EMOTIONS[emotion]}_01')
     clip = f's{int(match[1]):02d}_{match[2].lower()}_{match[3]}'
     if match[2].lower() != EMOTIONS[emotion]:
-        return _row(folder, tree, 'error', f'named {match[2]!r} but under {emotion!r}; one of the two is wrong', clip)
+        return _row(
+            folder,
+            tree,
+            'error',
+            f'named {match[2]!r} but under {emotion!r}; one of the two is wrong',
+            clip,
+        )
     if not clip.startswith(f'{subject}_'):
-        return _row(folder, tree, 'error', f'a clip of another subject under {subject}; one of the two is wrong', clip)
+        return _row(
+            folder,
+            tree,
+            'error',
+            f'a clip of another subject under {subject}; one of the two is wrong',
+            clip,
+        )
     return {'folder': folder, 'clip': clip, 'subject': subject, 'emotion': emotion}
 
 
@@ -177,10 +222,26 @@ def _clip(item, tree, camera, cropped):
     first, last = min(usable), max(usable)
     repairs = annotated.gaps(first, last, usable)
     reason, old, new = repairs[0] if repairs else ('', '', '')
-    rows.insert(0, _row(item['folder'], tree, 'repaired' if repairs else 'used', reason, item['clip'], old, new))
+    rows.insert(
+        0,
+        _row(
+            item['folder'], tree, 'repaired' if repairs else 'used', reason, item['clip'], old, new
+        ),
+    )
     fields = {name: item[name] for name in ('clip', 'subject', 'emotion')}
-    clip = Clip(**fields, dataset='smic', action_units='', action_units_known=False, onset=first, apex=-1, offset=last,
-                apex_source='estimated', fps=FPS[camera], cropped=cropped, frames=frames.between(usable, first, last))
+    clip = Clip(
+        **fields,
+        dataset='smic',
+        action_units='',
+        action_units_known=False,
+        onset=first,
+        apex=-1,
+        offset=last,
+        apex_source='estimated',
+        fps=FPS[camera],
+        cropped=cropped,
+        frames=frames.between(usable, first, last),
+    )
     return [clip], rows
 
 

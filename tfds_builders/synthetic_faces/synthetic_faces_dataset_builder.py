@@ -15,7 +15,18 @@ from mer_jax.preprocess.synthetic.plans import NOT_DRAWN, PLANS, VARIED
 from tfds_builders import base, inputs, schema, workers
 
 SEED = 0
-DRAWING = ('brush', 'clips', 'drawing', 'emotions', 'identity', 'landmarks', 'motion', 'muscles', 'plans', 'relief')
+DRAWING = (
+    'brush',
+    'clips',
+    'drawing',
+    'emotions',
+    'identity',
+    'landmarks',
+    'motion',
+    'muscles',
+    'plans',
+    'relief',
+)
 # output motion / input motion; 6, as published, would tear faces that move by up to 3 of 128 pixels
 ALPHA = 3.0
 SUMMARIES = {
@@ -30,8 +41,11 @@ SUMMARIES = {
 }
 
 
-RECOGNITION = {'image': schema.tensor((SIZE, SIZE, 3), np.uint8), 'frames': schema.tensor((None, SIZE, SIZE), np.uint8),
-               'flow_offset': schema.tensor((SIZE, SIZE, 3), np.float32)}
+RECOGNITION = {
+    'image': schema.tensor((SIZE, SIZE, 3), np.uint8),
+    'frames': schema.tensor((None, SIZE, SIZE), np.uint8),
+    'flow_offset': schema.tensor((SIZE, SIZE, 3), np.float32),
+}
 SPOTTING = {**inputs.FEATURES['spotting'], 'moved': schema.tensor((None,), np.float32)}
 
 
@@ -41,9 +55,14 @@ class Builder(base.ClipBuilder):
     """
 
     VERSION = tfds.core.Version('1.0.0')
-    CODE = ('tfds_builders.inputs', *(f'mer_jax.preprocess.{name}' for name in ('flow', 'magnify', 'pyramid')),
-            *(f'mer_jax.preprocess.synthetic.{name}' for name in DRAWING))
-    BUILDER_CONFIGS = [tfds.core.BuilderConfig(name=name, description=text) for name, text in SUMMARIES.items()]
+    CODE = (
+        'tfds_builders.inputs',
+        *(f'mer_jax.preprocess.{name}' for name in ('flow', 'magnify', 'pyramid')),
+        *(f'mer_jax.preprocess.synthetic.{name}' for name in DRAWING),
+    )
+    BUILDER_CONFIGS = [
+        tfds.core.BuilderConfig(name=name, description=text) for name, text in SUMMARIES.items()
+    ]
     progress = True
 
     def _info(self):
@@ -71,9 +90,13 @@ class Builder(base.ClipBuilder):
         # By index: clips that are rendered at once are of different subjects, so no face is drawn
         # twice.
         jobs = sorted(clips.jobs(self._plan(), seed=SEED), key=lambda job: job.index)
-        make = partial(example, kind='spotting' if self._plan() in VARIED else self.builder_config.name)
+        make = partial(
+            example, kind='spotting' if self._plan() in VARIED else self.builder_config.name
+        )
         title = f'{self.name}/{self.builder_config.name}'
-        for record in workers.threaded(make, jobs, cores=machine.cores(), title=title, progress=self.progress):
+        for record in workers.threaded(
+            make, jobs, cores=machine.cores(), title=title, progress=self.progress
+        ):
             yield record['clip'], record
 
     def _plan(self):
@@ -86,15 +109,33 @@ def example(job, *, kind):
     """
     clip = clips.render(job)
     key_frames = clip.frames[
-        [clip.onset - clip.first_frame, clip.apex - clip.first_frame, clip.offset - clip.first_frame]
+        [
+            clip.onset - clip.first_frame,
+            clip.apex - clip.first_frame,
+            clip.offset - clip.first_frame,
+        ]
     ]
     measured = flow.flow_features(key_frames[0], key_frames[1])
-    stored = ('clip', 'subject', 'emotion', 'action_units', 'first_frame', 'onset', 'apex', 'offset', 'fps')
+    stored = (
+        'clip',
+        'subject',
+        'emotion',
+        'action_units',
+        'first_frame',
+        'onset',
+        'apex',
+        'offset',
+        'fps',
+    )
     if kind == 'spotting':
         arrays = {'moved': clip.moved, **_flows(clip)}
     else:
         image = _image(*key_frames, measured[..., :2], to_magnified=kind == 'magnified')
-        arrays = {'image': image, 'frames': clip.frames, 'flow_offset': flow.flow_features(*key_frames[1:])}
+        arrays = {
+            'image': image,
+            'frames': clip.frames,
+            'flow_offset': flow.flow_features(*key_frames[1:]),
+        }
     return schema.example(
         **{name: getattr(clip, name) for name in stored},
         dataset='synthetic',
@@ -110,8 +151,14 @@ def example(job, *, kind):
 
 def _flows(clip):
     """As of a release's `spotting`, but by Farneback's estimator: TV-L1 takes 25 times as long."""
-    onset, numbers = clip.frames[clip.onset - clip.first_frame], range(clip.onset + 1, clip.offset + 1)
-    flows = [flow.resize_flow(flow.farneback(onset, clip.frames[n - clip.first_frame]), inputs.SPOTTING) for n in numbers]
+    onset, numbers = (
+        clip.frames[clip.onset - clip.first_frame],
+        range(clip.onset + 1, clip.offset + 1),
+    )
+    flows = [
+        flow.resize_flow(flow.farneback(onset, clip.frames[n - clip.first_frame]), inputs.SPOTTING)
+        for n in numbers
+    ]
     return {'flows': np.stack(flows).astype(np.float16), 'flow_frames': np.array(numbers, np.int32)}
 
 

@@ -29,14 +29,24 @@ def stroke(points, width, *, soft=0.35):
     points = smooth(points)
     canvas = np.zeros((SCALE * SIZE, SCALE * SIZE), np.float32)
     fixed = np.round((SCALE * points + 1) * 16).astype(np.int32)
-    cv2.polylines(canvas, [fixed], False, 1.0, thickness=max(1, round(width * SCALE)), lineType=cv2.LINE_8, shift=4)
+    cv2.polylines(
+        canvas,
+        [fixed],
+        False,
+        1.0,
+        thickness=max(1, round(width * SCALE)),
+        lineType=cv2.LINE_8,
+        shift=4,
+    )
     return cv2.GaussianBlur(canvas, (0, 0), soft * SCALE)
 
 
 def smooth(points, *, closed=False, per_edge=8):
     """A Catmull-Rom curve through `points` [n, 2]."""
     points = np.asarray(points, np.float64)
-    ring = np.concatenate([points[-1:], points, points[:2]] if closed else [points[:1], points, points[-1:]])
+    ring = np.concatenate(
+        [points[-1:], points, points[:2]] if closed else [points[:1], points, points[-1:]]
+    )
     before, start, end, after = ring[:-3, None], ring[1:-2, None], ring[2:-1, None], ring[3:, None]
     t = np.linspace(0, 1, per_edge, endpoint=False)[None, :, None]
     curve = start + 0.5 * t * (end - before + t * (2 * before - 5 * start + 4 * end - after

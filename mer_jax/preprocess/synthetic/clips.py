@@ -116,7 +116,9 @@ def make(seed, number, index, emotion, subject, *, varied=False):
     onset, apex, offset, count = (varied_timing if varied else timing)(rng, style.length)
     first = int(rng.integers(1, 200))
     course = motion.time_course(count, onset, apex, offset)
-    pose = motion.head_pose(rng, count, onset, shift=style.shift, turn=style.turn, window=48 if varied else 24)
+    pose = motion.head_pose(
+        rng, count, onset, shift=style.shift, turn=style.turn, window=48 if varied else 24
+    )
     field, light = muscles.displacement(bells, motion.pixels()), rng.uniform(0.92, 1.05)
     clean = np.float32(light) * motion.film(subject.drawing, field, course, pose, seat)
     key_points = [points, motion.turned(points + muscles.displacement(bells, points), pose[apex])]
@@ -132,7 +134,9 @@ def make(seed, number, index, emotion, subject, *, varied=False):
         fps=FPS * (2 if varied else 1),
         frames=motion.exposed(rng, clean, noise=style.noise, flicker=style.flicker),
         landmarks=np.stack([*key_points, motion.turned(points, pose[offset])]).astype(np.float32),
-        displacement=(motion.turned(motion.pixels() + field, pose[apex]) - motion.pixels()).astype(np.float32),
+        displacement=(motion.turned(motion.pixels() + field, pose[apex]) - motion.pixels()).astype(
+            np.float32
+        ),
         moved=(course * np.linalg.norm(field, axis=-1).max()).astype(np.float32),
         clean=clean[[onset, apex]],
     )
@@ -154,7 +158,14 @@ def render(job):
     """The Clip of a Job, the same whatever was rendered before it; safe to call from several
     threads.
     """
-    return make(job.seed, job.number, job.index, job.emotion, _person(job.seed, job.number), varied=job.varied)
+    return make(
+        job.seed,
+        job.number,
+        job.index,
+        job.emotion,
+        _person(job.seed, job.number),
+        varied=job.varied,
+    )
 
 
 # a face takes longer to draw than its clip; more than any plan has subjects

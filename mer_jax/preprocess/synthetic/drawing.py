@@ -28,7 +28,9 @@ def _draw_eye(picture, face, points, x, y, eye):
     picture = blend(picture, 0.10, 0.85 * stroke(upper - (0, 0.2), 1.1))
     picture = blend(picture, 0.6 * face.skin, 0.45 * stroke(lower + (0, 0.3), 0.7))
     picture = blend(picture, 0.6 * face.skin, 0.55 * stroke(upper - (0, 2.6), 0.7, soft=0.5))
-    return blend(picture, 0.72 * face.skin, 3 * face.folds * stroke(lower + (0, 4.0), 1.0, soft=0.8))
+    return blend(
+        picture, 0.72 * face.skin, 3 * face.folds * stroke(lower + (0, 4.0), 1.0, soft=0.8)
+    )
 
 
 def _draw_brow(picture, face, points, brow, hairs):
@@ -37,9 +39,16 @@ def _draw_brow(picture, face, points, brow, hairs):
     profile = np.array([0.45, 0.85, 1.0, 1.05, 0.95]) * face.brow_thick
     profile = profile if brow == landmarks.RIGHT_BROW else profile[::-1]
     band = np.concatenate(
-        [line - np.stack([0 * profile, profile], -1), (line + np.stack([0 * profile, 0.9 * profile], -1))[::-1]]
+        [
+            line - np.stack([0 * profile, profile], -1),
+            (line + np.stack([0 * profile, 0.9 * profile], -1))[::-1],
+        ]
     )
-    return blend(picture, face.brow_tone, polygon(smooth(band, closed=True), soft=0.6) * (0.78 + 0.22 * hairs))
+    return blend(
+        picture,
+        face.brow_tone,
+        polygon(smooth(band, closed=True), soft=0.6) * (0.78 + 0.22 * hairs),
+    )
 
 
 def _draw_mouth(picture, face, points):
@@ -50,7 +59,9 @@ def _draw_mouth(picture, face, points):
     tone = face.lip_tone * face.skin
     picture = blend(picture, 0.85 * tone, 0.9 * polygon(upper, soft=0.45))
     picture = blend(picture, tone, 0.9 * polygon(lower, soft=0.45))
-    line = np.concatenate([points[48:49], (points[61:64] + points[[67, 66, 65]]) / 2, points[54:55]])
+    line = np.concatenate(
+        [points[48:49], (points[61:64] + points[[67, 66, 65]]) / 2, points[54:55]]
+    )
     return blend(picture, 0.12, 0.9 * stroke(line, 1.0, soft=0.45))
 
 
@@ -71,10 +82,15 @@ def _draw_marks(picture, face, points, x, y):
         start = (face.centre + side * (face.nose_half + 1.5), face.nose_end - 3)
         end = points[corner] + (side * 4.5, -1.0)
         bend = ((start[0] + end[0]) / 2 + side * 2.0, (start[1] + end[1]) / 2 - 1.0)
-        picture = blend(picture, 0.6 * face.skin, 4 * face.folds * stroke([start, bend, end], 1.0, soft=0.8))
+        picture = blend(
+            picture, 0.6 * face.skin, 4 * face.folds * stroke([start, bend, end], 1.0, soft=0.8)
+        )
     for row in (0.4, 0.62):
         level = face.hairline + row * (face.eye_height - face.brow_gap - 4 - face.hairline)
-        wave = [(face.centre + aside, level + 1.2 * (aside / 20) ** 2) for aside in (-20, -10, 0, 10, 20)]
+        wave = [
+            (face.centre + aside, level + 1.2 * (aside / 20) ** 2)
+            for aside in (-20, -10, 0, 10, 20)
+        ]
         picture = blend(picture, 0.7 * face.skin, 2 * face.folds * stroke(wave, 0.8, soft=0.7))
     for left, top, radius in face.moles:
         picture = blend(picture, 0.35 * face.skin, 0.8 * bump(x, y, (left, top), radius, radius))
@@ -91,7 +107,9 @@ def _head(face, points):
     ]
     left = np.array([(face.centre + part * face.half_width, y) for part, y in rise])
     right = left[::-1] * (-1, 1) + (2 * face.centre, 0)
-    return polygon(smooth(np.concatenate([points[landmarks.JAW], left, right]), closed=True), soft=0.8)
+    return polygon(
+        smooth(np.concatenate([points[landmarks.JAW], left, right]), closed=True), soft=0.8
+    )
 
 
 def _surroundings(picture, face, points, x, y, hairs):
@@ -99,11 +117,31 @@ def _surroundings(picture, face, points, x, y, hairs):
     behind = 0.36 - 0.0006 * y
     throat = bump(x, y, (face.centre, 150), 0.7 * face.half_width, 46, power=6)
     behind = blend(behind, 0.5 * face.skin * (0.8 + 0.002 * np.abs(x - face.centre)), 1.3 * throat)
-    skull = bump(x, y, (face.centre, face.eye_height - 6), 1.12 * face.half_width, face.eye_height + 4, power=5)
-    behind = blend(behind, face.hair * (0.75 + 0.5 * hairs), 2.2 * skull * step(face.eye_height + 8 - y, 0.35))
+    skull = bump(
+        x,
+        y,
+        (face.centre, face.eye_height - 6),
+        1.12 * face.half_width,
+        face.eye_height + 4,
+        power=5,
+    )
+    behind = blend(
+        behind, face.hair * (0.75 + 0.5 * hairs), 2.2 * skull * step(face.eye_height + 8 - y, 0.35)
+    )
     for side in (-1, 1):
-        ear = bump(x, y, (face.centre + side * (face.half_width + 1.5), face.eye_height + 10), 4.2, 10, power=4)
-        behind = blend(behind, face.skin * (0.62 - 0.02 * side * (x - face.centre - side * face.half_width)), 1.6 * ear)
+        ear = bump(
+            x,
+            y,
+            (face.centre + side * (face.half_width + 1.5), face.eye_height + 10),
+            4.2,
+            10,
+            power=4,
+        )
+        behind = blend(
+            behind,
+            face.skin * (0.62 - 0.02 * side * (x - face.centre - side * face.half_width)),
+            1.6 * ear,
+        )
     return blend(behind, picture, _head(face, points))
 
 
@@ -113,14 +151,19 @@ def neutral(face, points):
     """
     x, y = grid()
     side = SCALE * SIZE
-    strands = np.random.default_rng(face.texture + 1).standard_normal((side, side), dtype=np.float32)
+    strands = np.random.default_rng(face.texture + 1).standard_normal(
+        (side, side), dtype=np.float32
+    )
     hairs = cv2.GaussianBlur(strands, (0, 0), 0.9, sigmaY=4)
     hairs = np.clip(0.5 + 0.35 * hairs / hairs.std(), 0, 1)
     picture = face.skin * skin(face)
     picture = _draw_marks(picture, face, points, x, y)
     picture = _draw_nose(picture, face, points, x, y)
     picture = _draw_mouth(picture, face, points)
-    for eye, brow in ((landmarks.RIGHT_EYE, landmarks.RIGHT_BROW), (landmarks.LEFT_EYE, landmarks.LEFT_BROW)):
+    for eye, brow in (
+        (landmarks.RIGHT_EYE, landmarks.RIGHT_BROW),
+        (landmarks.LEFT_EYE, landmarks.LEFT_BROW),
+    ):
         picture = _draw_eye(picture, face, points, x, y, eye)
         picture = _draw_brow(picture, face, points, brow, hairs)
     picture = picture * shading(face, points, x, y) * 1.08

@@ -54,7 +54,10 @@ class Style(NamedTuple):
 def style(rng):
     """A Style drawn by a numpy Generator."""
     return Style(
-        taste={name: rng.dirichlet(0.25 * np.array(list(common.values()))) for name, common in COMBINATIONS.items()},
+        taste={
+            name: rng.dirichlet(0.25 * np.array(list(common.values())))
+            for name, common in COMBINATIONS.items()
+        },
         gain={unit: float(rng.lognormal(0, 0.25)) for unit in ACTION_UNITS},
         peak=float(np.clip(rng.lognormal(np.log(1.3), 0.3), 0.9, 2.4)),
         lean=float(np.clip(rng.normal(0, 0.2), -0.45, 0.45)),
@@ -87,7 +90,9 @@ def express(rng, person, emotion):
             side = 'R' if rng.random() < 0.5 + person.lean else 'L'
         strength = person.gain[number] * rng.lognormal(0, 0.2)
         right, left = strength * (1 + person.lean), strength * (1 - person.lean)
-        moves.append((number, 0.1 * right if side == 'L' else right, 0.1 * left if side == 'R' else left))
+        moves.append(
+            (number, 0.1 * right if side == 'L' else right, 0.1 * left if side == 'R' else left)
+        )
         coded.append(f'{side}{number}')
     if rng.random() < person.habit_rate and person.habit not in [number for number, _, _ in moves]:
         moves.append((person.habit, *rng.uniform(0.3, 1.1, 2)))

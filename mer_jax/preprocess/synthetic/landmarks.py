@@ -49,7 +49,10 @@ def _jaw(face):
     """17 points from ear to ear round the chin, a super-ellipse."""
     angle = np.linspace(0, np.pi, 17)
     ear = face.eye_height + 1
-    x = face.centre - face.half_width * np.sign(np.cos(angle)) * np.abs(np.cos(angle)) ** face.jaw_square
+    x = (
+        face.centre
+        - face.half_width * np.sign(np.cos(angle)) * np.abs(np.cos(angle)) ** face.jaw_square
+    )
     return np.stack([x, ear + (face.chin - ear) * np.sin(angle) ** 0.9], -1)
 
 
@@ -66,7 +69,9 @@ def _nose(face):
     top = face.eye_height - 1
     bridge = np.stack([np.full(4, face.centre), np.linspace(top, face.nose_end - 5, 4)], -1)
     across = np.linspace(-1, 1, 5)
-    base = np.stack([face.centre + 0.8 * face.nose_half * across, face.nose_end + 1.2 - 1.6 * across**2], -1)
+    base = np.stack(
+        [face.centre + 0.8 * face.nose_half * across, face.nose_end + 1.2 - 1.6 * across**2], -1
+    )
     return np.concatenate([bridge, base])
 
 
@@ -93,7 +98,13 @@ def _inner_lip(face):
     """8 points along the closed mouth, half a pixel above and below its line."""
     along = np.array([-0.88, -0.3, 0, 0.3, 0.88, 0.3, 0, -0.3])
     gap = np.array([0, -0.4, -0.3, -0.4, 0, 0.4, 0.4, 0.4])
-    return np.stack([face.centre + face.mouth_half * along, face.mouth_height - face.mouth_curve * along**2 + gap], -1)
+    return np.stack(
+        [
+            face.centre + face.mouth_half * along,
+            face.mouth_height - face.mouth_curve * along**2 + gap,
+        ],
+        -1,
+    )
 
 
 def place(face):

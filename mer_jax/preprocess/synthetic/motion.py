@@ -37,7 +37,13 @@ def head_pose(rng, frames, onset, *, shift, turn, window=24):
     """
     steps, half = rng.standard_normal((frames + window, 3)), window // 2
     kernel = np.hanning(window + 2)[1:-1]
-    smooth = np.stack([np.convolve(part, kernel / np.linalg.norm(kernel), 'same')[half:-half] for part in steps.T], -1)
+    smooth = np.stack(
+        [
+            np.convolve(part, kernel / np.linalg.norm(kernel), 'same')[half:-half]
+            for part in steps.T
+        ],
+        -1,
+    )
     return (smooth - smooth[onset]) * (shift, shift, turn)
 
 
@@ -47,14 +53,19 @@ def turned(points, pose):
     """
     x, y, angle = pose
     cos, sin = np.cos(angle), np.sin(angle)
-    return (np.asarray(points, np.float64) - MIDDLE) @ np.array([[cos, sin], [-sin, cos]]) + (MIDDLE + x, MIDDLE + y)
+    return (np.asarray(points, np.float64) - MIDDLE) @ np.array([[cos, sin], [-sin, cos]]) + (
+        MIDDLE + x,
+        MIDDLE + y,
+    )
 
 
 def turned_back(points, pose):
     """The inverse of `turned`."""
     x, y, angle = pose
     cos, sin = np.cos(angle), np.sin(angle)
-    return (np.asarray(points, np.float64) - (MIDDLE + x, MIDDLE + y)) @ np.array([[cos, -sin], [sin, cos]]) + MIDDLE
+    return (np.asarray(points, np.float64) - (MIDDLE + x, MIDDLE + y)) @ np.array(
+        [[cos, -sin], [sin, cos]]
+    ) + MIDDLE
 
 
 def pixels():
@@ -75,7 +86,9 @@ def rest_points(facial, strength, pose):
     moved = np.float32(strength) * facial.astype(np.float32)
     rest = target
     for _ in range(ROUNDS):
-        rest = target - cv2.remap(moved, rest[..., 0], rest[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        rest = target - cv2.remap(
+            moved, rest[..., 0], rest[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
     return rest
 
 
@@ -89,7 +102,11 @@ def film(drawing, facial, course, pose, seat):
     frames = []
     for strength, place in zip(course, pose, strict=True):
         at = SCALE * (rest_points(facial, strength, place) - np.float32(seat)) + 1
-        frames.append(cv2.remap(drawing, at[..., 0], at[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE))
+        frames.append(
+            cv2.remap(
+                drawing, at[..., 0], at[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+            )
+        )
     return np.stack(frames)
 
 

@@ -104,6 +104,8 @@ def displacement(bells, points):
     points = np.asarray(points, np.float64)
     total = np.zeros_like(points)
     for x, y, dx, dy, width, height in bells:
-        weight = np.exp(-0.5 * (((points[..., 0] - x) / width) ** 2 + ((points[..., 1] - y) / height) ** 2))
+        weight = np.exp(
+            -0.5 * (((points[..., 0] - x) / width) ** 2 + ((points[..., 1] - y) / height) ** 2)
+        )
         total += weight[..., None] * (dx, dy)
     return total
