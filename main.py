@@ -60,7 +60,8 @@ def main(argv) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return _told(
-            'error: standard output was closed; the same command continues from the last checkpoint',
+            'error: standard output was closed; the same command continues from the last '
+            'checkpoint',
             2,
         )
     except (UserError, OSError) as error:
@@ -108,12 +109,14 @@ def parse(argv):
         raise UserError(_flag_mistake(str(error), config)) from None
     if verb not in VERBS or extra:
         raise UserError(
-            f'{" ".join([verb, *extra])!r} is not a verb; known: {", ".join(VERBS)} (one, or none for train)'
+            f'{" ".join([verb, *extra])!r} is not a verb; known: {", ".join(VERBS)} (one, or '
+            'none for train)'
         )
     for owner, name in OWN.items():
         if bool(values[name].value) != (verb == owner):
             raise UserError(
-                f'--{name} belongs to the verb {owner}, and {owner} needs it; see python main.py --help'
+                f'--{name} belongs to the verb {owner}, and {owner} needs it; see python main.py '
+                '--help'
             )
     path, _, variant = asked.partition(':')
     folder = (
@@ -134,7 +137,8 @@ def _asked(argv):
     places = [i for i, a in enumerate(argv) if CONFIG_FLAG.match(a)]
     if len(places) > 1:
         raise UserError(
-            f'--config is given {len(places)} times; one config file, --config.KEY=VALUE for what differs'
+            f'--config is given {len(places)} times; one config file, --config.KEY=VALUE for '
+            'what differs'
         )
     if not places:
         return str(DEFAULT), argv
@@ -164,7 +168,8 @@ def _load(asked) -> ConfigDict:
         raise UserError(f'{path} fails: {type(error).__name__}: {error}') from error
     if not isinstance(config, ConfigDict):
         raise UserError(
-            f'{path} is not a config file: it has no get_config(variant) that returns base() with changes'
+            f'{path} is not a config file: it has no get_config(variant) that returns base() '
+            'with changes'
         )
     known, got = set(files.flat(base('').to_dict())), set(files.flat(config.to_dict()))
     if known != got:
@@ -179,7 +184,8 @@ def _no_such_file(name):
     known = sorted(p.stem for p in (HERE / 'configs').glob('[a-z]*_*.py'))
     near = difflib.get_close_matches(Path(name).stem, known, n=1)
     return (
-        f'--config={name or chr(39) * 2}: no such file{f"; did you mean configs/{near[0]}.py?" if near else ""}; '
+        f'--config={name or chr(39) * 2}: no such '
+        f'file{f"; did you mean configs/{near[0]}.py?" if near else ""}; '
         f'known: {", ".join(f"configs/{k}.py" for k in known)}'
     )
 
@@ -195,7 +201,8 @@ def _check_keys(argv, known):
         ]
         near = leaf[:1] or difflib.get_close_matches(found[1], known, n=1)
         raise UserError(
-            f'--config.{found[1]}: no such setting{f", did you mean --config.{near[0]}?" if near else ""}; '
+            f'--config.{found[1]}: no such '
+            f'setting{f", did you mean --config.{near[0]}?" if near else ""}; '
             'configs/common.py lists all'
         )
 

@@ -40,7 +40,8 @@ def main(repository, work):
     assert 'jax' not in sys.modules
     assert 'site-packages' in tfds_builders.__file__, 'the installed package must be tested'
     print(
-        f'tfds.load works: TensorFlow {tf.__version__}, tensorflow-datasets {tfds.__version__}, {len(truth)} clips'
+        f'tfds.load works: TensorFlow {tf.__version__}, tensorflow-datasets {tfds.__version__}, '
+        f'{len(truth)} clips'
     )
 
 

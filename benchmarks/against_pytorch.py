@@ -93,7 +93,8 @@ def compare(network, *, folds, rows, batch_size, rounds):
     ratios = sorted((seen_engine / ours) / (seen_other / theirs) for theirs, ours in pairs)
     theirs, ours = (statistics.median(side) for side in zip(*pairs, strict=True))
     print(
-        f'{network}: {folds} folds x {rows} clips, batch {batch_size}; an epoch of all folds: PyTorch {theirs:.2f} s, '
+        f'{network}: {folds} folds x {rows} clips, batch {batch_size}; an epoch of all folds: '
+        f'PyTorch {theirs:.2f} s, '
         f'engine {ours:.2f} s ({plan.describe(chosen)}); ratio {statistics.median(ratios):.2f} '
         f'({ratios[0]:.2f} to {ratios[-1]:.2f}); the engine holds {held / 1e9:.2f} GB a device',
         flush=True,

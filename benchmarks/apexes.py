@@ -134,7 +134,8 @@ def main():
         cubes[how] = confusions(image, points, kept)
         score = metrics.summary(cubes[how].sum((0, 1)))
         print(
-            f'{how:10} off by {error.mean():5.2f} frames: UF1 {score["uf1"]:.3f}, accuracy {score["accuracy"]:.3f}',
+            f'{how:10} off by {error.mean():5.2f} frames: UF1 {score["uf1"]:.3f}, accuracy '
+            f'{score["accuracy"]:.3f}',
             end='',
         )
         if how == 'known':

@@ -86,7 +86,8 @@ def main():
             peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e3
             told = ', '.join(f'{seconds:.1f} s on {count}' for count, seconds in took.items())
             print(
-                f'{kind}: {len(clips)} clips of {chosen.length} frames: {told} (ratio {took[1] / took[machine.cores()]:.2f}); '
+                f'{kind}: {len(clips)} clips of {chosen.length} frames: {told} (ratio '
+                f'{took[1] / took[machine.cores()]:.2f}); '
                 f'{size:.0f} MB, {peak:.0f} MB a process at most',
                 flush=True,
             )

@@ -126,8 +126,8 @@ def main():
     median = {name: 1000 * statistics.median(one[name] for one in rounds) for name in rounds[0]}
     total = 1000 * statistics.median(sum(one.values()) for one in rounds)
     print(
-        f'{chosen.frames} frames of 640x480, flow {chosen.flow}, apex {chosen.apex}: {total:.0f} ms; '
-        + ', '.join(f'{name} {value:.0f}' for name, value in median.items())
+        f'{chosen.frames} frames of 640x480, flow {chosen.flow}, apex {chosen.apex}: '
+        f'{total:.0f} ms; ' + ', '.join(f'{name} {value:.0f}' for name, value in median.items())
     )
 
 

@@ -109,7 +109,8 @@ def main(argv):
         rows += [(record['subject'], *points[:, half]) for half in (0, 1) if most[half] >= LEAST]
     subjects, *columns = zip(*rows, strict=True)
     print(
-        f'{len(rows)} halves of {len(trained["clip"])} clips move by {LEAST} pixels or more; hits (chance {SHARE})'
+        f'{len(rows)} halves of {len(trained["clip"])} clips move by {LEAST} pixels or more; '
+        f'hits (chance {SHARE})'
     )
     table(
         dict(

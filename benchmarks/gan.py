@@ -227,9 +227,12 @@ def main():
     ratios = sorted(other / own for other, own in pairs)
     other, own = (1000 * statistics.median(side) / steps for side in zip(*pairs, strict=True))
     print(
-        f'{chosen.folds} GANs, {pixels} pixels in {chosen.size}, width {chosen.width}, {batch} rows a step; a step of all: '
-        f'PyTorch {torch.__version__} on {torch.get_num_threads()} threads {other:.0f} ms, engine {own:.0f} ms '
-        f'({plan.describe(layout)}); ratio {statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f}), '
+        f'{chosen.folds} GANs, {pixels} pixels in {chosen.size}, width {chosen.width}, {batch} '
+        'rows a step; a step of all: '
+        f'PyTorch {torch.__version__} on {torch.get_num_threads()} threads {other:.0f} ms, '
+        f'engine {own:.0f} ms '
+        f'({plan.describe(layout)}); ratio {statistics.median(ratios):.2f} ({ratios[0]:.2f} to '
+        f'{ratios[-1]:.2f}), '
         f'{time.perf_counter() - start:.0f} s of timing'
     )
 

@@ -34,7 +34,8 @@ def read(folder) -> Spotted:
     folder = workdir.absolute(folder)
     if not (folder / workdir.RESULTS).exists():
         raise UserError(
-            f'data.apex is {str(folder)!r}, no folder of a finished spotting run; allowed: such a folder, '
+            f'data.apex is {str(folder)!r}, no folder of a finished spotting run; allowed: such '
+            'a folder, '
             f'{", ".join(map(repr, RULES))}'
         )
     results = workdir.read_json(folder / workdir.RESULTS)
@@ -44,7 +45,8 @@ def read(folder) -> Spotted:
         or results.get('leaks')
     ):
         raise UserError(
-            f'data.apex: {folder} is no honest spotting run by protocol loso, which names the subject that each of '
+            f'data.apex: {folder} is no honest spotting run by protocol loso, which names the '
+            'subject that each of '
             'its spotters did not see'
         )
     frame = {}
@@ -74,7 +76,8 @@ def frames(record, rule) -> list:
     found = sorted({told[key] for told in rule.frame.values() if key in told})
     if not found:
         raise UserError(
-            f'data.apex: {rule.folder} answers nothing for clip {record["clip"]!r} of {record["dataset"]}, which has '
+            f'data.apex: {rule.folder} answers nothing for clip {record["clip"]!r} of '
+            f'{record["dataset"]}, which has '
             'no annotated apex; train the spotter on data.name with this data set'
         )
     return found

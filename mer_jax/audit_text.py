@@ -12,19 +12,24 @@ from mer_jax.report_text import WIDTH, interval, measure, plural
 
 MEASURES = {'uf1': 'UF1', 'uar': 'UAR', 'accuracy': 'accuracy'}
 WHY = {
-    'honest': 'No subject stands on both sides; whatever is fitted or made sees training rows only; the last epoch counts.',
+    'honest': 'No subject stands on both sides; whatever is fitted or made sees training rows '
+    'only; the last epoch counts.',
     'split': 'Clips are split, not subjects: other clips of the tested subject train.',
     'balance': 'Rows are made, and classes counted, before the split: from the tested clips too.',
     'scale': 'The scale of the input is fitted to the tested clips too.',
     'network': 'The network whose features the machines take has trained on the tested clips too.',
     'epoch': 'Each fold answers as it did at the epoch that its left-out subject likes best.',
     'all': 'Every habit above that applies, at once.',
-    'control': 'Classes drawn at random, one a subject: no honest protocol can tell them, so this stands at chance or below.',
-    'control_split': 'The same classes with clips split at random: what recognising the person alone is worth.',
+    'control': 'Classes drawn at random, one a subject: no honest protocol can tell them, so '
+    'this stands at chance or below.',
+    'control_split': 'The same classes with clips split at random: what recognising the person '
+    'alone is worth.',
 }
 METHOD = (
-    'Every line is the same experiment with the same seeds. "Adds": minus the honest run, on the same clips. 95 % intervals: '
-    '2,000 bootstrap draws of subjects, the same for both; p: permutation test that swaps both runs of a subject. Clips split '
+    'Every line is the same experiment with the same seeds. "Adds": minus the honest run, on the '
+    'same clips. 95 % intervals: '
+    '2,000 bootstrap draws of subjects, the same for both; p: permutation test that swaps both '
+    'runs of a subject. Clips split '
     'at random: into so many groups that as large a share of the clips trains as in the honest run.'
 )
 
@@ -68,7 +73,10 @@ def text(found: dict) -> str:
         cells = f'{measure(line["metrics"]["uf1"]):>6} {interval(line["intervals"]["uf1"]):15}'
         if line['against']:
             adds = line['against']['uf1']
-            cells += f'{signed(adds["difference"]):>7} {signed_interval(adds["interval"]):17}{p_value(adds["p"]):>7}'
+            cells += (
+                f'{signed(adds["difference"]):>7} '
+                f'{signed_interval(adds["interval"]):17}{p_value(adds["p"]):>7}'
+            )
         lines.append((title + cells).rstrip())
     lines += [
         line
@@ -82,7 +90,8 @@ def text(found: dict) -> str:
     for line in found['lines']:
         if line.get('against'):
             cells = [
-                f'{signed(line["against"][key]["difference"])} {signed_interval(line["against"][key]["interval"])}'
+                f'{signed(line["against"][key]["difference"])} '
+                f'{signed_interval(line["against"][key]["interval"])}'
                 for key in list(MEASURES)[1:]
             ]
             lines.append(f'{line["title"]:38}' + ''.join(f'{cell:>26}' for cell in cells))
@@ -128,7 +137,8 @@ def latex(found: dict) -> str:
         r'\begin{table*}',
         r'\centering',
         r'\small',
-        rf'\caption{{Leak audit of {escaped(found["name"])}: {escaped(_size(found))}. {escaped(METHOD)}}}',
+        rf'\caption{{Leak audit of {escaped(found["name"])}: {escaped(_size(found))}. '
+        rf'{escaped(METHOD)}}}',
         r'\label{tab:audit}',
         r'\begin{tabular}{lcccccc}',
         r'\toprule',
@@ -203,9 +213,15 @@ def _verdict(found):
     title = 'Not honest:' if honest['leaks'] else 'Honest'
     told = f'{title} UF1 {measure(honest["metrics"]["uf1"])} {interval(honest["intervals"]["uf1"])}'
     if together['why_not'] or not together['against']:
-        return f'{told}; the habits together are not measured ({together["why_not"] or "they tested no clip in common"})'
+        return (
+            f'{told}; the habits together are not measured '
+            f'({together["why_not"] or "they tested no clip in common"})'
+        )
     adds = together['against']['uf1']
-    return f'{told}; the habits together would claim {measure(together["metrics"]["uf1"])}, {signed(adds["difference"])} more'
+    return (
+        f'{told}; the habits together would claim {measure(together["metrics"]["uf1"])}, '
+        f'{signed(adds["difference"])} more'
+    )
 
 
 def _left(found):
@@ -219,7 +235,8 @@ def _size(found):
     """Clips, subjects and seeds in words."""
     line = found['lines'][0]
     return (
-        f'{line["protocol"]}, {plural(line["clips"], "clip")}, {plural(line["subjects"], "subject")}, '
+        f'{line["protocol"]}, {plural(line["clips"], "clip")}, '
+        f'{plural(line["subjects"], "subject")}, '
         f'{plural(line["seeds"], "seed")}'
     )
 

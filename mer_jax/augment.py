@@ -71,7 +71,8 @@ def compose(
     # published features under data.scale 'standard'
     if stretched and channels != ['gray'] and (rotate or noise or strength):
         raise UserError(
-            'augment.rotate, noise and strength take flow in pixels, and this data set stores bytes; allowed: 0'
+            'augment.rotate, noise and strength take flow in pixels, and this data set stores '
+            'bytes; allowed: 0'
         )
     whole = (
         partial(_video, rotate=rotate, crop=crop, **light)

@@ -63,7 +63,8 @@ def restore(manager, epoch: int, shapes):
     except Exception as error:
         reason = str(error).strip().split('\n')[0][:200]
         raise UserError(
-            f'{manager.directory / str(epoch)} cannot be restored ({reason}); put it back from a copy, '
+            f'{manager.directory / str(epoch)} cannot be restored ({reason}); put it back from a '
+            'copy, '
             'or delete that folder: its runs then train from the first epoch'
         ) from error
 

@@ -19,8 +19,10 @@ BLOCKS = ('name', 'protocol', 'leaks', 'classes', 'confusion', 'data')
 # configs that do not begin with their data set
 PREFIXES = {'synthetic_faces': 'synthetic', 'precomputed_flow': 'megc2019'}
 PLOTS_WORDS = {
-    'measures': 'Whiskers: 95 % interval over subjects. A hollow mark and † in the legend: the run leaks.',
-    'differences': 'Difference to the reference of each data set, with its 95 % interval over subjects. A hollow mark and †: '
+    'measures': 'Whiskers: 95 % interval over subjects. A hollow mark and † in the legend: the '
+    'run leaks.',
+    'differences': 'Difference to the reference of each data set, with its 95 % interval over '
+    'subjects. A hollow mark and †: '
     'the run, or the one it is compared with, leaks.',
     'errors': compare_spotting.PLOT_WORDS,
 }
@@ -54,7 +56,8 @@ def read(folders) -> list:
     for name, found in asked:
         if not found:
             raise UserError(
-                f"--runs: '{name}' is no folder, nor does it match one of a run; name those of finished runs"
+                f"--runs: '{name}' is no folder, nor does it match one of a run; name those of "
+                'finished runs'
             )
     paths = list(dict.fromkeys(path.resolve() for _, found in asked for path in found))
     return [_run(path, title) for path, title in zip(paths, _titles(paths), strict=True)]
@@ -112,7 +115,8 @@ def table(runs, reference: int = 0) -> dict:
     for members in groups.values():
         if not 0 <= reference < len(members):
             raise UserError(
-                f'reference is {reference}, but {members[0].dataset} has {len(members)} of the runs; '
+                f'reference is {reference}, but {members[0].dataset} has {len(members)} of the '
+                'runs; '
                 f'allowed: 0 to {len(members) - 1}'
             )
     often = Counter(dataset for dataset, *_ in groups)
@@ -179,7 +183,8 @@ def _spotters(runs):
     spots = [run.results.get('task') == 'spotting' for run in runs]
     if len(set(spots)) > 1:
         raise UserError(
-            f'{runs[spots.index(True)].folder} spots apexes, {runs[spots.index(False)].folder} recognises classes; '
+            f'{runs[spots.index(True)].folder} spots apexes, {runs[spots.index(False)].folder} '
+            'recognises classes; '
             'name runs of one kind in --runs'
         )
     return all(spots)
@@ -239,7 +244,8 @@ def _run(folder, title):
     )
     if not path.exists():
         raise UserError(
-            f'{folder} is not finished (no {path.name}); train first: the same command with the verb train'
+            f'{folder} is not finished (no {path.name}); train first: the same command with the '
+            'verb train'
         )
     results = workdir.read_json(path)
     spots = results.get('task') == 'spotting'
@@ -249,12 +255,14 @@ def _run(folder, title):
         raise UserError(f"{path}: lacks '{missing[0]}'; {again}")
     if not (results['spotting'] if spots else np.any(results['confusion'])):
         raise UserError(
-            f'{folder}: nothing was held out (protocol {results["protocol"]}), so nothing can be compared; '
+            f'{folder}: nothing was held out (protocol {results["protocol"]}), so nothing can be '
+            'compared; '
             'leave it out of --runs'
         )
     if results.get('scored', 'test') != 'test':
         raise UserError(
-            f'{folder} is scored on its {results["scored"]} part, which chose settings; compare runs that are tested '
+            f'{folder} is scored on its {results["scored"]} part, which chose settings; compare '
+            'runs that are tested '
             '(protocol.scored=test)'
         )
     path = folder / (workdir.APEXES if spots else workdir.PREDICTIONS)
@@ -265,7 +273,8 @@ def _run(folder, title):
     run = Run(folder, title, dataset, results, rows)
     if not (compare_spotting.counted(run) if spots else _counted(run)):
         raise UserError(
-            f'{path}: holds other {"apexes" if spots else "predictions"} than {workdir.RESULTS} counts; {again}'
+            f'{path}: holds other {"apexes" if spots else "predictions"} than {workdir.RESULTS} '
+            f'counts; {again}'
         )
     return run
 

@@ -25,14 +25,19 @@ BLOCKS = ('name', 'protocol', 'leaks', 'spotting', 'answer', 'data')
 FIGURES = ('mae', 'interval', 'sd', 'mae_ms', 'interval_ms', 'against')
 PLACES = ('onset', 'apex', 'offset')
 PLOT_WORDS = (
-    'Mean error of every decision. Whiskers: 95 % interval over subjects; a bold figure: the decision that the run '
+    'Mean error of every decision. Whiskers: 95 % interval over subjects; a bold figure: the '
+    'decision that the run '
     'itself answers by. A hollow mark and †: the run leaks.'
 )
 METHOD = (
-    'Frames (ms) between answer and annotated apex: means over seeds, then over clips; sd: spread over seeds; *: the decision '
-    'that the run itself answers by. 95 % intervals: 2,000 bootstrap draws of subjects. Differences are negative where the run '
-    'is nearer to the apex: to midpoint and fitted fraction on all clips of the run, to the reference on the clips that every '
-    'seed of both tested; p: permutation test that swaps the two answers of a subject; Holm: p adjusted for all tests against '
+    'Frames (ms) between answer and annotated apex: means over seeds, then over clips; sd: '
+    'spread over seeds; *: the decision '
+    'that the run itself answers by. 95 % intervals: 2,000 bootstrap draws of subjects. '
+    'Differences are negative where the run '
+    'is nearer to the apex: to midpoint and fitted fraction on all clips of the run, to the '
+    'reference on the clips that every '
+    'seed of both tested; p: permutation test that swaps the two answers of a subject; Holm: p '
+    'adjusted for all tests against '
     'the reference on that data set. A dash: undefined, or runs that cannot be paired.'
 )
 
@@ -140,7 +145,10 @@ def text(table: dict) -> str:
     """The table for the terminal, at most 100 columns."""
     lines = []
     for one in table['groups']:
-        head = f'{one["title"]}; reference: {words.marked(_own(one), words.reference_of(one)["leaks"])}'
+        head = (
+            f'{one["title"]}; reference: '
+            f'{words.marked(_own(one), words.reference_of(one)["leaks"])}'
+        )
         lines += [
             *textwrap.wrap(head, WIDTH),
             '',
@@ -165,7 +173,10 @@ def csv_rows(table: dict) -> tuple:
 
 def latex(table: dict) -> str:
     """A table float for \\usepackage{booktabs}, ready for \\input."""
-    head = r'Answer & Frames & ms & $\Delta$ midpoint & $\Delta$ fitted fraction & $\Delta$ reference & $p$ (Holm)'
+    head = (
+        r'Answer & Frames & ms & $\Delta$ midpoint & $\Delta$ fitted fraction & $\Delta$ '
+        r'reference & $p$ (Holm)'
+    )
     groups = [
         (f'{one["title"]}; reference: {_own(one)}', _latex_rows(one), _notes(one))
         for one in table['groups']
@@ -281,7 +292,8 @@ def _notes(one):
             found.append(
                 (
                     False,
-                    f'{run["title"]} has other clips or folds; its differences are to the answers there: {figures}',
+                    f'{run["title"]} has other clips or folds; its differences are to the '
+                    f'answers there: {figures}',
                 )
             )
     return found
@@ -301,7 +313,8 @@ def _gain(found):
 def _error_lines(one):
     """A line for both answers without looking and every decision, below one that tells the run."""
     lines = [
-        f'{"apex off by":19}{"frames":>7} {"95 %":15}{"sd":>6}{"ms":>7}{"minus ref":>10} {"95 %":17}{"p":>6}{"Holm":>7}'
+        f'{"apex off by":19}{"frames":>7} {"95 %":15}{"sd":>6}{"ms":>7}{"minus ref":>10} '
+        f'{"95 %":17}{"p":>6}{"Holm":>7}'
     ]
     told = None
     for line in _lines(one):
@@ -389,9 +402,8 @@ def _latex_rows(one):
         dagger = r'^\dagger' if line.leaks else ''
         if line.run is not told:
             told = line.run
-            rows.append(
-                rf'\multicolumn{{7}}{{l}}{{{words.escaped(told["title"])}{f"${dagger}$" * bool(dagger)}}} \\'
-            )
+            title = words.escaped(told['title']) + (f'${dagger}$' if dagger else '')
+            rows.append(rf'\multicolumn{{7}}{{l}}{{{title}}} \\')
         block, cells = (
             line.figures,
             [

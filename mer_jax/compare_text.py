@@ -18,8 +18,10 @@ MEANS = (
 )
 SPREAD = 'sd: spread over seeds.'
 METHOD = (
-    '95 % intervals: 2,000 bootstrap draws of subjects. Differences: run minus the reference of its data set, on the clips '
-    'that every seed of both tested; p: permutation test that swaps the two runs of a subject; Holm: p adjusted for all F1 '
+    '95 % intervals: 2,000 bootstrap draws of subjects. Differences: run minus the reference of '
+    'its data set, on the clips '
+    'that every seed of both tested; p: permutation test that swaps the two runs of a subject; '
+    'Holm: p adjusted for all F1 '
     'tests on that data set. A dash: undefined, or runs that cannot be paired.'
 )
 ESCAPES = {
@@ -176,7 +178,8 @@ def notes(group):
             found.append(
                 (
                     False,
-                    f'{run["title"]} and {reference["title"]} are compared on the {against["common"]} clips that '
+                    f'{run["title"]} and {reference["title"]} are compared on the '
+                    f'{against["common"]} clips that '
                     f'every seed of both tested (of {run["clips"]} and {reference["clips"]})',
                 )
             )
@@ -184,7 +187,8 @@ def notes(group):
             found.append(
                 (
                     False,
-                    f'{run["title"]} is not compared with {reference["title"]}: they tested no clip in common, '
+                    f'{run["title"]} is not compared with {reference["title"]}: they tested no '
+                    'clip in common, '
                     'or their annotations of one differ',
                 )
             )
@@ -223,7 +227,8 @@ def _difference_lines(group):
         '',
         *_titled(
             marked(f'minus {group["reference"]}', reference_of(group)['leaks']),
-            f'{"F1":>6} {"95 % interval":16}{"p":>7}{"Holm":>8}{"accuracy":>10} {"95 % interval":16}{"p":>7}',
+            f'{"F1":>6} {"95 % interval":16}{"p":>7}{"Holm":>8}{"accuracy":>10} '
+            f'{"95 % interval":16}{"p":>7}',
         ),
     ]
     for run in paired:

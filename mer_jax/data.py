@@ -212,7 +212,8 @@ def describe(data: Data) -> str:
     editions = f' ({", ".join(data.editions)})' if data.editions else ''
     return '\n'.join(
         [
-            f'data: {len(names.clips)} clips of {len(names.subjects)} subjects from {", ".join(names.datasets)}'
+            f'data: {len(names.clips)} clips of {len(names.subjects)} subjects from '
+            f'{", ".join(names.datasets)}'
             f'{editions}; labels {data.labels}: {classes}',
             *reasons(data.dropped),
         ]
@@ -244,7 +245,8 @@ def read(name, features, *, data_dir, manual_dir, rebuild, landmarks, magnet, al
                 'flows': 'synthetic_faces/spotting',
             }.get(feature, 'synthetic_faces')
             raise UserError(
-                f'data.name {name!r} holds no {feature}; name a data set that does, such as {such!r}'
+                f'data.name {name!r} holds no {feature}; name a data set that does, such as '
+                f'{such!r}'
             )
     held = [feature for feature in also if feature in builder.info.features]
     return list(tfds_builders.records(builder, (*features, *held)))
@@ -306,7 +308,8 @@ def refuse_inputs(name, channels, rows='clips'):
                     '',
                 )
             raise UserError(
-                f"data.name {one!r} holds no {told}; name '{one.partition('/')[0]}/{wanted}'{others}"
+                f'data.name {one!r} holds no {told}; name '
+                f"'{one.partition('/')[0]}/{wanted}'{others}"
             )
 
 
@@ -321,11 +324,13 @@ def _stored(name, channels, mask, apex):
     refuse_inputs(name, channels, 'frames')
     if not set(channels.split(',')) <= {'u', 'v'}:
         raise UserError(
-            f'data.channels is {channels!r}, of which the flow of every frame holds two; allowed: u,v'
+            f'data.channels is {channels!r}, of which the flow of every frame holds two; '
+            'allowed: u,v'
         )
     if mask != 'none':
         raise UserError(
-            f'data.mask is {mask!r}, but {name} stores small flow of every frame without a face; allowed: none'
+            f'data.mask is {mask!r}, but {name} stores small flow of every frame without a face; '
+            'allowed: none'
         )
     return 'flows', (*_TEXT, 'flows', *_APEX)
 
@@ -349,7 +354,8 @@ def _check_classes(name, labels, classes, records):
     empty = [title for title in classes if title not in {record['class'] for record in records}]
     if empty:
         raise UserError(
-            f'data.name {name!r} has no clip of {", ".join(empty)}, which data.labels {labels!r} names; name other '
+            f'data.name {name!r} has no clip of {", ".join(empty)}, which data.labels {labels!r} '
+            'names; name other '
             'labels, or a data set that has such clips'
         )
 
@@ -372,7 +378,8 @@ def folders(name, manual_dir):
     names = name.split('+')
     if manual_dir and not any(map(tfds_builders.reads_folder, names)):
         raise UserError(
-            f'data.manual_dir is {manual_dir!r}, but {name} reads no folder; name the data set that does '
+            f'data.manual_dir is {manual_dir!r}, but {name} reads no folder; name the data set '
+            'that does '
             'with --config.data.name, or leave data.manual_dir out'
         )
     parts = manual_dir.split('+')
@@ -380,7 +387,8 @@ def folders(name, manual_dir):
         return [manual_dir] * len(names)
     if len(parts) != len(names):
         raise UserError(
-            f'data.manual_dir names {len(parts)} folders for the {len(names)} data sets of {name!r}; '
+            f'data.manual_dir names {len(parts)} folders for the {len(names)} data sets of '
+            f'{name!r}; '
             "give one each, in that order, 'A+B', or one that holds them all"
         )
     return parts

@@ -78,7 +78,8 @@ def explain(config, workdir) -> dict:
     explaining.refuse(config.model.name, config.data.channels)
     if config.head.name != 'none':
         raise UserError(
-            f'explain: shows what a network looks at, but head.name {config.head.name} answers; allowed: none'
+            f'explain: shows what a network looks at, but head.name {config.head.name} answers; '
+            'allowed: none'
         )
     folder = runs.finished(workdir, config.to_dict())
     parallel.start(plan.cache_folder() / 'xla')
@@ -125,7 +126,8 @@ def _check_subjects(config, verb):
     settings.check(config.to_dict())
     if config.model.name == 'magnet':
         raise UserError(
-            f'{verb}: model.name magnet is trained on made-up pictures: no subject is left out, nothing can leak'
+            f'{verb}: model.name magnet is trained on made-up pictures: no subject is left out, '
+            'nothing can leak'
         )
     if config.data.rows != 'clips':
         raise UserError(

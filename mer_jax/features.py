@@ -126,11 +126,13 @@ def wrong(names, channels, *, stretched) -> list:
         missing = [channel for channel in FEATURES[name].needs if channel not in channels]
         if missing:
             told.append(
-                f'head.features {name} takes data.channels {",".join(FEATURES[name].needs)}; {missing[0]} is missing'
+                f'head.features {name} takes data.channels {",".join(FEATURES[name].needs)}; '
+                f'{missing[0]} is missing'
             )
         elif stretched and FEATURES[name].measured:
             told.append(
-                f"head.features {name} takes flow in pixels, not stretched to bytes; allowed: data.scale 'p995' or "
+                f'head.features {name} takes flow in pixels, not stretched to bytes; allowed: '
+                "data.scale 'p995' or "
                 "'standard', of data that store it"
             )
     return told

@@ -127,7 +127,8 @@ def _refuse_diverged(made, logs):
         and all(np.isfinite([line['loss'], line['d_loss']]).all() for line in last)
     ):
         raise UserError(
-            'balance.method gan: a GAN diverged (its loss or images are not finite); a smaller gan.learning_rate may '
+            'balance.method gan: a GAN diverged (its loss or images are not finite); a smaller '
+            'gan.learning_rate may '
             'help, in another --workdir'
         )
 
@@ -212,6 +213,7 @@ def describe(blocks, picture) -> str:
         metrics.mean([test[side]['auc'] for test in tests], axis=0) for side in ('made', 'chance')
     )
     return (
-        f'gan: a linear classifier tells its images from real ones with AUC {made:.2f} (0.5: it cannot; 1: always), halves '
+        f'gan: a linear classifier tells its images from real ones with AUC {made:.2f} (0.5: it '
+        'cannot; 1: always), halves '
         f'of the real ones with {chance:.2f}; look at {picture}'
     )

@@ -21,7 +21,8 @@ def grid(settings: dict, text: str, train, folder) -> dict:
     """
     if not settings['protocol']['validation']:
         raise UserError(
-            'protocol.validation is 0, so there is nothing to choose by; allowed with the verb grid: above 0, as '
+            'protocol.validation is 0, so there is nothing to choose by; allowed with the verb '
+            'grid: above 0, as '
             '--config.protocol.validation=0.1 (the tested rows must not choose)'
         )
     combined, folder, rows = combinations(text, settings), parent(folder, 'a grid'), []

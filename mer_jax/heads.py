@@ -45,7 +45,8 @@ def answers(blocks, hidden, samples, folds, *, classes, **settings):
     """
     if hidden is not None and not np.isfinite(hidden).all():
         raise UserError(
-            'head: features of the network are not finite, so training diverged; a smaller learning rate may help'
+            'head: features of the network are not finite, so training diverged; a smaller '
+            'learning rate may help'
         )
 
     def one(run):
@@ -129,7 +130,8 @@ def wrong(settings) -> list:
     known = {features.NETWORK, *features.FEATURES}
     if len(set(names)) < len(names) or not known.issuperset(names):
         return [
-            f'head.features is {head["features"]!r}; allowed: {", ".join(sorted(known))}, each once, + between'
+            f'head.features is {head["features"]!r}; allowed: {", ".join(sorted(known))}, each '
+            'once, + between'
         ]
     for key in ('cost', 'gamma'):
         try:
@@ -160,19 +162,22 @@ def wrong(settings) -> list:
         stretched=settings['data']['scale'] == 'stretch',
     )
     told += [
-        f'{key} is {values[key]!r}; allowed with head.features {head["features"]}: {" or ".join(map(repr, allowed))}'
+        f'{key} is {values[key]!r}; allowed with head.features {head["features"]}: '
+        f'{" or ".join(map(repr, allowed))}'
         for key, allowed in needs.items()
         if values[key] not in allowed
     ]
     placed = [name for name in names if name != features.NETWORK and features.FEATURES[name].points]
     if placed and values['balance.method'] in ('generated', 'gan'):
         told.append(
-            f'balance.method is {values["balance.method"]!r}, whose images have no landmarks, which {placed[0]} takes; '
+            f'balance.method is {values["balance.method"]!r}, whose images have no landmarks, '
+            f'which {placed[0]} takes; '
             "allowed: 'none'"
         )
     if head['mirror'] and (placed or not still):
         told.append(
-            f'head.mirror is True, which {[*placed, features.NETWORK][0]} is not made for; allowed: False'
+            f'head.mirror is True, which {[*placed, features.NETWORK][0]} is not made for; '
+            'allowed: False'
         )
     return told
 
@@ -233,7 +238,8 @@ def _inner(blocks, label, group, train, grid, *, classes, seed, kernel, scale, f
     count = min(folds, subjects, clips)
     if count < 2:
         raise UserError(
-            f'head: {subjects} training subject{"s" * (subjects > 1)} with up to {clips} clips of a class leave '
+            f'head: {subjects} training subject{"s" * (subjects > 1)} with up to {clips} clips '
+            'of a class leave '
             'nobody to choose cost and gamma by; give one value of head.cost and of head.gamma'
         )
     scores = np.zeros((len(grid), len(label), classes), np.float32)

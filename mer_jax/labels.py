@@ -174,7 +174,8 @@ def classes(scheme, datasets) -> tuple:
     if len(set(found.values())) > 1:
         meanings = '; '.join(f'{name}: {", ".join(names)}' for name, names in found.items())
         raise UserError(
-            f'data.labels {scheme!r} has other classes for each data set ({meanings}), which cannot be one '
+            f'data.labels {scheme!r} has other classes for each data set ({meanings}), which '
+            'cannot be one '
             f'composite; {_would_do(datasets)}'
         )
     return found[datasets[0]]
@@ -212,7 +213,8 @@ def _judge(record, scheme):
     # never a default class: a published system once turned every unknown word into happiness
     if name is None:
         raise UserError(
-            f'clip {clip} of {dataset}: emotion {record["emotion"]!r} is not in data.labels {scheme!r}; '
+            f'clip {clip} of {dataset}: emotion {record["emotion"]!r} is not in data.labels '
+            f'{scheme!r}; '
             f'it knows: {", ".join(sorted(_class_of(scheme, dataset)))}{_elsewhere(word, dataset)}'
         )
     if record.get('kind', 'micro') != 'micro' and scheme in MICRO_ONLY:

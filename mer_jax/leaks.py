@@ -21,13 +21,15 @@ def listed(settings: dict) -> list:
         )
     if balance['method'] == 'generated' and '{subject}' not in balance['generated']:
         found.append(
-            'balance.generated: one file of images for every fold, which may come from the left-out subjects'
+            'balance.generated: one file of images for every fold, which may come from the '
+            'left-out subjects'
         )
     if balance['method'] == 'gan' and settings['gan']['scope'] == 'all':
         found.append('gan.scope=all: one generator for every fold has seen the tested clips too')
     if settings['head']['name'] != 'none' and settings['head']['scope'] == 'all':
         found.append(
-            'head.scope=all: the network whose features the machines take has trained on the tested clips too'
+            'head.scope=all: the network whose features the machines take has trained on the '
+            'tested clips too'
         )
     return [text for text in found if text]
 

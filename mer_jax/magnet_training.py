@@ -158,7 +158,8 @@ def _continue(settings, steps, folder):
             )
         if newest > steps:
             raise UserError(
-                f'{folder} is trained to step {newest} already; steps is {steps}; give as many or more'
+                f'{folder} is trained to step {newest} already; steps is {steps}; give as many '
+                'or more'
             )
     else:
         workdir.clear(folder)
@@ -178,7 +179,8 @@ def _fit(run, state, steps, folder, interval):
         desc='training MagNet',
         smoothing=0.1,
         disable=done == steps,
-        bar_format='{desc}: {percentage:3.0f}% step {n_fmt}/{total_fmt} [{elapsed}, {remaining} left{postfix}]',
+        bar_format='{desc}: {percentage:3.0f}% step {n_fmt}/{total_fmt} [{elapsed}, {remaining} '
+        'left{postfix}]',
     )
     with checkpoint.opened(places) as manager, bar:
         state = checkpoint.restore(manager, done, state) if done else state

@@ -224,7 +224,8 @@ def _check(explained, count):
     for name in ('au_cam', 'grad_cam', 'features'):
         if not np.isfinite(getattr(explained, name)).all():
             raise UserError(
-                f'explain: {name} holds values that are not finite; the training seems to have diverged'
+                f'explain: {name} holds values that are not finite; the training seems to have '
+                'diverged'
             )
 
 
@@ -302,10 +303,14 @@ def _montage(folder, rows, count):
     pictures(folder / MONTAGE, [group], side=0.95, foot=_notices(rows))
     kinds = ', '.join(dict.fromkeys(shown.background.kind for shown in rows))
     return (
-        f'{len(rows)} of {count} held-out clips, spread over classes and subjects without a look at the answers; the network '
-        'is that of the fold which left the clip out. Motion: size of the flow from the onset to the (magnified) apex, bright is '
-        'much. AU-CAM: where the strongest action-unit feature comes from. Grad-CAM: where the answer comes from. Red counts '
-        'most, blue least; each map is scaled by itself, and so is each half where eyes and mouth have a branch of their own, '
+        f'{len(rows)} of {count} held-out clips, spread over classes and subjects without a look '
+        'at the answers; the network '
+        'is that of the fold which left the clip out. Motion: size of the flow from the onset to '
+        'the (magnified) apex, bright is '
+        'much. AU-CAM: where the strongest action-unit feature comes from. Grad-CAM: where the '
+        'answer comes from. Red counts '
+        'most, blue least; each map is scaled by itself, and so is each half where eyes and '
+        'mouth have a branch of their own, '
         f'so colours of two maps or halves do not compare. Behind the maps: {kinds}.'
     )
 

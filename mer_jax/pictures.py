@@ -117,7 +117,8 @@ def images(pictures, channels, size, scale, name):
 def _refuse_p995(scale, name):
     if scale == 'p995':
         raise UserError(
-            f"data.scale is 'p995', but {name} stores bytes, not flow in pixels; allowed: 'stretch', 'standard'"
+            f"data.scale is 'p995', but {name} stores bytes, not flow in pixels; allowed: "
+            "'stretch', 'standard'"
         )
 
 

@@ -125,7 +125,8 @@ def pinned(path) -> Plan:
     except TypeError:
         pass  # other keys, or text where a number belongs
     raise UserError(
-        f'{path} holds no plan (lowering, at_once, devices, why, group); restore it or give another --workdir'
+        f'{path} holds no plan (lowering, at_once, devices, why, group); restore it or give '
+        'another --workdir'
     )
 
 
@@ -144,7 +145,10 @@ def resumed(path, devices) -> Plan:
 
 def describe(plan) -> str:
     """The plan in words, as it stands in the log and in results.json."""
-    return f'{plan.lowering}, {plan.at_once} at once on {plan.devices} device{"s" if plan.devices > 1 else ""}'
+    return (
+        f'{plan.lowering}, {plan.at_once} at once on {plan.devices} '
+        f'device{"s" if plan.devices > 1 else ""}'
+    )
 
 
 def remembered(facts: dict):
@@ -194,7 +198,8 @@ def group_size(plan, runs, *, shapes, group, device, folder) -> int:
     needed, free = a_run * (runs + size), shutil.disk_usage(folder).free
     if needed > free:
         raise UserError(
-            f'{folder} has {free / 1e9:.1f} GB free, the states of {runs} runs need {needed / 1e9:.1f} GB; '
+            f'{folder} has {free / 1e9:.1f} GB free, the states of {runs} runs need '
+            f'{needed / 1e9:.1f} GB; '
             'name a larger disk with --workdir'
         )
     if size < runs:

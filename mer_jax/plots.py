@@ -242,7 +242,10 @@ def au_features(path, features, sets) -> str:
     """
     features = np.asarray(features, np.float64)
     if len(features) < 5 or not np.ptp(features, axis=0).any():
-        return f'No plot of the features: {len(features)} clips are too few, or their features are all equal.'
+        return (
+            f'No plot of the features: {len(features)} clips are too few, or their features '
+            'are all equal.'
+        )
     places = _tsne(features)
     often = Counter(units for units in sets if units is not None).most_common(len(MARKERS))
     named = _chain([units for units, count in often if count > 1])
@@ -278,8 +281,10 @@ def au_features(path, features, sets) -> str:
             title_fontsize=8.5,
         )
     return (
-        'Each mark is a held-out clip: the weighted action-unit features of its network, in two dimensions by t-SNE. Clips '
-        'stand near each other where the features are alike; each fold has its own network. Directions mean nothing.'
+        'Each mark is a held-out clip: the weighted action-unit features of its network, in two '
+        'dimensions by t-SNE. Clips '
+        'stand near each other where the features are alike; each fold has its own network. '
+        'Directions mean nothing.'
     )
 
 

@@ -91,7 +91,10 @@ def legend(channels) -> str:
     """What the colours mean."""
     if not {'u', 'v'} <= set(channels):
         return f'channel {channels[0]}'
-    return 'colour: direction of the flow (red right, green-yellow down, cyan left, violet up); brightness: its length'
+    return (
+        'colour: direction of the flow (red right, green-yellow down, cyan left, violet up); '
+        'brightness: its length'
+    )
 
 
 def _grey(share):

@@ -33,7 +33,8 @@ def kfold(samples, names, *, folds, holdout, seed):
     subjects, clips = np.unique(samples.subject, return_counts=True)
     if folds > len(subjects):
         raise UserError(
-            f'protocol.folds is {folds}, more than the {len(subjects)} subjects; allowed: 2 to {len(subjects)}'
+            f'protocol.folds is {folds}, more than the {len(subjects)} subjects; allowed: 2 to '
+            f'{len(subjects)}'
         )
     # breaks ties between subjects of one size
     shuffled = np.random.default_rng(seed).permutation(len(subjects))
@@ -71,7 +72,8 @@ def clip_kfold(samples, names, *, folds, holdout, seed):
     clips = np.unique(samples.clip)
     if folds > len(clips):
         raise UserError(
-            f'protocol.folds is {folds}, more than the {len(clips)} clips; allowed: 2 to {len(clips)}'
+            f'protocol.folds is {folds}, more than the {len(clips)} clips; allowed: 2 to '
+            f'{len(clips)}'
         )
     parts = np.array_split(np.random.default_rng(seed).permutation(clips), folds)
     return [
@@ -129,11 +131,14 @@ def make(
         rest, names, folds=folds, holdout=holdout / (1 - validation), seed=seed
     )
     able = np.ones(len(unit), bool) if trains is None else trains
+    needed = 'data set' if name == 'lodo' else 'subject'
+    if validation:
+        needed += ', or no protocol.validation'
     for title, test in groups:
         if not able[left[~test]].any():
             raise UserError(
-                f'protocol.name is {name!r}, but leaving out {title!r} leaves no row to train on; it needs a further '
-                f'{"data set" if name == "lodo" else "subject"}{", or no protocol.validation" if validation else ""}'
+                f'protocol.name is {name!r}, but leaving out {title!r} leaves no row to train '
+                f'on; it needs a further {needed}'
             )
     train = stacked([left[~test & able[left]] for _, test in groups] * seeds)
     fit = stacked([np.flatnonzero(able)] * len(train.index)) if scale_scope == 'all' else train
@@ -209,7 +214,8 @@ def spotted(folds, titles, samples, names, known, told) -> Folds:
         unknown = rows[~known[rows]]
         if frame is None and len(unknown):
             raise UserError(
-                f'data.apex: {told.folder} has no fold that leaves out {titles[number]!r}; train the spotter by '
+                f'data.apex: {told.folder} has no fold that leaves out {titles[number]!r}; train '
+                'the spotter by '
                 'loso on all data sets of data.name'
             )
         right = np.array(
@@ -280,20 +286,27 @@ def describe(name, folds, titles, samples, names):
     """
     header, rows = table(folds, titles, samples, names)
     column = {key: [row[place] for row in rows] for place, key in enumerate(header)}
-    span = lambda values: (
-        f'{min(values)}' if min(values) == max(values) else f'{min(values)} to {max(values)}'
-    )  # noqa: E731
     seeds = len(folds.fold) // len(titles)
     unit = 'clips' if len(np.unique(samples.clip)) == len(samples.clip) else 'rows'
     lines = [
-        f'protocol: {name}, {len(titles)} fold{"s" if len(titles) > 1 else ""} x {seeds} seed{"s" if seeds > 1 else ""}'
-        f' = {len(folds.fold)} runs; {span(column["train"])} {unit} train a fold, {span(column["test"])} test it'
+        f'protocol: {name}, {len(titles)} fold{"s" if len(titles) > 1 else ""} x {seeds} '
+        f'seed{"s" if seeds > 1 else ""}'
+        f' = {len(folds.fold)} runs; {_span(column["train"])} {unit} train a fold, '
+        f'{_span(column["test"])} test it'
     ]
     if any(column['made']):
-        lines.append(f'balance: {span(column["made"])} rows made a fold (seed 0) train beside them')
+        lines.append(
+            f'balance: {_span(column["made"])} rows made a fold (seed 0) train beside them'
+        )
     if name in LEAKS:
         lines.append(f'protocol: LEAKS, {LEAKS[name]}')
     return '\n'.join(lines)
+
+
+def _span(values):
+    """'4', or '4 to 9' where values differ."""
+    low, high = min(values), max(values)
+    return f'{low}' if low == high else f'{low} to {high}'
 
 
 def _validation(unit, share, seed):

@@ -25,7 +25,8 @@ def progress(runs, groups, epochs):
         mininterval=1,
         smoothing=0.1,
         disable=epochs == 0,
-        bar_format='{desc}: {percentage:3.0f}% epoch {n_fmt}/{total_fmt} [{elapsed}, {remaining} left{postfix}]',
+        bar_format='{desc}: {percentage:3.0f}% epoch {n_fmt}/{total_fmt} [{elapsed}, {remaining} '
+        'left{postfix}]',
     ) as bar:
         yield bar
 

@@ -10,13 +10,17 @@ from mer_jax.errors import UserError
 from mer_jax.report_text import MEASURES, measure, plural, shown, size, verdict
 from mer_jax.report_text import table as table
 
-BLOCKS = 'name protocol leaks folds seeds epochs clips metrics sd intervals per_dataset per_class per_seed'.split()
+BLOCKS = (
+    'name protocol leaks folds seeds epochs clips metrics sd intervals per_dataset '
+    'per_class per_seed'
+).split()
 BLOCKS += 'per_subject per_fold confusion classes oracle_epoch'.split()
 # what the verb explain writes; words for them in LOOKS_WORDS
 LOOKS = ('montage.png', 'scenarios.png', 'au_features.png')
 LOOKS_WORDS = 'captions.json'
 GENERATED = {
-    'samples.png': 'Real images of one fold and those its GAN made: hue is direction, brightness length of the flow.',
+    'samples.png': 'Real images of one fold and those its GAN made: hue is direction, brightness '
+    'length of the flow.',
     'nearest.png': 'Made images above the training images that are nearest to them, closest first.',
 }
 NUMBERS = ('count', 'level', 'level_sd', 'roughness', 'energy')  # of the statistics of made images
@@ -58,14 +62,16 @@ def _results(folder):
     path = folder / workdir.RESULTS
     if not path.exists():
         raise UserError(
-            f'{folder} holds no {workdir.RESULTS}; train first: python main.py --config=<config> --workdir={folder}'
+            f'{folder} holds no {workdir.RESULTS}; train first: python main.py --config=<config> '
+            f'--workdir={folder}'
         )
     results = workdir.read_json(path)
     missing = [key for key in BLOCKS if key not in results]
     missing = missing or [f'metrics.{key}' for key in MEASURES if key not in results['metrics']]
     if missing:
         raise UserError(
-            f"{path}: lacks '{missing[0]}'; score the run again: the command that trained it, with the verb evaluate"
+            f"{path}: lacks '{missing[0]}'; score the run again: the command that trained it, "
+            'with the verb evaluate'
         )
     return results
 
@@ -104,7 +110,8 @@ def _scores(folder, results):
         ),
         html.section(
             'Classes',
-            f'<div class="{layout}">{html.figure(matrix, words)}{html.classes_table(results)}</div>',
+            '<div '
+            f'class="{layout}">{html.figure(matrix, words)}{html.classes_table(results)}</div>',
         ),
     ]
 
@@ -140,7 +147,10 @@ def _machines(folder):
         ]
         for (cost, gamma), own in sorted(chosen.items())
     ]
-    words = 'Each fold chooses by groups of its training subjects; a fold that averages several machines counts with each.'
+    words = (
+        'Each fold chooses by groups of its training subjects; a fold that averages several '
+        'machines counts with each.'
+    )
     header = ['C', 'gamma', 'chosen', 'support vectors', 'UF1 of inner groups']
     return html.section(
         'Support vector machines', html.table(header, table), html.paragraph(words, 'soft')
@@ -210,7 +220,10 @@ def _oracle(folder, results):
     if not block and (folder / workdir.HEADS).exists():
         return ''  # machines answer once, after the last epoch
     if not block:
-        words = 'Not measured: held-out outputs of every epoch were not kept (evaluate.every_epoch is off).'
+        words = (
+            'Not measured: held-out outputs of every epoch were not kept '
+            '(evaluate.every_epoch is off).'
+        )
         return html.section(title, html.paragraph(words, 'soft'))
     curve = html.drawn(folder, 'oracle', plots.oracle, block)
     warning = html.paragraph(block['note'], 'warning')
@@ -220,7 +233,8 @@ def _oracle(folder, results):
         html.oracle_table(results),
         html.figure(
             curve,
-            'Held-out measures after each epoch; dashed: the figures that per-fold choice would claim.',
+            'Held-out measures after each epoch; dashed: the figures that per-fold choice would '
+            'claim.',
         ),
     )
 
@@ -248,8 +262,10 @@ def _generated(folder):
         'copies',
     ]
     words = (
-        'AUC of a classifier told to separate made from real training images (1: always, .5: cannot), beside two halves of '
-        'the real ones; distance of a made image to its nearest training image over that between training images (far below '
+        'AUC of a classifier told to separate made from real training images (1: always, .5: '
+        'cannot), beside two halves of '
+        'the real ones; distance of a made image to its nearest training image over that between '
+        'training images (far below '
         '1: repeats them), and the share that is as near as the nearest hundredth of those.'
     )
     pictures = [
@@ -276,7 +292,10 @@ def _looks(folder, results):
     if not (drawn / LOOKS[0]).exists():
         if settings.get('model', {}).get('name') not in EXPLAINABLE:
             return ''
-        words = f'Not drawn yet: python main.py explain --config=configs/{results["name"]}.py, with the flags of this run.'
+        words = (
+            f'Not drawn yet: python main.py explain --config=configs/{results["name"]}.py, '
+            'with the flags of this run.'
+        )
         return html.section(title, html.paragraph(words, 'soft'))
     words = _optional(drawn / LOOKS_WORDS, workdir.read_json) or {}
     pieces = [_look(drawn / name, words.get(name)) for name in LOOKS]

@@ -13,7 +13,8 @@ from mer_jax import metrics, workdir
 from mer_jax.report_text import MEASURES, interval, measure, shown
 
 STYLE = """
-:root { --ink: #1d2733; --soft: #5b6875; --line: #dfe4ea; --blue: #0072b2; --red: #b3261e; --amber: #b26a00; }
+:root { --ink: #1d2733; --soft: #5b6875; --line: #dfe4ea; --blue: #0072b2; --red: #b3261e;
+  --amber: #b26a00; }
 * { box-sizing: border-box; }
 body { margin: 0; background: #f4f6f8; color: var(--ink);
   font: 15px/1.5 system-ui, "Segoe UI", Helvetica, Arial, sans-serif; }
@@ -27,16 +28,21 @@ section, .verdict { background: white; border: 1px solid var(--line); border-rad
 .verdict { border-left: 6px solid var(--blue); font-size: 17px; font-weight: 600; }
 .verdict.leaky { border-color: var(--red); background: var(--red); color: white; }
 .verdict ul { margin: 6px 0 0; padding-left: 22px; font-size: 15px; font-weight: 400; }
-.warning { border-left: 4px solid var(--amber); background: #fff6e5; padding: 10px 14px; margin: 0 0 14px; }
+.warning { border-left: 4px solid var(--amber); background: #fff6e5; padding: 10px 14px;
+  margin: 0 0 14px; }
 .tiles { display: flex; flex-wrap: wrap; gap: 14px; margin-top: 18px; }
-.tile { flex: 1 1 200px; background: white; border: 1px solid var(--line); border-radius: 8px; padding: 14px 20px; }
+.tile { flex: 1 1 200px; background: white; border: 1px solid var(--line); border-radius: 8px;
+  padding: 14px 20px; }
 .tile b { display: block; font-size: 34px; line-height: 1.2; font-variant-numeric: tabular-nums; }
 .foot { margin-top: 24px; } .stack > figure { max-width: 700px; margin: 0 auto 20px; }
-.pair { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 28px; align-items: center; }
-@media (max-width: 760px) { .foot { margin-top: 24px; } .stack > figure { max-width: 700px; margin: 0 auto 20px; }
+.pair { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 28px;
+  align-items: center; }
+@media (max-width: 760px) { .foot { margin-top: 24px; } .stack > figure { max-width: 700px;
+  margin: 0 auto 20px; }
 .pair { grid-template-columns: 1fr; } }
 .scroll { overflow-x: auto; }
-table { border-collapse: collapse; width: 100%; font-size: 14px; font-variant-numeric: tabular-nums; }
+table { border-collapse: collapse; width: 100%; font-size: 14px;
+  font-variant-numeric: tabular-nums; }
 caption { text-align: left; padding-bottom: 6px; }
 th { text-align: left; font-weight: 600; color: var(--soft); white-space: nowrap;
   border-bottom: 2px solid var(--line); }
@@ -58,7 +64,10 @@ details > :not(summary) { margin-top: 10px; }
 
 def page(title: str, parts) -> str:
     """A whole HTML document of a title and the given pieces of HTML."""
-    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{escape(title)}</title>'
+    head = (
+        '<meta charset="utf-8"><meta name="viewport" '
+        f'content="width=device-width"><title>{escape(title)}</title>'
+    )
     body = '\n'.join(parts)
     top = f'<!doctype html>\n<html lang="en"><head>{head}<style>{STYLE}</style></head>'
     return f'{top}\n<body><main>\n{body}\n</main></body></html>\n'
@@ -85,7 +94,10 @@ def table(header, rows, *, caption: str = '') -> str:
         for line in lines
     )
     words = f'<caption>{escape(caption)}</caption>' if caption else ''
-    return f'<div class="scroll"><table>{words}<thead><tr>{top}</tr></thead><tbody>\n{body}</tbody></table></div>'
+    return (
+        '<div '
+        f'class="scroll"><table>{words}<thead><tr>{top}</tr></thead><tbody>\n{body}</tbody></table></div>'
+    )
 
 
 def section(title: str, *pieces: str) -> str:
@@ -112,7 +124,10 @@ def drawn(folder, name: str, draw, *content) -> str:
 
 def figure(uri: str, words: str) -> str:
     """A picture given as data URI, with its caption."""
-    return f'<figure><img src="{escape(uri)}" alt="{escape(words)}"><figcaption>{escape(words)}</figcaption></figure>'
+    return (
+        f'<figure><img src="{escape(uri)}" '
+        f'alt="{escape(words)}"><figcaption>{escape(words)}</figcaption></figure>'
+    )
 
 
 def paragraph(text: str, kind: str = '') -> str:

@@ -67,7 +67,10 @@ def verdict(results: dict) -> str:
 
 def size(results: dict) -> str:
     """Protocol, folds, seeds, epochs and clips in words."""
-    runs = f'{plural(count_of(results["folds"]), "fold")}, {plural(count_of(results["seeds"]), "seed")}'
+    runs = (
+        f'{plural(count_of(results["folds"]), "fold")}, '
+        f'{plural(count_of(results["seeds"]), "seed")}'
+    )
     names = f' of {" + ".join(results["per_dataset"])}' if results['per_dataset'] else ''
     rest = f'{plural(results["epochs"], "epoch")}, {plural(results["clips"], "clip")}{names}'
     return f'{results["protocol"]}, {runs}, {rest}'
@@ -145,7 +148,8 @@ def _oracle_lines(results):
         return []
     best, honest = block['test_best']['metrics']['uf1'], results['metrics']['uf1']
     words = (
-        f"oracle: choosing each fold's epoch on its left-out subject would claim UF1 {best:.3f} instead of "
+        f"oracle: choosing each fold's epoch on its left-out subject would claim UF1 {best:.3f} "
+        'instead of '
         f'{honest:.3f} ({best - honest:+.3f}); a leak, not a result'
     )
     return ['', *textwrap.wrap(words, WIDTH)]

@@ -153,7 +153,8 @@ def read(path, samples, names):
         or not len(label)
     ):
         raise UserError(
-            f'{path} holds images {image.dtype}{list(image.shape)} and labels {list(label.shape)}; needed: '
+            f'{path} holds images {image.dtype}{list(image.shape)} and labels '
+            f'{list(label.shape)}; needed: '
             f'{samples.image.dtype}{["n", *shape]} and as many labels, at least one'
         )
     if not np.isfinite(image).all():

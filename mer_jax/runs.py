@@ -209,13 +209,15 @@ def enter(folder, asked, loaded) -> None:
         settings.check_resume(old['settings'], asked, folder)
         if old['data'] != loaded.fingerprint:
             raise UserError(
-                f'{folder} holds a run on other data (data.name {asked["data"]["name"]!r} has changed since); '
+                f'{folder} holds a run on other data (data.name {asked["data"]["name"]!r} has '
+                'changed since); '
                 'give another --workdir'
             )
         epoch = newest(folder)
         if epoch > asked['train']['epochs']:
             raise UserError(
-                f'{folder} is trained to epoch {epoch} already; train.epochs is {asked["train"]["epochs"]}; '
+                f'{folder} is trained to epoch {epoch} already; train.epochs is '
+                f'{asked["train"]["epochs"]}; '
                 'allowed: that many or more, or another --workdir'
             )
     workdir.write_json(folder / workdir.CONFIG, note)

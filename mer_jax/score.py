@@ -14,7 +14,8 @@ from mer_jax.metrics import METRICS, mean, number
 from mer_jax.types import Names, Predictions
 
 NOTE = (
-    'A leak: these epochs were chosen with the labels of the left-out subjects, as many published systems do. '
+    'A leak: these epochs were chosen with the labels of the left-out subjects, as many '
+    'published systems do. '
     'Nothing here feeds back into the training or the metrics of this run.'
 )
 
@@ -107,10 +108,12 @@ def _decide(output, predictions):
         if epoch:
             what = f'held-out outputs of epoch {epoch[0] + 1} are missing or not finite'
             raise UserError(
-                f'{where}: {what}; start with evaluate.every_epoch in a new --workdir, or switch it off'
+                f'{where}: {what}; start with evaluate.every_epoch in a new --workdir, or switch '
+                'it off'
             )
         raise UserError(
-            f'{where}: outputs are not finite, so training diverged; a smaller learning rate may help'
+            f'{where}: outputs are not finite, so training diverged; a smaller learning rate '
+            'may help'
         )
     return np.argmax(output, -1)
 

@@ -193,7 +193,8 @@ def _channels(text):
     ):
         return []
     return [
-        f'data.channels is {text!r}; allowed: {" or ".join(", ".join(known) for known in CHANNELS.values())}, each once, '
+        f'data.channels is {text!r}; allowed: '
+        f'{" or ".join(", ".join(known) for known in CHANNELS.values())}, each once, '
         'comma between'
     ]
 
@@ -223,7 +224,8 @@ def _networks(model):
         width, groups = model[network]['width'], model[network]['groups']
         if groups > 0 and width % (2 * groups):
             wrong.append(
-                f'model.{network}.groups is {groups}; allowed: so many that twice of them divide width, {width}'
+                f'model.{network}.groups is {groups}; allowed: so many that twice of them divide '
+                f'width, {width}'
             )
     return wrong
 
@@ -252,7 +254,8 @@ def _training(settings):
         and len(settings['data']['channels'].split(',')) != 3
     ):
         wrong.append(
-            f"data.value_range is 'imagenet', for three channels; data.channels is {settings['data']['channels']!r}"
+            "data.value_range is 'imagenet', for three channels; data.channels is "
+            f'{settings["data"]["channels"]!r}'
         )
     return wrong
 
@@ -262,7 +265,8 @@ def _spotting(settings):
     rows, learner = settings['data']['rows'], settings['train']['learner']
     if (rows == 'frames') != (learner == 'spotting'):
         return [
-            f'data.rows is {rows!r} and train.learner {learner!r}; allowed: frames with spotting, clips with the others'
+            f'data.rows is {rows!r} and train.learner {learner!r}; allowed: frames with '
+            'spotting, clips with the others'
         ]
     wrong = []
     if rows == 'clips':
@@ -273,11 +277,13 @@ def _spotting(settings):
         )
     if settings['data']['channels'] != 'u,v':
         wrong.append(
-            f"data.channels is {settings['data']['channels']!r}; allowed with data.rows frames: 'u,v'"
+            f'data.channels is {settings["data"]["channels"]!r}; allowed with data.rows '
+            "frames: 'u,v'"
         )
     if settings['spotting']['loss'] == 'bce' and settings['spotting']['output'] == 'linear':
         wrong.append(
-            "spotting.loss is 'bce', which takes a sigmoid; allowed: spotting.output sigmoid, or loss mse"
+            "spotting.loss is 'bce', which takes a sigmoid; allowed: spotting.output sigmoid, or "
+            'loss mse'
         )
     for_classes = {
         'balance.method': 'none',
@@ -316,18 +322,21 @@ def _balance(settings):
         )
     if (method == 'generated') != bool(source):
         wrong.append(
-            f"balance.generated is {source!r} and balance.method {method!r}; allowed: a .npz file with 'generated', "
+            f'balance.generated is {source!r} and balance.method {method!r}; allowed: a .npz '
+            "file with 'generated', "
             "'' otherwise"
         )
     if method == 'gan':
         wrong += _gan(settings)
     if method == 'generated' and balance['scope'] == 'all':
         wrong.append(
-            "balance.scope is 'all', which images of a file have no part in; allowed with 'generated': 'fold'"
+            "balance.scope is 'all', which images of a file have no part in; allowed with "
+            "'generated': 'fold'"
         )
     if '{subject}' in source and protocol['name'] != 'loso':
         wrong.append(
-            f"balance.generated holds '{{subject}}', one file a left-out subject, but protocol.name is "
+            f"balance.generated holds '{{subject}}', one file a left-out subject, but "
+            'protocol.name is '
             f"{protocol['name']!r}; allowed: 'loso'"
         )
     if protocol['scored'] == 'validation' and not protocol['validation']:
@@ -337,11 +346,13 @@ def _balance(settings):
     both = protocol['holdout'] + protocol['validation']
     if protocol['name'] in ('holdout', 'random_split') and protocol['validation'] and both > 0.99:
         wrong.append(
-            f'protocol.holdout and protocol.validation are {both:g} together; allowed: up to 0.99, the rest trains'
+            f'protocol.holdout and protocol.validation are {both:g} together; allowed: up to '
+            '0.99, the rest trains'
         )
     if settings['data']['scale'] == 'standard' and settings['data']['value_range'] != '0..1':
         wrong.append(
-            f"data.value_range is {settings['data']['value_range']!r}, which data.scale 'standard' has no use for; "
+            f'data.value_range is {settings["data"]["value_range"]!r}, which data.scale '
+            "'standard' has no use for; "
             "allowed: '0..1'"
         )
     return wrong
@@ -354,12 +365,14 @@ def _apex(settings):
         return []
     if settings['balance']['scope'] == 'all':
         return [
-            f"balance.scope is 'all' and data.apex {apex!r}, which has an apex a fold; allowed: balance.scope 'fold'"
+            f"balance.scope is 'all' and data.apex {apex!r}, which has an apex a fold; allowed: "
+            "balance.scope 'fold'"
         ]
     if protocol['name'] == 'loso' and not protocol['validation']:
         return []
     return [
-        f'data.apex is {apex!r}, a spotter a left-out subject, but protocol.name is {protocol["name"]!r} and '
+        f'data.apex is {apex!r}, a spotter a left-out subject, but protocol.name is '
+        f'{protocol["name"]!r} and '
         f"protocol.validation {protocol['validation']:g}; allowed: 'loso' and 0"
     ]
 
@@ -371,11 +384,13 @@ def _gan(settings):
         wrong.append(f'gan.size is {size}; allowed: a multiple of 8')
     if settings['data']['channels'] == 'gray':
         wrong.append(
-            "data.channels is 'gray', and balance.method 'gan' makes pictures; allowed: other channels"
+            "data.channels is 'gray', and balance.method 'gan' makes pictures; allowed: other "
+            'channels'
         )
     if settings['balance']['scope'] == 'all':
         wrong.append(
-            "balance.scope is 'all', which a GAN has no part in; allowed with 'gan': 'fold' (gan.scope is its own)"
+            "balance.scope is 'all', which a GAN has no part in; allowed with 'gan': 'fold' "
+            '(gan.scope is its own)'
         )
     return wrong
 
@@ -385,11 +400,13 @@ def _init_from(text, protocol):
         return []
     if '{subject}' in text and protocol != 'loso':
         return [
-            f"model.init_from holds '{{subject}}', one file a left-out subject, but protocol.name is {protocol!r}; "
+            f"model.init_from holds '{{subject}}', one file a left-out subject, but "
+            f'protocol.name is {protocol!r}; '
             "allowed: 'loso'"
         ]
     if '{subject}' not in text and Path(text).is_dir():
         return [
-            f"model.init_from is a folder, {text}; name a file, or one a fold: '{text.rstrip('/')}/{{subject}}.pth'"
+            f'model.init_from is a folder, {text}; name a file, or one a fold: '
+            f"'{text.rstrip('/')}/{{subject}}.pth'"
         ]
     return []

@@ -69,7 +69,8 @@ def load(
     times = timing(kept)
     if not np.any(times.apex >= 0):
         raise UserError(
-            f'data.name {name!r} has no clip with an annotated apex, which a spotter needs to train; '
+            f'data.name {name!r} has no clip with an annotated apex, which a spotter needs to '
+            'train; '
             "join one that has: 'casme2/spotting+smic/spotting'"
         )
     subjects, datasets, own = data.whose(kept)
@@ -96,9 +97,12 @@ def describe(loaded) -> str:
     known = times.apex >= 0
     place = (times.apex - times.onset)[known] / span[known]
     lines = [
-        f'data: {len(names.clips)} clips of {len(names.subjects)} subjects from {", ".join(names.datasets)}, '
-        f'{len(samples.clip)} frames ({loaded.labels} labels); {span.mean():.0f} frames from onset to offset in the mean; '
-        f'{known.sum()} apexes annotated, at {place.mean():.3f} of the clip in the mean (sd {place.std():.3f})'
+        f'data: {len(names.clips)} clips of {len(names.subjects)} subjects from '
+        f'{", ".join(names.datasets)}, '
+        f'{len(samples.clip)} frames ({loaded.labels} labels); {span.mean():.0f} frames from '
+        'onset to offset in the mean; '
+        f'{known.sum()} apexes annotated, at {place.mean():.3f} of the clip in the mean (sd '
+        f'{place.std():.3f})'
     ]
     return '\n'.join([*lines, *data.reasons(loaded.dropped)])
 

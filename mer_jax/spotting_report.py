@@ -18,9 +18,11 @@ EXAMPLES = 12  # clips whose curve is drawn
 WORDS = {
     'max': 'the frame with the largest output',
     'sw_max': 'the window of frames with the largest sum',
-    'template': 'the apex whose label fits the whole curve, and where apexes of training clips lie, best',
+    'template': 'the apex whose label fits the whole curve, and where apexes of training clips '
+    'lie, best',
     'midpoint': 'half-way between onset and offset, without looking',
-    'fraction': "the one place in the clip that fits the fold's training clips best, without looking",
+    'fraction': "the one place in the clip that fits the fold's training clips best, without "
+    'looking',
 }
 
 
@@ -36,7 +38,8 @@ def table(results) -> str:
     blocks = results['spotting']
     lines += ['', f'{"apex off by":17}{"frames":>8}  {"95 %":20}{"ms":>7}']
     lines += [
-        f'{TITLES[name]:17}{block["mae"]:>8.2f}  {interval(block["interval"], 2):20}{measure(block["mae_ms"], 1):>7}'
+        f'{TITLES[name]:17}{block["mae"]:>8.2f}  '
+        f'{interval(block["interval"], 2):20}{measure(block["mae_ms"], 1):>7}'
         for name, block in blocks.items()
     ]
     gains = {
@@ -66,7 +69,10 @@ def verdict(results) -> str:
     leaks.
     """
     if not results['spotting']:
-        return f'Of {plural(results["clips"], "clip")} none with an annotated apex was held out, so nothing is scored'
+        return (
+            f'Of {plural(results["clips"], "clip")} none with an annotated apex was held out, '
+            'so nothing is scored'
+        )
     own, simple = results['spotting'][results['answer']], results['spotting']['midpoint']
     honesty = (
         f'not honest: {plural(len(results["leaks"]), "leak")}'
@@ -75,7 +81,8 @@ def verdict(results) -> str:
     )
     edges = ' ' + interval(own['interval'], 2) if own['interval'] else ''
     return (
-        f'{TITLES[results["answer"]]} is off by {own["mae"]:.2f} frames{edges}, the midpoint by {simple["mae"]:.2f}; '
+        f'{TITLES[results["answer"]]} is off by {own["mae"]:.2f} frames{edges}, the midpoint by '
+        f'{simple["mae"]:.2f}; '
         f'{honesty}'
     )
 
@@ -91,7 +98,8 @@ def report(folder) -> Path:
     ]
     if missing:
         raise UserError(
-            f"{folder / workdir.RESULTS}: lacks '{missing[0]}'; score the run again: the command that trained it, "
+            f"{folder / workdir.RESULTS}: lacks '{missing[0]}'; score the run again: the command "
+            'that trained it, '
             'with the verb evaluate'
         )
     (folder / workdir.PLOTS).mkdir(exist_ok=True)
@@ -163,7 +171,8 @@ def _errors(folder, results):
                 'Whiskers: 95 % interval over subjects.',
             ),
             html.paragraph(
-                'Differences are negative where the decision is nearer to the apex; intervals and p by subject.',
+                'Differences are negative where the decision is nearer to the apex; intervals '
+                'and p by subject.',
                 'soft',
             ),
             html.details(

@@ -41,7 +41,8 @@ def answers(predictions, folds, samples, timing, *, window, inside, **label) -> 
     if not finite.all():
         row = np.argmin(finite)
         raise UserError(
-            f'fold {predictions.fold[row]}, seed {predictions.seed[row]}: outputs are not finite, so training '
+            f'fold {predictions.fold[row]}, seed {predictions.seed[row]}: outputs are not '
+            'finite, so training '
             'diverged; a smaller learning rate may help'
         )
     keys = np.stack([predictions.seed, predictions.fold, predictions.clip], 1)

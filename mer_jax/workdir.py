@@ -68,7 +68,8 @@ def prepare(folder) -> Path:
     )
     if foreign and CONFIG not in foreign:
         raise UserError(
-            f"workdir '{path}': holds '{foreign[0]}' but no {CONFIG}, so it is no run; name an empty --workdir"
+            f"workdir '{path}': holds '{foreign[0]}' but no {CONFIG}, so it is no run; name an "
+            'empty --workdir'
         )
     return path
 
@@ -85,7 +86,8 @@ def lock(folder):
             file.seek(0)
             owner = file.read().strip() or 'unknown'
             raise UserError(
-                f"workdir '{folder}': process {owner} is training in it; wait, or name another with --workdir"
+                f"workdir '{folder}': process {owner} is training in it; wait, or name another "
+                'with --workdir'
             ) from None
         # some mounted drives know no locks at all; refusing would forbid training there
         except OSError:
@@ -220,7 +222,8 @@ def read_jsonl(path) -> list:
             records.append(record)
         elif number < len(lines):
             raise UserError(
-                f'{path}, line {number}: is not a JSON record; delete the line or start in another --workdir'
+                f'{path}, line {number}: is not a JSON record; delete the line or start in '
+                'another --workdir'
             )
     return records
 
@@ -238,7 +241,8 @@ def cut_jsonl(path, keep) -> None:
         except (KeyError, TypeError) as error:
             missing = error if isinstance(error, KeyError) else 'numbers to compare'
             raise UserError(
-                f'{path}, line {number}: holds no {missing}; delete the line or start in another --workdir'
+                f'{path}, line {number}: holds no {missing}; delete the line or start in another '
+                '--workdir'
             ) from None
     write_text(path, ''.join(kept))
 

@@ -128,7 +128,10 @@ def test_what_is_no_honest_spotting_run_by_subject_is_refused(tmp_path):
     """Groups of subjects, or clips, do not tell which subject a spotter did not see: its apexes
     would leak.
     """
-    told = 'is no honest spotting run by protocol loso, which names the subject that each of its spotters did not see'
+    told = (
+        'is no honest spotting run by protocol loso, which names the subject that each of its '
+        'spotters did not see'
+    )
     for number, other in enumerate(
         (
             {'protocol': 'kfold'},

@@ -239,8 +239,10 @@ def test_subjects_and_units_as_numbers(tmp_path):
 
 @pytest.mark.parametrize(
     'apex, reason',
-    [('/', 'apex is "/": estimated from the frames'), (None, 'apex is "": estimated from the frames'),
-     (46, 'apex 46 does not lie in 47..51: estimated from the frames'), (45, 'apex 45 does not lie in 47..51'),
+    [('/', 'apex is "/": estimated from the frames'), (None, 'apex is "": estimated from the '
+                                                             'frames'),
+     (46, 'apex 46 does not lie in 47..51: estimated from the '
+          'frames'), (45, 'apex 45 does not lie in 47..51'),
      (52, 'apex 52 does not lie in 47..51')],
 )  # fmt: skip
 def test_an_apex_that_cannot_be_is_estimated(tmp_path, apex, reason):

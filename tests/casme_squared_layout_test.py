@@ -25,8 +25,13 @@ ROWS = [
     (22, 'happy2_1', 21, 33, 30, '24,12', 'positive', MICRO, 'happiness'),
     (22, 'happy5_1', 998, 1001, 1003, '6+12', 'positive', MICRO, 'happiness'),
 ]
-VIDEO = {'disgust1': '0101disgustingteeth', 'disgust2': '0102eatingworms', 'anger1': '0401girlcrashing',
-         'happy2': '0503unnyfarting', 'happy5': '0508funnydunkey'}  # fmt: skip
+VIDEO = {
+    'disgust1': '0101disgustingteeth',
+    'disgust2': '0102eatingworms',
+    'anger1': '0401girlcrashing',
+    'happy2': '0503unnyfarting',
+    'happy5': '0508funnydunkey',
+}
 FOLDER = {1: '15', 3: '19', 17: '34', 22: '40'}
 MICRO_ONLY = {'macro': 'off', 'frames': 'auto'}
 
@@ -99,7 +104,12 @@ def test_micro_expressions_of_the_recordings(tmp_path):
         ('s40_happy5_1', 's40', 'positive', 998, 1001, 1003, 'annotated'),
     ]
     assert [(c.action_units, c.action_units_known) for c in clips] == [
-        ('4+7', True), ('NULL', False), ('14or23', True), ('24,12', True), ('6+12', True)]  # fmt: skip
+        ('4+7', True),
+        ('NULL', False),
+        ('14or23', True),
+        ('24,12', True),
+        ('6+12', True),
+    ]
     first = clips[0]
     folder = tmp_path / 'CAS(ME)^2/rawpic/s15/15_0101disgustingteeth'
     assert first.frames == tuple(
@@ -136,7 +146,12 @@ def test_macro_expressions_and_their_missing_offsets(tmp_path):
     clip = found['s34_anger1_1']
     assert (clip.onset, clip.apex, clip.offset, clip.apex_source) == (1763, -1, 1770, 'estimated')
     assert told(rows)['CAS(ME)^2code_final.xlsx row 2'] == (
-        'repaired', 'offset is 0: the apex is taken', 's15_disgust1_2', '0', '205')  # fmt: skip
+        'repaired',
+        'offset is 0: the apex is taken',
+        's15_disgust1_2',
+        '0',
+        '205',
+    )
 
 
 def test_only_frames_of_the_interval_are_opened_and_decide_the_content(tmp_path):
@@ -156,10 +171,15 @@ def test_only_frames_of_the_interval_are_opened_and_decide_the_content(tmp_path)
     ]
 
 
-@pytest.mark.parametrize('tree, form, cropped', [
-    ('rawpic/rawpic', 'img{:03d}.jpg', False),
-    ('CAS(ME)2_longVideoFaceCropped/longVideoFaceCropped', 'img_{}.jpg', True),
-    ('images', 'img_{}.jpg', True), ('images', 'img{}.jpg', False)])  # fmt: skip
+@pytest.mark.parametrize(
+    'tree, form, cropped',
+    [
+        ('rawpic/rawpic', 'img{:03d}.jpg', False),
+        ('CAS(ME)2_longVideoFaceCropped/longVideoFaceCropped', 'img_{}.jpg', True),
+        ('images', 'img_{}.jpg', True),
+        ('images', 'img{}.jpg', False),
+    ],
+)
 def test_recordings_wherever_they_were_unpacked(tmp_path, tree, form, cropped):
     """If this fails, face crops are searched for faces once more, or whole frames are taken for
     crops.
@@ -199,7 +219,11 @@ def test_which_frames_are_taken(tmp_path):
         return clips[0].frames[0][1].relative_to(root).parts[0], len(ignored)
 
     assert [first(kind) for kind in ('auto', 'cropped', 'selected', 'raw')] == [
-        ('longVideoFaceCropped', 3), ('longVideoFaceCropped', 3), ('selectedpic', 3), ('rawpic', 3)]  # fmt: skip
+        ('longVideoFaceCropped', 3),
+        ('longVideoFaceCropped', 3),
+        ('selectedpic', 3),
+        ('rawpic', 3),
+    ]
     (root / 'longVideoFaceCropped').rename(root / '.gone')
     assert [first(kind) for kind in ('auto', 'cropped')] == [('selectedpic', 2), ('cropped', 2)]
     (root / 'cropped').rename(root / '.gone too')
@@ -231,7 +255,12 @@ def test_csv_copies(tmp_path, header, shift):
         csv.writer(file).writerows(([['', *range(9)][1 - shift :]] if header else []) + rows)
     clips, rows = read(root)
     assert [clip.clip for clip in clips] == [
-        's15_disgust1_1', 's15_disgust2_3', 's19_anger1_12', 's40_happy2_1', 's40_happy5_1']  # fmt: skip
+        's15_disgust1_1',
+        's15_disgust2_3',
+        's19_anger1_12',
+        's40_happy2_1',
+        's40_happy5_1',
+    ]
     assert clips[3].action_units == '24,12'
     assert not any(row.status == 'error' for row in rows)
 
@@ -266,10 +295,15 @@ def test_wrong_cells_are_all_named(tmp_path):
     """If this fails, a mistyped cell is guessed at, or a user finds one mistake per attempt."""
     good = ROWS[0]
     wrong = [
-        (99, *good[1:]), (*good[:1], 'disgust1', *good[2:]), (*good[:1], 'anger7_1', *good[2:]),
-        (*good[:2], '9a', *good[3:]), (*good[:4], '', *good[5:]), (*good[:6], 'negativ', *good[7:]),
-        (*good[:7], 'mini-expression', good[8]), (*good[:2], 96, *good[3:]),
-    ]  # fmt: skip
+        (99, *good[1:]),
+        (*good[:1], 'disgust1', *good[2:]),
+        (*good[:1], 'anger7_1', *good[2:]),
+        (*good[:2], '9a', *good[3:]),
+        (*good[:4], '', *good[5:]),
+        (*good[:6], 'negativ', *good[7:]),
+        (*good[:7], 'mini-expression', good[8]),
+        (*good[:2], 96, *good[3:]),
+    ]
     root = write(tmp_path)
     write_book(
         root / 'CAS(ME)^2code_final.xlsx',
@@ -300,9 +334,13 @@ def test_wrong_cells_are_all_named(tmp_path):
     }
 
 
-@pytest.mark.parametrize('book, reason', [
-    ({'people': {**FOLDER, 3: '20'}}, 'naming rule1 row 4: 3 is 20, but 19'),
-    ({'code': '0102'}, 'naming rule2 row 1: disgust1 is 0102, but 0101')])  # fmt: skip
+@pytest.mark.parametrize(
+    'book, reason',
+    [
+        ({'people': {**FOLDER, 3: '20'}}, 'naming rule1 row 4: 3 is 20, but 19'),
+        ({'code': '0102'}, 'naming rule2 row 1: disgust1 is 0102, but 0101'),
+    ],
+)
 def test_naming_rules_that_contradict_the_release_stop_the_build(tmp_path, book, reason):
     """If this fails, the frames of another person or film are read under a clip's name."""
     _, rows = read(write(tmp_path, **book))
@@ -329,7 +367,9 @@ def test_folders_without_a_row_and_rows_without_a_folder(tmp_path):
         'no row of the sheet names it',
     )
     assert found['rawpic/s19/15_0102eatingworms'][:2] == (
-        'dropped', 'stands under s19, so whose recording it is cannot be told')  # fmt: skip
+        'dropped',
+        'stands under s19, so whose recording it is cannot be told',
+    )
 
 
 def test_missing_frames_are_repaired_and_damaged_key_frames_drop_the_clip(tmp_path):

@@ -271,8 +271,8 @@ def test_other_labels_are_one_question_and_other_folds_are_told(tmp_path):
     for words in written_words(found):
         assert words.count('has other clips or folds') == 1
         assert (
-            'c has other clips or folds; its differences are to the answers there: midpoint 10.00, fitted'
-            in words
+            'c has other clips or folds; its differences are to the answers there: midpoint '
+            '10.00, fitted' in words
         )
         assert 'c is tested by kfold, a by loso' in words
 
@@ -521,7 +521,8 @@ def test_no_jax_is_imported(tmp_path):
     """Tables are made on laptops that hold the runs but no jax."""
     folder = finished(tmp_path / 'run')
     code = (
-        'import sys\nfrom mer_jax import compare\ncompare.write(compare.read(sys.argv[1]), sys.argv[2])\n'
+        'import sys\nfrom mer_jax import compare\ncompare.write(compare.read(sys.argv[1]), '
+        'sys.argv[2])\n'
         "sys.exit(bool({'jax', 'matplotlib.pyplot', 'tensorflow'} & set(sys.modules)))"
     )
     done = subprocess.run(

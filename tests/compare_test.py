@@ -302,7 +302,10 @@ def test_latex_escapes_names_and_every_row_is_whole(written):
         if 'midrule' not in line and 'multicolumn' not in line
     )
     assert all(line.endswith(r' \\') for line in body if line != r'\midrule')
-    name = r'casme2\_50\%\_of \{a\}\&b\$\#\textasciitilde{}\textasciicircum{}\textbackslash{}x\textless{}y\textgreater{}'
+    name = (
+        r'casme2\_50\%\_of '
+        r'\{a\}\&b\$\#\textasciitilde{}\textasciicircum{}\textbackslash{}x\textless{}y\textgreater{}'
+    )
     assert sum(line.startswith(name) for line in body) == 1
     bare = [re.sub(r'\\[&%$#_{}\\,]', '', line) for line in lines[1:]]
     for line in bare:
@@ -532,7 +535,8 @@ def test_no_jax_is_imported(written, tmp_path):
     """Tables are made on laptops that hold the runs but no jax."""
     folder = finished(tmp_path / 'run')
     code = (
-        'import sys\nfrom mer_jax import compare\ncompare.write(compare.read(sys.argv[1]), sys.argv[2])\n'
+        'import sys\nfrom mer_jax import compare\ncompare.write(compare.read(sys.argv[1]), '
+        'sys.argv[2])\n'
         "sys.exit(bool({'jax', 'matplotlib.pyplot', 'tensorflow'} & set(sys.modules)))"
     )
     done = subprocess.run(

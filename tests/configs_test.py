@@ -245,8 +245,10 @@ def test_quick_stays_quick_whatever_stands_behind_it(name):
 UNKNOWN = [
     (
         'quik',
-        "casme2_dualbranch has no variant 'quik'; known: ablation=sb|sb_au|db|db_au|db_awm|all_no_rr|all, "
-        'alignment=clean|equal|released|paper, classes=3|5, published, quick, sampler=weighted, target=apex|magnified',
+        "casme2_dualbranch has no variant 'quik'; known: "
+        'ablation=sb|sb_au|db|db_au|db_awm|all_no_rr|all, '
+        'alignment=clean|equal|released|paper, classes=3|5, published, quick, sampler=weighted, '
+        'target=apex|magnified',
     ),
     ('ablation', "no variant 'ablation'"),
     ('ablation=none', "no variant 'ablation=none'"),

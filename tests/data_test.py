@@ -290,7 +290,8 @@ def test_the_imagenet_range_is_torchvisions():
         (
             'samm/samer',
             'onset,u2',
-            "holds no onset,u2, .*; name 'samm/flow', or other channels: u,v,strain; .*; onset,apex,offset,u",
+            "holds no onset,u2, .*; name 'samm/flow', or other channels: u,v,strain; .*; "
+            'onset,apex,offset,u',
         ),
         ('smic/video', 'strain2', "data.name 'smic/video' holds no strain2, .*; name 'smic/flow'"),
     ],

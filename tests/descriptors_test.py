@@ -241,9 +241,15 @@ def test_the_parts_of_mdmo_lie_where_they_are_said_to(points):
     parts = descriptors.mdmo_parts(points, SIZE, SIZE)
     assert set(np.unique(parts)) == set(range(-1, 36))
     corners = {  # part: landmarks round it
-        6: (17, 19, 36, 38), 9: (21, 22, 22, 42, 28), 14: (39, 28, 30, 31), 15: (28, 42, 35, 30), 19: (31, 2, 48),
-        22: (35, 14, 54), 26: (61, 66, 57, 58), 33: (57, 56, 9, 8),
-    }  # fmt: skip
+        6: (17, 19, 36, 38),
+        9: (21, 22, 22, 42, 28),
+        14: (39, 28, 30, 31),
+        15: (28, 42, 35, 30),
+        19: (31, 2, 48),
+        22: (35, 14, 54),
+        26: (61, 66, 57, 58),
+        33: (57, 56, 9, 8),
+    }
     for part, around in corners.items():
         x, y = np.round(points[list(around)].mean(0)).astype(int)
         assert parts[y, x] == part, (part, parts[y, x])
@@ -514,7 +520,8 @@ def test_the_strongest_region_holds_the_units_of_the_clip(drawn):
     even = sum(len(held) for _, _, held in drawn) / 10
     control, by_chance = hits(drawn, 0.25)
     print(
-        f'{found} of 20; chance {shuffled.mean():.1f}, evenly {even:.1f}; shifted {control}, chance {by_chance.mean():.1f}'
+        f'{found} of 20; chance {shuffled.mean():.1f}, evenly {even:.1f}; shifted {control}, '
+        f'chance {by_chance.mean():.1f}'
     )
     assert found >= 17 and (shuffled >= found).mean() < 0.001
     assert control < 0.6 * found and (by_chance >= control).mean() > 0.05

@@ -42,10 +42,23 @@ def hand_made_png(width, height, *, depth, kind, lines, extra=b''):
 
 @pytest.mark.parametrize(
     'name, number',
-    [('img46.jpg', 46), ('reg_img100.jpg', 100), ('006_05562.jpg', 5562), ('image034208.bmp', 34208),
-     ('01234.bmp', 1234), ('img_1.jpg', 1), ('EP01_5-113.jpg', 113), ('img001.JPG', 1), ('img0.png', 0),
-     ('img7 .jpg', 7), ('cover.jpg', -1), ('img1 (2).jpg', -1), ('img20140508123456.jpg', -1), ('img\u0663.jpg', -1)],
-)  # fmt: skip
+    [
+        ('img46.jpg', 46),
+        ('reg_img100.jpg', 100),
+        ('006_05562.jpg', 5562),
+        ('image034208.bmp', 34208),
+        ('01234.bmp', 1234),
+        ('img_1.jpg', 1),
+        ('EP01_5-113.jpg', 113),
+        ('img001.JPG', 1),
+        ('img0.png', 0),
+        ('img7 .jpg', 7),
+        ('cover.jpg', -1),
+        ('img1 (2).jpg', -1),
+        ('img20140508123456.jpg', -1),
+        ('img\u0663.jpg', -1),
+    ],
+)
 def test_number_is_the_integer_at_the_end(name, number):
     """If this fails, frames are looked up under wrong numbers, and flow is taken between wrong
     frames.

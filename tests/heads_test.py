@@ -407,7 +407,8 @@ def test_a_class_that_is_missing_in_training_is_never_answered():
         (
             2,
             7,
-            'head: 1 training subject with up to 3 clips of a class leave nobody to choose cost and gamma by; give one value of',
+            'head: 1 training subject with up to 3 clips of a class leave nobody to choose cost '
+            'and gamma by; give one value of',
         ),
         (4, 1, 'head: 3 training subjects with up to 1 clips of a class leave nobody to choose'),
     ],
@@ -626,7 +627,8 @@ MISTAKES = [
     ),
     (
         {'head.features': 'network+au_strain', 'balance.method': 'gan'},
-        "balance.method is 'gan', whose images have no landmarks, which au_strain takes; allowed: 'none'",
+        "balance.method is 'gan', whose images have no landmarks, which au_strain takes; "
+        "allowed: 'none'",
     ),
     ({'head.mirror': True}, 'head.mirror is True, which network is not made for; allowed: False'),
     (

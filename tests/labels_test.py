@@ -441,19 +441,23 @@ def test_class_order_and_composites():
         (
             'five',
             ['samm', 'casme2'],
-            "data.labels 'five' has other classes for each data set (casme2: disgust, happiness, others, repression, surprise; "
-            'samm: anger, contempt, happiness, other, surprise), which cannot be one composite; data.labels that would do: '
+            "data.labels 'five' has other classes for each data set (casme2: disgust, happiness, "
+            'others, repression, surprise; '
+            'samm: anger, contempt, happiness, other, surprise), which cannot be one composite; '
+            'data.labels that would do: '
             'megc3, samer3, irawan3',
         ),
         (
             'samer3',
             ['smic', 'samm'],
-            "data.labels 'samer3' has no classes for smic; data.labels that would do: megc3, irawan3",
+            "data.labels 'samer3' has no classes for smic; data.labels that would do: megc3, "
+            'irawan3',
         ),
         (
             'four',
             ['samm'],
-            "data.labels 'four' has no classes for samm; data.labels that would do: megc3, five, samer3, irawan3",
+            "data.labels 'four' has no classes for samm; data.labels that would do: megc3, five, "
+            'samer3, irawan3',
         ),
         ('megc3', ['mmew'], "data.labels 'megc3' has no classes for mmew; no data.labels would do"),
     ],
@@ -474,7 +478,8 @@ def test_an_unknown_emotion_is_an_error_and_never_class_0():
     with pytest.raises(UserError) as error:
         labels.labelled([record('sub01_EP02_01f', 'tense', 'casme2')], 'megc3')
     assert str(error.value) == (
-        "clip sub01_EP02_01f of casme2: emotion 'tense' is not in data.labels 'megc3'; it knows: disgust, fear, "
+        "clip sub01_EP02_01f of casme2: emotion 'tense' is not in data.labels 'megc3'; it knows: "
+        'disgust, fear, '
         'happiness, negative, others, positive, repression, sadness, surprise'
     )
     with pytest.raises(UserError, match="emotion 'repression' is not in data.labels 'five'"):

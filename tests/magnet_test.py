@@ -317,7 +317,10 @@ def test_training_survives_a_kill_to_the_bit(tmp_path):
     """Hours of training must not be lost, and a resumed network must be the one that the seed
     stands for.
     """
-    code = f'from mer_jax import magnet_training as m; m.train(steps=10**6, folder={str(tmp_path / "a")!r}, **{SETTINGS})'
+    code = (
+        'from mer_jax import magnet_training as m; m.train(steps=10**6, '
+        f'folder={str(tmp_path / "a")!r}, **{SETTINGS})'
+    )
     process = subprocess.Popen(
         [sys.executable, '-c', code],
         cwd=ROOT,

@@ -35,7 +35,8 @@ def mistake(capsys, *arguments):
 COMMAND_LINES = [
     (
         'trian',
-        "'trian' is not a verb; known: train, evaluate, explain, report, build, audit, grid, compare",
+        "'trian' is not a verb; known: train, evaluate, explain, report, build, audit, grid, "
+        'compare',
     ),
     ('train evaluate', 'is not a verb'),
     ('--wokdir=x', "Unknown command line flag 'wokdir'. Did you mean: workdir"),
@@ -98,7 +99,8 @@ VALUES = [
     ('data.size=0', 'data.size is 0; allowed: 1 to 1024'),
     (
         'data.channels=',
-        "data.channels is ''; allowed: u, v, strain or magnified, on_a, off_a or gray or onset, apex, offset",
+        "data.channels is ''; allowed: u, v, strain or magnified, on_a, off_a or gray or onset, "
+        'apex, offset',
     ),
     (
         'data.channels=onset,u3',
@@ -109,7 +111,8 @@ VALUES = [
     ('data.channels=uv', "data.channels is 'uv'"),
     (
         'data.channels=u,on_a',
-        "data.channels is 'u,on_a'; allowed: u, v, strain or magnified, on_a, off_a or gray or onset, apex",
+        "data.channels is 'u,on_a'; allowed: u, v, strain or magnified, on_a, off_a or gray or "
+        'onset, apex',
     ),
     ('data.channels=onset,gray', "data.channels is 'onset,gray'"),
     ('data.channels=on_a,on_a', "data.channels is 'on_a,on_a'"),
@@ -153,14 +156,16 @@ VALUES = [
     ),
     (
         'balance.generated=x.npz',
-        "balance.generated is 'x.npz' and balance.method 'none'; allowed: a .npz file with 'generated'",
+        "balance.generated is 'x.npz' and balance.method 'none'; allowed: a .npz file with "
+        "'generated'",
     ),
     (
         'balance.generated=x.npz --config.balance.method=generated --config.balance.scope=all',
         "allowed with 'generated': 'fold'",
     ),
     (
-        'balance.generated={subject}.npz --config.balance.method=generated --config.protocol.name=kfold',
+        'balance.generated={subject}.npz --config.balance.method=generated '
+        '--config.protocol.name=kfold',
         "but protocol.name is 'kfold'",
     ),
     ('protocol.scored=train', "protocol.scored is 'train'; allowed: test, validation"),
@@ -303,7 +308,10 @@ def test_all_broken_rules_are_told_at_once(capsys):
 
 def test_a_mistake_in_the_flags_is_told_before_jax_is_imported():
     """Seconds of imports before 'no such setting' are seconds of every user."""
-    code = f'import sys, main; code = main.main(["{QUICK}", "--config.train.epoch=3"]); sys.exit(code + ("jax" in sys.modules))'
+    code = (
+        f'import sys, main; code = main.main(["{QUICK}", "--config.train.epoch=3"]); '
+        'sys.exit(code + ("jax" in sys.modules))'
+    )
     assert (
         subprocess.run([sys.executable, '-c', code], cwd=ROOT, capture_output=True).returncode == 2
     )
@@ -318,7 +326,8 @@ SETTINGS = [
     ),
     (
         'data.name=casme2/flow --config.data.channels=magnified,on_a,off_a',
-        "'casme2/flow' holds no magnified,on_a,off_a, which data.channels asks for; name 'casme2/samer', or other channels: u,v",
+        "'casme2/flow' holds no magnified,on_a,off_a, which data.channels asks for; name "
+        "'casme2/samer', or other channels: u,v",
     ),
     (
         'data.name=smic/flow+samm/samer',
@@ -338,7 +347,8 @@ SETTINGS = [
     ),
     (
         'data.name=casme9',
-        "unknown data set 'casme9' (did you mean 'casme2'?); known: casme2, casme_squared, precomputed_flow",
+        "unknown data set 'casme9' (did you mean 'casme2'?); known: casme2, casme_squared, "
+        'precomputed_flow',
     ),
     ('data.name=synthetic_faces/tinny', "(did you mean 'tiny'?)"),
     ('data.name=synthetic_faces/tiny+synthetic_faces/tiny', 'stands twice in the data'),
@@ -513,7 +523,8 @@ FOLDERS = [
         'explain other',
         nothing,
         'explain --config.model.name=dual_branch --config.data.channels=magnified,on_a,off_a',
-        "data.channels was 'strain,v,u', is 'magnified,on_a,off_a'; model.name was 'ststnet', is 'dual_branch'; give another",
+        "data.channels was 'strain,v,u', is 'magnified,on_a,off_a'; model.name was 'ststnet', is "
+        "'dual_branch'; give another",
     ),
     ('data', other_data, 'train', 'holds a run on other data'),
     ('config cut', write('config.json', '{"settings": '), 'train', 'config.json: is not JSON'),
@@ -693,7 +704,10 @@ def test_a_closed_pipe_ends_in_one_line(tiny_data):
     """`python main.py build | true` must not end in a traceback, nor in the interpreter's complaint
     at exit.
     """
-    command = f'"{sys.executable}" main.py build {QUICK} --config.data.data_dir={tiny_data} | true; exit ${{PIPESTATUS[0]}}'
+    command = (
+        f'"{sys.executable}" main.py build {QUICK} --config.data.data_dir={tiny_data} | '
+        f'true; exit ${{PIPESTATUS[0]}}'
+    )
     done = subprocess.run(['bash', '-c', command], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 2 and done.stderr.startswith('error: standard output was closed'), (
         done.stderr

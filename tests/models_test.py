@@ -524,7 +524,8 @@ def test_an_image_that_does_not_fit_is_told(name, size, channels, message):
         (
             'ststnet',
             (8, 28, 28, 1),
-            'model ststnet takes pictures, not video; name other channels with --config.data.channels',
+            'model ststnet takes pictures, not video; name other channels with '
+            '--config.data.channels',
         ),
         (
             'cnn3d',

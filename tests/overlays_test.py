@@ -24,10 +24,18 @@ def explained(rows=9, size=32, dataset='samm', subjects=('s1', 's2', 's3')):
     cams = rng.random((2, rows, size, size)).astype('f')
     units = np.eye(4, dtype='f')[index % 4] + np.eye(4, dtype='f')[(index + index // 4) % 4]
     found = Explained(
-        clip=index, subject=index % len(subjects), dataset=np.zeros(rows, int), label=index % 2, predicted=index // 2 % 2,
-        action_units=np.minimum(units, 1), au_cam=cams[0], grad_cam=cams[1], gray=np.full((rows, size, size), FACE, np.uint8),
-        on_a=np.full((rows, size, size), 200, np.uint8), features=rng.normal(0, 1, (rows, 6)).astype('f'),
-    )  # fmt: skip
+        clip=index,
+        subject=index % len(subjects),
+        dataset=np.zeros(rows, int),
+        label=index % 2,
+        predicted=index // 2 % 2,
+        action_units=np.minimum(units, 1),
+        au_cam=cams[0],
+        grad_cam=cams[1],
+        gray=np.full((rows, size, size), FACE, np.uint8),
+        on_a=np.full((rows, size, size), 200, np.uint8),
+        features=rng.normal(0, 1, (rows, 6)).astype('f'),
+    )
     return found, Names(
         ('a', 'b'),
         tuple(subjects),
@@ -113,8 +121,14 @@ def test_who_is_shown():
     wrong.
     """
     gray = np.full((64, 64), FACE, np.uint8)
-    for dataset, faces, own in (('synthetic', False, True), ('samm', False, False), ('casme2', False, False),
-                                ('unheard of', False, False), ('samm', True, True), ('casme2', True, True)):  # fmt: skip
+    for dataset, faces, own in (
+        ('synthetic', False, True),
+        ('samm', False, False),
+        ('casme2', False, False),
+        ('unheard of', False, False),
+        ('samm', True, True),
+        ('casme2', True, True),
+    ):
         behind = overlays.background(gray, dataset, 'sub01', faces=faces)
         assert (
             (behind.image == FACE).all() == own

@@ -317,7 +317,8 @@ def test_a_spotter_that_did_not_leave_out_the_subject_is_refused():
     folds, titles = make('loso', samples, names)
     with pytest.raises(
         UserError,
-        match="data.apex: runs/spotter has no fold that leaves out 's3'; train the spotter by loso on",
+        match="data.apex: runs/spotter has no fold that leaves out 's3'; train the spotter by "
+        'loso on',
     ):
         protocol.spotted(
             folds, titles, samples, names, known, told(names, samples, ['s0', 's1', 's2', 's4'], 1)

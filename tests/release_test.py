@@ -252,7 +252,8 @@ def test_a_changed_sheet_frame_or_folder_is_noticed_by_name(tmp_path):
     frame.write_bytes(frame.read_bytes() + b'\0')
     with pytest.raises(
         UserError,
-        match=rf'changed since it was built: .*{folder.name}; rebuild with --config.data.rebuild=True',
+        match=rf'changed since it was built: .*{folder.name}; rebuild with '
+        r'--config.data.rebuild=True',
     ):
         prepare('casme2/video', truth.folder, tmp_path)
     prepare('casme2/video', truth.folder, tmp_path, rebuild=True)
@@ -272,7 +273,8 @@ def test_a_killed_build_goes_on_and_gives_the_same_data(tmp_path, monkeypatch):
     whole = prepare('smic', truth.folder, tmp_path)
     code = (
         'import sys, tfds_builders; '
-        'tfds_builders.prepare("smic", data_dir=sys.argv[1], manual_dir=sys.argv[2], progress=False)'
+        'tfds_builders.prepare("smic", data_dir=sys.argv[1], manual_dir=sys.argv[2], '
+        'progress=False)'
     )
     scratch = tmp_path / 'other/smic/flow' / build.SCRATCH
     process = subprocess.Popen(
@@ -381,7 +383,8 @@ def test_two_builds_at_once_take_turns(tmp_path):
     truth = smic.write(tmp_path / 'raw')
     code = (
         'import sys, tfds_builders; '
-        'tfds_builders.prepare("smic/video", data_dir=sys.argv[1], manual_dir=sys.argv[2], progress=False)'
+        'tfds_builders.prepare("smic/video", data_dir=sys.argv[1], manual_dir=sys.argv[2], '
+        'progress=False)'
     )
     both = [
         subprocess.Popen(
@@ -403,7 +406,8 @@ def test_a_killed_build_leaves_no_process_behind(tmp_path):
     truth = smic.write(tmp_path / 'raw')
     code = (
         'import sys, tfds_builders\nif __name__ == "__main__":\n'
-        '    tfds_builders.prepare("smic", data_dir=sys.argv[1], manual_dir=sys.argv[2], progress=False)'
+        '    tfds_builders.prepare("smic", data_dir=sys.argv[1], manual_dir=sys.argv[2], '
+        'progress=False)'
     )
     script = tmp_path / 'build.py'
     script.write_text(code)

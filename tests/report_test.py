@@ -140,8 +140,8 @@ def test_page_shows_every_block(finished):
     text = page(path)
     uf1, edges = results['metrics']['uf1'], results['intervals']['uf1']
     assert (
-        f'UF1 {uf1:.2f} [{edges[0]:.2f}, {edges[1]:.2f}] over 6 subjects, 60 clips, 2 seeds; honest: no leaks'
-        in text
+        f'UF1 {uf1:.2f} [{edges[0]:.2f}, {edges[1]:.2f}] over 6 subjects, 60 clips, 2 seeds; '
+        'honest: no leaks' in text
     )
     titles = re.findall('<h2>(.*?)</h2>', text)
     assert titles == [
@@ -392,7 +392,8 @@ def test_none_of_these_modules_imports_jax_or_pyplot(finished):
         'import sys\nclass Refuse:\n    def find_spec(self, name, *_):\n'
         "        assert name.split('.')[0] not in ('jax', 'jaxlib', 'flax', 'orbax'), name\n"
         "        assert name != 'matplotlib.pyplot', name\n"
-        f'sys.meta_path.insert(0, Refuse())\nfrom mer_jax import {", ".join(MODULES)}\nreport.report(sys.argv[1])\n'
+        'sys.meta_path.insert(0, Refuse())\nfrom mer_jax import '
+        f'{", ".join(MODULES)}\nreport.report(sys.argv[1])\n'
     )
     subprocess.run([sys.executable, '-c', code, finished[0]], cwd=ROOT, check=True)
 

@@ -12,9 +12,13 @@ from tfds_builders.smic import layout
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8)
 BMP = cv2.imencode('.bmp', PICTURE)[1].tobytes()
-FIRST = {'s1_ne_01': ('s1', 'negative', 559740), 's1_po_02': ('s1', 'positive', 34208),
-         's1_sur_01': ('s1', 'surprise', 99998), 's12_ne_01': ('s12', 'negative', 1758103),
-         's20_sur_10': ('s20', 'surprise', 999998)}  # fmt: skip
+FIRST = {
+    's1_ne_01': ('s1', 'negative', 559740),
+    's1_po_02': ('s1', 'positive', 34208),
+    's1_sur_01': ('s1', 'surprise', 99998),
+    's12_ne_01': ('s12', 'negative', 1758103),
+    's20_sur_10': ('s20', 'surprise', 999998),
+}
 ALL_HS = {'camera': 'hs', 'frames': 'auto'}
 
 
@@ -76,14 +80,25 @@ def test_clips_of_the_high_speed_camera(tmp_path):
         False,
     )
     assert [row.file for row in rows if row.status == 'used'] == [
-        'HS/s1/micro/negative/s1_ne_01', 'HS/s1/micro/positive/s1_po_02', 'HS/s1/micro/surprise/s1_sur_01',
-        'HS/s12/micro/negative/s12_ne_01', 'HS/s20/micro/surprise/s20_sur_10']  # fmt: skip
+        'HS/s1/micro/negative/s1_ne_01',
+        'HS/s1/micro/positive/s1_po_02',
+        'HS/s1/micro/surprise/s1_sur_01',
+        'HS/s12/micro/negative/s12_ne_01',
+        'HS/s20/micro/surprise/s20_sur_10',
+    ]
     assert statuses(rows) == {}
 
 
 @pytest.mark.parametrize(
-    'given, tree', [('', 'HS'), ('', 'SMIC_all_raw/SMIC_all_raw/HS'), ('SMIC/SMIC_all_raw', 'SMIC/SMIC_all_raw/HS'),
-                    ('HS', 'HS'), ('', 'smic/smic_all_cropped/hs')])  # fmt: skip
+    'given, tree',
+    [
+        ('', 'HS'),
+        ('', 'SMIC_all_raw/SMIC_all_raw/HS'),
+        ('SMIC/SMIC_all_raw', 'SMIC/SMIC_all_raw/HS'),
+        ('HS', 'HS'),
+        ('', 'smic/smic_all_cropped/hs'),
+    ],
+)
 def test_the_release_is_found_wherever_it_was_unpacked(tmp_path, given, tree):
     """If this fails, users must guess which of the nested folders to name."""
     write(tmp_path / tree)
@@ -188,7 +203,9 @@ def test_damaged_files_are_told_and_damaged_ends_drop_the_clip(tmp_path):
     (tree / 'surprise/s1_sur_01/image099999.bmp').unlink()
     clips, rows = layout.read(layout.find(tmp_path), options=ALL_HS)
     assert [(clip.clip, [number for number, _ in clip.frames]) for clip in clips[:2]] == [
-        ('s01_po_02', [34208, 34209, 34211]), ('s01_sur_01', [99998, 100000, 100001])]  # fmt: skip
+        ('s01_po_02', [34208, 34209, 34211]),
+        ('s01_sur_01', [99998, 100000, 100001]),
+    ]
     gap = 'missing or damaged frames: {}'
     reason = f'onset or offset frame 559740 cannot be used ({frames.CUT_OFF}); unpack it again'
     assert statuses(rows) == {
@@ -200,8 +217,14 @@ def test_damaged_files_are_told_and_damaged_ends_drop_the_clip(tmp_path):
     }
 
 
-@pytest.mark.parametrize('path', ['SMIC-E_raw image/HS_long/SMIC-HS-E/HS/s20/s20_ne_01', 'SMIC_HS_E/s20/s20_ne_01',
-                                  'SMIC-VIS-E/VIS/s1/micro/negative/s1_ne_01'])  # fmt: skip
+@pytest.mark.parametrize(
+    'path',
+    [
+        'SMIC-E_raw image/HS_long/SMIC-HS-E/HS/s20/s20_ne_01',
+        'SMIC_HS_E/s20/s20_ne_01',
+        'SMIC-VIS-E/VIS/s1/micro/negative/s1_ne_01',
+    ],
+)
 def test_long_clips_are_refused_by_name(tmp_path, path):
     """If this fails, six seconds of neutral face are read as one micro-expression."""
     (tmp_path / path).mkdir(parents=True)

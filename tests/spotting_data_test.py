@@ -332,7 +332,8 @@ DATA = [
     (
         SPOTTING,
         'data.name=casme2',
-        "holds no flow of every frame, which data.rows frames and data.apex ask for; name 'casme2/sp",
+        'holds no flow of every frame, which data.rows frames and data.apex ask for; name '
+        "'casme2/sp",
     ),
     (
         SPOTTING,

@@ -78,11 +78,25 @@ def test_landmarks_are_symmetric_and_inside(face):
 @pytest.mark.parametrize(
     'unit, landmark, direction',
     [
-        (1, 21, (0, -1)), (2, 17, (0, -1)), (4, 20, (0.55, 0.8)), (5, 37, (0, -1)), (6, 41, (0, -1)), (7, 41, (0, -1)),
-        (9, 31, (0, -1)), (10, 50, (0, -1)), (12, 48, (-1, -1)), (14, 48, (-1, 0)), (15, 48, (0, 1)), (17, 57, (0, -1)),
-        (20, 48, (-1, 0)), (23, 48, (1, 0)), (24, 57, (0, -1)), (25, 57, (0, 1)), (26, 8, (0, 1)),
+        (1, 21, (0, -1)),
+        (2, 17, (0, -1)),
+        (4, 20, (0.55, 0.8)),
+        (5, 37, (0, -1)),
+        (6, 41, (0, -1)),
+        (7, 41, (0, -1)),
+        (9, 31, (0, -1)),
+        (10, 50, (0, -1)),
+        (12, 48, (-1, -1)),
+        (14, 48, (-1, 0)),
+        (15, 48, (0, 1)),
+        (17, 57, (0, -1)),
+        (20, 48, (-1, 0)),
+        (23, 48, (1, 0)),
+        (24, 57, (0, -1)),
+        (25, 57, (0, 1)),
+        (26, 8, (0, 1)),
     ],
-)  # fmt: skip
+)
 def test_action_units_move_as_facs_says(face, unit, landmark, direction):
     """A smile that pulls the corners down would make every explanation of a model wrong."""
     move = muscles.displacement(muscles.pushes(face, [(unit, 1, 1)]), face)
@@ -199,7 +213,8 @@ def test_two_processes_draw_the_same_bytes():
         from mer_jax.preprocess.synthetic import clips
         clip = clips.make(0, 1, 0, 'disgust', clips.person(0, 1))
         drawn = clip.frames.tobytes() + clip.displacement.tobytes() + clip.landmarks.tobytes()
-        print(clip.action_units, clip.onset, clip.apex, clip.offset, hashlib.sha256(drawn).hexdigest())
+        digest = hashlib.sha256(drawn).hexdigest()
+        print(clip.action_units, clip.onset, clip.apex, clip.offset, digest)
     """
     first, second = [
         subprocess.run(

@@ -131,7 +131,8 @@ def test_full_disk_is_one_line(prepare, target, monkeypatch):
 
     def full(*_):
         raise RuntimeError(
-            'Failed to finalize writing of split "train": write() failed: No space left on device; ...'
+            'Failed to finalize writing of split "train": write() failed: No space left on '
+            'device; ...'
         )
 
     monkeypatch.setattr(Builder, '_generate_splits', full)
@@ -235,7 +236,8 @@ def test_build_killed_in_the_middle(prepare, raw, tmp_path, target):
         'import os, tfds_builders\n'
         "cls = tfds_builders.BUILDERS['precomputed_flow']\n"
         'cls._generate_examples = lambda self, *_: (os._exit(9) for _ in "x")\n'
-        f"tfds_builders.prepare('precomputed_flow', data_dir={str(tmp_path / 'data')!r}, manual_dir={str(raw)!r})"
+        f"tfds_builders.prepare('precomputed_flow', data_dir={str(tmp_path / 'data')!r}, "
+        f'manual_dir={str(raw)!r})'
     )
     killed = run_python(code)
     assert killed.returncode == 9
@@ -339,7 +341,10 @@ def test_a_killed_drawing_leaves_no_process_behind(tmp_path):
     """If this fails, processes that work on for nobody hold cores and memory after a build was
     killed.
     """
-    code = f"import tfds_builders; tfds_builders.prepare('synthetic_faces', data_dir={str(tmp_path)!r})"
+    code = (
+        "import tfds_builders; tfds_builders.prepare('synthetic_faces', "
+        f'data_dir={str(tmp_path)!r})'
+    )
     process = subprocess.Popen(
         [sys.executable, '-c', code], cwd=Path(__file__).parent.parent, stderr=subprocess.PIPE
     )

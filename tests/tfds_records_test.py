@@ -63,10 +63,12 @@ def test_by_tfds_name_without_tensorflow_and_jax(tmp_path):
     code = (
         'import sys, tensorflow_datasets as tfds, tfds_builders\n'
         f'config = tfds.download.DownloadConfig(manual_dir={str(raw)!r})\n'
-        f"source = tfds.data_source('precomputed_flow', split='train', data_dir={str(tmp_path / 'data')!r},\n"
+        "source = tfds.data_source('precomputed_flow', split='train', "
+        f'data_dir={str(tmp_path / "data")!r},\n'
         '    download_and_prepare_kwargs={"download_config": config})\n'
         "assert len(source) == 14 and source[0]['flow'].shape == (28, 28, 3)\n"
-        f"builder = tfds_builders.prepare('precomputed_flow', data_dir={str(tmp_path / 'data')!r},\n"
+        "builder = tfds_builders.prepare('precomputed_flow', "
+        f'data_dir={str(tmp_path / "data")!r},\n'
         f'    manual_dir={str(raw)!r})\n'
         'assert len(list(tfds_builders.records(builder))) == 14\n'
         "assert not {'jax', 'tensorflow'} & set(sys.modules)"

@@ -175,7 +175,8 @@ def test_a_backbone_with_another_stem_is_told():
         variables['batch_stats'],
         source='r.pth',
     ) == (
-        'r.pth does not fit model hybrid_cnn: conv1.weight has shape (8, 3, 7, 7), needed (8, 9, 3, 3)'
+        'r.pth does not fit model hybrid_cnn: conv1.weight has shape (8, 3, 7, 7), needed (8, '
+        '9, 3, 3)'
     )
 
 

@@ -216,7 +216,8 @@ def _refuse_damaged(name, number, damaged):
     # copies differ.
     if number in damaged:
         raise ValueError(
-            f'{name} frame {number} cannot be used ({damaged[number]}); unpack it again from the release'
+            f'{name} frame {number} cannot be used ({damaged[number]}); unpack it again from the '
+            'release'
         )
 
 

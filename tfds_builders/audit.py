@@ -50,6 +50,7 @@ def refuse_errors(name, rows, path):
     if errors:
         first, total = errors[0], sum(row.status != 'ignored' for row in rows)
         raise UserError(
-            f'{name}: {len(errors)} of {total} files cannot be used; the first is {first.file!r}: {first.reason}; '
+            f'{name}: {len(errors)} of {total} files cannot be used; the first is '
+            f'{first.file!r}: {first.reason}; '
             f'every file stands in {path}'
         )

@@ -128,7 +128,8 @@ def _find(name, **files):
     dataset, _, config = name.partition('/')
     if dataset not in BUILDERS:
         raise UserError(
-            f'unknown data set {dataset!r}{_near(dataset, BUILDERS)}; known: {", ".join(sorted(BUILDERS))}'
+            f'unknown data set {dataset!r}{_near(dataset, BUILDERS)}; known: '
+            f'{", ".join(sorted(BUILDERS))}'
         )
     cls = BUILDERS[dataset]
     configs = cls.builder_configs
@@ -141,7 +142,8 @@ def _find(name, **files):
     if config and config not in configs:
         known = ', '.join(configs) or 'none'
         raise UserError(
-            f'unknown config {config!r} of data set {dataset}{_near(config, configs)}; known: {known}'
+            f'unknown config {config!r} of data set {dataset}{_near(config, configs)}; known: '
+            f'{known}'
         )
     return cls, configs.get(config)
 
@@ -199,7 +201,10 @@ def _refuse_missing(cls, target, manual_dir, rebuild):
         if path.parent != target
     ]
     if others and not rebuild:
-        made = f'{target.parent} holds version {", ".join(sorted(others))}, this code makes version {target.name}'
+        made = (
+            f'{target.parent} holds version {", ".join(sorted(others))}, this code makes '
+            f'version {target.name}'
+        )
         raise UserError(f'{cls.name}: {made}; {REMEDY}')
     if cls.MANUAL_DOWNLOAD_INSTRUCTIONS and not manual_dir:
         verb = (
@@ -340,6 +345,7 @@ def _compare(builder, manual_dir):
         differ += fingerprint.changed(metadata['made_from'], builder.made_from(manual_dir))
     if differ:
         raise UserError(
-            f'{builder.name}: {builder.data_dir} no longer fits {manual_dir or "this code"}; changed since it was built: '
+            f'{builder.name}: {builder.data_dir} no longer fits {manual_dir or "this code"}; '
+            'changed since it was built: '
             f'{fingerprint.told(differ)}; {REMEDY}'
         )

@@ -249,9 +249,7 @@ def _estimates(rows, clips, found, tool):
     # Several repairs of one row are joined by '; ', an estimate asked for by the sheet last and
     # still empty.
     rows = [
-        row._replace(
-            new=f'{row.new}{"" if not row.new or row.new.endswith("; ") else "; apex "}{found[row.clip][0]}'
-        )
+        row._replace(new=_with_apex(row.new, found[row.clip][0]))
         if row.clip in asked and row.status in ('used', 'repaired')
         else row
         for row in rows
@@ -276,6 +274,13 @@ def _estimates(rows, clips, found, tool):
         for clip in clips
         if tool and found[clip.clip][2] == 'template'
     ]
+
+
+def _with_apex(text, apex):
+    """The repairs of a row, joined by '; ', with the estimated apex behind them."""
+    if not text or text.endswith('; '):
+        return f'{text}{apex}'
+    return f'{text}; apex {apex}'
 
 
 def _keyed(make, clip):

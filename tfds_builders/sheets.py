@@ -54,7 +54,8 @@ def tables(path):
     except Exception as error:  # a damaged workbook raises anything, from KeyError to BadZipFile
         reason = ' '.join(str(error).split()) or type(error).__name__
         raise UserError(
-            f'{path} cannot be read as a spreadsheet ({reason}); unpack it again from the release, or save it as .xlsx '
+            f'{path} cannot be read as a spreadsheet ({reason}); unpack it again from the '
+            'release, or save it as .xlsx '
             'without a password'
         ) from error
 

@@ -126,7 +126,8 @@ def _announce(title, file, typical, waiting, scratch, processes, seconds, progre
     needed, free = max(2 * size * frames - kept, 0), shutil.disk_usage(scratch).free
     if needed > free:
         raise UserError(
-            f'{title}: needs about {needed / 1e9:.1f} GB in {scratch.parent}, {free / 1e9:.1f} GB are free; '
+            f'{title}: needs about {needed / 1e9:.1f} GB in {scratch.parent}, {free / 1e9:.1f} '
+            'GB are free; '
             'name a larger disk with --config.data.data_dir'
         )
     minutes = seconds / max(len(typical.frames), 1) * frames / processes / 60
@@ -137,7 +138,8 @@ def _announce(title, file, typical, waiting, scratch, processes, seconds, progre
     )
     if progress:
         print(
-            f'{title}: {len(waiting) + 1} clips, {frames + len(typical.frames)} frames; {length}, at most '
+            f'{title}: {len(waiting) + 1} clips, {frames + len(typical.frames)} frames; '
+            f'{length}, at most '
             f'{max(needed, 1e6) / 1e6:.0f} MB',
             file=sys.stderr,
             flush=True,
@@ -178,6 +180,8 @@ def _as_completed(executor, function, items):
             yield asked[done], done.result()
     except concurrent.futures.process.BrokenProcessPool as error:
         raise UserError(
-            'a process that computes clips was stopped from outside, perhaps for want of memory: the same command '
-            "goes on from the clips that are done; a script of your own needs if __name__ == '__main__':"
+            'a process that computes clips was stopped from outside, perhaps for want of memory: '
+            'the same command '
+            'goes on from the clips that are done; a script of your own needs if __name__ == '
+            "'__main__':"
         ) from error

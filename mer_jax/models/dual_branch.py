@@ -78,7 +78,8 @@ class DualBranch(nn.Module):
         check_image('dual_branch' if count > 1 else 'single_branch', image, least=8 * count)
         if image.shape[1] % count:
             raise UserError(
-                f'model dual_branch halves the face; data.size is {image.shape[1]}, allowed: even numbers'
+                f'model dual_branch halves the face; data.size is {image.shape[1]}, allowed: '
+                'even numbers'
             )
         # the shared layers see both halves as one batch
         x = jnp.concatenate(jnp.split(image, count, axis=1))

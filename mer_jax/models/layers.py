@@ -23,14 +23,16 @@ def check_image(model: str, image, *, least: int, channels: int = 0) -> None:
     """
     if image.ndim != 4:
         raise UserError(
-            f'model {model} takes pictures, not video; name other channels with --config.data.channels'
+            f'model {model} takes pictures, not video; name other channels with '
+            '--config.data.channels'
         )
     _, height, width, got = image.shape
     if channels and got != channels:
         raise UserError(f'model {model} takes {channels} channels (u,v); data.channels gives {got}')
     if min(height, width) < least:
         raise UserError(
-            f'model {model} needs images of {least}x{least} pixels or more; data.size gives {height}x{width}'
+            f'model {model} needs images of {least}x{least} pixels or more; data.size gives '
+            f'{height}x{width}'
         )
 
 

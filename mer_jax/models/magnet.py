@@ -175,9 +175,10 @@ def convert(tensors, *, source) -> dict:
         plain = tuple(plain[order.index(i)] for i in range(4)) if len(plain) == 4 else plain
         wanted |= dict.fromkeys(sources[ours], plain)
     weights.check(tensors, wanted, source=source)
-    place = lambda value: np.asarray(value, np.float32).transpose(
-        order if np.ndim(value) == 4 else (0,)
-    )  # noqa: E731
+
+    def place(value):
+        return np.asarray(value, np.float32).transpose(order if np.ndim(value) == 4 else (0,))
+
     found = {
         ours: np.stack([place(tensors[name]) for name in theirs])
         for ours, theirs in sources.items()

@@ -215,7 +215,10 @@ def leak(source) -> str:
         or (Path(source).is_file() and is_backbone(read(source)))
     ):
         return ''
-    return 'init_from: one file of weights for every fold, which may have been trained on the left-out subjects'
+    return (
+        'init_from: one file of weights for every fold, which may have been trained on the '
+        'left-out subjects'
+    )
 
 
 def is_backbone(tensors: dict) -> bool:
@@ -288,7 +291,8 @@ def _check_size(name, given, params, source):
     theirs, own = len(given['conv1.weight']), params['stem']['conv1']['kernel'].shape[-1]
     if theirs != own:
         raise UserError(
-            f'{source} holds a ResNet18 of width {theirs}; model.{name}.width is {own}: set it to {theirs}'
+            f'{source} holds a ResNet18 of width {theirs}; model.{name}.width is {own}: set it '
+            f'to {theirs}'
         )
     if 'block1' not in params['layer1']:
         raise UserError(f'{source} holds a ResNet18; model.{name}.blocks is 1: set it to 2')
@@ -369,7 +373,8 @@ def read_torch(path, wrappers=('state_dict', 'model')) -> dict:
         found = torch.load(path, weights_only=True, map_location='cpu')
     except pickle.UnpicklingError:  # what torch says of it is a page of advice on unsafe loading
         raise UserError(
-            f'{path} cannot be read as PyTorch weights: it holds more than tensors, or is another kind of file; '
+            f'{path} cannot be read as PyTorch weights: it holds more than tensors, or is '
+            'another kind of file; '
             'save model.state_dict()'
         ) from None
     except (RuntimeError, OSError, EOFError, ValueError, KeyError) as error:

@@ -40,11 +40,13 @@ def lbp_top(video, *, blocks=5, radii=(1, 1, 4), frames=10) -> np.ndarray:
     _, height, width = video.shape
     if min(radii) < 1 or frames < 2 * rt + 1:
         raise UserError(
-            f'lbp_top: radii are {radii}, frames {frames}; needs radii from 1, frames from 2 * {rt} + 1'
+            f'lbp_top: radii are {radii}, frames {frames}; needs radii from 1, frames from 2 * '
+            f'{rt} + 1'
         )
     if height // blocks <= ry or width // blocks <= rx:
         raise UserError(
-            f'lbp_top: frames are {height} x {width}; {blocks} blocks a side need over {max(rx, ry)} pixels each'
+            f'lbp_top: frames are {height} x {width}; {blocks} blocks a side need over '
+            f'{max(rx, ry)} pixels each'
         )
     volume = _resampled(video, frames)
     rows, columns = (
@@ -148,7 +150,8 @@ def bi_woof(field, strain, *, bins=8, cells=5) -> np.ndarray:
     counts = _orientations(field, cells, cells, bins, 'bi_woof')
     if strain.shape != np.shape(field)[:2]:
         raise UserError(
-            f'bi_woof: strain is {list(strain.shape)}; needs {list(np.shape(field)[:2])}, as the flow'
+            f'bi_woof: strain is {list(strain.shape)}; needs {list(np.shape(field)[:2])}, as '
+            'the flow'
         )
     cell = _grid(strain.shape, cells, cells).ravel()
     mean = np.bincount(cell, strain.ravel(), cells * cells) / np.bincount(
@@ -183,7 +186,8 @@ def _orientations(field, rows, columns, bins, name):
     field = np.asarray(field, np.float64)
     if field.ndim != 3 or field.shape[-1] != 2 or field.shape[0] < rows or field.shape[1] < columns:
         raise UserError(
-            f'{name}: flow has shape {list(field.shape)}; needs [H, W, 2], {rows} x {columns} pixels or more'
+            f'{name}: flow has shape {list(field.shape)}; needs [H, W, 2], {rows} x {columns} '
+            'pixels or more'
         )
     direction, _ = _directions(field, bins)
     where = _grid(field.shape[:2], rows, columns) * bins + direction
@@ -218,7 +222,8 @@ def _clip(video, name):
     video = np.asarray(video)
     if video.dtype != np.uint8 or video.ndim != 3 or len(video) < 2 or not video.size:
         raise UserError(
-            f'{name}: video is {video.dtype}{list(video.shape)}; needs 8-bit gray, uint8[T, H, W] with T from 2'
+            f'{name}: video is {video.dtype}{list(video.shape)}; needs 8-bit gray, uint8[T, H, '
+            'W] with T from 2'
         )
     return video
 

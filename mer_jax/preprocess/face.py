@@ -185,12 +185,14 @@ def _cascade(name, thread):
     # one a thread: detectMultiScale writes into its cascade
     if not hasattr(cv2, 'data') or not hasattr(cv2, 'CascadeClassifier'):
         raise UserError(
-            f'face: OpenCV {cv2.__version__} has no Haar cascades; opencv-contrib-python-headless <5 has'
+            f'face: OpenCV {cv2.__version__} has no Haar cascades; '
+            'opencv-contrib-python-headless <5 has'
         )
     cascade = cv2.CascadeClassifier(f'{cv2.data.haarcascades}haarcascade_{name}.xml')
     if cascade.empty():
         raise UserError(
-            f'face: haarcascade_{name}.xml is missing; install opencv-contrib-python-headless>=4.10,<5'
+            f'face: haarcascade_{name}.xml is missing; install '
+            'opencv-contrib-python-headless>=4.10,<5'
         )
     return cascade
 

@@ -19,7 +19,8 @@ def tvl1(first, second, *, scale_step=0.5, lambda_=0.15, warps=5):
     first, second = _frames(first, second)
     if not hasattr(cv2, 'optflow'):
         raise UserError(
-            f'flow: OpenCV {cv2.__version__} lacks TV-L1; install opencv-contrib-python-headless>=4.10,<5'
+            f'flow: OpenCV {cv2.__version__} lacks TV-L1; install '
+            'opencv-contrib-python-headless>=4.10,<5'
         )
     estimator = cv2.optflow.DualTVL1OpticalFlow_create(
         lambda_=lambda_, warps=warps, scaleStep=scale_step
@@ -51,7 +52,8 @@ def dis(first, second):
     first, second = _frames(first, second)
     if min(first.shape) < 16:
         raise UserError(
-            f'flow: frames are {list(first.shape)}; dense inverse search needs at least 16 pixels a side'
+            f'flow: frames are {list(first.shape)}; dense inverse search needs at least 16 '
+            'pixels a side'
         )
     return cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(first, second, None)
 
@@ -76,11 +78,13 @@ def _frames(first, second):
     for name, frame in (('first', first), ('second', second)):
         if frame.dtype != np.uint8 or frame.ndim != 2 or not frame.size:
             raise UserError(
-                f'flow: {name} frame is {frame.dtype}{list(frame.shape)}; needs 8-bit gray, uint8[H, W]'
+                f'flow: {name} frame is {frame.dtype}{list(frame.shape)}; needs 8-bit gray, '
+                'uint8[H, W]'
             )
     if first.shape != second.shape:
         raise UserError(
-            f'flow: first frame is {list(first.shape)}, second {list(second.shape)}; needs equal shapes'
+            f'flow: first frame is {list(first.shape)}, second {list(second.shape)}; needs equal '
+            'shapes'
         )
     return first, second
 

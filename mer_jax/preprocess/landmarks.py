@@ -17,7 +17,10 @@ import numpy as np
 from mer_jax.errors import UserError
 from mer_jax.preprocess import face
 
-SOURCES = "'template', MediaPipe Face Landmarker '*.task', dlib predictor '*.dat', a folder of OpenFace '<clip>.csv'"
+SOURCES = (
+    "'template', MediaPipe Face Landmarker '*.task', dlib predictor '*.dat', a folder of "
+    "OpenFace '<clip>.csv'"
+)
 # Where the eyes stand in a face crop as wide as the face: a guess from proportions, used where Haar
 # finds none.
 EYES_IN_RELEASE = np.array([[0.275, 0.34], [0.725, 0.34]])
@@ -245,7 +248,8 @@ def _openface(path, numbers):
     if absent:
         held = f'{min(found)}..{max(found)}' if found else 'nothing'
         raise UserError(
-            f"landmarks: {path} lacks frame {absent[0]}; 'frame' holds {held}, needs the files' numbers"
+            f"landmarks: {path} lacks frame {absent[0]}; 'frame' holds {held}, needs the files' "
+            'numbers'
         )
     return np.stack([found[number] for number in numbers])
 
@@ -254,7 +258,8 @@ def _csv(path):
     """Header names, and (line number, cells) of every other line that is not blank."""
     if not path.is_file():
         raise UserError(
-            f'landmarks: {path} does not exist; a folder of OpenFace results has one <clip>.csv a clip'
+            f'landmarks: {path} does not exist; a folder of OpenFace results has one <clip>.csv '
+            'a clip'
         )
     with open(path, newline='', encoding='utf-8-sig', errors='replace') as file:
         lines = [

@@ -72,7 +72,8 @@ def read(path) -> dict:
     path = Path(path)
     if not path.is_file():
         raise UserError(
-            f'{path}: there is no such MagNet weights file (.safetensors); train one, or convert a published one'
+            f'{path}: there is no such MagNet weights file (.safetensors); train one, or convert '
+            'a published one'
         )
     stat = os.stat(path)
     return _read(path, stat.st_mtime_ns, stat.st_size)
@@ -144,7 +145,8 @@ def magnify(onset, apex, *, alpha, weights):
             )
     if onset.shape != apex.shape:
         raise UserError(
-            f'magnet: onset frame is {list(onset.shape)}, apex {list(apex.shape)}; needs equal shapes'
+            f'magnet: onset frame is {list(onset.shape)}, apex {list(apex.shape)}; needs equal '
+            'shapes'
         )
     if not 1 <= alpha < np.inf:
         raise UserError(f'magnet: alpha is {alpha}; needs a number of 1 (unchanged) or more')

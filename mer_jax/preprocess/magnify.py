@@ -31,7 +31,8 @@ def magnify(onset, apex, *, method, alpha):
         raise UserError(f'magnify: method is {method!r}; known: {", ".join(METHODS)}')
     if not (math.isfinite(alpha) and alpha >= 0):
         raise UserError(
-            f'magnify: alpha is {alpha}; needs a finite number of 0 or more (output motion / input motion)'
+            f'magnify: alpha is {alpha}; needs a finite number of 0 or more (output motion / '
+            'input motion)'
         )
     for name, frame in (('onset', onset), ('apex', apex)):
         if frame.dtype != np.uint8 or frame.ndim != 2 or min(frame.shape) < pyramid.SMALLEST:
@@ -41,7 +42,8 @@ def magnify(onset, apex, *, method, alpha):
             )
     if onset.shape != apex.shape:
         raise UserError(
-            f'magnify: onset frame is {list(onset.shape)}, apex {list(apex.shape)}; needs equal shapes'
+            f'magnify: onset frame is {list(onset.shape)}, apex {list(apex.shape)}; needs equal '
+            'shapes'
         )
     return METHODS[method](onset, apex, alpha)
 

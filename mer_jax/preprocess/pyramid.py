@@ -55,7 +55,8 @@ def build(image):
     image = np.asarray(image)
     if image.ndim != 2 or min(image.shape) < SMALLEST:
         raise UserError(
-            f'pyramid: image is {list(image.shape)}; needs [H, W] of at least {SMALLEST} pixels a side'
+            f'pyramid: image is {list(image.shape)}; needs [H, W] of at least {SMALLEST} pixels '
+            'a side'
         )
     image = image.astype(np.float64 if image.dtype == np.float64 else np.float32)
     padded = np.pad(image, _margins(image.shape), mode='reflect')

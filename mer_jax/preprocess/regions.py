@@ -46,7 +46,8 @@ def region(landmarks, size, name, *, margin=MARGIN) -> np.ndarray:
     landmarks = np.asarray(landmarks, np.float64)
     if landmarks.shape != (68, 2) or not np.isfinite(landmarks).all():
         raise UserError(
-            f'regions: landmarks are {list(landmarks.shape)} or not finite; needs finite numbers [68, 2]'
+            f'regions: landmarks are {list(landmarks.shape)} or not finite; needs finite numbers '
+            '[68, 2]'
         )
     reach = margin * np.linalg.norm(landmarks[16] - landmarks[0])
     return np.any(

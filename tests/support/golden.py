@@ -313,7 +313,8 @@ def compare(record, now, exact):
         print(f'{name}: {verdict} ({len(old)} items, {len(changed)} not equal{more})')
         for item, far in sorted(beyond.items(), key=lambda pair: -pair[1])[:5]:
             print(
-                f'    {item}: {_short(old[item])} -> {_short(new.get(item, "missing"))}, off by {far:.2g}'
+                f'    {item}: {_short(old[item])} -> {_short(new.get(item, "missing"))}, off by '
+                f'{far:.2g}'
             )
     print(f'{len(record)} entries, {failed} differ')
     return failed

@@ -10,8 +10,10 @@ from tfds_builders.audit import Row
 from tfds_builders.casme2 import corrections
 
 INSTRUCTIONS = (
-    'CASME II: apply at http://casme.psych.ac.cn/casme/e2 (signed agreement), then unpack CASME2_RAW_selected or the '
-    'cropped frames (Cropped/sub01/EP02_01f/reg_img46.jpg) into one folder together with CASME2-coding-20190701.xlsx '
+    'CASME II: apply at http://casme.psych.ac.cn/casme/e2 (signed agreement), then unpack '
+    'CASME2_RAW_selected or the '
+    'cropped frames (Cropped/sub01/EP02_01f/reg_img46.jpg) into one folder together with '
+    'CASME2-coding-20190701.xlsx '
     '(or -20140508.xlsx)'
 )
 KINDS = ('cropped', 'selected', 'raw')
@@ -47,7 +49,8 @@ def find(manual_dir):
     found = _trees(manual_dir)
     if not found:
         raise UserError(
-            f'{manual_dir} holds no frames as <subject>/<clip>/img46.jpg or reg_img46.jpg; {INSTRUCTIONS}'
+            f'{manual_dir} holds no frames as <subject>/<clip>/img46.jpg or reg_img46.jpg; '
+            f'{INSTRUCTIONS}'
         )
     return trees.common_folder(
         [*(path.parent for path, _ in coding), *(tree.path for tree in found)]

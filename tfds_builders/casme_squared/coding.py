@@ -30,8 +30,17 @@ EMOTIONS = ('negative', 'positive', 'surprise', 'others')
 KINDS = {'micro-expression': 'micro', 'macro-expression': 'macro'}
 # of 1..22
 SUBJECTS = (15, 16, 19, 20, 21, 22, 23, 24, 25, 26, 27, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 40)
-VIDEOS = {'disgust1': '0101', 'disgust2': '0102', 'anger1': '0401', 'anger2': '0402', 'happy1': '0502',
-          'happy2': '0503', 'happy3': '0505', 'happy4': '0507', 'happy5': '0508'}  # fmt: skip
+VIDEOS = {
+    'disgust1': '0101',
+    'disgust2': '0102',
+    'anger1': '0401',
+    'anger2': '0402',
+    'happy1': '0502',
+    'happy2': '0503',
+    'happy3': '0505',
+    'happy4': '0507',
+    'happy5': '0508',
+}
 ROWS = 357  # of both official workbooks
 ORIGINAL = {'45+62', '4+7+15+42'}  # action units that the updated workbook no longer has
 CLIP = re.compile(r'([a-z]+\d+)_(\d+)', re.IGNORECASE)

@@ -17,8 +17,10 @@ from tfds_builders.audit import Row
 from tfds_builders.casme_squared import coding
 
 INSTRUCTIONS = (
-    'CAS(ME)^2: apply at http://casme.psych.ac.cn/casme/e3 (signed agreement), then unpack rawpic, selectedpic or '
-    'longVideoFaceCropped (rawpic/s15/15_0101disgustingteeth/img001.jpg) into one folder together with '
+    'CAS(ME)^2: apply at http://casme.psych.ac.cn/casme/e3 (signed agreement), then unpack '
+    'rawpic, selectedpic or '
+    'longVideoFaceCropped (rawpic/s15/15_0101disgustingteeth/img001.jpg) into one folder '
+    'together with '
     'CAS(ME)^2code_final.xlsx'
 )
 OPTIONS = {'macro': ('off', 'on'), 'frames': ('auto', 'raw', 'selected', 'cropped')}
@@ -131,7 +133,8 @@ def _codings(folder):
     if not books:
         seen = ', '.join(row.file for row in rows[:3]) or 'no workbook at all'
         raise UserError(
-            f'{folder} holds no workbook whose eighth column says micro-expression or macro-expression '
+            f'{folder} holds no workbook whose eighth column says micro-expression or '
+            'macro-expression '
             f'(there is {seen}); {INSTRUCTIONS}'
         )
     return sorted(

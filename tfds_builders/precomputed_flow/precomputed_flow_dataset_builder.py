@@ -12,7 +12,10 @@ from tfds_builders.precomputed_flow import layout, png
 
 HEIGHT, WIDTH = 28, 28
 FOLDER = 'norm_u_v_os'
-INSTRUCTIONS = f'it must be or contain the folder {FOLDER} with <subject>/u_test/<0, 1 or 2>/<subject>_<clip> .png'
+INSTRUCTIONS = (
+    f'it must be or contain the folder {FOLDER} with <subject>/u_test/<0, 1 or '
+    '2>/<subject>_<clip> .png'
+)
 
 
 class Builder(base.ClipBuilder):
@@ -42,7 +45,8 @@ class Builder(base.ClipBuilder):
             if folder.name == FOLDER and folder.is_dir() or any(folder.glob('*/u_test')):
                 return folder
         raise UserError(
-            f'{self.name}: --config.data.manual_dir={manual_dir} does not hold the files: {INSTRUCTIONS}'
+            f'{self.name}: --config.data.manual_dir={manual_dir} does not hold the files: '
+            f'{INSTRUCTIONS}'
         )
 
     def source_files(self, source):

@@ -10,7 +10,8 @@ from tfds_builders.audit import Row
 from tfds_builders.samm import corrections
 
 INSTRUCTIONS = (
-    'SAMM: apply at https://helward.mmu.ac.uk/STAFF/M.Yap/dataset.php (signed agreement), then unpack the clips '
+    'SAMM: apply at https://helward.mmu.ac.uk/STAFF/M.Yap/dataset.php (signed agreement), then '
+    'unpack the clips '
     '(SAMM/006/006_1_2/006_05562.jpg) into one folder together with SAMM_Micro_FACS_Codes_v2.xlsx'
 )
 # crops are made by users, no two alike: only where nothing else is there
@@ -38,7 +39,10 @@ ROWS = 159  # of the official sheet
 CLIP = r'0*(\d{1,3})_(\d+)_(\d+)'
 FRAME = r'(\d{1,3}_)?\d+\.(jpe?g|png|bmp)'
 LONG_VIDEO = r'\d{3}_\d+'
-LONG = 'SAMM Long Videos, where frame numbers differ from those of the clips by a constant of each video'
+LONG = (
+    'SAMM Long Videos, where frame numbers differ from those of the clips by a constant of '
+    'each video'
+)
 
 
 def find(manual_dir):
@@ -144,7 +148,8 @@ def _refuse_long(folder, others):
     ]
     if seen:
         raise UserError(
-            f'{seen[0]} in {folder} is of {LONG}; the clips and their own sheet are needed; {INSTRUCTIONS}'
+            f'{seen[0]} in {folder} is of {LONG}; the clips and their own sheet are needed; '
+            f'{INSTRUCTIONS}'
         )
 
 
@@ -177,7 +182,8 @@ def _annotation(record):
     subject = clip.partition('_')[0]
     if record['subject'].zfill(3) != subject:
         raise ValueError(
-            f'Subject {record["subject"]!r} and Filename {record["filename"]!r} contradict each other'
+            f'Subject {record["subject"]!r} and Filename {record["filename"]!r} contradict '
+            'each other'
         )
     onset, offset = (
         annotated.frame('Onset Frame', record['onset']),

@@ -19,8 +19,10 @@ from tfds_builders.audit import Row
 from tfds_builders.clip import Clip
 
 INSTRUCTIONS = (
-    'SMIC: apply at the University of Oulu, https://www.oulu.fi/cmvs/node/41319 (signed agreement), then unpack '
-    'SMIC_all_raw or SMIC_all_cropped (SMIC_all_raw/HS/s1/micro/negative/s1_ne_01/image559740.bmp) into one folder'
+    'SMIC: apply at the University of Oulu, https://www.oulu.fi/cmvs/node/41319 (signed '
+    'agreement), then unpack '
+    'SMIC_all_raw or SMIC_all_cropped '
+    '(SMIC_all_raw/HS/s1/micro/negative/s1_ne_01/image559740.bmp) into one folder'
 )
 OPTIONS = {'camera': ('hs', 'vis', 'nir'), 'frames': ('auto', 'raw', 'cropped')}
 FPS = {'hs': 100.0, 'vis': 25.0, 'nir': 25.0}
@@ -45,7 +47,8 @@ def find(manual_dir):
         for name in (folder.name, *sorted(os.listdir(folder))):
             if _LONG.match(name):
                 raise UserError(
-                    f'{folder} holds {name} of SMIC-E, whose long clips are for spotting and have another layout; '
+                    f'{folder} holds {name} of SMIC-E, whose long clips are for spotting and '
+                    'have another layout; '
                     f'recognition needs the short clips; {INSTRUCTIONS}'
                 )
     raise UserError(f'{manual_dir} holds no short clips of SMIC; {INSTRUCTIONS}')
@@ -136,7 +139,8 @@ def _choose(source, options):
         f'camera={camera} frames={kind}' for (camera, kind), paths in sorted(here.items()) if paths
     )
     raise UserError(
-        f'SMIC: {source} has no camera={options["camera"]} frames={options["frames"]}; it has {there or "none"}; '
+        f'SMIC: {source} has no camera={options["camera"]} frames={options["frames"]}; it has '
+        f'{there or "none"}; '
         f'{INSTRUCTIONS}'
     )
 
@@ -255,7 +259,10 @@ def _unusable(usable, problems):
         # The neighbour of a damaged end is another onset: copies of the release would differ
         # without a word.
         if 0 <= frames.number(path) < min(usable) or frames.number(path) > max(usable):
-            return f'onset or offset frame {frames.number(path)} cannot be used ({reason}); unpack it again'
+            return (
+                f'onset or offset frame {frames.number(path)} cannot be used ({reason}); '
+                'unpack it again'
+            )
     return ''
 
 

@@ -32,11 +32,13 @@ ALPHA = 3.0
 SUMMARIES = {
     'default': "246 clips of 26 subjects, CASME II's counts",
     'three': 'those 147 clips of default that have a class among three',
-    'magnified': 'the clips of default; image shows the flow to the magnified apex instead of to the apex',
+    'magnified': 'the clips of default; image shows the flow to the magnified apex instead of to '
+    'the apex',
     'large': '984 clips of 104 subjects, the counts of default four times over',
     'small': '120 clips of 12 subjects, without others',
     'tiny': '30 clips of 5 subjects, built in seconds',
-    'spotting': "155 clips of 15 subjects, apexes as uneven as CASME II's, with the flow from the onset to every frame",
+    'spotting': "155 clips of 15 subjects, apexes as uneven as CASME II's, with the flow from "
+    'the onset to every frame',
     'spotting_tiny': 'the same of 11 clips of 5 subjects, built in seconds',
 }
 

@@ -49,8 +49,9 @@ def smooth(points, *, closed=False, per_edge=8):
     )
     before, start, end, after = ring[:-3, None], ring[1:-2, None], ring[2:-1, None], ring[3:, None]
     t = np.linspace(0, 1, per_edge, endpoint=False)[None, :, None]
-    curve = start + 0.5 * t * (end - before + t * (2 * before - 5 * start + 4 * end - after
-                                                   + t * (3 * (start - end) + after - before)))  # fmt: skip
+    cubic = 3 * (start - end) + after - before
+    square = 2 * before - 5 * start + 4 * end - after
+    curve = start + 0.5 * t * (end - before + t * (square + t * cubic))
     return np.concatenate([curve.reshape(-1, 2), points[:1] if closed else points[-1:]])
 
 

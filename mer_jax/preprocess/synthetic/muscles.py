@@ -79,7 +79,8 @@ def pushes(points, units):
     for number, right, left in units:
         if number not in ACTION_UNITS:
             raise UserError(
-                f'synthetic face: action unit {number} is not drawn; known: {", ".join(map(str, ACTION_UNITS))}'
+                f'synthetic face: action unit {number} is not drawn; known: '
+                f'{", ".join(map(str, ACTION_UNITS))}'
             )
         for push in ACTION_UNITS[number]:
             if push.midline:
