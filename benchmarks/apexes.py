@@ -17,7 +17,18 @@ import numpy as np  # noqa: E402
 from joblib import Parallel, delayed  # noqa: E402
 
 from configs import synthetic_hybrid  # noqa: E402
-from mer_jax import data, labels, machine, metrics, paired, parts, pictures, protocol  # noqa: E402
+from mer_jax import machine  # noqa: E402
+from mer_jax.data import (
+    images,  # noqa: E402
+    labels,  # noqa: E402
+    loading,  # noqa: E402
+)
+from mer_jax.evaluation import (
+    metrics,  # noqa: E402
+    paired,  # noqa: E402
+)
+from mer_jax.experiment import build  # noqa: E402
+from mer_jax.folds import protocols  # noqa: E402
 from mer_jax.preprocess import flow  # noqa: E402
 from mer_jax.preprocess.synthetic import clips  # noqa: E402
 from mer_jax.types import Names, Samples  # noqa: E402
@@ -51,10 +62,10 @@ def seen(job, sought, method):
             'flow_offset': between(key[1], key[2]),
             'landmarks': clip.landmarks,
         }
-        image = pictures.resize(pictures.phases(record), CONFIG.data.size)
+        image = images.resize(images.phases(record), CONFIG.data.size)
         found[how] = (
             image,
-            pictures.points([record], 'phases', CONFIG.data.size)[0],
+            images.points([record], 'phases', CONFIG.data.size)[0],
             abs(clip.onset + place - clip.apex),
         )
     return found
@@ -64,7 +75,7 @@ def confusions(image, points, kept):
     """int[S, 1, K, K] of leave one subject out, from images [N, H, W, C], landmarks [N, 68, 2] and
     labelled records.
     """
-    subjects, datasets, own = data.whose(kept)
+    subjects, datasets, own = loading.whose(kept)
     names = Names(
         labels.classes(CONFIG.data.labels, datasets),
         subjects,
@@ -86,9 +97,9 @@ def confusions(image, points, kept):
         frame=np.zeros_like(row),
         parts=np.stack([row, row], 1),
     )
-    folds, _ = protocol.make('loso', samples, names, folds=2, holdout=0.5, seed=0, seeds=1)
-    loaded = data.Data(samples, names, [], '', CONFIG.data.labels, (), points=points)
-    scores, _ = parts.answers(CONFIG, loaded, folds, None)
+    folds, _ = protocols.make('loso', samples, names, folds=2, holdout=0.5, seed=0, seeds=1)
+    loaded = loading.Data(samples, names, [], '', CONFIG.data.labels, (), points=points)
+    scores, _ = build.answers(CONFIG, loaded, folds, None)
     return metrics.confusions(
         label, scores.argmax(-1), own['subject'], groups=len(subjects), classes=len(names.classes)
     )[:, None]

@@ -13,7 +13,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from mer_jax import machine  # noqa: E402
-from tests.fake_raw import pictures  # noqa: E402
+from tests.support.fake_raw import pictures  # noqa: E402
 from tfds_builders import inputs, workers  # noqa: E402
 from tfds_builders.clip import Clip  # noqa: E402
 

@@ -6,7 +6,10 @@ import jax
 import numpy as np
 import optax
 
-from mer_jax import learners, models, parallel, plan, protocol, runs, scaling
+from mer_jax import models
+from mer_jax.folds import protocols
+from mer_jax.training import learners, parallel, plan, scaling
+from mer_jax.training import programs as runs
 from mer_jax.types import Names, Samples
 
 INPUTS = {
@@ -57,7 +60,7 @@ def experiment(network, *, folds, rows):
         tuple(map(str, range(rows))),
         (),
     )
-    return samples, protocol.make('loso', samples, names, folds=2, holdout=0.5, seed=0, seeds=1)[0]
+    return samples, protocols.make('loso', samples, names, folds=2, holdout=0.5, seed=0, seeds=1)[0]
 
 
 def learner(network, lowering):

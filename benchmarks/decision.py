@@ -15,9 +15,11 @@ import jax  # noqa: E402
 import numpy as np  # noqa: E402
 from sklearn.svm import SVC  # noqa: E402
 
-from mer_jax import features, models, pictures  # noqa: E402
+from mer_jax import models  # noqa: E402
+from mer_jax.classical import features  # noqa: E402
+from mer_jax.data import images  # noqa: E402
 from mer_jax.preprocess import face, flow, landmarks  # noqa: E402
-from tests.fake_raw import pictures as drawn  # noqa: E402
+from tests.support.fake_raw import pictures as drawn  # noqa: E402
 
 # of the network's input; training clips and classes of CASME II in document 000
 SIZE, CLIPS, CLASSES = 64, 146, 4
@@ -66,7 +68,7 @@ def decided(frames, predict, decide, *, method, apex):
         now = time.perf_counter()
         steps[name], start = now - start, now
 
-    crop = face.find(frames[0], size=pictures.FACE, cropped=False)
+    crop = face.find(frames[0], size=images.FACE, cropped=False)
     cut = partial(face.cut, crop=crop)
     onset, offset = cut(frames[0]), cut(frames[-1])
     done('crop')
@@ -87,14 +89,14 @@ def decided(frames, predict, decide, *, method, apex):
         'landmarks': points[None],
     }
     done('flow')
-    image = pictures.resize(pictures.phases(record), SIZE)
+    image = images.resize(images.phases(record), SIZE)
     own = [
         block[0, 0]
         for block in features.extract(
             NUMBERS,
             image[None],
-            pictures.points([record], 'phases', SIZE),
-            channels=list(pictures.CHANNELS['phases']),
+            images.points([record], 'phases', SIZE),
+            channels=list(images.CHANNELS['phases']),
             mirror=False,
         )
     ]
@@ -119,7 +121,7 @@ def main():
     )
     parser.add_argument('--rounds', type=int, default=11)
     chosen = parser.parse_args()
-    frames, (predict, decide) = clip(chosen.frames), trained(len(pictures.CHANNELS['phases']))
+    frames, (predict, decide) = clip(chosen.frames), trained(len(images.CHANNELS['phases']))
     run = partial(decided, frames, predict, decide, method=chosen.flow, apex=chosen.apex)
     run()
     rounds = [run() for _ in range(chosen.rounds)]

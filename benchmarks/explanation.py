@@ -17,9 +17,12 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 
-import main as program  # noqa: E402
-from mer_jax import data, experiment, workdir  # noqa: E402
+from mer_jax import cli  # noqa: E402
+from mer_jax.data import loading  # noqa: E402
+from mer_jax.experiment import run  # noqa: E402
+from mer_jax.explain.draw import explain  # noqa: E402
 from mer_jax.preprocess import flow  # noqa: E402
+from mer_jax.runfiles import files  # noqa: E402
 
 LEAST = 0.5  # pixels of the stored face, 128 pixels a side
 SHARE = 0.2
@@ -49,9 +52,9 @@ def hits(maps, inside):
 def explained(config, folder):
     """maps.npz of a run, trained and explained where it is not yet."""
     folder = Path(folder)
-    experiment.train(config, folder)
-    experiment.explain(config, folder)
-    with np.load(folder / workdir.EXPLAIN / 'maps.npz') as stored:
+    run.train(config, folder)
+    explain(config, folder)
+    with np.load(folder / files.EXPLAIN / 'maps.npz') as stored:
         return {name: stored[name] for name in stored.files}
 
 
@@ -80,11 +83,11 @@ def table(found, subjects):
 
 def main(argv):
     """Measure one config."""
-    _, config, folder = program.parse(argv)
+    _, config, folder = cli.parse(argv)
     trained = explained(config, folder)
     config.train.epochs = 0
     untrained = explained(config, f'{folder}-untrained')
-    records = data.read(
+    records = loading.read(
         config.data.name,
         ('clip', 'subject', 'image', 'displacement'),
         data_dir=config.data.data_dir,

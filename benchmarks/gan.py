@@ -19,7 +19,14 @@ from torch.nn.functional import interpolate, leaky_relu, one_hot  # noqa: E402
 
 from benchmarks import common  # noqa: E402
 from benchmarks.against_pytorch import seconds  # noqa: E402
-from mer_jax import gan, machine, plan, protocol, runs, train  # noqa: E402
+from mer_jax import machine  # noqa: E402
+from mer_jax.folds import protocols  # noqa: E402
+from mer_jax.generation import gan  # noqa: E402
+from mer_jax.training import (
+    loop,  # noqa: E402
+    plan,  # noqa: E402
+)
+from mer_jax.training import programs as runs  # noqa: E402
 from mer_jax.types import Names, Samples  # noqa: E402
 
 CLASSES, CHANNELS, LATENT = 3, 2, 100
@@ -96,7 +103,7 @@ def experiment(*, folds, rows, pixels):
         tuple(map(str, range(rows))),
         (),
     )
-    made = protocol.make('loso', samples, names, folds=2, holdout=0.5, seed=0, seeds=1)[0]
+    made = protocols.make('loso', samples, names, folds=2, holdout=0.5, seed=0, seeds=1)[0]
     return samples, made._replace(test=jax.tree.map(lambda a: a[:, :0], made.test))
 
 
@@ -151,7 +158,7 @@ def pytorch(samples, folds, *, size, width, batch_size):
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
     image = torch.from_numpy(samples.image).movedim(-1, 1).contiguous().to(device)
     label = torch.from_numpy(samples.label).long().to(device)
-    steps, batch = train.batch_shape(folds.train.index.shape[1], batch_size)
+    steps, batch = loop.batch_shape(folds.train.index.shape[1], batch_size)
     trained = []
     for index, weight in zip(folds.train.index, folds.train.weight, strict=True):
         parts = [kind(size, width).to(device).train() for kind in (Generator, Discriminator)]
@@ -223,7 +230,7 @@ def main():
     ours(), theirs()
     start = time.perf_counter()
     pairs = [(seconds(theirs), seconds(ours)) for _ in range(chosen.rounds)]
-    steps, batch = train.batch_shape(folds.train.index.shape[1], chosen.batch)
+    steps, batch = loop.batch_shape(folds.train.index.shape[1], chosen.batch)
     ratios = sorted(other / own for other, own in pairs)
     other, own = (1000 * statistics.median(side) / steps for side in zip(*pairs, strict=True))
     print(

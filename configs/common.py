@@ -49,8 +49,8 @@ def _data():
     # folder of a finished spotting run by loso; these three read the flow of every frame
     # ('smic/spotting', channels u,v)
     c.apex = ''
-    # label scheme: megc3 | five | four | samer3 | irawan3 (mer_jax/labels.py says which emotion is
-    # which)
+    # label scheme: megc3 | five | four | samer3 | irawan3; mer_jax/data/labels.py says which
+    # emotion is which
     c.labels = 'megc3'
     # what the network sees, in this order; of 'release/samer': magnified,on_a,off_a; video: gray;
     # of 'release/flow' also gray key frames and both halves of the motion:
@@ -165,20 +165,6 @@ def _model():
     )
     # channels of layer 1, blocks of a layer; 64 and 2 are ResNet18
     c.hybrid_cnn = ConfigDict({'width': 64, 'blocks': 2})
-    # The learned motion magnifier: trained on made-up pictures of `size` pixels a side (a multiple
-    # of 4), by steps instead of epochs; weight: of the texture and shape terms of the loss; noise:
-    # most shot noise, 0.0 = none.
-    c.magnet = ConfigDict(
-        {
-            'seed': 0,
-            'steps': 20_000,
-            'batch_size': 4,
-            'size': 64,
-            'learning_rate': 1e-4,
-            'weight': 1.0,
-            'noise': 0.3,
-        }
-    )
     return c
 
 
@@ -392,4 +378,3 @@ def quick(c: ConfigDict) -> None:
     c.model.single_branch.update(small)
     c.gan.update({'each': 4, 'size': 16, 'width': 4, 'steps': 4})
     c.explain.clips = min(c.explain.clips, 4)
-    c.model.magnet.update({'steps': 4, 'size': 16})

@@ -36,7 +36,7 @@ class Rows(NamedTuple):
 
 class Made(NamedTuple):
     """Rows made for one fold against unequal classes, each of two rows of one class
-    (resampling.py).
+    (folds/resampling.py).
     """
 
     row: Array  # int32[e] into Samples

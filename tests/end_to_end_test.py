@@ -17,17 +17,19 @@ import numpy as np
 import pytest
 
 import main
-from mer_jax import checkpoint, plan
-from tests import fake_raw
-from tests.compiling import optimised, unoptimised
+from mer_jax import cli
+from mer_jax.training import checkpoint, plan
+from tests.support import fake_raw
+from tests.support.compiling import optimised, unoptimised
 
-ROOT = Path(__file__).parent.parent
-CONFIGS = sorted(p.stem for p in ROOT.glob('configs/[a-z]*_*.py') if p.stem != 'synthetic_magnet')
+ROOT = Path(__file__).parents[1]
+CONFIGS = sorted(p.stem for p in ROOT.glob('configs/[a-z]*_*.py'))
 
 
 def quick_settings(name):
-    """What a quick run of a config depends on, as text: all but its name and the networks that it
-    does not use.
+    """What a quick run of a config depends on, as text.
+
+    All settings but the name and those of networks that it does not use.
     """
     settings = importlib.import_module(f'configs.{name}').get_config('quick').to_dict()
     model = settings.pop('model')
@@ -104,15 +106,11 @@ def test_every_config_runs_quick(name, tiny_data, tmp_path):
 
 @pytest.mark.parametrize('name', CONFIGS)
 def test_every_config_is_run_or_equals_one_that_is(name):
-    """Its command must be understood, down to settings that some run has: then it runs as that one
-    does.
-    """
-    _, config, folder = main.parse([f'--config={ROOT}/configs/{name}.py:quick'])
+    """Its command must be understood, down to settings of some run, as which it runs."""
+    _, config, folder = cli.parse([f'--config={ROOT}/configs/{name}.py:quick'])
     assert config.name == name and folder == f'runs/{name}-quick'
-    assert (
-        importlib.import_module(f'configs.{RUN[quick_settings(name)]}').get_config('quick').data
-        == config.data
-    )
+    twin = importlib.import_module(f'configs.{RUN[quick_settings(name)]}').get_config('quick')
+    assert twin.data == config.data
 
 
 @pytest.mark.parametrize('name', SPOTTING)
@@ -412,7 +410,7 @@ def test_published_weights_predict_as_their_authors_did(tmp_path):
     them, same scores here.
     """
     torch = pytest.importorskip('torch')
-    from tests.torch_networks import torch_networks
+    from tests.support.torch_networks import torch_networks
 
     truth = fake_raw.write_precomputed_flow(tmp_path / 'release')
     subjects = sorted({subject for subject, _, _ in truth.values()})

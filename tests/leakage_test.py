@@ -9,23 +9,15 @@ import numpy as np
 import optax
 import pytest
 
-from mer_jax import (
-    augment,
-    balance,
-    data,
-    learners,
-    models,
-    parallel,
-    plan,
-    protocol,
-    resampling,
-    runs,
-    scaling,
-)
-from tests.augment_test import OFF
-from tests.compiling import unoptimised
+from mer_jax import models
+from mer_jax.data import loading
+from mer_jax.folds import protocols, resampling
+from mer_jax.training import augment, balance, learners, parallel, plan, scaling
+from mer_jax.training import programs as runs
 from tests.conftest import make_samples
-from tests.resampling_test import OFF as UNBALANCED
+from tests.folds.resampling_test import OFF as UNBALANCED
+from tests.support.compiling import unoptimised
+from tests.training.augment_test import OFF
 
 # network -> (smallest comfortable size, channels, keywords)
 NETWORKS = {
@@ -129,7 +121,7 @@ def with_frames(samples):
 def learner_of(training, model, scale):
     """The learner of TRAININGS and what train.train_epoch is told beside it."""
     learner, settings, weights, sampler, changes = TRAININGS[training]
-    value_range = data.VALUE_RANGES['imagenet' if learner == 'contrastive' else '0..1']
+    value_range = loading.VALUE_RANGES['imagenet' if learner == 'contrastive' else '0..1']
     change = augment.compose(
         **OFF | changes,
         names=('4', '12', '25'),
@@ -202,7 +194,7 @@ def test_noise_in_the_left_out_subject_changes_no_bit_of_its_fold(name, scale, t
         samples = samples._replace(image=samples.image.astype(np.float32) / 100 - 1)
     frames = training == 'spotting'
     samples = with_frames(samples) if frames else samples
-    folds, _ = protocol.make(
+    folds, _ = protocols.make(
         'loso',
         samples,
         names,
@@ -268,7 +260,7 @@ def test_noise_in_the_left_out_subject_changes_no_made_row_of_its_fold(name, tmp
     method = name.partition(',')[0]
     settings = UNBALANCED | {'method': method} | BALANCING[name]
     settings |= {'generated': f'{tmp_path}/{{subject}}.npz'} if method == 'generated' else {}
-    folds, titles = protocol.make('loso', samples, names, folds=2, holdout=0.5, seed=0, seeds=1)
+    folds, titles = protocols.make('loso', samples, names, folds=2, holdout=0.5, seed=0, seeds=1)
     folds = folds._replace(test=jax.tree.map(lambda a: a[:, :0], folds.test))
     both = [resampling.extend(folds, each, names, titles, **settings) for each in (samples, noise)]
     learner, feed = learner_of(

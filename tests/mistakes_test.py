@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 import main
-from mer_jax import workdir
+from mer_jax import cli
+from mer_jax.runfiles import files
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[1]
 STSTNET = f'--config={ROOT}/configs/synthetic_ststnet.py'
 QUICK = f'{STSTNET}:quick'
 
@@ -57,10 +58,6 @@ COMMAND_LINES = [
     (
         f'grid {QUICK} --grid=train.epochs=1',
         'protocol.validation is 0, so there is nothing to choose by',
-    ),
-    (
-        f'audit --config={ROOT}/configs/synthetic_magnet.py',
-        'made-up pictures: no subject is left out, nothing can leak',
     ),
 ]
 VALUES = [
@@ -590,7 +587,7 @@ FOLDERS = [
 
 
 def contents(folder):
-    return {p: p.read_bytes() for p in folder.rglob('*') if p.is_file() and p.name != workdir.LOCK}
+    return {p: p.read_bytes() for p in folder.rglob('*') if p.is_file() and p.name != files.LOCK}
 
 
 @pytest.mark.parametrize('harm,command,told', [f[1:] for f in FOLDERS], ids=[f[0] for f in FOLDERS])
@@ -625,17 +622,17 @@ DUAL = f'--config={ROOT}/configs/synthetic_dualbranch.py:quick'
 @pytest.mark.parametrize('trained', [False, True])
 def test_an_unfinished_run_is_not_explained(trained, tiny_data, capsys, tmp_path):
     """Maps of a network in the middle of its training would be shown as those of the result."""
-    from mer_jax import plan
+    from mer_jax.training import plan
 
     folder, settings = (
         tmp_path / 'run',
-        main.parse([DUAL, f'--config.data.data_dir={tiny_data}'])[1].to_dict(),
+        cli.parse([DUAL, f'--config.data.data_dir={tiny_data}'])[1].to_dict(),
     )
     (folder / 'checkpoints' / 'group_0' / '1').mkdir(parents=True)
-    workdir.write_json(folder / 'config.json', {'settings': settings, 'data': 'x'})
+    files.write_json(folder / 'config.json', {'settings': settings, 'data': 'x'})
     if trained:
-        workdir.write_json(folder / 'plan.json', plan.Plan('matmul', 1, 1, '', 5)._asdict())
-        workdir.write_csv(folder / 'folds.csv', ['fold'], [[number] for number in range(5)])
+        files.write_json(folder / 'plan.json', plan.Plan('matmul', 1, 1, '', 5)._asdict())
+        files.write_csv(folder / 'folds.csv', ['fold'], [[number] for number in range(5)])
     before = contents(folder)
     line = mistake(
         capsys, 'explain', DUAL, f'--config.data.data_dir={tiny_data}', f'--workdir={folder}'
@@ -661,7 +658,7 @@ def test_a_folder_in_use_is_refused(finished, tiny_data, capsys):
         f'--workdir={finished}',
         '--config.evaluate.every_epoch',
     )
-    with workdir.lock(finished):
+    with files.lock(finished):
         line = mistake(capsys, *arguments)
     assert 'is training in it; wait, or name another with --workdir' in line
 
@@ -688,7 +685,7 @@ def test_interruptions_end_in_one_line(capsys, monkeypatch, tmp_path):
         def run(*_):
             raise error
 
-        monkeypatch.setattr(main, 'run', run)
+        monkeypatch.setattr(cli, 'run', run)
 
     stopping(KeyboardInterrupt())
     assert main.main([QUICK]) == 130

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[1]
 NOTEBOOK = ROOT / 'notebooks' / 'quickstart.ipynb'
 CLONED = ('configs', 'mer_jax', 'tfds_builders')  # what the notebook needs of a clone
 CELL_SECONDS = 900  # the slowest trains; most of it is compiling

@@ -32,7 +32,7 @@ import numpy as np
 HERE = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(HERE))
 
-from tests.fake_raw import (  # noqa: E402, needs the path above
+from tests.support.fake_raw import (  # noqa: E402, needs the path above
     casme2,
     casme_squared,
     samm,

@@ -1,0 +1,1 @@
+"""Training of the learned motion magnifier; mer_jax/preprocess/magnet.py uses its weights."""

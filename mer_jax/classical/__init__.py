@@ -1,0 +1,1 @@
+"""Features of clips and support vector machines."""

@@ -1,0 +1,1 @@
+"""What an experiment learns from: data sets read, label schemes, network inputs, apex rules."""

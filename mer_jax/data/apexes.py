@@ -1,0 +1,105 @@
+"""The apex of clips that nobody annotated, for recognition from the flow of every frame: the
+middle, the peak, or a spotter's.
+
+Each fold of recognition takes every such apex, of training clips too, from the spotter that was
+trained without the fold's left-out subject (the one of the same title in a finished spotting run).
+That spotter may have seen the fold's other subjects.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from mer_jax.errors import UserError
+from mer_jax.preprocess import flow
+from mer_jax.runfiles import files
+
+KNOWN = ('annotated', 'correction', 'truth')  # sources of an apex that somebody saw
+# '': as the data set estimated it; any other text is the folder of a spotting run
+RULES = ('', 'midpoint', 'peak')
+# How the apex is placed without looking at the clip: its middle, or the fraction of it that fits
+# the training clips best.
+BLIND = ('midpoint', 'fraction')
+
+
+class Spotted(NamedTuple):
+    """What a finished spotting run answers for clips without an apex."""
+
+    folder: str
+    frame: dict  # (title of the fold, seed) -> {(dataset, clip): number of the frame}
+    seeds: int
+
+
+def read(folder) -> Spotted:
+    """The answers of the spotting run in `folder`, by its own decision; UserError where it is none,
+    or not by LOSO.
+    """
+    folder = files.absolute(folder)
+    if not (folder / files.RESULTS).exists():
+        raise UserError(
+            f'data.apex is {str(folder)!r}, no folder of a finished spotting run; allowed: such '
+            'a folder, '
+            f'{", ".join(map(repr, RULES))}'
+        )
+    results = files.read_json(folder / files.RESULTS)
+    if (
+        results.get('task') != 'spotting'
+        or results.get('protocol') != 'loso'
+        or results.get('leaks')
+    ):
+        raise UserError(
+            f'data.apex: {folder} is no honest spotting run by protocol loso, which names the '
+            'subject that each of '
+            'its spotters did not see'
+        )
+    frame = {}
+    for row in files.read_csv(folder / files.APEXES):
+        if not row['apex']:
+            key = row['title'], int(row['seed'])
+            frame.setdefault(key, {})[row['dataset'], row['clip']] = int(row[results['answer']])
+    return Spotted(str(folder), frame, results['seeds'])
+
+
+def known(record) -> bool:
+    """Whether somebody saw the apex of a record, or drew it."""
+    return record['apex_source'] in KNOWN
+
+
+def frames(record, rule) -> list:
+    """The frame numbers whose flow may stand for a record's apex: its own where it is known, else
+    that of one of RULES, or all that any fold of a spotting run (Spotted) answers.
+    """
+    if known(record) or rule == '':
+        return [int(record['apex'])]
+    if rule == 'midpoint':
+        return [int(middle(record['onset'], record['offset']))]
+    if rule == 'peak':
+        return [int(record['flow_frames'][peak(record['flows'])])]
+    key = record['dataset'], record['clip']
+    found = sorted({told[key] for told in rule.frame.values() if key in told})
+    if not found:
+        raise UserError(
+            f'data.apex: {rule.folder} answers nothing for clip {record["clip"]!r} of '
+            f'{record["dataset"]}, which has '
+            'no annotated apex; train the spotter on data.name with this data set'
+        )
+    return found
+
+
+def middle(onset, offset) -> int:
+    """The frame in the middle of the clip (the earlier of two)."""
+    return (onset + offset) // 2
+
+
+def peak(flows) -> int:
+    """The place in [T, H, W, 2] of the frame whose face moves most apart from the head, by mean
+    magnitude.
+    """
+    return int(np.argmax(np.linalg.norm(flow.without_head(flows), axis=-1).mean((1, 2))))
+
+
+def at(record, number):
+    """Flow [H, W, 2] of a record at a frame; at the nearest stored one where that frame is
+    missing.
+    """
+    return record['flows'][np.argmin(np.abs(record['flow_frames'] - number))]

@@ -1,0 +1,437 @@
+"""One or several TFDS data sets -> Samples and Names: which features are read, label schemes,
+action units.
+"""
+
+import hashlib
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+import tfds_builders
+from mer_jax.data import apexes, images
+from mer_jax.data import labels as schemes
+from mer_jax.data.images import CHANNELS, PHASES
+from mer_jax.errors import UserError
+from mer_jax.preprocess import action_units
+from mer_jax.types import Names, Samples
+
+# What holds the pictures, a key of CHANNELS or the flow of every frame -> input of a release.
+INPUTS = {
+    'flow': 'flow',
+    'image': 'samer',
+    'frames': 'video',
+    'phases': 'flow',
+    'flows': 'spotting',
+}
+SCALES = ('stretch', 'p995', 'standard')
+_MEAN, _SPREAD = (
+    np.array([0.485, 0.456, 0.406], np.float32),
+    np.array([0.229, 0.224, 0.225], np.float32),
+)
+# (what a byte of 0 becomes, what 255 becomes); imagenet: three channels normalised as torchvision's
+# weights expect
+VALUE_RANGES = {
+    '0..255': (0.0, 255.0),
+    '0..1': (0.0, 1.0),
+    '-1..1': (-1.0, 1.0),
+    'imagenet': (-_MEAN / _SPREAD, (1 - _MEAN) / _SPREAD),
+}
+MASKS = ('none', 'background', 'eyes_mouth')
+_APEX = ('flow_frames', 'onset', 'apex', 'offset', 'apex_source')
+_TEXT = (
+    'clip',
+    'subject',
+    'dataset',
+    'emotion',
+    'action_units',
+    'action_units_known',
+    'kind',
+    'edition',
+)
+
+
+class Data(NamedTuple):
+    """A loaded data set; dropped lists (clip, subject, dataset, emotion, reason) of every row that
+    is not used.
+    """
+
+    samples: Samples
+    names: Names
+    dropped: list
+    fingerprint: str  # sha256 of all that training and scoring see
+    labels: str  # the label scheme
+    editions: tuple  # of the sheets: 'casme2 2019'
+    timing: object = None  # of spotting: spotting_data.Timing
+    # of flow at apexes that are guessed: bool[N], rows whose apex is annotated
+    known: object = None
+    # float32[N, 68, 2]: landmarks (x, y) of the onset frame in pixels of the image
+    points: object = None
+
+
+def build(name, **settings) -> str:
+    """Build the data sets of `name` where they are not yet, whatever input they hold; returns a
+    line for each.
+    """
+    lines = []
+    for one, folder in zip(name.split('+'), folders(name, settings.pop('manual_dir')), strict=True):
+        builder = tfds_builders.prepare(one, manual_dir=folder, **settings)
+        lines.append(
+            f'{one}: {builder.info.splits["train"].num_examples} clips in {builder.data_dir}'
+        )
+    return '\n'.join(lines)
+
+
+def load(
+    name,
+    *,
+    labels,
+    channels,
+    size,
+    scale,
+    mask,
+    frames,
+    data_dir,
+    manual_dir,
+    rebuild,
+    landmarks,
+    magnet,
+    sides=False,
+    jpeg=False,
+    drawn_labels=False,
+    apex='',
+    points=False,
+) -> Data:
+    """Build (on first use) and read the data sets of `name` ('a+b' for a composite), in order of
+    data set and clip.
+
+    Images are [size, size, len(channels)] of the named channels (see CHANNELS): of flow uint8 where
+    `scale` is 'stretch' (every channel of every clip stretched to 0..255, as the published features
+    are), else float32 in pixels of displacement; of gray key frames beside flow 0..255 in its type;
+    of `image` uint8, after one pass through JPEG where `jpeg`; of 'gray' [frames, size, size, 1]
+    uint8, so many frames evenly from onset to offset. Outside the kept part of the face they are 0
+    where `mask` is not 'none'. Action units are numbers ('12'), or with `sides` two columns each,
+    'L12' and 'R12'. manual_dir: one folder for all, or 'A+B' with one each.
+    apex: of flow at the apex of clips that have none annotated: one of apexes.RULES, or
+    apexes.Spotted; with '' from a feature that holds the apex alone, else from the flow of every
+    frame. A clip with several spotted apexes has a row for each.
+    drawn_labels: each subject's clips get one class, drawn at random, in place of their own (a
+    control: see audit.py).
+    points: fill Data.points where every data set stores landmarks.
+    Raises UserError for an unknown emotion, two clips of one name, or nothing left to train on.
+    """
+    _check_labels(name, labels)
+    stored, features = _stored(name, channels, mask, apex)
+    records = gathered(
+        name,
+        manual_dir,
+        lambda one: features + _interval(one, stored),
+        data_dir=data_dir,
+        rebuild=rebuild,
+        landmarks=landmarks,
+        magnet=magnet,
+        also=('landmarks',) if points else (),
+    )
+    kept, dropped = schemes.labelled(records, labels)
+    if not kept:
+        raise UserError(f'data.name {name!r} has no clip with a class of data.labels {labels!r}')
+    if stored == 'flows':
+        kept = [
+            {**r, 'flows': apexes.at(r, number), 'frame': number}
+            for r in kept
+            for number in apexes.frames(r, apex)
+        ]
+    clips = list(dict.fromkeys((r['dataset'], r['clip']) for r in kept))
+    subjects, datasets, own = whose(kept)
+    _check_classes(name, labels, schemes.classes(labels, datasets), kept)
+    units = _columns(kept, sides)
+    names = Names(
+        schemes.classes(labels, datasets),
+        subjects,
+        datasets,
+        tuple(clip for _, clip in clips),
+        tuple(units),
+    )
+    count = len(kept)
+    samples = Samples(
+        image=images.made(
+            kept,
+            stored,
+            channels.split(','),
+            count=frames,
+            size=size,
+            scale=scale,
+            mask=mask,
+            jpeg=jpeg,
+            name=name,
+        ),
+        label=np.array([names.classes.index(r['class']) for r in kept], np.int32),
+        target=np.zeros(count, np.float32),
+        action_units=np.array([_unit_row(r, units, sides) for r in kept], np.float32).reshape(
+            count, len(units)
+        ),
+        **own,
+        clip=np.array([clips.index((r['dataset'], r['clip'])) for r in kept], np.int32),
+        frame=np.array([r.get('frame', 0) for r in kept], np.int32),
+        parts=np.repeat(np.arange(count, dtype=np.int32)[:, None], 2, axis=1),
+    )
+    if drawn_labels:
+        drawn = np.random.default_rng(0).integers(len(names.classes), size=len(subjects))
+        samples, labels = (
+            samples._replace(label=drawn[samples.subject].astype(np.int32)),
+            f'{labels}, drawn a subject',
+        )
+    known = np.array([apexes.known(r) for r in kept]) if stored == 'flows' else None
+    found = (
+        images.points(kept, stored, size)
+        if points and all('landmarks' in r for r in kept)
+        else None
+    )
+    seen = samples if found is None else (*samples, found)
+    return Data(
+        samples,
+        names,
+        dropped,
+        fingerprint(seen, names),
+        labels,
+        editions(kept),
+        known=known,
+        points=found,
+    )
+
+
+def describe(data: Data) -> str:
+    """What was loaded: clips, subjects, classes, label scheme, editions of the sheets, and why
+    clips were dropped.
+    """
+    samples, names = data.samples, data.names
+    # a clip may have a row for each spotted apex
+    label = samples.label[np.unique(samples.clip, return_index=True)[1]]
+    classes = ', '.join(f'{name} {np.sum(label == k)}' for k, name in enumerate(names.classes))
+    editions = f' ({", ".join(data.editions)})' if data.editions else ''
+    return '\n'.join(
+        [
+            f'data: {len(names.clips)} clips of {len(names.subjects)} subjects from '
+            f'{", ".join(names.datasets)}'
+            f'{editions}; labels {data.labels}: {classes}',
+            *reasons(data.dropped),
+        ]
+    )
+
+
+def reasons(dropped) -> list:
+    """A line for each reason why clips were dropped."""
+    counts = Counter(reason for *_, reason in dropped)
+    return [f'  dropped {count}: {reason}' for reason, count in counts.most_common()]
+
+
+def read(name, features, *, data_dir, manual_dir, rebuild, landmarks, magnet, also=()) -> list:
+    """The records of one TFDS data set as dictionaries, in order of clip id; only `features` are
+    decoded, and of `also` what it holds.
+    """
+    builder = tfds_builders.prepare(
+        name,
+        data_dir=data_dir,
+        manual_dir=manual_dir,
+        rebuild=rebuild,
+        landmarks=landmarks,
+        magnet=magnet,
+    )
+    for feature in features:
+        if feature not in builder.info.features:
+            such = {
+                'flow': f'{name.partition("/")[0]}/flow',
+                'flows': 'synthetic_faces/spotting',
+            }.get(feature, 'synthetic_faces')
+            raise UserError(
+                f'data.name {name!r} holds no {feature}; name a data set that does, such as '
+                f'{such!r}'
+            )
+    held = [feature for feature in also if feature in builder.info.features]
+    return list(tfds_builders.records(builder, (*features, *held)))
+
+
+def gathered(name, manual_dir, features, **settings) -> list:
+    """The records of all data sets of `name` as `read` gives them, in the order named;
+    features(one): what to decode of each.
+    """
+    return [
+        record
+        for one, folder in zip(name.split('+'), folders(name, manual_dir), strict=True)
+        for record in read(one, features(one), manual_dir=folder, **settings)
+    ]
+
+
+def whose(records):
+    """(titles of subjects, of data sets, {'subject', 'dataset': int32[N]} of the records); a
+    subject belongs to one data set.
+    """
+    subjects = sorted({(r['dataset'], r['subject']) for r in records})
+    datasets = sorted({r['dataset'] for r in records})
+    return (
+        tuple(subject for _, subject in subjects),
+        tuple(datasets),
+        {
+            'subject': np.array(
+                [subjects.index((r['dataset'], r['subject'])) for r in records], np.int32
+            ),
+            'dataset': np.array([datasets.index(r['dataset']) for r in records], np.int32),
+        },
+    )
+
+
+def editions(records) -> tuple:
+    """The sheets that records were read from: 'casme2 2019'."""
+    return tuple(sorted({f'{r["dataset"]} {r["edition"]}' for r in records if r['edition']}))
+
+
+def refuse_inputs(name, channels, rows='clips'):
+    """Refuse, before hours of building, a release's input that does not hold `channels`, or not the
+    flow of every frame, which `rows` other than clips are made of.
+    """
+    wanted = INPUTS[
+        'flows'
+        if rows != 'clips' or (_has_frames(name) and set(channels.split(',')) <= {'u', 'v'})
+        else images.holder(channels.split(','))
+    ]
+    for one in name.split('+'):
+        kind = tfds_builders.release_input(one)
+        if kind and kind != wanted:
+            told = f'{channels}, which data.channels asks for'
+            others = (
+                f', or other channels: {"; ".join(",".join(known) for known in CHANNELS.values())}'
+            )
+            if wanted == INPUTS['flows']:
+                told, others = (
+                    'flow of every frame, which data.rows frames and data.apex ask for',
+                    '',
+                )
+            raise UserError(
+                f'data.name {one!r} holds no {told}; name '
+                f"'{one.partition('/')[0]}/{wanted}'{others}"
+            )
+
+
+def _stored(name, channels, mask, apex):
+    """(what holds the pictures, all features that are decoded); refuses, before hours of building,
+    what has none.
+    """
+    if apex == '' and not _has_frames(name):
+        stored = images.holder(channels.split(','))
+        held = PHASES if stored == 'phases' else (stored,)
+        return stored, (*_TEXT, *held, *(('landmarks',) if mask != 'none' else ()))
+    refuse_inputs(name, channels, 'frames')
+    if not set(channels.split(',')) <= {'u', 'v'}:
+        raise UserError(
+            f'data.channels is {channels!r}, of which the flow of every frame holds two; '
+            'allowed: u,v'
+        )
+    if mask != 'none':
+        raise UserError(
+            f'data.mask is {mask!r}, but {name} stores small flow of every frame without a face; '
+            'allowed: none'
+        )
+    return 'flows', (*_TEXT, 'flows', *_APEX)
+
+
+def _has_frames(name):
+    """Whether a release's input is the flow of every frame."""
+    return 'spotting' in map(tfds_builders.release_input, name.split('+'))
+
+
+def _check_labels(name, labels):
+    """Refuse, before hours of building, labels that a release has no classes in."""
+    releases = [
+        one.partition('/')[0] for one in name.split('+') if tfds_builders.release_input(one)
+    ]
+    if releases:
+        schemes.classes(labels, releases)
+
+
+def _check_classes(name, labels, classes, records):
+    """Refuse a class without a clip: the scores would count a class that nobody could learn."""
+    empty = [title for title in classes if title not in {record['class'] for record in records}]
+    if empty:
+        raise UserError(
+            f'data.name {name!r} has no clip of {", ".join(empty)}, which data.labels {labels!r} '
+            'names; name other '
+            'labels, or a data set that has such clips'
+        )
+
+
+def _interval(name, stored):
+    """The features that tell where the clip lies in the stored frames: a release stores no frame
+    before onset.
+    """
+    return (
+        ('first_frame', 'onset', 'offset')
+        if stored == 'frames' and not tfds_builders.release_input(name)
+        else ()
+    )
+
+
+def folders(name, manual_dir):
+    """The manual folder of each data set of a composite name: its own of 'A+B', or the one that
+    holds them all.
+    """
+    names = name.split('+')
+    if manual_dir and not any(map(tfds_builders.reads_folder, names)):
+        raise UserError(
+            f'data.manual_dir is {manual_dir!r}, but {name} reads no folder; name the data set '
+            'that does '
+            'with --config.data.name, or leave data.manual_dir out'
+        )
+    parts = manual_dir.split('+')
+    if len(parts) == 1 or Path(manual_dir).expanduser().is_dir():
+        return [manual_dir] * len(names)
+    if len(parts) != len(names):
+        raise UserError(
+            f'data.manual_dir names {len(parts)} folders for the {len(names)} data sets of '
+            f'{name!r}; '
+            "give one each, in that order, 'A+B', or one that holds them all"
+        )
+    return parts
+
+
+def _units(record, sides):
+    """Action units that moved, intensities left out, and what is uncertain or a reference: {'12'},
+    or with sides {'L12', 'R12'} where both moved or no side is told.
+    """
+    moved = [
+        unit
+        for unit in action_units.parse(record['action_units'])
+        if unit.certain and not unit.reference
+    ]
+    if not sides:
+        return {str(unit.number) for unit in moved}
+    return {
+        f'{side}{unit.number}'
+        for unit in moved
+        for side in (unit.side if unit.side in ('L', 'R') else 'LR')
+    }
+
+
+def _columns(records, sides):
+    """The action units of any record in order of number; with `sides` both of each, so that a
+    mirror image has its column.
+    """
+    numbers = sorted(
+        {int(unit.lstrip('LR')) for record in records for unit in _units(record, sides)}
+    )
+    return [f'{side}{number}' for number in numbers for side in ('LR' if sides else ('',))]
+
+
+def _unit_row(record, units, sides):
+    present = _units(record, sides)
+    return [float(unit in present) if record['action_units_known'] else np.nan for unit in units]
+
+
+def fingerprint(samples, names) -> str:
+    """sha256 of all that training and scoring see."""
+    digest = hashlib.sha256(repr(names).encode())
+    for array in samples:
+        digest.update(
+            f'{array.dtype}{array.shape}'.encode() + np.ascontiguousarray(array).tobytes()
+        )
+    return digest.hexdigest()

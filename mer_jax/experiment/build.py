@@ -1,0 +1,334 @@
+"""What an experiment is made of, from its config: data, folds, network, learner, plan.
+run.py puts them together.
+"""
+
+from functools import partial
+
+import jax
+import numpy as np
+
+from mer_jax import models
+from mer_jax.classical import features, svm
+from mer_jax.data import apexes, loading
+from mer_jax.experiment import folder as run_folder
+from mer_jax.folds import protocols, resampling
+from mer_jax.generation import rows as generation
+from mer_jax.machine import host, versions
+from mer_jax.models import torch_weights
+from mer_jax.runfiles import files
+from mer_jax.spotting import frames
+from mer_jax.training import augment, balance, held_out, learners, loop, plan, programs, scaling
+
+
+def inputs(config):
+    """The data set, with images that files add to it, and who trains and is held out in
+    every run.
+    """
+    apex = config.data.apex if config.data.apex in apexes.RULES else apexes.read(config.data.apex)
+    loaded = _data(config, apex)
+    folds, titles = _protocol(config, loaded)
+    if loaded.known is not None and apex not in apexes.RULES:
+        folds = protocols.spotted(folds, titles, loaded.samples, loaded.names, loaded.known, apex)
+        loaded = loaded._replace(
+            fingerprint=loading.fingerprint(
+                (*loaded.samples, *folds.train.fit, *folds.test), loaded.names
+            )
+        )
+    samples, folds = resampling.extend(
+        folds, loaded.samples, loaded.names, titles, **config.balance
+    )
+    print(protocols.describe(config.protocol.name, folds, titles, samples, loaded.names))
+    if samples is not loaded.samples:
+        loaded = loaded._replace(
+            samples=samples, fingerprint=loading.fingerprint(samples, loaded.names)
+        )
+    return loaded, folds, titles
+
+
+def _data(config, apex):
+    loading.refuse_inputs(config.data.name, config.data.channels, config.data.rows)
+    if config.data.rows != 'clips':
+        loaded = frames.load(
+            config.data.name,
+            size=config.data.size,
+            still=config.spotting.still,
+            label=config.spotting.label,
+            steepness=config.spotting.steepness,
+            sigma=config.spotting.sigma,
+            **built(config),
+        )
+        print(frames.describe(loaded))
+        return loaded
+    loaded = loading.load(
+        config.data.name,
+        labels=config.data.labels,
+        channels=config.data.channels,
+        size=config.data.size,
+        scale=config.data.scale,
+        mask=config.data.mask,
+        frames=config.data.frames,
+        sides=config.data.sides,
+        jpeg=config.data.jpeg,
+        drawn_labels=config.data.drawn_labels,
+        apex=apex,
+        points=any(features.FEATURES[name].points for name in described(config)),
+        **built(config),
+    )
+    print(loading.describe(loaded))
+    return loaded
+
+
+def built(config):
+    """Where built data sets lie, and what they are built with."""
+    return {
+        'data_dir': config.data.data_dir,
+        'manual_dir': config.data.manual_dir,
+        'rebuild': config.data.rebuild,
+        'landmarks': config.data.landmarks,
+        'magnet': config.data.magnet,
+    }
+
+
+def _protocol(config, loaded):
+    return protocols.make(
+        config.protocol.name,
+        loaded.samples,
+        loaded.names,
+        folds=config.protocol.folds,
+        holdout=config.protocol.holdout,
+        seed=config.protocol.seed,
+        seeds=config.train.seeds,
+        validation=config.protocol.validation,
+        scored=config.protocol.scored,
+        scale_scope=config.data.scale_scope,
+        trains=None if loaded.timing is None else ~np.isnan(loaded.samples.target),
+    )
+
+
+def generated(config, loaded, folds, titles, folder):
+    """The data set and who trains on what with the images of each fold's own GAN, where there is
+    one.
+    """
+    if config.balance.method != 'gan':
+        return loaded, folds
+    layout = plan.candidates(
+        jax.default_backend(),
+        jax.device_count(),
+        len(folds.fold),
+        lowering=config.train.lowering,
+        at_once=config.train.at_once or 1,
+        use=config.train.devices,
+    )[0]
+    samples, folds = generation.extend(
+        loaded.samples,
+        folds,
+        loaded.names,
+        titles,
+        layout,
+        folder=folder / files.GAN,
+        interval=config.train.checkpoint_seconds,
+        channels=config.data.channels.split(','),
+        group=config.train.group,
+        **config.gan,
+    )
+    return loaded._replace(samples=samples), folds
+
+
+def check_fit(config, loaded, folds, titles, folder):
+    """Abstract state of one fold (None without a network), to be known before anything is compiled
+    or written.
+
+    Raises UserError where network, images and weights files do not fit.
+    """
+    features.refuse(
+        described(config), loaded.samples.image, loaded.points, config.data.channels.split(',')
+    )
+    if not features.networked(config.head):
+        return None
+    shapes = held_out.state_shapes(
+        learner(config, loaded, folds, 'matmul'), loaded.samples, folds.train
+    )
+    if config.model.init_from and not run_folder.begun(folder):
+        for path in dict.fromkeys(
+            torch_weights.files(config.model.init_from, protocols.titled(folds, titles))
+        ):
+            torch_weights.convert(
+                config.model.name,
+                torch_weights.read(path),
+                shapes.params,
+                shapes.batch_stats,
+                source=path,
+            )
+    return shapes
+
+
+def model(config, loaded, lowering):
+    """The network with its keyword arguments."""
+    return models.make(
+        config.model.name,
+        classes=len(loaded.names.classes),
+        lowering=lowering,
+        **dict(config.model[config.model.name]),
+    )
+
+
+def learner(config, loaded, folds, lowering):
+    """The network, its optimizer and what is fitted to training rows, bound into three pure
+    functions.
+    """
+    steps, _ = loop.batch_shape(folds.train.index.shape[1], config.train.batch_size)
+    optimizer = learners.optimizer(
+        config.train.optimizer,
+        learning_rate=config.train.learning_rate,
+        weight_decay=config.train.weight_decay,
+        momentum=config.train.momentum,
+        schedule=config.train.schedule,
+        steps=steps,
+        epochs=config.train.epochs,
+    )
+    weigh = partial(
+        balance.fit,
+        classes=len(loaded.names.classes),
+        formula=config.train.class_weights,
+        scope=config.balance.scope,
+    )
+    scale = partial(scaling.fit_input, scale=config.data.scale, difference=config.data.difference)
+    make = partial(learners.supervised, smoothing=config.train.label_smoothing)
+    if config.train.learner == 'contrastive':
+        make = partial(
+            learners.contrastive, smoothing=config.train.label_smoothing, **config.alignment
+        )
+    if config.train.learner == 'spotting':
+        make = partial(learners.spotting, loss=config.spotting.loss, output=config.spotting.output)
+    return make(
+        model(config, loaded, lowering),
+        optimizer,
+        fit=lambda samples, rows: scale(samples, rows) | weigh(samples, rows),
+        scale_input=partial(
+            scaling.scale_input,
+            value_range=loading.VALUE_RANGES[config.data.value_range],
+            difference=config.data.difference,
+        ),
+    )
+
+
+def feed(config, loaded):
+    """How rows reach the learner: settings of train.train_epoch."""
+    change = augment.compose(
+        **config.augment,
+        names=loaded.names.action_units,
+        channels=config.data.channels.split(','),
+        stretched=loaded.samples.image.dtype == np.uint8,
+    )
+    return {
+        'batch_size': config.train.batch_size,
+        'sampler': config.train.sampler,
+        'augment': change,
+        'augment_made': config.balance.method == 'augment',
+    }
+
+
+def layout(config, loaded, folds, folder, shapes) -> plan.Plan:
+    """The plan a run began with; else the one pinned by settings, measured on this machine before,
+    or measured now.
+
+    shapes: abstract state of one fold, of check_fit.
+    """
+    if (folder / files.PLAN).exists():
+        return plan.resumed(folder / files.PLAN, jax.device_count())
+    found = plan.candidates(
+        jax.default_backend(),
+        jax.device_count(),
+        len(folds.fold),
+        lowering=config.train.lowering,
+        at_once=config.train.at_once,
+        use=config.train.devices,
+    )
+    measure = partial(
+        programs.seconds_a_round,
+        partial(learner, config, loaded, folds),
+        loaded.samples,
+        folds,
+        memory=plan.free_memory(jax.devices()[0]),
+        **feed(config, loaded),
+    )
+    chosen = plan.settled(
+        found,
+        _facts(config, loaded, folds, found),
+        lambda p: measure(plan=p),
+        runs=len(folds.fold),
+        epochs=config.train.epochs,
+    )
+    print(f'plan: {plan.describe(chosen)} ({chosen.why})', flush=True)
+    chosen = chosen._replace(
+        group=plan.group_size(
+            chosen,
+            len(folds.fold),
+            shapes=shapes,
+            group=config.train.group,
+            device=jax.devices()[0],
+            folder=folder,
+        )
+    )
+    files.write_json(folder / files.PLAN, chosen._asdict())
+    return chosen
+
+
+def _facts(config, loaded, folds, found):
+    """All that a measured plan depends on: another machine, model, shape, fold count or version
+    measures anew.
+    """
+    return {
+        'model': config.model.name,
+        'keywords': config.model[config.model.name].to_dict(),
+        'image': list(loaded.samples.image.shape[1:]),
+        'rows': folds.train.index.shape[1],
+        'runs': len(folds.fold),
+        'batch_size': config.train.batch_size,
+        'optimizer': config.train.optimizer,
+        'learner': config.train.learner,
+        'augment': config.augment.to_dict(),
+        'balance': config.balance.method,
+        'device': [d.device_kind for d in jax.devices()],
+        'machine': host(),
+        'candidates': [plan.describe(p) for p in found],
+        'versions': versions(),
+    }
+
+
+def described(config) -> list:
+    """Names of the features of clips that machines decide by; none where the network answers."""
+    return [
+        name
+        for name in config.head.features.split('+')
+        if config.head.name != 'none' and name != features.NETWORK
+    ]
+
+
+def answers(config, loaded, folds, hidden):
+    """(outputs [R, K] of machines on features, machines of each run); hidden: [R, D], of each run's
+    network for every row of the data set in data set order, None without one.
+    """
+    samples = loaded.samples
+    blocks = features.extract(
+        described(config),
+        samples.image,
+        loaded.points,
+        channels=config.data.channels.split(','),
+        mirror=config.head.mirror,
+    )
+    if hidden is not None:
+        hidden = svm.of_runs(hidden, folds, len(samples.label))
+    return svm.answers(
+        blocks,
+        hidden,
+        samples,
+        folds,
+        classes=len(loaded.names.classes),
+        kernel=config.head.kernel,
+        scale=config.head.scale,
+        costs=svm.numbers(config.head.cost),
+        gammas=svm.numbers(config.head.gamma),
+        inner=config.head.inner,
+        best=config.head.best,
+    )

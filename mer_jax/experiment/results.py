@@ -1,0 +1,145 @@
+"""Held-out outputs of a run -> predictions.csv, results.json, the printed table and the report."""
+
+import time
+
+import numpy as np
+
+from mer_jax.errors import UserError
+from mer_jax.evaluation import score
+from mer_jax.experiment import leaks
+from mer_jax.machine import versions
+from mer_jax.report import recognition_page, spotting_page
+from mer_jax.runfiles import files
+from mer_jax.spotting import score as spotting_score
+from mer_jax.training import held_out, metrics_log
+
+
+def about(name, settings, loaded, folds, layout) -> dict:
+    """{'head', 'tail'}: what a run's name, nested settings, data and plan put at the beginning and
+    the end of results.json.
+    """
+    run, split = settings['train'], settings['protocol']
+    return {
+        'head': {
+            'name': name,
+            'scored': split['scored'],
+            'protocol': split['name'] + ', validation part' * (split['scored'] == 'validation'),
+            'leaks': leaks.listed(settings),
+            'folds': len(folds.fold) // run['seeds'],
+            'seeds': run['seeds'],
+            'epochs': run['epochs'],
+        },
+        'tail': {
+            'plan': layout and layout._asdict(),
+            'data': {
+                'name': settings['data']['name'],
+                'labels': loaded.labels,
+                'editions': list(loaded.editions),
+                'fingerprint': loaded.fingerprint,
+                'dropped': len(loaded.dropped),
+            },
+        },
+    }
+
+
+def recognition(folder, output, loaded, folds, about, *, every_epoch, seconds) -> dict:
+    """Score classes: write predictions.csv, results.json and the report, print the table. Returns
+    the results.
+
+    output: [R, K] in data set order, None where nothing is held out; about: of the function above;
+    every_epoch: held_out.npy holds the outputs of each epoch.
+    """
+    start = time.perf_counter()
+    output = np.zeros((0, len(loaded.names.classes))) if output is None else output
+    predictions = held_out.predictions(output, loaded.samples, folds)
+    scores = score.score(predictions, loaded.names)
+    files.write_predictions(folder / files.PREDICTIONS, predictions, loaded.names)
+    oracle = _oracle(folder, predictions, loaded.names) if every_epoch else None
+    clips = len(np.unique(loaded.samples.clip[loaded.samples.clip >= 0]))
+    results = {**about['head'], 'clips': clips, **scores, 'oracle_epoch': oracle, **about['tail']}
+    return _written(folder, results, seconds, start, recognition_page)
+
+
+def spotting(
+    folder, output, loaded, folds, titles, about, *, decision, seconds, **deciding
+) -> dict:
+    """Score apexes: write predictions.csv (a row a frame), apexes.csv (a row a clip), results.json
+    and the report, print the table. Returns the results; decision: whose error is the run's own;
+    deciding: settings of spotting_score.answers.
+    """
+    start = time.perf_counter()
+    output = np.zeros((0, 1)) if output is None else output
+    predictions, times, names = (
+        held_out.predictions(output, loaded.samples, folds),
+        loaded.timing,
+        loaded.names,
+    )
+    found = spotting_score.answers(predictions, folds, loaded.samples, times, **deciding)
+    first = np.unique(loaded.samples.clip, return_index=True)[1]
+    of_clip = loaded.samples.subject[first], loaded.samples.dataset[first]
+    _write_curves(folder, found, times, names, *of_clip)
+    files.write_csv(
+        folder / files.APEXES, *spotting_score.table(found, times, names, titles, *of_clip)
+    )
+    results = {
+        **about['head'],
+        'clips': len(names.clips),
+        'task': 'spotting',
+        'answer': decision,
+        'spotting': spotting_score.score(found, times, names, *of_clip),
+        **about['tail'],
+    }
+    return _written(folder, results, seconds, start, spotting_page)
+
+
+def _written(folder, results, seconds, start, reports):
+    seconds['train'] = metrics_log.trained_seconds(folder)
+    seconds['evaluate'] = time.perf_counter() - start
+    seconds['total'] = sum(seconds.values())
+    results |= {'seconds': seconds, 'versions': versions()}
+    files.write_json(folder / files.RESULTS, results)
+    print(reports.table(results))
+    return reported(folder)
+
+
+def reported(folder) -> dict:
+    """Write report.html and the plots again from the files of a run; returns its results."""
+    path = folder / files.RESULTS
+    spotter = path.exists() and files.read_json(path).get('task') == 'spotting'
+    print(f'report: {(spotting_page if spotter else recognition_page).report(folder)}')
+    return files.read_json(path)
+
+
+def _write_curves(folder, found, times, names, subject, dataset):
+    """predictions.csv of a spotter: its output at every frame of every held-out clip."""
+    rows = []
+    for clip, fold, seed, (number, value) in zip(
+        found.clip, found.fold, found.seed, found.curve, strict=True
+    ):
+        told = [
+            names.clips[clip],
+            names.subjects[subject[clip]],
+            names.datasets[dataset[clip]],
+            int(fold),
+            int(seed),
+        ]
+        rows += [
+            [*told, f'{frame:g}', f'{output:.6g}']
+            for frame, output in zip(number, value, strict=True)
+        ]
+    files.write_csv(
+        folder / files.PREDICTIONS,
+        ['clip', 'subject', 'dataset', 'fold', 'seed', 'frame', 'output'],
+        rows,
+    )
+
+
+def _oracle(folder, predictions, names):
+    """The oracle_epoch block; None, and a line that says why, where an epoch on the way left no
+    usable outputs.
+    """
+    try:
+        return score.oracle(np.load(folder / files.HELD_OUT), predictions, names)
+    except UserError as error:
+        print(f'oracle_epoch is left out: {error}')
+        return None

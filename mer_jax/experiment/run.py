@@ -1,0 +1,168 @@
+"""The composition root: config in, files of a run out. Nothing below this file reads config."""
+
+import time
+
+from mer_jax import quiet  # noqa: F401, before jax
+
+# isort: split
+import numpy as np
+
+from mer_jax.classical import features, svm
+from mer_jax.data import loading
+from mer_jax.experiment import build, results, settings
+from mer_jax.experiment import folder as run_folder
+from mer_jax.folds import protocols
+from mer_jax.models import torch_weights
+from mer_jax.runfiles import files
+from mer_jax.training import held_out as evaluation
+from mer_jax.training import loop as training
+from mer_jax.training import metrics_log, parallel, plan, programs
+
+
+def train(config, workdir) -> dict:
+    """Train every fold of the experiment, or continue where a killed run stopped; score, write and
+    report.
+    """
+    start = time.perf_counter()
+    settings.check(config.to_dict())
+    parallel.start(plan.cache_folder() / 'xla')
+    folder = files.prepare(workdir)
+    with files.lock(folder):
+        loaded, folds, titles = build.inputs(config)
+        shapes = build.check_fit(config, loaded, folds, titles, folder)
+        run_folder.enter(folder, config.to_dict(), loaded)
+        seconds = {'data': time.perf_counter() - start}
+        loaded, folds = build.generated(config, loaded, folds, titles, folder)
+        seconds['generate'] = time.perf_counter() - start - seconds['data']
+        run_folder.write_tables(folder, loaded, folds, titles)
+        output, layout = _answers(config, loaded, folds, titles, folder, seconds, shapes)
+        return _publish(config, loaded, folds, titles, output, layout, folder, seconds)
+
+
+def evaluate(config, workdir) -> dict:
+    """Score and report a finished run again from its last checkpoint; never trains."""
+    settings.check(config.to_dict())
+    return train(config, run_folder.finished(workdir, config.to_dict()))
+
+
+def report(config, workdir) -> dict:
+    """Write report.html and the plots again, from the files of a run alone."""
+    return results.reported(run_folder.existing(workdir))
+
+
+def train_changed(config, changes, folder):
+    """Train the experiment with other values of some settings, {'train.epochs': 5}."""
+    changed = config.copy_and_resolve_references()
+    changed.update_from_flattened_dict(changes)
+    return train(changed, folder)
+
+
+def build_data(config, workdir) -> dict:
+    """Build the data sets of the config, where they are not yet, and say what they hold."""
+    settings.check(config.to_dict())
+    print(loading.build(config.data.name, **build.built(config)))
+    return {}
+
+
+def _answers(config, loaded, folds, titles, folder, seconds, shapes):
+    """(outputs of held-out rows [R, ...] in data set order, plan of the training): of the networks,
+    or of machines on features, where without a network there is no plan.
+    """
+    hidden, layout = None, None
+    if features.networked(config.head):
+        layout = build.layout(config, loaded, folds, folder, shapes)
+        learner = build.learner(config, loaded, folds, layout.lowering)
+        if config.head.name == 'none':
+            return train_groups(
+                config, loaded, folds, titles, layout, folder, seconds, learner
+            ), layout
+        asked = protocols.asked(folds, len(loaded.samples.label), trains=config.head.scope == 'all')
+        hidden = train_groups(
+            config, loaded, asked, titles, layout, folder, seconds, svm.hidden(learner)
+        )
+    output, machines = build.answers(config, loaded, folds, hidden)
+    svm.write(folder, machines, folds, titles)
+    return output, layout
+
+
+def train_groups(config, loaded, folds, titles, layout, folder, seconds, learner):
+    """Train all runs, as many at a time as memory holds; returns what `learner` predicts of
+    held-out rows, [R, ...] in data set order, as a tree.
+    """
+    total, size = len(folds.fold), layout.group
+    run_of_row, _ = evaluation.order(folds)
+    output, held_out = None, None
+    if config.evaluate.every_epoch and config.train.epochs:
+        shape = config.train.epochs, len(run_of_row), len(loaded.names.classes)
+        held_out = metrics_log.open_held_out(
+            folder / files.HELD_OUT, shape, done=run_folder.newest(folder)
+        )
+    done = run_folder.trained(folder, config.train.seeds) == config.train.epochs
+    compiled = programs.compiled(
+        learner,
+        layout,
+        loaded.samples,
+        folds,
+        runs=size,
+        test_batch=config.evaluate.batch_size,
+        chunk=1 if config.evaluate.every_epoch else training.CHUNK,
+        done=done,
+        **build.feed(config, loaded),
+    )
+    seconds['compile'] = compiled.seconds
+    prepare = lambda states, members: torch_weights.start(  # noqa: E731
+        config.model.name,
+        config.model.init_from,
+        protocols.titled(evaluation.subset(folds, members), titles),
+        states,
+    )
+    with metrics_log.progress(total, -(-total // size), 0 if done else config.train.epochs) as bar:
+        for number, first in enumerate(range(0, total, size)):
+            members = np.arange(first, min(first + size, total))
+            own = evaluation.subset(folds, members)
+            rows = np.isin(run_of_row, members)
+            with metrics_log.writer(folder, number, bar, own, held_out, rows) as (started, after):
+                _, outputs = programs.train_group(
+                    compiled,
+                    folds,
+                    members,
+                    folder / 'checkpoints' / f'group_{number}',
+                    epochs=config.train.epochs,
+                    test_batch=config.evaluate.batch_size,
+                    prepare=prepare,
+                    started=started,
+                    after=after,
+                    interval=config.train.checkpoint_seconds,
+                )
+            output = evaluation.put(output, outputs, own, rows)
+    return output
+
+
+def _publish(config, loaded, folds, titles, output, layout, folder, seconds):
+    """Score, write and report the held-out outputs; returns the results."""
+    about = results.about(config.name, config.to_dict(), loaded, folds, layout)
+    if loaded.timing is not None:
+        return results.spotting(
+            folder,
+            output,
+            loaded,
+            folds,
+            titles,
+            about,
+            decision=config.spotting.decision,
+            seconds=seconds,
+            window=config.spotting.window,
+            inside=config.spotting.answer,
+            label=config.spotting.label,
+            steepness=config.spotting.steepness,
+            sigma=config.spotting.sigma,
+        )
+    return results.recognition(
+        folder,
+        output,
+        loaded,
+        folds,
+        about,
+        seconds=seconds,
+        every_epoch=config.evaluate.every_epoch and config.train.epochs > 0,
+    )

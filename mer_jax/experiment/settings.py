@@ -1,0 +1,404 @@
+"""Rules that a config must keep, all told at once, before anything is built or compiled; and what
+may differ on resume.
+"""
+
+import math
+from pathlib import Path
+
+from mer_jax.classical.svm import ALLOWED
+from mer_jax.classical.svm import wrong as _head
+from mer_jax.data.apexes import RULES
+from mer_jax.data.labels import SCHEMES
+from mer_jax.data.loading import CHANNELS, MASKS, SCALES, VALUE_RANGES
+from mer_jax.errors import UserError
+from mer_jax.folds.protocols import PROTOCOLS, SCORED
+from mer_jax.folds.resampling import METHODS, SCOPES, SPACES
+from mer_jax.models import MODELS, REGIONAL
+from mer_jax.models.cnn3d import ARCHS, HEADS
+from mer_jax.models.dual_branch import FUSE
+from mer_jax.models.resnet import ATTENTION
+from mer_jax.models.vggm import LRN, MERGES, PATHS
+from mer_jax.runfiles.files import differences, flat
+from mer_jax.spotting.decoders import ANSWERS, DECISIONS
+from mer_jax.spotting.decoders import KINDS as CONTINUOUS
+from mer_jax.spotting.frames import ROWS
+from mer_jax.training.augment import CHANGES, REGIONS, UNITS, augmentable
+from mer_jax.training.balance import CLASS_WEIGHTS, SAMPLERS
+from mer_jax.training.learners import FORMS, LEARNERS, OPTIMIZERS, SCHEDULES
+
+DTYPES = ('float32', 'bfloat16')
+_CHOICES = {
+    **ALLOWED,
+    'data.rows': ROWS,
+    'data.labels': SCHEMES,
+    'data.mask': MASKS,
+    'data.scale': SCALES,
+    'data.scale_scope': SCOPES,
+    'data.value_range': VALUE_RANGES,
+    'gan.scope': SCOPES,
+    'spotting.label': CONTINUOUS,
+    'spotting.decision': DECISIONS,
+    'spotting.loss': ('mse', 'bce'),
+    'spotting.output': ('sigmoid', 'linear'),
+    'spotting.answer': ANSWERS,
+    'protocol.name': PROTOCOLS,
+    'protocol.scored': SCORED,
+    'model.name': MODELS,
+    'train.optimizer': OPTIMIZERS,
+    'train.schedule': SCHEDULES,
+    'train.learner': LEARNERS,
+    'train.class_weights': CLASS_WEIGHTS,
+    'train.sampler': SAMPLERS,
+    'balance.method': METHODS,
+    'balance.space': SPACES,
+    'balance.scope': SCOPES,
+    'alignment.form': FORMS,
+    'augment.replace_region': REGIONS,
+    'augment.replace_units': UNITS,
+    'explain.aucam': ('fixed', 'released'),
+    'model.dual_branch.attention': ATTENTION,
+    'model.dual_branch.fuse': FUSE,
+    'model.dual_branch.dtype': DTYPES,
+    'model.single_branch.attention': ATTENTION,
+    'model.single_branch.dtype': DTYPES,
+    'model.cnn3d.arch': ARCHS,
+    'model.cnn3d.head': HEADS,
+    'model.vggm.path': PATHS,
+    'model.vggm.merge': MERGES,
+    'model.vggm.lrn': LRN,
+    'train.lowering': ('auto', 'matmul', 'native'),
+}
+_RANGES = {  # key: (least, most); a share or a rate of 0 would train or test nothing
+    'head.inner': (2, 1000),
+    'head.best': (1, 1000),
+    'data.size': (1, 1024),
+    'data.frames': (1, 1000),
+    'gan.each': (1, 10**5),
+    'gan.size': (8, 1024),
+    'gan.width': (1, 1024),
+    'gan.steps': (1, 10**7),
+    'gan.batch_size': (2, 10**5),
+    'gan.learning_rate': (1e-12, 1e3),
+    'gan.smoothing': (0, 0.99),
+    'gan.dropout': (0, 0.99),
+    'spotting.steepness': (1e-3, 50),
+    'spotting.sigma': (0, 1000),
+    'spotting.window': (1, 1000),
+    'protocol.folds': (2, math.inf),
+    'protocol.holdout': (0.01, 0.99),
+    'protocol.validation': (0, 0.9),
+    'protocol.seed': (0, 2**31 - 1),
+    'train.epochs': (0, 10**7),
+    'train.seeds': (1, 1000),
+    'train.batch_size': (1, 10**6),
+    'train.learning_rate': (1e-12, 1e3),
+    'train.weight_decay': (0, 1e3),
+    'train.momentum': (0, 1),
+    'train.label_smoothing': (0, 0.99),
+    'balance.neighbours': (1, 10**4),
+    'alignment.share': (0, 1),
+    'alignment.temperature': (1e-3, 1e3),
+    'augment.flip': (0, 1),
+    'augment.erase': (0, 1),
+    'augment.replace': (0, 1),
+    'augment.rotate': (0, 180),
+    'augment.crop': (0, 0.9),
+    'augment.contrast': (0, 1),
+    'augment.brightness': (0, 1),
+    'augment.noise': (0, 100),
+    'augment.strength': (0, 1),
+    'explain.clips': (1, 10**5),
+    'train.at_once': (0, 10**5),
+    'train.devices': (0, 10**4),
+    'train.group': (0, 10**6),
+    'train.checkpoint_seconds': (0, math.inf),
+    'evaluate.batch_size': (1, 10**6),
+}
+# What may differ between a run and its continuation: where things lie and how often they are
+# written, never a result.
+_FREE_ON_RESUME = {
+    'name',
+    'data.data_dir',
+    'data.manual_dir',
+    'data.landmarks',
+    'data.magnet',
+    'data.rebuild',
+    'train.epochs',
+    'train.checkpoint_seconds',
+    'explain.clips',
+    'explain.aucam',
+    'explain.faces',
+}
+
+
+def check(settings: dict) -> None:
+    """Raise one UserError that names every broken rule as key, value and what is allowed."""
+    values = flat(settings)
+    wrong = [
+        f'{key} is {values[key]!r}; allowed: {", ".join(sorted(allowed))}'
+        for key, allowed in _CHOICES.items()
+        if values[key] not in allowed
+    ]
+    wrong += [
+        f'{key} is {values[key]}; allowed: {low} to {high}'
+        for key, (low, high) in _RANGES.items()
+        if not low <= values[key] <= high
+    ]
+    wrong += _channels(values['data.channels'])
+    wrong += _networks(settings['model']) + _training(settings) + _spotting(settings)
+    wrong += _balance(settings) + _head(settings)
+    wrong += _init_from(values['model.init_from'], values['protocol.name'])
+    if not values['name'].strip():
+        wrong.append('name is empty; give the title of the report')
+    if not values['data.name'].strip('+ '):
+        wrong.append("data.name is empty; give a data set such as 'precomputed_flow'")
+    if wrong:
+        raise UserError('; '.join(wrong))
+
+
+def check_resume(old: dict, new: dict, folder) -> None:
+    """Refuse to continue a run under other settings; more epochs may follow where no schedule
+    depends on their number.
+    """
+    told = [f'{key} was {before!r}, is {now!r}' for key, before, now in differ(old, new)]
+    if told:
+        raise UserError(
+            f'{folder} holds a run with other settings: {"; ".join(told)}; '
+            'give another --workdir, or delete that folder to start again'
+        )
+
+
+def differ(old: dict, new: dict) -> list:
+    """[(key, old, new)] of settings that may not differ between a run and its continuation."""
+    free = (
+        _FREE_ON_RESUME
+        if new['train']['schedule'] != 'cosine'
+        else _FREE_ON_RESUME - {'train.epochs'}
+    )
+    return differences(old, new, ignore=free)
+
+
+def _channels(text):
+    parts = text.split(',')
+    if len(parts) == len(set(parts)) and any(
+        set(parts) <= set(known) for known in CHANNELS.values()
+    ):
+        return []
+    return [
+        f'data.channels is {text!r}; allowed: '
+        f'{" or ".join(", ".join(known) for known in CHANNELS.values())}, each once, '
+        'comma between'
+    ]
+
+
+_KEYWORDS = {  # of networks: key -> (least, most)
+    'hidden': (1, 10**5),
+    'width': (2, 1024),
+    'blocks': (1, 2),
+    'groups': (1, 512),
+    'fine': (0, 2),
+    'dropped': (0, 3),
+    'dropout': (0, 0.99),
+    'dropout_dense': (0, 0.99),
+    'dropout_contrast': (0, 0.99),
+}
+
+
+def _networks(model):
+    """Keyword arguments of the networks: shares lie in [0, 1), widths are at least 1."""
+    wrong = []
+    for network in MODELS:
+        for key, value in model[network].items():
+            low, high = _KEYWORDS.get(key, (value, value))
+            if not low <= value <= high:
+                wrong.append(f'model.{network}.{key} is {value}; allowed: {low} to {high}')
+    for network in REGIONAL:
+        width, groups = model[network]['width'], model[network]['groups']
+        if groups > 0 and width % (2 * groups):
+            wrong.append(
+                f'model.{network}.groups is {groups}; allowed: so many that twice of them divide '
+                f'width, {width}'
+            )
+    return wrong
+
+
+def _training(settings):
+    """What one setting asks of another."""
+    train, model, wrong = settings['train'], settings['model']['name'], []
+    if train['learner'] == 'contrastive' and model not in REGIONAL:
+        wrong.append(
+            "train.learner is 'contrastive', which needs heads of regions; allowed: "
+            f"model.name {' or '.join(REGIONAL)}, or train.learner 'supervised'"
+        )
+    allowed = augmentable(settings['data']['channels'].split(','), settings['data']['scale'])
+    wrong += [
+        f'augment.{change} is {settings["augment"][change]}, which is not made for data.channels '
+        f'{settings["data"]["channels"]} and data.scale {settings["data"]["scale"]}; allowed: 0'
+        for change in CHANGES
+        if settings['augment'][change] and change not in allowed
+    ]
+    if settings['data']['difference'] and settings['data']['channels'] != 'gray':
+        wrong.append(
+            "data.difference is True, which takes frames; allowed: False, or data.channels 'gray'"
+        )
+    if (
+        settings['data']['value_range'] == 'imagenet'
+        and len(settings['data']['channels'].split(',')) != 3
+    ):
+        wrong.append(
+            "data.value_range is 'imagenet', for three channels; data.channels is "
+            f'{settings["data"]["channels"]!r}'
+        )
+    return wrong
+
+
+def _spotting(settings):
+    """Rows and learner of spotting belong together, and what is for classes has no place there."""
+    rows, learner = settings['data']['rows'], settings['train']['learner']
+    if (rows == 'frames') != (learner == 'spotting'):
+        return [
+            f'data.rows is {rows!r} and train.learner {learner!r}; allowed: frames with '
+            'spotting, clips with the others'
+        ]
+    wrong = []
+    if rows == 'clips':
+        return _apex(settings)
+    if settings['data']['scale'] != 'p995':
+        wrong.append(
+            f"data.scale is {settings['data']['scale']!r}; allowed with data.rows frames: 'p995'"
+        )
+    if settings['data']['channels'] != 'u,v':
+        wrong.append(
+            f'data.channels is {settings["data"]["channels"]!r}; allowed with data.rows '
+            "frames: 'u,v'"
+        )
+    if settings['spotting']['loss'] == 'bce' and settings['spotting']['output'] == 'linear':
+        wrong.append(
+            "spotting.loss is 'bce', which takes a sigmoid; allowed: spotting.output sigmoid, or "
+            'loss mse'
+        )
+    for_classes = {
+        'balance.method': 'none',
+        'train.class_weights': 'none',
+        'train.sampler': 'shuffle',
+        'data.drawn_labels': False,
+        'train.label_smoothing': 0.0,
+        'protocol.scored': 'test',
+        'evaluate.every_epoch': False,
+        'model.init_from': '',
+        'data.apex': '',
+        'data.mask': 'none',
+    }
+    values = flat(settings)
+    wrong += [
+        f'{key} is {values[key]!r}, which spotting has no use for; allowed: {off!r}'
+        for key, off in for_classes.items()
+        if values[key] != off
+    ]
+    wrong += [
+        f'augment.{name} is {settings["augment"][name]}; allowed in spotting: 0'
+        for name in CHANGES
+        if settings['augment'][name]
+    ]
+    return wrong
+
+
+def _balance(settings):
+    """Made rows, and rows set aside to choose by."""
+    balance, protocol, wrong = settings['balance'], settings['protocol'], []
+    method, source = balance['method'], balance['generated']
+    if method == 'augment' and not any(settings['augment'][name] for name in CHANGES):
+        wrong.append(
+            "balance.method is 'augment', but no augmentation is on; allowed: with "
+            f'{" or ".join(f"augment.{name}" for name in CHANGES)} above 0'
+        )
+    if (method == 'generated') != bool(source):
+        wrong.append(
+            f'balance.generated is {source!r} and balance.method {method!r}; allowed: a .npz '
+            "file with 'generated', "
+            "'' otherwise"
+        )
+    if method == 'gan':
+        wrong += _gan(settings)
+    if method == 'generated' and balance['scope'] == 'all':
+        wrong.append(
+            "balance.scope is 'all', which images of a file have no part in; allowed with "
+            "'generated': 'fold'"
+        )
+    if '{subject}' in source and protocol['name'] != 'loso':
+        wrong.append(
+            f"balance.generated holds '{{subject}}', one file a left-out subject, but "
+            'protocol.name is '
+            f"{protocol['name']!r}; allowed: 'loso'"
+        )
+    if protocol['scored'] == 'validation' and not protocol['validation']:
+        wrong.append(
+            "protocol.scored is 'validation', but protocol.validation is 0; allowed: above 0"
+        )
+    both = protocol['holdout'] + protocol['validation']
+    if protocol['name'] in ('holdout', 'random_split') and protocol['validation'] and both > 0.99:
+        wrong.append(
+            f'protocol.holdout and protocol.validation are {both:g} together; allowed: up to '
+            '0.99, the rest trains'
+        )
+    if settings['data']['scale'] == 'standard' and settings['data']['value_range'] != '0..1':
+        wrong.append(
+            f'data.value_range is {settings["data"]["value_range"]!r}, which data.scale '
+            "'standard' has no use for; "
+            "allowed: '0..1'"
+        )
+    return wrong
+
+
+def _apex(settings):
+    """Apexes of a spotting run are told a left-out subject."""
+    apex, protocol = settings['data']['apex'], settings['protocol']
+    if apex in RULES:
+        return []
+    if settings['balance']['scope'] == 'all':
+        return [
+            f"balance.scope is 'all' and data.apex {apex!r}, which has an apex a fold; allowed: "
+            "balance.scope 'fold'"
+        ]
+    if protocol['name'] == 'loso' and not protocol['validation']:
+        return []
+    return [
+        f'data.apex is {apex!r}, a spotter a left-out subject, but protocol.name is '
+        f'{protocol["name"]!r} and '
+        f"protocol.validation {protocol['validation']:g}; allowed: 'loso' and 0"
+    ]
+
+
+def _gan(settings):
+    """What a GAN asks of the data."""
+    wrong, size = [], settings['gan']['size']
+    if size % 8:
+        wrong.append(f'gan.size is {size}; allowed: a multiple of 8')
+    if settings['data']['channels'] == 'gray':
+        wrong.append(
+            "data.channels is 'gray', and balance.method 'gan' makes pictures; allowed: other "
+            'channels'
+        )
+    if settings['balance']['scope'] == 'all':
+        wrong.append(
+            "balance.scope is 'all', which a GAN has no part in; allowed with 'gan': 'fold' "
+            '(gan.scope is its own)'
+        )
+    return wrong
+
+
+def _init_from(text, protocol):
+    if not text:
+        return []
+    if '{subject}' in text and protocol != 'loso':
+        return [
+            f"model.init_from holds '{{subject}}', one file a left-out subject, but "
+            f'protocol.name is {protocol!r}; '
+            "allowed: 'loso'"
+        ]
+    if '{subject}' not in text and Path(text).is_dir():
+        return [
+            f'model.init_from is a folder, {text}; name a file, or one a fold: '
+            f"'{text.rstrip('/')}/{{subject}}.pth'"
+        ]
+    return []

@@ -1,0 +1,1 @@
+"""A GAN for every fold, and the rows that it adds."""

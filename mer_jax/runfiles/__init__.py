@@ -1,0 +1,1 @@
+"""A run on disk: the names of its files, and writes that a kill cannot leave half done."""

@@ -1,0 +1,1 @@
+"""Apex spotting: labels of frames, decoders, scores."""

@@ -1,0 +1,114 @@
+"""A grid of settings, chosen by the validation part: rows that neither train nor are tested."""
+
+import itertools
+
+from mer_jax.errors import UserError
+from mer_jax.experiment import settings as rules
+from mer_jax.report.text import interval, measure
+from mer_jax.runfiles import files
+from mer_jax.studies.subruns import parent, quietly
+
+AS = "as --grid='train.batch_size=16,24,32;train.epochs=5,10,50'"
+MEASURES = ('uf1', 'uar', 'accuracy')
+
+
+def grid(settings: dict, text: str, train, folder) -> dict:
+    """Train every combination with train(changes, folder of its run) -> results.json, score it on
+    the validation part, take the best by UF1 (the first of equals), and test that one alone. Writes
+    grid.json and grid.csv, prints the table.
+    """
+    if not settings['protocol']['validation']:
+        raise UserError(
+            'protocol.validation is 0, so there is nothing to choose by; allowed with the verb '
+            'grid: above 0, as '
+            '--config.protocol.validation=0.1 (the tested rows must not choose)'
+        )
+    combined, folder, rows = combinations(text, settings), parent(folder, 'a grid'), []
+    for number, changes in enumerate(combined, 1):
+        print(f'grid: {number} of {len(combined)}, {_title(changes)}', flush=True)
+        results = quietly(
+            train, changes | {'protocol.scored': 'validation'}, folder / _name(changes)
+        )
+        rows.append(
+            {**changes, **{f'validation_{key}': results['metrics'][key] for key in MEASURES}}
+        )
+    best = max(range(len(rows)), key=lambda row: (rows[row]['validation_uf1'] or 0, -row))
+    print(f'grid: the best, {_title(combined[best])}, is tested', flush=True)
+    chosen = folder / f'chosen,{_name(combined[best])}'
+    tested = quietly(train, combined[best] | {'protocol.scored': 'test'}, chosen)
+    found = {
+        'name': settings['name'],
+        'rows': rows,
+        'chosen': best,
+        'leaks': tested['leaks'],
+        'test': {
+            key: {'mean': tested['metrics'][key], 'interval': tested['intervals'][key]}
+            for key in MEASURES
+        },
+    }
+    files.write_json(folder / 'grid.json', found)
+    files.write_csv(
+        folder / 'grid.csv',
+        [*rows[0], 'chosen'],
+        [[*row.values(), number == best] for number, row in enumerate(rows)],
+    )
+    print(table(found))
+    print(f'grid: {folder / "grid.csv"}; the tested run: {chosen / files.REPORT}')
+    return found
+
+
+def combinations(text: str, settings: dict) -> list:
+    """[{key: value}] of 'train.batch_size=16,24;train.epochs=5,10', the last key fastest; UserError
+    for what is no such text.
+    """
+    known, axes = files.flat(settings), []
+    for part in filter(None, text.replace(' ', '').split(';')):
+        key, _, values = part.partition('=')
+        if key not in known or key == 'data.channels':  # whose own value holds commas
+            raise UserError(f'--grid: {key!r} is no setting that a grid can vary; {AS}')
+        axes.append([(key, _value(key, value, known[key])) for value in values.split(',')])
+    if not axes:
+        raise UserError(f'--grid is empty; {AS}')
+    combined = [dict(chosen) for chosen in itertools.product(*axes)]
+    for changes in combined:  # the last of many trainings is late for a mistake
+        rules.check(files.nested(known | changes))
+    return combined
+
+
+def table(found: dict) -> str:
+    """The grid as plain text: validation measures of each combination, and the test of the chosen
+    one.
+    """
+    keys = [key for key in found['rows'][0] if not key.startswith('validation_')]
+    widths = [max(len(key), *(len(str(row[key])) for row in found['rows'])) + 2 for key in keys]
+    head = ''.join(f'{key:<{width}}' for key, width in zip(keys, widths, strict=True))
+    lines = [
+        f'{found["name"]}: chosen by UF1 of the validation part',
+        f'{head}{"UF1":>7}{"UAR":>7}{"accuracy":>10}',
+    ]
+    for number, row in enumerate(found['rows']):
+        cells = ''.join(f'{row[key]!s:<{width}}' for key, width in zip(keys, widths, strict=True))
+        figures = [measure(row[f'validation_{key}']) for key in MEASURES]
+        mark = '  <- chosen' if number == found['chosen'] else ''
+        lines.append(f'{cells}{figures[0]:>7}{figures[1]:>7}{figures[2]:>10}{mark}')
+    told = ', '.join(
+        f'{key} {measure(one["mean"])} {interval(one["interval"])}'
+        for key, one in found['test'].items()
+    )
+    return '\n'.join([*lines, f'tested: {told}', *(f'leak: {leak}' for leak in found['leaks'])])
+
+
+def _title(changes):
+    return ','.join(f'{key}={value}' for key, value in changes.items())
+
+
+def _name(changes):
+    return _title(changes).replace('/', '_')  # a data set's name would nest one run in another
+
+
+def _value(key, text, like):
+    """`text` as the type of the setting's present value."""
+    try:
+        return {'True': True, 'False': False}[text] if isinstance(like, bool) else type(like)(text)
+    except (ValueError, KeyError):
+        raise UserError(f'--grid: {key} is {text!r}; allowed: a value as {like!r}') from None

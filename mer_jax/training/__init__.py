@@ -1,0 +1,1 @@
+"""The training of all folds in one compiled program."""

@@ -1,0 +1,146 @@
+"""What a training writes while it runs: metrics lines, tensorboard, a progress bar, held-out
+outputs of every epoch.
+"""
+
+import contextlib
+import sys
+from functools import partial
+
+import numpy as np
+from tqdm import tqdm
+
+from mer_jax.errors import UserError
+from mer_jax.runfiles import files
+from mer_jax.training import held_out as evaluate
+
+
+@contextlib.contextmanager
+def progress(runs, groups, epochs):
+    """A bar over the epochs of all groups of runs, with the time left; off where there is nothing
+    to train.
+    """
+    told = f'training {runs} runs' + (f' in {groups} groups' if groups > 1 else '')
+    with tqdm(
+        total=groups * epochs,
+        desc=told,
+        mininterval=1,
+        smoothing=0.1,
+        disable=epochs == 0,
+        bar_format='{desc}: {percentage:3.0f}% epoch {n_fmt}/{total_fmt} [{elapsed}, {remaining} '
+        'left{postfix}]',
+    ) as bar:
+        yield bar
+
+
+@contextlib.contextmanager
+def writer(folder, group, bar, own, held_out, rows):
+    """(started, after) for `runs.train_group`: files of one group of runs `own` (Folds), cut at the
+    restored epoch.
+
+    held_out [epochs, R, K] takes the outputs of this group's `rows` (mask over R) after every
+    epoch; None keeps none.
+    """
+    board = _summary_writer(folder / 'tensorboard' / f'group_{group}')
+    try:
+        yield (
+            partial(_started, folder, group, bar),
+            partial(_after, folder, group, bar, board, own, held_out, rows),
+        )
+    finally:
+        board.close()
+
+
+def open_held_out(path, shape, *, done):
+    """The memory-mapped file of held-out outputs [epochs, R, K]; one with other epochs keeps what
+    it has in common.
+
+    UserError where it is damaged or lacks epochs up to `done`: these are trained already and their
+    outputs gone.
+    """
+    try:
+        old = np.load(path) if path.exists() else np.zeros((0, *shape[1:]), np.float32)
+    except (ValueError, EOFError) as error:
+        raise UserError(
+            f'{path} cannot be read ({error}); restore it, or give another --workdir'
+        ) from None
+    if len(old) < done or old.shape[1:] != shape[1:]:
+        raise UserError(
+            f'{path} has shape {old.shape}, {done} epochs are trained of {shape}; '
+            'restore it, or give another --workdir'
+        )
+    if old.shape != shape:
+        grown = np.full(shape, np.nan, np.float32)
+        common = min(len(old), len(grown))
+        grown[:common] = old[:common]
+        files.write_array(path, grown)
+    return np.load(path, mmap_mode='r+')
+
+
+def trained_seconds(folder) -> float:
+    """Seconds spent in training steps, over all sessions of the run that are part of its result."""
+    path = folder / files.METRICS
+    return (
+        sum(line.get('seconds', 0.0) for line in files.read_jsonl(path)) if path.exists() else 0.0
+    )
+
+
+def _started(folder, group, bar, epoch):
+    """Cut what was written behind the checkpoint that training starts from: those epochs are
+    trained again.
+    """
+    files.cut_jsonl(
+        folder / files.METRICS, lambda line: line['group'] != group or line['epoch'] <= epoch
+    )
+    bar.update(epoch)
+
+
+def _after(folder, group, bar, board, own, held_out, rows, done, logs, seconds, outputs):
+    """Write the epochs that a compiled call trained: one metrics line each, and the outputs where
+    they are kept.
+    """
+    runs, count = next(iter(logs.values())).shape
+    lines = [
+        _line(
+            done - count + 1 + place,
+            group,
+            runs,
+            seconds / count,
+            {k: log[:, place] for k, log in logs.items()},
+        )
+        for place in range(count)
+    ]
+    files.append_jsonl(folder / files.METRICS, lines)
+    for line in lines:
+        for name in logs:
+            board.add_scalar(f'train/{name}', line[name], line['epoch'])
+    if held_out is not None and rows.any():
+        held_out[done - 1, rows] = evaluate.gather(outputs(), own)
+    bar.set_postfix_str(f'loss {lines[-1]["loss"]:.3f}', refresh=False)
+    bar.update(count)
+
+
+def _line(epoch, group, runs, seconds, logs):
+    """One record of metrics.jsonl: mean, least and largest over the runs of a group."""
+    line = {'epoch': epoch, 'group': group, 'runs': runs, 'seconds': seconds}
+    for name, log in logs.items():
+        line |= {
+            name: float(log.mean()),
+            f'{name}_min': float(log.min()),
+            f'{name}_max': float(log.max()),
+        }
+    return line
+
+
+def _summary_writer(folder):
+    """A SummaryWriter of tensorboardX, which would load torch, where it is installed: a second, for
+    nothing here.
+    """
+    without = 'torch' not in sys.modules
+    if without:
+        sys.modules['torch'] = None  # an import of torch fails
+    try:
+        from tensorboardX import SummaryWriter
+    finally:
+        if without:
+            del sys.modules['torch']
+    return SummaryWriter(folder)

@@ -1,0 +1,405 @@
+"""Apexes that nobody annotated: by rule, by a spotter that never saw the subject, and from releases
+to recognition.
+"""
+
+import csv
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+import main
+from mer_jax import machine
+from mer_jax.data import apexes, images, loading
+from mer_jax.errors import UserError
+from tests.mistakes_test import ROOT, mistake
+from tests.preprocess.flow_test import fields
+from tests.support.fake_raw import casme2, smic
+
+pytestmark = pytest.mark.usefixtures('unrendered')
+
+
+def record(onset=10, apex=13, offset=17, *, source='estimated', missing=()):
+    """A record with the flow of every frame; its face moves most in frame 15, its head in
+    frame 12.
+    """
+    numbers = np.array([n for n in range(onset + 1, offset + 1) if n not in missing], np.int32)
+    flows = np.random.default_rng(0).normal(0, 0.02, (len(numbers), 12, 12, 2))
+    flows[numbers == 15, 2:5, 2:5] += 1
+    flows[numbers == 12] += np.linspace(3, 5, 12)[:, None, None]
+    return {
+        'clip': 'a',
+        'dataset': 'smic',
+        'onset': onset,
+        'apex': apex,
+        'offset': offset,
+        'apex_source': source,
+        'flows': flows.astype(np.float16),
+        'flow_frames': numbers,
+    }
+
+
+def spotted(*frames):
+    """What the folds of a spotting run, one an answer for the clip a, say."""
+    return apexes.Spotted(
+        'runs/x', {(f's{i}', 0): {('smic', 'a'): frame} for i, frame in enumerate(frames)}, 1
+    )
+
+
+def test_every_rule_by_hand():
+    """The frame of another rule than the one that is named would be compared under its name."""
+    one = record()
+    assert apexes.frames(one, '') == [13] and apexes.frames(one, 'midpoint') == [13]
+    assert apexes.frames(record(offset=18), 'midpoint') == [14] and apexes.frames(
+        record(offset=20), 'midpoint'
+    ) == [15]
+    assert apexes.frames(one, 'peak') == [15] and apexes.frames(one, spotted(16, 11, 16, 14)) == [
+        11,
+        14,
+        16,
+    ]
+    assert all(
+        type(frame) is int
+        for rule in (*apexes.RULES, spotted(12))
+        for frame in apexes.frames(one, rule)
+    )
+    with pytest.raises(
+        UserError,
+        match="runs/x answers nothing for clip 'a' of samm, which has no annotated apex; train the",
+    ):
+        apexes.frames({**one, 'dataset': 'samm'}, spotted(16))
+
+
+@pytest.mark.parametrize('source', apexes.KNOWN)
+def test_an_apex_that_somebody_saw_stays(source):
+    """A rule that replaces annotated apexes would change a data set that needs none."""
+    for rule in (*apexes.RULES, spotted(16)):
+        assert apexes.frames(record(source=source), rule) == [13]
+    assert not apexes.known(record())
+
+
+def test_the_flow_at_a_frame_is_that_of_the_frame_or_of_the_nearest():
+    """Frames are dropped from SMIC; and no flow is stored at the onset, whose place is before the
+    first.
+    """
+    one = record(missing=(13, 14))
+    for asked, frame in ((11, 11), (15, 15), (13, 12), (14, 15), (10, 11), (99, 17)):
+        np.testing.assert_array_equal(
+            apexes.at(one, asked), one['flows'][one['flow_frames'].tolist().index(frame)]
+        )
+
+
+HEADER = ['clip', 'subject', 'dataset', 'fold', 'title', 'seed', 'apex', 'max', 'template']
+RUN = {'task': 'spotting', 'protocol': 'loso', 'leaks': [], 'answer': 'template', 'seeds': 2}
+
+
+def written(folder, results=RUN, rows=()):
+    """A folder as apexes.read finds a finished run."""
+    folder.mkdir(parents=True)
+    (folder / 'results.json').write_text(json.dumps(results))
+    with open(folder / 'apexes.csv', 'w', newline='') as file:
+        csv.writer(file).writerows([HEADER, *rows])
+    return folder
+
+
+def test_answers_are_read_by_title_seed_data_set_and_clip(tmp_path):
+    """Answers of another decision, or for annotated clips, are not those that the run
+    stands for.
+    """
+    rows = [
+        ['a', 's1', 'smic', 0, 's1', 0, '', 5, 6],
+        ['a', 's1', 'smic', 1, 's2', 0, '', 7, 8],
+        ['a', 's1', 'smic', 0, 's1', 1, '', 9, 10],
+        ['a', '01', 'samm', 0, 's1', 0, '', 11, 12],
+        ['b', 's1', 'smic', 0, 's1', 0, 40, 41, 42],
+    ]
+    found = apexes.read(written(tmp_path / 'run', rows=rows))
+    assert found.frame == {
+        ('s1', 0): {('smic', 'a'): 6, ('samm', 'a'): 12},
+        ('s2', 0): {('smic', 'a'): 8},
+        ('s1', 1): {('smic', 'a'): 10},
+    }
+    assert found.seeds == 2 and found.folder == str(tmp_path / 'run')
+    other = apexes.read(written(tmp_path / 'max', RUN | {'answer': 'max'}, rows))
+    assert other.frame['s1', 0] == {('smic', 'a'): 5, ('samm', 'a'): 11}
+
+
+def test_what_is_no_honest_spotting_run_by_subject_is_refused(tmp_path):
+    """Groups of subjects, or clips, do not tell which subject a spotter did not see: its apexes
+    would leak.
+    """
+    told = (
+        'is no honest spotting run by protocol loso, which names the subject that each of its '
+        'spotters did not see'
+    )
+    for number, other in enumerate(
+        (
+            {'protocol': 'kfold'},
+            {'leaks': ['data.scale_scope all: x']},
+            {'task': 'recognition'},
+            {'protocol': 'loso, validation part'},
+        )
+    ):
+        with pytest.raises(UserError, match=told):
+            apexes.read(written(tmp_path / str(number), RUN | other))
+    recognition = {key: value for key, value in RUN.items() if key != 'task'}
+    with pytest.raises(UserError, match=told):
+        apexes.read(written(tmp_path / 'recognition', recognition))
+    for folder in (tmp_path / 'none', tmp_path):
+        with pytest.raises(
+            UserError,
+            match=rf"data.apex is '{folder}', no folder of a finished spotting run; .*'midpoint'",
+        ):
+            apexes.read(folder)
+
+
+# From two releases: a spotter, and recognition on the one without apexes
+
+FLOW = 'spotting,optical_flow=farneback'
+SMALL = [
+    '--config.model.name=offapexnet',
+    '--config.data.size=28',
+    '--config.data.channels=u,v',
+    '--config.train.epochs=1',
+    '--config.train.lowering=matmul',
+    '--config.train.at_once=1',
+    '--config.train.devices=1',
+]
+
+
+@pytest.fixture(scope='module')
+def releases(tmp_path_factory):
+    """(CASME II, SMIC, folder of built data), as fake releases."""
+    folder = tmp_path_factory.mktemp('releases')
+    return casme2.write(folder / 'casme2'), smic.write(folder / 'smic'), folder / 'data'
+
+
+@pytest.fixture(scope='module')
+def spotter(releases, tmp_path_factory):
+    """The folder of a finished spotting run by loso, one epoch, on both releases."""
+    first, second, built = releases
+    folder = tmp_path_factory.mktemp('spotter') / 'run'
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(machine, 'cores', lambda: 1)
+        assert (
+            main.main(
+                [
+                    f'--config={ROOT}/configs/casme2_spotting.py',
+                    f'--config.data.name=casme2/{FLOW}+smic/{FLOW}',
+                    f'--config.data.manual_dir={first.folder}+{second.folder}',
+                    f'--config.data.data_dir={built}',
+                    '--config.protocol.name=loso',
+                    f'--workdir={folder}',
+                    *SMALL,
+                ]
+            )
+            == 0
+        )
+    return folder
+
+
+def command(release, name, built, rule, folder):
+    return [
+        f'--config={ROOT}/configs/{name}_ststnet.py',
+        f'--config.data.name={name}/{FLOW}',
+        f'--config.data.data_dir={built}',
+        f'--config.data.manual_dir={release.folder}',
+        f'--config.data.apex={rule}',
+        f'--workdir={folder}',
+        *SMALL,
+    ]
+
+
+def table(path):
+    with open(path, newline='') as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_spotter_trains_on_one_release_and_answers_for_both(spotter, releases):
+    """SMIC never trains, is never scored, and has an answer from every spotter."""
+    results = json.loads((spotter / 'results.json').read_text())
+    micro = [clip for release in releases[:2] for clip in release.clips.values()]
+    assert (
+        results['leaks'] == []
+        and results['task'] == 'spotting'
+        and results['folds'] == len({clip.subject for clip in micro})
+    )
+    assert results['clips'] == len(micro) and set(results['spotting']['max']['per_dataset']) == {
+        'casme2'
+    }
+    answers = table(spotter / 'apexes.csv')
+    for clip in micro:
+        own = [row for row in answers if row['clip'] == clip.clip]
+        assert len(own) == (1 if clip.apex is not None else results['folds'])
+        assert all(row['apex'] == ('' if clip.apex is None else str(clip.apex)) for row in own)
+        assert all(
+            clip.onset <= int(row[name]) <= clip.offset
+            for row in own
+            for name in results['spotting']
+        )
+    frames = table(spotter / 'predictions.csv')
+    assert len(frames) == sum(int(row['offset']) - int(row['onset']) + 1 for row in answers)
+
+
+def test_recognition_takes_each_apex_from_the_spotter_that_did_not_see_the_subject(
+    spotter, releases, tmp_path, capsys
+):
+    """The chain that a result on SMIC stands on: fold by fold the answer of the fold of the same
+    title, and no other.
+    """
+    _, release, built = releases
+    other = tmp_path / 'spotter'
+    shutil.copytree(spotter, other, ignore=shutil.ignore_patterns('checkpoints', 'plots'))
+    answers = table(other / 'apexes.csv')
+    for row in answers:  # frames that tell the fold, whatever one epoch has taught
+        row['sw_max'] = str(int(row['onset']) + 1 + int(row['fold']) % 3)
+    with open(other / 'apexes.csv', 'w', newline='') as file:
+        writer = csv.DictWriter(file, answers[0])
+        writer.writeheader()
+        writer.writerows(answers)
+    assert main.main(command(release, 'smic', built, other, tmp_path / 'run')) == 0
+    told = {(row['title'], row['clip']): row['sw_max'] for row in answers}
+    rows = table(tmp_path / 'run/predictions.csv')
+    assert {row['clip']: row['frame'] for row in rows} == {
+        clip: told[one.subject, clip] for clip, one in release.clips.items()
+    } and len(rows) == len(release.clips)
+    assert len({int(row['frame']) - release.clips[row['clip']].onset for row in rows}) == 3
+    folds = table(tmp_path / 'run/folds.csv')
+    assert [int(row['train']) + int(row['test']) for row in folds] == [len(release.clips)] * len(
+        folds
+    ), 'one frame a clip'
+    out = capsys.readouterr().out
+    counts = [
+        sum(clip.emotion == word for clip in release.clips.values())
+        for word in ('negative', 'positive', 'surprise')
+    ]
+    assert 'negative {}, positive {}, surprise {}'.format(*counts) in out
+    results = json.loads((tmp_path / 'run/results.json').read_text())
+    assert results['clips'] == len(release.clips) and results['leaks'] == []
+    assert np.sum(results['confusion']) == len(release.clips)
+
+
+def load(release, name, data_dir, rule):
+    """data.load of the flow of every frame of one release, with `rule` as settings or the command
+    line give it.
+    """
+    return loading.load(
+        f'{name}/{FLOW}',
+        labels='megc3',
+        channels='u,v',
+        size=28,
+        scale='stretch',
+        mask='none',
+        frames=16,
+        data_dir=str(data_dir),
+        manual_dir=str(release.folder),
+        rebuild=False,
+        landmarks='',
+        magnet='',
+        apex=rule,
+    )
+
+
+def test_recognition_at_the_midpoint(releases, tmp_path):
+    """The rule that needs no spotter reaches predictions.csv."""
+    _, release, built = releases
+    assert (
+        main.main(
+            [
+                *command(release, 'smic', built, 'midpoint', tmp_path / 'run'),
+                '--config.train.epochs=0',
+            ]
+        )
+        == 0
+    )
+    rows = table(tmp_path / 'run/predictions.csv')
+    assert {row['clip']: int(row['frame']) for row in rows} == {
+        name: apexes.middle(clip.onset, clip.offset) for name, clip in release.clips.items()
+    }
+
+
+def test_every_rule_loads_the_flow_of_its_frame(spotter, releases):
+    """A row whose frame is named and whose picture is of another would be scored as the named one;
+    and a clip with several spotted apexes is one clip.
+    """
+    _, release, folder = releases
+    stored = {
+        one['clip']: one
+        for one in loading.read(
+            f'smic/{FLOW}',
+            ('clip', 'flows', 'flow_frames'),
+            data_dir=str(folder),
+            manual_dir=str(release.folder),
+            rebuild=False,
+            landmarks='',
+            magnet='',
+        )
+    }
+    frames = {}
+    for rule in ('peak', 'midpoint', '', spotted_everywhere(release, (1, 3))):
+        found = load(release, 'smic', folder, rule)
+        assert not found.known.any() and set(found.names.clips) == set(release.clips)
+        for clip, frame, image in zip(
+            found.samples.clip, found.samples.frame, found.samples.image, strict=True
+        ):
+            one = stored[found.names.clips[clip]]
+            flow = one['flows'][one['flow_frames'].tolist().index(frame)]
+            np.testing.assert_array_equal(image, images.stretch(images.resize(flow, 28)))
+        frames[str(rule)[:8]] = found.samples.frame.tolist()
+    assert len(frames['Spotted(']) == 2 * len(release.clips) == 2 * len(frames['peak'])
+    assert (
+        load(release, 'smic', folder, apexes.read(spotter)).samples.clip.max()
+        == len(release.clips) - 1
+    )
+
+
+def spotted_everywhere(release, after):
+    """apexes.Spotted whose folds answer the frames so many after the onset of every clip."""
+    return apexes.Spotted(
+        'x',
+        {
+            (str(number), 0): {
+                ('smic', name): clip.onset + number for name, clip in release.clips.items()
+            }
+            for number in after
+        },
+        1,
+    )
+
+
+def test_a_release_with_every_apex_annotated_is_the_same_by_every_rule(spotter, releases):
+    """data.apex is for clips that have none: CASME II must not change, whatever it says."""
+    release, _, folder = releases
+    found = [load(release, 'casme2', folder, rule) for rule in ('', 'peak', apexes.read(spotter))]
+    assert len({one.fingerprint for one in found}) == 1 and all(one.known.all() for one in found)
+    assert [release.clips[name].apex for name in found[0].names.clips] == found[
+        0
+    ].samples.frame.tolist()
+
+
+def test_a_folder_that_tells_no_apex_of_the_fold_ends_in_one_line(
+    spotter, releases, tmp_path, capsys
+):
+    """Hours later, or never, is when a wrong folder would be noticed."""
+    _, release, built = releases
+    first = command(release, 'smic', built, spotter, tmp_path / 'run')
+    assert "protocol.name is 'kfold'" in mistake(capsys, *first, '--config.protocol.name=kfold')
+    assert 'no folder of a finished spotting run' in mistake(
+        capsys, *command(release, 'smic', built, tmp_path, tmp_path / 'run')
+    )
+    own = written(tmp_path / 'other', RUN)
+    assert 'answers nothing for clip' in mistake(
+        capsys, *command(release, 'smic', built, own, tmp_path / 'run')
+    )
+    assert not (tmp_path / 'run/results.json').exists()
+
+
+def test_the_strongest_frame_is_that_of_the_face_not_of_the_head():
+    """The peak of plain flow would be the frame in which the head is farthest from where it was."""
+    affine, bump = fields(5)
+    affine[1] *= 20
+    bump[[0, 1, 2, 4]] *= 0.1 / np.abs(bump).max((1, 2, 3))[[0, 1, 2, 4], None, None, None]
+    bump[3] /= np.abs(bump[3]).max()
+    both = affine + bump
+    assert np.argmax(np.linalg.norm(both, axis=-1).mean((1, 2))) == 1 and apexes.peak(both) == 3

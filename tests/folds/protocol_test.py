@@ -1,0 +1,349 @@
+"""Protocols: who trains, who is tested."""
+
+import numpy as np
+import pytest
+
+from mer_jax.data import apexes
+from mer_jax.errors import UserError
+from mer_jax.folds import protocols
+from tests.conftest import make_samples
+
+
+def make(name, samples, names, **changed):
+    settings = {'folds': 3, 'holdout': 0.4, 'seed': 0, 'seeds': 1} | changed
+    return protocols.make(name, samples, names, **settings)
+
+
+def sides(folds, number):
+    real = lambda rows: rows.index[number][rows.weight[number] > 0]  # noqa: E731
+    return real(folds.train), real(folds.test)
+
+
+@pytest.mark.parametrize('name', ['loso', 'lodo', 'kfold', 'clip_kfold'])
+def test_every_row_is_tested_once_and_never_trains_its_own_fold(name, small):
+    """A row tested twice or never would count double or vanish from the pooled confusion."""
+    samples, names = small
+    folds, titles = make(name, samples, names)
+    tested = np.concatenate([sides(folds, f)[1] for f in range(len(titles))])
+    assert sorted(tested) == list(range(len(samples.label)))
+    for number in range(len(titles)):
+        train, test = sides(folds, number)
+        assert sorted([*train, *test]) == list(range(len(samples.label)))
+
+
+@pytest.mark.parametrize('name', ['loso', 'lodo', 'kfold', 'holdout'])
+def test_no_subject_stands_on_both_sides(name, small):
+    """A subject on both sides is the leak that the honest protocols exist to prevent."""
+    samples, names = small
+    folds, titles = make(name, samples, names)
+    for number in range(len(titles)):
+        train, test = sides(folds, number)
+        assert not set(samples.subject[train]) & set(samples.subject[test])
+    assert name not in protocols.LEAKS
+
+
+@pytest.mark.parametrize('name', ['random_split', 'clip_kfold'])
+def test_a_split_by_clip_mixes_subjects_and_is_named_as_a_leak(name, small):
+    """A split by clip without its flag would pass for an honest protocol."""
+    samples, names = small
+    folds, _ = make(name, samples, names)
+    train, test = sides(folds, 0)
+    assert set(samples.subject[train]) & set(samples.subject[test])
+    assert name in protocols.LEAKS
+
+
+def test_groups_of_clips_are_of_one_size(small):
+    """A fold that trains on fewer clips than the honest one would hide what the leak adds."""
+    samples, names = small
+    folds, titles = make('clip_kfold', samples, names, folds=4)
+    assert folds.test.weight.sum(1).tolist() == [7, 6, 6, 6] and len(titles) == 4
+    other, _ = make('clip_kfold', samples, names, folds=4, seed=1)
+    assert (folds.test.index != other.test.index).any()
+    with pytest.raises(UserError, match='protocol.folds is 26, more than the 25 clips'):
+        make('clip_kfold', samples, names, folds=26)
+
+
+@pytest.mark.parametrize('name', ['loso', 'kfold', 'holdout', 'random_split', 'clip_kfold'])
+def test_rows_set_aside_neither_train_nor_are_tested_in_any_fold(name, small):
+    """What chooses the settings must not be what is reported, nor what was trained on, in whichever
+    fold.
+    """
+    samples, names = small
+    folds, titles = make(name, samples, names, validation=0.2)
+    scored, same = make(name, samples, names, validation=0.2, scored='validation')
+    unit = samples.clip if name in protocols.LEAKS else samples.subject
+    aside = sides(scored, 0)[1]
+    assert len(np.unique(unit[aside])) == round(0.2 * len(np.unique(unit))) and titles == same
+    for number in range(len(titles)):
+        train, test = sides(folds, number)
+        assert (
+            train.tolist() == sides(scored, number)[0].tolist()
+            and aside.tolist() == sides(scored, number)[1].tolist()
+        )
+        assert not set(unit[aside]) & set(unit[train]) and not set(aside) & set(test)
+        assert sorted([*train, *test, *aside]) == list(range(len(samples.label)))
+    if name in ('loso', 'kfold', 'clip_kfold'):
+        tested = np.concatenate([sides(folds, number)[1] for number in range(len(titles))])
+        assert sorted([*tested, *aside]) == list(range(len(samples.label)))
+
+
+def test_eighty_ten_ten(small):
+    """The split of Irawan et al. 2024, by clip: 0.1 is of all clips, not of what the test
+    leaves.
+    """
+    samples, names = make_samples(subjects=5, clips=(20, 20, 20, 20, 20))
+    settings = {'holdout': 0.1, 'validation': 0.1}
+    folds, _ = make('random_split', samples, names, **settings)
+    assert [len(side) for side in sides(folds, 0)] == [80, 10]
+    assert (
+        len(sides(make('random_split', samples, names, **settings, scored='validation')[0], 0)[1])
+        == 10
+    )
+
+
+def test_a_scale_is_fitted_to_training_rows_unless_a_leak_is_asked_for(small):
+    """`fit` tells the rows of every scale."""
+    samples, names = small
+    folds, _ = make('loso', samples, names)
+    np.testing.assert_array_equal(folds.train.fit.index, folds.train.index)
+    leaking, _ = make('loso', samples, names, scale_scope='all')
+    assert (
+        all(rows.tolist() == list(range(25)) for rows in leaking.train.fit.index)
+        and leaking.train.fit.weight.all()
+    )
+    np.testing.assert_array_equal(folds.train.index, leaking.train.index)
+
+
+def test_loso_folds_are_the_subjects_by_hand(small):
+    """A fold whose title is not its left-out subject would load the wrong `{subject}.pth`."""
+    samples, names = small
+    folds, titles = make('loso', samples, names)
+    assert titles == ['s0', 's1', 's2', 's3', 's4']
+    assert sides(folds, 1)[1].tolist() == [7, 8, 9, 10]
+    assert folds.train.weight.sum(1).tolist() == [18, 21, 20, 22, 19]
+
+
+def test_lodo_leaves_out_a_data_set(small):
+    samples, names = small
+    folds, titles = make('lodo', samples, names)
+    assert titles == ['set0', 'set1']
+    assert set(samples.dataset[sides(folds, 0)[1]]) == {0}
+
+
+def test_kfold_groups_are_balanced_by_clips(small):
+    """Groups of very different size would make folds that train on little."""
+    samples, names = small
+    folds, _ = make('kfold', samples, names)
+    assert folds.test.weight.sum(1).max() - folds.test.weight.sum(1).min() <= 3
+
+
+def test_holdout_and_split_follow_their_share_and_seed(small):
+    samples, names = small
+    tests = [sides(make('holdout', samples, names, seed=s)[0], 0)[1] for s in range(6)]
+    assert all(len(set(samples.subject[t])) == 2 for t in tests)
+    assert len({tuple(t) for t in tests}) > 1
+    assert len(sides(make('random_split', samples, names)[0], 0)[1]) == 10
+
+
+def test_all_rows_has_an_empty_test(small):
+    samples, names = small
+    folds, _ = make('all_rows', samples, names)
+    assert folds.test.index.shape == (1, 0) and folds.train.weight.sum() == len(samples.label)
+
+
+def test_seeds_repeat_the_folds(small):
+    samples, names = small
+    folds, titles = make('loso', samples, names, seeds=3)
+    assert (
+        folds.seed.tolist() == [0] * 5 + [1] * 5 + [2] * 5
+        and folds.fold.tolist() == [0, 1, 2, 3, 4] * 3
+    )
+    assert (folds.train.index[:5] == folds.train.index[10:]).all() and len(titles) == 5
+
+
+def test_padding_wraps_round_to_the_folds_own_rows(small):
+    """Padding that pointed at row 0 would show a fold a clip that it may have to be tested on."""
+    samples, names = small
+    folds, _ = make('loso', samples, names)
+    for number in range(5):
+        assert set(folds.train.index[number]) == set(sides(folds, number)[0])
+
+
+def test_a_composite_keeps_subjects_of_one_name_apart():
+    """Two data sets with an 's0' would otherwise share a fold title."""
+    samples, names = make_samples()
+    folds, titles = make('loso', samples, names._replace(subjects=('s0', 's0', 's1', 's2', 's3')))
+    assert titles[:3] == ['set0/s0', 'set1/s0', 's1']
+
+
+def test_nobody_to_train_on_is_an_error():
+    samples, names = make_samples(subjects=1, clips=(9,), datasets=1)
+    for name in ('loso', 'lodo'):
+        with pytest.raises(UserError, match=r'leaves no row to train on'):
+            make(name, samples, names)
+    with pytest.raises(UserError, match='protocol.folds is 3, more than the 1 subjects'):
+        make('kfold', samples, names)
+    with pytest.raises(UserError, match='it needs a further subject, or no protocol.validation'):
+        make('loso', *make_samples(subjects=2, clips=(9, 4)), validation=0.1)
+
+
+def test_table_counts_what_is_left_out(small):
+    samples, names = small
+    header, rows = protocols.table(*make('loso', samples, names), samples, names)
+    assert header[:7] == ['fold', 'title', 'dataset', 'subjects', 'train', 'made', 'test']
+    assert rows[1][:7] == [1, 's1', 'set1', 1, 21, 0, 4]
+    assert sum(rows[1][7:]) == 4
+
+
+@pytest.mark.parametrize(
+    'name', ['loso', 'lodo', 'kfold', 'holdout', 'random_split', 'clip_kfold', 'all_rows']
+)
+def test_rows_that_cannot_train_are_held_out_in_every_fold(name, small):
+    """A frame without a label would make the loss NaN; a clip that no fold answers has no apex to
+    hand on.
+    """
+    samples, names = small
+    trains = np.ones(25, bool)
+    trains[[0, 8, 9, 20]] = False
+    folds, titles = make(name, samples, names, trains=trains, seeds=2)
+    plain, same = make(name, samples, names, seeds=2)
+    assert titles == same
+    for number in range(len(folds.fold)):
+        (train, test), (all_train, all_test) = sides(folds, number), sides(plain, number)
+        assert train.tolist() == [row for row in all_train if trains[row]]
+        assert test.tolist() == sorted({*all_test.tolist(), 0, 8, 9, 20})
+    leaking, _ = make(name, samples, names, trains=trains, scale_scope='all')
+    assert not {0, 8, 9, 20} & set(leaking.train.fit.index.ravel().tolist()), (
+        'no scale of theirs either'
+    )
+    assert (
+        make(name, samples, names, trains=np.ones(25, bool))[0].train.index.tolist()
+        == make(name, samples, names)[0].train.index.tolist()
+    )
+
+
+def test_rows_that_cannot_train_are_not_scored_by_the_validation_part(small):
+    """What chooses the settings are the rows set aside, and they alone."""
+    samples, names = small
+    trains = np.arange(25) != 3
+    scored, _ = make('loso', samples, names, trains=trains, validation=0.2, scored='validation')
+    plain, _ = make('loso', samples, names, validation=0.2, scored='validation')
+    assert scored.test.index.tolist() == plain.test.index.tolist()
+
+
+def test_a_fold_whose_rows_cannot_train_is_an_error(small):
+    """Two data sets, one without any apex: leaving the other out leaves frames, but none with a
+    label.
+    """
+    samples, names = small
+    with pytest.raises(
+        UserError, match="leaving out 'set0' leaves no row to train on; it needs a further data set"
+    ):
+        make('lodo', samples, names, trains=samples.dataset == 0)
+
+
+def candidates():
+    """Samples of 10 clips of 5 subjects, where clips 1, 4 and 7 have a row for each of the frames
+    10, 20 and 30; (samples, names, known).
+    """
+    clip = np.repeat(np.arange(10), np.where(np.isin(np.arange(10), (1, 4, 7)), 3, 1)).astype(
+        np.int32
+    )
+    frame = np.concatenate([[10, 20, 30] if c in (1, 4, 7) else [5 + c] for c in range(10)]).astype(
+        np.int32
+    )
+    samples, names = make_samples(clips=(2, 2, 2, 2, 2))
+    samples = samples._replace(
+        **{
+            key: getattr(samples, key)[clip]
+            for key in samples._fields
+            if key not in ('clip', 'frame')
+        }
+    )
+    return samples._replace(clip=clip, frame=frame), names, ~np.isin(clip, (1, 4, 7))
+
+
+def told(names, samples, titles, seeds, frame=lambda title, seed, clip: 10):
+    """apexes.Spotted in which each fold answers frame(title, seed, clip)."""
+    of_clip = {c: names.datasets[samples.dataset[samples.clip == c][0]] for c in (1, 4, 7)}
+    return apexes.Spotted(
+        'runs/spotter',
+        {
+            (title, seed): {(of_clip[c], names.clips[c]): frame(title, seed, c) for c in of_clip}
+            for title in titles
+            for seed in range(seeds)
+        },
+        seeds,
+    )
+
+
+def test_each_fold_keeps_the_frame_that_its_own_spotter_answered():
+    """The frame of any other fold's spotter was found by a network that had seen the left-out
+    subject: the leak to prevent.
+    """
+    samples, names, known = candidates()
+    folds, titles = make('loso', samples, names, seeds=4, scale_scope='all')
+    answer = lambda title, seed, clip: 10 + 10 * ((int(title[1:]) + seed + clip) % 3)  # noqa: E731
+    kept = protocols.spotted(
+        folds, titles, samples, names, known, told(names, samples, titles, 2, answer)
+    )
+    for number in range(len(folds.fold)):
+        title, seed = titles[folds.fold[number]], int(folds.seed[number]) % 2
+        right = [
+            row
+            for row in range(len(known))
+            if known[row] or samples.frame[row] == answer(title, seed, int(samples.clip[row]))
+        ]
+        assert len(right) == 10 and len({int(samples.clip[row]) for row in right}) == 10
+        train, test = sides(kept, number)
+        assert test.tolist() == [
+            row for row in right if names.subjects[samples.subject[row]] == title
+        ]
+        assert train.tolist() == [row for row in right if row not in test]
+        fit = kept.train.fit.index[number][kept.train.fit.weight[number] > 0]
+        assert fit.tolist() == right
+        assert set(kept.train.index[number].tolist()) == set(train.tolist()), 'padding, too'
+    assert len({tuple(sides(kept, number)[0].tolist()) for number in range(0, 20, 5)}) > 1, (
+        'seeds differ'
+    )
+    assert (
+        kept.fold.tolist() == folds.fold.tolist()
+        and kept.train.made.row.shape == folds.train.made.row.shape
+    )
+
+
+def test_a_spotter_that_did_not_leave_out_the_subject_is_refused():
+    """Its answer for a clip of any subject would be one that the left-out subject had a part in."""
+    samples, names, known = candidates()
+    folds, titles = make('loso', samples, names)
+    with pytest.raises(
+        UserError,
+        match="data.apex: runs/spotter has no fold that leaves out 's3'; train the spotter by "
+        'loso on',
+    ):
+        protocols.spotted(
+            folds, titles, samples, names, known, told(names, samples, ['s0', 's1', 's2', 's4'], 1)
+        )
+    folds, titles = make('kfold', samples, names)
+    with pytest.raises(UserError, match="has no fold that leaves out 'group 1'"):
+        protocols.spotted(
+            folds,
+            titles,
+            samples,
+            names,
+            known,
+            told(names, samples, ['s0', 's1', 's2', 's3', 's4'], 1),
+        )
+
+
+def test_annotated_apexes_need_no_spotter():
+    """A data set whose apexes are all annotated is the same with every value of data.apex."""
+    samples, names, _ = candidates()
+    folds, titles = make('kfold', samples, names)
+    kept = protocols.spotted(
+        folds, titles, samples, names, np.ones(len(samples.clip), bool), apexes.Spotted('x', {}, 1)
+    )
+    for number in range(3):
+        assert [side.tolist() for side in sides(kept, number)] == [
+            side.tolist() for side in sides(folds, number)
+        ]

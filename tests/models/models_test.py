@@ -1,0 +1,564 @@
+"""Every network against the same network written in PyTorch, with the same weights;
+dual_branch_test has those with regions.
+"""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from mer_jax import models
+from mer_jax.errors import UserError
+from mer_jax.models import torch_weights
+from mer_jax.models.vggm import MERGES, PATHS
+from tests.support.compiling import quickly
+from tests.support.torch_networks import torch_networks
+
+SHAPES = {
+    'ststnet': (28, 28, 3),
+    'offapexnet': (28, 28, 2),
+    'dual_inception': (28, 28, 2),
+    'alexnet': (75, 75, 2),
+    'vggm': (75, 75, 2),
+    'ocnet': (31, 31, 2),
+    'cnn3d': (17, 40, 40, 1),
+    'microexpstcnn': (20, 16, 15, 1),
+    'hybrid_cnn': (33, 33, 9),
+}
+PUBLISHED = {
+    **SHAPES,
+    'ocnet': (75, 75, 2),
+    'cnn3d': (16, 128, 128, 1),
+    'microexpstcnn': (18, 64, 64, 1),
+    'hybrid_cnn': (64, 64, 9),
+}
+PARAMETERS = {
+    'ststnet': 1_683,
+    'offapexnet': 2_664_475,
+    'dual_inception': 6_449_867,
+    'alexnet': 57_008_387,
+    'vggm': 6_606_499,
+    'ocnet': 1_650_947,
+    'cnn3d': 596_419,
+    'microexpstcnn': 1_643_267,
+    'hybrid_cnn': 11_238_339,
+}
+NAMES = sorted(SHAPES)
+DROPPING = [name for name in NAMES if name != 'hybrid_cnn']
+IMAGE = np.random.default_rng(0).uniform(-1, 1, (2, 31, 31, 2)).astype(np.float32)
+
+
+def make(name, lowering='matmul', **settings):
+    """The network without dropout; those that are wide narrow, to be quick."""
+    narrow = {
+        'alexnet': {'hidden': 64},
+        'cnn3d': {'dropout_dense': 0.0, 'width': 16},
+        'hybrid_cnn': {'width': 8},
+    }.get(name, {})
+    still = {'dropout': 0.0} if name in DROPPING else {}
+    return models.make(name, classes=3, lowering=lowering, **{**still, **narrow, **settings})
+
+
+def images(name, count=4, seed=0):
+    return np.random.default_rng(seed).uniform(-1, 1, (count, *SHAPES[name])).astype(np.float32)
+
+
+def shapes(name, **settings):
+    """Variables of a network as shapes: nothing is computed."""
+    model = make(name, **settings)
+    return jax.eval_shape(
+        lambda: model.init(jax.random.key(0), jnp.zeros((1, *SHAPES[name])), train=False)
+    )
+
+
+def random_variables(name, **settings):
+    """Variables of a network with He-sized kernels and everything else near 1, drawn by numpy (init
+    takes long to compile).
+    """
+    draw = np.random.default_rng(0)
+
+    def value(leaf):
+        if leaf.ndim == 1:
+            return draw.uniform(0.5, 1.5, leaf.shape).astype(np.float32)
+        return draw.standard_normal(leaf.shape, np.float32) * np.float32(
+            (2 / np.prod(leaf.shape[:-1])) ** 0.5
+        )
+
+    return jax.tree.map(value, shapes(name, **settings))
+
+
+def twins(name, **settings):
+    """(PyTorch network, JAX network, variables) with the same random weights and statistics, no
+    batch-norm slope positive throughout; convolutions are scaled up so that the logits tell inputs
+    apart.
+    """
+    torch = pytest.importorskip('torch')
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    reference = torch_networks(torch.nn, torch)[name](**settings)
+    with torch.no_grad():
+        for key, value in reference.state_dict().items():
+            if 'running' in key:
+                value.uniform_(0.5, 1.5)
+            elif 'bn' in key and 'weight' in key:
+                value.uniform_(-1.5, 1.5)
+            elif value.ndim > 1:
+                value.mul_(2.5)
+    model = make(name, **settings)
+    variables = shapes(name, **settings)
+    tensors = {key: value.numpy() for key, value in reference.state_dict().items()}
+    skips = {
+        key.partition('.')[0]: tensors.pop(key) for key in list(tensors) if key.startswith('skip')
+    }
+    params, stats = torch_weights.convert(
+        name, tensors, variables['params'], variables.get('batch_stats', {}), source='test'
+    )
+    for key, kernel in skips.items():  # no file of weights has them
+        params[key] = {'kernel': kernel.transpose(2, 3, 1, 0)}
+    return reference, model, {'params': params, 'batch_stats': stats}
+
+
+def forward(reference, image):
+    torch = pytest.importorskip('torch')
+    return reference(torch.from_numpy(np.ascontiguousarray(np.moveaxis(image, -1, 1))))
+
+
+@pytest.mark.parametrize(
+    'name,settings',
+    [
+        *((name, {}) for name in NAMES),
+        ('cnn3d', {'head': 'gap'}),
+        ('cnn3d', {'head': 'flatten'}),
+        ('hybrid_cnn', {'blocks': 1}),
+    ],
+)
+def test_a_network_equals_pytorch(name, settings):
+    """Layer order, padding, pooling, flattening: any departure from the published network shows in
+    the logits, and a wrong use of batch statistics in those of training; the lowerings must not
+    differ either.
+    """
+    reference, model, variables = twins(name, **settings)
+    image = images(name)
+    wanted = forward(reference.eval(), image).detach().numpy()
+    # the images differ in their logits: the comparison says something
+    assert np.ptp(wanted, 0).max() > 1e-3
+    trained = forward(reference.train(), image).detach().numpy()
+    for lowering in ('matmul', 'native'):
+        net = make(name, lowering, **settings)
+        logits, _ = quickly(lambda v, x, net=net: net.apply(v, x, train=False))(variables, image)
+        np.testing.assert_allclose(logits, wanted, atol=1e-4)
+        (logits, _), _ = quickly(
+            lambda v, x, net=net: net.apply(
+                v, x, train=True, mutable=['batch_stats'], rngs={'dropout': jax.random.key(0)}
+            )
+        )(variables, image)
+        np.testing.assert_allclose(logits, trained, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    'path,merge,lrn',
+    [
+        ('none', 'concat', 'tf_default'),
+        ('v4', 'concat', 'tf_default'),
+        *((path, merge, 'alexnet') for path in PATHS if path != 'none' for merge in MERGES),
+    ],
+)
+def test_a_short_path_of_vggm_equals_pytorch(path, merge, lrn):
+    """What a path goes round, how its sizes are matched, where it joins and in which order the
+    channels stand: an average pool of another stride, or a join after the normalisation, would
+    still train and carry the paper's name.
+    """
+    reference, model, variables = twins('vggm', width=12, path=path, merge=merge, lrn=lrn)
+    image = images('vggm')
+    wanted = forward(reference.eval(), image).detach().numpy()
+    assert np.ptp(wanted, 0).max() > 1e-3
+    # compiles in less time; the projection is all that a lowering adds here
+    net = model.clone(lowering='native')
+    logits, _ = quickly(lambda v, x: net.apply(v, x, train=False))(variables, image)
+    np.testing.assert_allclose(logits, wanted, atol=1e-4)
+
+
+@pytest.mark.parametrize('dropped', [0, 1, 2, 3])
+def test_ocnet_drops_at_the_end_of_so_many_units(dropped):
+    """The paper's Table 7 compares these: a setting that moved nothing would give all its rows the
+    same network, and dropout before the pool of unit 3 would keep more than was asked.
+    """
+    model, seen = make('ocnet', width=4, dropped=dropped), []
+
+    def watch(call, args, keywords, context):
+        kind = type(context.module).__name__
+        if context.method_name == '__call__' and kind in ('Conv', 'BatchNorm', 'Dropout'):
+            seen.append((kind, args[0].shape[1]))
+        return call(*args, **keywords)
+
+    with nn.intercept_methods(watch):
+        jax.eval_shape(lambda: model.init(jax.random.key(0), IMAGE, train=False))
+    units = [
+        [('Conv', 31), ('BatchNorm', 31)],
+        [('Conv', 31), ('BatchNorm', 31)],
+        [('Conv', 31)],
+        [('Conv', 15)],
+        [('Conv', 7)],
+    ]
+    for unit, size in zip(units[:dropped], (31, 31, 15), strict=False):
+        unit.append(('Dropout', size))
+    assert seen == sum(units, [])
+
+
+@pytest.mark.parametrize('dropped', [0, 1])
+def test_ocnet_drops_by_chance_where_it_drops(dropped):
+    """With no unit dropped the paper's first row is trained without chance; with one, dropout must
+    reach the logits.
+    """
+    model, variables = (
+        make('ocnet', 'native', width=4, dropped=dropped, dropout=0.9),
+        random_variables('ocnet', width=4),
+    )
+
+    @quickly
+    def logits(key):
+        return model.apply(
+            variables, IMAGE, train=True, mutable=['batch_stats'], rngs={'dropout': key}
+        )[0][0]
+
+    assert (np.abs(logits(jax.random.key(1)) - logits(jax.random.key(2))).max() > 0) == (
+        dropped == 1
+    )
+
+
+@pytest.mark.parametrize('name', ['ststnet', 'ocnet'])
+def test_batch_statistics_move_as_in_pytorch(name):
+    """Statistics of training reach evaluation; PyTorch stores the unbiased variance, Flax the
+    biased one.
+    """
+    reference, model, variables = twins(name)
+    image = images(name)
+    _, moved = quickly(
+        lambda v, x: model.apply(
+            v, x, train=True, mutable=['batch_stats'], rngs={'dropout': jax.random.key(0)}
+        )
+    )(variables, image)
+    before = {key: value.clone() for key, value in reference.state_dict().items()}
+    forward(reference.train(), image)
+    count = len(image) * {'ststnet': 30 * 30, 'ocnet': 31 * 31}[name]
+    for bn, stats in moved['batch_stats'].items():
+        after = reference.state_dict()
+        np.testing.assert_allclose(stats['mean'], after[f'{bn}.running_mean'].numpy(), atol=1e-4)
+        new = (
+            (after[f'{bn}.running_var'] - 0.9 * before[f'{bn}.running_var']).numpy()
+            * (count - 1)
+            / count
+        )
+        np.testing.assert_allclose(
+            stats['var'], 0.9 * before[f'{bn}.running_var'].numpy() + new, atol=1e-4
+        )
+
+
+@pytest.mark.parametrize('lowering', ['matmul', 'native'])
+def test_ststnet_gradient_equals_pytorch(lowering):
+    """Batch norm after pooling, shared patches and the pool's own backward pass are exact, negative
+    slopes included.
+    """
+    torch = pytest.importorskip('torch')
+    reference, _, variables = twins('ststnet')
+    image, label = images('ststnet', 7), np.arange(7) % 3
+    torch.nn.functional.cross_entropy(
+        forward(reference.train(), image), torch.from_numpy(label)
+    ).backward()
+    wanted, _ = torch_weights.convert(
+        'ststnet',
+        {key: value.grad.numpy() for key, value in reference.named_parameters()}
+        | {key: value.numpy() for key, value in reference.named_buffers()},
+        variables['params'],
+        variables['batch_stats'],
+        source='test',
+    )
+
+    def loss_of(params):
+        net = make('ststnet', lowering)
+        (logits, _), _ = net.apply(
+            {**variables, 'params': params},
+            image,
+            train=True,
+            mutable=['batch_stats'],
+            rngs={'dropout': jax.random.key(0)},
+        )
+        return optax.softmax_cross_entropy_with_integer_labels(logits, label).mean()
+
+    got = quickly(jax.grad(loss_of))(variables['params'])
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-4), got, wanted)
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_parameter_counts_are_the_published_ones(name):
+    """A count that is off by one bias is another network."""
+    assert parameters(name, PUBLISHED[name]) == PARAMETERS[name]
+
+
+@pytest.mark.parametrize(
+    'name,shape,settings,count',
+    [
+        ('alexnet', (75, 75, 3), {}, 57_016_131),
+        ('cnn3d', PUBLISHED['cnn3d'], {'head': 'gap'}, 350_659),
+        ('cnn3d', PUBLISHED['cnn3d'], {'head': 'flatten'}, 8_722_883),
+        ('cnn3d', PUBLISHED['cnn3d'], {'arch': 'literal'}, 227_600_643),
+        ('microexpstcnn', (96, 64, 64, 1), {}, 44_241_667),
+        *(
+            ('vggm', PUBLISHED['vggm'], {'classes': 1, 'path': path}, count)
+            for path, count in (
+                ('none', 6_606_241),
+                ('v1', 6_619_041),
+                ('v2', 7_048_609),
+                ('v3', 6_615_457),
+                ('v4', 7_070_625),
+            )
+        ),
+        ('ocnet', PUBLISHED['ocnet'], {'width': 16}, 442_307),
+        ('hybrid_cnn', PUBLISHED['hybrid_cnn'], {'classes': 4}, 11_238_468),
+        ('hybrid_cnn', (64, 64, 3), {'classes': 4}, 11_235_012),
+        (
+            'vggm',
+            PUBLISHED['vggm'],
+            {'classes': 1, 'path': 'v4', 'merge': 'sum'},
+            6_606_241 + 2 * 96 + 96 * 256,
+        ),
+    ],
+)
+def test_parameter_counts_of_other_settings(name, shape, settings, count):
+    """The reading of a paper that leaves its layers open is pinned by the counts of models.md 2.2,
+    5.3, 7.1 and 13.
+    """
+    assert parameters(name, shape, **settings) == count
+
+
+def parameters(name, shape, classes=3, **settings):
+    model = models.make(name, classes=classes, lowering='matmul', **settings)
+    variables = jax.eval_shape(
+        lambda: model.init(jax.random.key(0), jnp.zeros((1, *shape)), train=False)
+    )
+    return sum(leaf.size for leaf in jax.tree.leaves(variables['params']))
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_no_parameter_is_dead_and_all_is_finite(name):
+    """A parameter whose gradient is always zero drifts under Adam; NaN in one fold goes unnoticed
+    among many.
+    """
+    model, image = make(name), images(name)
+    variables = random_variables(name)
+
+    def loss_of(params):
+        (logits, out), _ = model.apply(
+            {**variables, 'params': params},
+            image,
+            train=True,
+            mutable=['batch_stats'],
+            rngs={'dropout': jax.random.key(0)},
+        )
+        return optax.softmax_cross_entropy_with_integer_labels(
+            logits, jnp.arange(4) % 3
+        ).mean(), out
+
+    gradient, out = quickly(jax.grad(loss_of, has_aux=True))(variables['params'])
+    for path, leaf in jax.tree.leaves_with_path(gradient):
+        assert np.isfinite(leaf).all() and np.abs(leaf).max() > 1e-9, jax.tree_util.keystr(path)
+    assert out['features'].ndim == 2 and out['maps'].ndim == 4 and len(out['maps']) == len(image)
+    assert all(np.isfinite(value).all() for value in out.values())
+
+
+@pytest.mark.parametrize('name', ['ststnet', 'offapexnet'])
+def test_folds_stay_apart_under_vmap_and_map(name):
+    """Several folds in one program give what each gives alone."""
+    model, image = make(name), images(name)
+    variables = random_variables(name)
+    folds = jax.tree.map(lambda leaf: jnp.stack([leaf, 1.5 * leaf]), variables)
+
+    def one(variables):
+        (logits, _), _ = model.apply(
+            variables,
+            image,
+            train=True,
+            mutable=['batch_stats'],
+            rngs={'dropout': jax.random.key(0)},
+        )
+        return logits
+
+    wanted = jnp.stack(
+        [quickly(one)(jax.tree.map(lambda leaf, i=i: leaf[i], folds)) for i in range(2)]
+    )
+    np.testing.assert_allclose(
+        quickly(jax.vmap(one))(folds), wanted, atol=1e-6 * float(jnp.abs(wanted).max())
+    )
+    np.testing.assert_allclose(
+        quickly(lambda folds: jax.lax.map(one, folds))(folds), wanted, atol=1e-5
+    )
+
+
+@pytest.mark.parametrize('name', DROPPING)
+def test_dropout_acts_in_training_only(name):
+    """Dropout left on would make predictions random (and ask for a key); left off, the published
+    training is not run.
+    """
+    model, image = make(name, dropout=0.5), images(name, 1)
+    variables = random_variables(name)
+
+    @quickly
+    def logits(key):
+        return model.apply(
+            variables, image, train=True, mutable=['batch_stats'], rngs={'dropout': key}
+        )[0][0]
+
+    assert np.abs(logits(jax.random.key(1)) - logits(jax.random.key(2))).max() > 0
+    jax.eval_shape(lambda: model.apply(variables, image, train=False))
+
+
+def test_the_features_of_the_hybrid_network_are_what_its_last_layer_sees():
+    """An SVM on other features, before the ReLU or of another size, would not be the published
+    system.
+    """
+    model, variables = make('hybrid_cnn', blocks=1), random_variables('hybrid_cnn', blocks=1)
+    logits, out = quickly(lambda v, x: model.apply(v, x, train=False))(
+        variables, images('hybrid_cnn')
+    )
+    last = variables['params']['dense2']
+    assert (
+        out['features'].shape == (4, 128)
+        and out['features'].min() == 0
+        and np.ptp(out['features'], 0).max() > 1e-3
+    )
+    np.testing.assert_allclose(
+        logits, out['features'] @ last['kernel'] + last['bias'], rtol=1e-4, atol=1e-4
+    )
+
+
+def test_an_unknown_name_lists_the_known_ones():
+    """A typing error is mended from the message alone."""
+    with pytest.raises(UserError) as told:
+        models.make('ststnt', classes=3, lowering='matmul')
+    assert str(told.value) == (
+        "model.name is 'ststnt'; known: alexnet, cnn3d, dual_branch, dual_inception, hybrid_cnn, "
+        'microexpstcnn, ocnet, offapexnet, single_branch, ststnet, vggm'
+    )
+
+
+@pytest.mark.parametrize(
+    'name,size,channels,message',
+    [
+        ('offapexnet', 28, 3, 'model offapexnet takes 2 channels (u,v); data.channels gives 3'),
+        (
+            'dual_inception',
+            28,
+            1,
+            'model dual_inception takes 2 channels (u,v); data.channels gives 1',
+        ),
+        (
+            'alexnet',
+            62,
+            2,
+            'model alexnet needs images of 63x63 pixels or more; data.size gives 62x62',
+        ),
+        ('vggm', 74, 2, 'model vggm needs images of 75x75 pixels or more; data.size gives 74x74'),
+        ('ocnet', 14, 2, 'model ocnet needs images of 15x15 pixels or more; data.size gives 14x14'),
+        (
+            'dual_branch',
+            15,
+            3,
+            'model dual_branch needs images of 16x16 pixels or more; data.size gives 15x15',
+        ),
+        (
+            'dual_branch',
+            17,
+            3,
+            'model dual_branch halves the face; data.size is 17, allowed: even numbers',
+        ),
+        (
+            'single_branch',
+            7,
+            3,
+            'model single_branch needs images of 8x8 pixels or more; data.size gives 7x7',
+        ),
+        (
+            'hybrid_cnn',
+            7,
+            9,
+            'model hybrid_cnn needs images of 8x8 pixels or more; data.size gives 7x7',
+        ),
+        (
+            'offapexnet',
+            3,
+            2,
+            'model offapexnet needs images of 4x4 pixels or more; data.size gives 3x3',
+        ),
+        (
+            'dual_inception',
+            3,
+            2,
+            'model dual_inception needs images of 4x4 pixels or more; data.size gives 3x3',
+        ),
+        ('ststnet', 1, 3, 'model ststnet needs images of 2x2 pixels or more; data.size gives 1x1'),
+    ],
+)
+def test_an_image_that_does_not_fit_is_told(name, size, channels, message):
+    """The user reads which setting to change, before anything is compiled; one pixel more is
+    enough.
+    """
+    model = make(name)
+
+    def init(size, channels):
+        return jax.eval_shape(
+            lambda: model.init(jax.random.key(0), jnp.zeros((1, size, size, channels)), train=False)
+        )
+
+    with pytest.raises(UserError) as told:
+        init(size, channels)
+    assert str(told.value) == message
+    if 'pixels' in message:
+        init(size + 1, channels)
+
+
+@pytest.mark.parametrize(
+    'name,shape,message',
+    [
+        (
+            'ststnet',
+            (8, 28, 28, 1),
+            'model ststnet takes pictures, not video; name other channels with '
+            '--config.data.channels',
+        ),
+        (
+            'cnn3d',
+            (28, 28, 3),
+            'model cnn3d takes video: --config.data.channels=gray, and data that holds frames',
+        ),
+        ('cnn3d', (7, 32, 32, 1), 'model cnn3d needs 8 frames or more; data.frames gives 7'),
+        (
+            'cnn3d',
+            (8, 31, 31, 1),
+            'model cnn3d needs images of 32x32 pixels or more; data.size gives 31x31',
+        ),
+        (
+            'microexpstcnn',
+            (16, 9, 9, 1),
+            'model microexpstcnn needs 17 frames or more; data.frames gives 16',
+        ),
+        (
+            'microexpstcnn',
+            (17, 4, 4, 1),
+            'model microexpstcnn needs images of 5x5 pixels or more; data.size gives 4x4',
+        ),
+    ],
+)
+def test_a_clip_that_does_not_fit_is_told(name, shape, message):
+    """Pictures for a network of clips, or the other way round, would end in a message about
+    axes.
+    """
+    with pytest.raises(UserError) as told:
+        parameters(name, shape)
+    assert str(told.value) == message
+    if 'needs' in message:
+        parameters(
+            name,
+            (shape[0] + ('frames' in message.partition(';')[0]), shape[1] + 1, shape[2] + 1, 1),
+        )

@@ -1,0 +1,402 @@
+"""Frames of clips as rows: which clips, which frames, labels, motion without the head; and settings
+that do not fit.
+"""
+
+import re
+
+import numpy as np
+import pytest
+
+from mer_jax.data import loading
+from mer_jax.errors import UserError
+from mer_jax.preprocess import flow
+from mer_jax.spotting import decoders, frames
+from tests.mistakes_test import ROOT, mistake
+
+LABEL = {'label': 'linear', 'steepness': 3.0, 'sigma': 0.0}
+SETTINGS = {
+    'size': 8,
+    'still': False,
+    **LABEL,
+    'data_dir': '',
+    'manual_dir': '',
+    'rebuild': False,
+    'landmarks': '',
+    'magnet': '',
+}
+
+
+def record(
+    clip,
+    onset,
+    apex,
+    offset,
+    *,
+    subject='s01',
+    dataset='smic',
+    source='annotated',
+    fps=100.0,
+    missing=(),
+    seed=0,
+):
+    """A record as a data set with the flow of every frame holds it, frames from onset + 1 to two
+    after the offset.
+    """
+    numbers = np.array(
+        [n for n in range(onset + 1, max(offset, onset) + 3) if n not in missing], np.int32
+    )
+    flows = np.random.default_rng(seed).normal(0, 2, (len(numbers), 8, 8, 2)).astype(np.float16)
+    return {
+        'clip': clip,
+        'subject': subject,
+        'dataset': dataset,
+        'emotion': 'others',
+        'edition': '',
+        'onset': onset,
+        'apex': apex,
+        'offset': offset,
+        'apex_source': source,
+        'fps': fps,
+        'flows': flows,
+        'flow_frames': numbers,
+    }
+
+
+RECORDS = [
+    record('b', 10, 14, 20, seed=1),
+    record('a', 3, 5, 9, subject='s02', seed=2),
+    record('c', 30, 33, 40, source='estimated', subject='s03', seed=3),
+    record('d', 7, 9, 13, missing=(9, 12), seed=4),
+]
+
+
+def load(monkeypatch, *sets, **changed):
+    """spotting_data.load of data sets whose records are `sets`, joined as 'set0+set1'."""
+    monkeypatch.setattr(
+        loading,
+        'read',
+        lambda name, features, **kwargs: [
+            {key: one[key] for key in features} for one in sets[int(name[-1])]
+        ],
+    )
+    return frames.load('+'.join(f'set{i}' for i in range(len(sets))), **{**SETTINGS, **changed})
+
+
+def test_rows_are_the_frames_from_onset_to_offset(monkeypatch):
+    """A frame before the onset or after the offset has no label, and one out of order would be
+    another clip's.
+    """
+    found = load(monkeypatch, RECORDS)
+    samples, names = found.samples, found.names
+    assert (
+        names.clips == ('a', 'b', 'c', 'd')
+        and names.subjects == ('s01', 's02', 's03')
+        and names.classes == ('apex',)
+    )
+    stored = {one['clip']: one for one in RECORDS}
+    for number, clip in enumerate(names.clips):
+        own, one = samples.clip == number, stored[clip]
+        expected = [
+            n
+            for n in range(one['onset'], one['offset'] + 1)
+            if n == one['onset'] or n in one['flow_frames']
+        ]
+        assert samples.frame[own].tolist() == expected
+        assert (samples.image[own][0] == 0).all(), 'no flow at the onset'
+        for image, frame in zip(samples.image[own][1:], expected[1:], strict=True):
+            np.testing.assert_array_equal(
+                image, one['flows'][one['flow_frames'].tolist().index(frame)]
+            )
+        assert {names.subjects[s] for s in samples.subject[own]} == {one['subject']}
+    assert (
+        samples.image.dtype == np.float16
+        and (np.diff(samples.clip) >= 0).all()
+        and len(samples.label) == len(samples.frame)
+    )
+    assert samples.parts.tolist() == [[row, row] for row in range(len(samples.clip))]
+    assert samples.action_units.shape == (len(samples.clip), 0)
+
+
+def test_labels_stand_at_their_frames_and_are_unknown_without_an_apex(monkeypatch):
+    """The apex that a builder only estimated is no truth: trained on, the spotter would learn the
+    estimator.
+    """
+    found = load(monkeypatch, RECORDS, label='log', steepness=2.0)
+    samples, timing = found.samples, found.timing
+    assert (
+        timing.apex.tolist() == [5, 14, -1, 9]
+        and timing.onset.tolist() == [3, 10, 30, 7]
+        and found.labels == 'log'
+    )
+    assert timing.offset.tolist() == [9, 20, 40, 13] and timing.fps.tolist() == [100.0] * 4
+    for number in range(4):
+        own = samples.clip == number
+        if timing.apex[number] < 0:
+            assert np.isnan(samples.target[own]).all()
+            continue
+        expected = decoders.continuous(
+            samples.frame[own],
+            *(int(column[number]) for column in timing[:3]),
+            label='log',
+            steepness=2.0,
+            sigma=0.0,
+        )
+        np.testing.assert_array_equal(samples.target[own], expected)
+        assert samples.target[own][0] == 0 and (samples.target[own].max() == 1) == (number != 3), (
+            'frame 9 of d is missing'
+        )
+
+
+def test_the_head_is_taken_out_where_asked_for(monkeypatch):
+    """The setting would promise what does not happen; the motion is taken out before the picture is
+    made smaller.
+    """
+    plain, still = load(monkeypatch, RECORDS), load(monkeypatch, RECORDS, still=True)
+    assert (
+        still.samples.image.dtype == np.float16
+        and (still.samples.image != plain.samples.image).any()
+    )
+    one = next(r for r in RECORDS if r['clip'] == 'a')
+    kept = one['flow_frames'] <= one['offset']
+    np.testing.assert_array_equal(
+        still.samples.image[1:7], flow.without_head(one['flows'][kept]).astype(np.float16)
+    )
+    assert (
+        plain.fingerprint != still.fingerprint == load(monkeypatch, RECORDS, still=True).fingerprint
+    )
+
+
+def test_pictures_are_resized_in_pixels_of_the_stored_flow(monkeypatch):
+    """A network of 75 pixels and one of 28 see the same motion."""
+    found, whole = (load(monkeypatch, RECORDS, size=size).samples.image for size in (4, 8))
+    assert found.shape[1:] == (4, 4, 2) and found.dtype == np.float16
+    np.testing.assert_allclose(
+        found, whole.astype(float).reshape(-1, 4, 2, 4, 2, 2).mean((2, 4)), atol=5e-3
+    )
+
+
+def test_the_fingerprint_follows_times_that_no_row_shows(monkeypatch):
+    """A run must refuse to go on where a frame rate or an apex has changed since: its errors would
+    be others.
+    """
+    first = load(monkeypatch, RECORDS)
+    other = load(monkeypatch, [{**one, 'fps': 200.0} for one in RECORDS])
+    assert first.fingerprint != other.fingerprint
+    np.testing.assert_array_equal(first.samples.image, other.samples.image)
+
+
+BAD = [
+    record('e', -1, 5, 9),
+    record('f', 4, 6, -1),
+    record('g', 8, 8, 8),
+    record('h', 5, 17, 12),
+    record('i', 5, 3, 12),
+    record('j', 5, 3, 12, source='estimated'),
+    record('k', -1, -1, -1, source='estimated'),
+]
+
+
+def test_clips_that_nobody_can_spot_in_are_dropped_with_their_reason(monkeypatch, capsys):
+    """An unknown onset is -1: taken for a frame number it would make a clip of whatever lies before
+    the expression.
+    """
+    found = load(monkeypatch, RECORDS + BAD)
+    assert set(found.names.clips) == {'a', 'b', 'c', 'd', 'j'}, (
+        'an estimated apex outside is no reason'
+    )
+    assert {row[0]: row[4] for row in found.dropped} == {
+        'e': 'onset or offset is not annotated',
+        'f': 'onset or offset is not annotated',
+        'k': 'onset or offset is not annotated',
+        'g': 'offset 8 is not after onset 8',
+        'h': 'apex 17 is not between onset 5 and offset 12',
+        'i': 'apex 3 is not between onset 5 and offset 12',
+    }
+    assert all(row[1:4] == ('s01', 'smic', 'others') for row in found.dropped)
+    told = frames.describe(found)
+    assert (
+        '5 clips of 3 subjects from smic' in told
+        and 'dropped 3: onset or offset is not annotated' in told
+    )
+    # 2/6, 4/10, 2/6
+    assert '3 apexes annotated, at 0.356 of the clip in the mean (sd 0.031)' in told
+
+
+def test_a_composite_is_in_order_of_data_set_and_clip(monkeypatch):
+    """Clips and subjects of one name in two data sets are two, and fold tables go by the order."""
+    other = [{**one, 'dataset': 'casme2'} for one in RECORDS]
+    found = load(monkeypatch, RECORDS, other)
+    assert found.names.clips == ('a', 'b', 'c', 'd') * 2 and found.names.datasets == (
+        'casme2',
+        'smic',
+    )
+    assert found.names.subjects == ('s01', 's02', 's03') * 2 and set(
+        found.samples.subject.tolist()
+    ) == set(range(6))
+    assert (np.diff(found.samples.dataset) >= 0).all() and len(found.timing.apex) == 8
+    swapped = load(monkeypatch, other, RECORDS)
+    assert swapped.fingerprint == found.fingerprint
+
+
+def test_what_a_spotter_cannot_train_on_is_an_error(monkeypatch):
+    """SMIC alone has frames, but no label; the same clip twice would count double."""
+    with pytest.raises(
+        UserError,
+        match="'set0' has no clip with an annotated apex, which a spotter needs to train; join",
+    ):
+        load(monkeypatch, [one for one in RECORDS if one['clip'] == 'c'])
+    with pytest.raises(UserError, match='has no clip with an annotated apex'):
+        load(monkeypatch, BAD[:5])
+    with pytest.raises(UserError, match='clip a of smic stands twice in the data'):
+        load(monkeypatch, RECORDS, RECORDS[1:2])
+
+
+SPOTTING = f'--config={ROOT}/configs/synthetic_spotting.py:quick'
+RECOGNITION = f'--config={ROOT}/configs/synthetic_ststnet.py:quick'
+RULES = [
+    (
+        RECOGNITION,
+        'data.rows=frames',
+        "data.rows is 'frames' and train.learner 'supervised'; allowed: frames with spotting",
+    ),
+    (
+        RECOGNITION,
+        'train.learner=spotting',
+        "data.rows is 'clips' and train.learner 'spotting'; allowed: frames with spotting",
+    ),
+    (RECOGNITION, 'data.rows=videos', "data.rows is 'videos'; allowed: clips, frames"),
+    (
+        SPOTTING,
+        'train.learner=contrastive',
+        "data.rows is 'frames' and train.learner 'contrastive'; allowed",
+    ),
+    (
+        SPOTTING,
+        'data.scale=stretch',
+        "data.scale is 'stretch'; allowed with data.rows frames: 'p995'",
+    ),
+    (SPOTTING, 'data.channels=u', "data.channels is 'u'; allowed with data.rows frames: 'u,v'"),
+    (
+        SPOTTING,
+        'data.channels=gray',
+        "data.channels is 'gray'; allowed with data.rows frames: 'u,v'",
+    ),
+    (
+        SPOTTING,
+        'spotting.loss=bce --config.spotting.output=linear',
+        "spotting.loss is 'bce', which takes a sigmoid; allowed",
+    ),
+    (
+        SPOTTING,
+        'spotting.label=cubic',
+        "spotting.label is 'cubic'; allowed: exponential, impulse, linear, log",
+    ),
+    (
+        SPOTTING,
+        'spotting.decision=sw-max',
+        "spotting.decision is 'sw-max'; allowed: max, sw_max, template",
+    ),
+    (SPOTTING, 'spotting.answer=left', "spotting.answer is 'left'; allowed: centre, inside"),
+    (SPOTTING, 'spotting.window=0', 'spotting.window is 0; allowed: 1 to 1000'),
+    (SPOTTING, 'spotting.steepness=0', 'spotting.steepness is 0.0; allowed: 0.001 to 50'),
+    (SPOTTING, 'spotting.sigma=-1', 'spotting.sigma is -1.0; allowed: 0 to 1000'),
+    (
+        SPOTTING,
+        'balance.method=smote',
+        "balance.method is 'smote', which spotting has no use for; allowed: 'none'",
+    ),
+    (
+        SPOTTING,
+        'train.sampler=weighted',
+        "train.sampler is 'weighted', which spotting has no use for; allowed: 'shuffle'",
+    ),
+    (
+        SPOTTING,
+        'evaluate.every_epoch=True',
+        'evaluate.every_epoch is True, which spotting has no use for; allowed: False',
+    ),
+    (
+        SPOTTING,
+        'data.apex=midpoint',
+        "data.apex is 'midpoint', which spotting has no use for; allowed: ''",
+    ),
+    (
+        SPOTTING,
+        'data.mask=background',
+        "data.mask is 'background', which spotting has no use for; allowed: 'none'",
+    ),
+    (SPOTTING, 'augment.flip=0.5', 'augment.flip is 0.5; allowed in spotting: 0'),
+]
+DATA = [
+    (
+        SPOTTING,
+        'data.name=casme2',
+        'holds no flow of every frame, which data.rows frames and data.apex ask for; name '
+        "'casme2/sp",
+    ),
+    (
+        SPOTTING,
+        'data.name=casme2/spotting+smic/flow',
+        "'smic/flow' holds no flow of every frame, which data.rows frames",
+    ),
+    (
+        SPOTTING,
+        'data.name=synthetic_faces/tiny',
+        "/tiny' holds no flows; name .* such as 'synthetic_faces/spotting'",
+    ),
+    (
+        RECOGNITION,
+        'data.name=smic/flow --config.data.apex=midpoint --config.data.channels=u,v',
+        "name 'smic/spotting'",
+    ),
+    (
+        RECOGNITION,
+        'data.name=smic/spotting --config.data.apex=peak',
+        "'smic/spotting' holds no u,v,strain|holds no strain,v,u",
+    ),
+    (
+        RECOGNITION,
+        'data.apex=midpoint',
+        "is 'strain,v,u', of which the flow of every frame holds two; allowed: u,v",
+    ),
+    (
+        RECOGNITION,
+        'data.apex=peak --config.data.channels=u,v',
+        "holds no flows; name .* such as 'synthetic_faces/s",
+    ),
+    (
+        RECOGNITION,
+        'data.apex=peak --config.data.channels=u,v --config.data.mask=eyes_mouth',
+        "data.mask is 'eyes_mouth', but",
+    ),
+    (
+        RECOGNITION,
+        'data.apex=no/such/run --config.data.channels=u,v',
+        'no folder of a finished spotting run; allowed: such a',
+    ),
+]
+ids = [f'{config.rpartition("/")[2]} {text}' for config, text, _ in RULES + DATA]
+
+
+@pytest.mark.parametrize('config,text,told', RULES + DATA, ids=ids)
+def test_settings_that_do_not_fit_are_told_in_one_line(
+    config, text, told, tiny_data, capsys, tmp_path
+):
+    """Hours of building flow, or a network that trains on labels of 0, begin with such a
+    setting.
+    """
+    where = f'--config.data.data_dir={tiny_data}', f'--workdir={tmp_path}/run'
+    line = mistake(capsys, config, *where, *f'--config.{text}'.split())
+    assert re.search(told if (config, text, told) in DATA else re.escape(told), line), line
+
+
+@pytest.mark.parametrize('verb', ['audit', 'grid --grid=train.epochs=1', 'explain'])
+def test_verbs_of_recognition_refuse_a_spotter_in_one_line(verb, capsys, tmp_path):
+    """They score classes: what they would say of frames is made up."""
+    line = mistake(capsys, *verb.split(), SPOTTING, f'--workdir={tmp_path}/run')
+    assert (
+        "model.name is 'vggm'; explain knows"
+        if verb == 'explain'
+        else 'compares UF1, and data.rows frames spots apexes; allowed: clips'
+    ) in line
+    assert not (tmp_path / 'run').exists()

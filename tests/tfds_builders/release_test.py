@@ -1,0 +1,425 @@
+"""Building the official releases from fakes of them: every input, settings, kills, changes, and a
+subject's noise.
+"""
+
+import csv
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+
+import tfds_builders
+from mer_jax import machine
+from mer_jax.data import loading
+from mer_jax.errors import UserError
+from mer_jax.preprocess import flow
+from tests.support.fake_raw import casme2, casme_squared, samm, smic
+from tfds_builders import build, inputs, release
+
+ROOT = Path(__file__).parents[2]
+FAST_FLOW = 'casme2/flow,optical_flow=farneback'  # where another estimator proves as much as TV-L1
+WRITERS = {'casme2': casme2, 'samm': samm, 'smic': smic, 'casme_squared': casme_squared}
+
+
+@pytest.fixture(autouse=True)
+def one_process(monkeypatch):
+    """Small builds: starting processes would take longer than the work."""
+    monkeypatch.setattr(machine, 'cores', lambda: 1)
+
+
+def prepare(name, folder, tmp_path, **more):
+    return tfds_builders.prepare(
+        name, data_dir=tmp_path / 'data', manual_dir=folder, progress=False, **more
+    )
+
+
+def records(builder, *names):
+    return {record['clip']: record for record in tfds_builders.records(builder, names)}
+
+
+def audit(builder):
+    with open(Path(builder.data_dir, 'audit.csv'), newline='') as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize('name', sorted(WRITERS))
+def test_every_release_builds_with_every_clip_accounted_for(name, tmp_path):
+    """A clip lost between sheet and record would change every published comparison."""
+    truth = WRITERS[name].write(tmp_path / 'raw')
+    builder = prepare(name, truth.folder, tmp_path)
+    found, told = records(builder), audit(builder)
+    used = {clip: own for clip, own in truth.clips.items() if own.kind == 'micro'}
+    assert set(found) == set(used)
+    for clip, own in used.items():
+        record = found[clip]
+        assert (record['subject'], record['dataset'], record['emotion']) == (
+            own.subject,
+            name,
+            own.emotion,
+        )
+        assert (record['onset'], record['offset']) == (own.onset, own.offset)
+        assert record['action_units'].strip() == own.action_units.strip()
+        assert record['action_units_known'] == own.action_units_known
+        assert record['apex'] == own.apex if own.apex else own.onset < record['apex'] <= own.offset
+        assert record['apex_source'] == ('annotated' if own.apex else 'estimated')
+        assert record['flow'].shape == (128, 128, 3) and np.isfinite(record['flow']).all()
+        assert record['key_frames'].dtype == np.uint8 and record['landmarks'].shape == (3, 68, 2)
+        (row,) = [
+            row
+            for row in told
+            if row['clip'] == clip
+            and row['status'] in ('used', 'repaired')
+            and not row['reason'].startswith('no face')
+        ]
+        if own.apex is None:
+            assert row['new'].endswith(str(record['apex']))
+    assert (
+        len([row for row in told if row['clip'] in truth.clips and row['status'] == 'error']) == 0
+    )
+
+
+def test_flow_is_that_of_the_frames_on_disk(tmp_path):
+    """Frames by position instead of number, or a crop that moves, would give motion that nobody
+    made.
+    """
+    truth = casme2.write(tmp_path / 'raw')
+    found = records(prepare('casme2', truth.folder, tmp_path))
+    clip = next(iter(truth.clips.values()))
+    record = found[clip.clip]
+    onset, apex, offset = record['key_frames']
+    np.testing.assert_array_equal(record['flow'], flow.flow_features(onset, apex))
+    np.testing.assert_array_equal(record['flow_offset'], flow.flow_features(apex, offset))
+    (path,) = [path for path in clip.folder.iterdir() if path.stem.endswith(str(clip.onset))]
+    frame = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    np.testing.assert_allclose(
+        onset, cv2.resize(frame, (128, 128), interpolation=cv2.INTER_AREA), atol=12
+    )
+    assert record['crop'] == 'release crop' and list(record['box']) == [
+        0,
+        0,
+        frame.shape[1],
+        frame.shape[0],
+    ]
+
+
+@pytest.mark.parametrize(
+    'kind,shapes',
+    [
+        ('samer', {'image': (224, 224, 3)}),
+        ('video', {'frames': (None, 128, 128)}),
+        ('spotting', {'flows': (None, 75, 75, 2)}),
+    ],
+)
+def test_the_other_inputs(kind, shapes, tmp_path):
+    """Each kind of input holds what its networks read, over all frames of the clip where it says
+    so.
+    """
+    truth = samm.write(tmp_path / 'raw')
+    builder = prepare(f'samm/{kind}', truth.folder, tmp_path)
+    for record in records(builder).values():
+        count = record['offset'] - record['onset'] + (kind != 'spotting')
+        for name, shape in shapes.items():
+            assert record[name].shape == tuple(count if side is None else side for side in shape)
+        if kind == 'samer':
+            assert record['target'] == 'magnified' and record['image'][..., 0].std() > 5
+        else:
+            numbers = record['landmark_frames']
+            assert list(numbers) == list(range(record['onset'], record['offset'] + 1))
+            assert record['landmarks'].shape == (len(numbers), 68, 2)
+    if kind == 'spotting':
+        assert record['flows'].dtype == np.float16 and list(record['flow_frames']) == list(
+            numbers[1:]
+        )
+
+
+def test_video_loads_as_so_many_frames_of_the_face(tmp_path):
+    """T, size and mask are chosen at load: frames out of order, or a mask of another frame, would
+    spoil every 3-D network.
+    """
+    truth = smic.write(tmp_path / 'raw')
+    stored = records(prepare('smic/video', truth.folder, tmp_path))
+
+    def load(**changed):
+        return loading.load(
+            'smic/video',
+            **{
+                'labels': 'megc3',
+                'channels': 'gray',
+                'size': 128,
+                'scale': 'stretch',
+                'mask': 'none',
+                'frames': 3,
+                'data_dir': str(tmp_path / 'data'),
+                'manual_dir': '',
+                'rebuild': False,
+                'landmarks': '',
+                'magnet': '',
+            }
+            | changed,
+        )
+
+    plain = load()
+    for row, clip in enumerate(plain.names.clips):
+        whole = stored[clip]['frames']
+        np.testing.assert_array_equal(
+            plain.samples.image[row, ..., 0], whole[[0, round((len(whole) - 1) / 2), -1]]
+        )
+    assert load(frames=40, size=32).samples.image.shape == (len(stored), 40, 32, 32, 1)
+    black, kept = (load(mask=mask).samples.image == 0 for mask in ('eyes_mouth', 'background'))
+    assert (black | kept).mean() > 0.99 and 0.05 < black.mean() < 0.5
+    with pytest.raises(UserError, match="scale is 'p995', but smic/video stores bytes"):
+        load(scale='p995')
+
+
+def test_settings_stand_in_the_name_and_build_beside(tmp_path):
+    """A build with other settings under the same folder would silently serve other data."""
+    truth = casme2.write(tmp_path / 'raw')
+    plain = prepare('casme2/samer,optical_flow=farneback', truth.folder, tmp_path)
+    # alpha 6 is the default: not in the name
+    other = prepare(
+        'casme2/samer,optical_flow=farneback,magnifier=none,alpha=6', truth.folder, tmp_path
+    )
+    assert Path(other.data_dir).parts[-2] == 'samer,magnifier=none,optical_flow=farneback'
+    assert Path(plain.data_dir).parts[-2] == 'samer,optical_flow=farneback'
+    clip = sorted(truth.clips)[0]
+    assert (records(plain)[clip]['image'] != records(other)[clip]['image']).any()
+    for text, part in (
+        ('alpha=x', "alpha is 'x'; allowed: 6, a number"),
+        ('colour=red', "'colour' is no setting of samer"),
+        ('magnifier=phse', "magnifier is 'phse'; allowed: phase"),
+        ('magnifier=magnet', '--config.data.magnet='),
+    ):
+        with pytest.raises(UserError, match=part):
+            prepare(f'casme2/samer,{text}', truth.folder, tmp_path)
+    with pytest.raises(
+        UserError, match="unknown config 'flwo' of data set casme2; known: flow, samer"
+    ):
+        prepare('casme2/flwo', truth.folder, tmp_path)
+
+
+def test_the_threshold_of_samer_is_a_setting():
+    """A threshold that is named and not applied would label a build with what it does not hold."""
+    builder = tfds_builders.BUILDERS['casme2']
+    assert builder.configured('samer,threshold=1.50', {}).name == 'samer'
+    draw, clip = (
+        np.random.default_rng(0),
+        SimpleNamespace(onset=1, apex=2, offset=3, dataset='casme2'),
+    )
+    faces = {
+        n: cv2.GaussianBlur(draw.integers(0, 256, (64, 64), dtype=np.uint8), (0, 0), 3)
+        for n in (1, 2, 3)
+    }
+    for text, threshold in (('', 1.5), (',threshold=0', 0), (',threshold=2', 2)):
+        config = builder.configured(f'samer,magnifier=none{text}', {})
+        options = {
+            **{name: allowed[0] for name, allowed in inputs.options_of('samer').items()},
+            **config.options,
+        }
+        image = inputs.KINDS['samer'](clip, faces, faces.get, options, {})[0]['image']
+        for channel, start in ((1, 1), (2, 3)):
+            moved = flow.estimate(faces[start], faces[2])
+            np.testing.assert_array_equal(
+                image[..., channel], flow.samer_magnitude(moved, threshold=threshold)
+            )
+    for text in ('samer,threshold=-1', 'samer,threshold=nan', 'flow,threshold=0'):
+        with pytest.raises(UserError, match='threshold'):
+            builder.configured(text, {})
+
+
+@pytest.mark.parametrize('name', sorted(WRITERS))
+def test_without_its_folder_one_line_says_where_to_apply(name, tmp_path):
+    """A new user has the data set's name and nothing else."""
+    with pytest.raises(UserError) as caught:
+        tfds_builders.prepare(name, data_dir=tmp_path, progress=False)
+    text = str(caught.value)
+    assert '--config.data.manual_dir=FOLDER' in text and '\n' not in text
+    assert tfds_builders.BUILDERS[name].LAYOUT.INSTRUCTIONS in text
+
+
+def test_a_changed_sheet_frame_or_folder_is_noticed_by_name(tmp_path):
+    """The build of last year's sheet would be used with this year's labels."""
+    truth = casme2.write(tmp_path / 'raw')
+    prepare('casme2/video', truth.folder, tmp_path)
+    folder = sorted(clip.folder for clip in truth.clips.values())[0]
+    frame = sorted(folder.iterdir())[0]
+    frame.write_bytes(frame.read_bytes() + b'\0')
+    with pytest.raises(
+        UserError,
+        match=rf'changed since it was built: .*{folder.name}; rebuild with '
+        r'--config.data.rebuild=True',
+    ):
+        prepare('casme2/video', truth.folder, tmp_path)
+    prepare('casme2/video', truth.folder, tmp_path, rebuild=True)
+    sheet = next(
+        path
+        for path in truth.sheets
+        if 'coding' in Path(path).name.lower() or len(truth.sheets) == 1
+    )
+    Path(truth.folder, sheet).write_bytes(Path(truth.folder, sheet).read_bytes() + b'\0')
+    with pytest.raises(UserError, match=rf'changed since it was built: {Path(sheet).name}'):
+        prepare('casme2/video', truth.folder, tmp_path)
+
+
+def test_a_killed_build_goes_on_and_gives_the_same_data(tmp_path, monkeypatch):
+    """TFDS itself starts a killed build from nothing: hours of optical flow."""
+    truth = smic.write(tmp_path / 'raw')
+    whole = prepare('smic', truth.folder, tmp_path)
+    code = (
+        'import sys, tfds_builders; '
+        'tfds_builders.prepare("smic", data_dir=sys.argv[1], manual_dir=sys.argv[2], '
+        'progress=False)'
+    )
+    scratch = tmp_path / 'other/smic/flow' / build.SCRATCH
+    process = subprocess.Popen(
+        [sys.executable, '-c', code, str(tmp_path / 'other'), str(truth.folder)],
+        cwd=ROOT,
+        env={**os.environ, 'PYTHONPATH': str(ROOT)},
+    )
+    while len(list(scratch.glob('*.npz'))) < 3 and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    kept = {path: path.stat().st_mtime_ns for path in scratch.glob('*.npz')}
+    assert kept
+    times = []
+    publish = build._publish
+    monkeypatch.setattr(
+        build,
+        '_publish',
+        lambda *args: (times.extend(p.stat().st_mtime_ns == kept[p] for p in kept), publish(*args)),
+    )
+    again = tfds_builders.prepare(
+        'smic', data_dir=tmp_path / 'other', manual_dir=truth.folder, progress=False
+    )
+    assert times == [True] * len(kept) and not scratch.exists()
+    for clip, record in records(whole).items():
+        other = records(again)[clip]
+        for name in ('flow', 'apex', 'emotion', 'landmarks'):
+            np.testing.assert_array_equal(record[name], other[name])
+
+
+def noisy(source, target, subject_folder):
+    """A copy of a release in which every frame of one subject is noise."""
+    shutil.copytree(source, target)
+    draw = np.random.default_rng(3)
+    for path in sorted(Path(target).rglob(f'{subject_folder}/**/*.jpg')):
+        shape = cv2.imread(str(path)).shape
+        cv2.imwrite(str(path), draw.integers(0, 256, shape, dtype=np.uint8))
+    return Path(target)
+
+
+def test_noise_in_one_subjects_frames_changes_nobody_elses_record(tmp_path):
+    """A scale or a mean face fitted in the builder would carry a left-out subject into training."""
+    truth = casme2.write(tmp_path / 'raw')
+    subject = sorted(clip.subject for clip in truth.clips.values())[0]
+    folder = next(
+        clip.folder.parent.name for clip in truth.clips.values() if clip.subject == subject
+    )
+    clean = records(prepare(FAST_FLOW, truth.folder, tmp_path))
+    spoilt = records(
+        tfds_builders.prepare(
+            FAST_FLOW,
+            data_dir=tmp_path / 'noisy',
+            progress=False,
+            manual_dir=noisy(truth.folder, tmp_path / 'copy', folder),
+        )
+    )
+    changed = {clip for clip in clean if (clean[clip]['flow'] != spoilt[clip]['flow']).any()}
+    assert changed == {clip for clip, own in truth.clips.items() if own.subject == subject}
+    for clip in set(clean) - changed:
+        for name, value in clean[clip].items():
+            np.testing.assert_array_equal(value, spoilt[clip][name])
+
+
+def test_the_summary_counts_what_happened():
+    """Nobody reads 255 rows; a dropped subject must show in a few lines."""
+    rows = [
+        release.audit.Row('s row 1', 'used', '', 'a'),
+        release.audit.Row('s row 2', 'dropped', 'no folder on disk: x', 'b'),
+        release.audit.Row('s row 3', 'dropped', 'no folder on disk: y', 'c'),
+    ]
+    text = release.summary('casme2', rows)
+    assert '1 used, 2 dropped' in text and 'dropped: 2 x no folder on disk' in text
+
+
+def test_a_release_below_a_folder_called_crop_is_still_whole_frames(tmp_path):
+    """Names above the release once decided that whole frames were face crops: squeezed to a square,
+    without a face search.
+    """
+    truth = samm.write(tmp_path / 'crop_lab/preprocessed')
+    shutil.move(str(truth.folder), str(tmp_path / 'crop_lab/preprocessed_data'))
+    flat = tmp_path / 'crop_lab/preprocessed_data'
+    # the sheet beside the subjects: the tree is the root itself
+    for path in list((flat / 'SAMM').iterdir()):
+        shutil.move(str(path), str(flat))
+    assert {
+        record['crop'] for record in records(prepare('samm/video', flat, tmp_path)).values()
+    } == {'haar and eyes'}
+
+
+def test_a_frame_changed_within_its_size_is_noticed(tmp_path):
+    """Uncompressed frames all have one size: another picture under the same name would be served
+    from the old build.
+    """
+    truth = smic.write(tmp_path / 'raw', layout='raw')
+    prepare('smic/video', truth.folder, tmp_path)
+    path = sorted(sorted(clip.folder for clip in truth.clips.values())[0].iterdir())[2]
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 255
+    path.write_bytes(content)
+    with pytest.raises(UserError, match='changed since it was built'):
+        prepare('smic/video', truth.folder, tmp_path)
+
+
+def test_two_builds_at_once_take_turns(tmp_path):
+    """Two jobs on one fresh data folder would clear up under each other."""
+    truth = smic.write(tmp_path / 'raw')
+    code = (
+        'import sys, tfds_builders; '
+        'tfds_builders.prepare("smic/video", data_dir=sys.argv[1], manual_dir=sys.argv[2], '
+        'progress=False)'
+    )
+    both = [
+        subprocess.Popen(
+            [sys.executable, '-c', code, str(tmp_path / 'data'), str(truth.folder)],
+            cwd=ROOT,
+            env={**os.environ, 'PYTHONPATH': str(ROOT)},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    told = [process.communicate()[1] for process in both]
+    assert [process.returncode for process in both] == [0, 0], told
+    assert len(records(prepare('smic/video', truth.folder, tmp_path))) == len(truth.clips)
+
+
+def test_a_killed_build_leaves_no_process_behind(tmp_path):
+    """Workers that wait for ever for a parent that is gone hold memory and the terminal."""
+    truth = smic.write(tmp_path / 'raw')
+    code = (
+        'import sys, tfds_builders\nif __name__ == "__main__":\n'
+        '    tfds_builders.prepare("smic", data_dir=sys.argv[1], manual_dir=sys.argv[2], '
+        'progress=False)'
+    )
+    script = tmp_path / 'build.py'
+    script.write_text(code)
+    process = subprocess.Popen(
+        [sys.executable, str(script), str(tmp_path / 'data'), str(truth.folder)],
+        env={**os.environ, 'PYTHONPATH': str(ROOT)},
+        stderr=subprocess.PIPE,
+    )
+    scratch = tmp_path / 'data/smic/flow' / build.SCRATCH
+    while len(list(scratch.glob('*.npz'))) < 3 and process.poll() is None:
+        time.sleep(0.01)
+    process.kill()
+    process.stderr.read()  # ends only when no worker holds the pipe any more
+    assert process.wait() == -signal.SIGKILL

@@ -1,0 +1,121 @@
+"""The measured plan: what is tried, what is chosen, what is remembered."""
+
+import math
+
+import numpy as np
+import pytest
+
+from mer_jax.errors import UserError
+from mer_jax.training import plan
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv('MER_JAX_CACHE', str(tmp_path))
+    return tmp_path
+
+
+def settled(found, measure, *, runs, epochs):
+    return plan.settled(found, {'runs': runs}, measure, runs=runs, epochs=epochs)
+
+
+def candidates(backend='cpu', devices=2, runs=44, **pinned):
+    return plan.candidates(
+        backend, devices, runs, **({'lowering': 'auto', 'at_once': 0, 'use': 0} | pinned)
+    )
+
+
+def test_cpu_never_tries_a_native_convolution():
+    """Inside a loop on CPU it is tens of times slower: even trying it would take minutes."""
+    assert {p.lowering for p in candidates()} == {'matmul'}
+    assert {p.lowering for p in candidates('gpu', 1)} == {'matmul', 'native'}
+
+
+def test_pinned_settings_leave_one_candidate():
+    """Tests and reproductions pin the plan; a trial there would make bits depend on timing."""
+    assert candidates(lowering='matmul', at_once=2, use=1) == [
+        plan.Plan('matmul', 2, 1, 'pinned by the settings')
+    ]
+    assert candidates('gpu', 4, 3, lowering='native', at_once=1, use=4)[0].devices == 4
+
+
+def test_the_fastest_for_all_runs_is_chosen():
+    """A plan that is faster a round but pads many runs away must not win."""
+    found = [
+        plan.Plan('matmul', 1, 2, ''),
+        plan.Plan('matmul', 4, 2, ''),
+        plan.Plan('matmul', 16, 2, ''),
+    ]
+    seconds = {1: 1.0, 4: 3.6, 16: math.inf}
+    chosen = settled(found, lambda p: seconds[p.at_once], runs=9, epochs=10**6)
+    assert chosen.at_once == 1  # 5 rounds of 1.0 s against 2 of 3.6 s
+    assert 'measured' in chosen.why
+    assert plan.remembered({'runs': 9}) == chosen
+
+
+def test_noise_does_not_choose_a_plan():
+    """On a busy machine two timings of one plan differ by some percent; the choice is kept for
+    every later run.
+    """
+    first, second = plan.Plan('matmul', 1, 2, ''), plan.Plan('matmul', 1, 1, '')
+    assert plan.fastest({first: 1.0, second: 0.95}) == first
+    assert plan.fastest({first: 1.0, second: 0.85}) == second
+    assert plan.fastest({first: math.inf, second: 5.0}) == second
+
+
+def test_a_short_training_is_not_measured_further_nor_remembered():
+    """A trial must not cost more than it saves, and a long run must not inherit what one cut short
+    had settled on.
+    """
+    found = [plan.Plan('matmul', 1, 2, ''), plan.Plan('matmul', 4, 2, '')]
+    tried = []
+    settled(found, lambda p: tried.append(p) or 1e-9, runs=4, epochs=10)
+    assert len(tried) == 1
+    assert plan.remembered({'runs': 4}) is None
+    settled(found, lambda p: tried.append(p) or 1e-9, runs=4, epochs=10)
+    assert len(tried) == 1  # the same training again does not try again
+
+
+def test_a_plan_is_remembered_for_the_same_facts_only(cache):
+    """Another fold count or version may have another fastest plan; a damaged note is
+    measured anew.
+    """
+    chosen = plan.Plan('matmul', 4, 2, 'measured')
+    plan.remember({'runs': 44}, chosen)
+    assert plan.remembered({'runs': 44}) == chosen
+    assert plan.remembered({'runs': 45}) is None
+    next((cache / 'plans').iterdir()).write_text('{')
+    assert plan.remembered({'runs': 44}) is None
+
+
+def test_groups_hold_full_rounds(tmp_path):
+    """A group that is not a multiple of a round would train padding in every group."""
+    shapes = {'w': np.zeros(1000, np.float32)}
+    size = lambda group, runs=44: plan.group_size(  # noqa: E731
+        plan.Plan('matmul', 2, 2, ''),
+        runs,
+        shapes=shapes,
+        group=group,
+        device=NoStats(),
+        folder=tmp_path,
+    )
+    assert size(0) == 44 and size(10) == 8 and size(3) == 4 and size(100) == 44
+    assert size(2, runs=3) == 3  # a round larger than all runs
+
+
+def test_a_full_disk_is_told_before_training(tmp_path):
+    shapes = {'w': type('Huge', (), {'shape': (2**50,), 'dtype': np.dtype('float32')})()}
+    with pytest.raises(UserError, match='GB free, the states of 3 runs need'):
+        plan.group_size(
+            plan.Plan('matmul', 1, 1, ''),
+            3,
+            shapes=shapes,
+            group=0,
+            device=NoStats(),
+            folder=tmp_path,
+        )
+
+
+class NoStats:
+    def memory_stats(self):
+        return None

@@ -1,0 +1,184 @@
+"""All runs on the devices: every layout gives the same results, groups and resumed runs the same
+bits.
+"""
+
+import jax
+import numpy as np
+import pytest
+
+from mer_jax.folds import protocols
+from mer_jax.training import checkpoint, held_out, plan
+from mer_jax.training import programs as runs
+from tests.conftest import make_samples
+from tests.training.train_test import learner
+
+
+def setup(samples, names, *, seeds=1):
+    return protocols.make('loso', samples, names, folds=2, holdout=0.5, seed=0, seeds=seeds)[0]
+
+
+def fit(
+    folds,
+    samples,
+    folder,
+    *,
+    layout,
+    members=None,
+    size=None,
+    epochs=3,
+    interval=60.0,
+    after=lambda *a: None,
+    chunk=4,
+):
+    members = np.arange(len(folds.fold)) if members is None else members
+    programs = runs.compiled(
+        learner(),
+        layout,
+        samples,
+        folds,
+        runs=size or len(members),
+        batch_size=8,
+        test_batch=4,
+        chunk=chunk,
+    )
+    return runs.train_group(
+        programs,
+        folds,
+        members,
+        folder,
+        epochs=epochs,
+        test_batch=4,
+        prepare=lambda s, m: s,
+        started=lambda epoch: None,
+        after=after,
+        interval=interval,
+    )
+
+
+def layout(at_once=1, devices=2):
+    return plan.Plan('matmul', at_once, devices, 'test')
+
+
+@pytest.fixture(scope='module')
+def reference(tmp_path_factory):
+    samples, names = make_samples()
+    folds = setup(samples, names)
+    return (
+        samples,
+        folds,
+        *fit(
+            folds, samples, tmp_path_factory.mktemp('reference') / 'run', layout=layout(), epochs=2
+        ),
+    )
+
+
+@pytest.mark.parametrize('at_once,devices', [(1, 1), (2, 1), (2, 2), (5, 1)])
+def test_every_layout_trains_the_same(reference, tmp_path, at_once, devices):
+    """A fold's result must not depend on who trains beside it: 5 runs on 2 devices also try the
+    padding.
+    """
+    samples, folds, states, outputs = reference
+    other, also = fit(folds, samples, tmp_path / 'other', layout=layout(at_once, devices), epochs=2)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6), other, states)
+    np.testing.assert_allclose(also, outputs, rtol=1e-4, atol=1e-5)
+
+
+def test_groups_give_the_same_bits(reference, tmp_path):
+    """Where memory holds three of five runs, the third group-mate must not change what a run
+    becomes.
+    """
+    samples, folds, states, outputs = reference
+    first, one = fit(
+        folds,
+        samples,
+        tmp_path / 'a',
+        layout=layout(),
+        members=np.array([0, 1, 2]),
+        size=4,
+        epochs=2,
+    )
+    second, two = fit(
+        folds, samples, tmp_path / 'b', layout=layout(), members=np.array([3, 4]), size=4, epochs=2
+    )
+    joined = jax.tree.map(lambda a, b: np.concatenate([a, b]), first, second)
+    jax.tree.map(np.testing.assert_array_equal, joined, states)
+    np.testing.assert_array_equal(np.concatenate([one, two]), outputs)
+
+
+def test_a_stopped_run_continues_to_the_same_bits(reference, tmp_path):
+    """The promise behind resuming: stop anywhere, go on, get what an undisturbed run gets."""
+    samples, folds, _, _ = reference
+    whole, outputs = fit(folds, samples, tmp_path / 'whole', layout=layout(), epochs=6)
+
+    def stop(done, logs, seconds, outputs):
+        if done >= 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(
+            folds,
+            samples,
+            tmp_path / 'cut',
+            layout=layout(),
+            epochs=6,
+            interval=0.0,
+            after=stop,
+            chunk=1,
+        )
+    assert checkpoint.newest(tmp_path / 'cut') == 3
+    states, again = fit(folds, samples, tmp_path / 'cut', layout=layout(), epochs=6)
+    jax.tree.map(np.testing.assert_array_equal, states, whole)
+    np.testing.assert_array_equal(again, outputs)
+
+
+def test_a_checkpoint_restores_onto_another_device_count(reference, tmp_path):
+    """Without an abstract tree Orbax refuses this; a finished run must open on any machine."""
+    samples, folds, _, _ = reference
+    before, outputs = fit(folds, samples, tmp_path / 'x', layout=layout(devices=2), epochs=2)
+    after, again = fit(folds, samples, tmp_path / 'x', layout=layout(devices=1), epochs=2)
+    jax.tree.map(np.testing.assert_array_equal, before, after)
+    np.testing.assert_allclose(again, outputs, rtol=1e-5, atol=1e-6)
+
+
+def test_seeds_differ_and_folds_differ(reference, tmp_path):
+    """Runs that share a random stream would make three seeds one."""
+    samples, folds, _, _ = reference
+    doubled = jax.tree.map(lambda a: np.concatenate([a, a]), folds)._replace(
+        seed=np.repeat([0, 1], 5).astype(np.int32)
+    )
+    states, _ = fit(doubled, samples, tmp_path / 'seeds', layout=layout(), epochs=0)
+    kernels = states.params['Dense_0']['kernel'].reshape(10, -1)
+    assert len(np.unique(kernels[:, 0])) == 10
+
+
+def test_outputs_return_to_the_order_of_the_data_set(reference):
+    """Concatenating folds instead of scattering by row would pair outputs with the wrong clips."""
+    samples, folds, _, outputs = reference
+    gathered = held_out.gather(outputs, folds)
+    found = held_out.predictions(gathered, samples, folds)
+    np.testing.assert_array_equal(found.clip, samples.clip)
+    np.testing.assert_array_equal(found.subject, samples.subject)
+    row = 9  # the third clip of subject 1
+    np.testing.assert_array_equal(found.output[row], outputs[1].reshape(-1, 3)[2])
+    assert found.fold[row] == 1
+
+
+def test_outputs_are_the_networks(reference):
+    """The compiled, mapped, batched prediction equals calling the network on the row."""
+    samples, folds, states, outputs = reference
+    tool = learner()
+    one = jax.tree.map(lambda a: a[2], states)
+    logits, _ = tool.predict(one, samples.image[folds.test.index[2]])
+    np.testing.assert_allclose(
+        outputs[2].reshape(-1, 3)[: len(logits)], logits, rtol=1e-5, atol=1e-6
+    )
+
+
+def test_half_a_checkpoint_does_not_count(tmp_path):
+    """A kill during a save leaves a temporary folder; taking it for a checkpoint would lose the
+    run.
+    """
+    (tmp_path / '12.orbax-checkpoint-tmp').mkdir()
+    (tmp_path / '7').mkdir()
+    assert checkpoint.newest(tmp_path) == 7
+    assert checkpoint.newest(tmp_path / 'none') == -1
