@@ -86,15 +86,11 @@ def _spotting():
     c.label = 'linear'
     c.steepness = 3.0  # k of exponential and log
     c.sigma = 0.0  # impulse: standard deviation in frames of a softened one
-    c.loss = 'mse'  # of frames: mse | bce
     c.output = 'sigmoid'  # of frames: sigmoid | linear
     c.window = 9  # frames of SW-Max; that many count as one observation of the template
-    c.answer = 'centre'  # SW-Max: of the best window the centre | inside (its largest frame)
     # whose error is the run's own; all are reported: max | sw_max | template (see
     # spotting.template)
     c.decision = 'sw_max'
-    # the flow less its best affine motion: what parts of the face do, without the head
-    c.still = False
     return c
 
 
@@ -125,10 +121,8 @@ def _model():
     c.dual_inception = ConfigDict({'dropout': 0.5})
     c.alexnet = ConfigDict({'dropout': 0.5, 'hidden': 4096})
     # width: channels of the first convolution, 96 as published; path: short path none | v1 | v2 |
-    # v3 | v4, joined by merge: concat | sum; lrn: of AlexNet | tf_default
-    c.vggm = ConfigDict(
-        {'width': 96, 'path': 'none', 'merge': 'concat', 'lrn': 'alexnet', 'dropout': 0.5}
-    )
+    # v3 | v4, joined by merge: concat | sum
+    c.vggm = ConfigDict({'width': 96, 'path': 'none', 'merge': 'concat', 'dropout': 0.5})
     # width: channels of the first convolutions; arch: default | literal (one convolution); head of
     # the default: grid4 | gap | flatten
     c.cnn3d = ConfigDict(

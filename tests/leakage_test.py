@@ -60,7 +60,7 @@ TRAININGS = {
         'weighted',
         {'replace': 0.9, 'replace_units': 'union', 'replace_region': 'either'},
     ),
-    'spotting': ('spotting', {'loss': 'mse', 'output': 'sigmoid'}, 'none', 'shuffle', {}),
+    'spotting': ('spotting', {'output': 'sigmoid'}, 'none', 'shuffle', {}),
 }
 CASES = [
     (name, scale, 'plain')

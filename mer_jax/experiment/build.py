@@ -51,7 +51,6 @@ def _data(config, apex):
         loaded = frames.load(
             config.data.name,
             size=config.data.size,
-            still=config.spotting.still,
             label=config.spotting.label,
             steepness=config.spotting.steepness,
             sigma=config.spotting.sigma,
@@ -199,7 +198,7 @@ def learner(config, loaded, folds, lowering):
             learners.contrastive, smoothing=config.train.label_smoothing, **config.alignment
         )
     if config.train.learner == 'spotting':
-        make = partial(learners.spotting, loss=config.spotting.loss, output=config.spotting.output)
+        make = partial(learners.spotting, output=config.spotting.output)
     return make(
         model(config, loaded, lowering),
         optimizer,

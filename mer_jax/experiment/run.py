@@ -152,7 +152,6 @@ def _publish(config, loaded, folds, titles, output, layout, folder, seconds):
             decision=config.spotting.decision,
             seconds=seconds,
             window=config.spotting.window,
-            inside=config.spotting.answer,
             label=config.spotting.label,
             steepness=config.spotting.steepness,
             sigma=config.spotting.sigma,

@@ -17,9 +17,9 @@ from mer_jax.models import MODELS, REGIONAL
 from mer_jax.models.cnn3d import ARCHS, HEADS
 from mer_jax.models.dual_branch import FUSE
 from mer_jax.models.resnet import ATTENTION
-from mer_jax.models.vggm import LRN, MERGES, PATHS
+from mer_jax.models.vggm import MERGES, PATHS
 from mer_jax.runfiles.files import differences, flat
-from mer_jax.spotting.decoders import ANSWERS, DECISIONS
+from mer_jax.spotting.decoders import DECISIONS
 from mer_jax.spotting.decoders import KINDS as CONTINUOUS
 from mer_jax.spotting.frames import ROWS
 from mer_jax.training.augment import CHANGES, REGIONS, UNITS, augmentable
@@ -38,9 +38,7 @@ _CHOICES = {
     'gan.scope': SCOPES,
     'spotting.label': CONTINUOUS,
     'spotting.decision': DECISIONS,
-    'spotting.loss': ('mse', 'bce'),
     'spotting.output': ('sigmoid', 'linear'),
-    'spotting.answer': ANSWERS,
     'protocol.name': PROTOCOLS,
     'protocol.scored': SCORED,
     'model.name': MODELS,
@@ -65,7 +63,6 @@ _CHOICES = {
     'model.cnn3d.head': HEADS,
     'model.vggm.path': PATHS,
     'model.vggm.merge': MERGES,
-    'model.vggm.lrn': LRN,
     'train.lowering': ('auto', 'matmul', 'native'),
 }
 _RANGES = {  # key: (least, most); a share or a rate of 0 would train or test nothing
@@ -271,11 +268,6 @@ def _spotting(settings):
         wrong.append(
             f'data.channels is {settings["data"]["channels"]!r}; allowed with data.rows '
             "frames: 'u,v'"
-        )
-    if settings['spotting']['loss'] == 'bce' and settings['spotting']['output'] == 'linear':
-        wrong.append(
-            "spotting.loss is 'bce', which takes a sigmoid; allowed: spotting.output sigmoid, or "
-            'loss mse'
         )
     for_classes = {
         'balance.method': 'none',

@@ -27,11 +27,8 @@ _JOINED = {
 }
 PATHS = tuple(_JOINED)
 MERGES = ('concat', 'sum')
-LRN = {
-    'alexnet': {'window': 5, 'k': 2.0, 'alpha': 1e-4, 'beta': 0.75},
-    # tf.nn.local_response_normalization: radius 5
-    'tf_default': {'window': 11, 'k': 1.0, 'alpha': 1.0, 'beta': 0.5},
-}
+# Local response normalisation as in AlexNet.
+_NORMALISATION = {'window': 5, 'k': 2.0, 'alpha': 1e-4, 'beta': 0.75}
 
 
 class VGGM(nn.Module):
@@ -40,7 +37,7 @@ class VGGM(nn.Module):
     width: channels of conv1 (96 is published; conv2 has 8/3 and the others 16/3 of it). path: what
     goes round conv1 (v1), conv2 (v2), both together (v3), each (v4), or nothing (none). merge: it
     follows the channels of the convolution (concat) or is added to them through a 1x1 projection
-    (sum), after ReLU. lrn: a row of LRN.
+    (sum), after ReLU.
     """
 
     classes: int
@@ -48,7 +45,6 @@ class VGGM(nn.Module):
     width: int = 96
     path: str = 'none'
     merge: str = 'concat'
-    lrn: str = 'alexnet'
     dropout: float = 0.5
 
     @nn.compact
@@ -62,7 +58,7 @@ class VGGM(nn.Module):
             x = nn.relu(Conv(features, size, 2, 'VALID', lowering=self.lowering, name=name)(x))
             if name in _JOINED[self.path]:
                 x = self._join(x, _averages(skipped, pools), name.replace('conv', 'skip'))
-            x = max_pool(local_response_norm(x, **LRN[self.lrn]), 3, 2)
+            x = max_pool(local_response_norm(x, **_NORMALISATION), 3, 2)
         for name in ('conv3', 'conv4', 'conv5'):
             x = nn.relu(Conv(self.width * 16 // 3, 3, 1, 1, lowering=self.lowering, name=name)(x))
         maps = max_pool(x, 3, 2)

@@ -13,7 +13,6 @@ LABELS = {  # r: share of the way from onset to apex, or from offset back to it;
     'log': lambda r, k: np.log1p(np.expm1(k) * r) / k,  # the inverse of the exponential
 }
 KINDS = (*LABELS, 'impulse')
-ANSWERS = ('centre', 'inside')
 DECISIONS = ('max', 'sw_max', 'template')
 
 
@@ -39,9 +38,8 @@ def largest(value) -> int:
     return int(np.argmax(value))
 
 
-def window(value, *, width, answer) -> int:
-    """SW-Max: the window of `width` frames with the largest sum, and in it the middle frame or the
-    largest one ('inside').
+def window(value, *, width) -> int:
+    """SW-Max: the middle frame of the window of `width` frames with the largest sum.
 
     value: [T]; windows stay inside the clip, and a clip shorter than one falls back on Max.
     """
@@ -51,7 +49,7 @@ def window(value, *, width, answer) -> int:
     total = np.convolve(value, np.ones(width), 'valid')
     # sums of equal windows may differ in their last bits
     first = int(np.argmax(np.round(total, 9)))
-    return first + (width // 2 if answer == 'centre' else largest(value[first : first + width]))
+    return first + width // 2
 
 
 def template(number, value, *, onset, offset, width, prior, **label) -> int:

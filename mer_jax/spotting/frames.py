@@ -9,7 +9,6 @@ import numpy as np
 from mer_jax.data import apexes, labels, loading
 from mer_jax.data import images as pictures
 from mer_jax.errors import UserError
-from mer_jax.preprocess import flow
 from mer_jax.spotting import decoders
 from mer_jax.types import Array, Names, Samples
 
@@ -40,13 +39,13 @@ class Timing(NamedTuple):
 
 
 def load(
-    name, *, size, still, label, steepness, sigma, data_dir, manual_dir, rebuild, landmarks, magnet
+    name, *, size, label, steepness, sigma, data_dir, manual_dir, rebuild, landmarks, magnet
 ) -> loading.Data:
     """Build (on first use) and read the data sets of `name` ('a+b'), in order of data set, clip and
     frame.
 
     A row is a frame from onset (no flow) to offset: image float16[N, size, size, 2] in pixels of
-    the stored flow, with `still` less what the head does; target its continuous label (see
+    the stored flow; target its continuous label (see
     spotting.continuous), NaN in a clip without annotated apex. Every emotion counts; clips without
     onset or offset are dropped and listed. Raises UserError where nothing is left, and for a clip
     that stands twice.
@@ -77,7 +76,7 @@ def load(
         )
     subjects, datasets, own = loading.whose(kept)
     names = Names(('apex',), subjects, datasets, tuple(r['clip'] for r in kept), ())
-    samples = _frames(kept, times, own, size, still, label, steepness, sigma)
+    samples = _frames(kept, times, own, size, label, steepness, sigma)
     fingerprint = loading.fingerprint((*samples, *times), names)
     return loading.Data(samples, names, dropped, fingerprint, label, loading.editions(kept), times)
 
@@ -129,11 +128,10 @@ def inside(record):
     return numbers, np.concatenate([np.zeros((1, *record['flows'].shape[1:]), flows.dtype), flows])
 
 
-def _frames(records, times, own, size, still, label, steepness, sigma):
+def _frames(records, times, own, size, label, steepness, sigma):
     images, targets, numbers = [], [], []
     for record, apex in zip(records, times.apex, strict=True):
         number, flows = inside(record)
-        flows = flow.without_head(flows).astype(np.float16) if still else flows
         same = flows.shape[1:3] == (size, size)
         images.append(
             flows

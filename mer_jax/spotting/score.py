@@ -31,12 +31,12 @@ class Answers(NamedTuple):
     curve: list  # (frame numbers [T], outputs [T]) of each row
 
 
-def answers(predictions, folds, samples, timing, *, window, inside, **label) -> Answers:
+def answers(predictions, folds, samples, timing, *, window, **label) -> Answers:
     """What a spotter and the two simple ways answer for every clip that is held out.
 
-    predictions: rows of `evaluate.predictions`, one a frame, output [R, 1]; window, inside: width
-    and answer of SW-Max; label: of spotting.continuous, for the template. UserError where an output
-    is not finite.
+    predictions: rows of `held_out.predictions`, one a frame, output [R, 1]; window: width of
+    SW-Max; label: of decoders.continuous, for the template. UserError where an output is not
+    finite.
     """
     finite = np.isfinite(predictions.output).all(-1)
     if not finite.all():
@@ -61,9 +61,7 @@ def answers(predictions, folds, samples, timing, *, window, inside, **label) -> 
     fitted = [fits[key] for key in zip(seed.tolist(), fold.tolist(), strict=True)]
     made = {
         'max': [number[decoders.largest(value)] for number, value in curve],
-        'sw_max': [
-            number[decoders.window(value, width=window, answer=inside)] for number, value in curve
-        ],
+        'sw_max': [number[decoders.window(value, width=window)] for number, value in curve],
         'template': [
             decoders.template(
                 number, value, onset=first, offset=last, width=window, prior=prior, **label

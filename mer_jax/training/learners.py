@@ -101,17 +101,15 @@ def contrastive(
     return _learner(model, optimizer, loss, fit, scale_input)
 
 
-def spotting(model, optimizer, *, fit, scale_input, loss, output) -> Learner:
+def spotting(model, optimizer, *, fit, scale_input, output) -> Learner:
     """Regression of each frame's continuous label (samples.target), one output [B, 1] a frame (Koo
     et al. 2022).
 
-    output: 'sigmoid' of the logit, or the logit itself ('linear'); loss: 'mse', or 'bce' (binary
-    cross-entropy, of a sigmoid).
+    output: 'sigmoid' of the logit, or the logit itself ('linear'). The loss is the mean squared
+    error.
     """
 
     def told(logits, out, batch, fitted):
-        if loss == 'bce':
-            return optax.sigmoid_binary_cross_entropy(logits[:, 0], batch.target).mean(), {}
         return jnp.mean((_finished(logits, fitted)[:, 0] - batch.target) ** 2), {}
 
     def _finished(logits, fitted):

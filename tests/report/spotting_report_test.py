@@ -77,7 +77,6 @@ def write(
         decision=decision,
         seconds={'data': 1.0},
         window=3,
-        inside='centre',
         **LABEL,
     )
 

@@ -9,14 +9,12 @@ import pytest
 
 from mer_jax.data import loading
 from mer_jax.errors import UserError
-from mer_jax.preprocess import flow
 from mer_jax.spotting import decoders, frames
 from tests.mistakes_test import ROOT, mistake
 
 LABEL = {'label': 'linear', 'steepness': 3.0, 'sigma': 0.0}
 SETTINGS = {
     'size': 8,
-    'still': False,
     **LABEL,
     'data_dir': '',
     'manual_dir': '',
@@ -147,25 +145,6 @@ def test_labels_stand_at_their_frames_and_are_unknown_without_an_apex(monkeypatc
         )
 
 
-def test_the_head_is_taken_out_where_asked_for(monkeypatch):
-    """The setting would promise what does not happen; the motion is taken out before the picture is
-    made smaller.
-    """
-    plain, still = load(monkeypatch, RECORDS), load(monkeypatch, RECORDS, still=True)
-    assert (
-        still.samples.image.dtype == np.float16
-        and (still.samples.image != plain.samples.image).any()
-    )
-    one = next(r for r in RECORDS if r['clip'] == 'a')
-    kept = one['flow_frames'] <= one['offset']
-    np.testing.assert_array_equal(
-        still.samples.image[1:7], flow.without_head(one['flows'][kept]).astype(np.float16)
-    )
-    assert (
-        plain.fingerprint != still.fingerprint == load(monkeypatch, RECORDS, still=True).fingerprint
-    )
-
-
 def test_pictures_are_resized_in_pixels_of_the_stored_flow(monkeypatch):
     """A network of 75 pixels and one of 28 see the same motion."""
     found, whole = (load(monkeypatch, RECORDS, size=size).samples.image for size in (4, 8))
@@ -283,11 +262,6 @@ RULES = [
     ),
     (
         SPOTTING,
-        'spotting.loss=bce --config.spotting.output=linear',
-        "spotting.loss is 'bce', which takes a sigmoid; allowed",
-    ),
-    (
-        SPOTTING,
         'spotting.label=cubic',
         "spotting.label is 'cubic'; allowed: exponential, impulse, linear, log",
     ),
@@ -296,7 +270,6 @@ RULES = [
         'spotting.decision=sw-max',
         "spotting.decision is 'sw-max'; allowed: max, sw_max, template",
     ),
-    (SPOTTING, 'spotting.answer=left', "spotting.answer is 'left'; allowed: centre, inside"),
     (SPOTTING, 'spotting.window=0', 'spotting.window is 0; allowed: 1 to 1000'),
     (SPOTTING, 'spotting.steepness=0', 'spotting.steepness is 0.0; allowed: 0.001 to 50'),
     (SPOTTING, 'spotting.sigma=-1', 'spotting.sigma is -1.0; allowed: 0 to 1000'),

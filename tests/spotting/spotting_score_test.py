@@ -102,7 +102,7 @@ def run(off, *, seeds=1, name='loso', **changed):
             **LABEL,
         )
     predictions = held_out.predictions(output, SAMPLES, folds)
-    found = score.answers(predictions, folds, SAMPLES, TIMING, window=3, inside='centre', **LABEL)
+    found = score.answers(predictions, folds, SAMPLES, TIMING, window=3, **LABEL)
     return found, score.score(found, TIMING, NAMES, SUBJECT, DATASET), folds, titles
 
 
@@ -259,7 +259,7 @@ def test_outputs_that_are_not_finite_end_in_one_line():
     with pytest.raises(
         UserError, match=r'fold \d, seed 1: outputs are not finite, so training diverged; a smaller'
     ):
-        score.answers(predictions, folds, SAMPLES, TIMING, window=3, inside='centre', **LABEL)
+        score.answers(predictions, folds, SAMPLES, TIMING, window=3, **LABEL)
 
 
 def test_a_run_that_holds_nothing_out_scores_nothing():

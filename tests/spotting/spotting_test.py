@@ -88,21 +88,15 @@ def test_max_and_window_by_hand():
     """The paper's two decisions; of equal frames, and of equal windows, the first."""
     value = [0.1, 0.9, 0.2, 0.6, 0.7, 0.65, 0.1, 0.3]
     assert decoders.largest(value) == 1 and decoders.largest([2, 5, 5]) == 1
-    assert (
-        decoders.window(value, width=3, answer='centre') == 4
-        and decoders.window(value, width=3, answer='inside') == 4
-    )
+    assert decoders.window(value, width=3) == 4
     value[3] = 0.72
-    assert (
-        decoders.window(value, width=3, answer='centre') == 4
-        and decoders.window(value, width=3, answer='inside') == 3
-    )
-    assert decoders.window([0.3, 0.2, 0.1] * 4, width=3, answer='centre') == 1, (
+    assert decoders.window(value, width=3) == 4
+    assert decoders.window([0.3, 0.2, 0.1] * 4, width=3) == 1, (
         'equal sums that differ in their last bits'
     )
-    assert decoders.window([0, 1, 1, 0, 1, 1], width=2, answer='inside') == 1
-    assert decoders.window([1, 2, 3, 4], width=4, answer='centre') == 2
-    assert [decoders.window([1, 4, 3], width=width, answer='centre') for width in (1, 4, 9)] == [
+    assert decoders.window([0, 1, 1, 0, 1, 1], width=2) == 2
+    assert decoders.window([1, 2, 3, 4], width=4) == 2
+    assert [decoders.window([1, 4, 3], width=width) for width in (1, 4, 9)] == [
         1,
         1,
         1,
@@ -119,11 +113,7 @@ def test_window_equals_a_loop_over_windows(width):
             sum(value[first : first + width].tolist()) for first in range(len(value) - width + 1)
         ]
         first = sums.index(max(sums))
-        inside = first + value[first : first + width].tolist().index(
-            value[first : first + width].max()
-        )
-        assert decoders.window(value, width=width, answer='centre') == first + width // 2
-        assert decoders.window(value, width=width, answer='inside') == inside
+        assert decoders.window(value, width=width) == first + width // 2
 
 
 def answered(number, value, **changed):
@@ -386,9 +376,7 @@ def spot(drawn, tmp_path_factory):
             interval=60.0,
         )
         predictions = held_out.predictions(held_out.gather(outputs, folds), seen, folds)
-        found = spotting_score.answers(
-            predictions, folds, seen, timing, window=9, inside='centre', **SHAPES[0]
-        )
+        found = spotting_score.answers(predictions, folds, seen, timing, window=9, **SHAPES[0])
         assert len(found.clip) == len(names.clips) and found.own.all()
         of_clip = np.repeat(np.arange(SUBJECTS), EACH)
         return spotting_score.score(found, timing, names, of_clip, np.zeros_like(of_clip))

@@ -131,7 +131,7 @@ def torch_networks(nn, torch):
         pools of what they skip.
         """
 
-        def __init__(self, width=96, path='none', merge='concat', lrn='alexnet'):
+        def __init__(self, width=96, path='none', merge='concat'):
             a, b, c = width, width * 8 // 3, width * 16 // 3
             skip1, extra = 2 * (path in ('v1', 'v4')), merge == 'concat'
             into2 = a + extra * skip1
@@ -150,7 +150,7 @@ def torch_networks(nn, torch):
                 if channels and not extra:
                     self.add_module(f'skip{number}', nn.Conv2d(channels, features, 1, bias=False))
             self.path, self.merge = path, merge
-            self.norm = {'alexnet': (5, 5e-4, 0.75, 2.0), 'tf_default': (11, 11.0, 0.5, 1.0)}[lrn]
+            self.norm = (5, 5e-4, 0.75, 2.0)
 
         def join(self, x, skipped, number):
             if self.merge == 'concat':

@@ -304,8 +304,8 @@ class Frame(nn.Module):
         return nn.Dense(1)(image.reshape(len(image), -1)), {}
 
 
-@pytest.mark.parametrize('loss,output', [('mse', 'sigmoid'), ('mse', 'linear'), ('bce', 'sigmoid')])
-def test_a_spotting_step_regresses_the_label_of_each_frame(loss, output):
+@pytest.mark.parametrize('output', ['sigmoid', 'linear'])
+def test_a_spotting_step_regresses_the_label_of_each_frame(output):
     """[B, 1] less [B] is [B, B]: every frame would be drawn to the labels of all; and outputs must
     be those that are trained.
     """
@@ -316,7 +316,6 @@ def test_a_spotting_step_regresses_the_label_of_each_frame(loss, output):
         optax.sgd(0.1),
         fit=lambda samples, rows: {},
         scale_input=lambda image, fitted: image,
-        loss=loss,
         output=output,
     )
     state = tool.init(
@@ -328,11 +327,8 @@ def test_a_spotting_step_regresses_the_label_of_each_frame(loss, output):
     np.testing.assert_allclose(
         told, 1 / (1 + np.exp(-logits)) if output == 'sigmoid' else logits, rtol=1e-5
     )
-    wrong = [
-        (t - y) ** 2 if loss == 'mse' else -y * math.log(t) - (1 - y) * math.log(1 - t)
-        for t, y in zip(told[:, 0], batch.target.tolist(), strict=True)
-    ]
-    assert set(logs) == {'loss'} and float(logs['loss']) == pytest.approx(np.mean(wrong), rel=1e-5)
+    expected = np.mean((told[:, 0] - batch.target) ** 2)
+    assert set(logs) == {'loss'} and float(logs['loss']) == pytest.approx(expected, rel=1e-5)
     before = float(logs['loss'])
     for number in range(20):
         new, logs = tool.step(new, batch, jax.random.key(number))
