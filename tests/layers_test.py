@@ -1,6 +1,7 @@
 """The order of the house: which package may import which, read from the source with ast."""
 
 import ast
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -87,3 +88,12 @@ def test_config_is_read_by_few():
         if name != 'studies/compare.py':  # a verb, which is given a config like every other
             assert 'config' not in arguments, f'{name} takes config'
         assert 'ml_collections' not in set(imports(path)), f'{name} imports ml_collections'
+
+
+def test_the_table_of_the_architecture_is_that_of_the_imports():
+    """A drawing of what once was leads every new reader astray."""
+    spec = importlib.util.spec_from_file_location('draw_layers', ROOT / 'docs/draw_layers.py')
+    draw_layers = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(draw_layers)
+    page = (ROOT / 'docs' / 'architecture.md').read_text()
+    assert draw_layers.table() in page, 'run python docs/draw_layers.py'

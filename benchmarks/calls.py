@@ -1,0 +1,72 @@
+"""How many modules of mer_jax a run calls: a measure of how far a reader has to go.
+
+  python benchmarks/calls.py --config=configs/synthetic_ststnet.py:quick [--config.KEY=VALUE ...]
+
+Trains into a temporary folder with data that is built already. Counts calls of functions only:
+importing a module calls nothing. Prints the modules that are called, and how many different pairs
+of calling and called module there are.
+"""
+
+import collections
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from mer_jax import cli  # noqa: E402
+
+
+def module(frame):
+    """'training.loop' of a frame in mer_jax; '' of any other, and of code that an import runs."""
+    path = Path(frame.f_code.co_filename)
+    if not path.is_relative_to(ROOT / 'mer_jax') or frame.f_code.co_name == '<module>':
+        return ''
+    return '.'.join(path.relative_to(ROOT / 'mer_jax').with_suffix('').parts)
+
+
+def caller(frame):
+    """The module of mer_jax that a call came from, past any library between; '' for none."""
+    while frame is not None:
+        if name := module(frame):
+            return name
+        frame = frame.f_back
+    return ''
+
+
+def counted(function):
+    """Calls of each (calling, called) pair of modules while function() runs."""
+    pairs = collections.Counter()
+
+    def look(frame, event, argument):
+        if event == 'call' and (called := module(frame)):
+            pairs[caller(frame.f_back), called] += 1
+
+    threading.setprofile(look)
+    sys.setprofile(look)
+    try:
+        function()
+    finally:
+        sys.setprofile(None)
+        threading.setprofile(None)
+    return pairs
+
+
+def main():
+    """Print the modules that a run calls, the most called first."""
+    arguments = sys.argv[1:] or [f'--config={ROOT}/configs/synthetic_ststnet.py:quick']
+    with tempfile.TemporaryDirectory() as folder:
+        pairs = counted(lambda: cli.main([*arguments, f'--workdir={folder}/run']))
+    between = {(first, second) for first, second in pairs if first and first != second}
+    called = collections.Counter()
+    for (_, second), count in pairs.items():
+        called[second] += count
+    for name, count in called.most_common():
+        print(f'{count:7} {name}')
+    print(f'{len(called)} modules; {len(between)} different pairs of calling and called module')
+
+
+if __name__ == '__main__':
+    main()
