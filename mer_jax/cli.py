@@ -22,7 +22,6 @@ configs/common.py. The default folder of a run is runs/NAME[-VARIANT]. --debug s
 """
 
 import difflib
-import importlib
 import os
 import re
 import sys
@@ -33,7 +32,7 @@ from absl import flags
 from ml_collections import ConfigDict, config_flags
 
 from configs.common import base
-from mer_jax import quiet  # noqa: F401, before jax
+from mer_jax import entries, quiet  # noqa: F401, quiet before jax
 from mer_jax.errors import UserError
 from mer_jax.runfiles import files
 
@@ -92,8 +91,7 @@ def run(verb, config, workdir, *given):
         from mer_jax.experiment import settings
 
         settings.check(config.to_dict())
-    module, function = VERBS[verb].split(':')
-    return getattr(importlib.import_module(module), function)(config, workdir, *given)
+    return entries.loaded(VERBS[verb])(config, workdir, *given)
 
 
 def parse(argv):

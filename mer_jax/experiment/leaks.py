@@ -10,7 +10,7 @@ from mer_jax.models import torch_weights
 def listed(settings: dict) -> list:
     """The leaks that nested `settings` switch on, a line each; [] is an honest run."""
     found = [
-        protocols.LEAKS.get(settings['protocol']['name']),
+        protocols.leak(settings['protocol']['name']),
         torch_weights.leak(settings['model']['init_from']),
     ]
     data, balance = settings['data'], settings['balance']

@@ -11,7 +11,8 @@ from mer_jax.data.apexes import RULES
 from mer_jax.data.labels import SCHEMES
 from mer_jax.data.loading import CHANNELS, MASKS, SCALES, VALUE_RANGES
 from mer_jax.errors import UserError
-from mer_jax.folds.protocols import PROTOCOLS, SCORED
+from mer_jax.folds import PROTOCOLS, Protocol
+from mer_jax.folds.protocols import SCORED
 from mer_jax.folds.resampling import METHODS, SCOPES, SPACES
 from mer_jax.models import MODELS, REGIONAL
 from mer_jax.models.cnn3d import ARCHS, HEADS
@@ -317,18 +318,18 @@ def _balance(settings):
             "balance.scope is 'all', which images of a file have no part in; allowed with "
             "'generated': 'fold'"
         )
-    if '{subject}' in source and protocol['name'] != 'loso':
+    if '{subject}' in source and not _protocol(protocol['name']).one_subject:
         wrong.append(
             f"balance.generated holds '{{subject}}', one file a left-out subject, but "
             'protocol.name is '
-            f"{protocol['name']!r}; allowed: 'loso'"
+            f'{protocol["name"]!r}; allowed: {_one_subject()}'
         )
     if protocol['scored'] == 'validation' and not protocol['validation']:
         wrong.append(
             "protocol.scored is 'validation', but protocol.validation is 0; allowed: above 0"
         )
     both = protocol['holdout'] + protocol['validation']
-    if protocol['name'] in ('holdout', 'random_split') and protocol['validation'] and both > 0.99:
+    if _protocol(protocol['name']).share and protocol['validation'] and both > 0.99:
         wrong.append(
             f'protocol.holdout and protocol.validation are {both:g} together; allowed: up to '
             '0.99, the rest trains'
@@ -342,6 +343,16 @@ def _balance(settings):
     return wrong
 
 
+def _protocol(name):
+    """The entry of a protocol; of an unknown name, which is told apart, one without any facts."""
+    return PROTOCOLS.get(name, Protocol(''))
+
+
+def _one_subject():
+    """The protocols whose folds leave out one subject each, for a message: "'loso'"."""
+    return ', '.join(repr(name) for name, protocol in PROTOCOLS.items() if protocol.one_subject)
+
+
 def _apex(settings):
     """Apexes of a spotting run are told a left-out subject."""
     apex, protocol = settings['data']['apex'], settings['protocol']
@@ -352,12 +363,12 @@ def _apex(settings):
             f"balance.scope is 'all' and data.apex {apex!r}, which has an apex a fold; allowed: "
             "balance.scope 'fold'"
         ]
-    if protocol['name'] == 'loso' and not protocol['validation']:
+    if _protocol(protocol['name']).one_subject and not protocol['validation']:
         return []
     return [
         f'data.apex is {apex!r}, a spotter a left-out subject, but protocol.name is '
         f'{protocol["name"]!r} and '
-        f"protocol.validation {protocol['validation']:g}; allowed: 'loso' and 0"
+        f'protocol.validation {protocol["validation"]:g}; allowed: {_one_subject()} and 0'
     ]
 
 
@@ -382,11 +393,10 @@ def _gan(settings):
 def _init_from(text, protocol):
     if not text:
         return []
-    if '{subject}' in text and protocol != 'loso':
+    if '{subject}' in text and not _protocol(protocol).one_subject:
         return [
             f"model.init_from holds '{{subject}}', one file a left-out subject, but "
-            f'protocol.name is {protocol!r}; '
-            "allowed: 'loso'"
+            f'protocol.name is {protocol!r}; allowed: {_one_subject()}'
         ]
     if '{subject}' not in text and Path(text).is_dir():
         return [

@@ -2,21 +2,16 @@
 
 import numpy as np
 
+from mer_jax.entries import loaded
 from mer_jax.errors import UserError
+from mer_jax.folds import PROTOCOLS
 from mer_jax.types import Folds, Made, Rows, Training
 
-# What a protocol lets training see of the test subjects; stands in results.json under `leaks`.
-LEAKS = {
-    name: f'{name}: clips of one subject stand on both sides of the split'
-    for name in ('random_split', 'clip_kfold')
-}
 SCORED = ('test', 'validation')
 
 
 def loso(samples, names, *, folds, holdout, seed):
-    """Leave one subject out: a fold a subject, pooled over all data sets named. Returns (title,
-    test mask) a fold.
-    """
+    """Leave one subject out, pooled over all data sets: (title, test mask) of each fold."""
     titles = _subject_titles(samples, names)
     return [(titles[s], samples.subject == s) for s in np.unique(samples.subject)]
 
@@ -86,17 +81,6 @@ def all_rows(samples, names, *, folds, holdout, seed):
     return [('all rows', np.zeros(len(samples.subject), bool))]
 
 
-PROTOCOLS = {
-    'loso': loso,
-    'lodo': lodo,
-    'kfold': kfold,
-    'holdout': holdout,
-    'random_split': random_split,
-    'clip_kfold': clip_kfold,
-    'all_rows': all_rows,
-}
-
-
 def make(
     name,
     samples,
@@ -121,17 +105,17 @@ def make(
     trains: bool[N], False for rows that cannot train (their answer is not known): every fold holds
     them out. Raises UserError where a fold would have nobody to train on.
     """
-    unit = samples.clip if name in LEAKS else samples.subject
+    protocol = PROTOCOLS[name]
+    unit = getattr(samples, protocol.unit)
     aside = _validation(unit, validation, seed)
     left = np.flatnonzero(~aside)
     rest = samples._replace(
         **{key: getattr(samples, key)[left] for key in ('subject', 'dataset', 'clip')}
     )
-    groups = PROTOCOLS[name](
-        rest, names, folds=folds, holdout=holdout / (1 - validation), seed=seed
-    )
+    split = loaded(protocol.split)
+    groups = split(rest, names, folds=folds, holdout=holdout / (1 - validation), seed=seed)
     able = np.ones(len(unit), bool) if trains is None else trains
-    needed = 'data set' if name == 'lodo' else 'subject'
+    needed = protocol.needs
     if validation:
         needed += ', or no protocol.validation'
     for title, test in groups:
@@ -298,9 +282,15 @@ def describe(name, folds, titles, samples, names):
         lines.append(
             f'balance: {_span(column["made"])} rows made a fold (seed 0) train beside them'
         )
-    if name in LEAKS:
-        lines.append(f'protocol: LEAKS, {LEAKS[name]}')
+    if leak(name):
+        lines.append(f'protocol: LEAKS, {leak(name)}')
     return '\n'.join(lines)
+
+
+def leak(name) -> str:
+    """The line of results.json for the leak of protocol `name`; '' for an honest one."""
+    text = PROTOCOLS[name].leak
+    return f'{name}: {text}' if text else ''
 
 
 def _span(values):

@@ -14,7 +14,7 @@ from mer_jax.data import apexes
 from mer_jax.errors import UserError
 from mer_jax.evaluation import score
 from mer_jax.experiment import leaks
-from mer_jax.folds import protocols
+from mer_jax.folds import PROTOCOLS
 from mer_jax.report import audit_text
 from mer_jax.runfiles import files
 from mer_jax.studies import compare
@@ -52,7 +52,7 @@ def trials(settings: dict, folds: int) -> list:
     """
     name = clean(settings).get('protocol.name', settings['protocol']['name'])
     # as large a share of clips trains
-    many = round(1 / settings['protocol']['holdout']) if name == 'holdout' else folds
+    many = round(1 / settings['protocol']['holdout']) if PROTOCOLS[name].share else folds
     split = {'protocol.name': 'clip_kfold', 'protocol.folds': max(2, many)}
     sources = settings['model']['init_from'], settings['balance']['generated']
     one_each = next(
@@ -104,7 +104,8 @@ def clean(settings: dict) -> dict:
         'head.scope': 'fold',
         'evaluate.every_epoch': settings['head']['name'] == 'none',
     }
-    if settings['protocol']['name'] in (*protocols.LEAKS, 'all_rows'):
+    protocol = PROTOCOLS[settings['protocol']['name']]
+    if protocol.leak or not protocol.tests:
         changes['protocol.name'] = 'loso'
     return changes
 

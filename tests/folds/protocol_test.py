@@ -5,7 +5,7 @@ import pytest
 
 from mer_jax.data import apexes
 from mer_jax.errors import UserError
-from mer_jax.folds import protocols
+from mer_jax.folds import PROTOCOLS, protocols
 from tests.conftest import make_samples
 
 
@@ -39,7 +39,7 @@ def test_no_subject_stands_on_both_sides(name, small):
     for number in range(len(titles)):
         train, test = sides(folds, number)
         assert not set(samples.subject[train]) & set(samples.subject[test])
-    assert name not in protocols.LEAKS
+    assert not protocols.leak(name)
 
 
 @pytest.mark.parametrize('name', ['random_split', 'clip_kfold'])
@@ -49,7 +49,7 @@ def test_a_split_by_clip_mixes_subjects_and_is_named_as_a_leak(name, small):
     folds, _ = make(name, samples, names)
     train, test = sides(folds, 0)
     assert set(samples.subject[train]) & set(samples.subject[test])
-    assert name in protocols.LEAKS
+    assert protocols.leak(name)
 
 
 def test_groups_of_clips_are_of_one_size(small):
@@ -71,7 +71,7 @@ def test_rows_set_aside_neither_train_nor_are_tested_in_any_fold(name, small):
     samples, names = small
     folds, titles = make(name, samples, names, validation=0.2)
     scored, same = make(name, samples, names, validation=0.2, scored='validation')
-    unit = samples.clip if name in protocols.LEAKS else samples.subject
+    unit = getattr(samples, PROTOCOLS[name].unit)
     aside = sides(scored, 0)[1]
     assert len(np.unique(unit[aside])) == round(0.2 * len(np.unique(unit))) and titles == same
     for number in range(len(titles)):

@@ -196,7 +196,7 @@ def test_the_report_is_whole_and_safe(tmp_path):
 
 def test_a_leak_stands_in_table_and_report(tmp_path, capsys):
     """A split by clip is the published protocol: its figure must never pass for an honest one."""
-    leak = protocols.LEAKS['clip_kfold']
+    leak = protocols.leak('clip_kfold')
     results = write(tmp_path / 'run', name='clip_kfold', leaks=[leak])
     assert 'not honest: 1 leak' in spotting_page.verdict(results)
     assert (

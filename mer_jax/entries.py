@@ -1,0 +1,9 @@
+"""What the entries of a method share: it names its code as text, which is loaded on use."""
+
+import importlib
+
+
+def loaded(target: str):
+    """The object of 'module:name', as 'mer_jax.folds.protocols:loso'."""
+    module, name = target.split(':')
+    return getattr(importlib.import_module(module), name)
