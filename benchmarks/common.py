@@ -31,7 +31,7 @@ REGIONAL = {
     'dual_branch_medium': {'width': 32, 'hidden': 256},
 }
 
-# in one compiled call of the engine, as `train.fit` makes them where an epoch takes seconds
+# in one compiled call of the engine, as `loop.fit` makes them where an epoch takes seconds
 EPOCHS = 4
 
 

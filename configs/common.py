@@ -89,7 +89,7 @@ def _spotting():
     c.output = 'sigmoid'  # of frames: sigmoid | linear
     c.window = 9  # frames of SW-Max; that many count as one observation of the template
     # whose error is the run's own; all are reported: max | sw_max | template (see
-    # spotting.template)
+    # decoders.template)
     c.decision = 'sw_max'
     return c
 

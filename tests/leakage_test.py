@@ -119,7 +119,7 @@ def with_frames(samples):
 
 
 def learner_of(training, model, scale):
-    """The learner of TRAININGS and what train.train_epoch is told beside it."""
+    """The learner of TRAININGS and what loop.train_epoch is told beside it."""
     learner, settings, weights, sampler, changes = TRAININGS[training]
     value_range = loading.VALUE_RANGES['imagenet' if learner == 'contrastive' else '0..1']
     change = augment.compose(

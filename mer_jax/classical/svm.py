@@ -85,7 +85,7 @@ def hidden(learner):
 
 
 def of_runs(found, folds, count):
-    """What every run says of all `count` rows, [R, D] in data set order (see evaluate.order) -> [F,
+    """What every run says of all `count` rows, [R, D] in data set order (see held_out.order) -> [F,
     count, D].
     """
     out = np.zeros((len(folds.fold), count, found.shape[-1]), found.dtype)

@@ -33,7 +33,7 @@ def holder(channels) -> str:
 
 def made(records, stored, channels, *, count, size, scale, mask, jpeg, name):
     """Pictures [N, size, size, C] of records, or of 'frames' videos [N, count, size, size, 1];
-    settings as in data.load.
+    settings as in loading.load.
 
     stored: the feature with the pictures, or 'phases'; name: of the data set. Raises UserError
     where bytes cannot be scaled so.

@@ -212,7 +212,7 @@ def learner(config, loaded, folds, lowering):
 
 
 def feed(config, loaded):
-    """How rows reach the learner: settings of train.train_epoch."""
+    """How rows reach the learner: settings of loop.train_epoch."""
     change = augment.compose(
         **config.augment,
         names=loaded.names.action_units,

@@ -65,7 +65,7 @@ def spotting(
 ) -> dict:
     """Score apexes: write predictions.csv (a row a frame), apexes.csv (a row a clip), results.json
     and the report, print the table. Returns the results; decision: whose error is the run's own;
-    deciding: settings of spotting_score.answers.
+    deciding: settings of score.answers of spotting.
     """
     start = time.perf_counter()
     output = np.zeros((0, 1)) if output is None else output

@@ -186,8 +186,9 @@ def _wrapped(words, width):
 
 
 def added(path, lines) -> None:
-    """The lines of a leak audit (audit.lines), a row each: their UF1, and what they add to UF1, UAR
-    and accuracy.
+    """The lines of a leak audit (leak_audit.lines), a row each.
+
+    Shown are their UF1, and what they add to UF1, UAR and accuracy.
     """
     titles = {'uf1': 'UF1', 'uar': 'UAR', 'accuracy': 'accuracy'}
     with saved(path, (13, 0.42 * len(lines) + 1.1)) as figure:

@@ -46,7 +46,7 @@ def load(
 
     A row is a frame from onset (no flow) to offset: image float16[N, size, size, 2] in pixels of
     the stored flow; target its continuous label (see
-    spotting.continuous), NaN in a clip without annotated apex. Every emotion counts; clips without
+    decoders.continuous), NaN in a clip without annotated apex. Every emotion counts; clips without
     onset or offset are dropped and listed. Raises UserError where nothing is left, and for a clip
     that stands twice.
     """

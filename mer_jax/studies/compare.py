@@ -39,7 +39,7 @@ class Run(NamedTuple):
     # data.name and label scheme: 'casme2/video, irawan3'; of a spotting run data.name alone
     dataset: str
     results: dict  # results.json
-    rows: list  # as workdir.read_predictions returns them, of a spotting run compare_spotting.read
+    rows: list  # as files.read_predictions returns them, of a spotting run compare_spotting.read
 
 
 def compare(config, workdir, folders) -> dict:

@@ -34,8 +34,9 @@ def progress(runs, groups, epochs):
 
 @contextlib.contextmanager
 def writer(folder, group, bar, own, held_out, rows):
-    """(started, after) for `runs.train_group`: files of one group of runs `own` (Folds), cut at the
-    restored epoch.
+    """(started, after) for `programs.train_group`: files of one group of runs `own` (Folds).
+
+    They are cut at the restored epoch.
 
     held_out [epochs, R, K] takes the outputs of this group's `rows` (mask over R) after every
     epoch; None keeps none.

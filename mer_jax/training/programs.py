@@ -39,7 +39,7 @@ def compiled(
     nothing is trained.
 
     done: no epoch is left, so that the slowest of them to compile is left out. settings: of
-    train.train_epoch (batch_size, augment, sampler).
+    loop.train_epoch (batch_size, augment, sampler).
     """
     start = time.perf_counter()
     devices = jax.devices()[: plan.devices]

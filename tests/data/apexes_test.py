@@ -281,8 +281,9 @@ def test_recognition_takes_each_apex_from_the_spotter_that_did_not_see_the_subje
 
 
 def load(release, name, data_dir, rule):
-    """data.load of the flow of every frame of one release, with `rule` as settings or the command
-    line give it.
+    """loading.load of the flow of every frame of one release.
+
+    rule: as settings or the command line give it.
     """
     return loading.load(
         f'{name}/{FLOW}',

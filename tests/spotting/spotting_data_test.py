@@ -69,7 +69,7 @@ RECORDS = [
 
 
 def load(monkeypatch, *sets, **changed):
-    """spotting_data.load of data sets whose records are `sets`, joined as 'set0+set1'."""
+    """frames.load of data sets whose records are `sets`, joined as 'set0+set1'."""
     monkeypatch.setattr(
         loading,
         'read',

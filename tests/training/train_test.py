@@ -112,7 +112,7 @@ class Plain(nn.Module):
 
 
 def epochs_of(small, *, chunk):
-    """(samples, one fold, train.train_epochs compiled for it, its state before the first epoch)."""
+    """(samples, one fold, loop.train_epochs compiled for it, its state before the first epoch)."""
     samples, names = small
     fold = one_fold(samples, names)
     tool = learner()
