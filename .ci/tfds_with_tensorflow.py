@@ -46,18 +46,16 @@ def main(repository, work):
 
 
 def tests_of(repository):
-    """The package tests.fake_raw of the repository, without the repository's own packages on the
-    path.
-    """
-    folder = Path(repository, 'tests')
-    for name, path in (('tests', folder), ('tests.fake_raw', folder / 'fake_raw')):
+    """The package tests.support.fake_raw, without the repository's own packages on the path."""
+    for name in ('tests', 'tests.support', 'tests.support.fake_raw'):
+        path = Path(repository, *name.split('.'))
         spec = importlib.util.spec_from_file_location(
             name, path / '__init__.py', submodule_search_locations=[str(path)]
         )
         sys.modules[name] = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(sys.modules[name])
-    importlib.import_module('tests.fake_raw.casme2')
-    return sys.modules['tests.fake_raw']
+    importlib.import_module('tests.support.fake_raw.casme2')
+    return sys.modules['tests.support.fake_raw']
 
 
 def check_release(truth, work):
