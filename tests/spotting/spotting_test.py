@@ -344,7 +344,6 @@ def spot(drawn, tmp_path_factory):
     learner = learners.spotting(
         Dense(),
         optax.adam(1e-2),
-        loss='mse',
         output='sigmoid',
         scale_input=scale_input,
         fit=lambda samples, rows: scaling.fit_input(samples, rows, scale='p995'),
