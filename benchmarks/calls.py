@@ -8,6 +8,7 @@ of calling and called module there are.
 """
 
 import collections
+import inspect
 import sys
 import tempfile
 import threading
@@ -19,19 +20,28 @@ sys.path.insert(0, str(ROOT))
 from mer_jax import cli  # noqa: E402
 
 
-def module(frame):
-    """'training.loop' of a frame in mer_jax; '' of any other, and of code that an import runs."""
+def module(frame) -> str:
+    """'training.loop' of a frame in mer_jax; '' of any other."""
     path = Path(frame.f_code.co_filename)
-    if not path.is_relative_to(ROOT / 'mer_jax') or frame.f_code.co_name == '<module>':
+    if not path.is_relative_to(ROOT / 'mer_jax'):
         return ''
     return '.'.join(path.relative_to(ROOT / 'mer_jax').with_suffix('').parts)
 
 
+def is_function(frame) -> bool:
+    """Whether a frame runs a function, not the body of a module or of a class."""
+    return bool(frame.f_code.co_flags & inspect.CO_OPTIMIZED)
+
+
 def caller(frame):
-    """The module of mer_jax that a call came from, past any library between; '' for none."""
+    """The module of mer_jax that a call came from, past any library between.
+
+    '' where it came from outside; None where an import is under way, which calls nothing that a
+    reader has to follow.
+    """
     while frame is not None:
         if name := module(frame):
-            return name
+            return name if is_function(frame) else None
         frame = frame.f_back
     return ''
 
@@ -41,8 +51,10 @@ def counted(function):
     pairs = collections.Counter()
 
     def look(frame, event, argument):
-        if event == 'call' and (called := module(frame)):
-            pairs[caller(frame.f_back), called] += 1
+        if event == 'call' and (called := module(frame)) and is_function(frame):
+            calling = caller(frame.f_back)
+            if calling is not None:
+                pairs[calling, called] += 1
 
     threading.setprofile(look)
     sys.setprofile(look)
