@@ -20,8 +20,8 @@ os.environ['MER_JAX_CACHE'] = FOLDER
 os.environ.setdefault('OPENBLAS_NUM_THREADS', '1')
 if importlib.metadata.version('jaxlib').startswith('0.10.'):
     # XLA's older way to emit code compiles in two thirds of the time; later versions have lost it.
-    # Code in one piece takes a tenth less of both cores, which are busy. What a test starts as a
-    # process of its own, with XLA_FLAGS empty, is compiled as a user's.
+    # Code in one piece takes a tenth less of both cores, which are busy. Programs that a test
+    # starts inherit both.
     quicker = '--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1'
     os.environ['XLA_FLAGS'] = f'{os.environ.get("XLA_FLAGS", "")} {quicker}'.strip()
 

@@ -1,4 +1,4 @@
-"""The composition root: config in, files of a run out. Nothing below this file reads config."""
+"""Config in, files of a run out. Of what this file calls, only build.py reads the config too."""
 
 import time
 
