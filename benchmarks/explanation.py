@@ -18,7 +18,7 @@ import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 
 from mer_jax import cli  # noqa: E402
-from mer_jax.data import loading  # noqa: E402
+from mer_jax.data import loading, sources  # noqa: E402
 from mer_jax.experiment import run  # noqa: E402
 from mer_jax.explain.draw import explain  # noqa: E402
 from mer_jax.preprocess import flow  # noqa: E402
@@ -88,13 +88,9 @@ def main(argv):
     config.train.epochs = 0
     untrained = explained(config, f'{folder}-untrained')
     records = loading.read(
-        config.data.name,
+        sources.parse(config.data.name)[0],
         ('clip', 'subject', 'image', 'displacement'),
-        data_dir=config.data.data_dir,
-        manual_dir='',
-        rebuild=False,
-        landmarks='',
-        magnet='',
+        sources.BuildOptions(data_dir=config.data.data_dir),
     )
     of_clip = {record['clip']: record for record in records}
     size, rows = trained['au_cam'].shape[1], []

@@ -180,7 +180,7 @@ def _described(names, image, points, *, channels, mirror):
 def _one(feature, image, points, channels):
     own = (
         (image[..., 0],)
-        if channels == ['gray']
+        if 'gray' in channels
         else [image[..., channels.index(channel)] for channel in feature.needs or channels]
     )
     return feature.of(*own, *([points] if feature.points else []))

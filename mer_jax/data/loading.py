@@ -4,15 +4,15 @@ action units.
 
 import hashlib
 from collections import Counter
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 import tfds_builders
-from mer_jax.data import apexes, images
+from mer_jax.data import apexes, images, sources
 from mer_jax.data import labels as schemes
 from mer_jax.data.images import CHANNELS, PHASES
+from mer_jax.data.sources import BuildOptions, Source
 from mer_jax.errors import UserError
 from mer_jax.preprocess import action_units
 from mer_jax.types import Names, Samples
@@ -70,21 +70,31 @@ class Data(NamedTuple):
     points: object = None
 
 
-def build(name, **settings) -> str:
-    """Build the data sets of `name` where they are not yet, whatever input they hold; returns a
-    line for each.
-    """
+def build(data_sets: tuple[Source, ...], options: BuildOptions) -> str:
+    """Build data sets where they are not yet, whatever input they hold; returns a line for each."""
     lines = []
-    for one, folder in zip(name.split('+'), folders(name, settings.pop('manual_dir')), strict=True):
-        builder = tfds_builders.prepare(one, manual_dir=folder, **settings)
-        lines.append(
-            f'{one}: {builder.info.splits["train"].num_examples} clips in {builder.data_dir}'
-        )
+    for source in data_sets:
+        builder = _prepare(source, options)
+        count = builder.info.splits['train'].num_examples
+        lines.append(f'{source.name}: {count} clips in {builder.data_dir}')
     return '\n'.join(lines)
 
 
+def _prepare(source, options):
+    """The TFDS builder of a data set that is built."""
+    return tfds_builders.prepare(
+        source.name,
+        data_dir=options.data_dir,
+        manual_dir=source.folder,
+        rebuild=options.rebuild,
+        landmarks=options.landmarks,
+        magnet=options.magnet,
+    )
+
+
 def load(
-    name,
+    data_sets: tuple[Source, ...],
+    options: BuildOptions,
     *,
     labels,
     channels,
@@ -92,19 +102,13 @@ def load(
     scale,
     mask,
     frames,
-    data_dir,
-    manual_dir,
-    rebuild,
-    landmarks,
-    magnet,
     sides=False,
     jpeg=False,
     drawn_labels=False,
     apex='',
     points=False,
 ) -> Data:
-    """Build (on first use) and read the data sets of `name` ('a+b' for a composite), in order of
-    data set and clip.
+    """Build (on first use) and read data sets, in order of data set and clip.
 
     Images are [size, size, len(channels)] of the named channels (see CHANNELS): of flow uint8 where
     `scale` is 'stretch' (every channel of every clip stretched to 0..255, as the published features
@@ -112,7 +116,7 @@ def load(
     of `image` uint8, after one pass through JPEG where `jpeg`; of 'gray' [frames, size, size, 1]
     uint8, so many frames evenly from onset to offset. Outside the kept part of the face they are 0
     where `mask` is not 'none'. Action units are numbers ('12'), or with `sides` two columns each,
-    'L12' and 'R12'. manual_dir: one folder for all, or 'A+B' with one each.
+    'L12' and 'R12'.
     apex: of flow at the apex of clips that have none annotated: one of apexes.RULES, or
     apexes.Spotted; with '' from a feature that holds the apex alone, else from the flow of every
     frame. A clip with several spotted apexes has a row for each.
@@ -121,16 +125,13 @@ def load(
     points: fill Data.points where every data set stores landmarks.
     Raises UserError for an unknown emotion, two clips of one name, or nothing left to train on.
     """
-    _check_labels(name, labels)
-    stored, features = _stored(name, channels, mask, apex)
+    _check_labels(data_sets, labels)
+    name = sources.joined(data_sets)
+    stored, features = _stored(data_sets, channels, mask, apex)
     records = gathered(
-        name,
-        manual_dir,
-        lambda one: features + _interval(one, stored),
-        data_dir=data_dir,
-        rebuild=rebuild,
-        landmarks=landmarks,
-        magnet=magnet,
+        data_sets,
+        lambda source: features + _interval(source, stored),
+        options,
         also=('landmarks',) if points else (),
     )
     kept, dropped = schemes.labelled(records, labels)
@@ -158,7 +159,7 @@ def load(
         image=images.made(
             kept,
             stored,
-            channels.split(','),
+            channels,
             count=frames,
             size=size,
             scale=scale,
@@ -226,40 +227,28 @@ def reasons(dropped) -> list:
     return [f'  dropped {count}: {reason}' for reason, count in counts.most_common()]
 
 
-def read(name, features, *, data_dir, manual_dir, rebuild, landmarks, magnet, also=()) -> list:
-    """The records of one TFDS data set as dictionaries, in order of clip id; only `features` are
+def read(source: Source, features, options: BuildOptions, *, also=()) -> list:
+    """The records of one data set as dictionaries, in order of clip id; only `features` are
     decoded, and of `also` what it holds.
     """
-    builder = tfds_builders.prepare(
-        name,
-        data_dir=data_dir,
-        manual_dir=manual_dir,
-        rebuild=rebuild,
-        landmarks=landmarks,
-        magnet=magnet,
-    )
+    builder = _prepare(source, options)
     for feature in features:
         if feature not in builder.info.features:
-            such = {
-                'flow': f'{name.partition("/")[0]}/flow',
-                'flows': 'synthetic_faces/spotting',
-            }.get(feature, 'synthetic_faces')
+            such = {'flow': f'{source.release}/flow', 'flows': 'synthetic_faces/spotting'}
             raise UserError(
-                f'data.name {name!r} holds no {feature}; name a data set that does, such as '
-                f'{such!r}'
+                f'data.name {source.name!r} holds no {feature}; name a data set that does, such as '
+                f'{such.get(feature, "synthetic_faces")!r}'
             )
     held = [feature for feature in also if feature in builder.info.features]
     return list(tfds_builders.records(builder, (*features, *held)))
 
 
-def gathered(name, manual_dir, features, **settings) -> list:
-    """The records of all data sets of `name` as `read` gives them, in the order named;
-    features(one): what to decode of each.
-    """
+def gathered(data_sets: tuple[Source, ...], features, options: BuildOptions, *, also=()) -> list:
+    """The records of all data sets, in the order named; features(source): what to decode."""
     return [
         record
-        for one, folder in zip(name.split('+'), folders(name, manual_dir), strict=True)
-        for record in read(one, features(one), manual_dir=folder, **settings)
+        for source in data_sets
+        for record in read(source, features(source), options, also=also)
     ]
 
 
@@ -286,65 +275,62 @@ def editions(records) -> tuple:
     return tuple(sorted({f'{r["dataset"]} {r["edition"]}' for r in records if r['edition']}))
 
 
-def refuse_inputs(name, channels, rows='clips'):
-    """Refuse, before hours of building, a release's input that does not hold `channels`, or not the
-    flow of every frame, which `rows` other than clips are made of.
+def refuse_inputs(data_sets: tuple[Source, ...], channels: tuple[str, ...], rows='clips'):
+    """Refuse, before hours of building, a release whose input does not hold what is asked for.
+
+    Args:
+        channels: what the network sees.
+        rows: 'clips', or 'frames', which are made of the flow of every frame.
+
+    Raises:
+        UserError: which input of the release to name instead.
     """
-    wanted = INPUTS[
-        'flows'
-        if rows != 'clips' or (_has_frames(name) and set(channels.split(',')) <= {'u', 'v'})
-        else images.holder(channels.split(','))
-    ]
-    for one in name.split('+'):
-        kind = tfds_builders.release_input(one)
-        if kind and kind != wanted:
-            told = f'{channels}, which data.channels asks for'
-            others = (
-                f', or other channels: {"; ".join(",".join(known) for known in CHANNELS.values())}'
-            )
-            if wanted == INPUTS['flows']:
-                told, others = (
-                    'flow of every frame, which data.rows frames and data.apex ask for',
-                    '',
-                )
+    every_frame = rows != 'clips' or (_has_frames(data_sets) and {*channels} <= {'u', 'v'})
+    wanted = INPUTS['flows' if every_frame else images.holder(channels)]
+    if wanted == INPUTS['flows']:
+        missing, others = 'flow of every frame, which data.rows frames and data.apex ask for', ''
+    else:
+        missing = f'{",".join(channels)}, which data.channels asks for'
+        choices = '; '.join(','.join(group) for group in CHANNELS.values())
+        others = f', or other channels: {choices}'
+    for source in data_sets:
+        if source.input and source.input != wanted:
             raise UserError(
-                f'data.name {one!r} holds no {told}; name '
-                f"'{one.partition('/')[0]}/{wanted}'{others}"
+                f'data.name {source.name!r} holds no {missing}; name '
+                f"'{source.release}/{wanted}'{others}"
             )
 
 
-def _stored(name, channels, mask, apex):
+def _stored(data_sets, channels, mask, apex):
     """(what holds the pictures, all features that are decoded); refuses, before hours of building,
     what has none.
     """
-    if apex == '' and not _has_frames(name):
-        stored = images.holder(channels.split(','))
+    if apex == '' and not _has_frames(data_sets):
+        stored = images.holder(channels)
         held = PHASES if stored == 'phases' else (stored,)
         return stored, (*_TEXT, *held, *(('landmarks',) if mask != 'none' else ()))
-    refuse_inputs(name, channels, 'frames')
-    if not set(channels.split(',')) <= {'u', 'v'}:
+    refuse_inputs(data_sets, channels, 'frames')
+    if not {*channels} <= {'u', 'v'}:
         raise UserError(
-            f'data.channels is {channels!r}, of which the flow of every frame holds two; '
+            f'data.channels is {",".join(channels)!r}, of which the flow of every frame holds two; '
             'allowed: u,v'
         )
     if mask != 'none':
         raise UserError(
-            f'data.mask is {mask!r}, but {name} stores small flow of every frame without a face; '
-            'allowed: none'
+            f'data.mask is {mask!r}, but {sources.joined(data_sets)} stores small flow of every '
+            'frame without a face; allowed: none'
         )
     return 'flows', (*_TEXT, 'flows', *_APEX)
 
 
-def _has_frames(name):
+def _has_frames(data_sets):
     """Whether a release's input is the flow of every frame."""
-    return 'spotting' in map(tfds_builders.release_input, name.split('+'))
+    return any(source.input == 'spotting' for source in data_sets)
 
 
-def _check_labels(name, labels):
+def _check_labels(data_sets, labels):
     """Refuse, before hours of building, labels that a release has no classes in."""
-    releases = [
-        one.partition('/')[0] for one in name.split('+') if tfds_builders.release_input(one)
-    ]
+    releases = [source.release for source in data_sets if source.input]
     if releases:
         schemes.classes(labels, releases)
 
@@ -360,38 +346,13 @@ def _check_classes(name, labels, classes, records):
         )
 
 
-def _interval(name, stored):
+def _interval(source, stored):
     """The features that tell where the clip lies in the stored frames: a release stores no frame
     before onset.
     """
-    return (
-        ('first_frame', 'onset', 'offset')
-        if stored == 'frames' and not tfds_builders.release_input(name)
-        else ()
-    )
-
-
-def folders(name, manual_dir):
-    """The manual folder of each data set of a composite name: its own of 'A+B', or the one that
-    holds them all.
-    """
-    names = name.split('+')
-    if manual_dir and not any(map(tfds_builders.reads_folder, names)):
-        raise UserError(
-            f'data.manual_dir is {manual_dir!r}, but {name} reads no folder; name the data set '
-            'that does '
-            'with --config.data.name, or leave data.manual_dir out'
-        )
-    parts = manual_dir.split('+')
-    if len(parts) == 1 or Path(manual_dir).expanduser().is_dir():
-        return [manual_dir] * len(names)
-    if len(parts) != len(names):
-        raise UserError(
-            f'data.manual_dir names {len(parts)} folders for the {len(names)} data sets of '
-            f'{name!r}; '
-            "give one each, in that order, 'A+B', or one that holds them all"
-        )
-    return parts
+    if stored != 'frames' or source.input:
+        return ()
+    return ('first_frame', 'onset', 'offset')
 
 
 def _units(record, sides):

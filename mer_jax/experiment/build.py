@@ -9,7 +9,7 @@ import numpy as np
 
 from mer_jax import models
 from mer_jax.classical import features, svm
-from mer_jax.data import apexes, loading
+from mer_jax.data import apexes, loading, sources
 from mer_jax.experiment import folder as run_folder
 from mer_jax.folds import protocols, resampling
 from mer_jax.generation import rows as generation
@@ -46,22 +46,25 @@ def inputs(config):
 
 
 def _data(config, apex):
-    loading.refuse_inputs(config.data.name, config.data.channels, config.data.rows)
+    data_sets = sources.parse(config.data.name, config.data.manual_dir)
+    channels = sources.channels(config.data.channels)
+    loading.refuse_inputs(data_sets, channels, config.data.rows)
     if config.data.rows != 'clips':
         loaded = frames.load(
-            config.data.name,
+            data_sets,
+            build_options(config),
             size=config.data.size,
             label=config.spotting.label,
             steepness=config.spotting.steepness,
             sigma=config.spotting.sigma,
-            **built(config),
         )
         print(frames.describe(loaded))
         return loaded
     loaded = loading.load(
-        config.data.name,
+        data_sets,
+        build_options(config),
         labels=config.data.labels,
-        channels=config.data.channels,
+        channels=channels,
         size=config.data.size,
         scale=config.data.scale,
         mask=config.data.mask,
@@ -71,21 +74,19 @@ def _data(config, apex):
         drawn_labels=config.data.drawn_labels,
         apex=apex,
         points=any(features.FEATURES[name].points for name in described(config)),
-        **built(config),
     )
     print(loading.describe(loaded))
     return loaded
 
 
-def built(config):
+def build_options(config) -> sources.BuildOptions:
     """Where built data sets lie, and what they are built with."""
-    return {
-        'data_dir': config.data.data_dir,
-        'manual_dir': config.data.manual_dir,
-        'rebuild': config.data.rebuild,
-        'landmarks': config.data.landmarks,
-        'magnet': config.data.magnet,
-    }
+    return sources.BuildOptions(
+        data_dir=config.data.data_dir,
+        rebuild=config.data.rebuild,
+        landmarks=config.data.landmarks,
+        magnet=config.data.magnet,
+    )
 
 
 def _protocol(config, loaded):
@@ -126,7 +127,7 @@ def generated(config, loaded, folds, titles, folder):
         layout,
         folder=folder / files.GAN,
         interval=config.train.checkpoint_seconds,
-        channels=config.data.channels.split(','),
+        channels=sources.channels(config.data.channels),
         group=config.train.group,
         **config.gan,
     )
@@ -140,7 +141,10 @@ def check_fit(config, loaded, folds, titles, folder):
     Raises UserError where network, images and weights files do not fit.
     """
     features.refuse(
-        described(config), loaded.samples.image, loaded.points, config.data.channels.split(',')
+        described(config),
+        loaded.samples.image,
+        loaded.points,
+        sources.channels(config.data.channels),
     )
     if not features.networked(config.head):
         return None
@@ -216,7 +220,7 @@ def feed(config, loaded):
     change = augment.compose(
         **config.augment,
         names=loaded.names.action_units,
-        channels=config.data.channels.split(','),
+        channels=sources.channels(config.data.channels),
         stretched=loaded.samples.image.dtype == np.uint8,
     )
     return {
@@ -313,7 +317,7 @@ def answers(config, loaded, folds, hidden):
         described(config),
         samples.image,
         loaded.points,
-        channels=config.data.channels.split(','),
+        channels=sources.channels(config.data.channels),
         mirror=config.head.mirror,
     )
     if hidden is not None:

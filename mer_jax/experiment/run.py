@@ -8,7 +8,7 @@ from mer_jax import quiet  # noqa: F401, before jax
 import numpy as np
 
 from mer_jax.classical import features, svm
-from mer_jax.data import loading
+from mer_jax.data import loading, sources
 from mer_jax.experiment import build, results, settings
 from mer_jax.experiment import folder as run_folder
 from mer_jax.folds import protocols
@@ -60,7 +60,8 @@ def train_changed(config, changes, folder):
 def build_data(config, workdir) -> dict:
     """Build the data sets of the config, where they are not yet, and say what they hold."""
     settings.check(config.to_dict())
-    print(loading.build(config.data.name, **build.built(config)))
+    data_sets = sources.parse(config.data.name, config.data.manual_dir)
+    print(loading.build(data_sets, build.build_options(config)))
     return {}
 
 

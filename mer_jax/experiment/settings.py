@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mer_jax.classical.svm import ALLOWED
 from mer_jax.classical.svm import wrong as _head
+from mer_jax.data import sources
 from mer_jax.data.apexes import RULES
 from mer_jax.data.labels import SCHEMES
 from mer_jax.data.loading import CHANNELS, MASKS, SCALES, VALUE_RANGES
@@ -177,9 +178,9 @@ def differ(old: dict, new: dict) -> list:
 
 
 def _channels(text):
-    parts = text.split(',')
-    if len(parts) == len(set(parts)) and any(
-        set(parts) <= set(known) for known in CHANNELS.values()
+    channels = sources.channels(text)
+    if len(channels) == len(set(channels)) and any(
+        {*channels} <= {*known} for known in CHANNELS.values()
     ):
         return []
     return [
@@ -228,7 +229,7 @@ def _training(settings):
             "train.learner is 'contrastive', which needs heads of regions; allowed: "
             f"model.name {' or '.join(REGIONAL)}, or train.learner 'supervised'"
         )
-    allowed = augmentable(settings['data']['channels'].split(','), settings['data']['scale'])
+    allowed = augmentable(sources.channels(settings['data']['channels']), settings['data']['scale'])
     wrong += [
         f'augment.{change} is {settings["augment"][change]}, which is not made for data.channels '
         f'{settings["data"]["channels"]} and data.scale {settings["data"]["scale"]}; allowed: 0'
@@ -241,7 +242,7 @@ def _training(settings):
         )
     if (
         settings['data']['value_range'] == 'imagenet'
-        and len(settings['data']['channels'].split(',')) != 3
+        and len(sources.channels(settings['data']['channels'])) != 3
     ):
         wrong.append(
             "data.value_range is 'imagenet', for three channels; data.channels is "

@@ -1,5 +1,6 @@
 """The verb explain: pictures of what a finished run looks at in clips that it did not see."""
 
+from mer_jax.data import sources
 from mer_jax.errors import UserError
 from mer_jax.experiment import build, results, run, settings
 from mer_jax.experiment import folder as run_folder
@@ -12,7 +13,8 @@ from mer_jax.training import parallel, plan
 def explain(config, workdir) -> dict:
     """Draw what a finished run looks at, and write its report again; returns its results."""
     settings.check(config.to_dict())
-    maps.refuse(config.model.name, config.data.channels)
+    channels = sources.channels(config.data.channels)
+    maps.refuse(config.model.name, channels)
     if config.head.name != 'none':
         raise UserError(
             f'explain: shows what a network looks at, but head.name {config.head.name} answers; '
@@ -31,7 +33,7 @@ def explain(config, workdir) -> dict:
         predict = maps.predictor(model, learner.predict, kind=config.explain.aucam)
         learner = learner._replace(predict=predict)
         outputs = run.train_groups(config, loaded, folds, titles, layout, folder, {}, learner)
-        explained = maps.gathered(outputs, loaded.samples, folds, config.data.channels)
+        explained = maps.gathered(outputs, loaded.samples, folds, channels)
         shown = {'faces': config.explain.faces, 'count': config.explain.clips}
         for path in overlays.write(folder, explained, loaded.names, **shown):
             print(f'explain: {path}')

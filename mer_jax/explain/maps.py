@@ -23,9 +23,10 @@ def refuse(model, channels):
     """Raise UserError where there are no regions to map, or no face to lay the maps over."""
     if model not in REGIONAL:
         raise UserError(f'model.name is {model!r}; explain knows: {", ".join(REGIONAL)}')
-    if not set(SHOWN) <= set(channels.split(',')):
+    if not set(SHOWN) <= {*channels}:
         raise UserError(
-            f'data.channels is {channels!r}; explain needs {" and ".join(SHOWN)} among them'
+            f'data.channels is {",".join(channels)!r}; explain needs {" and ".join(SHOWN)} '
+            'among them'
         )
 
 
@@ -137,7 +138,7 @@ def gathered(found, samples, folds, channels) -> Explained:
             'explain: protocol.name leaves no clip out, so there is none that a network did not see'
         )
     predictions = held_out.predictions(found['output'], samples, folds)
-    face, motion = (channels.split(',').index(name) for name in SHOWN)
+    face, motion = (channels.index(name) for name in SHOWN)
     own = predictions.seed == predictions.seed.min(initial=0)
     row = predictions.clip[own]  # rows of `samples` stand in order of clip
     size = samples.image.shape[1]

@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mer_jax.data import apexes, labels, loading
+from mer_jax.data import apexes, labels, loading, sources
 from mer_jax.data import images as pictures
+from mer_jax.data.sources import BuildOptions, Source
 from mer_jax.errors import UserError
 from mer_jax.spotting import decoders
 from mer_jax.types import Array, Names, Samples
@@ -39,10 +40,9 @@ class Timing(NamedTuple):
 
 
 def load(
-    name, *, size, label, steepness, sigma, data_dir, manual_dir, rebuild, landmarks, magnet
+    data_sets: tuple[Source, ...], options: BuildOptions, *, size, label, steepness, sigma
 ) -> loading.Data:
-    """Build (on first use) and read the data sets of `name` ('a+b'), in order of data set, clip and
-    frame.
+    """Build (on first use) and read data sets, in order of data set, clip and frame.
 
     A row is a frame from onset (no flow) to offset: image float16[N, size, size, 2] in pixels of
     the stored flow; target its continuous label (see
@@ -50,15 +50,7 @@ def load(
     onset or offset are dropped and listed. Raises UserError where nothing is left, and for a clip
     that stands twice.
     """
-    records = loading.gathered(
-        name,
-        manual_dir,
-        lambda one: _FEATURES,
-        data_dir=data_dir,
-        rebuild=rebuild,
-        landmarks=landmarks,
-        magnet=magnet,
-    )
+    records = loading.gathered(data_sets, lambda source: _FEATURES, options)
     labels.refuse_doubles(records)
     records.sort(key=lambda record: (record['dataset'], record['clip']))
     kept, dropped = [], []
@@ -70,8 +62,8 @@ def load(
     times = timing(kept)
     if not np.any(times.apex >= 0):
         raise UserError(
-            f'data.name {name!r} has no clip with an annotated apex, which a spotter needs to '
-            'train; '
+            f'data.name {sources.joined(data_sets)!r} has no clip with an annotated apex, which a '
+            'spotter needs to train; '
             "join one that has: 'casme2/spotting+smic/spotting'"
         )
     subjects, datasets, own = loading.whose(kept)

@@ -29,7 +29,7 @@ REGIONS = ('mouth', 'either')
 
 def augmentable(channels, scale) -> tuple:
     """Those of CHANGES that mean something for these data.channels under a data.scale."""
-    if channels == ['gray']:
+    if 'gray' in channels:
         return 'flip', 'rotate', 'crop', 'contrast', 'brightness'
     if scale == 'stretch':  # bytes: neither the length of flow nor where its 0 lies is known
         return 'flip', 'erase', 'replace'
@@ -69,14 +69,14 @@ def compose(
     if not (flip or erase or replace or rotate or crop or noise or strength or any(light.values())):
         return None
     # published features under data.scale 'standard'
-    if stretched and channels != ['gray'] and (rotate or noise or strength):
+    if stretched and 'gray' not in channels and (rotate or noise or strength):
         raise UserError(
             'augment.rotate, noise and strength take flow in pixels, and this data set stores '
             'bytes; allowed: 0'
         )
     whole = (
         partial(_video, rotate=rotate, crop=crop, **light)
-        if channels == ['gray']
+        if 'gray' in channels
         else partial(
             felt, rotate=rotate, noise=noise, strength=strength, channels=channels, **light
         )

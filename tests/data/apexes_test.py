@@ -11,7 +11,7 @@ import pytest
 
 import main
 from mer_jax import machine
-from mer_jax.data import apexes, images, loading
+from mer_jax.data import apexes, images, loading, sources
 from mer_jax.errors import UserError
 from tests.mistakes_test import ROOT, mistake
 from tests.preprocess.flow_test import fields
@@ -286,18 +286,14 @@ def load(release, name, data_dir, rule):
     rule: as settings or the command line give it.
     """
     return loading.load(
-        f'{name}/{FLOW}',
+        sources.parse(f'{name}/{FLOW}', str(release.folder)),
+        sources.BuildOptions(data_dir=str(data_dir)),
         labels='megc3',
-        channels='u,v',
+        channels=('u', 'v'),
         size=28,
         scale='stretch',
         mask='none',
         frames=16,
-        data_dir=str(data_dir),
-        manual_dir=str(release.folder),
-        rebuild=False,
-        landmarks='',
-        magnet='',
         apex=rule,
     )
 
@@ -328,13 +324,9 @@ def test_every_rule_loads_the_flow_of_its_frame(spotter, releases):
     stored = {
         one['clip']: one
         for one in loading.read(
-            f'smic/{FLOW}',
+            sources.parse(f'smic/{FLOW}', str(release.folder))[0],
             ('clip', 'flows', 'flow_frames'),
-            data_dir=str(folder),
-            manual_dir=str(release.folder),
-            rebuild=False,
-            landmarks='',
-            magnet='',
+            sources.BuildOptions(data_dir=str(folder)),
         )
     }
     frames = {}

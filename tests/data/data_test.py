@@ -5,7 +5,7 @@ import pytest
 
 import tfds_builders
 from mer_jax import machine
-from mer_jax.data import labels, loading
+from mer_jax.data import labels, loading, sources
 from mer_jax.errors import UserError
 from mer_jax.training import scaling
 from tests.support import fake_raw
@@ -25,21 +25,18 @@ def record(clip, emotion, *, subject='s01', dataset='smic', units='', known=Fals
     }
 
 
-def load(name, tmp_path, **changed):
+def load(name, tmp_path, *, manual_dir='', data_dir='', channels='u,v,strain', **changed):
+    built = '' if tmp_path is None else str(tmp_path / 'built')
+    options = sources.BuildOptions(data_dir=data_dir or built)
     settings = {
         'labels': 'megc3',
-        'channels': 'u,v,strain',
         'size': 28,
         'scale': 'stretch',
         'mask': 'none',
         'frames': 16,
-        'manual_dir': '',
-        'rebuild': False,
-        'landmarks': '',
-        'magnet': '',
-        'data_dir': '' if tmp_path is None else str(tmp_path / 'built'),
+        'channels': sources.channels(channels),
     } | changed
-    return loading.load(name, **settings)
+    return loading.load(sources.parse(name, manual_dir), options, **settings)
 
 
 def test_published_features_arrive_as_their_files_say(tmp_path):
@@ -305,7 +302,7 @@ def test_the_imagenet_range_is_torchvisions():
 def test_an_input_that_lacks_the_channels_is_refused_before_it_is_built(name, channels, told):
     """The wrong input of a release takes hours to build, and is refused then."""
     with pytest.raises(UserError, match=told):
-        loading.refuse_inputs(name, channels)
+        loading.refuse_inputs(sources.parse(name), sources.channels(channels))
 
 
 def test_an_input_that_has_the_channels_is_not_refused(tmp_path):
@@ -319,7 +316,7 @@ def test_an_input_that_has_the_channels_is_not_refused(tmp_path):
         ('smic+samm/flow', 'v'),
         ('casme2+samm/flow', 'apex,u2,onset'),
     ):
-        loading.refuse_inputs(name, channels)
+        loading.refuse_inputs(sources.parse(name), sources.channels(channels))
     fake_raw.write_precomputed_flow(tmp_path)
     with pytest.raises(
         UserError, match="'precomputed_flow' holds no image; name .* such as 'synthetic_faces'"
@@ -339,13 +336,9 @@ def test_frames_of_drawn_clips_run_from_onset_to_offset(tiny_data, tmp_path):
     stored = {
         record['clip']: record
         for record in loading.read(
-            'synthetic_faces/tiny',
+            sources.parse('synthetic_faces/tiny')[0],
             features,
-            data_dir=tiny_data,
-            manual_dir='',
-            rebuild=False,
-            landmarks='',
-            magnet='',
+            sources.BuildOptions(data_dir=tiny_data),
         )
     }
     for row, clip in enumerate(loaded.names.clips):

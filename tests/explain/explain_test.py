@@ -224,7 +224,7 @@ def test_rows_keep_their_clips(small):
         for name, factor in (('au_cam', 1.0), ('grad_cam', 2.0))
     }
     found = {'output': np.eye(3)[np.tile(samples.label, 2)], 'features': level[:, None], **cams}
-    explained = explain.gathered(found, samples, folds, 'off_a,magnified,on_a')
+    explained = explain.gathered(found, samples, folds, ('off_a', 'magnified', 'on_a'))
     assert len(explained.clip) == count
     np.testing.assert_array_equal(explained.clip, np.arange(count))
     np.testing.assert_array_equal(explained.features[:, 0], explained.clip)
@@ -246,12 +246,12 @@ def test_what_cannot_be_explained_is_told(small):
         ('single_branch', 'magnified', 'explain needs magnified and on_a'),
     ):
         with pytest.raises(UserError, match=told):
-            explain.refuse(model, channels)
-    explain.refuse('single_branch', 'on_a,magnified')
+            explain.refuse(model, tuple(channels.split(',')))
+    explain.refuse('single_branch', ('on_a', 'magnified'))
     samples, names = small
     folds, _ = protocols.make('all_rows', samples, names, folds=2, holdout=0.5, seed=0, seeds=1)
     with pytest.raises(UserError, match='leaves no clip out'):
-        explain.gathered(None, samples, folds, 'magnified,on_a,off_a')
+        explain.gathered(None, samples, folds, ('magnified', 'on_a', 'off_a'))
 
 
 @pytest.mark.parametrize(

@@ -7,21 +7,13 @@ import re
 import numpy as np
 import pytest
 
-from mer_jax.data import loading
+from mer_jax.data import loading, sources
 from mer_jax.errors import UserError
 from mer_jax.spotting import decoders, frames
 from tests.mistakes_test import ROOT, mistake
 
 LABEL = {'label': 'linear', 'steepness': 3.0, 'sigma': 0.0}
-SETTINGS = {
-    'size': 8,
-    **LABEL,
-    'data_dir': '',
-    'manual_dir': '',
-    'rebuild': False,
-    'landmarks': '',
-    'magnet': '',
-}
+SETTINGS = {'size': 8, **LABEL}
 
 
 def record(
@@ -73,11 +65,12 @@ def load(monkeypatch, *sets, **changed):
     monkeypatch.setattr(
         loading,
         'read',
-        lambda name, features, **kwargs: [
-            {key: one[key] for key in features} for one in sets[int(name[-1])]
+        lambda source, features, *rest, **more: [
+            {key: one[key] for key in features} for one in sets[int(source.name[-1])]
         ],
     )
-    return frames.load('+'.join(f'set{i}' for i in range(len(sets))), **{**SETTINGS, **changed})
+    data_sets = tuple(sources.Source(f'set{i}', '', '', '') for i in range(len(sets)))
+    return frames.load(data_sets, sources.BuildOptions(), **{**SETTINGS, **changed})
 
 
 def test_rows_are_the_frames_from_onset_to_offset(monkeypatch):

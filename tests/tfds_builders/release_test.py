@@ -18,7 +18,7 @@ import pytest
 
 import tfds_builders
 from mer_jax import machine
-from mer_jax.data import loading
+from mer_jax.data import loading, sources
 from mer_jax.errors import UserError
 from mer_jax.preprocess import flow
 from tests.support.fake_raw import casme2, casme_squared, samm, smic
@@ -149,19 +149,15 @@ def test_video_loads_as_so_many_frames_of_the_face(tmp_path):
 
     def load(**changed):
         return loading.load(
-            'smic/video',
+            sources.parse('smic/video'),
+            sources.BuildOptions(data_dir=str(tmp_path / 'data')),
             **{
                 'labels': 'megc3',
-                'channels': 'gray',
+                'channels': ('gray',),
                 'size': 128,
                 'scale': 'stretch',
                 'mask': 'none',
                 'frames': 3,
-                'data_dir': str(tmp_path / 'data'),
-                'manual_dir': '',
-                'rebuild': False,
-                'landmarks': '',
-                'magnet': '',
             }
             | changed,
         )

@@ -17,7 +17,7 @@ import pytest
 
 import main
 from mer_jax import machine, models
-from mer_jax.data import loading
+from mer_jax.data import loading, sources
 from mer_jax.folds import protocols
 from mer_jax.training import learners, plan, scaling
 from mer_jax.training import programs as runs
@@ -235,18 +235,14 @@ def spoilt(release, target, subject):
 def fold_states(folder, data_dir):
     """(subject names, states of all folds after two epochs, labels) of the release in `folder`."""
     loaded = loading.load(
-        'casme2/flow,optical_flow=farneback',
+        sources.parse('casme2/flow,optical_flow=farneback', str(folder)),
+        sources.BuildOptions(data_dir=str(data_dir)),
         labels='five',
-        channels='u,v,strain',
+        channels=('u', 'v', 'strain'),
         size=28,
         scale='p995',
         mask='none',
         frames=16,
-        data_dir=str(data_dir),
-        manual_dir=str(folder),
-        rebuild=False,
-        landmarks='',
-        magnet='',
     )
     folds, titles = protocols.make(
         'loso', loaded.samples, loaded.names, folds=2, holdout=0.5, seed=0, seeds=1

@@ -1,0 +1,75 @@
+"""Which data sets an experiment reads, and which channels: texts of the settings, parsed once."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import tfds_builders
+from mer_jax.errors import UserError
+
+
+class Source(NamedTuple):
+    """One data set of an experiment."""
+
+    name: str  # of TFDS, with its settings: 'casme2/flow,edition=2014'
+    release: str  # without them: 'casme2'
+    # what of a release was built: flow, video, samer or spotting; '' where a data set holds more
+    # than one of them
+    input: str
+    folder: str  # the release as its authors ship it; '': a finished build is used
+
+
+class BuildOptions(NamedTuple):
+    """Where built data sets lie, and what the user brings to build them."""
+
+    data_dir: str = ''  # '': TFDS_DATA_DIR, else ~/tensorflow_datasets
+    rebuild: bool = False
+    landmarks: str = ''  # a landmark model
+    magnet: str = ''  # weights of the learned magnifier
+
+
+def parse(name: str, manual_dir: str = '') -> tuple[Source, ...]:
+    """Parse the settings data.name and data.manual_dir.
+
+    Args:
+        name: one data set, or several joined by '+': 'casme2/flow+samm/flow'.
+        manual_dir: one folder for all of them, or as many joined by '+'.
+
+    Raises:
+        UserError: the numbers differ, or no data set reads a folder.
+    """
+    names = name.split('+')
+    folders = _folders(names, manual_dir)
+    return tuple(
+        Source(one, one.partition('/')[0], tfds_builders.release_input(one), folder)
+        for one, folder in zip(names, folders, strict=True)
+    )
+
+
+def joined(sources: Sequence[Source]) -> str:
+    """The text of data.name that was parsed."""
+    return '+'.join(source.name for source in sources)
+
+
+def channels(text: str) -> tuple[str, ...]:
+    """Parse the setting data.channels: 'u,v' is ('u', 'v')."""
+    return tuple(text.split(','))
+
+
+def _folders(names, manual_dir):
+    """The folder of each data set."""
+    if manual_dir and not any(map(tfds_builders.reads_folder, names)):
+        raise UserError(
+            f'data.manual_dir is {manual_dir!r}, but {"+".join(names)} reads no folder; name the '
+            'data set that does with --config.data.name, or leave data.manual_dir out'
+        )
+    folders = manual_dir.split('+')
+    # a '+' may be part of the name of one folder
+    if len(folders) == 1 or Path(manual_dir).expanduser().is_dir():
+        return [manual_dir] * len(names)
+    if len(folders) != len(names):
+        raise UserError(
+            f'data.manual_dir names {len(folders)} folders for the {len(names)} data sets of '
+            f"{'+'.join(names)!r}; give one each, in that order, 'A+B', or one that holds them all"
+        )
+    return folders
