@@ -1,13 +1,16 @@
 """Counts and measures of recognition: confusion matrices, UF1, UAR, and intervals over subjects
 (numpy only).
 
-UF1 and UAR: See et al., "MEGC 2019 - the second facial micro-expressions grand challenge", FG 2019.
 A measure whose denominator is empty is NaN here; files of a run hold null in its place.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
-METRICS = ('accuracy', 'uf1', 'uar', 'precision', 'weighted_f1', 'micro_f1', 'ovr_accuracy')
+from mer_jax.entries import loaded
+from mer_jax.evaluation import METRICS
+
 CLASS_METRICS = ('precision', 'recall', 'f1', 'support')
 
 
@@ -44,47 +47,82 @@ def summary(confusion) -> dict:
     return {name: float(value) for name, value in measures(confusion).items()}
 
 
-def measures(confusion) -> dict:
-    """The measures of confusion matrices [..., K, K], each float64[...], one for each name of
-    METRICS.
+class Counts(NamedTuple):
+    """Clips of confusion matrices [..., K, K], as the measures read them (float64)."""
 
-    uf1, uar, precision: F1, recall and precision averaged over the classes that occur in the truth,
-    where a class that is never predicted has precision 0, as in scikit-learn with zero_division=0.
-    weighted_f1: F1 weighted by the truth.
-    micro_f1: F1 of the summed counts, which equals accuracy. ovr_accuracy: one-vs-rest accuracy
-    averaged over all K classes, (1 + 2 accuracy) / 3 for three classes; some papers print these
-    last two as "F1" and "accuracy".
+    hits: np.ndarray  # [..., K] of each class, predicted right
+    truth: np.ndarray  # [..., K] of each class
+    predicted: np.ndarray  # [..., K] predicted as each class
+    total: np.ndarray  # [...]
+
+
+def measures(confusion) -> dict:
+    """{metric: float64[...]} of confusion matrices [..., K, K], for each metric of METRICS."""
+    counts = _counts(confusion)
+    return {name: loaded(metric.value)(counts) for name, metric in METRICS.items()}
+
+
+def accuracy(counts: Counts) -> np.ndarray:
+    """The share of clips predicted right; F1 of the counts summed over classes equals it."""
+    return _ratio(counts.hits.sum(-1), counts.total)
+
+
+def uf1(counts: Counts) -> np.ndarray:
+    """F1 averaged over the classes that occur in the truth."""
+    return mean(class_f1(counts), axis=-1)
+
+
+def uar(counts: Counts) -> np.ndarray:
+    """Recall averaged over the classes that occur in the truth."""
+    return mean(class_recall(counts), axis=-1)
+
+
+def precision(counts: Counts) -> np.ndarray:
+    """Precision averaged over the classes that occur in the truth.
+
+    A class that is never predicted has precision 0, as in scikit-learn with zero_division=0.
     """
-    counts = np.asarray(confusion, np.float64)
-    each = class_measures(counts)
-    hits, truth, predicted, total = _margins(counts)
-    accuracy = _ratio(hits.sum(-1), total)
-    one_vs_rest = _ratio(total[..., None] - truth - predicted + 2 * hits, total[..., None])
-    return {
-        'accuracy': accuracy,
-        'uf1': mean(each['f1'], axis=-1),
-        'uar': mean(each['recall'], axis=-1),
-        'precision': mean(np.where(truth > 0, np.nan_to_num(each['precision']), np.nan), axis=-1),
-        'weighted_f1': _ratio(np.nansum(each['f1'] * truth, axis=-1), total),
-        'micro_f1': accuracy,
-        'ovr_accuracy': one_vs_rest.mean(-1),
-    }
+    each = np.nan_to_num(class_precision(counts))
+    return mean(np.where(counts.truth > 0, each, np.nan), axis=-1)
+
+
+def weighted_f1(counts: Counts) -> np.ndarray:
+    """F1 of the classes, weighted by their clips."""
+    return _ratio(np.nansum(class_f1(counts) * counts.truth, axis=-1), counts.total)
+
+
+def ovr_accuracy(counts: Counts) -> np.ndarray:
+    """One-vs-rest accuracy averaged over all K classes; (1 + 2 accuracy) / 3 for three."""
+    total = counts.total[..., None]
+    return _ratio(total - counts.truth - counts.predicted + 2 * counts.hits, total).mean(-1)
+
+
+def class_precision(counts: Counts) -> np.ndarray:
+    """Precision [..., K]; NaN for a class that is never predicted."""
+    return _ratio(counts.hits, counts.predicted)
+
+
+def class_recall(counts: Counts) -> np.ndarray:
+    """Recall [..., K]; NaN for a class that the truth does not hold."""
+    return _ratio(counts.hits, counts.truth)
+
+
+def class_f1(counts: Counts) -> np.ndarray:
+    """F1 [..., K]; NaN for a class that the truth does not hold."""
+    f1 = _ratio(2 * counts.hits, counts.truth + counts.predicted)
+    return np.where(counts.truth > 0, f1, np.nan)
 
 
 def class_measures(confusion) -> dict:
     """precision, recall, f1, support of every class of confusion matrices [..., K, K], each
     float64[..., K].
-
-    Precision is NaN for a class never predicted; recall and f1 are NaN for a class that the truth
-    does not hold.
     """
-    hits, truth, predicted, _ = _margins(np.asarray(confusion, np.float64))
-    f1 = np.where(truth > 0, _ratio(2 * hits, truth + predicted), np.nan)
+    counts = _counts(confusion)
     return {
-        'precision': _ratio(hits, predicted),
-        'recall': _ratio(hits, truth),
-        'f1': f1,
-        'support': truth,
+        'precision': class_precision(counts),
+        'recall': class_recall(counts),
+        'f1': class_f1(counts),
+        'support': counts.truth,
     }
 
 
@@ -150,10 +188,11 @@ def number(value):
     return int(value) if value.is_integer() else value
 
 
-def _margins(counts):
-    """Hits, truth and predicted counts [..., K] and the total [...] of confusion matrices."""
-    truth = counts.sum(-1)
-    return np.diagonal(counts, axis1=-2, axis2=-1), truth, counts.sum(-2), truth.sum(-1)
+def _counts(confusion) -> Counts:
+    matrices = np.asarray(confusion, np.float64)
+    truth = matrices.sum(-1)
+    hits = np.diagonal(matrices, axis1=-2, axis2=-1)
+    return Counts(hits, truth, matrices.sum(-2), truth.sum(-1))
 
 
 def _ratio(above, below):

@@ -9,8 +9,8 @@ rows). `confusion` alone is a sum over seeds.
 import numpy as np
 
 from mer_jax.errors import UserError
-from mer_jax.evaluation import metrics
-from mer_jax.evaluation.metrics import METRICS, mean, number
+from mer_jax.evaluation import HEADLINE, METRICS, metrics
+from mer_jax.evaluation.metrics import mean, number
 from mer_jax.types import Names, Predictions
 
 NOTE = (
@@ -68,10 +68,8 @@ def oracle(outputs, predictions: Predictions, names: Names) -> dict:
     accurate, balanced = (
         _means(_pool(cube, choice, seed, len(seeds))) for choice in (by_accuracy, by_f1)
     )
-    mixed = {
-        **accurate,
-        **{name: balanced[name] for name in ('uf1', 'uar', 'precision', 'weighted_f1')},
-    }
+    chosen = {'accuracy': accurate, 'uf1': balanced}
+    mixed = {name: chosen[metric.best_by][name] for name, metric in METRICS.items()}
     curve = _curve(cube, seed, len(seeds))
     common = _best(curve['uf1'][None], curve['accuracy'][None])[0]
     epochs = len(outputs)
@@ -85,7 +83,7 @@ def oracle(outputs, predictions: Predictions, names: Names) -> dict:
         'best_common_epoch': {'metrics': _at(curve, common), 'epoch': int(common) + 1},
         'last': {'metrics': _at(curve, epochs - 1), 'epoch': epochs},
         'per_epoch': {
-            name: [number(value) for value in curve[name]] for name in ('accuracy', 'uf1', 'uar')
+            name: [number(value) for value in curve[name]] for name in METRICS if name in HEADLINE
         },
     }
 

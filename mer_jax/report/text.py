@@ -4,23 +4,14 @@ written.
 
 import textwrap
 
+from mer_jax.evaluation import HEADLINE, METRICS
 from mer_jax.runfiles import files
 
 WIDTH = 100
+# key of results.json: (title, words), those first that every table shows
 MEASURES = {
-    'uf1': ('UF1', 'F1 averaged over classes (macro F1)'),
-    'uar': ('UAR', 'recall averaged over classes'),
-    'precision': (
-        'precision',
-        'precision averaged over classes (macro precision); a class never predicted counts 0',
-    ),
-    'accuracy': ('accuracy', 'share of clips answered right'),
-    'weighted_f1': ('weighted F1', 'F1 weighted by the clips of a class'),
-    'micro_f1': ('micro F1', 'F1 of the summed counts; equals accuracy'),
-    'ovr_accuracy': (
-        'one-vs-rest accuracy',
-        'accuracy of each class against the rest, averaged; not plain accuracy',
-    ),
+    name: (METRICS[name].title, METRICS[name].words)
+    for name in dict.fromkeys(HEADLINE + (*METRICS,))
 }
 
 

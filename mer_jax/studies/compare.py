@@ -10,14 +10,13 @@ from typing import NamedTuple
 import numpy as np
 
 from mer_jax.errors import UserError
-from mer_jax.evaluation import metrics, paired
+from mer_jax.evaluation import COMPARED, HEADLINE, metrics, paired
 from mer_jax.evaluation.metrics import number
 from mer_jax.report import compare_text, plots_compare
 from mer_jax.report import page as html
 from mer_jax.runfiles import files
 from mer_jax.studies import compare_spotting
 
-FIGURES = compare_text.FIGURES
 BLOCKS = ('name', 'protocol', 'leaks', 'classes', 'confusion', 'data')
 # configs that do not begin with their data set
 PREFIXES = {'synthetic_faces': 'synthetic', 'precomputed_flow': 'megc2019'}
@@ -113,8 +112,8 @@ def table(runs, reference: int = 0) -> dict:
     values, None if undefined.
 
     A group: title, dataset, labels, classes, reference, runs. A run: title, system, folder,
-    protocol, leaks, seeds, clips, subjects, metrics, sd, intervals (of FIGURES), and `against`: its
-    difference to run number `reference` of the group. Of spotting runs a group is that of
+    protocol, leaks, seeds, clips, subjects, metrics, sd, intervals (of COMPARED), and `against`:
+    its difference to run number `reference` of the group. Of spotting runs a group is that of
     compare_spotting.group. UserError where a group has no such run, or runs are of two kinds.
     """
     groups, grouped = {}, compare_spotting.group if _spotters(runs) else _group
@@ -332,9 +331,9 @@ def _row(run, name):
         'seeds': cube.shape[1],
         'clips': number(cube.sum() / cube.shape[1]),
         'subjects': len(cube),
-        'metrics': {key: number(metrics.mean(each[key], axis=-1)) for key in FIGURES},
-        'sd': {key: number(metrics.spread(each[key])) for key in FIGURES},
-        'intervals': {key: _edges(edges[key]) for key in FIGURES},
+        'metrics': {key: number(metrics.mean(each[key], axis=-1)) for key in COMPARED},
+        'sd': {key: number(metrics.spread(each[key])) for key in COMPARED},
+        'intervals': {key: _edges(edges[key]) for key in COMPARED},
     }
 
 
@@ -352,7 +351,7 @@ def _against(reference, run):
             'interval': _edges(found[key]['interval']),
             'p': number(found[key]['p']),
         }
-        for key in ('uf1', 'uar', 'accuracy')
+        for key in HEADLINE
     }
     return {'common': int(pair[0].sum()) // pair[0].shape[1], **kept}
 

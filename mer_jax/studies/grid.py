@@ -3,13 +3,13 @@
 import itertools
 
 from mer_jax.errors import UserError
+from mer_jax.evaluation import HEADLINE, METRICS
 from mer_jax.experiment import settings as rules
 from mer_jax.report.text import interval, measure
 from mer_jax.runfiles import files
 from mer_jax.studies.subruns import parent, quietly
 
 AS = "as --grid='train.batch_size=16,24,32;train.epochs=5,10,50'"
-MEASURES = ('uf1', 'uar', 'accuracy')
 
 
 def grid(settings: dict, text: str, train, folder) -> dict:
@@ -30,7 +30,7 @@ def grid(settings: dict, text: str, train, folder) -> dict:
             train, changes | {'protocol.scored': 'validation'}, folder / _name(changes)
         )
         rows.append(
-            {**changes, **{f'validation_{key}': results['metrics'][key] for key in MEASURES}}
+            {**changes, **{f'validation_{key}': results['metrics'][key] for key in HEADLINE}}
         )
     best = max(range(len(rows)), key=lambda row: (rows[row]['validation_uf1'] or 0, -row))
     print(f'grid: the best, {_title(combined[best])}, is tested', flush=True)
@@ -43,7 +43,7 @@ def grid(settings: dict, text: str, train, folder) -> dict:
         'leaks': tested['leaks'],
         'test': {
             key: {'mean': tested['metrics'][key], 'interval': tested['intervals'][key]}
-            for key in MEASURES
+            for key in HEADLINE
         },
     }
     files.write_json(folder / 'grid.json', found)
@@ -84,13 +84,13 @@ def table(found: dict) -> str:
     head = ''.join(f'{key:<{width}}' for key, width in zip(keys, widths, strict=True))
     lines = [
         f'{found["name"]}: chosen by UF1 of the validation part',
-        f'{head}{"UF1":>7}{"UAR":>7}{"accuracy":>10}',
+        head + ''.join(f'{METRICS[name].title:>10}' for name in HEADLINE),
     ]
     for number, row in enumerate(found['rows']):
         cells = ''.join(f'{row[key]!s:<{width}}' for key, width in zip(keys, widths, strict=True))
-        figures = [measure(row[f'validation_{key}']) for key in MEASURES]
+        figures = ''.join(f'{measure(row[f"validation_{key}"]):>10}' for key in HEADLINE)
         mark = '  <- chosen' if number == found['chosen'] else ''
-        lines.append(f'{cells}{figures[0]:>7}{figures[1]:>7}{figures[2]:>10}{mark}')
+        lines.append(f'{cells}{figures}{mark}')
     told = ', '.join(
         f'{key} {measure(one["mean"])} {interval(one["interval"])}'
         for key, one in found['test'].items()

@@ -7,7 +7,7 @@ import pytest
 import scipy.stats
 from sklearn import metrics as reference
 
-from mer_jax.evaluation import metrics
+from mer_jax.evaluation import COMPARED, HEADLINE, METRICS, metrics
 
 HAND = np.array([[3, 1, 0], [2, 2, 0], [0, 1, 1]])  # recall 3/4, 1/2, 1/2; precision 3/5, 1/2, 1
 
@@ -206,3 +206,13 @@ def test_intervals_of_one_subject_are_undefined():
     """
     assert np.isnan(metrics.intervals(np.ones((1, 1, 2, 2)))['uf1']).all()
     assert np.isnan(metrics.intervals(np.ones((0, 1, 2, 2)))['uf1']).all()
+
+
+def test_an_entry_is_all_that_a_metric_needs():
+    """A metric without a title, or one that its entry cannot compute, would break every report."""
+    measured = metrics.measures(np.eye(3)[None])
+    assert measured.keys() == METRICS.keys()
+    for name, metric in METRICS.items():
+        assert measured[name].shape == (1,) and metric.title and metric.words, name
+        assert metric.best_by in METRICS
+    assert set(HEADLINE) | set(COMPARED) <= METRICS.keys()

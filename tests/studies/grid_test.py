@@ -9,6 +9,7 @@ import pytest
 import main
 from configs.common import base
 from mer_jax.errors import UserError
+from mer_jax.evaluation import HEADLINE
 from mer_jax.runfiles import files
 from mer_jax.studies import grid
 
@@ -24,8 +25,8 @@ def known(**changes):
 
 def results(uf1):
     return {
-        'metrics': dict.fromkeys(grid.MEASURES, uf1),
-        'intervals': dict.fromkeys(grid.MEASURES),
+        'metrics': dict.fromkeys(HEADLINE, uf1),
+        'intervals': dict.fromkeys(HEADLINE),
         'leaks': [],
     }
 
