@@ -17,7 +17,7 @@ from mer_jax.classical import features
 from mer_jax.data.apexes import RULES
 from mer_jax.errors import UserError
 from mer_jax.evaluation.metrics import confusion, summary
-from mer_jax.folds import protocols
+from mer_jax.folds import RESAMPLERS, Resampler, protocols
 from mer_jax.runfiles import files
 from mer_jax.training import held_out
 
@@ -152,7 +152,7 @@ def wrong(settings) -> list:
     needs |= (
         {
             'train.epochs': (0,),
-            'balance.method': ('none', 'generated', 'gan'),
+            'balance.method': [name for name, entry in RESAMPLERS.items() if not entry.fills],
             'head.scope': ('fold',),
             'train.class_weights': ('none',),
         }
@@ -172,9 +172,10 @@ def wrong(settings) -> list:
         if values[key] not in allowed
     ]
     placed = [name for name in names if name != features.NETWORK and features.FEATURES[name].points]
-    if placed and values['balance.method'] in ('generated', 'gan'):
+    method = values['balance.method']
+    if placed and RESAMPLERS.get(method, Resampler()).images:
         told.append(
-            f'balance.method is {values["balance.method"]!r}, whose images have no landmarks, '
+            f'balance.method is {method!r}, whose images have no landmarks, '
             f'which {placed[0]} takes; '
             "allowed: 'none'"
         )

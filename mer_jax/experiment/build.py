@@ -7,12 +7,11 @@ from functools import partial
 import jax
 import numpy as np
 
-from mer_jax import models
+from mer_jax import entries, models
 from mer_jax.classical import features, svm
 from mer_jax.data import apexes, loading, sources
 from mer_jax.experiment import folder as run_folder
-from mer_jax.folds import protocols, resampling
-from mer_jax.generation import rows as generation
+from mer_jax.folds import RESAMPLERS, protocols, resampling
 from mer_jax.machine import host, versions
 from mer_jax.models import torch_weights
 from mer_jax.runfiles import files
@@ -109,7 +108,8 @@ def generated(config, loaded, folds, titles, folder):
     """The data set and who trains on what with the images of each fold's own GAN, where there is
     one.
     """
-    if config.balance.method != 'gan':
+    resampler = RESAMPLERS[config.balance.method]
+    if not resampler.trained:
         return loaded, folds
     layout = plan.candidates(
         jax.default_backend(),
@@ -119,7 +119,7 @@ def generated(config, loaded, folds, titles, folder):
         at_once=config.train.at_once or 1,
         use=config.train.devices,
     )[0]
-    samples, folds = generation.extend(
+    samples, folds = entries.loaded(resampler.extend)(
         loaded.samples,
         folds,
         loaded.names,
@@ -227,7 +227,7 @@ def feed(config, loaded):
         'batch_size': config.train.batch_size,
         'sampler': config.train.sampler,
         'augment': change,
-        'augment_made': config.balance.method == 'augment',
+        'augment_made': RESAMPLERS[config.balance.method].augmented,
     }
 
 

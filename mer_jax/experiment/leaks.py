@@ -3,7 +3,7 @@ results.json where it is on.
 """
 
 from mer_jax.classical import features
-from mer_jax.folds import protocols
+from mer_jax.folds import RESAMPLERS, protocols
 from mer_jax.models import torch_weights
 
 
@@ -20,13 +20,11 @@ def listed(settings: dict) -> list:
         found.append(
             f'balance.scope=all: {balanced(settings)} before the split, from the tested clips too'
         )
-    if balance['method'] == 'generated' and '{subject}' not in balance['generated']:
-        found.append(
-            'balance.generated: one file of images for every fold, which may come from the '
-            'left-out subjects'
-        )
-    if balance['method'] == 'gan' and settings['gan']['scope'] == 'all':
-        found.append('gan.scope=all: one generator for every fold has seen the tested clips too')
+    resampler = RESAMPLERS[balance['method']]
+    one_file = resampler.file and '{subject}' not in balance['generated']
+    one_network = resampler.trained and settings['gan']['scope'] == 'all'
+    if one_file or one_network:
+        found.append(resampler.leak)
     if settings['head']['name'] != 'none' and settings['head']['scope'] == 'all':
         found.append(
             'head.scope=all: the network whose features the machines take has trained on the '
@@ -43,5 +41,7 @@ def fits(settings: dict) -> bool:
 def balanced(settings: dict) -> str:
     """What is computed from class counts ('smote and class weights'); '' for nothing."""
     method = settings['balance']['method']
-    made = [method] if method not in ('none', 'generated', 'gan') else []
-    return ' and '.join(made + ['class weights'] * (settings['train']['class_weights'] != 'none'))
+    computed = [method] if RESAMPLERS[method].fills else []
+    if settings['train']['class_weights'] != 'none':
+        computed.append('class weights')
+    return ' and '.join(computed)

@@ -12,9 +12,9 @@ from mer_jax.data.apexes import RULES
 from mer_jax.data.labels import SCHEMES
 from mer_jax.data.loading import CHANNELS, MASKS, SCALES, VALUE_RANGES
 from mer_jax.errors import UserError
-from mer_jax.folds import PROTOCOLS, Protocol
+from mer_jax.folds import PROTOCOLS, RESAMPLERS, Protocol, Resampler
 from mer_jax.folds.protocols import SCORED
-from mer_jax.folds.resampling import METHODS, SCOPES, SPACES
+from mer_jax.folds.resampling import SCOPES, SPACES
 from mer_jax.models import MODELS, REGIONAL
 from mer_jax.models.cnn3d import ARCHS, HEADS
 from mer_jax.models.dual_branch import FUSE
@@ -49,7 +49,7 @@ _CHOICES = {
     'train.learner': LEARNERS,
     'train.class_weights': CLASS_WEIGHTS,
     'train.sampler': SAMPLERS,
-    'balance.method': METHODS,
+    'balance.method': RESAMPLERS,
     'balance.space': SPACES,
     'balance.scope': SCOPES,
     'alignment.form': FORMS,
@@ -301,23 +301,25 @@ def _balance(settings):
     """Made rows, and rows set aside to choose by."""
     balance, protocol, wrong = settings['balance'], settings['protocol'], []
     method, source = balance['method'], balance['generated']
-    if method == 'augment' and not any(settings['augment'][name] for name in CHANGES):
+    resampler = RESAMPLERS.get(method, Resampler())  # an unknown name has an error of its own
+    if resampler.augmented and not any(settings['augment'][name] for name in CHANGES):
         wrong.append(
-            "balance.method is 'augment', but no augmentation is on; allowed: with "
+            f'balance.method is {method!r}, but no augmentation is on; allowed: with '
             f'{" or ".join(f"augment.{name}" for name in CHANGES)} above 0'
         )
-    if (method == 'generated') != bool(source):
+    if resampler.file != bool(source):
+        of_files = [name for name, resampler in RESAMPLERS.items() if resampler.file]
         wrong.append(
             f'balance.generated is {source!r} and balance.method {method!r}; allowed: a .npz '
-            "file with 'generated', "
-            "'' otherwise"
+            f"file with {' or '.join(map(repr, of_files))}, '' otherwise"
         )
-    if method == 'gan':
+    if resampler.trained:
         wrong += _gan(settings)
-    if method == 'generated' and balance['scope'] == 'all':
+    if resampler.images and balance['scope'] == 'all':
+        scope = resampler.scope
         wrong.append(
-            "balance.scope is 'all', which images of a file have no part in; allowed with "
-            "'generated': 'fold'"
+            f"balance.scope is 'all', which new images have no part in; allowed with {method!r}: "
+            f"'fold'" + (f' ({scope} is its own)' if scope != 'balance.scope' else '')
         )
     if '{subject}' in source and not _protocol(protocol['name']).one_subject:
         wrong.append(
@@ -380,13 +382,8 @@ def _gan(settings):
         wrong.append(f'gan.size is {size}; allowed: a multiple of 8')
     if settings['data']['channels'] == 'gray':
         wrong.append(
-            "data.channels is 'gray', and balance.method 'gan' makes pictures; allowed: other "
-            'channels'
-        )
-    if settings['balance']['scope'] == 'all':
-        wrong.append(
-            "balance.scope is 'all', which a GAN has no part in; allowed with 'gan': 'fold' "
-            '(gan.scope is its own)'
+            f"data.channels is 'gray', and balance.method {settings['balance']['method']!r} makes "
+            'pictures; allowed: other channels'
         )
     return wrong
 

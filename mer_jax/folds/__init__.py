@@ -29,3 +29,44 @@ PROTOCOLS = {
     'clip_kfold': Protocol('mer_jax.folds.protocols:clip_kfold', unit='clip', leak=_BY_CLIP),
     'all_rows': Protocol('mer_jax.folds.protocols:all_rows', tests=False),
 }
+
+
+class Resampler(NamedTuple):
+    """A way to make rows against unequal classes: all that the program knows about it."""
+
+    # 'module:function' of extend(folds, samples, names, titles, options: Options), which returns
+    # (samples, folds) with the rows made; '' makes none. With `trained` it is called as
+    # generation.rows.extend is, with what training takes.
+    extend: str = ''
+    fills: bool = False  # every class of a fold up to its largest, from rows of the data set
+    images: bool = False  # makes new images, of which neither landmarks nor action units are known
+    augmented: bool = False  # the rows made are augmented, and they alone
+    file: bool = False  # balance.generated names the file of images
+    trained: bool = False  # a network a fold, settings of section gan, makes them
+    scope: str = 'balance.scope'  # the setting that says whether tested rows take part: fold | all
+    # what training sees of the test subjects where one file, or one network, serves every fold
+    leak: str = ''
+    unaudited: str = ''  # why the leak audit has nothing to switch on
+
+
+RESAMPLERS = {
+    'none': Resampler(),
+    'oversample': Resampler('mer_jax.folds.resampling:copies', fills=True),
+    'augment': Resampler('mer_jax.folds.resampling:copies', fills=True, augmented=True),
+    'smote': Resampler('mer_jax.folds.resampling:smote', fills=True),
+    'generated': Resampler(
+        'mer_jax.folds.resampling:images_of_files',
+        images=True,
+        file=True,
+        leak='balance.generated: one file of images for every fold, which may come from the '
+        'left-out subjects',
+        unaudited='images of a file train as they are',
+    ),
+    'gan': Resampler(
+        'mer_jax.generation.rows:extend',
+        images=True,
+        trained=True,
+        scope='gan.scope',
+        leak='gan.scope=all: one generator for every fold has seen the tested clips too',
+    ),
+}

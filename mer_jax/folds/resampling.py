@@ -8,65 +8,118 @@ fold.
 
 import zipfile
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
+from mer_jax.entries import loaded
 from mer_jax.errors import UserError
+from mer_jax.folds import RESAMPLERS
 from mer_jax.folds.protocols import stacked
-from mer_jax.types import Made, Samples, Training
+from mer_jax.types import Folds, Made, Names, Samples, Training
 
-METHODS = ('none', 'oversample', 'augment', 'smote', 'generated', 'gan')
 SPACES = ('pixels', 'features')
 SCOPES = ('fold', 'all')
 VARIANCE = 0.95  # of the fold's training rows that the components of space 'features' hold
 
 
-def extend(folds, samples, names, titles, *, method, neighbours, space, scope, generated):
-    """(samples, folds) with the rows that `method` makes for each run of `folds`, told to train
-    beside its own.
+class Options(NamedTuple):
+    """Settings of section balance that a resampler reads."""
 
-    oversample, augment: copies of random rows, of which 'augment' alone is changed in training;
-    smote: SMOTE (Chawla et al. 2002) with so many `neighbours`, found among pixels or among the
-    principal `features` of the fold's rows; generated: the images of a file, one for all runs or
-    'folder/{subject}.npz' (see `read`), which stand behind the other samples. scope 'all' makes
-    them once from every row, the tested ones included, as papers do that balance before they split:
-    a leak.
+    neighbours: int  # smote: a row is mixed with one of so many
+    space: str  # smote: where neighbours are near, one of SPACES
+    # 'all' makes rows once from every row, the tested ones included, as papers do that balance
+    # before they split: a leak
+    scope: str
+    generated: str  # a file of images, or 'folder/{subject}.npz', one a left-out subject
+
+
+def extend(
+    folds: Folds,
+    samples: Samples,
+    names: Names,
+    titles: list,
+    *,
+    method: str,
+    neighbours: int,
+    space: str,
+    scope: str,
+    generated: str,
+) -> tuple:
+    """(samples, folds) with the rows that `method` makes for each run of `folds`.
+
+    They train beside the rows of the run. method: a key of RESAMPLERS; one that trains a network
+    changes nothing here (see generation/rows.py). The others: Options.
     """
-    if method in ('none', 'gan'):  # a GAN is trained later: see generation.py
+    resampler = RESAMPLERS[method]
+    if not resampler.extend or resampler.trained:
         return samples, folds
-    own = [
-        index[weight > 0]
-        for index, weight in zip(folds.train.index, folds.train.weight, strict=True)
-    ]
-    if method == 'generated':
-        paths = [_file(generated, titles[number]) for number in folds.fold]
-        samples, added = appended(
-            samples, {path: read(path, samples, names) for path in dict.fromkeys(paths)}
-        )
-        train = stacked(
-            [np.concatenate([rows, added[path]]) for rows, path in zip(own, paths, strict=True)]
-        )
-        return samples, folds._replace(
-            train=folds.train._replace(index=train.index, weight=train.weight)
-        )
-    source = [np.arange(len(samples.label))] * len(own) if scope == 'all' else own
-    near = _neighbours(samples, source, neighbours, space) if method == 'smote' else {}
+    options = Options(neighbours, space, scope, generated)
+    return loaded(resampler.extend)(folds, samples, names, titles, options)
+
+
+def copies(folds: Folds, samples: Samples, names: Names, titles: list, options: Options) -> tuple:
+    """(samples, folds) with copies of random rows."""
+    return samples, _filled(folds, samples, options.scope, {})
+
+
+def smote(folds: Folds, samples: Samples, names: Names, titles: list, options: Options) -> tuple:
+    """(samples, folds) with mixtures of near rows of a class: SMOTE (Chawla et al. 2002)."""
+    rows = _sources(folds, samples, options.scope)
+    near = _neighbours(samples, rows, options.neighbours, options.space)
+    return samples, _filled(folds, samples, options.scope, near)
+
+
+def images_of_files(
+    folds: Folds, samples: Samples, names: Names, titles: list, options: Options
+) -> tuple:
+    """(samples, folds) with the images of files (see `read`), which stand behind the samples."""
+    paths = [_file(options.generated, titles[number]) for number in folds.fold]
+    samples, added = appended(
+        samples, {path: read(path, samples, names) for path in dict.fromkeys(paths)}
+    )
+    train = stacked(
+        [
+            np.concatenate([rows, added[path]])
+            for rows, path in zip(_training_rows(folds), paths, strict=True)
+        ]
+    )
+    return samples, folds._replace(
+        train=folds.train._replace(index=train.index, weight=train.weight)
+    )
+
+
+def _training_rows(folds):
+    """The training rows of every run, without padding."""
+    pairs = zip(folds.train.index, folds.train.weight, strict=True)
+    return [index[weight > 0] for index, weight in pairs]
+
+
+def _sources(folds, samples, scope):
+    """The rows of every run that rows are made from."""
+    if scope == 'all':
+        return [np.arange(len(samples.label))] * len(folds.fold)
+    return _training_rows(folds)
+
+
+def _filled(folds, samples, scope, near):
+    """The folds with rows made until the classes are equal; near: {rows as bytes: see `fill`}."""
     seeds = [
         (seed,) if scope == 'all' else (seed, number)
         for seed, number in zip(folds.seed, folds.fold, strict=True)
     ]
-    made = [
+    added = [
         fill(np.random.default_rng(seed), samples.label, rows, near.get(rows.tobytes()))
-        for seed, rows in zip(seeds, source, strict=True)
+        for seed, rows in zip(seeds, _sources(folds, samples, scope), strict=True)
     ]
     first = len(samples.label)
     train = stacked(
         [
             np.concatenate([rows, first + np.arange(len(new.row))])
-            for rows, new in zip(own, made, strict=True)
+            for rows, new in zip(_training_rows(folds), added, strict=True)
         ]
     )
-    return samples, folds._replace(train=Training(*train, fit=folds.train.fit, made=_padded(made)))
+    return folds._replace(train=Training(*train, fit=folds.train.fit, made=_padded(added)))
 
 
 def fill(rng, label, rows, near=None) -> Made:

@@ -14,7 +14,7 @@ from mer_jax.data import apexes
 from mer_jax.errors import UserError
 from mer_jax.evaluation import score
 from mer_jax.experiment import leaks
-from mer_jax.folds import PROTOCOLS
+from mer_jax.folds import PROTOCOLS, RESAMPLERS
 from mer_jax.report import audit_text
 from mer_jax.runfiles import files
 from mer_jax.studies import compare
@@ -66,7 +66,7 @@ def trials(settings: dict, folds: int) -> list:
         Trial('split', split, why_not=one_each),
         Trial(
             'balance',
-            {'gan.scope' if settings['balance']['method'] == 'gan' else 'balance.scope': 'all'},
+            {RESAMPLERS[settings['balance']['method']].scope: 'all'},
             why_not=_unbalanced(settings),
         ),
         Trial(
@@ -97,8 +97,7 @@ def trials(settings: dict, folds: int) -> list:
 def clean(settings: dict) -> dict:
     """What makes the settings honest, and keeps outputs of every epoch: setting -> value."""
     changes = {
-        'balance.scope': 'fold',
-        'gan.scope': 'fold',
+        **{resampler.scope: 'fold' for resampler in RESAMPLERS.values()},
         'data.scale_scope': 'fold',
         'protocol.scored': 'test',
         'head.scope': 'fold',
@@ -204,8 +203,7 @@ def _unchosen(settings):
 
 def _unbalanced(settings):
     """Why nothing can be balanced before the split; '' where it can."""
-    if settings['balance']['method'] == 'generated':
-        return 'images of a file train as they are'
-    if settings['balance']['method'] == 'gan' or leaks.balanced(settings):
-        return ''
+    resampler = RESAMPLERS[settings['balance']['method']]
+    if resampler.unaudited or resampler.trained or leaks.balanced(settings):
+        return resampler.unaudited
     return 'nothing is balanced (balance.method none, train.class_weights none)'
