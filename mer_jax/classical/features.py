@@ -2,20 +2,18 @@
 them.
 """
 
-from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
 
 import cv2
 import numpy as np
 from joblib import Parallel, delayed
 
 from mer_jax import machine
+from mer_jax.classical import FEATURES, NETWORK, Feature
 from mer_jax.data.images import ACROSS
+from mer_jax.entries import loaded
 from mer_jax.errors import UserError
 from mer_jax.preprocess import au_regions, descriptors
-
-NETWORK = 'network'  # among names of features: the last hidden layer of the fold's own network
 
 
 def networked(head) -> bool:
@@ -23,18 +21,6 @@ def networked(head) -> bool:
     what clips alone tell.
     """
     return head['name'] == 'none' or NETWORK in head['features'].split('+')
-
-
-class Feature(NamedTuple):
-    """A kind of features: of(*[H, W] of each channel that it needs[, points]) or of(video[,
-    points]) -> float32[D].
-    """
-
-    needs: tuple  # of data.channels
-    of: Callable
-    points: bool = False  # whether landmarks [68, 2] in pixels of the image follow
-    # whether flow must be in pixels: stretched to bytes its 0 is lost, and with it every direction
-    measured: bool = False
 
 
 def centred(*fields):
@@ -75,46 +61,37 @@ def _smooth(image, sigma):
     return cv2.GaussianBlur(image, (0, 0), sigma).reshape(image.shape)
 
 
-def _pixels(*channels):
+def pixels(*channels):
+    """Every value of every channel, bytes as shares of 255."""
     image = np.stack(channels, -1).ravel()
     return image / np.float32(255) if image.dtype == np.uint8 else image
 
 
-def _bands(*fields):
-    u, v, u2, v2 = fields
-    return np.concatenate([descriptors.bands(np.stack(pair, -1)) for pair in ((u, v), (u2, v2))])
+def hoof(u, v):
+    """Orientations of the flow, weighted by its length: see descriptors.hoof."""
+    return descriptors.hoof(np.stack([u, v], -1))
 
 
-def _au_strain(strain, points):
+def bi_woof(u, v, strain):
+    """Orientations of the flow, weighted by its length and the strain: see descriptors.bi_woof."""
+    return descriptors.bi_woof(np.stack([u, v], -1), strain)
+
+
+def bands(u, v, u2, v2):
+    """Orientations in bands, to the apex and from it: the 48 handcrafted numbers of the hybrid."""
+    halves = (np.stack([u, v], -1), np.stack([u2, v2], -1))
+    return np.concatenate([descriptors.bands(half) for half in halves])
+
+
+def au_strain(strain, points):
+    """Strain in the regions of action units: the 40 numbers of strain of the hybrid."""
     return au_regions.region_strain(strain, au_regions.region_masks(points, len(strain)))
 
 
-def _disgust(strain, points):
-    """Of the regions of action units 9 and 10 alone: beside au_strain they weigh twice."""
+def disgust(strain, points):
+    """Strain in the regions of action units 9 and 10 alone: beside au_strain they weigh twice."""
     regions = sorted({place for unit in (9, 10) for place in au_regions.region_of(unit)})
     return au_regions.region_strain(strain, au_regions.region_masks(points, len(strain))[regions])
-
-
-def _of_flow(describe, u, v, *rest):
-    return describe(np.stack([u, v], -1), *rest)
-
-
-UV = ('u', 'v')
-FEATURES = {
-    'pixels': Feature((), _pixels),  # every channel of data.channels
-    'motion': Feature(UV, motion),
-    'gradient': Feature(UV, gradient),
-    'orientation': Feature(UV, orientation),
-    'deformation': Feature(('strain',), deformation),
-    'hoof': Feature(UV, partial(_of_flow, descriptors.hoof), measured=True),
-    'bi_woof': Feature((*UV, 'strain'), partial(_of_flow, descriptors.bi_woof), measured=True),
-    # the 48 handcrafted numbers of the hybrid
-    'bands': Feature((*UV, 'u2', 'v2'), _bands, measured=True),
-    'au_strain': Feature(('strain',), _au_strain, points=True),  # its 40 of strain
-    'disgust': Feature(('strain',), _disgust, points=True),
-    'lbp_top': Feature(('gray',), descriptors.lbp_top),
-    'mdmo': Feature(('gray',), descriptors.mdmo, points=True),
-}
 
 
 def wrong(names, channels, *, stretched) -> list:
@@ -173,17 +150,20 @@ def _described(names, image, points, *, channels, mirror):
     """[M, D] of each of `names`, of one clip."""
     views = [image, mirrored(image, channels)] if mirror else [image]
     return [
-        np.stack([_one(FEATURES[name], view, points, channels) for view in views]) for name in names
+        np.stack([_value(FEATURES[name], view, points, channels) for view in views])
+        for name in names
     ]
 
 
-def _one(feature, image, points, channels):
-    own = (
-        (image[..., 0],)
-        if 'gray' in channels
-        else [image[..., channels.index(channel)] for channel in feature.needs or channels]
-    )
-    return feature.of(*own, *([points] if feature.points else []))
+def _value(feature: Feature, image, points, channels):
+    """float32[D] of one view of a clip."""
+    if 'gray' in channels:
+        planes = [image[..., 0]]
+    else:
+        needs = feature.needs or channels
+        planes = [image[..., channels.index(channel)] for channel in needs]
+    landmarks = [points] if feature.points else []
+    return loaded(feature.value)(*planes, *landmarks)
 
 
 def mirrored(image, channels):

@@ -13,7 +13,7 @@ from joblib import Parallel, delayed
 from tqdm import tqdm
 
 from mer_jax import machine
-from mer_jax.classical import features
+from mer_jax.classical import FEATURES, NETWORK, features
 from mer_jax.data.apexes import RULES
 from mer_jax.errors import UserError
 from mer_jax.evaluation.metrics import confusion, summary
@@ -131,7 +131,7 @@ def wrong(settings) -> list:
     head, names, told = settings['head'], settings['head']['features'].split('+'), []
     if head['name'] == 'none':
         return []
-    known = {features.NETWORK, *features.FEATURES}
+    known = {NETWORK, *FEATURES}
     if len(set(names)) < len(names) or not known.issuperset(names):
         return [
             f'head.features is {head["features"]!r}; allowed: {", ".join(sorted(known))}, each '
@@ -161,7 +161,7 @@ def wrong(settings) -> list:
     )
     values = files.flat(settings)
     told += features.wrong(
-        [name for name in names if name != features.NETWORK],
+        [name for name in names if name != NETWORK],
         settings['data']['channels'].split(','),
         stretched=settings['data']['scale'] == 'stretch',
     )
@@ -171,7 +171,7 @@ def wrong(settings) -> list:
         for key, allowed in needs.items()
         if values[key] not in allowed
     ]
-    placed = [name for name in names if name != features.NETWORK and features.FEATURES[name].points]
+    placed = [name for name in names if name != NETWORK and FEATURES[name].points]
     method = values['balance.method']
     if placed and RESAMPLERS.get(method, Resampler()).images:
         told.append(
@@ -181,8 +181,7 @@ def wrong(settings) -> list:
         )
     if head['mirror'] and (placed or not still):
         told.append(
-            f'head.mirror is True, which {[*placed, features.NETWORK][0]} is not made for; '
-            'allowed: False'
+            f'head.mirror is True, which {[*placed, NETWORK][0]} is not made for; allowed: False'
         )
     return told
 

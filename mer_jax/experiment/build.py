@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from mer_jax import entries, models
-from mer_jax.classical import features, svm
+from mer_jax.classical import FEATURES, NETWORK, features, svm
 from mer_jax.data import apexes, loading, sources
 from mer_jax.experiment import folder as run_folder
 from mer_jax.folds import RESAMPLERS, protocols, resampling
@@ -72,7 +72,7 @@ def _data(config, apex):
         jpeg=config.data.jpeg,
         drawn_labels=config.data.drawn_labels,
         apex=apex,
-        points=any(features.FEATURES[name].points for name in described(config)),
+        points=any(FEATURES[name].points for name in described(config)),
     )
     print(loading.describe(loaded))
     return loaded
@@ -304,7 +304,7 @@ def described(config) -> list:
     return [
         name
         for name in config.head.features.split('+')
-        if config.head.name != 'none' and name != features.NETWORK
+        if config.head.name != 'none' and name != NETWORK
     ]
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from mer_jax.classical import features
+from mer_jax.classical import FEATURES, features
 from mer_jax.data.images import CHANNELS
 from mer_jax.errors import UserError
 from mer_jax.preprocess import au_regions, descriptors
@@ -255,7 +255,7 @@ def test_every_feature_is_extracted_in_order_and_each_clip_by_itself(monkeypatch
     a tested clip.
     """
     image, points = np.abs(fields(5, 64, 64, 9)), faces(5)
-    names = [name for name in features.FEATURES if name not in ('lbp_top', 'mdmo', 'deformation')]
+    names = [name for name in FEATURES if name not in ('lbp_top', 'mdmo', 'deformation')]
     draw = np.random.default_rng(4)
     for own in (names, [str(name) for name in draw.permutation(names)]):
         found = features.extract(own, image, points, channels=PHASES, mirror=False)
