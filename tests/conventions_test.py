@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from configs.common import base
+from mer_jax.entries import loaded
 from mer_jax.folds import resampling
 from mer_jax.generation import gan, rows
-from mer_jax.models import MODELS
+from mer_jax.models import NETWORKS
 from mer_jax.training import augment, learners
 
 ROOT = Path(__file__).parents[1]
@@ -54,7 +55,7 @@ PASSED = {
     'augment': augment.compose,
     'balance': resampling.extend,
     'gan': (rows.extend, gan.trained),
-} | {f'model.{name}': network for name, network in MODELS.items()}
+} | {f'model.{name}': loaded(network.module) for name, network in NETWORKS.items()}
 
 
 def unread(config, reader):
@@ -70,7 +71,7 @@ def unread(config, reader):
             functions = functions if isinstance(functions, tuple) else (functions,)
             passed = (
                 'config.model[config.model.name]'
-                if functions[0] in MODELS.values()
+                if section.startswith('model.')
                 else f'**config.{section}'
             )
             sources = [

@@ -64,7 +64,7 @@ TRAININGS = {
 }
 CASES = [
     (name, scale, 'plain')
-    for name in sorted(set(NETWORKS) - {*models.REGIONAL, *CLIPS})
+    for name in sorted(set(NETWORKS) - {*models.regional(), *CLIPS})
     for scale in ('stretch', 'p995')
     # the fitted scale does not depend on the network
     if scale == 'stretch' or name in ('ststnet', 'offapexnet')
@@ -164,7 +164,7 @@ def test_every_method_of_balancing_is_tested():
 
 def test_every_network_is_tested():
     """A network added without a line in NETWORKS could look at the rows that it is tested on."""
-    assert set(NETWORKS) == set(models.MODELS) == {name for name, _, _ in CASES}
+    assert set(NETWORKS) == set(models.NETWORKS) == {name for name, _, _ in CASES}
 
 
 def test_every_learner_is_tested():

@@ -1,8 +1,8 @@
 """MagNet, learned motion magnification of two frames: Oh et al., ECCV 2018; code
 12dmodel/deep_motion_mag.
 
-No classifier, so it does not stand in models.MODELS. Editions, weight names and shapes are those of
-preprocess.magnet.
+No classifier, so it does not stand in models.NETWORKS. Editions, weight names and shapes are those
+of preprocess.magnet.
 """
 
 from pathlib import Path

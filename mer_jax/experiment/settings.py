@@ -15,11 +15,7 @@ from mer_jax.errors import UserError
 from mer_jax.folds import PROTOCOLS, RESAMPLERS, Protocol, Resampler
 from mer_jax.folds.protocols import SCORED
 from mer_jax.folds.resampling import SCOPES, SPACES
-from mer_jax.models import MODELS, REGIONAL
-from mer_jax.models.cnn3d import ARCHS, HEADS
-from mer_jax.models.dual_branch import FUSE
-from mer_jax.models.resnet import ATTENTION
-from mer_jax.models.vggm import MERGES, PATHS
+from mer_jax.models import NETWORKS, RANGES, regional
 from mer_jax.runfiles.files import differences, flat
 from mer_jax.spotting.decoders import DECISIONS
 from mer_jax.spotting.decoders import KINDS as CONTINUOUS
@@ -28,7 +24,6 @@ from mer_jax.training.augment import CHANGES, REGIONS, UNITS, augmentable
 from mer_jax.training.balance import CLASS_WEIGHTS, SAMPLERS
 from mer_jax.training.learners import FORMS, LEARNERS, OPTIMIZERS, SCHEDULES
 
-DTYPES = ('float32', 'bfloat16')
 _CHOICES = {
     **ALLOWED,
     'data.rows': ROWS,
@@ -43,7 +38,7 @@ _CHOICES = {
     'spotting.output': ('sigmoid', 'linear'),
     'protocol.name': PROTOCOLS,
     'protocol.scored': SCORED,
-    'model.name': MODELS,
+    'model.name': NETWORKS,
     'train.optimizer': OPTIMIZERS,
     'train.schedule': SCHEDULES,
     'train.learner': LEARNERS,
@@ -56,16 +51,11 @@ _CHOICES = {
     'augment.replace_region': REGIONS,
     'augment.replace_units': UNITS,
     'explain.aucam': ('fixed', 'released'),
-    'model.dual_branch.attention': ATTENTION,
-    'model.dual_branch.fuse': FUSE,
-    'model.dual_branch.dtype': DTYPES,
-    'model.single_branch.attention': ATTENTION,
-    'model.single_branch.dtype': DTYPES,
-    'model.cnn3d.arch': ARCHS,
-    'model.cnn3d.head': HEADS,
-    'model.vggm.path': PATHS,
-    'model.vggm.merge': MERGES,
     'train.lowering': ('auto', 'matmul', 'native'),
+} | {
+    f'model.{name}.{option}': allowed
+    for name, network in NETWORKS.items()
+    for option, allowed in network.choices.items()
 }
 _RANGES = {  # key: (least, most); a share or a rate of 0 would train or test nothing
     'head.inner': (2, 1000),
@@ -190,33 +180,20 @@ def _channels(text):
     ]
 
 
-_KEYWORDS = {  # of networks: key -> (least, most)
-    'hidden': (1, 10**5),
-    'width': (2, 1024),
-    'blocks': (1, 2),
-    'groups': (1, 512),
-    'fine': (0, 2),
-    'dropped': (0, 3),
-    'dropout': (0, 0.99),
-    'dropout_dense': (0, 0.99),
-    'dropout_contrast': (0, 0.99),
-}
-
-
 def _networks(model):
-    """Keyword arguments of the networks: shares lie in [0, 1), widths are at least 1."""
+    """Options of the networks that are numbers, and whether groups of channels divide a width."""
     wrong = []
-    for network in MODELS:
-        for key, value in model[network].items():
-            low, high = _KEYWORDS.get(key, (value, value))
-            if not low <= value <= high:
-                wrong.append(f'model.{network}.{key} is {value}; allowed: {low} to {high}')
-    for network in REGIONAL:
-        width, groups = model[network]['width'], model[network]['groups']
-        if groups > 0 and width % (2 * groups):
+    for network in NETWORKS:
+        options = model[network]
+        for key in [key for key in options if key in RANGES]:
+            low, high = RANGES[key]
+            if not low <= options[key] <= high:
+                wrong.append(f'model.{network}.{key} is {options[key]}; allowed: {low} to {high}')
+        groups = options.get('groups', 0)
+        if groups > 0 and options['width'] % (2 * groups):
             wrong.append(
                 f'model.{network}.groups is {groups}; allowed: so many that twice of them divide '
-                f'width, {width}'
+                f'width, {options["width"]}'
             )
     return wrong
 
@@ -224,10 +201,10 @@ def _networks(model):
 def _training(settings):
     """What one setting asks of another."""
     train, model, wrong = settings['train'], settings['model']['name'], []
-    if train['learner'] == 'contrastive' and model not in REGIONAL:
+    if train['learner'] == 'contrastive' and model not in regional():
         wrong.append(
             "train.learner is 'contrastive', which needs heads of regions; allowed: "
-            f"model.name {' or '.join(REGIONAL)}, or train.learner 'supervised'"
+            f"model.name {' or '.join(regional())}, or train.learner 'supervised'"
         )
     allowed = augmentable(sources.channels(settings['data']['channels']), settings['data']['scale'])
     wrong += [

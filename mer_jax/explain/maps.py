@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from mer_jax.errors import UserError
-from mer_jax.models import REGIONAL
+from mer_jax.models import regional
 from mer_jax.training import held_out
 from mer_jax.types import Explained
 
@@ -21,8 +21,8 @@ SHOWN = ('magnified', 'on_a')  # channels that stand beside the maps
 
 def refuse(model, channels):
     """Raise UserError where there are no regions to map, or no face to lay the maps over."""
-    if model not in REGIONAL:
-        raise UserError(f'model.name is {model!r}; explain knows: {", ".join(REGIONAL)}')
+    if model not in regional():
+        raise UserError(f'model.name is {model!r}; explain knows: {", ".join(regional())}')
     if not set(SHOWN) <= {*channels}:
         raise UserError(
             f'data.channels is {",".join(channels)!r}; explain needs {" and ".join(SHOWN)} '

@@ -16,6 +16,17 @@ CONVOLUTIONS = (
     ('conv4', 256, 3, 1, 1, False),
     ('conv5', 256, 3, 1, 1, True),
 )
+# PyTorch module -> flax path; the names are torchvision's
+TORCH_NAMES = {
+    'features.0': 'conv1',
+    'features.3': 'conv2',
+    'features.6': 'conv3',
+    'features.8': 'conv4',
+    'features.10': 'conv5',
+    'classifier.1': 'fc1',
+    'classifier.4': 'fc2',
+    'classifier.6': 'fc3',
+}
 
 
 class AlexNet(nn.Module):

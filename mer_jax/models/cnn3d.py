@@ -11,8 +11,8 @@ import flax.linen as nn
 from mer_jax.models.layers import adaptive_avg_pool, flatten
 from mer_jax.models.volumes import Conv3D, check_video, max_pool_clips
 
-ARCHS = ('default', 'literal')
-HEADS = ('grid4', 'gap', 'flatten')
+# PyTorch module -> flax path
+TORCH_NAMES = {name: name for name in ('conv1', 'conv2', 'conv3', 'fc1', 'fc2')}
 
 
 class CNN3D(nn.Module):

@@ -3,7 +3,7 @@ not their widths.
 
 Architecture after Radford, Metz and Chintala (ICLR 2016) without batch normalisation: a batch of
 another mix of classes would move its statistics. At 80 pixels, 2 channels, 3 classes, width 32:
-3,351,330 and 179,425 parameters. No classifier, so neither network stands in models.MODELS.
+3,351,330 and 179,425 parameters. No classifier, so neither network stands in models.NETWORKS.
 """
 
 import flax.linen as nn

@@ -16,9 +16,7 @@ import jax.numpy as jnp
 
 from mer_jax.errors import UserError
 from mer_jax.models.layers import check_image, torch_bias, torch_kernel
-from mer_jax.models.resnet import Block, Stage, Stem
-
-FUSE = ('logits', 'probs')
+from mer_jax.models.resnet import Block, Stage, Stem, torch_stage
 
 
 class DualBranch(nn.Module):
@@ -178,3 +176,22 @@ def layer_norm(name):
 def unit(x):
     """x over its length along the last axis; finite gradients also where x is 0."""
     return x * jax.lax.rsqrt(jnp.maximum(jnp.sum(x * x, -1, keepdims=True), 1e-24))
+
+
+def _torch_names(regions, area=()):
+    """{PyTorch module: flax path}: stages 3 and 4 and a head for each region."""
+    names = {'stem.conv1': 'stem/conv1', 'stem.bn1': 'stem/bn1'}
+    names |= torch_stage('layer1', 'layer1', skips=False)
+    names |= torch_stage('layer2', 'layer2', skips=True)
+    for region in regions:
+        names |= torch_stage(f'layer3.{region}', f'layer3_{region}', skips=True)
+        names |= torch_stage(f'layer4.{region}', f'layer4_{region}', skips=True)
+    names |= {f'area.{name}': f'area/{name}' for name in area}
+    for region in regions:
+        for name in ('dense1', 'norm', 'dense2'):
+            names[f'heads.{region}.{name}'] = f'heads_{region}/{name}'
+    return names
+
+
+TORCH_NAMES = _torch_names(DualBranch.regions, ('dense1', 'norm1', 'dense2', 'norm2'))
+SINGLE_TORCH_NAMES = _torch_names(SingleBranch.regions)

@@ -6,10 +6,20 @@ Each block concatenates four paths of 6 (then 16) filters: 1x1; 1x1 and 3x3; 1x1
 parameters for 28x28x2.
 """
 
+from itertools import product
+
 import flax.linen as nn
 import jax.numpy as jnp
 
 from mer_jax.models.layers import Conv, check_image, dense, flatten, max_pool
+
+# PyTorch module -> flax path
+TORCH_NAMES = {
+    f'{stream}.block{i}.{name}': f'{stream}/block{i}/{name}'
+    for stream, i, name in product(
+        'uv', (1, 2), ('one', 'three_in', 'three', 'five_in', 'five', 'pool')
+    )
+} | {'fc1': 'fc1', 'fc2': 'fc2'}
 
 
 class _Block(nn.Module):

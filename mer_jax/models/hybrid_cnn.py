@@ -12,9 +12,21 @@ import flax.linen as nn
 
 from mer_jax.models.dual_branch import dense
 from mer_jax.models.layers import check_image
-from mer_jax.models.resnet import Block, Stage, Stem
+from mer_jax.models.resnet import Block, Stage, Stem, torch_stage
 
 FEATURES = 128
+
+
+def _torch_names():
+    """{PyTorch module: flax path}: a ResNet18 without attention, and two dense layers."""
+    names = {'stem.conv1': 'stem/conv1', 'stem.bn1': 'stem/bn1'}
+    for i in range(1, 5):
+        names |= torch_stage(f'layer{i}', f'layer{i}', skips=i > 1)
+    names = {name: path for name, path in names.items() if not path.endswith('attention')}
+    return names | {'dense1': 'dense1', 'dense2': 'dense2'}
+
+
+TORCH_NAMES = _torch_names()
 
 
 class HybridCNN(nn.Module):

@@ -10,6 +10,9 @@ import flax.linen as nn
 from mer_jax.models.layers import flatten
 from mer_jax.models.volumes import Conv3D, check_video, max_pool_clips
 
+# PyTorch module -> flax path
+TORCH_NAMES = {name: name for name in ('conv1', 'fc1', 'fc2')}
+
 
 class MicroExpSTCNN(nn.Module):
     """video [B, T, H, W, 1], 17 frames of 5x5 or more -> logits [B, K]."""

@@ -10,6 +10,12 @@ import flax.linen as nn
 
 from mer_jax.models.layers import Conv, check_image, max_pool
 
+# PyTorch module -> flax path
+TORCH_NAMES = {
+    name: name
+    for name in ('conv1', 'bn1', 'conv2', 'bn2', 'conv3', 'conv4', 'conv5', 'fc1', 'fc2', 'fc3')
+}
+
 
 class OCNet(nn.Module):
     """image [B, H, W, C], 15x15 or more -> logits [B, K].

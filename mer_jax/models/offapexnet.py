@@ -11,6 +11,17 @@ import jax.numpy as jnp
 
 from mer_jax.models.layers import Conv, check_image, flatten, max_pool
 
+# PyTorch module -> flax path
+TORCH_NAMES = {
+    'u.conv1': 'u/conv1',
+    'u.conv2': 'u/conv2',
+    'v.conv1': 'v/conv1',
+    'v.conv2': 'v/conv2',
+    'fc1': 'fc1',
+    'fc2': 'fc2',
+    'fc3': 'fc3',
+}
+
 
 class _Stream(nn.Module):
     """[B, H, W, 1] -> [B, H // 4, W // 4, 16]."""

@@ -15,8 +15,6 @@ import jax.numpy as jnp
 
 from mer_jax.models.layers import Conv, max_pool
 
-ATTENTION = ('released', 'paper', 'sanet', 'off')
-
 # torchvision's start for a network with ReLU
 fan_out = nn.initializers.variance_scaling(2, 'fan_out', 'truncated_normal')
 
@@ -202,3 +200,27 @@ def norm(name, train, dtype):
     return nn.BatchNorm(
         use_running_average=not train, momentum=0.9, epsilon=1e-5, dtype=dtype, name=name
     )
+
+
+_TORCH_BLOCK = {
+    'conv1': 'conv1',
+    'bn1': 'bn1',
+    'conv2': 'conv2',
+    'bn2': 'bn2',
+    'attention': 'attention',
+    'downsample.0': 'conv_skip',
+    'downsample.1': 'bn_skip',
+}
+
+
+def torch_stage(torch_name: str, path: str, *, skips: bool) -> dict:
+    """{PyTorch module: flax path} of two residual blocks.
+
+    Without skips the first block changes no shape and has no 1x1 convolution.
+    """
+    return {
+        f'{torch_name}.{i}.{name}': f'{path}/block{i}/{part}'
+        for i in (0, 1)
+        for name, part in _TORCH_BLOCK.items()
+        if (skips and i == 0) or 'skip' not in part
+    }

@@ -23,6 +23,8 @@ from mer_jax.models.layers import (
 )
 
 WIDTHS = (3, 5, 8)
+# PyTorch module -> flax path; the names are those of the authors' release
+TORCH_NAMES = {name: name for name in ('conv1', 'conv2', 'conv3', 'bn1', 'bn2', 'bn3', 'fc')}
 
 
 class STSTNet(nn.Module):

@@ -9,140 +9,10 @@ from pathlib import Path
 import jax
 import numpy as np
 
+from mer_jax.entries import loaded
 from mer_jax.errors import UserError
+from mer_jax.models import NETWORKS
 
-_BLOCK = ('one', 'three_in', 'three', 'five_in', 'five', 'pool')
-_RESIDUAL = {
-    'conv1': 'conv1',
-    'bn1': 'bn1',
-    'conv2': 'conv2',
-    'bn2': 'bn2',
-    'attention': 'attention',
-    'downsample.0': 'conv_skip',
-    'downsample.1': 'bn_skip',
-}
-
-
-def _stage(theirs, own, skips):
-    """Names of two residual blocks; without skips the first changes no shape and has no 1x1
-    convolution.
-    """
-    return {
-        f'{theirs}.{i}.{name}': f'{own}/block{i}/{path}'
-        for i in (0, 1)
-        for name, path in _RESIDUAL.items()
-        if skips and i == 0 or 'skip' not in path
-    }
-
-
-def _trunk():
-    """Names of stem and stages of a ResNet18 without attention."""
-    stages = [_stage(f'layer{i}', f'layer{i}', i > 1) for i in range(1, 5)]
-    return {
-        'stem.conv1': 'stem/conv1',
-        'stem.bn1': 'stem/bn1',
-        **{
-            key: path
-            for stage in stages
-            for key, path in stage.items()
-            if not path.endswith('attention')
-        },
-    }
-
-
-def _regional(regions, area=()):
-    """Names of the network of Ruan et al.: stages 3 and 4 and a head for each region."""
-    names = {
-        'stem.conv1': 'stem/conv1',
-        'stem.bn1': 'stem/bn1',
-        **_stage('layer1', 'layer1', False),
-        **_stage('layer2', 'layer2', True),
-    }
-    for region in regions:
-        names |= _stage(f'layer3.{region}', f'layer3_{region}', True) | _stage(
-            f'layer4.{region}', f'layer4_{region}', True
-        )
-    return {
-        **names,
-        **{f'area.{name}': f'area/{name}' for name in area},
-        **{
-            f'heads.{r}.{name}': f'heads_{r}/{name}'
-            for r in regions
-            for name in ('dense1', 'norm', 'dense2')
-        },
-    }
-
-
-# PyTorch module -> flax path, per network. ststnet: the authors' released names; alexnet:
-# torchvision's; the others have no published file, so the PyTorch names are those of the flax path
-# with dots: u.conv1, v.block2.three_in, bn1, fc3.
-NAMES = {
-    'alexnet': {
-        'features.0': 'conv1',
-        'features.3': 'conv2',
-        'features.6': 'conv3',
-        'features.8': 'conv4',
-        'features.10': 'conv5',
-        'classifier.1': 'fc1',
-        'classifier.4': 'fc2',
-        'classifier.6': 'fc3',
-    },
-    'cnn3d': {'conv1': 'conv1', 'conv2': 'conv2', 'conv3': 'conv3', 'fc1': 'fc1', 'fc2': 'fc2'},
-    'dual_branch': _regional(('eyes', 'mouth'), ('dense1', 'norm1', 'dense2', 'norm2')),
-    'dual_inception': {
-        **{
-            f'{s}.block{i}.{name}': f'{s}/block{i}/{name}'
-            for s in 'uv'
-            for i in (1, 2)
-            for name in _BLOCK
-        },
-        'fc1': 'fc1',
-        'fc2': 'fc2',
-    },
-    'hybrid_cnn': {**_trunk(), 'dense1': 'dense1', 'dense2': 'dense2'},
-    'microexpstcnn': {'conv1': 'conv1', 'fc1': 'fc1', 'fc2': 'fc2'},
-    'ocnet': {
-        'conv1': 'conv1',
-        'bn1': 'bn1',
-        'conv2': 'conv2',
-        'bn2': 'bn2',
-        'conv3': 'conv3',
-        'conv4': 'conv4',
-        'conv5': 'conv5',
-        'fc1': 'fc1',
-        'fc2': 'fc2',
-        'fc3': 'fc3',
-    },
-    'offapexnet': {
-        'u.conv1': 'u/conv1',
-        'u.conv2': 'u/conv2',
-        'v.conv1': 'v/conv1',
-        'v.conv2': 'v/conv2',
-        'fc1': 'fc1',
-        'fc2': 'fc2',
-        'fc3': 'fc3',
-    },
-    'single_branch': _regional(('face',)),
-    'ststnet': {
-        'conv1': 'conv1',
-        'conv2': 'conv2',
-        'conv3': 'conv3',
-        'bn1': 'bn1',
-        'bn2': 'bn2',
-        'bn3': 'bn3',
-        'fc': 'fc',
-    },
-    'vggm': {
-        'conv1': 'conv1',
-        'conv2': 'conv2',
-        'conv3': 'conv3',
-        'conv4': 'conv4',
-        'conv5': 'conv5',
-        'fc1': 'fc1',
-        'fc2': 'fc2',
-        'fc3': 'fc3',
-    },
-}
 _LEAVES = {
     'kernel': 'weight',
     'scale': 'weight',
@@ -172,6 +42,18 @@ def read(path) -> dict:
     return {
         name.removeprefix('module.'): value for name, value in readers[path.suffix](path).items()
     }
+
+
+def torch_names(name: str) -> dict:
+    """{PyTorch module: flax path} of a weights file for network `name`.
+
+    Where no file was published, the PyTorch names are the flax path with dots: u.conv1, bn1, fc3.
+    """
+    if not NETWORKS[name].torch_names:
+        raise UserError(
+            f'model.name is {name!r}, which reads no weights files; model.init_from: ""'
+        )
+    return loaded(NETWORKS[name].torch_names)
 
 
 def files(source, titles) -> list:
@@ -239,7 +121,7 @@ def convert(name: str, tensors: dict, params, batch_stats, *, source) -> tuple:
     given = {
         key: value for key, value in tensors.items() if not key.endswith('num_batches_tracked')
     }
-    names = {path: key for key, path in NAMES[name].items()}
+    names = {path: key for key, path in torch_names(name).items()}
     if 'stem/conv1' in names and _is_resnet(given):
         _check_size(name, given, params, source)
         names = _of_resnet(names)

@@ -25,8 +25,10 @@ _JOINED = {
     'v3': ('conv2',),
     'v4': ('conv1', 'conv2'),
 }
-PATHS = tuple(_JOINED)
-MERGES = ('concat', 'sum')
+# PyTorch module -> flax path
+TORCH_NAMES = {
+    name: name for name in ('conv1', 'conv2', 'conv3', 'conv4', 'conv5', 'fc1', 'fc2', 'fc3')
+}
 # Local response normalisation as in AlexNet.
 _NORMALISATION = {'window': 5, 'k': 2.0, 'alpha': 1e-4, 'beta': 0.75}
 

@@ -5,6 +5,7 @@ terminal table.
 from pathlib import Path
 
 from mer_jax.errors import UserError
+from mer_jax.models import regional
 from mer_jax.report import page as html
 from mer_jax.report import plots
 from mer_jax.report.text import MEASURES, measure, plural, shown, size, verdict
@@ -25,7 +26,6 @@ GENERATED = {
     'nearest.png': 'Made images above the training images that are nearest to them, closest first.',
 }
 NUMBERS = ('count', 'level', 'level_sd', 'roughness', 'energy')  # of the statistics of made images
-EXPLAINABLE = ('dual_branch', 'single_branch')
 
 
 def report(folder) -> Path:
@@ -291,7 +291,7 @@ def _looks(folder, results):
     title, drawn = 'What the network looks at', folder / files.EXPLAIN
     settings = _optional(folder / files.CONFIG, files.read_json) or {}
     if not (drawn / LOOKS[0]).exists():
-        if settings.get('model', {}).get('name') not in EXPLAINABLE:
+        if settings.get('model', {}).get('name') not in regional():
             return ''
         words = (
             f'Not drawn yet: python main.py explain --config=configs/{results["name"]}.py, '

@@ -12,7 +12,6 @@ import pytest
 from mer_jax import models
 from mer_jax.errors import UserError
 from mer_jax.models import torch_weights
-from mer_jax.models.vggm import MERGES, PATHS
 from tests.support.compiling import quickly
 from tests.support.torch_networks import torch_networks
 
@@ -46,6 +45,7 @@ PARAMETERS = {
     'hybrid_cnn': 11_238_339,
 }
 NAMES = sorted(SHAPES)
+VGGM = models.NETWORKS['vggm'].choices
 DROPPING = [name for name in NAMES if name != 'hybrid_cnn']
 IMAGE = np.random.default_rng(0).uniform(-1, 1, (2, 31, 31, 2)).astype(np.float32)
 
@@ -158,7 +158,8 @@ def test_a_network_equals_pytorch(name, settings):
 
 
 @pytest.mark.parametrize(
-    'path,merge', [(path, merge) for path in PATHS if path != 'none' for merge in MERGES]
+    'path,merge',
+    [(path, merge) for path in VGGM['path'] if path != 'none' for merge in VGGM['merge']],
 )
 def test_a_short_path_of_vggm_equals_pytorch(path, merge):
     """What a path goes round, how its sizes are matched, where it joins and in which order the

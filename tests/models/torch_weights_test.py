@@ -180,7 +180,7 @@ def test_a_backbone_with_another_stem_is_told():
     )
 
 
-@pytest.mark.parametrize('name', sorted(models.MODELS))
+@pytest.mark.parametrize('name', sorted(models.NETWORKS))
 def test_every_module_of_a_network_has_one_torch_name(name):
     """A module without a name could not be loaded; two names for one would lose a tensor."""
     shape = (75, 75, 2) if name in ('alexnet', 'vggm', 'ocnet') else (28, 28, 2)
@@ -193,4 +193,4 @@ def test_every_module_of_a_network_has_one_torch_name(name):
         '/'.join(key.key for key in path[:-1])
         for path, _ in jax.tree.leaves_with_path(variables['params'])
     }
-    assert sorted(torch_weights.NAMES[name].values()) == sorted(paths)
+    assert sorted(torch_weights.torch_names(name).values()) == sorted(paths)
