@@ -43,7 +43,8 @@ def _data():
     # eyes
     c.landmarks = ''
     c.magnet = ''  # weights of the learned magnifier, for 'release/samer,magnifier=magnet'
-    # what a row is: clips (recognition) | frames (apex spotting, see spotting below)
+    # what a row is, one of TASKS in mer_jax/experiment/__init__.py: clips (recognition) or frames
+    # (apex spotting, see spotting below)
     c.rows = 'clips'
     # of clips without an annotated apex: '' as the data set estimated it | midpoint | peak | the
     # folder of a finished spotting run by loso; these three read the flow of every frame
@@ -97,8 +98,7 @@ def _spotting():
 def _protocol():
     """Who is left out."""
     c = ConfigDict()
-    # loso | lodo | kfold | holdout | all_rows | random_split, clip_kfold (both leak)
-    c.name = 'loso'
+    c.name = 'loso'  # one of PROTOCOLS in mer_jax/folds/__init__.py, which says which of them leak
     c.folds = 5  # kfold: groups of subjects; clip_kfold: of clips
     c.holdout = 0.2  # holdout, random_split: share of the subjects, of the clips
     c.seed = 0  # kfold, holdout, random_split, clip_kfold, validation: which split
@@ -113,7 +113,7 @@ def _protocol():
 def _model():
     """Networks; keyword arguments of each, so that overriding model.name alone works."""
     c = ConfigDict()
-    c.name = 'ststnet'
+    c.name = 'ststnet'  # one of NETWORKS in mer_jax/models/__init__.py
     # PyTorch weights: file.safetensors, file.pth, or one a fold: 'folder/{subject}.pth'
     c.init_from = ''
     c.ststnet = ConfigDict({'dropout': 0.5})
@@ -175,8 +175,8 @@ def _train():
     # constant | cosine (to 0 at the last epoch; such a run cannot take more epochs later) |
     # restarts (cosine over 10, 20, 40, ... epochs: stop where a cycle ends, at 10, 30, 70 or 150)
     c.schedule = 'constant'
-    # supervised (one head) | contrastive (heads of regions, and the alignment below) | spotting
-    # (data.rows frames)
+    # one of LEARNERS in mer_jax/experiment/__init__.py: supervised has one head, contrastive those
+    # of regions and the alignment below
     c.learner = 'supervised'
     # of the loss: none | max (n_max / n_c) | total (n / n_c) | balanced (n / (K n_c))
     c.class_weights = 'none'
@@ -200,9 +200,7 @@ def _balance():
     frequent one.
     """
     c = ConfigDict()
-    # none | oversample (copies) | augment (copies, and they alone are augmented) | smote |
-    # generated | gan
-    c.method = 'none'
+    c.method = 'none'  # one of RESAMPLERS in mer_jax/folds/__init__.py
     c.neighbours = 5  # smote: mixes a row with one of so many, fewer where its class has fewer rows
     # smote: where neighbours are near: pixels | features (principal components of the fold's rows)
     c.space = 'pixels'
@@ -235,9 +233,8 @@ def _head():
     """
     c = ConfigDict()
     c.name = 'none'  # none (the network answers) | svm
-    # + between: network (its last hidden layer) | pixels | motion | gradient | orientation |
-    # deformation | hoof | bi_woof | bands | au_strain | disgust | lbp_top | mdmo; without network
-    # nothing trains (train.epochs 0)
+    # + between: network (its last hidden layer) and any of FEATURES in
+    # mer_jax/classical/__init__.py; without network nothing trains (train.epochs 0)
     c.features = 'network'
     # rows that the network of its features trains on: fold | all (the tested ones too; leaks)
     c.scope = 'fold'

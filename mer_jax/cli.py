@@ -7,7 +7,8 @@ VERB is one of
   train      (default) train, or continue a killed run; score, write the report; a finished run is
              only scored again
   evaluate   score and report a finished run again from its checkpoint
-  explain    draw what a finished run looks at in clips it did not see (dual_branch, single_branch)
+  explain    draw what a finished run looks at in clips it did not see (of networks with a head a
+             region)
   report     write report.html again from the files of a run
   build      build the data set of the config
   audit      train the config honestly and under each leaky habit of the literature; one table of

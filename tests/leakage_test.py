@@ -11,6 +11,7 @@ import pytest
 
 from mer_jax import models
 from mer_jax.data import loading
+from mer_jax.experiment import LEARNERS
 from mer_jax.folds import protocols, resampling
 from mer_jax.training import augment, balance, learners, parallel, plan, scaling
 from mer_jax.training import programs as runs
@@ -171,7 +172,7 @@ def test_every_learner_is_tested():
     """A learner added without a line in TRAININGS could compare its rows with those that it is
     tested on.
     """
-    assert set(learners.LEARNERS) == {TRAININGS[training][0] for _, _, training in CASES}
+    assert set(LEARNERS) == {TRAININGS[training][0] for _, _, training in CASES}
     assert set(TRAININGS) == {training for _, _, training in CASES} | {'balanced'}
 
 

@@ -275,17 +275,19 @@ def editions(records) -> tuple:
     return tuple(sorted({f'{r["dataset"]} {r["edition"]}' for r in records if r['edition']}))
 
 
-def refuse_inputs(data_sets: tuple[Source, ...], channels: tuple[str, ...], rows='clips'):
+def refuse_inputs(
+    data_sets: tuple[Source, ...], channels: tuple[str, ...], *, every_frame: bool = False
+):
     """Refuse, before hours of building, a release whose input does not hold what is asked for.
 
     Args:
         channels: what the network sees.
-        rows: 'clips', or 'frames', which are made of the flow of every frame.
+        every_frame: whether rows are frames, which are made of the flow of every frame.
 
     Raises:
         UserError: which input of the release to name instead.
     """
-    every_frame = rows != 'clips' or (_has_frames(data_sets) and {*channels} <= {'u', 'v'})
+    every_frame |= _has_frames(data_sets) and {*channels} <= {'u', 'v'}
     wanted = INPUTS['flows' if every_frame else images.holder(channels)]
     if wanted == INPUTS['flows']:
         missing, others = 'flow of every frame, which data.rows frames and data.apex ask for', ''
@@ -309,7 +311,7 @@ def _stored(data_sets, channels, mask, apex):
         stored = images.holder(channels)
         held = PHASES if stored == 'phases' else (stored,)
         return stored, (*_TEXT, *held, *(('landmarks',) if mask != 'none' else ()))
-    refuse_inputs(data_sets, channels, 'frames')
+    refuse_inputs(data_sets, channels, every_frame=True)
     if not {*channels} <= {'u', 'v'}:
         raise UserError(
             f'data.channels is {",".join(channels)!r}, of which the flow of every frame holds two; '

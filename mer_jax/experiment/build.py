@@ -10,6 +10,7 @@ import numpy as np
 from mer_jax import entries, models
 from mer_jax.classical import FEATURES, NETWORK, features, svm
 from mer_jax.data import apexes, loading, sources
+from mer_jax.experiment import LEARNERS, TASKS
 from mer_jax.experiment import folder as run_folder
 from mer_jax.folds import RESAMPLERS, protocols, resampling
 from mer_jax.machine import host, versions
@@ -24,7 +25,7 @@ def inputs(config):
     every run.
     """
     apex = config.data.apex if config.data.apex in apexes.RULES else apexes.read(config.data.apex)
-    loaded = _data(config, apex)
+    loaded = entries.loaded(TASKS[config.data.rows].load)(config, apex)
     folds, titles = _protocol(config, loaded)
     if loaded.known is not None and apex not in apexes.RULES:
         folds = protocols.spotted(folds, titles, loaded.samples, loaded.names, loaded.known, apex)
@@ -44,21 +45,28 @@ def inputs(config):
     return loaded, folds, titles
 
 
-def _data(config, apex):
+def frames_of_clips(config, apex):
+    """The data set with a row a frame; apex: without use here."""
     data_sets = sources.parse(config.data.name, config.data.manual_dir)
     channels = sources.channels(config.data.channels)
-    loading.refuse_inputs(data_sets, channels, config.data.rows)
-    if config.data.rows != 'clips':
-        loaded = frames.load(
-            data_sets,
-            build_options(config),
-            size=config.data.size,
-            label=config.spotting.label,
-            steepness=config.spotting.steepness,
-            sigma=config.spotting.sigma,
-        )
-        print(frames.describe(loaded))
-        return loaded
+    loading.refuse_inputs(data_sets, channels, every_frame=True)
+    loaded = frames.load(
+        data_sets,
+        build_options(config),
+        size=config.data.size,
+        label=config.spotting.label,
+        steepness=config.spotting.steepness,
+        sigma=config.spotting.sigma,
+    )
+    print(frames.describe(loaded))
+    return loaded
+
+
+def clips(config, apex):
+    """The data set with a row a clip; apex: of clips without an annotated one."""
+    data_sets = sources.parse(config.data.name, config.data.manual_dir)
+    channels = sources.channels(config.data.channels)
+    loading.refuse_inputs(data_sets, channels)
     loaded = loading.load(
         data_sets,
         build_options(config),
@@ -196,14 +204,8 @@ def learner(config, loaded, folds, lowering):
         scope=config.balance.scope,
     )
     scale = partial(scaling.fit_input, scale=config.data.scale, difference=config.data.difference)
-    make = partial(learners.supervised, smoothing=config.train.label_smoothing)
-    if config.train.learner == 'contrastive':
-        make = partial(
-            learners.contrastive, smoothing=config.train.label_smoothing, **config.alignment
-        )
-    if config.train.learner == 'spotting':
-        make = partial(learners.spotting, output=config.spotting.output)
-    return make(
+    entry = LEARNERS[config.train.learner]
+    return entries.loaded(entry.learner)(
         model(config, loaded, lowering),
         optimizer,
         fit=lambda samples, rows: scale(samples, rows) | weigh(samples, rows),
@@ -212,7 +214,14 @@ def learner(config, loaded, folds, lowering):
             value_range=loading.VALUE_RANGES[config.data.value_range],
             difference=config.data.difference,
         ),
+        **options(config, entry.options),
     )
+
+
+def options(config, names) -> dict:
+    """Keyword arguments from {keyword: setting}, as entries name them."""
+    values = files.flat(config.to_dict())
+    return {keyword: values[setting] for keyword, setting in names.items()}
 
 
 def feed(config, loaded):

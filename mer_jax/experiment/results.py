@@ -4,9 +4,10 @@ import time
 
 import numpy as np
 
+from mer_jax import entries
 from mer_jax.errors import UserError
 from mer_jax.evaluation import score
-from mer_jax.experiment import leaks
+from mer_jax.experiment import TASKS, leaks
 from mer_jax.machine import versions
 from mer_jax.report import recognition_page, spotting_page
 from mer_jax.runfiles import files
@@ -42,19 +43,20 @@ def about(name, settings, loaded, folds, layout) -> dict:
     }
 
 
-def recognition(folder, output, loaded, folds, about, *, every_epoch, seconds) -> dict:
+def recognition(folder, output, loaded, folds, titles, about, *, every_epoch, seconds) -> dict:
     """Score classes: write predictions.csv, results.json and the report, print the table. Returns
     the results.
 
     output: [R, K] in data set order, None where nothing is held out; about: of the function above;
-    every_epoch: held_out.npy holds the outputs of each epoch.
+    every_epoch: held_out.npy holds the outputs of each epoch that was trained.
     """
     start = time.perf_counter()
     output = np.zeros((0, len(loaded.names.classes))) if output is None else output
     predictions = held_out.predictions(output, loaded.samples, folds)
     scores = score.score(predictions, loaded.names)
     files.write_predictions(folder / files.PREDICTIONS, predictions, loaded.names)
-    oracle = _oracle(folder, predictions, loaded.names) if every_epoch else None
+    trained = about['head']['epochs'] > 0
+    oracle = _oracle(folder, predictions, loaded.names) if every_epoch and trained else None
     clips = len(np.unique(loaded.samples.clip[loaded.samples.clip >= 0]))
     results = {**about['head'], 'clips': clips, **scores, 'oracle_epoch': oracle, **about['tail']}
     return _written(folder, results, seconds, start, recognition_page)
@@ -105,8 +107,9 @@ def _written(folder, results, seconds, start, reports):
 def reported(folder) -> dict:
     """Write report.html and the plots again from the files of a run; returns its results."""
     path = folder / files.RESULTS
-    spotter = path.exists() and files.read_json(path).get('task') == 'spotting'
-    print(f'report: {(spotting_page if spotter else recognition_page).report(folder)}')
+    name = (files.read_json(path) if path.exists() else {}).get('task', 'recognition')
+    report = next(task.report for task in TASKS.values() if task.name == name)
+    print(f'report: {entries.loaded(report)(folder)}')
     return files.read_json(path)
 
 

@@ -7,9 +7,10 @@ from mer_jax import quiet  # noqa: F401, before jax
 # isort: split
 import numpy as np
 
+from mer_jax import entries
 from mer_jax.classical import features, svm
 from mer_jax.data import loading, sources
-from mer_jax.experiment import build, results, settings
+from mer_jax.experiment import TASKS, build, results, settings
 from mer_jax.experiment import folder as run_folder
 from mer_jax.folds import protocols
 from mer_jax.models import torch_weights
@@ -142,27 +143,14 @@ def train_groups(config, loaded, folds, titles, layout, folder, seconds, learner
 def _publish(config, loaded, folds, titles, output, layout, folder, seconds):
     """Score, write and report the held-out outputs; returns the results."""
     about = results.about(config.name, config.to_dict(), loaded, folds, layout)
-    if loaded.timing is not None:
-        return results.spotting(
-            folder,
-            output,
-            loaded,
-            folds,
-            titles,
-            about,
-            decision=config.spotting.decision,
-            seconds=seconds,
-            window=config.spotting.window,
-            label=config.spotting.label,
-            steepness=config.spotting.steepness,
-            sigma=config.spotting.sigma,
-        )
-    return results.recognition(
+    task = TASKS[config.data.rows]
+    return entries.loaded(task.publish)(
         folder,
         output,
         loaded,
         folds,
+        titles,
         about,
         seconds=seconds,
-        every_epoch=config.evaluate.every_epoch and config.train.epochs > 0,
+        **build.options(config, task.options),
     )

@@ -12,6 +12,7 @@ from mer_jax.data.apexes import RULES
 from mer_jax.data.labels import SCHEMES
 from mer_jax.data.loading import CHANNELS, MASKS, SCALES, VALUE_RANGES
 from mer_jax.errors import UserError
+from mer_jax.experiment import LEARNERS, TASKS
 from mer_jax.folds import PROTOCOLS, RESAMPLERS, Protocol, Resampler
 from mer_jax.folds.protocols import SCORED
 from mer_jax.folds.resampling import SCOPES, SPACES
@@ -19,14 +20,13 @@ from mer_jax.models import NETWORKS, RANGES, regional
 from mer_jax.runfiles.files import differences, flat
 from mer_jax.spotting.decoders import DECISIONS
 from mer_jax.spotting.decoders import KINDS as CONTINUOUS
-from mer_jax.spotting.frames import ROWS
 from mer_jax.training.augment import CHANGES, REGIONS, UNITS, augmentable
 from mer_jax.training.balance import CLASS_WEIGHTS, SAMPLERS
-from mer_jax.training.learners import FORMS, LEARNERS, OPTIMIZERS, SCHEDULES
+from mer_jax.training.learners import FORMS, OPTIMIZERS, SCHEDULES
 
 _CHOICES = {
     **ALLOWED,
-    'data.rows': ROWS,
+    'data.rows': TASKS,
     'data.labels': SCHEMES,
     'data.mask': MASKS,
     'data.scale': SCALES,
@@ -134,7 +134,7 @@ def check(settings: dict) -> None:
         if not low <= values[key] <= high
     ]
     wrong += _channels(values['data.channels'])
-    wrong += _networks(settings['model']) + _training(settings) + _spotting(settings)
+    wrong += _networks(settings['model']) + _training(settings) + _task(settings)
     wrong += _balance(settings) + _head(settings)
     wrong += _init_from(values['model.init_from'], values['protocol.name'])
     if not values['name'].strip():
@@ -201,10 +201,16 @@ def _networks(model):
 def _training(settings):
     """What one setting asks of another."""
     train, model, wrong = settings['train'], settings['model']['name'], []
-    if train['learner'] == 'contrastive' and model not in regional():
+    learner = LEARNERS.get(train['learner'])
+    if learner and learner.regional and model not in regional():
+        others = [
+            repr(name)
+            for name, entry in LEARNERS.items()
+            if entry.rows == learner.rows and not entry.regional
+        ]
         wrong.append(
-            "train.learner is 'contrastive', which needs heads of regions; allowed: "
-            f"model.name {' or '.join(regional())}, or train.learner 'supervised'"
+            f'train.learner is {train["learner"]!r}, which needs heads of regions; allowed: '
+            f'model.name {" or ".join(regional())}, or train.learner {" or ".join(others)}'
         )
     allowed = augmentable(sources.channels(settings['data']['channels']), settings['data']['scale'])
     wrong += [
@@ -228,49 +234,32 @@ def _training(settings):
     return wrong
 
 
-def _spotting(settings):
-    """Rows and learner of spotting belong together, and what is for classes has no place there."""
+def _task(settings):
+    """Rows and learner belong to one task, which needs some settings and has no use for others."""
     rows, learner = settings['data']['rows'], settings['train']['learner']
-    if (rows == 'frames') != (learner == 'spotting'):
-        return [
-            f'data.rows is {rows!r} and train.learner {learner!r}; allowed: frames with '
-            'spotting, clips with the others'
-        ]
-    wrong = []
-    if rows == 'clips':
-        return _apex(settings)
-    if settings['data']['scale'] != 'p995':
-        wrong.append(
-            f"data.scale is {settings['data']['scale']!r}; allowed with data.rows frames: 'p995'"
-        )
-    if settings['data']['channels'] != 'u,v':
-        wrong.append(
-            f'data.channels is {settings["data"]["channels"]!r}; allowed with data.rows '
-            "frames: 'u,v'"
-        )
-    for_classes = {
-        'balance.method': 'none',
-        'train.class_weights': 'none',
-        'train.sampler': 'shuffle',
-        'data.drawn_labels': False,
-        'train.label_smoothing': 0.0,
-        'protocol.scored': 'test',
-        'evaluate.every_epoch': False,
-        'model.init_from': '',
-        'data.apex': '',
-        'data.mask': 'none',
-    }
-    values = flat(settings)
+    if rows not in TASKS or learner not in LEARNERS:
+        return []  # errors of their own
+    if LEARNERS[learner].rows != rows:
+        pairs = [f'{entry.rows} with {name}' for name, entry in LEARNERS.items()]
+        return [f'data.rows is {rows!r} and train.learner {learner!r}; allowed: {", ".join(pairs)}']
+    task, values = TASKS[rows], flat(settings)
+    wrong = [] if 'data.apex' in task.unused else _apex(settings)
     wrong += [
-        f'{key} is {values[key]!r}, which spotting has no use for; allowed: {off!r}'
-        for key, off in for_classes.items()
+        f'{key} is {values[key]!r}; allowed with data.rows {rows}: {value!r}'
+        for key, value in task.needs.items()
+        if values[key] != value
+    ]
+    wrong += [
+        f'{key} is {values[key]!r}, which {task.name} has no use for; allowed: {off!r}'
+        for key, off in task.unused.items()
         if values[key] != off
     ]
-    wrong += [
-        f'augment.{name} is {settings["augment"][name]}; allowed in spotting: 0'
-        for name in CHANGES
-        if settings['augment'][name]
-    ]
+    if not task.augments:
+        wrong += [
+            f'augment.{name} is {settings["augment"][name]}; allowed in {task.name}: 0'
+            for name in CHANGES
+            if settings['augment'][name]
+        ]
     return wrong
 
 

@@ -13,7 +13,6 @@ from mer_jax.errors import UserError
 from mer_jax.spotting import decoders
 from mer_jax.types import Array, Names, Samples
 
-ROWS = ('clips', 'frames')  # clips: recognition (data/loading.py)
 _FEATURES = (
     'clip',
     'subject',

@@ -3,7 +3,7 @@
 from functools import partial
 
 from mer_jax.errors import UserError
-from mer_jax.experiment import run, settings
+from mer_jax.experiment import TASKS, run, settings
 from mer_jax.studies import grid as searching
 from mer_jax.studies import leak_audit
 
@@ -25,7 +25,10 @@ def grid(config, workdir, text) -> dict:
 
 def _check_subjects(config, verb):
     settings.check(config.to_dict())
-    if config.data.rows != 'clips':
+    task = TASKS[config.data.rows]
+    if not task.by_class:
+        allowed = [rows for rows, task in TASKS.items() if task.by_class]
         raise UserError(
-            f'{verb}: compares UF1, and data.rows {config.data.rows} spots apexes; allowed: clips'
+            f'{verb}: compares UF1, which {task.name} (data.rows {config.data.rows}) has not; '
+            f'allowed: {" or ".join(allowed)}'
         )

@@ -13,7 +13,6 @@ OPTIMIZERS = {
     'adamw': lambda rate, *, weight_decay, momentum: optax.adamw(rate, weight_decay=weight_decay),
     'sgd': lambda rate, *, weight_decay, momentum: optax.sgd(rate, momentum=momentum),
 }
-LEARNERS = ('supervised', 'contrastive', 'spotting')
 FORMS = ('clean', 'released', 'paper', 'equal')
 
 

@@ -218,7 +218,7 @@ def quick_audit(monkeypatch, folder, loaded, **changes):
         'load',
         lambda *a, drawn_labels, **k: loaded._replace(labels=f'{loaded.labels}{drawn_labels}'),
     )
-    monkeypatch.setattr(loading, 'refuse_inputs', lambda *a: None)
+    monkeypatch.setattr(loading, 'refuse_inputs', lambda *a, **k: None)
     config = base('coded')
     config.update_from_flattened_dict(
         {
