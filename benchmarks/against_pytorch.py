@@ -15,7 +15,7 @@ import torch  # noqa: E402
 
 from benchmarks import common  # noqa: E402
 from mer_jax.training import (
-    loop,  # noqa: E402
+    batches,
     plan,  # noqa: E402
 )
 from tests.support.torch_networks import torch_networks  # noqa: E402
@@ -92,7 +92,7 @@ def compare(network, *, folds, rows, batch_size, rounds):
     engine(), other()
     pairs = [(seconds(other), seconds(engine) / common.EPOCHS) for _ in range(rounds)]
     seen_other = float(runs.train.weight.sum())
-    seen_engine = float(folds * np.prod(loop.batch_shape(runs.train.index.shape[1], batch_size)))
+    seen_engine = float(folds * np.prod(batches.batch_shape(runs.train.index.shape[1], batch_size)))
     ratios = sorted((seen_engine / ours) / (seen_other / theirs) for theirs, ours in pairs)
     theirs, ours = (statistics.median(side) for side in zip(*pairs, strict=True))
     print(

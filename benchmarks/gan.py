@@ -23,7 +23,7 @@ from mer_jax import machine  # noqa: E402
 from mer_jax.folds import protocols  # noqa: E402
 from mer_jax.generation import gan  # noqa: E402
 from mer_jax.training import (
-    loop,  # noqa: E402
+    batches,  # noqa: E402
     plan,  # noqa: E402
 )
 from mer_jax.training import programs as runs  # noqa: E402
@@ -158,7 +158,7 @@ def pytorch(samples, folds, *, size, width, batch_size):
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
     image = torch.from_numpy(samples.image).movedim(-1, 1).contiguous().to(device)
     label = torch.from_numpy(samples.label).long().to(device)
-    steps, batch = loop.batch_shape(folds.train.index.shape[1], batch_size)
+    steps, batch = batches.batch_shape(folds.train.index.shape[1], batch_size)
     trained = []
     for index, weight in zip(folds.train.index, folds.train.weight, strict=True):
         parts = [kind(size, width).to(device).train() for kind in (Generator, Discriminator)]
@@ -230,7 +230,7 @@ def main():
     ours(), theirs()
     start = time.perf_counter()
     pairs = [(seconds(theirs), seconds(ours)) for _ in range(chosen.rounds)]
-    steps, batch = loop.batch_shape(folds.train.index.shape[1], chosen.batch)
+    steps, batch = batches.batch_shape(folds.train.index.shape[1], chosen.batch)
     ratios = sorted(other / own for other, own in pairs)
     other, own = (1000 * statistics.median(side) / steps for side in zip(*pairs, strict=True))
     print(

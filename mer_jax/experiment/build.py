@@ -17,7 +17,7 @@ from mer_jax.machine import host, versions
 from mer_jax.models import torch_weights
 from mer_jax.runfiles import files
 from mer_jax.spotting import frames
-from mer_jax.training import augment, balance, held_out, learners, loop, plan, programs, scaling
+from mer_jax.training import augment, balance, batches, held_out, learners, plan, programs, scaling
 
 
 def inputs(config):
@@ -187,7 +187,7 @@ def learner(config, loaded, folds, lowering):
     """The network, its optimizer and what is fitted to training rows, bound into three pure
     functions.
     """
-    steps, _ = loop.batch_shape(folds.train.index.shape[1], config.train.batch_size)
+    steps, _ = batches.batch_shape(folds.train.index.shape[1], config.train.batch_size)
     optimizer = learners.optimizer(
         config.train.optimizer,
         learning_rate=config.train.learning_rate,

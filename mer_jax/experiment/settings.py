@@ -21,7 +21,8 @@ from mer_jax.runfiles.files import differences, flat
 from mer_jax.spotting.decoders import DECISIONS
 from mer_jax.spotting.decoders import KINDS as CONTINUOUS
 from mer_jax.training.augment import CHANGES, REGIONS, UNITS, augmentable
-from mer_jax.training.balance import CLASS_WEIGHTS, SAMPLERS
+from mer_jax.training.balance import CLASS_WEIGHTS
+from mer_jax.training.batches import SAMPLERS
 from mer_jax.training.learners import FORMS, OPTIMIZERS, SCHEDULES
 
 _CHOICES = {

@@ -2,8 +2,8 @@
 (SMOTE), generated images.
 
 Every class of a fold is filled up to its most frequent one. Copies and mixtures are kept as (row,
-neighbour, gap) and mixed inside the training step (balance.take), so that no image is copied for a
-fold.
+neighbour, gap) and mixed inside the training step (batches.gather), so that no image is copied for
+a fold.
 """
 
 import zipfile

@@ -17,7 +17,7 @@ from jax import lax
 from mer_jax.models import dcgan
 from mer_jax.models.layers import check_image
 from mer_jax.runfiles import files
-from mer_jax.training import balance, held_out, loop, metrics_log, parallel, scaling
+from mer_jax.training import balance, batches, held_out, loop, metrics_log, parallel, scaling
 from mer_jax.training import programs as runs
 from mer_jax.types import FoldState, Learner
 
@@ -100,7 +100,7 @@ def fit(samples, rows, *, classes) -> dict:
     """
     scale = 'stretch' if samples.image.dtype == jnp.uint8 else 'p995'
     weight = balance.class_weight(
-        balance.labels(samples, rows), rows, classes=classes, formula='none'
+        batches.labels(samples, rows), rows, classes=classes, formula='none'
     )
     return scaling.fit_input(samples, rows, scale=scale) | {'present': weight}
 
@@ -232,7 +232,7 @@ def trained(
     }
     total = len(folds.fold)
     group = min(layout.group or total, total)
-    an_epoch, _ = loop.batch_shape(folds.train.index.shape[1], batch_size)
+    an_epoch, _ = batches.batch_shape(folds.train.index.shape[1], batch_size)
     epochs = -(-steps // an_epoch)
     tell(f'gan: {total} runs, {epochs} epochs of {an_epoch} steps each; then {each} images a class')
     programs = runs.compiled(

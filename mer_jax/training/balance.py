@@ -1,10 +1,8 @@
-"""Against unequal classes: weights of the loss and of the draw, and how a row made by resampling.py
-is read; all see the fold's training rows only.
-"""
+"""Weights of the classes in the loss, counted among the fold's training rows only."""
 
-import jax
 import jax.numpy as jnp
 
+from mer_jax.training import batches
 from mer_jax.types import Rows
 
 # How often a class stands among n rows of K classes decides its weight: c its count, most that of
@@ -16,7 +14,6 @@ CLASS_WEIGHTS = {
     # scikit-learn; mean weight 1 over the rows
     'balanced': lambda counts: counts.sum() / (jnp.sum(counts > 0) * counts),
 }
-SAMPLERS = ('shuffle', 'weighted')
 
 
 def class_weight(label, rows, *, classes, formula):
@@ -36,40 +33,6 @@ def fit(samples, rows, *, classes, formula, scope='fold'):
     """
     if formula == 'none':
         return {}
-    label = labels(samples, rows)
+    label = batches.labels(samples, rows)
     rows = Rows(jnp.arange(len(label)), jnp.ones(len(label))) if scope == 'all' else rows
     return {'class_weight': class_weight(label, rows, classes=classes, formula=formula)}
-
-
-def labels(samples, rows):
-    """int32[N + e]: the labels of all samples and, from N on, of the rows made for a fold (rows:
-    Training).
-    """
-    return jnp.concatenate([samples.label, samples.label[rows.made.row]])
-
-
-def take(samples, rows, index):
-    """The rows `index` of a fold as Samples: rows of the data set, or from N on made ones (rows:
-    Training).
-
-    The action units of a mixture are unknown; all but its image and them is that of its first row.
-    """
-    made = rows.made
-    if not made.row.shape[0]:
-        return jax.tree.map(lambda a: a[index], samples)
-    number, new = jnp.maximum(index - len(samples.label), 0), index >= len(samples.label)
-    seen = jax.tree.map(lambda a: a[jnp.where(new, made.row[number], index)], samples)
-    gap = jnp.where(new, made.gap[number], 0)
-    other = samples.image[jnp.where(new, made.neighbour[number], index)].astype(jnp.float32)
-    image = seen.image + gap.reshape(-1, *(1,) * (other.ndim - 1)) * (other - seen.image)
-    return seen._replace(
-        image=image, action_units=jnp.where((gap == 0)[:, None], seen.action_units, jnp.nan)
-    )
-
-
-def row_weight(label, rows):
-    """float32[n]: for each row of the fold one over the rows of its class, 0 for padding: the
-    classes weigh the same.
-    """
-    own = label[rows.index]
-    return rows.weight / jnp.sum((own[:, None] == own) * rows.weight, 1)

@@ -6,8 +6,7 @@ import jax
 import numpy as np
 from jax import lax
 
-from mer_jax.training.loop import batch_shape
-from mer_jax.types import Predictions, Rows
+from mer_jax.types import Predictions
 
 
 def predict_rows(samples, state, index, *, learner):
@@ -15,17 +14,6 @@ def predict_rows(samples, state, index, *, learner):
     samples.
     """
     return lax.map(lambda rows: learner.predict(state, samples.image[rows])[0], index)
-
-
-def batched(rows: Rows, batch_size: int) -> np.ndarray:
-    """The row indices of all folds as int32[F, steps, batch]: a test set is never one huge
-    batch.
-    """
-    steps, batch = batch_shape(rows.index.shape[1], batch_size)
-    missing = steps * batch - rows.index.shape[1]
-    return np.pad(rows.index, [(0, 0), (0, missing)], mode='edge').reshape(
-        len(rows.index), steps, batch
-    )
 
 
 def subset(folds, members):

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from mer_jax.training.balance import labels, row_weight, take
+from mer_jax.training import batches
 
 CHUNK = 256  # most epochs in one compiled call, and the length of its log
 # seconds a compiled call: often enough for a progress bar, seldom enough that entering it costs
@@ -22,36 +22,6 @@ def run_key(seed, fold):
     never carried.
     """
     return jax.random.fold_in(jax.random.key(seed), fold)
-
-
-def batch_shape(rows, batch_size):
-    """(steps, rows a step) of an epoch over `rows` rows: equal steps, so that wrapping repeats
-    fewer than `steps` rows.
-    """
-    steps = max(1, -(-rows // batch_size))
-    return steps, -(-rows // steps)
-
-
-def row_order(key, rows):
-    """A fresh order of the fold's own rows, int32[n]: real rows first, padding last."""
-    draw = jax.random.uniform(key, rows.weight.shape)
-    return rows.index[jnp.argsort(jnp.where(rows.weight > 0, draw, jnp.inf))]
-
-
-def weighted_order(key, label, rows, count):
-    """`count` rows of the fold, int32[count], drawn with repetition so that every class is as
-    likely.
-    """
-    share = jnp.log(row_weight(label, rows))
-    return rows.index[jax.random.categorical(key, share, shape=(count,))]
-
-
-def donors(key, label, rows, batch):
-    """For each row of a batch (int32[B]) another row of the fold of the same class, or itself, each
-    as likely.
-    """
-    same = (label[batch][:, None] == label[rows.index]) & (rows.weight > 0)
-    return rows.index[jax.random.categorical(key, jnp.where(same, 0.0, -jnp.inf))]
 
 
 def train_epoch(
@@ -69,35 +39,31 @@ def train_epoch(
     """One pass over the rows of one fold (Training). Returns the new state and the mean of the step
     logs.
 
-    Every fold takes the same number of steps; a fold with fewer rows wraps round to its own rows,
-    so that no mask and no zero weight stands in a training step (zero-weight rows would still move
-    batch statistics). augment(key, sample, donor) -> sample changes each row, with augment_made the
-    made rows alone; sampler: 'shuffle', or 'weighted' (classes equally often).
+    Every fold takes the same number of steps: see batches.epoch_order. augment(key, sample, donor)
+    -> sample changes each row, with augment_made the made rows alone; sampler: one of
+    batches.SAMPLERS.
     """
-    steps, batch = batch_shape(rows.index.shape[0], batch_size)
     order_key, step_key, change_key = jax.random.split(key, 3)
-    order, real, label = row_order(order_key, rows), jnp.sum(rows.weight > 0), labels(samples, rows)
-    if sampler == 'weighted':
-        order, real = weighted_order(order_key, label, rows, steps * batch), steps * batch
+    label = batches.labels(samples, rows)
+    rows_of_step = batches.epoch_order(
+        order_key, label, rows, batch_size=batch_size, sampler=sampler
+    )
 
     def one_step(state, number):
-        index = order[(number * batch + jnp.arange(batch)) % real]
-        seen = take(samples, rows, index)
+        index = rows_of_step(number)
+        batch = batches.gather(samples, rows, index)
         if augment:
-            keys = jax.random.split(jax.random.fold_in(change_key, number), batch + 1)
-            donor = take(samples, rows, donors(keys[0], label, rows, index))
-            changed = jax.vmap(augment)(keys[1:], seen, donor)
-            seen = _where(index >= len(samples.label), changed, seen) if augment_made else changed
-        return learner.step(state, seen, jax.random.fold_in(step_key, number))
+            keys = jax.random.split(jax.random.fold_in(change_key, number), len(index) + 1)
+            donor = batches.gather(samples, rows, batches.donors(keys[0], label, rows, index))
+            changed = jax.vmap(augment)(keys[1:], batch, donor)
+            if augment_made:
+                changed = batches.where(batches.is_made(samples, index), changed, batch)
+            batch = changed
+        return learner.step(state, batch, jax.random.fold_in(step_key, number))
 
+    steps, _ = batches.batch_shape(rows.index.shape[0], batch_size)
     state, logs = lax.scan(one_step, state, jnp.arange(steps))
     return state, jax.tree.map(jnp.mean, logs)
-
-
-def _where(chosen, first, second):
-    """Rows of `first` where chosen, bool[B], else of `second`."""
-    pick = lambda a, b: jnp.where(chosen.reshape(-1, *(1,) * (a.ndim - 1)), a, b)  # noqa: E731
-    return jax.tree.map(pick, first, second)
 
 
 def train_epochs(shared, state, rows, fold, seed, *, chunk, **settings):

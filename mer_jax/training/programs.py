@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from mer_jax.training import checkpoint, compilation, held_out, loop, parallel
+from mer_jax.training import batches, checkpoint, compilation, held_out, loop, parallel
 from mer_jax.training.compilation import QUICKLY, Program
 from mer_jax.types import Folds
 
@@ -80,7 +80,12 @@ def place(folds, members, length, test_batch, devices):
     their devices.
     """
     chosen = held_out.subset(folds, list(members))
-    per_run = chosen.train, chosen.fold, chosen.seed, held_out.batched(chosen.test, test_batch)
+    per_run = (
+        chosen.train,
+        chosen.fold,
+        chosen.seed,
+        batches.prediction_batches(chosen.test, test_batch),
+    )
     return parallel.padded(per_run, length, devices=devices)
 
 

@@ -12,7 +12,7 @@ from sklearn.neighbors import NearestNeighbors
 from mer_jax.data import loading
 from mer_jax.errors import UserError
 from mer_jax.folds import protocols, resampling
-from mer_jax.training import balance
+from mer_jax.training import batches
 from mer_jax.types import Made, Training
 from tests.conftest import make_samples
 
@@ -68,7 +68,7 @@ def test_every_class_of_a_fold_becomes_as_frequent(method, settings):
         own = before.train.index[run][before.train.weight[run] > 0]
         assert used[used < len(samples.label)].tolist() == own.tolist()
         counts = np.bincount(
-            np.asarray(balance.labels(samples, rows))[np.asarray(used)], minlength=3
+            np.asarray(batches.labels(samples, rows))[np.asarray(used)], minlength=3
         )
         assert settings.get('scope') == 'all' or (counts == counts.max()).all()
 
@@ -111,7 +111,7 @@ def test_smote_fed_with_the_draws_of_imbalanced_learn_gives_its_samples():
         row, neighbour = resampling.mixtures(members, near, pick)
         rows = Training(None, None, None, Made(row, neighbour, gap.astype(np.float32)))
         found.append(
-            balance.take(
+            batches.gather(
                 jax.tree.map(jnp.asarray, samples),
                 jax.tree.map(jnp.asarray, rows),
                 len(flat) + jnp.arange(wanted),
@@ -233,7 +233,9 @@ def test_a_row_is_taken_as_told():
         ),
     )
     count = len(samples.label)
-    taken = balance.take(jax.tree.map(jnp.asarray, samples), rows, jnp.array([7, count, count + 1]))
+    taken = batches.gather(
+        jax.tree.map(jnp.asarray, samples), rows, jnp.array([7, count, count + 1])
+    )
     image = samples.image.astype(np.float32)
     np.testing.assert_array_equal(
         taken.image, [image[7], image[4], image[6] + 0.75 * (image[9] - image[6])]

@@ -12,7 +12,7 @@ import pytest
 
 from mer_jax.data import images
 from mer_jax.preprocess.regions import action_unit_region
-from mer_jax.training import augment, loop
+from mer_jax.training import augment, batches
 from mer_jax.types import Rows, Samples
 from tests.support.compiling import quickly
 
@@ -395,7 +395,7 @@ def test_donors_are_training_rows_of_the_class():
     rows = Rows(jnp.array([0, 1, 2, 3, 5, 7, 0, 8]), jnp.array([1, 1, 1, 1, 1, 1, 0, 0.0]))
     batch = jnp.array([0, 1, 7, 5, 3])
     allowed = [{0, 2, 5}, {1, 3}, {7}, {0, 2, 5}, {1, 3}]
-    drawn = np.asarray(quickly(jax.vmap(lambda key: loop.donors(key, label, rows, batch)))(KEYS))
+    drawn = np.asarray(quickly(jax.vmap(lambda key: batches.donors(key, label, rows, batch)))(KEYS))
     for column, own in zip(drawn.T, allowed, strict=True):
         counts = np.bincount(column, minlength=9)[sorted(own)]
         assert (

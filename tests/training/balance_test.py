@@ -9,7 +9,7 @@ import pytest
 from sklearn.utils.class_weight import compute_class_weight
 
 from mer_jax.folds import protocols
-from mer_jax.training import balance, loop
+from mer_jax.training import balance, batches
 from mer_jax.types import Rows
 
 # Of ten samples the fold trains on rows 0..6: four of class 0, two of class 1, one of class 3. Row
@@ -55,7 +55,7 @@ def test_only_the_rows_of_the_fold_are_counted():
             for label in (LABEL, other)
         )
         np.testing.assert_array_equal(one, two)
-    np.testing.assert_array_equal(balance.row_weight(LABEL, ROWS), balance.row_weight(other, ROWS))
+    np.testing.assert_array_equal(batches.row_weight(LABEL, ROWS), batches.row_weight(other, ROWS))
 
 
 def test_a_longer_padding_changes_no_weight():
@@ -71,7 +71,7 @@ def test_a_longer_padding_changes_no_weight():
         )
         np.testing.assert_array_equal(one, two)
     np.testing.assert_array_equal(
-        balance.row_weight(LABEL, longer)[:9], balance.row_weight(LABEL, ROWS)
+        batches.row_weight(LABEL, longer)[:9], batches.row_weight(LABEL, ROWS)
     )
 
 
@@ -90,7 +90,7 @@ def test_what_is_fitted_is_what_the_loss_reads(small):
 def test_the_classes_weigh_the_same():
     """By hand: a row of a class of four weighs a quarter."""
     np.testing.assert_allclose(
-        balance.row_weight(LABEL, ROWS), [1 / 4, 1 / 4, 1 / 2, 1, 1 / 4, 1 / 2, 1 / 4, 0, 0]
+        batches.row_weight(LABEL, ROWS), [1 / 4, 1 / 4, 1 / 2, 1, 1 / 4, 1 / 2, 1 / 4, 0, 0]
     )
 
 
@@ -98,18 +98,18 @@ def test_the_weighted_order_draws_classes_as_often_and_rows_of_a_class_too():
     """6000 draws: 5 standard deviations around a third of them for each class, and around a quarter
     of that for a row.
     """
-    drawn = np.asarray(loop.weighted_order(jax.random.key(0), LABEL, ROWS, 6000))
+    drawn = np.asarray(batches.weighted_order(jax.random.key(0), LABEL, ROWS, 6000))
     assert set(drawn) == set(range(7)), 'a row of another fold, or one that is never seen'
     counts = np.bincount(np.asarray(LABEL)[drawn], minlength=4)
     assert counts[2] == 0 and (abs(counts[[0, 1, 3]] - 2000) < 5 * np.sqrt(6000 * 2 / 9)).all()
     rows = np.bincount(drawn, minlength=7)
     assert (abs(rows[[0, 1, 3, 6]] - 500) < 5 * np.sqrt(500)).all()
-    again = np.asarray(loop.weighted_order(jax.random.key(1), LABEL, ROWS, 6000))
+    again = np.asarray(batches.weighted_order(jax.random.key(1), LABEL, ROWS, 6000))
     assert (drawn != again).any()
 
 
 def test_padding_is_never_drawn():
     """A padded row would count twice; here the padding alone holds row 5."""
     rows = Rows(jnp.array([0, 2, 5]), jnp.array([1, 1, 0.0]))
-    drawn = np.asarray(loop.weighted_order(jax.random.key(0), LABEL, rows, 2000))
+    drawn = np.asarray(batches.weighted_order(jax.random.key(0), LABEL, rows, 2000))
     assert set(drawn) == {0, 2}

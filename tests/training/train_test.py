@@ -10,7 +10,7 @@ import optax
 import pytest
 
 from mer_jax.folds import protocols, resampling
-from mer_jax.training import learners, loop, scaling
+from mer_jax.training import batches, learners, loop, scaling
 from mer_jax.types import Rows
 
 
@@ -54,7 +54,7 @@ def test_batches_are_equal_and_repeat_less_than_a_step_each(rows, size, steps, b
     """Wrapping at the nominal batch size would train 1.76 times the rows on 297 clips at
     batch 256.
     """
-    assert loop.batch_shape(rows, size) == (steps, batch)
+    assert batches.batch_shape(rows, size) == (steps, batch)
     assert 0 <= steps * batch - rows < steps
 
 
@@ -75,13 +75,13 @@ def test_an_epoch_shows_every_row_once_and_wraps_round_to_the_folds_own(small):
     own = samples.clip[fold.train.index[fold.train.weight > 0]]
     counts = np.bincount(np.concatenate(seen), minlength=len(samples.label))
     assert set(np.flatnonzero(counts)) == set(own) and counts.max() <= 2
-    assert counts.sum() == np.prod(loop.batch_shape(fold.train.index.shape[0], 4))
+    assert counts.sum() == np.prod(batches.batch_shape(fold.train.index.shape[0], 4))
 
 
-def test_row_order_puts_real_rows_first_and_changes_with_the_key():
+def test_shuffling_puts_real_rows_first_and_changes_with_the_key():
     """Padding before real rows would train on repeated rows and leave real ones out."""
     rows = Rows(jnp.arange(6), jnp.array([1, 1, 1, 1, 0, 0.0]))
-    orders = [loop.row_order(jax.random.key(k), rows) for k in range(8)]
+    orders = [batches.shuffled(jax.random.key(k), rows) for k in range(8)]
     assert all(set(o[:4].tolist()) == {0, 1, 2, 3} for o in orders)
     assert len({tuple(o.tolist()) for o in orders}) > 1
 
@@ -289,7 +289,7 @@ def test_the_weighted_sampler_fills_the_same_steps_with_rows_of_the_fold(small):
     fold = one_fold(samples, names)
     own = fold.train.index[fold.train.weight > 0]
     seen = observed(samples, fold, epochs=12, sampler='weighted')
-    steps, batch = loop.batch_shape(fold.train.index.shape[0], 4)
+    steps, batch = batches.batch_shape(fold.train.index.shape[0], 4)
     assert [len(one.label) for one in seen] == [batch] * steps * 12
     clips, labels = (
         np.concatenate([getattr(one, name) for one in seen]) for name in ('clip', 'label')
