@@ -138,18 +138,13 @@ def engine(network, samples, folds, *, batch_size):
         test_batch=batch_size,
         chunk=EPOCHS,
     )
-    rows, fold, seed, _ = runs.place(
-        folds, range(count), programs.length, batch_size, programs.devices
-    )
-    kept = [programs.init(programs.samples, rows, fold, seed)]
+    group = runs.place(programs, folds, range(count))
+    kept = [runs.init(group)]
 
     def train():
-        kept[0], logs = programs.run(
-            (programs.samples, np.int32(0), np.int32(EPOCHS)), kept[0], rows, fold, seed
-        )
-        jax.block_until_ready(logs)
+        kept[0], _ = runs.train(group, kept[0], np.int32(0), np.int32(EPOCHS))
 
-    return chosen, train, programs.run.memory_analysis().temp_size_in_bytes
+    return chosen, train, programs.train.memory_analysis().temp_size_in_bytes
 
 
 def start():

@@ -137,16 +137,11 @@ def engine(samples, folds, *, size, width, batch_size):
         test_batch=batch_size,
         chunk=1,
     )
-    rows, fold, seed, _ = runs.place(
-        folds, range(count), programs.length, batch_size, programs.devices
-    )
-    kept = [programs.init(programs.samples, rows, fold, seed)]
+    group = runs.place(programs, folds, range(count))
+    kept = [runs.init(group)]
 
     def epoch():
-        kept[0], logs = programs.run(
-            (programs.samples, np.int32(0), np.int32(1)), kept[0], rows, fold, seed
-        )
-        jax.block_until_ready(logs)
+        kept[0], _ = runs.train(group, kept[0], np.int32(0), np.int32(1))
 
     return chosen, epoch
 

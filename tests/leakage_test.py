@@ -83,14 +83,9 @@ CASES += [
 def trained(programs, samples, folds, epochs=2):
     """States of all folds after two epochs on `samples`."""
     programs = programs._replace(samples=parallel.replicated(samples, devices=programs.devices))
-    rows, fold, seed, _ = runs.place(
-        folds, range(len(folds.fold)), programs.length, 8, programs.devices
-    )
-    states = programs.init(programs.samples, rows, fold, seed)
-    states, logs = programs.run(
-        (programs.samples, np.int32(0), np.int32(epochs)), states, rows, fold, seed
-    )
-    return jax.tree.map(np.asarray, states), jax.tree.map(np.asarray, logs)
+    group = runs.place(programs, folds, range(len(folds.fold)))
+    states, logs = runs.train(group, runs.init(group), np.int32(0), np.int32(epochs))
+    return runs.to_host(group, states), logs
 
 
 def with_noise(samples, subject):
@@ -120,7 +115,7 @@ def with_frames(samples):
 
 
 def learner_of(training, model, scale):
-    """The learner of TRAININGS and what loop.train_epoch is told beside it."""
+    """The learner of TRAININGS and what epoch.train_epoch is told beside it."""
     learner, settings, weights, sampler, changes = TRAININGS[training]
     value_range = loading.VALUE_RANGES['imagenet' if learner == 'contrastive' else '0..1']
     change = augment.compose(

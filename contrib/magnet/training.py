@@ -5,7 +5,6 @@ shape codes; Adam, 1e-4.
 """
 
 import functools
-import time
 from functools import partial
 
 import cv2
@@ -23,8 +22,7 @@ from contrib.magnet.network import MagNet, flat
 from mer_jax.errors import UserError
 from mer_jax.preprocess import magnet as inference
 from mer_jax.runfiles import files
-from mer_jax.training import checkpoint, compilation, parallel, plan
-from mer_jax.training import loop as training
+from mer_jax.training import checkpoint, compilation, loop, parallel, plan
 from mer_jax.training.compilation import QUICKLY, Program
 
 WEIGHTS, PICTURE = 'magnet.safetensors', 'held_out.png'
@@ -108,7 +106,7 @@ def init(seed, *, optimizer) -> dict:
 
 
 def steps_of(state, first, count, *, seed, batch_size, size, weight, noise, optimizer):
-    """Steps first .. first + count - 1, count <= train.CHUNK; returns (state, logs {name: [1,
+    """Steps first .. first + count - 1, count <= loop.CHUNK; returns (state, logs {name: [1,
     CHUNK]}), 0 from `count` on.
 
     The four-tuples are drawn on the device from (seed, step): no host round trip, and nothing to
@@ -127,7 +125,7 @@ def steps_of(state, first, count, *, seed, batch_size, size, weight, noise, opti
         state = {'params': optax.apply_updates(state['params'], updates), 'opt_state': opt_state}
         return state, {name: kept.at[0, done].set(log[name]) for name, kept in logs.items()}
 
-    logs = {name: jnp.zeros((1, training.CHUNK)) for name in LOGS}
+    logs = {name: jnp.zeros((1, loop.CHUNK)) for name in LOGS}
     return lax.fori_loop(0, count, step, (state, logs))
 
 
@@ -186,30 +184,22 @@ def _fit(run, state, steps, folder, interval):
     )
     with checkpoint.opened(places) as manager, bar:
         state = checkpoint.restore(manager, done, state) if done else state
-        saved = time.monotonic()
-
-        def after(state, done, logs, seconds):
-            nonlocal saved
-            count = logs['loss'].shape[1]
+        schedule = checkpoint.Schedule(interval)
+        for chunk in loop.fit(run, state, done=done, epochs=steps):
+            state = chunk.states
+            count = chunk.logs['loss'].shape[1]
             lines = [
-                {'step': done - count + 1 + i, 'seconds': seconds / count}
-                | {k: float(v[0, i]) for k, v in logs.items()}
+                {'step': chunk.epoch - count + 1 + i, 'seconds': chunk.seconds / count}
+                | {name: float(values[0, i]) for name, values in chunk.logs.items()}
                 for i in range(count)
             ]
             files.append_jsonl(folder / files.METRICS, lines)
-            bar.set_postfix_str(f'loss {logs["loss"].mean():.3f}', refresh=False)
+            bar.set_postfix_str(f'loss {chunk.logs["loss"].mean():.3f}', refresh=False)
             bar.update(count)
-            if done == steps or time.monotonic() - saved >= interval:
-                checkpoint.save(manager, done, state)
-                saved = time.monotonic()
-
-        def called(state, done, count):
-            state, logs = run(state, done, count)
-            return state, jax.tree.map(np.asarray, logs)
-
-        return training.fit(
-            called, state, done=done, epochs=steps, chunk=training.CHUNK, after=after
-        )
+            if chunk.epoch == steps or schedule.due():
+                with schedule.writing():
+                    checkpoint.save(manager, chunk.epoch, state)
+    return state
 
 
 def _publish(params, settings, steps, folder):

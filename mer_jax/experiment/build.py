@@ -225,7 +225,7 @@ def options(config, names) -> dict:
 
 
 def feed(config, loaded):
-    """How rows reach the learner: settings of loop.train_epoch."""
+    """How rows reach the learner: settings of epoch.train_epoch."""
     change = augment.compose(
         **config.augment,
         names=loaded.names.action_units,

@@ -15,9 +15,9 @@ from mer_jax.experiment import folder as run_folder
 from mer_jax.folds import protocols
 from mer_jax.models import torch_weights
 from mer_jax.runfiles import files
+from mer_jax.training import checkpoint, metrics_log, parallel, plan, programs
 from mer_jax.training import held_out as evaluation
 from mer_jax.training import loop as training
-from mer_jax.training import metrics_log, parallel, plan, programs
 
 
 def train(config, workdir) -> dict:
@@ -112,32 +112,42 @@ def train_groups(config, loaded, folds, titles, layout, folder, seconds, learner
         **build.feed(config, loaded),
     )
     seconds['compile'] = compiled.seconds
-    prepare = lambda states, members: torch_weights.start(  # noqa: E731
-        config.model.name,
-        config.model.init_from,
-        protocols.titled(evaluation.subset(folds, members), titles),
-        states,
-    )
     with metrics_log.progress(total, -(-total // size), 0 if done else config.train.epochs) as bar:
         for number, first in enumerate(range(0, total, size)):
             members = np.arange(first, min(first + size, total))
             own = evaluation.subset(folds, members)
             rows = np.isin(run_of_row, members)
-            with metrics_log.writer(folder, number, bar, own, held_out, rows) as (started, after):
-                _, outputs = programs.train_group(
-                    compiled,
-                    folds,
-                    members,
-                    folder / 'checkpoints' / f'group_{number}',
-                    epochs=config.train.epochs,
-                    test_batch=config.evaluate.batch_size,
-                    prepare=prepare,
-                    started=started,
-                    after=after,
-                    interval=config.train.checkpoint_seconds,
-                )
-            output = evaluation.put(output, outputs, own, rows)
+            group = programs.place(compiled, folds, members)
+            with (
+                checkpoint.opened(folder / 'checkpoints' / f'group_{number}') as manager,
+                metrics_log.opened(folder, number, bar) as log,
+            ):
+                epoch, states = _start(config, group, manager, titles=protocols.titled(own, titles))
+                log.cut(epoch)
+                schedule = checkpoint.Schedule(config.train.checkpoint_seconds)
+                for chunk in programs.fit(group, states, done=epoch, epochs=config.train.epochs):
+                    epoch, states = chunk.epoch, chunk.states
+                    log.write(chunk)
+                    if held_out is not None and rows.any():
+                        outputs = programs.predict(group, states)
+                        held_out[epoch - 1, rows] = evaluation.gather(outputs, own)
+                    if epoch == config.train.epochs or schedule.due():
+                        with schedule.writing():
+                            checkpoint.save(manager, epoch, programs.to_host(group, states))
+            output = evaluation.put(output, programs.predict(group, states), own, rows)
     return output
+
+
+def _start(config, group, manager, *, titles):
+    """(epoch, states) that a group begins with: those of its newest checkpoint; else new ones, into
+    which the weights of a file are read. titles: of the folds of its runs.
+    """
+    epoch = checkpoint.newest(manager.directory)
+    if epoch >= 0:
+        return epoch, programs.restored(group, manager, epoch)
+    states = programs.to_host(group, programs.init(group))
+    states = torch_weights.start(config.model.name, config.model.init_from, titles, states)
+    return 0, programs.to_devices(group, states)
 
 
 def _publish(config, loaded, folds, titles, output, layout, folder, seconds):

@@ -17,8 +17,9 @@ from jax import lax
 from mer_jax.models import dcgan
 from mer_jax.models.layers import check_image
 from mer_jax.runfiles import files
-from mer_jax.training import balance, batches, held_out, loop, metrics_log, parallel, scaling
+from mer_jax.training import balance, batches, checkpoint, loop, metrics_log, parallel, scaling
 from mer_jax.training import programs as runs
+from mer_jax.training.epoch import run_key
 from mer_jax.types import FoldState, Learner
 
 # folded into a run's key where training folds in the epoch, which never comes so far
@@ -173,7 +174,7 @@ def generate(samples, state, fold, seed, *, each, generator):
     Latent vectors derive from (seed, fold), apart from all that training drew. Of a class that the
     fold's rows lack (fitted['present'] is 0) the images mean nothing.
     """
-    key = jax.random.fold_in(loop.run_key(seed, fold), DRAWING)
+    key = jax.random.fold_in(run_key(seed, fold), DRAWING)
 
     def of_class(number):
         z = jax.random.normal(jax.random.fold_in(key, number), (each, generator.latent))
@@ -255,39 +256,33 @@ def trained(
         bar.set_description_str(f'training {total} GANs')
         for number, first in enumerate(range(0, total, group)):
             members = np.arange(first, min(first + group, total))
-            images[members] = _of_group(
-                programs,
-                folds,
-                members,
-                number,
-                draw,
-                bar,
-                folder,
-                epochs=epochs,
-                interval=interval,
-                batch_size=batch_size,
-            )
+            placed = runs.place(programs, folds, members)
+            with metrics_log.opened(folder, number, bar) as log:
+                states = _fit(
+                    placed,
+                    folder / 'checkpoints' / f'group_{number}',
+                    log,
+                    epochs=epochs,
+                    interval=interval,
+                )
+            drawn = draw(programs.samples, states, placed.fold, placed.seed)
+            images[members] = runs.to_host(placed, drawn)
     return images, files.read_jsonl(folder / files.METRICS)
 
 
-def _of_group(programs, folds, members, number, draw, bar, folder, *, epochs, interval, batch_size):
-    """Train the runs `members`, or what a killed training left of it, and let them draw."""
-    with metrics_log.writer(folder, number, bar, held_out.subset(folds, members), None, None) as (
-        started,
-        after,
-    ):
-        states, _ = runs.train_group(
-            programs,
-            folds,
-            members,
-            folder / 'checkpoints' / f'group_{number}',
-            epochs=epochs,
-            test_batch=batch_size,
-            prepare=lambda states, members: states,
-            started=started,
-            after=after,
-            interval=interval,
-        )
-    _, fold, seed, _ = runs.place(folds, members, programs.length, batch_size, programs.devices)
-    states = parallel.padded(states, programs.length, devices=programs.devices)
-    return np.asarray(draw(programs.samples, states, fold, seed))[: len(members)]
+def _fit(group, folder, log, *, epochs, interval):
+    """Train a group to `epochs`, from what a killed training left in `folder`; returns its
+    states.
+    """
+    with checkpoint.opened(folder) as manager:
+        epoch = max(checkpoint.newest(folder), 0)
+        states = runs.restored(group, manager, epoch) if epoch else runs.init(group)
+        log.cut(epoch)
+        schedule = checkpoint.Schedule(interval)
+        for chunk in runs.fit(group, states, done=epoch, epochs=epochs):
+            states = chunk.states
+            log.write(chunk)
+            if chunk.epoch == epochs or schedule.due():
+                with schedule.writing():
+                    checkpoint.save(manager, chunk.epoch, runs.to_host(group, states))
+    return states

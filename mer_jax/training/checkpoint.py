@@ -3,6 +3,7 @@ kill -9.
 """
 
 import contextlib
+import time
 import zlib
 from functools import reduce
 from pathlib import Path
@@ -31,6 +32,32 @@ def newest(folder: Path) -> int:
     # Orbax renames only what is whole
     steps = [int(p.name) for p in Path(folder).iterdir() if p.name.isdigit()]
     return max(steps, default=-1)
+
+
+class Schedule:
+    """Says when the next checkpoint is due; when it is written changes no bit of the result."""
+
+    def __init__(self, interval: float):
+        """Begin to wait.
+
+        Args:
+            interval: seconds between two checkpoints; twenty times what writing one takes where
+                that is longer; 0: a checkpoint is always due.
+        """
+        self._interval, self._last, self._cost = interval, time.monotonic(), 0.0
+
+    def due(self) -> bool:
+        """Whether the time has come."""
+        wait = max(self._interval, 20 * self._cost) if self._interval else 0
+        return time.monotonic() - self._last >= wait
+
+    @contextlib.contextmanager
+    def writing(self):
+        """Measure what writing a checkpoint takes, and begin to wait again."""
+        start = time.monotonic()
+        yield
+        self._last = time.monotonic()
+        self._cost = self._last - start
 
 
 def save(manager, epoch: int, states):

@@ -4,14 +4,15 @@ outputs of every epoch.
 
 import contextlib
 import sys
-from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from tqdm import tqdm
 
 from mer_jax.errors import UserError
 from mer_jax.runfiles import files
-from mer_jax.training import held_out as evaluate
+from mer_jax.training.loop import Chunk
 
 
 @contextlib.contextmanager
@@ -33,22 +34,51 @@ def progress(runs, groups, epochs):
 
 
 @contextlib.contextmanager
-def writer(folder, group, bar, own, held_out, rows):
-    """(started, after) for `programs.train_group`: files of one group of runs `own` (Folds).
-
-    They are cut at the restored epoch.
-
-    held_out [epochs, R, K] takes the outputs of this group's `rows` (mask over R) after every
-    epoch; None keeps none.
-    """
+def opened(folder, group, bar):
+    """The Log of one group of runs: metrics.jsonl and tensorboard in `folder`, and the bar."""
     board = _summary_writer(folder / 'tensorboard' / f'group_{group}')
     try:
-        yield (
-            partial(_started, folder, group, bar),
-            partial(_after, folder, group, bar, board, own, held_out, rows),
-        )
+        yield Log(folder / files.METRICS, group, bar, board)
     finally:
         board.close()
+
+
+class Log(NamedTuple):
+    """Where the epochs of one group of runs are written."""
+
+    path: Path  # of metrics.jsonl
+    group: int
+    bar: tqdm
+    board: Any  # a SummaryWriter
+
+    def cut(self, epoch: int) -> None:
+        """Remove what was written behind the checkpoint of `epoch`, from which training goes on:
+        those epochs are trained again.
+        """
+        files.cut_jsonl(
+            self.path, lambda line: line['group'] != self.group or line['epoch'] <= epoch
+        )
+        self.bar.update(epoch)
+
+    def write(self, chunk: Chunk) -> None:
+        """Write one line for each epoch of a chunk."""
+        runs, count = next(iter(chunk.logs.values())).shape
+        lines = [
+            _line(
+                chunk.epoch - count + 1 + place,
+                self.group,
+                runs,
+                chunk.seconds / count,
+                {name: log[:, place] for name, log in chunk.logs.items()},
+            )
+            for place in range(count)
+        ]
+        files.append_jsonl(self.path, lines)
+        for line in lines:
+            for name in chunk.logs:
+                self.board.add_scalar(f'train/{name}', line[name], line['epoch'])
+        self.bar.set_postfix_str(f'loss {lines[-1]["loss"]:.3f}', refresh=False)
+        self.bar.update(count)
 
 
 def open_held_out(path, shape, *, done):
@@ -83,41 +113,6 @@ def trained_seconds(folder) -> float:
     return (
         sum(line.get('seconds', 0.0) for line in files.read_jsonl(path)) if path.exists() else 0.0
     )
-
-
-def _started(folder, group, bar, epoch):
-    """Cut what was written behind the checkpoint that training starts from: those epochs are
-    trained again.
-    """
-    files.cut_jsonl(
-        folder / files.METRICS, lambda line: line['group'] != group or line['epoch'] <= epoch
-    )
-    bar.update(epoch)
-
-
-def _after(folder, group, bar, board, own, held_out, rows, done, logs, seconds, outputs):
-    """Write the epochs that a compiled call trained: one metrics line each, and the outputs where
-    they are kept.
-    """
-    runs, count = next(iter(logs.values())).shape
-    lines = [
-        _line(
-            done - count + 1 + place,
-            group,
-            runs,
-            seconds / count,
-            {k: log[:, place] for k, log in logs.items()},
-        )
-        for place in range(count)
-    ]
-    files.append_jsonl(folder / files.METRICS, lines)
-    for line in lines:
-        for name in logs:
-            board.add_scalar(f'train/{name}', line[name], line['epoch'])
-    if held_out is not None and rows.any():
-        held_out[done - 1, rows] = evaluate.gather(outputs(), own)
-    bar.set_postfix_str(f'loss {lines[-1]["loss"]:.3f}', refresh=False)
-    bar.update(count)
 
 
 def _line(epoch, group, runs, seconds, logs):

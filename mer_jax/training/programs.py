@@ -1,16 +1,17 @@
-"""All runs of an experiment on the devices: compile once, then group after group restore, fit,
-predict, save.
+"""All runs of an experiment on the devices: programs that are compiled once, and the groups of runs
+that they train one after another.
 """
 
 import math
 import time
+from collections.abc import Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
-from mer_jax.training import batches, checkpoint, compilation, held_out, loop, parallel
+from mer_jax.training import batches, checkpoint, compilation, epoch, held_out, loop, parallel
 from mer_jax.training.compilation import QUICKLY, Program
 from mer_jax.types import Folds
 
@@ -21,7 +22,7 @@ class Programs(NamedTuple):
     init: Any  # (samples, rows, fold, seed) -> states
     # ((samples, first, count), states, rows, fold, seed) -> (states, logs [F, chunk]); None where
     # no epoch is left
-    run: Any
+    train: Any
     # (samples, states, index [F, steps, batch]) -> outputs [F, steps, batch, K]; None where no row
     # is held out
     predict: Any
@@ -29,7 +30,21 @@ class Programs(NamedTuple):
     devices: list
     length: int
     chunk: int
+    test_batch: int  # rows that are predicted at a time
     seconds: float  # spent compiling
+
+
+class Group(NamedTuple):
+    """Runs that are in memory together, on the devices, wrapped round to the length of the
+    programs.
+    """
+
+    programs: Programs
+    members: np.ndarray  # int[m], numbers of the runs
+    rows: Any  # Training
+    fold: Any  # int32[length]
+    seed: Any  # int32[length]
+    test: Any  # int32[length, steps, batch], rows to predict
 
 
 def compiled(
@@ -39,14 +54,14 @@ def compiled(
     nothing is trained.
 
     done: no epoch is left, so that the slowest of them to compile is left out. settings: of
-    loop.train_epoch (batch_size, augment, sampler).
+    epoch.train_epoch (batch_size, augment, sampler).
     """
     start = time.perf_counter()
     devices = jax.devices()[: plan.devices]
     length = parallel.round_up(runs, at_once=plan.at_once, devices=plan.devices)
     mapped = partial(parallel.over_folds, at_once=plan.at_once, devices=devices)
     shared = parallel.replicated(samples, devices=devices)
-    rows, fold, seed, index = place(folds, range(runs), length, test_batch, devices)
+    rows, fold, seed, test = _shards(folds, range(runs), length, test_batch, devices)
 
     init = mapped(partial(_init, learner=learner))
     states = jax.eval_shape(init, shared, rows, fold, seed)
@@ -55,38 +70,84 @@ def compiled(
     )
     wanted = {'init': Program(init, (shared, rows, fold, seed), QUICKLY)}
     if not done:
-        run = mapped(
-            partial(loop.train_epochs, learner=learner, chunk=chunk, **settings), donate=(1,)
+        train = mapped(
+            partial(epoch.train_epochs, learner=learner, chunk=chunk, **settings), donate=(1,)
         )
-        wanted['run'] = Program(run, ((shared, np.int32(0), np.int32(1)), states, rows, fold, seed))
+        arguments = (shared, np.int32(0), np.int32(1)), states, rows, fold, seed
+        wanted['train'] = Program(train, arguments)
     if folds.test.index.shape[1]:
         predict = mapped(partial(held_out.predict_rows, learner=learner))
-        wanted['predict'] = Program(predict, (shared, states, index))
+        wanted['predict'] = Program(predict, (shared, states, test))
     ready = compilation.compiled(wanted, 'what predicts' if done else 'the training program')
     return Programs(
         ready['init'],
-        ready.get('run'),
+        ready.get('train'),
         ready.get('predict'),
         shared,
         devices,
         length,
         chunk,
+        test_batch,
         time.perf_counter() - start,
     )
 
 
-def place(folds, members, length, test_batch, devices):
-    """Training rows, fold, seed and test row batches of the runs `members`, wrapped to `length`, on
-    their devices.
+def place(programs: Programs, folds: Folds, members) -> Group:
+    """Put the runs `members` of `folds` on the devices, wrapped round to the programs' length."""
+    shards = _shards(folds, members, programs.length, programs.test_batch, programs.devices)
+    return Group(programs, np.asarray(members), *shards)
+
+
+def init(group: Group):
+    """The states of a group before its first epoch, on the devices."""
+    return group.programs.init(group.programs.samples, group.rows, group.fold, group.seed)
+
+
+def train(group: Group, states, done, count):
+    """Train a group for `count` epochs, at most programs.chunk, behind epoch `done`.
+
+    Returns:
+        The states, and the logs {name: [m, chunk]}, on the host and 0 from `count` on.
     """
-    chosen = held_out.subset(folds, list(members))
-    per_run = (
-        chosen.train,
-        chosen.fold,
-        chosen.seed,
-        batches.prediction_batches(chosen.test, test_batch),
+    programs = group.programs
+    states, logs = programs.train(
+        (programs.samples, done, count), states, group.rows, group.fold, group.seed
     )
-    return parallel.padded(per_run, length, devices=devices)
+    return states, to_host(group, logs)
+
+
+def fit(group: Group, states, *, done: int, epochs: int) -> Iterator[loop.Chunk]:
+    """Train a group from epoch `done` to `epochs`; see loop.fit."""
+    return loop.fit(
+        partial(train, group), states, done=done, epochs=epochs, longest=group.programs.chunk
+    )
+
+
+def predict(group: Group, states):
+    """What the runs of a group predict of their test rows, on the host.
+
+    Returns:
+        A tree of [m, steps, batch, ...], or None where nothing is held out.
+    """
+    programs = group.programs
+    if programs.predict is None:
+        return None
+    return to_host(group, programs.predict(programs.samples, states, group.test))
+
+
+def to_host(group: Group, tree):
+    """Arrays of a group as numpy, without the runs that wrap round."""
+    return jax.tree.map(lambda a: np.asarray(a)[: len(group.members)], tree)
+
+
+def to_devices(group: Group, tree):
+    """Arrays of a group on its devices, wrapped round: the inverse of to_host."""
+    return parallel.padded(tree, group.programs.length, devices=group.programs.devices)
+
+
+def restored(group: Group, manager, done: int):
+    """The states of a group from its checkpoint of epoch `done`, on the devices."""
+    return to_devices(group, checkpoint.restore(manager, done, to_host(group, init(group))))
 
 
 def seconds_a_round(learner_for, samples, folds, *, memory, plan, **settings) -> float:
@@ -107,20 +168,14 @@ def seconds_a_round(learner_for, samples, folds, *, memory, plan, **settings) ->
         )
         # CPU devices share one memory
         sharing = plan.devices if jax.default_backend() == 'cpu' else 1
-        if programs.run.memory_analysis().temp_size_in_bytes * sharing > memory:
+        if programs.train.memory_analysis().temp_size_in_bytes * sharing > memory:
             return math.inf
-        rows, fold, seed, _ = place(
-            folds, range(runs), programs.length, settings['batch_size'], programs.devices
-        )
-        states = programs.init(programs.samples, rows, fold, seed)
-        took = []
+        group = place(programs, folds, range(runs))
+        states, took = init(group), []
         # the first call warms up; the fastest of the others counts on a noisy machine
-        for first in range(4):
+        for done in range(4):
             start = time.perf_counter()
-            states, logs = programs.run(
-                (programs.samples, np.int32(first), np.int32(1)), states, rows, fold, seed
-            )
-            jax.block_until_ready(logs)
+            states, _ = train(group, states, np.int32(done), np.int32(1))
             took.append(time.perf_counter() - start)
         return min(took[1:])
     except jax.errors.JaxRuntimeError as error:
@@ -129,70 +184,12 @@ def seconds_a_round(learner_for, samples, folds, *, memory, plan, **settings) ->
         raise
 
 
-def train_group(
-    programs,
-    folds: Folds,
-    members,
-    folder,
-    *,
-    epochs,
-    test_batch,
-    prepare,
-    started,
-    after,
-    interval,
-):
-    """Train the runs `members` to `epochs` from their newest checkpoint in `folder`; returns
-    (states, held-out outputs).
-
-    Outputs are [len(members), steps, batch, K], or None where nothing is held out. prepare(states,
-    members) -> states imports weights before the first epoch; started(epoch) tells where training
-    begins; after(done, logs, seconds, outputs) follows every compiled call. A checkpoint is written
-    every `interval` seconds, or after twenty times what writing one takes where that is longer (0:
-    after every call); when changes no bit.
-    """
-    count = len(members)
-    rows, fold, seed, index = place(folds, members, programs.length, test_batch, programs.devices)
-    own = partial(jax.tree.map, lambda a: np.asarray(a)[:count])
-
-    def outputs(states):
-        return own(programs.predict(programs.samples, states, index)) if programs.predict else None
-
-    def run(states, first, number):
-        states, logs = programs.run((programs.samples, first, number), states, rows, fold, seed)
-        return states, own(logs)
-
-    states = programs.init(programs.samples, rows, fold, seed)
-    with checkpoint.opened(folder) as manager:
-        done = checkpoint.newest(folder)
-        if done >= 0:
-            states = parallel.padded(
-                checkpoint.restore(manager, done, own(states)),
-                programs.length,
-                devices=programs.devices,
-            )
-        else:
-            states = parallel.padded(
-                prepare(own(states), members), programs.length, devices=programs.devices
-            )
-            done = 0
-        started(done)
-
-        last, cost = time.monotonic(), 0.0
-
-        def behind(states, done, logs, seconds):
-            nonlocal last, cost
-            after(done, logs, seconds, partial(outputs, states))
-            wait = max(interval, 20 * cost) if interval else 0
-            if done == epochs or time.monotonic() - last >= wait:
-                start = time.monotonic()
-                checkpoint.save(manager, done, own(states))
-                last = time.monotonic()
-                cost = last - start
-
-        states = loop.fit(run, states, done=done, epochs=epochs, chunk=programs.chunk, after=behind)
-    return own(states), outputs(states)
-
-
 def _init(samples, rows, fold, seed, *, learner):
-    return loop.init_fold(samples, rows, fold, seed, learner=learner)
+    return epoch.init_fold(samples, rows, fold, seed, learner=learner)
+
+
+def _shards(folds, members, length, test_batch, devices):
+    """Training rows, fold, seed and test batches of the runs `members` on their devices."""
+    chosen = held_out.subset(folds, list(members))
+    test = batches.prediction_batches(chosen.test, test_batch)
+    return parallel.padded((chosen.train, chosen.fold, chosen.seed, test), length, devices=devices)

@@ -14,8 +14,9 @@ from mer_jax.errors import UserError
 from mer_jax.folds import protocols
 from mer_jax.generation import gan
 from mer_jax.runfiles import files
-from mer_jax.training import checkpoint, loop, parallel, plan
+from mer_jax.training import checkpoint, parallel, plan
 from mer_jax.training import programs as runs
+from mer_jax.training.epoch import run_key
 from tests.conftest import make_samples
 from tests.leakage_test import with_noise
 from tests.models.dcgan_test import (
@@ -227,7 +228,7 @@ def test_images_come_as_the_data_are(flow, size):
     assert images.shape == (9, size, size, 2) and images.dtype == samples.image.dtype
     np.testing.assert_array_equal(call(0, 0), images)
     assert not np.array_equal(call(0, 1), images) and not np.array_equal(call(1, 0), images)
-    key = jax.random.fold_in(jax.random.fold_in(loop.run_key(0, 0), gan.DRAWING), 2)
+    key = jax.random.fold_in(jax.random.fold_in(run_key(0, 0), gan.DRAWING), 2)
     made = generator.apply(
         {'params': state.params['g']}, jax.random.normal(key, (3, 100)), jnp.full(3, 2)
     )
@@ -272,21 +273,16 @@ def test_noise_in_the_left_out_subject_changes_no_bit_of_what_its_fold_makes():
 
     def made(samples):
         shared = parallel.replicated(samples, devices=programs.devices)
-        rows, fold, seed, _ = runs.place(folds, range(5), programs.length, 8, programs.devices)
-        states, logs = programs.run(
-            (shared, np.int32(0), np.int32(2)),
-            programs.init(shared, rows, fold, seed),
-            rows,
-            fold,
-            seed,
-        )
-        return jax.tree.map(np.asarray, (states, logs, call(shared, states, fold, seed)))
+        group = runs.place(programs._replace(samples=shared), folds, range(5))
+        states, logs = runs.train(group, runs.init(group), np.int32(0), np.int32(2))
+        images = call(shared, states, group.fold, group.seed)
+        return *runs.to_host(group, (states, images)), logs
 
     one, other = made(samples), made(noisy)
-    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves((one[0].params, one[1], one[2])))
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves((one[0].params, *one[1:])))
     jax.tree.map(lambda a, b: np.testing.assert_array_equal(a[3], b[3]), one, other)
     for number in (0, 1, 2, 4):
-        assert not np.array_equal(one[2][number], other[2][number]), (
+        assert not np.array_equal(one[1][number], other[1][number]), (
             'the noise reached no other fold: this proves nothing'
         )
         for part in 'gd':

@@ -322,7 +322,7 @@ def drawn():
 
 
 @pytest.fixture(scope='module')
-def spot(drawn, tmp_path_factory):
+def spot(drawn):
     """image -> score of the spotter that is trained on it, by the programs of a real run, five
     groups of subjects.
     """
@@ -362,18 +362,11 @@ def spot(drawn, tmp_path_factory):
     def score(image):
         seen = samples._replace(image=image.astype(np.float32))
         own = programs._replace(samples=parallel.replicated(seen, devices=programs.devices))
-        _, outputs = runs.train_group(
-            own,
-            folds,
-            np.arange(5),
-            tmp_path_factory.mktemp('spot'),
-            epochs=4,
-            test_batch=256,
-            prepare=lambda states, members: states,
-            started=lambda epoch: None,
-            after=lambda *a: None,
-            interval=60.0,
-        )
+        group = runs.place(own, folds, np.arange(5))
+        states = runs.init(group)
+        for chunk in runs.fit(group, states, done=0, epochs=4):
+            states = chunk.states
+        outputs = runs.predict(group, states)
         predictions = held_out.predictions(held_out.gather(outputs, folds), seen, folds)
         found = spotting_score.answers(predictions, folds, seen, timing, window=9, **SHAPES[0])
         assert len(found.clip) == len(names.clips) and found.own.all()

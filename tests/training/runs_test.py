@@ -17,19 +17,7 @@ def setup(samples, names, *, seeds=1):
     return protocols.make('loso', samples, names, folds=2, holdout=0.5, seed=0, seeds=seeds)[0]
 
 
-def fit(
-    folds,
-    samples,
-    folder,
-    *,
-    layout,
-    members=None,
-    size=None,
-    epochs=3,
-    interval=60.0,
-    after=lambda *a: None,
-    chunk=4,
-):
+def group_of(folds, samples, *, layout, members=None, size=None, chunk=4):
     members = np.arange(len(folds.fold)) if members is None else members
     programs = runs.compiled(
         learner(),
@@ -41,18 +29,26 @@ def fit(
         test_batch=4,
         chunk=chunk,
     )
-    return runs.train_group(
-        programs,
-        folds,
-        members,
-        folder,
-        epochs=epochs,
-        test_batch=4,
-        prepare=lambda s, m: s,
-        started=lambda epoch: None,
-        after=after,
-        interval=interval,
-    )
+    return runs.place(programs, folds, members)
+
+
+def fit(folds, samples, folder, *, epochs=3, interval=60.0, stop=None, **placing):
+    """(states, outputs) of a training that goes on where one in `folder` was stopped, as a kill
+    behind the log of epoch `stop` and before its checkpoint would.
+    """
+    group = group_of(folds, samples, **placing)
+    with checkpoint.opened(folder) as manager:
+        done = max(checkpoint.newest(folder), 0)
+        states = runs.restored(group, manager, done) if done else runs.init(group)
+        schedule = checkpoint.Schedule(interval)
+        for chunk in runs.fit(group, states, done=done, epochs=epochs):
+            states = chunk.states
+            if chunk.epoch == stop:
+                raise KeyboardInterrupt
+            if chunk.epoch == epochs or schedule.due():
+                with schedule.writing():
+                    checkpoint.save(manager, chunk.epoch, runs.to_host(group, states))
+    return runs.to_host(group, states), runs.predict(group, states)
 
 
 def layout(at_once=1, devices=2):
@@ -110,10 +106,6 @@ def test_a_stopped_run_continues_to_the_same_bits(reference, tmp_path):
     samples, folds, _, _ = reference
     whole, outputs = fit(folds, samples, tmp_path / 'whole', layout=layout(), epochs=6)
 
-    def stop(done, logs, seconds, outputs):
-        if done >= 4:
-            raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt):
         fit(
             folds,
@@ -122,7 +114,7 @@ def test_a_stopped_run_continues_to_the_same_bits(reference, tmp_path):
             layout=layout(),
             epochs=6,
             interval=0.0,
-            after=stop,
+            stop=4,
             chunk=1,
         )
     assert checkpoint.newest(tmp_path / 'cut') == 3

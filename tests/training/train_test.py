@@ -10,7 +10,7 @@ import optax
 import pytest
 
 from mer_jax.folds import protocols, resampling
-from mer_jax.training import batches, learners, loop, scaling
+from mer_jax.training import batches, epoch, learners, loop, scaling
 from mer_jax.types import Rows
 
 
@@ -70,7 +70,7 @@ def test_an_epoch_shows_every_row_once_and_wraps_round_to_the_folds_own(small):
 
     spy = learner()._replace(step=step)
     on_device = jax.tree.map(jnp.asarray, (samples, fold.train))
-    loop.train_epoch(0, *on_device, jax.random.key(0), learner=spy, batch_size=4)
+    epoch.train_epoch(0, *on_device, jax.random.key(0), learner=spy, batch_size=4)
     jax.effects_barrier()
     own = samples.clip[fold.train.index[fold.train.weight > 0]]
     counts = np.bincount(np.concatenate(seen), minlength=len(samples.label))
@@ -112,16 +112,16 @@ class Plain(nn.Module):
 
 
 def epochs_of(small, *, chunk):
-    """(samples, one fold, loop.train_epochs compiled for it, its state before the first epoch)."""
+    """(samples, one fold, epoch.train_epochs compiled for it, its state before the first epoch)."""
     samples, names = small
     fold = one_fold(samples, names)
     tool = learner()
-    run = jax.jit(partial(loop.train_epochs, learner=tool, batch_size=8, chunk=chunk))
+    run = jax.jit(partial(epoch.train_epochs, learner=tool, batch_size=8, chunk=chunk))
     return (
         samples,
         fold,
         run,
-        loop.init_fold(samples, fold.train, fold.fold, fold.seed, learner=tool),
+        epoch.init_fold(samples, fold.train, fold.fold, fold.seed, learner=tool),
     )
 
 
@@ -153,22 +153,17 @@ def test_every_epoch_draws_anew(small):
 
 def test_fit_covers_every_epoch_once_whatever_the_pace():
     """The host loop must neither repeat nor skip an epoch when calls get longer."""
-    calls = []
 
-    def run(state, first, count):
-        return state, {'loss': np.full((2, 5), float(first))}
+    def train(state, done, count):
+        return state, {'loss': np.full((2, 5), float(done))}
 
-    loop.fit(
-        run,
-        None,
-        done=3,
-        epochs=40,
-        chunk=5,
-        after=lambda state, done, logs, seconds: calls.append((done, logs['loss'].shape[1])),
-    )
-    ends = [done for done, _ in calls]
-    assert ends[-1] == 40 and all(e - n == s for (e, n), s in zip(calls, [3, *ends], strict=False))
-    assert max(n for _, n in calls) == 5
+    chunks = list(loop.fit(train, None, done=3, epochs=40, longest=5))
+    ends, counts = [c.epoch for c in chunks], [c.logs['loss'].shape[1] for c in chunks]
+    starts = [3, *ends[:-1]]
+    assert ends[-1] == 40 and max(counts) == 5
+    assert [end - count for end, count in zip(ends, counts, strict=True)] == starts
+    assert [chunk.logs['loss'][0, 0] for chunk in chunks] == starts
+    assert not list(loop.fit(train, None, done=40, epochs=40))
 
 
 def test_scale_is_fitted_on_training_rows_and_matches_numpy(small):
@@ -263,11 +258,11 @@ def observed(samples, fold, *, epochs=1, batch_size=4, **settings):
         return state, {'loss': jnp.float32(0)}
 
     on_device = jax.tree.map(jnp.asarray, (samples, fold.train))
-    for epoch in range(epochs):
-        loop.train_epoch(
+    for number in range(epochs):
+        epoch.train_epoch(
             0,
             *on_device,
-            jax.random.key(epoch),
+            jax.random.key(number),
             learner=learner()._replace(step=step),
             batch_size=batch_size,
             **settings,
@@ -384,9 +379,9 @@ def test_augmentation_without_effect_changes_no_bit(small):
     """
     samples, names = small
     fold = one_fold(samples, names)
-    start = loop.init_fold(samples, fold.train, fold.fold, fold.seed, learner=learner())
+    start = epoch.init_fold(samples, fold.train, fold.fold, fold.seed, learner=learner())
     states = [
-        jax.jit(partial(loop.train_epoch, learner=learner(), batch_size=8, augment=change))(
+        jax.jit(partial(epoch.train_epoch, learner=learner(), batch_size=8, augment=change))(
             start, samples, fold.train, jax.random.key(0)
         )[0]
         for change in (None, lambda key, sample, donor: sample)
