@@ -90,12 +90,8 @@ def confusions(image, points, kept):
     samples = Samples(
         image,
         label,
-        np.zeros(len(kept), np.float32),
-        np.zeros((len(kept), 0), np.float32),
         **own,
         clip=row,
-        frame=np.zeros_like(row),
-        parts=np.stack([row, row], 1),
     )
     folds, _ = protocols.make('loso', samples, names, folds=2, holdout=0.5, seed=0, seeds=1)
     loaded = loading.Data(samples, names, [], '', CONFIG.data.labels, (), points=points)

@@ -45,13 +45,9 @@ def experiment(network, *, folds, rows):
     samples = Samples(
         draw.integers(0, 256, (rows, *INPUTS[network])).astype(np.uint8),
         draw.integers(0, 3, rows).astype(np.int32),
-        zeros.astype(np.float32),
-        np.zeros((rows, 0), np.float32),
         subject,
         zeros,
         np.arange(rows, dtype=np.int32),
-        zeros,
-        np.repeat(np.arange(rows, dtype=np.int32)[:, None], 2, 1),
     )
     names = Names(
         ('a', 'b', 'c'),

@@ -88,13 +88,9 @@ def experiment(*, folds, rows, pixels):
     samples = Samples(
         draw.normal(size=(rows, pixels, pixels, CHANNELS)).astype(np.float32),
         draw.integers(0, CLASSES, rows).astype(np.int32),
-        zeros.astype(np.float32),
-        np.zeros((rows, 0), np.float32),
         np.sort(clip % folds),
         zeros,
         clip,
-        zeros,
-        np.repeat(clip[:, None], 2, 1),
     )
     names = Names(
         ('a', 'b', 'c'),

@@ -11,20 +11,27 @@ Array = Any  # numpy or jax
 
 
 class Samples(NamedTuple):
-    """All rows of an experiment, in dataset order; every array has a leading N."""
+    """All rows of an experiment, in dataset order; every array has a leading N.
+
+    A row that is not of the data set, an image of a file or of a GAN, has clip -1.
+    """
 
     image: Array  # [N, H, W, C] uint8, or float32 where the data set stores measured flow
     label: Array  # int32[N], index into Names.classes
-    target: Array  # float32[N], regression target (spotting); 0 where there is none
-    action_units: Array  # float32[N, A], 1 present, 0 absent, NaN unknown (unknown is not absent)
     subject: Array  # int32[N], index into Names.subjects; unique over a composite of data sets
     dataset: Array  # int32[N], index into Names.datasets
-    # int32[N], index into Names.clips; -1 for an image that a file generated for some folds
-    clip: Array
-    frame: Array  # int32[N], frame number where rows are frames, else 0
-    # int32[N, 2], clips that the upper and the lower half of the image show: the clip itself, until
-    # training replaces a region
-    parts: Array
+    clip: Array  # int32[N], index into Names.clips; -1 where the row is of no data set
+    # arrays [N, ...] that some tasks need; one that a task does not need is absent:
+    #   action_units  float32[N, A], 1 present, 0 absent, NaN unknown (unknown is not absent)
+    #   frame         int32[N], frame number, where rows are frames
+    #   target        float32[N], what spotting regresses
+    #   half_source   int32[N, 2], rows that the upper and the lower half of the image show: the row
+    #                 itself, until training replaces a region
+    extras: dict[str, Array] = {}
+
+    def with_extras(self, **arrays) -> 'Samples':
+        """The same rows with further extras, or with other values of them."""
+        return self._replace(extras=self.extras | arrays)
 
 
 class Rows(NamedTuple):

@@ -89,17 +89,13 @@ def make_samples(
     for k in range(classes):
         image[label == k, 4 * k : 4 * k + 6, 4:12] += 55
     dataset = (subject % datasets).astype(np.int32)
-    zeros = np.zeros(count, np.int32)
     samples = Samples(
         image,
         label,
-        zeros.astype(np.float32),
-        np.full((count, 2), np.nan, np.float32),
         subject,
         dataset,
         np.arange(count, dtype=np.int32),
-        zeros,
-        np.repeat(np.arange(count, dtype=np.int32)[:, None], 2, 1),
+        {'action_units': np.full((count, 2), np.nan, np.float32)},
     )
     names = Names(
         tuple('abcdefg'[:classes]),

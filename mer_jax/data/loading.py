@@ -155,6 +155,7 @@ def load(
         tuple(units),
     )
     count = len(kept)
+    unit_rows = np.array([_unit_row(r, units, sides) for r in kept], np.float32)
     samples = Samples(
         image=images.made(
             kept,
@@ -168,15 +169,12 @@ def load(
             name=name,
         ),
         label=np.array([names.classes.index(r['class']) for r in kept], np.int32),
-        target=np.zeros(count, np.float32),
-        action_units=np.array([_unit_row(r, units, sides) for r in kept], np.float32).reshape(
-            count, len(units)
-        ),
         **own,
         clip=np.array([clips.index((r['dataset'], r['clip'])) for r in kept], np.int32),
-        frame=np.array([r.get('frame', 0) for r in kept], np.int32),
-        parts=np.repeat(np.arange(count, dtype=np.int32)[:, None], 2, axis=1),
+        extras={'action_units': unit_rows.reshape(count, len(units))},
     )
+    if stored == 'flows':
+        samples = samples.with_extras(frame=np.array([r['frame'] for r in kept], np.int32))
     if drawn_labels:
         drawn = np.random.default_rng(0).integers(len(names.classes), size=len(subjects))
         samples, labels = (
@@ -390,11 +388,12 @@ def _unit_row(record, units, sides):
     return [float(unit in present) if record['action_units_known'] else np.nan for unit in units]
 
 
-def fingerprint(samples, names) -> str:
-    """sha256 of all that training and scoring see."""
+def fingerprint(values, names) -> str:
+    """sha256 of all that training and scoring see: arrays, or dictionaries of arrays."""
     digest = hashlib.sha256(repr(names).encode())
-    for array in samples:
-        digest.update(
-            f'{array.dtype}{array.shape}'.encode() + np.ascontiguousarray(array).tobytes()
-        )
+    for value in values:
+        arrays = value if isinstance(value, dict) else {'': value}
+        for name, array in sorted(arrays.items()):
+            digest.update(f'{name}{array.dtype}{array.shape}'.encode())
+            digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()

@@ -26,6 +26,8 @@ def inputs(config):
     """
     apex = config.data.apex if config.data.apex in apexes.RULES else apexes.read(config.data.apex)
     loaded = entries.loaded(TASKS[config.data.rows].load)(config, apex)
+    if config.train.learner == 'contrastive' or config.augment.replace:
+        loaded = loaded._replace(samples=augment.with_half_source(loaded.samples))
     folds, titles = _protocol(config, loaded)
     if loaded.known is not None and apex not in apexes.RULES:
         folds = protocols.spotted(folds, titles, loaded.samples, loaded.names, loaded.known, apex)
@@ -108,7 +110,7 @@ def _protocol(config, loaded):
         validation=config.protocol.validation,
         scored=config.protocol.scored,
         scale_scope=config.data.scale_scope,
-        trains=None if loaded.timing is None else ~np.isnan(loaded.samples.target),
+        trains=None if loaded.timing is None else ~np.isnan(loaded.samples.extras['target']),
     )
 
 

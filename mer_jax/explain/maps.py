@@ -152,7 +152,7 @@ def gathered(found, samples, folds, channels) -> Explained:
         dataset=predictions.dataset[own],
         label=predictions.label[own],
         predicted=found['output'][own].argmax(-1),
-        action_units=samples.action_units[row],
+        action_units=samples.extras['action_units'][row],
         gray=samples.image[row, ..., face],
         on_a=samples.image[row, ..., motion],
         features=found['features'][own],

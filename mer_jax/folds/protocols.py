@@ -205,7 +205,7 @@ def spotted(folds, titles, samples, names, known, told) -> Folds:
         right = np.array(
             [
                 frame[names.datasets[samples.dataset[row]], names.clips[samples.clip[row]]]
-                == samples.frame[row]
+                == samples.extras['frame'][row]
                 for row in unknown
             ],
             bool,

@@ -226,21 +226,25 @@ def appended(samples, files):
     for source, (_, label) in files.items():
         rows[source] = np.arange(first, first + len(label))
         first += len(label)
-    count = first - len(samples.label)
-    new = {
-        name: np.full((count, *of.shape[1:]), -1, of.dtype)
-        for name, of in samples._asdict().items()
-        if name != 'image'
-    }
-    new |= {
-        'image': np.concatenate([image for image, _ in files.values()]),
-        'label': np.concatenate([label for _, label in files.values()]),
-        'action_units': np.full_like(new['action_units'], np.nan),
-        'target': np.zeros_like(new['target']),
-    }
-    return Samples(
-        *(np.concatenate([getattr(samples, name), new[name]]) for name in Samples._fields)
-    ), rows
+    nobody = np.full(first - len(samples.label), -1, np.int32)
+    longer = Samples(
+        image=np.concatenate([samples.image, *(image for image, _ in files.values())]),
+        label=np.concatenate([samples.label, *(label for _, label in files.values())]),
+        subject=np.concatenate([samples.subject, nobody]),
+        dataset=np.concatenate([samples.dataset, nobody]),
+        clip=np.concatenate([samples.clip, nobody]),
+        extras={
+            name: np.concatenate([values, _unknown(values, len(nobody))])
+            for name, values in samples.extras.items()
+        },
+    )
+    return longer, rows
+
+
+def _unknown(values, count):
+    """`count` rows of an extra that nothing is known of: NaN, or -1 where it holds integers."""
+    unknown = -1 if np.issubdtype(values.dtype, np.integer) else np.nan
+    return np.full((count, *values.shape[1:]), unknown, values.dtype)
 
 
 def _file(source, title):

@@ -148,11 +148,11 @@ def _frames(records, times, own, size, label, steepness, sigma):
     return Samples(
         image=np.concatenate(images),
         label=np.zeros(count, np.int32),
-        target=np.concatenate(targets).astype(np.float32),
-        action_units=np.zeros((count, 0), np.float32),
         subject=own['subject'][clip],
         dataset=own['dataset'][clip],
         clip=clip,
-        frame=np.concatenate(numbers).astype(np.int32),
-        parts=np.repeat(np.arange(count, dtype=np.int32)[:, None], 2, axis=1),
+        extras={
+            'frame': np.concatenate(numbers).astype(np.int32),
+            'target': np.concatenate(targets).astype(np.float32),
+        },
     )

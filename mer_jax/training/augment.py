@@ -186,9 +186,10 @@ def flipped(key, sample, *, share, u, partner, stretched):
     """
     image = sample.image[..., ::-1, :]  # of a clip every frame
     image = jnp.where(u, 255 - image if stretched else -image, image)
-    return _either(
-        key, share, sample._replace(image=image, action_units=sample.action_units[partner]), sample
-    )
+    changed = sample._replace(image=image)
+    if 'action_units' in sample.extras:
+        changed = changed.with_extras(action_units=sample.extras['action_units'][partner])
+    return _either(key, share, changed, sample)
 
 
 def mirrored(names):
@@ -291,13 +292,22 @@ def replaced(key, sample, donor, *, share, halves, units, region):
     lower = jnp.arange(sample.image.shape[0])[:, None, None] >= sample.image.shape[0] // 2
     image = jnp.where(lower != eyes, donor.image, sample.image)
     from_donor = jnp.where(eyes, halves[0], halves[1])
-    shown = jnp.where(from_donor, donor.action_units, sample.action_units)
-    both = jnp.maximum(sample.action_units, donor.action_units)
-    parts = jnp.where(jnp.array([False, True]) != eyes, donor.parts, sample.parts)
-    changed = sample._replace(
-        image=image, action_units=shown if units == 'image' else both, parts=parts
+    present, donated = sample.extras['action_units'], donor.extras['action_units']
+    shown = jnp.where(from_donor, donated, present)
+    both = jnp.maximum(present, donated)
+    source = jnp.where(
+        jnp.array([False, True]) != eyes, donor.extras['half_source'], sample.extras['half_source']
+    )
+    changed = sample._replace(image=image).with_extras(
+        action_units=shown if units == 'image' else both, half_source=source
     )
     return _either(keys[0], share, changed, sample)
+
+
+def with_half_source(samples):
+    """Samples whose extras say of each half of an image which row it shows: at first its own."""
+    rows = np.arange(len(samples.label), dtype=np.int32)
+    return samples.with_extras(half_source=np.repeat(rows[:, None], 2, axis=1))
 
 
 def _either(key, share, changed, sample):

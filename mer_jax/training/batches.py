@@ -101,9 +101,11 @@ def gather(samples: Samples, rows: Training, index) -> Samples:
     gap = jnp.where(new, made.gap[number], 0)
     other = samples.image[jnp.where(new, made.neighbour[number], index)].astype(jnp.float32)
     image = first.image + gap.reshape(-1, *(1,) * (other.ndim - 1)) * (other - first.image)
-    return first._replace(
-        image=image, action_units=jnp.where((gap == 0)[:, None], first.action_units, jnp.nan)
-    )
+    first = first._replace(image=image)
+    if 'action_units' not in first.extras:
+        return first
+    units = first.extras['action_units']
+    return first.with_extras(action_units=jnp.where((gap == 0)[:, None], units, jnp.nan))
 
 
 def where(chosen, first, second):

@@ -55,9 +55,10 @@ def predictions(output, samples, folds) -> Predictions:
     """Attach to each held-out output [R, K] the identity of its row."""
     run, place = order(folds)
     row = folds.test.index[run, place]
+    frame = samples.extras.get('frame', np.zeros_like(samples.clip))
     return Predictions(
         clip=samples.clip[row],
-        frame=samples.frame[row],
+        frame=frame[row],
         subject=samples.subject[row],
         dataset=samples.dataset[row],
         label=samples.label[row],

@@ -86,8 +86,8 @@ def contrastive(
         feature = out['features' if form == 'paper' else 'contrast']
         aligned = alignment(
             feature,
-            batch.action_units,
-            shared_parts(batch.parts),
+            batch.extras['action_units'],
+            same_source(batch.extras['half_source']),
             form=form,
             temperature=temperature,
         )
@@ -101,7 +101,7 @@ def contrastive(
 
 
 def spotting(model, optimizer, *, fit, scale_input, output) -> Learner:
-    """Regression of each frame's continuous label (samples.target), one output [B, 1] a frame (Koo
+    """Regression of each frame's continuous label (samples.extras), one output [B, 1] a frame (Koo
     et al. 2022).
 
     output: 'sigmoid' of the logit, or the logit itself ('linear'). The loss is the mean squared
@@ -109,7 +109,7 @@ def spotting(model, optimizer, *, fit, scale_input, output) -> Learner:
     """
 
     def told(logits, out, batch, fitted):
-        return jnp.mean((_finished(logits, fitted)[:, 0] - batch.target) ** 2), {}
+        return jnp.mean((_finished(logits, fitted)[:, 0] - batch.extras['target']) ** 2), {}
 
     def _finished(logits, fitted):
         return jax.nn.sigmoid(logits) if output == 'sigmoid' else logits
@@ -177,11 +177,11 @@ def equal_sets(units):
     return jnp.all(units[:, None] == units, -1) * (units.sum(1) > 0)
 
 
-def shared_parts(parts):
-    """bool[B, B]: rows whose upper halves, or whose lower halves, show the same clip; always a row
-    and itself.
+def same_source(half_source):
+    """bool[B, B]: rows whose upper halves, or whose lower halves, show the same row of the data;
+    always a row and itself.
     """
-    return jnp.any(parts[:, None] == parts, -1)
+    return jnp.any(half_source[:, None] == half_source, -1)
 
 
 def _right(logits, batch):

@@ -86,7 +86,7 @@ def test_a_mirror_image_is_that_of_the_augmentation(channels, shape, stretched):
         share=1.0,
         u=augment._u_channels(channels),
         stretched=stretched,
-        partner=np.arange(len(sample.action_units)),
+        partner=np.arange(len(sample.extras['action_units'])),
     ).image
     found = features.mirrored(image, channels)
     assert found.dtype == image.dtype and not np.array_equal(found, image)

@@ -334,12 +334,12 @@ def test_every_rule_loads_the_flow_of_its_frame(spotter, releases):
         found = load(release, 'smic', folder, rule)
         assert not found.known.any() and set(found.names.clips) == set(release.clips)
         for clip, frame, image in zip(
-            found.samples.clip, found.samples.frame, found.samples.image, strict=True
+            found.samples.clip, found.samples.extras['frame'], found.samples.image, strict=True
         ):
             one = stored[found.names.clips[clip]]
             flow = one['flows'][one['flow_frames'].tolist().index(frame)]
             np.testing.assert_array_equal(image, images.stretch(images.resize(flow, 28)))
-        frames[str(rule)[:8]] = found.samples.frame.tolist()
+        frames[str(rule)[:8]] = found.samples.extras['frame'].tolist()
     assert len(frames['Spotted(']) == 2 * len(release.clips) == 2 * len(frames['peak'])
     assert (
         load(release, 'smic', folder, apexes.read(spotter)).samples.clip.max()
@@ -366,9 +366,9 @@ def test_a_release_with_every_apex_annotated_is_the_same_by_every_rule(spotter, 
     release, _, folder = releases
     found = [load(release, 'casme2', folder, rule) for rule in ('', 'peak', apexes.read(spotter))]
     assert len({one.fingerprint for one in found}) == 1 and all(one.known.all() for one in found)
-    assert [release.clips[name].apex for name in found[0].names.clips] == found[
-        0
-    ].samples.frame.tolist()
+    assert [release.clips[name].apex for name in found[0].names.clips] == found[0].samples.extras[
+        'frame'
+    ].tolist()
 
 
 def test_a_folder_that_tells_no_apex_of_the_fold_ends_in_one_line(

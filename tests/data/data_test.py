@@ -120,7 +120,8 @@ def test_synthetic_labels_units_and_drops(tiny_data, tmp_path):
     for clip, label in zip(found.names.clips, found.samples.label, strict=True):
         assert found.names.classes[label] == coarse[of_clip[clip]]
     assert (
-        np.isin(found.samples.action_units, (0, 1)).all() and found.samples.action_units.sum() > 0
+        np.isin(found.samples.extras['action_units'], (0, 1)).all()
+        and found.samples.extras['action_units'].sum() > 0
     )
 
 
@@ -186,8 +187,8 @@ def test_a_composite_keeps_data_sets_apart(tiny_data, tmp_path):
     assert len(pairs) == len(found.names.subjects)
     assert found.names.subjects.count('s01') == 2
     assert (
-        np.isnan(found.samples.action_units).any()
-        and not np.isnan(found.samples.action_units).all()
+        np.isnan(found.samples.extras['action_units']).any()
+        and not np.isnan(found.samples.extras['action_units']).all()
     )
 
 
@@ -226,7 +227,7 @@ def test_pictures_arrive_in_the_channels_asked_for(tiny_data, tiny_images, tmp_p
     for row, clip in enumerate(stored.names.clips):
         np.testing.assert_array_equal(stored.samples.image[row], tiny_images[clip])
         np.testing.assert_array_equal(turned.samples.image[row], tiny_images[clip][..., [2, 0]])
-    assert stored.samples.parts.tolist() == [[row, row] for row in range(len(stored.names.clips))]
+    assert set(stored.samples.extras) == {'action_units'}
     small = load('synthetic_faces/tiny', tmp_path, data_dir=tiny_data, **SAMER).samples.image
     assert small.shape[1:] == (64, 64, 3) and small.dtype == np.uint8
     assert abs(small.mean((0, 1, 2)) - stored.samples.image.mean((0, 1, 2))).max() < 2
@@ -264,8 +265,8 @@ def test_sides_are_loaded_where_asked_for(tiny_data, tmp_path):
     assert sides.names.action_units == tuple(
         f'{s}{n}' for n in plain.names.action_units for s in 'LR'
     )
-    both = sides.samples.action_units.reshape(len(plain.samples.label), -1, 2)
-    np.testing.assert_array_equal(both.max(-1), plain.samples.action_units)
+    both = sides.samples.extras['action_units'].reshape(len(plain.samples.label), -1, 2)
+    np.testing.assert_array_equal(both.max(-1), plain.samples.extras['action_units'])
 
 
 def test_the_imagenet_range_is_torchvisions():

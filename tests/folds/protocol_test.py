@@ -1,5 +1,6 @@
 """Protocols: who trains, who is tested."""
 
+import jax
 import numpy as np
 import pytest
 
@@ -253,14 +254,8 @@ def candidates():
         np.int32
     )
     samples, names = make_samples(clips=(2, 2, 2, 2, 2))
-    samples = samples._replace(
-        **{
-            key: getattr(samples, key)[clip]
-            for key in samples._fields
-            if key not in ('clip', 'frame')
-        }
-    )
-    return samples._replace(clip=clip, frame=frame), names, ~np.isin(clip, (1, 4, 7))
+    samples = jax.tree.map(lambda a: a[clip], samples)._replace(clip=clip)
+    return samples.with_extras(frame=frame), names, ~np.isin(clip, (1, 4, 7))
 
 
 def told(names, samples, titles, seeds, frame=lambda title, seed, clip: 10):
@@ -292,7 +287,8 @@ def test_each_fold_keeps_the_frame_that_its_own_spotter_answered():
         right = [
             row
             for row in range(len(known))
-            if known[row] or samples.frame[row] == answer(title, seed, int(samples.clip[row]))
+            if known[row]
+            or samples.extras['frame'][row] == answer(title, seed, int(samples.clip[row]))
         ]
         assert len(right) == 10 and len({int(samples.clip[row]) for row in right}) == 10
         train, test = sides(kept, number)

@@ -225,7 +225,7 @@ def test_seeds_and_folds_draw_their_own_and_again_the_same():
 def test_a_row_is_taken_as_told():
     """By hand: a row of the data set, a copy, and three quarters of the way to a neighbour."""
     samples, names = uneven()
-    samples = samples._replace(action_units=np.ones((len(samples.label), 2), np.float32))
+    samples = samples.with_extras(action_units=np.ones((len(samples.label), 2), np.float32))
     rows = jax.tree.map(
         jnp.asarray,
         Training(
@@ -242,7 +242,7 @@ def test_a_row_is_taken_as_told():
     )
     for name in ('label', 'subject', 'clip'):
         assert getattr(taken, name).tolist() == getattr(samples, name)[[7, 4, 6]].tolist()
-    assert np.isnan(taken.action_units).all(1).tolist() == [False, False, True], (
+    assert np.isnan(taken.extras['action_units']).all(1).tolist() == [False, False, True], (
         'units of a mixture are unknown'
     )
 
@@ -286,7 +286,7 @@ def test_generated_images_train_beside_the_fold_that_they_were_made_for(tmp_path
         np.testing.assert_array_equal(more.image[used[len(own) :]], image)
         assert more.label[used[len(own) :]].tolist() == np.resize([1, 2], len(image)).tolist()
     assert (
-        np.isnan(more.action_units[len(samples.label) :]).all()
+        np.isnan(more.extras['action_units'][len(samples.label) :]).all()
         and (more.subject[len(samples.label) :] == -1).all()
     )
     assert protocols.table(extended, titles, more, names)[1][2][4:6] == [29, 5]

@@ -52,7 +52,9 @@ def toy(size=8, flow=True, clips=(9, 8, 8, 8, 9)):
         image.astype(np.float32) if flow else (60 + 150 * np.clip(image, 0, 1.2)).astype(np.uint8)
     )
     samples = samples._replace(
-        image=image, label=label, action_units=np.ones((len(label), 2), np.float32)
+        image=image,
+        label=label,
+        extras={'action_units': np.ones((len(label), 2), np.float32)},
     )
     return samples, protocols.make('loso', samples, names, folds=2, holdout=0.5, seed=0, seeds=1)[0]
 

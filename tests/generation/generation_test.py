@@ -160,7 +160,7 @@ def test_each_fold_trains_on_its_own_images_and_tests_none(small, made):
         assert (
             (new >= count).all()
             and (longer.clip[new] == -1).all()
-            and np.isnan(longer.action_units[new]).all()
+            and np.isnan(longer.extras['action_units'][new]).all()
         )
     assert sum(map(len, seen)) == len(set().union(*seen))
     np.testing.assert_array_equal(folds.test.index, before.test.index)

@@ -92,7 +92,7 @@ def test_rows_are_the_frames_from_onset_to_offset(monkeypatch):
             for n in range(one['onset'], one['offset'] + 1)
             if n == one['onset'] or n in one['flow_frames']
         ]
-        assert samples.frame[own].tolist() == expected
+        assert samples.extras['frame'][own].tolist() == expected
         assert (samples.image[own][0] == 0).all(), 'no flow at the onset'
         for image, frame in zip(samples.image[own][1:], expected[1:], strict=True):
             np.testing.assert_array_equal(
@@ -102,10 +102,9 @@ def test_rows_are_the_frames_from_onset_to_offset(monkeypatch):
     assert (
         samples.image.dtype == np.float16
         and (np.diff(samples.clip) >= 0).all()
-        and len(samples.label) == len(samples.frame)
+        and len(samples.label) == len(samples.extras['frame'])
     )
-    assert samples.parts.tolist() == [[row, row] for row in range(len(samples.clip))]
-    assert samples.action_units.shape == (len(samples.clip), 0)
+    assert set(samples.extras) == {'frame', 'target'}
 
 
 def test_labels_stand_at_their_frames_and_are_unknown_without_an_apex(monkeypatch):
@@ -123,19 +122,18 @@ def test_labels_stand_at_their_frames_and_are_unknown_without_an_apex(monkeypatc
     for number in range(4):
         own = samples.clip == number
         if timing.apex[number] < 0:
-            assert np.isnan(samples.target[own]).all()
+            assert np.isnan(samples.extras['target'][own]).all()
             continue
         expected = decoders.continuous(
-            samples.frame[own],
+            samples.extras['frame'][own],
             *(int(column[number]) for column in timing[:3]),
             label='log',
             steepness=2.0,
             sigma=0.0,
         )
-        np.testing.assert_array_equal(samples.target[own], expected)
-        assert samples.target[own][0] == 0 and (samples.target[own].max() == 1) == (number != 3), (
-            'frame 9 of d is missing'
-        )
+        target = samples.extras['target'][own]
+        np.testing.assert_array_equal(target, expected)
+        assert target[0] == 0 and (target.max() == 1) == (number != 3), 'frame 9 of d is missing'
 
 
 def test_pictures_are_resized_in_pixels_of_the_stored_flow(monkeypatch):

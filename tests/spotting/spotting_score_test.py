@@ -61,13 +61,10 @@ def samples_of():
     return Samples(
         np.zeros((len(clip), 1, 1, 2), np.float16),
         zeros,
-        target,
-        np.zeros((len(clip), 0), np.float32),
         SUBJECT[clip].astype(np.int32),
         DATASET[clip].astype(np.int32),
         clip,
-        frame,
-        np.stack([zeros, zeros], 1),
+        {'target': target, 'frame': frame},
     )
 
 
@@ -84,7 +81,7 @@ def run(off, *, seeds=1, name='loso', **changed):
         'holdout': 0.4,
         'seed': 0,
         'seeds': seeds,
-        'trains': ~np.isnan(SAMPLES.target),
+        'trains': ~np.isnan(SAMPLES.extras['target']),
     } | changed
     folds, titles = protocols.make(name, SAMPLES, NAMES, **settings)
     run_of_row, place = held_out.order(folds)
@@ -95,7 +92,7 @@ def run(off, *, seeds=1, name='loso', **changed):
     for row, (sample, seed) in enumerate(zip(rows, folds.seed[run_of_row], strict=True)):
         clip = SAMPLES.clip[sample]
         output[row] = 0.1 + 0.5 * decoders.continuous(
-            SAMPLES.frame[[sample]],
+            SAMPLES.extras['frame'][[sample]],
             TIMING.onset[clip],
             told[seed, clip],
             TIMING.offset[clip],
@@ -251,7 +248,7 @@ def test_outputs_that_are_not_finite_end_in_one_line():
         holdout=0.4,
         seed=0,
         seeds=2,
-        trains=~np.isnan(SAMPLES.target),
+        trains=~np.isnan(SAMPLES.extras['target']),
     )
     output = np.zeros((int(folds.test.weight.sum()), 1))
     output[-1] = np.nan

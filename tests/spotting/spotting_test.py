@@ -303,13 +303,10 @@ def drawn():
     samples = Samples(
         image,
         zeros,
-        target,
-        np.zeros((count, 0), np.float32),
         np.array(subject, np.int32)[clip],
         zeros,
         clip,
-        frame,
-        np.repeat(np.arange(count, dtype=np.int32)[:, None], 2, 1),
+        {'target': target, 'frame': frame},
     )
     names = Names(
         ('apex',),
@@ -335,7 +332,7 @@ def spot(drawn):
         holdout=0.2,
         seed=0,
         seeds=1,
-        trains=~np.isnan(samples.target),
+        trains=~np.isnan(samples.extras['target']),
     )
 
     def scale_input(image, fitted):
@@ -422,4 +419,4 @@ def test_a_leaking_label_is_seen_in_the_noise(spot, drawn):
     noise must fail it.
     """
     noise = np.random.default_rng(5).normal(0, 1, drawn[0].image.shape)
-    assert not guesses(spot(noise + drawn[0].target[:, None, None, None]))
+    assert not guesses(spot(noise + drawn[0].extras['target'][:, None, None, None]))

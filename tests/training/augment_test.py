@@ -30,13 +30,13 @@ def sample_of(image, units, clip=0):
     return Samples(
         jnp.asarray(image),
         jnp.int32(1),
-        jnp.float32(0),
-        jnp.asarray(units, jnp.float32),
         jnp.int32(0),
         jnp.int32(0),
         jnp.int32(clip),
-        jnp.int32(0),
-        jnp.array([clip, clip]),
+        {
+            'action_units': jnp.asarray(units, jnp.float32),
+            'half_source': jnp.array([clip, clip]),
+        },
     )
 
 
@@ -100,16 +100,18 @@ def test_a_flip_changes_the_sides_of_action_units():
     np.testing.assert_array_equal(augment.mirrored(('L12',)), [0])
     assert augment.mirrored(()).shape == (0,)
     np.testing.assert_array_equal(
-        flip(sample_of(picture(), [0, 0, 1, 0, 1])).action_units, [0, 0, 0, 1, 1]
+        flip(sample_of(picture(), [0, 0, 1, 0, 1])).extras['action_units'], [0, 0, 0, 1, 1]
     )
-    assert np.isnan(flip(sample_of(picture(), [np.nan] * 5)).action_units).all()
+    assert np.isnan(flip(sample_of(picture(), [np.nan] * 5)).extras['action_units']).all()
 
 
 @pytest.mark.parametrize('share', [0.0, 0.5, 1.0])
 def test_a_flip_comes_as_often_as_asked(share):
     """400 draws, 5 standard deviations; never and always exactly."""
     sample = sample_of(picture(), [1, 0, 0, 0, 0])
-    found = quickly(jax.vmap(lambda key: flip(sample, share=share, key=key).action_units[1]))(KEYS)
+    found = quickly(
+        jax.vmap(lambda key: flip(sample, share=share, key=key).extras['action_units'][1])
+    )(KEYS)
     assert abs(float(found.sum()) - 400 * share) <= 5 * math.sqrt(400 * share * (1 - share))
 
 
@@ -202,8 +204,9 @@ def columns(*numbers):
     return np.array([int(name) in numbers for name in NAMES], np.float32)
 
 
-def numbers(row):
-    return {int(name) for name, value in zip(NAMES, row, strict=True) if value == 1}
+def numbers(sample, row=...):
+    units = sample.extras['action_units'][row]
+    return {int(name) for name, value in zip(NAMES, units, strict=True) if value == 1}
 
 
 # the sample: brow 4, gaze 61 (eyes), cheeks 33 (mouth), head 53; the donor: lids 7, 46 (eyes),
@@ -226,23 +229,27 @@ def test_the_mouth_is_that_of_the_donor():
     found = replaced()
     np.testing.assert_array_equal(found.image[:4], SAMPLE.image[:4])
     np.testing.assert_array_equal(found.image[4:], DONOR.image[4:])
-    assert found.parts.tolist() == [3, 8] and found.clip == 3 and found.label == SAMPLE.label
+    assert (
+        found.extras['half_source'].tolist() == [3, 8]
+        and found.clip == 3
+        and found.label == SAMPLE.label
+    )
 
 
 def test_units_are_those_that_the_picture_shows():
     """Eyes of the sample, mouth of the donor, head of the sample: units of a mouth that is gone
     would align what differs.
     """
-    assert numbers(replaced().action_units) == {4, 61, 12, 39, 53}
-    assert numbers(replaced(units='union').action_units) == {4, 61, 33, 53, 7, 46, 12, 39, 51}
+    assert numbers(replaced()) == {4, 61, 12, 39, 53}
+    assert numbers(replaced(units='union')) == {4, 61, 33, 53, 7, 46, 12, 39, 51}
 
 
 def test_every_unit_goes_with_its_half():
     """Eyes 1-9, 41-46, 61-69; mouth 10-39; the head, 51-58, with the sample."""
     everything = sample_of(picture(1), columns(*EYES, *MOUTH, *HEAD))
     nothing = sample_of(picture(0), columns())
-    assert numbers(replaced(sample=nothing, donor=everything).action_units) == set(MOUTH)
-    assert numbers(replaced(sample=everything, donor=nothing).action_units) == {*EYES, *HEAD}
+    assert numbers(replaced(sample=nothing, donor=everything)) == set(MOUTH)
+    assert numbers(replaced(sample=everything, donor=nothing)) == {*EYES, *HEAD}
 
 
 def test_either_half_is_replaced_as_often():
@@ -252,37 +259,39 @@ def test_either_half_is_replaced_as_often():
     mouth = np.asarray(found.image[:, -1] == DONOR.image[-1]).all((1, 2))
     assert (eyes != mouth).all() and abs(eyes.sum() - 200) <= 5 * math.sqrt(100)
     for row in np.flatnonzero(eyes)[:3]:
-        assert numbers(found.action_units[row]) == {7, 46, 33, 53} and found.parts[
-            row
-        ].tolist() == [8, 3]
+        assert numbers(found, row) == {7, 46, 33, 53}
+        assert found.extras['half_source'][row].tolist() == [8, 3]
         np.testing.assert_array_equal(found.image[row, 4:], SAMPLE.image[4:])
     for row in np.flatnonzero(mouth)[:3]:
-        assert numbers(found.action_units[row]) == {4, 61, 12, 39, 53} and found.parts[
-            row
-        ].tolist() == [3, 8]
+        assert numbers(found, row) == {4, 61, 12, 39, 53}
+        assert found.extras['half_source'][row].tolist() == [3, 8]
 
 
 def test_unknown_units_stay_unknown():
     """SMIC has no units: a mixture with a clip of it knows one half, and may not claim that nothing
     moved in the other.
     """
-    unknown = DONOR._replace(action_units=jnp.full(len(NAMES), jnp.nan))
-    found = np.asarray(replaced(donor=unknown).action_units)
+    unknown = DONOR.with_extras(action_units=jnp.full(len(NAMES), jnp.nan))
+    found = np.asarray(replaced(donor=unknown).extras['action_units'])
     np.testing.assert_array_equal(np.isnan(found), HALVES[1])
-    found = np.asarray(replaced(sample=unknown, donor=SAMPLE).action_units)
+    found = np.asarray(replaced(sample=unknown, donor=SAMPLE).extras['action_units'])
     np.testing.assert_array_equal(np.isnan(found), ~HALVES[1])
     for pair in ((unknown, DONOR), (DONOR, unknown)):
-        assert np.isnan(replaced(sample=pair[0], donor=pair[1], units='union').action_units).all()
+        assert np.isnan(
+            replaced(sample=pair[0], donor=pair[1], units='union').extras['action_units']
+        ).all()
 
 
 @pytest.mark.parametrize('share', [0.0, 0.5, 1.0])
 def test_regions_are_replaced_as_often_as_asked(share):
     """What is not replaced stays as it was, units and parts included."""
     found = quickly(jax.vmap(partial(replaced, share=share)))(KEYS)
-    changed = np.asarray(found.parts[:, 1] == 8)
+    changed = np.asarray(found.extras['half_source'][:, 1] == 8)
     assert abs(changed.sum() - 400 * share) <= 5 * math.sqrt(400 * share * (1 - share))
     np.testing.assert_array_equal((found.image[:, -1] == DONOR.image[-1]).all((1, 2)), changed)
-    np.testing.assert_array_equal((found.action_units == SAMPLE.action_units).all(1), ~changed)
+    np.testing.assert_array_equal(
+        (found.extras['action_units'] == SAMPLE.extras['action_units']).all(1), ~changed
+    )
 
 
 CLIP = np.random.default_rng(5).uniform(1, 255, (3, 12, 10, 1)).astype(np.float32)
@@ -443,8 +452,8 @@ def test_what_is_off_never_happens(off):
     found = change(KEYS[:20], sample, donor)
     signs = np.isin(np.asarray(found.image[..., 0]), (7, 248)).all((1, 2))
     assert found.image.dtype == np.float32
-    assert (np.asarray(found.parts[:, 1]) == (3 if off == 'replace' else 8)).all()
-    assert (np.asarray(found.action_units[:, 0]) == (1 if off == 'flip' else 0)).all()
+    assert (np.asarray(found.extras['half_source'][:, 1]) == (3 if off == 'replace' else 8)).all()
+    assert (np.asarray(found.extras['action_units'][:, 0]) == (1 if off == 'flip' else 0)).all()
     # some noise falls into the halves that nobody sees
     assert signs.all() if off == 'erase' else signs.mean() < 0.5
 
@@ -474,22 +483,14 @@ def test_all_together_under_vmap_and_jit():
     """
     change, count = composed(), 40
     draw = np.random.default_rng(0)
-    rows = Samples(
-        *(
-            jnp.asarray(a)
-            for a in (
-                draw.integers(0, 256, (count, 8, 8, 2)).astype(np.uint8),
-                np.zeros(count, np.int32),
-                np.zeros(count, np.float32),
-                (draw.random((count, 5)) < 0.4).astype(np.float32),
-                np.zeros(count, np.int32),
-                np.zeros(count, np.int32),
-                np.arange(count, dtype=np.int32),
-                np.zeros(count, np.int32),
-                np.repeat(np.arange(count, dtype=np.int32)[:, None], 2, 1),
-            )
-        )
+    image = draw.integers(0, 256, (count, 8, 8, 2)).astype(np.uint8)
+    units = (draw.random((count, 5)) < 0.4).astype(np.float32)
+    zeros, clip = np.zeros(count, np.int32), np.arange(count, dtype=np.int32)
+    rows = augment.with_half_source(
+        Samples(image, zeros, zeros, zeros, clip, {'action_units': units})
     )
+    np.testing.assert_array_equal(rows.extras['half_source'], np.stack([clip, clip], 1))
+    rows = jax.tree.map(jnp.asarray, rows)
     donors = jax.tree.map(lambda a: a[::-1], rows)
     found = quickly(jax.vmap(change))(KEYS[:count], rows, donors)
     assert (
@@ -499,7 +500,7 @@ def test_all_together_under_vmap_and_jit():
     )
     one = quickly(change)(KEYS[5], *jax.tree.map(lambda a: a[5], (rows, donors)))
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a[5], b, rtol=1e-5, atol=1e-4), found, one)
-    assert set(np.unique(found.parts[:, 1] == rows.clip)) == {False, True}
+    assert set(np.unique(found.extras['half_source'][:, 1] == rows.clip)) == {False, True}
     both = composed(flip=0.5, erase=0.0, replace=1.0)
     mixed = quickly(jax.vmap(both, in_axes=(0, None, None)))(
         KEYS[:60], *jax.tree.map(lambda a: a[0], (rows, donors))

@@ -83,7 +83,7 @@ def written_out(feature, units, parts, form, temperature=TEMPERATURE):
 
 @partial(jax.jit, static_argnames='form')
 def aligned(feature, units, parts, form):
-    shared = learners.shared_parts(jnp.asarray(parts))
+    shared = learners.same_source(jnp.asarray(parts))
     return learners.alignment(
         jnp.asarray(feature), jnp.asarray(units), shared, form=form, temperature=TEMPERATURE
     )
@@ -140,7 +140,7 @@ def test_a_clip_shown_twice_is_no_partner_of_itself():
     for i, j in ((0, 2), (1, 3)):  # a wrapped duplicate; the same mouth under other eyes
         expected[i, j] = expected[j, i] = True
     # row 4 shows the upper, row 3 the lower half of clip 2
-    np.testing.assert_array_equal(learners.shared_parts(parts), expected)
+    np.testing.assert_array_equal(learners.same_source(parts), expected)
 
 
 @pytest.mark.parametrize('form', ['clean', 'equal', 'released'])
@@ -149,7 +149,7 @@ def test_a_duplicate_changes_no_pair_of_others(form):
     once more.
     """
     feature, units, parts = batch('wrapped')
-    apart = ~np.asarray(learners.shared_parts(parts))
+    apart = ~np.asarray(learners.same_source(parts))
     np.testing.assert_array_equal(apart[:5, :5], ~np.eye(5, dtype=bool))
     np.testing.assert_array_equal(apart[5:, :5], apart[:2, :5])
     assert not apart[0, 5] and not apart[1, 6] and apart[0, 6] and apart[5, 6]
@@ -254,8 +254,10 @@ def rows_of(size=6):
     return SimpleNamespace(
         image=draw.normal(size=(size, 2, 2, 1)).astype(np.float32),
         label=draw.integers(0, 3, size),
-        action_units=(draw.random((size, 4)) < 0.5).astype(np.float32),
-        parts=np.repeat(np.arange(size)[:, None], 2, 1),
+        extras={
+            'action_units': (draw.random((size, 4)) < 0.5).astype(np.float32),
+            'half_source': np.repeat(np.arange(size)[:, None], 2, 1),
+        },
     )
 
 
@@ -286,7 +288,9 @@ def test_a_contrastive_step_adds_what_it_says(form, share):
         float(learners.cross_entropy(out['heads'][:, r], data.label, weight, 0.1)) for r in (0, 1)
     )
     feature = np.asarray(out['features' if form == 'paper' else 'contrast'], float)
-    pulled = written_out(feature, data.action_units, data.parts, form, 0.1)
+    pulled = written_out(
+        feature, data.extras['action_units'], data.extras['half_source'], form, 0.1
+    )
     assert pulled != pytest.approx(0, abs=1e-3)
     assert float(logs['loss']) == pytest.approx((1 - share) * told + share * pulled, rel=1e-4)
     assert set(logs) == {'loss', 'accuracy'} | ({'cross_entropy', 'alignment'} if share else set())
@@ -310,7 +314,8 @@ def test_a_spotting_step_regresses_the_label_of_each_frame(output):
     be those that are trained.
     """
     batch = rows_of()
-    batch.target = np.array([0, 0.25, 0.5, 1, 0.75, 0], np.float32)
+    target = np.array([0, 0.25, 0.5, 1, 0.75, 0], np.float32)
+    batch.extras['target'] = target
     tool = learners.spotting(
         Frame(),
         optax.sgd(0.1),
@@ -327,7 +332,7 @@ def test_a_spotting_step_regresses_the_label_of_each_frame(output):
     np.testing.assert_allclose(
         told, 1 / (1 + np.exp(-logits)) if output == 'sigmoid' else logits, rtol=1e-5
     )
-    expected = np.mean((told[:, 0] - batch.target) ** 2)
+    expected = np.mean((told[:, 0] - target) ** 2)
     assert set(logs) == {'loss'} and float(logs['loss']) == pytest.approx(expected, rel=1e-5)
     before = float(logs['loss'])
     for number in range(20):

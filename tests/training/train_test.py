@@ -308,13 +308,13 @@ def test_every_row_is_changed_anew_with_a_donor_of_its_class(small):
     fold = one_fold(samples, names)
 
     def augment(key, sample, donor):
-        return sample._replace(target=jax.random.uniform(key), frame=donor.clip)
+        return sample.with_extras(draw=jax.random.uniform(key), donor=donor.clip)
 
     seen = observed(samples, fold, epochs=3, augment=augment)
-    clip, donor, draw, label = (
-        np.concatenate([getattr(one, name) for one in seen])
-        for name in ('clip', 'frame', 'target', 'label')
+    clip, label = (
+        np.concatenate([getattr(one, name) for one in seen]) for name in ('clip', 'label')
     )
+    donor, draw = (np.concatenate([one.extras[name] for one in seen]) for name in ('donor', 'draw'))
     own = set(fold.train.index[fold.train.weight > 0])
     assert (
         set(donor) <= own and (samples.label[donor] == label).all() and (donor != clip).mean() > 0.5
@@ -363,14 +363,15 @@ def test_made_rows_train_once_an_epoch_beside_the_folds_own(small):
 def test_balanced_augmentation_changes_made_rows_alone(small):
     """The rows of the fold stay as recorded; without the switch every row is changed."""
     samples, fold = balanced(*small, 1)
+    samples = samples.with_extras(changed=np.zeros(len(samples.label), np.float32))
 
     def augment(key, sample, donor):
-        return sample._replace(target=jnp.float32(1))
+        return sample.with_extras(changed=jnp.float32(1))
 
     real = int(fold.train.weight.sum())
     for switch, expected in ((True, real - fold.train.fit.weight.sum()), (False, real)):
         seen = observed(samples, fold, augment=augment, augment_made=switch)
-        assert np.concatenate([one.target for one in seen])[:real].sum() == expected
+        assert np.concatenate([one.extras['changed'] for one in seen])[:real].sum() == expected
 
 
 def test_augmentation_without_effect_changes_no_bit(small):
