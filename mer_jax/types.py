@@ -34,6 +34,13 @@ class Samples(NamedTuple):
         return self._replace(extras=self.extras | arrays)
 
 
+class Inputs(NamedTuple):
+    """What a network may see of the rows that it predicts: nothing that somebody annotated."""
+
+    image: Array  # [B, H, W, C], as in Samples
+    extras: dict[str, Array]  # those of Samples that were recorded with the images, [B, ...]
+
+
 class Rows(NamedTuple):
     """Rows of one fold; padding (weight 0) stands behind the real rows."""
 
@@ -83,9 +90,9 @@ class FoldState(NamedTuple):
 class Learner(NamedTuple):
     """Three pure functions over one fold."""
 
-    init: Callable  # (key, samples, rows) -> FoldState
+    init: Callable  # (key, samples: Samples, rows: Training) -> FoldState
     step: Callable  # (state, batch: Samples, key) -> (state, logs: dict of scalars)
-    predict: Callable  # (state, image [B, H, W, C]) -> (output [B, K], out: dict)
+    predict: Callable  # (state, inputs: Inputs) -> (output [B, K], out: dict)
 
 
 class Predictions(NamedTuple):

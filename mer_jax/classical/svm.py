@@ -80,7 +80,7 @@ def answers(blocks, hidden, samples, folds, *, classes, **settings):
 def hidden(learner):
     """The learner, its prediction the last hidden layer [B, D] in place of the output."""
     return learner._replace(
-        predict=lambda state, image: (learner.predict(state, image)[1]['features'], {})
+        predict=lambda state, inputs: (learner.predict(state, inputs)[1]['features'], {})
     )
 
 

@@ -70,12 +70,12 @@ def au_cam(head, maps, *, kind='fixed'):
 
 
 def predictor(model, predict, *, kind):
-    """predict(state, image [B, H, W, C]) -> ({output, features, grad_cam, au_cam}, {}): the
+    """predict(state, inputs) -> ({output, features, grad_cam, au_cam}, {}): the
     learner's, with both maps [B, R, h, w].
     """
 
-    def explained(state, image):
-        logits, out = predict(state, image)
+    def explained(state, inputs):
+        logits, out = predict(state, inputs)
         variables = {'params': state.params, 'batch_stats': state.batch_stats}
 
         def cams(attended, skipped):

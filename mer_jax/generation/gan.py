@@ -77,9 +77,9 @@ def learner(
         )
         return FoldState(state.step + 1, params, {}, moments, state.fitted), logs
 
-    def predict(state, image):
-        label = jnp.zeros(len(image), jnp.int32)
-        image = seen(image, state.fitted, size=size)
+    def predict(state, inputs):
+        label = jnp.zeros(len(inputs.image), jnp.int32)
+        image = seen(inputs.image, state.fitted, size=size)
         return discriminator.apply({'params': state.params['d']}, image, label, train=False)[
             :, None
         ], {}

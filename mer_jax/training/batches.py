@@ -9,9 +9,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mer_jax.types import Rows, Samples, Training
+from mer_jax.types import Inputs, Rows, Samples, Training
 
 SAMPLERS = ('shuffle', 'weighted')
+# extras that a camera records; all others are annotations or are made from them
+RECORDED = ('frame',)
 
 
 def batch_shape(rows: int, batch_size: int) -> tuple[int, int]:
@@ -106,6 +108,12 @@ def gather(samples: Samples, rows: Training, index) -> Samples:
         return first
     units = first.extras['action_units']
     return first.with_extras(action_units=jnp.where((gap == 0)[:, None], units, jnp.nan))
+
+
+def inputs(samples: Samples, index) -> Inputs:
+    """What a network may see of the rows `index`, int32[B], of the data set."""
+    extras = {name: samples.extras[name][index] for name in RECORDED if name in samples.extras}
+    return Inputs(samples.image[index], extras)
 
 
 def where(chosen, first, second):

@@ -6,6 +6,7 @@ import jax
 import numpy as np
 from jax import lax
 
+from mer_jax.training import batches
 from mer_jax.types import Predictions
 
 
@@ -13,7 +14,7 @@ def predict_rows(samples, state, index, *, learner):
     """Outputs of one fold for its rows, [steps, batch, K]; index int32[steps, batch] into
     samples.
     """
-    return lax.map(lambda rows: learner.predict(state, samples.image[rows])[0], index)
+    return lax.map(lambda rows: learner.predict(state, batches.inputs(samples, rows))[0], index)
 
 
 def subset(folds, members):

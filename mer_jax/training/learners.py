@@ -221,9 +221,10 @@ def _learner(model, optimizer, loss, fit, scale_input, finish=lambda logits, fit
         params = optax.apply_updates(state.params, updates)
         return FoldState(state.step + 1, params, batch_stats, opt_state, state.fitted), logs
 
-    def predict(state, image):
+    def predict(state, inputs):
         variables = {'params': state.params, 'batch_stats': state.batch_stats}
-        logits, out = model.apply(variables, scale_input(image, state.fitted), train=False)
+        image = scale_input(inputs.image, state.fitted)
+        logits, out = model.apply(variables, image, train=False)
         return finish(logits, state.fitted), out
 
     return Learner(init, step, predict)

@@ -24,6 +24,7 @@ from mer_jax.errors import UserError
 from mer_jax.experiment import build, settings
 from mer_jax.folds import protocols, resampling
 from mer_jax.training import checkpoint, held_out
+from mer_jax.types import Inputs
 from tests.conftest import make_samples
 from tests.folds.resampling_test import OFF
 from tests.leakage_test import with_noise
@@ -897,7 +898,9 @@ def test_machines_answer_by_the_features_of_each_folds_network(
         ['hoof'], data.samples.image, None, channels=config.data.channels.split(','), mirror=False
     )
     states = states_of(folder, learner, data, folds)
-    predict = jax.jit(lambda state: learner.predict(state, data.samples.image)[1]['features'])
+    predict = jax.jit(
+        lambda state: learner.predict(state, Inputs(data.samples.image, {}))[1]['features']
+    )
     check_answers(
         folder,
         data,

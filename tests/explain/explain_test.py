@@ -11,7 +11,7 @@ from mer_jax import models
 from mer_jax.errors import UserError
 from mer_jax.explain import maps as explain
 from mer_jax.folds import protocols
-from mer_jax.types import FoldState
+from mer_jax.types import FoldState, Inputs
 from tests.conftest import make_samples
 from tests.support.compiling import quickly
 
@@ -178,12 +178,12 @@ def test_one_gradient_serves_all_regions_of_the_network(network):
     """
     model, state, image = network
     variables = {'params': state.params, 'batch_stats': state.batch_stats}
-    predict = lambda state, image: model.apply(  # noqa: E731
-        {'params': state.params, 'batch_stats': state.batch_stats}, image, train=False
+    predict = lambda state, inputs: model.apply(  # noqa: E731
+        {'params': state.params, 'batch_stats': state.batch_stats}, inputs.image, train=False
     )
     explained = explain.predictor(model, predict, kind='fixed')
     (found, nothing), (logits, out) = quickly(lambda *given: (explained(*given), predict(*given)))(
-        state, image
+        state, Inputs(image, {})
     )
     assert (
         nothing == {}

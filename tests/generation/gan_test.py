@@ -14,7 +14,7 @@ from mer_jax.errors import UserError
 from mer_jax.folds import protocols
 from mer_jax.generation import gan
 from mer_jax.runfiles import files
-from mer_jax.training import checkpoint, parallel, plan
+from mer_jax.training import batches, checkpoint, parallel, plan
 from mer_jax.training import programs as runs
 from mer_jax.training.epoch import run_key
 from tests.conftest import make_samples
@@ -237,7 +237,7 @@ def test_images_come_as_the_data_are(flow, size):
     made = jax.image.resize(made, (3, size, size, 2), 'bilinear')
     wanted = made * state.fitted['scale'] if flow else np.rint(127.5 * (np.asarray(made) + 1))
     np.testing.assert_allclose(images[6:], wanted, atol=1e-5 if flow else 1)
-    assert learner.predict(state, samples.image[:5])[0].shape == (5, 1)
+    assert learner.predict(state, batches.inputs(samples, np.arange(5)))[0].shape == (5, 1)
 
 
 @pytest.mark.parametrize('flow', [True, False])

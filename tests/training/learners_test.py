@@ -12,6 +12,7 @@ import optax
 import pytest
 
 from mer_jax.training import learners
+from mer_jax.types import Inputs
 
 TEMPERATURE = 0.2
 CASES = ('plain', 'empty', 'unknown', 'wrapped', 'replaced', 'one', 'nothing', 'all unknown')
@@ -283,7 +284,7 @@ def test_a_contrastive_step_adds_what_it_says(form, share):
         jax.random.key(0), data, SimpleNamespace(fit=SimpleNamespace(index=np.arange(6)))
     )
     new, logs = tool.step(state, data, jax.random.key(1))
-    _, out = tool.predict(state, data.image)
+    _, out = tool.predict(state, Inputs(data.image, {}))
     told = sum(
         float(learners.cross_entropy(out['heads'][:, r], data.label, weight, 0.1)) for r in (0, 1)
     )
@@ -327,7 +328,7 @@ def test_a_spotting_step_regresses_the_label_of_each_frame(output):
         jax.random.key(0), batch, SimpleNamespace(fit=SimpleNamespace(index=np.arange(6)))
     )
     new, logs = tool.step(state, batch, jax.random.key(1))
-    told = np.asarray(tool.predict(state, batch.image)[0], float)
+    told = np.asarray(tool.predict(state, Inputs(batch.image, {}))[0], float)
     logits = np.asarray(Frame().apply({'params': state.params}, batch.image, train=False)[0], float)
     np.testing.assert_allclose(
         told, 1 / (1 + np.exp(-logits)) if output == 'sigmoid' else logits, rtol=1e-5

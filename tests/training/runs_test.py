@@ -2,13 +2,16 @@
 bits.
 """
 
+from functools import partial
+
 import jax
 import numpy as np
 import pytest
 
 from mer_jax.folds import protocols
-from mer_jax.training import checkpoint, held_out, plan
+from mer_jax.training import batches, checkpoint, held_out, plan
 from mer_jax.training import programs as runs
+from mer_jax.types import Inputs
 from tests.conftest import make_samples
 from tests.training.train_test import learner
 
@@ -160,10 +163,35 @@ def test_outputs_are_the_networks(reference):
     samples, folds, states, outputs = reference
     tool = learner()
     one = jax.tree.map(lambda a: a[2], states)
-    logits, _ = tool.predict(one, samples.image[folds.test.index[2]])
+    logits, _ = tool.predict(one, batches.inputs(samples, folds.test.index[2]))
     np.testing.assert_allclose(
         outputs[2].reshape(-1, 3)[: len(logits)], logits, rtol=1e-5, atol=1e-6
     )
+
+
+def test_nothing_that_predicts_can_see_a_label(reference):
+    """Neither by its type nor by its bits: a label, unit or target that reached a network would
+    make every score of a held-out clip worthless.
+    """
+    samples, folds, states, _ = reference
+    count = len(samples.label)
+    samples = samples.with_extras(target=np.zeros(count), frame=np.arange(count))
+    one, tool, seen = jax.tree.map(lambda a: a[0], states), learner(), []
+
+    def predict(state, inputs):
+        seen.append(inputs)
+        return tool.predict(state, inputs)
+
+    spied = jax.jit(partial(held_out.predict_rows, learner=tool._replace(predict=predict)))
+    index = np.arange(count)[None]
+    outputs = spied(samples, one, index)
+    (inputs,) = seen
+    assert isinstance(inputs, Inputs) and Inputs._fields == ('image', 'extras')
+    assert set(inputs.extras) == {'frame'}, 'what somebody annotated'
+    noise = np.random.default_rng(0).random((count, 2)).astype(np.float32)
+    other = samples._replace(label=2 - samples.label, subject=0 * samples.subject)
+    other = other.with_extras(action_units=noise, target=noise[:, 0])
+    np.testing.assert_array_equal(spied(other, one, index), outputs)
 
 
 def test_half_a_checkpoint_does_not_count(tmp_path):
