@@ -18,6 +18,7 @@ from mer_jax.data.apexes import RULES
 from mer_jax.errors import UserError
 from mer_jax.evaluation.metrics import confusion, summary
 from mer_jax.folds import RESAMPLERS, Resampler, protocols
+from mer_jax.folds.rows import of_data_set, stored
 from mer_jax.runfiles import files
 from mer_jax.training import held_out
 
@@ -27,6 +28,7 @@ ALLOWED = {
     'head.kernel': ('linear', 'rbf'),
     'head.scale': ('none', 'features', 'blocks'),
 }
+NOBODY = -1  # the group of a row that is not of the data set
 
 
 class Machine(NamedTuple):
@@ -53,14 +55,16 @@ def answers(blocks, hidden, samples, folds, *, classes, **settings):
             'learning rate may help'
         )
 
+    group = np.where(of_data_set(samples), samples.subject, NOBODY)
+
     def one(run):
         train, test = (protocols.rows_of(rows, run) for rows in (folds.train, folds.test))
         own = [hidden[run][None], *blocks] if hidden is not None else blocks
         return decided(
             own,
             samples.label,
-            samples.subject,
-            train[train < len(samples.label)],
+            group,
+            train[stored(samples, train)],
             test,
             classes=classes,
             seed=int(folds.seed[run]),
@@ -193,9 +197,9 @@ def decided(
     by UF1 of inner folds.
 
     blocks: features [M, N, D] each, of the clips and, where M is 2, of their mirror images, which
-    train and are asked too; label, group (subject): int[N]; train, test: rows of the data set;
-    inner: groups that the training subjects are parted in to choose among costs x gammas, which one
-    value each spares. scale, kernel: see `products` and `kernels`.
+    train and are asked too; label, group (subject, or NOBODY): int[N]; train, test: rows of the
+    data set; inner: groups that the training subjects are parted in to choose among costs x gammas,
+    which one value each spares. scale, kernel: see `products` and `kernels`.
     """
     grid = [
         (cost, gamma) for gamma in (gammas if kernel == 'rbf' else gammas[:1]) for cost in costs
@@ -236,7 +240,7 @@ def _inner(blocks, label, group, train, grid, *, classes, seed, kernel, scale, f
     # here: loading it takes a second of every run
     from sklearn.model_selection import StratifiedGroupKFold
 
-    train, made = train[group[train] >= 0], train[group[train] < 0]
+    train, made = train[group[train] != NOBODY], train[group[train] == NOBODY]
     subjects, clips = len(np.unique(group[train])), np.bincount(label[train]).max()
     # more groups than clips of the largest class cannot be stratified
     count = min(folds, subjects, clips)

@@ -26,7 +26,7 @@ def inputs(config):
     """
     apex = config.data.apex if config.data.apex in apexes.RULES else apexes.read(config.data.apex)
     loaded = entries.loaded(TASKS[config.data.rows].load)(config, apex)
-    if config.train.learner == 'contrastive' or config.augment.replace:
+    if LEARNERS[config.train.learner].regional or config.augment.replace:
         loaded = loaded._replace(samples=augment.with_half_source(loaded.samples))
     folds, titles = _protocol(config, loaded)
     if loaded.known is not None and apex not in apexes.RULES:

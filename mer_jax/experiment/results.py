@@ -8,6 +8,7 @@ from mer_jax import entries
 from mer_jax.errors import UserError
 from mer_jax.evaluation import score
 from mer_jax.experiment import TASKS, leaks
+from mer_jax.folds.rows import of_data_set
 from mer_jax.machine import versions
 from mer_jax.report import recognition_page, spotting_page
 from mer_jax.runfiles import files
@@ -57,7 +58,7 @@ def recognition(folder, output, loaded, folds, titles, about, *, every_epoch, se
     files.write_predictions(folder / files.PREDICTIONS, predictions, loaded.names)
     trained = about['head']['epochs'] > 0
     oracle = _oracle(folder, predictions, loaded.names) if every_epoch and trained else None
-    clips = len(np.unique(loaded.samples.clip[loaded.samples.clip >= 0]))
+    clips = len(np.unique(loaded.samples.clip[of_data_set(loaded.samples)]))
     results = {**about['head'], 'clips': clips, **scores, 'oracle_epoch': oracle, **about['tail']}
     return _written(folder, results, seconds, start, recognition_page)
 

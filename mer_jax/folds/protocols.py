@@ -5,6 +5,7 @@ import numpy as np
 from mer_jax.entries import loaded
 from mer_jax.errors import UserError
 from mer_jax.folds import PROTOCOLS
+from mer_jax.folds.rows import of_data_set
 from mer_jax.types import Folds, Made, Rows, Training
 
 SCORED = ('test', 'validation')
@@ -246,9 +247,7 @@ def table(folds, titles, samples, names):
         classes = np.bincount(samples.label[test], minlength=len(names.classes))
         subjects = len(np.unique(samples.subject[test]))
         trained = rows_of(folds.train, number)
-        real = (trained < len(samples.label)) & (
-            samples.clip[np.minimum(trained, len(samples.label) - 1)] >= 0
-        )
+        real = of_data_set(samples, trained)
         rows.append(
             [
                 number,
