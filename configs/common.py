@@ -190,6 +190,9 @@ def _train():
     c.lowering = 'auto'
     c.devices = 0  # devices to use; 0 = all, unless one alone measures faster
     c.group = 0  # runs in memory at a time; 0 = as many as fit
+    # networks train in plain Python, so that a breakpoint in one sees numbers; slow, and equal to
+    # the compiled programs to about 1e-5 only (the flag --debug is another: it shows tracebacks)
+    c.fold_by_fold = False
     # between checkpoints (20 times what one takes, if longer); 0 = after every compiled call
     c.checkpoint_seconds = 60.0
     return c

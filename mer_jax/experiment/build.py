@@ -250,14 +250,16 @@ def layout(config, loaded, folds, folder, shapes) -> plan.Plan:
     """
     if (folder / files.PLAN).exists():
         return plan.resumed(folder / files.PLAN, jax.device_count())
-    found = plan.candidates(
-        jax.default_backend(),
-        jax.device_count(),
-        len(folds.fold),
-        lowering=config.train.lowering,
-        at_once=config.train.at_once,
-        use=config.train.devices,
-    )
+    pinned = {
+        'lowering': config.train.lowering,
+        'at_once': config.train.at_once,
+        'use': config.train.devices,
+    }
+    if config.train.fold_by_fold:
+        pinned |= {'at_once': 1, 'use': 1}
+        if config.train.lowering == 'auto':
+            pinned['lowering'] = 'matmul'
+    found = plan.candidates(jax.default_backend(), jax.device_count(), len(folds.fold), **pinned)
     measure = partial(
         programs.seconds_a_round,
         partial(learner, config, loaded, folds),

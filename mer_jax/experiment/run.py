@@ -15,7 +15,7 @@ from mer_jax.experiment import folder as run_folder
 from mer_jax.folds import protocols
 from mer_jax.models import torch_weights
 from mer_jax.runfiles import files
-from mer_jax.training import checkpoint, metrics_log, parallel, plan, programs
+from mer_jax.training import checkpoint, fold_by_fold, metrics_log, parallel, plan, programs
 from mer_jax.training import held_out as evaluation
 from mer_jax.training import loop as training
 
@@ -100,24 +100,30 @@ def train_groups(config, loaded, folds, titles, layout, folder, seconds, learner
             folder / files.HELD_OUT, shape, done=run_folder.newest(folder)
         )
     done = run_folder.trained(folder, config.train.seeds) == config.train.epochs
-    compiled = programs.compiled(
-        learner,
-        layout,
-        loaded.samples,
-        folds,
-        runs=size,
-        test_batch=config.evaluate.batch_size,
-        chunk=1 if config.evaluate.every_epoch else training.CHUNK,
-        done=done,
+    settings = {
+        'runs': size,
+        'test_batch': config.evaluate.batch_size,
         **build.feed(config, loaded),
-    )
-    seconds['compile'] = compiled.seconds
+    }
+    if config.train.fold_by_fold:
+        ready = fold_by_fold.programs(learner, loaded.samples, folds, **settings)
+    else:
+        ready = programs.compiled(
+            learner,
+            layout,
+            loaded.samples,
+            folds,
+            chunk=1 if config.evaluate.every_epoch else training.CHUNK,
+            done=done,
+            **settings,
+        )
+    seconds['compile'] = ready.seconds
     with metrics_log.progress(total, -(-total // size), 0 if done else config.train.epochs) as bar:
         for number, first in enumerate(range(0, total, size)):
             members = np.arange(first, min(first + size, total))
             own = evaluation.subset(folds, members)
             rows = np.isin(run_of_row, members)
-            group = programs.place(compiled, folds, members)
+            group = programs.place(ready, folds, members)
             with (
                 checkpoint.opened(folder / 'checkpoints' / f'group_{number}') as manager,
                 metrics_log.opened(folder, number, bar) as log,

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from mer_jax.folds import protocols
-from mer_jax.training import batches, checkpoint, held_out, plan
+from mer_jax.training import batches, checkpoint, fold_by_fold, held_out, plan
 from mer_jax.training import programs as runs
 from mer_jax.types import Inputs
 from tests.conftest import make_samples
-from tests.training.train_test import learner
+from tests.training.train_test import Net, learner
 
 
 def setup(samples, names, *, seeds=1):
@@ -102,6 +102,34 @@ def test_groups_give_the_same_bits(reference, tmp_path):
     joined = jax.tree.map(lambda a, b: np.concatenate([a, b]), first, second)
     jax.tree.map(np.testing.assert_array_equal, joined, states)
     np.testing.assert_array_equal(np.concatenate([one, two]), outputs)
+
+
+def test_fold_by_fold_trains_the_same_with_numbers_to_look_at(reference):
+    """What a user sees at a breakpoint must be what the compiled programs compute."""
+    samples, folds, states, outputs = reference
+    means = []
+
+    class Seen(Net):
+        """Net, stopping where a tracer stands in place of the image."""
+
+        def __call__(self, image, *, train):
+            means.append(float(image.mean()))
+            return super().__call__(image, train=train)
+
+    programs = fold_by_fold.programs(
+        learner(model=Seen()), samples, folds, runs=2, batch_size=8, test_batch=4
+    )
+    group = runs.place(programs, folds, np.array([1, 3]))
+    start = runs.init(group)
+    (*_, last) = runs.fit(group, start, done=0, epochs=2)
+    assert last.epoch == 2 and len(set(means)) > 4
+    found = runs.to_host(group, last.states)
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b[[1, 3]], rtol=1e-5, atol=1e-5), found, states
+    )
+    np.testing.assert_allclose(
+        runs.predict(group, last.states), outputs[[1, 3]], rtol=1e-5, atol=1e-5
+    )
 
 
 def test_a_stopped_run_continues_to_the_same_bits(reference, tmp_path):
