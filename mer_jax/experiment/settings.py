@@ -241,8 +241,11 @@ def _task(settings):
     if rows not in TASKS or learner not in LEARNERS:
         return []  # errors of their own
     if LEARNERS[learner].rows != rows:
-        pairs = [f'{entry.rows} with {name}' for name, entry in LEARNERS.items()]
-        return [f'data.rows is {rows!r} and train.learner {learner!r}; allowed: {", ".join(pairs)}']
+        fitting = [name for name, entry in LEARNERS.items() if entry.rows == rows]
+        return [
+            f'data.rows is {rows!r} and train.learner {learner!r}; allowed: {rows} with '
+            f'{" or ".join(fitting)}, {LEARNERS[learner].rows} with {learner}'
+        ]
     task, values = TASKS[rows], flat(settings)
     wrong = [] if 'data.apex' in task.unused else _apex(settings)
     wrong += [

@@ -232,7 +232,7 @@ RULES = [
     (
         RECOGNITION,
         'train.learner=spotting',
-        "data.rows is 'clips' and train.learner 'spotting'; allowed: frames with spotting",
+        "data.rows is 'clips' and train.learner 'spotting'; allowed: clips with supervised",
     ),
     (RECOGNITION, 'data.rows=videos', "data.rows is 'videos'; allowed: clips, frames"),
     (
@@ -361,6 +361,6 @@ def test_verbs_of_recognition_refuse_a_spotter_in_one_line(verb, capsys, tmp_pat
     assert (
         "model.name is 'vggm'; explain knows"
         if verb == 'explain'
-        else 'compares UF1, and data.rows frames spots apexes; allowed: clips'
+        else 'compares UF1, which spotting (data.rows frames) has not; allowed: clips'
     ) in line
     assert not (tmp_path / 'run').exists()
