@@ -32,7 +32,7 @@ def pytorch(network, samples, folds, *, batch_size):
     trained = []
     for number in range(len(folds.fold)):
         model = built(network).to(device).train()
-        own = folds.train.index[number][folds.train.weight[number] > 0]
+        own = folds.train.index[number][folds.train.mask[number] > 0]
         trained.append(
             (model, optimizer_of(network, model), torch.from_numpy(own).long().to(device))
         )
@@ -91,7 +91,7 @@ def compare(network, *, folds, rows, batch_size, rounds):
     other = pytorch(network, samples, runs, batch_size=batch_size)
     engine(), other()
     pairs = [(seconds(other), seconds(engine) / common.EPOCHS) for _ in range(rounds)]
-    seen_other = float(runs.train.weight.sum())
+    seen_other = float(runs.train.mask.sum())
     seen_engine = float(folds * np.prod(batches.batch_shape(runs.train.index.shape[1], batch_size)))
     ratios = sorted((seen_engine / ours) / (seen_other / theirs) for theirs, ours in pairs)
     theirs, ours = (statistics.median(side) for side in zip(*pairs, strict=True))

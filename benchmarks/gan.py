@@ -151,13 +151,13 @@ def pytorch(samples, folds, *, size, width, batch_size):
     label = torch.from_numpy(samples.label).long().to(device)
     steps, batch = batches.batch_shape(folds.train.index.shape[1], batch_size)
     trained = []
-    for index, weight in zip(folds.train.index, folds.train.weight, strict=True):
+    for index, mask in zip(folds.train.index, folds.train.mask, strict=True):
         parts = [kind(size, width).to(device).train() for kind in (Generator, Discriminator)]
         adam = [
             torch.optim.Adam(part.parameters(), RECIPE['learning_rate'], (0.5, 0.999))
             for part in parts
         ]
-        own = torch.from_numpy(index[weight > 0]).long().to(device)
+        own = torch.from_numpy(index[mask > 0]).long().to(device)
         scale = torch.quantile(image[own].abs().movedim(1, 0).flatten(1)[:, : 10**7], 0.995, dim=1)[
             :, None, None
         ]

@@ -42,13 +42,13 @@ class Inputs(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """Rows of one fold; padding (weight 0) stands behind the real rows."""
+    """Rows of one fold; padding (mask 0) stands behind the real rows."""
 
     index: Array  # int32[n] into Samples
-    weight: Array  # float32[n], 1 real, 0 padding
+    mask: Array  # float32[n], 1 real, 0 padding
 
 
-class Made(NamedTuple):
+class Resampled(NamedTuple):
     """Rows made for one fold against unequal classes, each of two rows of one class
     (folds/resampling.py).
     """
@@ -59,13 +59,14 @@ class Made(NamedTuple):
     gap: Array  # float32[e]; 0 is a copy of the row
 
 
-class Training(NamedTuple):
-    """What one fold trains on; padding (weight 0) stands behind the real rows."""
+class TrainRows(NamedTuple):
+    """What one fold trains on; padding (mask 0) stands behind the real rows."""
 
-    index: Array  # int32[n] into Samples; from N on into made: N + i is its row i
-    weight: Array  # float32[n], 1 real, 0 padding
-    fit: Rows  # what a scale is fitted on: the fold's rows of Samples, unless a leak is asked for
-    made: Made
+    index: Array  # int32[n] into Samples; from N on into resampled: N + i is its row i
+    mask: Array  # float32[n], 1 real, 0 padding
+    # what a scaler is fitted to: the fold's rows of Samples, unless a leak is wanted
+    scaler_rows: Rows
+    resampled: Resampled
 
 
 class Folds(NamedTuple):
@@ -73,7 +74,7 @@ class Folds(NamedTuple):
 
     fold: Array  # int32[F], number of the fold; its title stands in the fold table
     seed: Array  # int32[F]
-    train: Training
+    train: TrainRows
     test: Rows
 
 
@@ -90,7 +91,7 @@ class FoldState(NamedTuple):
 class Learner(NamedTuple):
     """Three pure functions over one fold."""
 
-    init: Callable  # (key, samples: Samples, rows: Training) -> FoldState
+    init: Callable  # (key, samples: Samples, rows: TrainRows) -> FoldState
     step: Callable  # (state, batch: Samples, key) -> (state, logs: dict of scalars)
     predict: Callable  # (state, inputs: Inputs) -> (output [B, K], out: dict)
 

@@ -33,7 +33,7 @@ def inputs(config):
         folds = protocols.spotted(folds, titles, loaded.samples, loaded.names, loaded.known, apex)
         loaded = loaded._replace(
             fingerprint=loading.fingerprint(
-                (*loaded.samples, *folds.train.fit, *folds.test), loaded.names
+                (*loaded.samples, *folds.train.scaler_rows, *folds.test), loaded.names
             )
         )
     samples, folds = resampling.extend(

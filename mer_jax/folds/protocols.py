@@ -6,7 +6,7 @@ from mer_jax.entries import loaded
 from mer_jax.errors import UserError
 from mer_jax.folds import PROTOCOLS
 from mer_jax.folds.rows import of_data_set
-from mer_jax.types import Folds, Made, Rows, Training
+from mer_jax.types import Folds, Resampled, Rows, TrainRows
 
 SCORED = ('test', 'validation')
 
@@ -135,7 +135,7 @@ def make(
     return Folds(
         fold=np.tile(np.arange(count, dtype=np.int32), seeds),
         seed=np.repeat(np.arange(seeds, dtype=np.int32), count),
-        train=Training(*train, fit=fit, made=nothing_made(count * seeds)),
+        train=TrainRows(*train, scaler_rows=fit, resampled=nothing_resampled(count * seeds)),
         test=stacked(held_out * seeds),
     ), [title for title, _ in groups]
 
@@ -154,13 +154,13 @@ def asked(folds, count, *, trains) -> Folds:
         ]
     )
     return folds._replace(
-        test=every, train=folds.train._replace(index=train.index, weight=train.weight)
+        test=every, train=folds.train._replace(index=train.index, mask=train.mask)
     )
 
 
 def rows_of(rows, run) -> np.ndarray:
     """The rows of one run, its padding left out: int32[n] of folds.train or folds.test."""
-    return rows.index[run][rows.weight[run] > 0]
+    return rows.index[run][rows.mask[run] > 0]
 
 
 def titled(folds, titles) -> list:
@@ -168,10 +168,10 @@ def titled(folds, titles) -> list:
     return [titles[number] for number in folds.fold]
 
 
-def nothing_made(runs) -> Made:
+def nothing_resampled(runs) -> Resampled:
     """The made rows of `runs` runs that have none."""
     none = np.zeros((runs, 0), np.int32)
-    return Made(none, none, none.astype(np.float32))
+    return Resampled(none, none, none.astype(np.float32))
 
 
 def stacked(rows) -> Rows:
@@ -193,8 +193,8 @@ def spotted(folds, titles, samples, names, known, told) -> Folds:
     apexes.Spotted. UserError where it has no fold of that title.
     """
 
-    def keep(number, seed, index, weight):
-        rows = index[weight > 0]
+    def keep(number, seed, index, mask):
+        rows = index[mask > 0]
         frame = told.frame.get((titles[number], int(seed) % told.seeds))
         unknown = rows[~known[rows]]
         if frame is None and len(unknown):
@@ -215,15 +215,12 @@ def spotted(folds, titles, samples, names, known, told) -> Folds:
 
     def each(rows):
         return stacked(
-            [
-                keep(*one)
-                for one in zip(folds.fold, folds.seed, rows.index, rows.weight, strict=True)
-            ]
+            [keep(*one) for one in zip(folds.fold, folds.seed, rows.index, rows.mask, strict=True)]
         )
 
-    train, fit = each(folds.train), each(folds.train.fit)
+    train, fit = each(folds.train), each(folds.train.scaler_rows)
     return folds._replace(
-        train=folds.train._replace(index=train.index, weight=train.weight, fit=fit),
+        train=folds.train._replace(index=train.index, mask=train.mask, scaler_rows=fit),
         test=each(folds.test),
     )
 

@@ -16,7 +16,7 @@ from mer_jax.entries import loaded
 from mer_jax.errors import UserError
 from mer_jax.folds import RESAMPLERS
 from mer_jax.folds.protocols import stacked
-from mer_jax.types import Folds, Made, Names, Samples, Training
+from mer_jax.types import Folds, Names, Resampled, Samples, TrainRows
 
 SPACES = ('pixels', 'features')
 SCOPES = ('fold', 'all')
@@ -84,15 +84,13 @@ def images_of_files(
             for rows, path in zip(_training_rows(folds), paths, strict=True)
         ]
     )
-    return samples, folds._replace(
-        train=folds.train._replace(index=train.index, weight=train.weight)
-    )
+    return samples, folds._replace(train=folds.train._replace(index=train.index, mask=train.mask))
 
 
 def _training_rows(folds):
     """The training rows of every run, without padding."""
-    pairs = zip(folds.train.index, folds.train.weight, strict=True)
-    return [index[weight > 0] for index, weight in pairs]
+    pairs = zip(folds.train.index, folds.train.mask, strict=True)
+    return [index[mask > 0] for index, mask in pairs]
 
 
 def _sources(folds, samples, scope):
@@ -119,10 +117,11 @@ def _filled(folds, samples, scope, near):
             for rows, new in zip(_training_rows(folds), added, strict=True)
         ]
     )
-    return folds._replace(train=Training(*train, fit=folds.train.fit, made=_padded(added)))
+    rows = TrainRows(*train, scaler_rows=folds.train.scaler_rows, resampled=_padded(added))
+    return folds._replace(train=rows)
 
 
-def fill(rng, label, rows, near=None) -> Made:
+def fill(rng, label, rows, near=None) -> Resampled:
     """Made rows that fill every class among `rows` (int[n] into label) up to the most frequent one.
 
     near: {class: int[n_k, k]}, the neighbours of its rows (see `nearest`) to mix with; None copies.
@@ -139,7 +138,7 @@ def fill(rng, label, rows, near=None) -> Made:
             pick, gap = rng.integers(near[kind].size, size=wanted), rng.random(wanted)
             parts.append((*mixtures(members, near[kind], pick), gap))
     row, neighbour, gap = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return Made(row.astype(np.int32), neighbour.astype(np.int32), gap.astype(np.float32))
+    return Resampled(row.astype(np.int32), neighbour.astype(np.int32), gap.astype(np.float32))
 
 
 def mixtures(members, near, pick):
@@ -271,10 +270,10 @@ def _neighbours(samples, source, count, space):
     return found
 
 
-def _padded(made) -> Made:
+def _padded(made) -> Resampled:
     """The made rows of all runs at one length; nothing points at the padding."""
     longest = max(len(one.row) for one in made)
-    return Made(
+    return Resampled(
         *(
             np.stack([np.pad(column, (0, longest - len(column))) for column in columns])
             for columns in zip(*made, strict=True)

@@ -91,9 +91,7 @@ def extend(
             for run in range(len(folds.fold))
         ]
     )
-    return longer, folds._replace(
-        train=folds.train._replace(index=train.index, weight=train.weight)
-    )
+    return longer, folds._replace(train=folds.train._replace(index=train.index, mask=train.mask))
 
 
 def _learned(samples, folds, scope):
@@ -102,15 +100,15 @@ def _learned(samples, folds, scope):
         return folds, np.arange(len(folds.fold))
     _, first, owner = np.unique(folds.seed, return_index=True, return_inverse=True)
     chosen = evaluate.subset(folds, first)
-    held_out = zip(chosen.test.index, chosen.test.weight, strict=True)
+    held_out = zip(chosen.test.index, chosen.test.mask, strict=True)
     every = stacked(
         [
-            np.union1d(rows_of(chosen.train, run), index[weight > 0])
-            for run, (index, weight) in enumerate(held_out)
+            np.union1d(rows_of(chosen.train, run), index[mask > 0])
+            for run, (index, mask) in enumerate(held_out)
         ]
     )
     return chosen._replace(
-        train=chosen.train._replace(index=every.index, weight=every.weight, fit=every)
+        train=chosen.train._replace(index=every.index, mask=every.mask, scaler_rows=every)
     ), owner.ravel()
 
 

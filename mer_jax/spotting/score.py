@@ -91,10 +91,10 @@ def _fits(folds, samples, timing):
     run's training clips.
     """
     found = {}
-    for seed, fold, index, weight in zip(
-        folds.seed, folds.fold, folds.train.index, folds.train.weight, strict=True
+    for seed, fold, index, mask in zip(
+        folds.seed, folds.fold, folds.train.index, folds.train.mask, strict=True
     ):
-        clip = np.unique(samples.clip[index[weight > 0]])
+        clip = np.unique(samples.clip[index[mask > 0]])
         onset, apex, offset = timing.onset[clip], timing.apex[clip], timing.offset[clip]
         place = (apex - onset) / (offset - onset)
         found[int(seed), int(fold)] = (
@@ -207,9 +207,9 @@ def _trained(folds, samples, seed, fold, clip, predictions, timing):
     """
     subject_of = dict(zip(predictions.clip.tolist(), predictions.subject.tolist(), strict=True))
     seen = {
-        (int(s), int(f)): set(samples.subject[index[weight > 0]].tolist())
-        for s, f, index, weight in zip(
-            folds.seed, folds.fold, folds.train.index, folds.train.weight, strict=True
+        (int(s), int(f)): set(samples.subject[index[mask > 0]].tolist())
+        for s, f, index, mask in zip(
+            folds.seed, folds.fold, folds.train.index, folds.train.mask, strict=True
         )
     }
     return np.array(

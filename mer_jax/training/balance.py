@@ -22,14 +22,14 @@ def class_weight(label, rows, *, classes, formula):
 
     label int32[N] of all samples; rows: of this fold, padding counts nothing.
     """
-    counts = jnp.zeros(classes).at[label[rows.index]].add(rows.weight)
+    counts = jnp.zeros(classes).at[label[rows.index]].add(rows.mask)
     return jnp.where(counts > 0, CLASS_WEIGHTS[formula](counts), 0)
 
 
 def fit(samples, rows, *, classes, formula, scope='fold'):
     """{'class_weight': float32[K]} of all rows that the fold trains on, {} for the formula 'none'.
 
-    rows: Training. scope 'all' counts every row there is, the tested ones included: a leak.
+    rows: TrainRows. scope 'all' counts every row there is, the tested ones included: a leak.
     """
     if formula == 'none':
         return {}

@@ -1,15 +1,15 @@
 """Batches: their shape, the order of a fold's rows, and the gathering of one batch.
 
-A fold's rows are numbers into Samples. From N on they are rows of its `Made`: copies and mixtures
-of two rows (SMOTE), which `gather` makes where it is called, so that no image is stored twice. Only
-this file knows that.
+A fold's rows are numbers into Samples. From N on they are rows of its `Resampled`: copies and
+mixtures of two rows (SMOTE), which `gather` makes where it is called, so that no image is stored
+twice. Only this file knows that.
 """
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mer_jax.types import Inputs, Rows, Samples, Training
+from mer_jax.types import Inputs, Rows, Samples, TrainRows
 
 SAMPLERS = ('shuffle', 'weighted')
 # extras that a camera records; all others are annotations or are made from them
@@ -26,7 +26,7 @@ def batch_shape(rows: int, batch_size: int) -> tuple[int, int]:
     return steps, -(-rows // steps)
 
 
-def epoch_order(key, label, rows: Training, *, batch_size: int, sampler: str):
+def epoch_order(key, label, rows: TrainRows, *, batch_size: int, sampler: str):
     """The order in which an epoch shows the rows of one fold.
 
     A fold with fewer rows than the longest wraps round to its first ones, so that no mask and no
@@ -46,14 +46,14 @@ def epoch_order(key, label, rows: Training, *, batch_size: int, sampler: str):
     if sampler == 'weighted':
         order, count = weighted_order(key, label, rows, steps * batch), steps * batch
     else:
-        order, count = shuffled(key, rows), jnp.sum(rows.weight > 0)
+        order, count = shuffled(key, rows), jnp.sum(rows.mask > 0)
     return lambda step: order[(step * batch + jnp.arange(batch)) % count]
 
 
 def shuffled(key, rows):
     """The rows of the fold in a fresh order, int32[n]: real rows first, padding last."""
-    draw = jax.random.uniform(key, rows.weight.shape)
-    return rows.index[jnp.argsort(jnp.where(rows.weight > 0, draw, jnp.inf))]
+    draw = jax.random.uniform(key, rows.mask.shape)
+    return rows.index[jnp.argsort(jnp.where(rows.mask > 0, draw, jnp.inf))]
 
 
 def weighted_order(key, label, rows, count: int):
@@ -68,40 +68,40 @@ def row_weight(label, rows):
     So all classes weigh the same.
     """
     of_row = label[rows.index]
-    return rows.weight / jnp.sum((of_row[:, None] == of_row) * rows.weight, 1)
+    return rows.mask / jnp.sum((of_row[:, None] == of_row) * rows.mask, 1)
 
 
 def donors(key, label, rows, batch):
     """For each row of a batch (int32[B]) another row of the fold of the same class, or itself, each
     as likely.
     """
-    same = (label[batch][:, None] == label[rows.index]) & (rows.weight > 0)
+    same = (label[batch][:, None] == label[rows.index]) & (rows.mask > 0)
     return rows.index[jax.random.categorical(key, jnp.where(same, 0.0, -jnp.inf))]
 
 
-def labels(samples: Samples, rows: Training):
+def labels(samples: Samples, rows: TrainRows):
     """int32[N + e]: the labels of all samples and, from N on, of the rows made for a fold."""
-    return jnp.concatenate([samples.label, samples.label[rows.made.row]])
+    return jnp.concatenate([samples.label, samples.label[rows.resampled.row]])
 
 
-def is_made(samples: Samples, index):
+def is_resampled(samples: Samples, index):
     """bool[B]: whether a row of a batch is a copy or a mixture."""
     return index >= len(samples.label)
 
 
-def gather(samples: Samples, rows: Training, index) -> Samples:
+def gather(samples: Samples, rows: TrainRows, index) -> Samples:
     """The rows `index`, int32[B], of a fold as Samples [B, ...].
 
     A mixture has the image between its two rows and unknown action units; all else is that of its
     first row.
     """
-    made = rows.made
-    if not made.row.shape[0]:
+    new = rows.resampled
+    if not new.row.shape[0]:
         return jax.tree.map(lambda a: a[index], samples)
-    number, new = jnp.maximum(index - len(samples.label), 0), is_made(samples, index)
-    first = jax.tree.map(lambda a: a[jnp.where(new, made.row[number], index)], samples)
-    gap = jnp.where(new, made.gap[number], 0)
-    other = samples.image[jnp.where(new, made.neighbour[number], index)].astype(jnp.float32)
+    number, is_new = jnp.maximum(index - len(samples.label), 0), is_resampled(samples, index)
+    first = jax.tree.map(lambda a: a[jnp.where(is_new, new.row[number], index)], samples)
+    gap = jnp.where(is_new, new.gap[number], 0)
+    other = samples.image[jnp.where(is_new, new.neighbour[number], index)].astype(jnp.float32)
     image = first.image + gap.reshape(-1, *(1,) * (other.ndim - 1)) * (other - first.image)
     first = first._replace(image=image)
     if 'action_units' not in first.extras:

@@ -26,8 +26,8 @@ def train_epoch(
     sampler='shuffle',
     augment_made=False,
 ):
-    """One pass over the rows of one fold (Training). Returns the new state and the mean of the step
-    logs.
+    """One pass over the rows of one fold (TrainRows). Returns the new state and the mean of the
+    logs of its steps.
 
     Every fold takes the same number of steps: see batches.epoch_order. augment(key, sample, donor)
     -> sample changes each row, with augment_made the made rows alone; sampler: one of
@@ -47,7 +47,7 @@ def train_epoch(
             donor = batches.gather(samples, rows, batches.donors(keys[0], label, rows, index))
             changed = jax.vmap(augment)(keys[1:], batch, donor)
             if augment_made:
-                changed = batches.where(batches.is_made(samples, index), changed, batch)
+                changed = batches.where(batches.is_resampled(samples, index), changed, batch)
             batch = changed
         return learner.step(state, batch, jax.random.fold_in(step_key, number))
 

@@ -24,7 +24,7 @@ def subset(folds, members):
 
 def order(folds):
     """(run, place) of every held-out row, seed after seed and in data set order within a seed."""
-    run, place = np.nonzero(folds.test.weight > 0)
+    run, place = np.nonzero(folds.test.mask > 0)
     rows = folds.test.index[run, place]
     sequence = np.lexsort((run, rows, folds.seed[run]))
     return run[sequence], place[sequence]

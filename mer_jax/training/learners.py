@@ -54,8 +54,8 @@ def supervised(model, optimizer, *, fit, scale_input, smoothing=0.0) -> Learner:
     """Softmax cross-entropy on labels, weighted by class where `fit` finds 'class_weight'.
 
     model: a flax module, (image, train) -> (logits [B, K], out). fit(samples, rows) -> dict is
-    computed once from training rows (Training) and kept in the state; scale_input(image, fitted) ->
-    float32 image is what the network sees.
+    computed once from training rows (TrainRows) and kept in the state; scale_input(image, fitted)
+    -> float32 image is what the network sees.
     """
 
     def loss(logits, out, batch, fitted):
@@ -195,7 +195,7 @@ def _learner(model, optimizer, loss, fit, scale_input, finish=lambda logits, fit
 
     def init(key, samples, rows):
         fitted = fit(samples, rows)
-        image = scale_input(samples.image[rows.fit.index[:2]], fitted)
+        image = scale_input(samples.image[rows.scaler_rows.index[:2]], fitted)
         variables = model.init({'params': key, 'dropout': key}, image, train=False)
         params = variables['params']
         return FoldState(

@@ -41,7 +41,7 @@ class Group(NamedTuple):
 
     programs: Programs
     members: np.ndarray  # int[m], numbers of the runs
-    rows: Any  # Training
+    rows: Any  # TrainRows
     fold: Any  # int32[length]
     seed: Any  # int32[length]
     test: Any  # int32[length, steps, batch], rows to predict

@@ -12,7 +12,7 @@ SORTED = 1_000_000
 
 
 def fit_input(samples, rows, *, scale, difference=False):
-    """What a scale is fitted to among rows.fit: {} for 'stretch', whose images are bytes already;
+    """What a scaler fits to rows.scaler_rows: {} for 'stretch', whose images are bytes already;
     float32[C] each.
 
     'p995': {'scale'}, the 99.5th percentile of each channel's |flow|, of every k-th pixel each way
@@ -23,14 +23,14 @@ def fit_input(samples, rows, *, scale, difference=False):
     """
     if scale == 'stretch':
         return {}
-    rows = rows.fit
+    rows = rows.scaler_rows
     if scale == 'standard':
         # Each row alone first: folds mapped side by side would otherwise hold a float copy of the
         # data set each.
         image = _moved(samples.image.astype(jnp.float32), difference)
         within = tuple(range(1, image.ndim - 1))
         middle, spread = image.mean(within)[rows.index], image.var(within)[rows.index]
-        share = rows.weight / rows.weight.sum()
+        share = rows.mask / rows.mask.sum()
         mean = share @ middle
         return {
             'mean': mean,

@@ -477,9 +477,9 @@ def test_what_runs_say_of_all_rows_goes_to_their_runs():
     samples, _, folds, _ = several_runs()
     asked, count = protocols.asked(folds, len(samples.label), trains=False), len(samples.label)
     for run in range(6):
-        assert sorted(asked.test.index[run][asked.test.weight[run] > 0]) == list(range(count))
+        assert sorted(asked.test.index[run][asked.test.mask[run] > 0]) == list(range(count))
         np.testing.assert_array_equal(asked.train.index[run], folds.train.index[run])
-        np.testing.assert_array_equal(asked.train.weight[run], folds.train.weight[run])
+        np.testing.assert_array_equal(asked.train.mask[run], folds.train.mask[run])
     runs, places = held_out.order(asked)
     said = np.array(
         [[run, asked.test.index[run, place]] for run, place in zip(runs, places, strict=True)]
@@ -498,16 +498,16 @@ def test_with_the_leak_the_tested_rows_train_too():
     samples, names, folds, titles = several_runs()
     asked = protocols.asked(folds, len(samples.label), trains=True)
     for run in range(6):
-        own = asked.train.index[run][asked.train.weight[run] > 0]
+        own = asked.train.index[run][asked.train.mask[run] > 0]
         assert sorted(own) == list(range(len(samples.label))) == sorted(asked.test.index[run])
     _, made = resampling.extend(folds, samples, names, titles, **OFF | {'method': 'oversample'})
     rows = protocols.asked(made, len(samples.label), trains=True).train
     for run in range(6):
         own, before = (
-            index[weight > 0]
-            for index, weight in (
-                (rows.index[run], rows.weight[run]),
-                (made.train.index[run], made.train.weight[run]),
+            index[mask > 0]
+            for index, mask in (
+                (rows.index[run], rows.mask[run]),
+                (made.train.index[run], made.train.mask[run]),
             )
         )
         made_up = own[own >= len(samples.label)]
@@ -536,7 +536,7 @@ def test_answers_are_those_of_each_run_in_the_order_of_predictions():
         of_run = (predictions.seed == folds.seed[run]) & (predictions.fold == folds.fold[run])
         test = predictions.clip[of_run]
         train = np.setdiff1d(np.arange(count), test)
-        assert set(test) == set(folds.test.index[run][folds.test.weight[run] > 0])
+        assert set(test) == set(folds.test.index[run][folds.test.mask[run] > 0])
         wanted, (machine,) = svm.decided(
             [hidden[run][None], *blocks],
             samples.label,
@@ -712,7 +712,7 @@ def test_machines_are_written_so_that_they_can_be_used(tmp_path):
     with np.load(tmp_path / 'heads.npz') as file:
         assert len(file.files) == 36
         for run, own in enumerate(machines):
-            test = np.sort(folds.test.index[run][folds.test.weight[run] > 0])
+            test = np.sort(folds.test.index[run][folds.test.mask[run] > 0])
             told = []
             for place, one in enumerate(own, 1):
                 line = table[2 * run + place - 1]
@@ -776,7 +776,7 @@ def check_answers(folder, data, folds, block_of):
     told = {row['clip']: row['predicted'] for row in read(folder)}
     answered, label = {}, data.samples.label
     for run in range(5):
-        train, test = (rows.index[run][rows.weight[run] > 0] for rows in (folds.train, folds.test))
+        train, test = (rows.index[run][rows.mask[run] > 0] for rows in (folds.train, folds.test))
         x = block_of(run)
         values = reference().fit(x[train], label[train]).decision_function(x[test])
         for row, value in zip(test, values, strict=True):

@@ -12,7 +12,7 @@ from mer_jax.data import images
 from mer_jax.errors import UserError
 from mer_jax.preprocess import regions
 from mer_jax.training import scaling
-from mer_jax.types import Rows, Training
+from mer_jax.types import Rows, TrainRows
 from tests.data.data_test import load
 from tests.support import fake_raw
 from tests.support.fake_raw import casme2 as fake_casme2
@@ -134,7 +134,7 @@ def test_a_scale_is_fitted_to_each_of_nine_channels(scale, tiny_data, tmp_path):
         'synthetic_faces/tiny', tmp_path, data_dir=tiny_data, channels=','.join(NINE), scale=scale
     ).samples
     own = np.flatnonzero(samples.subject != 2)
-    rows = Training(own, None, Rows(own, np.ones(len(own), np.float32)), None)
+    rows = TrainRows(own, None, Rows(own, np.ones(len(own), np.float32)), None)
     fitted = scaling.fit_input(samples, rows, scale=scale)
     image, seen = samples.image.astype(np.float64), samples.image[own].astype(np.float64)
     found = scaling.scale_input(samples.image, fitted, value_range=(-1.0, 1.0))

@@ -16,7 +16,7 @@ def make(name, samples, names, **changed):
 
 
 def sides(folds, number):
-    real = lambda rows: rows.index[number][rows.weight[number] > 0]  # noqa: E731
+    real = lambda rows: rows.index[number][rows.mask[number] > 0]  # noqa: E731
     return real(folds.train), real(folds.test)
 
 
@@ -57,7 +57,7 @@ def test_groups_of_clips_are_of_one_size(small):
     """A fold that trains on fewer clips than the honest one would hide what the leak adds."""
     samples, names = small
     folds, titles = make('clip_kfold', samples, names, folds=4)
-    assert folds.test.weight.sum(1).tolist() == [7, 6, 6, 6] and len(titles) == 4
+    assert folds.test.mask.sum(1).tolist() == [7, 6, 6, 6] and len(titles) == 4
     other, _ = make('clip_kfold', samples, names, folds=4, seed=1)
     assert (folds.test.index != other.test.index).any()
     with pytest.raises(UserError, match='protocol.folds is 26, more than the 25 clips'):
@@ -106,11 +106,11 @@ def test_a_scale_is_fitted_to_training_rows_unless_a_leak_is_asked_for(small):
     """`fit` tells the rows of every scale."""
     samples, names = small
     folds, _ = make('loso', samples, names)
-    np.testing.assert_array_equal(folds.train.fit.index, folds.train.index)
+    np.testing.assert_array_equal(folds.train.scaler_rows.index, folds.train.index)
     leaking, _ = make('loso', samples, names, scale_scope='all')
     assert (
-        all(rows.tolist() == list(range(25)) for rows in leaking.train.fit.index)
-        and leaking.train.fit.weight.all()
+        all(rows.tolist() == list(range(25)) for rows in leaking.train.scaler_rows.index)
+        and leaking.train.scaler_rows.mask.all()
     )
     np.testing.assert_array_equal(folds.train.index, leaking.train.index)
 
@@ -121,7 +121,7 @@ def test_loso_folds_are_the_subjects_by_hand(small):
     folds, titles = make('loso', samples, names)
     assert titles == ['s0', 's1', 's2', 's3', 's4']
     assert sides(folds, 1)[1].tolist() == [7, 8, 9, 10]
-    assert folds.train.weight.sum(1).tolist() == [18, 21, 20, 22, 19]
+    assert folds.train.mask.sum(1).tolist() == [18, 21, 20, 22, 19]
 
 
 def test_lodo_leaves_out_a_data_set(small):
@@ -135,7 +135,7 @@ def test_kfold_groups_are_balanced_by_clips(small):
     """Groups of very different size would make folds that train on little."""
     samples, names = small
     folds, _ = make('kfold', samples, names)
-    assert folds.test.weight.sum(1).max() - folds.test.weight.sum(1).min() <= 3
+    assert folds.test.mask.sum(1).max() - folds.test.mask.sum(1).min() <= 3
 
 
 def test_holdout_and_split_follow_their_share_and_seed(small):
@@ -149,7 +149,7 @@ def test_holdout_and_split_follow_their_share_and_seed(small):
 def test_all_rows_has_an_empty_test(small):
     samples, names = small
     folds, _ = make('all_rows', samples, names)
-    assert folds.test.index.shape == (1, 0) and folds.train.weight.sum() == len(samples.label)
+    assert folds.test.index.shape == (1, 0) and folds.train.mask.sum() == len(samples.label)
 
 
 def test_seeds_repeat_the_folds(small):
@@ -214,7 +214,7 @@ def test_rows_that_cannot_train_are_held_out_in_every_fold(name, small):
         assert train.tolist() == [row for row in all_train if trains[row]]
         assert test.tolist() == sorted({*all_test.tolist(), 0, 8, 9, 20})
     leaking, _ = make(name, samples, names, trains=trains, scale_scope='all')
-    assert not {0, 8, 9, 20} & set(leaking.train.fit.index.ravel().tolist()), (
+    assert not {0, 8, 9, 20} & set(leaking.train.scaler_rows.index.ravel().tolist()), (
         'no scale of theirs either'
     )
     assert (
@@ -296,7 +296,7 @@ def test_each_fold_keeps_the_frame_that_its_own_spotter_answered():
             row for row in right if names.subjects[samples.subject[row]] == title
         ]
         assert train.tolist() == [row for row in right if row not in test]
-        fit = kept.train.fit.index[number][kept.train.fit.weight[number] > 0]
+        fit = kept.train.scaler_rows.index[number][kept.train.scaler_rows.mask[number] > 0]
         assert fit.tolist() == right
         assert set(kept.train.index[number].tolist()) == set(train.tolist()), 'padding, too'
     assert len({tuple(sides(kept, number)[0].tolist()) for number in range(0, 20, 5)}) > 1, (
@@ -304,7 +304,7 @@ def test_each_fold_keeps_the_frame_that_its_own_spotter_answered():
     )
     assert (
         kept.fold.tolist() == folds.fold.tolist()
-        and kept.train.made.row.shape == folds.train.made.row.shape
+        and kept.train.resampled.row.shape == folds.train.resampled.row.shape
     )
 
 

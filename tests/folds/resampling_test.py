@@ -13,7 +13,7 @@ from mer_jax.data import loading
 from mer_jax.errors import UserError
 from mer_jax.folds import protocols, resampling
 from mer_jax.training import batches
-from mer_jax.types import Made, Training
+from mer_jax.types import Resampled, TrainRows
 from tests.conftest import make_samples
 
 OFF = {'method': 'none', 'neighbours': 5, 'space': 'pixels', 'scope': 'fold', 'generated': ''}
@@ -51,10 +51,12 @@ def one(folds, run):
 
 def made(folds, run, count):
     """(row, neighbour, gap) of the made rows that a run trains on."""
-    used = folds.train.index[run][folds.train.weight[run] > 0]
+    used = folds.train.index[run][folds.train.mask[run] > 0]
     used = used[used >= count] - count
     assert len(set(used)) == len(used)
-    return tuple(getattr(folds.train.made, name)[run][used] for name in ('row', 'neighbour', 'gap'))
+    return tuple(
+        getattr(folds.train.resampled, name)[run][used] for name in ('row', 'neighbour', 'gap')
+    )
 
 
 @pytest.mark.parametrize('method,settings', MAKING)
@@ -64,8 +66,8 @@ def test_every_class_of_a_fold_becomes_as_frequent(method, settings):
     folds, before = extend(samples, names, method=method, **settings), loso(samples, names)[0]
     for run in range(5):
         rows = one(folds, run)
-        used = rows.index[rows.weight > 0]
-        own = before.train.index[run][before.train.weight[run] > 0]
+        used = rows.index[rows.mask > 0]
+        own = before.train.index[run][before.train.mask[run] > 0]
         assert used[used < len(samples.label)].tolist() == own.tolist()
         counts = np.bincount(
             np.asarray(batches.labels(samples, rows))[np.asarray(used)], minlength=3
@@ -85,7 +87,7 @@ def test_rows_are_made_of_training_rows_of_their_class(method, settings):
         assert len(row) and (samples.label[neighbour] == samples.label[row]).all()
         assert ((gap > 0) == (row != neighbour)).all() and (gap < 1).all()
         crossing += np.isin(
-            np.concatenate([row, neighbour]), folds.test.index[run][folds.test.weight[run] > 0]
+            np.concatenate([row, neighbour]), folds.test.index[run][folds.test.mask[run] > 0]
         ).sum()
     assert (crossing > 0) == (settings.get('scope') == 'all'), (
         'before the split, tested clips are mixed in: that is the leak'
@@ -109,7 +111,7 @@ def test_smote_fed_with_the_draws_of_imbalanced_learn_gives_its_samples():
         wanted = counts.max() - counts[kind]
         pick, gap = draw.randint(0, near.size, wanted), draw.uniform(size=wanted)
         row, neighbour = resampling.mixtures(members, near, pick)
-        rows = Training(None, None, None, Made(row, neighbour, gap.astype(np.float32)))
+        rows = TrainRows(None, None, None, Resampled(row, neighbour, gap.astype(np.float32)))
         found.append(
             batches.gather(
                 jax.tree.map(jnp.asarray, samples),
@@ -190,7 +192,7 @@ def test_a_wrapped_duplicate_changes_no_count():
     longer = folds._replace(
         train=folds.train._replace(
             index=np.concatenate([folds.train.index, folds.train.index[:, :9]], 1),
-            weight=np.concatenate([folds.train.weight, np.zeros((5, 9), np.float32)], 1),
+            mask=np.concatenate([folds.train.mask, np.zeros((5, 9), np.float32)], 1),
         )
     )
     for method, settings in MAKING:
@@ -201,7 +203,9 @@ def test_a_wrapped_duplicate_changes_no_count():
             for each in (folds, longer)
         )
         jax.tree.map(
-            np.testing.assert_array_equal, first._replace(fit=None), second._replace(fit=None)
+            np.testing.assert_array_equal,
+            first._replace(scaler_rows=None),
+            second._replace(scaler_rows=None),
         )
 
 
@@ -228,8 +232,8 @@ def test_a_row_is_taken_as_told():
     samples = samples.with_extras(action_units=np.ones((len(samples.label), 2), np.float32))
     rows = jax.tree.map(
         jnp.asarray,
-        Training(
-            0, 0, 0, Made(np.array([4, 6]), np.array([4, 9]), np.array([0, 0.75], np.float32))
+        TrainRows(
+            0, 0, 0, Resampled(np.array([4, 6]), np.array([4, 9]), np.array([0, 0.75], np.float32))
         ),
     )
     count = len(samples.label)
@@ -279,8 +283,8 @@ def test_generated_images_train_beside_the_fold_that_they_were_made_for(tmp_path
         'each image once, however many seeds'
     )
     for run in range(10):
-        used = extended.train.index[run][extended.train.weight[run] > 0]
-        own = folds.train.index[run][folds.train.weight[run] > 0]
+        used = extended.train.index[run][extended.train.mask[run] > 0]
+        own = folds.train.index[run][folds.train.mask[run] > 0]
         assert used[: len(own)].tolist() == own.tolist()
         image = files[names.subjects[run % 5]]
         np.testing.assert_array_equal(more.image[used[len(own) :]], image)

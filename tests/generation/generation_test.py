@@ -62,7 +62,7 @@ def extended(folder, samples, names, *, scope='fold', seeds=1):
 
 
 def rows_of(folds, run):
-    return folds.train.index[run][folds.train.weight[run] > 0]
+    return folds.train.index[run][folds.train.mask[run] > 0]
 
 
 @pytest.fixture(scope='module')

@@ -250,7 +250,7 @@ def test_outputs_that_are_not_finite_end_in_one_line():
         seeds=2,
         trains=~np.isnan(SAMPLES.extras['target']),
     )
-    output = np.zeros((int(folds.test.weight.sum()), 1))
+    output = np.zeros((int(folds.test.mask.sum()), 1))
     output[-1] = np.nan
     predictions = held_out.predictions(output, SAMPLES, folds)
     with pytest.raises(

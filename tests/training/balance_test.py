@@ -63,7 +63,7 @@ def test_a_longer_padding_changes_no_weight():
     are.
     """
     longer = Rows(
-        jnp.concatenate([ROWS.index, ROWS.index[:5]]), jnp.concatenate([ROWS.weight, jnp.zeros(5)])
+        jnp.concatenate([ROWS.index, ROWS.index[:5]]), jnp.concatenate([ROWS.mask, jnp.zeros(5)])
     )
     for formula in balance.CLASS_WEIGHTS:
         one, two = (

@@ -281,7 +281,7 @@ def test_a_contrastive_step_adds_what_it_says(form, share):
         temperature=0.1,
     )
     state = tool.init(
-        jax.random.key(0), data, SimpleNamespace(fit=SimpleNamespace(index=np.arange(6)))
+        jax.random.key(0), data, SimpleNamespace(scaler_rows=SimpleNamespace(index=np.arange(6)))
     )
     new, logs = tool.step(state, data, jax.random.key(1))
     _, out = tool.predict(state, Inputs(data.image, {}))
@@ -325,7 +325,7 @@ def test_a_spotting_step_regresses_the_label_of_each_frame(output):
         output=output,
     )
     state = tool.init(
-        jax.random.key(0), batch, SimpleNamespace(fit=SimpleNamespace(index=np.arange(6)))
+        jax.random.key(0), batch, SimpleNamespace(scaler_rows=SimpleNamespace(index=np.arange(6)))
     )
     new, logs = tool.step(state, batch, jax.random.key(1))
     told = np.asarray(tool.predict(state, Inputs(batch.image, {}))[0], float)

@@ -72,7 +72,7 @@ def test_an_epoch_shows_every_row_once_and_wraps_round_to_the_folds_own(small):
     on_device = jax.tree.map(jnp.asarray, (samples, fold.train))
     epoch.train_epoch(0, *on_device, jax.random.key(0), learner=spy, batch_size=4)
     jax.effects_barrier()
-    own = samples.clip[fold.train.index[fold.train.weight > 0]]
+    own = samples.clip[fold.train.index[fold.train.mask > 0]]
     counts = np.bincount(np.concatenate(seen), minlength=len(samples.label))
     assert set(np.flatnonzero(counts)) == set(own) and counts.max() <= 2
     assert counts.sum() == np.prod(batches.batch_shape(fold.train.index.shape[0], 4))
@@ -178,7 +178,7 @@ def test_scale_is_fitted_on_training_rows_and_matches_numpy(small):
     seen = scaling.scale_input(flow[:2], fitted, value_range=(-1.0, 1.0))
     np.testing.assert_allclose(seen, np.clip(flow[:2] / expected, -1, 1), rtol=1e-4, atol=1e-6)
     noisy = flow.copy()
-    noisy[fold.test.index[fold.test.weight > 0]] = 1e6
+    noisy[fold.test.index[fold.test.mask > 0]] = 1e6
     again = scaling.fit_input(samples._replace(image=noisy), fold.train, scale='p995')
     np.testing.assert_array_equal(fitted['scale'], again['scale'])
 
@@ -189,10 +189,10 @@ def test_standard_scale_is_that_of_numpy_and_of_training_rows(small):
     """
     samples, names = small
     fold = one_fold(samples, names)
-    own = fold.train.index[fold.train.weight > 0]
+    own = fold.train.index[fold.train.mask > 0]
     padded = fold.train._replace(
-        fit=fold.train.fit._replace(
-            index=np.concatenate([own, own[:7]]), weight=np.repeat([1.0, 0.0], [len(own), 7])
+        scaler_rows=fold.train.scaler_rows._replace(
+            index=np.concatenate([own, own[:7]]), mask=np.repeat([1.0, 0.0], [len(own), 7])
         )
     )
     for clips in (samples.image, np.moveaxis(samples.image, -1, 1)[..., None]):  # pictures, videos
@@ -220,7 +220,7 @@ def test_the_difference_to_the_first_frame_is_what_is_scaled(small):
     fitted = scaling.fit_input(
         samples._replace(image=clips), fold.train, scale='standard', difference=True
     )
-    own = clips[fold.train.index[fold.train.weight > 0]].astype(np.float64)
+    own = clips[fold.train.index[fold.train.mask > 0]].astype(np.float64)
     moved = own - own[:, :1]
     np.testing.assert_allclose(
         [fitted['mean'][0], fitted['deviation'][0]], [moved.mean(), moved.std()], rtol=1e-5
@@ -282,7 +282,7 @@ def test_the_weighted_sampler_fills_the_same_steps_with_rows_of_the_fold(small):
         )
     )
     fold = one_fold(samples, names)
-    own = fold.train.index[fold.train.weight > 0]
+    own = fold.train.index[fold.train.mask > 0]
     seen = observed(samples, fold, epochs=12, sampler='weighted')
     steps, batch = batches.batch_shape(fold.train.index.shape[0], 4)
     assert [len(one.label) for one in seen] == [batch] * steps * 12
@@ -315,7 +315,7 @@ def test_every_row_is_changed_anew_with_a_donor_of_its_class(small):
         np.concatenate([getattr(one, name) for one in seen]) for name in ('clip', 'label')
     )
     donor, draw = (np.concatenate([one.extras[name] for one in seen]) for name in ('donor', 'draw'))
-    own = set(fold.train.index[fold.train.weight > 0])
+    own = set(fold.train.index[fold.train.mask > 0])
     assert (
         set(donor) <= own and (samples.label[donor] == label).all() and (donor != clip).mean() > 0.5
     )
@@ -350,14 +350,16 @@ def test_made_rows_train_once_an_epoch_beside_the_folds_own(small):
     labels, clips = (
         np.concatenate([getattr(one, name) for one in seen]) for name in ('label', 'clip')
     )
-    real = int(fold.train.weight.sum())
+    real = int(fold.train.mask.sum())
     counts = np.bincount(labels[:real])
     assert (
         len(counts) == 3
         and (counts == counts.max()).all()
-        and counts.sum() == real > fold.train.fit.weight.sum()
+        and counts.sum() == real > fold.train.scaler_rows.mask.sum()
     )
-    assert set(clips) == set(fold.train.fit.index) and (samples.label[clips] == labels).all()
+    assert (
+        set(clips) == set(fold.train.scaler_rows.index) and (samples.label[clips] == labels).all()
+    )
 
 
 def test_balanced_augmentation_changes_made_rows_alone(small):
@@ -368,8 +370,8 @@ def test_balanced_augmentation_changes_made_rows_alone(small):
     def augment(key, sample, donor):
         return sample.with_extras(changed=jnp.float32(1))
 
-    real = int(fold.train.weight.sum())
-    for switch, expected in ((True, real - fold.train.fit.weight.sum()), (False, real)):
+    real = int(fold.train.mask.sum())
+    for switch, expected in ((True, real - fold.train.scaler_rows.mask.sum()), (False, real)):
         seen = observed(samples, fold, augment=augment, augment_made=switch)
         assert np.concatenate([one.extras['changed'] for one in seen])[:real].sum() == expected
 
