@@ -35,7 +35,8 @@ from ml_collections import ConfigDict, config_flags
 from configs.common import base
 from mer_jax import entries, quiet  # noqa: F401, quiet before jax
 from mer_jax.errors import UserError
-from mer_jax.runfiles import files
+from mer_jax.runfiles.config import flat
+from mer_jax.runfiles.folder import default
 
 HERE = Path(__file__).parents[1]
 DEFAULT = HERE / 'configs' / 'synthetic_dualbranch.py'
@@ -101,7 +102,7 @@ def parse(argv):
     """
     asked, rest = _asked(argv)
     config = _load(asked)
-    _check_keys(rest, list(files.flat(config.to_dict())))
+    _check_keys(rest, list(flat(config.to_dict())))
     values = flags.FlagValues()
     for name in ('workdir', *OWN.values()):
         flags.DEFINE_string(name, '', '', flag_values=values)
@@ -125,7 +126,7 @@ def parse(argv):
     folder = (
         'runs/compare'
         if verb == 'compare'
-        else files.default(path, variant) + f'-{verb}' * (verb in APART)
+        else default(path, variant) + f'-{verb}' * (verb in APART)
     )
     return (
         verb,
@@ -174,7 +175,7 @@ def _load(asked) -> ConfigDict:
             f'{path} is not a config file: it has no get_config(variant) that returns base() '
             'with changes'
         )
-    known, got = set(files.flat(base('').to_dict())), set(files.flat(config.to_dict()))
+    known, got = set(flat(base('').to_dict())), set(flat(config.to_dict()))
     if known != got:
         wrong = [f'lacks {key}' for key in sorted(known - got)] + [
             f'has an unknown {key}' for key in sorted(got - known)
@@ -215,5 +216,5 @@ def _flag_mistake(text, config):
     found = re.match(r'flag --config\.([\w.]+)=(.*?): ', text, re.DOTALL)
     if not found:
         return f'{text}; see python main.py --help'
-    value = files.flat(config.to_dict())[found[1]]
+    value = flat(config.to_dict())[found[1]]
     return f'--config.{found[1]} is {found[2]!r}; allowed: {KINDS[type(value)]}, as {value}'

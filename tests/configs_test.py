@@ -8,7 +8,7 @@ import pytest
 from configs import systems
 from mer_jax.errors import UserError
 from mer_jax.experiment import leaks, settings
-from mer_jax.runfiles.files import differences
+from mer_jax.runfiles.config import differences
 from mer_jax.training import learners
 
 ROOT = Path(__file__).parents[1]

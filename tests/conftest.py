@@ -42,7 +42,9 @@ jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.3)
 FAST = (
     'action_units',
     'balance',
+    'config',
     'configs',
+    'folder',
     'frames',
     'labels',
     'layers',
@@ -54,7 +56,7 @@ FAST = (
     'score',
     'sheets',
     'train',
-    'workdir',
+    'writing',
 )
 
 

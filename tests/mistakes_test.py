@@ -14,6 +14,10 @@ import pytest
 import main
 from mer_jax import cli
 from mer_jax.runfiles import files
+from mer_jax.runfiles.config import RunConfig
+from mer_jax.runfiles.folder import lock
+from mer_jax.runfiles.folds import FoldRow, FoldTable
+from mer_jax.runfiles.plan import Plan
 
 ROOT = Path(__file__).parents[1]
 STSTNET = f'--config={ROOT}/configs/synthetic_ststnet.py'
@@ -461,6 +465,18 @@ def other_data(folder):
     (folder / 'config.json').write_text(json.dumps(note | {'data': 'another'}))
 
 
+def of_format(version):
+    """Make the folder one of another format; of the first one where `version` is None."""
+
+    def change(folder):
+        content = json.loads((folder / 'config.json').read_text())
+        del content['format']
+        content |= {'format': version} if version else {}
+        (folder / 'config.json').write_text(json.dumps(content))
+
+    return change
+
+
 def nothing(folder):
     pass
 
@@ -543,6 +559,10 @@ FOLDERS = [
         'report',
         'holds no run; train first',
     ),
+    ('old report', of_format(None), 'report', 'is a run of format 1, of an older version'),
+    ('old train', of_format(None), 'train', 'is a run of format 1, of an older version'),
+    ('old evaluate', of_format(None), 'evaluate', 'train again into another --workdir'),
+    ('newer train', of_format(3), 'train', 'is a run of format 3, of a newer version'),
     ('plan cut', write('plan.json', '{'), 'train', 'plan.json: is not JSON'),
     ('plan empty', write('plan.json', '{}'), 'train', 'plan.json holds no plan'),
     ('plan of a large machine', plan_of(devices=64), 'train', 'was begun on 64 devices'),
@@ -555,7 +575,7 @@ FOLDERS = [
         'results lacking',
         write('results.json', '{"name": 1}'),
         'report',
-        "results.json: lacks 'protocol'",
+        "results.json: lacks 'scored'",
     ),
     (
         'predictions',
@@ -622,17 +642,16 @@ DUAL = f'--config={ROOT}/configs/synthetic_dualbranch.py:quick'
 @pytest.mark.parametrize('trained', [False, True])
 def test_an_unfinished_run_is_not_explained(trained, tiny_data, capsys, tmp_path):
     """Maps of a network in the middle of its training would be shown as those of the result."""
-    from mer_jax.training import plan
-
     folder, settings = (
         tmp_path / 'run',
         cli.parse([DUAL, f'--config.data.data_dir={tiny_data}'])[1].to_dict(),
     )
     (folder / 'checkpoints' / 'group_0' / '1').mkdir(parents=True)
-    files.write_json(folder / 'config.json', {'settings': settings, 'data': 'x'})
+    RunConfig(settings, 'x').write(folder)
     if trained:
-        files.write_json(folder / 'plan.json', plan.Plan('matmul', 1, 1, '', 5)._asdict())
-        files.write_csv(folder / 'folds.csv', ['fold'], [[number] for number in range(5)])
+        Plan('matmul', 1, 1, '', 5).write(folder)
+        folds = [FoldRow(i, f's{i}', 'synthetic_faces', 1, 8, 0, 2, ()) for i in range(5)]
+        FoldTable((), tuple(folds)).write(folder)
     before = contents(folder)
     line = mistake(
         capsys, 'explain', DUAL, f'--config.data.data_dir={tiny_data}', f'--workdir={folder}'
@@ -658,7 +677,7 @@ def test_a_folder_in_use_is_refused(finished, tiny_data, capsys):
         f'--workdir={finished}',
         '--config.evaluate.every_epoch',
     )
-    with files.lock(finished):
+    with lock(finished):
         line = mistake(capsys, *arguments)
     assert 'is training in it; wait, or name another with --workdir' in line
 

@@ -21,7 +21,9 @@ from contrib.magnet import clips
 from contrib.magnet.network import MagNet, flat
 from mer_jax.errors import UserError
 from mer_jax.preprocess import magnet as inference
-from mer_jax.runfiles import files
+from mer_jax.runfiles import files, reading, writing
+from mer_jax.runfiles.config import RunConfig, differences
+from mer_jax.runfiles.folder import clear, lock, prepare
 from mer_jax.training import checkpoint, compilation, loop, parallel, plan
 from mer_jax.training.compilation import QUICKLY, Program
 
@@ -62,8 +64,8 @@ def train(
         'weight': weight,
         'noise': noise,
     }
-    folder = files.prepare(folder)
-    with files.lock(folder):
+    folder = prepare(folder)
+    with lock(folder):
         _continue(settings, steps, folder)
         start, run = _programs(seed, batch_size, size, learning_rate, weight, noise)
         state = _fit(run, start(), steps, folder, checkpoint_seconds)
@@ -148,9 +150,9 @@ def loss(params, a, b, c, y, alpha, *, weight):
 
 def _continue(settings, steps, folder):
     """Write the settings of a new run; refuse to continue an old one under others."""
-    path, newest = folder / files.CONFIG, checkpoint.newest(folder / 'checkpoints')
+    newest = checkpoint.newest(folder / 'checkpoints')
     if newest >= 0:
-        differ = files.differences(files.read_config(folder)['settings'], settings)
+        differ = differences(RunConfig.read(folder).settings, settings)
         if differ:
             told = '; '.join(f'{key} was {old!r}, is {new!r}' for key, old, new in differ)
             raise UserError(
@@ -162,8 +164,15 @@ def _continue(settings, steps, folder):
                 'or more'
             )
     else:
-        files.clear(folder)
-    files.write_json(path, {'settings': settings, 'data': {}})
+        clear(folder)
+    RunConfig(settings, data='').write(folder)
+
+
+def _cut(path, done):
+    """Drop the lines of the metrics log after a step; a missing file stays missing."""
+    if path.exists():
+        lines = [line for line in reading.read_jsonl(path) if line['step'] <= done]
+        writing.write_text(path, writing.jsonl(lines))
 
 
 def _fit(run, state, steps, folder, interval):
@@ -172,7 +181,7 @@ def _fit(run, state, steps, folder, interval):
     """
     places = folder / 'checkpoints'
     done = max(checkpoint.newest(places), 0)
-    files.cut_jsonl(folder / files.METRICS, lambda line: line['step'] <= done)
+    _cut(folder / files.METRICS, done)
     bar = tqdm(
         total=steps,
         initial=done,
@@ -193,7 +202,7 @@ def _fit(run, state, steps, folder, interval):
                 | {name: float(values[0, i]) for name, values in chunk.logs.items()}
                 for i in range(count)
             ]
-            files.append_jsonl(folder / files.METRICS, lines)
+            writing.append_jsonl(folder / files.METRICS, lines)
             bar.set_postfix_str(f'loss {chunk.logs["loss"].mean():.3f}', refresh=False)
             bar.update(count)
             if chunk.epoch == steps or schedule.due():
@@ -206,12 +215,12 @@ def _publish(params, settings, steps, folder):
     """Write weights, picture and results; returns the results."""
     save_weights(folder / WEIGHTS, params)
     measured, picture = held_out(params, seed=settings['seed'], size=settings['size'])
-    with files.replacing(folder / PICTURE) as file:
+    with writing.replacing(folder / PICTURE) as file:
         file.write(cv2.imencode('.png', picture[..., ::-1])[1].tobytes())
-    last = files.read_jsonl(folder / files.METRICS)[-LAST:]
+    last = reading.read_jsonl(folder / files.METRICS)[-LAST:]
     means = {name: float(np.mean([line[name] for line in last])) for name in LOGS}
     results = {'name': 'magnet', 'steps': steps, **means, **measured}
-    files.write_json(folder / files.RESULTS, results)
+    writing.write_json(folder / files.RESULTS, results)
     return results
 
 
@@ -219,7 +228,7 @@ def save_weights(path, params):
     """Write parameters as .safetensors, by the names that `preprocess.magnet.read` expects, in one
     step.
     """
-    with files.replacing(path) as file:
+    with writing.replacing(path) as file:
         file.write(save(flat(params)))
 
 

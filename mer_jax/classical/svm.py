@@ -19,7 +19,8 @@ from mer_jax.errors import UserError
 from mer_jax.evaluation.metrics import confusion, summary
 from mer_jax.folds import RESAMPLERS, Resampler, protocols
 from mer_jax.folds.rows import of_data_set, stored
-from mer_jax.runfiles import files
+from mer_jax.runfiles.config import flat
+from mer_jax.runfiles.svms import SupportVectors, SvmArrays, SvmRow, SvmTable
 from mer_jax.training import held_out
 
 ALLOWED = {
@@ -106,20 +107,22 @@ def write(folder, machines, folds, titles) -> None:
     """heads.csv, a line a machine, and heads.npz with each one's support vectors, dual coefficients
     and intercepts.
     """
-    header = ['title', 'seed', 'place', 'cost', 'gamma', 'inner_uf1', 'support_vectors']
     rows, arrays = [], {}
-    for run, own in enumerate(machines):
-        for place, one in enumerate(own, 1):
-            told = titles[folds.fold[run]], int(folds.seed[run]), place
-            uf1 = '' if np.isnan(one.uf1) else f'{one.uf1:.4f}'
-            rows.append([*told, f'{one.cost:g}', f'{one.gamma:g}', uf1, len(one.support)])
-            arrays |= {
-                f'{run}_{place}_{name}': getattr(one, name)
-                for name in ('support', 'dual', 'intercept')
-            }
-    files.write_csv(folder / files.HEADS, header, rows)
-    with files.replacing((folder / files.HEADS).with_suffix('.npz')) as file:
-        np.savez_compressed(file, **arrays)
+    for run, svms in enumerate(machines):
+        for place, svm in enumerate(svms, 1):
+            row = SvmRow(
+                title=titles[folds.fold[run]],
+                seed=int(folds.seed[run]),
+                place=place,
+                cost=svm.cost,
+                gamma=svm.gamma,
+                inner_uf1=None if np.isnan(svm.uf1) else svm.uf1,
+                support_vectors=len(svm.support),
+            )
+            rows.append(row)
+            arrays[run, place] = SupportVectors(svm.support, svm.dual, svm.intercept)
+    SvmTable(tuple(rows)).write(folder)
+    SvmArrays(arrays).write(folder)
 
 
 def numbers(text) -> list:
@@ -163,7 +166,7 @@ def wrong(settings) -> list:
         if still
         else {}
     )
-    values = files.flat(settings)
+    values = flat(settings)
     told += features.wrong(
         [name for name in names if name != NETWORK],
         settings['data']['channels'].split(','),

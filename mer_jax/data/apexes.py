@@ -12,7 +12,10 @@ import numpy as np
 
 from mer_jax.errors import UserError
 from mer_jax.preprocess import flow
-from mer_jax.runfiles import files
+from mer_jax.runfiles import files, results
+from mer_jax.runfiles.apexes import ApexTable
+from mer_jax.runfiles.config import check_format
+from mer_jax.runfiles.folder import absolute
 
 KNOWN = ('annotated', 'correction', 'truth')  # sources of an apex that somebody saw
 # '': as the data set estimated it; any other text is the folder of a spotting run
@@ -34,30 +37,34 @@ def read(folder) -> Spotted:
     """The answers of the spotting run in `folder`, by its own decision; UserError where it is none,
     or not by LOSO.
     """
-    folder = files.absolute(folder)
+    folder = absolute(folder)
     if not (folder / files.RESULTS).exists():
         raise UserError(
             f'data.apex is {str(folder)!r}, no folder of a finished spotting run; allowed: such '
             'a folder, '
             f'{", ".join(map(repr, RULES))}'
         )
-    results = files.read_json(folder / files.RESULTS)
-    if (
-        results.get('task') != 'spotting'
-        or results.get('protocol') != 'loso'
-        or results.get('leaks')
-    ):
+    check_format(folder)
+    spotting = results.read(folder)
+    spots = isinstance(spotting, results.SpottingResults)
+    if not spots or spotting.protocol != 'loso' or spotting.leaks:
         raise UserError(
             f'data.apex: {folder} is no honest spotting run by protocol loso, which names the '
             'subject that each of '
             'its spotters did not see'
         )
     frame = {}
-    for row in files.read_csv(folder / files.APEXES):
-        if not row['apex']:
-            key = row['title'], int(row['seed'])
-            frame.setdefault(key, {})[row['dataset'], row['clip']] = int(row[results['answer']])
-    return Spotted(str(folder), frame, results['seeds'])
+    table = ApexTable.read(folder)
+    if spotting.answer not in table.decoders:
+        raise UserError(
+            f"{folder / files.APEXES}: lacks the column '{spotting.answer}', by which the run "
+            'answers; score the run again'
+        )
+    for row in table.rows:
+        if row.apex is None:
+            answers = frame.setdefault((row.title, row.seed), {})
+            answers[row.dataset, row.clip] = row.answers[spotting.answer]
+    return Spotted(str(folder), frame, spotting.seeds)
 
 
 def known(record) -> bool:

@@ -2,6 +2,7 @@
 run.py puts them together.
 """
 
+from dataclasses import replace
 from functools import partial
 
 import jax
@@ -16,6 +17,7 @@ from mer_jax.folds import RESAMPLERS, protocols, resampling
 from mer_jax.machine import host, versions
 from mer_jax.models import torch_weights
 from mer_jax.runfiles import files
+from mer_jax.runfiles.config import flat
 from mer_jax.spotting import frames
 from mer_jax.training import augment, balance, batches, held_out, learners, plan, programs, scaling
 
@@ -222,7 +224,7 @@ def learner(config, loaded, folds, lowering):
 
 def options(config, names) -> dict:
     """Keyword arguments from {keyword: setting}, as entries name them."""
-    values = files.flat(config.to_dict())
+    values = flat(config.to_dict())
     return {keyword: values[setting] for keyword, setting in names.items()}
 
 
@@ -249,7 +251,7 @@ def layout(config, loaded, folds, folder, shapes) -> plan.Plan:
     shapes: abstract state of one fold, of check_fit.
     """
     if (folder / files.PLAN).exists():
-        return plan.resumed(folder / files.PLAN, jax.device_count())
+        return plan.resumed(folder, jax.device_count())
     pinned = {
         'lowering': config.train.lowering,
         'at_once': config.train.at_once,
@@ -276,7 +278,8 @@ def layout(config, loaded, folds, folder, shapes) -> plan.Plan:
         epochs=config.train.epochs,
     )
     print(f'plan: {plan.describe(chosen)} ({chosen.why})', flush=True)
-    chosen = chosen._replace(
+    chosen = replace(
+        chosen,
         group=plan.group_size(
             chosen,
             len(folds.fold),
@@ -284,9 +287,9 @@ def layout(config, loaded, folds, folder, shapes) -> plan.Plan:
             group=config.train.group,
             device=jax.devices()[0],
             folder=folder,
-        )
+        ),
     )
-    files.write_json(folder / files.PLAN, chosen._asdict())
+    chosen.write(folder)
     return chosen
 
 

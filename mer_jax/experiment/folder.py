@@ -4,8 +4,12 @@ from mer_jax.errors import UserError
 from mer_jax.experiment import settings
 from mer_jax.folds import protocols
 from mer_jax.runfiles import files
+from mer_jax.runfiles.config import RunConfig, check_format
+from mer_jax.runfiles.dropped import DroppedClip, DroppedTable
+from mer_jax.runfiles.folder import absolute, clear
+from mer_jax.runfiles.folds import FoldTable
+from mer_jax.runfiles.plan import Plan
 from mer_jax.training import checkpoint
-from mer_jax.training import plan as plans
 
 
 def enter(folder, asked, loaded) -> None:
@@ -14,15 +18,15 @@ def enter(folder, asked, loaded) -> None:
 
     asked: nested settings; loaded: Data. Raises UserError.
     """
-    note = {'settings': asked, 'data': loaded.fingerprint}
-    old = files.read_config(folder) if (folder / files.CONFIG).exists() else None
+    new = RunConfig(asked, loaded.fingerprint)
+    old = RunConfig.read(folder) if (folder / RunConfig.FILE).exists() else None
     if not begun(folder):
-        if old is None or old['data'] != note['data'] or settings.differ(old['settings'], asked):
+        if old is None or old.data != new.data or settings.differ(old.settings, asked):
             # what a failed start pinned must not refuse the command once it is mended
-            files.clear(folder)
+            clear(folder)
     else:
-        settings.check_resume(old['settings'], asked, folder)
-        if old['data'] != loaded.fingerprint:
+        settings.check_resume(old.settings, asked, folder)
+        if old.data != new.data:
             raise UserError(
                 f'{folder} holds a run on other data (data.name {asked["data"]["name"]!r} has '
                 'changed since); '
@@ -35,29 +39,23 @@ def enter(folder, asked, loaded) -> None:
                 f'{asked["train"]["epochs"]}; '
                 'allowed: that many or more, or another --workdir'
             )
-    files.write_json(folder / files.CONFIG, note)
+    new.write(folder)
 
 
 def write_tables(folder, loaded, folds, titles) -> None:
     """folds.csv, who trains and is tested where, and dropped.csv, which clips are not used
     and why.
     """
-    files.write_csv(
-        folder / files.FOLDS, *protocols.table(folds, titles, loaded.samples, loaded.names)
-    )
-    files.write_csv(
-        folder / files.DROPPED,
-        ['clip', 'subject', 'dataset', 'emotion', 'reason'],
-        loaded.dropped,
-    )
+    protocols.table(folds, titles, loaded.samples, loaded.names).write(folder)
+    DroppedTable(tuple(DroppedClip(*clip) for clip in loaded.dropped)).write(folder)
 
 
 def existing(folder):
     """The absolute folder of a run that is there; UserError where none is."""
-    folder = files.absolute(folder)
+    folder = absolute(folder)
     if not (folder / files.CONFIG).exists():
         raise UserError(f'{folder} holds no run; train first, or name its folder with --workdir')
-    files.read_config(folder)
+    check_format(folder)
     return folder
 
 
@@ -67,7 +65,7 @@ def finished(folder, asked):
     """
     folder = existing(folder)
     if asked['train']['epochs']:
-        settings.check_resume(files.read_config(folder)['settings'], asked, folder)
+        settings.check_resume(RunConfig.read(folder).settings, asked, folder)
         epoch = trained(folder, asked['train']['seeds'])
         if epoch != asked['train']['epochs']:
             raise UserError(
@@ -93,8 +91,8 @@ def trained(folder, seeds) -> int:
     """The epoch that every group of runs in the folder of a run has reached."""
     if not (folder / files.PLAN).exists():
         return 0
-    total = seeds * len(files.read_csv(folder / files.FOLDS))
-    groups = -(-total // plans.pinned(folder / files.PLAN).group)
+    total = seeds * len(FoldTable.read(folder).rows)
+    groups = -(-total // Plan.read(folder).group)
     return max(
         0,
         min(

@@ -1,6 +1,7 @@
 """Held-out outputs of a run -> predictions.csv, results.json, the printed table and the report."""
 
 import time
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,7 +12,10 @@ from mer_jax.experiment import TASKS, leaks
 from mer_jax.folds.rows import of_data_set
 from mer_jax.machine import versions
 from mer_jax.report import recognition_page, spotting_page
-from mer_jax.runfiles import files
+from mer_jax.runfiles import results as result_files
+from mer_jax.runfiles.epoch_outputs import EpochOutputs
+from mer_jax.runfiles.predictions import PredictionTable
+from mer_jax.runfiles.results import RecognitionResults, SpottingResults
 from mer_jax.spotting import score as spotting_score
 from mer_jax.training import held_out, metrics_log
 
@@ -32,7 +36,7 @@ def about(name, settings, loaded, folds, layout) -> dict:
             'epochs': run['epochs'],
         },
         'tail': {
-            'plan': layout and layout._asdict(),
+            'plan': layout and layout.to_json(),
             'data': {
                 'name': settings['data']['name'],
                 'labels': loaded.labels,
@@ -55,12 +59,20 @@ def recognition(folder, output, loaded, folds, titles, about, *, every_epoch, se
     output = np.zeros((0, len(loaded.names.classes))) if output is None else output
     predictions = held_out.predictions(output, loaded.samples, folds)
     scores = score.score(predictions, loaded.names)
-    files.write_predictions(folder / files.PREDICTIONS, predictions, loaded.names)
+    PredictionTable.of(predictions, loaded.names).write(folder)
     trained = about['head']['epochs'] > 0
     oracle = _oracle(folder, predictions, loaded.names) if every_epoch and trained else None
     clips = len(np.unique(loaded.samples.clip[of_data_set(loaded.samples)]))
-    results = {**about['head'], 'clips': clips, **scores, 'oracle_epoch': oracle, **about['tail']}
-    return _written(folder, results, seconds, start, recognition_page)
+    results = RecognitionResults(
+        **about['head'],
+        clips=clips,
+        **scores,
+        oracle_epoch=oracle,
+        **about['tail'],
+        seconds=seconds,
+        versions=versions(),
+    )
+    return _written(folder, results, start, recognition_page)
 
 
 def spotting(
@@ -80,62 +92,38 @@ def spotting(
     found = spotting_score.answers(predictions, folds, loaded.samples, times, **deciding)
     first = np.unique(loaded.samples.clip, return_index=True)[1]
     of_clip = loaded.samples.subject[first], loaded.samples.dataset[first]
-    _write_curves(folder, found, times, names, *of_clip)
-    files.write_csv(
-        folder / files.APEXES, *spotting_score.table(found, times, names, titles, *of_clip)
-    )
-    results = {
+    spotting_score.curves(found, names, *of_clip).write(folder)
+    spotting_score.table(found, times, names, titles, *of_clip).write(folder)
+    results = SpottingResults(
         **about['head'],
-        'clips': len(names.clips),
-        'task': 'spotting',
-        'answer': decision,
-        'spotting': spotting_score.score(found, times, names, *of_clip),
+        clips=len(names.clips),
+        task=result_files.SPOTTING,
+        answer=decision,
+        spotting=spotting_score.score(found, times, names, *of_clip),
         **about['tail'],
-    }
-    return _written(folder, results, seconds, start, spotting_page)
+        seconds=seconds,
+        versions=versions(),
+    )
+    return _written(folder, results, start, spotting_page)
 
 
-def _written(folder, results, seconds, start, reports):
-    seconds['train'] = metrics_log.trained_seconds(folder)
+def _written(folder, results, start, reports):
+    seconds = results.seconds | {'train': metrics_log.trained_seconds(folder)}
     seconds['evaluate'] = time.perf_counter() - start
     seconds['total'] = sum(seconds.values())
-    results |= {'seconds': seconds, 'versions': versions()}
-    files.write_json(folder / files.RESULTS, results)
-    print(reports.table(results))
+    results = replace(results, seconds=seconds)
+    results.write(folder)
+    print(reports.table(results.to_json()))
     return reported(folder)
 
 
 def reported(folder) -> dict:
     """Write report.html and the plots again from the files of a run; returns its results."""
-    path = folder / files.RESULTS
-    name = (files.read_json(path) if path.exists() else {}).get('task', 'recognition')
+    content = result_files.read(folder).to_json()
+    name = content.get('task', 'recognition')
     report = next(task.report for task in TASKS.values() if task.name == name)
     print(f'report: {entries.loaded(report)(folder)}')
-    return files.read_json(path)
-
-
-def _write_curves(folder, found, times, names, subject, dataset):
-    """predictions.csv of a spotter: its output at every frame of every held-out clip."""
-    rows = []
-    for clip, fold, seed, (number, value) in zip(
-        found.clip, found.fold, found.seed, found.curve, strict=True
-    ):
-        told = [
-            names.clips[clip],
-            names.subjects[subject[clip]],
-            names.datasets[dataset[clip]],
-            int(fold),
-            int(seed),
-        ]
-        rows += [
-            [*told, f'{frame:g}', f'{output:.6g}']
-            for frame, output in zip(number, value, strict=True)
-        ]
-    files.write_csv(
-        folder / files.PREDICTIONS,
-        ['clip', 'subject', 'dataset', 'fold', 'seed', 'frame', 'output'],
-        rows,
-    )
+    return content
 
 
 def _oracle(folder, predictions, names):
@@ -143,7 +131,7 @@ def _oracle(folder, predictions, names):
     usable outputs.
     """
     try:
-        return score.oracle(np.load(folder / files.HELD_OUT), predictions, names)
+        return score.oracle(EpochOutputs.read(folder).values, predictions, names)
     except UserError as error:
         print(f'oracle_epoch is left out: {error}')
         return None

@@ -14,7 +14,7 @@ from mer_jax.experiment import TASKS, build, results, settings
 from mer_jax.experiment import folder as run_folder
 from mer_jax.folds import protocols
 from mer_jax.models import torch_weights
-from mer_jax.runfiles import files
+from mer_jax.runfiles.folder import lock, prepare
 from mer_jax.training import checkpoint, fold_by_fold, metrics_log, parallel, plan, programs
 from mer_jax.training import held_out as evaluation
 from mer_jax.training import loop as training
@@ -27,8 +27,8 @@ def train(config, workdir) -> dict:
     start = time.perf_counter()
     settings.check(config.to_dict())
     parallel.start(plan.cache_folder() / 'xla')
-    folder = files.prepare(workdir)
-    with files.lock(folder):
+    folder = prepare(workdir)
+    with lock(folder):
         loaded, folds, titles = build.inputs(config)
         shapes = build.check_fit(config, loaded, folds, titles, folder)
         run_folder.enter(folder, config.to_dict(), loaded)
@@ -96,9 +96,7 @@ def train_groups(config, loaded, folds, titles, layout, folder, seconds, learner
     output, held_out = None, None
     if config.evaluate.every_epoch and config.train.epochs:
         shape = config.train.epochs, len(run_of_row), len(loaded.names.classes)
-        held_out = metrics_log.open_held_out(
-            folder / files.HELD_OUT, shape, done=run_folder.newest(folder)
-        )
+        held_out = metrics_log.open_held_out(folder, shape, done=run_folder.newest(folder))
     done = run_folder.trained(folder, config.train.seeds) == config.train.epochs
     settings = {
         'runs': size,

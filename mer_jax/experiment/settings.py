@@ -17,7 +17,7 @@ from mer_jax.folds import PROTOCOLS, RESAMPLERS, Protocol, Resampler
 from mer_jax.folds.protocols import SCORED
 from mer_jax.folds.resampling import SCOPES, SPACES
 from mer_jax.models import NETWORKS, RANGES, regional
-from mer_jax.runfiles.files import differences, flat
+from mer_jax.runfiles.config import differences, flat
 from mer_jax.spotting.decoders import DECISIONS
 from mer_jax.spotting.decoders import KINDS as CONTINUOUS
 from mer_jax.training.augment import CHANGES, REGIONS, UNITS, augmentable

@@ -6,7 +6,7 @@ from mer_jax.experiment import build, results, run, settings
 from mer_jax.experiment import folder as run_folder
 from mer_jax.explain import maps
 from mer_jax.report import overlays
-from mer_jax.runfiles import files
+from mer_jax.runfiles.folder import lock
 from mer_jax.training import parallel, plan
 
 
@@ -22,7 +22,7 @@ def explain(config, workdir) -> dict:
         )
     folder = run_folder.finished(workdir, config.to_dict())
     parallel.start(plan.cache_folder() / 'xla')
-    with files.lock(folder):
+    with lock(folder):
         loaded, folds, titles = build.inputs(config)
         shapes = build.check_fit(config, loaded, folds, titles, folder)
         run_folder.enter(folder, config.to_dict(), loaded)

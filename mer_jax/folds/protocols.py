@@ -6,6 +6,7 @@ from mer_jax.entries import loaded
 from mer_jax.errors import UserError
 from mer_jax.folds import PROTOCOLS
 from mer_jax.folds.rows import of_data_set
+from mer_jax.runfiles.folds import FoldRow, FoldTable
 from mer_jax.types import Folds, Resampled, Rows, TrainRows
 
 SCORED = ('test', 'validation')
@@ -225,18 +226,8 @@ def spotted(folds, titles, samples, names, known, told) -> Folds:
     )
 
 
-def table(folds, titles, samples, names):
-    """Header and rows of the fold table: rows to train on, and what is left out, class by class."""
-    header = [
-        'fold',
-        'title',
-        'dataset',
-        'subjects',
-        'train',
-        'made',
-        'test',
-        *(f'test_{c}' for c in names.classes),
-    ]
+def table(folds, titles, samples, names) -> FoldTable:
+    """The fold table: rows to train on, and what is left out, class by class."""
     rows = []
     for number, title in enumerate(titles):
         test = rows_of(folds.test, number)
@@ -246,38 +237,36 @@ def table(folds, titles, samples, names):
         trained = rows_of(folds.train, number)
         real = of_data_set(samples, trained)
         rows.append(
-            [
-                number,
-                title,
-                datasets,
-                subjects,
-                int(real.sum()),
-                int((~real).sum()),
-                len(test),
-                *classes.tolist(),
-            ]
+            FoldRow(
+                fold=number,
+                title=title,
+                dataset=datasets,
+                subjects=subjects,
+                train=int(real.sum()),
+                made=int((~real).sum()),
+                test=len(test),
+                tested=tuple(classes.tolist()),
+            )
         )
-    return header, rows
+    return FoldTable(tuple(names.classes), tuple(rows))
 
 
 def describe(name, folds, titles, samples, names):
     """Two or three lines: folds and seeds, the smallest and largest sides, and the leak where there
     is one.
     """
-    header, rows = table(folds, titles, samples, names)
-    column = {key: [row[place] for row in rows] for place, key in enumerate(header)}
+    rows = table(folds, titles, samples, names).rows
+    made = [row.made for row in rows]
     seeds = len(folds.fold) // len(titles)
     unit = 'clips' if len(np.unique(samples.clip)) == len(samples.clip) else 'rows'
     lines = [
         f'protocol: {name}, {len(titles)} fold{"s" if len(titles) > 1 else ""} x {seeds} '
         f'seed{"s" if seeds > 1 else ""}'
-        f' = {len(folds.fold)} runs; {_span(column["train"])} {unit} train a fold, '
-        f'{_span(column["test"])} test it'
+        f' = {len(folds.fold)} runs; {_span([row.train for row in rows])} {unit} train a fold, '
+        f'{_span([row.test for row in rows])} test it'
     ]
-    if any(column['made']):
-        lines.append(
-            f'balance: {_span(column["made"])} rows made a fold (seed 0) train beside them'
-        )
+    if any(made):
+        lines.append(f'balance: {_span(made)} rows made a fold (seed 0) train beside them')
     if leak(name):
         lines.append(f'protocol: LEAKS, {leak(name)}')
     return '\n'.join(lines)

@@ -16,7 +16,7 @@ from jax import lax
 
 from mer_jax.models import dcgan
 from mer_jax.models.layers import check_image
-from mer_jax.runfiles import files
+from mer_jax.runfiles.metrics_log import MetricsLog
 from mer_jax.training import balance, batches, checkpoint, loop, metrics_log, parallel, scaling
 from mer_jax.training import programs as runs
 from mer_jax.training.epoch import run_key
@@ -267,7 +267,7 @@ def trained(
                 )
             drawn = draw(programs.samples, states, placed.fold, placed.seed)
             images[members] = runs.to_host(placed, drawn)
-    return images, files.read_jsonl(folder / files.METRICS)
+    return images, MetricsLog.read(folder).records
 
 
 def _fit(group, folder, log, *, epochs, interval):

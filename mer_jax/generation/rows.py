@@ -4,6 +4,7 @@ How much they resemble these is checked.
 """
 
 import shutil
+from dataclasses import replace
 from functools import partial
 
 import jax
@@ -15,11 +16,13 @@ from mer_jax.folds import resampling
 from mer_jax.folds.protocols import rows_of, stacked
 from mer_jax.generation import gan, quality
 from mer_jax.report import overlays, plots_gan
-from mer_jax.runfiles import files
+from mer_jax.runfiles import writing
+from mer_jax.runfiles.gan_checks import FoldChecks, GanChecks
+from mer_jax.runfiles.plan import Plan
 from mer_jax.training import held_out as evaluate
 from mer_jax.training import plan
 
-IMAGES, CHECKS = 'images.npy', 'checks.json'
+IMAGES = 'images.npy'
 CHECKED = 5  # folds whose images are compared with what they were learned from
 KINDS = ('samples.png', 'nearest.png')
 
@@ -73,7 +76,7 @@ def extend(
             made,
             channels,
         )
-        files.write_array(folder / IMAGES, made)
+        writing.write_array(folder / IMAGES, made)
     # a run continues from the images; all states may be gigabytes
     shutil.rmtree(folder / 'checkpoints', ignore_errors=True)
     made = np.load(folder / IMAGES)
@@ -116,11 +119,9 @@ def _refuse_diverged(made, logs):
     """UserError where a generator's images or any GAN's last losses are not finite: as bytes they
     would pass for pictures.
     """
-    last = [line for line in logs if line['epoch'] == logs[-1]['epoch']]
-    if not (
-        np.isfinite(made).all()
-        and all(np.isfinite([line['loss'], line['d_loss']]).all() for line in last)
-    ):
+    last = [record.figures for record in logs if record.epoch == logs[-1].epoch]
+    losses = [figures[name] for figures in last for name in ('loss', 'd_loss')]
+    if None in losses or not np.isfinite(made).all():
         raise UserError(
             'balance.method gan: a GAN diverged (its loss or images are not finite); a smaller '
             'gan.learning_rate may '
@@ -133,9 +134,8 @@ def _pinned(folder, samples, folds, names, layout, group, settings):
     holds, written there: checkpoints are read by groups, and by then another amount of memory may
     be free.
     """
-    path = folder / files.PLAN
-    if path.exists():
-        return plan.resumed(path, jax.device_count())
+    if (folder / Plan.FILE).exists():
+        return plan.resumed(folder, jax.device_count())
     keys = ('size', 'width', 'learning_rate', 'smoothing', 'dropout')
     learner = gan.learner(
         classes=len(names.classes),
@@ -145,7 +145,8 @@ def _pinned(folder, samples, folds, names, layout, group, settings):
     )
     shapes = evaluate.state_shapes(learner, samples, folds.train)
     folder.mkdir(parents=True, exist_ok=True)
-    layout = layout._replace(
+    layout = replace(
+        layout,
         group=plan.group_size(
             layout,
             len(folds.fold),
@@ -153,9 +154,9 @@ def _pinned(folder, samples, folds, names, layout, group, settings):
             group=group,
             device=jax.devices()[0],
             folder=folder,
-        )
+        ),
     )
-    files.write_json(path, layout._asdict())
+    layout.write(folder)
     return layout
 
 
@@ -172,12 +173,12 @@ def _check(folder, samples, folds, titles, names, made, channels):
         real, fake = (samples.image[rows], samples.label[rows]), (made[run][keep], label[keep])
         told, pairs = quality.memorised(real[0], fake[0])
         blocks.append(
-            {
-                'fold': titles[folds.fold[run]],
-                'memorised': told,
-                'two_sample': quality.two_sample(real, fake, 0),
-                'statistics': quality.statistics(real, fake, classes=names.classes),
-            }
+            FoldChecks(
+                fold=titles[folds.fold[run]],
+                memorised=told,
+                two_sample=quality.two_sample(real, fake, 0),
+                statistics=quality.statistics(real, fake, classes=names.classes),
+            )
         )
         if run == own[0]:
             shown = np.array(
@@ -195,7 +196,7 @@ def _check(folder, samples, folds, titles, names, made, channels):
             plots_gan.nearest(
                 folder / KINDS[1], fake[0][pairs[:, 0]], real[0][pairs[:, 1]], channels
             )
-    files.write_json(folder / CHECKS, {'folds': blocks})
+    GanChecks(tuple(blocks)).write(folder)
     print(describe(blocks, folder / KINDS[0]), flush=True)
 
 
@@ -203,7 +204,7 @@ def describe(blocks, picture) -> str:
     """One line: how well a classifier tells the images from real ones, in the mean over the folds
     of checks.json.
     """
-    tests = [block['two_sample'] for block in blocks]
+    tests = [block.two_sample for block in blocks]
     made, chance = (
         metrics.mean([test[side]['auc'] for test in tests], axis=0) for side in ('made', 'chance')
     )

@@ -7,7 +7,7 @@ from mer_jax.report import page as html
 from mer_jax.report import plots_compare
 from mer_jax.report.compare_text import escaped, p_value, signed, signed_interval, small
 from mer_jax.report.text import WIDTH, interval, measure, plural
-from mer_jax.runfiles import files
+from mer_jax.runfiles import files, writing
 
 MEASURES = {'uf1': 'UF1', 'uar': 'UAR', 'accuracy': 'accuracy'}
 WHY = {
@@ -41,10 +41,10 @@ def write(found: dict, folder) -> None:
     (folder / files.PLOTS).mkdir(parents=True, exist_ok=True)
     picture = folder / files.PLOTS / 'audit.svg'
     plots_compare.added(picture, found['lines'])
-    files.write_json(folder / 'audit.json', found)
-    files.write_csv(folder / 'audit.csv', *csv_rows(found))
-    files.write_text(folder / 'audit.tex', latex(found))
-    files.write_text(folder / 'audit.html', page(found, html.data_uri(picture, 'svg+xml')))
+    writing.write_json(folder / 'audit.json', found)
+    writing.write_csv(folder / 'audit.csv', *csv_rows(found))
+    writing.write_text(folder / 'audit.tex', latex(found))
+    writing.write_text(folder / 'audit.html', page(found, html.data_uri(picture, 'svg+xml')))
     print(text(found))
     for path in [*(folder / f'audit.{kind}' for kind in ('json', 'csv', 'tex', 'html')), picture]:
         print(f'audit: {path}')

@@ -18,11 +18,12 @@ from mer_jax.preprocess.schematic import schematic
 from mer_jax.report import plots
 from mer_jax.report.scenarios import choose, scenarios, unit_sets, unit_title
 from mer_jax.runfiles import files as workdir
+from mer_jax.runfiles import writing
+from mer_jax.runfiles.explanations import Captions, PictureRow, PictureTable
 
 FOLDER = workdir.EXPLAIN
-INDEX, CAPTIONS, MAPS = 'index.csv', 'captions.json', 'maps.npz'
+MAPS = 'maps.npz'
 MONTAGE, SCENARIOS, FEATURES = 'montage.png', 'scenarios.png', 'au_features.png'
-HEADER = ['clip', 'subject', 'dataset', 'truth', 'predicted', 'action_units', 'file', 'background']
 IN_MONTAGE = 12
 SIDE = 224  # pixels, to which smaller pictures are enlarged
 PANELS = ['face', 'motion (On-A)', 'AU-CAM', 'Grad-CAM']
@@ -183,11 +184,11 @@ def write(folder, explained, names, *, faces, count) -> list:
     shown = {row: _shown(explained, names, row, faces) for row in rows}
     files = [_file_name(place, shown[row].line[0]) for place, row in enumerate(rows, 1)]
     lines = [
-        [*shown[row].line, file, shown[row].background.kind]
+        PictureRow(*shown[row].line, file, shown[row].background.kind)
         for row, file in zip(rows, files, strict=True)
     ]
     # before the pictures: what it does not list, nothing removes
-    workdir.write_csv(folder / INDEX, HEADER, lines)
+    PictureTable(tuple(lines)).write(folder)
     for row, file in zip(rows, files, strict=True):
         group = Group(_heading(shown[row]), PANELS, [], [shown[row].panels])
         pictures(folder / file, [group], side=2.0, foot=shown[row].background.notice)
@@ -200,19 +201,16 @@ def write(folder, explained, names, *, faces, count) -> list:
             unit_sets(explained.action_units, names.action_units),
         ),
     }
-    workdir.write_json(folder / CAPTIONS, captions)
+    Captions(captions).write(folder)
     _write_maps(folder / MAPS, explained, names)
-    return [
-        path
-        for path in (folder / name for name in (*files, INDEX, *captions, CAPTIONS, MAPS))
-        if path.exists()
-    ]
+    names = (*files, PictureTable.FILE, *captions, Captions.FILE, MAPS)
+    return [path for path in (folder / name for name in names) if path.exists()]
 
 
 def _write_maps(path, explained, names):
     cams = {name: getattr(explained, name).astype(np.float16) for name in ('au_cam', 'grad_cam')}
     clips = np.array([names.clips[clip] for clip in explained.clip])
-    with workdir.replacing(path) as file:
+    with writing.replacing(path) as file:
         np.savez_compressed(file, clip=clips, features=explained.features, **cams)
 
 
@@ -234,15 +232,9 @@ def _clear(folder):
     """Remove what an earlier call wrote: pictures of faces must not outlive a call that asks for
     none.
     """
-    listed = workdir.read_csv(folder / INDEX) if (folder / INDEX).exists() else []
-    for name in [Path(line['file']).name for line in listed] + [
-        MONTAGE,
-        SCENARIOS,
-        FEATURES,
-        CAPTIONS,
-        MAPS,
-        INDEX,
-    ]:
+    rows = PictureTable.read(folder).rows if (folder / PictureTable.FILE).exists() else ()
+    drawn = [Path(row.file).name for row in rows]
+    for name in (*drawn, MONTAGE, SCENARIOS, FEATURES, Captions.FILE, MAPS, PictureTable.FILE):
         (folder / name).unlink(missing_ok=True)
 
 

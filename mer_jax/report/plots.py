@@ -16,7 +16,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from mer_jax.report import scenarios
-from mer_jax.runfiles import files
+from mer_jax.runfiles import writing
 
 COLOURS = ('#0072B2', '#E69F00', '#009E73', '#CC79A7', '#56B4E9', '#D55E00', '#F0E442', '#000000')
 TITLES = {'accuracy': 'accuracy', 'uf1': 'UF1', 'uar': 'UAR'}
@@ -298,7 +298,7 @@ def saved(path, size):
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=size, layout='constrained')
         yield figure
-        with files.replacing(path) as file:
+        with writing.replacing(path) as file:
             figure.savefig(file, format=kind, dpi=160, metadata=plain)
 
 

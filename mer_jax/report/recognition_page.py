@@ -4,22 +4,25 @@ terminal table.
 
 from pathlib import Path
 
-from mer_jax.errors import UserError
 from mer_jax.models import regional
 from mer_jax.report import page as html
 from mer_jax.report import plots
-from mer_jax.report.text import MEASURES, measure, plural, shown, size, verdict
+from mer_jax.report.text import measure, plural, shown, size, verdict
 from mer_jax.report.text import table as table
-from mer_jax.runfiles import files
+from mer_jax.runfiles import files, writing
+from mer_jax.runfiles.config import RunConfig
+from mer_jax.runfiles.dropped import DroppedClip, DroppedTable
+from mer_jax.runfiles.explanations import Captions
+from mer_jax.runfiles.folds import FoldTable
+from mer_jax.runfiles.gan_checks import GanChecks
+from mer_jax.runfiles.metrics_log import MetricsLog
+from mer_jax.runfiles.plan import Plan
+from mer_jax.runfiles.predictions import PredictionTable
+from mer_jax.runfiles.results import RecognitionResults
+from mer_jax.runfiles.svms import SvmTable
 
-BLOCKS = (
-    'name protocol leaks folds seeds epochs clips metrics sd intervals per_dataset '
-    'per_class per_seed'
-).split()
-BLOCKS += 'per_subject per_fold confusion classes oracle_epoch'.split()
-# what the verb explain writes; words for them in LOOKS_WORDS
+# what the verb explain draws; words for them in Captions
 LOOKS = ('montage.png', 'scenarios.png', 'au_features.png')
-LOOKS_WORDS = 'captions.json'
 GENERATED = {
     'samples.png': 'Real images of one fold and those its GAN made: hue is direction, brightness '
     'length of the flow.',
@@ -33,7 +36,7 @@ def report(folder) -> Path:
     holds no results.
     """
     folder = Path(folder)
-    results = _results(folder)
+    results = RecognitionResults.read(folder).to_json()
     (folder / files.PLOTS).mkdir(exist_ok=True)
     parts = [_head(results), html.banner(verdict(results), results['leaks'])]
     parts += _scores(folder, results) if results['per_subject'] else []
@@ -54,27 +57,8 @@ def report(folder) -> Path:
         )
     ]
     path = folder / files.REPORT
-    files.write_text(path, html.page(f'{results["name"]}: {results["protocol"]}', parts))
+    writing.write_text(path, html.page(f'{results["name"]}: {results["protocol"]}', parts))
     return path
-
-
-def _results(folder):
-    """results.json with every block that the report reads."""
-    path = folder / files.RESULTS
-    if not path.exists():
-        raise UserError(
-            f'{folder} holds no {files.RESULTS}; train first: python main.py --config=<config> '
-            f'--workdir={folder}'
-        )
-    results = files.read_json(path)
-    missing = [key for key in BLOCKS if key not in results]
-    missing = missing or [f'metrics.{key}' for key in MEASURES if key not in results['metrics']]
-    if missing:
-        raise UserError(
-            f"{path}: lacks '{missing[0]}'; score the run again: the command that trained it, "
-            'with the verb evaluate'
-        )
-    return results
 
 
 def _head(results):
@@ -119,32 +103,33 @@ def _scores(folder, results):
 
 def _training(folder):
     """Training curves from metrics.jsonl."""
-    records = _optional(folder / files.METRICS, files.read_jsonl)
-    if not records:
+    log = _optional(folder, MetricsLog)
+    if not log or not log.records:
         return (
             ''
             if (folder / files.HEADS).exists()
             else html.section('Training', _missing(files.METRICS))
         )
+    records = [record.to_json() for record in log.records]
     curves = html.drawn(folder, 'curves', plots.curves, records)
     return html.section('Training', html.figure(curves, 'Measured on training rows only.'))
 
 
 def _machines(folder):
     """What the folds' support vector machines chose; '' where the network itself answers."""
-    rows = _optional(folder / files.HEADS, files.read_csv)
-    if not rows:
+    svms = _optional(folder, SvmTable)
+    if not svms or not svms.rows:
         return ''
     chosen = {}
-    for row in rows:
-        chosen.setdefault((float(row['cost']), float(row['gamma'])), []).append(row)
+    for row in svms.rows:
+        chosen.setdefault((row.cost, row.gamma), []).append(row)
     table = [
         [
             f'{cost:g}',
             f'{gamma:g}',
             len(own),
-            _spread(own, 'support_vectors', 0),
-            _spread(own, 'inner_uf1', 3),
+            _spread([row.support_vectors for row in own], 0),
+            _spread([row.inner_uf1 for row in own], 3),
         ]
         for (cost, gamma), own in sorted(chosen.items())
     ]
@@ -158,10 +143,10 @@ def _machines(folder):
     )
 
 
-def _spread(rows, key, digits):
+def _spread(column, digits):
     """'low to high' of a column; a dash where it is empty."""
-    found = [float(row[key]) for row in rows if row[key]]
-    return f'{min(found):.{digits}f} to {max(found):.{digits}f}' if found else '–'
+    values = [value for value in column if value is not None]
+    return f'{min(values):.{digits}f} to {max(values):.{digits}f}' if values else '–'
 
 
 def _subjects(folder, results):
@@ -188,16 +173,16 @@ def _subjects(folder, results):
 
 def _mistakes(folder):
     """The fifteen wrong answers with the highest score."""
-    rows = _optional(folder / files.PREDICTIONS, files.read_predictions)
-    if rows is None:
+    predictions = _optional(folder, PredictionTable)
+    if predictions is None:
         return _missing(files.PREDICTIONS)
-    wrong = [row for row in rows if row['label'] != row['predicted']]
-    wrong = sorted(wrong, key=lambda row: -row['scores'][row['predicted']])[:15]
+    wrong = [row for row in predictions.rows if row.label != row.predicted]
+    wrong = sorted(wrong, key=lambda row: -row.scores[row.predicted])[:15]
     cells = [
         [
-            *(row[key] for key in ('clip', 'subject', 'dataset', 'seed', 'label', 'predicted')),
-            measure(row['scores'][row['predicted']]),
-            measure(row['scores'][row['label']]),
+            *(row.clip, row.subject, row.dataset, row.seed, row.label, row.predicted),
+            measure(row.scores[row.predicted]),
+            measure(row.scores[row.label]),
         ]
         for row in wrong
     ]
@@ -242,17 +227,17 @@ def _oracle(folder, results):
 
 def _generated(folder):
     """What the folds' GANs made, and how it compares with what they saw."""
-    found = _optional(folder / files.GAN / 'checks.json', files.read_json)
-    if found is None:
+    checks = _optional(folder / files.GAN, GanChecks)
+    if checks is None:
         return ''
     told, made = [], []
-    for block in found['folds']:
-        test, near = block['two_sample'], block['memorised']
+    for block in checks.folds:
+        test, near = block.two_sample, block.memorised
         figures = test['made']['auc'], test['chance']['auc'], near['ratio'], near['copies']
-        told.append([block['fold'], *map(measure, figures)])
+        told.append([block.fold, *map(measure, figures)])
         made += [
-            [block['fold'], kind, side, *(shown(numbers[key]) for key in NUMBERS)]
-            for kind, sides in block['statistics'].items()
+            [block.fold, kind, side, *(shown(numbers[key]) for key in NUMBERS)]
+            for kind, sides in block.statistics.items()
             for side, numbers in sides.items()
         ]
     header = [
@@ -289,16 +274,17 @@ def _looks(folder, results):
     it could.
     """
     title, drawn = 'What the network looks at', folder / files.EXPLAIN
-    settings = _optional(folder / files.CONFIG, files.read_json) or {}
     if not (drawn / LOOKS[0]).exists():
-        if settings.get('model', {}).get('name') not in regional():
+        run_config = _optional(folder, RunConfig)
+        if run_config is None or run_config.settings['model']['name'] not in regional():
             return ''
         words = (
             f'Not drawn yet: python main.py explain --config=configs/{results["name"]}.py, '
             'with the flags of this run.'
         )
         return html.section(title, html.paragraph(words, 'soft'))
-    words = _optional(drawn / LOOKS_WORDS, files.read_json) or {}
+    captions = _optional(drawn, Captions)
+    words = captions.words if captions else {}
     pieces = [_look(drawn / name, words.get(name)) for name in LOOKS]
     foot = html.paragraph(
         f'Larger pictures, and of more clips, stand in {files.EXPLAIN}/ (index.csv lists them).',
@@ -316,30 +302,28 @@ def _look(path, words):
 
 def _folds(folder, results):
     """The fold table, with the accuracy of each fold."""
-    rows = _optional(folder / files.FOLDS, files.read_csv)
-    if not rows:
+    folds = _optional(folder, FoldTable)
+    if not folds:
         return html.section('Folds', _missing(files.FOLDS))
-    accuracy = {str(one['fold']): measure(one['accuracy']) for one in results['per_fold']}
-    cells = [[*row.values(), accuracy.get(row.get('fold'), '–')] for row in rows]
-    return html.section(
-        'Folds', html.details(plural(len(rows), 'fold'), html.table([*rows[0], 'accuracy'], cells))
-    )
+    accuracy = {block['fold']: measure(block['accuracy']) for block in results['per_fold']}
+    cells = [[*row, accuracy.get(row[0], '–')] for row in folds.cells()]
+    table = html.table([*folds.header, 'accuracy'], cells)
+    return html.section('Folds', html.details(plural(len(cells), 'fold'), table))
 
 
 def _dropped(folder):
     """Clips that were left out of the experiment, counted by reason."""
-    rows = _optional(folder / files.DROPPED, files.read_csv)
-    if rows is None:
+    dropped = _optional(folder, DroppedTable)
+    if dropped is None:
         return html.section('Clips left out', _missing(files.DROPPED))
+    rows = dropped.rows
     if not rows:
         return html.section(
             'Clips left out', html.paragraph('None: every clip of the data sets was used.', 'soft')
         )
-    pairs = [(row['dataset'], row['reason']) for row in rows]
+    pairs = [(row.dataset, row.reason) for row in rows]
     counts = [[*pair, pairs.count(pair)] for pair in dict.fromkeys(pairs)]
-    every = html.details(
-        plural(len(rows), 'clip'), html.table(list(rows[0]), [list(row.values()) for row in rows])
-    )
+    every = html.details(plural(len(rows), 'clip'), html.table(DroppedClip._fields, rows))
     return html.section(
         'Clips left out', html.table(['data set', 'reason', 'clips'], counts), every
     )
@@ -347,8 +331,9 @@ def _dropped(folder):
 
 def _run(folder, results):
     """Plan, time, data and versions."""
-    plan = results.get('plan') or _optional(folder / files.PLAN, files.read_json)
-    found = {'plan': plan, **{key: results.get(key) for key in ('seconds', 'data', 'versions')}}
+    plan = _optional(folder, Plan)
+    plan = results['plan'] or (plan and plan.to_json())
+    found = {'plan': plan, **{key: results[key] for key in ('seconds', 'data', 'versions')}}
     found = {key: block for key, block in found.items() if block}
     return html.section(
         'Plan, time, data and versions', html.tree_table(found) if found else _missing(files.PLAN)
@@ -357,17 +342,16 @@ def _run(folder, results):
 
 def _settings(folder):
     """config.json, flat."""
-    settings = _optional(folder / files.CONFIG, files.read_json)
-    if settings is None:
+    run_config = _optional(folder, RunConfig)
+    if run_config is None:
         return html.section('Settings', _missing(files.CONFIG))
-    return html.section(
-        'Settings', html.details('All settings', html.tree_table(settings, ('setting', 'value')))
-    )
+    table = html.tree_table(run_config.settings, ('setting', 'value'))
+    return html.section('Settings', html.details('All settings', table))
 
 
-def _optional(path, read):
-    """What `read` finds, None for a missing file."""
-    return read(path) if path.exists() else None
+def _optional(folder, file):
+    """What a file of the folder holds, None where it is missing; file: its dataclass."""
+    return file.read(folder) if (folder / file.FILE).exists() else None
 
 
 def _missing(name):

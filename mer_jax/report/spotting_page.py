@@ -8,12 +8,16 @@ from pathlib import Path
 import numpy as np
 
 from mer_jax.data.apexes import BLIND
-from mer_jax.errors import UserError
 from mer_jax.report import page as html
 from mer_jax.report import plots, plots_spotting
 from mer_jax.report.plots_spotting import TITLES
 from mer_jax.report.text import WIDTH, interval, measure, plural
-from mer_jax.runfiles import files
+from mer_jax.runfiles import files, writing
+from mer_jax.runfiles.apexes import ApexTable
+from mer_jax.runfiles.config import RunConfig
+from mer_jax.runfiles.metrics_log import MetricsLog
+from mer_jax.runfiles.predictions import FrameTable
+from mer_jax.runfiles.results import SpottingResults
 
 EXAMPLES = 12  # clips whose curve is drawn
 WORDS = {
@@ -96,16 +100,7 @@ def report(folder) -> Path:
     spotter.
     """
     folder = Path(folder)
-    results = files.read_json(folder / files.RESULTS)
-    missing = [
-        key for key in ('name', 'leaks', 'spotting', 'answer', 'clips') if key not in results
-    ]
-    if missing:
-        raise UserError(
-            f"{folder / files.RESULTS}: lacks '{missing[0]}'; score the run again: the command "
-            'that trained it, '
-            'with the verb evaluate'
-        )
+    results = SpottingResults.read(folder).to_json()
     (folder / files.PLOTS).mkdir(exist_ok=True)
     parts = [
         f'<h1>{html.escape(results["name"])}</h1>\n' + html.paragraph(_size(results), 'soft'),
@@ -119,7 +114,7 @@ def report(folder) -> Path:
         )
     ]
     path = folder / files.REPORT
-    files.write_text(path, html.page(f'{results["name"]}: apex spotting', parts))
+    writing.write_text(path, html.page(f'{results["name"]}: apex spotting', parts))
     return path
 
 
@@ -190,40 +185,35 @@ def _errors(folder, results):
 def _curves(folder, results):
     """Output over time of clips spread over the errors, and where apexes lie."""
     answer = results['answer']
-    rows = [
-        row
-        for row in files.read_csv(folder / files.APEXES)
-        if row['apex'] and row['left_out'] == '1'
-    ]
-    rows = [row for row in rows if row['seed'] == rows[0]['seed']]
-    rows.sort(key=lambda row: (abs(int(row[answer]) - int(row['apex'])), row['clip']))
+    rows = [row for row in ApexTable.read(folder).rows if row.left_out and row.apex is not None]
+    rows = [row for row in rows if row.seed == rows[0].seed]
+    rows.sort(key=lambda row: (abs(row.answers[answer] - row.apex), row.clip))
     chosen = [
         rows[place]
         for place in np.unique(np.linspace(0, len(rows) - 1, EXAMPLES).round().astype(int))
     ]
     keys = {
-        (row['clip'], row['dataset'], row['fold'], row['seed']): {'frame': [], 'output': []}
-        for row in chosen
+        (row.clip, row.dataset, row.fold, row.seed): {'frame': [], 'output': []} for row in chosen
     }
-    for line in files.read_csv(folder / files.PREDICTIONS):
-        curve = keys.get((line['clip'], line['dataset'], line['fold'], line['seed']))
+    for row in FrameTable.read(folder).rows:
+        curve = keys.get((row.clip, row.dataset, row.fold, row.seed))
         if curve:
-            curve['frame'].append(float(line['frame']))
-            curve['output'].append(float(line['output']))
+            curve['frame'].append(float(row.frame))
+            curve['output'].append(row.output)
     clips = [
         {
-            'title': row['clip'],
+            'title': row.clip,
             **{name: np.array(value) for name, value in curve.items()},
-            **{name: int(row[name]) for name in ('onset', 'apex', 'offset', *results['spotting'])},
+            **{'onset': row.onset, 'apex': row.apex, 'offset': row.offset, **row.answers},
         }
         for row, curve in zip(chosen, keys.values(), strict=True)
     ]
     drawn = html.drawn(
         folder, 'curves_of_clips', lambda path: plots_spotting.curves(path, clips, answer=answer)
     )
-    onset, apex, offset, told = (
-        np.array([int(row[name]) for row in rows]) for name in ('onset', 'apex', 'offset', answer)
-    )
+    onset, apex, offset, told = np.array(
+        [[row.onset, row.apex, row.offset, row.answers[answer]] for row in rows]
+    ).T
     places = html.drawn(
         folder,
         'places',
@@ -239,7 +229,7 @@ def _curves(folder, results):
             'What the spotter says over time',
             html.figure(
                 drawn,
-                f'Held-out clips of seed {rows[0]["seed"]}, from the best answer to the worst.',
+                f'Held-out clips of seed {rows[0].seed}, from the best answer to the worst.',
             ),
             html.figure(places, 'A spotter that learned little answers near one place.'),
         )
@@ -247,7 +237,9 @@ def _curves(folder, results):
 
 
 def _training(folder):
-    records = files.read_jsonl(folder / files.METRICS) if (folder / files.METRICS).exists() else []
+    if not (folder / MetricsLog.FILE).exists():
+        return ''
+    records = [record.to_json() for record in MetricsLog.read(folder).records]
     if not records:
         return ''
     return html.section(
@@ -258,7 +250,9 @@ def _training(folder):
 
 def _run(folder, results):
     found = {key: results[key] for key in ('plan', 'seconds', 'data', 'versions') if key in results}
-    settings = files.read_json(folder / files.CONFIG) if (folder / files.CONFIG).exists() else {}
+    settings = {}
+    if (folder / RunConfig.FILE).exists():
+        settings = RunConfig.read(folder).settings
     return html.section(
         'Plan, time, data, versions and settings',
         html.details('All', html.tree_table({**found, **settings})),

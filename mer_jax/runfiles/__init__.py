@@ -1,1 +1,5 @@
-"""A run on disk: the names of its files, and writes that a kill cannot leave half done."""
+"""A run on disk: for each of its files one frozen dataclass, which writes it, reads it and checks
+what it reads.
+
+`X.read(folder)` reads the file of a run, `x.write(folder)` writes it, `X.FILE` is its name.
+"""

@@ -14,6 +14,8 @@ from mer_jax.data import apexes
 from mer_jax.data.apexes import BLIND
 from mer_jax.errors import UserError
 from mer_jax.evaluation import paired
+from mer_jax.runfiles.apexes import ApexRow, ApexTable
+from mer_jax.runfiles.predictions import FrameRow, FrameTable
 from mer_jax.spotting import decoders
 from mer_jax.types import Array
 
@@ -144,44 +146,51 @@ def score(found: Answers, timing, names, clip_subject, clip_dataset) -> dict:
     return blocks
 
 
-def table(found: Answers, timing, names, titles, clip_subject, clip_dataset):
-    """Header and rows of apexes.csv: who answers what for which clip, the frame numbers of the clip
-    beside it.
-    """
-    header = [
-        'clip',
-        'subject',
-        'dataset',
-        'fold',
-        'title',
-        'seed',
-        'left_out',
-        'onset',
-        'apex',
-        'offset',
-        *found.frame,
-    ]
+def curves(found: Answers, names, clip_subject, clip_dataset) -> FrameTable:
+    """The output of the spotter at every frame of every held-out clip."""
+    rows = []
+    for clip, fold, seed, (frames, outputs) in zip(
+        found.clip, found.fold, found.seed, found.curve, strict=True
+    ):
+        subject = names.subjects[clip_subject[clip]]
+        dataset = names.datasets[clip_dataset[clip]]
+        for frame, output in zip(frames, outputs, strict=True):
+            row = FrameRow(
+                clip=names.clips[clip],
+                subject=subject,
+                dataset=dataset,
+                fold=int(fold),
+                seed=int(seed),
+                frame=int(frame),
+                output=float(output),
+            )
+            rows.append(row)
+    return FrameTable(tuple(rows))
+
+
+def table(found: Answers, timing, names, titles, clip_subject, clip_dataset) -> ApexTable:
+    """Who answers what for which clip, the frame numbers of the clip beside it."""
     rows = []
     for row, (clip, fold, seed, own) in enumerate(
         zip(found.clip, found.fold, found.seed, found.own, strict=True)
     ):
         apex = int(timing.apex[clip])
         rows.append(
-            [
-                names.clips[clip],
-                names.subjects[clip_subject[clip]],
-                names.datasets[clip_dataset[clip]],
-                int(fold),
-                titles[fold],
-                int(seed),
-                int(own),
-                int(timing.onset[clip]),
-                apex if apex >= 0 else '',
-                int(timing.offset[clip]),
-                *(int(frames[row]) for frames in found.frame.values()),
-            ]
+            ApexRow(
+                clip=names.clips[clip],
+                subject=names.subjects[clip_subject[clip]],
+                dataset=names.datasets[clip_dataset[clip]],
+                fold=int(fold),
+                title=titles[fold],
+                seed=int(seed),
+                left_out=bool(own),
+                onset=int(timing.onset[clip]),
+                apex=apex if apex >= 0 else None,
+                offset=int(timing.offset[clip]),
+                answers={name: int(frames[row]) for name, frames in found.frame.items()},
+            )
         )
-    return header, rows
+    return ApexTable(tuple(found.frame), tuple(rows))
 
 
 def _errors(found, frames, known, seeds, clips, timing):

@@ -14,10 +14,14 @@ from mer_jax.evaluation import COMPARED, HEADLINE, metrics, paired
 from mer_jax.evaluation.metrics import number
 from mer_jax.report import compare_text, plots_compare
 from mer_jax.report import page as html
-from mer_jax.runfiles import files
+from mer_jax.runfiles import files, writing
+from mer_jax.runfiles import results as result_files
+from mer_jax.runfiles.config import check_format
+from mer_jax.runfiles.folder import absolute
+from mer_jax.runfiles.predictions import PredictionTable
+from mer_jax.runfiles.reading import AGAIN
 from mer_jax.studies import compare_spotting
 
-BLOCKS = ('name', 'protocol', 'leaks', 'classes', 'confusion', 'data')
 # configs that do not begin with their data set
 PREFIXES = {'synthetic_faces': 'synthetic', 'precomputed_flow': 'megc2019'}
 PLOTS_WORDS = {
@@ -38,7 +42,7 @@ class Run(NamedTuple):
     # data.name and label scheme: 'casme2/video, irawan3'; of a spotting run data.name alone
     dataset: str
     results: dict  # results.json
-    rows: list  # as files.read_predictions returns them, of a spotting run compare_spotting.read
+    rows: list  # PredictionRow; of a spotting run the ApexRow that are scored
 
 
 def compare(config, workdir, folders) -> dict:
@@ -73,11 +77,10 @@ def read(folders) -> list:
 def confusions(run: Run, rows) -> np.ndarray:
     """int64[S, R, K, K] of some rows of a run, in the order of (data set, subject) and of seed."""
     classes = run.results['classes']
-    subjects, subject = _numbers([(row['dataset'], row['subject']) for row in rows])
-    seeds, seed = _numbers([row['seed'] for row in rows])
-    label, predicted = (
-        np.array([classes.index(row[key]) for row in rows], int) for key in ('label', 'predicted')
-    )
+    subjects, subject = _numbers([(row.dataset, row.subject) for row in rows])
+    seeds, seed = _numbers([row.seed for row in rows])
+    label = np.array([classes.index(row.label) for row in rows], int)
+    predicted = np.array([classes.index(row.predicted) for row in rows], int)
     shape = len(subjects), len(seeds)
     flat = metrics.confusions(
         label,
@@ -145,7 +148,7 @@ def write(runs, folder, reference: int = 0) -> dict:
 
     UserError where the folder cannot be made.
     """
-    found, folder = table(runs, reference), files.absolute(folder)
+    found, folder = table(runs, reference), absolute(folder)
     try:
         (folder / files.PLOTS).mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -163,10 +166,10 @@ def write(runs, folder, reference: int = 0) -> dict:
     pictures = [
         html.figure(html.data_uri(path, 'svg+xml'), PLOTS_WORDS[path.stem]) for path in drawn
     ]
-    files.write_json(folder / 'compare.json', found)
-    files.write_csv(folder / 'compare.csv', *words.csv_rows(found))
-    files.write_text(folder / 'compare.tex', words.latex(found))
-    files.write_text(folder / 'compare.html', words.page(found, pictures))
+    writing.write_json(folder / 'compare.json', found)
+    writing.write_csv(folder / 'compare.csv', *words.csv_rows(found))
+    writing.write_text(folder / 'compare.tex', words.latex(found))
+    writing.write_text(folder / 'compare.html', words.page(found, pictures))
     print(words.text(found))
     for path in [*(folder / f'compare.{kind}' for kind in ('json', 'csv', 'tex', 'html')), *drawn]:
         print(f'compare: {path}')
@@ -223,7 +226,7 @@ def _parts(text):
 
 def _matches(pattern):
     """The folder of this name, else those of runs that match it, sorted."""
-    path = files.absolute(pattern)
+    path = absolute(pattern)
     if path.is_dir():
         return [path]
     found = (Path(match) for match in sorted(glob.glob(str(path))))
@@ -245,28 +248,23 @@ def _titles(paths):
 
 def _run(folder, title):
     """The finished run in a folder; UserError for what keeps it from being compared."""
-    path, again = (
-        folder / files.RESULTS,
-        'score the run again: the command that trained it, with the verb evaluate',
-    )
+    check_format(folder)
+    path = folder / files.RESULTS
     if not path.exists():
         raise UserError(
             f'{folder} is not finished (no {path.name}); train first: the same command with the '
             'verb train'
         )
-    results = files.read_json(path)
-    spots = results.get('task') == 'spotting'
-    missing = [key for key in (compare_spotting.BLOCKS if spots else BLOCKS) if key not in results]
-    missing = missing or [f'data.{key}' for key in ('name', 'labels') if key not in results['data']]
-    if missing:
-        raise UserError(f"{path}: lacks '{missing[0]}'; {again}")
+    results = result_files.read(folder)
+    spots = isinstance(results, result_files.SpottingResults)
+    results = results.to_json()
     if not (results['spotting'] if spots else np.any(results['confusion'])):
         raise UserError(
             f'{folder}: nothing was held out (protocol {results["protocol"]}), so nothing can be '
             'compared; '
             'leave it out of --runs'
         )
-    if results.get('scored', 'test') != 'test':
+    if results['scored'] != 'test':
         raise UserError(
             f'{folder} is scored on its {results["scored"]} part, which chose settings; compare '
             'runs that are tested '
@@ -274,23 +272,23 @@ def _run(folder, title):
         )
     path = folder / (files.APEXES if spots else files.PREDICTIONS)
     if not path.exists():
-        raise UserError(f'{folder} holds no {path.name}; {again}')
-    rows = compare_spotting.read(path) if spots else files.read_predictions(path)
+        raise UserError(f'{folder} holds no {path.name}; {AGAIN}')
+    rows = compare_spotting.read(folder) if spots else list(PredictionTable.read(folder).rows)
     dataset = results['data']['name'] + (f', {results["data"]["labels"]}' if not spots else '')
     run = Run(folder, title, dataset, results, rows)
     if not (compare_spotting.counted(run) if spots else _counted(run)):
         raise UserError(
             f'{path}: holds other {"apexes" if spots else "predictions"} than {files.RESULTS} '
-            f'counts; {again}'
+            f'counts; {AGAIN}'
         )
     return run
 
 
 def _counted(run):
     """Whether the rows of a run are those that its results count."""
-    if not run.rows or {'clip', 'subject', 'dataset', 'label', 'predicted'} - run.rows[0].keys():
+    if not run.rows:
         return False
-    answers = {row[key] for row in run.rows for key in ('label', 'predicted')}
+    answers = {name for row in run.rows for name in (row.label, row.predicted)}
     return (
         answers <= {*run.results['classes']}
         and confusions(run, run.rows).sum((0, 1)).tolist() == run.results['confusion']
@@ -358,14 +356,14 @@ def _against(reference, run):
 
 def _key(row):
     """What makes a held-out row the same row in another run."""
-    return row['dataset'], row['subject'], row['clip'], row.get('frame', '')
+    return row.dataset, row.subject, row.clip, row.frame
 
 
 def _labels(run):
     """{row key: label} of the rows that every seed of a run tested."""
     often = Counter(map(_key, run.rows))
-    seeds = len({row['seed'] for row in run.rows})
-    return {_key(row): row['label'] for row in run.rows if often[_key(row)] == seeds}
+    seeds = len({row.seed for row in run.rows})
+    return {_key(row): row.label for row in run.rows if often[_key(row)] == seeds}
 
 
 def _numbers(values):

@@ -13,7 +13,6 @@ from typing import NamedTuple
 import numpy as np
 
 from mer_jax.data.apexes import BLIND
-from mer_jax.errors import UserError
 from mer_jax.evaluation import paired
 from mer_jax.evaluation.metrics import number
 from mer_jax.report import compare_text as words
@@ -21,11 +20,9 @@ from mer_jax.report import page as html
 from mer_jax.report import plots_spotting
 from mer_jax.report.plots_spotting import TITLES
 from mer_jax.report.text import WIDTH, interval, measure, plural
-from mer_jax.runfiles import files
+from mer_jax.runfiles.apexes import ApexTable
 
-BLOCKS = ('name', 'protocol', 'leaks', 'spotting', 'answer', 'data')
 FIGURES = ('mae', 'interval', 'sd', 'mae_ms', 'interval_ms', 'against')
-PLACES = ('onset', 'apex', 'offset')
 PLOT_WORDS = (
     'Mean error of every decision. Whiskers: 95 % interval over subjects; a bold figure: the '
     'decision that the run '
@@ -55,38 +52,23 @@ class Line(NamedTuple):
     leaky_test: bool
 
 
-def read(path) -> list:
-    """Rows of apexes.csv that are scored (the clip is left out, its apex known), frame numbers as
-    numbers.
-    """
-    rows = []
-    for line, row in enumerate(files.read_csv(path), 2):
-        try:
-            if row['left_out'] == '1' and row['apex']:
-                told = list(row)[list(row).index('offset') + 1 :]
-                rows.append(
-                    {
-                        **{key: row[key] for key in ('dataset', 'subject', 'clip')},
-                        **{key: int(row[key]) for key in ('seed', *PLACES, *told)},
-                    }
-                )
-        except (KeyError, ValueError) as error:
-            raise UserError(f'{path}, row {line}: {error}; score the run again') from None
-    return rows
+def read(folder) -> list:
+    """The rows [ApexRow] that are scored: the clip is left out, its apex known."""
+    return [row for row in ApexTable.read(folder).rows if row.left_out and row.apex is not None]
 
 
 def errors(run) -> dict:
     """{(dataset, subject, clip): {'places': (onset, apex, offset), decision: frames off}}: means
     over seeds, of the clips that every seed of a run tested.
     """
-    rows, seeds = {}, {row['seed'] for row in run.rows}
+    rows, seeds = {}, {row.seed for row in run.rows}
     for row in run.rows:
-        rows.setdefault((row['dataset'], row['subject'], row['clip']), []).append(row)
+        rows.setdefault((row.dataset, row.subject, row.clip), []).append(row)
     return {
         key: {
-            'places': tuple(own[0][name] for name in PLACES),
+            'places': (own[0].onset, own[0].apex, own[0].offset),
             **{
-                name: float(np.mean([abs(row[name] - row['apex']) for row in own]))
+                name: float(np.mean([abs(row.answers[name] - row.apex) for row in own]))
                 for name in run.results['spotting']
             },
         }
@@ -98,7 +80,7 @@ def errors(run) -> dict:
 def counted(run) -> bool:
     """Whether the rows of a run make the errors that its results tell."""
     blocks = run.results['spotting']
-    if not run.rows or blocks.keys() - run.rows[0].keys():
+    if not run.rows or blocks.keys() - run.rows[0].answers.keys():
         return False
     found = errors(run).values()
     return all(
@@ -207,7 +189,7 @@ def _row(run, name, first, reference):
         'labels': run.results['data']['labels'],
         'leaks': list(run.results['leaks']),
         'answer': run.results['answer'],
-        'seeds': len({row['seed'] for row in run.rows}),
+        'seeds': len({row.seed for row in run.rows}),
         'clips': len(found),
         'subjects': len({key[:2] for key in found}),
         'simple': {simple: blocks[simple]['mae'] for simple in BLIND},

@@ -6,7 +6,8 @@ from mer_jax.errors import UserError
 from mer_jax.evaluation import HEADLINE, METRICS
 from mer_jax.experiment import settings as rules
 from mer_jax.report.text import interval, measure
-from mer_jax.runfiles import files
+from mer_jax.runfiles import files, writing
+from mer_jax.runfiles.config import flat, nested
 from mer_jax.studies.subruns import parent, quietly
 
 AS = "as --grid='train.batch_size=16,24,32;train.epochs=5,10,50'"
@@ -46,8 +47,8 @@ def grid(settings: dict, text: str, train, folder) -> dict:
             for key in HEADLINE
         },
     }
-    files.write_json(folder / 'grid.json', found)
-    files.write_csv(
+    writing.write_json(folder / 'grid.json', found)
+    writing.write_csv(
         folder / 'grid.csv',
         [*rows[0], 'chosen'],
         [[*row.values(), number == best] for number, row in enumerate(rows)],
@@ -61,7 +62,7 @@ def combinations(text: str, settings: dict) -> list:
     """[{key: value}] of 'train.batch_size=16,24;train.epochs=5,10', the last key fastest; UserError
     for what is no such text.
     """
-    known, axes = files.flat(settings), []
+    known, axes = flat(settings), []
     for part in filter(None, text.replace(' ', '').split(';')):
         key, _, values = part.partition('=')
         if key not in known or key == 'data.channels':  # whose own value holds commas
@@ -71,7 +72,7 @@ def combinations(text: str, settings: dict) -> list:
         raise UserError(f'--grid is empty; {AS}')
     combined = [dict(chosen) for chosen in itertools.product(*axes)]
     for changes in combined:  # the last of many trainings is late for a mistake
-        rules.check(files.nested(known | changes))
+        rules.check(nested(known | changes))
     return combined
 
 

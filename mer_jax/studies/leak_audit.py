@@ -16,7 +16,7 @@ from mer_jax.evaluation import score
 from mer_jax.experiment import leaks
 from mer_jax.folds import PROTOCOLS, RESAMPLERS
 from mer_jax.report import audit_text
-from mer_jax.runfiles import files
+from mer_jax.runfiles.epoch_outputs import EpochOutputs
 from mer_jax.studies import compare
 from mer_jax.studies.subruns import parent, quietly
 from mer_jax.types import Names, Predictions
@@ -161,21 +161,17 @@ def at_best_epoch(run: compare.Run) -> compare.Run:
     """The same run, each fold answering as it did at the epoch that its held-out rows like best
     (test_best of score.oracle).
     """
-    outputs, classes = np.load(run.folder / files.HELD_OUT), run.results['classes']
-    label, fold, seed = (
-        np.array(
-            [classes.index(row[key]) if key == 'label' else row[key] for row in run.rows], np.int32
-        )
-        for key in ('label', 'fold', 'seed')
-    )
+    outputs, classes = EpochOutputs.read(run.folder).values, run.results['classes']
+    label = np.array([classes.index(row.label) for row in run.rows], np.int32)
+    fold = np.array([row.fold for row in run.rows], np.int32)
+    seed = np.array([row.seed for row in run.rows], np.int32)
     # clip, frame, subject and data set have no part in the choice
     nobody = np.zeros(len(label), np.int32)
     answers = Predictions(nobody, nobody, nobody, nobody, label, fold, seed, outputs[-1])
     epoch = score.best_epoch(outputs, answers, Names(tuple(classes), (), (), (), ()))
     chosen = outputs[epoch, np.arange(len(label))].argmax(-1)
-    return run._replace(
-        rows=[{**row, 'predicted': classes[k]} for row, k in zip(run.rows, chosen, strict=True)]
-    )
+    rows = zip(run.rows, chosen, strict=True)
+    return run._replace(rows=[row._replace(predicted=classes[k]) for row, k in rows])
 
 
 def _run(trial, folder):

@@ -7,13 +7,14 @@ import io
 
 from mer_jax.errors import UserError
 from mer_jax.runfiles import files
+from mer_jax.runfiles.folder import absolute
 
 
 def parent(folder, what: str):
     """The absolute folder of several runs; UserError where it is that of one run. what: 'an
     audit'.
     """
-    folder = files.absolute(folder)
+    folder = absolute(folder)
     if (folder / files.CONFIG).exists():
         raise UserError(
             f'{folder} holds a run; {what} trains several: name another folder with --workdir'

@@ -11,7 +11,9 @@ import numpy as np
 from tqdm import tqdm
 
 from mer_jax.errors import UserError
-from mer_jax.runfiles import files
+from mer_jax.runfiles import files, metrics_log
+from mer_jax.runfiles.epoch_outputs import EpochOutputs
+from mer_jax.runfiles.metrics_log import EpochRecord, MetricsLog
 from mer_jax.training.loop import Chunk
 
 
@@ -36,9 +38,9 @@ def progress(runs, groups, epochs):
 @contextlib.contextmanager
 def opened(folder, group, bar):
     """The Log of one group of runs: metrics.jsonl and tensorboard in `folder`, and the bar."""
-    board = _summary_writer(folder / 'tensorboard' / f'group_{group}')
+    board = _summary_writer(folder / files.TENSORBOARD / f'group_{group}')
     try:
-        yield Log(folder / files.METRICS, group, bar, board)
+        yield Log(folder, group, bar, board)
     finally:
         board.close()
 
@@ -46,7 +48,7 @@ def opened(folder, group, bar):
 class Log(NamedTuple):
     """Where the epochs of one group of runs are written."""
 
-    path: Path  # of metrics.jsonl
+    folder: Path  # of metrics.jsonl
     group: int
     bar: tqdm
     board: Any  # a SummaryWriter
@@ -55,16 +57,14 @@ class Log(NamedTuple):
         """Remove what was written behind the checkpoint of `epoch`, from which training goes on:
         those epochs are trained again.
         """
-        files.cut_jsonl(
-            self.path, lambda line: line['group'] != self.group or line['epoch'] <= epoch
-        )
+        metrics_log.cut(self.folder, self.group, epoch)
         self.bar.update(epoch)
 
     def write(self, chunk: Chunk) -> None:
         """Write one line for each epoch of a chunk."""
         runs, count = next(iter(chunk.logs.values())).shape
-        lines = [
-            _line(
+        records = [
+            _record(
                 chunk.epoch - count + 1 + place,
                 self.group,
                 runs,
@@ -73,27 +73,25 @@ class Log(NamedTuple):
             )
             for place in range(count)
         ]
-        files.append_jsonl(self.path, lines)
-        for line in lines:
+        metrics_log.append(self.folder, records)
+        for record in records:
             for name in chunk.logs:
-                self.board.add_scalar(f'train/{name}', line[name], line['epoch'])
-        self.bar.set_postfix_str(f'loss {lines[-1]["loss"]:.3f}', refresh=False)
+                self.board.add_scalar(f'train/{name}', record.figures[name], record.epoch)
+        self.bar.set_postfix_str(f'loss {records[-1].figures["loss"]:.3f}', refresh=False)
         self.bar.update(count)
 
 
-def open_held_out(path, shape, *, done):
+def open_held_out(folder, shape, *, done):
     """The memory-mapped file of held-out outputs [epochs, R, K]; one with other epochs keeps what
     it has in common.
 
     UserError where it is damaged or lacks epochs up to `done`: these are trained already and their
     outputs gone.
     """
-    try:
-        old = np.load(path) if path.exists() else np.zeros((0, *shape[1:]), np.float32)
-    except (ValueError, EOFError) as error:
-        raise UserError(
-            f'{path} cannot be read ({error}); restore it, or give another --workdir'
-        ) from None
+    path = folder / EpochOutputs.FILE
+    old = np.zeros((0, *shape[1:]), np.float32)
+    if path.exists():
+        old = EpochOutputs.read(folder).values
     if len(old) < done or old.shape[1:] != shape[1:]:
         raise UserError(
             f'{path} has shape {old.shape}, {done} epochs are trained of {shape}; '
@@ -103,28 +101,27 @@ def open_held_out(path, shape, *, done):
         grown = np.full(shape, np.nan, np.float32)
         common = min(len(old), len(grown))
         grown[:common] = old[:common]
-        files.write_array(path, grown)
+        EpochOutputs(grown).write(folder)
     return np.load(path, mmap_mode='r+')
 
 
 def trained_seconds(folder) -> float:
     """Seconds spent in training steps, over all sessions of the run that are part of its result."""
-    path = folder / files.METRICS
-    return (
-        sum(line.get('seconds', 0.0) for line in files.read_jsonl(path)) if path.exists() else 0.0
-    )
+    if not (folder / MetricsLog.FILE).exists():
+        return 0.0
+    return sum(record.seconds for record in MetricsLog.read(folder).records)
 
 
-def _line(epoch, group, runs, seconds, logs):
+def _record(epoch, group, runs, seconds, logs):
     """One record of metrics.jsonl: mean, least and largest over the runs of a group."""
-    line = {'epoch': epoch, 'group': group, 'runs': runs, 'seconds': seconds}
+    figures = {}
     for name, log in logs.items():
-        line |= {
+        figures |= {
             name: float(log.mean()),
             f'{name}_min': float(log.min()),
             f'{name}_max': float(log.max()),
         }
-    return line
+    return EpochRecord(epoch, group, runs, seconds, figures)
 
 
 def _summary_writer(folder):

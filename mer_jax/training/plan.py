@@ -8,30 +8,19 @@ import math
 import os
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 import jax
 import psutil
 
 from mer_jax.errors import UserError
-from mer_jax.runfiles import files
+from mer_jax.runfiles.plan import Plan
 
 # of the training that the trial may cost; beyond it a better plan could not repay being found
 _SHARE = 0.1
 
 _NOISE = 0.1  # by how much two timings of one plan differ on a busy machine
-
-
-class Plan(NamedTuple):
-    """One layout; runs with the same plan, machine and versions give the same bits."""
-
-    lowering: str  # matmul | native
-    at_once: int  # folds a device trains side by side
-    devices: int  # devices used
-    why: str
-    # runs in memory at a time; fixed with the first step, because checkpoints are written by group
-    group: int = 0
 
 
 def candidates(backend, devices, runs, *, lowering, at_once, use):
@@ -78,7 +67,8 @@ def settled(found, facts, measure, *, runs, epochs) -> Plan:
         return earlier
     seconds = measured(found, measure, runs=runs, epochs=epochs)
     told = ', '.join(f'{describe(plan)} {s:.3g} s' for plan, s in seconds.items())
-    best = fastest(seconds)._replace(why=f'measured, an epoch of all {runs} runs: {told}')
+    why = f'measured, an epoch of all {runs} runs: {told}'
+    best = replace(fastest(seconds), why=why)
     if seconds[fastest(seconds)] < math.inf:
         remember(facts if len(seconds) == len(found) else short, best)
     return best
@@ -112,32 +102,14 @@ def measured(found, measure, *, runs, epochs) -> dict:
     return seconds
 
 
-def pinned(path) -> Plan:
-    """The plan in a file; UserError where it holds none."""
-    noted = files.read_json(path)
-    try:
-        chosen = Plan(**noted)
-        if (
-            chosen.lowering in ('matmul', 'native')
-            and min(chosen.at_once, chosen.devices, chosen.group) >= 1
-        ):
-            return chosen
-    except TypeError:
-        pass  # other keys, or text where a number belongs
-    raise UserError(
-        f'{path} holds no plan (lowering, at_once, devices, why, group); restore it or give '
-        'another --workdir'
-    )
-
-
-def resumed(path, devices) -> Plan:
-    """The plan that a run began with; UserError where it needs more than the `devices` that are
-    here.
+def resumed(folder: Path, devices: int) -> Plan:
+    """The plan that the run in `folder` began with; UserError where it needs more than the
+    `devices` that are here.
     """
-    chosen = pinned(path)
+    chosen = Plan.read(folder)
     if chosen.devices > devices:
         raise UserError(
-            f'{path.parent} was begun on {chosen.devices} devices and {devices} are here; '
+            f'{folder} was begun on {chosen.devices} devices and {devices} are here; '
             'continue it where it was begun, or give another --workdir'
         )
     return chosen
@@ -169,7 +141,7 @@ def remember(facts: dict, plan: Plan) -> None:
     partial = note.with_suffix(f'.{os.getpid()}')
     try:
         note.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(json.dumps({'plan': plan._asdict(), 'facts': facts}, indent=1))
+        partial.write_text(json.dumps({'plan': plan.to_json(), 'facts': facts}, indent=1))
         os.replace(partial, note)
     except OSError as error:
         print(f'plan: not kept for the next run, {note.parent}: {error.strerror}')

@@ -13,9 +13,13 @@ import main
 from mer_jax import machine
 from mer_jax.data import apexes, images, loading, sources
 from mer_jax.errors import UserError
+from mer_jax.runfiles.apexes import ApexRow, ApexTable
+from mer_jax.runfiles.config import RunConfig
+from mer_jax.types import Names, Predictions
 from tests.mistakes_test import ROOT, mistake
 from tests.preprocess.flow_test import fields
 from tests.support.fake_raw import casme2, smic
+from tests.support.run_folders import recognition_results, spotting_results
 
 pytestmark = pytest.mark.usefixtures('unrendered')
 
@@ -90,17 +94,30 @@ def test_the_flow_at_a_frame_is_that_of_the_frame_or_of_the_nearest():
         )
 
 
-HEADER = ['clip', 'subject', 'dataset', 'fold', 'title', 'seed', 'apex', 'max', 'template']
-RUN = {'task': 'spotting', 'protocol': 'loso', 'leaks': [], 'answer': 'template', 'seeds': 2}
-
-
-def written(folder, results=RUN, rows=()):
-    """A folder as apexes.read finds a finished run."""
+def written(folder, rows=(), **changed):
+    """The folder of a finished spotting run that answers by its template; changed: its results."""
     folder.mkdir(parents=True)
-    (folder / 'results.json').write_text(json.dumps(results))
-    with open(folder / 'apexes.csv', 'w', newline='') as file:
-        csv.writer(file).writerows([HEADER, *rows])
+    RunConfig({}, 'print').write(folder)
+    spotting_results({}, **{'answer': 'template'} | changed).write(folder)
+    ApexTable(('max', 'template'), tuple(rows)).write(folder)
     return folder
+
+
+def answered(clip, dataset, fold, seed, apex, largest, template):
+    """What the fold that leaves s1, s2, ... out answers for a clip."""
+    return ApexRow(
+        clip=clip,
+        subject='s1',
+        dataset=dataset,
+        fold=fold,
+        title=f's{fold + 1}',
+        seed=seed,
+        left_out=apex is not None,
+        onset=0,
+        apex=apex,
+        offset=50,
+        answers={'max': largest, 'template': template},
+    )
 
 
 def test_answers_are_read_by_title_seed_data_set_and_clip(tmp_path):
@@ -108,20 +125,20 @@ def test_answers_are_read_by_title_seed_data_set_and_clip(tmp_path):
     stands for.
     """
     rows = [
-        ['a', 's1', 'smic', 0, 's1', 0, '', 5, 6],
-        ['a', 's1', 'smic', 1, 's2', 0, '', 7, 8],
-        ['a', 's1', 'smic', 0, 's1', 1, '', 9, 10],
-        ['a', '01', 'samm', 0, 's1', 0, '', 11, 12],
-        ['b', 's1', 'smic', 0, 's1', 0, 40, 41, 42],
+        answered('a', 'smic', 0, 0, None, 5, 6),
+        answered('a', 'smic', 1, 0, None, 7, 8),
+        answered('a', 'smic', 0, 1, None, 9, 10),
+        answered('a', 'samm', 0, 0, None, 11, 12),
+        answered('b', 'smic', 0, 0, 40, 41, 42),
     ]
-    found = apexes.read(written(tmp_path / 'run', rows=rows))
+    found = apexes.read(written(tmp_path / 'run', rows))
     assert found.frame == {
         ('s1', 0): {('smic', 'a'): 6, ('samm', 'a'): 12},
         ('s2', 0): {('smic', 'a'): 8},
         ('s1', 1): {('smic', 'a'): 10},
     }
     assert found.seeds == 2 and found.folder == str(tmp_path / 'run')
-    other = apexes.read(written(tmp_path / 'max', RUN | {'answer': 'max'}, rows))
+    other = apexes.read(written(tmp_path / 'max', rows, answer='max'))
     assert other.frame['s1', 0] == {('smic', 'a'): 5, ('samm', 'a'): 11}
 
 
@@ -137,15 +154,20 @@ def test_what_is_no_honest_spotting_run_by_subject_is_refused(tmp_path):
         (
             {'protocol': 'kfold'},
             {'leaks': ['data.scale_scope all: x']},
-            {'task': 'recognition'},
             {'protocol': 'loso, validation part'},
         )
     ):
         with pytest.raises(UserError, match=told):
-            apexes.read(written(tmp_path / str(number), RUN | other))
-    recognition = {key: value for key, value in RUN.items() if key != 'task'}
+            apexes.read(written(tmp_path / str(number), **other))
+    names = Names(('a', 'b'), (), (), (), ())
+    nothing = Predictions(*[np.zeros(0, np.int32)] * 7, np.zeros((0, 2), np.float32))
+    recognition_results(nothing, names).write(written(tmp_path / 'recognition'))
     with pytest.raises(UserError, match=told):
-        apexes.read(written(tmp_path / 'recognition', recognition))
+        apexes.read(tmp_path / 'recognition')
+    old = written(tmp_path / 'old')
+    (old / 'config.json').write_text('{"settings": {}, "data": "print"}')
+    with pytest.raises(UserError, match='old: is a run of format 1'):
+        apexes.read(old)
     for folder in (tmp_path / 'none', tmp_path):
         with pytest.raises(
             UserError,
@@ -381,7 +403,7 @@ def test_a_folder_that_tells_no_apex_of_the_fold_ends_in_one_line(
     assert 'no folder of a finished spotting run' in mistake(
         capsys, *command(release, 'smic', built, tmp_path, tmp_path / 'run')
     )
-    own = written(tmp_path / 'other', RUN)
+    own = written(tmp_path / 'other')
     assert 'answers nothing for clip' in mistake(
         capsys, *command(release, 'smic', built, own, tmp_path / 'run')
     )

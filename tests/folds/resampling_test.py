@@ -293,7 +293,8 @@ def test_generated_images_train_beside_the_fold_that_they_were_made_for(tmp_path
         np.isnan(more.extras['action_units'][len(samples.label) :]).all()
         and (more.subject[len(samples.label) :] == -1).all()
     )
-    assert protocols.table(extended, titles, more, names)[1][2][4:6] == [29, 5]
+    row = protocols.table(extended, titles, more, names).rows[2]
+    assert (row.train, row.made) == (29, 5)
 
 
 WRONG = [

@@ -13,7 +13,7 @@ import pytest
 from mer_jax.errors import UserError
 from mer_jax.folds import protocols
 from mer_jax.generation import gan
-from mer_jax.runfiles import files
+from mer_jax.runfiles.metrics_log import MetricsLog
 from mer_jax.training import batches, checkpoint, parallel, plan
 from mer_jax.training import programs as runs
 from mer_jax.training.epoch import run_key
@@ -322,10 +322,10 @@ def test_a_killed_training_goes_on_to_the_same_images(once, tmp_path):
     again, also = once(samples, folds, tmp_path / 'cut', steps=4 * 3)
     np.testing.assert_array_equal(again, images)
     assert images.shape == (3, 60, 8, 8, 2) and images.dtype == np.float32
-    order = lambda line: (line['group'], line['epoch'])  # noqa: E731
-    plain = [[line | {'seconds': 0} for line in sorted(one, key=order)] for one in (logs, also)]
+    order = lambda record: (record.group, record.epoch)  # noqa: E731
+    plain = [[line._replace(seconds=0) for line in sorted(log, key=order)] for log in (logs, also)]
     assert plain[0] == plain[1] and len(logs) == 2 * 4
-    assert files.read_jsonl(tmp_path / 'cut' / files.METRICS) == also
+    assert MetricsLog.read(tmp_path / 'cut').records == also
 
 
 def test_it_learns_where_each_class_moves(once, tmp_path):
@@ -341,7 +341,7 @@ def test_it_learns_where_each_class_moves(once, tmp_path):
         likeness = np.corrcoef(means, made.reshape(3, 20, -1).mean(1))[:3, 3:]
         others = likeness[~np.eye(3, dtype=bool)]
         assert np.diag(likeness).min() > 0.6 and others.max() < 0.3, likeness.round(2)
-    assert all(np.isfinite(line['loss']) for line in logs)
+    assert all(np.isfinite(record.figures['loss']) for record in logs)
 
 
 def test_clips_and_odd_sizes_are_refused():

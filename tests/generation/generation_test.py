@@ -18,6 +18,7 @@ from mer_jax.errors import UserError
 from mer_jax.experiment import folder as run_folder
 from mer_jax.folds import protocols
 from mer_jax.generation import rows as generation
+from mer_jax.runfiles.metrics_log import EpochRecord
 from mer_jax.training import parallel, plan
 from mer_jax.training import programs as runs
 from tests.conftest import make_samples
@@ -173,7 +174,8 @@ def stub(samples, folds, layout, *, classes, each, folder, **settings):
     made = np.random.default_rng(0).integers(
         0, 256, (len(folds.fold), classes * each, *samples.image.shape[1:])
     )
-    return made.astype(np.uint8), [{'epoch': 1, 'loss': settings.get('loss', 0.0), 'd_loss': 0.0}]
+    record = EpochRecord(1, 0, 5, 0.1, {'loss': settings.get('loss', 0.0), 'd_loss': 0.0})
+    return made.astype(np.uint8), (record,)
 
 
 def test_a_class_that_the_fold_lacks_is_not_made(small, tmp_path, monkeypatch):
@@ -267,7 +269,7 @@ def test_a_diverged_gan_is_an_error_in_one_line(small, tmp_path, monkeypatch):
     them.
     """
     monkeypatch.setattr(
-        generation.gan, 'trained', lambda *rest, **more: stub(*rest, **more, loss=float('nan'))
+        generation.gan, 'trained', lambda *rest, **more: stub(*rest, **more, loss=None)
     )
     with pytest.raises(UserError, match='diverged.*gan.learning_rate'):
         extended(tmp_path, *small)

@@ -18,7 +18,16 @@ from mer_jax.errors import UserError
 from mer_jax.evaluation import score
 from mer_jax.report import plots, recognition_page
 from mer_jax.runfiles import files
+from mer_jax.runfiles.config import RunConfig
+from mer_jax.runfiles.dropped import DroppedClip, DroppedTable
+from mer_jax.runfiles.explanations import Captions
+from mer_jax.runfiles.folds import FoldRow, FoldTable
+from mer_jax.runfiles.metrics_log import EpochRecord, MetricsLog
+from mer_jax.runfiles.predictions import PredictionTable
+from mer_jax.runfiles.results import RecognitionResults
+from mer_jax.runfiles.svms import SvmRow, SvmTable
 from mer_jax.types import Names, Predictions
+from tests.support.run_folders import recognition_results
 
 ROOT = Path(__file__).parents[2]
 MARKUP = '<script>alert("x")</script>&'
@@ -48,47 +57,29 @@ def experiment(
     arrays = [np.arange(rows), np.zeros(rows), subject, subject % 2, label, subject]
     arrays = [np.tile(array, seeds).astype(np.int32) for array in arrays]
     run = Predictions(*arrays, np.repeat(np.arange(seeds), rows).astype(np.int32), outputs[-1])
-    results = {
-        'name': 'casme2_demo',
-        'protocol': 'loso',
-        'leaks': list(leaks),
-        'folds': subjects,
-        'seeds': seeds,
-    }
-    results |= {
-        'epochs': 4,
-        'clips': rows,
-        **score.score(run, names),
-        'oracle_epoch': score.oracle(outputs, run, names),
-    }
-    return (
-        results
-        | {'plan': {'lowering': 'matmul'}, 'seconds': {'total': 3.5}, 'versions': {'jax': '0.10'}},
+    results = recognition_results(
         run,
         names,
+        leaks=list(leaks),
+        folds=subjects,
+        seeds=seeds,
+        clips=rows,
+        oracle_epoch=score.oracle(outputs, run, names),
     )
+    return results.to_json(), run, names
 
 
 def folder_of(path, results, run, names, reason='no apex frame'):
     """Every file of the run."""
-    files.write_json(path / files.RESULTS, results)
-    files.write_predictions(path / files.PREDICTIONS, run, names)
-    files.write_json(
-        path / files.CONFIG, {'model': {'name': 'demo_model'}, 'data': {'note': reason}}
-    )
-    header = ['fold', 'title', 'dataset', 'subjects', 'train', 'test']
-    files.write_csv(
-        path / files.FOLDS, header, [[i, f's{i:02d}', 'casme2', 1, 50, 10] for i in range(6)]
-    )
-    header = ['clip', 'subject', 'dataset', 'emotion', 'reason']
-    files.write_csv(path / files.DROPPED, header, [['c1', 's09', 'samm', 'fear', reason]] * 3)
-    for epoch in range(1, 5):
-        record = {
-            f'{name}{end}': 1 / epoch
-            for name in ('loss', 'accuracy')
-            for end in ('', '_min', '_max')
-        }
-        files.append_jsonl(path / files.METRICS, [{'epoch': epoch, **record, 'seconds': 0.1}])
+    RecognitionResults(**results).write(path)
+    PredictionTable.of(run, names).write(path)
+    RunConfig({'model': {'name': 'demo_model'}, 'note': reason}, 'print').write(path)
+    folds = [FoldRow(i, f's{i:02d}', 'casme2', 1, 50, 0, 10, (10,)) for i in range(6)]
+    FoldTable(('negative',), tuple(folds)).write(path)
+    DroppedTable((DroppedClip('c1', 's09', 'samm', 'fear', reason),) * 3).write(path)
+    keys = [f'{name}{end}' for name in ('loss', 'accuracy') for end in ('', '_min', '_max')]
+    log = [EpochRecord(i, 0, 12, 0.1, dict.fromkeys(keys, 1 / i)) for i in range(1, 5)]
+    MetricsLog(tuple(log)).write(path)
     return path
 
 
@@ -224,12 +215,9 @@ def test_no_results_is_a_line_that_says_what_to_do(tmp_path):
         UserError, match='holds no results.json; train first: python main.py --config='
     ):
         recognition_page.report(tmp_path)
-    files.write_json(tmp_path / files.RESULTS, {'name': 'x'})
-    with pytest.raises(UserError, match="results.json: lacks 'protocol'"):
-        recognition_page.report(tmp_path)
     results = experiment()[0]
     del results['metrics']['precision']
-    files.write_json(tmp_path / files.RESULTS, results)
+    RecognitionResults(**results).write(tmp_path)
     with pytest.raises(
         UserError, match="results.json: lacks 'metrics.precision'; score the run again"
     ):
@@ -285,10 +273,8 @@ def looked(finished, tmp_path):
     (path / 'explain').mkdir()
     for name in ('montage.png', 'scenarios.png', 'au_features.png'):
         (path / 'explain' / name).write_bytes(PIXEL + name.encode())
-    files.write_json(
-        path / 'explain' / 'captions.json',
-        {'montage.png': MARKUP, 'au_features.png': 'too few clips'},
-    )
+    captions = {'montage.png': MARKUP, 'au_features.png': 'too few clips'}
+    Captions(captions).write(path / 'explain')
     return path
 
 
@@ -330,7 +316,7 @@ def test_networks_with_maps_say_how_to_draw_them(finished, tmp_path, model, said
     an error.
     """
     path = shutil.copytree(finished[0], tmp_path / 'run')
-    files.write_json(path / files.CONFIG, {'model': {'name': model}})
+    RunConfig({'model': {'name': model}}, 'print').write(path)
     recognition_page.report(path)
     assert ('python main.py explain --config=configs/casme2_demo.py' in page(path)) == said
     assert ('What the network looks at' in page(path)) == said
@@ -398,16 +384,15 @@ def test_machines_are_told_by_what_folds_chose(tmp_path):
     """
     results, run, names = experiment()
     folder = folder_of(tmp_path, results, run, names)
-    header = ['title', 'seed', 'place', 'cost', 'gamma', 'inner_uf1', 'support_vectors']
-    rows = [
-        ['a', 0, 1, '10', '0.5', '0.6100', 31],
-        ['b', 0, 1, '2', '0.5', '0.5000', 40],
-        ['c', 0, 1, '2', '0.5', '0.7000', 20],
-    ]
+    rows = (
+        SvmRow('a', 0, 1, cost=10, gamma=0.5, inner_uf1=0.61, support_vectors=31),
+        SvmRow('b', 0, 1, cost=2, gamma=0.5, inner_uf1=0.5, support_vectors=40),
+        SvmRow('c', 0, 1, cost=2, gamma=0.5, inner_uf1=0.7, support_vectors=20),
+    )
     (folder / files.METRICS).unlink(missing_ok=True)
     page = recognition_page.report(folder).read_text()
     assert 'Support vector machines' not in page and files.METRICS in page
-    files.write_csv(folder / files.HEADS, header, rows)
+    SvmTable(rows).write(folder)
     page = recognition_page.report(folder).read_text()
     cells = re.findall('<td[^>]*>([^<]*)</td>', page[page.index('Support vector machines') :])[:10]
     assert cells == [
@@ -423,7 +408,7 @@ def test_machines_are_told_by_what_folds_chose(tmp_path):
         '0.610 to 0.610',
     ]
     assert files.METRICS not in page
-    files.write_json(folder / files.RESULTS, results | {'oracle_epoch': None})
+    RecognitionResults(**results | {'oracle_epoch': None}).write(folder)
     assert 'choosing the epoch' not in recognition_page.report(folder).read_text()
-    files.write_csv(folder / files.HEADS, header, [[*row[:5], '', row[6]] for row in rows])
+    SvmTable(tuple(row._replace(inner_uf1=None) for row in rows)).write(folder)
     assert '20 to 40</td><td class="n">–' in recognition_page.report(folder).read_text()

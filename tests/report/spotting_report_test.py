@@ -12,7 +12,9 @@ from mer_jax.errors import UserError
 from mer_jax.experiment import results as outcome
 from mer_jax.folds import protocols
 from mer_jax.report import spotting_page
-from mer_jax.runfiles import files
+from mer_jax.runfiles.config import RunConfig
+from mer_jax.runfiles.metrics_log import EpochRecord, MetricsLog
+from mer_jax.runfiles.results import SpottingResults
 from mer_jax.spotting import decoders
 from mer_jax.training import held_out
 from tests.spotting.spotting_score_test import CLIPS, LABEL, NAMES, SAMPLES, SCORED, TIMING
@@ -59,14 +61,13 @@ def write(
             'seeds': seeds,
             'epochs': 4,
         },
-        'tail': {'plan': {'lowering': 'matmul'}, 'data': {'name': MARKUP}},
+        'tail': {'plan': {'lowering': 'matmul'}, 'data': {'name': MARKUP, 'labels': 'linear'}},
     }
     folder.mkdir()
-    files.write_json(folder / files.CONFIG, {'settings': {'name': MARKUP}, 'data': 'print'})
-    logs = {'group': 0, 'runs': 5, 'seconds': 1.0, 'loss': 0.1, 'loss_min': 0.1, 'loss_max': 0.2}
-    (folder / files.METRICS).write_text(
-        ''.join(json.dumps({'epoch': epoch, **logs}) + '\n' for epoch in (1, 2))
-    )
+    RunConfig({'name': MARKUP}, 'print').write(folder)
+    figures = {'loss': 0.1, 'loss_min': 0.1, 'loss_max': 0.2}
+    log = [EpochRecord(epoch, group=0, runs=5, seconds=1.0, figures=figures) for epoch in (1, 2)]
+    MetricsLog(tuple(log)).write(folder)
     return outcome.spotting(
         folder,
         output if len(rows) else None,
@@ -239,13 +240,10 @@ def test_report_again_draws_the_same_and_tells_what_is_missing(tmp_path, capsys)
         outcome.reported(tmp_path / 'run') == results
         and (tmp_path / 'run/report.html').read_text() == page
     )
-    files.write_json(
-        tmp_path / 'run/results.json',
-        {key: value for key, value in results.items() if key != 'answer'},
-    )
+    SpottingResults(**results | {'answer': 'guess'}).write(tmp_path / 'run')
     with pytest.raises(
         UserError,
-        match=r"results.json: lacks 'answer'; score the run again: the command that trained it",
+        match=r"results.json: answer is 'guess'; .*score the run again: the command that trained",
     ):
         outcome.reported(tmp_path / 'run')
     (tmp_path / 'run/results.json').unlink()

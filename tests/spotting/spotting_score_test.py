@@ -212,7 +212,8 @@ def test_the_table_holds_a_row_for_every_answer():
     would feed it a leak.
     """
     found, _, _, titles = run(OFF)
-    header, rows = score.table(found, TIMING, NAMES, titles, SUBJECT, DATASET)
+    table = score.table(found, TIMING, NAMES, titles, SUBJECT, DATASET)
+    header, rows = table.header, table.cells()
     assert header == [
         'clip',
         'subject',

@@ -22,7 +22,7 @@ from mer_jax.errors import UserError
 from mer_jax.evaluation import score
 from mer_jax.experiment import leaks, run, settings
 from mer_jax.report import audit_text
-from mer_jax.runfiles import files
+from mer_jax.runfiles.folder import default
 from mer_jax.studies import leak_audit, verbs
 from mer_jax.types import Names, Predictions
 from tests.conftest import make_samples
@@ -415,6 +415,5 @@ def test_mistakes_are_told_in_one_line(tmp_path):
 def test_words_stand_for_every_habit():
     """A habit without words is a line that no reviewer understands."""
     assert (
-        set(audit_text.WHY) == set(leak_audit.TITLES)
-        and files.default('configs/a.py', 'b') == 'runs/a-b'
+        set(audit_text.WHY) == set(leak_audit.TITLES) and default('configs/a.py', 'b') == 'runs/a-b'
     )

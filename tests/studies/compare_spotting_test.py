@@ -9,6 +9,7 @@ import subprocess
 import sys
 import types
 import xml.etree.ElementTree
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +18,14 @@ import pytest
 from mer_jax.errors import UserError
 from mer_jax.evaluation import paired
 from mer_jax.runfiles import files
+from mer_jax.runfiles import results as result_files
+from mer_jax.runfiles.config import RunConfig
+from mer_jax.runfiles.predictions import PredictionTable
 from mer_jax.spotting import score
 from mer_jax.studies import compare, compare_spotting
-from mer_jax.types import Names
-from tests.studies.compare_test import Tags
+from mer_jax.types import Names, Predictions
+from tests.studies.compare_test import Tags, csv_rows
+from tests.support.run_folders import recognition_results, spotting_results
 
 ROOT = Path(__file__).parents[2]
 LEAK = 'random_split: clips of one subject stand on both sides'
@@ -78,28 +83,20 @@ def finished(
         clip, person[clip], np.repeat(np.arange(seeds), clips), all_rows > 0, frame, []
     )
     nobody = np.zeros(clips, int)
-    files.write_csv(
-        path / files.APEXES,
-        *score.table(found, timing, names, names.subjects, person, nobody),
+    score.table(found, timing, names, names.subjects, person, nobody).write(path)
+    results = spotting_results(
+        score.score(found, timing, names, person, nobody),
+        name=path.name,
+        protocol=protocol,
+        leaks=list(leaks),
+        folds=subjects,
+        seeds=seeds,
+        clips=clips,
+        answer=answer,
+        data={'name': data, 'labels': labels},
     )
-    files.write_json(
-        path / files.RESULTS,
-        {
-            'name': path.name,
-            'scored': 'test',
-            'protocol': protocol,
-            'leaks': list(leaks),
-            'folds': subjects,
-            'seeds': seeds,
-            'epochs': 3,
-            'clips': clips,
-            'task': 'spotting',
-            'answer': answer,
-            'spotting': score.score(found, timing, names, person, nobody),
-            'data': {'name': data, 'labels': labels},
-        },
-    )
-    files.write_json(path / files.CONFIG, {'settings': {}, 'data': 'f'})
+    results.write(path)
+    RunConfig({}, 'print').write(path)
     return path
 
 
@@ -244,9 +241,7 @@ def test_only_clips_that_every_seed_of_both_tested_are_paired(tmp_path):
         )
     (run,) = compare.read([finished(tmp_path / 'c', seeds=2)])
     assert compare_spotting.counted(run)
-    partial = run._replace(
-        rows=[row for row in run.rows if (row['seed'], row['clip']) != (1, 'clip0')]
-    )
+    partial = run._replace(rows=[row for row in run.rows if (row.seed, row.clip) != (1, 'clip0')])
     assert {key[2] for key in compare_spotting.errors(partial)} == {f'clip{i}' for i in range(1, 6)}
     assert not compare_spotting.counted(run._replace(rows=run.rows[:3]))
 
@@ -341,7 +336,7 @@ def test_a_leaky_run_is_marked_everywhere(written):
     assert all(line.count(r'\dagger') == 4 for line in after)  # title and three differences
     assert 'class="verdict leaky"' in page and f'<li>casme2_two: {LEAK}</li>' in page
     assert '<td>casme2_two' not in page and '<td>casme2_one' in page and '<td>† samm_two' in page
-    rows = {row['run']: row for row in files.read_csv(folder / 'compare.csv')}
+    rows = {row['run']: row for row in csv_rows(folder / 'compare.csv')}
     assert (rows['casme2_two']['honest'], rows['casme2_two']['leaks']) == ('no', LEAK)
     assert (rows['samm_two']['honest'], rows['samm_two']['reference_honest']) == ('yes', 'no')
 
@@ -454,26 +449,11 @@ def test_runs_of_two_kinds_are_refused_in_one_line(tmp_path):
     """An error in frames beside an accuracy is no table."""
     other = tmp_path / 'other'
     other.mkdir()
-    rows = [
-        ['c0', 's0', 'casme2', 0, 0, 'a', 'a', 1, 0],
-        ['c1', 's1', 'casme2', 0, 0, 'b', 'b', 0, 1],
-    ]
-    files.write_csv(
-        other / files.PREDICTIONS,
-        ['clip', 'subject', 'dataset', 'fold', 'seed', 'label', 'predicted', 'score_a', 'score_b'],
-        rows,
-    )
-    files.write_json(
-        other / files.RESULTS,
-        {
-            'name': 'other',
-            'protocol': 'loso',
-            'leaks': [],
-            'classes': ['a', 'b'],
-            'confusion': [[1, 0], [0, 1]],
-            'data': {'name': 'casme2/flow', 'labels': 'x'},
-        },
-    )
+    names = Names(('a', 'b'), ('s0', 's1'), ('casme2',), ('c0', 'c1'), ())
+    number, zero = np.arange(2, dtype=np.int32), np.zeros(2, np.int32)
+    predictions = Predictions(number, zero, number, zero, number, zero, zero, np.eye(2))
+    PredictionTable.of(predictions, names).write(other)
+    recognition_results(predictions, names).write(other)
     runs = compare.read([other, finished(tmp_path / 'spots')])
     with pytest.raises(
         UserError, match='spots spots apexes, .*other recognises classes; name runs of one kind'
@@ -486,25 +466,27 @@ def test_runs_of_two_kinds_are_refused_in_one_line(tmp_path):
     ('case', 'words'),
     [
         ('unfinished', r'is not finished \(no results.json\)'),
-        ('old', "results.json: lacks 'answer'; score the run again"),
+        ('old', 'run: is a run of format 1, .*train again into another --workdir'),
+        ('lacking', "results.json: lacks 'data.labels'; score the run again"),
         ('all_rows', r'nothing was held out \(protocol loso\)'),
         ('no_apexes', 'holds no apexes.csv; score the run again'),
         ('other', 'apexes.csv: holds other apexes than results.json counts'),
         ('empty', 'apexes.csv: holds other apexes than results.json counts'),
-        ('column', "apexes.csv, row 2: 'apex'; score the run again"),
-        ('number', 'apexes.csv, row 2: invalid literal'),
+        ('column', "apexes.csv: lacks the column 'apex'; score the run again"),
+        ('number', "apexes.csv, row 2: apex is 'soon'; allowed: a whole number, or nothing"),
     ],
 )
 def test_a_folder_that_cannot_be_compared_is_one_line(tmp_path, case, words):
     """A traceback would not tell which of twenty folders is at fault."""
     folder = finished(tmp_path / 'run')
-    results, apexes = folder / files.RESULTS, folder / files.APEXES
-    tree, text = files.read_json(results), apexes.read_text()
-    changed = {
-        'old': {key: value for key, value in tree.items() if key != 'answer'},
-        'all_rows': {**tree, 'spotting': {}},
-    }
-    files.write_json(results, changed.get(case, tree))
+    results, apexes = result_files.read(folder), folder / files.APEXES
+    text = apexes.read_text()
+    if case == 'old':
+        (folder / files.CONFIG).write_text('{"settings": {}, "data": "print"}')
+    if case == 'lacking':
+        replace(results, data={'name': 'casme2/spotting'}).write(folder)
+    if case == 'all_rows':
+        replace(results, spotting={}).write(folder)
     apexes.write_text(
         {
             'other': text.replace(f',{APEX + 4},', f',{APEX + 5},'),
@@ -514,7 +496,7 @@ def test_a_folder_that_cannot_be_compared_is_one_line(tmp_path, case, words):
         }.get(case, text)
     )
     if case in ('unfinished', 'no_apexes'):
-        (results if case == 'unfinished' else apexes).unlink()
+        (folder / files.RESULTS if case == 'unfinished' else apexes).unlink()
     with pytest.raises(UserError, match=words) as error:
         compare.read([folder])
     assert '\n' not in str(error.value)

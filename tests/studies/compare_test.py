@@ -9,17 +9,22 @@ import re
 import subprocess
 import sys
 import xml.etree.ElementTree
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from mer_jax.errors import UserError
-from mer_jax.evaluation import paired, score
+from mer_jax.evaluation import paired
 from mer_jax.report import compare_text, plots_compare
 from mer_jax.runfiles import files
+from mer_jax.runfiles import results as result_files
+from mer_jax.runfiles.config import RunConfig
+from mer_jax.runfiles.predictions import PredictionTable
 from mer_jax.studies import compare
 from mer_jax.types import Names, Predictions
+from tests.support.run_folders import recognition_results
 
 ROOT = Path(__file__).parents[2]
 CLASSES = ('negative', 'positive', 'surprise')
@@ -69,20 +74,25 @@ def finished(
     run = Predictions(
         *arrays, np.repeat(np.arange(seeds), clips).astype(np.int32), output.astype('f')
     )
-    results = {
+    about = {
         'name': path.name,
         'protocol': protocol,
         'leaks': list(leaks),
         'folds': subjects,
         'seeds': seeds,
-        'epochs': 4,
         'clips': clips,
-        **score.score(run, names),
         'data': {'name': data, 'labels': labels},
     }
-    files.write_json(path / files.RESULTS, results | blocks)
-    files.write_predictions(path / files.PREDICTIONS, run, names)
+    recognition_results(run, names, **about | blocks).write(path)
+    PredictionTable.of(run, names).write(path)
+    RunConfig({'name': path.name}, 'print').write(path)
     return path
+
+
+def csv_rows(path):
+    """The rows of a CSV file, {column: text} each."""
+    with open(path, newline='') as file:
+        return list(csv.DictReader(file))
 
 
 def compared(tmp_path, *settings):
@@ -217,7 +227,7 @@ def test_only_clips_that_every_seed_of_both_tested_are_paired(tmp_path):
     pair = compare.cubes(first, second)
     assert [cube.sum() / cube.shape[1] for cube in pair] == [48, 48]
     partial = first._replace(
-        rows=[row for row in first.rows if (row['seed'], row['clip']) != (1, 'clip0')]
+        rows=[row for row in first.rows if (row.seed, row.clip) != (1, 'clip0')]
     )
     assert [cube.sum() / cube.shape[1] for cube in compare.cubes(partial, second)] == [47, 47]
     text = compare_text.text(compare.table([first, second]))
@@ -276,7 +286,7 @@ def test_a_leaky_run_is_marked_everywhere(written, tmp_path):
         and f'<li>casme2_two: {LEAK}</li>' in page
     )
     assert '<td>casme2_two' not in page and '<td>casme2_one' in page
-    rows = {row['run']: row for row in files.read_csv(folder / 'compare.csv')}
+    rows = {row['run']: row for row in csv_rows(folder / 'compare.csv')}
     assert (rows['casme2_two']['honest'], rows['casme2_two']['leaks']) == ('no', LEAK)
     assert (rows['smic_two']['honest'], rows['smic_two']['reference_honest']) == ('yes', 'no')
     handle = plots_compare._handle('two', plots_compare._look(0), found['groups'])
@@ -478,16 +488,16 @@ def spoiled(tmp_path, case):
     """The folder of a run with one fault."""
     if case == 'missing':
         return tmp_path / 'nowhere'
-    folder = finished(tmp_path / 'run', **({'confusion': [[1]]} if case == 'other' else {}))
-    results = files.read_json(folder / files.RESULTS)
+    folder = finished(tmp_path / 'run')
+    results = result_files.read(folder)
     if case == 'old':
-        files.write_json(
-            folder / files.RESULTS, {key: results[key] for key in results if key != 'data'}
-        )
+        (folder / files.CONFIG).write_text('{"settings": {}, "data": "print"}')
+    if case == 'lacking':
+        replace(results, data={'name': 'casme2/video'}).write(folder)
+    if case == 'other':
+        replace(results, confusion=[[1] * 3] * 3).write(folder)
     if case == 'all_rows':
-        files.write_json(
-            folder / files.RESULTS, results | {'protocol': 'all_rows', 'confusion': [[0] * 3] * 3}
-        )
+        replace(results, protocol='all_rows', confusion=[[0] * 3] * 3).write(folder)
     if case in ('unfinished', 'no_predictions'):
         (folder / (files.RESULTS if case == 'unfinished' else files.PREDICTIONS)).unlink()
     if case == 'class':
@@ -507,13 +517,14 @@ def spoiled(tmp_path, case):
     [
         ('missing', "--runs: '.*nowhere' is no folder"),
         ('unfinished', r'is not finished \(no results.json\); train first'),
-        ('old', "results.json: lacks 'data'; score the run again"),
+        ('old', 'run: is a run of format 1, .*train again into another --workdir'),
+        ('lacking', "results.json: lacks 'data.labels'; score the run again"),
         ('all_rows', r'nothing was held out \(protocol all_rows\)'),
         ('no_predictions', 'holds no predictions.csv; score the run again'),
         ('other', 'predictions.csv: holds other predictions than results.json counts'),
-        ('column', 'predictions.csv: holds other predictions than results.json counts'),
+        ('column', "predictions.csv: lacks the column 'label'; score the run again"),
         ('empty', 'predictions.csv: holds other predictions than results.json counts'),
-        ('class', 'predictions.csv: holds other predictions than results.json counts'),
+        ('class', "predictions.csv, row .*: .* is 'astonishment'; allowed: 'negative' or"),
     ],
 )
 def test_a_folder_that_cannot_be_compared_is_one_line(tmp_path, case, words):

@@ -10,7 +10,7 @@ import main
 from configs.common import base
 from mer_jax.errors import UserError
 from mer_jax.evaluation import HEADLINE
-from mer_jax.runfiles import files
+from mer_jax.runfiles.predictions import PredictionTable
 from mer_jax.studies import grid
 
 pytestmark = pytest.mark.usefixtures('unrendered')
@@ -126,7 +126,7 @@ def test_the_published_protocol_and_its_grid_in_one_command(tiny_data, tmp_path,
     folders = sorted(path.name for path in (tmp_path / 'g').iterdir() if path.is_dir())
     (chosen,) = [name for name in folders if name.startswith('chosen,')]
     assert folders == [chosen, 'train.epochs=1', 'train.epochs=2']
-    count = len(files.read_predictions(tmp_path / 'g' / chosen / 'predictions.csv'))
+    count = len(PredictionTable.read(tmp_path / 'g' / chosen).rows)
     blocks = [json.loads((tmp_path / 'g' / name / 'results.json').read_text()) for name in folders]
     assert [block['scored'] for block in blocks] == ['test'] + ['validation'] * 2 and count == 2
     assert [block['protocol'] for block in blocks[:2]] == [

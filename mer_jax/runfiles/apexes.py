@@ -1,0 +1,81 @@
+"""apexes.csv: which frame a spotting run answers for each clip."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, NamedTuple, Self
+
+from mer_jax.errors import UserError
+from mer_jax.runfiles import files, reading, shapes, writing
+
+
+class ApexRow(NamedTuple):
+    """What the spotter of one fold answers for one clip; places are numbers of frames."""
+
+    clip: str
+    subject: str
+    dataset: str
+    fold: int
+    title: str  # of the fold: its left-out subject
+    seed: int
+    left_out: bool  # else the clip has no apex to train on, and every fold answers for it
+    onset: int
+    apex: int | None  # None where nobody annotated it
+    offset: int
+    answers: dict[str, int]  # {decoder: frame}
+
+
+FRAME = shapes.Number(whole=True)
+COLUMNS = {
+    **dict.fromkeys(('clip', 'subject', 'dataset'), shapes.Text()),
+    'fold': shapes.COUNT,
+    'title': shapes.Text(),
+    'seed': shapes.COUNT,
+    'left_out': shapes.Flag(),
+    'onset': FRAME,
+    'apex': shapes.Maybe(FRAME),
+    'offset': FRAME,
+}
+
+
+@dataclass(frozen=True)
+class ApexTable:
+    """apexes.csv: a row for every clip and fold that answers for it."""
+
+    FILE: ClassVar[str] = files.APEXES
+
+    decoders: tuple[str, ...]
+    rows: tuple[ApexRow, ...]
+
+    @property
+    def header(self) -> list[str]:
+        """The columns of the file."""
+        return [*COLUMNS, *self.decoders]
+
+    def cells(self) -> list[list]:
+        """The rows of the file; no apex is an empty cell."""
+        rows = []
+        for row in self.rows:
+            apex = '' if row.apex is None else row.apex
+            rows.append([*row[:6], int(row.left_out), row.onset, apex, row.offset])
+            rows[-1] += [row.answers[name] for name in self.decoders]
+        return rows
+
+    def write(self, folder: str | Path) -> None:
+        """Write apexes.csv into the folder of a run."""
+        writing.write_csv(Path(folder) / self.FILE, self.header, self.cells())
+
+    @classmethod
+    def read(cls, folder: str | Path) -> Self:
+        """The answers of the run in `folder`; UserError where the file is damaged."""
+        table = reading.read_csv(Path(folder) / cls.FILE)
+        decoders = tuple(name for name in table.header if name not in COLUMNS)
+        rows = []
+        for number, record in enumerate(reading.checked_rows(table, COLUMNS, rest=FRAME), 2):
+            if record['offset'] < record['onset']:
+                raise UserError(
+                    f'{table.path}, row {number}: offset is {record["offset"]}; allowed: from '
+                    f'{record["onset"]}, the onset; {reading.AGAIN}'
+                )
+            answers = {name: record.pop(name) for name in decoders}
+            rows.append(ApexRow(**record, answers=answers))
+        return cls(decoders, tuple(rows))

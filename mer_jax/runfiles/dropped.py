@@ -1,0 +1,37 @@
+"""dropped.csv: which clips of the data set a run does not use, and why."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, NamedTuple, Self
+
+from mer_jax.runfiles import files, reading, shapes, writing
+
+
+class DroppedClip(NamedTuple):
+    """A clip that is not used."""
+
+    clip: str
+    subject: str
+    dataset: str
+    emotion: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class DroppedTable:
+    """dropped.csv: the clips that a run does not use."""
+
+    FILE: ClassVar[str] = files.DROPPED
+
+    rows: tuple[DroppedClip, ...]
+
+    def write(self, folder: str | Path) -> None:
+        """Write dropped.csv into the folder of a run."""
+        writing.write_csv(Path(folder) / self.FILE, DroppedClip._fields, self.rows)
+
+    @classmethod
+    def read(cls, folder: str | Path) -> Self:
+        """The dropped clips of the run in `folder`; UserError where the file is damaged."""
+        table = reading.read_csv(Path(folder) / cls.FILE)
+        records = reading.checked_rows(table, dict.fromkeys(DroppedClip._fields, shapes.Text()))
+        return cls(tuple(DroppedClip(**record) for record in records))

@@ -1,0 +1,88 @@
+"""The folder of a run: its default name, who may write in it, and what a failed start leaves."""
+
+import contextlib
+import fcntl
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from mer_jax.errors import UserError
+from mer_jax.runfiles import config, files
+
+
+def default(config_path: str | Path, variant: str = '') -> str:
+    """Folder of a run that names none: 'runs/<stem>[-variant]', with characters that travel between
+    systems.
+    """
+    stem = Path(config_path).stem + (f'-{variant}' if variant else '')
+    return 'runs/' + re.sub(r'[^A-Za-z0-9._=,+-]', '_', stem).rstrip('.')
+
+
+def absolute(folder: str | Path) -> Path:
+    """The absolute path of a folder, ~ resolved: Orbax refuses relative paths."""
+    return Path(folder).expanduser().absolute()
+
+
+def prepare(folder: str | Path) -> Path:
+    """The absolute folder of a run, created where missing.
+
+    Raises:
+      UserError: no run can be written there, or one of another format lies there.
+    """
+    path = absolute(folder)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = 'it is a file' if path.is_file() else error.strerror
+        raise UserError(
+            f"workdir '{path}': cannot be made a folder ({reason}); name another with --workdir"
+        ) from None
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise UserError(f"workdir '{path}': no permission to write; name another with --workdir")
+    entries = [entry for entry in path.iterdir() if entry.suffix != files.PART]
+    foreign = sorted(entry.name for entry in entries if entry.name != files.LOCK)
+    if foreign and files.CONFIG not in foreign:
+        raise UserError(
+            f"workdir '{path}': holds '{foreign[0]}' but no {files.CONFIG}, so it is no run; name "
+            'an empty --workdir'
+        )
+    config.check_format(path)
+    return path
+
+
+@contextlib.contextmanager
+def lock(folder: str | Path) -> Iterator[None]:
+    """Hold the folder for one process; a killed process lets go by itself.
+
+    Raises:
+      UserError: another process trains in it.
+    """
+    with open(Path(folder) / files.LOCK, 'a+', encoding='utf-8') as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            owner = file.read().strip() or 'unknown'
+            raise UserError(
+                f"workdir '{folder}': process {owner} is training in it; wait, or name another "
+                'with --workdir'
+            ) from None
+        # some mounted drives know no locks at all; refusing would forbid training there
+        except OSError:
+            pass
+        file.truncate(0)
+        file.write(f'{os.getpid()}\n')
+        file.flush()
+        for unfinished in Path(folder).glob(f'.*{files.PART}'):
+            unfinished.unlink(missing_ok=True)
+        yield
+
+
+def clear(folder: str | Path) -> None:
+    """Remove what a run leaves before its first checkpoint."""
+    for name in (files.CONFIG, files.PLAN, files.METRICS, files.HELD_OUT):
+        (Path(folder) / name).unlink(missing_ok=True)
+    for name in (files.TENSORBOARD, files.CHECKPOINTS, files.GAN):
+        shutil.rmtree(Path(folder) / name, ignore_errors=True)

@@ -1,0 +1,55 @@
+"""checks.json of the folder gan/: how the images of the folds' GANs compare with real ones."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, NamedTuple, Self
+
+from mer_jax.runfiles import files, reading, shapes, writing
+
+MEASURE = shapes.Maybe(shapes.SHARE)
+FIGURE = shapes.Maybe(shapes.Number(0))
+SIDE = {
+    'count': shapes.COUNT,
+    **dict.fromkeys(('level', 'level_sd', 'roughness', 'energy'), FIGURE),
+}
+FOLD = {
+    'fold': shapes.Text(),
+    'memorised': {'ratio': FIGURE, 'copies': MEASURE},
+    'two_sample': {'made': {'auc': MEASURE}, 'chance': {'auc': MEASURE}},
+    'statistics': shapes.MapOf({'real': SIDE, 'made': SIDE}),
+}
+AGAIN = 'restore it, or train into another --workdir'
+
+
+class FoldChecks(NamedTuple):
+    """The images of one fold's GAN beside those that it saw; blocks of generation/quality.py."""
+
+    fold: str  # its title
+    memorised: dict  # are they copies of the training images?
+    two_sample: dict  # can a classifier separate them from the real ones?
+    statistics: dict  # {class: {'real': numbers, 'made': numbers}}
+
+
+@dataclass(frozen=True)
+class GanChecks:
+    """checks.json: the folds whose images were compared."""
+
+    FILE: ClassVar[str] = files.GAN_CHECKS
+
+    folds: tuple[FoldChecks, ...]
+
+    def write(self, folder: str | Path) -> None:
+        """Write checks.json into the folder gan/ of a run."""
+        blocks = [fold._asdict() for fold in self.folds]
+        writing.write_json(Path(folder) / self.FILE, {'folds': blocks})
+
+    @classmethod
+    def read(cls, folder: str | Path) -> Self:
+        """The checks in the folder gan/ of a run; UserError where the file is damaged."""
+        path = Path(folder) / cls.FILE
+        content = reading.read_json(path)
+        shapes.check(content, {'folds': shapes.ListOf(FOLD)}, path, again=AGAIN)
+        folds = []
+        for block in content['folds']:
+            folds.append(FoldChecks(*(block[name] for name in FoldChecks._fields)))
+        return cls(tuple(folds))

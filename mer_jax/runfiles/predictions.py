@@ -1,0 +1,135 @@
+"""predictions.csv: what each fold answers for the rows that it did not see.
+
+Of recognition a row is a clip (or a frame of it) with its scores; of spotting it is a frame with
+the output of the network.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, NamedTuple, Self
+
+import numpy as np
+
+from mer_jax.runfiles import files, reading, shapes, writing
+from mer_jax.types import Names, Predictions
+
+MARK = 'score_'  # begins the column of a class
+
+
+class PredictionRow(NamedTuple):
+    """What one fold answers for one row that it did not see."""
+
+    clip: str
+    subject: str
+    dataset: str
+    fold: int
+    seed: int
+    label: str
+    predicted: str
+    scores: dict[str, float]  # {class: softmax score of 0 to 1}
+    frame: int = 0  # number of the frame where rows are frames, else 0
+
+
+COLUMNS = {
+    **dict.fromkeys(('clip', 'subject', 'dataset'), shapes.Text()),
+    **dict.fromkeys(('fold', 'seed'), shapes.COUNT),
+}
+
+
+@dataclass(frozen=True)
+class PredictionTable:
+    """predictions.csv of recognition."""
+
+    FILE: ClassVar[str] = files.PREDICTIONS
+
+    classes: tuple[str, ...]
+    rows: tuple[PredictionRow, ...]
+
+    @classmethod
+    def of(cls, predictions: Predictions, names: Names) -> Self:
+        """The table of a run: names for numbers, softmax scores to six digits."""
+        scores = softmax(predictions.output)
+        rows = []
+        for i, predicted in enumerate(np.argmax(predictions.output, -1)):
+            rounded = [float(f'{score:.6g}') for score in scores[i]]
+            row = PredictionRow(
+                clip=names.clips[predictions.clip[i]],
+                subject=names.subjects[predictions.subject[i]],
+                dataset=names.datasets[predictions.dataset[i]],
+                fold=int(predictions.fold[i]),
+                seed=int(predictions.seed[i]),
+                label=names.classes[predictions.label[i]],
+                predicted=names.classes[predicted],
+                scores=dict(zip(names.classes, rounded, strict=True)),
+                frame=int(predictions.frame[i]),
+            )
+            rows.append(row)
+        return cls(tuple(names.classes), tuple(rows))
+
+    def write(self, folder: str | Path) -> None:
+        """Write predictions.csv into the folder of a run; with a column `frame` where rows are
+        frames.
+        """
+        frames = any(row.frame for row in self.rows)
+        header = ['clip', *(['frame'] if frames else []), *PredictionRow._fields[1:7]]
+        rows = []
+        for row in self.rows:
+            scores = [f'{row.scores[title]:.6g}' for title in self.classes]
+            rows.append([row.clip, *([row.frame] if frames else []), *row[1:7], *scores])
+        header += [MARK + title for title in self.classes]
+        writing.write_csv(Path(folder) / self.FILE, header, rows)
+
+    @classmethod
+    def read(cls, folder: str | Path) -> Self:
+        """The predictions of the run in `folder`; UserError where the file is damaged."""
+        table = reading.read_csv(Path(folder) / cls.FILE)
+        marked = [name for name in table.header if name.startswith(MARK)]
+        classes = tuple(name.removeprefix(MARK) for name in marked)
+        columns = COLUMNS | dict.fromkeys(('label', 'predicted'), shapes.Text(classes))
+        columns |= dict.fromkeys(marked, shapes.SHARE)
+        if 'frame' in table.header:
+            columns['frame'] = shapes.COUNT
+        rows = []
+        for record in reading.checked_rows(table, columns):
+            scores = {title: record.pop(MARK + title) for title in classes}
+            rows.append(PredictionRow(**record, scores=scores))
+        return cls(classes, tuple(rows))
+
+
+class FrameRow(NamedTuple):
+    """What the spotter of one fold says about one frame of a clip that it did not see."""
+
+    clip: str
+    subject: str
+    dataset: str
+    fold: int
+    seed: int
+    frame: int  # its number
+    output: float  # of the network; large near the apex
+
+
+@dataclass(frozen=True)
+class FrameTable:
+    """predictions.csv of spotting."""
+
+    FILE: ClassVar[str] = files.PREDICTIONS
+
+    rows: tuple[FrameRow, ...]
+
+    def write(self, folder: str | Path) -> None:
+        """Write predictions.csv into the folder of a run; outputs to six digits."""
+        rows = [[*row[:6], f'{row.output:.6g}'] for row in self.rows]
+        writing.write_csv(Path(folder) / self.FILE, FrameRow._fields, rows)
+
+    @classmethod
+    def read(cls, folder: str | Path) -> Self:
+        """The outputs of the run in `folder`; UserError where the file is damaged."""
+        table = reading.read_csv(Path(folder) / cls.FILE)
+        columns = COLUMNS | {'frame': shapes.COUNT, 'output': shapes.Number()}
+        return cls(tuple(FrameRow(**record) for record in reading.checked_rows(table, columns)))
+
+
+def softmax(output: np.ndarray) -> np.ndarray:
+    """Scores float64[..., K] of logits [..., K]."""
+    shifted = np.asarray(output, np.float64) - np.max(output, -1, keepdims=True, initial=-np.inf)
+    return np.exp(shifted) / np.exp(shifted).sum(-1, keepdims=True)

@@ -1,0 +1,144 @@
+"""Reads JSON, CSV and JSON lines; whatever is damaged is named by file, row and key."""
+
+import csv
+import json
+import zipfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mer_jax.errors import UserError
+from mer_jax.runfiles import shapes
+
+AGAIN = 'score the run again: the command that trained it, with the verb evaluate'
+
+
+def read_json(path: str | Path) -> dict:
+    """The dictionary of a JSON file; UserError where the file is missing or holds none."""
+    try:
+        value = json.loads(Path(path).read_text(encoding='utf-8'))
+    except FileNotFoundError:
+        raise UserError(f'{path}: no such file') from None
+    except ValueError as error:
+        raise UserError(f'{path}: is not JSON ({error}); delete it or restore it') from None
+    if not isinstance(value, dict):
+        raise UserError(f'{path}: is not JSON of a run (a dictionary); delete it or restore it')
+    return value
+
+
+class Table(NamedTuple):
+    """The cells of a CSV file as text."""
+
+    path: Path
+    header: list  # of str
+    rows: list  # of list of str, each as long as the header
+
+
+def read_csv(path: str | Path) -> Table:
+    """The cells of a CSV file; UserError where it is none, or for a row of another length than the
+    header.
+    """
+    path = Path(path)
+    try:
+        with open(path, newline='', encoding='utf-8') as file:
+            rows = list(csv.reader(file))
+    except FileNotFoundError:
+        raise UserError(f'{path}: no such file') from None
+    except (ValueError, csv.Error) as error:
+        raise UserError(f'{path}: is no table ({error}); delete it or restore it') from None
+    if not rows:
+        raise UserError(f'{path}: is no table (it is empty); delete it or restore it')
+    header, *rows = rows
+    for number, row in enumerate(rows, 2):
+        if len(row) != len(header):
+            raise UserError(
+                f'{path}, row {number}: {len(row)} columns, its header has {len(header)}'
+            )
+    return Table(path, header, rows)
+
+
+def checked_rows(table: Table, columns: dict, rest: Any = None, again: str = AGAIN) -> list[dict]:
+    """The rows of a table as {column: value}, values as their shapes (see shapes.py) ask for.
+
+    Args:
+      table: of `read_csv`.
+      columns: {name: shape of its cells}; a column that the table lacks is a mistake.
+      rest: shape of all other columns; None allows no other.
+      again: what makes the file anew.
+
+    Raises:
+      UserError: names the file, and the column or the row and the value.
+    """
+    missing = [name for name in columns if name not in table.header]
+    if missing:
+        raise UserError(f"{table.path}: lacks the column '{missing[0]}'; {again}")
+    extra = [name for name in table.header if name not in columns]
+    if extra and rest is None:
+        raise UserError(
+            f"{table.path}: has a column '{extra[0]}' that is not of this file; {again}"
+        )
+    allowed = [columns.get(name, rest) for name in table.header]
+    records = []
+    for number, row in enumerate(table.rows, 2):
+        record = {}
+        for name, text, shape in zip(table.header, row, allowed, strict=True):
+            try:
+                record[name] = shapes.parse(text, shape)
+            except ValueError:
+                raise UserError(
+                    f'{table.path}, row {number}: {name} is {text!r}; allowed: '
+                    f'{shapes.describe(shape)}; {again}'
+                ) from None
+        records.append(record)
+    return records
+
+
+def read_jsonl(path: str | Path) -> list[dict]:
+    """Records of a JSON-lines file; a last line that a kill cut short is dropped, any other bad
+    line is a UserError.
+    """
+    lines = Path(path).read_text(encoding='utf-8', errors='replace').splitlines()
+    records = []
+    for number, line in enumerate(lines, 1):
+        try:
+            record = json.loads(line)
+        except ValueError:
+            record = None
+        if isinstance(record, dict):
+            records.append(record)
+        elif number < len(lines):
+            raise UserError(
+                f'{path}, line {number}: is not a JSON record; delete the line or start in '
+                'another --workdir'
+            )
+    return records
+
+
+def read_array(path: str | Path) -> np.ndarray:
+    """The array of a .npy file; UserError where it is missing or damaged."""
+    array = _loaded(path)
+    if not isinstance(array, np.ndarray):
+        raise UserError(f'{path} cannot be read (it holds no single array); restore it')
+    return array
+
+
+def read_npz(path: str | Path) -> dict[str, np.ndarray]:
+    """The arrays of a .npz file; UserError where it is missing or damaged."""
+    archive = _loaded(path)
+    if not isinstance(archive, np.lib.npyio.NpzFile):
+        raise UserError(f'{path} cannot be read (it holds no named arrays); restore it')
+    try:
+        with archive:
+            return dict(archive)
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(f'{path} cannot be read ({error}); restore it') from None
+
+
+def _loaded(path):
+    try:
+        return np.load(path)
+    except FileNotFoundError:
+        raise UserError(f'{path}: no such file') from None
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(f'{path} cannot be read ({error}); restore it') from None

@@ -1,0 +1,204 @@
+"""results.json: what a finished run claims, of recognition or of spotting."""
+
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+from mer_jax.errors import UserError
+from mer_jax.evaluation.metrics import CLASS_METRICS, METRICS
+from mer_jax.runfiles import files, reading, shapes, writing
+
+SPOTTING = 'spotting'  # the value of `task` that only spotting runs have
+ANY = shapes.Number()
+COUNTED = shapes.Number(0)  # clips and frames: a mean over seeds may have a fraction
+MEASURE = shapes.Maybe(shapes.SHARE)
+MEASURES = dict.fromkeys(METRICS, MEASURE)
+INTERVALS = dict.fromkeys(METRICS, shapes.Maybe(shapes.ListOf(shapes.SHARE, 2)))
+CLIPS = {'clips': COUNTED, 'correct': COUNTED, 'accuracy': shapes.SHARE}
+HEAD = {
+    'name': shapes.Text(),
+    'scored': shapes.Text(),
+    'protocol': shapes.Text(),
+    'leaks': shapes.ListOf(shapes.Text()),
+    **dict.fromkeys(('folds', 'seeds', 'epochs', 'clips'), shapes.COUNT),
+}
+TAIL = {
+    'plan': shapes.Maybe(shapes.MapOf(shapes.Anything())),
+    'data': {'name': shapes.Text(), 'labels': shapes.Text()},
+    'seconds': shapes.MapOf(COUNTED),
+    'versions': shapes.MapOf(shapes.Text()),
+}
+ORACLE = {
+    'note': shapes.Text(),
+    'test_best': {'metrics': MEASURES, 'median_epoch': shapes.Maybe(COUNTED)},
+    'test_best_independent': {
+        'metrics': MEASURES,
+        'median_epochs': shapes.ListOf(shapes.Maybe(COUNTED), 2),
+    },
+    'best_common_epoch': {'metrics': MEASURES, 'epoch': shapes.COUNT},
+    'last': {'metrics': MEASURES, 'epoch': shapes.COUNT},
+    'per_epoch': dict.fromkeys(('accuracy', 'uf1', 'uar'), shapes.ListOf(MEASURE)),
+}
+RECOGNITION_SCORES = {
+    'metrics': MEASURES,
+    'sd': MEASURES,
+    'intervals': INTERVALS,
+    'per_dataset': shapes.MapOf(
+        {'n': COUNTED, 'subjects': shapes.COUNT, **MEASURES, 'intervals': INTERVALS}
+    ),
+    'per_class': shapes.MapOf(
+        dict.fromkeys(CLASS_METRICS, MEASURE) | {'support': shapes.Maybe(COUNTED)}
+    ),
+    'per_seed': shapes.ListOf({'seed': shapes.COUNT, 'metrics': MEASURES}),
+    'per_subject': shapes.ListOf({'dataset': shapes.Text(), 'subject': shapes.Text(), **CLIPS}),
+    'per_fold': shapes.ListOf({'fold': shapes.COUNT, **CLIPS, 'uf1': MEASURE}),
+    'confusion': shapes.ListOf(shapes.ListOf(shapes.COUNT)),
+    'classes': shapes.ListOf(shapes.Text()),
+    'oracle_epoch': shapes.Maybe(ORACLE),
+}
+ERROR = {
+    'mae': COUNTED,
+    'interval': shapes.Maybe(shapes.ListOf(COUNTED, 2)),
+    'mae_ms': shapes.Maybe(COUNTED),
+    'interval_ms': shapes.Maybe(shapes.ListOf(COUNTED, 2)),
+}
+GAIN = {
+    'difference': ANY,
+    'interval': shapes.Maybe(shapes.ListOf(ANY, 2)),
+    'p': MEASURE,
+}
+DECISION = {
+    **ERROR,
+    'sd': shapes.Maybe(COUNTED),
+    'per_dataset': shapes.MapOf({'clips': shapes.COUNT, **ERROR}),
+    'against': shapes.MapOf(GAIN),
+}
+
+
+@dataclass(frozen=True)
+class RecognitionResults:
+    """results.json of a run that recognises classes; blocks of evaluation/score.py."""
+
+    FILE: ClassVar[str] = files.RESULTS
+    SHAPE: ClassVar[dict] = {**HEAD, **RECOGNITION_SCORES, **TAIL}
+
+    name: str  # of the config
+    scored: str  # the part that is scored: test or validation
+    protocol: str
+    leaks: list[str]  # sentences; none of an honest run
+    folds: int
+    seeds: int
+    epochs: int
+    clips: int  # of the data set
+    metrics: dict[str, float | None]  # {metric: mean over seeds}
+    sd: dict[str, float | None]  # over seeds
+    intervals: dict[str, list[float] | None]  # {metric: [low, high]}, 95 %, over subjects
+    per_dataset: dict[str, dict]
+    per_class: dict[str, dict]
+    per_seed: list[dict]
+    per_subject: list[dict]
+    per_fold: list[dict]
+    confusion: list[list[int]]  # [classes, classes], rows truth, summed over seeds
+    classes: list[str]
+    oracle_epoch: dict | None  # what choosing epochs on the left-out subjects would claim
+    plan: dict | None  # None where nothing was trained
+    data: dict
+    seconds: dict[str, float]  # {step: seconds}
+    versions: dict[str, str]  # {package: version}
+
+    def to_json(self) -> dict:
+        """The results as the file holds them."""
+        return asdict(self)
+
+    def write(self, folder: str | Path) -> None:
+        """Write results.json into the folder of a run."""
+        writing.write_json(Path(folder) / self.FILE, self.to_json())
+
+    @classmethod
+    def read(cls, folder: str | Path) -> Self:
+        """The results of the run in `folder`; UserError where the file is damaged."""
+        path, content = _content(folder)
+        results = cls(**_checked(path, content, cls))
+        size = len(results.classes)
+        square = shapes.ListOf(shapes.ListOf(shapes.COUNT, size), size)
+        shapes.check(results.confusion, square, path, again=reading.AGAIN, key='confusion')
+        return results
+
+
+@dataclass(frozen=True)
+class SpottingResults:
+    """results.json of a run that spots apexes; blocks of spotting/score.py."""
+
+    FILE: ClassVar[str] = files.RESULTS
+    SHAPE: ClassVar[dict] = {
+        **HEAD,
+        'task': shapes.Text((SPOTTING,)),
+        'answer': shapes.Text(),
+        'spotting': shapes.MapOf(DECISION),
+        **TAIL,
+    }
+
+    name: str  # of the config
+    scored: str  # the part that is scored: test or validation
+    protocol: str
+    leaks: list[str]  # sentences; none of an honest run
+    folds: int
+    seeds: int
+    epochs: int
+    clips: int  # of the data set
+    task: str  # SPOTTING
+    answer: str  # the decoder whose error is that of the run
+    spotting: dict[str, dict]  # {decoder: errors}; empty where nothing was scored
+    plan: dict | None
+    data: dict
+    seconds: dict[str, float]  # {step: seconds}
+    versions: dict[str, str]  # {package: version}
+
+    def to_json(self) -> dict:
+        """The results as the file holds them."""
+        return asdict(self)
+
+    def write(self, folder: str | Path) -> None:
+        """Write results.json into the folder of a run."""
+        writing.write_json(Path(folder) / self.FILE, self.to_json())
+
+    @classmethod
+    def read(cls, folder: str | Path) -> Self:
+        """The results of the run in `folder`; UserError where the file is damaged."""
+        path, content = _content(folder)
+        results = cls(**_checked(path, content, cls))
+        if results.spotting and results.answer not in results.spotting:
+            raise UserError(
+                f'{path}: answer is {results.answer!r}; allowed: '
+                f'{" or ".join(map(repr, results.spotting))}; {reading.AGAIN}'
+            )
+        return results
+
+
+def read(folder: str | Path) -> RecognitionResults | SpottingResults:
+    """The results of the run in `folder`, of either task; UserError where the file is damaged."""
+    _, content = _content(folder)
+    kind = SpottingResults if content.get('task') == SPOTTING else RecognitionResults
+    return kind.read(folder)
+
+
+def _content(folder):
+    """(path of results.json, its dictionary)."""
+    path = Path(folder) / files.RESULTS
+    if not path.exists():
+        raise UserError(
+            f'{folder} holds no {files.RESULTS}; train first: python main.py --config=<config> '
+            f'--workdir={folder}'
+        )
+    return path, reading.read_json(path)
+
+
+def _checked(path: Path, content: dict, kind: Any) -> dict:
+    """The content of a results.json, where it is what `kind` holds."""
+    shapes.check(content, kind.SHAPE, path, again=reading.AGAIN)
+    unknown = content.keys() - {field.name for field in fields(kind)}
+    if unknown:
+        raise UserError(
+            f"{path}: has a key '{min(unknown)}' that is not of a {kind.__name__}; {reading.AGAIN}"
+        )
+    return content

@@ -1,0 +1,147 @@
+"""What a value of a file may be: text, a number in a range, a list, a block with certain keys.
+
+A shape is a Text, Number, Flag, Maybe, ListOf or MapOf, or a dictionary {key: shape} of the keys
+that a block must have; a block may have more.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+from mer_jax.errors import UserError
+
+SLACK = 1e-9  # a mean of shares may be larger than 1 by its last bits
+
+
+class Text(NamedTuple):
+    """Text, one of `values` where these are given."""
+
+    values: tuple = ()
+
+
+class Number(NamedTuple):
+    """A finite number from `least` to `most`, without a fraction where `whole`."""
+
+    least: float = -math.inf
+    most: float = math.inf
+    whole: bool = False
+
+
+class Flag(NamedTuple):
+    """Yes or no; in a table 1 or 0."""
+
+
+class Maybe(NamedTuple):
+    """A value, or null (in a table nothing) where it is undefined."""
+
+    shape: Any
+
+
+class ListOf(NamedTuple):
+    """A list, of `length` items where that is given."""
+
+    item: Any
+    length: int | None = None
+
+
+class MapOf(NamedTuple):
+    """A block with any keys and values of one shape."""
+
+    value: Any
+
+
+class Anything(NamedTuple):
+    """A value that no reader looks into."""
+
+
+COUNT = Number(0, whole=True)
+SHARE = Number(0, 1)
+
+
+def check(value: Any, shape: Any, path: Any, *, again: str, key: str = '') -> None:
+    """Refuse a value of JSON that has not this shape.
+
+    Args:
+      value: as `json` returns it.
+      shape: see the top of this file.
+      path: of the file, for the message.
+      again: what to do about it, for the message.
+      key: where the value stands in the file: 'metrics.uf1'.
+
+    Raises:
+      UserError: names the file, the key, the value and what is allowed.
+    """
+    if isinstance(shape, Anything) or isinstance(shape, Maybe) and value is None:
+        return
+    if isinstance(shape, Maybe):
+        check(value, shape.shape, path, again=again, key=key)
+        return
+    if not _fits(value, shape):
+        text = repr(value)
+        text = text if len(text) < 60 else f'{text[:57]}...'
+        raise UserError(f'{path}: {key} is {text}; allowed: {describe(shape)}; {again}')
+    if isinstance(shape, dict):
+        missing = [name for name in shape if name not in value]
+        if missing:
+            raise UserError(f"{path}: lacks '{_joined(key, missing[0])}'; {again}")
+    for name, item, inner in _items(value, shape):
+        check(item, inner, path, again=again, key=_joined(key, name))
+
+
+def parse(text: str, shape: Any) -> Any:
+    """The value that a cell of a table holds; ValueError where it is not of this shape."""
+    if isinstance(shape, Maybe):
+        return parse(text, shape.shape) if text else None
+    if isinstance(shape, Flag):
+        if text not in ('0', '1'):
+            raise ValueError(text)
+        return text == '1'
+    value = text
+    if isinstance(shape, Number):
+        value = int(text) if shape.whole else float(text)
+    if not _fits(value, shape):
+        raise ValueError(text)
+    return value
+
+
+def describe(shape: Any) -> str:
+    """A shape in words."""
+    if isinstance(shape, Maybe):
+        return f'{describe(shape.shape)}, or nothing'
+    if isinstance(shape, Number):
+        kind = 'a whole number' if shape.whole else 'a number'
+        least = f' from {shape.least:g}' if math.isfinite(shape.least) else ''
+        return kind + least + (f' to {shape.most:g}' if math.isfinite(shape.most) else '')
+    if isinstance(shape, Text):
+        return ' or '.join(map(repr, shape.values)) or 'text'
+    if isinstance(shape, ListOf):
+        return 'a list' if shape.length is None else f'a list of {shape.length}'
+    return 'yes or no (1 or 0)' if isinstance(shape, Flag) else 'a block of keys and values'
+
+
+def _fits(value, shape):
+    """Whether a value is of the kind and in the range of a shape; its items are not looked at."""
+    if isinstance(shape, Number):
+        kind = int if shape.whole else int | float
+        if not isinstance(value, kind) or isinstance(value, bool) or not math.isfinite(value):
+            return False
+        return shape.least - SLACK <= value <= shape.most + SLACK
+    if isinstance(shape, Text):
+        return isinstance(value, str) and (not shape.values or value in shape.values)
+    if isinstance(shape, ListOf):
+        return isinstance(value, list) and shape.length in (None, len(value))
+    return isinstance(value, bool if isinstance(shape, Flag) else dict)
+
+
+def _items(value, shape):
+    """(name, item, its shape) of what a value holds."""
+    if isinstance(shape, ListOf):
+        return [(str(number), item, shape.item) for number, item in enumerate(value)]
+    if isinstance(shape, MapOf):
+        return [(name, item, shape.value) for name, item in value.items()]
+    if isinstance(shape, dict):
+        return [(name, value[name], inner) for name, inner in shape.items()]
+    return []
+
+
+def _joined(key, name):
+    return f'{key}.{name}' if key else name
