@@ -70,15 +70,15 @@ def check(value: Any, shape: Any, path: Any, *, again: str, key: str = '') -> No
     Raises:
       UserError: names the file, the key, the value and what is allowed.
     """
-    if isinstance(shape, Anything) or isinstance(shape, Maybe) and value is None:
-        return
+    words = describe(shape)
     if isinstance(shape, Maybe):
-        check(value, shape.shape, path, again=again, key=key)
-        return
+        if value is None:
+            return
+        shape = shape.shape
     if not _fits(value, shape):
         text = repr(value)
         text = text if len(text) < 60 else f'{text[:57]}...'
-        raise UserError(f'{path}: {key} is {text}; allowed: {describe(shape)}; {again}')
+        raise UserError(f'{path}: {key} is {text}; allowed: {words}; {again}')
     if isinstance(shape, dict):
         missing = [name for name in shape if name not in value]
         if missing:
@@ -129,6 +129,8 @@ def _fits(value, shape):
         return isinstance(value, str) and (not shape.values or value in shape.values)
     if isinstance(shape, ListOf):
         return isinstance(value, list) and shape.length in (None, len(value))
+    if isinstance(shape, Anything):
+        return True
     return isinstance(value, bool if isinstance(shape, Flag) else dict)
 
 

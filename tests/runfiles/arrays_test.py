@@ -1,0 +1,56 @@
+"""heads.npz and held_out.npy: arrays read back to the bit, damaged files named."""
+
+import numpy as np
+import pytest
+
+from mer_jax.errors import UserError
+from mer_jax.runfiles.epoch_outputs import EpochOutputs
+from mer_jax.runfiles.svms import SupportVectors, SvmArrays
+
+
+def vectors(count):
+    """Support vectors of one SVM of three classes."""
+    dual = np.random.default_rng(count).normal(size=(2, count)).astype(np.float32)
+    return SupportVectors(np.arange(count, dtype=np.int32), dual, np.zeros(3, np.float32))
+
+
+def test_support_vectors_round_trip(tmp_path):
+    """Another run's vectors under a run's number would decide for it."""
+    svms = SvmArrays({(0, 1): vectors(4), (0, 2): vectors(0), (11, 1): vectors(3)})
+    svms.write(tmp_path)
+    again = SvmArrays.read(tmp_path).svms
+    assert list(again) == list(svms.svms)
+    for key, one in svms.svms.items():
+        for first, second in zip(one, again[key], strict=True):
+            assert first.dtype == second.dtype
+            np.testing.assert_array_equal(first, second)
+
+
+def test_damaged_support_vectors_are_named(tmp_path):
+    """A file cut short must not end in a traceback of zipfile."""
+    SvmArrays({(0, 1): vectors(4)._replace(support=np.arange(3))}).write(tmp_path)
+    with pytest.raises(UserError, match='heads.npz: 0_1_dual is of shape .2, 4.; allowed: .* 3 in'):
+        SvmArrays.read(tmp_path)
+    np.savez(tmp_path / 'heads.npz', **{'0_1_support': np.arange(3)})
+    with pytest.raises(UserError, match="heads.npz: lacks '0_1_dual'"):
+        SvmArrays.read(tmp_path)
+    (tmp_path / 'heads.npz').write_bytes((tmp_path / 'heads.npz').read_bytes()[:40])
+    with pytest.raises(UserError, match='heads.npz cannot be read'):
+        SvmArrays.read(tmp_path)
+
+
+def test_outputs_of_every_epoch_round_trip(tmp_path):
+    """They feed the oracle block; a changed dtype would change its ties."""
+    values = np.random.default_rng(0).normal(size=(3, 4, 2)).astype(np.float32)
+    EpochOutputs(values).write(tmp_path)
+    again = EpochOutputs.read(tmp_path).values
+    assert again.dtype == np.float32
+    np.testing.assert_array_equal(again, values)
+
+
+@pytest.mark.parametrize('array', [np.zeros((3, 4), np.float32), np.zeros((3, 4, 2))])
+def test_outputs_of_another_shape_are_refused(tmp_path, array):
+    """Outputs of another file would be scored as those of the run."""
+    np.save(tmp_path / 'held_out.npy', array)
+    with pytest.raises(UserError, match='held_out.npy holds float.*; allowed: float32 of epochs'):
+        EpochOutputs.read(tmp_path)

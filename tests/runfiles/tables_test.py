@@ -1,0 +1,99 @@
+"""The tables of a run: read back as written; faults named by file, row and column."""
+
+import pytest
+
+from mer_jax.errors import UserError
+from mer_jax.runfiles.apexes import ApexRow, ApexTable
+from mer_jax.runfiles.dropped import DroppedClip, DroppedTable
+from mer_jax.runfiles.explanations import PictureRow, PictureTable
+from mer_jax.runfiles.folds import FoldRow, FoldTable
+from mer_jax.runfiles.svms import SvmRow, SvmTable
+
+NASTY = 'a,"b"\né'
+FOLDS = FoldTable(
+    ('low', NASTY),
+    (FoldRow(0, 's1', 'smic', 1, 9, 2, 4, (1, 3)), FoldRow(1, NASTY, 'a+b', 2, 8, 0, 5, (5, 0))),
+)
+APEXES = ApexTable(
+    ('max', 'midpoint'),
+    (
+        ApexRow('c1', 's1', 'smic', 0, 's1', 0, True, 1, 5, 9, {'max': 4, 'midpoint': 5}),
+        ApexRow(NASTY, 's2', 'smic', 1, 's2', 3, False, 1, None, 9, {'max': 7, 'midpoint': 5}),
+    ),
+)
+TABLES = (
+    FOLDS,
+    FoldTable((), (FoldRow(0, 's1', 'smic', 1, 9, 0, 4, ()),)),
+    APEXES,
+    ApexTable(('max',), ()),
+    DroppedTable((DroppedClip('c1', 's1', 'smic', 'fear', NASTY),)),
+    DroppedTable(()),
+    SvmTable((SvmRow('s1', 0, 1, 10.0, 0.5, 0.625, 31), SvmRow(NASTY, 1, 2, 0.25, 2.0, None, 0))),
+    PictureTable((PictureRow('c1', 's1', 'smic', 'x', 'y', '1 12', '001_c1.png', 'face'),)),
+)
+
+
+@pytest.mark.parametrize('table', TABLES, ids=lambda table: f'{table.FILE}-{len(table.rows)}')
+def test_tables_round_trip(table, tmp_path):
+    """A value that comes back otherwise would be believed by every reader."""
+    table.write(tmp_path)
+    assert type(table).read(tmp_path) == table
+    written = (tmp_path / table.FILE).read_bytes()
+    type(table).read(tmp_path).write(tmp_path)
+    assert (tmp_path / table.FILE).read_bytes() == written
+
+
+@pytest.mark.parametrize('table', TABLES[::2], ids=lambda table: table.FILE)
+def test_a_table_without_a_column_or_cut_short_is_named(table, tmp_path):
+    """A column that is missing must not become a KeyError, nor half a row a whole one."""
+    path = tmp_path / table.FILE
+    table.write(tmp_path)
+    text = path.read_text()
+    first = text.partition(',')[0]
+    path.write_text(text.replace(first, 'other', 1))
+    with pytest.raises(UserError, match=f"{table.FILE}: lacks the column '{first}'"):
+        type(table).read(tmp_path)
+    path.write_text(text + 'half,a\n')
+    with pytest.raises(UserError, match=rf'{table.FILE}, row \d: 2 columns, its header has'):
+        type(table).read(tmp_path)
+    path.write_text('')
+    with pytest.raises(UserError, match=f'{table.FILE}: is no table'):
+        type(table).read(tmp_path)
+    path.unlink()
+    with pytest.raises(UserError, match=f'{table.FILE}: no such file'):
+        type(table).read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ('table', 'old', 'new', 'words'),
+    [
+        (FOLDS, '0,s1', 'zero,s1', "row 2: fold is 'zero'; allowed: a whole number from 0"),
+        (FOLDS, '0,s1', '3,s1', 'row 2: fold is 3; allowed: 0'),
+        (FOLDS, '1,9,2,4', '1,-9,2,4', "row 2: train is '-9'; allowed: a whole number from 0"),
+        (FOLDS, '2,4,1,3', '2,4,1,2', 'row 2: test is 4; allowed: 3'),
+        (APEXES, '0,1,1,5,9', '0,2,1,5,9', "row 2: left_out is '2'; allowed: yes or no"),
+        (APEXES, '1,1,5,9', '1,1,nan,9', "row 2: apex is 'nan'; allowed: a whole number, or noth"),
+        (APEXES, '1,1,5,9,4', '1,1,5,9,', "row 2: max is ''; allowed: a whole number"),
+        (APEXES, '1,1,5,9', '1,10,5,9', 'row 2: offset is 9; allowed: from 10'),
+        (TABLES[6], '0.6250', '1.5', "row 2: inner_uf1 is '1.5'; allowed: a number from 0 to 1"),
+        (TABLES[6], '10,0.5', 'nan,0.5', "row 2: cost is 'nan'; allowed: a number"),
+    ],
+)  # fmt: skip
+def test_a_bad_cell_is_named(table, old, new, words, tmp_path):
+    """A row edited by hand would otherwise end in a traceback, or in a figure."""
+    table.write(tmp_path)
+    path = tmp_path / table.FILE
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    with pytest.raises(UserError, match=f'{table.FILE}, {words}') as error:
+        type(table).read(tmp_path)
+    assert '\n' not in str(error.value)
+
+
+def test_a_column_of_another_file_is_named(tmp_path):
+    """Two tables mixed up would be read as one."""
+    header = 'clip,subject,dataset,emotion,reason,more'
+    (tmp_path / 'dropped.csv').write_text(f'{header}\nc1,s1,smic,fear,no apex,1\n')
+    with pytest.raises(UserError, match="dropped.csv: has a column 'more' that is not of this"):
+        DroppedTable.read(tmp_path)
