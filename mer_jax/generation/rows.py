@@ -16,13 +16,11 @@ from mer_jax.folds import resampling
 from mer_jax.folds.protocols import rows_of, stacked
 from mer_jax.generation import gan, quality
 from mer_jax.report import overlays, plots_gan
-from mer_jax.runfiles import writing
-from mer_jax.runfiles.gan_checks import FoldChecks, GanChecks
+from mer_jax.runfiles.gan import FoldChecks, GanChecks, GanImages
 from mer_jax.runfiles.plan import Plan
 from mer_jax.training import held_out as evaluate
 from mer_jax.training import plan
 
-IMAGES = 'images.npy'
 CHECKED = 5  # folds whose images are compared with what they were learned from
 KINDS = ('samples.png', 'nearest.png')
 
@@ -53,7 +51,7 @@ def extend(
     UserError where one diverged.
     """
     learned, owner = _learned(samples, folds, scope)
-    if not (folder / IMAGES).exists():
+    if not (folder / GanImages.FILE).exists():
         layout = _pinned(folder, samples, learned, names, layout, group, settings)
         made, logs = gan.trained(
             samples,
@@ -76,10 +74,10 @@ def extend(
             made,
             channels,
         )
-        writing.write_array(folder / IMAGES, made)
+        GanImages(made).write(folder)
     # a run continues from the images; all states may be gigabytes
     shutil.rmtree(folder / 'checkpoints', ignore_errors=True)
-    made = np.load(folder / IMAGES)
+    made = GanImages.read(folder).values
     label = np.repeat(np.arange(len(names.classes), dtype=np.int32), each)
     kept = [
         np.isin(label, samples.label[rows_of(learned.train, run)])

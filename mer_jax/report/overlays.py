@@ -203,8 +203,8 @@ def write(folder, explained, names, *, faces, count) -> list:
     }
     Captions(captions).write(folder)
     _write_maps(folder / MAPS, explained, names)
-    names = (*files, PictureTable.FILE, *captions, Captions.FILE, MAPS)
-    return [path for path in (folder / name for name in names) if path.exists()]
+    written = (*files, PictureTable.FILE, *captions, Captions.FILE, MAPS)
+    return [path for path in (folder / name for name in written) if path.exists()]
 
 
 def _write_maps(path, explained, names):

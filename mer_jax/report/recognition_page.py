@@ -14,7 +14,7 @@ from mer_jax.runfiles.config import RunConfig
 from mer_jax.runfiles.dropped import DroppedClip, DroppedTable
 from mer_jax.runfiles.explanations import Captions
 from mer_jax.runfiles.folds import FoldTable
-from mer_jax.runfiles.gan_checks import GanChecks
+from mer_jax.runfiles.gan import GanChecks
 from mer_jax.runfiles.metrics_log import MetricsLog
 from mer_jax.runfiles.plan import Plan
 from mer_jax.runfiles.predictions import PredictionTable

@@ -33,3 +33,8 @@ class EpochOutputs:
                 'rows and classes; restore it, or give another --workdir'
             )
         return cls(values)
+
+    @classmethod
+    def opened(cls, folder: str | Path) -> np.memmap:
+        """The outputs as they stand on disk; what is assigned to them is written there."""
+        return np.load(Path(folder) / cls.FILE, mmap_mode='r+')

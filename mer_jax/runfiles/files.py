@@ -14,6 +14,7 @@ RESULTS = 'results.json'
 REPORT = 'report.html'
 PLOTS = 'plots'
 GAN = 'gan'  # folder of a run's generators: their images, and how these compare with real ones
+GAN_IMAGES = 'images.npy'  # in GAN
 GAN_CHECKS = 'checks.json'  # in GAN
 EXPLAIN = 'explain'  # folder of pictures of what the network looks at
 INDEX = 'index.csv'  # in EXPLAIN

@@ -102,7 +102,7 @@ def open_held_out(folder, shape, *, done):
         common = min(len(old), len(grown))
         grown[:common] = old[:common]
         EpochOutputs(grown).write(folder)
-    return np.load(path, mmap_mode='r+')
+    return EpochOutputs.opened(folder)
 
 
 def trained_seconds(folder) -> float:

@@ -1,10 +1,11 @@
-"""heads.npz and held_out.npy: arrays read back to the bit, damaged files named."""
+"""heads.npz, held_out.npy and images.npy: arrays read back to the bit, damaged files named."""
 
 import numpy as np
 import pytest
 
 from mer_jax.errors import UserError
 from mer_jax.runfiles.epoch_outputs import EpochOutputs
+from mer_jax.runfiles.gan import GanImages
 from mer_jax.runfiles.svms import SupportVectors, SvmArrays
 
 
@@ -46,6 +47,8 @@ def test_outputs_of_every_epoch_round_trip(tmp_path):
     again = EpochOutputs.read(tmp_path).values
     assert again.dtype == np.float32
     np.testing.assert_array_equal(again, values)
+    EpochOutputs.opened(tmp_path)[1] = 7
+    assert (EpochOutputs.read(tmp_path).values[1] == 7).all()
 
 
 @pytest.mark.parametrize('array', [np.zeros((3, 4), np.float32), np.zeros((3, 4, 2))])
@@ -54,3 +57,16 @@ def test_outputs_of_another_shape_are_refused(tmp_path, array):
     np.save(tmp_path / 'held_out.npy', array)
     with pytest.raises(UserError, match='held_out.npy holds float.*; allowed: float32 of epochs'):
         EpochOutputs.read(tmp_path)
+
+
+def test_images_of_a_gan_round_trip_and_bad_ones_are_named(tmp_path):
+    """Images that are not numbers would train beside the fold's own rows."""
+    values = np.random.default_rng(0).normal(size=(2, 3, 4, 4, 2)).astype(np.float32)
+    GanImages(values).write(tmp_path)
+    np.testing.assert_array_equal(GanImages.read(tmp_path).values, values)
+    values[0, 0, 0, 0, 0] = np.nan
+    GanImages(values).write(tmp_path)
+    with pytest.raises(
+        UserError, match=r'images.npy holds float32.2, 3, 4, 4, 2.; allowed: finite'
+    ):
+        GanImages.read(tmp_path)

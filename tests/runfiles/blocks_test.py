@@ -9,7 +9,7 @@ from mer_jax.errors import UserError
 from mer_jax.evaluation import score
 from mer_jax.runfiles import results, writing
 from mer_jax.runfiles.explanations import Captions
-from mer_jax.runfiles.gan_checks import FoldChecks, GanChecks
+from mer_jax.runfiles.gan import FoldChecks, GanChecks
 from mer_jax.runfiles.results import RecognitionResults, SpottingResults
 from mer_jax.types import Names, Predictions
 from tests.support.run_folders import recognition_results, spotting_results

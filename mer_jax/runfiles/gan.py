@@ -1,9 +1,12 @@
-"""checks.json of the folder gan/: how the images of the folds' GANs compare with real ones."""
+"""images.npy and checks.json of the folder gan/: the images of the GANs beside real ones."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, NamedTuple, Self
 
+import numpy as np
+
+from mer_jax.errors import UserError
 from mer_jax.runfiles import files, reading, shapes, writing
 
 MEASURE = shapes.Maybe(shapes.SHARE)
@@ -19,6 +22,31 @@ FOLD = {
     'statistics': shapes.MapOf({'real': SIDE, 'made': SIDE}),
 }
 AGAIN = 'restore it, or train into another --workdir'
+
+
+@dataclass(frozen=True)
+class GanImages:
+    """images.npy: the images of every GAN."""
+
+    FILE: ClassVar[str] = files.GAN_IMAGES
+
+    values: np.ndarray  # [runs, images, H, W, C], uint8 or float32 as the data set has them
+
+    def write(self, folder: str | Path) -> None:
+        """Write images.npy into the folder gan/ of a run."""
+        writing.write_array(Path(folder) / self.FILE, self.values)
+
+    @classmethod
+    def read(cls, folder: str | Path) -> Self:
+        """The images in the folder gan/ of a run; UserError where the file is damaged."""
+        path = Path(folder) / cls.FILE
+        values = reading.read_array(path)
+        if values.ndim != 5 or not np.isfinite(values).all():
+            raise UserError(
+                f'{path} holds {values.dtype}{list(values.shape)}; allowed: finite images of runs, '
+                f'rows, columns and channels; {AGAIN}'
+            )
+        return cls(values)
 
 
 class FoldChecks(NamedTuple):
