@@ -340,6 +340,7 @@ def test_a_stopped_dual_branch_run_ends_at_the_same_bits(dual, tiny_data, tmp_pa
 def test_what_a_run_looks_at_is_drawn(dual, tiny_data, capsys):
     """Pictures, their list and a section of the report, without another epoch of training."""
     before = (dual / 'predictions.csv').read_bytes()
+    assert 'Not drawn yet: python main.py explain' in (dual / 'report.html').read_text()
     arguments = quick(
         tiny_data,
         dual,

@@ -10,7 +10,7 @@ from mer_jax.report import plots
 from mer_jax.report.text import measure, plural, shown, size, verdict
 from mer_jax.report.text import table as table
 from mer_jax.runfiles import files, writing
-from mer_jax.runfiles.config import RunConfig
+from mer_jax.runfiles.config import RunConfig, flat
 from mer_jax.runfiles.dropped import DroppedClip, DroppedTable
 from mer_jax.runfiles.explanations import Captions
 from mer_jax.runfiles.folds import FoldTable
@@ -276,7 +276,9 @@ def _looks(folder, results):
     title, drawn = 'What the network looks at', folder / files.EXPLAIN
     if not (drawn / LOOKS[0]).exists():
         run_config = _optional(folder, RunConfig)
-        if run_config is None or run_config.settings['model']['name'] not in regional():
+        settings = flat(run_config.settings) if run_config else {}
+        by_network = settings.get('head.name', 'none') == 'none'
+        if not by_network or settings.get('model.name') not in regional():
             return ''
         words = (
             f'Not drawn yet: python main.py explain --config=configs/{results["name"]}.py, '

@@ -309,14 +309,20 @@ def test_a_picture_of_maps_that_was_not_drawn_leaves_its_reason(looked):
 
 
 @pytest.mark.parametrize(
-    ('model', 'said'), [('dual_branch', True), ('single_branch', True), ('ststnet', False)]
+    ('model', 'head', 'said'),
+    [
+        ('dual_branch', 'none', True),
+        ('single_branch', 'none', True),
+        ('dual_branch', 'svm', False),
+        ('ststnet', 'none', False),
+    ],
 )
-def test_networks_with_maps_say_how_to_draw_them(finished, tmp_path, model, said):
+def test_networks_with_maps_say_how_to_draw_them(finished, tmp_path, model, head, said):
     """The verb would stay unknown; for other networks the line would send the reader into
     an error.
     """
     path = shutil.copytree(finished[0], tmp_path / 'run')
-    RunConfig({'model': {'name': model}}, 'print').write(path)
+    RunConfig({'model': {'name': model}, 'head': {'name': head}}, 'print').write(path)
     recognition_page.report(path)
     assert ('python main.py explain --config=configs/casme2_demo.py' in page(path)) == said
     assert ('What the network looks at' in page(path)) == said
