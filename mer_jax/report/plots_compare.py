@@ -10,7 +10,8 @@ import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from mer_jax.report.compare_text import FIGURES, leaky_pair, p_value
+from mer_jax.report.compare_tables import MEASURES, leaky_pair
+from mer_jax.report.formats import measure_title, p_value
 from mer_jax.report.plots import COLOURS, light_grid, saved
 
 # thin lines in yellow vanish on white
@@ -35,8 +36,9 @@ def draw(folder, table: dict) -> list:
 
 
 def measures(path, table: dict) -> None:
-    """Accuracy, precision, recall and F1 by data set, one line a system, whiskers from the
-    bootstrap over subjects.
+    """UF1, UAR, accuracy and precision by data set, one line a system.
+
+    Whiskers: 95 % interval of the bootstrap over subjects.
     """
     groups = table['groups']
     systems = list(dict.fromkeys(run['system'] for group in groups for run in group['runs']))
@@ -47,11 +49,11 @@ def measures(path, table: dict) -> None:
     width = 10 if len(systems) * len(groups) <= 48 else 14
     with saved(path, (width, 6.4 + legend)) as figure:
         grid = figure.subplots(2, 2, sharex=True, sharey=True).ravel()
-        for axes, (key, title) in zip(grid, FIGURES.items(), strict=True):
+        for axes, key in zip(grid, MEASURES, strict=True):
             for number, system in enumerate(systems):
                 shift = 0.7 * ((number + 0.5) / len(systems) - 0.5)
                 _line(axes, groups, key, system, shift, looks[system])
-            axes.set(title=title, xlim=(-0.5, len(groups) - 0.5))
+            axes.set(title=measure_title(key), xlim=(-0.5, len(groups) - 0.5))
             axes.set_xticks(
                 range(len(groups)),
                 [_wrapped(group['title'], 72 // len(groups)) for group in groups],
@@ -65,7 +67,7 @@ def measures(path, table: dict) -> None:
 
 
 def differences(path, table: dict) -> None:
-    """Difference of F1 and of accuracy to the reference of each data set, with intervals and p
+    """Difference of UF1 and of accuracy to the reference of each data set, with intervals and p
     values, a row a run.
     """
     groups = [group for group in table['groups'] if any(run['against'] for run in group['runs'])]
@@ -98,7 +100,7 @@ def differences(path, table: dict) -> None:
                 run['system'] for run in group['runs'] if run['title'] == group['reference']
             )
             title = [
-                _wrapped(line, LABEL) for line in (group['title'], f'F1 minus that of {reference}')
+                _wrapped(line, LABEL) for line in (group['title'], f'UF1 minus that of {reference}')
             ]
             pair[0].set_title('\n'.join(title), fontsize=10)
             pair[1].set_title('accuracy', fontsize=10)
@@ -190,7 +192,7 @@ def added(path, lines) -> None:
 
     Shown are their UF1, and what they add to UF1, UAR and accuracy.
     """
-    titles = {'uf1': 'UF1', 'uar': 'UAR', 'accuracy': 'accuracy'}
+    titles = {name: measure_title(name) for name in ('uf1', 'uar', 'accuracy')}
     with saved(path, (13, 0.42 * len(lines) + 1.1)) as figure:
         grid = figure.subplots(1, 4, sharey=True)
         for place, line in enumerate(lines):

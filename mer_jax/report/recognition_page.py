@@ -5,9 +5,10 @@ terminal table.
 from pathlib import Path
 
 from mer_jax.models import regional
-from mer_jax.report import page as html
-from mer_jax.report import plots
-from mer_jax.report.text import measure, plural, shown, size, verdict
+from mer_jax.report import page, plots, recognition_tables
+from mer_jax.report.formats import DASH, MEASURES, NAMES_IN_PAPERS, interval, measure, plural
+from mer_jax.report.table import html, listing, tree_listing
+from mer_jax.report.text import size, verdict
 from mer_jax.report.text import table as table
 from mer_jax.runfiles import files, writing
 from mer_jax.runfiles.config import RunConfig, flat
@@ -28,7 +29,7 @@ GENERATED = {
     'length of the flow.',
     'nearest.png': 'Made images above the training images that are nearest to them, closest first.',
 }
-NUMBERS = ('count', 'level', 'level_sd', 'roughness', 'energy')  # of the statistics of made images
+STATISTICS = ('count', 'level', 'level_sd', 'roughness', 'energy')  # of the images of a GAN
 
 
 def report(folder) -> Path:
@@ -38,109 +39,107 @@ def report(folder) -> Path:
     folder = Path(folder)
     results = RecognitionResults.read(folder).to_json()
     (folder / files.PLOTS).mkdir(exist_ok=True)
-    parts = [_head(results), html.banner(verdict(results), results['leaks'])]
-    parts += _scores(folder, results) if results['per_subject'] else []
-    parts += [_training(folder), _machines(folder)]
-    parts += (
-        [*_subjects(folder, results), _oracle(folder, results)] if results['per_subject'] else []
+    scored = bool(results['per_subject'])
+    text = page.render(
+        'recognition.html',
+        title=f'{results["name"]}: {results["protocol"]}',
+        files=files,
+        name=results['name'],
+        size=size(results),
+        verdict=verdict(results),
+        leaks=results['leaks'],
+        names_in_papers=NAMES_IN_PAPERS,
+        scores=_scores(folder, results) if scored else None,
+        training=_training(folder),
+        svms=_svms(folder),
+        subjects=_subjects(folder, results) if scored else None,
+        oracle=_oracle(folder, results) if scored else {'shown': False},
+        generated=_generated(folder),
+        looks=_looks(folder, results),
+        folds=_folds(folder, results),
+        dropped=_dropped(folder),
+        run=_run(folder, results),
+        settings=_settings(folder),
     )
-    parts += [
-        _generated(folder),
-        _looks(folder, results),
-        _folds(folder, results),
-        _dropped(folder),
-    ]
-    parts += [_run(folder, results), _settings(folder)]
-    parts += [
-        html.paragraph(
-            f'Made from the files beside this page; its figures stand in {files.PLOTS}/.', 'foot'
-        )
-    ]
     path = folder / files.REPORT
-    writing.write_text(path, html.page(f'{results["name"]}: {results["protocol"]}', parts))
+    writing.write_text(path, text)
     return path
-
-
-def _head(results):
-    """Title and the size of the run."""
-    return f'<h1>{html.escape(results["name"])}</h1>\n' + html.paragraph(size(results), 'soft')
 
 
 def _scores(folder, results):
     """Measures, data sets, confusion and classes."""
-    seeds = (
-        html.details('Each seed', html.seeds_table(results)) if len(results['per_seed']) > 1 else ''
-    )
-    bars = html.drawn(
+    count = len(results['per_seed'])
+    summed = f'; counts summed over {plural(count, "seed")}' if count > 1 else ''
+    bars = page.plot(
         folder,
         'datasets',
+        'Whiskers: 95 % interval over subjects.',
         plots.datasets,
         results['per_dataset'],
         results['metrics'],
         results['intervals'],
     )
-    matrix = html.drawn(
-        folder, 'confusion', plots.confusion, results['confusion'], results['classes']
+    confusion = page.plot(
+        folder,
+        'confusion',
+        f'Rows are the truth, columns the prediction{summed}; shade and percentage by row.',
+        plots.confusion,
+        results['confusion'],
+        results['classes'],
     )
-    seeds_word = f'; counts summed over {plural(len(results["per_seed"]), "seed")}' if seeds else ''
-    words = f'Rows are the truth, columns the answer{seeds_word}; shade and percentage by row.'
-    layout = 'pair' if len(results['classes']) < 5 else 'stack'
-    return [
-        html.tiles(results),
-        html.section('Measures', html.measures_table(results), seeds),
-        html.section(
-            'Data sets',
-            html.datasets_table(results),
-            html.figure(bars, 'Whiskers: 95 % interval over subjects.'),
-        ),
-        html.section(
-            'Classes',
-            '<div '
-            f'class="{layout}">{html.figure(matrix, words)}{html.classes_table(results)}</div>',
-        ),
-    ]
+    return {
+        'tiles': [_tile(results, name) for name in ('uf1', 'uar', 'accuracy')],
+        'measures': html(recognition_tables.measures(results)),
+        'seeds': html(recognition_tables.seeds(results)) if count > 1 else None,
+        'datasets': html(recognition_tables.datasets(results)),
+        'bars': bars,
+        'few_classes': len(results['classes']) < 5,
+        'confusion': confusion,
+        'classes': html(recognition_tables.classes(results)),
+    }
+
+
+def _tile(results, name):
+    """A measure in large figures."""
+    words = f'95 % {interval(results["intervals"][name])}'
+    if results['sd'][name] is not None:
+        words += f', sd {measure(results["sd"][name])} over seeds'
+    return {
+        'title': MEASURES[name][0],
+        'value': measure(results['metrics'][name]),
+        'words': words,
+    }
 
 
 def _training(folder):
-    """Training curves from metrics.jsonl."""
+    """Training curves from metrics.jsonl; an SVM alone has none."""
     log = _optional(folder, MetricsLog)
-    if not log or not log.records:
-        return (
-            ''
-            if (folder / files.HEADS).exists()
-            else html.section('Training', _missing(files.METRICS))
-        )
+    if log is None or not log.records:
+        return {'shown': not (folder / files.HEADS).exists(), 'curves': None}
     records = [record.to_json() for record in log.records]
-    curves = html.drawn(folder, 'curves', plots.curves, records)
-    return html.section('Training', html.figure(curves, 'Measured on training rows only.'))
+    caption = 'Measured on training rows only.'
+    return {'shown': True, 'curves': page.plot(folder, 'curves', caption, plots.curves, records)}
 
 
-def _machines(folder):
-    """What the folds' support vector machines chose; '' where the network itself answers."""
-    svms = _optional(folder, SvmTable)
-    if not svms or not svms.rows:
-        return ''
+def _svms(folder):
+    """What the folds' support vector machines chose; None where the network itself predicts."""
+    table = _optional(folder, SvmTable)
+    if table is None or not table.rows:
+        return None
     chosen = {}
-    for row in svms.rows:
+    for row in table.rows:
         chosen.setdefault((row.cost, row.gamma), []).append(row)
-    table = [
+    cells = [
         [
             f'{cost:g}',
             f'{gamma:g}',
-            len(own),
-            _spread([row.support_vectors for row in own], 0),
-            _spread([row.inner_uf1 for row in own], 3),
+            len(svms),
+            _spread([svm.support_vectors for svm in svms], 0),
+            _spread([svm.inner_uf1 for svm in svms], 3),
         ]
-        for (cost, gamma), own in sorted(chosen.items())
+        for (cost, gamma), svms in sorted(chosen.items())
     ]
-    words = (
-        'Each fold chooses by groups of its training subjects; a fold that averages several '
-        'machines counts with each.'
-    )
-    header = ['C', 'gamma', 'chosen', 'support vectors', 'UF1 of inner groups']
-    return html.section(
-        'Support vector machines', html.table(header, table), html.paragraph(words, 'soft')
-    )
+    return html(listing(['C', 'gamma', 'chosen', 'support vectors', 'UF1 of inner groups'], cells))
 
 
 def _spread(column, digits):
@@ -151,211 +150,153 @@ def _spread(column, digits):
 
 def _subjects(folder, results):
     """Accuracy of each left-out subject; the surest mistakes."""
-    bars = html.drawn(folder, 'subjects', plots.subjects, results['per_subject'])
-    keys = ('dataset', 'subject', 'clips', 'correct', 'accuracy')
-    rows = [
-        [one[key] for key in keys[:3]]
-        + [f'{one["correct"]:.1f}'.removesuffix('.0'), measure(one['accuracy'])]
-        for one in results['per_subject']
-    ]
-    return [
-        html.section(
-            'Subjects',
-            html.figure(
-                bars,
-                "Accuracy on each subject's held-out clips; figures above the bars count them.",
-            ),
-            html.details('All subjects', html.table(keys, rows)),
-            _mistakes(folder),
-        )
-    ]
+    caption = "Accuracy on each subject's held-out clips; figures above the bars count them."
+    rows = []
+    for block in results['per_subject']:
+        correct = f'{block["correct"]:.1f}'.removesuffix('.0')
+        whose = [block[key] for key in ('dataset', 'subject', 'clips')]
+        rows.append([*whose, correct, measure(block['accuracy'])])
+    return {
+        'bars': page.plot(folder, 'subjects', caption, plots.subjects, results['per_subject']),
+        'table': html(listing(['data set', 'subject', 'clips', 'correct', 'accuracy'], rows)),
+        'mistakes': _mistakes(folder),
+    }
 
 
 def _mistakes(folder):
-    """The fifteen wrong answers with the highest score."""
+    """The fifteen wrong predictions with the highest score; None without predictions.csv."""
     predictions = _optional(folder, PredictionTable)
     if predictions is None:
-        return _missing(files.PREDICTIONS)
+        return None
     wrong = [row for row in predictions.rows if row.label != row.predicted]
-    wrong = sorted(wrong, key=lambda row: -row.scores[row.predicted])[:15]
-    cells = [
-        [
-            *(row.clip, row.subject, row.dataset, row.seed, row.label, row.predicted),
-            measure(row.scores[row.predicted]),
-            measure(row.scores[row.label]),
-        ]
-        for row in wrong
-    ]
-    header = [
-        'clip',
-        'subject',
-        'data set',
-        'seed',
-        'truth',
-        'answer',
-        'score of answer',
-        'score of truth',
-    ]
-    return html.details('Surest mistakes', html.table(header, cells))
+    wrong.sort(key=lambda row: -row.scores[row.predicted])
+    cells = []
+    for row in wrong[:15]:
+        scores = [row.scores[row.predicted], row.scores[row.label]]
+        clip = [row.clip, row.subject, row.dataset, row.seed, row.label, row.predicted]
+        cells.append([*clip, *map(measure, scores)])
+    titles = ['clip', 'subject', 'data set', 'seed', 'truth', 'prediction']
+    return html(listing([*titles, 'score of prediction', 'score of truth'], cells))
 
 
 def _oracle(folder, results):
     """What choosing epochs on the left-out subjects would have reported."""
     block = results['oracle_epoch']
-    title = 'What choosing the epoch on the left-out subject would report'
-    if not block and (folder / files.HEADS).exists():
-        return ''  # machines answer once, after the last epoch
     if not block:
-        words = (
-            'Not measured: held-out outputs of every epoch were not kept '
-            '(evaluate.every_epoch is off).'
-        )
-        return html.section(title, html.paragraph(words, 'soft'))
-    curve = html.drawn(folder, 'oracle', plots.oracle, block)
-    warning = html.paragraph(block['note'], 'warning')
-    return html.section(
-        title,
-        warning,
-        html.oracle_table(results),
-        html.figure(
-            curve,
-            'Held-out measures after each epoch; dashed: the figures that per-fold choice would '
-            'claim.',
-        ),
+        # an SVM predicts once, after the last epoch
+        return {'shown': not (folder / files.HEADS).exists(), 'table': None}
+    caption = (
+        'Held-out measures after each epoch; dashed: the figures that per-fold choice would claim.'
     )
+    return {
+        'shown': True,
+        'note': block['note'],
+        'table': html(recognition_tables.oracle(results)),
+        'curve': page.plot(folder, 'oracle', caption, plots.oracle, block),
+    }
 
 
 def _generated(folder):
     """What the folds' GANs made, and how it compares with what they saw."""
     checks = _optional(folder / files.GAN, GanChecks)
     if checks is None:
-        return ''
-    told, made = [], []
+        return None
+    rows, statistics = [], []
     for block in checks.folds:
         test, near = block.two_sample, block.memorised
         figures = test['made']['auc'], test['chance']['auc'], near['ratio'], near['copies']
-        told.append([block.fold, *map(measure, figures)])
-        made += [
-            [block.fold, kind, side, *(shown(numbers[key]) for key in NUMBERS)]
-            for kind, sides in block.statistics.items()
-            for side, numbers in sides.items()
-        ]
-    header = [
+        rows.append([block.fold, *map(measure, figures)])
+        for kind, sides in block.statistics.items():
+            for side, numbers in sides.items():
+                cells = [numbers[key] for key in STATISTICS]
+                statistics.append([block.fold, kind, side, *cells])
+    titles = [
         'fold',
-        'told from real (AUC)',
+        'separated from real (AUC)',
         'halves of the real',
         'distance to the nearest real',
         'copies',
     ]
-    words = (
-        'AUC of a classifier told to separate made from real training images (1: always, .5: '
-        'cannot), beside two halves of '
-        'the real ones; distance of a made image to its nearest training image over that between '
-        'training images (far below '
-        '1: repeats them), and the share that is as near as the nearest hundredth of those.'
-    )
-    pictures = [
-        html.figure(html.data_uri(folder / files.GAN / name, 'png'), text)
-        for name, text in GENERATED.items()
-        if (folder / files.GAN / name).exists()
-    ]
     every = ['fold', 'class', 'side', 'images', 'level', 'sd', 'roughness', 'energy']
-    return html.section(
-        'Images of the GAN',
-        *pictures,
-        html.table(header, told),
-        html.paragraph(words, 'soft'),
-        html.details('Statistics', html.table(every, made)),
-    )
+    return {
+        'pictures': [
+            page.picture(folder / files.GAN / name, caption)
+            for name, caption in GENERATED.items()
+            if (folder / files.GAN / name).exists()
+        ],
+        'checks': html(listing(titles, rows)),
+        'statistics': html(listing(every, statistics)),
+    }
 
 
 def _looks(folder, results):
-    """Maps of what the network looks at, where the verb explain drew them; how to draw them where
-    it could.
-    """
-    title, drawn = 'What the network looks at', folder / files.EXPLAIN
+    """Maps that the verb explain drew, or how to draw them; None for a network that has none."""
+    drawn = folder / files.EXPLAIN
     if not (drawn / LOOKS[0]).exists():
         run_config = _optional(folder, RunConfig)
         settings = flat(run_config.settings) if run_config else {}
         by_network = settings.get('head.name', 'none') == 'none'
         if not by_network or settings.get('model.name') not in regional():
-            return ''
-        words = (
-            f'Not drawn yet: python main.py explain --config=configs/{results["name"]}.py, '
-            'with the flags of this run.'
-        )
-        return html.section(title, html.paragraph(words, 'soft'))
+            return None
+        return {'command': f'python main.py explain --config=configs/{results["name"]}.py'}
     captions = _optional(drawn, Captions)
     words = captions.words if captions else {}
-    pieces = [_look(drawn / name, words.get(name)) for name in LOOKS]
-    foot = html.paragraph(
-        f'Larger pictures, and of more clips, stand in {files.EXPLAIN}/ (index.csv lists them).',
-        'soft',
-    )
-    return html.section(title, f'<div class="looks">{"".join(pieces)}</div>', foot)
+    pictures = [_look(drawn / name, words.get(name)) for name in LOOKS]
+    return {'command': None, 'pictures': pictures}
 
 
 def _look(path, words):
-    """A picture with its words; the words alone, which say why, where it was not drawn."""
+    """A picture; words that say why where it was not drawn."""
     if not path.exists():
-        return html.paragraph(words or f'{files.EXPLAIN}/ holds no {path.name}.', 'soft')
-    return html.figure(html.data_uri(path, 'png'), words or path.stem)
+        return {'picture': None, 'words': words or f'{files.EXPLAIN}/ holds no {path.name}.'}
+    return {'picture': page.picture(path, words or path.stem)}
 
 
 def _folds(folder, results):
     """The fold table, with the accuracy of each fold."""
     folds = _optional(folder, FoldTable)
-    if not folds:
-        return html.section('Folds', _missing(files.FOLDS))
+    if folds is None:
+        return None
     accuracy = {block['fold']: measure(block['accuracy']) for block in results['per_fold']}
-    cells = [[*row, accuracy.get(row[0], '–')] for row in folds.cells()]
-    table = html.table([*folds.header, 'accuracy'], cells)
-    return html.section('Folds', html.details(plural(len(cells), 'fold'), table))
+    cells = [[*row, accuracy.get(row[0], DASH)] for row in folds.cells()]
+    table = listing([*folds.header, 'accuracy'], cells)
+    return {'count': plural(len(cells), 'fold'), 'table': html(table)}
 
 
 def _dropped(folder):
     """Clips that were left out of the experiment, counted by reason."""
     dropped = _optional(folder, DroppedTable)
-    if dropped is None:
-        return html.section('Clips left out', _missing(files.DROPPED))
+    if dropped is None or not dropped.rows:
+        return {'known': dropped is not None, 'table': None}
     rows = dropped.rows
-    if not rows:
-        return html.section(
-            'Clips left out', html.paragraph('None: every clip of the data sets was used.', 'soft')
-        )
     pairs = [(row.dataset, row.reason) for row in rows]
     counts = [[*pair, pairs.count(pair)] for pair in dict.fromkeys(pairs)]
-    every = html.details(plural(len(rows), 'clip'), html.table(DroppedClip._fields, rows))
-    return html.section(
-        'Clips left out', html.table(['data set', 'reason', 'clips'], counts), every
-    )
+    clips = listing(list(DroppedClip._fields), [list(row) for row in rows])
+    return {
+        'known': True,
+        'reasons': html(listing(['data set', 'reason', 'clips'], counts)),
+        'count': plural(len(rows), 'clip'),
+        'table': html(clips),
+    }
 
 
 def _run(folder, results):
     """Plan, time, data and versions."""
     plan = _optional(folder, Plan)
     plan = results['plan'] or (plan and plan.to_json())
-    found = {'plan': plan, **{key: results[key] for key in ('seconds', 'data', 'versions')}}
-    found = {key: block for key, block in found.items() if block}
-    return html.section(
-        'Plan, time, data and versions', html.tree_table(found) if found else _missing(files.PLAN)
-    )
+    blocks = {'plan': plan, **{key: results[key] for key in ('seconds', 'data', 'versions')}}
+    blocks = {key: block for key, block in blocks.items() if block}
+    return html(tree_listing(blocks)) if blocks else None
 
 
 def _settings(folder):
     """config.json, flat."""
     run_config = _optional(folder, RunConfig)
     if run_config is None:
-        return html.section('Settings', _missing(files.CONFIG))
-    table = html.tree_table(run_config.settings, ('setting', 'value'))
-    return html.section('Settings', html.details('All settings', table))
+        return None
+    return html(tree_listing(run_config.settings, ['setting', 'value']))
 
 
 def _optional(folder, file):
     """What a file of the folder holds, None where it is missing; file: its dataclass."""
     return file.read(folder) if (folder / file.FILE).exists() else None
-
-
-def _missing(name):
-    """A line in place of what a missing file would have shown."""
-    return html.paragraph(f"This run's folder holds no {name}.", 'soft')

@@ -3,15 +3,26 @@ and the terminal table.
 """
 
 import textwrap
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from mer_jax.data.apexes import BLIND
-from mer_jax.report import page as html
-from mer_jax.report import plots, plots_spotting
+from mer_jax.report import page, plots, plots_spotting
+from mer_jax.report import table as tables
+from mer_jax.report.formats import (
+    WIDTH,
+    frames,
+    interval,
+    milliseconds,
+    p_value,
+    plural,
+    signed_frames,
+)
 from mer_jax.report.plots_spotting import TITLES
-from mer_jax.report.text import WIDTH, interval, measure, plural
+from mer_jax.report.table import Cell, Column, Row, Table, tree_listing
+from mer_jax.report.text import honesty
 from mer_jax.runfiles import files, writing
 from mer_jax.runfiles.apexes import ApexTable
 from mer_jax.runfiles.config import RunConfig
@@ -31,48 +42,21 @@ WORDS = {
 }
 
 
-def table(results) -> str:
+def table(results: dict) -> str:
     """The result as plain text of at most 100 columns, for the terminal."""
-    lines = textwrap.wrap(f'{results["name"]}: {_size(results)}', WIDTH) + textwrap.wrap(
-        verdict(results), WIDTH
-    )
+    lines = textwrap.wrap(f'{results["name"]}: {_size(results)}', WIDTH)
+    lines += textwrap.wrap(verdict(results), WIDTH)
     for leak in results['leaks']:
         lines += textwrap.wrap(f'leak: {leak}', WIDTH, subsequent_indent='      ')
     if not results['spotting']:
         return '\n'.join(lines)
-    blocks = results['spotting']
-    lines += ['', f'{"apex off by":17}{"frames":>8}  {"95 %":20}{"ms":>7}']
-    lines += [
-        f'{TITLES[name]:17}{block["mae"]:>8.2f}  '
-        f'{interval(block["interval"], 2):20}{measure(block["mae_ms"], 1):>7}'
-        for name, block in blocks.items()
-    ]
-    gains = {
-        name: [_gain(block['against'].get(simple)) for simple in BLIND]
-        for name, block in blocks.items()
-    }
-    lines += [
-        '',
-        f'{"difference to":19}{TITLES[BLIND[0]]:40}{TITLES[BLIND[1]]}',
-    ]
-    lines += [
-        f'{TITLES[name]:19}{first:40}{second}'.rstrip() for name, (first, second) in gains.items()
-    ]
-    datasets = list(next(iter(blocks.values()))['per_dataset'])
-    if len(datasets) > 1:
-        lines += [
-            '',
-            f'{"data set, frames":20}' + ''.join(f'{TITLES[name]:>16}' for name in blocks),
-        ]
-        lines += [
-            f'{one[:19]:20}'
-            + ''.join(f'{block["per_dataset"][one]["mae"]:>16.2f}' for block in blocks.values())
-            for one in datasets
-        ]
+    lines += ['', tables.text(_decisions(results))]
+    if len(next(iter(results['spotting'].values()))['per_dataset']) > 1:
+        lines += ['', tables.text(_datasets(results))]
     return '\n'.join(lines)
 
 
-def verdict(results) -> str:
+def verdict(results: dict) -> str:
     """One line: the error of the run's own decision beside the midpoint's, and whether the run
     leaks.
     """
@@ -82,16 +66,10 @@ def verdict(results) -> str:
             'so nothing is scored'
         )
     own, simple = results['spotting'][results['answer']], results['spotting']['midpoint']
-    honesty = (
-        f'not honest: {plural(len(results["leaks"]), "leak")}'
-        if results['leaks']
-        else 'honest: no leaks'
-    )
     edges = ' ' + interval(own['interval'], 2) if own['interval'] else ''
     return (
         f'{TITLES[results["answer"]]} is off by {own["mae"]:.2f} frames{edges}, the midpoint by '
-        f'{simple["mae"]:.2f}; '
-        f'{honesty}'
+        f'{simple["mae"]:.2f}; {honesty(results["leaks"])}'
     )
 
 
@@ -102,19 +80,22 @@ def report(folder) -> Path:
     folder = Path(folder)
     results = SpottingResults.read(folder).to_json()
     (folder / files.PLOTS).mkdir(exist_ok=True)
-    parts = [
-        f'<h1>{html.escape(results["name"])}</h1>\n' + html.paragraph(_size(results), 'soft'),
-        html.banner(verdict(results), results['leaks']),
-    ]
-    parts += _errors(folder, results) + _curves(folder, results) if results['spotting'] else []
-    parts += [_training(folder), _run(folder, results)]
-    parts += [
-        html.paragraph(
-            f'Made from the files beside this page; its figures stand in {files.PLOTS}/.', 'foot'
-        )
-    ]
+    scored = bool(results['spotting'])
+    text = page.render(
+        'spotting.html',
+        title=f'{results["name"]}: apex spotting',
+        name=results['name'],
+        size=_size(results),
+        verdict=verdict(results),
+        leaks=results['leaks'],
+        errors=_errors(folder, results) if scored else None,
+        curves=_curves(folder, results) if scored else None,
+        training=_training(folder),
+        settings=_settings(folder, results),
+        plots=files.PLOTS,
+    )
     path = folder / files.REPORT
-    writing.write_text(path, html.page(f'{results["name"]}: apex spotting', parts))
+    writing.write_text(path, text)
     return path
 
 
@@ -124,62 +105,62 @@ def _size(results):
     return f'apex spotting, {results["protocol"]}, {runs}, {rest}'
 
 
+def _decisions(results):
+    """Every decision, and its differences to the two that do not look at the clip."""
+    columns = [
+        Column('apex off by', 'title'),
+        Column('frames', 'mae', frames, interval=True),
+        Column('sd', 'sd', frames),
+        Column('ms', 'mae_ms', milliseconds),
+        Column('what it answers', 'words', forms=['html']),
+    ]
+    for name in BLIND:
+        columns += [
+            Column(TITLES[name], name, signed_frames, True, 'minus the answers without looking'),
+            Column('p', f'{name}_p', p_value, block='minus the answers without looking'),
+        ]
+    rows = []
+    for name, block in results['spotting'].items():
+        cells = {
+            'title': TITLES[name],
+            'mae': Cell(block['mae'], block['interval']),
+            'sd': block['sd'],
+            'mae_ms': block['mae_ms'],
+            'words': WORDS[name],
+        }
+        for simple, paired in block['against'].items():
+            cells[simple] = Cell(paired['difference'], paired['interval'])
+            cells[f'{simple}_p'] = paired['p']
+        rows.append(Row(cells))
+    return Table('', columns, rows)
+
+
+def _datasets(results):
+    """Every decision on every data set."""
+    columns = [
+        Column('each data set', 'title'),
+        Column('data set', 'dataset'),
+        Column('clips', 'clips'),
+        Column('frames', 'mae', frames, interval=True),
+        Column('ms', 'mae_ms', milliseconds),
+    ]
+    rows = []
+    for name, block in results['spotting'].items():
+        for dataset, part in block['per_dataset'].items():
+            mae = Cell(part['mae'], part['interval'])
+            cells = {'clips': part['clips'], 'mae': mae, 'mae_ms': part['mae_ms']}
+            rows.append(Row(cells | {'title': TITLES[name], 'dataset': dataset}))
+    return Table('', columns, rows)
+
+
 def _errors(folder, results):
-    """Every decision beside the two that do not look."""
-    blocks = results['spotting']
-    cells = [
-        [
-            TITLES[name],
-            f'{block["mae"]:.2f}',
-            interval(block['interval'], 2),
-            measure(block['sd'], 2),
-            measure(block['mae_ms'], 1),
-            *(_gain(block['against'].get(simple)) for simple in BLIND),
-            WORDS[name],
-        ]
-        for name, block in blocks.items()
-    ]
-    header = [
-        'decision',
-        'frames',
-        '95 %',
-        'sd',
-        'ms',
-        'against midpoint',
-        'against fitted fraction',
-        'what it answers',
-    ]
-    rows = [
-        [
-            TITLES[name],
-            one,
-            part['clips'],
-            f'{part["mae"]:.2f}',
-            interval(part['interval'], 2),
-            measure(part['mae_ms'], 1),
-        ]
-        for name, block in blocks.items()
-        for one, part in block['per_dataset'].items()
-    ]
-    return [
-        html.section(
-            'How far off',
-            html.table(header, cells),
-            html.figure(
-                html.drawn(folder, 'errors', plots_spotting.errors, blocks),
-                'Whiskers: 95 % interval over subjects.',
-            ),
-            html.paragraph(
-                'Differences are negative where the decision is nearer to the apex; intervals '
-                'and p by subject.',
-                'soft',
-            ),
-            html.details(
-                'Each data set',
-                html.table(['decision', 'data set', 'clips', 'frames', '95 %', 'ms'], rows),
-            ),
-        )
-    ]
+    """Every decision beside the two that do not look at the clip."""
+    caption = 'Whiskers: 95 % interval over subjects.'
+    return {
+        'decisions': tables.html(_decisions(results)),
+        'plot': page.plot(folder, 'errors', caption, plots_spotting.errors, results['spotting']),
+        'datasets': tables.html(_datasets(results)),
+    }
 
 
 def _curves(folder, results):
@@ -208,61 +189,40 @@ def _curves(folder, results):
         }
         for row, curve in zip(chosen, keys.values(), strict=True)
     ]
-    drawn = html.drawn(
-        folder, 'curves_of_clips', lambda path: plots_spotting.curves(path, clips, answer=answer)
-    )
-    onset, apex, offset, told = np.array(
+    first = f'Held-out clips of seed {rows[0].seed}, from the best answer to the worst.'
+    onset, apex, offset, predicted = np.array(
         [[row.onset, row.apex, row.offset, row.answers[answer]] for row in rows]
     ).T
-    places = html.drawn(
-        folder,
-        'places',
-        lambda path: plots_spotting.places(
-            path,
-            (apex - onset) / (offset - onset),
-            (told - onset) / (offset - onset),
-            title=TITLES[answer],
+    places = [(frame - onset) / (offset - onset) for frame in (apex, predicted)]
+    return {
+        'clips': page.plot(
+            folder, 'curves_of_clips', first, partial(plots_spotting.curves, answer=answer), clips
         ),
-    )
-    return [
-        html.section(
-            'What the spotter says over time',
-            html.figure(
-                drawn,
-                f'Held-out clips of seed {rows[0].seed}, from the best answer to the worst.',
-            ),
-            html.figure(places, 'A spotter that learned little answers near one place.'),
-        )
-    ]
+        'places': page.plot(
+            folder,
+            'places',
+            'A spotter that learned little answers near one place.',
+            partial(plots_spotting.places, title=TITLES[answer]),
+            *places,
+        ),
+    }
 
 
 def _training(folder):
+    """Training curves; None where there are none."""
     if not (folder / MetricsLog.FILE).exists():
-        return ''
+        return None
     records = [record.to_json() for record in MetricsLog.read(folder).records]
     if not records:
-        return ''
-    return html.section(
-        'Training',
-        html.figure(html.drawn(folder, 'curves', plots.curves, records), 'Training rows only.'),
-    )
+        return None
+    return page.plot(folder, 'curves', 'Training rows only.', plots.curves, records)
 
 
-def _run(folder, results):
-    found = {key: results[key] for key in ('plan', 'seconds', 'data', 'versions') if key in results}
+def _settings(folder, results):
+    """Plan, time, data, versions and settings."""
+    keys = ('plan', 'seconds', 'data', 'versions')
+    blocks = {key: results[key] for key in keys if key in results}
     settings = {}
     if (folder / RunConfig.FILE).exists():
         settings = RunConfig.read(folder).settings
-    return html.section(
-        'Plan, time, data, versions and settings',
-        html.details('All', html.tree_table({**found, **settings})),
-    )
-
-
-def _gain(block):
-    """'-1.20 [-2.00, -0.40] p .012'."""
-    if block is None:
-        return ''
-    p = block['p']
-    told = '' if p is None else ' p <.001' if p < 0.001 else f' p {p:.3f}'.replace('0.', '.')
-    return f'{block["difference"]:+.2f} {interval(block["interval"], 2)}{told}'
+    return tables.html(tree_listing({**blocks, **settings}))

@@ -12,9 +12,8 @@ import numpy as np
 from mer_jax.errors import UserError
 from mer_jax.evaluation import COMPARED, HEADLINE, metrics, paired
 from mer_jax.evaluation.metrics import number
-from mer_jax.report import compare_text, plots_compare
-from mer_jax.report import page as html
-from mer_jax.runfiles import files, writing
+from mer_jax.report import compare_spotting_tables, compare_tables, plots_compare, study
+from mer_jax.runfiles import files
 from mer_jax.runfiles import results as result_files
 from mer_jax.runfiles.config import check_format
 from mer_jax.runfiles.folder import absolute
@@ -155,24 +154,14 @@ def write(runs, folder, reference: int = 0) -> dict:
         raise UserError(
             f"'{folder}' cannot be made a folder ({error.strerror}); name another with --workdir"
         ) from None
-    words, draw = (
-        (compare_spotting, compare_spotting.draw)
-        if _spotters(runs)
-        else (compare_text, plots_compare.draw)
-    )
+    spotting = _spotters(runs)
+    draw = compare_spotting.draw if spotting else plots_compare.draw
+    tables = compare_spotting_tables if spotting else compare_tables
     drawn = draw(folder / files.PLOTS, found)
     for stale in PLOTS_WORDS.keys() - {path.stem for path in drawn}:
         (folder / files.PLOTS / f'{stale}.svg').unlink(missing_ok=True)
-    pictures = [
-        html.figure(html.data_uri(path, 'svg+xml'), PLOTS_WORDS[path.stem]) for path in drawn
-    ]
-    writing.write_json(folder / 'compare.json', found)
-    writing.write_csv(folder / 'compare.csv', *words.csv_rows(found))
-    writing.write_text(folder / 'compare.tex', words.latex(found))
-    writing.write_text(folder / 'compare.html', words.page(found, pictures))
-    print(words.text(found))
-    for path in [*(folder / f'compare.{kind}' for kind in ('json', 'csv', 'tex', 'html')), *drawn]:
-        print(f'compare: {path}')
+    plots = [(path, PLOTS_WORDS[path.stem]) for path in drawn]
+    study.write(tables.study(found), found, folder, plots)
     return found
 
 

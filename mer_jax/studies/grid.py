@@ -3,9 +3,11 @@
 import itertools
 
 from mer_jax.errors import UserError
-from mer_jax.evaluation import HEADLINE, METRICS
+from mer_jax.evaluation import HEADLINE
 from mer_jax.experiment import settings as rules
-from mer_jax.report.text import interval, measure
+from mer_jax.report import table as tables
+from mer_jax.report.formats import interval, measure, measure_title
+from mer_jax.report.table import Column, Row, Table
 from mer_jax.runfiles import files, writing
 from mer_jax.runfiles.config import flat, nested
 from mer_jax.studies.subruns import parent, quietly
@@ -48,12 +50,8 @@ def grid(settings: dict, text: str, train, folder) -> dict:
         },
     }
     writing.write_json(folder / 'grid.json', found)
-    writing.write_csv(
-        folder / 'grid.csv',
-        [*rows[0], 'chosen'],
-        [[*row.values(), number == best] for number, row in enumerate(rows)],
-    )
-    print(table(found))
+    writing.write_csv(folder / 'grid.csv', *tables.csv_rows([table(found)]))
+    print(terminal_text(found))
     print(f'grid: {folder / "grid.csv"}; the tested run: {chosen / files.REPORT}')
     return found
 
@@ -76,27 +74,31 @@ def combinations(text: str, settings: dict) -> list:
     return combined
 
 
-def table(found: dict) -> str:
-    """The grid as plain text: validation measures of each combination, and the test of the chosen
-    one.
-    """
-    keys = [key for key in found['rows'][0] if not key.startswith('validation_')]
-    widths = [max(len(key), *(len(str(row[key])) for row in found['rows'])) + 2 for key in keys]
-    head = ''.join(f'{key:<{width}}' for key, width in zip(keys, widths, strict=True))
-    lines = [
-        f'{found["name"]}: chosen by UF1 of the validation part',
-        head + ''.join(f'{METRICS[name].title:>10}' for name in HEADLINE),
+def table(result: dict) -> Table:
+    """The combinations of a grid with their validation measures, from what grid.json holds."""
+    keys = [key for key in result['rows'][0] if not key.startswith('validation_')]
+    columns = [
+        *(Column(key, key, str) for key in keys),
+        *(Column(measure_title(key), f'validation_{key}', measure) for key in HEADLINE),
+        Column('chosen', 'chosen', forms=['csv']),
+        Column('', 'mark', forms=['text']),
     ]
-    for number, row in enumerate(found['rows']):
-        cells = ''.join(f'{row[key]!s:<{width}}' for key, width in zip(keys, widths, strict=True))
-        figures = ''.join(f'{measure(row[f"validation_{key}"]):>10}' for key in HEADLINE)
-        mark = '  <- chosen' if number == found['chosen'] else ''
-        lines.append(f'{cells}{figures}{mark}')
-    told = ', '.join(
-        f'{key} {measure(one["mean"])} {interval(one["interval"])}'
-        for key, one in found['test'].items()
-    )
-    return '\n'.join([*lines, f'tested: {told}', *(f'leak: {leak}' for leak in found['leaks'])])
+    rows = []
+    for number, row in enumerate(result['rows']):
+        chosen = number == result['chosen']
+        rows.append(Row({**row, 'chosen': chosen, 'mark': '<- chosen' if chosen else ''}))
+    title = f'{result["name"]}: chosen by UF1 of the validation part'
+    return Table(title, columns, rows)
+
+
+def terminal_text(result: dict) -> str:
+    """The grid for the terminal: every combination, and the test of the chosen one."""
+    tested = [
+        f'{measure_title(key)} {measure(block["mean"])} {interval(block["interval"])}'
+        for key, block in result['test'].items()
+    ]
+    leaks = [f'leak: {leak}' for leak in result['leaks']]
+    return '\n'.join([tables.text(table(result)), f'tested: {", ".join(tested)}', *leaks])
 
 
 def _title(changes):

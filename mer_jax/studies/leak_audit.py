@@ -15,7 +15,8 @@ from mer_jax.errors import UserError
 from mer_jax.evaluation import score
 from mer_jax.experiment import leaks
 from mer_jax.folds import PROTOCOLS, RESAMPLERS
-from mer_jax.report import audit_text
+from mer_jax.report import audit_tables, plots_compare, study
+from mer_jax.runfiles import files
 from mer_jax.runfiles.epoch_outputs import EpochOutputs
 from mer_jax.studies import compare
 from mer_jax.studies.subruns import parent, quietly
@@ -135,7 +136,11 @@ def audit(settings: dict, train, folder) -> dict:
             # the others took hours
             runs[trial.habit] = trial._replace(why_not=f'failed: {error}'), None
     found = {'name': settings['name'], 'lines': lines(runs)}
-    audit_text.write(found, folder)
+    plot = folder / files.PLOTS / 'audit.svg'
+    plot.parent.mkdir(parents=True, exist_ok=True)
+    plots_compare.added(plot, found['lines'])
+    plots = [(plot, audit_tables.PLOT_CAPTION)]
+    study.write(audit_tables.study(found), found, folder, plots)
     return found
 
 

@@ -12,6 +12,7 @@ from mer_jax.preprocess import face
 from mer_jax.preprocess.landmarks import mean_shape
 from mer_jax.preprocess.schematic import schematic
 from mer_jax.report import overlays, plots
+from mer_jax.runfiles.explanations import PictureRow
 from mer_jax.types import Explained, Names
 
 FACE = 77  # value of every pixel of the faces below: none of the schematic face
@@ -198,7 +199,7 @@ def test_files_and_index(tmp_path):
     folder = tmp_path / 'explain'
     assert sorted(paths) == sorted(folder.iterdir()) and len(paths) == 5 + 6
     lines = table(folder / 'index.csv')
-    assert list(lines[0]) == overlays.HEADER and len(lines) == 5
+    assert tuple(lines[0]) == PictureRow._fields and len(lines) == 5
     assert {'montage.png', 'scenarios.png', 'au_features.png'} < {path.name for path in paths}
     for line in lines:
         image = cv2.imread(str(folder / line['file']))

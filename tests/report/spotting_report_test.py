@@ -18,6 +18,7 @@ from mer_jax.runfiles.results import SpottingResults
 from mer_jax.spotting import decoders
 from mer_jax.training import held_out
 from tests.spotting.spotting_score_test import CLIPS, LABEL, NAMES, SAMPLES, SCORED, TIMING
+from tests.support.pages import Page
 
 MARKUP = '<script>alert("x")</script>&'
 
@@ -42,15 +43,15 @@ def write(
         'holdout': 0.4,
         'seed': 0,
         'seeds': seeds,
-        'trains': ~np.isnan(SAMPLES.target),
+        'trains': ~np.isnan(SAMPLES.extras['target']),
     } | changed
     folds, titles = protocols.make(name, SAMPLES, names, **settings)
     loaded = loading.Data(SAMPLES, names, [], 'print', 'linear', (), timing)
     run, place = held_out.order(folds)
     rows = folds.test.index[run, place]
-    output = np.nan_to_num(SAMPLES.target[rows, None], nan=0.5) + np.random.default_rng(0).normal(
-        0, noise, (len(rows), 1)
-    )
+    output = np.nan_to_num(SAMPLES.extras['target'][rows, None], nan=0.5) + np.random.default_rng(
+        0
+    ).normal(0, noise, (len(rows), 1))
     about = {
         'head': {
             'name': 'demo',
@@ -175,6 +176,7 @@ def test_the_report_is_whole_and_safe(tmp_path):
     assert (
         '<script' not in page and 'src="http' not in page and page.count('data:image/svg+xml') == 4
     )
+    assert MARKUP in Page(page).text
     for text in (
         'How far off',
         'fitted fraction',
@@ -206,7 +208,9 @@ def test_a_leak_stands_in_table_and_report(tmp_path, capsys):
     )
 
 
-@pytest.mark.parametrize('trains', [None, ~np.isnan(SAMPLES.target)], ids=['nothing', 'no apex'])
+@pytest.mark.parametrize(
+    'trains', [None, ~np.isnan(SAMPLES.extras['target'])], ids=['nothing', 'no apex']
+)
 def test_a_run_that_scores_nothing_says_so(trains, tmp_path, capsys):
     """A model to ship trains on all rows; the report must open and hold no figure that is not
     there.

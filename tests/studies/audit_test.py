@@ -21,7 +21,7 @@ from mer_jax.data import loading
 from mer_jax.errors import UserError
 from mer_jax.evaluation import score
 from mer_jax.experiment import leaks, run, settings
-from mer_jax.report import audit_text
+from mer_jax.report import audit_tables, study
 from mer_jax.runfiles.folder import default
 from mer_jax.studies import leak_audit, verbs
 from mer_jax.types import Names, Predictions
@@ -292,15 +292,17 @@ def check_files(folder, found):
     )
     assert (
         table['honest']['leaks'] == ''
+        and (table['honest']['honest'], table['split']['honest']) == ('yes', 'no')
         and 'clip_kfold' in table['all']['leaks']
         and 'epoch' in table['all']['leaks']
     )
     page, tex = (folder / 'audit.html').read_text(), (folder / 'audit.tex').read_text()
     for text in (page, tex):
         assert all(title in text for title in leak_audit.TITLES.values()) and 'n/a' in text
-    assert tex.count('&') == tex.count(r'\\') * 6 - 5 * tex.count(
-        'n/a:'
-    ) and '_' not in tex.replace(r'\_', '')
+    rows = tex[tex.index(r'\toprule') :].splitlines()
+    assert {line.count(' & ') for line in rows if ' & ' in line} == {6, 1}
+    assert sum(line.count(' & ') == 1 for line in rows) == tex.count('n/a:')
+    assert '_' not in tex.replace(r'\_', '')
     assert xml.etree.ElementTree.parse(folder / 'plots/audit.svg')
     assert json.loads((folder / 'audit.json').read_text())['lines'][1]['habit'] == 'split'
 
@@ -341,7 +343,7 @@ def test_a_quick_audit_of_a_network_with_everything(tiny_data, tmp_path, capsys)
     told = capsys.readouterr().out
     assert (
         told.count('n/a') == 1
-        and max(map(len, told[told.index('leak audit of') : told.index('audit: /')].splitlines()))
+        and max(map(len, told[told.index('Leak audit of') : told.index('audit: /')].splitlines()))
         <= 100
     )
     found = json.loads((tmp_path / 'a/audit.json').read_text())
@@ -387,8 +389,8 @@ def test_a_baseline_that_leaks_is_not_called_honest():
         'seeds': 1,
         'clips': 9,
         'subjects': 3,
-        'metrics': dict.fromkeys(audit_text.MEASURES, 0.5),
-        'intervals': dict.fromkeys(audit_text.MEASURES),
+        'metrics': dict.fromkeys(audit_tables.MEASURES, 0.5),
+        'intervals': dict.fromkeys(audit_tables.MEASURES),
         'against': None,
     }
     found = {
@@ -398,11 +400,11 @@ def test_a_baseline_that_leaks_is_not_called_honest():
             {**line, 'habit': 'all', 'title': 'all together', 'why_not': 'none of them applies'},
         ],
     }
-    for text in (audit_text.text(found), audit_text.page(found, ''), audit_text.latex(found)):
+    words = audit_tables.study(found)
+    page = study.html(words, [])
+    for text in (study.text(words), page, study.latex(words)):
         assert 'init' in text and 'leaks' in text
-    assert 'Not honest: UF1' in audit_text.page(found, '') and 'verdict leaky' in audit_text.page(
-        found, ''
-    )
+    assert 'Not honest: UF1' in page and 'verdict leaky' in page
 
 
 def test_mistakes_are_told_in_one_line(tmp_path):
@@ -415,5 +417,6 @@ def test_mistakes_are_told_in_one_line(tmp_path):
 def test_words_stand_for_every_habit():
     """A habit without words is a line that no reviewer understands."""
     assert (
-        set(audit_text.WHY) == set(leak_audit.TITLES) and default('configs/a.py', 'b') == 'runs/a-b'
+        set(audit_tables.MEANINGS) == set(leak_audit.TITLES)
+        and default('configs/a.py', 'b') == 'runs/a-b'
     )

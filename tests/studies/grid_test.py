@@ -60,7 +60,7 @@ def test_the_best_of_the_validation_part_is_tested_and_nothing_else(tmp_path, ca
         'validation_uf1'
     ] == ''
     shown = capsys.readouterr().out
-    assert '<- chosen' in shown and 'tested: uf1 0.100' in shown
+    assert '<- chosen' in shown and 'tested: UF1 0.100' in shown
 
 
 WRONG = [

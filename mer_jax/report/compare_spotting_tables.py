@@ -1,0 +1,165 @@
+"""The table of compared spotting runs (studies/compare_spotting.py).
+
+The answers without looking stand above the runs, then every decision of each run.
+"""
+
+import numpy as np
+
+from mer_jax.data.apexes import BLIND
+from mer_jax.report.compare_tables import (
+    difference,
+    honest,
+    leaky_pair,
+    notes,
+    of_runs,
+    reference_of,
+)
+from mer_jax.report.formats import frames, milliseconds, p_value, plural, signed_frames
+from mer_jax.report.plots_spotting import TITLES
+from mer_jax.report.study import Study
+from mer_jax.report.table import Cell, Column, Note, Row, Table
+
+METHOD = (
+    'Frames (ms) between answer and annotated apex: means over seeds, then over clips; sd: '
+    'spread over seeds; *: the decision '
+    'that the run itself answers by. 95 % intervals: 2,000 bootstrap draws of subjects. '
+    'Differences are negative where the run '
+    'is nearer to the apex: to midpoint and fitted fraction on all clips of the run, to the '
+    'reference on the clips that every '
+    'seed of both tested; p: permutation test that swaps the two answers of a subject; Holm: p '
+    'adjusted for all tests against '
+    'the reference on that data set. A dash: undefined, or runs that cannot be paired.'
+)
+WITHOUT_LOOKING = 'minus the answers without looking'
+
+
+def study(result: dict) -> Study:
+    """The tables and words of compared spotting runs, from what compare.json holds."""
+    tables = [_table(group) for group in result['groups']]
+    return of_runs(result['groups'], tables, METHOD)
+
+
+def _table(group):
+    """The runs on one data set: the answers without looking, then the decisions of each run."""
+    reference = reference_of(group)
+    rows = []
+    for name, block in group['simple'].items():
+        # a fraction is fitted to training clips, a midpoint to nothing
+        leaks = reference['leaks'] if name == 'fraction' else []
+        cells = _cells_of_answer(group, name, block, leaks)
+        rows.append(Row(cells | _cells_of_run(reference) | {'run': ''}))
+    for run in group['runs']:
+        size = ', '.join(plural(run[f'{word}s'], word) for word in ('seed', 'clip', 'subject'))
+        heading = Cell(f'{run["title"]}: {run["protocol"]}, {size}', leaky=bool(run['leaks']))
+        for name, block in run['decisions'].items():
+            cells = _cells_of_answer(group, name, block, run['leaks']) | _cells_of_run(run)
+            rows.append(Row(cells | _cells_of_test(group, run, name), heading))
+    title = f'{group["title"]}; reference: {_reference_title(group)}'
+    return Table(title, _columns(group), rows, notes(group) + _notes_on_simple_answers(group))
+
+
+def _columns(group):
+    """The columns of a group, in the order of compare.csv."""
+    minus, no_paper = f'minus {_reference_title(group)}', ['text', 'csv', 'html']
+    columns = [Column('answer', 'title', forms=['text', 'latex', 'html'])]
+    for key in (
+        'dataset run honest leaks system labels protocol seeds clips subjects decision own_answer'
+    ).split():
+        columns.append(Column(key, key, forms=['csv']))
+    columns += [
+        Column('frames', 'frames', frames, True),
+        Column('sd', 'frames_sd', frames, forms=no_paper),
+        Column('ms', 'ms', milliseconds, True, forms=no_paper),
+        Column('ms', 'ms_alone', milliseconds, forms=['latex']),
+        *(
+            Column(key, key, forms=['csv'])
+            for key in ('reference', 'reference_decision', 'reference_honest')
+        ),
+    ]
+    for name in BLIND:
+        title = f'$\\Delta$ {TITLES[name]}'
+        key = f'{name}_difference'
+        columns += [
+            Column(TITLES[name], key, signed_frames, True, WITHOUT_LOOKING, latex=title),
+            Column('p', f'{name}_p', p_value, block=WITHOUT_LOOKING, forms=no_paper),
+        ]
+    return columns + [
+        Column('frames', 'difference', signed_frames, True, minus, latex=r'$\Delta$ reference'),
+        Column('p', 'p', p_value, block=minus, latex='$p$'),
+        Column('Holm', 'p_holm', p_value, block=minus),
+        Column('clips', 'common_clips', block=minus, forms=['csv', 'html']),
+        Column('folder', 'folder', forms=['csv']),
+    ]
+
+
+def _cells_of_answer(group, name, block, leaks):
+    """How far off an answer is, and its differences to the answers without looking."""
+    reference = reference_of(group)
+    cells = {
+        'title': Cell(TITLES[name], leaky=bool(leaks)),
+        'dataset': group['dataset'],
+        'honest': honest(leaks),
+        'leaks': '; '.join(leaks),
+        'decision': name,
+        'own_answer': 'no',
+        'frames': Cell(block['mae'], block['interval']),
+        'frames_sd': block['sd'],
+        'ms': Cell(block['mae_ms'], block['interval_ms']),
+        'ms_alone': block['mae_ms'],
+        'reference': group['reference'],
+        'reference_decision': group['decision'],
+        'reference_honest': honest(reference['leaks']),
+    }
+    for simple, paired in block['against'].items():
+        cells[f'{simple}_difference'] = difference(paired, bool(leaks))
+        cells[f'{simple}_p'] = paired['p']
+    return cells
+
+
+def _cells_of_run(run):
+    """What CSV repeats on each line of a run."""
+    keys = ('protocol', 'seeds', 'clips', 'subjects', 'folder')
+    return {key: run[key] for key in keys}
+
+
+def _cells_of_test(group, run, name):
+    """A decision of a run beside the reference's own."""
+    own, against = name == run['answer'], run['against'] or {}
+    cells = {
+        'title': Cell(TITLES[name] + (' *' if own else ''), leaky=bool(run['leaks'])),
+        'run': run['title'],
+        'system': run['system'],
+        'labels': run['labels'],
+        'own_answer': 'yes' if own else 'no',
+        'common_clips': against.get('common'),
+    }
+    if name not in against:
+        is_reference = run['title'] == group['reference'] and name == group['decision']
+        absent = 'reference' if is_reference else '–'
+        return cells | {'difference': Cell(None, absent=absent)}
+    paired = against[name]
+    cells['difference'] = difference(paired, leaky_pair(group, run))
+    return cells | {'p': paired['p'], 'p_holm': paired['holm']}
+
+
+def _reference_title(group):
+    """The decision that every run is compared with."""
+    return f'{TITLES[group["decision"]]} of {group["reference"]}'
+
+
+def _notes_on_simple_answers(group):
+    """Runs whose own midpoint or fitted fraction is not the one that stands above."""
+    words = []
+    for run in group['runs']:
+        differs = [
+            not np.isclose(run['simple'][name], group['simple'][name]['mae']) for name in BLIND
+        ]
+        if any(differs):
+            answers = ', '.join(f'{TITLES[name]} {frames(run["simple"][name])}' for name in BLIND)
+            words.append(
+                Note(
+                    f'{run["title"]} has other clips or folds; its differences are to the '
+                    f'answers there: {answers}'
+                )
+            )
+    return words

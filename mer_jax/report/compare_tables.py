@@ -1,0 +1,172 @@
+"""The table of compared runs (studies/compare.py).
+
+A run that leaks is marked, and so is a difference to a run that leaks.
+"""
+
+from mer_jax.evaluation import COMPARED, HEADLINE
+from mer_jax.report.formats import (
+    NAMES_IN_PAPERS,
+    measure,
+    measure_title,
+    p_value,
+    plural,
+    signed,
+)
+from mer_jax.report.study import Study
+from mer_jax.report.table import Cell, Column, Note, Row, Table
+
+# what compare.json holds of each run, those first that every table shows
+MEASURES = tuple(dict.fromkeys(HEADLINE + COMPARED))
+TESTED = ('uf1', 'accuracy')
+METHOD = (
+    f'{NAMES_IN_PAPERS} Precision is averaged over classes as well. Figures are means over seeds; '
+    'sd: spread over seeds. '
+    '95 % intervals: 2,000 bootstrap draws of subjects. Differences: run minus the reference of '
+    'its data set, on the clips '
+    'that every seed of both tested; p: permutation test that swaps the two runs of a subject; '
+    'Holm: p adjusted for all UF1 '
+    'tests on that data set. A dash: undefined, or runs that cannot be paired.'
+)
+
+
+def study(result: dict) -> Study:
+    """The tables and words of compared recognition runs, from what compare.json holds."""
+    tables = [_table(group) for group in result['groups']]
+    return of_runs(result['groups'], tables, METHOD)
+
+
+def of_runs(groups, tables, method: str) -> Study:
+    """A comparison: how many runs there are, and which of them leak."""
+    runs = [run for group in groups for run in group['runs']]
+    leaks = [f'{run["title"]}: {leak}' for run in runs for leak in run['leaks']]
+    verdict = 'honest: no run leaks'
+    if leaks:
+        count = sum(bool(run['leaks']) for run in runs)
+        verdict = f'not honest: {plural(count, "run")} of {len(runs)} leak'
+    return Study(
+        name='compare',
+        title=f'Comparison of {plural(len(runs), "run")}',
+        size='',
+        verdict=verdict,
+        leaks=leaks,
+        tables=tables,
+        method=method,
+    )
+
+
+def reference_of(group: dict) -> dict:
+    """The run that the others of a group are compared with."""
+    return next(run for run in group['runs'] if run['title'] == group['reference'])
+
+
+def leaky_pair(group: dict, run: dict) -> bool:
+    """Whether a run or the reference of its group leaks: their difference is then not honest."""
+    return bool(run['leaks'] or reference_of(group)['leaks'])
+
+
+def notes(group: dict) -> list[Note]:
+    """Footnotes: leaks, other protocols, and the clips of pairs that share only some."""
+    reference = reference_of(group)
+    words = [
+        Note(f'{run["title"]} leaks: {leak}', leaky=True)
+        for run in group['runs']
+        for leak in run['leaks']
+    ]
+    for run in group['runs']:
+        against = run['against']
+        if run['protocol'] != reference['protocol']:
+            words.append(
+                Note(
+                    f'{run["title"]} is tested by {run["protocol"]}, '
+                    f'{reference["title"]} by {reference["protocol"]}'
+                )
+            )
+        if against and {against['common']} != {run['clips'], reference['clips']}:
+            words.append(
+                Note(
+                    f'{run["title"]} and {reference["title"]} are compared on the '
+                    f'{against["common"]} clips that every seed of both tested '
+                    f'(of {run["clips"]} and {reference["clips"]})'
+                )
+            )
+        elif not against and run is not reference:
+            words.append(
+                Note(
+                    f'{run["title"]} is not compared with {reference["title"]}: they tested no '
+                    'clip in common, or their annotations of one differ'
+                )
+            )
+    return words
+
+
+def difference(paired: dict, leaky: bool) -> Cell:
+    """A paired difference with its interval."""
+    return Cell(paired['difference'], paired['interval'], leaky)
+
+
+def honest(leaks) -> str:
+    """'yes', or 'no' where there are leaks."""
+    return 'no' if leaks else 'yes'
+
+
+def _table(group):
+    """The runs on one data set."""
+    rows = [Row(_cells(group, run)) for run in group['runs']]
+    return Table(group['title'], _columns(group), rows, notes(group))
+
+
+def _columns(group):
+    """The columns of a group, in the order of compare.csv."""
+    minus, no_paper = f'minus {group["reference"]}', ['text', 'csv', 'html']
+    accuracy = measure_title('accuracy')
+    return [
+        Column('data set', 'dataset', forms=['csv']),
+        Column('labels', 'labels', forms=['csv']),
+        Column('run', 'run'),
+        Column('honest', 'honest', forms=['csv']),
+        Column('leaks', 'leaks', forms=['csv']),
+        Column('system', 'system', forms=['csv']),
+        *(Column(measure_title(name), name, measure, interval=True) for name in MEASURES),
+        Column('sd of UF1', 'uf1_sd', measure, forms=no_paper),
+        *(Column(f'sd {name}', f'{name}_sd', measure, forms=['csv']) for name in MEASURES[1:]),
+        Column('seeds', 'seeds', forms=no_paper),
+        Column('clips', 'clips', '{:.5g}'.format, forms=no_paper),
+        Column('subjects', 'subjects', forms=no_paper),
+        Column('protocol', 'protocol', forms=['csv', 'html']),
+        Column('reference', 'reference', forms=['csv']),
+        Column('reference honest', 'reference_honest', forms=['csv']),
+        Column('UF1', 'uf1_difference', signed, True, minus, latex=r'$\Delta$UF1'),
+        Column('p', 'uf1_p', p_value, block=minus, latex='$p$'),
+        Column('Holm', 'uf1_p_holm', p_value, block=minus),
+        Column(accuracy, 'accuracy_difference', signed, True, minus, no_paper),
+        Column('p', 'accuracy_p', p_value, block=minus, forms=no_paper),
+        Column('clips', 'common_clips', block=minus, forms=['csv', 'html']),
+        Column('folder', 'folder', forms=['csv']),
+    ]
+
+
+def _cells(group, run):
+    """The cells of one run."""
+    cells = {
+        'dataset': group['dataset'],
+        'labels': group['labels'],
+        'run': Cell(run['title'], leaky=bool(run['leaks'])),
+        'honest': honest(run['leaks']),
+        'leaks': '; '.join(run['leaks']),
+        **{key: run[key] for key in ('system', 'protocol', 'seeds', 'clips', 'subjects')},
+        'reference': group['reference'],
+        'reference_honest': honest(reference_of(group)['leaks']),
+        'folder': run['folder'],
+    }
+    for name in MEASURES:
+        cells[name] = Cell(run['metrics'][name], run['intervals'][name])
+        cells[f'{name}_sd'] = run['sd'][name]
+    if not run['against']:
+        return cells
+    cells['common_clips'] = run['against']['common']
+    for name in TESTED:
+        paired = run['against'][name]
+        cells[f'{name}_difference'] = difference(paired, leaky_pair(group, run))
+        cells[f'{name}_p'] = paired['p']
+    cells['uf1_p_holm'] = run['against']['uf1']['holm']
+    return cells
