@@ -17,7 +17,7 @@ from mer_jax.report.formats import DASH, WIDTH, is_undefined, plain
 FORMS = ('text', 'csv', 'latex', 'html')
 MARK = '(!)'  # of what leaks, in text
 DAGGER = '†'  # of what leaks, in HTML
-TITLE_WIDTH = 38  # letters of a row's title in text; a longer one stands on a line of its own
+TITLE_WIDTH = 40  # letters of a row's title in text; a longer one stands on a line of its own
 GAP = '  '
 ESCAPES = {
     '\\': r'\textbackslash{}',

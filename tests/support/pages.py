@@ -15,7 +15,7 @@ class Page(html.parser.HTMLParser):
     def __init__(self, text):
         super().__init__(convert_charrefs=False)
         self.open, self.tags, self.text = [], [], ''
-        self.feed(text)
+        self.feed(str(text))  # Markup would escape what is added to it
         self.close()
         assert self.open == [], f'never closed: {self.open}'
 

@@ -1,0 +1,31 @@
+"""Pages: templates, autoescape, and pictures inside a page."""
+
+import jinja2
+import pytest
+
+from mer_jax.report import page
+from tests.support.pages import Page
+
+
+def test_a_page_holds_its_style_and_needs_nothing_else():
+    """A page whose style sheet stands in another file is bare text once it is sent on."""
+    text = page.render('base.html', title='<b>& "x"')
+    parsed = Page(text)
+    assert '<b>& "x"' in parsed.text
+    assert [tag for tag, _ in parsed.tags] == ['html', 'head', 'meta', 'meta', 'title', 'style',
+        'body', 'main']  # fmt: skip
+    assert '--ink' in text and 'http' not in text
+
+
+def test_a_value_that_is_not_given_is_an_error():
+    """An empty place in a page would pass for a figure that does not exist."""
+    with pytest.raises(jinja2.UndefinedError, match='title'):
+        page.render('base.html')
+
+
+@pytest.mark.parametrize(('suffix', 'kind'), [('svg', 'svg+xml'), ('png', 'png')])
+def test_a_picture_travels_inside_the_page(tmp_path, suffix, kind):
+    """A picture of the wrong kind is not drawn by a browser."""
+    (tmp_path / f'a.{suffix}').write_bytes(b'abc')
+    picture = page.picture(tmp_path / f'a.{suffix}', 'words')
+    assert picture == page.Picture(f'data:image/{kind};base64,YWJj', 'words')
