@@ -173,11 +173,11 @@ def html(table: Table) -> Markup:
         rows = _rows_of(table, columns, with_reasons=number == 0)
         lines = [
             {
-                'heading': _new_heading(before, row),
+                'heading': heading,
                 'not_applicable': row.not_applicable,
                 'cells': [_html_cell(row, column) for column in (first, *columns)],
             }
-            for before, row in zip([None, *rows], rows, strict=False)
+            for heading, row in _with_headings(rows)
         ]
         numeric = [_is_numeric(rows, column) for column in (first, *columns)]
         titles = [column.title for column in (first, *columns)]
@@ -253,11 +253,12 @@ def _is_number(words):
     return True
 
 
-def _new_heading(before, row):
-    """The heading of a row, None where it is that of the row before."""
-    if before is not None and before.heading == row.heading:
-        return None
-    return row.heading
+def _with_headings(rows):
+    """(heading, row) of each row; no heading where it is that of the row before."""
+    before = None
+    for row in rows:
+        yield None if row.heading == before else row.heading, row
+        before = row.heading
 
 
 def _marked(cell, words):
@@ -288,29 +289,24 @@ def _column_width(rows, column, room):
 def _fitting(rows, columns, room):
     """The columns in groups that fit beside the titles of the rows.
 
-    A figure with an interval and what stands behind it (its p value) stay together where they can.
+    A figure with an interval and what stands behind it (its p value) stay together where they fit.
     """
-    groups, left = [[]], room
+    together = [[]]
     for column in columns:
-        width = _column_width(rows, column, room)
-        if width > left and groups[-1]:
-            cut = _cut(groups[-1], column)
-            moved = groups[-1][cut:]
-            groups[-1] = groups[-1][:cut]
-            groups.append(moved)
-            left = room - sum(_column_width(rows, other, room) for other in moved)
-        groups[-1].append(column)
-        left -= width
+        if column.interval:
+            together.append([])
+        together[-1].append(column)
+    groups, left = [[]], room
+    for part in together:
+        wide = sum(_column_width(rows, column, room) for column in part) > room
+        for piece in [[column] for column in part] if wide else [part]:
+            width = sum(_column_width(rows, column, room) for column in piece)
+            if width > left and groups[-1]:
+                groups.append([])
+                left = room
+            groups[-1] += piece
+            left -= width
     return groups
-
-
-def _cut(columns, following):
-    """The place of the first column that goes to the next line with the following one."""
-    if not following.interval:
-        for place in range(len(columns) - 1, 0, -1):
-            if columns[place].interval:
-                return place
-    return len(columns)
 
 
 def _text_lines(title, first, rows, columns, width):
@@ -323,15 +319,13 @@ def _text_lines(title, first, rows, columns, width):
         for place, row in enumerate(rows):
             lines_of_rows[place] += f'{GAP}{_text_cell(row, column, room):{side}{wide}}'
     lines = _titled(title, width, header)
-    for before, row, cells in zip([None, *rows], rows, lines_of_rows, strict=False):
-        heading = _new_heading(before, row)
+    for (heading, row), cells in zip(_with_headings(rows), lines_of_rows, strict=True):
         if heading:
             lines += textwrap.wrap(_marked(heading, str(heading.value)), WIDTH)
         reason = []
         if row.not_applicable:
-            cells, *reason = [
-                GAP + line for line in textwrap.wrap(f'n/a  {row.not_applicable}', room - len(GAP))
-            ]
+            words = textwrap.wrap(f'n/a  {row.not_applicable}', room - len(GAP))
+            cells, *reason = [GAP + line for line in words]
         lines += _titled(_row_title(row, first), width, cells)
         lines += [' ' * width + line for line in reason]
     return lines
@@ -349,8 +343,7 @@ def _latex_rows(table, columns):
     lines, span = [], len(columns)
     if table.title:
         lines.append(rf'\multicolumn{{{span}}}{{l}}{{\textit{{{escaped(table.title)}}}}} \\')
-    for before, row in zip([None, *table.rows], table.rows, strict=False):
-        heading = _new_heading(before, row)
+    for heading, row in _with_headings(table.rows):
         if heading:
             lines.append(rf'\multicolumn{{{span}}}{{l}}{{{_latex_words(heading)}}} \\')
         cells = [_latex_cell(row, column) for column in columns]
