@@ -3,6 +3,7 @@ bits after a kill.
 """
 
 import functools
+from dataclasses import replace
 from functools import partial
 
 import jax
@@ -305,7 +306,7 @@ def once():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runs, 'compiled', instead)
-        yield partial(make, each=20, learning_rate=2e-3, width=8, layout=LAYOUT._replace(group=2))
+        yield partial(make, each=20, learning_rate=2e-3, width=8, layout=replace(LAYOUT, group=2))
 
 
 def test_a_killed_training_goes_on_to_the_same_images(once, tmp_path):
