@@ -12,7 +12,7 @@ import pytest
 from mer_jax import models
 from mer_jax.data import loading
 from mer_jax.experiment import LEARNERS
-from mer_jax.folds import protocols, resampling
+from mer_jax.folds import RESAMPLERS, protocols, resampling
 from mer_jax.training import augment, balance, learners, parallel, plan, scaling
 from mer_jax.training import programs as runs
 from tests.conftest import make_samples
@@ -145,22 +145,11 @@ def learner_of(training, model, scale):
     return made, {'augment': change, 'sampler': sampler, 'batch_size': 8}
 
 
-# method of balancing -> settings; each with class weights on top
+# resampler -> settings; each with class weights on top. A generator is trained first:
+# generation_test.
 BALANCING = {
-    'oversample': {},
-    'augment': {},
-    'smote': {},
-    'smote, features': {'space': 'features'},
-    'generated': {},
-}
-
-
-def test_every_method_of_balancing_is_tested():
-    """A method added without a line in BALANCING could be made from the rows that it is
-    tested on.
-    """
-    elsewhere = {'none', 'gan'}  # a generator is trained first: generation_test
-    assert {name.partition(',')[0] for name in BALANCING} == set(resampling.METHODS) - elsewhere
+    name: {} for name, entry in RESAMPLERS.items() if entry.extend and not entry.trained
+} | {'smote, features': {'space': 'features'}}
 
 
 def test_every_network_is_tested():
@@ -258,14 +247,14 @@ def test_noise_in_the_left_out_subject_changes_no_made_row_of_its_fold(name, tmp
         np.savez(tmp_path / f'{subject}.npz', image=image, label=['a', 'b', 'c', 'c'])
     method = name.partition(',')[0]
     settings = UNBALANCED | {'method': method} | BALANCING[name]
-    settings |= {'generated': f'{tmp_path}/{{subject}}.npz'} if method == 'generated' else {}
+    settings |= {'generated': f'{tmp_path}/{{subject}}.npz'} if RESAMPLERS[method].file else {}
     folds, titles = protocols.make('loso', samples, names, folds=2, holdout=0.5, seed=0, seeds=1)
     folds = folds._replace(test=jax.tree.map(lambda a: a[:, :0], folds.test))
     both = [resampling.extend(folds, each, names, titles, **settings) for each in (samples, noise)]
     learner, feed = learner_of(
         'balanced', models.make('ststnet', classes=3, lowering='matmul'), 'standard'
     )
-    feed['augment_made'] = method == 'augment'
+    feed['augment_made'] = RESAMPLERS[method].augmented
     programs = runs.compiled(
         learner, plan.Plan('matmul', 1, 2, ''), *both[0], runs=5, test_batch=8, chunk=2, **feed
     )
