@@ -116,8 +116,8 @@ def small():
 
 @pytest.fixture
 def unrendered(monkeypatch):
-    """Plots are composed but not rendered, which takes half a second a run; report_test and others
-    look at real ones.
+    """Plots are composed but not rendered, which takes half a second a run; recognition_page_test
+    and others look at real ones.
     """
 
     def savefig(figure, file, *, format, **options):  # noqa: A002, the name is matplotlib's
