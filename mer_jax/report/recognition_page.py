@@ -6,7 +6,14 @@ from pathlib import Path
 
 from mer_jax.models import regional
 from mer_jax.report import page, plots, recognition_tables
-from mer_jax.report.formats import DASH, MEASURES, NAMES_IN_PAPERS, interval, measure, plural
+from mer_jax.report.formats import (
+    DASH,
+    NAMES_IN_PAPERS,
+    interval,
+    measure,
+    measure_title,
+    plural,
+)
 from mer_jax.report.table import html, listing, tree_listing
 from mer_jax.report.text import size, verdict
 from mer_jax.report.text import table as table
@@ -105,7 +112,7 @@ def _tile(results, name):
     if results['sd'][name] is not None:
         words += f', sd {measure(results["sd"][name])} over seeds'
     return {
-        'title': MEASURES[name][0],
+        'title': measure_title(name),
         'value': measure(results['metrics'][name]),
         'words': words,
     }

@@ -1,7 +1,7 @@
 """Tables of the result of a recognition run (results.json), for the terminal and the report."""
 
 from mer_jax.evaluation import metrics
-from mer_jax.report.formats import MEASURES, WIDTH, measure, plain
+from mer_jax.report.formats import MEASURES, WIDTH, measure, measure_title, plain
 from mer_jax.report.table import Cell, Column, Row, Table, listing
 
 TITLE_ROOM = 24  # letters of a class in the terminal
@@ -33,7 +33,7 @@ def measures(results: dict) -> Table:
 
 def seeds(results: dict) -> Table:
     """Every measure of every seed."""
-    titles = [title for title, _ in MEASURES.values()]
+    titles = map(measure_title, MEASURES)
     rows = []
     for block in results['per_seed']:
         rows.append([block['seed'], *(measure(block['metrics'][name]) for name in MEASURES)])
@@ -47,7 +47,7 @@ def datasets(results: dict) -> Table:
         Column('data set', 'dataset'),
         Column('clips', 'n'),
         Column('subjects', 'subjects'),
-        *(Column(MEASURES[name][0], name, measure, interval=name == 'uf1') for name in names),
+        *(Column(measure_title(name), name, measure, interval=name == 'uf1') for name in names),
     ]
     rows = []
     for title, block in results['per_dataset'].items():
@@ -91,7 +91,7 @@ def oracle(results: dict) -> Table:
     rows = [
         [way, *(measure(values[name]) for name in names), str(epoch)] for way, values, epoch in ways
     ]
-    return listing(['epoch chosen by', *(MEASURES[name][0] for name in names), 'epoch'], rows)
+    return listing(['epoch chosen by', *map(measure_title, names), 'epoch'], rows)
 
 
 def confusion(results: dict) -> Table | None:
