@@ -18,7 +18,7 @@ import pytest
 
 import main
 from mer_jax import cli
-from mer_jax.training import checkpoint, plan
+from mer_jax.training import checkpoint, fold_by_fold, plan
 from tests.support import fake_raw
 from tests.support.compiling import optimised, unoptimised
 
@@ -298,6 +298,21 @@ def test_groups_stay_as_they_began(tiny_data, tmp_path, monkeypatch):
     run(*quick(tiny_data, folder, '--config.train.devices=2', verb='evaluate'), code=2)
     (folder / 'checkpoints' / 'group_0' / '2').rename(folder / 'checkpoints' / 'group_2' / '2')
     run(*quick(tiny_data, folder, '--config.train.devices=2'), code=2)  # two runs where one belongs
+
+
+def test_a_run_can_train_fold_by_fold(tiny_data, tmp_path, monkeypatch):
+    """A user who wants to look into a network would stop at tracers: the setting must reach the
+    programs, and the plan must not use what plain Python lacks.
+    """
+
+    def stop(*arguments, **settings):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fold_by_fold, 'programs', stop)
+    folder = tmp_path / 'run'
+    run(*quick(tiny_data, folder, '--config.train.fold_by_fold=True'), code=130)
+    layout = json.loads((folder / 'plan.json').read_text())
+    assert (layout['at_once'], layout['devices']) == (1, 1)
 
 
 @pytest.fixture(scope='module')
