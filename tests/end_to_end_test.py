@@ -3,6 +3,7 @@ protocols.
 """
 
 import csv
+import functools
 import importlib
 import json
 import os
@@ -29,12 +30,16 @@ CONFIGS = sorted(p.stem for p in ROOT.glob('configs/[a-z]*_*.py'))
 def quick_settings(name):
     """What a quick run of a config depends on, as text.
 
-    All settings but the name and those of networks that it does not use.
+    All settings but the name, those of networks that it does not use, and rates of learning and
+    dropout: the same program runs with any of them, and `test_every_config_is_run_or_equals_one`
+    checks their range.
     """
     settings = importlib.import_module(f'configs.{name}').get_config('quick').to_dict()
     model = settings.pop('model')
-    used = {key: model[key] for key in ('name', 'init_from', model['name'])}
-    return json.dumps({**settings, 'name': '', 'model': used}, sort_keys=True)
+    network = {key: value for key, value in model[model['name']].items() if 'dropout' not in key}
+    used = {'name': model['name'], 'init_from': model['init_from'], 'network': network}
+    train = {**settings['train'], 'learning_rate': 0}
+    return json.dumps({**settings, 'name': '', 'model': used, 'train': train}, sort_keys=True)
 
 
 # Quick runs learn the same drawn clips, whatever a config is for: of those with equal settings one
@@ -80,15 +85,28 @@ def quick(tiny_data, folder, *more, config='synthetic_ststnet', verb='train'):
     ]
 
 
+@pytest.fixture(scope='module')
+def quick_run(tiny_data, tmp_path_factory):
+    """The function name of a config -> folder of its finished quick run, which is run once."""
+
+    @functools.cache
+    def finished(name):
+        folder = tmp_path_factory.mktemp(name) / 'run'
+        run(*quick(tiny_data, folder, config=name))
+        return folder
+
+    return finished
+
+
 @pytest.mark.parametrize('name', sorted(set(RUN.values()) - set(SPOTTING)))
-def test_every_config_runs_quick(name, tiny_data, tmp_path):
+def test_every_config_runs_quick(name, quick_run):
     """A config that does not run from the command line is a promise broken to whoever types its
     name.
     """
-    run(*quick(tiny_data, tmp_path / 'run', config=name))
-    results = json.loads((tmp_path / 'run' / 'results.json').read_text())
+    folder = quick_run(name)
+    results = json.loads((folder / 'results.json').read_text())
     trained = results['epochs'] > 0  # not so where machines answer by features of the clips alone
-    assert {p.name for p in (tmp_path / 'run').iterdir()} >= (
+    assert {p.name for p in folder.iterdir()} >= (
         FILES if trained else FILES - {'plan.json', 'metrics.jsonl'}
     )
     assert (
@@ -97,7 +115,7 @@ def test_every_config_runs_quick(name, tiny_data, tmp_path):
         and results['folds'] == 5
         and results['seeds'] == 1
     )
-    predicted = rows(tmp_path / 'run')
+    predicted = rows(folder)
     assert len(predicted) == results['clips'] == len({row['clip'] for row in predicted})
     assert sum(map(sum, results['confusion'])) == len(predicted)
     right = sum(row['label'] == row['predicted'] for row in predicted)
@@ -165,10 +183,12 @@ def start(arguments):
     )
 
 
-def killed(arguments, folder, lines):
-    """Start a run and kill -9 it once metrics.jsonl holds so many lines."""
+def killed(arguments, folder):
+    """Start a run and kill -9 it once its log is two epochs ahead of its newest checkpoint."""
     process, log, deadline = start(arguments), folder / 'metrics.jsonl', time.monotonic() + 120
-    while not (log.exists() and log.read_bytes().count(b'\n') >= lines):
+    group = folder / 'checkpoints' / 'group_0'
+    # the checkpoint first: one that comes between the two looks is no harm
+    while not 1 <= checkpoint.newest(group) <= log.read_bytes().count(b'\n') - 2:
         assert process.poll() is None, 'the run ended before it was killed'
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -180,17 +200,18 @@ def test_a_killed_run_ends_at_the_same_bits(tiny_data, tmp_path):
     """kill -9 at any moment and the same command again: predictions.csv and every parameter as if
     nothing had happened.
     """
+    epochs = 40  # the second checkpoint waits for twenty times what the first took
     settings = [
-        '--config.train.epochs=40',
+        f'--config.train.epochs={epochs}',
         '--config.evaluate.every_epoch',
         '--config.train.checkpoint_seconds=0.2',
     ]
     undisturbed, disturbed = tmp_path / 'undisturbed', tmp_path / 'disturbed'
     run(*quick(tiny_data, undisturbed, *settings))
     again = quick(tiny_data, disturbed, *settings)
-    killed(again, disturbed, lines=19)
+    killed(again, disturbed)
     assert not (disturbed / 'results.json').exists()
-    assert start(again).wait(300) == 0
+    run(*again)
     assert (disturbed / 'predictions.csv').read_bytes() == (
         undisturbed / 'predictions.csv'
     ).read_bytes()
@@ -199,10 +220,10 @@ def test_a_killed_run_ends_at_the_same_bits(tiny_data, tmp_path):
     )
     for one, other in zip(*(restored(f) for f in (disturbed, undisturbed)), strict=True):
         np.testing.assert_array_equal(one, other)
-    epochs = [
+    logged = [
         json.loads(line)['epoch'] for line in (disturbed / 'metrics.jsonl').read_text().splitlines()
     ]
-    assert epochs == list(range(1, 41))
+    assert logged == list(range(1, epochs + 1))
 
 
 def restored(folder):
@@ -315,25 +336,16 @@ def test_a_run_can_train_fold_by_fold(tiny_data, tmp_path, monkeypatch):
     assert (layout['at_once'], layout['devices']) == (1, 1)
 
 
-@pytest.fixture(scope='module')
-def dual(tiny_data, tmp_path_factory):
-    """A finished run of three epochs of the dual-branch network with every augmentation; its
-    folder.
-    """
-    folder = tmp_path_factory.mktemp('dual') / 'run'
-    run(*quick(tiny_data, folder, '--config.train.epochs=3', config='synthetic_dualbranch'))
-    return folder
-
-
-def test_a_stopped_dual_branch_run_ends_at_the_same_bits(dual, tiny_data, tmp_path, monkeypatch):
+def test_a_stopped_dual_branch_run_ends_at_the_same_bits(
+    quick_run, tiny_data, tmp_path, monkeypatch
+):
     """Flips, noise, donors and the rate must follow from the epoch alone, not from what was drawn
     since the start.
     """
-    folder = tmp_path / 'stopped'
+    dual, folder = quick_run('synthetic_dualbranch'), tmp_path / 'stopped'
     again = quick(
         tiny_data,
         folder,
-        '--config.train.epochs=3',
         '--config.train.checkpoint_seconds=0',
         config='synthetic_dualbranch',
     )
@@ -352,14 +364,14 @@ def test_a_stopped_dual_branch_run_ends_at_the_same_bits(dual, tiny_data, tmp_pa
         np.testing.assert_array_equal(one, other)
 
 
-def test_what_a_run_looks_at_is_drawn(dual, tiny_data, capsys):
+def test_what_a_run_looks_at_is_drawn(quick_run, tiny_data, capsys):
     """Pictures, their list and a section of the report, without another epoch of training."""
+    dual = quick_run('synthetic_dualbranch')
     before = (dual / 'predictions.csv').read_bytes()
     assert 'Not drawn yet: python main.py explain' in (dual / 'report.html').read_text()
     arguments = quick(
         tiny_data,
         dual,
-        '--config.train.epochs=3',
         '--config.explain.clips=3',
         config='synthetic_dualbranch',
         verb='explain',

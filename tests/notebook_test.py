@@ -62,6 +62,7 @@ def test_every_cell_runs(tiny_data, tmp_path, monkeypatch):
     assert shown(cells['confusion'], 'image/svg+xml')
     assert shown(cells['explain'], 'image/png') and shown(cells['data'], 'image/png')
     assert '| two branches | 0.' in shown(cells['compare'], 'text/markdown')[0]
+    assert '| one branch | 0.' in shown(cells['compare'], 'text/markdown')[0]
     assert {path.name for path in (folder / 'runs').iterdir()} == {
         'notebook-quick',
         'notebook-quick-sb',

@@ -25,7 +25,9 @@ from tests.support.fake_raw import casme2, casme_squared, samm, smic
 from tfds_builders import build, inputs, release
 
 ROOT = Path(__file__).parents[2]
-FAST_FLOW = 'casme2/flow,optical_flow=farneback'  # where another estimator proves as much as TV-L1
+# where another estimator proves as much as TV-L1
+FARNEBACK = 'optical_flow=farneback'
+FAST_FLOW = f'flow,{FARNEBACK}'
 WRITERS = {'casme2': casme2, 'samm': samm, 'smic': smic, 'casme_squared': casme_squared}
 
 
@@ -41,6 +43,16 @@ def prepare(name, folder, tmp_path, **more):
     )
 
 
+@pytest.fixture(scope='module')
+def published_flow(tmp_path_factory):
+    """(truth, builder) of CASME II with the optical flow of the default, TV-L1."""
+    folder = tmp_path_factory.mktemp('published')
+    truth = casme2.write(folder / 'raw')
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(machine, 'cores', lambda: 1)
+        return truth, prepare('casme2', truth.folder, folder)
+
+
 def records(builder, *names):
     return {record['clip']: record for record in tfds_builders.records(builder, names)}
 
@@ -54,7 +66,7 @@ def audit(builder):
 def test_every_release_builds_with_every_clip_accounted_for(name, tmp_path):
     """A clip lost between sheet and record would change every published comparison."""
     truth = WRITERS[name].write(tmp_path / 'raw')
-    builder = prepare(name, truth.folder, tmp_path)
+    builder = prepare(f'{name}/{FAST_FLOW}', truth.folder, tmp_path)
     found, told = records(builder), audit(builder)
     used = {clip: own for clip, own in truth.clips.items() if own.kind == 'micro'}
     assert set(found) == set(used)
@@ -86,12 +98,12 @@ def test_every_release_builds_with_every_clip_accounted_for(name, tmp_path):
     )
 
 
-def test_flow_is_that_of_the_frames_on_disk(tmp_path):
+def test_flow_is_that_of_the_frames_on_disk(published_flow):
     """Frames by position instead of number, or a crop that moves, would give motion that nobody
     made.
     """
-    truth = casme2.write(tmp_path / 'raw')
-    found = records(prepare('casme2', truth.folder, tmp_path))
+    truth, builder = published_flow
+    found = records(builder)
     clip = next(iter(truth.clips.values()))
     record = found[clip.clip]
     onset, apex, offset = record['key_frames']
@@ -123,7 +135,8 @@ def test_the_other_inputs(kind, shapes, tmp_path):
     so.
     """
     truth = samm.write(tmp_path / 'raw')
-    builder = prepare(f'samm/{kind}', truth.folder, tmp_path)
+    settings = '' if kind == 'video' else f',{FARNEBACK}'
+    builder = prepare(f'samm/{kind}{settings}', truth.folder, tmp_path)
     for record in records(builder).values():
         count = record['offset'] - record['onset'] + (kind != 'spotting')
         for name, shape in shapes.items():
@@ -144,15 +157,15 @@ def test_video_loads_as_so_many_frames_of_the_face(tmp_path):
     """T, size and mask are chosen at load: frames out of order, or a mask of another frame, would
     spoil every 3-D network.
     """
-    truth = smic.write(tmp_path / 'raw')
-    stored = records(prepare('smic/video', truth.folder, tmp_path))
+    truth = casme2.write(tmp_path / 'raw')
+    stored = records(prepare('casme2/video', truth.folder, tmp_path))
 
     def load(**changed):
         return loading.load(
-            sources.parse('smic/video'),
+            sources.parse('casme2/video'),
             sources.BuildOptions(data_dir=str(tmp_path / 'data')),
             **{
-                'labels': 'megc3',
+                'labels': 'five',
                 'channels': ('gray',),
                 'size': 128,
                 'scale': 'stretch',
@@ -171,7 +184,7 @@ def test_video_loads_as_so_many_frames_of_the_face(tmp_path):
     assert load(frames=40, size=32).samples.image.shape == (len(stored), 40, 32, 32, 1)
     black, kept = (load(mask=mask).samples.image == 0 for mask in ('eyes_mouth', 'background'))
     assert (black | kept).mean() > 0.99 and 0.05 < black.mean() < 0.5
-    with pytest.raises(UserError, match="scale is 'p995', but smic/video stores bytes"):
+    with pytest.raises(UserError, match="scale is 'p995', but casme2/video stores bytes"):
         load(scale='p995')
 
 
@@ -264,16 +277,15 @@ def test_a_changed_sheet_frame_or_folder_is_noticed_by_name(tmp_path):
         prepare('casme2/video', truth.folder, tmp_path)
 
 
-def test_a_killed_build_goes_on_and_gives_the_same_data(tmp_path, monkeypatch):
+def test_a_killed_build_goes_on_and_gives_the_same_data(published_flow, tmp_path, monkeypatch):
     """TFDS itself starts a killed build from nothing: hours of optical flow."""
-    truth = smic.write(tmp_path / 'raw')
-    whole = prepare('smic', truth.folder, tmp_path)
+    truth, whole = published_flow
     code = (
         'import sys, tfds_builders; '
-        'tfds_builders.prepare("smic", data_dir=sys.argv[1], manual_dir=sys.argv[2], '
+        'tfds_builders.prepare("casme2", data_dir=sys.argv[1], manual_dir=sys.argv[2], '
         'progress=False)'
     )
-    scratch = tmp_path / 'other/smic/flow' / build.SCRATCH
+    scratch = tmp_path / 'other/casme2/flow' / build.SCRATCH
     process = subprocess.Popen(
         [sys.executable, '-c', code, str(tmp_path / 'other'), str(truth.folder)],
         cwd=ROOT,
@@ -293,7 +305,7 @@ def test_a_killed_build_goes_on_and_gives_the_same_data(tmp_path, monkeypatch):
         lambda *args: (times.extend(p.stat().st_mtime_ns == kept[p] for p in kept), publish(*args)),
     )
     again = tfds_builders.prepare(
-        'smic', data_dir=tmp_path / 'other', manual_dir=truth.folder, progress=False
+        'casme2', data_dir=tmp_path / 'other', manual_dir=truth.folder, progress=False
     )
     assert times == [True] * len(kept) and not scratch.exists()
     for clip, record in records(whole).items():
@@ -319,10 +331,10 @@ def test_noise_in_one_subjects_frames_changes_nobody_elses_record(tmp_path):
     folder = next(
         clip.folder.parent.name for clip in truth.clips.values() if clip.subject == subject
     )
-    clean = records(prepare(FAST_FLOW, truth.folder, tmp_path))
+    clean = records(prepare(f'casme2/{FAST_FLOW}', truth.folder, tmp_path))
     spoilt = records(
         tfds_builders.prepare(
-            FAST_FLOW,
+            f'casme2/{FAST_FLOW}',
             data_dir=tmp_path / 'noisy',
             progress=False,
             manual_dir=noisy(truth.folder, tmp_path / 'copy', folder),
@@ -365,22 +377,22 @@ def test_a_frame_changed_within_its_size_is_noticed(tmp_path):
     """Uncompressed frames all have one size: another picture under the same name would be served
     from the old build.
     """
-    truth = smic.write(tmp_path / 'raw', layout='raw')
-    prepare('smic/video', truth.folder, tmp_path)
+    truth = casme2.write(tmp_path / 'raw')
+    prepare('casme2/video', truth.folder, tmp_path)
     path = sorted(sorted(clip.folder for clip in truth.clips.values())[0].iterdir())[2]
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 255
     path.write_bytes(content)
     with pytest.raises(UserError, match='changed since it was built'):
-        prepare('smic/video', truth.folder, tmp_path)
+        prepare('casme2/video', truth.folder, tmp_path)
 
 
 def test_two_builds_at_once_take_turns(tmp_path):
     """Two jobs on one fresh data folder would clear up under each other."""
-    truth = smic.write(tmp_path / 'raw')
+    truth = casme2.write(tmp_path / 'raw')
     code = (
         'import sys, tfds_builders; '
-        'tfds_builders.prepare("smic/video", data_dir=sys.argv[1], manual_dir=sys.argv[2], '
+        'tfds_builders.prepare("casme2/video", data_dir=sys.argv[1], manual_dir=sys.argv[2], '
         'progress=False)'
     )
     both = [
@@ -395,15 +407,15 @@ def test_two_builds_at_once_take_turns(tmp_path):
     ]
     told = [process.communicate()[1] for process in both]
     assert [process.returncode for process in both] == [0, 0], told
-    assert len(records(prepare('smic/video', truth.folder, tmp_path))) == len(truth.clips)
+    assert len(records(prepare('casme2/video', truth.folder, tmp_path))) == len(truth.clips)
 
 
 def test_a_killed_build_leaves_no_process_behind(tmp_path):
     """Workers that wait for ever for a parent that is gone hold memory and the terminal."""
-    truth = smic.write(tmp_path / 'raw')
+    truth = casme2.write(tmp_path / 'raw')
     code = (
         'import sys, tfds_builders\nif __name__ == "__main__":\n'
-        '    tfds_builders.prepare("smic", data_dir=sys.argv[1], manual_dir=sys.argv[2], '
+        '    tfds_builders.prepare("casme2", data_dir=sys.argv[1], manual_dir=sys.argv[2], '
         'progress=False)'
     )
     script = tmp_path / 'build.py'
@@ -413,7 +425,7 @@ def test_a_killed_build_leaves_no_process_behind(tmp_path):
         env={**os.environ, 'PYTHONPATH': str(ROOT)},
         stderr=subprocess.PIPE,
     )
-    scratch = tmp_path / 'data/smic/flow' / build.SCRATCH
+    scratch = tmp_path / 'data/casme2/flow' / build.SCRATCH
     while len(list(scratch.glob('*.npz'))) < 3 and process.poll() is None:
         time.sleep(0.01)
     process.kill()

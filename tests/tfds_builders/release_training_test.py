@@ -46,7 +46,7 @@ def compiled_quickly():
         yield
 
 
-def train(name, folder, tmp_path):
+def train(name, folder, tmp_path, *changes):
     """Exit code and results.json of two epochs of configs/`name`_ststnet.py."""
     code = main.main(
         [
@@ -58,6 +58,7 @@ def train(name, folder, tmp_path):
             '--config.train.lowering=matmul',
             '--config.train.at_once=1',
             '--config.train.devices=1',
+            *changes,
         ]
     )
     return code, json.loads((tmp_path / 'run/results.json').read_text())
@@ -78,7 +79,11 @@ def test_a_composite_takes_one_folder_each(tmp_path):
     """Three releases lie in three places; one subject is one fold, whichever release it is from."""
     truth = composite.write(tmp_path / 'raw', names=('casme2', 'samm', 'smic'))
     code, results = train(
-        'composite', '+'.join(str(release.folder) for release in truth.values()), tmp_path
+        'composite',
+        '+'.join(str(release.folder) for release in truth.values()),
+        tmp_path,
+        # TV-L1, the default, is that of the test above
+        f'--config.data.name={"+".join(f"{name}/flow,optical_flow=farneback" for name in truth)}',
     )
     assert (
         code == 0
@@ -115,7 +120,7 @@ def test_the_dual_branch_network_trains_and_explains_from_a_folder(tmp_path, cap
     arguments = [
         f'--config={ROOT}/configs/casme2_dualbranch.py',
         f'--config.data.manual_dir={truth.folder}',
-        '--config.data.name=casme2/samer,optical_flow=farneback',
+        '--config.data.name=casme2/samer,magnifier=none,optical_flow=farneback',
         f'--config.data.data_dir={tmp_path}/data',
         f'--workdir={tmp_path}/run',
         '--config.data.size=32',
