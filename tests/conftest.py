@@ -6,6 +6,7 @@ workers of that run, and removed at its end: a test can neither pass nor fail by
 left.
 """
 
+import contextlib
 import gc
 import importlib.metadata
 import os
@@ -31,6 +32,7 @@ import pytest  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 
 from mer_jax.types import Names, Samples  # noqa: E402
+from tests.support.compiling import unoptimised  # noqa: E402
 
 jax.config.update('jax_num_cpu_devices', 2)
 # What one worker has compiled the other need not compile again, nor the program that a test starts.
@@ -60,6 +62,19 @@ FAST = (
 )
 
 
+# Modules whose programs are small and run for milliseconds: they wait for the compiler alone.
+COMPILED_QUICKLY = (
+    'apexes',
+    'end_to_end',
+    'generation',
+    'grid',
+    'mistakes',
+    'release_training',
+    'runs',
+    'train',
+)
+
+
 # A worker that has traced for minutes holds millions of objects; looking through them every few
 # hundred allocations, as Python does unasked, takes more time the longer it runs.
 gc.set_threshold(50_000, 20, 50)
@@ -71,6 +86,14 @@ def pytest_collection_modifyitems(items):
             '[ststnet-stretch-plain]'
         ):
             item.add_marker(pytest.mark.fast)
+
+
+@pytest.fixture(scope='module', autouse=True)
+def compiled_quickly(request):
+    """Modules of COMPILED_QUICKLY as `unoptimised`, what their own fixtures run included."""
+    name = request.path.stem.removesuffix('_test')
+    with unoptimised() if name in COMPILED_QUICKLY else contextlib.nullcontext():
+        yield
 
 
 def pytest_unconfigure(config):

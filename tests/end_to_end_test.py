@@ -7,6 +7,7 @@ import functools
 import importlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,7 +22,7 @@ import main
 from mer_jax import cli
 from mer_jax.training import checkpoint, fold_by_fold, plan
 from tests.support import fake_raw
-from tests.support.compiling import optimised, unoptimised
+from tests.support.compiling import optimised
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = sorted(p.stem for p in ROOT.glob('configs/[a-z]*_*.py'))
@@ -57,13 +58,6 @@ FILES = {
     'config.json',
     'plan.json',
 }
-
-
-@pytest.fixture(scope='module', autouse=True)
-def compiled_quickly():
-    """Runs of two epochs wait for the compiler alone."""
-    with unoptimised():
-        yield
 
 
 def run(*arguments, code=0):
@@ -155,21 +149,6 @@ def test_every_spotting_config_runs_quick(name, tiny_data, tmp_path):
         assert block['mae'] == pytest.approx(np.mean(off)) and block['mae_ms'] == pytest.approx(
             5 * np.mean(off)
         )
-
-
-def test_smote_makes_rows_in_a_quick_run(tiny_data, tmp_path):
-    """As many as the fold table says; release_training_test has the other variants of the 3-D
-    network.
-    """
-    run(
-        f'--config={ROOT}/configs/synthetic_cnn3d.py:variant=scb,quick',
-        f'--config.data.data_dir={tiny_data}',
-        f'--workdir={tmp_path}/run',
-    )
-    results = json.loads((tmp_path / 'run' / 'results.json').read_text())
-    assert results['leaks'] == [] and results['folds'] == 5
-    with open(tmp_path / 'run' / 'folds.csv', newline='') as file:
-        assert all(int(row['made']) for row in csv.DictReader(file))
 
 
 def start(arguments):
@@ -289,11 +268,11 @@ def test_every_epoch_feeds_nothing_back(finished, tiny_data, tmp_path):
     )
 
 
-def test_more_epochs_continue_a_finished_run(tiny_data, tmp_path):
-    """Three epochs and then five must be the same as five, where no schedule depends on the
+def test_more_epochs_continue_a_finished_run(quick_run, tiny_data, tmp_path):
+    """Two epochs and then four must be the same as four, where no schedule depends on the
     total.
     """
-    run(*quick(tiny_data, tmp_path / 'a', '--config.train.epochs=2'))
+    shutil.copytree(quick_run('synthetic_ststnet'), tmp_path / 'a')
     run(*quick(tiny_data, tmp_path / 'a', '--config.train.epochs=4'))
     run(*quick(tiny_data, tmp_path / 'b', '--config.train.epochs=4', '--config.train.group=2'))
     assert (tmp_path / 'a' / 'predictions.csv').read_bytes() == (
@@ -398,10 +377,10 @@ def test_what_a_run_looks_at_is_drawn(quick_run, tiny_data, capsys):
 
 def test_a_row_of_the_ablation_runs(tiny_data, tmp_path):
     """The single branch has one head and no Area Weighted Module: whatever reads out of two must do
-    with one.
+    with one. It is the row that the notebook trains, too.
     """
     run(
-        f'--config={ROOT}/configs/synthetic_dualbranch.py:ablation=sb_au,quick',
+        f'--config={ROOT}/configs/synthetic_dualbranch.py:ablation=sb,quick',
         f'--config.data.data_dir={tiny_data}',
         f'--workdir={tmp_path}/run',
         '--config.train.epochs=1',
@@ -409,10 +388,7 @@ def test_a_row_of_the_ablation_runs(tiny_data, tmp_path):
     results = json.loads((tmp_path / 'run' / 'results.json').read_text())
     assert results['folds'] == 5 and results['clips'] == len(rows(tmp_path / 'run'))
     line = json.loads((tmp_path / 'run' / 'metrics.jsonl').read_text().splitlines()[0])
-    assert line['loss'] == pytest.approx(
-        0.7 * line['cross_entropy'] + 0.3 * line['alignment'], rel=1e-4
-    )
-    assert line['alignment'] > 0
+    assert line['loss'] > 0 and 'alignment' not in line
 
 
 @pytest.mark.parametrize('protocol,folds', [('kfold', 2), ('random_split', 1), ('all_rows', 1)])

@@ -23,8 +23,8 @@ from tests.training.augment_test import OFF
 # network -> (smallest comfortable size, channels, keywords)
 NETWORKS = {
     'ststnet': (28, 3, {}),
-    'offapexnet': (12, 2, {}),
-    'dual_inception': (12, 2, {}),
+    'offapexnet': (8, 2, {}),
+    'dual_inception': (8, 2, {}),
     'alexnet': (63, 2, {'hidden': 32}),
     'vggm': (75, 2, {'width': 6}),
     'ocnet': (23, 2, {'width': 4}),
@@ -68,7 +68,7 @@ CASES = [
     for name in sorted(set(NETWORKS) - {*models.regional(), *CLIPS})
     for scale in ('stretch', 'p995')
     # the fitted scale does not depend on the network
-    if scale == 'stretch' or name in ('ststnet', 'offapexnet')
+    if scale == 'stretch' or name == 'ststnet'
 ]
 CASES += [
     ('ststnet', 'stretch', 'weighted sampler'),
@@ -76,7 +76,7 @@ CASES += [
     ('single_branch', 'stretch', 'contrastive, weighted sampler'),
     ('cnn3d', 'stretch', 'clips'),
     ('microexpstcnn', 'stretch', 'plain'),
-    ('offapexnet', 'p995', 'spotting'),
+    ('ststnet', 'p995', 'spotting'),
 ]
 
 
@@ -97,7 +97,7 @@ def with_noise(samples, subject):
     image, label = samples.image.copy(), samples.label.copy()
     units = samples.extras['action_units'].copy()
     image[own] = draw.normal(0, 1e3, image[own].shape).astype(image.dtype)
-    label[own] = draw.integers(0, 3, own.sum())
+    label[own] = (label[own] + draw.integers(1, 3, own.sum())) % 3  # each of them another one
     units[own] = 1 - units[own]
     assert (label != samples.label).any() and (units != samples.extras['action_units']).any()
     extras = {'action_units': units}
@@ -172,7 +172,8 @@ def test_noise_in_the_left_out_subject_changes_no_bit_of_its_fold(name, scale, t
     shows up as a changed bit.
     """
     size, channels, keywords = NETWORKS[name]
-    samples, names = make_samples(size=size, channels=channels, clips=(4, 2, 3, 2, 3))
+    # nine rows train at most, in two steps
+    samples, names = make_samples(subjects=4, size=size, channels=channels, clips=(3, 2, 3, 3))
     units = np.random.default_rng(1).integers(0, 2, (len(samples.label), 3)).astype(np.float32)
     samples = augment.with_half_source(samples.with_extras(action_units=units))
     if name in CLIPS:
@@ -203,7 +204,7 @@ def test_noise_in_the_left_out_subject_changes_no_bit_of_its_fold(name, scale, t
         plan.Plan('matmul', 1, 2, ''),
         samples,
         folds,
-        runs=5,
+        runs=4,
         test_batch=8,
         chunk=2,
         **feed,
@@ -212,6 +213,10 @@ def test_noise_in_the_left_out_subject_changes_no_bit_of_its_fold(name, scale, t
     states, logs = trained(programs, samples, folds, epochs)
     noisy, also = trained(programs, with_noise(samples, 3), folds, epochs)
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves((states.params, logs)))
+    if training.startswith('contrastive'):  # of one head or two
+        parts = 0.7 * logs['cross_entropy'] + 0.3 * logs['alignment']
+        np.testing.assert_allclose(logs['loss'], parts, rtol=1e-4)
+        assert logs['alignment'][:, :epochs].all()
     same = [
         np.array_equal(a, b)
         for a, b in zip(jax.tree.leaves(states.params), jax.tree.leaves(noisy.params), strict=True)

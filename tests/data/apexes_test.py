@@ -181,7 +181,7 @@ def test_what_is_no_honest_spotting_run_by_subject_is_refused(tmp_path):
 FLOW = 'spotting,optical_flow=farneback'
 SMALL = [
     '--config.model.name=offapexnet',
-    '--config.data.size=28',
+    '--config.data.size=12',
     '--config.data.channels=u,v',
     '--config.train.epochs=1',
     '--config.train.lowering=matmul',

@@ -23,7 +23,6 @@ from mer_jax.training import parallel, plan
 from mer_jax.training import programs as runs
 from tests.conftest import make_samples
 from tests.leakage_test import learner_of, trained, with_noise
-from tests.support.compiling import unoptimised
 from tests.support.pages import Page
 
 pytestmark = pytest.mark.usefixtures('unrendered')
@@ -43,13 +42,6 @@ TINY = {
 }
 # equal to matmul (dcgan_test.py), and compiled in less time at this size
 LAYOUT = plan.Plan('native', 1, 2, '')
-
-
-@pytest.fixture(scope='module', autouse=True)
-def compiled_quickly():
-    """A few steps of tiny networks wait for the compiler alone."""
-    with unoptimised():
-        yield
 
 
 def extended(folder, samples, names, *, scope='fold', seeds=1):

@@ -240,8 +240,8 @@ def test_dropout_acts_in_training_only():
     """Left on, predictions would be random and ask for a key; left off, the published training is
     not run.
     """
-    model = models.make('dual_branch', classes=3, lowering='matmul', **NARROW)
-    _, variables = twins('dual_branch')
+    model = models.make('dual_branch', classes=3, lowering='matmul', **NARROW, blocks=1)
+    _, variables = twins('dual_branch', blocks=1)
 
     @quickly
     def trained(key):
@@ -259,8 +259,8 @@ def test_dropout_acts_in_training_only():
 
 def test_bfloat16_keeps_parameters_and_statistics_exact():
     """Statistics of half precision would stand still: a tenth of a small step is lost in them."""
-    reference, variables = twins('single_branch', fine=2, awm=False)
-    model, image = make('single_branch', fine=2, dtype='bfloat16'), images(16)
+    reference, variables = twins('single_branch', fine=2, awm=False, blocks=1)
+    model, image = make('single_branch', fine=2, blocks=1, dtype='bfloat16'), images(16)
     assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(shapes(model)))
     loss = loss_of(model, variables, image, jnp.arange(16) % 3)
     (_, moved), gradient = quickly(jax.value_and_grad(loss, has_aux=True))(variables['params'])

@@ -237,14 +237,22 @@ def quick_audit(monkeypatch, folder, loaded, **changes):
 @pytest.fixture(scope='module')
 def audited(tmp_path_factory):
     """(folder, lines, what was printed) of an audit of coded(). Its classes are drawn at random
-    already: the controls would train the same once more, and are copied.
+    already, and no scale or balance is fitted: the controls and all together would train the same
+    once more, and are copied.
     """
     folder = tmp_path_factory.mktemp('audited') / 'a'
     with (
         pytest.MonkeyPatch.context() as patch,
         contextlib.redirect_stdout(io.StringIO()) as printed,
     ):
-        finishes(patch, {'control': folder / 'honest', 'control_split': folder / 'split'})
+        finishes(
+            patch,
+            {
+                'control': folder / 'honest',
+                'control_split': folder / 'split',
+                'all': folder / 'split',
+            },
+        )
         return folder, quick_audit(patch, folder, coded()), printed.getvalue()
 
 
@@ -357,6 +365,9 @@ def test_a_quick_audit_of_a_network_with_everything(tiny_data, tmp_path, capsys)
     }
     assert [habit for habit, drawn in labels.items() if drawn] == ['control', 'control_split']
     assert len(list(tmp_path.glob('a/*/results.json'))) == 7
+    with open(tmp_path / 'a/honest/folds.csv', newline='') as file:
+        made = [int(row['made']) for row in csv.DictReader(file)]
+    assert len(made) == 5 and all(made), 'SMOTE makes rows in every fold'
 
 
 def test_a_trial_that_fails_costs_its_own_line_alone(audited, monkeypatch, tmp_path, capsys):

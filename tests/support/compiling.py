@@ -24,8 +24,9 @@ def optimised():
 
 @contextlib.contextmanager
 def _most_optimisations(*, disabled):
+    before = jax.config.read('jax_disable_most_optimizations')
     jax.config.update('jax_disable_most_optimizations', disabled)
     try:
         yield
     finally:
-        jax.config.update('jax_disable_most_optimizations', not disabled)
+        jax.config.update('jax_disable_most_optimizations', before)

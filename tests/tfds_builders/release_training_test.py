@@ -22,7 +22,6 @@ from mer_jax.folds import protocols
 from mer_jax.training import learners, plan, scaling
 from mer_jax.training import programs as runs
 from tests.leakage_test import trained
-from tests.support.compiling import unoptimised
 from tests.support.fake_raw import casme2, casme_squared, composite, samm, smic
 
 pytestmark = pytest.mark.usefixtures('unrendered')
@@ -37,13 +36,6 @@ VARIANTS = {'casme2': ('st', 'da'), 'samm': ('da',), 'smic': ('scb',), 'casme_sq
 def one_process(monkeypatch):
     """Small builds: starting processes would take longer than the work."""
     monkeypatch.setattr(machine, 'cores', lambda: 1)
-
-
-@pytest.fixture(scope='module', autouse=True)
-def compiled_quickly():
-    """Runs of one or two epochs wait for the compiler alone."""
-    with unoptimised():
-        yield
 
 
 def train(name, folder, tmp_path, *changes):
