@@ -86,8 +86,8 @@ class ClipBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             'version': str(self.version),
         }
         return {
-            **fingerprint.of_settings({**identity, **self.settings()}),
-            **fingerprint.of_code((type(self).__module__, *SHARED_CODE, *self.CODE)),
+            **fingerprint.settings_digests({**identity, **self.settings()}),
+            **fingerprint.code_digests((type(self).__module__, *SHARED_CODE, *self.CODE)),
         }
 
     def made_from(self, manual_dir):
@@ -97,7 +97,7 @@ class ClipBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         if not self.MANUAL_DOWNLOAD_INSTRUCTIONS:
             return {}
         source = self.source(Path(manual_dir))
-        return fingerprint.of_files(source, *self.source_files(source))
+        return fingerprint.file_digests(source, *self.source_files(source))
 
     def record_audit(self, rows):
         """Writes audit.csv into the data set's folder; where a row is an error, beside it, and

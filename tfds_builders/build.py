@@ -340,12 +340,12 @@ def _compare(builder, manual_dir):
     build.
     """
     metadata = builder.info.metadata
-    differ = fingerprint.changed(metadata['made_by'], builder.made_by())
+    differ = fingerprint.differing(metadata['made_by'], builder.made_by())
     if manual_dir:
-        differ += fingerprint.changed(metadata['made_from'], builder.made_from(manual_dir))
+        differ += fingerprint.differing(metadata['made_from'], builder.made_from(manual_dir))
     if differ:
         raise UserError(
             f'{builder.name}: {builder.data_dir} no longer fits {manual_dir or "this code"}; '
             'changed since it was built: '
-            f'{fingerprint.told(differ)}; {REMEDY}'
+            f'{fingerprint.shorten(differ)}; {REMEDY}'
         )

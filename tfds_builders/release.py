@@ -208,7 +208,7 @@ def summary(name, rows):
 
 def _content(path):
     """Digests of a file, or of the files of a folder, that the user gave; wherever it stands."""
-    return fingerprint.of_files(
+    return fingerprint.file_digests(
         path if path.is_dir() else path.parent, base.files_below(path) if path.is_dir() else [path]
     )
 
