@@ -60,29 +60,38 @@ def tests_of(repository):
 
 def check_release(truth, work):
     """An official release, built by tfds.load itself and read as a tf.data.Dataset, landmarks and
-    units included.
+    units included; the same with a setting, which is read again by each of TFDS's ways.
     """
     config = tfds.download.DownloadConfig(manual_dir=truth.folder, try_download_gcs=False)
-    built = tfds.load(
-        'casme2',
-        split='train',
-        data_dir=work / 'release_data',
-        download_and_prepare_kwargs={'download_config': config},
-    )
-    examples = {example['clip'].decode(): example for example in tfds.as_numpy(built)}
+    data = {'split': 'train', 'data_dir': work / 'release_data'}
+    build = {'download_and_prepare_kwargs': {'download_config': config}}
+    setting = {'builder_kwargs': {'config': 'flow,optical_flow=farneback'}}
+    check_release_clips(truth, tfds.load('casme2', **data, **build))
+    check_release_clips(truth, tfds.load('casme2', **data, **build, **setting))
+    check_release_clips(truth, tfds.load('casme2', download=False, **data, **setting))
+    builder = tfds.builder('casme2', data_dir=data['data_dir'], **setting['builder_kwargs'])
+    assert builder.is_prepared() and 'farneback' in builder.data_dir, builder.data_dir
+    for source in (
+        tfds.data_source('casme2', **data),
+        tfds.data_source('casme2', download=False, **data, **setting),
+    ):
+        first = source[0]
+        assert len(source) == len(truth.clips)
+        assert len(first['units']['number']) == len(first['units']['side'])
+
+
+def check_release_clips(truth, dataset):
+    """Every clip with its emotion, a class of the release's list, its onset and its arrays."""
+    names = tfds.builder('casme2').info.features['emotion'].names
+    assert dataset.element_spec['emotion'] == tf.TensorSpec((), tf.int64), dataset.element_spec
+    examples = {example['clip'].decode(): example for example in tfds.as_numpy(dataset)}
     assert examples.keys() == truth.clips.keys(), sorted(examples)
-    for clip, own in truth.clips.items():
-        assert (
-            examples[clip]['emotion'].decode() == own.emotion
-            and examples[clip]['onset'] == own.onset
-        ), clip
-        assert examples[clip]['flow'].shape == (128, 128, 3) and examples[clip][
-            'landmarks'
-        ].shape == (3, 68, 2), clip
-    source = tfds.data_source('casme2', split='train', data_dir=work / 'release_data')
-    assert len(source) == len(truth.clips) and len(source[0]['units']['number']) == len(
-        source[0]['units']['side']
-    )
+    for clip, expected in truth.clips.items():
+        example = examples[clip]
+        assert names[example['emotion']] == expected.emotion, clip
+        assert example['onset'] == expected.onset, clip
+        assert example['flow'].shape == (128, 128, 3), clip
+        assert example['landmarks'].shape == (3, 68, 2), clip
 
 
 def check(dataset, truth):
@@ -90,13 +99,13 @@ def check(dataset, truth):
     assert dataset.element_spec['flow'] == tf.TensorSpec((28, 28, 3), tf.uint8), (
         dataset.element_spec
     )
+    emotions = tfds.builder('precomputed_flow').info.features['emotion'].names
     examples = {example['clip'].decode(): example for example in tfds.as_numpy(dataset)}
     assert examples.keys() == truth.keys(), sorted(examples)
     for clip, (subject, emotion, image) in truth.items():
         example = examples[clip]
-        assert (example['subject'].decode(), example['emotion'].decode()) == (subject, emotion), (
-            clip
-        )
+        assert example['subject'].decode() == subject, clip
+        assert emotions[example['emotion']] == emotion, clip
         assert (example['flow'] == image).all(), clip
         assert (example['onset'], example['fps'], bool(example['action_units_known'])) == (
             -1,

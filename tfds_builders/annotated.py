@@ -1,17 +1,22 @@
-"""Rows of an annotation sheet joined with the clip folders on disk: clips to use, and what became
-of all else.
+"""Joins the rows of an annotation sheet with the clip folders on disk.
+
+What can be used becomes a Clip. Every annotation and every folder gets a row of the audit table.
 """
 
 import difflib
 import itertools
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from mer_jax.errors import UserError
-from tfds_builders import frames, sheets, trees
-from tfds_builders.audit import Row
+from tfds_builders import audit, frames, sheets, trees
+from tfds_builders.audit import Repair, Row
 from tfds_builders.clip import Clip
 
 NO_UNITS = ('', '?', 'null', 'none', 'nan')  # cells that say nothing of action units, in any case
+LISTED_FRAMES = 5  # of those that are missing, in an audit row
+ESTIMATED = 'estimated from the frames'
 
 
 class Annotation(NamedTuple):
@@ -25,7 +30,7 @@ class Annotation(NamedTuple):
     onset: int
     apex: str
     offset: int
-    repairs: tuple = ()  # (reason, old, new) of what the sheet itself showed
+    repairs: tuple[Repair, ...] = ()  # of what the sheet itself showed
     apex_source: str = 'annotated'
 
 
@@ -33,22 +38,36 @@ class Release(NamedTuple):
     """What all clips of one build share."""
 
     dataset: str
-    root: object  # Path that audit rows are relative to
-    tree: object  # trees.Tree
+    root: Path  # audit rows are relative to it
+    tree: trees.Tree
     whole: bool  # the folders hold whole recordings, of which onset..offset is a part
     cropped: bool
     fps: float
     edition: str
-    corrections: dict  # clip id -> apex
+    corrections: dict[str, int]  # clip id -> apex
     corrected_by: str
 
 
-def read_rows(records, parse):
-    """(annotations, audit rows): parse(record) of each, where a ValueError becomes an 'error' row
-    with its reason.
+class Disk(NamedTuple):
+    """The frames of one clip: its interval and what lies in its folder."""
+
+    onset: int
+    offset: int
+    files: dict[int, Path]  # usable frames by number
+    damaged: dict[int, str]  # number -> why the file cannot be used
+
+
+def read_rows(
+    records: Iterable[dict], parse: Callable[[dict], Annotation]
+) -> tuple[list[Annotation], list[Row]]:
+    """Reads the records of a sheet; returns the annotations and audit rows of all else.
 
     Of rows that name a clip again, equal ones are 'ignored' and differing ones are an 'error'. Rows
     without filename, onset and offset (notes below a table) are 'ignored'.
+
+    Args:
+      records: dictionaries by column.
+      parse: makes an Annotation of a record; its ValueError becomes an 'error' row.
     """
     first, rows = {}, []
     for record in records:
@@ -56,99 +75,129 @@ def read_rows(records, parse):
             rows.append(Row(record['where'], 'ignored', 'a note: neither a file name nor frames'))
             continue
         try:
-            item = parse(record)
+            annotation = parse(record)
         except ValueError as error:
             rows.append(Row(record['where'], 'error', str(error)))
             continue
-        other = first.setdefault(item.clip.lower(), item)
-        if other is not item:
-            same = item._replace(where='') == other._replace(where='')
-            differs = f'{item.clip} stands otherwise in {other.where}; one must go'
-            status, told = ('ignored', f'the same as {other.where}') if same else ('error', differs)
-            rows.append(Row(item.where, status, told, item.clip))
+        earlier = first.setdefault(annotation.clip.lower(), annotation)
+        if earlier is not annotation:
+            rows.append(_repeated(annotation, earlier))
     return list(first.values()), rows
 
 
-def codings(folder, load, title):
-    """(what load(path) makes of each coding sheet of `folder`, audit rows of the other workbooks
-    there).
+def _repeated(annotation, earlier):
+    """Audit row of an annotation whose clip an earlier row has named."""
+    where, clip = annotation.where, annotation.clip
+    if annotation._replace(where='') == earlier._replace(where=''):
+        return Row(where, 'ignored', f'a row that stands twice: the same as {earlier.where}', clip)
+    return Row(where, 'error', f'{clip} stands otherwise in {earlier.where}; one must go', clip)
 
-    load gives something empty for a workbook that is none, and raises UserError with the reason
-    where it knows one.
+
+def coding_sheets(folder: Path, load: Callable, title: str) -> tuple[list, list[Row]]:
+    """Loads every coding sheet below `folder`; returns them and rows of the other workbooks.
+
+    Args:
+      folder: where the release was unpacked.
+      load: load(path) returns something empty for a workbook that is no coding sheet, and raises
+        UserError where it has a reason.
+      title: name of the release, for the reason.
     """
-    found, rows = [], []
+    codings, rows = [], []
     for path in trees.workbooks(folder):
+        reason = f'no coding sheet of {title}'
         try:
-            coding, told = load(path), f'no coding sheet of {title}'
+            coding = load(path)
         except UserError as error:  # or a workbook of something else, with a password
-            coding, told = None, str(error)
+            coding, reason = None, str(error)
         if coding:
-            found.append(coding)
+            codings.append(coding)
         else:
-            rows.append(Row(relative(path, folder), 'ignored', told))
-    return found, rows
+            rows.append(Row(relative(path, folder), 'ignored', reason))
+    return codings, rows
 
 
-def tree_read(found, wanted, order, source, instructions):
-    """(the Tree whose frames are read, audit rows of the others), as trees.choose; UserError where
-    there is none.
+def choose_tree(
+    candidates: Sequence[trees.Tree],
+    wanted: str,
+    order: Sequence[str],
+    source: Path,
+    instructions: str,
+) -> tuple[trees.Tree, list[Row]]:
+    """The tree whose frames are read, as trees.choose, and audit rows of the others.
+
+    Raises:
+      UserError: there is no such tree.
     """
-    tree, others = trees.choose(found, wanted, order)
+    tree, others = trees.choose(candidates, wanted, order)
     if tree is None:
         there = ', '.join(sorted({other.kind for other in others})) or 'none'
         raise UserError(
             f'frames={wanted}: no such frames are in {source}, but {there}; {instructions}'
         )
+    return tree, unread_trees(others, tree, source)
+
+
+def unread_trees(others: Iterable[trees.Tree], tree: trees.Tree, source: Path) -> list[Row]:
+    """Audit rows of the image trees that are not read, because `tree` is."""
     instead = f'{tree.kind} ones are read from {relative(tree.path, source)}'
-    return tree, [
-        Row(relative(item.path, source), 'ignored', f'{item.kind} frames; {instead}')
-        for item in others
+    return [
+        Row(relative(other.path, source), 'ignored', f'{other.kind} frames: {instead}')
+        for other in others
     ]
 
 
-def join(annotations, release):
-    """(clips, audit rows) in the order of the sheet; then a row for each clip folder that no
-    annotation names.
+def join(annotations: Sequence[Annotation], release: Release) -> tuple[list[Clip], list[Row]]:
+    """Finds the frames of each annotation; returns clips and audit rows in order of the sheet.
+
+    The rows of clip folders that no annotation names come last.
     """
-    clips, rows, named = [], [], {annotation.clip.lower() for annotation in annotations}
+    clips, rows = [], []
     for annotation in annotations:
-        clip, found = _one(annotation, release)
+        clip, clip_rows = _clip_of(annotation, release)
         clips.extend(clip)
-        rows.extend(found)
+        rows.extend(clip_rows)
+    annotated_clips = {annotation.clip.lower() for annotation in annotations}
     for name, paths in sorted(release.tree.clips.items()):
-        where = [relative(path, release.root) for path in paths]
-        if name not in named:
-            rows.extend(
-                Row(file, 'ignored', 'no row of the sheet names this clip') for file in where
-            )
-        rows.extend(
-            Row(file, 'error', f'the same clip as {where[0]}; one of the two must go')
-            for file in where[1:]
-        )
+        folders = [relative(path, release.root) for path in paths]
+        if name not in annotated_clips:
+            reason = 'no row of the sheet names this clip'
+            rows.extend(Row(folder, 'ignored', reason) for folder in folders)
+        reason = f'the same clip as {folders[0]}; one of the two must go'
+        rows.extend(Row(folder, 'error', reason) for folder in folders[1:])
     return clips, rows
 
 
-def relative(path, root):
+def relative(path: Path, root: Path) -> str:
     """Path relative to `root`, with '/'."""
     return path.relative_to(root).as_posix()
 
 
-def units_known(cell):
-    """False for a cell that says nothing of action units: unknown is not absent."""
+def has_units(cell: str) -> bool:
+    """Whether a cell says anything of action units; where not, they are unknown, not absent."""
     return cell.strip().lower() not in NO_UNITS
 
 
-def word(cell, known):
-    """The emotion of a cell; ValueError unless it is one of `known`, in any case."""
-    if cell.lower() not in known:
-        near = difflib.get_close_matches(cell.lower(), known, n=1)
+def emotion(cell: str, emotions: Sequence[str]) -> str:
+    """The emotion that a cell names in any case, spelt as in the release's list.
+
+    Raises:
+      ValueError: it is none of the list; none is guessed.
+    """
+    by_lower_case = {name.lower(): name for name in emotions}
+    word = cell.strip().lower()
+    if word not in by_lower_case:
+        near = difflib.get_close_matches(word, by_lower_case, n=1)
         hint = f' (did you mean {near[0]}?)' if near else ''
-        raise ValueError(f'emotion is {cell!r}{hint}; must be one of {", ".join(known)}')
-    return cell
+        raise ValueError(f'emotion is {cell!r}{hint}; must be one of {", ".join(emotions)}')
+    return by_lower_case[word]
 
 
-def frame(column, cell):
-    """Frame number of a cell; ValueError naming the column otherwise."""
+def frame_number(column: str, cell: str) -> int:
+    """Frame number of a cell.
+
+    Raises:
+      ValueError: it is no frame number; the message names the column.
+    """
     try:
         number = sheets.whole(cell)
     except ValueError:
@@ -158,57 +207,77 @@ def frame(column, cell):
     return number
 
 
-def interval(annotation, files, damaged):
-    """(onset, offset, repairs): the annotated ones where their files are there, else the nearest
-    file between them.
+def interval(
+    annotation: Annotation, files: Mapping[int, Path], damaged: Mapping[int, str]
+) -> tuple[int, int, list[Repair]]:
+    """Onset, offset and repairs: where an annotated end has no file, the nearest file inside.
 
-    files, damaged: the numbers of usable and of damaged files. ValueError with a reason where the
-    clip cannot be used.
+    Args:
+      annotation: one row of the sheet.
+      files: usable files by frame number.
+      damaged: why other files cannot be used, by frame number.
+
+    Raises:
+      ValueError: the clip cannot be used; the message is the reason.
     """
     onset, offset = annotation.onset, annotation.offset
     if not 0 <= onset < offset:
-        raise ValueError(f'onset {onset} does not lie before offset {offset}')
+        raise ValueError(f'onset does not lie before offset: {onset}, {offset}')
     inside = [number for number in sorted(files) if onset <= number <= offset]
     if len(inside) < 2:
-        have = f'; the folder has {min(files)} to {max(files)}' if files else ''
+        there = f'; the folder has {min(files)} to {max(files)}' if files else ''
         raise ValueError(
-            f'usable frames from {onset} to {offset}: {len(inside)}; at least 2 are needed{have}'
+            f'too few usable frames: {len(inside)} from {onset} to {offset}, at least 2 are '
+            f'needed{there}'
         )
     repairs = []
     for name, number, nearest in (('onset', onset, inside[0]), ('offset', offset, inside[-1])):
         _refuse_damaged(name, number, damaged)
         if number != nearest:
-            repairs.append(
-                (
-                    f'{name} frame {number} is missing: the nearest file is used',
-                    str(number),
-                    str(nearest),
-                )
-            )
+            reason = f'{name} frame is missing: the nearest file is used'
+            repairs.append(Repair(reason, str(number), str(nearest)))
     return inside[0], inside[-1], repairs
 
 
-def apex_of(annotation, onset, offset, files, damaged):
-    """(apex, repairs): the annotated one where onset < apex <= offset and its file exists, else -1:
-    to be estimated.
+def missing_frames(onset: int, offset: int, files: Iterable[int]) -> list[Repair]:
+    """The repair that names frames from onset to offset without a usable file; [] if there are
+    none.
     """
-    cell = annotation.apex
+    numbers = set(files)
+    total = offset - onset + 1
+    there = sum(onset <= number <= offset for number in numbers)
+    if there == total:
+        return []
+    # A stray number may be millions off: no list of all that is missing.
+    missing = (str(number) for number in range(onset, offset + 1) if number not in numbers)
+    first = ', '.join(itertools.islice(missing, LISTED_FRAMES))
+    left_out = total - there - LISTED_FRAMES
+    more = f' and {left_out} more' if left_out > 0 else ''
+    reason = f'missing or damaged frames: {first}{more}'
+    return [Repair(reason, f'{total} frames', f'{there} frames')]
+
+
+def _sheet_apex(cell, disk):
+    """(apex, repairs) of a cell: -1, to be estimated, where it is no frame of the clip."""
     try:
         number = sheets.whole(cell)
     except ValueError:
-        return -1, [(f'apex is "{cell}": estimated from the frames', cell, '')]
-    wrong = _wrong_apex(number, onset, offset, files, damaged)
+        return -1, [Repair(f'apex is no frame number: {ESTIMATED}', cell, '')]
+    wrong, _ = _wrong_apex(number, disk)
     if wrong:
-        return -1, [(f'apex {number} {wrong}: estimated from the frames', cell, '')]
+        return -1, [Repair(f'{wrong}: {ESTIMATED}', cell, '')]
     return number, []
 
 
-def _wrong_apex(number, onset, offset, files, damaged):
-    """Why a number cannot be the apex, '' where it can; ValueError where its file is damaged."""
-    if not onset < number <= offset:
-        return f'does not lie in {onset + 1}..{offset}'
-    _refuse_damaged('apex', number, damaged)
-    return '' if number in files else 'has no file'
+def _wrong_apex(number, disk):
+    """(why a number cannot be the apex, with numbers); ('', '') where it can, ValueError where its
+    file is damaged.
+    """
+    if not disk.onset < number <= disk.offset:
+        allowed = f'{disk.onset + 1}..{disk.offset}'
+        return 'apex does not lie between onset and offset', f'{number} is not in {allowed}'
+    _refuse_damaged('apex', number, disk.damaged)
+    return ('', '') if number in disk.files else ('apex has no file', str(number))
 
 
 def _refuse_damaged(name, number, damaged):
@@ -216,106 +285,75 @@ def _refuse_damaged(name, number, damaged):
     # copies differ.
     if number in damaged:
         raise ValueError(
-            f'{name} frame {number} cannot be used ({damaged[number]}); unpack it again from the '
+            f'{name} frame cannot be used: {number} ({damaged[number]}); unpack it again from the '
             'release'
         )
 
 
-def _one(annotation, release):
+def _clip_of(annotation, release):
     """([Clip] or [], audit rows) of one annotation."""
     where, clip = annotation.where, annotation.clip
     folder = release.tree.clips.get(clip.lower(), [None])[0]
     if folder is None:
         tree = relative(release.tree.path, release.root)
-        return [], [Row(where, 'dropped', f'no folder of this clip in {tree}', clip)]
+        return [], [Row(where, 'dropped', f'no folder of this clip: none in {tree}', clip)]
     first, last = (annotation.onset, annotation.offset) if release.whole else (0, frames.LARGEST)
     files, problems = frames.listing(folder, first=first, last=last)
-    damaged = {
-        frames.number(path): reason for path, reason in problems if frames.number(path) not in files
-    }
     rows = [Row(relative(path, release.root), 'dropped', reason, clip) for path, reason in problems]
     try:
-        onset, offset, repairs = interval(annotation, files, damaged)
-        apex, source, more, refused = _corrected(
-            annotation, release, (onset, offset, files, damaged)
-        )
+        onset, offset, repairs = interval(annotation, files, _damaged(files, problems))
+        disk = Disk(onset, offset, files, _damaged(files, problems))
+        apex, apex_source, apex_repairs, refused = _apex(annotation, release, disk)
     except ValueError as error:
         return [], [Row(where, 'dropped', str(error), clip), *rows]
-    repairs = [*annotation.repairs, *repairs, *gaps(onset, offset, files), *more]
-    found = Clip(
+    repairs = [
+        *annotation.repairs,
+        *repairs,
+        *missing_frames(onset, offset, files),
+        *apex_repairs,  # last, so that the estimated apex can be appended to `new`
+    ]
+    usable = Clip(
         clip=clip,
         subject=annotation.subject,
         dataset=release.dataset,
         emotion=annotation.emotion,
         action_units=annotation.action_units,
-        action_units_known=units_known(annotation.action_units),
+        action_units_known=has_units(annotation.action_units),
         onset=onset,
         apex=apex,
         offset=offset,
-        apex_source=source,
+        apex_source=apex_source,
         fps=release.fps,
         cropped=release.cropped,
         frames=frames.between(files, onset, offset),
         edition=release.edition,
     )
-    return [found], [
-        _sheet_row(where, clip, repairs),
-        *refused,
-        *rows,
-        *_outside(annotation, folder, files, release),
-    ]
+    rows = [audit.repaired(where, repairs, clip), *refused, *rows]
+    return [usable], [*rows, *_outside(annotation, folder, files, release)]
 
 
-def _corrected(annotation, release, disk):
-    """(apex, its source, repairs, audit rows): the published apex if it is asked for and fits, else
-    the sheet's.
+def _damaged(files, problems):
+    """{frame number: reason} of the files that cannot be used and that no other file replaces."""
+    reasons = {frames.number(path): reason for path, reason in problems}
+    return {number: reason for number, reason in reasons.items() if number not in files}
+
+
+def _apex(annotation, release, disk):
+    """(apex, its source, repairs, audit rows): the published correction if it is wanted and fits,
+    else the sheet's.
     """
     published = release.corrections.get(annotation.clip, -1)
     name = f'corrections={release.corrected_by}'
     refused = []
     if published >= 0 and str(published) != annotation.apex:
-        wrong = _wrong_apex(published, *disk)
+        wrong, numbers = _wrong_apex(published, disk)
         if not wrong:
-            return (
-                published,
-                'correction',
-                [(f'apex of {name}', annotation.apex, str(published))],
-                [],
-            )
-        refused = [
-            Row(
-                f'{name} {annotation.clip}', 'ignored', f'apex {published} {wrong}', annotation.clip
-            )
-        ]
-    apex, repairs = apex_of(annotation, *disk)
+            repair = Repair(f'apex of {name}', annotation.apex, str(published))
+            return published, 'correction', [repair], []
+        file = f'{name} {annotation.clip}'
+        refused = [Row(file, 'ignored', f'{wrong}: {numbers}', annotation.clip)]
+    apex, repairs = _sheet_apex(annotation.apex, disk)
     return apex, annotation.apex_source if apex >= 0 else 'estimated', repairs, refused
-
-
-def gaps(onset, offset, files):
-    """[(reason, old, new)] where frames from onset to offset are not among the numbers `files`,
-    else [].
-    """
-    total, there = offset - onset + 1, sum(onset <= number <= offset for number in files)
-    if there == total:
-        return []
-    # A stray number may be millions off: no list of all that is missing.
-    first = itertools.islice((str(n) for n in range(onset, offset + 1) if n not in files), 5)
-    more = f' and {total - there - 5} more' if total - there > 5 else ''
-    return [
-        (
-            f'missing or damaged frames: {", ".join(first)}{more}',
-            f'{total} frames',
-            f'{there} frames',
-        )
-    ]
-
-
-def _sheet_row(where, clip, repairs):
-    # The apex comes last, so that a builder which estimates it can append it to `new`.
-    reason, old, new = (
-        ('; '.join(parts) for parts in zip(*repairs, strict=True)) if repairs else ('', '', '')
-    )
-    return Row(where, 'repaired' if repairs else 'used', reason, clip, old, new)
 
 
 def _outside(annotation, folder, files, release):
@@ -324,7 +362,7 @@ def _outside(annotation, folder, files, release):
     if release.whole or not beyond:
         return []
     reason = (
-        f'{len(beyond)} frames ({min(beyond)} to {max(beyond)}) lie outside the onset..offset '
-        f'{annotation.onset}..{annotation.offset} of {annotation.where}'
+        f'frames outside onset..offset: {len(beyond)} frames ({min(beyond)} to {max(beyond)}) lie '
+        f'outside {annotation.onset}..{annotation.offset} of {annotation.where}'
     )
     return [Row(relative(folder, release.root), 'ignored', reason, annotation.clip)]

@@ -1,15 +1,22 @@
-"""Audit tables: one row for every file or line of a manual folder, saying what became of it and
-why.
+"""Audit tables: what became of every file or line of a manual folder, and why.
+
+Every reason begins with its kind, which is the same for all rows alike: 'offset frame is missing:
+the nearest file is used'. What differs from row to row (numbers, names) stands behind the first
+': ', or in the columns `old` and `new`. The summary of a build counts the kinds.
 """
 
 import csv
 import os
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from mer_jax.errors import UserError
 
 FILENAME = 'audit.csv'
+STATUSES = ('used', 'repaired', 'dropped', 'ignored', 'error')
+SEPARATOR = '; '  # between several repairs of one row
 
 
 class Row(NamedTuple):
@@ -29,9 +36,50 @@ class Row(NamedTuple):
     new: str = ''
 
 
-def write(path, rows):
-    """Writes the rows to `path` as CSV under a temporary name, then renames, so that no half table
-    is ever seen.
+class Repair(NamedTuple):
+    """One way in which a clip is used otherwise than it is annotated: `old` became `new`."""
+
+    reason: str
+    old: str
+    new: str
+
+
+def repaired(file: str, repairs: Sequence[Repair], clip: str) -> Row:
+    """The row of a clip that is used, with its repairs joined."""
+    if not repairs:
+        return Row(file, 'used', '', clip)
+    reasons, old, new = zip(*repairs, strict=True)
+    return Row(
+        file,
+        'repaired',
+        SEPARATOR.join(reasons),
+        clip,
+        SEPARATOR.join(old),
+        SEPARATOR.join(new),
+    )
+
+
+def summary(name: str, rows: Sequence[Row]) -> str:
+    """What became of every annotation and folder of data set `name`, in a few lines."""
+    statuses = Counter(row.status for row in rows)
+    totals = [f'{statuses[status]} {status}' for status in STATUSES if statuses[status]]
+    kinds = Counter()
+    for row in rows:
+        kinds.update((row.status, kind) for kind in reason_kinds(row))
+    lines = [f'  {status}: {count} x {kind}' for (status, kind), count in kinds.most_common()]
+    return '\n'.join([f'{name}: {", ".join(totals)}', *lines])
+
+
+def reason_kinds(row: Row) -> list[str]:
+    """The kind of every reason of a row, without numbers and names."""
+    reasons = row.reason.split(SEPARATOR) if row.status == 'repaired' else [row.reason]
+    return [reason.partition(': ')[0] for reason in reasons if reason]
+
+
+def write(path: Path, rows: Sequence[Row]) -> None:
+    """Writes the rows to `path` as CSV.
+
+    The table is written under a temporary name and renamed, so that no half table is ever seen.
     """
     path = Path(path)
     temporary = path.with_name(f'{path.name}.{os.getpid()}.tmp')
@@ -42,9 +90,10 @@ def write(path, rows):
     os.replace(temporary, path)
 
 
-def refuse_errors(name, rows, path):
-    """Raises one UserError for all rows with status 'error': how many, the first with its reason,
-    where the table is.
+def refuse_errors(name: str, rows: Sequence[Row], path: Path) -> None:
+    """Raises one UserError for all rows with status 'error'.
+
+    It says how many there are, the first with its reason, and that `path` has them all.
     """
     errors = [row for row in rows if row.status == 'error']
     if errors:

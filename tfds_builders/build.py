@@ -1,5 +1,6 @@
-"""Builds a data set on first use, opens it afterwards, and refuses one that no longer fits its
-source folder.
+"""Builds a data set on first use and opens it afterwards.
+
+A build that no longer fits its source folder, its settings or the code is refused.
 """
 
 import contextlib
@@ -11,13 +12,14 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
 import tensorflow_datasets as tfds
 
 from mer_jax.errors import UserError
-from tfds_builders import audit, fingerprint
+from tfds_builders import audit, base, fingerprint
 from tfds_builders.casme2 import casme2_dataset_builder
 from tfds_builders.casme_squared import casme_squared_dataset_builder
 from tfds_builders.precomputed_flow import precomputed_flow_dataset_builder
@@ -36,6 +38,7 @@ BUILDERS = {
 }
 
 REMEDY = 'rebuild with --config.data.rebuild=True or use another --config.data.data_dir'
+METADATA = ('sizes', 'made_by', 'made_from')  # what a build records about itself
 STAGING = 'incomplete.'  # the prefix that TFDS itself skips
 # finished clips of a release; a killed build goes on from them whenever it is started again
 SCRATCH = f'{STAGING}scratch'
@@ -43,34 +46,48 @@ STALE_SECONDS = 7 * 24 * 3600
 
 
 def prepare(
-    name, *, data_dir='', manual_dir='', rebuild=False, progress=True, landmarks='', magnet=''
-):
-    """Returns the TFDS builder of a finished data set ('precomputed_flow', 'synthetic_faces/tiny'),
-    built if need be.
+    name: str,
+    *,
+    data_dir: str | Path = '',
+    manual_dir: str | Path = '',
+    rebuild: bool = False,
+    progress: bool = True,
+    landmarks: str = '',
+    magnet: str = '',
+) -> base.ClipBuilder:
+    """Returns the TFDS builder of a finished data set, built if need be.
 
-    A release takes settings behind its input ('casme2/flow,edition=2014') and, of the user's, a
-    landmark model and weights of the learned magnifier.
+    Args:
+      name: 'precomputed_flow', 'synthetic_faces/tiny'; a release takes settings behind its input:
+        'casme2/flow,edition=2014'.
+      data_dir: where data sets are stored; '' is $TFDS_DATA_DIR, else ~/tensorflow_datasets.
+      manual_dir: the folder with the original files; left '' a finished build is used without
+        comparing it with its folder.
+      rebuild: builds again what is there.
+      progress: shows bars and the summary of a build.
+      landmarks: path of a landmark model, of a release only.
+      magnet: path of the weights of the learned magnifier, of a release only.
 
-    data_dir '' is $TFDS_DATA_DIR, else ~/tensorflow_datasets. manual_dir is the folder with the
-    original files; left '' a finished build is used without comparing it with its folder. Raises
-    UserError for every mistake of the caller's and for a build that was made from another folder
-    state, other settings or another version.
+    Raises:
+      UserError: for every mistake of the caller's, and for a build that was made from another
+        folder state, other settings, other code or another version.
     """
-    cls, config = _find(name, landmarks=landmarks, magnet=magnet)
+    user_files = {'landmarks': landmarks, 'magnet': magnet}
+    cls, config = _find(name, user_files)
     manual_dir = _manual_folder(cls, manual_dir)
     root = _data_root(data_dir)
     target = Path(root, cls.name, getattr(config, 'name', ''), str(cls.VERSION))
-    make = partial(_builder, cls, config, progress, {'landmarks': landmarks, 'magnet': magnet})
+    make = partial(_builder, cls, config, progress, user_files)
     try:
         _put_back(target)
         if rebuild or not _is_finished(target):
             _refuse_missing(cls, target, manual_dir, rebuild)
-            with _alone(target.parent):
+            with _build_lock(target.parent):
                 # another process may have built it meanwhile
                 if rebuild or not _is_finished(target):
                     _build(make, target, manual_dir, rebuild, progress)
         builder = _open(make, root, target)
-        _compare(builder, manual_dir)
+        _refuse_changed(builder, manual_dir)
     except OSError as error:
         raise UserError(
             f'{name}: cannot be built or read with --config.data.data_dir={root}: {error}'
@@ -78,27 +95,38 @@ def prepare(
     return builder
 
 
-def records(builder, names=()):
-    """Yields the examples of split 'train' as dictionaries of numpy values and str, sorted by clip
-    id.
+def records(builder: base.ClipBuilder, names: Iterable[str] = ()) -> Iterator[dict]:
+    """Yields the examples of split 'train', sorted by clip id.
 
-    With `names` only those features (and 'clip') are decoded: large ones that nobody asks for stay
-    compressed. Arrays are read-only.
+    Args:
+      builder: of a finished data set.
+      names: the features to decode besides 'clip'; large ones that nobody needs stay compressed.
+        Left out, all are decoded.
+
+    Yields:
+      dictionaries of text, numbers and read-only arrays; the emotion is text, as annotated.
     """
-    raw = builder.as_data_source(
+    stored = builder.as_data_source(
         split='train', deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES
     )
     features = builder.info.features
     wanted = _only(features, {*names, 'clip'}) if names else features
-    clip = _only(features, {'clip'})
+    clip_only = _only(features, {'clip'})
+    clips = [
+        clip_only.deserialize_example_np(stored[index])['clip'] for index in range(len(stored))
+    ]
     # TFDS stores records in the hash order of their keys, which says nothing and changes with the
     # set of clips.
-    for index in sorted(range(len(raw)), key=lambda i: clip.deserialize_example_np(raw[i])['clip']):
-        example = wanted.deserialize_example_np(raw[index])
-        yield {
-            key: value.decode() if isinstance(value, bytes) else value
-            for key, value in example.items()
-        }
+    for index in sorted(range(len(clips)), key=clips.__getitem__):
+        example = wanted.deserialize_example_np(stored[index])
+        yield {name: _as_text(features[name], value) for name, value in example.items()}
+
+
+def _as_text(feature, value):
+    """The name of a class, the text of bytes; any other value as it is."""
+    if isinstance(feature, tfds.features.ClassLabel):
+        return feature.int2str(int(value))
+    return value.decode() if isinstance(value, bytes) else value
 
 
 def _only(features, names):
@@ -106,22 +134,23 @@ def _only(features, names):
     return tfds.features.FeaturesDict({name: features[name] for name in names})
 
 
-def reads_folder(name) -> bool:
-    """Whether data set 'name' or 'name/config' is built from a folder that the user gives;
-    UserError for an unknown one.
+def reads_folder(name: str) -> bool:
+    """Whether data set 'name' or 'name/config' is built from a folder that the user gives.
+
+    Raises:
+      UserError: there is no such data set.
     """
-    return bool(_find(name)[0].MANUAL_DOWNLOAD_INSTRUCTIONS)
+    cls, _ = _find(name)
+    return bool(cls.MANUAL_DOWNLOAD_INSTRUCTIONS)
 
 
-def release_input(name) -> str:
-    """The input ('flow', 'samer', ...) of a release such as 'casme2/samer,alpha=4'; '' for another
-    data set.
-    """
+def release_input(name: str) -> str:
+    """The input of a release ('samer' of 'casme2/samer,alpha=4'); '' for another data set."""
     cls, config = _find(name)
     return config.kind if issubclass(cls, ReleaseBuilder) else ''
 
 
-def _find(name, **files):
+def _find(name, user_files=None):
     """The builder class and BuilderConfig (None without any) of 'dataset', 'dataset/config' or
     'release/input,setting=value'.
     """
@@ -135,8 +164,8 @@ def _find(name, **files):
     configs = cls.builder_configs
     config = config or cls.DEFAULT_BUILDER_CONFIG_NAME or next(iter(configs), '')
     if issubclass(cls, ReleaseBuilder):
-        return cls, cls.configured(config, files)
-    for kind, path in files.items():
+        return cls, cls.parse_config(config, user_files)
+    for kind, path in (user_files or {}).items():
         if path:
             raise UserError(f'data.{kind} is {path!r}, but {dataset} is no release; leave it out')
     if config and config not in configs:
@@ -148,15 +177,12 @@ def _find(name, **files):
     return cls, configs.get(config)
 
 
-def _builder(cls, config, progress, files, data_dir):
-    """A builder object; one with a bar of its own learns whether to show it, a release what files
-    it was given.
-    """
-    builder = cls(data_dir=data_dir, config=config)
-    if hasattr(builder, 'progress'):
+def _builder(cls, config, progress, user_files, data_dir):
+    """A builder object; only a release takes the user's files."""
+    files = user_files if issubclass(cls, ReleaseBuilder) else {}
+    builder = cls(data_dir=data_dir, config=config, **files)
+    if hasattr(builder, 'progress'):  # it shows a bar of its own
         builder.progress = progress
-    if isinstance(builder, ReleaseBuilder):
-        builder.files = files
     return builder
 
 
@@ -195,25 +221,19 @@ def _refuse_missing(cls, target, manual_dir, rebuild):
     """Stops before building where the original files are not given, or another version stands in
     the data folder.
     """
-    others = [
-        path.parent.name
-        for path in target.parent.glob('*/dataset_info.json')
-        if path.parent != target
-    ]
+    finished = [path.parent for path in target.parent.glob('*/dataset_info.json')]
+    others = sorted(folder.name for folder in finished if folder != target)
     if others and not rebuild:
-        made = (
-            f'{target.parent} holds version {", ".join(sorted(others))}, this code makes '
-            f'version {target.name}'
-        )
-        raise UserError(f'{cls.name}: {made}; {REMEDY}')
-    if cls.MANUAL_DOWNLOAD_INSTRUCTIONS and not manual_dir:
-        verb = (
-            'rebuilding needs'
-            if rebuild
-            else f'there is no build in {target.parent} yet; building one needs'
-        )
         raise UserError(
-            f'{cls.name}: {verb} the original files: pass --config.data.manual_dir=FOLDER; '
+            f'{cls.name}: {target.parent} holds version {", ".join(others)}, this code makes '
+            f'version {target.name}; {REMEDY}'
+        )
+    if cls.MANUAL_DOWNLOAD_INSTRUCTIONS and not manual_dir:
+        need = f'there is no build in {target.parent} yet; building one needs'
+        if rebuild:
+            need = 'rebuilding needs'
+        raise UserError(
+            f'{cls.name}: {need} the original files: pass --config.data.manual_dir=FOLDER; '
             f'{cls.MANUAL_DOWNLOAD_INSTRUCTIONS}'
         )
 
@@ -239,34 +259,36 @@ def _build(make, target, manual_dir, rebuild, progress):
         shutil.rmtree(builder.scratch, ignore_errors=True)
         if isinstance(builder, ReleaseBuilder) and progress:
             print(
-                f'{builder.told}\n  every row stands in {target / audit.FILENAME}',
+                f'{builder.summary}\n  every row stands in {target / audit.FILENAME}',
                 file=sys.stderr,
                 flush=True,
             )
 
 
 @contextlib.contextmanager
-def _alone(folder):
-    """Waits until no other process builds in `folder`: two would compute every clip twice and clear
-    up under each other.
+def _build_lock(folder):
+    """Waits until no other process builds in `folder`.
+
+    Two would compute every clip twice and delete each other's finished clips.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    held = os.open(folder, os.O_RDONLY)  # the folder itself: a lock file would lie there for ever
+    lock = os.open(folder, os.O_RDONLY)  # the folder itself: a lock file would lie there for ever
     try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         print(f'another process builds in {folder}; waiting for it', file=sys.stderr, flush=True)
-        fcntl.flock(held, fcntl.LOCK_EX)
+        fcntl.flock(lock, fcntl.LOCK_EX)
     try:
         yield
     finally:
-        os.close(held)
+        os.close(lock)
 
 
 @contextlib.contextmanager
 def _staging(folder):
-    """A fresh folder inside `folder`, gone afterwards; what builds killed long ago left behind goes
-    too.
+    """A fresh folder inside `folder`, deleted afterwards.
+
+    What builds killed long ago left behind is deleted as well.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for left in folder.glob(STAGING + '*'):
@@ -322,11 +344,11 @@ def _open(make, root, target):
     """
     try:
         builder = make(data_dir=root)
-        sizes, *_ = (builder.info.metadata[name] for name in ('sizes', 'made_by', 'made_from'))
+        metadata = {name: builder.info.metadata[name] for name in METADATA}
     except Exception as error:  # TFDS raises whatever its parsers do on a damaged file
         reason = str(error).strip().split('\n')[0] or type(error).__name__
         raise UserError(f'{target} cannot be opened ({reason}); {REMEDY}') from error
-    for file, size in sizes.items():
+    for file, size in metadata['sizes'].items():
         path = target / file
         if not path.is_file() or path.stat().st_size != size:
             raise UserError(
@@ -335,7 +357,7 @@ def _open(make, root, target):
     return builder
 
 
-def _compare(builder, manual_dir):
+def _refuse_changed(builder, manual_dir):
     """UserError where settings, code or the manual folder (if given) are no longer those of the
     build.
     """

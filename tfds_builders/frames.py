@@ -18,6 +18,7 @@ MOST_PIXELS = 64_000_000
 LARGEST = 10**9 - 1  # numbers of more digits are dates and do not fit the int32 of a record
 NOT_AN_IMAGE = 'not a JPEG, PNG or BMP picture'
 CUT_OFF = 'cut off: its end is missing'
+NO_NUMBER = f'its name does not end in a frame number: up to {len(str(LARGEST))} digits'
 TAIL = 4096
 _SIZED = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # JPEG start-of-frame markers
 _SCAN, _END = 0xDA, b'\xff\xd9'
@@ -57,12 +58,7 @@ def listing(folder, *, first=0, last=LARGEST):
     sizes, problems = {}, []
     for at, path in numbered(folder):
         if at < 0:
-            problems.append(
-                (
-                    path,
-                    f'its name does not end in a frame number of up to {len(str(LARGEST))} digits',
-                )
-            )
+            problems.append((path, NO_NUMBER))
         elif first <= at <= last:
             try:
                 sizes[path] = size(path)
@@ -73,16 +69,11 @@ def listing(folder, *, first=0, last=LARGEST):
     files = {}
     for path, (height, width) in sizes.items():
         if (height, width) != usual:
-            problems.append(
-                (
-                    path,
-                    f'{height}x{width} pixels, most files of its folder have {usual[0]}x{usual[1]}',
-                )
-            )
+            there = f'{height}x{width}, most files of its folder have {usual[0]}x{usual[1]}'
+            problems.append((path, f'another number of pixels: {there}'))
         elif alike[number(path)] > 1:
-            problems.append(
-                (path, f'{alike[number(path)]} files of the folder have the number {number(path)}')
-            )
+            there = f'{alike[number(path)]} files of the folder have the number {number(path)}'
+            problems.append((path, f'several files of one frame number: {there}'))
         else:
             files[number(path)] = path
     return files, problems
@@ -156,7 +147,8 @@ def _size(file, length):
         raise ValueError(CUT_OFF) from None
     if not 0 < height * width <= MOST_PIXELS:
         raise ValueError(
-            f'{height}x{width} pixels; a frame has 1 to {MOST_PIXELS // 10**6} million'
+            f'too many or no pixels: {height}x{width}; a frame has 1 to '
+            f'{MOST_PIXELS // 10**6} million'
         )
     return height, width
 

@@ -1,12 +1,13 @@
-"""ReleaseBuilder: what the builders of the official releases share; each adds its layout (sheets,
-folders, repairs).
+"""ReleaseBuilder: what the builders of the official releases share.
+
+Each release adds its layout: how its sheets and folders are read, and what is repaired.
 """
 
 import collections
-import dataclasses
-import math
+import functools
 import pkgutil
 import shutil
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -15,14 +16,10 @@ import tensorflow_datasets as tfds
 
 from mer_jax import machine
 from mer_jax.errors import UserError
-from tfds_builders import audit, base, fingerprint, inputs, schema, workers
+from tfds_builders import audit, base, fingerprint, inputs, release_config, schema, workers
+from tfds_builders.clip import Clip
+from tfds_builders.release_config import SUMMARIES, Config
 
-SUMMARIES = {
-    'flow': 'key frames, flow and strain onset to apex and apex to offset, 128x128',
-    'samer': 'magnified apex and flow magnitudes onset and offset to target, 224x224',
-    'video': 'all frames of the face crop, 128x128 grey',
-    'spotting': 'flow from the onset to every frame, 75x75 float16',
-}
 CODE = (
     *(
         f'tfds_builders.{name}'
@@ -38,19 +35,10 @@ MAGNIFIERS = (
 )
 
 
-@dataclasses.dataclass(eq=False, kw_only=True)
-class Config(tfds.core.BuilderConfig):
-    """One kind of input with its settings, which stand in its name where they are not the defaults:
-    'flow,edition=2014'.
-    """
-
-    kind: str
-    options: dict = dataclasses.field(default_factory=dict)
-
-
 class ReleaseBuilder(base.ClipBuilder, skip_registration=True):
-    """Base of the releases. A data set defines LAYOUT (a module with INSTRUCTIONS, OPTIONS, find,
-    files and read).
+    """Base of the releases.
+
+    A data set defines LAYOUT: a module with INSTRUCTIONS, OPTIONS, EMOTIONS, find, files and read.
     """
 
     BUILDER_CONFIGS = [
@@ -59,80 +47,87 @@ class ReleaseBuilder(base.ClipBuilder, skip_registration=True):
     DEFAULT_BUILDER_CONFIG_NAME = 'flow'
     LAYOUT = None
     scratch = ''  # where finished clips wait for the others; '' = beside the data set
-    # given by the user: a landmark model, weights of the learned magnifier
-    files = {'landmarks': '', 'magnet': ''}
     progress = True
     on_beam = False
-    told = ''  # after a build: what became of every annotation
+    summary = ''  # after a build: what became of every annotation
+
+    def __init__(self, *, landmarks: str = '', magnet: str = '', **kwargs):
+        """A builder of one config, by name ('flow,edition=2014') or as a Config.
+
+        Args:
+          landmarks: path of the user's landmark model; '' = the template.
+          magnet: path of the weights of the learned magnifier.
+          **kwargs: as of every TFDS builder.
+        """
+        self.user_files = {'landmarks': landmarks, 'magnet': magnet}
+        super().__init__(**kwargs)
+        self._original_state.update(self.user_files)  # what TFDS pickles
+
+    @tfds.core.utils.classproperty
+    @classmethod
+    @functools.cache
+    def builder_configs(cls):  # noqa: D102 (TFDS describes it)
+        return release_config.Configs(cls.BUILDER_CONFIGS, cls.parse_config)
 
     @classmethod
-    def configured(cls, text, files):
-        """The Config of 'kind,setting=value,...', and of user's files by kind; UserError names what
-        is unknown.
+    def parse_config(cls, text: str, user_files: Mapping[str, str] | None = None) -> Config:
+        """The Config of 'kind,setting=value,...', and of the user's files if they are given.
 
-        Its name holds what is not a default, so that other settings are built beside, never over.
+        Raises:
+          UserError: names what does not exist.
         """
-        kind, *parts = text.split(',')
-        if kind not in SUMMARIES:
-            raise UserError(
-                f'unknown config {kind!r} of data set {cls.name}; known: {", ".join(SUMMARIES)}'
-            )
-        allowed, options = {**cls.LAYOUT.OPTIONS, **inputs.options_of(kind)}, {}
-        for part in parts:
-            name, _, value = part.partition('=')
-            if name not in allowed or name in options:
-                raise UserError(
-                    f'{cls.name}/{text}: {name!r} is no setting of {kind}, or stands twice; '
-                    f'known: {", ".join(allowed)}'
-                )
-            options[name] = _checked(f'{cls.name}/{text}', name, value, allowed[name])
-        if files and (options.get('magnifier') == 'magnet') != bool(files['magnet']):
-            raise UserError(
-                f'{cls.name}/{text}: magnifier=magnet and its weights go together: '
-                '--config.data.magnet=FILE.safetensors'
-            )
-        options = {
-            name: value for name, value in sorted(options.items()) if value != allowed[name][0]
-        }
-        named = {**options, **{name: Path(path).stem for name, path in files.items() if path}}
-        name = ','.join([kind, *(f'{key}={value}' for key, value in named.items())])
-        return cls.builder_configs.get(name) or Config(
-            name=name, description=SUMMARIES[kind], kind=kind, options=options
-        )
+        config = release_config.parse(text, cls.name, cls.options_of, user_files or {})
+        if user_files is not None:
+            release_config.refuse_weights_mismatch(config, cls.name, user_files['magnet'])
+        return cls.builder_configs.get(config.name) or config
 
-    def options(self):
+    @classmethod
+    def options_of(cls, kind: str) -> dict[str, Sequence[str]]:
+        """{setting: allowed values, the default first} of one kind of input."""
+        return {**cls.LAYOUT.OPTIONS, **inputs.options_of(kind)}
+
+    def _create_builder_config(self, builder_config, version):
+        # TFDS knows the listed configs only; every other name is one with settings.
+        if builder_config is None:
+            builder_config = self.DEFAULT_BUILDER_CONFIG_NAME
+        if isinstance(builder_config, str):
+            return self.parse_config(builder_config, self.user_files)
+        return super()._create_builder_config(builder_config, version)
+
+    def options(self) -> dict[str, str]:
         """Every setting with its value."""
-        allowed = {**self.LAYOUT.OPTIONS, **inputs.options_of(self.builder_config.kind)}
-        return {
-            name: self.builder_config.options.get(name, values[0])
-            for name, values in allowed.items()
+        defaults = {
+            name: allowed[0] for name, allowed in self.options_of(self.builder_config.kind).items()
         }
+        return {**defaults, **self.builder_config.options}
 
     def _info(self):
         arrays = {**inputs.SHARED, **inputs.FEATURES[self.builder_config.kind]}
         text = {name: tfds.features.Text() for name, feature in arrays.items() if feature == 'text'}
-        return self.clip_info(schema.clip_features(**{**arrays, **text}))
+        features = schema.clip_features(tuple(self.LAYOUT.EMOTIONS), **{**arrays, **text})
+        return self.clip_info(features)
 
-    def settings(self):
-        given = {
-            name: _content(Path(path).expanduser()) for name, path in self.files.items() if path
+    def settings(self) -> dict:
+        files = {
+            name: _content_digests(Path(path).expanduser())
+            for name, path in self.user_files.items()
+            if path
         }
-        return {**self.options(), **given, 'opencv': cv2.__version__}
+        return {**self.options(), **files, 'opencv': cv2.__version__}
 
     @property
     def CODE(self):  # noqa: N802
         """Modules that decide the content."""
         package = self.LAYOUT.__name__.rpartition('.')[0]
-        own = [
-            f'{package}.{module.name}'
-            for module in pkgutil.iter_modules([str(Path(self.LAYOUT.__file__).parent)])
-        ]
-        return (*CODE, *(MAGNIFIERS if self.builder_config.kind == 'samer' else ()), *own)
+        folder = str(Path(self.LAYOUT.__file__).parent)
+        layout = [f'{package}.{module.name}' for module in pkgutil.iter_modules([folder])]
+        magnifiers = MAGNIFIERS if self.builder_config.kind == 'samer' else ()
+        return (*CODE, *magnifiers, *layout)
 
-    def source(self, manual_dir):
+    def source(self, manual_dir: Path) -> Path:
         return self.LAYOUT.find(Path(manual_dir))
 
-    def source_files(self, source):
+    def source_files(self, source: Path) -> tuple[list[Path], list[Path]]:
         return self.LAYOUT.files(source)
 
     def _download_and_prepare(self, dl_manager, download_config):
@@ -141,29 +136,29 @@ class ReleaseBuilder(base.ClipBuilder, skip_registration=True):
 
     def _split_generators(self, dl_manager):
         source, options = self.source(dl_manager.manual_dir), self.options()
-        clips, rows = self.LAYOUT.read(
-            source, options={name: options[name] for name in self.LAYOUT.OPTIONS}
-        )
-        clips, rows = _told_apart(clips, rows)
+        layout_options = {name: options[name] for name in self.LAYOUT.OPTIONS}
+        clips, rows = self.LAYOUT.read(source, options=layout_options)
+        rows = [*rows, *_repeated_ids(clips)]
         self.record_audit(rows)
         if not clips:
-            raise UserError(f'{self.name}: no clip of {source} can be used: {_why(rows)}')
-        return {'train': self._generate_examples(clips, rows)}
+            raise UserError(f'{self.name}: no clip of {source} can be used: {_first_drop(rows)}')
+        return {'train': self._generate_examples(sorted(clips), rows)}
 
     def _generate_examples(self, clips, rows):
         make = partial(
-            inputs.make, kind=self.builder_config.kind, options=self.options(), files=self.files
+            inputs.make,
+            kind=self.builder_config.kind,
+            options=self.options(),
+            files=self.user_files,
         )
         if self.on_beam:
             import apache_beam as beam  # TFDS's runners need it, and nothing else here
 
-            return beam.Create(clips) | beam.Map(partial(_keyed, make))
-        return self._computed(make, clips, rows)
+            return beam.Create(clips) | beam.Map(partial(_keyed_example, make))
+        return self._computed_examples(make, clips, rows)
 
-    def _computed(self, make, clips, rows):
-        """Examples in order of clip, computed on every core; the audit then knows what was
-        estimated.
-        """
+    def _computed_examples(self, make, clips, rows) -> Iterator[tuple[str, dict]]:
+        """Examples in order of clip, computed on every core; then the audit with the estimates."""
         scratch = Path(self.scratch or Path(self.data_dir).with_name('incomplete.scratch'))
         files = workers.compute(
             make,
@@ -174,114 +169,81 @@ class ReleaseBuilder(base.ClipBuilder, skip_registration=True):
             title=f'{self.name}/{self.builder_config.name}',
             progress=self.progress,
         )
-        found = {}
+        computed = {}
         for clip in clips:
             record = workers.read(files[clip.clip])
-            found[clip.clip] = record['apex'], record['crop'], record['landmark_source']
+            computed[clip.clip] = {
+                name: record[name] for name in ('apex', 'crop', 'landmark_source')
+            }
             yield clip.clip, schema.example(**record)
-        rows = _estimates(rows, clips, found, tool=Path(self.files['landmarks']).name)
+        rows = _with_estimates(rows, clips, computed)
+        rows += _without_face(clips, computed, tool=Path(self.user_files['landmarks']).name)
         audit.write(Path(self.data_dir) / audit.FILENAME, rows)
-        self.told = summary(self.name, rows)
+        self.summary = audit.summary(self.name, rows)
         if not self.scratch:
             shutil.rmtree(scratch)  # built by tfds.load itself: nobody else clears up
 
 
-def summary(name, rows):
-    """What became of every annotation and folder, in a few lines."""
-    counts = collections.Counter(row.status for row in rows)
-    lines = [
-        f'{name}: '
-        + ', '.join(
-            f'{counts[status]} {status}'
-            for status in ('used', 'repaired', 'dropped', 'ignored')
-            if counts[status]
-        )
-    ]
-    reasons = collections.Counter(
-        (row.status, row.reason.split(':')[0]) for row in rows if row.reason
-    )
-    lines += [
-        f'  {status}: {count} x {reason}' for (status, reason), count in reasons.most_common(8)
-    ]
-    return '\n'.join(lines)
-
-
-def _content(path):
+def _content_digests(path):
     """Digests of a file, or of the files of a folder, that the user gave; wherever it stands."""
-    return fingerprint.file_digests(
-        path if path.is_dir() else path.parent, base.files_below(path) if path.is_dir() else [path]
-    )
+    if path.is_dir():
+        return fingerprint.file_digests(path, base.files_below(path))
+    return fingerprint.file_digests(path.parent, [path])
 
 
-def _checked(text, name, value, allowed):
-    if allowed[-1] == 'a number':
-        try:
-            if 0 <= float(value) < math.inf:
-                return f'{float(value):g}'
-        except ValueError:
-            pass
-    elif value in allowed:
-        return value
-    raise UserError(f'{text}: {name} is {value!r}; allowed: {", ".join(allowed)}')
-
-
-def _told_apart(clips, rows):
-    """Two annotations under one clip id are an error, whichever reader let them through."""
-    for clip, count in collections.Counter(clip.clip for clip in clips).items():
-        if count > 1:
-            rows = [
-                *rows,
-                audit.Row(clip, 'error', f'{count} annotations name this clip; one may', clip),
-            ]
-    return sorted(clips), rows
-
-
-def _why(rows):
-    dropped = [row for row in rows if row.status == 'dropped']
-    return f'{dropped[0].file}: {dropped[0].reason}' if dropped else 'it holds no annotated clip'
-
-
-def _estimates(rows, clips, found, tool):
-    """Rows with the estimated apexes filled in, and one more for each clip whose face, or whose
-    landmarks, were not found.
-    """
-    asked = {clip.clip for clip in clips if clip.apex < 0}
-    # Several repairs of one row are joined by '; ', an estimate asked for by the sheet last and
-    # still empty.
-    rows = [
-        row._replace(new=_with_apex(row.new, found[row.clip][0]))
-        if row.clip in asked and row.status in ('used', 'repaired')
-        else row
-        for row in rows
-    ]
-    rows += [
-        audit.Row(
-            clip.clip,
-            'repaired',
-            'no face was found: the central square of the frame is used',
-            clip.clip,
-        )
-        for clip in clips
-        if found[clip.clip][1] == 'whole frame'
-    ]
-    return rows + [
-        audit.Row(
-            clip.clip,
-            'repaired',
-            f'{tool} found no face: landmarks of the template are used',
-            clip.clip,
-        )
-        for clip in clips
-        if tool and found[clip.clip][2] == 'template'
+def _repeated_ids(clips):
+    """Error rows of clip ids that several annotations have, whichever reader let them through."""
+    counts = collections.Counter(clip.clip for clip in clips)
+    return [
+        audit.Row(clip, 'error', f'{count} annotations name this clip; one may', clip)
+        for clip, count in counts.items()
+        if count > 1
     ]
 
 
-def _with_apex(text, apex):
-    """The repairs of a row, joined by '; ', with the estimated apex behind them."""
-    if not text or text.endswith('; '):
-        return f'{text}{apex}'
-    return f'{text}; apex {apex}'
+def _first_drop(rows):
+    for row in rows:
+        if row.status == 'dropped':
+            return f'{row.file}: {row.reason}'
+    return 'it holds no annotated clip'
 
 
-def _keyed(make, clip):
+def _with_estimates(
+    rows: Sequence[audit.Row], clips: Sequence[Clip], computed: Mapping[str, dict]
+) -> list[audit.Row]:
+    """The audit rows with the estimated apexes filled in."""
+    estimated = {clip.clip for clip in clips if clip.apex < 0}
+    filled = []
+    for row in rows:
+        if row.clip in estimated and row.status in ('used', 'repaired'):
+            row = row._replace(new=_append_apex(row.new, computed[row.clip]['apex']))
+        filled.append(row)
+    return filled
+
+
+def _append_apex(new, apex):
+    """The new values of a row, with the estimated apex behind them."""
+    # Where the sheet names no apex its repair stands last, and its new value is empty.
+    if not new or new.endswith(audit.SEPARATOR):
+        return f'{new}{apex}'
+    return f'{new}{audit.SEPARATOR}apex {apex}'
+
+
+def _without_face(
+    clips: Sequence[Clip], computed: Mapping[str, dict], tool: str
+) -> list[audit.Row]:
+    """Audit rows of the clips in which no face, or no landmarks, were found."""
+    rows = []
+    for clip in clips:
+        if computed[clip.clip]['crop'] == 'whole frame':
+            reason = 'no face was found: the central square of the frame is used'
+            rows.append(audit.Row(clip.clip, 'repaired', reason, clip.clip))
+    for clip in clips:
+        if tool and computed[clip.clip]['landmark_source'] == 'template':
+            reason = f'{tool} found no face: landmarks of the template are used'
+            rows.append(audit.Row(clip.clip, 'repaired', reason, clip.clip))
+    return rows
+
+
+def _keyed_example(make, clip):
     return clip.clip, schema.example(**make(clip))

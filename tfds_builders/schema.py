@@ -1,5 +1,7 @@
 """The one feature dictionary that every data set of this project shares, one record a clip."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import tensorflow_datasets as tfds
 
@@ -22,11 +24,12 @@ UNKNOWN = {
 }
 
 
-def clip_features(**arrays):
+def clip_features(emotions: Sequence[str], **arrays) -> tfds.features.FeaturesDict:
     """Features of one clip: the shared ones and `arrays` (name=feature). One that repeats a shared
     name is a TypeError.
 
-    clip (unique in the data set), subject, dataset, emotion (as annotated), action_units ('6+12' as
+    emotion is one of `emotions`, all that a data set has, spelt as annotated. clip (unique in the
+    data set), subject, dataset, action_units ('6+12' as
     annotated; '' none), apex_source (one of APEX_SOURCES), kind (micro, macro) and edition (of the
     sheet) are Text; action_units_known tells 'none' from 'not coded'; onset, apex and offset are
     frame numbers, -1 unknown; fps is 0 where unknown. units holds
@@ -39,13 +42,13 @@ def clip_features(**arrays):
             'clip',
             'subject',
             'dataset',
-            'emotion',
             'action_units',
             'apex_source',
             'kind',
             'edition',
         )
     }
+    shared['emotion'] = tfds.features.ClassLabel(names=emotions)
     shared |= {name: np.int32 for name in ('onset', 'apex', 'offset')}
     shared |= {'action_units_known': np.bool_, 'fps': np.float32}
     shared['units'] = tfds.features.Sequence(

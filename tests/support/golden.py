@@ -182,10 +182,15 @@ def built(program, name, manual_dir=None):
     raw = [f'--config.data.manual_dir={manual_dir}'] if manual_dir else []
     program.run('build', program.config(synthetic), f'--config.data.name={name}', *raw)
     (info,) = program.data.glob(f'{name}/**/dataset_info.json')
-    source = tfds.builder_from_directory(info.parent).as_data_source(split='train')
+    builder = tfds.builder_from_directory(info.parent)
+    emotion = builder.info.features['emotion']
+    source = builder.as_data_source(split='train')
     clips = sorted(source, key=lambda clip: clip['clip'])
     found = {}
     for clip in clips:
+        # text, whether a class of a list or text is stored
+        if isinstance(emotion, tfds.features.ClassLabel):
+            clip = {**clip, 'emotion': emotion.int2str(clip['emotion']).encode()}
         for key, value in leaves(clip, f'{_text(clip["clip"])}/'):
             found[key] = kept(np.asarray(value), whole=0)
     return found

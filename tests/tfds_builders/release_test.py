@@ -22,7 +22,8 @@ from mer_jax.data import loading, sources
 from mer_jax.errors import UserError
 from mer_jax.preprocess import flow
 from tests.support.fake_raw import casme2, casme_squared, samm, smic
-from tfds_builders import build, inputs, release
+from tfds_builders import build, inputs
+from tfds_builders.audit import Row, summary
 
 ROOT = Path(__file__).parents[2]
 # where another estimator proves as much as TV-L1
@@ -217,7 +218,7 @@ def test_settings_stand_in_the_name_and_build_beside(tmp_path):
 def test_the_threshold_of_samer_is_a_setting():
     """A threshold that is named and not applied would label a build with what it does not hold."""
     builder = tfds_builders.BUILDERS['casme2']
-    assert builder.configured('samer,threshold=1.50', {}).name == 'samer'
+    assert builder.parse_config('samer,threshold=1.50').name == 'samer'
     draw, clip = (
         np.random.default_rng(0),
         SimpleNamespace(onset=1, apex=2, offset=3, dataset='casme2'),
@@ -227,7 +228,7 @@ def test_the_threshold_of_samer_is_a_setting():
         for n in (1, 2, 3)
     }
     for text, threshold in (('', 1.5), (',threshold=0', 0), (',threshold=2', 2)):
-        config = builder.configured(f'samer,magnifier=none{text}', {})
+        config = builder.parse_config(f'samer,magnifier=none{text}')
         options = {
             **{name: allowed[0] for name, allowed in inputs.options_of('samer').items()},
             **config.options,
@@ -240,7 +241,7 @@ def test_the_threshold_of_samer_is_a_setting():
             )
     for text in ('samer,threshold=-1', 'samer,threshold=nan', 'flow,threshold=0'):
         with pytest.raises(UserError, match='threshold'):
-            builder.configured(text, {})
+            builder.parse_config(text)
 
 
 @pytest.mark.parametrize('name', sorted(WRITERS))
@@ -350,11 +351,11 @@ def test_noise_in_one_subjects_frames_changes_nobody_elses_record(tmp_path):
 def test_the_summary_counts_what_happened():
     """Nobody reads 255 rows; a dropped subject must show in a few lines."""
     rows = [
-        release.audit.Row('s row 1', 'used', '', 'a'),
-        release.audit.Row('s row 2', 'dropped', 'no folder on disk: x', 'b'),
-        release.audit.Row('s row 3', 'dropped', 'no folder on disk: y', 'c'),
+        Row('s row 1', 'used', '', 'a'),
+        Row('s row 2', 'dropped', 'no folder on disk: x', 'b'),
+        Row('s row 3', 'dropped', 'no folder on disk: y', 'c'),
     ]
-    text = release.summary('casme2', rows)
+    text = summary('casme2', rows)
     assert '1 used, 2 dropped' in text and 'dropped: 2 x no folder on disk' in text
 
 

@@ -168,8 +168,14 @@ def test_every_odd_folder_is_told(tmp_path):
             'error',
             'a clip of another subject under s01; one of the two is wrong',
         ),
-        'HS/s1/micro/negative/s1_ne_01 - copy': ('dropped', 'not named like s01_ne_01'),
-        'HS/s1/micro/negative/s1_ne_09': ('dropped', '0 usable frames; a clip needs 2'),
+        'HS/s1/micro/negative/s1_ne_01 - copy': (
+            'dropped',
+            'not named like a clip: must be like s01_ne_01',
+        ),
+        'HS/s1/micro/negative/s1_ne_09': (
+            'dropped',
+            'too few usable frames: 0, at least 2 are needed',
+        ),
         'HS/s1/micro/others': ('ignored', 'not one of the folders negative, positive, surprise'),
         'HS/s1/micro/neutral': (
             'error',
@@ -207,7 +213,10 @@ def test_damaged_files_are_told_and_damaged_ends_drop_the_clip(tmp_path):
         ('s01_sur_01', [99998, 100000, 100001]),
     ]
     gap = 'missing or damaged frames: {}'
-    reason = f'onset or offset frame 559740 cannot be used ({frames.CUT_OFF}); unpack it again'
+    reason = (
+        f'onset or offset frame cannot be used: 559740 ({frames.CUT_OFF}); '
+        'unpack it again from the release'
+    )
     assert statuses(rows) == {
         'HS/s1/micro/negative/s1_ne_01': ('dropped', reason),
         'HS/s1/micro/negative/s1_ne_01/image559740.bmp': ('dropped', frames.CUT_OFF),

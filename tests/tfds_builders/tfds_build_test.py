@@ -37,7 +37,7 @@ def prepare(tmp_path, raw):
 
 @pytest.fixture
 def target(tmp_path):
-    return tmp_path / 'data/precomputed_flow/1.0.0'
+    return tmp_path / 'data/precomputed_flow/2.0.0'
 
 
 def flows(builder):
@@ -143,7 +143,7 @@ def test_full_disk_is_one_line(prepare, target, monkeypatch):
 def test_data_dir_from_environment_at_call_time(prepare, tmp_path, monkeypatch):
     """If this fails, TFDS_DATA_DIR set after the import (a notebook) is not honoured."""
     monkeypatch.setenv('TFDS_DATA_DIR', str(tmp_path / 'elsewhere'))
-    assert prepare(data_dir='').data_dir == str(tmp_path / 'elsewhere/precomputed_flow/1.0.0')
+    assert prepare(data_dir='').data_dir == str(tmp_path / 'elsewhere/precomputed_flow/2.0.0')
 
 
 def test_fingerprint_depends_on_content_only(prepare, raw, tmp_path):
@@ -251,14 +251,14 @@ def test_unfinished_folders_do_not_block_and_old_ones_go(prepare, target):
     """
     target.mkdir(parents=True)
     (target / 'precomputed_flow-train.array_record-00000-of-00001').write_bytes(b'half')
-    stale, young = target.parent / 'incomplete.OLD_1.0.0', target.parent / 'incomplete.NEW_1.0.0'
+    stale, young = target.parent / 'incomplete.OLD_2.0.0', target.parent / 'incomplete.NEW_2.0.0'
     stale.mkdir()
     young.mkdir()
     os.utime(stale, (1, 1))
     assert len(flows(prepare())) == 14
     assert sorted(path.name for path in target.parent.iterdir()) == [
-        '1.0.0',
-        'incomplete.NEW_1.0.0',
+        '2.0.0',
+        'incomplete.NEW_2.0.0',
     ]
 
 
@@ -267,7 +267,7 @@ def test_rebuild_killed_between_its_renames(prepare, target, monkeypatch):
     before = flows(prepare())
     aside = target.parent / 'incomplete.ABC'
     aside.mkdir()
-    target.rename(aside / 'replaced.1.0.0')
+    target.rename(aside / 'replaced.2.0.0')
     monkeypatch.setattr(Builder, '_split_generators', lambda *_: pytest.fail('built again'))
     assert flows(prepare()) == before
 
@@ -280,7 +280,7 @@ def test_other_version_is_refused_and_kept(prepare, target):
     old = target.with_name('0.9.0')
     target.rename(old)
     refused(
-        prepare, 'holds version 0.9.0, this code makes version 1.0.0', '--config.data.rebuild=True'
+        prepare, 'holds version 0.9.0, this code makes version 2.0.0', '--config.data.rebuild=True'
     )
     prepare(rebuild=True)
     assert (old / 'dataset_info.json').exists() and target.exists()

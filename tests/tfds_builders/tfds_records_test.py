@@ -34,8 +34,8 @@ def test_records_decode_only_what_is_asked_for(tmp_path, monkeypatch):
 def test_schema_refuses_a_second_clip():
     """If this fails, an extra feature silently replaces a shared one."""
     with pytest.raises(TypeError, match='multiple values'):
-        schema.clip_features(subject=tfds.features.Text())
-    features = schema.clip_features(landmarks=tfds.features.Text())
+        schema.clip_features((), subject=tfds.features.Text())
+    features = schema.clip_features(['fear'], landmarks=tfds.features.Text())
     assert set(schema.UNKNOWN) | {
         'clip',
         'subject',

@@ -5,7 +5,7 @@ sheet.
 import re
 
 from mer_jax.errors import UserError
-from tfds_builders import annotated, frames, sheets, trees
+from tfds_builders import annotated, audit, frames, sheets, trees
 from tfds_builders.audit import Row
 from tfds_builders.casme2 import corrections
 
@@ -66,7 +66,7 @@ def read(source, *, options):
     `frames` says. UserError where a sheet or frames are missing.
     """
     path, records, rows = _sheet(source, options['edition'])
-    tree, unread = annotated.tree_read(
+    tree, unread = annotated.choose_tree(
         _trees(source), options['frames'], KINDS, source, INSTRUCTIONS
     )
     rows += unread
@@ -99,7 +99,7 @@ def _sheets(folder):
     """([(path, records)] of all coding sheets, audit rows of the other workbooks); UserError where
     there is none.
     """
-    coding, rows = annotated.codings(folder, _load, 'CASME II')
+    coding, rows = annotated.coding_sheets(folder, _load, 'CASME II')
     if not coding:
         names = ', '.join(name for name, *_ in COLUMNS.values())
         seen = ', '.join(row.file for row in rows[:3]) or 'no workbook at all'
@@ -195,11 +195,11 @@ def _annotation(record):
         where=record['where'],
         clip=clip,
         subject=clip.partition('_')[0],
-        emotion=annotated.word(record['emotion'], EMOTIONS),
+        emotion=annotated.emotion(record['emotion'], EMOTIONS),
         action_units=record['action_units'],
-        onset=annotated.frame('OnsetFrame', record['onset']),
+        onset=annotated.frame_number('OnsetFrame', record['onset']),
         apex=record['apex'],
-        offset=annotated.frame('OffsetFrame', record['offset']),
+        offset=annotated.frame_number('OffsetFrame', record['offset']),
     )
 
 
@@ -209,7 +209,8 @@ def _extra(annotations, name):
     for key, (onset, apex, offset, emotion) in corrections.EXTRA[name].items():
         clip = _clip(*key)
         if clip not in known:
-            told = f'{onset}/{apex}/{offset} {emotion}'
+            reason = f'not in the sheet: as published in {corrections.EXTRA_SOURCE}'
+            published = f'{onset}/{apex}/{offset} {emotion}'
             yield annotated.Annotation(
                 where=f'extra={name}',
                 clip=clip,
@@ -220,7 +221,5 @@ def _extra(annotations, name):
                 apex=str(apex),
                 offset=offset,
                 apex_source='correction',
-                repairs=(
-                    (f'not in the sheet: as published in {corrections.EXTRA_SOURCE}', '', told),
-                ),
+                repairs=(audit.Repair(reason, '', published),),
             )

@@ -12,7 +12,7 @@ import re
 from typing import NamedTuple
 
 from tfds_builders import annotated, sheets
-from tfds_builders.audit import Row
+from tfds_builders.audit import Repair, Row
 
 COLUMNS = (
     'participant',
@@ -108,16 +108,16 @@ def annotation(record, coding):
     subject, clip, _ = clip_of(record, coding)
     if record['type'].lower() not in KINDS:
         raise ValueError(f'type is {record["type"]!r}; must be {" or ".join(KINDS)}')
-    onset, offset = (annotated.frame(name, record[name]) for name in ('onset', 'offset'))
+    onset, offset = (annotated.frame_number(name, record[name]) for name in ('onset', 'offset'))
     repairs = ()
     if offset == 0:
-        offset = annotated.frame('apex of a row without offset', record['apex'])
-        repairs = (('offset is 0: the apex is taken', '0', str(offset)),)
+        offset = annotated.frame_number('apex of a row without offset', record['apex'])
+        repairs = (Repair('offset is 0: the apex is taken', '0', str(offset)),)
     return annotated.Annotation(
         where=record['where'],
         clip=f's{subject:02d}_{clip}',
         subject=f's{subject:02d}',
-        emotion=annotated.word(record['emotion'], EMOTIONS).lower(),
+        emotion=annotated.emotion(record['emotion'], EMOTIONS),
         action_units=record['units'],
         onset=onset,
         apex=record['apex'],

@@ -23,6 +23,7 @@ INSTRUCTIONS = (
     'together with '
     'CAS(ME)^2code_final.xlsx'
 )
+EMOTIONS = coding.EMOTIONS
 OPTIONS = {'macro': ('off', 'on'), 'frames': ('auto', 'raw', 'selected', 'cropped')}
 FRAME = r'img_?\d+\.(jpe?g|png|bmp)'
 # (kind, whole recordings?): what is read first. The crops of single clips are not complete, so they
@@ -57,11 +58,7 @@ def read(source, *, options):
     """
     book, rows = _coding(source)
     tree, whole, others = _choose(_trees(source), options['frames'], source)
-    instead = f'{tree.kind} ones are read from {annotated.relative(tree.path, source)}'
-    rows += [
-        Row(annotated.relative(other.path, source), 'ignored', f'{other.kind} frames; {instead}')
-        for other, _ in others
-    ]
+    rows += annotated.unread_trees([other for other, _ in others], tree, source)
     annotations, wrong = annotated.read_rows(
         book.records, lambda record: coding.annotation(record, book)
     )
@@ -80,7 +77,7 @@ def read(source, *, options):
     ]
     rows += [_unused(path, name, source) for path, name in unused]
     rows += [
-        Row(item.where, 'dropped', 'macro-expression; macro=on takes them too', item.clip)
+        Row(item.where, 'dropped', 'macro-expression: macro=on takes them too', item.clip)
         for item in left_out
     ]
     gone = {item.clip for item in left_out}
@@ -129,7 +126,7 @@ def _codings(folder):
     """([Coding] of all coding workbooks, the best first; audit rows of the other workbooks);
     UserError if none.
     """
-    books, rows = annotated.codings(folder, _load, 'CAS(ME)^2')
+    books, rows = annotated.coding_sheets(folder, _load, 'CAS(ME)^2')
     if not books:
         seen = ', '.join(row.file for row in rows[:3]) or 'no workbook at all'
         raise UserError(
@@ -240,6 +237,6 @@ def _unused(path, name, source):
         return Row(
             file,
             'dropped',
-            f'stands under {path.parent.name}, so whose recording it is cannot be told',
+            f'whose recording it is cannot be seen: it stands under {path.parent.name}',
         )
     return Row(file, 'ignored', 'no row of the sheet names it')

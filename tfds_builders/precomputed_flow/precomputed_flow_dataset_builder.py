@@ -21,13 +21,15 @@ INSTRUCTIONS = (
 class Builder(base.ClipBuilder):
     """Reads only `u_test`: `u_train` of a subject repeats the other subjects' files."""
 
-    VERSION = tfds.core.Version('1.0.0')
+    VERSION = tfds.core.Version('2.0.0')
     MANUAL_DOWNLOAD_INSTRUCTIONS = INSTRUCTIONS
     CODE = ('tfds_builders.precomputed_flow.layout', 'tfds_builders.precomputed_flow.png')
 
     def _info(self):
         return self.clip_info(
-            schema.clip_features(flow=schema.tensor((HEIGHT, WIDTH, 3), np.uint8))
+            schema.clip_features(
+                tuple(layout.EMOTIONS.values()), flow=schema.tensor((HEIGHT, WIDTH, 3), np.uint8)
+            )
         )
 
     def settings(self):

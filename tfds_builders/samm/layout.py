@@ -5,7 +5,7 @@ each row.
 import re
 
 from mer_jax.errors import UserError
-from tfds_builders import annotated, sheets, trees
+from tfds_builders import annotated, audit, sheets, trees
 from tfds_builders.audit import Row
 from tfds_builders.samm import corrections
 
@@ -33,7 +33,7 @@ LONG_COLUMNS = {
     'offset': ('Offset',),
     'type': ('Type',),
 }
-EMOTIONS = ('anger', 'contempt', 'disgust', 'fear', 'happiness', 'sadness', 'surprise', 'other')
+EMOTIONS = ('Anger', 'Contempt', 'Disgust', 'Fear', 'Happiness', 'Sadness', 'Surprise', 'Other')
 ROWS = 159  # of the official sheet
 # subject, inducement, index: neither an action unit nor an emotion
 CLIP = r'0*(\d{1,3})_(\d+)_(\d+)'
@@ -75,7 +75,7 @@ def read(source, *, options):
     path, records = max(coding, key=lambda item: (len(item[1]) == ROWS, len(item[1])))
     for other in (other for other, _ in coding if other != path):
         rows.append(Row(annotated.relative(other, source), 'ignored', f'{path.name} is read'))
-    tree, unread = annotated.tree_read(
+    tree, unread = annotated.choose_tree(
         _trees(source), options['frames'], KINDS, source, INSTRUCTIONS
     )
     rows += unread
@@ -109,7 +109,7 @@ def files(source):
 
 def _sheets(folder):
     """([(path, records)] of all coding sheets, audit rows of the other workbooks)."""
-    return annotated.codings(folder, _load, 'SAMM')
+    return annotated.coding_sheets(folder, _load, 'SAMM')
 
 
 def _load(path):
@@ -186,14 +186,14 @@ def _annotation(record):
             'each other'
         )
     onset, offset = (
-        annotated.frame('Onset Frame', record['onset']),
-        annotated.frame('Offset Frame', record['offset']),
+        annotated.frame_number('Onset Frame', record['onset']),
+        annotated.frame_number('Offset Frame', record['offset']),
     )
     return annotated.Annotation(
         where=record['where'],
         clip=clip,
         subject=subject,
-        emotion=annotated.word(record['emotion'], EMOTIONS),
+        emotion=annotated.emotion(record['emotion'], EMOTIONS),
         action_units=record['action_units'],
         onset=onset,
         apex=record['apex'],
@@ -210,5 +210,5 @@ def _checksum(cell, frames):
         agrees = not cell or sheets.whole(cell) == frames
     except ValueError:
         agrees = False
-    reason = f'Duration is {cell} but onset to offset are {frames} frames: it is not used'
-    return () if agrees else ((reason, cell, str(frames)),)
+    reason = 'Duration contradicts onset and offset: it is not used'
+    return () if agrees else (audit.Repair(reason, cell, str(frames)),)

@@ -14,7 +14,7 @@ from itertools import chain
 from pathlib import Path
 
 from mer_jax.errors import UserError
-from tfds_builders import annotated, frames, trees
+from tfds_builders import annotated, audit, frames, trees
 from tfds_builders.audit import Row
 from tfds_builders.clip import Clip
 
@@ -69,7 +69,7 @@ def read(source, *, options):
             other,
             other,
             'ignored',
-            f'{camera} {other_kind} frames; {annotated.relative(tree, tree.parent)} ones are read',
+            f'{camera} {other_kind} frames: {annotated.relative(tree, tree.parent)} ones are read',
         )
         for camera, other_kind, other in _trees(Path(source))
         if other != tree
@@ -195,7 +195,12 @@ def _clip_folder(folder, tree, subject, emotion):
     """Dictionary of a clip folder, or the Row that says why it is none."""
     match = _CLIP.fullmatch(folder.name)
     if not match:
-        return _row(folder, tree, 'dropped', f'not named like {subject}_{EMOTIONS[emotion]}_01')
+        return _row(
+            folder,
+            tree,
+            'dropped',
+            f'not named like a clip: must be like {subject}_{EMOTIONS[emotion]}_01',
+        )
     clip = f's{int(match[1]):02d}_{match[2].lower()}_{match[3]}'
     if match[2].lower() != EMOTIONS[emotion]:
         return _row(
@@ -224,14 +229,9 @@ def _clip(item, tree, camera, cropped):
     if wrong:
         return [], [_row(item['folder'], tree, 'dropped', wrong, item['clip']), *rows]
     first, last = min(usable), max(usable)
-    repairs = annotated.gaps(first, last, usable)
-    reason, old, new = repairs[0] if repairs else ('', '', '')
-    rows.insert(
-        0,
-        _row(
-            item['folder'], tree, 'repaired' if repairs else 'used', reason, item['clip'], old, new
-        ),
-    )
+    repairs = annotated.missing_frames(first, last, usable)
+    folder = annotated.relative(item['folder'], tree.parent)
+    rows.insert(0, audit.repaired(folder, repairs, item['clip']))
     fields = {name: item[name] for name in ('clip', 'subject', 'emotion')}
     clip = Clip(
         **fields,
@@ -254,20 +254,20 @@ def _unusable(usable, problems):
     whole or not.
     """
     if len(usable) < 2:
-        return f'{len(usable)} usable frames; a clip needs 2'
+        return f'too few usable frames: {len(usable)}, at least 2 are needed'
     for path, reason in problems:
         # The neighbour of a damaged end is another onset: copies of the release would differ
         # without a word.
         if 0 <= frames.number(path) < min(usable) or frames.number(path) > max(usable):
             return (
-                f'onset or offset frame {frames.number(path)} cannot be used ({reason}); '
-                'unpack it again'
+                f'onset or offset frame cannot be used: {frames.number(path)} ({reason}); '
+                'unpack it again from the release'
             )
     return ''
 
 
-def _row(path, tree, status, reason, clip='', old='', new=''):
+def _row(path, tree, status, reason, clip=''):
     """audit.Row whose file is relative to the folder of the camera folder:
     'HS/s1/micro/negative/s1_ne_01'.
     """
-    return Row(annotated.relative(path, tree.parent), status, reason, clip, old, new)
+    return Row(annotated.relative(path, tree.parent), status, reason, clip)

@@ -10,6 +10,7 @@ import tensorflow_datasets as tfds
 from mer_jax import machine
 from mer_jax.preprocess import flow, magnify
 from mer_jax.preprocess.synthetic import clips
+from mer_jax.preprocess.synthetic.emotions import EMOTIONS
 from mer_jax.preprocess.synthetic.identity import SIZE
 from mer_jax.preprocess.synthetic.plans import NOT_DRAWN, PLANS, VARIED
 from tfds_builders import base, inputs, schema, workers
@@ -56,7 +57,7 @@ class Builder(base.ClipBuilder):
     the truth.
     """
 
-    VERSION = tfds.core.Version('1.0.0')
+    VERSION = tfds.core.Version('2.0.0')
     CODE = (
         'tfds_builders.inputs',
         *(f'mer_jax.preprocess.{name}' for name in ('flow', 'magnify', 'pyramid')),
@@ -70,6 +71,7 @@ class Builder(base.ClipBuilder):
     def _info(self):
         return self.clip_info(
             schema.clip_features(
+                EMOTIONS,
                 flow=schema.tensor((SIZE, SIZE, 3), np.float32),
                 first_frame=np.int32,
                 key_frames=schema.tensor((3, SIZE, SIZE), np.uint8),
