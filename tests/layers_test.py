@@ -12,7 +12,14 @@ ROOT = Path(__file__).parents[1]
 
 # A package may import packages of the lines above it, and those to its left in its own line.
 LAYERS = (
-    ('mer_jax.errors', 'mer_jax.types', 'mer_jax.machine', 'mer_jax.quiet', 'mer_jax.entries'),
+    (
+        'mer_jax.errors',
+        'mer_jax.types',
+        'mer_jax.machine',
+        'mer_jax.quiet',
+        'mer_jax.entries',
+        'mer_jax.settings',
+    ),
     ('mer_jax.preprocess', 'tfds_builders', 'mer_jax.evaluation', 'mer_jax.runfiles'),
     ('mer_jax.data', 'mer_jax.folds', 'mer_jax.models', 'mer_jax.report'),
     ('mer_jax.training', 'mer_jax.classical', 'mer_jax.generation', 'mer_jax.spotting'),

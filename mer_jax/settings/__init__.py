@@ -1,0 +1,1 @@
+"""Every setting of an experiment, once: default, allowed values, and reason."""

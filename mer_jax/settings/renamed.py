@@ -1,0 +1,26 @@
+"""Settings that have another name now; read for the message about an unknown setting."""
+
+RENAMED = {
+    'data.rows': 'data.task (clips: recognition, frames: spotting)',
+    'data.difference': 'data.subtract_onset',
+    'data.scale': 'data.clip_normalise (stretch: True) and data.input_scaler (p995, standard)',
+    'data.scale_scope': 'data.scaler_scope',
+    'data.sides': 'data.lateral_units',
+    'data.drawn_labels': 'data.random_subject_labels',
+    'data.jpeg': 'data.jpeg_roundtrip',
+    'spotting.decision': 'spotting.decoder',
+    'protocol.scored': 'protocol.evaluate_on',
+    'model.ocnet.dropped': 'model.ocnet.dropout_units',
+    'model.dual_branch.fuse': 'model.dual_branch.head_fusion',
+    'model.dual_branch.fine': 'model.dual_branch.unstrided_layers',
+    'model.single_branch.fine': 'model.single_branch.unstrided_layers',
+    'train.group': 'train.runs_in_memory',
+    'balance.generated': 'balance.file',
+    'gan.each': 'gan.images_per_class',
+    'alignment.share': 'alignment.weight',
+    'alignment.form': 'alignment.variant',
+    'augment.strength': 'augment.flow_scale',
+    'explain.aucam': 'explain.au_cam',
+    'head.inner': 'head.inner_folds',
+    'head.best': 'head.top_k',
+}
