@@ -186,10 +186,10 @@ def _networks(model):
     wrong = []
     for network in NETWORKS:
         options = model[network]
-        for key in [key for key in options if key in RANGES]:
-            low, high = RANGES[key]
-            if not low <= options[key] <= high:
-                wrong.append(f'model.{network}.{key} is {options[key]}; allowed: {low} to {high}')
+        for key, value in options.items():
+            low, high = RANGES.get(key, (value, value))
+            if not low <= value <= high:
+                wrong.append(f'model.{network}.{key} is {value}; allowed: {low} to {high}')
         groups = options.get('groups', 0)
         if groups > 0 and options['width'] % (2 * groups):
             wrong.append(
@@ -278,7 +278,7 @@ def _balance(settings):
             f'{" or ".join(f"augment.{name}" for name in CHANGES)} above 0'
         )
     if resampler.file != bool(source):
-        of_files = [name for name, resampler in RESAMPLERS.items() if resampler.file]
+        of_files = [name for name, entry in RESAMPLERS.items() if entry.file]
         wrong.append(
             f'balance.generated is {source!r} and balance.method {method!r}; allowed: a .npz '
             f"file with {' or '.join(map(repr, of_files))}, '' otherwise"
@@ -286,11 +286,13 @@ def _balance(settings):
     if resampler.trained:
         wrong += _gan(settings)
     if resampler.images and balance['scope'] == 'all':
-        scope = resampler.scope
-        wrong.append(
-            f"balance.scope is 'all', which new images have no part in; allowed with {method!r}: "
-            f"'fold'" + (f' ({scope} is its own)' if scope != 'balance.scope' else '')
+        line = (
+            "balance.scope is 'all', which new images have no part in; allowed with "
+            f"{method!r}: 'fold'"
         )
+        if resampler.scope != 'balance.scope':
+            line += f' ({resampler.scope} is its own)'
+        wrong.append(line)
     if '{subject}' in source and not _protocol(protocol['name']).one_subject:
         wrong.append(
             f"balance.generated holds '{{subject}}', one file a left-out subject, but "

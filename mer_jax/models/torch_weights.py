@@ -50,9 +50,7 @@ def torch_names(name: str) -> dict:
     Where no file was published, the PyTorch names are the flax path with dots: u.conv1, bn1, fc3.
     """
     if not NETWORKS[name].torch_names:
-        raise UserError(
-            f'model.name is {name!r}, which reads no weights files; model.init_from: ""'
-        )
+        raise UserError(f"model {name} reads no weights files; allowed: model.init_from ''")
     return loaded(NETWORKS[name].torch_names)
 
 
