@@ -15,9 +15,8 @@ from mer_jax.experiment import folder as run_folder
 from mer_jax.folds import protocols
 from mer_jax.models import torch_weights
 from mer_jax.runfiles.folder import lock, prepare
-from mer_jax.training import checkpoint, fold_by_fold, metrics_log, parallel, plan, programs
+from mer_jax.training import checkpoint, fold_by_fold, loop, metrics_log, parallel, plan, programs
 from mer_jax.training import held_out as evaluation
-from mer_jax.training import loop as training
 
 
 def train(config, workdir) -> dict:
@@ -98,23 +97,7 @@ def train_groups(config, loaded, folds, titles, layout, folder, seconds, learner
         shape = config.train.epochs, len(run_of_row), len(loaded.names.classes)
         held_out = metrics_log.open_held_out(folder, shape, done=run_folder.newest(folder))
     done = run_folder.trained(folder, config.train.seeds) == config.train.epochs
-    settings = {
-        'runs': size,
-        'test_batch': config.evaluate.batch_size,
-        **build.feed(config, loaded),
-    }
-    if config.train.fold_by_fold:
-        ready = fold_by_fold.programs(learner, loaded.samples, folds, **settings)
-    else:
-        ready = programs.compiled(
-            learner,
-            layout,
-            loaded.samples,
-            folds,
-            chunk=1 if config.evaluate.every_epoch else training.CHUNK,
-            done=done,
-            **settings,
-        )
+    ready = _programs(config, loaded, folds, layout, learner, done=done)
     seconds['compile'] = ready.seconds
     with metrics_log.progress(total, -(-total // size), 0 if done else config.train.epochs) as bar:
         for number, first in enumerate(range(0, total, size)):
@@ -140,6 +123,19 @@ def train_groups(config, loaded, folds, titles, layout, folder, seconds, learner
                             checkpoint.save(manager, epoch, programs.to_host(group, states))
             output = evaluation.put(output, programs.predict(group, states), own, rows)
     return output
+
+
+def _programs(config, loaded, folds, layout, learner, *, done) -> programs.Programs:
+    """The programs that train; done: no epoch is left, so that they only predict."""
+    feed = {
+        'runs': layout.group,
+        'test_batch': config.evaluate.batch_size,
+        **build.feed(config, loaded),
+    }
+    if config.train.fold_by_fold:
+        return fold_by_fold.programs(learner, loaded.samples, folds, **feed)
+    chunk = 1 if config.evaluate.every_epoch else loop.CHUNK
+    return programs.compiled(learner, layout, loaded.samples, folds, chunk=chunk, done=done, **feed)
 
 
 def _start(config, group, manager, *, titles):
