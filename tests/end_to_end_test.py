@@ -20,6 +20,7 @@ import pytest
 
 import main
 from mer_jax import cli
+from mer_jax.experiment import settings
 from mer_jax.training import checkpoint, fold_by_fold, plan
 from tests.support import fake_raw
 from tests.support.compiling import optimised
@@ -32,8 +33,8 @@ def quick_settings(name):
     """What a quick run of a config depends on, as text.
 
     All settings but the name, those of networks that it does not use, and rates of learning and
-    dropout: the same program runs with any of them, and `test_every_config_is_run_or_equals_one`
-    checks their range.
+    dropout: the same program runs with any of them, and
+    `test_every_config_is_run_or_equals_one_that_is` checks their range.
     """
     settings = importlib.import_module(f'configs.{name}').get_config('quick').to_dict()
     model = settings.pop('model')
@@ -120,6 +121,7 @@ def test_every_config_runs_quick(name, quick_run):
 def test_every_config_is_run_or_equals_one_that_is(name):
     """Its command must be understood, down to settings of some run, as which it runs."""
     _, config, folder = cli.parse([f'--config={ROOT}/configs/{name}.py:quick'])
+    settings.check(config.to_dict())
     assert config.name == name and folder == f'runs/{name}-quick'
     twin = importlib.import_module(f'configs.{RUN[quick_settings(name)]}').get_config('quick')
     assert twin.data == config.data
