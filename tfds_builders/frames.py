@@ -1,11 +1,13 @@
-"""Frame files of a clip: their numbers, which of them are whole (headers and tails only), and one
-as a grey picture.
+"""Frame files of a clip: their numbers, which of them are whole, and one as a grey picture.
+
+Whether a file is whole is seen by its header and its end; no pixel is decoded.
 """
 
 import os
 import re
 import struct
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 import cv2
@@ -24,71 +26,80 @@ _SIZED = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # JPEG start-of-frame marker
 _SCAN, _END = 0xDA, b'\xff\xd9'
 
 
-def number(path):
-    """Frame number: the integer at the end of the file's stem ('reg_img46.jpg' -> 46); -1 where
-    there is none.
-    """
+def number(path: Path) -> int:
+    """Frame number at the end of a file's stem ('reg_img46.jpg' -> 46); -1 where there is none."""
     match = re.search(r'([0-9]+)\s*$', Path(path).stem)
     return int(match[1]) if match and int(match[1]) <= LARGEST else -1
 
 
-def is_frame(name):
+def is_frame(name: str) -> bool:
     """True for names with the suffix of a picture that no operating system left behind."""
     return name.lower().endswith(SUFFIXES) and not is_litter(name)
 
 
-def numbered(folder):
-    """[(number, path)] of all picture names in `folder`, by number (-1: none), then name; nothing
-    is opened.
+def numbered(folder: Path) -> list[tuple[int, Path]]:
+    """(number, path) of all pictures in `folder`, by number (-1: none), then name.
+
+    Nothing is opened.
     """
     with os.scandir(folder) as entries:
         names = [entry.name for entry in entries if is_frame(entry.name)]
     return sorted((number(name), Path(folder) / name) for name in names)
 
 
-def listing(folder, *, first=0, last=LARGEST):
-    """(files {number: path} ascending, problems [(path, reason)]) of the pictures of `folder`; no
-    pixel is decoded.
+def listing(
+    folder: Path, *, first: int = 0, last: int = LARGEST
+) -> tuple[dict[int, Path], list[tuple[Path, str]]]:
+    """The usable pictures of `folder` and the others with their reasons; no pixel is decoded.
 
-    Only numbers `first`..`last` are looked at (long recordings). A file with a problem is not in
-    `files`: without a number, unreadable, empty, no JPEG, PNG or BMP whatever its suffix, cut off,
-    over 64 megapixels, another size than most of its folder, or a number that two whole files of
-    that size share. Files with other suffixes are passed over.
+    A file cannot be used that has no number, is unreadable, empty, cut off, over 64 megapixels, or
+    no JPEG, PNG or BMP (whatever its suffix), that has another size than most of its folder, or a
+    number that two whole files of that size share. Files with other suffixes are passed over.
+
+    Args:
+      folder: of one clip, or of a long recording.
+      first: numbers below it are not looked at.
+      last: numbers above it are not looked at.
+
+    Returns:
+      ({number: path} ascending, [(path, reason)]).
     """
     sizes, problems = {}, []
-    for at, path in numbered(folder):
-        if at < 0:
+    for frame, path in numbered(folder):
+        if frame < 0:
             problems.append((path, NO_NUMBER))
-        elif first <= at <= last:
+        elif first <= frame <= last:
             try:
                 sizes[path] = size(path)
             except (ValueError, OSError) as error:
                 problems.append((path, _reason(error)))
     usual = Counter(sizes.values()).most_common(1)[0][0] if sizes else ()
-    alike = Counter(number(path) for path in sizes if sizes[path] == usual)
+    files_of_number = Counter(number(path) for path in sizes if sizes[path] == usual)
     files = {}
     for path, (height, width) in sizes.items():
+        frame = number(path)
         if (height, width) != usual:
             there = f'{height}x{width}, most files of its folder have {usual[0]}x{usual[1]}'
             problems.append((path, f'another number of pixels: {there}'))
-        elif alike[number(path)] > 1:
-            there = f'{alike[number(path)]} files of the folder have the number {number(path)}'
+        elif files_of_number[frame] > 1:
+            there = f'{files_of_number[frame]} files of the folder have the number {frame}'
             problems.append((path, f'several files of one frame number: {there}'))
         else:
-            files[number(path)] = path
+            files[frame] = path
     return files, problems
 
 
-def between(files, first, last):
-    """((number, path), ...) of the files numbered `first`..`last`, ascending: what a record's
-    `frames` holds.
-    """
-    return tuple((at, files[at]) for at in sorted(files) if first <= at <= last)
+def between(files: Mapping[int, Path], first: int, last: int) -> tuple[tuple[int, Path], ...]:
+    """(number, path) of the files numbered `first`..`last`, ascending: `frames` of a Clip."""
+    return tuple((frame, files[frame]) for frame in sorted(files) if first <= frame <= last)
 
 
-def size(path):
-    """(height, width) from the header of a whole JPEG, PNG or BMP; ValueError with a reason, or
-    OSError.
+def size(path: Path) -> tuple[int, int]:
+    """(height, width) from the header of a whole JPEG, PNG or BMP.
+
+    Raises:
+      ValueError: it is none; the message is the reason.
+      OSError: it cannot be read.
     """
     if not os.path.isfile(path):  # opening a named pipe would wait for ever
         raise ValueError('not a file')
@@ -96,12 +107,16 @@ def size(path):
         return _size(file, os.fstat(file.fileno()).st_size)
 
 
-def read_gray(path):
-    """The picture as uint8 [H, W]; ValueError with a reason, or OSError.
+def read_gray(path: Path) -> np.ndarray:
+    """Reads a picture as grey uint8 [H, W].
 
     Colour becomes grey by 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601), 16 bits become 8 by division
     by 257, rounded; transparency and the EXIF orientation are passed over: annotators saw the
     pixels as they are stored.
+
+    Raises:
+      ValueError: it is no whole picture; the message is the reason.
+      OSError: it cannot be read.
     """
     # a small file may announce 30,000 x 30,000 pixels: judged before decoding
     height, width = size(path)
@@ -112,20 +127,17 @@ def read_gray(path):
     if image is None or image.shape[:2] != (height, width):
         raise ValueError('damaged: its pixels cannot be decoded')
     if image.ndim == 3:
-        image = cv2.cvtColor(
-            image, cv2.COLOR_BGR2GRAY if image.shape[2] == 3 else cv2.COLOR_BGRA2GRAY
-        )
-    return (
-        image
-        if image.dtype == np.uint8
-        else ((image.astype(np.uint32) + 128) // 257).astype(np.uint8)
-    )
+        to_gray = cv2.COLOR_BGR2GRAY if image.shape[2] == 3 else cv2.COLOR_BGRA2GRAY
+        image = cv2.cvtColor(image, to_gray)
+    if image.dtype == np.uint8:
+        return image
+    return ((image.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
 def _reason(error):
-    return (
-        f'cannot be read: {error.strerror or error}' if isinstance(error, OSError) else str(error)
-    )
+    if isinstance(error, OSError):
+        return f'cannot be read: {error.strerror or error}'
+    return str(error)
 
 
 def _size(file, length):
@@ -138,7 +150,7 @@ def _size(file, length):
             height, width = _jpeg(file, length)
         elif head.startswith(b'\x89PNG\r\n\x1a\n') and head[12:16] == b'IHDR':
             width, height = struct.unpack('>II', head[16:24])
-            _find(file, b'IEND\xaeB`\x82', 8, length)
+            _require(file, b'IEND\xaeB`\x82', 8, length)
         elif head.startswith(b'BM'):
             height, width = _bmp(head, length)
         else:
@@ -155,7 +167,7 @@ def _size(file, length):
 
 def _jpeg(file, length):
     """(height, width) from the start-of-frame segment; walks the segments up to the first scan."""
-    found, at = (), 2
+    height_width, at = (), 2
     while True:
         file.seek(at)
         mark, kind, step = struct.unpack('>BBH', file.read(4))
@@ -165,21 +177,22 @@ def _jpeg(file, length):
             at += 1
             continue
         if kind in _SIZED:
-            found = struct.unpack('>xHH', file.read(5))
+            height_width = struct.unpack('>xHH', file.read(5))
         if kind == _SCAN:
             break
         at += 2 + step
-    if not found:
+    if not height_width:
         raise ValueError('damaged: a JPEG without a size')
-    _find(file, _END, at, length)
-    return found
+    _require(file, _END, at, length)
+    return height_width
 
 
 def _bmp(head, length):
     """(height, width), after comparing the file's length with what the header announces."""
     start, header = struct.unpack('<10xII', head[:18])
     if header == 12:  # OS/2
-        width, height, bits, packing, packed = *struct.unpack('<HH2xH', head[18:26]), 0, 0
+        width, height, bits = struct.unpack('<HH2xH', head[18:26])
+        packing, packed = 0, 0
     else:
         width, height, bits, packing, packed = struct.unpack('<ii2xHII', head[18:38])
     width, height = max(width, 0), abs(height)  # negative: rows from top to bottom
@@ -189,10 +202,9 @@ def _bmp(head, length):
     return height, width
 
 
-def _find(file, end, start, length):
-    """ValueError unless the bytes `end` occur from `start` on; the last 4 KiB first, all else only
-    where not there.
-    """
+def _require(file, end, start, length):
+    """ValueError unless the bytes `end` occur from `start` on."""
+    # the last 4 KiB first: whole files are read no further
     for begin in (max(start, length - TAIL), start):
         file.seek(begin)
         if end in file.read():

@@ -1,5 +1,6 @@
-"""Annotation sheets (.xlsx, .xls, .csv) as rows of text, exactly as typed, and tables found by
-their column names.
+"""Annotation sheets (.xlsx, .xls, .csv) as rows of text, exactly as typed.
+
+Tables inside them are found by their column names.
 """
 
 import csv
@@ -7,6 +8,7 @@ import io
 import re
 import statistics
 import warnings
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import openpyxl
@@ -18,9 +20,10 @@ SUFFIXES = ('.xlsx', '.xls', '.csv')
 ENCODINGS = ('utf-8-sig', 'gb18030')  # what spreadsheets export; the second from a Chinese system
 
 
-def workbooks(folder):
-    """Files directly in `folder` that may hold a sheet, sorted by name; none of Excel's lock files
-    ('~$...xlsx').
+def workbooks(folder: Path) -> list[Path]:
+    """Files directly in `folder` that may hold a sheet, sorted by name.
+
+    Excel's lock files ('~$...xlsx') are left out.
     """
     try:
         entries = sorted(Path(folder).iterdir())
@@ -35,13 +38,14 @@ def workbooks(folder):
     ]
 
 
-def tables(path):
-    """[(sheet name, rows)] of a workbook; a row is a list of str, row i of the list is row i + 1 of
-    the sheet.
+def tables(path: Path) -> list[tuple[str, list[list[str]]]]:
+    """(sheet name, rows) of every sheet of a workbook; row i is row i + 1 of the sheet.
 
     Whole numbers read as '12', text is only stripped ('006' and 'NULL' stay), an empty cell is ''.
-    A CSV file is one sheet named ''. What the file is, its content says and not its name. Raises
-    UserError where it cannot be read.
+    A CSV file is one sheet named ''. The content of a file decides what it is, not its name.
+
+    Raises:
+      UserError: it cannot be read.
     """
     path = Path(path)
     try:
@@ -60,38 +64,49 @@ def tables(path):
         ) from error
 
 
-def find_table(path, columns, optional=()):
-    """Rows below the first row of a workbook that holds all the `columns`: dicts by column, and
-    'row', the 1-based row.
+def find_table(
+    path: Path, columns: Mapping[str, Sequence[str]], optional: Collection[str] = ()
+) -> list[dict]:
+    """The rows of a table, which begins below the first row that names all `columns`.
 
-    `columns` maps a column to the names it may bear ({'onset': ('OnsetFrame', 'Onset')}); case,
-    blanks and punctuation of a name do not count, of two columns of one name the first is taken.
-    Columns in `optional` may be missing; they read ''. Rows that are empty in all columns are left
-    out. Returns [] where no sheet has those columns; UserError as `tables`.
+    Args:
+      path: of a workbook.
+      columns: the names that a column may have: {'onset': ('OnsetFrame', 'Onset')}. Case, blanks
+        and punctuation do not count; of two columns of one name the first is taken.
+      optional: columns that may be missing; they read ''.
+
+    Returns:
+      dictionaries by column, with 'row', the 1-based row of the sheet. Rows that are empty in all
+      columns are left out; [] where no sheet has those columns.
+
+    Raises:
+      UserError: the workbook cannot be read.
     """
     for _, rows in tables(path):
         for index, names in enumerate(rows):
             places = _places(names, columns)
-            if all(column in places or column in optional for column in columns):
+            missing = set(columns) - set(places) - set(optional)
+            if not missing:
                 return _records(rows, index + 1, columns, places)
     return []
 
 
-def whole(text):
-    """int of '261', '261.0' or ' 261 '; ValueError with a reason for anything else."""
+def whole(text: str) -> int:
+    """The whole number '261', '261.0' or ' 261 '; ValueError with a reason for anything else."""
     if not re.fullmatch(r'\s*[+-]?[0-9]+(\.0*)?\s*', text):
         raise ValueError(f'{text!r} is not a whole number')
     return int(text.strip().partition('.')[0])
 
 
 def _places(names, columns):
-    """Index of each column that a row of names holds."""
+    """{column: index} of the columns that a row of names holds."""
     plain = [_plain(name) for name in names]
-    found = {
-        column: [plain.index(name) for name in map(_plain, accepted) if name in plain]
-        for column, accepted in columns.items()
-    }
-    return {column: indices[0] for column, indices in found.items() if indices}
+    places = {}
+    for column, accepted in columns.items():
+        for name in map(_plain, accepted):
+            if name in plain:
+                places.setdefault(column, plain.index(name))
+    return places
 
 
 def _plain(name):
@@ -99,15 +114,16 @@ def _plain(name):
 
 
 def _records(rows, start, columns, places):
-    found = []
+    """Dictionaries by column of the rows from index `start` on."""
+    records = []
     for number, row in enumerate(rows[start:], start + 1):
-        places_here = {column: place for column, place in places.items() if place < len(row)}
-        cells = {
-            column: row[places_here[column]] if column in places_here else '' for column in columns
-        }
+        cells = dict.fromkeys(columns, '')
+        for column, place in places.items():
+            if place < len(row):
+                cells[column] = row[place]
         if any(cells.values()):
-            found.append({**cells, 'row': number})
-    return found
+            records.append({**cells, 'row': number})
+    return records
 
 
 def _xlsx(content):
@@ -118,28 +134,24 @@ def _xlsx(content):
         sheets = []
         for sheet in book.worksheets:
             sheet.reset_dimensions()  # a size written wrongly by another program would cut rows off
-            rows = sheet.iter_rows(values_only=True)
-            sheets.append((sheet.title, [[_text(value) for value in row] for row in rows]))
+            rows = [list(map(_text, row)) for row in sheet.iter_rows(values_only=True)]
+            sheets.append((sheet.title, rows))
     return sheets
 
 
 def _xls(content):
     book = xlrd.open_workbook(file_contents=content, logfile=io.StringIO())
-    return [
-        (
-            sheet.name,
-            [[_xls_text(cell) for cell in sheet.row(index)] for index in range(sheet.nrows)],
-        )
-        for sheet in book.sheets()
-    ]
+    sheets = []
+    for sheet in book.sheets():
+        rows = [list(map(_xls_text, sheet.row(index))) for index in range(sheet.nrows)]
+        sheets.append((sheet.name, rows))
+    return sheets
 
 
 def _xls_text(cell):
-    return (
-        xlrd.error_text_from_code[cell.value]
-        if cell.ctype == xlrd.XL_CELL_ERROR
-        else _text(cell.value)
-    )
+    if cell.ctype == xlrd.XL_CELL_ERROR:
+        return xlrd.error_text_from_code[cell.value]
+    return _text(cell.value)
 
 
 def _text(value):
@@ -170,7 +182,7 @@ def _decode(content):
 
 def _cells(text, delimiter):
     reader = csv.reader(io.StringIO(text, newline=''), delimiter=delimiter)
-    return [[cell.strip() for cell in row] for row in reader]
+    return [list(map(str.strip, row)) for row in reader]
 
 
 def _width(rows):

@@ -1,9 +1,11 @@
-"""Image trees of a release, <tree>/<subject>/<clip>/<frames>, found by their names wherever a user
-unpacked them.
+"""Image trees of a release, <tree>/<subject>/<clip>/<frames>, wherever a user unpacked them.
+
+They are recognised by the names of their folders and files.
 """
 
 import os
 import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,30 +20,32 @@ _INSIDE = re.compile(rf'{_SUBJECT.pattern}(_\d\w*)?', re.IGNORECASE)
 
 
 class Tree(NamedTuple):
-    """One image tree. `clips` maps the lower-case clip id to its folders: more than one where it
-    lies there twice.
-    """
+    """One image tree."""
 
     path: Path
     kind: str
-    clips: dict
+    # lower-case clip id -> its folders: more than one where it lies there twice
+    clips: dict[str, list[Path]]
 
 
-def folders(folder, depth=DEPTH):
-    """`folder` and the folders at most `depth` below it, nearer ones first; none of a subject,
-    video or clip.
+def folders(folder: Path, depth: int = DEPTH) -> Iterator[Path]:
+    """Yields `folder` and the folders at most `depth` below it, nearer ones first.
+
+    Folders of a subject, video or clip are left out.
     """
     level = [Path(folder)]
     for _ in range(depth + 1):
         yield from level
-        level = [
-            inner for outer in level for inner in inside(outer) if not _INSIDE.fullmatch(inner.name)
-        ]
+        next_level = []
+        for outer in level:
+            next_level += [inner for inner in inside(outer) if not _INSIDE.fullmatch(inner.name)]
+        level = next_level
 
 
-def inside(folder):
-    """Folders directly in `folder`, sorted by name; without litter, and none where it may not be
-    listed.
+def inside(folder: Path) -> list[Path]:
+    """Folders directly in `folder`, sorted by name, without litter.
+
+    There are none where the folder may not be listed.
     """
     try:
         with os.scandir(folder) as entries:
@@ -53,51 +57,65 @@ def inside(folder):
     return [Path(folder) / name for name in sorted(names)]
 
 
-def workbooks(folder):
+def workbooks(folder: Path) -> list[Path]:
     """All sheets in `folder` and the folders below it, in the order of `folders`."""
-    return [path for inner in folders(folder) for path in sheets.workbooks(inner)]
+    paths = []
+    for inner in folders(folder):
+        paths += sheets.workbooks(inner)
+    return paths
 
 
-def find(folder, *, clip_id, frame, kind):
-    """Trees in `folder` and below, as [Tree], in the order of `folders`.
+def find(
+    folder: Path,
+    *,
+    clip_id: Callable[[str, str], str],
+    frame: str,
+    kind: Callable[[Path, list[Path]], str],
+) -> list[Tree]:
+    """Image trees in `folder` and below, in the order of `folders`.
 
-    clip_id(subject folder's name, clip folder's name) -> id, '' where those are no subject and clip
-    of this release;
-    frame: pattern of its file names, one of which must occur; kind(tree's path, files of one clip)
-    -> what it holds.
+    Args:
+      folder: where to look.
+      clip_id: clip_id(name of a subject's folder, name of a clip's folder) returns the clip's id,
+        '' where the two are no subject and clip of this release.
+      frame: pattern of the names of frame files, one of which must occur.
+      kind: kind(path of a tree, files of one of its clips) returns what the tree holds.
     """
-    found = []
+    trees = []
     for path in folders(folder):
         clips = _clips(path, clip_id)
         sample = _sample(clips, frame)
         if sample:
-            found.append(Tree(path, kind(path, sample), clips))
-    return found
+            trees.append(Tree(path, kind(path, sample), clips))
+    return trees
 
 
-def choose(found, wanted, order):
-    """(tree that is read or None, the others): `wanted` is a kind, or 'auto' for the first of
-    `order` that is there.
+def choose(
+    trees: Sequence[Tree], wanted: str, order: Sequence[str]
+) -> tuple[Tree | None, list[Tree]]:
+    """The tree that is read, None where there is none, and the others.
 
-    Of several trees of that kind the one with most clips is taken.
+    Args:
+      trees: of several of one kind, the one with most clips is taken.
+      wanted: a kind, or 'auto' for the first of `order` that is there.
+      order: kinds.
     """
     kinds = order if wanted == 'auto' else (wanted,)
-    ranked = sorted(
-        (tree for tree in found if tree.kind in kinds),
-        key=lambda t: (kinds.index(t.kind), -len(t.clips)),
-    )
-    return (
-        (ranked[0], [tree for tree in found if tree is not ranked[0]])
-        if ranked
-        else (None, list(found))
-    )
+    candidates = [tree for tree in trees if tree.kind in kinds]
+    if not candidates:
+        return None, list(trees)
+    best = min(candidates, key=lambda tree: (kinds.index(tree.kind), -len(tree.clips)))
+    return best, [tree for tree in trees if tree is not best]
 
 
-def nearest_word(path, root, words):
-    """Kind of the nearest name, from `path` up to, without, `root`, that has a word of ((word,
-    kind), ...); '' if none.
+def nearest_word(path: Path, root: Path, words: Sequence[tuple[str, str]]) -> str:
+    """The kind of the nearest folder, from `path` up to `root`, whose name has a word; '' if none.
 
-    Of several words in one name the first of `words` counts ('CASME2_RAW_selected').
+    Args:
+      path: folder of a tree.
+      root: what the user names; its own name does not count, unless it is the tree.
+      words: (word, kind) pairs; of several words in one name the first counts
+        ('CASME2_RAW_selected').
     """
     for folder in [path, *path.parents]:
         # what a user calls the folder above a release says nothing of its trees
@@ -111,35 +129,39 @@ def nearest_word(path, root, words):
     return ''
 
 
-def common_folder(paths):
+def common_folder(paths: Iterable[Path]) -> Path:
     """The deepest folder that holds all `paths`."""
     return Path(os.path.commonpath([str(path) for path in paths]))
 
 
-def frame_files(found):
-    """All picture files of the clips of `found`, by clip folder and frame number."""
-    clips = [clip for tree in found for paths in tree.clips.values() for clip in paths]
-    return [path for clip in clips for _, path in frames.numbered(clip)]
+def frame_files(trees: Iterable[Tree]) -> list[Path]:
+    """All picture files of the clips of `trees`, by clip folder and frame number."""
+    files = []
+    for tree in trees:
+        for clip_folders in tree.clips.values():
+            for folder in clip_folders:
+                files += [path for _, path in frames.numbered(folder)]
+    return files
 
 
 def _clips(folder, clip_id):
     """{lower-case id: [folders]} of <folder>/<subject>/<clip>."""
-    found = {}
+    clips = {}
     for subject in inside(folder):
-        for clip in inside(subject) if _SUBJECT.fullmatch(subject.name) else []:
+        if not _SUBJECT.fullmatch(subject.name):
+            continue
+        for clip in inside(subject):
             if name := clip_id(subject.name, clip.name):
-                found.setdefault(name.lower(), []).append(clip)
-    return found
+                clips.setdefault(name.lower(), []).append(clip)
+    return clips
 
 
 def _sample(clips, frame):
     """The pictures of one clip that holds files of this release; [] where none does."""
+    pattern = re.compile(frame, re.IGNORECASE)
     for paths in clips.values():
-        found = [
-            path
-            for _, path in frames.numbered(paths[0])
-            if re.fullmatch(frame, path.name, re.IGNORECASE)
-        ]
-        if found:
-            return found
+        numbered = frames.numbered(paths[0])
+        pictures = [path for _, path in numbered if pattern.fullmatch(path.name)]
+        if pictures:
+            return pictures
     return []
