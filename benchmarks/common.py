@@ -27,7 +27,7 @@ INPUTS = {
 }
 CLIPS = {'cnn3d': 16, 'cnn3d_wide': 64, 'cnn3d_paper': 64}  # width
 REGIONAL = {
-    'dual_branch': {'width': 16, 'blocks': 1, 'hidden': 128, 'fine': 1},
+    'dual_branch': {'width': 16, 'blocks': 1, 'hidden': 128, 'unstrided_layers': 1},
     'dual_branch_medium': {'width': 32, 'hidden': 256},
 }
 

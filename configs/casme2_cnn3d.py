@@ -1,6 +1,6 @@
 """The 3-D network of Irawan et al. 2024 on CASME II, at 16 frames of 128x128; wants a GPU."""
 
-from configs.systems import cnn3d, cnn3d_variants
+from mer_jax.presets import cnn3d, cnn3d_variants
 
 
 def get_config(variant=''):

@@ -2,7 +2,7 @@
 26 folds at 224x224.
 """
 
-from configs.systems import dualbranch, dualbranch_variants
+from mer_jax.presets import dualbranch, dualbranch_variants
 
 
 def get_config(variant=''):

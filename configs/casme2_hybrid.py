@@ -2,7 +2,7 @@
 classes.
 """
 
-from configs.systems import hybrid, hybrid_variants
+from mer_jax.presets import hybrid, hybrid_variants
 
 
 def get_config(variant=''):

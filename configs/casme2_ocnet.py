@@ -2,7 +2,7 @@
 each fold's own GAN.
 """
 
-from configs.systems import ocnet, ocnet_variants
+from mer_jax.presets import ocnet, ocnet_variants
 
 
 def get_config(variant=''):

@@ -2,8 +2,7 @@
 manual_dir is 'A+B+C'.
 """
 
-from configs.common import variants
-from configs.systems import ststnet
+from mer_jax.presets import ststnet, variants
 
 
 def get_config(variant=''):

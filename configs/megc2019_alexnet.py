@@ -2,7 +2,7 @@
 2022).
 """
 
-from configs.common import base, variants
+from mer_jax.presets import base, variants
 
 
 def get_config(variant=''):

@@ -1,6 +1,6 @@
 """Dual-Inception (Zhou et al. 2019) on the published MEGC2019 flow features."""
 
-from configs.common import base, variants
+from mer_jax.presets import base, variants
 
 
 def get_config(variant=''):

@@ -2,14 +2,15 @@
 images of each fold's own GAN.
 
 Where the releases are built: --config.data.name=casme2/flow+samm/flow+smic/flow
---config.data.size=75 --config.gan.size=80 --config.data.scale=p995.
+--config.data.size=75 --config.gan.size=80 --noconfig.data.clip_normalise
+--config.data.input_scaler=p995.
 """
 
-from configs.systems import ocnet, ocnet_variants
+from mer_jax.presets import ocnet, ocnet_variants
 
 
 def get_config(variant=''):
     c = ocnet('megc2019_ocnet', 'precomputed_flow', size=28)
-    c.data.scale = 'stretch'
+    c.data.update({'clip_normalise': True, 'input_scaler': 'none'})
     c.gan.size = 32
     return ocnet_variants(c, variant)

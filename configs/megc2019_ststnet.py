@@ -2,8 +2,7 @@
 order cv2 reads them.
 """
 
-from configs.common import variants
-from configs.systems import ststnet
+from mer_jax.presets import ststnet, variants
 
 
 def get_config(variant=''):

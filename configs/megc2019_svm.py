@@ -2,12 +2,11 @@
 baseline.
 """
 
-from configs.common import variants
-from configs.systems import HANDCRAFTED, machines
+from mer_jax.presets import HANDCRAFTED, svm, variants
 
 
 def get_config(variant=''):
-    c = machines('megc2019_svm', 'pixels')
+    c = svm('megc2019_svm', 'pixels')
     c.data.name = 'precomputed_flow'
     c.update_from_flattened_dict(HANDCRAFTED['flow'])
     return variants(c, variant)

@@ -2,7 +2,7 @@
 enlarged to 75 x 75.
 """
 
-from configs.common import base, variants
+from mer_jax.presets import base, variants
 
 
 def get_config(variant=''):

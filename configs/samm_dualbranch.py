@@ -2,7 +2,7 @@
 magnified apex there.
 """
 
-from configs.systems import dualbranch, dualbranch_variants
+from mer_jax.presets import dualbranch, dualbranch_variants
 
 
 def get_config(variant=''):

@@ -2,7 +2,7 @@
 of subjects.
 """
 
-from configs.systems import spotting, spotting_variants
+from mer_jax.presets import spotting, spotting_variants
 
 
 def get_config(variant=''):

@@ -3,7 +3,7 @@ the clip unless data.apex names the folder of a finished spotting run; `gan=on` 
 fold's own GAN.
 """
 
-from configs.systems import ocnet, ocnet_variants
+from mer_jax.presets import ocnet, ocnet_variants
 
 
 def get_config(variant=''):

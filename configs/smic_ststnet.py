@@ -1,7 +1,6 @@
 """STSTNet on the official SMIC (HS) release: onset-to-apex flow and strain, its three classes."""
 
-from configs.common import variants
-from configs.systems import ststnet
+from mer_jax.presets import ststnet, variants
 
 
 def get_config(variant=''):

@@ -2,7 +2,7 @@
 of 32x32.
 """
 
-from configs.systems import cnn3d, cnn3d_variants
+from mer_jax.presets import cnn3d, cnn3d_variants
 
 
 def get_config(variant=''):
@@ -10,7 +10,7 @@ def get_config(variant=''):
     c.data.frames = 8
     c.data.size = 32
     # so few pixels and faces show who it is before what moves: without it UF1 stays at chance
-    c.data.difference = True
+    c.data.subtract_onset = True
     # less than published: the network is narrower
     c.model.cnn3d.update({'width': 16, 'dropout': 0.0, 'dropout_dense': 0.3})
     c.train.epochs = 30

@@ -2,7 +2,7 @@
 runs anywhere in minutes.
 """
 
-from configs.systems import dualbranch, dualbranch_variants
+from mer_jax.presets import dualbranch, dualbranch_variants
 
 
 def get_config(variant=''):
@@ -12,7 +12,7 @@ def get_config(variant=''):
     c.data.size = 48
     # So narrow a network learns little by heart: with the published dropout it takes three times
     # the epochs.
-    light = {'width': 16, 'blocks': 1, 'fine': 1, 'dropout': 0.0, 'dropout_dense': 0.1}
+    light = {'width': 16, 'blocks': 1, 'unstrided_layers': 1, 'dropout': 0.0, 'dropout_dense': 0.1}
     c.model.dual_branch.update({**light, 'hidden': 128})
     c.model.single_branch.update(light)
     c.augment.erase = 0.0  # noise over such small pictures costs more epochs than these

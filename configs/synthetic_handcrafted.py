@@ -2,7 +2,7 @@
 says which.
 """
 
-from configs.systems import handcrafted, handcrafted_variants
+from mer_jax.presets import handcrafted, handcrafted_variants
 
 
 def get_config(variant=''):

@@ -1,6 +1,6 @@
 """STSTNet on synthetic faces; needs no data and runs anywhere in minutes."""
 
-from configs.common import base, variants
+from mer_jax.presets import base, variants
 
 
 def get_config(variant=''):

@@ -19,7 +19,8 @@ VERB is one of
              as CSV and LaTeX too
 
 Without flags the default experiment on synthetic faces runs. Settings and their reasons:
-configs/common.py. The default folder of a run is runs/NAME[-VARIANT]. --debug shows tracebacks.
+mer_jax/settings/sections.py. The default folder of a run is runs/NAME[-VARIANT]. --debug shows
+tracebacks.
 """
 
 import difflib
@@ -32,11 +33,12 @@ from pathlib import Path
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
-from configs.common import base
 from mer_jax import entries, quiet  # noqa: F401, quiet before jax
 from mer_jax.errors import UserError
-from mer_jax.runfiles.config import flat
+from mer_jax.presets import base
 from mer_jax.runfiles.folder import default
+from mer_jax.settings.renamed import RENAMED
+from mer_jax.settings.tree import flat
 
 HERE = Path(__file__).parents[1]
 DEFAULT = HERE / 'configs' / 'synthetic_dualbranch.py'
@@ -52,7 +54,7 @@ VERBS = {  # verb -> the function that runs it, loaded once the settings are kno
 }
 OWN = {'compare': 'runs', 'grid': 'grid'}  # verb -> the flag that it alone takes, and needs
 APART = ('audit', 'grid', 'compare')  # verbs that write a folder of their own beside that of a run
-KINDS = {bool: 'True or False', int: 'a whole number', float: 'a number'}
+KINDS = {bool: 'True or False', int: 'a whole number', float: 'a number', tuple: 'numbers'}
 CONFIG_FLAG = re.compile(r'--?config(=|$)')
 
 
@@ -92,7 +94,7 @@ def run(verb, config, workdir, *given):
     if verb != 'compare':
         from mer_jax.experiment import settings
 
-        settings.check(config.to_dict())
+        settings.checked(config)
     return entries.loaded(VERBS[verb])(config, workdir, *given)
 
 
@@ -169,7 +171,8 @@ def _load(asked) -> ConfigDict:
     except UserError:
         raise
     except Exception as error:  # whatever a file that the user wrote can raise
-        raise UserError(f'{path} fails: {type(error).__name__}: {error}') from error
+        text = f'{path} fails: {type(error).__name__}: {error}'
+        raise UserError('; '.join([text, *_renamed(str(error))])) from error
     if not isinstance(config, ConfigDict):
         raise UserError(
             f'{path} is not a config file: it has no get_config(variant) that returns base() '
@@ -178,10 +181,18 @@ def _load(asked) -> ConfigDict:
     known, got = set(flat(base('').to_dict())), set(flat(config.to_dict()))
     if known != got:
         wrong = [f'lacks {key}' for key in sorted(known - got)] + [
-            f'has an unknown {key}' for key in sorted(got - known)
+            f'has {key}, which is now {RENAMED[key]}' if key in RENAMED else f'has an unknown {key}'
+            for key in sorted(got - known)
         ]
-        raise UserError(f'{path} {wrong[0]}; begin with base() of configs/common.py')
+        raise UserError(f'{path} {wrong[0]}; begin with base() of mer_jax.presets')
     return config
+
+
+def _renamed(text):
+    """The new names of a setting that ml_collections does not know, by its last word."""
+    match = re.search(r'Key "(\w+)" does not exist', text)
+    keys = [key for key in RENAMED if match and key.rpartition('.')[2] == match[1]]
+    return [f'{key} is now {RENAMED[key]}' for key in keys]
 
 
 def _no_such_file(name):
@@ -200,6 +211,8 @@ def _check_keys(argv, known):
         found = re.match(r'--?(?:no)?config\.([^=]*)', argument)
         if not found or found[1] in known:
             continue
+        if found[1] in RENAMED:
+            raise UserError(f'--config.{found[1]}: {found[1]} is now {RENAMED[found[1]]}')
         leaf = [
             key for key in known if key.endswith(f'.{found[1]}') or key.startswith(f'{found[1]}.')
         ]
@@ -207,7 +220,7 @@ def _check_keys(argv, known):
         raise UserError(
             f'--config.{found[1]}: no such '
             f'setting{f", did you mean --config.{near[0]}?" if near else ""}; '
-            'configs/common.py lists all'
+            'mer_jax/settings/sections.py lists all'
         )
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from configs import systems
+from mer_jax import presets
 from mer_jax.errors import UserError
 from mer_jax.experiment import leaks, settings
 from mer_jax.runfiles.config import differences
@@ -71,7 +71,7 @@ def test_the_published_training(name):
         c.train.class_weights,
         c.train.label_smoothing,
     ) == (3e-3, 1e-5, 'max', 0.1)
-    assert (c.alignment.share, c.alignment.temperature, c.augment.replace) == (0.3, 0.1, 0.5)
+    assert (c.alignment.weight, c.alignment.temperature, c.augment.replace) == (0.3, 0.1, 0.5)
     assert c.data.channels == 'magnified,on_a,off_a' and c.protocol.name == 'loso'
     rate = learners.SCHEDULES['restarts'](1.0, 1, c.train.epochs)
     last, least = float(rate(c.train.epochs - 1)), {'synthetic_dualbranch': 10}.get(name, 70)
@@ -95,13 +95,13 @@ def test_the_rows_of_the_ablation(name, row):
     network, weighted, aligned, replacing = TABLE_4[row]
     c = config(name, f'ablation={row}')
     assert c.model.name == network and c.model.dual_branch.awm == weighted
-    assert c.alignment.share == (0.3 if aligned else 0) and c.augment.replace == (
+    assert c.alignment.weight == (0.3 if aligned else 0) and c.augment.replace == (
         0.5 if replacing else 0
     )
     assert set(changed(name, f'ablation={row}')) <= {
         'model.name',
         'model.dual_branch.awm',
-        'alignment.share',
+        'alignment.weight',
         'augment.replace',
     }
     assert c.train.learner == 'contrastive'  # both heads stay
@@ -118,10 +118,10 @@ def test_single_and_dual_branch_have_the_same_layers():
 
 
 RELEASED = {
-    'alignment.form': 'released',
+    'alignment.variant': 'released',
     'augment.replace_units': 'union',
-    'explain.aucam': 'released',
-    'data.jpeg': True,
+    'explain.au_cam': 'released',
+    'data.jpeg_roundtrip': True,
     'train.epochs': 100,
 }
 VARIANTS = [
@@ -138,9 +138,9 @@ VARIANTS = [
     ('synthetic_dualbranch', 'target=apex', {}),
     ('synthetic_dualbranch', 'target=magnified', {'data.name': 'synthetic_faces/magnified'}),
     ('casme2_dualbranch', 'alignment=clean', {}),
-    ('casme2_dualbranch', 'alignment=equal', {'alignment.form': 'equal'}),
-    ('casme2_dualbranch', 'alignment=paper', {'alignment.form': 'paper'}),
-    ('casme2_dualbranch', 'alignment=released', {'alignment.form': 'released'}),
+    ('casme2_dualbranch', 'alignment=equal', {'alignment.variant': 'equal'}),
+    ('casme2_dualbranch', 'alignment=paper', {'alignment.variant': 'paper'}),
+    ('casme2_dualbranch', 'alignment=released', {'alignment.variant': 'released'}),
     (
         'casme2_dualbranch',
         'sampler=weighted',
@@ -151,7 +151,7 @@ VARIANTS = [
         'samm_dualbranch',
         'published,classes=3,ablation=db',
         RELEASED
-        | {'data.labels': 'samer3', 'model.dual_branch.awm': False, 'alignment.share': 0.0},
+        | {'data.labels': 'samer3', 'model.dual_branch.awm': False, 'alignment.weight': 0.0},
     ),
     ('samm_dualbranch', ',published,', RELEASED),
 ]
@@ -288,17 +288,17 @@ def test_every_variant_that_is_offered_works():
 def test_a_config_cannot_be_given_a_setting_that_is_none():
     """base() is locked: a mistyped key in a config file fails there, not hours later."""
     with pytest.raises(AttributeError, match='replaces'):
-        systems.dualbranch('x').augment.replaces = 0.5
+        presets.dualbranch('x').augment.replaces = 0.5
 
 
 KOO = [  # variants of Koo et al. 2022
     ('megc2019_ocnet', 'gan=on', {'balance.method': 'gan'}),
     ('casme2_ocnet', 'gan=off', {}),
     ('smic_ocnet', 'gan=all', {'balance.method': 'gan', 'gan.scope': 'all'}),
-    ('samm_ocnet', 'dropout=none', {'model.ocnet.dropped': 0}),
-    ('samm_ocnet', 'dropout=1', {'model.ocnet.dropped': 1}),
+    ('samm_ocnet', 'dropout=none', {'model.ocnet.dropout_units': 0}),
+    ('samm_ocnet', 'dropout=1', {'model.ocnet.dropout_units': 1}),
     ('samm_ocnet', 'dropout=12', {}),
-    ('samm_ocnet', 'dropout=123,gan=on', {'model.ocnet.dropped': 3, 'balance.method': 'gan'}),
+    ('samm_ocnet', 'dropout=123,gan=on', {'model.ocnet.dropout_units': 3, 'balance.method': 'gan'}),
     (
         'megc2019_ocnet',
         'network=vggm',
@@ -329,7 +329,7 @@ KOO = [  # variants of Koo et al. 2022
         'path=v4,merge=sum,label=impulse',
         {'spotting.label': 'impulse', 'model.vggm.path': 'v4', 'model.vggm.merge': 'sum'},
     ),
-    ('synthetic_spotting', 'path=best', {'spotting.decision': 'template'}),
+    ('synthetic_spotting', 'path=best', {'spotting.decoder': 'template'}),
     ('casme2_spotting', 'published', {'protocol.name': 'clip_kfold'}),
 ]
 
@@ -359,7 +359,7 @@ def test_the_published_training_of_koo_et_al():
             c.protocol.name,
             c.data.size,
         ) == ('adam', 6e-5, 500, 'loso', 75)
-        assert (c.gan.each, c.gan.size, c.gan.scope) == (100, 80, 'fold')
+        assert (c.gan.images_per_class, c.gan.size, c.gan.scope) == (100, 80, 'fold')
     for name in ('casme2_spotting', 'samm_spotting'):
         c = config(name)
         assert (c.train.optimizer, c.train.learning_rate, c.train.epochs, c.train.batch_size) == (
@@ -396,7 +396,7 @@ HYBRID = {  # of document 000 and 001: what each variant changes
         'augment.contrast': 0.2,
         'augment.brightness': 0.2,
         'augment.noise': 0.01,
-        'augment.strength': 0.1,
+        'augment.flow_scale': 0.1,
     },
     'disgust=on': {'head.features': 'network+au_strain+bands+disgust'},
     'split=random': {'protocol.name': 'random_split'},

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from configs.common import base
 from mer_jax.entries import loaded
 from mer_jax.experiment import LEARNERS, TASKS
 from mer_jax.folds import resampling
 from mer_jax.generation import gan, rows
 from mer_jax.models import NETWORKS
+from mer_jax.presets import base
 from mer_jax.training import augment
 
 ROOT = Path(__file__).parents[1]

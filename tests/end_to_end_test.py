@@ -277,7 +277,11 @@ def test_more_epochs_continue_a_finished_run(quick_run, tiny_data, tmp_path):
     """
     shutil.copytree(quick_run('synthetic_ststnet'), tmp_path / 'a')
     run(*quick(tiny_data, tmp_path / 'a', '--config.train.epochs=4'))
-    run(*quick(tiny_data, tmp_path / 'b', '--config.train.epochs=4', '--config.train.group=2'))
+    run(
+        *quick(
+            tiny_data, tmp_path / 'b', '--config.train.epochs=4', '--config.train.runs_in_memory=2'
+        )
+    )
     assert (tmp_path / 'a' / 'predictions.csv').read_bytes() == (
         tmp_path / 'b' / 'predictions.csv'
     ).read_bytes()

@@ -87,7 +87,7 @@ VALUES = [
     ('train.batch_size=0', 'train.batch_size is 0; allowed: 1 to'),
     ('train.at_once=-1', 'train.at_once is -1; allowed: 0 to'),
     ('train.devices=-1', 'train.devices is -1; allowed: 0 to'),
-    ('train.group=-1', 'train.group is -1; allowed: 0 to'),
+    ('train.runs_in_memory=-1', 'train.runs_in_memory is -1; allowed: 0 to'),
     ('train.learning_rate=nan', 'train.learning_rate is nan; allowed: 1e-12 to'),
     ('train.learning_rate=inf', 'train.learning_rate is inf'),
     ('train.learning_rate=0', 'train.learning_rate is 0.0'),
@@ -125,21 +125,21 @@ VALUES = [
         'data.channels=u,v --config.data.value_range=imagenet',
         "data.value_range is 'imagenet', for three channels; data.chann",
     ),
-    ('data.sides=left', 'allowed: True or False'),
-    ('data.jpeg=95', 'allowed: True or False'),
+    ('data.lateral_units=left', 'allowed: True or False'),
+    ('data.jpeg_roundtrip=95', 'allowed: True or False'),
     ('data.name=', 'data.name is empty'),
     ('data.labels=three', "data.labels is 'three'; allowed: five, four, irawan3, megc3, samer3"),
     ('data.scale=p99', 'allowed: p995, standard, stretch'),
-    ('data.scale_scope=everything', "data.scale_scope is 'everything'; allowed: all, fold"),
+    ('data.scaler_scope=everything', "data.scaler_scope is 'everything'; allowed: all, fold"),
     (
         'data.scale=standard',
         "data.value_range is '0..255', which data.scale 'standard' has no use for; allowed: '0..1'",
     ),
     (
-        'data.difference=True',
-        'data.difference is True, which takes frames; allowed: False, or data.channels',
+        'data.subtract_onset=True',
+        'data.subtract_onset is True, which takes frames; allowed: False, or data.channels',
     ),
-    ('data.drawn_labels=subject', 'allowed: True or False'),
+    ('data.random_subject_labels=subject', 'allowed: True or False'),
     (
         'balance.method=SMOTE',
         "balance.method is 'SMOTE'; allowed: augment, gan, generated, none, oversample, smote",
@@ -153,26 +153,24 @@ VALUES = [
     ),
     (
         'balance.method=generated',
-        "balance.generated is '' and balance.method 'generated'; allowed: a .npz file",
+        "balance.file is '' and balance.method 'generated'; allowed: a .npz file",
     ),
     (
-        'balance.generated=x.npz',
-        "balance.generated is 'x.npz' and balance.method 'none'; allowed: a .npz file with "
-        "'generated'",
+        'balance.file=x.npz',
+        "balance.file is 'x.npz' and balance.method 'none'; allowed: a .npz file with 'generated'",
     ),
     (
-        'balance.generated=x.npz --config.balance.method=generated --config.balance.scope=all',
+        'balance.file=x.npz --config.balance.method=generated --config.balance.scope=all',
         "allowed with 'generated': 'fold'",
     ),
     (
-        'balance.generated={subject}.npz --config.balance.method=generated '
-        '--config.protocol.name=kfold',
+        'balance.file={subject}.npz --config.balance.method=generated --config.protocol.name=kfold',
         "but protocol.name is 'kfold'",
     ),
-    ('protocol.scored=train', "protocol.scored is 'train'; allowed: test, validation"),
+    ('protocol.evaluate_on=train', "protocol.evaluate_on is 'train'; allowed: test, validation"),
     (
-        'protocol.scored=validation',
-        "protocol.scored is 'validation', but protocol.validation is 0; allowed: above 0",
+        'protocol.evaluate_on=validation',
+        "protocol.evaluate_on is 'validation', but protocol.validation is 0; allowed: above 0",
     ),
     (
         'protocol.validation=0.6 --config.protocol.holdout=0.5 --config.protocol.name=holdout',
@@ -201,18 +199,27 @@ VALUES = [
     ),
     ('model.dual_branch.groups=0', 'model.dual_branch.groups is 0; allowed: 1 to'),
     ('model.single_branch.groups=3', 'model.single_branch.groups is 3; allowed: so many that'),
-    ('model.dual_branch.fine=3', 'model.dual_branch.fine is 3; allowed: 0 to 2'),
+    (
+        'model.dual_branch.unstrided_layers=3',
+        'model.dual_branch.unstrided_layers is 3; allowed: 0 to 2',
+    ),
     (
         'model.dual_branch.attention=on',
         "model.dual_branch.attention is 'on'; allowed: off, paper, released, sanet",
     ),
     ('model.single_branch.attention=', "model.single_branch.attention is ''; allowed: off"),
-    ('model.dual_branch.fuse=mean', "model.dual_branch.fuse is 'mean'; allowed: logits, probs"),
+    (
+        'model.dual_branch.head_fusion=mean',
+        "model.dual_branch.head_fusion is 'mean'; allowed: logits, probs",
+    ),
     (
         'model.dual_branch.dtype=float16',
         "model.dual_branch.dtype is 'float16'; allowed: bfloat16, float32",
     ),
-    ('model.single_branch.fuse=probs', '--config.model.single_branch.fuse: no such setting'),
+    (
+        'model.single_branch.head_fusion=probs',
+        '--config.model.single_branch.head_fusion: no such setting',
+    ),
     (
         'train.learner=contrast',
         "train.learner is 'contrast'; allowed: contrastive, spotting, supervised",
@@ -228,8 +235,8 @@ VALUES = [
     ('train.sampler=random', "train.sampler is 'random'; allowed: shuffle, weighted"),
     ('train.label_smoothing=1', 'train.label_smoothing is 1.0; allowed: 0 to 0.99'),
     ('train.schedule=restart', 'allowed: constant, cosine, restarts'),
-    ('alignment.share=1.5', 'alignment.share is 1.5; allowed: 0 to 1'),
-    ('alignment.form=released_code', 'allowed: clean, equal, paper, released'),
+    ('alignment.weight=1.5', 'alignment.weight is 1.5; allowed: 0 to 1'),
+    ('alignment.variant=released_code', 'allowed: clean, equal, paper, released'),
     ('alignment.temperature=0', 'alignment.temperature is 0.0; allowed: 0.001 to'),
     ('augment.flip=nan', 'augment.flip is nan; allowed: 0 to 1'),
     ('augment.erase=2', 'augment.erase is 2.0; allowed: 0 to 1'),
@@ -241,7 +248,7 @@ VALUES = [
     ('augment.replace_region=eyes', "augment.replace_region is 'eyes'; allowed: either, mouth"),
     ('augment.replace_units=both', "augment.replace_units is 'both'; allowed: image, union"),
     ('explain.clips=0', 'explain.clips is 0; allowed: 1 to'),
-    ('explain.aucam=Fixed', "explain.aucam is 'Fixed'; allowed: fixed, released"),
+    ('explain.au_cam=Fixed', "explain.au_cam is 'Fixed'; allowed: fixed, released"),
     ('explain.faces=perhaps', 'allowed: True or False'),
     ('model.alexnet.hidden=0', 'model.alexnet.hidden is 0; allowed: 1 to'),
     ('model.alexnet.hidden=99999999999', 'allowed: 1 to'),
@@ -273,7 +280,7 @@ CONFIG_FILES = [
     ('def get_config(v=""): return {"a": 1}', 'is not a config file'),
     (
         'def get_config(v=""): return base("x").unlock().train',
-        'lacks alignment.form; begin with base()',
+        'lacks alignment.variant; begin with base()',
     ),
     (
         'def get_config(v=""): c = base("x").unlock(); c.epochs = 3; return c',
@@ -294,7 +301,7 @@ def test_mistakes_in_a_config_file(text, told, capsys, tmp_path):
     library.
     """
     path = tmp_path / 'mine.py'
-    path.write_text(f'from configs.common import base\n{text}\n')
+    path.write_text(f'from mer_jax.presets import base\n{text}\n')
     line = mistake(capsys, f'--config={path}')
     assert told in line and str(path) in line
 
@@ -516,8 +523,8 @@ FOLDERS = [
     (
         'alignment',
         nothing,
-        'train --config.alignment.form=paper',
-        "alignment.form was 'clean', is 'paper'; give another",
+        'train --config.alignment.variant=paper',
+        "alignment.variant was 'clean', is 'paper'; give another",
     ),
     ('augment', nothing, 'evaluate --config.augment.flip=0.5', 'augment.flip was 0.0, is 0.5'),
     (

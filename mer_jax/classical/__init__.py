@@ -1,6 +1,9 @@
 """Features of clips and support vector machines."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
+
+from mer_jax.settings import sections
 
 
 class Feature(NamedTuple):
@@ -34,3 +37,41 @@ FEATURES = {
     'lbp_top': Feature('mer_jax.preprocess.descriptors:lbp_top', needs=('gray',)),
     'mdmo': Feature('mer_jax.preprocess.descriptors:mdmo', needs=('gray',), points=True),
 }
+
+
+def features_of_clips(head: sections.Head) -> list[str]:
+    """The features of clips that an SVM decides by; none where the network predicts."""
+    if head.name == 'none':
+        return []
+    return [name for name in head.features.split('+') if name != NETWORK]
+
+
+def has_network(head: sections.Head) -> bool:
+    """Whether a network is trained: an SVM may decide by features of clips alone."""
+    return head.name == 'none' or NETWORK in head.features.split('+')
+
+
+def missing_input(names: Sequence[str], channels: Sequence[str], *, stretched: bool) -> list[str]:
+    """Why features cannot be computed of these channels, a line each.
+
+    Args:
+        names: of features of clips.
+        channels: of the images.
+        stretched: whether flow is stretched to bytes.
+    """
+    lines = []
+    for name in names:
+        feature = FEATURES[name]
+        missing = [channel for channel in feature.needs if channel not in channels]
+        if missing:
+            lines.append(
+                f'head.features {name} takes data.channels {",".join(feature.needs)}; '
+                f'{missing[0]} is missing'
+            )
+        elif stretched and feature.measured:
+            lines.append(
+                f'head.features {name} takes flow in pixels, not stretched to bytes; allowed: '
+                "data.clip_normalise False with data.input_scaler 'p995' or 'standard', of data "
+                'that store it'
+            )
+    return lines

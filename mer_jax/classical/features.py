@@ -9,18 +9,11 @@ import numpy as np
 from joblib import Parallel, delayed
 
 from mer_jax import machine
-from mer_jax.classical import FEATURES, NETWORK, Feature
-from mer_jax.data.images import ACROSS
+from mer_jax.classical import FEATURES, Feature, missing_input
+from mer_jax.data.channels import ACROSS
 from mer_jax.entries import loaded
 from mer_jax.errors import UserError
 from mer_jax.preprocess import au_regions, descriptors
-
-
-def networked(head) -> bool:
-    """Whether a network is trained under the settings of section `head`: machines may decide by
-    what clips alone tell.
-    """
-    return head['name'] == 'none' or NETWORK in head['features'].split('+')
 
 
 def centred(*fields):
@@ -94,39 +87,20 @@ def disgust(strain, points):
     return au_regions.region_strain(strain, au_regions.region_masks(points, len(strain))[regions])
 
 
-def wrong(names, channels, *, stretched) -> list:
-    """Why features of these names (NETWORK left out) cannot be made of these channels, or of flow
-    `stretched` to bytes; a line each.
-    """
-    told = []
-    for name in names:
-        missing = [channel for channel in FEATURES[name].needs if channel not in channels]
-        if missing:
-            told.append(
-                f'head.features {name} takes data.channels {",".join(FEATURES[name].needs)}; '
-                f'{missing[0]} is missing'
-            )
-        elif stretched and FEATURES[name].measured:
-            told.append(
-                f'head.features {name} takes flow in pixels, not stretched to bytes; allowed: '
-                "data.scale 'p995' or "
-                "'standard', of data that store it"
-            )
-    return told
-
-
 def refuse(names, image, points, channels) -> None:
-    """UserError, what is wrong in one line, where `extract` cannot make these features of this data
-    set.
+    """Refuse features that `extract` cannot compute of this data set.
+
+    Raises:
+        UserError: what each of them lacks.
     """
-    told = wrong(names, channels, stretched=image.dtype == np.uint8)
-    told += [
+    lines = missing_input(names, channels, stretched=image.dtype == np.uint8)
+    lines += [
         f'head.features {name} takes landmarks, which the data set does not store'
         for name in names
         if FEATURES[name].points and points is None
     ]
-    if told:
-        raise UserError('; '.join(told))
+    if lines:
+        raise UserError('; '.join(lines))
 
 
 def extract(names, image, points, *, channels, mirror) -> list:

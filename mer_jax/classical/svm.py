@@ -13,22 +13,14 @@ from joblib import Parallel, delayed
 from tqdm import tqdm
 
 from mer_jax import machine
-from mer_jax.classical import FEATURES, NETWORK, features
-from mer_jax.data.apexes import RULES
 from mer_jax.errors import UserError
 from mer_jax.evaluation.metrics import confusion, summary
-from mer_jax.folds import RESAMPLERS, Resampler, protocols
+from mer_jax.folds import protocols
 from mer_jax.folds.rows import of_data_set, stored
-from mer_jax.runfiles.config import flat
 from mer_jax.runfiles.svms import SupportVectors, SvmArrays, SvmRow, SvmTable
+from mer_jax.settings import sections
 from mer_jax.training import held_out
 
-ALLOWED = {
-    'head.name': ('none', 'svm'),
-    'head.scope': ('fold', 'all'),
-    'head.kernel': ('linear', 'rbf'),
-    'head.scale': ('none', 'features', 'blocks'),
-}
 NOBODY = -1  # the group of a row that is not of the data set
 
 
@@ -43,12 +35,12 @@ class Machine(NamedTuple):
     intercept: np.ndarray  # float32[pairs of classes]
 
 
-def answers(blocks, hidden, samples, folds, *, classes, **settings):
+def answers(blocks, hidden, samples, folds, settings: sections.Head, *, classes: int):
     """(scores float32[R, classes] of the held-out rows in data set order, [Machine] of each run).
 
     blocks: features [M, N, D] each; hidden: float32[F, N, D], another block that differs from run
     to run, None without one; rows made for a fold (smote, copies) take no part; settings: of
-    `decided`. Runs are fitted side by side. UserError where a network has diverged.
+    section head. Runs are fitted side by side. UserError where a network has diverged.
     """
     if hidden is not None and not np.isfinite(hidden).all():
         raise UserError(
@@ -67,9 +59,9 @@ def answers(blocks, hidden, samples, folds, *, classes, **settings):
             group,
             train[stored(samples, train)],
             test,
+            settings,
             classes=classes,
             seed=int(folds.seed[run]),
-            **settings,
         )
 
     found = Parallel(machine.cores(), prefer='threads', return_as='generator')(
@@ -125,105 +117,25 @@ def write(folder, machines, folds, titles) -> None:
     SvmArrays(arrays).write(folder)
 
 
-def numbers(text) -> list:
-    """The numbers of '0.5,1,2', smallest first; ValueError where one is none, or not above 0."""
-    found = sorted({float(part) for part in text.split(',')})
-    if not found or not 0 < found[0] <= found[-1] < np.inf:
-        raise ValueError(text)
-    return found
-
-
-def wrong(settings) -> list:
-    """What is wrong with the head of nested settings, a line each."""
-    head, names, told = settings['head'], settings['head']['features'].split('+'), []
-    if head['name'] == 'none':
-        return []
-    known = {NETWORK, *FEATURES}
-    if len(set(names)) < len(names) or not known.issuperset(names):
-        return [
-            f'head.features is {head["features"]!r}; allowed: {", ".join(sorted(known))}, each '
-            'once, + between'
-        ]
-    for key in ('cost', 'gamma'):
-        try:
-            numbers(head[key])
-        except ValueError:
-            told.append(f'head.{key} is {head[key]!r}; allowed: numbers above 0, comma between')
-    still = not features.networked(head)
-    needs = {
-        'data.rows': ('clips',),
-        'evaluate.every_epoch': (False,),
-        'data.apex': RULES,
-        'train.learner': ('supervised',),
-    }
-    needs |= (
-        {
-            'train.epochs': (0,),
-            'balance.method': [name for name, entry in RESAMPLERS.items() if not entry.fills],
-            'head.scope': ('fold',),
-            'train.class_weights': ('none',),
-        }
-        if still
-        else {}
-    )
-    values = flat(settings)
-    told += features.wrong(
-        [name for name in names if name != NETWORK],
-        settings['data']['channels'].split(','),
-        stretched=settings['data']['scale'] == 'stretch',
-    )
-    told += [
-        f'{key} is {values[key]!r}; allowed with head.features {head["features"]}: '
-        f'{" or ".join(map(repr, allowed))}'
-        for key, allowed in needs.items()
-        if values[key] not in allowed
-    ]
-    placed = [name for name in names if name != NETWORK and FEATURES[name].points]
-    method = values['balance.method']
-    if placed and RESAMPLERS.get(method, Resampler()).images:
-        told.append(
-            f'balance.method is {method!r}, whose images have no landmarks, '
-            f'which {placed[0]} takes; '
-            "allowed: 'none'"
-        )
-    if head['mirror'] and (placed or not still):
-        told.append(
-            f'head.mirror is True, which {[*placed, NETWORK][0]} is not made for; allowed: False'
-        )
-    return told
-
-
-def decided(
-    blocks, label, group, train, test, *, classes, seed, kernel, scale, costs, gammas, inner, best
-):
-    """(scores float32[len(test), classes], [Machine]) of one fold: the mean of the `best` machines
+def decided(blocks, label, group, train, test, settings: sections.Head, *, classes: int, seed: int):
+    """(scores float32[len(test), classes], [Machine]) of one fold: the mean of the top_k machines
     by UF1 of inner folds.
 
     blocks: features [M, N, D] each, of the clips and, where M is 2, of their mirror images, which
-    train and are asked too; label, group (subject, or NOBODY): int[N]; train, test: rows of the
-    data set; inner: groups that the training subjects are parted in to choose among costs x gammas,
-    which one value each spares. scale, kernel: see `products` and `kernels`.
+    train and are predicted too; label, group (subject, or NOBODY): int[N]; train, test: rows of the
+    data set; settings: of section head. One value of cost and of gamma spares the inner folds.
+    scale, kernel: see `products` and `kernels`.
     """
-    grid = [
-        (cost, gamma) for gamma in (gammas if kernel == 'rbf' else gammas[:1]) for cost in costs
-    ]
+    costs, gammas = (sorted(set(map(float, values))) for values in (settings.cost, settings.gamma))
+    gammas = gammas if settings.kernel == 'rbf' else gammas[:1]
+    grid = [(cost, gamma) for gamma in gammas for cost in costs]
     uf1 = np.full(len(grid), np.nan)
     if len(grid) > 1:
-        uf1 = _inner(
-            blocks,
-            label,
-            group,
-            train,
-            grid,
-            classes=classes,
-            seed=seed,
-            kernel=kernel,
-            scale=scale,
-            folds=inner,
-        )
+        uf1 = _inner(blocks, label, group, train, grid, settings, classes=classes, seed=seed)
     # of equal ones the first: the widest kernel, the least cost
-    chosen = np.argsort(-uf1, kind='stable')[:best]
-    prepared = products(blocks, train, test, scale=scale)
+    chosen = np.argsort(-uf1, kind='stable')[: settings.top_k]
+    prepared = products(blocks, train, test, scale=settings.scale)
+    kernel = settings.kernel
     found = [
         _fitted(prepared, label, train, test, *grid[place], classes=classes, kernel=kernel)
         for place in chosen
@@ -235,7 +147,7 @@ def decided(
     return np.mean([scores for scores, _ in found], axis=0), machines
 
 
-def _inner(blocks, label, group, train, grid, *, classes, seed, kernel, scale, folds):
+def _inner(blocks, label, group, train, grid, settings, *, classes, seed):
     """UF1 float[len(grid)] of every choice, each training clip answered by machines that did not
     see its subject; images that were generated for the fold, of no subject, train in every group
     and are not asked.
@@ -246,7 +158,7 @@ def _inner(blocks, label, group, train, grid, *, classes, seed, kernel, scale, f
     train, made = train[group[train] != NOBODY], train[group[train] == NOBODY]
     subjects, clips = len(np.unique(group[train])), np.bincount(label[train]).max()
     # more groups than clips of the largest class cannot be stratified
-    count = min(folds, subjects, clips)
+    count = min(settings.inner_folds, subjects, clips)
     if count < 2:
         raise UserError(
             f'head: {subjects} training subject{"s" * (subjects > 1)} with up to {clips} clips '
@@ -264,10 +176,17 @@ def _inner(blocks, label, group, train, grid, *, classes, seed, kernel, scale, f
         )
     for rest, aside in parts:
         rest, aside = np.concatenate([train[rest], made]), train[aside]
-        prepared = products(blocks, rest, aside, scale=scale)
+        prepared = products(blocks, rest, aside, scale=settings.scale)
         for place, (cost, gamma) in enumerate(grid):
             scores[place, aside], _ = _fitted(
-                prepared, label, rest, aside, cost, gamma, classes=classes, kernel=kernel
+                prepared,
+                label,
+                rest,
+                aside,
+                cost,
+                gamma,
+                classes=classes,
+                kernel=settings.kernel,
             )
     return np.array(
         [

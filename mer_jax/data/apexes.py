@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mer_jax.data import APEX_RULES
 from mer_jax.errors import UserError
 from mer_jax.preprocess import flow
 from mer_jax.runfiles import files, results
@@ -18,8 +19,6 @@ from mer_jax.runfiles.config import check_format
 from mer_jax.runfiles.folder import absolute
 
 KNOWN = ('annotated', 'correction', 'truth')  # sources of an apex that somebody saw
-# '': as the data set estimated it; any other text is the folder of a spotting run
-RULES = ('', 'midpoint', 'peak')
 # How the apex is placed without looking at the clip: its middle, or the fraction of it that fits
 # the training clips best.
 BLIND = ('midpoint', 'fraction')
@@ -42,7 +41,7 @@ def read(folder) -> Spotted:
         raise UserError(
             f'data.apex is {str(folder)!r}, no folder of a finished spotting run; allowed: such '
             'a folder, '
-            f'{", ".join(map(repr, RULES))}'
+            f'{", ".join(map(repr, APEX_RULES))}'
         )
     check_format(folder)
     spotting = results.read(folder)
@@ -74,7 +73,7 @@ def known(record) -> bool:
 
 def frames(record, rule) -> list:
     """The frame numbers whose flow may stand for a record's apex: its own where it is known, else
-    that of one of RULES, or all that any fold of a spotting run (Spotted) answers.
+    that of one of APEX_RULES, or all that any fold of a spotting run (Spotted) answers.
     """
     if known(record) or rule == '':
         return [int(record['apex'])]

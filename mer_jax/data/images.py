@@ -5,42 +5,33 @@ stretching.
 import cv2
 import numpy as np
 
+from mer_jax.data.channels import CHANNELS, PHASES, feature_of
 from mer_jax.errors import UserError
 from mer_jax.preprocess import regions
+from mer_jax.settings import sections
 from tfds_builders.inputs import FACE
 
-PHASES = {
-    'key_frames': ('onset', 'apex', 'offset'),
-    'flow': ('u', 'v', 'strain'),
-    'flow_offset': ('u2', 'v2', 'strain2'),
-}
-ACROSS = ('u', 'u2')  # channels that turn their sign in a mirror
-# What the network can see, by the feature that holds it; a data set has several, a release the one
-# that its input names. 'phases' is no feature but those of PHASES joined: gray key frames, then the
-# motion to the apex, then the motion from it.
-CHANNELS = {
-    'flow': PHASES['flow'],
-    'image': ('magnified', 'on_a', 'off_a'),
-    'frames': ('gray',),
-    'phases': sum(PHASES.values(), ()),
-}
 
+def made(records, stored, channels, settings: sections.Data, name: str) -> np.ndarray:
+    """The images that a network sees.
 
-def holder(channels) -> str:
-    """What holds these channels: a key of CHANNELS."""
-    return next(stored for stored, known in CHANNELS.items() if set(channels) <= set(known))
+    Args:
+        records: of the data set.
+        stored: the feature with the pictures, or 'phases'.
+        channels: of the images, in this order.
+        settings: size, mask, frames and scales.
+        name: of the data set.
 
+    Returns:
+        [N, size, size, C], or of 'frames' videos [N, frames, size, size, 1].
 
-def made(records, stored, channels, *, count, size, scale, mask, jpeg, name):
-    """Pictures [N, size, size, C] of records, or of 'frames' videos [N, count, size, size, 1];
-    settings as in loading.load.
-
-    stored: the feature with the pictures, or 'phases'; name: of the data set. Raises UserError
-    where bytes cannot be scaled so.
+    Raises:
+        UserError: bytes cannot be scaled so.
     """
     if stored == 'frames':
-        return videos(records, count, size, scale, mask, name)
-    return images((masked(r, stored, mask, jpeg) for r in records), channels, size, scale, name)
+        return videos(records, settings, name)
+    pictures = (masked(r, stored, settings.mask, settings.jpeg_roundtrip) for r in records)
+    return images(pictures, channels, settings, name)
 
 
 def masked(record, stored, mask, jpeg):
@@ -66,12 +57,13 @@ def phases(record):
     )
 
 
-def videos(records, count, size, scale, mask, name):
-    """uint8[N, count, size, size, 1]: frames of each clip evenly from onset to offset, repeated
+def videos(records, settings: sections.Data, name: str) -> np.ndarray:
+    """uint8[N, frames, size, size, 1]: frames of each clip evenly from onset to offset, repeated
     where it has fewer.
     """
-    _refuse_p995(scale, name)
-    return np.stack([_video(record, count, size, mask) for record in records])
+    _refuse_p995(settings, name)
+    each = [_video(record, settings.frames, settings.size, settings.mask) for record in records]
+    return np.stack(each)
 
 
 def _video(record, count, size, mask):
@@ -95,18 +87,18 @@ def _video(record, count, size, mask):
     return np.stack([resize(frame[..., None], size) for frame in frames])
 
 
-def images(pictures, channels, size, scale, name):
+def images(pictures, channels, settings: sections.Data, name: str) -> np.ndarray:
     """Stack pictures [H, W, C'] into [N, size, size, C]: channels chosen, resized, and flow
-    stretched if asked.
+    stretched where settings.clip_normalise.
 
     Gray key frames beside stretched flow stay as they are: stretched each by itself, a change of
     light would look like motion.
     """
-    chosen = [CHANNELS[holder(channels)].index(channel) for channel in channels]
-    resized = [resize(picture[..., chosen], size) for picture in pictures]
+    chosen = [CHANNELS[feature_of(channels)].index(channel) for channel in channels]
+    resized = [resize(picture[..., chosen], settings.size) for picture in pictures]
     if any(picture.dtype == np.uint8 for picture in resized):
-        _refuse_p995(scale, name)
-    if scale != 'stretch':
+        _refuse_p995(settings, name)
+    if not settings.clip_normalise:
         return np.stack(resized)
     gray = np.isin(channels, PHASES['key_frames'])
     return np.stack(
@@ -114,11 +106,11 @@ def images(pictures, channels, size, scale, name):
     )
 
 
-def _refuse_p995(scale, name):
-    if scale == 'p995':
+def _refuse_p995(settings, name):
+    if settings.input_scaler == 'p995':
         raise UserError(
-            f"data.scale is 'p995', but {name} stores bytes, not flow in pixels; allowed: "
-            "'stretch', 'standard'"
+            f"data.input_scaler is 'p995', but {name} stores bytes, not flow in pixels; allowed: "
+            "'standard', or 'none' with data.clip_normalise True"
         )
 
 

@@ -11,10 +11,11 @@ import numpy as np
 import tfds_builders
 from mer_jax.data import apexes, images, sources
 from mer_jax.data import labels as schemes
-from mer_jax.data.images import CHANNELS, PHASES
+from mer_jax.data.channels import CHANNELS, PHASES, feature_of
 from mer_jax.data.sources import BuildOptions, Source
 from mer_jax.errors import UserError
 from mer_jax.preprocess import action_units
+from mer_jax.settings import sections
 from mer_jax.types import Names, Samples
 
 # What holds the pictures, a key of CHANNELS or the flow of every frame -> input of a release.
@@ -25,7 +26,6 @@ INPUTS = {
     'phases': 'flow',
     'flows': 'spotting',
 }
-SCALES = ('stretch', 'p995', 'standard')
 _MEAN, _SPREAD = (
     np.array([0.485, 0.456, 0.406], np.float32),
     np.array([0.229, 0.224, 0.225], np.float32),
@@ -38,7 +38,6 @@ VALUE_RANGES = {
     '-1..1': (-1.0, 1.0),
     'imagenet': (-_MEAN / _SPREAD, (1 - _MEAN) / _SPREAD),
 }
-MASKS = ('none', 'background', 'eyes_mouth')
 _APEX = ('flow_frames', 'onset', 'apex', 'offset', 'apex_source')
 _TEXT = (
     'clip',
@@ -95,39 +94,38 @@ def _prepare(source, options):
 def load(
     data_sets: tuple[Source, ...],
     options: BuildOptions,
+    settings: sections.Data,
     *,
-    labels,
-    channels,
-    size,
-    scale,
-    mask,
-    frames,
-    sides=False,
-    jpeg=False,
-    drawn_labels=False,
-    apex='',
-    points=False,
+    channels: tuple[str, ...],
+    apex: str | apexes.Spotted = '',
+    points: bool = False,
 ) -> Data:
     """Build (on first use) and read data sets, in order of data set and clip.
 
-    Images are [size, size, len(channels)] of the named channels (see CHANNELS): of flow uint8 where
-    `scale` is 'stretch' (every channel of every clip stretched to 0..255, as the published features
-    are), else float32 in pixels of displacement; of gray key frames beside flow 0..255 in its type;
-    of `image` uint8, after one pass through JPEG where `jpeg`; of 'gray' [frames, size, size, 1]
-    uint8, so many frames evenly from onset to offset. Outside the kept part of the face they are 0
-    where `mask` is not 'none'. Action units are numbers ('12'), or with `sides` two columns each,
-    'L12' and 'R12'.
-    apex: of flow at the apex of clips that have none annotated: one of apexes.RULES, or
-    apexes.Spotted; with '' from a feature that holds the apex alone, else from the flow of every
-    frame. A clip with several spotted apexes has a row for each.
-    drawn_labels: each subject's clips get one class, drawn at random, in place of their own (a
-    control: see audit.py).
-    points: fill Data.points where every data set stores landmarks.
-    Raises UserError for an unknown emotion, two clips of one name, or nothing left to train on.
+    Images are [size, size, C] of the named channels (see CHANNELS). Of flow: uint8 under
+    clip_normalise (every channel of every clip stretched to 0..255, as the published features
+    are), else float32 in pixels of displacement. Of gray key frames beside flow: 0..255 in its
+    type. Of `image`: uint8. Of 'gray': [frames, size, size, 1] uint8. Outside the part of the face
+    that `mask` keeps they are 0. Action units are numbers ('12'); with lateral_units they are two
+    columns each, 'L12' and 'R12'.
+
+    Args:
+        data_sets: data.name, parsed.
+        options: where they lie, and what they are built with.
+        settings: of section data.
+        channels: data.channels, parsed.
+        apex: of flow at the apex of clips that have none annotated: one of APEX_RULES, or
+            Spotted. With '' from a feature that holds the apex alone, else from the flow of every
+            frame. A clip with several spotted apexes has a row for each.
+        points: fill Data.points where every data set stores landmarks.
+
+    Raises:
+        UserError: an unknown emotion, two clips of one name, or nothing left to train on.
     """
+    labels, size = settings.labels, settings.size
     _check_labels(data_sets, labels)
     name = sources.joined(data_sets)
-    stored, features = _stored(data_sets, channels, mask, apex)
+    stored, features = _stored(data_sets, channels, settings.mask, apex)
     records = gathered(
         data_sets,
         lambda source: features + _interval(source, stored),
@@ -146,7 +144,7 @@ def load(
     clips = list(dict.fromkeys((r['dataset'], r['clip']) for r in kept))
     subjects, datasets, own = whose(kept)
     _check_classes(name, labels, schemes.classes(labels, datasets), kept)
-    units = _columns(kept, sides)
+    units = _columns(kept, settings.lateral_units)
     names = Names(
         schemes.classes(labels, datasets),
         subjects,
@@ -155,19 +153,9 @@ def load(
         tuple(units),
     )
     count = len(kept)
-    unit_rows = np.array([_unit_row(r, units, sides) for r in kept], np.float32)
+    unit_rows = np.array([_unit_row(r, units, settings.lateral_units) for r in kept], np.float32)
     samples = Samples(
-        image=images.made(
-            kept,
-            stored,
-            channels,
-            count=frames,
-            size=size,
-            scale=scale,
-            mask=mask,
-            jpeg=jpeg,
-            name=name,
-        ),
+        image=images.made(kept, stored, channels, settings, name),
         label=np.array([names.classes.index(r['class']) for r in kept], np.int32),
         **own,
         clip=np.array([clips.index((r['dataset'], r['clip'])) for r in kept], np.int32),
@@ -175,7 +163,7 @@ def load(
     )
     if stored == 'flows':
         samples = samples.with_extras(frame=np.array([r['frame'] for r in kept], np.int32))
-    if drawn_labels:
+    if settings.random_subject_labels:
         drawn = np.random.default_rng(0).integers(len(names.classes), size=len(subjects))
         samples, labels = (
             samples._replace(label=drawn[samples.subject].astype(np.int32)),
@@ -286,9 +274,9 @@ def refuse_inputs(
         UserError: which input of the release to name instead.
     """
     every_frame |= _has_frames(data_sets) and {*channels} <= {'u', 'v'}
-    wanted = INPUTS['flows' if every_frame else images.holder(channels)]
+    wanted = INPUTS['flows' if every_frame else feature_of(channels)]
     if wanted == INPUTS['flows']:
-        missing, others = 'flow of every frame, which data.rows frames and data.apex ask for', ''
+        missing, others = 'flow of every frame, which data.task=spotting and data.apex ask for', ''
     else:
         missing = f'{",".join(channels)}, which data.channels asks for'
         choices = '; '.join(','.join(group) for group in CHANNELS.values())
@@ -306,7 +294,7 @@ def _stored(data_sets, channels, mask, apex):
     what has none.
     """
     if apex == '' and not _has_frames(data_sets):
-        stored = images.holder(channels)
+        stored = feature_of(channels)
         held = PHASES if stored == 'phases' else (stored,)
         return stored, (*_TEXT, *held, *(('landmarks',) if mask != 'none' else ()))
     refuse_inputs(data_sets, channels, every_frame=True)
@@ -355,16 +343,16 @@ def _interval(source, stored):
     return ('first_frame', 'onset', 'offset')
 
 
-def _units(record, sides):
+def _units(record, lateral):
     """Action units that moved, intensities left out, and what is uncertain or a reference: {'12'},
-    or with sides {'L12', 'R12'} where both moved or no side is told.
+    or laterally {'L12', 'R12'}, both where both moved or the side is not annotated.
     """
     moved = [
         unit
         for unit in action_units.parse(record['action_units'])
         if unit.certain and not unit.reference
     ]
-    if not sides:
+    if not lateral:
         return {str(unit.number) for unit in moved}
     return {
         f'{side}{unit.number}'
@@ -373,18 +361,18 @@ def _units(record, sides):
     }
 
 
-def _columns(records, sides):
-    """The action units of any record in order of number; with `sides` both of each, so that a
+def _columns(records, lateral):
+    """The action units of any record in order of number; laterally both of each, so that a
     mirror image has its column.
     """
     numbers = sorted(
-        {int(unit.lstrip('LR')) for record in records for unit in _units(record, sides)}
+        {int(unit.lstrip('LR')) for record in records for unit in _units(record, lateral)}
     )
-    return [f'{side}{number}' for number in numbers for side in ('LR' if sides else ('',))]
+    return [f'{side}{number}' for number in numbers for side in ('LR' if lateral else ('',))]
 
 
-def _unit_row(record, units, sides):
-    present = _units(record, sides)
+def _unit_row(record, units, lateral):
+    present = _units(record, lateral)
     return [float(unit in present) if record['action_units_known'] else np.nan for unit in units]
 
 

@@ -1,4 +1,4 @@
-"""Which data sets an experiment reads, and which channels: texts of the settings, parsed once."""
+"""Which data sets an experiment reads: texts of the settings, parsed once."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -49,11 +49,6 @@ def parse(name: str, manual_dir: str = '') -> tuple[Source, ...]:
 def joined(sources: Sequence[Source]) -> str:
     """The text of data.name that was parsed."""
     return '+'.join(source.name for source in sources)
-
-
-def channels(text: str) -> tuple[str, ...]:
-    """Parse the setting data.channels: 'u,v' is ('u', 'v')."""
-    return tuple(text.split(','))
 
 
 def _folders(names, manual_dir):

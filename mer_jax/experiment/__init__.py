@@ -5,35 +5,35 @@ TASKS and LEARNERS stand here because what they state is which settings go where
 
 from typing import NamedTuple
 
-
-class Task(NamedTuple):
-    """What an experiment answers, by what its rows are: all that the program knows about it."""
-
-    name: str  # in messages, and `task` of results.json, which recognition leaves out
-    load: str  # 'module:function' of data(config, apex) -> loading.Data
-    # 'module:function' that scores held-out outputs and writes the files of the run, and the
-    # settings that it takes: keyword -> setting
-    publish: str
-    options: dict
-    report: str  # 'module:function' of report(folder), which writes the page again
-    by_class: bool = False  # scored by METRICS, which the verbs audit and grid compare
-    augments: bool = False  # whether rows can be augmented
-    needs: dict = {}  # setting -> the only value that it takes
-    unused: dict = {}  # setting that it has no use for -> its value that is off
+from mer_jax.settings.sections import Settings
 
 
 class LearnerEntry(NamedTuple):
     """How a network learns: all that the program knows about it."""
 
     learner: str  # 'module:function' of learner(model, optimizer, *, fit, scale_input, **options)
-    rows: str  # the key of its task
-    options: dict  # keyword -> setting
-    regional: bool = False  # needs a network with a head a region
+    options: dict[str, str]  # keyword -> setting, or section of settings
+    regional: bool = False  # needs a network with a head for each region
 
 
-TASKS = {  # by data.rows
-    'clips': Task(
-        'recognition',
+class Task(NamedTuple):
+    """What an experiment learns: all that the program knows about it."""
+
+    load: str  # 'module:function' of data(settings, apex) -> loading.Data
+    # 'module:function' that scores held-out outputs and writes the files of the run, and what it
+    # takes: keyword -> setting, or section of settings
+    publish: str
+    options: dict[str, str]
+    report: str  # 'module:function' of report(folder), which writes the page again
+    learner: LearnerEntry | None = None  # None: train.learner names it
+    by_class: bool = False  # scored by METRICS, which the verbs audit and grid compare
+    augments: bool = False  # whether rows can be augmented
+    needs: dict = {}  # setting -> the only value that it takes
+    unused: dict = {}  # setting that it has no use for -> its value that is off
+
+
+TASKS = {  # by data.task
+    'recognition': Task(
         'mer_jax.experiment.build:clips',
         'mer_jax.experiment.results:recognition',
         options={'every_epoch': 'evaluate.every_epoch'},
@@ -41,26 +41,27 @@ TASKS = {  # by data.rows
         by_class=True,
         augments=True,
     ),
-    'frames': Task(
-        'spotting',
+    'spotting': Task(
         'mer_jax.experiment.build:frames_of_clips',
         'mer_jax.experiment.results:spotting',
-        options={
-            'decision': 'spotting.decision',
-            'window': 'spotting.window',
-            'label': 'spotting.label',
-            'steepness': 'spotting.steepness',
-            'sigma': 'spotting.sigma',
-        },
+        options={'settings': 'spotting'},
         report='mer_jax.report.spotting_page:report',
-        needs={'data.scale': 'p995', 'data.channels': 'u,v'},
+        learner=LearnerEntry(
+            'mer_jax.training.learners:spotting', options={'output': 'spotting.output'}
+        ),
+        needs={
+            'data.clip_normalise': False,
+            'data.input_scaler': 'p995',
+            'data.channels': 'u,v',
+        },
         unused={
             'balance.method': 'none',
+            'train.learner': 'supervised',
             'train.class_weights': 'none',
             'train.sampler': 'shuffle',
-            'data.drawn_labels': False,
+            'data.random_subject_labels': False,
             'train.label_smoothing': 0.0,
-            'protocol.scored': 'test',
+            'protocol.evaluate_on': 'test',
             'evaluate.every_epoch': False,
             'model.init_from': '',
             'data.apex': '',
@@ -68,26 +69,18 @@ TASKS = {  # by data.rows
         },
     ),
 }
-LEARNERS = {  # by train.learner
+LEARNERS = {  # of recognition, by train.learner
     'supervised': LearnerEntry(
-        'mer_jax.training.learners:supervised',
-        rows='clips',
-        options={'smoothing': 'train.label_smoothing'},
+        'mer_jax.training.learners:supervised', options={'smoothing': 'train.label_smoothing'}
     ),
     'contrastive': LearnerEntry(
         'mer_jax.training.learners:contrastive',
-        rows='clips',
-        options={
-            'smoothing': 'train.label_smoothing',
-            'share': 'alignment.share',
-            'form': 'alignment.form',
-            'temperature': 'alignment.temperature',
-        },
+        options={'smoothing': 'train.label_smoothing', 'settings': 'alignment'},
         regional=True,
     ),
-    'spotting': LearnerEntry(
-        'mer_jax.training.learners:spotting',
-        rows='frames',
-        options={'output': 'spotting.output'},
-    ),
 }
+
+
+def learner_entry(settings: Settings) -> LearnerEntry:
+    """How the network of an experiment learns."""
+    return TASKS[settings.data.task].learner or LEARNERS[settings.train.learner]

@@ -1,37 +1,42 @@
-"""What an experiment is made of, from its config: data, folds, network, learner, plan.
+"""What an experiment is made of, from its settings: data, folds, network, learner, plan.
 run.py puts them together.
 """
 
-from dataclasses import replace
+import dataclasses
 from functools import partial
+from operator import attrgetter
 
 import jax
 import numpy as np
 
 from mer_jax import entries, models
-from mer_jax.classical import FEATURES, NETWORK, features, svm
-from mer_jax.data import apexes, loading, sources
-from mer_jax.experiment import LEARNERS, TASKS
+from mer_jax.classical import FEATURES, features, features_of_clips, has_network, svm
+from mer_jax.data import APEX_RULES, apexes, channels, loading, sources
+from mer_jax.experiment import TASKS, learner_entry
 from mer_jax.experiment import folder as run_folder
 from mer_jax.folds import RESAMPLERS, protocols, resampling
+from mer_jax.generation.rows import GanRun
 from mer_jax.machine import host, versions
 from mer_jax.models import torch_weights
 from mer_jax.runfiles import files
-from mer_jax.runfiles.config import flat
+from mer_jax.settings import sections
+from mer_jax.settings.sections import Settings
 from mer_jax.spotting import frames
 from mer_jax.training import augment, balance, batches, held_out, learners, plan, programs, scaling
 
 
-def inputs(config):
+def inputs(settings: Settings):
     """The data set, with images that files add to it, and who trains and is held out in
     every run.
     """
-    apex = config.data.apex if config.data.apex in apexes.RULES else apexes.read(config.data.apex)
-    loaded = entries.loaded(TASKS[config.data.rows].load)(config, apex)
-    if LEARNERS[config.train.learner].regional or config.augment.replace:
+    apex = settings.data.apex
+    if apex not in APEX_RULES:
+        apex = apexes.read(apex)
+    loaded = entries.loaded(TASKS[settings.data.task].load)(settings, apex)
+    if learner_entry(settings).regional or settings.augment.replace:
         loaded = loaded._replace(samples=augment.with_half_source(loaded.samples))
-    folds, titles = _protocol(config, loaded)
-    if loaded.known is not None and apex not in apexes.RULES:
+    folds, titles = _folds(settings, loaded)
+    if loaded.known is not None and apex not in APEX_RULES:
         folds = protocols.spotted(folds, titles, loaded.samples, loaded.names, loaded.known, apex)
         loaded = loaded._replace(
             fingerprint=loading.fingerprint(
@@ -39,9 +44,9 @@ def inputs(config):
             )
         )
     samples, folds = resampling.extend(
-        folds, loaded.samples, loaded.names, titles, **config.balance
+        folds, loaded.samples, loaded.names, titles, settings.balance
     )
-    print(protocols.describe(config.protocol.name, folds, titles, samples, loaded.names))
+    print(protocols.describe(settings.protocol.name, folds, titles, samples, loaded.names))
     if samples is not loaded.samples:
         loaded = loaded._replace(
             samples=samples, fingerprint=loading.fingerprint(samples, loaded.names)
@@ -49,87 +54,71 @@ def inputs(config):
     return loaded, folds, titles
 
 
-def frames_of_clips(config, apex):
-    """The data set with a row a frame; apex: without use here."""
-    data_sets = sources.parse(config.data.name, config.data.manual_dir)
-    channels = sources.channels(config.data.channels)
-    loading.refuse_inputs(data_sets, channels, every_frame=True)
-    loaded = frames.load(
-        data_sets,
-        build_options(config),
-        size=config.data.size,
-        label=config.spotting.label,
-        steepness=config.spotting.steepness,
-        sigma=config.spotting.sigma,
-    )
+def frames_of_clips(settings: Settings, apex):
+    """The data set with a row for each frame; apex: without use here."""
+    data_sets = sources.parse(settings.data.name, settings.data.manual_dir)
+    loading.refuse_inputs(data_sets, channels.parse(settings.data.channels), every_frame=True)
+    options, size = build_options(settings.data), settings.data.size
+    loaded = frames.load(data_sets, options, settings.spotting, size=size)
     print(frames.describe(loaded))
     return loaded
 
 
-def clips(config, apex):
-    """The data set with a row a clip; apex: of clips without an annotated one."""
-    data_sets = sources.parse(config.data.name, config.data.manual_dir)
-    channels = sources.channels(config.data.channels)
-    loading.refuse_inputs(data_sets, channels)
+def clips(settings: Settings, apex):
+    """The data set with a row for each clip; apex: of clips without an annotated one."""
+    data_sets = sources.parse(settings.data.name, settings.data.manual_dir)
+    names = channels.parse(settings.data.channels)
+    loading.refuse_inputs(data_sets, names)
     loaded = loading.load(
         data_sets,
-        build_options(config),
-        labels=config.data.labels,
-        channels=channels,
-        size=config.data.size,
-        scale=config.data.scale,
-        mask=config.data.mask,
-        frames=config.data.frames,
-        sides=config.data.sides,
-        jpeg=config.data.jpeg,
-        drawn_labels=config.data.drawn_labels,
+        build_options(settings.data),
+        settings.data,
+        channels=names,
         apex=apex,
-        points=any(FEATURES[name].points for name in described(config)),
+        points=any(FEATURES[name].points for name in features_of_clips(settings.head)),
     )
     print(loading.describe(loaded))
     return loaded
 
 
-def build_options(config) -> sources.BuildOptions:
+def build_options(settings: sections.Data) -> sources.BuildOptions:
     """Where built data sets lie, and what they are built with."""
     return sources.BuildOptions(
-        data_dir=config.data.data_dir,
-        rebuild=config.data.rebuild,
-        landmarks=config.data.landmarks,
-        magnet=config.data.magnet,
+        data_dir=settings.data_dir,
+        rebuild=settings.rebuild,
+        landmarks=settings.landmarks,
+        magnet=settings.magnet,
     )
 
 
-def _protocol(config, loaded):
+def _folds(settings, loaded):
+    trainable = None
+    if loaded.timing is not None:
+        trainable = ~np.isnan(loaded.samples.extras['target'])
     return protocols.make(
-        config.protocol.name,
         loaded.samples,
         loaded.names,
-        folds=config.protocol.folds,
-        holdout=config.protocol.holdout,
-        seed=config.protocol.seed,
-        seeds=config.train.seeds,
-        validation=config.protocol.validation,
-        scored=config.protocol.scored,
-        scale_scope=config.data.scale_scope,
-        trains=None if loaded.timing is None else ~np.isnan(loaded.samples.extras['target']),
+        settings.protocol,
+        seeds=settings.train.seeds,
+        scaler_scope=settings.data.scaler_scope,
+        trainable=trainable,
     )
 
 
-def generated(config, loaded, folds, titles, folder):
+def generated(settings: Settings, loaded, folds, titles, folder):
     """The data set and who trains on what with the images of each fold's own GAN, where there is
     one.
     """
-    resampler = RESAMPLERS[config.balance.method]
+    resampler = RESAMPLERS[settings.balance.method]
     if not resampler.trained:
         return loaded, folds
     layout = plan.candidates(
         jax.default_backend(),
         jax.device_count(),
         len(folds.fold),
-        lowering=config.train.lowering,
-        at_once=config.train.at_once or 1,
-        use=config.train.devices,
+        lowering=settings.train.lowering,
+        at_once=settings.train.at_once or 1,
+        use=settings.train.devices,
     )[0]
     samples, folds = entries.loaded(resampler.extend)(
         loaded.samples,
@@ -137,38 +126,40 @@ def generated(config, loaded, folds, titles, folder):
         loaded.names,
         titles,
         layout,
-        folder=folder / files.GAN,
-        interval=config.train.checkpoint_seconds,
-        channels=sources.channels(config.data.channels),
-        group=config.train.group,
-        **config.gan,
+        settings.gan,
+        run=GanRun(
+            folder=folder / files.GAN,
+            interval=settings.train.checkpoint_seconds,
+            channels=channels.parse(settings.data.channels),
+            runs_in_memory=settings.train.runs_in_memory,
+        ),
     )
     return loaded._replace(samples=samples), folds
 
 
-def check_fit(config, loaded, folds, titles, folder):
+def check_fit(settings: Settings, loaded, folds, titles, folder):
     """Abstract state of one fold (None without a network), to be known before anything is compiled
     or written.
 
     Raises UserError where network, images and weights files do not fit.
     """
     features.refuse(
-        described(config),
+        features_of_clips(settings.head),
         loaded.samples.image,
         loaded.points,
-        sources.channels(config.data.channels),
+        channels.parse(settings.data.channels),
     )
-    if not features.networked(config.head):
+    if not has_network(settings.head):
         return None
     shapes = held_out.state_shapes(
-        learner(config, loaded, folds, 'matmul'), loaded.samples, folds.train
+        learner(settings, loaded, folds, 'matmul'), loaded.samples, folds.train
     )
-    if config.model.init_from and not run_folder.begun(folder):
+    if settings.model.init_from and not run_folder.begun(folder):
         for path in dict.fromkeys(
-            torch_weights.files(config.model.init_from, protocols.titled(folds, titles))
+            torch_weights.files(settings.model.init_from, protocols.titled(folds, titles))
         ):
             torch_weights.convert(
-                config.model.name,
+                settings.model.name,
                 torch_weights.read(path),
                 shapes.params,
                 shapes.batch_stats,
@@ -177,74 +168,66 @@ def check_fit(config, loaded, folds, titles, folder):
     return shapes
 
 
-def model(config, loaded, lowering):
+def model(settings: Settings, loaded, lowering):
     """The network with its keyword arguments."""
     return models.make(
-        config.model.name,
+        settings.model.name,
         classes=len(loaded.names.classes),
         lowering=lowering,
-        **dict(config.model[config.model.name]),
+        **settings.model.options[settings.model.name],
     )
 
 
-def learner(config, loaded, folds, lowering):
+def learner(settings: Settings, loaded, folds, lowering):
     """The network, its optimizer and what is fitted to training rows, bound into three pure
     functions.
     """
-    steps, _ = batches.batch_shape(folds.train.index.shape[1], config.train.batch_size)
-    optimizer = learners.optimizer(
-        config.train.optimizer,
-        learning_rate=config.train.learning_rate,
-        weight_decay=config.train.weight_decay,
-        momentum=config.train.momentum,
-        schedule=config.train.schedule,
-        steps=steps,
-        epochs=config.train.epochs,
-    )
+    steps, _ = batches.batch_shape(folds.train.index.shape[1], settings.train.batch_size)
+    optimizer = learners.optimizer(settings.train, steps=steps)
     weigh = partial(
         balance.fit,
         classes=len(loaded.names.classes),
-        formula=config.train.class_weights,
-        scope=config.balance.scope,
+        formula=settings.train.class_weights,
+        scope=settings.balance.scope,
     )
-    scale = partial(scaling.fit_input, scale=config.data.scale, difference=config.data.difference)
-    entry = LEARNERS[config.train.learner]
+    data = settings.data
+    scale = partial(scaling.fit_input, scaler=data.input_scaler, subtract_onset=data.subtract_onset)
+    entry = learner_entry(settings)
     return entries.loaded(entry.learner)(
-        model(config, loaded, lowering),
+        model(settings, loaded, lowering),
         optimizer,
         fit=lambda samples, rows: scale(samples, rows) | weigh(samples, rows),
         scale_input=partial(
             scaling.scale_input,
-            value_range=loading.VALUE_RANGES[config.data.value_range],
-            difference=config.data.difference,
+            value_range=loading.VALUE_RANGES[data.value_range],
+            subtract_onset=data.subtract_onset,
         ),
-        **options(config, entry.options),
+        **options(settings, entry.options),
     )
 
 
-def options(config, names) -> dict:
-    """Keyword arguments from {keyword: setting}, as entries name them."""
-    values = flat(config.to_dict())
-    return {keyword: values[setting] for keyword, setting in names.items()}
+def options(settings: Settings, names) -> dict:
+    """Keyword arguments from {keyword: setting, or section}, as entries name them."""
+    return {keyword: attrgetter(name)(settings) for keyword, name in names.items()}
 
 
-def feed(config, loaded):
+def feed(settings: Settings, loaded):
     """How rows reach the learner: settings of epoch.train_epoch."""
     change = augment.compose(
-        **config.augment,
+        settings.augment,
         names=loaded.names.action_units,
-        channels=sources.channels(config.data.channels),
+        channels=channels.parse(settings.data.channels),
         stretched=loaded.samples.image.dtype == np.uint8,
     )
     return {
-        'batch_size': config.train.batch_size,
-        'sampler': config.train.sampler,
+        'batch_size': settings.train.batch_size,
+        'sampler': settings.train.sampler,
         'augment': change,
-        'augment_made': RESAMPLERS[config.balance.method].augmented,
+        'augment_made': RESAMPLERS[settings.balance.method].augmented,
     }
 
 
-def layout(config, loaded, folds, folder, shapes) -> plan.Plan:
+def layout(settings: Settings, loaded, folds, folder, shapes) -> plan.Plan:
     """The plan a run began with; else the one pinned by settings, measured on this machine before,
     or measured now.
 
@@ -253,38 +236,38 @@ def layout(config, loaded, folds, folder, shapes) -> plan.Plan:
     if (folder / files.PLAN).exists():
         return plan.resumed(folder, jax.device_count())
     pinned = {
-        'lowering': config.train.lowering,
-        'at_once': config.train.at_once,
-        'use': config.train.devices,
+        'lowering': settings.train.lowering,
+        'at_once': settings.train.at_once,
+        'use': settings.train.devices,
     }
-    if config.train.fold_by_fold:
+    if settings.train.fold_by_fold:
         pinned |= {'at_once': 1, 'use': 1}
-        if config.train.lowering == 'auto':
+        if settings.train.lowering == 'auto':
             pinned['lowering'] = 'matmul'
     found = plan.candidates(jax.default_backend(), jax.device_count(), len(folds.fold), **pinned)
     measure = partial(
         programs.seconds_a_round,
-        partial(learner, config, loaded, folds),
+        partial(learner, settings, loaded, folds),
         loaded.samples,
         folds,
         memory=plan.free_memory(jax.devices()[0]),
-        **feed(config, loaded),
+        **feed(settings, loaded),
     )
     chosen = plan.settled(
         found,
-        _facts(config, loaded, folds, found),
+        _facts(settings, loaded, folds, found),
         lambda p: measure(plan=p),
         runs=len(folds.fold),
-        epochs=config.train.epochs,
+        epochs=settings.train.epochs,
     )
     print(f'plan: {plan.describe(chosen)} ({chosen.why})', flush=True)
-    chosen = replace(
+    chosen = dataclasses.replace(
         chosen,
         group=plan.group_size(
             chosen,
             len(folds.fold),
             shapes=shapes,
-            group=config.train.group,
+            group=settings.train.runs_in_memory,
             device=jax.devices()[0],
             folder=folder,
         ),
@@ -293,21 +276,21 @@ def layout(config, loaded, folds, folder, shapes) -> plan.Plan:
     return chosen
 
 
-def _facts(config, loaded, folds, found):
+def _facts(settings, loaded, folds, found):
     """All that a measured plan depends on: another machine, model, shape, fold count or version
     measures anew.
     """
     return {
-        'model': config.model.name,
-        'keywords': config.model[config.model.name].to_dict(),
+        'model': settings.model.name,
+        'keywords': settings.model.options[settings.model.name],
         'image': list(loaded.samples.image.shape[1:]),
         'rows': folds.train.index.shape[1],
         'runs': len(folds.fold),
-        'batch_size': config.train.batch_size,
-        'optimizer': config.train.optimizer,
-        'learner': config.train.learner,
-        'augment': config.augment.to_dict(),
-        'balance': config.balance.method,
+        'batch_size': settings.train.batch_size,
+        'optimizer': settings.train.optimizer,
+        'learner': learner_entry(settings).learner,
+        'augment': dataclasses.asdict(settings.augment),
+        'balance': settings.balance.method,
         'device': [d.device_kind for d in jax.devices()],
         'machine': host(),
         'candidates': [plan.describe(p) for p in found],
@@ -315,39 +298,21 @@ def _facts(config, loaded, folds, found):
     }
 
 
-def described(config) -> list:
-    """Names of the features of clips that machines decide by; none where the network answers."""
-    return [
-        name
-        for name in config.head.features.split('+')
-        if config.head.name != 'none' and name != NETWORK
-    ]
+def svm_scores(settings: Settings, loaded, folds, hidden):
+    """(outputs [R, K] of SVMs on features, SVMs of each run).
 
-
-def answers(config, loaded, folds, hidden):
-    """(outputs [R, K] of machines on features, machines of each run); hidden: [R, D], of each run's
-    network for every row of the data set in data set order, None without one.
+    hidden: [R, D], of each run's network for every row of the data set in data set order, None
+    without one.
     """
     samples = loaded.samples
     blocks = features.extract(
-        described(config),
+        features_of_clips(settings.head),
         samples.image,
         loaded.points,
-        channels=sources.channels(config.data.channels),
-        mirror=config.head.mirror,
+        channels=channels.parse(settings.data.channels),
+        mirror=settings.head.mirror,
     )
     if hidden is not None:
         hidden = svm.of_runs(hidden, folds, len(samples.label))
-    return svm.answers(
-        blocks,
-        hidden,
-        samples,
-        folds,
-        classes=len(loaded.names.classes),
-        kernel=config.head.kernel,
-        scale=config.head.scale,
-        costs=svm.numbers(config.head.cost),
-        gammas=svm.numbers(config.head.gamma),
-        inner=config.head.inner,
-        best=config.head.best,
-    )
+    classes = len(loaded.names.classes)
+    return svm.answers(blocks, hidden, samples, folds, settings.head, classes=classes)

@@ -1,7 +1,7 @@
 """The folder of a run: who may begin, continue or read it, and how far it is trained."""
 
 from mer_jax.errors import UserError
-from mer_jax.experiment import settings
+from mer_jax.experiment import settings as rules
 from mer_jax.folds import protocols
 from mer_jax.runfiles import files
 from mer_jax.runfiles.config import RunConfig, check_format
@@ -9,34 +9,37 @@ from mer_jax.runfiles.dropped import DroppedClip, DroppedTable
 from mer_jax.runfiles.folder import absolute, clear
 from mer_jax.runfiles.folds import FoldTable
 from mer_jax.runfiles.plan import Plan
+from mer_jax.settings import tree
+from mer_jax.settings.sections import Settings
 from mer_jax.training import checkpoint
 
 
-def enter(folder, asked, loaded) -> None:
+def enter(folder, settings: Settings, loaded) -> None:
     """Write the settings of a new run; refuse to continue an old one under other settings or other
     data.
 
-    asked: nested settings; loaded: Data. Raises UserError.
+    loaded: Data. Raises UserError.
     """
+    asked = tree.to_nested(settings)
     new = RunConfig(asked, loaded.fingerprint)
     old = RunConfig.read(folder) if (folder / RunConfig.FILE).exists() else None
     if not begun(folder):
-        if old is None or old.data != new.data or settings.differ(old.settings, asked):
+        if old is None or old.data != new.data or rules.differ(old.settings, asked):
             # what a failed start pinned must not refuse the command once it is mended
             clear(folder)
     else:
-        settings.check_resume(old.settings, asked, folder)
+        rules.check_resume(old.settings, asked, folder)
         if old.data != new.data:
             raise UserError(
-                f'{folder} holds a run on other data (data.name {asked["data"]["name"]!r} has '
+                f'{folder} holds a run on other data (data.name {settings.data.name!r} has '
                 'changed since); '
                 'give another --workdir'
             )
         epoch = newest(folder)
-        if epoch > asked['train']['epochs']:
+        if epoch > settings.train.epochs:
             raise UserError(
                 f'{folder} is trained to epoch {epoch} already; train.epochs is '
-                f'{asked["train"]["epochs"]}; '
+                f'{settings.train.epochs}; '
                 'allowed: that many or more, or another --workdir'
             )
     new.write(folder)
@@ -59,17 +62,15 @@ def existing(folder):
     return folder
 
 
-def finished(folder, asked):
-    """The folder of a run that is trained to the end under nested settings `asked`; UserError where
-    it is not.
-    """
+def finished(folder, settings: Settings):
+    """The folder of a run that is trained to the end under settings; UserError where it is not."""
     folder = existing(folder)
-    if asked['train']['epochs']:
-        settings.check_resume(RunConfig.read(folder).settings, asked, folder)
-        epoch = trained(folder, asked['train']['seeds'])
-        if epoch != asked['train']['epochs']:
+    if settings.train.epochs:
+        rules.check_resume(RunConfig.read(folder).settings, tree.to_nested(settings), folder)
+        epoch = trained(folder, settings.train.seeds)
+        if epoch != settings.train.epochs:
             raise UserError(
-                f'{folder} is trained to epoch {epoch} of {asked["train"]["epochs"]}; '
+                f'{folder} is trained to epoch {epoch} of {settings.train.epochs}; '
                 'finish it first: the same command with the verb train'
             )
     return folder

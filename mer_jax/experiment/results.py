@@ -16,29 +16,34 @@ from mer_jax.runfiles import results as result_files
 from mer_jax.runfiles.epoch_outputs import EpochOutputs
 from mer_jax.runfiles.predictions import PredictionTable
 from mer_jax.runfiles.results import RecognitionResults, SpottingResults
+from mer_jax.settings import sections
+from mer_jax.settings.sections import Settings
 from mer_jax.spotting import score as spotting_score
 from mer_jax.training import held_out, metrics_log
 
 
-def about(name, settings, loaded, folds, layout) -> dict:
-    """{'head', 'tail'}: what a run's name, nested settings, data and plan put at the beginning and
-    the end of results.json.
+def about(settings: Settings, loaded, folds, layout) -> dict:
+    """{'head', 'tail'}: what a run's settings, data and plan put at the beginning and the end of
+    results.json.
     """
-    run, split = settings['train'], settings['protocol']
+    protocol, seeds = settings.protocol, settings.train.seeds
+    title = protocol.name
+    if protocol.evaluate_on == 'validation':
+        title += ', validation part'
     return {
         'head': {
-            'name': name,
-            'scored': split['scored'],
-            'protocol': split['name'] + ', validation part' * (split['scored'] == 'validation'),
+            'name': settings.name,
+            'scored': protocol.evaluate_on,
+            'protocol': title,
             'leaks': leaks.listed(settings),
-            'folds': len(folds.fold) // run['seeds'],
-            'seeds': run['seeds'],
-            'epochs': run['epochs'],
+            'folds': len(folds.fold) // seeds,
+            'seeds': seeds,
+            'epochs': settings.train.epochs,
         },
         'tail': {
             'plan': layout and layout.to_json(),
             'data': {
-                'name': settings['data']['name'],
+                'name': settings.data.name,
                 'labels': loaded.labels,
                 'editions': list(loaded.editions),
                 'fingerprint': loaded.fingerprint,
@@ -76,11 +81,11 @@ def recognition(folder, output, loaded, folds, titles, about, *, every_epoch, se
 
 
 def spotting(
-    folder, output, loaded, folds, titles, about, *, decision, seconds, **deciding
+    folder, output, loaded, folds, titles, about, *, settings: sections.Spotting, seconds
 ) -> dict:
     """Score apexes: write predictions.csv (a row a frame), apexes.csv (a row a clip), results.json
-    and the report, print the table. Returns the results; decision: whose error is the run's own;
-    deciding: settings of score.answers of spotting.
+    and the report, print the table. Returns the results; settings: the error of the run is that of
+    their decoder.
     """
     start = time.perf_counter()
     output = np.zeros((0, 1)) if output is None else output
@@ -89,7 +94,7 @@ def spotting(
         loaded.timing,
         loaded.names,
     )
-    found = spotting_score.answers(predictions, folds, loaded.samples, times, **deciding)
+    found = spotting_score.answers(predictions, folds, loaded.samples, times, settings)
     first = np.unique(loaded.samples.clip, return_index=True)[1]
     of_clip = loaded.samples.subject[first], loaded.samples.dataset[first]
     spotting_score.curves(found, names, *of_clip).write(folder)
@@ -98,7 +103,7 @@ def spotting(
         **about['head'],
         clips=len(names.clips),
         task=result_files.SPOTTING,
-        answer=decision,
+        answer=settings.decoder,
         spotting=spotting_score.score(found, times, names, *of_clip),
         **about['tail'],
         seconds=seconds,
@@ -121,8 +126,8 @@ def reported(folder) -> dict:
     """Write report.html and the plots again from the files of a run; returns its results."""
     content = result_files.read(folder).to_json()
     name = content.get('task', 'recognition')
-    report = next(task.report for task in TASKS.values() if task.name == name)
-    print(f'report: {entries.loaded(report)(folder)}')
+    report = entries.loaded(TASKS[name].report)
+    print(f'report: {report(folder)}')
     return content
 
 

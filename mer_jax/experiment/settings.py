@@ -1,376 +1,388 @@
-"""Rules that a config must keep, all told at once, before anything is built or compiled; and what
-may differ on resume.
+"""Rules that settings must keep, all reported at once, before anything is built or compiled; and
+what may differ on resume.
+
+Only settings and entries are imported here: a mistake is answered before jax is loaded.
 """
 
-import math
+from collections.abc import Mapping
+from operator import attrgetter
 from pathlib import Path
+from typing import Any, Protocol
 
-from mer_jax.classical.svm import ALLOWED
-from mer_jax.classical.svm import wrong as _head
-from mer_jax.data import sources
-from mer_jax.data.apexes import RULES
+from mer_jax.classical import FEATURES, NETWORK, features_of_clips, has_network, missing_input
+from mer_jax.data import APEX_RULES, channels
 from mer_jax.data.labels import SCHEMES
-from mer_jax.data.loading import CHANNELS, MASKS, SCALES, VALUE_RANGES
 from mer_jax.errors import UserError
 from mer_jax.experiment import LEARNERS, TASKS
-from mer_jax.folds import PROTOCOLS, RESAMPLERS, Protocol, Resampler
-from mer_jax.folds.protocols import SCORED
-from mer_jax.folds.resampling import SCOPES, SPACES
-from mer_jax.models import NETWORKS, RANGES, regional
-from mer_jax.runfiles.config import differences, flat
-from mer_jax.spotting.decoders import DECISIONS
-from mer_jax.spotting.decoders import KINDS as CONTINUOUS
-from mer_jax.training.augment import CHANGES, REGIONS, UNITS, augmentable
-from mer_jax.training.balance import CLASS_WEIGHTS
-from mer_jax.training.batches import SAMPLERS
-from mer_jax.training.learners import FORMS, OPTIMIZERS, SCHEDULES
+from mer_jax.folds import PROTOCOLS, RESAMPLERS
+from mer_jax.models import NETWORKS, options, regional
+from mer_jax.runfiles.config import differences
+from mer_jax.settings import tree
+from mer_jax.settings.check import mistakes
+from mer_jax.settings.sections import Settings
+from mer_jax.training.changes import CHANGES, augmentable
 
-_CHOICES = {
-    **ALLOWED,
-    'data.rows': TASKS,
-    'data.labels': SCHEMES,
-    'data.mask': MASKS,
-    'data.scale': SCALES,
-    'data.scale_scope': SCOPES,
-    'data.value_range': VALUE_RANGES,
-    'gan.scope': SCOPES,
-    'spotting.label': CONTINUOUS,
-    'spotting.decision': DECISIONS,
-    'spotting.output': ('sigmoid', 'linear'),
-    'protocol.name': PROTOCOLS,
-    'protocol.scored': SCORED,
-    'model.name': NETWORKS,
-    'train.optimizer': OPTIMIZERS,
-    'train.schedule': SCHEDULES,
-    'train.learner': LEARNERS,
-    'train.class_weights': CLASS_WEIGHTS,
-    'train.sampler': SAMPLERS,
-    'balance.method': RESAMPLERS,
-    'balance.space': SPACES,
-    'balance.scope': SCOPES,
-    'alignment.form': FORMS,
-    'augment.replace_region': REGIONS,
-    'augment.replace_units': UNITS,
-    'explain.aucam': ('fixed', 'released'),
-    'train.lowering': ('auto', 'matmul', 'native'),
-} | {
-    f'model.{name}.{option}': allowed
-    for name, network in NETWORKS.items()
-    for option, allowed in network.choices.items()
-}
-_RANGES = {  # key: (least, most); a share or a rate of 0 would train or test nothing
-    'head.inner': (2, 1000),
-    'head.best': (1, 1000),
-    'data.size': (1, 1024),
-    'data.frames': (1, 1000),
-    'gan.each': (1, 10**5),
-    'gan.size': (8, 1024),
-    'gan.width': (1, 1024),
-    'gan.steps': (1, 10**7),
-    'gan.batch_size': (2, 10**5),
-    'gan.learning_rate': (1e-12, 1e3),
-    'gan.smoothing': (0, 0.99),
-    'gan.dropout': (0, 0.99),
-    'spotting.steepness': (1e-3, 50),
-    'spotting.sigma': (0, 1000),
-    'spotting.window': (1, 1000),
-    'protocol.folds': (2, math.inf),
-    'protocol.holdout': (0.01, 0.99),
-    'protocol.validation': (0, 0.9),
-    'protocol.seed': (0, 2**31 - 1),
-    'train.epochs': (0, 10**7),
-    'train.seeds': (1, 1000),
-    'train.batch_size': (1, 10**6),
-    'train.learning_rate': (1e-12, 1e3),
-    'train.weight_decay': (0, 1e3),
-    'train.momentum': (0, 1),
-    'train.label_smoothing': (0, 0.99),
-    'balance.neighbours': (1, 10**4),
-    'alignment.share': (0, 1),
-    'alignment.temperature': (1e-3, 1e3),
-    'augment.flip': (0, 1),
-    'augment.erase': (0, 1),
-    'augment.replace': (0, 1),
-    'augment.rotate': (0, 180),
-    'augment.crop': (0, 0.9),
-    'augment.contrast': (0, 1),
-    'augment.brightness': (0, 1),
-    'augment.noise': (0, 100),
-    'augment.strength': (0, 1),
-    'explain.clips': (1, 10**5),
-    'train.at_once': (0, 10**5),
-    'train.devices': (0, 10**4),
-    'train.group': (0, 10**6),
-    'train.checkpoint_seconds': (0, math.inf),
-    'evaluate.batch_size': (1, 10**6),
-}
-# What may differ between a run and its continuation: where things lie and how often they are
-# written, never a result.
-_FREE_ON_RESUME = {
-    'name',
-    'data.data_dir',
-    'data.manual_dir',
-    'data.landmarks',
-    'data.magnet',
-    'data.rebuild',
-    'train.epochs',
-    'train.checkpoint_seconds',
-    'explain.clips',
-    'explain.aucam',
-    'explain.faces',
+SETTINGS = tree.known(options())  # every setting by its dotted key
+NAMES = {  # the keys of the dictionaries of entries that settings name
+    'LEARNERS': tuple(sorted(LEARNERS)),
+    'NETWORKS': tuple(sorted(NETWORKS)),
+    'PROTOCOLS': tuple(sorted(PROTOCOLS)),
+    'RESAMPLERS': tuple(sorted(RESAMPLERS)),
+    'SCHEMES': tuple(sorted(SCHEMES)),
+    'TASKS': tuple(sorted(TASKS)),
 }
 
 
-def check(settings: dict) -> None:
-    """Raise one UserError that names every broken rule as key, value and what is allowed."""
-    values = flat(settings)
-    wrong = [
-        f'{key} is {values[key]!r}; allowed: {", ".join(sorted(allowed))}'
-        for key, allowed in _CHOICES.items()
-        if values[key] not in allowed
-    ]
-    wrong += [
-        f'{key} is {values[key]}; allowed: {low} to {high}'
-        for key, (low, high) in _RANGES.items()
-        if not low <= values[key] <= high
-    ]
-    wrong += _channels(values['data.channels'])
-    wrong += _networks(settings['model']) + _training(settings) + _task(settings)
-    wrong += _balance(settings) + _head(settings)
-    wrong += _init_from(values['model.init_from'], values['protocol.name'])
-    if not values['name'].strip():
-        wrong.append('name is empty; give the title of the report')
-    if not values['data.name'].strip('+ '):
-        wrong.append("data.name is empty; give a data set such as 'precomputed_flow'")
-    if wrong:
-        raise UserError('; '.join(wrong))
+class Config(Protocol):
+    """What a config file makes: an ml_collections.ConfigDict."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Its settings as nested dictionaries."""
 
 
-def check_resume(old: dict, new: dict, folder) -> None:
-    """Refuse to continue a run under other settings; more epochs may follow where no schedule
-    depends on their number.
+def checked(config: Config) -> Settings:
+    """The settings of a config.
+
+    Raises:
+        UserError: they break a rule; every broken one is named.
     """
-    told = [f'{key} was {before!r}, is {now!r}' for key, before, now in differ(old, new)]
-    if told:
+    settings = tree.from_nested(config.to_dict())
+    check(settings)
+    return settings
+
+
+def check(settings: Settings) -> None:
+    """Refuse settings that break a rule.
+
+    Raises:
+        UserError: names every broken rule as key, value and what is allowed.
+    """
+    lines = mistakes(tree.flat(tree.to_nested(settings)), SETTINGS, NAMES)
+    for rule in RULES:
+        lines += rule(settings)
+    if lines:
+        raise UserError('; '.join(lines))
+
+
+def check_resume(old: Mapping[str, Any], new: Mapping[str, Any], folder: Path) -> None:
+    """Refuse to continue a run under other settings.
+
+    More epochs may follow where no schedule depends on their number.
+
+    Args:
+        old: nested settings of the run.
+        new: nested settings of its continuation.
+        folder: of the run.
+    """
+    lines = [f'{key} was {before!r}, is {now!r}' for key, before, now in differ(old, new)]
+    if lines:
         raise UserError(
-            f'{folder} holds a run with other settings: {"; ".join(told)}; '
+            f'{folder} holds a run with other settings: {"; ".join(lines)}; '
             'give another --workdir, or delete that folder to start again'
         )
 
 
-def differ(old: dict, new: dict) -> list:
+def differ(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
     """[(key, old, new)] of settings that may not differ between a run and its continuation."""
-    free = (
-        _FREE_ON_RESUME
-        if new['train']['schedule'] != 'cosine'
-        else _FREE_ON_RESUME - {'train.epochs'}
-    )
+    free = {'name'} | {key for key, setting in SETTINGS.items() if setting.free}
+    if new['train']['schedule'] == 'cosine':
+        free.discard('train.epochs')
     return differences(old, new, ignore=free)
 
 
-def _channels(text):
-    channels = sources.channels(text)
-    if len(channels) == len(set(channels)) and any(
-        {*channels} <= {*known} for known in CHANNELS.values()
-    ):
-        return []
-    return [
-        f'data.channels is {text!r}; allowed: '
-        f'{" or ".join(", ".join(known) for known in CHANNELS.values())}, each once, '
-        'comma between'
-    ]
+def _texts(settings):
+    """Texts that must not be empty, and lists of channels and features."""
+    lines = []
+    if not settings.name.strip():
+        lines.append('name is empty; give the title of the report')
+    if not settings.data.name.strip('+ '):
+        lines.append("data.name is empty; give a data set such as 'precomputed_flow'")
+    text = settings.data.channels
+    names = channels.parse(text)
+    fits = any({*names} <= {*group} for group in channels.CHANNELS.values())
+    if not fits or len(names) > len(set(names)):
+        groups = ' or '.join(', '.join(group) for group in channels.CHANNELS.values())
+        lines.append(f'data.channels is {text!r}; allowed: {groups}, each once, comma between')
+    return lines
 
 
-def _networks(model):
-    """Options of the networks that are numbers, and whether groups of channels divide a width."""
-    wrong = []
-    for network in NETWORKS:
-        options = model[network]
-        for key, value in options.items():
-            low, high = RANGES.get(key, (value, value))
-            if not low <= value <= high:
-                wrong.append(f'model.{network}.{key} is {value}; allowed: {low} to {high}')
-        groups = options.get('groups', 0)
-        if groups > 0 and options['width'] % (2 * groups):
-            wrong.append(
-                f'model.{network}.groups is {groups}; allowed: so many that twice of them divide '
-                f'width, {options["width"]}'
-            )
-    return wrong
-
-
-def _training(settings):
-    """What one setting asks of another."""
-    train, model, wrong = settings['train'], settings['model']['name'], []
-    learner = LEARNERS.get(train['learner'])
-    if learner and learner.regional and model not in regional():
-        others = [
-            repr(name)
-            for name, entry in LEARNERS.items()
-            if entry.rows == learner.rows and not entry.regional
-        ]
-        wrong.append(
-            f'train.learner is {train["learner"]!r}, which needs heads of regions; allowed: '
-            f'model.name {" or ".join(regional())}, or train.learner {" or ".join(others)}'
+def _scales(settings):
+    """One scale of the input, and a range for it."""
+    data, lines = settings.data, []
+    if data.clip_normalise and data.input_scaler != 'none':
+        lines.append(
+            f'data.clip_normalise is True and data.input_scaler {data.input_scaler!r}; allowed: '
+            "data.clip_normalise False, or data.input_scaler 'none'"
         )
-    allowed = augmentable(sources.channels(settings['data']['channels']), settings['data']['scale'])
-    wrong += [
-        f'augment.{change} is {settings["augment"][change]}, which is not made for data.channels '
-        f'{settings["data"]["channels"]} and data.scale {settings["data"]["scale"]}; allowed: 0'
-        for change in CHANGES
-        if settings['augment'][change] and change not in allowed
-    ]
-    if settings['data']['difference'] and settings['data']['channels'] != 'gray':
-        wrong.append(
-            "data.difference is True, which takes frames; allowed: False, or data.channels 'gray'"
+    if not data.clip_normalise and data.input_scaler == 'none':
+        lines.append(
+            "data.clip_normalise is False and data.input_scaler 'none'; allowed: "
+            "data.input_scaler 'p995' or 'standard', or data.clip_normalise True"
         )
-    if (
-        settings['data']['value_range'] == 'imagenet'
-        and len(sources.channels(settings['data']['channels'])) != 3
-    ):
-        wrong.append(
+    if data.input_scaler == 'standard' and data.value_range != '0..1':
+        lines.append(
+            f"data.value_range is {data.value_range!r}, which data.input_scaler 'standard' has no "
+            "use for; allowed: '0..1'"
+        )
+    if data.value_range == 'imagenet' and len(channels.parse(data.channels)) != 3:
+        lines.append(
             "data.value_range is 'imagenet', for three channels; data.channels is "
-            f'{settings["data"]["channels"]!r}'
+            f'{data.channels!r}'
         )
-    return wrong
+    if data.subtract_onset and data.channels != 'gray':
+        lines.append(
+            'data.subtract_onset is True, which takes frames; allowed: False, or data.channels '
+            "'gray'"
+        )
+    return lines
+
+
+def _groups(settings):
+    """Groups of channels divide the width of a network."""
+    lines = []
+    for network, values in settings.model.options.items():
+        groups = values.get('groups', 0)
+        if groups > 0 and values['width'] % (2 * groups):
+            lines.append(
+                f'model.{network}.groups is {groups}; allowed: so many that twice of them divide '
+                f'width, {values["width"]}'
+            )
+    return lines
+
+
+def _learner(settings):
+    """A learner of regions needs a network that has them."""
+    name = settings.train.learner
+    if name not in LEARNERS or not LEARNERS[name].regional or settings.model.name in regional():
+        return []
+    others = [repr(other) for other, entry in LEARNERS.items() if not entry.regional]
+    return [
+        f'train.learner is {name!r}, which needs heads of regions; allowed: model.name '
+        f'{" or ".join(regional())}, or train.learner {" or ".join(others)}'
+    ]
+
+
+def _augment(settings):
+    """Changes are made for the input."""
+    data = settings.data
+    allowed = augmentable(channels.parse(data.channels), data.clip_normalise)
+    return [
+        f'augment.{change} is {value}, which is not made for data.channels {data.channels} and '
+        f'data.clip_normalise {data.clip_normalise}; allowed: 0'
+        for change, value in _changes(settings)
+        if change not in allowed
+    ]
+
+
+def _changes(settings):
+    """(name, value) of the changes that are on."""
+    values = [(change, getattr(settings.augment, change)) for change in CHANGES]
+    return [(change, value) for change, value in values if value]
 
 
 def _task(settings):
-    """Rows and learner belong to one task, which needs some settings and has no use for others."""
-    rows, learner = settings['data']['rows'], settings['train']['learner']
-    if rows not in TASKS or learner not in LEARNERS:
-        return []  # errors of their own
-    if LEARNERS[learner].rows != rows:
-        fitting = [name for name, entry in LEARNERS.items() if entry.rows == rows]
-        return [
-            f'data.rows is {rows!r} and train.learner {learner!r}; allowed: {rows} with '
-            f'{" or ".join(fitting)}, {LEARNERS[learner].rows} with {learner}'
-        ]
-    task, values = TASKS[rows], flat(settings)
-    wrong = [] if 'data.apex' in task.unused else _apex(settings)
-    wrong += [
-        f'{key} is {values[key]!r}; allowed with data.rows {rows}: {value!r}'
+    """A task needs some settings and has no use for others."""
+    name = settings.data.task
+    if name not in TASKS:
+        return []  # a mistake of its own
+    task = TASKS[name]
+    values = {key: attrgetter(key)(settings) for key in (*task.needs, *task.unused)}
+    lines = [
+        f'{key} is {values[key]!r}; allowed with data.task {name}: {value!r}'
         for key, value in task.needs.items()
         if values[key] != value
     ]
-    wrong += [
-        f'{key} is {values[key]!r}, which {task.name} has no use for; allowed: {off!r}'
+    lines += [
+        f'{key} is {values[key]!r}, which {name} has no use for; allowed: {off!r}'
         for key, off in task.unused.items()
         if values[key] != off
     ]
     if not task.augments:
-        wrong += [
-            f'augment.{name} is {settings["augment"][name]}; allowed in {task.name}: 0'
-            for name in CHANGES
-            if settings['augment'][name]
+        lines += [
+            f'augment.{change} is {value}; allowed in {name}: 0'
+            for change, value in _changes(settings)
         ]
-    return wrong
+    return lines
 
 
-def _balance(settings):
-    """Made rows, and rows set aside to choose by."""
-    balance, protocol, wrong = settings['balance'], settings['protocol'], []
-    method, source = balance['method'], balance['generated']
-    resampler = RESAMPLERS.get(method, Resampler())  # an unknown name has an error of its own
-    if resampler.augmented and not any(settings['augment'][name] for name in CHANGES):
-        wrong.append(
-            f'balance.method is {method!r}, but no augmentation is on; allowed: with '
-            f'{" or ".join(f"augment.{name}" for name in CHANGES)} above 0'
+def _apex(settings):
+    """Apexes of a spotting run come from a spotter per left-out subject."""
+    apex, protocol = settings.data.apex, settings.protocol
+    task = TASKS.get(settings.data.task)
+    if apex in APEX_RULES or task is None or 'data.apex' in task.unused:
+        return []
+    if settings.balance.scope == 'all':
+        return [
+            f"balance.scope is 'all' and data.apex {apex!r}, which has an apex per fold; allowed: "
+            "balance.scope 'fold'"
+        ]
+    if _one_subject(protocol.name) and not protocol.validation:
+        return []
+    return [
+        f'data.apex is {apex!r}, a spotter per left-out subject, but protocol.name is '
+        f'{protocol.name!r} and protocol.validation {protocol.validation:g}; allowed: '
+        f'{_one_subject_names()} and 0'
+    ]
+
+
+def _protocol(settings):
+    """What is set aside to choose by."""
+    protocol, lines = settings.protocol, []
+    if protocol.evaluate_on == 'validation' and not protocol.validation:
+        lines.append(
+            "protocol.evaluate_on is 'validation', but protocol.validation is 0; allowed: above 0"
         )
-    if resampler.file != bool(source):
-        of_files = [name for name, entry in RESAMPLERS.items() if entry.file]
-        wrong.append(
-            f'balance.generated is {source!r} and balance.method {method!r}; allowed: a .npz '
-            f"file with {' or '.join(map(repr, of_files))}, '' otherwise"
-        )
-    if resampler.trained:
-        wrong += _gan(settings)
-    if resampler.images and balance['scope'] == 'all':
-        line = (
-            "balance.scope is 'all', which new images have no part in; allowed with "
-            f"{method!r}: 'fold'"
-        )
-        if resampler.scope != 'balance.scope':
-            line += f' ({resampler.scope} is its own)'
-        wrong.append(line)
-    if '{subject}' in source and not _protocol(protocol['name']).one_subject:
-        wrong.append(
-            f"balance.generated holds '{{subject}}', one file a left-out subject, but "
-            'protocol.name is '
-            f'{protocol["name"]!r}; allowed: {_one_subject()}'
-        )
-    if protocol['scored'] == 'validation' and not protocol['validation']:
-        wrong.append(
-            "protocol.scored is 'validation', but protocol.validation is 0; allowed: above 0"
-        )
-    both = protocol['holdout'] + protocol['validation']
-    if _protocol(protocol['name']).share and protocol['validation'] and both > 0.99:
-        wrong.append(
+    both = protocol.holdout + protocol.validation
+    shares = protocol.name in PROTOCOLS and PROTOCOLS[protocol.name].share
+    if shares and protocol.validation and both > 0.99:
+        lines.append(
             f'protocol.holdout and protocol.validation are {both:g} together; allowed: up to '
             '0.99, the rest trains'
         )
-    if settings['data']['scale'] == 'standard' and settings['data']['value_range'] != '0..1':
-        wrong.append(
-            f'data.value_range is {settings["data"]["value_range"]!r}, which data.scale '
-            "'standard' has no use for; "
-            "allowed: '0..1'"
+    return lines
+
+
+def _balance(settings):
+    """Rows that are added."""
+    balance, lines = settings.balance, []
+    if balance.method not in RESAMPLERS:
+        return []  # a mistake of its own
+    resampler = RESAMPLERS[balance.method]
+    if resampler.augmented and not _changes(settings):
+        lines.append(
+            f'balance.method is {balance.method!r}, but no augmentation is on; allowed: with '
+            f'{" or ".join(f"augment.{name}" for name in CHANGES)} above 0'
         )
-    return wrong
+    if resampler.file != bool(balance.file):
+        of_files = [repr(name) for name, entry in RESAMPLERS.items() if entry.file]
+        lines.append(
+            f'balance.file is {balance.file!r} and balance.method {balance.method!r}; allowed: a '
+            f".npz file with {' or '.join(of_files)}, '' otherwise"
+        )
+    if resampler.images and balance.scope == 'all':
+        elsewhere = ''
+        if resampler.scope != 'balance.scope':
+            elsewhere = f' (it has {resampler.scope})'
+        lines.append(
+            "balance.scope is 'all', which new images have no part in; allowed with "
+            f"{balance.method!r}: 'fold'{elsewhere}"
+        )
+    if '{subject}' in balance.file and not _one_subject(settings.protocol.name):
+        lines.append(
+            "balance.file holds '{subject}', one file per left-out subject, but protocol.name is "
+            f'{settings.protocol.name!r}; allowed: {_one_subject_names()}'
+        )
+    if resampler.trained:
+        lines += _gan(settings)
+    return lines
 
 
-def _protocol(name):
-    """The entry of a protocol; of an unknown name, which is told apart, one without any facts."""
-    return PROTOCOLS.get(name, Protocol(''))
+def _gan(settings):
+    """What a GAN needs of the data."""
+    lines = []
+    if settings.gan.size % 8:
+        lines.append(f'gan.size is {settings.gan.size}; allowed: a multiple of 8')
+    if settings.data.channels == 'gray':
+        lines.append(
+            f"data.channels is 'gray', and balance.method {settings.balance.method!r} makes "
+            'images; allowed: other channels'
+        )
+    return lines
 
 
-def _one_subject():
+def _head(settings):
+    """What an SVM needs of all other settings."""
+    head = settings.head
+    if head.name == 'none':
+        return []
+    names, known = head.features.split('+'), {NETWORK, *FEATURES}
+    if len(set(names)) < len(names) or not known.issuperset(names):
+        return [
+            f'head.features is {head.features!r}; allowed: {", ".join(sorted(known))}, each once, '
+            '+ between'
+        ]
+    of_clips = features_of_clips(head)
+    lines = missing_input(
+        of_clips,
+        channels.parse(settings.data.channels),
+        stretched=settings.data.clip_normalise,
+    )
+    for key, allowed in _needed_by_svm(head).items():
+        value = attrgetter(key)(settings)
+        if value not in allowed:
+            lines.append(
+                f'{key} is {value!r}; allowed with head.features {head.features}: '
+                f'{" or ".join(map(repr, allowed))}'
+            )
+    placed = [name for name in of_clips if FEATURES[name].points]
+    method = settings.balance.method
+    if placed and method in RESAMPLERS and RESAMPLERS[method].images:
+        lines.append(
+            f'balance.method is {method!r}, whose images have no landmarks, which {placed[0]} '
+            "takes; allowed: 'none'"
+        )
+    if head.mirror and (placed or has_network(head)):
+        lines.append(
+            f'head.mirror is True, which {[*placed, NETWORK][0]} is not made for; allowed: False'
+        )
+    return lines
+
+
+def _needed_by_svm(head):
+    """Setting -> the values that it may have with an SVM."""
+    needs = {
+        'data.task': ('recognition',),
+        'evaluate.every_epoch': (False,),
+        'data.apex': APEX_RULES,
+        'train.learner': ('supervised',),
+    }
+    if has_network(head):
+        return needs
+    without_counts = tuple(name for name, entry in RESAMPLERS.items() if not entry.fills)
+    return needs | {
+        'train.epochs': (0,),
+        'balance.method': without_counts,
+        'head.scope': ('fold',),
+        'train.class_weights': ('none',),
+    }
+
+
+def _init_from(settings):
+    """Weights to start from: one file, or one per left-out subject."""
+    text, protocol = settings.model.init_from, settings.protocol.name
+    if '{subject}' in text and not _one_subject(protocol):
+        return [
+            "model.init_from holds '{subject}', one file per left-out subject, but protocol.name "
+            f'is {protocol!r}; allowed: {_one_subject_names()}'
+        ]
+    if text and '{subject}' not in text and Path(text).is_dir():
+        return [
+            f'model.init_from is a folder, {text}; name a file, or one per fold: '
+            f"'{text.rstrip('/')}/{{subject}}.pth'"
+        ]
+    return []
+
+
+def _one_subject(protocol):
+    """Whether each fold leaves out one subject; an unknown name is a mistake of its own."""
+    return protocol in PROTOCOLS and PROTOCOLS[protocol].one_subject
+
+
+def _one_subject_names():
     """The protocols whose folds leave out one subject each, for a message: "'loso'"."""
     return ', '.join(repr(name) for name, protocol in PROTOCOLS.items() if protocol.one_subject)
 
 
-def _apex(settings):
-    """Apexes of a spotting run are told a left-out subject."""
-    apex, protocol = settings['data']['apex'], settings['protocol']
-    if apex in RULES:
-        return []
-    if settings['balance']['scope'] == 'all':
-        return [
-            f"balance.scope is 'all' and data.apex {apex!r}, which has an apex a fold; allowed: "
-            "balance.scope 'fold'"
-        ]
-    if _protocol(protocol['name']).one_subject and not protocol['validation']:
-        return []
-    return [
-        f'data.apex is {apex!r}, a spotter a left-out subject, but protocol.name is '
-        f'{protocol["name"]!r} and '
-        f'protocol.validation {protocol["validation"]:g}; allowed: {_one_subject()} and 0'
-    ]
-
-
-def _gan(settings):
-    """What a GAN asks of the data."""
-    wrong, size = [], settings['gan']['size']
-    if size % 8:
-        wrong.append(f'gan.size is {size}; allowed: a multiple of 8')
-    if settings['data']['channels'] == 'gray':
-        wrong.append(
-            f"data.channels is 'gray', and balance.method {settings['balance']['method']!r} makes "
-            'pictures; allowed: other channels'
-        )
-    return wrong
-
-
-def _init_from(text, protocol):
-    if not text:
-        return []
-    if '{subject}' in text and not _protocol(protocol).one_subject:
-        return [
-            f"model.init_from holds '{{subject}}', one file a left-out subject, but "
-            f'protocol.name is {protocol!r}; allowed: {_one_subject()}'
-        ]
-    if '{subject}' not in text and Path(text).is_dir():
-        return [
-            f'model.init_from is a folder, {text}; name a file, or one a fold: '
-            f"'{text.rstrip('/')}/{{subject}}.pth'"
-        ]
-    return []
+RULES = (
+    _texts,
+    _scales,
+    _groups,
+    _learner,
+    _augment,
+    _task,
+    _apex,
+    _protocol,
+    _balance,
+    _head,
+    _init_from,
+)

@@ -34,14 +34,14 @@ PROTOCOLS = {
 class Resampler(NamedTuple):
     """A way to make rows against unequal classes: all that the program knows about it."""
 
-    # 'module:function' of extend(folds, samples, names, titles, options: Options), which returns
-    # (samples, folds) with the rows made; '' makes none. With `trained` it is called as
-    # generation.rows.extend is, with what training takes.
+    # 'module:function' of extend(folds, samples, names, titles, settings: sections.Balance),
+    # which returns (samples, folds) with the rows added; '' adds none. With `trained` it is
+    # called as generation.rows.extend is, with what training takes.
     extend: str = ''
     fills: bool = False  # every class of a fold up to its largest, from rows of the data set
     images: bool = False  # makes new images, of which neither landmarks nor action units are known
     augmented: bool = False  # the rows made are augmented, and they alone
-    file: bool = False  # balance.generated names the file of images
+    file: bool = False  # balance.file names a file of images
     trained: bool = False  # a network a fold, settings of section gan, makes them
     scope: str = 'balance.scope'  # the setting that says whether tested rows take part: fold | all
     # what training sees of the test subjects where one file, or one network, serves every fold
@@ -58,7 +58,7 @@ RESAMPLERS = {
         'mer_jax.folds.resampling:images_of_files',
         images=True,
         file=True,
-        leak='balance.generated: one file of images for every fold, which may come from the '
+        leak='balance.file: one file of images for every fold, which may come from the '
         'left-out subjects',
         unaudited='images of a file train as they are',
     ),

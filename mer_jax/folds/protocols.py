@@ -7,9 +7,8 @@ from mer_jax.errors import UserError
 from mer_jax.folds import PROTOCOLS
 from mer_jax.folds.rows import of_data_set
 from mer_jax.runfiles.folds import FoldRow, FoldTable
+from mer_jax.settings import sections
 from mer_jax.types import Folds, Resampled, Rows, TrainRows
-
-SCORED = ('test', 'validation')
 
 
 def loso(samples, names, *, folds, holdout, seed):
@@ -84,59 +83,70 @@ def all_rows(samples, names, *, folds, holdout, seed):
 
 
 def make(
-    name,
     samples,
     names,
+    settings: sections.Protocol,
     *,
-    folds,
-    holdout,
-    seed,
-    seeds,
-    validation=0.0,
-    scored='test',
-    scale_scope='fold',
-    trains=None,
-):
-    """Return (Folds, titles): the folds of protocol `name` for seeds 0..seeds-1, seed after seed,
-    and a title a fold.
+    seeds: int,
+    scaler_scope: str = 'fold',
+    trainable: np.ndarray | None = None,
+) -> tuple[Folds, list[str]]:
+    """The folds of a protocol for seeds 0..seeds-1, seed after seed, and a title for each fold.
 
-    validation: share of all subjects (of all clips, where the protocol splits by clip) that is set
-    aside, neither to train nor to be tested in any fold; with scored 'validation' these rows are
-    held out and predicted instead of the test rows. scale_scope 'all' lets scales be fitted to
-    every row, the tested ones included: a leak.
-    trains: bool[N], False for rows that cannot train (their answer is not known): every fold holds
-    them out. Raises UserError where a fold would have nobody to train on.
+    Args:
+        samples: all rows.
+        names: of their classes, subjects and data sets.
+        settings: of section protocol. validation is the share of all subjects (of all clips,
+            where the protocol splits by clip) that neither train nor are tested in any fold; with
+            evaluate_on='validation' these rows are held out and predicted instead of the test rows.
+        seeds: trainings of every fold.
+        scaler_scope: 'all' fits scalers to every row, the tested ones included: a leak.
+        trainable: bool[N], False for rows that cannot train (their answer is not known): they are
+            among the test rows of every fold.
+
+    Raises:
+        UserError: a fold has nobody to train on.
     """
-    protocol = PROTOCOLS[name]
+    protocol, validation = PROTOCOLS[settings.name], settings.validation
     unit = getattr(samples, protocol.unit)
-    aside = _validation(unit, validation, seed)
+    aside = _validation(unit, validation, settings.seed)
     left = np.flatnonzero(~aside)
     rest = samples._replace(
         **{key: getattr(samples, key)[left] for key in ('subject', 'dataset', 'clip')}
     )
     split = loaded(protocol.split)
-    groups = split(rest, names, folds=folds, holdout=holdout / (1 - validation), seed=seed)
-    able = np.ones(len(unit), bool) if trains is None else trains
+    groups = split(
+        rest,
+        names,
+        folds=settings.folds,
+        holdout=settings.holdout / (1 - validation),
+        seed=settings.seed,
+    )
+    able = np.ones(len(unit), bool) if trainable is None else trainable
     needed = protocol.needs
     if validation:
         needed += ', or no protocol.validation'
     for title, test in groups:
         if not able[left[~test]].any():
             raise UserError(
-                f'protocol.name is {name!r}, but leaving out {title!r} leaves no row to train '
-                f'on; it needs a further {needed}'
+                f'protocol.name is {settings.name!r}, but leaving out {title!r} leaves no row to '
+                f'train on; it needs a further {needed}'
             )
     train = stacked([left[~test & able[left]] for _, test in groups] * seeds)
-    fit = stacked([np.flatnonzero(able)] * len(train.index)) if scale_scope == 'all' else train
+    scaler_rows = train
+    if scaler_scope == 'all':
+        scaler_rows = stacked([np.flatnonzero(able)] * len(train.index))
     held_out = [
-        np.flatnonzero(aside) if scored == 'validation' else left[test | ~able[left]]
+        np.flatnonzero(aside) if settings.evaluate_on == 'validation' else left[test | ~able[left]]
         for _, test in groups
     ]
     count = len(groups)
     return Folds(
         fold=np.tile(np.arange(count, dtype=np.int32), seeds),
         seed=np.repeat(np.arange(seeds, dtype=np.int32), count),
-        train=TrainRows(*train, scaler_rows=fit, resampled=nothing_resampled(count * seeds)),
+        train=TrainRows(
+            *train, scaler_rows=scaler_rows, resampled=nothing_resampled(count * seeds)
+        ),
         test=stacked(held_out * seeds),
     ), [title for title, _ in groups]
 

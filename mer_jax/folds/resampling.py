@@ -8,7 +8,6 @@ a fold.
 
 import zipfile
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -16,65 +15,47 @@ from mer_jax.entries import loaded
 from mer_jax.errors import UserError
 from mer_jax.folds import RESAMPLERS
 from mer_jax.folds.protocols import stacked
+from mer_jax.settings import sections
 from mer_jax.types import Folds, Names, Resampled, Samples, TrainRows
 
-SPACES = ('pixels', 'features')
-SCOPES = ('fold', 'all')
 VARIANCE = 0.95  # of the fold's training rows that the components of space 'features' hold
 
 
-class Options(NamedTuple):
-    """Settings of section balance that a resampler reads."""
-
-    neighbours: int  # smote: a row is mixed with one of so many
-    space: str  # smote: where neighbours are near, one of SPACES
-    # 'all' makes rows once from every row, the tested ones included, as papers do that balance
-    # before they split: a leak
-    scope: str
-    generated: str  # a file of images, or 'folder/{subject}.npz', one a left-out subject
-
-
 def extend(
-    folds: Folds,
-    samples: Samples,
-    names: Names,
-    titles: list,
-    *,
-    method: str,
-    neighbours: int,
-    space: str,
-    scope: str,
-    generated: str,
-) -> tuple:
-    """(samples, folds) with the rows that `method` makes for each run of `folds`.
+    folds: Folds, samples: Samples, names: Names, titles: list, settings: sections.Balance
+) -> tuple[Samples, Folds]:
+    """(samples, folds) with the rows that settings.method adds for each run of `folds`.
 
-    They train beside the rows of the run. method: a key of RESAMPLERS; one that trains a network
-    changes nothing here (see generation/rows.py). The others: Options.
+    They train beside the rows of the run. A method that trains a network changes nothing here (see
+    generation/rows.py).
     """
-    resampler = RESAMPLERS[method]
+    resampler = RESAMPLERS[settings.method]
     if not resampler.extend or resampler.trained:
         return samples, folds
-    options = Options(neighbours, space, scope, generated)
-    return loaded(resampler.extend)(folds, samples, names, titles, options)
+    return loaded(resampler.extend)(folds, samples, names, titles, settings)
 
 
-def copies(folds: Folds, samples: Samples, names: Names, titles: list, options: Options) -> tuple:
+def copies(
+    folds: Folds, samples: Samples, names: Names, titles: list, settings: sections.Balance
+) -> tuple:
     """(samples, folds) with copies of random rows."""
-    return samples, _filled(folds, samples, options.scope, {})
+    return samples, _filled(folds, samples, settings.scope, {})
 
 
-def smote(folds: Folds, samples: Samples, names: Names, titles: list, options: Options) -> tuple:
+def smote(
+    folds: Folds, samples: Samples, names: Names, titles: list, settings: sections.Balance
+) -> tuple:
     """(samples, folds) with mixtures of near rows of a class: SMOTE (Chawla et al. 2002)."""
-    rows = _sources(folds, samples, options.scope)
-    near = _neighbours(samples, rows, options.neighbours, options.space)
-    return samples, _filled(folds, samples, options.scope, near)
+    rows = _sources(folds, samples, settings.scope)
+    near = _neighbours(samples, rows, settings.neighbours, settings.space)
+    return samples, _filled(folds, samples, settings.scope, near)
 
 
 def images_of_files(
-    folds: Folds, samples: Samples, names: Names, titles: list, options: Options
+    folds: Folds, samples: Samples, names: Names, titles: list, settings: sections.Balance
 ) -> tuple:
     """(samples, folds) with the images of files (see `read`), which stand behind the samples."""
-    paths = [_file(options.generated, titles[number]) for number in folds.fold]
+    paths = [_file(settings.file, titles[number]) for number in folds.fold]
     samples, added = appended(
         samples, {path: read(path, samples, names) for path in dict.fromkeys(paths)}
     )

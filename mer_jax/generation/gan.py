@@ -7,6 +7,7 @@ open is Radford, Metz and Chintala's recipe (ICLR 2016).
 """
 
 from functools import partial
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -17,38 +18,33 @@ from jax import lax
 from mer_jax.models import dcgan
 from mer_jax.models.layers import check_image
 from mer_jax.runfiles.metrics_log import MetricsLog
+from mer_jax.runfiles.plan import Plan
+from mer_jax.settings import sections
 from mer_jax.training import balance, batches, checkpoint, loop, metrics_log, parallel, scaling
 from mer_jax.training import programs as runs
 from mer_jax.training.epoch import run_key
-from mer_jax.types import FoldState, Learner
+from mer_jax.types import Folds, FoldState, Learner, Samples
 
 # folded into a run's key where training folds in the epoch, which never comes so far
 DRAWING = 2**32 - 1
 VALUE_RANGE = (-1.0, 1.0)
 
 
-def learner(
-    *, classes, channels, size, width, lowering, learning_rate, smoothing, dropout
-) -> Learner:
+def learner(settings: sections.Gan, *, classes: int, channels: int, lowering: str) -> Learner:
     """Both networks of one fold: FoldState with params and opt_state {'g', 'd'}, fitted
     {'present'[, 'scale']}.
 
-    size: pixels a side inside the networks, a multiple of 8 (UserError else), whatever size the
-    data have; width, dropout: as in models.dcgan; smoothing: what a real image's target of 1 lacks
-    (0.1: one-sided, Salimans et al. 2016; 0.0: off).
+    settings: of section gan; UserError where its size is not a multiple of 8. smoothing is what a
+    real image's target of 1 lacks (0.1: one-sided, Salimans et al. 2016; 0: off).
     logs of a step: loss (the generator's), d_loss, d_real and d_fake (mean probability of being
     real before the step). predict gives the discriminator's logit [B, 1] of images under label 0,
     whatever their class: no result rests on it.
     """
+    size = settings.size
     generator, discriminator = networks(
-        classes=classes,
-        channels=channels,
-        size=size,
-        width=width,
-        lowering=lowering,
-        dropout=dropout,
+        settings, classes=classes, channels=channels, lowering=lowering
     )
-    optimizer = optax.adam(learning_rate, b1=0.5)
+    optimizer = optax.adam(settings.learning_rate, b1=0.5)
 
     def init(key, samples, rows):
         check_image('dcgan', samples.image, least=8, channels=channels)
@@ -73,7 +69,7 @@ def learner(
             key,
             networks=(generator, discriminator),
             optimizer=optimizer,
-            smoothing=smoothing,
+            smoothing=settings.smoothing,
         )
         return FoldState(state.step + 1, params, {}, moments, state.fitted), logs
 
@@ -87,11 +83,12 @@ def learner(
     return Learner(init, step, predict)
 
 
-def networks(*, classes, channels, size, width, lowering, dropout):
+def networks(settings: sections.Gan, *, classes: int, channels: int, lowering: str):
     """(Generator, Discriminator) of models.dcgan with these settings."""
+    size, width = settings.size, settings.width
     return (
         dcgan.Generator(classes, channels, size, width, lowering=lowering),
-        dcgan.Discriminator(classes, width, dropout, lowering),
+        dcgan.Discriminator(classes, width, settings.dropout, lowering),
     )
 
 
@@ -99,11 +96,11 @@ def fit(samples, rows, *, classes) -> dict:
     """What is fitted to the fold's rows: 'present', float32[K], 1 for a class that has one; of
     measured flow its 'scale' too.
     """
-    scale = 'stretch' if samples.image.dtype == jnp.uint8 else 'p995'
+    scaler = 'none' if samples.image.dtype == jnp.uint8 else 'p995'
     weight = balance.class_weight(
         batches.labels(samples, rows), rows, classes=classes, formula='none'
     )
-    return scaling.fit_input(samples, rows, scale=scale) | {'present': weight}
+    return scaling.fit_input(samples, rows, scaler=scaler) | {'present': weight}
 
 
 def seen(image, fitted, *, size):
@@ -196,58 +193,59 @@ def drawn_as(like, image, fitted):
 
 
 def trained(
-    samples,
-    folds,
-    layout,
+    samples: Samples,
+    folds: Folds,
+    layout: Plan,
+    settings: sections.Gan,
     *,
-    classes,
-    size,
-    width,
-    learning_rate,
-    smoothing,
-    dropout,
-    each,
-    steps,
-    batch_size,
-    folder,
-    interval,
-    tell,
+    classes: int,
+    folder: Path,
+    interval: float,
 ):
-    """(images [F, classes * each, H, W, C] numpy, logs) of a GAN a run, trained for `steps` steps
-    or the rest of their epoch.
+    """Train a GAN for each run, and draw its images.
 
-    folds: their test rows are dropped before anything is compiled. layout: a plan.Plan, whose
-    lowering and group hold; interval: seconds between checkpoints; tell(line) says what is trained.
-    `folder` takes checkpoints and metrics.jsonl, of which a killed training goes on to the same
-    bits, and which `logs` are: [{epoch, group, runs, seconds, loss, loss_min, ...}].
+    Prints what is trained. Training takes settings.steps steps or the rest of their epoch.
+
+    Args:
+        samples: images and classes.
+        folds: their test rows are dropped before anything is compiled.
+        layout: its lowering and group hold.
+        settings: of section gan.
+        classes: how many.
+        folder: of checkpoints and metrics.jsonl; a killed training goes on to the same bits.
+        interval: seconds between checkpoints.
+
+    Returns:
+        (images [F, classes * images_per_class, H, W, C] numpy, the records of metrics.jsonl).
     """
     folder.mkdir(parents=True, exist_ok=True)
     folds = folds._replace(test=jax.tree.map(lambda a: a[:, :0], folds.test))
-    settings = {
+    shape = {
         'classes': classes,
         'channels': samples.image.shape[-1],
-        'size': size,
-        'width': width,
         'lowering': layout.lowering,
-        'dropout': dropout,
     }
+    each = settings.images_per_class
     total = len(folds.fold)
     group = min(layout.group or total, total)
-    an_epoch, _ = batches.batch_shape(folds.train.index.shape[1], batch_size)
-    epochs = -(-steps // an_epoch)
-    tell(f'gan: {total} runs, {epochs} epochs of {an_epoch} steps each; then {each} images a class')
+    an_epoch, _ = batches.batch_shape(folds.train.index.shape[1], settings.batch_size)
+    epochs = -(-settings.steps // an_epoch)
+    print(
+        f'gan: {total} runs, {epochs} epochs of {an_epoch} steps each; then {each} images a class',
+        flush=True,
+    )
     programs = runs.compiled(
-        learner(**settings, learning_rate=learning_rate, smoothing=smoothing),
+        learner(settings, **shape),
         layout,
         samples,
         folds,
         runs=group,
-        batch_size=batch_size,
-        test_batch=batch_size,
+        batch_size=settings.batch_size,
+        test_batch=settings.batch_size,
         chunk=loop.CHUNK,
     )
     draw = parallel.over_folds(
-        partial(generate, each=each, generator=networks(**settings)[0]),
+        partial(generate, each=each, generator=networks(settings, **shape)[0]),
         at_once=layout.at_once,
         devices=programs.devices,
     )

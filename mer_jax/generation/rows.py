@@ -5,7 +5,8 @@ How much they resemble these is checked.
 
 import shutil
 from dataclasses import replace
-from functools import partial
+from pathlib import Path
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -18,51 +19,63 @@ from mer_jax.generation import gan, quality
 from mer_jax.report import overlays, plots_gan
 from mer_jax.runfiles.gan import FoldChecks, GanChecks, GanImages
 from mer_jax.runfiles.plan import Plan
+from mer_jax.settings import sections
 from mer_jax.training import held_out as evaluate
 from mer_jax.training import plan
+from mer_jax.types import Folds, Names, Samples
+
+
+class GanRun(NamedTuple):
+    """What the GANs of an experiment need beside their settings."""
+
+    folder: Path  # of the GANs, where a killed training goes on and finished images are read again
+    interval: float  # seconds between checkpoints
+    channels: tuple[str, ...]  # of the images
+    runs_in_memory: int  # 0: as many as fit
+
 
 CHECKED = 5  # folds whose images are compared with what they were learned from
 KINDS = ('samples.png', 'nearest.png')
 
 
 def extend(
-    samples,
-    folds,
-    names,
-    titles,
-    layout,
+    samples: Samples,
+    folds: Folds,
+    names: Names,
+    titles: list[str],
+    layout: Plan,
+    settings: sections.Gan,
     *,
-    folder,
-    interval,
-    channels,
-    group,
-    scope,
-    each,
-    **settings,
-):
-    """(samples, folds) with `each` images of each class a fold holds, made by a GAN that saw its
-    training rows alone.
+    run: GanRun,
+) -> tuple[Samples, Folds]:
+    """(samples, folds) with images of each class a fold holds, made by a GAN that saw its training
+    rows alone.
 
-    folder: of the GANs, where a killed training goes on and finished images are read again; layout:
-    plan.Plan, its group left open; group: runs in memory at a time, 0 as many as fit; interval:
-    seconds between checkpoints; channels: names of the image's. scope 'all': one GAN a seed that
-    saw every row of its folds, the tested ones included, as published: a leak.
-    settings: of gan.trained (size, width, steps, batch_size, learning_rate, smoothing, dropout).
-    UserError where one diverged.
+    Args:
+        samples: all rows.
+        folds: who trains and is tested.
+        names: of classes, subjects and data sets.
+        titles: of the folds.
+        layout: its group left open.
+        settings: of section gan; with scope 'all' one GAN per seed sees every row of its folds, the
+            tested ones included, as published: a leak.
+        run: where and how often the GANs are written.
+
+    Raises:
+        UserError: a GAN diverged.
     """
+    folder, each, scope = run.folder, settings.images_per_class, settings.scope
     learned, owner = _learned(samples, folds, scope)
     if not (folder / GanImages.FILE).exists():
-        layout = _pinned(folder, samples, learned, names, layout, group, settings)
+        layout = _pinned(run, samples, learned, names, layout, settings)
         made, logs = gan.trained(
             samples,
             learned,
             layout,
+            settings,
             classes=len(names.classes),
-            each=each,
             folder=folder,
-            interval=interval,
-            tell=partial(print, flush=True),
-            **settings,
+            interval=run.interval,
         )
         _refuse_diverged(made, logs)
         _check(
@@ -72,7 +85,7 @@ def extend(
             titles if scope == 'fold' else ['all rows'] * len(titles),
             names,
             made,
-            channels,
+            run.channels,
         )
         GanImages(made).write(folder)
     # a run continues from the images; all states may be gigabytes
@@ -80,16 +93,16 @@ def extend(
     made = GanImages.read(folder).values
     label = np.repeat(np.arange(len(names.classes), dtype=np.int32), each)
     kept = [
-        np.isin(label, samples.label[rows_of(learned.train, run)])
-        for run in range(len(learned.fold))
+        np.isin(label, samples.label[rows_of(learned.train, number)])
+        for number in range(len(learned.fold))
     ]
     longer, rows = resampling.appended(
-        samples, {run: (made[run][keep], label[keep]) for run, keep in enumerate(kept)}
+        samples, {number: (made[number][keep], label[keep]) for number, keep in enumerate(kept)}
     )
     train = stacked(
         [
-            np.concatenate([rows_of(folds.train, run), rows[owner[run]]])
-            for run in range(len(folds.fold))
+            np.concatenate([rows_of(folds.train, number), rows[owner[number]]])
+            for number in range(len(folds.fold))
         ]
     )
     return longer, folds._replace(train=folds.train._replace(index=train.index, mask=train.mask))
@@ -127,19 +140,19 @@ def _refuse_diverged(made, logs):
         )
 
 
-def _pinned(folder, samples, folds, names, layout, group, settings):
-    """The plan that the GANs of `folder` began with; else `layout` with as many at a time as memory
+def _pinned(run, samples, folds, names, layout, settings):
+    """The plan that the GANs of `run` began with; else `layout` with as many at a time as memory
     holds, written there: checkpoints are read by groups, and by then another amount of memory may
     be free.
     """
+    folder = run.folder
     if (folder / Plan.FILE).exists():
         return plan.resumed(folder, jax.device_count())
-    keys = ('size', 'width', 'learning_rate', 'smoothing', 'dropout')
     learner = gan.learner(
+        settings,
         classes=len(names.classes),
         channels=samples.image.shape[-1],
         lowering=layout.lowering,
-        **{key: settings[key] for key in keys},
     )
     shapes = evaluate.state_shapes(learner, samples, folds.train)
     folder.mkdir(parents=True, exist_ok=True)
@@ -149,7 +162,7 @@ def _pinned(folder, samples, folds, names, layout, group, settings):
             layout,
             len(folds.fold),
             shapes=shapes,
-            group=group,
+            group=run.runs_in_memory,
             device=jax.devices()[0],
             folder=folder,
         ),

@@ -29,8 +29,8 @@ class DualBranch(nn.Module):
     without it).
     width: channels of layer 1 (64 is ResNet18); blocks: of a layer (2 is ResNet18); hidden: of the
     Area Weighted Module (h in the paper).
-    For small pictures: pool=False leaves the stem's max-pool out, fine=1 or 2 the stride of layer
-    4, of layers 3 and 4.
+    For small images: pool=False leaves the stem's max-pool out; unstrided_layers=1 the stride of
+    layer 4, 2 those of layers 3 and 4.
     """
 
     classes: int
@@ -41,9 +41,9 @@ class DualBranch(nn.Module):
     awm: bool = True
     attention: str = 'released'
     groups: int = 4
-    fuse: str = 'logits'
+    head_fusion: str = 'logits'
     pool: bool = True
-    fine: int = 0
+    unstrided_layers: int = 0
     dropout: float = 0.2
     dropout_dense: float = 0.3
     dropout_contrast: float = 0.1
@@ -62,7 +62,7 @@ class DualBranch(nn.Module):
         stage = partial(Stage, block, count=self.blocks)
         self.stem = Stem(self.width, self.pool, self.lowering, self.dtype)
         self.layer1, self.layer2 = stage(self.width, 1), stage(2 * self.width, 2)
-        strides = 1 if self.fine > 1 else 2, 1 if self.fine else 2
+        strides = 1 if self.unstrided_layers > 1 else 2, 1 if self.unstrided_layers else 2
         self.layer3 = {r: stage(4 * self.width, strides[0]) for r in self.regions}
         self.layer4 = {r: stage(8 * self.width, strides[1], apart=True) for r in self.regions}
         self.drop = nn.Dropout(self.dropout)
@@ -109,7 +109,9 @@ class DualBranch(nn.Module):
         heads = jnp.stack(
             [self.heads[region](parts[:, i], train) for i, region in enumerate(self.regions)], 1
         )
-        logits = heads.sum(1) if self.fuse == 'logits' else jnp.log(jax.nn.softmax(heads).mean(1))
+        logits = (
+            heads.sum(1) if self.head_fusion == 'logits' else jnp.log(jax.nn.softmax(heads).mean(1))
+        )
         out = {
             'features': weighted,
             'contrast': self.drop_contrast(unit(weighted), deterministic=not train),

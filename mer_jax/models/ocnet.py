@@ -20,14 +20,14 @@ TORCH_NAMES = {
 class OCNet(nn.Module):
     """image [B, H, W, C], 15x15 or more -> logits [B, K].
 
-    width: channels of conv1, doubled by each further convolution. dropped: dropout ends each of so
-    many first convolution units, 0 to 3 (the paper's Table 7; 2 is its best).
+    width: channels of conv1, doubled by each further convolution. dropout_units: so many
+    of the first convolution units end in dropout, 0 to 3 (the paper's Table 7; 2 is its best).
     """
 
     classes: int
     lowering: str = 'matmul'
     width: int = 32
-    dropped: int = 2
+    dropout_units: int = 2
     dropout: float = 0.5
 
     @nn.compact
@@ -52,7 +52,7 @@ class OCNet(nn.Module):
                 )
             else:
                 x = max_pool(nn.relu(x), 3, 2)
-            if i <= self.dropped:
+            if i <= self.dropout_units:
                 x = nn.Dropout(self.dropout, deterministic=not train)(x)
         maps, x = x, x.mean((1, 2))
         for name in ('fc1', 'fc2'):

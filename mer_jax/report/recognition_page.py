@@ -18,7 +18,7 @@ from mer_jax.report.table import html, listing, tree_listing
 from mer_jax.report.text import size, verdict
 from mer_jax.report.text import table as table
 from mer_jax.runfiles import files, writing
-from mer_jax.runfiles.config import RunConfig, flat
+from mer_jax.runfiles.config import RunConfig
 from mer_jax.runfiles.dropped import DroppedClip, DroppedTable
 from mer_jax.runfiles.explanations import Captions
 from mer_jax.runfiles.folds import FoldTable
@@ -28,6 +28,7 @@ from mer_jax.runfiles.plan import Plan
 from mer_jax.runfiles.predictions import PredictionTable
 from mer_jax.runfiles.results import RecognitionResults
 from mer_jax.runfiles.svms import SvmTable
+from mer_jax.settings.tree import flat
 
 # what the verb explain draws; words for them in Captions
 LOOKS = ('montage.png', 'scenarios.png', 'au_features.png')

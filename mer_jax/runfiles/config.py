@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Self
 
 from mer_jax.errors import UserError
 from mer_jax.runfiles import files, reading, writing
+from mer_jax.settings.tree import flat
 
 FORMAT = 2  # of the folder of a run; 1 is that of versions that wrote none
 
@@ -79,26 +80,3 @@ def differences(old: dict, new: dict, *, ignore: Iterable[str] = ()) -> list[tup
     return [
         (key, before.get(key), after.get(key)) for key in keys if before.get(key) != after.get(key)
     ]
-
-
-def flat(settings: dict, prefix: str = '') -> dict:
-    """Nested settings -> {'train.epochs': 500, ...}; an empty dictionary is a leaf."""
-    leaves = {}
-    for key, value in settings.items():
-        if isinstance(value, dict) and value:
-            leaves |= flat(value, f'{prefix}{key}.')
-        else:
-            leaves[prefix + key] = value
-    return leaves
-
-
-def nested(settings: dict) -> dict:
-    """The inverse of `flat`: {'train.epochs': 500} -> {'train': {'epochs': 500}}."""
-    tree = {}
-    for key, value in settings.items():
-        *sections, name = key.split('.')
-        block = tree
-        for section in sections:
-            block = block.setdefault(section, {})
-        block[name] = value
-    return tree

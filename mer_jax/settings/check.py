@@ -15,12 +15,12 @@ def mistakes(
     Args:
         values: the value of every setting by its dotted key.
         known: the settings by dotted key.
-        names: the keys of each dictionary of entries: {'PROTOCOLS': ('loso', ...)}.
+        names: the keys of dictionaries of entries: {'PROTOCOLS': ('loso', ...)}; a setting whose
+            dictionary is not among them takes any text here.
     """
     lines = []
     for key, setting in known.items():
-        # names joined by '+' are taken apart by the rules of experiment/
-        keys = () if setting.entries == 'FEATURES' else names.get(setting.entries, ())
+        keys = names.get(setting.entries, ())
         if not is_allowed(values[key], setting, keys):
             lines.append(f'{key} is {values[key]!r}; allowed: {allowed(setting, keys)}')
     return lines

@@ -15,7 +15,7 @@ class Setting(NamedTuple):
     reason: str  # what it is for, in a sentence or two
     choices: tuple = ()  # the allowed values of a text
     entries: str = ''  # the dictionary whose keys are the allowed values: 'PROTOCOLS'
-    low: float = -math.inf  # of a number, or of each number of a tuple
+    low: float = 0  # the least of a number, or of each number of a tuple
     high: float = math.inf
     # whether a run may go on under another value: where things lie, how often they are written
     free: bool = False
@@ -34,7 +34,7 @@ def settings_of(section: type) -> Iterator[tuple[str, Setting]]:
             yield entry.name, entry.metadata['setting']
 
 
-def allowed(setting: Setting, names: tuple = ()) -> str:
+def allowed(setting: Setting, names: tuple[str, ...] = ()) -> str:
     """What a setting may be, in words; names: the keys of its entries."""
     if names or setting.choices:
         return ', '.join(map(str, names or setting.choices))
@@ -42,15 +42,23 @@ def allowed(setting: Setting, names: tuple = ()) -> str:
         return 'True, False'
     if isinstance(setting.default, str):
         return 'a text'
-    kind = {int: 'a whole number', float: 'a number', tuple: 'numbers, comma between'}
-    if math.isinf(setting.low):
-        return kind[type(setting.default)]
+    if isinstance(setting.default, tuple):
+        return f'numbers, {_range(setting)}, comma between'
+    kind = 'a whole number' if isinstance(setting.default, int) else 'a number'
+    return f'{kind}, {_range(setting)}'
+
+
+def _range(setting):
     if math.isinf(setting.high):
-        return f'{kind[type(setting.default)]}, {setting.low:g} or more'
-    return f'{setting.low:g} to {setting.high:g}'
+        return f'{_short(setting.low)} or more'
+    return f'{_short(setting.low)} to {_short(setting.high)}'
 
 
-def is_allowed(value: Value, setting: Setting, names: tuple = ()) -> bool:
+def _short(number):
+    return str(number) if isinstance(number, int) else f'{number:g}'
+
+
+def is_allowed(value: Value, setting: Setting, names: tuple[str, ...] = ()) -> bool:
     """Whether a value has the type and the range of a setting."""
     if not _same_type(value, setting.default):
         return False
@@ -71,4 +79,4 @@ def _same_type(value, default):
 
 def _in_range(value, setting):
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_number and setting.low <= value <= setting.high
+    return is_number and math.isfinite(value) and setting.low <= value <= setting.high

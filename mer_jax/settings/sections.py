@@ -7,7 +7,7 @@ values are the names of methods, the entries of those methods hold them.
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 
-from mer_jax.settings.fields import field
+from mer_jax.settings.fields import Value, field
 
 SCOPES = ('fold', 'all')
 
@@ -86,7 +86,8 @@ class Data:
     )
     value_range: str = field(
         '0..1',
-        "What the smallest and the largest value become; the scaler 'standard' has no use for it.",
+        'What the smallest and the largest value become; imagenet: three channels, as weights of '
+        'torchvision expect. input_scaler=standard has no use for it.',
         choices=('0..255', '0..1', '-1..1', 'imagenet'),
     )
     lateral_units: bool = field(
@@ -169,14 +170,16 @@ class Model:
         "'folder/{subject}.pth'.",
     )
     # network -> {option: value}, so that changing model.name alone works
-    options: dict = dataclass_field(default_factory=dict)
+    options: dict[str, dict[str, Value]] = dataclass_field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Train:
     """The training of every fold."""
 
-    epochs: int = field(100, 'The last state is the result: no epoch is chosen.', low=0, high=10**7)
+    epochs: int = field(
+        100, 'The last state is the result: no epoch is chosen.', low=0, high=10**7, free=True
+    )
     seeds: int = field(
         1, 'Trainings of every fold; results are their mean and spread.', low=1, high=1000
     )
@@ -195,8 +198,9 @@ class Train:
     )
     learner: str = field(
         'supervised',
-        'supervised: one head. contrastive: heads of face regions, and the action unit alignment.',
-        choices=('supervised', 'contrastive'),
+        'Of recognition. supervised: one head. contrastive: heads of face regions, and the action '
+        'unit alignment.',
+        entries='LEARNERS',
     )
     class_weights: str = field(
         'none',
@@ -228,6 +232,11 @@ class Train:
     )
     runs_in_memory: int = field(
         0, 'Runs (folds x seeds) in memory at a time; 0: as many as fit.', low=0, high=10**6
+    )
+    fold_by_fold: bool = field(
+        False,
+        'Networks train in plain Python, so that a breakpoint in one sees numbers. Slow, and equal '
+        'to the compiled programs to about 1e-5 only.',
     )
     checkpoint_seconds: float = field(
         60.0,
@@ -299,8 +308,8 @@ class Alignment:
     weight: float = field(0.3, 'Share of the loss (lambda in the paper); 0: off.', low=0, high=1)
     variant: str = field(
         'clean',
-        'clean, released, paper: see training/learners.py: alignment. equal: plain supervised '
-        'contrastive.',
+        'clean: no pair of a clip with itself. released: as in the released code. paper: as '
+        'printed. equal: plain supervised contrastive.',
         choices=('clean', 'released', 'paper', 'equal'),
     )
     temperature: float = field(0.1, 'Of the softmax over pairs.', low=1e-3, high=1e3)

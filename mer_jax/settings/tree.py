@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from mer_jax.settings.fields import Setting, Value, settings_of
-from mer_jax.settings.sections import Model, Settings
+from mer_jax.settings.sections import Settings
+
+Nested = dict[str, Any]  # {'name': 'mine', 'train': {'epochs': 5}}
 
 
 def sections() -> dict[str, type]:
@@ -37,13 +39,29 @@ def from_nested(values: Mapping[str, Any]) -> Settings:
     """The Settings of nested dictionaries that hold every setting, as a config does."""
     parts = {}
     for section, kind in sections().items():
-        block = values[section]
         names = [name for name, _ in settings_of(kind)]
-        parts[section] = kind(**{name: block[name] for name in names})
-        if kind is Model:
-            options = {name: dict(block[name]) for name in block if name not in names}
-            parts[section] = dataclasses.replace(parts[section], options=options)
+        parts[section] = kind(**{name: values[section][name] for name in names})
+    options = {
+        name: dict(block) for name, block in values['model'].items() if isinstance(block, Mapping)
+    }
+    parts['model'] = dataclasses.replace(parts['model'], options=options)
     return Settings(name=values['name'], **parts)
+
+
+def to_nested(settings: Settings) -> Nested:
+    """The inverse of `from_nested`."""
+    values: Nested = {'name': settings.name}
+    for section, kind in sections().items():
+        block = getattr(settings, section)
+        values[section] = {name: getattr(block, name) for name, _ in settings_of(kind)}
+    for network, options in settings.model.options.items():
+        values['model'][network] = dict(options)
+    return values
+
+
+def changed(settings: Settings, changes: Mapping[str, Value]) -> Settings:
+    """Settings with other values of some: {'train.epochs': 5}."""
+    return from_nested(nested(flat(to_nested(settings)) | dict(changes)))
 
 
 def flat(values: Mapping[str, Any], prefix: str = '') -> dict[str, Value]:
@@ -57,9 +75,9 @@ def flat(values: Mapping[str, Any], prefix: str = '') -> dict[str, Value]:
     return leaves
 
 
-def nested(leaves: Mapping[str, Value]) -> dict[str, Any]:
+def nested(leaves: Mapping[str, Value]) -> Nested:
     """The inverse of `flat`."""
-    values: dict[str, Any] = {}
+    values: Nested = {}
     for key, value in leaves.items():
         *path, name = key.split('.')
         block = values

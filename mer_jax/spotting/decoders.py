@@ -12,15 +12,13 @@ LABELS = {  # r: share of the way from onset to apex, or from offset back to it;
     'exponential': lambda r, k: np.expm1(k * r) / np.expm1(k),
     'log': lambda r, k: np.log1p(np.expm1(k) * r) / k,  # the inverse of the exponential
 }
-KINDS = (*LABELS, 'impulse')
-DECISIONS = ('max', 'sw_max', 'template')
 
 
 def continuous(frame, onset, apex, offset, *, label, steepness, sigma):
     """Labels float32[T] of frames int[T]: 1 at the apex, 0 at and outside onset and offset.
 
-    label: one of KINDS; 'impulse' is 1 at the apex alone, or with sigma > 0 (frames) exp(-(t -
-    apex)^2 / (2 sigma^2)).
+    label: a key of LABELS, or 'impulse', which is 1 at the apex alone, or with sigma > 0 (frames)
+    exp(-(t - apex)^2 / (2 sigma^2)).
     """
     t = np.asarray(frame, np.float64)
     if label == 'impulse':

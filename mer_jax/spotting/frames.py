@@ -10,6 +10,7 @@ from mer_jax.data import apexes, labels, loading, sources
 from mer_jax.data import images as pictures
 from mer_jax.data.sources import BuildOptions, Source
 from mer_jax.errors import UserError
+from mer_jax.settings import sections
 from mer_jax.spotting import decoders
 from mer_jax.types import Array, Names, Samples
 
@@ -39,15 +40,26 @@ class Timing(NamedTuple):
 
 
 def load(
-    data_sets: tuple[Source, ...], options: BuildOptions, *, size, label, steepness, sigma
+    data_sets: tuple[Source, ...],
+    options: BuildOptions,
+    settings: sections.Spotting,
+    *,
+    size: int,
 ) -> loading.Data:
     """Build (on first use) and read data sets, in order of data set, clip and frame.
 
     A row is a frame from onset (no flow) to offset: image float16[N, size, size, 2] in pixels of
-    the stored flow; target its continuous label (see
-    decoders.continuous), NaN in a clip without annotated apex. Every emotion counts; clips without
-    onset or offset are dropped and listed. Raises UserError where nothing is left, and for a clip
-    that stands twice.
+    the stored flow; target its continuous label (see decoders.continuous), NaN in a clip without
+    annotated apex. Every emotion counts; clips without onset or offset are dropped and listed.
+
+    Args:
+        data_sets: data.name, parsed.
+        options: where they lie, and what they are built with.
+        settings: of section spotting; the label, its steepness and sigma.
+        size: height and width of the images.
+
+    Raises:
+        UserError: nothing is left, or a clip stands twice.
     """
     records = loading.gathered(data_sets, lambda source: _FEATURES, options)
     labels.refuse_doubles(records)
@@ -67,9 +79,11 @@ def load(
         )
     subjects, datasets, own = loading.whose(kept)
     names = Names(('apex',), subjects, datasets, tuple(r['clip'] for r in kept), ())
-    samples = _frames(kept, times, own, size, label, steepness, sigma)
+    samples = _frames(kept, times, own, size, settings)
     fingerprint = loading.fingerprint((*samples, *times), names)
-    return loading.Data(samples, names, dropped, fingerprint, label, loading.editions(kept), times)
+    return loading.Data(
+        samples, names, dropped, fingerprint, settings.label, loading.editions(kept), times
+    )
 
 
 def timing(records) -> Timing:
@@ -119,7 +133,7 @@ def inside(record):
     return numbers, np.concatenate([np.zeros((1, *record['flows'].shape[1:]), flows.dtype), flows])
 
 
-def _frames(records, times, own, size, label, steepness, sigma):
+def _frames(records, times, own, size, settings):
     images, targets, numbers = [], [], []
     for record, apex in zip(records, times.apex, strict=True):
         number, flows = inside(record)
@@ -138,9 +152,9 @@ def _frames(records, times, own, size, label, steepness, sigma):
                 record['onset'],
                 apex,
                 record['offset'],
-                label=label,
-                steepness=steepness,
-                sigma=sigma,
+                label=settings.label,
+                steepness=settings.steepness,
+                sigma=settings.sigma,
             )
         )
     clip = np.repeat(np.arange(len(records), dtype=np.int32), [len(number) for number in numbers])

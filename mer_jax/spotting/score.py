@@ -16,6 +16,7 @@ from mer_jax.errors import UserError
 from mer_jax.evaluation import paired
 from mer_jax.runfiles.apexes import ApexRow, ApexTable
 from mer_jax.runfiles.predictions import FrameRow, FrameTable
+from mer_jax.settings import sections
 from mer_jax.spotting import decoders
 from mer_jax.types import Array
 
@@ -33,13 +34,17 @@ class Answers(NamedTuple):
     curve: list  # (frame numbers [T], outputs [T]) of each row
 
 
-def answers(predictions, folds, samples, timing, *, window, **label) -> Answers:
+def answers(predictions, folds, samples, timing, settings: sections.Spotting) -> Answers:
     """What a spotter and the two simple ways answer for every clip that is held out.
 
-    predictions: rows of `held_out.predictions`, one a frame, output [R, 1]; window: width of
-    SW-Max; label: of decoders.continuous, for the template. UserError where an output is not
-    finite.
+    predictions: rows of `held_out.predictions`, one a frame, output [R, 1]; settings: of section
+    spotting. UserError where an output is not finite.
     """
+    label = {
+        'label': settings.label,
+        'steepness': settings.steepness,
+        'sigma': settings.sigma,
+    }
     finite = np.isfinite(predictions.output).all(-1)
     if not finite.all():
         row = np.argmin(finite)
@@ -63,10 +68,12 @@ def answers(predictions, folds, samples, timing, *, window, **label) -> Answers:
     fitted = [fits[key] for key in zip(seed.tolist(), fold.tolist(), strict=True)]
     made = {
         'max': [number[decoders.largest(value)] for number, value in curve],
-        'sw_max': [number[decoders.window(value, width=window)] for number, value in curve],
+        'sw_max': [
+            number[decoders.window(value, width=settings.window)] for number, value in curve
+        ],
         'template': [
             decoders.template(
-                number, value, onset=first, offset=last, width=window, prior=prior, **label
+                number, value, onset=first, offset=last, width=settings.window, prior=prior, **label
             )
             for (number, value), first, last, (_, *prior) in zip(
                 curve, onset, offset, fitted, strict=True

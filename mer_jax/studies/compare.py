@@ -257,7 +257,7 @@ def _run(folder, title):
         raise UserError(
             f'{folder} is scored on its {results["scored"]} part, which chose settings; compare '
             'runs that are tested '
-            '(protocol.scored=test)'
+            '(protocol.evaluate_on=test)'
         )
     path = folder / (files.APEXES if spots else files.PREDICTIONS)
     if not path.exists():

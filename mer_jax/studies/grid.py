@@ -9,18 +9,19 @@ from mer_jax.report import table as tables
 from mer_jax.report.formats import interval, measure, measure_title
 from mer_jax.report.table import Column, Row, Table
 from mer_jax.runfiles import files, writing
-from mer_jax.runfiles.config import flat, nested
+from mer_jax.settings import tree
+from mer_jax.settings.sections import Settings
 from mer_jax.studies.subruns import parent, quietly
 
 AS = "as --grid='train.batch_size=16,24,32;train.epochs=5,10,50'"
 
 
-def grid(settings: dict, text: str, train, folder) -> dict:
+def grid(settings: Settings, text: str, train, folder) -> dict:
     """Train every combination with train(changes, folder of its run) -> results.json, score it on
     the validation part, take the best by UF1 (the first of equals), and test that one alone. Writes
     grid.json and grid.csv, prints the table.
     """
-    if not settings['protocol']['validation']:
+    if not settings.protocol.validation:
         raise UserError(
             'protocol.validation is 0, so there is nothing to choose by; allowed with the verb '
             'grid: above 0, as '
@@ -30,7 +31,7 @@ def grid(settings: dict, text: str, train, folder) -> dict:
     for number, changes in enumerate(combined, 1):
         print(f'grid: {number} of {len(combined)}, {_title(changes)}', flush=True)
         results = quietly(
-            train, changes | {'protocol.scored': 'validation'}, folder / _name(changes)
+            train, changes | {'protocol.evaluate_on': 'validation'}, folder / _name(changes)
         )
         rows.append(
             {**changes, **{f'validation_{key}': results['metrics'][key] for key in HEADLINE}}
@@ -38,9 +39,9 @@ def grid(settings: dict, text: str, train, folder) -> dict:
     best = max(range(len(rows)), key=lambda row: (rows[row]['validation_uf1'] or 0, -row))
     print(f'grid: the best, {_title(combined[best])}, is tested', flush=True)
     chosen = folder / f'chosen,{_name(combined[best])}'
-    tested = quietly(train, combined[best] | {'protocol.scored': 'test'}, chosen)
+    tested = quietly(train, combined[best] | {'protocol.evaluate_on': 'test'}, chosen)
     found = {
-        'name': settings['name'],
+        'name': settings.name,
         'rows': rows,
         'chosen': best,
         'leaks': tested['leaks'],
@@ -56,11 +57,11 @@ def grid(settings: dict, text: str, train, folder) -> dict:
     return found
 
 
-def combinations(text: str, settings: dict) -> list:
+def combinations(text: str, settings: Settings) -> list:
     """[{key: value}] of 'train.batch_size=16,24;train.epochs=5,10', the last key fastest; UserError
     for what is no such text.
     """
-    known, axes = flat(settings), []
+    known, axes = tree.flat(tree.to_nested(settings)), []
     for part in filter(None, text.replace(' ', '').split(';')):
         key, _, values = part.partition('=')
         if key not in known or key == 'data.channels':  # whose own value holds commas
@@ -70,7 +71,7 @@ def combinations(text: str, settings: dict) -> list:
         raise UserError(f'--grid is empty; {AS}')
     combined = [dict(chosen) for chosen in itertools.product(*axes)]
     for changes in combined:  # the last of many trainings is late for a mistake
-        rules.check(nested(known | changes))
+        rules.check(tree.changed(settings, changes))
     return combined
 
 
@@ -112,6 +113,10 @@ def _name(changes):
 def _value(key, text, like):
     """`text` as the type of the setting's present value."""
     try:
-        return {'True': True, 'False': False}[text] if isinstance(like, bool) else type(like)(text)
+        if isinstance(like, bool):
+            return {'True': True, 'False': False}[text]
+        if isinstance(like, tuple):
+            return (float(text),)
+        return type(like)(text)
     except (ValueError, KeyError):
         raise UserError(f'--grid: {key} is {text!r}; allowed: a value as {like!r}') from None

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mer_jax.data import apexes
+from mer_jax.data import APEX_RULES
 from mer_jax.errors import UserError
 from mer_jax.evaluation import score
 from mer_jax.experiment import leaks
@@ -18,6 +18,7 @@ from mer_jax.folds import PROTOCOLS, RESAMPLERS
 from mer_jax.report import audit_tables, plots_compare, study
 from mer_jax.runfiles import files
 from mer_jax.runfiles.epoch_outputs import EpochOutputs
+from mer_jax.settings.sections import Settings
 from mer_jax.studies import compare
 from mer_jax.studies.subruns import parent, quietly
 from mer_jax.types import Names, Predictions
@@ -47,35 +48,39 @@ class Trial(NamedTuple):
     why_not: str = ''
 
 
-def trials(settings: dict, folds: int) -> list:
-    """The trials [Trial] that nested `settings` call for, the honest one first; folds: of the
+def trials(settings: Settings, folds: int) -> list:
+    """The trials [Trial] that settings call for, the honest one first; folds: of the
     honest protocol.
     """
-    name = clean(settings).get('protocol.name', settings['protocol']['name'])
+    name = clean(settings).get('protocol.name', settings.protocol.name)
     # as large a share of clips trains
-    many = round(1 / settings['protocol']['holdout']) if PROTOCOLS[name].share else folds
+    many = round(1 / settings.protocol.holdout) if PROTOCOLS[name].share else folds
     split = {'protocol.name': 'clip_kfold', 'protocol.folds': max(2, many)}
-    sources = settings['model']['init_from'], settings['balance']['generated']
+    sources = settings.model.init_from, settings.balance.file
     one_each = next(
-        (f'{source} is one file a left-out subject' for source in sources if '{subject}' in source),
+        (
+            f'{source} is one file per left-out subject'
+            for source in sources
+            if '{subject}' in source
+        ),
         '',
     )
-    if settings['data']['apex'] not in apexes.RULES:
-        one_each = f'{settings["data"]["apex"]} tells apexes a left-out subject'
+    if settings.data.apex not in APEX_RULES:
+        one_each = f'{settings.data.apex} has apexes per left-out subject'
     found = [
         Trial('honest', {}),
         Trial('split', split, why_not=one_each),
         Trial(
             'balance',
-            {RESAMPLERS[settings['balance']['method']].scope: 'all'},
+            {RESAMPLERS[settings.balance.method].scope: 'all'},
             why_not=_unbalanced(settings),
         ),
         Trial(
             'scale',
-            {'data.scale_scope': 'all'},
+            {'data.scaler_scope': 'all'},
             why_not=''
-            if leaks.fits(settings)
-            else "nothing is fitted (data.scale 'stretch', or no network)",
+            if leaks.fits_scaler(settings)
+            else "nothing is fitted (data.input_scaler 'none', or no network)",
         ),
         Trial('network', {'head.scope': 'all'}, why_not=_unheaded(settings)),
         Trial('epoch', {}, True, why_not=_unchosen(settings)),
@@ -87,7 +92,7 @@ def trials(settings: dict, folds: int) -> list:
     found.append(
         Trial('all', together, best, why_not='' if best or together else 'none of them applies')
     )
-    drawn = {'data.drawn_labels': True}
+    drawn = {'data.random_subject_labels': True}
     return [
         *found,
         Trial('control', drawn),
@@ -95,22 +100,22 @@ def trials(settings: dict, folds: int) -> list:
     ]
 
 
-def clean(settings: dict) -> dict:
+def clean(settings: Settings) -> dict:
     """What makes the settings honest, and keeps outputs of every epoch: setting -> value."""
     changes = {
         **{resampler.scope: 'fold' for resampler in RESAMPLERS.values()},
-        'data.scale_scope': 'fold',
-        'protocol.scored': 'test',
+        'data.scaler_scope': 'fold',
+        'protocol.evaluate_on': 'test',
         'head.scope': 'fold',
-        'evaluate.every_epoch': settings['head']['name'] == 'none',
+        'evaluate.every_epoch': settings.head.name == 'none',
     }
-    protocol = PROTOCOLS[settings['protocol']['name']]
+    protocol = PROTOCOLS[settings.protocol.name]
     if protocol.leak or not protocol.tests:
         changes['protocol.name'] = 'loso'
     return changes
 
 
-def audit(settings: dict, train, folder) -> dict:
+def audit(settings: Settings, train, folder) -> dict:
     """Train every trial with train(changes, folder of its run) -> results.json, and write and print
     the audit; returns it (see `lines`). A finished trial is scored again, a killed one goes on
     where it was.
@@ -135,7 +140,7 @@ def audit(settings: dict, train, folder) -> dict:
                 raise
             # the others took hours
             runs[trial.habit] = trial._replace(why_not=f'failed: {error}'), None
-    found = {'name': settings['name'], 'lines': lines(runs)}
+    found = {'name': settings.name, 'lines': lines(runs)}
     plot = folder / files.PLOTS / 'audit.svg'
     plot.parent.mkdir(parents=True, exist_ok=True)
     plots_compare.added(plot, found['lines'])
@@ -189,22 +194,22 @@ def _run(trial, folder):
 
 def _unheaded(settings):
     """Why no network can train on the tested clips before machines decide; '' where it can."""
-    if settings['head']['name'] == 'none':
+    if settings.head.name == 'none':
         return 'the network itself answers (head.name none)'
-    return '' if settings['train']['epochs'] else 'no network is trained (train.epochs 0)'
+    return '' if settings.train.epochs else 'no network is trained (train.epochs 0)'
 
 
 def _unchosen(settings):
     """Why no epoch can be chosen; '' where it can."""
-    if not settings['train']['epochs']:
+    if not settings.train.epochs:
         return 'nothing is trained (train.epochs 0)'
-    head = settings['head']['name']
+    head = settings.head.name
     return '' if head == 'none' else f'head.name {head} answers once, after the last epoch'
 
 
 def _unbalanced(settings):
     """Why nothing can be balanced before the split; '' where it can."""
-    resampler = RESAMPLERS[settings['balance']['method']]
-    if resampler.unaudited or resampler.trained or leaks.balanced(settings):
+    resampler = RESAMPLERS[settings.balance.method]
+    if resampler.unaudited or resampler.trained or leaks.counted(settings):
         return resampler.unaudited
     return 'nothing is balanced (balance.method none, train.class_weights none)'

@@ -2,83 +2,54 @@
 0..255 or in pixels of flow, a clip [T, H, W, 1] in bytes; float32 from here on.
 """
 
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mer_jax.data.images import ACROSS, CHANNELS, PHASES
+from mer_jax.data.channels import ACROSS, PHASES
 from mer_jax.errors import UserError
 from mer_jax.preprocess.regions import action_unit_region
-
-CHANGES = (
-    'flip',
-    'erase',
-    'replace',
-    'rotate',
-    'crop',
-    'contrast',
-    'brightness',
-    'noise',
-    'strength',
-)
-UNITS = ('image', 'union')
-REGIONS = ('mouth', 'either')
-
-
-def augmentable(channels, scale) -> tuple:
-    """Those of CHANGES that mean something for these data.channels under a data.scale."""
-    if 'gray' in channels:
-        return 'flip', 'rotate', 'crop', 'contrast', 'brightness'
-    if scale == 'stretch':  # bytes: neither the length of flow nor where its 0 lies is known
-        return 'flip', 'erase', 'replace'
-    if not set(channels) <= set(CHANNELS['phases']):  # magnitudes, which are no vectors
-        return 'flip', 'replace'
-    gray = ('contrast', 'brightness') if set(channels) & set(PHASES['key_frames']) else ()
-    return 'flip', 'replace', 'rotate', 'noise', 'strength', *gray
+from mer_jax.settings import sections
+from mer_jax.training.changes import CHANGES
 
 
 def compose(
-    *,
-    flip,
-    erase,
-    replace,
-    replace_region,
-    replace_units,
-    rotate,
-    crop,
-    contrast,
-    brightness,
-    noise,
-    strength,
-    names,
-    channels,
-    stretched,
-):
-    """augment(key, sample, donor) -> sample, for samples of Samples without the leading axis; None
-    where nothing is on.
+    settings: sections.Augment, *, names: Sequence[str], channels: Sequence[str], stretched: bool
+) -> Callable | None:
+    """The changes that settings switch on, as one function; None where nothing is on.
 
-    flip, erase, replace: probabilities; rotate, crop, contrast, brightness: of `moved` and `lit`
-    for video; with noise and strength of `felt` for key frames and flow. donor: a training row of
-    the same class, changed on its own before a region of
-    it is used. names: of the action units; channels: of the image; stretched: whether it is in
-    bytes. UserError where vectors are to change that are in bytes.
+    Args:
+        settings: of section augment.
+        names: of the action units.
+        channels: of the image.
+        stretched: whether the image is in bytes.
+
+    Returns:
+        augment(key, sample, donor) -> sample, for samples of Samples without the leading axis.
+        donor: a training row of the same class, changed on its own before a region of it is used.
+
+    Raises:
+        UserError: vectors are to change that are in bytes.
     """
-    light = {'contrast': contrast, 'brightness': brightness}
-    if not (flip or erase or replace or rotate or crop or noise or strength or any(light.values())):
+    flip, erase, replace = settings.flip, settings.erase, settings.replace
+    rotate, noise, flow_scale = settings.rotate, settings.noise, settings.flow_scale
+    light = {'contrast': settings.contrast, 'brightness': settings.brightness}
+    if not any(getattr(settings, change) for change in CHANGES):
         return None
-    # published features under data.scale 'standard'
-    if stretched and 'gray' not in channels and (rotate or noise or strength):
+    # published features under data.input_scaler=standard
+    if stretched and 'gray' not in channels and (rotate or noise or flow_scale):
         raise UserError(
-            'augment.rotate, noise and strength take flow in pixels, and this data set stores '
+            'augment.rotate, noise and flow_scale take flow in pixels, and this data set stores '
             'bytes; allowed: 0'
         )
     whole = (
-        partial(_video, rotate=rotate, crop=crop, **light)
+        partial(_video, rotate=rotate, crop=settings.crop, **light)
         if 'gray' in channels
         else partial(
-            felt, rotate=rotate, noise=noise, strength=strength, channels=channels, **light
+            felt, rotate=rotate, noise=noise, flow_scale=flow_scale, channels=channels, **light
         )
     )
     alone = partial(
@@ -108,8 +79,8 @@ def compose(
             donor,
             share=replace,
             halves=halves.reshape(2, -1),
-            units=replace_units,
-            region=replace_region,
+            units=settings.replace_units,
+            region=settings.replace_region,
         )
 
     return augment
@@ -139,12 +110,13 @@ def _video(keys, image, *, rotate, crop, contrast, brightness):
     )
 
 
-def felt(keys, image, *, rotate, contrast, brightness, noise, strength, channels):
+def felt(keys, image, *, rotate, contrast, brightness, noise, flow_scale, channels):
     """Key frames in 0..255 and flow in pixels, [H, W, C] of `channels`, as one clip seen and moved
     a little otherwise.
 
     The picture is turned by up to `rotate` degrees and the vectors with it; gray frames are `lit`,
-    all alike; flow and strain grow by a factor of 1 - `strength` to 1 + `strength`; noise: its
+    all alike; flow and strain grow by a factor of 1 - `flow_scale` to 1 +
+    `flow_scale`; noise: its
     standard deviation in pixels, added to the flow alone.
     """
     keys = jax.random.split(keys[0], 4)
@@ -159,9 +131,9 @@ def felt(keys, image, *, rotate, contrast, brightness, noise, strength, channels
         image = image.at[..., gray].set(
             lit(keys[1], image[..., gray], contrast=contrast, brightness=brightness)
         )
-    if strength:
+    if flow_scale:
         image = jnp.where(
-            gray, image, image * (1 + strength * jax.random.uniform(keys[2], minval=-1))
+            gray, image, image * (1 + flow_scale * jax.random.uniform(keys[2], minval=-1))
         )
     return image + vector * noise * jax.random.normal(keys[3], image.shape) if noise else image
 

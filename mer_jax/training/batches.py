@@ -11,7 +11,6 @@ import numpy as np
 
 from mer_jax.types import Inputs, Rows, Samples, TrainRows
 
-SAMPLERS = ('shuffle', 'weighted')
 # extras that a camera records; all others are annotations or are made from them
 RECORDED = ('frame',)
 
@@ -37,7 +36,7 @@ def epoch_order(key, label, rows: TrainRows, *, batch_size: int, sampler: str):
         label: int32[N + e] of `labels`.
         rows: of the fold.
         batch_size: most rows in a step.
-        sampler: one of SAMPLERS; 'weighted' draws every class as often.
+        sampler: 'shuffle' or 'weighted', which draws every class as often.
 
     Returns:
         The function that maps the number of a step to the rows of its batch, int32[batch].

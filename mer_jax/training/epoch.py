@@ -30,8 +30,8 @@ def train_epoch(
     logs of its steps.
 
     Every fold takes the same number of steps: see batches.epoch_order. augment(key, sample, donor)
-    -> sample changes each row, with augment_made the made rows alone; sampler: one of
-    batches.SAMPLERS.
+    -> sample changes each row, with augment_made the made rows alone; sampler: as
+    of batches.epoch_order.
     """
     order_key, step_key, change_key = jax.random.split(key, 3)
     label = batches.labels(samples, rows)

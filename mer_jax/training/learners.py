@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from mer_jax.settings import sections
 from mer_jax.types import FoldState, Learner
 
 OPTIMIZERS = {
@@ -13,7 +14,6 @@ OPTIMIZERS = {
     'adamw': lambda rate, *, weight_decay, momentum: optax.adamw(rate, weight_decay=weight_decay),
     'sgd': lambda rate, *, weight_decay, momentum: optax.sgd(rate, momentum=momentum),
 }
-FORMS = ('clean', 'released', 'paper', 'equal')
 
 
 def warm_restarts(rate, steps, *, first=10):
@@ -39,15 +39,16 @@ SCHEDULES = {  # (rate, steps an epoch, epochs)
 }
 
 
-def optimizer(name, *, learning_rate, weight_decay, momentum, schedule, steps, epochs):
-    """The optax optimizer `name`; steps: of an epoch. Only the schedule 'cosine' depends on how
-    many epochs there are.
+def optimizer(settings: sections.Train, *, steps: int) -> optax.GradientTransformation:
+    """The optax optimizer of section train; steps: of an epoch.
 
-    It works on all parameters as one vector: the same numbers, from a few operations instead of
-    some for each parameter, which takes a sixth off compiling.
+    Only the schedule 'cosine' depends on how many epochs there are. It works on all parameters as
+    one vector: the same numbers, from a few operations instead of some for each parameter, which
+    takes a sixth off compiling.
     """
-    rate = SCHEDULES[schedule](learning_rate, steps, epochs)
-    return optax.flatten(OPTIMIZERS[name](rate, weight_decay=weight_decay, momentum=momentum))
+    rate = SCHEDULES[settings.schedule](settings.learning_rate, steps, settings.epochs)
+    make = OPTIMIZERS[settings.optimizer]
+    return optax.flatten(make(rate, weight_decay=settings.weight_decay, momentum=settings.momentum))
 
 
 def supervised(model, optimizer, *, fit, scale_input, smoothing=0.0) -> Learner:
@@ -67,13 +68,16 @@ def supervised(model, optimizer, *, fit, scale_input, smoothing=0.0) -> Learner:
 
 
 def contrastive(
-    model, optimizer, *, fit, scale_input, smoothing, share, form, temperature
+    model, optimizer, *, fit, scale_input, smoothing, settings: sections.Alignment
 ) -> Learner:
-    """(1 - share) * cross-entropy of every region's head + share * action unit alignment (Ruan et
+    """(1 - weight) * cross-entropy of every region's head + weight * action unit alignment (Ruan et
     al. 2022, Eq. 8).
 
-    The network's out holds heads [B, R, K], contrast and features [B, D].
+    settings: weight, variant and temperature of the alignment. The network's out holds heads
+    [B, R, K], contrast and features [B, D].
     """
+
+    weight = settings.weight
 
     def loss(logits, out, batch, fitted):
         heads = jnp.moveaxis(out['heads'], 1, 0)
@@ -81,17 +85,17 @@ def contrastive(
             cross_entropy(head, batch.label, fitted.get('class_weight'), smoothing)
             for head in heads
         )
-        if not share:
+        if not weight:
             return told, _right(logits, batch)
-        feature = out['features' if form == 'paper' else 'contrast']
+        feature = out['features' if settings.variant == 'paper' else 'contrast']
         aligned = alignment(
             feature,
             batch.extras['action_units'],
             same_source(batch.extras['half_source']),
-            form=form,
-            temperature=temperature,
+            variant=settings.variant,
+            temperature=settings.temperature,
         )
-        return (1 - share) * told + share * aligned, {
+        return (1 - weight) * told + weight * aligned, {
             'cross_entropy': told,
             'alignment': aligned,
             **_right(logits, batch),
@@ -128,12 +132,12 @@ def cross_entropy(logits, label, weight=None, smoothing=0.0):
     return ((1 - smoothing) * told + smoothing * spread) / jnp.maximum(weight[label].sum(), 1e-12)
 
 
-def alignment(feature, action_units, shared, *, form, temperature):
+def alignment(feature, action_units, shared, *, variant, temperature):
     """Weighted supervised contrastive loss (Ruan et al. 2022, Eq. 5): scalar, from feature [B, D]
     and action_units [B, A].
 
     shared: bool[B, B], pairs that show parts of one clip, the diagonal included: they are left out,
-    as are pairs with unknown units (NaN). form: 'clean' (no pair of a row with itself anywhere,
+    as are pairs with unknown units (NaN). variant: 'clean' (no pair of a row with itself anywhere,
     mean over the rows that have a partner), 'equal' (the same with weight 1 for equal sets of
     units, else 0: plain supervised contrastive), 'released' (weights include the row itself, mean)
     or 'paper' (denominator includes the row itself, sum).
@@ -142,25 +146,25 @@ def alignment(feature, action_units, shared, *, form, temperature):
     units = jnp.nan_to_num(action_units)
     itself = jnp.eye(len(feature), dtype=bool)
     apart = ~shared & known[:, None] & known
-    similar = (equal_sets if form == 'equal' else jaccard)(units)
+    similar = (equal_sets if variant == 'equal' else jaccard)(units)
     weights = jnp.where(
-        apart | (itself & known if form in ('released', 'paper') else False), similar, 0
+        apart | (itself & known if variant in ('released', 'paper') else False), similar, 0
     )
     score = feature @ feature.T / temperature
     # the code adds 1e-5 to each exponential; in the mean of logarithms that is not a shift
-    if form == 'released':
+    if variant == 'released':
         others = jnp.sum(jnp.where(apart, jnp.exp(score) + 1e-5, 0), 1, keepdims=True)
         log = jnp.log(jnp.exp(score) + 1e-5) - jnp.log(jnp.maximum(others, 1e-30))
     else:
-        others = apart | (itself if form == 'paper' else False)
+        others = apart | (itself if variant == 'paper' else False)
         log = score - jax.nn.logsumexp(jnp.where(others, score, -1e30), axis=1, keepdims=True)
     # a row without any other to compare with has nothing to learn
     total = jnp.where(apart.any(1), weights.sum(1), 0)
-    pulled = jnp.where(itself & (form == 'paper'), 0, weights)
+    pulled = jnp.where(itself & (variant == 'paper'), 0, weights)
     rows = -jnp.sum(jnp.where((pulled > 0) & (total > 0)[:, None], pulled * log, 0), 1) / jnp.where(
         total > 0, total, 1
     )
-    if form == 'paper':
+    if variant == 'paper':
         return rows.sum()
     return rows.sum() / jnp.maximum(jnp.sum(total > 0), 1)
 

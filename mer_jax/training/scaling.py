@@ -11,23 +11,22 @@ import jax.numpy as jnp
 SORTED = 1_000_000
 
 
-def fit_input(samples, rows, *, scale, difference=False):
-    """What a scaler fits to rows.scaler_rows: {} for 'stretch', whose images are bytes already;
-    float32[C] each.
+def fit_input(samples, rows, *, scaler, subtract_onset=False):
+    """What an input scaler fits to rows.scaler_rows: {} for 'none'; float32[C] each.
 
     'p995': {'scale'}, the 99.5th percentile of each channel's |flow|, of every k-th pixel each way
     where there are more than SORTED; padding repeats rows of the fold, so it can move it by a
     fraction of a clip but never shows it a row of the test. 'standard': {'mean', 'deviation'} of
     each channel.
-    difference: as in scale_input.
+    subtract_onset: as in scale_input.
     """
-    if scale == 'stretch':
+    if scaler == 'none':
         return {}
     rows = rows.scaler_rows
-    if scale == 'standard':
+    if scaler == 'standard':
         # Each row alone first: folds mapped side by side would otherwise hold a float copy of the
         # data set each.
-        image = _moved(samples.image.astype(jnp.float32), difference)
+        image = _moved(samples.image.astype(jnp.float32), subtract_onset)
         within = tuple(range(1, image.ndim - 1))
         middle, spread = image.mean(within)[rows.index], image.var(within)[rows.index]
         share = rows.mask / rows.mask.sum()
@@ -44,14 +43,14 @@ def fit_input(samples, rows, *, scale, difference=False):
     return {'scale': jnp.maximum(jnp.percentile(flow, 99.5, axis=(0, 1, 2)), 1e-6)}
 
 
-def scale_input(image, fitted, *, value_range, difference=False):
+def scale_input(image, fitted, *, value_range, subtract_onset=False):
     """Map bytes 0..255, or flow in [-scale, scale] and clipped there, onto value_range (low, high:
     one or one a channel); where a mean was fitted, subtract it and divide by the standard deviation
     instead.
-    difference: of a clip [B, T, H, W, C] each frame less the first, so that what moves remains.
+    subtract_onset: of a clip [B, T, H, W, C] each frame minus the first: what moves remains.
     """
     if 'mean' in fitted:
-        return (_moved(image.astype(jnp.float32), difference) - fitted['mean']) / fitted[
+        return (_moved(image.astype(jnp.float32), subtract_onset) - fitted['mean']) / fitted[
             'deviation'
         ]
     low, high = map(jnp.asarray, value_range)
@@ -59,8 +58,8 @@ def scale_input(image, fitted, *, value_range, difference=False):
         share = (jnp.clip(image / fitted['scale'], -1, 1) + 1) / 2
     else:
         share = image.astype(jnp.float32) / 255
-    return _moved(low + share * (high - low), difference)
+    return _moved(low + share * (high - low), subtract_onset)
 
 
-def _moved(image, difference):
-    return image - image[:, :1] if difference else image
+def _moved(image, subtract_onset):
+    return image - image[:, :1] if subtract_onset else image

@@ -17,12 +17,12 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 import main
-from configs.common import base
 from mer_jax import cli
 from mer_jax.classical import features, svm
 from mer_jax.errors import UserError
 from mer_jax.experiment import build, settings
 from mer_jax.folds import protocols, resampling
+from mer_jax.presets import base
 from mer_jax.training import checkpoint, held_out
 from mer_jax.types import Inputs
 from tests.conftest import make_samples

@@ -153,7 +153,7 @@ def test_what_is_no_honest_spotting_run_by_subject_is_refused(tmp_path):
     for number, other in enumerate(
         (
             {'protocol': 'kfold'},
-            {'leaks': ['data.scale_scope all: x']},
+            {'leaks': ['data.scaler_scope all: x']},
             {'protocol': 'loso, validation part'},
         )
     ):

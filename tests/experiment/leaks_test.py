@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from configs.common import base
 from mer_jax.experiment import leaks
+from mer_jax.presets import base
 
 CONFIGS = sorted(p.stem for p in Path(__file__).parents[2].glob('configs/[a-z]*_*.py'))
 # settings -> what of them is told (a part of the line), '' for nothing
@@ -14,9 +14,9 @@ SWITCHES = [
     ({'protocol.name': 'random_split'}, 'random_split: clips of one subject'),
     ({'protocol.name': 'clip_kfold'}, 'clip_kfold: clips of one subject'),
     ({'protocol.name': 'kfold'}, ''),
-    ({'data.scale': 'p995', 'data.scale_scope': 'all'}, 'data.scale_scope=all'),
-    ({'data.scale': 'standard', 'data.scale_scope': 'all'}, 'data.scale_scope=all'),
-    ({'data.scale': 'stretch', 'data.scale_scope': 'all'}, ''),  # nothing is fitted
+    ({'data.scale': 'p995', 'data.scaler_scope': 'all'}, 'data.scaler_scope=all'),
+    ({'data.scale': 'standard', 'data.scaler_scope': 'all'}, 'data.scaler_scope=all'),
+    ({'data.scale': 'stretch', 'data.scaler_scope': 'all'}, ''),  # nothing is fitted
     ({'balance.method': 'smote', 'balance.scope': 'all'}, 'balance.scope=all: smote before'),
     (
         {'balance.method': 'oversample', 'balance.scope': 'all', 'train.class_weights': 'max'},
@@ -28,8 +28,8 @@ SWITCHES = [
     ),
     ({'balance.scope': 'all'}, ''),  # nothing is balanced
     ({'balance.method': 'smote'}, ''),
-    ({'balance.method': 'generated', 'balance.generated': 'x.npz'}, 'balance.generated: one file'),
-    ({'balance.method': 'generated', 'balance.generated': 'x/{subject}.npz'}, ''),
+    ({'balance.method': 'generated', 'balance.file': 'x.npz'}, 'balance.file: one file'),
+    ({'balance.method': 'generated', 'balance.file': 'x/{subject}.npz'}, ''),
     ({'balance.method': 'gan', 'gan.scope': 'all'}, 'gan.scope=all: one generator'),
     ({'balance.method': 'gan'}, ''),
     ({'gan.scope': 'all'}, ''),  # there is no generator
@@ -59,7 +59,7 @@ def test_leaks_add_up():
         {
             'protocol.name': 'random_split',
             'data.scale': 'p995',
-            'data.scale_scope': 'all',
+            'data.scaler_scope': 'all',
             'train.class_weights': 'max',
             'balance.scope': 'all',
             'model.init_from': 'x.pth',

@@ -151,7 +151,13 @@ def network():
     """(model, state, image) of a small dual-branch network with random numbers for weights."""
     draw = np.random.default_rng(0)
     model = models.make(
-        'dual_branch', classes=3, lowering='matmul', width=8, hidden=16, attention='off', fine=2
+        'dual_branch',
+        classes=3,
+        lowering='matmul',
+        width=8,
+        hidden=16,
+        attention='off',
+        unstrided_layers=2,
     )
     image = draw.normal(size=(2, 32, 32, 3)).astype(np.float32)
     shapes = jax.eval_shape(

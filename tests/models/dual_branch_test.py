@@ -20,10 +20,13 @@ STILL = {'dropout': 0.0, 'dropout_dense': 0.0, 'dropout_contrast': 0.0}
 NARROW = {'width': 8, 'hidden': 12}
 CASES = [
     ('dual_branch', {}),
-    ('dual_branch', {'attention': 'paper', 'fine': 2, 'awm': False}),
-    ('dual_branch', {'attention': 'sanet', 'fine': 1, 'pool': False, 'fuse': 'probs'}),
-    ('dual_branch', {'attention': 'off', 'fine': 2, 'blocks': 1}),
-    ('single_branch', {'awm': False, 'fine': 2, 'groups': 2}),
+    ('dual_branch', {'attention': 'paper', 'unstrided_layers': 2, 'awm': False}),
+    (
+        'dual_branch',
+        {'attention': 'sanet', 'unstrided_layers': 1, 'pool': False, 'head_fusion': 'probs'},
+    ),
+    ('dual_branch', {'attention': 'off', 'unstrided_layers': 2, 'blocks': 1}),
+    ('single_branch', {'awm': False, 'unstrided_layers': 2, 'groups': 2}),
 ]
 
 
@@ -168,7 +171,7 @@ def test_every_gradient_equals_pytorch():
     would tie the branches.
     """
     torch = pytest.importorskip('torch')
-    reference, variables = twins('dual_branch', fine=2)
+    reference, variables = twins('dual_branch', unstrided_layers=2)
     image, label = images(6), np.arange(6) % 3
     heads = reference.train()(to_torch(image))[1]['heads']
     sum(
@@ -182,7 +185,7 @@ def test_every_gradient_equals_pytorch():
         variables['batch_stats'],
         source='test',
     )
-    loss = loss_of(make('dual_branch', fine=2), variables, image, label)
+    loss = loss_of(make('dual_branch', unstrided_layers=2), variables, image, label)
     got = quickly(jax.grad(lambda params: loss(params)[0]))(variables['params'])
     for (path, leaf), other in zip(
         jax.tree.leaves_with_path(got), jax.tree.leaves(wanted), strict=True
@@ -259,8 +262,8 @@ def test_dropout_acts_in_training_only():
 
 def test_bfloat16_keeps_parameters_and_statistics_exact():
     """Statistics of half precision would stand still: a tenth of a small step is lost in them."""
-    reference, variables = twins('single_branch', fine=2, awm=False, blocks=1)
-    model, image = make('single_branch', fine=2, blocks=1, dtype='bfloat16'), images(16)
+    reference, variables = twins('single_branch', unstrided_layers=2, awm=False, blocks=1)
+    model, image = make('single_branch', unstrided_layers=2, blocks=1, dtype='bfloat16'), images(16)
     assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(shapes(model)))
     loss = loss_of(model, variables, image, jnp.arange(16) % 3)
     (_, moved), gradient = quickly(jax.value_and_grad(loss, has_aux=True))(variables['params'])
@@ -276,11 +279,18 @@ def test_bfloat16_keeps_parameters_and_statistics_exact():
 
 def test_remat_gives_the_same_gradients():
     """Computing activations again must not draw other dropout or move statistics twice."""
-    _, variables = twins('single_branch', fine=2, awm=False, blocks=1)
+    _, variables = twins('single_branch', unstrided_layers=2, awm=False, blocks=1)
     label = jnp.arange(4) % 3
 
     def moved_and_gradient(**settings):
-        model = make('single_branch', lowering='native', fine=2, blocks=1, dropout=0.2, **settings)
+        model = make(
+            'single_branch',
+            lowering='native',
+            unstrided_layers=2,
+            blocks=1,
+            dropout=0.2,
+            **settings,
+        )
         (_, moved), gradient = quickly(
             jax.value_and_grad(loss_of(model, variables, images(), label), has_aux=True)
         )(variables['params'])

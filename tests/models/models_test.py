@@ -181,7 +181,7 @@ def test_ocnet_drops_at_the_end_of_so_many_units(dropped):
     """The paper's Table 7 compares these: a setting that moved nothing would give all its rows the
     same network, and dropout before the pool of unit 3 would keep more than was asked.
     """
-    model, seen = make('ocnet', width=4, dropped=dropped), []
+    model, seen = make('ocnet', width=4, dropout_units=dropped), []
 
     def watch(call, args, keywords, context):
         kind = type(context.module).__name__
@@ -209,7 +209,7 @@ def test_ocnet_drops_by_chance_where_it_drops(dropped):
     reach the logits.
     """
     model, variables = (
-        make('ocnet', 'native', width=4, dropped=dropped, dropout=0.9),
+        make('ocnet', 'native', width=4, dropout_units=dropped, dropout=0.9),
         random_variables('ocnet', width=4),
     )
 

@@ -258,8 +258,8 @@ RULES = [
     ),
     (
         SPOTTING,
-        'spotting.decision=sw-max',
-        "spotting.decision is 'sw-max'; allowed: max, sw_max, template",
+        'spotting.decoder=sw-max',
+        "spotting.decoder is 'sw-max'; allowed: max, sw_max, template",
     ),
     (SPOTTING, 'spotting.window=0', 'spotting.window is 0; allowed: 1 to 1000'),
     (SPOTTING, 'spotting.steepness=0', 'spotting.steepness is 0.0; allowed: 0.001 to 50'),

@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 
 import main
-from configs.common import base
 from mer_jax.classical import svm
 from mer_jax.data import loading
 from mer_jax.errors import UserError
 from mer_jax.evaluation import score
 from mer_jax.experiment import leaks, run, settings
+from mer_jax.presets import base
 from mer_jax.report import audit_tables, study
 from mer_jax.runfiles.folder import default
 from mer_jax.studies import leak_audit, verbs
@@ -110,7 +110,7 @@ NOT_APPLICABLE = [
         },
     ),
     (
-        {'balance.method': 'generated', 'balance.generated': 'x/{subject}.npz'},
+        {'balance.method': 'generated', 'balance.file': 'x/{subject}.npz'},
         {
             'split': 'one file a left-out subject',
             'balance': 'train as they are',
@@ -146,7 +146,7 @@ def test_machines_on_features_of_a_network_have_a_leak_of_their_own():
     together = applied(config)['all']
     assert not together.best_epoch and together.changes == applied(config)['split'].changes | {
         'balance.scope': 'all',
-        'data.scale_scope': 'all',
+        'data.scaler_scope': 'all',
         'head.scope': 'all',
     }
     alone = {
@@ -165,7 +165,7 @@ def test_all_together_is_every_habit_that_applies():
         'protocol.name': 'clip_kfold',
         'protocol.folds': 12,
         'balance.scope': 'all',
-        'data.scale_scope': 'all',
+        'data.scaler_scope': 'all',
     }
 
 

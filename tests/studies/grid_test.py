@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 import main
-from configs.common import base
 from mer_jax.errors import UserError
 from mer_jax.evaluation import HEADLINE
+from mer_jax.presets import base
 from mer_jax.runfiles.predictions import PredictionTable
 from mer_jax.studies import grid
 
@@ -43,11 +43,13 @@ def test_the_best_of_the_validation_part_is_tested_and_nothing_else(tmp_path, ca
         )
 
     told = grid.grid(known(), 'train.batch_size=16,24; train.epochs=5,10', train, tmp_path)
-    assert [changes['protocol.scored'] for changes, _ in called] == ['validation'] * 4 + ['test']
+    assert [changes['protocol.evaluate_on'] for changes, _ in called] == ['validation'] * 4 + [
+        'test'
+    ]
     assert called[4][0] == {
         'train.batch_size': 16,
         'train.epochs': 10,
-        'protocol.scored': 'test',
+        'protocol.evaluate_on': 'test',
     }, 'the first of equals'
     assert (
         told['chosen'] == 1
@@ -70,7 +72,7 @@ WRONG = [
     ('train.epochs=5;train.optimizer=adam,smg', "train.optimizer is 'smg'; allowed: adam"),
     ('train.batch_size=16,0', 'train.batch_size is 0; allowed: 1 to'),
     ('data.channels=u,v,strain', "'data.channels' is no setting that a grid can vary"),
-    ('data.sides=yes', "data.sides is 'yes'; allowed: a value as False"),
+    ('data.lateral_units=yes', "data.lateral_units is 'yes'; allowed: a value as False"),
     (';', '--grid is empty'),
 ]
 
@@ -96,10 +98,10 @@ def test_a_grid_needs_rows_to_choose_by(tmp_path):
 def test_values_take_the_type_of_the_setting():
     """'False' as text would switch a setting on."""
     found = grid.combinations(
-        'data.sides=False,True;train.learning_rate=1e-3;data.mask=none', known()
+        'data.lateral_units=False,True;train.learning_rate=1e-3;data.mask=none', known()
     )
     assert found == [
-        {'data.sides': flag, 'train.learning_rate': 0.001, 'data.mask': 'none'}
+        {'data.lateral_units': flag, 'train.learning_rate': 0.001, 'data.mask': 'none'}
         for flag in (False, True)
     ]
 

@@ -127,15 +127,15 @@ def torch_samer(nn, torch):
             awm=True,
             attention='released',
             groups=4,
-            fuse='logits',
+            head_fusion='logits',
             pool=True,
-            fine=0,
+            unstrided_layers=0,
             blocks=2,
         ):
             super().__init__()
-            self.regions, self.fuse, kind = (
+            self.regions, self.head_fusion, kind = (
                 regions,
-                fuse,
+                head_fusion,
                 {'blocks': blocks, 'kind': attention, 'groups': groups},
             )
             self.stem = Stem(channels, width, pool)
@@ -143,7 +143,7 @@ def torch_samer(nn, torch):
                 stage(width, width, 1, **kind),
                 stage(width, 2 * width, 2, **kind),
             )
-            strides = 1 if fine == 2 else 2, 1 if fine else 2
+            strides = 1 if unstrided_layers == 2 else 2, 1 if unstrided_layers else 2
             self.layer3 = nn.ModuleDict(
                 {r: stage(2 * width, 4 * width, strides[0], **kind) for r in regions}
             )
@@ -164,7 +164,9 @@ def torch_samer(nn, torch):
             heads = torch.stack(
                 [self.heads[r](part) for r, part in zip(self.regions, parts, strict=True)], 1
             )
-            logits = heads.sum(1) if self.fuse == 'logits' else heads.softmax(2).mean(1).log()
+            logits = (
+                heads.sum(1) if self.head_fusion == 'logits' else heads.softmax(2).mean(1).log()
+            )
             return logits, {
                 'features': weighted,
                 'contrast': F.normalize(weighted),

@@ -1,10 +1,93 @@
-"""The published systems that config files begin with: base() with the input and training of a
-paper, and its variants.
+"""What config files begin with: every setting at its default, and the published systems.
+
+A system is base() with the input and the training of a paper; its variants stand beside it.
 """
 
 from ml_collections import ConfigDict
 
-from configs.common import base, variants
+from mer_jax import models
+from mer_jax.errors import UserError
+from mer_jax.settings import tree
+
+
+def base(name: str) -> ConfigDict:
+    """Every setting at its default, locked: a key that does not exist cannot be set.
+
+    Args:
+        name: stands in results.json and in the report.
+    """
+    defaults = {key: setting.default for key, setting in tree.known(models.options()).items()}
+    return ConfigDict({'name': name, **tree.nested(defaults)}).lock()
+
+
+def variants(c: ConfigDict, text: str, **known) -> ConfigDict:
+    """Apply the comma-separated variants of `config.py:text`, 'name' or 'name=value'.
+
+    known: name -> function(config), or name -> {value: function(config)}. `quick` is known
+    everywhere and comes last. Raises UserError for a variant or a value that is not known.
+    """
+    known = {**known, 'quick': quick}
+    parts = [part for part in text.split(',') if part]
+    # what quick shrinks, no other variant may grow again
+    for part in sorted(parts, key=lambda part: part == 'quick'):
+        name, _, value = part.partition('=')
+        change = known.get(name)
+        if isinstance(change, dict):
+            change = change.get(value)
+        elif value:
+            change = None
+        if change is None:
+            allowed = [
+                f'{n}={"|".join(change)}' if isinstance(change, dict) else n
+                for n, change in sorted(known.items())
+            ]
+            raise UserError(f'{c.name} has no variant {part!r}; known: {", ".join(allowed)}')
+        change(c)
+    return c
+
+
+def quick(c: ConfigDict) -> None:
+    """Shrink any config to seconds: five synthetic subjects, two epochs, nothing measured."""
+    spotting = c.data.task == 'spotting'
+    c.data.name = 'synthetic_faces/spotting_tiny' if spotting else 'synthetic_faces/tiny'
+    c.data.apex = ''
+    c.data.frames = min(c.data.frames, 8)
+    if (
+        c.data.channels == 'gray'
+        or c.data.channels.startswith('magnified')
+        or c.model.name in ('ocnet', 'hybrid_cnn')
+    ):
+        c.data.size = min(c.data.size, 32)
+    if c.model.name in ('dual_inception', 'offapexnet'):
+        c.data.size = min(c.data.size, 12)  # their dense layers grow with it
+    if c.model.name == 'alexnet':
+        c.data.size = 63  # the least it takes
+    c.data.manual_dir = ''
+    c.data.landmarks = ''
+    c.data.magnet = ''
+    # a clip has dozens of frames
+    c.train.epochs = min(c.train.epochs, 1 if spotting else 2)
+    c.head.inner_folds = 2
+    c.train.seeds = 1
+    c.train.at_once = 1
+    c.train.lowering = 'matmul'
+    c.model.alexnet.hidden = 64
+    c.model.vggm.width = 3
+    c.model.ocnet.width = 2
+    c.model.cnn3d.width = 8
+    c.model.hybrid_cnn.update({'width': 8, 'blocks': 1})
+    # with attention it compiles for a minute
+    small = {'width': 8, 'blocks': 1, 'pool': True, 'unstrided_layers': 2, 'attention': 'off'}
+    c.model.dual_branch.update({**small, 'hidden': 32})
+    c.model.single_branch.update(small)
+    c.gan.update({'images_per_class': 4, 'size': 16, 'width': 4, 'steps': 4})
+    c.explain.clips = min(c.explain.clips, 4)
+
+
+# Flow in pixels, divided by its 99.5th percentile among the training rows of the fold.
+IN_PIXELS = {'clip_normalise': False, 'input_scaler': 'p995'}
+# Minus the mean of the training rows of the fold, divided by their standard deviation.
+STANDARDISED = {'clip_normalise': False, 'input_scaler': 'standard'}
 
 
 def ststnet(name: str) -> ConfigDict:
@@ -49,8 +132,8 @@ def dualbranch(name: str) -> ConfigDict:
 
 
 def cnn3d(name: str, data: str) -> ConfigDict:
-    """base() with the input and training of Irawan et al. 2024, who do not tell frames a clip, and
-    of epochs 50, 10 and 5.
+    """base() with the input and training of Irawan et al. 2024, who do not say how many frames of a
+    clip they take, and name 50, 10 and 5 epochs.
     """
     c = base(name)
     c.data.name = data
@@ -58,7 +141,7 @@ def cnn3d(name: str, data: str) -> ConfigDict:
     c.data.labels = 'irawan3'
     c.data.size = 128
     c.data.mask = 'background'
-    c.data.scale = 'standard'
+    c.data.update(STANDARDISED)
     c.model.name = 'cnn3d'
     c.train.epochs = 50
     c.train.batch_size = 16
@@ -111,7 +194,7 @@ def _ablation(c, row):
     network, awm, alignment, replacing = _ABLATIONS[row]
     c.model.name = network
     c.model.dual_branch.awm = awm
-    c.alignment.share = c.alignment.share if alignment else 0.0
+    c.alignment.weight = c.alignment.weight if alignment else 0.0
     c.augment.replace = c.augment.replace if replacing else 0.0
 
 
@@ -132,10 +215,10 @@ def _five_classes(c):
 def _as_published(c):
     """Every choice of the released code that this project departs from by default."""
     c.train.epochs = 100
-    c.alignment.form = 'released'
+    c.alignment.variant = 'released'
     c.augment.replace_units = 'union'
-    c.explain.aucam = 'released'
-    c.data.jpeg = True
+    c.explain.au_cam = 'released'
+    c.data.jpeg_roundtrip = True
 
 
 def dualbranch_variants(c: ConfigDict, text: str) -> ConfigDict:
@@ -149,8 +232,8 @@ def dualbranch_variants(c: ConfigDict, text: str) -> ConfigDict:
         classes={'3': lambda c: c.data.update({'labels': 'samer3'}), '5': _five_classes},
         target={frame: lambda c, frame=frame: _target(c, frame) for frame in ('apex', 'magnified')},
         alignment={
-            form: lambda c, form=form: c.alignment.update({'form': form})
-            for form in ('clean', 'equal', 'released', 'paper')
+            variant: lambda c, variant=variant: c.alignment.update({'variant': variant})
+            for variant in ('clean', 'equal', 'released', 'paper')
         },
         sampler={
             'weighted': lambda c: c.train.update({'sampler': 'weighted', 'class_weights': 'none'})
@@ -167,16 +250,16 @@ def spotting(name: str, data: str) -> ConfigDict:
     c.data.update(
         {
             'name': data,
-            'rows': 'frames',
+            'task': 'spotting',
             'channels': 'u,v',
             'size': 75,
-            'scale': 'p995',
             'value_range': '-1..1',
+            **IN_PIXELS,
         }
     )
     c.protocol.update({'name': 'kfold', 'folds': 5})
     c.model.name = 'vggm'
-    c.train.update({'learner': 'spotting', 'epochs': 1000, 'batch_size': 64, 'learning_rate': 1e-4})
+    c.train.update({'epochs': 1000, 'batch_size': 64, 'learning_rate': 1e-4})
     return c
 
 
@@ -186,7 +269,7 @@ def spotting_variants(c: ConfigDict, text: str) -> ConfigDict:
     """
 
     def best(c):
-        c.spotting.update({'label': 'linear', 'decision': 'template'})
+        c.spotting.update({'label': 'linear', 'decoder': 'template'})
 
     paths = {
         path: lambda c, path=path: c.model.vggm.update({'path': path})
@@ -213,7 +296,7 @@ def ocnet(name: str, data: str, size: int = 75) -> ConfigDict:
     """
     c = base(name)
     c.data.update(
-        {'name': data, 'channels': 'u,v', 'size': size, 'scale': 'p995', 'value_range': '-1..1'}
+        {'name': data, 'channels': 'u,v', 'size': size, 'value_range': '-1..1', **IN_PIXELS}
     )
     c.model.name = 'ocnet'
     c.train.update({'epochs': 500, 'seeds': 3, 'learning_rate': 6e-5})
@@ -234,7 +317,7 @@ _NETWORKS = {
     },
 }
 # How many of its first convolution units end in dropout, by the rows of the paper's Table 7.
-_DROPPED = {'none': 0, '1': 1, '12': 2, '123': 3}
+_DROPOUT_UNITS = {'none': 0, '1': 1, '12': 2, '123': 3}
 
 
 def ocnet_variants(c: ConfigDict, text: str, *, rates: bool = True) -> ConfigDict:
@@ -252,7 +335,7 @@ def ocnet_variants(c: ConfigDict, text: str, *, rates: bool = True) -> ConfigDic
                 if key != 'train.learning_rate' or rates
             }
         )
-        if name == 'ststnet' and c.data.scale == 'stretch':
+        if name == 'ststnet' and c.data.clip_normalise:
             c.data.value_range = '0..255'
         if name in ('vggm', 'alexnet'):
             c.data.size = max(c.data.size, 75)
@@ -267,15 +350,16 @@ def ocnet_variants(c: ConfigDict, text: str, *, rates: bool = True) -> ConfigDic
         gan={'on': lambda c: gan(c, 'fold'), 'off': lambda c: None, 'all': lambda c: gan(c, 'all')},
         network={name: lambda c, name=name: named(c, name) for name in _NETWORKS},
         dropout={
-            name: lambda c, count=count: c.model.ocnet.update({'dropped': count})
-            for name, count in _DROPPED.items()
+            name: lambda c, count=count: c.model.ocnet.update({'dropout_units': count})
+            for name, count in _DROPOUT_UNITS.items()
         },
     )
 
 
-def machines(name: str, features: str) -> ConfigDict:
-    """base() with support vector machines on features of the clips, by no network; rbf of C = 100
-    and gamma = 0.001, balanced.
+def svm(name: str, features: str) -> ConfigDict:
+    """base() with an SVM on features of the clips, without a network.
+
+    Its kernel is rbf with C = 100 and gamma = 0.001; classes are balanced.
     """
     c = base(name)
     c.head.update({'name': 'svm', 'features': features})
@@ -283,33 +367,31 @@ def machines(name: str, features: str) -> ConfigDict:
     return c
 
 
-# Handcrafted baselines: data that they describe, and the machine they are published with where one
-# is.
+# Handcrafted baselines: their features, and the SVM that they are published with where a paper
+# names it.
 HANDCRAFTED = {
     'flow': {
         'head.features': 'pixels',
         'head.kernel': 'linear',
         'head.scale': 'none',
-        'head.cost': '0.001',
+        'head.cost': (0.001,),
     },
     'hoof': {'head.features': 'hoof'},
     'bi_woof': {'head.features': 'bi_woof'},
-    'lbp_top': {'head.features': 'lbp_top', 'head.kernel': 'linear', 'head.cost': '1'},
-    'mdmo': {'head.features': 'mdmo', 'head.cost': '28'},
+    'lbp_top': {'head.features': 'lbp_top', 'head.kernel': 'linear', 'head.cost': (1.0,)},
+    'mdmo': {'head.features': 'mdmo', 'head.cost': (28.0,)},
 }
 
 
 def handcrafted(name: str, data: str) -> ConfigDict:
-    """machines() on flow from onset to apex at 64 pixels; a release's baselines of video read its
-    `video`.
-    """
-    c = machines(name, 'hoof')
-    c.data.update({'name': data, 'labels': 'four', 'size': 64, 'scale': 'p995'})
+    """svm() on flow from onset to apex at 64 pixels."""
+    c = svm(name, 'hoof')
+    c.data.update({'name': data, 'labels': 'four', 'size': 64, **IN_PIXELS})
     return c
 
 
 def handcrafted_variants(c: ConfigDict, text: str) -> ConfigDict:
-    """features=: the linear machine on flow, histograms of its directions (hoof, bi_woof), LBP-TOP
+    """features=: the linear SVM on flow, histograms of its directions (hoof, bi_woof), LBP-TOP
     and MDMO of the video.
     """
 
@@ -321,7 +403,8 @@ def handcrafted_variants(c: ConfigDict, text: str) -> ConfigDict:
                     'channels': 'gray',
                     'frames': 10,
                     'size': 128,
-                    'scale': 'stretch',
+                    'clip_normalise': True,
+                    'input_scaler': 'none',
                     'name': c.data.name.replace('/flow', '/video'),
                 }
             )
@@ -333,7 +416,7 @@ def handcrafted_variants(c: ConfigDict, text: str) -> ConfigDict:
 
 def hybrid(name: str, data: str) -> ConfigDict:
     """base() with the hybrid of a network, strain by regions of action units and directions of
-    flow, 216 features for a support vector machine (the seed documents 000 and 001, of which the
+    flow, 216 features for an SVM (the seed documents 000 and 001, of which the
     second has a weight for disgust).
     """
     c = base(name)
@@ -342,7 +425,7 @@ def hybrid(name: str, data: str) -> ConfigDict:
             'name': data,
             'labels': 'four',
             'size': 64,
-            'scale': 'standard',
+            **STANDARDISED,
             'channels': 'onset,apex,offset,u,v,strain,u2,v2,strain2',
         }
     )
@@ -378,7 +461,7 @@ def hybrid_variants(c: ConfigDict, text: str) -> ConfigDict:
     def augmented(c):
         c.balance.method = 'augment'
         c.augment.update(
-            {'rotate': 5.0, 'contrast': 0.2, 'brightness': 0.2, 'noise': 0.01, 'strength': 0.1}
+            {'rotate': 5.0, 'contrast': 0.2, 'brightness': 0.2, 'noise': 0.01, 'flow_scale': 0.1}
         )
 
     return variants(
