@@ -31,6 +31,7 @@ from mer_jax.experiment import build  # noqa: E402
 from mer_jax.folds import protocols  # noqa: E402
 from mer_jax.preprocess import flow  # noqa: E402
 from mer_jax.preprocess.synthetic import clips  # noqa: E402
+from mer_jax.settings.sections import Protocol
 from mer_jax.types import Names, Samples  # noqa: E402
 
 CONFIG = synthetic_hybrid.get_config('features=hand')
@@ -93,7 +94,7 @@ def confusions(image, points, kept):
         **own,
         clip=row,
     )
-    folds, _ = protocols.make('loso', samples, names, folds=2, holdout=0.5, seed=0, seeds=1)
+    folds, _ = protocols.make(samples, names, Protocol(), seeds=1)
     loaded = loading.Data(samples, names, [], '', CONFIG.data.labels, (), points=points)
     scores, _ = build.answers(CONFIG, loaded, folds, None)
     return metrics.confusions(

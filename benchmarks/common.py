@@ -8,6 +8,7 @@ import optax
 
 from mer_jax import models
 from mer_jax.folds import protocols
+from mer_jax.settings.sections import Protocol
 from mer_jax.training import learners, parallel, plan, scaling
 from mer_jax.training import programs as runs
 from mer_jax.types import Names, Samples
@@ -56,7 +57,7 @@ def experiment(network, *, folds, rows):
         tuple(map(str, range(rows))),
         (),
     )
-    return samples, protocols.make('loso', samples, names, folds=2, holdout=0.5, seed=0, seeds=1)[0]
+    return samples, protocols.make(samples, names, Protocol(), seeds=1)[0]
 
 
 def learner(network, lowering):
@@ -64,7 +65,7 @@ def learner(network, lowering):
     its heads' losses.
     """
     fit, scale = (
-        partial(scaling.fit_input, scale='stretch'),
+        partial(scaling.fit_input, scaler='none'),
         partial(scaling.scale_input, value_range=(0.0, 1.0)),
     )
     if network in REGIONAL:

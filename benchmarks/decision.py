@@ -17,7 +17,7 @@ from sklearn.svm import SVC  # noqa: E402
 
 from mer_jax import models  # noqa: E402
 from mer_jax.classical import features  # noqa: E402
-from mer_jax.data import images  # noqa: E402
+from mer_jax.data import channels, images  # noqa: E402
 from mer_jax.preprocess import face, flow, landmarks  # noqa: E402
 from tests.support.fake_raw import pictures as drawn  # noqa: E402
 
@@ -96,7 +96,7 @@ def decided(frames, predict, decide, *, method, apex):
             NUMBERS,
             image[None],
             images.points([record], 'phases', SIZE),
-            channels=list(images.CHANNELS['phases']),
+            channels=list(channels.CHANNELS['phases']),
             mirror=False,
         )
     ]
@@ -121,7 +121,7 @@ def main():
     )
     parser.add_argument('--rounds', type=int, default=11)
     chosen = parser.parse_args()
-    frames, (predict, decide) = clip(chosen.frames), trained(len(images.CHANNELS['phases']))
+    frames, (predict, decide) = clip(chosen.frames), trained(len(channels.CHANNELS['phases']))
     run = partial(decided, frames, predict, decide, method=chosen.flow, apex=chosen.apex)
     run()
     rounds = [run() for _ in range(chosen.rounds)]

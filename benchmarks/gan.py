@@ -22,6 +22,7 @@ from benchmarks.against_pytorch import seconds  # noqa: E402
 from mer_jax import machine  # noqa: E402
 from mer_jax.folds import protocols  # noqa: E402
 from mer_jax.generation import gan  # noqa: E402
+from mer_jax.settings.sections import Protocol
 from mer_jax.training import (
     batches,  # noqa: E402
     plan,  # noqa: E402
@@ -99,7 +100,7 @@ def experiment(*, folds, rows, pixels):
         tuple(map(str, range(rows))),
         (),
     )
-    made = protocols.make('loso', samples, names, folds=2, holdout=0.5, seed=0, seeds=1)[0]
+    made = protocols.make(samples, names, Protocol(), seeds=1)[0]
     return samples, made._replace(test=jax.tree.map(lambda a: a[:, :0], made.test))
 
 

@@ -52,16 +52,9 @@ def quick(c: ConfigDict) -> None:
     c.data.name = 'synthetic_faces/spotting_tiny' if spotting else 'synthetic_faces/tiny'
     c.data.apex = ''
     c.data.frames = min(c.data.frames, 8)
-    if (
-        c.data.channels == 'gray'
-        or c.data.channels.startswith('magnified')
-        or c.model.name in ('ocnet', 'hybrid_cnn')
-    ):
+    c.data.size = min(c.data.size, models.NETWORKS[c.model.name].quick_size)
+    if c.data.channels == 'gray' or c.data.channels.startswith('magnified'):
         c.data.size = min(c.data.size, 32)
-    if c.model.name in ('dual_inception', 'offapexnet'):
-        c.data.size = min(c.data.size, 12)  # their dense layers grow with it
-    if c.model.name == 'alexnet':
-        c.data.size = 63  # the least it takes
     c.data.manual_dir = ''
     c.data.landmarks = ''
     c.data.magnet = ''
@@ -71,15 +64,8 @@ def quick(c: ConfigDict) -> None:
     c.train.seeds = 1
     c.train.at_once = 1
     c.train.lowering = 'matmul'
-    c.model.alexnet.hidden = 64
-    c.model.vggm.width = 3
-    c.model.ocnet.width = 2
-    c.model.cnn3d.width = 8
-    c.model.hybrid_cnn.update({'width': 8, 'blocks': 1})
-    # with attention it compiles for a minute
-    small = {'width': 8, 'blocks': 1, 'pool': True, 'unstrided_layers': 2, 'attention': 'off'}
-    c.model.dual_branch.update({**small, 'hidden': 32})
-    c.model.single_branch.update(small)
+    for name, network in models.NETWORKS.items():
+        c.model[name].update(network.quick)
     c.gan.update({'images_per_class': 4, 'size': 16, 'width': 4, 'steps': 4})
     c.explain.clips = min(c.explain.clips, 4)
 
@@ -306,8 +292,8 @@ def ocnet(name: str, data: str, size: int = 75) -> ConfigDict:
 # What the paper compares OC-Net with, each with the input and learning rate it was published with.
 _NETWORKS = {
     'ocnet': {},
-    'vggm': {'train.learning_rate': 1e-4},
-    'alexnet': {'train.learning_rate': 1e-4},
+    'vggm': {'train.learning_rate': 1e-4, 'data.size': 75},
+    'alexnet': {'train.learning_rate': 1e-4, 'data.size': 75},
     'dual_inception': {'train.learning_rate': 1e-3},
     'offapexnet': {'train.learning_rate': 1e-4},
     'ststnet': {
@@ -316,6 +302,8 @@ _NETWORKS = {
         'data.channels': 'strain,v,u',
     },
 }
+# The same, where flow is stretched to bytes.
+_STRETCHED = {'ststnet': {'data.value_range': '0..255'}}
 # How many of its first convolution units end in dropout, by the rows of the paper's Table 7.
 _DROPOUT_UNITS = {'none': 0, '1': 1, '12': 2, '123': 3}
 
@@ -327,18 +315,13 @@ def ocnet_variants(c: ConfigDict, text: str, *, rates: bool = True) -> ConfigDic
     """
 
     def named(c, name):
+        changes = dict(_NETWORKS[name])
+        if c.data.clip_normalise:
+            changes |= _STRETCHED.get(name, {})
+        if not rates:
+            changes.pop('train.learning_rate', None)
         c.model.name = name
-        c.update_from_flattened_dict(
-            {
-                key: value
-                for key, value in _NETWORKS[name].items()
-                if key != 'train.learning_rate' or rates
-            }
-        )
-        if name == 'ststnet' and c.data.clip_normalise:
-            c.data.value_range = '0..255'
-        if name in ('vggm', 'alexnet'):
-            c.data.size = max(c.data.size, 75)
+        c.update_from_flattened_dict(changes)
 
     def gan(c, scope):
         c.balance.method = 'gan'
@@ -381,6 +364,7 @@ HANDCRAFTED = {
     'lbp_top': {'head.features': 'lbp_top', 'head.kernel': 'linear', 'head.cost': (1.0,)},
     'mdmo': {'head.features': 'mdmo', 'head.cost': (28.0,)},
 }
+_OF_VIDEO = ('lbp_top', 'mdmo')
 
 
 def handcrafted(name: str, data: str) -> ConfigDict:
@@ -397,17 +381,10 @@ def handcrafted_variants(c: ConfigDict, text: str) -> ConfigDict:
 
     def described(c, name):
         c.update_from_flattened_dict(HANDCRAFTED[name])
-        if name in ('lbp_top', 'mdmo'):
-            c.data.update(
-                {
-                    'channels': 'gray',
-                    'frames': 10,
-                    'size': 128,
-                    'clip_normalise': True,
-                    'input_scaler': 'none',
-                    'name': c.data.name.replace('/flow', '/video'),
-                }
-            )
+        if name in _OF_VIDEO:
+            video = c.data.name.replace('/flow', '/video')
+            c.data.update({'name': video, 'channels': 'gray', 'frames': 10, 'size': 128})
+            c.data.update({'clip_normalise': True, 'input_scaler': 'none'})
 
     return variants(
         c, text, features={name: lambda c, name=name: described(c, name) for name in HANDCRAFTED}

@@ -9,6 +9,7 @@ from mer_jax import presets
 from mer_jax.errors import UserError
 from mer_jax.experiment import leaks, settings
 from mer_jax.runfiles.config import differences
+from mer_jax.settings.tree import from_nested
 from mer_jax.training import learners
 
 ROOT = Path(__file__).parents[1]
@@ -50,7 +51,7 @@ def test_every_config_keeps_the_rules(name):
     quick.
     """
     for variant in ('', 'quick'):
-        settings.check(config(name, variant).to_dict())
+        settings.checked(config(name, variant))
 
 
 @pytest.mark.parametrize('name', DUAL)
@@ -105,7 +106,7 @@ def test_the_rows_of_the_ablation(name, row):
         'augment.replace',
     }
     assert c.train.learner == 'contrastive'  # both heads stay
-    settings.check(c.to_dict())
+    settings.checked(c)
 
 
 def test_single_and_dual_branch_have_the_same_layers():
@@ -163,7 +164,7 @@ VARIANTS = [
 def test_a_variant_changes_what_it_says_and_nothing_else(name, variant, expected):
     """Results under a variant's name would be of another experiment."""
     assert changed(name, variant) == expected
-    settings.check(config(name, variant).to_dict())
+    settings.checked(config(name, variant))
 
 
 def test_the_published_training_of_ststnet():
@@ -204,7 +205,7 @@ def test_the_four_variants_of_the_3d_network(name, variant):
         key.split('.')[0] in ('augment', 'balance') or key == 'train.class_weights'
         for key in changed(name, f'variant={variant}')
     )
-    settings.check(c.to_dict())
+    settings.checked(c)
 
 
 @pytest.mark.parametrize('name', [name for name in ALL if name.endswith('_cnn3d')])
@@ -218,7 +219,7 @@ def test_the_published_protocol_of_the_3d_network(name):
         'protocol.validation': 0.1,
         'balance.scope': 'all',
     }
-    settings.check(config(name, 'published,variant=dacwb').to_dict())
+    settings.checked(config(name, 'published,variant=dacwb'))
 
 
 @pytest.mark.parametrize('name', DUAL)
@@ -238,7 +239,7 @@ def test_quick_stays_quick_whatever_stands_behind_it(name):
             first.model.dual_branch.width == first.model.single_branch.width == 8
             and first.data.manual_dir == ''
         )
-        settings.check(first.to_dict())
+        settings.checked(first)
     # what it does not shrink stays
     assert config(name, 'quick,published').augment.replace_units == 'union'
 
@@ -280,9 +281,7 @@ def test_every_variant_that_is_offered_works():
     for offer in str(error.value).partition('known: ')[2].split(', '):
         name, _, values = offer.partition('=')
         for value in values.split('|'):
-            settings.check(
-                config('synthetic_dualbranch', f'{name}={value}' if value else name).to_dict()
-            )
+            settings.checked(config('synthetic_dualbranch', f'{name}={value}' if value else name))
 
 
 def test_a_config_cannot_be_given_a_setting_that_is_none():
@@ -340,9 +339,9 @@ KOO = [  # variants of Koo et al. 2022
 def test_a_variant_of_koo_et_al_changes_what_it_says_and_nothing_else(name, variant, expected):
     """Results under a variant's name would be of another experiment."""
     assert changed(name, variant) == expected
-    settings.check(config(name, variant).to_dict())
+    settings.checked(config(name, variant))
     named = {'gan=all': 'gan.scope=all', 'published': 'clip_kfold'}.get(variant)
-    leaking = leaks.listed(config(name, variant).to_dict())
+    leaking = leaks.listed(from_nested(config(name, variant).to_dict()))
     assert len(leaking) == bool(named) and all(named in text for text in leaking)
 
 
@@ -412,8 +411,7 @@ def test_the_ablation_of_the_hybrid_changes_what_it_says(name, variant):
     """
     assert changed(name, variant) == HYBRID[variant]
     for quick in ('', ',quick'):
-        given = config(name, variant + quick).to_dict()
-        settings.check(given)
+        given = settings.checked(config(name, variant + quick))
         assert bool(leaks.listed(given)) == (variant in ('split=random', 'leak=on'))
 
 
@@ -422,9 +420,9 @@ def test_the_ablation_of_the_hybrid_changes_what_it_says(name, variant):
 def test_handcrafted_features_read_what_they_describe(name, kind):
     """LBP-TOP of two flows, or directions of bytes, would be computed without a word."""
     given = config(name, f'features={kind}')
-    settings.check(given.to_dict())
+    settings.checked(given)
     video = kind in ('lbp_top', 'mdmo')
-    assert (given.data.channels == 'gray') == video and (given.data.scale == 'stretch') == video
+    assert (given.data.channels == 'gray') == video and given.data.clip_normalise == video
     assert (
         given.data.name
         == {
@@ -433,6 +431,8 @@ def test_handcrafted_features_read_what_they_describe(name, kind):
         }[name]
     )
     assert (
-        given.train.epochs == 0 and given.head.name == 'svm' and leaks.listed(given.to_dict()) == []
+        given.train.epochs == 0
+        and given.head.name == 'svm'
+        and leaks.listed(from_nested(given.to_dict())) == []
     )
     assert given.head.kernel == ('linear' if kind in ('flow', 'lbp_top') else 'rbf')

@@ -85,7 +85,7 @@ def test_data_sets_come_without_jax():
 
 def test_config_is_read_by_few():
     """A setting read deep inside cannot be found, and cannot be given as an argument."""
-    readers = {'experiment/run.py', 'experiment/build.py', 'explain/draw.py', 'studies/verbs.py'}
+    readers = {'experiment/run.py', 'experiment/settings.py', 'explain/draw.py', 'studies/verbs.py'}
     for path in ROOT.glob('mer_jax/*/**/*.py'):
         name = str(path.relative_to(ROOT / 'mer_jax'))
         if name in readers:
@@ -95,6 +95,27 @@ def test_config_is_read_by_few():
         if name != 'studies/compare.py':  # a verb, which is given a config like every other
             assert 'config' not in arguments, f'{name} takes config'
         assert 'ml_collections' not in set(imports(path)), f'{name} imports ml_collections'
+
+
+def test_settings_as_a_whole_stop_at_the_experiment():
+    """A function that is given all settings can be read only with all of them in mind."""
+    above = {'settings', 'experiment', 'explain', 'studies', 'presets', 'cli'}
+    for path in FILES:
+        part = path.relative_to(ROOT).with_suffix('').parts[1:2]
+        if path.is_relative_to(ROOT / 'mer_jax') and part[0] not in above:
+            assert 'mer_jax.settings.sections.Settings' not in set(imports(path)), path
+
+
+def test_a_mistake_is_answered_before_anything_heavy_is_imported():
+    """Seconds of imports before one line are seconds of every user."""
+    heavy = {'jax', 'flax', 'tensorflow_datasets', 'matplotlib', 'sklearn', 'cv2', 'pandas'}
+    code = (
+        'import sys, main; code = main.main(["--config.train.epochs=-5"]); '
+        f'print(sorted({heavy} & set(sys.modules))); sys.exit(code)'
+    )
+    done = subprocess.run([sys.executable, '-c', code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2 and done.stdout.strip() == '[]'
+    assert 'train.epochs is -5' in done.stderr
 
 
 def test_the_table_of_the_architecture_is_that_of_the_imports():

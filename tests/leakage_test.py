@@ -11,14 +11,13 @@ import pytest
 
 from mer_jax import models
 from mer_jax.data import loading
-from mer_jax.experiment import LEARNERS
+from mer_jax.experiment import LEARNERS, TASKS
 from mer_jax.folds import RESAMPLERS, protocols, resampling
+from mer_jax.settings.sections import Alignment, Augment, Balance, Protocol
 from mer_jax.training import augment, balance, learners, parallel, plan, scaling
 from mer_jax.training import programs as runs
 from tests.conftest import make_samples
-from tests.folds.resampling_test import OFF as UNBALANCED
 from tests.support.compiling import unoptimised
-from tests.training.augment_test import OFF
 
 # network -> (smallest comfortable size, channels, keywords)
 NETWORKS = {
@@ -49,14 +48,14 @@ TRAININGS = {
     ),
     'contrastive': (
         'contrastive',
-        {'share': 0.3, 'form': 'clean', 'temperature': 0.1, 'smoothing': 0.1},
+        {'settings': Alignment(), 'smoothing': 0.1},
         'max',
         'shuffle',
         {'flip': 0.5, 'erase': 0.5, 'replace': 0.5},
     ),
     'contrastive, weighted sampler': (
         'contrastive',
-        {'share': 0.3, 'form': 'released', 'temperature': 0.1, 'smoothing': 0.1},
+        {'settings': Alignment(variant='released'), 'smoothing': 0.1},
         'balanced',
         'weighted',
         {'replace': 0.9, 'replace_units': 'union', 'replace_region': 'either'},
@@ -64,18 +63,18 @@ TRAININGS = {
     'spotting': ('spotting', {'output': 'sigmoid'}, 'none', 'shuffle', {}),
 }
 CASES = [
-    (name, scale, 'plain')
+    (name, scaler, 'plain')
     for name in sorted(set(NETWORKS) - {*models.regional(), *CLIPS})
-    for scale in ('stretch', 'p995')
+    for scaler in ('none', 'p995')
     # the fitted scale does not depend on the network
-    if scale == 'stretch' or name == 'ststnet'
+    if scaler == 'none' or name == 'ststnet'
 ]
 CASES += [
-    ('ststnet', 'stretch', 'weighted sampler'),
-    ('dual_branch', 'stretch', 'contrastive'),
-    ('single_branch', 'stretch', 'contrastive, weighted sampler'),
-    ('cnn3d', 'stretch', 'clips'),
-    ('microexpstcnn', 'stretch', 'plain'),
+    ('ststnet', 'none', 'weighted sampler'),
+    ('dual_branch', 'none', 'contrastive'),
+    ('single_branch', 'none', 'contrastive, weighted sampler'),
+    ('cnn3d', 'none', 'clips'),
+    ('microexpstcnn', 'none', 'plain'),
     ('ststnet', 'p995', 'spotting'),
 ]
 
@@ -119,19 +118,19 @@ def with_frames(samples):
     return samples._replace(clip=clip).with_extras(frame=frame, target=target)
 
 
-def learner_of(training, model, scale):
+def learner_of(training, model, scaler):
     """The learner of TRAININGS and what epoch.train_epoch is told beside it."""
     learner, settings, weights, sampler, changes = TRAININGS[training]
     value_range = loading.VALUE_RANGES['imagenet' if learner == 'contrastive' else '0..1']
     change = augment.compose(
-        **OFF | changes,
+        Augment(**changes),
         names=('4', '12', '25'),
-        stretched=scale == 'stretch',
+        stretched=scaler == 'none',
         channels=['gray'] if training == 'clips' else ['u', 'v', 'strain'],
     )
 
     def fit(samples, rows):
-        return scaling.fit_input(samples, rows, scale=scale) | balance.fit(
+        return scaling.fit_input(samples, rows, scaler=scaler) | balance.fit(
             samples, rows, classes=3, formula=weights
         )
 
@@ -161,13 +160,14 @@ def test_every_learner_is_tested():
     """A learner added without a line in TRAININGS could compare its rows with those that it is
     tested on.
     """
-    assert set(LEARNERS) == {TRAININGS[training][0] for _, _, training in CASES}
+    every = {*LEARNERS, *(name for name, task in TASKS.items() if task.learner)}
+    assert every == {TRAININGS[training][0] for _, _, training in CASES}
     assert set(TRAININGS) == {training for _, _, training in CASES} | {'balanced'}
 
 
-@pytest.mark.parametrize('name,scale,training', CASES)
+@pytest.mark.parametrize('name,scaler,training', CASES)
 @unoptimised()
-def test_noise_in_the_left_out_subject_changes_no_bit_of_its_fold(name, scale, training):
+def test_noise_in_the_left_out_subject_changes_no_bit_of_its_fold(name, scaler, training):
     """Any path from test rows to training, be it a scaler, a class weight, a donor or a partner,
     shows up as a changed bit.
     """
@@ -178,26 +178,18 @@ def test_noise_in_the_left_out_subject_changes_no_bit_of_its_fold(name, scale, t
     samples = augment.with_half_source(samples.with_extras(action_units=units))
     if name in CLIPS:
         samples = samples._replace(image=np.moveaxis(samples.image, -1, 1)[..., None])
-    if scale == 'p995':
+    if scaler == 'p995':
         samples = samples._replace(image=samples.image.astype(np.float32) / 100 - 1)
     frames = training == 'spotting'
     samples = with_frames(samples) if frames else samples
-    folds, _ = protocols.make(
-        'loso',
-        samples,
-        names,
-        folds=2,
-        holdout=0.5,
-        seed=0,
-        seeds=1,
-        trains=~np.isnan(samples.extras['target']) if frames else None,
-    )
+    trainable = ~np.isnan(samples.extras['target']) if frames else None
+    folds, _ = protocols.make(samples, names, Protocol(), seeds=1, trainable=trainable)
     # nothing to predict: compiled in half the time
     folds = folds._replace(test=jax.tree.map(lambda a: a[:, :0], folds.test))
     learner, feed = learner_of(
         training,
         models.make(name, classes=1 if frames else 3, lowering='matmul', **keywords),
-        scale,
+        scaler,
     )
     programs = runs.compiled(
         learner,
@@ -251,11 +243,11 @@ def test_noise_in_the_left_out_subject_changes_no_made_row_of_its_fold(name, tmp
         )
         np.savez(tmp_path / f'{subject}.npz', image=image, label=['a', 'b', 'c', 'c'])
     method = name.partition(',')[0]
-    settings = UNBALANCED | {'method': method} | BALANCING[name]
-    settings |= {'generated': f'{tmp_path}/{{subject}}.npz'} if RESAMPLERS[method].file else {}
-    folds, titles = protocols.make('loso', samples, names, folds=2, holdout=0.5, seed=0, seeds=1)
+    file = f'{tmp_path}/{{subject}}.npz' if RESAMPLERS[method].file else ''
+    settings = Balance(method, file=file, **BALANCING[name])
+    folds, titles = protocols.make(samples, names, Protocol(), seeds=1)
     folds = folds._replace(test=jax.tree.map(lambda a: a[:, :0], folds.test))
-    both = [resampling.extend(folds, each, names, titles, **settings) for each in (samples, noise)]
+    both = [resampling.extend(folds, each, names, titles, settings) for each in (samples, noise)]
     learner, feed = learner_of(
         'balanced', models.make('ststnet', classes=3, lowering='matmul'), 'standard'
     )

@@ -96,7 +96,7 @@ VALUES = [
     ('train.optimizer=Adam', "train.optimizer is 'Adam'; allowed: adam, adamw, sgd"),
     ('train.schedule=cosin', 'allowed: constant, cosine'),
     ('train.lowering=', 'allowed: auto, matmul, native'),
-    ('train.checkpoint_seconds=-1', 'train.checkpoint_seconds is -1.0; allowed: 0 to'),
+    ('train.checkpoint_seconds=-1', 'train.checkpoint_seconds is -1.0; allowed: 0 or more'),
     ('data.size=0', 'data.size is 0; allowed: 1 to 1024'),
     (
         'data.channels=',
@@ -129,11 +129,23 @@ VALUES = [
     ('data.jpeg_roundtrip=95', 'allowed: True or False'),
     ('data.name=', 'data.name is empty'),
     ('data.labels=three', "data.labels is 'three'; allowed: five, four, irawan3, megc3, samer3"),
-    ('data.scale=p99', 'allowed: p995, standard, stretch'),
-    ('data.scaler_scope=everything', "data.scaler_scope is 'everything'; allowed: all, fold"),
+    ('data.input_scaler=p99', 'allowed: none, p995, standard'),
     (
-        'data.scale=standard',
-        "data.value_range is '0..255', which data.scale 'standard' has no use for; allowed: '0..1'",
+        'data.input_scaler=p995',
+        "data.clip_normalise is True and data.input_scaler 'p995'; allowed: data.clip_normalise "
+        'False',
+    ),
+    (
+        'data.clip_normalise=False',
+        "data.clip_normalise is False and data.input_scaler 'none'; allowed: data.input_scaler",
+    ),
+    ('data.scale=p995', 'data.scale is now data.clip_normalise'),
+    ('train.group=2', '--config.train.group: train.group is now train.runs_in_memory'),
+    ('data.scaler_scope=everything', "data.scaler_scope is 'everything'; allowed: fold, all"),
+    (
+        'data.input_scaler=standard --config.data.clip_normalise=False',
+        "data.value_range is '0..255', which data.input_scaler 'standard' has no use for; allowed: "
+        "'0..1'",
     ),
     (
         'data.subtract_onset=True',
@@ -144,8 +156,8 @@ VALUES = [
         'balance.method=SMOTE',
         "balance.method is 'SMOTE'; allowed: augment, gan, generated, none, oversample, smote",
     ),
-    ('balance.space=latent', "balance.space is 'latent'; allowed: features, pixels"),
-    ('balance.scope=test', "balance.scope is 'test'; allowed: all, fold"),
+    ('balance.space=latent', "balance.space is 'latent'; allowed: pixels, features"),
+    ('balance.scope=test', "balance.scope is 'test'; allowed: fold, all"),
     ('balance.neighbours=0', 'balance.neighbours is 0; allowed: 1 to'),
     (
         'balance.method=augment',
@@ -179,7 +191,7 @@ VALUES = [
     ('protocol.validation=1', 'protocol.validation is 1.0; allowed: 0 to 0.9'),
     ('data.value_range=0..2', "data.value_range is '0..2'; allowed: "),
     ('protocol.name=LOSO', "protocol.name is 'LOSO'; allowed: all_rows, clip_kfold, holdout"),
-    ('protocol.folds=1', 'protocol.folds is 1; allowed: 2 to'),
+    ('protocol.folds=1', 'protocol.folds is 1; allowed: 2 or more'),
     ('protocol.holdout=1', 'protocol.holdout is 1.0; allowed: 0.01 to 0.99'),
     ('protocol.seed=-1', 'protocol.seed is -1; allowed: 0 to'),
     ('model.name=ststnt', "model.name is 'ststnt'; allowed: "),
@@ -205,16 +217,16 @@ VALUES = [
     ),
     (
         'model.dual_branch.attention=on',
-        "model.dual_branch.attention is 'on'; allowed: off, paper, released, sanet",
+        "model.dual_branch.attention is 'on'; allowed: released, paper, sanet, off",
     ),
-    ('model.single_branch.attention=', "model.single_branch.attention is ''; allowed: off"),
+    ('model.single_branch.attention=', "model.single_branch.attention is ''; allowed: released"),
     (
         'model.dual_branch.head_fusion=mean',
         "model.dual_branch.head_fusion is 'mean'; allowed: logits, probs",
     ),
     (
         'model.dual_branch.dtype=float16',
-        "model.dual_branch.dtype is 'float16'; allowed: bfloat16, float32",
+        "model.dual_branch.dtype is 'float16'; allowed: float32, bfloat16",
     ),
     (
         'model.single_branch.head_fusion=probs',
@@ -222,7 +234,7 @@ VALUES = [
     ),
     (
         'train.learner=contrast',
-        "train.learner is 'contrast'; allowed: contrastive, spotting, supervised",
+        "train.learner is 'contrast'; allowed: contrastive, supervised",
     ),
     (
         'train.learner=contrastive',
@@ -230,22 +242,23 @@ VALUES = [
     ),
     (
         'train.class_weights=max_n',
-        "train.class_weights is 'max_n'; allowed: balanced, max, none, total",
+        "train.class_weights is 'max_n'; allowed: none, max, total, balanced",
     ),
     ('train.sampler=random', "train.sampler is 'random'; allowed: shuffle, weighted"),
     ('train.label_smoothing=1', 'train.label_smoothing is 1.0; allowed: 0 to 0.99'),
     ('train.schedule=restart', 'allowed: constant, cosine, restarts'),
     ('alignment.weight=1.5', 'alignment.weight is 1.5; allowed: 0 to 1'),
-    ('alignment.variant=released_code', 'allowed: clean, equal, paper, released'),
+    ('alignment.variant=released_code', 'allowed: clean, released, paper, equal'),
     ('alignment.temperature=0', 'alignment.temperature is 0.0; allowed: 0.001 to'),
     ('augment.flip=nan', 'augment.flip is nan; allowed: 0 to 1'),
     ('augment.erase=2', 'augment.erase is 2.0; allowed: 0 to 1'),
     (
-        'augment.erase=0.5 --config.data.scale=p995',
-        'augment.erase is 0.5, which is not made for data.channels strain,v,u and data.scale p995',
+        'augment.erase=0.5 --config.data.input_scaler=p995 --config.data.clip_normalise=False',
+        'augment.erase is 0.5, which is not made for data.channels strain,v,u and '
+        'data.clip_normalise False',
     ),
     ('augment.replace=-0.5', 'augment.replace is -0.5; allowed: 0 to 1'),
-    ('augment.replace_region=eyes', "augment.replace_region is 'eyes'; allowed: either, mouth"),
+    ('augment.replace_region=eyes', "augment.replace_region is 'eyes'; allowed: mouth, either"),
     ('augment.replace_units=both', "augment.replace_units is 'both'; allowed: image, union"),
     ('explain.clips=0', 'explain.clips is 0; allowed: 1 to'),
     ('explain.au_cam=Fixed', "explain.au_cam is 'Fixed'; allowed: fixed, released"),
@@ -280,13 +293,21 @@ CONFIG_FILES = [
     ('def get_config(v=""): return {"a": 1}', 'is not a config file'),
     (
         'def get_config(v=""): return base("x").unlock().train',
-        'lacks alignment.variant; begin with base()',
+        'lacks alignment.temperature; begin with base()',
     ),
     (
         'def get_config(v=""): c = base("x").unlock(); c.epochs = 3; return c',
         'has an unknown epochs',
     ),
     ('def get_config(v=""): c = base("x"); c.train.epoch = 3', '"epoch" does not exist'),
+    (
+        'def get_config(v=""): c = base("x"); c.data.rows = "frames"',
+        'data.rows is now data.task',
+    ),
+    (
+        'def get_config(v=""): c = base("x").unlock(); c.gan.each = 3; return c',
+        'has gan.each, which is now gan.images_per_class',
+    ),
     (
         'def get_config(v=""): c = base("x"); c.train.epochs = "ten"',
         "Could not override field 'epochs'",
@@ -342,8 +363,9 @@ SETTINGS = [
         "'samm/samer' holds no strain,v,u, which data.channels asks for; name 'samm/flow'",
     ),
     (
-        'data.channels=magnified,on_a --config.data.scale=p995',
-        "data.scale is 'p995', but synthetic_faces/tiny stores bytes",
+        'data.channels=magnified,on_a --config.data.clip_normalise=False '
+        '--config.data.input_scaler=p995',
+        "data.input_scaler is 'p995', but synthetic_faces/tiny stores bytes",
     ),
     ('data.size=1', 'needs images of 2x2 pixels or more; data.size gives 1x1'),
     ('model.name=offapexnet', 'takes 2 channels (u,v); data.channels gives 3'),

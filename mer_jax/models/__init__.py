@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from mer_jax.entries import loaded
 from mer_jax.errors import UserError
-from mer_jax.settings.fields import Setting
+from mer_jax.settings.fields import Setting, Value
 
 
 class Network(NamedTuple):
@@ -19,6 +19,9 @@ class Network(NamedTuple):
     torch_names: str = ''
     # a head for each region, and head(maps): what the contrastive learner and explain need
     regional: bool = False
+    # what makes it small, for runs of seconds: options, and the largest image
+    quick: dict[str, Value] = {}
+    quick_size: int = 1024
 
 
 def _dropout(default, reason='Of the last hidden layer.'):
@@ -53,6 +56,14 @@ _BRANCH = {
     ),
     'remat': Setting(False, 'Less memory, and a third more time.'),
 }
+# with attention it compiles for a minute
+_QUICK_BRANCH = {
+    'width': 8,
+    'blocks': 1,
+    'pool': True,
+    'unstrided_layers': 2,
+    'attention': 'off',
+}
 NETWORKS = {
     'alexnet': Network(
         'mer_jax.models.alexnet:AlexNet',
@@ -61,6 +72,8 @@ NETWORKS = {
             'hidden': Setting(4096, 'Units of both hidden dense layers.', low=1, high=10**5),
         },
         torch_names='mer_jax.models.alexnet:TORCH_NAMES',
+        quick={'hidden': 64},
+        quick_size=63,  # the least it takes
     ),
     'cnn3d': Network(
         'mer_jax.models.cnn3d:CNN3D',
@@ -80,6 +93,7 @@ NETWORKS = {
             'dropout_dense': _dropout(0.5),
         },
         torch_names='mer_jax.models.cnn3d:TORCH_NAMES',
+        quick={'width': 8},
     ),
     'dual_branch': Network(
         'mer_jax.models.dual_branch:DualBranch',
@@ -95,11 +109,13 @@ NETWORKS = {
         },
         torch_names='mer_jax.models.dual_branch:TORCH_NAMES',
         regional=True,
+        quick={**_QUICK_BRANCH, 'hidden': 32},
     ),
     'dual_inception': Network(
         'mer_jax.models.dual_inception:DualInception',
         options={'dropout': _dropout(0.5)},
         torch_names='mer_jax.models.dual_inception:TORCH_NAMES',
+        quick_size=12,  # its dense layers grow with it
     ),
     'hybrid_cnn': Network(
         'mer_jax.models.hybrid_cnn:HybridCNN',
@@ -108,6 +124,8 @@ NETWORKS = {
             'blocks': _BLOCKS,
         },
         torch_names='mer_jax.models.hybrid_cnn:TORCH_NAMES',
+        quick={'width': 8, 'blocks': 1},
+        quick_size=32,
     ),
     'microexpstcnn': Network(
         'mer_jax.models.microexpstcnn:MicroExpSTCNN',
@@ -126,17 +144,21 @@ NETWORKS = {
             'dropout': _dropout(0.5, 'Of those units.'),
         },
         torch_names='mer_jax.models.ocnet:TORCH_NAMES',
+        quick={'width': 2},
+        quick_size=32,
     ),
     'offapexnet': Network(
         'mer_jax.models.offapexnet:OffApexNet',
         options={'dropout': _dropout(0.5, 'Of both hidden dense layers.')},
         torch_names='mer_jax.models.offapexnet:TORCH_NAMES',
+        quick_size=12,  # its dense layers grow with it
     ),
     'single_branch': Network(
         'mer_jax.models.dual_branch:SingleBranch',
         options=_BRANCH,
         torch_names='mer_jax.models.dual_branch:SINGLE_TORCH_NAMES',
         regional=True,
+        quick=_QUICK_BRANCH,
     ),
     'ststnet': Network(
         'mer_jax.models.ststnet:STSTNet',
@@ -152,6 +174,7 @@ NETWORKS = {
             'dropout': _dropout(0.5, 'Of both hidden dense layers.'),
         },
         torch_names='mer_jax.models.vggm:TORCH_NAMES',
+        quick={'width': 3},
     ),
 }
 

@@ -44,8 +44,7 @@ def allowed(setting: Setting, names: tuple[str, ...] = ()) -> str:
         return 'a text'
     if isinstance(setting.default, tuple):
         return f'numbers, {_range(setting)}, comma between'
-    kind = 'a whole number' if isinstance(setting.default, int) else 'a number'
-    return f'{kind}, {_range(setting)}'
+    return _range(setting)
 
 
 def _range(setting):

@@ -8,7 +8,7 @@ import pytest
 from scipy import ndimage
 
 from mer_jax.classical import FEATURES, features
-from mer_jax.data.images import CHANNELS
+from mer_jax.data.channels import CHANNELS
 from mer_jax.errors import UserError
 from mer_jax.preprocess import au_regions, descriptors
 from mer_jax.training import augment

@@ -4,6 +4,7 @@ in the left-out subject.
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import jax
@@ -23,24 +24,17 @@ from mer_jax.errors import UserError
 from mer_jax.experiment import build, settings
 from mer_jax.folds import protocols, resampling
 from mer_jax.presets import base
+from mer_jax.settings.sections import Balance, Head, Protocol
 from mer_jax.training import checkpoint, held_out
 from mer_jax.types import Inputs
 from tests.conftest import make_samples
-from tests.folds.resampling_test import OFF
 from tests.leakage_test import with_noise
 from tests.support.compiling import unoptimised
 
 pytestmark = pytest.mark.usefixtures('unrendered')
 ROOT = Path(__file__).parents[2]
-ONE = {
-    'kernel': 'rbf',
-    'scale': 'features',
-    'costs': [100.0],
-    'gammas': [0.001],
-    'inner': 5,
-    'best': 1,
-}
-SEVERAL = ONE | {'costs': [0.3, 1.0, 30.0], 'gammas': [0.001, 0.02], 'inner': 3}
+ONE = Head('svm', cost=(100.0,), gamma=(0.001,))
+SEVERAL = replace(ONE, cost=(0.3, 1.0, 30.0), gamma=(0.001, 0.02), inner_folds=3)
 FLOW = ['u', 'v', 'strain']
 
 
@@ -89,7 +83,7 @@ def test_one_choice_is_the_machine_of_scikit_learn(classes):
     train, test = parted(group, 2)
     x = np.concatenate(blocks, -1)[0].astype(np.float64)
     found, (machine,) = svm.decided(
-        blocks, label, group, train, test, classes=classes, seed=0, **ONE
+        blocks, label, group, train, test, classes=classes, seed=0, settings=ONE
     )
     wanted = reference().fit(x[train], label[train])
     assert found.dtype == np.float32
@@ -121,7 +115,7 @@ def test_a_linear_machine_takes_raw_features():
         test,
         classes=3,
         seed=0,
-        **ONE | {'kernel': 'linear', 'scale': 'none', 'costs': [0.001]},
+        settings=replace(ONE, kernel='linear', scale='none', cost=(0.001,)),
     )
     wanted = SVC(kernel='linear', C=0.001, class_weight='balanced').fit(x[train], label[train])
     np.testing.assert_allclose(found, wanted.decision_function(x[test]), atol=2e-3)
@@ -200,13 +194,15 @@ def test_features_that_are_constant_in_training_say_nothing(scale):
     constant[0, train[0], 2] += 0.0625  # what rounding leaves
     constant[0, test] += 1e3
     both = np.concatenate([constant, block], -1)
-    chosen = ONE | {'scale': scale, 'gammas': [0.1]}
+    chosen = replace(ONE, scale=scale, gamma=(0.1,))
     found, one = (
-        svm.decided([x], label, group, train, test, classes=3, seed=0, **chosen)
+        svm.decided([x], label, group, train, test, classes=3, seed=0, settings=chosen)
         for x in (both, block)
     )
     np.testing.assert_array_equal(found[0], one[0])
-    nothing, _ = svm.decided([constant], label, group, train, test, classes=3, seed=0, **chosen)
+    nothing, _ = svm.decided(
+        [constant], label, group, train, test, classes=3, seed=0, settings=chosen
+    )
     assert np.ptp(nothing, 0).max() == 0
 
 
@@ -237,14 +233,21 @@ def test_cost_and_gamma_are_those_of_a_plain_nested_loop(seed):
     train, test = parted(group, 3)
     x = np.concatenate(blocks, -1)[0].astype(np.float64)
     told = choices(
-        x, label, group, train, costs=SEVERAL['costs'], gammas=SEVERAL['gammas'], inner=3, seed=seed
+        x, label, group, train, costs=SEVERAL.cost, gammas=SEVERAL.gamma, inner=3, seed=seed
     )
     order = sorted(range(len(told)), key=lambda place: -told[place][2])
     assert len({uf1 for *_, uf1 in told}) > 3 and order[:2] != [0, 1], 'nothing to choose'
     single = []
     for best in (1, 2):
         found, machines = svm.decided(
-            blocks, label, group, train, test, classes=3, seed=seed, **SEVERAL | {'best': best}
+            blocks,
+            label,
+            group,
+            train,
+            test,
+            classes=3,
+            seed=seed,
+            settings=replace(SEVERAL, top_k=best),
         )
         assert [(m.gamma, m.cost) for m in machines] == [told[place][:2] for place in order[:best]]
         np.testing.assert_allclose(
@@ -257,7 +260,7 @@ def test_cost_and_gamma_are_those_of_a_plain_nested_loop(seed):
         np.testing.assert_allclose(found, np.mean(single, 0), atol=1e-3)
     assert np.abs(single[0] - single[1]).max() > 0.05, 'an average of equal machines proves nothing'
     every, machines = svm.decided(
-        blocks, label, group, train, test, classes=3, seed=seed, **SEVERAL | {'best': 99}
+        blocks, label, group, train, test, classes=3, seed=seed, settings=replace(SEVERAL, top_k=99)
     )
     assert len(machines) == 6 and np.isfinite(every).all()
     _, (linear,) = svm.decided(
@@ -268,7 +271,7 @@ def test_cost_and_gamma_are_those_of_a_plain_nested_loop(seed):
         test,
         classes=3,
         seed=seed,
-        **SEVERAL | {'kernel': 'linear', 'costs': [1.0]},
+        settings=replace(SEVERAL, kernel='linear', cost=(1.0,)),
     )
     assert np.isnan(linear.uf1), 'a linear kernel has no gamma to choose'
 
@@ -289,14 +292,14 @@ def test_generated_images_train_in_every_group_and_are_not_asked():
         label,
         group,
         people,
-        costs=SEVERAL['costs'],
-        gammas=SEVERAL['gammas'],
+        costs=SEVERAL.cost,
+        gammas=SEVERAL.gamma,
         inner=3,
         seed=0,
         made=made,
     )
     _, machines = svm.decided(
-        blocks, label, group, train, test, classes=3, seed=0, **SEVERAL | {'best': 6}
+        blocks, label, group, train, test, classes=3, seed=0, settings=replace(SEVERAL, top_k=6)
     )
     assert {(m.gamma, m.cost): pytest.approx(m.uf1) for m in machines} == {
         (gamma, cost): uf1 for gamma, cost, uf1 in told
@@ -314,7 +317,7 @@ def test_of_equal_choices_the_widest_kernel_and_the_least_cost_answer():
         *parted(group, 0),
         classes=3,
         seed=0,
-        **SEVERAL | {'costs': [3.0, 10.0], 'gammas': [0.01, 0.1], 'best': 3},
+        settings=replace(SEVERAL, cost=(10.0, 3.0, 10.0), gamma=(0.1, 0.01), top_k=3),
     )
     assert [(m.gamma, m.cost, m.uf1) for m in machines] == [
         (0.01, 3, 1),
@@ -330,7 +333,7 @@ def test_noise_in_the_left_out_subject_changes_no_bit_of_its_machines(mirror):
     """
     samples, names = make_samples(size=14, clips=(6, 5, 6, 7, 5))
     noise = with_noise(samples, 3)
-    folds, _ = protocols.make('loso', samples, names, folds=2, holdout=0.5, seed=0, seeds=1)
+    folds, _ = protocols.make(samples, names, Protocol(), seeds=1)
     hidden = [None, None]
     # of each fold's own network: noise reaches what every network says of the left-out subject
     if not mirror:
@@ -347,7 +350,7 @@ def test_noise_in_the_left_out_subject_changes_no_bit_of_its_machines(mirror):
             each,
             folds,
             classes=3,
-            **SEVERAL | {'scale': 'blocks', 'gammas': [0.1, 1.0], 'best': 2},
+            settings=replace(SEVERAL, scale='blocks', gamma=(0.1, 1.0), top_k=2),
         )
         for each, own in zip((samples, noise), hidden, strict=True)
     )
@@ -380,13 +383,15 @@ def test_a_class_that_is_missing_in_training_is_never_answered():
     x = blocks[0][0].astype(np.float64)
     for known in ([0, 2], [1, 2]):
         own = train[np.isin(label[train], known)]
-        found, (machine,) = svm.decided(blocks, label, group, own, test, classes=3, seed=0, **ONE)
+        found, (machine,) = svm.decided(
+            blocks, label, group, own, test, classes=3, seed=0, settings=ONE
+        )
         wanted = reference().fit(x[own], label[own])
         np.testing.assert_allclose(found[:, known], told_by(wanted, x[test], 2), atol=1e-4)
         assert (np.delete(found, known, 1) == -2).all() and machine.dual.shape[0] == 1
         np.testing.assert_array_equal(found.argmax(1), wanted.predict(x[test]))
     found, (machine,) = svm.decided(
-        blocks, label, group, train[label[train] == 1], test, classes=3, seed=0, **ONE
+        blocks, label, group, train[label[train] == 1], test, classes=3, seed=0, settings=ONE
     )
     assert (
         (found.argmax(1) == 1).all()
@@ -394,14 +399,16 @@ def test_a_class_that_is_missing_in_training_is_never_answered():
         and machine.support.dtype == np.int32
     )
     chosen = svm.decided(
-        blocks, label, group, train[label[train] == 1], test, classes=3, seed=0, **SEVERAL
+        blocks, label, group, train[label[train] == 1], test, classes=3, seed=0, settings=SEVERAL
     )
     assert (chosen[0].argmax(1) == 1).all() and chosen[1][0].uf1 == 1
     # of one subject alone: missing where it is left out
     rare = np.where((label == 2) & (group != 1), 0, label)
     assert (
         0
-        < svm.decided(blocks, rare, group, train, test, classes=3, seed=0, **SEVERAL)[1][0].uf1
+        < svm.decided(blocks, rare, group, train, test, classes=3, seed=0, settings=SEVERAL)[1][
+            0
+        ].uf1
         < 1
     )
 
@@ -426,9 +433,9 @@ def test_without_groups_to_choose_by_the_choice_is_the_users(subjects, each, tol
     label = np.arange(subjects) % 3 if each == 1 else label
     train, test = parted(group, 0)
     with pytest.raises(UserError) as error:
-        svm.decided(blocks, label, group, train, test, classes=3, seed=0, **SEVERAL)
+        svm.decided(blocks, label, group, train, test, classes=3, seed=0, settings=SEVERAL)
     assert str(error.value).startswith(told) and '\n' not in str(error.value)
-    svm.decided(blocks, label, group, train, test, classes=3, seed=0, **ONE)
+    svm.decided(blocks, label, group, train, test, classes=3, seed=0, settings=ONE)
 
 
 def test_a_few_clips_are_parted_in_fewer_groups():
@@ -438,7 +445,13 @@ def test_a_few_clips_are_parted_in_fewer_groups():
     blocks, label, group = clips(5, subjects=7, each=1, strength=9)
     label = np.array([0, 0, 1, 1, 0, 1, 2])
     found, (machine,) = svm.decided(
-        blocks, label, group, *parted(group, 6), classes=3, seed=0, **SEVERAL | {'inner': 5}
+        blocks,
+        label,
+        group,
+        *parted(group, 6),
+        classes=3,
+        seed=0,
+        settings=replace(SEVERAL, inner_folds=5),
     )
     assert 0 <= machine.uf1 <= 1 and found.shape == (1, 3)
 
@@ -450,7 +463,9 @@ def test_mirror_images_train_and_answer_too(views):
     """
     blocks, label, group = clips(4, 6, views=views)
     train, test = parted(group, 2)
-    found, (machine,) = svm.decided(blocks, label, group, train, test, classes=3, seed=0, **ONE)
+    found, (machine,) = svm.decided(
+        blocks, label, group, train, test, classes=3, seed=0, settings=ONE
+    )
     both = np.concatenate(blocks, -1).astype(np.float64)
     wanted = reference().fit(
         np.concatenate([view[train] for view in both]), np.concatenate([label[train]] * views)
@@ -464,9 +479,7 @@ def test_mirror_images_train_and_answer_too(views):
 
 def several_runs(seeds=2):
     samples, names = make_samples(size=8, subjects=8, clips=(4, 2, 3, 5, 3, 4, 2, 4))
-    folds, titles = protocols.make(
-        'kfold', samples, names, folds=3, holdout=0.5, seed=1, seeds=seeds
-    )
+    folds, titles = protocols.make(samples, names, Protocol('kfold', 3, seed=1), seeds=seeds)
     return samples, names, folds, titles
 
 
@@ -500,7 +513,7 @@ def test_with_the_leak_the_tested_rows_train_too():
     for run in range(6):
         own = asked.train.index[run][asked.train.mask[run] > 0]
         assert sorted(own) == list(range(len(samples.label))) == sorted(asked.test.index[run])
-    _, made = resampling.extend(folds, samples, names, titles, **OFF | {'method': 'oversample'})
+    _, made = resampling.extend(folds, samples, names, titles, Balance('oversample'))
     rows = protocols.asked(made, len(samples.label), trains=True).train
     for run in range(6):
         own, before = (
@@ -524,8 +537,9 @@ def test_answers_are_those_of_each_run_in_the_order_of_predictions():
     count = len(samples.label)
     blocks = [draw.normal(size=(1, count, 5)) + np.eye(5)[samples.label]]
     hidden = draw.normal(size=(6, count, 4)) + np.eye(4)[samples.label]
-    chosen = SEVERAL | {'inner': 2}  # of five training subjects: another seed groups them otherwise
-    found, machines = svm.answers(blocks, hidden, samples, folds, classes=3, **chosen)
+    # of five training subjects: another seed groups them otherwise
+    chosen = replace(SEVERAL, inner_folds=2)
+    found, machines = svm.answers(blocks, hidden, samples, folds, classes=3, settings=chosen)
     predictions = held_out.predictions(found, samples, folds)
     assert (
         predictions.clip.tolist() == [*range(count)] * 2
@@ -545,7 +559,7 @@ def test_answers_are_those_of_each_run_in_the_order_of_predictions():
             test,
             classes=3,
             seed=int(folds.seed[run]),
-            **chosen,
+            settings=chosen,
         )
         np.testing.assert_array_equal(predictions.output[of_run], wanted)
         assert (machines[run][0].cost, machines[run][0].gamma, machines[run][0].uf1) == (
@@ -555,11 +569,11 @@ def test_answers_are_those_of_each_run_in_the_order_of_predictions():
         )
         uf1.add((run % 3, machine.uf1))
     assert len(uf1) > 3, 'the groups of both seeds are the same'
-    _, made = resampling.extend(folds, samples, names, titles, **OFF | {'method': 'oversample'})
+    _, made = resampling.extend(folds, samples, names, titles, Balance('oversample'))
     assert (made.train.index >= count).any()
-    again, _ = svm.answers(blocks, hidden, samples, made, classes=3, **chosen)
+    again, _ = svm.answers(blocks, hidden, samples, made, classes=3, settings=chosen)
     np.testing.assert_array_equal(again, found)
-    without, _ = svm.answers(blocks, None, samples, folds, classes=3, **chosen)
+    without, _ = svm.answers(blocks, None, samples, folds, classes=3, settings=chosen)
     assert not np.array_equal(without, found)
 
 
@@ -573,27 +587,10 @@ def test_a_network_that_diverged_is_told_in_one_line():
     with pytest.raises(
         UserError, match='head: features of the network are not finite, so training diverged'
     ):
-        svm.answers([], hidden, samples, folds, classes=3, **ONE)
+        svm.answers([], hidden, samples, folds, classes=3, settings=ONE)
 
 
-@pytest.mark.parametrize(
-    'text,found',
-    [('100', [100]), ('2,0.5,1', [0.5, 1, 2]), ('1,1.0, 4', [1, 4]), ('1e-3', [0.001])],
-)
-def test_numbers(text, found):
-    """'Of equal choices the least cost' holds whatever the order they are given in; one given twice
-    is one choice.
-    """
-    assert svm.numbers(text) == found
-
-
-@pytest.mark.parametrize('text', ['', 'a', '1,', '0', '-1,2', 'nan', 'inf', '1,nan', '1;2'])
-def test_what_are_no_numbers(text):
-    """A cost of 0 or NaN would fail in each fold, one that is infinite never ends."""
-    with pytest.raises(ValueError):
-        svm.numbers(text)
-
-
+IN_PIXELS = {'data.clip_normalise': False, 'data.input_scaler': 'p995'}
 STILL = {'train.epochs': 0, 'head.features': 'pixels'}
 MISTAKES = [
     (
@@ -603,8 +600,8 @@ MISTAKES = [
     ({'head.features': 'network+network'}, "head.features is 'network+network'; allowed: "),
     ({'head.features': ''}, "head.features is ''; allowed: "),
     ({'head.features': 'network,pixels'}, 'each once, + between'),
-    ({'head.cost': '1,x'}, "head.cost is '1,x'; allowed: numbers above 0, comma between"),
-    ({'head.gamma': '0'}, "head.gamma is '0'; allowed: numbers above 0, comma between"),
+    ({'head.cost': ('1,x',)}, "head.cost is ('1,x',); allowed: numbers, 1e-12 to 1e+12, comma"),
+    ({'head.gamma': (0,)}, 'head.gamma is (0,); allowed: numbers, 1e-12 to 1e+12, comma between'),
     ({'head.features': 'pixels'}, 'train.epochs is 100; allowed with head.features pixels: 0'),
     (
         STILL | {'balance.method': 'smote'},
@@ -646,9 +643,18 @@ MISTAKES = [
     ),
     (
         {'head.features': 'network+hoof'},
-        'head.features hoof takes flow in pixels, not stretched to bytes; allowed: data.scale',
+        'head.features hoof takes flow in pixels, not stretched to bytes; allowed: data.clip_',
     ),
 ]
+
+
+def mistakes(config):
+    """What the program answers to a config; '' where it keeps all rules."""
+    try:
+        settings.checked(config)
+    except UserError as error:
+        return str(error)
+    return ''
 
 
 @pytest.mark.parametrize('changes,told', MISTAKES, ids=[told[:50] for _, told in MISTAKES])
@@ -659,13 +665,10 @@ def test_each_mistake_is_one_line_before_anything_is_trained(changes, told):
     config = base('any')
     config.update_from_flattened_dict(changes)
     config.head.name = 'svm'
-    (line,) = svm.wrong(config.to_dict())
-    assert told in line and '\n' not in line
-    with pytest.raises(UserError) as error:
-        settings.check(config.to_dict())
-    assert line in str(error.value)
+    text = mistakes(config)
+    assert told in text and '\n' not in text
     config.head.name = 'none'
-    assert svm.wrong(config.to_dict()) == []
+    assert 'head.' not in mistakes(config).replace(f'head.{changes.get("head.features")}', '')
 
 
 @pytest.mark.parametrize(
@@ -675,15 +678,15 @@ def test_each_mistake_is_one_line_before_anything_is_trained(changes, told):
         STILL,
         STILL | {'head.mirror': True},
         {'head.scope': 'all', 'balance.method': 'smote'},
-        STILL | {'head.features': 'au_strain', 'data.scale': 'p995'},
-        {'head.features': 'network+hoof', 'data.scale': 'standard'},
+        STILL | {'head.features': 'au_strain'} | IN_PIXELS,
+        {'head.features': 'network+hoof'} | IN_PIXELS | {'data.input_scaler': 'standard'},
     ],
 )
 def test_what_fits_is_not_refused(changes):
     """A rule that is too strict closes an experiment."""
     config = base('any')
     config.update_from_flattened_dict(changes | {'head.name': 'svm'})
-    settings.check(config.to_dict())
+    settings.checked(config)
 
 
 def test_machines_are_written_so_that_they_can_be_used(tmp_path):
@@ -698,7 +701,7 @@ def test_machines_are_written_so_that_they_can_be_used(tmp_path):
         samples,
         folds,
         classes=2,
-        **SEVERAL | {'kernel': 'linear', 'scale': 'none', 'best': 2},
+        settings=replace(SEVERAL, kernel='linear', scale='none', top_k=2),
     )
     svm.write(tmp_path, machines, folds, titles)
     with open(tmp_path / 'heads.csv', newline='') as file:
@@ -734,7 +737,9 @@ def test_machines_are_written_so_that_they_can_be_used(tmp_path):
             np.testing.assert_allclose(
                 np.mean(told, 0), found[held_out.order(folds)[0] == run, 1], atol=1e-4
             )
-    svm.write(tmp_path, svm.answers([x], None, samples, folds, classes=2, **ONE)[1], folds, titles)
+    svm.write(
+        tmp_path, svm.answers([x], None, samples, folds, classes=2, settings=ONE)[1], folds, titles
+    )
     with open(tmp_path / 'heads.csv', newline='') as file:
         assert {line['inner_uf1'] for line in csv.DictReader(file)} == {''}, 'nothing was chosen'
 
@@ -764,9 +769,9 @@ def results(folder):
 
 
 def loaded(arguments):
-    """The config of a command line, its data and folds."""
-    config = cli.parse(arguments[1:])[1]
-    return config, *build.inputs(config)[:2]
+    """The settings of a command line, its data and folds."""
+    chosen = settings.checked(cli.parse(arguments[1:])[1])
+    return chosen, *build.inputs(chosen)[:2]
 
 
 def check_answers(folder, data, folds, block_of):
@@ -828,7 +833,7 @@ def test_handcrafted_features_answer_without_a_network(name, tiny_data, tmp_path
         and (folder / 'predictions.csv').read_bytes() == before
     )
     assert main.main([*again, '--config.head.cost=1']) == 2
-    assert "head.cost was '100', is '1'" in capsys.readouterr().err
+    assert 'head.cost was [100.0], is [1]' in capsys.readouterr().err
     assert main.main(command(tiny_data, tmp_path / 'ship', 'protocol.name=all_rows')) == 0
     assert (
         results(tmp_path / 'ship')['metrics']['uf1'] is None
@@ -839,7 +844,8 @@ def test_handcrafted_features_answer_without_a_network(name, tiny_data, tmp_path
 NETWORK = (
     'head.name=svm',
     'head.features=network+hoof',
-    'data.scale=p995',
+    'data.clip_normalise=False',
+    'data.input_scaler=p995',
     'data.value_range=0..1',
 )
 

@@ -11,10 +11,11 @@ import pytest
 
 import main
 from mer_jax import machine
-from mer_jax.data import apexes, images, loading, sources
+from mer_jax.data import APEX_RULES, apexes, images, loading, sources
 from mer_jax.errors import UserError
 from mer_jax.runfiles.apexes import ApexRow, ApexTable
 from mer_jax.runfiles.config import RunConfig
+from mer_jax.settings.sections import Data
 from mer_jax.types import Names, Predictions
 from tests.mistakes_test import ROOT, mistake
 from tests.preprocess.flow_test import fields
@@ -65,7 +66,7 @@ def test_every_rule_by_hand():
     ]
     assert all(
         type(frame) is int
-        for rule in (*apexes.RULES, spotted(12))
+        for rule in (*APEX_RULES, spotted(12))
         for frame in apexes.frames(one, rule)
     )
     with pytest.raises(
@@ -78,7 +79,7 @@ def test_every_rule_by_hand():
 @pytest.mark.parametrize('source', apexes.KNOWN)
 def test_an_apex_that_somebody_saw_stays(source):
     """A rule that replaces annotated apexes would change a data set that needs none."""
-    for rule in (*apexes.RULES, spotted(16)):
+    for rule in (*APEX_RULES, spotted(16)):
         assert apexes.frames(record(source=source), rule) == [13]
     assert not apexes.known(record())
 
@@ -310,12 +311,8 @@ def load(release, name, data_dir, rule):
     return loading.load(
         sources.parse(f'{name}/{FLOW}', str(release.folder)),
         sources.BuildOptions(data_dir=str(data_dir)),
-        labels='megc3',
+        Data(),
         channels=('u', 'v'),
-        size=28,
-        scale='stretch',
-        mask='none',
-        frames=16,
         apex=rule,
     )
 

@@ -6,7 +6,9 @@ import pytest
 import tfds_builders
 from mer_jax import machine
 from mer_jax.data import labels, loading, sources
+from mer_jax.data.channels import parse
 from mer_jax.errors import UserError
+from mer_jax.settings.sections import Data
 from mer_jax.training import scaling
 from tests.support import fake_raw
 from tests.support.fake_raw import casme2 as fake_casme2
@@ -28,15 +30,14 @@ def record(clip, emotion, *, subject='s01', dataset='smic', units='', known=Fals
 def load(name, tmp_path, *, manual_dir='', data_dir='', channels='u,v,strain', **changed):
     built = '' if tmp_path is None else str(tmp_path / 'built')
     options = sources.BuildOptions(data_dir=data_dir or built)
-    settings = {
-        'labels': 'megc3',
-        'size': 28,
-        'scale': 'stretch',
-        'mask': 'none',
-        'frames': 16,
-        'channels': sources.channels(channels),
-    } | changed
-    return loading.load(sources.parse(name, manual_dir), options, **settings)
+    arguments = {key: changed.pop(key) for key in ('apex', 'points') if key in changed}
+    return loading.load(
+        sources.parse(name, manual_dir),
+        options,
+        Data(**changed),
+        channels=parse(channels),
+        **arguments,
+    )
 
 
 def test_published_features_arrive_as_their_files_say(tmp_path):
@@ -65,7 +66,8 @@ def test_drawn_labels_are_one_class_a_subject_and_say_so(tiny_data):
     """
     settings = {'data_dir': tiny_data, 'size': 28}
     plain, drawn = (
-        load('synthetic_faces/tiny', None, drawn_labels=flag, **settings) for flag in (False, True)
+        load('synthetic_faces/tiny', None, random_subject_labels=flag, **settings)
+        for flag in (False, True)
     )
     by_subject = [
         set(drawn.samples.label[drawn.samples.subject == subject]) for subject in range(5)
@@ -78,7 +80,7 @@ def test_drawn_labels_are_one_class_a_subject_and_say_so(tiny_data):
     )
     np.testing.assert_array_equal(plain.samples.image, drawn.samples.image)
     assert (
-        load('synthetic_faces/tiny', None, drawn_labels=True, **settings).fingerprint
+        load('synthetic_faces/tiny', None, random_subject_labels=True, **settings).fingerprint
         == drawn.fingerprint
     )
 
@@ -126,8 +128,10 @@ def test_synthetic_labels_units_and_drops(tiny_data, tmp_path):
 
 
 def test_measured_flow_can_keep_its_magnitude(tiny_data, tmp_path):
-    """scale=p995 needs pixels of displacement, not bytes stretched clip by clip."""
-    found = load('synthetic_faces/tiny', tmp_path, data_dir=tiny_data, scale='p995', channels='u,v')
+    """clip_normalise=False keeps pixels of displacement, not bytes stretched clip by clip."""
+    found = load(
+        'synthetic_faces/tiny', tmp_path, data_dir=tiny_data, clip_normalise=False, channels='u,v'
+    )
     assert found.samples.image.dtype == np.float32 and found.samples.image.shape[1:] == (28, 28, 2)
     assert 0.2 < np.abs(found.samples.image).max() < 8
 
@@ -259,7 +263,7 @@ def test_sides_of_action_units_have_a_column_each():
 def test_sides_are_loaded_where_asked_for(tiny_data, tmp_path):
     """The setting must reach the samples, two columns for each one without it."""
     plain, sides = (
-        load('synthetic_faces/tiny', tmp_path, data_dir=tiny_data, sides=sides)
+        load('synthetic_faces/tiny', tmp_path, data_dir=tiny_data, lateral_units=sides)
         for sides in (False, True)
     )
     assert sides.names.action_units == tuple(
@@ -303,7 +307,7 @@ def test_the_imagenet_range_is_torchvisions():
 def test_an_input_that_lacks_the_channels_is_refused_before_it_is_built(name, channels, told):
     """The wrong input of a release takes hours to build, and is refused then."""
     with pytest.raises(UserError, match=told):
-        loading.refuse_inputs(sources.parse(name), sources.channels(channels))
+        loading.refuse_inputs(sources.parse(name), parse(channels))
 
 
 def test_an_input_that_has_the_channels_is_not_refused(tmp_path):
@@ -317,7 +321,7 @@ def test_an_input_that_has_the_channels_is_not_refused(tmp_path):
         ('smic+samm/flow', 'v'),
         ('casme2+samm/flow', 'apex,u2,onset'),
     ):
-        loading.refuse_inputs(sources.parse(name), sources.channels(channels))
+        loading.refuse_inputs(sources.parse(name), parse(channels))
     fake_raw.write_precomputed_flow(tmp_path)
     with pytest.raises(
         UserError, match="'precomputed_flow' holds no image; name .* such as 'synthetic_faces'"

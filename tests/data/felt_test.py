@@ -7,13 +7,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from mer_jax.data.images import CHANNELS
+from mer_jax.data.channels import CHANNELS
 from mer_jax.errors import UserError
+from mer_jax.settings.sections import Augment
 from mer_jax.training import augment
-from tests.training.augment_test import OFF as NOTHING
+from mer_jax.training.changes import CHANGES, augmentable
 
 NINE = list(CHANNELS['phases'])
-OFF = {'rotate': 0.0, 'contrast': 0.0, 'brightness': 0.0, 'noise': 0.0, 'strength': 0.0}
+OFF = {'rotate': 0.0, 'contrast': 0.0, 'brightness': 0.0, 'noise': 0.0, 'flow_scale': 0.0}
 MOVED = [place for place, name in enumerate(NINE) if name in ('u', 'v', 'u2', 'v2')]
 
 
@@ -76,7 +77,7 @@ def test_a_shift_turns_by_the_angle_of_the_picture_and_keeps_its_length():
     'settings,still',
     [
         ({'contrast': 0.5, 'brightness': 0.5}, range(3, 9)),
-        ({'strength': 0.5}, range(3)),
+        ({'flow_scale': 0.5}, range(3)),
         ({'noise': 0.3}, [place for place in range(9) if place not in MOVED]),
     ],
 )
@@ -94,7 +95,7 @@ def test_all_motion_of_a_clip_grows_by_one_factor_within_the_share():
     """A second phase that grows apart from the first would tell of another apex."""
     image, factors = clip(), []
     for seed in range(20):
-        ratio = felt(image, seed, strength=0.3)[..., 3:] / image[..., 3:]
+        ratio = felt(image, seed, flow_scale=0.3)[..., 3:] / image[..., 3:]
         assert np.ptp(ratio) < 1e-4 and 0.7 <= ratio.mean() <= 1.3
         factors.append(ratio.mean())
     assert np.ptp(factors) > 0.3
@@ -122,34 +123,34 @@ def test_a_mirror_turns_both_phases():
 
 
 @pytest.mark.parametrize(
-    'channels,scale,allowed',
+    'channels,clip_normalise,allowed',
     [
-        (['gray'], 'stretch', {'flip', 'rotate', 'crop', 'contrast', 'brightness'}),
-        (['u', 'v', 'strain'], 'stretch', {'flip', 'erase', 'replace'}),
-        (['magnified', 'on_a', 'off_a'], 'standard', {'flip', 'replace'}),
-        (['u', 'v'], 'p995', {'flip', 'replace', 'rotate', 'noise', 'strength'}),
+        (['gray'], True, {'flip', 'rotate', 'crop', 'contrast', 'brightness'}),
+        (['u', 'v', 'strain'], True, {'flip', 'erase', 'replace'}),
+        (['magnified', 'on_a', 'off_a'], False, {'flip', 'replace'}),
+        (['u', 'v'], False, {'flip', 'replace', 'rotate', 'noise', 'flow_scale'}),
         (
             NINE,
-            'standard',
-            {'flip', 'replace', 'rotate', 'noise', 'strength', 'contrast', 'brightness'},
+            False,
+            {'flip', 'replace', 'rotate', 'noise', 'flow_scale', 'contrast', 'brightness'},
         ),
     ],
 )
-def test_what_may_be_changed_follows_from_what_is_seen(channels, scale, allowed):
+def test_what_may_be_changed_follows_from_what_is_seen(channels, clip_normalise, allowed):
     """Vectors stretched to bytes cannot be turned, a flow has no light, noise in bytes is none in
     pixels.
     """
-    assert set(augment.augmentable(channels, scale)) == allowed <= set(augment.CHANGES)
+    assert set(augmentable(channels, clip_normalise)) == allowed <= set(CHANGES)
 
 
-@pytest.mark.parametrize('change', ['rotate', 'noise', 'strength'])
+@pytest.mark.parametrize('change', ['rotate', 'noise', 'flow_scale'])
 def test_vectors_in_bytes_are_not_changed(change):
-    """Published features under data.scale 'standard' are bytes, whose 0 is no rest: they would turn
+    """Published features under input_scaler=standard are bytes, whose 0 is no rest: they would turn
     into another motion.
     """
-    settings = NOTHING | {'names': (), 'channels': ['u', 'v'], change: 0.1}
+    settings, names = Augment(**{change: 0.1}), {'names': (), 'channels': ['u', 'v']}
     with pytest.raises(
         UserError, match='take flow in pixels, and this data set stores bytes; allowed: 0'
     ):
-        augment.compose(**settings, stretched=True)
-    assert augment.compose(**settings, stretched=False) is not None
+        augment.compose(settings, **names, stretched=True)
+    assert augment.compose(settings, **names, stretched=False) is not None

@@ -11,6 +11,7 @@ from mer_jax import machine
 from mer_jax.data import images
 from mer_jax.errors import UserError
 from mer_jax.preprocess import regions
+from mer_jax.settings.sections import Data
 from mer_jax.training import scaling
 from mer_jax.types import Rows, TrainRows
 from tests.data.data_test import load
@@ -53,7 +54,7 @@ def test_both_halves_of_the_motion_arrive_in_the_channels_asked_for(
         data_dir=tiny_data,
         channels=channels,
         size=128,
-        scale='standard',
+        clip_normalise=False,
     )
     assert found.samples.image.dtype == np.float32 and found.samples.image.shape[1:] == (
         128,
@@ -73,7 +74,7 @@ def test_both_halves_are_averaged_in_their_own_units_and_masked_alike(
     """Gray in 0..1 beside flow in pixels, or flow made smaller with the picture, would be other
     numbers than are stored; a channel that is not masked shows what the mask hides.
     """
-    settings = {'data_dir': tiny_data, 'channels': ','.join(NINE), 'scale': 'standard'}
+    settings = {'data_dir': tiny_data, 'channels': ','.join(NINE), 'clip_normalise': False}
     small = load('synthetic_faces/tiny', tmp_path, **settings, size=64)
     masked = load('synthetic_faces/tiny', tmp_path, **settings, size=128, mask='background')
     for row, clip in enumerate(small.names.clips):
@@ -125,20 +126,25 @@ def test_flow_alone_needs_nothing_else(tiny_data, tmp_path, monkeypatch):
     ]
 
 
-@pytest.mark.parametrize('scale', ['standard', 'p995'])
-def test_a_scale_is_fitted_to_each_of_nine_channels(scale, tiny_data, tmp_path):
+@pytest.mark.parametrize('scaler', ['standard', 'p995'])
+def test_a_scale_is_fitted_to_each_of_nine_channels(scaler, tiny_data, tmp_path):
     """One scale for gray and flow would leave of the flow a thousandth; one fitted to other rows
     would leak.
     """
     samples = load(
-        'synthetic_faces/tiny', tmp_path, data_dir=tiny_data, channels=','.join(NINE), scale=scale
+        'synthetic_faces/tiny',
+        tmp_path,
+        data_dir=tiny_data,
+        channels=','.join(NINE),
+        clip_normalise=False,
+        input_scaler=scaler,
     ).samples
     own = np.flatnonzero(samples.subject != 2)
     rows = TrainRows(own, None, Rows(own, np.ones(len(own), np.float32)), None)
-    fitted = scaling.fit_input(samples, rows, scale=scale)
+    fitted = scaling.fit_input(samples, rows, scaler=scaler)
     image, seen = samples.image.astype(np.float64), samples.image[own].astype(np.float64)
     found = scaling.scale_input(samples.image, fitted, value_range=(-1.0, 1.0))
-    if scale == 'standard':
+    if scaler == 'standard':
         wanted = (image - seen.mean((0, 1, 2))) / seen.std((0, 1, 2))
     else:
         wanted = np.clip(image / np.percentile(np.abs(seen), 99.5, axis=(0, 1, 2)), -1, 1)
@@ -178,7 +184,7 @@ def test_a_release_gives_both_halves_of_the_motion(tmp_path, monkeypatch):
         'manual_dir': str(truth.folder),
         'labels': 'five',
         'channels': ','.join(NINE),
-        'scale': 'standard',
+        'clip_normalise': False,
     }
     found = load(name, tmp_path, **settings, size=128, points=True)
     builder = tfds_builders.prepare(
@@ -260,11 +266,12 @@ def test_nine_channels_are_resized_as_one(size):
 
 
 def test_bytes_have_no_magnitude():
-    """scale=p995 divides by pixels of displacement, which a published picture has lost."""
+    """input_scaler=p995 divides by pixels of displacement, which a published picture has lost."""
+    settings = Data(size=4, clip_normalise=False, input_scaler='p995')
     with pytest.raises(
-        UserError, match="data.scale is 'p995', but x stores bytes, not flow in pixels"
+        UserError, match="data.input_scaler is 'p995', but x stores bytes, not flow in pixels"
     ):
-        images.images([np.zeros((4, 4, 3), np.uint8)], ['u'], 4, 'p995', 'x')
+        images.images([np.zeros((4, 4, 3), np.uint8)], ['u'], settings, 'x')
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 
 from mer_jax.experiment import leaks
 from mer_jax.presets import base
+from mer_jax.settings.tree import from_nested
 
 CONFIGS = sorted(p.stem for p in Path(__file__).parents[2].glob('configs/[a-z]*_*.py'))
 # settings -> what of them is told (a part of the line), '' for nothing
@@ -14,9 +15,9 @@ SWITCHES = [
     ({'protocol.name': 'random_split'}, 'random_split: clips of one subject'),
     ({'protocol.name': 'clip_kfold'}, 'clip_kfold: clips of one subject'),
     ({'protocol.name': 'kfold'}, ''),
-    ({'data.scale': 'p995', 'data.scaler_scope': 'all'}, 'data.scaler_scope=all'),
-    ({'data.scale': 'standard', 'data.scaler_scope': 'all'}, 'data.scaler_scope=all'),
-    ({'data.scale': 'stretch', 'data.scaler_scope': 'all'}, ''),  # nothing is fitted
+    ({'data.input_scaler': 'p995', 'data.scaler_scope': 'all'}, 'data.scaler_scope=all'),
+    ({'data.input_scaler': 'standard', 'data.scaler_scope': 'all'}, 'data.scaler_scope=all'),
+    ({'data.scaler_scope': 'all'}, ''),  # nothing is fitted
     ({'balance.method': 'smote', 'balance.scope': 'all'}, 'balance.scope=all: smote before'),
     (
         {'balance.method': 'oversample', 'balance.scope': 'all', 'train.class_weights': 'max'},
@@ -48,7 +49,7 @@ def test_a_leak_is_told_once_and_an_honest_setting_never(changes, told):
     """
     config = base('any')
     config.update_from_flattened_dict(changes)
-    found = leaks.listed(config.to_dict())
+    found = leaks.listed(from_nested(config.to_dict()))
     assert len(found) == bool(told) and all(told in text and '\n' not in text for text in found)
 
 
@@ -58,25 +59,26 @@ def test_leaks_add_up():
     config.update_from_flattened_dict(
         {
             'protocol.name': 'random_split',
-            'data.scale': 'p995',
+            'data.input_scaler': 'p995',
             'data.scaler_scope': 'all',
             'train.class_weights': 'max',
             'balance.scope': 'all',
             'model.init_from': 'x.pth',
         }
     )
-    assert len(leaks.listed(config.to_dict())) == 4
+    assert len(leaks.listed(from_nested(config.to_dict()))) == 4
 
 
 @pytest.mark.parametrize('name', CONFIGS)
 def test_no_config_leaks_unasked(name):
     """Every leak of a paper is off by default."""
-    assert leaks.listed(importlib.import_module(f'configs.{name}').get_config().to_dict()) == []
+    config = importlib.import_module(f'configs.{name}').get_config()
+    assert leaks.listed(from_nested(config.to_dict())) == []
 
 
 def test_the_published_protocol_leaks_by_name():
     """The switches that reproduce Irawan et al. 2024 show in the results."""
     config = importlib.import_module('configs.casme2_cnn3d').get_config('published,variant=scb')
-    found = leaks.listed(config.to_dict())
+    found = leaks.listed(from_nested(config.to_dict()))
     assert [text.split(':')[0] for text in found] == ['random_split', 'balance.scope=all']
     assert (config.protocol.holdout, config.protocol.validation) == (0.1, 0.1)

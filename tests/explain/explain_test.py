@@ -11,6 +11,7 @@ from mer_jax import models
 from mer_jax.errors import UserError
 from mer_jax.explain import maps as explain
 from mer_jax.folds import protocols
+from mer_jax.settings.sections import Protocol
 from mer_jax.types import FoldState, Inputs
 from tests.conftest import make_samples
 from tests.support.compiling import quickly
@@ -221,7 +222,7 @@ def test_rows_keep_their_clips(small):
     channels in another order.
     """
     samples, names = make_samples(size=8, clips=(3, 2, 2, 1, 2))
-    folds, _ = protocols.make('loso', samples, names, folds=2, holdout=0.5, seed=0, seeds=2)
+    folds, _ = protocols.make(samples, names, Protocol(), seeds=2)
     count = len(samples.label)
     level = np.tile(np.arange(count), 2).astype(np.float32)  # row after row, seed after seed
     level[count:] += 100  # of the second seed, which is not drawn
@@ -255,7 +256,7 @@ def test_what_cannot_be_explained_is_told(small):
             explain.refuse(model, tuple(channels.split(',')))
     explain.refuse('single_branch', ('on_a', 'magnified'))
     samples, names = small
-    folds, _ = protocols.make('all_rows', samples, names, folds=2, holdout=0.5, seed=0, seeds=1)
+    folds, _ = protocols.make(samples, names, Protocol('all_rows'), seeds=1)
     with pytest.raises(UserError, match='leaves no clip out'):
         explain.gathered(None, samples, folds, ('magnified', 'on_a', 'off_a'))
 

@@ -7,12 +7,15 @@ import pytest
 from mer_jax.data import apexes
 from mer_jax.errors import UserError
 from mer_jax.folds import PROTOCOLS, protocols
+from mer_jax.settings.sections import Protocol
 from tests.conftest import make_samples
 
 
-def make(name, samples, names, **changed):
-    settings = {'folds': 3, 'holdout': 0.4, 'seed': 0, 'seeds': 1} | changed
-    return protocols.make(name, samples, names, **settings)
+def make(name, samples, names, *, seeds=1, scaler_scope='fold', trainable=None, **changed):
+    settings = Protocol(name, **{'folds': 3, 'holdout': 0.4} | changed)
+    return protocols.make(
+        samples, names, settings, seeds=seeds, scaler_scope=scaler_scope, trainable=trainable
+    )
 
 
 def sides(folds, number):
@@ -71,7 +74,7 @@ def test_rows_set_aside_neither_train_nor_are_tested_in_any_fold(name, small):
     """
     samples, names = small
     folds, titles = make(name, samples, names, validation=0.2)
-    scored, same = make(name, samples, names, validation=0.2, scored='validation')
+    scored, same = make(name, samples, names, validation=0.2, evaluate_on='validation')
     unit = getattr(samples, PROTOCOLS[name].unit)
     aside = sides(scored, 0)[1]
     assert len(np.unique(unit[aside])) == round(0.2 * len(np.unique(unit))) and titles == same
@@ -97,7 +100,11 @@ def test_eighty_ten_ten(small):
     folds, _ = make('random_split', samples, names, **settings)
     assert [len(side) for side in sides(folds, 0)] == [80, 10]
     assert (
-        len(sides(make('random_split', samples, names, **settings, scored='validation')[0], 0)[1])
+        len(
+            sides(make('random_split', samples, names, **settings, evaluate_on='validation')[0], 0)[
+                1
+            ]
+        )
         == 10
     )
 
@@ -107,7 +114,7 @@ def test_a_scale_is_fitted_to_training_rows_unless_a_leak_is_asked_for(small):
     samples, names = small
     folds, _ = make('loso', samples, names)
     np.testing.assert_array_equal(folds.train.scaler_rows.index, folds.train.index)
-    leaking, _ = make('loso', samples, names, scale_scope='all')
+    leaking, _ = make('loso', samples, names, scaler_scope='all')
     assert (
         all(rows.tolist() == list(range(25)) for rows in leaking.train.scaler_rows.index)
         and leaking.train.scaler_rows.mask.all()
@@ -205,19 +212,19 @@ def test_rows_that_cannot_train_are_held_out_in_every_fold(name, small):
     samples, names = small
     trains = np.ones(25, bool)
     trains[[0, 8, 9, 20]] = False
-    folds, titles = make(name, samples, names, trains=trains, seeds=2)
+    folds, titles = make(name, samples, names, trainable=trains, seeds=2)
     plain, same = make(name, samples, names, seeds=2)
     assert titles == same
     for number in range(len(folds.fold)):
         (train, test), (all_train, all_test) = sides(folds, number), sides(plain, number)
         assert train.tolist() == [row for row in all_train if trains[row]]
         assert test.tolist() == sorted({*all_test.tolist(), 0, 8, 9, 20})
-    leaking, _ = make(name, samples, names, trains=trains, scale_scope='all')
+    leaking, _ = make(name, samples, names, trainable=trains, scaler_scope='all')
     assert not {0, 8, 9, 20} & set(leaking.train.scaler_rows.index.ravel().tolist()), (
         'no scale of theirs either'
     )
     assert (
-        make(name, samples, names, trains=np.ones(25, bool))[0].train.index.tolist()
+        make(name, samples, names, trainable=np.ones(25, bool))[0].train.index.tolist()
         == make(name, samples, names)[0].train.index.tolist()
     )
 
@@ -226,8 +233,10 @@ def test_rows_that_cannot_train_are_not_scored_by_the_validation_part(small):
     """What chooses the settings are the rows set aside, and they alone."""
     samples, names = small
     trains = np.arange(25) != 3
-    scored, _ = make('loso', samples, names, trains=trains, validation=0.2, scored='validation')
-    plain, _ = make('loso', samples, names, validation=0.2, scored='validation')
+    scored, _ = make(
+        'loso', samples, names, trainable=trains, validation=0.2, evaluate_on='validation'
+    )
+    plain, _ = make('loso', samples, names, validation=0.2, evaluate_on='validation')
     assert scored.test.index.tolist() == plain.test.index.tolist()
 
 
@@ -239,7 +248,7 @@ def test_a_fold_whose_rows_cannot_train_is_an_error(small):
     with pytest.raises(
         UserError, match="leaving out 'set0' leaves no row to train on; it needs a further data set"
     ):
-        make('lodo', samples, names, trains=samples.dataset == 0)
+        make('lodo', samples, names, trainable=samples.dataset == 0)
 
 
 def candidates():
@@ -276,7 +285,7 @@ def test_each_fold_keeps_the_frame_that_its_own_spotter_answered():
     subject: the leak to prevent.
     """
     samples, names, known = candidates()
-    folds, titles = make('loso', samples, names, seeds=4, scale_scope='all')
+    folds, titles = make('loso', samples, names, seeds=4, scaler_scope='all')
     answer = lambda title, seed, clip: 10 + 10 * ((int(title[1:]) + seed + clip) % 3)  # noqa: E731
     kept = protocols.spotted(
         folds, titles, samples, names, known, told(names, samples, titles, 2, answer)

@@ -12,11 +12,11 @@ from sklearn.neighbors import NearestNeighbors
 from mer_jax.data import loading
 from mer_jax.errors import UserError
 from mer_jax.folds import protocols, resampling
+from mer_jax.settings.sections import Balance, Protocol
 from mer_jax.training import batches
 from mer_jax.types import Resampled, TrainRows
 from tests.conftest import make_samples
 
-OFF = {'method': 'none', 'neighbours': 5, 'space': 'pixels', 'scope': 'fold', 'generated': ''}
 MAKING = [
     ('oversample', {}),
     ('augment', {}),
@@ -37,12 +37,12 @@ def uneven(**changed):
 
 
 def loso(samples, names, seeds=1):
-    return protocols.make('loso', samples, names, folds=2, holdout=0.5, seed=0, seeds=seeds)
+    return protocols.make(samples, names, Protocol(), seeds=seeds)
 
 
 def extend(samples, names, seeds=1, **settings):
     folds, titles = loso(samples, names, seeds)
-    return resampling.extend(folds, samples, names, titles, **OFF | settings)[1]
+    return resampling.extend(folds, samples, names, titles, Balance(**settings))[1]
 
 
 def one(folds, run):
@@ -197,9 +197,7 @@ def test_a_wrapped_duplicate_changes_no_count():
     )
     for method, settings in MAKING:
         first, second = (
-            resampling.extend(each, samples, names, titles, **OFF | {'method': method} | settings)[
-                1
-            ].train
+            resampling.extend(each, samples, names, titles, Balance(method, **settings))[1].train
             for each in (folds, longer)
         )
         jax.tree.map(
@@ -276,7 +274,7 @@ def test_generated_images_train_beside_the_fold_that_they_were_made_for(tmp_path
         samples,
         names,
         titles,
-        **OFF | {'method': 'generated', 'generated': f'{tmp_path}/{{subject}}.npz'},
+        Balance('generated', file=f'{tmp_path}/{{subject}}.npz'),
     )
     jax.tree.map(lambda a, b: np.testing.assert_array_equal(a[: len(b)], b), more, samples)
     assert len(more.label) == len(samples.label) + sum(map(len, files.values())), (
@@ -345,12 +343,9 @@ def test_other_images_or_labels_are_other_data(tmp_path):
     told = set()
     for count, labels in ((4, ['b']), (5, ['b']), (4, ['c'])):
         npz(tmp_path / 'x.npz', samples, labels, count=count)
-        settings = {'method': 'generated', 'generated': f'{tmp_path}/x.npz'}
-        more, _ = resampling.extend(folds, samples, names, titles, **OFF | settings)
+        settings = Balance('generated', file=f'{tmp_path}/x.npz')
+        more, _ = resampling.extend(folds, samples, names, titles, settings)
         told.add(loading.fingerprint(more, names))
     assert len(told) == 3
     for method in ('none', 'smote'):
-        assert (
-            resampling.extend(folds, samples, names, titles, **OFF | {'method': method})[0]
-            is samples
-        )
+        assert resampling.extend(folds, samples, names, titles, Balance(method))[0] is samples

@@ -15,6 +15,7 @@ from mer_jax.errors import UserError
 from mer_jax.folds import protocols
 from mer_jax.generation import gan
 from mer_jax.runfiles.metrics_log import MetricsLog
+from mer_jax.settings.sections import Gan, Protocol
 from mer_jax.training import batches, checkpoint, parallel, plan
 from mer_jax.training import programs as runs
 from mer_jax.training.epoch import run_key
@@ -30,8 +31,16 @@ from tests.models.dcgan_test import (
 )
 from tests.support.compiling import quickly, unoptimised
 
-NETWORKS = {'classes': 3, 'channels': 2, 'size': 8, 'width': 4, 'dropout': 0.0}
-TRAINING = {'learning_rate': 1e-3, 'smoothing': 0.1}
+SETTINGS = Gan(
+    size=8,
+    width=4,
+    dropout=0.0,
+    learning_rate=1e-3,
+    smoothing=0.1,
+    images_per_class=4,
+    batch_size=16,
+)
+SHAPE = {'classes': 3, 'channels': 2, 'lowering': 'native'}
 # equal to matmul (dcgan_test.py), and compiled in less time at this size
 LAYOUT = plan.Plan('native', 1, 2, 'test')
 
@@ -57,34 +66,19 @@ def toy(size=8, flow=True, clips=(9, 8, 8, 8, 9)):
         label=label,
         extras={'action_units': np.ones((len(label), 2), np.float32)},
     )
-    return samples, protocols.make('loso', samples, names, folds=2, holdout=0.5, seed=0, seeds=1)[0]
+    return samples, protocols.make(samples, names, Protocol(), seeds=1)[0]
 
 
-def make(
-    samples, folds, folder, *, steps, tell=lambda line: None, layout=LAYOUT, each=4, **changes
-):
-    settings = (
-        {name: value for name, value in NETWORKS.items() if name != 'channels'} | TRAINING | changes
-    )
-    return gan.trained(
-        samples,
-        folds,
-        layout,
-        each=each,
-        steps=steps,
-        batch_size=16,
-        folder=folder,
-        interval=0.0,
-        tell=tell,
-        **settings,
-    )
+def make(samples, folds, folder, *, layout=LAYOUT, **changes):
+    settings = replace(SETTINGS, **changes)
+    return gan.trained(samples, folds, layout, settings, classes=3, folder=folder, interval=0.0)
 
 
 def state_of(samples, rows):
     """A state with parameters drawn by numpy: an initializer takes seconds to compile."""
-    learner = gan.learner(**NETWORKS, lowering='native', **TRAINING)
+    learner = gan.learner(SETTINGS, **SHAPE)
     shapes = jax.eval_shape(learner.init, jax.random.key(0), samples, rows)
-    generator, discriminator = gan.networks(**NETWORKS, lowering='native')
+    generator, discriminator = gan.networks(SETTINGS, **SHAPE)
     label = jnp.zeros(1, jnp.int32)
     params = {
         'g': start(generator, jnp.zeros((1, 100)), label),
@@ -113,7 +107,7 @@ def stepped():
     """(state, step(params, rates, image, label, key), a batch), compiled once."""
     samples, folds = toy()
     _, state = state_of(samples, jax.tree.map(lambda a: a[0], folds.train))
-    networks = gan.networks(**NETWORKS, lowering='native')
+    networks = gan.networks(SETTINGS, **SHAPE)
 
     def step(params, rates, image, label, key):
         return gan.step_of(
@@ -225,7 +219,7 @@ def test_images_come_as_the_data_are(flow, size):
     """
     samples, folds = toy(size, flow)
     learner, state = state_of(samples, jax.tree.map(lambda a: a[0], folds.train))
-    generator, _ = gan.networks(**NETWORKS, lowering='native')
+    generator, _ = gan.networks(SETTINGS, **SHAPE)
     call = quickly(partial(gan.generate, samples, state, each=3, generator=generator))
     images = call(0, 0)
     assert images.shape == (9, size, size, 2) and images.dtype == samples.image.dtype
@@ -264,11 +258,11 @@ def test_noise_in_the_left_out_subject_changes_no_bit_of_what_its_fold_makes():
     """
     samples, folds = toy(clips=(4, 2, 3, 5, 3))
     folds = folds._replace(test=jax.tree.map(lambda a: a[:, :0], folds.test))
-    learner = gan.learner(**NETWORKS, lowering='native', **TRAINING)
+    learner = gan.learner(SETTINGS, **SHAPE)
     programs = runs.compiled(
         learner, LAYOUT, samples, folds, runs=5, batch_size=8, test_batch=8, chunk=2
     )
-    generator, _ = gan.networks(**NETWORKS, lowering='native')
+    generator, _ = gan.networks(SETTINGS, **SHAPE)
     call = parallel.over_folds(
         partial(gan.generate, each=2, generator=generator), at_once=1, devices=programs.devices
     )
@@ -306,19 +300,21 @@ def once():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runs, 'compiled', instead)
-        yield partial(make, each=20, learning_rate=2e-3, width=8, layout=replace(LAYOUT, group=2))
+        yield partial(
+            make, images_per_class=20, learning_rate=2e-3, width=8, layout=replace(LAYOUT, group=2)
+        )
 
 
-def test_a_killed_training_goes_on_to_the_same_images(once, tmp_path):
+def test_a_killed_training_goes_on_to_the_same_images(once, tmp_path, capsys):
     """Sixty-seven GANs take hours: a second start must not begin again, nor end elsewhere. Two
     groups, one of them alone.
     """
     samples, folds = toy()
     folds = jax.tree.map(lambda a: a[:3], folds)
     images, logs = once(samples, folds, tmp_path / 'whole', steps=4 * 3)
-    told = []
-    once(samples, folds, tmp_path / 'cut', steps=2 * 3, tell=told.append)
-    assert len(told) == 1 and '2 epochs of 3 steps' in told[0]
+    capsys.readouterr()
+    once(samples, folds, tmp_path / 'cut', steps=2 * 3)
+    assert '2 epochs of 3 steps' in capsys.readouterr().out
     assert checkpoint.newest(tmp_path / 'cut' / 'checkpoints' / 'group_0') == 2
     again, also = once(samples, folds, tmp_path / 'cut', steps=4 * 3)
     np.testing.assert_array_equal(again, images)
@@ -353,12 +349,10 @@ def test_clips_and_odd_sizes_are_refused():
     rows = jax.tree.map(lambda a: a[0], folds.train)
     with pytest.raises(UserError, match='pictures, not video'):
         jax.eval_shape(
-            gan.learner(**NETWORKS, lowering='native', **TRAINING).init,
+            gan.learner(SETTINGS, **SHAPE).init,
             jax.random.key(0),
             samples._replace(image=samples.image[:, None]),
             rows,
         )
     with pytest.raises(UserError, match='multiple of 8'):
-        gan.learner(**NETWORKS | {'size': 28}, lowering='native', **TRAINING).init(
-            jax.random.key(0), samples, rows
-        )
+        gan.learner(replace(SETTINGS, size=28), **SHAPE).init(jax.random.key(0), samples, rows)

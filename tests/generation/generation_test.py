@@ -5,6 +5,7 @@ reaches any of it.
 import csv
 import importlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,6 +20,8 @@ from mer_jax.experiment import folder as run_folder
 from mer_jax.folds import protocols
 from mer_jax.generation import rows as generation
 from mer_jax.runfiles.metrics_log import EpochRecord
+from mer_jax.settings import tree
+from mer_jax.settings.sections import Gan, Protocol
 from mer_jax.training import parallel, plan
 from mer_jax.training import programs as runs
 from tests.conftest import make_samples
@@ -27,32 +30,28 @@ from tests.support.pages import Page
 
 pytestmark = pytest.mark.usefixtures('unrendered')
 ROOT = Path(__file__).parents[2]
-TINY = {
-    'size': 8,
-    'width': 2,
-    'steps': 4,
-    'batch_size': 8,
-    'learning_rate': 2e-4,
-    'smoothing': 0.1,
-    'dropout': 0.5,
-    'each': 3,
-    'interval': 60.0,
-    'group': 0,
-    'channels': ['u', 'v', 'strain'],
-}
+TINY = Gan(
+    size=8,
+    width=2,
+    steps=4,
+    batch_size=8,
+    learning_rate=2e-4,
+    smoothing=0.1,
+    dropout=0.5,
+    images_per_class=3,
+)
 # equal to matmul (dcgan_test.py), and compiled in less time at this size
 LAYOUT = plan.Plan('native', 1, 2, '')
 
 
 def extended(folder, samples, names, *, scope='fold', seeds=1):
     """(samples, folds, base folds) with the images of tiny GANs."""
-    folds, titles = protocols.make(
-        'loso', samples, names, folds=2, holdout=0.5, seed=0, seeds=seeds
-    )
+    folds, titles = protocols.make(samples, names, Protocol(), seeds=seeds)
     folder.mkdir(parents=True, exist_ok=True)
-    return *generation.extend(
-        samples, folds, names, titles, LAYOUT, folder=folder / 'gan', scope=scope, **TINY
-    ), folds
+    channels = ('u', 'v', 'strain')
+    run = generation.GanRun(folder / 'gan', interval=60.0, channels=channels, runs_in_memory=0)
+    settings = replace(TINY, scope=scope)
+    return *generation.extend(samples, folds, names, titles, LAYOUT, settings, run=run), folds
 
 
 def rows_of(folds, run):
@@ -114,7 +113,7 @@ def test_noise_in_the_left_out_subject_changes_nothing_of_its_fold(
         'the noise reached no fold at all: this test would prove nothing'
     )
     learner, feed = learner_of(
-        'plain', models.make('ststnet', classes=3, lowering='native'), 'stretch'
+        'plain', models.make('ststnet', classes=3, lowering='native'), 'none'
     )
     both = [
         each._replace(test=jax.tree.map(lambda a: a[:, :0], each.test)) for each in (folds, again)
@@ -161,13 +160,13 @@ def test_each_fold_trains_on_its_own_images_and_tests_none(small, made):
     np.testing.assert_array_equal(longer.image[:count], samples.image)
 
 
-def stub(samples, folds, layout, *, classes, each, folder, **settings):
+def stub(samples, folds, layout, settings, *, classes, folder, interval, loss=0.0):
     """gan.trained without training: images that tell their run apart."""
     (folder / 'checkpoints').mkdir(parents=True)
     made = np.random.default_rng(0).integers(
-        0, 256, (len(folds.fold), classes * each, *samples.image.shape[1:])
+        0, 256, (len(folds.fold), classes * settings.images_per_class, *samples.image.shape[1:])
     )
-    record = EpochRecord(1, 0, 5, 0.1, {'loss': settings.get('loss', 0.0), 'd_loss': 0.0})
+    record = EpochRecord(1, 0, 5, 0.1, {'loss': loss, 'd_loss': 0.0})
     return made.astype(np.uint8), (record,)
 
 
@@ -273,12 +272,13 @@ def test_a_free_setting_does_not_throw_finished_images_away(tmp_path):
     """A restart with other epochs, or another folder for data, must not wait for its GANs again;
     other settings must.
     """
-    asked = importlib.import_module('configs.synthetic_ocnet').get_config('gan=on').to_dict()
+    config = importlib.import_module('configs.synthetic_ocnet').get_config('gan=on')
+    settings = tree.from_nested(config.to_dict())
     loaded = SimpleNamespace(fingerprint='data')
-    run_folder.enter(tmp_path, asked, loaded)
+    run_folder.enter(tmp_path, settings, loaded)
     (tmp_path / 'gan').mkdir()
-    free = {**asked, 'train': {**asked['train'], 'epochs': 7, 'checkpoint_seconds': 1.0}}
+    free = tree.changed(settings, {'train.epochs': 7, 'train.checkpoint_seconds': 1.0})
     run_folder.enter(tmp_path, free, loaded)
     assert (tmp_path / 'gan').exists()
-    run_folder.enter(tmp_path, {**free, 'gan': {**free['gan'], 'steps': 5}}, loaded)
+    run_folder.enter(tmp_path, tree.changed(free, {'gan.steps': 5}), loaded)
     assert not (tmp_path / 'gan').exists()

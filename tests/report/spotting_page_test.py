@@ -15,9 +15,18 @@ from mer_jax.report import spotting_page
 from mer_jax.runfiles.config import RunConfig
 from mer_jax.runfiles.metrics_log import EpochRecord, MetricsLog
 from mer_jax.runfiles.results import SpottingResults
-from mer_jax.spotting import decoders
+from mer_jax.settings.fields import settings_of
+from mer_jax.settings.sections import Protocol, Spotting
 from mer_jax.training import held_out
-from tests.spotting.spotting_score_test import CLIPS, LABEL, NAMES, SAMPLES, SCORED, TIMING
+from tests.spotting.spotting_score_test import (
+    CLIPS,
+    LABEL,
+    NAMES,
+    SAMPLES,
+    SCORED,
+    TIMING,
+    TRAINABLE,
+)
 from tests.support.pages import Page
 
 MARKUP = '<script>alert("x")</script>&'
@@ -32,20 +41,15 @@ def write(
     noise=0.1,
     names=NAMES,
     timing=TIMING,
-    decision='template',
+    decoder='template',
+    trainable=TRAINABLE,
     **changed,
 ):
     """Results of outcome.spotting in `folder`, of a spotter whose outputs are the labels and some
     noise.
     """
-    settings = {
-        'folds': 2,
-        'holdout': 0.4,
-        'seed': 0,
-        'seeds': seeds,
-        'trains': ~np.isnan(SAMPLES.extras['target']),
-    } | changed
-    folds, titles = protocols.make(name, SAMPLES, names, **settings)
+    protocol = Protocol(name, **{'folds': 2, 'holdout': 0.4} | changed)
+    folds, titles = protocols.make(SAMPLES, names, protocol, seeds=seeds, trainable=trainable)
     loaded = loading.Data(SAMPLES, names, [], 'print', 'linear', (), timing)
     run, place = held_out.order(folds)
     rows = folds.test.index[run, place]
@@ -76,10 +80,8 @@ def write(
         folds,
         titles,
         about,
-        decision=decision,
+        settings=Spotting(window=3, decoder=decoder, **LABEL),
         seconds={'data': 1.0},
-        window=3,
-        **LABEL,
     )
 
 
@@ -215,7 +217,7 @@ def test_a_run_that_scores_nothing_says_so(trains, tmp_path, capsys):
     """A model to ship trains on all rows; the report must open and hold no figure that is not
     there.
     """
-    results = write(tmp_path / 'run', name='all_rows', trains=trains)
+    results = write(tmp_path / 'run', name='all_rows', trainable=trains)
     assert results['spotting'] == {} and 'NaN' not in (tmp_path / 'run/results.json').read_text()
     told = 'Of 8 clips none with an annotated apex was held out, so nothing is scored'
     assert told in capsys.readouterr().out and told in (tmp_path / 'run/report.html').read_text()
@@ -257,7 +259,8 @@ def test_report_again_draws_the_same_and_tells_what_is_missing(tmp_path, capsys)
 
 def test_every_decision_has_a_title_and_words(tmp_path):
     """A decision without them ends a run of hours in a KeyError."""
-    every = {*decoders.DECISIONS, 'midpoint', 'fraction'}
+    decoders = dict(settings_of(Spotting))['decoder'].choices
+    every = {*decoders, 'midpoint', 'fraction'}
     assert set(spotting_page.WORDS) == set(spotting_page.TITLES) == every
-    for decision in decoders.DECISIONS:
-        assert write(tmp_path / decision, decision=decision, seeds=1)['answer'] == decision
+    for decoder in decoders:
+        assert write(tmp_path / decoder, decoder=decoder, seeds=1)['answer'] == decoder

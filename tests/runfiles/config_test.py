@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from mer_jax.errors import UserError
-from mer_jax.runfiles.config import FORMAT, RunConfig, check_format, differences, flat, nested
+from mer_jax.runfiles.config import FORMAT, RunConfig, check_format, differences
 from mer_jax.runfiles.folder import prepare
+from mer_jax.settings.tree import flat, nested
 
 SETTINGS = {'a': (1, 2), 'b': {'c': 1e-3, 'd': np.float32(0.5), 'e': ''}}
 

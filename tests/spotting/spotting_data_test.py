@@ -9,11 +9,11 @@ import pytest
 
 from mer_jax.data import loading, sources
 from mer_jax.errors import UserError
+from mer_jax.settings.sections import Spotting
 from mer_jax.spotting import decoders, frames
 from tests.mistakes_test import ROOT, mistake
 
 LABEL = {'label': 'linear', 'steepness': 3.0, 'sigma': 0.0}
-SETTINGS = {'size': 8, **LABEL}
 
 
 def record(
@@ -70,7 +70,8 @@ def load(monkeypatch, *sets, **changed):
         ],
     )
     data_sets = tuple(sources.Source(f'set{i}', '', '', '') for i in range(len(sets)))
-    return frames.load(data_sets, sources.BuildOptions(), **{**SETTINGS, **changed})
+    size, settings = changed.pop('size', 8), Spotting(**LABEL | changed)
+    return frames.load(data_sets, sources.BuildOptions(), settings, size=size)
 
 
 def test_rows_are_the_frames_from_onset_to_offset(monkeypatch):
@@ -226,35 +227,35 @@ RECOGNITION = f'--config={ROOT}/configs/synthetic_ststnet.py:quick'
 RULES = [
     (
         RECOGNITION,
-        'data.rows=frames',
-        "data.rows is 'frames' and train.learner 'supervised'; allowed: frames with spotting",
+        'data.task=spotting',
+        "data.input_scaler is 'none'; allowed with data.task spotting: 'p995'",
     ),
     (
         RECOGNITION,
         'train.learner=spotting',
-        "data.rows is 'clips' and train.learner 'spotting'; allowed: clips with supervised",
+        "train.learner is 'spotting'; allowed: contrastive, supervised",
     ),
-    (RECOGNITION, 'data.rows=videos', "data.rows is 'videos'; allowed: clips, frames"),
+    (RECOGNITION, 'data.task=videos', "data.task is 'videos'; allowed: recognition, spotting"),
     (
         SPOTTING,
         'train.learner=contrastive',
-        "data.rows is 'frames' and train.learner 'contrastive'; allowed",
+        "train.learner is 'contrastive', which spotting has no use for; allowed: 'supervised'",
     ),
     (
         SPOTTING,
-        'data.scale=stretch',
-        "data.scale is 'stretch'; allowed with data.rows frames: 'p995'",
+        'data.clip_normalise=True',
+        'data.clip_normalise is True; allowed with data.task spotting: False',
     ),
-    (SPOTTING, 'data.channels=u', "data.channels is 'u'; allowed with data.rows frames: 'u,v'"),
+    (SPOTTING, 'data.channels=u', "data.channels is 'u'; allowed with data.task spotting: 'u,v'"),
     (
         SPOTTING,
         'data.channels=gray',
-        "data.channels is 'gray'; allowed with data.rows frames: 'u,v'",
+        "data.channels is 'gray'; allowed with data.task spotting: 'u,v'",
     ),
     (
         SPOTTING,
         'spotting.label=cubic',
-        "spotting.label is 'cubic'; allowed: exponential, impulse, linear, log",
+        "spotting.label is 'cubic'; allowed: linear, exponential, log, impulse",
     ),
     (
         SPOTTING,
@@ -295,13 +296,13 @@ DATA = [
     (
         SPOTTING,
         'data.name=casme2',
-        'holds no flow of every frame, which data.rows frames and data.apex ask for; name '
+        'holds no flow of every frame, which data.task=spotting and data.apex ask for; name '
         "'casme2/sp",
     ),
     (
         SPOTTING,
         'data.name=casme2/spotting+smic/flow',
-        "'smic/flow' holds no flow of every frame, which data.rows frames",
+        "'smic/flow' holds no flow of every frame, which data.task=spotting",
     ),
     (
         SPOTTING,
@@ -361,6 +362,6 @@ def test_verbs_of_recognition_refuse_a_spotter_in_one_line(verb, capsys, tmp_pat
     assert (
         "model.name is 'vggm'; explain knows"
         if verb == 'explain'
-        else 'compares UF1, which spotting (data.rows frames) has not; allowed: clips'
+        else 'compares UF1, which data.task spotting has not; allowed: recognition'
     ) in line
     assert not (tmp_path / 'run').exists()

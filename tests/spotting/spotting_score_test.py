@@ -9,6 +9,7 @@ from mer_jax.data import apexes
 from mer_jax.errors import UserError
 from mer_jax.evaluation import paired
 from mer_jax.folds import protocols
+from mer_jax.settings.sections import Protocol, Spotting
 from mer_jax.spotting import decoders, score
 from mer_jax.spotting.frames import Timing
 from mer_jax.training import held_out
@@ -69,21 +70,16 @@ def samples_of():
 
 
 SAMPLES = samples_of()
+TRAINABLE = ~np.isnan(SAMPLES.extras['target'])
 
 
-def run(off, *, seeds=1, name='loso', **changed):
+def run(off, *, seeds=1, name='loso', trainable=TRAINABLE, **changed):
     """(answers, score, folds, titles) of a spotter whose output is the label of an apex `off`
     frames (int[clips], or one such a seed) after the true one, or after the middle of a clip
     without.
     """
-    settings = {
-        'folds': 2,
-        'holdout': 0.4,
-        'seed': 0,
-        'seeds': seeds,
-        'trains': ~np.isnan(SAMPLES.extras['target']),
-    } | changed
-    folds, titles = protocols.make(name, SAMPLES, NAMES, **settings)
+    protocol = Protocol(name, **{'folds': 2, 'holdout': 0.4} | changed)
+    folds, titles = protocols.make(SAMPLES, NAMES, protocol, seeds=seeds, trainable=trainable)
     run_of_row, place = held_out.order(folds)
     rows = folds.test.index[run_of_row, place]
     off = np.broadcast_to(off, (seeds, len(CLIPS)))
@@ -99,7 +95,7 @@ def run(off, *, seeds=1, name='loso', **changed):
             **LABEL,
         )
     predictions = held_out.predictions(output, SAMPLES, folds)
-    found = score.answers(predictions, folds, SAMPLES, TIMING, window=3, **LABEL)
+    found = score.answers(predictions, folds, SAMPLES, TIMING, Spotting(window=3, **LABEL))
     return found, score.score(found, TIMING, NAMES, SUBJECT, DATASET), folds, titles
 
 
@@ -241,30 +237,21 @@ def test_outputs_that_are_not_finite_end_in_one_line():
     """A diverged run would answer the first frame of every clip, with an error that looks
     like one.
     """
-    folds, _ = protocols.make(
-        'loso',
-        SAMPLES,
-        NAMES,
-        folds=2,
-        holdout=0.4,
-        seed=0,
-        seeds=2,
-        trains=~np.isnan(SAMPLES.extras['target']),
-    )
+    folds, _ = protocols.make(SAMPLES, NAMES, Protocol(), seeds=2, trainable=TRAINABLE)
     output = np.zeros((int(folds.test.mask.sum()), 1))
     output[-1] = np.nan
     predictions = held_out.predictions(output, SAMPLES, folds)
     with pytest.raises(
         UserError, match=r'fold \d, seed 1: outputs are not finite, so training diverged; a smaller'
     ):
-        score.answers(predictions, folds, SAMPLES, TIMING, window=3, **LABEL)
+        score.answers(predictions, folds, SAMPLES, TIMING, Spotting(window=3, **LABEL))
 
 
 def test_a_run_that_holds_nothing_out_scores_nothing():
     """A model to ship has no error; a NaN in its place would stand in results.json, which no JSON
     reader takes.
     """
-    found, blocks, _, _ = run(OFF, name='all_rows', trains=None)
+    found, blocks, _, _ = run(OFF, name='all_rows', trainable=None)
     assert len(found.clip) == 0 and blocks == {}
     found, blocks, _, _ = run(OFF, name='all_rows')
     assert set(found.clip.tolist()) == {4, 7} and blocks == {}, (

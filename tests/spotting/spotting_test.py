@@ -10,6 +10,7 @@ from flax import linen as nn
 from mer_jax.data import apexes, loading
 from mer_jax.folds import protocols
 from mer_jax.preprocess.synthetic import clips, emotions, motion
+from mer_jax.settings.sections import Protocol, Spotting
 from mer_jax.spotting import decoders
 from mer_jax.spotting import score as spotting_score
 from mer_jax.spotting.frames import Timing
@@ -43,7 +44,7 @@ def test_labels_by_hand(kind):
     assert found.dtype == np.float32 and HALF['exponential'] < 0.2 < 0.75 < HALF['log']
 
 
-@pytest.mark.parametrize('kind', decoders.KINDS)
+@pytest.mark.parametrize('kind', [*decoders.LABELS, 'impulse'])
 def test_labels_of_clips_whose_apex_is_an_end(kind):
     """CASME II has apexes at onset and at offset: a division by 0 there would make the loss NaN for
     the whole fold.
@@ -324,16 +325,8 @@ def spot(drawn):
     groups of subjects.
     """
     samples, names, timing = drawn
-    folds, _ = protocols.make(
-        'kfold',
-        samples,
-        names,
-        folds=5,
-        holdout=0.2,
-        seed=0,
-        seeds=1,
-        trains=~np.isnan(samples.extras['target']),
-    )
+    trainable = ~np.isnan(samples.extras['target'])
+    folds, _ = protocols.make(samples, names, Protocol('kfold'), seeds=1, trainable=trainable)
 
     def scale_input(image, fitted):
         return scaling.scale_input(image, fitted, value_range=loading.VALUE_RANGES['-1..1'])
@@ -343,7 +336,7 @@ def spot(drawn):
         optax.adam(1e-2),
         output='sigmoid',
         scale_input=scale_input,
-        fit=lambda samples, rows: scaling.fit_input(samples, rows, scale='p995'),
+        fit=lambda samples, rows: scaling.fit_input(samples, rows, scaler='p995'),
     )
     programs = runs.compiled(
         learner,
@@ -365,7 +358,7 @@ def spot(drawn):
             states = chunk.states
         outputs = runs.predict(group, states)
         predictions = held_out.predictions(held_out.gather(outputs, folds), seen, folds)
-        found = spotting_score.answers(predictions, folds, seen, timing, window=9, **SHAPES[0])
+        found = spotting_score.answers(predictions, folds, seen, timing, Spotting(**SHAPES[0]))
         assert len(found.clip) == len(names.clips) and found.own.all()
         of_clip = np.repeat(np.arange(SUBJECTS), EACH)
         return spotting_score.score(found, timing, names, of_clip, np.zeros_like(of_clip))

@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 
 import main
-from mer_jax.classical import svm
 from mer_jax.data import loading
 from mer_jax.errors import UserError
 from mer_jax.evaluation import score
@@ -23,6 +22,7 @@ from mer_jax.experiment import leaks, run, settings
 from mer_jax.presets import base
 from mer_jax.report import audit_tables, study
 from mer_jax.runfiles.folder import default
+from mer_jax.settings.tree import from_nested
 from mer_jax.studies import leak_audit, verbs
 from mer_jax.types import Names, Predictions
 from tests.conftest import make_samples
@@ -44,7 +44,7 @@ def of_config(name, changes=(), variant=''):
 
 
 def applied(config, folds=5):
-    return {trial.habit: trial for trial in leak_audit.trials(config.to_dict(), folds)}
+    return {trial.habit: trial for trial in leak_audit.trials(from_nested(config.to_dict()), folds)}
 
 
 @pytest.mark.parametrize('name', CONFIGS)
@@ -61,35 +61,47 @@ def test_every_trial_of_every_config_is_one_that_main_accepts(name):
         {'train.epochs': 0},
     ):
         config = of_config(name, changes)
-        if changes and svm.wrong(config.to_dict()):
+        try:
+            settings.checked(config)
+        except UserError:
+            assert changes
             continue  # refused as it is: nothing is balanced where no network is trained
         for trial in applied(config).values():
             if not trial.why_not:
                 changed = of_config(
-                    name, changes | leak_audit.clean(config.to_dict()) | trial.changes
+                    name, changes | leak_audit.clean(from_nested(config.to_dict())) | trial.changes
                 )
-                settings.check(changed.to_dict())
-                leaky = bool(leaks.listed(changed.to_dict())) or trial.best_epoch
+                settings.checked(changed)
+                leaky = bool(leaks.listed(from_nested(changed.to_dict()))) or trial.best_epoch
                 assert leaky == (trial.habit not in ('honest', 'control')), trial
 
 
 def test_a_leaky_config_is_made_honest_first():
     """What the habits add is told against an honest run, whatever the config itself does."""
     config = of_config('casme2_cnn3d', variant='published,variant=scb')
-    changed = of_config('casme2_cnn3d', leak_audit.clean(config.to_dict()), 'published,variant=scb')
+    changed = of_config(
+        'casme2_cnn3d', leak_audit.clean(from_nested(config.to_dict())), 'published,variant=scb'
+    )
     assert (
-        leaks.listed(config.to_dict())
-        and leaks.listed(changed.to_dict()) == []
+        leaks.listed(from_nested(config.to_dict()))
+        and leaks.listed(from_nested(changed.to_dict())) == []
         and changed.protocol.name == 'loso'
     )
     kept = of_config('casme2_cnn3d', {'protocol.name': 'kfold'})
-    assert 'protocol.name' not in leak_audit.clean(kept.to_dict())
+    assert 'protocol.name' not in leak_audit.clean(from_nested(kept.to_dict()))
 
 
 NOT_APPLICABLE = [
     ({}, {'balance': 'nothing is balanced', 'scale': 'nothing is fitted'}),
     ({'train.class_weights': 'max'}, {'scale': 'nothing is fitted'}),
-    ({'balance.method': 'smote', 'data.scale': 'standard'}, {}),
+    (
+        {
+            'balance.method': 'smote',
+            'data.clip_normalise': False,
+            'data.input_scaler': 'standard',
+        },
+        {},
+    ),
     (
         {'train.epochs': 0},
         {
@@ -101,21 +113,21 @@ NOT_APPLICABLE = [
     (
         {'model.init_from': 'x/{subject}.pth', 'train.epochs': 0},
         {
-            'split': 'one file a left-out subject',
+            'split': 'one file per left-out subject',
             'balance': 'nothing',
             'scale': 'nothing',
             'epoch': 'nothing',
             'all': 'none of them',
-            'control_split': 'one file a left-out subject',
+            'control_split': 'one file per left-out subject',
         },
     ),
     (
         {'balance.method': 'generated', 'balance.file': 'x/{subject}.npz'},
         {
-            'split': 'one file a left-out subject',
+            'split': 'one file per left-out subject',
             'balance': 'train as they are',
             'scale': 'nothing',
-            'control_split': 'one file a left-out subject',
+            'control_split': 'one file per left-out subject',
         },
     ),
 ]
@@ -142,7 +154,7 @@ def test_machines_on_features_of_a_network_have_a_leak_of_their_own():
     config = of_config('casme2_hybrid')
     found = {habit: trial.why_not for habit, trial in applied(config).items() if trial.why_not}
     assert found == {'epoch': 'head.name svm answers once, after the last epoch'}
-    assert leak_audit.clean(config.to_dict())['evaluate.every_epoch'] is False
+    assert leak_audit.clean(from_nested(config.to_dict()))['evaluate.every_epoch'] is False
     together = applied(config)['all']
     assert not together.best_epoch and together.changes == applied(config)['split'].changes | {
         'balance.scope': 'all',
@@ -199,24 +211,26 @@ def finishes(monkeypatch, folders, failing=()):
     """Let a trial of `folders` {habit: folder of a finished run} end as that run, one of `failing`
     as a diverged one; others are trained.
     """
-    train = run.train
+    train = run.train_settings
 
-    def instead(config, folder):
+    def instead(settings, folder):
         if folder.name in failing:
             raise UserError('outputs are not finite')
         if folder.name not in folders:
-            return train(config, folder)
+            return train(settings, folder)
         shutil.copytree(folders[folder.name], folder)
         return json.loads((folder / 'results.json').read_text())
 
-    monkeypatch.setattr(run, 'train', instead)
+    monkeypatch.setattr(run, 'train_settings', instead)
 
 
 def quick_audit(monkeypatch, folder, loaded, **changes):
     monkeypatch.setattr(
         loading,
         'load',
-        lambda *a, drawn_labels, **k: loaded._replace(labels=f'{loaded.labels}{drawn_labels}'),
+        lambda _, options, settings, **more: loaded._replace(
+            labels=f'{loaded.labels}{settings.random_subject_labels}'
+        ),
     )
     monkeypatch.setattr(loading, 'refuse_inputs', lambda *a, **k: None)
     config = base('coded')
@@ -343,7 +357,8 @@ def test_a_quick_audit_of_a_network_with_everything(tiny_data, tmp_path, capsys)
         f'--config={ROOT}/configs/synthetic_ststnet.py:quick',
         f'--config.data.data_dir={tiny_data}',
         '--config.balance.method=smote',
-        '--config.data.scale=standard',
+        '--noconfig.data.clip_normalise',
+        '--config.data.input_scaler=standard',
         '--config.data.value_range=0..1',
         f'--workdir={tmp_path}/a',
     ]
@@ -359,7 +374,7 @@ def test_a_quick_audit_of_a_network_with_everything(tiny_data, tmp_path, capsys)
     labels = {
         line['habit']: json.loads((Path(line['folder']) / 'config.json').read_text())['settings'][
             'data'
-        ]['drawn_labels']
+        ]['random_subject_labels']
         for line in found['lines']
         if not line['why_not']
     }

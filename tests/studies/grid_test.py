@@ -11,6 +11,7 @@ from mer_jax.errors import UserError
 from mer_jax.evaluation import HEADLINE
 from mer_jax.presets import base
 from mer_jax.runfiles.predictions import PredictionTable
+from mer_jax.settings.tree import from_nested
 from mer_jax.studies import grid
 
 pytestmark = pytest.mark.usefixtures('unrendered')
@@ -20,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 def known(**changes):
     config = base('x')
     config.update_from_flattened_dict({'protocol.validation': 0.1} | changes)
-    return config.to_dict()
+    return from_nested(config.to_dict())
 
 
 def results(uf1):

@@ -21,6 +21,7 @@ from mer_jax import machine
 from mer_jax.data import loading, sources
 from mer_jax.errors import UserError
 from mer_jax.preprocess import flow
+from mer_jax.settings.sections import Data
 from tests.support.fake_raw import casme2, casme_squared, samm, smic
 from tfds_builders import build, inputs
 from tfds_builders.audit import Row, summary
@@ -165,15 +166,8 @@ def test_video_loads_as_so_many_frames_of_the_face(tmp_path):
         return loading.load(
             sources.parse('casme2/video'),
             sources.BuildOptions(data_dir=str(tmp_path / 'data')),
-            **{
-                'labels': 'five',
-                'channels': ('gray',),
-                'size': 128,
-                'scale': 'stretch',
-                'mask': 'none',
-                'frames': 3,
-            }
-            | changed,
+            Data(**{'labels': 'five', 'size': 128, 'frames': 3} | changed),
+            channels=('gray',),
         )
 
     plain = load()
@@ -185,8 +179,8 @@ def test_video_loads_as_so_many_frames_of_the_face(tmp_path):
     assert load(frames=40, size=32).samples.image.shape == (len(stored), 40, 32, 32, 1)
     black, kept = (load(mask=mask).samples.image == 0 for mask in ('eyes_mouth', 'background'))
     assert (black | kept).mean() > 0.99 and 0.05 < black.mean() < 0.5
-    with pytest.raises(UserError, match="scale is 'p995', but casme2/video stores bytes"):
-        load(scale='p995')
+    with pytest.raises(UserError, match="input_scaler is 'p995', but casme2/video stores bytes"):
+        load(clip_normalise=False, input_scaler='p995')
 
 
 def test_settings_stand_in_the_name_and_build_beside(tmp_path):

@@ -19,6 +19,7 @@ import main
 from mer_jax import machine, models
 from mer_jax.data import loading, sources
 from mer_jax.folds import protocols
+from mer_jax.settings.sections import Data, Protocol
 from mer_jax.training import learners, plan, scaling
 from mer_jax.training import programs as runs
 from tests.leakage_test import trained
@@ -234,20 +235,14 @@ def fold_states(folder, data_dir):
     loaded = loading.load(
         sources.parse('casme2/flow,optical_flow=farneback', str(folder)),
         sources.BuildOptions(data_dir=str(data_dir)),
-        labels='five',
+        Data(labels='five', clip_normalise=False, input_scaler='p995'),
         channels=('u', 'v', 'strain'),
-        size=28,
-        scale='p995',
-        mask='none',
-        frames=16,
     )
-    folds, titles = protocols.make(
-        'loso', loaded.samples, loaded.names, folds=2, holdout=0.5, seed=0, seeds=1
-    )
+    folds, titles = protocols.make(loaded.samples, loaded.names, Protocol(), seeds=1)
     learner = learners.supervised(
         models.make('ststnet', classes=5, lowering='matmul', dropout=0.5),
         optax.adam(1e-3),
-        fit=partial(scaling.fit_input, scale='p995'),
+        fit=partial(scaling.fit_input, scaler='p995'),
         scale_input=partial(scaling.scale_input, value_range=(0.0, 1.0)),
     )
     programs = runs.compiled(

@@ -12,6 +12,7 @@ import pytest
 
 from mer_jax.data import images
 from mer_jax.preprocess.regions import action_unit_region
+from mer_jax.settings.sections import Augment
 from mer_jax.training import augment, batches
 from mer_jax.types import Rows, Samples
 from tests.support.compiling import quickly
@@ -414,24 +415,11 @@ def test_donors_are_training_rows_of_the_class():
 
 
 ON = {'flip': 0.5, 'erase': 0.5, 'replace': 0.5}
-OFF = {
-    'flip': 0.0,
-    'erase': 0.0,
-    'replace': 0.0,
-    'rotate': 0.0,
-    'crop': 0.0,
-    'contrast': 0.0,
-    'brightness': 0.0,
-    'replace_units': 'image',
-    'replace_region': 'mouth',
-    'noise': 0.0,
-    'strength': 0.0,
-}
 
 
-def composed(**changed):
-    settings = OFF | ON | {'names': UNITS, 'channels': ['u', 'v'], 'stretched': True} | changed
-    return augment.compose(**settings)
+def composed(*, channels=('u', 'v'), stretched=True, **changed):
+    settings = Augment(**ON | changed)
+    return augment.compose(settings, names=UNITS, channels=channels, stretched=stretched)
 
 
 def test_nothing_on_is_none():

@@ -9,6 +9,7 @@ import pytest
 from sklearn.utils.class_weight import compute_class_weight
 
 from mer_jax.folds import protocols
+from mer_jax.settings.sections import Protocol
 from mer_jax.training import balance, batches
 from mer_jax.types import Rows
 
@@ -80,7 +81,7 @@ def test_what_is_fitted_is_what_the_loss_reads(small):
     compiled program.
     """
     samples, _ = small
-    rows = protocols.make('loso', *small, folds=2, holdout=0.5, seed=0, seeds=1)[0].train
+    rows = protocols.make(*small, Protocol(), seeds=1)[0].train
     rows = jax.tree.map(lambda a: a[0], rows)
     assert balance.fit(samples, rows, classes=3, formula='none') == {}
     ((name, weight),) = balance.fit(samples, rows, classes=3, formula='max').items()

@@ -11,10 +11,12 @@ import numpy as np
 import optax
 import pytest
 
+from mer_jax.settings.sections import Alignment, Train
 from mer_jax.training import learners
 from mer_jax.types import Inputs
 
 TEMPERATURE = 0.2
+VARIANTS = ('clean', 'released', 'paper', 'equal')
 CASES = ('plain', 'empty', 'unknown', 'wrapped', 'replaced', 'one', 'nothing', 'all unknown')
 
 
@@ -86,12 +88,12 @@ def written_out(feature, units, parts, form, temperature=TEMPERATURE):
 def aligned(feature, units, parts, form):
     shared = learners.same_source(jnp.asarray(parts))
     return learners.alignment(
-        jnp.asarray(feature), jnp.asarray(units), shared, form=form, temperature=TEMPERATURE
+        jnp.asarray(feature), jnp.asarray(units), shared, variant=form, temperature=TEMPERATURE
     )
 
 
 @pytest.mark.parametrize('case', CASES)
-@pytest.mark.parametrize('form', learners.FORMS)
+@pytest.mark.parametrize('form', VARIANTS)
 def test_alignment_is_the_equation_written_out(form, case):
     """Another pair, weight or divisor would train another loss than the one that is named."""
     feature, units, parts = batch(case)
@@ -105,7 +107,7 @@ def test_alignment_is_the_equation_written_out(form, case):
     )
 
 
-@pytest.mark.parametrize('form', learners.FORMS)
+@pytest.mark.parametrize('form', VARIANTS)
 def test_alignment_has_the_gradient_of_the_equation_everywhere(form):
     """One NaN in a batch without partners would end the training of its fold; a masked pair must
     send nothing back.
@@ -128,7 +130,7 @@ def test_alignment_has_the_gradient_of_the_equation_everywhere(form):
 
 def test_forms_differ_as_they_say():
     """Four names for one loss would make the comparison of the forms a comparison of noise."""
-    losses = [float(aligned(*batch('plain'), form)) for form in learners.FORMS]
+    losses = [float(aligned(*batch('plain'), form)) for form in VARIANTS]
     assert len(np.unique(np.round(losses, 4))) == 4
 
 
@@ -221,15 +223,15 @@ def test_schedules_end_where_they_say():
     assert float(rate(50)) == pytest.approx(0, abs=1e-8)
     for name in learners.OPTIMIZERS:
         for schedule in learners.SCHEDULES:
-            tool = learners.optimizer(
-                name,
+            settings = Train(
+                optimizer=name,
                 learning_rate=0.1,
                 weight_decay=0.01,
                 momentum=0.9,
                 schedule=schedule,
-                steps=1,
                 epochs=2,
             )
+            tool = learners.optimizer(settings, steps=1)
             updates, _ = tool.update(
                 {'w': jnp.ones(2)}, tool.init({'w': jnp.ones(2)}), {'w': jnp.ones(2)}
             )
@@ -276,9 +278,7 @@ def test_a_contrastive_step_adds_what_it_says(form, share):
         fit=lambda samples, rows: {'class_weight': weight},
         scale_input=lambda image, fitted: image,
         smoothing=0.1,
-        share=share,
-        form=form,
-        temperature=0.1,
+        settings=Alignment(share, form, temperature=0.1),
     )
     state = tool.init(
         jax.random.key(0), data, SimpleNamespace(scaler_rows=SimpleNamespace(index=np.arange(6)))

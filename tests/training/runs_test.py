@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from mer_jax.folds import protocols
+from mer_jax.settings.sections import Protocol
 from mer_jax.training import batches, checkpoint, fold_by_fold, held_out, plan
 from mer_jax.training import programs as runs
 from mer_jax.types import Inputs
@@ -17,7 +18,7 @@ from tests.training.train_test import Net, learner
 
 
 def setup(samples, names, *, seeds=1):
-    return protocols.make('loso', samples, names, folds=2, holdout=0.5, seed=0, seeds=seeds)[0]
+    return protocols.make(samples, names, Protocol(), seeds=seeds)[0]
 
 
 def group_of(folds, samples, *, layout, members=None, size=None, chunk=4):

@@ -10,6 +10,7 @@ import optax
 import pytest
 
 from mer_jax.folds import protocols, resampling
+from mer_jax.settings.sections import Balance, Protocol
 from mer_jax.training import batches, epoch, learners, loop, scaling
 from mer_jax.types import Rows
 
@@ -25,17 +26,17 @@ class Net(nn.Module):
         return nn.Dense(3)(x), {'features': x}
 
 
-def learner(scale='stretch', model=None, optimizer=None):
+def learner(scaler='none', model=None, optimizer=None):
     return learners.supervised(
         model or Net(),
         optimizer or optax.adam(1e-3),
-        fit=partial(scaling.fit_input, scale=scale),
+        fit=partial(scaling.fit_input, scaler=scaler),
         scale_input=partial(scaling.scale_input, value_range=(0.0, 1.0)),
     )
 
 
 def one_fold(samples, names, number=1):
-    folds, _ = protocols.make('loso', samples, names, folds=2, holdout=0.5, seed=0, seeds=1)
+    folds, _ = protocols.make(samples, names, Protocol(), seeds=1)
     return jax.tree.map(lambda a: a[number], folds)
 
 
@@ -172,14 +173,14 @@ def test_scale_is_fitted_on_training_rows_and_matches_numpy(small):
     flow = np.random.default_rng(0).normal(size=samples.image.shape).astype(np.float32)
     fold = one_fold(samples, names)
     measured = samples._replace(image=flow)
-    fitted = scaling.fit_input(measured, fold.train, scale='p995')
+    fitted = scaling.fit_input(measured, fold.train, scaler='p995')
     expected = np.percentile(np.abs(flow[fold.train.index]), 99.5, axis=(0, 1, 2))
     np.testing.assert_allclose(fitted['scale'], expected, rtol=1e-5)
     seen = scaling.scale_input(flow[:2], fitted, value_range=(-1.0, 1.0))
     np.testing.assert_allclose(seen, np.clip(flow[:2] / expected, -1, 1), rtol=1e-4, atol=1e-6)
     noisy = flow.copy()
     noisy[fold.test.index[fold.test.mask > 0]] = 1e6
-    again = scaling.fit_input(samples._replace(image=noisy), fold.train, scale='p995')
+    again = scaling.fit_input(samples._replace(image=noisy), fold.train, scaler='p995')
     np.testing.assert_array_equal(fitted['scale'], again['scale'])
 
 
@@ -197,7 +198,7 @@ def test_standard_scale_is_that_of_numpy_and_of_training_rows(small):
     )
     for clips in (samples.image, np.moveaxis(samples.image, -1, 1)[..., None]):  # pictures, videos
         for rows in (fold.train, padded):
-            fitted = scaling.fit_input(samples._replace(image=clips), rows, scale='standard')
+            fitted = scaling.fit_input(samples._replace(image=clips), rows, scaler='standard')
             values = clips[own].reshape(-1, clips.shape[-1]).astype(np.float64)
             np.testing.assert_allclose(fitted['mean'], values.mean(0), rtol=1e-5)
             np.testing.assert_allclose(fitted['deviation'], values.std(0), rtol=1e-5)
@@ -206,7 +207,7 @@ def test_standard_scale_is_that_of_numpy_and_of_training_rows(small):
             seen, (clips[:2] - values.mean(0)) / values.std(0), rtol=1e-3, atol=1e-5
         )
     still = scaling.fit_input(
-        samples._replace(image=0 * samples.image), fold.train, scale='standard'
+        samples._replace(image=0 * samples.image), fold.train, scaler='standard'
     )
     assert np.isfinite(scaling.scale_input(samples.image[:2], still, value_range=(0.0, 1.0))).all()
 
@@ -218,19 +219,19 @@ def test_the_difference_to_the_first_frame_is_what_is_scaled(small):
     samples, names = small
     fold, clips = one_fold(samples, names), np.moveaxis(samples.image, -1, 1)[..., None]
     fitted = scaling.fit_input(
-        samples._replace(image=clips), fold.train, scale='standard', difference=True
+        samples._replace(image=clips), fold.train, scaler='standard', subtract_onset=True
     )
     own = clips[fold.train.index[fold.train.mask > 0]].astype(np.float64)
     moved = own - own[:, :1]
     np.testing.assert_allclose(
         [fitted['mean'][0], fitted['deviation'][0]], [moved.mean(), moved.std()], rtol=1e-5
     )
-    seen = scaling.scale_input(clips[:2], fitted, value_range=(0.0, 1.0), difference=True)
+    seen = scaling.scale_input(clips[:2], fitted, value_range=(0.0, 1.0), subtract_onset=True)
     wanted = clips[:2].astype(np.float64)
     np.testing.assert_allclose(
         seen, (wanted - wanted[:, :1] - moved.mean()) / moved.std(), rtol=1e-3, atol=1e-5
     )
-    plain = scaling.scale_input(clips[:2], {}, value_range=(0.0, 1.0), difference=True)
+    plain = scaling.scale_input(clips[:2], {}, value_range=(0.0, 1.0), subtract_onset=True)
     np.testing.assert_allclose(plain, (wanted - wanted[:, :1]) / 255, atol=1e-6)
 
 
@@ -328,18 +329,8 @@ def balanced(samples, names, fold):
     """A fold of `samples` with copies that balance it, and so many rows in all."""
     place = np.arange(len(samples.label))
     samples = samples._replace(label=np.where(place % 5 == 0, 1 + place % 2, 0).astype(np.int32))
-    folds, titles = protocols.make('loso', samples, names, folds=2, holdout=0.5, seed=0, seeds=1)
-    _, folds = resampling.extend(
-        folds,
-        samples,
-        names,
-        titles,
-        method='oversample',
-        neighbours=5,
-        space='pixels',
-        scope='fold',
-        generated='',
-    )
+    folds, titles = protocols.make(samples, names, Protocol(), seeds=1)
+    _, folds = resampling.extend(folds, samples, names, titles, Balance('oversample'))
     return samples, jax.tree.map(lambda a: a[fold], folds)
 
 
