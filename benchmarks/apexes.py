@@ -28,13 +28,14 @@ from mer_jax.evaluation import (
     paired,  # noqa: E402
 )
 from mer_jax.experiment import build  # noqa: E402
+from mer_jax.experiment import settings as rules  # noqa: E402
 from mer_jax.folds import protocols  # noqa: E402
 from mer_jax.preprocess import flow  # noqa: E402
 from mer_jax.preprocess.synthetic import clips  # noqa: E402
-from mer_jax.settings.sections import Protocol
+from mer_jax.settings.sections import Protocol  # noqa: E402
 from mer_jax.types import Names, Samples  # noqa: E402
 
-CONFIG = synthetic_hybrid.get_config('features=hand')
+SETTINGS = rules.checked(synthetic_hybrid.get_config('features=hand'))
 
 
 def places(clip, sought):
@@ -63,10 +64,10 @@ def seen(job, sought, method):
             'flow_offset': between(key[1], key[2]),
             'landmarks': clip.landmarks,
         }
-        image = images.resize(images.phases(record), CONFIG.data.size)
+        image = images.resize(images.phases(record), SETTINGS.data.size)
         found[how] = (
             image,
-            images.points([record], 'phases', CONFIG.data.size)[0],
+            images.points([record], 'phases', SETTINGS.data.size)[0],
             abs(clip.onset + place - clip.apex),
         )
     return found
@@ -78,7 +79,7 @@ def confusions(image, points, kept):
     """
     subjects, datasets, own = loading.whose(kept)
     names = Names(
-        labels.classes(CONFIG.data.labels, datasets),
+        labels.classes(SETTINGS.data.labels, datasets),
         subjects,
         datasets,
         tuple(r['clip'] for r in kept),
@@ -95,8 +96,8 @@ def confusions(image, points, kept):
         clip=row,
     )
     folds, _ = protocols.make(samples, names, Protocol(), seeds=1)
-    loaded = loading.Data(samples, names, [], '', CONFIG.data.labels, (), points=points)
-    scores, _ = build.answers(CONFIG, loaded, folds, None)
+    loaded = loading.Data(samples, names, [], '', SETTINGS.data.labels, (), points=points)
+    scores, _ = build.svm_scores(SETTINGS, loaded, folds, None)
     return metrics.confusions(
         label, scores.argmax(-1), own['subject'], groups=len(subjects), classes=len(names.classes)
     )[:, None]
@@ -128,7 +129,7 @@ def main():
             }
             for job in jobs
         ],
-        CONFIG.data.labels,
+        SETTINGS.data.labels,
     )
     see = partial(seen, sought=chosen.sought.split(','), method=chosen.flow)
     found = Parallel(machine.cores(), prefer='threads')(

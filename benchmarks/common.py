@@ -8,7 +8,7 @@ import optax
 
 from mer_jax import models
 from mer_jax.folds import protocols
-from mer_jax.settings.sections import Protocol
+from mer_jax.settings.sections import Alignment, Protocol
 from mer_jax.training import learners, parallel, plan, scaling
 from mer_jax.training import programs as runs
 from mer_jax.types import Names, Samples
@@ -84,9 +84,7 @@ def learner(network, lowering):
             fit=fit,
             scale_input=scale,
             smoothing=0.0,
-            share=0.0,
-            form='clean',
-            temperature=0.1,
+            settings=Alignment(weight=0.0),
         )
     if network in CLIPS:
         model = models.make(

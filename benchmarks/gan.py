@@ -6,6 +6,7 @@ import argparse
 import statistics
 import sys
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from benchmarks.against_pytorch import seconds  # noqa: E402
 from mer_jax import machine  # noqa: E402
 from mer_jax.folds import protocols  # noqa: E402
 from mer_jax.generation import gan  # noqa: E402
-from mer_jax.settings.sections import Protocol
+from mer_jax.settings.sections import Gan, Protocol  # noqa: E402
 from mer_jax.training import (
     batches,  # noqa: E402
     plan,  # noqa: E402
@@ -31,7 +32,7 @@ from mer_jax.training import programs as runs  # noqa: E402
 from mer_jax.types import Names, Samples  # noqa: E402
 
 CLASSES, CHANNELS, LATENT = 3, 2, 100
-RECIPE = {'learning_rate': 2e-4, 'smoothing': 0.1, 'dropout': 0.5}
+RECIPE = Gan()
 
 
 class Generator(torch.nn.Module):
@@ -67,7 +68,7 @@ class Discriminator(torch.nn.Module):
         )
         self.head = torch.nn.Sequential(
             torch.nn.Flatten(),
-            torch.nn.Dropout(RECIPE['dropout']),
+            torch.nn.Dropout(RECIPE.dropout),
             torch.nn.Linear((size // 8) ** 2 * 4 * width, 1),
         )
 
@@ -108,9 +109,8 @@ def engine(samples, folds, *, size, width, batch_size):
     """(plan, epoch): epoch() trains an epoch of every fold's GAN under the fastest measured plan,
     and waits for it.
     """
-    make = partial(
-        gan.learner, classes=CLASSES, channels=CHANNELS, size=size, width=width, **RECIPE
-    )
+    settings = replace(RECIPE, size=size, width=width)
+    make = partial(gan.learner, settings, classes=CLASSES, channels=CHANNELS)
     count = len(folds.fold)
     found = plan.candidates(
         jax.default_backend(), jax.device_count(), count, lowering='auto', at_once=0, use=0
@@ -155,7 +155,7 @@ def pytorch(samples, folds, *, size, width, batch_size):
     for index, mask in zip(folds.train.index, folds.train.mask, strict=True):
         parts = [kind(size, width).to(device).train() for kind in (Generator, Discriminator)]
         adam = [
-            torch.optim.Adam(part.parameters(), RECIPE['learning_rate'], (0.5, 0.999))
+            torch.optim.Adam(part.parameters(), RECIPE.learning_rate, (0.5, 0.999))
             for part in parts
         ]
         own = torch.from_numpy(index[mask > 0]).long().to(device)
@@ -188,8 +188,7 @@ def step(generator, discriminator, generator_adam, discriminator_adam, real, lab
     one = torch.ones(count, device=real.device)
     discriminator_adam.zero_grad()
     (
-        cross_entropy(logit[:count], one - RECIPE['smoothing'])
-        + cross_entropy(logit[count:], 0 * one)
+        cross_entropy(logit[:count], one - RECIPE.smoothing) + cross_entropy(logit[count:], 0 * one)
     ).backward()
     discriminator_adam.step()
     discriminator.requires_grad_(False)  # else it would also compute gradients that nobody reads
