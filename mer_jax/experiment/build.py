@@ -15,7 +15,7 @@ from mer_jax.data import APEX_RULES, apexes, channels, loading, sources
 from mer_jax.experiment import TASKS, learner_entry
 from mer_jax.experiment import folder as run_folder
 from mer_jax.folds import RESAMPLERS, protocols, resampling
-from mer_jax.generation.rows import GanRun
+from mer_jax.generation import GanRun
 from mer_jax.machine import host, versions
 from mer_jax.models import torch_weights
 from mer_jax.runfiles import files

@@ -5,8 +5,6 @@ How much they resemble these is checked.
 
 import shutil
 from dataclasses import replace
-from pathlib import Path
-from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -15,7 +13,7 @@ from mer_jax.errors import UserError
 from mer_jax.evaluation import metrics
 from mer_jax.folds import resampling
 from mer_jax.folds.protocols import rows_of, stacked
-from mer_jax.generation import gan, quality
+from mer_jax.generation import GanRun, gan, quality
 from mer_jax.report import overlays, plots_gan
 from mer_jax.runfiles.gan import FoldChecks, GanChecks, GanImages
 from mer_jax.runfiles.plan import Plan
@@ -23,16 +21,6 @@ from mer_jax.settings import sections
 from mer_jax.training import held_out as evaluate
 from mer_jax.training import plan
 from mer_jax.types import Folds, Names, Samples
-
-
-class GanRun(NamedTuple):
-    """What the GANs of an experiment need beside their settings."""
-
-    folder: Path  # of the GANs, where a killed training goes on and finished images are read again
-    interval: float  # seconds between checkpoints
-    channels: tuple[str, ...]  # of the images
-    runs_in_memory: int  # 0: as many as fit
-
 
 CHECKED = 5  # folds whose images are compared with what they were learned from
 KINDS = ('samples.png', 'nearest.png')

@@ -33,9 +33,8 @@ def grid(settings: Settings, text: str, train, folder) -> dict:
         results = quietly(
             train, changes | {'protocol.evaluate_on': 'validation'}, folder / _name(changes)
         )
-        rows.append(
-            {**changes, **{f'validation_{key}': results['metrics'][key] for key in HEADLINE}}
-        )
+        row = {key: _single(value) for key, value in changes.items()}
+        rows.append(row | {f'validation_{key}': results['metrics'][key] for key in HEADLINE})
     best = max(range(len(rows)), key=lambda row: (rows[row]['validation_uf1'] or 0, -row))
     print(f'grid: the best, {_title(combined[best])}, is tested', flush=True)
     chosen = folder / f'chosen,{_name(combined[best])}'
@@ -103,7 +102,12 @@ def terminal_text(result: dict) -> str:
 
 
 def _title(changes):
-    return ','.join(f'{key}={value}' for key, value in changes.items())
+    return ','.join(f'{key}={_single(value)}' for key, value in changes.items())
+
+
+def _single(value):
+    """The number of a setting that takes several; a grid gives it one at a time."""
+    return value[0] if isinstance(value, tuple) else value
 
 
 def _name(changes):

@@ -18,6 +18,7 @@ from mer_jax import models
 from mer_jax.errors import UserError
 from mer_jax.experiment import folder as run_folder
 from mer_jax.folds import protocols
+from mer_jax.generation import GanRun
 from mer_jax.generation import rows as generation
 from mer_jax.runfiles.metrics_log import EpochRecord
 from mer_jax.settings import tree
@@ -49,7 +50,7 @@ def extended(folder, samples, names, *, scope='fold', seeds=1):
     folds, titles = protocols.make(samples, names, Protocol(), seeds=seeds)
     folder.mkdir(parents=True, exist_ok=True)
     channels = ('u', 'v', 'strain')
-    run = generation.GanRun(folder / 'gan', interval=60.0, channels=channels, runs_in_memory=0)
+    run = GanRun(folder / 'gan', interval=60.0, channels=channels, runs_in_memory=0)
     settings = replace(TINY, scope=scope)
     return *generation.extend(samples, folds, names, titles, LAYOUT, settings, run=run), folds
 

@@ -105,6 +105,8 @@ def test_values_take_the_type_of_the_setting():
         {'data.lateral_units': flag, 'train.learning_rate': 0.001, 'data.mask': 'none'}
         for flag in (False, True)
     ]
+    found = grid.combinations('head.cost=0.5,2', known())
+    assert found == [{'head.cost': (0.5,)}, {'head.cost': (2.0,)}]
 
 
 def test_the_published_protocol_and_its_grid_in_one_command(tiny_data, tmp_path, capsys):
