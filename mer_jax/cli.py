@@ -36,7 +36,7 @@ from ml_collections import ConfigDict, config_flags
 from mer_jax import entries, quiet  # noqa: F401, quiet before jax
 from mer_jax.errors import UserError
 from mer_jax.presets import base
-from mer_jax.runfiles.folder import default
+from mer_jax.runfiles.naming import default_folder as default
 from mer_jax.settings.renamed import RENAMED
 from mer_jax.settings.tree import flat
 

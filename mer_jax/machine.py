@@ -1,8 +1,10 @@
-"""What this machine offers; imports nothing of ours."""
+"""What this machine offers: its cores, its name, the versions of its packages."""
 
 import importlib.metadata
 import os
 import platform
+
+from mer_jax import provenance
 
 
 def cores() -> int:
@@ -22,13 +24,12 @@ def versions() -> dict:
         'orbax-checkpoint',
         'numpy',
         'tensorflow-datasets',
-        'mer_jax',
     ):
         try:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             found[name] = 'source'
-    return found
+    return found | {'mer_jax': provenance.VERSION}
 
 
 def host() -> list:

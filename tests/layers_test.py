@@ -15,6 +15,7 @@ LAYERS = (
     (
         'mer_jax.errors',
         'mer_jax.types',
+        'mer_jax.provenance',
         'mer_jax.machine',
         'mer_jax.quiet',
         'mer_jax.entries',

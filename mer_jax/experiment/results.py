@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from mer_jax import entries
+from mer_jax import entries, provenance
 from mer_jax.errors import UserError
 from mer_jax.evaluation import score
 from mer_jax.experiment import TASKS, leaks
@@ -75,7 +75,7 @@ def recognition(folder, output, loaded, folds, titles, about, *, every_epoch, se
         oracle_epoch=oracle,
         **about['tail'],
         seconds=seconds,
-        versions=versions(),
+        versions=versions() | provenance.code(),
     )
     return _written(folder, results, start, recognition_page)
 
@@ -107,7 +107,7 @@ def spotting(
         spotting=spotting_score.score(found, times, names, *of_clip),
         **about['tail'],
         seconds=seconds,
-        versions=versions(),
+        versions=versions() | provenance.code(),
     )
     return _written(folder, results, start, spotting_page)
 

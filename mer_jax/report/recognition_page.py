@@ -24,6 +24,7 @@ from mer_jax.runfiles.explanations import Captions
 from mer_jax.runfiles.folds import FoldTable
 from mer_jax.runfiles.gan import GanChecks
 from mer_jax.runfiles.metrics_log import MetricsLog
+from mer_jax.runfiles.naming import config_of
 from mer_jax.runfiles.plan import Plan
 from mer_jax.runfiles.predictions import PredictionTable
 from mer_jax.runfiles.results import RecognitionResults
@@ -246,7 +247,8 @@ def _looks(folder, results):
         by_network = settings.get('head.name', 'none') == 'none'
         if not by_network or settings.get('model.name') not in regional():
             return None
-        return {'command': f'python main.py explain --config=configs/{results["name"]}.py'}
+        config = config_of(results['name'])
+        return {'command': f'python -m mer_jax explain --config={config}'}
     captions = _optional(drawn, Captions)
     words = captions.words if captions else {}
     pictures = [_look(drawn / name, words.get(name)) for name in LOOKS]

@@ -1,23 +1,14 @@
-"""The folder of a run: its default name, who may write in it, and what a failed start leaves."""
+"""The folder of a run: who may write in it, and what a failed start leaves."""
 
 import contextlib
 import fcntl
 import os
-import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from mer_jax.errors import UserError
 from mer_jax.runfiles import config, files
-
-
-def default(config_path: str | Path, variant: str = '') -> str:
-    """Folder of a run that names none: 'runs/<stem>[-variant]', with characters that travel between
-    systems.
-    """
-    stem = Path(config_path).stem + (f'-{variant}' if variant else '')
-    return 'runs/' + re.sub(r'[^A-Za-z0-9._=,+-]', '_', stem).rstrip('.')
 
 
 def absolute(folder: str | Path) -> Path:

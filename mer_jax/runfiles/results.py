@@ -187,8 +187,8 @@ def _content(folder):
     path = Path(folder) / files.RESULTS
     if not path.exists():
         raise UserError(
-            f'{folder} holds no {files.RESULTS}; train first: python main.py --config=<config> '
-            f'--workdir={folder}'
+            f'{folder} holds no {files.RESULTS}; train first: python -m mer_jax '
+            f'--config=<config> --workdir={folder}'
         )
     return path, reading.read_json(path)
 

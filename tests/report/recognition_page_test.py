@@ -193,9 +193,7 @@ def test_a_missing_file_leaves_a_line_in_its_place(finished, tmp_path, name):
 
 def test_no_results_is_a_line_that_says_what_to_do(tmp_path):
     """A traceback about results.json would not tell that training has not ended."""
-    with pytest.raises(
-        UserError, match='holds no results.json; train first: python main.py --config='
-    ):
+    with pytest.raises(UserError, match='holds no results.json; train first: python -m mer_jax '):
         recognition_page.report(tmp_path)
     results = experiment()[0]
     del results['metrics']['precision']
@@ -306,7 +304,7 @@ def test_networks_with_maps_say_how_to_draw_them(finished, tmp_path, model, head
     path = shutil.copytree(finished[0], tmp_path / 'run')
     RunConfig({'model': {'name': model}, 'head': {'name': head}}, 'print').write(path)
     recognition_page.report(path)
-    assert ('python main.py explain --config=configs/casme2_demo.py' in page(path)) == said
+    assert ('python -m mer_jax explain --config=casme2_demo' in page(path)) == said
     assert ('What the network looks at' in page(path)) == said
 
 

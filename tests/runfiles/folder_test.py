@@ -11,7 +11,7 @@ import pytest
 from mer_jax.errors import UserError
 from mer_jax.runfiles import files, writing
 from mer_jax.runfiles.config import RunConfig
-from mer_jax.runfiles.folder import default, lock, prepare
+from mer_jax.runfiles.folder import lock, prepare
 
 ROOT = Path(__file__).parents[2]
 
@@ -42,23 +42,6 @@ def test_prepare_refuses_what_is_no_run(tmp_path, monkeypatch):
     monkeypatch.setattr(os, 'access', lambda *_: False)
     with pytest.raises(UserError, match='no permission to write'):
         prepare(tmp_path / 'new')
-
-
-@pytest.mark.parametrize(
-    ('config', 'variant', 'expected'),
-    [
-        ('configs/casme2_dualbranch.py', '', 'runs/casme2_dualbranch'),
-        (
-            'configs/casme2_dualbranch.py',
-            'classes=3,quick',
-            'runs/casme2_dualbranch-classes=3,quick',
-        ),
-        ('/a b/my config.py', 'x/../y:z', 'runs/my_config-x_.._y_z'),
-    ],
-)
-def test_default_folder_of_a_run(config, variant, expected):
-    """A slash or colon of a variant would leave runs/ or fail on another system."""
-    assert default(config, variant) == expected
 
 
 def test_lock_refuses_a_second_process_and_frees_itself_when_killed(tmp_path):

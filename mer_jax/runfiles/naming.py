@@ -1,0 +1,67 @@
+"""What a run is called: its title in results and reports, and its default folder."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+RUNS = 'runs'
+# settings that say what is recognised by which method; the options of the network count too
+IDENTITY = ('data.name', 'model.name', 'head.name', 'head.features')
+
+
+def identity_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of the data set and the network that differ: {'model.name': 'vggm'}.
+
+    Args:
+        before: the settings of a config by dotted key.
+        after: the same with the flags of the command line.
+    """
+    options = f'model.{after["model.name"]}.'
+    return {
+        key: value
+        for key, value in after.items()
+        if (key in IDENTITY or key.startswith(options)) and value != before[key]
+    }
+
+
+def title(name: str, variants: str = '', changes: Mapping[str, Any] | None = None) -> str:
+    """The title of a run: 'synthetic_ststnet (quick; model.name=vggm)'.
+
+    Args:
+        name: of the config.
+        variants: as on the command line, 'classes=3,quick'.
+        changes: of `identity_changes`.
+    """
+    notes = [', '.join(_split(variants)), ', '.join(_assignments(changes))]
+    text = '; '.join(note for note in notes if note)
+    return f'{name} ({text})' if text else name
+
+
+def config_of(title: str) -> str:
+    """The name of the config of a run with this title."""
+    return title.partition(' (')[0]
+
+
+def default_folder(
+    path: str | Path, variants: str = '', changes: Mapping[str, Any] | None = None
+) -> str:
+    """The folder of a run that names none: 'runs/synthetic_ststnet-quick,model.name=vggm'.
+
+    Args:
+        path: of the config file; its stem counts.
+        variants: as on the command line.
+        changes: of `identity_changes`.
+    """
+    notes = ','.join([*_split(variants), *_assignments(changes)])
+    stem = Path(path).stem + (f'-{notes}' if notes else '')
+    # characters that travel between systems
+    return f'{RUNS}/' + re.sub(r'[^A-Za-z0-9._=,+-]', '_', stem).rstrip('.')
+
+
+def _split(variants):
+    return [variant for variant in variants.split(',') if variant]
+
+
+def _assignments(changes):
+    return [f'{key}={value}' for key, value in (changes or {}).items()]
