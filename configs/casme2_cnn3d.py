@@ -1,7 +1,9 @@
 """The 3-D network of Irawan et al. 2024 on CASME II, at 16 frames of 128x128; wants a GPU."""
 
-from mer_jax.presets import cnn3d, cnn3d_variants
+from mer_jax.presets import cnn3d, cnn3d_variants, variants
+
+VARIANTS = cnn3d_variants()
 
 
 def get_config(variant=''):
-    return cnn3d_variants(cnn3d('casme2_cnn3d', 'casme2/video'), variant)
+    return variants(cnn3d('casme2_cnn3d', 'casme2/video'), variant, VARIANTS)

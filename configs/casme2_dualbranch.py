@@ -2,10 +2,12 @@
 26 folds at 224x224.
 """
 
-from mer_jax.presets import dualbranch, dualbranch_variants
+from mer_jax.presets import dualbranch, dualbranch_variants, variants
+
+VARIANTS = dualbranch_variants()
 
 
 def get_config(variant=''):
     c = dualbranch('casme2_dualbranch')
     c.data.name = 'casme2/samer'
-    return dualbranch_variants(c, variant)
+    return variants(c, variant, VARIANTS)

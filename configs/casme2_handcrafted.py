@@ -2,8 +2,10 @@
 which.
 """
 
-from mer_jax.presets import handcrafted, handcrafted_variants
+from mer_jax.presets import handcrafted, handcrafted_variants, variants
+
+VARIANTS = handcrafted_variants()
 
 
 def get_config(variant=''):
-    return handcrafted_variants(handcrafted('casme2_handcrafted', 'casme2/flow'), variant)
+    return variants(handcrafted('casme2_handcrafted', 'casme2/flow'), variant, VARIANTS)

@@ -2,10 +2,12 @@
 classes.
 """
 
-from mer_jax.presets import hybrid, hybrid_variants
+from mer_jax.presets import hybrid, hybrid_variants, variants
+
+VARIANTS = hybrid_variants()
 
 
 def get_config(variant=''):
     c = hybrid('casme2_hybrid', 'casme2/flow')
     c.train.seeds = 3
-    return hybrid_variants(c, variant)
+    return variants(c, variant, VARIANTS)

@@ -2,8 +2,10 @@
 each fold's own GAN.
 """
 
-from mer_jax.presets import ocnet, ocnet_variants
+from mer_jax.presets import ocnet, ocnet_variants, variants
+
+VARIANTS = ocnet_variants()
 
 
 def get_config(variant=''):
-    return ocnet_variants(ocnet('casme2_ocnet', 'casme2/flow'), variant)
+    return variants(ocnet('casme2_ocnet', 'casme2/flow'), variant, VARIANTS)

@@ -2,8 +2,10 @@
 groups of subjects.
 """
 
-from mer_jax.presets import spotting, spotting_variants
+from mer_jax.presets import spotting, spotting_variants, variants
+
+VARIANTS = spotting_variants()
 
 
 def get_config(variant=''):
-    return spotting_variants(spotting('casme2_spotting', 'casme2/spotting'), variant)
+    return variants(spotting('casme2_spotting', 'casme2/spotting'), variant, VARIANTS)

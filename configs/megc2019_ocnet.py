@@ -6,11 +6,13 @@ Where the releases are built: --config.data.name=casme2/flow+samm/flow+smic/flow
 --config.data.input_scaler=p995.
 """
 
-from mer_jax.presets import ocnet, ocnet_variants
+from mer_jax.presets import ocnet, ocnet_variants, variants
+
+VARIANTS = ocnet_variants()
 
 
 def get_config(variant=''):
     c = ocnet('megc2019_ocnet', 'precomputed_flow', size=28)
     c.data.update({'clip_normalise': True, 'input_scaler': 'none'})
     c.gan.size = 32
-    return ocnet_variants(c, variant)
+    return variants(c, variant, VARIANTS)

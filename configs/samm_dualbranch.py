@@ -2,10 +2,12 @@
 magnified apex there.
 """
 
-from mer_jax.presets import dualbranch, dualbranch_variants
+from mer_jax.presets import dualbranch, dualbranch_variants, variants
+
+VARIANTS = dualbranch_variants()
 
 
 def get_config(variant=''):
     c = dualbranch('samm_dualbranch')
     c.data.name = 'samm/samer'
-    return dualbranch_variants(c, variant)
+    return variants(c, variant, VARIANTS)

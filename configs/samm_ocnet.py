@@ -2,8 +2,10 @@
 fold's own GAN.
 """
 
-from mer_jax.presets import ocnet, ocnet_variants
+from mer_jax.presets import ocnet, ocnet_variants, variants
+
+VARIANTS = ocnet_variants()
 
 
 def get_config(variant=''):
-    return ocnet_variants(ocnet('samm_ocnet', 'samm/flow'), variant)
+    return variants(ocnet('samm_ocnet', 'samm/flow'), variant, VARIANTS)

@@ -2,8 +2,10 @@
 of subjects.
 """
 
-from mer_jax.presets import spotting, spotting_variants
+from mer_jax.presets import spotting, spotting_variants, variants
+
+VARIANTS = spotting_variants()
 
 
 def get_config(variant=''):
-    return spotting_variants(spotting('samm_spotting', 'samm/spotting'), variant)
+    return variants(spotting('samm_spotting', 'samm/spotting'), variant, VARIANTS)

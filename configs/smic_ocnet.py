@@ -3,10 +3,12 @@ the clip unless data.apex names the folder of a finished spotting run; `gan=on` 
 fold's own GAN.
 """
 
-from mer_jax.presets import ocnet, ocnet_variants
+from mer_jax.presets import ocnet, ocnet_variants, variants
+
+VARIANTS = ocnet_variants()
 
 
 def get_config(variant=''):
     c = ocnet('smic_ocnet', 'smic/spotting')
     c.data.apex = 'midpoint'
-    return ocnet_variants(c, variant)
+    return variants(c, variant, VARIANTS)

@@ -2,7 +2,9 @@
 of 32x32.
 """
 
-from mer_jax.presets import cnn3d, cnn3d_variants
+from mer_jax.presets import cnn3d, cnn3d_variants, variants
+
+VARIANTS = cnn3d_variants()
 
 
 def get_config(variant=''):
@@ -17,4 +19,4 @@ def get_config(variant=''):
     c.train.seeds = 3
     c.train.at_once = 1  # measuring takes as long as two variants
     c.train.lowering = 'matmul'
-    return cnn3d_variants(c, variant)
+    return variants(c, variant, VARIANTS)

@@ -2,7 +2,9 @@
 runs anywhere in minutes.
 """
 
-from mer_jax.presets import dualbranch, dualbranch_variants
+from mer_jax.presets import dualbranch, dualbranch_variants, variants
+
+VARIANTS = dualbranch_variants()
 
 
 def get_config(variant=''):
@@ -20,4 +22,4 @@ def get_config(variant=''):
     c.train.batch_size = 16
     c.train.at_once = 1  # a trial would compile the network twice, as long as the training takes
     c.train.lowering = 'matmul'
-    return dualbranch_variants(c, variant)
+    return variants(c, variant, VARIANTS)

@@ -2,8 +2,10 @@
 says which.
 """
 
-from mer_jax.presets import handcrafted, handcrafted_variants
+from mer_jax.presets import handcrafted, handcrafted_variants, variants
+
+VARIANTS = handcrafted_variants()
 
 
 def get_config(variant=''):
-    return handcrafted_variants(handcrafted('synthetic_handcrafted', 'synthetic_faces'), variant)
+    return variants(handcrafted('synthetic_handcrafted', 'synthetic_faces'), variant, VARIANTS)

@@ -2,7 +2,9 @@
 quarter of the width.
 """
 
-from mer_jax.presets import hybrid, hybrid_variants
+from mer_jax.presets import hybrid, hybrid_variants, variants
+
+VARIANTS = hybrid_variants()
 
 
 def get_config(variant=''):
@@ -10,4 +12,4 @@ def get_config(variant=''):
     c.data.size = 32
     c.model.hybrid_cnn.update({'width': 16, 'blocks': 1})
     c.train.epochs = 20
-    return hybrid_variants(c, variant)
+    return variants(c, variant, VARIANTS)

@@ -2,7 +2,9 @@
 `gan=on` adds a GAN a fold.
 """
 
-from mer_jax.presets import ocnet, ocnet_variants
+from mer_jax.presets import ocnet, ocnet_variants, variants
+
+VARIANTS = ocnet_variants(rates=False)  # so few epochs need the rate above
 
 
 def get_config(variant=''):
@@ -14,4 +16,4 @@ def get_config(variant=''):
     c.train.update(
         {'epochs': 60, 'seeds': 1, 'learning_rate': 1e-3, 'at_once': 1, 'lowering': 'matmul'}
     )
-    return ocnet_variants(c, variant, rates=False)  # so few epochs need the rate above
+    return variants(c, variant, VARIANTS)

@@ -2,11 +2,13 @@
 published width.
 """
 
-from mer_jax.presets import spotting, spotting_variants
+from mer_jax.presets import spotting, spotting_variants, variants
+
+VARIANTS = spotting_variants()
 
 
 def get_config(variant=''):
     c = spotting('synthetic_spotting', 'synthetic_faces/spotting')
     c.model.vggm.update({'width': 12, 'dropout': 0.0})
     c.train.update({'epochs': 4, 'learning_rate': 1e-3, 'at_once': 1, 'lowering': 'matmul'})
-    return spotting_variants(c, variant)
+    return variants(c, variant, VARIANTS)

@@ -1,78 +1,134 @@
-"""Micro-expression recognition: every fold of an experiment in one compiled program.
+"""The command line: flags, verbs and help of the program.
 
-  python main.py [VERB] [--config=configs/NAME.py[:VARIANT,...]] [--config.KEY=VALUE ...]
-                 [--workdir=FOLDER] [--debug]
-
-VERB is one of
-  train      (default) train, or continue a killed run; score, write the report; a finished run is
-             only scored again
-  evaluate   score and report a finished run again from its checkpoint
-  explain    draw what a finished run looks at in clips it did not see (of networks with a head a
-             region)
-  report     write report.html again from the files of a run
-  build      build the data set of the config
-  audit      train the config honestly and under each leaky habit of the literature; one table of
-             what each adds
-  grid       train each combination of --grid='KEY=V1,V2;KEY=V1,V2', choose by the validation part,
-             test the choice
-  compare    --runs=FOLDER,FOLDER,...: finished runs in one table with intervals and paired tests,
-             as CSV and LaTeX too
-
-Without flags the default experiment on synthetic faces runs. Settings and their reasons:
-mer_jax/settings/sections.py. The default folder of a run is runs/NAME[-VARIANT]. --debug shows
-tracebacks.
+`python main.py`, `python -m mer_jax` and `mer-jax` are the same; --help prints what they take.
 """
 
 import difflib
 import os
 import re
+import shlex
 import sys
-from importlib import machinery, util
-from pathlib import Path
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
-from mer_jax import entries, quiet  # noqa: F401, quiet before jax
+from mer_jax import config_files, entries, quiet, usage  # noqa: F401, quiet before jax
 from mer_jax.errors import UserError
-from mer_jax.presets import base
-from mer_jax.runfiles.naming import default_folder as default
+from mer_jax.runfiles.naming import default_folder, identity_changes, title
 from mer_jax.settings.renamed import RENAMED
 from mer_jax.settings.tree import flat
 
-HERE = Path(__file__).parents[1]
-DEFAULT = HERE / 'configs' / 'synthetic_dualbranch.py'
-VERBS = {  # verb -> the function that runs it, loaded once the settings are known to be right
-    'train': 'mer_jax.experiment.run:train',
-    'evaluate': 'mer_jax.experiment.run:evaluate',
-    'explain': 'mer_jax.explain.draw:explain',
-    'report': 'mer_jax.experiment.run:report',
-    'build': 'mer_jax.experiment.run:build_data',
-    'audit': 'mer_jax.studies.verbs:audit',
-    'grid': 'mer_jax.studies.verbs:grid',
-    'compare': 'mer_jax.studies.compare:compare',
+
+class Verb(NamedTuple):
+    """A verb: all that the program knows about it.
+
+    Its function takes, in this order: the config, where it reads one; the folder, where it writes
+    one; the values of its flags; its arguments.
+    """
+
+    function: str  # 'module:function', loaded once the settings are known to be right
+    help: str  # one line
+    reads_config: bool = True
+    # what it reads or writes without --workdir; {run}: runs/CONFIG[-VARIANTS]; '' for nothing
+    folder: str = '{run}'
+    flags: dict[str, str] = {}  # flag that it alone takes, and needs -> what stands behind it
+    arguments: tuple[str, ...] = ()  # what it takes without flags, and needs
+
+
+VERBS = {
+    'train': Verb(
+        'mer_jax.experiment.run:train',
+        '(without a verb) train, or continue a killed run; score it and write the report; a '
+        'finished run is only scored again',
+    ),
+    'evaluate': Verb(
+        'mer_jax.experiment.run:evaluate',
+        'score and report a finished run again from its checkpoint',
+    ),
+    'explain': Verb(
+        'mer_jax.explain.draw:explain',
+        'draw what a finished run looks at in clips that it did not see (of networks with a head '
+        'for each region)',
+    ),
+    'report': Verb(
+        'mer_jax.experiment.run:report', 'write report.html again from the files of a run'
+    ),
+    'build': Verb(
+        'mer_jax.experiment.run:build_data', 'build the data set of the config', folder=''
+    ),
+    'audit': Verb(
+        'mer_jax.studies.verbs:audit',
+        'train the config honestly and under each leaky habit of the literature; one table of '
+        'what each adds',
+        folder='{run}-audit',
+    ),
+    'grid': Verb(
+        'mer_jax.studies.verbs:grid',
+        'train every combination of the values, choose by the validation part, test the choice',
+        folder='{run}-grid',
+        flags={'grid': "'KEY=V1,V2;KEY=V1,V2'"},
+    ),
+    'compare': Verb(
+        'mer_jax.studies.compare:compare',
+        'finished runs in one table with intervals and paired tests, as CSV and LaTeX too',
+        reads_config=False,
+        folder='runs/compare',
+        flags={'runs': 'FOLDER,FOLDER,...'},
+    ),
+    'diff': Verb(
+        'mer_jax.studies.diff:diff',
+        'how the settings, data and versions of two runs differ',
+        reads_config=False,
+        folder='',
+        arguments=('RUN', 'RUN'),
+    ),
 }
-OWN = {'compare': 'runs', 'grid': 'grid'}  # verb -> the flag that it alone takes, and needs
-APART = ('audit', 'grid', 'compare')  # verbs that write a folder of their own beside that of a run
+OWNERS = {flag: name for name, verb in VERBS.items() for flag in verb.flags}
 KINDS = {bool: 'True or False', int: 'a whole number', float: 'a number', tuple: 'numbers'}
+HELP = {'--help', '-h', 'help'}
 CONFIG_FLAG = re.compile(r'--?config(=|$)')
+ANY_CONFIG_FLAG = re.compile(r'--?(no)?config(\.|=|$)')
 
 
-def main(argv) -> int:
-    """Run one verb; 0, or 2 after one line that says what is wrong and what would be right."""
-    if {'--help', '-h', 'help'} & set(argv):
-        print(__doc__)
-        return 0
-    debug = '--debug' in argv
+class Command(NamedTuple):
+    """A command line that was understood."""
+
+    verb: str
+    config: ConfigDict  # whose name is the title of the run
+    folder: str  # '' where the verb has none
+    extra: tuple[str, ...]  # the values of the verb's flags, then its arguments
+
+
+class _Parsed(NamedTuple):
+    file: config_files.ConfigFile  # with the flags of the command line
+    positional: list[str]
+    flags: dict[str, str]  # --workdir, and those of single verbs
+    folder: str  # of a run of this config
+    name: str  # of the config, which has the title of the run in its place
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line.
+
+    Args:
+        argv: without the name of the program; None: that of this process.
+
+    Returns:
+        0, or 2 after one line that names the mistake and what would be right.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    debug = '--debug' in arguments
     try:
-        run(*parse([a for a in argv if a != '--debug']))
+        _start([argument for argument in arguments if argument != '--debug'])
         print(end='', flush=True)
     except KeyboardInterrupt:
-        return _told('stopped; the same command continues from the last checkpoint', 130)
+        return _failed('stopped; the same command continues from the last checkpoint', 130)
     # `| head` has read enough; what is still buffered must not fail at exit
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return _told(
+        return _failed(
             'error: standard output was closed; the same command continues from the last '
             'checkpoint',
             2,
@@ -80,154 +136,158 @@ def main(argv) -> int:
     except (UserError, OSError) as error:
         if debug:
             raise
-        return _told(f'error: {error}', 2)
+        return _failed(f'error: {error}', 2)
     return 0
 
 
-def _told(text, code):
-    print(' '.join(text.split()), file=sys.stderr)
+def _failed(message, code):
+    print(' '.join(message.split()), file=sys.stderr)
     return code
 
 
-def run(verb, config, workdir, *given):
+def _start(arguments):
+    """Print what a flag asks for, or run a verb."""
+    shows_help = bool(HELP & {*arguments})
+    rest = [argument for argument in arguments if argument not in {*HELP, '--print_config'}]
+    if '--version' in arguments:
+        print(usage.version())
+    elif shows_help and not any(CONFIG_FLAG.match(argument) for argument in rest):
+        files = config_files.listed()
+        print(usage.overview(VERBS, {name: config_files.summary(files[name]) for name in files}))
+    elif shows_help:
+        print(_config_help(rest))
+    elif '--print_config' in arguments:
+        print(_command_line(rest))
+    else:
+        run(parse(rest))
+
+
+def _config_help(arguments):
+    from mer_jax.classical import FEATURES, NETWORK
+    from mer_jax.experiment import settings
+
+    name = _config_argument(arguments)[0].partition(':')[0]
+    names = {**settings.NAMES, 'FEATURES': (NETWORK, *FEATURES)}
+    return usage.of_config(name, _parsed(arguments).file, settings.SETTINGS, names)
+
+
+def _command_line(arguments):
+    """The flags that give every setting, one a line: what the shell takes."""
+    parsed = _parsed(arguments)
+    # the title holds the variants, which the next reading would add again
+    values = flat(parsed.file.config.to_dict()) | {'name': parsed.name}
+    lines = [f'--config={_config_argument(arguments)[0]}']
+    lines += [f'--config.{key}={value}' for key, value in values.items()]
+    return '\n'.join(map(shlex.quote, lines))
+
+
+def run(command: Command) -> None:
     """Run one verb. Its module, and jax with it, is imported once the settings are right."""
-    if verb != 'compare':
+    verb = VERBS[command.verb]
+    arguments = [command.folder] if verb.folder else []
+    if verb.reads_config:
         from mer_jax.experiment import settings
 
-        settings.checked(config)
-    return entries.loaded(VERBS[verb])(config, workdir, *given)
+        settings.checked(command.config)
+        arguments.insert(0, command.config)
+    entries.loaded(verb.function)(*arguments, *command.extra)
 
 
-def parse(argv):
-    """(verb, config, workdir, and of a verb of OWN its flag) of a command line without the
-    program's name.
+def parse(arguments: Sequence[str]) -> Command:
+    """The command of a command line without the program's name.
+
+    Raises:
+        UserError: there is no such verb, flag, config or setting.
     """
-    asked, rest = _asked(argv)
-    config = _load(asked)
-    _check_keys(rest, list(flat(config.to_dict())))
+    parsed = _parsed(arguments)
+    name, *following = parsed.positional or ['train']
+    if name not in VERBS:
+        near = difflib.get_close_matches(name, VERBS, n=1)
+        hint = f'did you mean {near[0]}? ' if near else ''
+        raise UserError(f'{name!r} is not a verb; {hint}known: {", ".join(VERBS)}')
+    verb = VERBS[name]
+    if len(following) != len(verb.arguments):
+        takes = ' '.join(verb.arguments) or 'no arguments'
+        raise UserError(f'{name} {" ".join(following)}: {name} takes {takes}')
+    for flag, owner in OWNERS.items():
+        if bool(parsed.flags[flag]) != (owner == name):
+            raise UserError(f'--{flag} belongs to the verb {owner}, and {owner} needs it')
+    config_flags = [argument for argument in arguments if ANY_CONFIG_FLAG.match(argument)]
+    if config_flags and not verb.reads_config:
+        raise UserError(f'{config_flags[0]}: {name} reads no config; leave it out')
+    workdir = parsed.flags['workdir']
+    if workdir and not verb.folder:
+        raise UserError(f'--workdir={workdir}: {name} writes no folder; leave it out')
+    folder = workdir or verb.folder.format(run=parsed.folder)
+    extra = (*(parsed.flags[flag] for flag in verb.flags), *following)
+    return Command(name, parsed.file.config, folder, extra)
+
+
+def _parsed(arguments) -> _Parsed:
+    """The config with all flags, and what else stands in a command line."""
+    text, rest = _config_argument(arguments)
+    file = config_files.read(text)
+    before = flat(file.config.to_dict())
+    _check_keys(rest, list(before))
     values = flags.FlagValues()
-    for name in ('workdir', *OWN.values()):
+    for name in ('workdir', *OWNERS):
         flags.DEFINE_string(name, '', '', flag_values=values)
     try:
-        config_flags.DEFINE_config_dict('config', config, flag_values=values, sys_argv=rest)
-        verb, *extra = values(['main.py', *rest])[1:] or ['train']
+        config_flags.DEFINE_config_dict('config', file.config, flag_values=values, sys_argv=rest)
+        positional = values([usage.program(), *rest])[1:]
     except flags.Error as error:
-        raise UserError(_flag_mistake(str(error), config)) from None
-    if verb not in VERBS or extra:
-        raise UserError(
-            f'{" ".join([verb, *extra])!r} is not a verb; known: {", ".join(VERBS)} (one, or '
-            'none for train)'
-        )
-    for owner, name in OWN.items():
-        if bool(values[name].value) != (verb == owner):
-            raise UserError(
-                f'--{name} belongs to the verb {owner}, and {owner} needs it; see python main.py '
-                '--help'
-            )
-    path, _, variant = asked.partition(':')
-    folder = (
-        'runs/compare'
-        if verb == 'compare'
-        else default(path, variant) + f'-{verb}' * (verb in APART)
-    )
-    return (
-        verb,
-        values.config,
-        values.workdir or folder,
-        *([values[OWN[verb]].value] if verb in OWN else []),
+        raise UserError(_flag_mistake(str(error), file.config)) from None
+    config = values.config
+    changes = identity_changes(before, flat(config.to_dict()))
+    name = config.name
+    # an empty name is an error of the settings
+    if name.strip():
+        config.name = title(name, file.asked, changes)
+    return _Parsed(
+        file._replace(config=config),
+        positional,
+        {name: values[name].value for name in ('workdir', *OWNERS)},
+        default_folder(file.path, file.asked, changes),
+        name,
     )
 
 
-def _asked(argv):
+def _config_argument(argv):
     """(the value of --config, the other arguments)."""
-    places = [i for i, a in enumerate(argv) if CONFIG_FLAG.match(a)]
+    places = [place for place, text in enumerate(argv) if CONFIG_FLAG.match(text)]
     if len(places) > 1:
         raise UserError(
-            f'--config is given {len(places)} times; one config file, --config.KEY=VALUE for '
+            f'--config is given {len(places)} times; one config, --config.KEY=VALUE for '
             'what differs'
         )
     if not places:
-        return str(DEFAULT), argv
+        return config_files.DEFAULT, argv
     place = places[0]
     if '=' in argv[place]:
         return argv[place].partition('=')[2], argv[:place] + argv[place + 1 :]
     return ''.join(argv[place + 1 : place + 2]), argv[:place] + argv[place + 2 :]
 
 
-def _load(asked) -> ConfigDict:
-    """The config that 'file.py[:variant]' makes; UserError where the file is missing, fails, or is
-    no config file.
-    """
-    name, colon, variant = asked.partition(':')
-    path = Path(name)
-    if not path.is_file():
-        raise UserError(_no_such_file(name))
-    try:
-        loader = machinery.SourceFileLoader('config_file', str(path))
-        module = util.module_from_spec(util.spec_from_loader('config_file', loader))
-        loader.exec_module(module)
-        make = getattr(module, 'get_config', None)
-        config = make(variant) if colon and make else make() if make else None
-    except UserError:
-        raise
-    except Exception as error:  # whatever a file that the user wrote can raise
-        text = f'{path} fails: {type(error).__name__}: {error}'
-        raise UserError('; '.join([text, *_renamed(str(error))])) from error
-    if not isinstance(config, ConfigDict):
-        raise UserError(
-            f'{path} is not a config file: it has no get_config(variant) that returns base() '
-            'with changes'
-        )
-    known, got = set(flat(base('').to_dict())), set(flat(config.to_dict()))
-    if known != got:
-        wrong = [f'lacks {key}' for key in sorted(known - got)] + [
-            f'has {key}, which is now {RENAMED[key]}' if key in RENAMED else f'has an unknown {key}'
-            for key in sorted(got - known)
-        ]
-        raise UserError(f'{path} {wrong[0]}; begin with base() of mer_jax.presets')
-    return config
-
-
-def _renamed(text):
-    """The new names of a setting that ml_collections does not know, by its last word."""
-    match = re.search(r'Key "(\w+)" does not exist', text)
-    keys = [key for key in RENAMED if match and key.rpartition('.')[2] == match[1]]
-    return [f'{key} is now {RENAMED[key]}' for key in keys]
-
-
-def _no_such_file(name):
-    known = sorted(p.stem for p in (HERE / 'configs').glob('[a-z]*_*.py'))
-    near = difflib.get_close_matches(Path(name).stem, known, n=1)
-    return (
-        f'--config={name or chr(39) * 2}: no such '
-        f'file{f"; did you mean configs/{near[0]}.py?" if near else ""}; '
-        f'known: {", ".join(f"configs/{k}.py" for k in known)}'
-    )
-
-
 def _check_keys(argv, known):
     """Every --config.KEY must be one setting."""
     for argument in argv:
-        found = re.match(r'--?(?:no)?config\.([^=]*)', argument)
-        if not found or found[1] in known:
+        flag = re.match(r'--?(?:no)?config\.([^=]*)', argument)
+        if not flag or flag[1] in known:
             continue
-        if found[1] in RENAMED:
-            raise UserError(f'--config.{found[1]}: {found[1]} is now {RENAMED[found[1]]}')
-        leaf = [
-            key for key in known if key.endswith(f'.{found[1]}') or key.startswith(f'{found[1]}.')
-        ]
-        near = leaf[:1] or difflib.get_close_matches(found[1], known, n=1)
-        raise UserError(
-            f'--config.{found[1]}: no such '
-            f'setting{f", did you mean --config.{near[0]}?" if near else ""}; '
-            'mer_jax/settings/sections.py lists all'
-        )
+        key = flag[1]
+        if key in RENAMED:
+            raise UserError(f'--config.{key}: {key} is now {RENAMED[key]}')
+        related = [name for name in known if name.endswith(f'.{key}') or name.startswith(f'{key}.')]
+        near = related[:1] or difflib.get_close_matches(key, known, n=1)
+        hint = f', did you mean --config.{near[0]}?' if near else ''
+        raise UserError(f'--config.{key}: no such setting{hint}; --config=NAME --help lists all')
 
 
 def _flag_mistake(text, config):
     """What absl says of a flag; of a value of the wrong type, which one is right."""
-    found = re.match(r'flag --config\.([\w.]+)=(.*?): ', text, re.DOTALL)
-    if not found:
-        return f'{text}; see python main.py --help'
-    value = flat(config.to_dict())[found[1]]
-    return f'--config.{found[1]} is {found[2]!r}; allowed: {KINDS[type(value)]}, as {value}'
+    flag = re.match(r'flag --config\.([\w.]+)=(.*?): ', text, re.DOTALL)
+    if not flag:
+        return f'{text}; --help lists the flags'
+    key, given = flag[1], flag[2]
+    value = flat(config.to_dict())[key]
+    return f'--config.{key} is {given!r}; allowed: {KINDS[type(value)]}, as {value}'

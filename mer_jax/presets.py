@@ -3,11 +3,16 @@
 A system is base() with the input and the training of a paper; its variants stand beside it.
 """
 
+from collections.abc import Callable
+
 from ml_collections import ConfigDict
 
 from mer_jax import models
 from mer_jax.errors import UserError
 from mer_jax.settings import tree
+
+Change = Callable[[ConfigDict], None]
+Variants = dict[str, Change | dict[str, Change]]  # a variant without, or with values
 
 
 def base(name: str) -> ConfigDict:
@@ -20,30 +25,38 @@ def base(name: str) -> ConfigDict:
     return ConfigDict({'name': name, **tree.nested(defaults)}).lock()
 
 
-def variants(c: ConfigDict, text: str, **known) -> ConfigDict:
-    """Apply the comma-separated variants of `config.py:text`, 'name' or 'name=value'.
+def variants(c: ConfigDict, text: str, changes: Variants | None = None) -> ConfigDict:
+    """A config with the variants of a text: 'gan=on,quick'.
 
-    known: name -> function(config), or name -> {value: function(config)}. `quick` is known
-    everywhere and comes last. Raises UserError for a variant or a value that is not known.
+    Args:
+        c: is changed.
+        text: names of variants, those that have values with one: joined by commas.
+        changes: the variants of the config; those of every config, such as quick, are added.
+
+    Raises:
+        UserError: there is no such variant, or it has no such value.
     """
-    known = {**known, 'quick': quick}
-    parts = [part for part in text.split(',') if part]
+    every = {**(changes or {}), **COMMON_VARIANTS}
     # what quick shrinks, no other variant may grow again
-    for part in sorted(parts, key=lambda part: part == 'quick'):
+    for part in sorted(filter(None, text.split(',')), key=lambda part: part in COMMON_VARIANTS):
         name, _, value = part.partition('=')
-        change = known.get(name)
+        change = every.get(name)
         if isinstance(change, dict):
             change = change.get(value)
         elif value:
             change = None
         if change is None:
-            allowed = [
-                f'{n}={"|".join(change)}' if isinstance(change, dict) else n
-                for n, change in sorted(known.items())
-            ]
-            raise UserError(f'{c.name} has no variant {part!r}; known: {", ".join(allowed)}')
+            raise UserError(f'{c.name} has no variant {part!r}; known: {_listed(every)}')
         change(c)
     return c
+
+
+def _listed(variants):
+    """'gan=on|off, quick'."""
+    texts = []
+    for name, change in sorted(variants.items()):
+        texts.append(f'{name}={"|".join(change)}' if isinstance(change, dict) else name)
+    return ', '.join(texts)
 
 
 def quick(c: ConfigDict) -> None:
@@ -68,6 +81,9 @@ def quick(c: ConfigDict) -> None:
         c.model[name].update(network.quick)
     c.gan.update({'images_per_class': 4, 'size': 16, 'width': 4, 'steps': 4})
     c.explain.clips = min(c.explain.clips, 4)
+
+
+COMMON_VARIANTS: Variants = {'quick': quick}  # of every config; they come last
 
 
 # Flow in pixels, divided by its 99.5th percentile among the training rows of the fold.
@@ -135,7 +151,7 @@ def cnn3d(name: str, data: str) -> ConfigDict:
     return c
 
 
-def cnn3d_variants(c: ConfigDict, text: str) -> ConfigDict:
+def cnn3d_variants() -> Variants:
     """The variants of the paper's tables: as it is (st), augmented (da), SMOTE (scb), augmented
     with class weights (dacwb); `published`: its protocol, clips split 80/10/10 with subjects on
     both sides, and balanced before.
@@ -150,9 +166,7 @@ def cnn3d_variants(c: ConfigDict, text: str) -> ConfigDict:
         c.protocol.update({'name': 'random_split', 'holdout': 0.1, 'validation': 0.1})
         c.balance.scope = 'all'
 
-    return variants(
-        c,
-        text,
+    return dict(
         published=published,
         variant={
             'st': lambda c: None,
@@ -207,13 +221,11 @@ def _as_published(c):
     c.data.jpeg_roundtrip = True
 
 
-def dualbranch_variants(c: ConfigDict, text: str) -> ConfigDict:
+def dualbranch_variants() -> Variants:
     """The variants of the paper: its Table 4, its class schemes, and the comparisons of its
     text.
     """
-    return variants(
-        c,
-        text,
+    return dict(
         ablation={row: lambda c, row=row: _ablation(c, row) for row in _ABLATIONS},
         classes={'3': lambda c: c.data.update({'labels': 'samer3'}), '5': _five_classes},
         target={frame: lambda c, frame=frame: _target(c, frame) for frame in ('apex', 'magnified')},
@@ -249,7 +261,7 @@ def spotting(name: str, data: str) -> ConfigDict:
     return c
 
 
-def spotting_variants(c: ConfigDict, text: str) -> ConfigDict:
+def spotting_variants() -> Variants:
     """The paper's labels and short paths; `path=best` is the spotter of this project; `published`:
     split by clip, a leak.
     """
@@ -261,9 +273,7 @@ def spotting_variants(c: ConfigDict, text: str) -> ConfigDict:
         path: lambda c, path=path: c.model.vggm.update({'path': path})
         for path in ('none', 'v1', 'v2', 'v3', 'v4')
     }
-    return variants(
-        c,
-        text,
+    return dict(
         path=paths | {'best': best},
         published=lambda c: c.protocol.update({'name': 'clip_kfold'}),
         label={
@@ -308,7 +318,7 @@ _STRETCHED = {'ststnet': {'data.value_range': '0..255'}}
 _DROPOUT_UNITS = {'none': 0, '1': 1, '12': 2, '123': 3}
 
 
-def ocnet_variants(c: ConfigDict, text: str, *, rates: bool = True) -> ConfigDict:
+def ocnet_variants(rates: bool = True) -> Variants:
     """With the fold's own GAN (gan=on) or as the paper trained it, on all data (gan=all, a leak);
     the networks that OC-Net is compared with; the dropout variants of Table 7. rates=False: all
     networks train at the config's own rate.
@@ -327,9 +337,7 @@ def ocnet_variants(c: ConfigDict, text: str, *, rates: bool = True) -> ConfigDic
         c.balance.method = 'gan'
         c.gan.scope = scope
 
-    return variants(
-        c,
-        text,
+    return dict(
         gan={'on': lambda c: gan(c, 'fold'), 'off': lambda c: None, 'all': lambda c: gan(c, 'all')},
         network={name: lambda c, name=name: named(c, name) for name in _NETWORKS},
         dropout={
@@ -374,7 +382,7 @@ def handcrafted(name: str, data: str) -> ConfigDict:
     return c
 
 
-def handcrafted_variants(c: ConfigDict, text: str) -> ConfigDict:
+def handcrafted_variants() -> Variants:
     """features=: the linear SVM on flow, histograms of its directions (hoof, bi_woof), LBP-TOP
     and MDMO of the video.
     """
@@ -386,9 +394,7 @@ def handcrafted_variants(c: ConfigDict, text: str) -> ConfigDict:
             c.data.update({'name': video, 'channels': 'gray', 'frames': 10, 'size': 128})
             c.data.update({'clip_normalise': True, 'input_scaler': 'none'})
 
-    return variants(
-        c, text, features={name: lambda c, name=name: described(c, name) for name in HANDCRAFTED}
-    )
+    return {'features': {name: lambda c, name=name: described(c, name) for name in HANDCRAFTED}}
 
 
 def hybrid(name: str, data: str) -> ConfigDict:
@@ -420,7 +426,7 @@ def hybrid(name: str, data: str) -> ConfigDict:
     return c
 
 
-def hybrid_variants(c: ConfigDict, text: str) -> ConfigDict:
+def hybrid_variants() -> Variants:
     """The ablation of document 000: the network on key frames (cnn), with flow, with strain by
     action units (au), with all; `hand`: without a network; augment=on: copies up to the largest
     class, changed each time; disgust=on: its regions weigh twice; split=random and leak=on: as such
@@ -441,9 +447,7 @@ def hybrid_variants(c: ConfigDict, text: str) -> ConfigDict:
             {'rotate': 5.0, 'contrast': 0.2, 'brightness': 0.2, 'noise': 0.01, 'flow_scale': 0.1}
         )
 
-    return variants(
-        c,
-        text,
+    return dict(
         augment={'on': augmented, 'off': lambda c: None},
         features={
             'cnn': on_frames,

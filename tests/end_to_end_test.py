@@ -29,6 +29,9 @@ ROOT = Path(__file__).parents[1]
 CONFIGS = sorted(p.stem for p in ROOT.glob('configs/[a-z]*_*.py'))
 
 
+RATES = ('dropout', 'dropout_dense', 'dropout_contrast')
+
+
 def quick_settings(name):
     """What a quick run of a config depends on, as text.
 
@@ -36,12 +39,12 @@ def quick_settings(name):
     dropout: the same program runs with any of them, and
     `test_every_config_is_run_or_equals_one_that_is` checks their range.
     """
-    settings = importlib.import_module(f'configs.{name}').get_config('quick').to_dict()
-    model = settings.pop('model')
-    network = {key: value for key, value in model[model['name']].items() if 'dropout' not in key}
+    values = importlib.import_module(f'configs.{name}').get_config('quick').to_dict()
+    model = values.pop('model')
+    network = {key: value for key, value in model[model['name']].items() if key not in RATES}
     used = {'name': model['name'], 'init_from': model['init_from'], 'network': network}
-    train = {**settings['train'], 'learning_rate': 0}
-    return json.dumps({**settings, 'name': '', 'model': used, 'train': train}, sort_keys=True)
+    train = {**values['train'], 'learning_rate': 0}
+    return json.dumps({**values, 'name': '', 'model': used, 'train': train}, sort_keys=True)
 
 
 # Quick runs learn the same drawn clips, whatever a config is for: of those with equal settings one
@@ -105,7 +108,7 @@ def test_every_config_runs_quick(name, quick_run):
         FILES if trained else FILES - {'plan.json', 'metrics.jsonl'}
     )
     assert (
-        results['name'] == name
+        results['name'] == f'{name} (quick)'
         and results['leaks'] == []
         and results['folds'] == 5
         and results['seeds'] == 1
@@ -120,11 +123,11 @@ def test_every_config_runs_quick(name, quick_run):
 @pytest.mark.parametrize('name', CONFIGS)
 def test_every_config_is_run_or_equals_one_that_is(name):
     """Its command must be understood, down to settings of some run, as which it runs."""
-    _, config, folder = cli.parse([f'--config={ROOT}/configs/{name}.py:quick'])
-    settings.check(config.to_dict())
-    assert config.name == name and folder == f'runs/{name}-quick'
+    command = cli.parse([f'--config={ROOT}/configs/{name}.py:quick'])
+    settings.checked(command.config)
+    assert command.config.name == f'{name} (quick)' and command.folder == f'runs/{name}-quick'
     twin = importlib.import_module(f'configs.{RUN[quick_settings(name)]}').get_config('quick')
-    assert twin.data == config.data
+    assert twin.data == command.config.data
 
 
 @pytest.mark.parametrize('name', SPOTTING)
@@ -137,7 +140,7 @@ def test_every_spotting_config_runs_quick(name, tiny_data, tmp_path):
     assert {p.name for p in (tmp_path / 'run').iterdir()} >= FILES | {'apexes.csv'}
     results = json.loads((tmp_path / 'run' / 'results.json').read_text())
     assert (
-        results['name'] == name
+        results['name'] == f'{name} (quick)'
         and results['leaks'] == []
         and results['folds'] == 5
         and results['task'] == 'spotting'

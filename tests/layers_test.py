@@ -25,7 +25,16 @@ LAYERS = (
     ('mer_jax.data', 'mer_jax.folds', 'mer_jax.models', 'mer_jax.report'),
     ('mer_jax.training', 'mer_jax.classical', 'mer_jax.generation', 'mer_jax.spotting'),
     ('mer_jax.experiment',),
-    ('mer_jax.explain', 'mer_jax.studies', 'mer_jax.presets', 'mer_jax.cli', 'main'),
+    (
+        'mer_jax.explain',
+        'mer_jax.studies',
+        'mer_jax.presets',
+        'mer_jax.config_files',
+        'mer_jax.usage',
+        'mer_jax.cli',
+        'mer_jax.__main__',
+        'main',
+    ),
     ('contrib',),
 )
 ORDER = [package for layer in LAYERS for package in layer]

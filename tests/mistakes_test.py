@@ -40,17 +40,24 @@ def mistake(capsys, *arguments):
 COMMAND_LINES = [
     (
         'trian',
-        "'trian' is not a verb; known: train, evaluate, explain, report, build, audit, grid, "
-        'compare',
+        "'trian' is not a verb; did you mean train? known: train, evaluate, explain, report, "
+        'build, audit, grid, compare, diff',
     ),
-    ('train evaluate', 'is not a verb'),
+    ('train evaluate', 'train takes no arguments'),
+    ('diff runs/one', 'diff takes RUN RUN'),
+    ('diff no/such no/folder', 'no/such: holds no run'),
+    ('diff a b --workdir=c', '--workdir=c: diff writes no folder'),
+    (
+        'compare --runs=a --config.train.epochs=3',
+        '--config.train.epochs=3: compare reads no config',
+    ),
     ('--wokdir=x', "Unknown command line flag 'wokdir'. Did you mean: workdir"),
     ('--workdir', 'Missing value for flag --workdir'),
     ('--flagfile=nowhere', 'nowhere'),
-    ('--config=', "--config='': no such file; known: "),
-    ('--config', "--config='': no such file"),
-    ('--config=configs/synthetic_stsnet.py', 'did you mean configs/synthetic_ststnet.py?'),
-    ('--config=configs', '--config=configs: no such file'),
+    ('--config=', "--config='': no such config"),
+    ('--config', "--config='': no such config"),
+    ('--config=configs/synthetic_stsnet.py', 'did you mean synthetic_ststnet'),
+    ('--config=configs', '--config=configs: no such config'),
     (f'{QUICK} {STSTNET}', '--config is given 2 times'),
     (f'{STSTNET}:quik', "no variant 'quik'; known: quick"),
     (f'{QUICK}:quick', "no variant 'quick:quick'"),
@@ -673,7 +680,7 @@ def test_an_unfinished_run_is_not_explained(trained, tiny_data, capsys, tmp_path
     """Maps of a network in the middle of its training would be shown as those of the result."""
     folder, settings = (
         tmp_path / 'run',
-        cli.parse([DUAL, f'--config.data.data_dir={tiny_data}'])[1].to_dict(),
+        cli.parse([DUAL, f'--config.data.data_dir={tiny_data}']).config.to_dict(),
     )
     (folder / 'checkpoints' / 'group_0' / '1').mkdir(parents=True)
     RunConfig(settings, 'x').write(folder)

@@ -64,7 +64,7 @@ def train_changed(settings: Settings, changes, folder) -> dict:
     return train_settings(changed, folder)
 
 
-def build_data(config: rules.Config, workdir) -> dict:
+def build_data(config: rules.Config) -> dict:
     """Build the data sets of the config, where they are not yet, and print what they hold."""
     data = rules.checked(config).data
     data_sets = sources.parse(data.name, data.manual_dir)

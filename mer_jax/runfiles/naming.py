@@ -1,11 +1,13 @@
 """What a run is called: its title in results and reports, and its default folder."""
 
+import hashlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 RUNS = 'runs'
+LONGEST = 150  # of the name of a folder; file systems take 255, and files of a run come below
 # settings that say what is recognised by which method; the options of the network count too
 IDENTITY = ('data.name', 'model.name', 'head.name', 'head.features')
 
@@ -54,9 +56,11 @@ def default_folder(
         changes: of `identity_changes`.
     """
     notes = ','.join([*_split(variants), *_assignments(changes)])
-    stem = Path(path).stem + (f'-{notes}' if notes else '')
+    name = Path(path).stem + (f'-{notes}' if notes else '')
+    if len(name) > LONGEST:
+        name = f'{name[:LONGEST]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}'
     # characters that travel between systems
-    return f'{RUNS}/' + re.sub(r'[^A-Za-z0-9._=,+-]', '_', stem).rstrip('.')
+    return f'{RUNS}/' + re.sub(r'[^A-Za-z0-9._=,+-]', '_', name).rstrip('.')
 
 
 def _split(variants):

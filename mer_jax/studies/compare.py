@@ -44,8 +44,8 @@ class Run(NamedTuple):
     rows: list  # PredictionRow; of a spotting run the ApexRow that are scored
 
 
-def compare(config, workdir, folders) -> dict:
-    """The verb compare: the finished runs in `folders` in one table; no config is read."""
+def compare(workdir, folders) -> dict:
+    """The verb compare: the finished runs in `folders` in one table."""
     return write(read(folders), workdir)
 
 

@@ -770,7 +770,7 @@ def results(folder):
 
 def loaded(arguments):
     """The settings of a command line, its data and folds."""
-    chosen = settings.checked(cli.parse(arguments[1:])[1])
+    chosen = settings.checked(cli.parse(arguments[1:]).config)
     return chosen, *build.inputs(chosen)[:2]
 
 

@@ -55,3 +55,10 @@ def test_only_changes_of_the_network_and_the_data_set_count():
     after = before | {'train.epochs': 6, 'model.ocnet.width': 8, 'model.vggm.width': 3}
     assert identity_changes(before, after) == {'model.vggm.width': 3}
     assert identity_changes(before, before | {'data.name': 'b'}) == {'data.name': 'b'}
+
+
+def test_many_changes_do_not_make_a_name_that_no_file_system_takes():
+    """Ten options of a network make a folder that cannot be created, or share one with others."""
+    changes = {f'model.vggm.option_{number}': 'x' * 30 for number in range(10)}
+    folders = {default_folder('a.py', '', changes | {'model.vggm.last': last}) for last in 'yz'}
+    assert len(folders) == 2 and max(map(len, folders)) < 200
