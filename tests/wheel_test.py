@@ -1,6 +1,8 @@
-"""The wheel: what `pip install .` gives to a user who has no copy of the repository."""
+"""The wheel: what `pip install .` gives to a user who has no copy of the repository.
 
-import json
+.ci/installed.sh also trains with it, which takes longer.
+"""
+
 import os
 import shutil
 import subprocess
@@ -84,14 +86,3 @@ def test_a_folder_configs_of_the_user_disturbs_nothing(installed, tmp_path):
         installed, tmp_path, '-m', 'mer_jax', '--config=synthetic_ststnet:quick', '--print_config'
     )
     assert '--config.data.name=synthetic_faces/tiny' in text
-
-
-def test_it_trains(installed, tmp_path, tiny_data):
-    """A page, a template or a builder that was left out shows only when it is used."""
-    arguments = ['--config=synthetic_ststnet:quick', f'--config.data.data_dir={tiny_data}']
-    run(installed, tmp_path, '-m', 'mer_jax', *arguments)
-    folder = tmp_path / 'runs' / 'synthetic_ststnet-quick'
-    results = json.loads((folder / 'results.json').read_text())
-    assert results['name'] == 'synthetic_ststnet (quick)'
-    assert 'mer_jax' in results['versions'] and 'commit' not in results['versions']
-    assert 'synthetic_ststnet (quick)' in (folder / 'report.html').read_text()
