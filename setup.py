@@ -4,9 +4,11 @@ The folder configs/ is installed as mer_jax.configs. A package `configs` of its 
 folder of that name of the user, or be hidden by it.
 """
 
-from setuptools import find_packages, setup
+from setuptools import find_namespace_packages, setup
 
+# folders without __init__.py count too: mer_jax/report/templates
+PACKAGES = find_namespace_packages(include=['mer_jax*', 'tfds_builders*'])
 setup(
-    packages=[*find_packages(include=['mer_jax*', 'tfds_builders*']), 'mer_jax.configs'],
+    packages=[*PACKAGES, 'mer_jax.configs'],
     package_dir={'mer_jax.configs': 'configs'},
 )

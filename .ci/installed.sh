@@ -15,7 +15,8 @@ export PATH="$folder/site/bin:$PATH" PYTHONPATH="$folder/site"
 export TFDS_DATA_DIR="$folder/tfds" MER_JAX_CACHE="$folder/cache"
 mer-jax --version
 python -c 'import mer_jax, sys; sys.exit(not mer_jax.__file__.startswith(sys.argv[1]))' "$folder/site"
-mer-jax --config=casme2_dualbranch --help | grep -q 'model.name = dual_branch'
+mer-jax --config=casme2_dualbranch --help > help.txt
+grep -q 'model.name = dual_branch' help.txt
 # a folder of the user, which must disturb nothing
 echo 'raise ImportError("of the user")' > configs/__init__.py
 mer-jax --config=synthetic_ststnet:quick
