@@ -88,6 +88,7 @@ VERBS = {
 OWNERS = {flag: name for name, verb in VERBS.items() for flag in verb.flags}
 KINDS = {bool: 'True or False', int: 'a whole number', float: 'a number', tuple: 'numbers'}
 HELP = {'--help', '-h', 'help'}
+PRINTING = {*HELP, '--version', '--print_config'}  # print, and run nothing
 CONFIG_FLAG = re.compile(r'--?config(=|$)')
 ANY_CONFIG_FLAG = re.compile(r'--?(no)?config(\.|=|$)')
 
@@ -128,6 +129,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     # `| head` has read enough; what is still buffered must not fail at exit
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        if PRINTING & {*arguments}:
+            return 0
         return _failed(
             'error: standard output was closed; the same command continues from the last '
             'checkpoint',

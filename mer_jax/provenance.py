@@ -35,9 +35,13 @@ def code() -> dict[str, str]:
 
 
 def describe(code: dict[str, str]) -> str:
-    """One line for people: 'mer_jax 0.1.0, commit fcdb7ca, tree clean'."""
+    """One line for people: 'mer_jax 0.1.0, commit fcdb7ca, tree clean'.
+
+    Args:
+        code: what `code` returns, or the versions of a run, which hold it.
+    """
     keys = [key for key in ('mer_jax', 'commit', 'tree') if key in code]
-    return ', '.join(f'{key} {code[key]}' for key in keys)
+    return ', '.join(f'{key} {code[key]}' for key in keys) or 'an unknown version'
 
 
 def _git(root, *arguments):

@@ -4,6 +4,7 @@ terminal table.
 
 from pathlib import Path
 
+from mer_jax import provenance
 from mer_jax.models import regional
 from mer_jax.report import page, plots, recognition_tables
 from mer_jax.report.formats import (
@@ -57,6 +58,7 @@ def report(folder) -> Path:
         size=size(results),
         verdict=verdict(results),
         leaks=results['leaks'],
+        code=provenance.describe(results['versions']),
         names_in_papers=NAMES_IN_PAPERS,
         scores=_scores(folder, results) if scored else None,
         training=_training(folder),

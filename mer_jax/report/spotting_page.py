@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mer_jax import provenance
 from mer_jax.data.apexes import BLIND
 from mer_jax.report import page, plots, plots_spotting
 from mer_jax.report import table as tables
@@ -88,6 +89,7 @@ def report(folder) -> Path:
         size=_size(results),
         verdict=verdict(results),
         leaks=results['leaks'],
+        code=provenance.describe(results['versions']),
         errors=_errors(folder, results) if scored else None,
         curves=_curves(folder, results) if scored else None,
         training=_training(folder),
