@@ -1,7 +1,9 @@
-"""What all builders share: array_record files, a fingerprint of what they were built from, an audit
-table.
+"""What all builders share.
+
+That is array_record files, a fingerprint of what a data set was built from, and an audit table.
 """
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import tensorflow_datasets as tfds
@@ -11,41 +13,34 @@ from tfds_builders import audit, fingerprint
 SHARED_CODE = ('tfds_builders.base', 'tfds_builders.schema')
 
 
-def is_litter(name):
-    """True for files that operating systems leave behind (.DS_Store, Thumbs.db, __MACOSX): no part
-    of a data set.
-    """
+def is_litter(name: str) -> bool:
+    """Whether an operating system left a file behind (.DS_Store, Thumbs.db, __MACOSX)."""
     return name.startswith('.') or name.lower() in ('thumbs.db', 'desktop.ini', '__macosx')
 
 
-def files_below(folder, *, skip=is_litter):
-    """All files below `folder`, sorted by relative path; folders and files whose name `skip`
-    accepts are left out.
-    """
-    found = []
+def files_below(folder: Path, *, skip: Callable[[str], bool] = is_litter) -> list[Path]:
+    """All files below `folder`, sorted by relative path, but for names that `skip` accepts."""
+    files = []
     for entry in sorted(Path(folder).iterdir()):
         if skip(entry.name):
             continue
-        found.extend(files_below(entry, skip=skip) if entry.is_dir() else [entry])
-    return found
+        if entry.is_dir():
+            files += files_below(entry, skip=skip)
+        else:
+            files.append(entry)
+    return files
 
 
 class ClipBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-    """Base of the builders here. A data set defines VERSION (one for all configs) and the three
-    TFDS methods, with `_info` returning `self.clip_info(schema.clip_features(...))` and one split
-    'train', and overrides what it needs of:
+    """Base of the builders here: one record a clip, in one split, 'train'.
 
-        settings()            everything in the config that decides the content (JSON values)
-        CODE                  the modules besides its own that decide it
-        source(manual_dir)    manual data sets: the folder really read; UserError where the layout
-                              is not there
-        source_files(source)  (files told apart by every byte, files told apart by a sample): what
-                              decides the content; by default all but operating system litter, by
-                              every byte
-
-    Manual data sets set MANUAL_DOWNLOAD_INSTRUCTIONS (one line: what the folder must hold).
+    A data set defines VERSION (one for all configs) and the three TFDS methods, with `_info`
+    returning `self.clip_info(schema.clip_features(...))`. It overrides what it needs of `settings`,
+    `CODE`, `source` and `source_files`. One that is read from a folder of the user sets
+    MANUAL_DOWNLOAD_INSTRUCTIONS (one line: what the folder must hold).
     """
 
+    # modules that decide the content, besides the builder's own
     CODE = ()
     # where audit.csv goes when the build fails; '' = the folder that holds the versions
     failed_audit_dir = ''
@@ -54,32 +49,33 @@ class ClipBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         # TFDS's own default (TFRecord) can be neither written nor read without TensorFlow.
         super().__init__(file_format=file_format, **kwargs)
 
-    def settings(self):
-        """JSON values that decide the content besides the manual folder."""
+    def settings(self) -> dict:
+        """JSON values that decide the content, besides the manual folder."""
         return {}
 
-    def source(self, manual_dir):
-        """The folder inside `manual_dir` (a Path) that is read."""
+    def source(self, manual_dir: Path) -> Path:
+        """The folder inside `manual_dir` that is read; UserError where the layout is not there."""
         return manual_dir
 
-    def source_files(self, source):
-        """The files below `source` that decide the content, and those of which a sample is
-        enough.
+    def source_files(self, source: Path) -> tuple[list[Path], list[Path]]:
+        """The files below `source` that decide the content.
+
+        Returns:
+          files of which every byte counts, and files of which a sample is enough. By default all
+          files count with every byte, but for what operating systems leave behind.
         """
         return files_below(source), []
 
-    def clip_info(self, features):
-        """DatasetInfo with README, citation and tags from the builder's folder, and a place for the
-        fingerprint.
-        """
+    def clip_info(self, features: tfds.features.FeaturesDict) -> tfds.core.DatasetInfo:
+        """The DatasetInfo: README, citation and tags from the builder's folder, and metadata."""
         info = self.dataset_info_from_configs(features=features, metadata=tfds.core.MetadataDict())
         # TFDS would look for the data set in its public bucket, and leave an empty folder in /tmp
         # each time.
         info.initialize_from_bucket = lambda: None
         return info
 
-    def made_by(self):
-        """{part: digest} of name, config, version, settings and code."""
+    def made_by(self) -> dict[str, str]:
+        """Digests of name, config, version, settings and code, by what they are of."""
         identity = {
             'name': self.name,
             'config': self.builder_config_name,
@@ -90,18 +86,18 @@ class ClipBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             **fingerprint.code_digests((type(self).__module__, *SHARED_CODE, *self.CODE)),
         }
 
-    def made_from(self, manual_dir):
-        """{part: digest} of what is read from the manual folder, wherever it stands; {} for a data
-        set without one.
-        """
+    def made_from(self, manual_dir: Path) -> dict[str, str]:
+        """Digests of what is read from the manual folder, wherever it stands; {} without one."""
         if not self.MANUAL_DOWNLOAD_INSTRUCTIONS:
             return {}
         source = self.source(Path(manual_dir))
         return fingerprint.file_digests(source, *self.source_files(source))
 
-    def record_audit(self, rows):
-        """Writes audit.csv into the data set's folder; where a row is an error, beside it, and
-        raises UserError.
+    def record_audit(self, rows: Sequence[audit.Row]) -> None:
+        """Writes audit.csv into the data set's folder.
+
+        Raises:
+          UserError: a row is an error; audit.csv then stands beside the data set.
         """
         beside = Path(self.failed_audit_dir or Path(self.data_dir).parent) / audit.FILENAME
         if any(row.status == 'error' for row in rows):
@@ -112,9 +108,7 @@ class ClipBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         beside.unlink(missing_ok=True)  # an earlier failure's table would contradict this build
 
     def _as_dataset(self, split, decoders=None, read_config=None, shuffle_files=False):
-        """The tf.data.Dataset behind tfds.load, in stored order; the only function here that needs
-        TensorFlow.
-        """
+        """The tf.data.Dataset behind tfds.load, in stored order; this alone needs TensorFlow."""
         if self.info.file_format != tfds.core.FileFormat.ARRAY_RECORD:
             return super()._as_dataset(split, decoders, read_config, shuffle_files)
         # without this override TFDS refuses to tfds.load array_record files
@@ -123,14 +117,14 @@ class ClipBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         features = self.info.features
         if isinstance(decoders, tfds.decode.PartialDecoding):
             features, decoders = decoders.extract_features(features), decoders.decoders
-        raw = self.as_data_source(
+        stored = self.as_data_source(
             split=split, deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES
         )
         records = tf.data.Dataset.from_generator(
-            lambda: (raw[index] for index in range(len(raw))),
+            lambda: (stored[index] for index in range(len(stored))),
             output_signature=tf.TensorSpec((), tf.string),
         )
-        counted = records.apply(tf.data.experimental.assert_cardinality(len(raw)))
+        counted = records.apply(tf.data.experimental.assert_cardinality(len(stored)))
         return counted.map(lambda record: features.deserialize_example(record, decoders=decoders))
 
     def _download_and_prepare(self, dl_manager, download_config):
@@ -138,11 +132,10 @@ class ClipBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         # Taken before reading: a folder that changes during the build then differs at the next use.
         made_by, made_from = self.made_by(), self.made_from(manual_dir)
         super()._download_and_prepare(dl_manager, download_config)
+        files = sorted(Path(self.data_dir).iterdir())
         self.info.metadata.update(
             fingerprint=fingerprint.digest([made_by, made_from]),
             made_by=made_by,
             made_from=made_from,
-            sizes={
-                path.name: path.stat().st_size for path in sorted(Path(self.data_dir).iterdir())
-            },
+            sizes={path.name: path.stat().st_size for path in files},
         )

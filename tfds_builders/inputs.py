@@ -1,9 +1,11 @@
-"""What is computed of one clip for each kind of input: pure functions of the clip and its settings,
-run in any process.
+"""What is computed of one clip for each kind of input.
+
+Pure functions of the clip and its settings, which run in any process.
 """
 
 import functools
 import json
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import numpy as np
 from mer_jax.errors import UserError
 from mer_jax.preprocess import face, flow, landmarks, magnet, magnify
 from tfds_builders import frames, schema
+from tfds_builders.clip import Clip
 
 FACE = 128  # side of the face crop, as of the synthetic faces
 SAMER = 224  # of the magnified face: what the dual-branch network takes
@@ -37,27 +40,35 @@ SHARED = {
 }
 
 
-def make(clip, *, kind, options, files):
-    """The record of one Clip as input `kind`; every frame is cut with the one crop found in the
-    onset frame.
+def make(clip: Clip, *, kind: str, options: Mapping[str, str], files: Mapping[str, str]) -> dict:
+    """The record of one clip as input `kind`.
 
-    options: settings by name; files: {'landmarks': path or '', 'magnet': path or ''}. Raises
-    UserError naming clip and frame where a frame cannot be decoded.
+    Every frame is cut with the one crop that is found in the onset frame.
+
+    Args:
+      clip: an apex of -1 is estimated.
+      kind: one of KINDS.
+      options: settings by name.
+      files: {'landmarks': path or '', 'magnet': path or ''} of the user.
+
+    Raises:
+      UserError: a frame cannot be decoded; names clip and frame.
     """
     paths, size = dict(clip.frames), SAMER if kind == 'samer' else FACE
     crop = face.find(_frame(clip, paths[clip.onset]), size=size, cropped=clip.cropped)
-    # key frames are asked for several times
+    # key frames are needed several times
     cut = functools.cache(partial(_cut, clip, paths, crop))
-    clip = clip._replace(
-        apex=clip.apex if clip.apex >= 0 else _estimated(clip, paths, cut, options)
-    )
+    if clip.apex < 0:
+        clip = clip._replace(apex=_estimated_apex(clip, paths, cut, options))
     arrays, numbers = KINDS[kind](clip, paths, cut, options, files)
-    points, source = _landmarks(
-        np.stack([cut(n) for n in numbers]), files['landmarks'], crop, clip.clip, numbers
-    )
-    said = {name: getattr(clip, name) for name in clip._fields if name not in ('frames', 'cropped')}
+    crops = np.stack([cut(number) for number in numbers])
+    points, source = _landmarks(crops, files['landmarks'], crop, clip.clip, numbers)
+    annotation = clip._asdict()
+    for name in ('frames', 'cropped'):
+        del annotation[name]
+    provenance = {'input': kind, **options, 'opencv': cv2.__version__}
     return {
-        **said,
+        **annotation,
         **arrays,
         'landmarks': points.astype(np.float32),
         'landmark_frames': np.array(numbers, np.int32),
@@ -65,15 +76,13 @@ def make(clip, *, kind, options, files):
         'matrix': np.array(crop.matrix, np.float32),
         'crop': crop.how,
         'landmark_source': source,
-        'provenance': json.dumps(
-            {'input': kind, **options, 'opencv': cv2.__version__}, sort_keys=True
-        ),
+        'provenance': json.dumps(provenance, sort_keys=True),
     }
 
 
 def _landmarks(crops, tool, crop, clip, numbers):
-    """(landmarks [T, 68, 2], what they are from); where the user's tool finds no face in a clip,
-    the template.
+    """(landmarks [T, 68, 2], what they are from): the template where the user's tool finds no
+    face.
     """
     if tool:
         try:
@@ -86,48 +95,59 @@ def _landmarks(crops, tool, crop, clip, numbers):
     return landmarks.locate(crops, source='template', crop=crop), 'template'
 
 
+# Each kind of input returns (arrays by name, numbers of the frames that get landmarks).
+
+
 def _flow(clip, paths, cut, options, files):
     """Key frames, flow and strain onset to apex and apex to offset."""
     numbers = [clip.onset, clip.apex, clip.offset]
-    onset, apex, offset = pictures = [cut(n) for n in numbers]
-    between = partial(flow.flow_features, **_estimator(options))
-    return {
-        'key_frames': np.stack(pictures),
-        'flow': between(onset, apex),
-        'flow_offset': between(apex, offset),
-    }, numbers
+    onset, apex, offset = map(cut, numbers)
+    features = partial(flow.flow_features, **_estimator(options))
+    arrays = {
+        'key_frames': np.stack([onset, apex, offset]),
+        'flow': features(onset, apex),
+        'flow_offset': features(apex, offset),
+    }
+    return arrays, numbers
 
 
 def _samer(clip, paths, cut, options, files):
-    """Magnified apex, and the flow magnitudes onset to target and offset to target (Ruan et al.
-    2022), as three channels.
+    """Magnified apex, and flow magnitudes onset to target and offset to target, as three channels.
+
+    Ruan et al., ACM MM 2022.
     """
     numbers = [clip.onset, clip.apex, clip.offset]
-    onset, apex, offset = (cut(n) for n in numbers)
+    onset, apex, offset = map(cut, numbers)
     magnified = _magnified(onset, apex, options, files)
-    wanted = TARGETS.get(clip.dataset, 'apex') if options['target'] == 'auto' else options['target']
+    wanted = options['target']
+    if wanted == 'auto':
+        wanted = TARGETS.get(clip.dataset, 'apex')
     target = magnified if wanted == 'magnified' else apex
-    fields = [flow.estimate(start, target, **_estimator(options)) for start in (onset, offset)]
-    moved = [flow.samer_magnitude(field, threshold=float(options['threshold'])) for field in fields]
-    return {'image': np.stack([magnified, *moved], -1), 'target': wanted}, numbers
+    channels = [magnified]
+    for start in (onset, offset):
+        field = flow.estimate(start, target, **_estimator(options))
+        channels.append(flow.samer_magnitude(field, threshold=float(options['threshold'])))
+    return {'image': np.stack(channels, -1), 'target': wanted}, numbers
 
 
 def _video(clip, paths, cut, options, files):
     """Every frame of the crop."""
-    return {'frames': np.stack([cut(n) for n in paths])}, list(paths)
+    numbers = list(paths)
+    return {'frames': np.stack([cut(number) for number in numbers])}, numbers
 
 
 def _spotting(clip, paths, cut, options, files):
     """Flow from the onset to every later frame, in pixels of the small picture."""
-    onset, numbers = cut(clip.onset), [n for n in paths if n > clip.onset]
-    flows = [
-        flow.resize_flow(flow.estimate(onset, cut(n), **_estimator(options)), SPOTTING)
-        for n in numbers
-    ]
-    return {
+    onset, numbers = cut(clip.onset), _after_onset(clip, paths)
+    flows = []
+    for number in numbers:
+        field = flow.estimate(onset, cut(number), **_estimator(options))
+        flows.append(flow.resize_flow(field, SPOTTING))
+    arrays = {
         'flows': np.stack(flows).astype(np.float16),
         'flow_frames': np.array(numbers, np.int32),
-    }, list(paths)
+    }
+    return arrays, list(paths)
 
 
 KINDS = {'flow': _flow, 'samer': _samer, 'video': _video, 'spotting': _spotting}
@@ -146,17 +166,19 @@ FEATURES = {
 }
 
 
-def options_of(kind):
-    """{name: allowed values, the default first} of the settings that input `kind` has."""
-    return {} if kind == 'video' else {**COMMON, **(MAGNIFIED if kind == 'samer' else {})}
+def options_of(kind: str) -> dict[str, Sequence[str]]:
+    """{setting: allowed values, the default first} of input `kind`."""
+    if kind == 'video':
+        return {}
+    return {**COMMON, **MAGNIFIED} if kind == 'samer' else dict(COMMON)
 
 
 def _estimator(options):
+    """Keyword arguments of flow.estimate."""
     method = options['optical_flow']
-    return {
-        'method': method,
-        **({'scale_step': float(options['scale_step'])} if method == 'tvl1' else {}),
-    }
+    if method != 'tvl1':
+        return {'method': method}
+    return {'method': method, 'scale_step': float(options['scale_step'])}
 
 
 def _magnified(onset, apex, options, files):
@@ -166,17 +188,16 @@ def _magnified(onset, apex, options, files):
     return magnify.magnify(onset, apex, method=options['magnifier'], alpha=alpha)
 
 
-def _estimated(clip, paths, cut, options):
+def _estimated_apex(clip, paths, cut, options):
     """The frame in which the face has moved most since the onset."""
-    numbers = [n for n in paths if n > clip.onset]
-    return numbers[
-        flow.strongest(
-            cut(clip.onset),
-            [cut(n) for n in numbers],
-            method=options.get('optical_flow', 'tvl1'),
-            steady=True,
-        )
-    ]
+    numbers = _after_onset(clip, paths)
+    crops = [cut(number) for number in numbers]
+    method = options.get('optical_flow', 'tvl1')
+    return numbers[flow.strongest(cut(clip.onset), crops, method=method, steady=True)]
+
+
+def _after_onset(clip, paths):
+    return [number for number in paths if number > clip.onset]
 
 
 def _cut(clip, paths, crop, number):

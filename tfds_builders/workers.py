@@ -1,5 +1,6 @@
-"""Computes one record a clip on every core; of releases keeps finished ones until the build is
-complete.
+"""Computes one record per clip on every core.
+
+Records of a release are kept on disk until the build is complete, so that a killed build goes on.
 """
 
 import collections
@@ -14,86 +15,114 @@ import sys
 import threading
 import time
 import zipfile
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
 import tqdm
 
 from mer_jax.errors import UserError
+from tfds_builders.clip import Clip
 
 _FEW = 8  # clips that one process computes sooner than others have started
+Job = TypeVar('Job')
+Result = TypeVar('Result')
 
 
-def compute(function, clips, scratch, *, settings, processes, title, progress):
-    """function(clip) -> {name: array or text} for every clip, on `processes` processes. Returns
-    {clip id: file in `scratch`}.
+def compute(
+    function: Callable[[Clip], dict],
+    clips: Sequence[Clip],
+    scratch: Path,
+    *,
+    settings: dict,
+    processes: int,
+    title: str,
+    progress: bool,
+) -> dict[str, Path]:
+    """Computes function(clip), {name: array or text}, of every clip on several processes.
 
     A file is named by the bytes of the clip's frames and `settings` (JSON), so a killed build goes
-    on where it was and other input or settings never meet an old record. Raises UserError where the
-    disk cannot hold the data set.
+    on where it was, and other input or settings never meet an old record.
+
+    Returns:
+      {clip id: file in `scratch`}.
+
+    Raises:
+      UserError: the disk cannot hold the data set.
     """
     scratch.mkdir(parents=True, exist_ok=True)
-    begun = any(scratch.glob('*.npz'))
-    one = partial(_keep, function, scratch=str(scratch), settings=settings)
+    resumed = any(scratch.glob('*.npz'))
+    compute_file = partial(_computed_file, function, scratch=str(scratch), settings=settings)
     files, waiting = {}, sorted(clips, key=lambda clip: len(clip.frames))
     if not waiting:
         return files
     typical = waiting.pop(len(waiting) // 2)
     start = time.perf_counter()
-    files[typical.clip] = one(typical)
-    seconds = 0.0 if begun else time.perf_counter() - start
-    _announce(title, files[typical.clip], typical, waiting, scratch, processes, seconds, progress)
+    files[typical.clip] = compute_file(typical)
+    seconds = 0.0 if resumed else time.perf_counter() - start
+    needed = _bytes_needed(files[typical.clip], typical, waiting, scratch)
+    _refuse_full_disk(title, needed, scratch)
+    if progress:
+        _announce(title, _duration(seconds, typical, waiting, processes), clips, needed)
     bar = tqdm.tqdm(
         total=len(clips), initial=1, unit='clip', desc=title, disable=not progress, smoothing=0.05
     )
     with bar, _pool(processes if len(waiting) > _FEW else 1) as run:
         # the longest first: none of them is left to one core at the end
-        for clip, file in run(one, waiting[::-1]):
+        for clip, file in run(compute_file, waiting[::-1]):
             files[clip.clip] = file
             bar.update()
     return files
 
 
-def threaded(function, jobs, *, cores, title, progress):
-    """Yields function(job) for every one of `jobs` (a list), in their order, computed by `cores`
-    threads of this process.
+def threaded(
+    function: Callable[[Job], Result],
+    jobs: Sequence[Job],
+    *,
+    cores: int,
+    title: str,
+    progress: bool,
+) -> Iterator[Result]:
+    """Yields function(job) of every job, in their order, computed by threads of this process.
 
     For short work inside OpenCV and NumPy, which compute without Python's lock: nothing to start,
     nothing that outlives a killed build, and a script needs no `if __name__ == '__main__'`. Until
     the last is out OpenCV itself uses one thread.
     """
-    before, asked = cv2.getNumThreads(), collections.deque()
+    threads_before, running = cv2.getNumThreads(), collections.deque()
     bar = tqdm.tqdm(total=len(jobs), unit='clip', desc=title, disable=not progress, smoothing=0.05)
     executor = concurrent.futures.ThreadPoolExecutor(cores)
     # more a job would fight over the cores: a sixth more work for the same result
     cv2.setNumThreads(1)
     try:
         for job in jobs:
-            asked.append(executor.submit(function, job))
-            if len(asked) > 2 * cores:  # not all at once: finished records wait in memory
-                yield asked.popleft().result()
+            running.append(executor.submit(function, job))
+            if len(running) > 2 * cores:  # not all at once: finished records wait in memory
+                yield running.popleft().result()
                 bar.update()
-        while asked:
-            yield asked.popleft().result()
+        while running:
+            yield running.popleft().result()
             bar.update()
     finally:
         executor.shutdown(cancel_futures=True)
-        cv2.setNumThreads(before)
+        cv2.setNumThreads(threads_before)
         bar.close()
 
 
-def read(file):
+def read(file: Path) -> dict:
     """The record in a file: arrays, and text as str."""
+    record = {}
     with np.load(file, allow_pickle=False) as stored:
-        return {
-            name: stored[name].item() if stored[name].ndim == 0 else stored[name]
-            for name in stored.files
-        }
+        for name in stored.files:
+            value = stored[name]
+            record[name] = value.item() if value.ndim == 0 else value
+    return record
 
 
-def _keep(function, clip, *, scratch, settings):
+def _computed_file(function, clip, *, scratch, settings):
     """The file that holds function(clip), computed unless it is there."""
     cv2.setNumThreads(1)  # one process a core already
     file = Path(scratch, f'{_key(clip, settings)}.npz')
@@ -108,55 +137,64 @@ def _keep(function, clip, *, scratch, settings):
 
 
 def _key(clip, settings):
-    known = clip._replace(frames=tuple(number for number, _ in clip.frames))
-    total = hashlib.sha256(json.dumps([known, settings], sort_keys=True).encode())
+    # the clip without the folder in which it lies
+    annotation = clip._replace(frames=tuple(number for number, _ in clip.frames))
+    total = hashlib.sha256(json.dumps([annotation, settings], sort_keys=True).encode())
     for _, path in clip.frames:
         total.update(hashlib.sha256(Path(path).read_bytes()).digest())
     return total.hexdigest()
 
 
-def _announce(title, file, typical, waiting, scratch, processes, seconds, progress):
-    """Say how long the rest will take (0 seconds: a killed build goes on) and how much disk; refuse
-    where that is not free.
-    """
-    size = Path(file).stat().st_size / max(len(typical.frames), 1)
-    frames = sum(len(clip.frames) for clip in waiting)
+def _bytes_needed(file, typical, waiting, scratch):
+    """Free bytes that the rest of a build takes: records until its end, and the data set."""
+    bytes_of_frame = Path(file).stat().st_size / max(len(typical.frames), 1)
     kept = sum(path.stat().st_size for path in scratch.glob('*.npz'))
-    # records until the end, and the data set
-    needed, free = max(2 * size * frames - kept, 0), shutil.disk_usage(scratch).free
+    return max(2 * bytes_of_frame * _frames(waiting) - kept, 0)
+
+
+def _refuse_full_disk(title, needed, scratch):
+    free = shutil.disk_usage(scratch).free
     if needed > free:
         raise UserError(
             f'{title}: needs about {needed / 1e9:.1f} GB in {scratch.parent}, {free / 1e9:.1f} '
-            'GB are free; '
-            'name a larger disk with --config.data.data_dir'
+            'GB are free; name a larger disk with --config.data.data_dir'
         )
-    minutes = seconds / max(len(typical.frames), 1) * frames / processes / 60
-    length = (
-        f'about {max(minutes, 0.1):.1f} minutes on {processes} processes'
-        if seconds
-        else 'a build that was stopped goes on'
+
+
+def _duration(seconds, typical, waiting, processes):
+    """How long the rest will take, as text; 0 seconds: a killed build goes on."""
+    if not seconds:
+        return 'a build that was stopped goes on'
+    minutes = seconds / max(len(typical.frames), 1) * _frames(waiting) / processes / 60
+    return f'about {max(minutes, 0.1):.1f} minutes on {processes} processes'
+
+
+def _announce(title, duration, clips, needed):
+    """Says before the work how long it will take and how much disk."""
+    print(
+        f'{title}: {len(clips)} clips, {_frames(clips)} frames; {duration}, at most '
+        f'{max(needed, 1e6) / 1e6:.0f} MB',
+        file=sys.stderr,
+        flush=True,
     )
-    if progress:
-        print(
-            f'{title}: {len(waiting) + 1} clips, {frames + len(typical.frames)} frames; '
-            f'{length}, at most '
-            f'{max(needed, 1e6) / 1e6:.0f} MB',
-            file=sys.stderr,
-            flush=True,
-        )
+
+
+def _frames(clips):
+    return sum(len(clip.frames) for clip in clips)
 
 
 @contextlib.contextmanager
 def _pool(processes):
-    """with _pool(n) as run: run(function, items) yields (item, result) as they finish; n = 1 runs
-    here.
+    """A function run(function, items) that yields (item, result) as they finish.
+
+    One process is this one.
     """
     if processes == 1:
         yield lambda function, items: ((item, function(item)) for item in items)
         return
     # spawn: a fork of a process that runs jax threads may hang
     executor = concurrent.futures.ProcessPoolExecutor(
-        processes, multiprocessing.get_context('spawn'), initializer=_follow
+        processes, multiprocessing.get_context('spawn'), initializer=_end_with_parent
     )
     try:
         yield partial(_as_completed, executor)
@@ -164,24 +202,24 @@ def _pool(processes):
         executor.shutdown(wait=True, cancel_futures=True)
 
 
-def _follow():
-    """End this worker with its parent: after kill -9 of the build it would wait for work
-    for ever.
-    """
-    threading.Thread(
-        target=lambda: (multiprocessing.parent_process().join(), os._exit(1)), daemon=True
-    ).start()
+def _end_with_parent():
+    """Ends this worker with its parent: after kill -9 of the build it would wait for ever."""
+
+    def wait():
+        multiprocessing.parent_process().join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def _as_completed(executor, function, items):
-    asked = {executor.submit(function, item): item for item in items}
+    item_of = {executor.submit(function, item): item for item in items}
     try:
-        for done in concurrent.futures.as_completed(asked):
-            yield asked[done], done.result()
+        for future in concurrent.futures.as_completed(item_of):
+            yield item_of[future], future.result()
     except concurrent.futures.process.BrokenProcessPool as error:
         raise UserError(
             'a process that computes clips was stopped from outside, perhaps for want of memory: '
-            'the same command '
-            'goes on from the clips that are done; a script of your own needs if __name__ == '
-            "'__main__':"
+            'the same command goes on from the clips that are done; a script of your own needs '
+            "if __name__ == '__main__':"
         ) from error
