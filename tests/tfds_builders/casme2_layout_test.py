@@ -187,7 +187,9 @@ def test_editions_are_told_by_content(tmp_path):
         old[0]['sub24_EP07_01'].emotion == 'sadness'
         and old[1]['sub24_EP07_01'].file == 'b.xlsx row 3'
     )
-    assert [row.reason for row in newest[2] if row.file == 'b.xlsx'] == ['a.xlsx is read']
+    assert [row.reason for row in newest[2] if row.file == 'b.xlsx'] == [
+        'another sheet: a.xlsx is read'
+    ]
     (tmp_path / 'b.xlsx').unlink()
     with pytest.raises(UserError, match=r'edition=2014.*a.xlsx \(2019\)'):
         read(tmp_path, edition='2014')

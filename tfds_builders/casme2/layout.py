@@ -1,13 +1,18 @@
-"""Reads the CASME II release: its coding sheets, its image trees, and one clip for each row of a
-sheet.
+"""Reads the CASME II release: its coding sheets and its image trees.
+
+Each row of the sheet that is read becomes one clip.
 """
 
 import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
 
 from mer_jax.errors import UserError
 from tfds_builders import annotated, audit, frames, sheets, trees
 from tfds_builders.audit import Row
 from tfds_builders.casme2 import corrections
+from tfds_builders.clip import Clip
 
 INSTRUCTIONS = (
     'CASME II: apply at http://casme.psych.ac.cn/casme/e2 (signed agreement), then unpack '
@@ -41,131 +46,138 @@ FRAME = r'(reg_)?img_?\d+\.(jpe?g|png|bmp)'
 WORDS = (('crop', 'cropped'), ('preprocess', 'cropped'), ('select', 'selected'), ('raw', 'raw'))
 
 
-def find(manual_dir):
-    """The deepest folder that holds all coding sheets and image trees of `manual_dir`; UserError if
-    one is missing.
+class Sheet(NamedTuple):
+    """One coding sheet."""
+
+    path: Path
+    records: list[dict]  # by column of COLUMNS, and 'row'
+
+    @property
+    def edition(self) -> str:
+        """'2014' or '2019' by the three clips whose label changed; '' if they are missing or
+        mixed.
+        """
+        editions = set()
+        for record in self.records:
+            subject = record['subject'].lower().removeprefix('sub').lstrip('0')
+            if (subject, record['filename']) in RELABELLED:
+                editions.add(EDITIONS.get(record['emotion'].lower(), ''))
+        return editions.pop() if len(editions) == 1 else ''
+
+
+def find(manual_dir: Path) -> Path:
+    """The deepest folder that holds all coding sheets and image trees of `manual_dir`.
+
+    Raises:
+      UserError: there is no sheet, or no tree.
     """
     coding, _ = _sheets(manual_dir)
-    found = _trees(manual_dir)
-    if not found:
+    images = _trees(manual_dir)
+    if not images:
         raise UserError(
             f'{manual_dir} holds no frames as <subject>/<clip>/img46.jpg or reg_img46.jpg; '
             f'{INSTRUCTIONS}'
         )
-    return trees.common_folder(
-        [*(path.parent for path, _ in coding), *(tree.path for tree in found)]
-    )
+    folders = [sheet.path.parent for sheet in coding]
+    return trees.common_folder([*folders, *(tree.path for tree in images)])
 
 
-def read(source, *, options):
-    """(clips, audit rows) of the release in `source`, for a value of each name in OPTIONS; opens
-    sheets and headers.
+def read(source: Path, *, options: Mapping[str, str]) -> tuple[list[Clip], list[Row]]:
+    """Clips and audit rows of the release in `source`; opens sheets and headers of frames.
 
-    The sheet is the newest, or the asked for, edition; sheets that agree in that, the one of 255
-    rows first. Frames are face crops where there are any, else selected, else raw ones, or what
-    `frames` says. UserError where a sheet or frames are missing.
+    The sheet is the newest, or that of the edition in the options; of sheets that agree in that,
+    the one of 255 rows. Frames are face crops where there are any, else selected, else raw ones, or
+    what `frames` says.
+
+    Args:
+      source: as `find` returns it.
+      options: a value of each name in OPTIONS.
+
+    Raises:
+      UserError: such a sheet or such frames are missing.
     """
-    path, records, rows = _sheet(source, options['edition'])
+    sheet, rows = _choose_sheet(source, options['edition'])
     tree, unread = annotated.choose_tree(
         _trees(source), options['frames'], KINDS, source, INSTRUCTIONS
     )
-    rows += unread
-    named = [{**record, 'where': f'{path.name} row {record["row"]}'} for record in records]
-    annotations, wrong = annotated.read_rows(named, _annotation)
-    chosen = corrections.SETS[options['corrections']]
-    clips, more = annotated.join(
-        [*annotations, *_extra(annotations, options['extra'])],
-        annotated.Release(
-            'casme2',
-            source,
-            tree,
-            whole=tree.kind == 'raw',
-            cropped=tree.kind == 'cropped',
-            fps=200.0,
-            edition=_edition(records),
-            corrections={_clip(*key): apex for key, apex in chosen.items()},
-            corrected_by=options['corrections'],
-        ),
+    records = [
+        {**record, 'where': f'{sheet.path.name} row {record["row"]}'} for record in sheet.records
+    ]
+    annotations, sheet_rows = annotated.read_rows(records, _annotation)
+    published = corrections.SETS[options['corrections']]
+    release = annotated.Release(
+        'casme2',
+        source,
+        tree,
+        whole=tree.kind == 'raw',
+        cropped=tree.kind == 'cropped',
+        fps=200.0,
+        edition=sheet.edition,
+        corrections={_clip_id(*key): apex for key, apex in published.items()},
+        corrected_by=options['corrections'],
     )
-    return clips, [*rows, *wrong, *more]
+    annotations += _extra_annotations(annotations, options['extra'])
+    clips, clip_rows = annotated.join(annotations, release)
+    return clips, [*rows, *unread, *sheet_rows, *clip_rows]
 
 
-def files(source):
-    """(coding sheets, frames of all image trees) of `source`: what decides the content."""
-    return [path for path, _ in _sheets(source)[0]], trees.frame_files(_trees(source))
+def files(source: Path) -> tuple[list[Path], list[Path]]:
+    """Coding sheets, and frames of all image trees, of `source`: what decides the content."""
+    coding, _ = _sheets(source)
+    return [sheet.path for sheet in coding], trees.frame_files(_trees(source))
 
 
 def _sheets(folder):
-    """([(path, records)] of all coding sheets, audit rows of the other workbooks); UserError where
-    there is none.
-    """
+    """([Sheet], audit rows of the other workbooks); UserError where there is no coding sheet."""
     coding, rows = annotated.coding_sheets(folder, _load, 'CASME II')
     if not coding:
         names = ', '.join(name for name, *_ in COLUMNS.values())
-        seen = ', '.join(row.file for row in rows[:3]) or 'no workbook at all'
+        there = ', '.join(row.file for row in rows[:3]) or 'no workbook at all'
         raise UserError(
-            f'{folder} holds no sheet with the columns {names} (there is {seen}); {INSTRUCTIONS}'
+            f'{folder} holds no sheet with the columns {names} (there is {there}); {INSTRUCTIONS}'
         )
     return coding, rows
 
 
 def _load(path):
-    """(path, records) of a coding sheet, () of another workbook."""
+    """The Sheet in a workbook, None if it is no coding sheet."""
     records = sheets.find_table(path, COLUMNS)
-    return (
-        (path, records)
-        if any(re.match(r'EP\d', record['filename'], re.IGNORECASE) for record in records)
-        else ()
-    )
+    is_clip = re.compile(r'EP\d', re.IGNORECASE).match
+    return Sheet(path, records) if any(is_clip(record['filename']) for record in records) else None
 
 
-def _sheet(source, wanted):
-    """(path, records, audit rows of the other workbooks) of the sheet that is read."""
+def _choose_sheet(source, wanted):
+    """(the Sheet that is read, audit rows of the other workbooks)."""
     coding, rows = _sheets(source)
-    ranked = sorted(
-        coding,
-        key=lambda item: (len(item[1]) == ROWS, _edition(item[1]), len(item[1])),
-        reverse=True,
-    )
-    if wanted != 'newest':
-        ranked = [item for item in ranked if _edition(item[1]) == wanted]
-    if not ranked:
-        there = ', '.join(
-            f'{path.name} ({_edition(records) or "unknown edition"})' for path, records in coding
-        )
+    candidates = [sheet for sheet in coding if wanted in ('newest', sheet.edition)]
+    if not candidates:
+        names = [f'{sheet.path.name} ({sheet.edition or "unknown edition"})' for sheet in coding]
         raise UserError(
-            f'edition={wanted}: there is no such sheet in {source}, but {there}; {INSTRUCTIONS}'
+            f'edition={wanted}: there is no such sheet in {source}, but {", ".join(names)}; '
+            f'{INSTRUCTIONS}'
         )
-    path, records = ranked[0]
-    others = [other for other, _ in coding if other != path]
-    rows += [
-        Row(annotated.relative(other, source), 'ignored', f'{path.name} is read')
-        for other in others
-    ]
-    return path, records, rows
+    best = max(candidates, key=_rank)
+    for sheet in coding:
+        if sheet is not best:
+            file = annotated.relative(sheet.path, source)
+            rows.append(Row(file, 'ignored', f'another sheet: {best.path.name} is read'))
+    return best, rows
 
 
-def _edition(records):
-    """'2014' or '2019' by the three clips whose label changed; '' where they are missing or
-    mixed.
-    """
-    words = set()
-    for record in records:
-        subject = record['subject'].lower().removeprefix('sub').lstrip('0')
-        if (subject, record['filename']) in RELABELLED:
-            words.add(EDITIONS.get(record['emotion'].lower(), ''))
-    return words.pop() if len(words) == 1 else ''
+def _rank(sheet):
+    return len(sheet.records) == ROWS, sheet.edition, len(sheet.records)
 
 
 def _trees(folder):
-    def kind(path, sample):
+    def kind(path: Path, sample: list[Path]) -> str:
         return _kind(path, sample, folder)
 
-    found = trees.find(folder, clip_id=_clip, frame=FRAME, kind=kind)
-    return [tree for tree in found if any(re.match(r'sub\d\d_ep\d', clip) for clip in tree.clips)]
+    candidates = trees.find(folder, clip_id=_clip_id, frame=FRAME, kind=kind)
+    is_clip = re.compile(r'sub\d\d_ep\d').match
+    return [tree for tree in candidates if any(map(is_clip, tree.clips))]
 
 
-def _clip(subject, filename):
+def _clip_id(subject, filename):
     """('1', 'EP02_01f') -> 'sub01_EP02_01f', for any way to write the subject; '' where it is none
     of 1..99.
     """
@@ -174,19 +186,18 @@ def _clip(subject, filename):
 
 
 def _kind(path, sample, root):
-    """Crops bear 'reg_'; else the folder's name tells; else a whole recording starts with
-    frame 1.
+    """What a tree holds: crops bear 'reg_'; else the folder's name decides; else a whole recording
+    starts with frame 1.
     """
     if sample[0].name.lower().startswith('reg_'):
         return 'cropped'
-    return trees.nearest_word(path, root, WORDS) or (
-        'raw' if frames.number(sample[0]) == 1 else 'selected'
-    )
+    first = 'raw' if frames.number(sample[0]) == 1 else 'selected'
+    return trees.nearest_word(path, root, WORDS) or first
 
 
 def _annotation(record):
     """Annotation of one row; ValueError with a reason."""
-    clip = _clip(record['subject'], record['filename'])
+    clip = _clip_id(record['subject'], record['filename'])
     if not clip:
         raise ValueError(f'Subject is {record["subject"]!r}; must be 01 to 26')
     if not record['filename']:
@@ -203,12 +214,12 @@ def _annotation(record):
     )
 
 
-def _extra(annotations, name):
+def _extra_annotations(annotations, name):
     """Annotations of the published extra clips that the sheet does not have."""
-    known = {annotation.clip for annotation in annotations}
+    in_sheet = {annotation.clip for annotation in annotations}
     for key, (onset, apex, offset, emotion) in corrections.EXTRA[name].items():
-        clip = _clip(*key)
-        if clip not in known:
+        clip = _clip_id(*key)
+        if clip not in in_sheet:
             reason = f'not in the sheet: as published in {corrections.EXTRA_SOURCE}'
             published = f'{onset}/{apex}/{offset} {emotion}'
             yield annotated.Annotation(

@@ -1,12 +1,16 @@
-"""Reads the SAMM release of micro-expression clips: its coding sheet, its image tree, one clip for
-each row.
+"""Reads the SAMM release of micro-expression clips: its coding sheet and its image tree.
+
+Each row of the sheet becomes one clip.
 """
 
 import re
+from collections.abc import Mapping
+from pathlib import Path
 
 from mer_jax.errors import UserError
 from tfds_builders import annotated, audit, sheets, trees
 from tfds_builders.audit import Row
+from tfds_builders.clip import Clip
 from tfds_builders.samm import corrections
 
 INSTRUCTIONS = (
@@ -45,66 +49,72 @@ LONG = (
 )
 
 
-def find(manual_dir):
-    """The deepest folder that holds all coding sheets and image trees of `manual_dir`; UserError if
-    one is missing.
+def find(manual_dir: Path) -> Path:
+    """The deepest folder that holds all coding sheets and image trees of `manual_dir`.
+
+    Raises:
+      UserError: there is no sheet, or no tree.
     """
     coding, others = _sheets(manual_dir)
-    found = _trees(manual_dir)
-    if not found or not coding:
+    images = _trees(manual_dir)
+    if not images or not coding:
         _refuse_long(manual_dir, others)
-        missing = (
-            _no_sheet(others) if found else 'holds no frames as <subject>/<clip>/006_05562.jpg'
-        )
+        missing = 'holds no frames as <subject>/<clip>/006_05562.jpg'
+        if images:
+            missing = _no_sheet(others)
         raise UserError(f'{manual_dir} {missing}; {INSTRUCTIONS}')
-    return trees.common_folder(
-        [*(path.parent for path, _ in coding), *(tree.path for tree in found)]
-    )
+    folders = [path.parent for path, _ in coding]
+    return trees.common_folder([*folders, *(tree.path for tree in images)])
 
 
-def read(source, *, options):
-    """(clips, audit rows) of the release in `source`, for a value of each name in OPTIONS; opens
-    sheets and headers.
+def read(source: Path, *, options: Mapping[str, str]) -> tuple[list[Clip], list[Row]]:
+    """Clips and audit rows of the release in `source`; opens sheets and headers of frames.
 
     Of several sheets the one of 159 rows comes first. Frames are the released ones where there are
-    any, else crops that a user made, or what `frames` says. UserError where a sheet or frames are
-    missing.
+    any, else crops that a user made, or what `frames` says.
+
+    Args:
+      source: as `find` returns it.
+      options: a value of each name in OPTIONS.
+
+    Raises:
+      UserError: a sheet or such frames are missing.
     """
     find(source)
     coding, rows = _sheets(source)
-    path, records = max(coding, key=lambda item: (len(item[1]) == ROWS, len(item[1])))
-    for other in (other for other, _ in coding if other != path):
-        rows.append(Row(annotated.relative(other, source), 'ignored', f'{path.name} is read'))
+    path, records = max(coding, key=lambda sheet: (len(sheet[1]) == ROWS, len(sheet[1])))
+    for other, _ in coding:
+        if other != path:
+            file = annotated.relative(other, source)
+            rows.append(Row(file, 'ignored', f'another sheet: {path.name} is read'))
     tree, unread = annotated.choose_tree(
         _trees(source), options['frames'], KINDS, source, INSTRUCTIONS
     )
     rows += unread
-    rows += [
-        Row(annotated.relative(video, source), 'ignored', LONG) for video in _long_trees(source)
-    ]
-    named = [{**record, 'where': f'{path.name} row {record["row"]}'} for record in records]
-    annotations, wrong = annotated.read_rows(named, _annotation)
-    chosen = corrections.SETS[options['corrections']]
-    clips, more = annotated.join(
-        annotations,
-        annotated.Release(
-            'samm',
-            source,
-            tree,
-            whole=False,
-            cropped=tree.kind == 'cropped',
-            fps=200.0,
-            edition='',
-            corrections={clip: apex for (_, clip), apex in chosen.items()},
-            corrected_by=options['corrections'],
-        ),
+    for video in _long_trees(source):
+        rows.append(Row(annotated.relative(video, source), 'ignored', LONG))
+    records = [{**record, 'where': f'{path.name} row {record["row"]}'} for record in records]
+    annotations, sheet_rows = annotated.read_rows(records, _annotation)
+    published = corrections.SETS[options['corrections']]
+    release = annotated.Release(
+        'samm',
+        source,
+        tree,
+        whole=False,
+        cropped=tree.kind == 'cropped',
+        fps=200.0,
+        edition='',
+        corrections={clip: apex for (_, clip), apex in published.items()},
+        corrected_by=options['corrections'],
     )
-    return clips, [*rows, *wrong, *more]
+    clips, clip_rows = annotated.join(annotations, release)
+    return clips, [*rows, *sheet_rows, *clip_rows]
 
 
-def files(source):
-    """(coding sheets, frames of all image trees) of `source`: what decides the content."""
-    return [path for path, _ in _sheets(source)[0]], trees.frame_files(_trees(source))
+def files(source: Path) -> tuple[list[Path], list[Path]]:
+    """Coding sheets, and frames of all image trees, of `source`: what decides the content."""
+    coding, _ = _sheets(source)
+    return [path for path, _ in coding], trees.frame_files(_trees(source))
 
 
 def _sheets(folder):
@@ -132,43 +142,43 @@ def _no_sheet(others):
 
 def _long_trees(folder):
     """Folders that hold long videos as 006_1/006_1_0001.jpg."""
-    return [
-        path
-        for path in trees.folders(folder)
-        if any(re.fullmatch(LONG_VIDEO, inner.name) for inner in trees.inside(path))
-    ]
+    is_video = re.compile(LONG_VIDEO).fullmatch
+    tree_paths = []
+    for path in trees.folders(folder):
+        if any(is_video(inner.name) for inner in trees.inside(path)):
+            tree_paths.append(path)
+    return tree_paths
 
 
 def _refuse_long(folder, others):
     """UserError where `folder` holds SAMM Long Videos and not (all of) the micro-expression
     clips.
     """
-    seen = [row.file for row in others if row.reason == LONG] + [
-        str(path) for path in _long_trees(folder)
-    ]
-    if seen:
+    paths = [row.file for row in others if row.reason == LONG]
+    paths += [str(path) for path in _long_trees(folder)]
+    if paths:
         raise UserError(
-            f'{seen[0]} in {folder} is of {LONG}; the clips and their own sheet are needed; '
+            f'{paths[0]} in {folder} is of {LONG}; the clips and their own sheet are needed; '
             f'{INSTRUCTIONS}'
         )
 
 
 def _trees(folder):
-    def kind(path, _):
+    def kind(path: Path, sample: list[Path]) -> str:
         return trees.nearest_word(path, folder, (('crop', 'cropped'),)) or 'released'
 
-    found = trees.find(folder, clip_id=_clip_on_disk, frame=FRAME, kind=kind)
-    return [tree for tree in found if any(_clip(clip) for clip in tree.clips)]
+    candidates = trees.find(folder, clip_id=_clip_on_disk, frame=FRAME, kind=kind)
+    return [tree for tree in candidates if any(map(_clip_id, tree.clips))]
 
 
 def _clip_on_disk(subject, name):
     """('006', '006_1_2') -> '006_1_2'; a folder with another name keeps it; '' where that is no
     subject of SAMM.
     """
-    return (_clip(name) or name) if re.fullmatch(r'\d{1,3}', subject) else ''
+    return (_clip_id(name) or name) if re.fullmatch(r'\d{1,3}', subject) else ''
 
 
-def _clip(name):
+def _clip_id(name):
     """'006_1_2' or '6_1_2' -> '006_1_2', '' for anything else."""
     match = re.fullmatch(CLIP, name.strip())
     return f'{int(match[1]):03d}_{match[2]}_{match[3]}' if match else ''
@@ -176,7 +186,7 @@ def _clip(name):
 
 def _annotation(record):
     """Annotation of one row; ValueError with a reason."""
-    clip = _clip(record['filename'])
+    clip = _clip_id(record['filename'])
     if not clip:
         raise ValueError(f'Filename is {record["filename"]!r}; must be as 006_1_2')
     subject = clip.partition('_')[0]
@@ -185,10 +195,8 @@ def _annotation(record):
             f'Subject {record["subject"]!r} and Filename {record["filename"]!r} contradict '
             'each other'
         )
-    onset, offset = (
-        annotated.frame_number('Onset Frame', record['onset']),
-        annotated.frame_number('Offset Frame', record['offset']),
-    )
+    onset = annotated.frame_number('Onset Frame', record['onset'])
+    offset = annotated.frame_number('Offset Frame', record['offset'])
     return annotated.Annotation(
         where=record['where'],
         clip=clip,
@@ -198,17 +206,20 @@ def _annotation(record):
         onset=onset,
         apex=record['apex'],
         offset=offset,
-        repairs=_checksum(record['duration'], offset - onset + 1),
+        repairs=_duration_repair(record['duration'], offset - onset + 1),
     )
 
 
-def _checksum(cell, frames):
-    """The repair that says where Duration contradicts onset and offset; () where it agrees or is
-    not given.
+def _duration_repair(cell, frames):
+    """The repair that says where Duration contradicts onset and offset.
+
+    () where it agrees or is not given.
     """
     try:
         agrees = not cell or sheets.whole(cell) == frames
     except ValueError:
         agrees = False
+    if agrees:
+        return ()
     reason = 'Duration contradicts onset and offset: it is not used'
-    return () if agrees else (audit.Repair(reason, cell, str(frames)),)
+    return (audit.Repair(reason, cell, str(frames)),)
