@@ -25,15 +25,20 @@ UNKNOWN = {
 
 
 def clip_features(emotions: Sequence[str], **arrays) -> tfds.features.FeaturesDict:
-    """Features of one clip: the shared ones and `arrays` (name=feature). One that repeats a shared
-    name is a TypeError.
+    """Features of one clip: the shared ones and `arrays` (name=feature).
 
-    emotion is one of `emotions`, all that a data set has, spelt as annotated. clip (unique in the
-    data set), subject, dataset, action_units ('6+12' as
-    annotated; '' none), apex_source (one of APEX_SOURCES), kind (micro, macro) and edition (of the
-    sheet) are Text; action_units_known tells 'none' from 'not coded'; onset, apex and offset are
-    frame numbers, -1 unknown; fps is 0 where unknown. units holds
-    action_units read: one entry a unit, see mer_jax.preprocess.action_units.Unit.
+    Text: clip (unique in the data set), subject, dataset, action_units ('6+12' as annotated; ''
+    none), apex_source (one of APEX_SOURCES), kind (micro, macro) and edition (of the sheet).
+    emotion is a class. action_units_known separates 'none' from 'not coded'; onset, apex and
+    offset are frame numbers, -1 unknown; fps is 0 where unknown. units holds action_units, read:
+    one entry per unit, see mer_jax.preprocess.action_units.Unit.
+
+    Args:
+      emotions: all emotions of a data set, spelt as annotated.
+      **arrays: features of one kind of input.
+
+    Raises:
+      TypeError: one of `arrays` repeats a shared name.
     """
     text = tfds.features.Text
     shared = {
@@ -64,17 +69,13 @@ def clip_features(emotions: Sequence[str], **arrays) -> tfds.features.FeaturesDi
     return tfds.features.FeaturesDict(dict(**shared, **arrays))
 
 
-def tensor(shape, dtype):
-    """An array feature, compressed; None in `shape` stands for a length that differs from clip to
-    clip.
-    """
+def tensor(shape: tuple[int | None, ...], dtype: type) -> tfds.features.Tensor:
+    """A compressed array feature; None in `shape` is a length that differs from clip to clip."""
     return tfds.features.Tensor(shape=shape, dtype=dtype, encoding='zlib')
 
 
-def example(**fields):
-    """The record of one clip: `fields`, what is unknown filled in, and the action units read from
-    their text.
-    """
+def example(**fields) -> dict:
+    """The record of one clip: `fields`, what is unknown, and the action units, read."""
     record = {**UNKNOWN, **fields}
     units = action_units.parse(record['action_units']) if record['action_units_known'] else ()
     return {**record, 'units': [unit._asdict() for unit in units]}

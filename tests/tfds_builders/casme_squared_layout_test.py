@@ -285,7 +285,10 @@ def test_the_updated_workbook_is_read(tmp_path):
     clips, rows = read(root)
     assert (clips[0].action_units, clips[0].edition) == ('4+9', 'updated')
     name = 'CAS(ME)^2code_final(Updated).xlsx'
-    assert told(rows)['CAS(ME)^2code_final.xlsx'][:2] == ('ignored', f'{name} is read')
+    assert told(rows)['CAS(ME)^2code_final.xlsx'][:2] == (
+        'ignored',
+        f'another sheet: {name} is read',
+    )
     assert layout.files(layout.find(root))[0] == [root / 'x' / name]
     (root / 'x' / name).unlink()
     assert (read(root)[0][0].action_units, read(root)[0][0].edition) == ('45+62', 'original')

@@ -9,6 +9,7 @@ columns.
 """
 
 import re
+from pathlib import Path
 from typing import NamedTuple
 
 from tfds_builders import annotated, sheets
@@ -47,44 +48,46 @@ CLIP = re.compile(r'([a-z]+\d+)_(\d+)', re.IGNORECASE)
 
 
 class Coding(NamedTuple):
-    """One workbook: `records` (dicts by COLUMNS and 'where'), naming rules, and audit rows of rules
-    that contradict.
-    """
+    """One workbook: its records and its naming rules."""
 
-    path: object
-    records: list
-    subjects: dict  # participant -> number of the subject's folder: 1 -> 15
-    videos: dict  # stem of a clip -> code of its video: 'disgust1' -> '0101'
-    rows: list
+    path: Path
+    records: list[dict]  # by COLUMNS and 'where'
+    subjects: dict[int, int]  # participant -> number of the subject's folder: 1 -> 15
+    videos: dict[str, str]  # stem of a clip -> code of its video: 'disgust1' -> '0101'
+    rows: list[Row]  # audit rows of rules that contradict each other
 
     @property
-    def edition(self):
-        """'original' or 'updated' (215 cells of action units differ, nothing else); '' for a part
-        of a sheet.
-        """
+    def edition(self) -> str:
+        """'original' or 'updated': 215 cells of action units differ; '' for a part of a sheet."""
         if any(record['units'] in ORIGINAL for record in self.records):
             return 'original'
         return 'updated' if len(self.records) >= ROWS else ''
 
 
-def load(path):
-    """Coding of a workbook; its records are [] where no sheet is a coding sheet. UserError as
-    sheets.tables.
+def load(path: Path) -> Coding:
+    """Reads a workbook; its records are [] where no sheet is a coding sheet.
+
+    Raises:
+      UserError: it cannot be read.
     """
-    found = Coding(path, [], dict(enumerate(SUBJECTS, 1)), dict(VIDEOS), [])
+    coding = Coding(path, [], dict(enumerate(SUBJECTS, 1)), dict(VIDEOS), [])
     tables = sheets.tables(path)
-    coded = [(rows, _type_column(rows)) for _, rows in tables]
-    for rows, column in coded:
-        if column >= TYPE and not found.records:
-            found.records.extend(_records(rows, column - TYPE, path.name))
-    for (name, rows), (_, column) in zip(tables, coded, strict=True):
-        if column < TYPE and found.records and 'rule' in name.lower():
-            _rules(name, rows, found)
-    return found
+    type_columns = [_type_column(rows) for _, rows in tables]
+    for (_, rows), column in zip(tables, type_columns, strict=True):
+        if column >= TYPE and not coding.records:
+            coding.records.extend(_records(rows, column - TYPE, path.name))
+    for (name, rows), column in zip(tables, type_columns, strict=True):
+        if column < TYPE and coding.records and 'rule' in name.lower():
+            _add_rules(name, rows, coding)
+    return coding
 
 
-def clip_of(record, coding):
-    """(number of the subject's folder, clip code, code of its video); ValueError with a reason."""
+def clip_of(record: dict, coding: Coding) -> tuple[int, str, str]:
+    """Number of the subject's folder, code of the clip, and code of its video.
+
+    Raises:
+      ValueError: the record names no clip; the message is the reason.
+    """
     match = CLIP.fullmatch(record['filename'])
     if not match:
         raise ValueError(f'clip code is {record["filename"]!r}; must be as disgust1_2')
@@ -96,19 +99,22 @@ def clip_of(record, coding):
     try:
         subject = coding.subjects[sheets.whole(record['participant'])]
     except (KeyError, ValueError):
-        known = f'{min(coding.subjects)} to {max(coding.subjects)}'
-        raise ValueError(f'participant is {record["participant"]!r}; must be {known}') from None
+        allowed = f'{min(coding.subjects)} to {max(coding.subjects)}'
+        raise ValueError(f'participant is {record["participant"]!r}; must be {allowed}') from None
     return subject, f'{stem}_{match[2]}', coding.videos[stem]
 
 
-def annotation(record, coding):
-    """Annotation of one record, offset 0 (no offset coded) replaced by the apex; ValueError with a
-    reason.
+def annotation(record: dict, coding: Coding) -> annotated.Annotation:
+    """Annotation of one record; offset 0 (no offset coded) is replaced by the apex.
+
+    Raises:
+      ValueError: a cell is wrong; the message is the reason.
     """
     subject, clip, _ = clip_of(record, coding)
     if record['type'].lower() not in KINDS:
         raise ValueError(f'type is {record["type"]!r}; must be {" or ".join(KINDS)}')
-    onset, offset = (annotated.frame_number(name, record[name]) for name in ('onset', 'offset'))
+    onset = annotated.frame_number('onset', record['onset'])
+    offset = annotated.frame_number('offset', record['offset'])
     repairs = ()
     if offset == 0:
         offset = annotated.frame_number('apex of a row without offset', record['apex'])
@@ -128,49 +134,47 @@ def annotation(record, coding):
 
 def _type_column(rows):
     """Index of the column that names micro- and macro-expressions, -1 where there is none."""
-    columns = [column for row in rows for column, cell in enumerate(row) if cell.lower() in KINDS]
+    columns = []
+    for row in rows:
+        columns += [column for column, cell in enumerate(row) if cell.lower() in KINDS]
     return max(set(columns), key=columns.count) if columns else -1
 
 
 def _records(rows, start, name):
     """Rows as dictionaries; a header above the first row, and empty rows, are left out."""
-    found = []
+    end, records = start + len(COLUMNS), []
     for number, row in enumerate(rows, 1):
-        cells = [*row, *[''] * (start + len(COLUMNS))][start : start + len(COLUMNS)]
-        header = not found and cells[TYPE].lower() not in KINDS and not CLIP.fullmatch(cells[1])
+        padded = [*row, *[''] * end]
+        cells = padded[start:end]
+        header = not records and cells[TYPE].lower() not in KINDS and not CLIP.fullmatch(cells[1])
         if any(cells) and not header:
-            found.append(
-                {**dict(zip(COLUMNS, cells, strict=True)), 'where': f'{name} row {number}'}
-            )
-    return found
+            record = dict(zip(COLUMNS, cells, strict=True))
+            records.append({**record, 'where': f'{name} row {number}'})
+    return records
 
 
-def _rules(name, rows, coding):
+def _add_rules(name, rows, coding):
     """Adds the naming rules of a sheet ('15', 's15', '1' or '0101', 'disgust1') to `coding`, and
     errors to its rows.
     """
     for number, row in enumerate(rows, 1):
         where = f'{coding.path.name} {name} row {number}'
-        for before, cell, after in zip(['', *row], row, [*row[1:], ''], strict=False):
-            subject, stem = (
-                re.fullmatch(r's(\d+)', cell, re.I),
-                re.fullmatch(r'[a-z]{2,}\d+', cell, re.I),
-            )
+        for index, cell in enumerate(row):
+            before = row[index - 1] if index else ''
+            after = row[index + 1] if index + 1 < len(row) else ''
+            subject = re.fullmatch(r's(\d+)', cell, re.IGNORECASE)
+            is_stem = re.fullmatch(r'[a-z]{2,}\d+', cell, re.IGNORECASE)
             if subject and after.isdecimal():
-                _agree(coding.subjects, int(after), int(subject[1]), where, coding.rows)
-            elif stem and before.isdecimal():
-                _agree(coding.videos, cell.lower(), before.zfill(4), where, coding.rows)
+                _add_rule(coding.subjects, int(after), int(subject[1]), where, coding.rows)
+            elif is_stem and before.isdecimal():
+                _add_rule(coding.videos, cell.lower(), before.zfill(4), where, coding.rows)
 
 
-def _agree(known, key, value, where, rows):
-    """Adds key: value, or an error row where the key is known otherwise: frames of another person
+def _add_rule(rules, key, value, where, rows):
+    """Adds key: value, or an error row where another value is there: frames of another person
     would be read.
     """
-    if known.setdefault(key, value) != value:
-        rows.append(
-            Row(
-                where,
-                'error',
-                f'{key} is {value}, but {known[key]} by other rows or in the release',
-            )
-        )
+    there = rules.setdefault(key, value)
+    if there != value:
+        reason = f'{key} is {value}, but {there} by other rows or in the release'
+        rows.append(Row(where, 'error', reason))

@@ -10,11 +10,14 @@ Trees below those names with any other layout are not read.
 
 import re
 from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
 
 from mer_jax.errors import UserError
 from tfds_builders import annotated, frames, trees
 from tfds_builders.audit import Row
 from tfds_builders.casme_squared import coding
+from tfds_builders.clip import Clip
 
 INSTRUCTIONS = (
     'CAS(ME)^2: apply at http://casme.psych.ac.cn/casme/e3 (signed agreement), then unpack '
@@ -33,93 +36,94 @@ WORDS = (('crop', 'cropped'), ('select', 'selected'), ('raw', 'raw'))
 _VIDEO = re.compile(r'(\d+)_(\d{4})(\D.*)?')
 
 
-def find(manual_dir):
-    """The deepest folder that holds all workbooks and image trees below `manual_dir`; UserError
-    where one misses.
+def find(manual_dir: Path) -> Path:
+    """The deepest folder that holds all workbooks and image trees below `manual_dir`.
+
+    Raises:
+      UserError: there is no workbook, or no tree.
     """
-    found = _trees(manual_dir) if manual_dir.is_dir() else []
-    if not found:
+    images = _trees(manual_dir) if manual_dir.is_dir() else []
+    if not images:
         raise UserError(
             f'{manual_dir} holds no frames as <subject>/<video or clip>/img001.jpg; {INSTRUCTIONS}'
         )
     books, _ = _codings(manual_dir)
-    return trees.common_folder(
-        [*(book.path.parent for book in books), *(tree.path for tree, _ in found)]
-    )
+    folders = [book.path.parent for book in books]
+    return trees.common_folder([*folders, *(tree.path for tree, _ in images)])
 
 
-def read(source, *, options):
-    """(clips, audit rows) of `source`, for a value of each name in OPTIONS; opens sheets and file
-    headers.
+def read(source: Path, *, options: Mapping[str, str]) -> tuple[list[Clip], list[Row]]:
+    """Clips and audit rows of `source`; opens sheets and headers of frames.
 
     The updated workbook is read where it is there. Micro-expressions only, unless macro='on'.
-    Frames: the first of PREFERENCE that is there and is what `frames` says. UserError where a
-    workbook or such frames are missing.
+    Frames: the first of PREFERENCE that is there and is what `frames` says.
+
+    Args:
+      source: as `find` returns it.
+      options: a value of each name in OPTIONS.
+
+    Raises:
+      UserError: a workbook or such frames are missing.
     """
-    book, rows = _coding(source)
-    tree, whole, others = _choose(_trees(source), options['frames'], source)
+    book, rows = _choose_coding(source)
+    tree, whole, others = _choose_tree(_trees(source), options['frames'], source)
     rows += annotated.unread_trees([other for other, _ in others], tree, source)
-    annotations, wrong = annotated.read_rows(
-        book.records, lambda record: coding.annotation(record, book)
+    annotations, kinds, sheet_rows = _annotations(book)
+    folders = _by_clip(tree, whole, annotations, book)
+    rows += _unused(tree, folders, source)
+    wanted = annotations
+    if options['macro'] == 'off':
+        wanted = [item for item in annotations if kinds[item.clip] == 'micro']
+        reason = 'macro-expression: macro=on takes them too'
+        for item in annotations:
+            if kinds[item.clip] == 'macro':
+                rows.append(Row(item.where, 'dropped', reason, item.clip))
+                folders.pop(item.clip, None)
+    release = annotated.Release(
+        'casme_squared',
+        source,
+        tree._replace(clips=folders),
+        whole=whole,
+        cropped=tree.kind == 'cropped',
+        fps=30.0,
+        edition=book.edition,
+        corrections={},
+        corrected_by='none',
     )
-    records = {record['where']: record for record in book.records}
-    kinds = {item.clip: coding.KINDS[records[item.where]['type'].lower()] for item in annotations}
-    left_out = [
-        item for item in annotations if kinds[item.clip] == 'macro' and options['macro'] == 'off'
-    ]
-    folders = _by_clip(tree, whole, annotations, records, book)
-    used = {path for paths in folders.values() for path in paths}
-    unused = [
-        (path, name)
-        for name, paths in sorted(tree.clips.items())
-        for path in paths
-        if path not in used
-    ]
-    rows += [_unused(path, name, source) for path, name in unused]
-    rows += [
-        Row(item.where, 'dropped', 'macro-expression: macro=on takes them too', item.clip)
-        for item in left_out
-    ]
-    gone = {item.clip for item in left_out}
-    clips, more = annotated.join(
-        [item for item in annotations if item.clip not in gone],
-        annotated.Release(
-            'casme_squared',
-            source,
-            tree._replace(clips={clip: folders[clip] for clip in folders if clip not in gone}),
-            whole=whole,
-            cropped=tree.kind == 'cropped',
-            fps=30.0,
-            edition=book.edition,
-            corrections={},
-            corrected_by='none',
-        ),
-    )
-    return [clip._replace(kind=kinds[clip.clip]) for clip in clips], [*rows, *wrong, *more]
+    clips, clip_rows = annotated.join(wanted, release)
+    clips = [clip._replace(kind=kinds[clip.clip]) for clip in clips]
+    return clips, [*rows, *sheet_rows, *clip_rows]
 
 
-def files(source):
-    """(the coding workbook, frames of the annotated intervals in all image trees): what decides the
-    content.
+def files(source: Path) -> tuple[list[Path], list[Path]]:
+    """The coding workbook, and frames of the annotated intervals in all image trees.
+
+    They decide the content.
     """
-    book, _ = _coding(source)
-    annotations, _ = annotated.read_rows(
-        book.records, lambda record: coding.annotation(record, book)
-    )
-    records, found = {record['where']: record for record in book.records}, []
+    book, _ = _choose_coding(source)
+    annotations, _, _ = _annotations(book)
+    paths = []
     for tree, whole in _trees(source):
         intervals = defaultdict(list)
-        folders = _by_clip(tree, whole, annotations, records, book)
+        folders = _by_clip(tree, whole, annotations, book)
         for item in annotations:
             for folder in folders.get(item.clip, ()):
                 intervals[folder].append((item.onset, item.offset))
-        for folder, wanted in intervals.items():
-            found += [
-                path
-                for number, path in frames.numbered(folder)
-                if any(first <= number <= last for first, last in wanted)
-            ]
-    return [book.path], found
+        for folder, inside in intervals.items():
+            for number, path in frames.numbered(folder):
+                if any(onset <= number <= offset for onset, offset in inside):
+                    paths.append(path)
+    return [book.path], paths
+
+
+def _annotations(book):
+    """([Annotation], {clip id: 'micro' or 'macro'}, audit rows) of a workbook."""
+    annotations, rows = annotated.read_rows(
+        book.records, lambda record: coding.annotation(record, book)
+    )
+    type_of = {record['where']: record['type'].lower() for record in book.records}
+    kinds = {item.clip: coding.KINDS[type_of[item.where]] for item in annotations}
+    return annotations, kinds, rows
 
 
 def _codings(folder):
@@ -128,29 +132,28 @@ def _codings(folder):
     """
     books, rows = annotated.coding_sheets(folder, _load, 'CAS(ME)^2')
     if not books:
-        seen = ', '.join(row.file for row in rows[:3]) or 'no workbook at all'
+        there = ', '.join(row.file for row in rows[:3]) or 'no workbook at all'
         raise UserError(
             f'{folder} holds no workbook whose eighth column says micro-expression or '
-            'macro-expression '
-            f'(there is {seen}); {INSTRUCTIONS}'
+            f'macro-expression (there is {there}); {INSTRUCTIONS}'
         )
-    return sorted(
+    best_first = sorted(
         books, key=lambda book: (book.edition == 'updated', len(book.records)), reverse=True
-    ), rows
+    )
+    return best_first, rows
 
 
 def _load(path):
     book = coding.load(path)
-    return book if book.records else ()
+    return book if book.records else None
 
 
-def _coding(source):
-    """(Coding that is read, audit rows of all that was found besides or contradicts itself)."""
+def _choose_coding(source):
+    """(the Coding that is read, audit rows of other workbooks and of contradictions)."""
     (book, *others), rows = _codings(source)
-    rows += [
-        Row(annotated.relative(other.path, source), 'ignored', f'{book.path.name} is read')
-        for other in others
-    ]
+    reason = f'another sheet: {book.path.name} is read'
+    for other in others:
+        rows.append(Row(annotated.relative(other.path, source), 'ignored', reason))
     return book, [*rows, *book.rows]
 
 
@@ -159,35 +162,36 @@ def _trees(folder):
     's15_disgust1_1' else.
     """
 
-    def kind(path, sample):
-        return trees.nearest_word(path, folder, WORDS) or (
-            'cropped' if '_' in sample[0].name else 'raw'
-        )
+    def kind_of_videos(path: Path, sample: list[Path]) -> str:
+        by_name = 'cropped' if '_' in sample[0].name else 'raw'
+        return trees.nearest_word(path, folder, WORDS) or by_name
 
-    def kind_of_clips(path, sample):
+    def kind_of_clips(path: Path, sample: list[Path]) -> str:
         return trees.nearest_word(path, folder, WORDS[:2]) or 'selected'
 
-    videos = trees.find(folder, clip_id=_video_id, frame=FRAME, kind=kind)
+    videos = trees.find(folder, clip_id=_video_id, frame=FRAME, kind=kind_of_videos)
     clips = trees.find(folder, clip_id=_clip_id, frame=FRAME, kind=kind_of_clips)
-    found = [*((tree, True) for tree in videos), *((tree, False) for tree in clips)]
-    return [(tree, whole) for tree, whole in found if (tree.kind, whole) in PREFERENCE]
+    candidates = [(tree, True) for tree in videos] + [(tree, False) for tree in clips]
+    return [(tree, whole) for tree, whole in candidates if (tree.kind, whole) in PREFERENCE]
 
 
-def _choose(found, wanted, source):
+def _choose_tree(candidates, wanted, source):
     """(tree, whole, others) by PREFERENCE, of two alike the one with more folders; UserError where
     none is `wanted`.
     """
-
-    def rank(item):
-        return PREFERENCE.index((item[0].kind, item[1])), -len(item[0].clips)
-
-    ranked = sorted((item for item in found if wanted in ('auto', item[0].kind)), key=rank)
-    if not ranked:
-        there = ', '.join(sorted({tree.kind for tree, _ in found})) or 'none'
+    of_kind = [item for item in candidates if wanted in ('auto', item[0].kind)]
+    if not of_kind:
+        there = ', '.join(sorted({tree.kind for tree, _ in candidates})) or 'none'
         raise UserError(
             f'frames={wanted}: there are no such frames in {source}, but {there}; {INSTRUCTIONS}'
         )
-    return *ranked[0], [item for item in found if item is not ranked[0]]
+    best = min(of_kind, key=_rank)
+    return *best, [item for item in candidates if item is not best]
+
+
+def _rank(item):
+    tree, whole = item
+    return PREFERENCE.index((tree.kind, whole)), -len(tree.clips)
 
 
 def _subject(name):
@@ -197,46 +201,50 @@ def _subject(name):
 
 
 def _video_id(subject, name):
-    """('s15', '15_0101disgustingteeth') -> 's15_0101'; 's19_23_0502' where the two name two people;
-    '' if no video.
+    """('s15', '15_0101disgustingteeth') -> 's15_0101'; '' if it is no video.
+
+    's19_23_0502' where the two names are of two people.
     """
     match, owner = _VIDEO.fullmatch(name), _subject(subject)
     if not match or owner < 0:
         return ''
-    return (
-        f's{owner:02d}_{match[2]}'
-        if int(match[1]) == owner
-        else f's{owner:02d}_{match[1]}_{match[2]}'
-    )
+    if int(match[1]) == owner:
+        return f's{owner:02d}_{match[2]}'
+    return f's{owner:02d}_{match[1]}_{match[2]}'
 
 
 def _clip_id(subject, name):
     """('s15' or '15', 'disgust1_1') -> 's15_disgust1_1', '' for anything else."""
-    return (
-        f's{_subject(subject):02d}_{name.lower()}'
-        if coding.CLIP.fullmatch(name) and _subject(subject) >= 0
-        else ''
-    )
+    owner = _subject(subject)
+    return f's{owner:02d}_{name.lower()}' if coding.CLIP.fullmatch(name) and owner >= 0 else ''
 
 
-def _by_clip(tree, whole, annotations, records, book):
+def _by_clip(tree, whole, annotations, book):
     """{clip id: folders} of the annotated clips that have one in `tree`."""
-    found = {}
+    records = {record['where']: record for record in book.records}
+    folders = {}
     for item in annotations:
         _, _, video = coding.clip_of(records[item.where], book)
         name = f'{item.subject}_{video}' if whole else item.clip
         if name in tree.clips:
-            found[item.clip] = tree.clips[name]
-    return found
+            folders[item.clip] = tree.clips[name]
+    return folders
 
 
-def _unused(path, name, source):
-    """Audit row of a folder that no row of the sheet names."""
+def _unused(tree, folders, source):
+    """Audit rows of the folders of a tree that no row of the sheet names."""
+    used = set()
+    for paths in folders.values():
+        used.update(paths)
+    rows = []
+    for name, paths in sorted(tree.clips.items()):
+        rows += [_unused_row(path, name, source) for path in paths if path not in used]
+    return rows
+
+
+def _unused_row(path, name, source):
     file = annotated.relative(path, source)
     if re.fullmatch(r's\d+_\d+_\d{4}', name):
-        return Row(
-            file,
-            'dropped',
-            f'whose recording it is cannot be seen: it stands under {path.parent.name}',
-        )
+        reason = f'whose recording it is cannot be seen: it stands under {path.parent.name}'
+        return Row(file, 'dropped', reason)
     return Row(file, 'ignored', 'no row of the sheet names it')

@@ -1,8 +1,10 @@
-"""Walks `<subject>/u_test/<class>/<subject>_<clip> .png` and says of every entry what it is or what
-is wrong with it.
+"""Walks `<subject>/u_test/<class>/<subject>_<clip> .png`.
+
+Every entry is a clip to read, or gets an audit row that says what is wrong with it.
 """
 
 import re
+from pathlib import Path
 from typing import NamedTuple
 
 from tfds_builders.audit import Row
@@ -16,29 +18,24 @@ EMOTIONS = {'0': 'negative', '1': 'positive', '2': 'surprise'}
 class Clip(NamedTuple):
     """A file at its right place."""
 
-    path: object
+    path: Path
     clip: str
     subject: str
     dataset: str
     emotion: str
 
 
-def walk(source):
-    """Returns (clips, rows): the files to read, and audit rows of all other entries below `source`,
-    both sorted.
-    """
-    found = [
-        item
-        for folder in _entries(source, source, 'a subject folder')
-        for item in _subject(source, folder)
-    ]
-    clips = [item for item in found if isinstance(item, Clip)]
-    return _refuse_doubles(source, clips, [item for item in found if isinstance(item, Row)])
+def walk(source: Path) -> tuple[list[Clip], list[Row]]:
+    """The files to read, and audit rows of all other entries below `source`, both sorted."""
+    clips, rows = [], []
+    for folder in _entries(source, source, 'a subject folder'):
+        for item in _subject(source, folder):
+            (clips if isinstance(item, Clip) else rows).append(item)
+    return _refuse_doubles(source, clips, rows)
 
 
-def clip_id(subject, name):
-    """'006_006_1_2 ' -> '006_1_2', 'sub01_EP02_01f ' -> 'sub01_EP02_01f': subject, '_', clip, the
-    subject once only.
+def clip_id(subject: str, name: str) -> str:
+    """'006_006_1_2 ' -> '006_1_2', 'sub01_EP02_01f ' -> 'sub01_EP02_01f'.
 
     `name` is the file's name without '.png'; returns '' where it is not of that form.
     """
@@ -63,55 +60,46 @@ def _subject(source, folder):
     """Clips and rows of one subject."""
     if isinstance(folder, Row):
         return [folder]
-    dataset = next(
-        (name for name, pattern in DATASETS.items() if re.fullmatch(pattern, folder.name)), ''
-    )
+    dataset = _dataset_of(folder.name)
     if not dataset:
-        return [
-            _row(
-                source,
-                folder,
-                'error',
-                'a subject is named 006 (SAMM), s01 (SMIC) or sub01 (CASME II)',
-            )
-        ]
-    found = []
+        reason = 'a subject is named 006 (SAMM), s01 (SMIC) or sub01 (CASME II)'
+        return [_row(source, folder, 'error', reason)]
+    items = []
     for entry in _entries(source, folder, 'u_test and u_train'):
         if isinstance(entry, Row):
-            found.append(entry)
+            items.append(entry)
         elif entry.name == 'u_train':
-            found.append(_row(source, entry, 'ignored', "the other subjects' clips"))
+            items.append(_row(source, entry, 'ignored', "the other subjects' clips"))
         elif entry.name != 'u_test':
-            found.append(_row(source, entry, 'error', 'only u_test and u_train may stand here'))
+            items.append(_row(source, entry, 'error', 'only u_test and u_train may stand here'))
         else:
-            found.extend(_classes(source, entry, folder.name, dataset))
-    if not any(isinstance(item, Clip) or item.status == 'error' for item in found):
-        found.append(
-            _row(
-                source, folder, 'error', 'subject without a clip; expected u_test/<0, 1 or 2>/*.png'
-            )
-        )
-    return found
+            items += _classes(source, entry, folder.name, dataset)
+    if not any(isinstance(item, Clip) or item.status == 'error' for item in items):
+        reason = 'subject without a clip; expected u_test/<0, 1 or 2>/*.png'
+        items.append(_row(source, folder, 'error', reason))
+    return items
+
+
+def _dataset_of(subject):
+    """The data set whose subjects have such names; '' if there is none."""
+    for dataset, pattern in DATASETS.items():
+        if re.fullmatch(pattern, subject):
+            return dataset
+    return ''
 
 
 def _classes(source, folder, subject, dataset):
     """Clips and rows of one subject's u_test."""
-    found = []
+    items = []
     for entry in _entries(source, folder, 'class folders 0, 1, 2'):
         if isinstance(entry, Row):
-            found.append(entry)
-        elif entry.name not in EMOTIONS:
-            found.append(
-                _row(
-                    source,
-                    entry,
-                    'error',
-                    'a class folder is 0 (negative), 1 (positive) or 2 (surprise)',
-                )
-            )
+            items.append(entry)
+        elif entry.name in EMOTIONS:
+            items += [_file(source, path, subject, dataset) for path in sorted(entry.iterdir())]
         else:
-            found.extend(_file(source, path, subject, dataset) for path in sorted(entry.iterdir()))
-    return found
+            reason = 'a class folder is 0 (negative), 1 (positive) or 2 (surprise)'
+            items.append(_row(source, entry, 'error', reason))
+    return items
 
 
 def _file(source, path, subject, dataset):
@@ -122,12 +110,8 @@ def _file(source, path, subject, dataset):
         return _row(source, path, 'error', 'not a file; only PNG files may stand here')
     clip = clip_id(subject, path.stem) if path.suffix.lower() == '.png' else ''
     if not clip:
-        return _row(
-            source,
-            path,
-            'error',
-            f'must be named {subject}_<clip>.png, with or without a blank before .png',
-        )
+        reason = f'must be named {subject}_<clip>.png, with or without a blank before .png'
+        return _row(source, path, 'error', reason)
     return Clip(path, clip, subject, dataset, EMOTIONS[path.parent.name])
 
 
@@ -137,14 +121,8 @@ def _refuse_doubles(source, clips, rows):
     for item in clips:
         if first.setdefault(item.clip, item) is not item:
             other = first[item.clip].path.relative_to(source).as_posix()
-            rows.append(
-                _row(
-                    source,
-                    item.path,
-                    'error',
-                    f'same clip {item.clip} as {other!r}; one of the two must go',
-                )
-            )
+            reason = f'same clip {item.clip} as {other!r}; one of the two must go'
+            rows.append(_row(source, item.path, 'error', reason))
     return list(first.values()), rows
 
 

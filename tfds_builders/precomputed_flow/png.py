@@ -1,9 +1,8 @@
-"""Reads a small PNG of one exact size and kind, looking at its header before anything is
-decoded.
-"""
+"""Reads a small PNG of one exact size and kind; its header is checked before it is decoded."""
 
 import struct
 import zlib
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -12,9 +11,12 @@ SIGNATURE = b'\x89PNG\r\n\x1a\n'
 KINDS = {0: 'grey', 2: 'RGB', 3: 'palette', 4: 'grey with alpha', 6: 'RGBA'}
 
 
-def read_rgb(path, *, height, width):
-    """Returns uint8 [height, width, 3] in RGB order; ValueError with what is wrong, OSError where
-    it cannot be read.
+def read_rgb(path: Path, *, height: int, width: int) -> np.ndarray:
+    """Reads a PNG as uint8 [height, width, 3] in RGB order.
+
+    Raises:
+      ValueError: it is another picture, or damaged; the message is the reason.
+      OSError: it cannot be read.
     """
     wanted = f'must be a {height}x{width} 8-bit RGB PNG'
     with open(path, 'rb') as file:
@@ -50,8 +52,7 @@ def _check_chunks(data, wanted):
     while name != b'IEND':
         length, name = struct.unpack('>I4s', data[at : at + 8].ljust(8, b'\0'))
         end = at + 8 + length
-        if len(data) < end + 4 or zlib.crc32(data[at + 4 : end]) != int.from_bytes(
-            data[end : end + 4], 'big'
-        ):
+        checksum = int.from_bytes(data[end : end + 4], 'big')
+        if len(data) < end + 4 or zlib.crc32(data[at + 4 : end]) != checksum:
             raise ValueError(f'cut off or damaged after {min(at, len(data))} bytes; {wanted}')
         at = end + 4

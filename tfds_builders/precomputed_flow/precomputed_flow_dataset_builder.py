@@ -26,20 +26,17 @@ class Builder(base.ClipBuilder):
     CODE = ('tfds_builders.precomputed_flow.layout', 'tfds_builders.precomputed_flow.png')
 
     def _info(self):
-        return self.clip_info(
-            schema.clip_features(
-                tuple(layout.EMOTIONS.values()), flow=schema.tensor((HEIGHT, WIDTH, 3), np.uint8)
-            )
-        )
+        flow = schema.tensor((HEIGHT, WIDTH, 3), np.uint8)
+        return self.clip_info(schema.clip_features(tuple(layout.EMOTIONS.values()), flow=flow))
 
-    def settings(self):
+    def settings(self) -> dict:
         return {
             'classes': layout.EMOTIONS,
             'datasets': layout.DATASETS,
             'channels': ['u', 'v', 'strain'],
         }
 
-    def source(self, manual_dir):
+    def source(self, manual_dir: Path) -> Path:
         """`manual_dir`/norm_u_v_os, or `manual_dir` itself where subjects with a u_test stand in
         it.
         """
@@ -51,11 +48,13 @@ class Builder(base.ClipBuilder):
             f'{INSTRUCTIONS}'
         )
 
-    def source_files(self, source):
+    def source_files(self, source: Path) -> tuple[list[Path], list[Path]]:
         """Everything but litter and u_train, which would be 68 copies of the same files."""
-        return base.files_below(
-            source, skip=lambda name: base.is_litter(name) or name == 'u_train'
-        ), []
+
+        def skip(name: str) -> bool:
+            return base.is_litter(name) or name == 'u_train'
+
+        return base.files_below(source, skip=skip), []
 
     def _split_generators(self, dl_manager):
         source = self.source(dl_manager.manual_dir)

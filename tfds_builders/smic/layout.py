@@ -1,5 +1,4 @@
-"""Finds the short clips of SMIC and says of every folder what became of it; the release has no
-sheet and no apexes.
+"""Finds the short clips of SMIC; the release has no sheet and no apexes.
 
 Source: X. Li, T. Pfister, X. Huang, G. Zhao, M. Pietikäinen, "A Spontaneous Micro-expression
 Database: Inducement, Collection and Baseline", FG 2013. On disk:
@@ -10,8 +9,10 @@ SMIC_all_cropped/HS/.../reg_image559740.bmp. Numbers are running counters of the
 import os
 import re
 from collections import defaultdict
+from collections.abc import Mapping
 from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 from mer_jax.errors import UserError
 from tfds_builders import annotated, audit, frames, trees
@@ -33,16 +34,36 @@ _CLIP = re.compile(r's0*([0-9]{1,2})_(ne|po|sur)_([0-9]+)', re.I)
 _LONG = re.compile(r'smic[-_ ]?((hs|vis|nir)[-_ ]?)?e([-_ ]|$)|hs_long', re.I)
 
 
-def find(manual_dir):
-    """The folder inside `manual_dir` that holds all camera folders; UserError that ends in
-    INSTRUCTIONS.
+class ClipFolder(NamedTuple):
+    """A folder at the place of a clip; its frames have not been looked at."""
+
+    folder: Path
+    clip: str
+    subject: str
+    emotion: str
+
+
+class CameraTree(NamedTuple):
+    """The folder of one camera, with subjects and emotions below it."""
+
+    camera: str
+    kind: str  # 'raw' or 'cropped'
+    path: Path
+
+
+def find(manual_dir: Path) -> Path:
+    """The folder inside `manual_dir` that holds all camera folders.
+
+    Raises:
+      UserError: there is none; it ends in INSTRUCTIONS.
     """
     manual_dir = Path(os.path.abspath(manual_dir))
     if not manual_dir.is_dir():
         raise UserError(f'{manual_dir} is not a folder; {INSTRUCTIONS}')
-    found = [path for _, _, path in _trees(manual_dir)]
-    if found:
-        return trees.common_folder([path if path == manual_dir else path.parent for path in found])
+    paths = [tree.path for tree in _trees(manual_dir)]
+    if paths:
+        parents = [path if path == manual_dir else path.parent for path in paths]
+        return trees.common_folder(parents)
     for folder in trees.folders(manual_dir):
         for name in (folder.name, *sorted(os.listdir(folder))):
             if _LONG.match(name):
@@ -54,90 +75,82 @@ def find(manual_dir):
     raise UserError(f'{manual_dir} holds no short clips of SMIC; {INSTRUCTIONS}')
 
 
-def read(source, *, options):
-    """(clips, audit rows) of one camera; onset and offset are the first and the last whole file of
-    a clip's folder.
+def read(source: Path, *, options: Mapping[str, str]) -> tuple[list[Clip], list[Row]]:
+    """Clips and audit rows of one camera.
 
-    options: see OPTIONS; frames='auto' takes the release's face crops where they are there, else
-    whole frames. Raises UserError where the camera or the kind of frames asked for is not there.
+    Onset and offset are the first and the last whole file of a clip's folder. frames='auto' takes
+    the release's face crops where they are there, else whole frames.
+
+    Args:
+      source: as `find` returns it.
+      options: a value of each name in OPTIONS.
+
+    Raises:
+      UserError: the camera or the kind of frames is not there.
     """
-    kind, tree = _choose(Path(source), options)
-    found = [item for folder in trees.inside(tree) for item in _subject(folder, tree)]
-    rows = [item for item in found if isinstance(item, Row)]
-    rows += [
-        _row(
-            other,
-            other,
-            'ignored',
-            f'{camera} {other_kind} frames: {annotated.relative(tree, tree.parent)} ones are read',
-        )
-        for camera, other_kind, other in _trees(Path(source))
-        if other != tree
-    ]
-    folders = defaultdict(list)
-    for item in found:
-        if not isinstance(item, Row):
-            folders[item['clip']].append(item)
+    camera_trees = _trees(Path(source))
+    kind, tree = _choose(camera_trees, options, source)
+    clip_folders, rows = _walk(tree)
+    instead = f'{annotated.relative(tree, tree.parent)} ones are read'
+    for camera, other_kind, other in camera_trees:
+        if other != tree:
+            rows.append(_row(other, other, 'ignored', f'{camera} {other_kind} frames: {instead}'))
+    folders_of_clip = defaultdict(list)
+    for clip_folder in clip_folders:
+        folders_of_clip[clip_folder.clip].append(clip_folder)
     clips = []
-    for same in folders.values():
+    for same in folders_of_clip.values():
         if len(same) > 1:
-            names = ', '.join(annotated.relative(item['folder'], tree.parent) for item in same)
+            names = ', '.join(annotated.relative(item.folder, tree.parent) for item in same)
             reason = f'one clip in several folders: {names}'
-            rows += [_row(item['folder'], tree, 'error', reason, item['clip']) for item in same]
+            rows += [_row(item.folder, tree, 'error', reason, item.clip) for item in same]
             continue
-        clip, more = _clip(same[0], tree, options['camera'], kind == 'cropped')
+        clip, clip_rows = _clip(same[0], tree, options['camera'], kind == 'cropped')
         clips += clip
-        rows += more
+        rows += clip_rows
     return sorted(clips), sorted(rows)
 
 
-def files(source):
-    """(no sheets, all pictures in clip folders of all cameras)."""
-    folders = [
-        item['folder']
-        for _, _, tree in _trees(Path(source))
-        for subject in trees.inside(tree)
-        for item in _subject(subject, tree)
-        if not isinstance(item, Row)
-    ]
-    return [], [path for folder in folders for _, path in frames.numbered(folder)]
+def files(source: Path) -> tuple[list[Path], list[Path]]:
+    """No sheets, and all pictures in clip folders of all cameras."""
+    paths = []
+    for tree in _trees(Path(source)):
+        clip_folders, _ = _walk(tree.path)
+        for clip_folder in clip_folders:
+            paths += [path for _, path in frames.numbered(clip_folder.folder)]
+    return [], paths
 
 
 def _trees(folder):
-    """[(camera, 'raw' or 'cropped', path)] of `folder` and its sub-folders that hold subjects with
-    emotion folders.
-    """
-    found = []
+    """[CameraTree] of `folder` and its sub-folders that hold subjects with emotion folders."""
+    camera_trees = []
     for path in trees.folders(folder):
-        if path.name.lower() in FPS and not any(
-            _LONG.match(part) for part in path.relative_to(folder.parent).parts
-        ):
-            pictures = _first_clip(path)
-            if pictures:
-                cropped = 'crop' in path.parent.name.lower() or pictures[0][
-                    1
-                ].name.lower().startswith('reg_')
-                found.append((path.name.lower(), 'cropped' if cropped else 'raw', path))
-    return found
+        camera = path.name.lower()
+        if camera not in FPS or any(map(_LONG.match, path.relative_to(folder.parent).parts)):
+            continue
+        pictures = _first_clip(path)
+        if pictures:
+            _, first = pictures[0]
+            cropped = 'crop' in path.parent.name.lower() or first.name.lower().startswith('reg_')
+            camera_trees.append(CameraTree(camera, 'cropped' if cropped else 'raw', path))
+    return camera_trees
 
 
-def _choose(source, options):
+def _choose(camera_trees, options, source):
     """(kind, path) of the one tree that the options ask for."""
-    here = defaultdict(list)
-    for camera, kind, path in _trees(source):
-        here[camera, kind].append(path)
+    paths_of = defaultdict(list)
+    for camera, kind, path in camera_trees:
+        paths_of[camera, kind].append(path)
     kinds = PREFERENCE if options['frames'] == 'auto' else (options['frames'],)
     for kind in kinds:
-        paths = here[options['camera'], kind]
+        paths = paths_of.get((options['camera'], kind), [])
         if len(paths) > 1:
             raise UserError(
                 f'SMIC: {paths[0]} and {paths[1]} hold the same camera; keep one of them'
             )
         if paths:
             return kind, paths[0]
-    there = ', '.join(
-        f'camera={camera} frames={kind}' for (camera, kind), paths in sorted(here.items()) if paths
-    )
+    there = ', '.join(f'camera={camera} frames={kind}' for camera, kind in sorted(paths_of))
     raise UserError(
         f'SMIC: {source} has no camera={options["camera"]} frames={options["frames"]}; it has '
         f'{there or "none"}; '
@@ -145,26 +158,35 @@ def _choose(source, options):
     )
 
 
+def _walk(tree):
+    """([ClipFolder], audit rows of all other folders) of one camera folder."""
+    clip_folders, rows = [], []
+    for folder in trees.inside(tree):
+        for item in _subject(folder, tree):
+            (rows if isinstance(item, Row) else clip_folders).append(item)
+    return clip_folders, rows
+
+
 def _first_clip(tree):
     """Numbered pictures of the first clip folder that has any; [] where the layout is not that of
     the short clips.
     """
     for subject in trees.inside(tree):
-        for item in _subject(subject, tree) if _SUBJECT.fullmatch(subject.name) else ():
-            pictures = [] if isinstance(item, Row) else frames.numbered(item['folder'])
+        if not _SUBJECT.fullmatch(subject.name):
+            continue
+        for item in _subject(subject, tree):
+            pictures = [] if isinstance(item, Row) else frames.numbered(item.folder)
             if pictures:
                 return pictures
     return []
 
 
 def _subject(folder, tree):
-    """Of one folder in a camera folder: {'folder', 'clip', 'subject', 'emotion'} of each clip, Row
-    of all else.
-    """
+    """[ClipFolder of each clip, Row of all else] of one folder in a camera folder."""
     match = _SUBJECT.fullmatch(folder.name)
     if not match:
         return [_row(folder, tree, 'ignored', 'a subject is named s1 or s01')]
-    subject, found = f's{int(match[1]):02d}', []
+    subject, items = f's{int(match[1]):02d}', []
     levels = [
         trees.inside(level) if level.name.lower() == 'micro' else [level]
         for level in trees.inside(folder)
@@ -172,70 +194,54 @@ def _subject(folder, tree):
     for entry in chain.from_iterable(levels):
         emotion = entry.name.lower()
         if emotion in EMOTIONS:
-            found += [_clip_folder(path, tree, subject, emotion) for path in trees.inside(entry)]
-        elif emotion.replace('-', '_') == 'non_micro':
-            found.append(_row(entry, tree, 'ignored', 'no micro-expressions'))
-        elif any(_CLIP.fullmatch(path.name) for path in trees.inside(entry)):
-            found.append(
-                _row(
-                    entry,
-                    tree,
-                    'error',
-                    f'{entry.name!r} is no emotion; known: {", ".join(EMOTIONS)}',
-                )
-            )
+            items += [_clip_folder(path, tree, subject, emotion) for path in trees.inside(entry)]
         else:
-            found.append(
-                _row(entry, tree, 'ignored', f'not one of the folders {", ".join(EMOTIONS)}')
-            )
-    return found
+            items.append(_no_emotion(entry, tree))
+    return items
+
+
+def _no_emotion(folder, tree):
+    """Row of a folder at the place of an emotion that is none; an error where it holds clips."""
+    emotions = ', '.join(EMOTIONS)
+    if folder.name.lower().replace('-', '_') == 'non_micro':
+        return _row(folder, tree, 'ignored', 'no micro-expressions')
+    if any(_CLIP.fullmatch(path.name) for path in trees.inside(folder)):
+        reason = f'{folder.name!r} is no emotion; known: {emotions}'
+        return _row(folder, tree, 'error', reason)
+    return _row(folder, tree, 'ignored', f'not one of the folders {emotions}')
 
 
 def _clip_folder(folder, tree, subject, emotion):
-    """Dictionary of a clip folder, or the Row that says why it is none."""
+    """The ClipFolder of a folder, or the Row that says why it is none."""
     match = _CLIP.fullmatch(folder.name)
     if not match:
-        return _row(
-            folder,
-            tree,
-            'dropped',
-            f'not named like a clip: must be like {subject}_{EMOTIONS[emotion]}_01',
-        )
+        reason = f'not named like a clip: must be like {subject}_{EMOTIONS[emotion]}_01'
+        return _row(folder, tree, 'dropped', reason)
     clip = f's{int(match[1]):02d}_{match[2].lower()}_{match[3]}'
     if match[2].lower() != EMOTIONS[emotion]:
-        return _row(
-            folder,
-            tree,
-            'error',
-            f'named {match[2]!r} but under {emotion!r}; one of the two is wrong',
-            clip,
-        )
+        reason = f'named {match[2]!r} but under {emotion!r}; one of the two is wrong'
+        return _row(folder, tree, 'error', reason, clip)
     if not clip.startswith(f'{subject}_'):
-        return _row(
-            folder,
-            tree,
-            'error',
-            f'a clip of another subject under {subject}; one of the two is wrong',
-            clip,
-        )
-    return {'folder': folder, 'clip': clip, 'subject': subject, 'emotion': emotion}
+        reason = f'a clip of another subject under {subject}; one of the two is wrong'
+        return _row(folder, tree, 'error', reason, clip)
+    return ClipFolder(folder, clip, subject, emotion)
 
 
 def _clip(item, tree, camera, cropped):
     """([Clip] or [], rows: one of the folder, one of each file that cannot be used)."""
-    usable, problems = frames.listing(item['folder'])
-    rows = [_row(path, tree, 'dropped', reason, item['clip']) for path, reason in problems]
+    usable, problems = frames.listing(item.folder)
+    rows = [_row(path, tree, 'dropped', reason, item.clip) for path, reason in problems]
     wrong = _unusable(usable, problems)
     if wrong:
-        return [], [_row(item['folder'], tree, 'dropped', wrong, item['clip']), *rows]
+        return [], [_row(item.folder, tree, 'dropped', wrong, item.clip), *rows]
     first, last = min(usable), max(usable)
     repairs = annotated.missing_frames(first, last, usable)
-    folder = annotated.relative(item['folder'], tree.parent)
-    rows.insert(0, audit.repaired(folder, repairs, item['clip']))
-    fields = {name: item[name] for name in ('clip', 'subject', 'emotion')}
+    folder = annotated.relative(item.folder, tree.parent)
     clip = Clip(
-        **fields,
+        clip=item.clip,
+        subject=item.subject,
         dataset='smic',
+        emotion=item.emotion,
         action_units='',
         action_units_known=False,
         onset=first,
@@ -246,7 +252,7 @@ def _clip(item, tree, camera, cropped):
         cropped=cropped,
         frames=frames.between(usable, first, last),
     )
-    return [clip], rows
+    return [clip], [audit.repaired(folder, repairs, item.clip), *rows]
 
 
 def _unusable(usable, problems):

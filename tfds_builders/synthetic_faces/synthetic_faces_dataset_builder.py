@@ -1,6 +1,4 @@
-"""synthetic_faces: drawn faces with micro-expressions: frames, landmarks, measured flow and the
-exact motion.
-"""
+"""synthetic_faces: drawn faces with micro-expressions, whose motion is known exactly."""
 
 from functools import partial
 
@@ -49,6 +47,18 @@ RECOGNITION = {
     'frames': schema.tensor((None, SIZE, SIZE), np.uint8),
     'flow_offset': schema.tensor((SIZE, SIZE, 3), np.float32),
 }
+# fields of a drawn clip that are stored as they are
+ANNOTATION = (
+    'clip',
+    'subject',
+    'emotion',
+    'action_units',
+    'first_frame',
+    'onset',
+    'apex',
+    'offset',
+    'fps',
+)
 SPOTTING = {**inputs.FEATURES['spotting'], 'moved': schema.tensor((None,), np.float32)}
 
 
@@ -81,7 +91,7 @@ class Builder(base.ClipBuilder):
             )
         )
 
-    def settings(self):
+    def settings(self) -> dict:
         """Seed, plan and how the apex is magnified."""
         drawn = {'seed': SEED, 'clips': PLANS[self._plan()], 'alpha': ALPHA}
         left_out = NOT_DRAWN.get(self._plan())
@@ -94,9 +104,8 @@ class Builder(base.ClipBuilder):
         # By index: clips that are rendered at once are of different subjects, so no face is drawn
         # twice.
         jobs = sorted(clips.jobs(self._plan(), seed=SEED), key=lambda job: job.index)
-        make = partial(
-            example, kind='spotting' if self._plan() in VARIED else self.builder_config.name
-        )
+        kind = 'spotting' if self._plan() in VARIED else self.builder_config.name
+        make = partial(example, kind=kind)
         title = f'{self.name}/{self.builder_config.name}'
         for record in workers.threaded(
             make, jobs, cores=machine.cores(), title=title, progress=self.progress
@@ -107,46 +116,34 @@ class Builder(base.ClipBuilder):
         return 'default' if self.builder_config.name == 'magnified' else self.builder_config.name
 
 
-def example(job, *, kind):
-    """The record of one Job; kind 'spotting': with flows of every frame; 'magnified': the flow of
-    `image` goes to the magnified apex, not to the apex.
+def example(job: clips.Job, *, kind: str) -> dict:
+    """The record of one drawn clip.
+
+    Args:
+      job: what to draw.
+      kind: 'spotting': with flows of every frame; 'magnified': the flow of `image` goes to the
+        magnified apex, not to the apex; any other: a clip for recognition.
     """
     clip = clips.render(job)
-    key_frames = clip.frames[
-        [
-            clip.onset - clip.first_frame,
-            clip.apex - clip.first_frame,
-            clip.offset - clip.first_frame,
-        ]
-    ]
-    measured = flow.flow_features(key_frames[0], key_frames[1])
-    stored = (
-        'clip',
-        'subject',
-        'emotion',
-        'action_units',
-        'first_frame',
-        'onset',
-        'apex',
-        'offset',
-        'fps',
-    )
+    key_numbers = (clip.onset, clip.apex, clip.offset)
+    onset, apex, offset = (clip.frames[number - clip.first_frame] for number in key_numbers)
+    measured = flow.flow_features(onset, apex)
     if kind == 'spotting':
         arrays = {'moved': clip.moved, **_flows(clip)}
     else:
-        image = _image(*key_frames, measured[..., :2], to_magnified=kind == 'magnified')
+        to_magnified = kind == 'magnified'
         arrays = {
-            'image': image,
+            'image': _image(onset, apex, offset, measured[..., :2], to_magnified=to_magnified),
             'frames': clip.frames,
-            'flow_offset': flow.flow_features(*key_frames[1:]),
+            'flow_offset': flow.flow_features(apex, offset),
         }
     return schema.example(
-        **{name: getattr(clip, name) for name in stored},
+        **{name: getattr(clip, name) for name in ANNOTATION},
         dataset='synthetic',
         action_units_known=True,
         apex_source='truth',
         flow=measured,
-        key_frames=key_frames,
+        key_frames=np.stack([onset, apex, offset]),
         landmarks=clip.landmarks,
         displacement=clip.displacement,
         **arrays,
@@ -155,22 +152,22 @@ def example(job, *, kind):
 
 def _flows(clip):
     """As of a release's `spotting`, but by Farneback's estimator: TV-L1 takes 25 times as long."""
-    onset, numbers = (
-        clip.frames[clip.onset - clip.first_frame],
-        range(clip.onset + 1, clip.offset + 1),
-    )
-    flows = [
-        flow.resize_flow(flow.farneback(onset, clip.frames[n - clip.first_frame]), inputs.SPOTTING)
-        for n in numbers
-    ]
+    onset = clip.frames[clip.onset - clip.first_frame]
+    numbers = range(clip.onset + 1, clip.offset + 1)
+    flows = []
+    for number in numbers:
+        field = flow.farneback(onset, clip.frames[number - clip.first_frame])
+        flows.append(flow.resize_flow(field, inputs.SPOTTING))
     return {'flows': np.stack(flows).astype(np.float16), 'flow_frames': np.array(numbers, np.int32)}
 
 
 def _image(onset, apex, offset, moved, *, to_magnified):
-    """uint8[SIZE, SIZE, 3] as of a release's `samer`: magnified apex, flow magnitude from onset and
-    offset to the target.
+    """uint8 [SIZE, SIZE, 3] as of a release's `samer`: magnified apex, and flow magnitudes from
+    onset and offset to the target.
     """
     magnified = magnify.magnify(onset, apex, method='phase', alpha=ALPHA)
     target = magnified if to_magnified else apex
-    fields = flow.estimate(onset, target) if to_magnified else moved, flow.estimate(offset, target)
-    return np.stack([magnified, *map(flow.samer_magnitude, fields)], -1)
+    from_onset = flow.estimate(onset, target) if to_magnified else moved
+    from_offset = flow.estimate(offset, target)
+    magnitudes = map(flow.samer_magnitude, (from_onset, from_offset))
+    return np.stack([magnified, *magnitudes], -1)
