@@ -93,11 +93,13 @@ def trained(folder, seeds) -> int:
     if not (folder / files.PLAN).exists():
         return 0
     total = seeds * len(FoldTable.read(folder).rows)
-    groups = -(-total // Plan.read(folder).group)
-    return max(
-        0,
-        min(
-            checkpoint.newest(folder / 'checkpoints' / f'group_{number}')
-            for number in range(groups)
-        ),
+    return reached(folder, -(-total // Plan.read(folder).group))
+
+
+def reached(folder, groups) -> int:
+    """The epoch of which all `groups` of runs have a checkpoint; 0 before the first."""
+    newest_of_group = (
+        checkpoint.newest(folder / files.CHECKPOINTS / f'group_{number}')
+        for number in range(groups)
     )
+    return max(0, min(newest_of_group))
