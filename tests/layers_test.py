@@ -28,6 +28,7 @@ LAYERS = (
     (
         'mer_jax.explain',
         'mer_jax.studies',
+        'mer_jax.api',
         'mer_jax.presets',
         'mer_jax.config_files',
         'mer_jax.usage',
