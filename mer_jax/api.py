@@ -123,7 +123,7 @@ def train(
         recorded = modules.record(learner, loaded.samples, shapes, classes)
         settings = {'name': path.name, **_settings(learner, data, folds, recorded)}
         settings['train'] |= {'epochs': epochs, 'seeds': seeds, 'batch_size': batch_size}
-        run_folder.enter(path, settings, loaded)
+        run_folder.begin(path, settings, loaded.fingerprint)
         titles = [split.title for split in folds.splits]
         run_folder.write_tables(path, loaded, runs, titles)
         how = engine.Training(epochs, {'batch_size': batch_size}, lowering=learner.lowering)
@@ -199,8 +199,8 @@ def compare(*runs: Run | str | Path, folder: str | Path | None = None) -> Compar
         UserError: a folder holds no finished run, or runs are of two kinds.
 
     Examples:
-        >>> other = mj.train(mj.supervised(mj.models.OffApexNet(classes=3), optax.sgd(0.01)),
-        ...                  data, folds, epochs=1, folder='runs/offapexnet')
+        >>> shorter = mj.supervised(mj.models.STSTNet(classes=3, dropout=0.1), optax.sgd(0.01))
+        >>> other = mj.train(shorter, data, folds, epochs=1, folder='runs/other')
         >>> compared = mj.compare(run, other)
         >>> difference = compared.groups[0]['runs'][1]['against']
         >>> sorted(difference['uf1'])

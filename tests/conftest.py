@@ -65,10 +65,12 @@ FAST = (
 # Modules whose programs are small and run for milliseconds: they wait for the compiler alone.
 COMPILED_QUICKLY = (
     'apexes',
+    'api',
     'end_to_end',
     'generation',
     'grid',
     'mistakes',
+    'modules',
     'release_training',
     'runs',
     'train',

@@ -34,6 +34,7 @@ def train_settings(settings: Settings, workdir) -> dict:
     parallel.start(plan.cache_folder() / 'xla')
     folder = prepare(workdir)
     with lock(folder):
+        run_folder.refuse_module(folder)
         loaded, folds, titles = build.inputs(settings)
         shapes = build.check_fit(settings, loaded, folds, titles, folder)
         run_folder.enter(folder, settings, loaded)
