@@ -31,16 +31,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run: its folder holds the files that every verb reads."""
+    """A finished run.
+
+    Attributes:
+        folder: holds the files that every verb reads.
+    """
 
     folder: Path
 
 
 @dataclass(frozen=True)
 class Score:
-    """The measures of a run; printed, it is the table that the run ended with."""
+    """The measures of a run; printed, it is the table that the run ended with.
 
-    results: RecognitionResults  # results.json
+    Attributes:
+        results: all of results.json.
+    """
+
+    results: RecognitionResults
 
     @property
     def uf1(self) -> float | None:
@@ -68,10 +76,13 @@ class Score:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Runs side by side, by data set; printed, it is a table."""
+    """Runs side by side, by data set; printed, it is a table.
 
-    # a dictionary for each data set: title, classes, reference, and of each run its metrics,
-    # intervals, and `against`: its difference to the reference with interval and p
+    Attributes:
+        groups: a dictionary for each data set: title, classes, reference, and of each run its
+            metrics, intervals, and `against`: its difference to the reference with interval and p.
+    """
+
     groups: list[dict]
 
     def __str__(self) -> str:
@@ -199,8 +210,7 @@ def compare(*runs: Run | str | Path, folder: str | Path | None = None) -> Compar
         UserError: a folder holds no finished run, or runs are of two kinds.
 
     Examples:
-        >>> shorter = mj.supervised(mj.models.STSTNet(classes=3, dropout=0.1), optax.sgd(0.01))
-        >>> other = mj.train(shorter, data, folds, epochs=1, folder='runs/other')
+        >>> other = mj.train(learner, data, folds, epochs=1, folder='runs/shorter')
         >>> compared = mj.compare(run, other)
         >>> difference = compared.groups[0]['runs'][1]['against']
         >>> sorted(difference['uf1'])

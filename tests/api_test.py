@@ -2,7 +2,6 @@
 
 import doctest
 import json
-import re
 import shutil
 import subprocess
 import sys
@@ -136,22 +135,6 @@ def test_the_examples_run(tmp_path, monkeypatch, tiny_data):
             result = runner.run(case, clear_globs=False, out=said.append)
             names = case.globs
             assert not result.failed, ''.join(said)
-
-
-def test_ten_lines_of_the_readme(tmp_path, monkeypatch):
-    """The README promises that ten lines train and compare a network of one's own."""
-    block = re.search(r'```python\n(import optax.*?)```', (ROOT / 'README.md').read_text(), re.S)
-    lines = [line for line in block[1].splitlines() if line.strip()]
-    assert len(lines) <= 10
-    text = re.sub(r'epochs=\d+', 'epochs=1', block[1])
-    assert text != block[1]
-    monkeypatch.chdir(tmp_path)
-    x, y, subject = arrays()
-    names = {'X': x, 'y': y, 'subject': subject, 'MyNetwork': Dense}
-    exec(text, names)
-    assert names['run'].folder == tmp_path / 'runs' / 'mine'
-    (group,) = names['mj'].compare(names['other'], names['run']).groups
-    assert group['runs'][1]['against']['common'] == len(x)
 
 
 def test_a_run_has_the_files_that_every_verb_reads(data, finished, tmp_path):

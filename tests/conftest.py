@@ -66,6 +66,7 @@ FAST = (
 COMPILED_QUICKLY = (
     'apexes',
     'api',
+    'docs',
     'end_to_end',
     'generation',
     'grid',

@@ -23,27 +23,41 @@ class Splitter(Protocol):
 
 
 class Split(NamedTuple):
-    """One fold."""
+    """One fold.
 
-    title: str  # the left-out subject, or the number of the fold
-    train: np.ndarray  # int[n], rows of the data set
-    test: np.ndarray  # int[m]
+    Attributes:
+        title: the left-out subject, or the number of the fold.
+        train: int[n], rows of the data set.
+        test: int[m], rows of the data set.
+    """
+
+    title: str
+    train: np.ndarray
+    test: np.ndarray
 
 
 @dataclass(frozen=True)
 class Splits:
-    """The folds of an experiment: who trains and who is left out."""
+    """The folds of an experiment: who trains and who is left out.
 
-    protocol: str  # what made them; stands in results
+    Attributes:
+        protocol: what made them; stands in results.
+        splits: the folds.
+        leaks: a sentence for each way in which training sees tested subjects; none of an honest
+            split.
+    """
+
+    protocol: str
     splits: tuple[Split, ...]
-    leaks: tuple[str, ...] = ()  # sentences; none where training sees nothing of tested subjects
+    leaks: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.splits)
 
     def __repr__(self) -> str:
         leaks = f', leaks: {"; ".join(self.leaks)}' if self.leaks else ''
-        return f'Splits({self.protocol}, {len(self)} folds{leaks})'
+        unit = 'fold' if len(self) == 1 else 'folds'
+        return f'Splits({self.protocol}, {len(self)} {unit}{leaks})'
 
     def runs(self, seeds: int) -> Folds:
         """Every fold for seeds 0 to seeds - 1, seed after seed, as the engine takes them."""

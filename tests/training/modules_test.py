@@ -9,7 +9,7 @@ import pytest
 from mer_jax import folds, models
 from mer_jax.data.arrays import dataset
 from mer_jax.errors import UserError
-from mer_jax.training import batches, modules
+from mer_jax.training import batches, epoch, modules
 from mer_jax.training.modules import supervised
 
 
@@ -83,6 +83,26 @@ def test_a_module_sees_x_as_it_is_unless_a_scaler_is_fitted(data):
         if scaler == 'standard':
             expected = (expected - train.mean()) / train.std()
         np.testing.assert_allclose(seen, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_noise_over_the_left_out_subject_changes_no_bit(data):
+    """Neither the scaler, the class weights nor a step may see a row that is tested."""
+    recipe, runs, _ = checked(network(normalised), data, scaler='standard', class_weights='max')
+    learner, samples = recipe.learner(3, 'matmul'), data.content.samples
+    rows = jax.tree.map(lambda a: a[1], runs.train)
+    image, label = samples.image.copy(), samples.label.copy()
+    image[runs.test.index[1]] = np.random.default_rng(1).normal(size=image[:4].shape)
+    label[runs.test.index[1]] = 0
+
+    @jax.jit
+    def trained(samples, rows):
+        state = epoch.init_fold(samples, rows, 1, 0, learner=learner)
+        key = epoch.run_key(0, 1)
+        return epoch.train_epoch(state, samples, rows, key, learner=learner, batch_size=3)[0]
+
+    states = trained(samples, rows), trained(samples._replace(image=image, label=label), rows)
+    jax.tree.map(np.testing.assert_array_equal, *states)
+    assert np.any(states[0].fitted['mean'] != 0)
 
 
 @pytest.mark.parametrize(
