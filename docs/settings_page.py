@@ -10,22 +10,13 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from mer_jax.classical import FEATURES  # noqa: E402
-from mer_jax.data.labels import SCHEMES  # noqa: E402
-from mer_jax.experiment import TASKS  # noqa: E402
-from mer_jax.folds import PROTOCOLS, RESAMPLERS  # noqa: E402
+from mer_jax.experiment.settings import NAMES  # noqa: E402
 from mer_jax.models import NETWORKS  # noqa: E402
 from mer_jax.settings import fields, tree  # noqa: E402
 
 PATH = ROOT / 'docs' / 'generated' / 'settings.md'
-# what the allowed values of a setting are the keys of
-ENTRIES = {
-    'FEATURES': FEATURES,
-    'NETWORKS': NETWORKS,
-    'PROTOCOLS': PROTOCOLS,
-    'RESAMPLERS': RESAMPLERS,
-    'SCHEMES': SCHEMES,
-    'TASKS': TASKS,
-}
+# the allowed values of a setting that names a method
+ENTRIES = NAMES | {'FEATURES': tuple(FEATURES)}
 INTRODUCTION = """# Settings
 
 Each setting is `--config.SECTION.NAME=VALUE` on the command line and `c.SECTION.NAME` in a config
@@ -40,9 +31,8 @@ def page() -> str:
         words = (kind.__doc__ or '').strip()
         blocks.append(f'## {name}\n\n{words}\n\n{table(dict(fields.settings_of(kind)))}')
     for name, network in NETWORKS.items():
-        options = getattr(network, 'options', {})
-        if options:
-            blocks.append(f'## model.{name}\n\n{table(options)}')
+        if network.options:
+            blocks.append(f'## model.{name}\n\n{table(network.options)}')
     return '\n'.join(blocks)
 
 
@@ -50,7 +40,7 @@ def table(settings: dict[str, fields.Setting]) -> str:
     """A row for each setting."""
     lines = ['| setting | default | allowed | what for |', '|---|---|---|---|']
     for name, setting in settings.items():
-        words = fields.allowed(setting, tuple(ENTRIES.get(setting.entries, ())))
+        words = fields.allowed(setting, ENTRIES.get(setting.entries, ()))
         mark = r'\*' if setting.free else ''
         cells = [f'`{name}`{mark}', f'`{setting.default!r}`', words, setting.reason]
         lines.append('| ' + ' | '.join(cell.replace('|', r'\|') for cell in cells) + ' |')

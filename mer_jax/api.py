@@ -1,7 +1,6 @@
 """The Python API: train a learner on a data set under folds, score and compare runs."""
 
 import hashlib
-import importlib
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from mer_jax import quiet  # noqa: F401, before jax
 # isort: split
 import numpy as np
 
+from mer_jax import config_files
 from mer_jax.data.arrays import Dataset
 from mer_jax.errors import UserError
 from mer_jax.experiment import engine, results
@@ -235,12 +235,7 @@ def config(name: str) -> 'ConfigDict':
         >>> mj.config('megc2019_ststnet:quick').model.name
         'ststnet'
     """
-    stem, _, variants = name.partition(':')
-    try:
-        module = importlib.import_module(f'configs.{stem}')
-    except ModuleNotFoundError:
-        raise UserError(f'name is {name!r}; allowed: the name of a file in configs/') from None
-    return module.get_config(variants)
+    return config_files.load(name)
 
 
 def _folder(run: Any) -> Path:

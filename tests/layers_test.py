@@ -28,9 +28,9 @@ LAYERS = (
     (
         'mer_jax.explain',
         'mer_jax.studies',
-        'mer_jax.api',
         'mer_jax.presets',
         'mer_jax.config_files',
+        'mer_jax.api',
         'mer_jax.usage',
         'mer_jax.cli',
         'mer_jax.__main__',

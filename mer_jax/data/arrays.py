@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from mer_jax.data import channels as channel_names
 from mer_jax.data import loading, sources
 from mer_jax.errors import UserError
+from mer_jax.settings import sections
 from mer_jax.types import Names, Samples
 
 
@@ -96,18 +98,10 @@ def load(
             f'value_range is {value_range!r}; allowed: {", ".join(loading.VALUE_RANGES)}'
         )
     data_sets = sources.parse(name, manual_dir)
-    wanted = sources.channels(channels)
+    wanted = channel_names.parse(channels)
     loading.refuse_inputs(data_sets, wanted)
-    content = loading.load(
-        data_sets,
-        sources.BuildOptions(),
-        labels=labels,
-        channels=wanted,
-        size=size,
-        scale='stretch',
-        mask='none',
-        frames=frames,
-    )
+    settings = sections.Data(name=name, labels=labels, size=size, frames=frames)
+    content = loading.load(data_sets, sources.BuildOptions(), settings, channels=wanted)
     low, high = (np.asarray(edge, np.float32) for edge in loading.VALUE_RANGES[value_range])
     share = content.samples.image.astype(np.float32) / np.float32(255)
     samples = content.samples._replace(image=low + share * (high - low))

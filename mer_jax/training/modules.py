@@ -53,7 +53,7 @@ class Supervised:
         if self.lowering == 'auto':
             module = module.clone(lowering=lowering)
         weigh = partial(balance.fit, classes=classes, formula=self.class_weights)
-        scale = partial(scaling.fit_input, scale=_FITTED[self.scaler])
+        scale = partial(scaling.fit_input, scaler=self.scaler)
         return learners.supervised(
             Network(module, _takes_train(module)),
             self.optimizer,
@@ -219,9 +219,6 @@ def record(recipe: Supervised, samples: Samples, shapes: Any, classes: int) -> d
         'jax': jax.__version__,
         'step': digest.hexdigest(),
     }
-
-
-_FITTED = {'none': 'stretch', 'standard': 'standard'}  # as training/scaling.py calls them
 
 
 def _without_addresses(text):

@@ -14,6 +14,7 @@ from mer_jax import folds
 from mer_jax.data.arrays import dataset
 from mer_jax.errors import UserError
 from mer_jax.folds import protocols
+from mer_jax.settings import sections
 
 
 @pytest.fixture(scope='module')
@@ -34,7 +35,7 @@ def equal(first, second):
 def test_loso_is_that_of_the_protocols_and_of_sklearn(data):
     """Three ways to leave one subject out must be one, or their results cannot be compared."""
     samples, names = data.content.samples, data.content.names
-    made, titles = protocols.make('loso', samples, names, folds=5, holdout=0.2, seed=0, seeds=2)
+    made, titles = protocols.make(samples, names, sections.Protocol(), seeds=2)
     splits = folds.loso(data)
     equal(splits.runs(2), made)
     assert [split.title for split in splits.splits] == titles
