@@ -38,7 +38,7 @@ def test_the_first_steps_run(tmp_path, monkeypatch, capsys, unrendered):
     for block in blocks:
         exec(block.replace('epochs=100', 'epochs=1'), names)
     printed = capsys.readouterr().out
-    assert 'KFold: rows of one subject on both sides of 5 of 5 folds' in printed
+    assert 'KFold: rows of one subject on both sides of 4 of 4 folds' in printed
     (group,) = names['mj'].compare(names['other'], names['run']).groups
     assert group['runs'][1]['against']['common'] == len(names['X'])
     assert np.isfinite(names['score'].uf1)

@@ -14,6 +14,7 @@ import numpy as np
 import optax
 
 from mer_jax.errors import UserError
+from mer_jax.runfiles.plan import LOWERINGS
 from mer_jax.training import balance, learners, scaling
 from mer_jax.types import Folds, Learner, Samples
 
@@ -42,7 +43,7 @@ class Supervised:
         project have an option for it, and nn.Conv is native.
         """
         options = {option.name: option.default for option in fields(self.module)}
-        if 'lowering' not in options:
+        if options.get('lowering') not in LOWERINGS:
             return 'native'
         lowering = getattr(self.module, 'lowering')  # noqa: B009, a field of some modules
         return 'auto' if lowering == options['lowering'] else lowering
