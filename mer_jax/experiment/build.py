@@ -185,7 +185,7 @@ def learner(settings: Settings, loaded, folds, lowering):
     steps, _ = batches.batch_shape(folds.train.index.shape[1], settings.train.batch_size)
     optimizer = learners.optimizer(settings.train, steps=steps)
     weigh = partial(
-        balance.fit,
+        balance.fit_class_weight,
         classes=len(loaded.names.classes),
         formula=settings.train.class_weights,
         scope=settings.balance.scope,
@@ -211,20 +211,20 @@ def options(settings: Settings, names) -> dict:
     return {keyword: attrgetter(name)(settings) for keyword, name in names.items()}
 
 
-def feed(settings: Settings, loaded):
-    """How rows reach the learner: settings of epoch.train_epoch."""
+def batch_options(settings: Settings, loaded) -> batches.BatchOptions:
+    """How rows reach the learner."""
     change = augment.compose(
         settings.augment,
         names=loaded.names.action_units,
         channels=channels.parse(settings.data.channels),
         stretched=loaded.samples.image.dtype == np.uint8,
     )
-    return {
-        'batch_size': settings.train.batch_size,
-        'sampler': settings.train.sampler,
-        'augment': change,
-        'augment_made': RESAMPLERS[settings.balance.method].augmented,
-    }
+    return batches.BatchOptions(
+        batch_size=settings.train.batch_size,
+        sampler=settings.train.sampler,
+        augment=change,
+        augment_resampled_only=RESAMPLERS[settings.balance.method].augmented,
+    )
 
 
 def layout(settings: Settings, loaded, folds, folder, shapes) -> plan.Plan:
@@ -234,7 +234,7 @@ def layout(settings: Settings, loaded, folds, folder, shapes) -> plan.Plan:
     shapes: abstract state of one fold, of check_fit.
     """
     if (folder / files.PLAN).exists():
-        return plan.resumed(folder, jax.device_count())
+        return plan.read_for_resume(folder, jax.device_count())
     pinned = {
         'lowering': settings.train.lowering,
         'at_once': settings.train.at_once,
@@ -251,9 +251,9 @@ def layout(settings: Settings, loaded, folds, folder, shapes) -> plan.Plan:
         loaded.samples,
         folds,
         memory=plan.free_memory(jax.devices()[0]),
-        **feed(settings, loaded),
+        options=batch_options(settings, loaded),
     )
-    chosen = plan.settled(
+    chosen = plan.choose(
         found,
         _facts(settings, loaded, folds, found),
         lambda p: measure(plan=p),

@@ -134,21 +134,22 @@ def train_groups(settings, loaded, folds, titles, layout, folder, seconds, learn
                     if epoch == settings.train.epochs or schedule.due():
                         with schedule.writing():
                             checkpoint.save(manager, epoch, programs.to_host(group, states))
-            output = evaluation.put(output, programs.predict(group, states), own, rows)
+            output = evaluation.scatter(output, programs.predict(group, states), own, rows)
     return output
 
 
 def _programs(settings, loaded, folds, layout, learner, *, done) -> programs.Programs:
     """The programs that train; done: no epoch is left, so that they only predict."""
-    feed = {
-        'runs': layout.group,
-        'test_batch': settings.evaluate.batch_size,
-        **build.feed(settings, loaded),
-    }
+    options = programs.ProgramOptions(
+        build.batch_options(settings, loaded),
+        runs=layout.group,
+        test_batch=settings.evaluate.batch_size,
+        chunk=1 if settings.evaluate.every_epoch else loop.CHUNK,
+        trains=not done,
+    )
     if settings.train.fold_by_fold:
-        return fold_by_fold.programs(learner, loaded.samples, folds, **feed)
-    chunk = 1 if settings.evaluate.every_epoch else loop.CHUNK
-    return programs.compiled(learner, layout, loaded.samples, folds, chunk=chunk, done=done, **feed)
+        return fold_by_fold.programs(learner, loaded.samples, folds, options)
+    return programs.compile_programs(learner, layout, loaded.samples, folds, options)
 
 
 def _start(settings, group, manager, *, titles):

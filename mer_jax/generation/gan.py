@@ -234,15 +234,17 @@ def trained(
         f'gan: {total} runs, {epochs} epochs of {an_epoch} steps each; then {each} images a class',
         flush=True,
     )
-    programs = runs.compiled(
+    programs = runs.compile_programs(
         learner(settings, **shape),
         layout,
         samples,
         folds,
-        runs=group,
-        batch_size=settings.batch_size,
-        test_batch=settings.batch_size,
-        chunk=loop.CHUNK,
+        runs.ProgramOptions(
+            batches.BatchOptions(settings.batch_size),
+            runs=group,
+            test_batch=settings.batch_size,
+            chunk=loop.CHUNK,
+        ),
     )
     draw = parallel.over_folds(
         partial(generate, each=each, generator=networks(settings, **shape)[0]),

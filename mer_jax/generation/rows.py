@@ -135,7 +135,7 @@ def _pinned(run, samples, folds, names, layout, settings):
     """
     folder = run.folder
     if (folder / Plan.FILE).exists():
-        return plan.resumed(folder, jax.device_count())
+        return plan.read_for_resume(folder, jax.device_count())
     learner = gan.learner(
         settings,
         classes=len(names.classes),

@@ -259,8 +259,12 @@ def test_noise_in_the_left_out_subject_changes_no_bit_of_what_its_fold_makes():
     samples, folds = toy(clips=(4, 2, 3, 5, 3))
     folds = folds._replace(test=jax.tree.map(lambda a: a[:, :0], folds.test))
     learner = gan.learner(SETTINGS, **SHAPE)
-    programs = runs.compiled(
-        learner, LAYOUT, samples, folds, runs=5, batch_size=8, test_batch=8, chunk=2
+    programs = runs.compile_programs(
+        learner,
+        LAYOUT,
+        samples,
+        folds,
+        runs.ProgramOptions(batches.BatchOptions(8), runs=5, test_batch=8, chunk=2),
     )
     generator, _ = gan.networks(SETTINGS, **SHAPE)
     call = parallel.over_folds(
@@ -269,7 +273,7 @@ def test_noise_in_the_left_out_subject_changes_no_bit_of_what_its_fold_makes():
     noisy = with_noise(samples, 3)
 
     def made(samples):
-        shared = parallel.replicated(samples, devices=programs.devices)
+        shared = parallel.replicate(samples, devices=programs.devices)
         group = runs.place(programs._replace(samples=shared), folds, range(5))
         states, logs = runs.train(group, runs.init(group), np.int32(0), np.int32(2))
         images = call(shared, states, group.fold, group.seed)
@@ -292,14 +296,14 @@ def once():
     """`trained` with its programs compiled once for all tests below, which train the same networks
     two runs at a time.
     """
-    compiled, kept = runs.compiled, []
+    compiled, kept = runs.compile_programs, []
 
     def instead(*inputs, **settings):
         kept.extend([] if kept else [compiled(*inputs, **settings)])
         return kept[0]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runs, 'compiled', instead)
+        patch.setattr(runs, 'compile_programs', instead)
         yield partial(
             make, images_per_class=20, learning_rate=2e-3, width=8, layout=replace(LAYOUT, group=2)
         )

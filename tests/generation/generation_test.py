@@ -72,12 +72,12 @@ def programs():
 
 @pytest.fixture(scope='module')
 def made(small, programs, tmp_path_factory):
-    folder, compiled = tmp_path_factory.mktemp('run'), runs.compiled
+    folder, compiled = tmp_path_factory.mktemp('run'), runs.compile_programs
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(generation, 'CHECKED', 2)
         patch.setattr(
             runs,
-            'compiled',
+            'compile_programs',
             lambda *rest, **more: programs.append(compiled(*rest, **more)) or programs[-1],
         )
         return folder, *extended(folder, *small)
@@ -99,9 +99,9 @@ def test_noise_in_the_left_out_subject_changes_nothing_of_its_fold(
     with monkeypatch.context() as patch:
         patch.setattr(
             runs,
-            'compiled',
+            'compile_programs',
             lambda _, layout, samples, *rest, **more: kept._replace(
-                samples=parallel.replicated(samples, devices=kept.devices)
+                samples=parallel.replicate(samples, devices=kept.devices)
             ),
         )
         noisy, again, _ = extended(tmp_path, noise, names)
@@ -119,8 +119,12 @@ def test_noise_in_the_left_out_subject_changes_nothing_of_its_fold(
     both = [
         each._replace(test=jax.tree.map(lambda a: a[:, :0], each.test)) for each in (folds, again)
     ]
-    classifier = runs.compiled(
-        learner, LAYOUT, longer, both[0], runs=5, test_batch=8, chunk=2, **feed
+    classifier = runs.compile_programs(
+        learner,
+        LAYOUT,
+        longer,
+        both[0],
+        runs.ProgramOptions(feed, runs=5, test_batch=8, chunk=2),
     )
     (states, logs), (changed, also) = (
         trained(classifier, *each) for each in ((longer, both[0]), (noisy, both[1]))
