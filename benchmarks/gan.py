@@ -179,7 +179,7 @@ def pytorch(samples, folds, *, size, width, batch_size):
 
 
 def step(generator, discriminator, generator_adam, discriminator_adam, real, label):
-    """gan.step_of, fakes drawn once for both networks."""
+    """gan.train_step, fakes drawn once for both networks."""
     count = len(real)
     drawn = torch.randint(CLASSES, (count,), device=real.device)
     fake = generator(torch.randn(count, LATENT, device=real.device), drawn)

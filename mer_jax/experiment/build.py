@@ -37,7 +37,9 @@ def inputs(settings: Settings):
         loaded = loaded._replace(samples=augment.with_half_source(loaded.samples))
     folds, titles = _folds(settings, loaded)
     if loaded.known is not None and apex not in APEX_RULES:
-        folds = protocols.spotted(folds, titles, loaded.samples, loaded.names, loaded.known, apex)
+        folds = protocols.select_apex_per_fold(
+            folds, titles, loaded.samples, loaded.names, loaded.known, apex
+        )
         loaded = loaded._replace(
             fingerprint=loading.fingerprint(
                 (*loaded.samples, *folds.train.scaler_rows, *folds.test), loaded.names
@@ -156,7 +158,7 @@ def check_fit(settings: Settings, loaded, folds, titles, folder):
     )
     if settings.model.init_from and not run_folder.begun(folder):
         for path in dict.fromkeys(
-            torch_weights.files(settings.model.init_from, protocols.titled(folds, titles))
+            torch_weights.files(settings.model.init_from, protocols.titles_of_runs(folds, titles))
         ):
             torch_weights.convert(
                 settings.model.name,
@@ -313,6 +315,6 @@ def svm_scores(settings: Settings, loaded, folds, hidden):
         mirror=settings.head.mirror,
     )
     if hidden is not None:
-        hidden = svm.of_runs(hidden, folds, len(samples.label))
+        hidden = svm.by_run(hidden, folds, len(samples.label))
     classes = len(loaded.names.classes)
-    return svm.answers(blocks, hidden, samples, folds, settings.head, classes=classes)
+    return svm.predict(blocks, hidden, samples, folds, settings.head, classes=classes)

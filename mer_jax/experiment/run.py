@@ -84,11 +84,11 @@ def _answers(settings, loaded, folds, titles, folder, seconds, shapes):
             return train_groups(
                 settings, loaded, folds, titles, layout, folder, seconds, learner
             ), layout
-        asked = protocols.asked(
-            folds, len(loaded.samples.label), trains=settings.head.scope == 'all'
+        asked = protocols.predict_all_rows(
+            folds, len(loaded.samples.label), leak=settings.head.scope == 'all'
         )
         hidden = train_groups(
-            settings, loaded, asked, titles, layout, folder, seconds, svm.hidden(learner)
+            settings, loaded, asked, titles, layout, folder, seconds, svm.penultimate(learner)
         )
     output, machines = build.svm_scores(settings, loaded, folds, hidden)
     svm.write(folder, machines, folds, titles)
@@ -121,7 +121,7 @@ def train_groups(settings, loaded, folds, titles, layout, folder, seconds, learn
                 metrics_log.opened(folder, number, bar) as log,
             ):
                 epoch, states = _start(
-                    settings, group, manager, titles=protocols.titled(own, titles)
+                    settings, group, manager, titles=protocols.titles_of_runs(own, titles)
                 )
                 log.cut(epoch)
                 schedule = checkpoint.Schedule(settings.train.checkpoint_seconds)

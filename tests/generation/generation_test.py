@@ -165,9 +165,9 @@ def test_each_fold_trains_on_its_own_images_and_tests_none(small, made):
     np.testing.assert_array_equal(longer.image[:count], samples.image)
 
 
-def stub(samples, folds, layout, settings, *, classes, folder, interval, loss=0.0):
-    """gan.trained without training: images that tell their run apart."""
-    (folder / 'checkpoints').mkdir(parents=True)
+def stub(samples, folds, layout, settings, *, classes, run, loss=0.0):
+    """gan.train_all without training: images that tell their run apart."""
+    (run.folder / 'checkpoints').mkdir(parents=True)
     made = np.random.default_rng(0).integers(
         0, 256, (len(folds.fold), classes * settings.images_per_class, *samples.image.shape[1:])
     )
