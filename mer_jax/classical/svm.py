@@ -8,7 +8,7 @@ are made by groups of its training subjects, each left out in turn.
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -23,9 +23,6 @@ from mer_jax.runfiles.svms import SupportVectors, SvmArrays, SvmRow, SvmTable
 from mer_jax.settings import sections
 from mer_jax.training import held_out
 from mer_jax.types import Folds, Learner, Samples
-
-if TYPE_CHECKING:
-    import jax
 
 NOBODY = -1  # the subject of a row that is not of the data set
 NEVER = -2.0  # score of a class without training rows; no other score is as low
@@ -126,7 +123,7 @@ def predict(
 def penultimate(learner: Learner) -> Learner:
     """Return the learner with another prediction: its last hidden layer, [B, D]."""
 
-    def predict_features(state, inputs) -> 'tuple[jax.Array, dict]':
+    def predict_features(state, inputs):
         _, out = learner.predict(state, inputs)
         return out['features'], {}
 

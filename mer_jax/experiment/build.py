@@ -36,9 +36,9 @@ def inputs(settings: Settings):
     if learner_entry(settings).regional or settings.augment.replace:
         loaded = loaded._replace(samples=augment.with_half_source(loaded.samples))
     folds, titles = _folds(settings, loaded)
-    if loaded.known is not None and apex not in APEX_RULES:
+    if loaded.apex_annotated is not None and apex not in APEX_RULES:
         folds = protocols.select_apex_per_fold(
-            folds, titles, loaded.samples, loaded.names, loaded.known, apex
+            folds, titles, loaded.samples, loaded.names, loaded.apex_annotated, apex
         )
         loaded = loaded._replace(
             fingerprint=loading.fingerprint(
@@ -95,7 +95,7 @@ def build_options(settings: sections.Data) -> sources.BuildOptions:
 
 def _folds(settings, loaded):
     trainable = None
-    if loaded.timing is not None:
+    if loaded.times is not None:
         trainable = ~np.isnan(loaded.samples.extras['target'])
     return protocols.make(
         loaded.samples,
@@ -148,7 +148,7 @@ def check_fit(settings: Settings, loaded, folds, titles, folder):
     features.refuse(
         features_of_clips(settings.head),
         loaded.samples.image,
-        loaded.points,
+        loaded.landmarks,
         channels.parse(settings.data.channels),
     )
     if not has_network(settings.head):
@@ -310,7 +310,7 @@ def svm_scores(settings: Settings, loaded, folds, hidden):
     blocks = features.extract(
         features_of_clips(settings.head),
         samples.image,
-        loaded.points,
+        loaded.landmarks,
         channels=channels.parse(settings.data.channels),
         mirror=settings.head.mirror,
     )

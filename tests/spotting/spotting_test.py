@@ -13,10 +13,9 @@ from mer_jax.preprocess.synthetic import clips, emotions, motion
 from mer_jax.settings.sections import Protocol, Spotting
 from mer_jax.spotting import decoders
 from mer_jax.spotting import score as spotting_score
-from mer_jax.spotting.frames import Timing
 from mer_jax.training import batches, held_out, learners, parallel, plan, scaling
 from mer_jax.training import programs as runs
-from mer_jax.types import Names, Samples
+from mer_jax.types import Names, Samples, Timing
 
 HARD = {'label': 'impulse', 'steepness': 3.0, 'sigma': 0.0}
 SHAPES = [
@@ -355,8 +354,8 @@ def spot(drawn):
             states = chunk.states
         outputs = runs.predict(group, states)
         predictions = held_out.predictions(held_out.gather(outputs, folds), seen, folds)
-        found = spotting_score.answers(predictions, folds, seen, timing, Spotting(**SHAPES[0]))
-        assert len(found.clip) == len(names.clips) and found.own.all()
+        found = spotting_score.decode(predictions, folds, seen, timing, Spotting(**SHAPES[0]))
+        assert len(found.clip) == len(names.clips) and found.left_out.all()
         of_clip = np.repeat(np.arange(SUBJECTS), EACH)
         return spotting_score.score(found, timing, names, of_clip, np.zeros_like(of_clip))
 
