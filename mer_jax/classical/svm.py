@@ -5,6 +5,7 @@ chosen (standardisation, cost, width of the kernel) sees the fold's training row
 are made by groups of its training subjects, each left out in turn.
 """
 
+import itertools
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -216,7 +217,8 @@ def _grid(settings):
     gammas = sorted(set(map(float, settings.gamma)))
     if settings.kernel != 'rbf':
         gammas = gammas[:1]
-    return [Choice(settings.kernel, cost, gamma) for gamma in gammas for cost in costs]
+    pairs = itertools.product(gammas, costs)
+    return [Choice(settings.kernel, cost, gamma) for gamma, cost in pairs]
 
 
 def _inner_uf1(clips, train, grid, settings, *, seed):

@@ -7,11 +7,11 @@ title in a finished spotting run). That spotter may have seen the fold's other s
 """
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from mer_jax.data import APEX_RULES
+from mer_jax.data import APEX_RULES, Record
 from mer_jax.errors import UserError
 from mer_jax.preprocess import flow
 from mer_jax.runfiles import files, results
@@ -23,8 +23,6 @@ KNOWN = ('annotated', 'correction', 'truth')  # sources of an apex that somebody
 # How the apex is placed without looking at the clip: its middle, or the fraction of it that fits
 # the training clips best.
 BLIND = ('midpoint', 'fraction')
-
-Record = dict[str, Any]  # a clip as TFDS decodes it: feature -> text, number or array
 
 
 class Spotted(NamedTuple):

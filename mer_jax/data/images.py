@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import cv2
 import numpy as np
 
-from mer_jax.data.apexes import Record
+from mer_jax.data import Record
 from mer_jax.data.channels import CHANNELS, PHASES, feature_of
 from mer_jax.errors import UserError
 from mer_jax.preprocess import regions

@@ -5,7 +5,7 @@ EXCLUDED lists clips that a scheme leaves out although their emotion has a class
 
 from collections.abc import Iterable, Sequence
 
-from mer_jax.data.apexes import Record
+from mer_jax.data import Record
 from mer_jax.errors import UserError
 
 DROPPED = ''  # stands in a scheme's place of a class: words whose clips the scheme leaves out

@@ -1,6 +1,7 @@
 """Read TFDS data sets as Samples and Names: features, classes, action units."""
 
 import hashlib
+import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
@@ -8,9 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import tfds_builders
-from mer_jax.data import apexes, images, sources
+from mer_jax.data import Record, apexes, images, sources
 from mer_jax.data import labels as schemes
-from mer_jax.data.apexes import Record
 from mer_jax.data.channels import CHANNELS, PHASES, feature_of
 from mer_jax.data.sources import BuildOptions, Source
 from mer_jax.errors import UserError
@@ -428,7 +428,7 @@ def unit_columns(records: Sequence[Record], lateral: bool) -> list[str]:
     for record in records:
         numbers |= {int(unit.lstrip('LR')) for unit in _units(record, lateral)}
     sides = ('L', 'R') if lateral else ('',)
-    return [f'{side}{number}' for number in sorted(numbers) for side in sides]
+    return [f'{side}{number}' for number, side in itertools.product(sorted(numbers), sides)]
 
 
 def unit_row(record: Record, units: Sequence[str], lateral: bool) -> list[float]:

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mer_jax.data import apexes, labels, loading, sources
+from mer_jax.data import Record, apexes, labels, loading, sources
 from mer_jax.data import images as input_images
-from mer_jax.data.apexes import Record
 from mer_jax.data.sources import BuildOptions, Source
 from mer_jax.errors import UserError
 from mer_jax.settings import sections

@@ -169,7 +169,7 @@ def test_landmarks_come_where_asked_for(tiny_data, tiny_phases, tmp_path):
     np.testing.assert_array_equal(plain.samples.image, found.samples.image)
     for clip, points in zip(found.names.clips, found.landmarks, strict=True):
         np.testing.assert_allclose(points, tiny_phases[clip]['landmarks'][0], atol=1e-4)
-    assert load('synthetic_faces/tiny', tmp_path, **settings, mask='background').points is None
+    assert load('synthetic_faces/tiny', tmp_path, **settings, mask='background').landmarks is None
     fake_raw.write_precomputed_flow(tmp_path)
     assert (
         load('precomputed_flow', tmp_path, manual_dir=str(tmp_path), points=True).landmarks is None

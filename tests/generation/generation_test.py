@@ -177,7 +177,7 @@ def stub(samples, folds, layout, settings, *, classes, run, loss=0.0):
 
 def test_a_class_that_the_fold_lacks_is_not_made(small, tmp_path, monkeypatch):
     """What a generator draws for a label that it never saw is noise under that label."""
-    monkeypatch.setattr(generation.gan, 'trained', stub)
+    monkeypatch.setattr(generation.gan, 'train_all', stub)
     monkeypatch.setattr(generation, '_check', lambda *rest: None)
     samples, names = small
     label = np.where(samples.subject == 3, 2, samples.label % 2).astype(np.int32)
@@ -210,7 +210,7 @@ def test_scope_all_is_one_gan_a_seed_for_every_fold(small, tmp_path, monkeypatch
     monkeypatch.setattr(generation, '_check', lambda *rest: None)
     monkeypatch.setattr(
         generation.gan,
-        'trained',
+        'train_all',
         lambda samples, folds, *rest, **more: (
             learned.append(folds),
             stub(samples, folds, *rest, **more),
@@ -266,7 +266,7 @@ def test_a_diverged_gan_is_an_error_in_one_line(small, tmp_path, monkeypatch):
     them.
     """
     monkeypatch.setattr(
-        generation.gan, 'trained', lambda *rest, **more: stub(*rest, **more, loss=None)
+        generation.gan, 'train_all', lambda *rest, **more: stub(*rest, **more, loss=None)
     )
     with pytest.raises(UserError, match='diverged.*gan.learning_rate'):
         extended(tmp_path, *small)
