@@ -65,10 +65,13 @@ FAST = (
 # Modules whose programs are small and run for milliseconds: they wait for the compiler alone.
 COMPILED_QUICKLY = (
     'apexes',
+    'api',
+    'docs',
     'end_to_end',
     'generation',
     'grid',
     'mistakes',
+    'modules',
     'release_training',
     'runs',
     'train',

@@ -30,6 +30,7 @@ LAYERS = (
         'mer_jax.studies',
         'mer_jax.presets',
         'mer_jax.config_files',
+        'mer_jax.api',
         'mer_jax.usage',
         'mer_jax.cli',
         'mer_jax.__main__',

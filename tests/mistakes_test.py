@@ -274,6 +274,8 @@ VALUES = [
     ('model.alexnet.hidden=99999999999', 'allowed: 1 to'),
     ('model.init_from=/', 'model.init_from is a folder'),
     ('evaluate.batch_size=0', 'evaluate.batch_size is 0; allowed: 1 to'),
+    ('head.cost=1,x', "head.cost is ('1,x',); allowed: numbers, 1e-12 to 1e+12, comma between"),
+    ('head.gamma=1,0', 'head.gamma is (1, 0); allowed: numbers, 1e-12 to 1e+12, comma between'),
     ('name=', 'name is empty'),
 ]
 LINES = [(line.split(), told) for line, told in COMMAND_LINES]

@@ -12,17 +12,16 @@ import numpy as np
 from mer_jax import entries, models
 from mer_jax.classical import FEATURES, features, features_of_clips, has_network, svm
 from mer_jax.data import APEX_RULES, apexes, channels, loading, sources
-from mer_jax.experiment import TASKS, learner_entry
+from mer_jax.experiment import TASKS, engine, learner_entry
 from mer_jax.experiment import folder as run_folder
 from mer_jax.folds import RESAMPLERS, protocols, resampling
 from mer_jax.generation import GanRun
-from mer_jax.machine import host, versions
 from mer_jax.models import torch_weights
 from mer_jax.runfiles import files
 from mer_jax.settings import sections
 from mer_jax.settings.sections import Settings
 from mer_jax.spotting import frames
-from mer_jax.training import augment, balance, batches, held_out, learners, plan, programs, scaling
+from mer_jax.training import augment, balance, batches, held_out, learners, plan, scaling
 
 
 def inputs(settings: Settings):
@@ -229,75 +228,38 @@ def batch_options(settings: Settings, loaded) -> batches.BatchOptions:
     )
 
 
+def training(settings: Settings, loaded) -> engine.Training:
+    """How the runs train."""
+    return engine.Training(
+        epochs=settings.train.epochs,
+        batches=batch_options(settings, loaded),
+        test_batch=settings.evaluate.batch_size,
+        checkpoint_seconds=settings.train.checkpoint_seconds,
+        fold_by_fold=settings.train.fold_by_fold,
+        lowering=settings.train.lowering,
+        at_once=settings.train.at_once,
+        devices=settings.train.devices,
+        runs_in_memory=settings.train.runs_in_memory,
+    )
+
+
 def layout(settings: Settings, loaded, folds, folder, shapes) -> plan.Plan:
-    """The plan a run began with; else the one pinned by settings, measured on this machine before,
-    or measured now.
+    """The plan of the run; see engine.choose_plan.
 
     shapes: abstract state of one fold, of check_fit.
     """
-    if (folder / files.PLAN).exists():
-        return plan.read_for_resume(folder, jax.device_count())
-    pinned = {
-        'lowering': settings.train.lowering,
-        'at_once': settings.train.at_once,
-        'use': settings.train.devices,
-    }
-    if settings.train.fold_by_fold:
-        pinned |= {'at_once': 1, 'use': 1}
-        if settings.train.lowering == 'auto':
-            pinned['lowering'] = 'matmul'
-    found = plan.candidates(jax.default_backend(), jax.device_count(), len(folds.fold), **pinned)
-    measure = partial(
-        programs.seconds_a_round,
-        partial(learner, settings, loaded, folds),
-        loaded.samples,
-        folds,
-        memory=plan.free_memory(jax.devices()[0]),
-        options=batch_options(settings, loaded),
-    )
-    chosen = plan.choose(
-        found,
-        _facts(settings, loaded, folds, found),
-        lambda p: measure(plan=p),
-        runs=len(folds.fold),
-        epochs=settings.train.epochs,
-    )
-    print(f'plan: {plan.describe(chosen)} ({chosen.why})', flush=True)
-    chosen = dataclasses.replace(
-        chosen,
-        group=plan.group_size(
-            chosen,
-            len(folds.fold),
-            shapes=shapes,
-            group=settings.train.runs_in_memory,
-            device=jax.devices()[0],
-            folder=folder,
-        ),
-    )
-    chosen.write(folder)
-    return chosen
-
-
-def _facts(settings, loaded, folds, found):
-    """All that a measured plan depends on: another machine, model, shape, fold count or version
-    measures anew.
-    """
-    return {
+    facts = {
         'model': settings.model.name,
         'keywords': settings.model.options[settings.model.name],
-        'image': list(loaded.samples.image.shape[1:]),
-        'rows': folds.train.index.shape[1],
-        'runs': len(folds.fold),
         'batch_size': settings.train.batch_size,
         'optimizer': settings.train.optimizer,
         'learner': learner_entry(settings).learner,
         'augment': dataclasses.asdict(settings.augment),
         'balance': settings.balance.method,
-        'device': [d.device_kind for d in jax.devices()],
-        'machine': host(),
-        'candidates': [plan.describe(p) for p in found],
-        'versions': versions(),
     }
+    learner_for = partial(learner, settings, loaded, folds)
+    how = training(settings, loaded)
+    return engine.choose_plan(learner_for, loaded.samples, folds, how, facts, shapes, folder)
 
 
 def svm_scores(settings: Settings, loaded, folds, hidden):

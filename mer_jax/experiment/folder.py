@@ -20,26 +20,34 @@ def enter(folder, settings: Settings, loaded) -> None:
 
     loaded: Data. Raises UserError.
     """
-    asked = tree.to_nested(settings)
-    new = RunConfig(asked, loaded.fingerprint)
+    begin(folder, tree.to_nested(settings), loaded.fingerprint)
+
+
+def begin(folder, settings: dict, fingerprint: str) -> None:
+    """As `enter`, with nested settings that need not be those of a config.
+
+    Args:
+        folder: of the run.
+        settings: holds data.name and train.epochs at least.
+        fingerprint: of the data.
+    """
+    new = RunConfig(settings, fingerprint)
     old = RunConfig.read(folder) if (folder / RunConfig.FILE).exists() else None
     if not begun(folder):
-        if old is None or old.data != new.data or rules.differ(old.settings, asked):
+        if old is None or old.data != new.data or rules.differ(old.settings, settings):
             # what a failed start pinned must not refuse the command once it is mended
             clear(folder)
     else:
-        rules.check_resume(old.settings, asked, folder)
+        rules.check_resume(old.settings, settings, folder)
         if old.data != new.data:
             raise UserError(
-                f'{folder} holds a run on other data (data.name {settings.data.name!r} has '
-                'changed since); '
-                'give another --workdir'
+                f'{folder} holds a run on other data (data.name {settings["data"]["name"]!r} has '
+                'changed since); give another --workdir'
             )
-        epoch = newest(folder)
-        if epoch > settings.train.epochs:
+        epoch, epochs = newest(folder), settings['train']['epochs']
+        if epoch > epochs:
             raise UserError(
-                f'{folder} is trained to epoch {epoch} already; train.epochs is '
-                f'{settings.train.epochs}; '
+                f'{folder} is trained to epoch {epoch} already; train.epochs is {epochs}; '
                 'allowed: that many or more, or another --workdir'
             )
     new.write(folder)
@@ -65,6 +73,7 @@ def existing(folder):
 def finished(folder, settings: Settings):
     """The folder of a run that is trained to the end under settings; UserError where it is not."""
     folder = existing(folder)
+    refuse_module(folder)
     if settings.train.epochs:
         rules.check_resume(RunConfig.read(folder).settings, tree.to_nested(settings), folder)
         epoch = trained(folder, settings.train.seeds)
@@ -74,6 +83,19 @@ def finished(folder, settings: Settings):
                 'finish it first: the same command with the verb train'
             )
     return folder
+
+
+def refuse_module(folder) -> None:
+    """Refuse the folder of a run whose network no config can build: a module of Python code."""
+    if not (folder / RunConfig.FILE).exists():
+        return
+    recorded = RunConfig.read(folder).settings
+    if rules.PYTHON in recorded:
+        raise UserError(
+            f'{folder} was trained from Python (mer_jax.train) with the module '
+            f'{recorded["model"]["name"]}, which no config can build; call mer_jax.train with it '
+            'again, use a verb that reads files alone (report, compare), or give another --workdir'
+        )
 
 
 def begun(folder) -> bool:
@@ -93,11 +115,13 @@ def trained(folder, seeds) -> int:
     if not (folder / files.PLAN).exists():
         return 0
     total = seeds * len(FoldTable.read(folder).rows)
-    groups = -(-total // Plan.read(folder).group)
-    return max(
-        0,
-        min(
-            checkpoint.newest(folder / 'checkpoints' / f'group_{number}')
-            for number in range(groups)
-        ),
+    return reached(folder, -(-total // Plan.read(folder).group))
+
+
+def reached(folder, groups) -> int:
+    """The epoch of which all `groups` of runs have a checkpoint; 0 before the first."""
+    newest_of_group = (
+        checkpoint.newest(folder / files.CHECKPOINTS / f'group_{number}')
+        for number in range(groups)
     )
+    return max(0, min(newest_of_group))

@@ -40,15 +40,20 @@ def about(settings: Settings, loaded, folds, layout) -> dict:
             'seeds': seeds,
             'epochs': settings.train.epochs,
         },
-        'tail': {
-            'plan': layout and layout.to_json(),
-            'data': {
-                'name': settings.data.name,
-                'labels': loaded.labels,
-                'editions': list(loaded.editions),
-                'fingerprint': loaded.fingerprint,
-                'dropped': len(loaded.dropped),
-            },
+        'tail': tail(settings.data.name, loaded, layout),
+    }
+
+
+def tail(data_name, loaded, layout) -> dict:
+    """What data and plan put at the end of results.json."""
+    return {
+        'plan': layout and layout.to_json(),
+        'data': {
+            'name': data_name,
+            'labels': loaded.labels,
+            'editions': list(loaded.editions),
+            'fingerprint': loaded.fingerprint,
+            'dropped': len(loaded.dropped),
         },
     }
 

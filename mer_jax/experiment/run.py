@@ -10,7 +10,7 @@ import numpy as np
 from mer_jax import entries
 from mer_jax.classical import has_network, svm
 from mer_jax.data import loading, sources
-from mer_jax.experiment import TASKS, build, results
+from mer_jax.experiment import TASKS, build, engine, results
 from mer_jax.experiment import folder as run_folder
 from mer_jax.experiment import settings as rules
 from mer_jax.folds import protocols
@@ -18,8 +18,7 @@ from mer_jax.models import torch_weights
 from mer_jax.runfiles.folder import lock, prepare
 from mer_jax.settings import tree
 from mer_jax.settings.sections import Settings
-from mer_jax.training import checkpoint, fold_by_fold, loop, metrics_log, parallel, plan, programs
-from mer_jax.training import held_out as evaluation
+from mer_jax.training import metrics_log, parallel, plan
 
 
 def train(config: rules.Config, workdir) -> dict:
@@ -35,6 +34,7 @@ def train_settings(settings: Settings, workdir) -> dict:
     parallel.start(plan.cache_folder() / 'xla')
     folder = prepare(workdir)
     with lock(folder):
+        run_folder.refuse_module(folder)
         loaded, folds, titles = build.inputs(settings)
         shapes = build.check_fit(settings, loaded, folds, titles, folder)
         run_folder.enter(folder, settings, loaded)
@@ -99,69 +99,20 @@ def train_groups(settings, loaded, folds, titles, layout, folder, seconds, learn
     """Train all runs, as many at a time as memory holds; returns what `learner` predicts of
     held-out rows, [R, ...] in data set order, as a tree.
     """
-    total, size = len(folds.fold), layout.group
-    run_of_row, _ = evaluation.order(folds)
-    output, held_out = None, None
+    epoch_outputs = None
     if settings.evaluate.every_epoch and settings.train.epochs:
-        shape = settings.train.epochs, len(run_of_row), len(loaded.names.classes)
-        held_out = metrics_log.open_held_out(folder, shape, done=run_folder.newest(folder))
-    done = run_folder.trained(folder, settings.train.seeds) == settings.train.epochs
-    ready = _programs(settings, loaded, folds, layout, learner, done=done)
-    seconds['compile'] = ready.seconds
-    with metrics_log.progress(
-        total, -(-total // size), 0 if done else settings.train.epochs
-    ) as bar:
-        for number, first in enumerate(range(0, total, size)):
-            members = np.arange(first, min(first + size, total))
-            own = evaluation.subset(folds, members)
-            rows = np.isin(run_of_row, members)
-            group = programs.place(ready, folds, members)
-            with (
-                checkpoint.opened(folder / 'checkpoints' / f'group_{number}') as manager,
-                metrics_log.opened(folder, number, bar) as log,
-            ):
-                epoch, states = _start(
-                    settings, group, manager, titles=protocols.titles_of_runs(own, titles)
-                )
-                log.cut(epoch)
-                schedule = checkpoint.Schedule(settings.train.checkpoint_seconds)
-                for chunk in programs.fit(group, states, done=epoch, epochs=settings.train.epochs):
-                    epoch, states = chunk.epoch, chunk.states
-                    log.write(chunk)
-                    if held_out is not None and rows.any():
-                        outputs = programs.predict(group, states)
-                        held_out[epoch - 1, rows] = evaluation.gather(outputs, own)
-                    if epoch == settings.train.epochs or schedule.due():
-                        with schedule.writing():
-                            checkpoint.save(manager, epoch, programs.to_host(group, states))
-            output = evaluation.scatter(output, programs.predict(group, states), own, rows)
-    return output
+        rows = int(np.sum(folds.test.mask > 0))
+        shape = settings.train.epochs, rows, len(loaded.names.classes)
+        done = run_folder.newest(folder)
+        epoch_outputs = metrics_log.open_held_out(folder, shape, done=done)
 
+    def begin(folds_of_group, states):
+        of_runs = protocols.titles_of_runs(folds_of_group, titles)
+        return torch_weights.start(settings.model.name, settings.model.init_from, of_runs, states)
 
-def _programs(settings, loaded, folds, layout, learner, *, done) -> programs.Programs:
-    """The programs that train; done: no epoch is left, so that they only predict."""
-    options = programs.ProgramOptions(
-        build.batch_options(settings, loaded),
-        runs=layout.group,
-        test_batch=settings.evaluate.batch_size,
-        chunk=1 if settings.evaluate.every_epoch else loop.CHUNK,
-        trains=not done,
-    )
-    if settings.train.fold_by_fold:
-        return fold_by_fold.programs(learner, loaded.samples, folds, options)
-    return programs.compile_programs(learner, layout, loaded.samples, folds, options)
-
-
-def _start(settings, group, manager, *, titles):
-    """(epoch, states) that a group begins with: those of its newest checkpoint; else new ones, into
-    which the weights of a file are read. titles: of the folds of its runs.
-    """
-    epoch = checkpoint.newest(manager.directory)
-    if epoch >= 0:
-        return epoch, programs.restored(group, manager, epoch)
-    states = programs.to_host(group, programs.init(group))
-    states = torch_weights.start(settings.model.name, settings.model.init_from, titles, states)
-    return 0, programs.to_devices(group, states)
+    extras = engine.Extras(begin, epoch_outputs, seconds)
+    how = build.training(settings, loaded)
+    return engine.train_runs(learner, loaded.samples, folds, layout, how, folder, extras)
 
 
 def _publish(settings, loaded, folds, titles, output, layout, folder, seconds):

@@ -23,6 +23,7 @@ from mer_jax.settings.sections import Settings
 from mer_jax.training.changes import CHANGES, augmentable
 
 SETTINGS = tree.known(options())  # every setting by its dotted key
+PYTHON = 'python'  # the section of config.json that only runs of mer_jax.train have
 NAMES = {  # the keys of the dictionaries of entries that settings name
     'LEARNERS': tuple(sorted(LEARNERS)),
     'NETWORKS': tuple(sorted(NETWORKS)),
@@ -74,6 +75,8 @@ def check_resume(old: Mapping[str, Any], new: Mapping[str, Any], folder: Path) -
         new: nested settings of its continuation.
         folder: of the run.
     """
+    if PYTHON in new and PYTHON not in old:
+        raise UserError(f'{folder} holds a run of a config; name another folder')
     lines = [f'{key} was {before!r}, is {now!r}' for key, before, now in differ(old, new)]
     if lines:
         raise UserError(
@@ -85,8 +88,12 @@ def check_resume(old: Mapping[str, Any], new: Mapping[str, Any], folder: Path) -
 def differ(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
     """[(key, old, new)] of settings that may not differ between a run and its continuation."""
     free = {'name'} | {key for key, setting in SETTINGS.items() if setting.free}
-    if new['train']['schedule'] == 'cosine':
+    if new['train'].get('schedule') == 'cosine':
         free.discard('train.epochs')
+    before = old.get(PYTHON, {}).get('jax')
+    if before != new.get(PYTHON, {}).get('jax'):
+        # another version writes the same step in other words; its shapes are still compared
+        free |= {f'{PYTHON}.jax', f'{PYTHON}.step'}
     return differences(old, new, ignore=free)
 
 

@@ -1,6 +1,26 @@
-"""Who trains and who is left out: protocols, and rows added to balance classes (numpy)."""
+"""Who trains and who is left out: protocols, and rows added to balance classes (numpy).
 
-from typing import NamedTuple
+Of the Python API: `loso`, `by_protocol` and `from_sklearn`, of splits.py.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from mer_jax.folds.splits import Split as Split
+    from mer_jax.folds.splits import Splits as Splits
+    from mer_jax.folds.splits import by_protocol as by_protocol
+    from mer_jax.folds.splits import from_sklearn as from_sklearn
+    from mer_jax.folds.splits import loso as loso
+
+API = ('Split', 'Splits', 'by_protocol', 'from_sklearn', 'loso')
+
+
+def __getattr__(name: str) -> Any:
+    """A name of the Python API, loaded on use."""
+    if name not in API:
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    return getattr(importlib.import_module('mer_jax.folds.splits'), name)
 
 
 class Protocol(NamedTuple):

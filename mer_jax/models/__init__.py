@@ -2,11 +2,24 @@
 [B, K], out).
 """
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mer_jax.entries import loaded
 from mer_jax.errors import UserError
 from mer_jax.settings.fields import Setting, Value
+
+if TYPE_CHECKING:  # every class of NETWORKS, for editors and type checkers
+    from mer_jax.models.alexnet import AlexNet as AlexNet
+    from mer_jax.models.cnn3d import CNN3D as CNN3D
+    from mer_jax.models.dual_branch import DualBranch as DualBranch
+    from mer_jax.models.dual_branch import SingleBranch as SingleBranch
+    from mer_jax.models.dual_inception import DualInception as DualInception
+    from mer_jax.models.hybrid_cnn import HybridCNN as HybridCNN
+    from mer_jax.models.microexpstcnn import MicroExpSTCNN as MicroExpSTCNN
+    from mer_jax.models.ocnet import OCNet as OCNet
+    from mer_jax.models.offapexnet import OffApexNet as OffApexNet
+    from mer_jax.models.ststnet import STSTNet as STSTNet
+    from mer_jax.models.vggm import VGGM as VGGM
 
 
 class Network(NamedTuple):
@@ -177,6 +190,18 @@ NETWORKS = {
         quick={'width': 3},
     ),
 }
+
+
+def by_class() -> dict[str, Network]:
+    """The networks by the names of their classes, as `mj.models.STSTNet`."""
+    return {network.module.partition(':')[2]: network for network in NETWORKS.values()}
+
+
+def __getattr__(name: str) -> Any:
+    """The class of a network, loaded on use."""
+    if name not in by_class():
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    return loaded(by_class()[name].module)
 
 
 def regional() -> list[str]:

@@ -9,6 +9,7 @@ from mer_jax.runfiles.config import RunConfig, differences
 from mer_jax.runfiles.folder import absolute
 
 MISSING = '(none)'
+DIGITS = 12  # of a fingerprint; so many tell any two apart
 
 
 def diff(first: str, second: str) -> None:
@@ -41,7 +42,7 @@ def _described(folder) -> dict[str, Any]:
     if not (path / files.CONFIG).exists():
         raise UserError(f'{folder}: holds no run; name the folders of two runs: diff RUN RUN')
     config = RunConfig.read(path)
-    described = {**config.settings, 'fingerprint of the data': config.data}
+    described = {**config.settings, 'fingerprint of the data': config.data[:DIGITS]}
     # an unfinished run has no results yet
     if (path / files.RESULTS).exists():
         described['versions'] = results.read(path).versions

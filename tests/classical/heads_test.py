@@ -602,8 +602,6 @@ MISTAKES = [
     ({'head.features': 'network+network'}, "head.features is 'network+network'; allowed: "),
     ({'head.features': ''}, "head.features is ''; allowed: "),
     ({'head.features': 'network,pixels'}, 'each once, + between'),
-    ({'head.cost': ('1,x',)}, "head.cost is ('1,x',); allowed: numbers, 1e-12 to 1e+12, comma"),
-    ({'head.gamma': (0,)}, 'head.gamma is (0,); allowed: numbers, 1e-12 to 1e+12, comma between'),
     ({'head.features': 'pixels'}, 'train.epochs is 100; allowed with head.features pixels: 0'),
     (
         STILL | {'balance.method': 'smote'},

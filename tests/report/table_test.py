@@ -9,7 +9,7 @@ import pytest
 from mer_jax.report import table
 from mer_jax.report.formats import measure, p_value, signed
 from mer_jax.report.table import Cell, Column, Note, Row, Table
-from mer_jax.runfiles import files
+from mer_jax.runfiles import writing
 from tests.support.pages import Page
 
 NASTY = r'50%_of {a}&b$#~^\x<y>|z'
@@ -112,7 +112,7 @@ def test_csv_gives_floats_back_bit_for_bit(tmp_path):
     """Rounded figures cannot be tested again; another column's would be plotted as if right."""
     third, low, high = 1 / 3, 0.1 + 0.2, 2 / 7
     tables = [PLAIN, small(honest_run(uf1=Cell(third, [low, high])))]
-    files.write_csv(tmp_path / 'table.csv', *table.csv_rows(tables))
+    writing.write_csv(tmp_path / 'table.csv', *table.csv_rows(tables))
     with open(tmp_path / 'table.csv', newline='') as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == [

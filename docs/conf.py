@@ -1,0 +1,28 @@
+"""Sphinx builds the pages with these settings: make docs."""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / 'docs')]
+
+import settings_page  # noqa: E402
+
+project = 'mer_jax'
+extensions = ['myst_nb', 'sphinx.ext.autodoc', 'sphinx.ext.napoleon']
+html_theme = 'sphinx_book_theme'
+html_title = 'mer_jax'
+exclude_patterns = ['_build']
+myst_enable_extensions = ['colon_fence']
+myst_heading_anchors = 3
+nb_execution_mode = 'off'
+autodoc_typehints = 'none'  # signatures show them
+autodoc_member_order = 'bysource'
+napoleon_google_docstring = True
+napoleon_numpy_docstring = False
+napoleon_use_ivar = True  # attributes stand in the description of their class
+
+
+def setup(app):
+    """Write the settings page before the sources are read."""
+    app.connect('builder-inited', lambda app: settings_page.write())

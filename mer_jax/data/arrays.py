@@ -1,0 +1,249 @@
+"""Data sets of the Python API: of the user's own arrays, or a TFDS data set by its name."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mer_jax.data import channels as channel_names
+from mer_jax.data import loading, sources
+from mer_jax.errors import UserError
+from mer_jax.settings import sections
+from mer_jax.types import Names, Samples
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Rows to train and to test on, each of one subject and one class.
+
+    `dataset` and `load` return it.
+    """
+
+    name: str  # stands in results; runs on data sets of one name are compared
+    content: loading.Data  # what the other parts of the program read
+
+    @property
+    def x(self) -> np.ndarray:
+        """What a network sees, float32[N, ...]."""
+        return self.content.samples.image
+
+    @property
+    def y(self) -> np.ndarray:
+        """The class of each row, int32[N], an index into `classes`."""
+        return self.content.samples.label
+
+    @property
+    def subject(self) -> np.ndarray:
+        """The subject of each row, int32[N], an index into `subjects`."""
+        return self.content.samples.subject
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes."""
+        return self.content.names.classes
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """The names of the subjects."""
+        return self.content.names.subjects
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def __repr__(self) -> str:
+        shape = 'x'.join(map(str, self.x.shape[1:]))
+        return (
+            f'Dataset({self.name!r}, {len(self)} rows of {shape}, '
+            f'{len(np.unique(self.subject))} subjects, classes {", ".join(self.classes)})'
+        )
+
+
+def load(
+    name: str = 'synthetic_faces',
+    *,
+    manual_dir: str = '',
+    channels: str = 'u,v,strain',
+    labels: str = 'megc3',
+    size: int = 28,
+    frames: int = 16,
+    value_range: str = '0..1',
+) -> Dataset:
+    """Load a TFDS data set, and build it on first use.
+
+    Args:
+        name: 'set/variant' or 'release/input,setting=value'; 'a+b' joins several. Data sets lie
+            where the environment variable TFDS_DATA_DIR says, else in ~/tensorflow_datasets.
+        manual_dir: the folder that holds a release as its authors ship it; '' where it is built.
+        channels: what a network sees, in this order; 'gray' is video.
+        labels: the label scheme: megc3, five, four, samer3 or irawan3.
+        size: height and width in pixels.
+        frames: of a video, evenly from onset to offset.
+        value_range: what the smallest and the largest value of a clip become: '0..1', '-1..1',
+            '0..255' or 'imagenet'.
+
+    Returns:
+        The data set, x float32[N, size, size, C] or, of video, [N, frames, size, size, 1].
+
+    Raises:
+        UserError: names the argument and what is allowed.
+
+    Examples:
+        >>> faces = mj.load('synthetic_faces/tiny', channels='u,v', size=16)
+        >>> faces.x.shape[1:], faces.classes
+        ((16, 16, 2), ('negative', 'positive', 'surprise'))
+    """
+    if value_range not in loading.VALUE_RANGES:
+        raise UserError(
+            f'value_range is {value_range!r}; allowed: {", ".join(loading.VALUE_RANGES)}'
+        )
+    data_sets = sources.parse(name, manual_dir)
+    wanted = channel_names.parse(channels)
+    loading.refuse_inputs(data_sets, wanted)
+    settings = sections.Data(name=name, labels=labels, size=size, frames=frames)
+    content = loading.load(data_sets, sources.BuildOptions(), settings, channels=wanted)
+    low, high = (np.asarray(edge, np.float32) for edge in loading.VALUE_RANGES[value_range])
+    share = content.samples.image.astype(np.float32) / np.float32(255)
+    samples = content.samples._replace(image=low + share * (high - low))
+    fingerprint = loading.fingerprint(samples, content.names)
+    return Dataset(name, content._replace(samples=samples, fingerprint=fingerprint))
+
+
+def dataset(
+    x: Any,
+    y: Any,
+    subject: Any,
+    classes: Sequence[str] | None = None,
+    *,
+    clip: Any = None,
+    name: str = 'arrays',
+    scale: float = 1.0,
+) -> Dataset:
+    """Make a data set of your own arrays.
+
+    Args:
+        x: what a network sees, numbers [N, ...]; kept as float32, in your own scale.
+        y: the class of each row, [N]: names, or indices into `classes`.
+        subject: who each row is of, [N]: names or numbers.
+        classes: the names of the classes, in the order of the network's outputs; None takes the
+            different values of y, sorted.
+        clip: a name for each row, [N], all different; None numbers them. Runs are compared row
+            by row, by these names.
+        name: of the data set; it stands in results.
+        scale: x is multiplied by it: 1 / 255 makes bytes 0 to 1. What must be fitted to training
+            rows belongs to the learner (`supervised`, scaler).
+
+    Returns:
+        The data set.
+
+    Raises:
+        UserError: names the argument and the row.
+
+    Examples:
+        >>> data = mj.dataset(x, y, subject, classes=['negative', 'positive', 'surprise'])
+        >>> data
+        Dataset('arrays', 24 rows of 8x8x2, 4 subjects, classes negative, positive, surprise)
+    """
+    image = _inputs(x, scale)
+    count = len(image)
+    label, titles = _labels(_vector(y, 'y', count), classes)
+    people = _vector(subject, 'subject', count)
+    subjects, of_row = np.unique([str(person) for person in people], return_inverse=True)
+    _check_subjects(subjects, of_row, label, titles)
+    samples = Samples(
+        image=image,
+        label=label,
+        subject=of_row.astype(np.int32),
+        dataset=np.zeros(count, np.int32),
+        clip=np.arange(count, dtype=np.int32),
+    )
+    names = Names(titles, tuple(map(str, subjects)), (name,), _clips(clip, count), ())
+    content = loading.Data(
+        samples,
+        names,
+        dropped=[],
+        fingerprint=loading.fingerprint(samples, names),
+        labels='/'.join(titles),
+        editions=(),
+    )
+    return Dataset(name, content)
+
+
+def _inputs(x, scale):
+    """x as float32[N, ...], every value finite."""
+    array = np.asarray(x)
+    if array.dtype.kind not in 'fiub':
+        raise UserError(f'x holds {array.dtype}; allowed: numbers')
+    if array.ndim < 2 or not array.size:
+        raise UserError(
+            f'x has shape {array.shape}; allowed: rows of values, [N, ...], at least one of each'
+        )
+    image = array.astype(np.float32) * np.float32(scale)
+    finite = np.isfinite(image).reshape(len(image), -1).all(1)
+    if not finite.all():
+        raise UserError(f'x: row {np.argmin(finite)} holds NaN or infinity; allowed: finite values')
+    return image
+
+
+def _vector(values, argument, count):
+    """A value for each of `count` rows."""
+    array = np.asarray(values)
+    if array.shape != (count,):
+        raise UserError(f'{argument} has shape {array.shape}; allowed: ({count},), one for a row')
+    if array.dtype.kind == 'f' and np.isnan(array).any():
+        raise UserError(f'{argument}: row {np.argmax(np.isnan(array))} is NaN; allowed: a value')
+    return array
+
+
+def _labels(y, classes):
+    """(int32[N], names of the classes) of names or indices y."""
+    if y.dtype.kind == 'f' and (y == np.round(y)).all():
+        y = y.astype(int)
+    values = np.unique(y)
+    titles = tuple(map(str, values if classes is None else classes))
+    if len(set(titles)) != len(titles) or len(titles) < 2:
+        raise UserError(f'classes is {list(titles)}; allowed: two or more different names')
+    if y.dtype.kind in 'iub' and classes is not None:
+        wrong = (y < 0) | (y >= len(titles))
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            raise UserError(
+                f'y: row {row} is {y[row]}; allowed: 0 to {len(titles) - 1}, an index into classes'
+            )
+        label = y.astype(np.int32)
+    else:
+        place = {title: number for number, title in enumerate(titles)}
+        for row, value in enumerate(y):
+            if str(value) not in place:
+                raise UserError(f'y: row {row} is {str(value)!r}; allowed: {", ".join(titles)}')
+        label = np.array([place[str(value)] for value in y], np.int32)
+    empty = [title for number, title in enumerate(titles) if number not in label]
+    if empty:
+        raise UserError(f'classes: {empty[0]!r} has no row in y; leave it out')
+    return label, titles
+
+
+def _check_subjects(subjects, of_row, label, titles):
+    """Two subjects or more; not a subject for each class, which looks like y given twice."""
+    if len(subjects) < 2:
+        raise UserError(
+            f'subject holds {str(subjects[0])!r} alone; allowed: two or more, to leave one out'
+        )
+    pairs = np.unique(np.stack([of_row, label]), axis=1)
+    if pairs.shape[1] == len(subjects) == len(titles):
+        raise UserError(
+            'subject: each subject has a class of its own, so that leaving it out leaves no row '
+            'of that class; allowed: who a row is of, not its class'
+        )
+
+
+def _clips(clip, count):
+    """The names of the rows."""
+    if clip is None:
+        digits = len(str(count - 1))
+        return tuple(f'row {number:0{digits}d}' for number in range(count))
+    clips = tuple(map(str, _vector(clip, 'clip', count)))
+    if len(set(clips)) != count:
+        twice = next(one for one in clips if clips.count(one) > 1)
+        raise UserError(f'clip: {twice!r} names two rows; allowed: a name of its own for each row')
+    return clips

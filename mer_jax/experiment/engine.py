@@ -1,0 +1,213 @@
+"""Trains all runs of an experiment, from values alone: of a config (run.py) or of Python code
+(api.py).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from mer_jax.experiment import folder as run_folder
+from mer_jax.machine import host, versions
+from mer_jax.runfiles import files
+from mer_jax.runfiles.plan import Plan
+from mer_jax.training import (
+    checkpoint,
+    fold_by_fold,
+    held_out,
+    loop,
+    metrics_log,
+    plan,
+    programs,
+)
+from mer_jax.training.batches import BatchOptions
+from mer_jax.types import Folds, Learner, Samples
+
+
+@dataclass(frozen=True)
+class Training:
+    """How the runs of an experiment train."""
+
+    epochs: int
+    batches: BatchOptions
+    test_batch: int = 256  # rows that are predicted at a time
+    checkpoint_seconds: float = 60.0  # between two checkpoints
+    fold_by_fold: bool = False  # in plain Python, nothing compiled
+    lowering: str = 'auto'  # of convolutions; auto: measured
+    at_once: int = 0  # folds that a device trains side by side; 0: measured
+    devices: int = 0  # to use; 0: all, unless one alone measures faster
+    runs_in_memory: int = 0  # at a time; 0: as many as fit
+
+
+def choose_plan(
+    learner_for: Callable[[str], Learner],
+    samples: Samples,
+    folds: Folds,
+    training: Training,
+    facts: dict,
+    shapes: Any,
+    folder: Path,
+) -> Plan:
+    """The plan that a run began with; else the one pinned, measured on this machine before, or
+    measured now.
+
+    Args:
+        learner_for: lowering -> learner of one fold.
+        samples: all rows.
+        folds: all runs.
+        training: how they train.
+        facts: all that the speed of a plan depends on and that is not seen in the others: a plan
+            measured for the same facts is taken again.
+        shapes: abstract state of one fold.
+        folder: of the run; the plan is written there.
+    """
+    if (folder / files.PLAN).exists():
+        return plan.read_for_resume(folder, jax.device_count())
+    pinned = {
+        'lowering': training.lowering,
+        'at_once': training.at_once,
+        'use': training.devices,
+    }
+    if training.fold_by_fold:
+        pinned |= {'at_once': 1, 'use': 1}
+        if training.lowering == 'auto':
+            pinned['lowering'] = 'matmul'
+    runs = len(folds.fold)
+    candidates = plan.candidates(jax.default_backend(), jax.device_count(), runs, **pinned)
+    measure = partial(
+        programs.seconds_a_round,
+        learner_for,
+        samples,
+        folds,
+        memory=plan.free_memory(jax.devices()[0]),
+        options=training.batches,
+    )
+    chosen = plan.choose(
+        candidates,
+        facts | _facts(samples, folds, candidates),
+        lambda p: measure(plan=p),
+        runs=runs,
+        epochs=training.epochs,
+    )
+    print(f'plan: {plan.describe(chosen)} ({chosen.why})', flush=True)
+    group = plan.group_size(
+        chosen,
+        runs,
+        shapes=shapes,
+        group=training.runs_in_memory,
+        device=jax.devices()[0],
+        folder=folder,
+    )
+    chosen = replace(chosen, group=group)
+    chosen.write(folder)
+    return chosen
+
+
+def _facts(samples, folds, candidates):
+    """What every measured plan depends on: another machine, shape, fold count or version measures
+    anew.
+    """
+    return {
+        'image': list(samples.image.shape[1:]),
+        'rows': folds.train.index.shape[1],
+        'runs': len(folds.fold),
+        'device': [d.device_kind for d in jax.devices()],
+        'machine': host(),
+        'candidates': [plan.describe(p) for p in candidates],
+        'versions': versions(),
+    }
+
+
+@dataclass(frozen=True)
+class Extras:
+    """What some experiments add to their training."""
+
+    # (folds of a group, its states on the host) -> the states that it begins with
+    begin: Callable | None = None
+    # [epochs, R, K], filled with the held-out outputs of every epoch
+    epoch_outputs: Any = None
+    seconds: dict = field(default_factory=dict)  # 'compile' is written here
+
+
+def train_runs(
+    learner: Learner,
+    samples: Samples,
+    folds: Folds,
+    chosen: Plan,
+    training: Training,
+    folder: Path,
+    extras: Extras,
+) -> Any:
+    """Train all runs, as many at a time as memory holds, from the checkpoints that are there.
+
+    Args:
+        learner: of one fold.
+        samples: all rows.
+        folds: all runs.
+        chosen: the plan of the run.
+        training: how they train.
+        folder: of the run: checkpoints, metrics.jsonl and tensorboard are written there.
+        extras: what this experiment adds.
+
+    Returns:
+        What `learner` predicts of held-out rows, [R, ...] in the order of held_out.order, as a
+        tree; None where nothing is held out.
+    """
+    total, size, epochs = len(folds.fold), chosen.group, training.epochs
+    groups = -(-total // size)
+    run_of_row, _ = held_out.order(folds)
+    done = run_folder.reached(folder, groups) == epochs
+    options = programs.ProgramOptions(
+        training.batches,
+        runs=size,
+        test_batch=training.test_batch,
+        chunk=loop.CHUNK if extras.epoch_outputs is None else 1,
+        trains=not done,
+    )
+    if training.fold_by_fold:
+        ready = fold_by_fold.programs(learner, samples, folds, options)
+    else:
+        ready = programs.compile_programs(learner, chosen, samples, folds, options)
+    extras.seconds['compile'] = ready.seconds
+    output = None
+    with metrics_log.progress(total, groups, 0 if done else epochs) as bar:
+        for number, first in enumerate(range(0, total, size)):
+            members = np.arange(first, min(first + size, total))
+            folds_of_group = held_out.subset(folds, members)
+            rows = np.isin(run_of_row, members)
+            group = programs.place(ready, folds, members)
+            with (
+                checkpoint.opened(folder / files.CHECKPOINTS / f'group_{number}') as manager,
+                metrics_log.opened(folder, number, bar) as log,
+            ):
+                epoch, states = _start(group, manager, folds_of_group, extras.begin)
+                log.cut(epoch)
+                schedule = checkpoint.Schedule(training.checkpoint_seconds)
+                for chunk in programs.fit(group, states, done=epoch, epochs=epochs):
+                    epoch, states = chunk.epoch, chunk.states
+                    log.write(chunk)
+                    if extras.epoch_outputs is not None and rows.any():
+                        outputs = programs.predict(group, states)
+                        extras.epoch_outputs[epoch - 1, rows] = held_out.gather(
+                            outputs, folds_of_group
+                        )
+                    if epoch == epochs or schedule.due():
+                        with schedule.writing():
+                            checkpoint.save(manager, epoch, programs.to_host(group, states))
+            output = held_out.scatter(output, programs.predict(group, states), folds_of_group, rows)
+    return output
+
+
+def _start(group, manager, folds, begin):
+    """(epoch, states) that a group begins with: those of its newest checkpoint, else new ones."""
+    epoch = checkpoint.newest(manager.directory)
+    if epoch >= 0:
+        return epoch, programs.restored(group, manager, epoch)
+    states = programs.to_host(group, programs.init(group))
+    if begin is not None:
+        states = begin(folds, states)
+    return 0, programs.to_devices(group, states)

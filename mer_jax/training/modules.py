@@ -1,0 +1,257 @@
+"""A flax module of the user, or a network of ours, as a learner: the recipe `supervised`."""
+
+import hashlib
+import inspect
+import re
+from dataclasses import dataclass, field, fields
+from functools import partial
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from mer_jax.errors import UserError
+from mer_jax.runfiles.plan import LOWERINGS
+from mer_jax.training import balance, learners, scaling
+from mer_jax.types import Folds, Learner, Samples
+
+SCALERS = ('none', 'standard')
+COLLECTIONS = {'params', 'batch_stats'}
+
+
+@dataclass(frozen=True)
+class Supervised:
+    """How a network learns the classes of rows; `supervised` makes it."""
+
+    module: nn.Module
+    optimizer: optax.GradientTransformation = field(repr=False)
+    class_weights: str
+    label_smoothing: float
+    scaler: str
+
+    @property
+    def name(self) -> str:
+        """The class of the module."""
+        return type(self.module).__name__
+
+    @property
+    def lowering(self) -> str:
+        """How convolutions are computed, 'auto' where a plan may choose: the networks of this
+        project have an option for it, and nn.Conv is native.
+        """
+        options = {option.name: option.default for option in fields(self.module)}
+        if options.get('lowering') not in LOWERINGS:
+            return 'native'
+        lowering = getattr(self.module, 'lowering')  # noqa: B009, a field of some modules
+        return 'auto' if lowering == options['lowering'] else lowering
+
+    def learner(self, classes: int, lowering: str) -> Learner:
+        """The three functions over one fold."""
+        module = self.module
+        if self.lowering == 'auto':
+            module = module.clone(lowering=lowering)
+        weigh = partial(balance.fit_class_weight, classes=classes, formula=self.class_weights)
+        scale = partial(scaling.fit_input, scaler=self.scaler)
+        return learners.supervised(
+            Network(module, _takes_train(module)),
+            self.optimizer,
+            fit=lambda samples, rows: scale(samples, rows) | weigh(samples, rows),
+            scale_input=_scale_input,
+            smoothing=self.label_smoothing,
+        )
+
+
+def supervised(
+    module: nn.Module,
+    optimizer: optax.GradientTransformation,
+    *,
+    class_weights: str = 'none',
+    label_smoothing: float = 0.0,
+    scaler: str = 'none',
+) -> Supervised:
+    """Learn classes with a network of this project, or with your own flax (linen) module.
+
+    A module is called as module.apply(variables, x, train=True or False), or without `train`
+    where its __call__ has no such argument; x is float32[B, ...]. It returns logits [B, K], or
+    (logits, anything). Dropout takes its rng from the collection 'dropout'; batch norm keeps its
+    averages in 'batch_stats', and needs `train`. On a CPU, convolutions of
+    mer_jax.models.layers.Conv train tens of times as fast as nn.Conv, which is slow inside the
+    loop over folds.
+
+    Args:
+        module: the network.
+        optimizer: of optax, used as it is. An epoch has ceil(rows / batch_size) steps, where rows
+            is the number of training rows of the largest fold.
+        class_weights: of the loss, counted on the training rows of a fold: none, max
+            (n_max / n_c), total (n / n_c) or balanced (n / (K n_c)).
+        label_smoothing: of the cross-entropy, 0 to 0.99.
+        scaler: fitted to the training rows of a fold; standard: minus the mean, divided by the
+            standard deviation, of each channel (the last axis).
+
+    Raises:
+        UserError: names the argument and what is allowed.
+
+    Examples:
+        >>> import optax
+        >>> learner = mj.supervised(mj.models.STSTNet(classes=3), optax.adam(5e-5))
+        >>> learner.name
+        'STSTNet'
+    """
+    if not isinstance(module, nn.Module):
+        raise UserError(f'module is {module!r}; allowed: a module of flax.linen, with its options')
+    if not isinstance(optimizer, optax.GradientTransformation):
+        raise UserError(f'optimizer is {optimizer!r}; allowed: one of optax, as optax.adam(1e-3)')
+    if class_weights not in balance.CLASS_WEIGHTS:
+        allowed = ', '.join(balance.CLASS_WEIGHTS)
+        raise UserError(f'class_weights is {class_weights!r}; allowed: {allowed}')
+    if not 0 <= label_smoothing <= 0.99:
+        raise UserError(f'label_smoothing is {label_smoothing}; allowed: 0 to 0.99')
+    if scaler not in SCALERS:
+        raise UserError(f'scaler is {scaler!r}; allowed: {", ".join(SCALERS)}')
+    _takes_train(module)
+    return Supervised(module, optimizer, class_weights, label_smoothing, scaler)
+
+
+@dataclass(frozen=True)
+class Network:
+    """A module that is called with `train` and returns (logits, out), whatever the user's does."""
+
+    module: nn.Module
+    takes_train: bool
+
+    def init(self, rngs: Any, x: jax.Array, *, train: bool) -> Any:
+        """The variables of the module."""
+        return self.module.init(rngs, x, **self._keywords(train))
+
+    def apply(
+        self,
+        variables: Any,
+        x: jax.Array,
+        *,
+        train: bool,
+        mutable: Any = False,
+        rngs: Any = None,
+    ) -> Any:
+        """(logits, out), and where something is mutable a pair of that and what moved."""
+        result = self.module.apply(
+            variables, x, rngs=rngs, mutable=mutable, **self._keywords(train)
+        )
+        if mutable:
+            output, moved = result
+            return _pair(output), moved
+        return _pair(result)
+
+    def _keywords(self, train) -> dict[str, Any]:
+        return {'train': train} if self.takes_train else {}
+
+
+def check(recipe: Supervised, samples: Samples, folds: Folds, classes: int) -> Any:
+    """Abstract state of one fold; refuses a module that cannot be trained on these rows.
+
+    Raises:
+        UserError: the module keeps other variables than these functions carry, or its logits are
+            not [B, classes].
+    """
+    learner = recipe.learner(classes, 'matmul')
+    one_fold = jax.tree.map(lambda a: a[0], folds.train)
+    x = jax.eval_shape(lambda: jnp.zeros((2, *samples.image.shape[1:])))
+    network = Network(recipe.module, _takes_train(recipe.module))
+    keys = {name: jax.random.key(0) for name in ('params', 'dropout')}
+    variables = jax.eval_shape(lambda x: network.init(keys, x, train=False), x)
+    other = sorted(set(variables) - COLLECTIONS)
+    if other:
+        raise UserError(
+            f'module {recipe.name} keeps variables in {other[0]!r}; allowed: params, batch_stats'
+        )
+    if not variables.get('params'):
+        raise UserError(f'module {recipe.name} has no parameters; allowed: one that can train')
+    if variables.get('batch_stats') and not network.takes_train:
+        raise UserError(
+            f'module {recipe.name} keeps batch statistics, but its __call__ has no argument '
+            'train; add train: bool, and use_running_average=not train'
+        )
+    logits, _ = jax.eval_shape(lambda v, x: network.apply(v, x, train=False), variables, x)
+    shape = getattr(logits, 'shape', None)
+    if shape != (2, classes):
+        raise UserError(
+            f'module {recipe.name} returns logits of shape {shape} for 2 rows; allowed: '
+            f'(2, {classes}), one for each class of the data'
+        )
+    return jax.eval_shape(learner.init, jax.random.key(0), samples, one_fold)
+
+
+def record(recipe: Supervised, samples: Samples, shapes: Any, classes: int) -> dict:
+    """What config.json holds of a module that no config can build again.
+
+    Args:
+        recipe: how it learns.
+        samples: all rows; their shapes count.
+        shapes: abstract state of one fold, of `check`.
+        classes: of the data.
+
+    Returns:
+        Options of the module, shapes of parameters and batch statistics, the version of jax, and
+        a digest of the jaxpr of a training step, which changes with loss, network and optimizer.
+    """
+    learner = recipe.learner(classes, 'matmul')
+    batch = jax.tree.map(lambda a: jax.ShapeDtypeStruct((2, *a.shape[1:]), a.dtype), samples)
+    step = jax.make_jaxpr(learner.step)(shapes, batch, jax.random.key(0))
+    digest = hashlib.sha256(_without_addresses(str(step)).encode())
+    for constant in step.consts:
+        digest.update(np.asarray(constant).tobytes())
+    variables = {'params': shapes.params, 'batch_stats': shapes.batch_stats}
+    leaves = jax.tree_util.tree_leaves_with_path(variables)
+    options = {
+        option.name: _without_addresses(repr(getattr(recipe.module, option.name)))
+        for option in fields(recipe.module)
+        if option.name not in ('parent', 'name')
+    }
+    return {
+        'options': options,
+        'shapes': {
+            jax.tree_util.keystr(
+                path, simple=True, separator='/'
+            ): f'{leaf.dtype}{list(leaf.shape)}'
+            for path, leaf in leaves
+        },
+        'jax': jax.__version__,
+        'step': digest.hexdigest(),
+    }
+
+
+def _without_addresses(text):
+    """Text without the addresses of functions, which differ from process to process."""
+    return re.sub(r' at 0x[0-9a-f]+', '', text)
+
+
+def _scale_input(image, fitted):
+    if 'mean' in fitted:
+        return (image - fitted['mean']) / fitted['deviation']
+    return image
+
+
+def _takes_train(module):
+    """Whether __call__ has an argument `train`; UserError where it needs others."""
+    parameters = list(inspect.signature(type(module).__call__).parameters.values())[1:]
+    names = [parameter.name for parameter in parameters]
+    needed = [
+        parameter.name
+        for parameter in parameters[1:]
+        if parameter.default is parameter.empty
+        and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+        and parameter.name != 'train'
+    ]
+    if not names or needed:
+        raise UserError(
+            f'module {type(module).__name__}: __call__ takes {", ".join(names) or "nothing"}; '
+            'allowed: (x) or (x, train: bool)'
+        )
+    return 'train' in names[1:]
+
+
+def _pair(output):
+    """(logits, out) of a module that returns one or both."""
+    return output if isinstance(output, tuple) and len(output) == 2 else (output, {})

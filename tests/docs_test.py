@@ -1,0 +1,44 @@
+"""The pages: every setting stands on its page, and the first steps run."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import numpy as np
+
+from mer_jax.settings import tree
+
+ROOT = Path(__file__).parents[1]
+BLOCK = re.compile(r'```python\n(.*?)```', re.S)
+
+
+def test_every_setting_stands_on_its_page():
+    """A setting that no page has is found in the source alone."""
+    spec = importlib.util.spec_from_file_location('page', ROOT / 'docs' / 'settings_page.py')
+    settings_page = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(settings_page)
+    page = settings_page.page()
+    for key in tree.known({}):
+        section, name = key.split('.')
+        rows = page.split(f'## {section}\n')[1].split('\n## ')[0]
+        assert f'| `{name}`' in rows, key
+    assert 'loso' in page and 'ststnet' in page
+
+
+def test_the_first_steps_run(tmp_path, monkeypatch, capsys, unrendered):
+    """Users copy these lines: a network of their own, ten lines, a splitter, a score.
+
+    Ten lines are what the README promises, and it has the same.
+    """
+    blocks = BLOCK.findall((ROOT / 'docs' / 'first_steps.md').read_text())
+    (ten_lines,) = {*blocks} & {*BLOCK.findall((ROOT / 'README.md').read_text())}
+    assert len([line for line in ten_lines.splitlines() if line]) <= 10
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    for block in blocks:
+        exec(block.replace('epochs=100', 'epochs=1'), names)
+    printed = capsys.readouterr().out
+    assert 'KFold: rows of one subject on both sides of 4 of 4 folds' in printed
+    (group,) = names['mj'].compare(names['other'], names['run']).groups
+    assert group['runs'][1]['against']['common'] == len(names['X'])
+    assert np.isfinite(names['score'].uf1)
