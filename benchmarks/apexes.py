@@ -77,7 +77,7 @@ def confusions(image, points, kept):
     """int[S, 1, K, K] of leave one subject out, from images [N, H, W, C], landmarks [N, 68, 2] and
     labelled records.
     """
-    subjects, datasets, own = loading.whose(kept)
+    subjects, datasets, own = loading.subject_ids(kept)
     names = Names(
         labels.classes(SETTINGS.data.labels, datasets),
         subjects,
@@ -96,7 +96,7 @@ def confusions(image, points, kept):
         clip=row,
     )
     folds, _ = protocols.make(samples, names, Protocol(), seeds=1)
-    loaded = loading.Data(samples, names, [], '', SETTINGS.data.labels, (), points=points)
+    loaded = loading.Data(samples, names, [], '', SETTINGS.data.labels, (), landmarks=points)
     scores, _ = build.svm_scores(SETTINGS, loaded, folds, None)
     return metrics.confusions(
         label, scores.argmax(-1), own['subject'], groups=len(subjects), classes=len(names.classes)

@@ -9,7 +9,7 @@ import optax
 from mer_jax import models
 from mer_jax.folds import protocols
 from mer_jax.settings.sections import Alignment, Protocol
-from mer_jax.training import learners, parallel, plan, scaling
+from mer_jax.training import batches, learners, parallel, plan, scaling
 from mer_jax.training import programs as runs
 from mer_jax.types import Names, Samples
 
@@ -117,21 +117,20 @@ def engine(network, samples, folds, *, batch_size):
         partial(learner, network),
         samples,
         folds,
-        batch_size=batch_size,
+        options=batches.BatchOptions(batch_size),
         memory=plan.free_memory(jax.devices()[0]),
     )
-    seconds = plan.measured(found, lambda p: measure(plan=p), runs=len(folds.fold), epochs=10**6)
+    seconds = plan.benchmark(found, lambda p: measure(plan=p), runs=len(folds.fold), epochs=10**6)
     chosen = plan.fastest(seconds)
     count = len(folds.fold)
-    programs = runs.compiled(
+    programs = runs.compile_programs(
         learner(network, chosen.lowering),
         chosen,
         samples,
         folds,
-        runs=count,
-        batch_size=batch_size,
-        test_batch=batch_size,
-        chunk=EPOCHS,
+        runs.ProgramOptions(
+            batches.BatchOptions(batch_size), runs=count, test_batch=batch_size, chunk=EPOCHS
+        ),
     )
     group = runs.place(programs, folds, range(count))
     kept = [runs.init(group)]

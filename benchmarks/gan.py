@@ -120,19 +120,18 @@ def engine(samples, folds, *, size, width, batch_size):
         lambda lowering: make(lowering=lowering),
         samples,
         folds,
-        batch_size=batch_size,
+        options=batches.BatchOptions(batch_size),
         memory=plan.free_memory(jax.devices()[0]),
     )
-    chosen = plan.fastest(plan.measured(found, lambda p: measure(plan=p), runs=count, epochs=10**6))
-    programs = runs.compiled(
+    chosen = plan.fastest(
+        plan.benchmark(found, lambda p: measure(plan=p), runs=count, epochs=10**6)
+    )
+    programs = runs.compile_programs(
         make(lowering=chosen.lowering),
         chosen,
         samples,
         folds,
-        runs=count,
-        batch_size=batch_size,
-        test_batch=batch_size,
-        chunk=1,
+        runs.ProgramOptions(batches.BatchOptions(batch_size), runs=count, test_batch=batch_size),
     )
     group = runs.place(programs, folds, range(count))
     kept = [runs.init(group)]
@@ -180,7 +179,7 @@ def pytorch(samples, folds, *, size, width, batch_size):
 
 
 def step(generator, discriminator, generator_adam, discriminator_adam, real, label):
-    """gan.step_of, fakes drawn once for both networks."""
+    """gan.train_step, fakes drawn once for both networks."""
     count = len(real)
     drawn = torch.randint(CLASSES, (count,), device=real.device)
     fake = generator(torch.randn(count, LATENT, device=real.device), drawn)

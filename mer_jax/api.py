@@ -24,6 +24,7 @@ from mer_jax.runfiles.folder import absolute, lock, prepare
 from mer_jax.runfiles.results import RecognitionResults
 from mer_jax.studies import compare as comparing
 from mer_jax.training import modules, parallel, plan
+from mer_jax.training.batches import BatchOptions
 
 if TYPE_CHECKING:
     from ml_collections import ConfigDict
@@ -137,7 +138,7 @@ def train(
         run_folder.begin(path, settings, loaded.fingerprint)
         titles = [split.title for split in folds.splits]
         run_folder.write_tables(path, loaded, runs, titles)
-        how = engine.Training(epochs, {'batch_size': batch_size}, lowering=learner.lowering)
+        how = engine.Training(epochs, BatchOptions(batch_size), lowering=learner.lowering)
         seconds = {'data': time.perf_counter() - start}
         chosen = engine.choose_plan(
             lambda lowering: learner.learner(classes, lowering),

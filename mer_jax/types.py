@@ -122,6 +122,15 @@ class Names(NamedTuple):
     action_units: tuple
 
 
+class Timing(NamedTuple):
+    """When each clip of Names.clips happens, in numbers of its frames."""
+
+    onset: Array  # int32[clips]
+    apex: Array  # int32[clips], -1 where nobody annotated it
+    offset: Array  # int32[clips]
+    fps: Array  # float32[clips], 0 unknown
+
+
 class Explained(NamedTuple):
     """What a trained network looks at, on the host: one row a held-out clip of one seed, by the
     fold that did not see it.

@@ -2,6 +2,7 @@
 leaves out.
 """
 
+from dataclasses import replace
 from functools import partial
 
 import jax
@@ -14,7 +15,7 @@ from mer_jax.data import loading
 from mer_jax.experiment import LEARNERS, TASKS
 from mer_jax.folds import RESAMPLERS, protocols, resampling
 from mer_jax.settings.sections import Alignment, Augment, Balance, Protocol
-from mer_jax.training import augment, balance, learners, parallel, plan, scaling
+from mer_jax.training import augment, balance, batches, learners, parallel, plan, scaling
 from mer_jax.training import programs as runs
 from tests.conftest import make_samples
 from tests.support.compiling import unoptimised
@@ -81,7 +82,7 @@ CASES += [
 
 def trained(programs, samples, folds, epochs=2):
     """States of all folds after two epochs on `samples`."""
-    programs = programs._replace(samples=parallel.replicated(samples, devices=programs.devices))
+    programs = programs._replace(samples=parallel.replicate(samples, devices=programs.devices))
     group = runs.place(programs, folds, range(len(folds.fold)))
     states, logs = runs.train(group, runs.init(group), np.int32(0), np.int32(epochs))
     return runs.to_host(group, states), logs
@@ -119,7 +120,7 @@ def with_frames(samples):
 
 
 def learner_of(training, model, scaler):
-    """The learner of TRAININGS and what epoch.train_epoch is told beside it."""
+    """The learner of TRAININGS and the options of its batches."""
     learner, settings, weights, sampler, changes = TRAININGS[training]
     value_range = loading.VALUE_RANGES['imagenet' if learner == 'contrastive' else '0..1']
     change = augment.compose(
@@ -130,7 +131,7 @@ def learner_of(training, model, scaler):
     )
 
     def fit(samples, rows):
-        return scaling.fit_input(samples, rows, scaler=scaler) | balance.fit(
+        return scaling.fit_input(samples, rows, scaler=scaler) | balance.fit_class_weight(
             samples, rows, classes=3, formula=weights
         )
 
@@ -141,7 +142,7 @@ def learner_of(training, model, scaler):
         **settings,
         scale_input=partial(scaling.scale_input, value_range=value_range),
     )
-    return made, {'augment': change, 'sampler': sampler, 'batch_size': 8}
+    return made, batches.BatchOptions(8, sampler=sampler, augment=change)
 
 
 # resampler -> settings; each with class weights on top. A generator is trained first:
@@ -191,15 +192,12 @@ def test_noise_in_the_left_out_subject_changes_no_bit_of_its_fold(name, scaler, 
         models.make(name, classes=1 if frames else 3, lowering='matmul', **keywords),
         scaler,
     )
-    programs = runs.compiled(
+    programs = runs.compile_programs(
         learner,
         plan.Plan('matmul', 1, 2, ''),
         samples,
         folds,
-        runs=4,
-        test_batch=8,
-        chunk=2,
-        **feed,
+        runs.ProgramOptions(feed, runs=4, test_batch=8, chunk=2),
     )
     epochs = 1 if name == 'alexnet' else 2  # it computes for longer than all others together
     states, logs = trained(programs, samples, folds, epochs)
@@ -251,9 +249,12 @@ def test_noise_in_the_left_out_subject_changes_no_made_row_of_its_fold(name, tmp
     learner, feed = learner_of(
         'balanced', models.make('ststnet', classes=3, lowering='matmul'), 'standard'
     )
-    feed['augment_made'] = RESAMPLERS[method].augmented
-    programs = runs.compiled(
-        learner, plan.Plan('matmul', 1, 2, ''), *both[0], runs=5, test_batch=8, chunk=2, **feed
+    feed = replace(feed, augment_resampled_only=RESAMPLERS[method].augmented)
+    programs = runs.compile_programs(
+        learner,
+        plan.Plan('matmul', 1, 2, ''),
+        *both[0],
+        runs.ProgramOptions(feed, runs=5, test_batch=8, chunk=2),
     )
     (states, logs), (noisy, also) = (trained(programs, *each) for each in both)
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves((states.params, logs)))

@@ -94,7 +94,7 @@ def _programs(seed, batch_size, size, learning_rate, weight, noise):
         'start': Program(jax.jit(start), (), QUICKLY),
         'run': Program(jax.jit(body, donate_argnums=0), (state, np.int32(0), np.int32(1))),
     }
-    ready = compilation.compiled(wanted, 'the training program')
+    ready = compilation.compile_all(wanted, 'the training program')
     return ready['start'], ready['run']
 
 

@@ -7,52 +7,52 @@ from mer_jax.settings import sections
 
 
 class Feature(NamedTuple):
-    """Numbers that describe a clip: all that the program knows about a kind of them."""
+    """A kind of numbers that describe a clip: all that the program knows about it."""
 
     # 'module:function' of value(*[H, W] of each channel that it needs[, points]), or of
     # value(video uint8[T, H, W][, points]) -> float32[D]
     value: str
-    needs: tuple  # of data.channels; () takes every one there is
+    needs: tuple[str, ...]  # of data.channels; () takes all of them
     points: bool = False  # whether landmarks [68, 2] in pixels of the image follow
     # whether flow must be in pixels: stretched to bytes its 0 is lost, and with it every direction
     measured: bool = False
 
 
 NETWORK = 'network'  # among names of features: the last hidden layer of the fold's own network
+FLOW = ('u', 'v')
+STRAIN = ('strain',)
+OF_FLOW = 'mer_jax.classical.features'
+OF_VIDEO = 'mer_jax.preprocess.descriptors'
 FEATURES = {
-    'pixels': Feature('mer_jax.classical.features:pixels', needs=()),
-    'motion': Feature('mer_jax.classical.features:motion', needs=('u', 'v')),
-    'gradient': Feature('mer_jax.classical.features:gradient', needs=('u', 'v')),
-    'orientation': Feature('mer_jax.classical.features:orientation', needs=('u', 'v')),
-    'deformation': Feature('mer_jax.classical.features:deformation', needs=('strain',)),
-    'hoof': Feature('mer_jax.classical.features:hoof', needs=('u', 'v'), measured=True),
-    'bi_woof': Feature(
-        'mer_jax.classical.features:bi_woof', needs=('u', 'v', 'strain'), measured=True
-    ),
-    'bands': Feature(
-        'mer_jax.classical.features:bands', needs=('u', 'v', 'u2', 'v2'), measured=True
-    ),
-    'au_strain': Feature('mer_jax.classical.features:au_strain', needs=('strain',), points=True),
-    'disgust': Feature('mer_jax.classical.features:disgust', needs=('strain',), points=True),
-    'lbp_top': Feature('mer_jax.preprocess.descriptors:lbp_top', needs=('gray',)),
-    'mdmo': Feature('mer_jax.preprocess.descriptors:mdmo', needs=('gray',), points=True),
+    'pixels': Feature(f'{OF_FLOW}:pixels', needs=()),
+    'motion': Feature(f'{OF_FLOW}:motion', FLOW),
+    'gradient': Feature(f'{OF_FLOW}:gradient', FLOW),
+    'orientation': Feature(f'{OF_FLOW}:orientation', FLOW),
+    'deformation': Feature(f'{OF_FLOW}:deformation', STRAIN),
+    'hoof': Feature(f'{OF_FLOW}:hoof', FLOW, measured=True),
+    'bi_woof': Feature(f'{OF_FLOW}:bi_woof', ('u', 'v', 'strain'), measured=True),
+    'bands': Feature(f'{OF_FLOW}:bands', ('u', 'v', 'u2', 'v2'), measured=True),
+    'au_strain': Feature(f'{OF_FLOW}:au_strain', STRAIN, points=True),
+    'disgust': Feature(f'{OF_FLOW}:disgust', STRAIN, points=True),
+    'lbp_top': Feature(f'{OF_VIDEO}:lbp_top', ('gray',)),
+    'mdmo': Feature(f'{OF_VIDEO}:mdmo', ('gray',), points=True),
 }
 
 
 def features_of_clips(head: sections.Head) -> list[str]:
-    """The features of clips that an SVM decides by; none where the network predicts."""
+    """Return the features of clips that an SVM learns; none where the network predicts."""
     if head.name == 'none':
         return []
     return [name for name in head.features.split('+') if name != NETWORK]
 
 
 def has_network(head: sections.Head) -> bool:
-    """Whether a network is trained: an SVM may decide by features of clips alone."""
+    """Return whether a network is trained: an SVM may learn features of clips alone."""
     return head.name == 'none' or NETWORK in head.features.split('+')
 
 
 def missing_input(names: Sequence[str], channels: Sequence[str], *, stretched: bool) -> list[str]:
-    """Why features cannot be computed of these channels, a line each.
+    """Return why features cannot be computed of these channels, a line each.
 
     Args:
         names: of features of clips.

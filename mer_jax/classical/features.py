@@ -1,7 +1,6 @@
-"""Numbers that describe one clip, from what a network would see of it; an SVM (svm.py) decides by
-them.
-"""
+"""Numbers that describe one clip, from what a network would see of it; SVMs (svm.py) learn them."""
 
+from collections.abc import Sequence
 from functools import partial
 
 import cv2
@@ -16,37 +15,50 @@ from mer_jax.errors import UserError
 from mer_jax.preprocess import au_regions, descriptors
 
 
-def centred(*fields):
-    """[H, W, C]: each channel less its median, in units of its standard deviation.
+def centred(*fields: np.ndarray) -> np.ndarray:
+    """Return each channel less its median, in units of its standard deviation.
 
-    Published features are stretched a channel of a clip, so neither their 0 nor their length is
-    known; most of a face rests.
+    Published features are stretched, channel by channel and clip by clip, so that neither their 0
+    nor their length is known; but most of a face rests.
+
+    Args:
+        *fields: [H, W] of each channel.
+
+    Returns:
+        float32[H, W, C].
     """
     image = np.stack(fields, -1).astype(np.float32)
     spread = image.std((0, 1))
     return (image - np.median(image, (0, 1))) / np.where(spread > 0, spread, 1)
 
 
-def motion(u, v):
-    """The centred flow, smoothed over a pixel."""
+def motion(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """Return the centred flow, smoothed over a pixel; u and v are [H, W]."""
     return _smooth(centred(u, v), 1).ravel()
 
 
-def gradient(u, v):
-    """How the centred flow, smoothed over two pixels, changes to the right and downwards; a shift
-    of the head leaves no trace.
+def gradient(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """Return how the centred flow changes to the right and downwards, smoothed over two pixels.
+
+    A shift of the head leaves no trace.
+
+    Args:
+        u: [H, W], flow to the right.
+        v: [H, W], flow downwards.
     """
     field = _smooth(centred(u, v), 2)
-    return np.concatenate([np.gradient(field, axis=axis).ravel() for axis in (1, 0)])
+    right = np.gradient(field, axis=1)
+    down = np.gradient(field, axis=0)
+    return np.concatenate([right.ravel(), down.ravel()])
 
 
-def orientation(u, v):
-    """Roots of the lengths of the centred flow, summed by 7x7 cells and eight directions."""
+def orientation(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """Return roots of lengths of the centred flow, summed by 7x7 cells and eight directions."""
     return np.sqrt(descriptors.orientations(centred(u, v), cells=7))
 
 
-def deformation(strain):
-    """The centred strain, smoothed over a pixel and a half."""
+def deformation(strain: np.ndarray) -> np.ndarray:
+    """Return the centred strain [H, W], smoothed over a pixel and a half."""
     return _smooth(centred(strain), 1.5).ravel()
 
 
@@ -54,79 +66,111 @@ def _smooth(image, sigma):
     return cv2.GaussianBlur(image, (0, 0), sigma).reshape(image.shape)
 
 
-def pixels(*channels):
-    """Every value of every channel, bytes as shares of 255."""
+def pixels(*channels: np.ndarray) -> np.ndarray:
+    """Return every value of every channel [H, W]; bytes as shares of 255."""
     image = np.stack(channels, -1).ravel()
     return image / np.float32(255) if image.dtype == np.uint8 else image
 
 
-def hoof(u, v):
-    """Orientations of the flow, weighted by its length: see descriptors.hoof."""
+def hoof(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """Return orientations of the flow, weighted by its length: see descriptors.hoof."""
     return descriptors.hoof(np.stack([u, v], -1))
 
 
-def bi_woof(u, v, strain):
-    """Orientations of the flow, weighted by its length and the strain: see descriptors.bi_woof."""
+def bi_woof(u: np.ndarray, v: np.ndarray, strain: np.ndarray) -> np.ndarray:
+    """Return orientations of the flow, weighted by length and strain: see descriptors.bi_woof."""
     return descriptors.bi_woof(np.stack([u, v], -1), strain)
 
 
-def bands(u, v, u2, v2):
-    """Orientations in bands, to the apex and from it: the 48 handcrafted numbers of the hybrid."""
-    halves = (np.stack([u, v], -1), np.stack([u2, v2], -1))
-    return np.concatenate([descriptors.bands(half) for half in halves])
+def bands(u: np.ndarray, v: np.ndarray, u2: np.ndarray, v2: np.ndarray) -> np.ndarray:
+    """Return orientations in bands: the 48 handcrafted numbers of the hybrid.
+
+    Args:
+        u: [H, W], flow to the right, from onset to apex.
+        v: [H, W], flow downwards, from onset to apex.
+        u2: [H, W], flow to the right, from apex to offset.
+        v2: [H, W], flow downwards, from apex to offset.
+    """
+    to_apex = descriptors.bands(np.stack([u, v], -1))
+    from_apex = descriptors.bands(np.stack([u2, v2], -1))
+    return np.concatenate([to_apex, from_apex])
 
 
-def au_strain(strain, points):
-    """Strain in the regions of action units: the 40 numbers of strain of the hybrid."""
+def au_strain(strain: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Return strain in the regions of action units: the 40 numbers of strain of the hybrid.
+
+    Args:
+        strain: [H, W].
+        points: [68, 2], landmarks (x, y) in pixels.
+    """
     return au_regions.region_strain(strain, au_regions.region_masks(points, len(strain)))
 
 
-def disgust(strain, points):
-    """Strain in the regions of action units 9 and 10 alone: beside au_strain they weigh twice."""
-    regions = sorted({place for unit in (9, 10) for place in au_regions.region_of(unit)})
-    return au_regions.region_strain(strain, au_regions.region_masks(points, len(strain))[regions])
+def disgust(strain: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Return strain in the regions of action units 9 and 10 alone; arguments as in au_strain.
+
+    Beside au_strain these regions weigh twice.
+    """
+    regions = sorted({*au_regions.region_of(9), *au_regions.region_of(10)})
+    masks = au_regions.region_masks(points, len(strain))
+    return au_regions.region_strain(strain, masks[regions])
 
 
-def refuse(names, image, points, channels) -> None:
-    """Refuse features that `extract` cannot compute of this data set.
+def refuse(
+    names: Sequence[str], image: np.ndarray, points: np.ndarray | None, channels: Sequence[str]
+) -> None:
+    """Refuse features that `extract` cannot compute of this data set; arguments as there.
 
     Raises:
         UserError: what each of them lacks.
     """
     lines = missing_input(names, channels, stretched=image.dtype == np.uint8)
-    lines += [
-        f'head.features {name} takes landmarks, which the data set does not store'
-        for name in names
-        if FEATURES[name].points and points is None
-    ]
+    for name in names:
+        if FEATURES[name].points and points is None:
+            lines.append(f'head.features {name} takes landmarks, which the data set does not store')
     if lines:
         raise UserError('; '.join(lines))
 
 
-def extract(names, image, points, *, channels, mirror) -> list:
-    """[M, N, D] float32 of each of `names` (NETWORK left out), of image [N, H, W, C] or video [N,
-    T, H, W, 1].
+def extract(
+    names: Sequence[str],
+    image: np.ndarray,
+    points: np.ndarray | None,
+    *,
+    channels: Sequence[str],
+    mirror: bool,
+) -> list[np.ndarray]:
+    """Compute features of all clips; clips are described side by side.
 
-    M: the clip as it is, with `mirror` its mirror image as well; points: float32[N, 68, 2] in
-    pixels, None where no feature needs them. Clips are described side by side. UserError where a
-    feature lacks a channel, landmarks or lengths of flow.
+    Args:
+        names: of features, keys of FEATURES.
+        image: [N, H, W, C], or videos [N, T, H, W, 1].
+        points: float32[N, 68, 2], landmarks in pixels; None where no feature needs them.
+        channels: names of the C channels.
+        mirror: whether the mirror image of each clip is described too.
+
+    Returns:
+        float32[M, N, D] of each feature; M is 2 with `mirror`, else 1.
+
+    Raises:
+        UserError: a feature lacks a channel, landmarks or lengths of flow.
     """
     refuse(names, image, points, channels)
-    describe = partial(_described, names, channels=channels, mirror=mirror)
-    found = Parallel(machine.cores(), prefer='threads')(
-        delayed(describe)(one, None if points is None else points[row])
-        for row, one in enumerate(image)
-    )
-    return [np.stack(block, 1).astype(np.float32) for block in zip(*found, strict=True)]
+    describe = partial(_describe, names, channels=channels, mirror=mirror)
+    landmarks = [None] * len(image) if points is None else points
+    calls = [delayed(describe)(clip, marks) for clip, marks in zip(image, landmarks, strict=True)]
+    described = Parallel(machine.cores(), prefer='threads')(calls)
+    return [np.stack(block, 1).astype(np.float32) for block in zip(*described, strict=True)]
 
 
-def _described(names, image, points, *, channels, mirror):
-    """[M, D] of each of `names`, of one clip."""
+def _describe(names, image, points, *, channels, mirror):
+    """[M, D] of each feature, of one clip."""
     views = [image, mirrored(image, channels)] if mirror else [image]
-    return [
-        np.stack([_value(FEATURES[name], view, points, channels) for view in views])
-        for name in names
-    ]
+    blocks = []
+    for name in names:
+        values = [_value(FEATURES[name], view, points, channels) for view in views]
+        blocks.append(np.stack(values))
+    return blocks
 
 
 def _value(feature: Feature, image, points, channels):
@@ -140,14 +184,18 @@ def _value(feature: Feature, image, points, channels):
     return loaded(feature.value)(*planes, *landmarks)
 
 
-def mirrored(image, channels):
-    """The mirror image of [..., H, W, C]: flow to the right becomes flow to the left, 255 - u where
-    it is stretched to bytes.
+def mirrored(image: np.ndarray, channels: Sequence[str]) -> np.ndarray:
+    """Return the mirror image of [..., H, W, C].
+
+    Flow to the right becomes flow to the left, 255 - u where it is stretched to bytes.
+
+    Args:
+        image: of any dtype, which stays.
+        channels: names of the C channels.
     """
     image = np.array(image[..., ::-1, :])
     for place, channel in enumerate(channels):
         if channel in ACROSS:
-            image[..., place] = (
-                255 - image[..., place] if image.dtype == np.uint8 else -image[..., place]
-            )
+            u = image[..., place]
+            image[..., place] = 255 - u if image.dtype == np.uint8 else -u
     return image

@@ -9,8 +9,8 @@ PHASES = {
 }
 ACROSS = ('u', 'u2')  # channels that turn their sign in a mirror
 # By the feature that holds them; a data set has several, a release the one that its input names.
-# 'phases' is no feature but those of PHASES joined: gray key frames, then the motion to the apex,
-# then the motion from it.
+# 'phases' is not a feature: it joins those of PHASES, which are gray key frames, the motion to the
+# apex, and the motion from it.
 CHANNELS = {
     'flow': PHASES['flow'],
     'image': ('magnified', 'on_a', 'off_a'),
@@ -20,10 +20,10 @@ CHANNELS = {
 
 
 def parse(text: str) -> tuple[str, ...]:
-    """Parse the setting data.channels: 'u,v' is ('u', 'v')."""
+    """Parse the setting data.channels: 'u,v' becomes ('u', 'v')."""
     return tuple(text.split(','))
 
 
 def feature_of(channels: Sequence[str]) -> str:
-    """What holds these channels: a key of CHANNELS."""
-    return next(stored for stored, known in CHANNELS.items() if set(channels) <= set(known))
+    """Return the feature that holds these channels: a key of CHANNELS."""
+    return next(name for name, group in CHANNELS.items() if set(channels) <= set(group))

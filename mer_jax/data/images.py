@@ -1,10 +1,11 @@
-"""Records of a TFDS data set -> what a network sees of them: channels, masks, sizes and
-stretching.
-"""
+"""From records of a TFDS data set to what a network sees: channels, masks, sizes, stretching."""
+
+from collections.abc import Iterable, Sequence
 
 import cv2
 import numpy as np
 
+from mer_jax.data import Record
 from mer_jax.data.channels import CHANNELS, PHASES, feature_of
 from mer_jax.errors import UserError
 from mer_jax.preprocess import regions
@@ -12,12 +13,18 @@ from mer_jax.settings import sections
 from tfds_builders.inputs import FACE
 
 
-def made(records, stored, channels, settings: sections.Data, name: str) -> np.ndarray:
-    """The images that a network sees.
+def stack_inputs(
+    records: Sequence[Record],
+    stored: str,
+    channels: Sequence[str],
+    settings: sections.Data,
+    name: str,
+) -> np.ndarray:
+    """Return the images that a network sees.
 
     Args:
         records: of the data set.
-        stored: the feature with the pictures, or 'phases'.
+        stored: the feature with the images, or 'phases'.
         channels: of the images, in this order.
         settings: size, mask, frames and scales.
         name: of the data set.
@@ -30,80 +37,106 @@ def made(records, stored, channels, settings: sections.Data, name: str) -> np.nd
     """
     if stored == 'frames':
         return videos(records, settings, name)
-    pictures = (masked(r, stored, settings.mask, settings.jpeg_roundtrip) for r in records)
-    return images(pictures, channels, settings, name)
-
-
-def masked(record, stored, mask, jpeg):
-    """The picture of a record, 0 outside the part of the face that `mask` keeps in the
-    onset frame.
-    """
-    picture = phases(record) if stored == 'phases' else record[stored]
-    if jpeg and stored == 'image':
-        picture = cv2.imdecode(cv2.imencode('.jpg', picture)[1], cv2.IMREAD_COLOR)
-    if mask == 'none':
-        return picture
-    return picture * regions.mask(record['landmarks'][0], len(picture), keep=mask)[..., None]
-
-
-def phases(record):
-    """float32[H, W, 9] in the order of CHANNELS: gray 0..255 of the key frames, flow (pixels) and
-    strain of both halves.
-    """
-    return np.concatenate(
-        [np.moveaxis(record['key_frames'], 0, -1), record['flow'], record['flow_offset']],
-        -1,
-        dtype=np.float32,
+    stored_images = (
+        masked(record, stored, settings.mask, settings.jpeg_roundtrip) for record in records
     )
+    return images(stored_images, channels, settings, name)
 
 
-def videos(records, settings: sections.Data, name: str) -> np.ndarray:
-    """uint8[N, frames, size, size, 1]: frames of each clip evenly from onset to offset, repeated
-    where it has fewer.
+def masked(record: Record, stored: str, mask: str, jpeg: bool) -> np.ndarray:
+    """Return the image of a record, 0 outside the part of the face that a mask keeps.
+
+    Args:
+        record: of a clip.
+        stored: the feature with the image, or 'phases'.
+        mask: of the face in the onset frame; 'none' keeps all.
+        jpeg: whether bytes are compressed once and decoded again.
+
+    Returns:
+        [H, W, C].
+    """
+    image = phases(record) if stored == 'phases' else record[stored]
+    if jpeg and stored == 'image':
+        _, encoded = cv2.imencode('.jpg', image)
+        image = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
+    if mask == 'none':
+        return image
+    return image * regions.mask(record['landmarks'][0], len(image), keep=mask)[..., None]
+
+
+def phases(record: Record) -> np.ndarray:
+    """Join key frames and the flow of both phases.
+
+    Returns:
+        float32[H, W, 9] in the order of CHANNELS: gray 0..255 of the key frames, flow (pixels) and
+        strain to the apex, and from it.
+    """
+    gray = np.moveaxis(record['key_frames'], 0, -1)
+    joined = [gray, record['flow'], record['flow_offset']]
+    return np.concatenate(joined, -1, dtype=np.float32)
+
+
+def videos(records: Sequence[Record], settings: sections.Data, name: str) -> np.ndarray:
+    """Return frames of each clip, evenly from onset to offset.
+
+    Args:
+        records: of the data set; a clip with fewer frames repeats some.
+        settings: number of frames, size and mask.
+        name: of the data set.
+
+    Returns:
+        uint8[N, frames, size, size, 1].
     """
     _refuse_p995(settings, name)
-    each = [_video(record, settings.frames, settings.size, settings.mask) for record in records]
-    return np.stack(each)
+    clips = [_video(record, settings.frames, settings.size, settings.mask) for record in records]
+    return np.stack(clips)
 
 
 def _video(record, count, size, mask):
     first, last = 0, len(record['frames']) - 1
-    if 'first_frame' in record:
-        first, last = (
-            record['onset'] - record['first_frame'],
-            record['offset'] - record['first_frame'],
-        )
+    drawn = 'first_frame' in record  # as drawn faces have it, who store frames before onset
+    if drawn:
+        first = record['onset'] - record['first_frame']
+        last = record['offset'] - record['first_frame']
     chosen = first + np.round(np.linspace(0, last - first, count)).astype(int)
     frames = record['frames'][chosen]
-    # by the face in every frame; drawn faces, which tell it of key frames only, by that of the
-    # onset
     if mask != 'none':
-        points = record['landmarks'][
-            chosen if 'first_frame' not in record else np.zeros_like(chosen)
-        ]
-        frames = frames * np.stack(
-            [regions.mask(each, frames.shape[1], keep=mask) for each in points]
-        )
+        # By the face in every frame. Drawn faces store landmarks of key frames only, so that there
+        # the face in the onset frame counts.
+        faces = np.zeros_like(chosen) if drawn else chosen
+        side = frames.shape[1]
+        kept = [regions.mask(points, side, keep=mask) for points in record['landmarks'][faces]]
+        frames = frames * np.stack(kept)
     return np.stack([resize(frame[..., None], size) for frame in frames])
 
 
-def images(pictures, channels, settings: sections.Data, name: str) -> np.ndarray:
-    """Stack pictures [H, W, C'] into [N, size, size, C]: channels chosen, resized, and flow
-    stretched where settings.clip_normalise.
+def images(
+    stored: Iterable[np.ndarray], channels: Sequence[str], settings: sections.Data, name: str
+) -> np.ndarray:
+    """Choose channels, resize, and stretch flow where settings.clip_normalise.
 
     Gray key frames beside stretched flow stay as they are: stretched each by itself, a change of
     light would look like motion.
+
+    Args:
+        stored: images [H, W, C'] of the feature that holds the channels.
+        channels: of the result.
+        settings: size and scales.
+        name: of the data set.
+
+    Returns:
+        [N, size, size, C].
     """
-    chosen = [CHANNELS[feature_of(channels)].index(channel) for channel in channels]
-    resized = [resize(picture[..., chosen], settings.size) for picture in pictures]
-    if any(picture.dtype == np.uint8 for picture in resized):
+    group = CHANNELS[feature_of(channels)]
+    chosen = [group.index(channel) for channel in channels]
+    resized = [resize(image[..., chosen], settings.size) for image in stored]
+    if any(image.dtype == np.uint8 for image in resized):
         _refuse_p995(settings, name)
     if not settings.clip_normalise:
         return np.stack(resized)
     gray = np.isin(channels, PHASES['key_frames'])
-    return np.stack(
-        [np.where(gray, np.round(each), stretch(each)).astype(np.uint8) for each in resized]
-    )
+    stretched = [np.where(gray, np.round(image), stretch(image)) for image in resized]
+    return np.stack([image.astype(np.uint8) for image in stretched])
 
 
 def _refuse_p995(settings, name):
@@ -114,24 +147,37 @@ def _refuse_p995(settings, name):
         )
 
 
-def resize(flow, size):
-    """[H, W, C] -> [size, size, C]; values stay in pixels of the stored flow; an equal size is
-    untouched.
+def resize(flow: np.ndarray, size: int) -> np.ndarray:
+    """Resize an image.
+
+    Args:
+        flow: [H, W, C]; values stay in pixels of the stored flow.
+        size: pixels per side; an equal size changes nothing.
+
+    Returns:
+        [size, size, C].
     """
     source = flow if flow.dtype == np.uint8 else flow.astype(np.float32)
     if flow.shape[:2] == (size, size):
         return source
     way = cv2.INTER_AREA if size < max(flow.shape[:2]) else cv2.INTER_LINEAR
-    parts = [
-        cv2.resize(source[..., i : i + 4], (size, size), interpolation=way).reshape(size, size, -1)
-        for i in range(0, source.shape[-1], 4)
-    ]  # OpenCV averages four channels at most
-    return np.concatenate(parts, -1)
+    blocks = []
+    for first in range(0, source.shape[-1], 4):  # OpenCV averages four channels at most
+        block = cv2.resize(source[..., first : first + 4], (size, size), interpolation=way)
+        blocks.append(block.reshape(size, size, -1))
+    return np.concatenate(blocks, -1)
 
 
-def stretch(flow):
-    """Min-max stretch every channel of one clip to uint8 0..255 (as the features published with
-    STSTNet are).
+def stretch(flow: np.ndarray) -> np.ndarray:
+    """Stretch every channel of a clip to 0..255, from its least to its largest value.
+
+    The features published with STSTNet are stretched so.
+
+    Args:
+        flow: [H, W, C]; bytes stay as they are.
+
+    Returns:
+        uint8[H, W, C].
     """
     if flow.dtype == np.uint8:
         return flow
@@ -140,13 +186,22 @@ def stretch(flow):
     return np.round((flow - low) / span * 255).astype(np.uint8)
 
 
-def points(records, stored, size):
-    """float32[N, 68, 2]: landmarks (x, y) of the onset frame in pixels of pictures of `size`; whole
-    numbers are pixel centres.
+def points(records: Sequence[Record], stored: str, size: int) -> np.ndarray:
+    """Return the landmarks of the onset frame, in pixels of the resized images.
+
+    Args:
+        records: of the data set.
+        stored: the feature with the images, or 'phases'.
+        size: pixels per side of the images.
+
+    Returns:
+        float32[N, 68, 2], (x, y); whole numbers are pixel centres.
     """
-    sides = [
-        FACE if stored == 'flows' else r['flow' if stored == 'phases' else stored].shape[1]
-        for r in records
-    ]
-    found = np.stack([record['landmarks'][0] for record in records])
-    return ((found + 0.5) * (size / np.array(sides)[:, None, None]) - 0.5).astype(np.float32)
+    landmarks = np.stack([record['landmarks'][0] for record in records])
+    if stored == 'flows':
+        sides = np.full(len(records), FACE)
+    else:
+        feature = 'flow' if stored == 'phases' else stored
+        sides = np.array([record[feature].shape[1] for record in records])
+    scale = size / sides[:, None, None]
+    return ((landmarks + 0.5) * scale - 0.5).astype(np.float32)

@@ -1,7 +1,11 @@
-"""Label schemes: which annotated emotion becomes which class, data set by data set, and which clips
-never belong.
+"""Label schemes: which annotated emotion becomes which class, data set by data set.
+
+EXCLUDED lists clips that a scheme leaves out although their emotion has a class.
 """
 
+from collections.abc import Iterable, Sequence
+
+from mer_jax.data import Record
 from mer_jax.errors import UserError
 
 DROPPED = ''  # stands in a scheme's place of a class: words whose clips the scheme leaves out
@@ -158,37 +162,47 @@ EXCLUDED = {
 MICRO_ONLY = ('megc3',)
 
 
-def classes(scheme, datasets) -> tuple:
-    """Class names of `scheme` in their order, for data sets (names) that are to be used together.
+def classes(scheme: str, datasets: Iterable[str]) -> tuple[str, ...]:
+    """Return the class names of a scheme, for data sets that are used together.
 
-    Raises UserError, naming the schemes that would do, where a data set has no classes in the
-    scheme or two differ.
+    Args:
+        scheme: of SCHEMES.
+        datasets: names of the data sets.
+
+    Raises:
+        UserError: a data set has no classes in the scheme, or two have different ones; the schemes
+            that fit are named.
     """
     datasets = sorted(set(datasets))
     missing = [name for name in datasets if name not in SCHEMES[scheme]]
     if missing:
         raise UserError(
-            f'data.labels {scheme!r} has no classes for {", ".join(missing)}; {_would_do(datasets)}'
+            f'data.labels {scheme!r} has no classes for {", ".join(missing)}; {_fitting(datasets)}'
         )
-    found = {name: _names(scheme, name) for name in datasets}
-    if len(set(found.values())) > 1:
-        meanings = '; '.join(f'{name}: {", ".join(names)}' for name, names in found.items())
+    of_data_set = {name: _names(scheme, name) for name in datasets}
+    if len(set(of_data_set.values())) > 1:
+        meanings = '; '.join(f'{name}: {", ".join(names)}' for name, names in of_data_set.items())
         raise UserError(
             f'data.labels {scheme!r} has other classes for each data set ({meanings}), which '
-            'cannot be one '
-            f'composite; {_would_do(datasets)}'
+            f'cannot be one composite; {_fitting(datasets)}'
         )
-    return found[datasets[0]]
+    return of_data_set[datasets[0]]
 
 
-def labelled(records, scheme) -> tuple:
-    """Splits records into (kept, dropped): kept gain 'class'; dropped are [clip, subject, dataset,
-    emotion, reason].
+def labelled(records: Sequence[Record], scheme: str) -> tuple[list[Record], list[list[str]]]:
+    """Give records their class, and set those aside that have none.
 
-    A record is a dictionary with clip, subject, dataset and emotion (as annotated; case and blanks
-    do not matter), and kind ('micro' where it is absent). Raises UserError as `classes` does, for
-    an emotion word that the data set does not have, and for a clip that stands twice in one data
-    set.
+    Args:
+        records: with clip, subject, dataset and emotion (as annotated; case and blanks do not
+            matter), and kind ('micro' where it is absent).
+        scheme: of SCHEMES.
+
+    Returns:
+        The records with 'class'; and [clip, subject, dataset, emotion, reason] of all others.
+
+    Raises:
+        UserError: as in classes; an emotion word that the data set does not have; or a clip that
+            stands twice in one data set.
     """
     if records:
         classes(scheme, [record['dataset'] for record in records])
@@ -197,9 +211,8 @@ def labelled(records, scheme) -> tuple:
     for record in records:
         name, reason = _judge(record, scheme)
         if reason:
-            dropped.append(
-                [*(record[key] for key in ('clip', 'subject', 'dataset', 'emotion')), reason]
-            )
+            about = [record[key] for key in ('clip', 'subject', 'dataset', 'emotion')]
+            dropped.append([*about, reason])
         else:
             kept.append({**record, 'class': name})
     return kept, dropped
@@ -209,60 +222,62 @@ def _judge(record, scheme):
     """(class, '') of one record, or ('', why it is dropped)."""
     clip, dataset = record['clip'], record['dataset']
     word = ' '.join(record['emotion'].lower().split())
-    name = _class_of(scheme, dataset).get(word)
-    # never a default class: a published system once turned every unknown word into happiness
-    if name is None:
+    class_of_word = _classes_of_words(scheme, dataset)
+    # Never a default class: a published system once turned every unknown word into happiness.
+    if word not in class_of_word:
         raise UserError(
             f'clip {clip} of {dataset}: emotion {record["emotion"]!r} is not in data.labels '
-            f'{scheme!r}; '
-            f'it knows: {", ".join(sorted(_class_of(scheme, dataset)))}{_elsewhere(word, dataset)}'
+            f'{scheme!r}; it knows: {", ".join(sorted(class_of_word))}{_elsewhere(word, dataset)}'
         )
-    if record.get('kind', 'micro') != 'micro' and scheme in MICRO_ONLY:
-        return '', f'{scheme} has micro-expressions only, this is a {record["kind"]}-expression'
+    name = class_of_word[word]
+    kind = record.get('kind', 'micro')
+    if kind != 'micro' and scheme in MICRO_ONLY:
+        return '', f'{scheme} has micro-expressions only, this is a {kind}-expression'
     if name == DROPPED:
         return '', f'{word} has no class in {scheme}'
-    return name, EXCLUDED.get(scheme, {}).get(dataset, {}).get(clip, '')
+    excluded = EXCLUDED.get(scheme, {}).get(dataset, {})
+    return name, excluded.get(clip, '')
 
 
-def _class_of(scheme, dataset):
+def _classes_of_words(scheme, dataset):
     """Emotion word -> class name; '' for a word that is dropped."""
-    return {
-        word: name for name, words in SCHEMES[scheme][dataset].items() for word in words.split()
-    }
+    class_of_word = {}
+    for name, words in SCHEMES[scheme][dataset].items():
+        class_of_word |= dict.fromkeys(words.split(), name)
+    return class_of_word
 
 
 def _names(scheme, dataset):
     return tuple(name for name in SCHEMES[scheme].get(dataset, ()) if name != DROPPED)
 
 
-def _would_do(datasets):
-    """What a message offers: the schemes that have one and the same set of classes for all these
-    data sets.
-    """
-    fitting = [
-        scheme
-        for scheme in SCHEMES
-        if all(_names(scheme, name) == _names(scheme, datasets[0]) != () for name in datasets)
-    ]
-    return (
-        f'data.labels that would do: {", ".join(fitting)}' if fitting else 'no data.labels would do'
-    )
+def _fitting(datasets):
+    """What a message offers: the schemes that have the same classes for all these data sets."""
+    fitting = []
+    for scheme in SCHEMES:
+        names = {_names(scheme, name) for name in datasets}
+        if len(names) == 1 and () not in names:
+            fitting.append(scheme)
+    if not fitting:
+        return 'no data.labels would do'
+    return f'data.labels that would do: {", ".join(fitting)}'
 
 
 def _elsewhere(word, dataset):
-    """'; known to ...' for a word that other schemes have, such as 'negative' of published features
-    in scheme five.
+    """'; known to ...' for a word of other schemes, such as 'negative' of published features."""
+    others = []
+    for scheme, data_sets in SCHEMES.items():
+        if dataset in data_sets and word in _classes_of_words(scheme, dataset):
+            others.append(scheme)
+    return f'; known to {", ".join(others)}' if others else ''
+
+
+def refuse_doubles(records: Iterable[Record]) -> None:
+    """Refuse a clip that stands twice in one data set.
+
+    Raises:
+        UserError: names it.
     """
-    knowing = [
-        scheme
-        for scheme in SCHEMES
-        if dataset in SCHEMES[scheme] and word in _class_of(scheme, dataset)
-    ]
-    return f'; known to {", ".join(knowing)}' if knowing else ''
-
-
-def refuse_doubles(records) -> None:
-    """UserError for a clip that stands twice in one data set."""
     seen = set()
     for record in records:
         key = record['dataset'], record['clip']

@@ -1,24 +1,24 @@
-"""One or several TFDS data sets -> Samples and Names: which features are read, label schemes,
-action units.
-"""
+"""Read TFDS data sets as Samples and Names: features, classes, action units."""
 
 import hashlib
+import itertools
 from collections import Counter
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 import tfds_builders
-from mer_jax.data import apexes, images, sources
+from mer_jax.data import Record, apexes, images, sources
 from mer_jax.data import labels as schemes
 from mer_jax.data.channels import CHANNELS, PHASES, feature_of
 from mer_jax.data.sources import BuildOptions, Source
 from mer_jax.errors import UserError
 from mer_jax.preprocess import action_units
 from mer_jax.settings import sections
-from mer_jax.types import Names, Samples
+from mer_jax.types import Names, Samples, Timing
 
-# What holds the pictures, a key of CHANNELS or the flow of every frame -> input of a release.
+# What holds the images, a key of CHANNELS or the flow of every frame -> input of a release.
 INPUTS = {
     'flow': 'flow',
     'image': 'samer',
@@ -26,10 +26,8 @@ INPUTS = {
     'phases': 'flow',
     'flows': 'spotting',
 }
-_MEAN, _SPREAD = (
-    np.array([0.485, 0.456, 0.406], np.float32),
-    np.array([0.229, 0.224, 0.225], np.float32),
-)
+_MEAN = np.array([0.485, 0.456, 0.406], np.float32)
+_SPREAD = np.array([0.229, 0.224, 0.225], np.float32)
 # (what a byte of 0 becomes, what 255 becomes); imagenet: three channels normalised as torchvision's
 # weights expect
 VALUE_RANGES = {
@@ -52,25 +50,31 @@ _TEXT = (
 
 
 class Data(NamedTuple):
-    """A loaded data set; dropped lists (clip, subject, dataset, emotion, reason) of every row that
-    is not used.
-    """
+    """A loaded data set."""
 
     samples: Samples
     names: Names
-    dropped: list
+    dropped: list[list[str]]  # [clip, subject, dataset, emotion, reason] of rows that are not used
     fingerprint: str  # sha256 of all that training and scoring see
     labels: str  # the label scheme
-    editions: tuple  # of the sheets: 'casme2 2019'
-    timing: object = None  # of spotting: spotting_data.Timing
-    # of flow at apexes that are guessed: bool[N], rows whose apex is annotated
-    known: object = None
+    editions: tuple[str, ...]  # of the sheets: 'casme2 2019'
+    times: Timing | None = None  # of spotting: when each clip happens
+    # of flow at apexes that are estimated: bool[N], rows whose apex is annotated
+    apex_annotated: np.ndarray | None = None
     # float32[N, 68, 2]: landmarks (x, y) of the onset frame in pixels of the image
-    points: object = None
+    landmarks: np.ndarray | None = None
 
 
 def build(data_sets: tuple[Source, ...], options: BuildOptions) -> str:
-    """Build data sets where they are not yet, whatever input they hold; returns a line for each."""
+    """Build data sets where they are not yet built, whatever input they hold.
+
+    Args:
+        data_sets: data.name, parsed.
+        options: where they lie, and what they are built with.
+
+    Returns:
+        A line for each.
+    """
     lines = []
     for source in data_sets:
         builder = _prepare(source, options)
@@ -100,7 +104,7 @@ def load(
     apex: str | apexes.Spotted = '',
     points: bool = False,
 ) -> Data:
-    """Build (on first use) and read data sets, in order of data set and clip.
+    """Build data sets on first use, and read them in order of data set and clip.
 
     Images are [size, size, C] of the named channels (see CHANNELS). Of flow: uint8 under
     clip_normalise (every channel of every clip stretched to 0..255, as the published features
@@ -117,186 +121,238 @@ def load(
         apex: of flow at the apex of clips that have none annotated: one of APEX_RULES, or
             Spotted. With '' from a feature that holds the apex alone, else from the flow of every
             frame. A clip with several spotted apexes has a row for each.
-        points: fill Data.points where every data set stores landmarks.
+        points: whether landmarks are read, where every data set stores them.
 
     Raises:
         UserError: an unknown emotion, two clips of one name, or nothing left to train on.
     """
-    labels, size = settings.labels, settings.size
-    _check_labels(data_sets, labels)
+    scheme = settings.labels
+    _check_labels(data_sets, scheme)
     name = sources.joined(data_sets)
     stored, features = _stored(data_sets, channels, settings.mask, apex)
-    records = gathered(
+    records = read_all(
         data_sets,
         lambda source: features + _interval(source, stored),
         options,
         also=('landmarks',) if points else (),
     )
-    kept, dropped = schemes.labelled(records, labels)
+    kept, dropped = schemes.labelled(records, scheme)
     if not kept:
-        raise UserError(f'data.name {name!r} has no clip with a class of data.labels {labels!r}')
+        raise UserError(f'data.name {name!r} has no clip with a class of data.labels {scheme!r}')
+    apex_annotated = None
     if stored == 'flows':
-        kept = [
-            {**r, 'flows': apexes.at(r, number), 'frame': number}
-            for r in kept
-            for number in apexes.frames(r, apex)
-        ]
-    clips = list(dict.fromkeys((r['dataset'], r['clip']) for r in kept))
-    subjects, datasets, own = whose(kept)
-    _check_classes(name, labels, schemes.classes(labels, datasets), kept)
-    units = _columns(kept, settings.lateral_units)
-    names = Names(
-        schemes.classes(labels, datasets),
-        subjects,
-        datasets,
-        tuple(clip for _, clip in clips),
-        tuple(units),
-    )
-    count = len(kept)
-    unit_rows = np.array([_unit_row(r, units, settings.lateral_units) for r in kept], np.float32)
-    samples = Samples(
-        image=images.made(kept, stored, channels, settings, name),
-        label=np.array([names.classes.index(r['class']) for r in kept], np.int32),
-        **own,
-        clip=np.array([clips.index((r['dataset'], r['clip'])) for r in kept], np.int32),
-        extras={'action_units': unit_rows.reshape(count, len(units))},
-    )
-    if stored == 'flows':
-        samples = samples.with_extras(frame=np.array([r['frame'] for r in kept], np.int32))
+        kept = _at_apexes(kept, apex)
+        apex_annotated = np.array([apexes.known(record) for record in kept])
+    names = _names(kept, name, settings)
+    image = images.stack_inputs(kept, stored, channels, settings, name)
+    samples = _samples(kept, names, image, settings.lateral_units)
+    labels = scheme
     if settings.random_subject_labels:
-        drawn = np.random.default_rng(0).integers(len(names.classes), size=len(subjects))
-        samples, labels = (
-            samples._replace(label=drawn[samples.subject].astype(np.int32)),
-            f'{labels}, drawn a subject',
-        )
-    known = np.array([apexes.known(r) for r in kept]) if stored == 'flows' else None
-    found = (
-        images.points(kept, stored, size)
-        if points and all('landmarks' in r for r in kept)
-        else None
-    )
-    seen = samples if found is None else (*samples, found)
+        samples = _with_random_labels(samples, names)
+        labels = f'{scheme}, drawn a subject'
+    landmarks = None
+    fingerprinted = samples
+    if points and all('landmarks' in record for record in kept):
+        landmarks = images.points(kept, stored, settings.size)
+        fingerprinted = (*samples, landmarks)
     return Data(
-        samples,
-        names,
-        dropped,
-        fingerprint(seen, names),
-        labels,
-        editions(kept),
-        known=known,
-        points=found,
+        samples=samples,
+        names=names,
+        dropped=dropped,
+        fingerprint=fingerprint(fingerprinted, names),
+        labels=labels,
+        editions=editions(kept),
+        apex_annotated=apex_annotated,
+        landmarks=landmarks,
     )
+
+
+def _at_apexes(records, apex):
+    """A record for each apex of each clip, with the flow at that frame."""
+    at_apexes = []
+    for record in records:
+        for frame in apexes.frames(record, apex):
+            at_apexes.append({**record, 'flows': apexes.at(record, frame), 'frame': frame})
+    return at_apexes
+
+
+def _clips(records):
+    """(dataset, clip) of the records in their order, each once."""
+    return list(dict.fromkeys((record['dataset'], record['clip']) for record in records))
+
+
+def _names(records, name, settings):
+    subjects, datasets, _ = subject_ids(records)
+    classes = schemes.classes(settings.labels, datasets)
+    _check_classes(name, settings.labels, classes, records)
+    return Names(
+        classes=classes,
+        subjects=subjects,
+        datasets=datasets,
+        clips=tuple(clip for _, clip in _clips(records)),
+        action_units=tuple(unit_columns(records, settings.lateral_units)),
+    )
+
+
+def _samples(records, names, image, lateral):
+    """Samples of the records."""
+    _, _, ids = subject_ids(records)
+    clips = _clips(records)
+    label = [names.classes.index(record['class']) for record in records]
+    clip = [clips.index((record['dataset'], record['clip'])) for record in records]
+    units = [unit_row(record, names.action_units, lateral) for record in records]
+    shape = len(records), len(names.action_units)
+    extras = {'action_units': np.array(units, np.float32).reshape(shape)}
+    if 'frame' in records[0]:
+        extras['frame'] = np.array([record['frame'] for record in records], np.int32)
+    return Samples(
+        image=image,
+        label=np.array(label, np.int32),
+        subject=ids['subject'],
+        dataset=ids['dataset'],
+        clip=np.array(clip, np.int32),
+        extras=extras,
+    )
+
+
+def _with_random_labels(samples, names):
+    """One random class per subject: a control, whose score is what chance gives."""
+    rng = np.random.default_rng(0)
+    of_subject = rng.integers(len(names.classes), size=len(names.subjects))
+    return samples._replace(label=of_subject[samples.subject].astype(np.int32))
 
 
 def describe(data: Data) -> str:
-    """What was loaded: clips, subjects, classes, label scheme, editions of the sheets, and why
-    clips were dropped.
+    """Return a text about what was loaded.
+
+    Clips, subjects, classes, the label scheme, editions of the sheets, and why clips were dropped.
     """
     samples, names = data.samples, data.names
-    # a clip may have a row for each spotted apex
-    label = samples.label[np.unique(samples.clip, return_index=True)[1]]
-    classes = ', '.join(f'{name} {np.sum(label == k)}' for k, name in enumerate(names.classes))
-    editions = f' ({", ".join(data.editions)})' if data.editions else ''
-    return '\n'.join(
-        [
-            f'data: {len(names.clips)} clips of {len(names.subjects)} subjects from '
-            f'{", ".join(names.datasets)}'
-            f'{editions}; labels {data.labels}: {classes}',
-            *reasons(data.dropped),
-        ]
+    # A clip may have a row for each spotted apex.
+    _, first = np.unique(samples.clip, return_index=True)
+    counts = np.bincount(samples.label[first], minlength=len(names.classes))
+    classes = ', '.join(f'{name} {counts[k]}' for k, name in enumerate(names.classes))
+    sheets = f' ({", ".join(data.editions)})' if data.editions else ''
+    line = (
+        f'data: {len(names.clips)} clips of {len(names.subjects)} subjects from '
+        f'{", ".join(names.datasets)}{sheets}; labels {data.labels}: {classes}'
     )
+    return '\n'.join([line, *reasons(data.dropped)])
 
 
-def reasons(dropped) -> list:
-    """A line for each reason why clips were dropped."""
+def reasons(dropped: Iterable[Sequence[str]]) -> list[str]:
+    """Return a line for each reason why clips were dropped."""
     counts = Counter(reason for *_, reason in dropped)
     return [f'  dropped {count}: {reason}' for reason, count in counts.most_common()]
 
 
-def read(source: Source, features, options: BuildOptions, *, also=()) -> list:
-    """The records of one data set as dictionaries, in order of clip id; only `features` are
-    decoded, and of `also` what it holds.
+def read(
+    source: Source, features: Sequence[str], options: BuildOptions, *, also: Sequence[str] = ()
+) -> list[Record]:
+    """Read the records of one data set, in order of clip id.
+
+    Args:
+        source: the data set.
+        features: to decode; all others are left out.
+        options: where it lies, and what it is built with.
+        also: features to decode where the data set holds them.
+
+    Raises:
+        UserError: the data set does not hold one of the features.
     """
     builder = _prepare(source, options)
     for feature in features:
         if feature not in builder.info.features:
-            such = {'flow': f'{source.release}/flow', 'flows': 'synthetic_faces/spotting'}
+            with_feature = {'flow': f'{source.release}/flow', 'flows': 'synthetic_faces/spotting'}
+            example = with_feature.get(feature, 'synthetic_faces')
             raise UserError(
                 f'data.name {source.name!r} holds no {feature}; name a data set that does, such as '
-                f'{such.get(feature, "synthetic_faces")!r}'
+                f'{example!r}'
             )
-    held = [feature for feature in also if feature in builder.info.features]
-    return list(tfds_builders.records(builder, (*features, *held)))
+    optional = [feature for feature in also if feature in builder.info.features]
+    return list(tfds_builders.records(builder, (*features, *optional)))
 
 
-def gathered(data_sets: tuple[Source, ...], features, options: BuildOptions, *, also=()) -> list:
-    """The records of all data sets, in the order named; features(source): what to decode."""
-    return [
-        record
-        for source in data_sets
-        for record in read(source, features(source), options, also=also)
-    ]
+def read_all(
+    data_sets: tuple[Source, ...],
+    features: Callable[[Source], Sequence[str]],
+    options: BuildOptions,
+    *,
+    also: Sequence[str] = (),
+) -> list[Record]:
+    """Read the records of all data sets, in the order named.
 
-
-def whose(records):
-    """(titles of subjects, of data sets, {'subject', 'dataset': int32[N]} of the records); a
-    subject belongs to one data set.
+    Args:
+        data_sets: data.name, parsed.
+        features: returns the features of a data set to decode.
+        options: as in read.
+        also: as in read.
     """
-    subjects = sorted({(r['dataset'], r['subject']) for r in records})
-    datasets = sorted({r['dataset'] for r in records})
-    return (
-        tuple(subject for _, subject in subjects),
-        tuple(datasets),
-        {
-            'subject': np.array(
-                [subjects.index((r['dataset'], r['subject'])) for r in records], np.int32
-            ),
-            'dataset': np.array([datasets.index(r['dataset']) for r in records], np.int32),
-        },
-    )
+    records = []
+    for source in data_sets:
+        records += read(source, features(source), options, also=also)
+    return records
 
 
-def editions(records) -> tuple:
-    """The sheets that records were read from: 'casme2 2019'."""
-    return tuple(sorted({f'{r["dataset"]} {r["edition"]}' for r in records if r['edition']}))
+def subject_ids(
+    records: Sequence[Record],
+) -> tuple[tuple[str, ...], tuple[str, ...], dict[str, np.ndarray]]:
+    """Number the subjects and data sets of records; a subject belongs to one data set.
+
+    Returns:
+        Names of the subjects, names of the data sets, and {'subject', 'dataset': int32[N]}.
+    """
+    subjects = sorted({(record['dataset'], record['subject']) for record in records})
+    datasets = sorted({record['dataset'] for record in records})
+    subject = [subjects.index((record['dataset'], record['subject'])) for record in records]
+    dataset = [datasets.index(record['dataset']) for record in records]
+    ids = {'subject': np.array(subject, np.int32), 'dataset': np.array(dataset, np.int32)}
+    return tuple(name for _, name in subjects), tuple(datasets), ids
+
+
+def editions(records: Sequence[Record]) -> tuple[str, ...]:
+    """Return the sheets that records were read from, as 'casme2 2019'."""
+    sheets = {f'{r["dataset"]} {r["edition"]}' for r in records if r['edition']}
+    return tuple(sorted(sheets))
 
 
 def refuse_inputs(
     data_sets: tuple[Source, ...], channels: tuple[str, ...], *, every_frame: bool = False
-):
-    """Refuse, before hours of building, a release whose input does not hold what is asked for.
+) -> None:
+    """Refuse, before hours of building, a release whose input lacks what the settings need.
 
     Args:
-        channels: what the network sees.
+        data_sets: data.name, parsed.
+        channels: that the network sees.
         every_frame: whether rows are frames, which are made of the flow of every frame.
 
     Raises:
-        UserError: which input of the release to name instead.
+        UserError: names the input of the release to use instead.
     """
     every_frame |= _has_frames(data_sets) and {*channels} <= {'u', 'v'}
-    wanted = INPUTS['flows' if every_frame else feature_of(channels)]
-    if wanted == INPUTS['flows']:
+    needed = INPUTS['flows' if every_frame else feature_of(channels)]
+    if needed == INPUTS['flows']:
         missing, others = 'flow of every frame, which data.task=spotting and data.apex ask for', ''
     else:
         missing = f'{",".join(channels)}, which data.channels asks for'
         choices = '; '.join(','.join(group) for group in CHANNELS.values())
         others = f', or other channels: {choices}'
     for source in data_sets:
-        if source.input and source.input != wanted:
+        if source.input and source.input != needed:
             raise UserError(
                 f'data.name {source.name!r} holds no {missing}; name '
-                f"'{source.release}/{wanted}'{others}"
+                f"'{source.release}/{needed}'{others}"
             )
 
 
 def _stored(data_sets, channels, mask, apex):
-    """(what holds the pictures, all features that are decoded); refuses, before hours of building,
-    what has none.
-    """
+    """(what holds the images, all features to decode); refuses early what no data set holds."""
     if apex == '' and not _has_frames(data_sets):
         stored = feature_of(channels)
-        held = PHASES if stored == 'phases' else (stored,)
-        return stored, (*_TEXT, *held, *(('landmarks',) if mask != 'none' else ()))
+        features = [*_TEXT, *(PHASES if stored == 'phases' else (stored,))]
+        if mask != 'none':
+            features.append('landmarks')
+        return stored, tuple(features)
     refuse_inputs(data_sets, channels, every_frame=True)
     if not {*channels} <= {'u', 'v'}:
         raise UserError(
@@ -316,27 +372,28 @@ def _has_frames(data_sets):
     return any(source.input == 'spotting' for source in data_sets)
 
 
-def _check_labels(data_sets, labels):
+def _check_labels(data_sets, scheme):
     """Refuse, before hours of building, labels that a release has no classes in."""
     releases = [source.release for source in data_sets if source.input]
     if releases:
-        schemes.classes(labels, releases)
+        schemes.classes(scheme, releases)
 
 
-def _check_classes(name, labels, classes, records):
+def _check_classes(name, scheme, classes, records):
     """Refuse a class without a clip: the scores would count a class that nobody could learn."""
-    empty = [title for title in classes if title not in {record['class'] for record in records}]
+    present = {record['class'] for record in records}
+    empty = [title for title in classes if title not in present]
     if empty:
         raise UserError(
-            f'data.name {name!r} has no clip of {", ".join(empty)}, which data.labels {labels!r} '
-            'names; name other '
-            'labels, or a data set that has such clips'
+            f'data.name {name!r} has no clip of {", ".join(empty)}, which data.labels {scheme!r} '
+            'names; name other labels, or a data set that has such clips'
         )
 
 
 def _interval(source, stored):
-    """The features that tell where the clip lies in the stored frames: a release stores no frame
-    before onset.
+    """The features that locate the clip in the stored frames.
+
+    A release stores no frame before onset, and needs none of them.
     """
     if stored != 'frames' or source.input:
         return ()
@@ -344,40 +401,57 @@ def _interval(source, stored):
 
 
 def _units(record, lateral):
-    """Action units that moved, intensities left out, and what is uncertain or a reference: {'12'},
-    or laterally {'L12', 'R12'}, both where both moved or the side is not annotated.
+    """Action units that moved, for certain and not as a reference, without intensities.
+
+    {'12'}, or laterally {'L12', 'R12'}, both where both moved or the side is not annotated.
     """
-    moved = [
-        unit
-        for unit in action_units.parse(record['action_units'])
-        if unit.certain and not unit.reference
-    ]
-    if not lateral:
-        return {str(unit.number) for unit in moved}
-    return {
-        f'{side}{unit.number}'
-        for unit in moved
-        for side in (unit.side if unit.side in ('L', 'R') else 'LR')
-    }
+    names = set()
+    for unit in action_units.parse(record['action_units']):
+        if not unit.certain or unit.reference:
+            continue
+        sides = ('',)
+        if lateral:
+            sides = (unit.side,) if unit.side in ('L', 'R') else ('L', 'R')
+        names |= {f'{side}{unit.number}' for side in sides}
+    return names
 
 
-def _columns(records, lateral):
-    """The action units of any record in order of number; laterally both of each, so that a
-    mirror image has its column.
+def unit_columns(records: Sequence[Record], lateral: bool) -> list[str]:
+    """Return the action units of any record, in order of number.
+
+    Args:
+        records: of all data sets.
+        lateral: whether each has a column for the left and one for the right, so that a mirror
+            image has its column.
     """
-    numbers = sorted(
-        {int(unit.lstrip('LR')) for record in records for unit in _units(record, lateral)}
-    )
-    return [f'{side}{number}' for number in numbers for side in ('LR' if lateral else ('',))]
+    numbers = set()
+    for record in records:
+        numbers |= {int(unit.lstrip('LR')) for unit in _units(record, lateral)}
+    sides = ('L', 'R') if lateral else ('',)
+    return [f'{side}{number}' for number, side in itertools.product(sorted(numbers), sides)]
 
 
-def _unit_row(record, units, lateral):
+def unit_row(record: Record, units: Sequence[str], lateral: bool) -> list[float]:
+    """Return which units are present in a record: 1, 0, or NaN where nobody annotated them.
+
+    Args:
+        record: of a clip.
+        units: of unit_columns.
+        lateral: as in unit_columns.
+    """
+    if not record['action_units_known']:
+        return [np.nan] * len(units)
     present = _units(record, lateral)
-    return [float(unit in present) if record['action_units_known'] else np.nan for unit in units]
+    return [float(unit in present) for unit in units]
 
 
-def fingerprint(values, names) -> str:
-    """sha256 of all that training and scoring see: arrays, or dictionaries of arrays."""
+def fingerprint(values: Iterable[np.ndarray | dict[str, Any]], names: Names) -> str:
+    """Return the sha256 of all that training and scoring see.
+
+    Args:
+        values: arrays, or dictionaries of arrays.
+        names: of the data set.
+    """
     digest = hashlib.sha256(repr(names).encode())
     for value in values:
         arrays = value if isinstance(value, dict) else {'': value}

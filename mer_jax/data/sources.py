@@ -40,14 +40,15 @@ def parse(name: str, manual_dir: str = '') -> tuple[Source, ...]:
     """
     names = name.split('+')
     folders = _folders(names, manual_dir)
-    return tuple(
-        Source(one, one.partition('/')[0], tfds_builders.release_input(one), folder)
-        for one, folder in zip(names, folders, strict=True)
-    )
+    parsed = []
+    for source, folder in zip(names, folders, strict=True):
+        release, _, _ = source.partition('/')
+        parsed.append(Source(source, release, tfds_builders.release_input(source), folder))
+    return tuple(parsed)
 
 
 def joined(sources: Sequence[Source]) -> str:
-    """The text of data.name that was parsed."""
+    """Return the text of data.name that was parsed."""
     return '+'.join(source.name for source in sources)
 
 

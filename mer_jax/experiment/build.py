@@ -35,8 +35,10 @@ def inputs(settings: Settings):
     if learner_entry(settings).regional or settings.augment.replace:
         loaded = loaded._replace(samples=augment.with_half_source(loaded.samples))
     folds, titles = _folds(settings, loaded)
-    if loaded.known is not None and apex not in APEX_RULES:
-        folds = protocols.spotted(folds, titles, loaded.samples, loaded.names, loaded.known, apex)
+    if loaded.apex_annotated is not None and apex not in APEX_RULES:
+        folds = protocols.select_apex_per_fold(
+            folds, titles, loaded.samples, loaded.names, loaded.apex_annotated, apex
+        )
         loaded = loaded._replace(
             fingerprint=loading.fingerprint(
                 (*loaded.samples, *folds.train.scaler_rows, *folds.test), loaded.names
@@ -92,7 +94,7 @@ def build_options(settings: sections.Data) -> sources.BuildOptions:
 
 def _folds(settings, loaded):
     trainable = None
-    if loaded.timing is not None:
+    if loaded.times is not None:
         trainable = ~np.isnan(loaded.samples.extras['target'])
     return protocols.make(
         loaded.samples,
@@ -145,7 +147,7 @@ def check_fit(settings: Settings, loaded, folds, titles, folder):
     features.refuse(
         features_of_clips(settings.head),
         loaded.samples.image,
-        loaded.points,
+        loaded.landmarks,
         channels.parse(settings.data.channels),
     )
     if not has_network(settings.head):
@@ -155,7 +157,7 @@ def check_fit(settings: Settings, loaded, folds, titles, folder):
     )
     if settings.model.init_from and not run_folder.begun(folder):
         for path in dict.fromkeys(
-            torch_weights.files(settings.model.init_from, protocols.titled(folds, titles))
+            torch_weights.files(settings.model.init_from, protocols.titles_of_runs(folds, titles))
         ):
             torch_weights.convert(
                 settings.model.name,
@@ -184,7 +186,7 @@ def learner(settings: Settings, loaded, folds, lowering):
     steps, _ = batches.batch_shape(folds.train.index.shape[1], settings.train.batch_size)
     optimizer = learners.optimizer(settings.train, steps=steps)
     weigh = partial(
-        balance.fit,
+        balance.fit_class_weight,
         classes=len(loaded.names.classes),
         formula=settings.train.class_weights,
         scope=settings.balance.scope,
@@ -210,27 +212,27 @@ def options(settings: Settings, names) -> dict:
     return {keyword: attrgetter(name)(settings) for keyword, name in names.items()}
 
 
-def feed(settings: Settings, loaded):
-    """How rows reach the learner: settings of epoch.train_epoch."""
+def batch_options(settings: Settings, loaded) -> batches.BatchOptions:
+    """How rows reach the learner."""
     change = augment.compose(
         settings.augment,
         names=loaded.names.action_units,
         channels=channels.parse(settings.data.channels),
         stretched=loaded.samples.image.dtype == np.uint8,
     )
-    return {
-        'batch_size': settings.train.batch_size,
-        'sampler': settings.train.sampler,
-        'augment': change,
-        'augment_made': RESAMPLERS[settings.balance.method].augmented,
-    }
+    return batches.BatchOptions(
+        batch_size=settings.train.batch_size,
+        sampler=settings.train.sampler,
+        augment=change,
+        augment_resampled_only=RESAMPLERS[settings.balance.method].augmented,
+    )
 
 
 def training(settings: Settings, loaded) -> engine.Training:
     """How the runs train."""
     return engine.Training(
         epochs=settings.train.epochs,
-        batches=feed(settings, loaded),
+        batches=batch_options(settings, loaded),
         test_batch=settings.evaluate.batch_size,
         checkpoint_seconds=settings.train.checkpoint_seconds,
         fold_by_fold=settings.train.fold_by_fold,
@@ -270,11 +272,11 @@ def svm_scores(settings: Settings, loaded, folds, hidden):
     blocks = features.extract(
         features_of_clips(settings.head),
         samples.image,
-        loaded.points,
+        loaded.landmarks,
         channels=channels.parse(settings.data.channels),
         mirror=settings.head.mirror,
     )
     if hidden is not None:
-        hidden = svm.of_runs(hidden, folds, len(samples.label))
+        hidden = svm.by_run(hidden, folds, len(samples.label))
     classes = len(loaded.names.classes)
-    return svm.answers(blocks, hidden, samples, folds, settings.head, classes=classes)
+    return svm.predict(blocks, hidden, samples, folds, settings.head, classes=classes)

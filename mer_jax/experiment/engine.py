@@ -24,6 +24,7 @@ from mer_jax.training import (
     plan,
     programs,
 )
+from mer_jax.training.batches import BatchOptions
 from mer_jax.types import Folds, Learner, Samples
 
 
@@ -32,7 +33,7 @@ class Training:
     """How the runs of an experiment train."""
 
     epochs: int
-    batches: dict  # of epoch.train_epoch: batch_size, sampler, augment, augment_made
+    batches: BatchOptions
     test_batch: int = 256  # rows that are predicted at a time
     checkpoint_seconds: float = 60.0  # between two checkpoints
     fold_by_fold: bool = False  # in plain Python, nothing compiled
@@ -65,7 +66,7 @@ def choose_plan(
         folder: of the run; the plan is written there.
     """
     if (folder / files.PLAN).exists():
-        return plan.resumed(folder, jax.device_count())
+        return plan.read_for_resume(folder, jax.device_count())
     pinned = {
         'lowering': training.lowering,
         'at_once': training.at_once,
@@ -83,9 +84,9 @@ def choose_plan(
         samples,
         folds,
         memory=plan.free_memory(jax.devices()[0]),
-        **training.batches,
+        options=training.batches,
     )
-    chosen = plan.settled(
+    chosen = plan.choose(
         candidates,
         facts | _facts(samples, folds, candidates),
         lambda p: measure(plan=p),
@@ -160,14 +161,17 @@ def train_runs(
     groups = -(-total // size)
     run_of_row, _ = held_out.order(folds)
     done = run_folder.reached(folder, groups) == epochs
-    options = {'runs': size, 'test_batch': training.test_batch, **training.batches}
+    options = programs.ProgramOptions(
+        training.batches,
+        runs=size,
+        test_batch=training.test_batch,
+        chunk=loop.CHUNK if extras.epoch_outputs is None else 1,
+        trains=not done,
+    )
     if training.fold_by_fold:
-        ready = fold_by_fold.programs(learner, samples, folds, **options)
+        ready = fold_by_fold.programs(learner, samples, folds, options)
     else:
-        chunk = loop.CHUNK if extras.epoch_outputs is None else 1
-        ready = programs.compiled(
-            learner, chosen, samples, folds, chunk=chunk, done=done, **options
-        )
+        ready = programs.compile_programs(learner, chosen, samples, folds, options)
     extras.seconds['compile'] = ready.seconds
     output = None
     with metrics_log.progress(total, groups, 0 if done else epochs) as bar:
@@ -194,7 +198,7 @@ def train_runs(
                     if epoch == epochs or schedule.due():
                         with schedule.writing():
                             checkpoint.save(manager, epoch, programs.to_host(group, states))
-            output = held_out.put(output, programs.predict(group, states), folds_of_group, rows)
+            output = held_out.scatter(output, programs.predict(group, states), folds_of_group, rows)
     return output
 
 

@@ -96,10 +96,10 @@ def spotting(
     output = np.zeros((0, 1)) if output is None else output
     predictions, times, names = (
         held_out.predictions(output, loaded.samples, folds),
-        loaded.timing,
+        loaded.times,
         loaded.names,
     )
-    found = spotting_score.answers(predictions, folds, loaded.samples, times, settings)
+    found = spotting_score.decode(predictions, folds, loaded.samples, times, settings)
     first = np.unique(loaded.samples.clip, return_index=True)[1]
     of_clip = loaded.samples.subject[first], loaded.samples.dataset[first]
     spotting_score.curves(found, names, *of_clip).write(folder)

@@ -84,11 +84,11 @@ def _answers(settings, loaded, folds, titles, folder, seconds, shapes):
             return train_groups(
                 settings, loaded, folds, titles, layout, folder, seconds, learner
             ), layout
-        asked = protocols.asked(
-            folds, len(loaded.samples.label), trains=settings.head.scope == 'all'
+        asked = protocols.predict_all_rows(
+            folds, len(loaded.samples.label), leak=settings.head.scope == 'all'
         )
         hidden = train_groups(
-            settings, loaded, asked, titles, layout, folder, seconds, svm.hidden(learner)
+            settings, loaded, asked, titles, layout, folder, seconds, svm.penultimate(learner)
         )
     output, machines = build.svm_scores(settings, loaded, folds, hidden)
     svm.write(folder, machines, folds, titles)
@@ -107,7 +107,7 @@ def train_groups(settings, loaded, folds, titles, layout, folder, seconds, learn
         epoch_outputs = metrics_log.open_held_out(folder, shape, done=done)
 
     def begin(folds_of_group, states):
-        of_runs = protocols.titled(folds_of_group, titles)
+        of_runs = protocols.titles_of_runs(folds_of_group, titles)
         return torch_weights.start(settings.model.name, settings.model.init_from, of_runs, states)
 
     extras = engine.Extras(begin, epoch_outputs, seconds)

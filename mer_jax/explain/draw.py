@@ -34,7 +34,7 @@ def explain(config: rules.Config, workdir) -> dict:
         predict = maps.predictor(model, learner.predict, kind=settings.explain.au_cam)
         learner = learner._replace(predict=predict)
         outputs = run.train_groups(settings, loaded, folds, titles, layout, folder, {}, learner)
-        explained = maps.gathered(outputs, loaded.samples, folds, names)
+        explained = maps.explained_clips(outputs, loaded.samples, folds, names)
         shown = {'faces': settings.explain.faces, 'count': settings.explain.clips}
         for path in overlays.write(folder, explained, loaded.names, **shown):
             print(f'explain: {path}')

@@ -1,12 +1,15 @@
-"""What a network looks at: Grad-CAM (Selvaraju et al. 2017) and AU-CAM (Ruan et al. 2022, Eqs. 12
-and 13).
+"""What a network looks at: Grad-CAM and AU-CAM.
 
-Both look at what the last attention passed, as the authors' code does, [R, h, w, D] of R regions:
-the term of the last sum that knows places best. For networks that return it as `attended`, the
-other term as `skipped`, and have head(maps).
+Grad-CAM: Selvaraju et al. 2017. AU-CAM: Ruan et al. 2022, Eqs. 12 and 13. Both look at what the
+last attention passed, as the authors' code does, [R, h, w, D] of R regions: the term of the last
+sum that knows places best. They work for networks that return it as `attended`, the other term as
+`skipped`, and have head(maps).
 """
 
+from collections.abc import Callable, Sequence
+
 import cv2
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,13 +17,23 @@ import numpy as np
 from mer_jax.errors import UserError
 from mer_jax.models import regional
 from mer_jax.training import held_out
-from mer_jax.types import Explained
+from mer_jax.types import Explained, Folds, FoldState, Inputs, Samples
 
 SHOWN = ('magnified', 'on_a')  # channels that stand beside the maps
 
+Head = Callable[[jax.Array], tuple[jax.Array, dict]]  # maps [R, h, w, D] -> (logits [K], out)
 
-def refuse(model, channels):
-    """Raise UserError where there are no regions to map, or no face to lay the maps over."""
+
+def refuse(model: str, channels: Sequence[str]) -> None:
+    """Refuse a network without regions, or images without a face to lay the maps over.
+
+    Args:
+        model: name of the network.
+        channels: of the images.
+
+    Raises:
+        UserError: names what would do.
+    """
     if model not in regional():
         raise UserError(f'model.name is {model!r}; explain knows: {", ".join(regional())}')
     if not set(SHOWN) <= {*channels}:
@@ -30,9 +43,15 @@ def refuse(model, channels):
         )
 
 
-def class_activation(maps, gradient):
-    """[R, h, w] in 0..1 from maps and a gradient [R, h, w, D]: channels weighted by their mean
-    gradient, its positive part.
+def class_activation(maps: jax.Array, gradient: jax.Array) -> jax.Array:
+    """Weight channels by their mean gradient, and keep the positive part of their sum.
+
+    Args:
+        maps: [R, h, w, D].
+        gradient: of the explained number by the maps.
+
+    Returns:
+        [R, h, w] in 0..1, each region scaled by itself.
     """
     weight = gradient.mean((1, 2), keepdims=True)
     cam = jax.nn.relu(jnp.sum(weight * maps, -1))
@@ -41,120 +60,150 @@ def class_activation(maps, gradient):
     return (cam - low) / jnp.where(high > low, high - low, 1)
 
 
-def grad_cam(head, maps):
-    """[R, h, w]: where the largest logit comes from; head(maps [R, h, w, D]) -> (logits
-    [K], out).
-    """
-    return class_activation(maps, jax.grad(lambda m: head(m)[0].max())(maps))
+def grad_cam(head: Head, maps: jax.Array) -> jax.Array:
+    """Return where the largest logit comes from, [R, h, w].
 
-
-def au_cam(head, maps, *, kind='fixed'):
-    """[R, h, w]: where the largest component of each region's weighted feature comes from.
-
-    'fixed': every region by its own feature before normalisation. 'released': the authors' code,
-    which differentiates the normalised joined feature and keeps the gradient of the last region's
-    target for all of them.
+    Args:
+        head: of the network.
+        maps: [R, h, w, D].
     """
 
-    def own(m):
-        out = head(m)[1]
-        # no region's feature depends on another's maps
+    def largest_logit(maps):
+        logits, _ = head(maps)
+        return logits.max()
+
+    return class_activation(maps, jax.grad(largest_logit)(maps))
+
+
+def au_cam(head: Head, maps: jax.Array, *, kind: str = 'fixed') -> jax.Array:
+    """Return where the largest component of each region's weighted feature comes from.
+
+    Args:
+        head: of the network; its out holds the features.
+        maps: [R, h, w, D].
+        kind: 'fixed': every region by its own feature before normalisation. 'released': as the
+            authors' code, which differentiates the normalised joined feature and keeps the gradient
+            of the last region's target for all of them.
+
+    Returns:
+        [R, h, w] in 0..1.
+    """
+
+    def of_each_region(maps):
+        _, out = head(maps)
+        # No region's feature depends on another's maps, so the gradient of the sum is that of each.
         return jnp.sum(jnp.max(out['pooled'] * out['weights'], -1))
 
-    def last(m):
-        joined = head(m)[1]['features']
+    def of_last_region(maps):
+        joined = head(maps)[1]['features']
         joined /= jnp.linalg.norm(joined)
-        return joined.reshape(len(m), -1)[-1].max()
+        return joined.reshape(len(maps), -1)[-1].max()
 
-    return class_activation(maps, jax.grad(own if kind == 'fixed' else last)(maps))
+    target = of_each_region if kind == 'fixed' else of_last_region
+    return class_activation(maps, jax.grad(target)(maps))
 
 
-def predictor(model, predict, *, kind):
-    """predict(state, inputs) -> ({output, features, grad_cam, au_cam}, {}): the
-    learner's, with both maps [B, R, h, w].
+def predictor(
+    model: nn.Module,
+    predict: Callable[[FoldState, Inputs], tuple[jax.Array, dict]],
+    *,
+    kind: str,
+) -> Callable[[FoldState, Inputs], tuple[dict[str, jax.Array], dict]]:
+    """Return a prediction that adds both maps to the outputs.
+
+    Args:
+        model: the network.
+        predict: of its learner.
+        kind: of au_cam.
+
+    Returns:
+        (state, inputs) -> ({output, features, grad_cam, au_cam}, {}); the maps are [B, R, h, w].
     """
 
-    def explained(state, inputs):
+    def explain(state, inputs):
         logits, out = predict(state, inputs)
         variables = {'params': state.params, 'batch_stats': state.batch_stats}
 
         def cams(attended, skipped):
             def head(attended):
-                return jax.tree.map(
-                    lambda a: a[0],
-                    model.apply(variables, jax.nn.relu(attended + skipped)[None], method='head'),
-                )
+                maps = jax.nn.relu(attended + skipped)[None]
+                batch = model.apply(variables, maps, method='head')
+                return jax.tree.map(lambda array: array[0], batch)
 
             return {
                 'grad_cam': grad_cam(head, attended),
                 'au_cam': au_cam(head, attended, kind=kind),
             }
 
-        return {
-            'output': logits,
-            'features': out['features'],
-            **jax.vmap(cams)(out['attended'], out['skipped']),
-        }, {}
+        maps = jax.vmap(cams)(out['attended'], out['skipped'])
+        return {'output': logits, 'features': out['features'], **maps}, {}
 
-    return explained
+    return explain
 
 
-def picture(cam, size):
-    """float32[size, size] of maps [R, h, w]: each region enlarged to its share of the picture, one
-    below the other.
+def enlarge(cam: np.ndarray, size: int) -> np.ndarray:
+    """Enlarge maps to the image, one region below the other.
 
     Every strided layer of these networks looks at pixels 0, 2, 4, ... and pads by half its kernel,
     so cell (i, j) looks at pixel (stride * i, stride * j), not at the middle of a tile: a plain
     resize shows maps half a cell too low and too far right.
+
+    Args:
+        cam: [R, h, w].
+        size: pixels per side of the image; each region takes its share of the height.
+
+    Returns:
+        float32[size, size].
     """
-    # strides are powers of two
-    places = [
-        np.arange(full, dtype=np.float32) / 2 ** np.ceil(np.log2(full / cells))
-        for full, cells in zip((size // len(cam), size), cam[0].shape, strict=True)
-    ]
+    regions, *cells = cam.shape
+    places = []
+    for pixels, count in zip((size // regions, size), cells, strict=True):
+        stride = 2 ** np.ceil(np.log2(pixels / count))  # strides are powers of two
+        places.append(np.arange(pixels, dtype=np.float32) / stride)
     y, x = np.meshgrid(*places, indexing='ij')
-    return np.concatenate(
-        [
-            cv2.remap(
-                np.asarray(part, np.float32),
-                x.astype(np.float32),
-                y.astype(np.float32),
-                cv2.INTER_LINEAR,
-                borderMode=cv2.BORDER_REPLICATE,
-            )
-            for part in cam
-        ]
-    )
+    x, y = x.astype(np.float32), y.astype(np.float32)
+    enlarged = []
+    for region in np.asarray(cam, np.float32):
+        enlarged.append(cv2.remap(region, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+    return np.concatenate(enlarged)
 
 
-def gathered(found, samples, folds, channels) -> Explained:
-    """The Explained rows of the first seed: `found` as `predictor` makes it for every held-out row,
-    in that order.
+def explained_clips(
+    outputs: dict[str, np.ndarray] | None,
+    samples: Samples,
+    folds: Folds,
+    channels: Sequence[str],
+) -> Explained:
+    """Return what the networks of the first seed look at.
 
-    Raises UserError where nothing is held out.
+    Args:
+        outputs: of `predictor`, for every held-out row in the order of held_out.order.
+        samples: all rows.
+        folds: all runs.
+        channels: of the images.
+
+    Raises:
+        UserError: nothing is held out.
     """
-    if found is None:
+    if outputs is None:
         raise UserError(
             'explain: protocol.name leaves no clip out, so there is none that a network did not see'
         )
-    predictions = held_out.predictions(found['output'], samples, folds)
-    face, motion = (channels.index(name) for name in SHOWN)
-    own = predictions.seed == predictions.seed.min(initial=0)
-    row = predictions.clip[own]  # rows of `samples` stand in order of clip
+    predictions = held_out.predictions(outputs['output'], samples, folds)
+    first_seed = predictions.seed == predictions.seed.min(initial=0)
+    row = predictions.clip[first_seed]  # rows of `samples` stand in order of clip
     size = samples.image.shape[1]
-    cams = {
-        name: np.stack([picture(cam, size) for cam in found[name][own]])
-        for name in ('au_cam', 'grad_cam')
-    }
+    face, motion = (channels.index(name) for name in SHOWN)
     return Explained(
         clip=row,
-        subject=predictions.subject[own],
-        dataset=predictions.dataset[own],
-        label=predictions.label[own],
-        predicted=found['output'][own].argmax(-1),
+        subject=predictions.subject[first_seed],
+        dataset=predictions.dataset[first_seed],
+        label=predictions.label[first_seed],
+        predicted=outputs['output'][first_seed].argmax(-1),
         action_units=samples.extras['action_units'][row],
+        au_cam=np.stack([enlarge(cam, size) for cam in outputs['au_cam'][first_seed]]),
+        grad_cam=np.stack([enlarge(cam, size) for cam in outputs['grad_cam'][first_seed]]),
         gray=samples.image[row, ..., face],
         on_a=samples.image[row, ..., motion],
-        features=found['features'][own],
-        **cams,
+        features=outputs['features'][first_seed],
     )

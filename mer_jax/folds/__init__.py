@@ -26,14 +26,14 @@ def __getattr__(name: str) -> Any:
 class Protocol(NamedTuple):
     """An evaluation protocol: all that the program knows about it."""
 
-    # 'module:function' of split(samples, names, *, folds, holdout, seed), which returns the title
-    # and the test mask bool[N] of each fold
+    # 'module:function' of split(samples, names, *, folds, holdout, seed) -> protocols.Split, the
+    # title and the test mask of each fold
     split: str
     unit: str = 'subject'  # what stays whole on one side of the split: subject | clip
     one_subject: bool = False  # each fold leaves out one subject, whose name is the fold's title
     share: bool = False  # protocol.holdout says how large a share of the units is left out
     tests: bool = True  # False: every row trains
-    needs: str = 'subject'  # what a fold lacks that has nobody to train on
+    needs: str = 'subject'  # of what one more is needed where a fold has no rows to train on
     leak: str = ''  # what training sees of the test subjects; stands in results.json
 
 
@@ -52,17 +52,16 @@ PROTOCOLS = {
 
 
 class Resampler(NamedTuple):
-    """A way to make rows against unequal classes: all that the program knows about it."""
+    """A way to add rows against unequal classes: all that the program knows about it."""
 
-    # 'module:function' of extend(folds, samples, names, titles, settings: sections.Balance),
-    # which returns (samples, folds) with the rows added; '' adds none. With `trained` it is
-    # called as generation.rows.extend is, with what training takes.
+    # 'module:function' with the arguments and the result of resampling.extend; '' adds no rows.
+    # Where `trained` is set, it has those of generation.rows.extend.
     extend: str = ''
-    fills: bool = False  # every class of a fold up to its largest, from rows of the data set
-    images: bool = False  # makes new images, of which neither landmarks nor action units are known
-    augmented: bool = False  # the rows made are augmented, and they alone
+    fills: bool = False  # fills every class of a fold up to its largest, from rows of the data set
+    images: bool = False  # adds new images, whose landmarks and action units are unknown
+    augmented: bool = False  # only the added rows are augmented
     file: bool = False  # balance.file names a file of images
-    trained: bool = False  # a network a fold, settings of section gan, makes them
+    trained: bool = False  # a network is trained per fold, by the settings of section gan
     scope: str = 'balance.scope'  # the setting that says whether tested rows take part: fold | all
     # what training sees of the test subjects where one file, or one network, serves every fold
     leak: str = ''

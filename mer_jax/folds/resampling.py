@@ -1,33 +1,46 @@
-"""Rows made for a fold against unequal classes, on the host: copies, mixtures of neighbours
-(SMOTE), generated images.
+"""Synthetic rows against unequal classes, made per fold on the host.
 
-Every class of a fold is filled up to its most frequent one. Copies and mixtures are kept as (row,
-neighbour, gap) and mixed inside the training step (batches.gather), so that no image is copied for
-a fold.
+Every class of a fold is filled up to its most frequent one: with copies, with mixtures of
+neighbours (SMOTE), or with generated images. Copies and mixtures are kept as (row, neighbour, gap)
+and mixed inside the training step (batches.gather), so that no image is copied for a fold.
 """
 
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from mer_jax.entries import loaded
 from mer_jax.errors import UserError
 from mer_jax.folds import RESAMPLERS
-from mer_jax.folds.protocols import stacked
+from mer_jax.folds.protocols import with_train_rows
 from mer_jax.settings import sections
-from mer_jax.types import Folds, Names, Resampled, Samples, TrainRows
+from mer_jax.types import Folds, Names, Resampled, Samples
 
 VARIANCE = 0.95  # of the fold's training rows that the components of space 'features' hold
 
+Source = TypeVar('Source')  # what images come from: a path, or the number of a GAN
+Neighbours = dict[int, np.ndarray]  # of the rows of each class: int[n_k, k], places in its rows
+
 
 def extend(
-    folds: Folds, samples: Samples, names: Names, titles: list, settings: sections.Balance
+    folds: Folds, samples: Samples, names: Names, titles: list[str], settings: sections.Balance
 ) -> tuple[Samples, Folds]:
-    """(samples, folds) with the rows that settings.method adds for each run of `folds`.
+    """Add the rows of settings.method to the training rows of each run.
 
-    They train beside the rows of the run. A method that trains a network changes nothing here (see
-    generation/rows.py).
+    A method that trains a network adds nothing here; see generation/rows.py.
+
+    Args:
+        folds: all runs.
+        samples: all rows.
+        names: of their classes.
+        titles: of the folds.
+        settings: of section balance.
+
+    Returns:
+        The samples with new images behind them, and the runs that train on the added rows too.
     """
     resampler = RESAMPLERS[settings.method]
     if not resampler.extend or resampler.trained:
@@ -36,36 +49,36 @@ def extend(
 
 
 def copies(
-    folds: Folds, samples: Samples, names: Names, titles: list, settings: sections.Balance
-) -> tuple:
-    """(samples, folds) with copies of random rows."""
-    return samples, _filled(folds, samples, settings.scope, {})
+    folds: Folds, samples: Samples, names: Names, titles: list[str], settings: sections.Balance
+) -> tuple[Samples, Folds]:
+    """Add copies of random rows; arguments and result as in extend."""
+    sources = _source_rows(folds, samples, settings.scope)
+    return samples, _with_filled_classes(folds, samples, settings.scope, sources, {})
 
 
 def smote(
-    folds: Folds, samples: Samples, names: Names, titles: list, settings: sections.Balance
-) -> tuple:
-    """(samples, folds) with mixtures of near rows of a class: SMOTE (Chawla et al. 2002)."""
-    rows = _sources(folds, samples, settings.scope)
-    near = _neighbours(samples, rows, settings.neighbours, settings.space)
-    return samples, _filled(folds, samples, settings.scope, near)
+    folds: Folds, samples: Samples, names: Names, titles: list[str], settings: sections.Balance
+) -> tuple[Samples, Folds]:
+    """Add mixtures of near rows of a class; arguments and result as in extend.
+
+    SMOTE (Chawla et al. 2002).
+    """
+    sources = _source_rows(folds, samples, settings.scope)
+    near = _neighbours(samples, sources, settings.neighbours, settings.space)
+    return samples, _with_filled_classes(folds, samples, settings.scope, sources, near)
 
 
 def images_of_files(
-    folds: Folds, samples: Samples, names: Names, titles: list, settings: sections.Balance
-) -> tuple:
-    """(samples, folds) with the images of files (see `read`), which stand behind the samples."""
+    folds: Folds, samples: Samples, names: Names, titles: list[str], settings: sections.Balance
+) -> tuple[Samples, Folds]:
+    """Add the images of files, see `read`; arguments and result as in extend."""
     paths = [_file(settings.file, titles[number]) for number in folds.fold]
-    samples, added = appended(
-        samples, {path: read(path, samples, names) for path in dict.fromkeys(paths)}
-    )
-    train = stacked(
-        [
-            np.concatenate([rows, added[path]])
-            for rows, path in zip(_training_rows(folds), paths, strict=True)
-        ]
-    )
-    return samples, folds._replace(train=folds.train._replace(index=train.index, mask=train.mask))
+    images = {path: read(path, samples, names) for path in dict.fromkeys(paths)}
+    samples, rows_of_file = append(samples, images)
+    train = []
+    for rows, path in zip(_training_rows(folds), paths, strict=True):
+        train.append(np.concatenate([rows, rows_of_file[path]]))
+    return samples, with_train_rows(folds, train)
 
 
 def _training_rows(folds):
@@ -74,102 +87,152 @@ def _training_rows(folds):
     return [index[mask > 0] for index, mask in pairs]
 
 
-def _sources(folds, samples, scope):
-    """The rows of every run that rows are made from."""
+def _source_rows(folds, samples, scope):
+    """The rows of every run that synthetic rows are made from."""
     if scope == 'all':
         return [np.arange(len(samples.label))] * len(folds.fold)
     return _training_rows(folds)
 
 
-def _filled(folds, samples, scope, near):
-    """The folds with rows made until the classes are equal; near: {rows as bytes: see `fill`}."""
-    seeds = [
-        (seed,) if scope == 'all' else (seed, number)
-        for seed, number in zip(folds.seed, folds.fold, strict=True)
-    ]
-    added = [
-        fill(np.random.default_rng(seed), samples.label, rows, near.get(rows.tobytes()))
-        for seed, rows in zip(seeds, _sources(folds, samples, scope), strict=True)
-    ]
+def _with_filled_classes(folds, samples, scope, sources, near):
+    """The folds, with rows added until the classes of every run are equal.
+
+    Args:
+        folds: all runs.
+        samples: all rows.
+        scope: of section balance. Under 'all', one draw serves all folds of a seed.
+        sources: rows of every run that the new ones are made from.
+        near: {source rows as bytes: their Neighbours}; {} copies.
+    """
+    added = []
+    for seed, number, rows in zip(folds.seed, folds.fold, sources, strict=True):
+        entropy = (seed,) if scope == 'all' else (seed, number)
+        rng = np.random.default_rng(entropy)
+        added.append(fill(rng, samples.label, rows, near.get(rows.tobytes())))
     first = len(samples.label)
-    train = stacked(
-        [
-            np.concatenate([rows, first + np.arange(len(new.row))])
-            for rows, new in zip(_training_rows(folds), added, strict=True)
-        ]
-    )
-    rows = TrainRows(*train, scaler_rows=folds.train.scaler_rows, resampled=_padded(added))
-    return folds._replace(train=rows)
+    train = []
+    for rows, resampled in zip(_training_rows(folds), added, strict=True):
+        train.append(np.concatenate([rows, first + np.arange(len(resampled.row))]))
+    folds = with_train_rows(folds, train)
+    return folds._replace(train=folds.train._replace(resampled=_stack(added)))
 
 
-def fill(rng, label, rows, near=None) -> Resampled:
-    """Made rows that fill every class among `rows` (int[n] into label) up to the most frequent one.
+def fill(
+    rng: np.random.Generator, label: np.ndarray, rows: np.ndarray, near: Neighbours | None = None
+) -> Resampled:
+    """Make rows until every class is as frequent as the most frequent one.
 
-    near: {class: int[n_k, k]}, the neighbours of its rows (see `nearest`) to mix with; None copies.
+    Args:
+        rng: of the draws.
+        label: int[N] of all samples.
+        rows: int[n] into label, rows that new ones are made from.
+        near: neighbours to mix with, see `nearest`; None copies.
     """
     counts = np.bincount(label[rows])
-    parts = [(rows[:0], rows[:0], np.zeros(0))]
+    chosen, neighbours, gaps = [rows[:0]], [rows[:0]], [np.zeros(0)]
     for kind in np.flatnonzero((counts > 0) & (counts < counts.max())):
-        members, wanted = rows[label[rows] == kind], counts.max() - counts[kind]
-        # a class of one row has no neighbour to mix with
+        members = rows[label[rows] == kind]
+        missing = counts.max() - counts[kind]
+        # A class of one row has no neighbour to mix with.
         if near is None or not near[kind].shape[1]:
-            row = rng.choice(members, wanted)
-            parts.append((row, row, np.zeros(wanted)))
+            row = neighbour = rng.choice(members, missing)
+            gap = np.zeros(missing)
         else:
-            pick, gap = rng.integers(near[kind].size, size=wanted), rng.random(wanted)
-            parts.append((*mixtures(members, near[kind], pick), gap))
-    row, neighbour, gap = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return Resampled(row.astype(np.int32), neighbour.astype(np.int32), gap.astype(np.float32))
+            pick = rng.integers(near[kind].size, size=missing)
+            gap = rng.random(missing)
+            row, neighbour = mixtures(members, near[kind], pick)
+        chosen.append(row)
+        neighbours.append(neighbour)
+        gaps.append(gap)
+    return Resampled(
+        row=np.concatenate(chosen).astype(np.int32),
+        neighbour=np.concatenate(neighbours).astype(np.int32),
+        gap=np.concatenate(gaps).astype(np.float32),
+    )
 
 
-def mixtures(members, near, pick):
-    """(row, neighbour) int[m] of the pairs `pick` (0 to n_k * k - 1, neighbours of the first row
-    first).
+def mixtures(
+    members: np.ndarray, near: np.ndarray, pick: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the two rows of each mixture, int[m] each.
+
+    Args:
+        members: int[n], rows of a class.
+        near: int[n, k], places of their neighbours in members.
+        pick: int[m], pairs by number, 0 to n * k - 1: neighbours of the first row come first.
     """
     row, place = np.divmod(pick, near.shape[1])
     return members[row], members[near[row, place]]
 
 
-def nearest(squared, count):
-    """int[n, min(count, n - 1)]: for each of n rows the others by squared distance [n, n], nearest
-    first.
+def nearest(squared: np.ndarray, count: int) -> np.ndarray:
+    """Return the nearest other rows of each row, nearest first.
+
+    Args:
+        squared: [n, n], squared distances.
+        count: neighbours.
+
+    Returns:
+        int[n, min(count, n - 1)].
     """
-    apart = squared.astype(np.float64)
-    np.fill_diagonal(apart, np.inf)
-    return np.argsort(apart, axis=1, kind='stable')[:, : min(count, len(apart) - 1)]
+    distance = squared.astype(np.float64)
+    np.fill_diagonal(distance, np.inf)
+    order = np.argsort(distance, axis=1, kind='stable')
+    return order[:, : min(count, len(distance) - 1)]
 
 
-def products(image):
-    """float64[N, N]: the inner products of images of any shape [N, ...], exact for bytes."""
+def products(image: np.ndarray) -> np.ndarray:
+    """Return the inner products of images, float64[N, N].
+
+    Args:
+        image: [N, ...]; for bytes the products are exact.
+    """
     flat = np.reshape(image, (len(image), -1))
     total = np.zeros((len(flat), len(flat)))
-    # the whole of a video data set in float64 would not fit
+    # The whole of a video data set in float64 would not fit in memory.
     for first in range(0, flat.shape[1], 4096):
-        part = flat[:, first : first + 4096].astype(np.float64)
-        total += part @ part.T
+        block = flat[:, first : first + 4096].astype(np.float64)
+        total += block @ block.T
     return total
 
 
-def distances(inner):
-    """Squared distances [n, n] of rows with inner products [n, n]."""
+def distances(inner: np.ndarray) -> np.ndarray:
+    """Return the squared distances of rows with inner products [n, n]."""
     length = np.diag(inner)
     return np.maximum(length[:, None] + length - 2 * inner, 0)
 
 
-def components(inner):
-    """float64[n, c]: coordinates on the first principal components that hold VARIANCE of n rows
-    with inner products [n, n].
+def components(inner: np.ndarray) -> np.ndarray:
+    """Return coordinates on the first principal components, which hold VARIANCE of the rows.
+
+    Args:
+        inner: [n, n], inner products of the rows.
+
+    Returns:
+        float64[n, c].
     """
-    middle = np.eye(len(inner)) - 1 / len(inner)
-    values, vectors = np.linalg.eigh(middle @ inner @ middle)
+    centre = np.eye(len(inner)) - 1 / len(inner)
+    values, vectors = np.linalg.eigh(centre @ inner @ centre)
     values, vectors = np.maximum(values[::-1], 0), vectors[:, ::-1]
-    count = 1 + np.searchsorted(np.cumsum(values) / max(values.sum(), 1e-300), VARIANCE)
+    explained = np.cumsum(values) / max(values.sum(), 1e-300)
+    count = 1 + np.searchsorted(explained, VARIANCE)
     return vectors[:, :count] * np.sqrt(values[:count])
 
 
-def read(path, samples, names):
-    """(image [e, H, W, C], label int32[e]) of a .npz file: images as the network sees the data set,
-    before any scaling, and their classes as text. UserError where it does not fit.
+def read(path: Path, samples: Samples, names: Names) -> tuple[np.ndarray, np.ndarray]:
+    """Read the images of a .npz file.
+
+    Args:
+        path: of the file. It holds 'image', as the data set stores images, before any scaling, and
+            'label', their classes as text.
+        samples: all rows.
+        names: of their classes.
+
+    Returns:
+        The images [e, H, W, C] and their labels int32[e].
+
+    Raises:
+        UserError: the file does not fit the data set.
     """
     try:
         with np.load(path) as file:
@@ -178,51 +241,58 @@ def read(path, samples, names):
         raise UserError(
             f"{path} is no .npz file with 'image' and 'label' (text): {error}"
         ) from None
-    shape = samples.image.shape[1:]
-    if (
-        image.shape[1:] != shape
-        or image.dtype != samples.image.dtype
-        or label.shape != image.shape[:1]
-        or not len(label)
-    ):
+    shape, dtype = samples.image.shape[1:], samples.image.dtype
+    fits = image.shape[1:] == shape and image.dtype == dtype
+    if not fits or label.shape != image.shape[:1] or not len(label):
         raise UserError(
             f'{path} holds images {image.dtype}{list(image.shape)} and labels '
-            f'{list(label.shape)}; needed: '
-            f'{samples.image.dtype}{["n", *shape]} and as many labels, at least one'
+            f'{list(label.shape)}; needed: {dtype}{["n", *shape]} and as many labels, at least one'
         )
     if not np.isfinite(image).all():
         raise UserError(f'{path} holds images that are not finite')
-    for name in label.tolist():
+    labels = label.tolist()
+    for name in labels:
         if name not in names.classes:
             raise UserError(f'{path} holds the label {name!r}; known: {", ".join(names.classes)}')
-    return image, np.array([names.classes.index(name) for name in label.tolist()], np.int32)
+    return image, np.array([names.classes.index(name) for name in labels], np.int32)
 
 
-def appended(samples, files):
-    """Samples with the images of {source: (image, label)} behind them, of nobody and with unknown
-    action units, and {source: their rows}.
+def append(
+    samples: Samples, images: dict[Source, tuple[np.ndarray, np.ndarray]]
+) -> tuple[Samples, dict[Source, np.ndarray]]:
+    """Append images that belong to no clip, no subject and no data set.
+
+    Args:
+        samples: all rows.
+        images: (image, label) of each source.
+
+    Returns:
+        The samples with the images behind them, their action units unknown; and the rows of each
+        source.
     """
-    rows, first = {}, len(samples.label)
-    for source, (_, label) in files.items():
-        rows[source] = np.arange(first, first + len(label))
+    rows_of_source = {}
+    first = len(samples.label)
+    for source, (_, label) in images.items():
+        rows_of_source[source] = np.arange(first, first + len(label))
         first += len(label)
-    nobody = np.full(first - len(samples.label), -1, np.int32)
+    count = first - len(samples.label)
+    nobody = np.full(count, -1, np.int32)
+    extras = {}
+    for name, values in samples.extras.items():
+        extras[name] = np.concatenate([values, _unknown(values, count)])
     longer = Samples(
-        image=np.concatenate([samples.image, *(image for image, _ in files.values())]),
-        label=np.concatenate([samples.label, *(label for _, label in files.values())]),
+        image=np.concatenate([samples.image, *(image for image, _ in images.values())]),
+        label=np.concatenate([samples.label, *(label for _, label in images.values())]),
         subject=np.concatenate([samples.subject, nobody]),
         dataset=np.concatenate([samples.dataset, nobody]),
         clip=np.concatenate([samples.clip, nobody]),
-        extras={
-            name: np.concatenate([values, _unknown(values, len(nobody))])
-            for name, values in samples.extras.items()
-        },
+        extras=extras,
     )
-    return longer, rows
+    return longer, rows_of_source
 
 
 def _unknown(values, count):
-    """`count` rows of an extra that nothing is known of: NaN, or -1 where it holds integers."""
+    """Unknown values of an extra: NaN, or -1 where it holds integers."""
     unknown = -1 if np.issubdtype(values.dtype, np.integer) else np.nan
     return np.full((count, *values.shape[1:]), unknown, values.dtype)
 
@@ -231,32 +301,37 @@ def _file(source, title):
     return Path(source.replace('{subject}', title)).expanduser()
 
 
-def _neighbours(samples, source, count, space):
-    """{rows of a run as bytes: {class: int[n_k, k]}}: neighbours among them; seeds of a fold mostly
-    share theirs.
-    """
-    inner, found = products(samples.image), {}
-    for rows in source:
-        if rows.tobytes() in found:
-            continue
-        own = inner[np.ix_(rows, rows)]
-        if space == 'features':
-            place = components(own)
-            own = place @ place.T
-        squared, label = distances(own), samples.label[rows]
-        found[rows.tobytes()] = {
-            kind: nearest(squared[np.ix_(label == kind, label == kind)], count)
-            for kind in np.unique(label)
-        }
-    return found
+def _neighbours(samples, sources, count, space):
+    """{source rows as bytes: their Neighbours}; the seeds of a fold mostly share theirs."""
+    inner = products(samples.image)
+    near = {}
+    for rows in sources:
+        key = rows.tobytes()
+        if key not in near:
+            near[key] = _neighbours_of_classes(inner, samples.label, rows, count, space)
+    return near
 
 
-def _padded(made) -> Resampled:
-    """The made rows of all runs at one length; nothing points at the padding."""
-    longest = max(len(one.row) for one in made)
-    return Resampled(
-        *(
-            np.stack([np.pad(column, (0, longest - len(column))) for column in columns])
-            for columns in zip(*made, strict=True)
-        )
-    )
+def _neighbours_of_classes(inner, label, rows, count, space):
+    """Neighbours among some rows: {class: int[n_k, k]}."""
+    among = inner[np.ix_(rows, rows)]
+    if space == 'features':
+        coordinates = components(among)
+        among = coordinates @ coordinates.T
+    squared = distances(among)
+    near = {}
+    for kind in np.unique(label[rows]):
+        same = label[rows] == kind
+        near[kind] = nearest(squared[np.ix_(same, same)], count)
+    return near
+
+
+def _stack(resampled: Sequence[Resampled]) -> Resampled:
+    """The rows of all runs at one length; nothing points at the padding."""
+    longest = max(len(run.row) for run in resampled)
+
+    def stack(columns):
+        return np.stack([np.pad(column, (0, longest - len(column))) for column in columns])
+
+    rows, neighbours, gaps = zip(*resampled, strict=True)
+    return Resampled(stack(rows), stack(neighbours), stack(gaps))

@@ -62,14 +62,14 @@ class Splits:
     def runs(self, seeds: int) -> Folds:
         """Every fold for seeds 0 to seeds - 1, seed after seed, as the engine takes them."""
         count = len(self.splits)
-        train = protocols.stacked([split.train for split in self.splits] * seeds)
+        train = protocols.pad_rows([split.train for split in self.splits] * seeds)
         return Folds(
             fold=np.tile(np.arange(count, dtype=np.int32), seeds),
             seed=np.repeat(np.arange(seeds, dtype=np.int32), count),
             train=TrainRows(
                 *train, scaler_rows=train, resampled=protocols.nothing_resampled(count * seeds)
             ),
-            test=protocols.stacked([split.test for split in self.splits] * seeds),
+            test=protocols.pad_rows([split.test for split in self.splits] * seeds),
         )
 
 

@@ -1,13 +1,11 @@
-"""A conditional GAN for every fold, trained on its training rows alone, and the images that it then
-draws.
+"""A conditional GAN per fold, trained on the fold's training rows alone, and the images it makes.
 
-Koo, Zulkifley and Kamari, Sensors 22(11):4011 (2022): 100 images a class, Adam with a first moment
-of 0.5. Their GAN saw every subject; here a fold's knows its own rows only. What the paper leaves
-open is Radford, Metz and Chintala's recipe (ICLR 2016).
+Koo, Zulkifley and Kamari, Sensors 22(11):4011 (2022): 100 images per class, Adam with a first
+moment of 0.5. Their GAN saw every subject; here the GAN of a fold sees only the rows of the fold.
+What the paper leaves open is the recipe of Radford, Metz and Chintala (ICLR 2016).
 """
 
 from functools import partial
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -15,59 +13,70 @@ import numpy as np
 import optax
 from jax import lax
 
+from mer_jax.generation import GanRun
 from mer_jax.models import dcgan
 from mer_jax.models.layers import check_image
-from mer_jax.runfiles.metrics_log import MetricsLog
+from mer_jax.runfiles.metrics_log import EpochRecord, MetricsLog
 from mer_jax.runfiles.plan import Plan
 from mer_jax.settings import sections
 from mer_jax.training import balance, batches, checkpoint, loop, metrics_log, parallel, scaling
 from mer_jax.training import programs as runs
 from mer_jax.training.epoch import run_key
-from mer_jax.types import Folds, FoldState, Learner, Samples
+from mer_jax.types import Folds, FoldState, Learner, Samples, TrainRows
 
-# folded into a run's key where training folds in the epoch, which never comes so far
+# Folded into a run's key where training folds in the epoch, which never becomes so large.
 DRAWING = 2**32 - 1
 VALUE_RANGE = (-1.0, 1.0)
 
+Networks = tuple[dcgan.Generator, dcgan.Discriminator]
+Params = dict[str, optax.Params]  # of the generator, 'g', and of the discriminator, 'd'
+Moments = dict[str, optax.OptState]  # of the optimizer, under the same keys
+
 
 def learner(settings: sections.Gan, *, classes: int, channels: int, lowering: str) -> Learner:
-    """Both networks of one fold: FoldState with params and opt_state {'g', 'd'}, fitted
-    {'present'[, 'scale']}.
+    """Return the learner of both networks of one fold.
 
-    settings: of section gan; UserError where its size is not a multiple of 8. smoothing is what a
-    real image's target of 1 lacks (0.1: one-sided, Salimans et al. 2016; 0: off).
-    logs of a step: loss (the generator's), d_loss, d_real and d_fake (mean probability of being
-    real before the step). predict gives the discriminator's logit [B, 1] of images under label 0,
-    whatever their class: no result rests on it.
+    Params and opt_state of its FoldState have the keys 'g' (generator) and 'd' (discriminator).
+    A step logs the loss of the generator, the loss of the discriminator d_loss, and d_real and
+    d_fake, the mean probability of being real before the step. predict returns the logit [B, 1] of
+    the discriminator under label 0, whatever the class: no result rests on it.
+
+    Args:
+        settings: of section gan. smoothing is how much the target of a real image is below 1 (0.1:
+            one-sided, Salimans et al. 2016; 0: off).
+        classes: how many.
+        channels: of the images.
+        lowering: of convolutions.
+
+    Raises:
+        UserError: the size is not a multiple of 8.
     """
     size = settings.size
-    generator, discriminator = networks(
-        settings, classes=classes, channels=channels, lowering=lowering
-    )
+    both = networks(settings, classes=classes, channels=channels, lowering=lowering)
+    generator, discriminator = both
     optimizer = optax.adam(settings.learning_rate, b1=0.5)
 
     def init(key, samples, rows):
         check_image('dcgan', samples.image, least=8, channels=channels)
-        keys, label = jax.random.split(key), jnp.zeros(1, jnp.int32)
+        keys = jax.random.split(key)
+        label = jnp.zeros(1, jnp.int32)
+        latent = jnp.zeros((1, generator.latent))
+        image = jnp.zeros((1, size, size, channels))
         params = {
-            'g': generator.init(keys[0], jnp.zeros((1, generator.latent)), label)['params'],
-            'd': discriminator.init(
-                keys[1], jnp.zeros((1, size, size, channels)), label, train=False
-            )['params'],
+            'g': generator.init(keys[0], latent, label)['params'],
+            'd': discriminator.init(keys[1], image, label, train=False)['params'],
         }
-        moments = {part: optimizer.init(params[part]) for part in params}
+        moments = {name: optimizer.init(values) for name, values in params.items()}
         return FoldState(jnp.int32(0), params, {}, moments, fit(samples, rows, classes=classes))
 
     def step(state, batch, key):
-        image = seen(batch.image, state.fitted, size=size)
-        params, moments, logs = step_of(
-            state.params,
-            state.opt_state,
+        image = preprocess(batch.image, state.fitted, size=size)
+        params, moments, logs = train_step(
+            state,
             image,
             batch.label,
-            state.fitted['present'],
             key,
-            networks=(generator, discriminator),
+            networks=both,
             optimizer=optimizer,
             smoothing=settings.smoothing,
         )
@@ -75,116 +84,54 @@ def learner(settings: sections.Gan, *, classes: int, channels: int, lowering: st
 
     def predict(state, inputs):
         label = jnp.zeros(len(inputs.image), jnp.int32)
-        image = seen(inputs.image, state.fitted, size=size)
-        return discriminator.apply({'params': state.params['d']}, image, label, train=False)[
-            :, None
-        ], {}
+        image = preprocess(inputs.image, state.fitted, size=size)
+        logit = discriminator.apply({'params': state.params['d']}, image, label, train=False)
+        return logit[:, None], {}
 
     return Learner(init, step, predict)
 
 
-def networks(settings: sections.Gan, *, classes: int, channels: int, lowering: str):
-    """(Generator, Discriminator) of models.dcgan with these settings."""
+def networks(settings: sections.Gan, *, classes: int, channels: int, lowering: str) -> Networks:
+    """Return the generator and the discriminator for these settings; arguments as in learner."""
     size, width = settings.size, settings.width
-    return (
-        dcgan.Generator(classes, channels, size, width, lowering=lowering),
-        dcgan.Discriminator(classes, width, settings.dropout, lowering),
-    )
+    generator = dcgan.Generator(classes, channels, size, width, lowering=lowering)
+    return generator, dcgan.Discriminator(classes, width, settings.dropout, lowering)
 
 
-def fit(samples, rows, *, classes) -> dict:
-    """What is fitted to the fold's rows: 'present', float32[K], 1 for a class that has one; of
-    measured flow its 'scale' too.
+def fit(samples: Samples, rows: TrainRows, *, classes: int) -> dict[str, jax.Array]:
+    """Fit to the rows of a fold what its GAN needs.
+
+    Returns:
+        'present', float32[K], 1 for a class that has rows, else 0; and 'scale' of measured flow.
     """
     scaler = 'none' if samples.image.dtype == jnp.uint8 else 'p995'
-    weight = balance.class_weight(
-        batches.labels(samples, rows), rows, classes=classes, formula='none'
-    )
-    return scaling.fit_input(samples, rows, scaler=scaler) | {'present': weight}
+    label = batches.labels(samples, rows)
+    present = balance.class_weight(label, rows, classes=classes, formula='none')
+    return scaling.fit_input(samples, rows, scaler=scaler) | {'present': present}
 
 
-def seen(image, fitted, *, size):
-    """Images [B, H, W, C], bytes or flow in pixels, as the networks take them: float32[B, size,
-    size, C] in -1..1, bilinear.
+def preprocess(image: jax.Array, fitted: dict[str, jax.Array], *, size: int) -> jax.Array:
+    """Scale and resize images for the networks; bilinear.
+
+    Args:
+        image: [B, H, W, C], bytes or flow in pixels.
+        fitted: by fit.
+        size: pixels per side.
+
+    Returns:
+        float32[B, size, size, C] in -1..1.
     """
     image = scaling.scale_input(image, fitted, value_range=VALUE_RANGE)
     return jax.image.resize(image, (len(image), size, size, image.shape[-1]), 'bilinear')
 
 
-def step_of(params, moments, image, label, present, key, *, networks, optimizer, smoothing):
-    """A step of the discriminator, then one of the generator against what it became; returns
-    (params, moments, logs).
+def postprocess(like: jax.Array, image: jax.Array, fitted: dict[str, jax.Array]) -> jax.Array:
+    """Bring images back to the size, unit and dtype of the data set: the inverse of preprocess.
 
-    image [B, S, S, C] in -1..1 with label int32[B]; as many fakes, drawn once for both steps, with
-    labels drawn evenly among the classes that are present: of one that the fold lacks nothing could
-    be learned but that it is fake.
-    """
-    generator, discriminator = networks
-    keys, count = jax.random.split(key, 4), len(image)
-    z = jax.random.normal(keys[0], (count, generator.latent))
-    drawn = jax.random.categorical(keys[1], jnp.log(present), shape=(count,)).astype(label.dtype)
-    fake, to_generator = jax.vjp(lambda g: generator.apply({'params': g}, z, drawn), params['g'])
-
-    def judged(d, image, label, key):
-        return discriminator.apply({'params': d}, image, label, train=True, rngs={'dropout': key})
-
-    def d_loss(d):
-        # Real and fake in one batch, which no batch statistic joins: half as many products, each
-        # twice as large.
-        logit = judged(d, jnp.concatenate([image, fake]), jnp.concatenate([label, drawn]), keys[2])
-        real, made = logit[:count], logit[count:]
-        return jnp.mean(cross_entropy(real, 1 - smoothing)) + jnp.mean(cross_entropy(made, 0.0)), (
-            real,
-            made,
-        )
-
-    (told, (real, made)), gradient = jax.value_and_grad(d_loss, has_aux=True)(params['d'])
-    d, d_moments = moved(optimizer, gradient, moments['d'], params['d'])
-    loss, gradient = jax.value_and_grad(
-        lambda fake: jnp.mean(cross_entropy(judged(d, fake, drawn, keys[3]), 1.0))
-    )(fake)
-    g, g_moments = moved(optimizer, *to_generator(gradient), moments['g'], params['g'])
-    logs = {
-        'loss': loss,
-        'd_loss': told,
-        'd_real': jnp.mean(jax.nn.sigmoid(real)),
-        'd_fake': jnp.mean(jax.nn.sigmoid(made)),
-    }
-    return {'g': g, 'd': d}, {'g': g_moments, 'd': d_moments}, logs
-
-
-def cross_entropy(logit, target):
-    """Binary cross-entropy of each logit, any shape, with a target probability."""
-    return jax.nn.softplus(logit) - target * logit
-
-
-def moved(optimizer, gradient, moments, params):
-    """(params, moments) after one step of the optimizer."""
-    updates, moments = optimizer.update(gradient, moments, params)
-    return optax.apply_updates(params, updates), moments
-
-
-def generate(samples, state, fold, seed, *, each, generator):
-    """[classes * each, H, W, C] in unit, dtype and size of samples.image, class after class, from
-    one fold's state.
-
-    Latent vectors derive from (seed, fold), apart from all that training drew. Of a class that the
-    fold's rows lack (fitted['present'] is 0) the images mean nothing.
-    """
-    key = jax.random.fold_in(run_key(seed, fold), DRAWING)
-
-    def of_class(number):
-        z = jax.random.normal(jax.random.fold_in(key, number), (each, generator.latent))
-        made = generator.apply({'params': state.params['g']}, z, jnp.full(each, number))
-        return drawn_as(samples.image, made, state.fitted)
-
-    made = lax.map(of_class, jnp.arange(generator.classes))
-    return made.reshape(-1, *made.shape[2:])
-
-
-def drawn_as(like, image, fitted):
-    """Images [B, S, S, C] in -1..1 in the size, unit and dtype of `like` [N, H, W, C]: the inverse
-    of `seen`.
+    Args:
+        like: [N, H, W, C], images of the data set.
+        image: [B, S, S, C] in -1..1.
+        fitted: by fit.
     """
     image = jax.image.resize(image, (len(image), *like.shape[1:]), 'bilinear')
     if 'scale' in fitted:
@@ -192,86 +139,200 @@ def drawn_as(like, image, fitted):
     return jnp.clip(jnp.rint((image + 1) * 127.5), 0, 255).astype(like.dtype)
 
 
-def trained(
+def train_step(
+    state: FoldState,
+    image: jax.Array,
+    label: jax.Array,
+    key: jax.Array,
+    *,
+    networks: Networks,
+    optimizer: optax.GradientTransformation,
+    smoothing: float,
+) -> tuple[Params, Moments, dict[str, jax.Array]]:
+    """Train the discriminator for a step, then the generator against the new discriminator.
+
+    Both steps use the same fakes, as many as there are images. Their labels are drawn evenly among
+    the classes that are present: about a class that the fold lacks, the generator could learn only
+    that its images are fake.
+
+    Args:
+        state: before the step.
+        image: [B, S, S, C] in -1..1.
+        label: int32[B].
+        key: of the draws.
+        networks: generator and discriminator.
+        optimizer: of both.
+        smoothing: how much the target of a real image is below 1.
+
+    Returns:
+        The parameters, the moments of the optimizer, and the logs.
+    """
+    generator, discriminator = networks
+    params, moments = state.params, state.opt_state
+    keys = jax.random.split(key, 4)
+    count = len(image)
+    latent = jax.random.normal(keys[0], (count, generator.latent))
+    log_share = jnp.log(state.fitted['present'])
+    fake_label = jax.random.categorical(keys[1], log_share, shape=(count,)).astype(label.dtype)
+
+    def generate_fakes(g):
+        return generator.apply({'params': g}, latent, fake_label)
+
+    def discriminate(d, image, label, key):
+        return discriminator.apply({'params': d}, image, label, train=True, rngs={'dropout': key})
+
+    def d_loss(d):
+        # Real and fake in one batch, which no batch statistic joins: half as many products, each
+        # twice as large.
+        images = jnp.concatenate([image, fake])
+        labels = jnp.concatenate([label, fake_label])
+        logit = discriminate(d, images, labels, keys[2])
+        real_logit, fake_logit = logit[:count], logit[count:]
+        loss_of_real = jnp.mean(cross_entropy(real_logit, 1 - smoothing))
+        loss_of_fake = jnp.mean(cross_entropy(fake_logit, 0.0))
+        return loss_of_real + loss_of_fake, (real_logit, fake_logit)
+
+    def g_loss(fake):
+        return jnp.mean(cross_entropy(discriminate(d, fake, fake_label, keys[3]), 1.0))
+
+    fake, to_generator = jax.vjp(generate_fakes, params['g'])
+    d_differentiated = jax.value_and_grad(d_loss, has_aux=True)
+    (d_value, (real_logit, fake_logit)), gradient = d_differentiated(params['d'])
+    d, d_moments = apply_updates(optimizer, gradient, moments['d'], params['d'])
+    g_value, gradient = jax.value_and_grad(g_loss)(fake)
+    (gradient,) = to_generator(gradient)
+    g, g_moments = apply_updates(optimizer, gradient, moments['g'], params['g'])
+    logs = {
+        'loss': g_value,
+        'd_loss': d_value,
+        'd_real': jnp.mean(jax.nn.sigmoid(real_logit)),
+        'd_fake': jnp.mean(jax.nn.sigmoid(fake_logit)),
+    }
+    return {'g': g, 'd': d}, {'g': g_moments, 'd': d_moments}, logs
+
+
+def cross_entropy(logit: jax.Array, target: float) -> jax.Array:
+    """Return the binary cross-entropy of each logit with a target probability."""
+    return jax.nn.softplus(logit) - target * logit
+
+
+def apply_updates(
+    optimizer: optax.GradientTransformation,
+    gradient: optax.Updates,
+    moments: optax.OptState,
+    params: optax.Params,
+) -> tuple[optax.Params, optax.OptState]:
+    """Return the parameters and the moments after one step of the optimizer."""
+    updates, moments = optimizer.update(gradient, moments, params)
+    return optax.apply_updates(params, updates), moments
+
+
+def generate(
+    samples: Samples,
+    state: FoldState,
+    fold: jax.Array,
+    seed: jax.Array,
+    *,
+    per_class: int,
+    generator: dcgan.Generator,
+) -> jax.Array:
+    """Generate the images of one fold.
+
+    Latent vectors derive from (seed, fold), by a key that training never uses. The images of a
+    class that the fold's rows lack (fitted['present'] is 0) mean nothing.
+
+    Args:
+        samples: all rows, for the size, unit and dtype of the images.
+        state: of the fold.
+        fold: int32[], number of the fold.
+        seed: int32[].
+        per_class: images of each class.
+        generator: of the GAN.
+
+    Returns:
+        [classes * per_class, H, W, C], class after class.
+    """
+    key = jax.random.fold_in(run_key(seed, fold), DRAWING)
+
+    def of_class(number):
+        class_key = jax.random.fold_in(key, number)
+        latent = jax.random.normal(class_key, (per_class, generator.latent))
+        label = jnp.full(per_class, number)
+        image = generator.apply({'params': state.params['g']}, latent, label)
+        return postprocess(samples.image, image, state.fitted)
+
+    images = lax.map(of_class, jnp.arange(generator.classes))
+    return images.reshape(-1, *images.shape[2:])
+
+
+def train_all(
     samples: Samples,
     folds: Folds,
-    layout: Plan,
+    plan: Plan,
     settings: sections.Gan,
     *,
     classes: int,
-    folder: Path,
-    interval: float,
-):
-    """Train a GAN for each run, and draw its images.
+    run: GanRun,
+) -> tuple[np.ndarray, tuple[EpochRecord, ...]]:
+    """Train a GAN for each run, and generate its images.
 
-    Prints what is trained. Training takes settings.steps steps or the rest of their epoch.
+    Prints what is trained. Training takes settings.steps steps, or the rest of their epoch.
 
     Args:
         samples: images and classes.
-        folds: their test rows are dropped before anything is compiled.
-        layout: its lowering and group hold.
+        folds: all runs; their test rows are dropped before anything is compiled.
+        plan: of the training.
         settings: of section gan.
         classes: how many.
-        folder: of checkpoints and metrics.jsonl; a killed training goes on to the same bits.
-        interval: seconds between checkpoints.
+        run: folder of checkpoints and of metrics.jsonl, where a killed training continues with the
+            same bits, and how often checkpoints are written.
 
     Returns:
-        (images [F, classes * images_per_class, H, W, C] numpy, the records of metrics.jsonl).
+        Images [F, classes * images_per_class, H, W, C], and the records of metrics.jsonl.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    folds = folds._replace(test=jax.tree.map(lambda a: a[:, :0], folds.test))
-    shape = {
-        'classes': classes,
-        'channels': samples.image.shape[-1],
-        'lowering': layout.lowering,
-    }
-    each = settings.images_per_class
+    run.folder.mkdir(parents=True, exist_ok=True)
+    folds = folds._replace(test=jax.tree.map(lambda array: array[:, :0], folds.test))
+    channels = samples.image.shape[-1]
+    shape = {'classes': classes, 'channels': channels, 'lowering': plan.lowering}
+    per_class = settings.images_per_class
     total = len(folds.fold)
-    group = min(layout.group or total, total)
-    an_epoch, _ = batches.batch_shape(folds.train.index.shape[1], settings.batch_size)
-    epochs = -(-settings.steps // an_epoch)
+    group = min(plan.group or total, total)
+    steps, _ = batches.batch_shape(folds.train.index.shape[1], settings.batch_size)
+    epochs = -(-settings.steps // steps)
     print(
-        f'gan: {total} runs, {epochs} epochs of {an_epoch} steps each; then {each} images a class',
+        f'gan: {total} runs, {epochs} epochs of {steps} steps each; '
+        f'then {per_class} images a class',
         flush=True,
     )
-    programs = runs.compiled(
-        learner(settings, **shape),
-        layout,
-        samples,
-        folds,
+    options = runs.ProgramOptions(
+        batches.BatchOptions(settings.batch_size),
         runs=group,
-        batch_size=settings.batch_size,
         test_batch=settings.batch_size,
         chunk=loop.CHUNK,
     )
-    draw = parallel.over_folds(
-        partial(generate, each=each, generator=networks(settings, **shape)[0]),
-        at_once=layout.at_once,
+    programs = runs.compile_programs(learner(settings, **shape), plan, samples, folds, options)
+    generator, _ = networks(settings, **shape)
+    generate_all = parallel.over_folds(
+        partial(generate, per_class=per_class, generator=generator),
+        at_once=plan.at_once,
         devices=programs.devices,
     )
-    images = np.zeros((total, classes * each, *samples.image.shape[1:]), samples.image.dtype)
+    images = np.zeros((total, classes * per_class, *samples.image.shape[1:]), samples.image.dtype)
     with metrics_log.progress(total, -(-total // group), epochs) as bar:
         bar.set_description_str(f'training {total} GANs')
         for number, first in enumerate(range(0, total, group)):
             members = np.arange(first, min(first + group, total))
             placed = runs.place(programs, folds, members)
-            with metrics_log.opened(folder, number, bar) as log:
-                states = _fit(
-                    placed,
-                    folder / 'checkpoints' / f'group_{number}',
-                    log,
-                    epochs=epochs,
-                    interval=interval,
-                )
-            drawn = draw(programs.samples, states, placed.fold, placed.seed)
-            images[members] = runs.to_host(placed, drawn)
-    return images, MetricsLog.read(folder).records
+            folder = run.folder / 'checkpoints' / f'group_{number}'
+            with metrics_log.opened(run.folder, number, bar) as log:
+                states = _train_group(placed, folder, log, epochs=epochs, interval=run.interval)
+            generated = generate_all(programs.samples, states, placed.fold, placed.seed)
+            images[members] = runs.to_host(placed, generated)
+    return images, MetricsLog.read(run.folder).records
 
 
-def _fit(group, folder, log, *, epochs, interval):
-    """Train a group to `epochs`, from what a killed training left in `folder`; returns its
-    states.
-    """
+def _train_group(group, folder, log, *, epochs, interval):
+    """Train a group to `epochs`, from its newest checkpoint in `folder`; returns its states."""
     with checkpoint.opened(folder) as manager:
         epoch = max(checkpoint.newest(folder), 0)
         states = runs.restored(group, manager, epoch) if epoch else runs.init(group)

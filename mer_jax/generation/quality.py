@@ -1,10 +1,13 @@
-"""How much made images resemble the real ones they were learned from, and whether they are copies
-of them (no jax).
+"""How much generated images resemble the real ones, and whether they are copies of them (no jax).
 
-Images are [n, H, W, C], flow in pixels or bytes, in one unit and dtype on both sides. Compare the
-training rows of a fold with what that fold's generator made of them: images of a subject left out
-tell of generalisation, not of the generator.
+Images are [n, H, W, C], flow in pixels or bytes, real and generated ones in the same unit and
+dtype. Compare the training rows of a fold with what the generator of that fold made of them:
+images of a left-out subject would show generalisation, not the generator.
+
+In the results, 'made' is the key of generated images.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -13,43 +16,61 @@ from mer_jax.folds.resampling import distances, products
 
 QUANTILES = (5, 25, 50, 75, 95)
 COMPONENTS = 30  # principal components that the classifier of `two_sample` sees
-PARTS, HALVES = 5, 5  # of the cross-validation; how often the real images are halved anew
+FOLDS = 5  # of the cross-validation of that classifier
+HALVES = 5  # how often the real images are halved anew
 NEAR = 1.0  # per cent: nearer than so few real images are to another real one counts as a copy
 
+Images = tuple[np.ndarray, np.ndarray]  # image [n, H, W, C], label int[n]
 
-def statistics(real, made, *, classes) -> dict:
-    """{class: {'real': numbers, 'made': numbers}}; real, made: (image [n, H, W, C], label int[n]);
-    classes: their names.
 
-    numbers: count; level and level_sd, mean and standard deviation of |flow|, or of the bytes, over
-    all values; roughness and roughness_sd, over images, of the mean |difference| between
-    neighbouring pixels; energy, energy_sd and energy_quantiles (see QUANTILES), over images, of the
-    sum of squares of an image (bytes count as 0 to 1). NaN where a class has no image.
+def statistics(real: Images, generated: Images, *, classes: Sequence[str]) -> dict[str, dict]:
+    """Compare simple statistics of real and generated images, class by class.
+
+    Args:
+        real: images and labels.
+        generated: images and labels.
+        classes: names of the labels.
+
+    Returns:
+        {class: {'real': numbers, 'made': numbers}}, see `numbers`.
     """
-    sides = {'real': real, 'made': made}
-    return {
-        title: {
-            side: numbers(np.asarray(image)[np.asarray(label) == number])
-            for side, (image, label) in sides.items()
+    compared = {}
+    for label, title in enumerate(classes):
+        compared[title] = {
+            'real': numbers(_of_class(real, label)),
+            'made': numbers(_of_class(generated, label)),
         }
-        for number, title in enumerate(classes)
-    }
+    return compared
 
 
-def numbers(image) -> dict:
-    """The numbers of `statistics` for images [n, H, W, C]."""
+def _of_class(images, number):
+    image, label = images
+    return np.asarray(image)[np.asarray(label) == number]
+
+
+def numbers(image: np.ndarray) -> dict[str, float | list[float]]:
+    """Return statistics of images.
+
+    Args:
+        image: [n, H, W, C].
+
+    Returns:
+        count. level and level_sd: mean and standard deviation of the absolute flow, or of the
+        bytes, over all values. roughness and roughness_sd, energy and energy_sd: mean and standard
+        deviation over images, see the functions of these names. energy_quantiles: at QUANTILES.
+        NaN where there is no image.
+    """
     if not len(image):
-        empty = dict.fromkeys(
-            ('level', 'level_sd', 'roughness', 'roughness_sd', 'energy', 'energy_sd'), np.nan
-        )
+        names = ('level', 'level_sd', 'roughness', 'roughness_sd', 'energy', 'energy_sd')
+        empty = dict.fromkeys(names, np.nan)
         return {'count': 0, **empty, 'energy_quantiles': [np.nan] * len(QUANTILES)}
-    value = np.asarray(image, np.float64)
-    rough, power = roughness(value), energy(image)
-    size = np.abs(value)
+    level = np.abs(np.asarray(image, np.float64))
+    rough = roughness(image)
+    power = energy(image)
     return {
         'count': len(image),
-        'level': float(size.mean()),
-        'level_sd': float(size.std()),
+        'level': float(level.mean()),
+        'level_sd': float(level.std()),
         'roughness': float(rough.mean()),
         'roughness_sd': float(rough.std()),
         'energy': float(power.mean()),
@@ -58,74 +79,99 @@ def numbers(image) -> dict:
     }
 
 
-def roughness(image) -> np.ndarray:
-    """float64[n]: mean |difference| between pixels that are neighbours in a row or in a column, in
-    the images' unit.
+def roughness(image: np.ndarray) -> np.ndarray:
+    """Return the mean absolute difference of neighbouring pixels, in the unit of the images.
+
+    Args:
+        image: [n, H, W, C]; neighbours are those in a row and those in a column.
+
+    Returns:
+        float64[n].
     """
     value = np.asarray(image, np.float64)
     steps = [np.abs(np.diff(value, axis=axis)).reshape(len(value), -1) for axis in (1, 2)]
     return np.concatenate(steps, 1).mean(1)
 
 
-def energy(image) -> np.ndarray:
-    """float64[n]: sum of the squares of an image, over pixels and channels; a byte of 255 counts as
-    1.
-    """
-    value = np.reshape(image, (len(image), -1)) / (
-        255 if np.asarray(image).dtype == np.uint8 else 1.0
-    )
+def energy(image: np.ndarray) -> np.ndarray:
+    """Return the sum of squares of each image, float64[n]; bytes count as 0 to 1."""
+    value = np.reshape(image, (len(image), -1))
+    value = value / (255 if np.asarray(image).dtype == np.uint8 else 1.0)
     return np.sum(np.square(value, dtype=np.float64), 1)
 
 
-def two_sample(real, made, seed) -> dict:
-    """{'made': {accuracy, auc}, 'chance': {accuracy, auc, accuracy_sd, auc_sd}, 'rows': of each
-    side}: can they be told apart?
+def two_sample(real: Images, generated: Images, seed: int) -> dict:
+    """Test whether a classifier can separate generated from real images.
 
-    real, made: (image, label). A logistic regression on COMPONENTS principal components, both
-    fitted inside each training part of a cross-validation, tells real from made images, as many of
-    each class on both sides (else the classes' shares would tell); accuracy is balanced. .5: it
-    cannot; 1: always. chance: the same for random halves of the real images against each other,
-    mean and standard deviation over HALVES draws. After Lopez-Paz and Oquab, "Revisiting classifier
-    two-sample tests", ICLR 2017. NaN where a side has fewer than two images.
+    A logistic regression on COMPONENTS principal components, both fitted inside each training part
+    of a cross-validation. Both sides have as many images of each class, because else the shares of
+    the classes would separate them. After Lopez-Paz and Oquab, "Revisiting classifier two-sample
+    tests", ICLR 2017.
+
+    Args:
+        real: images and labels.
+        generated: images and labels.
+        seed: of all draws.
+
+    Returns:
+        'made': balanced accuracy and auc; 0.5 means that the classifier cannot separate them, 1
+        that it always can. 'chance': the same for random halves of the real images, mean and
+        standard deviation (accuracy_sd, auc_sd) over HALVES draws. 'rows': images of either side.
+        NaN where a side has fewer than two images.
     """
     rng = np.random.default_rng(seed)
-    (image, label), (other, other_label) = (
-        (np.asarray(part) for part in side) for side in (real, made)
-    )
-    pairs = [
-        matched(rng, np.flatnonzero(label == kind), np.flatnonzero(other_label == kind))
-        for kind in np.unique(label)
-    ]
-    first, second = (np.concatenate(rows).astype(int) for rows in zip(*pairs, strict=True))
-    told = told_apart(image[first], other[second], seed)
-    drawn = []
+    image, label = (np.asarray(array) for array in real)
+    other, other_label = (np.asarray(array) for array in generated)
+    kinds = np.unique(label)
+    of_real, of_generated = [], []
+    for kind in kinds:
+        rows = matched(rng, np.flatnonzero(label == kind), np.flatnonzero(other_label == kind))
+        of_real.append(rows[0])
+        of_generated.append(rows[1])
+    first = np.concatenate(of_real).astype(int)
+    second = np.concatenate(of_generated).astype(int)
+    separation = separate(image[first], other[second], seed)
+    by_chance = []
     for draw in range(HALVES):
-        halves = [halved(rng, np.flatnonzero(label == kind)) for kind in np.unique(label)]
-        one, two = (np.concatenate(rows) for rows in zip(*halves, strict=True))
-        drawn.append(told_apart(image[one], image[two], seed + draw))
-    chance = {name: float(np.mean([each[name] for each in drawn])) for name in told}
-    spread = {f'{name}_sd': float(np.std([each[name] for each in drawn])) for name in told}
-    return {'made': told, 'chance': chance | spread, 'rows': len(first)}
+        halves = [halve(rng, np.flatnonzero(label == kind)) for kind in kinds]
+        upper = np.concatenate([rows for rows, _ in halves])
+        lower = np.concatenate([rows for _, rows in halves])
+        by_chance.append(separate(image[upper], image[lower], seed + draw))
+    chance = {}
+    for name in separation:
+        values = [draw[name] for draw in by_chance]
+        chance[name] = float(np.mean(values))
+        chance[f'{name}_sd'] = float(np.std(values))
+    return {'made': separation, 'chance': chance, 'rows': len(first)}
 
 
-def matched(rng, first, second):
-    """As many random rows of int[n] as of int[m]: (int[k], int[k])."""
+def matched(
+    rng: np.random.Generator, first: np.ndarray, second: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draw as many rows of int[n] as of int[m]: the smaller number, without repetition."""
     count = min(len(first), len(second))
     return rng.choice(first, count, replace=False), rng.choice(second, count, replace=False)
 
 
-def halved(rng, rows):
-    """Two random halves of int[n] of one size; one row is left over where n is odd."""
+def halve(rng: np.random.Generator, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Draw two halves of int[n], equally long; a row is left over where n is odd."""
     order = rng.permutation(rows)
     half = len(order) // 2
     return order[:half], order[half : 2 * half]
 
 
-def told_apart(first, second, seed) -> dict:
-    """{accuracy (balanced), auc} of the classifier of `two_sample` on held-out parts; first,
-    second: images of either side.
+def separate(first: np.ndarray, second: np.ndarray, seed: int) -> dict[str, float]:
+    """Train the classifier of `two_sample`, and score it on held-out images.
+
+    Args:
+        first: [n, H, W, C], images of one side.
+        second: [m, H, W, C], images of the other.
+        seed: of the draws.
+
+    Returns:
+        accuracy (balanced) and auc.
     """
-    # Here, as it takes longer to load than every other part of a run that only draws.
+    # Here, because loading it takes longer than all else of a run that only draws.
     from sklearn.decomposition import PCA
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import roc_auc_score
@@ -134,47 +180,63 @@ def told_apart(first, second, seed) -> dict:
     from sklearn.preprocessing import StandardScaler
     from threadpoolctl import threadpool_limits
 
-    parts = min(PARTS, len(first), len(second))
-    if parts < 2:
+    folds = min(FOLDS, len(first), len(second))
+    if folds < 2:
         return {'accuracy': np.nan, 'auc': np.nan}
-    flat = np.concatenate([first, second]).reshape(len(first) + len(second), -1).astype(np.float64)
+    total = len(first) + len(second)
+    flat = np.concatenate([first, second]).reshape(total, -1).astype(np.float64)
     side = np.repeat([0, 1], [len(first), len(second)])
-    count = min(COMPONENTS, flat.shape[1], len(flat) - -(-len(flat) // parts) - 1)
+    smallest_train = total - -(-total // folds)
+    count = min(COMPONENTS, flat.shape[1], smallest_train - 1)
     model = make_pipeline(
         PCA(count, svd_solver='randomized', random_state=seed),
         StandardScaler(),
         LogisticRegression(),
     )
-    split = StratifiedKFold(parts, shuffle=True, random_state=seed)
+    split = StratifiedKFold(folds, shuffle=True, random_state=seed)
     with threadpool_limits(1):  # its threads wait for each other on a busy machine
         share = cross_val_predict(model, flat, side, cv=split, method='predict_proba')[:, 1]
-    found = metrics.summary(metrics.confusion(side, (share > 0.5).astype(int), classes=2))
-    return {'accuracy': found['uar'], 'auc': float(roc_auc_score(side, share))}
+    predicted = (share > 0.5).astype(int)
+    uar = metrics.summary(metrics.confusion(side, predicted, classes=2))['uar']
+    return {'accuracy': uar, 'auc': float(roc_auc_score(side, share))}
 
 
-def memorised(real, made):
-    """({ratio, copies, made, real}, pairs int[m, 2]) of images real [n, H, W, C] and made [m, H, W,
-    C].
+def memorised(real: np.ndarray, generated: np.ndarray) -> tuple[dict[str, float], np.ndarray]:
+    """Measure whether generated images are copies of real ones, by Euclidean distance.
 
-    made, real: median distance (Euclidean, over all values) of a made image to its nearest real
-    one, and of a real image to its nearest other one; ratio: the first over the second, far below 1
-    where the generator repeats what it saw. copies: share of made images no farther from a real one
-    than NEAR per cent of the real images are from another. pairs: (made image, its nearest real
-    image), closest first. ValueError for fewer than two real images or no made one.
+    Args:
+        real: [n, H, W, C], at least two.
+        generated: [m, H, W, C], at least one.
+
+    Returns:
+        A dictionary and int[m, 2], each generated image with its nearest real image, closest pair
+        first. 'made': median distance of a generated image to its nearest real one. 'real': median
+        distance of a real image to its nearest other real one. 'ratio': the first over the second,
+        far below 1 where the generator repeats what it saw. 'copies': share of generated images
+        that are no farther from a real one than NEAR per cent of the real images are from another.
+
+    Raises:
+        ValueError: there are too few images.
     """
-    if len(real) < 2 or not len(made):
-        raise ValueError(f'needs two real images and a made one, got {len(real)} and {len(made)}')
-    squared = distances(products(np.concatenate([real, made])))
-    among, across = squared[: len(real), : len(real)], squared[len(real) :, : len(real)]
-    other = np.sqrt(np.where(np.eye(len(real), dtype=bool), np.inf, among).min(1))
-    nearest = across.argmin(1)
-    apart = np.sqrt(across.min(1))
-    order = np.argsort(apart, kind='stable')
-    middle, usual = float(np.median(apart)), float(np.median(other))
-    told = {
-        'ratio': middle / usual if usual else np.nan,
-        'copies': float(np.mean(apart <= np.percentile(other, NEAR))),
-        'made': middle,
+    if len(real) < 2 or not len(generated):
+        raise ValueError(
+            f'needs two real images and a made one, got {len(real)} and {len(generated)}'
+        )
+    count = len(real)
+    squared = distances(products(np.concatenate([real, generated])))
+    among_real, to_real = squared[:count, :count], squared[count:, :count]
+    other = np.where(np.eye(count, dtype=bool), np.inf, among_real)
+    real_distance = np.sqrt(other.min(1))
+    distance = np.sqrt(to_real.min(1))
+    usual = float(np.median(real_distance))
+    median = float(np.median(distance))
+    copied = distance <= np.percentile(real_distance, NEAR)
+    measured = {
+        'ratio': median / usual if usual else np.nan,
+        'copies': float(np.mean(copied)),
+        'made': median,
         'real': usual,
     }
-    return told, np.stack([order, nearest[order]], 1)
+    nearest = to_real.argmin(1)
+    order = np.argsort(distance, kind='stable')
+    return measured, np.stack([order, nearest[order]], 1)

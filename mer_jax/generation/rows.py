@@ -1,10 +1,12 @@
-"""Images that the GAN of a fold (gan.py) generates, which train beside the fold's own rows.
+"""Images of each fold's own GAN (gan.py), which train beside the rows of the fold.
 
-How much they resemble these is checked.
+How much they resemble these rows is checked.
 """
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -12,14 +14,13 @@ import numpy as np
 from mer_jax.errors import UserError
 from mer_jax.evaluation import metrics
 from mer_jax.folds import resampling
-from mer_jax.folds.protocols import rows_of, stacked
+from mer_jax.folds.protocols import pad_rows, rows_of, with_train_rows
 from mer_jax.generation import GanRun, gan, quality
 from mer_jax.report import overlays, plots_gan
 from mer_jax.runfiles.gan import FoldChecks, GanChecks, GanImages
 from mer_jax.runfiles.plan import Plan
 from mer_jax.settings import sections
-from mer_jax.training import held_out as evaluate
-from mer_jax.training import plan
+from mer_jax.training import held_out, plan
 from mer_jax.types import Folds, Names, Samples
 
 CHECKED = 5  # folds whose images are compared with what they were learned from
@@ -36,179 +37,173 @@ def extend(
     *,
     run: GanRun,
 ) -> tuple[Samples, Folds]:
-    """(samples, folds) with images of each class a fold holds, made by a GAN that saw its training
-    rows alone.
+    """Add to each fold images of its classes, by a GAN that saw its training rows alone.
+
+    Finished images are read again instead of training a second time.
 
     Args:
         samples: all rows.
-        folds: who trains and is tested.
+        folds: all runs.
         names: of classes, subjects and data sets.
         titles: of the folds.
-        layout: its group left open.
-        settings: of section gan; with scope 'all' one GAN per seed sees every row of its folds, the
+        layout: the plan of the GANs; how many are in memory at a time is chosen here.
+        settings: of section gan. With scope 'all' one GAN per seed sees every row of its folds, the
             tested ones included, as published: a leak.
         run: where and how often the GANs are written.
+
+    Returns:
+        The samples with the images behind them, and the runs that train on these too.
 
     Raises:
         UserError: a GAN diverged.
     """
-    folder, each, scope = run.folder, settings.images_per_class, settings.scope
-    learned, owner = _learned(samples, folds, scope)
-    if not (folder / GanImages.FILE).exists():
-        layout = _pinned(run, samples, learned, names, layout, settings)
-        made, logs = gan.trained(
-            samples,
-            learned,
-            layout,
-            settings,
-            classes=len(names.classes),
-            folder=folder,
-            interval=run.interval,
-        )
-        _refuse_diverged(made, logs)
-        _check(
-            folder,
-            samples,
-            learned,
-            titles if scope == 'fold' else ['all rows'] * len(titles),
-            names,
-            made,
-            run.channels,
-        )
-        GanImages(made).write(folder)
-    # a run continues from the images; all states may be gigabytes
-    shutil.rmtree(folder / 'checkpoints', ignore_errors=True)
-    made = GanImages.read(folder).values
-    label = np.repeat(np.arange(len(names.classes), dtype=np.int32), each)
-    kept = [
-        np.isin(label, samples.label[rows_of(learned.train, number)])
-        for number in range(len(learned.fold))
-    ]
-    longer, rows = resampling.appended(
-        samples, {number: (made[number][keep], label[keep]) for number, keep in enumerate(kept)}
-    )
-    train = stacked(
-        [
-            np.concatenate([rows_of(folds.train, number), rows[owner[number]]])
-            for number in range(len(folds.fold))
-        ]
-    )
-    return longer, folds._replace(train=folds.train._replace(index=train.index, mask=train.mask))
+    gan_folds, gan_of_run = _folds_of_gans(samples, folds, settings.scope)
+    if not (run.folder / GanImages.FILE).exists():
+        titles = titles if settings.scope == 'fold' else ['all rows'] * len(titles)
+        images = _train(samples, gan_folds, names, layout, settings, run)
+        _check(samples, gan_folds, titles, names, images, run)
+        GanImages(images).write(run.folder)
+    # A run continues from the images; the states of all GANs may be gigabytes.
+    shutil.rmtree(run.folder / 'checkpoints', ignore_errors=True)
+    images = GanImages.read(run.folder).values
+    label = np.repeat(np.arange(len(names.classes), dtype=np.int32), settings.images_per_class)
+    kept = {}
+    for number in range(len(gan_folds.fold)):
+        # Images of a class that the GAN never saw mean nothing.
+        present = np.isin(label, samples.label[rows_of(gan_folds.train, number)])
+        kept[number] = images[number][present], label[present]
+    longer, rows_of_gan = resampling.append(samples, kept)
+    train = []
+    for number in range(len(folds.fold)):
+        added = rows_of_gan[gan_of_run[number]]
+        train.append(np.concatenate([rows_of(folds.train, number), added]))
+    return longer, with_train_rows(folds, train)
 
 
-def _learned(samples, folds, scope):
-    """(the Folds that GANs learn from, which of them each run of `folds` uses)."""
+def _train(samples, folds, names, layout, settings, run):
+    """The images of all GANs."""
+    layout = _plan(run, samples, folds, names, layout, settings)
+    classes = len(names.classes)
+    images, records = gan.train_all(samples, folds, layout, settings, classes=classes, run=run)
+    _refuse_diverged(images, records)
+    return images
+
+
+def _folds_of_gans(samples, folds, scope):
+    """(the Folds that GANs train on, the number of the GAN that each run uses)."""
     if scope == 'fold':
         return folds, np.arange(len(folds.fold))
-    _, first, owner = np.unique(folds.seed, return_index=True, return_inverse=True)
-    chosen = evaluate.subset(folds, first)
-    held_out = zip(chosen.test.index, chosen.test.mask, strict=True)
-    every = stacked(
-        [
-            np.union1d(rows_of(chosen.train, run), index[mask > 0])
-            for run, (index, mask) in enumerate(held_out)
-        ]
-    )
-    return chosen._replace(
-        train=chosen.train._replace(index=every.index, mask=every.mask, scaler_rows=every)
-    ), owner.ravel()
+    _, first, gan_of_run = np.unique(folds.seed, return_index=True, return_inverse=True)
+    chosen = held_out.subset(folds, first)
+    every_row = []
+    for run in range(len(first)):
+        every_row.append(np.union1d(rows_of(chosen.train, run), rows_of(chosen.test, run)))
+    chosen = with_train_rows(chosen, every_row)
+    chosen = chosen._replace(train=chosen.train._replace(scaler_rows=pad_rows(every_row)))
+    return chosen, gan_of_run.ravel()
 
 
-def _refuse_diverged(made, logs):
-    """UserError where a generator's images or any GAN's last losses are not finite: as bytes they
-    would pass for pictures.
-    """
-    last = [record.figures for record in logs if record.epoch == logs[-1].epoch]
-    losses = [figures[name] for figures in last for name in ('loss', 'd_loss')]
-    if None in losses or not np.isfinite(made).all():
+def _refuse_diverged(images, records):
+    """Refuse images or last losses that are not finite: as bytes they would look like images."""
+    last = [record.figures for record in records if record.epoch == records[-1].epoch]
+    losses = [figures['loss'] for figures in last] + [figures['d_loss'] for figures in last]
+    if None in losses or not np.isfinite(images).all():
         raise UserError(
             'balance.method gan: a GAN diverged (its loss or images are not finite); a smaller '
-            'gan.learning_rate may '
-            'help, in another --workdir'
+            'gan.learning_rate may help, in another --workdir'
         )
 
 
-def _pinned(run, samples, folds, names, layout, settings):
-    """The plan that the GANs of `run` began with; else `layout` with as many at a time as memory
-    holds, written there: checkpoints are read by groups, and by then another amount of memory may
-    be free.
+def _plan(run, samples, folds, names, layout, settings):
+    """The plan of the GANs, which is written when they begin and read when they continue.
+
+    Checkpoints are read by groups of runs, and by then another amount of memory may be free.
     """
-    folder = run.folder
-    if (folder / Plan.FILE).exists():
-        return plan.resumed(folder, jax.device_count())
+    if (run.folder / Plan.FILE).exists():
+        return plan.read_for_resume(run.folder, jax.device_count())
     learner = gan.learner(
         settings,
         classes=len(names.classes),
         channels=samples.image.shape[-1],
         lowering=layout.lowering,
     )
-    shapes = evaluate.state_shapes(learner, samples, folds.train)
-    folder.mkdir(parents=True, exist_ok=True)
-    layout = replace(
+    run.folder.mkdir(parents=True, exist_ok=True)
+    group = plan.group_size(
         layout,
-        group=plan.group_size(
-            layout,
-            len(folds.fold),
-            shapes=shapes,
-            group=run.runs_in_memory,
-            device=jax.devices()[0],
-            folder=folder,
-        ),
+        len(folds.fold),
+        shapes=held_out.state_shapes(learner, samples, folds.train),
+        group=run.runs_in_memory,
+        device=jax.devices()[0],
+        folder=run.folder,
     )
-    layout.write(folder)
+    layout = replace(layout, group=group)
+    layout.write(run.folder)
     return layout
 
 
-def _check(folder, samples, folds, titles, names, made, channels):
-    """checks.json and the pictures: images of up to CHECKED folds of the first seed beside the rows
-    they were learned from.
+def _check(samples, folds, titles, names, images, run):
+    """Write checks.json and figures: images of some folds beside the rows they were learned from.
+
+    Up to CHECKED folds of the first seed.
     """
-    own = np.flatnonzero(folds.seed == folds.seed[0])
-    label = np.repeat(np.arange(len(names.classes)), made.shape[1] // len(names.classes))
+    label = np.repeat(np.arange(len(names.classes)), images.shape[1] // len(names.classes))
+    runs = np.flatnonzero(folds.seed == folds.seed[0])
+    spread = np.linspace(0, len(runs) - 1, CHECKED).round().astype(int)
     blocks = []
-    for run in own[np.unique(np.linspace(0, len(own) - 1, CHECKED).round().astype(int))]:
-        rows = rows_of(folds.train, run)
-        keep = np.isin(label, samples.label[rows])
-        real, fake = (samples.image[rows], samples.label[rows]), (made[run][keep], label[keep])
-        told, pairs = quality.memorised(real[0], fake[0])
-        blocks.append(
-            FoldChecks(
-                fold=titles[folds.fold[run]],
-                memorised=told,
-                two_sample=quality.two_sample(real, fake, 0),
-                statistics=quality.statistics(real, fake, classes=names.classes),
-            )
+    for number in runs[np.unique(spread)]:
+        rows = rows_of(folds.train, number)
+        present = np.isin(label, samples.label[rows])
+        real = samples.image[rows], samples.label[rows]
+        generated = images[number][present], label[present]
+        memorised, pairs = quality.memorised(real[0], generated[0])
+        block = FoldChecks(
+            fold=titles[folds.fold[number]],
+            memorised=memorised,
+            two_sample=quality.two_sample(real, generated, 0),
+            statistics=quality.statistics(real, generated, classes=names.classes),
         )
-        if run == own[0]:
-            shown = np.array(
-                [
-                    not overlays.forbidden(
-                        names.datasets[samples.dataset[row]], names.subjects[samples.subject[row]]
-                    )
-                    for row in rows
-                ]
-            )
-            pairs = pairs[shown[pairs[:, 1]]]
-            plots_gan.samples(
-                folder / KINDS[0], (real[0][shown], real[1][shown]), fake, names.classes, channels
-            )
-            plots_gan.nearest(
-                folder / KINDS[1], fake[0][pairs[:, 0]], real[0][pairs[:, 1]], channels
-            )
-    GanChecks(tuple(blocks)).write(folder)
-    print(describe(blocks, folder / KINDS[0]), flush=True)
+        blocks.append(block)
+        if number == runs[0]:
+            publishable = _publishable(samples, names, rows)
+            _draw(run, names, real, generated, pairs, publishable)
+    GanChecks(tuple(blocks)).write(run.folder)
+    print(describe(blocks, run.folder / KINDS[0]), flush=True)
 
 
-def describe(blocks, picture) -> str:
-    """One line: how well a classifier tells the images from real ones, in the mean over the folds
-    of checks.json.
+def _publishable(samples, names, rows):
+    """bool[n], rows whose faces the licence of their data set allows to show."""
+    forbidden = []
+    for row in rows:
+        dataset, subject = (
+            names.datasets[samples.dataset[row]],
+            names.subjects[samples.subject[row]],
+        )
+        forbidden.append(overlays.forbidden(dataset, subject))
+    return ~np.array(forbidden, bool)
+
+
+def _draw(run, names, real, generated, pairs, publishable):
+    """The figures of one fold."""
+    image, label = real
+    shown = image[publishable], label[publishable]
+    plots_gan.samples(run.folder / KINDS[0], shown, generated, names.classes, run.channels)
+    pairs = pairs[publishable[pairs[:, 1]]]
+    plots_gan.nearest(
+        run.folder / KINDS[1], generated[0][pairs[:, 0]], image[pairs[:, 1]], run.channels
+    )
+
+
+def describe(blocks: Sequence[FoldChecks], figure: Path) -> str:
+    """Return a line about how well a classifier separates the images from real ones.
+
+    Args:
+        blocks: of checks.json; the line holds the mean over their folds.
+        figure: to which the line points.
     """
     tests = [block.two_sample for block in blocks]
-    made, chance = (
-        metrics.mean([test[side]['auc'] for test in tests], axis=0) for side in ('made', 'chance')
-    )
+    made = metrics.mean([test['made']['auc'] for test in tests], axis=0)
+    chance = metrics.mean([test['chance']['auc'] for test in tests], axis=0)
     return (
         f'gan: a linear classifier tells its images from real ones with AUC {made:.2f} (0.5: it '
-        'cannot; 1: always), halves '
-        f'of the real ones with {chance:.2f}; look at {picture}'
+        f'cannot; 1: always), halves of the real ones with {chance:.2f}; look at {figure}'
     )

@@ -1,4 +1,4 @@
-"""apexes.csv: which frame a spotting run answers for each clip."""
+"""apexes.csv: the apex that a spotting run predicts for each clip."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +9,7 @@ from mer_jax.runfiles import files, reading, shapes, writing
 
 
 class ApexRow(NamedTuple):
-    """What the spotter of one fold answers for one clip; places are numbers of frames."""
+    """What the spotter of one fold predicts for one clip; places are numbers of frames."""
 
     clip: str
     subject: str
@@ -17,7 +17,7 @@ class ApexRow(NamedTuple):
     fold: int
     title: str  # of the fold: its left-out subject
     seed: int
-    left_out: bool  # else the clip has no apex to train on, and every fold answers for it
+    left_out: bool  # False: the clip has no apex to train on, and every fold predicts one
     onset: int
     apex: int | None  # None where nobody annotated it
     offset: int
@@ -26,7 +26,9 @@ class ApexRow(NamedTuple):
 
 FRAME = shapes.Number(whole=True)
 COLUMNS = {
-    **dict.fromkeys(('clip', 'subject', 'dataset'), shapes.Text()),
+    'clip': shapes.Text(),
+    'subject': shapes.Text(),
+    'dataset': shapes.Text(),
     'fold': shapes.COUNT,
     'title': shapes.Text(),
     'seed': shapes.COUNT,
@@ -39,7 +41,7 @@ COLUMNS = {
 
 @dataclass(frozen=True)
 class ApexTable:
-    """apexes.csv: a row for every clip and fold that answers for it."""
+    """apexes.csv: a row for every clip and every fold that predicts its apex."""
 
     FILE: ClassVar[str] = files.APEXES
 
@@ -48,16 +50,16 @@ class ApexTable:
 
     @property
     def header(self) -> list[str]:
-        """The columns of the file."""
+        """Return the columns of the file."""
         return [*COLUMNS, *self.decoders]
 
     def cells(self) -> list[list]:
-        """The rows of the file; no apex is an empty cell."""
+        """Return the rows of the file; an apex that nobody annotated is an empty cell."""
         rows = []
         for row in self.rows:
             apex = '' if row.apex is None else row.apex
-            rows.append([*row[:6], int(row.left_out), row.onset, apex, row.offset])
-            rows[-1] += [row.answers[name] for name in self.decoders]
+            predicted = [row.answers[name] for name in self.decoders]
+            rows.append([*row[:6], int(row.left_out), row.onset, apex, row.offset, *predicted])
         return rows
 
     def write(self, folder: str | Path) -> None:
@@ -66,7 +68,11 @@ class ApexTable:
 
     @classmethod
     def read(cls, folder: str | Path) -> Self:
-        """The answers of the run in `folder`; UserError where the file is damaged."""
+        """Read the apexes of the run in `folder`.
+
+        Raises:
+            UserError: the file is damaged.
+        """
         table = reading.read_csv(Path(folder) / cls.FILE)
         decoders = tuple(name for name in table.header if name not in COLUMNS)
         rows = []

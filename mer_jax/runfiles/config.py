@@ -9,7 +9,7 @@ from mer_jax.errors import UserError
 from mer_jax.runfiles import files, reading, writing
 from mer_jax.settings.tree import flat
 
-FORMAT = 2  # of the folder of a run; 1 is that of versions that wrote none
+FORMAT = 2  # of the folder of a run; the first versions wrote no number, and count as 1
 
 
 @dataclass(frozen=True)
@@ -28,16 +28,18 @@ class RunConfig:
 
     @classmethod
     def read(cls, folder: str | Path) -> Self:
-        """The config of the run in `folder`; UserError where it is of something else, or of a run
-        of another format.
+        """Read the config of the run in `folder`.
+
+        Raises:
+            UserError: the file is not that of a run, or of a run of another format.
         """
         path = Path(folder) / cls.FILE
         content = reading.read_json(path)
         version = content.pop('format', 1)
         numbered = isinstance(version, int) and not isinstance(version, bool)
-        run = set(content) == {'settings', 'data'} and isinstance(content['settings'], dict)
         newer = numbered and version > FORMAT
-        if not numbered or not (run or newer):
+        is_run = set(content) == {'settings', 'data'} and isinstance(content['settings'], dict)
+        if not numbered or not (is_run or newer):
             raise UserError(
                 f'{path}: is not that of a run (format, settings, data); restore it, or name '
                 'another --workdir'
@@ -61,22 +63,28 @@ def check_format(folder: str | Path) -> None:
     """Refuse the folder of a run of another format; one without config.json passes.
 
     Raises:
-      UserError: names the folder, its format and what to do.
+        UserError: names the folder, its format and what to do.
     """
     if (Path(folder) / files.CONFIG).exists():
         RunConfig.read(folder)
 
 
 def differences(old: dict, new: dict, *, ignore: Iterable[str] = ()) -> list[tuple[str, Any, Any]]:
-    """[(dotted key, old, new)] where two nested dictionaries differ, None if missing; `ignore`:
-    keys or branches.
+    """Return where two nested dictionaries differ.
+
+    Args:
+        old: nested settings.
+        new: nested settings.
+        ignore: dotted keys, or branches, that may differ.
+
+    Returns:
+        (dotted key, old value, new value) of each difference; None stands for a missing value.
     """
     before, after = flat(writing.plain(old)), flat(writing.plain(new))
-    keys = [
-        key
-        for key in dict.fromkeys([*before, *after])
-        if not any(f'{key}.'.startswith(f'{branch}.') for branch in ignore)
-    ]
-    return [
-        (key, before.get(key), after.get(key)) for key in keys if before.get(key) != after.get(key)
-    ]
+    ignored = tuple(f'{branch}.' for branch in ignore)
+    changed = []
+    for key in dict.fromkeys([*before, *after]):
+        was, now = before.get(key), after.get(key)
+        if was != now and not f'{key}.'.startswith(ignored):
+            changed.append((key, was, now))
+    return changed

@@ -31,7 +31,11 @@ class DroppedTable:
 
     @classmethod
     def read(cls, folder: str | Path) -> Self:
-        """The dropped clips of the run in `folder`; UserError where the file is damaged."""
+        """Read the dropped clips of the run in `folder`.
+
+        Raises:
+            UserError: the file is damaged.
+        """
         table = reading.read_csv(Path(folder) / cls.FILE)
         records = reading.checked_rows(table, dict.fromkeys(DroppedClip._fields, shapes.Text()))
         return cls(tuple(DroppedClip(**record) for record in records))

@@ -1,4 +1,4 @@
-"""held_out.npy: what the networks answer for the rows they did not see, after every epoch."""
+"""held_out.npy: what the networks predict for held-out rows, after every epoch."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,11 @@ class EpochOutputs:
 
     @classmethod
     def read(cls, folder: str | Path) -> Self:
-        """The outputs of the run in `folder`; UserError where the file is damaged."""
+        """Read the outputs of the run in `folder`.
+
+        Raises:
+            UserError: the file is damaged.
+        """
         path = Path(folder) / cls.FILE
         values = reading.read_array(path)
         if values.ndim != 3 or values.dtype != np.float32:
@@ -36,5 +40,5 @@ class EpochOutputs:
 
     @classmethod
     def opened(cls, folder: str | Path) -> np.memmap:
-        """The outputs as they stand on disk; what is assigned to them is written there."""
+        """Return the outputs as they stand on disk; what is assigned to them is written there."""
         return np.load(Path(folder) / cls.FILE, mmap_mode='r+')

@@ -36,7 +36,11 @@ class PictureTable:
 
     @classmethod
     def read(cls, folder: str | Path) -> Self:
-        """The pictures in the folder explain/ of a run; UserError where the file is damaged."""
+        """Read the pictures in the folder explain/ of a run.
+
+        Raises:
+            UserError: the file is damaged.
+        """
         table = reading.read_csv(Path(folder) / cls.FILE)
         columns = dict.fromkeys(PictureRow._fields, shapes.Text())
         records = reading.checked_rows(table, columns, again=AGAIN)
@@ -57,7 +61,11 @@ class Captions:
 
     @classmethod
     def read(cls, folder: str | Path) -> Self:
-        """The captions in the folder explain/ of a run; UserError where the file is damaged."""
+        """Read the captions in the folder explain/ of a run.
+
+        Raises:
+            UserError: the file is damaged.
+        """
         path = Path(folder) / cls.FILE
         words = reading.read_json(path)
         shapes.check(words, shapes.MapOf(shapes.Text()), path, again=AGAIN)

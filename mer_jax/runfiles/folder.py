@@ -12,15 +12,15 @@ from mer_jax.runfiles import config, files
 
 
 def absolute(folder: str | Path) -> Path:
-    """The absolute path of a folder, ~ resolved: Orbax refuses relative paths."""
+    """Return the absolute path of a folder, ~ resolved: Orbax refuses relative paths."""
     return Path(folder).expanduser().absolute()
 
 
 def prepare(folder: str | Path) -> Path:
-    """The absolute folder of a run, created where missing.
+    """Return the absolute folder of a run, created where it is missing.
 
     Raises:
-      UserError: no run can be written there, or one of another format lies there.
+        UserError: no run can be written there, or one of another format lies there.
     """
     path = absolute(folder)
     try:
@@ -48,7 +48,7 @@ def lock(folder: str | Path) -> Iterator[None]:
     """Hold the folder for one process; a killed process lets go by itself.
 
     Raises:
-      UserError: another process trains in it.
+        UserError: another process trains in it.
     """
     with open(Path(folder) / files.LOCK, 'a+', encoding='utf-8') as file:
         try:
@@ -60,7 +60,7 @@ def lock(folder: str | Path) -> Iterator[None]:
                 f"workdir '{folder}': process {owner} is training in it; wait, or name another "
                 'with --workdir'
             ) from None
-        # some mounted drives know no locks at all; refusing would forbid training there
+        # Some mounted drives have no locks at all; refusing would forbid training there.
         except OSError:
             pass
         file.truncate(0)

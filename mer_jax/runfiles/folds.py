@@ -19,7 +19,7 @@ class FoldRow(NamedTuple):
     dataset: str  # of the tested rows; several are joined by +
     subjects: int  # that are tested
     train: int  # rows of the data set
-    made: int  # rows that were made to train beside them
+    made: int  # synthetic rows that train beside them
     test: int
     tested: tuple[int, ...]  # tested rows of each class
 
@@ -28,7 +28,10 @@ COLUMNS = {
     'fold': shapes.COUNT,
     'title': shapes.Text(),
     'dataset': shapes.Text(),
-    **dict.fromkeys(('subjects', 'train', 'made', 'test'), shapes.COUNT),
+    'subjects': shapes.COUNT,
+    'train': shapes.COUNT,
+    'made': shapes.COUNT,
+    'test': shapes.COUNT,
 }
 
 
@@ -43,11 +46,11 @@ class FoldTable:
 
     @property
     def header(self) -> list[str]:
-        """The columns of the file."""
+        """Return the columns of the file."""
         return [*COLUMNS, *(MARK + title for title in self.classes)]
 
     def cells(self) -> list[list]:
-        """The rows of the file."""
+        """Return the rows of the file."""
         return [[*row[:-1], *row.tested] for row in self.rows]
 
     def write(self, folder: str | Path) -> None:
@@ -56,12 +59,15 @@ class FoldTable:
 
     @classmethod
     def read(cls, folder: str | Path) -> Self:
-        """The folds of the run in `folder`; UserError where the file is damaged."""
+        """Read the folds of the run in `folder`.
+
+        Raises:
+            UserError: the file is damaged.
+        """
         table = reading.read_csv(Path(folder) / cls.FILE)
         columns = [name for name in table.header if name.startswith(MARK)]
-        records = reading.checked_rows(
-            table, COLUMNS | dict.fromkeys(columns, shapes.COUNT), again=AGAIN
-        )
+        allowed = COLUMNS | dict.fromkeys(columns, shapes.COUNT)
+        records = reading.checked_rows(table, allowed, again=AGAIN)
         rows = []
         for number, record in enumerate(records):
             tested = tuple(record[name] for name in columns)

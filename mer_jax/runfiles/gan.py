@@ -13,12 +13,16 @@ MEASURE = shapes.Maybe(shapes.SHARE)
 FIGURE = shapes.Maybe(shapes.Number(0))
 SIDE = {
     'count': shapes.COUNT,
-    **dict.fromkeys(('level', 'level_sd', 'roughness', 'energy'), FIGURE),
+    'level': FIGURE,
+    'level_sd': FIGURE,
+    'roughness': FIGURE,
+    'energy': FIGURE,
 }
+AUC = {'auc': MEASURE}
 FOLD = {
     'fold': shapes.Text(),
     'memorised': {'ratio': FIGURE, 'copies': MEASURE},
-    'two_sample': {'made': {'auc': MEASURE}, 'chance': {'auc': MEASURE}},
+    'two_sample': {'made': AUC, 'chance': AUC},
     'statistics': shapes.MapOf({'real': SIDE, 'made': SIDE}),
 }
 AGAIN = 'restore it, or train into another --workdir'
@@ -38,7 +42,11 @@ class GanImages:
 
     @classmethod
     def read(cls, folder: str | Path) -> Self:
-        """The images in the folder gan/ of a run; UserError where the file is damaged."""
+        """Read the images in the folder gan/ of a run.
+
+        Raises:
+            UserError: the file is damaged.
+        """
         path = Path(folder) / cls.FILE
         values = reading.read_array(path)
         if values.ndim != 5 or not np.isfinite(values).all():
@@ -73,7 +81,11 @@ class GanChecks:
 
     @classmethod
     def read(cls, folder: str | Path) -> Self:
-        """The checks in the folder gan/ of a run; UserError where the file is damaged."""
+        """Read the checks in the folder gan/ of a run.
+
+        Raises:
+            UserError: the file is damaged.
+        """
         path = Path(folder) / cls.FILE
         content = reading.read_json(path)
         shapes.check(content, {'folds': shapes.ListOf(FOLD)}, path, again=AGAIN)

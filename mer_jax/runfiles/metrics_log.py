@@ -19,7 +19,7 @@ class EpochRecord(NamedTuple):
     figures: dict[str, float | None]
 
     def to_json(self) -> dict:
-        """The record as a line of the file holds it."""
+        """Return the record as a line of the file holds it."""
         return {**dict(zip(FIELDS, self[:4], strict=True)), **self.figures}
 
 
@@ -48,12 +48,12 @@ class MetricsLog:
 
     @classmethod
     def read(cls, folder: str | Path) -> Self:
-        """The log of the run in `folder`.
+        """Read the log of the run in `folder`.
 
         A last line that a kill cut short is dropped.
 
         Raises:
-          UserError: another line is damaged; names its number and key.
+            UserError: another line is damaged; names its number and key.
         """
         path = Path(folder) / cls.FILE
         records = []

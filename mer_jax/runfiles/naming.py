@@ -13,22 +13,23 @@ IDENTITY = ('data.name', 'model.name', 'head.name', 'head.features')
 
 
 def identity_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings of the data set and the network that differ: {'model.name': 'vggm'}.
+    """Return the settings of data set and network that differ, as {'model.name': 'vggm'}.
 
     Args:
         before: the settings of a config by dotted key.
         after: the same with the flags of the command line.
     """
     options = f'model.{after["model.name"]}.'
-    return {
-        key: value
-        for key, value in after.items()
-        if (key in IDENTITY or key.startswith(options)) and value != before[key]
-    }
+    changes = {}
+    for key, value in after.items():
+        identifies = key in IDENTITY or key.startswith(options)
+        if identifies and value != before[key]:
+            changes[key] = value
+    return changes
 
 
 def title(name: str, variants: str = '', changes: Mapping[str, Any] | None = None) -> str:
-    """The title of a run: 'synthetic_ststnet (quick; model.name=vggm)'.
+    """Return the title of a run: 'synthetic_ststnet (quick; model.name=vggm)'.
 
     Args:
         name: of the config.
@@ -41,14 +42,14 @@ def title(name: str, variants: str = '', changes: Mapping[str, Any] | None = Non
 
 
 def config_of(title: str) -> str:
-    """The name of the config of a run with this title."""
+    """Return the name of the config of a run with this title."""
     return title.partition(' (')[0]
 
 
 def default_folder(
     path: str | Path, variants: str = '', changes: Mapping[str, Any] | None = None
 ) -> str:
-    """The folder of a run that names none: 'runs/synthetic_ststnet-quick,model.name=vggm'.
+    """Return the folder of a run that names none: 'runs/synthetic_ststnet-quick,model.name=vggm'.
 
     Args:
         path: of the config file; its stem counts.
@@ -56,7 +57,9 @@ def default_folder(
         changes: of `identity_changes`.
     """
     notes = ','.join([*_split(variants), *_assignments(changes)])
-    name = Path(path).stem + (f'-{notes}' if notes else '')
+    name = Path(path).stem
+    if notes:
+        name += f'-{notes}'
     if len(name) > LONGEST:
         name = f'{name[:LONGEST]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}'
     # characters that travel between systems

@@ -12,7 +12,7 @@ LOWERINGS = ('matmul', 'native')
 
 @dataclass(frozen=True)
 class Plan:
-    """One layout; runs with the same plan, machine and versions give the same bits."""
+    """How a run is laid out; the same plan, machine and versions give the same bits."""
 
     FILE: ClassVar[str] = files.PLAN
 
@@ -24,7 +24,7 @@ class Plan:
     group: int = 0
 
     def to_json(self) -> dict:
-        """The plan as it stands in plan.json and in results.json."""
+        """Return the plan as it stands in plan.json and in results.json."""
         return asdict(self)
 
     def write(self, folder: str | Path) -> None:
@@ -33,21 +33,24 @@ class Plan:
 
     @classmethod
     def read(cls, folder: str | Path) -> Self:
-        """The plan that the run in `folder` began with; UserError where the file holds none."""
+        """Read the plan that the run in `folder` began with.
+
+        Raises:
+            UserError: the file holds no plan.
+        """
         path = Path(folder) / cls.FILE
         content = reading.read_json(path)
-        kinds = {'lowering': str, 'at_once': int, 'devices': int, 'why': str, 'group': int}
-        typed = set(content) == set(kinds) and all(
-            type(content[key]) is kind for key, kind in kinds.items()
-        )
-        counts = ('at_once', 'devices', 'group')
-        if (
-            not typed
-            or content['lowering'] not in LOWERINGS
-            or min(content[key] for key in counts) < 1
-        ):
+        if not cls._is_plan(content):
             raise UserError(
                 f'{path} holds no plan: lowering ({" or ".join(LOWERINGS)}), at_once, devices and '
                 'group (whole numbers from 1), why (text); restore it or give another --workdir'
             )
         return cls(**content)
+
+    @staticmethod
+    def _is_plan(content):
+        kinds = {'lowering': str, 'at_once': int, 'devices': int, 'why': str, 'group': int}
+        if {key: type(value) for key, value in content.items()} != kinds:
+            return False
+        counts = [content[key] for key in ('at_once', 'devices', 'group')]
+        return content['lowering'] in LOWERINGS and min(counts) >= 1

@@ -1,4 +1,4 @@
-"""predictions.csv: what each fold answers for the rows that it did not see.
+"""predictions.csv: what each fold predicts for the rows that it did not see.
 
 Of recognition a row is a clip (or a frame of it) with its scores; of spotting it is a frame with
 the output of the network.
@@ -17,7 +17,7 @@ MARK = 'score_'  # begins the column of a class
 
 
 class PredictionRow(NamedTuple):
-    """What one fold answers for one row that it did not see."""
+    """What one fold predicts for one row that it did not see."""
 
     clip: str
     subject: str
@@ -47,7 +47,7 @@ class PredictionTable:
 
     @classmethod
     def of(cls, predictions: Predictions, names: Names) -> Self:
-        """The table of a run: names for numbers, softmax scores to six digits."""
+        """Return the table of a run: names for numbers, softmax scores to six digits."""
         scores = softmax(predictions.output)
         rows = []
         for i, predicted in enumerate(np.argmax(predictions.output, -1)):
@@ -67,21 +67,28 @@ class PredictionTable:
         return cls(tuple(names.classes), tuple(rows))
 
     def write(self, folder: str | Path) -> None:
-        """Write predictions.csv into the folder of a run; with a column `frame` where rows are
-        frames.
+        """Write predictions.csv into the folder of a run.
+
+        It has a column `frame` only where rows are frames.
         """
-        frames = any(row.frame for row in self.rows)
-        header = ['clip', *(['frame'] if frames else []), *PredictionRow._fields[1:7]]
+        header = [*PredictionRow._fields[:7], *(MARK + title for title in self.classes)]
         rows = []
         for row in self.rows:
             scores = [f'{row.scores[title]:.6g}' for title in self.classes]
-            rows.append([row.clip, *([row.frame] if frames else []), *row[1:7], *scores])
-        header += [MARK + title for title in self.classes]
+            rows.append([*row[:7], *scores])
+        if any(row.frame for row in self.rows):
+            header.insert(1, 'frame')
+            for cells, row in zip(rows, self.rows, strict=True):
+                cells.insert(1, row.frame)
         writing.write_csv(Path(folder) / self.FILE, header, rows)
 
     @classmethod
     def read(cls, folder: str | Path) -> Self:
-        """The predictions of the run in `folder`; UserError where the file is damaged."""
+        """Read the predictions of the run in `folder`.
+
+        Raises:
+            UserError: the file is damaged.
+        """
         table = reading.read_csv(Path(folder) / cls.FILE)
         marked = [name for name in table.header if name.startswith(MARK)]
         classes = tuple(name.removeprefix(MARK) for name in marked)
@@ -97,7 +104,7 @@ class PredictionTable:
 
 
 class FrameRow(NamedTuple):
-    """What the spotter of one fold says about one frame of a clip that it did not see."""
+    """What the spotter of one fold predicts for one frame that it did not see."""
 
     clip: str
     subject: str
@@ -123,13 +130,18 @@ class FrameTable:
 
     @classmethod
     def read(cls, folder: str | Path) -> Self:
-        """The outputs of the run in `folder`; UserError where the file is damaged."""
+        """Read the outputs of the run in `folder`.
+
+        Raises:
+            UserError: the file is damaged.
+        """
         table = reading.read_csv(Path(folder) / cls.FILE)
         columns = COLUMNS | {'frame': shapes.COUNT, 'output': shapes.Number()}
         return cls(tuple(FrameRow(**record) for record in reading.checked_rows(table, columns)))
 
 
 def softmax(output: np.ndarray) -> np.ndarray:
-    """Scores float64[..., K] of logits [..., K]."""
-    shifted = np.asarray(output, np.float64) - np.max(output, -1, keepdims=True, initial=-np.inf)
-    return np.exp(shifted) / np.exp(shifted).sum(-1, keepdims=True)
+    """Return the scores of logits [..., K], float64[..., K]."""
+    largest = np.max(output, -1, keepdims=True, initial=-np.inf)
+    exponential = np.exp(np.asarray(output, np.float64) - largest)
+    return exponential / exponential.sum(-1, keepdims=True)

@@ -1,10 +1,10 @@
-"""Reads JSON, CSV and JSON lines; whatever is damaged is named by file, row and key."""
+"""Read JSON, CSV and JSON lines; errors name the file, the row and the key."""
 
 import csv
 import json
 import zipfile
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,7 +15,11 @@ AGAIN = 'score the run again: the command that trained it, with the verb evaluat
 
 
 def read_json(path: str | Path) -> dict:
-    """The dictionary of a JSON file; UserError where the file is missing or holds none."""
+    """Read the dictionary of a JSON file.
+
+    Raises:
+        UserError: the file is missing, or holds no dictionary.
+    """
     try:
         value = json.loads(Path(path).read_text(encoding='utf-8'))
     except FileNotFoundError:
@@ -31,13 +35,15 @@ class Table(NamedTuple):
     """The cells of a CSV file as text."""
 
     path: Path
-    header: list  # of str
-    rows: list  # of list of str, each as long as the header
+    header: list[str]
+    rows: list[list[str]]  # each as long as the header
 
 
 def read_csv(path: str | Path) -> Table:
-    """The cells of a CSV file; UserError where it is none, or for a row of another length than the
-    header.
+    """Read the cells of a CSV file.
+
+    Raises:
+        UserError: it is no table, or a row has another length than the header.
     """
     path = Path(path)
     try:
@@ -58,17 +64,22 @@ def read_csv(path: str | Path) -> Table:
     return Table(path, header, rows)
 
 
-def checked_rows(table: Table, columns: dict, rest: Any = None, again: str = AGAIN) -> list[dict]:
-    """The rows of a table as {column: value}, values as their shapes (see shapes.py) ask for.
+def checked_rows(
+    table: Table,
+    columns: dict[str, shapes.Shape],
+    rest: shapes.Shape | None = None,
+    again: str = AGAIN,
+) -> list[dict]:
+    """Return the rows of a table as {column: value}, each value checked against its shape.
 
     Args:
-      table: of `read_csv`.
-      columns: {name: shape of its cells}; a column that the table lacks is a mistake.
-      rest: shape of all other columns; None allows no other.
-      again: what makes the file anew.
+        table: of `read_csv`.
+        columns: {name: shape of its cells}; a column that the table lacks is an error.
+        rest: shape of all other columns; None allows no other.
+        again: how to make the file again, for the message.
 
     Raises:
-      UserError: names the file, and the column or the row and the value.
+        UserError: names the file, and the column or the row and the value.
     """
     missing = [name for name in columns if name not in table.header]
     if missing:
@@ -95,8 +106,10 @@ def checked_rows(table: Table, columns: dict, rest: Any = None, again: str = AGA
 
 
 def read_jsonl(path: str | Path) -> list[dict]:
-    """Records of a JSON-lines file; a last line that a kill cut short is dropped, any other bad
-    line is a UserError.
+    """Read the records of a JSON-lines file; a last line that a kill cut short is dropped.
+
+    Raises:
+        UserError: another line is damaged.
     """
     lines = Path(path).read_text(encoding='utf-8', errors='replace').splitlines()
     records = []
@@ -116,7 +129,11 @@ def read_jsonl(path: str | Path) -> list[dict]:
 
 
 def read_array(path: str | Path) -> np.ndarray:
-    """The array of a .npy file; UserError where it is missing or damaged."""
+    """Read the array of a .npy file.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
     array = _loaded(path)
     if not isinstance(array, np.ndarray):
         raise UserError(f'{path} cannot be read (it holds no single array); restore it')
@@ -124,7 +141,11 @@ def read_array(path: str | Path) -> np.ndarray:
 
 
 def read_npz(path: str | Path) -> dict[str, np.ndarray]:
-    """The arrays of a .npz file; UserError where it is missing or damaged."""
+    """Read the arrays of a .npz file.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
     archive = _loaded(path)
     if not isinstance(archive, np.lib.npyio.NpzFile):
         raise UserError(f'{path} cannot be read (it holds no named arrays); restore it')

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 from mer_jax.errors import UserError
 from mer_jax.evaluation.metrics import CLASS_METRICS, METRICS
@@ -20,7 +20,10 @@ HEAD = {
     'scored': shapes.Text(),
     'protocol': shapes.Text(),
     'leaks': shapes.ListOf(shapes.Text()),
-    **dict.fromkeys(('folds', 'seeds', 'epochs', 'clips'), shapes.COUNT),
+    'folds': shapes.COUNT,
+    'seeds': shapes.COUNT,
+    'epochs': shapes.COUNT,
+    'clips': shapes.COUNT,
 }
 TAIL = {
     'plan': shapes.Maybe(shapes.MapOf(shapes.Anything())),
@@ -28,46 +31,47 @@ TAIL = {
     'seconds': shapes.MapOf(COUNTED),
     'versions': shapes.MapOf(shapes.Text()),
 }
+EPOCH = shapes.Maybe(COUNTED)  # a median over folds
+AT_EPOCH = {'metrics': MEASURES, 'epoch': shapes.COUNT}
 ORACLE = {
     'note': shapes.Text(),
-    'test_best': {'metrics': MEASURES, 'median_epoch': shapes.Maybe(COUNTED)},
-    'test_best_independent': {
-        'metrics': MEASURES,
-        'median_epochs': shapes.ListOf(shapes.Maybe(COUNTED), 2),
-    },
-    'best_common_epoch': {'metrics': MEASURES, 'epoch': shapes.COUNT},
-    'last': {'metrics': MEASURES, 'epoch': shapes.COUNT},
+    'test_best': {'metrics': MEASURES, 'median_epoch': EPOCH},
+    'test_best_independent': {'metrics': MEASURES, 'median_epochs': shapes.ListOf(EPOCH, 2)},
+    'best_common_epoch': AT_EPOCH,
+    'last': AT_EPOCH,
     'per_epoch': dict.fromkeys(('accuracy', 'uf1', 'uar'), shapes.ListOf(MEASURE)),
 }
+OF_DATA_SET = {'n': COUNTED, 'subjects': shapes.COUNT, **MEASURES, 'intervals': INTERVALS}
+OF_CLASS = dict.fromkeys(CLASS_METRICS, MEASURE) | {'support': shapes.Maybe(COUNTED)}
+OF_SEED = {'seed': shapes.COUNT, 'metrics': MEASURES}
+OF_SUBJECT = {'dataset': shapes.Text(), 'subject': shapes.Text(), **CLIPS}
+OF_FOLD = {'fold': shapes.COUNT, **CLIPS, 'uf1': MEASURE}
 RECOGNITION_SCORES = {
     'metrics': MEASURES,
     'sd': MEASURES,
     'intervals': INTERVALS,
-    'per_dataset': shapes.MapOf(
-        {'n': COUNTED, 'subjects': shapes.COUNT, **MEASURES, 'intervals': INTERVALS}
-    ),
-    'per_class': shapes.MapOf(
-        dict.fromkeys(CLASS_METRICS, MEASURE) | {'support': shapes.Maybe(COUNTED)}
-    ),
-    'per_seed': shapes.ListOf({'seed': shapes.COUNT, 'metrics': MEASURES}),
-    'per_subject': shapes.ListOf({'dataset': shapes.Text(), 'subject': shapes.Text(), **CLIPS}),
-    'per_fold': shapes.ListOf({'fold': shapes.COUNT, **CLIPS, 'uf1': MEASURE}),
+    'per_dataset': shapes.MapOf(OF_DATA_SET),
+    'per_class': shapes.MapOf(OF_CLASS),
+    'per_seed': shapes.ListOf(OF_SEED),
+    'per_subject': shapes.ListOf(OF_SUBJECT),
+    'per_fold': shapes.ListOf(OF_FOLD),
     'confusion': shapes.ListOf(shapes.ListOf(shapes.COUNT)),
     'classes': shapes.ListOf(shapes.Text()),
     'oracle_epoch': shapes.Maybe(ORACLE),
 }
+INTERVAL = shapes.Maybe(shapes.ListOf(COUNTED, 2))
 ERROR = {
     'mae': COUNTED,
-    'interval': shapes.Maybe(shapes.ListOf(COUNTED, 2)),
+    'interval': INTERVAL,
     'mae_ms': shapes.Maybe(COUNTED),
-    'interval_ms': shapes.Maybe(shapes.ListOf(COUNTED, 2)),
+    'interval_ms': INTERVAL,
 }
 GAIN = {
     'difference': ANY,
     'interval': shapes.Maybe(shapes.ListOf(ANY, 2)),
     'p': MEASURE,
 }
-DECISION = {
+DECODER = {
     **ERROR,
     'sd': shapes.Maybe(COUNTED),
     'per_dataset': shapes.MapOf({'clips': shapes.COUNT, **ERROR}),
@@ -107,7 +111,7 @@ class RecognitionResults:
     versions: dict[str, str]  # {package: version}
 
     def to_json(self) -> dict:
-        """The results as the file holds them."""
+        """Return the results as the file holds them."""
         return asdict(self)
 
     def write(self, folder: str | Path) -> None:
@@ -116,7 +120,11 @@ class RecognitionResults:
 
     @classmethod
     def read(cls, folder: str | Path) -> Self:
-        """The results of the run in `folder`; UserError where the file is damaged."""
+        """Read the results of the run in `folder`.
+
+        Raises:
+            UserError: the file is damaged.
+        """
         path, content = _content(folder)
         results = cls(**_checked(path, content, cls))
         size = len(results.classes)
@@ -134,7 +142,7 @@ class SpottingResults:
         **HEAD,
         'task': shapes.Text((SPOTTING,)),
         'answer': shapes.Text(),
-        'spotting': shapes.MapOf(DECISION),
+        'spotting': shapes.MapOf(DECODER),
         **TAIL,
     }
 
@@ -155,7 +163,7 @@ class SpottingResults:
     versions: dict[str, str]  # {package: version}
 
     def to_json(self) -> dict:
-        """The results as the file holds them."""
+        """Return the results as the file holds them."""
         return asdict(self)
 
     def write(self, folder: str | Path) -> None:
@@ -164,7 +172,11 @@ class SpottingResults:
 
     @classmethod
     def read(cls, folder: str | Path) -> Self:
-        """The results of the run in `folder`; UserError where the file is damaged."""
+        """Read the results of the run in `folder`.
+
+        Raises:
+            UserError: the file is damaged.
+        """
         path, content = _content(folder)
         results = cls(**_checked(path, content, cls))
         if results.spotting and results.answer not in results.spotting:
@@ -176,7 +188,11 @@ class SpottingResults:
 
 
 def read(folder: str | Path) -> RecognitionResults | SpottingResults:
-    """The results of the run in `folder`, of either task; UserError where the file is damaged."""
+    """Read the results of the run in `folder`, of either task.
+
+    Raises:
+        UserError: the file is damaged.
+    """
     _, content = _content(folder)
     kind = SpottingResults if content.get('task') == SPOTTING else RecognitionResults
     return kind.read(folder)
@@ -193,7 +209,7 @@ def _content(folder):
     return path, reading.read_json(path)
 
 
-def _checked(path: Path, content: dict, kind: Any) -> dict:
+def _checked(path: Path, content: dict, kind: type) -> dict:
     """The content of a results.json, where it is what `kind` holds."""
     shapes.check(content, kind.SHAPE, path, again=reading.AGAIN)
     unknown = content.keys() - {field.name for field in fields(kind)}

@@ -1,11 +1,12 @@
 """What a value of a file may be: text, a number in a range, a list, a block with certain keys.
 
-A shape is a Text, Number, Flag, Maybe, ListOf or MapOf, or a dictionary {key: shape} of the keys
-that a block must have; a block may have more.
+A shape is a Text, Number, Flag, Maybe, ListOf or MapOf. It may also be a dictionary {key: shape}:
+the keys that a block must have; a block may have more.
 """
 
 import math
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import NamedTuple
 
 from mer_jax.errors import UserError
 
@@ -33,42 +34,45 @@ class Flag(NamedTuple):
 class Maybe(NamedTuple):
     """A value, or null (in a table nothing) where it is undefined."""
 
-    shape: Any
+    shape: 'Shape'
 
 
 class ListOf(NamedTuple):
     """A list, of `length` items where that is given."""
 
-    item: Any
+    item: 'Shape'
     length: int | None = None
 
 
 class MapOf(NamedTuple):
     """A block with any keys and values of one shape."""
 
-    value: Any
+    value: 'Shape'
 
 
 class Anything(NamedTuple):
     """A value that no reader looks into."""
 
 
+Shape = Text | Number | Flag | Maybe | ListOf | MapOf | Anything | dict
+Json = dict | list | str | float | int | bool | None
+
 COUNT = Number(0, whole=True)
 SHARE = Number(0, 1)
 
 
-def check(value: Any, shape: Any, path: Any, *, again: str, key: str = '') -> None:
+def check(value: Json, shape: Shape, path: str | Path, *, again: str, key: str = '') -> None:
     """Refuse a value of JSON that has not this shape.
 
     Args:
-      value: as `json` returns it.
-      shape: see the top of this file.
-      path: of the file, for the message.
-      again: what to do about it, for the message.
-      key: where the value stands in the file: 'metrics.uf1'.
+        value: as `json` returns it.
+        shape: that it must have.
+        path: of the file, for the message.
+        again: how to make the file again, for the message.
+        key: where the value stands in the file: 'metrics.uf1'.
 
     Raises:
-      UserError: names the file, the key, the value and what is allowed.
+        UserError: names the file, the key, the value and what is allowed.
     """
     words = describe(shape)
     if isinstance(shape, Maybe):
@@ -77,7 +81,8 @@ def check(value: Any, shape: Any, path: Any, *, again: str, key: str = '') -> No
         shape = shape.shape
     if not _fits(value, shape):
         text = repr(value)
-        text = text if len(text) < 60 else f'{text[:57]}...'
+        if len(text) >= 60:
+            text = f'{text[:57]}...'
         raise UserError(f'{path}: {key} is {text}; allowed: {words}; {again}')
     if isinstance(shape, dict):
         missing = [name for name in shape if name not in value]
@@ -87,8 +92,12 @@ def check(value: Any, shape: Any, path: Any, *, again: str, key: str = '') -> No
         check(item, inner, path, again=again, key=_joined(key, name))
 
 
-def parse(text: str, shape: Any) -> Any:
-    """The value that a cell of a table holds; ValueError where it is not of this shape."""
+def parse(text: str, shape: Shape) -> str | float | int | bool | None:
+    """Return the value that a cell of a table holds.
+
+    Raises:
+        ValueError: the text is not of this shape.
+    """
     if isinstance(shape, Maybe):
         return parse(text, shape.shape) if text else None
     if isinstance(shape, Flag):
@@ -103,14 +112,15 @@ def parse(text: str, shape: Any) -> Any:
     return value
 
 
-def describe(shape: Any) -> str:
-    """A shape in words."""
+def describe(shape: Shape) -> str:
+    """Return a shape in words."""
     if isinstance(shape, Maybe):
         return f'{describe(shape.shape)}, or nothing'
     if isinstance(shape, Number):
         kind = 'a whole number' if shape.whole else 'a number'
         least = f' from {shape.least:g}' if math.isfinite(shape.least) else ''
-        return kind + least + (f' to {shape.most:g}' if math.isfinite(shape.most) else '')
+        most = f' to {shape.most:g}' if math.isfinite(shape.most) else ''
+        return f'{kind}{least}{most}'
     if isinstance(shape, Text):
         return ' or '.join(map(repr, shape.values)) or 'text'
     if isinstance(shape, ListOf):

@@ -52,7 +52,11 @@ class SvmTable:
 
     @classmethod
     def read(cls, folder: str | Path) -> Self:
-        """The SVMs of the run in `folder`; UserError where the file is damaged."""
+        """Read the SVMs of the run in `folder`.
+
+        Raises:
+            UserError: the file is damaged.
+        """
         table = reading.read_csv(Path(folder) / cls.FILE)
         return cls(tuple(SvmRow(**record) for record in reading.checked_rows(table, COLUMNS)))
 
@@ -84,23 +88,24 @@ class SvmArrays:
 
     @classmethod
     def read(cls, folder: str | Path) -> Self:
-        """The SVMs of the run in `folder`; UserError where the file is damaged."""
+        """Read the SVMs of the run in `folder`.
+
+        Raises:
+            UserError: the file is damaged.
+        """
         path = Path(folder) / cls.FILE
         arrays = reading.read_npz(path)
         svms = {}
         try:
             for key in arrays:
                 run, place, _ = key.split('_')
-                svms.setdefault((int(run), int(place)), None)
-            for run, place in svms:
-                svms[run, place] = SupportVectors(
-                    *(arrays[f'{run}_{place}_{name}'] for name in SupportVectors._fields)
-                )
+                vectors = [arrays[f'{run}_{place}_{name}'] for name in SupportVectors._fields]
+                svms[int(run), int(place)] = SupportVectors(*vectors)
         except (KeyError, ValueError) as error:
             raise UserError(f'{path}: lacks {error}; {reading.AGAIN}') from None
         for (run, place), vectors in svms.items():
-            count, finite = len(vectors.support), np.isfinite(vectors.dual).all()
-            if vectors.dual.shape[-1] != count or not finite:
+            count = len(vectors.support)
+            if vectors.dual.shape[-1] != count or not np.isfinite(vectors.dual).all():
                 raise UserError(
                     f'{path}: {run}_{place}_dual is of shape {vectors.dual.shape}; allowed: finite '
                     f'numbers, {count} in a row, as many as support vectors; {reading.AGAIN}'

@@ -1,4 +1,4 @@
-"""Writes that a kill cannot leave half done, and JSON that any reader takes."""
+"""Write files in one step, which a kill cannot leave half done."""
 
 import contextlib
 import csv
@@ -8,17 +8,22 @@ import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 
 from mer_jax.runfiles import files
+from mer_jax.runfiles.shapes import Json
+
+# What the program wants to write: JSON, numpy, tuples and paths, within each other.
+Value = Json | tuple | np.ndarray | np.generic | os.PathLike
 
 
 @contextlib.contextmanager
 def replacing(path: str | Path) -> Iterator[BinaryIO]:
-    """A binary file that takes the place of `path` when the block ends well, and vanishes when it
-    does not.
+    """Open a binary file that takes the place of `path` when the block ends well.
+
+    Where the block fails, nothing is left of it.
     """
     path = Path(path)
     part = path.with_name(f'.{path.name}.{os.getpid()}{files.PART}')
@@ -38,10 +43,8 @@ def write_text(path: str | Path, text: str) -> None:
         file.write(text.encode())
 
 
-def write_json(path: str | Path, value: Any) -> None:
-    """Write JSON in one step: numpy becomes plain numbers and lists, NaN and infinities become
-    null.
-    """
+def write_json(path: str | Path, value: Value) -> None:
+    """Write JSON in one step; see `plain` for what becomes of its values."""
     write_text(path, _pretty(plain(value)) + '\n')
 
 
@@ -52,7 +55,11 @@ def write_array(path: str | Path, array: np.ndarray) -> None:
 
 
 def write_csv(path: str | Path, header: Sequence, rows: Iterable[Sequence]) -> None:
-    """Write a table in one step; ValueError for a row whose length is not that of the header."""
+    """Write a table in one step.
+
+    Raises:
+        ValueError: a row has another length than the header.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator='\n')
     writer.writerow(header)
@@ -72,12 +79,15 @@ def append_jsonl(path: str | Path, records: Iterable[dict]) -> None:
 
 
 def jsonl(records: Iterable[dict]) -> str:
-    """The records as JSON lines."""
+    """Return the records as JSON lines."""
     return ''.join(_dumps(plain(record)) + '\n' for record in records)
 
 
-def plain(value: Any) -> Any:
-    """What JSON can hold: numpy and tuples become numbers and lists, NaN and infinities None."""
+def plain(value: Value) -> Json:
+    """Return a value as JSON can hold it.
+
+    Numpy becomes plain numbers and lists, tuples become lists, paths text, NaN and infinities None.
+    """
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -90,22 +100,22 @@ def plain(value: Any) -> Any:
 
 
 def _pretty(value, margin=''):
-    """Indented JSON in which whatever fits on a line, and every list of numbers, stands on one
-    line.
-    """
+    """Indented JSON; whatever fits on a line stands on one line, and so does a list of numbers."""
     line = _dumps(value)
-    nested = (
-        isinstance(value, dict)
-        or isinstance(value, list)
-        and any(isinstance(item, dict | list) for item in value)
-    )
+    nested = isinstance(value, dict)
+    if isinstance(value, list):
+        nested = any(isinstance(item, dict | list) for item in value)
     if len(line) + len(margin) <= 110 or not nested:
         return line
     inner = margin + '  '
     if isinstance(value, dict):
-        items = [f'{inner}{_dumps(key)}: {_pretty(item, inner)}' for key, item in value.items()]
-        return '{\n' + ',\n'.join(items) + f'\n{margin}}}'
-    return '[\n' + ',\n'.join(inner + _pretty(item, inner) for item in value) + f'\n{margin}]'
+        lines = [f'{inner}{_dumps(key)}: {_pretty(item, inner)}' for key, item in value.items()]
+        opening, closing = '{}'
+    else:
+        lines = [inner + _pretty(item, inner) for item in value]
+        opening, closing = '[]'
+    body = ',\n'.join(lines)
+    return f'{opening}\n{body}\n{margin}{closing}'
 
 
 def _dumps(value):

@@ -1,18 +1,16 @@
-"""Data sets with the flow of every frame -> Samples whose rows are frames, and when each clip
-happens.
-"""
+"""Read data sets with the flow of every frame as Samples, whose rows are frames."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import numpy as np
 
-from mer_jax.data import apexes, labels, loading, sources
-from mer_jax.data import images as pictures
+from mer_jax.data import Record, apexes, labels, loading, sources
+from mer_jax.data import images as input_images
 from mer_jax.data.sources import BuildOptions, Source
 from mer_jax.errors import UserError
 from mer_jax.settings import sections
 from mer_jax.spotting import decoders
-from mer_jax.types import Array, Names, Samples
+from mer_jax.types import Names, Samples, Timing
 
 _FEATURES = (
     'clip',
@@ -30,15 +28,6 @@ _FEATURES = (
 )
 
 
-class Timing(NamedTuple):
-    """When each clip of Names.clips happens, in numbers of its frames."""
-
-    onset: Array  # int32[clips]
-    apex: Array  # int32[clips], -1 where nobody annotated it
-    offset: Array  # int32[clips]
-    fps: Array  # float32[clips], 0 unknown
-
-
 def load(
     data_sets: tuple[Source, ...],
     options: BuildOptions,
@@ -46,7 +35,7 @@ def load(
     *,
     size: int,
 ) -> loading.Data:
-    """Build (on first use) and read data sets, in order of data set, clip and frame.
+    """Build data sets on first use, and read them in order of data set, clip and frame.
 
     A row is a frame from onset (no flow) to offset: image float16[N, size, size, 2] in pixels of
     the stored flow; target its continuous label (see decoders.continuous), NaN in a clip without
@@ -61,56 +50,68 @@ def load(
     Raises:
         UserError: nothing is left, or a clip stands twice.
     """
-    records = loading.gathered(data_sets, lambda source: _FEATURES, options)
+    records = loading.read_all(data_sets, lambda source: _FEATURES, options)
     labels.refuse_doubles(records)
     records.sort(key=lambda record: (record['dataset'], record['clip']))
     kept, dropped = [], []
     for record in records:
         reason = _unusable(record)
-        told = [record[key] for key in ('clip', 'subject', 'dataset', 'emotion')]
-        dropped += [(*told, reason)] if reason else []
-        kept += [] if reason else [record]
+        if reason:
+            about = [record[key] for key in ('clip', 'subject', 'dataset', 'emotion')]
+            dropped.append((*about, reason))
+        else:
+            kept.append(record)
     times = timing(kept)
     if not np.any(times.apex >= 0):
         raise UserError(
             f'data.name {sources.joined(data_sets)!r} has no clip with an annotated apex, which a '
-            'spotter needs to train; '
-            "join one that has: 'casme2/spotting+smic/spotting'"
+            "spotter needs to train; join one that has: 'casme2/spotting+smic/spotting'"
         )
-    subjects, datasets, own = loading.whose(kept)
-    names = Names(('apex',), subjects, datasets, tuple(r['clip'] for r in kept), ())
-    samples = _frames(kept, times, own, size, settings)
-    fingerprint = loading.fingerprint((*samples, *times), names)
+    subjects, datasets, ids = loading.subject_ids(kept)
+    names = Names(
+        classes=('apex',),
+        subjects=subjects,
+        datasets=datasets,
+        clips=tuple(record['clip'] for record in kept),
+        action_units=(),
+    )
+    samples = _samples(kept, times, ids, size, settings)
     return loading.Data(
-        samples, names, dropped, fingerprint, settings.label, loading.editions(kept), times
+        samples=samples,
+        names=names,
+        dropped=dropped,
+        fingerprint=loading.fingerprint((*samples, *times), names),
+        labels=settings.label,
+        editions=loading.editions(kept),
+        times=times,
     )
 
 
-def timing(records) -> Timing:
-    """Timing of records as a data set holds them; an apex that was only estimated is unknown."""
-    apex = [r['apex'] if apexes.known(r) else -1 for r in records]
-    onset, offset = ([r[key] for r in records] for key in ('onset', 'offset'))
+def timing(records: Sequence[Record]) -> Timing:
+    """Return when the clips of records happen; an apex that was only estimated is unknown."""
+    apex = [record['apex'] if apexes.known(record) else -1 for record in records]
     return Timing(
-        *(np.array(column, np.int32) for column in (onset, apex, offset)),
-        np.array([r['fps'] for r in records], np.float32),
+        onset=np.array([record['onset'] for record in records], np.int32),
+        apex=np.array(apex, np.int32),
+        offset=np.array([record['offset'] for record in records], np.int32),
+        fps=np.array([record['fps'] for record in records], np.float32),
     )
 
 
-def describe(loaded) -> str:
-    """What was loaded: clips, frames, subjects, and how many apexes are known."""
-    samples, names, times = loaded.samples, loaded.names, loaded.timing
+def describe(data: loading.Data) -> str:
+    """Return a text about what was loaded: clips, frames, subjects, and annotated apexes."""
+    names, times = data.names, data.times
     span = times.offset - times.onset
-    known = times.apex >= 0
-    place = (times.apex - times.onset)[known] / span[known]
-    lines = [
+    annotated = times.apex >= 0
+    place = (times.apex - times.onset)[annotated] / span[annotated]
+    line = (
         f'data: {len(names.clips)} clips of {len(names.subjects)} subjects from '
-        f'{", ".join(names.datasets)}, '
-        f'{len(samples.clip)} frames ({loaded.labels} labels); {span.mean():.0f} frames from '
-        'onset to offset in the mean; '
-        f'{known.sum()} apexes annotated, at {place.mean():.3f} of the clip in the mean (sd '
+        f'{", ".join(names.datasets)}, {len(data.samples.clip)} frames ({data.labels} labels); '
+        f'{span.mean():.0f} frames from onset to offset in the mean; '
+        f'{annotated.sum()} apexes annotated, at {place.mean():.3f} of the clip in the mean (sd '
         f'{place.std():.3f})'
-    ]
-    return '\n'.join([*lines, *loading.reasons(loaded.dropped)])
+    )
+    return '\n'.join([line, *loading.reasons(data.dropped)])
 
 
 def _unusable(record):
@@ -125,48 +126,56 @@ def _unusable(record):
     return ''
 
 
-def inside(record):
-    """(frame numbers int[T], flows [T, H, W, 2]) of a record from onset (no flow) to offset."""
-    kept = (record['flow_frames'] > record['onset']) & (record['flow_frames'] <= record['offset'])
+def inside(record: Record) -> tuple[np.ndarray, np.ndarray]:
+    """Return the frames of a clip from onset to offset.
+
+    Returns:
+        Their numbers int[T], and their flow [T, H, W, 2], which is 0 at the onset.
+    """
+    frames = record['flow_frames']
+    kept = (frames > record['onset']) & (frames <= record['offset'])
     flows = np.asarray(record['flows'])[kept]
-    numbers = np.concatenate([[record['onset']], np.asarray(record['flow_frames'])[kept]])
-    return numbers, np.concatenate([np.zeros((1, *record['flows'].shape[1:]), flows.dtype), flows])
+    numbers = np.concatenate([[record['onset']], np.asarray(frames)[kept]])
+    still = np.zeros((1, *record['flows'].shape[1:]), flows.dtype)
+    return numbers, np.concatenate([still, flows])
 
 
-def _frames(records, times, own, size, settings):
+def _samples(records, times, ids, size, settings):
+    """A row for each frame of each clip."""
     images, targets, numbers = [], [], []
     for record, apex in zip(records, times.apex, strict=True):
-        number, flows = inside(record)
-        same = flows.shape[1:3] == (size, size)
-        images.append(
-            flows
-            if same
-            else np.stack([pictures.resize(one, size) for one in flows]).astype(np.float16)
-        )
-        numbers.append(number)
-        targets.append(
-            np.full(len(number), np.nan, np.float32)
-            if apex < 0
-            else decoders.continuous(
-                number,
-                record['onset'],
-                apex,
-                record['offset'],
-                label=settings.label,
-                steepness=settings.steepness,
-                sigma=settings.sigma,
-            )
-        )
-    clip = np.repeat(np.arange(len(records), dtype=np.int32), [len(number) for number in numbers])
-    count = len(clip)
+        frames, flows = inside(record)
+        if flows.shape[1:3] != (size, size):
+            resized = [input_images.resize(flow, size) for flow in flows]
+            flows = np.stack(resized).astype(np.float16)
+        images.append(flows)
+        numbers.append(frames)
+        targets.append(_target(record, frames, apex, settings))
+    lengths = [len(frames) for frames in numbers]
+    clip = np.repeat(np.arange(len(records), dtype=np.int32), lengths)
     return Samples(
         image=np.concatenate(images),
-        label=np.zeros(count, np.int32),
-        subject=own['subject'][clip],
-        dataset=own['dataset'][clip],
+        label=np.zeros(len(clip), np.int32),
+        subject=ids['subject'][clip],
+        dataset=ids['dataset'][clip],
         clip=clip,
         extras={
             'frame': np.concatenate(numbers).astype(np.int32),
             'target': np.concatenate(targets).astype(np.float32),
         },
+    )
+
+
+def _target(record, frames, apex, settings):
+    """What spotting regresses at each frame; NaN where the apex is unknown."""
+    if apex < 0:
+        return np.full(len(frames), np.nan, np.float32)
+    return decoders.continuous(
+        frames,
+        record['onset'],
+        apex,
+        record['offset'],
+        label=settings.label,
+        steepness=settings.steepness,
+        sigma=settings.sigma,
     )

@@ -1,5 +1,4 @@
-"""Held-out outputs of a spotter -> an answer a clip by every decision, errors in frames and ms, and
-what they gain (numpy only).
+"""From held-out outputs of a spotter to apexes by every decoder, and their errors (numpy only).
 
 The middle of the clip, and the one fraction that fits a fold's training clips best, always stand
 beside the spotter: the middle alone is nearer than the published one (8.39 frames on CASME II
@@ -18,198 +17,214 @@ from mer_jax.runfiles.apexes import ApexRow, ApexTable
 from mer_jax.runfiles.predictions import FrameRow, FrameTable
 from mer_jax.settings import sections
 from mer_jax.spotting import decoders
-from mer_jax.types import Array
+from mer_jax.types import Folds, Names, Predictions, Samples, Timing
 
 
-class Answers(NamedTuple):
-    """One row for every clip that a run held out (M), seed after seed, then fold after fold."""
+class Decoded(NamedTuple):
+    """A row for every clip that a run held out (M), seed after seed, then fold after fold."""
 
-    clip: Array  # int32[M], index into Names.clips
-    fold: Array  # int32[M]
-    seed: Array  # int32[M]
-    # bool[M]: the clip's subject is left out in that fold (else the clip cannot train and every
-    # fold answers)
-    own: Array
-    frame: dict  # decision -> int32[M], the number of the frame
-    curve: list  # (frame numbers [T], outputs [T]) of each row
+    clip: np.ndarray  # int32[M], index into Names.clips
+    fold: np.ndarray  # int32[M]
+    seed: np.ndarray  # int32[M]
+    # bool[M]: whether the clip's subject is left out in that fold; else the clip cannot train, and
+    # every fold predicts its apex
+    left_out: np.ndarray
+    frame: dict[str, np.ndarray]  # decoder -> int32[M], the number of the frame
+    curve: list[tuple[np.ndarray, np.ndarray]]  # frame numbers [T] and outputs [T] of each row
 
 
-def answers(predictions, folds, samples, timing, settings: sections.Spotting) -> Answers:
-    """What a spotter and the two simple ways answer for every clip that is held out.
+class _Place(NamedTuple):
+    """Where apexes lie in the training clips of a run, from 0, the onset, to 1, the offset."""
 
-    predictions: rows of `held_out.predictions`, one a frame, output [R, 1]; settings: of section
-    spotting. UserError where an output is not finite.
+    fraction: float  # that fits the clips best
+    mean: float
+    deviation: float
+
+
+def decode(
+    predictions: Predictions,
+    folds: Folds,
+    samples: Samples,
+    timing: Timing,
+    settings: sections.Spotting,
+) -> Decoded:
+    """Find the apex of every held-out clip, by each decoder.
+
+    Args:
+        predictions: a row for each frame, output [R, 1].
+        folds: all runs.
+        samples: all rows.
+        timing: of the clips.
+        settings: of section spotting.
+
+    Raises:
+        UserError: an output is not finite.
     """
-    label = {
-        'label': settings.label,
-        'steepness': settings.steepness,
-        'sigma': settings.sigma,
-    }
+    _refuse_diverged(predictions)
+    keys = np.stack([predictions.seed, predictions.fold, predictions.clip], 1)
+    groups, group_of_row = np.unique(keys, axis=0, return_inverse=True)
+    seed, fold, clip = groups.T.reshape(3, -1)
+    curves_of_groups = _curves(predictions, group_of_row.ravel(), len(groups))
+    onset, offset = timing.onset[clip], timing.offset[clip]
+    place_of_run = _places(folds, samples, timing)
+    places = [place_of_run[run] for run in zip(seed.tolist(), fold.tolist(), strict=True)]
+    fraction = np.array([place.fraction for place in places])
+    frame = {name: [] for name in ('max', 'sw_max', 'template')}
+    for (numbers, values), first, last, place in zip(
+        curves_of_groups, onset, offset, places, strict=True
+    ):
+        frame['max'].append(numbers[decoders.largest(values)])
+        frame['sw_max'].append(numbers[decoders.window(values, width=settings.window)])
+        apex = decoders.template(
+            numbers,
+            values,
+            onset=first,
+            offset=last,
+            width=settings.window,
+            prior=[place.mean, place.deviation],
+            label=settings.label,
+            steepness=settings.steepness,
+            sigma=settings.sigma,
+        )
+        frame['template'].append(apex)
+    frame['midpoint'] = apexes.middle(onset, offset)
+    frame['fraction'] = onset + np.round(fraction * (offset - onset))
+    subject = _subjects_of_clips(predictions, len(timing.apex))[clip]
+    subject_trains = _is_trained(folds, samples, seed, fold, subject)
+    return Decoded(
+        clip=clip,
+        fold=fold,
+        seed=seed,
+        left_out=~(subject_trains & (timing.apex[clip] < 0)),
+        frame={name: np.asarray(frames).astype(np.int32) for name, frames in frame.items()},
+        curve=curves_of_groups,
+    )
+
+
+def _refuse_diverged(predictions):
     finite = np.isfinite(predictions.output).all(-1)
     if not finite.all():
         row = np.argmin(finite)
         raise UserError(
             f'fold {predictions.fold[row]}, seed {predictions.seed[row]}: outputs are not '
-            'finite, so training '
-            'diverged; a smaller learning rate may help'
+            'finite, so training diverged; a smaller learning rate may help'
         )
-    keys = np.stack([predictions.seed, predictions.fold, predictions.clip], 1)
-    groups, of_row = np.unique(keys, axis=0, return_inverse=True)
-    order = np.lexsort((predictions.frame, of_row.ravel()))
-    places = (
-        np.split(order, np.cumsum(np.bincount(of_row.ravel(), minlength=len(groups)))[:-1])
-        if len(groups)
-        else []
-    )
-    seed, fold, clip = groups.T.reshape(3, -1)
-    onset, offset = timing.onset[clip], timing.offset[clip]
-    curve = [(predictions.frame[place], predictions.output[place, 0]) for place in places]
-    fits = _fits(folds, samples, timing)
-    fitted = [fits[key] for key in zip(seed.tolist(), fold.tolist(), strict=True)]
-    made = {
-        'max': [number[decoders.largest(value)] for number, value in curve],
-        'sw_max': [
-            number[decoders.window(value, width=settings.window)] for number, value in curve
-        ],
-        'template': [
-            decoders.template(
-                number, value, onset=first, offset=last, width=settings.window, prior=prior, **label
-            )
-            for (number, value), first, last, (_, *prior) in zip(
-                curve, onset, offset, fitted, strict=True
-            )
-        ],
-    }
-    fraction = np.array([one[0] for one in fitted])
-    made |= {
-        'midpoint': apexes.middle(onset, offset),
-        'fraction': onset + np.round(fraction * (offset - onset)),
-    }
-    return Answers(
-        clip,
-        fold,
-        seed,
-        ~_trained(folds, samples, seed, fold, clip, predictions, timing),
-        {name: np.asarray(frames).astype(np.int32) for name, frames in made.items()},
-        curve,
-    )
 
 
-def _fits(folds, samples, timing):
-    """{(seed, fold): (best fraction, mean and standard deviation of the apex's place)} of that
-    run's training clips.
-    """
-    found = {}
-    for seed, fold, index, mask in zip(
-        folds.seed, folds.fold, folds.train.index, folds.train.mask, strict=True
-    ):
-        clip = np.unique(samples.clip[index[mask > 0]])
+def _curves(predictions, group_of_row, groups):
+    """(frame numbers, outputs) of each group of rows, in order of frame."""
+    if not groups:
+        return []
+    order = np.lexsort((predictions.frame, group_of_row))
+    ends = np.cumsum(np.bincount(group_of_row, minlength=groups))
+    curves_of_groups = []
+    for rows in np.split(order, ends[:-1]):
+        curves_of_groups.append((predictions.frame[rows], predictions.output[rows, 0]))
+    return curves_of_groups
+
+
+def _places(folds, samples, timing):
+    """{(seed, fold): the _Place of apexes in the training clips of that run}."""
+    places = {}
+    for run, key in enumerate(zip(folds.seed.tolist(), folds.fold.tolist(), strict=True)):
+        rows = folds.train.index[run][folds.train.mask[run] > 0]
+        clip = np.unique(samples.clip[rows])
         onset, apex, offset = timing.onset[clip], timing.apex[clip], timing.offset[clip]
         place = (apex - onset) / (offset - onset)
-        found[int(seed), int(fold)] = (
-            decoders.fitted_fraction(onset, apex, offset),
-            place.mean(),
-            max(place.std(), 0.02),
-        )
-    return found
+        fraction = decoders.fitted_fraction(onset, apex, offset)
+        places[key] = _Place(fraction, place.mean(), max(place.std(), 0.02))
+    return places
 
 
-def score(found: Answers, timing, names, clip_subject, clip_dataset) -> dict:
-    """{decision: mae, interval, sd, mae_ms, interval_ms, per_dataset, against} of clips whose apex
-    is known; {} of none.
+def _subjects_of_clips(predictions, clips):
+    subject = np.full(clips, -1)
+    subject[predictions.clip] = predictions.subject
+    return subject
 
-    clip_subject, clip_dataset: int[clips]. Intervals: bootstrap over subjects; against: {midpoint,
-    fraction: difference (negative: better), interval, p}, paired by subject (see paired.means).
+
+def _is_trained(folds, samples, seed, fold, subject):
+    """bool[M]: whether clips of the subject train in the run, given by its seed and fold."""
+    subjects_of_run = {}
+    for run, key in enumerate(zip(folds.seed.tolist(), folds.fold.tolist(), strict=True)):
+        rows = folds.train.index[run][folds.train.mask[run] > 0]
+        subjects_of_run[key] = set(samples.subject[rows].tolist())
+    runs = zip(seed.tolist(), fold.tolist(), subject.tolist(), strict=True)
+    return np.array([number in subjects_of_run[s, f] for s, f, number in runs], bool)
+
+
+def score(
+    decoded: Decoded,
+    timing: Timing,
+    names: Names,
+    clip_subject: np.ndarray,
+    clip_dataset: np.ndarray,
+) -> dict[str, dict]:
+    """Score each decoder on the clips whose apex is annotated.
+
+    Args:
+        decoded: apexes of the held-out clips.
+        timing: of the clips.
+        names: of the data sets.
+        clip_subject: int[clips], subject of each clip.
+        clip_dataset: int[clips], data set of each clip.
+
+    Returns:
+        {decoder: block}, {} where no apex is annotated. mae and interval: mean absolute error in
+        frames and its interval by bootstrap over subjects; mae_ms and interval_ms: the same in
+        milliseconds; sd: over seeds; per_dataset; against: for 'midpoint' and 'fraction' the
+        difference (negative: better), interval and p, paired by subject.
     """
-    known = found.own & (timing.apex[found.clip] >= 0)
-    seeds, clips = np.unique(found.seed[known]), np.unique(found.clip[known])
+    scored = decoded.left_out & (timing.apex[decoded.clip] >= 0)
+    clips = np.unique(decoded.clip[scored])
     if not len(clips):
         return {}
-    fps = timing.fps[clips]
-    subject, dataset = clip_subject[clips], clip_dataset[clips]
-    error = {
-        name: _errors(found, frames, known, seeds, clips, timing)
-        for name, frames in found.frame.items()
+    subject, dataset, fps = clip_subject[clips], clip_dataset[clips], timing.fps[clips]
+    errors = {
+        name: _errors(decoded, frames, scored, clips, timing)
+        for name, frames in decoded.frame.items()
     }
+    means = {name: error.mean(0) for name, error in errors.items()}
     blocks = {}
-    for name, each in error.items():
-        mean = each.mean(0)
+    for name, error in errors.items():
+        of_seeds = error.mean(1)
         blocks[name] = {
-            **_block(mean, subject, fps),
-            'sd': float(each.mean(1).std(ddof=1)) if len(seeds) > 1 else None,
-            'per_dataset': {
-                names.datasets[d]: {
-                    'clips': int(np.sum(dataset == d)),
-                    **_block(mean[dataset == d], subject[dataset == d], fps[dataset == d]),
-                }
-                for d in np.unique(dataset)
-            },
-            'against': {
-                simple: paired.means(error[simple].mean(0), mean, subject)
-                for simple in BLIND
-                if simple != name
-            },
+            **_block(means[name], subject, fps),
+            'sd': float(of_seeds.std(ddof=1)) if len(of_seeds) > 1 else None,
+            'per_dataset': _per_dataset(means[name], subject, dataset, fps, names),
+            'against': _against(name, means, subject),
         }
     return blocks
 
 
-def curves(found: Answers, names, clip_subject, clip_dataset) -> FrameTable:
-    """The output of the spotter at every frame of every held-out clip."""
-    rows = []
-    for clip, fold, seed, (frames, outputs) in zip(
-        found.clip, found.fold, found.seed, found.curve, strict=True
-    ):
-        subject = names.subjects[clip_subject[clip]]
-        dataset = names.datasets[clip_dataset[clip]]
-        for frame, output in zip(frames, outputs, strict=True):
-            row = FrameRow(
-                clip=names.clips[clip],
-                subject=subject,
-                dataset=dataset,
-                fold=int(fold),
-                seed=int(seed),
-                frame=int(frame),
-                output=float(output),
-            )
-            rows.append(row)
-    return FrameTable(tuple(rows))
+def _errors(decoded, frames, scored, clips, timing):
+    """float64[seeds, clips]: frames between the predicted and the annotated apex."""
+    seeds, seed = np.unique(decoded.seed[scored], return_inverse=True)
+    clip = decoded.clip[scored]
+    errors = np.full((len(seeds), len(clips)), np.nan)
+    errors[seed, np.searchsorted(clips, clip)] = np.abs(frames[scored] - timing.apex[clip])
+    return errors
 
 
-def table(found: Answers, timing, names, titles, clip_subject, clip_dataset) -> ApexTable:
-    """Who answers what for which clip, the frame numbers of the clip beside it."""
-    rows = []
-    for row, (clip, fold, seed, own) in enumerate(
-        zip(found.clip, found.fold, found.seed, found.own, strict=True)
-    ):
-        apex = int(timing.apex[clip])
-        rows.append(
-            ApexRow(
-                clip=names.clips[clip],
-                subject=names.subjects[clip_subject[clip]],
-                dataset=names.datasets[clip_dataset[clip]],
-                fold=int(fold),
-                title=titles[fold],
-                seed=int(seed),
-                left_out=bool(own),
-                onset=int(timing.onset[clip]),
-                apex=apex if apex >= 0 else None,
-                offset=int(timing.offset[clip]),
-                answers={name: int(frames[row]) for name, frames in found.frame.items()},
-            )
-        )
-    return ApexTable(tuple(found.frame), tuple(rows))
+def _per_dataset(error, subject, dataset, fps, names):
+    blocks = {}
+    for number in np.unique(dataset):
+        rows = dataset == number
+        block = _block(error[rows], subject[rows], fps[rows])
+        blocks[names.datasets[number]] = {'clips': int(np.sum(rows)), **block}
+    return blocks
 
 
-def _errors(found, frames, known, seeds, clips, timing):
-    """float64[seeds, clips]: frames between answer and apex."""
-    off = np.full((len(seeds), len(clips)), np.nan)
-    place = np.searchsorted(seeds, found.seed[known]), np.searchsorted(clips, found.clip[known])
-    off[place] = np.abs(frames[known] - timing.apex[found.clip[known]])
-    return off
+def _against(name, means, subject):
+    """The decoder against those that do not look at the clip."""
+    tests = {}
+    for simple in BLIND:
+        if simple != name:
+            tests[simple] = paired.means(means[simple], means[name], subject)
+    return tests
 
 
 def _block(error, subject, fps):
-    """mae and interval in frames and, where every clip tells its frame rate, in ms."""
+    """mae and interval in frames and, where every clip has its frame rate, in milliseconds."""
     mean, edges = paired.mean(error, subject)
     block = {'mae': mean, 'interval': edges, 'mae_ms': None, 'interval_ms': None}
     if np.all(fps > 0):
@@ -217,21 +232,68 @@ def _block(error, subject, fps):
     return block
 
 
-def _trained(folds, samples, seed, fold, clip, predictions, timing):
-    """bool[M]: whether other clips of that subject train in the run, which then holds the clip out
-    only for want of an apex.
+def curves(
+    decoded: Decoded, names: Names, clip_subject: np.ndarray, clip_dataset: np.ndarray
+) -> FrameTable:
+    """Return the output of the spotter at every frame of every held-out clip.
+
+    Args:
+        decoded: apexes of the held-out clips.
+        names: of clips, subjects and data sets.
+        clip_subject: int[clips], subject of each clip.
+        clip_dataset: int[clips], data set of each clip.
     """
-    subject_of = dict(zip(predictions.clip.tolist(), predictions.subject.tolist(), strict=True))
-    seen = {
-        (int(s), int(f)): set(samples.subject[index[mask > 0]].tolist())
-        for s, f, index, mask in zip(
-            folds.seed, folds.fold, folds.train.index, folds.train.mask, strict=True
+    rows = []
+    for place, clip in enumerate(decoded.clip):
+        subject = names.subjects[clip_subject[clip]]
+        dataset = names.datasets[clip_dataset[clip]]
+        for frame, output in zip(*decoded.curve[place], strict=True):
+            row = FrameRow(
+                clip=names.clips[clip],
+                subject=subject,
+                dataset=dataset,
+                fold=int(decoded.fold[place]),
+                seed=int(decoded.seed[place]),
+                frame=int(frame),
+                output=float(output),
+            )
+            rows.append(row)
+    return FrameTable(tuple(rows))
+
+
+def table(
+    decoded: Decoded,
+    timing: Timing,
+    names: Names,
+    titles: list[str],
+    clip_subject: np.ndarray,
+    clip_dataset: np.ndarray,
+) -> ApexTable:
+    """Return the apex of every held-out clip by each decoder, beside the annotated one.
+
+    Args:
+        decoded: apexes of the held-out clips.
+        timing: of the clips.
+        names: of clips, subjects and data sets.
+        titles: of the folds.
+        clip_subject: int[clips], subject of each clip.
+        clip_dataset: int[clips], data set of each clip.
+    """
+    rows = []
+    for place, clip in enumerate(decoded.clip):
+        fold, apex = int(decoded.fold[place]), int(timing.apex[clip])
+        row = ApexRow(
+            clip=names.clips[clip],
+            subject=names.subjects[clip_subject[clip]],
+            dataset=names.datasets[clip_dataset[clip]],
+            fold=fold,
+            title=titles[fold],
+            seed=int(decoded.seed[place]),
+            left_out=bool(decoded.left_out[place]),
+            onset=int(timing.onset[clip]),
+            apex=apex if apex >= 0 else None,
+            offset=int(timing.offset[clip]),
+            answers={name: int(frames[place]) for name, frames in decoded.frame.items()},
         )
-    }
-    return np.array(
-        [
-            timing.apex[c] < 0 and subject_of[c] in seen[s, f]
-            for s, f, c in zip(seed.tolist(), fold.tolist(), clip.tolist(), strict=True)
-        ],
-        bool,
-    )
+        rows.append(row)
+    return ApexTable(tuple(decoded.frame), tuple(rows))

@@ -1,5 +1,7 @@
-"""Changes of one training sample, drawn anew each time it is seen; the image is [H, W, C] in bytes
-0..255 or in pixels of flow, a clip [T, H, W, 1] in bytes; float32 from here on.
+"""Change a training sample at random each time it is seen.
+
+An image is [H, W, C], in bytes 0..255 or in pixels of flow; a clip is [T, H, W, 1], in bytes.
+Both are float32 from here on.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,12 +16,15 @@ from mer_jax.errors import UserError
 from mer_jax.preprocess.regions import action_unit_region
 from mer_jax.settings import sections
 from mer_jax.training.changes import CHANGES
+from mer_jax.types import Samples
+
+Augmentation = Callable[[jax.Array, Samples, Samples], Samples]
 
 
 def compose(
     settings: sections.Augment, *, names: Sequence[str], channels: Sequence[str], stretched: bool
-) -> Callable | None:
-    """The changes that settings switch on, as one function; None where nothing is on.
+) -> Augmentation | None:
+    """Join the changes that the settings switch on into one function.
 
     Args:
         settings: of section augment.
@@ -28,57 +33,41 @@ def compose(
         stretched: whether the image is in bytes.
 
     Returns:
-        augment(key, sample, donor) -> sample, for samples of Samples without the leading axis.
-        donor: a training row of the same class, changed on its own before a region of it is used.
+        (key, sample, donor) -> sample, for Samples without the leading axis; None where nothing is
+        on. The donor is a training row of the same class, which is changed on its own before a
+        region of it is used.
 
     Raises:
         UserError: vectors are to change that are in bytes.
     """
-    flip, erase, replace = settings.flip, settings.erase, settings.replace
-    rotate, noise, flow_scale = settings.rotate, settings.noise, settings.flow_scale
-    light = {'contrast': settings.contrast, 'brightness': settings.brightness}
     if not any(getattr(settings, change) for change in CHANGES):
         return None
-    # published features under data.input_scaler=standard
-    if stretched and 'gray' not in channels and (rotate or noise or flow_scale):
+    # The published features under data.input_scaler=standard are such bytes.
+    changes_vectors = settings.rotate or settings.noise or settings.flow_scale
+    if stretched and 'gray' not in channels and changes_vectors:
         raise UserError(
             'augment.rotate, noise and flow_scale take flow in pixels, and this data set stores '
             'bytes; allowed: 0'
         )
-    whole = (
-        partial(_video, rotate=rotate, crop=settings.crop, **light)
-        if 'gray' in channels
-        else partial(
-            felt, rotate=rotate, noise=noise, flow_scale=flow_scale, channels=channels, **light
-        )
-    )
-    alone = partial(
-        _alone,
-        flip=flip,
-        erase_share=erase,
-        whole=whole,
-        u=_u_channels(channels),
-        partner=mirrored(names),
+    change_alone = partial(
+        _change_alone,
+        settings=settings,
+        channels=channels,
+        partner=mirrored_units(names),
         stretched=stretched,
     )
-    if not replace:
-        return lambda key, sample, donor: alone(key, sample)
-    halves = np.array(
-        [
-            [action_unit_region(name.lstrip('LR')) == half for name in names]
-            for half in ('eyes', 'mouth')
-        ]
-    )
+    if not settings.replace:
+        return lambda key, sample, donor: change_alone(key, sample)
+    halves = _units_of_halves(names)
 
     def augment(key, sample, donor):
         keys = jax.random.split(key, 3)
-        sample, donor = alone(keys[0], sample), alone(keys[1], donor)
-        return replaced(
+        return replace_region(
             keys[2],
-            sample,
-            donor,
-            share=replace,
-            halves=halves.reshape(2, -1),
+            change_alone(keys[0], sample),
+            change_alone(keys[1], donor),
+            share=settings.replace,
+            halves=halves,
             units=settings.replace_units,
             region=settings.replace_region,
         )
@@ -86,77 +75,116 @@ def compose(
     return augment
 
 
-def _alone(key, sample, *, flip, erase_share, whole, u, partner, stretched):
+def _units_of_halves(names):
+    """bool[2, A]: action units of the eyes, and those of the mouth."""
+    regions = [action_unit_region(name.lstrip('LR')) for name in names]
+    eyes = [region == 'eyes' for region in regions]
+    mouth = [region == 'mouth' for region in regions]
+    return np.array([eyes, mouth]).reshape(2, -1)
+
+
+def _change_alone(key, sample, *, settings, channels, partner, stretched):
+    """All changes but replacing a region, which takes two samples."""
     keys = jax.random.split(key, 4)
-    sample = sample._replace(image=whole(keys[2:], sample.image.astype(jnp.float32)))
-    sample = (
-        flipped(keys[0], sample, share=flip, u=u, partner=partner, stretched=stretched)
-        if flip
-        else sample
-    )
-    if not erase_share:
+    image = sample.image.astype(jnp.float32)
+    if 'gray' in channels:
+        image = _change_video(keys[2:], image, settings)
+    else:
+        image = jitter_flow(keys[2], image, settings=settings, channels=channels)
+    sample = sample._replace(image=image)
+    if settings.flip:
+        u = horizontal_channels(channels)
+        sample = flip(
+            keys[0], sample, share=settings.flip, u=u, partner=partner, stretched=stretched
+        )
+    if not settings.erase:
         return sample
-    return sample._replace(
-        image=erase(keys[1], sample.image, share=erase_share, spread=255.0 if stretched else 1.0)
-    )
+    spread = 255.0 if stretched else 1.0
+    return sample._replace(image=erase(keys[1], sample.image, share=settings.erase, spread=spread))
 
 
-def _video(keys, image, *, rotate, crop, contrast, brightness):
-    image = moved(keys[0], image, rotate=rotate, crop=crop) if rotate or crop else image
-    return (
-        lit(keys[1], image, contrast=contrast, brightness=brightness)
-        if contrast or brightness
-        else image
-    )
-
-
-def felt(keys, image, *, rotate, contrast, brightness, noise, flow_scale, channels):
-    """Key frames in 0..255 and flow in pixels, [H, W, C] of `channels`, as one clip seen and moved
-    a little otherwise.
-
-    The picture is turned by up to `rotate` degrees and the vectors with it; gray frames are `lit`,
-    all alike; flow and strain grow by a factor of 1 - `flow_scale` to 1 +
-    `flow_scale`; noise: its
-    standard deviation in pixels, added to the flow alone.
-    """
-    keys = jax.random.split(keys[0], 4)
-    gray, vector = (
-        np.isin(channels, names) for names in (PHASES['key_frames'], ('u', 'v', 'u2', 'v2'))
-    )
-    if rotate:
-        image = _turned_vectors(
-            image, jnp.deg2rad(jax.random.uniform(keys[0], minval=-rotate, maxval=rotate)), channels
+def _change_video(keys, image, settings):
+    if settings.rotate or settings.crop:
+        image = rotate_and_crop(keys[0], image, angle=settings.rotate, crop=settings.crop)
+    if settings.contrast or settings.brightness:
+        image = jitter_light(
+            keys[1], image, contrast=settings.contrast, brightness=settings.brightness
         )
-    if (contrast or brightness) and gray.any():
-        image = image.at[..., gray].set(
-            lit(keys[1], image[..., gray], contrast=contrast, brightness=brightness)
-        )
-    if flow_scale:
-        image = jnp.where(
-            gray, image, image * (1 + flow_scale * jax.random.uniform(keys[2], minval=-1))
-        )
-    return image + vector * noise * jax.random.normal(keys[3], image.shape) if noise else image
-
-
-def _turned_vectors(image, angle, channels):
-    """`turned` about the middle, and (u, v) of each phase turned by the same angle."""
-    image, (sin, cos) = turned(image, angle, 1.0, (0.0, 0.0)), (jnp.sin(angle), jnp.cos(angle))
-    for names in (('u', 'v'), ('u2', 'v2')):
-        u, v = (image[..., channels.index(name)] if name in channels else 0 for name in names)
-        for name, value in zip(names, (cos * u - sin * v, sin * u + cos * v), strict=True):
-            image = image.at[..., channels.index(name)].set(value) if name in channels else image
     return image
 
 
-def flipped(key, sample, *, share, u, partner, stretched):
-    """With probability `share` the mirror image: u (bool[C]) turns its sign, left and right action
-    units change places.
+def jitter_flow(
+    key: jax.Array, image: jax.Array, *, settings: sections.Augment, channels: Sequence[str]
+) -> jax.Array:
+    """Change key frames and flow together, as if the clip had been recorded differently.
 
-    A u stretched to bytes turns its sign as 255 - u: its own smallest value became 0 and its
-    largest 255.
-    partner: int[A], the column of the mirrored unit.
+    The image is rotated by up to `rotate` degrees, and its vectors with it. Contrast and
+    brightness of gray frames change, for all frames alike. Flow and strain grow by a factor of
+    1 - `flow_scale` to 1 + `flow_scale`. Noise of standard deviation `noise`, in pixels, is added
+    to flow alone.
+
+    Args:
+        key: of the draws.
+        image: [H, W, C]; gray frames in 0..255, flow in pixels.
+        settings: how much each changes.
+        channels: names of the C channels.
     """
-    image = sample.image[..., ::-1, :]  # of a clip every frame
+    keys = jax.random.split(key, 4)
+    gray = np.isin(channels, PHASES['key_frames'])
+    vector = np.isin(channels, ('u', 'v', 'u2', 'v2'))
+    if settings.rotate:
+        degrees = jax.random.uniform(keys[0], minval=-settings.rotate, maxval=settings.rotate)
+        image = _rotate_flow(image, jnp.deg2rad(degrees), channels)
+    if (settings.contrast or settings.brightness) and gray.any():
+        frames = jitter_light(
+            keys[1], image[..., gray], contrast=settings.contrast, brightness=settings.brightness
+        )
+        image = image.at[..., gray].set(frames)
+    if settings.flow_scale:
+        factor = 1 + settings.flow_scale * jax.random.uniform(keys[2], minval=-1)
+        image = jnp.where(gray, image, image * factor)
+    if settings.noise:
+        image = image + vector * settings.noise * jax.random.normal(keys[3], image.shape)
+    return image
+
+
+def _rotate_flow(image, angle, channels):
+    """`rotate` about the middle, and (u, v) of each phase by the same angle."""
+    image = rotate(image, angle, 1.0, (0.0, 0.0))
+    sin, cos = jnp.sin(angle), jnp.cos(angle)
+    for names in (('u', 'v'), ('u2', 'v2')):
+        u, v = (image[..., channels.index(name)] if name in channels else 0 for name in names)
+        rotated = (cos * u - sin * v, sin * u + cos * v)
+        for name, value in zip(names, rotated, strict=True):
+            if name in channels:
+                image = image.at[..., channels.index(name)].set(value)
+    return image
+
+
+def flip(
+    key: jax.Array,
+    sample: Samples,
+    *,
+    share: float,
+    u: np.ndarray,
+    partner: np.ndarray,
+    stretched: bool,
+) -> Samples:
+    """Mirror a sample with probability `share`.
+
+    The sign of horizontal motion turns, and left and right action units change places. A u that
+    was stretched to bytes turns its sign as 255 - u: its smallest value became 0 and its largest
+    255.
+
+    Args:
+        key: of the draw.
+        sample: with an image [H, W, C], or a clip, of which every frame is mirrored.
+        share: probability.
+        u: bool[C], channels of horizontal motion.
+        partner: int[A], column of the mirror image of each action unit.
+        stretched: whether the image is in bytes.
+    """
+    image = sample.image[..., ::-1, :]
     image = jnp.where(u, 255 - image if stretched else -image, image)
     changed = sample._replace(image=image)
     if 'action_units' in sample.extras:
@@ -164,100 +192,163 @@ def flipped(key, sample, *, share, u, partner, stretched):
     return _either(key, share, changed, sample)
 
 
-def mirrored(names):
-    """int[A]: for each action unit the column of its mirror image: 'L12' and 'R12' are each
-    other's, '12' its own.
+def mirrored_units(names: Sequence[str]) -> np.ndarray:
+    """Return the column of the mirror image of each action unit, int[A].
+
+    'L12' and 'R12' mirror each other, '12' mirrors itself, and so does a unit without a partner.
     """
-    names, swap = list(names), str.maketrans('LR', 'RL')
-    other = [name.translate(swap) for name in names]
-    return np.array(
-        [names.index(name) if name in names else i for i, name in enumerate(other)], int
-    )
+    names = list(names)
+    swap = str.maketrans('LR', 'RL')
+    columns = []
+    for column, name in enumerate(names):
+        mirrored = name.translate(swap)
+        columns.append(names.index(mirrored) if mirrored in names else column)
+    return np.array(columns, int)
 
 
-def moved(key, image, *, rotate, crop):
-    """image [..., H, W, C], every frame alike, turned by up to `rotate` degrees either way, and of
-    it a window whose sides are 1 - `crop` to 1 of the whole, anywhere, at the size of the whole;
-    what lies outside is 0 (Irawan et al. 2024).
+def rotate_and_crop(key: jax.Array, image: jax.Array, *, angle: float, crop: float) -> jax.Array:
+    """Rotate and crop an image at random (Irawan et al. 2024).
+
+    It is rotated by up to `angle` degrees either way. A window of it, anywhere, whose sides are
+    1 - `crop` to 1 of the whole, is enlarged to the size of the whole. What lies outside is 0.
+
+    Args:
+        key: of the draws.
+        image: [..., H, W, C]; all frames change alike.
+        angle: in degrees.
+        crop: share of the side.
     """
     keys = jax.random.split(key, 3)
-    angle = jnp.deg2rad(jax.random.uniform(keys[0], minval=-rotate, maxval=rotate))
+    radians = jnp.deg2rad(jax.random.uniform(keys[0], minval=-angle, maxval=angle))
     side = 1 - crop * jax.random.uniform(keys[1])
     corner = (1 - side) * jax.random.uniform(keys[2], (2,))
-    return turned(image, angle, side, corner)
+    return rotate(image, radians, side, corner)
 
 
-def turned(image, angle, side, corner):
-    """The window of image [..., H, W, C] with `corner` (top, left) and `side`, shares of the whole,
-    turned by `angle` radians about the middle of the image; bilinear.
+def rotate(
+    image: jax.Array,
+    angle: float | jax.Array,
+    side: float | jax.Array,
+    corner: tuple[float, float] | jax.Array,
+) -> jax.Array:
+    """Rotate a window of an image about the middle of the image; bilinear.
+
+    Args:
+        image: [..., H, W, C].
+        angle: in radians.
+        side: of the window, as a share of the whole.
+        corner: of the window (top, left), as shares of the whole.
+
+    Returns:
+        The window, at the size of the whole.
     """
-    height, width = size = image.shape[-3:-1]
+    size = image.shape[-3:-1]
+    height, width = size
     down, right = (
         n * (side * (jnp.arange(n) + 0.5) / n + start - 0.5)
         for n, start in zip(size, corner, strict=True)
     )
     y = height / 2 - 0.5 + jnp.cos(angle) * down[:, None] - jnp.sin(angle) * right
     x = width / 2 - 0.5 + jnp.sin(angle) * down[:, None] + jnp.cos(angle) * right
-    pictures = jnp.moveaxis(image, -1, -3).reshape(-1, *size)
-    found = jax.vmap(lambda one: jax.scipy.ndimage.map_coordinates(one, [y, x], order=1))(pictures)
-    return jnp.moveaxis(found.reshape(*image.shape[:-3], -1, *size), -3, -1)
+    planes = jnp.moveaxis(image, -1, -3).reshape(-1, *size)
+
+    def sample_plane(plane):
+        return jax.scipy.ndimage.map_coordinates(plane, [y, x], order=1)
+
+    rotated = jax.vmap(sample_plane)(planes).reshape(*image.shape[:-3], -1, *size)
+    return jnp.moveaxis(rotated, -3, -1)
 
 
-def lit(key, image, *, contrast, brightness):
-    """image in 0..255 times 1 - `brightness` to 1 + `brightness`, and its distance from its mean
-    times 1 - `contrast` to 1 + `contrast`, cut to 0..255; what a mask made black stays black and
-    has no part in the mean.
+def jitter_light(
+    key: jax.Array, image: jax.Array, *, contrast: float, brightness: float
+) -> jax.Array:
+    """Change brightness and contrast at random.
+
+    The image is multiplied by 1 - `brightness` to 1 + `brightness`, and its distance from its mean
+    by 1 - `contrast` to 1 + `contrast`. What a mask made black stays black and does not count in
+    the mean.
+
+    Args:
+        key: of the draws.
+        image: in 0..255; the result is cut to that range.
+        contrast: 0 to 1.
+        brightness: 0 to 1.
     """
     keys = jax.random.split(key)
-    seen = image > 0
+    visible = image > 0
     image = image * (1 + brightness * jax.random.uniform(keys[0], minval=-1))
-    mean = image.sum() / jnp.maximum(seen.sum(), 1)
+    mean = image.sum() / jnp.maximum(visible.sum(), 1)
     image = mean + (image - mean) * (1 + contrast * jax.random.uniform(keys[1], minval=-1))
-    return jnp.where(seen, jnp.clip(image, 0, 255), 0)
+    return jnp.where(visible, jnp.clip(image, 0, 255), 0)
 
 
-def erase(key, image, *, share, spread, area=(0.02, 1 / 3), ratio=(0.3, 3.3), tries=10):
-    """With probability `share` a rectangle of the image [H, W, C] becomes Gaussian noise of
-    standard deviation `spread`.
+def erase(
+    key: jax.Array,
+    image: jax.Array,
+    *,
+    share: float,
+    spread: float,
+    area: tuple[float, float] = (0.02, 1 / 3),
+    ratio: tuple[float, float] = (0.3, 3.3),
+    tries: int = 10,
+) -> jax.Array:
+    """Fill a rectangle with Gaussian noise, with probability `share`.
 
-    As RandomErasing of torchvision with value='random' (Zhong et al. 2020): the first of ten
-    rectangles, of an area and a ratio of sides (drawn evenly on a log scale) in these ranges, that
-    fits the image; none where none does.
+    As RandomErasing of torchvision with value='random' (Zhong et al. 2020): the first rectangle
+    of those tried that fits the image; none where none fits.
+
+    Args:
+        key: of the draws.
+        image: [H, W, C].
+        share: probability.
+        spread: standard deviation of the noise.
+        area: least and largest area, as a share of the image.
+        ratio: least and largest ratio of the sides; drawn evenly on a log scale.
+        tries: rectangles that are tried.
     """
     height, width, _ = image.shape
     keys = jax.random.split(key, 5)
     target = height * width * jax.random.uniform(keys[0], (tries,), minval=area[0], maxval=area[1])
-    aspect = jnp.exp(
-        jax.random.uniform(keys[1], (tries,), minval=np.log(ratio[0]), maxval=np.log(ratio[1]))
-    )
-    tall, wide = jnp.round(jnp.sqrt(target * aspect)), jnp.round(jnp.sqrt(target / aspect))
+    low, high = np.log(ratio[0]), np.log(ratio[1])
+    aspect = jnp.exp(jax.random.uniform(keys[1], (tries,), minval=low, maxval=high))
+    tall = jnp.round(jnp.sqrt(target * aspect))
+    wide = jnp.round(jnp.sqrt(target / aspect))
     fits = (tall < height) & (wide < width)
     first = jnp.argmax(fits)
-    corner = jnp.floor(
-        jax.random.uniform(keys[2], (2,))
-        * jnp.stack([height - tall[first] + 1, width - wide[first] + 1])
-    )
+    room = jnp.stack([height - tall[first] + 1, width - wide[first] + 1])
+    top, left = jnp.floor(jax.random.uniform(keys[2], (2,)) * room)
     rows, columns = jnp.arange(height)[:, None], jnp.arange(width)
-    inside = (
-        (rows >= corner[0])
-        & (rows < corner[0] + tall[first])
-        & (columns >= corner[1])
-        & (columns < corner[1] + wide[first])
-    )
-    chosen = jax.random.bernoulli(keys[3], share) & fits.any()
-    return jnp.where(
-        (inside & chosen)[..., None], spread * jax.random.normal(keys[4], image.shape), image
-    )
+    inside_rows = (rows >= top) & (rows < top + tall[first])
+    inside_columns = (columns >= left) & (columns < left + wide[first])
+    inside = inside_rows & inside_columns
+    erased = jax.random.bernoulli(keys[3], share) & fits.any()
+    noise = spread * jax.random.normal(keys[4], image.shape)
+    return jnp.where((inside & erased)[..., None], noise, image)
 
 
-def replaced(key, sample, donor, *, share, halves, units, region):
-    """Region Replacing (Ruan et al. 2022, 3.2): with probability `share` the mouth, the lower half,
-    is that of the donor.
+def replace_region(
+    key: jax.Array,
+    sample: Samples,
+    donor: Samples,
+    *,
+    share: float,
+    halves: np.ndarray,
+    units: str,
+    region: str,
+) -> Samples:
+    """Take one half of the face from a donor, with probability `share`.
 
-    halves: bool[2, A], units of the eyes and of the mouth. units: 'image' (eyes of the sample,
-    mouth of the donor, head
-    movements of the sample: what the image shows) or 'union' (all of both, as released). region
-    'either' replaces eyes or mouth, as likely.
+    Region Replacing (Ruan et al. 2022, 3.2).
+
+    Args:
+        key: of the draws.
+        sample: whose other half stays.
+        donor: of the same class.
+        share: probability.
+        halves: bool[2, A], action units of the eyes and of the mouth.
+        units: 'image': what the image shows, which is the donor's units of the half and all others
+            of the sample, head movements included. 'union': all of both, as released.
+        region: 'mouth', the lower half, or 'either', eyes or mouth as likely.
     """
     keys = jax.random.split(key)
     eyes = jax.random.bernoulli(keys[1]) if region == 'either' else jnp.array(False)
@@ -265,27 +356,30 @@ def replaced(key, sample, donor, *, share, halves, units, region):
     image = jnp.where(lower != eyes, donor.image, sample.image)
     from_donor = jnp.where(eyes, halves[0], halves[1])
     present, donated = sample.extras['action_units'], donor.extras['action_units']
-    shown = jnp.where(from_donor, donated, present)
-    both = jnp.maximum(present, donated)
-    source = jnp.where(
-        jnp.array([False, True]) != eyes, donor.extras['half_source'], sample.extras['half_source']
+    if units == 'image':
+        action_units = jnp.where(from_donor, donated, present)
+    else:
+        action_units = jnp.maximum(present, donated)
+    half_of_donor = jnp.array([False, True]) != eyes  # (upper, lower)
+    half_source = jnp.where(
+        half_of_donor, donor.extras['half_source'], sample.extras['half_source']
     )
-    changed = sample._replace(image=image).with_extras(
-        action_units=shown if units == 'image' else both, half_source=source
-    )
+    changed = sample._replace(image=image)
+    changed = changed.with_extras(action_units=action_units, half_source=half_source)
     return _either(keys[0], share, changed, sample)
 
 
-def with_half_source(samples):
-    """Samples whose extras say of each half of an image which row it shows: at first its own."""
+def with_half_source(samples: Samples) -> Samples:
+    """Add to each row which rows its upper and its lower half show: at first the row itself."""
     rows = np.arange(len(samples.label), dtype=np.int32)
     return samples.with_extras(half_source=np.repeat(rows[:, None], 2, axis=1))
+
+
+def horizontal_channels(channels: Sequence[str]) -> np.ndarray:
+    """Return which channels turn their sign in a mirror, bool[C]."""
+    return np.array([channel in ACROSS for channel in channels])
 
 
 def _either(key, share, changed, sample):
     chosen = jax.random.bernoulli(key, share)
     return jax.tree.map(lambda a, b: jnp.where(chosen, a, b), changed, sample)
-
-
-def _u_channels(channels):
-    return np.array([channel in ACROSS for channel in channels])

@@ -1,38 +1,77 @@
 """Weights of the classes in the loss, counted among the fold's training rows only."""
 
+import jax
 import jax.numpy as jnp
 
 from mer_jax.training import batches
-from mer_jax.types import Rows
+from mer_jax.types import Rows, Samples, TrainRows
 
-# How often a class stands among n rows of K classes decides its weight: c its count, most that of
-# the largest class.
+
+def _uniform(counts):
+    return jnp.ones_like(counts)
+
+
+def _by_largest(counts):
+    """Ruan et al. 2022, Eq. 6."""
+    return counts.max() / counts
+
+
+def _by_total(counts):
+    """Irawan et al. 2024, Eq. 1."""
+    return counts.sum() / counts
+
+
+def _balanced(counts):
+    """As in scikit-learn: the mean weight over the rows is 1."""
+    return counts.sum() / (jnp.sum(counts > 0) * counts)
+
+
+# From the number of rows of each class, float32[K], to its weight.
 CLASS_WEIGHTS = {
-    'none': lambda counts: jnp.ones_like(counts),
-    'max': lambda counts: counts.max() / counts,  # Ruan et al. 2022, Eq. 6
-    'total': lambda counts: counts.sum() / counts,  # Irawan et al. 2024, Eq. 1
-    # scikit-learn; mean weight 1 over the rows
-    'balanced': lambda counts: counts.sum() / (jnp.sum(counts > 0) * counts),
+    'none': _uniform,
+    'max': _by_largest,
+    'total': _by_total,
+    'balanced': _balanced,
 }
 
 
-def class_weight(label, rows, *, classes, formula):
-    """float32[K]: the weight of each class by a formula of CLASS_WEIGHTS; a class without training
-    rows gets 0.
+def class_weight(
+    label: jax.Array, rows: Rows | TrainRows, *, classes: int, formula: str
+) -> jax.Array:
+    """Return the weight of each class in the loss.
 
-    label int32[N] of all samples; rows: of this fold, padding counts nothing.
+    Args:
+        label: int32[N] of all samples.
+        rows: of this fold; padding does not count.
+        classes: K.
+        formula: of CLASS_WEIGHTS.
+
+    Returns:
+        float32[K]; 0 for a class without training rows.
     """
     counts = jnp.zeros(classes).at[label[rows.index]].add(rows.mask)
     return jnp.where(counts > 0, CLASS_WEIGHTS[formula](counts), 0)
 
 
-def fit(samples, rows, *, classes, formula, scope='fold'):
-    """{'class_weight': float32[K]} of all rows that the fold trains on, {} for the formula 'none'.
+def fit_class_weight(
+    samples: Samples, rows: TrainRows, *, classes: int, formula: str, scope: str = 'fold'
+) -> dict[str, jax.Array]:
+    """Return the class weights of a fold, as a learner keeps them in its state.
 
-    rows: TrainRows. scope 'all' counts every row there is, the tested ones included: a leak.
+    Args:
+        samples: all rows.
+        rows: that the fold trains on.
+        classes: K.
+        formula: of CLASS_WEIGHTS.
+        scope: 'fold', or 'all', which counts every row, the tested ones included: a leak.
+
+    Returns:
+        {'class_weight': float32[K]}; {} for the formula 'none'.
     """
     if formula == 'none':
         return {}
     label = batches.labels(samples, rows)
-    rows = Rows(jnp.arange(len(label)), jnp.ones(len(label))) if scope == 'all' else rows
-    return {'class_weight': class_weight(label, rows, classes=classes, formula=formula)}
+    counted = rows
+    if scope == 'all':
+        counted = Rows(jnp.arange(len(label)), jnp.ones(len(label)))
+    return {'class_weight': class_weight(label, counted, classes=classes, formula=formula)}

@@ -1,4 +1,4 @@
-"""Which changes of a training row are made for which input; the changes stand in augment.py."""
+"""Which changes of a training row make sense for which input; augment.py makes them."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ CHANGES = (
 
 
 def augmentable(channels: Sequence[str], clip_normalise: bool) -> tuple[str, ...]:
-    """Those of CHANGES that mean something for these channels.
+    """Return those of CHANGES that make sense for these channels.
 
     Args:
         channels: of the images.

@@ -1,11 +1,12 @@
-"""States on disk: the only file that imports Orbax. A checkpoint is whole or absent, also after
-kill -9.
+"""States on disk: the only file that imports Orbax.
+
+A checkpoint is whole or absent, also after kill -9.
 """
 
 import contextlib
 import time
 import zlib
-from functools import reduce
+from collections.abc import Iterator
 from pathlib import Path
 
 import jax
@@ -13,29 +14,29 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from mer_jax.errors import UserError
+from mer_jax.types import FoldState
 
 
 @contextlib.contextmanager
-def opened(folder: Path):
-    """A manager of the checkpoints in `folder` (absolute: Orbax refuses others) that keeps the
-    newest one.
-    """
+def opened(folder: Path) -> Iterator[ocp.CheckpointManager]:
+    """Open the checkpoints in a folder; only the newest one is kept."""
     options = ocp.CheckpointManagerOptions(max_to_keep=1, enable_async_checkpointing=False)
-    with ocp.CheckpointManager(Path(folder).absolute(), options=options) as manager:
+    absolute = Path(folder).absolute()  # Orbax refuses relative paths
+    with ocp.CheckpointManager(absolute, options=options) as manager:
         yield manager
 
 
 def newest(folder: Path) -> int:
-    """The epoch of the newest whole checkpoint in `folder`, or -1."""
+    """Return the epoch of the newest whole checkpoint in a folder, or -1."""
     if not Path(folder).is_dir():
         return -1
-    # Orbax renames only what is whole
-    steps = [int(p.name) for p in Path(folder).iterdir() if p.name.isdigit()]
-    return max(steps, default=-1)
+    # Orbax gives a checkpoint this name once it is whole.
+    epochs = [int(path.name) for path in Path(folder).iterdir() if path.name.isdigit()]
+    return max(epochs, default=-1)
 
 
 class Schedule:
-    """Says when the next checkpoint is due; when it is written changes no bit of the result."""
+    """Says when the next checkpoint is due; that moment does not change the result."""
 
     def __init__(self, interval: float):
         """Begin to wait.
@@ -44,15 +45,19 @@ class Schedule:
             interval: seconds between two checkpoints; twenty times what writing one takes where
                 that is longer; 0: a checkpoint is always due.
         """
-        self._interval, self._last, self._cost = interval, time.monotonic(), 0.0
+        self._interval = interval
+        self._last = time.monotonic()
+        self._cost = 0.0
 
     def due(self) -> bool:
-        """Whether the time has come."""
-        wait = max(self._interval, 20 * self._cost) if self._interval else 0
+        """Return whether it is time for a checkpoint."""
+        wait = 0
+        if self._interval:
+            wait = max(self._interval, 20 * self._cost)
         return time.monotonic() - self._last >= wait
 
     @contextlib.contextmanager
-    def writing(self):
+    def writing(self) -> Iterator[None]:
         """Measure what writing a checkpoint takes, and begin to wait again."""
         start = time.monotonic()
         yield
@@ -60,51 +65,55 @@ class Schedule:
         self._cost = self._last - start
 
 
-def save(manager, epoch: int, states):
-    """Write the stacked states, host copies taken first: a donated device buffer may be reused
-    while it is written.
+def save(manager: ocp.CheckpointManager, epoch: int, states: FoldState) -> None:
+    """Write the states of all runs of a group.
+
+    Args:
+        manager: of the folder.
+        epoch: after which the states are.
+        states: arrays with a leading F.
     """
+    # Host copies first: a donated device buffer may be used again while it is written.
     states = jax.tree.map(np.asarray, states)
-    manager.save(
-        epoch, args=ocp.args.StandardSave({'states': states, 'checksum': _checksum(states)})
-    )
+    content = {'states': states, 'checksum': _checksum(states)}
+    manager.save(epoch, args=ocp.args.StandardSave(content))
 
 
-def restore(manager, epoch: int, shapes):
-    """The states of `epoch` as host arrays; `shapes` is their abstract tree, without which another
-    device count fails.
+def restore(manager: ocp.CheckpointManager, epoch: int, shapes: FoldState) -> FoldState:
+    """Read the states of an epoch, as arrays on the host.
 
-    UserError where the checkpoint is damaged or of other shapes.
+    Args:
+        manager: of the folder.
+        epoch: whose checkpoint is read.
+        shapes: their abstract tree, without which Orbax fails under another number of devices.
+
+    Raises:
+        UserError: the checkpoint is damaged, or holds other shapes.
     """
-    template = jax.tree.map(lambda a: np.zeros(a.shape, a.dtype), shapes)
-    template = {'states': template, 'checksum': _checksum(())}
+    expected = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
+    template = {'states': expected, 'checksum': _checksum(())}
     try:
-        found = manager.restore(epoch, args=ocp.args.StandardRestore(template))
-        if found['checksum'] != _checksum(found['states']):
+        content = manager.restore(epoch, args=ocp.args.StandardRestore(template))
+        states = content['states']
+        if content['checksum'] != _checksum(states):
             raise ValueError('its values are not those that were written')
-        if jax.tree.map(np.shape, found['states']) != jax.tree.map(np.shape, template['states']):
-            # Orbax restores what is there, whatever the template says
+        # Orbax restores what is there, whatever the template says.
+        if jax.tree.map(np.shape, states) != jax.tree.map(np.shape, expected):
             raise ValueError('it holds other shapes')
-        return found['states']
-    # Orbax and its storage raise whatever a damaged file makes of their parsers
+        return states
+    # Orbax and its storage raise whatever a damaged file makes of their parsers.
     except Exception as error:
         reason = str(error).strip().split('\n')[0][:200]
+        path = manager.directory / str(epoch)
         raise UserError(
-            f'{manager.directory / str(epoch)} cannot be restored ({reason}); put it back from a '
-            'copy, '
-            'or delete that folder: its runs then train from the first epoch'
+            f'{path} cannot be restored ({reason}); put it back from a copy, or delete that '
+            'folder: its runs then train from the first epoch'
         ) from error
 
 
 def _checksum(states):
-    """CRC-32 of every byte: the storage itself notices a file cut short, but not a value that
-    changed.
-    """
-    return np.array(
-        reduce(
-            lambda crc, leaf: zlib.crc32(np.ascontiguousarray(leaf), crc),
-            jax.tree.leaves(states),
-            0,
-        ),
-        np.uint32,
-    )
+    """CRC-32 of all bytes; the storage notices a file cut short, but not a value that changed."""
+    checksum = 0
+    for leaf in jax.tree.leaves(states):
+        checksum = zlib.crc32(np.ascontiguousarray(leaf), checksum)
+    return np.array(checksum, np.uint32)

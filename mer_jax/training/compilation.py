@@ -1,14 +1,18 @@
-"""Compiles the programs of a run side by side, and says so before and after: compiling may take
-longer than training.
+"""Compile the programs of a run side by side, and print how long that takes.
+
+Compiling may take longer than training, so it must not look as if nothing happened.
 """
 
 import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-# Measured on two cores for the networks here; about 2 ms each.
+if TYPE_CHECKING:
+    from jax.extend.core import ClosedJaxpr, Jaxpr
+
+# Measured on two cores for the networks here: about 2 ms each.
 SECONDS_AN_EQUATION = 0.002
 QUICKLY = {'xla_backend_optimization_level': 0}  # ready in a third of the time; for what runs once
 
@@ -16,15 +20,16 @@ QUICKLY = {'xla_backend_optimization_level': 0}  # ready in a third of the time;
 class Program(NamedTuple):
     """A function to compile."""
 
-    function: Callable  # what jax.jit returned
+    function: Callable  # that jax.jit returned
     arguments: tuple  # arrays, or their shapes
-    options: dict = {}  # of the compiler
+    options: dict[str, int] = {}  # of the compiler
 
 
-def compiled(programs: dict[str, Program], title: str) -> dict[str, Any]:
-    """Compile all `programs` at once and print how long it may take, and how long it took.
+def compile_all(programs: dict[str, Program], title: str) -> dict[str, Callable]:
+    """Compile all programs at once.
 
-    Tracing is Python's and goes one after another; the compiler works outside of Python's lock.
+    Prints how long it may take and how long it took. Tracing is Python's and goes one after
+    another; the compiler works outside of Python's lock.
 
     Args:
         programs: the functions by name.
@@ -37,30 +42,27 @@ def compiled(programs: dict[str, Program], title: str) -> dict[str, Any]:
     traced = {
         name: program.function.trace(*program.arguments) for name, program in programs.items()
     }
-    expected = SECONDS_AN_EQUATION * sum(equations(one.jaxpr) for one in traced.values())
-    print(
-        f'compiling {title}, about {max(1, round(expected))} s the first time',
-        file=sys.stderr,
-        flush=True,
-    )
-    lowered = {name: one.lower() for name, one in traced.items()}
+    count = sum(equations(trace.jaxpr) for trace in traced.values())
+    expected = max(1, round(SECONDS_AN_EQUATION * count))
+    print(f'compiling {title}, about {expected} s the first time', file=sys.stderr, flush=True)
+    lowered = {name: trace.lower() for name, trace in traced.items()}
+    waiting = {}
     with ThreadPoolExecutor(max(1, len(lowered))) as pool:
-        waiting = {
-            name: pool.submit(one.compile, programs[name].options) for name, one in lowered.items()
-        }
-        done = {name: one.result() for name, one in waiting.items()}
+        for name, program in lowered.items():
+            waiting[name] = pool.submit(program.compile, programs[name].options)
+        compiled = {name: future.result() for name, future in waiting.items()}
     print(f'compiled in {time.perf_counter() - start:.1f} s', file=sys.stderr, flush=True)
-    return done
+    return compiled
 
 
-def equations(jaxpr) -> int:
-    """How many equations a jaxpr has, those of its loops and inner functions included."""
+def equations(jaxpr: 'Jaxpr | ClosedJaxpr') -> int:
+    """Count the equations of a jaxpr, those of its loops and inner functions included."""
     jaxpr = getattr(jaxpr, 'jaxpr', jaxpr)  # of a ClosedJaxpr
     count = len(jaxpr.eqns)
     for equation in jaxpr.eqns:
         for value in equation.params.values():
-            for inner in value if isinstance(value, tuple | list) else (value,):
-                count += (
-                    equations(inner) if hasattr(inner, 'eqns') or hasattr(inner, 'jaxpr') else 0
-                )
+            values = value if isinstance(value, tuple | list) else (value,)
+            for inner in values:
+                if hasattr(inner, 'eqns') or hasattr(inner, 'jaxpr'):
+                    count += equations(inner)
     return count

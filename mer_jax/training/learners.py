@@ -1,25 +1,62 @@
 """How a network learns: three pure functions over one fold, bound once."""
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
 
 from mer_jax.settings import sections
-from mer_jax.types import FoldState, Learner
+from mer_jax.types import FoldState, Learner, Samples, TrainRows
 
-OPTIMIZERS = {
-    'adam': lambda rate, *, weight_decay, momentum: optax.adam(rate),
-    'adamw': lambda rate, *, weight_decay, momentum: optax.adamw(rate, weight_decay=weight_decay),
-    'sgd': lambda rate, *, weight_decay, momentum: optax.sgd(rate, momentum=momentum),
-}
+Fitted = dict[str, jax.Array]  # computed once from training rows, and kept in the state
+Fit = Callable[[Samples, TrainRows], Fitted]
+ScaleInput = Callable[[jax.Array, Fitted], jax.Array]  # from stored images to the network's input
 
 
-def warm_restarts(rate, steps, *, first=10):
-    """Cosine from `rate` to 0 over `first` epochs of `steps` steps, then over twice as many, and so
-    on, moved once an epoch (Loshchilov and Hutter 2017; PyTorch's CosineAnnealingWarmRestarts).
-    Ends of cycles: epochs 10, 30, 70, 150.
+def _adam(rate, settings):
+    return optax.adam(rate)
+
+
+def _adamw(rate, settings):
+    return optax.adamw(rate, weight_decay=settings.weight_decay)
+
+
+def _sgd(rate, settings):
+    return optax.sgd(rate, momentum=settings.momentum)
+
+
+def _constant(rate, steps, epochs):
+    return rate
+
+
+def _cosine(rate, steps, epochs):
+    return optax.cosine_decay_schedule(rate, max(steps * epochs, 1))
+
+
+def _restarts(rate, steps, epochs):
+    return warm_restarts(rate, steps)
+
+
+OPTIMIZERS = {'adam': _adam, 'adamw': _adamw, 'sgd': _sgd}  # (rate, settings)
+# (rate, steps of an epoch, epochs)
+SCHEDULES = {'constant': _constant, 'cosine': _cosine, 'restarts': _restarts}
+
+
+def warm_restarts(rate: float, steps: int, *, first: int = 10) -> optax.Schedule:
+    """Return a cosine schedule with warm restarts.
+
+    It goes from `rate` to 0 over `first` epochs, then over twice as many, and so on: cycles end
+    after epochs 10, 30, 70, 150. It moves once per epoch (Loshchilov and Hutter 2017; PyTorch's
+    CosineAnnealingWarmRestarts).
+
+    Args:
+        rate: learning rate at the beginning of each cycle.
+        steps: of an epoch.
+        first: epochs of the first cycle.
     """
 
     def schedule(count):
@@ -32,203 +69,282 @@ def warm_restarts(rate, steps, *, first=10):
     return schedule
 
 
-SCHEDULES = {  # (rate, steps an epoch, epochs)
-    'constant': lambda rate, steps, epochs: rate,
-    'cosine': lambda rate, steps, epochs: optax.cosine_decay_schedule(rate, max(steps * epochs, 1)),
-    'restarts': lambda rate, steps, epochs: warm_restarts(rate, steps),
-}
-
-
 def optimizer(settings: sections.Train, *, steps: int) -> optax.GradientTransformation:
-    """The optax optimizer of section train; steps: of an epoch.
+    """Return the optimizer of a training.
 
-    Only the schedule 'cosine' depends on how many epochs there are. It works on all parameters as
-    one vector: the same numbers, from a few operations instead of some for each parameter, which
-    takes a sixth off compiling.
+    It works on all parameters as one vector: the same numbers, from a few operations instead of
+    some for each parameter, which takes a sixth off compiling.
+
+    Args:
+        settings: of section train; only the schedule 'cosine' depends on the number of epochs.
+        steps: of an epoch.
     """
     rate = SCHEDULES[settings.schedule](settings.learning_rate, steps, settings.epochs)
-    make = OPTIMIZERS[settings.optimizer]
-    return optax.flatten(make(rate, weight_decay=settings.weight_decay, momentum=settings.momentum))
+    return optax.flatten(OPTIMIZERS[settings.optimizer](rate, settings))
 
 
-def supervised(model, optimizer, *, fit, scale_input, smoothing=0.0) -> Learner:
-    """Softmax cross-entropy on labels, weighted by class where `fit` finds 'class_weight'.
+def supervised(
+    model: nn.Module,
+    optimizer: optax.GradientTransformation,
+    *,
+    fit: Fit,
+    scale_input: ScaleInput,
+    smoothing: float = 0.0,
+) -> Learner:
+    """Learn labels by softmax cross-entropy.
 
-    model: a flax module, (image, train) -> (logits [B, K], out). fit(samples, rows) -> dict is
-    computed once from training rows (TrainRows) and kept in the state; scale_input(image, fitted)
-    -> float32 image is what the network sees.
+    Args:
+        model: (image, train) -> (logits [B, K], out).
+        optimizer: of its parameters.
+        fit: computes from training rows what the state keeps. Where that has a 'class_weight',
+            the loss is weighted by class.
+        scale_input: from stored images to what the network sees.
+        smoothing: of the labels, 0 to 1.
     """
 
     def loss(logits, out, batch, fitted):
-        return cross_entropy(logits, batch.label, fitted.get('class_weight'), smoothing), _right(
-            logits, batch
-        )
+        value = cross_entropy(logits, batch.label, fitted.get('class_weight'), smoothing)
+        return value, _accuracy(logits, batch)
 
-    return _learner(model, optimizer, loss, fit, scale_input)
+    return _learner(_Network(model, optimizer, fit, scale_input), loss)
 
 
 def contrastive(
-    model, optimizer, *, fit, scale_input, smoothing, settings: sections.Alignment
+    model: nn.Module,
+    optimizer: optax.GradientTransformation,
+    *,
+    fit: Fit,
+    scale_input: ScaleInput,
+    smoothing: float,
+    settings: sections.Alignment,
 ) -> Learner:
-    """(1 - weight) * cross-entropy of every region's head + weight * action unit alignment (Ruan et
-    al. 2022, Eq. 8).
+    """Learn labels and align features by action units (Ruan et al. 2022, Eq. 8).
 
-    settings: weight, variant and temperature of the alignment. The network's out holds heads
-    [B, R, K], contrast and features [B, D].
+    The loss is (1 - weight) * the cross-entropies of the heads of all regions + weight * alignment.
+
+    Args:
+        model: (image, train) -> (logits [B, K], out); out holds heads [B, R, K], and contrast and
+            features [B, D].
+        optimizer: of its parameters.
+        fit: as in supervised.
+        scale_input: as in supervised.
+        smoothing: of the labels, 0 to 1.
+        settings: weight, variant and temperature of the alignment.
     """
-
     weight = settings.weight
+    aligned_feature = 'features' if settings.variant == 'paper' else 'contrast'
 
     def loss(logits, out, batch, fitted):
+        class_weight = fitted.get('class_weight')
         heads = jnp.moveaxis(out['heads'], 1, 0)
-        told = sum(
-            cross_entropy(head, batch.label, fitted.get('class_weight'), smoothing)
-            for head in heads
-        )
+        entropy = sum(cross_entropy(head, batch.label, class_weight, smoothing) for head in heads)
         if not weight:
-            return told, _right(logits, batch)
-        feature = out['features' if settings.variant == 'paper' else 'contrast']
+            return entropy, _accuracy(logits, batch)
         aligned = alignment(
-            feature,
+            out[aligned_feature],
             batch.extras['action_units'],
             same_source(batch.extras['half_source']),
             variant=settings.variant,
             temperature=settings.temperature,
         )
-        return (1 - weight) * told + weight * aligned, {
-            'cross_entropy': told,
-            'alignment': aligned,
-            **_right(logits, batch),
-        }
+        logs = {'cross_entropy': entropy, 'alignment': aligned, **_accuracy(logits, batch)}
+        return (1 - weight) * entropy + weight * aligned, logs
 
-    return _learner(model, optimizer, loss, fit, scale_input)
+    return _learner(_Network(model, optimizer, fit, scale_input), loss)
 
 
-def spotting(model, optimizer, *, fit, scale_input, output) -> Learner:
-    """Regression of each frame's continuous label (samples.extras), one output [B, 1] a frame (Koo
-    et al. 2022).
+def spotting(
+    model: nn.Module,
+    optimizer: optax.GradientTransformation,
+    *,
+    fit: Fit,
+    scale_input: ScaleInput,
+    output: str,
+) -> Learner:
+    """Regress the target of each frame (Koo et al. 2022).
 
-    output: 'sigmoid' of the logit, or the logit itself ('linear'). The loss is the mean squared
-    error.
+    The loss is the mean squared error from extras['target'].
+
+    Args:
+        model: (image, train) -> (logits [B, 1], out).
+        optimizer: of its parameters.
+        fit: as in supervised.
+        scale_input: as in supervised.
+        output: 'sigmoid' of the logit, or 'linear', the logit itself.
     """
 
-    def told(logits, out, batch, fitted):
-        return jnp.mean((_finished(logits, fitted)[:, 0] - batch.extras['target']) ** 2), {}
-
-    def _finished(logits, fitted):
+    def finish(logits):
         return jax.nn.sigmoid(logits) if output == 'sigmoid' else logits
 
-    return _learner(model, optimizer, told, fit, scale_input, _finished)
+    def loss(logits, out, batch, fitted):
+        error = finish(logits)[:, 0] - batch.extras['target']
+        return jnp.mean(error**2), {}
+
+    return _learner(_Network(model, optimizer, fit, scale_input), loss, finish)
 
 
-def cross_entropy(logits, label, weight=None, smoothing=0.0):
-    """Mean softmax cross-entropy; weighted by class (float32[K]) and smoothed as PyTorch's, divided
-    by the labels' weights.
+def cross_entropy(
+    logits: jax.Array,
+    label: jax.Array,
+    weight: jax.Array | None = None,
+    smoothing: float = 0.0,
+) -> jax.Array:
+    """Return the mean softmax cross-entropy, with weights and smoothing as in PyTorch.
+
+    Args:
+        logits: [B, K].
+        label: int32[B].
+        weight: float32[K] of the classes; the sum is divided by the weights of the labels.
+        smoothing: share of the target that is spread over all classes.
+
+    Returns:
+        A scalar.
     """
     weight = jnp.ones(logits.shape[-1]) if weight is None else weight
     log = jax.nn.log_softmax(logits)
-    told = -jnp.take_along_axis(log * weight, label[:, None], 1).sum()
+    at_label = -jnp.take_along_axis(log * weight, label[:, None], 1).sum()
     spread = -jnp.sum(log * weight) / logits.shape[-1]
-    return ((1 - smoothing) * told + smoothing * spread) / jnp.maximum(weight[label].sum(), 1e-12)
+    total = (1 - smoothing) * at_label + smoothing * spread
+    return total / jnp.maximum(weight[label].sum(), 1e-12)
 
 
-def alignment(feature, action_units, shared, *, variant, temperature):
-    """Weighted supervised contrastive loss (Ruan et al. 2022, Eq. 5): scalar, from feature [B, D]
-    and action_units [B, A].
+def alignment(
+    feature: jax.Array,
+    action_units: jax.Array,
+    shared: jax.Array,
+    *,
+    variant: str,
+    temperature: float,
+) -> jax.Array:
+    """Return the weighted supervised contrastive loss (Ruan et al. 2022, Eq. 5).
 
-    shared: bool[B, B], pairs that show parts of one clip, the diagonal included: they are left out,
-    as are pairs with unknown units (NaN). variant: 'clean' (no pair of a row with itself anywhere,
-    mean over the rows that have a partner), 'equal' (the same with weight 1 for equal sets of
-    units, else 0: plain supervised contrastive), 'released' (weights include the row itself, mean)
-    or 'paper' (denominator includes the row itself, sum).
+    Args:
+        feature: [B, D].
+        action_units: [B, A]; pairs with unknown units (NaN) are left out.
+        shared: bool[B, B], pairs that show regions of the same clip, the diagonal included; they
+            are left out.
+        variant: 'clean': no pair of a row with itself anywhere, mean over the rows that have a
+            partner. 'equal': the same, with weight 1 for equal sets of units and else 0, which is
+            plain supervised contrastive loss. 'released': weights include the row itself, mean.
+            'paper': the denominator includes the row itself, sum.
+        temperature: by which similarities of features are divided.
+
+    Returns:
+        A scalar.
     """
-    known = ~jnp.isnan(action_units).any(1)
+    annotated = ~jnp.isnan(action_units).any(1)
     units = jnp.nan_to_num(action_units)
     itself = jnp.eye(len(feature), dtype=bool)
-    apart = ~shared & known[:, None] & known
-    similar = (equal_sets if variant == 'equal' else jaccard)(units)
-    weights = jnp.where(
-        apart | (itself & known if variant in ('released', 'paper') else False), similar, 0
-    )
+    apart = ~shared & annotated[:, None] & annotated
+    similar = equal_sets(units) if variant == 'equal' else jaccard(units)
+    with_itself = itself & annotated if variant in ('released', 'paper') else False
+    weights = jnp.where(apart | with_itself, similar, 0)
     score = feature @ feature.T / temperature
-    # the code adds 1e-5 to each exponential; in the mean of logarithms that is not a shift
+    # The code adds 1e-5 to each exponential; in the mean of logarithms that is not a shift.
     if variant == 'released':
         others = jnp.sum(jnp.where(apart, jnp.exp(score) + 1e-5, 0), 1, keepdims=True)
         log = jnp.log(jnp.exp(score) + 1e-5) - jnp.log(jnp.maximum(others, 1e-30))
     else:
         others = apart | (itself if variant == 'paper' else False)
-        log = score - jax.nn.logsumexp(jnp.where(others, score, -1e30), axis=1, keepdims=True)
-    # a row without any other to compare with has nothing to learn
+        masked = jnp.where(others, score, -1e30)
+        log = score - jax.nn.logsumexp(masked, axis=1, keepdims=True)
+    # A row without any other to compare with has nothing to learn.
     total = jnp.where(apart.any(1), weights.sum(1), 0)
+    compared = total > 0
     pulled = jnp.where(itself & (variant == 'paper'), 0, weights)
-    rows = -jnp.sum(jnp.where((pulled > 0) & (total > 0)[:, None], pulled * log, 0), 1) / jnp.where(
-        total > 0, total, 1
-    )
+    summed = jnp.sum(jnp.where((pulled > 0) & compared[:, None], pulled * log, 0), 1)
+    rows = -summed / jnp.where(compared, total, 1)
     if variant == 'paper':
         return rows.sum()
-    return rows.sum() / jnp.maximum(jnp.sum(total > 0), 1)
+    return rows.sum() / jnp.maximum(jnp.sum(compared), 1)
 
 
-def jaccard(units):
-    """[B, B]: shared units over units of either row (Eq. 4); 0 where neither has any."""
+def jaccard(units: jax.Array) -> jax.Array:
+    """Return shared units over units of either row (Ruan et al. 2022, Eq. 4).
+
+    Args:
+        units: float32[B, A], 1 present, 0 absent.
+
+    Returns:
+        [B, B]; 0 where neither row has a unit.
+    """
     both = units @ units.T
     either = units.sum(1)[:, None] + units.sum(1) - both
     return both / jnp.maximum(either, 1)
 
 
-def equal_sets(units):
-    """[B, B]: 1 where both rows have the same units and any at all."""
+def equal_sets(units: jax.Array) -> jax.Array:
+    """Return 1 where both rows have the same units, and any at all, [B, B]."""
     return jnp.all(units[:, None] == units, -1) * (units.sum(1) > 0)
 
 
-def same_source(half_source):
-    """bool[B, B]: rows whose upper halves, or whose lower halves, show the same row of the data;
-    always a row and itself.
+def same_source(half_source: jax.Array) -> jax.Array:
+    """Return which pairs show the same row of the data in their upper or in their lower half.
+
+    Args:
+        half_source: int32[B, 2], rows that the upper and the lower half show.
+
+    Returns:
+        bool[B, B]; a row and itself always.
     """
     return jnp.any(half_source[:, None] == half_source, -1)
 
 
-def _right(logits, batch):
+def _accuracy(logits, batch):
     return {'accuracy': jnp.mean(jnp.argmax(logits, -1) == batch.label)}
 
 
-def _learner(model, optimizer, loss, fit, scale_input, finish=lambda logits, fitted: logits):
-    """init, step and predict of a network under loss(logits, out, batch, fitted) -> (scalar,
-    further logs); finish makes the outputs of its logits.
+@dataclass(frozen=True)
+class _Network:
+    """What all learners share."""
+
+    model: nn.Module
+    optimizer: optax.GradientTransformation
+    fit: Fit
+    scale_input: ScaleInput
+
+
+def _learner(network, loss, finish=None):
+    """The learner of a network under a loss.
+
+    Args:
+        network: with its optimizer.
+        loss: (logits, out, batch, fitted) -> (scalar, further logs).
+        finish: from logits to the outputs; None: they are the logits.
     """
+    model, optimizer = network.model, network.optimizer
+    scale_input = network.scale_input
 
     def init(key, samples, rows):
-        fitted = fit(samples, rows)
+        fitted = network.fit(samples, rows)
         image = scale_input(samples.image[rows.scaler_rows.index[:2]], fitted)
         variables = model.init({'params': key, 'dropout': key}, image, train=False)
         params = variables['params']
-        return FoldState(
-            jnp.int32(0), params, variables.get('batch_stats', {}), optimizer.init(params), fitted
-        )
+        batch_stats = variables.get('batch_stats', {})
+        return FoldState(jnp.int32(0), params, batch_stats, optimizer.init(params), fitted)
 
     def step(state, batch, key):
         image = scale_input(batch.image, state.fitted)
 
         def loss_of(params):
             variables = {'params': params, 'batch_stats': state.batch_stats}
-            (logits, out), moved = model.apply(
+            (logits, out), updated = model.apply(
                 variables, image, train=True, mutable=['batch_stats'], rngs={'dropout': key}
             )
             value, logs = loss(logits, out, batch, state.fitted)
-            return value, (moved.get('batch_stats', {}), logs)
+            return value, (updated.get('batch_stats', {}), logs)
 
-        (value, (batch_stats, logs)), gradient = jax.value_and_grad(loss_of, has_aux=True)(
-            state.params
-        )
+        differentiated = jax.value_and_grad(loss_of, has_aux=True)
+        (value, (batch_stats, logs)), gradient = differentiated(state.params)
         updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
-        logs = {'loss': value, **logs}
         params = optax.apply_updates(state.params, updates)
-        return FoldState(state.step + 1, params, batch_stats, opt_state, state.fitted), logs
+        trained = FoldState(state.step + 1, params, batch_stats, opt_state, state.fitted)
+        return trained, {'loss': value, **logs}
 
     def predict(state, inputs):
         variables = {'params': state.params, 'batch_stats': state.batch_stats}
         image = scale_input(inputs.image, state.fitted)
         logits, out = model.apply(variables, image, train=False)
-        return finish(logits, state.fitted), out
+        return finish(logits) if finish else logits, out
 
     return Learner(init, step, predict)

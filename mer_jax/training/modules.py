@@ -53,7 +53,7 @@ class Supervised:
         module = self.module
         if self.lowering == 'auto':
             module = module.clone(lowering=lowering)
-        weigh = partial(balance.fit, classes=classes, formula=self.class_weights)
+        weigh = partial(balance.fit_class_weight, classes=classes, formula=self.class_weights)
         scale = partial(scaling.fit_input, scaler=self.scaler)
         return learners.supervised(
             Network(module, _takes_train(module)),

@@ -1,9 +1,12 @@
-"""Map a function written for one fold over all of them: the only file that maps over folds or names
-a device.
+"""Map a function of one fold over all folds: the only file that maps over folds or names devices.
+
+Runs (folds x seeds) stand on the leading axis of every array, which is split over the devices.
 """
 
 import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import jax
 import numpy as np
@@ -13,57 +16,84 @@ from jax.sharding import PartitionSpec as P
 
 from mer_jax.machine import cores
 
+Devices = Sequence[jax.Device]
+Tree = TypeVar('Tree')  # an array, or tuples and dictionaries of arrays
 
-def over_folds(fn, *, at_once, devices, donate=()):
-    """Return call(shared, *per_fold): fn(shared, *one_fold) for every fold, in one compiled
-    program.
 
-    The leading axis of every per-fold array is split over `devices`; each device takes `at_once`
-    folds at a time (vmapped) and goes through its share in a loop. The axis must be a multiple of
-    at_once x devices (see `round_up`): a remainder would be treated by another program, with other
-    last bits. `donate` numbers arguments of call.
+def over_folds(
+    fn: Callable[..., Tree], *, at_once: int, devices: Devices, donate: tuple[int, ...] = ()
+) -> Callable[..., Tree]:
+    """Map a function of one fold over all folds, in one compiled program.
+
+    Each device takes `at_once` folds at a time and goes through its share in a loop.
+
+    Args:
+        fn: (shared, *arrays of one fold) -> arrays of one fold.
+        at_once: folds that a device computes side by side, by vmap.
+        devices: over which the folds are split.
+        donate: numbers of arguments whose memory the result may take.
+
+    Returns:
+        (shared, *arrays [F, ...]) -> arrays [F, ...]. F must be a multiple of at_once x devices,
+        see `round_up`: jax would treat a remainder by another program, with other last bits.
     """
     mesh = _mesh(devices)
+    batch_size = None if at_once == 1 else at_once
 
-    def share(shared, *per_fold):
-        return lax.map(
-            lambda one: fn(shared, *one), per_fold, batch_size=None if at_once == 1 else at_once
+    def on_one_device(shared, *per_fold):
+        return lax.map(lambda fold: fn(shared, *fold), per_fold, batch_size=batch_size)
+
+    def on_all_devices(shared, *per_fold):
+        split = [P('fold') for _ in per_fold]
+        mapped = jax.shard_map(
+            on_one_device,
+            mesh=mesh,
+            in_specs=(P(), *split),
+            out_specs=P('fold'),
+            check_vma=False,
         )
+        return mapped(shared, *per_fold)
 
-    def call(shared, *per_fold):
-        specs = (P(), *(P('fold') for _ in per_fold))
-        return jax.shard_map(
-            share, mesh=mesh, in_specs=specs, out_specs=P('fold'), check_vma=False
-        )(shared, *per_fold)
-
-    return jax.jit(call, donate_argnums=donate)
+    return jax.jit(on_all_devices, donate_argnums=donate)
 
 
-def padded(tree, length, *, devices):
-    """Wrap runs round until there are `length`, and place them on their devices."""
-    index = np.arange(length) % len(jax.tree.leaves(tree)[0])
-    wrapped = jax.tree.map(lambda a: np.asarray(a)[index], tree)
+def shard_runs(tree: Tree, length: int, *, devices: Devices) -> Tree:
+    """Split the runs over the devices, wrapped round to `length` of them.
+
+    Args:
+        tree: arrays [F, ...] of all runs.
+        length: runs in the result; those beyond F repeat the first ones.
+        devices: over which they are split.
+    """
+    runs = len(jax.tree.leaves(tree)[0])
+    index = np.arange(length) % runs
+    wrapped = jax.tree.map(lambda array: np.asarray(array)[index], tree)
     return jax.device_put(wrapped, NamedSharding(_mesh(devices), P('fold')))
 
 
-def replicated(tree, *, devices):
+def replicate(tree: Tree, *, devices: Devices) -> Tree:
     """Put one copy of every array on each device."""
     return jax.device_put(tree, NamedSharding(_mesh(devices), P()))
 
 
-def round_up(runs, *, at_once, devices):
-    """The least multiple of at_once x devices that holds `runs`."""
-    return -(-runs // (at_once * devices)) * at_once * devices
+def round_up(runs: int, *, at_once: int, devices: Devices) -> int:
+    """Return the least multiple of at_once x devices that holds `runs`."""
+    round_size = at_once * len(devices)
+    return -(-runs // round_size) * round_size
 
 
 def start(cache: Path) -> None:
-    """Before anything touches jax: one CPU device a core, reproducible GPU programs, compiled
-    programs kept in `cache`.
+    """Set up jax, before anything else touches it.
 
-    A notebook whose backend is up already keeps the devices it has.
+    One CPU device per core, GPU programs that compute the same bits each time, and compiled
+    programs kept in the folder `cache`. A notebook whose backend is up already keeps the devices
+    that it has.
     """
-    flags, wanted = os.environ.get('XLA_FLAGS', ''), '--xla_gpu_deterministic_ops=true'
-    os.environ['XLA_FLAGS'] = flags if wanted in flags else f'{flags} {wanted}'
+    flags = os.environ.get('XLA_FLAGS', '')
+    deterministic = '--xla_gpu_deterministic_ops=true'
+    if deterministic not in flags:
+        flags = f'{flags} {deterministic}'
+    os.environ['XLA_FLAGS'] = flags
     try:
         jax.config.update('jax_num_cpu_devices', cores())
     except RuntimeError:

@@ -1,65 +1,103 @@
-"""From stored flow to what a network sees, inside the compiled step; what is fitted sees training
-rows only.
+"""From stored images to what a network sees, inside the compiled step.
+
+What is fitted sees training rows only.
 """
 
 import math
 
+import jax
 import jax.numpy as jnp
 
-# values of a channel that are sorted for a percentile: the flows of all frames would take minutes a
-# fold
+from mer_jax.types import Rows, Samples, TrainRows
+
+# Values of a channel that are sorted for a percentile: the flows of all frames would take minutes
+# per fold.
 SORTED = 1_000_000
 
 
-def fit_input(samples, rows, *, scaler, subtract_onset=False):
-    """What an input scaler fits to rows.scaler_rows: {} for 'none'; float32[C] each.
+def fit_input(
+    samples: Samples, rows: TrainRows, *, scaler: str, subtract_onset: bool = False
+) -> dict[str, jax.Array]:
+    """Fit an input scaler to the rows of a fold.
 
-    'p995': {'scale'}, the 99.5th percentile of each channel's |flow|, of every k-th pixel each way
-    where there are more than SORTED; padding repeats rows of the fold, so it can move it by a
-    fraction of a clip but never shows it a row of the test. 'standard': {'mean', 'deviation'} of
-    each channel.
-    subtract_onset: as in scale_input.
+    Args:
+        samples: all rows.
+        rows: of the fold; the scaler sees rows.scaler_rows.
+        scaler: 'none', 'p995' or 'standard'.
+        subtract_onset: as in scale_input.
+
+    Returns:
+        Arrays float32[C]. 'none': {}. 'p995': {'scale'}, the 99.5th percentile of the absolute
+        flow of each channel. 'standard': {'mean', 'deviation'} of each channel.
     """
     if scaler == 'none':
         return {}
-    rows = rows.scaler_rows
     if scaler == 'standard':
-        # Each row alone first: folds mapped side by side would otherwise hold a float copy of the
-        # data set each.
-        image = _moved(samples.image.astype(jnp.float32), subtract_onset)
-        within = tuple(range(1, image.ndim - 1))
-        middle, spread = image.mean(within)[rows.index], image.var(within)[rows.index]
-        share = rows.mask / rows.mask.sum()
-        mean = share @ middle
-        return {
-            'mean': mean,
-            'deviation': jnp.maximum(jnp.sqrt(share @ (spread + (middle - mean) ** 2)), 1e-6),
-        }
-    apart = max(
-        1, math.ceil(math.sqrt(rows.index.shape[0] * math.prod(samples.image.shape[1:3]) / SORTED))
-    )
-    flow = jnp.abs(samples.image[:, ::apart, ::apart][rows.index].astype(jnp.float32))
-    # a still channel: no division by 0
-    return {'scale': jnp.maximum(jnp.percentile(flow, 99.5, axis=(0, 1, 2)), 1e-6)}
+        return _fit_standard(samples, rows.scaler_rows, subtract_onset)
+    return _fit_percentile(samples, rows.scaler_rows)
 
 
-def scale_input(image, fitted, *, value_range, subtract_onset=False):
-    """Map bytes 0..255, or flow in [-scale, scale] and clipped there, onto value_range (low, high:
-    one or one a channel); where a mean was fitted, subtract it and divide by the standard deviation
-    instead.
-    subtract_onset: of a clip [B, T, H, W, C] each frame minus the first: what moves remains.
+def _fit_standard(samples: Samples, rows: Rows, subtract_onset):
+    # Each row is reduced first: folds mapped side by side would otherwise hold a float copy of the
+    # data set each.
+    image = _relative_to_onset(samples.image.astype(jnp.float32), subtract_onset)
+    pixels = tuple(range(1, image.ndim - 1))
+    row_mean = image.mean(pixels)[rows.index]
+    row_variance = image.var(pixels)[rows.index]
+    share = rows.mask / rows.mask.sum()
+    mean = share @ row_mean
+    variance = share @ (row_variance + (row_mean - mean) ** 2)
+    return {'mean': mean, 'deviation': jnp.maximum(jnp.sqrt(variance), 1e-6)}
+
+
+def _fit_percentile(samples: Samples, rows: Rows):
+    """Of every k-th pixel each way, where there are more than SORTED.
+
+    Padding repeats rows of the fold: it may move the scale by a fraction of a clip, but never
+    shows it a test row.
+    """
+    pixels = rows.index.shape[0] * math.prod(samples.image.shape[1:3])
+    stride = max(1, math.ceil(math.sqrt(pixels / SORTED)))
+    flow = jnp.abs(samples.image[:, ::stride, ::stride][rows.index].astype(jnp.float32))
+    scale = jnp.percentile(flow, 99.5, axis=(0, 1, 2))
+    return {'scale': jnp.maximum(scale, 1e-6)}  # a still channel would divide by 0
+
+
+def scale_input(
+    image: jax.Array,
+    fitted: dict[str, jax.Array],
+    *,
+    value_range: tuple,
+    subtract_onset: bool = False,
+) -> jax.Array:
+    """Map stored images to what a network sees.
+
+    A fitted 'scale' clips flow to [-scale, scale]; without it, images are bytes 0..255. Either is
+    mapped onto the value range. Where a 'mean' is fitted, it is subtracted and the result divided
+    by the standard deviation.
+
+    Args:
+        image: [B, H, W, C], or a clip [B, T, H, W, C].
+        fitted: by fit_input.
+        value_range: (low, high), each a number, or a number for each channel.
+        subtract_onset: whether the first frame of a clip is subtracted from each, so that only
+            what moves remains.
+
+    Returns:
+        float32, in the shape of image.
     """
     if 'mean' in fitted:
-        return (_moved(image.astype(jnp.float32), subtract_onset) - fitted['mean']) / fitted[
-            'deviation'
-        ]
+        moved = _relative_to_onset(image.astype(jnp.float32), subtract_onset)
+        return (moved - fitted['mean']) / fitted['deviation']
     low, high = map(jnp.asarray, value_range)
     if 'scale' in fitted:
         share = (jnp.clip(image / fitted['scale'], -1, 1) + 1) / 2
     else:
         share = image.astype(jnp.float32) / 255
-    return _moved(low + share * (high - low), subtract_onset)
+    return _relative_to_onset(low + share * (high - low), subtract_onset)
 
 
-def _moved(image, subtract_onset):
-    return image - image[:, :1] if subtract_onset else image
+def _relative_to_onset(image, subtract_onset):
+    if not subtract_onset:
+        return image
+    return image - image[:, :1]

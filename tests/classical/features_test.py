@@ -80,11 +80,11 @@ def test_a_mirror_image_is_that_of_the_augmentation(channels, shape, stretched):
     )
     samples, _ = make_samples()
     sample = jax.tree.map(lambda a: a[0], samples)._replace(image=image.astype(np.float32))
-    wanted = augment.flipped(
+    wanted = augment.flip(
         jax.random.key(0),
         sample,
         share=1.0,
-        u=augment._u_channels(channels),
+        u=augment.horizontal_channels(channels),
         stretched=stretched,
         partner=np.arange(len(sample.extras['action_units'])),
     ).image

@@ -38,6 +38,11 @@ SEVERAL = replace(ONE, cost=(0.3, 1.0, 30.0), gamma=(0.001, 0.02), inner_folds=3
 FLOW = ['u', 'v', 'strain']
 
 
+def fit_fold(blocks, label, group, train, test, settings, *, classes, seed):
+    """The SVMs of one fold, of clips that are given by their features, labels and subjects."""
+    return svm.fit_fold(svm.Clips(blocks, label, group, classes), train, test, settings, seed=seed)
+
+
 def clips(*lengths, views=1, classes=3, subjects=6, each=7, strength=0.7, seed=0):
     """(blocks [M, N, D] of these lengths, label, subject): classes show, weakly, and each feature
     has its own mean and spread.
@@ -82,7 +87,7 @@ def test_one_choice_is_the_machine_of_scikit_learn(classes):
     blocks, label, group = clips(5, 9, classes=classes)
     train, test = parted(group, 2)
     x = np.concatenate(blocks, -1)[0].astype(np.float64)
-    found, (machine,) = svm.decided(
+    found, (machine,) = fit_fold(
         blocks, label, group, train, test, classes=classes, seed=0, settings=ONE
     )
     wanted = reference().fit(x[train], label[train])
@@ -107,7 +112,7 @@ def test_a_linear_machine_takes_raw_features():
     blocks, label, group = clips(4, 3)
     train, test = parted(group, 0)
     x = np.concatenate(blocks, -1)[0].astype(np.float64)
-    found, _ = svm.decided(
+    found, _ = fit_fold(
         blocks,
         label,
         group,
@@ -196,13 +201,11 @@ def test_features_that_are_constant_in_training_say_nothing(scale):
     both = np.concatenate([constant, block], -1)
     chosen = replace(ONE, scale=scale, gamma=(0.1,))
     found, one = (
-        svm.decided([x], label, group, train, test, classes=3, seed=0, settings=chosen)
+        fit_fold([x], label, group, train, test, classes=3, seed=0, settings=chosen)
         for x in (both, block)
     )
     np.testing.assert_array_equal(found[0], one[0])
-    nothing, _ = svm.decided(
-        [constant], label, group, train, test, classes=3, seed=0, settings=chosen
-    )
+    nothing, _ = fit_fold([constant], label, group, train, test, classes=3, seed=0, settings=chosen)
     assert np.ptp(nothing, 0).max() == 0
 
 
@@ -239,7 +242,7 @@ def test_cost_and_gamma_are_those_of_a_plain_nested_loop(seed):
     assert len({uf1 for *_, uf1 in told}) > 3 and order[:2] != [0, 1], 'nothing to choose'
     single = []
     for best in (1, 2):
-        found, machines = svm.decided(
+        found, machines = fit_fold(
             blocks,
             label,
             group,
@@ -259,11 +262,11 @@ def test_cost_and_gamma_are_those_of_a_plain_nested_loop(seed):
         ]
         np.testing.assert_allclose(found, np.mean(single, 0), atol=1e-3)
     assert np.abs(single[0] - single[1]).max() > 0.05, 'an average of equal machines proves nothing'
-    every, machines = svm.decided(
+    every, machines = fit_fold(
         blocks, label, group, train, test, classes=3, seed=seed, settings=replace(SEVERAL, top_k=99)
     )
     assert len(machines) == 6 and np.isfinite(every).all()
-    _, (linear,) = svm.decided(
+    _, (linear,) = fit_fold(
         blocks,
         label,
         group,
@@ -298,7 +301,7 @@ def test_generated_images_train_in_every_group_and_are_not_asked():
         seed=0,
         made=made,
     )
-    _, machines = svm.decided(
+    _, machines = fit_fold(
         blocks, label, group, train, test, classes=3, seed=0, settings=replace(SEVERAL, top_k=6)
     )
     assert {(m.gamma, m.cost): pytest.approx(m.uf1) for m in machines} == {
@@ -310,7 +313,7 @@ def test_generated_images_train_in_every_group_and_are_not_asked():
 def test_of_equal_choices_the_widest_kernel_and_the_least_cost_answer():
     """Where everything is right the choice must not hang on the order in which machines end."""
     blocks, label, group = clips(4, strength=40)
-    _, machines = svm.decided(
+    _, machines = fit_fold(
         blocks,
         label,
         group,
@@ -344,7 +347,7 @@ def test_noise_in_the_left_out_subject_changes_no_bit_of_its_machines(mirror):
             np.where((samples.subject == 3)[:, None], 1e3 * draw.normal(size=plain.shape), plain),
         ]
     (_, machines), (_, also) = (
-        svm.answers(
+        svm.predict(
             features.extract(['pixels', 'motion'], each.image, None, channels=FLOW, mirror=mirror),
             own,
             each,
@@ -383,14 +386,14 @@ def test_a_class_that_is_missing_in_training_is_never_answered():
     x = blocks[0][0].astype(np.float64)
     for known in ([0, 2], [1, 2]):
         own = train[np.isin(label[train], known)]
-        found, (machine,) = svm.decided(
+        found, (machine,) = fit_fold(
             blocks, label, group, own, test, classes=3, seed=0, settings=ONE
         )
         wanted = reference().fit(x[own], label[own])
         np.testing.assert_allclose(found[:, known], told_by(wanted, x[test], 2), atol=1e-4)
         assert (np.delete(found, known, 1) == -2).all() and machine.dual.shape[0] == 1
         np.testing.assert_array_equal(found.argmax(1), wanted.predict(x[test]))
-    found, (machine,) = svm.decided(
+    found, (machine,) = fit_fold(
         blocks, label, group, train[label[train] == 1], test, classes=3, seed=0, settings=ONE
     )
     assert (
@@ -398,7 +401,7 @@ def test_a_class_that_is_missing_in_training_is_never_answered():
         and len(machine.support) == 0
         and machine.support.dtype == np.int32
     )
-    chosen = svm.decided(
+    chosen = fit_fold(
         blocks, label, group, train[label[train] == 1], test, classes=3, seed=0, settings=SEVERAL
     )
     assert (chosen[0].argmax(1) == 1).all() and chosen[1][0].uf1 == 1
@@ -406,9 +409,7 @@ def test_a_class_that_is_missing_in_training_is_never_answered():
     rare = np.where((label == 2) & (group != 1), 0, label)
     assert (
         0
-        < svm.decided(blocks, rare, group, train, test, classes=3, seed=0, settings=SEVERAL)[1][
-            0
-        ].uf1
+        < fit_fold(blocks, rare, group, train, test, classes=3, seed=0, settings=SEVERAL)[1][0].uf1
         < 1
     )
 
@@ -433,9 +434,9 @@ def test_without_groups_to_choose_by_the_choice_is_the_users(subjects, each, tol
     label = np.arange(subjects) % 3 if each == 1 else label
     train, test = parted(group, 0)
     with pytest.raises(UserError) as error:
-        svm.decided(blocks, label, group, train, test, classes=3, seed=0, settings=SEVERAL)
+        fit_fold(blocks, label, group, train, test, classes=3, seed=0, settings=SEVERAL)
     assert str(error.value).startswith(told) and '\n' not in str(error.value)
-    svm.decided(blocks, label, group, train, test, classes=3, seed=0, settings=ONE)
+    fit_fold(blocks, label, group, train, test, classes=3, seed=0, settings=ONE)
 
 
 def test_a_few_clips_are_parted_in_fewer_groups():
@@ -444,7 +445,7 @@ def test_a_few_clips_are_parted_in_fewer_groups():
     """
     blocks, label, group = clips(5, subjects=7, each=1, strength=9)
     label = np.array([0, 0, 1, 1, 0, 1, 2])
-    found, (machine,) = svm.decided(
+    found, (machine,) = fit_fold(
         blocks,
         label,
         group,
@@ -463,9 +464,7 @@ def test_mirror_images_train_and_answer_too(views):
     """
     blocks, label, group = clips(4, 6, views=views)
     train, test = parted(group, 2)
-    found, (machine,) = svm.decided(
-        blocks, label, group, train, test, classes=3, seed=0, settings=ONE
-    )
+    found, (machine,) = fit_fold(blocks, label, group, train, test, classes=3, seed=0, settings=ONE)
     both = np.concatenate(blocks, -1).astype(np.float64)
     wanted = reference().fit(
         np.concatenate([view[train] for view in both]), np.concatenate([label[train]] * views)
@@ -488,7 +487,10 @@ def test_what_runs_say_of_all_rows_goes_to_their_runs():
     leak itself.
     """
     samples, _, folds, _ = several_runs()
-    asked, count = protocols.asked(folds, len(samples.label), trains=False), len(samples.label)
+    asked, count = (
+        protocols.predict_all_rows(folds, len(samples.label), leak=False),
+        len(samples.label),
+    )
     for run in range(6):
         assert sorted(asked.test.index[run][asked.test.mask[run] > 0]) == list(range(count))
         np.testing.assert_array_equal(asked.train.index[run], folds.train.index[run])
@@ -498,7 +500,7 @@ def test_what_runs_say_of_all_rows_goes_to_their_runs():
         [[run, asked.test.index[run, place]] for run, place in zip(runs, places, strict=True)]
     )
     assert len(said) == 6 * count and not np.array_equal(said, said[np.lexsort(said.T[::-1])])
-    found = svm.of_runs(said, asked, count)
+    found = svm.by_run(said, asked, count)
     for run in range(6):
         for row in range(count):
             assert found[run, row].tolist() == [run, row]
@@ -509,12 +511,12 @@ def test_with_the_leak_the_tested_rows_train_too():
     too small a leak.
     """
     samples, names, folds, titles = several_runs()
-    asked = protocols.asked(folds, len(samples.label), trains=True)
+    asked = protocols.predict_all_rows(folds, len(samples.label), leak=True)
     for run in range(6):
         own = asked.train.index[run][asked.train.mask[run] > 0]
         assert sorted(own) == list(range(len(samples.label))) == sorted(asked.test.index[run])
     _, made = resampling.extend(folds, samples, names, titles, Balance('oversample'))
-    rows = protocols.asked(made, len(samples.label), trains=True).train
+    rows = protocols.predict_all_rows(made, len(samples.label), leak=True).train
     for run in range(6):
         own, before = (
             index[mask > 0]
@@ -539,7 +541,7 @@ def test_answers_are_those_of_each_run_in_the_order_of_predictions():
     hidden = draw.normal(size=(6, count, 4)) + np.eye(4)[samples.label]
     # of five training subjects: another seed groups them otherwise
     chosen = replace(SEVERAL, inner_folds=2)
-    found, machines = svm.answers(blocks, hidden, samples, folds, classes=3, settings=chosen)
+    found, machines = svm.predict(blocks, hidden, samples, folds, classes=3, settings=chosen)
     predictions = held_out.predictions(found, samples, folds)
     assert (
         predictions.clip.tolist() == [*range(count)] * 2
@@ -551,7 +553,7 @@ def test_answers_are_those_of_each_run_in_the_order_of_predictions():
         test = predictions.clip[of_run]
         train = np.setdiff1d(np.arange(count), test)
         assert set(test) == set(folds.test.index[run][folds.test.mask[run] > 0])
-        wanted, (machine,) = svm.decided(
+        wanted, (machine,) = fit_fold(
             [hidden[run][None], *blocks],
             samples.label,
             samples.subject,
@@ -571,9 +573,9 @@ def test_answers_are_those_of_each_run_in_the_order_of_predictions():
     assert len(uf1) > 3, 'the groups of both seeds are the same'
     _, made = resampling.extend(folds, samples, names, titles, Balance('oversample'))
     assert (made.train.index >= count).any()
-    again, _ = svm.answers(blocks, hidden, samples, made, classes=3, settings=chosen)
+    again, _ = svm.predict(blocks, hidden, samples, made, classes=3, settings=chosen)
     np.testing.assert_array_equal(again, found)
-    without, _ = svm.answers(blocks, None, samples, folds, classes=3, settings=chosen)
+    without, _ = svm.predict(blocks, None, samples, folds, classes=3, settings=chosen)
     assert not np.array_equal(without, found)
 
 
@@ -587,7 +589,7 @@ def test_a_network_that_diverged_is_told_in_one_line():
     with pytest.raises(
         UserError, match='head: features of the network are not finite, so training diverged'
     ):
-        svm.answers([], hidden, samples, folds, classes=3, settings=ONE)
+        svm.predict([], hidden, samples, folds, classes=3, settings=ONE)
 
 
 IN_PIXELS = {'data.clip_normalise': False, 'data.input_scaler': 'p995'}
@@ -693,7 +695,7 @@ def test_machines_are_written_so_that_they_can_be_used(tmp_path):
     label = samples.label % 2
     samples = samples._replace(label=label)
     x = np.random.default_rng(0).normal(size=(2, len(label), 4)) + np.eye(4)[label]
-    found, machines = svm.answers(
+    found, machines = svm.predict(
         [x],
         None,
         samples,
@@ -736,7 +738,7 @@ def test_machines_are_written_so_that_they_can_be_used(tmp_path):
                 np.mean(told, 0), found[held_out.order(folds)[0] == run, 1], atol=1e-4
             )
     svm.write(
-        tmp_path, svm.answers([x], None, samples, folds, classes=2, settings=ONE)[1], folds, titles
+        tmp_path, svm.predict([x], None, samples, folds, classes=2, settings=ONE)[1], folds, titles
     )
     with open(tmp_path / 'heads.csv', newline='') as file:
         assert {line['inner_uf1'] for line in csv.DictReader(file)} == {''}, 'nothing was chosen'

@@ -351,7 +351,7 @@ def test_every_rule_loads_the_flow_of_its_frame(spotter, releases):
     frames = {}
     for rule in ('peak', 'midpoint', '', spotted_everywhere(release, (1, 3))):
         found = load(release, 'smic', folder, rule)
-        assert not found.known.any() and set(found.names.clips) == set(release.clips)
+        assert not found.apex_annotated.any() and set(found.names.clips) == set(release.clips)
         for clip, frame, image in zip(
             found.samples.clip, found.samples.extras['frame'], found.samples.image, strict=True
         ):
@@ -384,7 +384,9 @@ def test_a_release_with_every_apex_annotated_is_the_same_by_every_rule(spotter, 
     """data.apex is for clips that have none: CASME II must not change, whatever it says."""
     release, _, folder = releases
     found = [load(release, 'casme2', folder, rule) for rule in ('', 'peak', apexes.read(spotter))]
-    assert len({one.fingerprint for one in found}) == 1 and all(one.known.all() for one in found)
+    assert len({one.fingerprint for one in found}) == 1 and all(
+        one.apex_annotated.all() for one in found
+    )
     assert [release.clips[name].apex for name in found[0].names.clips] == found[0].samples.extras[
         'frame'
     ].tolist()

@@ -153,10 +153,10 @@ def test_unknown_action_units_are_not_absent(tmp_path):
         (False, ['1', '2'], [1, 1]),
         (True, ['L1', 'R1', 'L2', 'R2'], [1, 1, 1, 0]),
     ):
-        assert loading._columns(kept, sides) == units
+        assert loading.unit_columns(kept, sides) == units
         assert (
-            np.isnan(loading._unit_row(kept[0], units, sides)).all()
-            and loading._unit_row(kept[1], units, sides) == moved
+            np.isnan(loading.unit_row(kept[0], units, sides)).all()
+            and loading.unit_row(kept[1], units, sides) == moved
         )
 
 
@@ -246,18 +246,14 @@ def test_sides_of_action_units_have_a_column_each():
         [record(f'c{i}', 'negative', units=cell, known=True) for i, cell in enumerate(cells)],
         'megc3',
     )
-    units = loading._columns(kept, True)
+    units = loading.unit_columns(kept, True)
     assert units == ['L4', 'R4', 'L6', 'R6', 'L12', 'R12', 'L25', 'R25']
     moved = [
-        {
-            unit
-            for unit, value in zip(units, loading._unit_row(r, units, True), strict=True)
-            if value
-        }
+        {unit for unit, value in zip(units, loading.unit_row(r, units, True), strict=True) if value}
         for r in kept
     ]
     assert moved == [{'L4', 'R4', 'L12'}, {'R4'}, {'L6', 'R6', 'L25', 'R25'}, set(), set()]
-    assert loading._columns(kept, False) == ['4', '6', '12', '25']
+    assert loading.unit_columns(kept, False) == ['4', '6', '12', '25']
 
 
 def test_sides_are_loaded_where_asked_for(tiny_data, tmp_path):

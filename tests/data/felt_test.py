@@ -14,16 +14,14 @@ from mer_jax.training import augment
 from mer_jax.training.changes import CHANGES, augmentable
 
 NINE = list(CHANNELS['phases'])
-OFF = {'rotate': 0.0, 'contrast': 0.0, 'brightness': 0.0, 'noise': 0.0, 'flow_scale': 0.0}
 MOVED = [place for place, name in enumerate(NINE) if name in ('u', 'v', 'u2', 'v2')]
 
 
 def felt(image, seed=0, channels=NINE, **settings):
-    keys = jax.random.split(jax.random.key(seed))
+    key = jax.random.split(jax.random.key(seed))[0]
+    image = jnp.asarray(image, jnp.float32)
     return np.asarray(
-        augment.felt(
-            keys, jnp.asarray(image, jnp.float32), channels=channels, **{**OFF, **settings}
-        )
+        augment.jitter_flow(key, image, settings=Augment(**settings), channels=channels)
     )
 
 
@@ -46,7 +44,7 @@ def test_a_face_that_opens_evenly_opens_evenly_when_it_is_turned():
     image = np.stack([x, y], -1)
     turned = felt(image, channels=['u', 'v'], rotate=40.0)
     np.testing.assert_allclose(inner(turned), inner(image), atol=1e-4)
-    pixels = augment.turned(np.asarray(image, np.float32), np.deg2rad(30.0), 1.0, (0.0, 0.0))
+    pixels = augment.rotate(np.asarray(image, np.float32), np.deg2rad(30.0), 1.0, (0.0, 0.0))
     assert np.abs(inner(np.asarray(pixels) - image)).max() > 1, 'turning does something to it'
 
 
@@ -117,7 +115,7 @@ def test_frames_of_a_clip_light_up_together():
 def test_a_mirror_turns_both_phases():
     """u2 left as it is would let the face move right and come back to the right."""
     image = clip().astype(np.float32)
-    u = augment._u_channels(NINE)
+    u = augment.horizontal_channels(NINE)
     assert [name for name, turns in zip(NINE, u, strict=True) if turns] == ['u', 'u2']
     assert image.shape[-1] == len(u)
 

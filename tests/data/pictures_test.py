@@ -162,16 +162,18 @@ def test_landmarks_come_where_asked_for(tiny_data, tiny_phases, tmp_path):
         for points in (False, True)
     )
     assert (
-        plain.points is None
-        and found.points.dtype == np.float32
+        plain.landmarks is None
+        and found.landmarks.dtype == np.float32
         and plain.fingerprint != found.fingerprint
     )
     np.testing.assert_array_equal(plain.samples.image, found.samples.image)
-    for clip, points in zip(found.names.clips, found.points, strict=True):
+    for clip, points in zip(found.names.clips, found.landmarks, strict=True):
         np.testing.assert_allclose(points, tiny_phases[clip]['landmarks'][0], atol=1e-4)
-    assert load('synthetic_faces/tiny', tmp_path, **settings, mask='background').points is None
+    assert load('synthetic_faces/tiny', tmp_path, **settings, mask='background').landmarks is None
     fake_raw.write_precomputed_flow(tmp_path)
-    assert load('precomputed_flow', tmp_path, manual_dir=str(tmp_path), points=True).points is None
+    assert (
+        load('precomputed_flow', tmp_path, manual_dir=str(tmp_path), points=True).landmarks is None
+    )
 
 
 def test_a_release_gives_both_halves_of_the_motion(tmp_path, monkeypatch):
@@ -192,7 +194,7 @@ def test_a_release_gives_both_halves_of_the_motion(tmp_path, monkeypatch):
     )
     stored = {r['clip']: r for r in tfds_builders.records(builder)}
     for clip, image, points in zip(
-        found.names.clips, found.samples.image, found.points, strict=True
+        found.names.clips, found.samples.image, found.landmarks, strict=True
     ):
         planes = nine(stored[clip])
         np.testing.assert_array_equal(image, np.stack([planes[name] for name in NINE], -1))

@@ -134,11 +134,11 @@ def test_maps_without_anything_stay_zero(cam):
 def test_a_picture_is_eyes_over_mouth():
     """Maps joined side by side, or mouth over eyes, would lie over the wrong part of the face."""
     cam = np.stack([np.zeros((3, 6)), np.ones((3, 6))])
-    found = explain.picture(cam, 24)
+    found = explain.enlarge(cam, 24)
     assert found.shape == (24, 24) and found.dtype == np.float32
     assert (found[:12] == 0).all() and (found[12:] == 1).all()
     # one region: the whole face
-    ramp = explain.picture(np.arange(6.0).reshape(1, 1, 6).repeat(3, 1), 24)
+    ramp = explain.enlarge(np.arange(6.0).reshape(1, 1, 6).repeat(3, 1), 24)
     assert (
         ramp.shape == (24, 24)
         and (np.diff(ramp, axis=1) >= 0).all()
@@ -231,7 +231,7 @@ def test_rows_keep_their_clips(small):
         for name, factor in (('au_cam', 1.0), ('grad_cam', 2.0))
     }
     found = {'output': np.eye(3)[np.tile(samples.label, 2)], 'features': level[:, None], **cams}
-    explained = explain.gathered(found, samples, folds, ('off_a', 'magnified', 'on_a'))
+    explained = explain.explained_clips(found, samples, folds, ('off_a', 'magnified', 'on_a'))
     assert len(explained.clip) == count
     np.testing.assert_array_equal(explained.clip, np.arange(count))
     np.testing.assert_array_equal(explained.features[:, 0], explained.clip)
@@ -258,7 +258,7 @@ def test_what_cannot_be_explained_is_told(small):
     samples, names = small
     folds, _ = protocols.make(samples, names, Protocol('all_rows'), seeds=1)
     with pytest.raises(UserError, match='leaves no clip out'):
-        explain.gathered(None, samples, folds, ('magnified', 'on_a', 'off_a'))
+        explain.explained_clips(None, samples, folds, ('magnified', 'on_a', 'off_a'))
 
 
 @pytest.mark.parametrize(
@@ -284,7 +284,7 @@ def test_a_cell_is_drawn_at_the_pixel_it_looks_at(strides, pool, size):
 
     for ramp in np.mgrid[: size // 2, :size].astype(np.float32):
         cells = looked_at(ramp)
-        drawn = explain.picture(np.stack([cells, cells]), size)
+        drawn = explain.enlarge(np.stack([cells, cells]), size)
         assert drawn.shape == (size, size)
         inside = ramp <= cells.max()  # beyond the last cell nothing is known
         np.testing.assert_allclose(drawn[: size // 2][inside], ramp[inside], atol=1e-3)

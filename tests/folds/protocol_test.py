@@ -287,7 +287,7 @@ def test_each_fold_keeps_the_frame_that_its_own_spotter_answered():
     samples, names, known = candidates()
     folds, titles = make('loso', samples, names, seeds=4, scaler_scope='all')
     answer = lambda title, seed, clip: 10 + 10 * ((int(title[1:]) + seed + clip) % 3)  # noqa: E731
-    kept = protocols.spotted(
+    kept = protocols.select_apex_per_fold(
         folds, titles, samples, names, known, told(names, samples, titles, 2, answer)
     )
     for number in range(len(folds.fold)):
@@ -325,12 +325,12 @@ def test_a_spotter_that_did_not_leave_out_the_subject_is_refused():
         match="data.apex: runs/spotter has no fold that leaves out 's3'; train the spotter by "
         'loso on',
     ):
-        protocols.spotted(
+        protocols.select_apex_per_fold(
             folds, titles, samples, names, known, told(names, samples, ['s0', 's1', 's2', 's4'], 1)
         )
     folds, titles = make('kfold', samples, names)
     with pytest.raises(UserError, match="has no fold that leaves out 'group 1'"):
-        protocols.spotted(
+        protocols.select_apex_per_fold(
             folds,
             titles,
             samples,
@@ -344,7 +344,7 @@ def test_annotated_apexes_need_no_spotter():
     """A data set whose apexes are all annotated is the same with every value of data.apex."""
     samples, names, _ = candidates()
     folds, titles = make('kfold', samples, names)
-    kept = protocols.spotted(
+    kept = protocols.select_apex_per_fold(
         folds, titles, samples, names, np.ones(len(samples.clip), bool), apexes.Spotted('x', {}, 1)
     )
     for number in range(3):

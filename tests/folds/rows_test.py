@@ -9,7 +9,7 @@ def test_rows_of_the_data_set_are_neither_images_of_a_file_nor_copies(small):
     """A made row that counts as a clip of the data set would be scored, or choose an SVM."""
     samples, _ = small
     count = len(samples.clip)
-    longer, added = resampling.appended(samples, {'file': (samples.image[:2], samples.label[:2])})
+    longer, added = resampling.append(samples, {'file': (samples.image[:2], samples.label[:2])})
     assert added['file'].tolist() == [count, count + 1]
     index = np.array([0, count - 1, count, count + 1, count + 2, count + 9])
     assert rows.of_data_set(longer, index).tolist() == [True, True, *[False] * 4]

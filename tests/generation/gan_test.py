@@ -13,12 +13,13 @@ import pytest
 
 from mer_jax.errors import UserError
 from mer_jax.folds import protocols
-from mer_jax.generation import gan
+from mer_jax.generation import GanRun, gan
 from mer_jax.runfiles.metrics_log import MetricsLog
 from mer_jax.settings.sections import Gan, Protocol
 from mer_jax.training import batches, checkpoint, parallel, plan
 from mer_jax.training import programs as runs
 from mer_jax.training.epoch import run_key
+from mer_jax.types import FoldState
 from tests.conftest import make_samples
 from tests.leakage_test import with_noise
 from tests.models.dcgan_test import (
@@ -71,7 +72,9 @@ def toy(size=8, flow=True, clips=(9, 8, 8, 8, 9)):
 
 def make(samples, folds, folder, *, layout=LAYOUT, **changes):
     settings = replace(SETTINGS, **changes)
-    return gan.trained(samples, folds, layout, settings, classes=3, folder=folder, interval=0.0)
+    return gan.train_all(
+        samples, folds, layout, settings, classes=3, run=GanRun(folder, 0.0, ('u', 'v'), 0)
+    )
 
 
 def state_of(samples, rows):
@@ -110,12 +113,10 @@ def stepped():
     networks = gan.networks(SETTINGS, **SHAPE)
 
     def step(params, rates, image, label, key):
-        return gan.step_of(
-            params,
-            rates,
+        return gan.train_step(
+            state._replace(params=params, opt_state=rates),
             image,
             label,
-            state.fitted['present'],
             key,
             networks=networks,
             optimizer=Descent(),
@@ -198,12 +199,11 @@ def test_labels_are_drawn_among_the_classes_of_the_fold():
         def apply(self, variables, flow, label, *, train, rngs):
             return flow.mean((1, 2, 3)) + variables['params']
 
-    gan.step_of(
-        {'g': jnp.float32(0), 'd': jnp.float32(0)},
-        {'g': 0.0, 'd': 0.0},
+    params = {'g': jnp.float32(0), 'd': jnp.float32(0)}
+    gan.train_step(
+        FoldState(jnp.int32(0), params, {}, {'g': 0.0, 'd': 0.0}, {'present': present}),
         samples.image[:40],
         samples.label[:40],
-        present,
         jax.random.key(0),
         networks=(Generator(), Discriminator()),
         optimizer=Descent(),
@@ -220,7 +220,7 @@ def test_images_come_as_the_data_are(flow, size):
     samples, folds = toy(size, flow)
     learner, state = state_of(samples, jax.tree.map(lambda a: a[0], folds.train))
     generator, _ = gan.networks(SETTINGS, **SHAPE)
-    call = quickly(partial(gan.generate, samples, state, each=3, generator=generator))
+    call = quickly(partial(gan.generate, samples, state, per_class=3, generator=generator))
     images = call(0, 0)
     assert images.shape == (9, size, size, 2) and images.dtype == samples.image.dtype
     np.testing.assert_array_equal(call(0, 0), images)
@@ -242,13 +242,13 @@ def test_what_is_seen_comes_back(flow):
     """
     samples, folds = toy(flow=flow)
     fitted = gan.fit(samples, jax.tree.map(lambda a: a[0], folds.train), classes=3)
-    seen = gan.seen(samples.image, fitted, size=8)
+    seen = gan.preprocess(samples.image, fitted, size=8)
     assert seen.min() >= -1 and seen.max() <= 1 and seen.std() > 0.1
-    back = gan.drawn_as(samples.image, seen, fitted)
+    back = gan.postprocess(samples.image, seen, fitted)
     assert back.dtype == samples.image.dtype
     scale = fitted.get('scale', np.inf)
     np.testing.assert_allclose(back, np.clip(samples.image, -scale, scale), atol=1e-5)
-    assert gan.seen(samples.image, fitted, size=16).shape == (len(samples.label), 16, 16, 2)
+    assert gan.preprocess(samples.image, fitted, size=16).shape == (len(samples.label), 16, 16, 2)
 
 
 @unoptimised()
@@ -259,17 +259,21 @@ def test_noise_in_the_left_out_subject_changes_no_bit_of_what_its_fold_makes():
     samples, folds = toy(clips=(4, 2, 3, 5, 3))
     folds = folds._replace(test=jax.tree.map(lambda a: a[:, :0], folds.test))
     learner = gan.learner(SETTINGS, **SHAPE)
-    programs = runs.compiled(
-        learner, LAYOUT, samples, folds, runs=5, batch_size=8, test_batch=8, chunk=2
+    programs = runs.compile_programs(
+        learner,
+        LAYOUT,
+        samples,
+        folds,
+        runs.ProgramOptions(batches.BatchOptions(8), runs=5, test_batch=8, chunk=2),
     )
     generator, _ = gan.networks(SETTINGS, **SHAPE)
     call = parallel.over_folds(
-        partial(gan.generate, each=2, generator=generator), at_once=1, devices=programs.devices
+        partial(gan.generate, per_class=2, generator=generator), at_once=1, devices=programs.devices
     )
     noisy = with_noise(samples, 3)
 
     def made(samples):
-        shared = parallel.replicated(samples, devices=programs.devices)
+        shared = parallel.replicate(samples, devices=programs.devices)
         group = runs.place(programs._replace(samples=shared), folds, range(5))
         states, logs = runs.train(group, runs.init(group), np.int32(0), np.int32(2))
         images = call(shared, states, group.fold, group.seed)
@@ -292,14 +296,14 @@ def once():
     """`trained` with its programs compiled once for all tests below, which train the same networks
     two runs at a time.
     """
-    compiled, kept = runs.compiled, []
+    compiled, kept = runs.compile_programs, []
 
     def instead(*inputs, **settings):
         kept.extend([] if kept else [compiled(*inputs, **settings)])
         return kept[0]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runs, 'compiled', instead)
+        patch.setattr(runs, 'compile_programs', instead)
         yield partial(
             make, images_per_class=20, learning_rate=2e-3, width=8, layout=replace(LAYOUT, group=2)
         )

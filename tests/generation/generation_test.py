@@ -72,12 +72,12 @@ def programs():
 
 @pytest.fixture(scope='module')
 def made(small, programs, tmp_path_factory):
-    folder, compiled = tmp_path_factory.mktemp('run'), runs.compiled
+    folder, compiled = tmp_path_factory.mktemp('run'), runs.compile_programs
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(generation, 'CHECKED', 2)
         patch.setattr(
             runs,
-            'compiled',
+            'compile_programs',
             lambda *rest, **more: programs.append(compiled(*rest, **more)) or programs[-1],
         )
         return folder, *extended(folder, *small)
@@ -99,9 +99,9 @@ def test_noise_in_the_left_out_subject_changes_nothing_of_its_fold(
     with monkeypatch.context() as patch:
         patch.setattr(
             runs,
-            'compiled',
+            'compile_programs',
             lambda _, layout, samples, *rest, **more: kept._replace(
-                samples=parallel.replicated(samples, devices=kept.devices)
+                samples=parallel.replicate(samples, devices=kept.devices)
             ),
         )
         noisy, again, _ = extended(tmp_path, noise, names)
@@ -119,8 +119,12 @@ def test_noise_in_the_left_out_subject_changes_nothing_of_its_fold(
     both = [
         each._replace(test=jax.tree.map(lambda a: a[:, :0], each.test)) for each in (folds, again)
     ]
-    classifier = runs.compiled(
-        learner, LAYOUT, longer, both[0], runs=5, test_batch=8, chunk=2, **feed
+    classifier = runs.compile_programs(
+        learner,
+        LAYOUT,
+        longer,
+        both[0],
+        runs.ProgramOptions(feed, runs=5, test_batch=8, chunk=2),
     )
     (states, logs), (changed, also) = (
         trained(classifier, *each) for each in ((longer, both[0]), (noisy, both[1]))
@@ -161,9 +165,9 @@ def test_each_fold_trains_on_its_own_images_and_tests_none(small, made):
     np.testing.assert_array_equal(longer.image[:count], samples.image)
 
 
-def stub(samples, folds, layout, settings, *, classes, folder, interval, loss=0.0):
-    """gan.trained without training: images that tell their run apart."""
-    (folder / 'checkpoints').mkdir(parents=True)
+def stub(samples, folds, layout, settings, *, classes, run, loss=0.0):
+    """gan.train_all without training: images that tell their run apart."""
+    (run.folder / 'checkpoints').mkdir(parents=True)
     made = np.random.default_rng(0).integers(
         0, 256, (len(folds.fold), classes * settings.images_per_class, *samples.image.shape[1:])
     )
@@ -173,7 +177,7 @@ def stub(samples, folds, layout, settings, *, classes, folder, interval, loss=0.
 
 def test_a_class_that_the_fold_lacks_is_not_made(small, tmp_path, monkeypatch):
     """What a generator draws for a label that it never saw is noise under that label."""
-    monkeypatch.setattr(generation.gan, 'trained', stub)
+    monkeypatch.setattr(generation.gan, 'train_all', stub)
     monkeypatch.setattr(generation, '_check', lambda *rest: None)
     samples, names = small
     label = np.where(samples.subject == 3, 2, samples.label % 2).astype(np.int32)
@@ -206,7 +210,7 @@ def test_scope_all_is_one_gan_a_seed_for_every_fold(small, tmp_path, monkeypatch
     monkeypatch.setattr(generation, '_check', lambda *rest: None)
     monkeypatch.setattr(
         generation.gan,
-        'trained',
+        'train_all',
         lambda samples, folds, *rest, **more: (
             learned.append(folds),
             stub(samples, folds, *rest, **more),
@@ -262,7 +266,7 @@ def test_a_diverged_gan_is_an_error_in_one_line(small, tmp_path, monkeypatch):
     them.
     """
     monkeypatch.setattr(
-        generation.gan, 'trained', lambda *rest, **more: stub(*rest, **more, loss=None)
+        generation.gan, 'train_all', lambda *rest, **more: stub(*rest, **more, loss=None)
     )
     with pytest.raises(UserError, match='diverged.*gan.learning_rate'):
         extended(tmp_path, *small)

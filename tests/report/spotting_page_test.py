@@ -40,7 +40,7 @@ def write(
     leaks=(),
     noise=0.1,
     names=NAMES,
-    timing=TIMING,
+    times=TIMING,
     decoder='template',
     trainable=TRAINABLE,
     **changed,
@@ -50,7 +50,7 @@ def write(
     """
     protocol = Protocol(name, **{'folds': 2, 'holdout': 0.4} | changed)
     folds, titles = protocols.make(SAMPLES, names, protocol, seeds=seeds, trainable=trainable)
-    loaded = loading.Data(SAMPLES, names, [], 'print', 'linear', (), timing)
+    loaded = loading.Data(SAMPLES, names, [], 'print', 'linear', (), times=times)
     run, place = held_out.order(folds)
     rows = folds.test.index[run, place]
     output = np.nan_to_num(SAMPLES.extras['target'][rows, None], nan=0.5) + np.random.default_rng(

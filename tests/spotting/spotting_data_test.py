@@ -113,7 +113,7 @@ def test_labels_stand_at_their_frames_and_are_unknown_without_an_apex(monkeypatc
     estimator.
     """
     found = load(monkeypatch, RECORDS, label='log', steepness=2.0)
-    samples, timing = found.samples, found.timing
+    samples, timing = found.samples, found.times
     assert (
         timing.apex.tolist() == [5, 14, -1, 9]
         and timing.onset.tolist() == [3, 10, 30, 7]
@@ -204,7 +204,7 @@ def test_a_composite_is_in_order_of_data_set_and_clip(monkeypatch):
     assert found.names.subjects == ('s01', 's02', 's03') * 2 and set(
         found.samples.subject.tolist()
     ) == set(range(6))
-    assert (np.diff(found.samples.dataset) >= 0).all() and len(found.timing.apex) == 8
+    assert (np.diff(found.samples.dataset) >= 0).all() and len(found.times.apex) == 8
     swapped = load(monkeypatch, other, RECORDS)
     assert swapped.fingerprint == found.fingerprint
 

@@ -11,9 +11,8 @@ from mer_jax.evaluation import paired
 from mer_jax.folds import protocols
 from mer_jax.settings.sections import Protocol, Spotting
 from mer_jax.spotting import decoders, score
-from mer_jax.spotting.frames import Timing
 from mer_jax.training import held_out
-from mer_jax.types import Names, Samples
+from mer_jax.types import Names, Samples, Timing
 
 LABEL = {'label': 'linear', 'steepness': 3.0, 'sigma': 0.0}
 # subject, data set, onset, apex (-1 unknown), offset, frames a second of each clip
@@ -95,7 +94,7 @@ def run(off, *, seeds=1, name='loso', trainable=TRAINABLE, **changed):
             **LABEL,
         )
     predictions = held_out.predictions(output, SAMPLES, folds)
-    found = score.answers(predictions, folds, SAMPLES, TIMING, Spotting(window=3, **LABEL))
+    found = score.decode(predictions, folds, SAMPLES, TIMING, Spotting(window=3, **LABEL))
     return found, score.score(found, TIMING, NAMES, SUBJECT, DATASET), folds, titles
 
 
@@ -186,8 +185,8 @@ def test_clips_without_an_apex_are_answered_by_every_fold_and_scored_by_none():
     np.testing.assert_array_equal(found.frame['max'][unknown], [13, 60] * 5)
     own = [titles[fold] == 'c' for fold in found.fold[found.clip == 4]]
     # the other folds train on subject c
-    np.testing.assert_array_equal(found.own[found.clip == 4], own)
-    assert found.own[~unknown].all() and found.own[found.clip == 7].all()
+    np.testing.assert_array_equal(found.left_out[found.clip == 4], own)
+    assert found.left_out[~unknown].all() and found.left_out[found.clip == 7].all()
     assert sum(part['clips'] for part in blocks['max']['per_dataset'].values()) == 6
 
 
@@ -244,7 +243,7 @@ def test_outputs_that_are_not_finite_end_in_one_line():
     with pytest.raises(
         UserError, match=r'fold \d, seed 1: outputs are not finite, so training diverged; a smaller'
     ):
-        score.answers(predictions, folds, SAMPLES, TIMING, Spotting(window=3, **LABEL))
+        score.decode(predictions, folds, SAMPLES, TIMING, Spotting(window=3, **LABEL))
 
 
 def test_a_run_that_holds_nothing_out_scores_nothing():

@@ -13,10 +13,9 @@ from mer_jax.preprocess.synthetic import clips, emotions, motion
 from mer_jax.settings.sections import Protocol, Spotting
 from mer_jax.spotting import decoders
 from mer_jax.spotting import score as spotting_score
-from mer_jax.spotting.frames import Timing
-from mer_jax.training import held_out, learners, parallel, plan, scaling
+from mer_jax.training import batches, held_out, learners, parallel, plan, scaling
 from mer_jax.training import programs as runs
-from mer_jax.types import Names, Samples
+from mer_jax.types import Names, Samples, Timing
 
 HARD = {'label': 'impulse', 'steepness': 3.0, 'sigma': 0.0}
 SHAPES = [
@@ -338,28 +337,25 @@ def spot(drawn):
         scale_input=scale_input,
         fit=lambda samples, rows: scaling.fit_input(samples, rows, scaler='p995'),
     )
-    programs = runs.compiled(
+    programs = runs.compile_programs(
         learner,
         plan.Plan('matmul', 5, 1, ''),
         samples,
         folds,
-        runs=5,
-        test_batch=256,
-        chunk=4,
-        batch_size=64,
+        runs.ProgramOptions(batches.BatchOptions(64), runs=5, test_batch=256, chunk=4),
     )
 
     def score(image):
         seen = samples._replace(image=image.astype(np.float32))
-        own = programs._replace(samples=parallel.replicated(seen, devices=programs.devices))
+        own = programs._replace(samples=parallel.replicate(seen, devices=programs.devices))
         group = runs.place(own, folds, np.arange(5))
         states = runs.init(group)
         for chunk in runs.fit(group, states, done=0, epochs=4):
             states = chunk.states
         outputs = runs.predict(group, states)
         predictions = held_out.predictions(held_out.gather(outputs, folds), seen, folds)
-        found = spotting_score.answers(predictions, folds, seen, timing, Spotting(**SHAPES[0]))
-        assert len(found.clip) == len(names.clips) and found.own.all()
+        found = spotting_score.decode(predictions, folds, seen, timing, Spotting(**SHAPES[0]))
+        assert len(found.clip) == len(names.clips) and found.left_out.all()
         of_clip = np.repeat(np.arange(SUBJECTS), EACH)
         return spotting_score.score(found, timing, names, of_clip, np.zeros_like(of_clip))
 

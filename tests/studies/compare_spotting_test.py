@@ -81,7 +81,7 @@ def finished(
     clip, all_rows = np.tile(np.arange(clips), seeds), np.ones(seeds * clips, int)
     frame = {name: apex + late for name, late in off.items()}
     frame |= {'midpoint': offset // 2 * all_rows, 'fraction': fraction * all_rows}
-    found = score.Answers(
+    found = score.Decoded(
         clip, person[clip], np.repeat(np.arange(seeds), clips), all_rows > 0, frame, []
     )
     nobody = np.zeros(clips, int)

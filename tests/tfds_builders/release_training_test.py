@@ -20,7 +20,7 @@ from mer_jax import machine, models
 from mer_jax.data import loading, sources
 from mer_jax.folds import protocols
 from mer_jax.settings.sections import Data, Protocol
-from mer_jax.training import learners, plan, scaling
+from mer_jax.training import batches, learners, plan, scaling
 from mer_jax.training import programs as runs
 from tests.leakage_test import trained
 from tests.support.fake_raw import casme2, casme_squared, composite, samm, smic
@@ -248,15 +248,12 @@ def fold_states(folder, data_dir):
         fit=partial(scaling.fit_input, scaler='p995'),
         scale_input=partial(scaling.scale_input, value_range=(0.0, 1.0)),
     )
-    programs = runs.compiled(
+    programs = runs.compile_programs(
         learner,
         plan.Plan('matmul', 1, 1, ''),
         loaded.samples,
         folds,
-        runs=len(folds.fold),
-        batch_size=8,
-        test_batch=8,
-        chunk=2,
+        runs.ProgramOptions(batches.BatchOptions(8), runs=len(folds.fold), test_batch=8, chunk=2),
     )
     return loaded.names.subjects, trained(programs, loaded.samples, folds)[0], loaded.samples
 

@@ -49,8 +49,8 @@ def flip(
     sample, *, names=UNITS, channels=('v', 'u', 'strain'), stretched=True, share=1.0, key=KEYS[0]
 ):
     u = np.array([channel == 'u' for channel in channels])
-    return augment.flipped(
-        key, sample, share=share, u=u, partner=augment.mirrored(names), stretched=stretched
+    return augment.flip(
+        key, sample, share=share, u=u, partner=augment.mirrored_units(names), stretched=stretched
     )
 
 
@@ -95,11 +95,11 @@ def test_a_flip_changes_the_sides_of_action_units():
     """A left lip corner in the mirror is a right one; 12 without a side, the head and unknown units
     stay.
     """
-    assert [UNITS[i] for i in augment.mirrored(UNITS)] == ['R4', 'L4', 'R12', 'L12', '53']
-    np.testing.assert_array_equal(augment.mirrored(('1', '4', '12')), [0, 1, 2])
+    assert [UNITS[i] for i in augment.mirrored_units(UNITS)] == ['R4', 'L4', 'R12', 'L12', '53']
+    np.testing.assert_array_equal(augment.mirrored_units(('1', '4', '12')), [0, 1, 2])
     # without a column of its mirror image
-    np.testing.assert_array_equal(augment.mirrored(('L12',)), [0])
-    assert augment.mirrored(()).shape == (0,)
+    np.testing.assert_array_equal(augment.mirrored_units(('L12',)), [0])
+    assert augment.mirrored_units(()).shape == (0,)
     np.testing.assert_array_equal(
         flip(sample_of(picture(), [0, 0, 1, 0, 1])).extras['action_units'], [0, 0, 0, 1, 1]
     )
@@ -220,7 +220,7 @@ SAMPLE, DONOR = (
 
 def replaced(key=KEYS[0], sample=SAMPLE, donor=DONOR, **more):
     settings = {'share': 1.0, 'halves': HALVES, 'units': 'image', 'region': 'mouth'} | more
-    return augment.replaced(key, sample, donor, **settings)
+    return augment.replace_region(key, sample, donor, **settings)
 
 
 def test_the_mouth_is_that_of_the_donor():
@@ -322,7 +322,7 @@ def test_a_turned_window_equals_opencv(degrees, side, corner):
     )
     grid = np.stack([*np.meshgrid(x, y), np.ones((height, width))], -1) @ turn.T
     found = np.asarray(
-        augment.turned(jnp.asarray(CLIP), math.radians(degrees), side, jnp.array(corner))
+        augment.rotate(jnp.asarray(CLIP), math.radians(degrees), side, jnp.array(corner))
     )
     for frame, got in zip(CLIP[..., 0], found[..., 0], strict=True):
         smooth = cv2.remap(
@@ -334,7 +334,7 @@ def test_a_turned_window_equals_opencv(degrees, side, corner):
         np.testing.assert_allclose(got, smooth, atol=255 / 16)
     if degrees == 90:
         square = jnp.asarray(CLIP[:, :10])
-        turned = augment.turned(square, math.radians(90), 1.0, jnp.zeros(2))
+        turned = augment.rotate(square, math.radians(90), 1.0, jnp.zeros(2))
         assert any(np.allclose(turned, np.rot90(square, k, axes=(1, 2)), atol=0.05) for k in (1, 3))
 
 
@@ -344,8 +344,8 @@ def test_frames_of_a_clip_move_and_light_up_together():
     for change in map(
         quickly,
         (
-            partial(augment.moved, rotate=15, crop=0.1),
-            partial(augment.lit, contrast=0.3, brightness=0.3),
+            partial(augment.rotate_and_crop, angle=15, crop=0.1),
+            partial(augment.jitter_light, contrast=0.3, brightness=0.3),
         ),
     ):
         found = np.asarray(change(KEYS[0], still))
@@ -365,9 +365,9 @@ def test_amounts_stay_within_what_is_asked():
         for found in quickly(
             jax.vmap(
                 lambda key: (
-                    augment.moved(key, ramp, rotate=0, crop=0.1),
-                    augment.moved(key, ramp, rotate=15, crop=0),
-                    augment.lit(key, flat, contrast=0, brightness=0.3),
+                    augment.rotate_and_crop(key, ramp, angle=0, crop=0.1),
+                    augment.rotate_and_crop(key, ramp, angle=15, crop=0),
+                    augment.jitter_light(key, flat, contrast=0, brightness=0.3),
                 )
             )
         )(KEYS)
@@ -385,14 +385,16 @@ def test_contrast_is_about_the_mean_of_the_face():
     """The black of a mask would pull the mean down, and turn grey itself."""
     image = jnp.array([0.0, 100, 140, 120]).reshape(2, 2, 1)
     found = np.asarray(
-        quickly(jax.vmap(lambda key: augment.lit(key, image, contrast=0.3, brightness=0)))(KEYS)
+        quickly(jax.vmap(lambda key: augment.jitter_light(key, image, contrast=0.3, brightness=0)))(
+            KEYS
+        )
     ).reshape(-1, 4)
     assert (found[:, 0] == 0).all()
     np.testing.assert_allclose(found[:, 3], 120, atol=1e-3)
     factor = (found[:, 2] - 120) / 20
     np.testing.assert_allclose(found[:, 1], 120 - 20 * factor, atol=1e-3)
     assert 0.7 <= factor.min() < 0.72 and 1.28 < factor.max() <= 1.301
-    bright = augment.lit(KEYS[0], jnp.full((2, 2, 1), 254.0), contrast=0, brightness=1)
+    bright = augment.jitter_light(KEYS[0], jnp.full((2, 2, 1), 254.0), contrast=0, brightness=1)
     assert 0 <= np.asarray(bright).min() and np.asarray(bright).max() <= 255
 
 
@@ -457,7 +459,7 @@ def test_a_clip_is_changed_as_asked():
     found = change(KEYS[0], sample, sample).image
     own = jax.random.split(jax.random.split(KEYS[0], 4)[2], 3)[0]  # the draw of the angle
     angle = jnp.deg2rad(jax.random.uniform(own, minval=-15, maxval=15))
-    turned = augment.turned(jnp.asarray(CLIP), angle, 1.0, jnp.zeros(2))
+    turned = augment.rotate(jnp.asarray(CLIP), angle, 1.0, jnp.zeros(2))
     assert (np.asarray(turned == 0) == np.asarray(found == 0)).all() and np.abs(
         found - turned
     ).max() > 1

@@ -83,8 +83,8 @@ def test_what_is_fitted_is_what_the_loss_reads(small):
     samples, _ = small
     rows = protocols.make(*small, Protocol(), seeds=1)[0].train
     rows = jax.tree.map(lambda a: a[0], rows)
-    assert balance.fit(samples, rows, classes=3, formula='none') == {}
-    ((name, weight),) = balance.fit(samples, rows, classes=3, formula='max').items()
+    assert balance.fit_class_weight(samples, rows, classes=3, formula='none') == {}
+    ((name, weight),) = balance.fit_class_weight(samples, rows, classes=3, formula='max').items()
     assert name == 'class_weight' and weight.shape == (3,)
 
 

@@ -16,7 +16,7 @@ def cache(tmp_path, monkeypatch):
 
 
 def settled(found, measure, *, runs, epochs):
-    return plan.settled(found, {'runs': runs}, measure, runs=runs, epochs=epochs)
+    return plan.choose(found, {'runs': runs}, measure, runs=runs, epochs=epochs)
 
 
 def candidates(backend='cpu', devices=2, runs=44, **pinned):
@@ -50,7 +50,7 @@ def test_the_fastest_for_all_runs_is_chosen():
     chosen = settled(found, lambda p: seconds[p.at_once], runs=9, epochs=10**6)
     assert chosen.at_once == 1  # 5 rounds of 1.0 s against 2 of 3.6 s
     assert 'measured' in chosen.why
-    assert plan.remembered({'runs': 9}) == chosen
+    assert plan.load_cached({'runs': 9}) == chosen
 
 
 def test_noise_does_not_choose_a_plan():
@@ -71,7 +71,7 @@ def test_a_short_training_is_not_measured_further_nor_remembered():
     tried = []
     settled(found, lambda p: tried.append(p) or 1e-9, runs=4, epochs=10)
     assert len(tried) == 1
-    assert plan.remembered({'runs': 4}) is None
+    assert plan.load_cached({'runs': 4}) is None
     settled(found, lambda p: tried.append(p) or 1e-9, runs=4, epochs=10)
     assert len(tried) == 1  # the same training again does not try again
 
@@ -81,11 +81,11 @@ def test_a_plan_is_remembered_for_the_same_facts_only(cache):
     measured anew.
     """
     chosen = plan.Plan('matmul', 4, 2, 'measured')
-    plan.remember({'runs': 44}, chosen)
-    assert plan.remembered({'runs': 44}) == chosen
-    assert plan.remembered({'runs': 45}) is None
+    plan.store({'runs': 44}, chosen)
+    assert plan.load_cached({'runs': 44}) == chosen
+    assert plan.load_cached({'runs': 45}) is None
     next((cache / 'plans').iterdir()).write_text('{')
-    assert plan.remembered({'runs': 44}) is None
+    assert plan.load_cached({'runs': 44}) is None
 
 
 def test_groups_hold_full_rounds(tmp_path):

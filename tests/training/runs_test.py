@@ -23,15 +23,14 @@ def setup(samples, names, *, seeds=1):
 
 def group_of(folds, samples, *, layout, members=None, size=None, chunk=4):
     members = np.arange(len(folds.fold)) if members is None else members
-    programs = runs.compiled(
+    programs = runs.compile_programs(
         learner(),
         layout,
         samples,
         folds,
-        runs=size or len(members),
-        batch_size=8,
-        test_batch=4,
-        chunk=chunk,
+        runs.ProgramOptions(
+            batches.BatchOptions(8), runs=size or len(members), test_batch=4, chunk=chunk
+        ),
     )
     return runs.place(programs, folds, members)
 
@@ -118,7 +117,10 @@ def test_fold_by_fold_trains_the_same_with_numbers_to_look_at(reference):
             return super().__call__(image, train=train)
 
     programs = fold_by_fold.programs(
-        learner(model=Seen()), samples, folds, runs=2, batch_size=8, test_batch=4
+        learner(model=Seen()),
+        samples,
+        folds,
+        runs.ProgramOptions(batches.BatchOptions(8), runs=2, test_batch=4),
     )
     group = runs.place(programs, folds, np.array([1, 3]))
     start = runs.init(group)

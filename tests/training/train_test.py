@@ -71,7 +71,9 @@ def test_an_epoch_shows_every_row_once_and_wraps_round_to_the_folds_own(small):
 
     spy = learner()._replace(step=step)
     on_device = jax.tree.map(jnp.asarray, (samples, fold.train))
-    epoch.train_epoch(0, *on_device, jax.random.key(0), learner=spy, batch_size=4)
+    epoch.train_epoch(
+        0, *on_device, jax.random.key(0), learner=spy, options=batches.BatchOptions(4)
+    )
     jax.effects_barrier()
     own = samples.clip[fold.train.index[fold.train.mask > 0]]
     counts = np.bincount(np.concatenate(seen), minlength=len(samples.label))
@@ -117,7 +119,8 @@ def epochs_of(small, *, chunk):
     samples, names = small
     fold = one_fold(samples, names)
     tool = learner()
-    run = jax.jit(partial(epoch.train_epochs, learner=tool, batch_size=8, chunk=chunk))
+    train_one = partial(epoch.train_epoch, learner=tool, options=batches.BatchOptions(8))
+    run = jax.jit(partial(epoch.train_epochs, train_one=train_one, chunk=chunk))
     return (
         samples,
         fold,
@@ -265,8 +268,7 @@ def observed(samples, fold, *, epochs=1, batch_size=4, **settings):
             *on_device,
             jax.random.key(number),
             learner=learner()._replace(step=step),
-            batch_size=batch_size,
-            **settings,
+            options=batches.BatchOptions(batch_size, **settings),
         )
     jax.effects_barrier()
     return seen
@@ -363,7 +365,7 @@ def test_balanced_augmentation_changes_made_rows_alone(small):
 
     real = int(fold.train.mask.sum())
     for switch, expected in ((True, real - fold.train.scaler_rows.mask.sum()), (False, real)):
-        seen = observed(samples, fold, augment=augment, augment_made=switch)
+        seen = observed(samples, fold, augment=augment, augment_resampled_only=switch)
         assert np.concatenate([one.extras['changed'] for one in seen])[:real].sum() == expected
 
 
@@ -375,9 +377,13 @@ def test_augmentation_without_effect_changes_no_bit(small):
     fold = one_fold(samples, names)
     start = epoch.init_fold(samples, fold.train, fold.fold, fold.seed, learner=learner())
     states = [
-        jax.jit(partial(epoch.train_epoch, learner=learner(), batch_size=8, augment=change))(
-            start, samples, fold.train, jax.random.key(0)
-        )[0]
+        jax.jit(
+            partial(
+                epoch.train_epoch,
+                learner=learner(),
+                options=batches.BatchOptions(8, augment=change),
+            )
+        )(start, samples, fold.train, jax.random.key(0))[0]
         for change in (None, lambda key, sample, donor: sample)
     ]
     jax.tree.map(np.testing.assert_array_equal, *states)
