@@ -1,14 +1,13 @@
-"""Reads action units as annotators write them: '6+12', 'L12A', '4D+ref(6)+7C', '(R6 or R12)+R15',
-'10or11', '4,L24'.
-"""
+"""Action units as annotators write them: '6+12', 'L12A', '4D+ref(6)+7C', '(R6 or R12)+R15'."""
 
 import re
 from typing import NamedTuple
 
 
 class Unit(NamedTuple):
-    """One action unit of a cell; units of one `group` are alternatives to each other where the cell
-    says 'or'.
+    """One action unit of a cell.
+
+    Units of one `group` are alternatives to each other, where the cell says 'or'.
     """
 
     number: int
@@ -27,55 +26,66 @@ _TOKEN = re.compile(
 )
 
 
-def parse(cell):
-    """The action units of one cell, a tuple of Unit in order of writing; () where there is none
-    ('', 'NULL', '?').
+def parse(cell: str) -> tuple[Unit, ...]:
+    """The action units of one cell, in the order written.
 
     Separators are '+' and ','. Blanks, letter case, a missing '+' and unbalanced brackets do no
     harm; words are skipped. Codes above 46 (head, eyes, gross behaviour) are returned as any other.
-    Parts of one alternative that are joined by '+' inside brackets become alternatives themselves.
+    Units joined by '+' inside the brackets of one alternative become alternatives themselves.
+
+    Returns:
+        () where the cell holds no unit ('', 'NULL', '?').
     """
-    found, depth, group, reference, either = [], 0, -1, 0, False
-    for token in _TOKEN.finditer(_plain(str(cell))):
-        kind = token.lastgroup if not token['number'] else 'number'
+    units = []
+    group = -1
+    depth = 0  # of brackets
+    in_reference = False
+    after_or = False
+    for token in _TOKEN.finditer(_normalise(str(cell))):
+        kind = 'number' if token['number'] else token.lastgroup
         if kind == 'or':
-            either = True
+            after_or = True
             continue
         if kind == 'close':
             depth = max(depth - 1, 0)
-            reference = reference if depth else 0
+            in_reference = in_reference and depth > 0
             continue
-        if depth == 0 and not either:
+        if depth == 0 and not after_or:
             group += 1
-        either = False
+        after_or = False
         if kind == 'number':
-            held = bool(reference or token['kept'])
-            found.append(
-                Unit(
-                    int(token['number']),
-                    token['side'] or '',
-                    token['level'] or '',
-                    not token['doubt'],
-                    held,
-                    group,
-                )
-            )
+            units.append(_unit(token, group, in_reference))
         else:
-            depth, reference = depth + 1, reference or kind == 'reference'
-    return tuple(found)
+            depth += 1
+            in_reference = in_reference or kind == 'reference'
+    return tuple(units)
 
 
-def _plain(text):
-    """Upper case with 'or' as '|', sides and ranges out of their brackets, what surrounds a bracket
-    moved inside.
+def _unit(token, group, in_reference):
+    return Unit(
+        number=int(token['number']),
+        side=token['side'] or '',
+        intensity=token['level'] or '',
+        certain=not token['doubt'],
+        reference=in_reference or bool(token['kept']),
+        group=group,
+    )
+
+
+def _normalise(text):
+    """Upper case, 'or' as '|', sides and ranges out of their brackets.
+
+    What surrounds a bracket is moved inside it.
     """
-    text = re.sub(r'(?<![A-Z])OR(?![A-Z])', '|', text.upper().replace('\uff0c', ','))
+    text = text.upper().replace('\uff0c', ',')
+    text = re.sub(r'(?<![A-Z])OR(?![A-Z])', '|', text)
     text = re.sub(rf'\(({_SIDE})\)(?=\d)', r'\1', text)
     text = re.sub(rf'(?<=\d)\(({_LEVEL})\)', r'\1', text)
-    return re.sub(rf'(?<![A-Z])([LRAB])\(([^()]*)\)({_LEVEL})?', _spread, text)
+    return re.sub(rf'(?<![A-Z])([LRAB])\(([^()]*)\)({_LEVEL})?', _distribute, text)
 
 
-def _spread(match):
+def _distribute(match):
     """'R(12|14)B' -> '(R12B|R14B)'."""
     side, inner, level = match[1], match[2], match[3] or ''
-    return '(' + re.sub(r'\d+', lambda number: f'{side}{number[0]}{level}', inner) + ')'
+    spread = re.sub(r'\d+', lambda number: f'{side}{number[0]}{level}', inner)
+    return f'({spread})'

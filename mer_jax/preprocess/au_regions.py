@@ -1,6 +1,4 @@
-"""Ten regions of a face, each with the action units that move it, and statistics of strain
-in them.
-"""
+"""Ten regions of a face by the action units that move them, and statistics of strain in them."""
 
 from typing import NamedTuple
 
@@ -9,7 +7,7 @@ import numpy as np
 from mer_jax.errors import UserError
 from mer_jax.preprocess import regions
 
-# By which copies of brow points go up and of lower-lid points down, as a part of the face's width.
+# By which copies of brow points go up and of lower-lid points down, as a share of the face's width.
 # Our choice: some four tenths of the way from brow to hairline, and from lower lid to wing of the
 # nose.
 RAISED = 0.10
@@ -17,66 +15,98 @@ STATISTICS = ('mean', 'std', 'p95', 'share')
 
 
 class Region(NamedTuple):
-    """One region: landmarks (0-based, 300-W order) whose convex hull, grown, it is; right is the
-    subject's right.
+    """The grown convex hull of some landmarks.
+
+    Landmarks are 0-based, in 300-W order; right is the subject's right.
     """
 
     name: str
-    points: tuple
-    units: tuple  # action units that move it
-    raised: tuple = ()  # landmarks of which the hull also holds a copy RAISED further up the face
-    lowered: tuple = ()  # and so much further down
+    points: tuple[int, ...]  # landmarks
+    units: tuple[int, ...]  # action units that move it
+    raised: tuple[int, ...] = ()  # landmarks whose copy, RAISED further up, is in the hull too
+    lowered: tuple[int, ...] = ()  # and those whose copy lies so much further down
 
 
+BROW_RIGHT = (17, 18, 19)
+BROW_LEFT = (24, 25, 26)
+BROWS_INNER = (20, 21, 22, 23)
+EYE_RIGHT = tuple(range(36, 42))
+EYE_LEFT = tuple(range(42, 48))
+EYE_UNITS = (5, 6, 7, 43, 45)
+UPPER_LIP_UNITS = (6, 10, 11, 12)
+MOUTH = tuple(range(48, 68))
+LIP_UNITS = (12, 13, 14, 15, 16, 18, 20, 22, 23, 24, 25, 26, 28)
 AU_REGIONS = (
-    Region('inner brows', (20, 21, 22, 23, 27), (1, 4), raised=(20, 21, 22, 23)),
-    Region('outer brow, right', (17, 18, 19), (2,), raised=(17, 18, 19)),
-    Region('outer brow, left', (24, 25, 26), (2,), raised=(24, 25, 26)),
-    Region('eye, right', tuple(range(36, 42)), (5, 6, 7, 43, 45), lowered=(40, 41)),
-    Region('eye, left', tuple(range(42, 48)), (5, 6, 7, 43, 45), lowered=(46, 47)),
+    Region('inner brows', (*BROWS_INNER, 27), (1, 4), raised=BROWS_INNER),
+    Region('outer brow, right', BROW_RIGHT, (2,), raised=BROW_RIGHT),
+    Region('outer brow, left', BROW_LEFT, (2,), raised=BROW_LEFT),
+    Region('eye, right', EYE_RIGHT, EYE_UNITS, lowered=(40, 41)),
+    Region('eye, left', EYE_LEFT, EYE_UNITS, lowered=(46, 47)),
     Region('root of the nose', (27, 28, 29, 30, 39, 42, 31, 35), (4, 9)),
-    Region('side of the upper lip, right', (31, 48, 2, 40), (6, 10, 11, 12)),
-    Region('side of the upper lip, left', (35, 54, 14, 47), (6, 10, 11, 12)),
-    Region('lips', tuple(range(48, 68)), (12, 13, 14, 15, 16, 18, 20, 22, 23, 24, 25, 26, 28)),
+    Region('side of the upper lip, right', (31, 48, 2, 40), UPPER_LIP_UNITS),
+    Region('side of the upper lip, left', (35, 54, 14, 47), UPPER_LIP_UNITS),
+    Region('lips', MOUTH, LIP_UNITS),
     Region('chin', (*range(5, 12), 57), (17, 26, 27)),
-)  # fmt: skip
+)
 
 
-def region_of(unit) -> tuple:
-    """Indices into AU_REGIONS of the regions that an action unit moves; () for a unit that none
-    holds (head, tongue, ...).
+def region_of(unit: int) -> tuple[int, ...]:
+    """Indices into AU_REGIONS of what an action unit moves.
+
+    Returns:
+        () for a unit that no region holds (head, tongue, ...).
     """
     return tuple(index for index, region in enumerate(AU_REGIONS) if int(unit) in region.units)
 
 
-def region_masks(points, size) -> np.ndarray:
-    """bool[10, size, size], True where a pixel is in a region of AU_REGIONS: its hull, grown by 5 %
-    of the face's width.
+def region_masks(points: np.ndarray, size: int) -> np.ndarray:
+    """Where each region of AU_REGIONS lies in an image.
 
-    points: [68, 2] (x, y) in pixels of the image. The regions overlap; one outside the image is
-    False throughout. Raises UserError on points of another shape or not finite. Source: anatomy of
-    FACS (Ekman, Friesen, Hager 2002).
+    The regions overlap. Source: anatomy of FACS (Ekman, Friesen, Hager 2002).
+
+    Args:
+        points: landmarks [68, 2] (x, y) in pixels of the image.
+        size: side of the image in pixels.
+
+    Returns:
+        bool[10, size, size]: the hull of each region, grown by 5 % of the face's width; False
+        throughout for a region outside the image.
+
+    Raises:
+        UserError: points of another shape or not finite.
     """
-    points, up = landmarks(points, 'region_masks'), upward(points)
-    hulls = [
-        np.concatenate([points[list(region.points)], points[list(region.raised)] + RAISED * up,
-                        points[list(region.lowered)] - RAISED * up])
-        for region in AU_REGIONS
-    ]  # fmt: skip
+    points = check_landmarks(points, 'region_masks')
+    up = upward(points)
     reach = regions.MARGIN * np.linalg.norm(up)
-    return np.stack([regions.near_hull(hull, size, reach) for hull in hulls])
+    masks = []
+    for region in AU_REGIONS:
+        raised = points[list(region.raised)] + RAISED * up
+        lowered = points[list(region.lowered)] - RAISED * up
+        hull = np.concatenate([points[list(region.points)], raised, lowered])
+        masks.append(regions.near_hull(hull, size, reach))
+    return np.stack(masks)
 
 
-def upward(points) -> np.ndarray:
-    """float64[2]: the vector (x, y) up the face, at right angles to the line of landmarks 0 and 16
-    and as long as it.
+def upward(points: np.ndarray) -> np.ndarray:
+    """The vector (x, y) up the face, as long as the face is wide.
+
+    Args:
+        points: landmarks [68, 2].
+
+    Returns:
+        float64[2], at right angles to the line of landmarks 0 and 16.
     """
-    across = np.asarray(points, np.float64)[16] - np.asarray(points, np.float64)[0]
+    points = np.asarray(points, np.float64)
+    across = points[16] - points[0]
     return np.array([across[1], -across[0]])
 
 
-def landmarks(points, name) -> np.ndarray:
-    """Points as float64[68, 2], or UserError that begins with `name`."""
+def check_landmarks(points: np.ndarray, name: str) -> np.ndarray:
+    """Points as float64[68, 2].
+
+    Raises:
+        UserError: another shape or not finite; begins with `name`.
+    """
     points = np.asarray(points, np.float64)
     if points.shape != (68, 2) or not np.isfinite(points).all():
         raise UserError(
@@ -85,23 +115,31 @@ def landmarks(points, name) -> np.ndarray:
     return points
 
 
-def region_strain(strain, masks) -> np.ndarray:
-    """Mean, standard deviation, 95th percentile and share of strain in each region: float32[4 n],
-    region after region.
+def region_strain(strain: np.ndarray, masks: np.ndarray) -> np.ndarray:
+    """Mean, standard deviation, 95th percentile and share of strain.
 
-    strain: magnitude [H, W], from flow.strain. masks: bool[n, H, W], from region_masks. The share
-    is a region's sum over that of all regions together, every pixel once, so that hair and
-    background do not count; shares of regions that overlap add up to more than 1. Zeros for a
-    region without a pixel and where there is no strain. Raises UserError on
-    other shapes. Source: the four statistics of the hybrid's 40 numbers, which leaves 'total face
-    strain' open.
+    The share is a region's sum over that of all regions together, every pixel once, so that hair
+    and background do not count; shares of regions that overlap add up to more than 1. Source: the
+    four statistics of the hybrid's 40 numbers, which leaves 'total face strain' open.
+
+    Args:
+        strain: magnitude [H, W], from flow.strain.
+        masks: bool[n, H, W], from region_masks.
+
+    Returns:
+        float32[4 n], region after region; zeros for a region without a pixel and where there is no
+        strain.
+
+    Raises:
+        UserError: other shapes.
     """
     strain, masks = np.asarray(strain, np.float64), np.asarray(masks)
     if masks.dtype != bool or masks.ndim != 3 or strain.shape != masks.shape[1:]:
-        got = f'strain is {list(strain.shape)}, masks are {masks.dtype}{list(masks.shape)}'
-        raise UserError(f'region_strain: {got}; needs [H, W] and bool[n, H, W]')
+        shapes = f'strain is {list(strain.shape)}, masks are {masks.dtype}{list(masks.shape)}'
+        raise UserError(f'region_strain: {shapes}; needs [H, W] and bool[n, H, W]')
     total = strain[masks.any(0)].sum()
-    return np.concatenate([_statistics(strain[mask], total) for mask in masks]).astype(np.float32)
+    statistics = [_statistics(strain[mask], total) for mask in masks]
+    return np.concatenate(statistics).astype(np.float32)
 
 
 def _statistics(values, total):

@@ -1,11 +1,11 @@
-"""One square face crop for a whole clip, found in its onset frame: Haar boxes, eyes brought to
-fixed places.
+"""One square face crop for a whole clip, from its onset frame, with the eyes at fixed places.
 
 Points are (x, y) in pixels, the centre of the first pixel at (0, 0); edges are counted so that a
 frame is (0, 0, W, H).
 """
 
 import functools
+import itertools
 import threading
 from collections.abc import Callable
 from typing import NamedTuple
@@ -15,15 +15,15 @@ import numpy as np
 
 from mer_jax.errors import UserError
 
-# Where the eyes stand in a crop, as parts of its side: the subject's right eye (left in the image),
-# then the left one. An eye distance of 0.35 leaves an adult face from the hairline to the chin
-# inside, with room for raised brows.
+# Where the eyes stand in a crop, as shares of its side: the subject's right eye (left in the
+# image), then the left one. An eye distance of 0.35 leaves an adult face from the hairline to the
+# chin inside, with room for raised brows.
 EYES_AT = np.array([[0.325, 0.34], [0.675, 0.34]])
 # Where they stand in a Haar box; measured 0.29-0.31 and 0.69-0.70 across on drawn faces, which
 # stand a little lower.
 EYES_IN_BOX = np.array([[0.30, 0.40], [0.70, 0.40]])
 
-# the second is asked where the first finds nothing
+# Haar cascades: the second is tried where the first finds nothing
 FACES = ('frontalface_alt2', 'frontalface_default')
 EYES = ('eye', 'eye_tree_eyeglasses')
 STEEPEST = 20.0  # degrees between the eyes of a frontal face
@@ -35,64 +35,82 @@ class Crop(NamedTuple):
     matrix: np.ndarray  # float64[2, 3]: frame point -> crop point
     size: int
     # x0, y0, x1, y1: edges in the frame of the square, or of what surrounds it where it is turned
-    box: tuple
+    box: tuple[float, float, float, float]
     # degrees the line of the eyes falls to the right in the frame; the crop has it level
     angle: float
     how: str  # 'haar and eyes' | 'landmarks' | 'haar' | 'release crop' | 'whole frame'
 
 
-def no_landmarks(gray) -> np.ndarray:
-    """float64[0, 2]: no landmarks are known of this frame."""
+def no_landmarks(gray: np.ndarray) -> np.ndarray:
+    """float64[0, 2]: this frame has no landmarks."""
     return np.zeros((0, 2))
 
 
-def find(gray, *, size, cropped, landmarks_of: Callable = no_landmarks) -> Crop:
-    """The Crop of a clip from its onset frame uint8[H, W] alone, so that it does not move with the
-    face.
+def find(
+    gray: np.ndarray,
+    *,
+    size: int,
+    cropped: bool,
+    landmarks_of: Callable[[np.ndarray], np.ndarray] = no_landmarks,
+) -> Crop:
+    """The crop of a clip, from its onset frame alone.
 
-    cropped: the frame is a release's own face crop and is taken whole. It is stretched to the
-    square: nothing is cut off, a face fills the same part of it whatever the size of the crop, and
-    the result depends on H and W alone. landmarks_of(gray) -> float[68, 2] in frame pixels, or [0,
-    2] where none are known, gives the eyes in place of Haar. Without a plausible pair of eyes the
-    Haar box is used unturned ('haar'); without a face the largest square in the middle of the frame
-    ('whole frame': to be told to the user). Raises UserError on other than an 8-bit gray frame.
+    So the crop does not move with the face. Without a plausible pair of eyes the Haar box is used
+    unturned ('haar'); without a face the largest square in the middle of the frame ('whole frame',
+    which the user must learn of).
+
+    Args:
+        gray: onset frame uint8[H, W].
+        size: side of the crop in pixels.
+        cropped: the frame is a release's face crop and is taken whole, stretched to the square:
+            nothing is cut off, a face fills the same share of it whatever the size of the crop, and
+            the result depends on H and W alone.
+        landmarks_of: (gray) -> landmarks float[68, 2] in frame pixels, or [0, 2] without any; they
+            give the eyes in place of Haar.
+
+    Raises:
+        UserError: the frame is not 8-bit gray.
     """
-    gray = _checked(gray)
+    gray = _check_frame(gray)
     height, width = gray.shape
     if cropped:
         return _upright(0, 0, width, height, size, 'release crop')
     points = np.asarray(landmarks_of(gray), np.float64)
     if len(points):
-        return _levelled(
-            np.stack([points[36:42].mean(0), points[42:48].mean(0)]), size, 'landmarks'
-        )
+        pair = np.stack([points[36:42].mean(0), points[42:48].mean(0)])
+        return _levelled(pair, size, 'landmarks')
     box = largest_face(gray)
-    if not len(box):
+    if not box:
         side = min(height, width)
         return _upright((width - side) // 2, (height - side) // 2, side, side, size, 'whole frame')
     pair = eyes(gray, box)
-    return (
-        _levelled(pair, size, 'haar and eyes')
-        if len(pair)
-        else _levelled(eyes_expected(box), size, 'haar')
-    )
+    if len(pair):
+        return _levelled(pair, size, 'haar and eyes')
+    return _levelled(eyes_expected(box), size, 'haar')
 
 
-def cut(gray, crop) -> np.ndarray:
-    """The crop of one frame, uint8[size, size]: the mean over each crop pixel's area where it
-    shrinks, else bilinear.
+def cut(gray: np.ndarray, crop: Crop) -> np.ndarray:
+    """The crop of one frame.
 
-    What lies outside the frame repeats the frame's edge.
+    The mean over each crop pixel's area where it shrinks, else bilinear. What lies outside the
+    frame repeats the frame's edge.
+
+    Args:
+        gray: frame uint8[H, W].
+        crop: where to cut.
+
+    Returns:
+        uint8[size, size].
     """
-    gray = _checked(gray)
+    gray = _check_frame(gray)
     back = cv2.invertAffineTransform(crop.matrix)
-    # samples a crop pixel and axis: fewer than one for every frame pixel would alias
+    # samples for each crop pixel and axis: fewer than one for every frame pixel would alias
     fine = np.maximum(1, np.ceil(np.hypot(*back[:, :2]) - 1e-6)).astype(int)
-    part, corner = _around(gray, crop.box)
+    around, corner = _around(gray, crop.box)
     matrix = crop.matrix * fine[:, None]
     matrix[:, 2] += (fine - 1) / 2 + matrix[:, :2] @ corner
     sampled = cv2.warpAffine(
-        part.astype(np.float32),
+        around.astype(np.float32),
         matrix,
         tuple(int(side) for side in crop.size * fine),
         borderMode=cv2.BORDER_REPLICATE,
@@ -102,51 +120,64 @@ def cut(gray, crop) -> np.ndarray:
 
 
 def _around(gray, box):
-    """The part of a frame inside a box and two pixels round it, and its first pixel (x, y)."""
+    """What a frame shows inside a box and two pixels round it, and its first pixel (x, y)."""
     limit = np.array(gray.shape[::-1])
     start = np.clip(np.floor(box[:2]).astype(int) - 2, 0, limit - 1)
     end = np.clip(np.ceil(box[2:]).astype(int) + 2, start + 1, limit)
     return gray[start[1] : end[1], start[0] : end[0]], start
 
 
-def transform(matrix, points) -> np.ndarray:
+def transform(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Points [..., 2] through an affine matrix [2, 3]."""
     return points @ matrix[:, :2].T + matrix[:, 2]
 
 
-def eyes_expected(box) -> np.ndarray:
-    """float64[2, 2]: where the eyes stand in a Haar box (x, y, w, h) of a frontal face."""
+def eyes_expected(box: tuple[float, ...]) -> np.ndarray:
+    """Where the eyes stand in a Haar box of a frontal face.
+
+    Args:
+        box: (x, y, w, h).
+
+    Returns:
+        float64[2, 2], the subject's right eye first.
+    """
     return np.array(box[:2]) + EYES_IN_BOX * box[2:] - 0.5
 
 
-def eyes(gray, box) -> np.ndarray:
-    """Centres of the eyes, right eye first, float64[2, 2], found by Haar in the upper part of a box
-    (x, y, w, h).
+def eyes(gray: np.ndarray, box: tuple[float, ...]) -> np.ndarray:
+    """Centres of the eyes that Haar finds in a face box.
 
-    Of all plausible pairs the one nearest to where eyes are expected; float64[0, 2] where there is
-    none.
+    Of all plausible pairs in the upper part of the box the one nearest to where eyes are expected.
+
+    Args:
+        gray: frame uint8[H, W].
+        box: (x, y, w, h) of the face.
+
+    Returns:
+        float64[2, 2], the subject's right eye first; float64[0, 2] where there is no such pair.
     """
-    x, y, width, height = (round(float(part)) for part in box)
+    x, y, width, height = (round(float(edge)) for edge in box)
     left, top = max(x, 0), max(y, 0)
-    part = gray[top : max(y + round(0.65 * height), top), left : max(x + width, left)]
+    upper = gray[top : max(y + round(0.65 * height), top), left : max(x + width, left)]
+    if not upper.size:
+        return np.zeros((0, 2))
     least = max(round(0.12 * width), 1)
-    for name in EYES if part.size else ():
-        found = _detect(name, part, neighbours=3, least=least)
-        centres = found[:, :2] + found[:, 2:] / 2 + (left, top)
-        units = (centres - (x, y)) / (width, height)
-        pairs = [
-            (np.sum((units[[i, j]] - EYES_IN_BOX) ** 2), i, j)
-            for i in range(len(units))
-            for j in range(len(units))
-            if _plausible(units[i], units[j], found[i, 2] / found[j, 2])
-        ]
+    for name in EYES:
+        boxes = _detect(name, upper, neighbours=3, least=least)
+        centres = boxes[:, :2] + boxes[:, 2:] / 2 + (left, top)
+        in_box = (centres - (x, y)) / (width, height)
+        pairs = []
+        for i, j in itertools.product(range(len(boxes)), repeat=2):
+            if _plausible(in_box[i], in_box[j], boxes[i, 2] / boxes[j, 2]):
+                pairs.append((np.sum((in_box[[i, j]] - EYES_IN_BOX) ** 2), i, j))
         if pairs:
-            return centres[list(min(pairs)[1:])] - 0.5
+            _, i, j = min(pairs)
+            return centres[[i, j]] - 0.5
     return np.zeros((0, 2))
 
 
 def _plausible(right, left, ratio):
-    """True where two centres, in parts of the face box, can be the eyes of one frontal face."""
+    """Whether two centres, in units of the face box, can be the eyes of one frontal face."""
     across, down = left - right
     return (
         0.28 < across < 0.55
@@ -158,31 +189,34 @@ def _plausible(right, left, ratio):
     )
 
 
-def largest_face(gray) -> tuple:
-    """(x, y, w, h) of the largest Haar face, or () where there is none; of equal ones the first
-    from the top left.
+def largest_face(gray: np.ndarray) -> tuple[float, ...]:
+    """The largest face that Haar finds.
+
+    Args:
+        gray: frame uint8[H, W].
+
+    Returns:
+        (x, y, w, h), of equal ones the first from the top left; () where there is none.
     """
     for name in FACES:
-        found = _detect(name, gray, neighbours=5, least=max(min(gray.shape) // 5, 1))
-        if len(found):
-            return tuple(max(found.tolist(), key=lambda box: (box[2], -box[1], -box[0])))
+        boxes = _detect(name, gray, neighbours=5, least=max(min(gray.shape) // 5, 1))
+        if len(boxes):
+            return tuple(max(boxes.tolist(), key=lambda box: (box[2], -box[1], -box[0])))
     return ()
 
 
 def _detect(name, gray, *, neighbours, least):
-    """Haar boxes float64[n, 4] (x, y, w, h) in an order that does not depend on OpenCV's
-    threads.
-    """
+    """Haar boxes float64[n, 4] (x, y, w, h), sorted: OpenCV's order depends on its threads."""
     cascade = _cascade(name, threading.get_ident())
-    found = cascade.detectMultiScale(
+    boxes = cascade.detectMultiScale(
         np.ascontiguousarray(gray), 1.1, neighbours, minSize=(least, least)
     )
-    return np.array(sorted(map(tuple, found)), np.float64).reshape(-1, 4)
+    return np.array(sorted(map(tuple, boxes)), np.float64).reshape(-1, 4)
 
 
 @functools.cache
 def _cascade(name, thread):
-    # one a thread: detectMultiScale writes into its cascade
+    # per thread: detectMultiScale writes into its cascade
     if not hasattr(cv2, 'data') or not hasattr(cv2, 'CascadeClassifier'):
         raise UserError(
             f'face: OpenCV {cv2.__version__} has no Haar cascades; '
@@ -217,7 +251,7 @@ def _upright(x, y, width, height, size, how):
     return Crop(matrix, size, (float(x), float(y), float(x + width), float(y + height)), 0.0, how)
 
 
-def _checked(gray):
+def _check_frame(gray):
     gray = np.asarray(gray)
     if gray.dtype != np.uint8 or gray.ndim != 2 or not gray.size:
         raise UserError(

@@ -1,6 +1,7 @@
-"""Dense optical flow between onset and apex, its strain and magnitude, and the frame of strongest
-motion.
-"""
+"""Dense optical flow between onset and apex, its strain and magnitude, and the likely apex."""
+
+import functools
+from collections.abc import Iterable
 
 import cv2
 import numpy as np
@@ -8,13 +9,31 @@ import numpy as np
 from mer_jax.errors import UserError
 
 
-def tvl1(first, second, *, scale_step=0.5, lambda_=0.15, warps=5):
-    """TV-L1 flow float32[H, W, 2] (u right, v down, pixels): pixel x of `first` is found at x +
-    flow(x) in `second`.
+def tvl1(
+    first: np.ndarray,
+    second: np.ndarray,
+    *,
+    scale_step: float = 0.5,
+    lambda_: float = 0.15,
+    warps: int = 5,
+) -> np.ndarray:
+    """TV-L1 flow of two frames.
 
-    first, second: 8-bit gray [H, W], onset first. OpenCV's DualTVL1 with its defaults, but scale
-    step 0.5 as in the reference implementation. Raises UserError on other types or unequal shapes.
+    OpenCV's DualTVL1 with its defaults, but scale step 0.5 as in the reference implementation.
     Source: Zach, Pock, Bischof 2007; Sanchez, Meinhardt-Llopis, Facciolo 2013 (IPOL).
+
+    Args:
+        first, second: 8-bit gray [H, W], onset first.
+        scale_step: size of a pyramid level relative to the finer one.
+        lambda_: weight of the data term.
+        warps: per level.
+
+    Returns:
+        float32[H, W, 2] (u right, v down, pixels): pixel x of `first` is at x + flow(x) in
+        `second`.
+
+    Raises:
+        UserError: other types or unequal shapes.
     """
     first, second = _frames(first, second)
     if not hasattr(cv2, 'optflow'):
@@ -28,26 +47,25 @@ def tvl1(first, second, *, scale_step=0.5, lambda_=0.15, warps=5):
     return estimator.calc(first, second, None)
 
 
-def farneback(first, second):
-    """As tvl1, by polynomial expansion with the parameters of OpenCV's own example. Source:
-    Farneback 2003.
-    """
+# parameters of OpenCV's example
+_FARNEBACK = {
+    'pyr_scale': 0.5,
+    'levels': 3,
+    'winsize': 15,
+    'iterations': 3,
+    'poly_n': 5,
+    'poly_sigma': 1.2,
+    'flags': 0,
+}
+
+
+def farneback(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """As tvl1, by polynomial expansion. Source: Farneback 2003."""
     first, second = _frames(first, second)
-    return cv2.calcOpticalFlowFarneback(
-        first,
-        second,
-        None,
-        pyr_scale=0.5,
-        levels=3,
-        winsize=15,
-        iterations=3,
-        poly_n=5,
-        poly_sigma=1.2,
-        flags=0,
-    )
+    return cv2.calcOpticalFlowFarneback(first, second, None, **_FARNEBACK)
 
 
-def dis(first, second):
+def dis(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """As tvl1, by OpenCV's dense inverse search, preset 'medium'. Source: Kroeger et al. 2016."""
     first, second = _frames(first, second)
     if min(first.shape) < 16:
@@ -61,9 +79,18 @@ def dis(first, second):
 METHODS = {'tvl1': tvl1, 'farneback': farneback, 'dis': dis}
 
 
-def estimate(first, second, *, method='tvl1', **options):
-    """Flow float32[H, W, 2] of two 8-bit gray frames by one of METHODS; options are that method's
-    own.
+def estimate(
+    first: np.ndarray, second: np.ndarray, *, method: str = 'tvl1', **options: float
+) -> np.ndarray:
+    """Flow of two 8-bit gray frames by one of METHODS.
+
+    Args:
+        first, second: uint8[H, W], onset first.
+        method: a key of METHODS.
+        options: keyword arguments of that method.
+
+    Returns:
+        float32[H, W, 2], as tvl1.
     """
     if method not in METHODS:
         raise UserError(f'flow method is {method!r}; known: {", ".join(METHODS)}')
@@ -71,8 +98,9 @@ def estimate(first, second, *, method='tvl1', **options):
 
 
 def _frames(first, second):
-    """Both frames contiguous, or UserError: OpenCV would scale floats by 255 and fail on colour in
-    several lines.
+    """Both frames contiguous, or UserError.
+
+    OpenCV would scale floats by 255 and fail on colour in several lines.
     """
     first, second = np.ascontiguousarray(first), np.ascontiguousarray(second)
     for name, frame in (('first', first), ('second', second)):
@@ -89,9 +117,8 @@ def _frames(first, second):
     return first, second
 
 
-def strain(flow, *, form='tensor'):
-    """Optical strain float32[H, W] of flow [H, W, 2] in one of three forms. Raises UserError on
-    another shape or form.
+def strain(flow: np.ndarray, *, form: str = 'tensor') -> np.ndarray:
+    """Optical strain of a flow, in one of three forms.
 
     'tensor': sqrt(exx^2 + eyy^2 + 2 exy^2), exy = (du/dy + dv/dx) / 2, by central differences; the
     border is reflected (without repeating the edge), so the difference across it is 0. Source:
@@ -100,6 +127,16 @@ def strain(flow, *, form='tensor'):
     vx^2) / 2), which loses the cross term: a rotation has strain there. 'samer': as in the code of
     Ruan et al. 2022: u and v each stretched to a range of 4096, backward differences that wrap
     round the image, the result stretched to whole numbers 0..255.
+
+    Args:
+        flow: [H, W, 2].
+        form: 'tensor', 'meb' or 'samer'.
+
+    Returns:
+        float32[H, W].
+
+    Raises:
+        UserError: another shape or form.
     """
     flow = _field(flow, 'strain')
     if form not in _STRAINS:
@@ -109,23 +146,21 @@ def strain(flow, *, form='tensor'):
 
 def _tensor(flow):
     padded = np.pad(flow, ((1, 1), (1, 1), (0, 0)), mode='reflect')
-    return _norm(
-        (padded[1:-1, 2:] - padded[1:-1, :-2]) / 2, (padded[2:, 1:-1] - padded[:-2, 1:-1]) / 2
-    )
+    across = (padded[1:-1, 2:] - padded[1:-1, :-2]) / 2
+    down = (padded[2:, 1:-1] - padded[:-2, 1:-1]) / 2
+    return _norm(across, down)
 
 
 def _norm(across, down):
     """sqrt(exx^2 + eyy^2 + 2 exy^2) from d/dx and d/dy of (u, v)."""
-    return np.sqrt(
-        across[..., 0] ** 2 + down[..., 1] ** 2 + (down[..., 0] + across[..., 1]) ** 2 / 2
-    )
+    normal = across[..., 0] ** 2 + down[..., 1] ** 2
+    return np.sqrt(normal + (down[..., 0] + across[..., 1]) ** 2 / 2)
 
 
 def _meb(flow):
-    along_rows, along_columns = (
-        cv2.Sobel(flow, cv2.CV_32F, dx, dy, ksize=3, borderType=cv2.BORDER_CONSTANT)
-        for dx, dy in ((0, 1), (1, 0))
-    )
+    sobel = functools.partial(cv2.Sobel, ksize=3, borderType=cv2.BORDER_CONSTANT)
+    along_rows = sobel(flow, cv2.CV_32F, 0, 1)
+    along_columns = sobel(flow, cv2.CV_32F, 1, 0)
     normal = along_rows[..., 0] ** 2 + along_columns[..., 1] ** 2
     return np.sqrt(normal + (along_columns[..., 0] ** 2 + along_rows[..., 1] ** 2) / 2)
 
@@ -133,81 +168,128 @@ def _meb(flow):
 def _samer(flow):
     low, high = flow.min((0, 1)), flow.max((0, 1))
     wide = 4096 * (flow - low) / (high - low + np.float32(1e-8))
-    return _bytes(_norm(wide - np.roll(wide, 1, axis=1), wide - np.roll(wide, 1, axis=0))).astype(
-        np.float32
-    )
+    across = wide - np.roll(wide, 1, axis=1)
+    down = wide - np.roll(wide, 1, axis=0)
+    return _bytes(_norm(across, down)).astype(np.float32)
 
 
 _STRAINS = {'tensor': _tensor, 'meb': _meb, 'samer': _samer}
 
 
-def magnitude(flow):
+def magnitude(flow: np.ndarray) -> np.ndarray:
     """Length float32[H, W] of every vector of a flow [H, W, 2], in pixels."""
     return np.sqrt(np.sum(_field(flow, 'magnitude') ** 2, axis=-1))
 
 
-def samer_magnitude(flow, *, threshold=1.5):
-    """Magnitude as an image uint8[H, W]: stretched to 0..255, then 0 where below `threshold` x the
-    mean of the image.
+def samer_magnitude(flow: np.ndarray, *, threshold: float = 1.5) -> np.ndarray:
+    """Magnitude as an image, without small motion.
 
-    threshold 0 keeps every pixel. Source: the code of Ruan et al., ACM MM 2022; their paper names
-    no threshold.
+    Source: the code of Ruan et al., ACM MM 2022; their paper names no threshold.
+
+    Args:
+        flow: [H, W, 2].
+        threshold: pixels below this multiple of the image's mean become 0; 0 keeps every pixel.
+
+    Returns:
+        uint8[H, W], stretched to 0..255 before the threshold.
     """
     image = _bytes(magnitude(flow))
     return np.where(image < threshold * image.mean(), 0, image).astype(np.uint8)
 
 
-def without_head(flow):
-    """Flow [..., H, W, 2], each field less its best affine part (least squares), float32: what the
-    face did, not the head.
+def without_head(flow: np.ndarray) -> np.ndarray:
+    """Flow without the motion of the head.
 
-    A shift, turn, nod or approach of the head is nearly affine over the face; an expression moves
-    parts of it.
+    Each field less its best affine part (least squares): a shift, turn, nod or approach of the head
+    is nearly affine over the face; an expression moves only some of the face.
+
+    Args:
+        flow: [..., H, W, 2].
+
+    Returns:
+        float32[..., H, W, 2].
     """
     flow = np.asarray(flow, np.float32)
     if flow.ndim < 3 or flow.shape[-1] != 2:
         raise UserError(f'without_head: flow has shape {list(flow.shape)}; needs [..., H, W, 2]')
-    height, width, parts = flow.shape[-3:]
+    height, width, components = flow.shape[-3:]
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
-    basis = np.linalg.qr(np.stack([np.ones_like(x), x, y], -1).reshape(-1, 3))[0].astype(np.float32)
-    flat = flow.reshape(-1, height * width, parts)
-    return (flat - np.einsum('pb,qb,tqc->tpc', basis, basis, flat, optimize=True)).reshape(
-        flow.shape
-    )
+    affine = np.stack([np.ones_like(x), x, y], -1).reshape(-1, 3)
+    basis = np.linalg.qr(affine)[0].astype(np.float32)
+    flat = flow.reshape(-1, height * width, components)
+    head = np.einsum('pb,qb,tqc->tpc', basis, basis, flat, optimize=True)
+    return (flat - head).reshape(flow.shape)
 
 
-def strongest(onset, frames, *, method='tvl1', steady=False):
-    """Index of the frame that moved most from the onset frame, by mean flow magnitude; the first of
-    equal ones.
+def strongest(
+    onset: np.ndarray,
+    frames: Iterable[np.ndarray],
+    *,
+    method: str = 'tvl1',
+    steady: bool = False,
+) -> int:
+    """Index of the frame that moved most from the onset frame.
 
-    onset uint8[H, W], frames any iterable of such. Stands in for an apex that nobody annotated; a
-    head that drifts shifts it to the end of the clip, which `steady` prevents by without_head.
-    Raises UserError where there is no frame.
+    By mean flow magnitude; the first of equal ones. Stands in for an apex that nobody annotated.
+
+    Args:
+        onset: uint8[H, W].
+        frames: such frames.
+        method: of the flow, a key of METHODS.
+        steady: without the head's motion (without_head); a head that drifts shifts the result to
+            the end of the clip.
+
+    Raises:
+        UserError: no frame.
     """
-    part = without_head if steady else np.asarray
-    moved = [magnitude(part(estimate(onset, frame, method=method))).mean() for frame in frames]
-    if not moved:
+    motions = []
+    for frame in frames:
+        field = estimate(onset, frame, method=method)
+        if steady:
+            field = without_head(field)
+        motions.append(magnitude(field).mean())
+    if not motions:
         raise UserError('flow: no frame to look for an apex in; needs at least one after the onset')
-    return int(np.argmax(moved))
+    return int(np.argmax(motions))
 
 
-def resize_flow(flow, size):
-    """Flow float32[size, size, 2] of the resized image: [H, W, 2] resized, u times size / W, v
-    times size / H.
+def resize_flow(flow: np.ndarray, size: int) -> np.ndarray:
+    """Flow of the resized image.
 
     The mean over each new pixel where it shrinks, else bilinear.
+
+    Args:
+        flow: [H, W, 2].
+        size: new side in pixels.
+
+    Returns:
+        float32[size, size, 2], u times size / W, v times size / H.
     """
     flow = _field(flow, 'resize_flow')
     height, width, _ = flow.shape
-    way = cv2.INTER_AREA if size < max(height, width) else cv2.INTER_LINEAR
-    return cv2.resize(flow, (size, size), interpolation=way) * np.float32(
-        (size / width, size / height)
-    )
+    interpolation = cv2.INTER_AREA if size < max(height, width) else cv2.INTER_LINEAR
+    resized = cv2.resize(flow, (size, size), interpolation=interpolation)
+    return resized * np.float32((size / width, size / height))
 
 
-def flow_features(first, second, *, method='tvl1', form='tensor', **options):
-    """Flow and strain of two 8-bit gray frames: float32[H, W, 3], channels u, v (pixels) and strain
-    of this form.
+def flow_features(
+    first: np.ndarray,
+    second: np.ndarray,
+    *,
+    method: str = 'tvl1',
+    form: str = 'tensor',
+    **options: float,
+) -> np.ndarray:
+    """Flow and strain of two 8-bit gray frames.
+
+    Args:
+        first, second: uint8[H, W], onset first.
+        method: of the flow, a key of METHODS.
+        form: of the strain.
+        options: keyword arguments of the method.
+
+    Returns:
+        float32[H, W, 3], channels u, v (pixels) and strain.
     """
     flow = estimate(first, second, method=method, **options)
     return np.concatenate([flow, strain(flow, form=form)[..., None]], axis=-1)

@@ -238,7 +238,7 @@ def test_the_parts_of_mdmo_lie_where_they_are_said_to(points):
     """A part at another place, or a row that runs from the other side, would compare the brow of
     one with another's eye.
     """
-    parts = descriptors.mdmo_parts(points, SIZE, SIZE)
+    parts = descriptors.mdmo_regions(points, SIZE, SIZE)
     assert set(np.unique(parts)) == set(range(-1, 36))
     corners = {  # part: landmarks round it
         6: (17, 19, 36, 38),
@@ -262,7 +262,7 @@ def test_the_parts_of_mdmo_lie_where_they_are_said_to(points):
     # the mirrored face has mirrored parts, up to pixels on an edge
     mirror = np.append(np.arange(36).reshape(6, 6)[:, ::-1].ravel(), -1)[parts[:, ::-1]]
     assert np.isin(parts, [-1]).mean() < 0.8 and (mirror != parts).mean() < 0.03
-    np.testing.assert_array_equal(descriptors.mdmo_parts(points, 100, SIZE), parts[:100])
+    np.testing.assert_array_equal(descriptors.mdmo_regions(points, 100, SIZE), parts[:100])
 
 
 def of_fields(monkeypatch, fields, points):
@@ -311,7 +311,7 @@ def test_mdmo_takes_the_direction_of_most_vectors(monkeypatch, points):
     field = np.stack([np.cos(turn), np.sin(turn)], -1)
     field[y % 4 == 0] = (0, 9)
     lengths, angles = of_fields(monkeypatch, [field], points)
-    large = np.bincount(descriptors.mdmo_parts(points, SIZE, SIZE).ravel() + 1)[1:] >= 100
+    large = np.bincount(descriptors.mdmo_regions(points, SIZE, SIZE).ravel() + 1)[1:] >= 100
     assert large.sum() > 20
     np.testing.assert_allclose(lengths[large], 1, atol=0.03)
     np.testing.assert_allclose(angles[large], 0, atol=0.06)
