@@ -78,15 +78,15 @@ def find(
     points = np.asarray(landmarks_of(gray), np.float64)
     if len(points):
         pair = np.stack([points[36:42].mean(0), points[42:48].mean(0)])
-        return _levelled(pair, size, 'landmarks')
+        return level_eyes(pair, size, 'landmarks')
     box = largest_face(gray)
     if not box:
         side = min(height, width)
         return _upright((width - side) // 2, (height - side) // 2, side, side, size, 'whole frame')
     pair = eyes(gray, box)
     if len(pair):
-        return _levelled(pair, size, 'haar and eyes')
-    return _levelled(eyes_expected(box), size, 'haar')
+        return level_eyes(pair, size, 'haar and eyes')
+    return level_eyes(eyes_expected(box), size, 'haar')
 
 
 def cut(gray: np.ndarray, crop: Crop) -> np.ndarray:
@@ -168,7 +168,7 @@ def eyes(gray: np.ndarray, box: tuple[float, ...]) -> np.ndarray:
         in_box = (centres - (x, y)) / (width, height)
         pairs = []
         for i, j in itertools.product(range(len(boxes)), repeat=2):
-            if _plausible(in_box[i], in_box[j], boxes[i, 2] / boxes[j, 2]):
+            if plausible_eyes(in_box[i], in_box[j], boxes[i, 2] / boxes[j, 2]):
                 pairs.append((np.sum((in_box[[i, j]] - EYES_IN_BOX) ** 2), i, j))
         if pairs:
             _, i, j = min(pairs)
@@ -176,8 +176,13 @@ def eyes(gray: np.ndarray, box: tuple[float, ...]) -> np.ndarray:
     return np.zeros((0, 2))
 
 
-def _plausible(right, left, ratio):
-    """Whether two centres, in units of the face box, can be the eyes of one frontal face."""
+def plausible_eyes(right: np.ndarray, left: np.ndarray, ratio: float) -> bool:
+    """Whether two centres can be the eyes of one frontal face.
+
+    Args:
+        right, left: (x, y) in units of the face box.
+        ratio: width of the right eye's box to that of the left.
+    """
     across, down = left - right
     return (
         0.28 < across < 0.55
@@ -231,8 +236,14 @@ def _cascade(name, thread):
     return cascade
 
 
-def _levelled(pair, size, how):
-    """The Crop that brings a pair of eyes to EYES_AT: shift, turn and one scale."""
+def level_eyes(pair: np.ndarray, size: int, how: str) -> Crop:
+    """The crop that brings a pair of eyes to EYES_AT: shift, turn and scale.
+
+    Args:
+        pair: centres of the eyes [2, 2] in frame pixels, the subject's right eye first.
+        size: side of the crop in pixels.
+        how: the eyes were found, for Crop.how.
+    """
     (ax, ay), (bx, by) = pair
     goal = EYES_AT * size - 0.5
     turn = complex(*(goal[1] - goal[0])) / complex(bx - ax, by - ay)
@@ -241,14 +252,16 @@ def _levelled(pair, size, how):
     corners = np.array([[0, 0], [size, 0], [0, size], [size, size]]) - 0.5
     edges = transform(cv2.invertAffineTransform(matrix), corners) + 0.5
     box = (*map(float, edges.min(0)), *map(float, edges.max(0)))
-    return Crop(matrix, size, box, float(np.degrees(np.arctan2(by - ay, bx - ax))), how)
+    angle = float(np.degrees(np.arctan2(by - ay, bx - ax)))
+    return Crop(matrix, size, box, angle, how)
 
 
 def _upright(x, y, width, height, size, how):
     """The Crop that takes a rectangle of the frame as it stands."""
     across, down = size / width, size / height
     matrix = np.array([[across, 0, (0.5 - x) * across - 0.5], [0, down, (0.5 - y) * down - 0.5]])
-    return Crop(matrix, size, (float(x), float(y), float(x + width), float(y + height)), 0.0, how)
+    box = (float(x), float(y), float(x + width), float(y + height))
+    return Crop(matrix, size, box, 0.0, how)
 
 
 def _check_frame(gray):

@@ -1,14 +1,14 @@
-"""68 landmarks (300-W order, 0-based) of face crops: a template fitted to the eyes, or what a tool
-of the user's says.
+"""68 landmarks (300-W order, 0-based) of face crops.
 
-Points are (x, y) in pixels of the crop, the centre of the first pixel at (0, 0). Nothing is ever
-downloaded.
+A template fitted to the eyes, or what a tool of the user's finds. Points are (x, y) in pixels of
+the crop, the centre of the first pixel at (0, 0). Nothing is ever downloaded.
 """
 
 import csv
 import functools
 import importlib
 import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
@@ -40,9 +40,10 @@ _HALF = {
     58: (-0.11, 1.19), 59: (-0.27, 1.145), 60: (-0.36, 1.055), 61: (-0.11, 1.035), 62: (0.0, 1.04),
     66: (0.0, 1.05), 67: (-0.11, 1.05),
 }  # fmt: skip
-_ACROSS = {
-    **{point: 16 - point for point in range(9)}, **{point: 43 - point for point in range(17, 22)},
-    **{point: point for point in range(27, 31)}, **{point: 66 - point for point in (31, 32, 33)},
+# landmark of the half -> its mirror image; itself on the midline
+_MIRRORED = {
+    0: 16, 1: 15, 2: 14, 3: 13, 4: 12, 5: 11, 6: 10, 7: 9, 8: 8,
+    17: 26, 18: 25, 19: 24, 20: 23, 21: 22, 27: 27, 28: 28, 29: 29, 30: 30, 31: 35, 32: 34, 33: 33,
     36: 45, 37: 44, 38: 43, 39: 42, 40: 47, 41: 46, 48: 54, 49: 53, 50: 52, 51: 51, 57: 57, 58: 56,
     59: 55, 60: 64, 61: 63, 62: 62, 66: 66, 67: 65,
 }  # fmt: skip
@@ -62,97 +63,121 @@ class NoFace(UserError):
     """A tool of the user's found no face in any frame of a clip."""
 
 
-def locate(crops, *, source, crop, clip='', numbers=()) -> np.ndarray:
-    """Landmarks float32[T, 68, 2] of the crops uint8[T, size, size] of one clip.
+def locate(
+    crops: np.ndarray,
+    *,
+    source: str | Path,
+    crop: face.Crop,
+    clip: str = '',
+    numbers: Sequence[int] = (),
+) -> np.ndarray:
+    """Landmarks of the crops of one clip.
 
-    source: 'template' (fitted to the eyes of the first crop, the same for all), or a path: '*.task'
-    or '*.dat' run on every crop; a folder with OpenFace's '<clip>.csv' in frame pixels, whose
-    column 'frame' holds the numbers of the files (`numbers`, one a crop), mapped through
-    crop.matrix. A frame in which the tool finds no face takes the landmarks of the nearest frame
-    that has some. Raises UserError on an unknown or unreadable source and on a package that is
-    missing, NoFace where no frame of the clip has a face.
+    A frame in which the tool finds no face takes the landmarks of the nearest frame that has some.
+
+    Args:
+        crops: uint8[T, size, size].
+        source: 'template' (fitted to the eyes of the first crop, the same for all), or a path:
+            '*.task' or '*.dat' run on every crop; a folder with OpenFace's '<clip>.csv' in frame
+            pixels, whose column 'frame' holds the numbers of the files.
+        crop: how the crops were cut; maps OpenFace's points.
+        clip: name of the clip.
+        numbers: of the files, in the order of `crops`.
+
+    Returns:
+        float32[T, 68, 2].
+
+    Raises:
+        UserError: an unknown or unreadable source, or a package that is missing.
+        NoFace: no frame of the clip has a face.
     """
     crops = np.asarray(crops)
     if crops.dtype != np.uint8 or crops.shape[1:] != (crop.size, crop.size) or not len(crops):
-        got = f'{crops.dtype}{list(crops.shape)}'
-        raise UserError(f'landmarks: crops are {got}; needs uint8[T, {crop.size}, {crop.size}]')
+        shape = f'{crops.dtype}{list(crops.shape)}'
+        raise UserError(f'landmarks: crops are {shape}; needs uint8[T, {crop.size}, {crop.size}]')
     if source == 'template':
         return np.repeat(template(crops[0], crop)[None], len(crops), axis=0).astype(np.float32)
     path = Path(source)
     if path.is_dir():
         if len(numbers) != len(crops):
             raise ValueError(f'{len(numbers)} frame numbers for {len(crops)} crops')
-        found = face.transform(crop.matrix, _openface(path / f'{clip}.csv', numbers))
+        points = face.transform(crop.matrix, _openface(path / f'{clip}.csv', numbers))
     elif path.is_file() and path.suffix in _TOOLS:
-        found = _TOOLS[path.suffix](path, crops)
+        points = _TOOLS[path.suffix](path, crops)
     else:
         raise UserError(
             f'landmarks: {str(source)!r} does not exist or is of another kind; known: {SOURCES}'
         )
-    return _nearest(
-        found, f'{path}: no face in any of the {len(crops)} frames of {clip or "the clip"}'
-    )
+    no_face = f'{path}: no face in any of the {len(crops)} frames of {clip or "the clip"}'
+    return _fill_gaps(points, no_face)
 
 
 def mean_shape() -> np.ndarray:
-    """float64[68, 2]: the template at rest; unit: distance of the eyes, which lie at (-0.5, 0) and
-    (0.5, 0).
+    """The template at rest, float64[68, 2].
+
+    Unit: distance of the eyes, which lie at (-0.5, 0) and (0.5, 0).
     """
     shape = np.zeros((68, 2))
     for point, (x, y) in _HALF.items():
-        shape[point], shape[_ACROSS[point]] = (x, y), (-x, y)
+        shape[point] = x, y
+        shape[_MIRRORED[point]] = -x, y
     return shape
 
 
-def template(image, crop) -> np.ndarray:
-    """float64[68, 2]: the mean shape shifted, turned and scaled to the eyes of a crop uint8[size,
-    size].
+def template(image: np.ndarray, crop: face.Crop) -> np.ndarray:
+    """The mean shape shifted, turned and scaled to the eyes of a crop.
 
     The eyes are the crop's fixed places where it was levelled by them; else those that Haar finds;
     else those expected in the face that Haar finds, or in the crop. A release crop is fitted in the
     frame's proportions, then stretched.
+
+    Args:
+        image: uint8[size, size].
+        crop: how the image was cut.
+
+    Returns:
+        float64[68, 2].
     """
     x0, y0, x1, y1 = crop.box
     # the stretch of a release crop; 1 otherwise
-    down = crop.size / max(round(crop.size * (y1 - y0) / (x1 - x0)), 1)
-    release = crop.how == 'release crop'
-    expected = (EYES_IN_RELEASE if release else face.EYES_AT) * (crop.size, crop.size / down) - 0.5
-    pair = expected
+    stretch = crop.size / max(round(crop.size * (y1 - y0) / (x1 - x0)), 1)
+    share = EYES_IN_RELEASE if crop.how == 'release crop' else face.EYES_AT
+    pair = share * (crop.size, crop.size / stretch) - 0.5
     if crop.how not in ('haar and eyes', 'landmarks'):
         natural = cv2.resize(
-            image, (crop.size, round(crop.size / down)), interpolation=cv2.INTER_LINEAR
+            image, (crop.size, round(crop.size / stretch)), interpolation=cv2.INTER_LINEAR
         )
-        pair = _seen(natural, expected)
-    a, b = (complex(*point) for point in pair)
-    fitted = (a + b) / 2 + (b - a) * (mean_shape() @ (1, 1j))
-    return np.stack([fitted.real, (fitted.imag + 0.5) * down - 0.5], -1)
+        pair = _find_eyes(natural, pair)
+    right, left = (complex(*point) for point in pair)
+    fitted = (right + left) / 2 + (left - right) * (mean_shape() @ (1, 1j))
+    return np.stack([fitted.real, (fitted.imag + 0.5) * stretch - 0.5], -1)
 
 
-def _seen(image, expected):
-    """Eyes float64[2, 2] that Haar finds in a crop; where it finds no face or no eyes, those
-    expected.
-    """
+def _find_eyes(image, expected):
+    """Eyes float64[2, 2] that Haar finds in a crop; where it finds no eyes, those expected."""
     box = face.largest_face(image)
-    if len(box):
+    if box:
         expected = face.eyes_expected(box)
     else:
-        width = (expected[1, 0] - expected[0, 0]) / (
-            face.EYES_IN_BOX[1, 0] - face.EYES_IN_BOX[0, 0]
-        )
-        box = (*(expected[0] + 0.5 - face.EYES_IN_BOX[0] * width), width, width)
-    found = face.eyes(image, box)
-    return found if len(found) else expected
+        apart = face.EYES_IN_BOX[1, 0] - face.EYES_IN_BOX[0, 0]
+        width = (expected[1, 0] - expected[0, 0]) / apart
+        corner = expected[0] + 0.5 - face.EYES_IN_BOX[0] * width
+        box = (*corner, width, width)
+    pair = face.eyes(image, box)
+    return pair if len(pair) else expected
 
 
-def _nearest(found, message):
-    """Frames without landmarks (NaN) take those of the nearest frame with some; UserError where
-    none has any.
+def _fill_gaps(points, no_face):
+    """Frames without landmarks (NaN) take those of the nearest frame with some.
+
+    NoFace with the message `no_face` where no frame has any.
     """
-    known = np.flatnonzero(np.isfinite(found).all((1, 2)))
-    if not len(known):
-        raise NoFace(f'landmarks: {message}')
-    nearest = known[np.abs(np.arange(len(found))[:, None] - known).argmin(1)]
-    return found[nearest].astype(np.float32)
+    with_face = np.flatnonzero(np.isfinite(points).all((1, 2)))
+    if not len(with_face):
+        raise NoFace(f'landmarks: {no_face}')
+    distance = np.abs(np.arange(len(points))[:, None] - with_face)
+    nearest = with_face[distance.argmin(1)]
+    return points[nearest].astype(np.float32)
 
 
 def _mediapipe(path, crops):
@@ -160,34 +185,32 @@ def _mediapipe(path, crops):
     mediapipe = _package('mediapipe', path)
     vision = mediapipe.tasks.vision
     base = mediapipe.tasks.BaseOptions(model_asset_path=str(path))
-    found = np.full((len(crops), 68, 2), np.nan)
+    options = vision.FaceLandmarkerOptions(base_options=base)
+    points = np.full((len(crops), 68, 2), np.nan)
     try:
-        with vision.FaceLandmarker.create_from_options(
-            vision.FaceLandmarkerOptions(base_options=base)
-        ) as landmarker:
+        with vision.FaceLandmarker.create_from_options(options) as landmarker:
             for index, image in enumerate(crops):
                 colour = np.ascontiguousarray(np.repeat(image[..., None], 3, axis=-1))
-                faces = landmarker.detect(
-                    mediapipe.Image(mediapipe.ImageFormat.SRGB, colour)
-                ).face_landmarks
+                picture = mediapipe.Image(mediapipe.ImageFormat.SRGB, colour)
+                faces = landmarker.detect(picture).face_landmarks
                 if faces:
-                    points = np.array(
-                        [(faces[0][vertex].x, faces[0][vertex].y) for vertex in FROM_MESH]
-                    )
+                    mesh = [faces[0][vertex] for vertex in FROM_MESH]
+                    shares = np.array([(vertex.x, vertex.y) for vertex in mesh])
                     # there 0 and 1 are the edges of the image
-                    found[index] = points * image.shape[::-1] - 0.5
+                    points[index] = shares * image.shape[::-1] - 0.5
     except (RuntimeError, ValueError, OSError) as error:
         raise UserError(f'landmarks: {path} is no Face Landmarker: {_line(error)}') from error
-    return found
+    return points
 
 
 def _dlib(path, crops):
-    """[T, 68, 2] of every crop by dlib's predictor, in the largest face it finds, else where the
-    template lies.
+    """[T, 68, 2] of every crop by dlib's predictor.
+
+    In the largest face that dlib finds, else where the template lies.
     """
-    dlib, predictor = _package('dlib', path), _dlib_predictor(str(path))
+    dlib, predictor = _package('dlib', path), load_dlib_predictor(str(path))
     detector = dlib.get_frontal_face_detector()
-    found = np.zeros((len(crops), 68, 2))
+    points = np.zeros((len(crops), 68, 2))
     for index, image in enumerate(crops):
         image = np.ascontiguousarray(image)
         boxes = [*detector(image, 1)] or [dlib.rectangle(*_box_of_shape(image.shape[0]))]
@@ -197,13 +220,14 @@ def _dlib(path, crops):
             raise UserError(
                 f'landmarks: {path} gives {shape.num_parts} points; needs a predictor of 68'
             )
-        found[index] = [(shape.part(point).x, shape.part(point).y) for point in range(68)]
-    return found
+        landmarks = [shape.part(number) for number in range(68)]
+        points[index] = [(point.x, point.y) for point in landmarks]
+    return points
 
 
 @functools.lru_cache(maxsize=1)
-def _dlib_predictor(path):
-    # one load for all clips: the file has 100 MB
+def load_dlib_predictor(path: str) -> Callable:
+    """dlib's shape predictor of a file; loaded once for all clips, as the file has 100 MB."""
     try:
         return _package('dlib', path).shape_predictor(path)
     except RuntimeError as error:
@@ -214,60 +238,60 @@ def _box_of_shape(size):
     """Left, top, right, bottom of the template in a levelled crop, from the brows to the chin."""
     eyes = face.EYES_AT * size
     points = eyes.mean(0) + mean_shape() * (eyes[1, 0] - eyes[0, 0])
-    return (*(int(edge) for edge in points.min(0)), *(int(edge) for edge in points.max(0)))
+    return tuple(int(edge) for edge in (*points.min(0), *points.max(0)))
 
 
 def _openface(path, numbers):
-    """[T, 68, 2] in frame pixels of the frames with these numbers; NaN where the column 'success'
-    is 0.
+    """[T, 68, 2] in frame pixels of the frames with these numbers.
+
+    NaN where the column 'success' is 0.
     """
     header, rows = _csv(path)
-    columns = [f'{axis}_{point}' for point in range(68) for axis in 'xy']
-    missing = [name for name in ('frame', *columns) if name not in header]
+    names = [f'{axis}_{point}' for point in range(68) for axis in 'xy']
+    missing = [name for name in ('frame', *names) if name not in header]
     if missing:
         raise UserError(
             f'landmarks: {path} has no column {missing[0]!r}; needs frame, x_0..x_67, y_0..y_67'
         )
-    wanted, success = (
-        [header.index(name) for name in columns],
-        'success' in header and header.index('success'),
-    )
-    found = {}
+    columns = [header.index(name) for name in names]
+    landmarks = {}
     for line, row in rows:
+        cells = dict(zip(header, row, strict=False))
         try:
-            points = np.array([float(row[at]) for at in wanted]).reshape(68, 2)
-            lost = success is not False and float(row[success]) == 0
-            found[int(float(row[header.index('frame')]))] = (
-                np.full((68, 2), np.nan) if lost else points
-            )
-        except (ValueError, IndexError, OverflowError) as error:
+            points = np.array([float(row[column]) for column in columns]).reshape(68, 2)
+            if 'success' in header and float(cells['success']) == 0:
+                points = np.full((68, 2), np.nan)
+            landmarks[int(float(cells['frame']))] = points
+        except (ValueError, LookupError, OverflowError) as error:
             raise UserError(
                 f'landmarks: {path} line {line}: {_line(error)}; needs numbers only'
             ) from error
-    absent = [number for number in numbers if number not in found]
+    absent = [number for number in numbers if number not in landmarks]
     if absent:
-        held = f'{min(found)}..{max(found)}' if found else 'nothing'
+        frames = f'{min(landmarks)}..{max(landmarks)}' if landmarks else 'nothing'
         raise UserError(
-            f"landmarks: {path} lacks frame {absent[0]}; 'frame' holds {held}, needs the files' "
+            f"landmarks: {path} lacks frame {absent[0]}; 'frame' holds {frames}, needs the files' "
             'numbers'
         )
-    return np.stack([found[number] for number in numbers])
+    return np.stack([landmarks[number] for number in numbers])
 
 
 def _csv(path):
     """Header names, and (line number, cells) of every other line that is not blank."""
     if not path.is_file():
         raise UserError(
-            f'landmarks: {path} does not exist; a folder of OpenFace results has one <clip>.csv '
-            'a clip'
+            f'landmarks: {path} does not exist; a folder of OpenFace results has one '
+            '<clip>.csv per clip'
         )
+    lines = []
     with open(path, newline='', encoding='utf-8-sig', errors='replace') as file:
-        lines = [
-            (number, [cell.strip() for cell in row])
-            for number, row in enumerate(csv.reader(file), 1)
-            if row
-        ]
-    return (lines[0][1], lines[1:]) if lines else ([], [])
+        for number, row in enumerate(csv.reader(file), 1):
+            if row:
+                lines.append((number, [cell.strip() for cell in row]))
+    if not lines:
+        return [], []
+    _, header = lines[0]
+    return header, lines[1:]
 
 
 def _package(name, path):

@@ -106,7 +106,7 @@ def test_without_eyes_the_box_is_used_unturned(monkeypatch):
 )
 def test_only_plausible_pairs_are_eyes(right, left, ratio, good):
     """Haar also finds eyes in nostrils, brows and corners of the mouth."""
-    assert face._plausible(np.array(right), np.array(left), ratio) == good
+    assert face.plausible_eyes(np.array(right), np.array(left), ratio) == good
 
 
 def test_without_a_face_the_middle_square_is_taken():
@@ -162,7 +162,7 @@ def test_a_turned_cut_is_the_mean_of_many_samples():
     """A shift by half a pixel in the finer grid would move every crop against its landmarks."""
     y, x = np.mgrid[:200, :200]
     frame = (128 + 60 * np.sin(x / 9.0) * np.cos(y / 13.0)).round().astype(np.uint8)
-    crop = face._levelled(np.array([[70.0, 80.0], [130.0, 95.0]]), 48, 'haar and eyes')
+    crop = face.level_eyes(np.array([[70.0, 80.0], [130.0, 95.0]]), 48, 'haar and eyes')
     back = cv2.invertAffineTransform(crop.matrix)
     fine = (np.arange(48 * 8) + 0.5) / 8 - 0.5
     at = face.transform(back, np.stack(np.meshgrid(fine, fine), -1))
@@ -193,7 +193,7 @@ def test_a_frame_of_the_right_size_is_cut_unchanged():
 def test_a_crop_over_the_edge_repeats_it():
     """Black outside the frame would be an edge that the flow follows."""
     frame = np.full((60, 60), 200, np.uint8)
-    crop = face._levelled(np.array([[5.0, 5.0], [45.0, 5.0]]), 32, 'haar and eyes')
+    crop = face.level_eyes(np.array([[5.0, 5.0], [45.0, 5.0]]), 32, 'haar and eyes')
     assert crop.box[0] < 0 and crop.box[1] < 0
     assert (face.cut(frame, crop) == 200).all()
 

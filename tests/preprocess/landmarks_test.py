@@ -271,11 +271,11 @@ def fake_dlib(calls, *, parts=68, faces=()):
 @pytest.fixture
 def predictor(tmp_path):
     """A file that stands for dlib's model, and no predictor left over from another test."""
-    landmarks._dlib_predictor.cache_clear()
+    landmarks.load_dlib_predictor.cache_clear()
     model = tmp_path / 'shape.dat'
     model.write_bytes(b'model')
     yield model
-    landmarks._dlib_predictor.cache_clear()
+    landmarks.load_dlib_predictor.cache_clear()
 
 
 def test_dlib_looks_in_the_largest_face(monkeypatch, predictor):
@@ -319,7 +319,7 @@ def test_a_predictor_of_five_points_or_a_broken_one_is_refused(monkeypatch, pred
 @pytest.mark.parametrize('suffix, package', [('.task', 'mediapipe'), ('.dat', 'dlib')])
 def test_a_missing_package_is_one_line_with_the_command(monkeypatch, tmp_path, suffix, package):
     """Neither package is installed with this project."""
-    landmarks._dlib_predictor.cache_clear()
+    landmarks.load_dlib_predictor.cache_clear()
     model = tmp_path / f'model{suffix}'
     model.write_bytes(b'')
     monkeypatch.setitem(sys.modules, package, None)  # import raises ImportError
