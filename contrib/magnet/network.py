@@ -168,13 +168,13 @@ def convert(tensors, *, source) -> dict:
     released = any(name.startswith('ynet_3frames/') for name in tensors)
     published_name, order = (_tensorflow, (0, 1, 2, 3)) if released else (_torch, (2, 3, 1, 0))
     wanted, sources = {}, {}
-    for ours, shape in weights.shapes('released' if released else 'port').items():
+    for ours, shape in weights.weight_shapes('released' if released else 'port').items():
         count = weights.BLOCKS.get(ours.rsplit('/', 2)[0], ())
         sources[ours] = [published_name(ours, i) for i in range(*count or (1,))]
         plain = shape[len(count) :]
         plain = tuple(plain[order.index(i)] for i in range(4)) if len(plain) == 4 else plain
         wanted |= dict.fromkeys(sources[ours], plain)
-    weights.check(tensors, wanted, source=source)
+    weights.check_weights(tensors, wanted, source=source)
 
     def place(value):
         return np.asarray(value, np.float32).transpose(order if np.ndim(value) == 4 else (0,))

@@ -16,6 +16,8 @@ import numpy as np
 
 from mer_jax.errors import UserError
 
+Tensors = dict[str, np.ndarray]  # weights by name
+
 BLOCKS = {  # residual blocks of each stack; their weights are stacked along the first axis
     'encoder/block': (3,),
     'encoder/texture_block': (2,),
@@ -26,9 +28,11 @@ BLOCKS = {  # residual blocks of each stack; their weights are stacked along the
 LEAST = 8  # pixels a side: the 7x7 layer at half size reflects 3 pixels
 
 
-def shapes(edition) -> dict:
-    """Name -> shape of every weight of an edition: kernels [kh, kw, in, out] and, in 'port', biases
-    [out]; those of a stack of residual blocks carry a leading axis.
+def weight_shapes(edition: str) -> dict[str, tuple[int, ...]]:
+    """The shape of every weight of an edition, by name.
+
+    Kernels [kh, kw, in, out] and, in 'port', biases [out]; those of a stack of residual blocks
+    carry a leading axis.
     """
     port = edition == 'port'
     layers = {
@@ -38,7 +42,8 @@ def shapes(edition) -> dict:
         'encoder/texture_conv': (3, 32, 32),
         **_block('encoder/texture_block', 32),
     }
-    layers |= {'encoder/shape_conv': (3, 32, 32)} if port else {}
+    if port:
+        layers['encoder/shape_conv'] = (3, 32, 32)
     layers |= {
         **_block('encoder/shape_block', 32),
         'manipulator/conv1': (7, 32, 32),
@@ -47,27 +52,26 @@ def shapes(edition) -> dict:
         'decoder/texture_conv': (3, 32, 32),
         **_block('decoder/block', 64),
     }
-    layers |= {'decoder/up_conv': (3, 64, 64)} if port else {}
+    if port:
+        layers['decoder/up_conv'] = (3, 64, 64)
     layers |= {'decoder/conv1': (3, 64, 32), 'decoder/conv2': (7, 32, 3)}
-    stacks = {name: BLOCKS[name.rsplit('/', 1)[0]] if 'block' in name else () for name in layers}
-    found = {
-        f'{name}/kernel': (*stacks[name], side, side, *channels)
-        for name, (side, *channels) in layers.items()
-    }
-    return found | (
-        {f'{name}/bias': (*stacks[name], layer[-1]) for name, layer in layers.items()}
-        if port
-        else {}
-    )
+    kernels, biases = {}, {}
+    for name, (side, channels, features) in layers.items():
+        stack = BLOCKS.get(name.rsplit('/', 1)[0], ())
+        kernels[f'{name}/kernel'] = (*stack, side, side, channels, features)
+        biases[f'{name}/bias'] = (*stack, features)
+    return kernels | biases if port else kernels
 
 
 def _block(name, channels):
     return {f'{name}/conv{i}': (3, channels, channels) for i in (1, 2)}
 
 
-def read(path) -> dict:
-    """Weights of a .safetensors file by name, float32; UserError where it is missing, unreadable or
-    of another network.
+def read_weights(path: str | os.PathLike) -> Tensors:
+    """Weights of a .safetensors file by name, float32.
+
+    Raises:
+        UserError: the file is missing, unreadable or of another network.
     """
     path = Path(path)
     if not path.is_file():
@@ -81,7 +85,7 @@ def read(path) -> dict:
 
 @functools.lru_cache(maxsize=2)
 def _read(path, changed, size):
-    """Kept in memory while the file stays as it is: a data set asks once for every clip."""
+    """Kept in memory while the file stays as it is: a data set reads it for every clip."""
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
@@ -91,51 +95,62 @@ def _read(path, changed, size):
         raise UserError(
             f'{path} cannot be read as .safetensors: {str(error).splitlines()[0]}'
         ) from None
-    check(tensors, shapes(edition_of(tensors)), source=path)
+    check_weights(tensors, weight_shapes(edition_of(tensors)), source=path)
     return {name: np.asarray(value, np.float32) for name, value in tensors.items()}
 
 
-def edition_of(tensors) -> str:
+def edition_of(tensors: Tensors) -> str:
     """'port' where the weights hold its extra layer before the shape code, else 'released'."""
     return 'port' if 'encoder/shape_conv/kernel' in tensors else 'released'
 
 
-def check(tensors, wanted, *, source):
-    """UserError naming `source` and the first differing layer where `tensors` have other names or
-    shapes than `wanted`.
+def check_weights(
+    tensors: Tensors, shapes: dict[str, tuple[int, ...]], *, source: str | os.PathLike
+) -> None:
+    """Check names, shapes and values of the weights of a file.
+
+    Raises:
+        UserError: other names or shapes than `shapes`, NaN or infinity; names `source` and the
+            first layer that differs.
     """
-    wrong = [
-        f'layer {name} is missing, needed {list(shape)}'
-        for name, shape in wanted.items()
-        if name not in tensors
-    ]
-    wrong += [
+    missing, reshaped, broken = [], [], []
+    for name, shape in shapes.items():
+        if name not in tensors:
+            missing.append(f'layer {name} is missing, needed {list(shape)}')
+            continue
+        if np.shape(tensors[name]) != tuple(shape):
+            actual = list(np.shape(tensors[name]))
+            reshaped.append(f'layer {name} has shape {actual}, needed {list(shape)}')
+        if not np.all(np.isfinite(tensors[name])):
+            broken.append(f'layer {name} holds NaN or infinity')
+    unknown = [
         f'layer {name} {list(np.shape(value))} is unknown'
         for name, value in tensors.items()
-        if name not in wanted
+        if name not in shapes
     ]
-    wrong += [
-        f'layer {name} has shape {list(np.shape(tensors[name]))}, needed {list(shape)}'
-        for name, shape in wanted.items()
-        if name in tensors and np.shape(tensors[name]) != tuple(shape)
-    ]
-    wrong += [
-        f'layer {name} holds NaN or infinity'
-        for name in wanted.keys() & tensors.keys()
-        if not np.all(np.isfinite(tensors[name]))
-    ]
-    if wrong:
-        more = f' (and {len(wrong) - 1} more differences)' if len(wrong) > 1 else ''
-        raise UserError(f'{source} does not fit MagNet: {wrong[0]}{more}')
+    errors = missing + unknown + reshaped + broken
+    if errors:
+        more = f' (and {len(errors) - 1} more differences)' if len(errors) > 1 else ''
+        raise UserError(f'{source} does not fit MagNet: {errors[0]}{more}')
 
 
-def magnify(onset, apex, *, alpha, weights):
-    """The apex frame with its motion since the onset magnified alpha times (1: unchanged motion),
-    uint8[H, W].
+def magnify(
+    onset: np.ndarray, apex: np.ndarray, *, alpha: float, weights: str | os.PathLike
+) -> np.ndarray:
+    """The apex frame with its motion since the onset magnified.
 
-    onset, apex: 8-bit gray uint8[H, W], 8 pixels a side or more; weights: path of a .safetensors
-    file. Gray goes in as three equal channels and comes out by the weights of ITU-R BT.601. Raises
-    UserError on other frames, alpha or weights.
+    Gray goes in as three equal channels and comes out by the weights of ITU-R BT.601.
+
+    Args:
+        onset, apex: 8-bit gray uint8[H, W], 8 pixels a side or more.
+        alpha: output motion / input motion; 1 leaves the motion as it is.
+        weights: path of a .safetensors file.
+
+    Returns:
+        uint8[H, W].
+
+    Raises:
+        UserError: other frames, alpha or weights.
     """
     for name, frame in (('onset', onset), ('apex', apex)):
         if frame.dtype != np.uint8 or frame.ndim != 2 or min(frame.shape) < LEAST:
@@ -150,91 +165,108 @@ def magnify(onset, apex, *, alpha, weights):
         )
     if not 1 <= alpha < np.inf:
         raise UserError(f'magnet: alpha is {alpha}; needs a number of 1 (unchanged) or more')
-    out = predict(read(weights), _prepare(onset), _prepare(apex), alpha)
-    gray = cv2.cvtColor(
-        np.ascontiguousarray(out[: onset.shape[0], : onset.shape[1]]), cv2.COLOR_RGB2GRAY
-    )
+    out = predict(read_weights(weights), _prepare(onset), _prepare(apex), alpha)
+    height, width = onset.shape
+    gray = cv2.cvtColor(np.ascontiguousarray(out[:height, :width]), cv2.COLOR_RGB2GRAY)
     return np.clip(np.rint((gray + 1) * 127.5), 0, 255).astype(np.uint8)
 
 
 def _prepare(frame):
-    """uint8[H, W] -> float32[H', W', 3] in [-1, 1], reflected below and to the right to multiples
-    of 4.
+    """uint8[H, W] -> float32[H', W', 3] in [-1, 1].
+
+    Reflected below and to the right to multiples of 4.
     """
-    frame = np.pad(frame, [(0, -n % 4) for n in frame.shape], mode='reflect')
-    return np.repeat(frame[:, :, None].astype(np.float32) / np.float32(127.5) - 1, 3, axis=2)
+    frame = np.pad(frame, [(0, -side % 4) for side in frame.shape], mode='reflect')
+    scaled = frame[:, :, None].astype(np.float32) / np.float32(127.5) - 1
+    return np.repeat(scaled, 3, axis=2)
 
 
-def predict(tensors, a, b, alpha):
-    """Output float32[H, W, 3] of the network for frames a and b, float32[H, W, 3] in [-1, 1]; H and
-    W multiples of 4.
+def predict(tensors: Tensors, a: np.ndarray, b: np.ndarray, alpha: float) -> np.ndarray:
+    """Output of the network for two frames.
+
+    Args:
+        tensors: weights by name.
+        a, b: frames float32[H, W, 3] in [-1, 1]; H and W multiples of 4.
+        alpha: output motion / input motion.
+
+    Returns:
+        float32[H, W, 3] in [-1, 1]: b with its motion from a magnified.
     """
     port = edition_of(tensors) == 'port'
     conv = functools.partial(_layer, tensors, port)
 
+    def conv_relu(name, x, **options):
+        return np.maximum(conv(name, x, **options), 0)
+
     def blocks(name, x):
         for i in range(*BLOCKS[name]):
-            x = x + conv(f'{name}/conv2', _relu(conv(f'{name}/conv1', x, block=(i,))), block=(i,))
+            y = conv_relu(f'{name}/conv1', x, block=(i,))
+            x = x + conv(f'{name}/conv2', y, block=(i,))
         return x
 
-    def common(x):
-        return blocks(
-            'encoder/block', _relu(conv('encoder/conv2', _relu(conv('encoder/conv1', x)), stride=2))
-        )
+    def common_code(x):
+        x = conv_relu('encoder/conv1', x)
+        return blocks('encoder/block', conv_relu('encoder/conv2', x, stride=2))
 
-    def shape(x):
-        return blocks('encoder/shape_block', _relu(conv('encoder/shape_conv', x)) if port else x)
+    def shape_code(x):
+        if port:
+            x = conv_relu('encoder/shape_conv', x)
+        return blocks('encoder/shape_block', x)
 
-    common_b = common(b)
-    texture = blocks(
-        'encoder/texture_block', _relu(conv('encoder/texture_conv', common_b, stride=2))
-    )
-    shape_a, shape_b = shape(common(a)), shape(common_b)
-    change = _relu(conv('manipulator/conv1', shape_b - shape_a)) * np.float32(
-        alpha if port else alpha - 1
-    )
-    magnified = shape_b + blocks('manipulator/block', conv('manipulator/conv2', change))
-    x = np.concatenate([_relu(conv('decoder/texture_conv', _twice(texture))), magnified], -1)
-    x = _twice(blocks('decoder/block', x))
-    x = _relu(conv('decoder/up_conv', x)) if port else x
-    return np.clip(conv('decoder/conv2', _relu(conv('decoder/conv1', x))), -1, 1)
+    common_a, common_b = common_code(a), common_code(b)
+    texture = blocks('encoder/texture_block', conv_relu('encoder/texture_conv', common_b, stride=2))
+    shape_a, shape_b = shape_code(common_a), shape_code(common_b)
+    factor = np.float32(alpha if port else alpha - 1)
+    change = conv_relu('manipulator/conv1', shape_b - shape_a) * factor
+    change = blocks('manipulator/block', conv('manipulator/conv2', change))
+    texture = conv_relu('decoder/texture_conv', _enlarge(texture))
+    x = blocks('decoder/block', np.concatenate([texture, shape_b + change], -1))
+    x = _enlarge(x)
+    if port:
+        x = conv_relu('decoder/up_conv', x)
+    x = conv('decoder/conv2', conv_relu('decoder/conv1', x))
+    return np.clip(x, -1, 1)
 
 
 def _layer(tensors, port, name, x, *, stride=1, block=()):
-    """One convolution (of block `block` of a stack); its border is reflected, but zero below and to
-    the right at stride 2 of 'released', as TensorFlow pads.
+    """One convolution, of block `block` of a stack.
+
+    Its border is reflected, but zero below and to the right at stride 2 of 'released', as
+    TensorFlow pads.
     """
     kernel = tensors[f'{name}/kernel'][block]
+    bias = tensors[f'{name}/bias'][block] if port else np.float32(0)
     half = kernel.shape[0] // 2
     if stride == 2 and not port:
         x = np.pad(x, ((0, 1), (0, 1), (0, 0)))
     else:
         x = np.pad(x, ((half, half), (half, half), (0, 0)), mode='reflect')
-    return convolve(x, kernel, stride) + (tensors[f'{name}/bias'][block] if port else np.float32(0))
+    return convolve(x, kernel, stride) + bias
 
 
-def convolve(x, kernel, stride):
-    """Padded float32[H, W, in] and kernel [kh, kw, in, out] -> [H', W', out]: one product of
-    matrices for each kernel row.
+def convolve(x: np.ndarray, kernel: np.ndarray, stride: int) -> np.ndarray:
+    """Convolution of a padded image, a matrix product for each kernel row.
+
+    Args:
+        x: float32[H, W, in].
+        kernel: [kh, kw, in, out].
+        stride: of both axes.
+
+    Returns:
+        float32[H', W', out].
     """
     rows, columns, _, features = kernel.shape
-    height, width = (
-        (n - k) // stride + 1 for n, k in zip(x.shape[:2], kernel.shape[:2], strict=True)
-    )
+    height = (x.shape[0] - rows) // stride + 1
+    width = (x.shape[1] - columns) // stride + 1
     last = (width - 1) * stride + 1
     wide = np.concatenate([x[:, i : i + last : stride] for i in range(columns)], axis=2)
     out = np.zeros((height * width, features), np.float32)
     for i in range(rows):
-        out += wide[i : i + (height - 1) * stride + 1 : stride].reshape(
-            height * width, -1
-        ) @ kernel[i].reshape(-1, features)
+        row = wide[i : i + (height - 1) * stride + 1 : stride].reshape(height * width, -1)
+        out += row @ kernel[i].reshape(-1, features)
     return out.reshape(height, width, features)
 
 
-def _relu(x):
-    return np.maximum(x, 0)
-
-
-def _twice(x):
+def _enlarge(x):
     """Every pixel four times: nearest-neighbour enlargement by two."""
     return x.repeat(2, 0).repeat(2, 1)

@@ -1,5 +1,4 @@
-"""Motion magnification of two frames: the apex frame with its motion from the onset frame made
-alpha times as large.
+"""Motion magnification of two frames: the apex frame with its motion from the onset made larger.
 
 alpha has one meaning in all methods: output motion / input motion. 1 changes nothing, 6 is common
 in work on micro-expressions, 0 takes the motion out. Beyond RANGES no method is right: motion comes
@@ -20,12 +19,20 @@ SMOOTH = 1.0  # samples of a band (standard deviation) over which phases are ave
 NOISE = 1.0  # gray levels of camera noise below which a phase is not trusted
 
 
-def magnify(onset, apex, *, method, alpha):
-    """uint8[H, W]: `apex` with its motion from `onset` times alpha, by one of METHODS; alpha 1
-    gives `apex` itself.
+def magnify(onset: np.ndarray, apex: np.ndarray, *, method: str, alpha: float) -> np.ndarray:
+    """The apex frame with its motion from the onset times alpha.
 
-    onset, apex: uint8[H, W], equal shapes, 16 pixels a side or more. alpha: finite, 0 or larger;
-    'none' ignores it. Raises UserError for anything else.
+    Args:
+        onset, apex: uint8[H, W], equal shapes, 16 pixels a side or more.
+        method: a key of METHODS.
+        alpha: output motion / input motion, finite, 0 or larger; 1 gives `apex` itself; 'none'
+            ignores it.
+
+    Returns:
+        uint8[H, W].
+
+    Raises:
+        UserError: anything else.
     """
     if method not in METHODS:
         raise UserError(f'magnify: method is {method!r}; known: {", ".join(METHODS)}')
@@ -48,19 +55,19 @@ def magnify(onset, apex, *, method, alpha):
     return METHODS[method](onset, apex, alpha)
 
 
-def none(onset, apex, alpha):
+def none(onset: np.ndarray, apex: np.ndarray, alpha: float) -> np.ndarray:
     """The apex frame as it is."""
     return apex.copy()
 
 
-def eulerian(onset, apex, alpha):
-    """apex + (alpha - 1) * blur(apex - onset): the first term of the Taylor series of a moved
-    picture.
+def eulerian(onset: np.ndarray, apex: np.ndarray, alpha: float) -> np.ndarray:
+    """apex + (alpha - 1) * blur(apex - onset).
 
-    The blur, a Gaussian of 1 pixel, halves waves of 5 pixels: an output motion above an eighth of a
-    wave breaks it, so shorter ones would only add contours. It makes magnified camera noise 3.5
-    times weaker. On drawn faces (noise 2 gray levels, alpha 6, output 0.6 pixels) a blur of 2
-    pixels loses a third of the motion; without one, noise adds half.
+    The first term of the Taylor series of a moved picture. The blur, a Gaussian of 1 pixel, halves
+    waves of 5 pixels: an output motion above an eighth of a wave breaks it, so shorter ones would
+    only add contours. It makes magnified camera noise 3.5 times weaker. On drawn faces (noise 2
+    gray levels, alpha 6, output 0.6 pixels) a blur of 2 pixels loses a third of the motion; without
+    one, noise adds half.
     Source: Wu et al., ACM TOG 31(4), 2012, for two frames: the temporal band-pass is the difference
     to the onset.
     """
@@ -68,50 +75,55 @@ def eulerian(onset, apex, alpha):
     return _bytes(apex + np.float32(alpha - 1) * difference)
 
 
-def phase(onset, apex, alpha):
-    """Each band of a complex steerable pyramid of `apex`, turned by (alpha - 1) times its phase
-    from `onset`.
+def phase(onset: np.ndarray, apex: np.ndarray, alpha: float) -> np.ndarray:
+    """The phase of the apex from the onset, times alpha in every band.
 
-    The longest waves, the pyramid's residual, stay those of the apex. A motion of more than half a
-    wave between the frames is taken for one the other way, so the finest detail of large motions is
-    lost first.
+    Each band of a complex steerable pyramid of `apex` is turned by (alpha - 1) times its phase from
+    `onset`. The longest waves, the pyramid's residual, stay those of the apex. A motion of more
+    than half a wave between the frames is taken for the opposite one, so the finest detail of large
+    motions is lost first.
     Source: Wadhwa et al., ACM TOG 32(4), 2013, for two frames: the temporal band-pass is the
     difference to the onset.
     """
     before, after = pyramid.build(onset), pyramid.build(apex)
-    turned = [
-        _turned(first, second, alpha - 1, NOISE * noise)
-        for first, second, noise in zip(
-            before.bands, after.bands, pyramid.noise(apex.shape), strict=True
-        )
-    ]
-    return _bytes(pyramid.reconstruct(after._replace(bands=turned)))
+    amplitudes = pyramid.noise(apex.shape)
+    bands = []
+    for first, second, amplitude in zip(before.bands, after.bands, amplitudes, strict=True):
+        bands.append(_turn(first, second, alpha - 1, NOISE * amplitude))
+    return _bytes(pyramid.reconstruct(after._replace(bands=bands)))
 
 
-def _turned(first, second, times, noise):
-    """Band `second` with its local phase moved on by `times` the phase from `first`,
-    complex[h, w].
-    """
+def _turn(first, second, factor, noise):
+    """Band `second`, complex[h, w], turned on by `factor` times its phase from `first`."""
     angle, trust = phase_difference(first, second, noise)
-    turn = np.float32(times) * angle * trust
+    turn = np.float32(factor) * angle * trust
     return second * (np.cos(turn) + 1j * np.sin(turn))
 
 
-def phase_difference(first, second, noise):
-    """(angle in (-pi, pi], trust in 0..1) of complex bands [h, w], each float32[h, w].
+def phase_difference(
+    first: np.ndarray, second: np.ndarray, noise: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """The phase of a band in the second image from that in the first.
 
     The angle is that of the smoothed product second * conj(first): a circular mean weighted by
-    amplitudes, so phases on both sides of pi do not average to 0. trust falls to 0 where that
-    product is small against noise^2, noise being the amplitude that camera noise alone has in this
-    band: a phase there is random.
+    amplitudes, so phases on both sides of pi do not average to 0.
+
+    Args:
+        first, second: complex bands [h, w].
+        noise: amplitude that camera noise alone has in this band.
+
+    Returns:
+        angle float32[h, w] in (-pi, pi], and trust float32[h, w] in 0..1: it falls to 0 where that
+        product is small against noise^2, as a phase there is random.
     """
     product = second * first.conj()
-    real, imaginary = (
-        cv2.GaussianBlur(np.ascontiguousarray(part, np.float32), (0, 0), SMOOTH)
-        for part in (product.real, product.imag)
-    )
+    real, imaginary = _smooth(product.real), _smooth(product.imag)
     size = np.hypot(real, imaginary)
     return np.arctan2(imaginary, real), size / (size + np.float32(noise**2))
+
+
+def _smooth(values):
+    return cv2.GaussianBlur(np.ascontiguousarray(values, np.float32), (0, 0), SMOOTH)
 
 
 def _bytes(image):
@@ -120,9 +132,9 @@ def _bytes(image):
 
 
 METHODS = {'none': none, 'eulerian': eulerian, 'phase': phase}
-# Largest output motion in pixels at which the motion found by TV-L1 is within TOLERANCE of alpha
-# times the true one. Measured on drawn faces about 90 pixels wide, alpha 3 and 6, noise 1.5 gray
-# levels, input motion of 0.1 pixels or more (benchmarks/magnification.py); it grows with the width
-# of the face. 'none' claims nothing and has no limit.
+# Largest output motion in pixels at which TV-L1 measures alpha times the true motion within
+# TOLERANCE. Measured on drawn faces about 90 pixels wide, alpha 3 and 6, noise 1.5 gray levels,
+# input motion of 0.1 pixels or more (benchmarks/magnification.py); it grows with the width of the
+# face. 'none' claims nothing and has no limit.
 RANGES = {'none': math.inf, 'eulerian': 1.0, 'phase': 6.0}
 TOLERANCE = 0.3

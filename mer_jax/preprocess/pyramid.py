@@ -1,8 +1,7 @@
-"""Complex steerable pyramid in the frequency domain: an image as oriented bands with a local
-amplitude and phase.
+"""Complex steerable pyramid: an image as oriented bands with a local amplitude and phase.
 
-Every band is the image through a one-sided filter, a bell an octave wide times
-cos(angle)^(ORIENTATIONS - 1), kept at the size that its frequencies need. The squares of all
+Every band is the image through a one-sided filter in the frequency domain, a bell an octave wide
+times cos(angle)^(ORIENTATIONS - 1), kept at the size that its frequencies need. The squares of all
 filters, mirrored ones included, are divided by their sum, so `reconstruct` gives back any image of
 any size exactly.
 Source: Simoncelli, Freeman, ICIP 1995; Portilla, Simoncelli, IJCV 40(1), 2000; Wadhwa et al., ACM
@@ -30,14 +29,17 @@ BORDER = 24
 class Pyramid(NamedTuple):
     """An image [H, W] taken apart."""
 
-    bands: list  # complex [h, w] arrays, finest first, the ORIENTATIONS of a scale together
+    bands: list[
+        np.ndarray
+    ]  # complex [h, w] arrays, finest first, the ORIENTATIONS of a scale together
     residual: np.ndarray  # real [h, w], the longest waves
-    shape: tuple  # (H, W)
+    shape: tuple[int, int]  # (H, W)
 
 
 class Filter(NamedTuple):
-    """One filter on the frequencies that it passes: spectrum[rows, columns] * values is the
-    spectrum of its band.
+    """One filter on the frequencies that it passes.
+
+    spectrum[rows, columns] * values is the spectrum of its band.
     """
 
     rows: np.ndarray  # int[h, 1], indices into the padded image's spectrum
@@ -45,12 +47,20 @@ class Filter(NamedTuple):
     values: np.ndarray  # float32[h, w]
 
 
-def build(image):
-    """The Pyramid of a real image [H, W]; bands of a float64 image are complex128, of any other
-    type complex64.
+def build(image: np.ndarray) -> Pyramid:
+    """The pyramid of an image.
 
     Amplitudes are in the image's unit: those of all bands of a grating of amplitude a square-sum to
-    a^2 / 4. Raises UserError for another shape or a side under 16 pixels.
+    a^2 / 4.
+
+    Args:
+        image: real [H, W], 16 pixels a side or more.
+
+    Returns:
+        complex128 bands for a float64 image, complex64 for any other type.
+
+    Raises:
+        UserError: another shape, or a side under 16 pixels.
     """
     image = np.asarray(image)
     if image.ndim != 2 or min(image.shape) < SMALLEST:
@@ -62,111 +72,128 @@ def build(image):
     padded = np.pad(image, _margins(image.shape), mode='reflect')
     *filters, low = _filters(padded.shape)
     spectrum = np.fft.fft2(padded)
-    bands = [_passed(spectrum, band) for band in filters]
-    return Pyramid(bands, _passed(spectrum, low).real, image.shape)
+    bands = [_band_of(spectrum, each) for each in filters]
+    return Pyramid(bands, _band_of(spectrum, low).real, image.shape)
 
 
-def reconstruct(pyramid):
-    """The image float[H, W] of a Pyramid, of the bands' precision; exact where the bands were not
-    changed.
+def reconstruct(pyramid: Pyramid) -> np.ndarray:
+    """The image of a pyramid, exact where its bands were not changed.
+
+    Returns:
+        float[H, W] of the bands' precision.
     """
     (top, _), (left, _) = _margins(pyramid.shape)
-    shape = _padded(pyramid.shape)
+    shape = padded_shape(pyramid.shape)
     *filters, low = _filters(shape)
     spectrum = np.zeros(shape, pyramid.bands[0].dtype)
-    for band, one in zip(pyramid.bands, filters, strict=True):
+    for band, each in zip(pyramid.bands, filters, strict=True):
         # twice: a band holds one of each pair of mirrored frequencies; taking the real part halves
         # it
-        spectrum[one.rows, one.columns] += _spread(2 * band, one, spectrum)
-    spectrum[low.rows, low.columns] += _spread(pyramid.residual, low, spectrum)
-    return np.fft.ifft2(spectrum).real[top : top + pyramid.shape[0], left : left + pyramid.shape[1]]
+        spectrum[each.rows, each.columns] += _spectrum_of(2 * band, each, spectrum.size)
+    spectrum[low.rows, low.columns] += _spectrum_of(pyramid.residual, low, spectrum.size)
+    image = np.fft.ifft2(spectrum).real
+    height, width = pyramid.shape
+    return image[top : top + height, left : left + width]
 
 
-def noise(shape):
-    """Root mean square amplitude of each band of white noise with standard deviation 1, for images
-    of shape (H, W).
+def noise(shape: tuple[int, int]) -> list[float]:
+    """Amplitude of camera noise in each band.
+
+    Args:
+        shape: (H, W) of the images.
+
+    Returns:
+        For each band the root mean square amplitude of white noise with standard deviation 1.
     """
-    padded = _padded(shape)
-    return [
-        float(np.linalg.norm(one.values) / np.sqrt(np.prod(padded)))
-        for one in _filters(padded)[:-1]
-    ]
+    shape = padded_shape(shape)
+    scale = np.sqrt(np.prod(shape))
+    *filters, _ = _filters(shape)
+    return [float(np.linalg.norm(each.values) / scale) for each in filters]
 
 
-def _passed(spectrum, band):
-    """The part of the image behind `spectrum` that a Filter passes, sampled as densely as it needs,
-    complex[h, w].
-    """
-    size = band.values.size / spectrum.size
-    return np.fft.ifft2(spectrum[band.rows, band.columns] * (np.float32(size) * band.values))
+def _band_of(spectrum, filter_):
+    """What a Filter passes of a spectrum, sampled as densely as it needs, complex[h, w]."""
+    share = filter_.values.size / spectrum.size
+    passed = spectrum[filter_.rows, filter_.columns] * (np.float32(share) * filter_.values)
+    return np.fft.ifft2(passed)
 
 
-def _spread(band, one, spectrum):
-    """What a band adds to the spectrum of the whole image at its Filter's frequencies."""
-    return np.float32(spectrum.size / band.size) * one.values * np.fft.fft2(band)
+def _spectrum_of(band, filter_, size):
+    """What a band adds to a whole spectrum of `size` values at its Filter's frequencies."""
+    return np.float32(size / band.size) * filter_.values * np.fft.fft2(band)
 
 
-def _padded(shape):
+def padded_shape(shape: tuple[int, int]) -> tuple[int, int]:
     """(H, W) with the margins."""
-    return tuple(side + sum(pixels) for side, pixels in zip(shape, _margins(shape), strict=True))
+    height, width = shape
+    rows, columns = _margins(shape)
+    return height + sum(rows), width + sum(columns)
 
 
 def _margins(shape):
-    """Reflected pixels ((top, bottom), (left, right)) up to sizes that the Fourier transform does
-    fast.
-    """
+    """Reflected pixels ((top, bottom), (left, right)), up to sizes that transform fast."""
     extra = [cv2.getOptimalDFTSize(side + 2 * BORDER) - side for side in shape]
     return tuple((pixels // 2, pixels - pixels // 2) for pixels in extra)
 
 
 @lru_cache(maxsize=4)
 def _filters(shape):
-    """All Filters of a padded shape, finest first, the residual's last; their squares with mirrored
-    ones sum to 1.
+    """All Filters of a padded shape, finest first, the residual's last.
+
+    Their squares with mirrored ones sum to 1.
     """
-    y, x = np.meshgrid(*(np.fft.fftfreq(side) for side in shape), indexing='ij')
+    rows, columns = (np.fft.fftfreq(side) for side in shape)
+    y, x = np.meshgrid(rows, columns, indexing='ij')
     # -y: the Nyquist frequency, -0.5, is its own mirror image and would lie on the empty side of
     # every filter
     radius, angle = np.hypot(x, y), np.arctan2(-y, x)
     scales = 1 + int(np.log2(TOP * min(shape) / COARSEST))
     octaves = np.log2(np.maximum(radius, 1e-9) / TOP)
-    full = [
-        _ring(octaves + scale, outermost=scale == 0) * _fan(angle, number)
-        for scale in range(scales)
-        for number in range(ORIENTATIONS)
-    ]
+    strengths, reach = [], []
+    for scale in range(scales):
+        ring = _ring(octaves + scale, outermost=scale == 0)
+        for number in range(ORIENTATIONS):
+            strengths.append(ring * _fan(angle, number))
+            reach.append(0.5 if scale == 0 else TOP / 2 ** (scale - 1))
     low = _ring(np.maximum(octaves + scales, 0), outermost=False)
-    total = np.sqrt(sum(one**2 + _mirrored(one) ** 2 for one in full) + low**2)
-    reach = [0.5, *(TOP / 2**scale for scale in range(scales))]
-    return [_cut(one / total, reach[n // ORIENTATIONS]) for n, one in enumerate([*full, low])]
+    squares = sum(strength**2 + _mirror(strength) ** 2 for strength in strengths)
+    total = np.sqrt(squares + low**2)
+    strengths.append(low)
+    reach.append(TOP / 2 ** (scales - 1))
+    return [_cut(each / total, limit) for each, limit in zip(strengths, reach, strict=True)]
 
 
 def _ring(octaves, *, outermost):
-    """Strength at `octaves` from a band's middle: a cosine, 0 from one octave away; the outermost
-    stays 1 outwards.
+    """Strength at `octaves` from a band's middle.
+
+    A cosine, 0 from one octave away; the outermost band stays 1 outwards.
     """
-    return np.cos(np.pi / 2 * np.clip(octaves, -1, 0 if outermost else 1))
+    limit = 0 if outermost else 1
+    return np.cos(np.pi / 2 * np.clip(octaves, -1, limit))
 
 
 def _fan(angle, number):
-    """Strength at an angle: cos^(orientations - 1) around the filter's own direction, 0 on the
-    opposite side.
+    """Strength at an angle: cos^(orientations - 1) around the filter's direction.
+
+    0 on the opposite side.
     """
     return np.maximum(np.cos(angle - number * np.pi / ORIENTATIONS), 0) ** (ORIENTATIONS - 1)
 
 
-def _mirrored(values):
-    """values at the negative frequencies."""
+def _mirror(values):
+    """Values at the negative frequencies."""
     return np.roll(values[::-1, ::-1], 1, (0, 1))
 
 
 def _cut(values, reach):
-    """The Filter of `values` without the frequencies beyond `reach` cycles a pixel, where
-    it is 0.
+    """The Filter of `values` without the frequencies beyond `reach`, where it is 0.
+
+    reach: in cycles a pixel.
     """
     kept = []
     for side in values.shape:
-        need = min(cv2.getOptimalDFTSize(2 * int(np.ceil(reach * side)) + 1), side)
-        kept.append(np.fft.fftfreq(need, 1 / need).round().astype(int) % side)
+        count = cv2.getOptimalDFTSize(2 * int(np.ceil(reach * side)) + 1)
+        count = min(count, side)
+        kept.append(np.fft.fftfreq(count, 1 / count).round().astype(int) % side)
     rows, columns = kept[0][:, None], kept[1][None]
     return Filter(rows, columns, values[rows, columns].astype(np.float32))

@@ -58,7 +58,7 @@ def drawn_weights(edition='released', seed=0):
             else draw.uniform(-0.05, 0.05, shape)
         ).astype(np.float32)
         * (0.5 if 'block' in name else 1)
-        for name, shape in inference.shapes(edition).items()
+        for name, shape in inference.weight_shapes(edition).items()
     }
 
 
@@ -146,7 +146,7 @@ def test_the_released_network_has_918928_parameters():
             '/'.join(k.key for k in path): leaf.shape
             for path, leaf in jax.tree_util.tree_leaves_with_path(params)
         }
-        assert shapes == inference.shapes(edition)
+        assert shapes == inference.weight_shapes(edition)
         assert sum(leaf.size for leaf in jax.tree.leaves(params)) == count
 
 
@@ -353,7 +353,7 @@ def test_training_survives_a_kill_to_the_bit(tmp_path):
     assert written == list(range(1, steps + 1))
     assert cv2.imread(str(tmp_path / 'a' / 'held_out.png')).shape == (6 * 8, 4 * 8, 3)
     params = training.load_weights(tmp_path / 'a' / 'magnet.safetensors')
-    assert set(network.flat(params)) == set(inference.shapes('released'))
+    assert set(network.flat(params)) == set(inference.weight_shapes('released'))
     assert 'seed was 3, is 4' in told(
         training.train, steps=steps, folder=tmp_path / 'a', **SETTINGS | {'seed': 4}
     )

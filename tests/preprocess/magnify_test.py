@@ -65,7 +65,7 @@ def test_a_grating_has_its_amplitude_and_its_phase_in_the_bands(wave, angle):
     # plus: y points down in pictures, up in the directions of the filters
     apart = (strongest % pyramid.ORIENTATIONS * np.pi / pyramid.ORIENTATIONS + angle) % np.pi
     assert min(apart, np.pi - apart) <= np.pi / pyramid.ORIENTATIONS / 2 + 0.03
-    padded = pyramid._padded((192, 192))
+    padded = pyramid.padded_shape((192, 192))
     part = middle[strongest]
     for axis, component in enumerate((np.sin(angle), np.cos(angle))):
         spacing = padded[axis] / bands[strongest].shape[axis]
