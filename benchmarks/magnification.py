@@ -48,7 +48,7 @@ def scene(number, kind, output, *, alpha, noise):
     return (
         *seen,
         frames[2],
-        motion.turned(motion.pixels() + alpha * field, pose[2]) - motion.pixels(),
+        motion.apply_pose(motion.pixels() + alpha * field, pose[2]) - motion.pixels(),
     )
 
 

@@ -139,8 +139,8 @@ def test_head_pose_matches_a_rotation_written_out():
     x, y = point[0] - 63.5
     cos, sin = np.cos(pose[2]), np.sin(pose[2])
     expected = [[cos * x - sin * y + 63.5 + 0.4, sin * x + cos * y + 63.5 - 0.2]]
-    np.testing.assert_allclose(motion.turned(point, pose), expected)
-    np.testing.assert_allclose(motion.turned_back(motion.turned(point, pose), pose), point)
+    np.testing.assert_allclose(motion.apply_pose(point, pose), expected)
+    np.testing.assert_allclose(motion.undo_pose(motion.apply_pose(point, pose), pose), point)
     wander = motion.head_pose(np.random.default_rng(0), 30, 7, shift=0.3, turn=0.004)
     assert (wander[7] == 0).all() and 0.01 < np.abs(wander[:, :2]).max() < 3
 
@@ -150,7 +150,7 @@ def test_rest_points_invert_the_motion(face):
     bells = muscles.pushes(face, [(6, 1, 1), (12, 1.5, 1.2)])
     pose = (0.3, 0.2, 0.004)
     rest = motion.rest_points(muscles.displacement(bells, motion.pixels()), 0.8, pose)
-    there = motion.turned(rest + 0.8 * muscles.displacement(bells, rest), pose)
+    there = motion.apply_pose(rest + 0.8 * muscles.displacement(bells, rest), pose)
     assert np.abs(there - motion.pixels())[2:-2, 2:-2].max() < 0.02
 
 

@@ -1,3 +1,1 @@
-"""A drawn face that moves as FACS describes, and its exact motion: data for tests and first runs,
-of no real person.
-"""
+"""A drawn face of no real person that moves as FACS describes, with its exact motion."""

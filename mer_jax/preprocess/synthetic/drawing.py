@@ -1,21 +1,19 @@
-"""The neutral face of an Identity as a shaded gray picture, drawn larger than it is
-photographed.
-"""
+"""The neutral face of a drawn person as a shaded gray picture, larger than it is photographed."""
 
 import cv2
 import numpy as np
 
 from mer_jax.preprocess.synthetic import landmarks
 from mer_jax.preprocess.synthetic.brush import SCALE, blend, bump, grid, polygon, smooth, stroke
-from mer_jax.preprocess.synthetic.identity import SIZE
+from mer_jax.preprocess.synthetic.identity import SIZE, Identity
 from mer_jax.preprocess.synthetic.relief import shading, skin, step
 
 
 def _draw_eye(picture, face, points, x, y, eye):
     """Eyeball, iris, lash line, crease and bag of one eye."""
-    outline = smooth(points[eye], closed=True)
-    opening = polygon(outline, soft=0.3)
-    middle = points[eye].mean(0)
+    eyelids = points[eye]
+    opening = polygon(smooth(eyelids, closed=True), soft=0.3)
+    middle = eyelids.mean(0)
     iris_radius = 1.25 * face.eye_open
     radius = np.hypot(x - middle[0], y - middle[1])
     ball = 0.78 - 0.25 * bump(x, y, middle - (0, face.eye_open + 1), face.eye_half, 2.2)
@@ -23,14 +21,13 @@ def _draw_eye(picture, face, points, x, y, eye):
     ball = blend(ball, 0.04, step(0.45 * iris_radius - radius, 5))
     ball = blend(ball, 0.95, bump(x, y, middle + (-0.9, -1.0), 0.7, 0.7))
     picture = blend(picture, ball, opening)
-    upper = points[eye][:4]
-    lower = points[eye][[3, 4, 5, 0]]
+    upper = eyelids[:4]
+    lower = eyelids[[3, 4, 5, 0]]
     picture = blend(picture, 0.10, 0.85 * stroke(upper - (0, 0.2), 1.1))
     picture = blend(picture, 0.6 * face.skin, 0.45 * stroke(lower + (0, 0.3), 0.7))
     picture = blend(picture, 0.6 * face.skin, 0.55 * stroke(upper - (0, 2.6), 0.7, soft=0.5))
-    return blend(
-        picture, 0.72 * face.skin, 3 * face.folds * stroke(lower + (0, 4.0), 1.0, soft=0.8)
-    )
+    bag = stroke(lower + (0, 4.0), 1.0, soft=0.8)
+    return blend(picture, 0.72 * face.skin, 3 * face.folds * bag)
 
 
 def _draw_brow(picture, face, points, brow, hairs):
@@ -38,17 +35,10 @@ def _draw_brow(picture, face, points, brow, hairs):
     line = points[brow]
     profile = np.array([0.45, 0.85, 1.0, 1.05, 0.95]) * face.brow_thick
     profile = profile if brow == landmarks.RIGHT_BROW else profile[::-1]
-    band = np.concatenate(
-        [
-            line - np.stack([0 * profile, profile], -1),
-            (line + np.stack([0 * profile, 0.9 * profile], -1))[::-1],
-        ]
-    )
-    return blend(
-        picture,
-        face.brow_tone,
-        polygon(smooth(band, closed=True), soft=0.6) * (0.78 + 0.22 * hairs),
-    )
+    upper = line - np.stack([0 * profile, profile], -1)
+    lower = line + np.stack([0 * profile, 0.9 * profile], -1)
+    outline = smooth(np.concatenate([upper, lower[::-1]]), closed=True)
+    return blend(picture, face.brow_tone, polygon(outline, soft=0.6) * (0.78 + 0.22 * hairs))
 
 
 def _draw_mouth(picture, face, points):
@@ -82,15 +72,12 @@ def _draw_marks(picture, face, points, x, y):
         start = (face.centre + side * (face.nose_half + 1.5), face.nose_end - 3)
         end = points[corner] + (side * 4.5, -1.0)
         bend = ((start[0] + end[0]) / 2 + side * 2.0, (start[1] + end[1]) / 2 - 1.0)
-        picture = blend(
-            picture, 0.6 * face.skin, 4 * face.folds * stroke([start, bend, end], 1.0, soft=0.8)
-        )
+        fold = stroke([start, bend, end], 1.0, soft=0.8)
+        picture = blend(picture, 0.6 * face.skin, 4 * face.folds * fold)
+    aside = np.array([-20, -10, 0, 10, 20])
     for row in (0.4, 0.62):
         level = face.hairline + row * (face.eye_height - face.brow_gap - 4 - face.hairline)
-        wave = [
-            (face.centre + aside, level + 1.2 * (aside / 20) ** 2)
-            for aside in (-20, -10, 0, 10, 20)
-        ]
+        wave = np.stack([face.centre + aside, level + 1.2 * (aside / 20) ** 2], -1)
         picture = blend(picture, 0.7 * face.skin, 2 * face.folds * stroke(wave, 0.8, soft=0.7))
     for left, top, radius in face.moles:
         picture = blend(picture, 0.35 * face.skin, 0.8 * bump(x, y, (left, top), radius, radius))
@@ -99,61 +86,47 @@ def _draw_marks(picture, face, points, x, y):
 
 def _head(face, points):
     """Coverage of the visible skin of the head: jaw line below, hairline above."""
-    rise = [
-        (1.0, face.eye_height - 10),
-        (0.93, face.hairline + 17),
-        (0.66, face.hairline + 4.5),
-        (0.3, face.hairline + 0.5),
-    ]
-    left = np.array([(face.centre + part * face.half_width, y) for part, y in rise])
+    widths = np.array([1.0, 0.93, 0.66, 0.3])
+    heights = face.hairline + np.array([0, 17, 4.5, 0.5])
+    heights[0] = face.eye_height - 10
+    left = np.stack([face.centre + widths * face.half_width, heights], -1)
     right = left[::-1] * (-1, 1) + (2 * face.centre, 0)
-    return polygon(
-        smooth(np.concatenate([points[landmarks.JAW], left, right]), closed=True), soft=0.8
-    )
+    outline = np.concatenate([points[landmarks.JAW], left, right])
+    return polygon(smooth(outline, closed=True), soft=0.8)
 
 
 def _surroundings(picture, face, points, x, y, hairs):
     """Background, neck, hair and ears round the face."""
     behind = 0.36 - 0.0006 * y
     throat = bump(x, y, (face.centre, 150), 0.7 * face.half_width, 46, power=6)
-    behind = blend(behind, 0.5 * face.skin * (0.8 + 0.002 * np.abs(x - face.centre)), 1.3 * throat)
-    skull = bump(
-        x,
-        y,
-        (face.centre, face.eye_height - 6),
-        1.12 * face.half_width,
-        face.eye_height + 4,
-        power=5,
-    )
-    behind = blend(
-        behind, face.hair * (0.75 + 0.5 * hairs), 2.2 * skull * step(face.eye_height + 8 - y, 0.35)
-    )
+    neck = 0.5 * face.skin * (0.8 + 0.002 * np.abs(x - face.centre))
+    behind = blend(behind, neck, 1.3 * throat)
+    top = (face.centre, face.eye_height - 6)
+    skull = bump(x, y, top, 1.12 * face.half_width, face.eye_height + 4, power=5)
+    above_ears = step(face.eye_height + 8 - y, 0.35)
+    behind = blend(behind, face.hair * (0.75 + 0.5 * hairs), 2.2 * skull * above_ears)
     for side in (-1, 1):
-        ear = bump(
-            x,
-            y,
-            (face.centre + side * (face.half_width + 1.5), face.eye_height + 10),
-            4.2,
-            10,
-            power=4,
-        )
-        behind = blend(
-            behind,
-            face.skin * (0.62 - 0.02 * side * (x - face.centre - side * face.half_width)),
-            1.6 * ear,
-        )
+        middle = (face.centre + side * (face.half_width + 1.5), face.eye_height + 10)
+        ear = bump(x, y, middle, 4.2, 10, power=4)
+        outwards = x - face.centre - side * face.half_width
+        behind = blend(behind, face.skin * (0.62 - 0.02 * side * outwards), 1.6 * ear)
     return blend(behind, picture, _head(face, points))
 
 
-def neutral(face, points):
-    """An Identity at rest, landmarks `points` [68, 2]: noise-free gray 0..255, float32[SCALE *
-    SIZE, SCALE * SIZE].
+def neutral(face: Identity, points: np.ndarray) -> np.ndarray:
+    """A face at rest, without noise.
+
+    Args:
+        face: the person.
+        points: landmarks [68, 2] of the face.
+
+    Returns:
+        Gray 0..255, float32[SCALE * SIZE, SCALE * SIZE].
     """
     x, y = grid()
     side = SCALE * SIZE
-    strands = np.random.default_rng(face.texture + 1).standard_normal(
-        (side, side), dtype=np.float32
-    )
+    rng = np.random.default_rng(face.texture + 1)
+    strands = rng.standard_normal((side, side), dtype=np.float32)
     hairs = cv2.GaussianBlur(strands, (0, 0), 0.9, sigmaY=4)
     hairs = np.clip(0.5 + 0.35 * hairs / hairs.std(), 0, 1)
     picture = face.skin * skin(face)

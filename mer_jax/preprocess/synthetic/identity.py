@@ -1,6 +1,4 @@
-"""What makes one drawn person: sizes and places of features in pixels of a 128 x 128 image, tones,
-light, marks.
-"""
+"""What makes one drawn person: sizes and places of features, tones, light, marks."""
 
 from typing import NamedTuple
 
@@ -38,11 +36,11 @@ class Identity(NamedTuple):
     brow_tone: float
     lip_tone: float  # relative to the skin
     iris: float
-    light: tuple  # unit vector towards the light, x right, y down, z to the viewer
+    light: tuple[float, ...]  # unit vector towards the light, x right, y down, z to the viewer
     ambient: float
     grain: float  # strength of the skin texture
     folds: float  # strength of the drawn wrinkles
-    moles: tuple  # ((x, y, radius), ...)
+    moles: tuple[tuple[float, float, float], ...]  # ((x, y, radius), ...)
     texture: int
 
 
@@ -50,19 +48,20 @@ def _light(rng):
     """A unit vector towards a lamp above the face, somewhat left or right."""
     side, up = rng.uniform(-0.55, 0.55), rng.uniform(0.25, 0.6)
     vector = np.array([side, -up, 1.0])
-    return tuple(float(part) for part in vector / np.linalg.norm(vector))
+    return tuple((vector / np.linalg.norm(vector)).tolist())
 
 
 def _moles(rng):
     """Up to four small dark spots on cheeks, chin or forehead."""
-    return tuple(
-        (float(rng.uniform(28, 100)), float(rng.uniform(22, 112)), float(rng.uniform(0.6, 1.3)))
-        for _ in range(int(rng.integers(0, 5)))
-    )
+    moles = []
+    for _ in range(int(rng.integers(0, 5))):
+        x, y = rng.uniform(28, 100), rng.uniform(22, 112)
+        moles.append((float(x), float(y), float(rng.uniform(0.6, 1.3))))
+    return tuple(moles)
 
 
-def draw(rng):
-    """An Identity drawn by a numpy Generator; the same generator state gives the same person."""
+def draw(rng: np.random.Generator) -> Identity:
+    """A random person; the same generator state gives the same person."""
     eye_height = rng.uniform(48, 53)
     nose_end = eye_height + rng.uniform(24, 29)
     mouth_height = nose_end + rng.uniform(13, 16)

@@ -1,58 +1,35 @@
-"""The 68 landmarks of a drawn face in the iBUG 300-W order (0-based), computed from its
-Identity.
-"""
+"""The 68 landmarks of a drawn face, in the iBUG 300-W order (0-based)."""
 
 import numpy as np
 
+from mer_jax.preprocess.synthetic.identity import Identity
+
 # iBUG indices, 0-based; 'right' is the subject's right, which is the left of the image.
-JAW, RIGHT_BROW, LEFT_BROW = slice(0, 17), slice(17, 22), slice(22, 27)
-NOSE, RIGHT_EYE, LEFT_EYE, OUTER_LIP, INNER_LIP = (
-    slice(27, 36),
-    slice(36, 42),
-    slice(42, 48),
-    slice(48, 60),
-    slice(60, 68),
-)
+JAW = slice(0, 17)
+RIGHT_BROW = slice(17, 22)
+LEFT_BROW = slice(22, 27)
+NOSE = slice(27, 36)
+RIGHT_EYE = slice(36, 42)
+LEFT_EYE = slice(42, 48)
+OUTER_LIP = slice(48, 60)
+INNER_LIP = slice(60, 68)
 
 # MIRROR[k]: the landmark on the other side of the face.
-MIRROR = np.array(
-    [
-        *range(16, -1, -1),
-        *range(26, 16, -1),
-        27,
-        28,
-        29,
-        30,
-        35,
-        34,
-        33,
-        32,
-        31,
-        45,
-        44,
-        43,
-        42,
-        47,
-        46,
-        39,
-        38,
-        37,
-        36,
-        41,
-        40,
-    ]
-    + [54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65]
-)
+MIRROR = np.array([
+    *range(16, -1, -1),
+    *range(26, 16, -1),
+    27, 28, 29, 30, 35, 34, 33, 32, 31,
+    45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40,
+    54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65,
+])  # fmt: skip
 
 
 def _jaw(face):
     """17 points from ear to ear round the chin, a super-ellipse."""
     angle = np.linspace(0, np.pi, 17)
     ear = face.eye_height + 1
-    x = (
-        face.centre
-        - face.half_width * np.sign(np.cos(angle)) * np.abs(np.cos(angle)) ** face.jaw_square
-    )
+    across = np.cos(angle)
+    x = face.centre - face.half_width * np.sign(across) * np.abs(across) ** face.jaw_square
     return np.stack([x, ear + (face.chin - ear) * np.sin(angle) ** 0.9], -1)
 
 
@@ -69,16 +46,13 @@ def _nose(face):
     top = face.eye_height - 1
     bridge = np.stack([np.full(4, face.centre), np.linspace(top, face.nose_end - 5, 4)], -1)
     across = np.linspace(-1, 1, 5)
-    base = np.stack(
-        [face.centre + 0.8 * face.nose_half * across, face.nose_end + 1.2 - 1.6 * across**2], -1
-    )
+    x = face.centre + 0.8 * face.nose_half * across
+    base = np.stack([x, face.nose_end + 1.2 - 1.6 * across**2], -1)
     return np.concatenate([bridge, base])
 
 
 def _eye(face):
-    """6 points of the eye at the left of the image: outer corner, upper lid, inner corner, lower
-    lid.
-    """
+    """6 points of the eye at the left of the image, from the outer corner along the upper lid."""
     along = np.array([-1, -0.35, 0.35, 1, 0.35, -0.35])
     lid = np.array([0, -1, -1, 0, 0.8, 0.8]) * face.eye_open
     x = face.centre - face.eye_apart + face.eye_half * along
@@ -98,21 +72,17 @@ def _inner_lip(face):
     """8 points along the closed mouth, half a pixel above and below its line."""
     along = np.array([-0.88, -0.3, 0, 0.3, 0.88, 0.3, 0, -0.3])
     gap = np.array([0, -0.4, -0.3, -0.4, 0, 0.4, 0.4, 0.4])
-    return np.stack(
-        [
-            face.centre + face.mouth_half * along,
-            face.mouth_height - face.mouth_curve * along**2 + gap,
-        ],
-        -1,
-    )
+    y = face.mouth_height - face.mouth_curve * along**2 + gap
+    return np.stack([face.centre + face.mouth_half * along, y], -1)
 
 
-def place(face):
-    """Landmarks float32[68, 2] (x, y in pixels) of an Identity's neutral face."""
+def place(face: Identity) -> np.ndarray:
+    """Landmarks of a neutral face, float32[68, 2] (x, y in pixels)."""
     points = np.zeros((68, 2))
     points[JAW], points[NOSE] = _jaw(face), _nose(face)
     points[RIGHT_BROW], points[RIGHT_EYE] = _brow(face), _eye(face)
     points[OUTER_LIP], points[INNER_LIP] = _outer_lip(face), _inner_lip(face)
     for index in (*range(22, 27), *range(42, 48)):
-        points[index] = 2 * face.centre - points[MIRROR[index], 0], points[MIRROR[index], 1]
+        x, y = points[MIRROR[index]]
+        points[index] = 2 * face.centre - x, y
     return points.astype(np.float32)

@@ -1,5 +1,4 @@
-"""From muscles to frames: time course, head pose, the exact displacement, and the pictures that
-obey it.
+"""From muscles to frames: time course, head pose, exact displacement, and the pictures.
 
 A point X of the face at rest stands in frame t at P_t(X) = R_t(X + a_t f(X)): f is the facial
 displacement at the apex, a_t in 0..1 the time course, R_t a rotation about the middle of the
@@ -18,9 +17,13 @@ MIDDLE = (SIZE - 1) / 2
 ROUNDS = 7
 
 
-def time_course(frames, onset, apex, offset):
-    """Strength float64[frames] of the expression: 0 at onset, smooth rise to 1 at apex, decay to 0
-    at offset.
+def time_course(frames: int, onset: int, apex: int, offset: int) -> np.ndarray:
+    """Strength of the expression in every frame.
+
+    0 at onset, smooth rise to 1 at apex, decay to 0 at offset.
+
+    Returns:
+        float64[frames].
     """
     t = np.arange(frames)
     rise = np.clip((t - onset) / (apex - onset), 0, 1)
@@ -28,91 +31,136 @@ def time_course(frames, onset, apex, offset):
     return np.where(t <= apex, rise**2 * (3 - 2 * rise), (fall**2 * (3 - 2 * fall)) ** 0.8)
 
 
-def head_pose(rng, frames, onset, *, shift, turn, window=24):
-    """Smooth wander float64[frames, 3] of the head (x, y in pixels, angle in radians), 0 at the
-    onset frame.
+def head_pose(
+    rng: np.random.Generator,
+    frames: int,
+    onset: int,
+    *,
+    shift: float,
+    turn: float,
+    window: int = 24,
+) -> np.ndarray:
+    """Smooth wander of the head, 0 at the onset frame.
 
-    shift, turn: standard deviations of one frame's pose about its mean; window: frames over which
-    it is smooth.
+    Args:
+        rng: draws it.
+        frames: of the clip.
+        onset: index of the onset frame.
+        shift, turn: standard deviations of a frame's pose about its mean, pixels and radians.
+        window: frames over which it is smooth.
+
+    Returns:
+        float64[frames, 3]: x and y in pixels, angle in radians.
     """
-    steps, half = rng.standard_normal((frames + window, 3)), window // 2
+    steps = rng.standard_normal((frames + window, 3))
     kernel = np.hanning(window + 2)[1:-1]
-    smooth = np.stack(
-        [
-            np.convolve(part, kernel / np.linalg.norm(kernel), 'same')[half:-half]
-            for part in steps.T
-        ],
-        -1,
-    )
+    kernel = kernel / np.linalg.norm(kernel)
+    half = window // 2
+    smooth = [np.convolve(part, kernel, 'same')[half:-half] for part in steps.T]
+    smooth = np.stack(smooth, -1)
     return (smooth - smooth[onset]) * (shift, shift, turn)
 
 
-def turned(points, pose):
-    """R(points): points [..., 2] rotated about the middle of the picture by pose[2], then shifted
-    by pose[:2].
+def apply_pose(points: np.ndarray, pose: np.ndarray) -> np.ndarray:
+    """R(points): rotated about the middle of the picture, then shifted.
+
+    Args:
+        points: [..., 2].
+        pose: (x, y, angle), pixels and radians.
+
+    Returns:
+        float64[..., 2].
     """
     x, y, angle = pose
     cos, sin = np.cos(angle), np.sin(angle)
-    return (np.asarray(points, np.float64) - MIDDLE) @ np.array([[cos, sin], [-sin, cos]]) + (
-        MIDDLE + x,
-        MIDDLE + y,
-    )
+    rotation = np.array([[cos, sin], [-sin, cos]])
+    points = np.asarray(points, np.float64)
+    return (points - MIDDLE) @ rotation + (MIDDLE + x, MIDDLE + y)
 
 
-def turned_back(points, pose):
-    """The inverse of `turned`."""
+def undo_pose(points: np.ndarray, pose: np.ndarray) -> np.ndarray:
+    """The inverse of `apply_pose`."""
     x, y, angle = pose
     cos, sin = np.cos(angle), np.sin(angle)
-    return (np.asarray(points, np.float64) - (MIDDLE + x, MIDDLE + y)) @ np.array(
-        [[cos, -sin], [sin, cos]]
-    ) + MIDDLE
+    rotation = np.array([[cos, -sin], [sin, cos]])
+    points = np.asarray(points, np.float64)
+    return (points - (MIDDLE + x, MIDDLE + y)) @ rotation + MIDDLE
 
 
-def pixels():
+def pixels() -> np.ndarray:
     """Coordinates (x, y) of every pixel, float64[SIZE, SIZE, 2]."""
     return np.stack(np.meshgrid(np.arange(SIZE), np.arange(SIZE)), -1).astype(np.float64)
 
 
-def rest_points(facial, strength, pose):
-    """Where each pixel of a frame stood on the face at rest, float32[SIZE, SIZE, 2]: P_t inverted
-    on the pixel grid.
+def rest_points(facial: np.ndarray, strength: float, pose: np.ndarray) -> np.ndarray:
+    """Where each pixel of a frame stood on the face at rest.
 
-    facial: f on the pixel grid [SIZE, SIZE, 2]; X = R^-1(y) - a f(X) is iterated, which converges
-    as |grad f| < 1.
+    P_t inverted on the pixel grid: X = R^-1(y) - a f(X) is iterated, which converges as
+    |grad f| < 1.
+
+    Args:
+        facial: f on the pixel grid [SIZE, SIZE, 2].
+        strength: a, 0..1.
+        pose: (x, y, angle) of the head.
+
+    Returns:
+        float32[SIZE, SIZE, 2].
     """
-    target = turned_back(pixels(), pose).astype(np.float32)
+    target = undo_pose(pixels(), pose).astype(np.float32)
     if strength == 0:
         return target
     moved = np.float32(strength) * facial.astype(np.float32)
     rest = target
     for _ in range(ROUNDS):
-        rest = target - cv2.remap(
-            moved, rest[..., 0], rest[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-        )
+        rest = target - _sample(moved, rest, cv2.INTER_LINEAR)
     return rest
 
 
-def film(drawing, facial, course, pose, seat):
-    """Noise-free frames float32[T, SIZE, SIZE] of a drawing (see drawing.neutral) for course [T]
-    and pose [T, 3].
+def film(
+    drawing: np.ndarray,
+    facial: np.ndarray,
+    course: np.ndarray,
+    pose: np.ndarray,
+    seat: np.ndarray,
+) -> np.ndarray:
+    """Noise-free frames of a drawing.
 
-    facial: f at the apex [SIZE, SIZE, 2]. seat: (x, y) by which every frame shows the face off its
-    place in the drawing.
+    Args:
+        drawing: as of drawing.neutral.
+        facial: f at the apex [SIZE, SIZE, 2].
+        course: strength [T] of the expression.
+        pose: [T, 3] of the head.
+        seat: (x, y) by which every frame shows the face off its place in the drawing.
+
+    Returns:
+        float32[T, SIZE, SIZE].
     """
     frames = []
-    for strength, place in zip(course, pose, strict=True):
-        at = SCALE * (rest_points(facial, strength, place) - np.float32(seat)) + 1
-        frames.append(
-            cv2.remap(
-                drawing, at[..., 0], at[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
-            )
-        )
+    for strength, frame_pose in zip(course, pose, strict=True):
+        rest = rest_points(facial, strength, frame_pose)
+        frames.append(_sample(drawing, SCALE * (rest - np.float32(seat)) + 1, cv2.INTER_CUBIC))
     return np.stack(frames)
 
 
-def exposed(rng, frames, *, noise, flicker):
-    """8-bit frames: each brightened by its own 1 + N(0, flicker), with camera noise of `noise` gray
-    levels a pixel.
+def _sample(image, points, interpolation):
+    """Values of an image at points [H, W, 2] (x, y); its edge goes on outside."""
+    x, y = points[..., 0], points[..., 1]
+    return cv2.remap(image, x, y, interpolation, borderMode=cv2.BORDER_REPLICATE)
+
+
+def expose(
+    rng: np.random.Generator, frames: np.ndarray, *, noise: float, flicker: float
+) -> np.ndarray:
+    """8-bit frames as a camera takes them.
+
+    Args:
+        rng: draws noise and flicker.
+        frames: float32[T, H, W], noise-free.
+        noise: standard deviation of the camera noise in gray levels.
+        flicker: standard deviation of the brightness of a frame, relative.
+
+    Returns:
+        uint8[T, H, W].
     """
     gain = 1 + flicker * rng.standard_normal((len(frames), 1, 1))
     grains = noise * rng.standard_normal(frames.shape, dtype=np.float32)

@@ -1,9 +1,9 @@
-"""What each action unit does to the drawn face: bell-shaped pushes anchored on landmarks, in the
-directions of FACS.
+"""What each action unit does to the drawn face: pushes at landmarks, in the directions of FACS.
 
 Source: Ekman, Friesen, Hager, Facial Action Coding System (2002), for which part moves where.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -13,17 +13,15 @@ from mer_jax.preprocess.synthetic.landmarks import MIRROR
 
 
 class Push(NamedTuple):
-    """A bell of motion on the subject's right half (left of the image) or on the midline; lengths
-    in pixels.
+    """A bell of motion on the subject's right half (left of the image) or on the midline.
 
-    Anchored at the mean of `landmarks` plus (outward, down); moves by (outward, down) at its
-    centre.
+    Lengths are in pixels, offset and move are (outward, down).
     """
 
-    landmarks: tuple
-    offset: tuple
-    move: tuple
-    width: tuple  # standard deviation across and down
+    landmarks: tuple[int, ...]  # the bell lies at their mean, plus the offset
+    offset: tuple[float, float]
+    move: tuple[float, float]  # of its centre
+    width: tuple[float, float]  # standard deviation across and down
     midline: bool = False
 
 
@@ -67,13 +65,19 @@ ACTION_UNITS = {
 }  # fmt: skip
 
 
-def pushes(points, units):
-    """Bells float64[n, 6] (x, y, dx, dy, width, height) for action units on a face with landmarks
-    `points` [68, 2].
+def pushes(points: np.ndarray, units: Sequence[tuple[int, float, float]]) -> np.ndarray:
+    """Bells of motion of action units on a face.
 
-    units: sequence of (number, right, left): strength of the unit on the subject's right and left
-    half; a unit on the midline moves with their mean. Raises UserError for a unit that is not
-    drawn.
+    Args:
+        points: landmarks [68, 2] of the face.
+        units: (number, right, left): strength of the unit on the subject's right and left half; a
+            unit on the midline moves with their mean.
+
+    Returns:
+        float64[n, 6]: x, y, dx, dy, width, height, in pixels.
+
+    Raises:
+        UserError: a unit that is not drawn.
     """
     bells = []
     for number, right, left in units:
@@ -83,11 +87,12 @@ def pushes(points, units):
                 f'{", ".join(map(str, ACTION_UNITS))}'
             )
         for push in ACTION_UNITS[number]:
+            anchors = np.array(push.landmarks)
             if push.midline:
-                bells.append(_bell(points, push, np.array(push.landmarks), 1, (right + left) / 2))
+                bells.append(_bell(points, push, anchors, 1, (right + left) / 2))
             else:
-                bells.append(_bell(points, push, np.array(push.landmarks), -1, right))
-                bells.append(_bell(points, push, MIRROR[list(push.landmarks)], 1, left))
+                bells.append(_bell(points, push, anchors, -1, right))
+                bells.append(_bell(points, push, MIRROR[anchors], 1, left))
     return np.array(bells, np.float64).reshape(-1, 6)
 
 
@@ -98,15 +103,21 @@ def _bell(points, push, anchors, outward, strength):
     return x + outward * aside, y + below, strength * outward * across, strength * down, *push.width
 
 
-def displacement(bells, points):
-    """Facial motion [..., 2] (pixels) of points [..., 2] (x, y): the sum of the bells there, at
-    strength 1.
+def displacement(bells: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Facial motion at full strength, the sum of all bells.
+
+    Args:
+        bells: float64[n, 6], as of pushes.
+        points: [..., 2] (x, y) in pixels.
+
+    Returns:
+        float64[..., 2] in pixels.
     """
     points = np.asarray(points, np.float64)
     total = np.zeros_like(points)
     for x, y, dx, dy, width, height in bells:
-        weight = np.exp(
-            -0.5 * (((points[..., 0] - x) / width) ** 2 + ((points[..., 1] - y) / height) ** 2)
-        )
+        across = (points[..., 0] - x) / width
+        down = (points[..., 1] - y) / height
+        weight = np.exp(-0.5 * (across**2 + down**2))
         total += weight[..., None] * (dx, dy)
     return total

@@ -34,12 +34,13 @@ PLANS['three'] = PLANS['default']
 # plan -> emotions that take up numbers of clips and are left out
 NOT_DRAWN = {'three': ('others',)}
 # four times CASME II's counts: what more clips than any release has would bring
-PLANS['large'] = {
-    f's{number:02d}': counts for number, counts in enumerate(4 * [*PLANS['default'].values()], 1)
-}
+_four_times = 4 * list(PLANS['default'].values())
+PLANS['large'] = {f's{number:02d}': counts for number, counts in enumerate(_four_times, 1)}
 # For spotting: the counts of small, with three subjects more; and a few clips for a test.
 PLANS['spotting'] = PLANS['small'] | {
-    f's{number}': PLANS['small'][f's{number - 12:02d}'] for number in (13, 14, 15)
+    's13': PLANS['small']['s01'],
+    's14': PLANS['small']['s02'],
+    's15': PLANS['small']['s03'],
 }
 PLANS['spotting_tiny'] = {
     's01': (1, 1, 0, 0, 1), 's02': (1, 0, 0, 0, 1), 's03': (0, 1, 0, 0, 1),
