@@ -225,7 +225,7 @@ def _publish(params, settings, steps, folder):
 
 
 def save_weights(path, params):
-    """Write parameters as .safetensors, by the names that `preprocess.magnet.read_weights` expects, in one
+    """Write parameters as .safetensors, by the names of preprocess.magnet, in one
     step.
     """
     with writing.replacing(path) as file:
@@ -233,7 +233,7 @@ def save_weights(path, params):
 
 
 def load_weights(path) -> dict:
-    """Parameters for MagNet from a .safetensors file; UserError as `preprocess.magnet.read_weights`."""
+    """Parameters for MagNet from a .safetensors file; UserError as `magnet.read_weights`."""
     return unflatten_dict(inference.read_weights(path), sep='/')
 
 

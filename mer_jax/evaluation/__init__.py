@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 
 class Metric(NamedTuple):
-    """A measure of recognition: all that the program knows about it."""
+    """A measure of recognition, with all facts about it."""
 
     # 'module:function' of value(counts: Counts) -> float64[...], NaN where nothing can be measured
     value: str
@@ -19,7 +19,7 @@ METRICS = {
     'accuracy': Metric(
         'mer_jax.evaluation.metrics:accuracy',
         'accuracy',
-        'share of clips answered right',
+        'share of clips classified correctly',
         best_by='accuracy',
     ),
     'uf1': Metric('mer_jax.evaluation.metrics:uf1', 'UF1', 'F1 averaged over classes (macro F1)'),

@@ -1,12 +1,13 @@
-"""Counts and measures of recognition: confusion matrices, UF1, UAR, and intervals over subjects
-(numpy only).
+"""Confusion matrices, UF1, UAR and other measures of recognition, and intervals over subjects.
 
 A measure whose denominator is empty is NaN here; files of a run hold null in its place.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from mer_jax.entries import loaded
 from mer_jax.evaluation import METRICS
@@ -14,16 +15,39 @@ from mer_jax.evaluation import METRICS
 CLASS_METRICS = ('precision', 'recall', 'f1', 'support')
 
 
-def confusion(label, predicted, *, classes: int) -> np.ndarray:
-    """int64[K, K], rows truth and columns predicted; ValueError for unequal lengths or a class
-    outside 0..K-1.
+def confusion(label: ArrayLike, predicted: ArrayLike, *, classes: int) -> np.ndarray:
+    """One confusion matrix.
+
+    Args:
+        label, predicted: int[n], class of each clip.
+        classes: K.
+
+    Returns:
+        int64[K, K], rows truth and columns predicted.
+
+    Raises:
+        ValueError: unequal lengths or a class outside 0..K-1.
     """
-    return confusions(label, predicted, np.zeros(len(label), int), groups=1, classes=classes)[0]
+    group = np.zeros(len(label), int)
+    return confusions(label, predicted, group, groups=1, classes=classes)[0]
 
 
-def confusions(label, predicted, group, *, groups: int, classes: int) -> np.ndarray:
-    """int64[G, K, K], one confusion matrix for each group number of `group` [n]; ValueError as
-    `confusion`.
+def confusions(
+    label: ArrayLike, predicted: ArrayLike, group: ArrayLike, *, groups: int, classes: int
+) -> np.ndarray:
+    """A confusion matrix for each group of clips.
+
+    Args:
+        label, predicted: int[n], class of each clip.
+        group: int[n], number of the group of each clip.
+        groups: G.
+        classes: K.
+
+    Returns:
+        int64[G, K, K], rows truth and columns predicted.
+
+    Raises:
+        ValueError: unequal lengths, a class outside 0..K-1 or a group outside 0..G-1.
     """
     label, predicted, group = np.asarray(label), np.asarray(predicted), np.asarray(group)
     if not label.shape == predicted.shape == group.shape or label.ndim != 1:
@@ -35,15 +59,12 @@ def confusions(label, predicted, group, *, groups: int, classes: int) -> np.ndar
     _check_range('predicted', predicted, classes)
     _check_range('group', group, groups)
     cell = (group.astype(np.int64) * classes + label) * classes + predicted
-    return np.bincount(cell.astype(np.int64), minlength=groups * classes**2).reshape(
-        groups, classes, classes
-    )
+    counts = np.bincount(cell.astype(np.int64), minlength=groups * classes**2)
+    return counts.reshape(groups, classes, classes)
 
 
-def summary(confusion) -> dict:
-    """The measures of one confusion matrix [K, K] as floats (see `measures`); NaN where it is
-    empty.
-    """
+def summary(confusion: ArrayLike) -> dict[str, float]:
+    """The measures of one confusion matrix [K, K]; NaN where it is empty."""
     return {name: float(value) for name, value in measures(confusion).items()}
 
 
@@ -56,25 +77,25 @@ class Counts(NamedTuple):
     total: np.ndarray  # [...]
 
 
-def measures(confusion) -> dict:
-    """{metric: float64[...]} of confusion matrices [..., K, K], for each metric of METRICS."""
+def measures(confusion: ArrayLike) -> dict[str, np.ndarray]:
+    """Each metric of METRICS of confusion matrices [..., K, K], float64[...]."""
     counts = _counts(confusion)
     return {name: loaded(metric.value)(counts) for name, metric in METRICS.items()}
 
 
 def accuracy(counts: Counts) -> np.ndarray:
-    """The share of clips predicted right; F1 of the counts summed over classes equals it."""
+    """Share of clips classified correctly; F1 of the counts summed over classes equals it."""
     return _ratio(counts.hits.sum(-1), counts.total)
 
 
 def uf1(counts: Counts) -> np.ndarray:
     """F1 averaged over the classes that occur in the truth."""
-    return mean(class_f1(counts), axis=-1)
+    return nanmean(class_f1(counts), axis=-1)
 
 
 def uar(counts: Counts) -> np.ndarray:
     """Recall averaged over the classes that occur in the truth."""
-    return mean(class_recall(counts), axis=-1)
+    return nanmean(class_recall(counts), axis=-1)
 
 
 def precision(counts: Counts) -> np.ndarray:
@@ -82,8 +103,8 @@ def precision(counts: Counts) -> np.ndarray:
 
     A class that is never predicted has precision 0, as in scikit-learn with zero_division=0.
     """
-    each = np.nan_to_num(class_precision(counts))
-    return mean(np.where(counts.truth > 0, each, np.nan), axis=-1)
+    per_class = np.nan_to_num(class_precision(counts))
+    return nanmean(np.where(counts.truth > 0, per_class, np.nan), axis=-1)
 
 
 def weighted_f1(counts: Counts) -> np.ndarray:
@@ -113,10 +134,8 @@ def class_f1(counts: Counts) -> np.ndarray:
     return np.where(counts.truth > 0, f1, np.nan)
 
 
-def class_measures(confusion) -> dict:
-    """precision, recall, f1, support of every class of confusion matrices [..., K, K], each
-    float64[..., K].
-    """
+def class_measures(confusion: ArrayLike) -> dict[str, np.ndarray]:
+    """CLASS_METRICS of confusion matrices [..., K, K], float64[..., K]."""
     counts = _counts(confusion)
     return {
         'precision': class_precision(counts),
@@ -126,61 +145,86 @@ def class_measures(confusion) -> dict:
     }
 
 
-def per_class(confusion, classes) -> dict:
-    """{class: {precision, recall, f1, support}} of [K, K], or their mean over seeds of [R, K, K];
-    None if undefined.
+def per_class(confusion: ArrayLike, classes: Sequence[str]) -> dict[str, dict]:
+    """CLASS_METRICS of every class, as results.json holds them.
+
+    Args:
+        confusion: [K, K], or [R, K, K] for the mean over seeds.
+        classes: names.
+
+    Returns:
+        {class: {precision, recall, f1, support}}; None where undefined.
     """
     counts = np.asarray(confusion)
-    each = class_measures(counts.reshape(-1, *counts.shape[-2:]))
-    means = {name: mean(values, axis=0) for name, values in each.items()}
-    return {
-        title: {name: number(means[name][k]) for name in CLASS_METRICS}
-        for k, title in enumerate(classes)
-    }
+    measured = class_measures(counts.reshape(-1, *counts.shape[-2:]))
+    means = {name: nanmean(values, axis=0) for name, values in measured.items()}
+    rows = {}
+    for k, title in enumerate(classes):
+        rows[title] = {name: to_json(means[name][k]) for name in CLASS_METRICS}
+    return rows
 
 
-def intervals(confusions, *, draws: int = 2000, seed: int = 0, level: float = 0.95) -> dict:
-    """{measure: [low, high]}: percentile bootstrap over subjects, of the mean over seeds.
+def intervals(
+    confusions: ArrayLike, *, draws: int = 2000, seed: int = 0, level: float = 0.95
+) -> dict[str, list[float]]:
+    """Percentile bootstrap over subjects, of each measure's mean over seeds.
 
-    confusions [S, R, K, K]: S subjects, R seeds; NaN for fewer than two subjects. A draw takes S
-    subjects with replacement, keeps the seeds of a subject together, pools, and averages the
-    measure over seeds; a class that a draw lacks is left out of that draw.
+    A draw takes S subjects with replacement, keeps the seeds of a subject together, pools, and
+    averages the measure over seeds; a class that a draw lacks is left out of that draw.
+
+    Args:
+        confusions: [S, R, K, K]: S subjects, R seeds.
+        draws: of subjects.
+        seed: of the draws.
+        level: share of the draws inside the interval.
+
+    Returns:
+        {measure: [low, high]}; NaN for fewer than two subjects.
     """
     cube = np.asarray(confusions, np.float64)
-    subjects = len(cube)
-    if subjects < 2:
+    if len(cube) < 2:
         return {name: [np.nan, np.nan] for name in METRICS}
-    times = np.random.default_rng(seed).multinomial(
-        subjects, np.full(subjects, 1 / subjects), size=draws
-    )
+    rng = np.random.default_rng(seed)
+    drawn = measures(pooled(draw_subjects(rng, len(cube), draws), cube))
     edges = [(1 - level) / 2, (1 + level) / 2]
-    drawn = {name: mean(values, axis=-1) for name, values in measures(pooled(times, cube)).items()}
     return {
-        name: [float(edge) for edge in np.nanquantile(values, edges)]
+        name: np.nanquantile(nanmean(values, axis=-1), edges).tolist()
         for name, values in drawn.items()
     }
 
 
-def pooled(weights, cube) -> np.ndarray:
-    """float64[D, R, K, K]: confusions [S, R, K, K] summed over subjects, D times, each subject
-    weighted by `weights` [D, S].
+def draw_subjects(rng: np.random.Generator, subjects: int, draws: int) -> np.ndarray:
+    """How often each subject is in each bootstrap draw, int64[draws, subjects]."""
+    return rng.multinomial(subjects, np.full(subjects, 1 / subjects), size=draws)
+
+
+def pooled(weights: ArrayLike, cube: ArrayLike) -> np.ndarray:
+    """Confusions summed over subjects, D times, each subject weighted.
+
+    Args:
+        weights: [D, S].
+        cube: confusions [S, R, K, K].
+
+    Returns:
+        float64[D, R, K, K].
     """
     return np.tensordot(np.asarray(weights, np.float64), np.asarray(cube, np.float64), 1)
 
 
-def spread(values) -> float:
+def spread(values: ArrayLike) -> float:
     """Sample standard deviation of a vector over what is not NaN; NaN for fewer than two values."""
-    known = np.asarray(values)[~np.isnan(values)]
-    return float(np.std(known, ddof=1)) if len(known) > 1 else np.nan
+    values = np.asarray(values)
+    defined = values[~np.isnan(values)]
+    return float(np.std(defined, ddof=1)) if len(defined) > 1 else np.nan
 
 
-def mean(values, axis: int) -> np.ndarray:
+def nanmean(values: np.ndarray, axis: int) -> np.ndarray:
     """Mean along an axis over what is not NaN; NaN where nothing is left."""
-    known = ~np.isnan(values)
-    return _ratio(np.where(known, values, 0.0).sum(axis), known.sum(axis))
+    defined = ~np.isnan(values)
+    return _ratio(np.where(defined, values, 0.0).sum(axis), defined.sum(axis))
 
 
-def number(value):
+def to_json(value: float) -> int | float | None:
     """A plain int (where whole) or float for JSON; None for NaN."""
     value = float(value)
     if np.isnan(value):
@@ -197,7 +241,8 @@ def _counts(confusion) -> Counts:
 
 def _ratio(above, below):
     """above / below, NaN where below is 0."""
-    above, below = np.broadcast_arrays(np.asarray(above, np.float64), np.asarray(below, np.float64))
+    above, below = np.asarray(above, np.float64), np.asarray(below, np.float64)
+    above, below = np.broadcast_arrays(above, below)
     return np.divide(above, below, out=np.full(above.shape, np.nan), where=below > 0)
 
 

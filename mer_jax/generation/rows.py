@@ -201,8 +201,8 @@ def describe(blocks: Sequence[FoldChecks], figure: Path) -> str:
         figure: to which the line points.
     """
     tests = [block.two_sample for block in blocks]
-    made = metrics.mean([test['made']['auc'] for test in tests], axis=0)
-    chance = metrics.mean([test['chance']['auc'] for test in tests], axis=0)
+    made = metrics.nanmean([test['made']['auc'] for test in tests], axis=0)
+    chance = metrics.nanmean([test['chance']['auc'] for test in tests], axis=0)
     return (
         f'gan: a linear classifier tells its images from real ones with AUC {made:.2f} (0.5: it '
         f'cannot; 1: always), halves of the real ones with {chance:.2f}; look at {figure}'

@@ -219,16 +219,16 @@ def _against(name, means, subject):
     tests = {}
     for simple in BLIND:
         if simple != name:
-            tests[simple] = paired.means(means[simple], means[name], subject)
+            tests[simple] = paired.mean_test(means[simple], means[name], subject)
     return tests
 
 
 def _block(error, subject, fps):
     """mae and interval in frames and, where every clip has its frame rate, in milliseconds."""
-    mean, edges = paired.mean(error, subject)
+    mean, edges = paired.bootstrap_mean(error, subject)
     block = {'mae': mean, 'interval': edges, 'mae_ms': None, 'interval_ms': None}
     if np.all(fps > 0):
-        block['mae_ms'], block['interval_ms'] = paired.mean(error * 1000 / fps, subject)
+        block['mae_ms'], block['interval_ms'] = paired.bootstrap_mean(error * 1000 / fps, subject)
     return block
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from mer_jax.errors import UserError
 from mer_jax.evaluation import COMPARED, HEADLINE, metrics, paired
-from mer_jax.evaluation.metrics import number
+from mer_jax.evaluation.metrics import to_json
 from mer_jax.report import compare_spotting_tables, compare_tables, plots_compare, study
 from mer_jax.runfiles import files
 from mer_jax.runfiles import results as result_files
@@ -293,7 +293,7 @@ def _group(title, members, names, reference):
     for against, p in zip(
         tested, paired.holm([_float(one['uf1']['p']) for one in tested]), strict=True
     ):
-        against['uf1']['holm'] = number(p)
+        against['uf1']['holm'] = to_json(p)
     data = reference.results['data']
     return {
         'title': title,
@@ -316,10 +316,10 @@ def _row(run, name):
         'protocol': run.results['protocol'],
         'leaks': list(run.results['leaks']),
         'seeds': cube.shape[1],
-        'clips': number(cube.sum() / cube.shape[1]),
+        'clips': to_json(cube.sum() / cube.shape[1]),
         'subjects': len(cube),
-        'metrics': {key: number(metrics.mean(each[key], axis=-1)) for key in COMPARED},
-        'sd': {key: number(metrics.spread(each[key])) for key in COMPARED},
+        'metrics': {key: to_json(metrics.nanmean(each[key], axis=-1)) for key in COMPARED},
+        'sd': {key: to_json(metrics.spread(each[key])) for key in COMPARED},
         'intervals': {key: _edges(edges[key]) for key in COMPARED},
     }
 
@@ -334,9 +334,9 @@ def _against(reference, run):
     found = paired.difference(*pair)
     kept = {
         key: {
-            'difference': number(found[key]['difference']),
+            'difference': to_json(found[key]['difference']),
             'interval': _edges(found[key]['interval']),
-            'p': number(found[key]['p']),
+            'p': to_json(found[key]['p']),
         }
         for key in HEADLINE
     }

@@ -11,7 +11,7 @@ import numpy as np
 
 from mer_jax.data.apexes import BLIND
 from mer_jax.evaluation import paired
-from mer_jax.evaluation.metrics import number
+from mer_jax.evaluation.metrics import to_json
 from mer_jax.report import plots_spotting
 from mer_jax.runfiles.apexes import ApexTable
 
@@ -78,7 +78,7 @@ def group(title, members, names, reference) -> dict:
     for test, p in zip(
         tests, paired.holm(np.array([test['p'] for test in tests], float)), strict=True
     ):
-        test['holm'] = number(p)
+        test['holm'] = to_json(p)
     return {
         'title': title,
         'dataset': reference.results['data']['name'],
@@ -143,7 +143,7 @@ def _against(first, second, *, own, same, decisions):
     return {
         'common': len(common),
         **{
-            name: paired.means(start, [second[key][name] for key in common], subject)
+            name: paired.mean_test(start, [second[key][name] for key in common], subject)
             for name in decisions
             if not (same and name == own)
         },

@@ -94,7 +94,7 @@ def test_exact_swaps_begin_where_draws_would_do():
     """
     first, second = systems(2, subjects=60)
     assert 1 / 51 <= paired.difference(first, second, draws=50)['uf1']['p'] <= 1
-    np.testing.assert_array_equal(paired._every_swap(2), [[0, 0], [1, 0], [0, 1], [1, 1]])
+    np.testing.assert_array_equal(paired.every_swap(2), [[0, 0], [1, 0], [0, 1], [1, 1]])
 
 
 @pytest.mark.parametrize('subjects', [4, 30])
@@ -193,19 +193,21 @@ def test_a_mean_and_its_interval_are_those_of_scipy():
         confidence_level=0.8,
     )
     expected = list(drawn.confidence_interval)
-    mean, edges = paired.mean(value, subject, level=0.8)
+    mean, edges = paired.bootstrap_mean(value, subject, level=0.8)
     assert mean == pytest.approx(np.mean(value))
     assert edges == pytest.approx(expected, abs=0.08 * (expected[1] - expected[0]))
-    assert paired.mean(value, subject) == paired.mean(value, subject), 'drawn alike each time'
+    assert paired.bootstrap_mean(value, subject) == paired.bootstrap_mean(value, subject), (
+        'drawn alike each time'
+    )
 
 
 def test_a_difference_of_means_is_that_of_scipy():
     """Swapping clips one by one would call a difference certain that one subject alone makes."""
     (first, subject), (noise, _) = values(1), values(2)
     second = first + np.resize(noise - noise.mean(), len(first)) + 0.5
-    found = paired.means(first, second, subject)
+    found = paired.mean_test(first, second, subject)
     assert found['difference'] == pytest.approx(np.mean(second - first))
-    assert found['interval'] == paired.mean(second - first, subject)[1]
+    assert found['interval'] == paired.bootstrap_mean(second - first, subject)[1]
     sums = [
         np.array([value[np.equal(subject, number)].sum() for number in np.unique(subject)])
         for value in (first, second)
@@ -218,10 +220,10 @@ def test_a_difference_of_means_is_that_of_scipy():
         n_resamples=200,
     )
     assert found['p'] == expected.pvalue
-    assert {paired.means(first, second, subject, seed=seed)['p'] for seed in range(3)} == {
+    assert {paired.mean_test(first, second, subject, seed=seed)['p'] for seed in range(3)} == {
         found['p']
     }, 'all 128 swaps'
-    turned = paired.means(second, first, subject)
+    turned = paired.mean_test(second, first, subject)
     assert turned['difference'] == -found['difference'] and turned['p'] == found['p']
 
 
@@ -230,9 +232,10 @@ def test_swaps_of_many_subjects_are_drawn():
     rng = np.random.default_rng(0)
     subject, first = np.arange(26), rng.normal(0, 1, 26)
     assert (
-        paired.means(first, first + 5 + rng.normal(0, 0.1, 26), subject, draws=500)['p'] == 1 / 501
+        paired.mean_test(first, first + 5 + rng.normal(0, 0.1, 26), subject, draws=500)['p']
+        == 1 / 501
     )
-    equal = paired.means(first, first, subject, draws=500)
+    equal = paired.mean_test(first, first, subject, draws=500)
     assert equal == {'difference': 0, 'interval': [0, 0], 'p': 1}
 
 
@@ -240,13 +243,17 @@ def test_exact_p_of_means_by_hand():
     """Three subjects that all gain: of 8 swaps the one that is seen and its mirror image are as
     extreme.
     """
-    found = paired.means([1, 1, 1, 1], [0, 0, -1, 0], ['a', 'a', 'b', 'c'])
+    found = paired.mean_test([1, 1, 1, 1], [0, 0, -1, 0], ['a', 'a', 'b', 'c'])
     assert found['difference'] == -1.25 and found['p'] == 2 / 8
 
 
 def test_one_subject_has_a_mean_and_nothing_else():
     """An interval of one subject would be a point, and look certain."""
-    assert paired.mean([2, 4], [5, 5]) == (3, None)
-    assert paired.means([1, 2], [2, 4], [5, 5]) == {'difference': 1.5, 'interval': None, 'p': None}
-    mean, edges = paired.mean([], np.zeros(0, int))
+    assert paired.bootstrap_mean([2, 4], [5, 5]) == (3, None)
+    assert paired.mean_test([1, 2], [2, 4], [5, 5]) == {
+        'difference': 1.5,
+        'interval': None,
+        'p': None,
+    }
+    mean, edges = paired.bootstrap_mean([], np.zeros(0, int))
     assert np.isnan(mean) and edges is None

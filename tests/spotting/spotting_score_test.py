@@ -112,7 +112,7 @@ def test_errors_in_frames_and_milliseconds_by_hand():
     assert blocks['max']['mae_ms'] == pytest.approx(
         np.mean(error * np.where(DATASET[SCORED], 10, 5))
     )
-    assert blocks['max']['interval'] == paired.mean(error, SUBJECT[SCORED])[1]
+    assert blocks['max']['interval'] == paired.bootstrap_mean(error, SUBJECT[SCORED])[1]
     each = blocks['max']['per_dataset']
     assert [
         (each[name]['clips'], each[name]['mae'], each[name]['mae_ms']) for name in ('one', 'two')
@@ -149,7 +149,7 @@ def test_differences_are_paired_by_subject_and_negative_where_better():
         np.abs(OFF[SCORED]),
         np.abs(np.array([20, 50, 15, 80, 13, 106, 8, 60]) - APEX)[SCORED],
     )
-    assert blocks['max']['against']['midpoint'] == paired.means(middle, error, SUBJECT[SCORED])
+    assert blocks['max']['against']['midpoint'] == paired.mean_test(middle, error, SUBJECT[SCORED])
     assert (
         blocks['max']['against']['midpoint']['difference']
         < 0
@@ -170,7 +170,7 @@ def test_seeds_are_averaged_before_clips():
     assert blocks['max']['mae'] == pytest.approx(error.mean()) and blocks['max'][
         'sd'
     ] == pytest.approx(error.mean(1).std(ddof=1))
-    assert blocks['max']['interval'] == paired.mean(error.mean(0), SUBJECT[SCORED])[1]
+    assert blocks['max']['interval'] == paired.bootstrap_mean(error.mean(0), SUBJECT[SCORED])[1]
     assert blocks['midpoint']['sd'] == 0 and set(found.seed.tolist()) == {0, 1, 2}
 
 

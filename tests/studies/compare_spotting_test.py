@@ -196,13 +196,13 @@ def test_differences_are_those_of_paired_means_by_subject(tmp_path):
     one = compare.table(compare.read(folders))['groups'][0]
     subject, start, end = np.arange(9) % 4, np.abs(late[0, 0]), np.abs(late[1]).mean(0)
     against = one['runs'][1]['against']
-    assert {key: against['max'][key] for key in ('difference', 'interval', 'p')} == paired.means(
-        start, end, subject
-    )
-    assert one['runs'][1]['decisions']['max']['against']['fraction'] == paired.means(
+    assert {
+        key: against['max'][key] for key in ('difference', 'interval', 'p')
+    } == paired.mean_test(start, end, subject)
+    assert one['runs'][1]['decisions']['max']['against']['fraction'] == paired.mean_test(
         np.full(9, 6), end, subject
     )
-    assert one['runs'][1]['decisions']['max']['interval'] == paired.mean(end, subject)[1]
+    assert one['runs'][1]['decisions']['max']['interval'] == paired.bootstrap_mean(end, subject)[1]
 
 
 def test_holm_adjusts_all_tests_against_the_reference_of_a_data_set(tmp_path):
