@@ -5,8 +5,9 @@ stretched to 6x6.
 """
 
 import flax.linen as nn
+import jax
 
-from mer_jax.models.layers import Conv, adaptive_avg_pool, check_image, flatten, max_pool
+from mer_jax.models.layers import Conv, Output, adaptive_avg_pool, check_image, flatten, max_pool
 
 # name, filters, kernel, stride, padding, max-pool 3x3/2 behind it
 CONVOLUTIONS = (
@@ -30,8 +31,12 @@ TORCH_NAMES = {
 
 
 class AlexNet(nn.Module):
-    """image [B, H, W, C], 63x63 or more -> logits [B, K]; dropout before both hidden dense layers
-    of width `hidden`.
+    """image [B, H, W, C], 63x63 or more -> logits [B, K].
+
+    classes: K.
+    lowering: as in layers.Conv.
+    dropout: before both hidden dense layers.
+    hidden: width of these.
     """
 
     classes: int
@@ -40,13 +45,16 @@ class AlexNet(nn.Module):
     hidden: int = 4096
 
     @nn.compact
-    def __call__(self, image, *, train: bool):
+    def __call__(self, image: jax.Array, *, train: bool) -> Output:
         check_image('alexnet', image, least=63)
         x = image
         for name, features, size, stride, padding, pool in CONVOLUTIONS:
-            x = nn.relu(Conv(features, size, stride, padding, lowering=self.lowering, name=name)(x))
-            x = max_pool(x, 3, 2) if pool else x
-        maps, x = x, flatten(adaptive_avg_pool(x, 6))
+            conv = Conv(features, size, stride, padding, lowering=self.lowering, name=name)
+            x = nn.relu(conv(x))
+            if pool:
+                x = max_pool(x, 3, 2)
+        maps = x
+        x = flatten(adaptive_avg_pool(x, 6))
         for name in ('fc1', 'fc2'):
             x = nn.Dropout(self.dropout, deterministic=not train)(x)
             x = nn.relu(nn.Dense(self.hidden, name=name)(x))

@@ -6,9 +6,12 @@ parameters for 16 frames of 128x128 and three classes; 'default' is this project
 convolutions, with 596,419 (head grid4), 350,659 (gap) or 8,722,883 (flatten).
 """
 
-import flax.linen as nn
+from functools import partial
 
-from mer_jax.models.layers import adaptive_avg_pool, flatten
+import flax.linen as nn
+import jax
+
+from mer_jax.models.layers import Output, adaptive_avg_pool, flatten
 from mer_jax.models.volumes import Conv3D, check_video, max_pool_clips
 
 # PyTorch module -> flax path
@@ -18,8 +21,13 @@ TORCH_NAMES = {name: name for name in ('conv1', 'conv2', 'conv3', 'fc1', 'fc2')}
 class CNN3D(nn.Module):
     """video [B, T, H, W, 1], 8 frames of 32x32 or more -> logits [B, K].
 
-    width: channels of the first convolutions (64 is published). head, of arch 'default': the mean
-    over time on a grid of 4x4 (grid4), the mean over all (gap) or everything (flatten).
+    classes: K.
+    lowering: as in volumes.Conv3D.
+    width: channels of the first convolution (64 is published).
+    arch: 'default' or 'literal' (see above).
+    head: of arch 'default': the mean over time on a grid of 4x4 (grid4), the mean over all (gap) or
+        everything (flatten).
+    dropout: after each convolution; dropout_dense: after the hidden dense layer.
     """
 
     classes: int
@@ -31,23 +39,22 @@ class CNN3D(nn.Module):
     dropout_dense: float = 0.5
 
     @nn.compact
-    def __call__(self, video, *, train: bool):
+    def __call__(self, video: jax.Array, *, train: bool) -> Output:
         check_video('cnn3d', video, frames=8, least=32)
-        widths, padding = ((1, 1, 2), 'SAME') if self.arch == 'default' else ((1,), 'VALID')
+        factors, padding = ((1, 1, 2), 'SAME') if self.arch == 'default' else ((1,), 'VALID')
+        conv = partial(Conv3D, kernel_size=(3, 3, 3), padding=padding, lowering=self.lowering)
+        drop = partial(nn.Dropout, deterministic=not train)
         x = video
-        for number, times in enumerate(widths, 1):
-            x = nn.relu(
-                Conv3D(times * self.width, (3, 3, 3), padding, self.lowering, name=f'conv{number}')(
-                    x
-                )
-            )
-            x = nn.Dropout(self.dropout, deterministic=not train)(max_pool_clips(x, 2))
+        for number, factor in enumerate(factors, 1):
+            x = nn.relu(conv(factor * self.width, name=f'conv{number}')(x))
+            x = drop(self.dropout)(max_pool_clips(x, 2))
         maps = x.mean(1)
         if self.arch == 'literal' or self.head == 'flatten':
             x = flatten(x)
+        elif self.head == 'grid4':
+            x = flatten(adaptive_avg_pool(maps, 4))
         else:
-            x = flatten(adaptive_avg_pool(maps, 4)) if self.head == 'grid4' else maps.mean((1, 2))
-        x = nn.Dropout(self.dropout_dense, deterministic=not train)(
-            nn.relu(nn.Dense(128, name='fc1')(x))
-        )
+            x = maps.mean((1, 2))
+        x = nn.relu(nn.Dense(128, name='fc1')(x))
+        x = drop(self.dropout_dense)(x)
         return nn.Dense(self.classes, name='fc2')(x), {'features': x, 'maps': maps}

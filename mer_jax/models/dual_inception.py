@@ -1,24 +1,23 @@
-"""Dual-Inception (Zhou, Mao and Xue 2019): two streams of two Inception blocks over onset-apex
-flow, one for u and one for v.
+"""Dual-Inception (Zhou, Mao and Xue 2019): two streams of Inception blocks over onset-apex flow.
 
-Each block concatenates four paths of 6 (then 16) filters: 1x1; 1x1 and 3x3; 1x1 and 5x5; max-pool
-3x3/1 and 1x1; max-pool 2 follows; dense 1024, K. ReLU after every hidden layer. 6,449,867
-parameters for 28x28x2.
+A stream for u and one for v, of two blocks. Each block concatenates four paths of 6 (then 16)
+filters: 1x1; 1x1 and 3x3; 1x1 and 5x5; max-pool 3x3/1 and 1x1; max-pool 2 follows; dense 1024, K.
+ReLU after every hidden layer. 6,449,867 parameters for 28x28x2.
 """
 
 from itertools import product
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 
-from mer_jax.models.layers import Conv, check_image, dense, flatten, max_pool
+from mer_jax.models.layers import Conv, Output, check_image, dense, flatten, max_pool
 
 # PyTorch module -> flax path
+_PATHS = ('one', 'three_in', 'three', 'five_in', 'five', 'pool')
 TORCH_NAMES = {
     f'{stream}.block{i}.{name}': f'{stream}/block{i}/{name}'
-    for stream, i, name in product(
-        'uv', (1, 2), ('one', 'three_in', 'three', 'five_in', 'five', 'pool')
-    )
+    for stream, i, name in product('uv', (1, 2), _PATHS)
 } | {'fc1': 'fc1', 'fc2': 'fc2'}
 
 
@@ -29,11 +28,10 @@ class _Block(nn.Module):
     lowering: str
 
     @nn.compact
-    def __call__(self, x):
+    def __call__(self, x: jax.Array) -> jax.Array:
         def conv(name, size, x):
-            return nn.relu(
-                Conv(self.width, size, padding=size // 2, lowering=self.lowering, name=name)(x)
-            )
+            layer = Conv(self.width, size, padding=size // 2, lowering=self.lowering, name=name)
+            return nn.relu(layer(x))
 
         # One product for the three 1x1 convolutions of the same input: reading it once is a tenth
         # of the step.
@@ -41,17 +39,11 @@ class _Block(nn.Module):
             Conv(self.width, 1, name=name).parameters(x.shape[-1])
             for name in ('one', 'three_in', 'five_in')
         ]
-        kernel, bias = (jnp.concatenate(part, -1) for part in zip(*entries, strict=True))
+        kernel, bias = (jnp.concatenate(each, -1) for each in zip(*entries, strict=True))
         one, three, five = jnp.split(nn.relu(dense(x, kernel[0, 0]) + bias), 3, -1)
-        return jnp.concatenate(
-            [
-                one,
-                conv('three', 3, three),
-                conv('five', 5, five),
-                conv('pool', 1, max_pool(x, 3, 1, 1)),
-            ],
-            -1,
-        )
+        three, five = conv('three', 3, three), conv('five', 5, five)
+        pooled = conv('pool', 1, max_pool(x, 3, 1, 1))
+        return jnp.concatenate([one, three, five, pooled], -1)
 
 
 class _Stream(nn.Module):
@@ -60,15 +52,18 @@ class _Stream(nn.Module):
     lowering: str
 
     @nn.compact
-    def __call__(self, x):
+    def __call__(self, x: jax.Array) -> jax.Array:
         for i, width in enumerate((6, 16), 1):
             x = max_pool(_Block(width, self.lowering, name=f'block{i}')(x), 2, 2)
         return x
 
 
 class DualInception(nn.Module):
-    """image [B, H, W, 2] (u and v, 28x28 as published) -> logits [B, K]; dropout after the hidden
-    dense layer.
+    """image [B, H, W, 2] (u and v, 28x28 as published) -> logits [B, K].
+
+    classes: K.
+    lowering: as in layers.Conv.
+    dropout: after the hidden dense layer.
     """
 
     classes: int
@@ -76,16 +71,12 @@ class DualInception(nn.Module):
     dropout: float = 0.5
 
     @nn.compact
-    def __call__(self, image, *, train: bool):
+    def __call__(self, image: jax.Array, *, train: bool) -> Output:
         check_image('dual_inception', image, least=4, channels=2)
-        u, v = (
-            _Stream(self.lowering, name=name)(image[..., i : i + 1]) for i, name in enumerate('uv')
-        )
+        u = _Stream(self.lowering, name='u')(image[..., :1])
+        v = _Stream(self.lowering, name='v')(image[..., 1:])
         x = jnp.concatenate([flatten(u), flatten(v)], -1)
-        x = nn.Dropout(self.dropout, deterministic=not train)(
-            nn.relu(nn.Dense(1024, name='fc1')(x))
-        )
-        return nn.Dense(self.classes, name='fc2')(x), {
-            'features': x,
-            'maps': jnp.concatenate([u, v], -1),
-        }
+        x = nn.relu(nn.Dense(1024, name='fc1')(x))
+        x = nn.Dropout(self.dropout, deterministic=not train)(x)
+        logits = nn.Dense(self.classes, name='fc2')(x)
+        return logits, {'features': x, 'maps': jnp.concatenate([u, v], -1)}

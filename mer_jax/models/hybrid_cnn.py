@@ -1,17 +1,17 @@
-"""The network of a hybrid system: ResNet18 (He et al. 2016) for small pictures, whose last layer
-but one an SVM can take.
+"""The network of a hybrid system: ResNet18 (He et al. 2016) for small pictures.
 
-The system it is part of (models.md 7, S0) names a 'modified' ResNet18 and 128 features; the 3x3/1
-stem without max-pool, for 64x64 pixels, is our choice. 11,238,468 parameters for 64x64x9 and four
-classes, 11,235,012 for three channels.
+An SVM can take its last layer but one. The system it is part of names a 'modified' ResNet18 and 128
+features; the 3x3/1 stem without max-pool, for 64x64 pixels, is our choice. 11,238,468 parameters
+for 64x64x9 and four classes, 11,235,012 for three channels.
 """
 
 from functools import partial
 
 import flax.linen as nn
+import jax
 
 from mer_jax.models.dual_branch import dense
-from mer_jax.models.layers import check_image
+from mer_jax.models.layers import Output, check_image
 from mer_jax.models.resnet import Block, Stage, Stem, torch_stage
 
 FEATURES = 128
@@ -32,8 +32,12 @@ TORCH_NAMES = _torch_names()
 class HybridCNN(nn.Module):
     """image [B, H, W, C] (key frames and the flow between them, 64x64x9) -> logits [B, K].
 
-    out: features [B, 128], maps [B, h, w, 8 * width] of the last block. width: channels of layer 1
-    (64 is ResNet18); blocks: of a layer (2 is ResNet18).
+    out: features [B, 128], maps [B, h, w, 8 * width] of the last block.
+
+    classes: K.
+    lowering: as in layers.Conv.
+    width: channels of layer 1 (64 is ResNet18).
+    blocks: of a layer (2 is ResNet18).
     """
 
     classes: int
@@ -42,14 +46,17 @@ class HybridCNN(nn.Module):
     blocks: int = 2
 
     @nn.compact
-    def __call__(self, image, *, train: bool):
+    def __call__(self, image: jax.Array, *, train: bool) -> Output:
         check_image('hybrid_cnn', image, least=8)
         settings = {'lowering': self.lowering, 'dtype': 'float32'}
         block = partial(Block, attention='off', groups=1, **settings)
-        x = Stem(self.width, pool=False, kernel=3, stride=1, **settings, name='stem')(image, train)
+        stem = Stem(self.width, pool=False, kernel=3, stride=1, **settings, name='stem')
+        x = stem(image, train)
         for i in range(4):
-            x = Stage(block, self.width * 2**i, 1 + (i > 0), self.blocks, name=f'layer{i + 1}')(
-                x, train
-            )
-        features = nn.relu(dense('dense1', x.shape[-1], FEATURES)(x.mean((1, 2))))
-        return dense('dense2', FEATURES, self.classes)(features), {'features': features, 'maps': x}
+            stride = 1 if i == 0 else 2
+            stage = Stage(block, self.width * 2**i, stride, self.blocks, name=f'layer{i + 1}')
+            x = stage(x, train)
+        maps = x
+        features = nn.relu(dense('dense1', maps.shape[-1], FEATURES)(maps.mean((1, 2))))
+        logits = dense('dense2', FEATURES, self.classes)(features)
+        return logits, {'features': features, 'maps': maps}

@@ -1,13 +1,13 @@
-"""MicroExpSTCNN (Reddy, Karri, Dubey and Mukherjee, IJCNN 2019): one convolution over 3x3 pixels
-and 15 frames of gray clips.
+"""MicroExpSTCNN (Reddy, Karri, Dubey and Mukherjee, IJCNN 2019): a convolution over gray clips.
 
-1,643,267 parameters for 18 frames of 64x64 and three classes (SMIC), 44,241,667 for 96 frames
-(CAS(ME)^2).
+It spans 3x3 pixels and 15 frames. 1,643,267 parameters for 18 frames of 64x64 and three classes
+(SMIC), 44,241,667 for 96 frames (CAS(ME)^2).
 """
 
 import flax.linen as nn
+import jax
 
-from mer_jax.models.layers import flatten
+from mer_jax.models.layers import Output, flatten
 from mer_jax.models.volumes import Conv3D, check_video, max_pool_clips
 
 # PyTorch module -> flax path
@@ -15,14 +15,19 @@ TORCH_NAMES = {name: name for name in ('conv1', 'fc1', 'fc2')}
 
 
 class MicroExpSTCNN(nn.Module):
-    """video [B, T, H, W, 1], 17 frames of 5x5 or more -> logits [B, K]."""
+    """video [B, T, H, W, 1], 17 frames of 5x5 or more -> logits [B, K].
+
+    classes: K.
+    lowering: as in volumes.Conv3D.
+    dropout: after the convolution and the hidden dense layer.
+    """
 
     classes: int
     lowering: str = 'matmul'
     dropout: float = 0.5
 
     @nn.compact
-    def __call__(self, video, *, train: bool):
+    def __call__(self, video: jax.Array, *, train: bool) -> Output:
         check_video('microexpstcnn', video, frames=17, least=5)
         x = nn.relu(Conv3D(32, (15, 3, 3), 'VALID', self.lowering, name='conv1')(video))
         x = nn.Dropout(self.dropout, deterministic=not train)(max_pool_clips(x, 3))

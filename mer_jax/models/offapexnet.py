@@ -1,5 +1,4 @@
-"""OffApexNet (Gan, Liong et al. 2019): two shallow streams over onset-apex flow, one for u and one
-for v.
+"""OffApexNet (Gan, Liong et al. 2019): two shallow streams over onset-apex flow, for u and for v.
 
 Per stream convolution 5x5 'same' with 6 and 16 filters, each with ReLU and max-pool 2; dense 1024,
 1024, K. The released re-implementations have no ReLU after convolutions; here it follows every
@@ -7,9 +6,10 @@ hidden layer. 2,664,475 parameters for 28x28x2.
 """
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 
-from mer_jax.models.layers import Conv, check_image, flatten, max_pool
+from mer_jax.models.layers import Conv, Output, check_image, flatten, max_pool
 
 # PyTorch module -> flax path
 TORCH_NAMES = {
@@ -29,17 +29,19 @@ class _Stream(nn.Module):
     lowering: str
 
     @nn.compact
-    def __call__(self, x):
+    def __call__(self, x: jax.Array) -> jax.Array:
         for i, width in enumerate((6, 16), 1):
-            x = max_pool(
-                nn.relu(Conv(width, 5, padding=2, lowering=self.lowering, name=f'conv{i}')(x)), 2, 2
-            )
+            conv = Conv(width, 5, padding=2, lowering=self.lowering, name=f'conv{i}')
+            x = max_pool(nn.relu(conv(x)), 2, 2)
         return x
 
 
 class OffApexNet(nn.Module):
-    """image [B, H, W, 2] (u and v, 28x28 as published) -> logits [B, K]; dropout after both hidden
-    dense layers.
+    """image [B, H, W, 2] (u and v, 28x28 as published) -> logits [B, K].
+
+    classes: K.
+    lowering: as in layers.Conv.
+    dropout: after both hidden dense layers.
     """
 
     classes: int
@@ -47,17 +49,13 @@ class OffApexNet(nn.Module):
     dropout: float = 0.5
 
     @nn.compact
-    def __call__(self, image, *, train: bool):
+    def __call__(self, image: jax.Array, *, train: bool) -> Output:
         check_image('offapexnet', image, least=4, channels=2)
-        u, v = (
-            _Stream(self.lowering, name=name)(image[..., i : i + 1]) for i, name in enumerate('uv')
-        )
+        u = _Stream(self.lowering, name='u')(image[..., :1])
+        v = _Stream(self.lowering, name='v')(image[..., 1:])
         x = jnp.concatenate([flatten(u), flatten(v)], -1)
         for name in ('fc1', 'fc2'):
-            x = nn.Dropout(self.dropout, deterministic=not train)(
-                nn.relu(nn.Dense(1024, name=name)(x))
-            )
-        return nn.Dense(self.classes, name='fc3')(x), {
-            'features': x,
-            'maps': jnp.concatenate([u, v], -1),
-        }
+            x = nn.relu(nn.Dense(1024, name=name)(x))
+            x = nn.Dropout(self.dropout, deterministic=not train)(x)
+        logits = nn.Dense(self.classes, name='fc3')(x)
+        return logits, {'features': x, 'maps': jnp.concatenate([u, v], -1)}

@@ -1,9 +1,8 @@
-"""STSTNet (Liong et al. 2019, "Shallow Triple Stream Three-dimensional CNN"): three parallel
-shallow convolutions.
+"""STSTNet (Liong et al. 2019): three parallel shallow convolutions over flow and strain.
 
-Layers as in the authors' released PyTorch code: 3x3 convolution with padding 2, ReLU, batch norm,
-max-pool 3x3/3 with padding 1, dropout, average-pool 2x2, dense. 1,683 parameters for 28x28x3 and
-three classes.
+"Shallow Triple Stream Three-dimensional CNN". Layers as in the authors' released PyTorch code: 3x3
+convolution with padding 2, ReLU, batch norm, max-pool 3x3/3 with padding 1, dropout, average-pool
+2x2, dense. 1,683 parameters for 28x28x3 and three classes.
 """
 
 import flax.linen as nn
@@ -13,6 +12,7 @@ import jax.numpy as jnp
 from mer_jax.models.layers import (
     BatchAffine,
     Conv,
+    Output,
     avg_pool,
     check_image,
     convolve,
@@ -34,6 +34,10 @@ class STSTNet(nn.Module):
     One product serves the three convolutions, and batch norm's affine map is applied after pooling,
     to a ninth of the values: with a negative slope the smallest value of a window becomes the
     largest, hence the sign.
+
+    classes: K.
+    lowering: as in layers.Conv.
+    dropout: after pooling.
     """
 
     classes: int
@@ -41,14 +45,12 @@ class STSTNet(nn.Module):
     dropout: float = 0.5
 
     @nn.compact
-    def __call__(self, image, *, train: bool):
+    def __call__(self, image: jax.Array, *, train: bool) -> Output:
         check_image('ststnet', image, least=2)
         start = {'kernel_init': torch_kernel, 'bias_init': torch_bias(9 * image.shape[-1])}
-        convs = [
-            Conv(width, 3, name=f'conv{i}', **start).parameters(image.shape[-1])
-            for i, width in enumerate(WIDTHS, 1)
-        ]
-        kernel, bias = (jnp.concatenate(part, -1) for part in zip(*convs, strict=True))
+        convs = [Conv(width, 3, name=f'conv{i}', **start) for i, width in enumerate(WIDTHS, 1)]
+        parameters = [conv.parameters(image.shape[-1]) for conv in convs]
+        kernel, bias = (jnp.concatenate(each, -1) for each in zip(*parameters, strict=True))
         x = nn.relu(self._convolve(image, kernel) + _column(bias))
         slope, shift = self._normalise(x, train)
         sign = jnp.where(slope < 0, -1.0, 1.0)
@@ -62,9 +64,8 @@ class STSTNet(nn.Module):
     def _convolve(self, image, kernel):
         """[B, H, W, C] -> [16, H + 2, W + 2, B]."""
         if self.lowering == 'native':
-            return convolve(image, kernel, strides=1, padding=2, lowering='native').transpose(
-                3, 1, 2, 0
-            )
+            y = convolve(image, kernel, strides=1, padding=2, lowering='native')
+            return y.transpose(3, 1, 2, 0)
         x = jnp.pad(image.transpose(3, 1, 2, 0), ((0, 0), (2, 2), (2, 2), (0, 0)))
         # Without the barrier XLA folds the transpose into the product, and a step takes 10 % longer
         # on a CPU.
@@ -74,13 +75,18 @@ class STSTNet(nn.Module):
     def _normalise(self, x, train):
         """Slope and shift of bn1..3 over the batch and all pixels, [16, 1, 1, 1] each."""
         mean, square = x.mean((1, 2, 3)), (x * x).mean((1, 2, 3))
-        parts, start = [], 0
+        slopes, shifts = [], []
+        first = 0
         for i, width in enumerate(WIDTHS, 1):
-            own = slice(start, start + width)
-            parts.append(BatchAffine(name=f'bn{i}')(mean[own], square[own], train=train))
-            start += width
-        return (_column(jnp.concatenate(part)) for part in zip(*parts, strict=True))
+            of_stream = slice(first, first + width)
+            normalise = BatchAffine(name=f'bn{i}')
+            slope, shift = normalise(mean[of_stream], square[of_stream], train=train)
+            slopes.append(slope)
+            shifts.append(shift)
+            first += width
+        return _column(jnp.concatenate(slopes)), _column(jnp.concatenate(shifts))
 
 
 def _column(values):
+    """[C] -> [C, 1, 1, 1]."""
     return values[:, None, None, None]

@@ -1,23 +1,21 @@
-"""Modified VGG-M of Koo, Zulkifley and Kamari, Sensors 22(11):4011 (2022), for flow images, with
-its short paths.
+"""Modified VGG-M of Koo, Zulkifley and Kamari, Sensors 22(11):4011 (2022), with its short paths.
 
 Both first max-pools have stride 2, which the printed shapes need (the paper's table says 1). The
 paper gives no parameters for the local response normalisation (here those of AlexNet: window 5, k
 2, alpha 1e-4, beta 0.75) and no dropout (here after both hidden dense layers, as in the original
 VGG-M). 6,606,499 parameters for 75x75x2 and three classes.
 
-Of the short paths the paper tells only what they go round, not how sizes are matched: here what is
-skipped is average-pooled with the windows and strides of the layers it goes round, which have no
-padding.
+The paper says what the short paths go round, not how sizes are matched: here what is skipped is
+average-pooled with the windows and strides of the layers it goes round, which have no padding.
 """
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from mer_jax.models.layers import Conv, check_image, flatten, local_response_norm, max_pool
+from mer_jax.models.layers import Conv, Output, check_image, flatten, local_response_norm, max_pool
 
-# where a path ends
+# path -> the layers behind which it joins
 _JOINED = {
     'none': (),
     'v1': ('conv1',),
@@ -36,10 +34,13 @@ _NORMALISATION = {'window': 5, 'k': 2.0, 'alpha': 1e-4, 'beta': 0.75}
 class VGGM(nn.Module):
     """image [B, H, W, C], 75x75 or more -> logits [B, K].
 
-    width: channels of conv1 (96 is published; conv2 has 8/3 and the others 16/3 of it). path: what
-    goes round conv1 (v1), conv2 (v2), both together (v3), each (v4), or nothing (none). merge: it
-    follows the channels of the convolution (concat) or is added to them through a 1x1 projection
-    (sum), after ReLU.
+    classes: K.
+    lowering: as in layers.Conv.
+    width: channels of conv1 (96 is published; conv2 has 8/3 and the others 16/3 of it).
+    path: what goes round conv1 (v1), conv2 (v2), both together (v3), each (v4), or nothing (none).
+    merge: it follows the channels of the convolution (concat) or is added to them through a 1x1
+        projection (sum), after ReLU.
+    dropout: after both hidden dense layers.
     """
 
     classes: int
@@ -50,45 +51,44 @@ class VGGM(nn.Module):
     dropout: float = 0.5
 
     @nn.compact
-    def __call__(self, image, *, train: bool):
+    def __call__(self, image: jax.Array, *, train: bool) -> Output:
         check_image('vggm', image, least=75)
         x = image
         for name, features, size in (('conv1', self.width, 7), ('conv2', self.width * 8 // 3, 5)):
-            skipped, pools = (
-                (image, ((7, 2), (3, 2), (5, 2))) if self.path == 'v3' else (x, ((size, 2),))
-            )
+            skipped, pools = x, [(size, 2)]
+            if self.path == 'v3':
+                skipped, pools = image, [(7, 2), (3, 2), (5, 2)]
             x = nn.relu(Conv(features, size, 2, 'VALID', lowering=self.lowering, name=name)(x))
             if name in _JOINED[self.path]:
-                x = self._join(x, _averages(skipped, pools), name.replace('conv', 'skip'))
+                x = self._join(x, _average_pools(skipped, pools), name.replace('conv', 'skip'))
             x = max_pool(local_response_norm(x, **_NORMALISATION), 3, 2)
         for name in ('conv3', 'conv4', 'conv5'):
             x = nn.relu(Conv(self.width * 16 // 3, 3, 1, 1, lowering=self.lowering, name=name)(x))
         maps = max_pool(x, 3, 2)
         x = flatten(maps)
         for name in ('fc1', 'fc2'):
-            x = nn.Dropout(self.dropout, deterministic=not train)(
-                nn.relu(nn.Dense(128, name=name)(x))
-            )
+            x = nn.relu(nn.Dense(128, name=name)(x))
+            x = nn.Dropout(self.dropout, deterministic=not train)(x)
         return nn.Dense(self.classes, name='fc3')(x), {'features': x, 'maps': maps}
 
     def _join(self, x, skipped, name):
         if self.merge == 'concat':
             return jnp.concatenate([x, skipped], -1)
-        return x + Conv(x.shape[-1], 1, use_bias=False, lowering=self.lowering, name=name)(skipped)
+        project = Conv(x.shape[-1], 1, use_bias=False, lowering=self.lowering, name=name)
+        return x + project(skipped)
 
 
-def _averages(x, pools):
-    """[B, H, W, C] -> [B, H', W', C] by average pools (window, stride) one after another, as
-    PyTorch's AvgPool2d.
+def _average_pools(x, pools):
+    """[B, H, W, C] -> [B, H', W', C] by average pools (window, stride) in turn, as PyTorch's.
 
-    Slices and sums along one axis at a time, as layers.max_pool: reduce_window is slow inside a
-    loop over folds.
+    Slices and sums along an axis at a time, as layers.max_pool: reduce_window is slow inside a loop
+    over folds.
     """
     for window, stride in pools:
         for axis in (2, 1):
-            last = x.shape[axis] - window
-            x = (
-                sum(jax.lax.slice_in_dim(x, i, i + last + 1, stride, axis) for i in range(window))
-                / window
-            )
+            end = x.shape[axis] - window + 1
+            total = 0
+            for i in range(window):
+                total = total + jax.lax.slice_in_dim(x, i, i + end, stride, axis)
+            x = total / window
     return x

@@ -16,9 +16,17 @@ from mer_jax.errors import UserError
 from mer_jax.models.layers import check_image, convolve, max_pool
 
 
-def check_video(model: str, video, *, frames: int, least: int) -> None:
-    """Raise UserError where the input is no video, or under `frames` frames or `least` pixels a
-    side.
+def check_video(model: str, video: jax.Array, *, frames: int, least: int) -> None:
+    """Check what a network of clips is given.
+
+    Args:
+        model: name of the network.
+        video: [B, T, H, W, C].
+        frames: that it needs.
+        least: pixels a side that it needs.
+
+    Raises:
+        UserError: no video, fewer frames or fewer pixels.
     """
     if video.ndim != 5:
         raise UserError(
@@ -32,30 +40,38 @@ def check_video(model: str, video, *, frames: int, least: int) -> None:
 
 
 class Conv3D(nn.Module):
-    """3-D convolution of stride 1 with the parameters of nn.Conv: kernel [kt, kh, kw, in, features]
-    and bias [features].
+    """3-D convolution of stride 1 with the parameters of nn.Conv.
 
-    padding: 'SAME' or 'VALID'. lowering: 'matmul' or 'native' (XLA's); equal up to rounding.
+    These are kernel [kt, kh, kw, in, features] and bias [features].
+
+    padding: 'SAME' or 'VALID'.
+    lowering: 'matmul' or 'native' (XLA's); equal up to rounding.
     """
 
     features: int
-    kernel_size: tuple
+    kernel_size: tuple[int, int, int]
     padding: str = 'SAME'
     lowering: str = 'matmul'
     kernel_init: Callable = nn.initializers.lecun_normal()
 
     @nn.compact
-    def __call__(self, x):
-        kernel = self.param(
-            'kernel', self.kernel_init, (*self.kernel_size, x.shape[-1], self.features)
-        )
+    def __call__(self, x: jax.Array) -> jax.Array:
+        shape = (*self.kernel_size, x.shape[-1], self.features)
+        kernel = self.param('kernel', self.kernel_init, shape)
         bias = self.param('bias', nn.initializers.zeros_init(), (self.features,))
         return convolve_clips(x, kernel, padding=self.padding, lowering=self.lowering) + bias
 
 
-def convolve_clips(x, kernel, *, padding, lowering):
-    """[B, T, H, W, in] and kernel [kt, kh, kw, in, out] -> [B, T', H', W', out]; settings as in
-    Conv3D.
+def convolve_clips(x: jax.Array, kernel: jax.Array, *, padding: str, lowering: str) -> jax.Array:
+    """3-D convolution of stride 1, by matrix products or XLA's.
+
+    Args:
+        x: [B, T, H, W, in].
+        kernel: [kt, kh, kw, in, out].
+        padding, lowering: as in Conv3D.
+
+    Returns:
+        [B, T', H', W', out].
     """
     if lowering == 'native':
         return jax.lax.conv_general_dilated(
@@ -65,21 +81,25 @@ def convolve_clips(x, kernel, *, padding, lowering):
     (pads,) = jax.lax.padtype_to_pads(x.shape[1:2], (taps,), (1,), padding)
     x = jnp.pad(x, ((0, 0), pads, (0, 0), (0, 0), (0, 0)))
     count = x.shape[1] - taps + 1
-    seen = jnp.concatenate([x[:, i : i + count] for i in range(taps)], -1)
+    joined = jnp.concatenate([x[:, i : i + count] for i in range(taps)], -1)
     flat = jnp.moveaxis(kernel, 0, 2).reshape(*size, taps * channels, features)
-    y = convolve(
-        seen.reshape(-1, *seen.shape[2:]), flat, strides=1, padding=padding, lowering='matmul'
-    )
+    images = joined.reshape(-1, *joined.shape[2:])
+    y = convolve(images, flat, strides=1, padding=padding, lowering='matmul')
     return y.reshape(-1, count, *y.shape[1:])
 
 
-def max_pool_clips(x, window: int):
-    """Largest value of each cube of `window` frames, rows and columns, as PyTorch's MaxPool3d: what
-    fills no cube is left out, and of equal values the first frame's, then the first in row order,
-    takes the gradient.
+def max_pool_clips(x: jax.Array, window: int) -> jax.Array:
+    """Largest value of each cube of frames, rows and columns, as PyTorch's MaxPool3d.
+
+    What fills no cube is left out, and of equal values the first frame's, then the first in row
+    order, takes the gradient.
+
+    Args:
+        x: [B, T, H, W, C].
+        window: side of a cube.
     """
     y = max_pool(x.reshape(-1, *x.shape[2:]), window, window)
     y = y.reshape(*x.shape[:2], -1, y.shape[-1])
-    return max_pool(y, (window, 1), (window, 1)).reshape(
-        len(x), -1, *(n // window for n in x.shape[2:4]), x.shape[-1]
-    )
+    y = max_pool(y, (window, 1), (window, 1))
+    height, width = x.shape[2] // window, x.shape[3] // window
+    return y.reshape(len(x), -1, height, width, x.shape[-1])
