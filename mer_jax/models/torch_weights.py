@@ -1,9 +1,8 @@
-"""Published PyTorch weights into a network: read a file, rename, transpose, check every name and
-shape.
-"""
+"""Published PyTorch weights into a network: read, rename, transpose, check names and shapes."""
 
 import pickle
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import jax
@@ -12,6 +11,7 @@ import numpy as np
 from mer_jax.entries import loaded
 from mer_jax.errors import UserError
 from mer_jax.models import NETWORKS
+from mer_jax.types import Array, FoldState
 
 _LEAVES = {
     'kernel': 'weight',
@@ -24,27 +24,30 @@ _LEAVES = {
 _TO_TORCH = {5: (4, 3, 0, 1, 2), 4: (3, 2, 0, 1), 2: (1, 0)}
 _TO_FLAX = {5: (2, 3, 4, 1, 0), 4: (2, 3, 1, 0), 2: (1, 0)}
 
+Tensors = dict[str, np.ndarray]  # by the names of a file
+Tree = Mapping[str, 'Tree | Array']  # parameters or batch statistics, as flax nests them
 
-def read(path) -> dict:
-    """Tensors of a .safetensors, .pth or .pt file by name, as numpy arrays; a nested state_dict and
-    'module.' are unwrapped.
 
-    Only tensors are ever unpickled. Raises UserError for a missing, unreadable or other file, or
-    where torch is needed and not installed.
+def read(path: str | Path) -> Tensors:
+    """Tensors of a .safetensors, .pth or .pt file by name.
+
+    A nested state_dict and 'module.' are unwrapped. Only tensors are ever unpickled.
+
+    Raises:
+        UserError: a missing, unreadable or other file, or torch is needed and not installed.
     """
     path = Path(path)
     readers = {'.safetensors': _read_safetensors, '.pth': read_torch, '.pt': read_torch}
     if path.suffix not in readers:
-        got = repr(path.suffix) if path.suffix else 'a file without suffix'
-        raise UserError(f'{path}: weights come as .safetensors, .pth or .pt, not {got}')
+        suffix = repr(path.suffix) if path.suffix else 'a file without suffix'
+        raise UserError(f'{path}: weights come as .safetensors, .pth or .pt, not {suffix}')
     if not path.is_file():
         raise UserError(f'{path}: there is no such weights file')
-    return {
-        name.removeprefix('module.'): value for name, value in readers[path.suffix](path).items()
-    }
+    tensors = readers[path.suffix](path)
+    return {name.removeprefix('module.'): value for name, value in tensors.items()}
 
 
-def torch_names(name: str) -> dict:
+def torch_names(name: str) -> dict[str, str]:
     """{PyTorch module: flax path} of a weights file for network `name`.
 
     Where no file was published, the PyTorch names are the flax path with dots: u.conv1, bn1, fc3.
@@ -54,46 +57,53 @@ def torch_names(name: str) -> dict:
     return loaded(NETWORKS[name].torch_names)
 
 
-def files(source, titles) -> list:
-    """One path a title: '{subject}' in `source` stands for it."""
+def files(source: str, titles: Sequence[str]) -> list[str]:
+    """The path of each title, which stands for '{subject}' in `source`."""
     return [source.replace('{subject}', title) for title in titles]
 
 
-def into(name, source, titles, params, batch_stats) -> tuple:
-    """(params, batch_stats) with a leading axis, one entry a title, each with the values of its own
-    file of `source` by `convert`: what a file does not hold keeps its own start.
+def load_each(
+    name: str, source: str, titles: Sequence[str], params: Tree, batch_stats: Tree
+) -> tuple[Tree, Tree]:
+    """Stacked parameters with the published weights of each run.
+
+    What a file does not hold keeps the run's start.
+
+    Args:
+        name: of the network.
+        source: path, with '{subject}' where each subject has a file.
+        titles: of the runs.
+        params, batch_stats: of the runs, stacked.
+
+    Returns:
+        (params, batch_stats), stacked.
     """
-    found = {path: read(path) for path in dict.fromkeys(files(source, titles))}
-    one = [
-        jax.tree.map(lambda leaf, i=i: leaf[i], (params, batch_stats)) for i in range(len(titles))
-    ]
-    return _stack(
-        [
-            convert(name, found[path], *start, source=path)
-            for path, start in zip(files(source, titles), one, strict=True)
-        ]
-    )
+    paths = files(source, titles)
+    tensors = {path: read(path) for path in dict.fromkeys(paths)}
+    converted = []
+    for i, path in enumerate(paths):
+        start = jax.tree.map(lambda leaf, i=i: leaf[i], (params, batch_stats))
+        converted.append(convert(name, tensors[path], *start, source=path))
+    return jax.tree.map(lambda *leaves: np.stack(leaves), *converted)
 
 
-def start(name, source, titles, states):
-    """The stacked `states` of the runs `titles` with published weights, as `into`; as they are
-    where `source` is ''.
-    """
+def initialise(name: str, source: str, titles: Sequence[str], states: FoldState) -> FoldState:
+    """Stacked states with published weights, as load_each; unchanged where `source` is ''."""
     if not source:
         return states
-    params, batch_stats = into(name, source, titles, states.params, states.batch_stats)
+    params, batch_stats = load_each(name, source, titles, states.params, states.batch_stats)
     return states._replace(params=params, batch_stats=batch_stats)
 
 
-def leak(source) -> str:
-    """What one file of weights for every fold may tell of the left-out subjects; '' for a file a
-    subject, or ImageNet's.
+def leak(source: str) -> str:
+    """What the same weights for every fold may carry of the left-out subjects.
+
+    Returns:
+        '' without weights, for a file per subject, and for ImageNet's.
     """
-    if (
-        not source
-        or '{subject}' in source
-        or (Path(source).is_file() and is_backbone(read(source)))
-    ):
+    if not source or '{subject}' in source:
+        return ''
+    if Path(source).is_file() and is_backbone(read(source)):
         return ''
     return (
         'init_from: one file of weights for every fold, which may have been trained on the '
@@ -101,64 +111,73 @@ def leak(source) -> str:
     )
 
 
-def is_backbone(tensors: dict) -> bool:
-    """Whether these are torchvision's ResNet18 with ImageNet's 1000 classes: weights that saw no
-    left-out subject.
+def is_backbone(tensors: Tensors) -> bool:
+    """Whether these are torchvision's ResNet18 with ImageNet's 1000 classes.
+
+    Such weights saw no left-out subject.
     """
     return _is_resnet(tensors) and np.shape(tensors.get('fc.weight'))[:1] == (1000,)
 
 
-def convert(name: str, tensors: dict, params, batch_stats, *, source) -> tuple:
-    """(params, batch_stats) of network `name` with the values of `tensors`; the given ones tell
-    names and shapes.
+def convert(
+    name: str, tensors: Tensors, params: Tree, batch_stats: Tree, *, source: str | Path
+) -> tuple[Tree, Tree]:
+    """Parameters and batch statistics of a network with the values of a file.
 
     torchvision's ResNet18 goes into dual_branch and single_branch: its layers 3 and 4 into every
-    branch; attention, area weights and heads stay as given, fc is not used. Every missing name,
-    unexpected name and differing shape is told in one UserError that names the file `source`.
+    branch; attention, area weights and heads stay as given, fc is not used.
+
+    Args:
+        name: of the network.
+        tensors: of the file.
+        params, batch_stats: of the network; they give names and shapes.
+        source: of the tensors, for messages.
+
+    Returns:
+        (params, batch_stats).
+
+    Raises:
+        UserError: lists every missing name, unexpected name and differing shape.
     """
-    given = {
+    tensors = {
         key: value for key, value in tensors.items() if not key.endswith('num_batches_tracked')
     }
     names = {path: key for key, path in torch_names(name).items()}
-    if 'stem/conv1' in names and _is_resnet(given):
-        _check_size(name, given, params, source)
+    if 'stem/conv1' in names and _is_resnet(tensors):
+        _check_size(name, tensors, params, source)
         names = _of_resnet(names)
-        given = {key: value for key, value in given.items() if not key.startswith('fc.')}
+        tensors = {key: value for key, value in tensors.items() if not key.startswith('fc.')}
     start = {'params': params, 'batch_stats': batch_stats}
-    wanted = _wanted(names, start)
-    if wrong := _wrong(given, {key: shape for key, shape, _ in wanted}):
-        raise UserError(f'{source} does not fit model {name}: {"; ".join(wrong)}')
+    expected = _expected(names, start)
+    errors = _errors(tensors, {key: shape for key, shape, _ in expected})
+    if errors:
+        raise UserError(f'{source} does not fit model {name}: {"; ".join(errors)}')
     out = {}
     for path, leaf in _leaves(start):
         _put(out, path, leaf)
-    for key, _, path in wanted:
-        value = np.asarray(given[key])
-        _put(
-            out,
-            path,
-            np.array(value.transpose(_order(_TO_FLAX, path, value.ndim)), np.float32, order='C'),
-        )
+    for key, _, path in expected:
+        value = np.asarray(tensors[key])
+        value = value.transpose(_order(_TO_FLAX, path, value.ndim))
+        _put(out, path, np.array(value, np.float32, order='C'))
     return out['params'], out.get('batch_stats', {})
 
 
 def _is_resnet(tensors):
     """Whether the names are torchvision's of a ResNet18, with or without its last layer."""
-    wanted = {
+    needed = {
         'conv1.weight',
         'layer1.1.conv2.weight',
         'layer4.0.downsample.0.weight',
         'layer4.1.conv2.weight',
     }
-    return (
-        wanted <= tensors.keys()
-        and 'layer1.0.conv3.weight' not in tensors
-        and 'layer1.2.conv1.weight' not in tensors
-    )
+    of_larger = {'layer1.0.conv3.weight', 'layer1.2.conv1.weight'}
+    return needed <= tensors.keys() and not of_larger & tensors.keys()
 
 
 def _of_resnet(names):
-    """Flax path -> torchvision's name, of all that a ResNet18 holds: every branch has the same name
-    there.
+    """Flax path -> torchvision's name, of all that a ResNet18 holds.
+
+    Every branch has the same name there.
     """
     return {
         path: re.sub(r'^stem\.|(?<=layer\d)\.[a-z]+', '', key)
@@ -167,55 +186,56 @@ def _of_resnet(names):
     }
 
 
-def _check_size(name, given, params, source):
-    theirs, own = len(given['conv1.weight']), params['stem']['conv1']['kernel'].shape[-1]
-    if theirs != own:
+def _check_size(name, tensors, params, source):
+    stored = len(tensors['conv1.weight'])
+    width = params['stem']['conv1']['kernel'].shape[-1]
+    if stored != width:
         raise UserError(
-            f'{source} holds a ResNet18 of width {theirs}; model.{name}.width is {own}: set it '
-            f'to {theirs}'
+            f'{source} holds a ResNet18 of width {stored}; model.{name}.width is {width}: set it '
+            f'to {stored}'
         )
     if 'block1' not in params['layer1']:
         raise UserError(f'{source} holds a ResNet18; model.{name}.blocks is 1: set it to 2')
 
 
-def _wrong(given, wanted):
-    """What stands between the tensors given and the shapes wanted, both by name."""
-    wrong = [
-        f'{key} is missing, needed {shape}' for key, shape in wanted.items() if key not in given
+def _errors(tensors, shapes):
+    """What stands between tensors and the shapes expected, both by name."""
+    missing, reshaped, broken = [], [], []
+    for key, shape in shapes.items():
+        if key not in tensors:
+            missing.append(f'{key} is missing, needed {shape}')
+            continue
+        if np.shape(tensors[key]) != shape:
+            reshaped.append(f'{key} has shape {np.shape(tensors[key])}, needed {shape}')
+        if not np.all(np.isfinite(tensors[key])):
+            broken.append(f'{key} holds NaN or infinity')
+    unknown = [
+        f'{key} {np.shape(value)} is unknown' for key, value in tensors.items() if key not in shapes
     ]
-    wrong += [
-        f'{key} {np.shape(value)} is unknown' for key, value in given.items() if key not in wanted
-    ]
-    wrong += [
-        f'{key} has shape {np.shape(given[key])}, needed {shape}'
-        for key, shape in wanted.items()
-        if key in given and np.shape(given[key]) != shape
-    ]
-    return wrong + [
-        f'{key} holds NaN or infinity'
-        for key in wanted
-        if key in given and not np.all(np.isfinite(given[key]))
-    ]
+    return missing + unknown + reshaped + broken
 
 
-def _wanted(names, variables):
-    """(PyTorch key, its shape, path of the leaf) for every leaf whose module is in `names`: flax
-    path -> PyTorch module.
+def _expected(names, variables):
+    """(PyTorch key, its shape, path of the leaf) for every leaf whose module is in `names`.
+
+    names: flax path -> PyTorch module.
     """
-    wanted = []
+    expected = []
     for path, leaf in _leaves(variables):
         module = names.get('/'.join(path[1:-1]))
         if module is not None:
-            shape = tuple(leaf.shape[i] for i in _order(_TO_TORCH, path, leaf.ndim))
-            wanted.append((f'{module}.{_LEAVES.get(path[-1], path[-1])}', shape, path))
-    return wanted
+            shape = tuple(leaf.shape[axis] for axis in _order(_TO_TORCH, path, leaf.ndim))
+            expected.append((f'{module}.{_LEAVES.get(path[-1], path[-1])}', shape, path))
+    return expected
 
 
 def _leaves(tree, path=()):
+    """(path, leaf) of a tree of dictionaries, in order."""
     for key, value in tree.items():
-        yield from (
-            _leaves(value, (*path, key)) if isinstance(value, dict) else [((*path, key), value)]
-        )
+        if isinstance(value, dict):
+            yield from _leaves(value, (*path, key))
+        else:
+            yield (*path, key), value
 
 
 def _order(orders, path, ndim):
@@ -239,9 +259,15 @@ def _read_safetensors(path):
         raise UserError(f'{path} cannot be read as .safetensors: {_line(error)}') from None
 
 
-def read_torch(path, wrappers=('state_dict', 'model')) -> dict:
-    """Tensors of a PyTorch file by name, taken out of dictionaries of these names; UserError as
-    `read`.
+def read_torch(path: Path, wrappers: Sequence[str] = ('state_dict', 'model')) -> Tensors:
+    """Tensors of a PyTorch file by name.
+
+    Args:
+        path: of the file.
+        wrappers: names of dictionaries that they are taken out of.
+
+    Raises:
+        UserError: as `read`.
     """
     try:
         import torch
@@ -250,8 +276,8 @@ def read_torch(path, wrappers=('state_dict', 'model')) -> dict:
             f'{path} needs PyTorch to be read: pip install torch, or convert it to .safetensors'
         ) from None
     try:
-        found = torch.load(path, weights_only=True, map_location='cpu')
-    except pickle.UnpicklingError:  # what torch says of it is a page of advice on unsafe loading
+        tensors = torch.load(path, weights_only=True, map_location='cpu')
+    except pickle.UnpicklingError:  # torch's message is a page of advice on unsafe loading
         raise UserError(
             f'{path} cannot be read as PyTorch weights: it holds more than tensors, or is '
             'another kind of file; '
@@ -260,11 +286,13 @@ def read_torch(path, wrappers=('state_dict', 'model')) -> dict:
     except (RuntimeError, OSError, EOFError, ValueError, KeyError) as error:
         raise UserError(f'{path} cannot be read as PyTorch weights: {_line(error)}') from None
     for wrapper in wrappers:
-        if isinstance(found, dict) and isinstance(found.get(wrapper), dict):
-            found = found[wrapper]
-    if not isinstance(found, dict) or not all(_is_dense(torch, *item) for item in found.items()):
+        if isinstance(tensors, dict) and isinstance(tensors.get(wrapper), dict):
+            tensors = tensors[wrapper]
+    if not isinstance(tensors, dict) or not all(
+        _is_dense(torch, *item) for item in tensors.items()
+    ):
         raise UserError(f'{path} holds no dictionary of tensors; save model.state_dict()')
-    return {key: value.detach().float().numpy() for key, value in found.items()}
+    return {key: value.detach().float().numpy() for key, value in tensors.items()}
 
 
 def _is_dense(torch, key, value):
@@ -280,7 +308,3 @@ def _is_dense(torch, key, value):
 
 def _line(error):
     return str(error).strip().split('\n')[0]
-
-
-def _stack(each):
-    return jax.tree.map(lambda *leaves: np.stack(leaves), *each)

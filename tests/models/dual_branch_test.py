@@ -357,7 +357,7 @@ def test_a_backbone_leaves_the_rest_at_its_start(tmp_path, name):
     runs = jax.tree.map(
         lambda leaf: np.stack([leaf, 2 * leaf]), (begun['params'], begun['batch_stats'])
     )
-    params, _ = torch_weights.into(name, str(tmp_path / 'r.safetensors'), ['a', 'b'], *runs)
+    params, _ = torch_weights.load_each(name, str(tmp_path / 'r.safetensors'), ['a', 'b'], *runs)
     for key in (key for key in params if 'head' in key or key == 'area'):
         jax.tree.map(np.testing.assert_array_equal, params[key], runs[0][key])
     jax.tree.map(
