@@ -1,9 +1,8 @@
-"""Pictures of compared runs, made from their table (studies/compare.py): each writes one file (.svg
-or .png) in one step.
-"""
+"""Pictures of compared runs, made from their table (studies/compare.py)."""
 
 import re
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,22 +11,30 @@ from matplotlib.ticker import MaxNLocator
 
 from mer_jax.report.compare_tables import MEASURES, leaky_pair
 from mer_jax.report.formats import measure_title, p_value
-from mer_jax.report.plots import COLOURS, light_grid, saved
+from mer_jax.report.plots import COLOURS, INK, light_grid, saved
 
 # thin lines in yellow vanish on white
 SHADES = [colour for colour in COLOURS if colour != '#F0E442']
 MARKERS = 'os^Dv'  # with seven shades and three lines, the first 105 systems all look different
 LINES = ('-', '--', ':')
-INK = '#3c4650'
 LEGEND = 110  # letters of a legend line
 LABEL = 60  # letters of a line beside a row of dots
 
 
-def draw(folder, table: dict) -> list:
-    """Write measures.svg, and differences.svg where any run has one, into a folder; their paths."""
+def draw(folder: str | Path, table: dict) -> list[Path]:
+    """Write measures.svg, and differences.svg where any run has one, into a folder.
+
+    Args:
+        folder: for the pictures.
+        table: of the compared runs.
+
+    Returns:
+        Paths of the pictures.
+    """
     paths = [Path(folder) / f'{name}.svg' for name in ('measures', 'differences')]
     measures(paths[0], table)
-    if not any(run['against'] for group in table['groups'] for run in group['runs']):
+    runs = [run for group in table['groups'] for run in group['runs']]
+    if not any(run['against'] for run in runs):
         # one of an earlier comparison would stand beside this one
         paths.pop().unlink(missing_ok=True)
         return paths
@@ -35,18 +42,19 @@ def draw(folder, table: dict) -> list:
     return paths
 
 
-def measures(path, table: dict) -> None:
-    """UF1, UAR, accuracy and precision by data set, one line a system.
+def measures(path: str | Path, table: dict) -> None:
+    """Draw UF1, UAR, accuracy and precision by data set, a line per system.
 
     Whiskers: 95 % interval of the bootstrap over subjects.
     """
     groups = table['groups']
     systems = list(dict.fromkeys(run['system'] for group in groups for run in group['runs']))
-    looks = {system: _look(number) for number, system in enumerate(systems)}
-    handles = [_handle(system, looks[system], groups) for system in systems]
+    looks = {system: look_of(number) for number, system in enumerate(systems)}
+    handles = [legend_entry(system, looks[system], groups) for system in systems]
     columns = max(1, min(LEGEND // (8 + max(map(len, systems))), len(systems)))
     legend = 0.21 * -(-len(systems) // columns)
     width = 10 if len(systems) * len(groups) <= 48 else 14
+    titles = [_wrap(group['title'], 72 // len(groups)) for group in groups]
     with saved(path, (width, 6.4 + legend)) as figure:
         grid = figure.subplots(2, 2, sharex=True, sharey=True).ravel()
         for axes, key in zip(grid, MEASURES, strict=True):
@@ -54,11 +62,7 @@ def measures(path, table: dict) -> None:
                 shift = 0.7 * ((number + 0.5) / len(systems) - 0.5)
                 _line(axes, groups, key, system, shift, looks[system])
             axes.set(title=measure_title(key), xlim=(-0.5, len(groups) - 0.5))
-            axes.set_xticks(
-                range(len(groups)),
-                [_wrapped(group['title'], 72 // len(groups)) for group in groups],
-                fontsize=9,
-            )
+            axes.set_xticks(range(len(groups)), titles, fontsize=9)
             axes.tick_params(axis='x', length=0)
             light_grid(axes)
             for edge in np.arange(1, len(groups)) - 0.5:
@@ -66,47 +70,65 @@ def measures(path, table: dict) -> None:
         figure.legend(handles=handles, loc='outside lower center', ncols=columns, fontsize=9)
 
 
-def differences(path, table: dict) -> None:
-    """Difference of UF1 and of accuracy to the reference of each data set, with intervals and p
-    values, a row a run.
+def differences(path: str | Path, table: dict) -> None:
+    """Draw the differences of UF1 and accuracy to the reference of each data set.
+
+    With intervals and p values, a row per run.
     """
     groups = [group for group in table['groups'] if any(run['against'] for run in group['runs'])]
-    rows = [[run for run in group['runs'] if run['against']] for group in groups]
-    labels = [
-        [_wrapped(('† ' if leaky_pair(group, run) else '') + run['system'], LABEL) for run in row]
-        for group, row in zip(groups, rows, strict=True)
-    ]
-    longest = max(
-        len(line) for label_row in labels for label in label_row for line in label.split('\n')
-    )
-    heights = [
-        0.9 + sum(0.15 * (label.count('\n') + 1) + 0.13 for label in label_row)
-        for label_row in labels
-    ]
+    labels = [_difference_labels(group) for group in groups]
+    lines = [line for of_group in labels for label in of_group for line in label.split('\n')]
+    longest = max(map(len, lines))
+    heights = [_height(of_group) for of_group in labels]
     with saved(path, (9 + 0.07 * longest, sum(heights) + 0.2)) as figure:
         grid = figure.subplots(len(groups), 2, squeeze=False, sharex='col', height_ratios=heights)
-        for group, row, label_row, pair in zip(groups, rows, labels, grid, strict=True):
+        for group, of_group, pair in zip(groups, labels, grid, strict=True):
             for axes, key, colour in zip(pair, ('uf1', 'accuracy'), COLOURS, strict=False):
-                for place, run in enumerate(row):
-                    _dot(axes, place, run['against'][key], colour, hollow=leaky_pair(group, run))
-                axes.axvline(0, color=INK, linewidth=1)
-                axes.set(ylim=(len(row) - 0.4, -0.6))
-                axes.grid(axis='x', color='#dfe4ea', linewidth=0.8)
-                axes.set_axisbelow(True)
-                axes.xaxis.set_major_locator(MaxNLocator(5))
-                axes.set_yticks(range(len(row)), label_row if key == 'uf1' else [], fontsize=9)
+                _difference_panel(axes, group, key, colour)
+                axes.set_yticks(range(len(of_group)), of_group if key == 'uf1' else [], fontsize=9)
                 axes.tick_params(axis='both', length=0, labelbottom=True)
-            reference = next(
-                run['system'] for run in group['runs'] if run['title'] == group['reference']
-            )
+            reference = _reference(group)
             title = [
-                _wrapped(line, LABEL) for line in (group['title'], f'UF1 minus that of {reference}')
+                _wrap(group['title'], LABEL),
+                _wrap(f'UF1 minus that of {reference}', LABEL),
             ]
             pair[0].set_title('\n'.join(title), fontsize=10)
             pair[1].set_title('accuracy', fontsize=10)
 
 
-def _look(number):
+def _difference_labels(group):
+    """The name of each run that has a difference, wrapped; † where it leaks."""
+    labels = []
+    for run in group['runs']:
+        if run['against']:
+            mark = '† ' if leaky_pair(group, run) else ''
+            labels.append(_wrap(mark + run['system'], LABEL))
+    return labels
+
+
+def _height(labels):
+    """Inches of a panel with these labels."""
+    return 0.9 + sum(0.15 * (label.count('\n') + 1) + 0.13 for label in labels)
+
+
+def _difference_panel(axes, group, key, colour):
+    """The differences of one measure, a row per run."""
+    rows = [run for run in group['runs'] if run['against']]
+    for place, run in enumerate(rows):
+        _dot(axes, place, run['against'][key], colour, hollow=leaky_pair(group, run))
+    axes.axvline(0, color=INK, linewidth=1)
+    axes.set(ylim=(len(rows) - 0.4, -0.6))
+    axes.grid(axis='x', color='#dfe4ea', linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+
+
+def _reference(group):
+    """The system that the others of a group are compared with."""
+    return next(run['system'] for run in group['runs'] if run['title'] == group['reference'])
+
+
+def look_of(number: int) -> dict[str, str]:
     """Colour, mark and line of system number 0, 1, ..."""
     return {
         'color': SHADES[number % len(SHADES)],
@@ -115,80 +137,71 @@ def _look(number):
     }
 
 
-def _handle(system, look, groups):
-    """An entry of the legend; hollow and with † where a run of this system leaks."""
-    leaky = any(
-        run['leaks'] for group in groups for run in group['runs'] if run['system'] == system
-    )
+def legend_entry(system: str, look: dict[str, str], groups: Sequence[dict]) -> Line2D:
+    """An entry of the legend; hollow and with † where a run of this system leaks.
+
+    Args:
+        system: name.
+        look: as of look_of.
+        groups: of the table.
+    """
+    runs = [run for group in groups for run in group['runs']]
+    leaky = any(run['leaks'] for run in runs if run['system'] == system)
     face = 'white' if leaky else look['color']
-    return Line2D(
-        [], [], label=f'† {system}' if leaky else system, markersize=6, markerfacecolor=face, **look
-    )
+    label = f'† {system}' if leaky else system
+    return Line2D([], [], label=label, markersize=6, markerfacecolor=face, **look)
 
 
 def _line(axes, groups, key, system, shift, look):
     """One system across the data sets: a line, whiskers, and hollow marks where the run leaks."""
-    found = [
-        next((run for run in group['runs'] if run['system'] == system), None) for group in groups
-    ]
-    heights = np.array([run and run['metrics'][key] for run in found], float)
+    runs = [_run_of(group, system) for group in groups]
+    heights = np.array([run and run['metrics'][key] for run in runs], float)
     places = np.arange(len(groups)) + shift
-    axes.plot(
-        places, heights, color=look['color'], linestyle=look['linestyle'], linewidth=1.3, alpha=0.75
-    )
-    for place, height, run in zip(places, heights, found, strict=True):
+    line = {'color': look['color'], 'linestyle': look['linestyle']}
+    axes.plot(places, heights, linewidth=1.3, alpha=0.75, **line)
+    for place, height, run in zip(places, heights, runs, strict=True):
         if run:
             edges = run['intervals'][key] or [height, height]
             axes.plot([place, place], edges, color=look['color'], linewidth=1, alpha=0.6)
             face = 'white' if run['leaks'] else look['color']
-            axes.plot(
-                place,
-                height,
-                marker=look['marker'],
-                color=look['color'],
-                markerfacecolor=face,
-                markersize=5.5,
-                zorder=3,
-            )
+            mark = {'marker': look['marker'], 'color': look['color'], 'markerfacecolor': face}
+            axes.plot(place, height, markersize=5.5, zorder=3, **mark)
 
 
-def _dot(axes, place, found, colour, hollow):
+def _run_of(group, system):
+    """The run of a system in a group, None where it has none."""
+    return next((run for run in group['runs'] if run['system'] == system), None)
+
+
+def _dot(axes, place, difference, colour, hollow):
     """One difference with its interval, and its p value beside the panel."""
-    edges = found['interval'] or [found['difference']] * 2
+    middle = difference['difference']
+    edges = difference['interval'] or [middle, middle]
     axes.plot(edges, [place, place], color=colour, linewidth=1.6, solid_capstyle='butt')
-    axes.plot(
-        found['difference'],
-        place,
-        'o',
-        color=colour,
-        markerfacecolor='white' if hollow else colour,
-        markersize=6,
-    )
-    if found['p'] is not None:
-        held = f' (Holm {p_value(found["holm"])})' if 'holm' in found else ''
-        axes.annotate(
-            f'p {p_value(found["p"])}{held}',
-            (1.01, place),
-            xycoords=('axes fraction', 'data'),
-            fontsize=8,
-            color=INK,
-            va='center',
-        )
+    face = 'white' if hollow else colour
+    axes.plot(middle, place, 'o', color=colour, markerfacecolor=face, markersize=6)
+    if difference['p'] is not None:
+        text = f'p {p_value(difference["p"])}'
+        if 'holm' in difference:
+            text += f' (Holm {p_value(difference["holm"])})'
+        look = {'fontsize': 8, 'color': INK, 'va': 'center'}
+        axes.annotate(text, (1.01, place), xycoords=('axes fraction', 'data'), **look)
 
 
-def _wrapped(words, width):
-    """Text in lines of at most `width` letters, broken behind a sign where one is near, else
-    anywhere.
+def _wrap(text, width):
+    """Text in lines of at most `width` letters.
+
+    Broken behind a sign where one is near, else anywhere.
     """
-    breakable = re.sub('([/,_=+-])(?=[^ ])', '\\1\f', words)
+    breakable = re.sub('([/,_=+-])(?=[^ ])', '\\1\f', text)
     lines = textwrap.wrap(
         breakable, max(width, 12), replace_whitespace=False, break_on_hyphens=False
     )
     return '\n'.join(lines).replace('\f', '')
 
 
-def added(path, lines) -> None:
-    """The lines of a leak audit (leak_audit.lines), a row each.
+def added(path: str | Path, lines: Sequence[dict]) -> None:
+    """Draw the lines of a leak audit (leak_audit.lines), a row each.
 
     Shown are their UF1, and what they add to UF1, UAR and accuracy.
     """
@@ -198,20 +211,11 @@ def added(path, lines) -> None:
         for place, line in enumerate(lines):
             hollow = bool(line['why_not'] or line['leaks'])
             if line['why_not']:
-                grid[0].annotate(
-                    'n/a',
-                    (0.5, place),
-                    xycoords=('axes fraction', 'data'),
-                    color=INK,
-                    ha='center',
-                    va='center',
-                )
+                look = {'color': INK, 'ha': 'center', 'va': 'center'}
+                grid[0].annotate('n/a', (0.5, place), xycoords=('axes fraction', 'data'), **look)
                 continue
-            level = {
-                'difference': line['metrics']['uf1'],
-                'interval': line['intervals']['uf1'],
-                'p': None,
-            }
+            uf1, interval = line['metrics']['uf1'], line['intervals']['uf1']
+            level = {'difference': uf1, 'interval': interval, 'p': None}
             _dot(grid[0], place, level, COLOURS[0], hollow)
             for axes, key, colour in zip(grid[1:], titles, COLOURS[1:], strict=False):
                 if line['against']:

@@ -1,95 +1,128 @@
-"""Pictures of what a generator makes beside what it saw: each writes one PNG in one step.
+"""Pictures of what a generator draws beside what it saw: each writes one PNG in one step.
 
 The pictures show flows of real clips: who calls decides whose may be shown (overlays.py knows which
 licences forbid it).
 """
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import cv2
 import numpy as np
 
-from mer_jax.report.plots import saved
+from mer_jax.report.plots import INK, saved
 
-INK = '#3c4650'
 SHOWN = 8  # images of a class and side
-PAIRS = 8  # made images with their nearest training image
+PAIRS = 8  # synthetic images with their nearest training image
 SCALE = 99.5  # percentile of the real images' length that is drawn at full brightness
 
 
-def samples(path, real, made, classes, channels) -> None:
-    """For each class a row of real and a row of made images; real, made: (image [n, H, W, C], label
-    int[n]).
+def samples(
+    path: str | Path,
+    real: tuple[np.ndarray, np.ndarray],
+    synthetic: tuple[np.ndarray, np.ndarray],
+    classes: Sequence[str],
+    channels: Sequence[str],
+) -> None:
+    """Draw a row of real and a row of synthetic images for each class.
 
-    classes: names by label; channels: names of the last axis, such as ['strain', 'v', 'u'] (see
-    `coloured`).
+    Args:
+        path: of the picture.
+        real, synthetic: (image [n, H, W, C], label int[n]).
+        classes: names by label.
+        channels: names of the last axis, such as ['strain', 'v', 'u'] (see `coloured`).
     """
     full = brightest(real[0], channels)
-    rows = [
-        (f'{title}\n{side}', np.asarray(image)[np.asarray(label) == number][:SHOWN])
-        for number, title in enumerate(classes)
-        for side, (image, label) in (('real', real), ('made', made))
-    ]
+    rows = []
+    for number, title in enumerate(classes):
+        for side, (image, label) in (('real', real), ('made', synthetic)):
+            of_class = np.asarray(image)[np.asarray(label) == number]
+            rows.append((f'{title}\n{side}', of_class[:SHOWN]))
     with saved(path, (0.95 * SHOWN + 1.3, 0.95 * len(rows) + 0.5)) as figure:
         grid = figure.subplots(len(rows), SHOWN, squeeze=False)
-        for axes, (title, image) in zip(grid, rows, strict=True):
-            _row(axes, title, [coloured(one, channels, full) for one in image])
+        for axes, (title, images) in zip(grid, rows, strict=True):
+            _row(axes, title, [coloured(image, channels, full) for image in images])
         figure.suptitle(legend(channels), fontsize=9, color=INK)
 
 
-def nearest(path, made, neighbours, channels) -> None:
-    """The first made images [m, H, W, C] above their nearest training images, neighbours [m, H, W,
-    C], in the order given.
+def nearest(
+    path: str | Path, synthetic: np.ndarray, neighbours: np.ndarray, channels: Sequence[str]
+) -> None:
+    """Draw the first synthetic images above their nearest training images.
+
+    Args:
+        path: of the picture.
+        synthetic, neighbours: images [m, H, W, C], in the same order.
+        channels: names of the last axis.
     """
     full = brightest(neighbours, channels)
     with saved(path, (0.95 * PAIRS + 1.3, 2.5)) as figure:
         grid = figure.subplots(2, PAIRS, squeeze=False)
-        for axes, title, images in zip(
-            grid, ('made', 'nearest\nreal'), (made, neighbours), strict=True
-        ):
-            _row(axes, title, [coloured(one, channels, full) for one in images[:PAIRS]])
+        sides = (('made', synthetic), ('nearest\nreal', neighbours))
+        for axes, (title, images) in zip(grid, sides, strict=True):
+            _row(axes, title, [coloured(image, channels, full) for image in images[:PAIRS]])
         figure.suptitle(legend(channels), fontsize=9, color=INK)
 
 
-def coloured(image, channels, full) -> np.ndarray:
-    """uint8[H, W, 3] RGB of one image [H, W, C]: hue is the direction of the flow (u, v),
-    brightness its length over `full`.
+def coloured(image: np.ndarray, channels: Sequence[str], full: float) -> np.ndarray:
+    """An image in colours: hue is the direction of the flow, brightness its length.
 
-    Where u or v is not among the channels, the first channel in grey, 0 in the middle. Bytes: see
-    `motion`.
+    Where u or v is not among the channels, the first channel in grey, 0 in the middle. Bytes are
+    read as of `motion`.
+
+    Args:
+        image: [H, W, C].
+        channels: names of the last axis.
+        full: length that is drawn at full brightness.
+
+    Returns:
+        uint8[H, W, 3] RGB.
     """
     values = motion(image)
-    if not {'u', 'v'} <= set(channels):
+    if not _has_flow(channels):
         return _grey(values[..., 0] / full)
     u, v = (values[..., channels.index(name)] for name in 'uv')
     length, angle = cv2.cartToPolar(u, v, angleInDegrees=True)
     hsv = np.stack([angle % 360, np.ones_like(length), np.clip(length / full, 0, 1)], -1)
-    return np.rint(255 * cv2.cvtColor(hsv.astype(np.float32), cv2.COLOR_HSV2RGB)).astype(np.uint8)
+    rgb = cv2.cvtColor(hsv.astype(np.float32), cv2.COLOR_HSV2RGB)
+    return np.rint(255 * rgb).astype(np.uint8)
 
 
-def motion(image) -> np.ndarray:
-    """float32[..., H, W, C]: flow as it is; of bytes what each channel differs from its median,
-    which stands for no motion, as most of a face is still and a stretched channel has lost its
+def _has_flow(channels):
+    return {'u', 'v'} <= set(channels)
+
+
+def motion(image: np.ndarray) -> np.ndarray:
+    """Motion float32[..., H, W, C]: flow as it is, bytes less the median of their channel.
+
+    The median stands for no motion, as most of a face is still and a stretched channel has lost its
     zero.
     """
     values = np.asarray(image, np.float32)
-    return (
-        values - np.median(values, axis=(-3, -2), keepdims=True)
-        if np.asarray(image).dtype == np.uint8
-        else values
-    )
+    if np.asarray(image).dtype != np.uint8:
+        return values
+    return values - np.median(values, axis=(-3, -2), keepdims=True)
 
 
-def brightest(images, channels) -> float:
-    """The length of flow, or the value of the first channel, that is drawn at full brightness: a
-    percentile over images.
+def brightest(images: np.ndarray, channels: Sequence[str]) -> float:
+    """What is drawn at full brightness: a percentile over images.
+
+    Args:
+        images: [n, H, W, C].
+        channels: names of the last axis.
+
+    Returns:
+        A length of the flow, or a value of the first channel.
     """
     values = motion(images)
-    chosen = [channels.index(name) for name in 'uv'] if {'u', 'v'} <= set(channels) else [0]
-    return max(float(np.percentile(np.sqrt(np.square(values[..., chosen]).sum(-1)), SCALE)), 1e-6)
+    chosen = [channels.index(name) for name in 'uv'] if _has_flow(channels) else [0]
+    length = np.sqrt(np.square(values[..., chosen]).sum(-1))
+    return max(float(np.percentile(length, SCALE)), 1e-6)
 
 
-def legend(channels) -> str:
+def legend(channels: Sequence[str]) -> str:
     """What the colours mean."""
-    if not {'u', 'v'} <= set(channels):
+    if not _has_flow(channels):
         return f'channel {channels[0]}'
     return (
         'colour: direction of the flow (red right, green-yellow down, cyan left, violet up); '
@@ -99,26 +132,19 @@ def legend(channels) -> str:
 
 def _grey(share):
     """uint8[H, W, 3] of values around 0: black is -1 and white 1."""
-    return np.repeat(
-        np.rint(255 * (np.clip(share, -1, 1) + 1) / 2).astype(np.uint8)[..., None], 3, -1
-    )
+    gray = np.rint(255 * (np.clip(share, -1, 1) + 1) / 2).astype(np.uint8)
+    return np.repeat(gray[..., None], 3, -1)
 
 
-def _row(axes, title, pictures):
-    """Pictures side by side under no frame, `title` left of the first; places without a picture
-    stay empty.
+def _row(row, title, pictures):
+    """Pictures side by side without frames, `title` left of the first.
+
+    Places without a picture stay empty.
     """
-    for place, one in enumerate(axes):
-        one.set_axis_off()
+    for place, axes in enumerate(row):
+        axes.set_axis_off()
         if place < len(pictures):
-            one.imshow(pictures[place], interpolation='nearest')
-    axes[0].text(
-        -0.12,
-        0.5,
-        title,
-        transform=axes[0].transAxes,
-        ha='right',
-        va='center',
-        fontsize=9,
-        color=INK,
-    )
+            axes.imshow(pictures[place], interpolation='nearest')
+    first = row[0]
+    look = {'ha': 'right', 'va': 'center', 'fontsize': 9, 'color': INK}
+    first.text(-0.12, 0.5, title, transform=first.transAxes, **look)

@@ -306,7 +306,7 @@ def test_equal_features_are_said_and_not_drawn(tmp_path):
 def test_neighbouring_colours_share_action_units():
     """Colours that jump between alike sets hide that their clips stand together."""
     sets = [('1',), ('4', '7'), ('1', '2'), ('4',), ('2',)]
-    assert plots._chain(sets) == [('1',), ('1', '2'), ('2',), ('4', '7'), ('4',)]
+    assert plots.chain_similar(sets) == [('1',), ('1', '2'), ('2',), ('4', '7'), ('4',)]
 
 
 @pytest.mark.parametrize('name', ['au_cam', 'grad_cam', 'features'])

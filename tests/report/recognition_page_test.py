@@ -335,7 +335,7 @@ def test_groups_of_runs_are_joined_into_one_curve():
     one = {'epoch': 1, 'group': 0, 'runs': 3, 'loss': 1.0, 'loss_min': 0.5, 'loss_max': 2.0}
     two = {'epoch': 1, 'group': 1, 'runs': 1, 'loss': 3.0, 'loss_min': 0.9, 'loss_max': 4.0}
     later = {**one, 'epoch': 2, 'loss': None}
-    epoch, middle, low, high = plots._joined([one, later, two, {**two, 'epoch': 2}], 'loss')
+    epoch, middle, low, high = plots.join_groups([one, later, two, {**two, 'epoch': 2}], 'loss')
     np.testing.assert_array_equal(epoch, [1, 2])
     np.testing.assert_array_equal(middle, [(3 * 1.0 + 3.0) / 4, np.nan])
     np.testing.assert_array_equal([low[0], high[0]], [0.5, 4.0])

@@ -287,7 +287,7 @@ def test_a_leaky_run_is_marked_everywhere(written, tmp_path):
     rows = {row['run']: row for row in csv_rows(folder / 'compare.csv')}
     assert (rows['casme2_two']['honest'], rows['casme2_two']['leaks']) == ('no', LEAK)
     assert (rows['smic_two']['honest'], rows['smic_two']['reference_honest']) == ('yes', 'no')
-    handle = plots_compare._handle('two', plots_compare._look(0), found['groups'])
+    handle = plots_compare.legend_entry('two', plots_compare.look_of(0), found['groups'])
     assert handle.get_label() == '† two'
 
 
@@ -455,7 +455,7 @@ def test_two_runs_of_one_data_set_are_never_one_system(tmp_path):
 
 def test_many_systems_look_different():
     """Two systems of one colour, mark and line cannot be told apart in the legend."""
-    looks = [tuple(plots_compare._look(number).values()) for number in range(105)]
+    looks = [tuple(plots_compare.look_of(number).values()) for number in range(105)]
     assert len(set(looks)) == 105
 
 
