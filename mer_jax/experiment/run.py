@@ -108,7 +108,9 @@ def train_groups(settings, loaded, folds, titles, layout, folder, seconds, learn
 
     def begin(folds_of_group, states):
         of_runs = protocols.titles_of_runs(folds_of_group, titles)
-        return torch_weights.initialise(settings.model.name, settings.model.init_from, of_runs, states)
+        return torch_weights.initialise(
+            settings.model.name, settings.model.init_from, of_runs, states
+        )
 
     extras = engine.Extras(begin, epoch_outputs, seconds)
     how = build.training(settings, loaded)

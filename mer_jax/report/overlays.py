@@ -1,5 +1,4 @@
-"""Pictures of what a network looks at: maps laid over faces that may be shown, or over a schematic
-face.
+"""Pictures of what a network looks at: maps laid over faces that may be shown, or schematic ones.
 
 What is written here may end on a page for everybody: licensed faces are drawn on request only, two
 subjects never.
@@ -7,6 +6,7 @@ subjects never.
 
 import re
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +20,7 @@ from mer_jax.report.scenarios import choose, scenarios, unit_sets, unit_title
 from mer_jax.runfiles import files as workdir
 from mer_jax.runfiles import writing
 from mer_jax.runfiles.explanations import Captions, PictureRow, PictureTable
+from mer_jax.types import Explained, Names
 
 FOLDER = workdir.EXPLAIN
 MAPS = 'maps.npz'
@@ -53,153 +54,172 @@ class Group(NamedTuple):
     """Pictures in rows and columns under a title."""
 
     title: str
-    columns: list  # a title each, that of the labels first where there are any
-    labels: list  # words left of each row, or none at all
-    rows: list  # of lists of uint8[H, W] or uint8[H, W, 3]; None says 'not shown'
+    columns: list[str]  # titles, that of the labels first where there are any
+    labels: list[str]  # left of each row, or none at all
+    # of uint8[H, W] or uint8[H, W, 3]; None is drawn as 'not shown'
+    rows: list[list[np.ndarray | None]]
 
 
 class Shown(NamedTuple):
     """A clip as it is drawn."""
 
-    line: list  # cells of index.csv, up to action_units
-    panels: list  # pictures in the order of PANELS; None is not shown
+    cells: list[str]  # of index.csv, up to action_units
+    panels: list[np.ndarray | None]  # in the order of PANELS; None is not shown
     background: Background
 
 
-def overlay(background, cam) -> np.ndarray:
-    """uint8[H, W, 3] RGB: a map float[h, w] of 0..1 in the jet colours, half and half with a
-    picture uint8[H, W].
+def overlay(background: np.ndarray, cam: np.ndarray) -> np.ndarray:
+    """A map in the jet colours, half and half with a picture.
+
+    Args:
+        background: uint8[H, W].
+        cam: float[h, w] of 0..1.
+
+    Returns:
+        uint8[H, W, 3] RGB.
     """
-    cam = cv2.resize(
-        np.asarray(cam, np.float32), background.shape[::-1], interpolation=cv2.INTER_LINEAR
-    )
-    jet = cv2.applyColorMap(np.round(np.clip(cam, 0, 1) * 255).astype(np.uint8), cv2.COLORMAP_JET)[
-        ..., ::-1
-    ]
+    cam = np.asarray(cam, np.float32)
+    cam = cv2.resize(cam, background.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    levels = np.round(np.clip(cam, 0, 1) * 255).astype(np.uint8)
+    jet = cv2.applyColorMap(levels, cv2.COLORMAP_JET)[..., ::-1]
     return np.round(jet / 2 + background[..., None] / 2).astype(np.uint8)
 
 
-def background(gray, dataset, subject, *, faces) -> Background:
-    """What may stand behind the maps of a clip with face uint8[H, W].
+def background(gray: np.ndarray, dataset: str, subject: str, *, faces: bool) -> Background:
+    """What may stand behind the maps of a clip.
 
     Synthetic faces are shown as they are. Those of a release are replaced by the schematic face
-    unless `faces` asks for them; subjects 12 and 22 of CASME II are not shown whatever is asked.
+    unless `faces` is set; subjects 12 and 22 of CASME II are never shown.
+
+    Args:
+        gray: face uint8[H, W].
+        dataset, subject: names.
+        faces: show licensed faces.
     """
     gray = np.asarray(gray, np.uint8)
     if forbidden(dataset, subject):
-        return Background(
-            schematic(len(gray)), 'schematic face (this subject may not be shown)', '', True
-        )
+        kind = 'schematic face (this subject may not be shown)'
+        return Background(schematic(len(gray)), kind, '', True)
     if dataset == 'synthetic':
         return Background(gray, 'own face (synthetic)', '', False)
     if not faces:
         return Background(schematic(len(gray)), 'schematic face', '', False)
-    notice = (
-        'CASME II © Xiaolan Fu; research only'
-        if _is_casme2(dataset)
-        else f'{dataset}: its licence decides on publishing'
-    )
+    notice = f'{dataset}: its licence decides on publishing'
+    if _is_casme2(dataset):
+        notice = 'CASME II © Xiaolan Fu; research only'
     return Background(gray, 'own face', notice, False)
 
 
-def forbidden(dataset, subject) -> bool:
+def forbidden(dataset: str, subject: str) -> bool:
     """Whether the release form of a data set forbids every picture of a subject."""
-    return _is_casme2(dataset) and bool(
-        NEVER & {int(digits) for digits in re.findall(r'\d+', subject)}
-    )
+    numbers = {int(digits) for digits in re.findall(r'\d+', subject)}
+    return _is_casme2(dataset) and bool(NEVER & numbers)
 
 
 def _is_casme2(dataset):
     return re.sub(r'[^a-z0-9]', '', dataset.lower()).startswith(('casme2', 'casmeii'))
 
 
-def pictures(path, groups, *, side, foot='') -> None:
-    """Groups of pictures beside each other, each picture `side` inches wide, over a line of small
-    print.
+def figure_grid(path: str | Path, groups: Sequence[Group], *, side: float, foot: str = '') -> None:
+    """Draw groups of pictures beside each other.
+
+    Args:
+        path: of the picture.
+        groups: from left to right.
+        side: of a picture, inches.
+        foot: line of small print below.
     """
-    words = [_words_width(group.labels) for group in groups]
-    widths = [wide + side * len(group.rows[0]) for wide, group in zip(words, groups, strict=True)]
-    lines = (
-        max(group.title.count('\n') for group in groups)
-        + max(t.count('\n') for group in groups for t in group.columns)
-        + 2
-    )
-    height = (
-        max(len(group.rows) for group in groups) * (side + 0.06)
-        + 0.17 * lines
-        + 0.1
-        + 0.25 * bool(foot)
-    )
+    label_widths = [_label_width(group.labels) for group in groups]
+    widths = [
+        label_width + side * len(group.rows[0])
+        for label_width, group in zip(label_widths, groups, strict=True)
+    ]
+    titles = [title for group in groups for title in group.columns]
+    breaks = max(group.title.count('\n') for group in groups)
+    breaks += max(title.count('\n') for title in titles)
+    rows = max(len(group.rows) for group in groups)
+    height = rows * (side + 0.06) + 0.17 * (breaks + 2) + 0.1
+    if foot:
+        height += 0.25
     with plots.saved(path, (sum(widths) + 0.2 * len(groups), height)) as figure:
-        parts = figure.subfigures(1, len(groups), squeeze=False, width_ratios=widths, wspace=0.03)[
+        panels = figure.subfigures(1, len(groups), squeeze=False, width_ratios=widths, wspace=0.03)[
             0
         ]
-        for part, group, wide in zip(parts, groups, words, strict=True):
-            _group(part, group, [wide / side] * bool(group.labels) + [1] * len(group.rows[0]))
+        for panel, group, label_width in zip(panels, groups, label_widths, strict=True):
+            ratios = [1] * len(group.rows[0])
+            if group.labels:
+                ratios = [label_width / side, *ratios]
+            _group(panel, group, ratios)
         if foot:
             figure.supxlabel(foot, fontsize=7, color='#5b6875', parse_math=False)
 
 
-def _group(part, group, ratios):
-    """Draw a group into its part of a figure."""
+def _group(panel, group, ratios):
+    """Draw a group into its panel of a figure."""
+    look = {'color': plots.DARK_INK, 'parse_math': False}
     if group.title:
-        part.suptitle(group.title, fontsize=9.5, color='#1d2733', parse_math=False)
-    grid = part.subplots(len(group.rows), len(ratios), squeeze=False, width_ratios=ratios)
-    for line, row, label in zip(
-        grid, group.rows, group.labels or [''] * len(group.rows), strict=True
-    ):
-        if label:
-            line[0].axis('off')
-            line[0].text(
-                0, 0.5, label, va='center', fontsize=7.5, color='#1d2733', parse_math=False
-            )
-        for axes, image in zip(line[-len(row) :], row, strict=True):
+        panel.suptitle(group.title, fontsize=9.5, **look)
+    grid = panel.subplots(len(group.rows), len(ratios), squeeze=False, width_ratios=ratios)
+    for axes_row, label in zip(grid, group.labels, strict=False):
+        axes_row[0].axis('off')
+        axes_row[0].text(0, 0.5, label, va='center', fontsize=7.5, **look)
+    for axes_row, row in zip(grid, group.rows, strict=True):
+        for axes, image in zip(axes_row[-len(row) :], row, strict=True):
             _picture(axes, image)
     for axes, title in zip(grid[0], group.columns, strict=True):
         axes.set_title(title, fontsize=7.5, parse_math=False)
 
 
-def _words_width(labels):
+def _label_width(labels):
     """Inches that the longest line of some labels takes."""
-    return max(
-        (0.064 * len(line) + 0.15 for label in labels for line in label.splitlines()), default=0
-    )
+    lines = [line for label in labels for line in label.splitlines()]
+    return max((0.064 * len(line) + 0.15 for line in lines), default=0)
 
 
-def write(folder, explained, names, *, faces, count) -> list:
-    """Draw what the network looks at into <folder>/explain/ and return the paths written.
+def write(
+    folder: str | Path, explained: Explained, names: Names, *, faces: bool, count: int
+) -> list[Path]:
+    """Draw what the network looks at into <folder>/explain/.
 
-    One picture a clip for up to `count` clips, index.csv with a line for each, montage.png,
-    scenarios.png and au_features.png, captions.json, which says in words what the three show or why
-    one is missing, and maps.npz with the maps (float16[R, H, W] in 0..1) and features of every
-    clip, no faces. Files that an earlier call listed are removed first. explained: Explained,
-    names: Names. Raises UserError on a count below 1, on no rows and on maps or features that are
-    not finite.
+    A picture for each of up to `count` clips, index.csv with a line for each, montage.png,
+    scenarios.png and au_features.png, captions.json, which describes these three or says why one is
+    missing, and maps.npz with the maps (float16[R, H, W] in 0..1) and features of every clip, no
+    faces. Files that an earlier call listed are removed first.
+
+    Args:
+        folder: of the run.
+        explained: what to draw.
+        names: of its clips, subjects, data sets and classes.
+        faces: show licensed faces.
+        count: clips with a picture each.
+
+    Returns:
+        The paths written.
+
+    Raises:
+        UserError: a count below 1, no rows, or maps or features that are not finite.
     """
     _check(explained, count)
     folder = Path(folder) / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     _clear(folder)
     rows = choose(explained, count)
-    shown = {row: _shown(explained, names, row, faces) for row in rows}
-    files = [_file_name(place, shown[row].line[0]) for place, row in enumerate(rows, 1)]
+    shown = [_shown(explained, names, row, faces) for row in rows]
+    files = [_file_name(place, clip.cells[0]) for place, clip in enumerate(shown, 1)]
     lines = [
-        PictureRow(*shown[row].line, file, shown[row].background.kind)
-        for row, file in zip(rows, files, strict=True)
+        PictureRow(*clip.cells, file, clip.background.kind)
+        for clip, file in zip(shown, files, strict=True)
     ]
     # before the pictures: what it does not list, nothing removes
     PictureTable(tuple(lines)).write(folder)
-    for row, file in zip(rows, files, strict=True):
-        group = Group(_heading(shown[row]), PANELS, [], [shown[row].panels])
-        pictures(folder / file, [group], side=2.0, foot=shown[row].background.notice)
+    for clip, file in zip(shown, files, strict=True):
+        group = Group(_heading(clip), PANELS, [], [clip.panels])
+        figure_grid(folder / file, [group], side=2.0, foot=clip.background.notice)
+    sets = unit_sets(explained.action_units, names.action_units)
     captions = {
-        MONTAGE: _montage(folder, [shown[row] for row in rows[:IN_MONTAGE]], len(explained.clip)),
+        MONTAGE: _montage(folder, shown[:IN_MONTAGE], len(explained.clip)),
         SCENARIOS: _scenarios(folder, explained, names, faces),
-        FEATURES: plots.au_features(
-            folder / FEATURES,
-            explained.features,
-            unit_sets(explained.action_units, names.action_units),
-        ),
+        FEATURES: plots.au_features(folder / FEATURES, explained.features, sets),
     }
     Captions(captions).write(folder)
     _write_maps(folder / MAPS, explained, names)
@@ -229,8 +249,9 @@ def _check(explained, count):
 
 
 def _clear(folder):
-    """Remove what an earlier call wrote: pictures of faces must not outlive a call that asks for
-    none.
+    """Remove what an earlier call wrote.
+
+    Pictures of faces must not outlive a call that asks for none.
     """
     rows = PictureTable.read(folder).rows if (folder / PictureTable.FILE).exists() else ()
     drawn = [Path(row.file).name for row in rows]
@@ -245,18 +266,19 @@ def _file_name(place, clip):
 
 def _shown(explained, names, row, faces):
     """Words and panels of a row."""
-    gray, on_a = _enlarged(explained.gray[row]), _enlarged(explained.on_a[row])
-    dataset, subject = (
-        names.datasets[explained.dataset[row]],
-        names.subjects[explained.subject[row]],
-    )
-    behind = background(gray, dataset, subject, faces=faces)
-    motion = cv2.applyColorMap(on_a, cv2.COLORMAP_MAGMA)[..., ::-1]
+    clip = names.clips[explained.clip[row]]
+    dataset = names.datasets[explained.dataset[row]]
+    subject = names.subjects[explained.subject[row]]
+    truth = names.classes[explained.label[row]]
+    predicted = names.classes[explained.predicted[row]]
+    (units,) = unit_sets(explained.action_units[row : row + 1], names.action_units)
+    cells = [clip, subject, dataset, truth, predicted, unit_title(units)]
+    behind = background(_enlarged(explained.gray[row]), dataset, subject, faces=faces)
+    motion = None
+    if not behind.hidden:
+        motion = cv2.applyColorMap(_enlarged(explained.on_a[row]), cv2.COLORMAP_MAGMA)[..., ::-1]
     maps = [overlay(behind.image, cam[row]) for cam in (explained.au_cam, explained.grad_cam)]
-    units = unit_sets(explained.action_units[row : row + 1], names.action_units)[0]
-    words = names.clips[explained.clip[row]], subject, dataset, names.classes[explained.label[row]]
-    line = [*words, names.classes[explained.predicted[row]], unit_title(units)]
-    return Shown(line, [behind.image, None if behind.hidden else motion, *maps], behind)
+    return Shown(cells, [behind.image, motion, *maps], behind)
 
 
 def _enlarged(image):
@@ -265,14 +287,20 @@ def _enlarged(image):
     return cv2.resize(np.asarray(image, np.uint8), (size, size), interpolation=cv2.INTER_CUBIC)
 
 
-def _answer(shown):
+def _outcome(shown):
     """'happiness → surprise (wrong)'."""
-    truth, predicted = shown.line[3:5]
-    return f'{truth} → {predicted}' + ('' if truth == predicted else ' (wrong)')
+    truth, predicted = shown.cells[3:5]
+    wrong = '' if truth == predicted else ' (wrong)'
+    return f'{truth} → {predicted}{wrong}'
+
+
+def _label(shown, width):
+    """Clip, action units and outcome in lines of at most `width` letters."""
+    return _wrapped(width, shown.cells[0], shown.cells[5], _outcome(shown))
 
 
 def _heading(shown):
-    clip, subject, dataset, truth, predicted, units = shown.line
+    clip, subject, dataset, truth, predicted, units = shown.cells
     where = f'{dataset}, subject {subject}; {shown.background.kind}'
     return _wrapped(100, f'{clip}: {units}; truth {truth}, predicted {predicted}', where)
 
@@ -284,16 +312,15 @@ def _wrapped(width, *lines):
 
 def _notices(rows):
     """Each notice that one of the rows needs, once."""
-    return '; '.join(
-        dict.fromkeys(shown.background.notice for shown in rows if shown.background.notice)
-    )
+    notices = [shown.background.notice for shown in rows]
+    return '; '.join(dict.fromkeys(filter(None, notices)))
 
 
 def _montage(folder, rows, count):
     """Draw some clips under each other; their caption."""
-    labels = [_wrapped(34, shown.line[0], shown.line[5], _answer(shown)) for shown in rows]
+    labels = [_label(shown, 34) for shown in rows]
     group = Group('', ['truth → predicted', *PANELS], labels, [shown.panels for shown in rows])
-    pictures(folder / MONTAGE, [group], side=0.95, foot=_notices(rows))
+    figure_grid(folder / MONTAGE, [group], side=0.95, foot=_notices(rows))
     kinds = ', '.join(dict.fromkeys(shown.background.kind for shown in rows))
     return (
         f'{len(rows)} of {count} held-out clips, spread over classes and subjects without a look '
@@ -311,30 +338,24 @@ def _montage(folder, rows, count):
 def _scenarios(folder, explained, names, faces):
     """Draw the pairs of the scenarios; their caption, which says which are missing."""
     pairs = scenarios(explained)
-    found = {
-        name: [_shown(explained, names, row, faces) for row in pair]
-        for name, pair in pairs.items()
-        if pair
-    }
-    groups = []
-    for name, two in found.items():
-        titles = [_wrapped(22, shown.line[0], shown.line[5], _answer(shown)) for shown in two]
-        maps = [[shown.panels[panel] for shown in two] for panel in (2, 3)]
-        groups.append(
-            Group(TITLES[name], titles, [], maps)
-            if groups
-            else Group(TITLES[name], ['', *titles], PANELS[2:], maps)
-        )
+    groups, drawn = [], []
+    for name, pair in pairs.items():
+        if not pair:
+            continue
+        shown = [_shown(explained, names, row, faces) for row in pair]
+        titles = [_label(clip, 22) for clip in shown]
+        maps = [[clip.panels[panel] for clip in shown] for panel in (2, 3)]
+        if groups:
+            groups.append(Group(TITLES[name], titles, [], maps))
+        else:
+            groups.append(Group(TITLES[name], ['', *titles], PANELS[2:], maps))
+        drawn += shown
+    caption = 'Scenarios: none.'
     if groups:
-        foot = _notices([shown for two in found.values() for shown in two])
-        pictures(folder / SCENARIOS, groups, side=1.45, foot=foot)
+        figure_grid(folder / SCENARIOS, groups, side=1.45, foot=_notices(drawn))
+        caption = 'AU-CAM above Grad-CAM for pairs of clips; right answers are preferred here.'
     missing = '; '.join(LACKS[name] for name, pair in pairs.items() if not pair)
-    words = (
-        'AU-CAM above Grad-CAM for pairs of clips; right answers are preferred here.'
-        if groups
-        else 'Scenarios: none.'
-    )
-    return f'{words} Not among these clips: {missing}.' if missing else words
+    return f'{caption} Not among these clips: {missing}.' if missing else caption
 
 
 def _picture(axes, image):

@@ -1,89 +1,127 @@
-"""Which clips to show of those a network explains: a balanced few, and pairs for the three
-scenarios of a comparison.
+"""Which explained clips to show: a balanced few, and pairs for three scenarios of a comparison.
 
 Scenarios as in Figure 6 of Ruan et al., ACM MM 2022. Nothing here is drawn at random: equal arrays
 give equal choices.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
+
+from mer_jax.types import Explained
 
 SCENARIOS = ('subjects', 'clips', 'emotions')
 
 
-def unit_sets(action_units, titles) -> list:
-    """The action units of each row of float32[R, A] as a tuple of titles by number; None where one
-    is unknown (NaN).
+def unit_sets(action_units: np.ndarray, titles: Sequence[str]) -> list[tuple[str, ...] | None]:
+    """The action units of each row, ordered by number.
+
+    Args:
+        action_units: float32[R, A], 1 present, 0 absent, NaN unknown.
+        titles: of the columns, such as 'AU12'.
+
+    Returns:
+        For each row its titles; None where any is unknown.
     """
-    order = sorted(
-        range(len(titles)),
-        key=lambda i: (int(''.join(filter(str.isdigit, titles[i])) or 0), titles[i]),
-    )
-    return [
-        None if np.isnan(row).any() else tuple(titles[i] for i in order if row[i] == 1)
-        for row in action_units
-    ]
+    order = sorted(range(len(titles)), key=lambda i: (_unit_number(titles[i]), titles[i]))
+    sets = []
+    for row in action_units:
+        if np.isnan(row).any():
+            sets.append(None)
+        else:
+            sets.append(tuple(titles[i] for i in order if row[i] == 1))
+    return sets
 
 
-def unit_title(units) -> str:
-    """'AU 4+7' of a tuple of str; None is unknown."""
+def _unit_number(title):
+    """'AU12' -> 12; 0 without digits."""
+    return int(''.join(filter(str.isdigit, title)) or 0)
+
+
+def unit_title(units: tuple[str, ...] | None) -> str:
+    """'AU 4+7' of a set of action units; None is unknown."""
     if units is None:
         return 'AU unknown'
     return f'AU {"+".join(units)}' if units else 'no AU'
 
 
-def scenarios(explained) -> dict:
-    """A pair of row numbers (i, j) for each scenario, None for one that the rows cannot show.
+def scenarios(explained: Explained) -> dict[str, tuple[int, int] | None]:
+    """A pair of rows for each scenario.
 
-    'subjects': the same emotion and action unit in two subjects; 'clips': in two clips of one
+    'subjects': the same emotion and action unit in two subjects; 'clips': in two clips of the same
     subject; 'emotions': the same action unit in two emotions, of two subjects where there are such.
-    Wanted in this order: both answers right, equal sets of action units, rows that no other
+    Preferred in this order: both predictions right, equal sets of action units, rows that no other
     scenario shows, few action units, low row numbers.
-    explained: Explained, of which label, predicted, subject and action_units are read.
+
+    Args:
+        explained: of which label, predicted, subject and action_units are read.
+
+    Returns:
+        {scenario: (i, j)}; None for one that the rows cannot show.
     """
-    first, second = np.triu_indices(len(explained.label), 1)
+    label, subject = np.asarray(explained.label), np.asarray(explained.subject)
+    first, second = np.triu_indices(len(label), 1)
     units = np.nan_to_num(np.asarray(explained.action_units, np.float32))
-    shared, either = (units @ units.T)[first, second], (units.sum(1)[first] + units.sum(1)[second])
-    subject, emotion = (
-        np.equal(of[first], of[second])
-        for of in map(np.asarray, (explained.subject, explained.label))
-    )
-    kinds = {'subjects': ~subject & emotion, 'clips': subject & emotion, 'emotions': ~emotion}
-    right = np.equal(explained.label, explained.predicted).astype(int)
+    shared = (units @ units.T)[first, second]
+    either = units.sum(1)[first] + units.sum(1)[second]
+    same_subject = subject[first] == subject[second]
+    same_emotion = label[first] == label[second]
+    candidates = {
+        'subjects': ~same_subject & same_emotion,
+        'clips': same_subject & same_emotion,
+        'emotions': ~same_emotion,
+    }
+    right = np.equal(label, explained.predicted).astype(int)
     overlap = shared / np.maximum(either - shared, 1)
-    found, shown = {}, []
+    pairs, shown = {}, []
     for name in SCENARIOS:
-        pairs = np.flatnonzero(kinds[name] & (shared > 0))
-        i, j = first[pairs], second[pairs]
+        places = np.flatnonzero(candidates[name] & (shared > 0))
+        i, j = first[places], second[places]
         again = np.isin(i, shown).astype(int) + np.isin(j, shown)
-        keys = (
+        keys = (  # the last counts most
             j,
             i,
-            either[pairs],
+            either[places],
             again,
-            subject[pairs] & (name == 'emotions'),
-            -overlap[pairs],
+            same_subject[places] & (name == 'emotions'),
+            -overlap[places],
             -right[i] - right[j],
         )
         best = np.lexsort(keys)[:1]
-        found[name] = (int(i[best[0]]), int(j[best[0]])) if len(best) else None
-        shown += found[name] or ()
-    return found
+        pairs[name] = None
+        if len(best):
+            pairs[name] = int(i[best[0]]), int(j[best[0]])
+            shown += pairs[name]
+    return pairs
 
 
-def choose(explained, count) -> np.ndarray:
-    """int[min(count, R)]: rows to show, classes in turn and in each the subject shown least so far,
-    first rows first.
+def choose(explained: Explained, count: int) -> np.ndarray:
+    """Rows to show: classes in turn, and in each the subject shown least so far.
 
-    Right and wrong answers are not told apart: a choice by them would flatter the network.
-    explained: Explained, of which label and subject are read.
+    First rows first. Right and wrong predictions are not told apart: a choice by them would flatter
+    the network.
+
+    Args:
+        explained: of which label and subject are read.
+        count: rows to choose.
+
+    Returns:
+        int[min(count, R)].
     """
     label, subject = np.asarray(explained.label), np.asarray(explained.subject)
     left = {kind: list(np.flatnonzero(label == kind)) for kind in np.unique(label)}
-    shown, rows = dict.fromkeys(subject.tolist(), 0), []
-    while len(rows) < min(count, len(label)):
-        for kind in [kind for kind in left if left[kind]]:
-            row = min(left[kind], key=lambda row: (shown[int(subject[row])], row))
-            left[kind].remove(row)
+    shown = dict.fromkeys(subject.tolist(), 0)
+    chosen = []
+
+    def rank(row):
+        return shown[int(subject[row])], row
+
+    while len(chosen) < min(count, len(label)):
+        for rows in left.values():
+            if not rows:
+                continue
+            row = min(rows, key=rank)
+            rows.remove(row)
             shown[int(subject[row])] += 1
-            rows.append(row)
-    return np.array(rows[:count], int)
+            chosen.append(row)
+    return np.array(chosen[:count], int)

@@ -38,7 +38,7 @@ def load(
     """Build data sets on first use, and read them in order of data set, clip and frame.
 
     A row is a frame from onset (no flow) to offset: image float16[N, size, size, 2] in pixels of
-    the stored flow; target its continuous label (see decoders.continuous), NaN in a clip without
+    the stored flow; target its continuous label (see decoders.continuous_labels), NaN in a clip without
     annotated apex. Every emotion counts; clips without onset or offset are dropped and listed.
 
     Args:
@@ -170,7 +170,7 @@ def _target(record, frames, apex, settings):
     """What spotting regresses at each frame; NaN where the apex is unknown."""
     if apex < 0:
         return np.full(len(frames), np.nan, np.float32)
-    return decoders.continuous(
+    return decoders.continuous_labels(
         frames,
         record['onset'],
         apex,

@@ -74,8 +74,8 @@ def decode(
         curves_of_groups, onset, offset, places, strict=True
     ):
         frame['max'].append(numbers[decoders.largest(values)])
-        frame['sw_max'].append(numbers[decoders.window(values, width=settings.window)])
-        apex = decoders.template(
+        frame['sw_max'].append(numbers[decoders.window_peak(values, width=settings.window)])
+        apex = decoders.fit_curve(
             numbers,
             values,
             onset=first,

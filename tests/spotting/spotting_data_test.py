@@ -125,7 +125,7 @@ def test_labels_stand_at_their_frames_and_are_unknown_without_an_apex(monkeypatc
         if timing.apex[number] < 0:
             assert np.isnan(samples.extras['target'][own]).all()
             continue
-        expected = decoders.continuous(
+        expected = decoders.continuous_labels(
             samples.extras['frame'][own],
             *(int(column[number]) for column in timing[:3]),
             label='log',

@@ -53,7 +53,7 @@ def samples_of():
         [
             np.full(off - on + 1, np.nan)
             if apex < 0
-            else decoders.continuous(np.arange(on, off + 1), on, apex, off, **LABEL)
+            else decoders.continuous_labels(np.arange(on, off + 1), on, apex, off, **LABEL)
             for _, _, on, apex, off, _ in CLIPS
         ]
     ).astype(np.float32)
@@ -86,7 +86,7 @@ def run(off, *, seeds=1, name='loso', trainable=TRAINABLE, **changed):
     output = np.zeros((len(rows), 1))
     for row, (sample, seed) in enumerate(zip(rows, folds.seed[run_of_row], strict=True)):
         clip = SAMPLES.clip[sample]
-        output[row] = 0.1 + 0.5 * decoders.continuous(
+        output[row] = 0.1 + 0.5 * decoders.continuous_labels(
             SAMPLES.extras['frame'][[sample]],
             TIMING.onset[clip],
             told[seed, clip],

@@ -25,7 +25,7 @@ SHAPES += [HARD, {'label': 'impulse', 'steepness': 3.0, 'sigma': 2.0}]
 
 
 def label(frame, onset, apex, offset, **changed):
-    return decoders.continuous(
+    return decoders.continuous_labels(
         np.atleast_1d(frame), onset, apex, offset, **{**SHAPES[0], **changed}
     )
 
@@ -88,15 +88,15 @@ def test_max_and_window_by_hand():
     """The paper's two decisions; of equal frames, and of equal windows, the first."""
     value = [0.1, 0.9, 0.2, 0.6, 0.7, 0.65, 0.1, 0.3]
     assert decoders.largest(value) == 1 and decoders.largest([2, 5, 5]) == 1
-    assert decoders.window(value, width=3) == 4
+    assert decoders.window_peak(value, width=3) == 4
     value[3] = 0.72
-    assert decoders.window(value, width=3) == 4
-    assert decoders.window([0.3, 0.2, 0.1] * 4, width=3) == 1, (
+    assert decoders.window_peak(value, width=3) == 4
+    assert decoders.window_peak([0.3, 0.2, 0.1] * 4, width=3) == 1, (
         'equal sums that differ in their last bits'
     )
-    assert decoders.window([0, 1, 1, 0, 1, 1], width=2) == 2
-    assert decoders.window([1, 2, 3, 4], width=4) == 2
-    assert [decoders.window([1, 4, 3], width=width) for width in (1, 4, 9)] == [
+    assert decoders.window_peak([0, 1, 1, 0, 1, 1], width=2) == 2
+    assert decoders.window_peak([1, 2, 3, 4], width=4) == 2
+    assert [decoders.window_peak([1, 4, 3], width=width) for width in (1, 4, 9)] == [
         1,
         1,
         1,
@@ -113,7 +113,7 @@ def test_window_equals_a_loop_over_windows(width):
             sum(value[first : first + width].tolist()) for first in range(len(value) - width + 1)
         ]
         first = sums.index(max(sums))
-        assert decoders.window(value, width=width) == first + width // 2
+        assert decoders.window_peak(value, width=width) == first + width // 2
 
 
 def answered(number, value, **changed):
@@ -125,7 +125,7 @@ def answered(number, value, **changed):
         **SHAPES[0],
         **changed,
     }
-    return decoders.template(number, value, **settings)
+    return decoders.fit_curve(number, value, **settings)
 
 
 def written_out(number, value, *, onset, offset, width, prior, rising=True, **shape):
@@ -135,7 +135,10 @@ def written_out(number, value, *, onset, offset, width, prior, rising=True, **sh
     share, found = [], range(onset + 1, offset)
     for apex in found:
         curve = np.array(
-            [decoders.continuous(np.array([n]), onset, apex, offset, **shape)[0] for n in number],
+            [
+                decoders.continuous_labels(np.array([n]), onset, apex, offset, **shape)[0]
+                for n in number
+            ],
             float,
         )
         both = np.stack([curve, np.ones(len(curve))], 1)
@@ -174,7 +177,7 @@ def test_template_equals_the_median_written_out(shape):
             **shape,
         }
         value = rng.normal(size=count)
-        assert decoders.template(number, value, **settings) == written_out(
+        assert decoders.fit_curve(number, value, **settings) == written_out(
             number, value, **settings
         )
 
@@ -187,7 +190,7 @@ def test_template_finds_the_apex_of_an_exact_curve(shape, scale, shift):
     """
     number = np.arange(100, 161)
     for apex in (108, 121, 130, 144, 153):
-        value = scale * decoders.continuous(number, 100, apex, 160, **shape) + shift
+        value = scale * decoders.continuous_labels(number, 100, apex, 160, **shape) + shift
         assert abs(answered(number, value, **shape) - apex) <= 1, apex
 
 
@@ -216,7 +219,7 @@ def test_template_takes_no_inverted_curve_for_a_curve():
         'this test would prove nothing'
     )
     assert (
-        decoders.template(number, valley, **settings)
+        decoders.fit_curve(number, valley, **settings)
         == written_out(number, valley, **settings)
         > 25
     )
