@@ -39,7 +39,8 @@ def load(
 
     A row is a frame from onset (no flow) to offset: image float16[N, size, size, 2] in pixels of
     the stored flow; target its continuous label (see decoders.continuous_labels), NaN in a clip
-    without annotated apex. Every emotion counts; clips without onset or offset are dropped and listed.
+    without annotated apex. Every emotion counts; clips without onset or offset are dropped and
+    listed.
 
     Args:
         data_sets: data.name, parsed.
