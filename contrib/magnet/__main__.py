@@ -5,6 +5,7 @@ The same command continues a killed training. The weights, magnet.safetensors, a
 """
 
 import argparse
+import dataclasses
 import sys
 
 from mer_jax import quiet  # noqa: F401, before jax
@@ -34,20 +35,31 @@ def parser() -> argparse.ArgumentParser:
     return flags
 
 
-def main(arguments) -> int:
-    """Train; 0, or 2 after one line that says what is wrong."""
-    given = vars(parser().parse_args(arguments))
-    settings = {name: default for name, (default, *_) in SETTINGS.items()}
-    if given['quick']:
-        settings |= QUICK
-    settings |= {name: given[name] for name in SETTINGS if given[name] is not None}
+def main(arguments: list[str]) -> int:
+    """Train.
+
+    Returns:
+        The exit status: 0, or 2 after a line that says what is wrong.
+    """
+    flags = vars(parser().parse_args(arguments))
+    values = {name: default for name, (default, *_) in SETTINGS.items()}
+    if flags['quick']:
+        values |= QUICK
+    values |= {name: flags[name] for name in SETTINGS if flags[name] is not None}
     try:
         for name, (_, least, most, _) in SETTINGS.items():
-            if not least <= settings[name] <= most:
-                raise UserError(f'--{name} is {settings[name]}; allowed: {least} to {most}')
+            if not least <= values[name] <= most:
+                raise UserError(f'--{name} is {values[name]}; allowed: {least} to {most}')
         from contrib.magnet import training
 
-        results = training.train(folder=given['workdir'], **settings)
+        fields = dataclasses.fields(training.Settings)
+        settings = training.Settings(**{field.name: values[field.name] for field in fields})
+        results = training.train(
+            settings,
+            steps=values['steps'],
+            folder=flags['workdir'],
+            checkpoint_seconds=values['checkpoint_seconds'],
+        )
     except KeyboardInterrupt:
         print('stopped; the same command continues from the last checkpoint', file=sys.stderr)
         return 130
@@ -57,7 +69,7 @@ def main(arguments) -> int:
     print(
         f'after {results["steps"]} steps: loss {results["loss"]:.3f}; held-out scenes are '
         f'magnified {results["magnification"]:.2f} times of {results["alpha"]:g}; weights: '
-        f'{given["workdir"]}/{training.WEIGHTS}'
+        f'{flags["workdir"]}/{training.WEIGHTS}'
     )
     return 0
 

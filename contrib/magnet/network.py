@@ -1,13 +1,14 @@
-"""MagNet, learned motion magnification of two frames: Oh et al., ECCV 2018; code
-12dmodel/deep_motion_mag.
+"""MagNet, learned motion magnification of two frames: Oh et al., ECCV 2018.
 
-No classifier, so it does not stand in models.NETWORKS. Editions, weight names and shapes are those
-of preprocess.magnet.
+Code: 12dmodel/deep_motion_mag. No classifier, so it does not stand in models.NETWORKS. Editions,
+weight names and shapes are those of preprocess.magnet.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 import numpy as np
 from flax.traverse_util import flatten_dict
@@ -24,11 +25,15 @@ class _Part(nn.Module):
     edition: str
     lowering: str
 
-    def conv(self, name, x, features, size, stride=1):
-        """One convolution, its border reflected; TensorFlow's zeros below and to the right at
-        stride 2 of 'released'.
+    def conv(self, name: str, x: jax.Array, features: int, size: int, stride: int = 1) -> jax.Array:
+        """One convolution, its border reflected.
+
+        TensorFlow's zeros below and to the right at stride 2 of 'released'.
         """
         same = stride == 2 and self.edition == 'released'
+        if not same:
+            half = (size // 2, size // 2)
+            x = jnp.pad(x, ((0, 0), half, half, (0, 0)), mode='reflect')
         layer = Conv(
             features,
             size,
@@ -39,15 +44,18 @@ class _Part(nn.Module):
             kernel_init=start,
             name=name,
         )
-        return layer(
-            x
-            if same
-            else jnp.pad(x, ((0, 0), *2 * ((size // 2, size // 2),), (0, 0)), mode='reflect')
-        )
+        return layer(x)
 
-    def blocks(self, name, x):
-        """A stack of residual blocks, as a loop: unrolled, the network takes minutes to compile for
-        training.
+    def conv_relu(
+        self, name: str, x: jax.Array, features: int, size: int, stride: int = 1
+    ) -> jax.Array:
+        """As conv, with ReLU."""
+        return nn.relu(self.conv(name, x, features, size, stride))
+
+    def blocks(self, name: str, x: jax.Array) -> jax.Array:
+        """A stack of residual blocks, as a loop.
+
+        Unrolled, the network takes minutes to compile for training.
         """
         (count,) = weights.BLOCKS[f'{self.scope.name}/{name}']
         scanned = nn.scan(
@@ -59,39 +67,41 @@ class _Part(nn.Module):
 class _Block(_Part):
     @nn.compact
     def __call__(self, x, _):
-        return x + self.conv(
-            'conv2', nn.relu(self.conv('conv1', x, x.shape[-1], 3)), x.shape[-1], 3
-        ), ()
+        channels = x.shape[-1]
+        y = self.conv_relu('conv1', x, channels, 3)
+        return x + self.conv('conv2', y, channels, 3), ()
 
 
 class _Encoder(_Part):
     @nn.compact
     def __call__(self, x):
-        x = nn.relu(self.conv('conv1', x, 16, 7))
-        x = self.blocks('block', nn.relu(self.conv('conv2', x, 32, 3, stride=2)))
-        texture = self.blocks(
-            'texture_block', nn.relu(self.conv('texture_conv', x, 32, 3, stride=2))
-        )
-        shape = nn.relu(self.conv('shape_conv', x, 32, 3)) if self.edition == 'port' else x
-        return texture, self.blocks('shape_block', shape)
+        x = self.conv_relu('conv1', x, 16, 7)
+        x = self.blocks('block', self.conv_relu('conv2', x, 32, 3, stride=2))
+        texture = self.conv_relu('texture_conv', x, 32, 3, stride=2)
+        texture = self.blocks('texture_block', texture)
+        if self.edition == 'port':
+            x = self.conv_relu('shape_conv', x, 32, 3)
+        return texture, self.blocks('shape_block', x)
 
 
 class _Manipulator(_Part):
     @nn.compact
     def __call__(self, shape_a, shape_b, alpha):
-        change = nn.relu(self.conv('conv1', shape_b - shape_a, 32, 7))
-        change *= (alpha if self.edition == 'port' else alpha - 1)[:, None, None, None]
+        change = self.conv_relu('conv1', shape_b - shape_a, 32, 7)
+        factor = alpha if self.edition == 'port' else alpha - 1
+        change *= factor[:, None, None, None]
         return shape_b + self.blocks('block', self.conv('conv2', change, 32, 3))
 
 
 class _Decoder(_Part):
     @nn.compact
     def __call__(self, texture, shape):
-        texture = nn.relu(self.conv('texture_conv', _twice(texture), 32, 3))
-        x = _twice(self.blocks('block', jnp.concatenate([texture, shape], -1)))
+        texture = self.conv_relu('texture_conv', _enlarge(texture), 32, 3)
+        x = self.blocks('block', jnp.concatenate([texture, shape], -1))
+        x = _enlarge(x)
         if self.edition == 'port':
-            x = nn.relu(self.conv('up_conv', x, 64, 3))
-        return self.conv('conv2', nn.relu(self.conv('conv1', x, 32, 3)), 3, 7)
+            x = self.conv_relu('up_conv', x, 64, 3)
+        return self.conv('conv2', self.conv_relu('conv1', x, 32, 3), 3, 7)
 
 
 class MagNet(nn.Module):
@@ -99,8 +109,9 @@ class MagNet(nn.Module):
 
     a, b: [B, H, W, 3] in [-1, 1], sides multiples of 4, 8 pixels or more; alpha: [B], 1 leaves the
     motion as it is.
-    edition: 'released' (918,928 parameters) or 'port'; lowering as in layers.Conv. UserError on
-    other sides.
+    edition: 'released' (918,928 parameters) or 'port'.
+    lowering: as in layers.Conv.
+    UserError on other sides.
     """
 
     edition: str = 'released'
@@ -111,11 +122,13 @@ class MagNet(nn.Module):
         self.manipulator = _Manipulator(self.edition, self.lowering)
         self.decoder = _Decoder(self.edition, self.lowering)
 
-    def __call__(self, a, b, alpha):
-        (_, shape_a), (texture, shape_b) = self.encode(a), self.encode(b)
-        return jnp.clip(self.decode(texture, self.manipulator(shape_a, shape_b, alpha)), -1, 1)
+    def __call__(self, a: jax.Array, b: jax.Array, alpha: jax.Array) -> jax.Array:
+        _, shape_a = self.encode(a)
+        texture, shape_b = self.encode(b)
+        shape = self.manipulator(shape_a, shape_b, alpha)
+        return jnp.clip(self.decode(texture, shape), -1, 1)
 
-    def encode(self, x):
+    def encode(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
         """[B, H, W, 3] -> (texture code [B, H/4, W/4, 32], shape code [B, H/2, W/2, 32])."""
         height, width = x.shape[1:3]
         if height % 4 or width % 4 or min(height, width) < weights.LEAST:
@@ -125,68 +138,78 @@ class MagNet(nn.Module):
             )
         return self.encoder(x)
 
-    def manipulate(self, shape_a, shape_b, alpha):
+    def manipulate(self, shape_a: jax.Array, shape_b: jax.Array, alpha: jax.Array) -> jax.Array:
         """Shape codes of a and b -> that of b with its difference from a magnified alpha times."""
         return self.manipulator(shape_a, shape_b, alpha)
 
-    def decode(self, texture, shape):
+    def decode(self, texture: jax.Array, shape: jax.Array) -> jax.Array:
         """Texture and shape code -> image [B, H, W, 3], not yet clipped."""
         return self.decoder(texture, shape)
 
 
-def _twice(x):
+def _enlarge(x):
     """Every pixel four times: nearest-neighbour enlargement by two."""
     batch, height, width, channels = x.shape
     x = jnp.broadcast_to(x[:, :, None, :, None], (batch, height, 2, width, 2, channels))
     return x.reshape(batch, 2 * height, 2 * width, channels)
 
 
-def flat(params) -> dict:
-    """Parameters by the names of preprocess.magnet, 'encoder/block/conv1/kernel', as numpy
-    arrays.
-    """
+def flat(params: Mapping) -> weights.Tensors:
+    """Parameters by the names of preprocess.magnet, 'encoder/block/conv1/kernel'."""
     return {name: np.asarray(value) for name, value in flatten_dict(params, sep='/').items()}
 
 
-def published(path) -> dict:
+def published(path: str | Path) -> weights.Tensors:
     """Weights of a published file by the names of preprocess.magnet, float32.
 
-    path: a PyTorch checkpoint of the 'port' (.tar, .pth, .pt; postech-ami/Deep-Motion-Mag-Pytorch),
-    or a .safetensors file that holds its tensors or, by their names, the variables of the authors'
-    TensorFlow checkpoint ('released'). Raises UserError where the file cannot be read or holds
-    another network, naming the first layer that differs.
+    Args:
+        path: a PyTorch checkpoint of the 'port' (.tar, .pth, .pt;
+            postech-ami/Deep-Motion-Mag-Pytorch), or a .safetensors file that holds its tensors or,
+            by their names, the variables of the authors' TensorFlow checkpoint ('released').
+
+    Raises:
+        UserError: the file cannot be read or holds another network; names the first layer that
+            differs.
     """
     path = Path(path)
-    tensors = torch_weights.read(path) if path.suffix == '.safetensors' else _read_checkpoint(path)
+    if path.suffix == '.safetensors':
+        tensors = torch_weights.read(path)
+    else:
+        tensors = _read_checkpoint(path)
     return convert(tensors, source=path)
 
 
-def convert(tensors, *, source) -> dict:
-    """Tensors by their published names -> by those of preprocess.magnet; UserError naming the first
-    layer that differs.
+def convert(tensors: weights.Tensors, *, source: str | Path) -> weights.Tensors:
+    """Tensors by their published names -> by those of preprocess.magnet, float32.
+
+    Args:
+        tensors: of a file.
+        source: the file, for messages.
+
+    Raises:
+        UserError: names the first layer that differs.
     """
     released = any(name.startswith('ynet_3frames/') for name in tensors)
-    published_name, order = (_tensorflow, (0, 1, 2, 3)) if released else (_torch, (2, 3, 1, 0))
-    wanted, sources = {}, {}
-    for ours, shape in weights.weight_shapes('released' if released else 'port').items():
-        count = weights.BLOCKS.get(ours.rsplit('/', 2)[0], ())
-        sources[ours] = [published_name(ours, i) for i in range(*count or (1,))]
-        plain = shape[len(count) :]
-        plain = tuple(plain[order.index(i)] for i in range(4)) if len(plain) == 4 else plain
-        wanted |= dict.fromkeys(sources[ours], plain)
-    weights.check_weights(tensors, wanted, source=source)
-
-    def place(value):
-        return np.asarray(value, np.float32).transpose(order if np.ndim(value) == 4 else (0,))
-
-    found = {
-        ours: np.stack([place(tensors[name]) for name in theirs])
-        for ours, theirs in sources.items()
-    }
-    return {
-        ours: value if 'block' in ours else np.ascontiguousarray(value[0])
-        for ours, value in found.items()
-    }
+    edition = 'released' if released else 'port'
+    published_name = tensorflow_name if released else torch_name
+    # axes of a published kernel in our order
+    axes = (0, 1, 2, 3) if released else (2, 3, 1, 0)
+    sources, shapes = {}, {}
+    for name, shape in weights.weight_shapes(edition).items():
+        stack = weights.BLOCKS.get(name.rsplit('/', 2)[0], ())
+        sources[name] = [published_name(name, block) for block in range(*stack or (1,))]
+        shape = shape[len(stack) :]
+        if len(shape) == 4:
+            shape = tuple(shape[axes.index(axis)] for axis in range(4))
+        shapes |= dict.fromkeys(sources[name], shape)
+    weights.check_weights(tensors, shapes, source=source)
+    converted = {}
+    for name, published_names in sources.items():
+        values = [np.asarray(tensors[each], np.float32) for each in published_names]
+        if values[0].ndim == 4:
+            values = [value.transpose(axes) for value in values]
+        converted[name] = np.stack(values) if 'block' in name else np.ascontiguousarray(values[0])
+    return converted
 
 
 # our layer or stack of residual blocks -> PyTorch module; blocks follow as numbers from 0
@@ -225,8 +248,11 @@ _TENSORFLOW = {
 }
 
 
-def _torch(name, block):
-    """'encoder/block/conv2/kernel', 0 -> 'encoder.res_encoder.residual.0.conv2.weight'."""
+def torch_name(name: str, block: int) -> str:
+    """The port's name of a weight.
+
+    'encoder/block/conv2/kernel', 0 -> 'encoder.res_encoder.residual.0.conv2.weight'.
+    """
     layer, leaf = name.rsplit('/', 1)
     if 'block' in layer:
         stack, conv = layer.rsplit('/', 1)
@@ -236,25 +262,25 @@ def _torch(name, block):
     return f'{module}.{"weight" if leaf == "kernel" else "bias"}'
 
 
-def _tensorflow(name, block):
-    """'encoder/block/conv2/kernel', 0 -> 'ynet_3frames/encoder/encoder_resblk0_c2/Conv/weights'."""
+def tensorflow_name(name: str, block: int) -> str:
+    """The name of a weight in the authors' code.
+
+    'encoder/block/conv2/kernel', 0 -> 'ynet_3frames/encoder/encoder_resblk0_c2/Conv/weights'.
+    """
     layer = name.removesuffix('/kernel')
-    if 'block' in layer:
-        stack, conv = layer.rsplit('/', 1)
-        number = (
-            str(block) if not _TENSORFLOW[stack].endswith('_enc') else f'_{block}' if block else ''
-        )
-        found = f'{_TENSORFLOW[stack]}{number}_c{conv[-1]}'
-    else:
-        found = _TENSORFLOW[layer]
-    return f'ynet_3frames/{layer.split("/")[0]}/{found}/Conv/weights'
+    part = layer.split('/')[0]
+    if 'block' not in layer:
+        return f'ynet_3frames/{part}/{_TENSORFLOW[layer]}/Conv/weights'
+    stack, conv = layer.rsplit('/', 1)
+    scope, number = _TENSORFLOW[stack], str(block)
+    if scope.endswith('_enc'):
+        number = f'_{block}' if block else ''
+    return f'ynet_3frames/{part}/{scope}{number}_c{conv[-1]}/Conv/weights'
 
 
 def _read_checkpoint(path):
-    """Tensors of a PyTorch checkpoint whose weights stand under 'model_state_dict', as the port
-    saves them, or bare.
-    """
+    """Tensors of a PyTorch checkpoint, bare or under 'model_state_dict', as the port saves them."""
     if not path.is_file():
         raise UserError(f'{path}: there is no such weights file')
-    found = torch_weights.read_torch(path, wrappers=('model_state_dict',))
-    return {name.removeprefix('module.'): value for name, value in found.items()}
+    tensors = torch_weights.read_torch(path, wrappers=('model_state_dict',))
+    return {name.removeprefix('module.'): value for name, value in tensors.items()}

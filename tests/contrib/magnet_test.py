@@ -2,6 +2,7 @@
 kill, and use without jax.
 """
 
+import dataclasses
 import functools
 import json
 import os
@@ -28,15 +29,12 @@ from mer_jax.training import checkpoint
 from tests.support.compiling import quickly, unoptimised
 
 ROOT = Path(__file__).parents[2]
-SETTINGS = {
-    'seed': 3,
-    'batch_size': 1,
-    'size': 8,
-    'learning_rate': 1e-3,
-    'weight': 1.0,
-    'noise': 0.3,
-    'checkpoint_seconds': 0,
-}
+SETTINGS = training.Settings(
+    seed=3, batch_size=1, size=8, learning_rate=1e-3, weight=1.0, noise=0.3
+)
+
+
+train = partial(training.train, checkpoint_seconds=0)
 
 
 def told(function, *args, **keywords):
@@ -184,9 +182,9 @@ def test_sides_that_do_not_fit_are_told():
 def published(edition):
     """(our weights, the same as the published file names and lays them out)."""
     tensors, out = drawn_weights(edition), {}
-    name_of, order = (
-        (network._torch, (3, 2, 0, 1)) if edition == 'port' else (network._tensorflow, (0, 1, 2, 3))
-    )
+    name_of, order = network.tensorflow_name, (0, 1, 2, 3)
+    if edition == 'port':
+        name_of, order = network.torch_name, (3, 2, 0, 1)
     for name, value in tensors.items():
         for i, one in enumerate(value if 'block' in name else [value]):
             out[name_of(name, i)] = np.ascontiguousarray(
@@ -321,8 +319,8 @@ def test_training_survives_a_kill_to_the_bit(tmp_path):
     stands for.
     """
     code = (
-        'from contrib.magnet import training as m; m.train(steps=10**6, '
-        f'folder={str(tmp_path / "a")!r}, **{SETTINGS})'
+        'from contrib.magnet import training as m; '
+        f'm.train(m.{SETTINGS}, steps=10**6, checkpoint_seconds=0, folder={str(tmp_path / "a")!r})'
     )
     process = subprocess.Popen(
         [sys.executable, '-c', code],
@@ -338,10 +336,8 @@ def test_training_survives_a_kill_to_the_bit(tmp_path):
     process.wait()
     steps = checkpoint.newest(tmp_path / 'a' / 'checkpoints') + 3
     assert 5 <= steps
-    resumed = training.train(steps=steps, folder=tmp_path / 'a', **SETTINGS)
-    straight = training.train(
-        steps=steps, folder=tmp_path / 'b', **SETTINGS | {'checkpoint_seconds': 600}
-    )
+    resumed = train(SETTINGS, steps=steps, folder=tmp_path / 'a')
+    straight = training.train(SETTINGS, steps=steps, folder=tmp_path / 'b', checkpoint_seconds=600)
     assert (tmp_path / 'a' / 'magnet.safetensors').read_bytes() == (
         tmp_path / 'b' / 'magnet.safetensors'
     ).read_bytes()
@@ -354,10 +350,9 @@ def test_training_survives_a_kill_to_the_bit(tmp_path):
     assert cv2.imread(str(tmp_path / 'a' / 'held_out.png')).shape == (6 * 8, 4 * 8, 3)
     params = training.load_weights(tmp_path / 'a' / 'magnet.safetensors')
     assert set(network.flat(params)) == set(inference.weight_shapes('released'))
-    assert 'seed was 3, is 4' in told(
-        training.train, steps=steps, folder=tmp_path / 'a', **SETTINGS | {'seed': 4}
-    )
-    assert 'trained to step' in told(training.train, steps=1, folder=tmp_path / 'a', **SETTINGS)
+    other = dataclasses.replace(SETTINGS, seed=4)
+    assert 'seed was 3, is 4' in told(train, other, steps=steps, folder=tmp_path / 'a')
+    assert 'trained to step' in told(train, SETTINGS, steps=1, folder=tmp_path / 'a')
 
 
 @unoptimised()
@@ -374,8 +369,9 @@ def test_the_command_trains_and_tells_mistakes(tmp_path, capsys):
 
 def test_a_size_that_does_not_fit_is_told(tmp_path):
     """It would fail in the compiler, minutes later."""
-    assert 'steps is 0' in told(training.train, steps=0, folder=tmp_path, **SETTINGS)
-    assert 'size is 30' in told(training.train, steps=1, folder=tmp_path, **SETTINGS | {'size': 30})
+    assert 'steps is 0' in told(train, SETTINGS, steps=0, folder=tmp_path)
+    odd = dataclasses.replace(SETTINGS, size=30)
+    assert 'size is 30' in told(train, odd, steps=1, folder=tmp_path)
 
 
 class Plain:

@@ -62,7 +62,7 @@ def drawn(monkeypatch):
         groups[path.name], feet[path.name] = shown, foot
         path.write_bytes(b'x')
 
-    monkeypatch.setattr(overlays, 'pictures', pictures)
+    monkeypatch.setattr(overlays, 'figure_grid', pictures)
     monkeypatch.setattr(plots, '_tsne', lambda features: features[:, :2])
     return groups, feet
 
