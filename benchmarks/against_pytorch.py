@@ -5,42 +5,38 @@ benchmarks/README.md.
 import argparse
 import statistics
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-import numpy as np  # noqa: E402
 import torch  # noqa: E402
 
-from benchmarks import common  # noqa: E402
-from mer_jax.training import (
-    batches,
-    plan,  # noqa: E402
-)
+from benchmarks import command_line, common  # noqa: E402
+from mer_jax.runfiles.plan import Plan  # noqa: E402
+from mer_jax.training import batches, plan  # noqa: E402
 from tests.support.torch_networks import torch_networks  # noqa: E402
 from tests.support.torch_samer import torch_samer  # noqa: E402
 
 
-def pytorch(network, samples, folds, *, batch_size):
-    """train(): one epoch of every fold, one after the other, with the data on the device from the
+def pytorch(network, data, folds, *, batch_size):
+    """epoch(): one of every fold, one after the other, with the data on the device from the
     start.
     """
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
-    image = torch.from_numpy(samples.image).movedim(-1, 1).contiguous().to(device).float() / 255
-    label = torch.from_numpy(samples.label).long().to(device)
-    trained = []
-    for number in range(len(folds.fold)):
+    image = torch.from_numpy(data.x).movedim(-1, 1).contiguous().to(device)
+    label = torch.from_numpy(data.y).long().to(device)
+    trainings = []
+    for split in folds.splits:
         model = built(network).to(device).train()
-        own = folds.train.index[number][folds.train.mask[number] > 0]
-        trained.append(
-            (model, optimizer_of(network, model), torch.from_numpy(own).long().to(device))
-        )
+        rows = torch.from_numpy(split.train).long().to(device)
+        trainings.append((model, optimizer_of(network, model), rows))
 
     def epoch():
-        for model, optimizer, own in trained:
-            order = own[torch.randperm(len(own), device=device)]
-            for first in range(0, len(own), batch_size):
+        for model, optimizer, train_rows in trainings:
+            order = train_rows[torch.randperm(len(train_rows), device=device)]
+            for first in range(0, len(order), batch_size):
                 rows = order[first : first + batch_size]
                 optimizer.zero_grad()
                 loss(network, model(image[rows]), label[rows]).backward()
@@ -71,9 +67,9 @@ def optimizer_of(network, model):
     return torch.optim.Adam(model.parameters(), 1e-4)
 
 
-def loss(network, got, label):
+def loss(network, output, label):
     """Cross-entropy; of dual_branch the sum over its heads, without alignment of action units."""
-    heads = got[1]['heads'].unbind(1) if network in common.REGIONAL else [got]
+    heads = output[1]['heads'].unbind(1) if network in common.REGIONAL else [output]
     return sum(torch.nn.functional.cross_entropy(head, label) for head in heads)
 
 
@@ -86,42 +82,47 @@ def seconds(function):
 
 def compare(network, *, folds, rows, batch_size, rounds):
     """Print the ratio of rows a second, engine over PyTorch, the two timed in turn."""
-    samples, runs = common.experiment(network, folds=folds, rows=rows)
-    chosen, engine, held = common.engine(network, samples, runs, batch_size=batch_size)
-    other = pytorch(network, samples, runs, batch_size=batch_size)
-    engine(), other()
-    pairs = [(seconds(other), seconds(engine) / common.EPOCHS) for _ in range(rounds)]
-    seen_other = float(runs.train.mask.sum())
-    seen_engine = float(folds * np.prod(batches.batch_shape(runs.train.index.shape[1], batch_size)))
-    ratios = sorted((seen_engine / ours) / (seen_other / theirs) for theirs, ours in pairs)
-    theirs, ours = (statistics.median(side) for side in zip(*pairs, strict=True))
+    data, splits = common.experiment(common.INPUTS[network], folds=folds, rows=rows)
+    epoch = pytorch(network, data, splits, batch_size=batch_size)
+    epoch()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary, network)
+        pairs = []
+        for _ in range(rounds):
+            other = seconds(epoch)
+            engine = common.seconds_per_epoch(network, data, splits, folder, batch_size=batch_size)
+            pairs.append((other, engine))
+        chosen = plan.describe(Plan.read(folder))
+    train_rows = [len(split.train) for split in splits.splits]
+    steps, batch = batches.batch_shape(max(train_rows), batch_size)
+    more = folds * steps * batch / sum(train_rows)  # batches wrap round to equal sizes
+    ratios = sorted(more * other / engine for other, engine in pairs)
+    other, engine = (statistics.median(side) for side in zip(*pairs, strict=True))
     print(
         f'{network}: {folds} folds x {rows} clips, batch {batch_size}; an epoch of all folds: '
-        f'PyTorch {theirs:.2f} s, '
-        f'engine {ours:.2f} s ({plan.describe(chosen)}); ratio {statistics.median(ratios):.2f} '
-        f'({ratios[0]:.2f} to {ratios[-1]:.2f}); the engine holds {held / 1e9:.2f} GB a device',
+        f'PyTorch {other:.2f} s, engine {engine:.2f} s ({chosen}); '
+        f'ratio {statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})',
         flush=True,
     )
 
 
-def main():
-    """Compare every network asked for."""
+def main(argv=None):
+    """Compare every network of the flag."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--networks', default=','.join(common.INPUTS))
     parser.add_argument('--folds', type=int, default=12)
     parser.add_argument('--rows', type=int, default=297)
     parser.add_argument('--batch', type=int, default=256)
     parser.add_argument('--rounds', type=int, default=5)
-    chosen = parser.parse_args()
-    common.start()
+    flags = command_line.parse(parser, argv, networks='ststnet', folds=2, rows=12, rounds=1)
     print(f'PyTorch {torch.__version__}, {torch.get_num_threads()} threads')
-    for network in chosen.networks.split(','):
+    for network in flags.networks.split(','):
         compare(
             network,
-            folds=chosen.folds,
-            rows=chosen.rows,
-            batch_size=chosen.batch,
-            rounds=chosen.rounds,
+            folds=flags.folds,
+            rows=flags.rows,
+            batch_size=flags.batch,
+            rounds=flags.rounds,
         )
 
 

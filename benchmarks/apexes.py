@@ -1,4 +1,4 @@
-"""What knowing the apex is worth: UF1 of support vector machines on the hybrid's handcrafted
+"""What knowing the apex is worth: UF1 of SVMs on the hybrid's handcrafted
 numbers, leave one subject out.
 
 The middle key frame is the apex, the middle of the clip, or the frame that moved most by an
@@ -16,26 +16,17 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 import numpy as np  # noqa: E402
 from joblib import Parallel, delayed  # noqa: E402
 
-from configs import synthetic_hybrid  # noqa: E402
+import mer_jax as mj  # noqa: E402
+from benchmarks import command_line  # noqa: E402
 from mer_jax import machine  # noqa: E402
-from mer_jax.data import (
-    images,  # noqa: E402
-    labels,  # noqa: E402
-    loading,  # noqa: E402
-)
-from mer_jax.evaluation import (
-    metrics,  # noqa: E402
-    paired,  # noqa: E402
-)
+from mer_jax.data import images, labels  # noqa: E402
+from mer_jax.evaluation import metrics, paired  # noqa: E402
 from mer_jax.experiment import build  # noqa: E402
 from mer_jax.experiment import settings as rules  # noqa: E402
-from mer_jax.folds import protocols  # noqa: E402
 from mer_jax.preprocess import flow  # noqa: E402
 from mer_jax.preprocess.synthetic import clips  # noqa: E402
-from mer_jax.settings.sections import Protocol  # noqa: E402
-from mer_jax.types import Names, Samples  # noqa: E402
 
-SETTINGS = rules.checked(synthetic_hybrid.get_config('features=hand'))
+SETTINGS = rules.checked(mj.config('synthetic_hybrid:features=hand'))
 
 
 def places(clip, sought):
@@ -43,8 +34,8 @@ def places(clip, sought):
     at every frame.
     """
     frames = clip.frames[clip.onset - clip.first_frame : clip.offset - clip.first_frame + 1]
-    found = {'known': clip.apex - clip.onset, 'middle': (clip.offset - clip.onset) // 2}
-    return found | {
+    indices = {'known': clip.apex - clip.onset, 'middle': (clip.offset - clip.onset) // 2}
+    return indices | {
         how: flow.strongest(frames[0], frames[1:], method=how, steady=True) + 1 for how in sought
     }
 
@@ -55,7 +46,7 @@ def seen(job, sought, method):
     """
     clip = clips.render(job)
     first, last = (number - clip.first_frame for number in (clip.onset, clip.offset))
-    between, found = partial(flow.flow_features, method=method), {}
+    between, inputs = partial(flow.flow_features, method=method), {}
     for how, place in places(clip, sought).items():
         key = clip.frames[[first, first + place, last]]
         record = {
@@ -65,45 +56,35 @@ def seen(job, sought, method):
             'landmarks': clip.landmarks,
         }
         image = images.resize(images.phases(record), SETTINGS.data.size)
-        found[how] = (
+        inputs[how] = (
             image,
             images.points([record], 'phases', SETTINGS.data.size)[0],
             abs(clip.onset + place - clip.apex),
         )
-    return found
+    return inputs
 
 
-def confusions(image, points, kept):
+def confusions(image, points, records):
     """int[S, 1, K, K] of leave one subject out, from images [N, H, W, C], landmarks [N, 68, 2] and
     labelled records.
     """
-    subjects, datasets, own = loading.subject_ids(kept)
-    names = Names(
-        labels.classes(SETTINGS.data.labels, datasets),
-        subjects,
-        datasets,
-        tuple(r['clip'] for r in kept),
-        (),
-    )
-    label, row = (
-        np.array([names.classes.index(r['class']) for r in kept], np.int32),
-        np.arange(len(kept), dtype=np.int32),
-    )
-    samples = Samples(
+    data = mj.dataset(
         image,
-        label,
-        **own,
-        clip=row,
+        [record['class'] for record in records],
+        [record['subject'] for record in records],
     )
-    folds, _ = protocols.make(samples, names, Protocol(), seeds=1)
-    loaded = loading.Data(samples, names, [], '', SETTINGS.data.labels, (), landmarks=points)
-    scores, _ = build.svm_scores(SETTINGS, loaded, folds, None)
+    folds = mj.loso(data).runs(1)
+    scores, _ = build.svm_scores(SETTINGS, data.content._replace(landmarks=points), folds, None)
     return metrics.confusions(
-        label, scores.argmax(-1), own['subject'], groups=len(subjects), classes=len(names.classes)
+        data.y,
+        scores.argmax(-1),
+        data.subject,
+        groups=len(data.subjects),
+        classes=len(data.classes),
     )[:, None]
 
 
-def main():
+def main(argv=None):
     """Print a line for each way to the key frame, and its paired difference to the known apex."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
@@ -115,10 +96,11 @@ def main():
     parser.add_argument(
         '--sought', default='dis', help='estimators that look for the apex, comma between'
     )
+    parser.add_argument('--clips', default='default', help='the plan of the drawn data set')
     parser.add_argument('--seed', type=int, default=0, help='of the drawn data set')
-    chosen = parser.parse_args()
-    jobs = [job._replace(varied=True) for job in clips.jobs('default', seed=chosen.seed)]
-    kept, _ = labels.labelled(
+    flags = command_line.parse(parser, argv, clips='spotting_tiny', flow='dis')
+    jobs = [job._replace(varied=True) for job in clips.jobs(flags.clips, seed=flags.seed)]
+    records, _ = labels.labelled(
         [
             {
                 'job': job,
@@ -131,26 +113,26 @@ def main():
         ],
         SETTINGS.data.labels,
     )
-    see = partial(seen, sought=chosen.sought.split(','), method=chosen.flow)
-    found = Parallel(machine.cores(), prefer='threads')(
-        delayed(see)(record['job']) for record in kept
+    see = partial(seen, sought=flags.sought.split(','), method=flags.flow)
+    inputs = Parallel(machine.cores(), prefer='threads')(
+        delayed(see)(record['job']) for record in records
     )
-    cubes = {}
-    for how in found[0]:
+    counts = {}
+    for how in inputs[0]:
         image, points, error = (
-            np.stack(each) for each in zip(*(one[how] for one in found), strict=True)
+            np.stack(each) for each in zip(*(ways[how] for ways in inputs), strict=True)
         )
-        cubes[how] = confusions(image, points, kept)
-        score = metrics.summary(cubes[how].sum((0, 1)))
+        counts[how] = confusions(image, points, records)
+        score = metrics.summary(counts[how].sum((0, 1)))
         print(
             f'{how:10} off by {error.mean():5.2f} frames: UF1 {score["uf1"]:.3f}, accuracy '
             f'{score["accuracy"]:.3f}',
             end='',
         )
         if how == 'known':
-            print(f'; {len(kept)} clips of {len(cubes[how])} subjects, flow {chosen.flow}')
+            print(f'; {len(records)} clips of {len(counts[how])} subjects, flow {flags.flow}')
             continue
-        lost = paired.difference(cubes['known'], cubes[how])['uf1']
+        lost = paired.difference(counts['known'], counts[how])['uf1']
         print(
             '; UF1 {:+.3f} [{:+.3f}, {:+.3f}], p {:.3f}'.format(
                 lost['difference'], *lost['interval'], lost['p']

@@ -1,13 +1,15 @@
 """How many modules of mer_jax a run calls: a measure of how far a reader has to go.
 
-  python benchmarks/calls.py --config=configs/synthetic_ststnet.py:quick [--config.KEY=VALUE ...]
+  python benchmarks/calls.py [--quick] [--config=synthetic_ststnet:quick] [--config.KEY=VALUE ...]
 
 Trains into a temporary folder with data that is built already. Counts calls of functions only:
 importing a module calls nothing. Prints the modules that are called, and how many different pairs
 of calling and called module there are.
 """
 
+import argparse
 import collections
+import functools
 import inspect
 import sys
 import tempfile
@@ -17,12 +19,14 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
+from benchmarks import command_line  # noqa: E402
 from mer_jax import cli  # noqa: E402
 
 
-def module(frame) -> str:
-    """'training.loop' of a frame in mer_jax; '' of any other."""
-    path = Path(frame.f_code.co_filename)
+@functools.cache  # called for every frame of every library
+def module(file: str) -> str:
+    """'training.loop' of a file of mer_jax; '' of any other."""
+    path = Path(file)
     if not path.is_relative_to(ROOT / 'mer_jax'):
         return ''
     return '.'.join(path.relative_to(ROOT / 'mer_jax').with_suffix('').parts)
@@ -40,7 +44,7 @@ def caller(frame):
     reader has to follow.
     """
     while frame is not None:
-        if name := module(frame):
+        if name := module(frame.f_code.co_filename):
             return name if is_function(frame) else None
         frame = frame.f_back
     return ''
@@ -51,7 +55,7 @@ def counted(function):
     pairs = collections.Counter()
 
     def look(frame, event, argument):
-        if event == 'call' and (called := module(frame)) and is_function(frame):
+        if event == 'call' and (called := module(frame.f_code.co_filename)) and is_function(frame):
             calling = caller(frame.f_back)
             if calling is not None:
                 pairs[calling, called] += 1
@@ -66,11 +70,16 @@ def counted(function):
     return pairs
 
 
-def main():
+def main(argv=None):
     """Print the modules that a run calls, the most called first."""
-    arguments = sys.argv[1:] or [f'--config={ROOT}/configs/synthetic_ststnet.py:quick']
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--config', default='synthetic_ststnet:quick')
+    flags, settings = command_line.parse_some(parser, argv)
+    if flags.quick:
+        settings += command_line.QUICK_RUN
     with tempfile.TemporaryDirectory() as folder:
-        pairs = counted(lambda: cli.main([*arguments, f'--workdir={folder}/run']))
+        command = [f'--config={flags.config}', *settings, f'--workdir={folder}/run']
+        pairs = counted(lambda: cli.main(command))
     between = {(first, second) for first, second in pairs if first and first != second}
     called = collections.Counter()
     for (_, second), count in pairs.items():

@@ -1,17 +1,21 @@
-"""What both benchmarks share: made-up clips, and the engine ready to train them."""
+"""What the benchmarks of training share: made-up clips, and the seconds that the program logs."""
 
+import contextlib
+import sys
 from functools import partial
+from pathlib import Path
 
-import jax
 import numpy as np
 import optax
 
+import mer_jax as mj
 from mer_jax import models
-from mer_jax.folds import protocols
-from mer_jax.settings.sections import Alignment, Protocol
-from mer_jax.training import batches, learners, parallel, plan, scaling
-from mer_jax.training import programs as runs
-from mer_jax.types import Names, Samples
+from mer_jax.data.arrays import Dataset
+from mer_jax.folds.splits import Splits
+from mer_jax.runfiles.metrics_log import MetricsLog
+from mer_jax.settings.sections import Alignment
+from mer_jax.training import learners, modules, scaling
+from mer_jax.types import Learner
 
 INPUTS = {
     'ststnet': (28, 28, 3),
@@ -31,116 +35,96 @@ REGIONAL = {
     'dual_branch': {'width': 16, 'blocks': 1, 'hidden': 128, 'unstrided_layers': 1},
     'dual_branch_medium': {'width': 32, 'hidden': 256},
 }
-
-# in one compiled call of the engine, as `loop.fit` makes them where an epoch takes seconds
-EPOCHS = 4
-
-
-def experiment(network, *, folds, rows):
-    """Samples of `rows` clips by `folds` subjects, random bytes, and their leave-one-subject-out
-    folds.
-    """
-    draw = np.random.default_rng(0)
-    zeros = np.zeros(rows, np.int32)
-    subject = np.sort(np.arange(rows) % folds).astype(np.int32)
-    samples = Samples(
-        draw.integers(0, 256, (rows, *INPUTS[network])).astype(np.uint8),
-        draw.integers(0, 3, rows).astype(np.int32),
-        subject,
-        zeros,
-        np.arange(rows, dtype=np.int32),
-    )
-    names = Names(
-        ('a', 'b', 'c'),
-        tuple(f's{i:03d}' for i in range(folds)),
-        ('made up',),
-        tuple(map(str, range(rows))),
-        (),
-    )
-    return samples, protocols.make(samples, names, Protocol(), seeds=1)[0]
+DROPOUTS = ('dropout', 'dropout_dense', 'dropout_contrast')
+TIMED = 4  # epochs of a round that count; one before them warms up
 
 
-def learner(network, lowering):
-    """Adam at 1e-4, no dropout: the PyTorch side has none either. dual_branch: AdamW, the sum of
-    its heads' losses.
-    """
-    fit, scale = (
-        partial(scaling.fit_input, scaler='none'),
-        partial(scaling.scale_input, value_range=(0.0, 1.0)),
-    )
-    if network in REGIONAL:
-        model = models.make(
-            'dual_branch',
-            classes=3,
-            lowering=lowering,
-            dropout=0.0,
-            dropout_dense=0.0,
-            dropout_contrast=0.0,
-            **REGIONAL[network],
-        )
+class Regional(modules.Supervised):
+    """The sum of the losses of a head for each region, without alignment of action units."""
+
+    def learner(self, classes: int, lowering: str) -> Learner:
+        """The three functions over one fold."""
         return learners.contrastive(
-            model,
-            optax.adamw(1e-4, weight_decay=1e-5),
-            fit=fit,
-            scale_input=scale,
+            self.module.clone(lowering=lowering),
+            self.optimizer,
+            fit=partial(scaling.fit_input, scaler='none'),
+            scale_input=lambda image, fitted: image,
             smoothing=0.0,
             settings=Alignment(weight=0.0),
         )
-    if network in CLIPS:
-        model = models.make(
-            'cnn3d',
-            classes=3,
-            lowering=lowering,
-            width=CLIPS[network],
-            dropout=0.0,
-            dropout_dense=0.0,
-        )
-    else:
-        model = models.make(network, classes=3, lowering=lowering, dropout=0.0)
-    return learners.supervised(model, optax.adam(1e-4), fit=fit, scale_input=scale)
 
 
-def engine(network, samples, folds, *, batch_size):
-    """(plan, train, bytes): train() runs EPOCHS epochs of all folds under the fastest measured plan
-    and waits for them; bytes: what one device holds beside data and states.
+def experiment(shape: tuple[int, ...], *, folds: int, rows: int) -> tuple[Dataset, Splits]:
+    """Random bytes as `rows` clips of `folds` subjects, and their leave-one-subject-out folds.
+
+    Args:
+        shape: of a clip.
+        folds: and subjects.
+        rows: and clips, of three classes.
     """
-    found = plan.candidates(
-        jax.default_backend(),
-        jax.device_count(),
-        len(folds.fold),
-        lowering='auto',
-        at_once=0,
-        use=0,
+    number = np.arange(rows)
+    data = mj.dataset(
+        np.random.default_rng(0).integers(0, 256, (rows, *shape)),
+        number % 3,
+        np.sort(number % folds),
+        scale=1 / 255,
     )
-    measure = partial(
-        runs.seconds_a_round,
-        partial(learner, network),
-        samples,
-        folds,
-        options=batches.BatchOptions(batch_size),
-        memory=plan.free_memory(jax.devices()[0]),
-    )
-    seconds = plan.benchmark(found, lambda p: measure(plan=p), runs=len(folds.fold), epochs=10**6)
-    chosen = plan.fastest(seconds)
-    count = len(folds.fold)
-    programs = runs.compile_programs(
-        learner(network, chosen.lowering),
-        chosen,
-        samples,
-        folds,
-        runs.ProgramOptions(
-            batches.BatchOptions(batch_size), runs=count, test_batch=batch_size, chunk=EPOCHS
-        ),
-    )
-    group = runs.place(programs, folds, range(count))
-    kept = [runs.init(group)]
-
-    def train():
-        kept[0], _ = runs.train(group, kept[0], np.int32(0), np.int32(EPOCHS))
-
-    return chosen, train, programs.train.memory_analysis().temp_size_in_bytes
+    return data, mj.loso(data)
 
 
-def start():
-    """One CPU device a core and the cache of compiled programs, as main.py has them."""
-    parallel.start(plan.cache_folder() / 'xla')
+def learner(network: str) -> modules.Supervised:
+    """Adam at 1e-4, no dropout: the PyTorch side has none either. dual_branch: AdamW, the sum of
+    its heads' losses.
+    """
+    options, optimizer = {'dropout': 0.0}, optax.adam(1e-4)
+    if network in REGIONAL:
+        options = REGIONAL[network] | dict.fromkeys(DROPOUTS, 0.0)
+        network, optimizer = 'dual_branch', optax.adamw(1e-4, weight_decay=1e-5)
+    if network in CLIPS:
+        options = {'width': CLIPS[network], 'dropout': 0.0, 'dropout_dense': 0.0}
+        network = 'cnn3d'
+    recipe = mj.supervised(models.make(network, classes=3, lowering='matmul', **options), optimizer)
+    if network == 'dual_branch':
+        return Regional(**vars(recipe))
+    return recipe
+
+
+def seconds_per_epoch(
+    network: str, data: Dataset, folds: Splits, folder: Path, *, batch_size: int
+) -> float:
+    """Train a run for another 1 + TIMED epochs, as `mj.train` does.
+
+    Returns:
+        Seconds that an epoch of all folds took, without the first of this call.
+    """
+    done = trained_epochs(folder)
+    with quiet():
+        mj.train(
+            learner(network),
+            data,
+            folds,
+            folder=folder,
+            epochs=done + 1 + TIMED,
+            batch_size=batch_size,
+        )
+    return logged_seconds(folder, done)
+
+
+def trained_epochs(folder: Path) -> int:
+    """Epochs that metrics.jsonl in `folder` logs; 0 where there is none."""
+    if not (folder / MetricsLog.FILE).exists():
+        return 0
+    return max(record.epoch for record in MetricsLog.read(folder).records)
+
+
+def logged_seconds(folder: Path, done: int) -> float:
+    """Seconds of an epoch of all folds, from metrics.jsonl: the mean of those behind done + 1."""
+    records = MetricsLog.read(folder).records
+    seconds = [record.seconds for record in records if record.epoch > done + 1]
+    epochs = {record.epoch for record in records if record.epoch > done + 1}
+    return sum(seconds) / len(epochs)
+
+
+def quiet():
+    """Print what the program prints to stderr: stdout is for the figures."""
+    return contextlib.redirect_stdout(sys.stderr)

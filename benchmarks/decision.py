@@ -15,6 +15,7 @@ import jax  # noqa: E402
 import numpy as np  # noqa: E402
 from sklearn.svm import SVC  # noqa: E402
 
+from benchmarks import command_line  # noqa: E402
 from mer_jax import models  # noqa: E402
 from mer_jax.classical import features  # noqa: E402
 from mer_jax.data import channels, images  # noqa: E402
@@ -32,29 +33,26 @@ def clip(length):
     strengths = [drawn.strength(frame, 1, middle, length) for frame in range(1, length + 1)]
     return np.stack(
         [
-            drawn.moving_face(0, (480, 640), emotion='surprise', strength=one, channels=1)
-            for one in strengths
+            drawn.moving_face(0, (480, 640), emotion='surprise', strength=strength, channels=1)
+            for strength in strengths
         ]
     )
 
 
 def trained(channels):
-    """(predict(image) -> 128 features, decide(216 features) -> class): the network untrained and a
-    machine on noise, as slow as trained ones.
+    """(predict(image) -> 128 features, decide(216 features) -> class): the network untrained and an
+    SVM on noise, as slow as trained ones.
     """
     model = models.make('hybrid_cnn', classes=CLASSES, lowering='native')
-    state = model.init(
-        jax.random.key(0), np.zeros((1, SIZE, SIZE, channels), np.float32), train=False
-    )
+    image = np.zeros((1, SIZE, SIZE, channels), np.float32)
+    state = jax.jit(partial(model.init, train=False))(jax.random.key(0), image)
     predict = jax.jit(lambda image: model.apply(state, image, train=False)[1]['features'])
     draw = np.random.default_rng(0)
     noise = draw.normal(size=(CLIPS, 216))
-    machine = SVC(C=100, gamma=0.001, class_weight='balanced').fit(
+    svm = SVC(C=100, gamma=0.001, class_weight='balanced').fit(
         noise, draw.integers(CLASSES, size=CLIPS)
     )
-    return lambda image: np.asarray(predict(image[None]))[0], lambda row: machine.predict(
-        row[None]
-    )[0]
+    return lambda image: np.asarray(predict(image[None]))[0], lambda row: svm.predict(row[None])[0]
 
 
 def decided(frames, predict, decide, *, method, apex):
@@ -90,7 +88,7 @@ def decided(frames, predict, decide, *, method, apex):
     }
     done('flow')
     image = images.resize(images.phases(record), SIZE)
-    own = [
+    handcrafted = [
         block[0, 0]
         for block in features.extract(
             NUMBERS,
@@ -103,12 +101,12 @@ def decided(frames, predict, decide, *, method, apex):
     done('features')
     hidden = predict(image)
     done('network')
-    decide(np.concatenate([hidden, *own]))
-    done('machine')
+    decide(np.concatenate([hidden, *handcrafted]))
+    done('SVM')
     return steps
 
 
-def main():
+def main(argv=None):
     """Print the milliseconds of every step and their sum: the median clip of `--rounds`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--frames', type=int, default=200)
@@ -120,15 +118,15 @@ def main():
         help='known, or sought in every frame',
     )
     parser.add_argument('--rounds', type=int, default=11)
-    chosen = parser.parse_args()
-    frames, (predict, decide) = clip(chosen.frames), trained(len(channels.CHANNELS['phases']))
-    run = partial(decided, frames, predict, decide, method=chosen.flow, apex=chosen.apex)
+    flags = command_line.parse(parser, argv, frames=9, flow='dis', rounds=1)
+    frames, (predict, decide) = clip(flags.frames), trained(len(channels.CHANNELS['phases']))
+    run = partial(decided, frames, predict, decide, method=flags.flow, apex=flags.apex)
     run()
-    rounds = [run() for _ in range(chosen.rounds)]
-    median = {name: 1000 * statistics.median(one[name] for one in rounds) for name in rounds[0]}
-    total = 1000 * statistics.median(sum(one.values()) for one in rounds)
+    rounds = [run() for _ in range(flags.rounds)]
+    median = {name: 1000 * statistics.median(steps[name] for steps in rounds) for name in rounds[0]}
+    total = 1000 * statistics.median(sum(steps.values()) for steps in rounds)
     print(
-        f'{chosen.frames} frames of 640x480, flow {chosen.flow}, apex {chosen.apex}: '
+        f'{flags.frames} frames of 640x480, flow {flags.flow}, apex {flags.apex}: '
         f'{total:.0f} ms; ' + ', '.join(f'{name} {value:.0f}' for name, value in median.items())
     )
 

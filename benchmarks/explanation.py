@@ -1,7 +1,7 @@
 """Whether the maps of a trained network point at what moves: peaks of AU-CAM against true motion.
 
-  python benchmarks/explanation.py --config=configs/synthetic_dualbranch.py
-                                   [--config.KEY=VALUE ...] [--workdir=FOLDER]
+  python benchmarks/explanation.py [--config=synthetic_dualbranch] [--config.KEY=VALUE ...]
+                                   [--workdir=runs/explanation] [--quick]
 
 Trains the run (or takes it, where it is finished), and the same with no epoch at all. In each half
 of a drawn face that moves by LEAST pixels or more, the region is the fifth of the half that truly
@@ -9,6 +9,7 @@ moves most (head motion taken out). A map hits where its largest value lies in t
 the region's share, one fifth. Intervals: bootstrap over subjects, paired.
 """
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -16,13 +17,14 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import cv2  # noqa: E402
 import numpy as np  # noqa: E402
+import tensorflow_datasets as tfds  # noqa: E402
 
+import tfds_builders  # noqa: E402, F401, registers the data sets
+from benchmarks import command_line  # noqa: E402
 from mer_jax import cli  # noqa: E402
-from mer_jax.data import loading, sources  # noqa: E402
-from mer_jax.experiment import run  # noqa: E402
-from mer_jax.explain.draw import explain  # noqa: E402
 from mer_jax.preprocess import flow  # noqa: E402
 from mer_jax.runfiles import files  # noqa: E402
+from mer_jax.runfiles.config import RunConfig  # noqa: E402
 
 LEAST = 0.5  # pixels of the stored face, 128 pixels a side
 SHARE = 0.2
@@ -49,13 +51,20 @@ def hits(maps, inside):
     return inside.reshape(2, -1)[[0, 1], at] & (np.ptp(halves, axis=1) > 0)
 
 
-def explained(config, folder):
+def explained(arguments, folder):
     """maps.npz of a run, trained and explained where it is not yet."""
-    folder = Path(folder)
-    run.train(config, folder)
-    explain(config, folder)
-    with np.load(folder / files.EXPLAIN / 'maps.npz') as stored:
+    for verb in ('train', 'explain'):
+        if code := cli.main([verb, *arguments, f'--workdir={folder}']):
+            sys.exit(code)
+    with np.load(Path(folder) / files.EXPLAIN / 'maps.npz') as stored:
         return {name: stored[name] for name in stored.files}
+
+
+def motions(folder):
+    """{clip: record} of the data set that the run in `folder` was trained on."""
+    data = RunConfig.read(folder).settings['data']
+    records = tfds.data_source(data['name'], split='train', data_dir=data['data_dir'] or None)
+    return {record['clip'].decode(): record for record in records}
 
 
 def interval(values, subjects, draws=2000):
@@ -67,32 +76,36 @@ def interval(values, subjects, draws=2000):
     return values.mean(), np.quantile(means, (0.025, 0.975))
 
 
-def table(found, subjects):
+def table(maps, subjects):
     """Print the share of hits of each map and its lead over the others."""
-    for name, values in found.items():
+    for name, values in maps.items():
         mean, (low, high) = interval(values, subjects)
         print(f'{name:34} {mean:.3f} [{low:.3f}, {high:.3f}]')
-    trained = found['AU-CAM, trained']
+    trained = maps['AU-CAM, trained']
     for name, other in [
         ('chance (share of the area)', SHARE),
-        ('AU-CAM, untrained', found['AU-CAM, untrained']),
+        ('AU-CAM, untrained', maps['AU-CAM, untrained']),
     ]:
         mean, (low, high) = interval(trained - other, subjects)
         print(f'AU-CAM, trained, over {name:28} {mean:+.3f} [{low:+.3f}, {high:+.3f}]')
 
 
-def main(argv):
+def main(argv=None):
     """Measure one config."""
-    _, config, folder = cli.parse(argv)
-    trained = explained(config, folder)
-    config.train.epochs = 0
-    untrained = explained(config, f'{folder}-untrained')
-    records = loading.read(
-        sources.parse(config.data.name)[0],
-        ('clip', 'subject', 'image', 'displacement'),
-        sources.BuildOptions(data_dir=config.data.data_dir),
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--config', default='synthetic_dualbranch')
+    parser.add_argument('--workdir', default='runs/explanation')
+    flags, settings = command_line.parse_some(
+        parser,
+        argv,
+        config='synthetic_dualbranch:quick,ablation=sb',
+        workdir='runs/explanation-quick',
     )
-    of_clip = {record['clip']: record for record in records}
+    quick = command_line.QUICK_RUN if flags.quick else []
+    arguments = [f'--config={flags.config}', *quick, *settings]
+    trained = explained(arguments, flags.workdir)
+    untrained = explained([*arguments, '--config.train.epochs=0'], f'{flags.workdir}-untrained')
+    of_clip = motions(flags.workdir)
     size, rows = trained['au_cam'].shape[1], []
     for number, clip in enumerate(trained['clip']):
         record = of_clip[clip]
@@ -104,7 +117,7 @@ def main(argv):
             trained['grad_cam'][number],
             on_a,
         ]
-        points = np.array([hits(one, inside) for one in maps], float)
+        points = np.array([hits(values, inside) for values in maps], float)
         rows += [(record['subject'], *points[:, half]) for half in (0, 1) if most[half] >= LEAST]
     subjects, *columns = zip(*rows, strict=True)
     print(

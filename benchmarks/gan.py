@@ -5,31 +5,24 @@ another in PyTorch.
 import argparse
 import statistics
 import sys
+import tempfile
 import time
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import jax  # noqa: E402
-import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy  # noqa: E402
 from torch.nn.functional import interpolate, leaky_relu, one_hot  # noqa: E402
 
-from benchmarks import common  # noqa: E402
+from benchmarks import command_line, common  # noqa: E402
 from benchmarks.against_pytorch import seconds  # noqa: E402
 from mer_jax import machine  # noqa: E402
-from mer_jax.folds import protocols  # noqa: E402
 from mer_jax.generation import gan  # noqa: E402
-from mer_jax.settings.sections import Gan, Protocol  # noqa: E402
-from mer_jax.training import (
-    batches,  # noqa: E402
-    plan,  # noqa: E402
-)
-from mer_jax.training import programs as runs  # noqa: E402
-from mer_jax.types import Names, Samples  # noqa: E402
+from mer_jax.settings.sections import Gan  # noqa: E402
+from mer_jax.training import batches, parallel, plan  # noqa: E402
 
 CLASSES, CHANNELS, LATENT = 3, 2, 100
 RECIPE = Gan()
@@ -81,97 +74,59 @@ class Discriminator(torch.nn.Module):
         return self.head(x)[:, 0]
 
 
-def experiment(*, folds, rows, pixels):
-    """Samples of `rows` random flows by `folds` subjects, and their leave-one-subject-out folds
-    without a test.
+def engine_seconds(data, folds, layout, settings, folder):
+    """Train the GANs of all folds for another 1 + common.TIMED epochs.
+
+    Returns:
+        Seconds that a step of all of them took, without the first epoch of this call.
     """
-    draw, zeros = np.random.default_rng(0), np.zeros(rows, np.int32)
-    clip = np.arange(rows, dtype=np.int32)
-    samples = Samples(
-        draw.normal(size=(rows, pixels, pixels, CHANNELS)).astype(np.float32),
-        draw.integers(0, CLASSES, rows).astype(np.int32),
-        np.sort(clip % folds),
-        zeros,
-        clip,
-    )
-    names = Names(
-        ('a', 'b', 'c'),
-        tuple(f's{i:03d}' for i in range(folds)),
-        ('made up',),
-        tuple(map(str, range(rows))),
-        (),
-    )
-    made = protocols.make(samples, names, Protocol(), seeds=1)[0]
-    return samples, made._replace(test=jax.tree.map(lambda a: a[:, :0], made.test))
+    steps, _ = batches.batch_shape(folds.train.index.shape[1], settings.batch_size)
+    done = common.trained_epochs(folder)
+    with common.quiet():
+        gan.trained(
+            data.content.samples,
+            folds,
+            layout,
+            replace(settings, steps=steps * (done + 1 + common.TIMED)),
+            classes=CLASSES,
+            folder=folder,
+            interval=60.0,
+        )
+    return common.logged_seconds(folder, done) / steps
 
 
-def engine(samples, folds, *, size, width, batch_size):
-    """(plan, epoch): epoch() trains an epoch of every fold's GAN under the fastest measured plan,
-    and waits for it.
-    """
-    settings = replace(RECIPE, size=size, width=width)
-    make = partial(gan.learner, settings, classes=CLASSES, channels=CHANNELS)
-    count = len(folds.fold)
-    found = plan.candidates(
-        jax.default_backend(), jax.device_count(), count, lowering='auto', at_once=0, use=0
-    )
-    measure = partial(
-        runs.seconds_a_round,
-        lambda lowering: make(lowering=lowering),
-        samples,
-        folds,
-        options=batches.BatchOptions(batch_size),
-        memory=plan.free_memory(jax.devices()[0]),
-    )
-    chosen = plan.fastest(
-        plan.benchmark(found, lambda p: measure(plan=p), runs=count, epochs=10**6)
-    )
-    programs = runs.compile_programs(
-        make(lowering=chosen.lowering),
-        chosen,
-        samples,
-        folds,
-        runs.ProgramOptions(batches.BatchOptions(batch_size), runs=count, test_batch=batch_size),
-    )
-    group = runs.place(programs, folds, range(count))
-    kept = [runs.init(group)]
-
-    def epoch():
-        kept[0], _ = runs.train(group, kept[0], np.int32(0), np.int32(1))
-
-    return chosen, epoch
-
-
-def pytorch(samples, folds, *, size, width, batch_size):
+def pytorch(data, folds, settings):
     """epoch(): an epoch of every fold's GAN, one after the other, in as many and as large batches
     as the engine's.
     """
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
-    image = torch.from_numpy(samples.image).movedim(-1, 1).contiguous().to(device)
-    label = torch.from_numpy(samples.label).long().to(device)
-    steps, batch = batches.batch_shape(folds.train.index.shape[1], batch_size)
-    trained = []
+    image = torch.from_numpy(data.x).movedim(-1, 1).contiguous().to(device)
+    label = torch.from_numpy(data.y).long().to(device)
+    size = settings.size
+    steps, batch = batches.batch_shape(folds.train.index.shape[1], settings.batch_size)
+    trainings = []
     for index, mask in zip(folds.train.index, folds.train.mask, strict=True):
-        parts = [kind(size, width).to(device).train() for kind in (Generator, Discriminator)]
-        adam = [
-            torch.optim.Adam(part.parameters(), RECIPE.learning_rate, (0.5, 0.999))
-            for part in parts
+        networks = [
+            kind(size, settings.width).to(device).train() for kind in (Generator, Discriminator)
         ]
-        own = torch.from_numpy(index[mask > 0]).long().to(device)
-        scale = torch.quantile(image[own].abs().movedim(1, 0).flatten(1)[:, : 10**7], 0.995, dim=1)[
-            :, None, None
+        optimizers = [
+            torch.optim.Adam(network.parameters(), RECIPE.learning_rate, (0.5, 0.999))
+            for network in networks
         ]
-        trained.append((*parts, *adam, own, scale))
+        rows = torch.from_numpy(index[mask > 0]).long().to(device)
+        values = image[rows].abs().movedim(1, 0).flatten(1)[:, : 10**7]
+        scale = torch.quantile(values, 0.995, dim=1)[:, None, None]
+        trainings.append((*networks, *optimizers, rows, scale))
 
     def epoch():
-        for *parts, own, scale in trained:
-            order = own[torch.randperm(len(own), device=device)]
-            order = order[torch.arange(steps * batch, device=device) % len(own)]
+        for *pair, train_rows, scale in trainings:
+            order = train_rows[torch.randperm(len(train_rows), device=device)]
+            order = order[torch.arange(steps * batch, device=device) % len(train_rows)]
             for rows in order.view(steps, batch):
                 real = interpolate(
                     (image[rows] / scale).clip(-1, 1), (size, size), mode='bilinear', antialias=True
                 )
-                step(*parts, real, label[rows])
+                step(*pair, real, label[rows])
         if device == 'cuda':
             torch.cuda.synchronize()
 
@@ -197,7 +152,7 @@ def step(generator, discriminator, generator_adam, discriminator_adam, real, lab
     discriminator.requires_grad_(True)
 
 
-def main():
+def main(argv=None):
     """Print seconds a step on both sides, timed in turn, and their ratio."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--size', type=int, default=32, help='pixels inside the networks')
@@ -209,28 +164,37 @@ def main():
     parser.add_argument('--rows', type=int, default=147)
     parser.add_argument('--batch', type=int, default=32)
     parser.add_argument('--rounds', type=int, default=5)
-    chosen = parser.parse_args()
-    common.start()
+    flags = command_line.parse(parser, argv, size=8, width=4, folds=2, rows=12, batch=8, rounds=1)
+    parallel.start(plan.cache_folder() / 'xla')
     torch.set_num_threads(machine.cores())
-    pixels = chosen.pixels or (28 if chosen.size == 32 else chosen.size)
-    settings = {'size': chosen.size, 'width': chosen.width, 'batch_size': chosen.batch}
-    samples, folds = experiment(folds=chosen.folds, rows=chosen.rows, pixels=pixels)
-    layout, ours = engine(samples, folds, **settings)
-    theirs = pytorch(samples, folds, **settings)
-    ours(), theirs()
+    pixels = flags.pixels or (28 if flags.size == 32 else flags.size)
+    settings = replace(
+        RECIPE, size=flags.size, width=flags.width, batch_size=flags.batch, images_per_class=1
+    )
+    shape = pixels, pixels, CHANNELS
+    data, splits = common.experiment(shape, folds=flags.folds, rows=flags.rows)
+    folds = splits.runs(1)
+    layout = plan.candidates(  # the first, as the program trains GANs
+        jax.default_backend(), jax.device_count(), flags.folds, lowering='auto', at_once=1, use=0
+    )[0]
+    epoch = pytorch(data, folds, settings)
+    epoch()
+    steps, batch = batches.batch_shape(folds.train.index.shape[1], flags.batch)
     start = time.perf_counter()
-    pairs = [(seconds(theirs), seconds(ours)) for _ in range(chosen.rounds)]
-    steps, batch = batches.batch_shape(folds.train.index.shape[1], chosen.batch)
-    ratios = sorted(other / own for other, own in pairs)
-    other, own = (1000 * statistics.median(side) / steps for side in zip(*pairs, strict=True))
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary, 'gan')
+        pairs = []
+        for _ in range(flags.rounds):
+            other = seconds(epoch) / steps
+            pairs.append((other, engine_seconds(data, folds, layout, settings, folder)))
+    ratios = sorted(other / engine for other, engine in pairs)
+    other, engine = (1000 * statistics.median(side) for side in zip(*pairs, strict=True))
     print(
-        f'{chosen.folds} GANs, {pixels} pixels in {chosen.size}, width {chosen.width}, {batch} '
-        'rows a step; a step of all: '
-        f'PyTorch {torch.__version__} on {torch.get_num_threads()} threads {other:.0f} ms, '
-        f'engine {own:.0f} ms '
-        f'({plan.describe(layout)}); ratio {statistics.median(ratios):.2f} ({ratios[0]:.2f} to '
-        f'{ratios[-1]:.2f}), '
-        f'{time.perf_counter() - start:.0f} s of timing'
+        f'{flags.folds} GANs, {pixels} pixels in {flags.size}, width {flags.width}, {batch} '
+        f'rows a step; a step of all: PyTorch {torch.__version__} on {torch.get_num_threads()} '
+        f'threads {other:.0f} ms, engine {engine:.0f} ms ({plan.describe(layout)}); '
+        f'ratio {statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f}), '
+        f'{time.perf_counter() - start:.0f} s in all'
     )
 
 

@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import numpy as np  # noqa: E402
 
+from benchmarks import command_line  # noqa: E402
 from mer_jax.preprocess import flow  # noqa: E402
 from mer_jax.preprocess.magnify import METHODS, RANGES, TOLERANCE, magnify  # noqa: E402
 from mer_jax.preprocess.synthetic import clips, motion, muscles  # noqa: E402
@@ -57,10 +58,10 @@ def along(onset, frame, field):
     largest.
     """
     inner = (slice(MARGIN, -MARGIN),) * 2
-    field, found = field[inner], flow.tvl1(onset, frame)[inner]
+    field, moved = field[inner], flow.tvl1(onset, frame)[inner]
     far = np.linalg.norm(field, axis=-1)
-    field, found = field[far > 0.3 * far.max()], found[far > 0.3 * far.max()]
-    return float((found * field).sum() / (field**2).sum())
+    field, moved = field[far > 0.3 * far.max()], moved[far > 0.3 * far.max()]
+    return float((moved * field).sum() / (field**2).sum())
 
 
 def psnr(frame, truth):
@@ -79,41 +80,42 @@ def measure(method, kind, output, *, alpha, noise=1.5, people=3):
     return tuple(np.mean(rows, 0))
 
 
-def main():
+def main(argv=None):
     """Print a line for each output motion, then milliseconds a frame."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--alpha', type=float, default=6.0)
     parser.add_argument('--noise', type=float, default=1.5, help='camera noise in gray levels')
     parser.add_argument('--people', type=int, default=6)
     parser.add_argument('--outputs', default='0.6,1,1.5,2,3,4,6,8', help='output motions in pixels')
-    chosen = parser.parse_args()
+    parser.add_argument('--rounds', type=int, default=5, help='timings of a frame')
+    flags = command_line.parse(parser, argv, people=1, outputs='2', rounds=1)
     for method in ('eulerian', 'phase'):
         print(f'{method}: stated range {RANGES[method]:g} px, tolerance {TOLERANCE:g}')
-        for output in map(float, chosen.outputs.split(',')):
-            found = [
+        for output in map(float, flags.outputs.split(',')):
+            measured = [
                 measure(
                     method,
                     kind,
                     output,
-                    alpha=chosen.alpha,
-                    noise=chosen.noise,
-                    people=chosen.people,
+                    alpha=flags.alpha,
+                    noise=flags.noise,
+                    people=flags.people,
                 )
                 for kind in ('head', 'face')
             ]
             words = ', '.join(
                 f'{kind} {gain:.2f} ({quality:.1f} dB)'
-                for kind, (gain, quality) in zip(('head', 'face'), found, strict=True)
+                for kind, (gain, quality) in zip(('head', 'face'), measured, strict=True)
             )
             print(f'  output {output:4.1f} px: motion / wanted {words}', flush=True)
     frames = np.random.default_rng(0).integers(0, 256, (2, 224, 224)).astype(np.uint8)
     for method in METHODS:
-        took = []
-        for _ in range(5):
+        milliseconds = []
+        for _ in range(flags.rounds):
             start = time.perf_counter()
-            magnify(*frames, method=method, alpha=chosen.alpha)
-            took.append(1000 * (time.perf_counter() - start))
-        print(f'{method}: {statistics.median(took):.0f} ms for 224x224')
+            magnify(*frames, method=method, alpha=flags.alpha)
+            milliseconds.append(1000 * (time.perf_counter() - start))
+        print(f'{method}: {statistics.median(milliseconds):.0f} ms for 224x224')
 
 
 if __name__ == '__main__':

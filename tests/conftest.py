@@ -66,6 +66,7 @@ FAST = (
 COMPILED_QUICKLY = (
     'apexes',
     'api',
+    'benchmarks',
     'docs',
     'end_to_end',
     'generation',

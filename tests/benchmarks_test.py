@@ -1,0 +1,40 @@
+"""Every benchmark runs: with --quick, and in this process, so that imports are shared."""
+
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parents[1] / 'benchmarks'
+SHARED = {'command_line', 'common'}  # no benchmarks
+# name -> what it must print of what it measures
+FIGURES = {
+    'against_pytorch': r'ststnet: .*ratio \d',
+    'apexes': r'middle +off by +[\d.]+ frames: UF1 [\d.]+',
+    'building': r'flow: 2 clips .*\(ratio [\d.]+\)',
+    'calls': r'training\.epoch\n[^$]*different pairs',
+    'decision': r'frames .*: \d+ ms; crop',
+    'explanation': r'AU-CAM, trained, over AU-CAM, untrained +[+-][\d.]+',
+    'folds': r'2 folds, [\d.]+ ms',
+    'gan': r'2 GANs, .*ratio \d',
+    'magnification': r'output +2.0 px: motion / wanted head [\d.]+',
+}
+TORCH = ('against_pytorch', 'gan')
+
+
+def test_every_benchmark_is_listed():
+    """One that is not listed runs in no test, and breaks when a function is renamed."""
+    assert {path.stem for path in FOLDER.glob('*.py')} == {*FIGURES} | SHARED
+
+
+@pytest.mark.parametrize('name', FIGURES)
+def test_a_benchmark_runs(name, tiny_data, unrendered, tmp_path, monkeypatch, capsys):
+    """It is run by hand once in months: without this, each renaming would break it unseen."""
+    if name in TORCH:
+        pytest.importorskip('torch', reason='compares with PyTorch')
+    monkeypatch.setenv('TFDS_DATA_DIR', tiny_data)
+    monkeypatch.chdir(tmp_path)
+    importlib.import_module(f'benchmarks.{name}').main(['--quick'])
+    printed = capsys.readouterr().out
+    assert re.search(FIGURES[name], printed), printed
