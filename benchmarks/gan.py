@@ -20,7 +20,7 @@ from torch.nn.functional import interpolate, leaky_relu, one_hot  # noqa: E402
 from benchmarks import command_line, common  # noqa: E402
 from benchmarks.against_pytorch import seconds  # noqa: E402
 from mer_jax import machine  # noqa: E402
-from mer_jax.generation import gan  # noqa: E402
+from mer_jax.generation import GanRun, gan  # noqa: E402
 from mer_jax.settings.sections import Gan  # noqa: E402
 from mer_jax.training import batches, parallel, plan  # noqa: E402
 
@@ -83,14 +83,13 @@ def engine_seconds(data, folds, layout, settings, folder):
     steps, _ = batches.batch_shape(folds.train.index.shape[1], settings.batch_size)
     done = common.trained_epochs(folder)
     with common.quiet():
-        gan.trained(
+        gan.train_all(
             data.content.samples,
             folds,
             layout,
             replace(settings, steps=steps * (done + 1 + common.TIMED)),
             classes=CLASSES,
-            folder=folder,
-            interval=60.0,
+            run=GanRun(folder=folder, interval=60.0, channels=('u', 'v'), runs_in_memory=0),
         )
     return common.logged_seconds(folder, done) / steps
 
