@@ -1,9 +1,8 @@
-"""Learned motion magnification of two frames by a trained MagNet, without jax: Oh et al., ECCV
-2018.
+"""Learned motion magnification of two frames by a trained MagNet (Oh et al., ECCV 2018).
 
-The same network, with the same names and weights, stands in contrib/magnet, which trains it. Two
-editions of it are public: 'released', the authors' TensorFlow code (no biases; shape code changed
-by alpha - 1, so that alpha 1 leaves it alone), and 'port', the PyTorch code of
+Without jax. The same network, with the same names and weights, stands in contrib/magnet, which
+trains it. Two editions of it are public: 'released', the authors' TensorFlow code (no biases; shape
+code changed by alpha - 1, so that alpha 1 leaves it alone), and 'port', the PyTorch code of
 postech-ami/Deep-Motion-Mag-Pytorch (biases, two more layers; multiplies by alpha).
 """
 

@@ -4,6 +4,7 @@ What is written here may end on a page for everybody: licensed faces are drawn o
 subjects never.
 """
 
+import itertools
 import re
 import textwrap
 from collections.abc import Sequence
@@ -134,7 +135,7 @@ def figure_grid(path: str | Path, groups: Sequence[Group], *, side: float, foot:
         label_width + side * len(group.rows[0])
         for label_width, group in zip(label_widths, groups, strict=True)
     ]
-    titles = [title for group in groups for title in group.columns]
+    titles = itertools.chain(*(group.columns for group in groups))
     breaks = max(group.title.count('\n') for group in groups)
     breaks += max(title.count('\n') for title in titles)
     rows = max(len(group.rows) for group in groups)
@@ -172,7 +173,7 @@ def _group(panel, group, ratios):
 
 def _label_width(labels):
     """Inches that the longest line of some labels takes."""
-    lines = [line for label in labels for line in label.splitlines()]
+    lines = '\n'.join(labels).splitlines()
     return max((0.064 * len(line) + 0.15 for line in lines), default=0)
 
 
@@ -224,7 +225,8 @@ def write(
     Captions(captions).write(folder)
     _write_maps(folder / MAPS, explained, names)
     written = (*files, PictureTable.FILE, *captions, Captions.FILE, MAPS)
-    return [path for path in (folder / name for name in written) if path.exists()]
+    paths = [folder / name for name in written]
+    return [path for path in paths if path.exists()]
 
 
 def _write_maps(path, explained, names):
@@ -237,7 +239,7 @@ def _write_maps(path, explained, names):
 def _check(explained, count):
     """UserError where there is nothing to draw, or nothing that can be."""
     if count < 1:
-        raise UserError(f'explain: {count} clips asked for; needs 1 or more')
+        raise UserError(f'explain: count is {count}; needs 1 or more')
     if not len(explained.clip):
         raise UserError('explain: no clip was held out, so there is nothing to show')
     for name in ('au_cam', 'grad_cam', 'features'):

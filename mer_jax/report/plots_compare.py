@@ -1,5 +1,6 @@
 """Pictures of compared runs, made from their table (studies/compare.py)."""
 
+import itertools
 import re
 import textwrap
 from collections.abc import Sequence
@@ -33,8 +34,7 @@ def draw(folder: str | Path, table: dict) -> list[Path]:
     """
     paths = [Path(folder) / f'{name}.svg' for name in ('measures', 'differences')]
     measures(paths[0], table)
-    runs = [run for group in table['groups'] for run in group['runs']]
-    if not any(run['against'] for run in runs):
+    if not any(run['against'] for run in _all_runs(table['groups'])):
         # one of an earlier comparison would stand beside this one
         paths.pop().unlink(missing_ok=True)
         return paths
@@ -48,7 +48,7 @@ def measures(path: str | Path, table: dict) -> None:
     Whiskers: 95 % interval of the bootstrap over subjects.
     """
     groups = table['groups']
-    systems = list(dict.fromkeys(run['system'] for group in groups for run in group['runs']))
+    systems = list(dict.fromkeys(run['system'] for run in _all_runs(groups)))
     looks = {system: look_of(number) for number, system in enumerate(systems)}
     handles = [legend_entry(system, looks[system], groups) for system in systems]
     columns = max(1, min(LEGEND // (8 + max(map(len, systems))), len(systems)))
@@ -75,10 +75,9 @@ def differences(path: str | Path, table: dict) -> None:
 
     With intervals and p values, a row per run.
     """
-    groups = [group for group in table['groups'] if any(run['against'] for run in group['runs'])]
+    groups = [group for group in table['groups'] if _difference_labels(group)]
     labels = [_difference_labels(group) for group in groups]
-    lines = [line for of_group in labels for label in of_group for line in label.split('\n')]
-    longest = max(map(len, lines))
+    longest = max(len(line) for line in '\n'.join(itertools.chain(*labels)).split('\n'))
     heights = [_height(of_group) for of_group in labels]
     with saved(path, (9 + 0.07 * longest, sum(heights) + 0.2)) as figure:
         grid = figure.subplots(len(groups), 2, squeeze=False, sharex='col', height_ratios=heights)
@@ -145,8 +144,7 @@ def legend_entry(system: str, look: dict[str, str], groups: Sequence[dict]) -> L
         look: as of look_of.
         groups: of the table.
     """
-    runs = [run for group in groups for run in group['runs']]
-    leaky = any(run['leaks'] for run in runs if run['system'] == system)
+    leaky = any(run['leaks'] for run in _all_runs(groups) if run['system'] == system)
     face = 'white' if leaky else look['color']
     label = f'† {system}' if leaky else system
     return Line2D([], [], label=label, markersize=6, markerfacecolor=face, **look)
@@ -166,6 +164,11 @@ def _line(axes, groups, key, system, shift, look):
             face = 'white' if run['leaks'] else look['color']
             mark = {'marker': look['marker'], 'color': look['color'], 'markerfacecolor': face}
             axes.plot(place, height, markersize=5.5, zorder=3, **mark)
+
+
+def _all_runs(groups):
+    """The runs of all groups of a table."""
+    return itertools.chain(*(group['runs'] for group in groups))
 
 
 def _run_of(group, system):

@@ -1,5 +1,6 @@
 """Pictures of apex spotting: outputs over clips, errors of every decoder, where apexes lie."""
 
+import itertools
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -105,8 +106,8 @@ def compared(path: str | Path, groups: Sequence[dict]) -> None:
         path: of the picture.
         groups: as of compare_spotting.group.
     """
-    runs = [run for group in groups for run in group['runs']]
-    names = list(dict.fromkeys(name for run in runs for name in run['decisions']))
+    runs = itertools.chain(*(group['runs'] for group in groups))
+    names = list(dict.fromkeys(itertools.chain(*(run['decisions'] for run in runs))))
     looks = {
         name: (colour, mark) for name, colour, mark in zip(names, COLOURS, 'os^', strict=False)
     }
