@@ -1,4 +1,4 @@
-"""Made-up scenes that teach motion magnification: frames A, B and C and the magnified truth Y.
+"""Made-up scenes that teach motion magnification: frames A, B, C and the magnified truth Y.
 
 After Oh et al., ECCV 2018, section 4: layers that move by sub-pixel amounts, drawn finer and
 averaged down, quantised after uniform noise. There cut-outs move over photographs; here
@@ -59,10 +59,10 @@ def scene(key: Array, *, size: int, least: float = 1.0, most: float = 100.0) -> 
     """
     layers, take = 1 + SHAPES, _drawer(key)
 
-    def between(shape, low, high):
+    def between(shape: tuple, low: float, high: float) -> Array:
         return low + (high - low) * take(shape)
 
-    def log_between(shape, low, high):
+    def log_between(shape: tuple, low: float, high: float) -> Array:
         return jnp.exp(between(shape, jnp.log(low), jnp.log(high)))
 
     # fields are drawn in this order, from the same long draw
@@ -95,7 +95,7 @@ def _drawer(key):
     """
     draw, used = jax.random.uniform(key, (1024,)), 0
 
-    def take(shape):
+    def take(shape: tuple) -> Array:
         nonlocal used
         first, used = used, used + math.prod(shape)
         assert used <= len(draw)
@@ -198,7 +198,7 @@ def four_tuple(key: Array, *, size: int, noise: float) -> tuple[Array, Array, Ar
     a, b, y = (render(drawn, scale, size=size) for scale in (0.0, 1.0, drawn.alpha))
     gain, offset = jax.random.uniform(colour_key, (2, 3), minval=-1.0)
 
-    def recolour(image):
+    def recolour(image: Array) -> Array:
         return jnp.clip((1 + 0.2 * gain) * image + 0.1 * offset, 0, 1)
 
     frames = quantise(bits_key, jnp.stack([a, recolour(b), b, recolour(y)]))

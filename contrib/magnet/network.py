@@ -117,7 +117,7 @@ class MagNet(nn.Module):
     edition: str = 'released'
     lowering: str = 'matmul'
 
-    def setup(self):
+    def setup(self) -> None:
         self.encoder = _Encoder(self.edition, self.lowering)
         self.manipulator = _Manipulator(self.edition, self.lowering)
         self.decoder = _Decoder(self.edition, self.lowering)

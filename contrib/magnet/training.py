@@ -139,7 +139,7 @@ def steps_of(
     draw = partial(clips.four_tuple, size=settings.size, noise=settings.noise)
     gradient_of = jax.value_and_grad(partial(loss, weight=settings.weight), has_aux=True)
 
-    def step(done, carry):
+    def step(done: Array, carry: tuple[dict, dict]) -> tuple[dict, dict]:
         state, logs = carry
         index = (first + done) * settings.batch_size + jnp.arange(settings.batch_size)
         batch = jax.vmap(draw)(jax.vmap(key_of)(index))
@@ -170,7 +170,7 @@ def loss(
         (loss, terms by the names of LOGS).
     """
 
-    def apply(method, *values):
+    def apply(method: str, *values: Array) -> Array | tuple[Array, Array]:
         return MagNet().apply({'params': params}, *values, method=method)
 
     textures, shapes = apply('encode', jnp.concatenate([a, b, c]))

@@ -29,7 +29,7 @@ class _Block(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        def conv(name, size, x):
+        def conv(name: str, size: int, x: jax.Array) -> jax.Array:
             layer = Conv(self.width, size, padding=size // 2, lowering=self.lowering, name=name)
             return nn.relu(layer(x))
 

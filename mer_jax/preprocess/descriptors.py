@@ -368,7 +368,7 @@ def _main_direction(field, index, bins):
     fullest = votes.argmax(1)
     main = np.arange(MDMO_REGIONS), fullest
 
-    def mean(values):
+    def mean(values: np.ndarray) -> np.ndarray:
         total = np.bincount(where, values[counted], MDMO_REGIONS * bins)
         return total.reshape(MDMO_REGIONS, bins)[main] / np.maximum(votes[main], 1)
 

@@ -194,20 +194,20 @@ def predict(tensors: Tensors, a: np.ndarray, b: np.ndarray, alpha: float) -> np.
     port = edition_of(tensors) == 'port'
     conv = functools.partial(_layer, tensors, port)
 
-    def conv_relu(name, x, **options):
+    def conv_relu(name: str, x: np.ndarray, **options: int | tuple[int, ...]) -> np.ndarray:
         return np.maximum(conv(name, x, **options), 0)
 
-    def blocks(name, x):
+    def blocks(name: str, x: np.ndarray) -> np.ndarray:
         for i in range(*BLOCKS[name]):
             y = conv_relu(f'{name}/conv1', x, block=(i,))
             x = x + conv(f'{name}/conv2', y, block=(i,))
         return x
 
-    def common_code(x):
+    def common_code(x: np.ndarray) -> np.ndarray:
         x = conv_relu('encoder/conv1', x)
         return blocks('encoder/block', conv_relu('encoder/conv2', x, stride=2))
 
-    def shape_code(x):
+    def shape_code(x: np.ndarray) -> np.ndarray:
         if port:
             x = conv_relu('encoder/shape_conv', x)
         return blocks('encoder/shape_block', x)

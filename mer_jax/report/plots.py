@@ -129,7 +129,7 @@ def subjects(path: str | Path, per_subject: Sequence[dict]) -> None:
         per_subject: dictionaries with dataset, subject, clips, accuracy.
     """
 
-    def rank(row):
+    def rank(row: dict) -> tuple:
         return -row['accuracy'], -row['clips'], row['dataset'], row['subject']
 
     order = sorted(per_subject, key=rank)

@@ -113,7 +113,7 @@ def choose(explained: Explained, count: int) -> np.ndarray:
     shown = dict.fromkeys(subject.tolist(), 0)
     chosen = []
 
-    def rank(row):
+    def rank(row: int) -> tuple[int, int]:
         return shown[int(subject[row])], row
 
     while len(chosen) < min(count, len(label)):
