@@ -81,7 +81,7 @@ def decode(
             onset=first,
             offset=last,
             width=settings.window,
-            prior=[place.mean, place.deviation],
+            prior=(place.mean, place.deviation),
             label=settings.label,
             steepness=settings.steepness,
             sigma=settings.sigma,

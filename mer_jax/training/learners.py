@@ -3,8 +3,8 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
@@ -15,6 +15,23 @@ from mer_jax.types import FoldState, Learner, Samples, TrainRows
 Fitted = dict[str, jax.Array]  # computed once from training rows, and kept in the state
 Fit = Callable[[Samples, TrainRows], Fitted]
 ScaleInput = Callable[[jax.Array, Fitted], jax.Array]  # from stored images to the network's input
+
+
+class Model(Protocol):
+    """A network: a flax module, or what is called as one."""
+
+    @property
+    def init(self) -> Callable[..., dict]:
+        """(rngs, image, train) -> variables."""
+        ...
+
+    @property
+    def apply(self) -> Callable[..., tuple]:
+        """(variables, image, train) -> (logits [B, K], out).
+
+        Where `mutable` names collections, a pair of that and the changed variables.
+        """
+        ...
 
 
 def _adam(rate, settings):
@@ -84,7 +101,7 @@ def optimizer(settings: sections.Train, *, steps: int) -> optax.GradientTransfor
 
 
 def supervised(
-    model: nn.Module,
+    model: Model,
     optimizer: optax.GradientTransformation,
     *,
     fit: Fit,
@@ -110,7 +127,7 @@ def supervised(
 
 
 def contrastive(
-    model: nn.Module,
+    model: Model,
     optimizer: optax.GradientTransformation,
     *,
     fit: Fit,
@@ -154,7 +171,7 @@ def contrastive(
 
 
 def spotting(
-    model: nn.Module,
+    model: Model,
     optimizer: optax.GradientTransformation,
     *,
     fit: Fit,
@@ -298,7 +315,7 @@ def _accuracy(logits, batch):
 class _Network:
     """What all learners share."""
 
-    model: nn.Module
+    model: Model
     optimizer: optax.GradientTransformation
     fit: Fit
     scale_input: ScaleInput
