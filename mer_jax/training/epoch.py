@@ -1,7 +1,6 @@
 """Train one fold: one pass over its rows, or as many passes as a compiled call takes."""
 
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -92,7 +91,7 @@ def train_epoch(
 
 
 def train_epochs(
-    shared: tuple[Samples, Any, Any],
+    shared: tuple[Samples, jax.Array, jax.Array],
     state: FoldState,
     rows: TrainRows,
     fold: jax.Array,

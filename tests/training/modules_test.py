@@ -98,7 +98,8 @@ def test_noise_over_the_left_out_subject_changes_no_bit(data):
     def trained(samples, rows):
         state = epoch.init_fold(samples, rows, 1, 0, learner=learner)
         key = epoch.run_key(0, 1)
-        return epoch.train_epoch(state, samples, rows, key, learner=learner, batch_size=3)[0]
+        options = batches.BatchOptions(3)
+        return epoch.train_epoch(state, samples, rows, key, learner=learner, options=options)[0]
 
     states = trained(samples, rows), trained(samples._replace(image=image, label=label), rows)
     jax.tree.map(np.testing.assert_array_equal, *states)
