@@ -52,7 +52,7 @@ def test_every_cell_runs(tiny_data, tmp_path, monkeypatch):
     folder, book = tmp_path / 'elsewhere', read()
     folder.mkdir()
     cells = {cell.id: cell for cell in book.cells}
-    assert cells['sizes'].source == "DATA, EPOCHS = 'synthetic_faces', 60"
+    assert cells['sizes'].source == "DATA, EPOCHS = 'synthetic_faces/three', 60"
     cells['sizes'].source = "DATA, EPOCHS = 'synthetic_faces/tiny', 1"
     nbclient.NotebookClient(
         book, timeout=CELL_SECONDS, resources={'metadata': {'path': folder}}
