@@ -387,7 +387,7 @@ def test_what_a_run_looks_at_is_drawn(quick_run, tiny_data, capsys):
 
 def test_a_row_of_the_ablation_runs(tiny_data, tmp_path):
     """The single branch has one head and no Area Weighted Module: whatever reads out of two must do
-    with one. It is the row that the notebook trains, too.
+    with one.
     """
     run(
         f'--config={ROOT}/configs/synthetic_dualbranch.py:ablation=sb,quick',

@@ -60,7 +60,7 @@ def test_every_cell_runs(tiny_data, tmp_path, monkeypatch):
     assert shown(cells['data'], 'image/png') and '5 folds' in printed(cells['data'])
     assert 'UF1' in printed(cells['score']) and 'honest: no leaks' in printed(cells['score'])
     assert shown(cells['report'], 'image/svg+xml')
-    assert {'notebook-1-ststnet', 'notebook-1-linear'} <= {*printed(cells['compare']).split()}
+    assert 'UF1 differs by' in printed(cells['compare'])
     runs = folder / 'runs'
     assert (runs / 'notebook-1-ststnet' / 'report.html').exists()
     assert (runs / 'notebook-1-compare' / 'compare.html').exists()
