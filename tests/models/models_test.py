@@ -45,7 +45,8 @@ PARAMETERS = {
     'hybrid_cnn': 11_238_339,
 }
 NAMES = sorted(SHAPES)
-VGGM = models.NETWORKS['vggm'].choices
+VGGM = models.NETWORKS['vggm'].options
+PATHS, MERGES = VGGM['path'].choices, VGGM['merge'].choices
 DROPPING = [name for name in NAMES if name != 'hybrid_cnn']
 IMAGE = np.random.default_rng(0).uniform(-1, 1, (2, 31, 31, 2)).astype(np.float32)
 
@@ -159,7 +160,7 @@ def test_a_network_equals_pytorch(name, settings):
 
 @pytest.mark.parametrize(
     'path,merge',
-    [(path, merge) for path in VGGM['path'] if path != 'none' for merge in VGGM['merge']],
+    [(path, merge) for path in PATHS if path != 'none' for merge in MERGES],
 )
 def test_a_short_path_of_vggm_equals_pytorch(path, merge):
     """What a path goes round, how its sizes are matched, where it joins and in which order the
