@@ -25,8 +25,7 @@ class CNN3D(nn.Module):
     lowering: as in volumes.Conv3D.
     width: channels of the first convolution (64 is published).
     arch: 'default' or 'literal' (see above).
-    head: of arch 'default': the mean over time on a grid of 4x4 (grid4), the mean over all (gap) or
-        everything (flatten).
+    head: of arch 'default': mean over time on 4x4 places (grid4), mean over all (gap), or flatten.
     dropout: after each convolution; dropout_dense: after the hidden dense layer.
     """
 

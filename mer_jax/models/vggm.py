@@ -38,8 +38,7 @@ class VGGM(nn.Module):
     lowering: as in layers.Conv.
     width: channels of conv1 (96 is published; conv2 has 8/3 and the others 16/3 of it).
     path: what goes round conv1 (v1), conv2 (v2), both together (v3), each (v4), or nothing (none).
-    merge: it follows the channels of the convolution (concat) or is added to them through a 1x1
-        projection (sum), after ReLU.
+    merge: after ReLU, behind the convolution's channels (concat), or added by a 1x1 product (sum).
     dropout: after both hidden dense layers.
     """
 
