@@ -22,6 +22,7 @@ from mer_jax.report import compare_tables, study, text
 from mer_jax.runfiles import results as result_files
 from mer_jax.runfiles.folder import absolute, lock, prepare
 from mer_jax.runfiles.results import RecognitionResults
+from mer_jax.settings import sections
 from mer_jax.studies import compare as comparing
 from mer_jax.training import modules, parallel, plan
 from mer_jax.training.batches import BatchOptions
@@ -138,7 +139,8 @@ def train(
         run_folder.begin(path, settings, loaded.fingerprint)
         titles = [split.title for split in folds.splits]
         run_folder.write_tables(path, loaded, runs, titles)
-        how = engine.Training(epochs, BatchOptions(batch_size), lowering=learner.lowering)
+        train_settings = sections.Train(epochs, seeds, batch_size, lowering=learner.lowering)
+        how = engine.Training(train_settings, BatchOptions(batch_size))
         seconds = {'data': time.perf_counter() - start}
         chosen = engine.choose_plan(
             lambda lowering: learner.learner(classes, lowering),

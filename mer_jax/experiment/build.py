@@ -231,15 +231,7 @@ def batch_options(settings: Settings, loaded) -> batches.BatchOptions:
 def training(settings: Settings, loaded) -> engine.Training:
     """How the runs train."""
     return engine.Training(
-        epochs=settings.train.epochs,
-        batches=batch_options(settings, loaded),
-        test_batch=settings.evaluate.batch_size,
-        checkpoint_seconds=settings.train.checkpoint_seconds,
-        fold_by_fold=settings.train.fold_by_fold,
-        lowering=settings.train.lowering,
-        at_once=settings.train.at_once,
-        devices=settings.train.devices,
-        runs_in_memory=settings.train.runs_in_memory,
+        settings.train, batch_options(settings, loaded), test_batch=settings.evaluate.batch_size
     )
 
 

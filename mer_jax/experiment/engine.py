@@ -15,6 +15,7 @@ from mer_jax.experiment import folder as run_folder
 from mer_jax.machine import host, versions
 from mer_jax.runfiles import files
 from mer_jax.runfiles.plan import Plan
+from mer_jax.settings import sections
 from mer_jax.training import (
     checkpoint,
     fold_by_fold,
@@ -32,15 +33,9 @@ from mer_jax.types import Folds, Learner, Samples
 class Training:
     """How the runs of an experiment train."""
 
-    epochs: int
+    settings: sections.Train
     batches: BatchOptions
-    test_batch: int = 256  # rows that are predicted at a time
-    checkpoint_seconds: float = 60.0  # between two checkpoints
-    fold_by_fold: bool = False  # in plain Python, nothing compiled
-    lowering: str = 'auto'  # of convolutions; auto: measured
-    at_once: int = 0  # folds that a device trains side by side; 0: measured
-    devices: int = 0  # to use; 0: all, unless one alone measures faster
-    runs_in_memory: int = 0  # at a time; 0: as many as fit
+    test_batch: int = sections.Evaluate.batch_size  # rows that are predicted at a time
 
 
 def choose_plan(
@@ -67,14 +62,15 @@ def choose_plan(
     """
     if (folder / files.PLAN).exists():
         return plan.read_for_resume(folder, jax.device_count())
+    settings = training.settings
     pinned = {
-        'lowering': training.lowering,
-        'at_once': training.at_once,
-        'use': training.devices,
+        'lowering': settings.lowering,
+        'at_once': settings.at_once,
+        'use': settings.devices,
     }
-    if training.fold_by_fold:
+    if settings.fold_by_fold:
         pinned |= {'at_once': 1, 'use': 1}
-        if training.lowering == 'auto':
+        if settings.lowering == 'auto':
             pinned['lowering'] = 'matmul'
     runs = len(folds.fold)
     candidates = plan.candidates(jax.default_backend(), jax.device_count(), runs, **pinned)
@@ -91,14 +87,14 @@ def choose_plan(
         facts | _facts(samples, folds, candidates),
         lambda p: measure(plan=p),
         runs=runs,
-        epochs=training.epochs,
+        epochs=settings.epochs,
     )
     print(f'plan: {plan.describe(chosen)} ({chosen.why})', flush=True)
     group = plan.group_size(
         chosen,
         runs,
         shapes=shapes,
-        group=training.runs_in_memory,
+        group=settings.runs_in_memory,
         device=jax.devices()[0],
         folder=folder,
     )
@@ -157,7 +153,8 @@ def train_runs(
         What `learner` predicts of held-out rows, [R, ...] in the order of held_out.order, as a
         tree; None where nothing is held out.
     """
-    total, size, epochs = len(folds.fold), chosen.group, training.epochs
+    settings = training.settings
+    total, size, epochs = len(folds.fold), chosen.group, settings.epochs
     groups = -(-total // size)
     run_of_row, _ = held_out.order(folds)
     done = run_folder.reached(folder, groups) == epochs
@@ -168,7 +165,7 @@ def train_runs(
         chunk=loop.CHUNK if extras.epoch_outputs is None else 1,
         trains=not done,
     )
-    if training.fold_by_fold:
+    if settings.fold_by_fold:
         ready = fold_by_fold.programs(learner, samples, folds, options)
     else:
         ready = programs.compile_programs(learner, chosen, samples, folds, options)
@@ -186,7 +183,7 @@ def train_runs(
             ):
                 epoch, states = _start(group, manager, folds_of_group, extras.begin)
                 log.cut(epoch)
-                schedule = checkpoint.Schedule(training.checkpoint_seconds)
+                schedule = checkpoint.Schedule(settings.checkpoint_seconds)
                 for chunk in programs.fit(group, states, done=epoch, epochs=epochs):
                     epoch, states = chunk.epoch, chunk.states
                     log.write(chunk)
