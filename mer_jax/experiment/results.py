@@ -23,8 +23,8 @@ from mer_jax.training import held_out, metrics_log
 
 
 def about(settings: Settings, loaded, folds, layout) -> dict:
-    """{'head', 'tail'}: what a run's settings, data and plan put at the beginning and the end of
-    results.json.
+    """{'head', 'tail'}: what a run's settings, data, plan and versions put at the beginning and
+    the end of results.json.
     """
     protocol, seeds = settings.protocol, settings.train.seeds
     title = protocol.name
@@ -45,7 +45,7 @@ def about(settings: Settings, loaded, folds, layout) -> dict:
 
 
 def tail(data_name, loaded, layout) -> dict:
-    """What data and plan put at the end of results.json."""
+    """What data, plan and versions put at the end of results.json."""
     return {
         'plan': layout and layout.to_json(),
         'data': {
@@ -55,6 +55,7 @@ def tail(data_name, loaded, layout) -> dict:
             'fingerprint': loaded.fingerprint,
             'dropped': len(loaded.dropped),
         },
+        'versions': versions() | provenance.code(),
     }
 
 
@@ -80,7 +81,6 @@ def recognition(folder, output, loaded, folds, titles, about, *, every_epoch, se
         oracle_epoch=oracle,
         **about['tail'],
         seconds=seconds,
-        versions=versions() | provenance.code(),
     )
     return _written(folder, results, start, recognition_page)
 
@@ -112,7 +112,6 @@ def spotting(
         spotting=spotting_score.score(found, times, names, *of_clip),
         **about['tail'],
         seconds=seconds,
-        versions=versions() | provenance.code(),
     )
     return _written(folder, results, start, spotting_page)
 

@@ -80,10 +80,50 @@ DECODER = {
 
 
 @dataclass(frozen=True)
-class RecognitionResults:
-    """results.json of a run that recognises classes; blocks of evaluation/score.py."""
+class _Results:
+    """What the results of both tasks do; each of them has its own fields."""
 
     FILE: ClassVar[str] = files.RESULTS
+    SHAPE: ClassVar[dict]
+
+    def to_json(self) -> dict:
+        """Return the results as the file holds them."""
+        return asdict(self)
+
+    def write(self, folder: str | Path) -> None:
+        """Write results.json into the folder of a run."""
+        writing.write_json(Path(folder) / self.FILE, self.to_json())
+
+    @classmethod
+    def read(cls, folder: str | Path) -> Self:
+        """Read the results of the run in `folder`.
+
+        Raises:
+            UserError: the file is damaged.
+        """
+        return cls.checked(*_content(folder))
+
+    @classmethod
+    def checked(cls, path: Path, content: dict) -> Self:
+        """Return the results that a results.json holds.
+
+        Raises:
+            UserError: a key is missing, unknown, or of another type or range.
+        """
+        shapes.check(content, cls.SHAPE, path, again=reading.AGAIN)
+        unknown = content.keys() - {field.name for field in fields(cls)}
+        if unknown:
+            raise UserError(
+                f"{path}: has a key '{min(unknown)}' that is not of a {cls.__name__}; "
+                f'{reading.AGAIN}'
+            )
+        return cls(**content)
+
+
+@dataclass(frozen=True)
+class RecognitionResults(_Results):
+    """results.json of a run that recognises classes; blocks of evaluation/score.py."""
+
     SHAPE: ClassVar[dict] = {**HEAD, **RECOGNITION_SCORES, **TAIL}
 
     name: str  # of the config
@@ -110,23 +150,10 @@ class RecognitionResults:
     seconds: dict[str, float]  # {step: seconds}
     versions: dict[str, str]  # {package: version}
 
-    def to_json(self) -> dict:
-        """Return the results as the file holds them."""
-        return asdict(self)
-
-    def write(self, folder: str | Path) -> None:
-        """Write results.json into the folder of a run."""
-        writing.write_json(Path(folder) / self.FILE, self.to_json())
-
     @classmethod
-    def read(cls, folder: str | Path) -> Self:
-        """Read the results of the run in `folder`.
-
-        Raises:
-            UserError: the file is damaged.
-        """
-        path, content = _content(folder)
-        results = cls(**_checked(path, content, cls))
+    def checked(cls, path: Path, content: dict) -> Self:
+        """Return the results that a results.json holds; see `_Results.checked`."""
+        results = super().checked(path, content)
         size = len(results.classes)
         square = shapes.ListOf(shapes.ListOf(shapes.COUNT, size), size)
         shapes.check(results.confusion, square, path, again=reading.AGAIN, key='confusion')
@@ -134,10 +161,9 @@ class RecognitionResults:
 
 
 @dataclass(frozen=True)
-class SpottingResults:
+class SpottingResults(_Results):
     """results.json of a run that spots apexes; blocks of spotting/score.py."""
 
-    FILE: ClassVar[str] = files.RESULTS
     SHAPE: ClassVar[dict] = {
         **HEAD,
         'task': shapes.Text((SPOTTING,)),
@@ -162,23 +188,10 @@ class SpottingResults:
     seconds: dict[str, float]  # {step: seconds}
     versions: dict[str, str]  # {package: version}
 
-    def to_json(self) -> dict:
-        """Return the results as the file holds them."""
-        return asdict(self)
-
-    def write(self, folder: str | Path) -> None:
-        """Write results.json into the folder of a run."""
-        writing.write_json(Path(folder) / self.FILE, self.to_json())
-
     @classmethod
-    def read(cls, folder: str | Path) -> Self:
-        """Read the results of the run in `folder`.
-
-        Raises:
-            UserError: the file is damaged.
-        """
-        path, content = _content(folder)
-        results = cls(**_checked(path, content, cls))
+    def checked(cls, path: Path, content: dict) -> Self:
+        """Return the results that a results.json holds; see `_Results.checked`."""
+        results = super().checked(path, content)
         if results.spotting and results.answer not in results.spotting:
             raise UserError(
                 f'{path}: answer is {results.answer!r}; allowed: '
@@ -193,9 +206,9 @@ def read(folder: str | Path) -> RecognitionResults | SpottingResults:
     Raises:
         UserError: the file is damaged.
     """
-    _, content = _content(folder)
+    path, content = _content(folder)
     kind = SpottingResults if content.get('task') == SPOTTING else RecognitionResults
-    return kind.read(folder)
+    return kind.checked(path, content)
 
 
 def _content(folder):
@@ -207,14 +220,3 @@ def _content(folder):
             f'--config=<config> --workdir={folder}'
         )
     return path, reading.read_json(path)
-
-
-def _checked(path: Path, content: dict, kind: type) -> dict:
-    """The content of a results.json, where it is what `kind` holds."""
-    shapes.check(content, kind.SHAPE, path, again=reading.AGAIN)
-    unknown = content.keys() - {field.name for field in fields(kind)}
-    if unknown:
-        raise UserError(
-            f"{path}: has a key '{min(unknown)}' that is not of a {kind.__name__}; {reading.AGAIN}"
-        )
-    return content
