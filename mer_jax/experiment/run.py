@@ -35,15 +35,25 @@ def train_settings(settings: Settings, workdir) -> dict:
     folder = prepare(workdir)
     with lock(folder):
         run_folder.refuse_module(folder)
-        loaded, folds, titles = build.inputs(settings)
-        shapes = build.check_fit(settings, loaded, folds, titles, folder)
-        run_folder.enter(folder, settings, loaded)
+        loaded, folds, titles, shapes = open_run(settings, folder)
         seconds = {'data': time.perf_counter() - start}
         loaded, folds = build.generated(settings, loaded, folds, titles, folder)
         seconds['generate'] = time.perf_counter() - start - seconds['data']
         run_folder.write_tables(folder, loaded, folds, titles)
         output, layout = _answers(settings, loaded, folds, titles, folder, seconds, shapes)
         return _publish(settings, loaded, folds, titles, output, layout, folder, seconds)
+
+
+def open_run(settings: Settings, folder):
+    """The data set, the folds and their titles, and the abstract state of one fold, once the folder
+    has taken the run.
+
+    folder: of the run, locked. Raises UserError before anything is written.
+    """
+    loaded, folds, titles = build.inputs(settings)
+    shapes = build.check_fit(settings, loaded, folds, titles, folder)
+    run_folder.enter(folder, settings, loaded)
+    return loaded, folds, titles, shapes
 
 
 def evaluate(config: rules.Config, workdir) -> dict:
@@ -106,13 +116,13 @@ def train_groups(settings, loaded, folds, titles, layout, folder, seconds, learn
         done = run_folder.newest(folder)
         epoch_outputs = metrics_log.open_held_out(folder, shape, done=done)
 
-    def begin(folds_of_group, states):
+    def with_weights(folds_of_group, states):
         of_runs = protocols.titles_of_runs(folds_of_group, titles)
         return torch_weights.initialise(
             settings.model.name, settings.model.init_from, of_runs, states
         )
 
-    extras = engine.Extras(begin, epoch_outputs, seconds)
+    extras = engine.Extras(with_weights, epoch_outputs, seconds)
     how = build.training(settings, loaded)
     return engine.train_runs(learner, loaded.samples, folds, layout, how, folder, extras)
 

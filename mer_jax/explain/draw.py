@@ -24,9 +24,7 @@ def explain(config: rules.Config, workdir) -> dict:
     folder = run_folder.finished(workdir, settings)
     parallel.start(plan.cache_folder() / 'xla')
     with lock(folder):
-        loaded, folds, titles = build.inputs(settings)
-        shapes = build.check_fit(settings, loaded, folds, titles, folder)
-        run_folder.enter(folder, settings, loaded)
+        loaded, folds, titles, shapes = run.open_run(settings, folder)
         loaded, folds = build.generated(settings, loaded, folds, titles, folder)
         layout = build.layout(settings, loaded, folds, folder, shapes)
         learner = build.learner(settings, loaded, folds, layout.lowering)
