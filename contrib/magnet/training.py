@@ -193,7 +193,7 @@ def _l1(first, second):
 def _continue(settings, steps, folder):
     """Write the settings of a new run; refuse to continue an old one under others."""
     stored = {'model': 'magnet', **dataclasses.asdict(settings)}
-    newest = checkpoint.newest(folder / 'checkpoints')
+    newest = checkpoint.newest(folder / files.CHECKPOINTS)
     if newest >= 0:
         changed = differences(RunConfig.read(folder).settings, stored)
         if changed:
@@ -223,7 +223,7 @@ def _fit(run, state, steps, folder, interval):
 
     Writes a metrics line per step and, every `interval` seconds, a checkpoint.
     """
-    checkpoints = folder / 'checkpoints'
+    checkpoints = folder / files.CHECKPOINTS
     done = max(checkpoint.newest(checkpoints), 0)
     _cut(folder / files.METRICS, done)
     bar = tqdm(

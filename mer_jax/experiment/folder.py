@@ -107,7 +107,8 @@ def begun(folder) -> bool:
 
 def newest(folder) -> int:
     """The epoch of the newest checkpoint of any group of runs in the folder of a run, or -1."""
-    return max((checkpoint.newest(group) for group in folder.glob('checkpoints/*')), default=-1)
+    groups = (folder / files.CHECKPOINTS).glob('*')
+    return max(map(checkpoint.newest, groups), default=-1)
 
 
 def trained(folder, seeds) -> int:

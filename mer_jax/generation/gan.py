@@ -16,6 +16,7 @@ from jax import lax
 from mer_jax.generation import GanRun
 from mer_jax.models import dcgan
 from mer_jax.models.layers import check_image
+from mer_jax.runfiles import files
 from mer_jax.runfiles.metrics_log import EpochRecord, MetricsLog
 from mer_jax.runfiles.plan import Plan
 from mer_jax.settings import sections
@@ -323,7 +324,7 @@ def train_all(
         for number, first in enumerate(range(0, total, group)):
             members = np.arange(first, min(first + group, total))
             placed = runs.place(programs, folds, members)
-            folder = run.folder / 'checkpoints' / f'group_{number}'
+            folder = run.folder / files.CHECKPOINTS / f'group_{number}'
             with metrics_log.opened(run.folder, number, bar) as log:
                 states = _train_group(placed, folder, log, epochs=epochs, interval=run.interval)
             generated = generate_all(programs.samples, states, placed.fold, placed.seed)

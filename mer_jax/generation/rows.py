@@ -17,6 +17,7 @@ from mer_jax.folds import resampling
 from mer_jax.folds.protocols import pad_rows, rows_of, with_train_rows
 from mer_jax.generation import GanRun, gan, quality
 from mer_jax.report import overlays, plots_gan
+from mer_jax.runfiles import files
 from mer_jax.runfiles.gan import FoldChecks, GanChecks, GanImages
 from mer_jax.runfiles.plan import Plan
 from mer_jax.settings import sections
@@ -64,7 +65,7 @@ def extend(
         _check(samples, gan_folds, titles, names, images, run)
         GanImages(images).write(run.folder)
     # A run continues from the images; the states of all GANs may be gigabytes.
-    shutil.rmtree(run.folder / 'checkpoints', ignore_errors=True)
+    shutil.rmtree(run.folder / files.CHECKPOINTS, ignore_errors=True)
     images = GanImages.read(run.folder).values
     label = np.repeat(np.arange(len(names.classes), dtype=np.int32), settings.images_per_class)
     kept = {}
