@@ -5,12 +5,9 @@ runs.
 import csv
 import json
 import re
-import subprocess
-import sys
 import types
 import xml.etree.ElementTree
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -27,9 +24,8 @@ from mer_jax.studies import compare, compare_spotting
 from mer_jax.types import Names, Predictions
 from tests.studies.compare_test import csv_rows
 from tests.support.pages import Page
-from tests.support.run_folders import recognition_results, spotting_results
+from tests.support.run_folders import compare_without_jax, recognition_results, spotting_results
 
-ROOT = Path(__file__).parents[2]
 LEAK = 'random_split: clips of one subject stand on both sides'
 NASTY = r'50%_of {a}&b$#~^\x<y>'
 DECISIONS = ('max', 'sw_max', 'template')
@@ -509,17 +505,5 @@ def test_a_folder_that_cannot_be_compared_is_one_line(tmp_path, case, words):
 
 def test_no_jax_is_imported(tmp_path):
     """Tables are made on laptops that hold the runs but no jax."""
-    folder = finished(tmp_path / 'run')
-    code = (
-        'import sys\nfrom mer_jax.studies import compare\ncompare.write(compare.read(sys.argv[1]), '
-        'sys.argv[2])\n'
-        "sys.exit(bool({'jax', 'matplotlib.pyplot', 'tensorflow'} & set(sys.modules)))"
-    )
-    done = subprocess.run(
-        [sys.executable, '-c', code, folder, tmp_path / 'out'],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    assert 'plots/errors.svg' in done.stdout
+    printed = compare_without_jax(finished(tmp_path / 'run'), tmp_path / 'out')
+    assert 'plots/errors.svg' in printed

@@ -5,11 +5,8 @@ runs.
 import csv
 import json
 import re
-import subprocess
-import sys
 import xml.etree.ElementTree
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,9 +21,8 @@ from mer_jax.runfiles.predictions import PredictionTable
 from mer_jax.studies import compare
 from mer_jax.types import Names, Predictions
 from tests.support.pages import Page
-from tests.support.run_folders import recognition_results
+from tests.support.run_folders import compare_without_jax, recognition_results
 
-ROOT = Path(__file__).parents[2]
 CLASSES = ('negative', 'positive', 'surprise')
 LEAK = 'random_split: clips of one subject stand on both sides'
 NASTY = r'50%_of {a}&b$#~^\x<y>'
@@ -522,17 +518,5 @@ def test_no_runs_and_no_room_are_one_line(tmp_path):
 
 def test_no_jax_is_imported(written, tmp_path):
     """Tables are made on laptops that hold the runs but no jax."""
-    folder = finished(tmp_path / 'run')
-    code = (
-        'import sys\nfrom mer_jax.studies import compare\ncompare.write(compare.read(sys.argv[1]), '
-        'sys.argv[2])\n'
-        "sys.exit(bool({'jax', 'matplotlib.pyplot', 'tensorflow'} & set(sys.modules)))"
-    )
-    done = subprocess.run(
-        [sys.executable, '-c', code, folder, tmp_path / 'out'],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    assert 'compare: ' in done.stdout and 'plots/measures.svg' in done.stdout
+    printed = compare_without_jax(finished(tmp_path / 'run'), tmp_path / 'out')
+    assert 'compare: ' in printed and 'plots/measures.svg' in printed

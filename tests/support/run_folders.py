@@ -1,5 +1,8 @@
 """Files of made-up runs, which tests write with the product's writers."""
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 from mer_jax.evaluation import score
@@ -7,6 +10,7 @@ from mer_jax.runfiles.plan import Plan
 from mer_jax.runfiles.results import SPOTTING, RecognitionResults, SpottingResults
 from mer_jax.types import Names, Predictions
 
+ROOT = Path(__file__).parents[2]
 HEAD = {
     'name': 'casme2_demo',
     'scored': 'test',
@@ -37,3 +41,17 @@ def spotting_results(errors: dict, **changed: Any) -> SpottingResults:
     """Results of a spotting run with these errors (see spotting/score.py: score)."""
     blocks = {**HEAD, 'task': SPOTTING, 'answer': 'sw_max', 'spotting': errors, **TAIL}
     return SpottingResults(**blocks | changed)
+
+
+def compare_without_jax(folder: Path, out: Path) -> str:
+    """What compare prints of a run, in a process that fails where jax or TensorFlow is loaded."""
+    code = (
+        'import sys\nfrom mer_jax.studies import compare\ncompare.write(compare.read(sys.argv[1]), '
+        'sys.argv[2])\n'
+        "sys.exit(bool({'jax', 'matplotlib.pyplot', 'tensorflow'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, '-c', code, folder, out], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
