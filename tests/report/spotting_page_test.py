@@ -66,7 +66,11 @@ def write(
             'seeds': seeds,
             'epochs': 4,
         },
-        'tail': {'plan': {'lowering': 'matmul'}, 'data': {'name': MARKUP, 'labels': 'linear'}},
+        'tail': {
+            'plan': {'lowering': 'matmul'},
+            'data': {'name': MARKUP, 'labels': 'linear'},
+            'versions': {'jax': '0.10'},
+        },
     }
     folder.mkdir()
     RunConfig({'name': MARKUP}, 'print').write(folder)
