@@ -73,8 +73,14 @@ def confusions(image, points, records):
         [record['class'] for record in records],
         [record['subject'] for record in records],
     )
-    folds = mj.loso(data).runs(1)
-    scores, _ = build.svm_scores(SETTINGS, data.content._replace(landmarks=points), folds, None)
+    folds = mj.loso(data)
+    experiment = build.Experiment(
+        SETTINGS,
+        data.content._replace(landmarks=points),
+        folds.runs(1),
+        [split.title for split in folds.splits],
+    )
+    scores, _ = build.svm_scores(experiment, None)
     return metrics.confusions(
         data.y,
         scores.argmax(-1),

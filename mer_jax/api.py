@@ -161,20 +161,17 @@ def train(
             engine.Extras(seconds=seconds),
         )
         about = {
-            'head': {
-                'name': path.name,
-                'scored': 'test',
-                'protocol': folds.protocol,
-                'leaks': list(folds.leaks),
-                'folds': len(folds),
-                'seeds': seeds,
-                'epochs': epochs,
-            },
-            'tail': results.tail(data.name, loaded, chosen),
+            'name': path.name,
+            'scored': 'test',
+            'protocol': folds.protocol,
+            'leaks': list(folds.leaks),
+            'folds': len(folds),
+            'seeds': seeds,
+            'epochs': epochs,
+            **results.about_data(data.name, loaded, chosen),
         }
-        results.recognition(
-            path, output, loaded, runs, titles, about, every_epoch=False, seconds=seconds
-        )
+        finished = results.Finished(path, output, loaded, runs, titles, about, seconds)
+        results.recognition(finished, every_epoch=False)
     return Run(path)
 
 

@@ -1,11 +1,16 @@
-"""What an experiment is made of, from its settings: data, folds, network, learner, plan.
+"""From settings to the data, folds, network, learner and plan of an experiment.
+
 run.py puts them together.
 """
 
 import dataclasses
+from collections.abc import Mapping
 from functools import partial
 from operator import attrgetter
+from pathlib import Path
+from typing import Any, NamedTuple
 
+import flax.linen as nn
 import jax
 import numpy as np
 
@@ -18,59 +23,79 @@ from mer_jax.folds import RESAMPLERS, protocols, resampling
 from mer_jax.generation import GanRun
 from mer_jax.models import torch_weights
 from mer_jax.runfiles import files
+from mer_jax.runfiles.plan import Plan
 from mer_jax.settings import sections
 from mer_jax.settings.sections import Settings
 from mer_jax.spotting import frames
 from mer_jax.training import augment, balance, batches, held_out, learners, plan, scaling
+from mer_jax.types import Folds, FoldState, Learner
 
 
-def inputs(settings: Settings):
-    """The data set, with images that files add to it, and who trains and is held out in
-    every run.
+class Experiment(NamedTuple):
+    """What an experiment trains on and under which settings."""
+
+    settings: Settings
+    data: loading.Data
+    folds: Folds  # all runs
+    titles: list[str]  # of the folds
+
+
+def experiment(settings: Settings) -> Experiment:
+    """Load the data set and split it.
+
+    Images that a file adds and rows of a resampler are among the samples; those of a GAN are not,
+    see `with_generated`.
+
+    Raises:
+        UserError: names the setting or the file that is wrong.
     """
     apex = settings.data.apex
     if apex not in APEX_RULES:
         apex = apexes.read(apex)
-    loaded = entries.loaded(TASKS[settings.data.task].load)(settings, apex)
+    data = entries.loaded(TASKS[settings.data.task].load)(settings, apex)
     if learner_entry(settings).regional or settings.augment.replace:
-        loaded = loaded._replace(samples=augment.with_half_source(loaded.samples))
-    folds, titles = _folds(settings, loaded)
-    if loaded.apex_annotated is not None and apex not in APEX_RULES:
+        data = data._replace(samples=augment.with_half_source(data.samples))
+    folds, titles = _folds(settings, data)
+    if data.apex_annotated is not None and apex not in APEX_RULES:
         folds = protocols.select_apex_per_fold(
-            folds, titles, loaded.samples, loaded.names, loaded.apex_annotated, apex
+            folds, titles, data.samples, data.names, data.apex_annotated, apex
         )
-        loaded = loaded._replace(
-            fingerprint=loading.fingerprint(
-                (*loaded.samples, *folds.train.scaler_rows, *folds.test), loaded.names
-            )
-        )
-    samples, folds = resampling.extend(
-        folds, loaded.samples, loaded.names, titles, settings.balance
-    )
-    print(protocols.describe(settings.protocol.name, folds, titles, samples, loaded.names))
-    if samples is not loaded.samples:
-        loaded = loaded._replace(
-            samples=samples, fingerprint=loading.fingerprint(samples, loaded.names)
-        )
-    return loaded, folds, titles
+        seen = *data.samples, *folds.train.scaler_rows, *folds.test
+        data = data._replace(fingerprint=loading.fingerprint(seen, data.names))
+    samples, folds = resampling.extend(folds, data.samples, data.names, titles, settings.balance)
+    print(protocols.describe(settings.protocol.name, folds, titles, samples, data.names))
+    if samples is not data.samples:
+        fingerprint = loading.fingerprint(samples, data.names)
+        data = data._replace(samples=samples, fingerprint=fingerprint)
+    return Experiment(settings, data, folds, titles)
 
 
-def frames_of_clips(settings: Settings, apex):
-    """The data set with a row for each frame; apex: without use here."""
+def frames_of_clips(settings: Settings, apex: Any) -> loading.Data:
+    """Load the data set with a row for each frame.
+
+    Args:
+        settings: of the experiment.
+        apex: not used here; `clips` takes it.
+    """
     data_sets = sources.parse(settings.data.name, settings.data.manual_dir)
     loading.refuse_inputs(data_sets, channels.parse(settings.data.channels), every_frame=True)
     options, size = build_options(settings.data), settings.data.size
-    loaded = frames.load(data_sets, options, settings.spotting, size=size)
-    print(frames.describe(loaded))
-    return loaded
+    data = frames.load(data_sets, options, settings.spotting, size=size)
+    print(frames.describe(data))
+    return data
 
 
-def clips(settings: Settings, apex):
-    """The data set with a row for each clip; apex: of clips without an annotated one."""
+def clips(settings: Settings, apex: str | apexes.Spotted) -> loading.Data:
+    """Load the data set with a row for each clip.
+
+    Args:
+        settings: of the experiment.
+        apex: how clips without an annotated apex get one.
+    """
     data_sets = sources.parse(settings.data.name, settings.data.manual_dir)
     names = channels.parse(settings.data.channels)
     loading.refuse_inputs(data_sets, names)
-    loaded = loading.load(
+    data = loading.load(
         data_sets,
         build_options(settings.data),
         settings.data,
@@ -78,12 +103,12 @@ def clips(settings: Settings, apex):
         apex=apex,
         points=any(FEATURES[name].points for name in features_of_clips(settings.head)),
     )
-    print(loading.describe(loaded))
-    return loaded
+    print(loading.describe(data))
+    return data
 
 
 def build_options(settings: sections.Data) -> sources.BuildOptions:
-    """Where built data sets lie, and what they are built with."""
+    """Return where built data sets lie, and what they are built with."""
     return sources.BuildOptions(
         data_dir=settings.data_dir,
         rebuild=settings.rebuild,
@@ -92,13 +117,13 @@ def build_options(settings: sections.Data) -> sources.BuildOptions:
     )
 
 
-def _folds(settings, loaded):
+def _folds(settings, data):
     trainable = None
-    if loaded.times is not None:
-        trainable = ~np.isnan(loaded.samples.extras['target'])
+    if data.times is not None:
+        trainable = ~np.isnan(data.samples.extras['target'])
     return protocols.make(
-        loaded.samples,
-        loaded.names,
+        data.samples,
+        data.names,
         settings.protocol,
         seeds=settings.train.seeds,
         scaler_scope=settings.data.scaler_scope,
@@ -106,59 +131,71 @@ def _folds(settings, loaded):
     )
 
 
-def generated(settings: Settings, loaded, folds, titles, folder):
-    """The data set and who trains on what with the images of each fold's own GAN, where there is
-    one.
+def with_generated(experiment: Experiment, folder: Path) -> Experiment:
+    """Add the images of each fold's GAN, where the experiment trains GANs.
+
+    Args:
+        experiment: of `experiment`.
+        folder: of the run; GANs and their images are written there.
     """
+    settings, data = experiment.settings, experiment.data
     resampler = RESAMPLERS[settings.balance.method]
     if not resampler.trained:
-        return loaded, folds
-    layout = plan.candidates(
+        return experiment
+    plan_of_gans = plan.candidates(
         jax.default_backend(),
         jax.device_count(),
-        len(folds.fold),
+        len(experiment.folds.fold),
         lowering=settings.train.lowering,
         at_once=settings.train.at_once or 1,
         use=settings.train.devices,
     )[0]
-    samples, folds = entries.loaded(resampler.extend)(
-        loaded.samples,
-        folds,
-        loaded.names,
-        titles,
-        layout,
-        settings.gan,
-        run=GanRun(
-            folder=folder / files.GAN,
-            interval=settings.train.checkpoint_seconds,
-            channels=channels.parse(settings.data.channels),
-            runs_in_memory=settings.train.runs_in_memory,
-        ),
+    gan_run = GanRun(
+        folder=folder / files.GAN,
+        interval=settings.train.checkpoint_seconds,
+        channels=channels.parse(settings.data.channels),
+        runs_in_memory=settings.train.runs_in_memory,
     )
-    return loaded._replace(samples=samples), folds
+    samples, folds = entries.loaded(resampler.extend)(
+        data.samples,
+        experiment.folds,
+        data.names,
+        experiment.titles,
+        plan_of_gans,
+        settings.gan,
+        run=gan_run,
+    )
+    return experiment._replace(data=data._replace(samples=samples), folds=folds)
 
 
-def check_fit(settings: Settings, loaded, folds, titles, folder):
-    """Abstract state of one fold (None without a network), to be known before anything is compiled
-    or written.
+def check_fit(experiment: Experiment, folder: Path) -> FoldState | None:
+    """Check that network, images and weights files fit, before anything is compiled or written.
 
-    Raises UserError where network, images and weights files do not fit.
+    Args:
+        experiment: of `experiment`.
+        folder: of the run; one that has begun needs no weights file.
+
+    Returns:
+        The abstract state of one fold; None without a network.
+
+    Raises:
+        UserError: names what does not fit.
     """
+    settings, data = experiment.settings, experiment.data
     features.refuse(
         features_of_clips(settings.head),
-        loaded.samples.image,
-        loaded.landmarks,
+        data.samples.image,
+        data.landmarks,
         channels.parse(settings.data.channels),
     )
     if not has_network(settings.head):
         return None
-    shapes = held_out.state_shapes(
-        learner(settings, loaded, folds, 'matmul'), loaded.samples, folds.train
-    )
+    # shapes do not depend on how a convolution is computed
+    any_learner = learner(experiment, 'matmul')
+    shapes = held_out.state_shapes(any_learner, data.samples, experiment.folds.train)
     if settings.model.init_from and not run_folder.begun(folder):
-        for path in dict.fromkeys(
-            torch_weights.files(settings.model.init_from, protocols.titles_of_runs(folds, titles))
-        ):
+        of_runs = protocols.titles_of_runs(experiment.folds, experiment.titles)
+        for path in dict.fromkeys(torch_weights.files(settings.model.init_from, of_runs)):
             torch_weights.convert(
                 settings.model.name,
                 torch_weights.read(path),
@@ -169,56 +206,78 @@ def check_fit(settings: Settings, loaded, folds, titles, folder):
     return shapes
 
 
-def model(settings: Settings, loaded, lowering):
-    """The network with its keyword arguments."""
+def model(experiment: Experiment, lowering: str) -> nn.Module:
+    """Build the network.
+
+    Args:
+        experiment: of `experiment`.
+        lowering: how convolutions are computed, see models/layers.py.
+    """
+    settings = experiment.settings.model
     return models.make(
-        settings.model.name,
-        classes=len(loaded.names.classes),
+        settings.name,
+        classes=len(experiment.data.names.classes),
         lowering=lowering,
-        **settings.model.options[settings.model.name],
+        **settings.options[settings.name],
     )
 
 
-def learner(settings: Settings, loaded, folds, lowering):
-    """The network, its optimizer and what is fitted to training rows, bound into three pure
-    functions.
+def learner(experiment: Experiment, lowering: str) -> Learner:
+    """Bind the network, its optimizer and what is fitted to training rows into pure functions.
+
+    Args:
+        experiment: of `experiment`.
+        lowering: how convolutions are computed, see models/layers.py.
     """
-    steps, _ = batches.batch_shape(folds.train.index.shape[1], settings.train.batch_size)
-    optimizer = learners.optimizer(settings.train, steps=steps)
-    weigh = partial(
+    settings, data = experiment.settings, experiment.settings.data
+    rows = experiment.folds.train.index.shape[1]
+    steps, _ = batches.batch_shape(rows, settings.train.batch_size)
+    fit_class_weight = partial(
         balance.fit_class_weight,
-        classes=len(loaded.names.classes),
+        classes=len(experiment.data.names.classes),
         formula=settings.train.class_weights,
         scope=settings.balance.scope,
     )
-    data = settings.data
-    scale = partial(scaling.fit_input, scaler=data.input_scaler, subtract_onset=data.subtract_onset)
+    fit_input = partial(
+        scaling.fit_input, scaler=data.input_scaler, subtract_onset=data.subtract_onset
+    )
+    scale_input = partial(
+        scaling.scale_input,
+        value_range=loading.VALUE_RANGES[data.value_range],
+        subtract_onset=data.subtract_onset,
+    )
+
+    def fit(samples, rows):
+        return fit_input(samples, rows) | fit_class_weight(samples, rows)
+
     entry = learner_entry(settings)
     return entries.loaded(entry.learner)(
-        model(settings, loaded, lowering),
-        optimizer,
-        fit=lambda samples, rows: scale(samples, rows) | weigh(samples, rows),
-        scale_input=partial(
-            scaling.scale_input,
-            value_range=loading.VALUE_RANGES[data.value_range],
-            subtract_onset=data.subtract_onset,
-        ),
+        model(experiment, lowering),
+        learners.optimizer(settings.train, steps=steps),
+        fit=fit,
+        scale_input=scale_input,
         **options(settings, entry.options),
     )
 
 
-def options(settings: Settings, names) -> dict:
-    """Keyword arguments from {keyword: setting, or section}, as entries name them."""
+def options(settings: Settings, names: Mapping[str, str]) -> dict[str, Any]:
+    """Return the keyword arguments that an entry names.
+
+    Args:
+        settings: of the experiment.
+        names: {keyword: setting, or section of settings}.
+    """
     return {keyword: attrgetter(name)(settings) for keyword, name in names.items()}
 
 
-def batch_options(settings: Settings, loaded) -> batches.BatchOptions:
-    """How rows reach the learner."""
+def batch_options(experiment: Experiment) -> batches.BatchOptions:
+    """Return how rows reach the learner."""
+    settings, data = experiment.settings, experiment.data
     change = augment.compose(
         settings.augment,
-        names=loaded.names.action_units,
+        names=data.names.action_units,
         channels=channels.parse(settings.data.channels),
-        stretched=loaded.samples.image.dtype == np.uint8,
+        stretched=data.samples.image.dtype == np.uint8,
     )
     return batches.BatchOptions(
         batch_size=settings.train.batch_size,
@@ -228,18 +287,23 @@ def batch_options(settings: Settings, loaded) -> batches.BatchOptions:
     )
 
 
-def training(settings: Settings, loaded) -> engine.Training:
-    """How the runs train."""
+def training(experiment: Experiment) -> engine.Training:
+    """Return how the runs train."""
+    settings = experiment.settings
     return engine.Training(
-        settings.train, batch_options(settings, loaded), test_batch=settings.evaluate.batch_size
+        settings.train, batch_options(experiment), test_batch=settings.evaluate.batch_size
     )
 
 
-def layout(settings: Settings, loaded, folds, folder, shapes) -> plan.Plan:
-    """The plan of the run; see engine.choose_plan.
+def choose_plan(experiment: Experiment, shapes: FoldState, folder: Path) -> Plan:
+    """Choose the plan of the run; see engine.choose_plan.
 
-    shapes: abstract state of one fold, of check_fit.
+    Args:
+        experiment: of `experiment`.
+        shapes: abstract state of one fold, of `check_fit`.
+        folder: of the run; the plan is written there.
     """
+    settings = experiment.settings
     facts = {
         'model': settings.model.name,
         'keywords': settings.model.options[settings.model.name],
@@ -249,26 +313,40 @@ def layout(settings: Settings, loaded, folds, folder, shapes) -> plan.Plan:
         'augment': dataclasses.asdict(settings.augment),
         'balance': settings.balance.method,
     }
-    learner_for = partial(learner, settings, loaded, folds)
-    how = training(settings, loaded)
-    return engine.choose_plan(learner_for, loaded.samples, folds, how, facts, shapes, folder)
+    return engine.choose_plan(
+        partial(learner, experiment),
+        experiment.data.samples,
+        experiment.folds,
+        training(experiment),
+        facts,
+        shapes,
+        folder,
+    )
 
 
-def svm_scores(settings: Settings, loaded, folds, hidden):
-    """(outputs [R, K] of SVMs on features, SVMs of each run).
+def svm_scores(
+    experiment: Experiment, hidden: np.ndarray | None
+) -> tuple[np.ndarray, list[list[svm.Svm]]]:
+    """Fit the SVMs of every run, and score its held-out rows.
 
-    hidden: [R, D], of each run's network for every row of the data set in data set order, None
-    without one.
+    Args:
+        experiment: of `experiment`.
+        hidden: [R, D], of each run's network for every row of the data set in data set order;
+            None without a network.
+
+    Returns:
+        (scores [R, K] of held-out rows, the SVMs of each run).
     """
-    samples = loaded.samples
+    settings, data = experiment.settings, experiment.data
+    samples = data.samples
     blocks = features.extract(
         features_of_clips(settings.head),
         samples.image,
-        loaded.landmarks,
+        data.landmarks,
         channels=channels.parse(settings.data.channels),
         mirror=settings.head.mirror,
     )
     if hidden is not None:
-        hidden = svm.by_run(hidden, folds, len(samples.label))
-    classes = len(loaded.names.classes)
-    return svm.predict(blocks, hidden, samples, folds, settings.head, classes=classes)
+        hidden = svm.by_run(hidden, experiment.folds, len(samples.label))
+    classes = len(data.names.classes)
+    return svm.predict(blocks, hidden, samples, experiment.folds, settings.head, classes=classes)

@@ -2,132 +2,168 @@
 
 import time
 from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from mer_jax import entries, provenance
+from mer_jax.data import loading
 from mer_jax.errors import UserError
 from mer_jax.evaluation import score
 from mer_jax.experiment import TASKS, leaks
+from mer_jax.experiment.build import Experiment
 from mer_jax.folds.rows import of_data_set
 from mer_jax.machine import versions
 from mer_jax.report import recognition_page, spotting_page
 from mer_jax.runfiles import results as result_files
 from mer_jax.runfiles.epoch_outputs import EpochOutputs
+from mer_jax.runfiles.plan import Plan
 from mer_jax.runfiles.predictions import PredictionTable
 from mer_jax.runfiles.results import RecognitionResults, SpottingResults
 from mer_jax.settings import sections
-from mer_jax.settings.sections import Settings
 from mer_jax.spotting import score as spotting_score
 from mer_jax.training import held_out, metrics_log
+from mer_jax.types import Folds
 
 
-def about(settings: Settings, loaded, folds, layout) -> dict:
-    """{'head', 'tail'}: what a run's settings, data, plan and versions put at the beginning and
-    the end of results.json.
+class Finished(NamedTuple):
+    """A training that is finished, to be scored."""
+
+    folder: Path  # of the run
+    # of held-out rows in data set order: logits or scores [R, K], of spotting [R, 1]; None where
+    # nothing is held out
+    output: np.ndarray | None
+    data: loading.Data
+    folds: Folds
+    titles: list[str]  # of the folds
+    about: dict[str, Any]  # see `about`
+    seconds: dict[str, float]  # {step: seconds}
+
+
+def about(experiment: Experiment, chosen: Plan | None) -> dict[str, Any]:
+    """Return the fields of results.json that do not come from scores.
+
+    Args:
+        experiment: that was trained.
+        chosen: the plan of its training; None without one.
     """
+    settings = experiment.settings
     protocol, seeds = settings.protocol, settings.train.seeds
     title = protocol.name
     if protocol.evaluate_on == 'validation':
         title += ', validation part'
     return {
-        'head': {
-            'name': settings.name,
-            'scored': protocol.evaluate_on,
-            'protocol': title,
-            'leaks': leaks.listed(settings),
-            'folds': len(folds.fold) // seeds,
-            'seeds': seeds,
-            'epochs': settings.train.epochs,
-        },
-        'tail': tail(settings.data.name, loaded, layout),
+        'name': settings.name,
+        'scored': protocol.evaluate_on,
+        'protocol': title,
+        'leaks': leaks.listed(settings),
+        'folds': len(experiment.folds.fold) // seeds,
+        'seeds': seeds,
+        'epochs': settings.train.epochs,
+        **about_data(settings.data.name, experiment.data, chosen),
     }
 
 
-def tail(data_name, loaded, layout) -> dict:
-    """What data, plan and versions put at the end of results.json."""
+def about_data(name: str, data: loading.Data, chosen: Plan | None) -> dict[str, Any]:
+    """Return the fields of results.json on data, plan and versions.
+
+    Args:
+        name: of the data set, or data sets.
+        data: loaded.
+        chosen: the plan of the training; None without one.
+    """
     return {
-        'plan': layout and layout.to_json(),
+        'plan': chosen and chosen.to_json(),
         'data': {
-            'name': data_name,
-            'labels': loaded.labels,
-            'editions': list(loaded.editions),
-            'fingerprint': loaded.fingerprint,
-            'dropped': len(loaded.dropped),
+            'name': name,
+            'labels': data.labels,
+            'editions': list(data.editions),
+            'fingerprint': data.fingerprint,
+            'dropped': len(data.dropped),
         },
         'versions': versions() | provenance.code(),
     }
 
 
-def recognition(folder, output, loaded, folds, titles, about, *, every_epoch, seconds) -> dict:
-    """Score classes: write predictions.csv, results.json and the report, print the table. Returns
-    the results.
+def recognition(finished: Finished, *, every_epoch: bool) -> dict:
+    """Score classes; write predictions.csv, results.json and the report, and print the table.
 
-    output: [R, K] in data set order, None where nothing is held out; about: of the function above;
-    every_epoch: held_out.npy holds the outputs of each epoch that was trained.
+    Args:
+        finished: the training.
+        every_epoch: held_out.npy holds the outputs of each epoch that was trained.
+
+    Returns:
+        The content of results.json.
     """
     start = time.perf_counter()
-    output = np.zeros((0, len(loaded.names.classes))) if output is None else output
-    predictions = held_out.predictions(output, loaded.samples, folds)
-    scores = score.score(predictions, loaded.names)
-    PredictionTable.of(predictions, loaded.names).write(folder)
-    trained = about['head']['epochs'] > 0
-    oracle = _oracle(folder, predictions, loaded.names) if every_epoch and trained else None
-    clips = len(np.unique(loaded.samples.clip[of_data_set(loaded.samples)]))
+    folder, data = finished.folder, finished.data
+    output = finished.output
+    if output is None:
+        output = np.zeros((0, len(data.names.classes)))
+    predictions = held_out.predictions(output, data.samples, finished.folds)
+    PredictionTable.of(predictions, data.names).write(folder)
+    oracle = None
+    if every_epoch and finished.about['epochs'] > 0:
+        oracle = _oracle(folder, predictions, data.names)
     results = RecognitionResults(
-        **about['head'],
-        clips=clips,
-        **scores,
+        **finished.about,
+        clips=len(np.unique(data.samples.clip[of_data_set(data.samples)])),
+        **score.score(predictions, data.names),
         oracle_epoch=oracle,
-        **about['tail'],
-        seconds=seconds,
+        seconds=finished.seconds,
     )
     return _written(folder, results, start, recognition_page)
 
 
-def spotting(
-    folder, output, loaded, folds, titles, about, *, settings: sections.Spotting, seconds
-) -> dict:
-    """Score apexes: write predictions.csv (a row a frame), apexes.csv (a row a clip), results.json
-    and the report, print the table. Returns the results; settings: the error of the run is that of
-    their decoder.
+def spotting(finished: Finished, *, settings: sections.Spotting) -> dict:
+    """Score apexes; write predictions.csv (a row for each frame), apexes.csv (a row for each
+    clip), results.json and the report, and print the table.
+
+    Args:
+        finished: the training.
+        settings: the error of the run is that of their decoder.
+
+    Returns:
+        The content of results.json.
     """
     start = time.perf_counter()
-    output = np.zeros((0, 1)) if output is None else output
-    predictions, times, names = (
-        held_out.predictions(output, loaded.samples, folds),
-        loaded.times,
-        loaded.names,
-    )
-    found = spotting_score.decode(predictions, folds, loaded.samples, times, settings)
-    first = np.unique(loaded.samples.clip, return_index=True)[1]
-    of_clip = loaded.samples.subject[first], loaded.samples.dataset[first]
-    spotting_score.curves(found, names, *of_clip).write(folder)
-    spotting_score.table(found, times, names, titles, *of_clip).write(folder)
+    folder, data, names = finished.folder, finished.data, finished.data.names
+    samples, times = data.samples, data.times
+    output = np.zeros((0, 1)) if finished.output is None else finished.output
+    predictions = held_out.predictions(output, samples, finished.folds)
+    decoded = spotting_score.decode(predictions, finished.folds, samples, times, settings)
+    first = np.unique(samples.clip, return_index=True)[1]
+    of_clip = samples.subject[first], samples.dataset[first]
+    spotting_score.curves(decoded, names, *of_clip).write(folder)
+    spotting_score.table(decoded, times, names, finished.titles, *of_clip).write(folder)
     results = SpottingResults(
-        **about['head'],
+        **finished.about,
         clips=len(names.clips),
         task=result_files.SPOTTING,
         answer=settings.decoder,
-        spotting=spotting_score.score(found, times, names, *of_clip),
-        **about['tail'],
-        seconds=seconds,
+        spotting=spotting_score.score(decoded, times, names, *of_clip),
+        seconds=finished.seconds,
     )
     return _written(folder, results, start, spotting_page)
 
 
-def _written(folder, results, start, reports):
+def _written(folder, results, start, page):
     seconds = results.seconds | {'train': metrics_log.trained_seconds(folder)}
     seconds['evaluate'] = time.perf_counter() - start
     seconds['total'] = sum(seconds.values())
     results = replace(results, seconds=seconds)
     results.write(folder)
-    print(reports.table(results.to_json()))
+    print(page.table(results.to_json()))
     return reported(folder)
 
 
-def reported(folder) -> dict:
-    """Write report.html and the plots again from the files of a run; returns its results."""
+def reported(folder: Path) -> dict:
+    """Write report.html and the plots again from the files of a run.
+
+    Returns:
+        The content of results.json.
+    """
     content = result_files.read(folder).to_json()
     name = content.get('task', 'recognition')
     report = entries.loaded(TASKS[name].report)

@@ -769,9 +769,8 @@ def results(folder):
 
 
 def loaded(arguments):
-    """The settings of a command line, its data and folds."""
-    chosen = settings.checked(cli.parse(arguments[1:]).config)
-    return chosen, *build.inputs(chosen)[:2]
+    """The experiment of a command line."""
+    return build.experiment(settings.checked(cli.parse(arguments[1:]).config))
 
 
 def check_answers(folder, data, folds, block_of):
@@ -823,7 +822,7 @@ def test_handcrafted_features_answer_without_a_network(name, tiny_data, tmp_path
     assert len(read(folder)) == found['clips'] == 24
     if name != 'hoof':
         return
-    config, data, folds = loaded(again)
+    _, data, folds, _ = loaded(again)
     (block,) = features.extract(['hoof'], data.samples.image, None, channels=FLOW, mirror=False)
     check_answers(folder, data, folds, lambda run: block[0].astype(np.float64))
     (folder / 'results.json').unlink()  # as a killed run leaves it
@@ -898,11 +897,11 @@ def test_machines_answer_by_the_features_of_each_folds_network(
         and (folder / 'predictions.csv').read_bytes() == before
     )
 
-    config, data, folds = loaded(again)
-    learner = build.learner(config, data, folds, 'matmul')
-    (block,) = features.extract(
-        ['hoof'], data.samples.image, None, channels=config.data.channels.split(','), mirror=False
-    )
+    experiment = loaded(again)
+    settings, data, folds, _ = experiment
+    learner = build.learner(experiment, 'matmul')
+    channels = settings.data.channels.split(',')
+    (block,) = features.extract(['hoof'], data.samples.image, None, channels=channels, mirror=False)
     states = states_of(folder, learner, data, folds)
     predict = jax.jit(
         lambda state: learner.predict(state, Inputs(data.samples.image, {}))[1]['features']

@@ -57,36 +57,33 @@ def write(
         0
     ).normal(0, noise, (len(rows), 1))
     about = {
-        'head': {
-            'name': 'demo',
-            'scored': 'test',
-            'protocol': name,
-            'leaks': list(leaks),
-            'folds': len(titles),
-            'seeds': seeds,
-            'epochs': 4,
-        },
-        'tail': {
-            'plan': {'lowering': 'matmul'},
-            'data': {'name': MARKUP, 'labels': 'linear'},
-            'versions': {'jax': '0.10'},
-        },
+        'name': 'demo',
+        'scored': 'test',
+        'protocol': name,
+        'leaks': list(leaks),
+        'folds': len(titles),
+        'seeds': seeds,
+        'epochs': 4,
+        'plan': {'lowering': 'matmul'},
+        'data': {'name': MARKUP, 'labels': 'linear'},
+        'versions': {'jax': '0.10'},
     }
     folder.mkdir()
     RunConfig({'name': MARKUP}, 'print').write(folder)
     figures = {'loss': 0.1, 'loss_min': 0.1, 'loss_max': 0.2}
     log = [EpochRecord(epoch, group=0, runs=5, seconds=1.0, figures=figures) for epoch in (1, 2)]
     MetricsLog(tuple(log)).write(folder)
-    return outcome.spotting(
+    finished = outcome.Finished(
         folder,
         output if len(rows) else None,
         loaded,
         folds,
         titles,
         about,
-        settings=Spotting(window=3, decoder=decoder, **LABEL),
         seconds={'data': 1.0},
     )
+    settings = Spotting(window=3, decoder=decoder, **LABEL)
+    return outcome.spotting(finished, settings=settings)
 
 
 def table(path):
