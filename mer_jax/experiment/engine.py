@@ -1,5 +1,6 @@
-"""Trains all runs of an experiment, from values alone: of a config (run.py) or of Python code
-(api.py).
+"""Train all runs of an experiment; a run is one fold with one seed.
+
+The values come from a config (run.py) or from Python code (api.py).
 """
 
 from collections.abc import Callable
@@ -47,8 +48,10 @@ def choose_plan(
     shapes: Any,
     folder: Path,
 ) -> Plan:
-    """The plan that a run began with; else the one pinned, measured on this machine before, or
-    measured now.
+    """Return how the runs are laid out on this machine's devices.
+
+    A training that goes on keeps its plan. Else the plan is the one that settings pin, one that was
+    measured on this machine before, or one that is measured now.
 
     Args:
         learner_for: lowering -> learner of one fold.
@@ -58,7 +61,7 @@ def choose_plan(
         facts: all that the speed of a plan depends on and that is not seen in the others: a plan
             measured for the same facts is taken again.
         shapes: abstract state of one fold.
-        folder: of the run; the plan is written there.
+        folder: of the training; the plan is written there.
     """
     if (folder / files.PLAN).exists():
         return plan.read_for_resume(folder, jax.device_count())
@@ -104,9 +107,7 @@ def choose_plan(
 
 
 def _facts(samples, folds, candidates):
-    """What every measured plan depends on: another machine, shape, fold count or version measures
-    anew.
-    """
+    """What every measured plan depends on; where one of these differs, it is measured anew."""
     return {
         'image': list(samples.image.shape[1:]),
         'rows': folds.train.index.shape[1],
@@ -124,7 +125,7 @@ class Extras:
 
     # (folds of a group, its states on the host) -> the states that it begins with
     begin: Callable | None = None
-    # [epochs, R, K], filled with the held-out outputs of every epoch
+    # [epochs, R, K], R held-out rows: filled with their outputs after every epoch
     epoch_outputs: Any = None
     seconds: dict = field(default_factory=dict)  # 'compile' is written here
 
@@ -138,7 +139,9 @@ def train_runs(
     folder: Path,
     extras: Extras,
 ) -> Any:
-    """Train all runs, as many at a time as memory holds, from the checkpoints that are there.
+    """Train all runs, as many at a time as memory holds.
+
+    Each group of runs goes on from its newest checkpoint.
 
     Args:
         learner: of one fold.
@@ -146,7 +149,7 @@ def train_runs(
         folds: all runs.
         chosen: the plan of the run.
         training: how they train.
-        folder: of the run: checkpoints, metrics.jsonl and tensorboard are written there.
+        folder: checkpoints, metrics.jsonl and tensorboard are written there.
         extras: what this experiment adds.
 
     Returns:
@@ -200,7 +203,7 @@ def train_runs(
 
 
 def _start(group, manager, folds, begin):
-    """(epoch, states) that a group begins with: those of its newest checkpoint, else new ones."""
+    """(epoch, states) of the newest checkpoint of a group, or (0, new states)."""
     epoch = checkpoint.newest(manager.directory)
     if epoch >= 0:
         return epoch, programs.restored(group, manager, epoch)

@@ -1,5 +1,9 @@
-"""The folder of a run: who may begin, continue or read it, and how far it is trained."""
+"""The folder of a run: who may use it, and how far the run is trained."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
+from mer_jax.data import loading
 from mer_jax.errors import UserError
 from mer_jax.experiment import settings as rules
 from mer_jax.folds import protocols
@@ -12,30 +16,40 @@ from mer_jax.runfiles.plan import Plan
 from mer_jax.settings import tree
 from mer_jax.settings.sections import Settings
 from mer_jax.training import checkpoint
+from mer_jax.types import Folds
 
 
-def enter(folder, settings: Settings, loaded) -> None:
-    """Write the settings of a new run; refuse to continue an old one under other settings or other
-    data.
+def enter(folder: Path, settings: Settings, data: loading.Data) -> None:
+    """Write the settings of a new run, or check those of a run that goes on.
 
-    loaded: Data. Raises UserError.
+    Args:
+        folder: of the run.
+        settings: of the command.
+        data: of the experiment.
+
+    Raises:
+        UserError: the folder holds a run under other settings or on other data.
     """
-    begin(folder, tree.to_nested(settings), loaded.fingerprint)
+    begin(folder, tree.to_nested(settings), data.fingerprint)
 
 
-def begin(folder, settings: dict, fingerprint: str) -> None:
-    """As `enter`, with nested settings that need not be those of a config.
+def begin(folder: Path, settings: dict, fingerprint: str) -> None:
+    """Do what `enter` does, with nested settings of a config or of Python code.
 
     Args:
         folder: of the run.
         settings: holds data.name and train.epochs at least.
         fingerprint: of the data.
+
+    Raises:
+        UserError: as `enter`.
     """
     new = RunConfig(settings, fingerprint)
     old = RunConfig.read(folder) if (folder / RunConfig.FILE).exists() else None
     if not begun(folder):
         if old is None or old.data != new.data or rules.differ(old.settings, settings):
-            # what a failed start pinned must not refuse the command once it is mended
+            # A start that failed before its first checkpoint may have left plan.json and tables;
+            # they would refuse the corrected command.
             clear(folder)
     else:
         rules.check_resume(old.settings, settings, folder)
@@ -53,16 +67,25 @@ def begin(folder, settings: dict, fingerprint: str) -> None:
     new.write(folder)
 
 
-def write_tables(folder, loaded, folds, titles) -> None:
-    """folds.csv, who trains and is tested where, and dropped.csv, which clips are not used
-    and why.
+def write_tables(folder: Path, data: loading.Data, folds: Folds, titles: Sequence[str]) -> None:
+    """Write folds.csv (who trains and is tested where) and dropped.csv (unused clips and why).
+
+    Args:
+        folder: of the run.
+        data: of the experiment.
+        folds: all runs.
+        titles: of the folds.
     """
-    protocols.table(folds, titles, loaded.samples, loaded.names).write(folder)
-    DroppedTable(tuple(DroppedClip(*clip) for clip in loaded.dropped)).write(folder)
+    protocols.table(folds, titles, data.samples, data.names).write(folder)
+    DroppedTable(tuple(DroppedClip(*clip) for clip in data.dropped)).write(folder)
 
 
-def existing(folder):
-    """The absolute folder of a run that is there; UserError where none is."""
+def existing(folder: str | Path) -> Path:
+    """Return the absolute folder of a run that is there.
+
+    Raises:
+        UserError: there is no run.
+    """
     folder = absolute(folder)
     if not (folder / files.CONFIG).exists():
         raise UserError(f'{folder} holds no run; train first, or name its folder with --workdir')
@@ -70,8 +93,16 @@ def existing(folder):
     return folder
 
 
-def finished(folder, settings: Settings):
-    """The folder of a run that is trained to the end under settings; UserError where it is not."""
+def finished(folder: str | Path, settings: Settings) -> Path:
+    """Return the absolute folder of a run that is trained to the end.
+
+    Args:
+        folder: of the run.
+        settings: that it must have been trained under.
+
+    Raises:
+        UserError: there is no run, it has other settings, or it is not finished.
+    """
     folder = existing(folder)
     refuse_module(folder)
     if settings.train.epochs:
@@ -85,8 +116,12 @@ def finished(folder, settings: Settings):
     return folder
 
 
-def refuse_module(folder) -> None:
-    """Refuse the folder of a run whose network no config can build: a module of Python code."""
+def refuse_module(folder: Path) -> None:
+    """Refuse a run whose network no config can build, because it came from Python code.
+
+    Raises:
+        UserError: names the module and what can be done.
+    """
     if not (folder / RunConfig.FILE).exists():
         return
     recorded = RunConfig.read(folder).settings
@@ -98,29 +133,35 @@ def refuse_module(folder) -> None:
         )
 
 
-def begun(folder) -> bool:
-    """Whether the folder holds anything trained or scored, which other settings must not
-    overwrite.
+def begun(folder: Path) -> bool:
+    """Say whether the folder holds a checkpoint or results.
+
+    Other settings must not overwrite these.
     """
     return (folder / files.RESULTS).exists() or newest(folder) >= 0
 
 
-def newest(folder) -> int:
-    """The epoch of the newest checkpoint of any group of runs in the folder of a run, or -1."""
+def newest(folder: Path) -> int:
+    """Return the epoch of the newest checkpoint of any group of runs, or -1."""
     groups = (folder / files.CHECKPOINTS).glob('*')
     return max(map(checkpoint.newest, groups), default=-1)
 
 
-def trained(folder, seeds) -> int:
-    """The epoch that every group of runs in the folder of a run has reached."""
+def trained(folder: Path, seeds: int) -> int:
+    """Return the epoch that every run in the folder has reached.
+
+    Args:
+        folder: of the run.
+        seeds: of its settings.
+    """
     if not (folder / files.PLAN).exists():
         return 0
     total = seeds * len(FoldTable.read(folder).rows)
     return reached(folder, -(-total // Plan.read(folder).group))
 
 
-def reached(folder, groups) -> int:
-    """The epoch of which all `groups` of runs have a checkpoint; 0 before the first."""
+def reached(folder: Path, groups: int) -> int:
+    """Return the epoch of which all `groups` of runs have a checkpoint; 0 before the first."""
     newest_of_group = (
         checkpoint.newest(folder / files.CHECKPOINTS / f'group_{number}')
         for number in range(groups)

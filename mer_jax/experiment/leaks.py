@@ -1,5 +1,8 @@
-"""Every switch that shows training something of the left-out subjects: off by default, named in
-results.json where it is on.
+"""The leaks that settings switch on.
+
+A leak lets training see something of the left-out subjects. Each is a switch that is off by default
+and named in results.json where it is on. Leaks of a user's scikit-learn splitter are named by
+folds/splits.py.
 """
 
 from mer_jax.classical import has_network
@@ -9,7 +12,7 @@ from mer_jax.settings.sections import Settings
 
 
 def listed(settings: Settings) -> list[str]:
-    """The leaks that settings switch on, a line each; [] is an honest run."""
+    """Return the leaks that settings switch on, a sentence each; [] of an honest run."""
     balance, head = settings.balance, settings.head
     lines = [
         protocols.leak(settings.protocol.name),
@@ -17,10 +20,9 @@ def listed(settings: Settings) -> list[str]:
     ]
     if fits_scaler(settings) and settings.data.scaler_scope == 'all':
         lines.append('data.scaler_scope=all: the scale is fitted to the tested clips too')
-    if counted(settings) and balance.scope == 'all':
-        lines.append(
-            f'balance.scope=all: {counted(settings)} before the split, from the tested clips too'
-        )
+    computed = from_class_counts(settings)
+    if computed and balance.scope == 'all':
+        lines.append(f'balance.scope=all: {computed} before the split, from the tested clips too')
     resampler = RESAMPLERS[balance.method]
     one_file = resampler.file and '{subject}' not in balance.file
     one_network = resampler.trained and settings.gan.scope == 'all'
@@ -35,12 +37,16 @@ def listed(settings: Settings) -> list[str]:
 
 
 def fits_scaler(settings: Settings) -> bool:
-    """Whether a scaler of a network's input is fitted to rows at all."""
+    """Say whether a scaler of a network's input is fitted to rows."""
     return has_network(settings.head) and settings.data.input_scaler != 'none'
 
 
-def counted(settings: Settings) -> str:
-    """What is computed from class counts ('smote and class weights'); '' for nothing."""
+def from_class_counts(settings: Settings) -> str:
+    """Name what is computed from class counts.
+
+    Returns:
+        'smote and class weights', one of them, or '' for nothing.
+    """
     method = settings.balance.method
     computed = [method] if RESAMPLERS[method].fills else []
     if settings.train.class_weights != 'none':

@@ -1,7 +1,7 @@
-"""Rules that settings must keep, all reported at once, before anything is built or compiled; and
-what may differ on resume.
+"""Rules that settings must keep, and what may differ on resume.
 
-Only settings and entries are imported here: a mistake is answered before jax is loaded.
+All broken rules are reported at once, before anything is built or compiled. Only settings and
+entries are imported here, so that a mistake is answered before jax is loaded.
 """
 
 from collections.abc import Mapping
@@ -38,11 +38,11 @@ class Config(Protocol):
     """What a config file makes: an ml_collections.ConfigDict."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Its settings as nested dictionaries."""
+        """Return its settings as nested dictionaries."""
 
 
 def checked(config: Config) -> Settings:
-    """The settings of a config.
+    """Check and return the settings of a config.
 
     Raises:
         UserError: they break a rule; every broken one is named.
@@ -86,7 +86,15 @@ def check_resume(old: Mapping[str, Any], new: Mapping[str, Any], folder: Path) -
 
 
 def differ(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
-    """[(key, old, new)] of settings that may not differ between a run and its continuation."""
+    """List the settings that differ and may not, between a run and its continuation.
+
+    Args:
+        old: nested settings of the run.
+        new: nested settings of its continuation.
+
+    Returns:
+        [(key, old value, new value)].
+    """
     free = {'name'} | {key for key, setting in SETTINGS.items() if setting.free}
     if new['train'].get('schedule') == 'cosine':
         free.discard('train.epochs')

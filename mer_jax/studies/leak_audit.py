@@ -210,6 +210,6 @@ def _unchosen(settings):
 def _unbalanced(settings):
     """Why nothing can be balanced before the split; '' where it can."""
     resampler = RESAMPLERS[settings.balance.method]
-    if resampler.unaudited or resampler.trained or leaks.counted(settings):
+    if resampler.unaudited or resampler.trained or leaks.from_class_counts(settings):
         return resampler.unaudited
     return 'nothing is balanced (balance.method none, train.class_weights none)'
