@@ -13,6 +13,7 @@ import os
 import shutil
 import tempfile
 
+TESTS = os.path.dirname(os.path.abspath(__file__))
 RUN = 'MER_JAX_TEST_RUN'  # names the folder to the workers, which the first process starts
 OWNER = RUN not in os.environ
 FOLDER = os.environ.setdefault(RUN, tempfile.mkdtemp(prefix='mer_jax_tests_') if OWNER else '')
@@ -42,40 +43,40 @@ jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.3)
 
 # Modules of the short job: whatever may break under another Python or another jax, in seconds.
 FAST = (
-    'action_units',
-    'balance',
-    'config',
     'configs',
-    'folder',
-    'frames',
-    'labels',
+    'data/labels',
+    'evaluation/metrics',
+    'evaluation/score',
+    'experiment/leaks',
+    'folds/protocols',
     'layers',
-    'leaks',
-    'learners',
-    'metrics',
-    'precomputed_flow',
-    'protocol',
-    'score',
-    'sheets',
-    'train',
-    'writing',
+    'preprocess/action_units',
+    'runfiles/config',
+    'runfiles/folder',
+    'runfiles/writing',
+    'tfds_builders/frames',
+    'tfds_builders/precomputed_flow',
+    'tfds_builders/sheets',
+    'training/balance',
+    'training/epoch',
+    'training/learners',
 )
 
 
 # Modules whose programs are small and run for milliseconds: they wait for the compiler alone.
 COMPILED_QUICKLY = (
-    'apexes',
     'api',
     'benchmarks',
+    'data/apexes',
     'docs',
     'end_to_end',
-    'generation',
-    'grid',
+    'generation/rows',
     'mistakes',
-    'modules',
-    'release_training',
-    'runs',
-    'train',
+    'studies/grid',
+    'tfds_builders/release_training',
+    'training/epoch',
+    'training/modules',
+    'training/programs',
 )
 
 
@@ -84,19 +85,21 @@ COMPILED_QUICKLY = (
 gc.set_threshold(50_000, 20, 50)
 
 
+def module_of(item):
+    """'training/epoch' of a test in tests/training/epoch_test.py."""
+    return str(item.path.relative_to(TESTS)).removesuffix('_test.py')
+
+
 def pytest_collection_modifyitems(items):
     for item in items:
-        if item.path.stem.removesuffix('_test') in FAST or item.name.endswith(
-            '[ststnet-stretch-plain]'
-        ):
+        if module_of(item) in FAST or item.name.endswith('[ststnet-stretch-plain]'):
             item.add_marker(pytest.mark.fast)
 
 
 @pytest.fixture(scope='module', autouse=True)
 def compiled_quickly(request):
     """Modules of COMPILED_QUICKLY as `unoptimised`, what their own fixtures run included."""
-    name = request.path.stem.removesuffix('_test')
-    with unoptimised() if name in COMPILED_QUICKLY else contextlib.nullcontext():
+    with unoptimised() if module_of(request) in COMPILED_QUICKLY else contextlib.nullcontext():
         yield
 
 

@@ -146,7 +146,7 @@ def learner_of(training, model, scaler):
 
 
 # resampler -> settings; each with class weights on top. A generator is trained first:
-# generation_test.
+# generation/rows_test.
 BALANCING = {
     name: {} for name, entry in RESAMPLERS.items() if entry.extend and not entry.trained
 } | {'smote, features': {'space': 'features'}}

@@ -11,7 +11,7 @@ import pytest
 
 from mer_jax.errors import UserError
 from mer_jax.models import dcgan
-from tests.models.conv_test import draw, from_torch, to_torch, value_and_pull
+from tests.models.layers_test import draw, from_torch, to_torch, value_and_pull
 from tests.support.compiling import quickly
 
 CLASSES, CHANNELS, SIZE, WIDTH, LATENT = 3, 2, 16, 4, 7

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mer_jax.models import volumes
-from tests.models.conv_test import draw, value_and_pull
+from tests.models.layers_test import draw, value_and_pull
 
 
 def to_torch(x):

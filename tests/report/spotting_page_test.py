@@ -18,7 +18,7 @@ from mer_jax.runfiles.results import SpottingResults
 from mer_jax.settings.fields import settings_of
 from mer_jax.settings.sections import Protocol, Spotting
 from mer_jax.training import held_out
-from tests.spotting.spotting_score_test import (
+from tests.spotting.score_test import (
     CLIPS,
     LABEL,
     NAMES,

@@ -14,7 +14,7 @@ from mer_jax.preprocess import regions
 from mer_jax.settings.sections import Data
 from mer_jax.training import scaling
 from mer_jax.types import Rows, TrainRows
-from tests.data.data_test import load
+from tests.data.loading_test import load
 from tests.support import fake_raw
 from tests.support.fake_raw import casme2 as fake_casme2
 

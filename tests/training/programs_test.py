@@ -14,7 +14,7 @@ from mer_jax.training import batches, checkpoint, fold_by_fold, held_out, plan
 from mer_jax.training import programs as runs
 from mer_jax.types import Inputs
 from tests.conftest import make_samples
-from tests.training.train_test import Net, learner
+from tests.training.epoch_test import Net, learner
 
 
 def setup(samples, names, *, seeds=1):
