@@ -62,7 +62,7 @@ def extend(
     if not (run.folder / GanImages.FILE).exists():
         titles = titles if settings.scope == 'fold' else ['all rows'] * len(titles)
         images = _train(samples, gan_folds, names, layout, settings, run)
-        _check(samples, gan_folds, titles, names, images, run)
+        write_checks(samples, gan_folds, titles, names, images, run)
         GanImages(images).write(run.folder)
     # A run continues from the images; the states of all GANs may be gigabytes.
     shutil.rmtree(run.folder / files.CHECKPOINTS, ignore_errors=True)
@@ -142,10 +142,26 @@ def _plan(run, samples, folds, names, layout, settings):
     return layout
 
 
-def _check(samples, folds, titles, names, images, run):
-    """Write checks.json and figures: images of some folds beside the rows they were learned from.
+def write_checks(
+    samples: Samples,
+    folds: Folds,
+    titles: list[str],
+    names: Names,
+    images: np.ndarray,
+    run: GanRun,
+) -> None:
+    """Write checks.json and figures of generated images.
 
-    Up to CHECKED folds of the first seed.
+    They compare the images of up to CHECKED folds of the first seed with the rows that these were
+    learned from.
+
+    Args:
+        samples: all rows.
+        folds: of the GANs, one for each run of `images`.
+        titles: of the folds.
+        names: of classes, subjects and data sets.
+        images: uint8[runs, classes * images_per_class, H, W, C], sorted by class.
+        run: whose folder receives the files.
     """
     label = np.repeat(np.arange(len(names.classes)), images.shape[1] // len(names.classes))
     runs = np.flatnonzero(folds.seed == folds.seed[0])

@@ -246,7 +246,7 @@ def au_features(
             f'No plot of the features: {len(features)} clips are too few, or their features '
             'are all equal.'
         )
-    places = _tsne(features)
+    places = tsne(features)
     frequent = Counter(units for units in sets if units is not None).most_common(len(MARKERS))
     titled = chain_similar([units for units, count in frequent if count > 1])
     shades = matplotlib.colormaps['turbo'](np.linspace(0.04, 0.96, max(len(titled), 2)))
@@ -306,8 +306,15 @@ def _dots(axes, places, title, **look):
         axes.scatter(*places.T, label=f'{title} ({len(places)})', linewidths=0.6, **look)
 
 
-def _tsne(features):
-    """[R, 2] of [R, D], R above 4."""
+def tsne(features: np.ndarray) -> np.ndarray:
+    """Place rows in the plane, similar ones near each other.
+
+    Args:
+        features: [R, D], R above 4.
+
+    Returns:
+        [R, 2] by t-SNE (scikit-learn), the same at every call.
+    """
     # here, as it takes longer to load than every other plot to draw
     from sklearn.manifold import TSNE
     from threadpoolctl import threadpool_limits

@@ -89,7 +89,7 @@ def test_noise_in_the_left_out_subject_changes_nothing_of_its_fold(
     """The published GAN saw every subject: through it, tested clips would train the classifier that
     is tested on them.
     """
-    monkeypatch.setattr(generation, '_check', lambda *rest: None)
+    monkeypatch.setattr(generation, 'write_checks', lambda *rest: None)
     samples, names = small
     noise = with_noise(samples, 3)
     # as many of each class: arrays of one shape, compiled once
@@ -178,7 +178,7 @@ def stub(samples, folds, layout, settings, *, classes, run, loss=0.0):
 def test_a_class_that_the_fold_lacks_is_not_made(small, tmp_path, monkeypatch):
     """What a generator draws for a label that it never saw is noise under that label."""
     monkeypatch.setattr(generation.gan, 'train_all', stub)
-    monkeypatch.setattr(generation, '_check', lambda *rest: None)
+    monkeypatch.setattr(generation, 'write_checks', lambda *rest: None)
     samples, names = small
     label = np.where(samples.subject == 3, 2, samples.label % 2).astype(np.int32)
     longer, folds, before = extended(tmp_path, samples._replace(label=label), names)
@@ -207,7 +207,7 @@ def test_finished_images_are_read_again(small, made):
 def test_scope_all_is_one_gan_a_seed_for_every_fold(small, tmp_path, monkeypatch):
     """As published: all folds share what one generator learned of every subject."""
     learned = []
-    monkeypatch.setattr(generation, '_check', lambda *rest: None)
+    monkeypatch.setattr(generation, 'write_checks', lambda *rest: None)
     monkeypatch.setattr(
         generation.gan,
         'train_all',

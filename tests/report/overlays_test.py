@@ -63,7 +63,7 @@ def drawn(monkeypatch):
         path.write_bytes(b'x')
 
     monkeypatch.setattr(overlays, 'figure_grid', pictures)
-    monkeypatch.setattr(plots, '_tsne', lambda features: features[:, :2])
+    monkeypatch.setattr(plots, 'tsne', lambda features: features[:, :2])
     return groups, feet
 
 

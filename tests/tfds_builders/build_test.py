@@ -67,7 +67,9 @@ def refused(call, *parts, **kwargs):
 def test_second_use_reuses_the_build(prepare, target, monkeypatch):
     """If this fails, every run builds its data again."""
     prepare()
-    monkeypatch.setattr(Builder, '_split_generators', lambda *_: pytest.fail('built again'))
+    monkeypatch.setattr(
+        Builder, 'download_and_prepare', lambda *_, **__: pytest.fail('built again')
+    )
     before = (target / 'dataset_info.json').stat().st_mtime_ns
     assert len(flows(prepare())) == len(flows(prepare(manual_dir=''))) == 14
     assert (target / 'dataset_info.json').stat().st_mtime_ns == before
@@ -129,13 +131,13 @@ def test_data_dir_mistakes(prepare, tmp_path):
 def test_full_disk_is_one_line(prepare, target, monkeypatch):
     """If this fails, a full disk shows a traceback of the record writer, or leaves half a build."""
 
-    def full(*_):
+    def full(*_, **__):
         raise RuntimeError(
             'Failed to finalize writing of split "train": write() failed: No space left on '
             'device; ...'
         )
 
-    monkeypatch.setattr(Builder, '_generate_splits', full)
+    monkeypatch.setattr(Builder, 'download_and_prepare', full)
     refused(prepare, 'No space left on device', '--config.data.data_dir=')
     assert list(target.parent.iterdir()) == []
 
@@ -268,7 +270,9 @@ def test_rebuild_killed_between_its_renames(prepare, target, monkeypatch):
     aside = target.parent / 'incomplete.ABC'
     aside.mkdir()
     target.rename(aside / 'replaced.2.0.0')
-    monkeypatch.setattr(Builder, '_split_generators', lambda *_: pytest.fail('built again'))
+    monkeypatch.setattr(
+        Builder, 'download_and_prepare', lambda *_, **__: pytest.fail('built again')
+    )
     assert flows(prepare()) == before
 
 

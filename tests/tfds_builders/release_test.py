@@ -23,7 +23,7 @@ from mer_jax.errors import UserError
 from mer_jax.preprocess import flow
 from mer_jax.settings.sections import Data
 from tests.support.fake_raw import casme2, casme_squared, samm, smic
-from tfds_builders import build, inputs
+from tfds_builders import build, inputs, workers
 from tfds_builders.audit import Row, summary
 
 ROOT = Path(__file__).parents[2]
@@ -293,12 +293,14 @@ def test_a_killed_build_goes_on_and_gives_the_same_data(published_flow, tmp_path
     kept = {path: path.stat().st_mtime_ns for path in scratch.glob('*.npz')}
     assert kept
     times = []
-    publish = build._publish
-    monkeypatch.setattr(
-        build,
-        '_publish',
-        lambda *args: (times.extend(p.stat().st_mtime_ns == kept[p] for p in kept), publish(*args)),
-    )
+    compute = workers.compute
+
+    def recorded(*args, **options):
+        paths = compute(*args, **options)
+        times.extend(path.stat().st_mtime_ns == kept[path] for path in kept)
+        return paths
+
+    monkeypatch.setattr(workers, 'compute', recorded)
     again = tfds_builders.prepare(
         'casme2', data_dir=tmp_path / 'other', manual_dir=truth.folder, progress=False
     )
