@@ -11,6 +11,7 @@ from mer_jax.experiment import leaks, settings
 from mer_jax.runfiles.config import differences
 from mer_jax.settings.tree import from_nested
 from mer_jax.training import learners
+from tests.support.messages import mentions
 
 ROOT = Path(__file__).parents[1]
 ALL = sorted(p.stem for p in ROOT.glob('configs/[a-z]*_*.py'))
@@ -247,18 +248,18 @@ def test_quick_stays_quick_whatever_stands_behind_it(name):
 UNKNOWN = [
     (
         'quik',
-        "casme2_dualbranch has no variant 'quik'; known: "
+        "casme2_dualbranch ... 'quik' ... "
         'ablation=sb|sb_au|db|db_au|db_awm|all_no_rr|all, '
         'alignment=clean|equal|released|paper, classes=3|5, published, quick, sampler=weighted, '
         'target=apex|magnified',
     ),
-    ('ablation', "no variant 'ablation'"),
-    ('ablation=none', "no variant 'ablation=none'"),
-    ('classes=4', "no variant 'classes=4'"),
-    ('published=yes', "no variant 'published=yes'"),
-    ('quick=1', "no variant 'quick=1'"),
-    ('=quick', "no variant '=quick'"),
-    ('published,targt=apex', "no variant 'targt=apex'"),
+    ('ablation', "'ablation'"),
+    ('ablation=none', "'ablation=none'"),
+    ('classes=4', "'classes=4'"),
+    ('published=yes', "'published=yes'"),
+    ('quick=1', "'quick=1'"),
+    ('=quick', "'=quick'"),
+    ('published,targt=apex', "'targt=apex'"),
 ]
 
 
@@ -267,11 +268,7 @@ def test_an_unknown_variant_names_the_known_ones(variant, told):
     """A mistyped ablation that passes unnoticed is a row of a table that is another row."""
     with pytest.raises(UserError) as error:
         config('casme2_dualbranch', variant)
-    assert (
-        told in str(error.value)
-        and 'known: ablation=sb|' in str(error.value)
-        and 'quick' in str(error.value)
-    )
+    assert mentions(str(error.value), told) and mentions(str(error.value), 'ablation=sb| ... quick')
 
 
 def test_every_variant_that_is_offered_works():

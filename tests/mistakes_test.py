@@ -18,6 +18,7 @@ from mer_jax.runfiles.config import RunConfig
 from mer_jax.runfiles.folder import lock
 from mer_jax.runfiles.folds import FoldRow, FoldTable
 from mer_jax.runfiles.plan import Plan
+from tests.support.messages import mentions
 
 ROOT = Path(__file__).parents[1]
 STSTNET = f'--config={ROOT}/configs/synthetic_ststnet.py'
@@ -40,143 +41,138 @@ def mistake(capsys, *arguments):
 COMMAND_LINES = [
     (
         'trian',
-        "'trian' is not a verb; did you mean train? known: train, evaluate, explain, report, "
-        'build, audit, grid, compare, diff',
+        "'trian' ... train, evaluate, explain, report, build, audit, grid, compare, diff",
     ),
-    ('train evaluate', 'train takes no arguments'),
-    ('diff runs/one', 'diff takes RUN RUN'),
-    ('diff no/such no/folder', 'no/such: holds no run'),
-    ('diff a b --workdir=c', '--workdir=c: diff writes no folder'),
+    ('train evaluate', 'train ... arguments'),
+    ('diff runs/one', 'diff ... RUN RUN'),
+    ('diff no/such no/folder', 'no/such'),
+    ('diff a b --workdir=c', '--workdir=c ... diff'),
     (
         'compare --runs=a --config.train.epochs=3',
-        '--config.train.epochs=3: compare reads no config',
+        '--config.train.epochs=3 ... compare',
     ),
-    ('--wokdir=x', "Unknown command line flag 'wokdir'. Did you mean: workdir"),
-    ('--workdir', 'Missing value for flag --workdir'),
+    ('--wokdir=x', "'wokdir' ... workdir"),
+    ('--workdir', '--workdir'),
     ('--flagfile=nowhere', 'nowhere'),
-    ('--config=', "--config='': no such config"),
-    ('--config', "--config='': no such config"),
-    ('--config=configs/synthetic_stsnet.py', 'did you mean synthetic_ststnet'),
-    ('--config=configs', '--config=configs: no such config'),
-    (f'{QUICK} {STSTNET}', '--config is given 2 times'),
-    (f'{STSTNET}:quik', "no variant 'quik'; known: quick"),
-    (f'{QUICK}:quick', "no variant 'quick:quick'"),
-    ('--config.train.epochs', 'Missing value'),
-    ('compare', '--runs belongs to the verb compare, and compare needs it'),
-    ('compare --runs=no/such/folder', "'no/such/folder' is no folder"),
-    ('--runs=x', '--runs belongs to the verb compare'),
-    (f'grid {QUICK}', '--grid belongs to the verb grid, and grid needs it'),
+    ('--config=', "--config=''"),
+    ('--config', "--config=''"),
+    ('--config=configs/synthetic_stsnet.py', 'synthetic_stsnet ... synthetic_ststnet'),
+    ('--config=configs', '--config=configs'),
+    (f'{QUICK} {STSTNET}', '--config ... 2'),
+    (f'{STSTNET}:quik', "'quik' ... quick"),
+    (f'{QUICK}:quick', "'quick:quick'"),
+    ('--config.train.epochs', 'config.train.epochs'),
+    ('compare', '--runs'),
+    ('compare --runs=no/such/folder', "'no/such/folder'"),
+    ('--runs=x', '--runs ... compare'),
+    (f'grid {QUICK}', '--grid ... grid'),
     (
         f'grid {QUICK} --grid=train.epochs=1',
-        'protocol.validation is 0, so there is nothing to choose by',
+        'protocol.validation ... 0',
     ),
 ]
 VALUES = [
-    ('nam=x', '--config.nam: no such setting, did you mean --config.name?'),
-    ('epochs=3', 'did you mean --config.train.epochs?'),
+    ('nam=x', '--config.nam ... --config.name'),
+    ('epochs=3', '--config.train.epochs'),
     (
         'traning.epochs=3',
-        '--config.traning.epochs: no such setting, did you mean --config.train.epochs?',
+        '--config.traning.epochs ... --config.train.epochs',
     ),
-    ('train.epoch=3', 'did you mean --config.train.epochs?'),
-    ('train.epochs.x=3', '--config.train.epochs.x: no such setting'),
-    ('train=3', '--config.train: no such setting'),
-    ('=3', '--config.: no such setting'),
-    ('model.ststnet.dropuot=0', 'did you mean --config.model.ststnet.dropout?'),
-    ('train.epochs=', "--config.train.epochs is ''; allowed: a whole number, as 2"),
-    ('train.epochs=ten', "is 'ten'; allowed: a whole number"),
+    ('train.epoch=3', '--config.train.epochs'),
+    ('train.epochs.x=3', '--config.train.epochs.x'),
+    ('train=3', '--config.train'),
+    ('=3', '--config.'),
+    ('model.ststnet.dropuot=0', '--config.model.ststnet.dropout'),
+    ('train.epochs=', "--config.train.epochs ... '' ... a whole number, as 2"),
+    ('train.epochs=ten', "'ten' ... a whole number"),
     ('train.epochs=1e3', 'allowed: a whole number'),
     ('train.learning_rate=fast', 'allowed: a number, as 0.001'),
     ('data.rebuild=maybe', 'allowed: True or False'),
-    ('train.epochs=-1', 'train.epochs is -1; allowed: 0 to 10000000'),
+    ('train.epochs=-1', 'train.epochs ... -1 ... 0 to 10000000'),
     ('train.epochs=99999999999999999999999', 'allowed: 0 to 10000000'),
-    ('train.seeds=0', 'train.seeds is 0; allowed: 1 to 1000'),
-    ('train.batch_size=0', 'train.batch_size is 0; allowed: 1 to'),
-    ('train.at_once=-1', 'train.at_once is -1; allowed: 0 to'),
-    ('train.devices=-1', 'train.devices is -1; allowed: 0 to'),
-    ('train.runs_in_memory=-1', 'train.runs_in_memory is -1; allowed: 0 to'),
-    ('train.learning_rate=nan', 'train.learning_rate is nan; allowed: 1e-12 to'),
-    ('train.learning_rate=inf', 'train.learning_rate is inf'),
-    ('train.learning_rate=0', 'train.learning_rate is 0.0'),
-    ('train.weight_decay=-1', 'train.weight_decay is -1.0; allowed: 0 to'),
-    ('train.momentum=nan', 'train.momentum is nan; allowed: 0 to 1'),
-    ('train.optimizer=Adam', "train.optimizer is 'Adam'; allowed: adam, adamw, sgd"),
+    ('train.seeds=0', 'train.seeds ... 0 ... 1 to 1000'),
+    ('train.batch_size=0', 'train.batch_size ... 0 ... 1 to'),
+    ('train.at_once=-1', 'train.at_once ... -1 ... 0 to'),
+    ('train.devices=-1', 'train.devices ... -1 ... 0 to'),
+    ('train.runs_in_memory=-1', 'train.runs_in_memory ... -1 ... 0 to'),
+    ('train.learning_rate=nan', 'train.learning_rate ... nan ... 1e-12 to'),
+    ('train.learning_rate=inf', 'train.learning_rate ... inf'),
+    ('train.learning_rate=0', 'train.learning_rate ... 0.0'),
+    ('train.weight_decay=-1', 'train.weight_decay ... -1.0 ... 0 to'),
+    ('train.momentum=nan', 'train.momentum ... nan ... 0 to 1'),
+    ('train.optimizer=Adam', "train.optimizer ... 'Adam' ... adam, adamw, sgd"),
     ('train.schedule=cosin', 'allowed: constant, cosine'),
     ('train.lowering=', 'allowed: auto, matmul, native'),
-    ('train.checkpoint_seconds=-1', 'train.checkpoint_seconds is -1.0; allowed: 0 or more'),
-    ('data.size=0', 'data.size is 0; allowed: 1 to 1024'),
+    ('train.checkpoint_seconds=-1', 'train.checkpoint_seconds ... -1.0 ... 0 or more'),
+    ('data.size=0', 'data.size ... 0 ... 1 to 1024'),
     (
         'data.channels=',
-        "data.channels is ''; allowed: u, v, strain or magnified, on_a, off_a or gray or onset, "
-        'apex, offset',
+        "data.channels ... '' ... u, v, strain or magnified, on_a, off_a or gray or onset, apex",
     ),
     (
         'data.channels=onset,u3',
         'or onset, apex, offset, u, v, strain, u2, v2, strain2, each once, comma between',
     ),
-    ('data.channels=u,u', "data.channels is 'u,u'"),
-    ('data.channels=u,', "data.channels is 'u,'"),
-    ('data.channels=uv', "data.channels is 'uv'"),
+    ('data.channels=u,u', "data.channels ... 'u,u'"),
+    ('data.channels=u,', "data.channels ... 'u,'"),
+    ('data.channels=uv', "data.channels ... 'uv'"),
     (
         'data.channels=u,on_a',
-        "data.channels is 'u,on_a'; allowed: u, v, strain or magnified, on_a, off_a or gray or "
-        'onset, apex',
+        "data.channels ... 'u,on_a' ... u, v, strain or magnified, on_a, off_a or gray or onset",
     ),
-    ('data.channels=onset,gray', "data.channels is 'onset,gray'"),
-    ('data.channels=on_a,on_a', "data.channels is 'on_a,on_a'"),
+    ('data.channels=onset,gray', "data.channels ... 'onset,gray'"),
+    ('data.channels=on_a,on_a', "data.channels ... 'on_a,on_a'"),
     (
         'data.channels=gray --config.augment.erase=0.5',
-        'augment.erase is 0.5, which is not made for data.channels gray',
+        'augment.erase ... 0.5 ... data.channels gray',
     ),
     (
         'data.channels=u,v --config.data.value_range=imagenet',
-        "data.value_range is 'imagenet', for three channels; data.chann",
+        "data.value_range ... 'imagenet' ... three channels ... data.channels",
     ),
     ('data.lateral_units=left', 'allowed: True or False'),
     ('data.jpeg_roundtrip=95', 'allowed: True or False'),
-    ('data.name=', 'data.name is empty'),
-    ('data.labels=three', "data.labels is 'three'; allowed: five, four, irawan3, megc3, samer3"),
+    ('data.name=', 'data.name ... empty'),
+    ('data.labels=three', "data.labels ... 'three' ... five, four, irawan3, megc3, samer3"),
     ('data.input_scaler=p99', 'allowed: none, p995, standard'),
     (
         'data.input_scaler=p995',
-        "data.clip_normalise is True and data.input_scaler 'p995'; allowed: data.clip_normalise "
-        'False',
+        "data.clip_normalise ... True ... data.input_scaler 'p995' ... data.clip_normalise False",
     ),
     (
         'data.clip_normalise=False',
-        "data.clip_normalise is False and data.input_scaler 'none'; allowed: data.input_scaler",
+        "data.clip_normalise ... False ... data.input_scaler 'none' ... data.input_scaler",
     ),
-    ('data.scale=p995', 'data.scale is now data.clip_normalise'),
-    ('train.group=2', '--config.train.group: train.group is now train.runs_in_memory'),
-    ('data.scaler_scope=everything', "data.scaler_scope is 'everything'; allowed: fold, all"),
+    ('data.scale=p995', 'data.scale ... data.clip_normalise'),
+    ('train.group=2', '--config.train.group: train.group ... train.runs_in_memory'),
+    ('data.scaler_scope=everything', "data.scaler_scope ... 'everything' ... fold, all"),
     (
         'data.input_scaler=standard --config.data.clip_normalise=False',
-        "data.value_range is '0..255', which data.input_scaler 'standard' has no use for; allowed: "
-        "'0..1'",
+        "data.value_range ... '0..255' ... '0..1'",
     ),
     (
         'data.subtract_onset=True',
-        'data.subtract_onset is True, which takes frames; allowed: False, or data.channels',
+        'data.subtract_onset ... True ... frames ... False, or data.channels',
     ),
     ('data.random_subject_labels=subject', 'allowed: True or False'),
     (
         'balance.method=SMOTE',
-        "balance.method is 'SMOTE'; allowed: augment, gan, generated, none, oversample, smote",
+        "balance.method ... 'SMOTE' ... augment, gan, generated, none, oversample, smote",
     ),
-    ('balance.space=latent', "balance.space is 'latent'; allowed: pixels, features"),
-    ('balance.scope=test', "balance.scope is 'test'; allowed: fold, all"),
-    ('balance.neighbours=0', 'balance.neighbours is 0; allowed: 1 to'),
+    ('balance.space=latent', "balance.space ... 'latent' ... pixels, features"),
+    ('balance.scope=test', "balance.scope ... 'test' ... fold, all"),
+    ('balance.neighbours=0', 'balance.neighbours ... 0 ... 1 to'),
     (
         'balance.method=augment',
-        "balance.method is 'augment', but no augmentation is on; allowed: with augment.flip or",
+        "balance.method ... 'augment' ... augment.flip or",
     ),
     (
         'balance.method=generated',
-        "balance.file is '' and balance.method 'generated'; allowed: a .npz file",
+        "balance.file ... '' ... balance.method 'generated' ... a .npz file",
     ),
     (
         'balance.file=x.npz',
-        "balance.file is 'x.npz' and balance.method 'none'; allowed: a .npz file with 'generated'",
+        "balance.file ... 'x.npz' ... balance.method 'none' ... a .npz file with 'generated'",
     ),
     (
         'balance.file=x.npz --config.balance.method=generated --config.balance.scope=all',
@@ -184,99 +180,98 @@ VALUES = [
     ),
     (
         'balance.file={subject}.npz --config.balance.method=generated --config.protocol.name=kfold',
-        "but protocol.name is 'kfold'",
+        "protocol.name ... 'kfold'",
     ),
-    ('protocol.evaluate_on=train', "protocol.evaluate_on is 'train'; allowed: test, validation"),
+    ('protocol.evaluate_on=train', "protocol.evaluate_on ... 'train' ... test, validation"),
     (
         'protocol.evaluate_on=validation',
-        "protocol.evaluate_on is 'validation', but protocol.validation is 0; allowed: above 0",
+        "protocol.evaluate_on ... 'validation' ... protocol.validation ... 0 ... above 0",
     ),
     (
         'protocol.validation=0.6 --config.protocol.holdout=0.5 --config.protocol.name=holdout',
-        'are 1.1 together; allowed: up to',
+        '1.1 ... up to',
     ),
-    ('protocol.validation=1', 'protocol.validation is 1.0; allowed: 0 to 0.9'),
-    ('data.value_range=0..2', "data.value_range is '0..2'; allowed: "),
-    ('protocol.name=LOSO', "protocol.name is 'LOSO'; allowed: all_rows, clip_kfold, holdout"),
-    ('protocol.folds=1', 'protocol.folds is 1; allowed: 2 or more'),
-    ('protocol.holdout=1', 'protocol.holdout is 1.0; allowed: 0.01 to 0.99'),
-    ('protocol.seed=-1', 'protocol.seed is -1; allowed: 0 to'),
-    ('model.name=ststnt', "model.name is 'ststnt'; allowed: "),
-    ('model.ststnet.dropout=1', 'model.ststnet.dropout is 1.0; allowed: 0 to 0.99'),
+    ('protocol.validation=1', 'protocol.validation ... 1.0 ... 0 to 0.9'),
+    ('data.value_range=0..2', "data.value_range ... '0..2'"),
+    ('protocol.name=LOSO', "protocol.name ... 'LOSO' ... all_rows, clip_kfold, holdout"),
+    ('protocol.folds=1', 'protocol.folds ... 1 ... 2 or more'),
+    ('protocol.holdout=1', 'protocol.holdout ... 1.0 ... 0.01 to 0.99'),
+    ('protocol.seed=-1', 'protocol.seed ... -1 ... 0 to'),
+    ('model.name=ststnt', "model.name ... 'ststnt'"),
+    ('model.ststnet.dropout=1', 'model.ststnet.dropout ... 1.0 ... 0 to 0.99'),
     (
         'model.dual_branch.dropout_dense=1',
-        'model.dual_branch.dropout_dense is 1.0; allowed: 0 to 0.99',
+        'model.dual_branch.dropout_dense ... 1.0 ... 0 to 0.99',
     ),
     (
         'model.dual_branch.dropout_contrast=-1',
-        'model.dual_branch.dropout_contrast is -1.0; allowed: 0 to',
+        'model.dual_branch.dropout_contrast ... -1.0 ... 0 to',
     ),
-    ('model.dual_branch.width=1', 'model.dual_branch.width is 1; allowed: 2 to 1024'),
+    ('model.dual_branch.width=1', 'model.dual_branch.width ... 1 ... 2 to 1024'),
     (
         'model.dual_branch.width=20',
-        'model.dual_branch.groups is 4; allowed: so many that twice of them divide width, 20',
+        'model.dual_branch.groups ... 4 ... width, 20',
     ),
-    ('model.dual_branch.groups=0', 'model.dual_branch.groups is 0; allowed: 1 to'),
-    ('model.single_branch.groups=3', 'model.single_branch.groups is 3; allowed: so many that'),
+    ('model.dual_branch.groups=0', 'model.dual_branch.groups ... 0 ... 1 to'),
+    ('model.single_branch.groups=3', 'model.single_branch.groups ... 3 ... width'),
     (
         'model.dual_branch.unstrided_layers=3',
-        'model.dual_branch.unstrided_layers is 3; allowed: 0 to 2',
+        'model.dual_branch.unstrided_layers ... 3 ... 0 to 2',
     ),
     (
         'model.dual_branch.attention=on',
-        "model.dual_branch.attention is 'on'; allowed: released, paper, sanet, off",
+        "model.dual_branch.attention ... 'on' ... released, paper, sanet, off",
     ),
-    ('model.single_branch.attention=', "model.single_branch.attention is ''; allowed: released"),
+    ('model.single_branch.attention=', "model.single_branch.attention ... '' ... released"),
     (
         'model.dual_branch.head_fusion=mean',
-        "model.dual_branch.head_fusion is 'mean'; allowed: logits, probs",
+        "model.dual_branch.head_fusion ... 'mean' ... logits, probs",
     ),
     (
         'model.dual_branch.dtype=float16',
-        "model.dual_branch.dtype is 'float16'; allowed: float32, bfloat16",
+        "model.dual_branch.dtype ... 'float16' ... float32, bfloat16",
     ),
     (
         'model.single_branch.head_fusion=probs',
-        '--config.model.single_branch.head_fusion: no such setting',
+        '--config.model.single_branch.head_fusion',
     ),
     (
         'train.learner=contrast',
-        "train.learner is 'contrast'; allowed: contrastive, supervised",
+        "train.learner ... 'contrast' ... contrastive, supervised",
     ),
     (
         'train.learner=contrastive',
-        "train.learner is 'contrastive', which needs heads of regions; allowed: model.name dual",
+        "train.learner ... 'contrastive' ... model.name dual",
     ),
     (
         'train.class_weights=max_n',
-        "train.class_weights is 'max_n'; allowed: none, max, total, balanced",
+        "train.class_weights ... 'max_n' ... none, max, total, balanced",
     ),
-    ('train.sampler=random', "train.sampler is 'random'; allowed: shuffle, weighted"),
-    ('train.label_smoothing=1', 'train.label_smoothing is 1.0; allowed: 0 to 0.99'),
+    ('train.sampler=random', "train.sampler ... 'random' ... shuffle, weighted"),
+    ('train.label_smoothing=1', 'train.label_smoothing ... 1.0 ... 0 to 0.99'),
     ('train.schedule=restart', 'allowed: constant, cosine, restarts'),
-    ('alignment.weight=1.5', 'alignment.weight is 1.5; allowed: 0 to 1'),
+    ('alignment.weight=1.5', 'alignment.weight ... 1.5 ... 0 to 1'),
     ('alignment.variant=released_code', 'allowed: clean, released, paper, equal'),
-    ('alignment.temperature=0', 'alignment.temperature is 0.0; allowed: 0.001 to'),
-    ('augment.flip=nan', 'augment.flip is nan; allowed: 0 to 1'),
-    ('augment.erase=2', 'augment.erase is 2.0; allowed: 0 to 1'),
+    ('alignment.temperature=0', 'alignment.temperature ... 0.0 ... 0.001 to'),
+    ('augment.flip=nan', 'augment.flip ... nan ... 0 to 1'),
+    ('augment.erase=2', 'augment.erase ... 2.0 ... 0 to 1'),
     (
         'augment.erase=0.5 --config.data.input_scaler=p995 --config.data.clip_normalise=False',
-        'augment.erase is 0.5, which is not made for data.channels strain,v,u and '
-        'data.clip_normalise False',
+        'augment.erase ... 0.5 ... data.channels strain,v,u ... data.clip_normalise False',
     ),
-    ('augment.replace=-0.5', 'augment.replace is -0.5; allowed: 0 to 1'),
-    ('augment.replace_region=eyes', "augment.replace_region is 'eyes'; allowed: mouth, either"),
-    ('augment.replace_units=both', "augment.replace_units is 'both'; allowed: image, union"),
-    ('explain.clips=0', 'explain.clips is 0; allowed: 1 to'),
-    ('explain.au_cam=Fixed', "explain.au_cam is 'Fixed'; allowed: fixed, released"),
+    ('augment.replace=-0.5', 'augment.replace ... -0.5 ... 0 to 1'),
+    ('augment.replace_region=eyes', "augment.replace_region ... 'eyes' ... mouth, either"),
+    ('augment.replace_units=both', "augment.replace_units ... 'both' ... image, union"),
+    ('explain.clips=0', 'explain.clips ... 0 ... 1 to'),
+    ('explain.au_cam=Fixed', "explain.au_cam ... 'Fixed' ... fixed, released"),
     ('explain.faces=perhaps', 'allowed: True or False'),
-    ('model.alexnet.hidden=0', 'model.alexnet.hidden is 0; allowed: 1 to'),
+    ('model.alexnet.hidden=0', 'model.alexnet.hidden ... 0 ... 1 to'),
     ('model.alexnet.hidden=99999999999', 'allowed: 1 to'),
-    ('model.init_from=/', 'model.init_from is a folder'),
-    ('evaluate.batch_size=0', 'evaluate.batch_size is 0; allowed: 1 to'),
-    ('head.cost=1,x', "head.cost is ('1,x',); allowed: numbers, 1e-12 to 1e+12, comma between"),
-    ('head.gamma=1,0', 'head.gamma is (1, 0); allowed: numbers, 1e-12 to 1e+12, comma between'),
-    ('name=', 'name is empty'),
+    ('model.init_from=/', 'model.init_from ... folder'),
+    ('evaluate.batch_size=0', 'evaluate.batch_size ... 0 ... 1 to'),
+    ('head.cost=1,x', "head.cost ... ('1,x',) ... numbers, 1e-12 to 1e+12, comma between"),
+    ('head.gamma=1,0', 'head.gamma ... (1, 0) ... numbers, 1e-12 to 1e+12, comma between'),
+    ('name=', 'name ... empty'),
 ]
 LINES = [(line.split(), told) for line, told in COMMAND_LINES]
 LINES += [([QUICK, *f'--config.{text}'.split()], told) for text, told in VALUES]
@@ -290,36 +285,37 @@ def test_mistakes_on_the_command_line(arguments, told, capsys, tmp_path, monkeyp
     what is wrong.
     """
     monkeypatch.chdir(tmp_path)
-    assert told in mistake(capsys, *arguments)
+    line = mistake(capsys, *arguments)
+    assert mentions(line, told), line
     assert not list(tmp_path.iterdir())
 
 
 CONFIG_FILES = [
-    ('', 'is not a config file: it has no get_config'),
-    ('x = (', "fails: SyntaxError: '(' was never closed"),
-    ('import no_such_module_here', 'fails: ModuleNotFoundError'),
-    ('def get_config(v=""): raise ValueError("one\\ntwo")', 'fails: ValueError: one two'),
-    ('def get_config(v=""): return {"a": 1}', 'is not a config file'),
+    ('', 'get_config'),
+    ('x = (', "SyntaxError ... '('"),
+    ('import no_such_module_here', 'ModuleNotFoundError'),
+    ('def get_config(v=""): raise ValueError("one\\ntwo")', 'ValueError ... one two'),
+    ('def get_config(v=""): return {"a": 1}', 'config file'),
     (
         'def get_config(v=""): return base("x").unlock().train',
-        'lacks alignment.temperature; begin with base()',
+        'alignment.temperature ... base()',
     ),
     (
         'def get_config(v=""): c = base("x").unlock(); c.epochs = 3; return c',
-        'has an unknown epochs',
+        'epochs',
     ),
-    ('def get_config(v=""): c = base("x"); c.train.epoch = 3', '"epoch" does not exist'),
+    ('def get_config(v=""): c = base("x"); c.train.epoch = 3', 'epoch'),
     (
         'def get_config(v=""): c = base("x"); c.data.rows = "frames"',
-        'data.rows is now data.task',
+        'data.rows ... data.task',
     ),
     (
         'def get_config(v=""): c = base("x").unlock(); c.gan.each = 3; return c',
-        'has gan.each, which is now gan.images_per_class',
+        'gan.each ... gan.images_per_class',
     ),
     (
         'def get_config(v=""): c = base("x"); c.train.epochs = "ten"',
-        "Could not override field 'epochs'",
+        "'epochs'",
     ),
     ('\0', 'null bytes'),
 ]
@@ -333,7 +329,7 @@ def test_mistakes_in_a_config_file(text, told, capsys, tmp_path):
     path = tmp_path / 'mine.py'
     path.write_text(f'from mer_jax.presets import base\n{text}\n')
     line = mistake(capsys, f'--config={path}')
-    assert told in line and str(path) in line
+    assert mentions(line, told) and str(path) in line, line
 
 
 def test_all_broken_rules_are_told_at_once(capsys):
@@ -356,62 +352,60 @@ def test_a_mistake_in_the_flags_is_told_before_jax_is_imported():
 
 
 SETTINGS = [
-    ('train.devices=99', 'train.devices is 99; allowed: 0 (all) to the'),
-    ('data.size=15 --config.model.name=dual_branch', 'pixels or more; data.size gives 15x15'),
+    ('train.devices=99', 'train.devices ... 99 ... 0 (all) to the'),
+    ('data.size=15 --config.model.name=dual_branch', 'data.size ... 15x15'),
     (
         'data.size=33 --config.model.name=dual_branch',
-        'halves the face; data.size is 33, allowed: even numbers',
+        'data.size ... 33 ... even numbers',
     ),
     (
         'data.name=casme2/flow --config.data.channels=magnified,on_a,off_a',
-        "'casme2/flow' holds no magnified,on_a,off_a, which data.channels asks for; name "
-        "'casme2/samer', or other channels: u,v",
+        "'casme2/flow' ... magnified,on_a,off_a ... 'casme2/samer' ... u,v",
     ),
     (
         'data.name=smic/flow+samm/samer',
-        "'samm/samer' holds no strain,v,u, which data.channels asks for; name 'samm/flow'",
+        "'samm/samer' ... strain,v,u ... 'samm/flow'",
     ),
     (
         'data.channels=magnified,on_a --config.data.clip_normalise=False '
         '--config.data.input_scaler=p995',
-        "data.input_scaler is 'p995', but synthetic_faces/tiny stores bytes",
+        "data.input_scaler ... 'p995' ... synthetic_faces/tiny",
     ),
-    ('data.size=1', 'needs images of 2x2 pixels or more; data.size gives 1x1'),
-    ('model.name=offapexnet', 'takes 2 channels (u,v); data.channels gives 3'),
-    ('model.name=alexnet', 'pixels or more; data.size gives 28x28'),
-    ('protocol.name=lodo', 'it needs a further data set'),
+    ('data.size=1', '2x2 ... data.size ... 1x1'),
+    ('model.name=offapexnet', '2 ... u,v ... data.channels ... 3'),
+    ('model.name=alexnet', 'data.size ... 28x28'),
+    ('protocol.name=lodo', 'a further data set'),
     (
         'protocol.name=kfold --config.protocol.folds=9',
-        'protocol.folds is 9, more than the 5 subjects',
+        'protocol.folds ... 9 ... 5 subjects',
     ),
     (
         'data.name=casme9',
-        "unknown data set 'casme9' (did you mean 'casme2'?); known: casme2, casme_squared, "
-        'precomputed_flow',
+        "'casme9' ... 'casme2' ... casme2, casme_squared, precomputed_flow",
     ),
     ('data.name=synthetic_faces/tinny', "(did you mean 'tiny'?)"),
-    ('data.name=synthetic_faces/tiny+synthetic_faces/tiny', 'stands twice in the data'),
-    ('data.name=synthetic_faces/tiny++', "unknown data set ''"),
-    ('data.name=precomputed_flow', 'pass --config.data.manual_dir=FOLDER'),
-    ('data.name=precomputed_flow --config.data.manual_dir={tmp}/none', 'none does not exist'),
-    ('data.name=precomputed_flow --config.data.manual_dir={tmp}/file', 'file is not a folder'),
-    ('data.name=precomputed_flow --config.data.manual_dir={tmp}/empty', 'does not hold the files'),
-    ('data.data_dir={tmp}/file', 'cannot be built or read with --config.data.data_dir'),
-    ('data.data_dir=gs://bucket', 'must be a folder of this machine'),
-    ('model.init_from={tmp}/none.pth', 'none.pth: there is no such weights file'),
-    ('model.init_from={tmp}/file', 'weights come as .safetensors, .pth or .pt'),
+    ('data.name=synthetic_faces/tiny+synthetic_faces/tiny', 'clip s01_disgust_00 ... twice'),
+    ('data.name=synthetic_faces/tiny++', "''"),
+    ('data.name=precomputed_flow', '--config.data.manual_dir='),
+    ('data.name=precomputed_flow --config.data.manual_dir={tmp}/none', '/none ... exist'),
+    ('data.name=precomputed_flow --config.data.manual_dir={tmp}/file', '/file ... folder'),
+    ('data.name=precomputed_flow --config.data.manual_dir={tmp}/empty', '/empty'),
+    ('data.data_dir={tmp}/file', '--config.data.data_dir'),
+    ('data.data_dir=gs://bucket', 'gs://bucket'),
+    ('model.init_from={tmp}/none.pth', 'none.pth'),
+    ('model.init_from={tmp}/file', '.safetensors, .pth or .pt'),
     (
         'model.init_from={tmp}/{{subject}}.safetensors',
-        's02.safetensors: there is no such weights file',
+        's02.safetensors',
     ),
     (
         'model.init_from={tmp}/{{subject}}.pth --config.protocol.name=kfold',
-        "protocol.name is 'kfold'; allowed: 'loso'",
+        "protocol.name ... 'kfold' ... 'loso'",
     ),
-    ('model.init_from={tmp}/text.safetensors', 'text.safetensors cannot be read'),
-    ('model.init_from={tmp}/short.safetensors', 'short.safetensors cannot be read'),
-    ('model.init_from={tmp}/other.safetensors', 'does not fit model ststnet'),
-    ('model.init_from={tmp}/five.safetensors', 'fc.weight has shape (5, 400), needed (3, 400)'),
+    ('model.init_from={tmp}/text.safetensors', 'text.safetensors'),
+    ('model.init_from={tmp}/short.safetensors', 'short.safetensors'),
+    ('model.init_from={tmp}/other.safetensors', 'other.safetensors ... ststnet'),
+    ('model.init_from={tmp}/five.safetensors', 'fc.weight ... (5, 400) ... (3, 400)'),
 ]
 
 
@@ -452,9 +446,9 @@ def test_settings_that_do_not_fit_each_other_or_the_files(
     """
     arguments = f'--config.{text}'.format(tmp=things).split()
     folder = tmp_path / 'run'
-    assert told in mistake(
-        capsys, QUICK, f'--config.data.data_dir={tiny_data}', *arguments, f'--workdir={folder}'
-    )
+    data = f'--config.data.data_dir={tiny_data}'
+    line = mistake(capsys, QUICK, data, *arguments, f'--workdir={folder}')
+    assert mentions(line, told), line
     assert not {'checkpoints', 'metrics.jsonl', 'results.json'} & {p.name for p in folder.glob('*')}
 
 
@@ -524,122 +518,121 @@ FOLDERS = [
         'seeds',
         nothing,
         'train --config.train.seeds=2',
-        'train.seeds was 1, is 2; give another --workdir',
+        'train.seeds ... 1 ... 2 ... --workdir',
     ),
     (
         'every_epoch',
         nothing,
         'train --noconfig.evaluate.every_epoch',
-        'evaluate.every_epoch was True, is False',
+        'evaluate.every_epoch ... True ... False',
     ),
     (
         'schedule',
         nothing,
         'train --config.train.schedule=cosine',
-        "train.schedule was 'constant', is 'cosine'",
+        "train.schedule ... 'constant' ... 'cosine'",
     ),
     (
         'fewer epochs',
         nothing,
         'train --config.train.epochs=1',
-        'is trained to epoch 2 already; train.epochs is 1',
+        'epoch 2 ... train.epochs ... 1',
     ),
     (
         'evaluate early',
         nothing,
         'evaluate --config.train.epochs=5',
-        'is trained to epoch 2 of 5; finish it first',
+        'epoch 2 of 5',
     ),
-    ('evaluate other', nothing, 'evaluate --config.train.seeds=2', 'train.seeds was 1, is 2'),
+    ('evaluate other', nothing, 'evaluate --config.train.seeds=2', 'train.seeds ... 1 ... 2'),
     (
         'alignment',
         nothing,
         'train --config.alignment.variant=paper',
-        "alignment.variant was 'clean', is 'paper'; give another",
+        "alignment.variant ... 'clean' ... 'paper'",
     ),
-    ('augment', nothing, 'evaluate --config.augment.flip=0.5', 'augment.flip was 0.0, is 0.5'),
+    ('augment', nothing, 'evaluate --config.augment.flip=0.5', 'augment.flip ... 0.0 ... 0.5'),
     (
         'explain another network',
         nothing,
         'explain',
-        "model.name is 'ststnet'; explain knows: dual_branch, single_branch",
+        "model.name ... 'ststnet' ... dual_branch, single_branch",
     ),
     (
         'explain flow',
         nothing,
         'explain --config.model.name=dual_branch',
-        "is 'strain,v,u'; explain needs magnified and on_a",
+        "'strain,v,u' ... magnified ... on_a",
     ),
     (
         'explain other',
         nothing,
         'explain --config.model.name=dual_branch --config.data.channels=magnified,on_a,off_a',
-        "data.channels was 'strain,v,u', is 'magnified,on_a,off_a'; model.name was 'ststnet', is "
-        "'dual_branch'; give another",
+        "data.channels ... 'magnified,on_a,off_a' ... model.name ... 'ststnet' ... 'dual_branch'",
     ),
-    ('data', other_data, 'train', 'holds a run on other data'),
-    ('config cut', write('config.json', '{"settings": '), 'train', 'config.json: is not JSON'),
+    ('data', other_data, 'train', 'other data'),
+    ('config cut', write('config.json', '{"settings": '), 'train', 'config.json ... JSON'),
     (
         'config other',
         write('config.json', '{"a": 1}'),
         'train',
-        'config.json: is not that of a run',
+        'config.json',
     ),
     (
         'config gone',
         lambda f: (f / 'config.json').unlink(),
         'train',
-        'so it is no run; name an empty --workdir',
+        '--workdir',
     ),
     (
         'config gone report',
         lambda f: (f / 'config.json').unlink(),
         'report',
-        'holds no run; train first',
+        'no run ... train',
     ),
-    ('old report', of_format(None), 'report', 'is a run of format 1, of an older version'),
-    ('old train', of_format(None), 'train', 'is a run of format 1, of an older version'),
-    ('old evaluate', of_format(None), 'evaluate', 'train again into another --workdir'),
-    ('newer train', of_format(3), 'train', 'is a run of format 3, of a newer version'),
-    ('plan cut', write('plan.json', '{'), 'train', 'plan.json: is not JSON'),
-    ('plan empty', write('plan.json', '{}'), 'train', 'plan.json holds no plan'),
-    ('plan of a large machine', plan_of(devices=64), 'train', 'was begun on 64 devices'),
-    ('plan of no machine', plan_of(devices=0), 'train', 'plan.json holds no plan'),
-    ('plan in words', plan_of(devices='two'), 'train', 'plan.json holds no plan'),
-    ('results gone', lambda f: (f / 'results.json').unlink(), 'report', 'holds no results.json'),
-    ('results null', write('results.json', 'null'), 'report', 'results.json: is not JSON of a run'),
-    ('results cut', write('results.json', '{"name": '), 'report', 'results.json: is not JSON'),
+    ('old report', of_format(None), 'report', 'format 1 ... older'),
+    ('old train', of_format(None), 'train', 'format 1 ... older'),
+    ('old evaluate', of_format(None), 'evaluate', '--workdir'),
+    ('newer train', of_format(3), 'train', 'format 3 ... newer'),
+    ('plan cut', write('plan.json', '{'), 'train', 'plan.json ... JSON'),
+    ('plan empty', write('plan.json', '{}'), 'train', 'plan.json'),
+    ('plan of a large machine', plan_of(devices=64), 'train', '64 devices'),
+    ('plan of no machine', plan_of(devices=0), 'train', 'plan.json'),
+    ('plan in words', plan_of(devices='two'), 'train', 'plan.json'),
+    ('results gone', lambda f: (f / 'results.json').unlink(), 'report', 'results.json'),
+    ('results null', write('results.json', 'null'), 'report', 'results.json ... JSON'),
+    ('results cut', write('results.json', '{"name": '), 'report', 'results.json ... JSON'),
     (
         'results lacking',
         write('results.json', '{"name": 1}'),
         'report',
-        "results.json: lacks 'scored'",
+        "results.json ... 'scored'",
     ),
     (
         'predictions',
         lambda f: (f / 'predictions.csv').write_bytes(b'\xff\xfe\x00'),
         'report',
-        'predictions.csv: is no table',
+        'predictions.csv',
     ),
     (
         'metrics',
         write('metrics.jsonl', 'x\ny\n'),
         'report',
-        'metrics.jsonl, line 1: is not a JSON record',
+        'metrics.jsonl ... line 1 ... JSON',
     ),
     (
         'checkpoints gone',
         lambda f: shutil.rmtree(f / 'checkpoints'),
         'evaluate',
-        'is trained to epoch 0 of 2',
+        'epoch 0 of 2',
     ),
-    ('held_out cut', write('held_out.npy', 'x'), 'train', 'held_out.npy cannot be read'),
-    ('held_out gone', lambda f: (f / 'held_out.npy').unlink(), 'train', '2 epochs are trained'),
+    ('held_out cut', write('held_out.npy', 'x'), 'train', 'held_out.npy'),
+    ('held_out gone', lambda f: (f / 'held_out.npy').unlink(), 'train', '2 epochs'),
     (
         'checkpoint changed',
         change_a_value,
         'train',
-        '2 cannot be restored (its values are not those that were written)',
+        '2 ... values',
     ),
 ]
 
@@ -667,7 +660,8 @@ def test_mistakes_with_the_folder_of_a_run(
         f'--workdir={folder}',
         '--config.evaluate.every_epoch',
     ]
-    assert told in mistake(capsys, *base, *more)
+    line = mistake(capsys, *base, *more)
+    assert mentions(line, told), line
     after = contents(folder)
     assert {p: content for p, content in after.items() if 'tensorboard' not in p.parts} == {
         p: content for p, content in before.items() if 'tensorboard' not in p.parts
@@ -694,16 +688,13 @@ def test_an_unfinished_run_is_not_explained(trained, tiny_data, capsys, tmp_path
     line = mistake(
         capsys, 'explain', DUAL, f'--config.data.data_dir={tiny_data}', f'--workdir={folder}'
     )
-    assert (
-        f'is trained to epoch {int(trained)} of 2; finish it first' in line
-        and contents(folder) == before
-    )
+    assert f'epoch {int(trained)} of 2' in line and contents(folder) == before
 
 
 @pytest.mark.parametrize('verb', ['evaluate', 'report', 'explain'])
 def test_a_folder_without_a_run_is_not_made_by_reading(verb, capsys, tmp_path):
     """A mistyped --workdir must not leave an empty folder behind."""
-    assert 'holds no run; train first' in mistake(capsys, verb, DUAL, f'--workdir={tmp_path}/none')
+    assert 'train' in mistake(capsys, verb, DUAL, f'--workdir={tmp_path}/none')
     assert not list(tmp_path.iterdir())
 
 
@@ -717,7 +708,7 @@ def test_a_folder_in_use_is_refused(finished, tiny_data, capsys):
     )
     with lock(finished):
         line = mistake(capsys, *arguments)
-    assert 'is training in it; wait, or name another with --workdir' in line
+    assert str(finished) in line and '--workdir' in line
 
 
 def test_folders_of_something_else_are_left_alone(tiny_data, capsys, tmp_path):
@@ -729,9 +720,9 @@ def test_folders_of_something_else_are_left_alone(tiny_data, capsys, tmp_path):
     (tmp_path / 'file').write_text('x')
     before = contents(tmp_path)
     data = f'--config.data.data_dir={tiny_data}'
-    assert 'is not that of a run' in mistake(capsys, QUICK, data, f'--workdir={other}')
-    assert 'it is a file' in mistake(capsys, QUICK, data, f'--workdir={tmp_path}/file')
-    assert 'no run' in mistake(capsys, QUICK, data, f'--workdir={ROOT}/configs')
+    assert 'config.json' in mistake(capsys, QUICK, data, f'--workdir={other}')
+    assert f'{tmp_path}/file' in mistake(capsys, QUICK, data, f'--workdir={tmp_path}/file')
+    assert f'{ROOT}/configs' in mistake(capsys, QUICK, data, f'--workdir={ROOT}/configs')
     assert contents(tmp_path) == before
 
 
@@ -746,9 +737,8 @@ def test_interruptions_end_in_one_line(capsys, monkeypatch, tmp_path):
 
     stopping(KeyboardInterrupt())
     assert main.main([QUICK]) == 130
-    assert (
-        capsys.readouterr().err == 'stopped; the same command continues from the last checkpoint\n'
-    )
+    (line,) = capsys.readouterr().err.splitlines()
+    assert 'continues' in line
     stopping(OSError(28, 'No space left on device', 'runs/x/metrics.jsonl'))
     line = mistake(capsys, QUICK)
     assert 'No space left on device' in line and 'runs/x/metrics.jsonl' in line
@@ -763,7 +753,5 @@ def test_a_closed_pipe_ends_in_one_line(tiny_data):
         f'true; exit ${{PIPESTATUS[0]}}'
     )
     done = subprocess.run(['bash', '-c', command], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 2 and done.stderr.startswith('error: standard output was closed'), (
-        done.stderr
-    )
+    assert done.returncode == 2 and done.stderr.startswith('error: '), done.stderr
     assert done.stderr.count('\n') == 1

@@ -13,6 +13,7 @@ from mer_jax.errors import UserError
 from mer_jax.preprocess import au_regions, descriptors
 from mer_jax.training import augment
 from tests.conftest import make_samples
+from tests.support.messages import mentions
 
 FLOW = ['u', 'v', 'strain']
 PHASES = list(CHANNELS['phases'])
@@ -307,37 +308,37 @@ MISTAKES = [
         ['hoof'],
         ['strain', 'u'],
         np.float32,
-        'head.features hoof takes data.channels u,v; v is missing',
+        'head.features hoof ... u,v',
     ),
     (
         ['pixels', 'deformation'],
         ['u', 'v'],
         np.float32,
-        'head.features deformation takes data.channels strain; strain is',
+        'head.features deformation ... strain',
     ),
     (
         ['bands'],
         FLOW,
         np.float32,
-        'head.features bands takes data.channels u,v,u2,v2; u2 is missing',
+        'head.features bands ... u,v,u2,v2',
     ),
     (
         ['lbp_top'],
         FLOW,
         np.float32,
-        'head.features lbp_top takes data.channels gray; gray is missing',
+        'head.features lbp_top ... gray',
     ),
     (
         ['orientation', 'hoof'],
         FLOW,
         np.uint8,
-        'head.features hoof takes flow in pixels, not stretched to bytes; allowed: data',
+        'head.features hoof ... flow in pixels ... data.',
     ),
     (
         ['au_strain'],
         FLOW,
         np.float32,
-        'head.features au_strain takes landmarks, which the data set does not store',
+        'head.features au_strain ... landmarks',
     ),
 ]
 
@@ -353,4 +354,4 @@ def test_what_cannot_be_described_is_told_in_one_line(names, channels, kind, tol
         features.extract(
             names, np.zeros((2, 16, 16, len(channels)), kind), None, channels=channels, mirror=False
         )
-    assert str(error.value).startswith(told) and '\n' not in str(error.value)
+    assert mentions(str(error.value), told) and '\n' not in str(error.value)

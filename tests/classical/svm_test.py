@@ -30,6 +30,7 @@ from mer_jax.types import Inputs
 from tests.conftest import make_samples
 from tests.leakage_test import with_noise
 from tests.support.compiling import unoptimised
+from tests.support.messages import mentions
 
 pytestmark = pytest.mark.usefixtures('unrendered')
 ROOT = Path(__file__).parents[2]
@@ -420,10 +421,9 @@ def test_a_class_that_is_missing_in_training_is_never_answered():
         (
             2,
             7,
-            'head: 1 training subject with up to 3 clips of a class leave nobody to choose cost '
-            'and gamma by; give one value of',
+            'head ... 1 training subject ... 3 clips ... cost and gamma ... one value',
         ),
-        (4, 1, 'head: 3 training subjects with up to 1 clips of a class leave nobody to choose'),
+        (4, 1, 'head ... 3 training subjects ... 1 clips ... one value'),
     ],
 )
 def test_without_groups_to_choose_by_the_choice_is_the_users(subjects, each, told):
@@ -435,7 +435,7 @@ def test_without_groups_to_choose_by_the_choice_is_the_users(subjects, each, tol
     train, test = parted(group, 0)
     with pytest.raises(UserError) as error:
         fit_fold(blocks, label, group, train, test, classes=3, seed=0, settings=SEVERAL)
-    assert str(error.value).startswith(told) and '\n' not in str(error.value)
+    assert mentions(str(error.value), told) and '\n' not in str(error.value)
     fit_fold(blocks, label, group, train, test, classes=3, seed=0, settings=ONE)
 
 
@@ -586,9 +586,7 @@ def test_a_network_that_diverged_is_told_in_one_line():
     samples, _, folds, _ = several_runs(seeds=1)
     hidden = np.zeros((3, len(samples.label), 4))
     hidden[2, 5, 1] = np.nan
-    with pytest.raises(
-        UserError, match='head: features of the network are not finite, so training diverged'
-    ):
+    with pytest.raises(UserError, match='head.*not finite.*diverged'):
         svm.predict([], hidden, samples, folds, classes=3, settings=ONE)
 
 
@@ -597,53 +595,52 @@ STILL = {'train.epochs': 0, 'head.features': 'pixels'}
 MISTAKES = [
     (
         {'head.features': 'network+hof'},
-        "head.features is 'network+hof'; allowed: au_strain, bands, bi_woof, deformation, disg",
+        "head.features ... 'network+hof' ... au_strain, bands, bi_woof, deformation, disg",
     ),
-    ({'head.features': 'network+network'}, "head.features is 'network+network'; allowed: "),
-    ({'head.features': ''}, "head.features is ''; allowed: "),
+    ({'head.features': 'network+network'}, "head.features ... 'network+network'"),
+    ({'head.features': ''}, "head.features ... ''"),
     ({'head.features': 'network,pixels'}, 'each once, + between'),
-    ({'head.features': 'pixels'}, 'train.epochs is 100; allowed with head.features pixels: 0'),
+    ({'head.features': 'pixels'}, 'train.epochs ... 100 ... head.features pixels ... 0'),
     (
         STILL | {'balance.method': 'smote'},
-        "balance.method is 'smote'; allowed with head.features pixels: 'none' or 'generated'",
+        "balance.method ... 'smote' ... head.features pixels ... 'none' or 'generated'",
     ),
     (
         STILL | {'head.scope': 'all'},
-        "head.scope is 'all'; allowed with head.features pixels: 'fold'",
+        "head.scope ... 'all' ... head.features pixels ... 'fold'",
     ),
     (
         STILL | {'evaluate.every_epoch': True},
-        'evaluate.every_epoch is True; allowed with head.features pixels: False',
+        'evaluate.every_epoch ... True ... head.features pixels ... False',
     ),
     (
         {'evaluate.every_epoch': True},
-        'evaluate.every_epoch is True; allowed with head.features network: False',
+        'evaluate.every_epoch ... True ... head.features network ... False',
     ),
     (
         {'data.apex': 'runs/spotting', 'data.channels': 'u,v'},
-        "data.apex is 'runs/spotting'; allowed with head.features network",
+        "data.apex ... 'runs/spotting' ... head.features network",
     ),
     (
         {'train.learner': 'contrastive', 'model.name': 'dual_branch'},
-        "train.learner is 'contrastive'; allowed with head.features network: 'supervised'",
+        "train.learner ... 'contrastive' ... head.features network ... 'supervised'",
     ),
     (
         {'head.features': 'network+au_strain', 'balance.method': 'gan'},
-        "balance.method is 'gan', whose images have no landmarks, which au_strain takes; "
-        "allowed: 'none'",
+        "balance.method ... 'gan' ... landmarks ... 'none'",
     ),
-    ({'head.mirror': True}, 'head.mirror is True, which network is not made for; allowed: False'),
+    ({'head.mirror': True}, 'head.mirror ... True ... network ... False'),
     (
         STILL | {'head.features': 'pixels+au_strain', 'head.mirror': True},
-        'head.mirror is True, which au_strain is not made for; allowed: False',
+        'head.mirror ... True ... au_strain ... False',
     ),
     (
         {'head.features': 'network+bands'},
-        'head.features bands takes data.channels u,v,u2,v2; u2 is missing',
+        'head.features bands ... u,v,u2,v2',
     ),
     (
         {'head.features': 'network+hoof'},
-        'head.features hoof takes flow in pixels, not stretched to bytes; allowed: data.clip_',
+        'head.features hoof ... flow in pixels ... data.clip_normalise',
     ),
 ]
 
@@ -666,7 +663,7 @@ def test_each_mistake_is_one_line_before_anything_is_trained(changes, told):
     config.update_from_flattened_dict(changes)
     config.head.name = 'svm'
     text = mistakes(config)
-    assert told in text and '\n' not in text
+    assert mentions(text, told) and '\n' not in text, text
     config.head.name = 'none'
     assert 'head.' not in mistakes(config).replace(f'head.{changes.get("head.features")}', '')
 

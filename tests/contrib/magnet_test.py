@@ -27,6 +27,7 @@ from mer_jax.errors import UserError
 from mer_jax.preprocess import magnet as inference
 from mer_jax.training import checkpoint
 from tests.support.compiling import quickly, unoptimised
+from tests.support.messages import mentions
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = training.Settings(
@@ -260,17 +261,17 @@ def test_weights_of_another_network_are_refused(tmp_path):
     torch.save({'state_dict': other['encoder.cba_1.conv2d.weight']}, tmp_path / 'nested.pth')
     torch.save(other, tmp_path / 'other.pth')
     (tmp_path / 'broken.tar').write_bytes(b'no weights')
-    assert (
-        'other.pth does not fit MagNet: layer encoder.res_encoder.conv1.weight is missing'
-        in told(network.published, tmp_path / 'other.pth')
+    assert mentions(
+        told(network.published, tmp_path / 'other.pth'),
+        'other.pth ... encoder.res_encoder.conv1.weight',
     )
-    assert 'broken.tar cannot be read' in told(network.published, tmp_path / 'broken.tar')
-    assert 'there is no such' in told(network.published, tmp_path / 'gone.tar')
+    assert 'broken.tar' in told(network.published, tmp_path / 'broken.tar')
+    assert 'gone.tar' in told(network.published, tmp_path / 'gone.tar')
     _, theirs = published('port')
     theirs['res_manipulator.conv1.weight'] = theirs['res_manipulator.conv1.weight'][..., 2:5, 2:5]
-    assert (
-        'layer res_manipulator.conv1.weight has shape [32, 32, 3, 3], needed [32, 32, 7, 7]'
-        in told(network.convert, theirs, source='w')
+    assert mentions(
+        told(network.convert, theirs, source='w'),
+        'res_manipulator.conv1.weight ... [32, 32, 3, 3] ... [32, 32, 7, 7]',
     )
 
 

@@ -71,7 +71,7 @@ def test_every_rule_by_hand():
     )
     with pytest.raises(
         UserError,
-        match="runs/x answers nothing for clip 'a' of samm, which has no annotated apex; train the",
+        match="runs/x.*clip 'a' of samm.*train",
     ):
         apexes.frames({**one, 'dataset': 'samm'}, spotted(16))
 
@@ -167,12 +167,12 @@ def test_what_is_no_honest_spotting_run_by_subject_is_refused(tmp_path):
         apexes.read(tmp_path / 'recognition')
     old = written(tmp_path / 'old')
     (old / 'config.json').write_text('{"settings": {}, "data": "print"}')
-    with pytest.raises(UserError, match='old: is a run of format 1'):
+    with pytest.raises(UserError, match='old.*format 1'):
         apexes.read(old)
     for folder in (tmp_path / 'none', tmp_path):
         with pytest.raises(
             UserError,
-            match=rf"data.apex is '{folder}', no folder of a finished spotting run; .*'midpoint'",
+            match=rf"data.apex is '{folder}'.*'midpoint'",
         ):
             apexes.read(folder)
 

@@ -270,9 +270,7 @@ def test_nine_channels_are_resized_as_one(size):
 def test_bytes_have_no_magnitude():
     """input_scaler=p995 divides by pixels of displacement, which a published picture has lost."""
     settings = Data(size=4, clip_normalise=False, input_scaler='p995')
-    with pytest.raises(
-        UserError, match="data.input_scaler is 'p995', but x stores bytes, not flow in pixels"
-    ):
+    with pytest.raises(UserError, match="data.input_scaler.*'p995'.* x .*flow in pixels"):
         images.images([np.zeros((4, 4, 3), np.uint8)], ['u'], settings, 'x')
 
 

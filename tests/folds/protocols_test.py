@@ -63,7 +63,7 @@ def test_groups_of_clips_are_of_one_size(small):
     assert folds.test.mask.sum(1).tolist() == [7, 6, 6, 6] and len(titles) == 4
     other, _ = make('clip_kfold', samples, names, folds=4, seed=1)
     assert (folds.test.index != other.test.index).any()
-    with pytest.raises(UserError, match='protocol.folds is 26, more than the 25 clips'):
+    with pytest.raises(UserError, match='protocol.folds.*26.*25 clips'):
         make('clip_kfold', samples, names, folds=26)
 
 
@@ -187,11 +187,11 @@ def test_a_composite_keeps_subjects_of_one_name_apart():
 def test_nobody_to_train_on_is_an_error():
     samples, names = make_samples(subjects=1, clips=(9,), datasets=1)
     for name in ('loso', 'lodo'):
-        with pytest.raises(UserError, match=r'leaves no row to train on'):
+        with pytest.raises(UserError, match='no row to train on'):
             make(name, samples, names)
-    with pytest.raises(UserError, match='protocol.folds is 3, more than the 1 subjects'):
+    with pytest.raises(UserError, match='protocol.folds.*3.*1 subjects'):
         make('kfold', samples, names)
-    with pytest.raises(UserError, match='it needs a further subject, or no protocol.validation'):
+    with pytest.raises(UserError, match='further subject.*protocol.validation'):
         make('loso', *make_samples(subjects=2, clips=(9, 4)), validation=0.1)
 
 
@@ -245,9 +245,7 @@ def test_a_fold_whose_rows_cannot_train_is_an_error(small):
     label.
     """
     samples, names = small
-    with pytest.raises(
-        UserError, match="leaving out 'set0' leaves no row to train on; it needs a further data set"
-    ):
+    with pytest.raises(UserError, match="'set0'.*further data set"):
         make('lodo', samples, names, trainable=samples.dataset == 0)
 
 
@@ -322,14 +320,13 @@ def test_a_spotter_that_did_not_leave_out_the_subject_is_refused():
     folds, titles = make('loso', samples, names)
     with pytest.raises(
         UserError,
-        match="data.apex: runs/spotter has no fold that leaves out 's3'; train the spotter by "
-        'loso on',
+        match="data.apex.*runs/spotter.*'s3'.*loso on",
     ):
         protocols.select_apex_per_fold(
             folds, titles, samples, names, known, told(names, samples, ['s0', 's1', 's2', 's4'], 1)
         )
     folds, titles = make('kfold', samples, names)
-    with pytest.raises(UserError, match="has no fold that leaves out 'group 1'"):
+    with pytest.raises(UserError, match="'group 1'"):
         protocols.select_apex_per_fold(
             folds,
             titles,

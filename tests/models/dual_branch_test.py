@@ -13,6 +13,7 @@ from mer_jax.models import torch_weights
 from mer_jax.models.resnet import softmax_over
 from mer_jax.training import learners
 from tests.support.compiling import quickly
+from tests.support.messages import mentions
 from tests.support.torch_samer import torch_resnet18, torch_samer
 
 REGIONS = {'dual_branch': ('eyes', 'mouth'), 'single_branch': ('face',)}
@@ -379,16 +380,15 @@ def test_a_backbone_that_does_not_fit_is_told():
         torch_weights.convert(
             'dual_branch', given, begun['params'], begun['batch_stats'], source='r.pth'
         )
-    assert (
-        str(told.value)
-        == 'r.pth holds a ResNet18 of width 8; model.dual_branch.width is 16: set it to 8'
+    assert mentions(
+        str(told.value), 'r.pth ... ResNet18 ... 8 ... model.dual_branch.width ... 16 ... 8'
     )
     with pytest.raises(UserError) as told:
         begun = start(make('dual_branch', blocks=1))
         torch_weights.convert(
             'dual_branch', given, begun['params'], begun['batch_stats'], source='r.pth'
         )
-    assert str(told.value) == 'r.pth holds a ResNet18; model.dual_branch.blocks is 1: set it to 2'
+    assert mentions(str(told.value), 'r.pth ... ResNet18 ... model.dual_branch.blocks ... 1 ... 2')
     deeper = {**given, 'layer1.2.conv1.weight': given['layer1.1.conv1.weight']}
     begun = start(make('dual_branch'))
     with pytest.raises(UserError, match='layer1.2.conv1.weight'):

@@ -9,6 +9,7 @@ import pytest
 from mer_jax.errors import UserError
 from mer_jax.models import layers
 from tests.support.compiling import quickly
+from tests.support.messages import mentions
 
 CONVOLUTIONS = [  # size, kernel, stride, padding (PyTorch's)
     (9, 3, 1, 1),
@@ -283,12 +284,12 @@ def test_batch_affine_equals_nn_batch_norm():
 @pytest.mark.parametrize(
     'size,channels,message',
     [
-        ((28, 28), 3, 'model net takes 2 channels (u,v); data.channels gives 3'),
-        ((28, 27), 2, 'model net needs images of 28x28 pixels or more; data.size gives 28x27'),
+        ((28, 28), 3, 'net ... 2 ... u,v ... data.channels ... 3'),
+        ((28, 27), 2, 'net ... 28x28 ... data.size ... 28x27'),
     ],
 )
 def test_a_wrong_image_is_told_in_one_line(size, channels, message):
     """Without the check a user sees a shape error from deep inside."""
     with pytest.raises(UserError) as told:
         layers.check_image('net', jnp.zeros((1, *size, channels)), least=28, channels=2)
-    assert str(told.value) == message
+    assert mentions(str(told.value), message), told.value

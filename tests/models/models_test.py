@@ -13,6 +13,7 @@ from mer_jax import models
 from mer_jax.errors import UserError
 from mer_jax.models import torch_weights
 from tests.support.compiling import quickly
+from tests.support.messages import mentions
 from tests.support.torch_networks import torch_networks
 
 SHAPES = {
@@ -434,67 +435,66 @@ def test_an_unknown_name_lists_the_known_ones():
     """A typing error is mended from the message alone."""
     with pytest.raises(UserError) as told:
         models.make('ststnt', classes=3, lowering='matmul')
-    assert str(told.value) == (
-        "model.name is 'ststnt'; known: alexnet, cnn3d, dual_branch, dual_inception, hybrid_cnn, "
-        'microexpstcnn, ocnet, offapexnet, single_branch, ststnet, vggm'
+    assert mentions(
+        str(told.value), "model.name ... 'ststnt' ... " + ', '.join(sorted(models.NETWORKS))
     )
 
 
 @pytest.mark.parametrize(
     'name,size,channels,message',
     [
-        ('offapexnet', 28, 3, 'model offapexnet takes 2 channels (u,v); data.channels gives 3'),
+        ('offapexnet', 28, 3, 'offapexnet ... 2 ... u,v ... data.channels ... 3'),
         (
             'dual_inception',
             28,
             1,
-            'model dual_inception takes 2 channels (u,v); data.channels gives 1',
+            'dual_inception ... 2 ... u,v ... data.channels ... 1',
         ),
         (
             'alexnet',
             62,
             2,
-            'model alexnet needs images of 63x63 pixels or more; data.size gives 62x62',
+            'alexnet ... 63x63 ... data.size ... 62x62',
         ),
-        ('vggm', 74, 2, 'model vggm needs images of 75x75 pixels or more; data.size gives 74x74'),
-        ('ocnet', 14, 2, 'model ocnet needs images of 15x15 pixels or more; data.size gives 14x14'),
+        ('vggm', 74, 2, 'vggm ... 75x75 ... data.size ... 74x74'),
+        ('ocnet', 14, 2, 'ocnet ... 15x15 ... data.size ... 14x14'),
         (
             'dual_branch',
             15,
             3,
-            'model dual_branch needs images of 16x16 pixels or more; data.size gives 15x15',
+            'dual_branch ... 16x16 ... data.size ... 15x15',
         ),
         (
             'dual_branch',
             17,
             3,
-            'model dual_branch halves the face; data.size is 17, allowed: even numbers',
+            'dual_branch ... data.size ... 17 ... even',
         ),
         (
             'single_branch',
             7,
             3,
-            'model single_branch needs images of 8x8 pixels or more; data.size gives 7x7',
+            'single_branch ... 8x8 ... data.size ... 7x7',
         ),
         (
             'hybrid_cnn',
             7,
             9,
-            'model hybrid_cnn needs images of 8x8 pixels or more; data.size gives 7x7',
+            'hybrid_cnn ... 8x8 ... data.size ... 7x7',
         ),
         (
             'offapexnet',
             3,
             2,
-            'model offapexnet needs images of 4x4 pixels or more; data.size gives 3x3',
+            'offapexnet ... 4x4 ... data.size ... 3x3',
         ),
         (
             'dual_inception',
             3,
             2,
-            'model dual_inception needs images of 4x4 pixels or more; data.size gives 3x3',
+            'dual_inception ... 4x4 ... data.size ... 3x3',
         ),
-        ('ststnet', 1, 3, 'model ststnet needs images of 2x2 pixels or more; data.size gives 1x1'),
+        ('ststnet', 1, 3, 'ststnet ... 2x2 ... data.size ... 1x1'),
     ],
 )
 def test_an_image_that_does_not_fit_is_told(name, size, channels, message):
@@ -510,8 +510,8 @@ def test_an_image_that_does_not_fit_is_told(name, size, channels, message):
 
     with pytest.raises(UserError) as told:
         init(size, channels)
-    assert str(told.value) == message
-    if 'pixels' in message:
+    assert mentions(str(told.value), message), told.value
+    if 'data.size' in message:
         init(size + 1, channels)
 
 
@@ -521,29 +521,28 @@ def test_an_image_that_does_not_fit_is_told(name, size, channels, message):
         (
             'ststnet',
             (8, 28, 28, 1),
-            'model ststnet takes pictures, not video; name other channels with '
-            '--config.data.channels',
+            'ststnet ... pictures, not video ... --config.data.channels',
         ),
         (
             'cnn3d',
             (28, 28, 3),
-            'model cnn3d takes video: --config.data.channels=gray, and data that holds frames',
+            'cnn3d ... video ... --config.data.channels=gray',
         ),
-        ('cnn3d', (7, 32, 32, 1), 'model cnn3d needs 8 frames or more; data.frames gives 7'),
+        ('cnn3d', (7, 32, 32, 1), 'cnn3d ... 8 ... data.frames ... 7'),
         (
             'cnn3d',
             (8, 31, 31, 1),
-            'model cnn3d needs images of 32x32 pixels or more; data.size gives 31x31',
+            'cnn3d ... 32x32 ... data.size ... 31x31',
         ),
         (
             'microexpstcnn',
             (16, 9, 9, 1),
-            'model microexpstcnn needs 17 frames or more; data.frames gives 16',
+            'microexpstcnn ... 17 ... data.frames ... 16',
         ),
         (
             'microexpstcnn',
             (17, 4, 4, 1),
-            'model microexpstcnn needs images of 5x5 pixels or more; data.size gives 4x4',
+            'microexpstcnn ... 5x5 ... data.size ... 4x4',
         ),
     ],
 )
@@ -553,9 +552,9 @@ def test_a_clip_that_does_not_fit_is_told(name, shape, message):
     """
     with pytest.raises(UserError) as told:
         parameters(name, shape)
-    assert str(told.value) == message
-    if 'needs' in message:
+    assert mentions(str(told.value), message), told.value
+    if 'data.size' in message or 'data.frames' in message:
         parameters(
             name,
-            (shape[0] + ('frames' in message.partition(';')[0]), shape[1] + 1, shape[2] + 1, 1),
+            (shape[0] + ('data.frames' in message), shape[1] + 1, shape[2] + 1, 1),
         )

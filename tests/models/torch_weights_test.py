@@ -11,6 +11,7 @@ from safetensors.numpy import save_file
 from mer_jax import models
 from mer_jax.errors import UserError
 from mer_jax.models import torch_weights
+from tests.support.messages import mentions
 from tests.support.torch_samer import torch_resnet18
 
 TENSORS = {
@@ -79,12 +80,8 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path):
     """Each mistake with a file is one line that names it, never a traceback."""
     for name in ('broken.safetensors', 'broken.pth', 'weights.h5', 'weights'):
         (tmp_path / name).write_bytes(b'not weights at all')
-    assert 'gone.pth: there is no such weights file' in told(
-        torch_weights.read, tmp_path / 'gone.pth'
-    )
-    assert 'broken.safetensors cannot be read as .safetensors: ' in told(
-        torch_weights.read, tmp_path / 'broken.safetensors'
-    )
+    assert 'gone.pth' in told(torch_weights.read, tmp_path / 'gone.pth')
+    assert 'broken.safetensors' in told(torch_weights.read, tmp_path / 'broken.safetensors')
     assert "not '.h5'" in told(torch_weights.read, tmp_path / 'weights.h5')
     assert 'not a file without suffix' in told(torch_weights.read, tmp_path / 'weights')
 
@@ -95,15 +92,10 @@ def test_a_torch_file_that_cannot_be_read_is_told(tmp_path):
     (tmp_path / 'broken.pth').write_bytes(b'not weights at all')
     torch.save([1, 2], tmp_path / 'list.pth')
     torch.save(torch.nn.Linear(2, 2), tmp_path / 'module.pth')
-    assert 'broken.pth cannot be read as PyTorch weights: ' in told(
-        torch_weights.read, tmp_path / 'broken.pth'
-    )
-    assert 'module.pth cannot be read as PyTorch weights: ' in told(
-        torch_weights.read, tmp_path / 'module.pth'
-    )
-    assert 'list.pth holds no dictionary of tensors; save model.state_dict()' in told(
-        torch_weights.read, tmp_path / 'list.pth'
-    )
+    assert 'broken.pth' in told(torch_weights.read, tmp_path / 'broken.pth')
+    assert 'module.pth' in told(torch_weights.read, tmp_path / 'module.pth')
+    line = told(torch_weights.read, tmp_path / 'list.pth')
+    assert 'list.pth' in line and 'state_dict()' in line
 
 
 def test_missing_torch_is_told(tmp_path, monkeypatch):
@@ -145,14 +137,14 @@ def test_what_does_not_fit_is_told_at_once():
         source='x.pth',
     )
     for part in (
-        'x.pth does not fit model ststnet',
-        'bn2.running_mean is missing, needed (5,)',
-        'extra.weight (1, 2) is unknown',
-        'conv1.weight has shape (3, 3, 3, 3), needed (3, 2, 3, 3)',
-        'fc.weight has shape (3, 400), needed (4, 400)',
-        'fc.bias has shape (3,), needed (4,)',
+        'x.pth ... ststnet',
+        'bn2.running_mean ... missing ... (5,)',
+        'extra.weight ... (1, 2)',
+        'conv1.weight ... (3, 3, 3, 3) ... (3, 2, 3, 3)',
+        'fc.weight ... (3, 400) ... (4, 400)',
+        'fc.bias ... (3,) ... (4,)',
     ):
-        assert part in line
+        assert mentions(line, part), line
 
 
 def test_a_backbone_with_another_stem_is_told():
@@ -167,17 +159,15 @@ def test_a_backbone_with_another_stem_is_told():
     variables = jax.eval_shape(
         lambda: model.init(jax.random.key(0), jnp.zeros((1, 16, 16, 9)), train=False)
     )
-    assert told(
+    line = told(
         torch_weights.convert,
         'hybrid_cnn',
         tensors,
         variables['params'],
         variables['batch_stats'],
         source='r.pth',
-    ) == (
-        'r.pth does not fit model hybrid_cnn: conv1.weight has shape (8, 3, 7, 7), needed (8, '
-        '9, 3, 3)'
     )
+    assert mentions(line, 'r.pth ... hybrid_cnn ... conv1.weight ... (8, 3, 7, 7) ... (8, 9, 3, 3)')
 
 
 @pytest.mark.parametrize('name', sorted(models.NETWORKS))

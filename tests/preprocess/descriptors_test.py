@@ -542,13 +542,13 @@ def test_the_strongest_region_holds_the_units_of_the_clip(drawn):
         (lambda p: descriptors.lbp_top(np.zeros((9, 9, 20), np.uint8)), '5 blocks a side'),
         (
             lambda p: descriptors.hoof(np.zeros((20, 20, 3))),
-            r'hoof: flow has shape \[20, 20, 3\]; needs \[H, W, 2\]',
+            r'hoof.*flow.*\[20, 20, 3\].*\[H, W, 2\]',
         ),
         (lambda p: descriptors.hoof(np.zeros((4, 20, 2))), '5 x 5 pixels or more'),
         (lambda p: descriptors.bands(np.zeros((20, 20))), 'bands: flow'),
         (
             lambda p: descriptors.bi_woof(np.zeros((20, 20, 2)), np.zeros((20, 2))),
-            r'strain is \[20, 2\]; needs \[20, 20\]',
+            r'strain.*\[20, 2\].*\[20, 20\]',
         ),
         (lambda p: descriptors.mdmo(np.zeros((1, 20, 20), np.uint8), p), 'T from 2'),
         (

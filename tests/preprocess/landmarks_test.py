@@ -305,7 +305,7 @@ def test_dlib_without_a_detection_looks_where_the_face_must_be(monkeypatch, pred
 def test_a_predictor_of_five_points_or_a_broken_one_is_refused(monkeypatch, predictor):
     """dlib also publishes a model of 5 points; its points would be read as a jaw."""
     monkeypatch.setitem(sys.modules, 'dlib', fake_dlib([], parts=5))
-    with pytest.raises(UserError, match='gives 5 points; needs a predictor of 68'):
+    with pytest.raises(UserError, match='5 points.*68'):
         landmarks.locate(np.zeros((1, 96, 96), np.uint8), source=predictor, crop=WHOLE)
     for name, package in (('bad.dat', fake_dlib([])), ('bad.task', fake_mediapipe({}))):
         monkeypatch.setitem(sys.modules, package.__name__, package)

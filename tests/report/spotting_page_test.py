@@ -250,11 +250,11 @@ def test_report_again_draws_the_same_and_tells_what_is_missing(tmp_path, capsys)
     SpottingResults(**results | {'answer': 'guess'}).write(tmp_path / 'run')
     with pytest.raises(
         UserError,
-        match=r"results.json: answer is 'guess'; .*score the run again: the command that trained",
+        match="results.json: answer.*'guess'.*score",
     ):
         outcome.reported(tmp_path / 'run')
     (tmp_path / 'run/results.json').unlink()
-    with pytest.raises(UserError, match='holds no results.json; train first'):
+    with pytest.raises(UserError, match='results.json.*train'):
         outcome.reported(tmp_path / 'run')
 
 

@@ -72,25 +72,25 @@ def change(tree, key, value):
 @pytest.mark.parametrize(
     ('made', 'key', 'value', 'words'),
     [
-        (recognition, 'protocol', ..., "lacks 'protocol'; score the run again"),
-        (recognition, 'metrics.precision', ..., "lacks 'metrics.precision'; score the run again"),
-        (recognition, 'metrics.uf1', 1.5, 'metrics.uf1 is 1.5; allowed: a number from 0 to 1, or'),
-        (recognition, 'metrics.uf1', 'x', "metrics.uf1 is 'x'; allowed: a number from 0 to 1"),
-        (recognition, 'seeds', -1, 'seeds is -1; allowed: a whole number from 0'),
-        (recognition, 'seeds', True, 'seeds is True; allowed: a whole number from 0'),
-        (recognition, 'leaks', 'none', "leaks is 'none'; allowed: a list"),
-        (recognition, 'intervals.uar', [0.5], r'intervals.uar is \[0.5\]; allowed: a list of 2'),
-        (recognition, 'confusion.1', [4], r'confusion.1 is \[4\]; allowed: a list of 2'),
-        (recognition, 'per_subject.0.clips', None, 'per_subject.0.clips is None; allowed: a numb'),
-        (recognition, 'per_class.low', 1, 'per_class.low is 1; allowed: a block'),
-        (recognition, 'oracle_epoch.note', 3, 'oracle_epoch.note is 3; allowed: text'),
-        (recognition, 'data.labels', ..., "lacks 'data.labels'"),
-        (recognition, 'accuracy', 1.0, "has a key 'accuracy' that is not of a RecognitionResults"),
-        (spotting, 'answer', ..., "lacks 'answer'; score the run again"),
-        (spotting, 'answer', 'guess', "answer is 'guess'; allowed: 'max' or 'midpoint'"),
-        (spotting, 'spotting.max.mae', -1, 'spotting.max.mae is -1; allowed: a number from 0'),
-        (spotting, 'spotting.max.mae', float('nan'), 'spotting.max.mae is nan; allowed: a number'),
-        (spotting, 'spotting.max.against.midpoint.p', 2, 'midpoint.p is 2; allowed: a number from'),
+        (recognition, 'protocol', ..., "'protocol'.*score"),
+        (recognition, 'metrics.precision', ..., "'metrics.precision'.*score"),
+        (recognition, 'metrics.uf1', 1.5, 'metrics.uf1.*1.5.*a number from 0 to 1'),
+        (recognition, 'metrics.uf1', 'x', "metrics.uf1.*'x'.*a number from 0 to 1"),
+        (recognition, 'seeds', -1, 'seeds.*-1.*a whole number from 0'),
+        (recognition, 'seeds', True, 'seeds.*True.*a whole number from 0'),
+        (recognition, 'leaks', 'none', "leaks.*'none'.*a list"),
+        (recognition, 'intervals.uar', [0.5], r'intervals.uar.*\[0.5\].*a list of 2'),
+        (recognition, 'confusion.1', [4], r'confusion.1.*\[4\].*a list of 2'),
+        (recognition, 'per_subject.0.clips', None, 'per_subject.0.clips.*None.*a number'),
+        (recognition, 'per_class.low', 1, 'per_class.low.*1.*a block'),
+        (recognition, 'oracle_epoch.note', 3, 'oracle_epoch.note.*3.*text'),
+        (recognition, 'data.labels', ..., "'data.labels'"),
+        (recognition, 'accuracy', 1.0, "'accuracy'.*RecognitionResults"),
+        (spotting, 'answer', ..., "'answer'.*score"),
+        (spotting, 'answer', 'guess', "answer.*'guess'.*'max' or 'midpoint'"),
+        (spotting, 'spotting.max.mae', -1, 'spotting.max.mae.*-1.*a number from 0'),
+        (spotting, 'spotting.max.mae', float('nan'), 'spotting.max.mae.*nan.*a number'),
+        (spotting, 'spotting.max.against.midpoint.p', 2, 'midpoint.p.*2.*a number from'),
     ],
 )  # fmt: skip
 def test_a_fault_of_results_is_named_by_its_key(made, key, value, words, tmp_path):
@@ -105,13 +105,13 @@ def test_a_fault_of_results_is_named_by_its_key(made, key, value, words, tmp_pat
 def test_results_of_the_other_task_are_refused(tmp_path):
     """A page for classes cannot show errors in frames."""
     spotting().write(tmp_path)
-    with pytest.raises(UserError, match="lacks 'metrics'"):
+    with pytest.raises(UserError, match="'metrics'"):
         RecognitionResults.read(tmp_path)
     recognition().write(tmp_path)
-    with pytest.raises(UserError, match="lacks 'task'"):
+    with pytest.raises(UserError, match="'task'"):
         SpottingResults.read(tmp_path)
     (tmp_path / 'results.json').unlink()
-    with pytest.raises(UserError, match='holds no results.json; train first'):
+    with pytest.raises(UserError, match='results.json.*train'):
         results.read(tmp_path)
 
 
@@ -136,9 +136,9 @@ def test_checks_of_a_gan_round_trip_and_faults_are_named(tmp_path):
     assert GanChecks.read(tmp_path) == checks()
     tree = json.loads((tmp_path / 'checks.json').read_text())
     for key, value, words in (
-        ('folds.0.two_sample.made.auc', 1.5, 'made.auc is 1.5; allowed: a number from 0 to 1'),
-        ('folds.0.memorised', ..., "lacks 'folds.0.memorised'"),
-        ('folds.0.fold', 3, 'folds.0.fold is 3; allowed: text'),
+        ('folds.0.two_sample.made.auc', 1.5, 'made.auc.*1.5.*a number from 0 to 1'),
+        ('folds.0.memorised', ..., "'folds.0.memorised'"),
+        ('folds.0.fold', 3, 'folds.0.fold.*3.*text'),
     ):
         writing.write_json(tmp_path / 'checks.json', change(tree, key, value))
         with pytest.raises(UserError, match=f'checks.json: .*{words}'):
@@ -151,5 +151,5 @@ def test_captions_round_trip_and_faults_are_named(tmp_path):
     captions.write(tmp_path)
     assert Captions.read(tmp_path) == captions
     (tmp_path / 'captions.json').write_text('{"montage.png": 3}')
-    with pytest.raises(UserError, match='captions.json: montage.png is 3; allowed: text'):
+    with pytest.raises(UserError, match='captions.json: montage.png.*3.*text'):
         Captions.read(tmp_path)

@@ -73,15 +73,15 @@ def test_a_half_written_last_line_is_dropped(tmp_path, rest):
 @pytest.mark.parametrize(
     ('line', 'words'),
     [
-        ('{"epoch": ', 'line 2: is not a JSON record'),
-        ('{"step": 2}', "line 2: lacks 'epoch'"),
+        ('{"epoch": ', 'line 2.*JSON'),
+        ('{"step": 2}', "line 2.*'epoch'"),
         (
             '{"epoch": 0, "group": 0, "runs": 1, "seconds": 1}',
-            'line 2: epoch is 0; allowed: a whole',
+            'line 2: epoch.*0.*whole number',
         ),
-        ('{"epoch": 1, "group": 0, "runs": 1, "seconds": -1}', 'line 2: seconds is -1; allowed: a'),
-        ('{"epoch": 1, "group": 0, "runs": 1, "seconds": 1, "loss": "x"}', "line 2: loss is 'x'"),
-        ('{"epoch": 1, "group": 0, "runs": 1, "seconds": 1, "loss": NaN}', 'line 2: loss is nan'),
+        ('{"epoch": 1, "group": 0, "runs": 1, "seconds": -1}', 'line 2: seconds.*-1.*number'),
+        ('{"epoch": 1, "group": 0, "runs": 1, "seconds": 1, "loss": "x"}', "line 2: loss.*'x'"),
+        ('{"epoch": 1, "group": 0, "runs": 1, "seconds": 1, "loss": NaN}', 'line 2: loss.*nan'),
     ],
 )
 def test_a_bad_line_elsewhere_is_an_error_with_its_number(tmp_path, line, words):

@@ -79,12 +79,12 @@ def test_predictions_of_nothing(tmp_path):
 @pytest.mark.parametrize(
     ('row', 'words'),
     [
-        ('c,s,d,one,0,a,a,1,0', "row 2: fold is 'one'; allowed: a whole number from 0"),
-        ('c,s,d,0,-1,a,a,1,0', "row 2: seed is '-1'; allowed: a whole number from 0"),
-        ('c,s,d,0,0,a,q,1,0', "row 2: predicted is 'q'; allowed: 'a' or 'b'"),
-        ('c,s,d,0,0,a,a,nan,0', "row 2: score_a is 'nan'; allowed: a number from 0 to 1"),
-        ('c,s,d,0,0,a,a,1,1.5', "row 2: score_b is '1.5'; allowed: a number from 0 to 1"),
-        ('c,s,d,0,0,a,a,1', 'row 2: 8 columns, its header has 9'),
+        ('c,s,d,one,0,a,a,1,0', "row 2: fold.*'one'.*a whole number from 0"),
+        ('c,s,d,0,-1,a,a,1,0', "row 2: seed.*'-1'.*a whole number from 0"),
+        ('c,s,d,0,0,a,q,1,0', "row 2: predicted.*'q'.*'a' or 'b'"),
+        ('c,s,d,0,0,a,a,nan,0', "row 2: score_a.*'nan'.*a number from 0 to 1"),
+        ('c,s,d,0,0,a,a,1,1.5', "row 2: score_b.*'1.5'.*a number from 0 to 1"),
+        ('c,s,d,0,0,a,a,1', 'row 2.*8.*9'),
     ],
 )
 def test_a_bad_row_of_predictions_is_named(tmp_path, row, words):
@@ -106,10 +106,10 @@ def test_outputs_of_frames_round_trip_and_bad_ones_are_named(tmp_path):
     path = tmp_path / 'predictions.csv'
     text = path.read_text()
     path.write_text(text.replace('2.25', 'nan'))
-    with pytest.raises(UserError, match="row 3: output is 'nan'; allowed: a number"):
+    with pytest.raises(UserError, match="row 3: output.*'nan'.*a number"):
         FrameTable.read(tmp_path)
     path.write_text(text.replace(',output', ',score'))
-    with pytest.raises(UserError, match="lacks the column 'output'"):
+    with pytest.raises(UserError, match="predictions.csv.*'output'"):
         FrameTable.read(tmp_path)
 
 

@@ -44,9 +44,9 @@ def test_json_round_trip_turns_numpy_plain_and_nan_null(tmp_path):
 def test_read_json_names_the_file_that_is_broken(tmp_path):
     """A traceback of the json module does not say which of the run's files is bad."""
     (tmp_path / 'plan.json').write_text('{"a": ')
-    with pytest.raises(UserError, match='plan.json: is not JSON'):
+    with pytest.raises(UserError, match='plan.json.*JSON'):
         reading.read_json(tmp_path / 'plan.json')
-    with pytest.raises(UserError, match='none.json: no such file'):
+    with pytest.raises(UserError, match='none.json'):
         reading.read_json(tmp_path / 'none.json')
 
 
@@ -108,10 +108,10 @@ def test_csv_round_trip_with_commas_quotes_and_newlines(tmp_path):
     table = reading.read_csv(tmp_path / 'a.csv')
     assert table.header == ['x', 'y', 'z'] and table.rows == rows
     assert b'\r' not in (tmp_path / 'a.csv').read_bytes()
-    with pytest.raises(ValueError, match='a row of 1 under a header of 3'):
+    with pytest.raises(ValueError, match='1.*3'):
         writing.write_csv(tmp_path / 'a.csv', ['x', 'y', 'z'], [[1]])
     (tmp_path / 'b.csv').write_text('x,y\n1,2\n3\n')
-    with pytest.raises(UserError, match='b.csv, row 3: 1 columns'):
+    with pytest.raises(UserError, match='b.csv, row 3.*1'):
         reading.read_csv(tmp_path / 'b.csv')
 
 

@@ -2,8 +2,6 @@
 that do not fit.
 """
 
-import re
-
 import numpy as np
 import pytest
 
@@ -12,6 +10,7 @@ from mer_jax.errors import UserError
 from mer_jax.settings.sections import Spotting
 from mer_jax.spotting import decoders, frames
 from tests.mistakes_test import ROOT, mistake
+from tests.support.messages import mentions
 
 LABEL = {'label': 'linear', 'steepness': 3.0, 'sigma': 0.0}
 
@@ -228,116 +227,115 @@ RULES = [
     (
         RECOGNITION,
         'data.task=spotting',
-        "data.input_scaler is 'none'; allowed with data.task spotting: 'p995'",
+        "data.input_scaler ... 'none' ... data.task spotting ... 'p995'",
     ),
     (
         RECOGNITION,
         'train.learner=spotting',
-        "train.learner is 'spotting'; allowed: contrastive, supervised",
+        "train.learner ... 'spotting' ... contrastive, supervised",
     ),
-    (RECOGNITION, 'data.task=videos', "data.task is 'videos'; allowed: recognition, spotting"),
+    (RECOGNITION, 'data.task=videos', "data.task ... 'videos' ... recognition, spotting"),
     (
         SPOTTING,
         'train.learner=contrastive',
-        "train.learner is 'contrastive', which spotting has no use for; allowed: 'supervised'",
+        "train.learner ... 'contrastive' ... 'supervised'",
     ),
     (
         SPOTTING,
         'data.clip_normalise=True',
-        'data.clip_normalise is True; allowed with data.task spotting: False',
+        'data.clip_normalise ... True ... data.task spotting ... False',
     ),
-    (SPOTTING, 'data.channels=u', "data.channels is 'u'; allowed with data.task spotting: 'u,v'"),
+    (SPOTTING, 'data.channels=u', "data.channels ... 'u' ... data.task spotting ... 'u,v'"),
     (
         SPOTTING,
         'data.channels=gray',
-        "data.channels is 'gray'; allowed with data.task spotting: 'u,v'",
+        "data.channels ... 'gray' ... data.task spotting ... 'u,v'",
     ),
     (
         SPOTTING,
         'spotting.label=cubic',
-        "spotting.label is 'cubic'; allowed: linear, exponential, log, impulse",
+        "spotting.label ... 'cubic' ... linear, exponential, log, impulse",
     ),
     (
         SPOTTING,
         'spotting.decoder=sw-max',
-        "spotting.decoder is 'sw-max'; allowed: max, sw_max, template",
+        "spotting.decoder ... 'sw-max' ... max, sw_max, template",
     ),
-    (SPOTTING, 'spotting.window=0', 'spotting.window is 0; allowed: 1 to 1000'),
-    (SPOTTING, 'spotting.steepness=0', 'spotting.steepness is 0.0; allowed: 0.001 to 50'),
-    (SPOTTING, 'spotting.sigma=-1', 'spotting.sigma is -1.0; allowed: 0 to 1000'),
+    (SPOTTING, 'spotting.window=0', 'spotting.window ... 0 ... 1 to 1000'),
+    (SPOTTING, 'spotting.steepness=0', 'spotting.steepness ... 0.0 ... 0.001 to 50'),
+    (SPOTTING, 'spotting.sigma=-1', 'spotting.sigma ... -1.0 ... 0 to 1000'),
     (
         SPOTTING,
         'balance.method=smote',
-        "balance.method is 'smote', which spotting has no use for; allowed: 'none'",
+        "balance.method ... 'smote' ... 'none'",
     ),
     (
         SPOTTING,
         'train.sampler=weighted',
-        "train.sampler is 'weighted', which spotting has no use for; allowed: 'shuffle'",
+        "train.sampler ... 'weighted' ... 'shuffle'",
     ),
     (
         SPOTTING,
         'evaluate.every_epoch=True',
-        'evaluate.every_epoch is True, which spotting has no use for; allowed: False',
+        'evaluate.every_epoch ... True ... False',
     ),
     (
         SPOTTING,
         'data.apex=midpoint',
-        "data.apex is 'midpoint', which spotting has no use for; allowed: ''",
+        "data.apex ... 'midpoint' ... ''",
     ),
     (
         SPOTTING,
         'data.mask=background',
-        "data.mask is 'background', which spotting has no use for; allowed: 'none'",
+        "data.mask ... 'background' ... 'none'",
     ),
-    (SPOTTING, 'augment.flip=0.5', 'augment.flip is 0.5; allowed in spotting: 0'),
+    (SPOTTING, 'augment.flip=0.5', 'augment.flip ... 0.5 ... spotting ... 0'),
 ]
 DATA = [
     (
         SPOTTING,
         'data.name=casme2',
-        'holds no flow of every frame, which data.task=spotting and data.apex ask for; name '
-        "'casme2/sp",
+        "flow of every frame ... data.task=spotting ... 'casme2/spotting'",
     ),
     (
         SPOTTING,
         'data.name=casme2/spotting+smic/flow',
-        "'smic/flow' holds no flow of every frame, which data.task=spotting",
+        "'smic/flow' ... flow of every frame ... data.task=spotting",
     ),
     (
         SPOTTING,
         'data.name=synthetic_faces/tiny',
-        "/tiny' holds no flows; name .* such as 'synthetic_faces/spotting'",
+        "/tiny' ... flows ... 'synthetic_faces/spotting'",
     ),
     (
         RECOGNITION,
         'data.name=smic/flow --config.data.apex=midpoint --config.data.channels=u,v',
-        "name 'smic/spotting'",
+        "'smic/spotting'",
     ),
     (
         RECOGNITION,
         'data.name=smic/spotting --config.data.apex=peak',
-        "'smic/spotting' holds no u,v,strain|holds no strain,v,u",
+        "'smic/spotting' ... strain",
     ),
     (
         RECOGNITION,
         'data.apex=midpoint',
-        "is 'strain,v,u', of which the flow of every frame holds two; allowed: u,v",
+        "'strain,v,u' ... flow of every frame ... u,v",
     ),
     (
         RECOGNITION,
         'data.apex=peak --config.data.channels=u,v',
-        "holds no flows; name .* such as 'synthetic_faces/s",
+        "flows ... 'synthetic_faces/s",
     ),
     (
         RECOGNITION,
         'data.apex=peak --config.data.channels=u,v --config.data.mask=eyes_mouth',
-        "data.mask is 'eyes_mouth', but",
+        "data.mask ... 'eyes_mouth'",
     ),
     (
         RECOGNITION,
         'data.apex=no/such/run --config.data.channels=u,v',
-        'no folder of a finished spotting run; allowed: such a',
+        'no/such/run ... finished spotting run',
     ),
 ]
 ids = [f'{config.rpartition("/")[2]} {text}' for config, text, _ in RULES + DATA]
@@ -352,7 +350,7 @@ def test_settings_that_do_not_fit_are_told_in_one_line(
     """
     where = f'--config.data.data_dir={tiny_data}', f'--workdir={tmp_path}/run'
     line = mistake(capsys, config, *where, *f'--config.{text}'.split())
-    assert re.search(told if (config, text, told) in DATA else re.escape(told), line), line
+    assert mentions(line, told), line
 
 
 @pytest.mark.parametrize('verb', ['audit', 'grid --grid=train.epochs=1', 'explain'])

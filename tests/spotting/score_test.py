@@ -240,9 +240,7 @@ def test_outputs_that_are_not_finite_end_in_one_line():
     output = np.zeros((int(folds.test.mask.sum()), 1))
     output[-1] = np.nan
     predictions = held_out.predictions(output, SAMPLES, folds)
-    with pytest.raises(
-        UserError, match=r'fold \d, seed 1: outputs are not finite, so training diverged; a smaller'
-    ):
+    with pytest.raises(UserError, match=r'fold \d, seed 1.*diverged'):
         score.decode(predictions, folds, SAMPLES, TIMING, Spotting(window=3, **LABEL))
 
 

@@ -185,7 +185,7 @@ def test_the_reference_may_be_another_run_of_each_group(tmp_path):
     assert backward['runs'][1]['against'] is None
     with pytest.raises(
         UserError,
-        match='reference is 2, but casme2/video, irawan3 has 2 of the runs; allowed: 0 to 1',
+        match='reference.*2.*casme2/video, irawan3.*0 to 1',
     ):
         compare.table(runs, reference=2)
 
@@ -487,15 +487,15 @@ def spoiled(tmp_path, case):
     ('case', 'words'),
     [
         ('missing', "--runs: '.*nowhere' is no folder"),
-        ('unfinished', r'is not finished \(no results.json\); train first'),
-        ('old', 'run: is a run of format 1, .*train again into another --workdir'),
-        ('lacking', "results.json: lacks 'data.labels'; score the run again"),
-        ('all_rows', r'nothing was held out \(protocol all_rows\)'),
-        ('no_predictions', 'holds no predictions.csv; score the run again'),
-        ('other', 'predictions.csv: holds other predictions than results.json counts'),
-        ('column', "predictions.csv: lacks the column 'label'; score the run again"),
-        ('empty', 'predictions.csv: holds other predictions than results.json counts'),
-        ('class', "predictions.csv, row .*: .* is 'astonishment'; allowed: 'negative' or"),
+        ('unfinished', 'run.*results.json.*train'),
+        ('old', 'run.*format 1.*--workdir'),
+        ('lacking', "results.json.*'data.labels'.*score"),
+        ('all_rows', 'run.*protocol all_rows'),
+        ('no_predictions', 'predictions.csv.*score'),
+        ('other', 'predictions.csv.*results.json'),
+        ('column', "predictions.csv.*'label'.*score"),
+        ('empty', 'predictions.csv.*results.json'),
+        ('class', r"predictions.csv, row \d.*'astonishment'.*'negative'"),
     ],
 )
 def test_a_folder_that_cannot_be_compared_is_one_line(tmp_path, case, words):
@@ -507,12 +507,12 @@ def test_a_folder_that_cannot_be_compared_is_one_line(tmp_path, case, words):
 
 def test_no_runs_and_no_room_are_one_line(tmp_path):
     """An empty table would be written without a word."""
-    with pytest.raises(UserError, match='--runs names no folder'):
+    with pytest.raises(UserError, match='--runs'):
         compare.read(' , ')
-    with pytest.raises(UserError, match="'nothing_[*]' is no folder, nor does it match"):
+    with pytest.raises(UserError, match="'nothing_[*]'"):
         compare.read('nothing_*')
     folder = finished(tmp_path / 'run')
-    with pytest.raises(UserError, match='results.json.* cannot be made a folder .*--workdir'):
+    with pytest.raises(UserError, match='results.json.*--workdir'):
         compare.write(compare.read([folder]), folder / files.RESULTS)
 
 

@@ -67,13 +67,13 @@ def test_the_best_of_the_validation_part_is_tested_and_nothing_else(tmp_path, ca
 
 
 WRONG = [
-    ('train.epoch=5', "'train.epoch' is no setting that a grid can vary"),
-    ('train.epochs', "train.epochs is ''; allowed: a value as 100"),
-    ('train.epochs=5,ten', "train.epochs is 'ten'"),
-    ('train.epochs=5;train.optimizer=adam,smg', "train.optimizer is 'smg'; allowed: adam"),
-    ('train.batch_size=16,0', 'train.batch_size is 0; allowed: 1 to'),
-    ('data.channels=u,v,strain', "'data.channels' is no setting that a grid can vary"),
-    ('data.lateral_units=yes', "data.lateral_units is 'yes'; allowed: a value as False"),
+    ('train.epoch=5', "'train.epoch'.*grid"),
+    ('train.epochs', "train.epochs.*''.*a value as 100"),
+    ('train.epochs=5,ten', "train.epochs.*'ten'"),
+    ('train.epochs=5;train.optimizer=adam,smg', "train.optimizer.*'smg'.*adam"),
+    ('train.batch_size=16,0', 'train.batch_size.*0.*1 to'),
+    ('data.channels=u,v,strain', "'data.channels'.*grid"),
+    ('data.lateral_units=yes', "data.lateral_units.*'yes'.*a value as False"),
     (';', '--grid is empty'),
 ]
 
@@ -87,12 +87,10 @@ def test_mistakes_in_the_text_of_a_grid(text, told, tmp_path):
 
 def test_a_grid_needs_rows_to_choose_by(tmp_path):
     """Without them the tested rows would choose: the habit that this project refuses."""
-    with pytest.raises(
-        UserError, match='protocol.validation is 0, so there is nothing to choose by'
-    ):
+    with pytest.raises(UserError, match='protocol.validation.*0'):
         grid.grid(known(**{'protocol.validation': 0.0}), 'train.epochs=5', None, tmp_path)
     (tmp_path / 'config.json').write_text('{}')
-    with pytest.raises(UserError, match='holds a run; a grid trains several'):
+    with pytest.raises(UserError, match='grid'):
         grid.grid(known(), 'train.epochs=5', None, tmp_path)
 
 
