@@ -174,7 +174,7 @@ def main(argv=None):
     data, splits = common.experiment(shape, folds=flags.folds, rows=flags.rows)
     folds = splits.runs(1)
     layout = plan.candidates(  # the first, as the program trains GANs
-        jax.default_backend(), jax.device_count(), flags.folds, lowering='auto', at_once=1, use=0
+        jax.default_backend(), jax.device_count(), flags.folds, lowering='auto', at_once=1, wanted=0
     )[0]
     epoch = pytorch(data, folds, settings)
     epoch()

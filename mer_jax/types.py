@@ -1,7 +1,9 @@
-"""The types that travel between modules: NamedTuples of arrays, readable without jax.
+"""Types that several packages share: NamedTuples of arrays.
 
-Letters: N samples, n/m rows of one fold (train/test), F runs (folds x seeds), B batch, H W C image,
-K classes, A action units. Singular means one fold; plural means stacked with a leading F.
+Letters in shapes: N samples, n training rows of a fold, m its test rows, F runs (folds x seeds),
+R held-out outputs of all runs, B batch, H W C image, K classes, A action units, D features.
+A singular name (state) is of one fold; a plural name (states) is of F runs, stacked with a leading
+F. This file needs no jax.
 """
 
 from collections.abc import Callable
@@ -11,94 +13,107 @@ Array = Any  # numpy or jax
 
 
 class Samples(NamedTuple):
-    """All rows of an experiment, in dataset order; every array has a leading N.
+    """All rows of an experiment, in data set order.
 
-    A row that is not of the data set, an image of a file or of a GAN, has clip -1.
+    A row is a clip; for spotting, a frame of a clip. Images of a file or of a GAN may follow, which
+    have clip -1.
     """
 
     image: Array  # [N, H, W, C] uint8, or float32 where the data set stores measured flow
     label: Array  # int32[N], index into Names.classes
     subject: Array  # int32[N], index into Names.subjects; unique over a composite of data sets
     dataset: Array  # int32[N], index into Names.datasets
-    clip: Array  # int32[N], index into Names.clips; -1 where the row is of no data set
-    # arrays [N, ...] that some tasks need; one that a task does not need is absent:
+    clip: Array  # int32[N], index into Names.clips; -1 for an image of a file or of a GAN
+    # Arrays [N, ...] that only some tasks need:
     #   action_units  float32[N, A], 1 present, 0 absent, NaN unknown (unknown is not absent)
     #   frame         int32[N], frame number, where rows are frames
-    #   target        float32[N], what spotting regresses
-    #   half_source   int32[N, 2], rows that the upper and the lower half of the image show: the row
-    #                 itself, until training replaces a region
+    #   target        float32[N], what spotting regresses; NaN unknown
+    #   half_source   int32[N, 2], rows whose image the upper and the lower half show: the row
+    #                 itself, until an augmentation replaces a half by that of another row
     extras: dict[str, Array] = {}
 
     def with_extras(self, **arrays) -> 'Samples':
-        """The same rows with further extras, or with other values of them."""
+        """Return the rows with extras added or replaced."""
         return self._replace(extras=self.extras | arrays)
 
 
 class Inputs(NamedTuple):
-    """What a network may see of the rows that it predicts: nothing that somebody annotated."""
+    """What a network may see of rows to predict.
+
+    No label and no other annotation is among them.
+    """
 
     image: Array  # [B, H, W, C], as in Samples
-    extras: dict[str, Array]  # those of Samples that were recorded with the images, [B, ...]
+    extras: dict[str, Array]  # [B, ...], those of Samples that were recorded with the images
 
 
 class Rows(NamedTuple):
-    """Rows of one fold; padding (mask 0) stands behind the real rows."""
+    """Rows of one fold; padding (mask 0) comes last."""
 
-    index: Array  # int32[n] into Samples
+    index: Array  # int32[n], positions in Samples
     mask: Array  # float32[n], 1 real, 0 padding
 
 
 class Resampled(NamedTuple):
-    """Rows made for one fold against unequal classes, each of two rows of one class
-    (folds/resampling.py).
+    """Copies and mixtures that balance the classes of a fold.
+
+    folds/resampling.py chooses them; training/batches.py computes their images:
+    image[row] + gap * (image[neighbour] - image[row]). Both rows have the same class.
     """
 
-    row: Array  # int32[e] into Samples
-    # int32[e] into Samples; the mixture is image[row] + gap * (image[neighbour] - image[row])
-    neighbour: Array
-    gap: Array  # float32[e]; 0 is a copy of the row
+    row: Array  # int32[e], positions in Samples
+    neighbour: Array  # int32[e], positions in Samples
+    gap: Array  # float32[e], 0 to 1; 0 is a copy of `row`
 
 
 class TrainRows(NamedTuple):
-    """What one fold trains on; padding (mask 0) stands behind the real rows."""
+    """Training rows of one fold; padding (mask 0) comes last."""
 
-    index: Array  # int32[n] into Samples; from N on into resampled: N + i is its row i
+    index: Array  # int32[n]; below N a position in Samples; N + i is row i of `resampled`
     mask: Array  # float32[n], 1 real, 0 padding
-    # what a scaler is fitted to: the fold's rows of Samples, unless a leak is wanted
-    scaler_rows: Rows
+    scaler_rows: Rows  # to which a scaler is fitted: training rows, or all rows, which is a leak
     resampled: Resampled
 
 
 class Folds(NamedTuple):
-    """Every run of an experiment (folds x seeds), stacked: each array has a leading F."""
+    """All runs of an experiment, stacked: arrays [F, ...].
 
-    fold: Array  # int32[F], number of the fold; its title stands in the fold table
-    seed: Array  # int32[F]
+    A run is one fold with one seed.
+    """
+
+    fold: Array  # int32[F], number of the fold of each run
+    seed: Array  # int32[F], seed of each run
     train: TrainRows
-    test: Rows
+    test: Rows  # the held-out rows: test rows, or validation rows where these are evaluated
 
 
 class FoldState(NamedTuple):
-    """All that training changes, arrays only, so that it stacks, shards and saves as it is."""
+    """The state of one fold: arrays only.
 
-    step: Array  # int32[], optimizer steps taken
+    So it can be stacked, split over devices and saved as it is.
+    """
+
+    step: Array  # int32[], number of optimizer steps taken
     params: Any
     batch_stats: Any
     opt_state: Any
-    fitted: Any  # dict: computed from training rows once (flow scale); read by step and predict
+    fitted: Any  # dict of arrays that `init` fits to training rows: scale of inputs, class weights
 
 
 class Learner(NamedTuple):
-    """Three pure functions over one fold."""
+    """Three pure functions of one fold."""
 
     init: Callable  # (key, samples: Samples, rows: TrainRows) -> FoldState
     step: Callable  # (state, batch: Samples, key) -> (state, logs: dict of scalars)
-    predict: Callable  # (state, inputs: Inputs) -> (output [B, K], out: dict)
+    # (state, inputs: Inputs) -> (output [B, K], out), `out` as the network returns it: see
+    # mer_jax/models/__init__.py
+    predict: Callable
 
 
 class Predictions(NamedTuple):
-    """Held-out outputs on the host, one row per (seed, test row), in dataset order within a
-    seed.
+    """Held-out outputs, a row for each seed and test row.
+
+    Within a seed they have the order of the data set. The arrays are on the host.
     """
 
     clip: Array  # int32[R], index into Names.clips
@@ -106,24 +121,24 @@ class Predictions(NamedTuple):
     subject: Array  # int32[R], index into Names.subjects
     dataset: Array  # int32[R], index into Names.datasets
     label: Array  # int32[R]
-    fold: Array  # int32[R], number of the fold that did not see this row
+    fold: Array  # int32[R], number of the fold that held this row out
     seed: Array  # int32[R]
     output: Array  # float32[R, K], logits
 
 
 class Names(NamedTuple):
-    """What the integers mean: tuples of str."""
+    """What the integers of Samples mean."""
 
-    classes: tuple
-    # names as the data set has them; two data sets may both hold an 's01' under two indices
-    subjects: tuple
-    datasets: tuple
-    clips: tuple
-    action_units: tuple
+    classes: tuple[str, ...]
+    # as the data sets name them: two subjects of two data sets may both be an 's01'
+    subjects: tuple[str, ...]
+    datasets: tuple[str, ...]
+    clips: tuple[str, ...]
+    action_units: tuple[str, ...]
 
 
 class Timing(NamedTuple):
-    """When each clip of Names.clips happens, in numbers of its frames."""
+    """Onset, apex and offset of each clip, as frame numbers."""
 
     onset: Array  # int32[clips]
     apex: Array  # int32[clips], -1 where nobody annotated it
@@ -132,8 +147,10 @@ class Timing(NamedTuple):
 
 
 class Explained(NamedTuple):
-    """What a trained network looks at, on the host: one row a held-out clip of one seed, by the
-    fold that did not see it.
+    """What trained networks look at.
+
+    It has a row for each held-out clip of one seed, by the fold that held the clip out. The arrays
+    are on the host.
     """
 
     clip: Array  # int32[R], index into Names.clips
@@ -143,7 +160,7 @@ class Explained(NamedTuple):
     predicted: Array  # int32[R]
     # float32[R, A], columns by Names.action_units; 1 present, 0 absent, NaN unknown
     action_units: Array
-    # float32[R, H, W], 0..1: maps of all regions stacked (eyes over mouth), each scaled by itself
+    # float32[R, H, W], 0..1: the maps of the regions, eyes above mouth, each scaled by itself
     au_cam: Array
     grad_cam: Array  # float32[R, H, W], 0..1, as au_cam
     gray: Array  # uint8[R, H, W], the face (magnified apex) that the network saw

@@ -186,12 +186,12 @@ def test_a_stopped_run_goes_on_to_the_same_bits(data, finished, tmp_path, monkey
         shutil.copy(finished.folder / name, folder)
     options = {'epochs': 3, 'seeds': 2, 'folder': folder}
 
-    def stopping(*arguments, fit=loop.fit, **keywords):
-        yield next(fit(*arguments, **keywords))
+    def stopping(*arguments, train=loop.train_in_chunks, **keywords):
+        yield next(train(*arguments, **keywords))
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop, 'fit', stopping)
+        patch.setattr(loop, 'train_in_chunks', stopping)
         patch.setattr(checkpoint.Schedule, 'due', lambda self: True)
         with pytest.raises(KeyboardInterrupt):
             mj.train(learner(Deep()), data, mj.loso(data), **options)

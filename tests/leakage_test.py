@@ -83,8 +83,8 @@ CASES += [
 def trained(programs, samples, folds, epochs=2):
     """States of all folds after two epochs on `samples`."""
     programs = programs._replace(samples=parallel.replicate(samples, devices=programs.devices))
-    group = runs.place(programs, folds, range(len(folds.fold)))
-    states, logs = runs.train(group, runs.init(group), np.int32(0), np.int32(epochs))
+    group = runs.group_on_devices(programs, folds, range(len(folds.fold)))
+    states, logs = runs.train_group(group, runs.init_group(group), np.int32(0), np.int32(epochs))
     return runs.to_host(group, states), logs
 
 

@@ -239,7 +239,7 @@ def _fit(run, state, steps, folder, interval):
         if done:
             state = checkpoint.restore(manager, done, state)
         schedule = checkpoint.Schedule(interval)
-        for chunk in loop.fit(run, state, done=done, epochs=steps):
+        for chunk in loop.train_in_chunks(run, state, done=done, epochs=steps):
             state = chunk.states
             lines = _metrics_lines(chunk)
             writing.append_jsonl(folder / files.METRICS, lines)

@@ -118,7 +118,7 @@ def predict(
     for run, (run_scores, run_svms) in enumerate(progress):
         scores[run, : len(run_scores)] = run_scores
         svms.append(run_svms)
-    return held_out.gather(scores[:, None], folds), svms
+    return held_out.in_stored_order(scores[:, None], folds), svms
 
 
 def penultimate(learner: Learner) -> Learner:

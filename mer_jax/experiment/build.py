@@ -148,7 +148,7 @@ def with_generated(experiment: Experiment, folder: Path) -> Experiment:
         len(experiment.folds.fold),
         lowering=settings.train.lowering,
         at_once=settings.train.at_once or 1,
-        use=settings.train.devices,
+        wanted=settings.train.devices,
     )[0]
     gan_run = GanRun(
         folder=folder / files.GAN,

@@ -69,16 +69,16 @@ def choose_plan(
     pinned = {
         'lowering': settings.lowering,
         'at_once': settings.at_once,
-        'use': settings.devices,
+        'wanted': settings.devices,
     }
     if settings.fold_by_fold:
-        pinned |= {'at_once': 1, 'use': 1}
+        pinned |= {'at_once': 1, 'wanted': 1}
         if settings.lowering == 'auto':
             pinned['lowering'] = 'matmul'
     runs = len(folds.fold)
     candidates = plan.candidates(jax.default_backend(), jax.device_count(), runs, **pinned)
     measure = partial(
-        programs.seconds_a_round,
+        programs.seconds_per_round,
         learner_for,
         samples,
         folds,
@@ -179,7 +179,7 @@ def train_runs(
             members = np.arange(first, min(first + size, total))
             folds_of_group = held_out.subset(folds, members)
             rows = np.isin(run_of_row, members)
-            group = programs.place(ready, folds, members)
+            group = programs.group_on_devices(ready, folds, members)
             with (
                 checkpoint.opened(folder / files.CHECKPOINTS / f'group_{number}') as manager,
                 metrics_log.opened(folder, number, bar) as log,
@@ -187,18 +187,22 @@ def train_runs(
                 epoch, states = _start(group, manager, folds_of_group, extras.begin)
                 log.cut(epoch)
                 schedule = checkpoint.Schedule(settings.checkpoint_seconds)
-                for chunk in programs.fit(group, states, done=epoch, epochs=epochs):
+                for chunk in programs.train_group_in_chunks(
+                    group, states, done=epoch, epochs=epochs
+                ):
                     epoch, states = chunk.epoch, chunk.states
                     log.write(chunk)
                     if extras.epoch_outputs is not None and rows.any():
-                        outputs = programs.predict(group, states)
-                        extras.epoch_outputs[epoch - 1, rows] = held_out.gather(
+                        outputs = programs.predict_group(group, states)
+                        extras.epoch_outputs[epoch - 1, rows] = held_out.in_stored_order(
                             outputs, folds_of_group
                         )
                     if epoch == epochs or schedule.due():
                         with schedule.writing():
                             checkpoint.save(manager, epoch, programs.to_host(group, states))
-            output = held_out.scatter(output, programs.predict(group, states), folds_of_group, rows)
+            output = held_out.scatter(
+                output, programs.predict_group(group, states), folds_of_group, rows
+            )
     return output
 
 
@@ -206,8 +210,8 @@ def _start(group, manager, folds, begin):
     """(epoch, states) of the newest checkpoint of a group, or (0, new states)."""
     epoch = checkpoint.newest(manager.directory)
     if epoch >= 0:
-        return epoch, programs.restored(group, manager, epoch)
-    states = programs.to_host(group, programs.init(group))
+        return epoch, programs.restore_group(group, manager, epoch)
+    states = programs.to_host(group, programs.init_group(group))
     if begin is not None:
         states = begin(folds, states)
     return 0, programs.to_devices(group, states)

@@ -323,7 +323,7 @@ def train_all(
         bar.set_description_str(f'training {total} GANs')
         for number, first in enumerate(range(0, total, group)):
             members = np.arange(first, min(first + group, total))
-            placed = runs.place(programs, folds, members)
+            placed = runs.group_on_devices(programs, folds, members)
             folder = run.folder / files.CHECKPOINTS / f'group_{number}'
             with metrics_log.opened(run.folder, number, bar) as log:
                 states = _train_group(placed, folder, log, epochs=epochs, interval=run.interval)
@@ -336,10 +336,10 @@ def _train_group(group, folder, log, *, epochs, interval):
     """Train a group to `epochs`, from its newest checkpoint in `folder`; returns its states."""
     with checkpoint.opened(folder) as manager:
         epoch = max(checkpoint.newest(folder), 0)
-        states = runs.restored(group, manager, epoch) if epoch else runs.init(group)
+        states = runs.restore_group(group, manager, epoch) if epoch else runs.init_group(group)
         log.cut(epoch)
         schedule = checkpoint.Schedule(interval)
-        for chunk in runs.fit(group, states, done=epoch, epochs=epochs):
+        for chunk in runs.train_group_in_chunks(group, states, done=epoch, epochs=epochs):
             states = chunk.states
             log.write(chunk)
             if chunk.epoch == epochs or schedule.due():

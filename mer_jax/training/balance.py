@@ -1,4 +1,4 @@
-"""Weights of the classes in the loss, counted among the fold's training rows only."""
+"""Class weights of the loss, from training rows only."""
 
 import jax
 import jax.numpy as jnp
@@ -8,25 +8,29 @@ from mer_jax.types import Rows, Samples, TrainRows
 
 
 def _uniform(counts):
+    """Weigh all classes alike."""
     return jnp.ones_like(counts)
 
 
 def _by_largest(counts):
-    """Ruan et al. 2022, Eq. 6."""
+    """n_max / n_c: Ruan et al. 2022, Eq. 6."""
     return counts.max() / counts
 
 
 def _by_total(counts):
-    """Irawan et al. 2024, Eq. 1."""
+    """n / n_c: Irawan et al. 2024, Eq. 1."""
     return counts.sum() / counts
 
 
 def _balanced(counts):
-    """As in scikit-learn: the mean weight over the rows is 1."""
+    """n / (K n_c), as in scikit-learn: the mean weight over the rows is 1.
+
+    K counts the classes that have rows.
+    """
     return counts.sum() / (jnp.sum(counts > 0) * counts)
 
 
-# From the number of rows of each class, float32[K], to its weight.
+# Functions from the number of rows of each class, float32[K], to the weight of each.
 CLASS_WEIGHTS = {
     'none': _uniform,
     'max': _by_largest,
@@ -41,10 +45,10 @@ def class_weight(
     """Return the weight of each class in the loss.
 
     Args:
-        label: int32[N] of all samples.
-        rows: of this fold; padding does not count.
+        label: int32[N], labels of all rows.
+        rows: rows that are counted; padding is not.
         classes: K.
-        formula: of CLASS_WEIGHTS.
+        formula: a key of CLASS_WEIGHTS.
 
     Returns:
         float32[K]; 0 for a class without training rows.
@@ -56,17 +60,17 @@ def class_weight(
 def fit_class_weight(
     samples: Samples, rows: TrainRows, *, classes: int, formula: str, scope: str = 'fold'
 ) -> dict[str, jax.Array]:
-    """Return the class weights of a fold, as a learner keeps them in its state.
+    """Return the class weights of one fold.
 
     Args:
         samples: all rows.
-        rows: that the fold trains on.
+        rows: training rows of the fold.
         classes: K.
-        formula: of CLASS_WEIGHTS.
-        scope: 'fold', or 'all', which counts every row, the tested ones included: a leak.
+        formula: a key of CLASS_WEIGHTS.
+        scope: 'fold' counts the training rows; 'all' counts the test rows too, which is a leak.
 
     Returns:
-        {'class_weight': float32[K]}; {} for the formula 'none'.
+        {'class_weight': float32[K]}, for FoldState.fitted; {} for the formula 'none'.
     """
     if formula == 'none':
         return {}

@@ -1,8 +1,8 @@
-"""Batches: their shape, the order of a fold's rows, and the gathering of one batch.
+"""Batches: which rows a step trains on, and their images.
 
-A fold's rows are numbers into Samples. From N on they are rows of its `Resampled`: copies and
-mixtures of two rows (SMOTE), which `gather` makes where it is called, so that no image is stored
-twice. Only this file knows that.
+A row of a fold is an integer. Below N it is a position in Samples; N + i is row i of the fold's
+`Resampled`: a copy of a row, or a mixture of two rows (SMOTE). The images of the latter are made
+here, inside the training step, so that no image is stored twice.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ import numpy as np
 
 from mer_jax.types import Inputs, Rows, Samples, TrainRows
 
-# extras that a camera records; all others are annotations or are made from them
+# Extras that are recorded with the images; all others are annotations or are made from them.
 RECORDED = ('frame',)
 
 
@@ -23,17 +23,21 @@ class BatchOptions:
     """How the rows of a fold reach the learner."""
 
     batch_size: int  # most rows in a step
-    sampler: str = 'shuffle'  # or 'weighted', which draws every class as often
-    # (key, sample, donor) -> sample, for one row; None changes nothing
+    sampler: str = 'shuffle'  # or 'weighted': all classes are drawn equally often
+    # (key, sample, donor) -> sample, for one row; None: no augmentation
     augment: Callable[[jax.Array, Samples, Samples], Samples] | None = None
-    augment_resampled_only: bool = False  # whether rows of the data set stay as they are
+    augment_resampled_only: bool = False  # True: only the rows of Resampled are augmented
 
 
 def batch_shape(rows: int, batch_size: int) -> tuple[int, int]:
     """Return the steps of an epoch, and the rows of a step.
 
-    All steps are equal and at most `batch_size` long, so that wrapping round repeats fewer rows
-    than there are steps.
+    All steps have the same number of rows, at most `batch_size`. The last step is filled by
+    repeating rows, of which there are fewer than the epoch has steps.
+
+    Args:
+        rows: number of training rows of the fold with the most.
+        batch_size: most rows in a step.
     """
     steps = max(1, -(-rows // batch_size))
     return steps, -(-rows // steps)
@@ -42,20 +46,21 @@ def batch_shape(rows: int, batch_size: int) -> tuple[int, int]:
 def epoch_order(
     key: jax.Array, label: jax.Array, rows: TrainRows, *, batch_size: int, sampler: str
 ) -> Callable[[jax.Array], jax.Array]:
-    """Draw the order in which an epoch shows the rows of one fold.
+    """Draw the order of a fold's rows in one epoch.
 
-    A fold with fewer rows than the longest wraps round to its first ones, so that no mask and no
-    zero weight stands in a training step: zero-weight rows would still move batch statistics.
+    All folds take the same number of steps. A fold with fewer rows than the longest one shows its
+    first rows again, instead of padding with weight 0: such rows would still move the statistics of
+    batch norm.
 
     Args:
-        key: of this epoch and this purpose.
-        label: int32[N + e] of `labels`.
-        rows: of the fold.
+        key: of this epoch.
+        label: int32[N + e], see `labels`.
+        rows: training rows of the fold.
         batch_size: most rows in a step.
-        sampler: 'shuffle' or 'weighted', which draws every class as often.
+        sampler: 'shuffle', or 'weighted': all classes are drawn equally often.
 
     Returns:
-        The function that maps the number of a step to the rows of its batch, int32[batch].
+        A function from the number of a step to the rows of its batch, int32[batch].
     """
     steps, batch = batch_shape(rows.index.shape[0], batch_size)
     if sampler == 'weighted':
@@ -68,88 +73,120 @@ def epoch_order(
 
 
 def shuffled(key: jax.Array, rows: TrainRows) -> jax.Array:
-    """Return the rows of a fold in a random order, int32[n]: padding comes last."""
+    """Return the rows of a fold in random order.
+
+    Args:
+        key: of the draw.
+        rows: training rows of the fold.
+
+    Returns:
+        int32[n]; padding comes last.
+    """
     draw = jax.random.uniform(key, rows.mask.shape)
     return rows.index[jnp.argsort(jnp.where(rows.mask > 0, draw, jnp.inf))]
 
 
 def weighted_order(key: jax.Array, label: jax.Array, rows: TrainRows, count: int) -> jax.Array:
-    """Draw rows of a fold with repetition, every class as likely.
+    """Draw rows of a fold, all classes equally likely.
+
+    A row may be drawn several times.
 
     Args:
         key: of the draw.
-        label: int32[N + e] of `labels`.
-        rows: of the fold.
-        count: rows to draw.
+        label: int32[N + e], see `labels`.
+        rows: training rows of the fold.
+        count: number of rows to draw.
 
     Returns:
-        int32[count], numbers of rows.
+        int32[count], rows of the fold.
     """
-    log_share = jnp.log(row_weight(label, rows))
-    return rows.index[jax.random.categorical(key, log_share, shape=(count,))]
+    log_weight = jnp.log(row_weight(label, rows))
+    return rows.index[jax.random.categorical(key, log_weight, shape=(count,))]
 
 
 def row_weight(label: jax.Array, rows: TrainRows | Rows) -> jax.Array:
-    """Return weights under which all classes weigh the same.
+    """Return weights whose sum is the same for each class.
+
+    Args:
+        label: int32[N + e], see `labels`.
+        rows: rows of the fold.
 
     Returns:
-        float32[n]: one over the number of rows of each row's class, 0 for padding.
+        float32[n]: 1 / (number of rows of the row's class); 0 for padding.
     """
     of_row = label[rows.index]
     return rows.mask / jnp.sum((of_row[:, None] == of_row) * rows.mask, 1)
 
 
 def donors(key: jax.Array, label: jax.Array, rows: TrainRows, batch: jax.Array) -> jax.Array:
-    """Draw a row of the same class for each row of a batch.
+    """Draw a partner of the same class for each row.
 
     Args:
         key: of the draw.
-        label: int32[N + e] of `labels`.
-        rows: of the fold.
-        batch: int32[B], numbers of rows.
+        label: int32[N + e], see `labels`.
+        rows: training rows of the fold.
+        batch: int32[B], rows of the fold.
 
     Returns:
-        int32[B], rows of the fold, each as likely, the row itself among them.
+        int32[B], rows of the fold. All rows of the class are equally likely, also the row itself.
     """
     same = (label[batch][:, None] == label[rows.index]) & (rows.mask > 0)
     return rows.index[jax.random.categorical(key, jnp.where(same, 0.0, -jnp.inf))]
 
 
 def labels(samples: Samples, rows: TrainRows) -> jax.Array:
-    """Return the labels of all samples, and from N on of a fold's resampled rows, int32[N + e]."""
+    """Return the label of each row that a fold may hold.
+
+    Args:
+        samples: all N samples.
+        rows: training rows of the fold, among them e resampled ones.
+
+    Returns:
+        int32[N + e]: labels of the samples, then of the resampled rows.
+    """
     return jnp.concatenate([samples.label, samples.label[rows.resampled.row]])
 
 
 def is_resampled(samples: Samples, index: jax.Array) -> jax.Array:
-    """Return whether each row of a batch is a copy or a mixture, bool[B]."""
+    """Return which rows are copies or mixtures.
+
+    folds/rows.py: stored is its opposite in numpy.
+
+    Args:
+        samples: all N samples.
+        index: int32[B], rows of a fold.
+
+    Returns:
+        bool[B].
+    """
     return index >= len(samples.label)
 
 
 def gather(samples: Samples, rows: TrainRows, index: jax.Array) -> Samples:
-    """Gather a batch.
+    """Gather the images, labels and extras of a batch.
 
-    A mixture has the image between its two rows and unknown action units; all else is that of the
-    first of its two rows.
+    The image of a mixture is image[row] + gap * (image[neighbour] - image[row]). Its action units
+    are unknown (NaN). All else it takes from `row`.
 
     Args:
-        samples: all rows.
-        rows: of the fold.
-        index: int32[B], numbers of rows.
+        samples: all samples.
+        rows: training rows of the fold.
+        index: int32[B], rows of the fold.
 
     Returns:
-        The rows, [B, ...].
+        The batch: arrays [B, ...].
     """
     resampled = rows.resampled
     if not resampled.row.shape[0]:
         return jax.tree.map(lambda array: array[index], samples)
-    number = jnp.maximum(index - len(samples.label), 0)
     is_new = is_resampled(samples, index)
-    first = jnp.where(is_new, resampled.row[number], index)
-    batch = jax.tree.map(lambda array: array[first], samples)
-    gap = jnp.where(is_new, resampled.gap[number], 0)
-    second = jnp.where(is_new, resampled.neighbour[number], index)
-    other = samples.image[second].astype(jnp.float32)
-    image = batch.image + _per_row(gap, other.ndim) * (other - batch.image)
+    i = jnp.maximum(index - len(samples.label), 0)
+    row = jnp.where(is_new, resampled.row[i], index)
+    batch = jax.tree.map(lambda array: array[row], samples)
+    gap = jnp.where(is_new, resampled.gap[i], 0)
+    neighbour = jnp.where(is_new, resampled.neighbour[i], index)
+    second = samples.image[neighbour].astype(jnp.float32)
+    image = batch.image + _per_row(gap, second.ndim) * (second - batch.image)
     batch = batch._replace(image=image)
     if 'action_units' not in batch.extras:
         return batch
@@ -158,13 +195,24 @@ def gather(samples: Samples, rows: TrainRows, index: jax.Array) -> Samples:
 
 
 def inputs(samples: Samples, index: jax.Array) -> Inputs:
-    """Return what a network may see of the rows `index`, int32[B]."""
+    """Return what a network may see of some rows.
+
+    Args:
+        samples: all samples.
+        index: int32[B], positions in samples.
+    """
     extras = {name: samples.extras[name][index] for name in RECORDED if name in samples.extras}
     return Inputs(samples.image[index], extras)
 
 
 def where(chosen: jax.Array, first: Samples, second: Samples) -> Samples:
-    """Return the rows of `first` where chosen, bool[B], else those of `second`."""
+    """Choose each row from one of two batches.
+
+    Args:
+        chosen: bool[B], True: the row of `first`; False: that of `second`.
+        first: a batch.
+        second: another batch of the same shapes.
+    """
 
     def pick(a, b):
         return jnp.where(_per_row(chosen, a.ndim), a, b)
@@ -173,14 +221,14 @@ def where(chosen: jax.Array, first: Samples, second: Samples) -> Samples:
 
 
 def prediction_batches(rows: Rows, batch_size: int) -> np.ndarray:
-    """Cut the rows to predict into batches, because a test set is never one huge batch.
+    """Cut the rows to predict into batches.
 
     Args:
-        rows: test rows of all folds, [F, m].
+        rows: test rows of all runs, [F, m].
         batch_size: most rows in a batch.
 
     Returns:
-        int32[F, steps, batch]; the last row of a fold repeats until its batches are full.
+        int32[F, steps, batch]; the last batch is filled by repeating the last row.
     """
     steps, batch = batch_shape(rows.index.shape[1], batch_size)
     missing = steps * batch - rows.index.shape[1]
@@ -189,6 +237,11 @@ def prediction_batches(rows: Rows, batch_size: int) -> np.ndarray:
 
 
 def _per_row(values, dimensions):
-    """Values [B] as [B, 1, ..., 1], to be combined with an array of so many dimensions."""
+    """Reshape values [B] to [B, 1, ..., 1].
+
+    Args:
+        values: [B].
+        dimensions: number of axes of the result.
+    """
     ones = (1,) * (dimensions - 1)
     return values.reshape(-1, *ones)

@@ -1,10 +1,14 @@
-"""Which changes of a training row make sense for which input; augment.py makes them."""
+"""Which augmentations make sense for which input.
+
+augment.py holds the augmentations themselves; this file needs no jax, so that settings can be
+checked at once.
+"""
 
 from collections.abc import Sequence
 
 from mer_jax.data.channels import CHANNELS, PHASES
 
-# settings of section augment that switch a change on
+# The settings of section augment that switch a change on.
 CHANGES = (
     'flip',
     'erase',
@@ -19,17 +23,17 @@ CHANGES = (
 
 
 def augmentable(channels: Sequence[str], clip_normalise: bool) -> tuple[str, ...]:
-    """Return those of CHANGES that make sense for these channels.
+    """Return those of CHANGES that make sense.
 
     Args:
-        channels: of the images.
-        clip_normalise: whether they are stretched to bytes, clip by clip.
+        channels: names of the channels of the images.
+        clip_normalise: whether each clip is stretched to bytes by itself.
     """
     if 'gray' in channels:
         return 'flip', 'rotate', 'crop', 'contrast', 'brightness'
-    if clip_normalise:  # bytes: neither the length of flow nor where its 0 lies is known
+    if clip_normalise:  # then neither the unit of the flow nor its zero is known
         return 'flip', 'erase', 'replace'
-    if not set(channels) <= set(CHANNELS['phases']):  # magnitudes, which are no vectors
+    if not set(channels) <= set(CHANNELS['phases']):  # magnitudes: no vectors to rotate
         return 'flip', 'replace'
     gray = ('contrast', 'brightness') if set(channels) & set(PHASES['key_frames']) else ()
     return 'flip', 'replace', 'rotate', 'noise', 'flow_scale', *gray

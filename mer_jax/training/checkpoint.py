@@ -1,6 +1,7 @@
-"""States on disk: the only file that imports Orbax.
+"""Checkpoints: states of runs on disk, written by Orbax.
 
-A checkpoint is whole or absent, also after kill -9.
+experiment/engine.py saves and restores those of a run, generation/gan.py those of a GAN. A
+checkpoint is whole or absent, also after kill -9.
 """
 
 import contextlib
@@ -19,7 +20,13 @@ from mer_jax.types import FoldState
 
 @contextlib.contextmanager
 def opened(folder: Path) -> Iterator[ocp.CheckpointManager]:
-    """Open the checkpoints in a folder; only the newest one is kept."""
+    """Open the checkpoints in a folder.
+
+    The folder keeps only the newest one.
+
+    Args:
+        folder: of one group of runs.
+    """
     options = ocp.CheckpointManagerOptions(max_to_keep=1, enable_async_checkpointing=False)
     absolute = Path(folder).absolute()  # Orbax refuses relative paths
     with ocp.CheckpointManager(absolute, options=options) as manager:
@@ -27,7 +34,11 @@ def opened(folder: Path) -> Iterator[ocp.CheckpointManager]:
 
 
 def newest(folder: Path) -> int:
-    """Return the epoch of the newest whole checkpoint in a folder, or -1."""
+    """Return the epoch of the newest checkpoint, or -1.
+
+    Args:
+        folder: of one group of runs; it need not exist.
+    """
     if not Path(folder).is_dir():
         return -1
     # Orbax gives a checkpoint this name once it is whole.
@@ -36,21 +47,24 @@ def newest(folder: Path) -> int:
 
 
 class Schedule:
-    """Says when the next checkpoint is due; that moment does not change the result."""
+    """When to write the next checkpoint.
+
+    The results of a run do not depend on when its checkpoints are written.
+    """
 
     def __init__(self, interval: float):
-        """Begin to wait.
+        """Start to wait for the first checkpoint.
 
         Args:
-            interval: seconds between two checkpoints; twenty times what writing one takes where
-                that is longer; 0: a checkpoint is always due.
+            interval: seconds between two checkpoints. Where writing takes long, the wait is twenty
+                times that. 0: a checkpoint is always due.
         """
         self._interval = interval
         self._last = time.monotonic()
         self._cost = 0.0
 
     def due(self) -> bool:
-        """Return whether it is time for a checkpoint."""
+        """Return whether a checkpoint is due now."""
         wait = 0
         if self._interval:
             wait = max(self._interval, 20 * self._cost)
@@ -58,7 +72,7 @@ class Schedule:
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
-        """Measure what writing a checkpoint takes, and begin to wait again."""
+        """Time the writing of a checkpoint, then wait again."""
         start = time.monotonic()
         yield
         self._last = time.monotonic()
@@ -66,26 +80,30 @@ class Schedule:
 
 
 def save(manager: ocp.CheckpointManager, epoch: int, states: FoldState) -> None:
-    """Write the states of all runs of a group.
+    """Write the states of a group of runs.
 
     Args:
-        manager: of the folder.
-        epoch: after which the states are.
-        states: arrays with a leading F.
+        manager: of the folder; see `opened`.
+        epoch: the last one that these states have trained.
+        states: arrays [F, ...].
     """
-    # Host copies first: a donated device buffer may be used again while it is written.
+    # Host copies, because the memory on the device may be reused while Orbax writes.
     states = jax.tree.map(np.asarray, states)
     content = {'states': states, 'checksum': _checksum(states)}
     manager.save(epoch, args=ocp.args.StandardSave(content))
 
 
 def restore(manager: ocp.CheckpointManager, epoch: int, shapes: FoldState) -> FoldState:
-    """Read the states of an epoch, as arrays on the host.
+    """Read the states of an epoch.
 
     Args:
-        manager: of the folder.
-        epoch: whose checkpoint is read.
-        shapes: their abstract tree, without which Orbax fails under another number of devices.
+        manager: of the folder; see `opened`.
+        epoch: of the checkpoint to read.
+        shapes: a tree with the shapes and dtypes of the states. Without it Orbax fails where the
+            number of devices differs from that of the run that wrote them.
+
+    Returns:
+        Arrays [F, ...] on the host.
 
     Raises:
         UserError: the checkpoint is damaged, or holds other shapes.
@@ -97,11 +115,11 @@ def restore(manager: ocp.CheckpointManager, epoch: int, shapes: FoldState) -> Fo
         states = content['states']
         if content['checksum'] != _checksum(states):
             raise ValueError('its values are not those that were written')
-        # Orbax restores what is there, whatever the template says.
+        # Orbax does not compare the shapes with the template.
         if jax.tree.map(np.shape, states) != jax.tree.map(np.shape, expected):
             raise ValueError('it holds other shapes')
         return states
-    # Orbax and its storage raise whatever a damaged file makes of their parsers.
+    # Exception, because a damaged file makes Orbax and its storage raise almost anything.
     except Exception as error:
         reason = str(error).strip().split('\n')[0][:200]
         path = manager.directory / str(epoch)
@@ -112,7 +130,10 @@ def restore(manager: ocp.CheckpointManager, epoch: int, shapes: FoldState) -> Fo
 
 
 def _checksum(states):
-    """CRC-32 of all bytes; the storage notices a file cut short, but not a value that changed."""
+    """Return the CRC-32 of all bytes.
+
+    Orbax notices a file that is cut short, but not a byte that changed.
+    """
     checksum = 0
     for leaf in jax.tree.leaves(states):
         checksum = zlib.crc32(np.ascontiguousarray(leaf), checksum)

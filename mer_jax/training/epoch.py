@@ -1,4 +1,4 @@
-"""Train one fold: one pass over its rows, or as many passes as a compiled call takes."""
+"""The training of one fold, for one epoch or several."""
 
 from collections.abc import Callable
 
@@ -15,11 +15,11 @@ Logs = dict[str, jax.Array]
 def run_key(seed: jax.Array, fold: jax.Array) -> jax.Array:
     """Return the random key of one run.
 
-    Every random number of a run derives from it by epoch and step and is never carried, so that a
-    resumed run draws the same numbers.
+    The keys of epochs and steps are derived from it by their numbers. No key is carried from step
+    to step, so that a resumed run draws the same numbers.
 
     Args:
-        seed: int32[].
+        seed: int32[], of the run.
         fold: int32[], number of the fold.
     """
     return jax.random.fold_in(jax.random.key(seed), fold)
@@ -32,10 +32,10 @@ def init_fold(
 
     Args:
         samples: all rows.
-        rows: that the fold trains on; whatever the learner fits, it fits to these.
+        rows: training rows of the fold; whatever the learner fits, it fits to these.
         fold: int32[], number of the fold.
-        seed: int32[].
-        learner: whose state it is.
+        seed: int32[], of the run.
+        learner: whose `init` is called.
     """
     return learner.init(jax.random.fold_in(run_key(seed, fold), 0), samples, rows)
 
@@ -51,15 +51,15 @@ def train_epoch(
 ) -> tuple[FoldState, Logs]:
     """Train one fold for one epoch.
 
-    Every fold takes the same number of steps; see batches.epoch_order.
+    All folds take the same number of steps; see batches.epoch_order.
 
     Args:
         state: before the epoch.
         samples: all rows.
-        rows: that the fold trains on.
+        rows: training rows of the fold.
         key: of this epoch.
-        learner: which takes the steps.
-        options: of its batches.
+        learner: whose `step` is called.
+        options: how rows reach the learner.
 
     Returns:
         The state after the epoch, and the mean of each log over the steps.
@@ -70,7 +70,7 @@ def train_epoch(
         order_key, label, rows, batch_size=options.batch_size, sampler=options.sampler
     )
 
-    def augmented(batch, index, number):
+    def augment(batch, index, number):
         keys = jax.random.split(jax.random.fold_in(augment_key, number), len(index) + 1)
         donor = batches.gather(samples, rows, batches.donors(keys[0], label, rows, index))
         changed = jax.vmap(options.augment)(keys[1:], batch, donor)
@@ -82,7 +82,7 @@ def train_epoch(
         index = rows_of_step(number)
         batch = batches.gather(samples, rows, index)
         if options.augment:
-            batch = augmented(batch, index, number)
+            batch = augment(batch, index, number)
         return learner.step(state, batch, jax.random.fold_in(step_key, number))
 
     steps, _ = batches.batch_shape(rows.index.shape[0], options.batch_size)
@@ -103,30 +103,32 @@ def train_epochs(
     """Train one fold for several epochs.
 
     Args:
-        shared: all rows, the number of epochs that are done, and the number to train now, at most
-            `chunk`. Both numbers are arrays, so that no number of epochs compiles anew.
+        shared: what all folds share: samples; the number of epochs that are done; the number of
+            epochs to train now, at most `chunk`. Both numbers are arrays: another number then needs
+            no new compilation.
         state: after the epochs that are done.
-        rows: that the fold trains on.
+        rows: training rows of the fold.
         fold: int32[], number of the fold.
-        seed: int32[].
-        train_one: train_epoch with its learner and options.
+        seed: int32[], of the run.
+        train_one: train_epoch with its learner and options bound.
         chunk: length of the logs.
 
     Returns:
-        The state, and the logs [chunk], which are 0 behind the epochs trained now.
+        The state; and the logs {name: [chunk]}, whose first entries are the epochs trained now, and
+        whose other entries are 0.
     """
     samples, done, count = shared
     key = run_key(seed, fold)
 
-    @jax.jit  # traced once, for the shapes of its logs and for the loop
+    @jax.jit  # so that it is traced once, for the shapes of its logs and for the loop
     def one_epoch(state, samples, rows, key, number):
         return train_one(state, samples, rows, jax.random.fold_in(key, number))
 
-    def body(place, carry):
+    def body(i, carry):
         state, logs = carry
-        # Epochs count from 1: number 0 is the key of init_fold.
-        state, log = one_epoch(state, samples, rows, key, done + place + 1)
-        return state, jax.tree.map(lambda kept, new: kept.at[place].set(new), logs, log)
+        # Epochs count from 1, because init_fold derives its key with number 0.
+        state, log = one_epoch(state, samples, rows, key, done + i + 1)
+        return state, jax.tree.map(lambda values, value: values.at[i].set(value), logs, log)
 
     _, shapes = jax.eval_shape(one_epoch, state, samples, rows, key, done)
     logs = jax.tree.map(lambda log: jnp.zeros(chunk, log.dtype), shapes)

@@ -1,9 +1,10 @@
-"""The programs of a run in plain Python: fold after fold, step after step, nothing compiled.
+"""The programs of a run in plain Python, for debugging.
 
-For looking into a network or a loss: a breakpoint or a print there sees numbers, where compiled
-programs show only shapes. Batches, keys, logs and checkpoints are those of a compiled run. The
-results equal its results to about 1e-5, because XLA rounds differently where it joins operations.
-It takes many times as long. GANs are compiled as always.
+Folds, steps and operations run one after another and nothing is compiled: a breakpoint or a print
+in a network or a loss shows numbers, where compiled code shows only shapes. Batches, keys, logs and
+checkpoints are those of a compiled run. The results agree to about 1e-5 with those of a compiled
+run, because XLA rounds differently where it joins operations. It takes many times as long. GANs are
+compiled all the same.
 """
 
 from collections.abc import Iterator
@@ -18,13 +19,15 @@ from mer_jax.types import Folds, Learner, Samples
 
 
 def programs(learner: Learner, samples: Samples, folds: Folds, options: ProgramOptions) -> Programs:
-    """Return the programs of a run as loops in Python, on one device.
+    """Return the programs of a run as loops in Python.
+
+    They use one device, and train one epoch in each call.
 
     Args:
         learner: of one fold.
         samples: all rows.
         folds: all runs.
-        options: of the programs; an epoch is a chunk of its own.
+        options: as for compile_programs; `chunk` is not used.
     """
     devices = jax.devices()[:1]
     predict = None
@@ -36,7 +39,7 @@ def programs(learner: Learner, samples: Samples, folds: Folds, options: ProgramO
         predict=predict,
         samples=parallel.replicate(samples, devices=devices),
         devices=devices,
-        length=options.runs,
+        padded_runs=options.runs,
         chunk=1,
         test_batch=options.test_batch,
         seconds=0.0,
@@ -53,11 +56,11 @@ def _init(samples, rows, fold, seed, *, learner):
 def _train(shared, states, rows, fold, seed, *, learner, options):
     samples, done, count = shared
     trained = []
-    for state, run_rows, number, run_seed in _each(states, rows, fold, seed):
-        key = epoch.run_key(run_seed, number)
+    for state, run_rows, run_fold, run_seed in _each(states, rows, fold, seed):
+        key = epoch.run_key(run_seed, run_fold)
         logs = []
-        for which in range(done + 1, done + count + 1):
-            epoch_key = jax.random.fold_in(key, which)
+        for number in range(done + 1, done + count + 1):
+            epoch_key = jax.random.fold_in(key, number)
             state, log = epoch.train_epoch(
                 state, samples, run_rows, epoch_key, learner=learner, options=options
             )
@@ -75,10 +78,15 @@ def _predict(samples, states, test, *, learner):
 
 
 def _each(*stacked) -> Iterator[tuple]:
-    """Yield the arguments of one run after the other."""
+    """Yield the arguments of one run after another.
+
+    Args:
+        stacked: trees of arrays [F, ...].
+    """
     for run in range(len(jax.tree.leaves(stacked)[0])):
         yield jax.tree.map(lambda array: array[run], stacked)  # noqa: B023, called at once
 
 
 def _stack(trees):
+    """Return one tree of stacked arrays."""
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)

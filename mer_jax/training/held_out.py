@@ -1,4 +1,7 @@
-"""Held-out outputs: predict each row by the run that did not train on it, in data set order."""
+"""Outputs of held-out rows: predicted, ordered, and named.
+
+The held-out rows of a run are its test rows, Folds.test: normally those that it did not train on.
+"""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -21,87 +24,102 @@ def predict_rows(
     Args:
         samples: all rows.
         state: of the fold.
-        index: int32[steps, batch] into samples.
-        learner: which predicts.
+        index: int32[steps, batch], positions in samples.
+        learner: whose `predict` is called.
 
     Returns:
         The outputs, [steps, batch, K].
     """
-    return lax.map(lambda rows: learner.predict(state, batches.inputs(samples, rows))[0], index)
+
+    def predict_batch(rows):
+        output, _ = learner.predict(state, batches.inputs(samples, rows))
+        return output
+
+    return lax.map(predict_batch, index)
 
 
 def subset(folds: Folds, members: Sequence[int] | np.ndarray) -> Folds:
-    """Return the runs `members` alone, on the host."""
+    """Return some of the runs, on the host.
+
+    Args:
+        folds: all runs.
+        members: positions of the runs that are wanted.
+    """
     return jax.tree.map(lambda array: np.asarray(array)[members], folds)
 
 
 def order(folds: Folds) -> tuple[np.ndarray, np.ndarray]:
-    """Return the order in which held-out rows are stored.
+    """Return the order in which held-out outputs are stored.
 
-    It goes seed after seed, and in data set order within a seed.
+    All rows of seed 0 come first, then those of seed 1, and so on. Within a seed they have the
+    order of the data set.
+
+    Args:
+        folds: all runs.
 
     Returns:
-        run: int[R], the run that predicts each row.
-        place: int[R], where the row stands among the test rows of that run.
+        Two arrays int[R]: for each stored output the position of its run in `folds`, and the
+        position of its row among the test rows of that run.
     """
-    run, place = np.nonzero(folds.test.mask > 0)
-    rows = folds.test.index[run, place]
+    run, position_in_test = np.nonzero(folds.test.mask > 0)
+    rows = folds.test.index[run, position_in_test]
     sequence = np.lexsort((run, rows, folds.seed[run]))
-    return run[sequence], place[sequence]
+    return run[sequence], position_in_test[sequence]
 
 
-def gather(outputs: jax.Array | np.ndarray, folds: Folds) -> np.ndarray:
-    """Bring outputs into the order of `order`.
+def in_stored_order(outputs: jax.Array | np.ndarray, folds: Folds) -> np.ndarray:
+    """Sort outputs as `order` says, without padding.
 
     Args:
         outputs: [F, steps, batch, ...], padding included.
-        folds: the F runs that made them.
+        folds: the F runs that predicted them.
 
     Returns:
         The outputs of real rows, [R, ...].
     """
     outputs = np.asarray(outputs)
-    run, place = order(folds)
+    run, position_in_test = order(folds)
     per_run = outputs.reshape(outputs.shape[0], -1, *outputs.shape[3:])
-    return per_run[run, place]
+    return per_run[run, position_in_test]
 
 
 def scatter(
-    total: Outputs | None, outputs: Outputs | None, folds: Folds, rows: np.ndarray
+    total: Outputs | None, outputs: Outputs | None, folds: Folds, mask_of_outputs: np.ndarray
 ) -> Outputs | None:
-    """Write the outputs of a group of runs into those of all runs.
+    """Write the outputs of a group among those of all runs.
 
     Args:
         total: arrays [R, ...] of all runs, changed in place; None before the first group.
-        outputs: arrays [F, steps, batch, ...] of the group; None where nothing is held out.
+        outputs: arrays [F, steps, batch, ...] of the group; None where no row is held out.
         folds: the runs of the group.
-        rows: bool[R], rows that the group predicts.
+        mask_of_outputs: bool[R], which of the R outputs the group predicts.
 
     Returns:
         The total; None as long as there are no outputs.
     """
     if outputs is None:
         return total
-    ordered = jax.tree.map(lambda array: gather(array, folds), outputs)
+    ordered = jax.tree.map(lambda array: in_stored_order(array, folds), outputs)
+    count = len(mask_of_outputs)
     if total is None:
         total = jax.tree.map(
-            lambda array: np.zeros((len(rows), *array.shape[1:]), array.dtype), ordered
+            lambda array: np.zeros((count, *array.shape[1:]), array.dtype), ordered
         )
     for target, values in zip(jax.tree.leaves(total), jax.tree.leaves(ordered), strict=True):
-        target[rows] = values
+        target[mask_of_outputs] = values
     return total
 
 
 def predictions(output: jax.Array | np.ndarray, samples: Samples, folds: Folds) -> Predictions:
-    """Name the row of each held-out output.
+    """Attach clip, subject, label, fold and seed to outputs.
 
     Args:
-        output: [R, K], in the order of `order`.
+        output: [R, K], sorted as `order` says.
         samples: all rows.
         folds: all runs.
     """
-    run, place = order(folds)
-    row = folds.test.index[run, place]
+    run, position_in_test = order(folds)
+    row = folds.test.index[run, position_in_test]
     frame = samples.extras.get('frame', np.zeros_like(samples.clip))
     return Predictions(
         clip=samples.clip[row],
@@ -116,12 +134,14 @@ def predictions(output: jax.Array | np.ndarray, samples: Samples, folds: Folds) 
 
 
 def state_shapes(learner: Learner, samples: Samples, rows: TrainRows) -> FoldState:
-    """Return the shapes and dtypes of one fold's state; nothing is computed.
+    """Return the shapes and dtypes of one fold's state.
+
+    Nothing is computed.
 
     Args:
         learner: whose state it is.
         samples: all rows.
-        rows: of all runs, [F, ...].
+        rows: training rows of all runs, [F, ...].
     """
     first = jax.tree.map(lambda array: array[0], rows)
     return jax.eval_shape(learner.init, jax.random.key(0), samples, first)

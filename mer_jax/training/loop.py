@@ -1,4 +1,7 @@
-"""The loop over epochs on the host, as a generator: its caller logs and saves after each chunk."""
+"""The loop over epochs: several are trained by each compiled call.
+
+It runs on the host, as a generator: its caller logs and saves after each chunk of epochs.
+"""
 
 import time
 from collections.abc import Callable, Iterator
@@ -8,23 +11,23 @@ import jax
 import numpy as np
 
 CHUNK = 256  # most epochs in one compiled call, and the length of its log
-# Seconds of a compiled call: often enough for a progress bar, seldom enough that entering it costs
-# nothing.
+# Seconds that a compiled call should take: short enough for a progress bar, and so long that the
+# cost of a call does not matter.
 PACE = 10.0
 
-States = TypeVar('States')  # FoldState of all runs, or what another training changes
+States = TypeVar('States')  # what training changes: FoldState, or that of another training
 
 
 class Chunk(NamedTuple, Generic[States]):
     """The epochs that one compiled call trained."""
 
-    epoch: int  # the last one, counted from 1 and from the start of the training
-    states: States  # after it; the next call may overwrite them
-    logs: dict[str, np.ndarray]  # each [F, count], of `count` epochs
-    seconds: float  # that all of them took
+    epoch: int  # number of the last of these epochs; the training begins with epoch 1
+    states: States  # after that epoch; the next call may overwrite them
+    logs: dict[str, np.ndarray]  # {name: [F, count]}, a column for each of these epochs
+    seconds: float  # of all these epochs together
 
 
-def fit(
+def train_in_chunks(
     train: Callable[[States, np.int32, np.int32], tuple[States, dict[str, jax.Array]]],
     states: States,
     *,
@@ -32,21 +35,21 @@ def fit(
     epochs: int,
     longest: int = CHUNK,
 ) -> Iterator[Chunk[States]]:
-    """Train all runs, and yield each chunk of epochs.
+    """Train to the end, chunk after chunk.
 
-    A chunk has as many epochs as pass in about PACE seconds. How many they are does not change the
-    result.
+    The first chunk is one epoch; the others have as many epochs as take about PACE seconds. The
+    result does not depend on how many these are.
 
     Args:
         train: (states, done, count) -> (states, logs {name: [F, longest]}); trains `count` epochs
             and may overwrite the states that it is given.
         states: after epoch `done`.
         done: epochs that are trained already.
-        epochs: epochs in all.
+        epochs: epochs of the whole training.
         longest: most epochs in a chunk.
 
     Yields:
-        The chunks, the last one with epoch `epochs`; none where no epoch is left.
+        The chunks; the last one ends with epoch `epochs`. None, where no epoch is left.
     """
     count = 1
     while done < epochs:
@@ -57,5 +60,6 @@ def fit(
         seconds = time.perf_counter() - start
         done += count
         yield Chunk(done, states, logs, seconds)
-        fitting = PACE * count / max(seconds, 1e-6)
-        count = int(np.clip(fitting, 1, min(longest, 4 * count)))
+        epochs_in_pace = PACE * count / max(seconds, 1e-6)
+        # A single timing may be wrong: a chunk is at most four times as long as the last one.
+        count = int(np.clip(epochs_in_pace, 1, min(longest, 4 * count)))

@@ -1,6 +1,7 @@
 """What a training writes while it runs.
 
-Lines of metrics.jsonl, tensorboard, a progress bar, and the held-out outputs of every epoch.
+These are lines of metrics.jsonl, the files of tensorboard, a progress bar, and held_out.npy, the
+outputs of held-out rows after every epoch.
 """
 
 import contextlib
@@ -24,12 +25,14 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def progress(runs: int, groups: int, epochs: int) -> Iterator[tqdm]:
-    """Show a bar over the epochs of all groups of runs, with the time left.
+    """Show a progress bar with the time left.
+
+    It counts the epochs of all groups of runs.
 
     Args:
-        runs: of the experiment.
-        groups: that train one after another.
-        epochs: of the training; with 0 there is no bar.
+        runs: number of runs of the experiment.
+        groups: number of groups, which train one after another.
+        epochs: epochs of the training; 0: there is no bar.
     """
     title = f'training {runs} runs'
     if groups > 1:
@@ -52,9 +55,9 @@ def opened(folder: Path, group: int, bar: tqdm) -> Iterator['Log']:
     """Open the log of one group of runs.
 
     Args:
-        folder: of the run.
+        folder: of the experiment.
         group: number of the group, from 0.
-        bar: of `progress`.
+        bar: the one that `progress` shows.
     """
     board = _summary_writer(folder / files.TENSORBOARD / f'group_{group}')
     try:
@@ -64,15 +67,19 @@ def opened(folder: Path, group: int, bar: tqdm) -> Iterator['Log']:
 
 
 class Log(NamedTuple):
-    """Where the epochs of one group of runs are written."""
+    """The log of one group of runs."""
 
     folder: Path  # of metrics.jsonl
-    group: int
+    group: int  # number of the group, from 0
     bar: tqdm
     board: 'SummaryWriter'
 
     def cut(self, epoch: int) -> None:
-        """Remove the lines behind the checkpoint of `epoch`: those epochs are trained again."""
+        """Remove the lines of epochs that are trained again.
+
+        Args:
+            epoch: of the checkpoint from which the group continues; later lines are removed.
+        """
         metrics_log.cut(self.folder, self.group, epoch)
         self.bar.update(epoch)
 
@@ -82,9 +89,9 @@ class Log(NamedTuple):
         first = chunk.epoch - count + 1
         seconds = chunk.seconds / count
         records = []
-        for place in range(count):
-            figures = _figures({name: log[:, place] for name, log in chunk.logs.items()})
-            records.append(EpochRecord(first + place, self.group, runs, seconds, figures))
+        for i in range(count):
+            figures = _figures({name: log[:, i] for name, log in chunk.logs.items()})
+            records.append(EpochRecord(first + i, self.group, runs, seconds, figures))
         metrics_log.append(self.folder, records)
         for record in records:
             for name in chunk.logs:
@@ -94,18 +101,18 @@ class Log(NamedTuple):
 
 
 def open_held_out(folder: Path, shape: tuple[int, int, int], *, done: int) -> np.memmap:
-    """Open the memory-mapped file of the held-out outputs of every epoch.
+    """Open held_out.npy, memory-mapped for writing.
 
-    A file with another number of epochs keeps those that both have.
+    Where a file is there for another number of epochs, the epochs that both have are kept.
 
     Args:
-        folder: of the run.
-        shape: [epochs, R, K].
+        folder: of the experiment.
+        shape: epochs, held-out rows and classes: [epochs, R, K].
         done: epochs that are trained already.
 
     Raises:
-        UserError: the file is damaged, or lacks an epoch that is trained already: its outputs
-            cannot be computed again.
+        UserError: the file is damaged, or lacks an epoch that is trained already. The outputs of
+            that epoch cannot be computed again.
     """
     path = folder / EpochOutputs.FILE
     old = np.zeros((0, *shape[1:]), np.float32)
@@ -125,14 +132,24 @@ def open_held_out(folder: Path, shape: tuple[int, int, int], *, done: int) -> np
 
 
 def trained_seconds(folder: Path) -> float:
-    """Return the seconds spent in training steps, in all sessions that are part of the result."""
+    """Return the seconds that the training took.
+
+    Sessions that were killed count as well, up to the checkpoint from which the run continued.
+
+    Args:
+        folder: of the experiment.
+    """
     if not (folder / MetricsLog.FILE).exists():
         return 0.0
     return sum(record.seconds for record in MetricsLog.read(folder).records)
 
 
 def _figures(logs):
-    """Mean, least and largest of each log over the runs of a group."""
+    """Return mean, least and largest value of each log.
+
+    Args:
+        logs: {name: array [F]}, a value for each run of the group.
+    """
     figures = {}
     for name, log in logs.items():
         figures[name] = float(log.mean())
@@ -142,16 +159,16 @@ def _figures(logs):
 
 
 def _summary_writer(folder):
-    """A SummaryWriter of tensorboardX, without torch.
+    """Return a SummaryWriter of tensorboardX.
 
-    tensorboardX imports torch where it is installed: a second, for nothing here.
+    tensorboardX imports torch where it is installed, which takes a second and is not used here.
     """
-    without_torch = 'torch' not in sys.modules
-    if without_torch:
-        sys.modules['torch'] = None  # an import of torch fails
+    hide_torch = 'torch' not in sys.modules
+    if hide_torch:
+        sys.modules['torch'] = None  # then `import torch` fails
     try:
         from tensorboardX import SummaryWriter
     finally:
-        if without_torch:
+        if hide_torch:
             del sys.modules['torch']
     return SummaryWriter(folder)

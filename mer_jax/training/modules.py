@@ -1,4 +1,7 @@
-"""A flax module of the user, or a network of ours, as a learner: the recipe `supervised`."""
+"""A flax module as a learner: `supervised` of the Python API.
+
+The module is a network of this project or of the user.
+"""
 
 import hashlib
 import inspect
@@ -19,12 +22,12 @@ from mer_jax.training import balance, learners, scaling
 from mer_jax.types import Folds, Learner, Samples
 
 SCALERS = ('none', 'standard')
-COLLECTIONS = {'params', 'batch_stats'}
+COLLECTIONS = {'params', 'batch_stats'}  # variables that training keeps
 
 
 @dataclass(frozen=True)
 class Supervised:
-    """How a network learns the classes of rows; `supervised` makes it."""
+    """How a network learns classes; made by `supervised`."""
 
     module: nn.Module
     optimizer: optax.GradientTransformation = field(repr=False)
@@ -34,13 +37,15 @@ class Supervised:
 
     @property
     def name(self) -> str:
-        """The class of the module."""
+        """Return the name of the module's class."""
         return type(self.module).__name__
 
     @property
     def lowering(self) -> str:
-        """How convolutions are computed, 'auto' where a plan may choose: the networks of this
-        project have an option for it, and nn.Conv is native.
+        """Return how convolutions are computed.
+
+        'auto' leaves it to the plan: the networks of this project have an option `lowering`. A
+        module without it uses nn.Conv, which is 'native'.
         """
         options = {option.name: option.default for option in fields(self.module)}
         if options.get('lowering') not in LOWERINGS:
@@ -49,7 +54,12 @@ class Supervised:
         return 'auto' if lowering == options['lowering'] else lowering
 
     def learner(self, classes: int, lowering: str) -> Learner:
-        """The three functions over one fold."""
+        """Return the three functions of one fold.
+
+        Args:
+            classes: K.
+            lowering: of the plan; used where `self.lowering` is 'auto'.
+        """
         module = self.module
         if self.lowering == 'auto':
             module = module.clone(lowering=lowering)
@@ -72,24 +82,25 @@ def supervised(
     label_smoothing: float = 0.0,
     scaler: str = 'none',
 ) -> Supervised:
-    """Learn classes with a network of this project, or with your own flax (linen) module.
+    """Learn classes with a flax module.
 
-    A module is called as module.apply(variables, x, train=True or False), or without `train`
-    where its __call__ has no such argument; x is float32[B, ...]. It returns logits [B, K], or
-    (logits, anything). Dropout takes its rng from the collection 'dropout'; batch norm keeps its
-    averages in 'batch_stats', and needs `train`. On a CPU, convolutions of
-    mer_jax.models.layers.Conv train tens of times as fast as nn.Conv, which is slow inside the
-    loop over folds.
+    The module is a network of this project, or your own of flax.linen. It is called as
+    module.apply(variables, x, train=True or False), or without `train` where its __call__ has no
+    such argument; x is float32[B, ...]. It returns logits [B, K], or (logits, anything). Dropout
+    takes its rng from the collection 'dropout'; batch norm keeps its averages in 'batch_stats', and
+    needs `train`. On a CPU, convolutions of mer_jax.models.layers.Conv train many times as fast as
+    nn.Conv, which is slow inside the loop over folds (see models/layers.py).
 
     Args:
         module: the network.
-        optimizer: of optax, used as it is. An epoch has ceil(rows / batch_size) steps, where rows
-            is the number of training rows of the largest fold.
-        class_weights: of the loss, counted on the training rows of a fold: none, max
-            (n_max / n_c), total (n / n_c) or balanced (n / (K n_c)).
+        optimizer: of optax, used as it is. For a schedule: an epoch has ceil(n / batch_size) steps,
+            where n is the number of training rows of the fold that has most.
+        class_weights: of the loss: none, max (n_max / n_c), total (n / n_c) or balanced
+            (n / (K n_c)), where n_c of the n training rows of a fold are of class c, n_max of the
+            most frequent class, and K is the number of classes.
         label_smoothing: of the cross-entropy, 0 to 0.99.
-        scaler: fitted to the training rows of a fold; standard: minus the mean, divided by the
-            standard deviation, of each channel (the last axis).
+        scaler: none, or standard: each channel (the last axis) minus its mean, divided by its
+            standard deviation, both over the training rows of the fold.
 
     Raises:
         UserError: names the argument and what is allowed.
@@ -117,13 +128,16 @@ def supervised(
 
 @dataclass(frozen=True)
 class Network:
-    """A module that is called with `train` and returns (logits, out), whatever the user's does."""
+    """A module with the interface that learners need.
+
+    Whatever the user's module takes and returns, this one takes `train` and returns (logits, out).
+    """
 
     module: nn.Module
     takes_train: bool
 
     def init(self, rngs: Any, x: jax.Array, *, train: bool) -> Any:
-        """The variables of the module."""
+        """Return the variables of the module."""
         return self.module.init(rngs, x, **self._keywords(train))
 
     def apply(
@@ -135,13 +149,16 @@ class Network:
         mutable: Any = False,
         rngs: Any = None,
     ) -> Any:
-        """(logits, out), and where something is mutable a pair of that and what moved."""
+        """Return (logits, out).
+
+        Where `mutable` names collections of variables, return a pair of that and their new values.
+        """
         result = self.module.apply(
             variables, x, rngs=rngs, mutable=mutable, **self._keywords(train)
         )
         if mutable:
-            output, moved = result
-            return _pair(output), moved
+            output, changed = result
+            return _pair(output), changed
         return _pair(result)
 
     def _keywords(self, train) -> dict[str, Any]:
@@ -149,11 +166,20 @@ class Network:
 
 
 def check(recipe: Supervised, samples: Samples, folds: Folds, classes: int) -> Any:
-    """Abstract state of one fold; refuses a module that cannot be trained on these rows.
+    """Check that a module can be trained on these rows.
+
+    Args:
+        recipe: the module, and how it learns.
+        samples: all rows.
+        folds: all runs.
+        classes: K.
+
+    Returns:
+        The shapes and dtypes of one fold's state.
 
     Raises:
-        UserError: the module keeps other variables than these functions carry, or its logits are
-            not [B, classes].
+        UserError: the module has no parameters, has variables other than COLLECTIONS, has batch
+            norm but no argument `train`, or its logits are not [B, K].
     """
     learner = recipe.learner(classes, 'matmul')
     one_fold = jax.tree.map(lambda a: a[0], folds.train)
@@ -184,17 +210,19 @@ def check(recipe: Supervised, samples: Samples, folds: Folds, classes: int) -> A
 
 
 def record(recipe: Supervised, samples: Samples, shapes: Any, classes: int) -> dict:
-    """What config.json holds of a module that no config can build again.
+    """Return what config.json records of a user's module.
+
+    No settings say how to build it, so a run that continues compares this record.
 
     Args:
-        recipe: how it learns.
-        samples: all rows; their shapes count.
-        shapes: abstract state of one fold, of `check`.
-        classes: of the data.
+        recipe: the module, and how it learns.
+        samples: all rows; only their shapes count.
+        shapes: shapes and dtypes of one fold's state, as `check` returns them.
+        classes: K.
 
     Returns:
-        Options of the module, shapes of parameters and batch statistics, the version of jax, and
-        a digest of the jaxpr of a training step, which changes with loss, network and optimizer.
+        Options of the module, shapes of parameters and batch statistics, the version of jax, and a
+        digest of the jaxpr of a training step: another loss, network or optimizer has another one.
     """
     learner = recipe.learner(classes, 'matmul')
     batch = jax.tree.map(lambda a: jax.ShapeDtypeStruct((2, *a.shape[1:]), a.dtype), samples)
@@ -223,7 +251,7 @@ def record(recipe: Supervised, samples: Samples, shapes: Any, classes: int) -> d
 
 
 def _without_addresses(text):
-    """Text without the addresses of functions, which differ from process to process."""
+    """Remove the addresses of functions, which differ from process to process."""
     return re.sub(r' at 0x[0-9a-f]+', '', text)
 
 
@@ -234,7 +262,11 @@ def _scale_input(image, fitted):
 
 
 def _takes_train(module):
-    """Whether __call__ has an argument `train`; UserError where it needs others."""
+    """Return whether __call__ of a module has an argument `train`.
+
+    Raises:
+        UserError: __call__ needs other arguments than (x) or (x, train).
+    """
     parameters = list(inspect.signature(type(module).__call__).parameters.values())[1:]
     names = [parameter.name for parameter in parameters]
     needed = [
@@ -253,5 +285,5 @@ def _takes_train(module):
 
 
 def _pair(output):
-    """(logits, out) of a module that returns one or both."""
+    """Return (logits, out) of a module that returns one or both."""
     return output if isinstance(output, tuple) and len(output) == 2 else (output, {})

@@ -1,6 +1,7 @@
-"""Map a function of one fold over all folds: the only file that maps over folds or names devices.
+"""From a function of one fold to a program for all folds.
 
-Runs (folds x seeds) stand on the leading axis of every array, which is split over the devices.
+Runs (folds x seeds) are the leading axis of every array, [F, ...], which is split over the devices.
+Only this file maps over folds and assigns arrays to devices.
 """
 
 import os
@@ -23,19 +24,20 @@ Tree = TypeVar('Tree')  # an array, or tuples and dictionaries of arrays
 def over_folds(
     fn: Callable[..., Tree], *, at_once: int, devices: Devices, donate: tuple[int, ...] = ()
 ) -> Callable[..., Tree]:
-    """Map a function of one fold over all folds, in one compiled program.
+    """Map a function of one fold over all folds.
 
-    Each device takes `at_once` folds at a time and goes through its share in a loop.
+    The result is one jitted program. Each device loops over its share of the folds and computes
+    `at_once` of them at a time, by vmap.
 
     Args:
         fn: (shared, *arrays of one fold) -> arrays of one fold.
-        at_once: folds that a device computes side by side, by vmap.
+        at_once: folds that a device computes side by side.
         devices: over which the folds are split.
-        donate: numbers of arguments whose memory the result may take.
+        donate: positions of arguments whose memory the result may reuse.
 
     Returns:
         (shared, *arrays [F, ...]) -> arrays [F, ...]. F must be a multiple of at_once x devices,
-        see `round_up`: jax would treat a remainder by another program, with other last bits.
+        see `round_up`: jax would compute the remainder by another program, with other last bits.
     """
     mesh = _mesh(devices)
     batch_size = None if at_once == 1 else at_once
@@ -57,16 +59,19 @@ def over_folds(
     return jax.jit(on_all_devices, donate_argnums=donate)
 
 
-def shard_runs(tree: Tree, length: int, *, devices: Devices) -> Tree:
-    """Split the runs over the devices, wrapped round to `length` of them.
+def shard_runs(tree: Tree, padded_runs: int, *, devices: Devices) -> Tree:
+    """Pad the runs and split them over the devices.
 
     Args:
-        tree: arrays [F, ...] of all runs.
-        length: runs in the result; those beyond F repeat the first ones.
-        devices: over which they are split.
+        tree: arrays [F, ...] of F runs.
+        padded_runs: number of runs in the result; those beyond F repeat the first ones.
+        devices: over which the runs are split.
+
+    Returns:
+        Arrays [padded_runs, ...].
     """
     runs = len(jax.tree.leaves(tree)[0])
-    index = np.arange(length) % runs
+    index = np.arange(padded_runs) % runs
     wrapped = jax.tree.map(lambda array: np.asarray(array)[index], tree)
     return jax.device_put(wrapped, NamedSharding(_mesh(devices), P('fold')))
 
@@ -77,17 +82,19 @@ def replicate(tree: Tree, *, devices: Devices) -> Tree:
 
 
 def round_up(runs: int, *, at_once: int, devices: Devices) -> int:
-    """Return the least multiple of at_once x devices that holds `runs`."""
+    """Round a number of runs up to a multiple of at_once x devices."""
     round_size = at_once * len(devices)
     return -(-runs // round_size) * round_size
 
 
 def start(cache: Path) -> None:
-    """Set up jax, before anything else touches it.
+    """Set up jax, before anything else uses it.
 
-    One CPU device per core, GPU programs that compute the same bits each time, and compiled
-    programs kept in the folder `cache`. A notebook whose backend is up already keeps the devices
-    that it has.
+    There will be one CPU device per core, and GPU programs that compute the same bits each time. In
+    a notebook that has used jax already, the devices stay as they are.
+
+    Args:
+        cache: folder in which jax keeps compiled programs for later runs.
     """
     flags = os.environ.get('XLA_FLAGS', '')
     deterministic = '--xla_gpu_deterministic_ops=true'
@@ -97,7 +104,7 @@ def start(cache: Path) -> None:
     try:
         jax.config.update('jax_num_cpu_devices', cores())
     except RuntimeError:
-        pass  # raised where a backend is up: its devices serve as they are
+        pass  # raised where jax was used already: its devices stay as they are
     try:
         cache.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -108,4 +115,5 @@ def start(cache: Path) -> None:
 
 
 def _mesh(devices):
+    """Return the devices as a mesh with the axis 'fold'."""
     return Mesh(np.asarray(devices), ('fold',))

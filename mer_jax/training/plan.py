@@ -1,7 +1,8 @@
-"""Choose how a run is laid out on this machine, and keep the choice for later runs.
+"""The plan of a training on this machine: chosen, and kept.
 
-A plan says how convolutions are lowered, how many folds a device trains side by side, and how many
-devices are used. Candidates are timed once for each machine, model and shape.
+A plan says how convolutions are computed ("lowering"), how many folds a device trains side by side
+("at once"), and how many devices are used. Candidates are timed once for each machine, model and
+shape of the data; later runs take the winner from a cache.
 """
 
 import hashlib
@@ -21,50 +22,55 @@ from mer_jax.errors import UserError
 from mer_jax.runfiles.plan import Plan
 from mer_jax.types import FoldState
 
-# The trial may take this share of the training; a better plan could not win back more than that.
-_SHARE = 0.1
+# Timing the candidates may take at most this share of the expected time of the training.
+_TRIAL_SHARE = 0.1
 
-_NOISE = 0.1  # by how much two timings of one plan differ on a busy machine
+_NOISE = 0.1  # two timings of one plan differ by up to this share on a busy machine
 
-# A CPU takes folds one by one, or few; an accelerator is filled by many.
+# A few folds keep a CPU busy; an accelerator needs many.
 _FOLDS_AT_ONCE_CPU = (1, 4)
 _FOLDS_AT_ONCE_ACCELERATOR = (16, 4, 1)
 
+# Why of each candidate, which `choose` replaces where it measures.
+_PINNED = 'pinned by the settings'
+
 
 def candidates(
-    backend: str, devices: int, runs: int, *, lowering: str, at_once: int, use: int
+    backend: str, available: int, runs: int, *, lowering: str, at_once: int, wanted: int
 ) -> list[Plan]:
     """Return the plans worth a trial.
 
-    On CPU a native convolution inside a loop is tens of times slower, so it is never a candidate
-    there.
+    A native convolution is no candidate on a CPU: inside the loop over folds it is many times
+    slower (see models/layers.py).
 
     Args:
         backend: name of jax's backend, as 'cpu' or 'gpu'.
-        devices: that this machine has.
-        runs: of the experiment.
-        lowering: of convolutions; 'auto' leaves it to the trial.
+        available: devices that this machine has.
+        runs: number of runs of the experiment.
+        lowering: how convolutions are computed; 'auto' leaves it to the trial.
         at_once: folds that a device trains side by side; 0 leaves it to the trial.
-        use: devices to use; 0 leaves it to the trial.
+        wanted: devices to use; 0 leaves it to the trial.
 
     Returns:
-        The plans, most promising first, each once.
+        The plans without duplicates, most promising first.
 
     Raises:
-        UserError: more devices are to be used than there are.
+        UserError: more devices are wanted than available.
     """
-    if use > devices:
-        raise UserError(f'train.devices is {use}; allowed: 0 (all) to the {devices} that are here')
+    if wanted > available:
+        raise UserError(
+            f'train.devices is {wanted}; allowed: 0 (all) to the {available} that are here'
+        )
     lowerings = _lowerings(backend, lowering)
-    plans = {}  # a dictionary, because it keeps the order and drops what comes twice
-    for place, count in enumerate(_device_counts(devices, lowering, at_once, use)):
-        runs_per_device = -(-runs // count)
-        sides = _folds_at_once(backend, runs_per_device, at_once, most_devices=place == 0)
-        for side in sides:
+    device_counts = _device_counts(available, lowering, at_once, wanted)
+    plans = []
+    for devices in device_counts:
+        runs_per_device = -(-runs // devices)
+        is_first = devices == device_counts[0]
+        for folds in _at_once_choices(backend, runs_per_device, at_once, is_first):
             for name in lowerings:
-                plan = Plan(name, min(side, runs_per_device), count, 'pinned by the settings')
-                plans[plan] = None
-    return list(plans)
+                plans.append(Plan(name, min(folds, runs_per_device), devices, _PINNED))
+    return list(dict.fromkeys(plans))
 
 
 def _lowerings(backend, lowering):
@@ -75,19 +81,24 @@ def _lowerings(backend, lowering):
     return ['matmul', 'native']
 
 
-def _device_counts(devices, lowering, at_once, use):
-    if use:
-        return [use]
+def _device_counts(available, lowering, at_once, wanted):
+    """Return numbers of devices worth a trial, the largest first."""
+    if wanted:
+        return [wanted]
     if at_once and lowering != 'auto':
         # Only the number of devices is open: not worth a trial and its compilation.
-        return [devices]
-    return list(dict.fromkeys([devices, 1]))
+        return [available]
+    return list(dict.fromkeys([available, 1]))
 
 
-def _folds_at_once(backend, runs_per_device, at_once, *, most_devices):
+def _at_once_choices(backend, runs_per_device, at_once, is_first):
+    """Return numbers of folds worth a trial, for one number of devices.
+
+    Only the first number of devices, the largest, is tried with several.
+    """
     if at_once:
         return [at_once]
-    if not most_devices:
+    if not is_first:
         return [1]
     if backend == 'cpu':
         return list(_FOLDS_AT_ONCE_CPU)
@@ -107,19 +118,20 @@ def choose(
     Args:
         plans: the candidates.
         facts: all that the choice depends on; the key under which it is kept.
-        measure: returns the seconds of one epoch of one filled round of a plan.
-        runs: of the experiment.
-        epochs: of the training.
+        measure: returns the seconds that one epoch of a full round of a plan takes. A round is
+            at_once x devices runs.
+        runs: number of runs of the experiment.
+        epochs: epochs of the training.
 
     Returns:
-        The only candidate; else the plan that was measured earlier on this machine for the same
-        facts; else the one that is measured now.
+        The candidate where there is only one. Else the winner of an earlier trial for the same
+        facts, else that of a trial now.
     """
     if len(plans) == 1:
         return plans[0]
-    # A trial that was cut short holds only for trainings of the same length.
-    facts_of_length = {**facts, 'epochs': epochs}
-    earlier = load_cached(facts) or load_cached(facts_of_length)
+    # When a trial stops early depends on the number of epochs, which then joins its key.
+    facts_and_epochs = {**facts, 'epochs': epochs}
+    earlier = load_cached(facts) or load_cached(facts_and_epochs)
     if earlier:
         return earlier
     seconds = benchmark(plans, measure, runs=runs, epochs=epochs)
@@ -128,17 +140,17 @@ def choose(
     chosen = replace(winner, why=f'measured, an epoch of all {runs} runs: {timings}')
     complete = len(seconds) == len(plans)
     if seconds[winner] < math.inf:
-        store(facts if complete else facts_of_length, chosen)
+        store(facts if complete else facts_and_epochs, chosen)
     return chosen
 
 
 def fastest(seconds: Mapping[Plan, float]) -> Plan:
-    """Return the plan that wins a trial.
+    """Return the fastest plan of a trial.
 
-    An earlier candidate stands unless a later one is faster by more than noise.
+    A later candidate replaces an earlier one only where it is faster by more than noise.
 
     Args:
-        seconds: of each plan, in the order of the trial.
+        seconds: of an epoch under each plan, in the order of the trial.
     """
     best, *others = seconds
     for plan in others:
@@ -152,17 +164,17 @@ def benchmark(
 ) -> dict[Plan, float]:
     """Time the candidates, and print each time.
 
-    No further candidate is tried once the trial has taken a tenth of what the training will take.
+    The trial ends once it has taken a tenth of what the training will take.
 
     Args:
         plans: the candidates, most promising first.
-        measure: returns the seconds of one epoch of one filled round of a plan; infinity where it
-            does not fit.
-        runs: of the experiment.
-        epochs: of the training.
+        measure: returns the seconds that one epoch of a full round of a plan takes; infinity where
+            the round does not fit in memory.
+        runs: number of runs of the experiment.
+        epochs: epochs of the training.
 
     Returns:
-        Seconds that an epoch of all runs takes, for each plan that was tried.
+        Seconds that an epoch of all runs takes, for each plan that was timed.
     """
     seconds = {}
     start = time.perf_counter()
@@ -171,8 +183,9 @@ def benchmark(
         seconds[plan] = measure(plan) * rounds
         line = f'plan: {describe(plan)}: {seconds[plan]:.3g} s an epoch of all {runs} runs'
         print(line, flush=True)
-        trial = time.perf_counter() - start
-        if min(seconds.values()) * epochs * _SHARE < trial:
+        spent = time.perf_counter() - start
+        training = min(seconds.values()) * epochs
+        if spent > training * _TRIAL_SHARE:
             break
     return seconds
 
@@ -182,7 +195,7 @@ def read_for_resume(folder: Path, devices: int) -> Plan:
 
     Args:
         folder: of the run.
-        devices: that this machine has.
+        devices: number that this machine has.
 
     Raises:
         UserError: the plan needs more devices.
@@ -197,15 +210,15 @@ def read_for_resume(folder: Path, devices: int) -> Plan:
 
 
 def describe(plan: Plan) -> str:
-    """Return the plan in words, as the log and results.json name it."""
+    """Return a plan in words, for the log and results.json."""
     plural = 's' if plan.devices > 1 else ''
     return f'{plan.lowering}, {plan.at_once} at once on {plan.devices} device{plural}'
 
 
 def load_cached(facts: Mapping[str, object]) -> Plan | None:
-    """Return the plan kept on this machine for these facts.
+    """Return the plan that the cache holds for these facts.
 
-    None where there is none, or where its file cannot be read: it is then measured again.
+    None where it holds none, or where its file cannot be read: a plan is then measured again.
     """
     try:
         return Plan(**json.loads(_cache_file(facts).read_text())['plan'])
@@ -216,7 +229,7 @@ def load_cached(facts: Mapping[str, object]) -> Plan | None:
 def store(facts: Mapping[str, object], plan: Plan) -> None:
     """Keep a measured plan for later runs.
 
-    A cache folder that cannot be written costs later runs the trial, and never ends this one.
+    Where the cache cannot be written, a line says so and the run goes on; later runs measure again.
     """
     path = _cache_file(facts)
     partial = path.with_suffix(f'.{os.getpid()}')
@@ -240,18 +253,18 @@ def cache_folder() -> Path:
 def group_size(
     plan: Plan, runs: int, *, shapes: FoldState, group: int, device: jax.Device, folder: Path
 ) -> int:
-    """Return how many runs are in memory at a time.
+    """Return how many runs train together, as one group.
 
-    All of them where a third of the memory holds their states, else as many full rounds of the
-    plan as fit. A third, because a state exists up to three times: in use, being updated, and as
-    the host copy of a checkpoint.
+    All runs, if their states fit in a third of the free memory; otherwise as many full rounds of
+    the plan as fit. Only a third, because a state exists up to three times: in use, being updated,
+    and as the host copy of a checkpoint.
 
     Args:
         plan: of the training.
-        runs: of the experiment.
-        shapes: abstract state of one fold.
-        group: runs that the settings want in memory at a time; 0: as many as fit.
-        device: the first one that trains.
+        runs: number of runs of the experiment.
+        shapes: shapes and dtypes of one fold's state.
+        group: runs that the settings want in a group; 0: as many as fit.
+        device: the first device that trains.
         folder: of the run; its disk holds the checkpoints.
 
     Raises:
@@ -264,6 +277,7 @@ def group_size(
     size = runs
     if fits < runs:
         size = min(runs, max(1, fits // round_size) * round_size)
+    # The checkpoints of all groups, and the next one of a group while its last one still exists.
     needed = state_bytes * (runs + size)
     free = shutil.disk_usage(folder).free
     if needed > free:
@@ -280,10 +294,9 @@ def group_size(
 
 
 def free_memory(device: jax.Device) -> int:
-    """Return the bytes that a run may take.
+    """Return the bytes that a training may use.
 
-    It is the accelerator's memory where the device reports it, else what the host has free; a
-    fifth is left alone.
+    Four fifths of the accelerator's memory, or of the host's free memory for a CPU device.
     """
     stats = device.memory_stats() or {}
     limit = stats.get('bytes_limit', psutil.virtual_memory().available)

@@ -1,4 +1,8 @@
-"""The compiled programs of a training, and the groups of runs that they train in turn."""
+"""The compiled programs of a training, and their calls.
+
+A run is one fold with one seed. Where the states of all runs do not fit in memory, groups of runs
+train one after another, by the same programs.
+"""
 
 import math
 import time
@@ -25,8 +29,8 @@ class ProgramOptions:
 
     batches: batches.BatchOptions
     runs: int  # in memory at a time
-    test_batch: int  # rows that are predicted at a time
-    chunk: int = 1  # most epochs in one call
+    test_batch: int  # most rows that are predicted at a time
+    chunk: int = 1  # most epochs in one call of the training program
     # False where no epoch is left: the program that trains is the slowest to compile
     trains: bool = True
 
@@ -35,137 +39,161 @@ class Programs(NamedTuple):
     """The compiled programs of one plan, and the data that they read."""
 
     init: Callable  # (samples, rows, fold, seed) -> states
-    # ((samples, done, count), states, rows, fold, seed) -> (states, logs [F, chunk]); None where
-    # no epoch is left
+    # ((samples, epochs done, epochs to train), states, rows, fold, seed)
+    # -> (states, logs [F, chunk]); None where no epoch is left
     train: Callable | None
     # (samples, states, index [F, steps, batch]) -> outputs [F, steps, batch, K]; None where no row
     # is held out
     predict: Callable | None
     samples: Samples  # a copy on every device
     devices: list[jax.Device]
-    length: int  # runs that the programs take, those that fill the last round included
+    padded_runs: int  # runs in each call: padded to a multiple of at_once x devices
     chunk: int  # most epochs in one call of train
-    test_batch: int  # rows that are predicted at a time
+    test_batch: int  # most rows that are predicted at a time
     seconds: float  # spent compiling
 
 
 class Group(NamedTuple):
-    """Runs that are in memory together, on the devices.
+    """Runs that train together, and their rows on the devices.
 
-    Behind the members, the first ones repeat until there are as many runs as the programs take.
+    The members are padded to `programs.padded_runs` by repeating the first ones. What a padding run
+    computes is thrown away.
     """
 
     programs: Programs
-    members: np.ndarray  # int[m], numbers of the runs
+    members: np.ndarray  # int[m], positions of the runs in Folds
     rows: TrainRows
-    fold: jax.Array  # int32[length]
-    seed: jax.Array  # int32[length]
-    test: jax.Array  # int32[length, steps, batch], rows to predict
+    fold: jax.Array  # int32[padded_runs]
+    seed: jax.Array  # int32[padded_runs]
+    test: jax.Array  # int32[padded_runs, steps, batch], rows to predict
 
 
 def compile_programs(
     learner: Learner, plan: Plan, samples: Samples, folds: Folds, options: ProgramOptions
 ) -> Programs:
-    """Compile what initialises, trains and predicts; nothing is trained.
+    """Compile the programs that begin, train and predict.
+
+    Nothing is trained yet.
 
     Args:
         learner: of one fold.
-        plan: of the training.
-        samples: all rows; put on every device.
-        folds: all runs; the first ones give the shapes.
-        options: of the programs.
+        plan: how many runs a device trains side by side, and how many devices.
+        samples: all rows; a copy is put on every device.
+        folds: all runs; the first `options.runs` of them give the shapes.
+        options: what the programs are compiled for.
     """
     start = time.perf_counter()
     devices = jax.devices()[: plan.devices]
-    length = parallel.round_up(options.runs, at_once=plan.at_once, devices=devices)
+    padded_runs = parallel.round_up(options.runs, at_once=plan.at_once, devices=devices)
     over_folds = partial(parallel.over_folds, at_once=plan.at_once, devices=devices)
     shared = parallel.replicate(samples, devices=devices)
     members = range(options.runs)
-    rows, fold, seed, test = _shard(folds, members, length, options.test_batch, devices)
+    rows, fold, seed, test = _inputs_on_devices(
+        folds, members, padded_runs, options.test_batch, devices
+    )
 
     init = over_folds(partial(_init, learner=learner))
-    abstract = jax.eval_shape(init, shared, rows, fold, seed)
+    shapes = jax.eval_shape(init, shared, rows, fold, seed)
     sharding = rows.index.sharding
     states = jax.tree.map(
-        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), abstract
+        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), shapes
     )
-    needed = {'init': Program(init, (shared, rows, fold, seed), QUICKLY)}
+    to_compile = {'init': Program(init, (shared, rows, fold, seed), QUICKLY)}
     if options.trains:
         train_one = partial(epoch.train_epoch, learner=learner, options=options.batches)
         one_fold = partial(epoch.train_epochs, train_one=train_one, chunk=options.chunk)
         train = over_folds(one_fold, donate=(1,))
-        counted = (shared, np.int32(0), np.int32(1))
-        needed['train'] = Program(train, (counted, states, rows, fold, seed))
+        samples_and_epochs = (shared, np.int32(0), np.int32(1))
+        to_compile['train'] = Program(train, (samples_and_epochs, states, rows, fold, seed))
     if folds.test.index.shape[1]:
         predict = over_folds(partial(held_out.predict_rows, learner=learner))
-        needed['predict'] = Program(predict, (shared, states, test))
+        to_compile['predict'] = Program(predict, (shared, states, test))
     title = 'the training program' if options.trains else 'what predicts'
-    ready = compilation.compile_all(needed, title)
+    compiled = compilation.compile_all(to_compile, title)
     return Programs(
-        init=ready['init'],
-        train=ready.get('train'),
-        predict=ready.get('predict'),
+        init=compiled['init'],
+        train=compiled.get('train'),
+        predict=compiled.get('predict'),
         samples=shared,
         devices=devices,
-        length=length,
+        padded_runs=padded_runs,
         chunk=options.chunk,
         test_batch=options.test_batch,
         seconds=time.perf_counter() - start,
     )
 
 
-def place(programs: Programs, folds: Folds, members: Sequence[int] | np.ndarray) -> Group:
-    """Put some runs on the devices.
+def group_on_devices(
+    programs: Programs, folds: Folds, members: Sequence[int] | np.ndarray
+) -> Group:
+    """Put the rows of some runs on the devices.
 
     Args:
-        programs: that will train them.
+        programs: which will train these runs.
         folds: all runs.
-        members: numbers of the runs.
+        members: int[m], positions of the runs in `folds`.
     """
-    shards = _shard(folds, members, programs.length, programs.test_batch, programs.devices)
-    return Group(programs, np.asarray(members), *shards)
+    rows, fold, seed, test = _inputs_on_devices(
+        folds, members, programs.padded_runs, programs.test_batch, programs.devices
+    )
+    return Group(programs, np.asarray(members), rows, fold, seed, test)
 
 
-def init(group: Group) -> FoldState:
-    """Return the states of a group before its first epoch, on the devices."""
+def init_group(group: Group) -> FoldState:
+    """Return the states before the first epoch, on the devices."""
     return group.programs.init(group.programs.samples, group.rows, group.fold, group.seed)
 
 
-def train(
+def train_group(
     group: Group, states: FoldState, done: np.int32, count: np.int32
 ) -> tuple[FoldState, dict[str, np.ndarray]]:
-    """Train a group for some epochs.
+    """Train a group for `count` epochs, in one call.
 
     Args:
-        group: of runs.
-        states: after epoch `done`; their memory is used again.
+        group: the runs to train.
+        states: after epoch `done`. They are donated: do not use them after the call.
         done: epochs that are trained already.
         count: epochs to train, at most programs.chunk.
 
     Returns:
-        The states on the devices, and the logs {name: [m, chunk]} on the host, which are 0 behind
-        the epochs trained now.
+        The states after the last epoch, on the devices; and the logs on the host, {name: [m,
+        chunk]}, whose first `count` columns are these epochs. The other columns are 0.
     """
     programs = group.programs
-    counted = (programs.samples, done, count)
-    states, logs = programs.train(counted, states, group.rows, group.fold, group.seed)
+    samples_and_epochs = (programs.samples, done, count)
+    states, logs = programs.train(samples_and_epochs, states, group.rows, group.fold, group.seed)
     return states, to_host(group, logs)
 
 
-def fit(
+def train_group_in_chunks(
     group: Group, states: FoldState, *, done: int, epochs: int
 ) -> Iterator[loop.Chunk[FoldState]]:
-    """Train a group from epoch `done` to `epochs`; see loop.fit."""
+    """Train a group to the end, chunk after chunk.
+
+    Args:
+        group: the runs to train.
+        states: after epoch `done`. They are donated: do not use them after the call.
+        done: epochs that are trained already.
+        epochs: epochs of the whole training.
+
+    Yields:
+        The chunks of loop.train_in_chunks.
+    """
     longest = group.programs.chunk
-    return loop.fit(partial(train, group), states, done=done, epochs=epochs, longest=longest)
+    train = partial(train_group, group)
+    return loop.train_in_chunks(train, states, done=done, epochs=epochs, longest=longest)
 
 
-def predict(group: Group, states: FoldState) -> np.ndarray | dict[str, np.ndarray] | None:
+def predict_group(group: Group, states: FoldState) -> np.ndarray | dict[str, np.ndarray] | None:
     """Predict the test rows of a group.
 
+    Args:
+        group: the runs that predict.
+        states: of the group, on the devices.
+
     Returns:
-        Arrays [m, steps, batch, ...] on the host, in the structure that the learner predicts; None
-        where nothing is held out.
+        Arrays [m, steps, batch, ...] on the host, in the structure that learner.predict returns;
+        None where no row is held out.
     """
     programs = group.programs
     if programs.predict is None:
@@ -174,23 +202,35 @@ def predict(group: Group, states: FoldState) -> np.ndarray | dict[str, np.ndarra
 
 
 def to_host(group: Group, tree: Tree) -> Tree:
-    """Return arrays of a group as numpy, without the runs that repeat."""
+    """Copy arrays of a group to the host, without the padding runs."""
     count = len(group.members)
     return jax.tree.map(lambda array: np.asarray(array)[:count], tree)
 
 
 def to_devices(group: Group, tree: Tree) -> Tree:
-    """Put arrays of a group on its devices: the inverse of to_host."""
-    return parallel.shard_runs(tree, group.programs.length, devices=group.programs.devices)
+    """Pad arrays of a group and put them on its devices.
+
+    The inverse of to_host.
+    """
+    return parallel.shard_runs(tree, group.programs.padded_runs, devices=group.programs.devices)
 
 
-def restored(group: Group, manager: ocp.CheckpointManager, done: int) -> FoldState:
-    """Return the states of a group from its checkpoint of epoch `done`, on the devices."""
-    shapes = to_host(group, init(group))
+def restore_group(group: Group, manager: ocp.CheckpointManager, done: int) -> FoldState:
+    """Read the states of a group from a checkpoint.
+
+    Args:
+        group: the runs whose states are read.
+        manager: of the checkpoints of this group.
+        done: epoch after which the checkpoint was written.
+
+    Returns:
+        The states, on the devices.
+    """
+    shapes = to_host(group, init_group(group))
     return to_devices(group, checkpoint.restore(manager, done, shapes))
 
 
-def seconds_a_round(
+def seconds_per_round(
     learner_for: Callable[[str], Learner],
     samples: Samples,
     folds: Folds,
@@ -199,18 +239,20 @@ def seconds_a_round(
     plan: Plan,
     options: batches.BatchOptions,
 ) -> float:
-    """Time one epoch of one filled round of a plan.
+    """Time one epoch of a plan with all devices busy.
+
+    It trains one round: at_once x devices runs, or all runs where there are fewer.
 
     Args:
         learner_for: returns the learner for a lowering of convolutions.
         samples: all rows.
         folds: all runs.
         memory: bytes that the training may take.
-        plan: to be timed.
-        options: of the batches.
+        plan: the plan to time.
+        options: how rows reach the learner.
 
     Returns:
-        Seconds; infinity where the round does not fit in memory.
+        Seconds of an epoch of the round; infinity where the round does not fit in memory.
     """
     runs = min(plan.at_once * plan.devices, len(folds.fold))
     program_options = ProgramOptions(options, runs=runs, test_batch=options.batch_size)
@@ -222,7 +264,7 @@ def seconds_a_round(
         sharing = plan.devices if jax.default_backend() == 'cpu' else 1
         if programs.train.memory_analysis().temp_size_in_bytes * sharing > memory:
             return math.inf
-        return _fastest_epoch(place(programs, folds, range(runs)))
+        return _fastest_epoch(group_on_devices(programs, folds, range(runs)))
     except jax.errors.JaxRuntimeError as error:
         if 'RESOURCE_EXHAUSTED' in str(error):
             return math.inf
@@ -230,12 +272,15 @@ def seconds_a_round(
 
 
 def _fastest_epoch(group):
-    """Seconds of the fastest of three epochs, on a machine that is noisy; a first one warms up."""
-    states = init(group)
+    """Time the fastest of three epochs, after one to warm up.
+
+    The fastest, because other programs on the machine only make an epoch slower.
+    """
+    states = init_group(group)
     seconds = []
     for done in range(4):
         start = time.perf_counter()
-        states, _ = train(group, states, np.int32(done), np.int32(1))
+        states, _ = train_group(group, states, np.int32(done), np.int32(1))
         seconds.append(time.perf_counter() - start)
     return min(seconds[1:])
 
@@ -244,9 +289,13 @@ def _init(samples, rows, fold, seed, *, learner):
     return epoch.init_fold(samples, rows, fold, seed, learner=learner)
 
 
-def _shard(folds, members, length, test_batch, devices):
-    """Training rows, fold, seed and test batches of the runs `members`, on their devices."""
+def _inputs_on_devices(folds, members, padded_runs, test_batch, devices):
+    """Put what the programs take of some runs on the devices.
+
+    Returns:
+        Training rows, fold, seed and test batches, each with a leading axis of `padded_runs`.
+    """
     chosen = held_out.subset(folds, list(members))
     test = batches.prediction_batches(chosen.test, test_batch)
     stacked = (chosen.train, chosen.fold, chosen.seed, test)
-    return parallel.shard_runs(stacked, length, devices=devices)
+    return parallel.shard_runs(stacked, padded_runs, devices=devices)

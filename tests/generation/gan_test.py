@@ -274,8 +274,8 @@ def test_noise_in_the_left_out_subject_changes_no_bit_of_what_its_fold_makes():
 
     def made(samples):
         shared = parallel.replicate(samples, devices=programs.devices)
-        group = runs.place(programs._replace(samples=shared), folds, range(5))
-        states, logs = runs.train(group, runs.init(group), np.int32(0), np.int32(2))
+        group = runs.group_on_devices(programs._replace(samples=shared), folds, range(5))
+        states, logs = runs.train_group(group, runs.init_group(group), np.int32(0), np.int32(2))
         images = call(shared, states, group.fold, group.seed)
         return *runs.to_host(group, (states, images)), logs
 

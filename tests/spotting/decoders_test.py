@@ -351,12 +351,12 @@ def spot(drawn):
     def score(image):
         seen = samples._replace(image=image.astype(np.float32))
         own = programs._replace(samples=parallel.replicate(seen, devices=programs.devices))
-        group = runs.place(own, folds, np.arange(5))
-        states = runs.init(group)
-        for chunk in runs.fit(group, states, done=0, epochs=4):
+        group = runs.group_on_devices(own, folds, np.arange(5))
+        states = runs.init_group(group)
+        for chunk in runs.train_group_in_chunks(group, states, done=0, epochs=4):
             states = chunk.states
-        outputs = runs.predict(group, states)
-        predictions = held_out.predictions(held_out.gather(outputs, folds), seen, folds)
+        outputs = runs.predict_group(group, states)
+        predictions = held_out.predictions(held_out.in_stored_order(outputs, folds), seen, folds)
         found = spotting_score.decode(predictions, folds, seen, timing, Spotting(**SHAPES[0]))
         assert len(found.clip) == len(names.clips) and found.left_out.all()
         of_clip = np.repeat(np.arange(SUBJECTS), EACH)

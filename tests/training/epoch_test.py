@@ -161,13 +161,13 @@ def test_fit_covers_every_epoch_once_whatever_the_pace():
     def train(state, done, count):
         return state, {'loss': np.full((2, 5), float(done))}
 
-    chunks = list(loop.fit(train, None, done=3, epochs=40, longest=5))
+    chunks = list(loop.train_in_chunks(train, None, done=3, epochs=40, longest=5))
     ends, counts = [c.epoch for c in chunks], [c.logs['loss'].shape[1] for c in chunks]
     starts = [3, *ends[:-1]]
     assert ends[-1] == 40 and max(counts) == 5
     assert [end - count for end, count in zip(ends, counts, strict=True)] == starts
     assert [chunk.logs['loss'][0, 0] for chunk in chunks] == starts
-    assert not list(loop.fit(train, None, done=40, epochs=40))
+    assert not list(loop.train_in_chunks(train, None, done=40, epochs=40))
 
 
 def test_scale_is_fitted_on_training_rows_and_matches_numpy(small):

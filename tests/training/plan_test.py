@@ -21,7 +21,7 @@ def settled(found, measure, *, runs, epochs):
 
 def candidates(backend='cpu', devices=2, runs=44, **pinned):
     return plan.candidates(
-        backend, devices, runs, **({'lowering': 'auto', 'at_once': 0, 'use': 0} | pinned)
+        backend, devices, runs, **({'lowering': 'auto', 'at_once': 0, 'wanted': 0} | pinned)
     )
 
 
@@ -33,10 +33,10 @@ def test_cpu_never_tries_a_native_convolution():
 
 def test_pinned_settings_leave_one_candidate():
     """Tests and reproductions pin the plan; a trial there would make bits depend on timing."""
-    assert candidates(lowering='matmul', at_once=2, use=1) == [
+    assert candidates(lowering='matmul', at_once=2, wanted=1) == [
         plan.Plan('matmul', 2, 1, 'pinned by the settings')
     ]
-    assert candidates('gpu', 4, 3, lowering='native', at_once=1, use=4)[0].devices == 4
+    assert candidates('gpu', 4, 3, lowering='native', at_once=1, wanted=4)[0].devices == 4
 
 
 def test_the_fastest_for_all_runs_is_chosen():

@@ -32,7 +32,7 @@ def group_of(folds, samples, *, layout, members=None, size=None, chunk=4):
             batches.BatchOptions(8), runs=size or len(members), test_batch=4, chunk=chunk
         ),
     )
-    return runs.place(programs, folds, members)
+    return runs.group_on_devices(programs, folds, members)
 
 
 def fit(folds, samples, folder, *, epochs=3, interval=60.0, stop=None, **placing):
@@ -42,16 +42,16 @@ def fit(folds, samples, folder, *, epochs=3, interval=60.0, stop=None, **placing
     group = group_of(folds, samples, **placing)
     with checkpoint.opened(folder) as manager:
         done = max(checkpoint.newest(folder), 0)
-        states = runs.restored(group, manager, done) if done else runs.init(group)
+        states = runs.restore_group(group, manager, done) if done else runs.init_group(group)
         schedule = checkpoint.Schedule(interval)
-        for chunk in runs.fit(group, states, done=done, epochs=epochs):
+        for chunk in runs.train_group_in_chunks(group, states, done=done, epochs=epochs):
             states = chunk.states
             if chunk.epoch == stop:
                 raise KeyboardInterrupt
             if chunk.epoch == epochs or schedule.due():
                 with schedule.writing():
                     checkpoint.save(manager, chunk.epoch, runs.to_host(group, states))
-    return runs.to_host(group, states), runs.predict(group, states)
+    return runs.to_host(group, states), runs.predict_group(group, states)
 
 
 def layout(at_once=1, devices=2):
@@ -122,16 +122,16 @@ def test_fold_by_fold_trains_the_same_with_numbers_to_look_at(reference):
         folds,
         runs.ProgramOptions(batches.BatchOptions(8), runs=2, test_batch=4),
     )
-    group = runs.place(programs, folds, np.array([1, 3]))
-    start = runs.init(group)
-    (*_, last) = runs.fit(group, start, done=0, epochs=2)
+    group = runs.group_on_devices(programs, folds, np.array([1, 3]))
+    start = runs.init_group(group)
+    (*_, last) = runs.train_group_in_chunks(group, start, done=0, epochs=2)
     assert last.epoch == 2 and len(set(means)) > 4
     found = runs.to_host(group, last.states)
     jax.tree.map(
         lambda a, b: np.testing.assert_allclose(a, b[[1, 3]], rtol=1e-5, atol=1e-5), found, states
     )
     np.testing.assert_allclose(
-        runs.predict(group, last.states), outputs[[1, 3]], rtol=1e-5, atol=1e-5
+        runs.predict_group(group, last.states), outputs[[1, 3]], rtol=1e-5, atol=1e-5
     )
 
 
@@ -180,7 +180,7 @@ def test_seeds_differ_and_folds_differ(reference, tmp_path):
 def test_outputs_return_to_the_order_of_the_data_set(reference):
     """Concatenating folds instead of scattering by row would pair outputs with the wrong clips."""
     samples, folds, _, outputs = reference
-    gathered = held_out.gather(outputs, folds)
+    gathered = held_out.in_stored_order(outputs, folds)
     found = held_out.predictions(gathered, samples, folds)
     np.testing.assert_array_equal(found.clip, samples.clip)
     np.testing.assert_array_equal(found.subject, samples.subject)
