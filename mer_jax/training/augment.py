@@ -1,7 +1,7 @@
-"""Change a training sample at random each time it is seen.
+"""Augmentation: random changes of a training sample.
 
-An image is [H, W, C], in bytes 0..255 or in pixels of flow; a clip is [T, H, W, 1], in bytes.
-Both are float32 from here on.
+They are drawn anew each time the sample is seen. An image is [H, W, C], in bytes 0..255 or in
+pixels of flow; a clip is [T, H, W, 1], in bytes. Functions here return both as float32.
 """
 
 from collections.abc import Callable, Sequence
@@ -33,12 +33,12 @@ def compose(
         stretched: whether the image is in bytes.
 
     Returns:
-        (key, sample, donor) -> sample, for Samples without the leading axis; None where nothing is
-        on. The donor is a training row of the same class, which is changed on its own before a
-        region of it is used.
+        (key, sample, donor) -> sample, for Samples without the leading axis; None where no change
+        is on. The donor is a training row of the same class; it is changed, independently of the
+        sample, before a half of it replaces that of the sample.
 
     Raises:
-        UserError: vectors are to change that are in bytes.
+        UserError: a change needs flow in pixels, and the images are in bytes.
     """
     if not any(getattr(settings, change) for change in CHANGES):
         return None
@@ -76,7 +76,7 @@ def compose(
 
 
 def _units_of_halves(names):
-    """bool[2, A]: action units of the eyes, and those of the mouth."""
+    """Return the action units of the eyes, and of the mouth, bool[2, A]."""
     regions = [action_unit_region(name.lstrip('LR')) for name in names]
     eyes = [region == 'eyes' for region in regions]
     mouth = [region == 'mouth' for region in regions]
@@ -84,7 +84,7 @@ def _units_of_halves(names):
 
 
 def _change_alone(key, sample, *, settings, channels, partner, stretched):
-    """All changes but replacing a region, which takes two samples."""
+    """Make all changes of a sample that need no donor."""
     keys = jax.random.split(key, 4)
     image = sample.image.astype(jnp.float32)
     if 'gray' in channels:
@@ -104,6 +104,7 @@ def _change_alone(key, sample, *, settings, channels, partner, stretched):
 
 
 def _change_video(keys, image, settings):
+    """Rotate, crop and light a clip."""
     if settings.rotate or settings.crop:
         image = rotate_and_crop(keys[0], image, angle=settings.rotate, crop=settings.crop)
     if settings.contrast or settings.brightness:
@@ -149,7 +150,7 @@ def jitter_flow(
 
 
 def _rotate_flow(image, angle, channels):
-    """`rotate` about the middle, and (u, v) of each phase by the same angle."""
+    """Rotate an image, and the vectors (u, v) in it by the same angle."""
     image = rotate(image, angle, 1.0, (0.0, 0.0))
     sin, cos = jnp.sin(angle), jnp.cos(angle)
     for names in (('u', 'v'), ('u2', 'v2')):
@@ -370,7 +371,7 @@ def replace_region(
 
 
 def with_half_source(samples: Samples) -> Samples:
-    """Add to each row which rows its upper and its lower half show: at first the row itself."""
+    """Add the extra `half_source`: at first each row itself."""
     rows = np.arange(len(samples.label), dtype=np.int32)
     return samples.with_extras(half_source=np.repeat(rows[:, None], 2, axis=1))
 
@@ -381,5 +382,6 @@ def horizontal_channels(channels: Sequence[str]) -> np.ndarray:
 
 
 def _either(key, share, changed, sample):
+    """Return `changed` with probability `share`, else `sample`."""
     chosen = jax.random.bernoulli(key, share)
     return jax.tree.map(lambda a, b: jnp.where(chosen, a, b), changed, sample)

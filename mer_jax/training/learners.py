@@ -1,4 +1,7 @@
-"""How a network learns: three pure functions over one fold, bound once."""
+"""Losses, optimizers, and the learners that join them with a network.
+
+A learner is three pure functions of one fold; see Learner in mer_jax/types.py.
+"""
 
 import math
 from collections.abc import Callable
@@ -18,18 +21,19 @@ ScaleInput = Callable[[jax.Array, Fitted], jax.Array]  # from stored images to t
 
 
 class Model(Protocol):
-    """A network: a flax module, or what is called as one."""
+    """A network: a flax module, or an object with the same two methods."""
 
     @property
     def init(self) -> Callable[..., dict]:
-        """(rngs, image, train) -> variables."""
+        """Return a function (rngs, image, train) -> variables."""
         ...
 
     @property
     def apply(self) -> Callable[..., tuple]:
-        """(variables, image, train) -> (logits [B, K], out).
+        """Return a function (variables, image, train) -> (logits [B, K], out).
 
-        Where `mutable` names collections, a pair of that and the changed variables.
+        Where `mutable` names collections of variables, it returns a pair of that and their new
+        values.
         """
         ...
 
@@ -58,17 +62,18 @@ def _restarts(rate, steps, epochs):
     return warm_restarts(rate, steps)
 
 
-OPTIMIZERS = {'adam': _adam, 'adamw': _adamw, 'sgd': _sgd}  # (rate, settings)
-# (rate, steps of an epoch, epochs)
+# {name: (rate, settings of section train) -> optimizer}
+OPTIMIZERS = {'adam': _adam, 'adamw': _adamw, 'sgd': _sgd}
+# {name: (rate, steps of an epoch, epochs) -> rate, or a schedule of it}
 SCHEDULES = {'constant': _constant, 'cosine': _cosine, 'restarts': _restarts}
 
 
 def warm_restarts(rate: float, steps: int, *, first: int = 10) -> optax.Schedule:
     """Return a cosine schedule with warm restarts.
 
-    It goes from `rate` to 0 over `first` epochs, then over twice as many, and so on: cycles end
-    after epochs 10, 30, 70, 150. It moves once per epoch (Loshchilov and Hutter 2017; PyTorch's
-    CosineAnnealingWarmRestarts).
+    The rate falls from `rate` to 0 over `first` epochs, then over twice as many, and so on: by
+    default, cycles end after epochs 10, 30, 70 and 150. It changes once per epoch (Loshchilov and
+    Hutter 2017; PyTorch's CosineAnnealingWarmRestarts).
 
     Args:
         rate: learning rate at the beginning of each cycle.
@@ -89,8 +94,8 @@ def warm_restarts(rate: float, steps: int, *, first: int = 10) -> optax.Schedule
 def optimizer(settings: sections.Train, *, steps: int) -> optax.GradientTransformation:
     """Return the optimizer of a training.
 
-    It works on all parameters as one vector: the same numbers, from a few operations instead of
-    some for each parameter, which takes a sixth off compiling.
+    It updates all parameters as one vector. The numbers are the same, and compiling takes a sixth
+    less time than with operations for each parameter.
 
     Args:
         settings: of section train; only the schedule 'cosine' depends on the number of epochs.
@@ -113,8 +118,8 @@ def supervised(
     Args:
         model: (image, train) -> (logits [B, K], out).
         optimizer: of its parameters.
-        fit: computes from training rows what the state keeps. Where that has a 'class_weight',
-            the loss is weighted by class.
+        fit: computes FoldState.fitted from training rows. Where that has a 'class_weight', the loss
+            is weighted by class.
         scale_input: from stored images to what the network sees.
         smoothing: of the labels, 0 to 1.
     """
@@ -135,13 +140,14 @@ def contrastive(
     smoothing: float,
     settings: sections.Alignment,
 ) -> Learner:
-    """Learn labels and align features by action units (Ruan et al. 2022, Eq. 8).
+    """Learn labels, and align features by action units.
 
-    The loss is (1 - weight) * the cross-entropies of the heads of all regions + weight * alignment.
+    The loss of Ruan et al. 2022, Eq. 8: (1 - weight) * (sum of the cross-entropies of the regions'
+    heads) + weight * alignment.
 
     Args:
-        model: (image, train) -> (logits [B, K], out); out holds heads [B, R, K], and contrast and
-            features [B, D].
+        model: (image, train) -> (logits [B, K], out). `out` holds 'heads' [B, regions, K],
+            'contrast' [B, D'] and 'features' [B, D].
         optimizer: of its parameters.
         fit: as in supervised.
         scale_input: as in supervised.
@@ -180,7 +186,7 @@ def spotting(
 ) -> Learner:
     """Regress the target of each frame (Koo et al. 2022).
 
-    The loss is the mean squared error from extras['target'].
+    The loss is the mean squared difference from extras['target'].
 
     Args:
         model: (image, train) -> (logits [B, 1], out).
@@ -206,13 +212,16 @@ def cross_entropy(
     weight: jax.Array | None = None,
     smoothing: float = 0.0,
 ) -> jax.Array:
-    """Return the mean softmax cross-entropy, with weights and smoothing as in PyTorch.
+    """Return the mean softmax cross-entropy, as in PyTorch.
+
+    Weights and smoothing mean what they mean in torch.nn.functional.cross_entropy.
 
     Args:
         logits: [B, K].
         label: int32[B].
-        weight: float32[K] of the classes; the sum is divided by the weights of the labels.
-        smoothing: share of the target that is spread over all classes.
+        weight: float32[K], of the classes. The sum over the rows is divided by the sum of the
+            weights of their labels.
+        smoothing: share of the target that is spread evenly over all classes.
 
     Returns:
         A scalar.
@@ -233,18 +242,21 @@ def alignment(
     variant: str,
     temperature: float,
 ) -> jax.Array:
-    """Return the weighted supervised contrastive loss (Ruan et al. 2022, Eq. 5).
+    """Return the weighted supervised contrastive loss.
+
+    Ruan et al. 2022, Eq. 5: rows with similar action units should have similar features.
 
     Args:
         feature: [B, D].
-        action_units: [B, A]; pairs with unknown units (NaN) are left out.
+        action_units: [B, A], 1 present, 0 absent. A row with unknown units (NaN) is in no pair.
         shared: bool[B, B], pairs that show regions of the same clip, the diagonal included; they
             are left out.
-        variant: 'clean': no pair of a row with itself anywhere, mean over the rows that have a
-            partner. 'equal': the same, with weight 1 for equal sets of units and else 0, which is
-            plain supervised contrastive loss. 'released': weights include the row itself, mean.
-            'paper': the denominator includes the row itself, sum.
-        temperature: by which similarities of features are divided.
+        variant: 'clean': no row is paired with itself; mean over the rows that have a partner.
+            'equal': as 'clean', with weight 1 for equal sets of units and else 0, which is the
+            usual supervised contrastive loss. 'released': as the released code, where the weights
+            include the row itself; mean. 'paper': as the paper, where the denominator includes the
+            row itself; sum.
+        temperature: by which the similarities of features are divided.
 
     Returns:
         A scalar.
@@ -257,7 +269,7 @@ def alignment(
     with_itself = itself & annotated if variant in ('released', 'paper') else False
     weights = jnp.where(apart | with_itself, similar, 0)
     score = feature @ feature.T / temperature
-    # The code adds 1e-5 to each exponential; in the mean of logarithms that is not a shift.
+    # The released code adds 1e-5 to each exponential, which changes its result.
     if variant == 'released':
         others = jnp.sum(jnp.where(apart, jnp.exp(score) + 1e-5, 0), 1, keepdims=True)
         log = jnp.log(jnp.exp(score) + 1e-5) - jnp.log(jnp.maximum(others, 1e-30))
@@ -265,7 +277,7 @@ def alignment(
         others = apart | (itself if variant == 'paper' else False)
         masked = jnp.where(others, score, -1e30)
         log = score - jax.nn.logsumexp(masked, axis=1, keepdims=True)
-    # A row without any other to compare with has nothing to learn.
+    # A row without any partner adds nothing.
     total = jnp.where(apart.any(1), weights.sum(1), 0)
     compared = total > 0
     pulled = jnp.where(itself & (variant == 'paper'), 0, weights)
@@ -277,7 +289,9 @@ def alignment(
 
 
 def jaccard(units: jax.Array) -> jax.Array:
-    """Return shared units over units of either row (Ruan et al. 2022, Eq. 4).
+    """Return how similar the action units of rows are.
+
+    It is the number of units of both rows over that of either (Ruan et al. 2022, Eq. 4).
 
     Args:
         units: float32[B, A], 1 present, 0 absent.
@@ -291,18 +305,25 @@ def jaccard(units: jax.Array) -> jax.Array:
 
 
 def equal_sets(units: jax.Array) -> jax.Array:
-    """Return 1 where both rows have the same units, and any at all, [B, B]."""
+    """Return which rows have the same action units.
+
+    Args:
+        units: float32[B, A], 1 present, 0 absent.
+
+    Returns:
+        [B, B], 1 where the sets are equal and not empty.
+    """
     return jnp.all(units[:, None] == units, -1) * (units.sum(1) > 0)
 
 
 def same_source(half_source: jax.Array) -> jax.Array:
-    """Return which pairs show the same row of the data in their upper or in their lower half.
+    """Return which pairs of images share a half.
 
     Args:
-        half_source: int32[B, 2], rows that the upper and the lower half show.
+        half_source: int32[B, 2], rows of the data whose image the upper and the lower half show.
 
     Returns:
-        bool[B, B]; a row and itself always.
+        bool[B, B]; True on the diagonal.
     """
     return jnp.any(half_source[:, None] == half_source, -1)
 
@@ -313,7 +334,7 @@ def _accuracy(logits, batch):
 
 @dataclass(frozen=True)
 class _Network:
-    """What all learners share."""
+    """What every learner needs, whatever its loss."""
 
     model: Model
     optimizer: optax.GradientTransformation
@@ -322,12 +343,12 @@ class _Network:
 
 
 def _learner(network, loss, finish=None):
-    """The learner of a network under a loss.
+    """Return the learner that minimises a loss.
 
     Args:
-        network: with its optimizer.
+        network: the network, and how it is fitted and updated.
         loss: (logits, out, batch, fitted) -> (scalar, further logs).
-        finish: from logits to the outputs; None: they are the logits.
+        finish: from logits to outputs; None: the outputs are the logits.
     """
     model, optimizer = network.model, network.optimizer
     scale_input = network.scale_input

@@ -1,6 +1,6 @@
-"""From stored images to what a network sees, inside the compiled step.
+"""Scaling of stored images for a network, inside the compiled step.
 
-What is fitted sees training rows only.
+A scaler is fitted to training rows only.
 """
 
 import math
@@ -10,8 +10,8 @@ import jax.numpy as jnp
 
 from mer_jax.types import Rows, Samples, TrainRows
 
-# Values of a channel that are sorted for a percentile: the flows of all frames would take minutes
-# per fold.
+# Most values of a channel that are sorted for a percentile. To sort those of all frames would take
+# minutes per fold.
 SORTED = 1_000_000
 
 
@@ -22,13 +22,14 @@ def fit_input(
 
     Args:
         samples: all rows.
-        rows: of the fold; the scaler sees rows.scaler_rows.
+        rows: training rows of the fold; the scaler is fitted to rows.scaler_rows.
         scaler: 'none', 'p995' or 'standard'.
         subtract_onset: as in scale_input.
 
     Returns:
-        Arrays float32[C]. 'none': {}. 'p995': {'scale'}, the 99.5th percentile of the absolute
-        flow of each channel. 'standard': {'mean', 'deviation'} of each channel.
+        A dictionary of arrays float32[C]. For 'p995': 'scale', the 99.5th percentile of the
+        absolute flow of each channel. For 'standard': 'mean' and 'deviation' of each channel. For
+        'none' it is empty.
     """
     if scaler == 'none':
         return {}
@@ -38,8 +39,8 @@ def fit_input(
 
 
 def _fit_standard(samples: Samples, rows: Rows, subtract_onset):
-    # Each row is reduced first: folds mapped side by side would otherwise hold a float copy of the
-    # data set each.
+    # Mean and variance of each row first, which all folds share: else each of the folds that are
+    # mapped side by side would hold a float copy of the data set.
     image = _relative_to_onset(samples.image.astype(jnp.float32), subtract_onset)
     pixels = tuple(range(1, image.ndim - 1))
     row_mean = image.mean(pixels)[rows.index]
@@ -51,10 +52,10 @@ def _fit_standard(samples: Samples, rows: Rows, subtract_onset):
 
 
 def _fit_percentile(samples: Samples, rows: Rows):
-    """Of every k-th pixel each way, where there are more than SORTED.
+    """Return the 99.5th percentile of the absolute flow.
 
-    Padding repeats rows of the fold: it may move the scale by a fraction of a clip, but never
-    shows it a test row.
+    Where there are more than SORTED pixels, it is that of every k-th row and column of the images.
+    Padding rows count too. They repeat training rows, so no test row is seen.
     """
     pixels = rows.index.shape[0] * math.prod(samples.image.shape[1:3])
     stride = max(1, math.ceil(math.sqrt(pixels / SORTED)))
@@ -70,18 +71,17 @@ def scale_input(
     value_range: tuple,
     subtract_onset: bool = False,
 ) -> jax.Array:
-    """Map stored images to what a network sees.
+    """Scale stored images to what a network sees.
 
-    A fitted 'scale' clips flow to [-scale, scale]; without it, images are bytes 0..255. Either is
-    mapped onto the value range. Where a 'mean' is fitted, it is subtracted and the result divided
-    by the standard deviation.
+    Where 'mean' is fitted, images become (image - mean) / deviation. Else flow, clipped to
+    [-scale, scale] where 'scale' is fitted, or bytes 0..255 are mapped onto the value range.
 
     Args:
         image: [B, H, W, C], or a clip [B, T, H, W, C].
-        fitted: by fit_input.
+        fitted: the dictionary that fit_input returned.
         value_range: (low, high), each a number, or a number for each channel.
-        subtract_onset: whether the first frame of a clip is subtracted from each, so that only
-            what moves remains.
+        subtract_onset: whether the first frame of a clip is subtracted from all its frames, so that
+            only what moves remains.
 
     Returns:
         float32, in the shape of image.
