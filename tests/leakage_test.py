@@ -241,7 +241,7 @@ def test_noise_in_the_left_out_subject_changes_no_made_row_of_its_fold(name, tmp
         )
         np.savez(tmp_path / f'{subject}.npz', image=image, label=['a', 'b', 'c', 'c'])
     method = name.partition(',')[0]
-    file = f'{tmp_path}/{{subject}}.npz' if RESAMPLERS[method].file else ''
+    file = f'{tmp_path}/{{subject}}.npz' if RESAMPLERS[method].reads_file else ''
     settings = Balance(method, file=file, **BALANCING[name])
     folds, titles = protocols.make(samples, names, Protocol(), seeds=1)
     folds = folds._replace(test=jax.tree.map(lambda a: a[:, :0], folds.test))

@@ -24,7 +24,7 @@ def listed(settings: Settings) -> list[str]:
     if computed and balance.scope == 'all':
         lines.append(f'balance.scope=all: {computed} before the split, from the tested clips too')
     resampler = RESAMPLERS[balance.method]
-    one_file = resampler.file and '{subject}' not in balance.file
+    one_file = resampler.reads_file and '{subject}' not in balance.file
     one_network = resampler.trained and settings.gan.scope == 'all'
     if one_file or one_network:
         lines.append(resampler.leak)

@@ -140,7 +140,7 @@ def _held_out_scores(experiment, shapes, folder, seconds):
         all_rows = protocols.predict_all_rows(
             experiment.folds,
             len(experiment.data.samples.label),
-            leak=settings.head.scope == 'all',
+            train_on_held_out=settings.head.scope == 'all',
         )
         hidden = train_groups(
             experiment._replace(folds=all_rows), chosen, svm.penultimate(learner), folder, seconds

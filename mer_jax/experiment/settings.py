@@ -248,7 +248,7 @@ def _protocol(settings):
             "protocol.evaluate_on is 'validation', but protocol.validation is 0; allowed: above 0"
         )
     both = protocol.holdout + protocol.validation
-    shares = protocol.name in PROTOCOLS and PROTOCOLS[protocol.name].share
+    shares = protocol.name in PROTOCOLS and PROTOCOLS[protocol.name].uses_holdout
     if shares and protocol.validation and both > 0.99:
         lines.append(
             f'protocol.holdout and protocol.validation are {both:g} together; allowed: up to '
@@ -268,13 +268,13 @@ def _balance(settings):
             f'balance.method is {balance.method!r}, but no augmentation is on; allowed: with '
             f'{" or ".join(f"augment.{name}" for name in CHANGES)} above 0'
         )
-    if resampler.file != bool(balance.file):
-        of_files = [repr(name) for name, entry in RESAMPLERS.items() if entry.file]
+    if resampler.reads_file != bool(balance.file):
+        of_files = [repr(name) for name, entry in RESAMPLERS.items() if entry.reads_file]
         lines.append(
             f'balance.file is {balance.file!r} and balance.method {balance.method!r}; allowed: a '
             f".npz file with {' or '.join(of_files)}, '' otherwise"
         )
-    if resampler.images and balance.scope == 'all':
+    if resampler.adds_images and balance.scope == 'all':
         elsewhere = ''
         if resampler.scope != 'balance.scope':
             elsewhere = f' (it has {resampler.scope})'
@@ -331,7 +331,7 @@ def _head(settings):
             )
     placed = [name for name in of_clips if FEATURES[name].points]
     method = settings.balance.method
-    if placed and method in RESAMPLERS and RESAMPLERS[method].images:
+    if placed and method in RESAMPLERS and RESAMPLERS[method].adds_images:
         lines.append(
             f'balance.method is {method!r}, whose images have no landmarks, which {placed[0]} '
             "takes; allowed: 'none'"

@@ -1,12 +1,28 @@
-"""Who trains and who is left out: protocols, and rows added to balance classes (numpy).
+"""Folds: who trains, who is left out, and rows added to balance classes.
 
-Of the Python API: `loso`, `by_protocol` and `from_sklearn`, of splits.py.
+A **protocol** is a function that returns the title and the test rows of each fold. To add one, edit
+two files, and a third for its test:
+
+1. `folds/protocols.py`: the function, with the arguments and the result of `loso` there. It gets
+   the rows that may train or be tested, and returns `TestMasks`. It need not care about seeds,
+   validation rows or rows without a label: `protocols.make` does. Where folds are impossible, it
+   raises `UserError`.
+2. This file: its `ProtocolEntry` in `PROTOCOLS`. The entry states the leak, where there is one;
+   results.json, the tables and the pages then name it. Nothing else has a list of protocols: the
+   setting `protocol.name`, `--help`, `mj.folds.by_protocol` and the leak audit read this one.
+3. `tests/folds/protocol_test.py` runs its general tests for every entry. Test what is special about
+   your protocol there, by a small case that can be checked by hand.
+
+A **resampler** is added in the same way: a function in `folds/resampling.py`, a `ResamplerEntry` in
+`RESAMPLERS`.
+
+The Python API takes `loso`, `by_protocol` and `from_sklearn` from splits.py.
 """
 
 import importlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ loads them
     from mer_jax.folds.splits import Split as Split
     from mer_jax.folds.splits import Splits as Splits
     from mer_jax.folds.splits import by_protocol as by_protocol
@@ -17,73 +33,72 @@ API = ('Split', 'Splits', 'by_protocol', 'from_sklearn', 'loso')
 
 
 def __getattr__(name: str) -> Any:
-    """A name of the Python API, loaded on use."""
+    """Load a name of the Python API on its first use."""
     if name not in API:
         raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
     return getattr(importlib.import_module('mer_jax.folds.splits'), name)
 
 
-class Protocol(NamedTuple):
-    """An evaluation protocol: all that the program knows about it."""
+class ProtocolEntry(NamedTuple):
+    """All that the program knows about a protocol."""
 
-    # 'module:function' of split(samples, names, *, folds, holdout, seed) -> protocols.Split, the
-    # title and the test mask of each fold
-    split: str
-    unit: str = 'subject'  # what stays whole on one side of the split: subject | clip
+    split: str  # 'module:function', with the arguments and the result of protocols.loso
+    unit: str = 'subject'  # what is never divided between training and test: 'subject' or 'clip'
     one_subject: bool = False  # each fold leaves out one subject, whose name is the fold's title
-    share: bool = False  # protocol.holdout says how large a share of the units is left out
-    tests: bool = True  # False: every row trains
-    needs: str = 'subject'  # of what one more is needed where a fold has no rows to train on
-    leak: str = ''  # what training sees of the test subjects; stands in results.json
+    uses_holdout: bool = False  # protocol.holdout is the share of the units that is left out
+    tests: bool = True  # False: all rows train and none is tested
+    # The noun of the error message where a fold has no training rows: 'it needs a further subject'.
+    needs: str = 'subject'
+    leak: str = ''  # what training sees of the test subjects, for results.json; '' for no leak
 
 
 _BY_CLIP = 'clips of one subject stand on both sides of the split'
 PROTOCOLS = {
-    'loso': Protocol('mer_jax.folds.protocols:loso', one_subject=True),
-    'lodo': Protocol('mer_jax.folds.protocols:lodo', needs='data set'),
-    'kfold': Protocol('mer_jax.folds.protocols:kfold'),
-    'holdout': Protocol('mer_jax.folds.protocols:holdout', share=True),
-    'random_split': Protocol(
-        'mer_jax.folds.protocols:random_split', unit='clip', share=True, leak=_BY_CLIP
+    'loso': ProtocolEntry('mer_jax.folds.protocols:loso', one_subject=True),
+    'lodo': ProtocolEntry('mer_jax.folds.protocols:lodo', needs='data set'),
+    'kfold': ProtocolEntry('mer_jax.folds.protocols:kfold'),
+    'holdout': ProtocolEntry('mer_jax.folds.protocols:holdout', uses_holdout=True),
+    'random_split': ProtocolEntry(
+        'mer_jax.folds.protocols:random_split', unit='clip', uses_holdout=True, leak=_BY_CLIP
     ),
-    'clip_kfold': Protocol('mer_jax.folds.protocols:clip_kfold', unit='clip', leak=_BY_CLIP),
-    'all_rows': Protocol('mer_jax.folds.protocols:all_rows', tests=False),
+    'clip_kfold': ProtocolEntry('mer_jax.folds.protocols:clip_kfold', unit='clip', leak=_BY_CLIP),
+    'all_rows': ProtocolEntry('mer_jax.folds.protocols:all_rows', tests=False),
 }
 
 
-class Resampler(NamedTuple):
-    """A way to add rows against unequal classes: all that the program knows about it."""
+class ResamplerEntry(NamedTuple):
+    """All that the program knows about a way to balance classes."""
 
-    # 'module:function' with the arguments and the result of resampling.extend; '' adds no rows.
-    # Where `trained` is set, it has those of generation.rows.extend.
+    # 'module:function', with the arguments and the result of resampling.extend or, where `trained`
+    # is True, of generation.rows.extend; '' adds no rows.
     extend: str = ''
-    fills: bool = False  # fills every class of a fold up to its largest, from rows of the data set
-    images: bool = False  # adds new images, whose landmarks and action units are unknown
+    fills: bool = False  # adds copies or mixtures until all classes are as large as the largest
+    adds_images: bool = False  # adds new images, whose landmarks and action units are unknown
     augmented: bool = False  # only the added rows are augmented
-    file: bool = False  # balance.file names a file of images
+    reads_file: bool = False  # reads images from the file that balance.file names
     trained: bool = False  # a network is trained per fold, by the settings of section gan
-    scope: str = 'balance.scope'  # the setting that says whether tested rows take part: fold | all
-    # what training sees of the test subjects where one file, or one network, serves every fold
-    leak: str = ''
-    unaudited: str = ''  # why the leak audit has nothing to switch on
+    # The setting whose value 'all' lets test rows take part; under 'fold' only training rows do.
+    scope: str = 'balance.scope'
+    leak: str = ''  # what training sees of the test subjects where all folds share what is added
+    unaudited: str = ''  # why the leak audit skips this method; '' where it does not
 
 
 RESAMPLERS = {
-    'none': Resampler(),
-    'oversample': Resampler('mer_jax.folds.resampling:copies', fills=True),
-    'augment': Resampler('mer_jax.folds.resampling:copies', fills=True, augmented=True),
-    'smote': Resampler('mer_jax.folds.resampling:smote', fills=True),
-    'generated': Resampler(
+    'none': ResamplerEntry(),
+    'oversample': ResamplerEntry('mer_jax.folds.resampling:copies', fills=True),
+    'augment': ResamplerEntry('mer_jax.folds.resampling:copies', fills=True, augmented=True),
+    'smote': ResamplerEntry('mer_jax.folds.resampling:smote', fills=True),
+    'generated': ResamplerEntry(
         'mer_jax.folds.resampling:images_of_files',
-        images=True,
-        file=True,
+        adds_images=True,
+        reads_file=True,
         leak='balance.file: one file of images for every fold, which may come from the '
         'left-out subjects',
         unaudited='images of a file train as they are',
     ),
-    'gan': Resampler(
+    'gan': ResamplerEntry(
         'mer_jax.generation.rows:extend',
-        images=True,
+        adds_images=True,
         trained=True,
         scope='gan.scope',
         leak='gan.scope=all: one generator for every fold has seen the tested clips too',

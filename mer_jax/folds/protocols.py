@@ -1,4 +1,7 @@
-"""Who is left out: every evaluation protocol makes the same object, Folds."""
+"""Protocols: who is left out, and the `Folds` that follow from it.
+
+A function of each protocol returns `TestMasks`; `make` turns them into Folds.
+"""
 
 from typing import TYPE_CHECKING
 
@@ -15,35 +18,39 @@ from mer_jax.types import Folds, Names, Resampled, Rows, Samples, TrainRows
 if TYPE_CHECKING:
     from mer_jax.data.apexes import Spotted
 
-# The title and the test mask, bool[N], of each fold.
-Split = list[tuple[str, np.ndarray]]
+# For each fold its title, and which rows it tests, bool[N].
+TestMasks = list[tuple[str, np.ndarray]]
 
 
-def loso(samples: Samples, names: Names, *, folds: int, holdout: float, seed: int) -> Split:
+def loso(samples: Samples, names: Names, *, folds: int, holdout: float, seed: int) -> TestMasks:
     """Leave one subject out, over all data sets together.
 
     Args:
         samples: all rows that may train or be tested.
-        names: of their subjects and data sets.
-        folds: not used here; how many, for the protocols that make groups.
-        holdout: not used here; share that is left out, for the protocols of one fold.
-        seed: not used here; of the draw, for the protocols that draw.
+        names: names of their subjects and data sets.
+        folds: number of groups, for protocols that make groups; not used here.
+        holdout: share that is left out, for protocols of one fold; not used here.
+        seed: seed of the random draw, for protocols that draw; not used here.
+
+    Returns:
+        The title and the test mask of each fold.
     """
     titles = _subject_titles(samples, names)
     subjects = np.unique(samples.subject)
     return [(titles[subject], samples.subject == subject) for subject in subjects]
 
 
-def lodo(samples: Samples, names: Names, *, folds: int, holdout: float, seed: int) -> Split:
+def lodo(samples: Samples, names: Names, *, folds: int, holdout: float, seed: int) -> TestMasks:
     """Leave one data set out; arguments as in loso."""
     datasets = np.unique(samples.dataset)
     return [(names.datasets[dataset], samples.dataset == dataset) for dataset in datasets]
 
 
-def kfold(samples: Samples, names: Names, *, folds: int, holdout: float, seed: int) -> Split:
+def kfold(samples: Samples, names: Names, *, folds: int, holdout: float, seed: int) -> TestMasks:
     """Leave one group of subjects out; arguments as in loso.
 
-    The groups have about as many clips each: the largest subject first, into the smallest group.
+    The groups have about the same number of clips: subjects are added one by one, the one with most
+    clips first, each to the group with fewest clips.
 
     Raises:
         UserError: there are more groups than subjects.
@@ -54,7 +61,7 @@ def kfold(samples: Samples, names: Names, *, folds: int, holdout: float, seed: i
             f'protocol.folds is {folds}, more than the {len(subjects)} subjects; allowed: 2 to '
             f'{len(subjects)}'
         )
-    # The draw decides between subjects of equal size.
+    # Among subjects with the same number of clips, the draw decides which is first.
     shuffled = np.random.default_rng(seed).permutation(len(subjects))
     group_of_subject = {}
     clips_of_group = np.zeros(folds)
@@ -66,26 +73,30 @@ def kfold(samples: Samples, names: Names, *, folds: int, holdout: float, seed: i
     return [(f'group {number + 1}', group == number) for number in range(folds)]
 
 
-def holdout(samples: Samples, names: Names, *, folds: int, holdout: float, seed: int) -> Split:
+def holdout(samples: Samples, names: Names, *, folds: int, holdout: float, seed: int) -> TestMasks:
     """Leave a share of the subjects out, drawn once; arguments as in loso."""
     left_out = _draw(np.unique(samples.subject), holdout, seed)
     return [('holdout', np.isin(samples.subject, left_out))]
 
 
-def random_split(samples: Samples, names: Names, *, folds: int, holdout: float, seed: int) -> Split:
+def random_split(
+    samples: Samples, names: Names, *, folds: int, holdout: float, seed: int
+) -> TestMasks:
     """Leave a share of the clips out, drawn once; arguments as in loso.
 
-    It leaks: clips of one subject stand on both sides. It is here because papers use it.
+    It leaks: clips of one subject are in training and in test. It is here because papers use it.
     """
     left_out = _draw(np.unique(samples.clip), holdout, seed)
     return [('random split', np.isin(samples.clip, left_out))]
 
 
-def clip_kfold(samples: Samples, names: Names, *, folds: int, holdout: float, seed: int) -> Split:
-    """Leave one group of clips out; the groups are drawn once, arguments are as in loso.
+def clip_kfold(
+    samples: Samples, names: Names, *, folds: int, holdout: float, seed: int
+) -> TestMasks:
+    """Leave one group of clips out; arguments as in loso.
 
-    It leaks as random_split does, but tests every clip, so that it can be compared with loso clip
-    by clip: the difference is what the leak adds.
+    It leaks as random_split does, but tests every clip. So it can be compared with loso clip by
+    clip: the difference is what the leak adds.
 
     Raises:
         UserError: there are more groups than clips.
@@ -102,8 +113,11 @@ def clip_kfold(samples: Samples, names: Names, *, folds: int, holdout: float, se
     ]
 
 
-def all_rows(samples: Samples, names: Names, *, folds: int, holdout: float, seed: int) -> Split:
-    """Train one run on everything, with an empty test: a model to ship."""
+def all_rows(samples: Samples, names: Names, *, folds: int, holdout: float, seed: int) -> TestMasks:
+    """One fold that trains on everything; arguments as in loso.
+
+    Its test rows are empty. It gives a model for use outside of the data set.
+    """
     return [('all rows', np.zeros(len(samples.subject), bool))]
 
 
@@ -120,17 +134,19 @@ def make(
 
     Args:
         samples: all rows.
-        names: of their classes, subjects and data sets.
-        settings: of section protocol. validation is the share of all subjects (of all clips,
-            where the protocol splits by clip) that neither train nor are tested in any fold. With
-            evaluate_on='validation' they are held out and predicted instead of the test rows.
-        seeds: trainings of every fold.
-        scaler_scope: 'all' fits scalers to every row, the tested ones included: a leak.
-        trainable: bool[N], False for rows that cannot train because their label is unknown. They
-            are among the test rows of every fold.
+        names: names of their classes, subjects and data sets.
+        settings: of section protocol. `validation` is a share of all subjects (of all clips, where
+            the protocol splits by clip). Their rows are set aside: no fold trains on them or tests
+            them. With evaluate_on='validation', all folds predict these rows instead of their test
+            rows.
+        seeds: number of seeds; each fold is trained once for each.
+        scaler_scope: 'fold', or 'all': scalers are fitted to every row that can train, validation
+            and test rows included, which is a leak.
+        trainable: bool[N], False for rows that cannot train because their label is unknown; None:
+            all can. Every fold predicts the others, unless it predicts the validation rows.
 
     Returns:
-        The runs, for seeds 0 to seeds - 1, all folds of a seed together; and the title of each
+        The runs: all folds of seed 0, then all folds of seed 1, and so on; and the title of each
         fold.
 
     Raises:
@@ -140,10 +156,11 @@ def make(
     unit = getattr(samples, protocol.unit)
     validation = _validation(unit, settings.validation, settings.seed)
     remaining = np.flatnonzero(~validation)
-    split = loaded(protocol.split)(
+    test_masks = loaded(protocol.split)(
         _subset(samples, remaining),
         names,
         folds=settings.folds,
+        # protocol.holdout is a share of all units, of which only 1 - validation remain.
         holdout=settings.holdout / (1 - settings.validation),
         seed=settings.seed,
     )
@@ -151,7 +168,7 @@ def make(
         trainable = np.ones(len(unit), bool)
     can_train = trainable[remaining]
     train_rows, held_out_rows = [], []
-    for title, test in split:
+    for title, test in test_masks:
         if not can_train[~test].any():
             _refuse_empty(settings, title)
         train_rows.append(remaining[~test & can_train])
@@ -159,7 +176,7 @@ def make(
             held_out_rows.append(np.flatnonzero(validation))
         else:
             held_out_rows.append(remaining[test | ~can_train])
-    count = len(split)
+    count = len(test_masks)
     train = pad_rows(train_rows * seeds)
     scaler_rows = train
     if scaler_scope == 'all':
@@ -175,17 +192,18 @@ def make(
         ),
         test=pad_rows(held_out_rows * seeds),
     )
-    return folds, [title for title, _ in split]
+    return folds, [title for title, _ in test_masks]
 
 
 def _subset(samples, rows):
-    """What a protocol looks at, of some rows."""
+    """Return some rows, with the columns that a protocol reads."""
     return samples._replace(
         subject=samples.subject[rows], dataset=samples.dataset[rows], clip=samples.clip[rows]
     )
 
 
 def _refuse_empty(settings, title):
+    """Refuse a fold that has no rows to train on."""
     needed = PROTOCOLS[settings.name].needs
     if settings.validation:
         needed += ', or no protocol.validation'
@@ -195,59 +213,66 @@ def _refuse_empty(settings, title):
     )
 
 
-def predict_all_rows(folds: Folds, count: int, *, leak: bool) -> Folds:
-    """Return the runs with every row held out, so that each run predicts all rows.
+def predict_all_rows(folds: Folds, count: int, *, train_on_held_out: bool) -> Folds:
+    """Return runs that predict every row.
 
     Args:
         folds: all runs.
-        count: N, rows of the data set.
-        leak: whether the tested rows train too.
+        count: N, number of rows of the data set.
+        train_on_held_out: True adds the held-out rows of each run to its training rows: a leak.
     """
     runs = len(folds.fold)
     every_row = pad_rows([np.arange(count)] * runs)
-    if not leak:
+    if not train_on_held_out:
         return folds._replace(test=every_row)
-    both = []
+    train_and_held_out = []
     for run in range(runs):
-        both.append(np.concatenate([rows_of(folds.train, run), rows_of(folds.test, run)]))
-    return with_train_rows(folds, both)._replace(test=every_row)
+        rows = [rows_of(folds.train, run), rows_of(folds.test, run)]
+        train_and_held_out.append(np.concatenate(rows))
+    return with_train_rows(folds, train_and_held_out)._replace(test=every_row)
 
 
 def rows_of(rows: Rows | TrainRows, run: int) -> np.ndarray:
-    """Return the rows of one run without padding, int32[n]."""
+    """Return the rows of one run, without padding.
+
+    Args:
+        rows: of all runs, [F, n].
+        run: position of the run.
+    """
     return rows.index[run][rows.mask[run] > 0]
 
 
 def with_train_rows(folds: Folds, rows: list[np.ndarray]) -> Folds:
-    """Return the runs with other training rows.
+    """Replace the training rows of all runs.
 
     Args:
         folds: all runs.
-        rows: int[n] of each run, of any length.
+        rows: int[n] for each run; n may differ.
     """
     train = pad_rows(rows)
     return folds._replace(train=folds.train._replace(index=train.index, mask=train.mask))
 
 
 def titles_of_runs(folds: Folds, titles: list[str]) -> list[str]:
-    """Return the title of the fold of each run."""
+    """Return, for each run, the title of its fold."""
     return [titles[number] for number in folds.fold]
 
 
 def nothing_resampled(runs: int) -> Resampled:
-    """Return the resampled rows of runs that have none."""
+    """Return the `Resampled` of runs without resampled rows."""
     none = np.zeros((runs, 0), np.int32)
     return Resampled(none, none, none.astype(np.float32))
 
 
 def pad_rows(rows: list[np.ndarray]) -> Rows:
-    """Bring the rows of all runs to one length.
+    """Pad the rows of all runs to one length.
 
     Args:
-        rows: int[n] of each run, of any length.
+        rows: int[n] for each run; n may differ.
 
     Returns:
-        Rows [F, n]; the padding repeats real rows, and has mask 0.
+        Rows [F, n], n that of the longest. The padding has mask 0; it repeats rows of the run, or
+        is row 0 where the run has none.
     """
     longest = max(map(len, rows))
     index = np.zeros((len(rows), longest), np.int32)
@@ -267,15 +292,19 @@ def select_apex_per_fold(
     apex_annotated: np.ndarray,
     spotted: 'Spotted',
 ) -> Folds:
-    """Keep one frame of each clip, the apex that the run's own spotter predicts.
+    """Keep one row of each clip: that of its apex.
+
+    A clip without an annotated apex has a row for each frame that some fold of a spotting run
+    predicts. Each run keeps the frame that the spotter of the same left-out subject predicts: no
+    other spotter was trained without that subject.
 
     Args:
         folds: all runs.
-        titles: of the folds.
-        samples: a row for each (clip, frame); a clip without an annotated apex has several.
-        names: of data sets and clips.
-        apex_annotated: bool[N], rows whose apex somebody annotated; they all stay.
-        spotted: apexes that a spotting run predicts, for each left-out subject.
+        titles: titles of the folds.
+        samples: a row for each (clip, frame).
+        names: names of data sets and clips.
+        apex_annotated: bool[N], True for rows whose apex is annotated; they all stay.
+        spotted: apexes that the spotting run predicts, by (fold title, seed).
 
     Raises:
         UserError: the spotting run has no fold that leaves out the same subject.
@@ -287,7 +316,9 @@ def select_apex_per_fold(
 
     def keep(run, rows):
         title = titles[folds.fold[run]]
-        apex_of_clip = spotted.frame.get((title, int(folds.seed[run]) % spotted.seeds))
+        # The spotting run may have fewer seeds; then they are used in turn.
+        seed = int(folds.seed[run]) % spotted.seeds
+        apex_of_clip = spotted.frame.get((title, seed))
         candidates = rows[~apex_annotated[rows]]
         if apex_of_clip is None and len(candidates):
             raise UserError(
@@ -309,39 +340,47 @@ def select_apex_per_fold(
 
 
 def table(folds: Folds, titles: list[str], samples: Samples, names: Names) -> FoldTable:
-    """Return the fold table: what each fold trains on, and what it tests, class by class."""
+    """Return the fold table, a row for each fold.
+
+    Args:
+        folds: all runs; the table counts the rows of seed 0.
+        titles: titles of the folds.
+        samples: all rows.
+        names: names of their classes and data sets.
+    """
     rows = []
+    # The first runs are all folds of seed 0, so the number of a fold is the position of its run.
     for number, title in enumerate(titles):
         test = rows_of(folds.test, number)
         datasets = [names.datasets[dataset] for dataset in np.unique(samples.dataset[test])]
-        classes = np.bincount(samples.label[test], minlength=len(names.classes))
-        of_data = of_data_set(samples, rows_of(folds.train, number))
+        rows_per_class = np.bincount(samples.label[test], minlength=len(names.classes))
+        is_clip = of_data_set(samples, rows_of(folds.train, number))
         row = FoldRow(
             fold=number,
             title=title,
             dataset='+'.join(datasets),
             subjects=len(np.unique(samples.subject[test])),
-            train=int(of_data.sum()),
-            made=int((~of_data).sum()),
+            train=int(is_clip.sum()),
+            made=int((~is_clip).sum()),
             test=len(test),
-            tested=tuple(classes.tolist()),
+            tested=tuple(rows_per_class.tolist()),
         )
         rows.append(row)
     return FoldTable(tuple(names.classes), tuple(rows))
 
 
 def describe(name: str, folds: Folds, titles: list[str], samples: Samples, names: Names) -> str:
-    """Return two or three lines about the folds, for the log.
+    """Return lines about the folds, for the log.
 
-    They hold the number of folds and seeds, how many rows train and test, and the leak where there
-    is one.
+    They say how many folds and seeds there are, how many rows train, are added and are tested, and
+    name the leak where there is one.
 
     Args:
-        name: of the protocol.
+        name: name of the protocol.
         folds: all runs.
-        titles: of the folds.
+        titles: titles of the folds.
         samples: all rows.
-        names: of their classes, data sets and clips.
+        names: names of their classes, data sets and clips.
     """
     rows = table(folds, titles, samples, names).rows
     runs = len(folds.fold)
@@ -352,42 +391,48 @@ def describe(name: str, folds: Folds, titles: list[str], samples: Samples, names
     lines = [
         f'protocol: {name}, {counts} = {runs} runs; {trained} {unit} train a fold, {tested} test it'
     ]
-    resampled = [row.made for row in rows]
-    if any(resampled):
-        lines.append(f'balance: {_span(resampled)} rows made a fold (seed 0) train beside them')
+    added = [row.made for row in rows]
+    if any(added):
+        lines.append(f'balance: {_span(added)} rows are added to each fold (of seed 0)')
     if leak(name):
         lines.append(f'protocol: LEAKS, {leak(name)}')
     return '\n'.join(lines)
 
 
 def leak(name: str) -> str:
-    """Return what results.json says about the leak of a protocol; '' for an honest protocol."""
+    """Return the leak of a protocol as results.json names it.
+
+    It is '' for an honest protocol.
+    """
     text = PROTOCOLS[name].leak
     return f'{name}: {text}' if text else ''
 
 
 def _plural(count, word):
-    """'1 fold', '2 folds'."""
+    """Return a number with its noun: '1 fold', '2 folds'."""
     return f'{count} {word}' if count == 1 else f'{count} {word}s'
 
 
 def _span(values):
-    """'4', or '4 to 9' where values differ."""
+    """Return the range of values: '4', or '4 to 9'."""
     low, high = min(values), max(values)
     return f'{low}' if low == high else f'{low} to {high}'
 
 
 def _draw(units, share, seed):
-    """A share of the units (subjects or clips), at least one, and never all of several."""
+    """Draw a share of the units, which are subjects or clips.
+
+    It draws at least one unit; of two or more units it never draws all.
+    """
     count = int(np.clip(round(share * len(units)), 1, max(1, len(units) - 1)))
     return np.random.default_rng(seed).permutation(units)[:count]
 
 
 def _validation(unit, share, seed):
-    """bool[N], rows that are set aside to choose settings by.
+    """Return the validation rows, bool[N]: settings are chosen by them.
 
-    They are the same for every fold: a subject that chooses the settings in one fold must not be
-    tested with them in another.
+    They are the same for all folds: a subject by whom settings are chosen in one fold must not be
+    tested with these settings in another.
     """
     if not share:
         return np.zeros(len(unit), bool)
@@ -395,7 +440,10 @@ def _validation(unit, share, seed):
 
 
 def _subject_titles(samples, names):
-    """Names of subjects, with the data set before them where two data sets share a name."""
+    """Return the title of each subject, {number: title}.
+
+    It is the subject's name; where two data sets share the name, their name comes first.
+    """
     titles = {}
     for subject, dataset in zip(samples.subject, samples.dataset, strict=True):
         name = names.subjects[subject]

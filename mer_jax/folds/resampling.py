@@ -1,8 +1,9 @@
-"""Synthetic rows against unequal classes, made per fold on the host.
+"""Resampling: rows added to the training rows of a fold.
 
-Every class of a fold is filled up to its most frequent one: with copies, with mixtures of
-neighbours (SMOTE), or with generated images. Copies and mixtures are kept as (row, neighbour, gap)
-and mixed inside the training step (batches.gather), so that no image is copied for a fold.
+Copies and mixtures of neighbours (SMOTE) fill each class of a fold until it is as large as the
+largest; images of files are added as they are. Of copies and mixtures this file chooses only the
+indices (`Resampled`); their images are computed inside the training step (batches.gather), so that
+none is stored.
 """
 
 import zipfile
@@ -19,28 +20,31 @@ from mer_jax.folds.protocols import with_train_rows
 from mer_jax.settings import sections
 from mer_jax.types import Folds, Names, Resampled, Samples
 
-VARIANCE = 0.95  # of the fold's training rows that the components of space 'features' hold
+# For balance.space=features: share of the variance of the training rows that is kept.
+VARIANCE = 0.95
 
 Source = TypeVar('Source')  # what images come from: a path, or the number of a GAN
-Neighbours = dict[int, np.ndarray]  # of the rows of each class: int[n_k, k], places in its rows
+# {class: int[n_c, k]}: the k nearest neighbours of its n_c rows, as positions among these rows.
+Neighbours = dict[int, np.ndarray]
 
 
 def extend(
     folds: Folds, samples: Samples, names: Names, titles: list[str], settings: sections.Balance
 ) -> tuple[Samples, Folds]:
-    """Add the rows of settings.method to the training rows of each run.
+    """Add rows to the training rows of each run.
 
-    A method that trains a network adds nothing here; see generation/rows.py.
+    settings.method says how. A method that trains a network is skipped here; generation/rows.py
+    adds its images.
 
     Args:
         folds: all runs.
-        samples: all rows.
-        names: of their classes.
-        titles: of the folds.
+        samples: all samples.
+        names: names of their classes.
+        titles: titles of the folds.
         settings: of section balance.
 
     Returns:
-        The samples with new images behind them, and the runs that train on the added rows too.
+        The samples, new images appended; and the runs, whose training rows include the added ones.
     """
     resampler = RESAMPLERS[settings.method]
     if not resampler.extend or resampler.trained:
@@ -51,7 +55,10 @@ def extend(
 def copies(
     folds: Folds, samples: Samples, names: Names, titles: list[str], settings: sections.Balance
 ) -> tuple[Samples, Folds]:
-    """Add copies of random rows; arguments and result as in extend."""
+    """Add copies of random rows of small classes.
+
+    Arguments and result are those of `extend`.
+    """
     sources = _source_rows(folds, samples, settings.scope)
     return samples, _with_filled_classes(folds, samples, settings.scope, sources, {})
 
@@ -59,9 +66,9 @@ def copies(
 def smote(
     folds: Folds, samples: Samples, names: Names, titles: list[str], settings: sections.Balance
 ) -> tuple[Samples, Folds]:
-    """Add mixtures of near rows of a class; arguments and result as in extend.
+    """Add mixtures of neighbours of one class: SMOTE.
 
-    SMOTE (Chawla et al. 2002).
+    Chawla et al. 2002. Arguments and result are those of `extend`.
     """
     sources = _source_rows(folds, samples, settings.scope)
     near = _neighbours(samples, sources, settings.neighbours, settings.space)
@@ -71,7 +78,10 @@ def smote(
 def images_of_files(
     folds: Folds, samples: Samples, names: Names, titles: list[str], settings: sections.Balance
 ) -> tuple[Samples, Folds]:
-    """Add the images of files, see `read`; arguments and result as in extend."""
+    """Add the images of .npz files, which `read` reads.
+
+    Arguments and result are those of `extend`.
+    """
     paths = [_file(settings.file, titles[number]) for number in folds.fold]
     images = {path: read(path, samples, names) for path in dict.fromkeys(paths)}
     samples, rows_of_file = append(samples, images)
@@ -82,27 +92,27 @@ def images_of_files(
 
 
 def _training_rows(folds):
-    """The training rows of every run, without padding."""
+    """Return the training rows of each run, without padding."""
     pairs = zip(folds.train.index, folds.train.mask, strict=True)
     return [index[mask > 0] for index, mask in pairs]
 
 
 def _source_rows(folds, samples, scope):
-    """The rows of every run that synthetic rows are made from."""
+    """Return, for each run, the rows that are copied or mixed."""
     if scope == 'all':
         return [np.arange(len(samples.label))] * len(folds.fold)
     return _training_rows(folds)
 
 
 def _with_filled_classes(folds, samples, scope, sources, near):
-    """The folds, with rows added until the classes of every run are equal.
+    """Return the runs with rows added until their classes are equally large.
 
     Args:
         folds: all runs.
-        samples: all rows.
-        scope: of section balance. Under 'all', one draw serves all folds of a seed.
-        sources: rows of every run that the new ones are made from.
-        near: {source rows as bytes: their Neighbours}; {} copies.
+        samples: all samples.
+        scope: balance.scope. Under 'all', one draw serves all folds of a seed.
+        sources: for each run, the rows that are copied or mixed.
+        near: {sources of a run as bytes: their Neighbours}; empty: copy instead of mix.
     """
     added = []
     for seed, number, rows in zip(folds.seed, folds.fold, sources, strict=True):
@@ -120,27 +130,27 @@ def _with_filled_classes(folds, samples, scope, sources, near):
 def fill(
     rng: np.random.Generator, label: np.ndarray, rows: np.ndarray, near: Neighbours | None = None
 ) -> Resampled:
-    """Make rows until every class is as frequent as the most frequent one.
+    """Draw rows until all classes are as large as the largest.
 
     Args:
         rng: of the draws.
-        label: int[N] of all samples.
-        rows: int[n] into label, rows that new ones are made from.
-        near: neighbours to mix with, see `nearest`; None copies.
+        label: int[N], labels of all samples.
+        rows: int[n], positions in label: the rows that are copied or mixed.
+        near: neighbours of these rows; None: copy instead of mix.
     """
     counts = np.bincount(label[rows])
     chosen, neighbours, gaps = [rows[:0]], [rows[:0]], [np.zeros(0)]
-    for kind in np.flatnonzero((counts > 0) & (counts < counts.max())):
-        members = rows[label[rows] == kind]
-        missing = counts.max() - counts[kind]
+    for class_index in np.flatnonzero((counts > 0) & (counts < counts.max())):
+        members = rows[label[rows] == class_index]
+        missing = counts.max() - counts[class_index]
         # A class of one row has no neighbour to mix with.
-        if near is None or not near[kind].shape[1]:
+        if near is None or not near[class_index].shape[1]:
             row = neighbour = rng.choice(members, missing)
             gap = np.zeros(missing)
         else:
-            pick = rng.integers(near[kind].size, size=missing)
+            pair = rng.integers(near[class_index].size, size=missing)
             gap = rng.random(missing)
-            row, neighbour = mixtures(members, near[kind], pick)
+            row, neighbour = mixtures(members, near[class_index], pair)
         chosen.append(row)
         neighbours.append(neighbour)
         gaps.append(gap)
@@ -152,25 +162,25 @@ def fill(
 
 
 def mixtures(
-    members: np.ndarray, near: np.ndarray, pick: np.ndarray
+    members: np.ndarray, near: np.ndarray, pair: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the two rows of each mixture, int[m] each.
 
     Args:
         members: int[n], rows of a class.
-        near: int[n, k], places of their neighbours in members.
-        pick: int[m], pairs by number, 0 to n * k - 1: neighbours of the first row come first.
+        near: int[n, k], positions in `members` of the k nearest neighbours of each.
+        pair: int[m], which row with which neighbour: i * k + j is row i with its neighbour j.
     """
-    row, place = np.divmod(pick, near.shape[1])
-    return members[row], members[near[row, place]]
+    i, j = np.divmod(pair, near.shape[1])
+    return members[i], members[near[i, j]]
 
 
 def nearest(squared: np.ndarray, count: int) -> np.ndarray:
     """Return the nearest other rows of each row, nearest first.
 
     Args:
-        squared: [n, n], squared distances.
-        count: neighbours.
+        squared: [n, n], squared distances between rows.
+        count: number of neighbours.
 
     Returns:
         int[n, min(count, n - 1)].
@@ -197,19 +207,25 @@ def products(image: np.ndarray) -> np.ndarray:
 
 
 def distances(inner: np.ndarray) -> np.ndarray:
-    """Return the squared distances of rows with inner products [n, n]."""
+    """Return the squared distances between rows, [n, n].
+
+    Args:
+        inner: [n, n], inner products of the rows.
+    """
     length = np.diag(inner)
     return np.maximum(length[:, None] + length - 2 * inner, 0)
 
 
 def components(inner: np.ndarray) -> np.ndarray:
-    """Return coordinates on the first principal components, which hold VARIANCE of the rows.
+    """Return the coordinates of rows on their principal components.
+
+    So many components are kept that they hold the share VARIANCE of the rows' variance.
 
     Args:
         inner: [n, n], inner products of the rows.
 
     Returns:
-        float64[n, c].
+        float64[n, number of components].
     """
     centre = np.eye(len(inner)) - 1 / len(inner)
     values, vectors = np.linalg.eigh(centre @ inner @ centre)
@@ -223,10 +239,10 @@ def read(path: Path, samples: Samples, names: Names) -> tuple[np.ndarray, np.nda
     """Read the images of a .npz file.
 
     Args:
-        path: of the file. It holds 'image', as the data set stores images, before any scaling, and
-            'label', their classes as text.
-        samples: all rows.
-        names: of their classes.
+        path: of the file. It holds 'image', in the shape and dtype of samples.image, before any
+            scaling, and 'label', the names of their classes.
+        samples: all samples.
+        names: names of their classes.
 
     Returns:
         The images [e, H, W, C] and their labels int32[e].
@@ -260,49 +276,53 @@ def read(path: Path, samples: Samples, names: Names) -> tuple[np.ndarray, np.nda
 def append(
     samples: Samples, images: dict[Source, tuple[np.ndarray, np.ndarray]]
 ) -> tuple[Samples, dict[Source, np.ndarray]]:
-    """Append images that belong to no clip, no subject and no data set.
+    """Append images that have no clip and no subject.
 
     Args:
-        samples: all rows.
-        images: (image, label) of each source.
+        samples: all samples.
+        images: {source: (image, label)}.
 
     Returns:
-        The samples with the images behind them, their action units unknown; and the rows of each
-        source.
+        The samples, followed by the images; and {source: positions of its images}. Of the images,
+        clip, subject and data set are -1, and the action units unknown.
     """
     rows_of_source = {}
-    first = len(samples.label)
+    end = len(samples.label)
     for source, (_, label) in images.items():
-        rows_of_source[source] = np.arange(first, first + len(label))
-        first += len(label)
-    count = first - len(samples.label)
-    nobody = np.full(count, -1, np.int32)
+        rows_of_source[source] = np.arange(end, end + len(label))
+        end += len(label)
+    count = end - len(samples.label)
+    unknown = np.full(count, -1, np.int32)
     extras = {}
     for name, values in samples.extras.items():
         extras[name] = np.concatenate([values, _unknown(values, count)])
     longer = Samples(
         image=np.concatenate([samples.image, *(image for image, _ in images.values())]),
         label=np.concatenate([samples.label, *(label for _, label in images.values())]),
-        subject=np.concatenate([samples.subject, nobody]),
-        dataset=np.concatenate([samples.dataset, nobody]),
-        clip=np.concatenate([samples.clip, nobody]),
+        subject=np.concatenate([samples.subject, unknown]),
+        dataset=np.concatenate([samples.dataset, unknown]),
+        clip=np.concatenate([samples.clip, unknown]),
         extras=extras,
     )
     return longer, rows_of_source
 
 
 def _unknown(values, count):
-    """Unknown values of an extra: NaN, or -1 where it holds integers."""
+    """Return unknown values of an extra: NaN, or -1 for integers."""
     unknown = -1 if np.issubdtype(values.dtype, np.integer) else np.nan
     return np.full((count, *values.shape[1:]), unknown, values.dtype)
 
 
 def _file(source, title):
+    """Return the path that balance.file names for a fold."""
     return Path(source.replace('{subject}', title)).expanduser()
 
 
 def _neighbours(samples, sources, count, space):
-    """{source rows as bytes: their Neighbours}; the seeds of a fold mostly share theirs."""
+    """Return {sources of a run as bytes: their Neighbours}.
+
+    They are computed once for runs with the same sources, as the seeds of a fold usually have.
+    """
     inner = products(samples.image)
     near = {}
     for rows in sources:
@@ -313,21 +333,24 @@ def _neighbours(samples, sources, count, space):
 
 
 def _neighbours_of_classes(inner, label, rows, count, space):
-    """Neighbours among some rows: {class: int[n_k, k]}."""
+    """Return the Neighbours of some rows."""
     among = inner[np.ix_(rows, rows)]
     if space == 'features':
         coordinates = components(among)
         among = coordinates @ coordinates.T
     squared = distances(among)
     near = {}
-    for kind in np.unique(label[rows]):
-        same = label[rows] == kind
-        near[kind] = nearest(squared[np.ix_(same, same)], count)
+    for class_index in np.unique(label[rows]):
+        same = label[rows] == class_index
+        near[class_index] = nearest(squared[np.ix_(same, same)], count)
     return near
 
 
 def _stack(resampled: Sequence[Resampled]) -> Resampled:
-    """The rows of all runs at one length; nothing points at the padding."""
+    """Stack the resampled rows of all runs, padded to one length.
+
+    No training row refers to the padding.
+    """
     longest = max(len(run.row) for run in resampled)
 
     def stack(columns):

@@ -1,7 +1,9 @@
-"""What a row is that a fold trains on: the only place that looks at the marker of Samples.clip.
+"""Which rows of a fold are real clips.
 
-A row of a fold is a number into Samples. From N on it is a copy or a mixture of two rows, which
-exists in a training step alone (training/batches.py).
+A row of a fold is an integer. With N = len(samples.clip), a row below N is a position in Samples: a
+clip (or a frame of it), or an image of a file or of a GAN, whose clip is -1; only this file tests
+for that. N + i is row i of the fold's `Resampled`: a copy or a mixture, which exists only inside a
+training step (training/batches.py).
 """
 
 import numpy as np
@@ -10,26 +12,33 @@ from mer_jax.types import Samples
 
 
 def stored(samples: Samples, index: np.ndarray) -> np.ndarray:
-    """Return which rows have their image in `samples`, bool[n].
+    """Return which rows have their image in `samples`.
 
-    They are rows of the data set, of a file or of a GAN; copies and mixtures are not stored.
+    They are clips, and images of a file or of a GAN. Copies and mixtures are not stored;
+    batches.is_resampled finds these inside a training step.
 
     Args:
-        samples: all rows.
+        samples: all samples.
         index: int[n], rows of a fold.
+
+    Returns:
+        bool[n].
     """
     return np.asarray(index) < len(samples.clip)
 
 
 def of_data_set(samples: Samples, index: np.ndarray | None = None) -> np.ndarray:
-    """Return which rows are clips or frames of the data set, bool[n].
+    """Return which rows are clips, or frames of clips, of the data set.
 
-    Images of a file or of a GAN, copies and mixtures are not: they belong to nobody, and no result
+    Images of a file or of a GAN, copies and mixtures are not: they have no subject, and no result
     counts them.
 
     Args:
-        samples: all rows.
+        samples: all samples.
         index: int[n], rows of a fold; None: all rows of `samples`.
+
+    Returns:
+        bool[n].
     """
     index = np.arange(len(samples.clip)) if index is None else np.asarray(index)
     is_stored = stored(samples, index)

@@ -1,4 +1,4 @@
-"""Folds of the Python API: those of a protocol, or of any splitter of scikit-learn."""
+"""Folds of the Python API: by a protocol, or by a splitter of scikit-learn."""
 
 import warnings
 from collections.abc import Iterable
@@ -15,10 +15,10 @@ from mer_jax.types import Folds, TrainRows
 
 
 class Splitter(Protocol):
-    """What scikit-learn's splitters have in common."""
+    """A splitter of scikit-learn, or an object like one."""
 
     def split(self, X: Any, y: Any = None, groups: Any = None) -> Iterable[Any]:  # noqa: N803
-        """Return (training rows, test rows) of each fold."""
+        """Return (training rows, test rows) for each fold."""
         ...
 
 
@@ -26,9 +26,9 @@ class Split(NamedTuple):
     """One fold.
 
     Attributes:
-        title: the left-out subject, or the number of the fold.
-        train: int[n], rows of the data set.
-        test: int[m], rows of the data set.
+        title: the left-out subject, or another name of the fold.
+        train: int[n], rows of the data set that train.
+        test: int[m], rows of the data set that are tested.
     """
 
     title: str
@@ -41,10 +41,10 @@ class Splits:
     """The folds of an experiment: who trains and who is left out.
 
     Attributes:
-        protocol: what made them; stands in results.
+        protocol: name of the protocol or of the splitter, for results.
         splits: the folds.
-        leaks: a sentence for each way in which training sees tested subjects; none of an honest
-            split.
+        leaks: a sentence for each way in which training sees tested subjects; empty for honest
+            folds.
     """
 
     protocol: str
@@ -60,7 +60,11 @@ class Splits:
         return f'Splits({self.protocol}, {len(self)} {unit}{leaks})'
 
     def runs(self, seeds: int) -> Folds:
-        """Every fold for seeds 0 to seeds - 1, seed after seed, as the engine takes them."""
+        """Return the runs of all folds: all of seed 0, then all of seed 1.
+
+        Args:
+            seeds: number of seeds.
+        """
         count = len(self.splits)
         train = protocols.pad_rows([split.train for split in self.splits] * seeds)
         return Folds(
@@ -74,7 +78,10 @@ class Splits:
 
 
 def loso(data: Dataset) -> Splits:
-    """Leave one subject out: a fold for each subject, which tests all of its rows.
+    """Leave one subject out: each fold tests one subject.
+
+    Args:
+        data: what is split.
 
     Raises:
         UserError: a fold would have no row to train on.
@@ -90,15 +97,15 @@ def loso(data: Dataset) -> Splits:
 def by_protocol(
     name: str, data: Dataset, *, folds: int = 5, holdout: float = 0.2, seed: int = 0
 ) -> Splits:
-    """The folds of an evaluation protocol.
+    """Return the folds of an evaluation protocol.
 
     Args:
-        name: loso, lodo, kfold, holdout, random_split, clip_kfold or all_rows. random_split and
-            clip_kfold leak, which results say.
+        name: a key of mj.folds.PROTOCOLS, such as loso or kfold. Where it leaks, as random_split
+            does, results say so.
         data: what is split.
-        folds: of kfold, groups of subjects; of clip_kfold, groups of rows.
-        holdout: of holdout, the share of subjects that is tested; of random_split, of rows.
-        seed: which random split.
+        folds: number of groups, for protocols that make groups of subjects or of rows.
+        holdout: share of the subjects or rows that is tested, for protocols of one fold.
+        seed: seed of the random draw, for protocols that draw.
 
     Raises:
         UserError: an unknown name, or a fold would have no row to train on.
@@ -122,13 +129,13 @@ def by_protocol(
 
 
 def from_sklearn(splitter: Splitter, data: Dataset) -> Splits:
-    """The folds of a splitter of scikit-learn, which gets the subjects as its groups.
+    """Return the folds of a splitter of scikit-learn.
 
-    A splitter that puts rows of one subject, or one row, on both sides of a fold is used as it
-    is: the leak stands in results.json, in every table and on the report. A row that several
-    folds test counts once for each of them, and rows that no fold tests count nothing; the name
-    of the protocol in results says how many rows these are. Comparing runs row by row takes
-    rows that every seed tests once.
+    The splitter gets the subjects as its groups. Where it puts a row, or rows of one subject, into
+    training and test of one fold, it is used all the same: results.json, every table and the report
+    name the leak. A row that several folds test counts once for each of them; a row that no fold
+    tests is not scored. The name of the protocol in results says how many such rows there are.
+    Comparing runs row by row works only if each row is tested exactly once per seed.
 
     Args:
         splitter: such as GroupKFold(5), StratifiedGroupKFold(5), LeavePGroupsOut(2).
@@ -148,7 +155,7 @@ def from_sklearn(splitter: Splitter, data: Dataset) -> Splits:
     name = type(splitter).__name__
     try:
         with warnings.catch_warnings():
-            # the subjects are given to every splitter; those that ignore groups need not say so
+            # A splitter that ignores groups warns that it does.
             warnings.filterwarnings('ignore', message='The groups parameter is ignored')
             pairs = list(splitter.split(np.zeros((len(data), 1)), data.y, data.subject))
     except (ValueError, TypeError) as error:
@@ -166,6 +173,7 @@ def from_sklearn(splitter: Splitter, data: Dataset) -> Splits:
 
 
 def _check(split, name, *, tests=True):
+    """Refuse a fold without training rows or, where it must test, without test rows."""
     if not len(split.train):
         raise UserError(f'{name}: leaving out {split.title!r} leaves no row to train on')
     if tests and not len(split.test):
@@ -173,7 +181,10 @@ def _check(split, name, *, tests=True):
 
 
 def _coverage(splits, count):
-    """Rows that are tested more than once or never, in words; '' where there are none."""
+    """Return how many rows are tested more than once or never, in words.
+
+    '' where each row is tested once.
+    """
     tested = np.zeros(count, int)
     for split in splits:
         np.add.at(tested, split.test, 1)
@@ -186,26 +197,29 @@ def _coverage(splits, count):
 
 
 def _leaks(name, splits, data):
-    """What training sees of the tested subjects and rows, a sentence each."""
-    subjects, rows, shared_rows = [], set(), 0
+    """Return a sentence for each way in which training sees test rows.
+
+    Rows of one subject may be in training and in test of a fold, and so may one row.
+    """
+    subjects_on_both_sides, rows_on_both_sides = set(), set()
+    folds_sharing_subjects, folds_sharing_rows = 0, 0
     for split in splits:
-        both = np.intersect1d(data.subject[split.train], data.subject[split.test])
-        subjects.append(both)
-        same = np.intersect1d(split.train, split.test)
-        rows.update(same.tolist())
-        shared_rows += len(same) > 0
+        subjects = np.intersect1d(data.subject[split.train], data.subject[split.test])
+        subjects_on_both_sides.update(subjects.tolist())
+        folds_sharing_subjects += len(subjects) > 0
+        rows = np.intersect1d(split.train, split.test)
+        rows_on_both_sides.update(rows.tolist())
+        folds_sharing_rows += len(rows) > 0
     leaks = []
-    people = np.unique(np.concatenate(subjects))
-    if len(people):
-        affected = sum(len(both) > 0 for both in subjects)
-        titles = ', '.join(data.subjects[number] for number in people)
+    if subjects_on_both_sides:
+        titles = ', '.join(data.subjects[number] for number in sorted(subjects_on_both_sides))
         leaks.append(
-            f'{name}: rows of one subject on both sides of {affected} of {len(splits)} folds '
-            f'({titles})'
+            f'{name}: rows of one subject on both sides of {folds_sharing_subjects} of '
+            f'{len(splits)} folds ({titles})'
         )
-    if rows:
+    if rows_on_both_sides:
         leaks.append(
-            f'{name}: {len(rows)} rows train and are tested in one fold, in {shared_rows} of '
-            f'{len(splits)} folds'
+            f'{name}: {len(rows_on_both_sides)} rows train and are tested in one fold, in '
+            f'{folds_sharing_rows} of {len(splits)} folds'
         )
     return tuple(leaks)

@@ -54,7 +54,7 @@ def trials(settings: Settings, folds: int) -> list:
     """
     name = clean(settings).get('protocol.name', settings.protocol.name)
     # as large a share of clips trains
-    many = round(1 / settings.protocol.holdout) if PROTOCOLS[name].share else folds
+    many = round(1 / settings.protocol.holdout) if PROTOCOLS[name].uses_holdout else folds
     split = {'protocol.name': 'clip_kfold', 'protocol.folds': max(2, many)}
     sources = settings.model.init_from, settings.balance.file
     one_each = next(

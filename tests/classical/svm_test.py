@@ -488,7 +488,7 @@ def test_what_runs_say_of_all_rows_goes_to_their_runs():
     """
     samples, _, folds, _ = several_runs()
     asked, count = (
-        protocols.predict_all_rows(folds, len(samples.label), leak=False),
+        protocols.predict_all_rows(folds, len(samples.label), train_on_held_out=False),
         len(samples.label),
     )
     for run in range(6):
@@ -511,12 +511,12 @@ def test_with_the_leak_the_tested_rows_train_too():
     too small a leak.
     """
     samples, names, folds, titles = several_runs()
-    asked = protocols.predict_all_rows(folds, len(samples.label), leak=True)
+    asked = protocols.predict_all_rows(folds, len(samples.label), train_on_held_out=True)
     for run in range(6):
         own = asked.train.index[run][asked.train.mask[run] > 0]
         assert sorted(own) == list(range(len(samples.label))) == sorted(asked.test.index[run])
     _, made = resampling.extend(folds, samples, names, titles, Balance('oversample'))
-    rows = protocols.predict_all_rows(made, len(samples.label), leak=True).train
+    rows = protocols.predict_all_rows(made, len(samples.label), train_on_held_out=True).train
     for run in range(6):
         own, before = (
             index[mask > 0]
