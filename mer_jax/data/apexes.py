@@ -67,7 +67,7 @@ def read(folder: str | Path) -> Spotted:
     for row in table.rows:
         if row.apex is None:
             of_fold = frame.setdefault((row.title, row.seed), {})
-            of_fold[row.dataset, row.clip] = row.answers[run.answer]
+            of_fold[row.dataset, row.clip] = row.predicted[run.answer]
     return Spotted(str(folder), frame, run.seeds)
 
 

@@ -360,10 +360,10 @@ def table(folds: Folds, titles: list[str], samples: Samples, names: Names) -> Fo
             title=title,
             dataset='+'.join(datasets),
             subjects=len(np.unique(samples.subject[test])),
-            train=int(is_clip.sum()),
-            made=int((~is_clip).sum()),
-            test=len(test),
-            tested=tuple(rows_per_class.tolist()),
+            train_rows=int(is_clip.sum()),
+            added_rows=int((~is_clip).sum()),
+            test_rows=len(test),
+            test_rows_per_class=tuple(rows_per_class.tolist()),
         )
         rows.append(row)
     return FoldTable(tuple(names.classes), tuple(rows))
@@ -386,12 +386,12 @@ def describe(name: str, folds: Folds, titles: list[str], samples: Samples, names
     runs = len(folds.fold)
     counts = f'{_plural(len(titles), "fold")} x {_plural(runs // len(titles), "seed")}'
     unit = 'clips' if len(np.unique(samples.clip)) == len(samples.clip) else 'rows'
-    trained = _span([row.train for row in rows])
-    tested = _span([row.test for row in rows])
+    trained = _span([row.train_rows for row in rows])
+    tested = _span([row.test_rows for row in rows])
     lines = [
         f'protocol: {name}, {counts} = {runs} runs; {trained} {unit} train a fold, {tested} test it'
     ]
-    added = [row.made for row in rows]
+    added = [row.added_rows for row in rows]
     if any(added):
         lines.append(f'balance: {_span(added)} rows are added to each fold (of seed 0)')
     if leak(name):

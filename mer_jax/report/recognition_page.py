@@ -126,7 +126,7 @@ def _training(folder):
     """Training curves from metrics.jsonl; an SVM alone has none."""
     log = _optional(folder, MetricsLog)
     if log is None or not log.records:
-        return {'shown': not (folder / files.HEADS).exists(), 'curves': None}
+        return {'shown': not (folder / files.SVM_TABLE).exists(), 'curves': None}
     records = [record.to_json() for record in log.records]
     caption = 'Measured on training rows only.'
     return {'shown': True, 'curves': page.plot(folder, 'curves', caption, plots.curves, records)}
@@ -195,7 +195,7 @@ def _oracle(folder, results):
     block = results['oracle_epoch']
     if not block:
         # an SVM predicts once, after the last epoch
-        return {'shown': not (folder / files.HEADS).exists(), 'table': None}
+        return {'shown': not (folder / files.SVM_TABLE).exists(), 'table': None}
     caption = (
         'Held-out measures after each epoch; dashed: the figures that per-fold choice would claim.'
     )
@@ -252,7 +252,7 @@ def _looks(folder, results):
         config = config_of(results['name'])
         return {'command': f'python -m mer_jax explain --config={config}'}
     captions = _optional(drawn, Captions)
-    words = captions.words if captions else {}
+    words = captions.captions if captions else {}
     pictures = [_look(drawn / name, words.get(name)) for name in LOOKS]
     return {'command': None, 'pictures': pictures}
 

@@ -170,7 +170,7 @@ def _curves(folder, results):
     answer = results['answer']
     rows = [row for row in ApexTable.read(folder).rows if row.left_out and row.apex is not None]
     rows = [row for row in rows if row.seed == rows[0].seed]
-    rows.sort(key=lambda row: (abs(row.answers[answer] - row.apex), row.clip))
+    rows.sort(key=lambda row: (abs(row.predicted[answer] - row.apex), row.clip))
     chosen = [
         rows[place]
         for place in np.unique(np.linspace(0, len(rows) - 1, EXAMPLES).round().astype(int))
@@ -187,13 +187,13 @@ def _curves(folder, results):
         {
             'title': row.clip,
             **{name: np.array(value) for name, value in curve.items()},
-            **{'onset': row.onset, 'apex': row.apex, 'offset': row.offset, **row.answers},
+            **{'onset': row.onset, 'apex': row.apex, 'offset': row.offset, **row.predicted},
         }
         for row, curve in zip(chosen, keys.values(), strict=True)
     ]
     first = f'Held-out clips of seed {rows[0].seed}, from the best answer to the worst.'
     onset, apex, offset, predicted = np.array(
-        [[row.onset, row.apex, row.offset, row.answers[answer]] for row in rows]
+        [[row.onset, row.apex, row.offset, row.predicted[answer]] for row in rows]
     ).T
     places = [(frame - onset) / (offset - onset) for frame in (apex, predicted)]
     return {

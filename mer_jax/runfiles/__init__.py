@@ -1,6 +1,5 @@
-"""A run on disk: one frozen dataclass for each of its files.
+"""The files of a run: one frozen dataclass each.
 
-It writes the file, reads it and checks what it reads.
-
-`X.read(folder)` reads the file of a run, `x.write(folder)` writes it, `X.FILE` is its name.
+`X.read(folder)` reads a file and checks its content, `x.write(folder)` writes it, `X.FILE` is its
+name.
 """

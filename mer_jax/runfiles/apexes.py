@@ -1,4 +1,4 @@
-"""apexes.csv: the apex that a spotting run predicts for each clip."""
+"""apexes.csv: the apexes that a spotting run predicts."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,19 +9,24 @@ from mer_jax.runfiles import files, reading, shapes, writing
 
 
 class ApexRow(NamedTuple):
-    """What the spotter of one fold predicts for one clip; places are numbers of frames."""
+    """The apex that one fold predicts for one clip.
+
+    onset, apex, offset and the predictions are frame numbers.
+    """
 
     clip: str
     subject: str
     dataset: str
     fold: int
-    title: str  # of the fold: its left-out subject
+    title: str  # of the fold, as in folds.csv
     seed: int
-    left_out: bool  # False: the clip has no apex to train on, and every fold predicts one
+    # True: this fold leaves the clip out. False: nobody annotated its apex, so that it trains in
+    # no fold, and every fold predicts one.
+    left_out: bool
     onset: int
-    apex: int | None  # None where nobody annotated it
+    apex: int | None  # as annotated; None where nobody annotated it
     offset: int
-    answers: dict[str, int]  # {decoder: frame}
+    predicted: dict[str, int]  # {decoder: frame}
 
 
 FRAME = shapes.Number(whole=True)
@@ -41,7 +46,7 @@ COLUMNS = {
 
 @dataclass(frozen=True)
 class ApexTable:
-    """apexes.csv: a row for every clip and every fold that predicts its apex."""
+    """apexes.csv: one row per clip and fold that predicts it."""
 
     FILE: ClassVar[str] = files.APEXES
 
@@ -54,11 +59,11 @@ class ApexTable:
         return [*COLUMNS, *self.decoders]
 
     def cells(self) -> list[list]:
-        """Return the rows of the file; an apex that nobody annotated is an empty cell."""
+        """Return the rows of the file; a missing apex is empty."""
         rows = []
         for row in self.rows:
             apex = '' if row.apex is None else row.apex
-            predicted = [row.answers[name] for name in self.decoders]
+            predicted = [row.predicted[name] for name in self.decoders]
             rows.append([*row[:6], int(row.left_out), row.onset, apex, row.offset, *predicted])
         return rows
 
@@ -79,9 +84,9 @@ class ApexTable:
         for number, record in enumerate(reading.checked_rows(table, COLUMNS, rest=FRAME), 2):
             if record['offset'] < record['onset']:
                 raise UserError(
-                    f'{table.path}, row {number}: offset is {record["offset"]}; allowed: from '
-                    f'{record["onset"]}, the onset; {reading.AGAIN}'
+                    f'{table.path}, row {number}: offset is {record["offset"]}; allowed: '
+                    f'{record["onset"]} (the onset) or later; {reading.REMEDY}'
                 )
-            answers = {name: record.pop(name) for name in decoders}
-            rows.append(ApexRow(**record, answers=answers))
+            predicted = {name: record.pop(name) for name in decoders}
+            rows.append(ApexRow(**record, predicted=predicted))
         return cls(decoders, tuple(rows))

@@ -1,4 +1,4 @@
-"""config.json: the settings of a run, and how two sets of nested settings differ."""
+"""config.json: the settings of a run, and how settings differ."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from mer_jax.errors import UserError
 from mer_jax.runfiles import files, reading, writing
 from mer_jax.settings.tree import flat
 
-FORMAT = 2  # of the folder of a run; the first versions wrote no number, and count as 1
+FORMAT = 2  # of the folder of a run; a config.json without a number counts as format 1
 
 
 @dataclass(frozen=True)
 class RunConfig:
-    """config.json: what a run was begun with."""
+    """config.json: what a run was started with."""
 
     FILE: ClassVar[str] = files.CONFIG
 
@@ -31,7 +31,7 @@ class RunConfig:
         """Read the config of the run in `folder`.
 
         Raises:
-            UserError: the file is not that of a run, or of a run of another format.
+                UserError: the file is not that of a run, or the run has another format.
         """
         path = Path(folder) / cls.FILE
         content = reading.read_json(path)
@@ -41,26 +41,28 @@ class RunConfig:
         is_run = set(content) == {'settings', 'data'} and isinstance(content['settings'], dict)
         if not numbered or not (is_run or newer):
             raise UserError(
-                f'{path}: is not that of a run (format, settings, data); restore it, or name '
+                f'{path}: is not the config of a run (format, settings, data); restore it, or give '
                 'another --workdir'
             )
         if version != FORMAT:
             age = 'a newer' if newer else 'an older'
             raise UserError(
-                f'{folder}: is a run of format {version}, of {age} version of this program; this '
+                f'{folder}: was written by {age} version of this program (format {version}); this '
                 f'version reads format {FORMAT}; train again into another --workdir, or use the '
                 'version that wrote it'
             )
         if not isinstance(content['data'], str):
             raise UserError(
                 f'{path}: data is {content["data"]!r}; allowed: the fingerprint of a data set; '
-                'restore it, or name another --workdir'
+                'restore it, or give another --workdir'
             )
         return cls(**content)
 
 
 def check_format(folder: str | Path) -> None:
-    """Refuse the folder of a run of another format; one without config.json passes.
+    """Refuse the folder of a run of another format.
+
+    A folder without config.json passes.
 
     Raises:
         UserError: names the folder, its format and what to do.
@@ -75,13 +77,13 @@ def differences(old: dict, new: dict, *, ignore: Iterable[str] = ()) -> list[tup
     Args:
         old: nested settings.
         new: nested settings.
-        ignore: dotted keys, or branches, that may differ.
+        ignore: dotted keys, or sections, that may differ.
 
     Returns:
-        (dotted key, old value, new value) of each difference; None stands for a missing value.
+        (dotted key, old value, new value) of each difference; a missing value is None.
     """
     before, after = flat(writing.plain(old)), flat(writing.plain(new))
-    ignored = tuple(f'{branch}.' for branch in ignore)
+    ignored = tuple(f'{key}.' for key in ignore)
     changed = []
     for key in dict.fromkeys([*before, *after]):
         was, now = before.get(key), after.get(key)

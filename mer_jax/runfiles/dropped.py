@@ -1,4 +1,4 @@
-"""dropped.csv: which clips of the data set a run does not use, and why."""
+"""dropped.csv: the clips that a run does not use."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +8,7 @@ from mer_jax.runfiles import files, reading, shapes, writing
 
 
 class DroppedClip(NamedTuple):
-    """A clip that is not used."""
+    """A clip that is not used, and why."""
 
     clip: str
     subject: str

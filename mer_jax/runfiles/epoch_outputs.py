@@ -1,4 +1,4 @@
-"""held_out.npy: what the networks predict for held-out rows, after every epoch."""
+"""held_out.npy: predictions for held-out rows after every epoch."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +14,9 @@ from mer_jax.runfiles import files, reading, writing
 class EpochOutputs:
     """held_out.npy: the outputs of every epoch; rows as in predictions.csv."""
 
-    FILE: ClassVar[str] = files.HELD_OUT
+    FILE: ClassVar[str] = files.EPOCH_OUTPUTS
 
-    values: np.ndarray  # float32[epochs, rows, classes]; NaN where an epoch left none
+    values: np.ndarray  # float32[epochs, rows, classes]; NaN for epochs whose outputs were not kept
 
     def write(self, folder: str | Path) -> None:
         """Write held_out.npy into the folder of a run."""
@@ -33,12 +33,12 @@ class EpochOutputs:
         values = reading.read_array(path)
         if values.ndim != 3 or values.dtype != np.float32:
             raise UserError(
-                f'{path} holds {values.dtype}{list(values.shape)}; allowed: float32 of epochs, '
-                'rows and classes; restore it, or give another --workdir'
+                f'{path} holds {values.dtype}{list(values.shape)}; allowed: float32[epochs, '
+                'rows, classes]; restore it, or give another --workdir'
             )
         return cls(values)
 
     @classmethod
-    def opened(cls, folder: str | Path) -> np.memmap:
-        """Return the outputs as they stand on disk; what is assigned to them is written there."""
+    def open_memmap(cls, folder: str | Path) -> np.memmap:
+        """Open the file; values assigned to it go to disk."""
         return np.load(Path(folder) / cls.FILE, mmap_mode='r+')

@@ -1,4 +1,4 @@
-"""index.csv and captions.json of the folder explain/: which pictures the verb explain drew."""
+"""explain/index.csv and explain/captions.json: the pictures of the verb explain."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import ClassVar, NamedTuple, Self
 
 from mer_jax.runfiles import files, reading, shapes, writing
 
-AGAIN = 'draw the pictures again: the same command with the verb explain'
+REMEDY = 'draw the pictures again: the same command with the verb explain'
 
 
 class PictureRow(NamedTuple):
@@ -19,7 +19,7 @@ class PictureRow(NamedTuple):
     predicted: str
     action_units: str
     file: str  # its name
-    background: str  # what the maps are laid over
+    background: str  # the picture under the maps, such as 'schematic face'
 
 
 @dataclass(frozen=True)
@@ -43,21 +43,21 @@ class PictureTable:
         """
         table = reading.read_csv(Path(folder) / cls.FILE)
         columns = dict.fromkeys(PictureRow._fields, shapes.Text())
-        records = reading.checked_rows(table, columns, again=AGAIN)
+        records = reading.checked_rows(table, columns, remedy=REMEDY)
         return cls(tuple(PictureRow(**record) for record in records))
 
 
 @dataclass(frozen=True)
 class Captions:
-    """captions.json: what a picture shows, or why it was not drawn."""
+    """captions.json: what each picture shows, or why it is missing."""
 
     FILE: ClassVar[str] = files.CAPTIONS
 
-    words: dict[str, str]  # {file: sentence}
+    captions: dict[str, str]  # {file: sentence}
 
     def write(self, folder: str | Path) -> None:
         """Write captions.json into the folder explain/ of a run."""
-        writing.write_json(Path(folder) / self.FILE, self.words)
+        writing.write_json(Path(folder) / self.FILE, self.captions)
 
     @classmethod
     def read(cls, folder: str | Path) -> Self:
@@ -67,6 +67,6 @@ class Captions:
             UserError: the file is damaged.
         """
         path = Path(folder) / cls.FILE
-        words = reading.read_json(path)
-        shapes.check(words, shapes.MapOf(shapes.Text()), path, again=AGAIN)
-        return cls(words)
+        captions = reading.read_json(path)
+        shapes.check(captions, shapes.MapOf(shapes.Text()), path, remedy=REMEDY)
+        return cls(captions)

@@ -1,4 +1,4 @@
-"""The folder of a run: who may write in it, and what a failed start leaves."""
+"""The folder of a run: created, locked, cleared."""
 
 import contextlib
 import fcntl
@@ -12,15 +12,18 @@ from mer_jax.runfiles import config, files
 
 
 def absolute(folder: str | Path) -> Path:
-    """Return the absolute path of a folder, ~ resolved: Orbax refuses relative paths."""
+    """Return the absolute path of a folder, ~ resolved.
+
+    Orbax refuses relative paths.
+    """
     return Path(folder).expanduser().absolute()
 
 
 def prepare(folder: str | Path) -> Path:
-    """Return the absolute folder of a run, created where it is missing.
+    """Create the folder of a run; return its absolute path.
 
     Raises:
-        UserError: no run can be written there, or one of another format lies there.
+        UserError: no run can be written there, or it holds a run of another format.
     """
     path = absolute(folder)
     try:
@@ -28,7 +31,7 @@ def prepare(folder: str | Path) -> Path:
     except OSError as error:
         reason = 'it is a file' if path.is_file() else error.strerror
         raise UserError(
-            f"workdir '{path}': cannot be made a folder ({reason}); name another with --workdir"
+            f"workdir '{path}': cannot be created ({reason}); name another with --workdir"
         ) from None
     if not os.access(path, os.W_OK | os.X_OK):
         raise UserError(f"workdir '{path}': no permission to write; name another with --workdir")
@@ -36,8 +39,8 @@ def prepare(folder: str | Path) -> Path:
     foreign = sorted(entry.name for entry in entries if entry.name != files.LOCK)
     if foreign and files.CONFIG not in foreign:
         raise UserError(
-            f"workdir '{path}': holds '{foreign[0]}' but no {files.CONFIG}, so it is no run; name "
-            'an empty --workdir'
+            f"workdir '{path}': holds '{foreign[0]}' but no {files.CONFIG}, so it is not the "
+            'folder of a run; name an empty --workdir'
         )
     config.check_format(path)
     return path
@@ -45,7 +48,9 @@ def prepare(folder: str | Path) -> Path:
 
 @contextlib.contextmanager
 def lock(folder: str | Path) -> Iterator[None]:
-    """Hold the folder for one process; a killed process lets go by itself.
+    """Lock the folder for this process while the block runs.
+
+    The lock of a killed process ends with it.
 
     Raises:
         UserError: another process trains in it.
@@ -60,8 +65,8 @@ def lock(folder: str | Path) -> Iterator[None]:
                 f"workdir '{folder}': process {owner} is training in it; wait, or name another "
                 'with --workdir'
             ) from None
-        # Some mounted drives have no locks at all; refusing would forbid training there.
         except OSError:
+            # Some mounted drives have no locks at all; refusing would forbid training there.
             pass
         file.truncate(0)
         file.write(f'{os.getpid()}\n')
@@ -72,8 +77,8 @@ def lock(folder: str | Path) -> Iterator[None]:
 
 
 def clear(folder: str | Path) -> None:
-    """Remove what a run leaves before its first checkpoint."""
-    for name in (files.CONFIG, files.PLAN, files.METRICS, files.HELD_OUT):
+    """Remove what a start that reached no checkpoint left."""
+    for name in (files.CONFIG, files.PLAN, files.METRICS, files.EPOCH_OUTPUTS):
         (Path(folder) / name).unlink(missing_ok=True)
     for name in (files.TENSORBOARD, files.CHECKPOINTS, files.GAN):
         shutil.rmtree(Path(folder) / name, ignore_errors=True)

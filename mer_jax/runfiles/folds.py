@@ -1,4 +1,4 @@
-"""folds.csv: what each fold trains on and tests."""
+"""folds.csv: how many rows each fold trains on and tests."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,21 +7,22 @@ from typing import ClassVar, NamedTuple, Self
 from mer_jax.errors import UserError
 from mer_jax.runfiles import files, reading, shapes, writing
 
-MARK = 'test_'  # begins the column of a class
-AGAIN = 'restore it, or train into another --workdir'
+CLASS_PREFIX = 'test_'  # begins the column of a class
+REMEDY = 'restore it, or train into another --workdir'
 
 
 class FoldRow(NamedTuple):
-    """One fold of one seed."""
+    """One fold; its numbers are those of seed 0."""
 
     fold: int  # from 0
-    title: str  # the left-out subject, or the number of a group
-    dataset: str  # of the tested rows; several are joined by +
-    subjects: int  # that are tested
-    train: int  # rows of the data set
-    made: int  # synthetic rows that train beside them
-    test: int
-    tested: tuple[int, ...]  # tested rows of each class
+    # what is left out: a subject, a data set, the number of a group of subjects, or 'holdout'
+    title: str
+    dataset: str  # of the test rows; several are joined by +
+    subjects: int  # in the test rows
+    train_rows: int  # rows of the data set
+    added_rows: int  # copies, mixtures or generated images that train beside them
+    test_rows: int
+    test_rows_per_class: tuple[int, ...]
 
 
 COLUMNS = {
@@ -47,11 +48,11 @@ class FoldTable:
     @property
     def header(self) -> list[str]:
         """Return the columns of the file."""
-        return [*COLUMNS, *(MARK + title for title in self.classes)]
+        return [*COLUMNS, *(CLASS_PREFIX + title for title in self.classes)]
 
     def cells(self) -> list[list]:
         """Return the rows of the file."""
-        return [[*row[:-1], *row.tested] for row in self.rows]
+        return [[*row[:-1], *row.test_rows_per_class] for row in self.rows]
 
     def write(self, folder: str | Path) -> None:
         """Write folds.csv into the folder of a run."""
@@ -65,22 +66,22 @@ class FoldTable:
             UserError: the file is damaged.
         """
         table = reading.read_csv(Path(folder) / cls.FILE)
-        columns = [name for name in table.header if name.startswith(MARK)]
+        columns = [name for name in table.header if name.startswith(CLASS_PREFIX)]
         allowed = COLUMNS | dict.fromkeys(columns, shapes.COUNT)
-        records = reading.checked_rows(table, allowed, again=AGAIN)
+        records = reading.checked_rows(table, allowed, remedy=REMEDY)
         rows = []
         for number, record in enumerate(records):
-            tested = tuple(record[name] for name in columns)
-            row = FoldRow(*(record[name] for name in COLUMNS), tested)
+            per_class = tuple(record[name] for name in columns)
+            row = FoldRow(*(record[name] for name in COLUMNS), per_class)
             if row.fold != number:
                 raise UserError(
-                    f'{table.path}, row {number + 2}: fold is {row.fold}; allowed: {number}, as '
-                    f'folds stand in order; {AGAIN}'
+                    f'{table.path}, row {number + 2}: fold is {row.fold}; allowed: {number}, '
+                    f'because folds stand in order; {REMEDY}'
                 )
-            if columns and sum(tested) != row.test:
+            if columns and sum(per_class) != row.test_rows:
                 raise UserError(
-                    f'{table.path}, row {number + 2}: test is {row.test}; allowed: '
-                    f'{sum(tested)}, the sum over its classes; {AGAIN}'
+                    f'{table.path}, row {number + 2}: test is {row.test_rows}; allowed: '
+                    f'{sum(per_class)}, the sum over its classes; {REMEDY}'
                 )
             rows.append(row)
-        return cls(tuple(name.removeprefix(MARK) for name in columns), tuple(rows))
+        return cls(tuple(name.removeprefix(CLASS_PREFIX) for name in columns), tuple(rows))

@@ -1,4 +1,7 @@
-"""images.npy and checks.json of the folder gan/: the images of the GANs beside real ones."""
+"""gan/images.npy and gan/checks.json: images of the GANs, and their quality.
+
+Level, roughness, energy and the two tests are explained in generation/quality.py.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +14,8 @@ from mer_jax.runfiles import files, reading, shapes, writing
 
 MEASURE = shapes.Maybe(shapes.SHARE)
 FIGURE = shapes.Maybe(shapes.Number(0))
-SIDE = {
+# of the real or of the generated ('made') images of one class
+IMAGE_STATISTICS = {
     'count': shapes.COUNT,
     'level': FIGURE,
     'level_sd': FIGURE,
@@ -22,10 +26,11 @@ AUC = {'auc': MEASURE}
 FOLD = {
     'fold': shapes.Text(),
     'memorised': {'ratio': FIGURE, 'copies': MEASURE},
+    # made: generated against real images; chance: two random halves of the real images
     'two_sample': {'made': AUC, 'chance': AUC},
-    'statistics': shapes.MapOf({'real': SIDE, 'made': SIDE}),
+    'statistics': shapes.MapOf({'real': IMAGE_STATISTICS, 'made': IMAGE_STATISTICS}),
 }
-AGAIN = 'restore it, or train into another --workdir'
+REMEDY = 'restore it, or train into another --workdir'
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,7 @@ class GanImages:
 
     FILE: ClassVar[str] = files.GAN_IMAGES
 
-    values: np.ndarray  # [runs, images, H, W, C], uint8 or float32 as the data set has them
+    values: np.ndarray  # [runs, images, H, W, C]; uint8 or float32, like the data set
 
     def write(self, folder: str | Path) -> None:
         """Write images.npy into the folder gan/ of a run."""
@@ -51,24 +56,24 @@ class GanImages:
         values = reading.read_array(path)
         if values.ndim != 5 or not np.isfinite(values).all():
             raise UserError(
-                f'{path} holds {values.dtype}{list(values.shape)}; allowed: finite images of runs, '
-                f'rows, columns and channels; {AGAIN}'
+                f'{path} holds {values.dtype}{list(values.shape)}; allowed: finite numbers '
+                f'[runs, images, rows, columns, channels]; {REMEDY}'
             )
         return cls(values)
 
 
 class FoldChecks(NamedTuple):
-    """The images of one fold's GAN beside those that it saw; blocks of generation/quality.py."""
+    """Generated images of one fold compared with its training images."""
 
     fold: str  # its title
-    memorised: dict  # are they copies of the training images?
-    two_sample: dict  # can a classifier separate them from the real ones?
-    statistics: dict  # {class: {'real': numbers, 'made': numbers}}
+    memorised: dict  # of quality.memorised: are they copies of the training images?
+    two_sample: dict  # of quality.two_sample: can a classifier separate them from the real ones?
+    statistics: dict  # of quality.statistics: {class: {'real': numbers, 'made': numbers}}
 
 
 @dataclass(frozen=True)
 class GanChecks:
-    """checks.json: the folds whose images were compared."""
+    """checks.json: the quality of each fold's generated images."""
 
     FILE: ClassVar[str] = files.GAN_CHECKS
 
@@ -88,7 +93,7 @@ class GanChecks:
         """
         path = Path(folder) / cls.FILE
         content = reading.read_json(path)
-        shapes.check(content, {'folds': shapes.ListOf(FOLD)}, path, again=AGAIN)
+        shapes.check(content, {'folds': shapes.ListOf(FOLD)}, path, remedy=REMEDY)
         folds = []
         for block in content['folds']:
             folds.append(FoldChecks(*(block[name] for name in FoldChecks._fields)))

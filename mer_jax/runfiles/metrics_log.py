@@ -1,4 +1,7 @@
-"""metrics.jsonl: what a training logs, a line for each epoch and group of runs."""
+"""metrics.jsonl: one line per epoch and group of runs.
+
+A run is here one fold with one seed. A group holds the runs that are in memory together.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,11 +18,11 @@ class EpochRecord(NamedTuple):
     group: int  # from 0
     runs: int  # in the group
     seconds: float  # that the epoch took
-    # {loss, loss_min, loss_max, ...}: mean, least and largest over the runs; None where not finite
+    # {loss, loss_min, loss_max, ...}: mean, minimum and maximum over the runs; None: not finite
     figures: dict[str, float | None]
 
     def to_json(self) -> dict:
-        """Return the record as a line of the file holds it."""
+        """Return the record as the dictionary of its line."""
         return {**dict(zip(FIELDS, self[:4], strict=True)), **self.figures}
 
 
@@ -30,19 +33,19 @@ FIELDS = {
     'seconds': shapes.Number(0),
 }
 FIGURE = shapes.Maybe(shapes.Number())
-AGAIN = 'delete the line or start in another --workdir'
+REMEDY = 'delete the line or start in another --workdir'
 
 
 @dataclass(frozen=True)
 class MetricsLog:
-    """metrics.jsonl: what a training logs."""
+    """metrics.jsonl: the log of the training."""
 
     FILE: ClassVar[str] = files.METRICS
 
     records: tuple[EpochRecord, ...]
 
     def write(self, folder: str | Path) -> None:
-        """Write metrics.jsonl into the folder of a run, in place of what stands there."""
+        """Replace metrics.jsonl in the folder of a run."""
         lines = writing.jsonl(record.to_json() for record in self.records)
         writing.write_text(Path(folder) / self.FILE, lines)
 
@@ -50,7 +53,7 @@ class MetricsLog:
     def read(cls, folder: str | Path) -> Self:
         """Read the log of the run in `folder`.
 
-        A last line that a kill cut short is dropped.
+        A last line that a kill cut short is left out.
 
         Raises:
             UserError: another line is damaged; names its number and key.
@@ -58,24 +61,24 @@ class MetricsLog:
         path = Path(folder) / cls.FILE
         records = []
         for number, line in enumerate(reading.read_jsonl(path), 1):
-            where = f'{path}, line {number}'
-            shapes.check(line, FIELDS, where, again=AGAIN)
+            path_and_line = f'{path}, line {number}'
+            shapes.check(line, FIELDS, path_and_line, remedy=REMEDY)
             figures = {key: value for key, value in line.items() if key not in FIELDS}
-            shapes.check(figures, shapes.MapOf(FIGURE), where, again=AGAIN)
+            shapes.check(figures, shapes.MapOf(FIGURE), path_and_line, remedy=REMEDY)
             records.append(EpochRecord(*(line[key] for key in FIELDS), figures))
         return cls(tuple(records))
 
 
 def append(folder: str | Path, records: Sequence[EpochRecord]) -> None:
-    """Append records to metrics.jsonl, and wait until they are on disk."""
+    """Append records to metrics.jsonl; return once they are stored."""
     lines = [record.to_json() for record in records]
     writing.append_jsonl(Path(folder) / files.METRICS, lines)
 
 
 def cut(folder: str | Path, group: int, epoch: int) -> None:
-    """Drop what a group of runs logged after an epoch, and a half-written last line.
+    """Remove what a group of runs logged after an epoch.
 
-    A missing file stays missing.
+    A half-written last line goes as well. A missing file stays missing.
     """
     if not (Path(folder) / files.METRICS).exists():
         return

@@ -1,4 +1,4 @@
-"""What a run is called: its title in results and reports, and its default folder."""
+"""The title and the default folder of a run."""
 
 import hashlib
 import re
@@ -7,17 +7,21 @@ from pathlib import Path
 from typing import Any
 
 RUNS = 'runs'
-LONGEST = 150  # of the name of a folder; file systems take 255, and files of a run come below
-# settings that say what is recognised by which method; the options of the network count too
+# of the name of a folder; file systems allow 255, and the paths inside the folder add to it
+MAX_LENGTH = 150
+# settings that identify a run: its data set and method; the options of the network count too
 IDENTITY = ('data.name', 'model.name', 'head.name', 'head.features')
 
 
 def identity_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings of data set and network that differ, as {'model.name': 'vggm'}.
+    """Return the changed settings that identify a run.
 
     Args:
         before: the settings of a config by dotted key.
         after: the same with the flags of the command line.
+
+    Returns:
+        Such as {'model.name': 'vggm'}.
     """
     options = f'model.{after["model.name"]}.'
     changes = {}
@@ -42,27 +46,30 @@ def title(name: str, variants: str = '', changes: Mapping[str, Any] | None = Non
 
 
 def config_of(title: str) -> str:
-    """Return the name of the config of a run with this title."""
+    """Return the name of the config in the title of a run."""
     return title.partition(' (')[0]
 
 
 def default_folder(
     path: str | Path, variants: str = '', changes: Mapping[str, Any] | None = None
 ) -> str:
-    """Return the folder of a run that names none: 'runs/synthetic_ststnet-quick,model.name=vggm'.
+    """Return the folder of a run without --workdir.
 
     Args:
-        path: of the config file; its stem counts.
+        path: of the config file; only its stem is used.
         variants: as on the command line.
         changes: of `identity_changes`.
+
+    Returns:
+        Such as 'runs/synthetic_ststnet-quick,model.name=vggm'.
     """
     notes = ','.join([*_split(variants), *_assignments(changes)])
     name = Path(path).stem
     if notes:
         name += f'-{notes}'
-    if len(name) > LONGEST:
-        name = f'{name[:LONGEST]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}'
-    # characters that travel between systems
+    if len(name) > MAX_LENGTH:
+        name = f'{name[:MAX_LENGTH]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}'
+    # characters that every file system and shell accepts
     return f'{RUNS}/' + re.sub(r'[^A-Za-z0-9._=,+-]', '_', name).rstrip('.')
 
 

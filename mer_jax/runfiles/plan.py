@@ -1,4 +1,4 @@
-"""plan.json: how a run is laid out on its machine."""
+"""plan.json: how a run uses the devices and memory."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,19 +12,23 @@ LOWERINGS = ('matmul', 'native')
 
 @dataclass(frozen=True)
 class Plan:
-    """How a run is laid out; the same plan, machine and versions give the same bits."""
+    """How a run uses the devices and memory.
+
+    The same plan, machine and versions give the same bits.
+    """
 
     FILE: ClassVar[str] = files.PLAN
 
     lowering: str  # of LOWERINGS
-    at_once: int  # folds a device trains side by side
-    devices: int  # devices used
-    why: str
-    # runs in memory at a time; fixed with the first step, because checkpoints are written by group
+    at_once: int  # folds that one device trains side by side
+    devices: int  # how many are used
+    why: str  # the reason for this plan, for the log
+    # runs in memory at a time; cannot change after the first checkpoint, which holds one group.
+    # 0 in a candidate that is not yet chosen; a plan.json holds 1 or more.
     group: int = 0
 
     def to_json(self) -> dict:
-        """Return the plan as it stands in plan.json and in results.json."""
+        """Return the plan as plan.json and results.json hold it."""
         return asdict(self)
 
     def write(self, folder: str | Path) -> None:
@@ -33,7 +37,7 @@ class Plan:
 
     @classmethod
     def read(cls, folder: str | Path) -> Self:
-        """Read the plan that the run in `folder` began with.
+        """Read the plan that the run in `folder` started with.
 
         Raises:
             UserError: the file holds no plan.

@@ -1,6 +1,6 @@
-"""predictions.csv: what each fold predicts for the rows that it did not see.
+"""predictions.csv: what each fold predicts for its held-out rows.
 
-Of recognition a row is a clip (or a frame of it) with its scores; of spotting it is a frame with
+In recognition a row is a clip, or a frame of it, with its scores. In spotting it is a frame with
 the output of the network.
 """
 
@@ -13,11 +13,11 @@ import numpy as np
 from mer_jax.runfiles import files, reading, shapes, writing
 from mer_jax.types import Names, Predictions
 
-MARK = 'score_'  # begins the column of a class
+CLASS_PREFIX = 'score_'  # begins the column of a class
 
 
 class PredictionRow(NamedTuple):
-    """What one fold predicts for one row that it did not see."""
+    """What one fold predicts for one held-out row."""
 
     clip: str
     subject: str
@@ -26,8 +26,8 @@ class PredictionRow(NamedTuple):
     seed: int
     label: str
     predicted: str
-    scores: dict[str, float]  # {class: softmax score of 0 to 1}
-    frame: int = 0  # number of the frame where rows are frames, else 0
+    scores: dict[str, float]  # {class: softmax score from 0 to 1}
+    frame: int = 0  # frame number where rows are frames, else 0
 
 
 COLUMNS = {
@@ -47,7 +47,10 @@ class PredictionTable:
 
     @classmethod
     def of(cls, predictions: Predictions, names: Names) -> Self:
-        """Return the table of a run: names for numbers, softmax scores to six digits."""
+        """Return the table of a run.
+
+        Numbers become names, and outputs softmax scores of six digits.
+        """
         scores = softmax(predictions.output)
         rows = []
         for i, predicted in enumerate(np.argmax(predictions.output, -1)):
@@ -71,7 +74,7 @@ class PredictionTable:
 
         It has a column `frame` only where rows are frames.
         """
-        header = [*PredictionRow._fields[:7], *(MARK + title for title in self.classes)]
+        header = [*PredictionRow._fields[:7], *(CLASS_PREFIX + title for title in self.classes)]
         rows = []
         for row in self.rows:
             scores = [f'{row.scores[title]:.6g}' for title in self.classes]
@@ -90,21 +93,21 @@ class PredictionTable:
             UserError: the file is damaged.
         """
         table = reading.read_csv(Path(folder) / cls.FILE)
-        marked = [name for name in table.header if name.startswith(MARK)]
-        classes = tuple(name.removeprefix(MARK) for name in marked)
+        score_columns = [name for name in table.header if name.startswith(CLASS_PREFIX)]
+        classes = tuple(name.removeprefix(CLASS_PREFIX) for name in score_columns)
         columns = COLUMNS | dict.fromkeys(('label', 'predicted'), shapes.Text(classes))
-        columns |= dict.fromkeys(marked, shapes.SHARE)
+        columns |= dict.fromkeys(score_columns, shapes.SHARE)
         if 'frame' in table.header:
             columns['frame'] = shapes.COUNT
         rows = []
         for record in reading.checked_rows(table, columns):
-            scores = {title: record.pop(MARK + title) for title in classes}
+            scores = {title: record.pop(CLASS_PREFIX + title) for title in classes}
             rows.append(PredictionRow(**record, scores=scores))
         return cls(classes, tuple(rows))
 
 
 class FrameRow(NamedTuple):
-    """What the spotter of one fold predicts for one frame that it did not see."""
+    """What one fold predicts for one held-out frame."""
 
     clip: str
     subject: str
@@ -124,7 +127,10 @@ class FrameTable:
     rows: tuple[FrameRow, ...]
 
     def write(self, folder: str | Path) -> None:
-        """Write predictions.csv into the folder of a run; outputs to six digits."""
+        """Write predictions.csv into the folder of a run.
+
+        Outputs have six digits.
+        """
         rows = [[*row[:6], f'{row.output:.6g}'] for row in self.rows]
         writing.write_csv(Path(folder) / self.FILE, FrameRow._fields, rows)
 
@@ -141,7 +147,7 @@ class FrameTable:
 
 
 def softmax(output: np.ndarray) -> np.ndarray:
-    """Return the scores of logits [..., K], float64[..., K]."""
+    """Return the softmax scores of logits [..., K], float64[..., K]."""
     largest = np.max(output, -1, keepdims=True, initial=-np.inf)
     exponential = np.exp(np.asarray(output, np.float64) - largest)
     return exponential / exponential.sum(-1, keepdims=True)

@@ -1,4 +1,7 @@
-"""Read JSON, CSV and JSON lines; errors name the file, the row and the key."""
+"""Read JSON, CSV, JSON lines and arrays.
+
+Errors name the file, the row and the key.
+"""
 
 import csv
 import json
@@ -11,7 +14,7 @@ import numpy as np
 from mer_jax.errors import UserError
 from mer_jax.runfiles import shapes
 
-AGAIN = 'score the run again: the command that trained it, with the verb evaluate'
+REMEDY = 'score the run again: the command that trained it, with the verb evaluate'
 
 
 def read_json(path: str | Path) -> dict:
@@ -27,7 +30,7 @@ def read_json(path: str | Path) -> dict:
     except ValueError as error:
         raise UserError(f'{path}: is not JSON ({error}); delete it or restore it') from None
     if not isinstance(value, dict):
-        raise UserError(f'{path}: is not JSON of a run (a dictionary); delete it or restore it')
+        raise UserError(f'{path}: holds no dictionary; delete it or restore it')
     return value
 
 
@@ -43,7 +46,7 @@ def read_csv(path: str | Path) -> Table:
     """Read the cells of a CSV file.
 
     Raises:
-        UserError: it is no table, or a row has another length than the header.
+        UserError: it is not a table, or a row has another length than the header.
     """
     path = Path(path)
     try:
@@ -52,14 +55,15 @@ def read_csv(path: str | Path) -> Table:
     except FileNotFoundError:
         raise UserError(f'{path}: no such file') from None
     except (ValueError, csv.Error) as error:
-        raise UserError(f'{path}: is no table ({error}); delete it or restore it') from None
+        raise UserError(f'{path}: is not a table ({error}); delete it or restore it') from None
     if not rows:
-        raise UserError(f'{path}: is no table (it is empty); delete it or restore it')
+        raise UserError(f'{path}: is not a table (it is empty); delete it or restore it')
     header, *rows = rows
     for number, row in enumerate(rows, 2):
         if len(row) != len(header):
             raise UserError(
-                f'{path}, row {number}: {len(row)} columns, its header has {len(header)}'
+                f'{path}, row {number}: number of cells is {len(row)}; allowed: {len(header)}, as '
+                'in the header'
             )
     return Table(path, header, rows)
 
@@ -68,27 +72,28 @@ def checked_rows(
     table: Table,
     columns: dict[str, shapes.Shape],
     rest: shapes.Shape | None = None,
-    again: str = AGAIN,
+    remedy: str = REMEDY,
 ) -> list[dict]:
-    """Return the rows of a table as {column: value}, each value checked against its shape.
+    """Check the cells of a table, and return their values.
 
     Args:
         table: of `read_csv`.
         columns: {name: shape of its cells}; a column that the table lacks is an error.
         rest: shape of all other columns; None allows no other.
-        again: how to make the file again, for the message.
+        remedy: what the user can do, the end of the message.
+
+    Returns:
+        {column: value} of each row.
 
     Raises:
         UserError: names the file, and the column or the row and the value.
     """
     missing = [name for name in columns if name not in table.header]
     if missing:
-        raise UserError(f"{table.path}: lacks the column '{missing[0]}'; {again}")
+        raise UserError(f"{table.path}: lacks the column '{missing[0]}'; {remedy}")
     extra = [name for name in table.header if name not in columns]
     if extra and rest is None:
-        raise UserError(
-            f"{table.path}: has a column '{extra[0]}' that is not of this file; {again}"
-        )
+        raise UserError(f"{table.path}: has an unknown column '{extra[0]}'; {remedy}")
     allowed = [columns.get(name, rest) for name in table.header]
     records = []
     for number, row in enumerate(table.rows, 2):
@@ -99,14 +104,16 @@ def checked_rows(
             except ValueError:
                 raise UserError(
                     f'{table.path}, row {number}: {name} is {text!r}; allowed: '
-                    f'{shapes.describe(shape)}; {again}'
+                    f'{shapes.describe(shape)}; {remedy}'
                 ) from None
         records.append(record)
     return records
 
 
 def read_jsonl(path: str | Path) -> list[dict]:
-    """Read the records of a JSON-lines file; a last line that a kill cut short is dropped.
+    """Read the records of a JSON-lines file.
+
+    A last line that a kill cut short is left out.
 
     Raises:
         UserError: another line is damaged.
@@ -136,7 +143,7 @@ def read_array(path: str | Path) -> np.ndarray:
     """
     array = _loaded(path)
     if not isinstance(array, np.ndarray):
-        raise UserError(f'{path} cannot be read (it holds no single array); restore it')
+        raise UserError(f'{path} cannot be read (it is not a .npy file); restore it')
     return array
 
 
@@ -148,7 +155,7 @@ def read_npz(path: str | Path) -> dict[str, np.ndarray]:
     """
     archive = _loaded(path)
     if not isinstance(archive, np.lib.npyio.NpzFile):
-        raise UserError(f'{path} cannot be read (it holds no named arrays); restore it')
+        raise UserError(f'{path} cannot be read (it is not a .npz file); restore it')
     try:
         with archive:
             return dict(archive)

@@ -1,4 +1,8 @@
-"""results.json: what a finished run claims, of recognition or of spotting."""
+"""results.json: the results of a run of recognition or spotting.
+
+Values are checked against the shapes below. evaluation/score.py explains the dictionaries of
+recognition, spotting/score.py those of spotting.
+"""
 
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -9,13 +13,13 @@ from mer_jax.evaluation.metrics import CLASS_METRICS, METRICS
 from mer_jax.runfiles import files, reading, shapes, writing
 
 SPOTTING = 'spotting'  # the value of `task` that only spotting runs have
-ANY = shapes.Number()
-COUNTED = shapes.Number(0)  # clips and frames: a mean over seeds may have a fraction
+ANY_NUMBER = shapes.Number()
+NOT_NEGATIVE = shapes.Number(0)  # also of clips and frames: a mean over seeds has a fraction
 MEASURE = shapes.Maybe(shapes.SHARE)
 MEASURES = dict.fromkeys(METRICS, MEASURE)
 INTERVALS = dict.fromkeys(METRICS, shapes.Maybe(shapes.ListOf(shapes.SHARE, 2)))
-CLIPS = {'clips': COUNTED, 'correct': COUNTED, 'accuracy': shapes.SHARE}
-HEAD = {
+CLIPS = {'clips': NOT_NEGATIVE, 'correct': NOT_NEGATIVE, 'accuracy': shapes.SHARE}
+FIRST_KEYS = {
     'name': shapes.Text(),
     'scored': shapes.Text(),
     'protocol': shapes.Text(),
@@ -25,24 +29,32 @@ HEAD = {
     'epochs': shapes.COUNT,
     'clips': shapes.COUNT,
 }
-TAIL = {
+LAST_KEYS = {
     'plan': shapes.Maybe(shapes.MapOf(shapes.Anything())),
     'data': {'name': shapes.Text(), 'labels': shapes.Text()},
-    'seconds': shapes.MapOf(COUNTED),
+    'seconds': shapes.MapOf(NOT_NEGATIVE),
     'versions': shapes.MapOf(shapes.Text()),
 }
-EPOCH = shapes.Maybe(COUNTED)  # a median over folds
+MEDIAN_EPOCH = shapes.Maybe(NOT_NEGATIVE)  # over folds, so it may have a fraction
 AT_EPOCH = {'metrics': MEASURES, 'epoch': shapes.COUNT}
+# What choosing epochs on the left-out subjects would have claimed.
 ORACLE = {
     'note': shapes.Text(),
-    'test_best': {'metrics': MEASURES, 'median_epoch': EPOCH},
-    'test_best_independent': {'metrics': MEASURES, 'median_epochs': shapes.ListOf(EPOCH, 2)},
+    # each run takes the epoch of its best accuracy on the test rows
+    'test_best': {'metrics': MEASURES, 'median_epoch': MEDIAN_EPOCH},
+    # as test_best, but all measures except accuracy are those of the epoch of the best UF1;
+    # median_epochs: [that of the best accuracy, that of the best UF1]
+    'test_best_independent': {
+        'metrics': MEASURES,
+        'median_epochs': shapes.ListOf(MEDIAN_EPOCH, 2),
+    },
+    # all runs take the same epoch, that of the best pooled UF1
     'best_common_epoch': AT_EPOCH,
     'last': AT_EPOCH,
     'per_epoch': dict.fromkeys(('accuracy', 'uf1', 'uar'), shapes.ListOf(MEASURE)),
 }
-OF_DATA_SET = {'n': COUNTED, 'subjects': shapes.COUNT, **MEASURES, 'intervals': INTERVALS}
-OF_CLASS = dict.fromkeys(CLASS_METRICS, MEASURE) | {'support': shapes.Maybe(COUNTED)}
+OF_DATA_SET = {'n': NOT_NEGATIVE, 'subjects': shapes.COUNT, **MEASURES, 'intervals': INTERVALS}
+OF_CLASS = dict.fromkeys(CLASS_METRICS, MEASURE) | {'support': shapes.Maybe(NOT_NEGATIVE)}
 OF_SEED = {'seed': shapes.COUNT, 'metrics': MEASURES}
 OF_SUBJECT = {'dataset': shapes.Text(), 'subject': shapes.Text(), **CLIPS}
 OF_FOLD = {'fold': shapes.COUNT, **CLIPS, 'uf1': MEASURE}
@@ -59,21 +71,21 @@ RECOGNITION_SCORES = {
     'classes': shapes.ListOf(shapes.Text()),
     'oracle_epoch': shapes.Maybe(ORACLE),
 }
-INTERVAL = shapes.Maybe(shapes.ListOf(COUNTED, 2))
+INTERVAL = shapes.Maybe(shapes.ListOf(NOT_NEGATIVE, 2))
 ERROR = {
-    'mae': COUNTED,
+    'mae': NOT_NEGATIVE,
     'interval': INTERVAL,
-    'mae_ms': shapes.Maybe(COUNTED),
+    'mae_ms': shapes.Maybe(NOT_NEGATIVE),
     'interval_ms': INTERVAL,
 }
 GAIN = {
-    'difference': ANY,
-    'interval': shapes.Maybe(shapes.ListOf(ANY, 2)),
+    'difference': ANY_NUMBER,
+    'interval': shapes.Maybe(shapes.ListOf(ANY_NUMBER, 2)),
     'p': MEASURE,
 }
 DECODER = {
     **ERROR,
-    'sd': shapes.Maybe(COUNTED),
+    'sd': shapes.Maybe(NOT_NEGATIVE),
     'per_dataset': shapes.MapOf({'clips': shapes.COUNT, **ERROR}),
     'against': shapes.MapOf(GAIN),
 }
@@ -81,7 +93,7 @@ DECODER = {
 
 @dataclass(frozen=True)
 class _Results:
-    """What the results of both tasks do; each of them has its own fields."""
+    """Reads and writes the results of either task."""
 
     FILE: ClassVar[str] = files.RESULTS
     SHAPE: ClassVar[dict]
@@ -105,31 +117,34 @@ class _Results:
 
     @classmethod
     def checked(cls, path: Path, content: dict) -> Self:
-        """Return the results that a results.json holds.
+        """Check the content of a results.json.
 
         Raises:
             UserError: a key is missing, unknown, or of another type or range.
         """
-        shapes.check(content, cls.SHAPE, path, again=reading.AGAIN)
+        shapes.check(content, cls.SHAPE, path, remedy=reading.REMEDY)
         unknown = content.keys() - {field.name for field in fields(cls)}
         if unknown:
             raise UserError(
-                f"{path}: has a key '{min(unknown)}' that is not of a {cls.__name__}; "
-                f'{reading.AGAIN}'
+                f"{path}: has an unknown key '{min(unknown)}' (not one of {cls.__name__}); "
+                f'{reading.REMEDY}'
             )
         return cls(**content)
 
 
 @dataclass(frozen=True)
 class RecognitionResults(_Results):
-    """results.json of a run that recognises classes; blocks of evaluation/score.py."""
+    """results.json of a run that recognises classes.
 
-    SHAPE: ClassVar[dict] = {**HEAD, **RECOGNITION_SCORES, **TAIL}
+    The dictionaries are explained in evaluation/score.py.
+    """
+
+    SHAPE: ClassVar[dict] = {**FIRST_KEYS, **RECOGNITION_SCORES, **LAST_KEYS}
 
     name: str  # of the config
     scored: str  # the part that is scored: test or validation
     protocol: str
-    leaks: list[str]  # sentences; none of an honest run
+    leaks: list[str]  # a sentence for each leak; empty for an honest run
     folds: int
     seeds: int
     epochs: int
@@ -142,9 +157,9 @@ class RecognitionResults(_Results):
     per_seed: list[dict]
     per_subject: list[dict]
     per_fold: list[dict]
-    confusion: list[list[int]]  # [classes, classes], rows truth, summed over seeds
+    confusion: list[list[int]]  # [classes, classes], rows are the truth; summed over seeds
     classes: list[str]
-    oracle_epoch: dict | None  # what choosing epochs on the left-out subjects would claim
+    oracle_epoch: dict | None  # of shape ORACLE; None where epochs were not evaluated
     plan: dict | None  # None where nothing was trained
     data: dict
     seconds: dict[str, float]  # {step: seconds}
@@ -152,36 +167,39 @@ class RecognitionResults(_Results):
 
     @classmethod
     def checked(cls, path: Path, content: dict) -> Self:
-        """Return the results that a results.json holds; see `_Results.checked`."""
+        """Check the content; also that the confusion matrix is square."""
         results = super().checked(path, content)
         size = len(results.classes)
         square = shapes.ListOf(shapes.ListOf(shapes.COUNT, size), size)
-        shapes.check(results.confusion, square, path, again=reading.AGAIN, key='confusion')
+        shapes.check(results.confusion, square, path, remedy=reading.REMEDY, key='confusion')
         return results
 
 
 @dataclass(frozen=True)
 class SpottingResults(_Results):
-    """results.json of a run that spots apexes; blocks of spotting/score.py."""
+    """results.json of a run that spots apexes.
+
+    The dictionaries are explained in spotting/score.py.
+    """
 
     SHAPE: ClassVar[dict] = {
-        **HEAD,
+        **FIRST_KEYS,
         'task': shapes.Text((SPOTTING,)),
         'answer': shapes.Text(),
         'spotting': shapes.MapOf(DECODER),
-        **TAIL,
+        **LAST_KEYS,
     }
 
     name: str  # of the config
     scored: str  # the part that is scored: test or validation
     protocol: str
-    leaks: list[str]  # sentences; none of an honest run
+    leaks: list[str]  # a sentence for each leak; empty for an honest run
     folds: int
     seeds: int
     epochs: int
     clips: int  # of the data set
     task: str  # SPOTTING
-    answer: str  # the decoder whose error is that of the run
+    answer: str  # the decoder whose error counts as the error of the run
     spotting: dict[str, dict]  # {decoder: errors}; empty where nothing was scored
     plan: dict | None
     data: dict
@@ -190,18 +208,18 @@ class SpottingResults(_Results):
 
     @classmethod
     def checked(cls, path: Path, content: dict) -> Self:
-        """Return the results that a results.json holds; see `_Results.checked`."""
+        """Check the content; also that `answer` names a scored decoder."""
         results = super().checked(path, content)
         if results.spotting and results.answer not in results.spotting:
             raise UserError(
                 f'{path}: answer is {results.answer!r}; allowed: '
-                f'{" or ".join(map(repr, results.spotting))}; {reading.AGAIN}'
+                f'{" or ".join(map(repr, results.spotting))}; {reading.REMEDY}'
             )
         return results
 
 
 def read(folder: str | Path) -> RecognitionResults | SpottingResults:
-    """Read the results of the run in `folder`, of either task.
+    """Read the results of a run of either task.
 
     Raises:
         UserError: the file is damaged.
@@ -212,7 +230,7 @@ def read(folder: str | Path) -> RecognitionResults | SpottingResults:
 
 
 def _content(folder):
-    """(path of results.json, its dictionary)."""
+    """Return (path of results.json, its dictionary)."""
     path = Path(folder) / files.RESULTS
     if not path.exists():
         raise UserError(

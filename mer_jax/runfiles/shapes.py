@@ -1,7 +1,7 @@
-"""What a value of a file may be: text, a number in a range, a list, a block with certain keys.
+"""Shapes: which values a file may hold.
 
-A shape is a Text, Number, Flag, Maybe, ListOf or MapOf. It may also be a dictionary {key: shape}:
-the keys that a block must have; a block may have more.
+A shape is a Text, Number, Flag, Maybe, ListOf, MapOf or Anything. It may also be a dictionary
+{key: shape} of the keys that a JSON object must have; the object may have more.
 """
 
 import math
@@ -14,44 +14,44 @@ SLACK = 1e-9  # a mean of shares may be larger than 1 by its last bits
 
 
 class Text(NamedTuple):
-    """Text, one of `values` where these are given."""
+    """Text; where `values` are given, one of these."""
 
     values: tuple = ()
 
 
 class Number(NamedTuple):
-    """A finite number from `least` to `most`, without a fraction where `whole`."""
+    """A finite number."""
 
     least: float = -math.inf
     most: float = math.inf
-    whole: bool = False
+    whole: bool = False  # True: without a fraction
 
 
 class Flag(NamedTuple):
-    """Yes or no; in a table 1 or 0."""
+    """True or false; in a CSV file 1 or 0."""
 
 
 class Maybe(NamedTuple):
-    """A value, or null (in a table nothing) where it is undefined."""
+    """A value that may be undefined: null, in a CSV file empty."""
 
-    shape: 'Shape'
+    shape: 'Shape'  # of a defined value
 
 
 class ListOf(NamedTuple):
-    """A list, of `length` items where that is given."""
+    """A list of values of one shape."""
 
     item: 'Shape'
-    length: int | None = None
+    length: int | None = None  # None: any length
 
 
 class MapOf(NamedTuple):
-    """A block with any keys and values of one shape."""
+    """A dictionary with any keys and values of one shape."""
 
     value: 'Shape'
 
 
 class Anything(NamedTuple):
-    """A value that no reader looks into."""
+    """A value that is not checked."""
 
 
 Shape = Text | Number | Flag | Maybe | ListOf | MapOf | Anything | dict
@@ -61,20 +61,20 @@ COUNT = Number(0, whole=True)
 SHARE = Number(0, 1)
 
 
-def check(value: Json, shape: Shape, path: str | Path, *, again: str, key: str = '') -> None:
-    """Refuse a value of JSON that has not this shape.
+def check(value: Json, shape: Shape, path: str | Path, *, remedy: str, key: str = '') -> None:
+    """Refuse a JSON value that does not have this shape.
 
     Args:
         value: as `json` returns it.
         shape: that it must have.
         path: of the file, for the message.
-        again: how to make the file again, for the message.
-        key: where the value stands in the file: 'metrics.uf1'.
+        remedy: what the user can do, the end of the message.
+        key: dotted position of the value in the file, such as 'metrics.uf1'.
 
     Raises:
         UserError: names the file, the key, the value and what is allowed.
     """
-    words = describe(shape)
+    allowed = describe(shape)
     if isinstance(shape, Maybe):
         if value is None:
             return
@@ -83,20 +83,20 @@ def check(value: Json, shape: Shape, path: str | Path, *, again: str, key: str =
         text = repr(value)
         if len(text) >= 60:
             text = f'{text[:57]}...'
-        raise UserError(f'{path}: {key} is {text}; allowed: {words}; {again}')
+        raise UserError(f'{path}: {key} is {text}; allowed: {allowed}; {remedy}')
     if isinstance(shape, dict):
         missing = [name for name in shape if name not in value]
         if missing:
-            raise UserError(f"{path}: lacks '{_joined(key, missing[0])}'; {again}")
+            raise UserError(f"{path}: lacks '{_joined(key, missing[0])}'; {remedy}")
     for name, item, inner in _items(value, shape):
-        check(item, inner, path, again=again, key=_joined(key, name))
+        check(item, inner, path, remedy=remedy, key=_joined(key, name))
 
 
 def parse(text: str, shape: Shape) -> str | float | int | bool | None:
-    """Return the value that a cell of a table holds.
+    """Return the value in a cell of a CSV file.
 
     Raises:
-        ValueError: the text is not of this shape.
+        ValueError: the text does not have this shape.
     """
     if isinstance(shape, Maybe):
         return parse(text, shape.shape) if text else None
@@ -115,7 +115,7 @@ def parse(text: str, shape: Shape) -> str | float | int | bool | None:
 def describe(shape: Shape) -> str:
     """Return a shape in words."""
     if isinstance(shape, Maybe):
-        return f'{describe(shape.shape)}, or nothing'
+        return f'{describe(shape.shape)}, or none'
     if isinstance(shape, Number):
         kind = 'a whole number' if shape.whole else 'a number'
         least = f' from {shape.least:g}' if math.isfinite(shape.least) else ''
@@ -125,11 +125,13 @@ def describe(shape: Shape) -> str:
         return ' or '.join(map(repr, shape.values)) or 'text'
     if isinstance(shape, ListOf):
         return 'a list' if shape.length is None else f'a list of {shape.length}'
-    return 'yes or no (1 or 0)' if isinstance(shape, Flag) else 'a block of keys and values'
+    if isinstance(shape, Flag):
+        return 'true or false (in a CSV file 1 or 0)'
+    return 'a dictionary'
 
 
 def _fits(value, shape):
-    """Whether a value is of the kind and in the range of a shape; its items are not looked at."""
+    """Whether a value has a shape, apart from its items."""
     if isinstance(shape, Number):
         kind = int if shape.whole else int | float
         if not isinstance(value, kind) or isinstance(value, bool) or not math.isfinite(value):
@@ -145,7 +147,7 @@ def _fits(value, shape):
 
 
 def _items(value, shape):
-    """(name, item, its shape) of what a value holds."""
+    """Return (name, item, shape) of each item of a value."""
     if isinstance(shape, ListOf):
         return [(str(number), item, shape.item) for number, item in enumerate(value)]
     if isinstance(shape, MapOf):

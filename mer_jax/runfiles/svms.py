@@ -1,4 +1,4 @@
-"""heads.csv and heads.npz: the support vector machines of a run."""
+"""heads.csv and heads.npz: the SVMs of a run."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +15,11 @@ class SvmRow(NamedTuple):
 
     title: str  # of the fold
     seed: int
-    place: int  # from 1: a fold averages the best of its grid
+    # rank in the grid of the fold, 1 is the best; the scores of the best top_k are averaged
+    place: int
     cost: float
     gamma: float
-    inner_uf1: float | None  # UF1 of the inner folds; None where nothing was to choose
+    inner_uf1: float | None  # UF1 of the inner folds; None where the grid has one entry
     support_vectors: int  # how many
 
 
@@ -36,9 +37,9 @@ COLUMNS = {
 
 @dataclass(frozen=True)
 class SvmTable:
-    """heads.csv: what every fold chose."""
+    """heads.csv: the SVMs that each fold chose."""
 
-    FILE: ClassVar[str] = files.HEADS
+    FILE: ClassVar[str] = files.SVM_TABLE
 
     rows: tuple[SvmRow, ...]
 
@@ -62,10 +63,10 @@ class SvmTable:
 
 
 class SupportVectors(NamedTuple):
-    """What one SVM decides by."""
+    """The fitted SVM, as scikit-learn's SVC stores it."""
 
-    support: np.ndarray  # int32[s]: rows of the data set, n more in the mirror
-    dual: np.ndarray  # float32[classes - 1, s]
+    support: np.ndarray  # int32[s], numbers of rows; the mirror image of row i has number i + n
+    dual: np.ndarray  # float32[classes - 1, s], coefficients of the support vectors
     intercept: np.ndarray  # float32[pairs of classes]
 
 
@@ -73,16 +74,16 @@ class SupportVectors(NamedTuple):
 class SvmArrays:
     """heads.npz: the support vectors of every SVM."""
 
-    FILE: ClassVar[str] = files.SUPPORT_VECTORS
+    FILE: ClassVar[str] = files.SVM_ARRAYS
 
-    svms: dict[tuple[int, int], SupportVectors]  # by (number of the run, place from 1)
+    svms: dict[tuple[int, int], SupportVectors]  # by (number of the run, rank from 1)
 
     def write(self, folder: str | Path) -> None:
         """Write heads.npz into the folder of a run."""
         arrays = {}
-        for (run, place), vectors in self.svms.items():
+        for (run, rank), vectors in self.svms.items():
             for name, array in vectors._asdict().items():
-                arrays[f'{run}_{place}_{name}'] = array
+                arrays[f'{run}_{rank}_{name}'] = array
         with writing.replacing(Path(folder) / self.FILE) as file:
             np.savez_compressed(file, **arrays)
 
@@ -98,16 +99,17 @@ class SvmArrays:
         svms = {}
         try:
             for key in arrays:
-                run, place, _ = key.split('_')
-                vectors = [arrays[f'{run}_{place}_{name}'] for name in SupportVectors._fields]
-                svms[int(run), int(place)] = SupportVectors(*vectors)
+                run, rank, _ = key.split('_')
+                vectors = [arrays[f'{run}_{rank}_{name}'] for name in SupportVectors._fields]
+                svms[int(run), int(rank)] = SupportVectors(*vectors)
         except (KeyError, ValueError) as error:
-            raise UserError(f'{path}: lacks {error}; {reading.AGAIN}') from None
-        for (run, place), vectors in svms.items():
+            raise UserError(f'{path}: lacks {error}; {reading.REMEDY}') from None
+        for (run, rank), vectors in svms.items():
             count = len(vectors.support)
             if vectors.dual.shape[-1] != count or not np.isfinite(vectors.dual).all():
                 raise UserError(
-                    f'{path}: {run}_{place}_dual is of shape {vectors.dual.shape}; allowed: finite '
-                    f'numbers, {count} in a row, as many as support vectors; {reading.AGAIN}'
+                    f'{path}: {run}_{rank}_dual is of shape {vectors.dual.shape}; allowed: finite '
+                    f'numbers, one column for each of the {count} support vectors; '
+                    f'{reading.REMEDY}'
                 )
         return cls(svms)

@@ -1,4 +1,4 @@
-"""Write files in one step, which a kill cannot leave half done."""
+"""Write files so that a kill leaves none half-written."""
 
 import contextlib
 import csv
@@ -15,15 +15,15 @@ import numpy as np
 from mer_jax.runfiles import files
 from mer_jax.runfiles.shapes import Json
 
-# What the program wants to write: JSON, numpy, tuples and paths, within each other.
+# What `plain` turns into JSON: also numpy arrays and numbers, tuples and paths, nested.
 Value = Json | tuple | np.ndarray | np.generic | os.PathLike
 
 
 @contextlib.contextmanager
 def replacing(path: str | Path) -> Iterator[BinaryIO]:
-    """Open a binary file that takes the place of `path` when the block ends well.
+    """Open a binary file that replaces `path` after the block.
 
-    Where the block fails, nothing is left of it.
+    Where the block fails, the old file stays and no part file is left.
     """
     path = Path(path)
     part = path.with_name(f'.{path.name}.{os.getpid()}{files.PART}')
@@ -44,7 +44,7 @@ def write_text(path: str | Path, text: str) -> None:
 
 
 def write_json(path: str | Path, value: Value) -> None:
-    """Write JSON in one step; see `plain` for what becomes of its values."""
+    """Write JSON in one step; `plain` converts the values."""
     write_text(path, _pretty(plain(value)) + '\n')
 
 
@@ -71,7 +71,7 @@ def write_csv(path: str | Path, header: Sequence, rows: Iterable[Sequence]) -> N
 
 
 def append_jsonl(path: str | Path, records: Iterable[dict]) -> None:
-    """Append records, a line each, and wait until they are on disk."""
+    """Append one line per record; return once they are stored."""
     with open(path, 'ab') as file:
         file.write(jsonl(records).encode())
         file.flush()
@@ -84,9 +84,10 @@ def jsonl(records: Iterable[dict]) -> str:
 
 
 def plain(value: Value) -> Json:
-    """Return a value as JSON can hold it.
+    """Return a value in the types of JSON.
 
-    Numpy becomes plain numbers and lists, tuples become lists, paths text, NaN and infinities None.
+    Numpy values become numbers and lists, tuples become lists, paths become text, NaN and
+    infinities become None.
     """
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}
@@ -100,7 +101,10 @@ def plain(value: Value) -> Json:
 
 
 def _pretty(value, margin=''):
-    """Indented JSON; whatever fits on a line stands on one line, and so does a list of numbers."""
+    """Return indented JSON.
+
+    Whatever fits on one line is on one line; a list of plain values always is.
+    """
     line = _dumps(value)
     nested = isinstance(value, dict)
     if isinstance(value, list):

@@ -293,7 +293,7 @@ def table(
             onset=int(timing.onset[clip]),
             apex=apex if apex >= 0 else None,
             offset=int(timing.offset[clip]),
-            answers={name: int(frames[place]) for name, frames in decoded.frame.items()},
+            predicted={name: int(frames[place]) for name, frames in decoded.frame.items()},
         )
         rows.append(row)
     return ApexTable(tuple(decoded.frame), tuple(rows))

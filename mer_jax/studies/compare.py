@@ -18,7 +18,7 @@ from mer_jax.runfiles import results as result_files
 from mer_jax.runfiles.config import check_format
 from mer_jax.runfiles.folder import absolute
 from mer_jax.runfiles.predictions import PredictionTable
-from mer_jax.runfiles.reading import AGAIN
+from mer_jax.runfiles.reading import REMEDY
 from mer_jax.studies import compare_spotting
 
 # configs that do not begin with their data set
@@ -261,14 +261,14 @@ def _run(folder, title):
         )
     path = folder / (files.APEXES if spots else files.PREDICTIONS)
     if not path.exists():
-        raise UserError(f'{folder} holds no {path.name}; {AGAIN}')
+        raise UserError(f'{folder} holds no {path.name}; {REMEDY}')
     rows = compare_spotting.read(folder) if spots else list(PredictionTable.read(folder).rows)
     dataset = results['data']['name'] + (f', {results["data"]["labels"]}' if not spots else '')
     run = Run(folder, title, dataset, results, rows)
     if not (compare_spotting.counted(run) if spots else _counted(run)):
         raise UserError(
             f'{path}: holds other {"apexes" if spots else "predictions"} than {files.RESULTS} '
-            f'counts; {AGAIN}'
+            f'counts; {REMEDY}'
         )
     return run
 

@@ -39,7 +39,7 @@ def errors(run) -> dict:
         key: {
             'places': (own[0].onset, own[0].apex, own[0].offset),
             **{
-                name: float(np.mean([abs(row.answers[name] - row.apex) for row in own]))
+                name: float(np.mean([abs(row.predicted[name] - row.apex) for row in own]))
                 for name in run.results['spotting']
             },
         }
@@ -51,7 +51,7 @@ def errors(run) -> dict:
 def counted(run) -> bool:
     """Whether the rows of a run make the errors that its results tell."""
     blocks = run.results['spotting']
-    if not run.rows or blocks.keys() - run.rows[0].answers.keys():
+    if not run.rows or blocks.keys() - run.rows[0].predicted.keys():
         return False
     found = errors(run).values()
     return all(

@@ -128,7 +128,7 @@ def open_held_out(folder: Path, shape: tuple[int, int, int], *, done: int) -> np
         common = min(len(old), len(resized))
         resized[:common] = old[:common]
         EpochOutputs(resized).write(folder)
-    return EpochOutputs.opened(folder)
+    return EpochOutputs.open_memmap(folder)
 
 
 def trained_seconds(folder: Path) -> float:

@@ -117,7 +117,7 @@ def answered(clip, dataset, fold, seed, apex, largest, template):
         onset=0,
         apex=apex,
         offset=50,
-        answers={'max': largest, 'template': template},
+        predicted={'max': largest, 'template': template},
     )
 
 

@@ -208,7 +208,7 @@ def test_table_counts_what_is_left_out(small):
     samples, names = small
     row = protocols.table(*make('loso', samples, names), samples, names).rows[1]
     assert row[:7] == (1, 's1', 'set1', 1, 21, 0, 4)
-    assert sum(row.tested) == 4
+    assert sum(row.test_rows_per_class) == 4
 
 
 @pytest.mark.parametrize('name', PROTOCOLS)

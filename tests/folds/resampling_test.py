@@ -292,7 +292,7 @@ def test_generated_images_train_beside_the_fold_that_they_were_made_for(tmp_path
         and (more.subject[len(samples.label) :] == -1).all()
     )
     row = protocols.table(extended, titles, more, names).rows[2]
-    assert (row.train, row.made) == (29, 5)
+    assert (row.train_rows, row.added_rows) == (29, 5)
 
 
 WRONG = [

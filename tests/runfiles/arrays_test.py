@@ -47,7 +47,7 @@ def test_outputs_of_every_epoch_round_trip(tmp_path):
     again = EpochOutputs.read(tmp_path).values
     assert again.dtype == np.float32
     np.testing.assert_array_equal(again, values)
-    EpochOutputs.opened(tmp_path)[1] = 7
+    EpochOutputs.open_memmap(tmp_path)[1] = 7
     assert (EpochOutputs.read(tmp_path).values[1] == 7).all()
 
 

@@ -35,7 +35,7 @@ def test_prepare_refuses_what_is_no_run(tmp_path, monkeypatch):
     (tmp_path / 'photos' / 'cat.png').write_text('')
     with pytest.raises(UserError, match="file'"):
         prepare(tmp_path / 'file')
-    with pytest.raises(UserError, match='cannot be made a folder'):
+    with pytest.raises(UserError, match='cannot be created'):
         prepare(tmp_path / 'file' / 'run')
     with pytest.raises(UserError, match="'cat.png'.*config.json"):
         prepare(tmp_path / 'photos')
