@@ -1,9 +1,10 @@
-"""What an experiment learns from: data sets read, label schemes, network inputs, apex rules."""
+"""Data sets, label schemes, network inputs and apex rules."""
 
 from typing import Any
 
-# Where the apex of clips without an annotated one comes from; '': as the data set estimated it.
-# Any other text of data.apex is the folder of a spotting run.
+# How to get the apex of clips without an annotated one: '' (the estimate of the data set), the
+# middle of the clip, or the largest motion. Any other text of data.apex is the folder of a spotting
+# run, whose predictions are used.
 APEX_RULES = ('', 'midpoint', 'peak')
 
 Record = dict[str, Any]  # a clip as TFDS decodes it: feature -> text, number or array

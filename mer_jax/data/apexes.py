@@ -1,9 +1,9 @@
-"""The apex of clips that nobody annotated, for recognition from the flow of every frame.
+"""The apex of clips without an annotated one, for recognition.
 
 It is the middle of the clip, the frame of the largest motion, or the prediction of a spotting run.
-A run predicts it fold by fold: each fold of recognition takes every such apex, of training clips
-too, from the spotter that was trained without the fold's left-out subject (the one of the same
-title in a finished spotting run). That spotter may have seen the fold's other subjects.
+A spotting run has one spotter per left-out subject. Each fold of recognition takes all missing
+apexes, also those of its training clips, from the spotter that left out the same subject (its fold
+has the same title). That spotter may have trained on the fold's other subjects.
 """
 
 from pathlib import Path
@@ -19,14 +19,15 @@ from mer_jax.runfiles.apexes import ApexTable
 from mer_jax.runfiles.config import check_format
 from mer_jax.runfiles.folder import absolute
 
-KNOWN = ('annotated', 'correction', 'truth')  # sources of an apex that somebody saw
-# How the apex is placed without looking at the clip: its middle, or the fraction of it that fits
-# the training clips best.
+# values of apex_source; 'truth' is that of drawn faces
+ANNOTATED = ('annotated', 'correction', 'truth')
+# Apexes that do not depend on the frames: the middle of the clip, or the fraction of its length
+# that fits the training clips best.
 BLIND = ('midpoint', 'fraction')
 
 
 class Spotted(NamedTuple):
-    """What a finished spotting run predicts for clips without an apex."""
+    """Apexes that a finished spotting run predicts for clips without one."""
 
     folder: str
     # (title of the fold, seed) -> {(dataset, clip): number of the frame}
@@ -35,33 +36,35 @@ class Spotted(NamedTuple):
 
 
 def read(folder: str | Path) -> Spotted:
-    """Read the predictions of a spotting run, by its own decoder.
+    """Read the apexes that a spotting run predicts.
+
+    They are those of the decoder that its results name.
 
     Args:
         folder: of the run.
 
     Raises:
-        UserError: it is not the folder of a spotting run, or not one by LOSO.
+        UserError: it is not the folder of a spotting run by LOSO without leaks.
     """
     folder = absolute(folder)
     if not (folder / files.RESULTS).exists():
         raise UserError(
-            f'data.apex is {str(folder)!r}, no folder of a finished spotting run; allowed: such '
-            f'a folder, {", ".join(map(repr, APEX_RULES))}'
+            f'data.apex is {str(folder)!r}; allowed: {", ".join(map(repr, APEX_RULES))}, or the '
+            'folder of a finished spotting run'
         )
     check_format(folder)
     run = results.read(folder)
     spots = isinstance(run, results.SpottingResults)
     if not spots or run.protocol != 'loso' or run.leaks:
         raise UserError(
-            f'data.apex: {folder} is no honest spotting run by protocol loso, which names the '
-            'subject that each of its spotters did not see'
+            f'data.apex: {folder} is not a spotting run by protocol loso without leaks; only such '
+            'a run has a spotter that did not see the left-out subject'
         )
     table = ApexTable.read(folder)
     if run.answer not in table.decoders:
         raise UserError(
-            f"{folder / files.APEXES}: lacks the column '{run.answer}', by which the run "
-            'answers; score the run again'
+            f"{folder / files.APEXES}: lacks the column '{run.answer}', the decoder that the "
+            'results name; score the run again'
         )
     frame = {}
     for row in table.rows:
@@ -71,22 +74,22 @@ def read(folder: str | Path) -> Spotted:
     return Spotted(str(folder), frame, run.seeds)
 
 
-def known(record: Record) -> bool:
-    """Return whether somebody saw the apex of a record, or drew it."""
-    return record['apex_source'] in KNOWN
+def is_annotated(record: Record) -> bool:
+    """Return whether the apex of a record is annotated, not estimated."""
+    return record['apex_source'] in ANNOTATED
 
 
 def frames(record: Record, rule: str | Spotted) -> list[int]:
-    """Return the frames whose flow may stand for a record's apex.
+    """Return the frames that serve as apex of a record.
 
     Args:
-        record: of a clip; an annotated apex always stands.
-        rule: one of APEX_RULES, or the predictions of a spotting run, of which all folds count.
+        record: of a clip; an annotated apex is always used.
+        rule: one of APEX_RULES, or the predictions of a spotting run, then those of all its folds.
 
     Raises:
         UserError: the spotting run has no prediction for the clip.
     """
-    if known(record) or rule == '':
+    if is_annotated(record) or rule == '':
         return [int(record['apex'])]
     if rule == 'midpoint':
         return [int(middle(record['onset'], record['offset']))]
@@ -96,31 +99,30 @@ def frames(record: Record, rule: str | Spotted) -> list[int]:
     predicted = {of_fold[key] for of_fold in rule.frame.values() if key in of_fold}
     if not predicted:
         raise UserError(
-            f'data.apex: {rule.folder} answers nothing for clip {record["clip"]!r} of '
-            f'{record["dataset"]}, which has no annotated apex; train the spotter on data.name '
-            'with this data set'
+            f'data.apex: {rule.folder} predicts no apex for clip {record["clip"]!r} of '
+            f'{record["dataset"]}, which has no annotated one; train the spotter with this data '
+            'set in data.name'
         )
     return sorted(predicted)
 
 
 def middle(onset: int | np.ndarray, offset: int | np.ndarray) -> int | np.ndarray:
-    """Return the frame in the middle of the clip, the earlier of two."""
+    """Return the middle frame of a clip, the earlier of two."""
     return (onset + offset) // 2
 
 
 def peak(flows: np.ndarray) -> int:
-    """Return the frame whose face moves most, the motion of the head taken out.
+    """Return the index of the flow with the largest face motion.
+
+    That is its mean magnitude after the motion of the head is subtracted.
 
     Args:
         flows: [T, H, W, 2].
-
-    Returns:
-        The place in flows, by mean magnitude.
     """
     magnitude = np.linalg.norm(flow.without_head(flows), axis=-1)
     return int(np.argmax(magnitude.mean((1, 2))))
 
 
-def at(record: Record, number: int) -> np.ndarray:
-    """Return the flow [H, W, 2] at a frame; where it is missing, at the nearest stored one."""
+def flow_at(record: Record, number: int) -> np.ndarray:
+    """Return the flow [H, W, 2] of the stored frame nearest to `number`."""
     return record['flows'][np.argmin(np.abs(record['flow_frames'] - number))]

@@ -1,10 +1,10 @@
-"""Data sets of the Python API: of the user's own arrays, or a TFDS data set by its name."""
+"""Data sets of the Python API: user arrays, or TFDS by name."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from mer_jax.data import channels as channel_names
 from mer_jax.data import loading, sources
@@ -15,17 +15,17 @@ from mer_jax.types import Names, Samples
 
 @dataclass(frozen=True)
 class Dataset:
-    """Rows to train and to test on, each of one subject and one class.
+    """Rows to train and test on, with class and subject.
 
     `dataset` and `load` return it.
     """
 
-    name: str  # stands in results; runs on data sets of one name are compared
-    content: loading.Data  # what the other parts of the program read
+    name: str  # in results; only runs on data sets of one name are compared
+    content: loading.Data  # the form that the rest of the program uses
 
     @property
     def x(self) -> np.ndarray:
-        """What a network sees, float32[N, ...]."""
+        """The inputs of the network, float32[N, ...]."""
         return self.content.samples.image
 
     @property
@@ -72,13 +72,14 @@ def load(
     """Load a TFDS data set, and build it on first use.
 
     Args:
-        name: 'set/variant' or 'release/input,setting=value'; 'a+b' joins several. Data sets lie
-            where the environment variable TFDS_DATA_DIR says, else in ~/tensorflow_datasets.
-        manual_dir: the folder that holds a release as its authors ship it; '' where it is built.
-        channels: what a network sees, in this order; 'gray' is video.
+        name: 'set/variant' or 'release/input,setting=value'; 'a+b' joins several. Data sets are
+            stored in the folder that the environment variable TFDS_DATA_DIR names, by default
+            ~/tensorflow_datasets.
+        manual_dir: the folder with a release as its authors ship it; '' where it is already built.
+        channels: the inputs of the network, in this order; 'gray' is video.
         labels: the label scheme: megc3, five, four, samer3 or irawan3.
         size: height and width in pixels.
-        frames: of a video, evenly from onset to offset.
+        frames: number of frames of a video, evenly spaced from onset to offset.
         value_range: what the smallest and the largest value of a clip become: '0..1', '-1..1',
             '0..255' or 'imagenet'.
 
@@ -99,7 +100,7 @@ def load(
         )
     data_sets = sources.parse(name, manual_dir)
     wanted = channel_names.parse(channels)
-    loading.refuse_inputs(data_sets, wanted)
+    loading.check_inputs(data_sets, wanted)
     settings = sections.Data(name=name, labels=labels, size=size, frames=frames)
     content = loading.load(data_sets, sources.BuildOptions(), settings, channels=wanted)
     low, high = (np.asarray(edge, np.float32) for edge in loading.VALUE_RANGES[value_range])
@@ -110,27 +111,27 @@ def load(
 
 
 def dataset(
-    x: Any,
-    y: Any,
-    subject: Any,
+    x: ArrayLike,
+    y: ArrayLike,
+    subject: ArrayLike,
     classes: Sequence[str] | None = None,
     *,
-    clip: Any = None,
+    clip: ArrayLike | None = None,
     name: str = 'arrays',
     scale: float = 1.0,
 ) -> Dataset:
     """Make a data set of your own arrays.
 
     Args:
-        x: what a network sees, numbers [N, ...]; kept as float32, in your own scale.
+        x: the inputs of the network, numbers [N, ...]; kept as float32.
         y: the class of each row, [N]: names, or indices into `classes`.
-        subject: who each row is of, [N]: names or numbers.
+        subject: the person of each row, [N]: names or numbers.
         classes: the names of the classes, in the order of the network's outputs; None takes the
             different values of y, sorted.
         clip: a name for each row, [N], all different; None numbers them. Runs are compared row
             by row, by these names.
         name: of the data set; it stands in results.
-        scale: x is multiplied by it: 1 / 255 makes bytes 0 to 1. What must be fitted to training
+        scale: x is multiplied by it: 1 / 255 makes bytes 0 to 1. A scale that is fitted to training
             rows belongs to the learner (`supervised`, scaler).
 
     Returns:
@@ -170,14 +171,12 @@ def dataset(
 
 
 def _inputs(x, scale):
-    """x as float32[N, ...], every value finite."""
+    """Return x as float32[N, ...]; refuse values that are not finite."""
     array = np.asarray(x)
     if array.dtype.kind not in 'fiub':
         raise UserError(f'x holds {array.dtype}; allowed: numbers')
     if array.ndim < 2 or not array.size:
-        raise UserError(
-            f'x has shape {array.shape}; allowed: rows of values, [N, ...], at least one of each'
-        )
+        raise UserError(f'x has shape {array.shape}; allowed: [N, ...], no size 0')
     image = array.astype(np.float32) * np.float32(scale)
     finite = np.isfinite(image).reshape(len(image), -1).all(1)
     if not finite.all():
@@ -186,17 +185,17 @@ def _inputs(x, scale):
 
 
 def _vector(values, argument, count):
-    """A value for each of `count` rows."""
+    """Return an array of one value per row; refuse another shape."""
     array = np.asarray(values)
     if array.shape != (count,):
-        raise UserError(f'{argument} has shape {array.shape}; allowed: ({count},), one for a row')
+        raise UserError(f'{argument} has shape {array.shape}; allowed: ({count},), one per row')
     if array.dtype.kind == 'f' and np.isnan(array).any():
         raise UserError(f'{argument}: row {np.argmax(np.isnan(array))} is NaN; allowed: a value')
     return array
 
 
 def _labels(y, classes):
-    """(int32[N], names of the classes) of names or indices y."""
+    """Return (int32[N], names of the classes) of names or indices y."""
     if y.dtype.kind == 'f' and (y == np.round(y)).all():
         y = y.astype(int)
     values = np.unique(y)
@@ -212,11 +211,11 @@ def _labels(y, classes):
             )
         label = y.astype(np.int32)
     else:
-        place = {title: number for number, title in enumerate(titles)}
+        index_of = {title: number for number, title in enumerate(titles)}
         for row, value in enumerate(y):
-            if str(value) not in place:
+            if str(value) not in index_of:
                 raise UserError(f'y: row {row} is {str(value)!r}; allowed: {", ".join(titles)}')
-        label = np.array([place[str(value)] for value in y], np.int32)
+        label = np.array([index_of[str(value)] for value in y], np.int32)
     empty = [title for number, title in enumerate(titles) if number not in label]
     if empty:
         raise UserError(f'classes: {empty[0]!r} has no row in y; leave it out')
@@ -224,16 +223,19 @@ def _labels(y, classes):
 
 
 def _check_subjects(subjects, of_row, label, titles):
-    """Two subjects or more; not a subject for each class, which looks like y given twice."""
+    """Refuse a single subject, and one subject per class.
+
+    The second looks like y given twice.
+    """
     if len(subjects) < 2:
         raise UserError(
-            f'subject holds {str(subjects[0])!r} alone; allowed: two or more, to leave one out'
+            f'subject holds only {str(subjects[0])!r}; allowed: two or more, to leave one out'
         )
     pairs = np.unique(np.stack([of_row, label]), axis=1)
     if pairs.shape[1] == len(subjects) == len(titles):
         raise UserError(
-            'subject: each subject has a class of its own, so that leaving it out leaves no row '
-            'of that class; allowed: who a row is of, not its class'
+            'subject: each subject has all rows of one class, so that leaving it out leaves none '
+            'of that class to train on; allowed: the person of each row, not its class'
         )
 
 
@@ -244,6 +246,6 @@ def _clips(clip, count):
         return tuple(f'row {number:0{digits}d}' for number in range(count))
     clips = tuple(map(str, _vector(clip, 'clip', count)))
     if len(set(clips)) != count:
-        twice = next(one for one in clips if clips.count(one) > 1)
-        raise UserError(f'clip: {twice!r} names two rows; allowed: a name of its own for each row')
+        repeated = next(name for name in clips if clips.count(name) > 1)
+        raise UserError(f'clip: {repeated!r} names two rows; allowed: a different name per row')
     return clips

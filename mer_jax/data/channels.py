@@ -1,4 +1,4 @@
-"""What the network can see: channels, by the feature of a data set that holds them."""
+"""Channels of the network's input, by the feature that holds them."""
 
 from collections.abc import Sequence
 
@@ -7,10 +7,10 @@ PHASES = {
     'flow': ('u', 'v', 'strain'),
     'flow_offset': ('u2', 'v2', 'strain2'),
 }
-ACROSS = ('u', 'u2')  # channels that turn their sign in a mirror
-# By the feature that holds them; a data set has several, a release the one that its input names.
-# 'phases' is not a feature: it joins those of PHASES, which are gray key frames, the motion to the
-# apex, and the motion from it.
+ACROSS = ('u', 'u2')  # horizontal motion, whose sign changes in a mirror image
+# {feature: its channels}. The drawn faces have all features, a release the one of its input.
+# 'phases' is not a feature: it joins those of PHASES, which are gray key frames, the motion from
+# onset to apex, and the motion from apex to offset.
 CHANNELS = {
     'flow': PHASES['flow'],
     'image': ('magnified', 'on_a', 'off_a'),
@@ -25,5 +25,5 @@ def parse(text: str) -> tuple[str, ...]:
 
 
 def feature_of(channels: Sequence[str]) -> str:
-    """Return the feature that holds these channels: a key of CHANNELS."""
+    """Return the key of CHANNELS that holds these channels."""
     return next(name for name, group in CHANNELS.items() if set(channels) <= set(group))

@@ -1,4 +1,4 @@
-"""From records of a TFDS data set to what a network sees: channels, masks, sizes, stretching."""
+"""From records of a data set to the images of a network."""
 
 from collections.abc import Iterable, Sequence
 
@@ -26,14 +26,14 @@ def stack_inputs(
         records: of the data set.
         stored: the feature with the images, or 'phases'.
         channels: of the images, in this order.
-        settings: size, mask, frames and scales.
+        settings: of section data; size, mask, frames and scaling are used.
         name: of the data set.
 
     Returns:
-        [N, size, size, C], or of 'frames' videos [N, frames, size, size, 1].
+        [N, size, size, C], or for 'frames' videos [N, frames, size, size, 1].
 
     Raises:
-        UserError: bytes cannot be scaled so.
+        UserError: data.input_scaler is 'p995', but the images are bytes.
     """
     if stored == 'frames':
         return videos(records, settings, name)
@@ -44,13 +44,13 @@ def stack_inputs(
 
 
 def masked(record: Record, stored: str, mask: str, jpeg: bool) -> np.ndarray:
-    """Return the image of a record, 0 outside the part of the face that a mask keeps.
+    """Return the image of a record, 0 outside a mask.
 
     Args:
         record: of a clip.
         stored: the feature with the image, or 'phases'.
-        mask: of the face in the onset frame; 'none' keeps all.
-        jpeg: whether bytes are compressed once and decoded again.
+        mask: the part of the face to keep, placed by the onset frame; 'none' keeps all.
+        jpeg: whether images of bytes are compressed and decoded once.
 
     Returns:
         [H, W, C].
@@ -68,8 +68,8 @@ def phases(record: Record) -> np.ndarray:
     """Join key frames and the flow of both phases.
 
     Returns:
-        float32[H, W, 9] in the order of CHANNELS: gray 0..255 of the key frames, flow (pixels) and
-        strain to the apex, and from it.
+        float32[H, W, 9] in the order of CHANNELS: gray 0..255 of the key frames; flow (pixels) and
+        strain from onset to apex, and from apex to offset.
     """
     gray = np.moveaxis(record['key_frames'], 0, -1)
     joined = [gray, record['flow'], record['flow_offset']]
@@ -77,7 +77,7 @@ def phases(record: Record) -> np.ndarray:
 
 
 def videos(records: Sequence[Record], settings: sections.Data, name: str) -> np.ndarray:
-    """Return frames of each clip, evenly from onset to offset.
+    """Return frames of each clip, evenly spaced from onset to offset.
 
     Args:
         records: of the data set; a clip with fewer frames repeats some.
@@ -94,15 +94,15 @@ def videos(records: Sequence[Record], settings: sections.Data, name: str) -> np.
 
 def _video(record, count, size, mask):
     first, last = 0, len(record['frames']) - 1
-    drawn = 'first_frame' in record  # as drawn faces have it, who store frames before onset
+    drawn = 'first_frame' in record  # of drawn faces, which store frames before the onset
     if drawn:
         first = record['onset'] - record['first_frame']
         last = record['offset'] - record['first_frame']
     chosen = first + np.round(np.linspace(0, last - first, count)).astype(int)
     frames = record['frames'][chosen]
     if mask != 'none':
-        # By the face in every frame. Drawn faces store landmarks of key frames only, so that there
-        # the face in the onset frame counts.
+        # Placed by the landmarks of each frame. Drawn faces store those of key frames only; there
+        # the onset frame places the mask in all frames.
         faces = np.zeros_like(chosen) if drawn else chosen
         side = frames.shape[1]
         kept = [regions.mask(points, side, keep=mask) for points in record['landmarks'][faces]]
@@ -113,15 +113,15 @@ def _video(record, count, size, mask):
 def images(
     stored: Iterable[np.ndarray], channels: Sequence[str], settings: sections.Data, name: str
 ) -> np.ndarray:
-    """Choose channels, resize, and stretch flow where settings.clip_normalise.
+    """Choose channels, resize, and stretch where clip_normalise is set.
 
-    Gray key frames beside stretched flow stay as they are: stretched each by itself, a change of
-    light would look like motion.
+    Gray key frames are not stretched: stretched one by one, a change of light would look like
+    motion.
 
     Args:
         stored: images [H, W, C'] of the feature that holds the channels.
         channels: of the result.
-        settings: size and scales.
+        settings: of section data; size and scaling are used.
         name: of the data set.
 
     Returns:
@@ -151,8 +151,8 @@ def resize(flow: np.ndarray, size: int) -> np.ndarray:
     """Resize an image.
 
     Args:
-        flow: [H, W, C]; values stay in pixels of the stored flow.
-        size: pixels per side; an equal size changes nothing.
+        flow: [H, W, C]; displacements keep their values, in pixels of the stored size.
+        size: pixels per side; the stored size changes nothing.
 
     Returns:
         [size, size, C].
@@ -160,18 +160,18 @@ def resize(flow: np.ndarray, size: int) -> np.ndarray:
     source = flow if flow.dtype == np.uint8 else flow.astype(np.float32)
     if flow.shape[:2] == (size, size):
         return source
-    way = cv2.INTER_AREA if size < max(flow.shape[:2]) else cv2.INTER_LINEAR
+    method = cv2.INTER_AREA if size < max(flow.shape[:2]) else cv2.INTER_LINEAR
     blocks = []
     for first in range(0, source.shape[-1], 4):  # OpenCV averages four channels at most
-        block = cv2.resize(source[..., first : first + 4], (size, size), interpolation=way)
+        block = cv2.resize(source[..., first : first + 4], (size, size), interpolation=method)
         blocks.append(block.reshape(size, size, -1))
     return np.concatenate(blocks, -1)
 
 
 def stretch(flow: np.ndarray) -> np.ndarray:
-    """Stretch every channel of a clip to 0..255, from its least to its largest value.
+    """Stretch the range of each channel of a clip to 0..255.
 
-    The features published with STSTNet are stretched so.
+    The features published with STSTNet are stretched like this.
 
     Args:
         flow: [H, W, C]; bytes stay as they are.
@@ -187,7 +187,7 @@ def stretch(flow: np.ndarray) -> np.ndarray:
 
 
 def points(records: Sequence[Record], stored: str, size: int) -> np.ndarray:
-    """Return the landmarks of the onset frame, in pixels of the resized images.
+    """Return the landmarks of the onset frame in resized images.
 
     Args:
         records: of the data set.
@@ -195,7 +195,7 @@ def points(records: Sequence[Record], stored: str, size: int) -> np.ndarray:
         size: pixels per side of the images.
 
     Returns:
-        float32[N, 68, 2], (x, y); whole numbers are pixel centres.
+        float32[N, 68, 2], (x, y) in pixels; whole numbers are pixel centres.
     """
     landmarks = np.stack([record['landmarks'][0] for record in records])
     if stored == 'flows':

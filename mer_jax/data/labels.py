@@ -1,4 +1,4 @@
-"""Label schemes: which annotated emotion becomes which class, data set by data set.
+"""Label schemes: from annotated emotions to classes, per data set.
 
 EXCLUDED lists clips that a scheme leaves out although their emotion has a class.
 """
@@ -8,11 +8,12 @@ from collections.abc import Iterable, Sequence
 from mer_jax.data import Record
 from mer_jax.errors import UserError
 
-DROPPED = ''  # stands in a scheme's place of a class: words whose clips the scheme leaves out
+NO_CLASS = ''  # the key of emotions whose clips a scheme leaves out
 
-# scheme -> data set -> class -> its emotion words as annotated. The classes stand in their order; a
-# word that stands nowhere in its data set is an error. 'negative' and 'positive' of CASME II and
-# SAMM: published features, which carry the three classes instead of an emotion.
+# scheme -> data set -> class -> emotions as annotated, separated by blanks. The order of the
+# classes is that of the network's outputs. An emotion that a data set does not list here is an
+# error. The emotions 'negative' and 'positive' occur because published features store the class in
+# place of the emotion.
 SCHEMES = {
     # MEGC2019 (See et al., FG 2019): 442 clips of CASME II (145), SAMM (133) and SMIC-HS (164)
     'megc3': {
@@ -20,30 +21,29 @@ SCHEMES = {
             'negative': 'disgust repression negative',
             'positive': 'happiness positive',
             'surprise': 'surprise',
-            DROPPED: 'others sadness fear',
+            NO_CLASS: 'others sadness fear',
         },
         'samm': {
             'negative': 'anger contempt disgust fear sadness negative',
             'positive': 'happiness positive',
             'surprise': 'surprise',
-            DROPPED: 'other',
+            NO_CLASS: 'other',
         },
         'smic': {'negative': 'negative', 'positive': 'positive', 'surprise': 'surprise'},
         'casme_squared': {
             'negative': 'negative',
             'positive': 'positive',
             'surprise': 'surprise',
-            DROPPED: 'others',
+            NO_CLASS: 'others',
         },
         'synthetic': {
             'negative': 'disgust repression negative',
             'positive': 'happiness positive',
             'surprise': 'surprise',
-            DROPPED: 'others',
+            NO_CLASS: 'others',
         },
     },
-    # the emotions themselves where a data set has enough clips of them: CASME II 246 or 249, SAMM
-    # 136
+    # the emotions of which a data set has enough clips: CASME II 246 or 249 clips, SAMM 136
     'five': {
         'casme2': {
             'disgust': 'disgust',
@@ -51,7 +51,7 @@ SCHEMES = {
             'others': 'others',
             'repression': 'repression',
             'surprise': 'surprise',
-            DROPPED: 'sadness fear',
+            NO_CLASS: 'sadness fear',
         },
         'samm': {
             'anger': 'anger',
@@ -59,7 +59,7 @@ SCHEMES = {
             'happiness': 'happiness',
             'other': 'other',
             'surprise': 'surprise',
-            DROPPED: 'disgust fear sadness',
+            NO_CLASS: 'disgust fear sadness',
         },
         'synthetic': {
             'disgust': 'disgust',
@@ -76,73 +76,72 @@ SCHEMES = {
             'happiness': 'happiness',
             'repression': 'repression',
             'surprise': 'surprise',
-            DROPPED: 'others sadness fear',
+            NO_CLASS: 'others sadness fear',
         },
         'synthetic': {
             'disgust': 'disgust',
             'happiness': 'happiness',
             'repression': 'repression',
             'surprise': 'surprise',
-            DROPPED: 'others',
+            NO_CLASS: 'others',
         },
     },
-    # SAMER (Ruan et al., ACM MM 2022): as megc3, but every clip of a sheet that has such an emotion
-    # belongs
+    # SAMER (Ruan et al., ACM MM 2022): as megc3, but without its list of excluded clips; every clip
+    # whose emotion has a class is used, macro-expressions too
     'samer3': {
         'casme2': {
             'negative': 'disgust repression',
             'positive': 'happiness',
             'surprise': 'surprise',
-            DROPPED: 'others sadness fear',
+            NO_CLASS: 'others sadness fear',
         },
         'samm': {
             'negative': 'anger contempt disgust fear sadness',
             'positive': 'happiness',
             'surprise': 'surprise',
-            DROPPED: 'other',
+            NO_CLASS: 'other',
         },
         'synthetic': {
             'negative': 'disgust repression',
             'positive': 'happiness',
             'surprise': 'surprise',
-            DROPPED: 'others',
+            NO_CLASS: 'others',
         },
     },
-    # Irawan et al. 2024 (and MMNet on CASME II): fear and sadness are negative too. They do not say
-    # what becomes of contempt (here negative, as in the other schemes) and of others (here
-    # dropped).
+    # Irawan et al. 2024 (and MMNet on CASME II): fear and sadness are negative too. The papers do
+    # not mention contempt (here negative, as in the other schemes) and others (here left out).
     'irawan3': {
         'casme2': {
             'negative': 'disgust repression sadness fear',
             'positive': 'happiness',
             'surprise': 'surprise',
-            DROPPED: 'others',
+            NO_CLASS: 'others',
         },
         'samm': {
             'negative': 'anger contempt disgust fear sadness',
             'positive': 'happiness',
             'surprise': 'surprise',
-            DROPPED: 'other',
+            NO_CLASS: 'other',
         },
         'smic': {'negative': 'negative', 'positive': 'positive', 'surprise': 'surprise'},
         'casme_squared': {
             'negative': 'negative',
             'positive': 'positive',
             'surprise': 'surprise',
-            DROPPED: 'others',
+            NO_CLASS: 'others',
         },
         'synthetic': {
             'negative': 'disgust repression',
             'positive': 'happiness',
             'surprise': 'surprise',
-            DROPPED: 'others',
+            NO_CLASS: 'others',
         },
     },
 }
 
 _RELABELLED = 'MEGC2019 has the labels of the 2014 sheet, where this clip is sadness'
 
-# scheme -> data set -> clip -> why it never belongs although its emotion has a class
+# scheme -> data set -> clip -> why it is left out although its emotion has a class
 EXCLUDED = {
     'megc3': {
         'casme2': {
@@ -156,22 +155,22 @@ EXCLUDED = {
     },
 }
 
-# Schemes that leave macro-expressions out where a build has them. irawan3 does not: counts of
-# three-class clips in use for CAS(ME)^2 (206 in the code of MicroExpSTCNN, Reddy et al. 2019) are
-# reached with macro-expressions only.
+# Schemes that leave out macro-expressions where a data set has them. irawan3 does not, because the
+# number of three-class clips that others use for CAS(ME)^2 (206 in the code of MicroExpSTCNN, Reddy
+# et al. 2019) includes macro-expressions.
 MICRO_ONLY = ('megc3',)
 
 
 def classes(scheme: str, datasets: Iterable[str]) -> tuple[str, ...]:
-    """Return the class names of a scheme, for data sets that are used together.
+    """Return the classes of a scheme for several data sets.
 
     Args:
         scheme: of SCHEMES.
         datasets: names of the data sets.
 
     Raises:
-        UserError: a data set has no classes in the scheme, or two have different ones; the schemes
-            that fit are named.
+        UserError: a data set has no classes in the scheme, or two have different ones; names the
+            schemes that fit.
     """
     datasets = sorted(set(datasets))
     missing = [name for name in datasets if name not in SCHEMES[scheme]]
@@ -183,14 +182,14 @@ def classes(scheme: str, datasets: Iterable[str]) -> tuple[str, ...]:
     if len(set(of_data_set.values())) > 1:
         meanings = '; '.join(f'{name}: {", ".join(names)}' for name, names in of_data_set.items())
         raise UserError(
-            f'data.labels {scheme!r} has other classes for each data set ({meanings}), which '
-            f'cannot be one composite; {_fitting(datasets)}'
+            f'data.labels {scheme!r} has different classes for these data sets ({meanings}), so '
+            f'that they cannot be joined; {_fitting(datasets)}'
         )
     return of_data_set[datasets[0]]
 
 
 def labelled(records: Sequence[Record], scheme: str) -> tuple[list[Record], list[list[str]]]:
-    """Give records their class, and set those aside that have none.
+    """Add the class to records, and separate those without one.
 
     Args:
         records: with clip, subject, dataset and emotion (as annotated; case and blanks do not
@@ -201,12 +200,12 @@ def labelled(records: Sequence[Record], scheme: str) -> tuple[list[Record], list
         The records with 'class'; and [clip, subject, dataset, emotion, reason] of all others.
 
     Raises:
-        UserError: as in classes; an emotion word that the data set does not have; or a clip that
-            stands twice in one data set.
+        UserError: as in `classes`; or an emotion that the scheme does not list for its data set; or
+            a clip that is in one data set twice.
     """
     if records:
         classes(scheme, [record['dataset'] for record in records])
-    refuse_doubles(records)
+    refuse_duplicates(records)
     kept, dropped = [], []
     for record in records:
         name, reason = _judge(record, scheme)
@@ -219,7 +218,7 @@ def labelled(records: Sequence[Record], scheme: str) -> tuple[list[Record], list
 
 
 def _judge(record, scheme):
-    """(class, '') of one record, or ('', why it is dropped)."""
+    """Return (class, '') of one record, or ('', why it is dropped)."""
     clip, dataset = record['clip'], record['dataset']
     word = ' '.join(record['emotion'].lower().split())
     class_of_word = _classes_of_words(scheme, dataset)
@@ -227,20 +226,20 @@ def _judge(record, scheme):
     if word not in class_of_word:
         raise UserError(
             f'clip {clip} of {dataset}: emotion {record["emotion"]!r} is not in data.labels '
-            f'{scheme!r}; it knows: {", ".join(sorted(class_of_word))}{_elsewhere(word, dataset)}'
+            f'{scheme!r}; allowed: {", ".join(sorted(class_of_word))}{_elsewhere(word, dataset)}'
         )
     name = class_of_word[word]
     kind = record.get('kind', 'micro')
     if kind != 'micro' and scheme in MICRO_ONLY:
         return '', f'{scheme} has micro-expressions only, this is a {kind}-expression'
-    if name == DROPPED:
+    if name == NO_CLASS:
         return '', f'{word} has no class in {scheme}'
     excluded = EXCLUDED.get(scheme, {}).get(dataset, {})
     return name, excluded.get(clip, '')
 
 
 def _classes_of_words(scheme, dataset):
-    """Emotion word -> class name; '' for a word that is dropped."""
+    """Return {emotion: class}; NO_CLASS for an emotion that is left out."""
     class_of_word = {}
     for name, words in SCHEMES[scheme][dataset].items():
         class_of_word |= dict.fromkeys(words.split(), name)
@@ -248,32 +247,35 @@ def _classes_of_words(scheme, dataset):
 
 
 def _names(scheme, dataset):
-    return tuple(name for name in SCHEMES[scheme].get(dataset, ()) if name != DROPPED)
+    return tuple(name for name in SCHEMES[scheme].get(dataset, ()) if name != NO_CLASS)
 
 
 def _fitting(datasets):
-    """What a message offers: the schemes that have the same classes for all these data sets."""
+    """List the schemes that fit all these data sets, for a message."""
     fitting = []
     for scheme in SCHEMES:
         names = {_names(scheme, name) for name in datasets}
         if len(names) == 1 and () not in names:
             fitting.append(scheme)
     if not fitting:
-        return 'no data.labels would do'
-    return f'data.labels that would do: {", ".join(fitting)}'
+        return 'no data.labels fits all of them'
+    return f'data.labels that fit: {", ".join(fitting)}'
 
 
 def _elsewhere(word, dataset):
-    """'; known to ...' for a word of other schemes, such as 'negative' of published features."""
+    """List other schemes that have an emotion, for a message.
+
+    Such as those with 'negative' of published features.
+    """
     others = []
     for scheme, data_sets in SCHEMES.items():
         if dataset in data_sets and word in _classes_of_words(scheme, dataset):
             others.append(scheme)
-    return f'; known to {", ".join(others)}' if others else ''
+    return f'; data.labels that have it: {", ".join(others)}' if others else ''
 
 
-def refuse_doubles(records: Iterable[Record]) -> None:
-    """Refuse a clip that stands twice in one data set.
+def refuse_duplicates(records: Iterable[Record]) -> None:
+    """Refuse a clip that is in one data set twice.
 
     Raises:
         UserError: names it.
@@ -283,6 +285,6 @@ def refuse_doubles(records: Iterable[Record]) -> None:
         key = record['dataset'], record['clip']
         if key in seen:
             raise UserError(
-                f'clip {key[1]} of {key[0]} stands twice in the data; a clip may be used once'
+                f'clip {key[1]} of {key[0]} is in the data twice; a clip may be used once'
             )
         seen.add(key)

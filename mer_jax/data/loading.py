@@ -1,4 +1,4 @@
-"""Read TFDS data sets as Samples and Names: features, classes, action units."""
+"""Read TFDS data sets as Samples and Names."""
 
 import hashlib
 import itertools
@@ -18,7 +18,8 @@ from mer_jax.preprocess import action_units
 from mer_jax.settings import sections
 from mer_jax.types import Names, Samples, Timing
 
-# What holds the images, a key of CHANNELS or the flow of every frame -> input of a release.
+# {feature with the images, a key of CHANNELS or 'flows', the flow of every frame: input of a
+# release that stores it}
 INPUTS = {
     'flow': 'flow',
     'image': 'samer',
@@ -28,8 +29,8 @@ INPUTS = {
 }
 _MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 _SPREAD = np.array([0.229, 0.224, 0.225], np.float32)
-# (what a byte of 0 becomes, what 255 becomes); imagenet: three channels normalised as torchvision's
-# weights expect
+# (value of the byte 0, value of the byte 255); imagenet: three channels normalised as the weights
+# of torchvision expect
 VALUE_RANGES = {
     '0..255': (0.0, 255.0),
     '0..1': (0.0, 1.0),
@@ -55,22 +56,22 @@ class Data(NamedTuple):
     samples: Samples
     names: Names
     dropped: list[list[str]]  # [clip, subject, dataset, emotion, reason] of rows that are not used
-    fingerprint: str  # sha256 of all that training and scoring see
+    fingerprint: str  # sha256 of all that training and scoring use
     labels: str  # the label scheme
     editions: tuple[str, ...]  # of the sheets: 'casme2 2019'
-    times: Timing | None = None  # of spotting: when each clip happens
-    # of flow at apexes that are estimated: bool[N], rows whose apex is annotated
+    times: Timing | None = None  # spotting only: onset, apex and offset of the clips
+    # bool[N], rows whose apex is annotated; only where flow is taken at estimated apexes
     apex_annotated: np.ndarray | None = None
     # float32[N, 68, 2]: landmarks (x, y) of the onset frame in pixels of the image
     landmarks: np.ndarray | None = None
 
 
 def build(data_sets: tuple[Source, ...], options: BuildOptions) -> str:
-    """Build data sets where they are not yet built, whatever input they hold.
+    """Build the data sets that are not yet built.
 
     Args:
         data_sets: data.name, parsed.
-        options: where they lie, and what they are built with.
+        options: where they are stored, and what they are built with.
 
     Returns:
         A line for each.
@@ -84,7 +85,7 @@ def build(data_sets: tuple[Source, ...], options: BuildOptions) -> str:
 
 
 def _prepare(source, options):
-    """The TFDS builder of a data set that is built."""
+    """Build a data set on first use; return its TFDS builder."""
     return tfds_builders.prepare(
         source.name,
         data_dir=options.data_dir,
@@ -104,27 +105,29 @@ def load(
     apex: str | apexes.Spotted = '',
     points: bool = False,
 ) -> Data:
-    """Build data sets on first use, and read them in order of data set and clip.
+    """Read data sets, built on first use, in order of data set and clip.
 
-    Images are [size, size, C] of the named channels (see CHANNELS). Of flow: uint8 under
-    clip_normalise (every channel of every clip stretched to 0..255, as the published features
-    are), else float32 in pixels of displacement. Of gray key frames beside flow: 0..255 in its
-    type. Of `image`: uint8. Of 'gray': [frames, size, size, 1] uint8. Outside the part of the face
-    that `mask` keeps they are 0. Action units are numbers ('12'); with lateral_units they are two
-    columns each, 'L12' and 'R12'.
+    Images are [size, size, C] of the named channels (see CHANNELS):
+        flow: with clip_normalise uint8, each channel of a clip stretched to 0..255, like the
+            published features; otherwise float32, displacement in pixels.
+        gray key frames: 0..255, in the type of the flow beside them.
+        `image`: uint8.
+        'gray': uint8 [frames, size, size, 1].
+    They are 0 outside the part of the face that `mask` keeps. Action units have a column each
+    ('12'), with lateral_units two ('L12' and 'R12').
 
     Args:
         data_sets: data.name, parsed.
-        options: where they lie, and what they are built with.
+        options: where they are stored, and what they are built with.
         settings: of section data.
         channels: data.channels, parsed.
-        apex: of flow at the apex of clips that have none annotated: one of APEX_RULES, or
-            Spotted. With '' from a feature that holds the apex alone, else from the flow of every
-            frame. A clip with several spotted apexes has a row for each.
-        points: whether landmarks are read, where every data set stores them.
+        apex: how to get the apex of clips without an annotated one: one of APEX_RULES, or Spotted.
+            '' reads the feature 'flow', which is that at the apex; all others read the flow of
+            every frame. A clip with several spotted apexes has a row for each.
+        points: whether to read landmarks, where every data set stores them.
 
     Raises:
-        UserError: an unknown emotion, two clips of one name, or nothing left to train on.
+        UserError: an unknown emotion, two clips of one name, or no clip with a class.
     """
     scheme = settings.labels
     _check_labels(data_sets, scheme)
@@ -134,7 +137,7 @@ def load(
         data_sets,
         lambda source: features + _interval(source, stored),
         options,
-        also=('landmarks',) if points else (),
+        optional=('landmarks',) if points else (),
     )
     kept, dropped = schemes.labelled(records, scheme)
     if not kept:
@@ -142,14 +145,14 @@ def load(
     apex_annotated = None
     if stored == 'flows':
         kept = _at_apexes(kept, apex)
-        apex_annotated = np.array([apexes.known(record) for record in kept])
+        apex_annotated = np.array([apexes.is_annotated(record) for record in kept])
     names = _names(kept, name, settings)
     image = images.stack_inputs(kept, stored, channels, settings, name)
     samples = _samples(kept, names, image, settings.lateral_units)
     labels = scheme
     if settings.random_subject_labels:
         samples = _with_random_labels(samples, names)
-        labels = f'{scheme}, drawn a subject'
+        labels = f'{scheme}, drawn at random per subject'
     landmarks = None
     fingerprinted = samples
     if points and all('landmarks' in record for record in kept):
@@ -168,16 +171,16 @@ def load(
 
 
 def _at_apexes(records, apex):
-    """A record for each apex of each clip, with the flow at that frame."""
+    """Return a record per apex of each clip, with its flow."""
     at_apexes = []
     for record in records:
         for frame in apexes.frames(record, apex):
-            at_apexes.append({**record, 'flows': apexes.at(record, frame), 'frame': frame})
+            at_apexes.append({**record, 'flows': apexes.flow_at(record, frame), 'frame': frame})
     return at_apexes
 
 
 def _clips(records):
-    """(dataset, clip) of the records in their order, each once."""
+    """Return the (dataset, clip) of the records, each once."""
     return list(dict.fromkeys((record['dataset'], record['clip']) for record in records))
 
 
@@ -195,7 +198,7 @@ def _names(records, name, settings):
 
 
 def _samples(records, names, image, lateral):
-    """Samples of the records."""
+    """Return the Samples of records and their images."""
     _, _, ids = subject_ids(records)
     clips = _clips(records)
     label = [names.classes.index(record['class']) for record in records]
@@ -216,14 +219,17 @@ def _samples(records, names, image, lateral):
 
 
 def _with_random_labels(samples, names):
-    """One random class per subject: a control, whose score is what chance gives."""
+    """Give each subject one random class.
+
+    A control: without a leak the score is that of chance.
+    """
     rng = np.random.default_rng(0)
     of_subject = rng.integers(len(names.classes), size=len(names.subjects))
     return samples._replace(label=of_subject[samples.subject].astype(np.int32))
 
 
 def describe(data: Data) -> str:
-    """Return a text about what was loaded.
+    """Describe what was loaded, for the log.
 
     Clips, subjects, classes, the label scheme, editions of the sheets, and why clips were dropped.
     """
@@ -241,21 +247,21 @@ def describe(data: Data) -> str:
 
 
 def reasons(dropped: Iterable[Sequence[str]]) -> list[str]:
-    """Return a line for each reason why clips were dropped."""
+    """Return one line per reason why clips were dropped."""
     counts = Counter(reason for *_, reason in dropped)
     return [f'  dropped {count}: {reason}' for reason, count in counts.most_common()]
 
 
 def read(
-    source: Source, features: Sequence[str], options: BuildOptions, *, also: Sequence[str] = ()
+    source: Source, features: Sequence[str], options: BuildOptions, *, optional: Sequence[str] = ()
 ) -> list[Record]:
     """Read the records of one data set, in order of clip id.
 
     Args:
         source: the data set.
         features: to decode; all others are left out.
-        options: where it lies, and what it is built with.
-        also: features to decode where the data set holds them.
+        options: where it is stored, and what it is built with.
+        optional: further features to decode, where the data set holds them.
 
     Raises:
         UserError: the data set does not hold one of the features.
@@ -269,8 +275,8 @@ def read(
                 f'data.name {source.name!r} holds no {feature}; name a data set that does, such as '
                 f'{example!r}'
             )
-    optional = [feature for feature in also if feature in builder.info.features]
-    return list(tfds_builders.records(builder, (*features, *optional)))
+    further = [feature for feature in optional if feature in builder.info.features]
+    return list(tfds_builders.records(builder, (*features, *further)))
 
 
 def read_all(
@@ -278,26 +284,28 @@ def read_all(
     features: Callable[[Source], Sequence[str]],
     options: BuildOptions,
     *,
-    also: Sequence[str] = (),
+    optional: Sequence[str] = (),
 ) -> list[Record]:
     """Read the records of all data sets, in the order named.
 
     Args:
         data_sets: data.name, parsed.
         features: returns the features of a data set to decode.
-        options: as in read.
-        also: as in read.
+        options: as in `read`.
+        optional: as in `read`.
     """
     records = []
     for source in data_sets:
-        records += read(source, features(source), options, also=also)
+        records += read(source, features(source), options, optional=optional)
     return records
 
 
 def subject_ids(
     records: Sequence[Record],
 ) -> tuple[tuple[str, ...], tuple[str, ...], dict[str, np.ndarray]]:
-    """Number the subjects and data sets of records; a subject belongs to one data set.
+    """Number the subjects and data sets of records.
+
+    Subjects of two data sets are different even where their names are equal.
 
     Returns:
         Names of the subjects, names of the data sets, and {'subject', 'dataset': int32[N]}.
@@ -311,20 +319,22 @@ def subject_ids(
 
 
 def editions(records: Sequence[Record]) -> tuple[str, ...]:
-    """Return the sheets that records were read from, as 'casme2 2019'."""
+    """Return the sheets of the records, such as 'casme2 2019'."""
     sheets = {f'{r["dataset"]} {r["edition"]}' for r in records if r['edition']}
     return tuple(sorted(sheets))
 
 
-def refuse_inputs(
+def check_inputs(
     data_sets: tuple[Source, ...], channels: tuple[str, ...], *, every_frame: bool = False
 ) -> None:
-    """Refuse, before hours of building, a release whose input lacks what the settings need.
+    """Refuse a release whose input lacks what the settings need.
+
+    Called before building, which may take hours.
 
     Args:
         data_sets: data.name, parsed.
-        channels: that the network sees.
-        every_frame: whether rows are frames, which are made of the flow of every frame.
+        channels: inputs of the network.
+        every_frame: whether the flow of every frame is needed.
 
     Raises:
         UserError: names the input of the release to use instead.
@@ -332,9 +342,9 @@ def refuse_inputs(
     every_frame |= _has_frames(data_sets) and {*channels} <= {'u', 'v'}
     needed = INPUTS['flows' if every_frame else feature_of(channels)]
     if needed == INPUTS['flows']:
-        missing, others = 'flow of every frame, which data.task=spotting and data.apex ask for', ''
+        missing, others = 'flow of every frame, which data.task=spotting and data.apex need', ''
     else:
-        missing = f'{",".join(channels)}, which data.channels asks for'
+        missing = f'{",".join(channels)}, which data.channels names'
         choices = '; '.join(','.join(group) for group in CHANNELS.values())
         others = f', or other channels: {choices}'
     for source in data_sets:
@@ -346,54 +356,63 @@ def refuse_inputs(
 
 
 def _stored(data_sets, channels, mask, apex):
-    """(what holds the images, all features to decode); refuses early what no data set holds."""
+    """Return (feature with the images, all features to decode).
+
+    Settings that no data set can satisfy are refused.
+    """
     if apex == '' and not _has_frames(data_sets):
         stored = feature_of(channels)
         features = [*_TEXT, *(PHASES if stored == 'phases' else (stored,))]
         if mask != 'none':
             features.append('landmarks')
         return stored, tuple(features)
-    refuse_inputs(data_sets, channels, every_frame=True)
+    check_inputs(data_sets, channels, every_frame=True)
     if not {*channels} <= {'u', 'v'}:
         raise UserError(
-            f'data.channels is {",".join(channels)!r}, of which the flow of every frame holds two; '
-            'allowed: u,v'
+            f'data.channels is {",".join(channels)!r}, but the flow of every frame has u and v '
+            'only; allowed: u,v'
         )
     if mask != 'none':
         raise UserError(
-            f'data.mask is {mask!r}, but {sources.joined(data_sets)} stores small flow of every '
-            'frame without a face; allowed: none'
+            f'data.mask is {mask!r}, but {sources.joined(data_sets)} stores flow of every frame '
+            'without landmarks; allowed: none'
         )
     return 'flows', (*_TEXT, 'flows', *_APEX)
 
 
 def _has_frames(data_sets):
-    """Whether a release's input is the flow of every frame."""
+    """Whether the input of a release is the flow of every frame."""
     return any(source.input == 'spotting' for source in data_sets)
 
 
 def _check_labels(data_sets, scheme):
-    """Refuse, before hours of building, labels that a release has no classes in."""
+    """Refuse labels that have no classes for a release.
+
+    Called before building, which may take hours.
+    """
     releases = [source.release for source in data_sets if source.input]
     if releases:
         schemes.classes(scheme, releases)
 
 
 def _check_classes(name, scheme, classes, records):
-    """Refuse a class without a clip: the scores would count a class that nobody could learn."""
+    """Refuse a class without a clip.
+
+    The scores would count a class that cannot be learned.
+    """
     present = {record['class'] for record in records}
     empty = [title for title in classes if title not in present]
     if empty:
         raise UserError(
-            f'data.name {name!r} has no clip of {", ".join(empty)}, which data.labels {scheme!r} '
-            'names; name other labels, or a data set that has such clips'
+            f'data.name {name!r} has no clip of {", ".join(empty)}, a class of data.labels '
+            f'{scheme!r}; name other labels, or a data set that has such clips'
         )
 
 
 def _interval(source, stored):
-    """The features that locate the clip in the stored frames.
+    """Return the features that locate a clip in its stored frames.
 
-    A release stores no frame before onset, and needs none of them.
+    A release needs none, because it stores no frame before the onset.
     """
     if stored != 'frames' or source.input:
         return ()
@@ -401,9 +420,9 @@ def _interval(source, stored):
 
 
 def _units(record, lateral):
-    """Action units that moved, for certain and not as a reference, without intensities.
+    """Return the action units that certainly moved, such as {'12'}.
 
-    {'12'}, or laterally {'L12', 'R12'}, both where both moved or the side is not annotated.
+    With `lateral` such as {'L12', 'R12'}; both where both moved or the side is not annotated.
     """
     names = set()
     for unit in action_units.parse(record['action_units']):
@@ -417,12 +436,12 @@ def _units(record, lateral):
 
 
 def unit_columns(records: Sequence[Record], lateral: bool) -> list[str]:
-    """Return the action units of any record, in order of number.
+    """Return the action units that occur, in order of number.
 
     Args:
         records: of all data sets.
-        lateral: whether each has a column for the left and one for the right, so that a mirror
-            image has its column.
+        lateral: whether each has two columns, left and right, so that a mirror image can swap
+            them.
     """
     numbers = set()
     for record in records:
@@ -432,7 +451,7 @@ def unit_columns(records: Sequence[Record], lateral: bool) -> list[str]:
 
 
 def unit_row(record: Record, units: Sequence[str], lateral: bool) -> list[float]:
-    """Return which units are present in a record: 1, 0, or NaN where nobody annotated them.
+    """Return 1 or 0 for each action unit; NaN where not annotated.
 
     Args:
         record: of a clip.
@@ -446,7 +465,7 @@ def unit_row(record: Record, units: Sequence[str], lateral: bool) -> list[float]
 
 
 def fingerprint(values: Iterable[np.ndarray | dict[str, Any]], names: Names) -> str:
-    """Return the sha256 of all that training and scoring see.
+    """Return the sha256 of all that training and scoring use.
 
     Args:
         values: arrays, or dictionaries of arrays.

@@ -1,4 +1,4 @@
-"""Which data sets an experiment reads: texts of the settings, parsed once."""
+"""Parse the settings that name the data sets of an experiment."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,20 +12,20 @@ class Source(NamedTuple):
     """One data set of an experiment."""
 
     name: str  # of TFDS, with its settings: 'casme2/flow,edition=2014'
-    release: str  # without them: 'casme2'
-    # what of a release was built: flow, video, samer or spotting; '' where a data set holds more
-    # than one of them
+    release: str  # the name of the data set: 'casme2'
+    # what was built of the release: flow, video, samer or spotting; '' for a data set that holds
+    # more than one of them
     input: str
-    folder: str  # the release as its authors ship it; '': a finished build is used
+    folder: str  # with the release as its authors ship it; '': the data set is already built
 
 
 class BuildOptions(NamedTuple):
-    """Where built data sets lie, and what the user brings to build them."""
+    """Where built data sets are stored, and how to build them."""
 
     data_dir: str = ''  # '': TFDS_DATA_DIR, else ~/tensorflow_datasets
     rebuild: bool = False
-    landmarks: str = ''  # a landmark model
-    magnet: str = ''  # weights of the learned magnifier
+    landmarks: str = ''  # file of a landmark model
+    magnet: str = ''  # file with weights of the learned magnifier
 
 
 def parse(name: str, manual_dir: str = '') -> tuple[Source, ...]:
@@ -33,10 +33,10 @@ def parse(name: str, manual_dir: str = '') -> tuple[Source, ...]:
 
     Args:
         name: one data set, or several joined by '+': 'casme2/flow+samm/flow'.
-        manual_dir: one folder for all of them, or as many joined by '+'.
+        manual_dir: one folder for all of them, or one for each, joined by '+'.
 
     Raises:
-        UserError: the numbers differ, or no data set reads a folder.
+        UserError: the numbers differ, or no data set is built from a folder.
     """
     names = name.split('+')
     folders = _folders(names, manual_dir)
@@ -56,16 +56,16 @@ def _folders(names, manual_dir):
     """The folder of each data set."""
     if manual_dir and not any(map(tfds_builders.reads_folder, names)):
         raise UserError(
-            f'data.manual_dir is {manual_dir!r}, but {"+".join(names)} reads no folder; name the '
+            f'data.manual_dir is {manual_dir!r}, but {"+".join(names)} reads no folder; name a '
             'data set that does with --config.data.name, or leave data.manual_dir out'
         )
     folders = manual_dir.split('+')
-    # a '+' may be part of the name of one folder
+    # The name of one folder may contain a '+'.
     if len(folders) == 1 or Path(manual_dir).expanduser().is_dir():
         return [manual_dir] * len(names)
     if len(folders) != len(names):
         raise UserError(
             f'data.manual_dir names {len(folders)} folders for the {len(names)} data sets of '
-            f"{'+'.join(names)!r}; give one each, in that order, 'A+B', or one that holds them all"
+            f"{'+'.join(names)!r}; give one for each, in that order ('A+B'), or one for all"
         )
     return folders

@@ -1,6 +1,6 @@
-"""Confusion matrices, UF1, UAR and other measures of recognition, and intervals over subjects.
+"""Confusion matrices, UF1, UAR, other metrics, and confidence intervals.
 
-A measure whose denominator is empty is NaN here; files of a run hold null in its place.
+An undefined metric (its denominator is 0) is NaN here, and null in the files of a run.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ CLASS_METRICS = ('precision', 'recall', 'f1', 'support')
 
 
 def confusion(label: ArrayLike, predicted: ArrayLike, *, classes: int) -> np.ndarray:
-    """One confusion matrix.
+    """Count one confusion matrix.
 
     Args:
         label, predicted: int[n], class of each clip.
@@ -35,7 +35,7 @@ def confusion(label: ArrayLike, predicted: ArrayLike, *, classes: int) -> np.nda
 def confusions(
     label: ArrayLike, predicted: ArrayLike, group: ArrayLike, *, groups: int, classes: int
 ) -> np.ndarray:
-    """A confusion matrix for each group of clips.
+    """Count a confusion matrix for each group of clips.
 
     Args:
         label, predicted: int[n], class of each clip.
@@ -64,27 +64,27 @@ def confusions(
 
 
 def summary(confusion: ArrayLike) -> dict[str, float]:
-    """The measures of one confusion matrix [K, K]; NaN where it is empty."""
+    """Return the metrics of one confusion matrix [K, K]."""
     return {name: float(value) for name, value in measures(confusion).items()}
 
 
 class Counts(NamedTuple):
-    """Clips of confusion matrices [..., K, K], as the measures read them (float64)."""
+    """Numbers of clips in confusion matrices [..., K, K], float64."""
 
-    hits: np.ndarray  # [..., K] of each class, predicted right
-    truth: np.ndarray  # [..., K] of each class
-    predicted: np.ndarray  # [..., K] predicted as each class
+    hits: np.ndarray  # [..., K], of each class and predicted as it
+    truth: np.ndarray  # [..., K], of each class
+    predicted: np.ndarray  # [..., K], predicted as each class
     total: np.ndarray  # [...]
 
 
 def measures(confusion: ArrayLike) -> dict[str, np.ndarray]:
-    """Each metric of METRICS of confusion matrices [..., K, K], float64[...]."""
+    """Compute all METRICS of confusion matrices [..., K, K], float64[...]."""
     counts = _counts(confusion)
     return {name: loaded(metric.value)(counts) for name, metric in METRICS.items()}
 
 
 def accuracy(counts: Counts) -> np.ndarray:
-    """Share of clips classified correctly; F1 of the counts summed over classes equals it."""
+    """Share of clips classified correctly; equal to micro F1."""
     return _ratio(counts.hits.sum(-1), counts.total)
 
 
@@ -113,7 +113,10 @@ def weighted_f1(counts: Counts) -> np.ndarray:
 
 
 def ovr_accuracy(counts: Counts) -> np.ndarray:
-    """One-vs-rest accuracy averaged over all K classes; (1 + 2 accuracy) / 3 for three."""
+    """Accuracy of each class against the rest, averaged over K classes.
+
+    For three classes it is (1 + 2 accuracy) / 3.
+    """
     total = counts.total[..., None]
     return _ratio(total - counts.truth - counts.predicted + 2 * counts.hits, total).mean(-1)
 
@@ -124,18 +127,18 @@ def class_precision(counts: Counts) -> np.ndarray:
 
 
 def class_recall(counts: Counts) -> np.ndarray:
-    """Recall [..., K]; NaN for a class that the truth does not hold."""
+    """Recall [..., K]; NaN for a class without clips."""
     return _ratio(counts.hits, counts.truth)
 
 
 def class_f1(counts: Counts) -> np.ndarray:
-    """F1 [..., K]; NaN for a class that the truth does not hold."""
+    """F1 [..., K]; NaN for a class without clips."""
     f1 = _ratio(2 * counts.hits, counts.truth + counts.predicted)
     return np.where(counts.truth > 0, f1, np.nan)
 
 
 def class_measures(confusion: ArrayLike) -> dict[str, np.ndarray]:
-    """CLASS_METRICS of confusion matrices [..., K, K], float64[..., K]."""
+    """Compute CLASS_METRICS of confusion matrices [..., K, K], float64[..., K]."""
     counts = _counts(confusion)
     return {
         'precision': class_precision(counts),
@@ -146,7 +149,7 @@ def class_measures(confusion: ArrayLike) -> dict[str, np.ndarray]:
 
 
 def per_class(confusion: ArrayLike, classes: Sequence[str]) -> dict[str, dict]:
-    """CLASS_METRICS of every class, as results.json holds them.
+    """Compute CLASS_METRICS of every class, for results.json.
 
     Args:
         confusion: [K, K], or [R, K, K] for the mean over seeds.
@@ -167,19 +170,20 @@ def per_class(confusion: ArrayLike, classes: Sequence[str]) -> dict[str, dict]:
 def intervals(
     confusions: ArrayLike, *, draws: int = 2000, seed: int = 0, level: float = 0.95
 ) -> dict[str, list[float]]:
-    """Percentile bootstrap over subjects, of each measure's mean over seeds.
+    """Compute percentile bootstrap intervals over subjects.
 
-    A draw takes S subjects with replacement, keeps the seeds of a subject together, pools, and
-    averages the measure over seeds; a class that a draw lacks is left out of that draw.
+    A draw takes S subjects with replacement, each with all its seeds. It sums their confusions,
+    computes the metric for each seed, and averages over seeds. A class that has no clip in a draw
+    does not count in that draw.
 
     Args:
         confusions: [S, R, K, K]: S subjects, R seeds.
-        draws: of subjects.
+        draws: number of draws.
         seed: of the draws.
         level: share of the draws inside the interval.
 
     Returns:
-        {measure: [low, high]}; NaN for fewer than two subjects.
+        {metric: [low, high]}; NaN for fewer than two subjects.
     """
     cube = np.asarray(confusions, np.float64)
     if len(cube) < 2:
@@ -194,12 +198,12 @@ def intervals(
 
 
 def draw_subjects(rng: np.random.Generator, subjects: int, draws: int) -> np.ndarray:
-    """How often each subject is in each bootstrap draw, int64[draws, subjects]."""
+    """Draw subjects with replacement: counts int64[draws, subjects]."""
     return rng.multinomial(subjects, np.full(subjects, 1 / subjects), size=draws)
 
 
 def pooled(weights: ArrayLike, cube: ArrayLike) -> np.ndarray:
-    """Confusions summed over subjects, D times, each subject weighted.
+    """Sum confusions over subjects, weighted, D times.
 
     Args:
         weights: [D, S].
@@ -212,20 +216,23 @@ def pooled(weights: ArrayLike, cube: ArrayLike) -> np.ndarray:
 
 
 def spread(values: ArrayLike) -> float:
-    """Sample standard deviation of a vector over what is not NaN; NaN for fewer than two values."""
+    """Return the sample standard deviation of a vector.
+
+    NaN values are left out; NaN for fewer than two values.
+    """
     values = np.asarray(values)
     defined = values[~np.isnan(values)]
     return float(np.std(defined, ddof=1)) if len(defined) > 1 else np.nan
 
 
 def nanmean(values: np.ndarray, axis: int) -> np.ndarray:
-    """Mean along an axis over what is not NaN; NaN where nothing is left."""
+    """Average along an axis without NaN; NaN where none is left."""
     defined = ~np.isnan(values)
     return _ratio(np.where(defined, values, 0.0).sum(axis), defined.sum(axis))
 
 
 def to_json(value: float) -> int | float | None:
-    """A plain int (where whole) or float for JSON; None for NaN."""
+    """Return an int (where whole) or float; None for NaN."""
     value = float(value)
     if np.isnan(value):
         return None

@@ -1,4 +1,4 @@
-"""Two systems on the same subjects: their difference, its interval and its p value."""
+"""Differences of two systems on the same subjects, and their tests."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,22 +11,23 @@ ROUNDING = 1e-12  # equal means may differ in their last bits, and a tie must co
 def difference(
     first: ArrayLike, second: ArrayLike, *, draws: int = 2000, seed: int = 0, level: float = 0.95
 ) -> dict[str, dict]:
-    """Each measure of the second system minus that of the first.
+    """Subtract each metric of the first system from the second's.
 
-    Figures are pooled over subjects per seed, then averaged over seeds. The interval is a
-    percentile bootstrap over subjects, with one draw for both systems. p is that of a two-sided
-    permutation test, in which chance swaps the two systems of each subject with all its seeds; all
-    2^S swaps where they are no more than `draws`.
+    A metric is computed per seed from the confusions of all subjects, then averaged over seeds. The
+    interval is a percentile bootstrap over subjects; both systems have the same draws. p is that of
+    a two-sided permutation test. A permutation swaps the two systems of some subjects, with all
+    their seeds. All 2^S permutations are used where they are no more than `draws`.
 
     Args:
-        first, second: confusions [S, R, K, K] of the same S subjects; the seeds R may differ.
-        draws: of subjects, and of swaps.
+        first, second: confusions [S, R, K, K] of the same S subjects; the number of seeds R may
+            differ.
+        draws: number of draws of subjects, and of permutations.
         seed: of the draws.
         level: share of the draws inside the interval.
 
     Returns:
-        {measure: {difference, interval, p}}. NaN: interval and p of fewer than two subjects, p of
-        unequal R.
+        {metric: {difference, interval, p}}. interval and p are NaN for fewer than two subjects; p
+        is NaN where R differs.
 
     Raises:
         ValueError: subjects or classes differ.
@@ -67,10 +68,10 @@ def _subjects_and_classes(cube):
 
 
 def holm(ps: ArrayLike) -> np.ndarray:
-    """p values adjusted for n tests by Holm's step-down method.
+    """Adjust p values for n tests by Holm's step-down method.
 
     Args:
-        ps: [n]; a NaN stays NaN and is no test.
+        ps: [n]; a NaN stays NaN and does not count as a test.
 
     Returns:
         float64[n], at most 1.
@@ -84,7 +85,10 @@ def holm(ps: ArrayLike) -> np.ndarray:
 
 
 def _gain(first, second):
-    """{measure: float64[D]}: mean over seeds, second minus first, of confusions [D, R, K, K]."""
+    """{metric: second minus first, float64[D]} of confusions [D, R, K, K].
+
+    Metrics are averaged over seeds.
+    """
     before, after = metrics.measures(first), metrics.measures(second)
     return {
         name: metrics.nanmean(after[name], axis=-1) - metrics.nanmean(before[name], axis=-1)
@@ -93,7 +97,7 @@ def _gain(first, second):
 
 
 def _permute(first, second, observed, draws, rng):
-    """{measure: p} of the observed differences."""
+    """{metric: p} of the observed differences."""
     swap, exact = _swaps(len(first), draws, rng)
     drawn = _gain(
         metrics.pooled(1 - swap, first) + metrics.pooled(swap, second),
@@ -110,19 +114,22 @@ def _permute(first, second, observed, draws, rng):
 
 
 def _swaps(subjects, draws, rng):
-    """(swaps int[D, S], 1 where a subject's systems change places; whether these are all)."""
+    """(permutations int[D, S], whether these are all of them).
+
+    1 stands where the two systems of a subject are swapped.
+    """
     if 2**subjects <= draws:
         return every_swap(subjects), True
     return rng.integers(0, 2, (draws, subjects)), False
 
 
 def _p_value(extreme, swaps, exact):
-    # drawn swaps: the observed order counts as a draw of its own, so that p is never 0
+    # The observed order counts as one more draw, so that p is never 0.
     return extreme / swaps if exact else (1 + extreme) / (1 + swaps)
 
 
 def every_swap(subjects: int) -> np.ndarray:
-    """Every way to swap some subjects, int[2^S, S]; the first swaps none."""
+    """Return every permutation, int[2^S, S]; the first swaps nothing."""
     return np.arange(2**subjects)[:, None] >> np.arange(subjects) & 1
 
 
@@ -134,12 +141,12 @@ def bootstrap_mean(
     seed: int = 0,
     level: float = 0.95,
 ) -> tuple[float, list[float] | None]:
-    """Mean of values and its percentile bootstrap interval over subjects.
+    """Return a mean and its bootstrap interval over subjects.
 
     Args:
         value: [n].
         subject: [n], of each value.
-        draws: of subjects.
+        draws: number of draws of subjects.
         seed: of the draws.
         level: share of the draws inside the interval.
 
@@ -160,19 +167,19 @@ def bootstrap_mean(
 def mean_test(
     first: ArrayLike, second: ArrayLike, subject: ArrayLike, *, draws: int = 2000, seed: int = 0
 ) -> dict:
-    """Paired test of the means of two systems on the same rows.
+    """Test the difference of the means of two systems.
 
-    One draw of subjects serves both systems. p is that of a two-sided permutation test that swaps
-    both for whole subjects, all 2^S ways where they are no more than `draws`.
+    Both have values of the same rows, and the same draws of subjects. p is that of a two-sided
+    permutation test, as in `difference`.
 
     Args:
         first, second: [n], a value of each row.
         subject: [n], of each row.
-        draws: of subjects, and of swaps.
+        draws: number of draws of subjects, and of permutations.
         seed: of the draws.
 
     Returns:
-        {difference, interval, p} of the mean of second less that of first; interval and p are None
+        {difference, interval, p} of the mean of second minus that of first; interval and p are None
         for fewer than two subjects.
     """
     gain = np.asarray(second, np.float64) - np.asarray(first, np.float64)
@@ -188,7 +195,7 @@ def mean_test(
 
 
 def _by_subject(value, subject):
-    """Sum and count float64[S] of value [n] for each subject."""
+    """Sum and number of values [n] of each subject, float64[S]."""
     _, number = np.unique(subject, return_inverse=True)
     total = np.bincount(number, np.asarray(value, np.float64))
     return total, np.bincount(number).astype(np.float64)

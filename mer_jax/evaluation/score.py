@@ -1,8 +1,8 @@
-"""The tables of a run: predictions in, blocks of results.json out; None stands for undefined.
+"""From predictions of a recognition run to the scores in results.json.
 
-Every figure is computed for each seed on the predictions pooled over folds, then averaged over
-seeds; clip counts and supports are counts of one seed (their mean, where seeds test different
-rows). `confusion` alone is a sum over seeds.
+A score is computed for each seed on the predictions of all folds together, then averaged over
+seeds. Numbers of clips are those of one seed (their mean, where seeds test different rows). Only
+`confusion` is a sum over seeds. None means undefined.
 """
 
 import numpy as np
@@ -13,21 +13,22 @@ from mer_jax.evaluation.metrics import nanmean, to_json
 from mer_jax.types import Names, Predictions
 
 NOTE = (
-    'A leak: these epochs were chosen with the labels of the left-out subjects, as many '
-    'published systems do. '
-    'Nothing here feeds back into the training or the metrics of this run.'
+    'A leak: these epochs were chosen with the labels of the left-out subjects, as in many '
+    'published systems. '
+    'The training and the metrics of this run do not use them.'
 )
 
 
 def score(predictions: Predictions, names: Names) -> dict:
-    """All measures of a run that recognises classes.
+    """Compute all scores of a recognition run.
 
-    Subjects are keyed by data set and subject. Without predictions (nothing held out) every measure
-    is None.
+    Subjects of two data sets are different even where their names are equal. Without predictions
+    (nothing held out) every metric is None.
 
     Returns:
-        {metrics, sd, intervals, per_dataset, per_class, per_seed, per_subject, per_fold, confusion,
-        classes}, blocks of results.json.
+        The entries of results.json with scores: metrics, sd (over seeds) and intervals (95 %, over
+        subjects) of all rows; per_dataset, per_class, per_seed, per_subject and per_fold; confusion
+        [K, K] with the truth in rows; classes.
 
     Raises:
         UserError: an output is not finite, which means that a fold diverged.
@@ -53,12 +54,13 @@ def score(predictions: Predictions, names: Names) -> dict:
 
 
 def oracle(outputs: np.ndarray, predictions: Predictions, names: Names) -> dict:
-    """What choosing epochs on the left-out subjects would have reported.
+    """Score epochs that are chosen on the left-out subjects (a leak).
 
-    test_best: each fold and seed at the epoch of its best held-out accuracy (ties by the fold's
-    UF1, then the earliest). test_best_independent: accuracies from that choice, all other measures
-    from a second choice by the fold's UF1 (ties by accuracy, then the earliest). best_common_epoch:
-    one epoch for all, by pooled UF1. Epochs count from 1.
+    test_best: each run (fold and seed) takes the epoch of its best held-out accuracy (ties by its
+    UF1, then the earliest). test_best_independent: accuracy, micro F1 and one-vs-rest accuracy of
+    that choice, all other metrics of a second choice, by the best UF1 of the run (ties by accuracy,
+    then the earliest). best_common_epoch: one epoch for all runs, by the UF1 of all rows. Epochs
+    count from 1.
 
     Args:
         outputs: [E, R, K], held-out outputs after each epoch, rows as `predictions`.
@@ -102,7 +104,7 @@ def oracle(outputs: np.ndarray, predictions: Predictions, names: Names) -> dict:
 
 
 def best_epoch(outputs: np.ndarray, predictions: Predictions, names: Names) -> np.ndarray:
-    """The epoch of test_best (see oracle) for each row, int[R], counted from 0.
+    """Return the epoch of test_best for each row, int[R], from 0.
 
     Args:
         outputs: [E, R, K], held-out outputs after each epoch, rows as `predictions`.
@@ -115,7 +117,10 @@ def best_epoch(outputs: np.ndarray, predictions: Predictions, names: Names) -> n
 
 
 def _decide(output, predictions):
-    """Class of the largest output [..., R]; a NaN would win every argmax and pass for class 0."""
+    """Class of the largest output, int[..., R]; outputs must be finite.
+
+    A NaN would win every argmax.
+    """
     bad = np.argwhere(~np.isfinite(output).all(-1))
     if len(bad):
         *epoch, row = bad[0]
@@ -123,7 +128,7 @@ def _decide(output, predictions):
         if epoch:
             what = f'held-out outputs of epoch {epoch[0] + 1} are missing or not finite'
             raise UserError(
-                f'{where}: {what}; start with evaluate.every_epoch in a new --workdir, or switch '
+                f'{where}: {what}; train with evaluate.every_epoch in a new --workdir, or switch '
                 'it off'
             )
         raise UserError(
@@ -162,7 +167,7 @@ def _by_run(outputs, predictions, names):
 
 
 def _confusions(label, predicted, keys, shape, names):
-    """Confusions int64[*shape, K, K]; `keys` has a row's number along each axis of `shape`."""
+    """Confusions int64[*shape, K, K]; `keys`: index of each row along each axis."""
     group = np.zeros(0, int)
     if len(label):
         group = np.ravel_multi_index([np.ravel(key) for key in keys], shape)
@@ -172,19 +177,19 @@ def _confusions(label, predicted, keys, shape, names):
 
 
 def _means(pooled):
-    """{measure: mean over seeds} of pooled confusions [R, K, K]."""
+    """{metric: mean over seeds} of confusions [R, K, K]."""
     measured = metrics.measures(pooled)
     return {name: to_json(nanmean(value, axis=0)) for name, value in measured.items()}
 
 
 def _intervals(cube):
-    """{measure: [low, high]} over subjects, None where fewer than two subjects were tested."""
+    """{metric: [low, high]}; None for fewer than two subjects."""
     intervals = metrics.intervals(cube)
     return {name: None if np.isnan(edges).any() else edges for name, edges in intervals.items()}
 
 
 def _per_dataset(subjects, cube, names):
-    """{data set: n, subjects, measures, intervals} of those tested, in the order of their names."""
+    """{data set: {n, subjects, metrics, intervals}}."""
     blocks = {}
     for index in np.unique(subjects[:, 0]):
         of_dataset = cube[subjects[:, 0] == index]
@@ -199,7 +204,10 @@ def _per_dataset(subjects, cube, names):
 
 
 def _counts(pooled):
-    """clips, correct and accuracy of confusions [R, K, K], mean over the seeds that tested any."""
+    """{clips, correct, accuracy} of confusions [R, K, K].
+
+    Averaged over the seeds that test any clip.
+    """
     clips = pooled.sum((-2, -1))
     tested = clips > 0
     correct = np.trace(pooled, axis1=-2, axis2=-1)[tested].mean()
@@ -237,8 +245,11 @@ def _per_fold(predictions, names):
 
 
 def _best_epoch(first, second):
-    """int[G]: earliest epoch of the largest `first` [G, E], ties by `second`."""
-    # equal means may differ in their last bits
+    """Epoch of the largest `first` [G, E], int[G].
+
+    Ties are decided by `second`, then by the earliest.
+    """
+    # Equal means may differ in their last bits.
     first, second = np.round(first, 12), np.round(second, 12)
     top = first == first.max(-1, keepdims=True)
     return np.argmax(np.where(top, second, -1.0), -1)
@@ -252,14 +263,14 @@ def _pool_chosen(cube, epoch, seed, seeds):
 
 
 def _curve(cube, seed, seeds):
-    """{measure: float[E]}: all folds at one epoch, mean over seeds."""
+    """{metric: float[E]} of all folds, averaged over seeds."""
     pooled = np.zeros((seeds, *cube.shape[1:]), np.int64)
     np.add.at(pooled, seed, cube)
     return {name: nanmean(value, axis=0) for name, value in metrics.measures(pooled).items()}
 
 
 def _at_epoch(curve, epoch):
-    """The measures of one epoch (counted from 0)."""
+    """The metrics of one epoch (counted from 0)."""
     return {name: to_json(curve[name][epoch]) for name in METRICS}
 
 

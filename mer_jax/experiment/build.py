@@ -78,7 +78,7 @@ def frames_of_clips(settings: Settings, apex: Any) -> loading.Data:
         apex: not used here; `clips` takes it.
     """
     data_sets = sources.parse(settings.data.name, settings.data.manual_dir)
-    loading.refuse_inputs(data_sets, channels.parse(settings.data.channels), every_frame=True)
+    loading.check_inputs(data_sets, channels.parse(settings.data.channels), every_frame=True)
     options, size = build_options(settings.data), settings.data.size
     data = frames.load(data_sets, options, settings.spotting, size=size)
     print(frames.describe(data))
@@ -94,7 +94,7 @@ def clips(settings: Settings, apex: str | apexes.Spotted) -> loading.Data:
     """
     data_sets = sources.parse(settings.data.name, settings.data.manual_dir)
     names = channels.parse(settings.data.channels)
-    loading.refuse_inputs(data_sets, names)
+    loading.check_inputs(data_sets, names)
     data = loading.load(
         data_sets,
         build_options(settings.data),

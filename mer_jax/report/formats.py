@@ -9,7 +9,7 @@ WIDTH = 100  # columns of a terminal
 DASH = '–'
 # key of results.json: (title, words), those first that every table shows
 MEASURES = {
-    name: (METRICS[name].title, METRICS[name].words)
+    name: (METRICS[name].title, METRICS[name].explanation)
     for name in dict.fromkeys(HEADLINE + (*METRICS,))
 }
 NAMES_IN_PAPERS = (

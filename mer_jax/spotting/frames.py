@@ -52,7 +52,7 @@ def load(
         UserError: nothing is left, or a clip stands twice.
     """
     records = loading.read_all(data_sets, lambda source: _FEATURES, options)
-    labels.refuse_doubles(records)
+    labels.refuse_duplicates(records)
     records.sort(key=lambda record: (record['dataset'], record['clip']))
     kept, dropped = [], []
     for record in records:
@@ -90,7 +90,7 @@ def load(
 
 def timing(records: Sequence[Record]) -> Timing:
     """Return when the clips of records happen; an apex that was only estimated is unknown."""
-    apex = [record['apex'] if apexes.known(record) else -1 for record in records]
+    apex = [record['apex'] if apexes.is_annotated(record) else -1 for record in records]
     return Timing(
         onset=np.array([record['onset'] for record in records], np.int32),
         apex=np.array(apex, np.int32),
@@ -122,7 +122,7 @@ def _unusable(record):
         return 'onset or offset is not annotated'
     if offset <= onset:
         return f'offset {offset} is not after onset {onset}'
-    if apexes.known(record) and not onset <= apex <= offset:
+    if apexes.is_annotated(record) and not onset <= apex <= offset:
         return f'apex {apex} is not between onset {onset} and offset {offset}'
     return ''
 

@@ -76,12 +76,12 @@ def test_every_rule_by_hand():
         apexes.frames({**one, 'dataset': 'samm'}, spotted(16))
 
 
-@pytest.mark.parametrize('source', apexes.KNOWN)
+@pytest.mark.parametrize('source', apexes.ANNOTATED)
 def test_an_apex_that_somebody_saw_stays(source):
     """A rule that replaces annotated apexes would change a data set that needs none."""
     for rule in (*APEX_RULES, spotted(16)):
         assert apexes.frames(record(source=source), rule) == [13]
-    assert not apexes.known(record())
+    assert not apexes.is_annotated(record())
 
 
 def test_the_flow_at_a_frame_is_that_of_the_frame_or_of_the_nearest():
@@ -91,7 +91,7 @@ def test_the_flow_at_a_frame_is_that_of_the_frame_or_of_the_nearest():
     one = record(missing=(13, 14))
     for asked, frame in ((11, 11), (15, 15), (13, 12), (14, 15), (10, 11), (99, 17)):
         np.testing.assert_array_equal(
-            apexes.at(one, asked), one['flows'][one['flow_frames'].tolist().index(frame)]
+            apexes.flow_at(one, asked), one['flows'][one['flow_frames'].tolist().index(frame)]
         )
 
 
@@ -147,10 +147,7 @@ def test_what_is_no_honest_spotting_run_by_subject_is_refused(tmp_path):
     """Groups of subjects, or clips, do not tell which subject a spotter did not see: its apexes
     would leak.
     """
-    told = (
-        'is no honest spotting run by protocol loso, which names the subject that each of its '
-        'spotters did not see'
-    )
+    refusal = 'is not a spotting run by protocol loso without leaks'
     for number, other in enumerate(
         (
             {'protocol': 'kfold'},
@@ -158,12 +155,12 @@ def test_what_is_no_honest_spotting_run_by_subject_is_refused(tmp_path):
             {'protocol': 'loso, validation part'},
         )
     ):
-        with pytest.raises(UserError, match=told):
+        with pytest.raises(UserError, match=refusal):
             apexes.read(written(tmp_path / str(number), **other))
     names = Names(('a', 'b'), (), (), (), ())
     nothing = Predictions(*[np.zeros(0, np.int32)] * 7, np.zeros((0, 2), np.float32))
     recognition_results(nothing, names).write(written(tmp_path / 'recognition'))
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=refusal):
         apexes.read(tmp_path / 'recognition')
     old = written(tmp_path / 'old')
     (old / 'config.json').write_text('{"settings": {}, "data": "print"}')
@@ -399,11 +396,11 @@ def test_a_folder_that_tells_no_apex_of_the_fold_ends_in_one_line(
     _, release, built = releases
     first = command(release, 'smic', built, spotter, tmp_path / 'run')
     assert "protocol.name is 'kfold'" in mistake(capsys, *first, '--config.protocol.name=kfold')
-    assert 'no folder of a finished spotting run' in mistake(
+    assert 'the folder of a finished spotting run' in mistake(
         capsys, *command(release, 'smic', built, tmp_path, tmp_path / 'run')
     )
     own = written(tmp_path / 'other')
-    assert 'answers nothing for clip' in mistake(
+    assert 'predicts no apex for clip' in mistake(
         capsys, *command(release, 'smic', built, own, tmp_path / 'run')
     )
     assert not (tmp_path / 'run/results.json').exists()

@@ -52,8 +52,8 @@ def test_other_arrays_have_another_fingerprint():
         ({'classes': ['no']}, 'classes'),
         ({'classes': ['no', 'yes', 'other']}, "classes: 'other'"),
         ({'subject': SUBJECT[:3]}, 'subject has shape (3,)'),
-        ({'subject': ['a'] * 8}, "subject holds 'a' alone"),
-        ({'subject': Y}, 'subject: each subject has a class of its own'),
+        ({'subject': ['a'] * 8}, "subject holds only 'a'"),
+        ({'subject': Y}, 'subject: each subject has all rows of one class'),
         ({'clip': ['same'] * 8}, "clip: 'same'"),
     ],
 )

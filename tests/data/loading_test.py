@@ -74,7 +74,7 @@ def test_drawn_labels_are_one_class_a_subject_and_say_so(tiny_data):
     ]
     assert all(len(classes) == 1 for classes in by_subject) and len(set.union(*by_subject)) > 1
     assert (
-        drawn.labels == 'megc3, drawn a subject'
+        drawn.labels == 'megc3, drawn at random per subject'
         and plain.labels == 'megc3'
         and drawn.fingerprint != plain.fingerprint
     )
@@ -300,7 +300,7 @@ def test_the_imagenet_range_is_torchvisions():
 def test_an_input_that_lacks_the_channels_is_refused_before_it_is_built(name, channels, told):
     """The wrong input of a release takes hours to build, and is refused then."""
     with pytest.raises(UserError, match=told):
-        loading.refuse_inputs(sources.parse(name), parse(channels))
+        loading.check_inputs(sources.parse(name), parse(channels))
 
 
 def test_an_input_that_has_the_channels_is_not_refused(tmp_path):
@@ -314,7 +314,7 @@ def test_an_input_that_has_the_channels_is_not_refused(tmp_path):
         ('smic+samm/flow', 'v'),
         ('casme2+samm/flow', 'apex,u2,onset'),
     ):
-        loading.refuse_inputs(sources.parse(name), parse(channels))
+        loading.check_inputs(sources.parse(name), parse(channels))
     fake_raw.write_precomputed_flow(tmp_path)
     with pytest.raises(UserError, match="'precomputed_flow'.* image.*'synthetic_faces'"):
         load('precomputed_flow', tmp_path, manual_dir=str(tmp_path), channels='magnified')

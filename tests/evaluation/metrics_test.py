@@ -213,6 +213,6 @@ def test_an_entry_is_all_that_a_metric_needs():
     measured = metrics.measures(np.eye(3)[None])
     assert measured.keys() == METRICS.keys()
     for name, metric in METRICS.items():
-        assert measured[name].shape == (1,) and metric.title and metric.words, name
+        assert measured[name].shape == (1,) and metric.title and metric.explanation, name
         assert metric.best_by in METRICS
     assert set(HEADLINE) | set(COMPARED) <= METRICS.keys()

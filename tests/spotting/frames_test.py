@@ -217,7 +217,7 @@ def test_what_a_spotter_cannot_train_on_is_an_error(monkeypatch):
         load(monkeypatch, [one for one in RECORDS if one['clip'] == 'c'])
     with pytest.raises(UserError, match='has no clip with an annotated apex'):
         load(monkeypatch, BAD[:5])
-    with pytest.raises(UserError, match='clip a of smic stands twice in the data'):
+    with pytest.raises(UserError, match='clip a of smic is in the data twice'):
         load(monkeypatch, RECORDS, RECORDS[1:2])
 
 

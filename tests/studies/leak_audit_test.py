@@ -231,7 +231,7 @@ def quick_audit(monkeypatch, folder, loaded, **changes):
             labels=f'{loaded.labels}{settings.random_subject_labels}'
         ),
     )
-    monkeypatch.setattr(loading, 'refuse_inputs', lambda *a, **k: None)
+    monkeypatch.setattr(loading, 'check_inputs', lambda *a, **k: None)
     config = base('coded')
     config.update_from_flattened_dict(
         {
