@@ -596,7 +596,6 @@ FOLDERS = [
     ('newer train', of_format(3), 'train', 'format 3 ... newer'),
     ('plan cut', write('plan.json', '{'), 'train', 'plan.json ... JSON'),
     ('plan empty', write('plan.json', '{}'), 'train', 'plan.json'),
-    ('plan of a large machine', plan_of(devices=64), 'train', '64 devices'),
     ('plan of no machine', plan_of(devices=0), 'train', 'plan.json'),
     ('plan in words', plan_of(devices='two'), 'train', 'plan.json'),
     ('results gone', lambda f: (f / 'results.json').unlink(), 'report', 'results.json'),

@@ -173,7 +173,7 @@ def check_fit(experiment: Experiment, folder: Path) -> FoldState | None:
 
     Args:
         experiment: of `experiment`.
-        folder: of the run; one that has begun needs no weights file.
+        folder: of the run; one that holds checkpoints needs no weights file.
 
     Returns:
         The abstract state of one fold; None without a network.
@@ -193,7 +193,7 @@ def check_fit(experiment: Experiment, folder: Path) -> FoldState | None:
     # shapes do not depend on how a convolution is computed
     any_learner = learner(experiment, 'matmul')
     shapes = held_out.state_shapes(any_learner, data.samples, experiment.folds.train)
-    if settings.model.init_from and not run_folder.begun(folder):
+    if settings.model.init_from and run_folder.newest(folder) < 0:
         of_runs = protocols.titles_of_runs(experiment.folds, experiment.titles)
         for path in dict.fromkeys(torch_weights.files(settings.model.init_from, of_runs)):
             torch_weights.convert(

@@ -63,9 +63,9 @@ def choose_plan(
         shapes: abstract state of one fold.
         folder: of the training; the plan is written there.
     """
-    if (folder / files.PLAN).exists():
-        return plan.read_for_resume(folder, jax.device_count())
     settings = training.settings
+    if (folder / files.PLAN).exists():
+        return plan.read_for_resume(folder, jax.device_count(), settings.devices)
     pinned = {
         'lowering': settings.lowering,
         'at_once': settings.at_once,

@@ -134,15 +134,24 @@ def refuse_module(folder: Path) -> None:
 
 
 def begun(folder: Path) -> bool:
-    """Say whether the folder holds a checkpoint or results.
+    """Say whether the folder holds anything that took training.
 
-    Other settings must not overwrite these.
+    That is a checkpoint of networks or of GANs, images of GANs, SVMs, or results; other settings
+    must not overwrite them.
     """
-    return (folder / files.RESULTS).exists() or newest(folder) >= 0
+    gan = folder / files.GAN
+    trained_files = (folder / files.RESULTS, folder / files.HEADS, gan / files.GAN_IMAGES)
+    if any(path.exists() for path in trained_files):
+        return True
+    return newest(folder) >= 0 or newest(gan) >= 0
 
 
 def newest(folder: Path) -> int:
-    """Return the epoch of the newest checkpoint of any group of runs, or -1."""
+    """Return the epoch of the newest checkpoint of any group of runs, or -1.
+
+    Args:
+        folder: of the run, or of its GANs.
+    """
     groups = (folder / files.CHECKPOINTS).glob('*')
     return max(map(checkpoint.newest, groups), default=-1)
 

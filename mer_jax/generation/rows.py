@@ -121,7 +121,7 @@ def _plan(run, samples, folds, names, layout, settings):
     Checkpoints are read by groups of runs, and by then another amount of memory may be free.
     """
     if (run.folder / Plan.FILE).exists():
-        return plan.read_for_resume(run.folder, jax.device_count())
+        return plan.read_for_resume(run.folder, layout.devices)
     learner = gan.learner(
         settings,
         classes=len(names.classes),

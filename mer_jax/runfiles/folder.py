@@ -10,6 +10,8 @@ from pathlib import Path
 from mer_jax.errors import UserError
 from mer_jax.runfiles import config, files
 
+UNREADABLE = '[]*?\\'  # characters that the storage of checkpoints takes for a pattern
+
 
 def absolute(folder: str | Path) -> Path:
     """Return the absolute path of a folder, ~ resolved.
@@ -26,6 +28,12 @@ def prepare(folder: str | Path) -> Path:
         UserError: no run can be written there, or it holds a run of another format.
     """
     path = absolute(folder)
+    unreadable = [character for character in UNREADABLE if character in str(path)]
+    if unreadable:
+        raise UserError(
+            f"workdir '{path}': checkpoints in a folder whose path holds {unreadable[0]!r} could "
+            'not be read again; name another with --workdir'
+        )
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:

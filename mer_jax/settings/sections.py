@@ -228,7 +228,11 @@ class Train:
         choices=('auto', 'matmul', 'native'),
     )
     devices: int = field(
-        0, 'Devices to use; 0: all, unless one alone measures faster.', low=0, high=10**4
+        0,
+        'Devices to use; 0: all, unless one alone measures faster.',
+        low=0,
+        high=10**4,
+        free=True,
     )
     runs_in_memory: int = field(
         0, 'Runs (folds x seeds) in memory at a time; 0: as many as fit.', low=0, high=10**6

@@ -82,15 +82,30 @@ class Schedule:
 def save(manager: ocp.CheckpointManager, epoch: int, states: FoldState) -> None:
     """Write the states of a group of runs.
 
+    The first checkpoint of a folder is read back: a storage that cannot give it again is noticed
+    before hours of training depend on it.
+
     Args:
         manager: of the folder; see `opened`.
         epoch: the last one that these states have trained.
         states: arrays [F, ...].
+
+    Raises:
+        UserError: the first checkpoint cannot be read back.
     """
+    first = newest(manager.directory) < 0
     # Host copies, because the memory on the device may be reused while Orbax writes.
     states = jax.tree.map(np.asarray, states)
     content = {'states': states, 'checksum': _checksum(states)}
     manager.save(epoch, args=ocp.args.StandardSave(content))
+    if first:
+        try:
+            restore(manager, epoch, states)
+        except UserError as error:
+            raise UserError(
+                f'{manager.directory / str(epoch)} was just written and cannot be read again '
+                f'({_reason(error.__cause__)}); name a --workdir on another disk or path'
+            ) from error
 
 
 def restore(manager: ocp.CheckpointManager, epoch: int, shapes: FoldState) -> FoldState:
@@ -121,12 +136,15 @@ def restore(manager: ocp.CheckpointManager, epoch: int, shapes: FoldState) -> Fo
         return states
     # Exception, because a damaged file makes Orbax and its storage raise almost anything.
     except Exception as error:
-        reason = str(error).strip().split('\n')[0][:200]
         path = manager.directory / str(epoch)
         raise UserError(
-            f'{path} cannot be restored ({reason}); put it back from a copy, or delete that '
-            'folder: its runs then train from the first epoch'
+            f'{path} cannot be restored ({_reason(error)}); put it back from a copy, or delete '
+            'that folder: its runs then train from the first epoch'
         ) from error
+
+
+def _reason(error):
+    return str(error).strip().split('\n')[0][:200]
 
 
 def _checksum(states):

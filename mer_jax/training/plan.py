@@ -57,10 +57,7 @@ def candidates(
     Raises:
         UserError: more devices are wanted than available.
     """
-    if wanted > available:
-        raise UserError(
-            f'train.devices is {wanted}; allowed: 0 (all) to the {available} that are here'
-        )
+    _check_devices(wanted, available)
     lowerings = _lowerings(backend, lowering)
     device_counts = _device_counts(available, lowering, at_once, wanted)
     plans = []
@@ -79,6 +76,13 @@ def _lowerings(backend, lowering):
     if backend == 'cpu':
         return ['matmul']
     return ['matmul', 'native']
+
+
+def _check_devices(wanted, available):
+    if wanted > available:
+        raise UserError(
+            f'train.devices is {wanted}; allowed: 0 (all) to the {available} that are here'
+        )
 
 
 def _device_counts(available, lowering, at_once, wanted):
@@ -190,23 +194,22 @@ def benchmark(
     return seconds
 
 
-def read_for_resume(folder: Path, devices: int) -> Plan:
-    """Return the plan that a run began with.
+def read_for_resume(folder: Path, available: int, wanted: int = 0) -> Plan:
+    """Return the plan that a run began with, on the devices that are here.
+
+    The number of devices changes no bit of what a run computes.
 
     Args:
         folder: of the run.
-        devices: number that this machine has.
+        available: number of devices that this machine has.
+        wanted: devices to use; 0: as many as at the beginning.
 
     Raises:
-        UserError: the plan needs more devices.
+        UserError: more devices are wanted than there are.
     """
+    _check_devices(wanted, available)
     plan = Plan.read(folder)
-    if plan.devices > devices:
-        raise UserError(
-            f'{folder} was begun on {plan.devices} devices and {devices} are here; '
-            'continue it where it was begun, or give another --workdir'
-        )
-    return plan
+    return replace(plan, devices=min(wanted or plan.devices, available))
 
 
 def describe(plan: Plan) -> str:

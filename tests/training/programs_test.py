@@ -166,6 +166,16 @@ def test_a_checkpoint_restores_onto_another_device_count(reference, tmp_path):
     np.testing.assert_allclose(again, outputs, rtol=1e-5, atol=1e-6)
 
 
+def test_a_run_of_two_devices_continues_on_one_to_the_same_bits(reference, tmp_path):
+    """Who loses a device in the middle of a run must not lose the run, nor get another result."""
+    samples, folds, _, _ = reference
+    whole, outputs = fit(folds, samples, tmp_path / 'whole', layout=layout(devices=2), epochs=4)
+    fit(folds, samples, tmp_path / 'cut', layout=layout(devices=2), epochs=2)
+    states, again = fit(folds, samples, tmp_path / 'cut', layout=layout(devices=1), epochs=4)
+    jax.tree.map(np.testing.assert_array_equal, states, whole)
+    np.testing.assert_array_equal(again, outputs)
+
+
 def test_seeds_differ_and_folds_differ(reference, tmp_path):
     """Runs that share a random stream would make three seeds one."""
     samples, folds, _, _ = reference

@@ -1,0 +1,152 @@
+"""Work that must not be lost: unreadable paths, folders that others overwrite, resuming."""
+
+import numpy as np
+import pytest
+
+import mer_jax as mj
+from mer_jax import cli
+from mer_jax.errors import UserError
+from mer_jax.experiment import folder as run_folder
+from mer_jax.runfiles import files, writing
+from mer_jax.runfiles.config import RunConfig
+from mer_jax.runfiles.folder import prepare
+from mer_jax.runfiles.plan import Plan
+from mer_jax.settings import tree
+from mer_jax.training import checkpoint, plan
+
+UNREADABLE = {  # a folder below another one -> the character that is named
+    'a list [1]/run': '[',
+    'study/fold[1': '[',
+    'study/fold 1]': ']',
+    'all*': '*',
+    'what?/run': '?',
+    'windows\\run': '\\',
+}
+READABLE = ('a b', "anna's", 'umlaut ü', 'a{b}', 'a%20b', 'a#b:c@d|e', '~tilde')
+
+
+@pytest.mark.parametrize('name', UNREADABLE)
+def test_a_path_that_checkpoints_cannot_be_read_from_is_refused_at_once(name, tmp_path):
+    """Hours of training would end in checkpoints that no command can continue or evaluate."""
+    with pytest.raises(UserError) as error:
+        prepare(tmp_path / name)
+    assert repr(UNREADABLE[name]) in str(error.value) and '--workdir' in str(error.value)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize('name', READABLE)
+def test_other_paths_hold_checkpoints(name, tmp_path):
+    """A path is refused only where it must be."""
+    states = {'weights': np.arange(6.0).reshape(2, 3)}
+    with checkpoint.opened(prepare(tmp_path / name) / files.CHECKPOINTS) as manager:
+        checkpoint.save(manager, 1, states)
+        again = checkpoint.restore(manager, 1, states)
+    np.testing.assert_array_equal(again['weights'], states['weights'])
+
+
+def test_the_folder_in_which_one_stands_counts(tmp_path, monkeypatch, capsys):
+    """A relative workdir is as unreadable as the folder that it lies in."""
+    here = tmp_path / 'mail [inbox]'
+    here.mkdir()
+    monkeypatch.chdir(here)
+    assert cli.main(['--config=synthetic_ststnet:quick', '--workdir=run']) == 2
+    error = capsys.readouterr().err
+    assert "'['" in error and 'Traceback' not in error
+    assert not list(here.iterdir())
+
+
+def test_the_first_checkpoint_is_read_back(tmp_path):
+    """A storage that cannot give a checkpoint again must be noticed while little is lost."""
+    with checkpoint.opened(tmp_path / '[storage]') as manager:
+        with pytest.raises(UserError) as error:
+            checkpoint.save(manager, 1, {'weights': np.zeros((2, 3))})
+    assert 'cannot be read again' in str(error.value) and '--workdir' in str(error.value)
+
+
+def settings(**changes):
+    """Nested settings of a run, with changes {'train.batch_size': 7}."""
+    nested = mj.config('synthetic_ststnet:quick').to_dict()
+    for key, value in changes.items():
+        section, name = key.split('.')
+        nested[section][name] = value
+    return nested
+
+
+def trained(folder, name):
+    """A folder of a run that holds one thing that took training."""
+    run_folder.begin(folder, settings(), 'print')
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix:
+        writing.write_text(path, 'content')
+    else:
+        path.mkdir()
+    return path
+
+
+@pytest.mark.parametrize(
+    'name',
+    [
+        'checkpoints/group_0/1',
+        'checkpoints/group_3/0',
+        'gan/checkpoints/group_0/2',
+        'gan/checkpoints/group_1/1',
+        'gan/images.npy',
+        'heads.csv',
+        'results.json',
+    ],
+)
+def test_whatever_took_training_is_not_deleted_for_other_settings(name, tmp_path):
+    """GANs of many hours were deleted when the command came again with another batch size."""
+    path = trained(tmp_path, name)
+    config = (tmp_path / RunConfig.FILE).read_bytes()
+    with pytest.raises(UserError) as error:
+        run_folder.begin(tmp_path, settings(**{'train.batch_size': 7}), 'print')
+    assert 'train.batch_size was' in str(error.value) and 'is 7' in str(error.value)
+    with pytest.raises(UserError, match='other data'):
+        run_folder.begin(tmp_path, settings(), 'another print')
+    assert path.exists() and (tmp_path / RunConfig.FILE).read_bytes() == config
+
+
+@pytest.mark.parametrize('name', ['plan.json', 'metrics.jsonl', 'checkpoints/group_0'])
+def test_what_took_no_training_gives_way(name, tmp_path):
+    """A start that failed early must not forbid the corrected command."""
+    trained(tmp_path, name)
+    run_folder.begin(tmp_path, settings(**{'train.batch_size': 7}), 'print')
+    assert RunConfig.read(tmp_path).settings['train']['batch_size'] == 7
+
+
+@pytest.mark.parametrize(
+    'key,value',
+    [
+        ('train.devices', 1),
+        ('train.checkpoint_seconds', 3.0),
+        ('train.epochs', 9),
+        ('data.data_dir', '/elsewhere'),
+        ('data.rebuild', True),
+        ('explain.clips', 3),
+    ],
+)
+def test_settings_that_change_no_result_may_differ_on_resume(key, value, tmp_path):
+    """A run that moves to another machine or disk must go on there."""
+    trained(tmp_path, 'checkpoints/group_0/1')
+    run_folder.begin(tmp_path, settings(**{key: value}), 'print')
+    assert tree.flat(RunConfig.read(tmp_path).settings)[key] == value
+
+
+@pytest.mark.parametrize(
+    'begun,available,wanted,used',
+    [(4, 4, 0, 4), (4, 2, 0, 2), (64, 1, 0, 1), (2, 4, 0, 2), (4, 4, 2, 2), (1, 4, 3, 3)],
+)
+def test_a_run_goes_on_with_the_devices_that_are_here(begun, available, wanted, used, tmp_path):
+    """A run of a machine with four devices must not be lost where only two are left."""
+    Plan('matmul', 3, begun, 'measured', 12).write(tmp_path)
+    resumed = plan.read_for_resume(tmp_path, available, wanted)
+    assert (resumed.devices, resumed.at_once, resumed.group) == (used, 3, 12)
+
+
+def test_more_devices_than_there_are_is_a_mistake(tmp_path):
+    """Training on fewer devices than asked for would be slower without a word."""
+    Plan('matmul', 1, 1, 'measured', 12).write(tmp_path)
+    with pytest.raises(UserError, match='train.devices is 5.*2 that are here'):
+        plan.read_for_resume(tmp_path, 2, 5)
