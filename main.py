@@ -2,7 +2,7 @@
 
 import sys
 
-from mer_jax.cli import main
+from mer_jax.__main__ import main
 
 if __name__ == '__main__':
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

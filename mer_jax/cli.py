@@ -121,7 +121,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = '--debug' in arguments
+    _open_streams()
     try:
+        _refuse_bytes(arguments)
         _start([argument for argument in arguments if argument != '--debug'])
         print(end='', flush=True)
     except KeyboardInterrupt:
@@ -140,7 +142,40 @@ def main(argv: Sequence[str] | None = None) -> int:
         if debug:
             raise
         return _failed(f'error: {error}', 2)
+    except MemoryError as error:
+        if debug:
+            raise
+        return _failed(f'error: this machine has not enough memory for that ({error})', 2)
     return 0
+
+
+def _open_streams():
+    """Make standard output and error usable, whatever the shell made of them.
+
+    A stream that is closed would make its number that of the next file opened, which messages of
+    libraries then damage; a stream that takes ASCII only would lose the report of a whole training.
+    """
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the least number that is free
+    for name in ('stdout', 'stderr'):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, 'w', encoding='utf-8'))  # noqa: SIM115, for good
+        elif hasattr(stream, 'reconfigure'):
+            stream.reconfigure(errors='backslashreplace')
+
+
+def _refuse_bytes(arguments):
+    """Refuse arguments that hold bytes which are no text: no file of a run could hold them."""
+    for argument in arguments:
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            shown = argument.encode('utf-8', 'backslashreplace').decode()
+            raise UserError(f'{shown}: holds bytes that are no UTF-8 text') from None
 
 
 def _failed(message, code):

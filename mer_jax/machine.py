@@ -1,10 +1,13 @@
-"""What this machine offers: its cores, its name, the versions of its packages."""
+"""What this machine offers: its cores, its name, its folders, the versions of its packages."""
 
 import importlib.metadata
 import os
 import platform
+import tempfile
+from pathlib import Path
 
 from mer_jax import provenance
+from mer_jax.errors import UserError
 
 
 def cores() -> int:
@@ -35,3 +38,33 @@ def versions() -> dict:
 def host() -> list:
     """Name and kind of this machine."""
     return [platform.node(), platform.machine()]
+
+
+def absolute(path: str | Path, key: str) -> Path:
+    """Return an absolute path, ~ resolved.
+
+    Args:
+        path: as the user wrote it.
+        key: what names it, for the message: 'workdir'.
+
+    Raises:
+        UserError: no home folder is known for its ~.
+    """
+    try:
+        return Path(path).expanduser().absolute()
+    except RuntimeError:
+        user = Path(path).parts[0]
+        raise UserError(
+            f"{key} '{path}': {user} is no home folder on this machine; write the whole path"
+        ) from None
+
+
+def home() -> Path:
+    """Return the user's home folder, or one in the temporary folder where there is none.
+
+    A container may run under a user id that has no home.
+    """
+    try:
+        return Path.home()
+    except RuntimeError:
+        return Path(tempfile.gettempdir()) / f'home-{os.getuid()}'

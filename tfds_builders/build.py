@@ -18,6 +18,7 @@ from pathlib import Path
 
 import tensorflow_datasets as tfds
 
+from mer_jax import machine
 from mer_jax.errors import UserError
 from tfds_builders import audit, base, fingerprint
 from tfds_builders.casme2 import casme2_dataset_builder
@@ -75,7 +76,7 @@ def prepare(
     user_files = {'landmarks': landmarks, 'magnet': magnet}
     cls, config = _find(name, user_files)
     manual_dir = _manual_folder(cls, manual_dir)
-    root = _data_root(data_dir)
+    root = data_root(data_dir)
     target = Path(root, cls.name, getattr(config, 'name', ''), str(cls.VERSION))
     make = partial(_builder, cls, config, progress, user_files)
     try:
@@ -191,18 +192,28 @@ def _near(word, known):
     return f' (did you mean {close[0]!r}?)' if close else ''
 
 
-def _data_root(data_dir):
-    folder = str(data_dir or os.environ.get('TFDS_DATA_DIR') or '~/tensorflow_datasets')
+def data_root(data_dir: str | Path = '') -> Path:
+    """Return the folder that holds built data sets.
+
+    Args:
+        data_dir: as the user gave it; '': TFDS_DATA_DIR, else a folder in the user's home.
+
+    Raises:
+        UserError: it is no folder of this machine.
+    """
+    folder = str(data_dir or os.environ.get('TFDS_DATA_DIR') or '')
     if '://' in folder:
         raise UserError(f'--config.data.data_dir={folder}: must be a folder of this machine')
-    return Path(folder).expanduser().absolute()
+    if not folder:
+        return machine.home() / 'tensorflow_datasets'
+    return machine.absolute(folder, 'data.data_dir' if data_dir else 'TFDS_DATA_DIR')
 
 
 def _manual_folder(cls, manual_dir):
     """The folder of original files, '' where the data set has none or none was given."""
     if not cls.MANUAL_DOWNLOAD_INSTRUCTIONS or not manual_dir:
         return ''
-    folder = Path(manual_dir).expanduser().absolute()
+    folder = machine.absolute(manual_dir, 'data.manual_dir')
     if not folder.is_dir():
         wrong = 'is not a folder' if folder.exists() else 'does not exist'
         raise UserError(

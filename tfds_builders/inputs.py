@@ -12,6 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from mer_jax import machine
 from mer_jax.errors import UserError
 from mer_jax.preprocess import face, flow, landmarks, magnet, magnify
 from tfds_builders import frames, schema
@@ -86,9 +87,8 @@ def _landmarks(crops, tool, crop, clip, numbers):
     """
     if tool:
         try:
-            points = landmarks.locate(
-                crops, source=str(Path(tool).expanduser()), crop=crop, clip=clip, numbers=numbers
-            )
+            source = str(machine.absolute(tool, 'data.landmarks'))
+            points = landmarks.locate(crops, source=source, crop=crop, clip=clip, numbers=numbers)
             return points, Path(tool).name
         except landmarks.NoFace:
             pass  # one clip in bad light must not stop a build of hours; the audit names it
@@ -184,7 +184,8 @@ def _estimator(options):
 def _magnified(onset, apex, options, files):
     alpha = float(options['alpha'])
     if options['magnifier'] == 'magnet':
-        return magnet.magnify(onset, apex, alpha=alpha, weights=Path(files['magnet']).expanduser())
+        weights = machine.absolute(files['magnet'], 'data.magnet')
+        return magnet.magnify(onset, apex, alpha=alpha, weights=weights)
     return magnify.magnify(onset, apex, method=options['magnifier'], alpha=alpha)
 
 

@@ -109,7 +109,7 @@ class ReleaseBuilder(base.ClipBuilder, skip_registration=True):
 
     def settings(self) -> dict:
         files = {
-            name: _content_digests(Path(path).expanduser())
+            name: _content_digests(machine.absolute(path, f'data.{name}'))
             for name, path in self.user_files.items()
             if path
         }

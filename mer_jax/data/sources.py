@@ -1,10 +1,10 @@
 """Parse the settings that name the data sets of an experiment."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import tfds_builders
+from mer_jax import machine
 from mer_jax.errors import UserError
 
 
@@ -61,7 +61,7 @@ def _folders(names, manual_dir):
         )
     folders = manual_dir.split('+')
     # The name of one folder may contain a '+'.
-    if len(folders) == 1 or Path(manual_dir).expanduser().is_dir():
+    if len(folders) == 1 or machine.absolute(manual_dir, 'data.manual_dir').is_dir():
         return [manual_dir] * len(names)
     if len(folders) != len(names):
         raise UserError(

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from mer_jax import machine
 from mer_jax.entries import loaded
 from mer_jax.errors import UserError
 from mer_jax.folds import RESAMPLERS
@@ -315,7 +316,7 @@ def _unknown(values, count):
 
 def _file(source, title):
     """Return the path that balance.file names for a fold."""
-    return Path(source.replace('{subject}', title)).expanduser()
+    return machine.absolute(source.replace('{subject}', title), 'balance.file')
 
 
 def _neighbours(samples, sources, count, space):

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from mer_jax import machine
 from mer_jax.errors import UserError
 from mer_jax.runfiles import config, files
 
@@ -18,7 +19,7 @@ def absolute(folder: str | Path) -> Path:
 
     Orbax refuses relative paths.
     """
-    return Path(folder).expanduser().absolute()
+    return machine.absolute(folder, 'folder')
 
 
 def prepare(folder: str | Path) -> Path:

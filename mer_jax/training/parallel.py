@@ -15,6 +15,7 @@ from jax import lax
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
+from mer_jax.errors import UserError
 from mer_jax.machine import cores
 
 Devices = Sequence[jax.Device]
@@ -95,6 +96,9 @@ def start(cache: Path) -> None:
 
     Args:
         cache: folder in which jax keeps compiled programs for later runs.
+
+    Raises:
+        UserError: the platform that JAX_PLATFORMS asks for is not there.
     """
     flags = os.environ.get('XLA_FLAGS', '')
     deterministic = '--xla_gpu_deterministic_ops=true'
@@ -105,6 +109,14 @@ def start(cache: Path) -> None:
         jax.config.update('jax_num_cpu_devices', cores())
     except RuntimeError:
         pass  # raised where jax was used already: its devices stay as they are
+    try:
+        jax.devices()
+    except RuntimeError as error:
+        reason, platforms = str(error).split('. ')[0], os.environ.get('JAX_PLATFORMS', '')
+        raise UserError(
+            f'jax finds no devices ({reason}); JAX_PLATFORMS is {platforms!r}; allowed: cpu, or a '
+            'platform that is installed here'
+        ) from error
     try:
         cache.mkdir(parents=True, exist_ok=True)
     except OSError as error:

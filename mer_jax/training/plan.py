@@ -18,6 +18,7 @@ from pathlib import Path
 import jax
 import psutil
 
+from mer_jax import machine
 from mer_jax.errors import UserError
 from mer_jax.runfiles.plan import Plan
 from mer_jax.types import FoldState
@@ -249,8 +250,11 @@ def cache_folder() -> Path:
 
     It is MER_JAX_CACHE where that is set, else a folder in the user's cache.
     """
-    home = os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache'
-    return Path(os.environ.get('MER_JAX_CACHE') or Path(home) / 'mer_jax')
+    given = os.environ.get('MER_JAX_CACHE')
+    if given:
+        return machine.absolute(given, 'MER_JAX_CACHE')
+    caches = os.environ.get('XDG_CACHE_HOME') or machine.home() / '.cache'
+    return Path(caches) / 'mer_jax'
 
 
 def group_size(
