@@ -140,7 +140,7 @@ def begun(folder: Path) -> bool:
     must not overwrite them.
     """
     gan = folder / files.GAN
-    trained_files = (folder / files.RESULTS, folder / files.HEADS, gan / files.GAN_IMAGES)
+    trained_files = (folder / files.RESULTS, folder / files.SVM_TABLE, gan / files.GAN_IMAGES)
     if any(path.exists() for path in trained_files):
         return True
     return newest(folder) >= 0 or newest(gan) >= 0

@@ -82,7 +82,7 @@ def change(tree, key, value):
         (recognition, 'intervals.uar', [0.5], r'intervals.uar.*\[0.5\].*a list of 2'),
         (recognition, 'confusion.1', [4], r'confusion.1.*\[4\].*a list of 2'),
         (recognition, 'per_subject.0.clips', None, 'per_subject.0.clips.*None.*a number'),
-        (recognition, 'per_class.low', 1, 'per_class.low.*1.*a block'),
+        (recognition, 'per_class.low', 1, 'per_class.low.*1.*a dict'),
         (recognition, 'oracle_epoch.note', 3, 'oracle_epoch.note.*3.*text'),
         (recognition, 'data.labels', ..., "'data.labels'"),
         (recognition, 'accuracy', 1.0, "'accuracy'.*RecognitionResults"),

@@ -48,8 +48,8 @@ def test_settings_survive_the_file_without_differences(tmp_path):
     ('content', 'words'),
     [
         ({'settings': {}, 'data': 'x'}, 'run.*format 1.*--workdir'),
-        ({'format': 3, 'settings': {}, 'data': 'x'}, 'run.*format 3.*newer'),
-        ({'format': 3, 'model': {}}, 'run.*format 3.*newer'),
+        ({'format': 3, 'settings': {}, 'data': 'x'}, 'run.*newer.*format 3'),
+        ({'format': 3, 'model': {}}, 'run.*newer.*format 3'),
         ({'format': 2, 'settings': {}}, 'config.json'),
         ({'format': 'two', 'settings': {}, 'data': 'x'}, 'config.json'),
         ({'format': 2, 'settings': [], 'data': 'x'}, 'config.json'),
