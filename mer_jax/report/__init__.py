@@ -1,1 +1,1 @@
-"""Tables, plots and pages, from the files of a run alone; never jax."""
+"""Tables, plots and pages from the files of runs."""

@@ -1,4 +1,4 @@
-"""The table of a leak audit (studies/leak_audit.py): what each leaky habit adds."""
+"""The table of a leak audit (studies/leak_audit.py)."""
 
 from mer_jax.evaluation import HEADLINE
 from mer_jax.report.compare_tables import difference, honest
@@ -14,35 +14,39 @@ from mer_jax.report.formats import (
 from mer_jax.report.study import Study
 from mer_jax.report.table import Cell, Column, Note, Row, Table, listing
 
-PLOT_CAPTION = '95 % intervals over subjects; a hollow mark: the line leaks.'
+PLOT_CAPTION = '95 % intervals over subjects. A hollow mark means that the line leaks.'
 MEANINGS = {
-    'honest': 'No subject stands on both sides; whatever is fitted or made sees training rows '
-    'only; the last epoch counts.',
-    'split': 'Clips are split, not subjects: other clips of the tested subject train.',
-    'balance': 'Rows are made, and classes counted, before the split: from the tested clips too.',
-    'scale': 'The scale of the input is fitted to the tested clips too.',
-    'network': 'The network whose features the SVMs take has trained on the tested clips too.',
-    'epoch': 'Each fold predicts as it did at the epoch that its left-out subject likes best.',
-    'all': 'Every habit above that applies, at once.',
-    'control': 'Classes drawn at random, one per subject: no honest protocol can predict them, so '
-    'this stands at chance or below.',
-    'control_split': 'The same classes with clips split at random: what recognising the person '
-    'alone is worth.',
+    'honest': 'No subject is in both training and test rows. Everything that is fitted or '
+    'generated uses training rows only. The last epoch is the result.',
+    'split': 'Clips are split at random, not by subject: other clips of the test subject train.',
+    'balance': 'Rows are added, and classes counted, before the split: test clips are used too.',
+    'scale': 'The scale of the input is fitted to all clips, test clips too.',
+    'network': 'The network that computes features for the SVMs trains on all clips, test clips '
+    'too.',
+    'epoch': 'Each fold uses the epoch with the best score of its left-out subject.',
+    'all': 'All habits above that apply, together.',
+    'control': 'Each subject has one random class. No honest protocol can predict it, so the score '
+    'is at chance or below.',
+    'control_split': 'The same random classes, with clips split at random: the score that comes '
+    'from recognising the person.',
 }
 METHOD = (
-    'Every line is the same experiment with the same seeds. "Adds": minus the honest run, on the '
-    'same clips. 95 % intervals: '
-    '2,000 bootstrap draws of subjects, the same for both; p: permutation test that swaps both '
-    'runs of a subject. Clips split '
-    'at random: into so many groups that as large a share of the clips trains as in the honest '
-    f'run. {NAMES_IN_PAPERS}'
+    'Each line is the same experiment with the same seeds. "Adds" is the difference to the honest '
+    'run on the same clips. 95 % intervals come from 2,000 bootstrap draws of subjects, the same '
+    'for both runs; p from a permutation test that swaps the two runs of a subject. Clips split at '
+    'random form so many groups that the same share of clips trains as in the honest run. '
+    f'{NAMES_IN_PAPERS}'
 )
 
 
 def study(result: dict) -> Study:
-    """The table and words of an audit, from what audit.json holds."""
+    """Make the table and texts of an audit.
+
+    Args:
+        result: the content of audit.json.
+    """
     baseline, lines = result['lines'][0], result['lines']
-    # weights or images of one file stay as they are asked for, so the honest run may leak as well
+    # A file of weights or images stays in all lines, so that the honest run may leak as well.
     notes = [Note(f'the run called honest leaks: {leak}', True) for leak in baseline['leaks']]
     rows = [Row(_cells(line), not_applicable=line['why_not']) for line in lines]
     meanings = [
@@ -78,13 +82,17 @@ def _columns():
     ]
     for name in HEADLINE:
         title = measure_title(name)
-        block, no_paper = f'added to {title}', ['text', 'csv', 'html']
-        of_uf1 = ['latex'] if name == 'uf1' else []
-        of_level = ['latex'] if name != 'uar' else []  # a page is too narrow for all of them
+        block = f'added to {title}'
+        # A printed page is too narrow for all columns.
+        metric_forms, p_forms = ['text', 'csv', 'html'], ['text', 'csv', 'html']
+        if name != 'uar':
+            metric_forms.append('latex')
+        if name == 'uf1':
+            p_forms.append('latex')
         columns += [
-            Column(title, name, measure, True, block, [*no_paper, *of_level]),
+            Column(title, name, measure, True, block, metric_forms),
             Column('adds', f'{name}_adds', signed, True, block, latex=f'{title} adds'),
-            Column('p', f'{name}_adds_p', p_value, False, block, [*no_paper, *of_uf1], '$p$'),
+            Column('p', f'{name}_adds_p', p_value, False, block, p_forms, '$p$'),
         ]
     return columns
 
@@ -119,12 +127,12 @@ def _verdict(lines):
     baseline, together = by_habit['honest'], by_habit['all']
     title = 'Not honest:' if baseline['leaks'] else 'Honest'
     level = measure(baseline['metrics']['uf1'])
-    words = f'{title} UF1 {level} {interval(baseline["intervals"]["uf1"])}'
+    sentence = f'{title} UF1 {level} {interval(baseline["intervals"]["uf1"])}'
     if together['why_not'] or not together['against']:
-        reason = together['why_not'] or 'they tested no clip in common'
-        return f'{words}; the habits together are not measured ({reason})'
+        reason = together['why_not'] or 'the two runs share no test clip'
+        return f'{sentence}; all habits together are not measured ({reason})'
     adds = together['against']['uf1']
     return (
-        f'{words}; the habits together would claim {measure(together["metrics"]["uf1"])}, '
-        f'{signed(adds["difference"])} more'
+        f'{sentence}; all habits together would claim {measure(together["metrics"]["uf1"])} '
+        f'({signed(adds["difference"])})'
     )

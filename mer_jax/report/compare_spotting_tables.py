@@ -1,6 +1,7 @@
 """The table of compared spotting runs (studies/compare_spotting.py).
 
-The answers without looking stand above the runs, then every decision of each run.
+The baselines come first, then each decoder of each run. The baselines, midpoint and fitted
+fraction, do not look at the frames.
 """
 
 import numpy as np
@@ -20,48 +21,51 @@ from mer_jax.report.study import Study
 from mer_jax.report.table import Cell, Column, Note, Row, Table
 
 METHOD = (
-    'Frames (ms) between answer and annotated apex: means over seeds, then over clips; sd: '
-    'spread over seeds; *: the decision '
-    'that the run itself answers by. 95 % intervals: 2,000 bootstrap draws of subjects. '
-    'Differences are negative where the run '
-    'is nearer to the apex: to midpoint and fitted fraction on all clips of the run, to the '
-    'reference on the clips that every '
-    'seed of both tested; p: permutation test that swaps the two answers of a subject; Holm: p '
-    'adjusted for all tests against '
-    'the reference on that data set. A dash: undefined, or runs that cannot be paired.'
+    'Errors are distances in frames (or ms) between the predicted and the annotated apex, averaged '
+    'over seeds, then over clips; sd is over seeds. A * marks the decoder that the run reports. '
+    '95 % intervals come from 2,000 bootstrap draws of subjects. A negative difference means that '
+    'the run is nearer to the apex. Differences to the baselines (midpoint, fitted fraction) are '
+    'on all clips of the run, those to the reference on the clips that every seed of both runs '
+    'tested. p comes from a permutation test that swaps the two predictions of a subject; Holm is '
+    'p adjusted for all tests against the reference on that data set. A dash means undefined, or '
+    'that the runs cannot be compared.'
 )
-WITHOUT_LOOKING = 'minus the answers without looking'
+BASELINES = 'minus the baselines'
 
 
 def study(result: dict) -> Study:
-    """The tables and words of compared spotting runs, from what compare.json holds."""
+    """Make the tables and texts of compared spotting runs.
+
+    Args:
+        result: the content of compare.json.
+    """
     tables = [_table(group) for group in result['groups']]
     return of_runs(result['groups'], tables, METHOD)
 
 
 def _table(group):
-    """The runs on one data set: the answers without looking, then the decisions of each run."""
+    """The runs on one data set: baselines, then each run."""
     reference = reference_of(group)
     rows = []
     for name, block in group['simple'].items():
-        # a fraction is fitted to training clips, a midpoint to nothing
+        # The fraction is fitted to training clips; the midpoint is not fitted.
         leaks = reference['leaks'] if name == 'fraction' else []
-        cells = _cells_of_answer(group, name, block, leaks)
+        cells = _cells_of_decoder(group, name, block, leaks)
         rows.append(Row(cells | _cells_of_run(reference) | {'run': ''}))
     for run in group['runs']:
         size = ', '.join(plural(run[f'{word}s'], word) for word in ('seed', 'clip', 'subject'))
         heading = Cell(f'{run["title"]}: {run["protocol"]}, {size}', leaky=bool(run['leaks']))
         for name, block in run['decisions'].items():
-            cells = _cells_of_answer(group, name, block, run['leaks']) | _cells_of_run(run)
+            cells = _cells_of_decoder(group, name, block, run['leaks']) | _cells_of_run(run)
             rows.append(Row(cells | _cells_of_test(group, run, name), heading))
     title = f'{group["title"]}; reference: {_reference_title(group)}'
-    return Table(title, _columns(group), rows, notes(group) + _notes_on_simple_answers(group))
+    return Table(title, _columns(group), rows, notes(group) + _notes_on_baselines(group))
 
 
 def _columns(group):
     """The columns of a group, in the order of compare.csv."""
     minus, no_paper = f'minus {_reference_title(group)}', ['text', 'csv', 'html']
-    columns = [Column('answer', 'title', forms=['text', 'latex', 'html'])]
+    columns = [Column('decoder', 'title', forms=['text', 'latex', 'html'])]
     for key in (
         'dataset run honest leaks system labels protocol seeds clips subjects decision own_answer'
     ).split():
@@ -80,8 +84,8 @@ def _columns(group):
         title = f'$\\Delta$ {TITLES[name]}'
         key = f'{name}_difference'
         columns += [
-            Column(TITLES[name], key, signed_frames, True, WITHOUT_LOOKING, latex=title),
-            Column('p', f'{name}_p', p_value, block=WITHOUT_LOOKING, forms=no_paper),
+            Column(TITLES[name], key, signed_frames, True, BASELINES, latex=title),
+            Column('p', f'{name}_p', p_value, block=BASELINES, forms=no_paper),
         ]
     return columns + [
         Column('frames', 'difference', signed_frames, True, minus, latex=r'$\Delta$ reference'),
@@ -92,8 +96,8 @@ def _columns(group):
     ]
 
 
-def _cells_of_answer(group, name, block, leaks):
-    """How far off an answer is, and its differences to the answers without looking."""
+def _cells_of_decoder(group, name, block, leaks):
+    """The error of a decoder, and its differences to the baselines."""
     reference = reference_of(group)
     cells = {
         'title': Cell(TITLES[name], leaky=bool(leaks)),
@@ -117,20 +121,20 @@ def _cells_of_answer(group, name, block, leaks):
 
 
 def _cells_of_run(run):
-    """What CSV repeats on each line of a run."""
+    """The cells that CSV repeats on each line of a run."""
     keys = ('protocol', 'seeds', 'clips', 'subjects', 'folder')
     return {key: run[key] for key in keys}
 
 
 def _cells_of_test(group, run, name):
-    """A decision of a run beside the reference's own."""
-    own, against = name == run['answer'], run['against'] or {}
+    """The test of a decoder against the one that the reference reports."""
+    reported, against = name == run['answer'], run['against'] or {}
     cells = {
-        'title': Cell(TITLES[name] + (' *' if own else ''), leaky=bool(run['leaks'])),
+        'title': Cell(TITLES[name] + (' *' if reported else ''), leaky=bool(run['leaks'])),
         'run': run['title'],
         'system': run['system'],
         'labels': run['labels'],
-        'own_answer': 'yes' if own else 'no',
+        'own_answer': 'yes' if reported else 'no',
         'common_clips': against.get('common'),
     }
     if name not in against:
@@ -143,23 +147,23 @@ def _cells_of_test(group, run, name):
 
 
 def _reference_title(group):
-    """The decision that every run is compared with."""
+    """The decoder that every run is compared with."""
     return f'{TITLES[group["decision"]]} of {group["reference"]}'
 
 
-def _notes_on_simple_answers(group):
-    """Runs whose own midpoint or fitted fraction is not the one that stands above."""
-    words = []
+def _notes_on_baselines(group):
+    """Footnotes on runs whose baselines differ from the reference's."""
+    footnotes = []
     for run in group['runs']:
         differs = [
             not np.isclose(run['simple'][name], group['simple'][name]['mae']) for name in BLIND
         ]
         if any(differs):
-            answers = ', '.join(f'{TITLES[name]} {frames(run["simple"][name])}' for name in BLIND)
-            words.append(
+            baselines = ', '.join(f'{TITLES[name]} {frames(run["simple"][name])}' for name in BLIND)
+            footnotes.append(
                 Note(
                     f'{run["title"]} has other clips or folds; its differences are to the '
-                    f'answers there: {answers}'
+                    f'baselines on these: {baselines}'
                 )
             )
-    return words
+    return footnotes

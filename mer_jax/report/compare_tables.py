@@ -3,6 +3,8 @@
 A run that leaks is marked, and so is a difference to a run that leaks.
 """
 
+from collections.abc import Sequence
+
 from mer_jax.evaluation import COMPARED, HEADLINE
 from mer_jax.report.formats import (
     NAMES_IN_PAPERS,
@@ -15,28 +17,36 @@ from mer_jax.report.formats import (
 from mer_jax.report.study import Study
 from mer_jax.report.table import Cell, Column, Note, Row, Table
 
-# what compare.json holds of each run, those first that every table shows
+# metrics in compare.json, those of HEADLINE first
 MEASURES = tuple(dict.fromkeys(HEADLINE + COMPARED))
 TESTED = ('uf1', 'accuracy')
 METHOD = (
-    f'{NAMES_IN_PAPERS} Precision is averaged over classes as well. Figures are means over seeds; '
-    'sd: spread over seeds. '
-    '95 % intervals: 2,000 bootstrap draws of subjects. Differences: run minus the reference of '
-    'its data set, on the clips '
-    'that every seed of both tested; p: permutation test that swaps the two runs of a subject; '
-    'Holm: p adjusted for all UF1 '
-    'tests on that data set. A dash: undefined, or runs that cannot be paired.'
+    f'{NAMES_IN_PAPERS} Precision is averaged over classes as well. Scores are means over seeds; '
+    'sd is over seeds. 95 % intervals come from 2,000 bootstrap draws of subjects. A difference is '
+    'a run minus the reference of its data set, on the clips that every seed of both tested. p '
+    'comes from a permutation test that swaps the two runs of a subject; Holm is p adjusted for '
+    'all UF1 tests on that data set. A dash means undefined, or that the runs cannot be compared.'
 )
 
 
 def study(result: dict) -> Study:
-    """The tables and words of compared recognition runs, from what compare.json holds."""
+    """Make the tables and texts of compared recognition runs.
+
+    Args:
+        result: the content of compare.json.
+    """
     tables = [_table(group) for group in result['groups']]
     return of_runs(result['groups'], tables, METHOD)
 
 
-def of_runs(groups, tables, method: str) -> Study:
-    """A comparison: how many runs there are, and which of them leak."""
+def of_runs(groups: Sequence[dict], tables: Sequence[Table], method: str) -> Study:
+    """Make a comparison with its title, verdict and leaks.
+
+    Args:
+        groups: of compare.json.
+        tables: of the groups.
+        method: how the figures were computed.
+    """
     runs = [run for group in groups for run in group['runs']]
     leaks = [f'{run["title"]}: {leak}' for run in runs for leak in run['leaks']]
     verdict = 'honest: no run leaks'
@@ -55,34 +65,32 @@ def of_runs(groups, tables, method: str) -> Study:
 
 
 def reference_of(group: dict) -> dict:
-    """The run that the others of a group are compared with."""
+    """Return the run that the others are compared with."""
     return next(run for run in group['runs'] if run['title'] == group['reference'])
 
 
 def leaky_pair(group: dict, run: dict) -> bool:
-    """Whether a run or the reference of its group leaks: their difference is then not honest."""
+    """Return whether a run or its reference leaks."""
     return bool(run['leaks'] or reference_of(group)['leaks'])
 
 
 def notes(group: dict) -> list[Note]:
-    """Footnotes: leaks, other protocols, and the clips of pairs that share only some."""
+    """Write footnotes on leaks, protocols and shared clips."""
     reference = reference_of(group)
-    words = [
-        Note(f'{run["title"]} leaks: {leak}', leaky=True)
-        for run in group['runs']
-        for leak in run['leaks']
-    ]
+    footnotes = []
+    for run in group['runs']:
+        footnotes += [Note(f'{run["title"]} leaks: {leak}', leaky=True) for leak in run['leaks']]
     for run in group['runs']:
         against = run['against']
         if run['protocol'] != reference['protocol']:
-            words.append(
+            footnotes.append(
                 Note(
                     f'{run["title"]} is tested by {run["protocol"]}, '
                     f'{reference["title"]} by {reference["protocol"]}'
                 )
             )
         if against and {against['common']} != {run['clips'], reference['clips']}:
-            words.append(
+            footnotes.append(
                 Note(
                     f'{run["title"]} and {reference["title"]} are compared on the '
                     f'{against["common"]} clips that every seed of both tested '
@@ -90,22 +98,22 @@ def notes(group: dict) -> list[Note]:
                 )
             )
         elif not against and run is not reference:
-            words.append(
+            footnotes.append(
                 Note(
-                    f'{run["title"]} is not compared with {reference["title"]}: they tested no '
-                    'clip in common, or their annotations of one differ'
+                    f'{run["title"]} is not compared with {reference["title"]}: they share no '
+                    'test clip, or their annotations of one differ'
                 )
             )
-    return words
+    return footnotes
 
 
 def difference(paired: dict, leaky: bool) -> Cell:
-    """A paired difference with its interval."""
+    """Make the cell of a paired difference with its interval."""
     return Cell(paired['difference'], paired['interval'], leaky)
 
 
-def honest(leaks) -> str:
-    """'yes', or 'no' where there are leaks."""
+def honest(leaks: Sequence[str]) -> str:
+    """Return 'yes', or 'no' where there are leaks."""
     return 'no' if leaks else 'yes'
 
 

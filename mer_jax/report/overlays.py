@@ -1,7 +1,7 @@
-"""Pictures of what a network looks at: maps laid over faces that may be shown, or schematic ones.
+"""Pictures of what a network looks at: maps over faces.
 
-What is written here may end on a page for everybody: licensed faces are drawn on request only, two
-subjects never.
+The pictures may end up on a public page. Therefore licensed faces are drawn on request only, else a
+schematic face; two subjects never.
 """
 
 import itertools
@@ -26,7 +26,7 @@ from mer_jax.types import Explained, Names
 FOLDER = workdir.EXPLAIN
 MAPS = 'maps.npz'
 MONTAGE, SCENARIOS, FEATURES = 'montage.png', 'scenarios.png', 'au_features.png'
-IN_MONTAGE = 12
+IN_MONTAGE = 12  # clips
 SIDE = 224  # pixels, to which smaller pictures are enlarged
 PANELS = ['face', 'motion (On-A)', 'AU-CAM', 'Grad-CAM']
 NEVER = {12, 22}  # subjects of CASME II whose pictures its release form forbids to publish
@@ -43,34 +43,34 @@ LACKS = {
 
 
 class Background(NamedTuple):
-    """What the maps of a clip are laid over."""
+    """The picture under the maps of a clip."""
 
     image: np.ndarray  # uint8[H, W]
     kind: str  # for index.csv
-    notice: str  # what must stand beside the picture; '' nothing
-    hidden: bool  # whether no picture of this clip may be shown at all, flow included
+    notice: str  # that must stand beside the picture; '' where none is needed
+    hidden: bool  # whether no picture of this clip may be shown, flow included
 
 
 class Group(NamedTuple):
     """Pictures in rows and columns under a title."""
 
     title: str
-    columns: list[str]  # titles, that of the labels first where there are any
-    labels: list[str]  # left of each row, or none at all
+    columns: list[str]  # titles; the first is that of the labels, where there are labels
+    labels: list[str]  # left of each row; empty for none
     # of uint8[H, W] or uint8[H, W, 3]; None is drawn as 'not shown'
     rows: list[list[np.ndarray | None]]
 
 
 class Shown(NamedTuple):
-    """A clip as it is drawn."""
+    """A clip to draw."""
 
     cells: list[str]  # of index.csv, up to action_units
-    panels: list[np.ndarray | None]  # in the order of PANELS; None is not shown
+    panels: list[np.ndarray | None]  # in the order of PANELS; None is drawn as 'not shown'
     background: Background
 
 
 def overlay(background: np.ndarray, cam: np.ndarray) -> np.ndarray:
-    """A map in the jet colours, half and half with a picture.
+    """Blend a map in jet colours with a picture, half each.
 
     Args:
         background: uint8[H, W].
@@ -87,15 +87,15 @@ def overlay(background: np.ndarray, cam: np.ndarray) -> np.ndarray:
 
 
 def background(gray: np.ndarray, dataset: str, subject: str, *, faces: bool) -> Background:
-    """What may stand behind the maps of a clip.
+    """Choose the picture under the maps of a clip.
 
-    Synthetic faces are shown as they are. Those of a release are replaced by the schematic face
-    unless `faces` is set; subjects 12 and 22 of CASME II are never shown.
+    A synthetic face is shown. A face of a release is replaced by a schematic face unless `faces` is
+    set; subjects 12 and 22 of CASME II are never shown.
 
     Args:
         gray: face uint8[H, W].
         dataset, subject: names.
-        faces: show licensed faces.
+        faces: whether to show licensed faces.
     """
     gray = np.asarray(gray, np.uint8)
     if forbidden(dataset, subject):
@@ -112,7 +112,7 @@ def background(gray: np.ndarray, dataset: str, subject: str, *, faces: bool) -> 
 
 
 def forbidden(dataset: str, subject: str) -> bool:
-    """Whether the release form of a data set forbids every picture of a subject."""
+    """Return whether a licence forbids all pictures of a subject."""
     numbers = {int(digits) for digits in re.findall(r'\d+', subject)}
     return _is_casme2(dataset) and bool(NEVER & numbers)
 
@@ -125,10 +125,10 @@ def figure_grid(path: str | Path, groups: Sequence[Group], *, side: float, foot:
     """Draw groups of pictures beside each other.
 
     Args:
-        path: of the picture.
+        path: of the file.
         groups: from left to right.
-        side: of a picture, inches.
-        foot: line of small print below.
+        side: height and width of each picture in inches.
+        foot: a line of small print below.
     """
     label_widths = [_label_width(group.labels) for group in groups]
     widths = [
@@ -172,7 +172,7 @@ def _group(panel, group, ratios):
 
 
 def _label_width(labels):
-    """Inches that the longest line of some labels takes."""
+    """Width of the longest line of labels in inches."""
     lines = '\n'.join(labels).splitlines()
     return max((0.064 * len(line) + 0.15 for line in lines), default=0)
 
@@ -182,17 +182,17 @@ def write(
 ) -> list[Path]:
     """Draw what the network looks at into <folder>/explain/.
 
-    A picture for each of up to `count` clips, index.csv with a line for each, montage.png,
-    scenarios.png and au_features.png, captions.json, which describes these three or says why one is
-    missing, and maps.npz with the maps (float16[R, H, W] in 0..1) and features of every clip, no
-    faces. Files that an earlier call listed are removed first.
+    The files are: a picture for each of up to `count` clips, and index.csv, which lists them;
+    montage.png, scenarios.png and au_features.png, and captions.json, which describes these three
+    or says why one is missing; maps.npz with the maps (float16[R, H, W] in 0..1) and features of
+    every clip, without faces. The files of an earlier call are removed first.
 
     Args:
         folder: of the run.
         explained: what to draw.
         names: of its clips, subjects, data sets and classes.
-        faces: show licensed faces.
-        count: clips with a picture each.
+        faces: whether to show licensed faces.
+        count: number of clips that have a picture.
 
     Returns:
         The paths written.
@@ -206,12 +206,12 @@ def write(
     _clear(folder)
     rows = choose(explained, count)
     shown = [_shown(explained, names, row, faces) for row in rows]
-    files = [_file_name(place, clip.cells[0]) for place, clip in enumerate(shown, 1)]
+    files = [_file_name(number, clip.cells[0]) for number, clip in enumerate(shown, 1)]
     lines = [
         PictureRow(*clip.cells, file, clip.background.kind)
         for clip, file in zip(shown, files, strict=True)
     ]
-    # before the pictures: what it does not list, nothing removes
+    # Before the pictures: a later call removes only what the index lists.
     PictureTable(tuple(lines)).write(folder)
     for clip, file in zip(shown, files, strict=True):
         group = Group(_heading(clip), PANELS, [], [clip.panels])
@@ -237,23 +237,23 @@ def _write_maps(path, explained, names):
 
 
 def _check(explained, count):
-    """UserError where there is nothing to draw, or nothing that can be."""
+    """Refuse a count, or values, that cannot be drawn."""
     if count < 1:
-        raise UserError(f'explain: count is {count}; needs 1 or more')
+        raise UserError(f'explain: count is {count}; allowed: 1 or more')
     if not len(explained.clip):
-        raise UserError('explain: no clip was held out, so there is nothing to show')
+        raise UserError('explain: no clip was held out, so there is nothing to draw')
     for name in ('au_cam', 'grad_cam', 'features'):
         if not np.isfinite(getattr(explained, name)).all():
             raise UserError(
-                f'explain: {name} holds values that are not finite; the training seems to have '
+                f'explain: {name} holds values that are not finite; the training has probably '
                 'diverged'
             )
 
 
 def _clear(folder):
-    """Remove what an earlier call wrote.
+    """Remove the files of an earlier call.
 
-    Pictures of faces must not outlive a call that asks for none.
+    Pictures of faces must not stay after a call without faces.
     """
     rows = PictureTable.read(folder).rows if (folder / PictureTable.FILE).exists() else ()
     drawn = [Path(row.file).name for row in rows]
@@ -261,13 +261,13 @@ def _clear(folder):
         (folder / name).unlink(missing_ok=True)
 
 
-def _file_name(place, clip):
-    """A name that every file system takes, and that no other clip has."""
-    return f'{place:03d}_{re.sub(r"[^A-Za-z0-9_-]+", "_", clip)[:80]}.png'
+def _file_name(number, clip):
+    """A unique file name that every file system accepts."""
+    return f'{number:03d}_{re.sub(r"[^A-Za-z0-9_-]+", "_", clip)[:80]}.png'
 
 
 def _shown(explained, names, row, faces):
-    """Words and panels of a row."""
+    """The texts and panels of a row."""
     clip = names.clips[explained.clip[row]]
     dataset = names.datasets[explained.dataset[row]]
     subject = names.subjects[explained.subject[row]]
@@ -297,7 +297,7 @@ def _outcome(shown):
 
 
 def _label(shown, width):
-    """Clip, action units and outcome in lines of at most `width` letters."""
+    """Clip, action units and outcome, in wrapped lines."""
     return _wrapped(width, shown.cells[0], shown.cells[5], _outcome(shown))
 
 
@@ -319,26 +319,27 @@ def _notices(rows):
 
 
 def _montage(folder, rows, count):
-    """Draw some clips under each other; their caption."""
+    """Draw clips below each other; return the caption."""
     labels = [_label(shown, 34) for shown in rows]
     group = Group('', ['truth → predicted', *PANELS], labels, [shown.panels for shown in rows])
     figure_grid(folder / MONTAGE, [group], side=0.95, foot=_notices(rows))
     kinds = ', '.join(dict.fromkeys(shown.background.kind for shown in rows))
     return (
-        f'{len(rows)} of {count} held-out clips, spread over classes and subjects without a look '
-        'at the answers; the network '
-        'is that of the fold which left the clip out. Motion: size of the flow from the onset to '
-        'the (magnified) apex, bright is '
-        'much. AU-CAM: where the strongest action-unit feature comes from. Grad-CAM: where the '
-        'answer comes from. Red counts '
-        'most, blue least; each map is scaled by itself, and so is each half where eyes and '
-        'mouth have a branch of their own, '
-        f'so colours of two maps or halves do not compare. Behind the maps: {kinds}.'
+        f'{len(rows)} of {count} held-out clips, chosen by class and subject, not by prediction; '
+        'each network is that of the fold that left the clip out. Motion: length of the flow from '
+        'the onset to the (magnified) apex; bright means large. AU-CAM: regions of the strongest '
+        'action-unit feature. Grad-CAM: regions of the predicted class. Red means much, blue '
+        'little. Each map is scaled by itself, and so is each half where eyes and mouth have '
+        'separate branches; colours of two maps or halves cannot be compared. Under the maps: '
+        f'{kinds}.'
     )
 
 
 def _scenarios(folder, explained, names, faces):
-    """Draw the pairs of the scenarios; their caption, which says which are missing."""
+    """Draw the pairs of the scenarios; return the caption.
+
+    It names the scenarios without a pair.
+    """
     pairs = scenarios(explained)
     groups, drawn = [], []
     for name, pair in pairs.items():
@@ -355,13 +356,13 @@ def _scenarios(folder, explained, names, faces):
     caption = 'Scenarios: none.'
     if groups:
         figure_grid(folder / SCENARIOS, groups, side=1.45, foot=_notices(drawn))
-        caption = 'AU-CAM above Grad-CAM for pairs of clips; right answers are preferred here.'
+        caption = 'AU-CAM above Grad-CAM for pairs of clips; right predictions are preferred.'
     missing = '; '.join(LACKS[name] for name, pair in pairs.items() if not pair)
-    return f'{caption} Not among these clips: {missing}.' if missing else caption
+    return f'{caption} These clips do not include: {missing}.' if missing else caption
 
 
 def _picture(axes, image):
-    """A picture without axes, or that there is none to show."""
+    """Draw a picture without axes, or 'not shown'."""
     axes.set(xticks=[], yticks=[], aspect='equal')
     axes.spines[:].set_visible(False)
     if image is None:

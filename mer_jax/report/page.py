@@ -5,15 +5,19 @@ and settings come from files and could hold markup.
 """
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import jinja2
+import numpy as np
 from markupsafe import Markup
 
 from mer_jax.runfiles import files
 
+TemplateValue = str | bool | Mapping | Sequence | ModuleType | None
+PlotData = Mapping | Sequence | np.ndarray
 TEMPLATES = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).parent / 'templates'),
     autoescape=True,
@@ -25,27 +29,29 @@ TEMPLATES = jinja2.Environment(
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture of a page, and the words below it."""
+    """A picture of a page, and the text below it."""
 
     uri: str
     caption: str
 
 
-def render(template: str, **values) -> Markup:
-    """The HTML of a template file filled with values."""
+def render(template: str, **values: TemplateValue) -> Markup:
+    """Fill a template file with values; return its HTML."""
     return Markup(TEMPLATES.get_template(template).render(values))
 
 
-def picture(path, caption: str) -> Picture:
-    """A picture file (.svg or .png) as it stands inside a page."""
+def picture(path: str | Path, caption: str) -> Picture:
+    """Encode a picture file (.svg or .png) for a page."""
     path = Path(path)
     kind = {'.svg': 'svg+xml', '.png': 'png'}[path.suffix]
     code = base64.b64encode(path.read_bytes()).decode()
     return Picture(f'data:image/{kind};base64,{code}', caption)
 
 
-def plot(folder, name: str, caption: str, draw: Callable, *content) -> Picture:
-    """The picture that draw(path, *content) writes to plots/<name>.svg of a run."""
+def plot(
+    folder: str | Path, name: str, caption: str, draw: Callable[..., None], *content: PlotData
+) -> Picture:
+    """Draw plots/<name>.svg of a run with draw(path, *content)."""
     path = Path(folder) / files.PLOTS / f'{name}.svg'
     draw(path, *content)
     return picture(path, caption)

@@ -1,7 +1,7 @@
-"""Pictures of a run, made from its tables: each function writes one .svg or .png file in one step.
+"""Plots of a run; each function writes one .svg or .png file.
 
-Colours are those of Okabe and Ito, which stay apart for colour-blind readers; no state of
-matplotlib is changed.
+Colours are those of Okabe and Ito, which colour-blind readers can tell apart. The global state of
+matplotlib does not change.
 """
 
 import contextlib
@@ -40,7 +40,7 @@ STYLE = {
     'svg.fonttype': 'path',
 }
 PER_ROW = 48  # subjects in a row of bars
-# sets of action units that stand out in a feature plot, and how each is marked
+# of the most frequent sets of action units in a feature plot
 MARKERS = 'os^DvPX<>*'
 
 
@@ -49,7 +49,7 @@ def confusion(path: str | Path, counts: ArrayLike, classes: Sequence[str]) -> No
 
     Args:
         path: of the picture.
-        counts: [K, K], rows truth.
+        counts: [K, K], rows are the truth.
         classes: names.
     """
     counts = np.asarray(counts, int)
@@ -71,7 +71,7 @@ def confusion(path: str | Path, counts: ArrayLike, classes: Sequence[str]) -> No
 
 
 def _confusion_axes(axes, classes, truth):
-    """Name rows and columns; white lines between the cells."""
+    """Name rows and columns; draw white lines between the cells."""
     k = len(classes)
     many = k > 4
     axes.set_xticks(range(k), classes, rotation=35 if many else 0, ha='right' if many else 'center')
@@ -94,8 +94,7 @@ def curves(path: str | Path, records: Sequence[dict]) -> None:
     Args:
         path: of the picture.
         records: dictionaries with epoch, runs, loss, loss_min, loss_max, accuracy, accuracy_min,
-            accuracy_max; None is a gap. Records of one epoch belong to groups of runs and are
-            joined.
+            accuracy_max; None is a gap. Several records of an epoch are those of groups of runs.
     """
     panels = []
     for name in ('loss', 'accuracy'):
@@ -122,7 +121,7 @@ def curves(path: str | Path, records: Sequence[dict]) -> None:
 def subjects(path: str | Path, per_subject: Sequence[dict]) -> None:
     """Draw the accuracy of every left-out subject, best first.
 
-    Coloured by data set, with the subject's clip count above the bar.
+    Colours show the data set, figures above the bars the number of clips.
 
     Args:
         path: of the picture.
@@ -134,7 +133,7 @@ def subjects(path: str | Path, per_subject: Sequence[dict]) -> None:
 
     order = sorted(per_subject, key=rank)
     colour = _dataset_colours(per_subject)
-    # rows of one length, so none ends almost empty
+    # Rows of equal length, so that the last is not almost empty.
     width = -(-len(order) // -(-len(order) // PER_ROW))
     rows = [order[start : start + width] for start in range(0, len(order), width)]
     with saved(path, (10, 2.6 * len(rows) + 0.3)) as figure:
@@ -163,13 +162,13 @@ def _subject_bars(axes, subjects, colour):
 def datasets(
     path: str | Path, per_dataset: dict[str, dict], metrics: dict, intervals: dict
 ) -> None:
-    """Draw UF1, UAR and accuracy of each data set and of all together.
+    """Draw UF1, UAR and accuracy of each data set and of all.
 
-    Whiskers are from the bootstrap over subjects.
+    Whiskers come from the bootstrap over subjects.
 
     Args:
         path: of the picture.
-        per_dataset: {name: {n, measures, intervals}}.
+        per_dataset: {name: {n, metrics, intervals}}.
         metrics, intervals: those of all rows; an interval may be None.
     """
     groups = {f'{title}\n(n = {block["n"]:g})': block for title, block in per_dataset.items()}
@@ -195,9 +194,9 @@ def datasets(
 
 
 def oracle(path: str | Path, block: dict) -> None:
-    """Draw held-out UF1 and accuracy of all folds after each epoch.
+    """Draw held-out UF1 and accuracy after each epoch.
 
-    Beside them what choosing epochs on them would have claimed.
+    Dashed lines show what choosing epochs by them would claim.
 
     Args:
         path: of the picture.
@@ -227,15 +226,15 @@ def oracle(path: str | Path, block: dict) -> None:
 def au_features(
     path: str | Path, features: ArrayLike, sets: Sequence[tuple[str, ...] | None]
 ) -> str:
-    """Draw features in two dimensions by t-SNE, coloured by action units.
+    """Draw t-SNE of features, coloured by action units.
 
-    The most frequent sets of two clips or more get a colour and a mark; sets that share much get
-    neighbouring colours.
+    The most frequent sets of two clips or more have a colour and a mark each; sets that share many
+    units have similar colours.
 
     Args:
         path: of the picture.
         features: [R, D].
-        sets: the action units of each row, None unknown.
+        sets: the action units of each row; None where unknown.
 
     Returns:
         The caption, or why nothing was drawn.
@@ -243,8 +242,8 @@ def au_features(
     features = np.asarray(features, np.float64)
     if len(features) < 5 or not np.ptp(features, axis=0).any():
         return (
-            f'No plot of the features: {len(features)} clips are too few, or their features '
-            'are all equal.'
+            f'No plot of the features: {len(features)} clips are too few, or all features are '
+            'equal.'
         )
     places = tsne(features)
     frequent = Counter(units for units in sets if units is not None).most_common(len(MARKERS))
@@ -270,10 +269,9 @@ def au_features(
             title_fontsize=8.5,
         )
     return (
-        'Each mark is a held-out clip: the weighted action-unit features of its network, in two '
-        'dimensions by t-SNE. Clips '
-        'stand near each other where the features are alike; each fold has its own network. '
-        'Directions mean nothing.'
+        'Each mark is a held-out clip: the weighted action-unit features of the network of its '
+        'fold, reduced to two dimensions by t-SNE. Clips with similar features are near each '
+        'other. Each fold has another network. Directions have no meaning.'
     )
 
 
@@ -281,7 +279,7 @@ OTHER, UNKNOWN = -1, -2
 
 
 def _kind(units, titled):
-    """Index of a set of action units in `titled`, or OTHER or UNKNOWN."""
+    """Return the index of a set in `titled`, or OTHER or UNKNOWN."""
     if units is None:
         return UNKNOWN
     return titled.index(units) if units in titled else OTHER
@@ -289,9 +287,9 @@ def _kind(units, titled):
 
 @contextlib.contextmanager
 def saved(path: str | Path, size: tuple[float, float]) -> Iterator[Figure]:
-    """A figure of `size` inches, saved to `path` when the block ends."""
+    """Give a figure of `size` inches; save it after the block."""
     suffix = Path(path).suffix.lstrip('.')
-    # a date in the file would change its bytes on every run
+    # A date in the file would change its bytes on every run.
     metadata = {'Date': None} if suffix == 'svg' else {}
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=size, layout='constrained')
@@ -301,7 +299,7 @@ def saved(path: str | Path, size: tuple[float, float]) -> Iterator[Figure]:
 
 
 def _dots(axes, places, title, **look):
-    """Marks at [n, 2] with their count in the legend; none for no place."""
+    """Draw marks at [n, 2], with their number in the legend."""
     if len(places):
         axes.scatter(*places.T, label=f'{title} ({len(places)})', linewidths=0.6, **look)
 
@@ -321,25 +319,25 @@ def tsne(features: np.ndarray) -> np.ndarray:
 
     start = 'pca' if features.shape[1] > 1 else 'random'
     perplexity = min(30, (len(features) - 1) / 3)
-    # its threads wait for each other: seconds became a minute on a busy machine
+    # Its threads wait for each other: seconds became a minute on a busy machine.
     with threadpool_limits(1):
         return TSNE(perplexity=perplexity, init=start, random_state=0).fit_transform(features)
 
 
 def chain_similar(sets: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
-    """Sets in an order in which neighbours share much.
+    """Order sets so that neighbours are similar.
 
-    From the first one on, always the most alike of the rest.
+    Each set is followed by the most similar of those that are left.
     """
     order, left = list(sets[:1]), list(sets[1:])
     while left:
-        alike = [_overlap(order[-1], units) for units in left]
-        order.append(left.pop(int(np.argmax(alike))))
+        overlaps = [_overlap(order[-1], units) for units in left]
+        order.append(left.pop(int(np.argmax(overlaps))))
     return order
 
 
 def _overlap(first, second):
-    """Share of the members of two sets that are in both."""
+    """Jaccard index of two sets."""
     first, second = set(first), set(second)
     return len(first & second) / max(len(first | second), 1)
 
@@ -353,28 +351,28 @@ def _dataset_colours(rows):
 def join_groups(
     records: Sequence[dict], name: str
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Mean, minimum and maximum of a figure over all runs, by epoch.
+    """Join the groups of runs of each epoch.
 
     Args:
-        records: as of curves; those of one epoch are its groups of runs.
+        records: as of `curves`.
         name: of the figure.
 
     Returns:
-        Epochs, mean, minimum and maximum, [E] each.
+        Epochs, and mean, minimum and maximum over all runs, [E] each.
     """
     keys = ('epoch', 'runs', name, f'{name}_min', f'{name}_max')
     columns = [[_number(record.get(key)) for record in records] for key in keys]
     epoch, runs, mean, low, high = np.array(columns)
-    epochs, place = np.unique(epoch, return_inverse=True)
+    epochs, index = np.unique(epoch, return_inverse=True)
     weight = np.where(np.isnan(runs), 1, runs)
     total = np.zeros(len(epochs))
     smallest = np.full(len(epochs), np.inf)
     largest = np.full(len(epochs), -np.inf)
-    np.add.at(total, place, mean * weight)
-    with np.errstate(invalid='ignore'):  # a diverged run logs null, which is a gap and no warning
-        np.minimum.at(smallest, place, low)
-        np.maximum.at(largest, place, high)
-    return epochs, total / np.bincount(place, weight), smallest, largest
+    np.add.at(total, index, mean * weight)
+    with np.errstate(invalid='ignore'):  # a diverged run logs null, which is a gap
+        np.minimum.at(smallest, index, low)
+        np.maximum.at(largest, index, high)
+    return epochs, total / np.bincount(index, weight), smallest, largest
 
 
 def _number(value):
@@ -383,12 +381,12 @@ def _number(value):
 
 
 def _marker(epoch):
-    """Dots where a line of one or two points could not be seen."""
+    """Use dots where a line has one or two points."""
     return {'marker': 'o'} if len(epoch) < 3 else {'linewidth': 1.8}
 
 
 def light_grid(axes: Axes) -> None:
-    """Horizontal lines behind the data."""
+    """Draw horizontal lines behind the data."""
     axes.grid(axis='y', color='#dfe4ea', linewidth=0.8)
     axes.set_axisbelow(True)
 

@@ -1,4 +1,4 @@
-"""Pictures of compared runs, made from their table (studies/compare.py)."""
+"""Plots of compared runs (studies/compare.py)."""
 
 import itertools
 import re
@@ -14,7 +14,7 @@ from mer_jax.report.compare_tables import MEASURES, leaky_pair
 from mer_jax.report.formats import measure_title, p_value
 from mer_jax.report.plots import COLOURS, INK, light_grid, saved
 
-# thin lines in yellow vanish on white
+# Thin yellow lines cannot be seen on white.
 SHADES = [colour for colour in COLOURS if colour != '#F0E442']
 MARKERS = 'os^Dv'  # with seven shades and three lines, the first 105 systems all look different
 LINES = ('-', '--', ':')
@@ -23,19 +23,21 @@ LABEL = 60  # letters of a line beside a row of dots
 
 
 def draw(folder: str | Path, table: dict) -> list[Path]:
-    """Write measures.svg, and differences.svg where any run has one, into a folder.
+    """Draw measures.svg and differences.svg into a folder.
+
+    Without differences there is no second plot.
 
     Args:
-        folder: for the pictures.
-        table: of the compared runs.
+        folder: for the plots.
+        table: of compare.table.
 
     Returns:
-        Paths of the pictures.
+        Paths of the plots.
     """
     paths = [Path(folder) / f'{name}.svg' for name in ('measures', 'differences')]
     measures(paths[0], table)
     if not any(run['against'] for run in _all_runs(table['groups'])):
-        # one of an earlier comparison would stand beside this one
+        # That of an earlier comparison must not stay.
         paths.pop().unlink(missing_ok=True)
         return paths
     differences(paths[1], table)
@@ -43,9 +45,9 @@ def draw(folder: str | Path, table: dict) -> list[Path]:
 
 
 def measures(path: str | Path, table: dict) -> None:
-    """Draw UF1, UAR, accuracy and precision by data set, a line per system.
+    """Draw UF1, UAR, accuracy and precision by data set.
 
-    Whiskers: 95 % interval of the bootstrap over subjects.
+    Each system is a line. Whiskers show 95 % intervals over subjects.
     """
     groups = table['groups']
     systems = list(dict.fromkeys(run['system'] for run in _all_runs(groups)))
@@ -71,9 +73,9 @@ def measures(path: str | Path, table: dict) -> None:
 
 
 def differences(path: str | Path, table: dict) -> None:
-    """Draw the differences of UF1 and accuracy to the reference of each data set.
+    """Draw differences of UF1 and accuracy to the reference.
 
-    With intervals and p values, a row per run.
+    Each run is a row, with interval and p value.
     """
     groups = [group for group in table['groups'] if _difference_labels(group)]
     labels = [_difference_labels(group) for group in groups]
@@ -96,7 +98,7 @@ def differences(path: str | Path, table: dict) -> None:
 
 
 def _difference_labels(group):
-    """The name of each run that has a difference, wrapped; † where it leaks."""
+    """Names of the runs with a difference; † where it leaks."""
     labels = []
     for run in group['runs']:
         if run['against']:
@@ -111,7 +113,7 @@ def _height(labels):
 
 
 def _difference_panel(axes, group, key, colour):
-    """The differences of one measure, a row per run."""
+    """The differences of one metric, a row per run."""
     rows = [run for run in group['runs'] if run['against']]
     for place, run in enumerate(rows):
         _dot(axes, place, run['against'][key], colour, hollow=leaky_pair(group, run))
@@ -123,12 +125,12 @@ def _difference_panel(axes, group, key, colour):
 
 
 def _reference(group):
-    """The system that the others of a group are compared with."""
+    """The system of the reference run."""
     return next(run['system'] for run in group['runs'] if run['title'] == group['reference'])
 
 
 def look_of(number: int) -> dict[str, str]:
-    """Colour, mark and line of system number 0, 1, ..."""
+    """Return colour, mark and line of system number 0, 1, ..."""
     return {
         'color': SHADES[number % len(SHADES)],
         'marker': MARKERS[number % len(MARKERS)],
@@ -137,11 +139,13 @@ def look_of(number: int) -> dict[str, str]:
 
 
 def legend_entry(system: str, look: dict[str, str], groups: Sequence[dict]) -> Line2D:
-    """An entry of the legend; hollow and with † where a run of this system leaks.
+    """Make the legend entry of a system.
+
+    It is hollow and has a † where a run of this system leaks.
 
     Args:
         system: name.
-        look: as of look_of.
+        look: of look_of.
         groups: of the table.
     """
     leaky = any(run['leaks'] for run in _all_runs(groups) if run['system'] == system)
@@ -151,7 +155,7 @@ def legend_entry(system: str, look: dict[str, str], groups: Sequence[dict]) -> L
 
 
 def _line(axes, groups, key, system, shift, look):
-    """One system across the data sets: a line, whiskers, and hollow marks where the run leaks."""
+    """Draw one system: a line, whiskers, hollow marks for leaks."""
     runs = [_run_of(group, system) for group in groups]
     heights = np.array([run and run['metrics'][key] for run in runs], float)
     places = np.arange(len(groups)) + shift
@@ -172,12 +176,12 @@ def _all_runs(groups):
 
 
 def _run_of(group, system):
-    """The run of a system in a group, None where it has none."""
+    """The run of a system in a group, or None."""
     return next((run for run in group['runs'] if run['system'] == system), None)
 
 
 def _dot(axes, place, difference, colour, hollow):
-    """One difference with its interval, and its p value beside the panel."""
+    """Draw a difference, its interval and its p value."""
     middle = difference['difference']
     edges = difference['interval'] or [middle, middle]
     axes.plot(edges, [place, place], color=colour, linewidth=1.6, solid_capstyle='butt')
@@ -192,10 +196,7 @@ def _dot(axes, place, difference, colour, hollow):
 
 
 def _wrap(text, width):
-    """Text in lines of at most `width` letters.
-
-    Broken behind a sign where one is near, else anywhere.
-    """
+    """Wrap text, after a sign where one is near."""
     breakable = re.sub('([/,_=+-])(?=[^ ])', '\\1\f', text)
     lines = textwrap.wrap(
         breakable, max(width, 12), replace_whitespace=False, break_on_hyphens=False
@@ -204,9 +205,9 @@ def _wrap(text, width):
 
 
 def added(path: str | Path, lines: Sequence[dict]) -> None:
-    """Draw the lines of a leak audit (leak_audit.lines), a row each.
+    """Draw the lines of a leak audit (leak_audit.lines).
 
-    Shown are their UF1, and what they add to UF1, UAR and accuracy.
+    Each is a row: its UF1, and what it adds to UF1, UAR and accuracy.
     """
     titles = {name: measure_title(name) for name in ('uf1', 'uar', 'accuracy')}
     with saved(path, (13, 0.42 * len(lines) + 1.1)) as figure:

@@ -1,7 +1,7 @@
-"""Pictures of what a generator draws beside what it saw: each writes one PNG in one step.
+"""Pictures of generated images beside real ones.
 
-The pictures show flows of real clips: who calls decides whose may be shown (overlays.py knows which
-licences forbid it).
+Each function writes one PNG. The pictures show flow of real clips; the caller decides which may be
+shown (overlays.py knows which licences forbid it).
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ import numpy as np
 
 from mer_jax.report.plots import INK, saved
 
-SHOWN = 8  # images of a class and side
+SHOWN = 8  # real and generated images of each class
 PAIRS = 8  # synthetic images with their nearest training image
 SCALE = 99.5  # percentile of the real images' length that is drawn at full brightness
 
@@ -24,7 +24,7 @@ def samples(
     classes: Sequence[str],
     channels: Sequence[str],
 ) -> None:
-    """Draw a row of real and a row of synthetic images for each class.
+    """Draw a row of real and a row of generated images per class.
 
     Args:
         path: of the picture.
@@ -35,7 +35,7 @@ def samples(
     full = brightest(real[0], channels)
     rows = []
     for number, title in enumerate(classes):
-        for side, (image, label) in (('real', real), ('made', synthetic)):
+        for side, (image, label) in (('real', real), ('generated', synthetic)):
             of_class = np.asarray(image)[np.asarray(label) == number]
             rows.append((f'{title}\n{side}', of_class[:SHOWN]))
     with saved(path, (0.95 * SHOWN + 1.3, 0.95 * len(rows) + 0.5)) as figure:
@@ -48,7 +48,7 @@ def samples(
 def nearest(
     path: str | Path, synthetic: np.ndarray, neighbours: np.ndarray, channels: Sequence[str]
 ) -> None:
-    """Draw the first synthetic images above their nearest training images.
+    """Draw generated images above their nearest training images.
 
     Args:
         path: of the picture.
@@ -58,17 +58,17 @@ def nearest(
     full = brightest(neighbours, channels)
     with saved(path, (0.95 * PAIRS + 1.3, 2.5)) as figure:
         grid = figure.subplots(2, PAIRS, squeeze=False)
-        sides = (('made', synthetic), ('nearest\nreal', neighbours))
+        sides = (('generated', synthetic), ('nearest\nreal', neighbours))
         for axes, (title, images) in zip(grid, sides, strict=True):
             _row(axes, title, [coloured(image, channels, full) for image in images[:PAIRS]])
         figure.suptitle(legend(channels), fontsize=9, color=INK)
 
 
 def coloured(image: np.ndarray, channels: Sequence[str], full: float) -> np.ndarray:
-    """An image in colours: hue is the direction of the flow, brightness its length.
+    """Colour an image by its flow.
 
-    Where u or v is not among the channels, the first channel in grey, 0 in the middle. Bytes are
-    read as of `motion`.
+    Hue is the direction of the flow, brightness its length. Without u or v, the first channel is
+    drawn in grey, 0 in the middle. Bytes are converted by `motion`.
 
     Args:
         image: [H, W, C].
@@ -93,10 +93,10 @@ def _has_flow(channels):
 
 
 def motion(image: np.ndarray) -> np.ndarray:
-    """Motion float32[..., H, W, C]: flow as it is, bytes less the median of their channel.
+    """Return motion, float32[..., H, W, C].
 
-    The median stands for no motion, as most of a face is still and a stretched channel has lost its
-    zero.
+    Flow stays as it is. Bytes, whose zero is lost by stretching, are taken minus the median of
+    their channel, because most of a face does not move.
     """
     values = np.asarray(image, np.float32)
     if np.asarray(image).dtype != np.uint8:
@@ -105,7 +105,7 @@ def motion(image: np.ndarray) -> np.ndarray:
 
 
 def brightest(images: np.ndarray, channels: Sequence[str]) -> float:
-    """What is drawn at full brightness: a percentile over images.
+    """Return the value at full brightness, a percentile of images.
 
     Args:
         images: [n, H, W, C].
@@ -121,7 +121,7 @@ def brightest(images: np.ndarray, channels: Sequence[str]) -> float:
 
 
 def legend(channels: Sequence[str]) -> str:
-    """What the colours mean."""
+    """Return what the colours mean."""
     if not _has_flow(channels):
         return f'channel {channels[0]}'
     return (
@@ -131,20 +131,17 @@ def legend(channels: Sequence[str]) -> str:
 
 
 def _grey(share):
-    """uint8[H, W, 3] of values around 0: black is -1 and white 1."""
+    """Draw values as grey, uint8[H, W, 3]; black is -1, white 1."""
     gray = np.rint(255 * (np.clip(share, -1, 1) + 1) / 2).astype(np.uint8)
     return np.repeat(gray[..., None], 3, -1)
 
 
 def _row(row, title, pictures):
-    """Pictures side by side without frames, `title` left of the first.
-
-    Places without a picture stay empty.
-    """
-    for place, axes in enumerate(row):
+    """Draw pictures side by side, `title` left of the first."""
+    for number, axes in enumerate(row):
         axes.set_axis_off()
-        if place < len(pictures):
-            axes.imshow(pictures[place], interpolation='nearest')
+        if number < len(pictures):
+            axes.imshow(pictures[number], interpolation='nearest')
     first = row[0]
     look = {'ha': 'right', 'va': 'center', 'fontsize': 9, 'color': INK}
     first.text(-0.12, 0.5, title, transform=first.transAxes, **look)

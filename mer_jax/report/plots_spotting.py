@@ -1,4 +1,4 @@
-"""Pictures of apex spotting: outputs over clips, errors of every decoder, where apexes lie."""
+"""Plots of apex spotting: outputs, errors, positions of apexes."""
 
 import itertools
 import textwrap
@@ -21,16 +21,16 @@ LOOKS = {'midpoint': (COLOURS[4], ':'), 'fraction': (COLOURS[3], '-.')}
 
 
 def curves(path: str | Path, clips: Sequence[dict], *, answer: str, columns: int = 4) -> None:
-    """Draw the output over time of clips, with the annotated and the spotted apex.
+    """Draw the output over time of clips, and their apexes.
 
-    The annotated apex is black; the midpoint and the fitted fraction stand beside the spotted one.
+    They are the annotated apex (black), the predicted one, midpoint and fitted fraction.
 
     Args:
         path: of the picture.
-        clips: dictionaries with title, frame [T], output [T], onset, apex, offset (numbers of
-            frames), and the frame of each decoder.
-        answer: decoder whose frame is drawn.
-        columns: clips in a row.
+        clips: dictionaries with title, frame [T], output [T], onset, apex, offset (frame numbers),
+            and the frame number of each decoder.
+        answer: the decoder that is drawn.
+        columns: clips per row.
     """
     rows = -(-len(clips) // columns)
     with saved(path, (3.1 * columns, 2.1 * rows + 0.5)) as figure:
@@ -53,13 +53,13 @@ def _curve(axes, clip, answer):
     for name, (colour, line) in {answer: (COLOURS[1], '--'), **LOOKS}.items():
         look = {'color': colour, 'linestyle': line, 'linewidth': 1.4}
         axes.axvline(clip[name] - onset, label=TITLES[name], **look)
-    axes.set_title(f'{clip["title"]}: off by {abs(clip[answer] - apex)}', fontsize=8.5)
+    axes.set_title(f'{clip["title"]}: error {abs(clip[answer] - apex)}', fontsize=8.5)
     axes.set_xlim(0, clip['offset'] - onset)
     axes.tick_params(labelsize=7.5)
 
 
 def errors(path: str | Path, blocks: dict[str, dict]) -> None:
-    """Draw the mean error in frames of every decoder with its interval.
+    """Draw the mean error of every decoder with its interval.
 
     Args:
         path: of the picture.
@@ -72,7 +72,7 @@ def errors(path: str | Path, blocks: dict[str, dict]) -> None:
             _whisker(axes, place, block, (colour, 'o'), hollow=False, bold=False)
         axes.set_yticks(range(len(blocks)), [TITLES[name] for name in blocks])
         axes.set(
-            xlabel='mean error in frames (95 % over subjects)',
+            xlabel='mean error in frames (95 % interval over subjects)',
             xlim=(0, None),
             ylim=(len(blocks) - 0.5, -0.5),
         )
@@ -80,11 +80,11 @@ def errors(path: str | Path, blocks: dict[str, dict]) -> None:
 
 
 def places(path: str | Path, apex: np.ndarray, spotted: np.ndarray, *, title: str) -> None:
-    """Draw where annotated and spotted apexes lie in their clips.
+    """Draw the positions of annotated and predicted apexes.
 
     Args:
         path: of the picture.
-        apex, spotted: float[n], 0 at the onset and 1 at the offset.
+        apex, spotted: float[n], from 0 at the onset to 1 at the offset.
         title: of the decoder.
     """
     with saved(path, (5.6, 2.6)) as figure:
@@ -92,15 +92,15 @@ def places(path: str | Path, apex: np.ndarray, spotted: np.ndarray, *, title: st
         bins = np.linspace(0, 1, 21)
         axes.hist(apex, bins, color='#8a94a0', alpha=0.55, label='annotated')
         axes.hist(spotted, bins, histtype='step', color=COLOURS[1], linewidth=1.8, label=title)
-        axes.set(xlabel='place in the clip (0 onset, 1 offset)', ylabel='clips', xlim=(0, 1))
+        axes.set(xlabel='position in the clip (0 onset, 1 offset)', ylabel='clips', xlim=(0, 1))
         axes.legend(fontsize=8.5)
 
 
 def compared(path: str | Path, groups: Sequence[dict]) -> None:
-    """Draw the error in frames of every decoder of compared runs, a panel per data set.
+    """Draw errors of compared runs, a panel per data set.
 
-    Midpoint and fitted fraction stand beside them. Bold: the decoder that a run reports; hollow and
-    †: the run leaks.
+    Vertical lines are midpoint and fitted fraction. Bold: the decoder that a run reports; hollow
+    and †: the run leaks.
 
     Args:
         path: of the picture.
@@ -116,7 +116,7 @@ def compared(path: str | Path, groups: Sequence[dict]) -> None:
         grid = figure.subplots(len(groups), 1, squeeze=False, height_ratios=heights)[:, 0]
         for axes, group in zip(grid, groups, strict=True):
             _compared_panel(axes, group, looks)
-        grid[-1].set_xlabel('mean error in frames (95 % over subjects)')
+        grid[-1].set_xlabel('mean error in frames (95 % interval over subjects)')
         handles = [
             Line2D([], [], color=colour, marker=mark, label=TITLES[name])
             for name, (colour, mark) in looks.items()
@@ -129,7 +129,7 @@ def compared(path: str | Path, groups: Sequence[dict]) -> None:
 
 
 def _compared_panel(axes, group, looks):
-    """The runs of one data set, a few rows for each."""
+    """Draw the runs of one data set."""
     rows = len(looks) + 1  # of a run, with a gap below
     for name, block in group['simple'].items():
         colour, line = LOOKS[name]
@@ -152,7 +152,7 @@ def _compared_panel(axes, group, looks):
 
 
 def _whisker(axes, place, block, look, *, hollow, bold):
-    """One error with its interval, and its figure beside it; look: (colour, mark)."""
+    """Draw an error with interval and figure; look: (colour, mark)."""
     colour, mark = look
     error = block['mae']
     edges = block['interval'] or [error, error]

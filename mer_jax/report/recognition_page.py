@@ -1,6 +1,4 @@
-"""The report of a run, made from the files of its folder alone: report.html with its plots, and the
-terminal table.
-"""
+"""The page of a recognition run: report.html and its plots."""
 
 from pathlib import Path
 
@@ -32,19 +30,27 @@ from mer_jax.runfiles.results import RecognitionResults
 from mer_jax.runfiles.svms import SvmTable
 from mer_jax.settings.tree import flat
 
-# what the verb explain draws; words for them in Captions
+# files of the verb explain, described in Captions
 LOOKS = ('montage.png', 'scenarios.png', 'au_features.png')
 GENERATED = {
-    'samples.png': 'Real images of one fold and those its GAN made: hue is direction, brightness '
-    'length of the flow.',
-    'nearest.png': 'Made images above the training images that are nearest to them, closest first.',
+    'samples.png': 'Real images of one fold, and images that its GAN generated. Hue is the '
+    'direction of the flow, brightness its length.',
+    'nearest.png': 'Generated images above their nearest training images, closest pair first.',
 }
 STATISTICS = ('count', 'level', 'level_sd', 'roughness', 'energy')  # of the images of a GAN
 
 
-def report(folder) -> Path:
-    """Draw plots/ and write report.html, one file that opens anywhere; UserError where the folder
-    holds no results.
+def report(folder: str | Path) -> Path:
+    """Draw plots/ and write report.html, a single file.
+
+    Args:
+        folder: of the run.
+
+    Returns:
+        The path of report.html.
+
+    Raises:
+        UserError: the folder holds no results.
     """
     folder = Path(folder)
     results = RecognitionResults.read(folder).to_json()
@@ -78,13 +84,13 @@ def report(folder) -> Path:
 
 
 def _scores(folder, results):
-    """Measures, data sets, confusion and classes."""
+    """Metrics, data sets, confusion and classes."""
     count = len(results['per_seed'])
-    summed = f'; counts summed over {plural(count, "seed")}' if count > 1 else ''
+    summed = f' Counts are sums over {plural(count, "seed")}.' if count > 1 else ''
     bars = page.plot(
         folder,
         'datasets',
-        'Whiskers: 95 % interval over subjects.',
+        'Whiskers show 95 % intervals over subjects.',
         plots.datasets,
         results['per_dataset'],
         results['metrics'],
@@ -93,7 +99,8 @@ def _scores(folder, results):
     confusion = page.plot(
         folder,
         'confusion',
-        f'Rows are the truth, columns the prediction{summed}; shade and percentage by row.',
+        f'Rows are the truth, columns the prediction.{summed} Shades and percentages are those of '
+        'the row.',
         plots.confusion,
         results['confusion'],
         results['classes'],
@@ -111,19 +118,19 @@ def _scores(folder, results):
 
 
 def _tile(results, name):
-    """A measure in large figures."""
-    words = f'95 % {interval(results["intervals"][name])}'
+    """A metric in large figures."""
+    details = f'95 % {interval(results["intervals"][name])}'
     if results['sd'][name] is not None:
-        words += f', sd {measure(results["sd"][name])} over seeds'
+        details += f', sd {measure(results["sd"][name])} over seeds'
     return {
         'title': measure_title(name),
         'value': measure(results['metrics'][name]),
-        'words': words,
+        'details': details,
     }
 
 
 def _training(folder):
-    """Training curves from metrics.jsonl; an SVM alone has none."""
+    """Training curves; SVMs without a network have none."""
     log = _optional(folder, MetricsLog)
     if log is None or not log.records:
         return {'shown': not (folder / files.SVM_TABLE).exists(), 'curves': None}
@@ -133,7 +140,7 @@ def _training(folder):
 
 
 def _svms(folder):
-    """What the folds' support vector machines chose; None where the network itself predicts."""
+    """The SVMs of the folds; None where the network predicts."""
     table = _optional(folder, SvmTable)
     if table is None or not table.rows:
         return None
@@ -150,23 +157,23 @@ def _svms(folder):
         ]
         for (cost, gamma), svms in sorted(chosen.items())
     ]
-    return html(listing(['C', 'gamma', 'chosen', 'support vectors', 'UF1 of inner groups'], cells))
+    return html(listing(['C', 'gamma', 'SVMs', 'support vectors', 'UF1 of inner folds'], cells))
 
 
 def _spread(column, digits):
-    """'low to high' of a column; a dash where it is empty."""
+    """'low to high' of values; a dash where all are None."""
     values = [value for value in column if value is not None]
     return f'{min(values):.{digits}f} to {max(values):.{digits}f}' if values else '–'
 
 
 def _subjects(folder, results):
-    """Accuracy of each left-out subject; the surest mistakes."""
-    caption = "Accuracy on each subject's held-out clips; figures above the bars count them."
+    """Accuracy of each left-out subject, and the most certain mistakes."""
+    caption = 'Accuracy on the held-out clips of each subject; above the bars the number of clips.'
     rows = []
     for block in results['per_subject']:
         correct = f'{block["correct"]:.1f}'.removesuffix('.0')
-        whose = [block[key] for key in ('dataset', 'subject', 'clips')]
-        rows.append([*whose, correct, measure(block['accuracy'])])
+        subject = [block[key] for key in ('dataset', 'subject', 'clips')]
+        rows.append([*subject, correct, measure(block['accuracy'])])
     return {
         'bars': page.plot(folder, 'subjects', caption, plots.subjects, results['per_subject']),
         'table': html(listing(['data set', 'subject', 'clips', 'correct', 'accuracy'], rows)),
@@ -175,7 +182,7 @@ def _subjects(folder, results):
 
 
 def _mistakes(folder):
-    """The fifteen wrong predictions with the highest score; None without predictions.csv."""
+    """The fifteen wrong predictions with the highest score."""
     predictions = _optional(folder, PredictionTable)
     if predictions is None:
         return None
@@ -191,13 +198,14 @@ def _mistakes(folder):
 
 
 def _oracle(folder, results):
-    """What choosing epochs on the left-out subjects would have reported."""
+    """What choosing epochs on the left-out subjects would report."""
     block = results['oracle_epoch']
     if not block:
-        # an SVM predicts once, after the last epoch
+        # An SVM predicts once, after the last epoch.
         return {'shown': not (folder / files.SVM_TABLE).exists(), 'table': None}
     caption = (
-        'Held-out measures after each epoch; dashed: the figures that per-fold choice would claim.'
+        'Held-out scores after each epoch. Dashed: the scores that choosing an epoch for each fold '
+        'would claim.'
     )
     return {
         'shown': True,
@@ -208,27 +216,28 @@ def _oracle(folder, results):
 
 
 def _generated(folder):
-    """What the folds' GANs made, and how it compares with what they saw."""
+    """Images of the GANs, and how they compare with real ones."""
     checks = _optional(folder / files.GAN, GanChecks)
     if checks is None:
         return None
     rows, statistics = [], []
+    sources = {'real': 'real', 'made': 'generated'}
     for block in checks.folds:
         test, near = block.two_sample, block.memorised
         figures = test['made']['auc'], test['chance']['auc'], near['ratio'], near['copies']
         rows.append([block.fold, *map(measure, figures)])
-        for kind, sides in block.statistics.items():
+        for title, sides in block.statistics.items():
             for side, numbers in sides.items():
                 cells = [numbers[key] for key in STATISTICS]
-                statistics.append([block.fold, kind, side, *cells])
+                statistics.append([block.fold, title, sources[side], *cells])
     titles = [
         'fold',
-        'separated from real (AUC)',
-        'halves of the real',
-        'distance to the nearest real',
+        'AUC generated / real',
+        'AUC real / real',
+        'relative distance to nearest real',
         'copies',
     ]
-    every = ['fold', 'class', 'side', 'images', 'level', 'sd', 'roughness', 'energy']
+    every = ['fold', 'class', 'source', 'images', 'level', 'sd', 'roughness', 'energy']
     return {
         'pictures': [
             page.picture(folder / files.GAN / name, caption)
@@ -241,7 +250,10 @@ def _generated(folder):
 
 
 def _looks(folder, results):
-    """Maps that the verb explain drew, or how to draw them; None for a network that has none."""
+    """Maps of the verb explain, or the command that draws them.
+
+    None for a network without maps.
+    """
     drawn = folder / files.EXPLAIN
     if not (drawn / LOOKS[0]).exists():
         run_config = _optional(folder, RunConfig)
@@ -252,16 +264,16 @@ def _looks(folder, results):
         config = config_of(results['name'])
         return {'command': f'python -m mer_jax explain --config={config}'}
     captions = _optional(drawn, Captions)
-    words = captions.captions if captions else {}
-    pictures = [_look(drawn / name, words.get(name)) for name in LOOKS]
+    texts = captions.captions if captions else {}
+    pictures = [_look(drawn / name, texts.get(name)) for name in LOOKS]
     return {'command': None, 'pictures': pictures}
 
 
-def _look(path, words):
-    """A picture; words that say why where it was not drawn."""
+def _look(path, caption):
+    """A picture, or a sentence on why it is missing."""
     if not path.exists():
-        return {'picture': None, 'words': words or f'{files.EXPLAIN}/ holds no {path.name}.'}
-    return {'picture': page.picture(path, words or path.stem)}
+        return {'picture': None, 'reason': caption or f'{files.EXPLAIN}/ holds no {path.name}.'}
+    return {'picture': page.picture(path, caption or path.stem)}
 
 
 def _folds(folder, results):
@@ -276,16 +288,16 @@ def _folds(folder, results):
 
 
 def _dropped(folder):
-    """Clips that were left out of the experiment, counted by reason."""
+    """Clips that are not used, counted by reason."""
     dropped = _optional(folder, DroppedTable)
     if dropped is None or not dropped.rows:
-        return {'known': dropped is not None, 'table': None}
+        return {'file_exists': dropped is not None, 'table': None}
     rows = dropped.rows
     pairs = [(row.dataset, row.reason) for row in rows]
     counts = [[*pair, pairs.count(pair)] for pair in dict.fromkeys(pairs)]
     clips = listing(list(DroppedClip._fields), [list(row) for row in rows])
     return {
-        'known': True,
+        'file_exists': True,
         'reasons': html(listing(['data set', 'reason', 'clips'], counts)),
         'count': plural(len(rows), 'clip'),
         'table': html(clips),
@@ -302,7 +314,7 @@ def _run(folder, results):
 
 
 def _settings(folder):
-    """config.json, flat."""
+    """The settings, by dotted key."""
     run_config = _optional(folder, RunConfig)
     if run_config is None:
         return None
@@ -310,5 +322,5 @@ def _settings(folder):
 
 
 def _optional(folder, file):
-    """What a file of the folder holds, None where it is missing; file: its dataclass."""
+    """Read a file, given its dataclass; None where it is missing."""
     return file.read(folder) if (folder / file.FILE).exists() else None

@@ -1,38 +1,41 @@
-"""Tables of the result of a recognition run (results.json), for the terminal and the report."""
+"""Tables of a recognition run, made from results.json."""
 
 from mer_jax.evaluation import metrics
 from mer_jax.report.formats import MEASURES, WIDTH, measure, measure_title, plain
 from mer_jax.report.table import Cell, Column, Row, Table, listing
 
-TITLE_ROOM = 24  # letters of a class in the terminal
+TITLE_ROOM = 24  # letters of a class name in the terminal
 
 
 def measures(results: dict) -> Table:
-    """Every measure, and what always predicting the most frequent class would score."""
+    """All metrics, beside those of always predicting one class.
+
+    That is the most frequent class.
+    """
     counts = results['confusion']
     sizes = [sum(row) for row in counts]
     largest = sizes.index(max(sizes))
-    guess = [[0] * len(counts) for _ in counts]
-    for row, size in zip(guess, sizes, strict=True):
+    constant = [[0] * len(counts) for _ in counts]
+    for row, size in zip(constant, sizes, strict=True):
         row[largest] = size
-    chance = metrics.summary(guess)
+    baseline = metrics.summary(constant)
     columns = [
-        Column('measure', 'measure'),
+        Column('metric', 'metric'),
         Column('mean', 'mean', measure, interval=True),
         Column('sd', 'sd', measure),
-        Column(f'always “{results["classes"][largest]}”', 'chance', measure, forms=['html']),
-        Column('what it is', 'words', forms=['html']),
+        Column(f'always “{results["classes"][largest]}”', 'baseline', measure, forms=['html']),
+        Column('explanation', 'explanation', forms=['html']),
     ]
     rows = []
-    for name, (title, words) in MEASURES.items():
+    for name, (title, explanation) in MEASURES.items():
         mean = Cell(results['metrics'][name], results['intervals'][name])
-        cells = {'measure': title, 'mean': mean, 'sd': results['sd'][name]}
-        rows.append(Row(cells | {'chance': chance[name], 'words': words}))
+        cells = {'metric': title, 'mean': mean, 'sd': results['sd'][name]}
+        rows.append(Row(cells | {'baseline': baseline[name], 'explanation': explanation}))
     return Table('', columns, rows)
 
 
 def seeds(results: dict) -> Table:
-    """Every measure of every seed."""
+    """All metrics of each seed."""
     titles = map(measure_title, MEASURES)
     rows = []
     for block in results['per_seed']:
@@ -41,7 +44,7 @@ def seeds(results: dict) -> Table:
 
 
 def datasets(results: dict) -> Table:
-    """Measures of each data set, with the interval of its UF1."""
+    """Metrics of each data set, with an interval of UF1."""
     names = ('uf1', 'uar', 'accuracy', 'weighted_f1')
     columns = [
         Column('data set', 'dataset'),
@@ -68,21 +71,21 @@ def classes(results: dict) -> Table:
 
 
 def oracle(results: dict) -> Table:
-    """The honest figures beside those of three ways to choose epochs on left-out subjects."""
+    """The reported scores, and those of epochs chosen on test rows."""
     block = results['oracle_epoch']
     common, best = block['best_common_epoch'], block['test_best']
     independent = block['test_best_independent']
     medians = ', '.join(map(plain, independent['median_epochs']))
     ways = [
-        ('reported here: last epoch, chosen by nobody', results['metrics'], block['last']['epoch']),
-        ('one epoch for all folds, best pooled UF1', common['metrics'], common['epoch']),
+        ('the last epoch, not chosen: the result', results['metrics'], block['last']['epoch']),
+        ('the same for all folds, best UF1 of all rows', common['metrics'], common['epoch']),
         (
-            "each fold's epoch of best held-out accuracy",
+            'for each fold the best held-out accuracy',
             best['metrics'],
             f'median {plain(best["median_epoch"])}',
         ),
         (
-            'best accuracy and best F1 from different epochs',
+            'for each fold one of best accuracy, one of best F1',
             independent['metrics'],
             f'median {medians}',
         ),
@@ -91,13 +94,13 @@ def oracle(results: dict) -> Table:
     rows = [
         [way, *(measure(values[name]) for name in names), str(epoch)] for way, values, epoch in ways
     ]
-    return listing(['epoch chosen by', *map(measure_title, names), 'epoch'], rows)
+    return listing(['choice of the epoch', *map(measure_title, names), 'epoch'], rows)
 
 
 def confusion(results: dict) -> Table | None:
-    """Counts of truth (rows) and prediction (columns), with names of classes cut to fit a terminal.
+    """Counts of truth (rows) and prediction (columns).
 
-    None where there are too many classes.
+    Names of classes are cut to fit a terminal. None where there are too many classes.
     """
     names, counts = results['classes'], results['confusion']
     room = (WIDTH - TITLE_ROOM) // len(names) - 2

@@ -1,7 +1,7 @@
-"""Which explained clips to show: a balanced few, and pairs for three scenarios of a comparison.
+"""Choose the explained clips to show: some clips, and pairs.
 
-Scenarios as in Figure 6 of Ruan et al., ACM MM 2022. Nothing here is drawn at random: equal arrays
-give equal choices.
+Pairs are those of three scenarios, as in Figure 6 of Ruan et al., ACM MM 2022. Nothing here is
+random: equal arrays give equal choices.
 """
 
 from collections.abc import Sequence
@@ -14,14 +14,14 @@ SCENARIOS = ('subjects', 'clips', 'emotions')
 
 
 def unit_sets(action_units: np.ndarray, titles: Sequence[str]) -> list[tuple[str, ...] | None]:
-    """The action units of each row, ordered by number.
+    """Return the action units of each row, ordered by number.
 
     Args:
         action_units: float32[R, A], 1 present, 0 absent, NaN unknown.
         titles: of the columns, such as 'AU12'.
 
     Returns:
-        For each row its titles; None where any is unknown.
+        The titles of each row; None where any unit is unknown.
     """
     order = sorted(range(len(titles)), key=lambda i: (_unit_number(titles[i]), titles[i]))
     sets = []
@@ -39,25 +39,25 @@ def _unit_number(title):
 
 
 def unit_title(units: tuple[str, ...] | None) -> str:
-    """'AU 4+7' of a set of action units; None is unknown."""
+    """Return such as 'AU 4+7' for a set of action units."""
     if units is None:
         return 'AU unknown'
     return f'AU {"+".join(units)}' if units else 'no AU'
 
 
 def scenarios(explained: Explained) -> dict[str, tuple[int, int] | None]:
-    """A pair of rows for each scenario.
+    """Choose a pair of rows for each scenario.
 
-    'subjects': the same emotion and action unit in two subjects; 'clips': in two clips of the same
-    subject; 'emotions': the same action unit in two emotions, of two subjects where there are such.
-    Preferred in this order: both predictions right, equal sets of action units, rows that no other
+    'subjects': the same emotion and action unit in two subjects; 'clips': the same in two clips of
+    one subject; 'emotions': the same action unit in two emotions, if possible of two subjects.
+    Preferred are, in this order: right predictions, equal sets of action units, rows that no other
     scenario shows, few action units, low row numbers.
 
     Args:
         explained: of which label, predicted, subject and action_units are read.
 
     Returns:
-        {scenario: (i, j)}; None for one that the rows cannot show.
+        {scenario: (i, j)}; None where no pair fits.
     """
     label, subject = np.asarray(explained.label), np.asarray(explained.subject)
     first, second = np.triu_indices(len(label), 1)
@@ -75,16 +75,16 @@ def scenarios(explained: Explained) -> dict[str, tuple[int, int] | None]:
     overlap = shared / np.maximum(either - shared, 1)
     pairs, shown = {}, []
     for name in SCENARIOS:
-        places = np.flatnonzero(candidates[name] & (shared > 0))
-        i, j = first[places], second[places]
-        again = np.isin(i, shown).astype(int) + np.isin(j, shown)
+        pair = np.flatnonzero(candidates[name] & (shared > 0))
+        i, j = first[pair], second[pair]
+        already_shown = np.isin(i, shown).astype(int) + np.isin(j, shown)
         keys = (  # the last counts most
             j,
             i,
-            either[places],
-            again,
-            same_subject[places] & (name == 'emotions'),
-            -overlap[places],
+            either[pair],
+            already_shown,
+            same_subject[pair] & (name == 'emotions'),
+            -overlap[pair],
             -right[i] - right[j],
         )
         best = np.lexsort(keys)[:1]
@@ -96,10 +96,10 @@ def scenarios(explained: Explained) -> dict[str, tuple[int, int] | None]:
 
 
 def choose(explained: Explained, count: int) -> np.ndarray:
-    """Rows to show: classes in turn, and in each the subject shown least so far.
+    """Choose rows to show, spread over classes and subjects.
 
-    First rows first. Right and wrong predictions are not told apart: a choice by them would flatter
-    the network.
+    Classes take turns; each takes the subject that was shown least, then the lowest row.
+    Predictions do not count, because choosing right ones would flatter the network.
 
     Args:
         explained: of which label and subject are read.

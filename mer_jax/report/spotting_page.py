@@ -1,6 +1,4 @@
-"""The report of a spotting run, made from the files of its folder alone: report.html, its plots,
-and the terminal table.
-"""
+"""The page of a spotting run, its plots, and its terminal table."""
 
 import textwrap
 from functools import partial
@@ -32,51 +30,60 @@ from mer_jax.runfiles.predictions import FrameTable
 from mer_jax.runfiles.results import SpottingResults
 
 EXAMPLES = 12  # clips whose curve is drawn
-WORDS = {
+EXPLANATIONS = {
     'max': 'the frame with the largest output',
-    'sw_max': 'the window of frames with the largest sum',
-    'template': 'the apex whose label fits the whole curve, and where apexes of training clips '
-    'lie, best',
-    'midpoint': 'half-way between onset and offset, without looking',
-    'fraction': "the one place in the clip that fits the fold's training clips best, without "
-    'looking',
+    'sw_max': 'the middle of the window of frames with the largest sum of outputs',
+    'template': 'the apex whose label curve fits the outputs best, given where apexes of training '
+    'clips lie',
+    'midpoint': 'baseline: the middle between onset and offset',
+    'fraction': 'baseline: a fixed fraction of the clip, fitted to the training clips of the fold',
 }
+BASELINES = 'minus the baselines'
 
 
 def table(results: dict) -> str:
-    """The result as plain text of at most 100 columns, for the terminal."""
+    """Format the result for the terminal, at most 100 columns."""
     lines = textwrap.wrap(f'{results["name"]}: {_size(results)}', WIDTH)
     lines += textwrap.wrap(verdict(results), WIDTH)
     for leak in results['leaks']:
         lines += textwrap.wrap(f'leak: {leak}', WIDTH, subsequent_indent='      ')
     if not results['spotting']:
         return '\n'.join(lines)
-    lines += ['', tables.text(_decisions(results))]
+    lines += ['', tables.text(_decoders(results))]
     if len(next(iter(results['spotting'].values()))['per_dataset']) > 1:
         lines += ['', tables.text(_datasets(results))]
     return '\n'.join(lines)
 
 
 def verdict(results: dict) -> str:
-    """One line: the error of the run's own decision beside the midpoint's, and whether the run
-    leaks.
+    """Return the error of the run and of the midpoint, in one line.
+
+    It ends with whether the run leaks.
     """
     if not results['spotting']:
         return (
-            f'Of {plural(results["clips"], "clip")} none with an annotated apex was held out, '
-            'so nothing is scored'
+            f'No scores: of {plural(results["clips"], "clip")} none with an annotated apex was '
+            'held out'
         )
-    own, simple = results['spotting'][results['answer']], results['spotting']['midpoint']
-    edges = ' ' + interval(own['interval'], 2) if own['interval'] else ''
+    reported, midpoint = results['spotting'][results['answer']], results['spotting']['midpoint']
+    edges = ' ' + interval(reported['interval'], 2) if reported['interval'] else ''
     return (
-        f'{TITLES[results["answer"]]} is off by {own["mae"]:.2f} frames{edges}, the midpoint by '
-        f'{simple["mae"]:.2f}; {honesty(results["leaks"])}'
+        f'Mean error of {TITLES[results["answer"]]} {reported["mae"]:.2f} frames{edges}, of the '
+        f'midpoint {midpoint["mae"]:.2f}; {honesty(results["leaks"])}'
     )
 
 
-def report(folder) -> Path:
-    """Draw plots/ and write report.html; UserError where the folder holds no results of a
-    spotter.
+def report(folder: str | Path) -> Path:
+    """Draw plots/ and write report.html, a single file.
+
+    Args:
+        folder: of the run.
+
+    Returns:
+        The path of report.html.
+
+    Raises:
+        UserError: the folder holds no results of spotting.
     """
     folder = Path(folder)
     results = SpottingResults.read(folder).to_json()
@@ -107,19 +114,19 @@ def _size(results):
     return f'apex spotting, {results["protocol"]}, {runs}, {rest}'
 
 
-def _decisions(results):
-    """Every decision, and its differences to the two that do not look at the clip."""
+def _decoders(results):
+    """The error of each decoder, and its differences to the baselines."""
     columns = [
-        Column('apex off by', 'title'),
+        Column('mean error', 'title'),
         Column('frames', 'mae', frames, interval=True),
         Column('sd', 'sd', frames),
         Column('ms', 'mae_ms', milliseconds),
-        Column('what it answers', 'words', forms=['html']),
+        Column('predicted apex', 'explanation', forms=['html']),
     ]
     for name in BLIND:
         columns += [
-            Column(TITLES[name], name, signed_frames, True, 'minus the answers without looking'),
-            Column('p', f'{name}_p', p_value, block='minus the answers without looking'),
+            Column(TITLES[name], name, signed_frames, True, BASELINES),
+            Column('p', f'{name}_p', p_value, block=BASELINES),
         ]
     rows = []
     for name, block in results['spotting'].items():
@@ -128,7 +135,7 @@ def _decisions(results):
             'mae': Cell(block['mae'], block['interval']),
             'sd': block['sd'],
             'mae_ms': block['mae_ms'],
-            'words': WORDS[name],
+            'explanation': EXPLANATIONS[name],
         }
         for simple, paired in block['against'].items():
             cells[simple] = Cell(paired['difference'], paired['interval'])
@@ -138,9 +145,9 @@ def _decisions(results):
 
 
 def _datasets(results):
-    """Every decision on every data set."""
+    """The error of each decoder on each data set."""
     columns = [
-        Column('each data set', 'title'),
+        Column('decoder', 'title'),
         Column('data set', 'dataset'),
         Column('clips', 'clips'),
         Column('frames', 'mae', frames, interval=True),
@@ -156,25 +163,23 @@ def _datasets(results):
 
 
 def _errors(folder, results):
-    """Every decision beside the two that do not look at the clip."""
-    caption = 'Whiskers: 95 % interval over subjects.'
+    """Tables and a plot of the errors."""
+    caption = 'Whiskers show 95 % intervals over subjects.'
     return {
-        'decisions': tables.html(_decisions(results)),
+        'decoders': tables.html(_decoders(results)),
         'plot': page.plot(folder, 'errors', caption, plots_spotting.errors, results['spotting']),
         'datasets': tables.html(_datasets(results)),
     }
 
 
 def _curves(folder, results):
-    """Output over time of clips spread over the errors, and where apexes lie."""
+    """Outputs over time of some clips, and the positions of apexes."""
     answer = results['answer']
     rows = [row for row in ApexTable.read(folder).rows if row.left_out and row.apex is not None]
     rows = [row for row in rows if row.seed == rows[0].seed]
     rows.sort(key=lambda row: (abs(row.predicted[answer] - row.apex), row.clip))
-    chosen = [
-        rows[place]
-        for place in np.unique(np.linspace(0, len(rows) - 1, EXAMPLES).round().astype(int))
-    ]
+    spread = np.unique(np.linspace(0, len(rows) - 1, EXAMPLES).round().astype(int))
+    chosen = [rows[number] for number in spread]
     keys = {
         (row.clip, row.dataset, row.fold, row.seed): {'frame': [], 'output': []} for row in chosen
     }
@@ -191,7 +196,7 @@ def _curves(folder, results):
         }
         for row, curve in zip(chosen, keys.values(), strict=True)
     ]
-    first = f'Held-out clips of seed {rows[0].seed}, from the best answer to the worst.'
+    first = f'Held-out clips of seed {rows[0].seed}, from the smallest to the largest error.'
     onset, apex, offset, predicted = np.array(
         [[row.onset, row.apex, row.offset, row.predicted[answer]] for row in rows]
     ).T
@@ -203,7 +208,7 @@ def _curves(folder, results):
         'places': page.plot(
             folder,
             'places',
-            'A spotter that learned little answers near one place.',
+            'A spotter that learned little predicts about the same position in all clips.',
             partial(plots_spotting.places, title=TITLES[answer]),
             *places,
         ),
@@ -217,7 +222,7 @@ def _training(folder):
     records = [record.to_json() for record in MetricsLog.read(folder).records]
     if not records:
         return None
-    return page.plot(folder, 'curves', 'Training rows only.', plots.curves, records)
+    return page.plot(folder, 'curves', 'Measured on training rows only.', plots.curves, records)
 
 
 def _settings(folder, results):

@@ -1,4 +1,4 @@
-"""The files of compare and audit: a Study is printed, and written as CSV, LaTeX and a page."""
+"""A Study: the result of compare or audit, printed and written."""
 
 import textwrap
 from collections.abc import Sequence
@@ -13,26 +13,28 @@ from mer_jax.runfiles import writing
 
 @dataclass(frozen=True)
 class Study:
-    """The tables of several runs, and the words around them.
+    """The tables of several runs, and the texts around them."""
 
-    name: the stem of its files. tables: have equal columns. meanings: a table of the page alone
-    that explains the rows. method: how the figures were computed.
-    """
-
-    name: str
+    name: str  # of its files, without their endings
     title: str
-    size: str
-    verdict: str
+    size: str  # protocol and numbers, below the title; '' for none
+    verdict: str  # one sentence
     leaks: Sequence[str]
-    tables: Sequence[Table]
-    method: str
-    meanings: Table | None = None
+    tables: Sequence[Table]  # of equal columns
+    method: str  # how the figures were computed
+    meanings: Table | None = None  # explains the rows; on the page only
 
 
-def write(study: Study, result: dict, folder, plots: Sequence[tuple[Path, str]]) -> None:
-    """Write the .json, .csv, .tex and .html of a study, and print its text and the paths.
+def write(
+    study: Study, result: dict, folder: str | Path, plots: Sequence[tuple[Path, str]]
+) -> None:
+    """Write the files of a study, and print its text.
 
-    result: what the JSON file holds. plots: (path of a picture in `folder`, its caption).
+    Args:
+        study: written as .csv, .tex and .html.
+        result: written as .json.
+        folder: where the files go.
+        plots: (path of a plot in `folder`, its caption).
     """
     folder = Path(folder)
     paths = {kind: folder / f'{study.name}.{kind}' for kind in ('json', 'csv', 'tex', 'html')}
@@ -47,15 +49,15 @@ def write(study: Study, result: dict, folder, plots: Sequence[tuple[Path, str]])
 
 
 def text(study: Study) -> str:
-    """A study for the terminal, at most 100 columns."""
+    """Format a study for the terminal, at most 100 columns."""
     lines = textwrap.wrap(f'{study.title}: {study.size or study.verdict}', WIDTH)
-    for one in study.tables:
-        lines += ['', *table.text(one).splitlines()]
+    for part in study.tables:
+        lines += ['', *table.text(part).splitlines()]
     return '\n'.join([*lines, '', *textwrap.wrap(study.method, WIDTH)])
 
 
 def latex(study: Study) -> str:
-    """The tables of a study as one float for \\usepackage{booktabs}, ready for \\input."""
+    """Format a study as one LaTeX float, ready for \\input."""
     caption = f'{study.title}. {study.method}'
     if study.size:
         caption = f'{study.title}: {study.size}. {study.method}'
@@ -63,8 +65,8 @@ def latex(study: Study) -> str:
 
 
 def html(study: Study, pictures: Sequence[page.Picture]) -> str:
-    """A study as a whole page with its pictures."""
-    tables = [(one.title or 'Figures', table.html(one)) for one in study.tables]
+    """Format a study as a page with its pictures."""
+    tables = [(part.title or 'Figures', table.html(part)) for part in study.tables]
     return page.render(
         'study.html',
         title=study.title,

@@ -1,7 +1,6 @@
-"""One table, written in four forms: text for the terminal, CSV, LaTeX and HTML.
+"""Tables in four forms: text, CSV, LaTeX and HTML.
 
-A table is made from a result once. A column states its title, its name in CSV and how its values
-are shown. Each renderer shows the columns that list its form.
+A column states its title, its name in CSV, its format, and the forms that show it.
 """
 
 import re
@@ -12,12 +11,12 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from mer_jax.report import page
-from mer_jax.report.formats import DASH, WIDTH, is_undefined, plain
+from mer_jax.report.formats import DASH, WIDTH, Value, is_undefined, plain
 
 FORMS = ('text', 'csv', 'latex', 'html')
-MARK = '(!)'  # of what leaks, in text
-DAGGER = '†'  # of what leaks, in HTML
-TITLE_WIDTH = 40  # letters of a row's title in text; a longer one stands on a line of its own
+MARK = '(!)'  # marks leaks in text
+DAGGER = '†'  # marks leaks in HTML
+TITLE_WIDTH = 40  # letters of the title of a row in text; a longer one has its own line
 GAP = '  '
 ESCAPES = {
     '\\': r'\textbackslash{}',
@@ -32,53 +31,44 @@ ESCAPES = {
 
 @dataclass(frozen=True)
 class Cell:
-    """A value, with its interval where it has one.
+    """A value, with its interval where it has one."""
 
-    leaky: it is no honest figure, and is marked. absent: shown where the value is None or NaN.
-    """
-
-    value: str | int | float | None
+    value: Value
     interval: Sequence[float] | None = None
-    leaky: bool = False
-    absent: str = DASH
+    leaky: bool = False  # marked as a figure with a leak
+    absent: str = DASH  # shown where the value is None or NaN
 
 
 @dataclass(frozen=True)
 class Column:
-    """What the cells of a column are, and how they are shown.
-
-    key: its name in `Row.cells` and in CSV; with `interval`, CSV adds key_low and key_high.
-    show: a figure as text. block: text and HTML show the columns of a block as a table of its own;
-    the first column stands at the left of each. latex: title in LaTeX, '' for the same.
-    """
+    """The title and format of a column."""
 
     title: str
-    key: str
-    show: Callable[..., str] = plain
-    interval: bool = False
+    key: str  # in `Row.cells` and in CSV
+    show: Callable[..., str] = plain  # formats a value
+    interval: bool = False  # whether cells have one; in CSV columns key_low and key_high
+    # text and HTML show the columns of each block as a separate table, with the first column of all
+    # at its left
     block: str = ''
     forms: Sequence[str] = FORMS
-    latex: str = ''
+    latex: str = ''  # title in LaTeX; '' for `title`
 
 
 @dataclass(frozen=True)
 class Row:
-    """The cells of a row by the key of their column.
+    """The cells of a row, by the key of their column."""
 
-    heading: rows of one heading stand below it. not_applicable: why the row has no figures.
-    """
-
-    cells: Mapping[str, Cell | str | int | float | None]
-    heading: Cell | None = None
-    not_applicable: str = ''
+    cells: Mapping[str, Cell | Value]
+    heading: Cell | None = None  # above all rows that have the same
+    not_applicable: str = ''  # why the row has no figures; '' where it has some
 
 
 @dataclass(frozen=True)
 class Note:
-    """A footnote; `leaky`: it states a leak."""
+    """A footnote."""
 
-    words: str
-    leaky: bool = False
+    text: str
+    leaky: bool = False  # whether it states a leak
 
 
 @dataclass(frozen=True)
@@ -92,19 +82,22 @@ class Table:
 
 
 def listing(titles: Sequence[str], rows: Sequence[Sequence]) -> Table:
-    """A table without marks or intervals, from rows of plain values."""
-    columns = [Column(title, str(place)) for place, title in enumerate(titles)]
+    """Make a table without marks or intervals."""
+    columns = [Column(title, str(number)) for number, title in enumerate(titles)]
     keys = [column.key for column in columns]
     return Table('', columns, [Row(dict(zip(keys, row, strict=True))) for row in rows])
 
 
 def tree_listing(tree: Mapping, titles: Sequence[str] = ('key', 'value')) -> Table:
-    """A nested dictionary as a table of dotted keys and values."""
+    """Make a table of the dotted keys of a nested dictionary."""
     return listing(titles, list(_leaves(tree, '')))
 
 
 def text(table: Table) -> str:
-    """The table for a terminal: at most 100 columns; what is wider goes on below."""
+    """Format a table for the terminal, at most 100 columns.
+
+    Columns that do not fit follow below.
+    """
     lines = textwrap.wrap(table.title, WIDTH)
     first, blocks = _blocks(table, 'text')
     titles = [first.title, *(_row_title(row, first) for row in table.rows)]
@@ -117,12 +110,15 @@ def text(table: Table) -> str:
             lines += _text_lines(block or first.title, first, rows, part, width)
     for note in table.notes:
         mark = f'{MARK} ' if note.leaky else ''
-        lines += textwrap.wrap(f'{mark}{note.words}', WIDTH, subsequent_indent='    ')
+        lines += textwrap.wrap(f'{mark}{note.text}', WIDTH, subsequent_indent='    ')
     return '\n'.join(line.rstrip() for line in lines)
 
 
 def csv_rows(tables: Sequence[Table]) -> tuple[list[str], list[list]]:
-    """(header, rows) of tables of equal columns: every figure in full, '' where undefined."""
+    """Return (header, rows) of tables of equal columns.
+
+    Figures have all digits; undefined ones are ''.
+    """
     columns = [column for column in tables[0].columns if 'csv' in column.forms]
     header = []
     for column in columns:
@@ -141,7 +137,10 @@ def csv_rows(tables: Sequence[Table]) -> tuple[list[str], list[list]]:
 
 
 def latex(tables: Sequence[Table], caption: str, label: str) -> str:
-    """A float for \\usepackage{booktabs}, of tables of equal columns below one another."""
+    """Format tables of equal columns as one LaTeX float.
+
+    It needs \\usepackage{booktabs}.
+    """
     columns = [column for column in tables[0].columns if 'latex' in column.forms]
     head = ' & '.join(column.latex or escaped(column.title) for column in columns)
     caption = escaped(caption).replace('95 \\%', '95\\,\\%')
@@ -150,7 +149,7 @@ def latex(tables: Sequence[Table], caption: str, label: str) -> str:
         r'\begin{table*}',
         r'\centering',
         r'\small',
-        rf'\caption{{{caption} $^\dagger$: it, or what it is compared with, leaks.}}',
+        rf'\caption{{{caption} $^\dagger$: the run, or its reference, leaks.}}',
         rf'\label{{{label}}}',
         rf'\begin{{tabular}}{{l{"c" * (len(columns) - 1)}}}',
         r'\toprule',
@@ -161,12 +160,12 @@ def latex(tables: Sequence[Table], caption: str, label: str) -> str:
     lines += [r'\bottomrule', r'\end{tabular}']
     for note in (note for table in tables for note in table.notes):
         mark = r'$^\dagger$ ' if note.leaky else ''
-        lines.append(rf'\par\smallskip\raggedright\footnotesize {mark}{escaped(note.words)}')
+        lines.append(rf'\par\smallskip\raggedright\footnotesize {mark}{escaped(note.text)}')
     return '\n'.join([*lines, r'\end{table*}', ''])
 
 
 def html(table: Table) -> Markup:
-    """The table as HTML: a table for each of its blocks, then the footnotes."""
+    """Format a table as HTML: its blocks, then its footnotes."""
     first, blocks = _blocks(table, 'html')
     shown = []
     for number, (title, columns) in enumerate(blocks):
@@ -185,10 +184,10 @@ def html(table: Table) -> Markup:
     return page.render('table.html', blocks=shown, notes=table.notes, dagger=DAGGER)
 
 
-def escaped(words) -> str:
-    """Text that LaTeX prints as it stands."""
+def escaped(text: Value) -> str:
+    """Escape text for LaTeX."""
     signs = ''.join(map(re.escape, ESCAPES))
-    return re.sub(f'[{signs}]', lambda match: ESCAPES[match[0]], str(words))
+    return re.sub(f'[{signs}]', lambda match: ESCAPES[match[0]], str(text))
 
 
 def _leaves(tree, prefix):
@@ -202,7 +201,7 @@ def _leaves(tree, prefix):
 
 
 def _blocks(table, form):
-    """The first column of a form, and (title, its other columns) of each block."""
+    """The first column of a form, and (title, columns) of each block."""
     first, *others = [column for column in table.columns if form in column.forms]
     titles = dict.fromkeys(column.block for column in others)
     return first, [
@@ -211,7 +210,7 @@ def _blocks(table, form):
 
 
 def _rows_of(table, columns, with_reasons):
-    """The rows that have a cell in some of the columns, or a reason for having none."""
+    """The rows with a cell in these columns, or with a reason."""
     return [
         row
         for row in table.rows
@@ -239,57 +238,57 @@ def _written(cell, column):
 
 
 def _is_numeric(rows, column):
-    """Whether a column holds figures alone, which are set to the right."""
+    """Whether a column holds only figures; these align right."""
     cells = [_cell(row, column) for row in rows if not row.not_applicable]
     return all(is_undefined(cell.value) or _is_number(_written(cell, column)[0]) for cell in cells)
 
 
-def _is_number(words):
+def _is_number(text):
     """Whether a text is a number, a p value or a dash."""
     try:
-        float(words.strip(f'<{DASH}') or 0)
+        float(text.strip(f'<{DASH}') or 0)
     except ValueError:
         return False
     return True
 
 
 def _with_headings(rows):
-    """(heading, row) of each row; no heading where it is that of the row before."""
+    """(heading, row) of each row; a repeated heading is None."""
     before = None
     for row in rows:
         yield None if row.heading == before else row.heading, row
         before = row.heading
 
 
-def _marked(cell, words):
-    """Words of the text form, marked where the cell is leaky."""
-    return f'{MARK} {words}' if cell.leaky else words
+def _marked(cell, text):
+    """Mark text where the cell leaks."""
+    return f'{MARK} {text}' if cell.leaky else text
 
 
 def _row_title(row, first):
-    """What stands at the left of a row in text, indented below a heading."""
+    """The title of a row in text, indented below a heading."""
     cell = _cell(row, first)
     indent = '  ' if row.heading else ''
     return indent + _marked(cell, _written(cell, first)[0])
 
 
 def _text_cell(row, column, room):
-    """A cell in text, cut where a line has no room for it and a gap."""
+    """A cell in text, cut where it is wider than a line."""
     cell = _cell(row, column)
-    words = _marked(cell, ' '.join(filter(None, _written(cell, column))))
-    return words if len(words) <= room - len(GAP) else words[: room - len(GAP) - 1] + '…'
+    text = _marked(cell, ' '.join(filter(None, _written(cell, column))))
+    return text if len(text) <= room - len(GAP) else text[: room - len(GAP) - 1] + '…'
 
 
 def _column_width(rows, column, room):
-    """Letters of a column and the gap before it, at most the room of a line."""
+    """Width of a column and the gap before it, at most a line."""
     cells = [_text_cell(row, column, room) for row in rows if not row.not_applicable]
     return min(room, len(GAP) + max(map(len, [column.title, *cells])))
 
 
 def _fitting(rows, columns, room):
-    """The columns in groups that fit beside the titles of the rows.
+    """Group columns so that each group fits on a line.
 
-    A figure with an interval and what stands behind it (its p value) stay together where they fit.
+    A figure with an interval and the columns after it (its p value) stay together if they fit.
     """
     together = [[]]
     for column in columns:
@@ -310,29 +309,29 @@ def _fitting(rows, columns, room):
 
 
 def _text_lines(title, first, rows, columns, width):
-    """A header and a line for each row, of columns that fit."""
+    """The header and rows of columns that fit on a line."""
     room, header, lines_of_rows = WIDTH - width, '', [''] * len(rows)
     for column in columns:
         wide = _column_width(rows, column, room) - len(GAP)
         side = '>' if _is_numeric(rows, column) else '<'
         header += f'{GAP}{column.title[:wide]:{side}{wide}}'
-        for place, row in enumerate(rows):
-            lines_of_rows[place] += f'{GAP}{_text_cell(row, column, room):{side}{wide}}'
+        for number, row in enumerate(rows):
+            lines_of_rows[number] += f'{GAP}{_text_cell(row, column, room):{side}{wide}}'
     lines = _titled(title, width, header)
     for (heading, row), cells in zip(_with_headings(rows), lines_of_rows, strict=True):
         if heading:
             lines += textwrap.wrap(_marked(heading, str(heading.value)), WIDTH)
         reason = []
         if row.not_applicable:
-            words = textwrap.wrap(f'n/a  {row.not_applicable}', room - len(GAP))
-            cells, *reason = [GAP + line for line in words]
+            wrapped = textwrap.wrap(f'n/a  {row.not_applicable}', room - len(GAP))
+            cells, *reason = [GAP + line for line in wrapped]
         lines += _titled(_row_title(row, first), width, cells)
         lines += [' ' * width + line for line in reason]
     return lines
 
 
 def _titled(title, width, cells):
-    """A title before its cells, on a line of its own where it is too long."""
+    """A title and its cells; a long title has its own line."""
     if len(title) <= width:
         return [f'{title:{width}}{cells}']
     return [*textwrap.wrap(title, WIDTH), ' ' * width + cells]
@@ -345,7 +344,7 @@ def _latex_rows(table, columns):
         lines.append(rf'\multicolumn{{{span}}}{{l}}{{\textit{{{escaped(table.title)}}}}} \\')
     for heading, row in _with_headings(table.rows):
         if heading:
-            lines.append(rf'\multicolumn{{{span}}}{{l}}{{{_latex_words(heading)}}} \\')
+            lines.append(rf'\multicolumn{{{span}}}{{l}}{{{_latex_heading(heading)}}} \\')
         cells = [_latex_cell(row, column) for column in columns]
         if row.not_applicable:
             reason = f'n/a: {escaped(row.not_applicable)}'
@@ -355,7 +354,7 @@ def _latex_rows(table, columns):
     return lines
 
 
-def _latex_words(cell):
+def _latex_heading(cell):
     return escaped(cell.value) + (r'$^\dagger$' if cell.leaky else '')
 
 
@@ -366,16 +365,16 @@ def _latex_cell(row, column):
     with_sign = value.startswith(('+', '-')) and _is_number(value)
     mark = r'^\dagger' if cell.leaky else ''
     if with_sign:
-        words = f'${value}{mark}$'
+        text = f'${value}{mark}$'
     else:
-        words = escaped(value) + (f'${mark}$' if mark else '')
+        text = escaped(value) + (f'${mark}$' if mark else '')
     if not edges:
-        return words
+        return text
     edges = f'${edges}$' if with_sign and edges != DASH else escaped(edges)
-    return rf'{words} {{\scriptsize {edges}}}'
+    return rf'{text} {{\scriptsize {edges}}}'
 
 
 def _html_cell(row, column):
-    """(is it leaky, value, interval) of a cell."""
+    """(leaky, value, interval) of a cell."""
     cell = _cell(row, column)
     return cell.leaky, *_written(cell, column)

@@ -1,6 +1,7 @@
-"""The result of a run in plain words: the verdict line and the terminal report."""
+"""The result of a recognition run as text for the terminal."""
 
 import textwrap
+from collections.abc import Sequence
 
 from mer_jax.report import recognition_tables
 from mer_jax.report import table as tables
@@ -9,7 +10,7 @@ from mer_jax.runfiles import files
 
 
 def table(results: dict) -> str:
-    """The result as plain text of at most 100 columns, for the terminal."""
+    """Format the result for the terminal, at most 100 columns."""
     lines = textwrap.wrap(f'{results["name"]}: {size(results)}', WIDTH)
     lines += textwrap.wrap(verdict(results), WIDTH)
     for leak in results['leaks']:
@@ -28,11 +29,12 @@ def table(results: dict) -> str:
 
 
 def verdict(results: dict) -> str:
-    """One line: UF1 with its interval, its subjects, clips and seeds, and whether the run leaks."""
+    """Return UF1 with its interval in one line.
+
+    It ends with the numbers of subjects, clips and seeds, and whether the run leaks.
+    """
     if not results['per_subject']:
-        return (
-            f'Trained on all {results["clips"]} clips; nothing was held out, so nothing is scored'
-        )
+        return f'No scores: trained on all {results["clips"]} clips, nothing was held out'
     uf1, edges = results['metrics']['uf1'], results['intervals']['uf1']
     score = f'UF1 {uf1:.2f} {interval(edges, 2)}' if edges else f'UF1 {uf1:.2f}'
     clips = sum(block['n'] for block in results['per_dataset'].values())
@@ -41,13 +43,13 @@ def verdict(results: dict) -> str:
     return f'{score} over {over}, {seeds}; {honesty(results["leaks"])}'
 
 
-def honesty(leaks) -> str:
-    """Whether a run is honest, in words."""
+def honesty(leaks: Sequence[str]) -> str:
+    """Return whether a run is honest, as text."""
     return f'not honest: {plural(len(leaks), "leak")}' if leaks else 'honest: no leaks'
 
 
 def size(results: dict) -> str:
-    """Protocol, folds, seeds, epochs and clips in words."""
+    """Return protocol, folds, seeds, epochs and clips as text."""
     runs = (
         f'{plural(count_of(results["folds"]), "fold")}, '
         f'{plural(count_of(results["seeds"]), "seed")}'
@@ -58,23 +60,23 @@ def size(results: dict) -> str:
 
 
 def _confusion_lines(results):
-    """The confusion matrix, or where to see one of many classes."""
+    """The confusion matrix; for many classes a reference to the page."""
     table = recognition_tables.confusion(results)
     if table is None:
         return [f'confusion of {len(results["classes"])} classes: see {files.REPORT}']
     seeds = len(results['per_seed'])
     over = f', sum over {seeds} seeds' if seeds > 1 else ''
-    return [f'confusion (rows truth, columns predicted{over})', tables.text(table)]
+    return [f'confusion (rows: truth, columns: prediction{over})', tables.text(table)]
 
 
 def _oracle_lines(results):
-    """What choosing epochs on the left-out subjects would have claimed."""
+    """What choosing epochs on the left-out subjects would claim."""
     block = results['oracle_epoch']
     if not block:
         return []
     best, honest = block['test_best']['metrics']['uf1'], results['metrics']['uf1']
-    words = (
-        f"oracle: choosing each fold's epoch on its left-out subject would claim UF1 {best:.3f} "
-        f'instead of {honest:.3f} ({best - honest:+.3f}); a leak, not a result'
+    sentence = (
+        f'oracle: choosing the epoch of each fold on its left-out subject would claim UF1 '
+        f'{best:.3f} instead of {honest:.3f} ({best - honest:+.3f}); a leak, not a result'
     )
-    return ['', *textwrap.wrap(words, WIDTH)]
+    return ['', *textwrap.wrap(sentence, WIDTH)]

@@ -1,1 +1,1 @@
-"""Several runs side by side: leak audit, grid, compare."""
+"""Studies of several runs: leak audit, grid, compare, diff."""

@@ -1,9 +1,11 @@
-"""Finished runs side by side: one table with intervals and paired tests by subject, its files and
-plots (no jax).
+"""The verb compare: finished runs in one table.
+
+Metrics have intervals, and differences to a reference run have paired tests over subjects.
 """
 
 import glob
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,66 +17,83 @@ from mer_jax.evaluation.metrics import to_json
 from mer_jax.report import compare_spotting_tables, compare_tables, plots_compare, study
 from mer_jax.runfiles import files
 from mer_jax.runfiles import results as result_files
+from mer_jax.runfiles.apexes import ApexRow
 from mer_jax.runfiles.config import check_format
 from mer_jax.runfiles.folder import absolute
-from mer_jax.runfiles.predictions import PredictionTable
+from mer_jax.runfiles.predictions import PredictionRow, PredictionTable
 from mer_jax.runfiles.reading import REMEDY
 from mer_jax.studies import compare_spotting
 
-# configs that do not begin with their data set
+# {data set: the name it has in configs, where that is another}
 PREFIXES = {'synthetic_faces': 'synthetic', 'precomputed_flow': 'megc2019'}
-PLOTS_WORDS = {
-    'measures': 'Whiskers: 95 % interval over subjects. A hollow mark and † in the legend: the '
-    'run leaks.',
-    'differences': 'Difference to the reference of each data set, with its 95 % interval over '
-    'subjects. A hollow mark and †: '
-    'the run, or the one it is compared with, leaks.',
-    'errors': compare_spotting.PLOT_WORDS,
+CAPTIONS = {
+    'measures': 'Whiskers show 95 % intervals over subjects. Runs that leak have hollow marks and '
+    'a † in the legend.',
+    'differences': 'Difference to the reference run of each data set, with 95 % intervals over '
+    'subjects. A hollow mark and a † mean that the run or its reference leaks.',
+    'errors': compare_spotting.CAPTION,
 }
 
 
 class Run(NamedTuple):
-    """A finished run as its folder tells it."""
+    """A finished run, read from its folder."""
 
     folder: Path
-    title: str  # its folder's name, after as many parents as tell it from the other runs
+    title: str  # the end of the path of its folder, as long as needed to be unique
     # data.name and label scheme: 'casme2/video, irawan3'; of a spotting run data.name alone
     dataset: str
     results: dict  # results.json
-    rows: list  # PredictionRow; of a spotting run the ApexRow that are scored
+    rows: Sequence[PredictionRow] | Sequence[ApexRow]  # of a spotting run those that are scored
 
 
-def compare(workdir, folders) -> dict:
-    """The verb compare: the finished runs in `folders` in one table."""
+def compare(workdir: str | Path, folders: str | Sequence[str | Path]) -> dict:
+    """Compare finished runs, and write the files of the comparison.
+
+    Args:
+        workdir: where the files go.
+        folders: as in `read`.
+
+    Returns:
+        The content of compare.json, see `table`.
+    """
     return write(read(folders), workdir)
 
 
-def read(folders) -> list:
-    """The runs [Run] in these folders, each once: 'A,B,C', where a part may hold a glob
-    ('runs/*_cnn3d-*'), or a list of such.
+def read(folders: str | Sequence[str | Path]) -> list[Run]:
+    """Read finished runs, each once.
 
-    A glob passes over folders that hold no run. UserError for a folder that is not there, not
-    finished, or scores nothing.
+    Args:
+        folders: 'A,B,C' or a list; each may be a glob ('runs/*_cnn3d-*'), which skips folders that
+            hold no run.
+
+    Raises:
+        UserError: a folder does not exist, or its run is not finished or scores nothing.
     """
-    asked = (
-        _parts(folders) if isinstance(folders, str) else [(one, _matches(one)) for one in folders]
-    )
-    if not asked:
+    if isinstance(folders, str):
+        paths_by_name = _split(folders)
+    else:
+        paths_by_name = [(name, _matches(name)) for name in folders]
+    if not paths_by_name:
         raise UserError(
-            '--runs names no folder; name those of finished runs, as --runs=runs/one,runs/two'
+            '--runs names no folder; name those of finished runs, such as --runs=runs/one,runs/two'
         )
-    for name, found in asked:
-        if not found:
+    unique = {}
+    for name, matches in paths_by_name:
+        if not matches:
             raise UserError(
-                f"--runs: '{name}' is no folder, nor does it match one of a run; name those of "
+                f"--runs: '{name}' is not a folder and matches no folder of a run; name those of "
                 'finished runs'
             )
-    paths = list(dict.fromkeys(path.resolve() for _, found in asked for path in found))
+        unique |= dict.fromkeys(path.resolve() for path in matches)
+    paths = list(unique)
     return [_run(path, title) for path, title in zip(paths, _titles(paths), strict=True)]
 
 
-def confusions(run: Run, rows) -> np.ndarray:
-    """int64[S, R, K, K] of some rows of a run, in the order of (data set, subject) and of seed."""
+def confusions(run: Run, rows: Sequence[PredictionRow]) -> np.ndarray:
+    """Count confusions of rows of a run, int64[S, R, K, K].
+
+    In the order of (data set, subject), and of seed.
+    """
     classes = run.results['classes']
     subjects, subject = _numbers([(row.dataset, row.subject) for row in rows])
     seeds, seed = _numbers([row.seed for row in rows])
@@ -91,12 +110,14 @@ def confusions(run: Run, rows) -> np.ndarray:
     return flat.reshape(*shape, len(classes), len(classes))
 
 
-def cubes(first: Run, second: Run):
-    """Confusions [S, R, K, K] of both runs on the clips that every seed of both tested; R may
-    differ.
+def paired_confusions(first: Run, second: Run) -> tuple[np.ndarray, np.ndarray] | None:
+    """Count confusions of two runs on the same clips.
 
-    None where they cannot be compared: other data set, label scheme or classes, no such clip, or
-    labels that disagree.
+    Those are the clips that every seed of both tested.
+
+    Returns:
+        int64[S, R, K, K] of each run; R may differ. None where the runs cannot be compared: data
+        set, label scheme or classes differ, they share no clip, or labels disagree.
     """
     if first.dataset != second.dataset or first.results['classes'] != second.results['classes']:
         return None
@@ -104,19 +125,26 @@ def cubes(first: Run, second: Run):
     common = labels[0].keys() & labels[1].keys()
     if not common or any(labels[0][key] != labels[1][key] for key in common):
         return None
-    return tuple(
-        confusions(run, [row for row in run.rows if _key(row) in common]) for run in (first, second)
-    )
+    common_rows = [[row for row in run.rows if _key(row) in common] for run in (first, second)]
+    return confusions(first, common_rows[0]), confusions(second, common_rows[1])
 
 
-def table(runs, reference: int = 0) -> dict:
-    """{'groups': [...]}: runs by data set, label scheme and classes, in the order given; plain
-    values, None if undefined.
+def table(runs: Sequence[Run], reference: int = 0) -> dict:
+    """Compare runs, those on the same data set with each other.
 
-    A group: title, dataset, labels, classes, reference, runs. A run: title, system, folder,
-    protocol, leaks, seeds, clips, subjects, metrics, sd, intervals (of COMPARED), and `against`:
-    its difference to run number `reference` of the group. Of spotting runs a group is that of
-    compare_spotting.group. UserError where a group has no such run, or runs are of two kinds.
+    Args:
+        runs: of one task.
+        reference: number of the run, in each group, that the others are compared with.
+
+    Returns:
+        {'groups': [...]}, one per data set, label scheme and classes, in the order of the runs;
+        None means undefined. A group: title, dataset, labels, classes, reference, runs. A run:
+        title, system, folder, protocol, leaks, seeds, clips, subjects, metrics, sd, intervals (of
+        COMPARED), and `against`, its differences to the reference. Groups of spotting runs are
+        those of compare_spotting.group.
+
+    Raises:
+        UserError: a group has no run of that number, or runs are of two tasks.
     """
     groups, grouped = {}, compare_spotting.group if _spotters(runs) else _group
     for run in runs:
@@ -124,9 +152,8 @@ def table(runs, reference: int = 0) -> dict:
     for members in groups.values():
         if not 0 <= reference < len(members):
             raise UserError(
-                f'reference is {reference}, but {members[0].dataset} has {len(members)} of the '
-                'runs; '
-                f'allowed: 0 to {len(members) - 1}'
+                f'reference is {reference}, but {len(members)} of the runs are on '
+                f'{members[0].dataset}; allowed: 0 to {len(members) - 1}'
             )
     often = Counter(dataset for dataset, *_ in groups)
     titles = [
@@ -141,33 +168,44 @@ def table(runs, reference: int = 0) -> dict:
     }
 
 
-def write(runs, folder, reference: int = 0) -> dict:
-    """Write compare.json, .csv, .tex and .html with plots/ into `folder`, and print the table (see
-    `table`); returns it.
+def write(runs: Sequence[Run], folder: str | Path, reference: int = 0) -> dict:
+    """Write the files of a comparison, and print its table.
 
-    UserError where the folder cannot be made.
+    They are compare.json, .csv, .tex, .html and plots/.
+
+    Args:
+        runs: of one task.
+        folder: where the files go.
+        reference: as in `table`.
+
+    Returns:
+        The content of compare.json, see `table`.
+
+    Raises:
+        UserError: the folder cannot be created.
     """
-    found, folder = table(runs, reference), absolute(folder)
+    compared, folder = table(runs, reference), absolute(folder)
     try:
         (folder / files.PLOTS).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(
-            f"'{folder}' cannot be made a folder ({error.strerror}); name another with --workdir"
+            f"'{folder}' cannot be created ({error.strerror}); name another with --workdir"
         ) from None
     spotting = _spotters(runs)
     draw = compare_spotting.draw if spotting else plots_compare.draw
     tables = compare_spotting_tables if spotting else compare_tables
-    drawn = draw(folder / files.PLOTS, found)
-    for stale in PLOTS_WORDS.keys() - {path.stem for path in drawn}:
+    drawn = draw(folder / files.PLOTS, compared)
+    for stale in CAPTIONS.keys() - {path.stem for path in drawn}:
         (folder / files.PLOTS / f'{stale}.svg').unlink(missing_ok=True)
-    plots = [(path, PLOTS_WORDS[path.stem]) for path in drawn]
-    study.write(tables.study(found), found, folder, plots)
-    return found
+    plots = [(path, CAPTIONS[path.stem]) for path in drawn]
+    study.write(tables.study(compared), compared, folder, plots)
+    return compared
 
 
 def system(title: str, dataset: str) -> str:
-    """A run's title without its data set: 'casme2_cnn3d-variant=st' on 'casme2/video' is
-    'cnn3d-variant=st'.
+    """Return the title of a run without its data set.
+
+    'casme2_cnn3d-variant=st' on 'casme2/video' becomes 'cnn3d-variant=st'.
     """
     release = 'composite' if '+' in dataset else dataset.partition('/')[0]
     prefixes = {release, PREFIXES.get(release, release)}
@@ -178,20 +216,20 @@ def system(title: str, dataset: str) -> str:
 
 
 def _spotters(runs):
-    """Whether the runs spot apexes; UserError where only some do."""
+    """Whether the runs spot apexes; refuse runs of two tasks."""
     spots = [run.results.get('task') == 'spotting' for run in runs]
     if len(set(spots)) > 1:
         raise UserError(
             f'{runs[spots.index(True)].folder} spots apexes, {runs[spots.index(False)].folder} '
-            'recognises classes; '
-            'name runs of one kind in --runs'
+            'recognises classes; name runs of one task in --runs'
         )
     return all(spots)
 
 
 def _names(members):
-    """What each run of a group is called beside the others: its system, its title where two share
-    one.
+    """Return the name of each run of a group.
+
+    That is its system, or its title where two runs have the same system.
     """
     names = [system(run.title, run.results['data']['name']) for run in members]
     return [
@@ -200,48 +238,50 @@ def _names(members):
     ]
 
 
-def _parts(text):
-    """[(part, folders)] of 'A,B,C'; a folder whose own name holds commas ('demo-classes=3,quick')
-    stays whole.
+def _split(text):
+    """Return [(name, its folders)] of 'A,B,C'.
+
+    A folder whose name contains commas ('demo-classes=3,quick') is not split.
     """
-    pieces, found = [piece.strip() for piece in text.split(',')], []
+    pieces, folders_by_name = [piece.strip() for piece in text.split(',')], []
     while pieces:
         joined = [','.join(pieces[:count]) for count in range(len(pieces), 0, -1)]
-        taken = next((part for part in joined if part and _matches(part)), joined[-1])
-        found += [(taken, _matches(taken))] if taken else []
-        pieces = pieces[taken.count(',') + 1 :]
-    return found
+        name = next((text for text in joined if text and _matches(text)), joined[-1])
+        if name:
+            folders_by_name.append((name, _matches(name)))
+        pieces = pieces[name.count(',') + 1 :]
+    return folders_by_name
 
 
 def _matches(pattern):
-    """The folder of this name, else those of runs that match it, sorted."""
+    """Return the folder of this name, or the runs that match it."""
     path = absolute(pattern)
     if path.is_dir():
         return [path]
-    found = (Path(match) for match in sorted(glob.glob(str(path))))
-    return [
-        path
-        for path in found
-        if any((path / name).exists() for name in (files.CONFIG, files.RESULTS))
-    ]
+    runs = []
+    for match in map(Path, sorted(glob.glob(str(path)))):
+        if (match / files.CONFIG).exists() or (match / files.RESULTS).exists():
+            runs.append(match)
+    return runs
 
 
 def _titles(paths):
-    """The name of each folder, after as many of its parents as no other folder shares."""
-    tails = [
-        ['/'.join(path.parts[-depth:]) for depth in range(1, len(path.parts) + 1)] for path in paths
-    ]
-    often = Counter(tail for own in tails for tail in own)
-    return [next(tail for tail in own if often[tail] == 1) for own in tails]
+    """Return the shortest end of each path that no other path has."""
+    ends_of_paths = []
+    for path in paths:
+        depths = range(1, len(path.parts) + 1)
+        ends_of_paths.append(['/'.join(path.parts[-depth:]) for depth in depths])
+    counts = Counter(end for ends in ends_of_paths for end in ends)
+    return [next(end for end in ends if counts[end] == 1) for ends in ends_of_paths]
 
 
 def _run(folder, title):
-    """The finished run in a folder; UserError for what keeps it from being compared."""
+    """Read the finished run in a folder; refuse one that cannot be compared."""
     check_format(folder)
     path = folder / files.RESULTS
     if not path.exists():
         raise UserError(
-            f'{folder} is not finished (no {path.name}); train first: the same command with the '
+            f'{folder} is not finished (no {path.name}); finish it: the same command with the '
             'verb train'
         )
     results = result_files.read(folder)
@@ -249,15 +289,13 @@ def _run(folder, title):
     results = results.to_json()
     if not (results['spotting'] if spots else np.any(results['confusion'])):
         raise UserError(
-            f'{folder}: nothing was held out (protocol {results["protocol"]}), so nothing can be '
-            'compared; '
-            'leave it out of --runs'
+            f'{folder}: nothing was held out (protocol {results["protocol"]}), so it has no scores '
+            'to compare; leave it out of --runs'
         )
     if results['scored'] != 'test':
         raise UserError(
-            f'{folder} is scored on its {results["scored"]} part, which chose settings; compare '
-            'runs that are tested '
-            '(protocol.evaluate_on=test)'
+            f'{folder} is scored on its {results["scored"]} part, which serves to choose settings; '
+            'compare runs that are scored on test rows (protocol.evaluate_on=test)'
         )
     path = folder / (files.APEXES if spots else files.PREDICTIONS)
     if not path.exists():
@@ -265,34 +303,33 @@ def _run(folder, title):
     rows = compare_spotting.read(folder) if spots else list(PredictionTable.read(folder).rows)
     dataset = results['data']['name'] + (f', {results["data"]["labels"]}' if not spots else '')
     run = Run(folder, title, dataset, results, rows)
-    if not (compare_spotting.counted(run) if spots else _counted(run)):
+    matches = compare_spotting.matches_results(run) if spots else _matches_results(run)
+    if not matches:
         raise UserError(
-            f'{path}: holds other {"apexes" if spots else "predictions"} than {files.RESULTS} '
-            f'counts; {REMEDY}'
+            f'{path}: its {"apexes" if spots else "predictions"} do not match the scores in '
+            f'{files.RESULTS}; {REMEDY}'
         )
     return run
 
 
-def _counted(run):
-    """Whether the rows of a run are those that its results count."""
+def _matches_results(run):
+    """Whether the rows of a run give the confusions of its results."""
     if not run.rows:
         return False
-    answers = {name for row in run.rows for name in (row.label, row.predicted)}
-    return (
-        answers <= {*run.results['classes']}
-        and confusions(run, run.rows).sum((0, 1)).tolist() == run.results['confusion']
-    )
+    classes = {row.label for row in run.rows} | {row.predicted for row in run.rows}
+    if not classes <= {*run.results['classes']}:
+        return False
+    return confusions(run, run.rows).sum((0, 1)).tolist() == run.results['confusion']
 
 
 def _group(title, members, names, reference):
-    """The runs on one data set, and their differences to one of them."""
+    """Compare the runs on one data set with one of them."""
     rows = [_row(run, name) for run, name in zip(members, names, strict=True)]
     for row, run in zip(rows, members, strict=True):
         row['against'] = None if run is reference else _against(reference, run)
     tested = [row['against'] for row in rows if row['against']]
-    for against, p in zip(
-        tested, paired.holm([_float(one['uf1']['p']) for one in tested]), strict=True
-    ):
+    adjusted = paired.holm([_float(against['uf1']['p']) for against in tested])
+    for against, p in zip(tested, adjusted, strict=True):
         against['uf1']['holm'] = to_json(p)
     data = reference.results['data']
     return {
@@ -325,41 +362,39 @@ def _row(run, name):
 
 
 def _against(reference, run):
-    """{common, uf1, accuracy} of a run against its reference; None where they cannot be
-    compared.
-    """
-    pair = cubes(reference, run)
+    """Return {common, uf1, uar, accuracy}; None where runs cannot be compared."""
+    pair = paired_confusions(reference, run)
     if pair is None:
         return None
-    found = paired.difference(*pair)
-    kept = {
-        key: {
-            'difference': to_json(found[key]['difference']),
-            'interval': _edges(found[key]['interval']),
-            'p': to_json(found[key]['p']),
+    differences = paired.difference(*pair)
+    tests = {}
+    for key in HEADLINE:
+        test = differences[key]
+        tests[key] = {
+            'difference': to_json(test['difference']),
+            'interval': _edges(test['interval']),
+            'p': to_json(test['p']),
         }
-        for key in HEADLINE
-    }
-    return {'common': int(pair[0].sum()) // pair[0].shape[1], **kept}
+    return {'common': int(pair[0].sum()) // pair[0].shape[1], **tests}
 
 
 def _key(row):
-    """What makes a held-out row the same row in another run."""
+    """What identifies a held-out row in all runs."""
     return row.dataset, row.subject, row.clip, row.frame
 
 
 def _labels(run):
     """{row key: label} of the rows that every seed of a run tested."""
-    often = Counter(map(_key, run.rows))
+    counts = Counter(map(_key, run.rows))
     seeds = len({row.seed for row in run.rows})
-    return {_key(row): row.label for row in run.rows if often[_key(row)] == seeds}
+    return {_key(row): row.label for row in run.rows if counts[_key(row)] == seeds}
 
 
 def _numbers(values):
-    """The different values, sorted, and the place of each value among them, int[n]."""
+    """Return the sorted different values, and the index of each, int[n]."""
     different = sorted(set(values))
-    place = {value: i for i, value in enumerate(different)}
-    return different, np.array([place[value] for value in values], int)
+    index_of = {value: i for i, value in enumerate(different)}
+    return different, np.array([index_of[value] for value in values], int)
 
 
 def _edges(interval):

@@ -1,11 +1,14 @@
-"""Finished spotting runs side by side: the error of every decision, what it gains on answers
-without looking and on the reference's own answer (no jax).
+"""Compare finished spotting runs.
 
-Midpoint and fitted fraction stand once a group, as the reference found them: they are the same for
-all runs on the same folds.
+Each decoder of a run has its error, its difference to the baselines and to the decoder that the
+reference run reports. The baselines, midpoint and fitted fraction, do not look at the frames. They
+appear once per data set, with the figures of the reference run, because they are equal in all runs
+with the same folds.
 """
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,71 +16,84 @@ from mer_jax.data.apexes import BLIND
 from mer_jax.evaluation import paired
 from mer_jax.evaluation.metrics import to_json
 from mer_jax.report import plots_spotting
-from mer_jax.runfiles.apexes import ApexTable
+from mer_jax.runfiles.apexes import ApexRow, ApexTable
+
+if TYPE_CHECKING:  # compare imports this module
+    from mer_jax.studies.compare import Run
 
 FIGURES = ('mae', 'interval', 'sd', 'mae_ms', 'interval_ms', 'against')
-PLOT_WORDS = (
-    'Mean error of every decision. Whiskers: 95 % interval over subjects; a bold figure: the '
-    'decision that the run '
-    'itself answers by. A hollow mark and †: the run leaks.'
+CAPTION = (
+    'Mean error of each decoder. Whiskers show 95 % intervals over subjects. A bold figure marks '
+    'the decoder that the run reports. A hollow mark and a † mean that the run leaks.'
 )
 
 
-def read(folder) -> list:
-    """The rows [ApexRow] that are scored: the clip is left out, its apex known."""
+def read(folder: str | Path) -> list[ApexRow]:
+    """Read the predicted apexes that are scored.
+
+    The clip is left out, and its apex is annotated.
+    """
     return [row for row in ApexTable.read(folder).rows if row.left_out and row.apex is not None]
 
 
-def errors(run) -> dict:
-    """{(dataset, subject, clip): {'places': (onset, apex, offset), decision: frames off}}: means
-    over seeds, of the clips that every seed of a run tested.
+def errors(run: 'Run') -> dict[tuple[str, str, str], dict]:
+    """Return the errors of each clip that every seed tested.
+
+    Returns:
+        {(dataset, subject, clip): {'annotation': (onset, apex, offset), decoder: error}}; errors
+        are in frames, averaged over seeds.
     """
-    rows, seeds = {}, {row.seed for row in run.rows}
+    rows_of_clips, seeds = {}, {row.seed for row in run.rows}
     for row in run.rows:
-        rows.setdefault((row.dataset, row.subject, row.clip), []).append(row)
-    return {
-        key: {
-            'places': (own[0].onset, own[0].apex, own[0].offset),
-            **{
-                name: float(np.mean([abs(row.predicted[name] - row.apex) for row in own]))
-                for name in run.results['spotting']
-            },
-        }
-        for key, own in rows.items()
-        if len(own) == len(seeds)
-    }
+        rows_of_clips.setdefault((row.dataset, row.subject, row.clip), []).append(row)
+    errors_of_clips = {}
+    for key, rows in rows_of_clips.items():
+        if len(rows) < len(seeds):
+            continue
+        clip = {'annotation': (rows[0].onset, rows[0].apex, rows[0].offset)}
+        for name in run.results['spotting']:
+            clip[name] = float(np.mean([abs(row.predicted[name] - row.apex) for row in rows]))
+        errors_of_clips[key] = clip
+    return errors_of_clips
 
 
-def counted(run) -> bool:
-    """Whether the rows of a run make the errors that its results tell."""
+def matches_results(run: 'Run') -> bool:
+    """Return whether the rows of a run give the errors of its results."""
     blocks = run.results['spotting']
     if not run.rows or blocks.keys() - run.rows[0].predicted.keys():
         return False
-    found = errors(run).values()
-    return all(
-        sum(part['clips'] for part in block['per_dataset'].values()) == len(found)
-        and block['mae'] is not None
-        and np.isclose(np.mean([off[name] for off in found]), block['mae'])
-        for name, block in blocks.items()
-    )
+    clips = errors(run).values()
+    for name, block in blocks.items():
+        count = sum(part['clips'] for part in block['per_dataset'].values())
+        if count != len(clips) or block['mae'] is None:
+            return False
+        if not np.isclose(np.mean([clip[name] for clip in clips]), block['mae']):
+            return False
+    return True
 
 
-def group(title, members, names, reference) -> dict:
-    """The runs on one data set: title, dataset, reference (a run's title), decision (its own),
-    simple and runs.
+def group(title: str, members: Sequence['Run'], names: Sequence[str], reference: 'Run') -> dict:
+    """Compare the spotting runs on one data set.
 
-    simple: {midpoint, fraction: FIGURES} of the reference. A run: as in compare.table, with answer,
-    simple {name: mae}, decisions {name: FIGURES} and against {common, decision: {difference to the
-    reference's own, interval, p, holm}}.
+    Args:
+        title: of the data set.
+        members: the runs.
+        names: their systems.
+        reference: the run that the others are compared with.
+
+    Returns:
+        title, dataset, reference (title of the run), decision (the decoder that it reports), simple
+        ({midpoint, fraction: FIGURES} of the reference) and runs. A run is as in compare.table,
+        with answer (the decoder that it reports), simple {name: mae}, decisions {decoder: FIGURES}
+        and against {common, decoder: {difference to the reference, interval, p, holm}}.
     """
     first = errors(reference)
     rows = [_row(run, name, first, reference) for run, name in zip(members, names, strict=True)]
-    tests = [
-        test for row in rows for name, test in (row['against'] or {}).items() if name != 'common'
-    ]
-    for test, p in zip(
-        tests, paired.holm(np.array([test['p'] for test in tests], float)), strict=True
-    ):
+    tests = []
+    for row in rows:
+        tests += [test for name, test in (row['against'] or {}).items() if name != 'common']
+    adjusted = paired.holm(np.array([test['p'] for test in tests], float))
+    for test, p in zip(tests, adjusted, strict=True):
         test['holm'] = to_json(p)
     return {
         'title': title,
@@ -89,8 +105,8 @@ def group(title, members, names, reference) -> dict:
     }
 
 
-def draw(folder, table: dict) -> list:
-    """Write errors.svg into a folder; its path in a list."""
+def draw(folder: str | Path, table: Mapping[str, list[dict]]) -> list[Path]:
+    """Draw errors.svg into a folder; return its path in a list."""
     path = Path(folder) / 'errors.svg'
     plots_spotting.compared(path, table['groups'])
     return [path]
@@ -98,7 +114,7 @@ def draw(folder, table: dict) -> list:
 
 def _row(run, name, first, reference):
     """The figures of one run; first: errors of the reference."""
-    found, blocks = errors(run), run.results['spotting']
+    clips, blocks = errors(run), run.results['spotting']
     return {
         'title': run.title,
         'system': name,
@@ -108,43 +124,43 @@ def _row(run, name, first, reference):
         'leaks': list(run.results['leaks']),
         'answer': run.results['answer'],
         'seeds': len({row.seed for row in run.rows}),
-        'clips': len(found),
-        'subjects': len({key[:2] for key in found}),
+        'clips': len(clips),
+        'subjects': len({key[:2] for key in clips}),
         'simple': {simple: blocks[simple]['mae'] for simple in BLIND},
         'decisions': _figures(run, [name for name in blocks if name not in BLIND]),
         'against': _against(
             first,
-            found,
-            own=reference.results['answer'],
-            same=run is reference,
-            decisions=[name for name in blocks if name not in BLIND],
+            clips,
+            reported=reference.results['answer'],
+            is_reference=run is reference,
+            decoders=[name for name in blocks if name not in BLIND],
         ),
     }
 
 
-def _figures(run, decisions):
-    return {
-        name: {key: run.results['spotting'][name][key] for key in FIGURES} for name in decisions
-    }
+def _figures(run, decoders):
+    figures = {}
+    for name in decoders:
+        block = run.results['spotting'][name]
+        figures[name] = {key: block[key] for key in FIGURES}
+    return figures
 
 
-def _against(first, second, *, own, same, decisions):
-    """{common, decision: {difference, interval, p}} to the reference's own decision; None where
-    runs cannot be paired.
+def _against(first, second, *, reported, is_reference, decoders):
+    """Compare decoders with the one that the reference reports.
+
+    Returns:
+        {common, decoder: {difference, interval, p}}; None where runs cannot be paired.
     """
     common = sorted(first.keys() & second.keys())
-    if not common or any(first[key]['places'] != second[key]['places'] for key in common):
+    if not common or any(first[key]['annotation'] != second[key]['annotation'] for key in common):
         return None
-    subjects = {subject: place for place, subject in enumerate(sorted({key[:2] for key in common}))}
-    subject, start = (
-        np.array([subjects[key[:2]] for key in common]),
-        [first[key][own] for key in common],
-    )
-    return {
-        'common': len(common),
-        **{
-            name: paired.mean_test(start, [second[key][name] for key in common], subject)
-            for name in decisions
-            if not (same and name == own)
-        },
-    }
+    subjects = sorted({key[:2] for key in common})
+    subject = np.array([subjects.index(key[:2]) for key in common])
+    before = [first[key][reported] for key in common]
+    against = {'common': len(common)}
+    for name in decoders:
+        if not (is_reference and name == reported):
+            after = [second[key][name] for key in common]
+            against[name] = paired.mean_test(before, after, subject)
+    return against

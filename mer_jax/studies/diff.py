@@ -1,7 +1,6 @@
-"""The verb diff: how the settings, the data and the code of two runs differ."""
+"""The verb diff: how settings, data and code of two runs differ."""
 
 from pathlib import Path
-from typing import Any
 
 from mer_jax.errors import UserError
 from mer_jax.runfiles import files, results
@@ -9,14 +8,14 @@ from mer_jax.runfiles.config import RunConfig, differences
 from mer_jax.runfiles.folder import absolute
 
 MISSING = '(none)'
-DIGITS = 12  # of a fingerprint; so many tell any two apart
+DIGITS = 12  # shown of a fingerprint; enough to tell two apart
 
 
 def diff(first: str, second: str) -> None:
-    """Print how two runs differ, one line for each key.
+    """Print how two runs differ, one line per key.
 
     Args:
-        first: the folder of a run, which need not be finished.
+        first: the folder of a run, finished or not.
         second: the folder of another one.
     """
     lines = compared(first, second)
@@ -24,7 +23,7 @@ def diff(first: str, second: str) -> None:
 
 
 def compared(first: str | Path, second: str | Path) -> list[str]:
-    """How two runs differ: 'train.epochs: 5 -> 10' for each key.
+    """Return how two runs differ, such as 'train.epochs: 5 -> 10'.
 
     Raises:
         UserError: a folder holds no run, or a damaged one.
@@ -36,14 +35,14 @@ def compared(first: str | Path, second: str | Path) -> list[str]:
     ]
 
 
-def _described(folder) -> dict[str, Any]:
-    """The settings of a run, the fingerprint of its data and the versions that scored it."""
+def _described(folder):
+    """Return settings, fingerprint of the data and versions of a run."""
     path = absolute(folder)
     if not (path / files.CONFIG).exists():
-        raise UserError(f'{folder}: holds no run; name the folders of two runs: diff RUN RUN')
+        raise UserError(f'{folder}: is not the folder of a run; name two of them: diff RUN RUN')
     config = RunConfig.read(path)
     described = {**config.settings, 'fingerprint of the data': config.data[:DIGITS]}
-    # an unfinished run has no results yet
+    # An unfinished run has no results yet.
     if (path / files.RESULTS).exists():
         described['versions'] = results.read(path).versions
     return described

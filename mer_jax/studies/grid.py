@@ -1,6 +1,10 @@
-"""A grid of settings, chosen by the validation part: rows that neither train nor are tested."""
+"""The verb grid: choose settings on the validation part.
+
+Validation rows neither train nor are tested.
+"""
 
 import itertools
+from pathlib import Path
 
 from mer_jax.errors import UserError
 from mer_jax.evaluation import HEADLINE
@@ -10,36 +14,49 @@ from mer_jax.report.formats import interval, measure, measure_title
 from mer_jax.report.table import Column, Row, Table
 from mer_jax.runfiles import files, writing
 from mer_jax.settings import tree
+from mer_jax.settings.fields import Value
 from mer_jax.settings.sections import Settings
-from mer_jax.studies.subruns import parent, quietly
+from mer_jax.studies.subruns import Train, parent, quietly
 
-AS = "as --grid='train.batch_size=16,24,32;train.epochs=5,10,50'"
+EXAMPLE = "such as --grid='train.batch_size=16,24,32;train.epochs=5,10,50'"
 
 
-def grid(settings: Settings, text: str, train, folder) -> dict:
-    """Train every combination with train(changes, folder of its run) -> results.json, score it on
-    the validation part, take the best by UF1 (the first of equals), and test that one alone. Writes
-    grid.json and grid.csv, prints the table.
+def grid(settings: Settings, text: str, train: Train, folder: str | Path) -> dict:
+    """Choose the best combination of settings, and test it.
+
+    Each combination is trained and scored on the validation part. The best by UF1 (the first of
+    equals) is trained again and scored on the test rows. Writes grid.json and grid.csv, and prints
+    the table.
+
+    Args:
+        settings: of the experiment.
+        text: the combinations, as in `combinations`.
+        train: trains one run.
+        folder: where the files and runs go.
+
+    Returns:
+        The content of grid.json.
+
+    Raises:
+        UserError: there is no validation part, or `text` is wrong.
     """
     if not settings.protocol.validation:
         raise UserError(
-            'protocol.validation is 0, so there is nothing to choose by; allowed with the verb '
-            'grid: above 0, as '
-            '--config.protocol.validation=0.1 (the tested rows must not choose)'
+            'protocol.validation is 0, so that grid has no rows to choose by; allowed: above 0, '
+            'such as --config.protocol.validation=0.1 (test rows must not choose)'
         )
     combined, folder, rows = combinations(text, settings), parent(folder, 'a grid'), []
     for number, changes in enumerate(combined, 1):
         print(f'grid: {number} of {len(combined)}, {_title(changes)}', flush=True)
-        results = quietly(
-            train, changes | {'protocol.evaluate_on': 'validation'}, folder / _name(changes)
-        )
+        validated = changes | {'protocol.evaluate_on': 'validation'}
+        results = quietly(train, validated, folder / _name(changes))
         row = {key: _single(value) for key, value in changes.items()}
         rows.append(row | {f'validation_{key}': results['metrics'][key] for key in HEADLINE})
     best = max(range(len(rows)), key=lambda row: (rows[row]['validation_uf1'] or 0, -row))
-    print(f'grid: the best, {_title(combined[best])}, is tested', flush=True)
+    print(f'grid: testing the best, {_title(combined[best])}', flush=True)
     chosen = folder / f'chosen,{_name(combined[best])}'
     tested = quietly(train, combined[best] | {'protocol.evaluate_on': 'test'}, chosen)
-    found = {
+    result = {
         'name': settings.name,
         'rows': rows,
         'chosen': best,
@@ -49,33 +66,48 @@ def grid(settings: Settings, text: str, train, folder) -> dict:
             for key in HEADLINE
         },
     }
-    writing.write_json(folder / 'grid.json', found)
-    writing.write_csv(folder / 'grid.csv', *tables.csv_rows([table(found)]))
-    print(terminal_text(found))
+    writing.write_json(folder / 'grid.json', result)
+    writing.write_csv(folder / 'grid.csv', *tables.csv_rows([table(result)]))
+    print(terminal_text(result))
     print(f'grid: {folder / "grid.csv"}; the tested run: {chosen / files.REPORT}')
-    return found
+    return result
 
 
-def combinations(text: str, settings: Settings) -> list:
-    """[{key: value}] of 'train.batch_size=16,24;train.epochs=5,10', the last key fastest; UserError
-    for what is no such text.
+def combinations(text: str, settings: Settings) -> list[dict[str, Value]]:
+    """Return all combinations of the values in a text.
+
+    Args:
+        text: 'train.batch_size=16,24;train.epochs=5,10'.
+        settings: of the experiment.
+
+    Returns:
+        {key: value} of each combination; the last key changes fastest.
+
+    Raises:
+        UserError: a key or a value is wrong; names it.
     """
-    known, axes = tree.flat(tree.to_nested(settings)), []
+    defaults, axes = tree.flat(tree.to_nested(settings)), []
     for part in filter(None, text.replace(' ', '').split(';')):
         key, _, values = part.partition('=')
-        if key not in known or key == 'data.channels':  # whose own value holds commas
-            raise UserError(f'--grid: {key!r} is no setting that a grid can vary; {AS}')
-        axes.append([(key, _value(key, value, known[key])) for value in values.split(',')])
+        # The value of data.channels contains commas.
+        if key not in defaults or key == 'data.channels':
+            raise UserError(f'--grid: {key!r} is not a setting that a grid can vary; {EXAMPLE}')
+        axes.append([(key, _value(key, value, defaults[key])) for value in values.split(',')])
     if not axes:
-        raise UserError(f'--grid is empty; {AS}')
+        raise UserError(f'--grid is empty; {EXAMPLE}')
     combined = [dict(chosen) for chosen in itertools.product(*axes)]
-    for changes in combined:  # the last of many trainings is late for a mistake
+    # All before the first training: hours later is too late for a mistake.
+    for changes in combined:
         rules.check(tree.changed(settings, changes))
     return combined
 
 
 def table(result: dict) -> Table:
-    """The combinations of a grid with their validation measures, from what grid.json holds."""
+    """Make the table of a grid: combinations and validation metrics.
+
+    Args:
+        result: the content of grid.json.
+    """
     keys = [key for key in result['rows'][0] if not key.startswith('validation_')]
     columns = [
         *(Column(key, key, str) for key in keys),
@@ -92,7 +124,7 @@ def table(result: dict) -> Table:
 
 
 def terminal_text(result: dict) -> str:
-    """The grid for the terminal: every combination, and the test of the chosen one."""
+    """Return the table of a grid and the test of the chosen run."""
     tested = [
         f'{measure_title(key)} {measure(block["mean"])} {interval(block["interval"])}'
         for key, block in result['test'].items()
@@ -106,16 +138,16 @@ def _title(changes):
 
 
 def _single(value):
-    """The number of a setting that takes several; a grid gives it one at a time."""
+    """Return the number in a tuple of one; a grid varies one at a time."""
     return value[0] if isinstance(value, tuple) else value
 
 
 def _name(changes):
-    return _title(changes).replace('/', '_')  # a data set's name would nest one run in another
+    return _title(changes).replace('/', '_')  # data.name contains one, which would nest folders
 
 
 def _value(key, text, like):
-    """`text` as the type of the setting's present value."""
+    """Return `text` in the type of the setting's value."""
     try:
         if isinstance(like, bool):
             return {'True': True, 'False': False}[text]
@@ -123,4 +155,4 @@ def _value(key, text, like):
             return (float(text),)
         return type(like)(text)
     except (ValueError, KeyError):
-        raise UserError(f'--grid: {key} is {text!r}; allowed: a value as {like!r}') from None
+        raise UserError(f'--grid: {key} is {text!r}; allowed: a value such as {like!r}') from None

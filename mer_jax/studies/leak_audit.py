@@ -1,11 +1,11 @@
-"""The leak audit: what each habit of the literature adds to the same experiment, with the same
-seeds.
+"""The leak audit: what each leaky habit of the literature adds.
 
-Train the honest protocol, then again under each leaky switch; compare every clip with itself, by
-subject. A control with classes drawn at random a subject shows that the machinery measures leakage:
-no honest protocol can tell them.
+The experiment is trained without leaks, then again with each leak, with the same seeds. Runs are
+compared clip by clip. In the controls each subject has one random class, which no honest protocol
+can predict: a score above chance there is leakage.
 """
 
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -18,9 +18,10 @@ from mer_jax.folds import PROTOCOLS, RESAMPLERS
 from mer_jax.report import audit_tables, plots_compare, study
 from mer_jax.runfiles import files
 from mer_jax.runfiles.epoch_outputs import EpochOutputs
+from mer_jax.settings.fields import Value
 from mer_jax.settings.sections import Settings
 from mer_jax.studies import compare
-from mer_jax.studies.subruns import parent, quietly
+from mer_jax.studies.subruns import Train, parent, quietly
 from mer_jax.types import Names, Predictions
 
 TITLES = {
@@ -34,26 +35,27 @@ TITLES = {
     'control': 'control: honest',
     'control_split': 'control: clips split at random',
 }
-EPOCH_LEAK = 'the epoch of each fold is the one that its left-out subject likes best'
+EPOCH_LEAK = 'the epoch of each fold is the one with the best score of its left-out subject'
 
 
 class Trial(NamedTuple):
-    """One line of the audit: the settings that it changes and how its epoch is chosen; or why it
-    does not apply.
-    """
+    """One line of the audit: a leaky habit."""
 
     habit: str  # a key of TITLES
-    changes: dict  # setting -> value, against the honest settings (see clean)
-    best_epoch: bool = False
-    why_not: str = ''
+    changes: dict[str, Value]  # {setting: value}, changes to the honest settings (see clean)
+    best_epoch: bool = False  # whether each fold takes its best epoch on the left-out subject
+    why_not: str = ''  # why the habit does not apply; '' where it does
 
 
-def trials(settings: Settings, folds: int) -> list:
-    """The trials [Trial] that settings call for, the honest one first; folds: of the
-    honest protocol.
+def trials(settings: Settings, folds: int) -> list[Trial]:
+    """List the lines of an audit, the honest one first.
+
+    Args:
+        settings: of the experiment.
+        folds: number of folds of the honest protocol.
     """
     name = clean(settings).get('protocol.name', settings.protocol.name)
-    # as large a share of clips trains
+    # so many groups that the same share of clips trains
     many = round(1 / settings.protocol.holdout) if PROTOCOLS[name].uses_holdout else folds
     split = {'protocol.name': 'clip_kfold', 'protocol.folds': max(2, many)}
     sources = settings.model.init_from, settings.balance.file
@@ -100,8 +102,11 @@ def trials(settings: Settings, folds: int) -> list:
     ]
 
 
-def clean(settings: Settings) -> dict:
-    """What makes the settings honest, and keeps outputs of every epoch: setting -> value."""
+def clean(settings: Settings) -> dict[str, Value]:
+    """Return the changes that make settings honest, {setting: value}.
+
+    They also keep the outputs of every epoch.
+    """
     changes = {
         **{resampler.scope: 'fold' for resampler in RESAMPLERS.values()},
         'data.scaler_scope': 'fold',
@@ -115,10 +120,18 @@ def clean(settings: Settings) -> dict:
     return changes
 
 
-def audit(settings: Settings, train, folder) -> dict:
-    """Train every trial with train(changes, folder of its run) -> results.json, and write and print
-    the audit; returns it (see `lines`). A finished trial is scored again, a killed one goes on
-    where it was.
+def audit(settings: Settings, train: Train, folder: str | Path) -> dict:
+    """Train all lines of the audit, write its files, print its table.
+
+    A finished run is scored again, a killed one continues.
+
+    Args:
+        settings: of the experiment.
+        train: trains one run.
+        folder: where the files and runs go.
+
+    Returns:
+        The content of audit.json: name, and `lines`.
     """
     folder, honest = parent(folder, 'an audit'), clean(settings)
     print(f'audit: {TITLES["honest"]} -> {folder / "honest"}', flush=True)
@@ -130,7 +143,7 @@ def audit(settings: Settings, train, folder) -> dict:
             continue
         key = repr(sorted(trial.changes.items()))
         try:
-            if key not in trained:  # what another trial has trained already is not trained again
+            if key not in trained:  # two lines with the same settings share one run
                 trained[key] = folder / trial.habit
                 print(f'audit: {TITLES[trial.habit]} -> {trained[key]}', flush=True)
                 quietly(train, honest | trial.changes, trained[key])
@@ -138,64 +151,73 @@ def audit(settings: Settings, train, folder) -> dict:
         except UserError as error:
             if trial.habit == 'honest':
                 raise
-            # the others took hours
+            # The other lines took hours; they are kept.
             runs[trial.habit] = trial._replace(why_not=f'failed: {error}'), None
-    found = {'name': settings.name, 'lines': lines(runs)}
+    audited = {'name': settings.name, 'lines': lines(runs)}
     plot = folder / files.PLOTS / 'audit.svg'
     plot.parent.mkdir(parents=True, exist_ok=True)
-    plots_compare.added(plot, found['lines'])
+    plots_compare.added(plot, audited['lines'])
     plots = [(plot, audit_tables.PLOT_CAPTION)]
-    study.write(audit_tables.study(found), found, folder, plots)
-    return found
+    study.write(audit_tables.study(audited), audited, folder, plots)
+    return audited
 
 
-def lines(runs: dict) -> list:
-    """One dictionary a habit, in order: habit, title, why_not, and of compare.table metrics,
-    intervals, sd, protocol, leaks, seeds, clips, subjects, folder and `against`, what the habit
-    adds to the honest run of the same labels.
+def lines(runs: dict[str, tuple[Trial, compare.Run | None]]) -> list[dict]:
+    """Compare each habit with the honest run of the same labels.
+
+    Args:
+        runs: {habit: (trial, its run; None where it has none)}.
+
+    Returns:
+        In the order of the habits: habit, title, why_not, and from compare.table metrics,
+        intervals, sd, protocol, leaks, seeds, clips, subjects, folder and `against`, what the habit
+        adds.
     """
     groups = compare.table([run for _, run in runs.values() if run])['groups']
-    rows = {row['title']: row for group in groups for row in group['runs']}
-    return [
-        {
-            'habit': habit,
-            'why_not': trial.why_not,
-            **rows.get(TITLES[habit], {}),
-            'title': TITLES[habit],
-        }
-        for habit, (trial, _) in runs.items()
-    ]
+    row_of_title = {}
+    for group in groups:
+        row_of_title |= {row['title']: row for row in group['runs']}
+    dictionaries = []
+    for habit, (trial, _) in runs.items():
+        title = TITLES[habit]
+        line = {'habit': habit, 'why_not': trial.why_not, **row_of_title.get(title, {})}
+        dictionaries.append(line | {'title': title})
+    return dictionaries
 
 
 def at_best_epoch(run: compare.Run) -> compare.Run:
-    """The same run, each fold answering as it did at the epoch that its held-out rows like best
-    (test_best of score.oracle).
+    """Return a run with each fold's predictions at its best epoch.
+
+    That is test_best of score.oracle: the best for its held-out rows, a leak.
     """
     outputs, classes = EpochOutputs.read(run.folder).values, run.results['classes']
     label = np.array([classes.index(row.label) for row in run.rows], np.int32)
     fold = np.array([row.fold for row in run.rows], np.int32)
     seed = np.array([row.seed for row in run.rows], np.int32)
-    # clip, frame, subject and data set have no part in the choice
-    nobody = np.zeros(len(label), np.int32)
-    answers = Predictions(nobody, nobody, nobody, nobody, label, fold, seed, outputs[-1])
-    epoch = score.best_epoch(outputs, answers, Names(tuple(classes), (), (), (), ()))
+    # The choice does not depend on clip, frame, subject and data set.
+    unused = np.zeros(len(label), np.int32)
+    predictions = Predictions(unused, unused, unused, unused, label, fold, seed, outputs[-1])
+    epoch = score.best_epoch(outputs, predictions, Names(tuple(classes), (), (), (), ()))
     chosen = outputs[epoch, np.arange(len(label))].argmax(-1)
     rows = zip(run.rows, chosen, strict=True)
     return run._replace(rows=[row._replace(predicted=classes[k]) for row, k in rows])
 
 
 def _run(trial, folder):
-    """The finished run of a trial under its title."""
+    """Read the finished run of a trial, under its title."""
     (run,) = compare.read([folder])
-    run = at_best_epoch(run) if trial.best_epoch else run
-    leaking = [*run.results['leaks'], *[EPOCH_LEAK] * trial.best_epoch]
-    return run._replace(title=TITLES[trial.habit], results={**run.results, 'leaks': leaking})
+    leaks_in_force = list(run.results['leaks'])
+    if trial.best_epoch:
+        run = at_best_epoch(run)
+        leaks_in_force.append(EPOCH_LEAK)
+    results = {**run.results, 'leaks': leaks_in_force}
+    return run._replace(title=TITLES[trial.habit], results=results)
 
 
 def _unheaded(settings):
-    """Why no network can train on the tested clips before machines decide; '' where it can."""
+    """Why no network trains before an SVM; '' where one does."""
     if settings.head.name == 'none':
-        return 'the network itself answers (head.name none)'
+        return 'the network itself predicts (head.name none)'
     return '' if settings.train.epochs else 'no network is trained (train.epochs 0)'
 
 
@@ -204,7 +226,7 @@ def _unchosen(settings):
     if not settings.train.epochs:
         return 'nothing is trained (train.epochs 0)'
     head = settings.head.name
-    return '' if head == 'none' else f'head.name {head} answers once, after the last epoch'
+    return '' if head == 'none' else f'head.name {head} predicts once, after the last epoch'
 
 
 def _unbalanced(settings):

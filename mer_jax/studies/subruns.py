@@ -1,30 +1,38 @@
-"""What audit and grid share: one experiment trained several times, each run in a folder of its own
-below theirs.
-"""
+"""Runs of an audit or a grid, in folders below theirs."""
 
 import contextlib
 import io
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from mer_jax.errors import UserError
 from mer_jax.runfiles import files
 from mer_jax.runfiles.folder import absolute
+from mer_jax.settings.fields import Value
+
+# train({setting: value that differs}, folder of the run) -> content of results.json
+Train = Callable[[Mapping[str, Value], Path], dict]
 
 
-def parent(folder, what: str):
-    """The absolute folder of several runs; UserError where it is that of one run. what: 'an
-    audit'.
+def parent(folder: str | Path, what: str) -> Path:
+    """Return the absolute folder of several runs.
+
+    Args:
+        folder: that the user names.
+        what: trains there, such as 'an audit', for the message.
+
+    Raises:
+        UserError: it is the folder of one run.
     """
     folder = absolute(folder)
     if (folder / files.CONFIG).exists():
         raise UserError(
-            f'{folder} holds a run; {what} trains several: name another folder with --workdir'
+            f'{folder} holds a run, but {what} trains several; name another folder with --workdir'
         )
     return folder
 
 
-def quietly(train, changes: dict, folder) -> dict:
-    """results.json of train(changes, folder), without its report, which would bury that of the
-    whole.
-    """
+def quietly(train: Train, changes: Mapping[str, Value], folder: Path) -> dict:
+    """Train a run without printing its report; return its results."""
     with contextlib.redirect_stdout(io.StringIO()):
         return train(changes, folder)

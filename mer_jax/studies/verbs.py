@@ -1,6 +1,7 @@
 """The verbs audit and grid: one experiment, trained several times with other settings."""
 
 from functools import partial
+from pathlib import Path
 
 from mer_jax.errors import UserError
 from mer_jax.experiment import TASKS, run
@@ -9,16 +10,19 @@ from mer_jax.studies import grid as searching
 from mer_jax.studies import leak_audit
 
 
-def audit(config: rules.Config, workdir) -> dict:
-    """Train the experiment honestly and under each leaky habit; write what each adds."""
+def audit(config: rules.Config, workdir: str | Path) -> dict:
+    """Train an experiment without leaks and with each, and compare."""
     settings = _checked(config, 'audit')
     return leak_audit.audit(settings, partial(run.train_changed, settings), workdir)
 
 
-def grid(config: rules.Config, workdir, text) -> dict:
-    """Train every combination of the values in `text`, choose one, and test that one alone.
+def grid(config: rules.Config, workdir: str | Path, text: str) -> dict:
+    """Choose the best combination of settings, and test it.
 
-    The validation part chooses.
+    Args:
+        config: of the experiment.
+        workdir: where the files and runs go.
+        text: the combinations, as in `grid.combinations`.
     """
     settings = _checked(config, 'grid')
     return searching.grid(settings, text, partial(run.train_changed, settings), workdir)
@@ -30,6 +34,7 @@ def _checked(config, verb):
     if not TASKS[task].by_class:
         allowed = [name for name, entry in TASKS.items() if entry.by_class]
         raise UserError(
-            f'{verb}: compares UF1, which data.task {task} has not; allowed: {" or ".join(allowed)}'
+            f'{verb}: compares UF1, which data.task {task} does not have; allowed: '
+            f'{" or ".join(allowed)}'
         )
     return settings

@@ -244,7 +244,7 @@ def test_a_scenario_that_is_missing_is_said(tmp_path, drawn):
     overlays.write(tmp_path, found, names, faces=False, count=2)
     words = json.loads((tmp_path / 'explain' / 'captions.json').read_text())['scenarios.png']
     assert (
-        'Not among these clips: two subjects with the same emotion' in words
+        'These clips do not include: two subjects with the same emotion' in words
         and 'two clips of one' not in words
     )
     assert len(drawn[0]['scenarios.png']) == 2

@@ -143,10 +143,7 @@ def test_the_table_shows_both_simple_answers_and_fits_the_terminal(tmp_path, cap
     for name in ('Max', 'SW-Max', 'template', 'midpoint', 'fitted fraction'):
         assert re.search(rf'^{name} +\d+\.\d\d ', text, re.M), name
     own, middle = (results['spotting'][name]['mae'] for name in ('template', 'midpoint'))
-    assert (
-        f'template is off by {own:.2f} frames [' in text
-        and f'the midpoint by {middle:.2f}; honest' in text
-    )
+    assert f'template {own:.2f} frames [' in text and f'midpoint {middle:.2f}; honest' in text
     assert 'one' in text and 'two' in text
     assert max(map(len, text.splitlines())) <= 100
 
@@ -181,14 +178,14 @@ def test_the_report_is_whole_and_safe(tmp_path):
     )
     assert MARKUP in Page(page).text
     for text in (
-        'How far off',
+        'Errors',
         'fitted fraction',
         'midpoint',
-        'without looking',
+        'baselines',
         'Each data set',
         'honest: no leaks',
         'Training',
-        'What the spotter says over time',
+        'Outputs over time',
         'Plan, time, data, versions and settings',
     ):
         assert text in page, text
@@ -220,7 +217,7 @@ def test_a_run_that_scores_nothing_says_so(trains, tmp_path, capsys):
     """
     results = write(tmp_path / 'run', name='all_rows', trainable=trains)
     assert results['spotting'] == {} and 'NaN' not in (tmp_path / 'run/results.json').read_text()
-    told = 'Of 8 clips none with an annotated apex was held out, so nothing is scored'
+    told = 'of 8 clips none with an annotated apex was held out'
     assert told in capsys.readouterr().out and told in (tmp_path / 'run/report.html').read_text()
     clips = {row['clip'] for row in table(tmp_path / 'run/apexes.csv')}
     assert clips == (set() if trains is None else {'clip4', 'clip7'}), (
@@ -235,7 +232,7 @@ def test_one_scored_subject_has_no_interval(tmp_path):
         block['interval'] is None and block['against'].get('midpoint', {'p': None})['p'] is None
         for block in results['spotting'].values()
     )
-    assert 'is off by' in spotting_page.table(results)
+    assert 'Mean error' in spotting_page.table(results)
 
 
 def test_report_again_draws_the_same_and_tells_what_is_missing(tmp_path, capsys):
@@ -262,6 +259,6 @@ def test_every_decision_has_a_title_and_words(tmp_path):
     """A decision without them ends a run of hours in a KeyError."""
     decoders = dict(settings_of(Spotting))['decoder'].choices
     every = {*decoders, 'midpoint', 'fraction'}
-    assert set(spotting_page.WORDS) == set(spotting_page.TITLES) == every
+    assert set(spotting_page.EXPLANATIONS) == set(spotting_page.TITLES) == every
     for decoder in decoders:
         assert write(tmp_path / decoder, decoder=decoder, seeds=1)['answer'] == decoder

@@ -239,10 +239,10 @@ def test_only_clips_that_every_seed_of_both_tested_are_paired(tmp_path):
             in words
         )
     (run,) = compare.read([finished(tmp_path / 'c', seeds=2)])
-    assert compare_spotting.counted(run)
+    assert compare_spotting.matches_results(run)
     partial = run._replace(rows=[row for row in run.rows if (row.seed, row.clip) != (1, 'clip0')])
     assert {key[2] for key in compare_spotting.errors(partial)} == {f'clip{i}' for i in range(1, 6)}
-    assert not compare_spotting.counted(run._replace(rows=run.rows[:3]))
+    assert not compare_spotting.matches_results(run._replace(rows=run.rows[:3]))
 
 
 @pytest.mark.parametrize('other', [{'data': 'casme2/later'}, {'apex': 41}, {'offset': 90}])

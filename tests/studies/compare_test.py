@@ -142,7 +142,7 @@ def test_differences_are_those_of_the_confusions_by_subject(tmp_path):
     runs = compare.read(
         [finished(tmp_path / 'a', skill=0.5), finished(tmp_path / 'b', system=1, skill=2.0)]
     )
-    pair = compare.cubes(*runs)
+    pair = compare.paired_confusions(*runs)
     for cube, run in zip(pair, runs, strict=True):
         for s, row in enumerate(run.results['per_subject']):
             assert (
@@ -204,7 +204,7 @@ def test_runs_that_asked_another_question_are_never_paired(tmp_path, other):
     questions.
     """
     first, second = compare.read([finished(tmp_path / 'a'), finished(tmp_path / 'b', **other)])
-    assert compare.cubes(first, second) is None
+    assert compare.paired_confusions(first, second) is None
     found = compare.table([first, second])
     assert [run['against'] for group in found['groups'] for run in group['runs']] == [None, None]
     assert (
@@ -222,12 +222,15 @@ def test_only_clips_that_every_seed_of_both_tested_are_paired(tmp_path):
     """
     folders = [finished(tmp_path / 'a', seeds=3), finished(tmp_path / 'b', system=1, clips=48)]
     first, second = compare.read(folders)
-    pair = compare.cubes(first, second)
+    pair = compare.paired_confusions(first, second)
     assert [cube.sum() / cube.shape[1] for cube in pair] == [48, 48]
     partial = first._replace(
         rows=[row for row in first.rows if (row.seed, row.clip) != (1, 'clip0')]
     )
-    assert [cube.sum() / cube.shape[1] for cube in compare.cubes(partial, second)] == [47, 47]
+    assert [cube.sum() / cube.shape[1] for cube in compare.paired_confusions(partial, second)] == [
+        47,
+        47,
+    ]
     text = written_words(compare.table([first, second]))[0]
     assert (
         'b and a are compared on the 48 clips that every seed of both tested (of 48 and 60)'
@@ -486,7 +489,7 @@ def spoiled(tmp_path, case):
 @pytest.mark.parametrize(
     ('case', 'words'),
     [
-        ('missing', "--runs: '.*nowhere' is no folder"),
+        ('missing', "--runs: '.*nowhere' "),
         ('unfinished', 'run.*results.json.*train'),
         ('old', 'run.*format 1.*--workdir'),
         ('lacking', "results.json.*'data.labels'.*score"),

@@ -68,12 +68,12 @@ def test_the_best_of_the_validation_part_is_tested_and_nothing_else(tmp_path, ca
 
 WRONG = [
     ('train.epoch=5', "'train.epoch'.*grid"),
-    ('train.epochs', "train.epochs.*''.*a value as 100"),
+    ('train.epochs', "train.epochs.*''.*a value .*as 100"),
     ('train.epochs=5,ten', "train.epochs.*'ten'"),
     ('train.epochs=5;train.optimizer=adam,smg', "train.optimizer.*'smg'.*adam"),
     ('train.batch_size=16,0', 'train.batch_size.*0.*1 to'),
     ('data.channels=u,v,strain', "'data.channels'.*grid"),
-    ('data.lateral_units=yes', "data.lateral_units.*'yes'.*a value as False"),
+    ('data.lateral_units=yes', "data.lateral_units.*'yes'.*a value .*as False"),
     (';', '--grid is empty'),
 ]
 

@@ -141,7 +141,7 @@ def test_what_does_not_apply_says_why(changes, expected):
         habit: trial.why_not
         for habit, trial in applied(of_config('megc2019_ststnet', changes)).items()
     }
-    expected = expected | {'network': 'the network itself answers'}
+    expected = expected | {'network': 'the network itself predicts'}
     assert {habit for habit, why in found.items() if why} == set(expected)
     assert all(text in found[habit] for habit, text in expected.items())
 
@@ -152,7 +152,7 @@ def test_machines_on_features_of_a_network_have_a_leak_of_their_own():
     """
     config = of_config('casme2_hybrid')
     found = {habit: trial.why_not for habit, trial in applied(config).items() if trial.why_not}
-    assert found == {'epoch': 'head.name svm answers once, after the last epoch'}
+    assert found == {'epoch': 'head.name svm predicts once, after the last epoch'}
     assert leak_audit.clean(from_nested(config.to_dict()))['evaluate.every_epoch'] is False
     together = applied(config)['all']
     assert not together.best_epoch and together.changes == applied(config)['split'].changes | {
