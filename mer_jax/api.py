@@ -1,10 +1,10 @@
-"""The Python API: train a learner on a data set under folds, score and compare runs."""
+"""The Python API: train, score and compare runs."""
 
 import hashlib
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mer_jax import quiet  # noqa: F401, before jax
 
@@ -36,7 +36,7 @@ class Run:
     """A finished run.
 
     Attributes:
-        folder: holds the files that every verb reads.
+        folder: with the files of the run.
     """
 
     folder: Path
@@ -44,10 +44,10 @@ class Run:
 
 @dataclass(frozen=True)
 class Score:
-    """The measures of a run; printed, it is the table that the run ended with.
+    """The scores of a run; printed, a table.
 
     Attributes:
-        results: all of results.json.
+        results: the content of results.json.
     """
 
     results: RecognitionResults
@@ -69,7 +69,7 @@ class Score:
 
     @property
     def intervals(self) -> dict[str, list[float] | None]:
-        """{measure: [low, high]}, 95 % bootstrap intervals over subjects."""
+        """{metric: [low, high]}, 95 % bootstrap intervals over subjects."""
         return self.results.intervals
 
     def __str__(self) -> str:
@@ -78,11 +78,11 @@ class Score:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Runs side by side, by data set; printed, it is a table.
+    """Compared runs, by data set; printed, a table.
 
     Attributes:
-        groups: a dictionary for each data set: title, classes, reference, and of each run its
-            metrics, intervals, and `against`: its difference to the reference with interval and p.
+        groups: a dictionary per data set: title, classes, reference and runs. A run has metrics,
+            intervals, and `against`, its differences to the reference with interval and p.
     """
 
     groups: list[dict]
@@ -101,24 +101,26 @@ def train(
     seeds: int = 1,
     batch_size: int = 64,
 ) -> Run:
-    """Train every fold for every seed in one compiled program; score, and write the report.
+    """Train all folds and seeds in one compiled program.
 
-    A run that was stopped goes on from its last checkpoint and ends at the same bits. A finished
-    run is scored again, and trains on where epochs is larger than before. There is no early
-    stopping: the last state is the result.
+    The run is then scored, and its report written. A run that was stopped continues from its last
+    checkpoint and ends with the same bits. A finished run is scored again, and continues where
+    `epochs` is larger than before. There is no early stopping: the last epoch is the result.
 
     Args:
         learner: of `supervised`.
         data: of `dataset` or `load`.
         folds: of `loso`, `folds.by_protocol` or `folds.from_sklearn`, for the same data.
-        folder: of the run: config.json, predictions.csv, results.json, report.html, checkpoints.
+        folder: for the files of the run: config.json, predictions.csv, results.json, report.html,
+            checkpoints.
         epochs: passes over the training rows of each fold.
-        seeds: trainings of every fold; results are their mean and spread.
-        batch_size: most rows in a step; an epoch is cut into equal steps.
+        seeds: trainings of each fold, with different random numbers; results are their mean and
+            standard deviation.
+        batch_size: largest number of rows per step; the steps of an epoch are equal.
 
     Raises:
-        UserError: names the argument; or the folder holds a run of something else, and the
-            message lists what differs.
+        UserError: an argument is wrong; or the folder holds a run with other settings, and the
+            message lists them.
 
     Examples:
         >>> run = mj.train(learner, data, folds, epochs=2, folder='runs/ststnet')
@@ -176,10 +178,10 @@ def train(
 
 
 def score(run: Run | str | Path) -> Score:
-    """The measures of a finished run, of `train` or of the command line.
+    """Return the scores of a finished run.
 
     Args:
-        run: a run, or its folder.
+        run: a run, or its folder; also one of the command line.
 
     Raises:
         UserError: the folder holds no finished run of recognition.
@@ -197,17 +199,16 @@ def score(run: Run | str | Path) -> Score:
 
 
 def compare(*runs: Run | str | Path, folder: str | Path | None = None) -> Comparison:
-    """Compare finished runs: measures, intervals over subjects, and paired tests.
+    """Compare finished runs with intervals and paired tests.
 
-    Runs are paired row by row where their data sets have one name; the first of them is the
-    reference.
+    Runs on data sets of one name are compared row by row; the first of them is the reference.
 
     Args:
         *runs: two or more runs, or their folders.
-        folder: where compare.html, .csv, .tex and .json are written; None writes nothing.
+        folder: for compare.html, .csv, .tex and .json; None writes nothing.
 
     Raises:
-        UserError: a folder holds no finished run, or runs are of two kinds.
+        UserError: a folder holds no finished run, or runs are of two tasks.
 
     Examples:
         >>> other = mj.train(learner, data, folds, epochs=1, folder='runs/shorter')
@@ -218,15 +219,18 @@ def compare(*runs: Run | str | Path, folder: str | Path | None = None) -> Compar
     """
     if not runs:
         raise UserError('runs: none is given; allowed: one or more runs, or their folders')
-    read = comparing.read([str(_folder(run)) for run in runs])
-    if any(run.results.get('task') for run in read):
+    loaded = comparing.read([_folder(run) for run in runs])
+    if any(run.results.get('task') for run in loaded):
         raise UserError('runs spot apexes; compare them with the verb compare')
-    table = comparing.table(read) if folder is None else comparing.write(read, folder)
+    table = comparing.table(loaded) if folder is None else comparing.write(loaded, folder)
     return Comparison(table['groups'])
 
 
 def config(name: str) -> 'ConfigDict':
-    """A config by its name, with its variants: 'NAME:VARIANT,...'.
+    """Return a config by its name.
+
+    Args:
+        name: 'NAME' or 'NAME:VARIANT,...'.
 
     Raises:
         UserError: there is no such config or variant.
@@ -238,31 +242,31 @@ def config(name: str) -> 'ConfigDict':
     return config_files.load(name)
 
 
-def _folder(run: Any) -> Path:
+def _folder(run: Run | str | Path) -> Path:
     return run.folder if isinstance(run, Run) else absolute(run)
 
 
 def _check(**counts):
-    """Whole numbers from 1, of epochs from 0."""
+    """Refuse counts that are not whole numbers from 1; epochs from 0."""
     for name, value in counts.items():
         least = 0 if name == 'epochs' else 1
         if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:
-            raise UserError(f'{name} is {value!r}; allowed: a whole number from {least}')
+            raise UserError(f'{name} is {value!r}; allowed: a whole number, {least} or more')
 
 
 def _check_rows(data, folds):
-    """Folds name rows of this data set."""
+    """Refuse folds of another data set."""
     last = max(
         int(rows.max()) for split in folds.splits for rows in (split.train, split.test) if len(rows)
     )
     if last >= len(data):
         raise UserError(
-            f'folds: names row {last}, but data has {len(data)} rows; allowed: folds of this data'
+            f'folds: has row {last}, but data has {len(data)} rows; allowed: folds of this data'
         )
 
 
 def _settings(learner, data, folds, recorded) -> dict:
-    """What config.json says of the run: all that decides its bits, sizes apart."""
+    """The settings of a run for config.json, without its sizes."""
     rows = [(split.train.tolist(), split.test.tolist()) for split in folds.splits]
     return {
         'data': {'name': data.name, 'labels': data.content.labels},

@@ -1,6 +1,6 @@
-"""The command line: flags, verbs and help of the program.
+"""The command line: verbs and flags.
 
-`python main.py`, `python -m mer_jax` and `mer-jax` are the same; --help prints what they take.
+`python main.py`, `python -m mer_jax` and `mer-jax` are the same program.
 """
 
 import difflib
@@ -22,26 +22,26 @@ from mer_jax.settings.tree import flat
 
 
 class Verb(NamedTuple):
-    """A verb: all that the program knows about it.
+    """A verb, with all facts about it.
 
-    Its function takes, in this order: the config, where it reads one; the folder, where it writes
-    one; the values of its flags; its arguments.
+    Its function takes, in this order: the config, if it reads one; the folder, if it has one; the
+    values of its flags; its arguments.
     """
 
-    function: str  # 'module:function', loaded once the settings are known to be right
+    function: str  # 'module:function', loaded after the settings are checked
     help: str  # one line
     reads_config: bool = True
-    # what it reads or writes without --workdir; {run}: runs/CONFIG[-VARIANTS]; '' for nothing
+    # the folder without --workdir; {run} is runs/CONFIG[-VARIANTS]; '' for a verb without folder
     folder: str = '{run}'
-    flags: dict[str, str] = {}  # flag that it alone takes, and needs -> what stands behind it
-    arguments: tuple[str, ...] = ()  # what it takes without flags, and needs
+    flags: dict[str, str] = {}  # {flag that only this verb has, and needs: form of its value}
+    arguments: tuple[str, ...] = ()  # that it needs, without flags
 
 
 VERBS = {
     'train': Verb(
         'mer_jax.experiment.run:train',
-        '(without a verb) train, or continue a killed run; score it and write the report; a '
-        'finished run is only scored again',
+        '(the default) train, or continue a run that was stopped; then score it and write the '
+        'report; a finished run is only scored again',
     ),
     'evaluate': Verb(
         'mer_jax.experiment.run:evaluate',
@@ -49,8 +49,8 @@ VERBS = {
     ),
     'explain': Verb(
         'mer_jax.explain.draw:explain',
-        'draw what a finished run looks at in clips that it did not see (of networks with a head '
-        'for each region)',
+        'draw what the networks of a finished run look at in held-out clips (only networks with a '
+        'head for each face region)',
     ),
     'report': Verb(
         'mer_jax.experiment.run:report', 'write report.html again from the files of a run'
@@ -60,26 +60,27 @@ VERBS = {
     ),
     'audit': Verb(
         'mer_jax.studies.verbs:audit',
-        'train the config honestly and under each leaky habit of the literature; one table of '
-        'what each adds',
+        'train a config without leaks and with each leak of the literature; one table of what '
+        'each adds',
         folder='{run}-audit',
     ),
     'grid': Verb(
         'mer_jax.studies.verbs:grid',
-        'train every combination of the values, choose by the validation part, test the choice',
+        'train all combinations of values, choose the best on validation rows, and test it',
         folder='{run}-grid',
         flags={'grid': "'KEY=V1,V2;KEY=V1,V2'"},
     ),
     'compare': Verb(
         'mer_jax.studies.compare:compare',
-        'finished runs in one table with intervals and paired tests, as CSV and LaTeX too',
+        'compare finished runs in one table, with intervals and paired tests; also as CSV and '
+        'LaTeX',
         reads_config=False,
         folder='runs/compare',
         flags={'runs': 'FOLDER,FOLDER,...'},
     ),
     'diff': Verb(
         'mer_jax.studies.diff:diff',
-        'how the settings, data and versions of two runs differ',
+        'print how settings, data and versions of two runs differ',
         reads_config=False,
         folder='',
         arguments=('RUN', 'RUN'),
@@ -94,11 +95,11 @@ ANY_CONFIG_FLAG = re.compile(r'--?(no)?config(\.|=|$)')
 
 
 class Command(NamedTuple):
-    """A command line that was understood."""
+    """A parsed command line."""
 
     verb: str
-    config: ConfigDict  # whose name is the title of the run
-    folder: str  # '' where the verb has none
+    config: ConfigDict  # its name is the title of the run
+    folder: str  # '' for a verb without folder
     extra: tuple[str, ...]  # the values of the verb's flags, then its arguments
 
 
@@ -114,10 +115,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line.
 
     Args:
-        argv: without the name of the program; None: that of this process.
+        argv: without the name of the program; None: of this process.
 
     Returns:
-        0, or 2 after one line that names the mistake and what would be right.
+        0; 2 after a mistake, which is printed in one line; 130 after an interruption.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = '--debug' in arguments
@@ -128,7 +129,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(end='', flush=True)
     except KeyboardInterrupt:
         return _failed('stopped; the same command continues from the last checkpoint', 130)
-    # `| head` has read enough; what is still buffered must not fail at exit
+    # `| head` has read enough; the rest of the buffer must not fail at exit
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         if PRINTING & {*arguments}:
@@ -184,7 +185,7 @@ def _failed(message, code):
 
 
 def _start(arguments):
-    """Print what a flag asks for, or run a verb."""
+    """Print help, version or settings, or run a verb."""
     shows_help = bool(HELP & {*arguments})
     rest = [argument for argument in arguments if argument not in {*HELP, '--print_config'}]
     if '--version' in arguments:
@@ -210,9 +211,9 @@ def _config_help(arguments):
 
 
 def _command_line(arguments):
-    """The flags that give every setting, one a line: what the shell takes."""
+    """Every setting as a flag for the shell, one per line."""
     parsed = _parsed(arguments)
-    # the title holds the variants, which the next reading would add again
+    # Not the title: it contains the variants, which the next command would add again.
     values = flat(parsed.file.config.to_dict()) | {'name': parsed.name}
     lines = [f'--config={_config_argument(arguments)[0]}']
     lines += [f'--config.{key}={value}' for key, value in values.items()]
@@ -220,7 +221,10 @@ def _command_line(arguments):
 
 
 def run(command: Command) -> None:
-    """Run one verb. Its module, and jax with it, is imported once the settings are right."""
+    """Run one verb.
+
+    Its module is imported only after the settings are checked, because importing jax is slow.
+    """
     verb = VERBS[command.verb]
     arguments = [command.folder] if verb.folder else []
     if verb.reads_config:
@@ -232,7 +236,10 @@ def run(command: Command) -> None:
 
 
 def parse(arguments: Sequence[str]) -> Command:
-    """The command of a command line without the program's name.
+    """Parse a command line.
+
+    Args:
+        arguments: without the name of the program.
 
     Raises:
         UserError: there is no such verb, flag, config or setting.
@@ -262,7 +269,7 @@ def parse(arguments: Sequence[str]) -> Command:
 
 
 def _parsed(arguments) -> _Parsed:
-    """The config with all flags, and what else stands in a command line."""
+    """Return the config with all flags, and the rest of a command line."""
     text, rest = _config_argument(arguments)
     file = config_files.read(text)
     before = flat(file.config.to_dict())
@@ -278,54 +285,54 @@ def _parsed(arguments) -> _Parsed:
     config = values.config
     changes = identity_changes(before, flat(config.to_dict()))
     name = config.name
-    # an empty name is an error of the settings
+    # The check of the settings refuses an empty name.
     if name.strip():
-        config.name = title(name, file.asked, changes)
+        config.name = title(name, file.variants_text, changes)
     return _Parsed(
         file._replace(config=config),
         positional,
         {name: values[name].value for name in ('workdir', *OWNERS)},
-        default_folder(file.path, file.asked, changes),
+        default_folder(file.path, file.variants_text, changes),
         name,
     )
 
 
 def _config_argument(argv):
-    """(the value of --config, the other arguments)."""
-    places = [place for place, text in enumerate(argv) if CONFIG_FLAG.match(text)]
-    if len(places) > 1:
+    """Return (the value of --config, the other arguments)."""
+    indices = [index for index, text in enumerate(argv) if CONFIG_FLAG.match(text)]
+    if len(indices) > 1:
         raise UserError(
-            f'--config is given {len(places)} times; one config, --config.KEY=VALUE for '
-            'what differs'
+            f'--config is given {len(indices)} times; give one config, and --config.KEY=VALUE for '
+            'other values of settings'
         )
-    if not places:
+    if not indices:
         return config_files.DEFAULT, argv
-    place = places[0]
-    if '=' in argv[place]:
-        return argv[place].partition('=')[2], argv[:place] + argv[place + 1 :]
-    return ''.join(argv[place + 1 : place + 2]), argv[:place] + argv[place + 2 :]
+    index = indices[0]
+    if '=' in argv[index]:
+        return argv[index].partition('=')[2], argv[:index] + argv[index + 1 :]
+    return ''.join(argv[index + 1 : index + 2]), argv[:index] + argv[index + 2 :]
 
 
-def _check_keys(argv, known):
-    """Every --config.KEY must be one setting."""
+def _check_keys(argv, keys):
+    """Refuse a --config.KEY that is not a setting."""
     for argument in argv:
         flag = re.match(r'--?(?:no)?config\.([^=]*)', argument)
-        if not flag or flag[1] in known:
+        if not flag or flag[1] in keys:
             continue
         key = flag[1]
         if key in RENAMED:
             raise UserError(f'--config.{key}: {key} is now {RENAMED[key]}')
-        related = [name for name in known if name.endswith(f'.{key}') or name.startswith(f'{key}.')]
-        near = related[:1] or difflib.get_close_matches(key, known, n=1)
+        related = [name for name in keys if name.endswith(f'.{key}') or name.startswith(f'{key}.')]
+        near = related[:1] or difflib.get_close_matches(key, keys, n=1)
         hint = f', did you mean --config.{near[0]}?' if near else ''
         raise UserError(f'--config.{key}: no such setting{hint}; --config=NAME --help lists all')
 
 
 def _flag_mistake(text, config):
-    """What absl says of a flag; of a value of the wrong type, which one is right."""
+    """Return the message of a mistake in a flag, from that of absl."""
     flag = re.match(r'flag --config\.([\w.]+)=(.*?): ', text, re.DOTALL)
     if not flag:
         return f'{text}; --help lists the flags'
-    key, given = flag[1], flag[2]
-    value = flat(config.to_dict())[key]
-    return f'--config.{key} is {given!r}; allowed: {KINDS[type(value)]}, as {value}'
+    key, value = flag[1], flag[2]
+    default = flat(config.to_dict())[key]
+    return f'--config.{key} is {value!r}; allowed: {KINDS[type(default)]}, such as {default}'

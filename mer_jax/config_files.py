@@ -1,4 +1,4 @@
-"""Config files: where one is found, the config that it makes, and the variants that it has."""
+"""Find and read config files."""
 
 import ast
 import difflib
@@ -21,65 +21,73 @@ FOLDER = 'configs'
 
 
 class ConfigFile(NamedTuple):
-    """A config file, and what its text on the command line asks of it."""
+    """A config file, and its config with chosen variants."""
 
     path: Path
-    summary: str  # the first sentence of the file
-    asked: str  # the variants that were asked for: 'classes=3,quick'
+    summary: str  # the first paragraph of its docstring
+    variants_text: str  # the chosen variants: 'classes=3,quick'
     config: ConfigDict  # with these variants
-    # every variant that there is, with its values where it takes one
-    variants: dict[str, tuple[str, ...]]
+    variants: dict[str, tuple[str, ...]]  # {each variant of the file: its values; () for none}
 
 
 def load(text: str = DEFAULT) -> ConfigDict:
-    """The config of 'NAME', 'NAME:VARIANT,...' or a path; its name is the title of a run.
+    """Read a config by name or path; its name is the title of a run.
+
+    Args:
+        text: 'NAME', 'NAME:VARIANT,...' or a path.
 
     Raises:
         UserError: there is no such config or variant, or the file fails.
     """
     file = read(text)
-    file.config.name = title(file.config.name, file.asked)
+    file.config.name = title(file.config.name, file.variants_text)
     return file.config
 
 
 def read(text: str) -> ConfigFile:
-    """The config file of 'NAME:VARIANT,...'; its config has the name that the file gives it.
+    """Read a config file.
+
+    Args:
+        text: as in `load`.
+
+    Returns:
+        The file; its config has the name that stands in the file.
 
     Raises:
         UserError: there is no such config or variant, or the file fails.
     """
-    name, colon, asked = text.partition(':')
+    name, colon, variants_text = text.partition(':')
     path = find(name)
     try:
         module = _module(path)
         make = getattr(module, 'get_config', None)
         config = None
         if make:
-            config = make(asked) if colon else make()
+            config = make(variants_text) if colon else make()
     except UserError:
         raise
-    except Exception as error:  # whatever a file that the user wrote can raise
+    except Exception as error:  # a file of the user may raise anything
         text = f'{path} fails: {type(error).__name__}: {error}'
         raise UserError('; '.join([text, *_renamed(str(error))])) from error
     if not isinstance(config, ConfigDict):
         raise UserError(
-            f'{path} is not a config file: it has no get_config(variant) that returns base() '
-            'with changes'
+            f'{path} is not a config file; it needs a get_config(variant) that returns a changed '
+            'base()'
         )
     _check_keys(path, config)
     changes = {**getattr(module, 'VARIANTS', {}), **COMMON_VARIANTS}
     variants = {name: _values(change) for name, change in changes.items()}
-    return ConfigFile(path, summary(path), asked, config, variants)
+    return ConfigFile(path, summary(path), variants_text, config, variants)
 
 
 def find(name: str) -> Path:
-    """The file of a config, given by its path or by its name.
+    """Find the file of a config by its path or name.
 
-    A name is looked for in the folder `configs` below the working directory, in that of the
+    A name is searched for in the folder `configs` of the working directory, in that of the
     checkout, and among the configs that are installed with the package.
 
     Raises:
-        UserError: there is none; the message has the nearest names.
+        UserError: there is none; names the nearest.
     """
     stem = name.removesuffix('.py')
     short = stem.removeprefix(f'{FOLDER}/')
@@ -90,31 +98,31 @@ def find(name: str) -> Path:
         if stem and path.is_file():
             return path
     near = difflib.get_close_matches(Path(short).name, listed(), n=3)
-    hint = f'did you mean {" or ".join(near)}?' if near else f'there is {DEFAULT}, for instance;'
+    hint = f'did you mean {" or ".join(near)}?' if near else f'use for instance {DEFAULT};'
     shown = name or repr('')
     raise UserError(f'--config={shown}: no such config; {hint} --help lists all')
 
 
 def folders() -> list[Path]:
-    """The folders in which a config is looked for by its name."""
+    """Return the folders that are searched for configs."""
     root = provenance.checkout()
     checkout = [root / FOLDER] if root else []
     return [Path(FOLDER), *checkout, provenance.HERE / FOLDER]
 
 
 def listed() -> dict[str, Path]:
-    """Every config that is found by its name, with its file."""
+    """Return {name: file} of all configs in these folders."""
     files = {}
     for folder in folders():
         for path in sorted(folder.glob('*.py')):
-            # a folder of the user may hold other Python files
+            # A folder of the user may hold other Python files.
             if 'def get_config(' in path.read_text(encoding='utf-8', errors='replace'):
                 files.setdefault(path.stem, path)
     return dict(sorted(files.items()))
 
 
 def summary(path: Path) -> str:
-    """The first paragraph of a config file's docstring; '' where there is none."""
+    """Return the first paragraph of a file's docstring, or ''."""
     try:
         text = ast.get_docstring(ast.parse(path.read_bytes())) or ''
     except (SyntaxError, ValueError):
@@ -130,23 +138,23 @@ def _module(path):
 
 
 def _check_keys(path, config):
-    """A config holds every setting of base() and no other."""
+    """Refuse a config whose settings are not those of base()."""
     keys, present = set(flat(base('').to_dict())), set(flat(config.to_dict()))
     errors = [f'lacks {key}' for key in sorted(keys - present)]
     for key in sorted(present - keys):
         new = RENAMED.get(key)
         errors.append(f'has {key}, which is now {new}' if new else f'has an unknown {key}')
     if errors:
-        raise UserError(f'{path} {errors[0]}; begin with base() of mer_jax/presets.py')
+        raise UserError(f'{path} {errors[0]}; start from base() of mer_jax/presets.py')
 
 
 def _renamed(text):
-    """The new names of a setting that ml_collections does not know, by its last word."""
+    """Suggest new names for a setting that ml_collections refuses."""
     match = re.search(r'Key "(\w+)" does not exist', text)
     keys = [key for key in RENAMED if match and key.rpartition('.')[2] == match[1]]
     return [f'{key} is now {RENAMED[key]}' for key in keys]
 
 
 def _values(change):
-    """The values of a variant that takes one."""
+    """The values of a variant; () for one without values."""
     return tuple(change) if isinstance(change, dict) else ()

@@ -1,6 +1,6 @@
-"""What config files begin with: every setting at its default, and the published systems.
+"""Starting points of config files: defaults, and published systems.
 
-A system is base() with the input and the training of a paper; its variants stand beside it.
+A system is base() with the input and the training of a paper, and its variants.
 """
 
 from collections.abc import Callable
@@ -12,32 +12,36 @@ from mer_jax.errors import UserError
 from mer_jax.settings import tree
 
 Change = Callable[[ConfigDict], None]
-Variants = dict[str, Change | dict[str, Change]]  # a variant without, or with values
+# {variant: its change}, or {variant: {value: its change}}
+Variants = dict[str, Change | dict[str, Change]]
 
 
 def base(name: str) -> ConfigDict:
-    """Every setting at its default, locked: a key that does not exist cannot be set.
+    """Return a config of all defaults.
+
+    It is locked: a key that does not exist cannot be set.
 
     Args:
-        name: stands in results.json and in the report.
+        name: of the config, in results.json and in the report.
     """
-    defaults = {key: setting.default for key, setting in tree.known(models.options()).items()}
+    settings = tree.all_settings(models.options())
+    defaults = {key: setting.default for key, setting in settings.items()}
     return ConfigDict({'name': name, **tree.nested(defaults)}).lock()
 
 
 def variants(c: ConfigDict, text: str, changes: Variants | None = None) -> ConfigDict:
-    """A config with the variants of a text: 'gan=on,quick'.
+    """Apply variants to a config.
 
     Args:
-        c: is changed.
-        text: names of variants, those that have values with one: joined by commas.
-        changes: the variants of the config; those of every config, such as quick, are added.
+        c: the config, which is changed.
+        text: the variants, joined by commas: 'gan=on,quick'.
+        changes: all variants of the config; those of every config, such as quick, are added.
 
     Raises:
         UserError: there is no such variant, or it has no such value.
     """
     every = {**(changes or {}), **COMMON_VARIANTS}
-    # what quick shrinks, no other variant may grow again
+    # quick comes last, so that no other variant undoes it
     for part in sorted(filter(None, text.split(',')), key=lambda part: part in COMMON_VARIANTS):
         name, _, value = part.partition('=')
         change = every.get(name)
@@ -52,7 +56,7 @@ def variants(c: ConfigDict, text: str, changes: Variants | None = None) -> Confi
 
 
 def _listed(variants):
-    """'gan=on|off, quick'."""
+    """Return such as 'gan=on|off, quick'."""
     texts = []
     for name, change in sorted(variants.items()):
         texts.append(f'{name}={"|".join(change)}' if isinstance(change, dict) else name)
@@ -60,7 +64,10 @@ def _listed(variants):
 
 
 def quick(c: ConfigDict) -> None:
-    """Shrink any config to seconds: five synthetic subjects, two epochs, nothing measured."""
+    """Shrink any config so that it runs in seconds.
+
+    Five synthetic subjects, two epochs, and a fixed plan.
+    """
     spotting = c.data.task == 'spotting'
     c.data.name = 'synthetic_faces/spotting_tiny' if spotting else 'synthetic_faces/tiny'
     c.data.apex = ''
@@ -71,7 +78,7 @@ def quick(c: ConfigDict) -> None:
     c.data.manual_dir = ''
     c.data.landmarks = ''
     c.data.magnet = ''
-    # a clip has dozens of frames
+    # A spotting clip has dozens of rows.
     c.train.epochs = min(c.train.epochs, 1 if spotting else 2)
     c.head.inner_folds = 2
     c.train.seeds = 1
@@ -93,8 +100,9 @@ STANDARDISED = {'clip_normalise': False, 'input_scaler': 'standard'}
 
 
 def ststnet(name: str) -> ConfigDict:
-    """base() with STSTNet's published input and training (Liong et al. 2019): raw 0..255 in the
-    order cv2 reads the features.
+    """STSTNet with its published input and training.
+
+    Liong et al. 2019; values 0..255, channels in the order in which OpenCV reads the features.
     """
     c = base(name)
     c.data.channels = 'strain,v,u'
@@ -107,8 +115,10 @@ def ststnet(name: str) -> ConfigDict:
 
 
 def dualbranch(name: str) -> ConfigDict:
-    """base() with the input and training of Ruan et al. 2022; epochs end with a cycle of the rate
-    (the paper's 100 do not).
+    """The dual-branch network with its published input and training.
+
+    Ruan et al. 2022. 70 epochs, because a cycle of the learning rate ends there (the paper has
+    100).
     """
     c = base(name)
     c.data.channels = 'magnified,on_a,off_a'
@@ -134,8 +144,9 @@ def dualbranch(name: str) -> ConfigDict:
 
 
 def cnn3d(name: str, data: str) -> ConfigDict:
-    """base() with the input and training of Irawan et al. 2024, who do not say how many frames of a
-    clip they take, and name 50, 10 and 5 epochs.
+    """The 3-D network with its published input and training.
+
+    Irawan et al. 2024. The paper does not give the number of frames; it names 50, 10 and 5 epochs.
     """
     c = base(name)
     c.data.name = data
@@ -152,17 +163,19 @@ def cnn3d(name: str, data: str) -> ConfigDict:
 
 
 def cnn3d_variants() -> Variants:
-    """The variants of the paper's tables: as it is (st), augmented (da), SMOTE (scb), augmented
-    with class weights (dacwb); `published`: its protocol, clips split 80/10/10 with subjects on
-    both sides, and balanced before.
+    """The variants in the tables of the paper.
+
+    variant: st (unchanged), da (augmented), scb (SMOTE), dacwb (augmented, with class weights).
+    published: the protocol of the paper, a leak: clips are split 80/10/10 at random, and balanced
+    before.
     """
     augmented = {'rotate': 15.0, 'crop': 0.1, 'contrast': 0.3, 'brightness': 0.3}
 
-    def weighted(c):
+    def weighted(c: ConfigDict) -> None:
         c.augment.update(augmented)
         c.train.class_weights = 'balanced'
 
-    def published(c):
+    def published(c: ConfigDict) -> None:
         c.protocol.update({'name': 'random_split', 'holdout': 0.1, 'validation': 0.1})
         c.balance.scope = 'all'
 
@@ -213,7 +226,7 @@ def _five_classes(c):
 
 
 def _as_published(c):
-    """Every choice of the released code that this project departs from by default."""
+    """Use all choices of the released code that differ from our defaults."""
     c.train.epochs = 100
     c.alignment.variant = 'released'
     c.augment.replace_units = 'union'
@@ -222,9 +235,7 @@ def _as_published(c):
 
 
 def dualbranch_variants() -> Variants:
-    """The variants of the paper: its Table 4, its class schemes, and the comparisons of its
-    text.
-    """
+    """The variants of the paper: Table 4, classes, comparisons."""
     return dict(
         ablation={row: lambda c, row=row: _ablation(c, row) for row in _ABLATIONS},
         classes={'3': lambda c: c.data.update({'labels': 'samer3'}), '5': _five_classes},
@@ -241,8 +252,9 @@ def dualbranch_variants() -> Variants:
 
 
 def spotting(name: str, data: str) -> ConfigDict:
-    """base() with the input and training of the apex spotter of Koo et al. 2022 (modified VGG-M),
-    split by subject.
+    """The apex spotter with its published input and training.
+
+    Koo et al. 2022, a modified VGG-M; here split by subject.
     """
     c = base(name)
     c.data.update(
@@ -262,11 +274,12 @@ def spotting(name: str, data: str) -> ConfigDict:
 
 
 def spotting_variants() -> Variants:
-    """The paper's labels and short paths; `path=best` is the spotter of this project; `published`:
-    split by clip, a leak.
+    """The labels and short paths of the paper.
+
+    path=best: the spotter of this project. published: clips are split at random, a leak.
     """
 
-    def best(c):
+    def best(c: ConfigDict) -> None:
         c.spotting.update({'label': 'linear', 'decoder': 'template'})
 
     paths = {
@@ -287,8 +300,9 @@ def spotting_variants() -> Variants:
 
 
 def ocnet(name: str, data: str, size: int = 75) -> ConfigDict:
-    """base() with the input and training of OC-Net (Koo et al. 2022) on flow in pixels; the batch
-    is our choice.
+    """OC-Net with its published input and training.
+
+    Koo et al. 2022, on flow in pixels; the batch size is our choice.
     """
     c = base(name)
     c.data.update(
@@ -299,7 +313,7 @@ def ocnet(name: str, data: str, size: int = 75) -> ConfigDict:
     return c
 
 
-# What the paper compares OC-Net with, each with the input and learning rate it was published with.
+# The networks that the paper compares OC-Net with, with their published input and learning rate.
 _NETWORKS = {
     'ocnet': {},
     'vggm': {'train.learning_rate': 1e-4, 'data.size': 75},
@@ -312,19 +326,23 @@ _NETWORKS = {
         'data.channels': 'strain,v,u',
     },
 }
-# The same, where flow is stretched to bytes.
+# Further changes where flow is stretched to bytes.
 _STRETCHED = {'ststnet': {'data.value_range': '0..255'}}
-# How many of its first convolution units end in dropout, by the rows of the paper's Table 7.
+# How many of the first convolution units end in dropout, by the rows of Table 7 of the paper.
 _DROPOUT_UNITS = {'none': 0, '1': 1, '12': 2, '123': 3}
 
 
 def ocnet_variants(rates: bool = True) -> Variants:
-    """With the fold's own GAN (gan=on) or as the paper trained it, on all data (gan=all, a leak);
-    the networks that OC-Net is compared with; the dropout variants of Table 7. rates=False: all
-    networks train at the config's own rate.
+    """The variants of the OC-Net paper.
+
+    gan: on (a GAN per fold) or all (one GAN on all data, as in the paper, a leak). network: those
+    that OC-Net is compared with. dropout: rows of Table 7.
+
+    Args:
+        rates: whether each network has its published learning rate, not that of the config.
     """
 
-    def named(c, name):
+    def named(c: ConfigDict, name: str) -> None:
         changes = dict(_NETWORKS[name])
         if c.data.clip_normalise:
             changes |= _STRETCHED.get(name, {})
@@ -333,7 +351,7 @@ def ocnet_variants(rates: bool = True) -> Variants:
         c.model.name = name
         c.update_from_flattened_dict(changes)
 
-    def gan(c, scope):
+    def gan(c: ConfigDict, scope: str) -> None:
         c.balance.method = 'gan'
         c.gan.scope = scope
 
@@ -348,7 +366,7 @@ def ocnet_variants(rates: bool = True) -> Variants:
 
 
 def svm(name: str, features: str) -> ConfigDict:
-    """base() with an SVM on features of the clips, without a network.
+    """An SVM on features of the clips, without a network.
 
     Its kernel is rbf with C = 100 and gamma = 0.001; classes are balanced.
     """
@@ -358,8 +376,7 @@ def svm(name: str, features: str) -> ConfigDict:
     return c
 
 
-# Handcrafted baselines: their features, and the SVM that they are published with where a paper
-# names it.
+# Handcrafted baselines: their features, and their published SVM where a paper names it.
 HANDCRAFTED = {
     'flow': {
         'head.features': 'pixels',
@@ -383,11 +400,13 @@ def handcrafted(name: str, data: str) -> ConfigDict:
 
 
 def handcrafted_variants() -> Variants:
-    """features=: the linear SVM on flow, histograms of its directions (hoof, bi_woof), LBP-TOP
-    and MDMO of the video.
+    """The handcrafted features.
+
+    flow: flow itself, with a linear SVM. hoof, bi_woof: histograms of its directions. lbp_top,
+    mdmo: of the video.
     """
 
-    def described(c, name):
+    def described(c: ConfigDict, name: str) -> None:
         c.update_from_flattened_dict(HANDCRAFTED[name])
         if name in _OF_VIDEO:
             video = c.data.name.replace('/flow', '/video')
@@ -398,9 +417,10 @@ def handcrafted_variants() -> Variants:
 
 
 def hybrid(name: str, data: str) -> ConfigDict:
-    """base() with the hybrid of a network, strain by regions of action units and directions of
-    flow, 216 features for an SVM (the seed documents 000 and 001, of which the
-    second has a weight for disgust).
+    """A hybrid: an SVM on 216 features, some of a network.
+
+    They are the last layer of a network, strain in regions of action units, and directions of flow
+    (the seed documents 000 and 001; the second has a weight for disgust).
     """
     c = base(name)
     c.data.update(
@@ -427,21 +447,22 @@ def hybrid(name: str, data: str) -> ConfigDict:
 
 
 def hybrid_variants() -> Variants:
-    """The ablation of document 000: the network on key frames (cnn), with flow, with strain by
-    action units (au), with all; `hand`: without a network; augment=on: copies up to the largest
-    class, changed each time; disgust=on: its regions weigh twice; split=random and leak=on: as such
-    figures come about, named in leaks.
+    """The ablation of document 000.
+
+    features: cnn (a network on key frames), flow (with flow), au (with strain by action units),
+    all, or hand (without a network). augment=on: copies up to the size of the largest class,
+    changed each time. disgust=on: its regions count twice. split=random, leak=on: leaks.
     """
 
-    def on_frames(c):
+    def on_frames(c: ConfigDict) -> None:
         c.data.channels = 'onset,apex,offset'
         c.head.features = 'network'
 
-    def hand(c):
+    def hand(c: ConfigDict) -> None:
         c.head.features = 'au_strain+bands'
         c.train.update({'epochs': 0, 'class_weights': 'none'})
 
-    def augmented(c):
+    def augmented(c: ConfigDict) -> None:
         c.balance.method = 'augment'
         c.augment.update(
             {'rotate': 5.0, 'contrast': 0.2, 'brightness': 0.2, 'noise': 0.01, 'flow_scale': 0.1}

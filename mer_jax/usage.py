@@ -1,10 +1,10 @@
-"""What --help prints: verbs and configs, or the variants and settings of one config."""
+"""The text of --help: verbs and configs, or one config."""
 
 import sys
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 from mer_jax import provenance
 from mer_jax.config_files import DEFAULT, ConfigFile
@@ -15,33 +15,44 @@ WIDTH = 100
 SCRIPT = 'mer-jax'
 
 
+class Verb(Protocol):
+    """The facts about a verb that --help shows; see cli.Verb."""
+
+    help: str
+    flags: dict[str, str]
+    arguments: tuple[str, ...]
+
+
 def program() -> str:
-    """How this program was called: 'python main.py', 'mer-jax' or 'python -m mer_jax'."""
+    """Return how this program was called.
+
+    That is 'python main.py', 'mer-jax' or 'python -m mer_jax'.
+    """
     name = Path(sys.argv[0]).name
     if name == 'main.py':
         return 'python main.py'
     return SCRIPT if name == SCRIPT else 'python -m mer_jax'
 
 
-def overview(verbs: Mapping[str, Any], configs: Mapping[str, str]) -> str:
-    """What --help prints without a config.
+def overview(verbs: Mapping[str, Verb], configs: Mapping[str, str]) -> str:
+    """Return the text of --help without a config.
 
     Args:
         verbs: the entries of cli.py.
         configs: the summary of each config by its name.
     """
     flags = [
-        ('--config=NAME', f'a config below, or the path of one; without it: {DEFAULT}'),
+        ('--config=NAME', f'a config listed below, or the path of a file; default: {DEFAULT}'),
         ('--config=NAME:VARIANT,...', 'with variants; quick shrinks any config to seconds'),
-        ('--config.KEY=VALUE', 'another value of one setting'),
-        ('--config=NAME --help', 'the variants and all settings of a config, with their reasons'),
-        ('--print_config', 'print the settings as the command line takes them; run nothing'),
-        ('--workdir=FOLDER', 'the folder to write or read; without it: runs/NAME[-VARIANTS]'),
+        ('--config.KEY=VALUE', 'change one setting'),
+        ('--config=NAME --help', 'print the variants and all settings of a config, with reasons'),
+        ('--print_config', 'print all settings as flags, without running anything'),
+        ('--workdir=FOLDER', 'the folder of the run; default: runs/NAME[-VARIANTS]'),
         ('--debug', 'show the traceback of an error'),
-        ('--version', 'the version, and in a checkout the commit'),
+        ('--version', 'print the version, and in a checkout the commit'),
     ]
     lines = [
-        'Micro-expression recognition: every fold of an experiment in one compiled program.',
+        'Micro-expression recognition: all folds of an experiment in one compiled program.',
         '',
         f'  {program()} [VERB] [--config=NAME[:VARIANT,...]] [--config.KEY=VALUE ...]',
         '',
@@ -57,8 +68,8 @@ def overview(verbs: Mapping[str, Any], configs: Mapping[str, str]) -> str:
     return '\n'.join(lines)
 
 
-def verb_lines(verbs: Mapping[str, Any]) -> list[str]:
-    """The verbs with their help, wrapped where a line is too long."""
+def verb_lines(verbs: Mapping[str, Verb]) -> list[str]:
+    """Return the verbs with their help, in wrapped lines."""
     rows = []
     for name, verb in verbs.items():
         needs = ''.join(f'; needs --{flag}={value}' for flag, value in verb.flags.items())
@@ -72,13 +83,13 @@ def of_config(
     settings: Mapping[str, Setting],
     entries: Mapping[str, tuple[str, ...]],
 ) -> str:
-    """What --help prints of one config: its variants and every setting.
+    """Return the text of --help for one config.
 
     Args:
-        name: as it was given on the command line, without variants.
-        file: its config holds the values that are shown.
+        name: of the config on the command line, without variants.
+        file: of the config, whose values are shown.
         settings: all settings by dotted key.
-        entries: the names of the methods of each dictionary of entries.
+        entries: the allowed names of each dictionary of entries.
     """
     values = tree.flat(file.config.to_dict())
     lines = [
@@ -87,7 +98,9 @@ def of_config(
         f'Variants, joined by commas: --config={name}:quick',
         *_variants(file.variants),
         '',
-        'Settings, changed by --config.KEY=VALUE: value  [another default; allowed values]',
+        'Settings, changed with --config.KEY=VALUE. In brackets: the default, where this config '
+        'has',
+        'another value, and the allowed values.',
         '',
         *_wrapped(f'name = {values["name"]}  [a text]', '  '),
         '      The title of the run.',
@@ -104,12 +117,12 @@ def of_config(
 
 
 def version() -> str:
-    """What --version prints."""
+    """Return the text of --version."""
     return provenance.describe(provenance.code())
 
 
 def _config_lines(configs):
-    """The configs with as much of their summaries as one line holds."""
+    """The configs and their summaries, cut to one line each."""
     indent = 2 + max(len(name) for name in configs) + 2
     return [
         f'  {name:{indent - 2}}{textwrap.shorten(text, WIDTH - indent, placeholder=" ...")}'
@@ -126,17 +139,20 @@ def _variants(variants):
 
 
 def _ordered(settings, network):
-    """The keys of settings; the options of the config's network follow those of all networks."""
+    """The keys of settings, those of other networks last.
+
+    Options of the network of the config follow section model.
+    """
     options = [key for key in settings if key.startswith(f'model.{network}.')]
     others = [key for key in settings if key not in options]
-    place = others.index('model.name')
-    while place < len(others) and others[place].startswith('model.'):
-        place += 1
-    return [*others[:place], *options, *others[place:]]
+    end = others.index('model.name')
+    while end < len(others) and others[end].startswith('model.'):
+        end += 1
+    return [*others[:end], *options, *others[end:]]
 
 
 def _heading(section):
-    """The name of a section and what it is for; of a network: that these are its options."""
+    """The name of a section and what it is for."""
     kind = tree.sections().get(section)
     if kind:
         return _wrapped(f'{section}: {kind.__doc__}', '')
@@ -151,12 +167,12 @@ def _setting(key, value, setting, names):
 
 
 def _shown(value):
-    """A value as the command line takes it; a text of nothing in quotes."""
+    """A value as text; an empty text in quotes."""
     return "''" if value == '' else str(value)
 
 
 def _wrapped(text, indent):
-    """Lines of at most WIDTH columns; the second and later ones stand further in."""
+    """Wrap text to WIDTH columns; later lines are indented further."""
     return textwrap.wrap(
         text,
         WIDTH,

@@ -83,10 +83,10 @@ VALUES = [
     ('train=3', '--config.train'),
     ('=3', '--config.'),
     ('model.ststnet.dropuot=0', '--config.model.ststnet.dropout'),
-    ('train.epochs=', "--config.train.epochs ... '' ... a whole number, as 2"),
+    ('train.epochs=', "--config.train.epochs ... '' ... a whole number, such as 2"),
     ('train.epochs=ten', "'ten' ... a whole number"),
     ('train.epochs=1e3', 'allowed: a whole number'),
-    ('train.learning_rate=fast', 'allowed: a number, as 0.001'),
+    ('train.learning_rate=fast', 'allowed: a number, such as 0.001'),
     ('data.rebuild=maybe', 'allowed: True or False'),
     ('train.epochs=-1', 'train.epochs ... -1 ... 0 to 10000000'),
     ('train.epochs=99999999999999999999999', 'allowed: 0 to 10000000'),
@@ -111,7 +111,7 @@ VALUES = [
     ),
     (
         'data.channels=onset,u3',
-        'or onset, apex, offset, u, v, strain, u2, v2, strain2, each once, comma between',
+        'or onset, apex, offset, u, v, strain, u2, v2, strain2, each once, separated by commas',
     ),
     ('data.channels=u,u', "data.channels ... 'u,u'"),
     ('data.channels=u,', "data.channels ... 'u,'"),
@@ -269,8 +269,8 @@ VALUES = [
     ('model.alexnet.hidden=99999999999', 'allowed: 1 to'),
     ('model.init_from=/', 'model.init_from ... folder'),
     ('evaluate.batch_size=0', 'evaluate.batch_size ... 0 ... 1 to'),
-    ('head.cost=1,x', "head.cost ... ('1,x',) ... numbers, 1e-12 to 1e+12, comma between"),
-    ('head.gamma=1,0', 'head.gamma ... (1, 0) ... numbers, 1e-12 to 1e+12, comma between'),
+    ('head.cost=1,x', "head.cost ... ('1,x',) ... numbers, 1e-12 to 1e+12, separated by commas"),
+    ('head.gamma=1,0', 'head.gamma ... (1, 0) ... numbers, 1e-12 to 1e+12, separated by commas'),
     ('name=', 'name ... empty'),
 ]
 LINES = [(line.split(), told) for line, told in COMMAND_LINES]

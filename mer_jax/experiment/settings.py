@@ -22,7 +22,7 @@ from mer_jax.settings.check import mistakes
 from mer_jax.settings.sections import Settings
 from mer_jax.training.changes import CHANGES, augmentable
 
-SETTINGS = tree.known(options())  # every setting by its dotted key
+SETTINGS = tree.all_settings(options())  # every setting by its dotted key
 PYTHON = 'python'  # the section of config.json that only runs of mer_jax.train have
 NAMES = {  # the keys of the dictionaries of entries that settings name
     'LEARNERS': tuple(sorted(LEARNERS)),

@@ -1,1 +1,1 @@
-"""Every setting of an experiment, once: default, allowed values, and reason."""
+"""Every setting of an experiment, defined once."""

@@ -1,4 +1,4 @@
-"""Mistakes in single settings; rules that join several stand in experiment/."""
+"""Check single settings; rules on several are in experiment/."""
 
 from collections.abc import Mapping
 
@@ -7,19 +7,19 @@ from mer_jax.settings.fields import Setting, Value, allowed, is_allowed
 
 def mistakes(
     values: Mapping[str, Value],
-    known: Mapping[str, Setting],
+    settings: Mapping[str, Setting],
     names: Mapping[str, tuple[str, ...]],
 ) -> list[str]:
-    """One line for every value that its setting does not allow.
+    """Return one line per value that its setting does not allow.
 
     Args:
         values: the value of every setting by its dotted key.
-        known: the settings by dotted key.
+        settings: all settings by dotted key.
         names: the keys of dictionaries of entries: {'PROTOCOLS': ('loso', ...)}; a setting whose
-            dictionary is not among them takes any text here.
+            dictionary is missing here may be any text.
     """
     lines = []
-    for key, setting in known.items():
+    for key, setting in settings.items():
         keys = names.get(setting.entries, ())
         if not is_allowed(values[key], setting, keys):
             lines.append(f'{key} is {values[key]!r}; allowed: {allowed(setting, keys)}')

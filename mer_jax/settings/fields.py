@@ -1,11 +1,12 @@
-"""What is known about one setting: its default, what it may be, and why it is there."""
+"""The definition of a setting: default, allowed values, reason."""
 
 import dataclasses
 import math
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeVar
 
 Value = str | bool | int | float | tuple
+Default = TypeVar('Default', bound=Value)
 
 
 class Setting(NamedTuple):
@@ -15,27 +16,42 @@ class Setting(NamedTuple):
     reason: str  # what it is for, in a sentence or two
     choices: tuple = ()  # the allowed values of a text
     entries: str = ''  # the dictionary whose keys are the allowed values: 'PROTOCOLS'
-    low: float = 0  # the least of a number, or of each number of a tuple
-    high: float = math.inf
-    # whether a run may go on under another value: where things lie, how often they are written
+    low: float = 0  # smallest allowed number, also of each number of a tuple
+    high: float = math.inf  # largest allowed number
+    # whether a run may continue under another value, which does not change its results: folders,
+    # how often files are written
     free: bool = False
 
 
-def field(default: Value, reason: str, **facts) -> Any:
-    """A field of a section of settings; facts: those of `Setting`."""
+def field(default: Default, reason: str, **facts: tuple | str | float | bool) -> Default:
+    """Define a field of a section of settings.
+
+    Args:
+        default: of the setting.
+        reason: what it is for.
+        **facts: other fields of `Setting`.
+
+    Returns:
+        A field of a dataclass; for type checkers, its default.
+    """
     setting = Setting(default, reason, **facts)
     return dataclasses.field(default=default, metadata={'setting': setting})
 
 
 def settings_of(section: type) -> Iterator[tuple[str, Setting]]:
-    """(name, setting) of every field of a section."""
+    """Yield (name, setting) of every field of a section."""
     for entry in dataclasses.fields(section):
         if 'setting' in entry.metadata:
             yield entry.name, entry.metadata['setting']
 
 
 def allowed(setting: Setting, names: tuple[str, ...] = ()) -> str:
-    """What a setting may be, in words; names: the keys of its entries."""
+    """Return the allowed values of a setting as text.
+
+    Args:
+        setting: to describe.
+        names: the keys of its entries.
+    """
     if names or setting.choices:
         return ', '.join(map(str, names or setting.choices))
     if isinstance(setting.default, bool):
@@ -43,7 +59,7 @@ def allowed(setting: Setting, names: tuple[str, ...] = ()) -> str:
     if isinstance(setting.default, str):
         return 'a text'
     if isinstance(setting.default, tuple):
-        return f'numbers, {_range(setting)}, comma between'
+        return f'numbers, {_range(setting)}, separated by commas'
     return _range(setting)
 
 
@@ -58,7 +74,7 @@ def _short(number):
 
 
 def is_allowed(value: Value, setting: Setting, names: tuple[str, ...] = ()) -> bool:
-    """Whether a value has the type and the range of a setting."""
+    """Return whether a setting allows a value."""
     if not _same_type(value, setting.default):
         return False
     if names or setting.choices:

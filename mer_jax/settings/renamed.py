@@ -1,4 +1,4 @@
-"""Settings that have another name now; read for the message about an unknown setting."""
+"""Old names of settings, for the message on an unknown one."""
 
 RENAMED = {
     'data.rows': 'data.task (clips: recognition, frames: spotting)',

@@ -1,7 +1,7 @@
-"""The settings of an experiment, one class a section; configs and the command line change them.
+"""All settings of an experiment, one class per section.
 
-A text of '' and a number of 0 switch a setting off, where its reason says so. Where the allowed
-values are the names of methods, the entries of those methods hold them.
+Configs and the command line change them. An empty text or a 0 switches a setting off where its
+reason says so. `entries` names the dictionary whose keys are the allowed values.
 """
 
 from dataclasses import dataclass
@@ -21,18 +21,20 @@ class Data:
         "A TFDS data set: 'set/variant' or 'release/flow,edition=2014'; 'a+b' joins several.",
     )
     data_dir: str = field(
-        '', "Where built data sets lie; '': TFDS_DATA_DIR, else ~/tensorflow_datasets.", free=True
+        '',
+        "The folder of built data sets; '': TFDS_DATA_DIR, else ~/tensorflow_datasets.",
+        free=True,
     )
     manual_dir: str = field(
         '',
-        "The folder that holds a release, or published features, as the authors ship it; 'A+B': "
+        "The folder with a release, or with published features, as the authors ship it; 'A+B': "
         'one for each data set.',
         free=True,
     )
-    rebuild: bool = field(False, 'Build again although a finished build is there.', free=True)
+    rebuild: bool = field(False, 'Build data sets again that are already built.', free=True)
     landmarks: str = field(
         '',
-        "Of releases: a landmark model (.task, .dat) or a folder of OpenFace tables; '': a "
+        "For releases: a landmark model (.task, .dat) or a folder of OpenFace tables; '': a "
         'template fitted to the eyes.',
         free=True,
     )
@@ -43,42 +45,44 @@ class Data:
     )
     task: str = field(
         'recognition',
-        'recognition: a row is a clip, and its class is learned. spotting: a row is a frame, and '
-        'how near it is to the apex is learned.',
+        'recognition: predict the class of a clip. spotting: predict how near a frame is to the '
+        'apex.',
         entries='TASKS',
     )
     apex: str = field(
         '',
-        "The apex of clips that have none annotated: '' (as the data set estimated it), midpoint, "
+        "The apex of clips without an annotated one: '' (the estimate of the data set), midpoint, "
         'peak (largest motion), or the folder of a finished spotting run by loso. All but the '
-        "first read the flow of every frame: 'smic/spotting', channels u,v.",
+        "first need the flow of every frame: 'smic/spotting', channels u,v.",
     )
-    labels: str = field('megc3', 'Which emotions make which class.', entries='SCHEMES')
+    labels: str = field('megc3', 'Which emotions form which class.', entries='SCHEMES')
     channels: str = field(
         'u,v,strain',
-        'What the network sees, in this order. Of flow: u,v,strain, and of a release also gray '
-        'key frames and both halves of the motion: onset,apex,offset,u,v,strain,u2,v2,strain2. '
-        "Of 'release/samer': magnified,on_a,off_a. Of video: gray.",
+        'The inputs of the network, in this order. Flow: u,v,strain; for a release also gray key '
+        'frames and the flow of both phases: onset,apex,offset,u,v,strain,u2,v2,strain2. '
+        "'release/samer': magnified,on_a,off_a. Video: gray.",
     )
     size: int = field(28, "Height and width of the network's input in pixels.", low=1, high=1024)
     mask: str = field(
         'none',
-        'background: only eyes and mouth stay. eyes_mouth: they are blacked out.',
+        'background: keep only eyes and mouth. eyes_mouth: black out eyes and mouth.',
         choices=('none', 'background', 'eyes_mouth'),
     )
-    frames: int = field(16, 'Frames of each video, evenly from onset to offset.', low=1, high=1000)
+    frames: int = field(
+        16, 'Frames of each video, evenly spaced from onset to offset.', low=1, high=1000
+    )
     subtract_onset: bool = field(
-        False, 'Of video: each frame minus the onset frame, so that only what moves remains.'
+        False, 'For video: subtract the onset frame from each frame, so that only motion remains.'
     )
     clip_normalise: bool = field(
         True,
-        'Stretch each channel of each clip to its own minimum and maximum, in bytes, as the '
-        'published flow features are. False: flow stays in pixels.',
+        'Stretch each channel of each clip from its minimum and maximum to 0..255, like the '
+        'published flow features. False: flow stays in pixels.',
     )
     input_scaler: str = field(
         'none',
-        'Fitted to the training rows of a fold. p995: divide by the 99.5th percentile. standard: '
-        'minus the mean, divided by the standard deviation.',
+        'A scale fitted to the training rows of a fold. p995: divide by the 99.5th percentile. '
+        'standard: subtract the mean, divide by the standard deviation.',
         choices=('none', 'p995', 'standard'),
     )
     scaler_scope: str = field(
@@ -86,28 +90,28 @@ class Data:
     )
     value_range: str = field(
         '0..1',
-        'What the smallest and the largest value become; imagenet: three channels, as weights of '
-        'torchvision expect. input_scaler=standard has no use for it.',
+        'The range of the inputs after scaling; imagenet: three channels, normalised as the '
+        'weights of torchvision expect. Not used with input_scaler=standard.',
         choices=('0..255', '0..1', '-1..1', 'imagenet'),
     )
     lateral_units: bool = field(
         False,
-        "Action units of the left and the right half apart: 'L12' and 'R12' (both, where the "
-        'release does not say which).',
+        "Separate action units for the left and the right half: 'L12' and 'R12' (both, where the "
+        'release does not give the side).',
     )
     random_subject_labels: bool = field(
         False,
-        'A control: one random class for each subject, which no honest protocol can predict.',
+        'A control: each subject has one random class, which no honest protocol can predict.',
     )
     jpeg_roundtrip: bool = field(
         False,
-        'Of magnified,on_a,off_a: pass once through JPEG, as the published pictures did.',
+        'For magnified,on_a,off_a: compress once as JPEG, like the published pictures.',
     )
 
 
 @dataclass(frozen=True)
 class Spotting:
-    """Apex spotting: a continuous label of each frame is learned (data.task=spotting)."""
+    """Apex spotting: the network learns a continuous label of each frame (data.task=spotting)."""
 
     label: str = field(
         'linear',
@@ -118,50 +122,51 @@ class Spotting:
     sigma: float = field(
         0.0, 'Standard deviation in frames of a softened impulse; 0: one frame.', low=0, high=1000
     )
-    output: str = field('sigmoid', 'What the network ends in.', choices=('sigmoid', 'linear'))
+    output: str = field('sigmoid', 'The last activation.', choices=('sigmoid', 'linear'))
     window: int = field(
         9,
-        'Frames of the window of sw_max; template counts so many frames as one observation.',
+        'Frames of the window of sw_max; the decoder template counts that many frames as one '
+        'observation.',
         low=1,
         high=1000,
     )
     decoder: str = field(
         'sw_max',
-        'How an apex is read off the outputs, for the error of the run; all are reported.',
+        'How the apex follows from the outputs, for the error of the run; all are reported.',
         choices=('max', 'sw_max', 'template'),
     )
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """Who is left out."""
+    """How rows are split into training and test rows."""
 
     name: str = field('loso', 'How rows are split into folds.', entries='PROTOCOLS')
-    folds: int = field(5, 'Of kfold: groups of subjects; of clip_kfold: of clips.', low=2)
+    folds: int = field(5, 'For kfold: groups of subjects; for clip_kfold: groups of clips.', low=2)
     holdout: float = field(
         0.2,
-        'Of holdout: the share of subjects that is tested; of random_split: of clips.',
+        'For holdout: the share of subjects that is tested; for random_split: of clips.',
         low=0.01,
         high=0.99,
     )
-    seed: int = field(0, 'Which random split.', low=0, high=2**31 - 1)
+    seed: int = field(0, 'Seed of a random split.', low=0, high=2**31 - 1)
     validation: float = field(
         0.0,
-        'The share of all subjects (of clips, where clips are split) that neither train nor are '
-        'tested; settings are chosen by them. 0: none.',
+        'The share of subjects (of clips, where clips are split) that neither train nor are '
+        'tested, but serve to choose settings. 0: none.',
         low=0,
         high=0.9,
     )
     evaluate_on: str = field(
         'test',
-        'The part that is predicted and scored; the verb grid chooses by validation.',
+        'The rows that are predicted and scored; the verb grid uses validation to choose.',
         choices=('test', 'validation'),
     )
 
 
 @dataclass(frozen=True)
 class Model:
-    """Which network; the options of each network stand in its entry."""
+    """The network; its options are in the section model.NAME."""
 
     name: str = field('ststnet', 'The network.', entries='NETWORKS')
     init_from: str = field(
@@ -178,46 +183,58 @@ class Train:
     """The training of every fold."""
 
     epochs: int = field(
-        100, 'The last state is the result: no epoch is chosen.', low=0, high=10**7, free=True
+        100,
+        'Epochs of training. The last one is the result; none is chosen.',
+        low=0,
+        high=10**7,
+        free=True,
     )
     seeds: int = field(
-        1, 'Trainings of every fold; results are their mean and spread.', low=1, high=1000
+        1,
+        'Trainings of each fold, with different random numbers; results are their mean and '
+        'standard deviation.',
+        low=1,
+        high=1000,
     )
     batch_size: int = field(
-        64, 'Most rows in a step; an epoch is cut into equal steps.', low=1, high=10**6
+        64, 'Largest number of rows per step; the steps of an epoch are equal.', low=1, high=10**6
     )
     optimizer: str = field('adam', 'The optimizer.', choices=('adam', 'adamw', 'sgd'))
-    learning_rate: float = field(1e-3, 'At the start of the schedule.', low=1e-12, high=1e3)
-    weight_decay: float = field(0.0, 'Of adamw only.', low=0, high=1e3)
-    momentum: float = field(0.9, 'Of sgd only.', low=0, high=1)
+    learning_rate: float = field(
+        1e-3, 'Learning rate at the start of the schedule.', low=1e-12, high=1e3
+    )
+    weight_decay: float = field(0.0, 'For adamw only.', low=0, high=1e3)
+    momentum: float = field(0.9, 'For sgd only.', low=0, high=1)
     schedule: str = field(
         'constant',
-        'cosine: to 0 at the last epoch; such a run cannot take more epochs later. restarts: '
-        'cosine over 10, 20, 40, ... epochs; stop where a cycle ends: 10, 30, 70 or 150.',
+        'cosine: falls to 0 at the last epoch; epochs cannot be added later. restarts: cosine over '
+        '10, 20, 40, ... epochs; stop at the end of a cycle: 10, 30, 70 or 150.',
         choices=('constant', 'cosine', 'restarts'),
     )
     learner: str = field(
         'supervised',
-        'Of recognition. supervised: one head. contrastive: heads of face regions, and the action '
-        'unit alignment.',
+        'For recognition. supervised: one head. contrastive: heads of face regions, and the loss '
+        'of section alignment.',
         entries='LEARNERS',
     )
     class_weights: str = field(
         'none',
-        'Of the loss, for a class of n_c of the n rows: max (n_max / n_c), total (n / n_c), '
-        'balanced (n / (K n_c)).',
+        'Weights of the loss, for a class with n_c of the n rows: max (n_max / n_c), total '
+        '(n / n_c), balanced (n / (K n_c)).',
         choices=('none', 'max', 'total', 'balanced'),
     )
-    label_smoothing: float = field(0.0, 'Of the cross-entropy; 0: off.', low=0, high=0.99)
+    label_smoothing: float = field(
+        0.0, 'Label smoothing of the cross-entropy; 0: off.', low=0, high=0.99
+    )
     sampler: str = field(
         'shuffle',
-        'shuffle: every row once an epoch. weighted: rows are drawn so that every class is as '
-        'likely.',
+        'shuffle: each row once per epoch. weighted: rows are drawn at random, each class with '
+        'equal probability.',
         choices=('shuffle', 'weighted'),
     )
     at_once: int = field(
         0,
-        'Folds that a device trains side by side; 0: measured at the start.',
+        'Folds that one device trains side by side; 0: measured at the start.',
         low=0,
         high=10**5,
     )
@@ -229,7 +246,7 @@ class Train:
     )
     devices: int = field(
         0,
-        'Devices to use; 0: all, unless one alone measures faster.',
+        'Number of devices; 0: all, unless a single one is faster.',
         low=0,
         high=10**4,
         free=True,
@@ -239,12 +256,12 @@ class Train:
     )
     fold_by_fold: bool = field(
         False,
-        'Networks train in plain Python, so that a breakpoint in one sees numbers. Slow, and equal '
-        'to the compiled programs to about 1e-5 only.',
+        'Train in plain Python, so that a breakpoint in a network shows numbers. Slow, and equal '
+        'to the compiled programs only to about 1e-5.',
     )
     checkpoint_seconds: float = field(
         60.0,
-        'Between checkpoints (20 times what one takes, if that is longer); 0: after every '
+        'Seconds between checkpoints (at least 20 times the time to write one); 0: after every '
         'compiled call.',
         low=0,
         free=True,
@@ -253,28 +270,30 @@ class Train:
 
 @dataclass(frozen=True)
 class Balance:
-    """Rows added until each class of a fold has as many as its most frequent one."""
+    """Training rows added until each class of a fold is as large as the largest."""
 
     method: str = field('none', 'How rows are added.', entries='RESAMPLERS')
     neighbours: int = field(
         5,
-        'Of smote: a row is mixed with one of so many; with fewer where its class has fewer.',
+        'For smote: a row is mixed with one of this many nearest rows of its class (fewer where '
+        'the class is smaller).',
         low=1,
         high=10**4,
     )
     space: str = field(
         'pixels',
-        "Of smote: where neighbours are near; features: principal components of the fold's rows.",
+        'For smote: the space in which neighbours are near; features: principal components of the '
+        'training rows of the fold.',
         choices=('pixels', 'features'),
     )
     scope: str = field(
         'fold',
-        'The rows that are added from, and counted for class weights; all is a leak.',
+        'The rows that new rows are made from and class weights are counted on; all is a leak.',
         choices=SCOPES,
     )
     file: str = field(
         '',
-        'Of generated: a .npz file with image and label, or one for each left-out subject: '
+        'For generated: a .npz file with image and label, or one for each left-out subject: '
         "'folder/{subject}.npz'.",
     )
 
@@ -283,9 +302,11 @@ class Balance:
 class Gan:
     """A conditional DC-GAN of each fold, trained on its training rows (balance.method=gan)."""
 
-    images_per_class: int = field(100, 'Images made of each class.', low=1, high=10**5)
+    images_per_class: int = field(100, 'Generated images of each class.', low=1, high=10**5)
     scope: str = field(
-        'fold', 'all: one generator has seen every subject, as published; a leak.', choices=SCOPES
+        'fold',
+        'The rows that the GAN trains on. all: one GAN for all folds, as published; a leak.',
+        choices=SCOPES,
     )
     size: int = field(
         80,
@@ -293,38 +314,41 @@ class Gan:
         low=8,
         high=1024,
     )
-    width: int = field(32, 'Channels of its outermost convolutions.', low=1, high=1024)
+    width: int = field(32, 'Channels of the outermost convolutions.', low=1, high=1024)
     steps: int = field(2000, 'Training steps.', low=1, high=10**7)
-    batch_size: int = field(32, 'Rows of a step.', low=2, high=10**5)
+    batch_size: int = field(32, 'Rows per step.', low=2, high=10**5)
     learning_rate: float = field(
-        2e-4, 'The paper has 0.002, ten times what is usual.', low=1e-12, high=1e3
+        2e-4, 'Learning rate; the paper has 0.002, ten times the usual.', low=1e-12, high=1e3
     )
     smoothing: float = field(
-        0.1, "Taken off the discriminator's 1 for real images; 0: off.", low=0, high=0.99
+        0.1,
+        'Label smoothing: real images have the target 1 minus this; 0: off.',
+        low=0,
+        high=0.99,
     )
-    dropout: float = field(0.5, 'Of the discriminator.', low=0, high=0.99)
+    dropout: float = field(0.5, 'Dropout of the discriminator.', low=0, high=0.99)
 
 
 @dataclass(frozen=True)
 class Alignment:
-    """Of the learner contrastive: clips with the same action units are drawn together."""
+    """A loss of the learner contrastive: clips with the same action units get similar features."""
 
     weight: float = field(0.3, 'Share of the loss (lambda in the paper); 0: off.', low=0, high=1)
     variant: str = field(
         'clean',
-        'clean: no pair of a clip with itself. released: as in the released code. paper: as '
-        'printed. equal: plain supervised contrastive.',
+        'clean: without pairs of a clip with itself. released: as in the released code. paper: as '
+        'printed in the paper. equal: the usual supervised contrastive loss.',
         choices=('clean', 'released', 'paper', 'equal'),
     )
-    temperature: float = field(0.1, 'Of the softmax over pairs.', low=1e-3, high=1e3)
+    temperature: float = field(0.1, 'Temperature of the softmax over pairs.', low=1e-3, high=1e3)
 
 
 @dataclass(frozen=True)
 class Augment:
-    """Changes of a training row each time it is seen; 0: off."""
+    """Random changes of a training row each time it is used; 0: off."""
 
     flip: float = field(
-        0.0, 'Probability of a mirror image; a channel u turns its sign.', low=0, high=1
+        0.0, 'Probability of a mirror image; channel u changes its sign.', low=0, high=1
     )
     erase: float = field(0.0, 'Probability that a rectangle becomes noise.', low=0, high=1)
     replace: float = field(
@@ -337,55 +361,61 @@ class Augment:
     replace_region: str = field('mouth', 'The half that is replaced.', choices=('mouth', 'either'))
     replace_units: str = field(
         'image',
-        'Action units of the mixture. image: of the halves that it shows. union: of both clips, '
-        'as released.',
+        'Action units of the mixed image. image: those of the halves that it shows. union: those '
+        'of both clips, as in the released code.',
         choices=('image', 'union'),
     )
     rotate: float = field(
         0.0,
-        'Of video (every frame alike), key frames and flow (its vectors too): up to so many '
-        'degrees either way.',
+        'For video (equal in all frames), key frames and flow (vectors too): rotation by up to '
+        'this many degrees in either direction.',
         low=0,
         high=180,
     )
     crop: float = field(
-        0.0, 'Of video: a window with sides up to this share shorter, enlarged.', low=0, high=0.9
+        0.0,
+        'For video: crop a window with sides shorter by up to this share, and enlarge it.',
+        low=0,
+        high=0.9,
     )
     contrast: float = field(
-        0.0, 'Of video and key frames: times 1 - this to 1 + this.', low=0, high=1
+        0.0, 'For video and key frames: a factor from 1 - this to 1 + this.', low=0, high=1
     )
     brightness: float = field(
-        0.0, 'Of video and key frames: times 1 - this to 1 + this.', low=0, high=1
+        0.0, 'For video and key frames: a factor from 1 - this to 1 + this.', low=0, high=1
     )
-    noise: float = field(0.0, 'Of flow: standard deviation in pixels.', low=0, high=100)
-    flow_scale: float = field(0.0, 'Of flow and strain: times 1 - this to 1 + this.', low=0, high=1)
+    noise: float = field(0.0, 'For flow: standard deviation of noise in pixels.', low=0, high=100)
+    flow_scale: float = field(
+        0.0, 'For flow and strain: a factor from 1 - this to 1 + this.', low=0, high=1
+    )
 
 
 @dataclass(frozen=True)
 class Evaluate:
-    """The held-out rows."""
+    """The prediction of held-out rows."""
 
     every_epoch: bool = field(
         False,
-        'Keep held-out outputs of every epoch, for the block oracle_epoch; feeds nothing back.',
+        'Keep held-out outputs of every epoch, for oracle_epoch in results.json. Training does '
+        'not use them.',
     )
-    batch_size: int = field(256, 'Most rows predicted at a time.', low=1, high=10**6)
+    batch_size: int = field(256, 'Largest number of rows at a time.', low=1, high=10**6)
 
 
 @dataclass(frozen=True)
 class Explain:
-    """The verb explain."""
+    """The pictures of the verb explain."""
 
-    clips: int = field(24, 'Held-out clips to draw.', low=1, high=10**5, free=True)
+    clips: int = field(24, 'Number of held-out clips to draw.', low=1, high=10**5, free=True)
     au_cam: str = field(
         'fixed',
-        "released: the authors' code, whose map of the eyes comes from the mouth.",
+        'released: as in the released code, where the map of the eyes comes from the mouth.',
         choices=('fixed', 'released'),
         free=True,
     )
     faces: bool = field(
         False,
-        "Draw on the face also where the data set is licensed; never CASME II's sub12 and sub22.",
+        'Show faces of licensed data sets too; never sub12 and sub22 of CASME II.',
         free=True,
     )
 
@@ -397,35 +427,39 @@ class Head:
     name: str = field('none', 'none: the network predicts.', choices=('none', 'svm'))
     features: str = field(
         'network',
-        'Joined by +: network (its last hidden layer), or features of clips. Without network '
-        'nothing trains (train.epochs=0).',
+        'Features of the SVM, joined by +: network (its last hidden layer), or features of clips. '
+        'Without network nothing is trained (train.epochs=0).',
         entries='FEATURES',
     )
     scope: str = field(
         'fold',
-        'The rows that the network of the features trains on; all (the tested ones too) is a leak.',
+        'The rows that the network of the features trains on; all (test rows too) is a leak.',
         choices=SCOPES,
     )
     scale: str = field(
         'features',
-        'features: standardised on training rows. blocks: then each kind of features weighs the '
-        'same.',
+        'features: standardised on training rows. blocks: also weighted so that each kind of '
+        'features counts equally.',
         choices=('none', 'features', 'blocks'),
     )
     kernel: str = field('rbf', 'rbf: exp(-gamma * squared distance).', choices=('linear', 'rbf'))
     cost: tuple = field(
         (100.0,),
-        'C. Of several the fold chooses, by groups of its training subjects, each left out in '
-        'turn.',
+        'C. Of several values each fold chooses one by cross-validation over its training '
+        'subjects.',
         low=1e-12,
         high=1e12,
     )
-    gamma: tuple = field((0.001,), 'Of rbf; several as of cost.', low=1e-12, high=1e12)
-    inner_folds: int = field(5, 'Groups of training subjects to choose by.', low=2, high=1000)
-    top_k: int = field(1, 'SVMs of the best choices, whose scores are averaged.', low=1, high=1000)
+    gamma: tuple = field((0.001,), 'For rbf; several values as for cost.', low=1e-12, high=1e12)
+    inner_folds: int = field(
+        5, 'Groups of training subjects in that cross-validation.', low=2, high=1000
+    )
+    top_k: int = field(
+        1, 'The scores of the SVMs of this many best choices are averaged.', low=1, high=1000
+    )
     mirror: bool = field(
         False,
-        'Mirror images train too and are predicted too; not with network, nor with what needs '
+        'Train on and predict mirror images too; not with network, or with features that need '
         'landmarks.',
     )
 

@@ -1,4 +1,4 @@
-"""Settings as nested dictionaries, as dotted keys, and as values of their classes."""
+"""Convert settings: nested dictionaries, dotted keys, dataclasses."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ Nested = dict[str, Any]  # {'name': 'mine', 'train': {'epochs': 5}}
 
 
 def sections() -> dict[str, type]:
-    """The class of every section, by its name."""
+    """Return the class of every section, by its name."""
     return {
         entry.name: type(entry.default)
         for entry in dataclasses.fields(Settings)
@@ -19,8 +19,8 @@ def sections() -> dict[str, type]:
     }
 
 
-def known(networks: Mapping[str, Mapping[str, Setting]]) -> dict[str, Setting]:
-    """Every setting by its dotted key, as 'train.epochs'.
+def all_settings(networks: Mapping[str, Mapping[str, Setting]]) -> dict[str, Setting]:
+    """Return every setting by its dotted key, such as 'train.epochs'.
 
     Args:
         networks: the options of each network.
@@ -36,20 +36,20 @@ def known(networks: Mapping[str, Mapping[str, Setting]]) -> dict[str, Setting]:
 
 
 def from_nested(values: Mapping[str, Any]) -> Settings:
-    """The Settings of nested dictionaries that hold every setting, as a config does."""
-    parts = {}
+    """Convert nested dictionaries of all settings to Settings."""
+    built = {}
     for section, kind in sections().items():
         names = [name for name, _ in settings_of(kind)]
-        parts[section] = kind(**{name: values[section][name] for name in names})
+        built[section] = kind(**{name: values[section][name] for name in names})
     options = {
         name: dict(block) for name, block in values['model'].items() if isinstance(block, Mapping)
     }
-    parts['model'] = dataclasses.replace(parts['model'], options=options)
-    return Settings(name=values['name'], **parts)
+    built['model'] = dataclasses.replace(built['model'], options=options)
+    return Settings(name=values['name'], **built)
 
 
 def to_nested(settings: Settings) -> Nested:
-    """The inverse of `from_nested`."""
+    """Convert Settings to nested dictionaries."""
     values: Nested = {'name': settings.name}
     for section, kind in sections().items():
         block = getattr(settings, section)
@@ -60,12 +60,15 @@ def to_nested(settings: Settings) -> Nested:
 
 
 def changed(settings: Settings, changes: Mapping[str, Value]) -> Settings:
-    """Settings with other values of some: {'train.epochs': 5}."""
+    """Return settings with changes such as {'train.epochs': 5}."""
     return from_nested(nested(flat(to_nested(settings)) | dict(changes)))
 
 
 def flat(values: Mapping[str, Any], prefix: str = '') -> dict[str, Value]:
-    """Nested settings by dotted key; an empty dictionary is a leaf."""
+    """Return nested settings by dotted key.
+
+    An empty dictionary is a value.
+    """
     leaves = {}
     for key, value in values.items():
         if isinstance(value, Mapping) and value:
@@ -76,12 +79,12 @@ def flat(values: Mapping[str, Any], prefix: str = '') -> dict[str, Value]:
 
 
 def nested(leaves: Mapping[str, Value]) -> Nested:
-    """The inverse of `flat`."""
+    """Return nested dictionaries of dotted keys."""
     values: Nested = {}
     for key, value in leaves.items():
         *path, name = key.split('.')
         block = values
-        for part in path:
-            block = block.setdefault(part, {})
+        for section in path:
+            block = block.setdefault(section, {})
         block[name] = value
     return values
