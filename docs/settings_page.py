@@ -31,8 +31,9 @@ def page() -> str:
         words = (kind.__doc__ or '').strip()
         blocks.append(f'## {name}\n\n{words}\n\n{table(dict(fields.settings_of(kind)))}')
     for name, network in NETWORKS.items():
-        if network.options:
-            blocks.append(f'## model.{name}\n\n{table(network.options)}')
+        class_name = network.module.partition(':')[2]
+        description = f'```{{eval-rst}}\n.. autoclass:: mer_jax.models.{class_name}()\n```'
+        blocks.append(f'## model.{name}\n\n{description}\n\n{table(network.options)}')
     return '\n'.join(blocks)
 
 

@@ -18,23 +18,9 @@ from mer_jax.settings.sections import Alignment, Augment, Balance, Protocol
 from mer_jax.training import augment, balance, batches, learners, parallel, plan, scaling
 from mer_jax.training import programs as runs
 from tests.conftest import make_samples
+from tests.support import networks
 from tests.support.compiling import unoptimised
 
-# network -> (smallest comfortable size, channels, keywords)
-NETWORKS = {
-    'ststnet': (28, 3, {}),
-    'offapexnet': (8, 2, {}),
-    'dual_inception': (8, 2, {}),
-    'alexnet': (63, 2, {'hidden': 32}),
-    'vggm': (75, 2, {'width': 6}),
-    'ocnet': (23, 2, {'width': 4}),
-    'dual_branch': (32, 3, {'width': 8, 'blocks': 1, 'hidden': 16, 'attention': 'off'}),
-    'single_branch': (32, 3, {'width': 8, 'blocks': 1, 'attention': 'off'}),
-    'hybrid_cnn': (16, 9, {'width': 8, 'blocks': 1}),
-    'cnn3d': (32, 8, {'width': 8}),  # so many frames instead of channels
-    'microexpstcnn': (8, 17, {}),
-}
-CLIPS = ('cnn3d', 'microexpstcnn')
 # name -> (learner; its settings; class weights; sampler; augmentations)
 TRAININGS = {
     'plain': ('supervised', {}, 'none', 'shuffle', {}),
@@ -63,19 +49,19 @@ TRAININGS = {
     ),
     'spotting': ('spotting', {'output': 'sigmoid'}, 'none', 'shuffle', {}),
 }
+# A network without an entry here trains 'contrastive' where it has regions, and 'plain' else.
+TRAINING_OF = {'single_branch': 'contrastive, weighted sampler', 'cnn3d': 'clips'}
 CASES = [
-    (name, scaler, 'plain')
-    for name in sorted(set(NETWORKS) - {*models.regional(), *CLIPS})
-    for scaler in ('none', 'p995')
-    # the fitted scale does not depend on the network
-    if scaler == 'none' or name == 'ststnet'
+    (
+        name,
+        'none',
+        TRAINING_OF.get(name, 'contrastive' if models.NETWORKS[name].regional else 'plain'),
+    )
+    for name in networks.CASES
 ]
 CASES += [
+    ('ststnet', 'p995', 'plain'),  # the fitted scale does not depend on the network
     ('ststnet', 'none', 'weighted sampler'),
-    ('dual_branch', 'none', 'contrastive'),
-    ('single_branch', 'none', 'contrastive, weighted sampler'),
-    ('cnn3d', 'none', 'clips'),
-    ('microexpstcnn', 'none', 'plain'),
     ('ststnet', 'p995', 'spotting'),
 ]
 
@@ -153,8 +139,10 @@ BALANCING = {
 
 
 def test_every_network_is_tested():
-    """A network added without a line in NETWORKS could look at the rows that it is tested on."""
-    assert set(NETWORKS) == set(models.NETWORKS) == {name for name, _, _ in CASES}
+    """A network without a line in tests/support/networks.py could look at the rows that it is
+    tested on.
+    """
+    assert set(networks.CASES) == set(models.NETWORKS) == {name for name, _, _ in CASES}
 
 
 def test_every_learner_is_tested():
@@ -172,12 +160,14 @@ def test_noise_in_the_left_out_subject_changes_no_bit_of_its_fold(name, scaler, 
     """Any path from test rows to training, be it a scaler, a class weight, a donor or a partner,
     shows up as a changed bit.
     """
-    size, channels, keywords = NETWORKS[name]
+    case = networks.CASES[name]
+    is_video = len(case.small) == 4
+    size, channels = case.small[-2], case.small[0 if is_video else -1]
     # nine rows train at most, in two steps
     samples, names = make_samples(subjects=4, size=size, channels=channels, clips=(3, 2, 3, 3))
     units = np.random.default_rng(1).integers(0, 2, (len(samples.label), 3)).astype(np.float32)
     samples = augment.with_half_source(samples.with_extras(action_units=units))
-    if name in CLIPS:
+    if is_video:
         samples = samples._replace(image=np.moveaxis(samples.image, -1, 1)[..., None])
     if scaler == 'p995':
         samples = samples._replace(image=samples.image.astype(np.float32) / 100 - 1)
@@ -189,7 +179,7 @@ def test_noise_in_the_left_out_subject_changes_no_bit_of_its_fold(name, scaler, 
     folds = folds._replace(test=jax.tree.map(lambda a: a[:, :0], folds.test))
     learner, feed = learner_of(
         training,
-        models.make(name, classes=1 if frames else 3, lowering='matmul', **keywords),
+        models.make(name, classes=1 if frames else 3, lowering='matmul', **case.small_options),
         scaler,
     )
     programs = runs.compile_programs(
@@ -199,7 +189,7 @@ def test_noise_in_the_left_out_subject_changes_no_bit_of_its_fold(name, scaler, 
         folds,
         runs.ProgramOptions(feed, runs=4, test_batch=8, chunk=2),
     )
-    epochs = 1 if name == 'alexnet' else 2  # it computes for longer than all others together
+    epochs = 1 if case.slow else 2
     states, logs = trained(programs, samples, folds, epochs)
     noisy, also = trained(programs, with_noise(samples, 3), folds, epochs)
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves((states.params, logs)))

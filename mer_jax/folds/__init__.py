@@ -1,4 +1,4 @@
-"""Folds: who trains, who is left out, and rows added to balance classes.
+"""Protocols and resamplers: who trains, and who is left out.
 
 A **protocol** is a function that returns the title and the test rows of each fold. To add one, edit
 two files, and a third for its test:

@@ -1,4 +1,4 @@
-"""Protocols: who is left out, and the `Folds` that follow from it.
+"""Protocols: who is left out of which fold.
 
 A function of each protocol returns `TestMasks`; `make` turns them into Folds.
 """
@@ -74,7 +74,7 @@ def kfold(samples: Samples, names: Names, *, folds: int, holdout: float, seed: i
 
 
 def holdout(samples: Samples, names: Names, *, folds: int, holdout: float, seed: int) -> TestMasks:
-    """Leave a share of the subjects out, drawn once; arguments as in loso."""
+    """Leave a share of the subjects out; arguments as in loso."""
     left_out = _draw(np.unique(samples.subject), holdout, seed)
     return [('holdout', np.isin(samples.subject, left_out))]
 
@@ -82,7 +82,7 @@ def holdout(samples: Samples, names: Names, *, folds: int, holdout: float, seed:
 def random_split(
     samples: Samples, names: Names, *, folds: int, holdout: float, seed: int
 ) -> TestMasks:
-    """Leave a share of the clips out, drawn once; arguments as in loso.
+    """Leave a share of the clips out; arguments as in loso.
 
     It leaks: clips of one subject are in training and in test. It is here because papers use it.
     """

@@ -106,7 +106,9 @@ def _source_rows(folds, samples, scope):
 
 
 def _with_filled_classes(folds, samples, scope, sources, near):
-    """Return the runs with rows added until their classes are equally large.
+    """Return runs whose classes are equally large.
+
+    Copies or mixtures are added to their training rows.
 
     Args:
         folds: all runs.

@@ -28,7 +28,7 @@ def stored(samples: Samples, index: np.ndarray) -> np.ndarray:
 
 
 def of_data_set(samples: Samples, index: np.ndarray | None = None) -> np.ndarray:
-    """Return which rows are clips, or frames of clips, of the data set.
+    """Return which rows are clips or frames of the data set.
 
     Images of a file or of a GAN, copies and mixtures are not: they have no subject, and no result
     counts them.

@@ -1,4 +1,7 @@
-"""Folds of the Python API: by a protocol, or by a splitter of scikit-learn."""
+"""Folds of the Python API.
+
+They are made by a protocol, or by a splitter of scikit-learn.
+"""
 
 import warnings
 from collections.abc import Iterable
@@ -173,7 +176,7 @@ def from_sklearn(splitter: Splitter, data: Dataset) -> Splits:
 
 
 def _check(split, name, *, tests=True):
-    """Refuse a fold without training rows or, where it must test, without test rows."""
+    """Refuse a fold without training rows or test rows."""
     if not len(split.train):
         raise UserError(f'{name}: leaving out {split.title!r} leaves no row to train on')
     if tests and not len(split.test):
@@ -181,9 +184,9 @@ def _check(split, name, *, tests=True):
 
 
 def _coverage(splits, count):
-    """Return how many rows are tested more than once or never, in words.
+    """Describe rows that are tested more than once or never.
 
-    '' where each row is tested once.
+    The text is empty where each row is tested once.
     """
     tested = np.zeros(count, int)
     for split in splits:

@@ -1,5 +1,37 @@
-"""Networks by name: flax modules (image [B, H, W, C], or video [B, T, H, W, 1], train) -> (logits
-[B, K], out).
+"""Networks by name: the one list of them, `NETWORKS`.
+
+To add a network, edit three files:
+
+1. `models/<name>.py`: the module, and the source of its layers.
+2. This file: its `NetworkEntry` in `NETWORKS`, with its options. The setting `model.name`,
+   `--help`, the pages of settings and `mj.models.<Class>` take it from there.
+3. `tests/support/networks.py`: its line in the one table of the tests. They then check for it that
+   no test row reaches training, that no parameter is dead, that dropout acts in training only, and
+   the number of parameters.
+
+A config file is optional. So is the same network in PyTorch, in `tests/support/torch_networks.py`:
+where it is there, a test compares the logits of both.
+
+What the module must provide:
+
+- It is a module of flax.linen with the fields `classes: int` and `lowering: str`, and a field with
+  a default for each option of its entry. `lowering` says how convolutions are computed; hand it to
+  `layers.Conv` or `volumes.Conv3D`, which are fast inside the loop over folds.
+- `__call__(self, image, *, train: bool)` returns `(logits, out)`. `image` is float32[B, H, W, C],
+  or a clip [B, T, H, W, 1]. `logits` is float32[B, classes]. `train` switches dropout on, and batch
+  norm to the statistics of the batch.
+- `__call__` first calls `layers.check_image` or `volumes.check_video`, whose message tells the user
+  which setting does not fit.
+- Dropout is `nn.Dropout`. Variables are parameters and, of batch norm, 'batch_stats'; there are no
+  other collections.
+- `out` is a dictionary. `out['features']`, float32[B, D], is required: the last hidden layer, which
+  an SVM learns under `head.features=network`.
+
+A network whose entry says `regional=True` has a head for each region of the face (R regions). Its
+`out` also holds, for the contrastive learner, 'heads' [B, R, classes] and 'contrast' [B, R * D],
+the features that are aligned; and for `explain`, 'attended' and 'skipped' [B, R, h, w, D], whose
+sum after ReLU are the last maps, and 'pooled' and 'weights' [B, R, D], the mean of each map and its
+weight. Its method `head(maps)` computes (logits, out) from the last maps.
 """
 
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -8,33 +40,22 @@ from mer_jax.entries import loaded
 from mer_jax.errors import UserError
 from mer_jax.settings.fields import Setting, Value
 
-if TYPE_CHECKING:  # every class of NETWORKS, for editors and type checkers
-    from mer_jax.models.alexnet import AlexNet as AlexNet
-    from mer_jax.models.cnn3d import CNN3D as CNN3D
-    from mer_jax.models.dual_branch import DualBranch as DualBranch
-    from mer_jax.models.dual_branch import SingleBranch as SingleBranch
-    from mer_jax.models.dual_inception import DualInception as DualInception
-    from mer_jax.models.hybrid_cnn import HybridCNN as HybridCNN
-    from mer_jax.models.microexpstcnn import MicroExpSTCNN as MicroExpSTCNN
-    from mer_jax.models.ocnet import OCNet as OCNet
-    from mer_jax.models.offapexnet import OffApexNet as OffApexNet
-    from mer_jax.models.ststnet import STSTNet as STSTNet
-    from mer_jax.models.vggm import VGGM as VGGM
+if TYPE_CHECKING:
+    import flax.linen as nn
 
 
-class Network(NamedTuple):
-    """A network: all that the program knows about it before it is built."""
+class NetworkEntry(NamedTuple):
+    """All that the program knows about a network."""
 
     module: str  # 'module:class' of the flax module
-    # keyword of the module -> what a user may give; in a config model.NETWORK.KEYWORD
+    # {field of the module: its default, allowed values and reason}; in a config model.NAME.FIELD
     options: dict[str, Setting]
-    # 'module:name' of {name of a PyTorch module: flax path}, to read weights files; '' for none
+    # 'module:constant' of a dictionary {name of a PyTorch module: flax path}, by which files of
+    # weights are read; '' where there is none
     torch_names: str = ''
-    # a head for each region, and head(maps): what the contrastive learner and explain need
-    regional: bool = False
-    # what makes it small, for runs of seconds: options, and the largest image
-    quick: dict[str, Value] = {}
-    quick_size: int = 1024
+    regional: bool = False  # a head for each region of the face, for alignment and for `explain`
+    quick: dict[str, Value] = {}  # options that make it small, for the variant :quick
+    quick_size: int = 1024  # largest side of an image in the variant :quick, in pixels
 
 
 def _dropout(default, reason='Of the last hidden layer.'):
@@ -69,7 +90,7 @@ _BRANCH = {
     ),
     'remat': Setting(False, 'Less memory, and a third more time.'),
 }
-# with attention it compiles for a minute
+# Without attention, which compiles for a minute.
 _QUICK_BRANCH = {
     'width': 8,
     'blocks': 1,
@@ -78,7 +99,7 @@ _QUICK_BRANCH = {
     'attention': 'off',
 }
 NETWORKS = {
-    'alexnet': Network(
+    'alexnet': NetworkEntry(
         'mer_jax.models.alexnet:AlexNet',
         options={
             'dropout': _dropout(0.5, 'Of both hidden dense layers.'),
@@ -86,9 +107,9 @@ NETWORKS = {
         },
         torch_names='mer_jax.models.alexnet:TORCH_NAMES',
         quick={'hidden': 64},
-        quick_size=63,  # the least it takes
+        quick_size=63,  # the smallest image that it takes
     ),
-    'cnn3d': Network(
+    'cnn3d': NetworkEntry(
         'mer_jax.models.cnn3d:CNN3D',
         options={
             'width': _width(64, 'Channels of the first convolutions; 64 is published.'),
@@ -108,7 +129,7 @@ NETWORKS = {
         torch_names='mer_jax.models.cnn3d:TORCH_NAMES',
         quick={'width': 8},
     ),
-    'dual_branch': Network(
+    'dual_branch': NetworkEntry(
         'mer_jax.models.dual_branch:DualBranch',
         options={
             **_BRANCH,
@@ -124,13 +145,13 @@ NETWORKS = {
         regional=True,
         quick={**_QUICK_BRANCH, 'hidden': 32},
     ),
-    'dual_inception': Network(
+    'dual_inception': NetworkEntry(
         'mer_jax.models.dual_inception:DualInception',
         options={'dropout': _dropout(0.5)},
         torch_names='mer_jax.models.dual_inception:TORCH_NAMES',
-        quick_size=12,  # its dense layers grow with it
+        quick_size=12,  # its dense layers grow with the image
     ),
-    'hybrid_cnn': Network(
+    'hybrid_cnn': NetworkEntry(
         'mer_jax.models.hybrid_cnn:HybridCNN',
         options={
             'width': _width(64, 'Channels of layer 1; 64 is ResNet18.'),
@@ -140,14 +161,14 @@ NETWORKS = {
         quick={'width': 8, 'blocks': 1},
         quick_size=32,
     ),
-    'microexpstcnn': Network(
+    'microexpstcnn': NetworkEntry(
         'mer_jax.models.microexpstcnn:MicroExpSTCNN',
         options={
             'dropout': _dropout(0.5, 'After the convolution and after the hidden dense layer.')
         },
         torch_names='mer_jax.models.microexpstcnn:TORCH_NAMES',
     ),
-    'ocnet': Network(
+    'ocnet': NetworkEntry(
         'mer_jax.models.ocnet:OCNet',
         options={
             'width': _width(32, 'Channels of the first convolution; 32 is published.'),
@@ -160,25 +181,25 @@ NETWORKS = {
         quick={'width': 2},
         quick_size=32,
     ),
-    'offapexnet': Network(
+    'offapexnet': NetworkEntry(
         'mer_jax.models.offapexnet:OffApexNet',
         options={'dropout': _dropout(0.5, 'Of both hidden dense layers.')},
         torch_names='mer_jax.models.offapexnet:TORCH_NAMES',
-        quick_size=12,  # its dense layers grow with it
+        quick_size=12,  # its dense layers grow with the image
     ),
-    'single_branch': Network(
+    'single_branch': NetworkEntry(
         'mer_jax.models.dual_branch:SingleBranch',
         options=_BRANCH,
         torch_names='mer_jax.models.dual_branch:SINGLE_TORCH_NAMES',
         regional=True,
         quick=_QUICK_BRANCH,
     ),
-    'ststnet': Network(
+    'ststnet': NetworkEntry(
         'mer_jax.models.ststnet:STSTNet',
         options={'dropout': _dropout(0.5, 'Before the last layer.')},
         torch_names='mer_jax.models.ststnet:TORCH_NAMES',
     ),
-    'vggm': Network(
+    'vggm': NetworkEntry(
         'mer_jax.models.vggm:VGGM',
         options={
             'width': _width(96, 'Channels of the first convolution; 96 is published.'),
@@ -192,30 +213,44 @@ NETWORKS = {
 }
 
 
-def by_class() -> dict[str, Network]:
-    """The networks by the names of their classes, as `mj.models.STSTNet`."""
+def by_class() -> dict[str, NetworkEntry]:
+    """Return the entries by class, as in `mj.models.STSTNet`."""
     return {network.module.partition(':')[2]: network for network in NETWORKS.values()}
 
 
 def __getattr__(name: str) -> Any:
-    """The class of a network, loaded on use."""
+    """Load the class of a network on its first use."""
     if name not in by_class():
         raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
     return loaded(by_class()[name].module)
 
 
+def __dir__() -> list[str]:
+    return sorted({*globals(), *by_class()})
+
+
 def regional() -> list[str]:
-    """The names of the networks with a head for each region."""
+    """Return the names of the networks with regional heads."""
     return [name for name, network in NETWORKS.items() if network.regional]
 
 
 def options() -> dict[str, dict[str, Setting]]:
-    """The options of every network, by its name."""
+    """Return the options of every network, by its name."""
     return {name: network.options for name, network in NETWORKS.items()}
 
 
-def make(name: str, *, classes: int, lowering: str, **options):
-    """The network `name`; options: its keyword arguments. UserError for an unknown name."""
+def make(name: str, *, classes: int, lowering: str, **options: Value) -> 'nn.Module':
+    """Build the network of a name.
+
+    Args:
+        name: a key of NETWORKS.
+        classes: K.
+        lowering: how convolutions are computed, 'matmul' or 'native'.
+        options: other fields of the module.
+
+    Raises:
+        UserError: there is no network of this name.
+    """
     if name not in NETWORKS:
         raise UserError(f'model.name is {name!r}; known: {", ".join(sorted(NETWORKS))}')
     return loaded(NETWORKS[name].module)(classes=classes, lowering=lowering, **options)

@@ -1,7 +1,7 @@
-"""AlexNet (Krizhevsky 2014) as laid out in torchvision, on flow images of any channel count.
+"""AlexNet (Krizhevsky 2014), with the layers of torchvision.
 
-57,008,387 parameters for 75x75x2 and three classes; at 75 pixels the trunk ends 1x1 and is
-stretched to 6x6.
+It takes any number of channels. 57,008,387 parameters for 75x75x2 and three classes. At 75 pixels
+the convolutions end with 1x1 maps, which are stretched to 6x6.
 """
 
 import flax.linen as nn
@@ -9,7 +9,7 @@ import jax
 
 from mer_jax.models.layers import Conv, Output, adaptive_avg_pool, check_image, flatten, max_pool
 
-# name, filters, kernel, stride, padding, max-pool 3x3/2 behind it
+# Name, filters, kernel, stride, padding, whether a max-pool 3x3/2 follows.
 CONVOLUTIONS = (
     ('conv1', 64, 11, 4, 2, True),
     ('conv2', 192, 5, 1, 2, True),
@@ -31,12 +31,13 @@ TORCH_NAMES = {
 
 
 class AlexNet(nn.Module):
-    """image [B, H, W, C], 63x63 or more -> logits [B, K].
+    """AlexNet for images [B, H, W, C] of 63x63 pixels or more.
 
-    classes: K.
-    lowering: as in layers.Conv.
-    dropout: before both hidden dense layers.
-    hidden: width of these.
+    Attributes:
+        classes: K.
+        lowering: as in layers.Conv.
+        dropout: before both hidden dense layers.
+        hidden: units of both hidden dense layers.
     """
 
     classes: int
@@ -53,9 +54,8 @@ class AlexNet(nn.Module):
             x = nn.relu(conv(x))
             if pool:
                 x = max_pool(x, 3, 2)
-        maps = x
         x = flatten(adaptive_avg_pool(x, 6))
         for name in ('fc1', 'fc2'):
             x = nn.Dropout(self.dropout, deterministic=not train)(x)
             x = nn.relu(nn.Dense(self.hidden, name=name)(x))
-        return nn.Dense(self.classes, name='fc3')(x), {'features': x, 'maps': maps}
+        return nn.Dense(self.classes, name='fc3')(x), {'features': x}

@@ -1,9 +1,9 @@
-"""Conditional DC-GAN of Koo, Zulkifley and Kamari, Sensors 22(11):4011 (2022).
+"""Conditional DC-GAN (Koo, Zulkifley and Kamari, Sensors 22(11):4011, 2022).
 
-They give its layers, not their widths. Architecture after Radford, Metz and Chintala (ICLR 2016)
-without batch normalisation: a batch of another mix of classes would move its statistics. At 80
-pixels, 2 channels, 3 classes, width 32: 3,351,330 and 179,425 parameters. No classifier, so neither
-network stands in models.NETWORKS.
+The paper gives its layers, not their widths. The layers follow Radford, Metz and Chintala (ICLR
+2016), without batch norm, whose statistics would depend on the mix of classes in a batch. For 80
+pixels, 2 channels, 3 classes and width 32, generator and discriminator have 3,351,330 and 179,425
+parameters. They are no classifiers, so models.NETWORKS has no entry for them.
 """
 
 import itertools
@@ -16,16 +16,21 @@ import jax.numpy as jnp
 from mer_jax.errors import UserError
 from mer_jax.models.layers import Conv, dense, patches
 
-# without batch normalisation Radford's normal(0.02) fades from layer to layer
+# Not Radford's normal(0.02), under which, without batch norm, values fade from layer to layer.
 start = nn.initializers.glorot_uniform()
 
 
 class Generator(nn.Module):
-    """(z [B, latent], label int32[B]) -> flow [B, size, size, channels] in -1..1.
+    """From (z [B, latent], label int32[B]) to images of flow in -1..1.
 
-    size: pixels a side, a multiple of 8 (UserError else).
-    width: features of the last of three transposed convolutions, 8 times as many at size / 8.
-    lowering: as in layers.Conv.
+    Attributes:
+        classes: K.
+        channels: of the images.
+        size: pixels per side, a multiple of 8; another one raises UserError.
+        width: features after the last of three transposed convolutions; before the first there are
+            8 times as many.
+        latent: length of z.
+        lowering: as in layers.Conv.
     """
 
     classes: int
@@ -52,10 +57,15 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """(flow [B, S, S, C], label int32[B], train) -> logit [B] that the flow is real.
+    """From (flow [B, S, S, C], label int32[B]) to the logit [B] that the flow is real.
 
-    The label joins as one-hot planes. S: a multiple of 8; train=True drops out before the dense
-    layer and needs the rng 'dropout'.
+    The label joins as one-hot planes. S is a multiple of 8.
+
+    Attributes:
+        classes: K.
+        width: features of the first of three convolutions; each further one doubles them.
+        dropout: before the dense layer.
+        lowering: as in layers.Conv.
     """
 
     classes: int
@@ -77,8 +87,12 @@ class Discriminator(nn.Module):
 class ConvTranspose(nn.Module):
     """Transposed convolution 4x4/2 'same', as PyTorch's with padding 1.
 
-    [B, H, W, in] -> [B, 2H, 2W, features]. Parameters: kernel [4, 4, in, features], in PyTorch's
-    order of taps (flax's nn.ConvTranspose turns it round), and bias.
+    [B, H, W, in] -> [B, 2H, 2W, features]. Parameters are the kernel [4, 4, in, features], its rows
+    and columns in PyTorch's order (that of nn.ConvTranspose is the reverse), and the bias.
+
+    Attributes:
+        features: channels of the output.
+        lowering: as in layers.Conv.
     """
 
     features: int
@@ -92,16 +106,16 @@ class ConvTranspose(nn.Module):
 
 
 def transpose_convolve(x: jax.Array, kernel: jax.Array, *, lowering: str) -> jax.Array:
-    """Transposed convolution 4x4/2 'same'.
+    """Convolve images transposed, 4x4/2 'same'.
 
-    An output pixel sees 2x2 inputs: an even one taps 1 and 3 of each axis, an odd one taps 0 and 2.
-    One product of all 2x2 patches with the taps of the four phases beside each other; every phase
-    keeps the patches that belong to it.
+    An output pixel sees 2x2 inputs, along each axis through taps 1 and 3 of the kernel where its
+    number is even, else through taps 0 and 2. These four phases (row even or odd, column even or
+    odd) are computed by one product of all 2x2 patches with their four kernels side by side.
 
     Args:
         x: [B, H, W, in].
         kernel: [4, 4, in, out].
-        lowering: 'native' by XLA, 'matmul' by products, equal up to rounding.
+        lowering: as in layers.Conv.
 
     Returns:
         [B, 2H, 2W, out].
@@ -111,7 +125,7 @@ def transpose_convolve(x: jax.Array, kernel: jax.Array, *, lowering: str) -> jax
             x, kernel[::-1, ::-1], (2, 2), 'SAME', dimension_numbers=('NHWC', 'HWIO', 'NHWC')
         )
     height, width, features = *x.shape[1:3], kernel.shape[-1]
-    # phase -> its taps, from the pixel above (or left) to the one below
+    # The taps of each phase, first that of the pixel above (or left).
     order = jnp.array([[3, 1], [2, 0]])
     # [row phase, row tap, column phase, column tap, in, out]
     phases = kernel[order[:, :, None, None], order]
@@ -128,16 +142,19 @@ def transpose_convolve(x: jax.Array, kernel: jax.Array, *, lowering: str) -> jax
 
 
 def _shifted(y, row, column, share, shape):
-    """[B, *shape] of y from a row and column on: the features that stand at `share`."""
+    """Return the features of one tap or phase, [B, *shape], shifted by rows and columns.
+
+    `share` is its number among the features of y.
+    """
     height, width, features = shape
     channels = slice(share * features, (share + 1) * features)
     return y[:, row : row + height, column : column + width, channels]
 
 
 class Narrow(Conv):
-    """layers.Conv 3x3 with padding 1 for a layer of few features.
+    """layers.Conv 3x3 with padding 1, for few features.
 
-    The product comes first, and the 9 shares of a pixel are shifted and summed, so that 9 x
+    The product comes first, then its 9 results for each pixel are shifted and added. So 9 x
     features values are moved instead of 9 x channels.
     """
 

@@ -1,8 +1,9 @@
-"""Dual-Inception (Zhou, Mao and Xue 2019): two streams of Inception blocks over onset-apex flow.
+"""Dual-Inception (Zhou, Mao and Xue 2019): Inception blocks over u and over v.
 
-A stream for u and one for v, of two blocks. Each block concatenates four paths of 6 (then 16)
-filters: 1x1; 1x1 and 3x3; 1x1 and 5x5; max-pool 3x3/1 and 1x1; max-pool 2 follows; dense 1024, K.
-ReLU after every hidden layer. 6,449,867 parameters for 28x28x2.
+A stream for each component of the flow has two blocks. A block concatenates four paths of 6 (in the
+second block 16) filters: 1x1; 1x1, 3x3; 1x1, 5x5; max-pool 3x3/1, 1x1. A max-pool of 2 follows each
+block. Then come dense layers of 1024 and K. ReLU follows every hidden layer. 6,449,867 parameters
+for 28x28x2 and three classes.
 """
 
 from itertools import product
@@ -13,8 +14,8 @@ import jax.numpy as jnp
 
 from mer_jax.models.layers import Conv, Output, check_image, dense, flatten, max_pool
 
-# PyTorch module -> flax path
 _PATHS = ('one', 'three_in', 'three', 'five_in', 'five', 'pool')
+# PyTorch module -> flax path
 TORCH_NAMES = {
     f'{stream}.block{i}.{name}': f'{stream}/block{i}/{name}'
     for stream, i, name in product('uv', (1, 2), _PATHS)
@@ -22,7 +23,7 @@ TORCH_NAMES = {
 
 
 class _Block(nn.Module):
-    """[B, H, W, C] -> [B, H, W, 4 * width]."""
+    """An Inception block: [B, H, W, C] -> [B, H, W, 4 * width]."""
 
     width: int
     lowering: str
@@ -47,7 +48,7 @@ class _Block(nn.Module):
 
 
 class _Stream(nn.Module):
-    """[B, H, W, 1] -> [B, H // 4, W // 4, 64]."""
+    """Two blocks: [B, H, W, 1] -> [B, H // 4, W // 4, 64]."""
 
     lowering: str
 
@@ -59,11 +60,12 @@ class _Stream(nn.Module):
 
 
 class DualInception(nn.Module):
-    """image [B, H, W, 2] (u and v, 28x28 as published) -> logits [B, K].
+    """Dual-Inception for images [B, H, W, 2] of u and v; published for 28x28.
 
-    classes: K.
-    lowering: as in layers.Conv.
-    dropout: after the hidden dense layer.
+    Attributes:
+        classes: K.
+        lowering: as in layers.Conv.
+        dropout: after the hidden dense layer.
     """
 
     classes: int
@@ -79,4 +81,4 @@ class DualInception(nn.Module):
         x = nn.relu(nn.Dense(1024, name='fc1')(x))
         x = nn.Dropout(self.dropout, deterministic=not train)(x)
         logits = nn.Dense(self.classes, name='fc2')(x)
-        return logits, {'features': x, 'maps': jnp.concatenate([u, v], -1)}
+        return logits, {'features': x}

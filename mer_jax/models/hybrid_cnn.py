@@ -18,7 +18,7 @@ FEATURES = 128
 
 
 def _torch_names():
-    """{PyTorch module: flax path}: a ResNet18 without attention, and two dense layers."""
+    """Return {PyTorch module: flax path}."""
     names = {'stem.conv1': 'stem/conv1', 'stem.bn1': 'stem/bn1'}
     for i in range(1, 5):
         names |= torch_stage(f'layer{i}', f'layer{i}', skips=i > 1)
@@ -30,14 +30,13 @@ TORCH_NAMES = _torch_names()
 
 
 class HybridCNN(nn.Module):
-    """image [B, H, W, C] (key frames and the flow between them, 64x64x9) -> logits [B, K].
+    """ResNet18 for images [B, H, W, C] of key frames and the flow between them.
 
-    out: features [B, 128], maps [B, h, w, 8 * width] of the last block.
-
-    classes: K.
-    lowering: as in layers.Conv.
-    width: channels of layer 1 (64 is ResNet18).
-    blocks: of a layer (2 is ResNet18).
+    Attributes:
+        classes: K.
+        lowering: as in layers.Conv.
+        width: channels of layer 1; 64 is ResNet18.
+        blocks: blocks of each layer; 2 is ResNet18.
     """
 
     classes: int
@@ -56,7 +55,6 @@ class HybridCNN(nn.Module):
             stride = 1 if i == 0 else 2
             stage = Stage(block, self.width * 2**i, stride, self.blocks, name=f'layer{i + 1}')
             x = stage(x, train)
-        maps = x
-        features = nn.relu(dense('dense1', maps.shape[-1], FEATURES)(maps.mean((1, 2))))
+        features = nn.relu(dense('dense1', x.shape[-1], FEATURES)(x.mean((1, 2))))
         logits = dense('dense2', FEATURES, self.classes)(features)
-        return logits, {'features': features, 'maps': maps}
+        return logits, {'features': features}

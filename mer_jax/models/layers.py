@@ -1,8 +1,19 @@
-"""Layers that stay fast inside a loop over folds: convolution by matrix products, and pooling.
+"""Layers that stay fast inside a loop.
 
-Images are [B, H, W, C] unless said otherwise. A native convolution inside lax.scan or lax.map is
-tens of times slower on a CPU than patches and a matrix product, and so is the gradient of
-reduce_window; hence the layers here.
+These are convolutions by matrix products, and pooling. Images are [B, H, W, C] unless said
+otherwise.
+
+Why a convolution is a matrix product here: training runs inside loops, lax.map over folds and
+lax.scan over steps. On a CPU, XLA has a fast convolution only for inputs in the order NHWC and
+kernels in the order HWIO. The gradient of a convolution by its kernel is a convolution in another
+order. XLA's pass ConvCanonicalization transposes such a one, so that the fast code serves it too,
+but this pass visits only the entry computation of a program, not the bodies of its loops. There a
+plain, slow loop remains (jax issue 12868). Measured with jax 0.10.2 on two cores, by
+benchmarks/convolution.py: a step that takes 20 ms outside of a loop takes 540 to 790 ms in one;
+with products it takes 6 ms. The gradient of lax.reduce_window is slow in a loop as well, so the
+pools here are made of slices.
+
+On a GPU none of this holds: there a plan may choose 'native' (training/plan.py).
 """
 
 from collections.abc import Callable
@@ -18,20 +29,21 @@ from mer_jax.errors import UserError
 
 Pair = int | tuple[int, int]  # for height and width
 Padding = Pair | str  # pixels on each side, 'SAME' or 'VALID'
-Output = tuple[jax.Array, dict[str, jax.Array]]  # of a network: logits [B, K], out
+# Of a network: (logits [B, K], out); models/__init__.py says what `out` holds.
+Output = tuple[jax.Array, dict[str, jax.Array]]
 
 
 def check_image(model: str, image: jax.Array, *, least: int, channels: int = 0) -> None:
-    """Check what a network is given.
+    """Refuse an image that a network cannot take.
 
     Args:
-        model: name of the network.
+        model: name of the network, for the message.
         image: [B, H, W, C].
-        least: pixels a side that it needs.
-        channels: that it needs; 0 for any.
+        least: least number of pixels of each side.
+        channels: number of channels; 0 for any.
 
     Raises:
-        UserError: another shape, or fewer pixels.
+        UserError: the image has another shape or too few pixels; names the setting.
     """
     if image.ndim != 4:
         raise UserError(
@@ -55,7 +67,10 @@ torch_kernel = nn.initializers.variance_scaling(1 / 3, 'fan_in', 'uniform')
 
 
 def torch_bias(fan_in: int) -> Callable:
-    """Initializer of a bias as in PyTorch: uniform within 1 / sqrt(fan_in)."""
+    """Return PyTorch's initializer of a bias.
+
+    It is uniform within 1 / sqrt(fan_in) of 0.
+    """
     limit = fan_in**-0.5
     return lambda key, shape, dtype=jnp.float32: jax.random.uniform(
         key, shape, dtype, -limit, limit
@@ -67,13 +82,18 @@ class Conv(nn.Module):
 
     These are kernel [kh, kw, in, features] and, with use_bias, bias [features].
 
-    features: channels of the output.
-    kernel_size, strides: of both axes, or one for height and one for width.
-    padding: pixels on each side as in PyTorch (an int, or one for height and one for width), 'SAME'
-        or 'VALID'.
-    lowering: 'matmul' (products of patches, Winograd's or a band's, by shape) or 'native' (XLA's);
-        equal up to rounding.
-    dtype: of the computation; the parameters are float32.
+    Attributes:
+        features: channels of the output.
+        kernel_size: of both axes, or a pair for height and width.
+        strides: of both axes, or a pair for height and width.
+        padding: pixels on each side as in PyTorch (an int, or a pair for height and width), 'SAME'
+            or 'VALID'.
+        use_bias: whether a bias is added.
+        lowering: 'matmul', by products (of patches, Winograd's or of a band, whichever suits the
+            shape), or 'native', by XLA's convolution; equal up to rounding.
+        kernel_init: initializer of the kernel.
+        bias_init: initializer of the bias.
+        dtype: of the computation; the parameters are float32.
     """
 
     features: int
@@ -88,7 +108,11 @@ class Conv(nn.Module):
 
     @nn.compact
     def parameters(self, channels: int) -> tuple[jax.Array, jax.Array | float]:
-        """(kernel, bias) for images of so many channels; bias is 0.0 without use_bias."""
+        """Return kernel and bias; the bias is 0.0 without use_bias.
+
+        Args:
+            channels: of the input.
+        """
         shape = (*_pair(self.kernel_size), channels, self.features)
         kernel = self.param('kernel', self.kernel_init, shape)
         if not self.use_bias:
@@ -106,12 +130,14 @@ class Conv(nn.Module):
 def convolve(
     x: jax.Array, kernel: jax.Array, *, strides: Pair, padding: Padding, lowering: str
 ) -> jax.Array:
-    """2-D convolution, by matrix products or XLA's.
+    """Convolve images with a kernel.
 
     Args:
         x: [B, H, W, in].
         kernel: [kh, kw, in, out].
-        strides, padding, lowering: as in Conv.
+        strides: as in Conv.
+        padding: as in Conv.
+        lowering: as in Conv.
 
     Returns:
         [B, H', W', out].
@@ -134,10 +160,10 @@ def convolve(
 
 
 def dense(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """[B, H, W, in] @ [in, out], as a product of two matrices.
+    """Multiply the channels by a matrix: [B, H, W, in] @ [in, out].
 
-    XLA takes twice as long for the kernel's gradient of x @ kernel, where three axes are
-    contracted.
+    As a product of two matrices, because XLA takes twice as long for the kernel's gradient of
+    x @ kernel, where three axes are contracted.
     """
     return (x.reshape(-1, x.shape[-1]) @ kernel).reshape(*x.shape[:-1], -1)
 
@@ -145,15 +171,16 @@ def dense(x: jax.Array, kernel: jax.Array) -> jax.Array:
 def patches(
     x: jax.Array, size: tuple[int, int], strides: tuple[int, int], *, axis: int
 ) -> jax.Array:
-    """Every window of an image, its pixels laid along the channels.
+    """Return every window of an image, flattened into the channels.
 
-    In the order of a flat kernel [kh, kw, in]. Columns first, then rows: kh + kw slices instead of
-    kh * kw.
+    The pixels of a window have the order of a flat kernel [kh, kw, in]. Columns are joined first,
+    then rows, which takes kh + kw slices instead of kh * kw.
 
     Args:
-        x: spatial axes 1 and 2, already padded.
-        size, strides: of the windows, height and width.
-        axis: of the channels (0 or 3).
+        x: images, already padded, with height and width on axes 1 and 2.
+        size: height and width of a window.
+        strides: down and to the right.
+        axis: of the channels, 0 or 3.
     """
     for space in (2, 1):
         width, stride = size[space - 1], strides[space - 1]
@@ -164,11 +191,11 @@ def patches(
 
 
 def _band(x, kernel, strides):
-    """Every window of padded x, several neighbouring outputs of a row at a time.
+    """Convolve padded images by band matrices.
 
-    One product of what their windows cover with a band matrix that holds the kernel once for each
-    of them. A third of the band matrix is zero, yet for few channels this beats copying every pixel
-    kh * kw times, and its product is wide enough for the processor.
+    Several neighbouring outputs of a row are one product: the pixels that their windows cover,
+    times a band matrix that holds the kernel once for each output. A third of the band matrix is
+    zero. For few channels this is still faster than to copy every pixel kh * kw times.
     """
     rows, columns, _, features = kernel.shape
     step = strides[1]
@@ -189,7 +216,10 @@ def _band(x, kernel, strides):
 
 
 def _outputs_at_once(width, features):
-    """How many outputs of a row of `width` a band serves: 32 columns or more where that divides."""
+    """Return how many outputs of a row a band matrix computes.
+
+    It is a divisor of `width` with 32 columns or more, where there is one.
+    """
     even = [count for count in (4, 5, 6, 7, 8) if width % count == 0] or [4]
     for count in even:
         if count * features >= 32:
@@ -203,10 +233,11 @@ _TAPS = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]], np.f
 
 
 def _winograd(x, kernel):
-    """Every 3x3 window of padded x, by 16 products a 2x2 block of outputs instead of 36.
+    """Convolve padded images with 3x3 kernels by Winograd's algorithm.
 
-    F(2x2, 3x3) of Lavin and Gray 2016. Needs 16 values a block where patches need 36; below 32
-    channels or up to 8x8 outputs the gain is not worth its compilation.
+    F(2x2, 3x3) of Lavin and Gray 2016: a 2x2 block of outputs takes 16 products instead of 36, and
+    16 values where patches need 36. Below 32 channels or up to 8x8 outputs the gain is not worth
+    its compilation.
     """
     height, width = (n - 2 for n in x.shape[1:3])
     x = jnp.pad(x, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)))
@@ -220,16 +251,16 @@ def _winograd(x, kernel):
 
 
 def _winograd_along(x, kernel):
-    """Every 3x3 window of padded x, by 12 products a pair of outputs instead of 18.
+    """Convolve padded images with 3x3 kernels by Winograd's algorithm along rows.
 
-    F(2, 3) along axis 2 only, for pictures too small, or channels too few, for blocks of 2x2. Its
-    four products are one batched product: the same time in training, and a third less to compile
-    than four apart.
+    F(2, 3) along axis 2 only: a pair of outputs takes 12 products instead of 18. It is for images
+    too small, or channels too few, for blocks of 2x2. One batched product of four trains as fast as
+    four products, and takes a third less time to compile.
     """
     width = x.shape[2] - 2
     x = jnp.pad(x, ((0, 0), (0, 0), (0, width % 2), (0, 0)))
     taps = jnp.einsum('js,rscf->jrcf', _TAPS.astype(kernel.dtype), kernel)
-    # of the four factors, in turn
+    # The windows of the four factors, one after another.
     windows = patches(jnp.concatenate(_four(x, 2)), (3, 1), (1, 1), axis=3)
     flat_windows = windows.reshape(4, -1, windows.shape[-1])
     products = jnp.matmul(flat_windows, taps.reshape(4, -1, taps.shape[-1]))
@@ -238,7 +269,10 @@ def _winograd_along(x, kernel):
 
 
 def _four(x, axis):
-    """The four factors of each pair of outputs along `axis`: from pixels 2i to 2i + 3."""
+    """Return the four factors of each pair of outputs along an axis.
+
+    They are sums of pixels 2i to 2i + 3.
+    """
     pairs = x.reshape(*x.shape[:axis], -1, 2, *x.shape[axis + 1 :])
     first = jax.lax.index_in_dim(pairs, 0, axis + 1, keepdims=False)
     second = jax.lax.index_in_dim(pairs, 1, axis + 1, keepdims=False)
@@ -249,32 +283,35 @@ def _four(x, axis):
 
 
 def _two(a, b, c, d, axis):
-    """Outputs 2i and 2i + 1 along `axis` from the four products."""
+    """Return outputs 2i and 2i + 1 along an axis, from four products."""
     pairs = jnp.stack([a + b + c, b - c - d], axis + 1)
     return pairs.reshape(*a.shape[:axis], -1, *a.shape[axis + 1 :])
 
 
 def _pair(value):
+    """Return a number twice, and a pair as it is."""
     return (value, value) if isinstance(value, int) else tuple(value)
 
 
 def _pads(padding, shape, window, strides):
+    """Return the padding (before, after) of each axis."""
     if isinstance(padding, str):
         return jax.lax.padtype_to_pads(shape, window, strides, padding)
     return [(p, p) for p in _pair(padding)]
 
 
 def max_pool(x: jax.Array, window: Pair, stride: Pair, padding: int = 0) -> jax.Array:
-    """Largest value of each window over axes 1 and 2, as PyTorch's MaxPool2d.
+    """Return the largest value of each window, as PyTorch's MaxPool2d.
 
-    So [B, H, W, C] and [C, H, W, B] alike. Of equal values the first in row order takes the
-    gradient; rows and columns that fill no window are left out. Overlapping windows go columns
-    first, then rows: 2 * window comparisons instead of window * window, and the same pixel wins,
-    the leftmost of the topmost row that holds the largest value.
+    Height and width are axes 1 and 2, so that x may be [B, H, W, C] or [C, H, W, B]. Of equal
+    values the first in row order takes the gradient; rows and columns that fill no window are left
+    out. Overlapping windows are compared along columns first, then along rows, which takes
+    2 * window comparisons instead of window * window and gives the same pixel.
 
     Args:
         x: [., H, W, .].
-        window, stride: pixels; pairs only where they are equal.
+        window: side in pixels, or a pair for height and width.
+        stride: in pixels; a pair only where it equals `window`.
         padding: pixels on each side.
 
     Returns:
@@ -292,7 +329,10 @@ def _max_pool(x, window, stride, padding, shape):
 
 
 def _max_and_index(x, window, stride, padding, shape):
-    """The pooled values, and where in its window each stood: uint8, row by row."""
+    """Return the pooled values, and their positions in their windows.
+
+    A position is uint8 and counts row by row.
+    """
     rows, columns = (
         (shape[axis] + 2 * padding[axis] - window[axis]) // stride[axis] + 1 for axis in (0, 1)
     )
@@ -314,7 +354,10 @@ def _max_and_index(x, window, stride, padding, shape):
 
 
 def _spread(window, stride, padding, shape, index, gradient):
-    """Carry each pooled gradient back to the largest pixel, by comparing places: no scatter."""
+    """Carry each pooled gradient back to the largest pixel of its window.
+
+    By comparing positions, because a scatter is slow.
+    """
     spread = _spread_apart if window == stride else _spread_over
     full = spread(window, stride, index, gradient)
     (top, left), (height, width) = padding, shape
@@ -325,24 +368,30 @@ def _spread(window, stride, padding, shape, index, gradient):
 
 
 def _spread_apart(window, _, index, gradient):
-    """Windows that do not overlap: each pixel compares its place with the index."""
+    """Carry gradients back where windows do not overlap.
+
+    Each pixel compares its position in its window with the index.
+    """
     a, rows, columns, b = gradient.shape
-    place = jnp.arange(window[0] * window[1], dtype=jnp.uint8)
-    place = place.reshape(1, 1, window[0], 1, window[1], 1)
-    full = jnp.where(index[:, :, None, :, None] == place, gradient[:, :, None, :, None], 0)
+    position = jnp.arange(window[0] * window[1], dtype=jnp.uint8)
+    position = position.reshape(1, 1, window[0], 1, window[1], 1)
+    full = jnp.where(index[:, :, None, :, None] == position, gradient[:, :, None, :, None], 0)
     return full.reshape(a, rows * window[0], columns * window[1], b)
 
 
 def _spread_over(window, stride, index, gradient):
-    """Overlapping windows: the sum over places in a window of the gradients that belong there."""
+    """Carry gradients back where windows overlap.
+
+    For each position in a window, the gradients that belong there are added.
+    """
     total = zero = jnp.zeros((), gradient.dtype)
     for k in range(window[0] * window[1]):
         row, column = divmod(k, window[1])
-        # (before, after, between) two gradients, which lie a stride apart
+        # Zeros (before, after, between): neighbouring gradients lie a stride apart.
         rows = (row, window[0] - 1 - row, stride[0] - 1)
         columns = (column, window[1] - 1 - column, stride[1] - 1)
-        at_place = jnp.where(index == k, gradient, zero)
-        total += jax.lax.pad(at_place, zero, ((0, 0, 0), rows, columns, (0, 0, 0)))
+        at_position = jnp.where(index == k, gradient, zero)
+        total += jax.lax.pad(at_position, zero, ((0, 0, 0), rows, columns, (0, 0, 0)))
     return total
 
 
@@ -350,9 +399,9 @@ _max_pool.defvjp(_max_and_index, _spread)
 
 
 def avg_pool(x: jax.Array, window: int) -> jax.Array:
-    """Mean of each window x window block over axes 1 and 2.
+    """Return the mean of each block of window x window pixels.
 
-    Rows and columns that fill no block are left out.
+    Height and width are axes 1 and 2. Rows and columns that fill no block are left out.
     """
     a, height, width, b = x.shape
     rows, columns = height // window, width // window
@@ -361,18 +410,18 @@ def avg_pool(x: jax.Array, window: int) -> jax.Array:
 
 
 def adaptive_avg_pool(x: jax.Array, size: int) -> jax.Array:
-    """[B, H, W, C] -> [B, size, size, C], as PyTorch's AdaptiveAvgPool2d.
+    """Pool or stretch images to size x size, as PyTorch's AdaptiveAvgPool2d.
 
-    By means over near-equal windows, or by repetition.
+    Each output is the mean over one of near-equal windows; a small image is repeated.
     """
     rows, columns = _averaging(size, x.shape[1]), _averaging(size, x.shape[2])
     return jnp.einsum('bhwc,ih,jw->bijc', x, rows, columns)
 
 
 def _averaging(size, length):
-    """[size, length]: the weights of the pixels of each window.
+    """Return the weight of each pixel in each window, [size, length].
 
-    Window i averages the pixels floor(i length / size) to ceil((i + 1) length / size) - 1.
+    Window i is the mean of pixels floor(i length / size) to ceil((i + 1) length / size) - 1.
     """
     i, pixel = np.arange(size)[:, None], np.arange(length)
     first, end = i * length // size, -(-(i + 1) * length // size)
@@ -383,42 +432,50 @@ def _averaging(size, length):
 def local_response_norm(
     x: jax.Array, *, window: int = 5, k: float = 2.0, alpha: float = 1e-4, beta: float = 0.75
 ) -> jax.Array:
-    """x / (k + alpha * sum of squares over neighbouring channels)**beta.
+    """Normalise each value by its neighbouring channels.
 
-    The formula of Krizhevsky et al. 2012, as in TensorFlow and MatConvNet: PyTorch divides its
+    Krizhevsky et al. 2012: x / (k + alpha * sum of squares over the window)**beta. PyTorch divides
     alpha by the window, so its LocalResponseNorm(window, alpha=window * alpha) is the same.
 
     Args:
         x: channels on the last axis.
-        window: channels that are summed.
-        k, alpha, beta: of the formula.
+        window: number of neighbouring channels in the sum.
+        k: of the formula.
+        alpha: of the formula.
+        beta: of the formula.
     """
     apart = np.arange(x.shape[-1])[:, None] - np.arange(x.shape[-1]) + window // 2
-    # the sum as a product, and log: an eighth of the time
+    # A sum by a product, and a power by log and exp, take an eighth of the time.
     band = jnp.asarray((apart >= 0) & (apart < window), x.dtype)
     return x * jnp.exp(-beta * jnp.log(k + alpha * dense(x * x, band)))
 
 
 def flatten(x: jax.Array) -> jax.Array:
-    """[B, ..., C] -> [B, C * ...], channels first.
+    """Flatten maps [B, ..., C] to [B, C * ...], channels first.
 
-    So published dense weights fit without a permutation.
+    PyTorch flattens in this order, so that published weights of dense layers fit.
     """
     return jnp.moveaxis(x, -1, 1).reshape(len(x), -1)
 
 
 class BatchAffine(nn.Module):
-    """The map x -> slope * x + shift that nn.BatchNorm makes of given batch statistics.
+    """Batch norm as slope and shift, for a caller that applies them later.
 
-    With momentum 0.9 and epsilon 1e-5; parameters and statistics are named as in nn.BatchNorm. For
-    a caller that can apply the map later, to fewer values.
+    slope * x + shift is what nn.BatchNorm with momentum 0.9 and epsilon 1e-5 returns; parameters
+    and statistics have the same names. After pooling there are fewer values to map.
     """
 
     @nn.compact
     def __call__(
         self, mean: jax.Array, mean_of_squares: jax.Array, *, train: bool
     ) -> tuple[jax.Array, jax.Array]:
-        """mean, mean_of_squares: [C] of this batch; returns (slope, shift), [C] each."""
+        """Return slope and shift, [C] each.
+
+        Args:
+            mean: [C], of this batch.
+            mean_of_squares: [C], of this batch.
+            train: whether the statistics of this batch are used, and move the stored ones.
+        """
         scale = self.param('scale', nn.initializers.ones_init(), mean.shape)
         bias = self.param('bias', nn.initializers.zeros_init(), mean.shape)
         stored_mean = self.variable('batch_stats', 'mean', jnp.zeros, mean.shape)

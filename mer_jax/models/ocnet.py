@@ -1,14 +1,14 @@
-"""OC-Net of Koo, Zulkifley and Kamari, Sensors 22(11):4011 (2022): five convolution units, global
-mean, three dense layers.
+"""OC-Net (Koo, Zulkifley and Kamari, Sensors 22(11):4011, 2022).
 
-Widths and dense sizes stand in the paper only as a figure, so those here are a guess; 3x3 'same'
-convolutions and max-pools 3x3/2 give its 8x8x512 maps at 75 pixels. 1,650,947 parameters for
-75x75x2 and three classes.
+Five convolution units, a global mean and three dense layers. The paper gives the widths only in a
+figure, so those here are a guess; with 3x3 'same' convolutions and max-pools 3x3/2 they end, as in
+the paper, with 8x8x512 maps at 75 pixels. 1,650,947 parameters for 75x75x2 and three classes.
 """
 
 import flax.linen as nn
+import jax
 
-from mer_jax.models.layers import Conv, check_image, max_pool
+from mer_jax.models.layers import Conv, Output, check_image, max_pool
 
 # PyTorch module -> flax path
 TORCH_NAMES = {
@@ -18,10 +18,15 @@ TORCH_NAMES = {
 
 
 class OCNet(nn.Module):
-    """image [B, H, W, C], 15x15 or more -> logits [B, K].
+    """OC-Net for images [B, H, W, C] of 15x15 pixels or more.
 
-    width: channels of conv1, doubled by each further convolution. dropout_units: so many
-    of the first convolution units end in dropout, 0 to 3 (the paper's Table 7; 2 is its best).
+    Attributes:
+        classes: K.
+        lowering: as in layers.Conv.
+        width: channels of conv1; each further convolution doubles them.
+        dropout_units: how many of the first convolution units end in dropout, 0 to 3 (the paper's
+            Table 7; 2 is its best).
+        dropout: of these units.
     """
 
     classes: int
@@ -31,7 +36,7 @@ class OCNet(nn.Module):
     dropout: float = 0.5
 
     @nn.compact
-    def __call__(self, image, *, train: bool):
+    def __call__(self, image: jax.Array, *, train: bool) -> Output:
         check_image('ocnet', image, least=15)
         x = image
         for i in range(1, 6):
@@ -54,7 +59,7 @@ class OCNet(nn.Module):
                 x = max_pool(nn.relu(x), 3, 2)
             if i <= self.dropout_units:
                 x = nn.Dropout(self.dropout, deterministic=not train)(x)
-        maps, x = x, x.mean((1, 2))
+        x = x.mean((1, 2))
         for name in ('fc1', 'fc2'):
             x = nn.relu(nn.Dense(128, name=name)(x))
-        return nn.Dense(self.classes, name='fc3')(x), {'features': x, 'maps': maps}
+        return nn.Dense(self.classes, name='fc3')(x), {'features': x}

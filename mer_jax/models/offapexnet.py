@@ -1,8 +1,9 @@
-"""OffApexNet (Gan, Liong et al. 2019): two shallow streams over onset-apex flow, for u and for v.
+"""OffApexNet (Gan, Liong et al. 2019): two shallow streams over u and v.
 
-Per stream convolution 5x5 'same' with 6 and 16 filters, each with ReLU and max-pool 2; dense 1024,
-1024, K. The released re-implementations have no ReLU after convolutions; here it follows every
-hidden layer. 2,664,475 parameters for 28x28x2.
+A stream has two 5x5 'same' convolutions with 6 and 16 filters, each followed by ReLU and a max-pool
+of 2. Dense layers of 1024, 1024 and K follow. The released re-implementations have no ReLU after
+convolutions; here it follows every hidden layer. 2,664,475 parameters for 28x28x2 and three
+classes.
 """
 
 import flax.linen as nn
@@ -24,7 +25,7 @@ TORCH_NAMES = {
 
 
 class _Stream(nn.Module):
-    """[B, H, W, 1] -> [B, H // 4, W // 4, 16]."""
+    """Two convolutions: [B, H, W, 1] -> [B, H // 4, W // 4, 16]."""
 
     lowering: str
 
@@ -37,11 +38,12 @@ class _Stream(nn.Module):
 
 
 class OffApexNet(nn.Module):
-    """image [B, H, W, 2] (u and v, 28x28 as published) -> logits [B, K].
+    """OffApexNet for images [B, H, W, 2] of u and v; published for 28x28.
 
-    classes: K.
-    lowering: as in layers.Conv.
-    dropout: after both hidden dense layers.
+    Attributes:
+        classes: K.
+        lowering: as in layers.Conv.
+        dropout: after both hidden dense layers.
     """
 
     classes: int
@@ -58,4 +60,4 @@ class OffApexNet(nn.Module):
             x = nn.relu(nn.Dense(1024, name=name)(x))
             x = nn.Dropout(self.dropout, deterministic=not train)(x)
         logits = nn.Dense(self.classes, name='fc3')(x)
-        return logits, {'features': x, 'maps': jnp.concatenate([u, v], -1)}
+        return logits, {'features': x}

@@ -1,8 +1,7 @@
-"""ResNet18 (He et al. 2016), with shuffle attention (Zhang and Yang 2021) in every block.
+"""ResNet18 (He et al. 2016) with shuffle attention (Zhang and Yang 2021).
 
-The attention of Ruan et al. 2022 differs from the published one: every group has weights of its
-own, and in the released code the gates of the groups are a softmax over the groups instead of a
-sigmoid each.
+The attention of Ruan et al. 2022 differs from the published one: each group has its own weights,
+and in their released code the gates are a softmax over the groups instead of a sigmoid.
 """
 
 from collections.abc import Callable
@@ -22,10 +21,12 @@ fan_out = nn.initializers.variance_scaling(2, 'fan_out', 'truncated_normal')
 class ShuffleAttention(nn.Module):
     """Shuffle attention: half of each group gated by channel, half by pixel.
 
-    [B, H, W, C] -> the same shape, C a multiple of 2 * groups.
+    It keeps the shape [B, H, W, C]; C must be a multiple of 2 * groups.
 
-    kind: 'released' (weights per group, softmax over groups), 'paper' (weights per group, sigmoid),
-        'sanet' (the same weights for all groups, sigmoid).
+    Attributes:
+        kind: 'released' (weights per group, softmax over groups), 'paper' (weights per group,
+            sigmoid) or 'sanet' (the same weights for all groups, sigmoid).
+        groups: number of groups of channels.
     """
 
     kind: str = 'released'
@@ -49,10 +50,10 @@ class ShuffleAttention(nn.Module):
         return jnp.swapaxes(y.reshape(*x.shape[:-1], 2, -1), -1, -2).reshape(x.shape)
 
     def _affine(self, x):
-        """(slope, shift) of the gates' logits, for the half by channel and the half by pixel.
+        """Return (slope, shift) of the gates' logits, for both halves of each group.
 
-        [B, groups, C / (2 * groups)] each. By pixel it is a group normalisation with groups of a
-        single channel, so every channel of every image over its pixels.
+        The half gated by channel comes first. Each array is [B, groups, C / (2 * groups)]. The half
+        gated by pixel is normalised first: each channel of each image over its pixels.
         """
         half = x.shape[-1] // (2 * self.groups)
         shape = (1 if self.kind == 'sanet' else self.groups, half)
@@ -76,21 +77,21 @@ class ShuffleAttention(nn.Module):
 
 @partial(jax.custom_vjp, nondiff_argnums=(1,))
 def softmax_over(x: jax.Array, groups: int) -> jax.Array:
-    """Softmax between the groups of the last axis, every place of a group by itself.
+    """Return the softmax over groups, for each position in a group.
 
     By slices: a reshape to [..., groups, n] leaves rows of few channels, on which a CPU is up to
     six times as slow.
 
     Args:
         x: [..., groups * n].
-        groups: of the last axis.
+        groups: number of groups of the last axis.
     """
     powers = jnp.exp(x - _repeated(jnp.maximum, x, groups))
     return powers / _repeated(jnp.add, powers, groups)
 
 
 def _repeated(operation, x, groups):
-    """The groups reduced by an operation, repeated for each of them."""
+    """Reduce the groups by an operation, and repeat the result for each."""
     return jnp.concatenate([reduce(operation, jnp.split(x, groups, -1))] * groups, -1)
 
 
@@ -100,7 +101,7 @@ def _softmax_forward(x, groups):
 
 
 def _softmax_backward(groups, y, gradient):
-    # else XLA computes all that led to it anew for every group
+    # Without the barrier XLA computes the gradient anew for each group.
     weighted = y * jax.lax.optimization_barrier(gradient)
     return (weighted - y * _repeated(jnp.add, weighted, groups),)
 
@@ -109,14 +110,19 @@ softmax_over.defvjp(_softmax_forward, _softmax_backward)
 
 
 class Block(nn.Module):
-    """Basic block: two 3x3 convolutions, attention before the residual sum.
+    """Basic block: two 3x3 convolutions, attention, residual sum.
 
-    A 1x1 convolution where the shape changes.
+    Where the shape changes, a 1x1 convolution matches the input to the sum.
 
-    features, stride: of the block.
-    attention: kind of ShuffleAttention, or 'off'; groups: its groups.
-    lowering: as in layers.Conv; dtype: of the computation.
-    apart: returns the two terms of the sum, (x, what attention passed), before the ReLU.
+    Attributes:
+        features: channels of the output.
+        stride: of the first convolution.
+        attention: kind of ShuffleAttention, or 'off'.
+        groups: of ShuffleAttention.
+        lowering: as in layers.Conv.
+        dtype: of the computation.
+        apart: return the two terms of the sum, (input, output of the attention), instead of its
+            ReLU.
     """
 
     features: int
@@ -150,12 +156,14 @@ class Block(nn.Module):
 
 
 class Stage(nn.Module):
-    """Several blocks, the first with the stride.
+    """Several blocks, the first of which has the stride.
 
-    block: Block with what all blocks of a network share.
-    features, stride: of the stage.
-    count: blocks.
-    apart: the last block returns the terms of its sum.
+    Attributes:
+        block: Block with the arguments that all blocks of a network share.
+        features: channels of the output.
+        stride: of the first block.
+        count: number of blocks.
+        apart: the last block returns the two terms of its sum.
     """
 
     block: Callable[..., Block]
@@ -174,13 +182,15 @@ class Stage(nn.Module):
 
 
 class Stem(nn.Module):
-    """7x7/2 convolution, batch norm, ReLU, max-pool 3x3/2.
+    """The first layers: 7x7/2 convolution, batch norm, ReLU, max-pool 3x3/2.
 
-    For small pictures without `pool`, or with another convolution.
-
-    features: channels of the output.
-    lowering: as in layers.Conv; dtype: of the computation.
-    kernel, stride: of the convolution, pixels.
+    Attributes:
+        features: channels of the output.
+        pool: whether the max-pool is there; for small images it is not.
+        lowering: as in layers.Conv.
+        dtype: of the computation.
+        kernel: side of the convolution's kernel, in pixels.
+        stride: of the convolution, in pixels.
     """
 
     features: int
@@ -208,7 +218,15 @@ class Stem(nn.Module):
 
 
 def norm(name: str, train: bool, dtype: DTypeLike) -> nn.BatchNorm:
-    """Batch normalisation with PyTorch's defaults; statistics in float32 in any case."""
+    """Return batch norm with PyTorch's defaults.
+
+    Its statistics are float32, whatever the dtype.
+
+    Args:
+        name: of the layer.
+        train: whether it uses the statistics of the batch.
+        dtype: of the computation.
+    """
     return nn.BatchNorm(
         use_running_average=not train, momentum=0.9, epsilon=1e-5, dtype=dtype, name=name
     )
@@ -226,12 +244,12 @@ _TORCH_BLOCK = {
 
 
 def torch_stage(torch_name: str, path: str, *, skips: bool) -> dict[str, str]:
-    """{PyTorch module: flax path} of two residual blocks.
+    """Return {PyTorch module: flax path} of a stage of two blocks.
 
     Args:
-        torch_name: of the stage.
-        path: of the stage.
-        skips: the first block changes the shape and has a 1x1 convolution.
+        torch_name: name of the stage in PyTorch.
+        path: flax path of the stage.
+        skips: whether the first block changes the shape, so that it has a 1x1 convolution.
     """
     names = {}
     for i in (0, 1):

@@ -1,8 +1,8 @@
-"""STSTNet (Liong et al. 2019): three parallel shallow convolutions over flow and strain.
+"""STSTNet (Liong et al. 2019): three shallow streams over flow and strain.
 
-"Shallow Triple Stream Three-dimensional CNN". Layers as in the authors' released PyTorch code: 3x3
-convolution with padding 2, ReLU, batch norm, max-pool 3x3/3 with padding 1, dropout, average-pool
-2x2, dense. 1,683 parameters for 28x28x3 and three classes.
+"Shallow Triple Stream Three-dimensional CNN". The layers are those of the authors' released PyTorch
+code: 3x3 convolution with padding 2, ReLU, batch norm, max-pool 3x3/3 with padding 1, dropout,
+average-pool 2x2, dense. 1,683 parameters for 28x28x3 and three classes.
 """
 
 import flax.linen as nn
@@ -28,16 +28,17 @@ TORCH_NAMES = {name: name for name in ('conv1', 'conv2', 'conv3', 'bn1', 'bn2', 
 
 
 class STSTNet(nn.Module):
-    """image [B, H, W, C] (u, v and strain, 28x28x3, as published) -> logits [B, K].
+    """STSTNet for images [B, H, W, C]; published for u, v and strain, 28x28x3.
 
-    Inside, the batch is the last axis, [C, H, W, B]: every step over it then reads memory in order.
-    One product serves the three convolutions, and batch norm's affine map is applied after pooling,
-    to a ninth of the values: with a negative slope the smallest value of a window becomes the
-    largest, hence the sign.
+    Inside, the batch is the last axis, [C, H, W, B], so that memory is read in order. One product
+    serves the three convolutions. Slope and shift of batch norm are applied after the max-pool, to
+    a ninth of the values. Under a negative slope the smallest value of a window becomes the
+    largest; so values are pooled times the sign of the slope.
 
-    classes: K.
-    lowering: as in layers.Conv.
-    dropout: after pooling.
+    Attributes:
+        classes: K.
+        lowering: as in layers.Conv.
+        dropout: after the max-pool.
     """
 
     classes: int
@@ -55,14 +56,14 @@ class STSTNet(nn.Module):
         slope, shift = self._normalise(x, train)
         sign = jnp.where(slope < 0, -1.0, 1.0)
         x = max_pool(x * sign, 3, 3, 1) * (slope * sign) + shift
-        maps = nn.Dropout(self.dropout, deterministic=not train)(x)
-        features = avg_pool(maps, 2).reshape(-1, len(image)).T
+        x = nn.Dropout(self.dropout, deterministic=not train)(x)
+        features = avg_pool(x, 2).reshape(-1, len(image)).T
         start = {'kernel_init': torch_kernel, 'bias_init': torch_bias(features.shape[-1])}
         logits = nn.Dense(self.classes, name='fc', **start)(features)
-        return logits, {'features': features, 'maps': maps.transpose(3, 1, 2, 0)}
+        return logits, {'features': features}
 
     def _convolve(self, image, kernel):
-        """[B, H, W, C] -> [16, H + 2, W + 2, B]."""
+        """Convolve [B, H, W, C] to [16, H + 2, W + 2, B]."""
         if self.lowering == 'native':
             y = convolve(image, kernel, strides=1, padding=2, lowering='native')
             return y.transpose(3, 1, 2, 0)
@@ -73,7 +74,10 @@ class STSTNet(nn.Module):
         return jnp.tensordot(kernel, patches(x, (3, 3), (1, 1), axis=0), 1)
 
     def _normalise(self, x, train):
-        """Slope and shift of bn1..3 over the batch and all pixels, [16, 1, 1, 1] each."""
+        """Return slope and shift of bn1, bn2 and bn3, [16, 1, 1, 1] each.
+
+        The statistics are over the batch and all pixels.
+        """
         mean, square = x.mean((1, 2, 3)), (x * x).mean((1, 2, 3))
         slopes, shifts = [], []
         first = 0
@@ -88,5 +92,5 @@ class STSTNet(nn.Module):
 
 
 def _column(values):
-    """[C] -> [C, 1, 1, 1]."""
+    """Reshape [C] to [C, 1, 1, 1]."""
     return values[:, None, None, None]

@@ -1,12 +1,13 @@
-"""Modified VGG-M of Koo, Zulkifley and Kamari, Sensors 22(11):4011 (2022), with its short paths.
+"""Modified VGG-M (Koo, Zulkifley and Kamari, Sensors 22(11):4011, 2022).
 
-Both first max-pools have stride 2, which the printed shapes need (the paper's table says 1). The
-paper gives no parameters for the local response normalisation (here those of AlexNet: window 5, k
-2, alpha 1e-4, beta 0.75) and no dropout (here after both hidden dense layers, as in the original
-VGG-M). 6,606,499 parameters for 75x75x2 and three classes.
+The first two max-pools have stride 2, which the shapes in the paper need, although its table says
+1. The paper gives no parameters of the local response normalisation (here those of AlexNet: window
+5, k 2, alpha 1e-4, beta 0.75) and no dropout (here after both hidden dense layers, as in the
+original VGG-M). 6,606,499 parameters for 75x75x2 and three classes.
 
-The paper says what the short paths go round, not how sizes are matched: here what is skipped is
-average-pooled with the windows and strides of the layers it goes round, which have no padding.
+A short path carries the input of some layers past them. The paper says past which layers, not how
+the sizes are matched: here it is average-pooled with the windows and strides of these layers, which
+have no padding.
 """
 
 import flax.linen as nn
@@ -15,7 +16,7 @@ import jax.numpy as jnp
 
 from mer_jax.models.layers import Conv, Output, check_image, flatten, local_response_norm, max_pool
 
-# path -> the layers behind which it joins
+# {path: the layers after whose output it joins}
 _JOINED = {
     'none': (),
     'v1': ('conv1',),
@@ -27,19 +28,22 @@ _JOINED = {
 TORCH_NAMES = {
     name: name for name in ('conv1', 'conv2', 'conv3', 'conv4', 'conv5', 'fc1', 'fc2', 'fc3')
 }
-# Local response normalisation as in AlexNet.
+# As in AlexNet.
 _NORMALISATION = {'window': 5, 'k': 2.0, 'alpha': 1e-4, 'beta': 0.75}
 
 
 class VGGM(nn.Module):
-    """image [B, H, W, C], 75x75 or more -> logits [B, K].
+    """Modified VGG-M for images [B, H, W, C] of 75x75 pixels or more.
 
-    classes: K.
-    lowering: as in layers.Conv.
-    width: channels of conv1 (96 is published; conv2 has 8/3 and the others 16/3 of it).
-    path: what goes round conv1 (v1), conv2 (v2), both together (v3), each (v4), or nothing (none).
-    merge: after ReLU, behind the convolution's channels (concat), or added by a 1x1 product (sum).
-    dropout: after both hidden dense layers.
+    Attributes:
+        classes: K.
+        lowering: as in layers.Conv.
+        width: channels of conv1; conv2 has 8/3, the others 16/3 as many. 96 is published.
+        path: the short path: past conv1 (v1), past conv2 (v2), past both together (v3), one past
+            each (v4), or none.
+        merge: how it joins after the ReLU: as further channels (concat), or added after a 1x1
+            convolution (sum).
+        dropout: after both hidden dense layers.
     """
 
     classes: int
@@ -63,14 +67,14 @@ class VGGM(nn.Module):
             x = max_pool(local_response_norm(x, **_NORMALISATION), 3, 2)
         for name in ('conv3', 'conv4', 'conv5'):
             x = nn.relu(Conv(self.width * 16 // 3, 3, 1, 1, lowering=self.lowering, name=name)(x))
-        maps = max_pool(x, 3, 2)
-        x = flatten(maps)
+        x = flatten(max_pool(x, 3, 2))
         for name in ('fc1', 'fc2'):
             x = nn.relu(nn.Dense(128, name=name)(x))
             x = nn.Dropout(self.dropout, deterministic=not train)(x)
-        return nn.Dense(self.classes, name='fc3')(x), {'features': x, 'maps': maps}
+        return nn.Dense(self.classes, name='fc3')(x), {'features': x}
 
     def _join(self, x, skipped, name):
+        """Join a short path."""
         if self.merge == 'concat':
             return jnp.concatenate([x, skipped], -1)
         project = Conv(x.shape[-1], 1, use_bias=False, lowering=self.lowering, name=name)
@@ -78,10 +82,13 @@ class VGGM(nn.Module):
 
 
 def _average_pools(x, pools):
-    """[B, H, W, C] -> [B, H', W', C] by average pools (window, stride) in turn, as PyTorch's.
+    """Average-pool images several times, as PyTorch does.
 
-    Slices and sums along an axis at a time, as layers.max_pool: reduce_window is slow inside a loop
-    over folds.
+    By sums of slices along one axis at a time, because reduce_window is slow inside a loop.
+
+    Args:
+        x: [B, H, W, C].
+        pools: (window, stride) of each pool, in pixels.
     """
     for window, stride in pools:
         for axis in (2, 1):

@@ -1,9 +1,8 @@
-"""Convolution and pooling over time as well: clips are [B, T, H, W, C].
+"""Convolution and pooling of clips [B, T, H, W, C], over time as well.
 
-On a CPU a native 3-D convolution inside a loop over folds is as slow as a 2-D one. Frames that a
-kernel sees together are joined along the channels, so that the 2-D lowerings of layers.py
-(Winograd's, a band's, patches) do the rest; every frame is then held kt times over, not kt * kh *
-kw times.
+On a CPU a native 3-D convolution inside a loop is as slow as a 2-D one (see layers.py). The kt
+frames that a kernel sees together are joined along the channels, and a 2-D convolution of layers.py
+does the rest. So each frame is copied kt times, where patches would copy it kt * kh * kw times.
 """
 
 from collections.abc import Callable
@@ -17,16 +16,16 @@ from mer_jax.models.layers import check_image, convolve, max_pool
 
 
 def check_video(model: str, video: jax.Array, *, frames: int, least: int) -> None:
-    """Check what a network of clips is given.
+    """Refuse a clip that a network cannot take.
 
     Args:
-        model: name of the network.
+        model: name of the network, for the message.
         video: [B, T, H, W, C].
-        frames: that it needs.
-        least: pixels a side that it needs.
+        frames: least number of frames.
+        least: least number of pixels of each side.
 
     Raises:
-        UserError: no video, fewer frames or fewer pixels.
+        UserError: it is no clip, or has too few frames or pixels; names the setting.
     """
     if video.ndim != 5:
         raise UserError(
@@ -44,8 +43,12 @@ class Conv3D(nn.Module):
 
     These are kernel [kt, kh, kw, in, features] and bias [features].
 
-    padding: 'SAME' or 'VALID'.
-    lowering: 'matmul' or 'native' (XLA's); equal up to rounding.
+    Attributes:
+        features: channels of the output.
+        kernel_size: (kt, kh, kw).
+        padding: 'SAME' or 'VALID'.
+        lowering: 'matmul' or 'native' (XLA's); equal up to rounding.
+        kernel_init: initializer of the kernel.
     """
 
     features: int
@@ -63,12 +66,13 @@ class Conv3D(nn.Module):
 
 
 def convolve_clips(x: jax.Array, kernel: jax.Array, *, padding: str, lowering: str) -> jax.Array:
-    """3-D convolution of stride 1, by matrix products or XLA's.
+    """Convolve clips with a kernel, with stride 1.
 
     Args:
         x: [B, T, H, W, in].
         kernel: [kt, kh, kw, in, out].
-        padding, lowering: as in Conv3D.
+        padding: as in Conv3D.
+        lowering: as in Conv3D.
 
     Returns:
         [B, T', H', W', out].
@@ -89,10 +93,10 @@ def convolve_clips(x: jax.Array, kernel: jax.Array, *, padding: str, lowering: s
 
 
 def max_pool_clips(x: jax.Array, window: int) -> jax.Array:
-    """Largest value of each cube of frames, rows and columns, as PyTorch's MaxPool3d.
+    """Return the largest value of each cube, as PyTorch's MaxPool3d.
 
-    What fills no cube is left out, and of equal values the first frame's, then the first in row
-    order, takes the gradient.
+    Frames, rows and columns that fill no cube are left out. Of equal values, that of the first
+    frame takes the gradient, and within a frame the first in row order.
 
     Args:
         x: [B, T, H, W, C].

@@ -24,7 +24,7 @@ Augmentation = Callable[[jax.Array, Samples, Samples], Samples]
 def compose(
     settings: sections.Augment, *, names: Sequence[str], channels: Sequence[str], stretched: bool
 ) -> Augmentation | None:
-    """Join the changes that the settings switch on into one function.
+    """Return all changes of the settings as one function.
 
     Args:
         settings: of section augment.
@@ -76,7 +76,7 @@ def compose(
 
 
 def _units_of_halves(names):
-    """Return the action units of the eyes, and of the mouth, bool[2, A]."""
+    """Return the action units of eyes and mouth, bool[2, A]."""
     regions = [action_unit_region(name.lstrip('LR')) for name in names]
     eyes = [region == 'eyes' for region in regions]
     mouth = [region == 'mouth' for region in regions]
@@ -117,12 +117,12 @@ def _change_video(keys, image, settings):
 def jitter_flow(
     key: jax.Array, image: jax.Array, *, settings: sections.Augment, channels: Sequence[str]
 ) -> jax.Array:
-    """Change key frames and flow together, as if the clip had been recorded differently.
+    """Change key frames and flow together, at random.
 
-    The image is rotated by up to `rotate` degrees, and its vectors with it. Contrast and
-    brightness of gray frames change, for all frames alike. Flow and strain grow by a factor of
-    1 - `flow_scale` to 1 + `flow_scale`. Noise of standard deviation `noise`, in pixels, is added
-    to flow alone.
+    The result looks as if the clip had been recorded differently. The image is rotated by up to
+    `rotate` degrees, and its vectors with it. Contrast and brightness of gray frames change, for
+    all frames alike. Flow and strain grow by a factor of 1 - `flow_scale` to 1 + `flow_scale`.
+    Noise of standard deviation `noise`, in pixels, is added to flow alone.
 
     Args:
         key: of the draws.
@@ -150,7 +150,7 @@ def jitter_flow(
 
 
 def _rotate_flow(image, angle, channels):
-    """Rotate an image, and the vectors (u, v) in it by the same angle."""
+    """Rotate an image and the vectors in it."""
     image = rotate(image, angle, 1.0, (0.0, 0.0))
     sin, cos = jnp.sin(angle), jnp.cos(angle)
     for names in (('u', 'v'), ('u2', 'v2')):
@@ -173,9 +173,8 @@ def flip(
 ) -> Samples:
     """Mirror a sample with probability `share`.
 
-    The sign of horizontal motion turns, and left and right action units change places. A u that
-    was stretched to bytes turns its sign as 255 - u: its smallest value became 0 and its largest
-    255.
+    The sign of horizontal motion turns, and left and right action units change places. A u that was
+    stretched to bytes turns its sign as 255 - u: its smallest value became 0 and its largest 255.
 
     Args:
         key: of the draw.
@@ -232,7 +231,9 @@ def rotate(
     side: float | jax.Array,
     corner: tuple[float, float] | jax.Array,
 ) -> jax.Array:
-    """Rotate a window of an image about the middle of the image; bilinear.
+    """Rotate a window of an image, bilinearly.
+
+    The centre of the rotation is the middle of the image.
 
     Args:
         image: [..., H, W, C].
@@ -337,7 +338,9 @@ def replace_region(
     units: str,
     region: str,
 ) -> Samples:
-    """Take one half of the face from a donor, with probability `share`.
+    """Replace one half of the face, with probability `share`.
+
+    The new half is that of a donor.
 
     Region Replacing (Ruan et al. 2022, 3.2).
 

@@ -23,9 +23,9 @@ def _by_total(counts):
 
 
 def _balanced(counts):
-    """n / (K n_c), as in scikit-learn: the mean weight over the rows is 1.
+    """n / (K n_c), as in scikit-learn.
 
-    K counts the classes that have rows.
+    K counts the classes that have rows; the mean weight over the rows is 1.
     """
     return counts.sum() / (jnp.sum(counts > 0) * counts)
 

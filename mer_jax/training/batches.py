@@ -30,7 +30,7 @@ class BatchOptions:
 
 
 def batch_shape(rows: int, batch_size: int) -> tuple[int, int]:
-    """Return the steps of an epoch, and the rows of a step.
+    """Return the steps of an epoch and the rows of a step.
 
     All steps have the same number of rows, at most `batch_size`. The last step is filled by
     repeating rows, of which there are fewer than the epoch has steps.

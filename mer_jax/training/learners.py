@@ -1,6 +1,7 @@
-"""Losses, optimizers, and the learners that join them with a network.
+"""Losses, optimizers and learners.
 
-A learner is three pure functions of one fold; see Learner in mer_jax/types.py.
+A learner joins a network with a loss and an optimizer, as three pure functions of one fold; see
+Learner in mer_jax/types.py.
 """
 
 import math
@@ -21,7 +22,7 @@ ScaleInput = Callable[[jax.Array, Fitted], jax.Array]  # from stored images to t
 
 
 class Model(Protocol):
-    """A network: a flax module, or an object with the same two methods."""
+    """A flax module, or an object with the same two methods."""
 
     @property
     def init(self) -> Callable[..., dict]:

@@ -1,4 +1,4 @@
-"""A flax module as a learner: `supervised` of the Python API.
+"""`supervised` of the Python API: a flax module as a learner.
 
 The module is a network of this project or of the user.
 """
@@ -251,7 +251,7 @@ def record(recipe: Supervised, samples: Samples, shapes: Any, classes: int) -> d
 
 
 def _without_addresses(text):
-    """Remove the addresses of functions, which differ from process to process."""
+    """Remove addresses of functions, which differ between processes."""
     return re.sub(r' at 0x[0-9a-f]+', '', text)
 
 

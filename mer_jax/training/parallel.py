@@ -1,4 +1,4 @@
-"""From a function of one fold to a program for all folds.
+"""A function of one fold, mapped to all folds.
 
 Runs (folds x seeds) are the leading axis of every array, [F, ...], which is split over the devices.
 Only this file maps over folds and assigns arrays to devices.
@@ -83,7 +83,7 @@ def replicate(tree: Tree, *, devices: Devices) -> Tree:
 
 
 def round_up(runs: int, *, at_once: int, devices: Devices) -> int:
-    """Round a number of runs up to a multiple of at_once x devices."""
+    """Round up to a multiple of at_once x devices."""
     round_size = at_once * len(devices)
     return -(-runs // round_size) * round_size
 

@@ -1,4 +1,4 @@
-"""The plan of a training on this machine: chosen, and kept.
+"""The choice of a plan for this machine.
 
 A plan says how convolutions are computed ("lowering"), how many folds a device trains side by side
 ("at once"), and how many devices are used. Candidates are timed once for each machine, model and

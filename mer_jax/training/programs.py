@@ -36,7 +36,7 @@ class ProgramOptions:
 
 
 class Programs(NamedTuple):
-    """The compiled programs of one plan, and the data that they read."""
+    """The compiled programs, and the data that they read."""
 
     init: Callable  # (samples, rows, fold, seed) -> states
     # ((samples, epochs done, epochs to train), states, rows, fold, seed)
@@ -202,7 +202,7 @@ def predict_group(group: Group, states: FoldState) -> np.ndarray | dict[str, np.
 
 
 def to_host(group: Group, tree: Tree) -> Tree:
-    """Copy arrays of a group to the host, without the padding runs."""
+    """Copy arrays to the host, without the padding runs."""
     count = len(group.members)
     return jax.tree.map(lambda array: np.asarray(array)[:count], tree)
 
@@ -272,9 +272,10 @@ def seconds_per_round(
 
 
 def _fastest_epoch(group):
-    """Time the fastest of three epochs, after one to warm up.
+    """Return the seconds of the fastest of three epochs.
 
-    The fastest, because other programs on the machine only make an epoch slower.
+    An epoch before them warms up. The fastest counts, because other programs on the machine can
+    only make an epoch slower.
     """
     states = init_group(group)
     seconds = []
@@ -290,7 +291,7 @@ def _init(samples, rows, fold, seed, *, learner):
 
 
 def _inputs_on_devices(folds, members, padded_runs, test_batch, devices):
-    """Put what the programs take of some runs on the devices.
+    """Put rows of some runs on the devices.
 
     Returns:
         Training rows, fold, seed and test batches, each with a leading axis of `padded_runs`.

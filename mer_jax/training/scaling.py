@@ -1,6 +1,6 @@
-"""Scaling of stored images for a network, inside the compiled step.
+"""Scaling of stored images for a network.
 
-A scaler is fitted to training rows only.
+It happens inside the compiled step. A scaler is fitted to training rows only.
 """
 
 import math
