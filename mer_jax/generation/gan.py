@@ -1,8 +1,9 @@
-"""A conditional GAN per fold, trained on the fold's training rows alone, and the images it makes.
+"""A conditional GAN per fold, and the images it generates.
 
-Koo, Zulkifley and Kamari, Sensors 22(11):4011 (2022): 100 images per class, Adam with a first
-moment of 0.5. Their GAN saw every subject; here the GAN of a fold sees only the rows of the fold.
-What the paper leaves open is the recipe of Radford, Metz and Chintala (ICLR 2016).
+It is trained on the training rows of the fold alone. Koo, Zulkifley and Kamari, Sensors 22(11):4011
+(2022): 100 images per class, Adam with a first moment of 0.5. Their GAN saw every subject; here the
+GAN of a fold sees only the rows of the fold. What the paper leaves open is the recipe of Radford,
+Metz and Chintala (ICLR 2016).
 """
 
 from functools import partial
@@ -25,7 +26,8 @@ from mer_jax.training import programs as runs
 from mer_jax.training.epoch import run_key
 from mer_jax.types import Folds, FoldState, Learner, Samples, TrainRows
 
-# Folded into a run's key where training folds in the epoch, which never becomes so large.
+# Folded into the key of a run to draw images. Training folds in the number of an epoch instead,
+# which is never so large.
 DRAWING = 2**32 - 1
 VALUE_RANGE = (-1.0, 1.0)
 
@@ -37,17 +39,18 @@ Moments = dict[str, optax.OptState]  # of the optimizer, under the same keys
 def learner(settings: sections.Gan, *, classes: int, channels: int, lowering: str) -> Learner:
     """Return the learner of both networks of one fold.
 
-    Params and opt_state of its FoldState have the keys 'g' (generator) and 'd' (discriminator).
-    A step logs the loss of the generator, the loss of the discriminator d_loss, and d_real and
-    d_fake, the mean probability of being real before the step. predict returns the logit [B, 1] of
-    the discriminator under label 0, whatever the class: no result rests on it.
+    In its FoldState, params and opt_state have the keys 'g' (generator) and 'd' (discriminator). A
+    step logs `loss`, that of the generator; `d_loss`, that of the discriminator; and the mean
+    probability of being real that the discriminator gave, before the step, to real images
+    (`d_real`) and to fakes (`d_fake`). `predict` returns the logit [B, 1] of the discriminator for
+    label 0; no result depends on it.
 
     Args:
-        settings: of section gan. smoothing is how much the target of a real image is below 1 (0.1:
-            one-sided, Salimans et al. 2016; 0: off).
-        classes: how many.
-        channels: of the images.
-        lowering: of convolutions.
+        settings: of section gan. `smoothing` is how much the target of a real image is below 1
+            (one-sided label smoothing, Salimans et al. 2016; 0: off).
+        classes: K.
+        channels: number of channels of the images.
+        lowering: how convolutions are computed, 'matmul' or 'native'.
 
     Raises:
         UserError: the size is not a multiple of 8.
@@ -93,17 +96,23 @@ def learner(settings: sections.Gan, *, classes: int, channels: int, lowering: st
 
 
 def networks(settings: sections.Gan, *, classes: int, channels: int, lowering: str) -> Networks:
-    """Return the generator and the discriminator for these settings; arguments as in learner."""
+    """Return generator and discriminator; arguments as in learner."""
     size, width = settings.size, settings.width
     generator = dcgan.Generator(classes, channels, size, width, lowering=lowering)
     return generator, dcgan.Discriminator(classes, width, settings.dropout, lowering)
 
 
 def fit(samples: Samples, rows: TrainRows, *, classes: int) -> dict[str, jax.Array]:
-    """Fit to the rows of a fold what its GAN needs.
+    """Fit what a GAN needs to the rows of its fold.
+
+    Args:
+        samples: all rows.
+        rows: training rows of the fold.
+        classes: K.
 
     Returns:
-        'present', float32[K], 1 for a class that has rows, else 0; and 'scale' of measured flow.
+        'present', float32[K], 1 for a class that has rows, else 0; and, for flow in pixels,
+        'scale', float32[C], the 99.5th percentile of its absolute value.
     """
     scaler = 'none' if samples.image.dtype == jnp.uint8 else 'p995'
     label = batches.labels(samples, rows)
@@ -127,7 +136,7 @@ def preprocess(image: jax.Array, fitted: dict[str, jax.Array], *, size: int) -> 
 
 
 def postprocess(like: jax.Array, image: jax.Array, fitted: dict[str, jax.Array]) -> jax.Array:
-    """Bring images back to the size, unit and dtype of the data set: the inverse of preprocess.
+    """Invert preprocess: size, unit and dtype become those of the data set.
 
     Args:
         like: [N, H, W, C], images of the data set.
@@ -150,11 +159,11 @@ def train_step(
     optimizer: optax.GradientTransformation,
     smoothing: float,
 ) -> tuple[Params, Moments, dict[str, jax.Array]]:
-    """Train the discriminator for a step, then the generator against the new discriminator.
+    """Train the discriminator for a step, then the generator.
 
-    Both steps use the same fakes, as many as there are images. Their labels are drawn evenly among
-    the classes that are present: about a class that the fold lacks, the generator could learn only
-    that its images are fake.
+    The generator trains against the new discriminator. Both steps use the same fakes, as many as
+    there are images. Their labels are drawn evenly from the classes that are present: of a class
+    that the fold lacks, the discriminator would see fakes only.
 
     Args:
         state: before the step.
@@ -213,7 +222,7 @@ def train_step(
 
 
 def cross_entropy(logit: jax.Array, target: float) -> jax.Array:
-    """Return the binary cross-entropy of each logit with a target probability."""
+    """Return the binary cross-entropy with a target probability."""
     return jax.nn.softplus(logit) - target * logit
 
 
@@ -223,7 +232,7 @@ def apply_updates(
     moments: optax.OptState,
     params: optax.Params,
 ) -> tuple[optax.Params, optax.OptState]:
-    """Return the parameters and the moments after one step of the optimizer."""
+    """Return parameters and moments after an optimizer step."""
     updates, moments = optimizer.update(gradient, moments, params)
     return optax.apply_updates(params, updates), moments
 
@@ -333,7 +342,11 @@ def train_all(
 
 
 def _train_group(group, folder, log, *, epochs, interval):
-    """Train a group to `epochs`, from its newest checkpoint in `folder`; returns its states."""
+    """Train a group from its newest checkpoint to the end.
+
+    Returns:
+        The states, on the devices.
+    """
     with checkpoint.opened(folder) as manager:
         epoch = max(checkpoint.newest(folder), 0)
         states = runs.restore_group(group, manager, epoch) if epoch else runs.init_group(group)

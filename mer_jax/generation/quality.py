@@ -1,10 +1,8 @@
-"""How much generated images resemble the real ones, and whether they are copies of them (no jax).
+"""How much generated images resemble real ones.
 
-Images are [n, H, W, C], flow in pixels or bytes, real and generated ones in the same unit and
-dtype. Compare the training rows of a fold with what the generator of that fold made of them:
-images of a left-out subject would show generalisation, not the generator.
-
-In the results, 'made' is the key of generated images.
+Also whether they are copies of them. Images are [n, H, W, C], flow in pixels or bytes, real and
+generated ones in the same unit and dtype. The real images must be the training rows of the fold
+whose generator is judged. In the results, the key of generated images is 'made'.
 """
 
 from collections.abc import Sequence
@@ -17,14 +15,16 @@ from mer_jax.folds.resampling import distances, products
 QUANTILES = (5, 25, 50, 75, 95)
 COMPONENTS = 30  # principal components that the classifier of `two_sample` sees
 FOLDS = 5  # of the cross-validation of that classifier
-HALVES = 5  # how often the real images are halved anew
-NEAR = 1.0  # per cent: nearer than so few real images are to another real one counts as a copy
+HALVES = 5  # random divisions of the real images into halves
+# Per cent. A generated image is a copy where it is nearer to a real one than all but so many real
+# images are to their nearest other one.
+NEAR = 1.0
 
 Images = tuple[np.ndarray, np.ndarray]  # image [n, H, W, C], label int[n]
 
 
 def statistics(real: Images, generated: Images, *, classes: Sequence[str]) -> dict[str, dict]:
-    """Compare simple statistics of real and generated images, class by class.
+    """Return statistics of real and generated images, by class.
 
     Args:
         real: images and labels.
@@ -44,6 +44,7 @@ def statistics(real: Images, generated: Images, *, classes: Sequence[str]) -> di
 
 
 def _of_class(images, number):
+    """Return the images of one class."""
     image, label = images
     return np.asarray(image)[np.asarray(label) == number]
 
@@ -80,7 +81,7 @@ def numbers(image: np.ndarray) -> dict[str, float | list[float]]:
 
 
 def roughness(image: np.ndarray) -> np.ndarray:
-    """Return the mean absolute difference of neighbouring pixels, in the unit of the images.
+    """Return the mean absolute difference of neighbouring pixels.
 
     Args:
         image: [n, H, W, C]; neighbours are those in a row and those in a column.
@@ -94,7 +95,10 @@ def roughness(image: np.ndarray) -> np.ndarray:
 
 
 def energy(image: np.ndarray) -> np.ndarray:
-    """Return the sum of squares of each image, float64[n]; bytes count as 0 to 1."""
+    """Return the sum of squares of each image, float64[n].
+
+    Bytes count as 0 to 1.
+    """
     value = np.reshape(image, (len(image), -1))
     value = value / (255 if np.asarray(image).dtype == np.uint8 else 1.0)
     return np.sum(np.square(value, dtype=np.float64), 1)
@@ -103,10 +107,10 @@ def energy(image: np.ndarray) -> np.ndarray:
 def two_sample(real: Images, generated: Images, seed: int) -> dict:
     """Test whether a classifier can separate generated from real images.
 
-    A logistic regression on COMPONENTS principal components, both fitted inside each training part
-    of a cross-validation. Both sides have as many images of each class, because else the shares of
-    the classes would separate them. After Lopez-Paz and Oquab, "Revisiting classifier two-sample
-    tests", ICLR 2017.
+    It is a logistic regression on COMPONENTS principal components, both fitted to the training part
+    of each fold of a cross-validation. Both sides have the same number of images of each class;
+    else the shares of the classes would separate them. After Lopez-Paz and Oquab, "Revisiting
+    classifier two-sample tests", ICLR 2017.
 
     Args:
         real: images and labels.
@@ -148,20 +152,26 @@ def two_sample(real: Images, generated: Images, seed: int) -> dict:
 def matched(
     rng: np.random.Generator, first: np.ndarray, second: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draw as many rows of int[n] as of int[m]: the smaller number, without repetition."""
+    """Draw equally many rows from two arrays, without repetition.
+
+    All rows of the smaller array are drawn.
+    """
     count = min(len(first), len(second))
     return rng.choice(first, count, replace=False), rng.choice(second, count, replace=False)
 
 
 def halve(rng: np.random.Generator, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Draw two halves of int[n], equally long; a row is left over where n is odd."""
+    """Divide rows at random into two equal halves.
+
+    Of an odd number, one row is left over.
+    """
     order = rng.permutation(rows)
     half = len(order) // 2
     return order[:half], order[half : 2 * half]
 
 
 def separate(first: np.ndarray, second: np.ndarray, seed: int) -> dict[str, float]:
-    """Train the classifier of `two_sample`, and score it on held-out images.
+    """Cross-validate the classifier of `two_sample`.
 
     Args:
         first: [n, H, W, C], images of one side.
@@ -171,7 +181,7 @@ def separate(first: np.ndarray, second: np.ndarray, seed: int) -> dict[str, floa
     Returns:
         accuracy (balanced) and auc.
     """
-    # Here, because loading it takes longer than all else of a run that only draws.
+    # Imported here, because it takes long and most runs have no GAN.
     from sklearn.decomposition import PCA
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import roc_auc_score
@@ -202,7 +212,9 @@ def separate(first: np.ndarray, second: np.ndarray, seed: int) -> dict[str, floa
 
 
 def memorised(real: np.ndarray, generated: np.ndarray) -> tuple[dict[str, float], np.ndarray]:
-    """Measure whether generated images are copies of real ones, by Euclidean distance.
+    """Measure whether generated images are copies of real ones.
+
+    By Euclidean distance.
 
     Args:
         real: [n, H, W, C], at least two.

@@ -1,6 +1,7 @@
-"""Images of each fold's own GAN (gan.py), which train beside the rows of the fold.
+"""Images of GANs (gan.py), added to the training rows.
 
-How much they resemble these rows is checked.
+Each fold has its own GAN. How much its images resemble the training rows of the fold is written to
+gan/checks.json.
 """
 
 import shutil
@@ -24,7 +25,7 @@ from mer_jax.settings import sections
 from mer_jax.training import held_out, plan
 from mer_jax.types import Folds, Names, Samples
 
-CHECKED = 5  # folds whose images are compared with what they were learned from
+CHECKED = 5  # most folds whose images are compared with their training rows
 KINDS = ('samples.png', 'nearest.png')
 
 
@@ -38,22 +39,23 @@ def extend(
     *,
     run: GanRun,
 ) -> tuple[Samples, Folds]:
-    """Add to each fold images of its classes, by a GAN that saw its training rows alone.
+    """Add images of a GAN to the training rows of each run.
 
-    Finished images are read again instead of training a second time.
+    The GAN of a fold saw its training rows alone. Where a file holds finished images, they are read
+    instead of training again.
 
     Args:
         samples: all rows.
         folds: all runs.
-        names: of classes, subjects and data sets.
-        titles: of the folds.
-        layout: the plan of the GANs; how many are in memory at a time is chosen here.
-        settings: of section gan. With scope 'all' one GAN per seed sees every row of its folds, the
-            tested ones included, as published: a leak.
+        names: names of classes, subjects and data sets.
+        titles: titles of the folds.
+        layout: the plan of the GANs; how many of them train together is chosen here.
+        settings: of section gan. With scope 'all', one GAN per seed serves all folds and sees every
+            row, test rows included, as published: a leak.
         run: where and how often the GANs are written.
 
     Returns:
-        The samples with the images behind them, and the runs that train on these too.
+        The samples, the images appended; and the runs, whose training rows include the images.
 
     Raises:
         UserError: a GAN diverged.
@@ -82,7 +84,7 @@ def extend(
 
 
 def _train(samples, folds, names, layout, settings, run):
-    """The images of all GANs."""
+    """Train all GANs, and return their images."""
     layout = _plan(run, samples, folds, names, layout, settings)
     classes = len(names.classes)
     images, records = gan.train_all(samples, folds, layout, settings, classes=classes, run=run)
@@ -91,7 +93,7 @@ def _train(samples, folds, names, layout, settings, run):
 
 
 def _folds_of_gans(samples, folds, scope):
-    """(the Folds that GANs train on, the number of the GAN that each run uses)."""
+    """Return the Folds of the GANs, and the GAN that each run uses."""
     if scope == 'fold':
         return folds, np.arange(len(folds.fold))
     _, first, gan_of_run = np.unique(folds.seed, return_index=True, return_inverse=True)
@@ -105,7 +107,10 @@ def _folds_of_gans(samples, folds, scope):
 
 
 def _refuse_diverged(images, records):
-    """Refuse images or last losses that are not finite: as bytes they would look like images."""
+    """Refuse GANs that diverged: losses or images are not finite.
+
+    As bytes, such images would look like any others.
+    """
     last = [record.figures for record in records if record.epoch == records[-1].epoch]
     losses = [figures['loss'] for figures in last] + [figures['d_loss'] for figures in last]
     if None in losses or not np.isfinite(images).all():
@@ -116,9 +121,10 @@ def _refuse_diverged(images, records):
 
 
 def _plan(run, samples, folds, names, layout, settings):
-    """The plan of the GANs, which is written when they begin and read when they continue.
+    """Return the plan of the GANs, that of the file where there is one.
 
-    Checkpoints are read by groups of runs, and by then another amount of memory may be free.
+    GANs that continue need the groups of their checkpoints, although more or less memory may be
+    free by then.
     """
     if (run.folder / Plan.FILE).exists():
         return plan.read_for_resume(run.folder, layout.devices)
@@ -188,7 +194,7 @@ def write_checks(
 
 
 def _publishable(samples, names, rows):
-    """bool[n], rows whose faces the licence of their data set allows to show."""
+    """Return which rows a licence allows to show, bool[n]."""
     forbidden = []
     for row in rows:
         dataset, subject = (
@@ -200,7 +206,7 @@ def _publishable(samples, names, rows):
 
 
 def _draw(run, names, real, generated, pairs, publishable):
-    """The figures of one fold."""
+    """Draw the figures of one fold."""
     image, label = real
     shown = image[publishable], label[publishable]
     plots_gan.samples(run.folder / KINDS[0], shown, generated, names.classes, run.channels)
@@ -211,7 +217,9 @@ def _draw(run, names, real, generated, pairs, publishable):
 
 
 def describe(blocks: Sequence[FoldChecks], figure: Path) -> str:
-    """Return a line about how well a classifier separates the images from real ones.
+    """Return a line about how real the images look.
+
+    It says how well a classifier separates them from real images.
 
     Args:
         blocks: of checks.json; the line holds the mean over their folds.
