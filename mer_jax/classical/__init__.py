@@ -1,4 +1,8 @@
-"""Features of clips and support vector machines."""
+"""Features of clips, and support vector machines (SVMs) on them.
+
+To add a feature: its function in features.py or preprocess/descriptors.py, and its entry in
+`FEATURES` here.
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -7,18 +11,19 @@ from mer_jax.settings import sections
 
 
 class Feature(NamedTuple):
-    """A kind of numbers that describe a clip: all that the program knows about it."""
+    """All that the program knows about a feature of clips."""
 
-    # 'module:function' of value(*[H, W] of each channel that it needs[, points]), or of
-    # value(video uint8[T, H, W][, points]) -> float32[D]
+    # 'module:function' -> float32[D]. Its arguments are an array [H, W] for each channel of needs,
+    # or for gray clips uint8[T, H, W]; then the landmarks, where `points` is True.
     value: str
-    needs: tuple[str, ...]  # of data.channels; () takes all of them
-    points: bool = False  # whether landmarks [68, 2] in pixels of the image follow
-    # whether flow must be in pixels: stretched to bytes its 0 is lost, and with it every direction
+    needs: tuple[str, ...]  # channels among data.channels; () for all of them
+    points: bool = False  # whether it needs landmarks, float32[68, 2], in pixels of the image
+    # Whether flow must be in pixels: where it is stretched to bytes, its zero is unknown, and so is
+    # every direction.
     measured: bool = False
 
 
-NETWORK = 'network'  # among names of features: the last hidden layer of the fold's own network
+NETWORK = 'network'  # a further name of a feature: the last hidden layer of the fold's network
 FLOW = ('u', 'v')
 STRAIN = ('strain',)
 OF_FLOW = 'mer_jax.classical.features'
@@ -40,23 +45,29 @@ FEATURES = {
 
 
 def features_of_clips(head: sections.Head) -> list[str]:
-    """Return the features of clips that an SVM learns; none where the network predicts."""
+    """Return the features of clips that an SVM learns.
+
+    There are none where the network predicts.
+    """
     if head.name == 'none':
         return []
     return [name for name in head.features.split('+') if name != NETWORK]
 
 
 def has_network(head: sections.Head) -> bool:
-    """Return whether a network is trained: an SVM may learn features of clips alone."""
+    """Return whether a network is trained.
+
+    An SVM on features of clips needs none.
+    """
     return head.name == 'none' or NETWORK in head.features.split('+')
 
 
 def missing_input(names: Sequence[str], channels: Sequence[str], *, stretched: bool) -> list[str]:
-    """Return why features cannot be computed of these channels, a line each.
+    """Return a line for each feature that cannot be computed.
 
     Args:
-        names: of features of clips.
-        channels: of the images.
+        names: names of features of clips.
+        channels: names of the channels of the images.
         stretched: whether flow is stretched to bytes.
     """
     lines = []

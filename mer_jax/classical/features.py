@@ -1,4 +1,7 @@
-"""Numbers that describe one clip, from what a network would see of it; SVMs (svm.py) learn them."""
+"""Features of one clip, which SVMs learn (svm.py).
+
+They are computed of the image or clip that a network would see.
+"""
 
 from collections.abc import Sequence
 from functools import partial
@@ -16,10 +19,10 @@ from mer_jax.preprocess import au_regions, descriptors
 
 
 def centred(*fields: np.ndarray) -> np.ndarray:
-    """Return each channel less its median, in units of its standard deviation.
+    """Return channels minus their median, over their standard deviation.
 
-    Published features are stretched, channel by channel and clip by clip, so that neither their 0
-    nor their length is known; but most of a face rests.
+    Published flow is stretched, channel by channel and clip by clip, so that neither its zero nor
+    its unit is known. But most of a face is still, so the median is near the zero.
 
     Args:
         *fields: [H, W] of each channel.
@@ -33,14 +36,14 @@ def centred(*fields: np.ndarray) -> np.ndarray:
 
 
 def motion(u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """Return the centred flow, smoothed over a pixel; u and v are [H, W]."""
+    """Return the centred flow, smoothed by sigma 1; u and v are [H, W]."""
     return _smooth(centred(u, v), 1).ravel()
 
 
 def gradient(u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """Return how the centred flow changes to the right and downwards, smoothed over two pixels.
+    """Return the derivatives of the centred flow to the right and downwards.
 
-    A shift of the head leaves no trace.
+    The flow is smoothed by sigma 2 before. A shift of the head has no effect.
 
     Args:
         u: [H, W], flow to the right.
@@ -53,12 +56,15 @@ def gradient(u: np.ndarray, v: np.ndarray) -> np.ndarray:
 
 
 def orientation(u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """Return roots of lengths of the centred flow, summed by 7x7 cells and eight directions."""
+    """Return how the centred flow is directed in 7x7 cells.
+
+    Lengths are summed by cell and by eight directions; the feature is the root of the sums.
+    """
     return np.sqrt(descriptors.orientations(centred(u, v), cells=7))
 
 
 def deformation(strain: np.ndarray) -> np.ndarray:
-    """Return the centred strain [H, W], smoothed over a pixel and a half."""
+    """Return the centred strain [H, W], smoothed by sigma 1.5."""
     return _smooth(centred(strain), 1.5).ravel()
 
 
@@ -67,18 +73,18 @@ def _smooth(image, sigma):
 
 
 def pixels(*channels: np.ndarray) -> np.ndarray:
-    """Return every value of every channel [H, W]; bytes as shares of 255."""
+    """Return all values of all channels [H, W]; bytes over 255."""
     image = np.stack(channels, -1).ravel()
     return image / np.float32(255) if image.dtype == np.uint8 else image
 
 
 def hoof(u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """Return orientations of the flow, weighted by its length: see descriptors.hoof."""
+    """Return descriptors.hoof of the flow."""
     return descriptors.hoof(np.stack([u, v], -1))
 
 
 def bi_woof(u: np.ndarray, v: np.ndarray, strain: np.ndarray) -> np.ndarray:
-    """Return orientations of the flow, weighted by length and strain: see descriptors.bi_woof."""
+    """Return descriptors.bi_woof of the flow and its strain."""
     return descriptors.bi_woof(np.stack([u, v], -1), strain)
 
 
@@ -97,7 +103,7 @@ def bands(u: np.ndarray, v: np.ndarray, u2: np.ndarray, v2: np.ndarray) -> np.nd
 
 
 def au_strain(strain: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Return strain in the regions of action units: the 40 numbers of strain of the hybrid.
+    """Return strain in regions of action units: 40 numbers of the hybrid.
 
     Args:
         strain: [H, W].
@@ -107,9 +113,9 @@ def au_strain(strain: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 
 def disgust(strain: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Return strain in the regions of action units 9 and 10 alone; arguments as in au_strain.
+    """Return strain in the regions of action units 9 and 10.
 
-    Beside au_strain these regions weigh twice.
+    Arguments are those of au_strain. Used beside it, these regions count twice.
     """
     regions = sorted({*au_regions.region_of(9), *au_regions.region_of(10)})
     masks = au_regions.region_masks(points, len(strain))
@@ -119,7 +125,9 @@ def disgust(strain: np.ndarray, points: np.ndarray) -> np.ndarray:
 def refuse(
     names: Sequence[str], image: np.ndarray, points: np.ndarray | None, channels: Sequence[str]
 ) -> None:
-    """Refuse features that `extract` cannot compute of this data set; arguments as there.
+    """Refuse features that `extract` cannot compute.
+
+    Arguments are those of `extract`.
 
     Raises:
         UserError: what each of them lacks.
@@ -140,7 +148,7 @@ def extract(
     channels: Sequence[str],
     mirror: bool,
 ) -> list[np.ndarray]:
-    """Compute features of all clips; clips are described side by side.
+    """Compute features of all clips, in parallel.
 
     Args:
         names: of features, keys of FEATURES.
@@ -164,7 +172,7 @@ def extract(
 
 
 def _describe(names, image, points, *, channels, mirror):
-    """[M, D] of each feature, of one clip."""
+    """Return each feature of one clip, [M, D]."""
     views = [image, mirrored(image, channels)] if mirror else [image]
     blocks = []
     for name in names:
@@ -174,7 +182,7 @@ def _describe(names, image, points, *, channels, mirror):
 
 
 def _value(feature: Feature, image, points, channels):
-    """float32[D] of one view of a clip."""
+    """Return a feature of a clip or of its mirror image, float32[D]."""
     if 'gray' in channels:
         planes = [image[..., 0]]
     else:

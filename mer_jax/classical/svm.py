@@ -1,8 +1,8 @@
-"""Support vector machines on features, one fold at a time, on the host (scikit-learn).
+"""Support vector machines (SVMs) on features, by scikit-learn.
 
-They stand in place of a network's last layer, or of the whole network. All that is fitted or
-chosen (standardisation, cost, width of the kernel) sees the fold's training rows alone: choices
-are made by groups of its training subjects, each left out in turn.
+They replace a network's last layer, or the whole network. All that is fitted or chosen
+(standardisation, cost, width of the kernel) sees the training rows of the fold alone. Cost and
+width are chosen by an inner cross-validation, which leaves out groups of training subjects.
 """
 
 import itertools
@@ -25,15 +25,15 @@ from mer_jax.settings import sections
 from mer_jax.training import held_out
 from mer_jax.types import Folds, Learner, Samples
 
-NOBODY = -1  # the subject of a row that is not of the data set
-NEVER = -2.0  # score of a class without training rows; no other score is as low
+NOBODY = -1  # subject of a row that is no clip of the data set
+NEVER = -2.0  # score of a class without training rows, below all other scores
 
 
 class Clips(NamedTuple):
-    """What the SVMs of a fold can see of all clips."""
+    """Features and labels of all clips, for the SVMs of a fold."""
 
-    # features float[M, N, D] each, of the clips and, where M is 2, of their mirror images, which
-    # train and are predicted too
+    # Each feature, float[M, N, D]: of the clips and, where M is 2, of their mirror images, which
+    # train and are predicted as well.
     blocks: Sequence[np.ndarray]
     label: np.ndarray  # int[N]
     subject: np.ndarray  # int[N], or NOBODY
@@ -49,7 +49,10 @@ class Choice(NamedTuple):
 
 
 class Products(NamedTuple):
-    """Inner products of scaled features, float64; rows of the first view come first."""
+    """Inner products of scaled features, float64.
+
+    All rows of the first view come before those of the second.
+    """
 
     train: np.ndarray  # [M * n, M * n], of training rows with each other
     test: np.ndarray  # [M * m, M * n], of test rows with training rows
@@ -61,8 +64,8 @@ class Svm(NamedTuple):
 
     cost: float
     gamma: float
-    uf1: float  # of the inner folds; NaN where there was nothing to choose
-    support: np.ndarray  # int32[s]: rows of the data set, N more in the mirror
+    uf1: float  # of the inner cross-validation; NaN where there was one choice only
+    support: np.ndarray  # int32[s], rows of the support vectors; of mirror images, row + N
     dual: np.ndarray  # float32[classes - 1, s]
     intercept: np.ndarray  # float32[pairs of classes]
 
@@ -76,20 +79,20 @@ def predict(
     *,
     classes: int,
 ) -> tuple[np.ndarray, list[list[Svm]]]:
-    """Fit the SVMs of all runs, and predict the held-out rows.
+    """Fit the SVMs of all runs, and predict held-out rows.
 
-    Runs are fitted side by side. Copies and mixtures that were made for a fold take no part.
+    Runs are fitted in parallel. Copies and mixtures of a fold (`Resampled`) take no part.
 
     Args:
         blocks: features of clips, [M, N, D] each.
-        hidden: float32[F, N, D], features that differ from run to run; None without a network.
+        hidden: float32[F, N, D], the features of each run's network; None without a network.
         samples: all rows.
         folds: all runs.
         settings: of section head.
-        classes: how many.
+        classes: K.
 
     Returns:
-        Scores float32[R, classes] in data set order, and the SVMs of each run.
+        Scores float32[R, K], sorted as held_out.order says; and the SVMs of each run.
 
     Raises:
         UserError: features of a network are not finite.
@@ -122,7 +125,7 @@ def predict(
 
 
 def penultimate(learner: Learner) -> Learner:
-    """Return the learner with another prediction: its last hidden layer, [B, D]."""
+    """Return the learner, predicting its last hidden layer [B, D]."""
 
     def predict_features(state, inputs):
         _, out = learner.predict(state, inputs)
@@ -132,12 +135,12 @@ def penultimate(learner: Learner) -> Learner:
 
 
 def by_run(outputs: np.ndarray, folds: Folds, count: int) -> np.ndarray:
-    """Bring the outputs for every row from data set order into that of the runs.
+    """Sort outputs by run: the inverse of held_out.order.
 
     Args:
-        outputs: [R, D], see held_out.order; each run predicts all rows.
+        outputs: [R, D], sorted as held_out.order says, where each run predicts all rows.
         folds: all runs.
-        count: N, rows of the data set.
+        count: N, number of rows of the data set.
 
     Returns:
         [F, N, D].
@@ -152,7 +155,9 @@ def by_run(outputs: np.ndarray, folds: Folds, count: int) -> np.ndarray:
 
 
 def write(folder: Path, svms: list[list[Svm]], folds: Folds, titles: list[str]) -> None:
-    """Write heads.csv, a line per SVM, and heads.npz, with the support vectors of each.
+    """Write heads.csv and heads.npz.
+
+    The first has a line per SVM, the second the support vectors of each.
 
     Args:
         folder: of the run.
@@ -162,18 +167,18 @@ def write(folder: Path, svms: list[list[Svm]], folds: Folds, titles: list[str]) 
     """
     rows, arrays = [], {}
     for run, run_svms in enumerate(svms):
-        for place, svm in enumerate(run_svms, 1):
+        for rank, svm in enumerate(run_svms, 1):
             row = SvmRow(
                 title=titles[folds.fold[run]],
                 seed=int(folds.seed[run]),
-                place=place,
+                place=rank,
                 cost=svm.cost,
                 gamma=svm.gamma,
                 inner_uf1=None if np.isnan(svm.uf1) else svm.uf1,
                 support_vectors=len(svm.support),
             )
             rows.append(row)
-            arrays[run, place] = SupportVectors(svm.support, svm.dual, svm.intercept)
+            arrays[run, rank] = SupportVectors(svm.support, svm.dual, svm.intercept)
     SvmTable(tuple(rows)).write(folder)
     SvmArrays(arrays).write(folder)
 
@@ -183,36 +188,39 @@ def fit_fold(
 ) -> tuple[np.ndarray, list[Svm]]:
     """Fit the SVMs of one fold, and predict its test rows.
 
-    The top_k SVMs by UF1 of inner folds predict, in the mean of their scores. Where cost and gamma
-    have one value each, there are no inner folds.
+    The scores are the mean of the top_k SVMs by the UF1 of an inner cross-validation. Where cost
+    and gamma have one value each, there is no such choice.
 
     Args:
-        clips: of the data set.
-        train: int[n], rows that the fold trains on.
+        clips: features and labels of all clips.
+        train: int[n], training rows of the fold.
         test: int[m], rows to predict.
         settings: of section head.
-        seed: of the inner folds.
+        seed: of the draw of the inner folds.
 
     Returns:
-        Scores float32[m, classes], and the SVMs, the best first.
+        Scores float32[m, K]; and the SVMs, the best first.
     """
     grid = _grid(settings)
     uf1 = np.full(len(grid), np.nan)
     if len(grid) > 1:
         uf1 = _inner_uf1(clips, train, grid, settings, seed=seed)
-    # Of equal ones the first: the widest kernel, the least cost.
+    # Of choices with equal UF1 the first one: the widest kernel, then the lowest cost.
     best = np.argsort(-uf1, kind='stable')[: settings.top_k]
     inner_products = products(clips.blocks, train, test, scale=settings.scale)
     scores, svms = [], []
-    for place in best:
-        svm_scores, svm = _fit(inner_products, clips, train, test, grid[place])
+    for number in best:
+        svm_scores, svm = _fit(inner_products, clips, train, test, grid[number])
         scores.append(svm_scores)
-        svms.append(svm._replace(uf1=float(uf1[place])))
+        svms.append(svm._replace(uf1=float(uf1[number])))
     return np.mean(scores, axis=0), svms
 
 
 def _grid(settings):
-    """The choices to try: from wide to narrow kernels, and from low to high cost."""
+    """Return the choices to try.
+
+    They go from wide to narrow kernels, and for each from low to high cost.
+    """
     costs = sorted(set(map(float, settings.cost)))
     gammas = sorted(set(map(float, settings.gamma)))
     if settings.kernel != 'rbf':
@@ -222,10 +230,10 @@ def _grid(settings):
 
 
 def _inner_uf1(clips, train, grid, settings, *, seed):
-    """UF1 of every choice, float[len(grid)], by SVMs that did not see the predicted subject.
+    """Return the UF1 of each choice by cross-validation, float[len(grid)].
 
-    Images that were generated for the fold belong to no subject: they train in every inner fold
-    and are not predicted.
+    An inner fold leaves out a group of training subjects. Generated images have no subject: they
+    train in every inner fold and are not predicted.
     """
     # Imported here: loading it takes a second, in every run.
     from sklearn.model_selection import StratifiedGroupKFold
@@ -236,7 +244,7 @@ def _inner_uf1(clips, train, grid, settings, *, seed):
     folds = _inner_folds(label, subject, settings)
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
-        # A class with fewer clips than groups cannot stand in each.
+        # scikit-learn warns where a class has fewer clips than there are groups.
         warnings.simplefilter('ignore', UserWarning)
         splits = list(splitter.split(train, label, subject))
     scores = np.zeros((len(grid), len(clips.label), clips.classes), np.float32)
@@ -244,8 +252,8 @@ def _inner_uf1(clips, train, grid, settings, *, seed):
         inner_train = np.concatenate([train[kept], generated])
         inner_test = train[left_out]
         inner_products = products(clips.blocks, inner_train, inner_test, scale=settings.scale)
-        for place, choice in enumerate(grid):
-            scores[place, inner_test], _ = _fit(
+        for number, choice in enumerate(grid):
+            scores[number, inner_test], _ = _fit(
                 inner_products, clips, inner_train, inner_test, choice
             )
     uf1 = []
@@ -256,10 +264,10 @@ def _inner_uf1(clips, train, grid, settings, *, seed):
 
 
 def _inner_folds(label, subject, settings):
-    """How many inner folds the training rows allow."""
+    """Return how many inner folds the training rows allow."""
     subjects = len(np.unique(subject))
     clips = np.bincount(label).max()
-    # More groups than clips of the largest class cannot be stratified.
+    # StratifiedGroupKFold refuses more groups than the largest class has clips.
     folds = min(settings.inner_folds, subjects, clips)
     if folds < 2:
         plural = 's' if subjects > 1 else ''
@@ -277,12 +285,12 @@ def products(
 
     Args:
         blocks: features [M, N, D] each.
-        train: int[n], rows to which the scale is fitted.
-        test: int[m], rows.
-        scale: 'none' leaves features alone. 'features' takes from each its mean over the training
-            rows and divides by its standard deviation there. 'blocks' besides lets every block
-            weigh the same, whatever its length: the mean squared distance of two training clips is
-            then 2.
+        train: int[n], training rows; the scale is fitted to them.
+        test: int[m], rows to predict.
+        scale: 'none' leaves features as they are. 'features' standardises each by its mean and its
+            standard deviation over the training rows. 'blocks' also divides each block by its
+            length, so that all blocks count the same; the mean squared distance of two training
+            clips is then 2.
     """
     views = len(blocks[0])
     total = Products(
@@ -308,14 +316,17 @@ def products(
 
 
 def _mean_and_spread(features):
-    """Mean and standard deviation of each feature; infinity where it is constant in training."""
+    """Return mean and standard deviation of each feature.
+
+    The deviation is infinite where a feature is constant: it then counts as 0.
+    """
     mean, spread = features.mean(0), features.std(0)
     varies = spread > 1e-6 * np.abs(mean) + 1e-12
     return mean, np.where(varies, spread, np.inf)
 
 
 def kernels(inner_products: Products, kernel: str, gamma: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return the kernel of training rows with each other, and of test rows with these.
+    """Return the kernels of training rows, and of test rows with them.
 
     Args:
         inner_products: of the rows.
@@ -336,7 +347,11 @@ def kernels(inner_products: Products, kernel: str, gamma: float) -> tuple[np.nda
 
 
 def _fit(inner_products, clips, train, test, choice):
-    """Scores float32[m, classes] of the test rows, in the mean over their views, and the Svm."""
+    """Fit one SVM.
+
+    Returns:
+        Scores float32[m, K] of the test rows, the mean over their views; and the Svm.
+    """
     from sklearn.svm import SVC  # here: loading it takes a second, in every run
 
     train_kernel, test_kernel = kernels(inner_products, choice.kernel, choice.gamma)
@@ -348,13 +363,13 @@ def _fit(inner_products, clips, train, test, choice):
         return scores[: len(test)].astype(np.float32), _svm(choice, [], np.zeros((0, 0)), [])
     svc = SVC(kernel='precomputed', C=choice.cost, class_weight='balanced')
     svc.fit(train_kernel, np.tile(clips.label[train], views))
-    if len(test):  # nobody is held out of a model to ship
+    if len(test):  # protocol all_rows tests none
         decision = svc.decision_function(test_kernel)
         if decision.ndim == 1:  # of two classes
             decision = np.stack([-decision, decision], -1)
         scores[:, present] = decision
-    view, place = np.divmod(svc.support_, len(train))
-    support = train[place] + view * len(clips.label)
+    view, position = np.divmod(svc.support_, len(train))
+    support = train[position] + view * len(clips.label)
     mean = scores.reshape(views, len(test), clips.classes).mean(0)
     return mean.astype(np.float32), _svm(choice, support, svc.dual_coef_, svc.intercept_)
 

@@ -1,14 +1,15 @@
-"""Apex spotting of one clip: continuous labels, and decoders of a network's output.
+"""Apex spotting of one clip: labels of frames, and decoders.
 
-Source: Koo, Zulkifley and Kamari, Sensors 22(11):4011 (2022), who name the labels and the decisions
-but print no formula for the labels: those here are ours, each 0 at onset and offset and 1 at the
-apex.
+A decoder turns the network's outputs for the frames of a clip into an apex. Koo, Zulkifley and
+Kamari, Sensors 22(11):4011 (2022), name the labels and two decoders, but print no formula of the
+labels. The formulas here are ours; each label is 0 at onset and offset and 1 at the apex.
 """
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-LABELS = {  # r: share of the way from onset to apex, or from offset back to it; k: how steep
+# r: share of the way from onset to apex, or from offset back to the apex; k: the steepness.
+LABELS = {
     'linear': lambda r, k: r,
     'exponential': lambda r, k: np.expm1(k * r) / np.expm1(k),
     'log': lambda r, k: np.log1p(np.expm1(k) * r) / k,  # the inverse of the exponential
@@ -25,15 +26,19 @@ def continuous_labels(
     steepness: float,
     sigma: float,
 ) -> np.ndarray:
-    """Labels of frames: 1 at the apex, 0 at and outside onset and offset.
+    """Return the labels of frames: 1 at the apex, 0 at onset and offset.
+
+    Before the onset and after the offset they are 0 as well.
 
     Args:
-        frame: int[T], numbers.
-        onset, apex, offset: of the clip.
+        frame: int[T], frame numbers.
+        onset: frame number.
+        apex: frame number.
+        offset: frame number.
         label: a key of LABELS, or 'impulse', which is 1 at the apex alone, or with sigma > 0
             exp(-(t - apex)^2 / (2 sigma^2)).
         steepness: of 'exponential' and 'log'.
-        sigma: of 'impulse', frames.
+        sigma: of 'impulse', in frames.
 
     Returns:
         float32[T].
@@ -49,23 +54,33 @@ def continuous_labels(
 
 
 def largest(value: ArrayLike) -> int:
-    """The place of the largest of `value` [T] (the paper's Max): the first of equal ones."""
+    """Return the position of the largest output: the paper's Max.
+
+    Of equal outputs, the first.
+
+    Args:
+        value: [T], outputs.
+    """
     return int(np.argmax(value))
 
 
 def window_peak(value: ArrayLike, *, width: int) -> int:
-    """SW-Max: the middle frame of the window with the largest sum.
+    """Return the middle of the window with the largest sum: SW-Max.
+
+    Windows lie inside the clip. For a clip shorter than a window it is Max.
 
     Args:
-        value: [T].
-        width: of a window, frames; windows stay inside the clip, and a clip shorter than a window
-            falls back on Max.
+        value: [T], outputs.
+        width: of a window, in frames.
+
+    Returns:
+        A position in the clip, from 0.
     """
     value = np.asarray(value, np.float64)
     if len(value) < width:
         return largest(value)
     total = np.convolve(value, np.ones(width), 'valid')
-    # sums of equal windows may differ in their last bits
+    # Rounded, because the sums of equal windows may differ in their last bits.
     first = int(np.argmax(np.round(total, 9)))
     return first + width // 2
 
@@ -80,19 +95,26 @@ def fit_curve(
     prior: tuple[float, float],
     **label: str | float,
 ) -> int:
-    """The apex whose continuous label fits the whole curve best.
+    """Return the apex whose label fits the whole curve of outputs best.
 
-    The posterior median, which has the least expected error in frames. Our own; Max and SW-Max look
-    at a few frames only, and not at where apexes lie. A curve alpha * label + beta (alpha >= 0)
-    with noise of unknown size has the likelihood (residual sum)^(-T / 2 width).
+    This decoder is ours. Max and SW-Max look at a few frames only, and not at where in a clip
+    apexes usually are. For each candidate apex, the outputs are modelled as alpha * label + beta
+    with alpha >= 0 and noise of unknown size; the likelihood is then (sum of squared
+    residuals)^(-T / (2 width)). The result is the median of the posterior, which has the least
+    expected error in frames.
 
     Args:
-        number, value: frames and outputs [T].
-        onset, offset: of the clip.
-        width: neighbouring frames that count as a single observation.
-        prior: (mean, standard deviation) of the apex's place in the clip, 0 onset to 1 offset,
-            among the fold's training clips.
-        label: label, steepness and sigma of `continuous_labels`.
+        number: int[T], frame numbers.
+        value: [T], outputs.
+        onset: frame number.
+        offset: frame number.
+        width: number of neighbouring frames that count as one observation.
+        prior: mean and standard deviation of (apex - onset) / (offset - onset) over the training
+            clips of the fold.
+        **label: `label`, `steepness` and `sigma` of continuous_labels.
+
+    Returns:
+        A frame number.
     """
     if offset > onset + 1:
         candidates = np.arange(onset + 1, offset)
@@ -105,22 +127,25 @@ def fit_curve(
     energy = curve @ curve
     size = np.maximum((shapes**2).sum(1), 1e-12)
     residual = energy - np.maximum(shapes @ curve, 0) ** 2 / size
-    residual = np.maximum(residual, 1e-9 * max(energy, 1e-12))  # a perfect fit must not divide by 0
-    place = (candidates - onset) / (offset - onset)
+    residual = np.maximum(residual, 1e-9 * max(energy, 1e-12))  # a perfect fit has no logarithm
+    fraction = (candidates - onset) / (offset - onset)
     mean, deviation = prior
     log_likelihood = -len(curve) / (2 * width) * np.log(residual)
-    log_posterior = log_likelihood - ((place - mean) / deviation) ** 2 / 2
+    log_posterior = log_likelihood - ((fraction - mean) / deviation) ** 2 / 2
     share = np.cumsum(np.exp(log_posterior - log_posterior.max()))
     return int(candidates[np.searchsorted(share, share[-1] / 2)])
 
 
 def fitted_fraction(onset: np.ndarray, apex: np.ndarray, offset: np.ndarray) -> float:
-    """The fraction of a clip at which apexes are off by the fewest frames in the mean.
+    """Return the fraction of a clip that is nearest to the apexes.
 
-    A median, in which a clip weighs as many times as it has frames.
+    It has the least mean error in frames: the median of (apex - onset) / (offset - onset), in which
+    a clip counts by its number of frames.
 
     Args:
-        onset, apex, offset: int[n] of clips.
+        onset: int[n], frame number for each clip.
+        apex: int[n], frame number for each clip.
+        offset: int[n], frame number for each clip.
     """
     span = np.asarray(offset - onset, np.float64)
     nonempty = span > 0

@@ -1,4 +1,4 @@
-"""Read data sets with the flow of every frame as Samples, whose rows are frames."""
+"""Samples whose rows are frames, for spotting."""
 
 from collections.abc import Sequence
 
@@ -35,18 +35,19 @@ def load(
     *,
     size: int,
 ) -> loading.Data:
-    """Build data sets on first use, and read them in order of data set, clip and frame.
+    """Read data sets with the flow of every frame.
 
-    A row is a frame from onset (no flow) to offset: image float16[N, size, size, 2] in pixels of
-    the stored flow; target its continuous label (see decoders.continuous_labels), NaN in a clip
-    without annotated apex. Every emotion counts; clips without onset or offset are dropped and
-    listed.
+    They are built on first use. A row is a frame from onset to offset; rows are in the order of
+    data set, clip and frame. Its image, float16[size, size, 2], is the flow from the onset in
+    pixels, which is 0 at the onset. Its target is the label of decoders.continuous_labels, NaN in a
+    clip without an annotated apex. Clips of all emotions are used; clips without onset or offset
+    are dropped and listed.
 
     Args:
-        data_sets: data.name, parsed.
-        options: where they lie, and what they are built with.
-        settings: of section spotting; the label, its steepness and sigma.
-        size: height and width of the images.
+        data_sets: the data sets that data.name lists.
+        options: where they are, and how they are built.
+        settings: of section spotting: the label, its steepness and sigma.
+        size: height and width of the images, in pixels.
 
     Raises:
         UserError: nothing is left, or a clip stands twice.
@@ -89,7 +90,10 @@ def load(
 
 
 def timing(records: Sequence[Record]) -> Timing:
-    """Return when the clips of records happen; an apex that was only estimated is unknown."""
+    """Return the key frames of records.
+
+    An apex that is only estimated counts as unknown.
+    """
     apex = [record['apex'] if apexes.is_annotated(record) else -1 for record in records]
     return Timing(
         onset=np.array([record['onset'] for record in records], np.int32),
@@ -100,7 +104,7 @@ def timing(records: Sequence[Record]) -> Timing:
 
 
 def describe(data: loading.Data) -> str:
-    """Return a text about what was loaded: clips, frames, subjects, and annotated apexes."""
+    """Return lines about the loaded data, for the log."""
     names, times = data.names, data.times
     span = times.offset - times.onset
     annotated = times.apex >= 0
@@ -116,7 +120,7 @@ def describe(data: loading.Data) -> str:
 
 
 def _unusable(record):
-    """Why a clip cannot be spotted in; '' where it can."""
+    """Return why a clip cannot be used; '' where it can."""
     onset, apex, offset = (record[key] for key in ('onset', 'apex', 'offset'))
     if onset < 0 or offset < 0:
         return 'onset or offset is not annotated'
@@ -142,7 +146,7 @@ def inside(record: Record) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _samples(records, times, ids, size, settings):
-    """A row for each frame of each clip."""
+    """Return Samples with a row for each frame."""
     images, targets, numbers = [], [], []
     for record, apex in zip(records, times.apex, strict=True):
         frames, flows = inside(record)
@@ -168,7 +172,7 @@ def _samples(records, times, ids, size, settings):
 
 
 def _target(record, frames, apex, settings):
-    """What spotting regresses at each frame; NaN where the apex is unknown."""
+    """Return the target of each frame; NaN where the apex is unknown."""
     if apex < 0:
         return np.full(len(frames), np.nan, np.float32)
     return decoders.continuous_labels(

@@ -1,8 +1,9 @@
-"""From held-out outputs of a spotter to apexes by every decoder, and their errors (numpy only).
+"""Scores of spotting: apexes by every decoder, and their errors.
 
-The middle of the clip, and the one fraction that fits a fold's training clips best, always stand
-beside the spotter: the middle alone is nearer than the published one (8.39 frames on CASME II
-against 10.28). An error is averaged over seeds first, then over clips.
+Two decoders that do not look at the clip are always scored beside the spotter: the middle of the
+clip, and the one fraction of the clip that fits the training clips of the fold best. On CASME II
+the middle alone has a mean error of 8.39 frames, the published spotter 10.28. Errors are averaged
+over seeds first, then over clips.
 """
 
 from typing import NamedTuple
@@ -21,22 +22,25 @@ from mer_jax.types import Folds, Names, Predictions, Samples, Timing
 
 
 class Decoded(NamedTuple):
-    """A row for every clip that a run held out (M), seed after seed, then fold after fold."""
+    """The apexes of all held-out clips, by each decoder.
+
+    Of M rows, those of seed 0 come first, and within a seed those of the first fold.
+    """
 
     clip: np.ndarray  # int32[M], index into Names.clips
     fold: np.ndarray  # int32[M]
     seed: np.ndarray  # int32[M]
-    # bool[M]: whether the clip's subject is left out in that fold; else the clip cannot train, and
-    # every fold predicts its apex
+    # bool[M]. True: the fold leaves the clip out. False: the apex of the clip is not annotated, so
+    # that it never trains and every fold predicts it.
     left_out: np.ndarray
-    frame: dict[str, np.ndarray]  # decoder -> int32[M], the number of the frame
+    frame: dict[str, np.ndarray]  # {decoder: int32[M], frame number of the apex}
     curve: list[tuple[np.ndarray, np.ndarray]]  # frame numbers [T] and outputs [T] of each row
 
 
-class _Place(NamedTuple):
-    """Where apexes lie in the training clips of a run, from 0, the onset, to 1, the offset."""
+class _Fractions(NamedTuple):
+    """(apex - onset) / (offset - onset) over the training clips of a run."""
 
-    fraction: float  # that fits the clips best
+    fraction: float  # with the least mean error in frames
     mean: float
     deviation: float
 
@@ -51,10 +55,10 @@ def decode(
     """Find the apex of every held-out clip, by each decoder.
 
     Args:
-        predictions: a row for each frame, output [R, 1].
+        predictions: a row for each frame; its output is [R, 1].
         folds: all runs.
         samples: all rows.
-        timing: of the clips.
+        timing: key frames of the clips.
         settings: of section spotting.
 
     Raises:
@@ -66,12 +70,12 @@ def decode(
     seed, fold, clip = groups.T.reshape(3, -1)
     curves_of_groups = _curves(predictions, group_of_row.ravel(), len(groups))
     onset, offset = timing.onset[clip], timing.offset[clip]
-    place_of_run = _places(folds, samples, timing)
-    places = [place_of_run[run] for run in zip(seed.tolist(), fold.tolist(), strict=True)]
-    fraction = np.array([place.fraction for place in places])
+    fractions_of_run = _fractions(folds, samples, timing)
+    fractions = [fractions_of_run[run] for run in zip(seed.tolist(), fold.tolist(), strict=True)]
+    fraction = np.array([of_run.fraction for of_run in fractions])
     frame = {name: [] for name in ('max', 'sw_max', 'template')}
-    for (numbers, values), first, last, place in zip(
-        curves_of_groups, onset, offset, places, strict=True
+    for (numbers, values), first, last, of_run in zip(
+        curves_of_groups, onset, offset, fractions, strict=True
     ):
         frame['max'].append(numbers[decoders.largest(values)])
         frame['sw_max'].append(numbers[decoders.window_peak(values, width=settings.window)])
@@ -81,7 +85,7 @@ def decode(
             onset=first,
             offset=last,
             width=settings.window,
-            prior=(place.mean, place.deviation),
+            prior=(of_run.mean, of_run.deviation),
             label=settings.label,
             steepness=settings.steepness,
             sigma=settings.sigma,
@@ -102,6 +106,7 @@ def decode(
 
 
 def _refuse_diverged(predictions):
+    """Refuse outputs that are not finite."""
     finite = np.isfinite(predictions.output).all(-1)
     if not finite.all():
         row = np.argmin(finite)
@@ -112,7 +117,10 @@ def _refuse_diverged(predictions):
 
 
 def _curves(predictions, group_of_row, groups):
-    """(frame numbers, outputs) of each group of rows, in order of frame."""
+    """Return frame numbers and outputs of each group of rows.
+
+    They are in the order of the frames.
+    """
     if not groups:
         return []
     order = np.lexsort((predictions.frame, group_of_row))
@@ -123,27 +131,32 @@ def _curves(predictions, group_of_row, groups):
     return curves_of_groups
 
 
-def _places(folds, samples, timing):
-    """{(seed, fold): the _Place of apexes in the training clips of that run}."""
-    places = {}
+def _fractions(folds, samples, timing):
+    """Return {(seed, fold): the _Fractions of its training clips}."""
+    fractions = {}
     for run, key in enumerate(zip(folds.seed.tolist(), folds.fold.tolist(), strict=True)):
         rows = folds.train.index[run][folds.train.mask[run] > 0]
         clip = np.unique(samples.clip[rows])
         onset, apex, offset = timing.onset[clip], timing.apex[clip], timing.offset[clip]
-        place = (apex - onset) / (offset - onset)
-        fraction = decoders.fitted_fraction(onset, apex, offset)
-        places[key] = _Place(fraction, place.mean(), max(place.std(), 0.02))
-    return places
+        of_clips = (apex - onset) / (offset - onset)
+        fitted = decoders.fitted_fraction(onset, apex, offset)
+        # At least 0.02, so that fit_curve does not divide by 0 where all fractions are equal.
+        fractions[key] = _Fractions(fitted, of_clips.mean(), max(of_clips.std(), 0.02))
+    return fractions
 
 
 def _subjects_of_clips(predictions, clips):
+    """Return the subject of each clip; -1 where it is not predicted."""
     subject = np.full(clips, -1)
     subject[predictions.clip] = predictions.subject
     return subject
 
 
 def _is_trained(folds, samples, seed, fold, subject):
-    """bool[M]: whether clips of the subject train in the run, given by its seed and fold."""
+    """Return whether clips of a subject train in a run, bool[M].
+
+    The run is given by its seed and its fold.
+    """
     subjects_of_run = {}
     for run, key in enumerate(zip(folds.seed.tolist(), folds.fold.tolist(), strict=True)):
         rows = folds.train.index[run][folds.train.mask[run] > 0]
@@ -163,16 +176,17 @@ def score(
 
     Args:
         decoded: apexes of the held-out clips.
-        timing: of the clips.
-        names: of the data sets.
+        timing: key frames of the clips.
+        names: names of the data sets.
         clip_subject: int[clips], subject of each clip.
         clip_dataset: int[clips], data set of each clip.
 
     Returns:
-        {decoder: block}, {} where no apex is annotated. mae and interval: mean absolute error in
-        frames and its interval by bootstrap over subjects; mae_ms and interval_ms: the same in
-        milliseconds; sd: over seeds; per_dataset; against: for 'midpoint' and 'fraction' the
-        difference (negative: better), interval and p, paired by subject.
+        A dictionary for each decoder; none where no apex is annotated. 'mae' and 'interval': mean
+        absolute error in frames, and its interval by bootstrap over subjects. 'mae_ms' and
+        'interval_ms': the same in milliseconds. 'sd': standard deviation of the error over seeds.
+        'per_dataset': the same for each data set. 'against': difference to 'midpoint' and to
+        'fraction' (negative: better), its interval and p value, paired by subject.
     """
     scored = decoded.left_out & (timing.apex[decoded.clip] >= 0)
     clips = np.unique(decoded.clip[scored])
@@ -197,7 +211,7 @@ def score(
 
 
 def _errors(decoded, frames, scored, clips, timing):
-    """float64[seeds, clips]: frames between the predicted and the annotated apex."""
+    """Return the error of each apex in frames, float64[seeds, clips]."""
     seeds, seed = np.unique(decoded.seed[scored], return_inverse=True)
     clip = decoded.clip[scored]
     errors = np.full((len(seeds), len(clips)), np.nan)
@@ -206,6 +220,7 @@ def _errors(decoded, frames, scored, clips, timing):
 
 
 def _per_dataset(error, subject, dataset, fps, names):
+    """Return the errors of each data set."""
     blocks = {}
     for number in np.unique(dataset):
         rows = dataset == number
@@ -215,7 +230,7 @@ def _per_dataset(error, subject, dataset, fps, names):
 
 
 def _against(name, means, subject):
-    """The decoder against those that do not look at the clip."""
+    """Compare a decoder with those that do not look at the clip."""
     tests = {}
     for simple in BLIND:
         if simple != name:
@@ -224,7 +239,10 @@ def _against(name, means, subject):
 
 
 def _block(error, subject, fps):
-    """mae and interval in frames and, where every clip has its frame rate, in milliseconds."""
+    """Return the mean error and its interval.
+
+    In frames and, where all clips have a frame rate, in milliseconds.
+    """
     mean, edges = paired.bootstrap_mean(error, subject)
     block = {'mae': mean, 'interval': edges, 'mae_ms': None, 'interval_ms': None}
     if np.all(fps > 0):
@@ -235,7 +253,7 @@ def _block(error, subject, fps):
 def curves(
     decoded: Decoded, names: Names, clip_subject: np.ndarray, clip_dataset: np.ndarray
 ) -> FrameTable:
-    """Return the output of the spotter at every frame of every held-out clip.
+    """Return the outputs for all frames of held-out clips.
 
     Args:
         decoded: apexes of the held-out clips.
@@ -244,16 +262,16 @@ def curves(
         clip_dataset: int[clips], data set of each clip.
     """
     rows = []
-    for place, clip in enumerate(decoded.clip):
+    for i, clip in enumerate(decoded.clip):
         subject = names.subjects[clip_subject[clip]]
         dataset = names.datasets[clip_dataset[clip]]
-        for frame, output in zip(*decoded.curve[place], strict=True):
+        for frame, output in zip(*decoded.curve[i], strict=True):
             row = FrameRow(
                 clip=names.clips[clip],
                 subject=subject,
                 dataset=dataset,
-                fold=int(decoded.fold[place]),
-                seed=int(decoded.seed[place]),
+                fold=int(decoded.fold[i]),
+                seed=int(decoded.seed[i]),
                 frame=int(frame),
                 output=float(output),
             )
@@ -269,31 +287,31 @@ def table(
     clip_subject: np.ndarray,
     clip_dataset: np.ndarray,
 ) -> ApexTable:
-    """Return the apex of every held-out clip by each decoder, beside the annotated one.
+    """Return the apexes of held-out clips by each decoder.
 
     Args:
         decoded: apexes of the held-out clips.
         timing: of the clips.
-        names: of clips, subjects and data sets.
-        titles: of the folds.
+        names: names of clips, subjects and data sets.
+        titles: titles of the folds.
         clip_subject: int[clips], subject of each clip.
         clip_dataset: int[clips], data set of each clip.
     """
     rows = []
-    for place, clip in enumerate(decoded.clip):
-        fold, apex = int(decoded.fold[place]), int(timing.apex[clip])
+    for i, clip in enumerate(decoded.clip):
+        fold, apex = int(decoded.fold[i]), int(timing.apex[clip])
         row = ApexRow(
             clip=names.clips[clip],
             subject=names.subjects[clip_subject[clip]],
             dataset=names.datasets[clip_dataset[clip]],
             fold=fold,
             title=titles[fold],
-            seed=int(decoded.seed[place]),
-            left_out=bool(decoded.left_out[place]),
+            seed=int(decoded.seed[i]),
+            left_out=bool(decoded.left_out[i]),
             onset=int(timing.onset[clip]),
             apex=apex if apex >= 0 else None,
             offset=int(timing.offset[clip]),
-            predicted={name: int(frames[place]) for name, frames in decoded.frame.items()},
+            predicted={name: int(frames[i]) for name, frames in decoded.frame.items()},
         )
         rows.append(row)
     return ApexTable(tuple(decoded.frame), tuple(rows))
