@@ -1,1 +1,1 @@
-"""From frames to what a network sees: numpy and OpenCV only, never jax."""
+"""From frames to what a network sees, without jax."""

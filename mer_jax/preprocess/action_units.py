@@ -1,4 +1,7 @@
-"""Action units as annotators write them: '6+12', 'L12A', '4D+ref(6)+7C', '(R6 or R12)+R15'."""
+"""Action units as annotators write them.
+
+For example '6+12', 'L12A', '4D+ref(6)+7C' or '(R6 or R12)+R15'.
+"""
 
 import re
 from typing import NamedTuple
@@ -73,7 +76,9 @@ def _unit(token, group, in_reference):
 
 
 def _normalise(text):
-    """Upper case, 'or' as '|', sides and ranges out of their brackets.
+    """Bring a cell into one notation.
+
+    Upper case, 'or' as '|', sides and ranges out of their brackets.
 
     What surrounds a bracket is moved inside it.
     """

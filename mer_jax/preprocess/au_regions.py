@@ -1,4 +1,7 @@
-"""Ten regions of a face by the action units that move them, and statistics of strain in them."""
+"""Ten regions of a face, and statistics of strain in them.
+
+A region is where certain action units move the face.
+"""
 
 from typing import NamedTuple
 
@@ -88,7 +91,7 @@ def region_masks(points: np.ndarray, size: int) -> np.ndarray:
 
 
 def upward(points: np.ndarray) -> np.ndarray:
-    """The vector (x, y) up the face, as long as the face is wide.
+    """Return the vector up the face, as long as the face is wide.
 
     Args:
         points: landmarks [68, 2].

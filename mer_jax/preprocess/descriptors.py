@@ -1,4 +1,6 @@
-"""Handcrafted descriptors of one clip or one flow field: LBP-TOP, HOOF, Bi-WOOF, MDMO.
+"""Handcrafted descriptors: LBP-TOP, HOOF, Bi-WOOF and MDMO.
+
+Each describes one clip or one flow field.
 
 Angles of flow are atan2(v, u): 0 to the right, growing clockwise in the image (v points down). With
 8 bins, bin k holds what lies within 22.5 degrees of k times 45, so edges lie at odd multiples of
@@ -76,7 +78,11 @@ def lbp_top(
 
 
 def _interpolate(video, frames):
-    """float32[frames, H, W] in whole gray levels, evenly from the first frame to the last."""
+    """Interpolate a clip to a number of frames.
+
+    They lie evenly from the first frame to the last. Returns float32[frames, H, W] in whole gray
+    levels.
+    """
     time = np.linspace(0, len(video) - 1, frames)
     before = np.minimum(time.astype(int), len(video) - 2)
     weight = (time - before).astype(np.float32)[:, None, None]
@@ -84,7 +90,7 @@ def _interpolate(video, frames):
 
 
 def _patterns(volume, first, second, radii):
-    """Uniform patterns int[t, y, x] of the centres of one plane.
+    """Return the uniform patterns of one plane, int[t, y, x].
 
     Neighbour p stands at angle 45 p from axis `first`.
     """
@@ -105,7 +111,10 @@ def _patterns(volume, first, second, radii):
 
 
 def _corners(offsets):
-    """(weight, shift along t, y, x) of the one, two or four pixels around a neighbour."""
+    """Return weight and shift of the pixels around a neighbour.
+
+    There are one, two or four; a shift is along t, y, x.
+    """
     corners = [(1.0, (0, 0, 0))]
     for axis, offset in offsets.items():
         low = int(np.floor(offset))
@@ -220,7 +229,10 @@ def orientations(field: np.ndarray, *, bins: int = 8, cells: int = 5) -> np.ndar
 
 
 def _orientations(field, rows, columns, bins, name):
-    """float64[rows * columns, bins]: summed lengths of the vectors of each cell and direction."""
+    """Sum the lengths of vectors by cell and direction.
+
+    Returns float64[rows * columns, bins].
+    """
     field = np.asarray(field, np.float64)
     if field.ndim != 3 or field.shape[-1] != 2 or field.shape[0] < rows or field.shape[1] < columns:
         raise UserError(
@@ -239,21 +251,27 @@ def _lengths(field):
 
 
 def _directions(field, bins):
-    """Bin int[H, W] of each vector, and its angle less that of the bin's middle (radians)."""
+    """Return the bin of each vector, int[H, W], and its distance.
+
+    The distance is its angle minus that of the bin's middle, in radians.
+    """
     turns = np.arctan2(field[..., 1], field[..., 0]) / (2 * np.pi / bins)
     nearest = np.rint(turns)
     return nearest.astype(np.int64) % bins, (turns - nearest) * (2 * np.pi / bins)
 
 
 def _grid(shape, rows, columns):
-    """int[H, W]: index of the cell of each pixel, row by row."""
+    """Return the cell of each pixel, int[H, W], row by row."""
     row = np.arange(shape[0]) * rows // shape[0]
     column = np.arange(shape[1]) * columns // shape[1]
     return np.add.outer(row * columns, column)
 
 
 def _shares(counts):
-    """Counts divided by their sum over the last axis; 0 where that is 0."""
+    """Divide counts by their sum over the last axis.
+
+    The result is 0 where the sum is 0.
+    """
     total = counts.sum(-1, keepdims=True)
     return np.divide(counts, total, out=np.zeros_like(counts), where=total > 0)
 
@@ -315,7 +333,10 @@ def mdmo_regions(points: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def _mesh_row(points, row):
-    """float64[7, 2]: the mesh points of a row, each the mean of its landmarks."""
+    """Return the mesh points of a row, float64[7, 2].
+
+    Each is the mean of its landmarks.
+    """
     return np.stack([points[list(landmarks)].mean(0) for landmarks in row])
 
 
@@ -356,9 +377,10 @@ def mdmo(video: np.ndarray, points: np.ndarray, *, bins: int = 8, beta: float = 
 
 
 def _main_direction(field, index, bins):
-    """Mean length and angle of the vectors in the fullest bin of each region, float64[2, 36].
+    """Return the main direction of each region, float64[2, 36].
 
-    0 for a region without any. index: of the region of each pixel.
+    It is the mean length and angle of the vectors in the fullest bin; 0 for a region without any.
+    index: of the region of each pixel.
     """
     length = _lengths(field.astype(np.float64))
     counted = (index >= 0) & (length > 0)  # a vector of length 0 has no direction

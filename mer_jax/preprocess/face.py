@@ -1,4 +1,6 @@
-"""One square face crop for a whole clip, from its onset frame, with the eyes at fixed places.
+"""One square crop of the face for a whole clip.
+
+It is taken from the onset frame and puts the eyes at fixed places.
 
 Points are (x, y) in pixels, the centre of the first pixel at (0, 0); edges are counted so that a
 frame is (0, 0, W, H).
@@ -120,7 +122,10 @@ def cut(gray: np.ndarray, crop: Crop) -> np.ndarray:
 
 
 def _around(gray, box):
-    """What a frame shows inside a box and two pixels round it, and its first pixel (x, y)."""
+    """Return what a frame shows in a box, and its first pixel (x, y).
+
+    Two pixels around the box belong to it.
+    """
     limit = np.array(gray.shape[::-1])
     start = np.clip(np.floor(box[:2]).astype(int) - 2, 0, limit - 1)
     end = np.clip(np.ceil(box[2:]).astype(int) + 2, start + 1, limit)
@@ -133,7 +138,7 @@ def transform(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 
 def eyes_expected(box: tuple[float, ...]) -> np.ndarray:
-    """Where the eyes stand in a Haar box of a frontal face.
+    """Return where the eyes usually are in a Haar box.
 
     Args:
         box: (x, y, w, h).
@@ -145,7 +150,7 @@ def eyes_expected(box: tuple[float, ...]) -> np.ndarray:
 
 
 def eyes(gray: np.ndarray, box: tuple[float, ...]) -> np.ndarray:
-    """Centres of the eyes that Haar finds in a face box.
+    """Return the centres of the eyes that Haar finds.
 
     Of all plausible pairs in the upper part of the box the one nearest to where eyes are expected.
 
@@ -177,7 +182,7 @@ def eyes(gray: np.ndarray, box: tuple[float, ...]) -> np.ndarray:
 
 
 def plausible_eyes(right: np.ndarray, left: np.ndarray, ratio: float) -> bool:
-    """Whether two centres can be the eyes of one frontal face.
+    """Return whether two points can be a pair of eyes.
 
     Args:
         right, left: (x, y) in units of the face box.
@@ -211,7 +216,10 @@ def largest_face(gray: np.ndarray) -> tuple[float, ...]:
 
 
 def _detect(name, gray, *, neighbours, least):
-    """Haar boxes float64[n, 4] (x, y, w, h), sorted: OpenCV's order depends on its threads."""
+    """Return Haar boxes (x, y, w, h), float64[n, 4].
+
+    They are sorted, because OpenCV's order depends on its threads.
+    """
     cascade = _cascade(name, threading.get_ident())
     boxes = cascade.detectMultiScale(
         np.ascontiguousarray(gray), 1.1, neighbours, minSize=(least, least)
@@ -237,7 +245,9 @@ def _cascade(name, thread):
 
 
 def level_eyes(pair: np.ndarray, size: int, how: str) -> Crop:
-    """The crop that brings a pair of eyes to EYES_AT: shift, turn and scale.
+    """Return the crop that brings a pair of eyes to EYES_AT.
+
+    It shifts, turns and scales.
 
     Args:
         pair: centres of the eyes [2, 2] in frame pixels, the subject's right eye first.
@@ -257,7 +267,7 @@ def level_eyes(pair: np.ndarray, size: int, how: str) -> Crop:
 
 
 def _upright(x, y, width, height, size, how):
-    """The Crop that takes a rectangle of the frame as it stands."""
+    """Return the Crop of an upright rectangle of the frame."""
     across, down = size / width, size / height
     matrix = np.array([[across, 0, (0.5 - x) * across - 0.5], [0, down, (0.5 - y) * down - 0.5]])
     box = (float(x), float(y), float(x + width), float(y + height))

@@ -1,4 +1,4 @@
-"""Dense optical flow between onset and apex, its strain and magnitude, and the likely apex."""
+"""Dense optical flow, its strain and magnitude, and the likely apex."""
 
 import functools
 from collections.abc import Iterable
@@ -152,7 +152,10 @@ def _tensor(flow):
 
 
 def _norm(across, down):
-    """sqrt(exx^2 + eyy^2 + 2 exy^2) from d/dx and d/dy of (u, v)."""
+    """Return the norm of the strain: sqrt(exx^2 + eyy^2 + 2 exy^2).
+
+    Its arguments are d/dx and d/dy of (u, v).
+    """
     normal = across[..., 0] ** 2 + down[..., 1] ** 2
     return np.sqrt(normal + (down[..., 0] + across[..., 1]) ** 2 / 2)
 
@@ -177,7 +180,7 @@ _STRAINS = {'tensor': _tensor, 'meb': _meb, 'samer': _samer}
 
 
 def magnitude(flow: np.ndarray) -> np.ndarray:
-    """Length float32[H, W] of every vector of a flow [H, W, 2], in pixels."""
+    """Return the lengths of the vectors of a flow, float32[H, W]."""
     return np.sqrt(np.sum(_field(flow, 'magnitude') ** 2, axis=-1))
 
 
@@ -228,7 +231,7 @@ def strongest(
     method: str = 'tvl1',
     steady: bool = False,
 ) -> int:
-    """Index of the frame that moved most from the onset frame.
+    """Return the frame that moved most from the onset frame.
 
     By mean flow magnitude; the first of equal ones. Stands in for an apex that nobody annotated.
 
@@ -303,6 +306,9 @@ def _field(flow, name):
 
 
 def _bytes(image):
-    """An image stretched to 0..255 and cut to whole numbers; 0 throughout where it is constant."""
+    """Stretch an image to 0..255, and cut it to whole numbers.
+
+    A constant image becomes 0.
+    """
     low, high = image.min(), image.max()
     return np.clip((image - low) / (high - low + np.float32(1e-8)) * 255, 0, 255).astype(np.uint8)

@@ -60,7 +60,7 @@ FROM_MESH = (
 
 
 class NoFace(UserError):
-    """A tool of the user's found no face in any frame of a clip."""
+    """The landmark tool of the user found no face in a clip."""
 
 
 def locate(
@@ -125,7 +125,7 @@ def mean_shape() -> np.ndarray:
 
 
 def template(image: np.ndarray, crop: face.Crop) -> np.ndarray:
-    """The mean shape shifted, turned and scaled to the eyes of a crop.
+    """Return the mean shape, moved onto the eyes of a crop.
 
     The eyes are the crop's fixed places where it was levelled by them; else those that Haar finds;
     else those expected in the face that Haar finds, or in the crop. A release crop is fitted in the
@@ -154,7 +154,10 @@ def template(image: np.ndarray, crop: face.Crop) -> np.ndarray:
 
 
 def _find_eyes(image, expected):
-    """Eyes float64[2, 2] that Haar finds in a crop; where it finds no eyes, those expected."""
+    """Return the eyes in a crop, float64[2, 2].
+
+    They are those that Haar finds, else those that are expected.
+    """
     box = face.largest_face(image)
     if box:
         expected = face.eyes_expected(box)
@@ -168,7 +171,7 @@ def _find_eyes(image, expected):
 
 
 def _fill_gaps(points, no_face):
-    """Frames without landmarks (NaN) take those of the nearest frame with some.
+    """Fill frames without landmarks (NaN) from the nearest other frame.
 
     NoFace with the message `no_face` where no frame has any.
     """
@@ -181,7 +184,10 @@ def _fill_gaps(points, no_face):
 
 
 def _mediapipe(path, crops):
-    """[T, 68, 2] of every crop by MediaPipe's Face Landmarker, NaN where it finds no face."""
+    """Return landmarks [T, 68, 2] by MediaPipe's Face Landmarker.
+
+    NaN where it finds no face.
+    """
     mediapipe = _package('mediapipe', path)
     vision = mediapipe.tasks.vision
     base = mediapipe.tasks.BaseOptions(model_asset_path=str(path))
@@ -227,7 +233,10 @@ def _dlib(path, crops):
 
 @functools.lru_cache(maxsize=1)
 def load_dlib_predictor(path: str) -> Callable:
-    """dlib's shape predictor of a file; loaded once for all clips, as the file has 100 MB."""
+    """Load dlib's shape predictor from a file.
+
+    It is loaded once for all clips, because the file has 100 MB.
+    """
     try:
         return _package('dlib', path).shape_predictor(path)
     except RuntimeError as error:
@@ -235,14 +244,17 @@ def load_dlib_predictor(path: str) -> Callable:
 
 
 def _box_of_shape(size):
-    """Left, top, right, bottom of the template in a levelled crop, from the brows to the chin."""
+    """Return the box of the template in a levelled crop.
+
+    Left, top, right and bottom, from the brows to the chin.
+    """
     eyes = face.EYES_AT * size
     points = eyes.mean(0) + mean_shape() * (eyes[1, 0] - eyes[0, 0])
     return tuple(int(edge) for edge in (*points.min(0), *points.max(0)))
 
 
 def _openface(path, numbers):
-    """[T, 68, 2] in frame pixels of the frames with these numbers.
+    """Return landmarks [T, 68, 2] of frames, in frame pixels.
 
     NaN where the column 'success' is 0.
     """
@@ -277,7 +289,10 @@ def _openface(path, numbers):
 
 
 def _csv(path):
-    """Header names, and (line number, cells) of every other line that is not blank."""
+    """Return the header of a CSV file, and its other lines.
+
+    A line is (line number, cells); blank lines are left out.
+    """
     if not path.is_file():
         raise UserError(
             f'landmarks: {path} does not exist; a folder of OpenFace results has one '

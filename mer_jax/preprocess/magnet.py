@@ -1,4 +1,4 @@
-"""Learned motion magnification of two frames by a trained MagNet (Oh et al., ECCV 2018).
+"""Learned motion magnification by MagNet (Oh et al., ECCV 2018).
 
 Without jax. The same network, with the same names and weights, stands in contrib/magnet, which
 trains it. Two editions of it are public: 'released', the authors' TensorFlow code (no biases; shape
@@ -84,7 +84,10 @@ def read_weights(path: str | os.PathLike) -> Tensors:
 
 @functools.lru_cache(maxsize=2)
 def _read(path, changed, size):
-    """Kept in memory while the file stays as it is: a data set reads it for every clip."""
+    """Read weights; they stay in memory while the file is unchanged.
+
+    A data set reads them for every clip.
+    """
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
@@ -99,7 +102,10 @@ def _read(path, changed, size):
 
 
 def edition_of(tensors: Tensors) -> str:
-    """'port' where the weights hold its extra layer before the shape code, else 'released'."""
+    """Return the edition of weights, 'port' or 'released'.
+
+    The port has a further layer before the shape code.
+    """
     return 'port' if 'encoder/shape_conv/kernel' in tensors else 'released'
 
 
@@ -244,7 +250,7 @@ def _layer(tensors, port, name, x, *, stride=1, block=()):
 
 
 def convolve(x: np.ndarray, kernel: np.ndarray, stride: int) -> np.ndarray:
-    """Convolution of a padded image, a matrix product for each kernel row.
+    """Convolve a padded image, by a product for each kernel row.
 
     Args:
         x: float32[H, W, in].

@@ -1,4 +1,4 @@
-"""Motion magnification of two frames: the apex frame with its motion from the onset made larger.
+"""Motion magnification: the apex frame, moved further from the onset.
 
 alpha has one meaning in all methods: output motion / input motion. 1 changes nothing, 6 is common
 in work on micro-expressions, 0 takes the motion out. Beyond RANGES no method is right: motion comes
@@ -20,7 +20,7 @@ NOISE = 1.0  # gray levels of camera noise below which a phase is not trusted
 
 
 def magnify(onset: np.ndarray, apex: np.ndarray, *, method: str, alpha: float) -> np.ndarray:
-    """The apex frame with its motion from the onset times alpha.
+    """Return the apex frame with its motion times alpha.
 
     Args:
         onset, apex: uint8[H, W], equal shapes, 16 pixels a side or more.
@@ -67,23 +67,21 @@ def eulerian(onset: np.ndarray, apex: np.ndarray, alpha: float) -> np.ndarray:
     waves of 5 pixels: an output motion above an eighth of a wave breaks it, so shorter ones would
     only add contours. It makes magnified camera noise 3.5 times weaker. On drawn faces (noise 2
     gray levels, alpha 6, output 0.6 pixels) a blur of 2 pixels loses a third of the motion; without
-    one, noise adds half.
-    Source: Wu et al., ACM TOG 31(4), 2012, for two frames: the temporal band-pass is the difference
-    to the onset.
+    one, noise adds half. Source: Wu et al., ACM TOG 31(4), 2012, for two frames: the temporal
+    band-pass is the difference to the onset.
     """
     difference = cv2.GaussianBlur(apex.astype(np.float32) - onset, (0, 0), BLUR)
     return _bytes(apex + np.float32(alpha - 1) * difference)
 
 
 def phase(onset: np.ndarray, apex: np.ndarray, alpha: float) -> np.ndarray:
-    """The phase of the apex from the onset, times alpha in every band.
+    """Magnify by phases: each band of the pyramid times alpha.
 
     Each band of a complex steerable pyramid of `apex` is turned by (alpha - 1) times its phase from
     `onset`. The longest waves, the pyramid's residual, stay those of the apex. A motion of more
     than half a wave between the frames is taken for the opposite one, so the finest detail of large
-    motions is lost first.
-    Source: Wadhwa et al., ACM TOG 32(4), 2013, for two frames: the temporal band-pass is the
-    difference to the onset.
+    motions is lost first. Source: Wadhwa et al., ACM TOG 32(4), 2013, for two frames: the temporal
+    band-pass is the difference to the onset.
     """
     before, after = pyramid.build(onset), pyramid.build(apex)
     amplitudes = pyramid.noise(apex.shape)
@@ -94,7 +92,7 @@ def phase(onset: np.ndarray, apex: np.ndarray, alpha: float) -> np.ndarray:
 
 
 def _turn(first, second, factor, noise):
-    """Band `second`, complex[h, w], turned on by `factor` times its phase from `first`."""
+    """Turn band `second` on by `factor` times its phase from `first`."""
     angle, trust = phase_difference(first, second, noise)
     turn = np.float32(factor) * angle * trust
     return second * (np.cos(turn) + 1j * np.sin(turn))
@@ -103,7 +101,7 @@ def _turn(first, second, factor, noise):
 def phase_difference(
     first: np.ndarray, second: np.ndarray, noise: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The phase of a band in the second image from that in the first.
+    """Return the difference of phase between two images of a band.
 
     The angle is that of the smoothed product second * conj(first): a circular mean weighted by
     amplitudes, so phases on both sides of pi do not average to 0.

@@ -1,11 +1,12 @@
-"""Complex steerable pyramid: an image as oriented bands with a local amplitude and phase.
+"""Complex steerable pyramid: an image as oriented bands.
+
+Each band has a local amplitude and phase.
 
 Every band is the image through a one-sided filter in the frequency domain, a bell an octave wide
 times cos(angle)^(ORIENTATIONS - 1), kept at the size that its frequencies need. The squares of all
 filters, mirrored ones included, are divided by their sum, so `reconstruct` gives back any image of
-any size exactly.
-Source: Simoncelli, Freeman, ICIP 1995; Portilla, Simoncelli, IJCV 40(1), 2000; Wadhwa et al., ACM
-TOG 32(4), 2013.
+any size exactly. Source: Simoncelli, Freeman, ICIP 1995; Portilla, Simoncelli, IJCV 40(1), 2000;
+Wadhwa et al., ACM TOG 32(4), 2013.
 """
 
 from functools import lru_cache
@@ -77,7 +78,9 @@ def build(image: np.ndarray) -> Pyramid:
 
 
 def reconstruct(pyramid: Pyramid) -> np.ndarray:
-    """The image of a pyramid, exact where its bands were not changed.
+    """Return the image of a pyramid.
+
+    It is exact where no band was changed.
 
     Returns:
         float[H, W] of the bands' precision.
@@ -112,14 +115,17 @@ def noise(shape: tuple[int, int]) -> list[float]:
 
 
 def _band_of(spectrum, filter_):
-    """What a Filter passes of a spectrum, sampled as densely as it needs, complex[h, w]."""
+    """Return what a Filter passes of a spectrum, complex[h, w].
+
+    It is sampled as densely as needed.
+    """
     share = filter_.values.size / spectrum.size
     passed = spectrum[filter_.rows, filter_.columns] * (np.float32(share) * filter_.values)
     return np.fft.ifft2(passed)
 
 
 def _spectrum_of(band, filter_, size):
-    """What a band adds to a whole spectrum of `size` values at its Filter's frequencies."""
+    """Return what a band adds to a whole spectrum of `size` values."""
     return np.float32(size / band.size) * filter_.values * np.fft.fft2(band)
 
 
@@ -131,14 +137,19 @@ def padded_shape(shape: tuple[int, int]) -> tuple[int, int]:
 
 
 def _margins(shape):
-    """Reflected pixels ((top, bottom), (left, right)), up to sizes that transform fast."""
+    """Return how many pixels are reflected at each edge.
+
+    ((top, bottom), (left, right)), so that the sizes transform fast.
+    """
     extra = [cv2.getOptimalDFTSize(side + 2 * BORDER) - side for side in shape]
     return tuple((pixels // 2, pixels - pixels // 2) for pixels in extra)
 
 
 @lru_cache(maxsize=4)
 def _filters(shape):
-    """All Filters of a padded shape, finest first, the residual's last.
+    """Return all Filters of a padded shape, finest first.
+
+    That of the residual is last.
 
     Their squares with mirrored ones sum to 1.
     """
@@ -173,7 +184,9 @@ def _ring(octaves, *, outermost):
 
 
 def _fan(angle, number):
-    """Strength at an angle: cos^(orientations - 1) around the filter's direction.
+    """Return a filter's strength at an angle.
+
+    It is cos^(orientations - 1) around the filter's direction.
 
     0 on the opposite side.
     """
@@ -186,7 +199,9 @@ def _mirror(values):
 
 
 def _cut(values, reach):
-    """The Filter of `values` without the frequencies beyond `reach`, where it is 0.
+    """Return the Filter of `values` up to the frequency `reach`.
+
+    Beyond it the values are 0.
 
     reach: in cycles a pixel.
     """

@@ -1,4 +1,7 @@
-"""Eyes and mouth of a face from its 68 landmarks (300-W order), and the action units there."""
+"""Eyes and mouth of a face, and the action units there.
+
+They are found from its 68 landmarks in 300-W order.
+"""
 
 import cv2
 import numpy as np
@@ -22,7 +25,7 @@ _ACTION_UNITS = {
 
 
 def mask(landmarks: np.ndarray, size: int, *, keep: str, margin: float = MARGIN) -> np.ndarray:
-    """Pixels that stay under a 'black mask around eyes and mouth'.
+    """Return the pixels that a mask around eyes and mouth keeps.
 
     Source: Irawan et al. 2024, whose text allows both 'background' and 'eyes_mouth'.
 

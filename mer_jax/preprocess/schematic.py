@@ -1,4 +1,4 @@
-"""A drawn face of no person, to stand where a licensed face may not be shown."""
+"""A drawn face, shown where a licensed face may not be."""
 
 import cv2
 import numpy as np
@@ -77,7 +77,10 @@ def _line(image, points, width, *, ink=70, closed=False):
 
 
 def _smooth(points, closed=False):
-    """Catmull-Rom curve through points [n, 2], ten steps from each to the next."""
+    """Draw a Catmull-Rom curve through points [n, 2].
+
+    It has ten steps from each point to the next.
+    """
     before, after = (points[-1:], points[:2]) if closed else (points[:1], points[-1:])
     p = np.concatenate([before, points, after])
     a, b, c, d = (p[i : len(p) - 3 + i, None] for i in range(4))

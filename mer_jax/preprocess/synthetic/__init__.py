@@ -1,1 +1,1 @@
-"""A drawn face of no real person that moves as FACS describes, with its exact motion."""
+"""Drawn faces that move as FACS describes, with their exact motion."""

@@ -1,4 +1,4 @@
-"""Soft shapes on the drawing surface, and how a tone is laid over them."""
+"""Soft shapes on the drawing surface."""
 
 import cv2
 import numpy as np
@@ -9,21 +9,30 @@ SCALE = 3  # drawing pixels to an image pixel; drawing pixel SCALE * x + 1 lies 
 
 
 def grid() -> tuple[np.ndarray, np.ndarray]:
-    """x and y of every drawing pixel in image pixels, float32[SCALE * SIZE, SCALE * SIZE] each."""
+    """Return x and y of all drawing pixels, in image pixels.
+
+    float32[SCALE * SIZE, SCALE * SIZE] each.
+    """
     line = (np.arange(SCALE * SIZE, dtype=np.float32) - 1) / SCALE
     x, y = np.meshgrid(line, line)
     return x, y
 
 
 def polygon(points: np.ndarray, *, soft: float = 0.35) -> np.ndarray:
-    """Coverage 0..1 of a polygon [n, 2] with an edge `soft` pixels wide."""
+    """Return the coverage 0..1 of a polygon [n, 2].
+
+    Its edge is `soft` pixels wide.
+    """
     canvas = np.zeros((SCALE * SIZE, SCALE * SIZE), np.float32)
     cv2.fillPoly(canvas, [_fixed(points)], 1.0, lineType=cv2.LINE_8, shift=4)
     return cv2.GaussianBlur(canvas, (0, 0), soft * SCALE)
 
 
 def stroke(points: np.ndarray, width: float, *, soft: float = 0.35) -> np.ndarray:
-    """Coverage 0..1 of an open line through points [n, 2], `width` pixels thick."""
+    """Return the coverage 0..1 of an open line through points [n, 2].
+
+    It is `width` pixels thick.
+    """
     canvas = np.zeros((SCALE * SIZE, SCALE * SIZE), np.float32)
     line = [_fixed(smooth(points))]
     thickness = max(1, round(width * SCALE))
@@ -32,7 +41,10 @@ def stroke(points: np.ndarray, width: float, *, soft: float = 0.35) -> np.ndarra
 
 
 def _fixed(points):
-    """Points as drawing pixels with 4 binary places, as cv2 takes them."""
+    """Return points as cv2 takes them.
+
+    In drawing pixels, with 4 binary places.
+    """
     return np.round((SCALE * np.asarray(points, np.float64) + 1) * 16).astype(np.int32)
 
 

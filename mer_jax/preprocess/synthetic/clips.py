@@ -1,4 +1,6 @@
-"""Clips of drawn faces with their exact truth, each from a generator of its own.
+"""Clips of drawn faces, with all that is exactly known of them.
+
+Each has a random generator of its own.
 
 The generator is seeded with (seed, subject, number of the clip).
 """
@@ -27,7 +29,7 @@ class Person(NamedTuple):
 
 
 class Job(NamedTuple):
-    """A clip yet to be rendered: all that decides its content."""
+    """All that decides the content of a clip, before it is drawn."""
 
     seed: int
     number: int  # of the subject, from 1
@@ -63,7 +65,7 @@ class Clip(NamedTuple):
 
 
 class Timing(NamedTuple):
-    """Indices of the key frames of a clip, and its length in frames."""
+    """The key frames of a clip, and its length in frames."""
 
     onset: int
     apex: int
@@ -72,7 +74,7 @@ class Timing(NamedTuple):
 
 
 def generator(*entropy: int) -> np.random.Generator:
-    """A random generator for whole numbers; equal numbers give an equal stream."""
+    """Return a random generator that whole numbers determine."""
     return np.random.Generator(np.random.PCG64(entropy))
 
 
@@ -87,7 +89,7 @@ def person(seed: int, number: int) -> Person:
 def facial(
     rng: np.random.Generator, points: np.ndarray, style: emotions.Style, emotion: str
 ) -> tuple[str, np.ndarray]:
-    """Action units and bells of one expression, scaled to micro size.
+    """Return action units and motion of one micro-expression.
 
     About 1-3 pixels at the peak, never folding.
 
@@ -111,7 +113,9 @@ def facial(
 
 
 def timing(rng: np.random.Generator, length: float) -> Timing:
-    """Key frames of a clip under 0.5 s, with rest around it.
+    """Draw the key frames of a clip under 0.5 s.
+
+    The face rests before and after.
 
     The apex lies at 35-65 % of it.
 
@@ -126,7 +130,9 @@ def timing(rng: np.random.Generator, length: float) -> Timing:
 
 
 def varied_timing(rng: np.random.Generator, length: float) -> Timing:
-    """As timing, at twice the frame rate, and as uneven as CASME II's clips.
+    """Draw key frames as uneven as those of CASME II.
+
+    As timing, at twice the frame rate.
 
     Those have some 67 frames, with the apex at 0.515 of them in the mean and off the middle by an
     eighth of them (an eighth of 67 frames is 8).
@@ -138,14 +144,19 @@ def varied_timing(rng: np.random.Generator, length: float) -> Timing:
 
 
 def _timing(lead, rise, span, tail):
-    """Key frames from frames before the onset, to the apex, to the offset and after it."""
+    """Return the key frames of four lengths in frames.
+
+    Before the onset, to the apex, to the offset and after it.
+    """
     return Timing(int(lead), int(lead + rise), int(lead + span), int(lead + span + tail + 1))
 
 
 def make(
     seed: int, number: int, index: int, emotion: str, subject: Person, *, varied: bool = False
 ) -> Clip:
-    """A clip of a person, from the generator of (seed, number, index) alone.
+    """Draw a clip of a person.
+
+    It depends on (seed, number, index) alone.
 
     Args:
         seed: of the data set.
@@ -212,7 +223,9 @@ def jobs(plan: str, *, seed: int) -> list[Job]:
 
 
 def render(job: Job) -> Clip:
-    """The clip of a job, the same whatever was rendered before it.
+    """Draw the clip of a job.
+
+    It does not depend on what was drawn before.
 
     Safe to call from several threads.
     """
@@ -225,5 +238,8 @@ _person = lru_cache(maxsize=128)(person)
 
 
 def clips(plan: str, *, seed: int) -> Iterator[Clip]:
-    """Every clip of PLANS[plan], one after another; ids 's01_happiness_03' are unique."""
+    """Yield all clips of PLANS[plan].
+
+    Their ids, such as 's01_happiness_03', are unique.
+    """
     return map(render, jobs(plan, seed=seed))

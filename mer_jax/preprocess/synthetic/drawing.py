@@ -1,4 +1,7 @@
-"""The neutral face of a drawn person as a shaded gray picture, larger than it is photographed."""
+"""The neutral face of a drawn person, as a shaded gray image.
+
+It is larger than the frames of a clip.
+"""
 
 import cv2
 import numpy as np
@@ -85,7 +88,10 @@ def _draw_marks(picture, face, points, x, y):
 
 
 def _head(face, points):
-    """Coverage of the visible skin of the head: jaw line below, hairline above."""
+    """Return the coverage of the visible skin of the head.
+
+    It ends at the jaw line and at the hairline.
+    """
     widths = np.array([1.0, 0.93, 0.66, 0.3])
     heights = face.hairline + np.array([0, 17, 4.5, 0.5])
     heights[0] = face.eye_height - 10

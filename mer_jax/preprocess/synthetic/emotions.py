@@ -1,4 +1,4 @@
-"""Which action units show an emotion, and how each drawn person does it.
+"""How drawn persons show emotions, by action units.
 
 The combinations are of the kind that FACS and the annotators of CASME II use (Yan et al. 2014); the
 emotion names are CASME II's.

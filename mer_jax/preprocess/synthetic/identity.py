@@ -1,4 +1,4 @@
-"""What makes one drawn person: sizes and places of features, tones, light, marks."""
+"""A drawn person: sizes and positions of features, tones, light, marks."""
 
 from typing import NamedTuple
 
@@ -8,7 +8,10 @@ SIZE = 128  # side of the image that all lengths refer to
 
 
 class Identity(NamedTuple):
-    """One drawn person; lengths in pixels, tones in 0..1, `texture` seeds the skin."""
+    """One drawn person.
+
+    Lengths are in pixels, tones in 0..1; `texture` is the seed of the skin.
+    """
 
     centre: float  # x of the midline
     half_width: float  # of the face at the cheekbones
@@ -45,14 +48,17 @@ class Identity(NamedTuple):
 
 
 def _light(rng):
-    """A unit vector towards a lamp above the face, somewhat left or right."""
+    """Draw a unit vector towards a lamp.
+
+    The lamp is above the face, somewhat to the left or right.
+    """
     side, up = rng.uniform(-0.55, 0.55), rng.uniform(0.25, 0.6)
     vector = np.array([side, -up, 1.0])
     return tuple((vector / np.linalg.norm(vector)).tolist())
 
 
 def _moles(rng):
-    """Up to four small dark spots on cheeks, chin or forehead."""
+    """Draw up to four small dark spots."""
     moles = []
     for _ in range(int(rng.integers(0, 5))):
         x, y = rng.uniform(28, 100), rng.uniform(22, 112)
@@ -61,7 +67,10 @@ def _moles(rng):
 
 
 def draw(rng: np.random.Generator) -> Identity:
-    """A random person; the same generator state gives the same person."""
+    """Draw a random person.
+
+    The same state of the generator gives the same person.
+    """
     eye_height = rng.uniform(48, 53)
     nose_end = eye_height + rng.uniform(24, 29)
     mouth_height = nose_end + rng.uniform(13, 16)

@@ -1,4 +1,4 @@
-"""The 68 landmarks of a drawn face, in the iBUG 300-W order (0-based)."""
+"""The 68 landmarks of a drawn face, in 300-W order (0-based)."""
 
 import numpy as np
 
@@ -25,7 +25,7 @@ MIRROR = np.array([
 
 
 def _jaw(face):
-    """17 points from ear to ear round the chin, a super-ellipse."""
+    """Return 17 points from ear to ear: a super-ellipse."""
     angle = np.linspace(0, np.pi, 17)
     ear = face.eye_height + 1
     across = np.cos(angle)
@@ -34,7 +34,10 @@ def _jaw(face):
 
 
 def _brow(face):
-    """5 points of the brow at the left of the image, outer end first."""
+    """Return 5 points of the brow at the left of the image.
+
+    The outer end is first.
+    """
     along = np.linspace(-1, 1, 5)
     arch = face.brow_arch * (1 - (along + 0.15) ** 2)
     x = face.centre - face.eye_apart - 0.5 + face.brow_half * along
@@ -52,7 +55,10 @@ def _nose(face):
 
 
 def _eye(face):
-    """6 points of the eye at the left of the image, from the outer corner along the upper lid."""
+    """Return 6 points of the eye at the left of the image.
+
+    From the outer corner along the upper lid.
+    """
     along = np.array([-1, -0.35, 0.35, 1, 0.35, -0.35])
     lid = np.array([0, -1, -1, 0, 0.8, 0.8]) * face.eye_open
     x = face.centre - face.eye_apart + face.eye_half * along
@@ -60,7 +66,10 @@ def _eye(face):
 
 
 def _outer_lip(face):
-    """12 points: right corner, over the upper lip to the left corner, back along the lower lip."""
+    """Return 12 points of the outline of the lips.
+
+    From the right corner over the upper lip to the left corner, and back along the lower lip.
+    """
     along = np.array([-1, -0.62, -0.24, 0, 0.24, 0.62, 1, 0.6, 0.25, 0, -0.25, -0.6])
     upper = np.array([0, -0.72, -1.05, -0.9, -1.05, -0.72, 0]) * face.upper_lip
     lower = np.array([0.72, 1, 1.03, 1, 0.72]) * face.lower_lip
@@ -69,7 +78,10 @@ def _outer_lip(face):
 
 
 def _inner_lip(face):
-    """8 points along the closed mouth, half a pixel above and below its line."""
+    """Return 8 points along the closed mouth.
+
+    They are half a pixel above and below its line.
+    """
     along = np.array([-0.88, -0.3, 0, 0.3, 0.88, 0.3, 0, -0.3])
     gap = np.array([0, -0.4, -0.3, -0.4, 0, 0.4, 0.4, 0.4])
     y = face.mouth_height - face.mouth_curve * along**2 + gap
@@ -77,7 +89,7 @@ def _inner_lip(face):
 
 
 def place(face: Identity) -> np.ndarray:
-    """Landmarks of a neutral face, float32[68, 2] (x, y in pixels)."""
+    """Return the landmarks of a neutral face, float32[68, 2], in pixels."""
     points = np.zeros((68, 2))
     points[JAW], points[NOSE] = _jaw(face), _nose(face)
     points[RIGHT_BROW], points[RIGHT_EYE] = _brow(face), _eye(face)

@@ -1,4 +1,6 @@
-"""From muscles to frames: time course, head pose, exact displacement, and the pictures.
+"""Motion of a drawn face: time course, head pose and displacement.
+
+And the frames that show it.
 
 A point X of the face at rest stands in frame t at P_t(X) = R_t(X + a_t f(X)): f is the facial
 displacement at the apex, a_t in 0..1 the time course, R_t a rotation about the middle of the
@@ -93,7 +95,7 @@ def pixels() -> np.ndarray:
 
 
 def rest_points(facial: np.ndarray, strength: float, pose: np.ndarray) -> np.ndarray:
-    """Where each pixel of a frame stood on the face at rest.
+    """Return where each pixel of a frame is on the resting face.
 
     P_t inverted on the pixel grid: X = R^-1(y) - a f(X) is iterated, which converges as
     |grad f| < 1.
@@ -143,7 +145,10 @@ def film(
 
 
 def _sample(image, points, interpolation):
-    """Values of an image at points [H, W, 2] (x, y); its edge goes on outside."""
+    """Return the values of an image at points [H, W, 2].
+
+    Outside of the image its edge is repeated.
+    """
     x, y = points[..., 0], points[..., 1]
     return cv2.remap(image, x, y, interpolation, borderMode=cv2.BORDER_REPLICATE)
 

@@ -1,4 +1,6 @@
-"""What each action unit does to the drawn face: pushes at landmarks, in the directions of FACS.
+"""What each action unit does to a drawn face.
+
+It pushes at landmarks, in the directions that FACS describes.
 
 Source: Ekman, Friesen, Hager, Facial Action Coding System (2002), for which part moves where.
 """
@@ -13,7 +15,9 @@ from mer_jax.preprocess.synthetic.landmarks import MIRROR
 
 
 class Push(NamedTuple):
-    """A bell of motion on the subject's right half (left of the image) or on the midline.
+    """A bell-shaped field of motion.
+
+    It lies on the subject's right half (left of the image) or on the midline.
 
     Lengths are in pixels, offset and move are (outward, down).
     """
@@ -97,7 +101,10 @@ def pushes(points: np.ndarray, units: Sequence[tuple[int, float, float]]) -> np.
 
 
 def _bell(points, push, anchors, outward, strength):
-    """One push on the side whose outward direction is -1 (left of the image) or 1."""
+    """Return one push on one side of the face.
+
+    Its outward direction is -1 (left of the image) or 1.
+    """
     x, y = points[anchors].astype(np.float64).mean(0)
     (aside, below), (across, down) = push.offset, push.move
     return x + outward * aside, y + below, strength * outward * across, strength * down, *push.width

@@ -1,4 +1,4 @@
-"""The drawn face as a surface: its height, the light on it, and the texture of its skin."""
+"""The drawn face as a surface: height, light and skin."""
 
 import cv2
 import numpy as np
@@ -13,7 +13,10 @@ def step(value: np.ndarray, sharpness: float) -> np.ndarray:
 
 
 def _nose_ridge(face, x, y):
-    """The bridge, which rises and widens towards the tip and ends above the nostrils."""
+    """Return the height of the bridge of the nose.
+
+    It rises and widens towards the tip, and ends above the nostrils.
+    """
     along = (y - face.eye_height) / (face.nose_end - face.eye_height)
     length = np.clip(along, 0, 1)
     profile = np.exp(-(((x - face.centre) / (3.2 + 2.5 * length)) ** 2))
@@ -55,7 +58,9 @@ def relief(face: Identity, points: np.ndarray, x: np.ndarray, y: np.ndarray) -> 
 
 
 def shading(face: Identity, points: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Lambert shading 0..1 of the relief under one lamp and ambient light.
+    """Return the Lambert shading 0..1 of the relief.
+
+    Under one lamp and ambient light.
 
     Arguments as of relief.
     """
@@ -68,7 +73,10 @@ def shading(face: Identity, points: np.ndarray, x: np.ndarray, y: np.ndarray) ->
 
 
 def skin(face: Identity) -> np.ndarray:
-    """Skin texture around 1, from pores to patches, to be multiplied with a tone."""
+    """Return the texture of the skin, from pores to patches.
+
+    Its values are around 1; a tone is multiplied by it.
+    """
     rng = np.random.default_rng(face.texture)
     side = SCALE * SIZE
     texture = np.ones((side, side), np.float32)
