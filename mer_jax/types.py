@@ -32,7 +32,7 @@ class Samples(NamedTuple):
     #                 itself, until an augmentation replaces a half by that of another row
     extras: dict[str, Array] = {}
 
-    def with_extras(self, **arrays) -> 'Samples':
+    def with_extras(self, **arrays: Array) -> 'Samples':
         """Return the rows with extras added or replaced."""
         return self._replace(extras=self.extras | arrays)
 

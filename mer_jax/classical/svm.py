@@ -104,7 +104,7 @@ def predict(
         )
     subject = np.where(of_data_set(samples), samples.subject, NOBODY)
 
-    def fit_run(run):
+    def fit_run(run: int) -> tuple[np.ndarray, list[Svm]]:
         train = protocols.rows_of(folds.train, run)
         train = train[stored(samples, train)]
         test = protocols.rows_of(folds.test, run)
@@ -337,7 +337,7 @@ def kernels(inner_products: Products, kernel: str, gamma: float) -> tuple[np.nda
         return inner_products.train, inner_products.test
     train_length = np.diag(inner_products.train)
 
-    def rbf(length, both):
+    def rbf(length: np.ndarray, both: np.ndarray) -> np.ndarray:
         return np.exp(-gamma * np.maximum(length[:, None] + train_length - 2 * both, 0))
 
     return (

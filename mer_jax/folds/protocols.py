@@ -310,11 +310,11 @@ def select_apex_per_fold(
         UserError: the spotting run has no fold that leaves out the same subject.
     """
 
-    def is_predicted(row, apex_of_clip):
+    def is_predicted(row: int, apex_of_clip: dict[tuple[str, str], int]) -> bool:
         clip = names.datasets[samples.dataset[row]], names.clips[samples.clip[row]]
         return apex_of_clip[clip] == samples.extras['frame'][row]
 
-    def keep(run, rows):
+    def keep(run: int, rows: np.ndarray) -> np.ndarray:
         title = titles[folds.fold[run]]
         # The spotting run may have fewer seeds; then they are used in turn.
         seed = int(folds.seed[run]) % spotted.seeds
@@ -328,7 +328,7 @@ def select_apex_per_fold(
         predicted = np.array([is_predicted(row, apex_of_clip) for row in candidates], bool)
         return np.sort(np.concatenate([rows[apex_annotated[rows]], candidates[predicted]]))
 
-    def keep_in_runs(rows):
+    def keep_in_runs(rows: Rows | TrainRows) -> Rows:
         return pad_rows([keep(run, rows_of(rows, run)) for run in range(len(folds.fold))])
 
     train = keep_in_runs(folds.train)

@@ -356,7 +356,7 @@ def _stack(resampled: Sequence[Resampled]) -> Resampled:
     """
     longest = max(len(run.row) for run in resampled)
 
-    def stack(columns):
+    def stack(columns: Sequence[np.ndarray]) -> np.ndarray:
         return np.stack([np.pad(column, (0, longest - len(column))) for column in columns])
 
     rows, neighbours, gaps = zip(*resampled, strict=True)

@@ -24,7 +24,7 @@ from mer_jax.settings import sections
 from mer_jax.training import balance, batches, checkpoint, loop, metrics_log, parallel, scaling
 from mer_jax.training import programs as runs
 from mer_jax.training.epoch import run_key
-from mer_jax.types import Folds, FoldState, Learner, Samples, TrainRows
+from mer_jax.types import Folds, FoldState, Inputs, Learner, Samples, TrainRows
 
 # Folded into the key of a run to draw images. Training folds in the number of an epoch instead,
 # which is never so large.
@@ -60,7 +60,7 @@ def learner(settings: sections.Gan, *, classes: int, channels: int, lowering: st
     generator, discriminator = both
     optimizer = optax.adam(settings.learning_rate, b1=0.5)
 
-    def init(key, samples, rows):
+    def init(key: jax.Array, samples: Samples, rows: TrainRows) -> FoldState:
         check_image('dcgan', samples.image, least=8, channels=channels)
         keys = jax.random.split(key)
         label = jnp.zeros(1, jnp.int32)
@@ -73,7 +73,9 @@ def learner(settings: sections.Gan, *, classes: int, channels: int, lowering: st
         moments = {name: optimizer.init(values) for name, values in params.items()}
         return FoldState(jnp.int32(0), params, {}, moments, fit(samples, rows, classes=classes))
 
-    def step(state, batch, key):
+    def step(
+        state: FoldState, batch: Samples, key: jax.Array
+    ) -> tuple[FoldState, dict[str, jax.Array]]:
         image = preprocess(batch.image, state.fitted, size=size)
         params, moments, logs = train_step(
             state,
@@ -86,7 +88,7 @@ def learner(settings: sections.Gan, *, classes: int, channels: int, lowering: st
         )
         return FoldState(state.step + 1, params, {}, moments, state.fitted), logs
 
-    def predict(state, inputs):
+    def predict(state: FoldState, inputs: Inputs) -> tuple[jax.Array, dict]:
         label = jnp.zeros(len(inputs.image), jnp.int32)
         image = preprocess(inputs.image, state.fitted, size=size)
         logit = discriminator.apply({'params': state.params['d']}, image, label, train=False)

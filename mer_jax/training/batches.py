@@ -214,7 +214,7 @@ def where(chosen: jax.Array, first: Samples, second: Samples) -> Samples:
         second: another batch of the same shapes.
     """
 
-    def pick(a, b):
+    def pick(a: jax.Array, b: jax.Array) -> jax.Array:
         return jnp.where(_per_row(chosen, a.ndim), a, b)
 
     return jax.tree.map(pick, first, second)

@@ -70,7 +70,7 @@ def train_epoch(
         order_key, label, rows, batch_size=options.batch_size, sampler=options.sampler
     )
 
-    def augment(batch, index, number):
+    def augment(batch: Samples, index: jax.Array, number: jax.Array) -> Samples:
         keys = jax.random.split(jax.random.fold_in(augment_key, number), len(index) + 1)
         donor = batches.gather(samples, rows, batches.donors(keys[0], label, rows, index))
         changed = jax.vmap(options.augment)(keys[1:], batch, donor)
@@ -78,7 +78,7 @@ def train_epoch(
             return changed
         return batches.where(batches.is_resampled(samples, index), changed, batch)
 
-    def one_step(state, number):
+    def one_step(state: FoldState, number: jax.Array) -> tuple[FoldState, Logs]:
         index = rows_of_step(number)
         batch = batches.gather(samples, rows, index)
         if options.augment:
@@ -121,10 +121,12 @@ def train_epochs(
     key = run_key(seed, fold)
 
     @jax.jit  # so that it is traced once, for the shapes of its logs and for the loop
-    def one_epoch(state, samples, rows, key, number):
+    def one_epoch(
+        state: FoldState, samples: Samples, rows: TrainRows, key: jax.Array, number: jax.Array
+    ) -> tuple[FoldState, Logs]:
         return train_one(state, samples, rows, jax.random.fold_in(key, number))
 
-    def body(i, carry):
+    def body(i: jax.Array, carry: tuple[FoldState, Logs]) -> tuple[FoldState, Logs]:
         state, logs = carry
         # Epochs count from 1, because init_fold derives its key with number 0.
         state, log = one_epoch(state, samples, rows, key, done + i + 1)

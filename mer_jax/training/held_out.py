@@ -31,7 +31,7 @@ def predict_rows(
         The outputs, [steps, batch, K].
     """
 
-    def predict_batch(rows):
+    def predict_batch(rows: jax.Array) -> jax.Array:
         output, _ = learner.predict(state, batches.inputs(samples, rows))
         return output
 

@@ -19,7 +19,7 @@ import optax
 from mer_jax.errors import UserError
 from mer_jax.runfiles.plan import LOWERINGS
 from mer_jax.training import balance, learners, scaling
-from mer_jax.types import Folds, Learner, Samples
+from mer_jax.types import Folds, FoldState, Learner, Samples
 
 SCALERS = ('none', 'standard')
 COLLECTIONS = {'params', 'batch_stats'}  # variables that training keeps
@@ -97,7 +97,7 @@ def supervised(
             where n is the number of training rows of the fold that has most.
         class_weights: of the loss: none, max (n_max / n_c), total (n / n_c) or balanced
             (n / (K n_c)), where n_c of the n training rows of a fold are of class c, n_max of the
-            most frequent class, and K is the number of classes.
+            most frequent class, and K classes have rows.
         label_smoothing: of the cross-entropy, 0 to 0.99.
         scaler: none, or standard: each channel (the last axis) minus its mean, divided by its
             standard deviation, both over the training rows of the fold.
@@ -165,7 +165,7 @@ class Network:
         return {'train': train} if self.takes_train else {}
 
 
-def check(recipe: Supervised, samples: Samples, folds: Folds, classes: int) -> Any:
+def check(recipe: Supervised, samples: Samples, folds: Folds, classes: int) -> FoldState:
     """Check that a module can be trained on these rows.
 
     Args:
@@ -209,7 +209,7 @@ def check(recipe: Supervised, samples: Samples, folds: Folds, classes: int) -> A
     return jax.eval_shape(learner.init, jax.random.key(0), samples, one_fold)
 
 
-def record(recipe: Supervised, samples: Samples, shapes: Any, classes: int) -> dict:
+def record(recipe: Supervised, samples: Samples, shapes: FoldState, classes: int) -> dict:
     """Return what config.json records of a user's module.
 
     No settings say how to build it, so a run that continues compares this record.

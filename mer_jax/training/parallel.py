@@ -43,10 +43,10 @@ def over_folds(
     mesh = _mesh(devices)
     batch_size = None if at_once == 1 else at_once
 
-    def on_one_device(shared, *per_fold):
+    def on_one_device(shared: Tree, *per_fold: Tree) -> Tree:
         return lax.map(lambda fold: fn(shared, *fold), per_fold, batch_size=batch_size)
 
-    def on_all_devices(shared, *per_fold):
+    def on_all_devices(shared: Tree, *per_fold: Tree) -> Tree:
         split = [P('fold') for _ in per_fold]
         mapped = jax.shard_map(
             on_one_device,
