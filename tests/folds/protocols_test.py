@@ -256,9 +256,9 @@ def test_a_fold_whose_rows_cannot_train_is_an_error(small):
         make('lodo', samples, names, trainable=samples.dataset == 0)
 
 
-def candidates():
+def samples_with_candidates():
     """Samples of 10 clips of 5 subjects, where clips 1, 4 and 7 have a row for each of the frames
-    10, 20 and 30; (samples, names, known).
+    10, 20 and 30; (samples, names, annotated).
     """
     clip = np.repeat(np.arange(10), np.where(np.isin(np.arange(10), (1, 4, 7)), 3, 1)).astype(
         np.int32
@@ -271,7 +271,7 @@ def candidates():
     return samples.with_extras(frame=frame), names, ~np.isin(clip, (1, 4, 7))
 
 
-def told(names, samples, titles, seeds, frame=lambda title, seed, clip: 10):
+def spotted_apexes(names, samples, titles, seeds, frame=lambda title, seed, clip: 10):
     """apexes.Spotted in which each fold answers frame(title, seed, clip)."""
     of_clip = {c: names.datasets[samples.dataset[samples.clip == c][0]] for c in (1, 4, 7)}
     return apexes.Spotted(
@@ -289,18 +289,18 @@ def test_each_fold_keeps_the_frame_that_its_own_spotter_answered():
     """The frame of any other fold's spotter was found by a network that had seen the left-out
     subject: the leak to prevent.
     """
-    samples, names, known = candidates()
+    samples, names, annotated = samples_with_candidates()
     folds, titles = make('loso', samples, names, seeds=4, scaler_scope='all')
     answer = lambda title, seed, clip: 10 + 10 * ((int(title[1:]) + seed + clip) % 3)  # noqa: E731
     kept = protocols.select_apex_per_fold(
-        folds, titles, samples, names, known, told(names, samples, titles, 2, answer)
+        folds, titles, samples, names, annotated, spotted_apexes(names, samples, titles, 2, answer)
     )
     for number in range(len(folds.fold)):
         title, seed = titles[folds.fold[number]], int(folds.seed[number]) % 2
         right = [
             row
-            for row in range(len(known))
-            if known[row]
+            for row in range(len(annotated))
+            if annotated[row]
             or samples.extras['frame'][row] == answer(title, seed, int(samples.clip[row]))
         ]
         assert len(right) == 10 and len({int(samples.clip[row]) for row in right}) == 10
@@ -323,14 +323,19 @@ def test_each_fold_keeps_the_frame_that_its_own_spotter_answered():
 
 def test_a_spotter_that_did_not_leave_out_the_subject_is_refused():
     """Its answer for a clip of any subject would be one that the left-out subject had a part in."""
-    samples, names, known = candidates()
+    samples, names, annotated = samples_with_candidates()
     folds, titles = make('loso', samples, names)
     with pytest.raises(
         UserError,
         match="data.apex.*runs/spotter.*'s3'.*loso on",
     ):
         protocols.select_apex_per_fold(
-            folds, titles, samples, names, known, told(names, samples, ['s0', 's1', 's2', 's4'], 1)
+            folds,
+            titles,
+            samples,
+            names,
+            annotated,
+            spotted_apexes(names, samples, ['s0', 's1', 's2', 's4'], 1),
         )
     folds, titles = make('kfold', samples, names)
     with pytest.raises(UserError, match="'group 1'"):
@@ -339,14 +344,14 @@ def test_a_spotter_that_did_not_leave_out_the_subject_is_refused():
             titles,
             samples,
             names,
-            known,
-            told(names, samples, ['s0', 's1', 's2', 's3', 's4'], 1),
+            annotated,
+            spotted_apexes(names, samples, ['s0', 's1', 's2', 's3', 's4'], 1),
         )
 
 
 def test_annotated_apexes_need_no_spotter():
     """A data set whose apexes are all annotated is the same with every value of data.apex."""
-    samples, names, _ = candidates()
+    samples, names, _ = samples_with_candidates()
     folds, titles = make('kfold', samples, names)
     kept = protocols.select_apex_per_fold(
         folds, titles, samples, names, np.ones(len(samples.clip), bool), apexes.Spotted('x', {}, 1)

@@ -35,12 +35,12 @@ def equal(first, second):
 def test_loso_is_that_of_the_protocols_and_of_sklearn(data):
     """Three ways to leave one subject out must be one, or their results cannot be compared."""
     samples, names = data.content.samples, data.content.names
-    made, titles = protocols.make(samples, names, sections.Protocol(), seeds=2)
+    expected, titles = protocols.make(samples, names, sections.Protocol(), seeds=2)
     splits = folds.loso(data)
-    equal(splits.runs(2), made)
+    equal(splits.runs(2), expected)
     assert [split.title for split in splits.splits] == titles
     theirs = folds.from_sklearn(LeaveOneGroupOut(), data)
-    equal(theirs.runs(2), made)
+    equal(theirs.runs(2), expected)
     assert [split.title for split in theirs.splits] == titles and not theirs.leaks
 
 

@@ -407,12 +407,12 @@ def test_the_features_of_the_hybrid_network_are_what_its_last_layer_sees():
     )
 
 
-def test_an_unknown_name_lists_the_known_ones():
+def test_an_unknown_name_lists_all_names():
     """A typing error is mended from the message alone."""
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as raised:
         models.make('ststnt', classes=3, lowering='matmul')
-    assert "model.name is 'ststnt'" in str(told.value)
-    assert all(name in str(told.value) for name in models.NETWORKS)
+    assert "model.name is 'ststnt'" in str(raised.value)
+    assert all(name in str(raised.value) for name in models.NETWORKS)
 
 
 @pytest.mark.parametrize(
@@ -472,7 +472,7 @@ def test_an_unknown_name_lists_the_known_ones():
         ('ststnet', 1, 3, 'ststnet ... 2x2 ... data.size ... 1x1'),
     ],
 )
-def test_an_image_that_does_not_fit_is_told(name, size, channels, message):
+def test_an_image_that_does_not_fit_is_refused(name, size, channels, message):
     """The user reads which setting to change, before anything is compiled; one pixel more is
     enough.
     """
@@ -483,9 +483,9 @@ def test_an_image_that_does_not_fit_is_told(name, size, channels, message):
             lambda: model.init(jax.random.key(0), jnp.zeros((1, size, size, channels)), train=False)
         )
 
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as raised:
         init(size, channels)
-    assert mentions(str(told.value), message), told.value
+    assert mentions(str(raised.value), message), raised.value
     if 'data.size' in message:
         init(size + 1, channels)
 
@@ -521,13 +521,13 @@ def test_an_image_that_does_not_fit_is_told(name, size, channels, message):
         ),
     ],
 )
-def test_a_clip_that_does_not_fit_is_told(name, shape, message):
+def test_a_clip_that_does_not_fit_is_refused(name, shape, message):
     """Pictures for a network of clips, or the other way round, would end in a message about
     axes.
     """
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as raised:
         parameters(name, shape)
-    assert mentions(str(told.value), message), told.value
+    assert mentions(str(raised.value), message), raised.value
     if 'data.size' in message or 'data.frames' in message:
         parameters(
             name,
