@@ -1,6 +1,5 @@
 """The Python API: what each name promises, its examples, runs that stop, and folders of runs."""
 
-import ast
 import doctest
 import json
 import shutil

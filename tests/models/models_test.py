@@ -13,6 +13,7 @@ from mer_jax import models
 from mer_jax.errors import UserError
 from mer_jax.models import torch_weights
 from tests.support.compiling import quickly
+from tests.support.messages import mentions
 from tests.support.networks import CASES, WITHOUT_REGIONS
 from tests.support.torch_networks import torch_networks
 
