@@ -14,7 +14,7 @@ import numpy as np
 
 from mer_jax import machine
 from mer_jax.errors import UserError
-from mer_jax.preprocess import face, flow, landmarks, magnet, magnify
+from mer_jax.preprocess import action_units, face, flow, jpeg, landmarks, magnet, magnify
 from tfds_builders import frames, schema
 from tfds_builders.clip import Clip
 
@@ -28,6 +28,11 @@ MAGNIFIED = {
     # of the magnitudes, x their mean
     'target': ('auto', 'apex', 'magnified'),
     'threshold': ('1.5', 'a number'),
+    # crop: channels are computed in the pixels of the frame, then resized, as published
+    'flow_size': (str(SAMER), 'crop'),
+    'jpeg': ('off', 'on'),
+    # whether units that the coders noted as a reference count as movements
+    'reference_units': ('skip', 'count'),
 }
 TARGETS = {'samm': 'magnified'}  # of the published system; elsewhere the apex frame itself
 SHARED = {
@@ -61,7 +66,12 @@ def make(clip: Clip, *, kind: str, options: Mapping[str, str], files: Mapping[st
     cut = functools.cache(partial(_cut, clip, paths, crop))
     if clip.apex < 0:
         clip = clip._replace(apex=_estimated_apex(clip, paths, cut, options))
-    arrays, numbers = KINDS[kind](clip, paths, cut, options, files)
+    if options.get('reference_units') == 'count':
+        clip = clip._replace(action_units=action_units.count_references(clip.action_units))
+    cut_for_input = cut
+    if options.get('flow_size') == 'crop':
+        cut_for_input = partial(_cut, clip, paths, crop, way=face.cut_at_frame_size)
+    arrays, numbers = KINDS[kind](clip, paths, cut_for_input, options, files)
     crops = np.stack([cut(number) for number in numbers])
     points, source = _landmarks(crops, files['landmarks'], crop, clip.clip, numbers)
     annotation = clip._asdict()
@@ -127,7 +137,21 @@ def _samer(clip, paths, cut, options, files):
     for start in (onset, offset):
         field = flow.estimate(start, target, **_estimator(options))
         channels.append(flow.samer_magnitude(field, threshold=float(options['threshold'])))
-    return {'image': np.stack(channels, -1), 'target': wanted}, numbers
+    image = np.stack(channels, -1)
+    if options['jpeg'] == 'on':
+        image = jpeg.round_trip(image)
+    if options['flow_size'] == 'crop':
+        image = _resized(image, SAMER)
+    return {'image': image, 'target': wanted}, numbers
+
+
+def _resized(image, size):
+    """uint8[size, size, C]: four pixels for each new one, also where the image shrinks.
+
+    So torchvision 0.11 resized the pictures of the published system.
+    """
+    resized = cv2.resize(image.astype(np.float32), (size, size), interpolation=cv2.INTER_LINEAR)
+    return np.rint(resized).astype(np.uint8)
 
 
 def _video(clip, paths, cut, options, files):
@@ -201,8 +225,8 @@ def _after_onset(clip, paths):
     return [number for number in paths if number > clip.onset]
 
 
-def _cut(clip, paths, crop, number):
-    return face.cut(_frame(clip, paths[number]), crop)
+def _cut(clip, paths, crop, number, way=face.cut):
+    return way(_frame(clip, paths[number]), crop)
 
 
 def _frame(clip, path):

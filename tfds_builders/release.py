@@ -28,7 +28,9 @@ CODE = (
     *(f'mer_jax.preprocess.{name}' for name in ('action_units', 'face', 'flow', 'landmarks')),
 )
 
-MAGNIFIERS = (
+# of the input samer alone
+SAMER_CODE = (
+    'mer_jax.preprocess.jpeg',
     'mer_jax.preprocess.magnify',
     'mer_jax.preprocess.pyramid',
     'mer_jax.preprocess.magnet',
@@ -121,8 +123,8 @@ class ReleaseBuilder(base.ClipBuilder, skip_registration=True):
         package = self.LAYOUT.__name__.rpartition('.')[0]
         folder = str(Path(self.LAYOUT.__file__).parent)
         layout = [f'{package}.{module.name}' for module in pkgutil.iter_modules([folder])]
-        magnifiers = MAGNIFIERS if self.builder_config.kind == 'samer' else ()
-        return (*CODE, *magnifiers, *layout)
+        samer = SAMER_CODE if self.builder_config.kind == 'samer' else ()
+        return (*CODE, *samer, *layout)
 
     def source(self, manual_dir: Path) -> Path:
         return self.LAYOUT.find(Path(manual_dir))

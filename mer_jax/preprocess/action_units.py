@@ -64,6 +64,15 @@ def parse(cell: str) -> tuple[Unit, ...]:
     return tuple(units)
 
 
+def count_references(cell: str) -> str:
+    """A cell whose units of reference count as movements: '7B+ref(43)' becomes '7B+ (43)'.
+
+    The released code of Ruan et al. 2022 reads the digits of a cell, whatever stands round them.
+    """
+    # a blank, so that a letter before the word is not taken for the side of what follows
+    return re.sub(r'ref\s*(?=\()|\(k\)', ' ', str(cell), flags=re.IGNORECASE)
+
+
 def _unit(token, group, in_reference):
     return Unit(
         number=int(token['number']),

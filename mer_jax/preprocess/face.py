@@ -105,20 +105,47 @@ def cut(gray: np.ndarray, crop: Crop) -> np.ndarray:
         uint8[size, size].
     """
     gray = _check_frame(gray)
-    back = cv2.invertAffineTransform(crop.matrix)
     # samples for each crop pixel and axis: fewer than one for every frame pixel would alias
-    fine = np.maximum(1, np.ceil(np.hypot(*back[:, :2]) - 1e-6)).astype(int)
-    around, corner = _around(gray, crop.box)
-    matrix = crop.matrix * fine[:, None]
-    matrix[:, 2] += (fine - 1) / 2 + matrix[:, :2] @ corner
-    sampled = cv2.warpAffine(
-        around.astype(np.float32),
-        matrix,
-        tuple(int(side) for side in crop.size * fine),
-        borderMode=cv2.BORDER_REPLICATE,
-    )
+    fine = np.maximum(1, np.ceil(_frame_pixels(crop) - 1e-6)).astype(int)
+    sampled = _warped(gray, crop, fine)
     area = sampled.reshape(crop.size, fine[1], crop.size, fine[0]).mean((1, 3))
     return np.clip(np.rint(area), 0, 255).astype(np.uint8)
+
+
+def cut_at_frame_size(gray: np.ndarray, crop: Crop) -> np.ndarray:
+    """The crop of one frame, in as many pixels as the frame has there.
+
+    A crop that is neither turned nor scaled, such as a release's, is copied as it is.
+
+    Args:
+        gray: frame uint8[H, W].
+        crop: where to cut.
+
+    Returns:
+        uint8[h, w]; the sides are rounded, and are equal but for a crop of the release.
+    """
+    gray = _check_frame(gray)
+    sides = np.maximum(np.rint(crop.size * _frame_pixels(crop)), 1)
+    sampled = _warped(gray, crop, sides / crop.size)
+    return np.clip(np.rint(sampled), 0, 255).astype(np.uint8)
+
+
+def _frame_pixels(crop):
+    """How many pixels of the frame a pixel of the crop spans, (across, down)."""
+    return np.hypot(*cv2.invertAffineTransform(crop.matrix)[:, :2])
+
+
+def _warped(gray, crop, scale):
+    """float32: the crop, sampled bilinearly in `scale` (across, down) times as many pixels."""
+    around, corner = _around(gray, crop.box)
+    matrix = crop.matrix * scale[:, None]
+    matrix[:, 2] += (scale - 1) / 2 + matrix[:, :2] @ corner
+    return cv2.warpAffine(
+        around.astype(np.float32),
+        matrix,
+        tuple(round(side) for side in crop.size * scale),
+        borderMode=cv2.BORDER_REPLICATE,
+    )
 
 
 def _around(gray, box):

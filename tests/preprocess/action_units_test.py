@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from mer_jax.preprocess.action_units import Unit, parse
+from mer_jax.preprocess.action_units import Unit, count_references, parse
 from tests.support import au_strings
 
 
@@ -118,3 +118,16 @@ def misreadings(cell):
         told = [(u.side, u.intensity, u.group) for u in units]
         right['sides and intensities'] = told == [(p[2], p[4], i) for i, p in enumerate(parts)]
     return [name for name, is_right in right.items() if not is_right]
+
+
+def test_references_counted_are_the_same_units_moving():
+    """A published list counts them; losing a side or an alternative with them would be another
+    list.
+    """
+    changed = []
+    for cell in EVERY:
+        moving = tuple(unit._replace(reference=False) for unit in parse(cell))
+        assert parse(count_references(cell)) == moving, cell
+        changed += [cell] if moving != parse(cell) else []
+    assert len(changed) >= 10
+    assert count_references('7B+ ref(43)') != '7B+ ref(43)' and count_references('4+7') == '4+7'

@@ -206,3 +206,23 @@ def test_other_than_gray_bytes_is_refused(frame):
     with pytest.raises(UserError, match='needs 8-bit gray') as error:
         face.find(frame, size=8, cropped=True)
     assert '\n' not in str(error.value)
+
+
+def test_a_release_crop_at_frame_size_is_the_frame():
+    """Flow "at the crop's own size" of a resampled frame would not be the published flow."""
+    frame = np.random.default_rng(0).integers(0, 256, (83, 61), dtype=np.uint8)
+    crop = face.find(frame, size=224, cropped=True)
+    np.testing.assert_array_equal(face.cut_at_frame_size(frame, crop), frame)
+
+
+def test_a_turned_crop_at_frame_size_has_the_pixels_of_the_frame():
+    """A crop of another scale would lose small motion, or make it up."""
+    frame, points = scene(6, angle=9, scale=2.1)
+    crop = face.find(frame, size=224, cropped=False, landmarks_of=lambda gray: points)
+    large = face.cut_at_frame_size(frame, crop)
+    across = np.linalg.norm(np.diff(eyes_of(points), axis=0)) / np.diff(face.EYES_AT[:, 0])[0]
+    assert large.shape == (round(across), round(across))
+    # the same part of the face as the crop of the usual size
+    shrunk = cv2.resize(large, (56, 56), interpolation=cv2.INTER_AREA).astype(int)
+    usual = cv2.resize(face.cut(frame, crop), (56, 56), interpolation=cv2.INTER_AREA)
+    assert np.abs(shrunk - usual).mean() < 1.5

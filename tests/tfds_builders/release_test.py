@@ -3,6 +3,7 @@ subject's noise.
 """
 
 import csv
+import io
 import os
 import shutil
 import signal
@@ -15,16 +16,19 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 import pytest
+import torch
+from PIL import Image
 
 import tfds_builders
 from mer_jax import machine
 from mer_jax.data import loading, sources
 from mer_jax.errors import UserError
-from mer_jax.preprocess import flow
+from mer_jax.preprocess import flow, jpeg
 from mer_jax.settings.sections import Data
 from tests.support.fake_raw import casme2, casme_squared, samm, smic
 from tfds_builders import build, inputs, workers
 from tfds_builders.audit import Row, summary
+from tfds_builders.clip import Clip
 
 ROOT = Path(__file__).parents[2]
 # where another estimator proves as much as TV-L1
@@ -236,6 +240,98 @@ def test_the_threshold_of_samer_is_a_setting():
     for text in ('samer,threshold=-1', 'samer,threshold=nan', 'flow,threshold=0'):
         with pytest.raises(UserError, match='threshold'):
             builder.parse_config(text)
+
+
+def frames_of(folder, *, height, width):
+    """Paths by number of three PNG files that show one texture, moved."""
+    texture = np.random.default_rng(1).integers(0, 256, (height + 20, width + 20), dtype=np.uint8)
+    texture = cv2.GaussianBlur(texture, (0, 0), 4)
+    texture = cv2.normalize(texture, None, 0, 255, cv2.NORM_MINMAX)
+    paths = {}
+    for number, (down, right) in {1: (4, 4), 2: (6, 3), 3: (5, 6)}.items():
+        paths[number] = folder / f'{number}.png'
+        cv2.imwrite(str(paths[number]), texture[down : down + height, right : right + width])
+    return paths
+
+
+def record_of(paths, options):
+    """The record of the input samer of one clip of SAMM's, whose files are face crops."""
+    facts = {'clip': 'c', 'subject': 's', 'dataset': 'samm', 'emotion': 'Anger', 'fps': 200.0}
+    numbers = {'onset': 1, 'apex': 2, 'offset': 3, 'apex_source': 'annotated'}
+    units = {'action_units': '7B+ ref(43)', 'action_units_known': True}
+    clip = Clip(**facts, **numbers, **units, cropped=True, frames=tuple(paths.items()))
+    files = {'landmarks': '', 'magnet': ''}
+    return inputs.make(clip, kind='samer', options=options, files=files)
+
+
+def published_samer(onset, target, offset, first):
+    """The picture of the released code from three grey frames: formulas of ours, libraries it calls
+    (TV-L1 of OpenCV, JPEG of Pillow, bilinear resizing of PyTorch).
+    """
+    estimator = cv2.optflow.DualTVL1OpticalFlow_create(scaleStep=0.5)
+    channels = [first]
+    for start in (onset, offset):
+        length = np.linalg.norm(estimator.calc(start, target, None), axis=-1)
+        stretched = (length - length.min()) / (length.max() - length.min() + 1e-8) * 255
+        stretched = stretched.astype(np.uint8)
+        channels.append(np.where(stretched < 1.5 * stretched.mean(), 0, stretched))
+    file = io.BytesIO()
+    Image.fromarray(np.stack(channels, -1).astype(np.uint8)).save(file, 'JPEG')
+    stored = torch.from_numpy(np.array(Image.open(file)).transpose(2, 0, 1)[None]).float()
+    sized = torch.nn.functional.interpolate(
+        stored, size=(224, 224), mode='bilinear', align_corners=False
+    )
+    return sized[0].numpy().transpose(1, 2, 0)
+
+
+def test_samer_as_published_at_the_size_of_the_crop(tmp_path):
+    """Pictures of another size, another JPEG or another resizing are not those that the published
+    weights saw.
+    """
+    paths = frames_of(tmp_path, height=150, width=121)
+    onset, apex, offset = (cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) for path in paths.values())
+    builder = tfds_builders.BUILDERS['samm']
+    defaults = {name: values[0] for name, values in builder.options_of('samer').items()}
+    chosen = builder.parse_config('samer,flow_size=crop,jpeg=on,magnifier=none,target=apex')
+    assert chosen.name == 'samer,flow_size=crop,jpeg=on,magnifier=none,target=apex'
+    image = record_of(paths, {**defaults, **chosen.options})['image']
+    expected = published_samer(onset, apex, offset, first=apex)
+    assert image.shape == (224, 224, 3) and image.dtype == np.uint8
+    assert np.abs(image - expected).max() < 0.51  # stored in bytes
+    fast = {**defaults, 'optical_flow': 'farneback'}
+    magnified = record_of(paths, {**fast, 'flow_size': 'crop'})  # sides that no pyramid halves
+    assert magnified['target'] == 'magnified' and magnified['image'].shape == (224, 224, 3)
+    small = {**fast, 'magnifier': 'none', 'target': 'apex'}
+    plain, compressed = (
+        record_of(paths, {**small, 'jpeg': choice})['image'] for choice in ('off', 'on')
+    )
+    np.testing.assert_array_equal(compressed, jpeg.round_trip(plain))
+
+
+@pytest.mark.parametrize('name', sorted(WRITERS))
+def test_choices_of_the_released_code_are_settings_of_every_release(name):
+    """A release without them could not be built as published; on by default, they would rename and
+    change the data sets that are there.
+    """
+    builder = tfds_builders.BUILDERS[name]
+    text = 'samer,flow_size=crop,jpeg=on,reference_units=count'
+    assert builder.parse_config(text).name == text
+    plain = builder.parse_config('samer,flow_size=224,jpeg=off,reference_units=skip')
+    assert plain.name == 'samer'
+    assert not {'flow_size', 'jpeg', 'reference_units'} & {*builder.options_of('flow')}
+
+
+def test_units_of_reference_count_where_the_setting_says_so(tmp_path):
+    """The published pairs of clips share units that the coders noted as a reference."""
+    paths = frames_of(tmp_path, height=40, width=40)
+    fast = {'optical_flow': 'farneback', 'magnifier': 'none'}
+    builder = tfds_builders.BUILDERS['samm']
+    defaults = {name: values[0] for name, values in builder.options_of('samer').items()}
+    units = {}
+    for choice in ('skip', 'count'):
+        record = record_of(paths, {**defaults, **fast, 'reference_units': choice})
+        units[choice] = loading.unit_row(record, ['7', '43'], lateral=False)
+    assert units == {'skip': [1.0, 0.0], 'count': [1.0, 1.0]}
 
 
 @pytest.mark.parametrize('name', sorted(WRITERS))
