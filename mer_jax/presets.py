@@ -211,10 +211,13 @@ def _ablation(c, row):
     c.augment.replace = c.augment.replace if replacing else 0.0
 
 
+def _is_drawn(c):
+    return c.data.name.partition('/')[0] == 'synthetic_faces'
+
+
 def _target(c, frame):
-    release = c.data.name.partition('/')[0]
-    if release != 'synthetic_faces':
-        c.data.name = f'{release}/samer,target={frame}'
+    if not _is_drawn(c):
+        c.data.name += f',target={frame}'
     elif frame == 'magnified':
         c.data.name = 'synthetic_faces/magnified'
 
@@ -231,7 +234,8 @@ def _as_published(c):
     c.alignment.variant = 'released'
     c.augment.replace_units = 'union'
     c.explain.au_cam = 'released'
-    c.data.jpeg_roundtrip = True
+    if not _is_drawn(c):
+        c.data.name += ',flow_size=crop,jpeg=on,reference_units=count'
 
 
 def dualbranch_variants() -> Variants:

@@ -123,7 +123,7 @@ RELEASED = {
     'alignment.variant': 'released',
     'augment.replace_units': 'union',
     'explain.au_cam': 'released',
-    'data.jpeg_roundtrip': True,
+    'data.name': 'samm/samer,flow_size=crop,jpeg=on,reference_units=count',
     'train.epochs': 100,
 }
 VARIANTS = [

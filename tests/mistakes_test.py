@@ -131,7 +131,6 @@ VALUES = [
         "data.value_range ... 'imagenet' ... three channels ... data.channels",
     ),
     ('data.lateral_units=left', 'allowed: True or False'),
-    ('data.jpeg_roundtrip=95', 'allowed: True or False'),
     ('data.name=', 'data.name ... empty'),
     ('data.labels=three', "data.labels ... 'three' ... five, four, irawan3, megc3, samer3"),
     ('data.input_scaler=p99', 'allowed: none, p995, standard'),

@@ -37,28 +37,22 @@ def stack_inputs(
     """
     if stored == 'frames':
         return videos(records, settings, name)
-    stored_images = (
-        masked(record, stored, settings.mask, settings.jpeg_roundtrip) for record in records
-    )
+    stored_images = (masked(record, stored, settings.mask) for record in records)
     return images(stored_images, channels, settings, name)
 
 
-def masked(record: Record, stored: str, mask: str, jpeg: bool) -> np.ndarray:
-    """Return the image of a record, 0 outside a mask.
+def masked(record: Record, stored: str, mask: str) -> np.ndarray:
+    """Return the image of a record, 0 outside the part of the face that a mask keeps.
 
     Args:
         record: of a clip.
         stored: the feature with the image, or 'phases'.
-        mask: the part of the face to keep, placed by the onset frame; 'none' keeps all.
-        jpeg: whether images of bytes are compressed and decoded once.
+        mask: of the face in the onset frame; 'none' keeps all.
 
     Returns:
         [H, W, C].
     """
     image = phases(record) if stored == 'phases' else record[stored]
-    if jpeg and stored == 'image':
-        _, encoded = cv2.imencode('.jpg', image)
-        image = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
     if mask == 'none':
         return image
     return image * regions.mask(record['landmarks'][0], len(image), keep=mask)[..., None]

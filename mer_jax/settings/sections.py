@@ -103,10 +103,6 @@ class Data:
         False,
         'A control: each subject has one random class, which no honest protocol can predict.',
     )
-    jpeg_roundtrip: bool = field(
-        False,
-        'For magnified,on_a,off_a: compress once as JPEG, like the published pictures.',
-    )
 
 
 @dataclass(frozen=True)

@@ -225,31 +225,6 @@ def test_resize_averages_when_it_shrinks_and_keeps_constants():
     assert images.resize(flow, 8) is not None and images.resize(flow, 8).shape == (8, 8, 1)
 
 
-def test_jpeg_changes_pixels_and_mixes_channels(tiny_data):
-    """The published pictures went through JPEG, where colour bleeds from one channel into the other
-    two.
-    """
-    builder = tfds_builders.prepare('synthetic_faces/tiny', data_dir=tiny_data, progress=False)
-    picture = next(tfds_builders.records(builder, ('image',)))['image'].copy()
-    once = images.masked({'image': picture}, 'image', 'none', True)
-    assert (
-        once.shape == picture.shape
-        and once.dtype == np.uint8
-        and 0.5 < np.abs(once.astype(int) - picture).mean() < 12
-    )
-    for channel in range(3):  # the right channels stay in their places
-        told = [
-            np.corrcoef(once[..., channel].ravel(), picture[..., k].ravel())[0, 1] for k in range(3)
-        ]
-        assert np.argmax(told) == channel
-    picture[..., 1] = 255 - picture[..., 1]
-    other = images.masked({'image': picture}, 'image', 'none', True)
-    assert (other[..., 0] != once[..., 0]).any() and (other[..., 2] != once[..., 2]).any()
-    assert images.masked({'image': picture}, 'image', 'none', False) is picture
-    flow = np.zeros((8, 8, 3), np.float32)
-    assert images.masked({'flow': flow}, 'flow', 'none', True) is flow
-
-
 @pytest.mark.parametrize('size', [28, 64, 75, 150])
 def test_nine_channels_are_resized_as_one(size):
     """OpenCV averages four channels at most: a fifth would end the run, or stand in another's
