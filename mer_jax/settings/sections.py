@@ -370,7 +370,7 @@ class Augment:
     )
     crop: float = field(
         0.0,
-        'For video: crop a window with sides shorter by up to this share, and enlarge it.',
+        'For video: crop a window whose area is smaller by up to this share, and enlarge it.',
         low=0,
         high=0.9,
     )

@@ -209,18 +209,18 @@ def mirrored_units(names: Sequence[str]) -> np.ndarray:
 def rotate_and_crop(key: jax.Array, image: jax.Array, *, angle: float, crop: float) -> jax.Array:
     """Rotate and crop an image at random (Irawan et al. 2024).
 
-    It is rotated by up to `angle` degrees either way. A window of it, anywhere, whose sides are
+    It is rotated by up to `angle` degrees either way. A window of it, anywhere, whose area is
     1 - `crop` to 1 of the whole, is enlarged to the size of the whole. What lies outside is 0.
 
     Args:
         key: of the draws.
         image: [..., H, W, C]; all frames change alike.
         angle: in degrees.
-        crop: share of the side.
+        crop: share of the area.
     """
     keys = jax.random.split(key, 3)
     radians = jnp.deg2rad(jax.random.uniform(keys[0], minval=-angle, maxval=angle))
-    side = 1 - crop * jax.random.uniform(keys[1])
+    side = jnp.sqrt(1 - crop * jax.random.uniform(keys[1]))
     corner = (1 - side) * jax.random.uniform(keys[2], (2,))
     return rotate(image, radians, side, corner)
 

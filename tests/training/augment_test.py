@@ -355,7 +355,9 @@ def test_frames_of_a_clip_move_and_light_up_together():
 
 
 def test_amounts_stay_within_what_is_asked():
-    """Degrees taken for radians, or a crop of 10 % that keeps 10 %, would leave no face."""
+    """Degrees taken for radians, or a crop of 10 % that keeps 10 %, would leave no face; 10 % of
+    each side is up to 19 % of the area, which the paper's 10 % is of.
+    """
     ramp, flat = (
         jnp.asarray(np.mgrid[:64, :64].astype(np.float32)[1][..., None] + 1),
         jnp.full((4, 4, 1), 100.0),
@@ -373,7 +375,8 @@ def test_amounts_stay_within_what_is_asked():
         )(KEYS)
     )
     steps = np.diff(cropped[:, 32, 8:56], axis=1)
-    assert steps.min() > 0.899 and steps.max() < 1.001 and np.ptp(steps.mean(1)) > 0.09
+    assert steps.min() > 0.9**0.5 - 1e-3 and steps.max() < 1.001
+    assert np.ptp(steps.mean(1)) > 0.045
     angle = np.degrees(
         np.arctan2(turned[:, 40, 32] - turned[:, 24, 32], turned[:, 32, 40] - turned[:, 32, 24])
     )
