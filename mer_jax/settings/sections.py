@@ -225,8 +225,9 @@ class Train:
     sampler: str = field(
         'shuffle',
         'shuffle: each row once per epoch. weighted: rows are drawn at random, each class with '
-        'equal probability.',
-        choices=('shuffle', 'weighted'),
+        'equal probability. in_order: each row once, class by class in the order of the data set, '
+        'as code that reads a folder for each class and does not shuffle.',
+        choices=('shuffle', 'weighted', 'in_order'),
     )
     at_once: int = field(
         0,

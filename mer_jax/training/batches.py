@@ -23,7 +23,7 @@ class BatchOptions:
     """How the rows of a fold reach the learner."""
 
     batch_size: int  # most rows in a step
-    sampler: str = 'shuffle'  # or 'weighted': all classes are drawn equally often
+    sampler: str = 'shuffle'  # a key of SAMPLERS
     # (key, sample, donor) -> sample, for one row; None: no augmentation
     augment: Callable[[jax.Array, Samples, Samples], Samples] | None = None
     augment_resampled_only: bool = False  # True: only the rows of Resampled are augmented
@@ -57,18 +57,13 @@ def epoch_order(
         label: int32[N + e], see `labels`.
         rows: training rows of the fold.
         batch_size: most rows in a step.
-        sampler: 'shuffle', or 'weighted': all classes are drawn equally often.
+        sampler: a key of SAMPLERS.
 
     Returns:
         A function from the number of a step to the rows of its batch, int32[batch].
     """
     steps, batch = batch_shape(rows.index.shape[0], batch_size)
-    if sampler == 'weighted':
-        count = steps * batch
-        order = weighted_order(key, label, rows, count)
-    else:
-        order = shuffled(key, rows)
-        count = jnp.sum(rows.mask > 0)
+    order, count = SAMPLERS[sampler](key, label, rows, steps * batch)
     return lambda step: order[(step * batch + jnp.arange(batch)) % count]
 
 
@@ -84,6 +79,20 @@ def shuffled(key: jax.Array, rows: TrainRows) -> jax.Array:
     """
     draw = jax.random.uniform(key, rows.mask.shape)
     return rows.index[jnp.argsort(jnp.where(rows.mask > 0, draw, jnp.inf))]
+
+
+def class_by_class(label: jax.Array, rows: TrainRows) -> jax.Array:
+    """Return the rows of a fold by class, then by number.
+
+    Args:
+        label: int32[N + e], see `labels`.
+        rows: training rows of the fold.
+
+    Returns:
+        int32[n]; padding comes last.
+    """
+    of_class = jnp.where(rows.mask > 0, label[rows.index], jnp.iinfo(label.dtype).max)
+    return rows.index[jnp.lexsort((rows.index, of_class))]
 
 
 def weighted_order(key: jax.Array, label: jax.Array, rows: TrainRows, count: int) -> jax.Array:
@@ -102,6 +111,24 @@ def weighted_order(key: jax.Array, label: jax.Array, rows: TrainRows, count: int
     """
     log_weight = jnp.log(row_weight(label, rows))
     return rows.index[jax.random.categorical(key, log_weight, shape=(count,))]
+
+
+# Samplers: (key, label, rows, rows of an epoch) -> (order, how many of its first rows are shown).
+
+
+def _shuffle(key, label, rows, count):
+    return shuffled(key, rows), jnp.sum(rows.mask > 0)
+
+
+def _weighted(key, label, rows, count):
+    return weighted_order(key, label, rows, count), count
+
+
+def _in_order(key, label, rows, count):
+    return class_by_class(label, rows), jnp.sum(rows.mask > 0)
+
+
+SAMPLERS = {'shuffle': _shuffle, 'weighted': _weighted, 'in_order': _in_order}
 
 
 def row_weight(label: jax.Array, rows: TrainRows | Rows) -> jax.Array:

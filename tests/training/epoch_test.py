@@ -303,6 +303,21 @@ def test_the_weighted_sampler_fills_the_same_steps_with_rows_of_the_fold(small):
     np.testing.assert_array_equal(labels, samples.label[clips])
 
 
+def test_rows_in_order_are_the_same_every_epoch(small):
+    """STSTNet's authors read the folders of the classes one after another and never shuffle: a
+    first batch of one class moves other batch statistics than a mixture.
+    """
+    samples, names = small
+    fold = one_fold(samples, names)
+    rows = fold.train.index[fold.train.mask > 0]
+    by_class = [row for label in range(3) for row in np.sort(rows) if samples.label[row] == label]
+    seen = observed(samples, fold, epochs=2, sampler='in_order')
+    steps, batch = batches.batch_shape(fold.train.index.shape[0], 4)
+    wrapped = [by_class[number % len(by_class)] for number in range(steps * batch)]
+    shown = np.concatenate([one.clip for one in seen])
+    np.testing.assert_array_equal(shown, 2 * list(samples.clip[wrapped]))
+
+
 def test_every_row_is_changed_anew_with_a_donor_of_its_class(small):
     """One key for a whole batch would change all rows alike; a donor of another class or of the
     test would spoil the label.
