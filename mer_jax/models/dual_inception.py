@@ -65,12 +65,12 @@ class DualInception(nn.Module):
     Attributes:
         classes: K.
         lowering: as in layers.Conv.
-        dropout: after the hidden dense layer.
+        dropout: after the hidden dense layer; the released code has none.
     """
 
     classes: int
     lowering: str = 'matmul'
-    dropout: float = 0.5
+    dropout: float = 0.0
 
     @nn.compact
     def __call__(self, image: jax.Array, *, train: bool) -> Output:

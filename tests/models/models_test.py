@@ -389,6 +389,16 @@ def test_dropout_acts_in_training_only(name):
     jax.eval_shape(lambda: model.apply(variables, image, train=False))
 
 
+def test_dual_inception_has_no_dropout_unless_asked():
+    """The paper and the public code have none: half of the hidden layer was left out."""
+    default = models.NETWORKS['dual_inception'].options['dropout'].default
+    model, image = make('dual_inception', dropout=default), images('dual_inception', 1)
+    variables = shapes('dual_inception')
+    # a network that drops asks for a key
+    jax.eval_shape(lambda variables: model.apply(variables, image, train=True), variables)
+    assert models.DualInception(classes=3).dropout == default
+
+
 def test_the_features_of_the_hybrid_network_are_what_its_last_layer_sees():
     """An SVM on other features, before the ReLU or of another size, would not be the published
     system.
