@@ -441,7 +441,7 @@ def hybrid(name: str, data: str) -> ConfigDict:
         {
             'epochs': 50,
             'batch_size': 32,
-            'optimizer': 'adamw',
+            'optimizer': 'adam_l2',
             'weight_decay': 1e-4,
             'class_weights': 'balanced',
         }

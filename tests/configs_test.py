@@ -372,6 +372,13 @@ def test_the_published_training_of_koo_et_al():
         )
 
 
+def test_the_published_optimizer_of_the_hybrid():
+    """Document 000 prints Adam (lr=0.001, weight_decay=1e-4) of PyTorch, which is L2."""
+    train = config('casme2_hybrid').train
+    optimizer = (train.optimizer, train.learning_rate, train.weight_decay)
+    assert optimizer == ('adam_l2', 1e-3, 1e-4)
+
+
 HYBRID = {  # of document 000 and 001: what each variant changes
     'features=cnn': {'data.channels': 'onset,apex,offset', 'head.features': 'network'},
     'features=flow': {'head.features': 'network'},

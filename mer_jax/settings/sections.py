@@ -195,11 +195,16 @@ class Train:
     batch_size: int = field(
         64, 'Largest number of rows per step; the steps of an epoch are equal.', low=1, high=10**6
     )
-    optimizer: str = field('adam', 'The optimizer.', choices=('adam', 'adamw', 'sgd'))
+    optimizer: str = field(
+        'adam',
+        'adamw: weights decay beside the step. adam_l2: the decay is added to the gradient, as '
+        'weight_decay of Adam in PyTorch.',
+        choices=('adam', 'adamw', 'adam_l2', 'sgd'),
+    )
     learning_rate: float = field(
         1e-3, 'Learning rate at the start of the schedule.', low=1e-12, high=1e3
     )
-    weight_decay: float = field(0.0, 'For adamw only.', low=0, high=1e3)
+    weight_decay: float = field(0.0, 'For adamw and adam_l2 only.', low=0, high=1e3)
     momentum: float = field(0.9, 'For sgd only.', low=0, high=1)
     schedule: str = field(
         'constant',

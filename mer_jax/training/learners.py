@@ -47,6 +47,11 @@ def _adamw(rate, settings):
     return optax.adamw(rate, weight_decay=settings.weight_decay)
 
 
+def _adam_l2(rate, settings):
+    decay = optax.add_decayed_weights(settings.weight_decay)
+    return optax.chain(decay, optax.adam(rate))  # the decay is part of the gradient
+
+
 def _sgd(rate, settings):
     return optax.sgd(rate, momentum=settings.momentum)
 
@@ -64,7 +69,7 @@ def _restarts(rate, steps, epochs):
 
 
 # {name: (rate, settings of section train) -> optimizer}
-OPTIMIZERS = {'adam': _adam, 'adamw': _adamw, 'sgd': _sgd}
+OPTIMIZERS = {'adam': _adam, 'adamw': _adamw, 'adam_l2': _adam_l2, 'sgd': _sgd}
 # {name: (rate, steps of an epoch, epochs) -> rate, or a schedule of it}
 SCHEDULES = {'constant': _constant, 'cosine': _cosine, 'restarts': _restarts}
 

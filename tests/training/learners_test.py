@@ -238,6 +238,29 @@ def test_schedules_end_where_they_say():
             assert (np.asarray(updates['w']) < 0).all(), (name, schedule)
 
 
+@pytest.mark.parametrize('name, theirs', [('adam_l2', 'Adam'), ('adamw', 'AdamW')])
+def test_weights_decay_as_in_pytorch(name, theirs):
+    """The weight_decay of Adam in PyTorch is L2: Adam divides it by the size of the gradient, which
+    AdamW does not.
+    """
+    torch = pytest.importorskip('torch')
+    draw = np.random.default_rng(3)
+    start = draw.normal(0, 1, 4).astype(np.float32)
+    weights = torch.nn.Parameter(torch.tensor(start))
+    reference = getattr(torch.optim, theirs)([weights], lr=0.01, weight_decay=0.1)
+    settings = Train(optimizer=name, learning_rate=0.01, weight_decay=0.1)
+    tool = learners.optimizer(settings, steps=1)
+    params = {'w': jnp.asarray(start)}
+    state = tool.init(params)
+    for _ in range(20):
+        gradient = draw.normal(0, 1, 4).astype(np.float32)
+        weights.grad = torch.tensor(gradient)
+        reference.step()
+        updates, state = tool.update({'w': jnp.asarray(gradient)}, state, params)
+        params = optax.apply_updates(params, updates)
+    np.testing.assert_allclose(params['w'], weights.detach(), atol=1e-5)
+
+
 class Regions(nn.Module):
     """Two heads and two features, as the dual-branch network returns them."""
 
