@@ -372,6 +372,13 @@ def test_the_published_training_of_koo_et_al():
         )
 
 
+@pytest.mark.parametrize('network', ['vggm', 'ststnet', 'offapexnet', 'dual_inception'])
+def test_a_network_has_one_rate_wherever_it_is_compared(network):
+    """Two tables of one network at two rates would look like two results of one experiment."""
+    alone, compared = config(f'megc2019_{network}'), config('megc2019_ocnet', f'network={network}')
+    assert alone.train.learning_rate == compared.train.learning_rate
+
+
 def test_the_published_optimizer_of_the_hybrid():
     """Document 000 prints Adam (lr=0.001, weight_decay=1e-4) of PyTorch, which is L2."""
     train = config('casme2_hybrid').train
