@@ -390,6 +390,7 @@ HANDCRAFTED = {
     },
     'hoof': {'head.features': 'hoof'},
     'bi_woof': {'head.features': 'bi_woof'},
+    'bi_woof_centred': {'head.features': 'bi_woof_centred'},
     'lbp_top': {'head.features': 'lbp_top', 'head.kernel': 'linear', 'head.cost': (1.0,)},
     'mdmo': {'head.features': 'mdmo', 'head.cost': (28.0,)},
 }
@@ -406,8 +407,9 @@ def handcrafted(name: str, data: str) -> ConfigDict:
 def handcrafted_variants() -> Variants:
     """The handcrafted features.
 
-    flow: flow itself, with a linear SVM. hoof, bi_woof: histograms of its directions. lbp_top,
-    mdmo: of the video.
+    flow: flow itself, with a linear SVM. hoof: histograms of its directions. bi_woof: those
+    histograms weighted by strain as published; bi_woof_centred: our form of them. lbp_top, mdmo: of
+    the video.
     """
 
     def described(c: ConfigDict, name: str) -> None:

@@ -427,7 +427,7 @@ def test_the_ablation_of_the_hybrid_changes_what_it_says(name, variant):
 
 
 @pytest.mark.parametrize('name', ['synthetic_handcrafted', 'casme2_handcrafted'])
-@pytest.mark.parametrize('kind', ['flow', 'hoof', 'bi_woof', 'lbp_top', 'mdmo'])
+@pytest.mark.parametrize('kind', ['flow', 'hoof', 'bi_woof', 'bi_woof_centred', 'lbp_top', 'mdmo'])
 def test_handcrafted_features_read_what_they_describe(name, kind):
     """LBP-TOP of two flows, or directions of bytes, would be computed without a word."""
     given = config(name, f'features={kind}')

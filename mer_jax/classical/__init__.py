@@ -36,6 +36,7 @@ FEATURES = {
     'deformation': Feature(f'{OF_FLOW}:deformation', STRAIN),
     'hoof': Feature(f'{OF_FLOW}:hoof', FLOW, measured=True),
     'bi_woof': Feature(f'{OF_FLOW}:bi_woof', ('u', 'v', 'strain'), measured=True),
+    'bi_woof_centred': Feature(f'{OF_FLOW}:bi_woof_centred', ('u', 'v', 'strain'), measured=True),
     'bands': Feature(f'{OF_FLOW}:bands', ('u', 'v', 'u2', 'v2'), measured=True),
     'au_strain': Feature(f'{OF_FLOW}:au_strain', STRAIN, points=True),
     'disgust': Feature(f'{OF_FLOW}:disgust', STRAIN, points=True),

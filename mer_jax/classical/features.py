@@ -88,6 +88,11 @@ def bi_woof(u: np.ndarray, v: np.ndarray, strain: np.ndarray) -> np.ndarray:
     return descriptors.bi_woof(np.stack([u, v], -1), strain)
 
 
+def bi_woof_centred(u: np.ndarray, v: np.ndarray, strain: np.ndarray) -> np.ndarray:
+    """Return our form of bi_woof: see descriptors.bi_woof_centred."""
+    return descriptors.bi_woof_centred(np.stack([u, v], -1), strain)
+
+
 def bands(u: np.ndarray, v: np.ndarray, u2: np.ndarray, v2: np.ndarray) -> np.ndarray:
     """Return orientations in bands: the 48 handcrafted numbers of the hybrid.
 

@@ -5,6 +5,7 @@ Each describes one clip or one flow field.
 Angles of flow are atan2(v, u): 0 to the right, growing clockwise in the image (v points down). With
 8 bins, bin k holds what lies within 22.5 degrees of k times 45, so edges lie at odd multiples of
 22.5 and motion along an axis in the middle of a bin, where noise does not tip it into the next one.
+Bi-WOOF as published alone has its edges at multiples of 45.
 """
 
 import functools
@@ -166,10 +167,56 @@ def hoof(field: np.ndarray, *, bins: int = 8, cells: int = 5) -> np.ndarray:
 
 
 def bi_woof(field: np.ndarray, strain: np.ndarray, *, bins: int = 8, cells: int = 5) -> np.ndarray:
+    """Oriented flow of each cell, weighted by the cell's summed strain.
+
+    Bins count from -180 degrees, so that their edges lie at multiples of 45. Each cell is brought
+    to sum 1 before it is weighted, and all to length 1 after. A cell takes a pixel of its
+    neighbours on either side, and the last one what is left over.
+    Source: Liong et al. 2018, as the authors' released code computes it.
+
+    Args:
+        field: flow [H, W, 2].
+        strain: magnitude [H, W], from flow.strain.
+        bins: directions.
+        cells: cells along each side of the image.
+
+    Returns:
+        float32[cells * cells * bins], row by row; zeros without motion.
+
+    Raises:
+        UserError: other shapes.
+    """
+    field, strain = _checked(field, strain, cells, 'bi_woof')
+    turns = np.arctan2(field[..., 1], field[..., 0]) / (2 * np.pi / bins)
+    direction = np.floor(turns + bins / 2).astype(np.int64) % bins
+    length = _lengths(field)
+    blocks = []
+    for rows in _overlapping(field.shape[0], cells):
+        for columns in _overlapping(field.shape[1], cells):
+            weights = length[rows, columns].ravel()
+            counts = np.bincount(direction[rows, columns].ravel(), weights, bins)
+            blocks.append(_shares(counts) * strain[rows, columns].sum())
+    vector = np.concatenate(blocks)
+    return (vector / max(np.linalg.norm(vector), 1e-12)).astype(np.float32)
+
+
+def _overlapping(side, cells):
+    """Slices of the cells along one side, which share two pixels with the next one."""
+    step = side // cells
+    slices = []
+    for cell in range(cells):
+        end = side if cell == cells - 1 else (cell + 1) * step + 1
+        slices.append(slice(max(cell * step - 1, 0), end))
+    return slices
+
+
+def bi_woof_centred(
+    field: np.ndarray, strain: np.ndarray, *, bins: int = 8, cells: int = 5
+) -> np.ndarray:
     """Oriented flow of each cell times the cell's mean strain.
 
-    Source: Liong et al. 2018; the authors' released code also brings each cell to sum 1 before and
-    all to length 1 after.
+    Our form of Bi-WOOF: bins have the axes in their middle, cells do not overlap, and lengths of
+    flow stay comparable between clips.
 
     Args:
         field: flow [H, W, 2].
@@ -183,17 +230,22 @@ def bi_woof(field: np.ndarray, strain: np.ndarray, *, bins: int = 8, cells: int 
     Raises:
         UserError: other shapes.
     """
-    strain = np.asarray(strain, np.float64)
-    counts = _orientations(field, cells, cells, bins, 'bi_woof')
-    if strain.shape != np.shape(field)[:2]:
-        raise UserError(
-            f'bi_woof: strain is {list(strain.shape)}; needs {list(np.shape(field)[:2])}, as '
-            'the flow'
-        )
+    field, strain = _checked(field, strain, cells, 'bi_woof_centred')
+    counts = _orientations(field, cells, cells, bins, 'bi_woof_centred')
     cell = _grid(strain.shape, cells, cells).ravel()
     total = np.bincount(cell, strain.ravel(), cells * cells)
     mean = total / np.bincount(cell, minlength=cells * cells)
     return (counts * mean[:, None]).astype(np.float32).ravel()
+
+
+def _checked(field, strain, cells, name):
+    """Flow and strain in float64, or UserError where their shapes do not fit."""
+    field, strain = _check_field(field, cells, cells, name), np.asarray(strain, np.float64)
+    if strain.shape != field.shape[:2]:
+        raise UserError(
+            f'{name}: strain is {list(strain.shape)}; needs {list(field.shape[:2])}, as the flow'
+        )
+    return field, strain
 
 
 def bands(field: np.ndarray, *, bins: int = 8, bands: int = 3) -> np.ndarray:
@@ -229,20 +281,22 @@ def orientations(field: np.ndarray, *, bins: int = 8, cells: int = 5) -> np.ndar
 
 
 def _orientations(field, rows, columns, bins, name):
-    """Sum the lengths of vectors by cell and direction.
+    """float64[rows * columns, bins]: summed lengths of the vectors of each cell and direction."""
+    field = _check_field(field, rows, columns, name)
+    direction, _ = _directions(field, bins)
+    where = _grid(field.shape[:2], rows, columns) * bins + direction
+    counts = np.bincount(where.ravel(), _lengths(field).ravel(), rows * columns * bins)
+    return counts.reshape(-1, bins)
 
-    Returns float64[rows * columns, bins].
-    """
+
+def _check_field(field, rows, columns, name):
     field = np.asarray(field, np.float64)
     if field.ndim != 3 or field.shape[-1] != 2 or field.shape[0] < rows or field.shape[1] < columns:
         raise UserError(
             f'{name}: flow has shape {list(field.shape)}; needs [H, W, 2], {rows} x {columns} '
             'pixels or more'
         )
-    direction, _ = _directions(field, bins)
-    where = _grid(field.shape[:2], rows, columns) * bins + direction
-    counts = np.bincount(where.ravel(), _lengths(field).ravel(), rows * columns * bins)
-    return counts.reshape(-1, bins)
+    return field
 
 
 def _lengths(field):

@@ -195,7 +195,7 @@ def test_bands_are_the_motion_to_the_apex_and_then_from_it():
     np.testing.assert_allclose(of('bands', image, channels), wanted.ravel(), rtol=1e-6)
 
 
-@pytest.mark.parametrize('name', ['hoof', 'bi_woof', 'lbp_top'])
+@pytest.mark.parametrize('name', ['hoof', 'bi_woof', 'bi_woof_centred', 'lbp_top'])
 def test_baselines_are_the_descriptors_of_their_channels(name):
     """u and v that change places turn every direction by a quarter."""
     image = fields(40, 40, 3)
@@ -204,11 +204,8 @@ def test_baselines_are_the_descriptors_of_their_channels(name):
         np.testing.assert_array_equal(of(name, video, ['gray']), descriptors.lbp_top(video[..., 0]))
         return
     strain, v, u = np.moveaxis(image, -1, 0)
-    wanted = (
-        descriptors.hoof(np.stack([u, v], -1))
-        if name == 'hoof'
-        else descriptors.bi_woof(np.stack([u, v], -1), strain)
-    )
+    inputs = [np.stack([u, v], -1)] if name == 'hoof' else [np.stack([u, v], -1), strain]
+    wanted = getattr(descriptors, name)(*inputs)
     np.testing.assert_array_equal(of(name, image, ['strain', 'v', 'u']), wanted)
 
 

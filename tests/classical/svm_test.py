@@ -595,7 +595,7 @@ STILL = {'train.epochs': 0, 'head.features': 'pixels'}
 MISTAKES = [
     (
         {'head.features': 'network+hof'},
-        "head.features ... 'network+hof' ... au_strain, bands, bi_woof, deformation, disg",
+        "head.features ... 'network+hof' ... au_strain, bands, bi_woof, bi_woof_centred, def",
     ),
     ({'head.features': 'network+network'}, "head.features ... 'network+network'"),
     ({'head.features': ''}, "head.features ... ''"),

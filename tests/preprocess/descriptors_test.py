@@ -194,18 +194,49 @@ def test_histograms_equal_plain_loops():
     )
     weighted = sums * (strains / pixels)[..., None]
     np.testing.assert_allclose(
-        descriptors.bi_woof(field, strain, bins=6), weighted.ravel(), rtol=1e-5
+        descriptors.bi_woof_centred(field, strain, bins=6), weighted.ravel(), rtol=1e-5
     )
 
 
-def test_bi_woof_by_hand():
+@pytest.mark.parametrize('shape', [(64, 64), (23, 31)])
+def test_bi_woof_is_that_of_the_released_code(shape):
+    """Other edges, means for sums or cells that do not overlap would be another baseline under a
+    published name. The blocks are those of the released code, which counts from 1.
+    """
+    draw = np.random.default_rng(2)
+    field, strain = draw.standard_normal((*shape, 2)), draw.random(shape)
+    degrees = np.degrees(np.arctan2(field[..., 1], field[..., 0]))
+    cells = []
+    for k, m in np.ndindex(5, 5):
+        first, last = [], []
+        for number, side in ((k + 1, shape[0]), (m + 1, shape[1])):
+            step = side // 5
+            first.append(1 if number == 1 else (number - 1) * step)
+            last.append(side if number == 5 else number * step + 1)
+        block = slice(first[0] - 1, last[0]), slice(first[1] - 1, last[1])
+        lengths = np.linalg.norm(field[block], axis=-1).ravel()
+        edges = np.arange(-180, 181, 45)
+        counts, _ = np.histogram(degrees[block].ravel(), edges, weights=lengths)
+        cells.append(counts / counts.sum() * strain[block].sum())
+    expected = np.ravel(cells) / np.linalg.norm(cells)
+    np.testing.assert_allclose(descriptors.bi_woof(field, strain), expected, rtol=1e-5)
+
+
+def test_bi_woof_counts_an_axis_in_the_bin_that_it_opens():
+    """Motion along an axis lies on an edge: 180 and -180 degrees are one direction."""
+    for degrees, number in ((-180, 0), (180, 0), (-90, 2), (0, 4), (90, 6), (135, 7), (179, 7)):
+        found = descriptors.bi_woof(uniform(degrees, 2.0, 6), np.ones((6, 6)), cells=1)
+        assert found.argmax() == number and found.max() == pytest.approx(1), degrees
+
+
+def test_our_bi_woof_by_hand():
     """The local weight is a length, the global one a mean: a sum of strain would count large cells
     more.
     """
     field, strain = uniform(90, 2.0, 6), np.zeros((6, 6))
     strain[:3, 3:] = 0.5
     strain[3:, :3] = np.arange(9).reshape(3, 3)
-    found = descriptors.bi_woof(field, strain, cells=2).reshape(4, 8)
+    found = descriptors.bi_woof_centred(field, strain, cells=2).reshape(4, 8)
     expected = np.zeros((4, 8))
     expected[:, 2] = 9 * 2 * np.array([0, 0.5, 4, 0])
     np.testing.assert_allclose(found, expected, atol=1e-5)
@@ -229,6 +260,7 @@ def test_without_motion_all_is_zero(points):
         (descriptors.hoof(still), 200),
         (descriptors.bands(still), 24),
         (descriptors.bi_woof(still, np.zeros((10, 10))), 200),
+        (descriptors.bi_woof_centred(still, np.zeros((10, 10))), 200),
         (descriptors.mdmo(video, points), 72),
     ):
         np.testing.assert_array_equal(found, np.zeros(length, np.float32))
