@@ -71,7 +71,7 @@ def quick(c: ConfigDict) -> None:
     spotting = c.data.task == 'spotting'
     c.data.name = 'synthetic_faces/spotting_tiny' if spotting else 'synthetic_faces/tiny'
     c.data.apex = ''
-    c.data.frames = min(c.data.frames, 8)
+    c.data.frames = min(c.data.frames, models.NETWORKS[c.model.name].quick_frames)
     c.data.size = min(c.data.size, models.NETWORKS[c.model.name].quick_size)
     if c.data.channels == 'gray' or c.data.channels.startswith('magnified'):
         c.data.size = min(c.data.size, 32)
@@ -159,6 +159,20 @@ def cnn3d(name: str, data: str) -> ConfigDict:
     c.train.epochs = 50
     c.train.batch_size = 16
     c.evaluate.batch_size = 16  # activations of one clip take some 100 MB
+    return c
+
+
+def microexpstcnn(name: str, data: str) -> ConfigDict:
+    """base() with the input and training of MicroExpSTCNN on SMIC (Reddy et al. 2019): Keras's SGD
+    as it is by default.
+    """
+    c = base(name)
+    c.data.update({'name': data, 'channels': 'gray', 'frames': 18, 'size': 64})
+    c.data.update({'clip_normalise': False, 'input_scaler': 'mean_max'})
+    c.model.name = 'microexpstcnn'
+    c.train.update({'epochs': 100, 'batch_size': 16, 'optimizer': 'sgd'})
+    c.train.update({'learning_rate': 0.01, 'momentum': 0.0})
+    c.evaluate.batch_size = 16
     return c
 
 

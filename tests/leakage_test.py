@@ -62,6 +62,7 @@ CASES = [
 CASES += [
     ('ststnet', 'p995', 'plain'),  # the fitted scale does not depend on the network
     ('ststnet', 'none', 'weighted sampler'),
+    ('microexpstcnn', 'mean_max', 'plain'),
     ('ststnet', 'p995', 'spotting'),
 ]
 

@@ -133,7 +133,7 @@ VALUES = [
     ('data.lateral_units=left', 'allowed: True or False'),
     ('data.name=', 'data.name ... empty'),
     ('data.labels=three', "data.labels ... 'three' ... five, four, irawan3, megc3, samer3"),
-    ('data.input_scaler=p99', 'allowed: none, p995, standard'),
+    ('data.input_scaler=p99', 'none, p995, standard, mean_max'),
     (
         'data.input_scaler=p995',
         "data.clip_normalise ... True ... data.input_scaler 'p995' ... data.clip_normalise False",

@@ -132,12 +132,12 @@ def _scales(settings):
     if not data.clip_normalise and data.input_scaler == 'none':
         lines.append(
             "data.clip_normalise is False and data.input_scaler 'none'; allowed: "
-            "data.input_scaler 'p995' or 'standard', or data.clip_normalise True"
+            "data.input_scaler 'p995', 'standard' or 'mean_max', or data.clip_normalise True"
         )
-    if data.input_scaler == 'standard' and data.value_range != '0..1':
+    if data.input_scaler in ('standard', 'mean_max') and data.value_range != '0..1':
         lines.append(
-            f"data.value_range is {data.value_range!r}, which data.input_scaler 'standard' has no "
-            "use for; allowed: '0..1'"
+            f'data.value_range is {data.value_range!r}, which data.input_scaler '
+            f"{data.input_scaler!r} has no use for; allowed: '0..1'"
         )
     if data.value_range == 'imagenet' and len(channels.parse(data.channels)) != 3:
         lines.append(

@@ -56,6 +56,7 @@ class NetworkEntry(NamedTuple):
     regional: bool = False  # a head for each region of the face, for alignment and for `explain`
     quick: dict[str, Value] = {}  # options that make it small, for the variant :quick
     quick_size: int = 1024  # largest side of an image in the variant :quick, in pixels
+    quick_frames: int = 8  # most frames of a video in the variant :quick
 
 
 def _dropout(default, reason='Of the last hidden layer.'):
@@ -167,6 +168,8 @@ NETWORKS = {
             'dropout': _dropout(0.5, 'After the convolution and after the hidden dense layer.')
         },
         torch_names='mer_jax.models.microexpstcnn:TORCH_NAMES',
+        quick_size=16,
+        quick_frames=17,  # the least it takes
     ),
     'ocnet': NetworkEntry(
         'mer_jax.models.ocnet:OCNet',

@@ -82,8 +82,9 @@ class Data:
     input_scaler: str = field(
         'none',
         'A scale fitted to the training rows of a fold. p995: divide by the 99.5th percentile. '
-        'standard: subtract the mean, divide by the standard deviation.',
-        choices=('none', 'p995', 'standard'),
+        'standard: subtract the mean, divide by the standard deviation. mean_max: subtract the '
+        'mean, divide by the largest value that is then left.',
+        choices=('none', 'p995', 'standard', 'mean_max'),
     )
     scaler_scope: str = field(
         'fold', 'The rows that input_scaler is fitted to; all is a leak.', choices=SCOPES
@@ -91,7 +92,7 @@ class Data:
     value_range: str = field(
         '0..1',
         'The range of the inputs after scaling; imagenet: three channels, normalised as the '
-        'weights of torchvision expect. Not used with input_scaler=standard.',
+        'weights of torchvision expect. Not used with input_scaler=standard or mean_max.',
         choices=('0..255', '0..1', '-1..1', 'imagenet'),
     )
     lateral_units: bool = field(

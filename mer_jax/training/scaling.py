@@ -23,19 +23,29 @@ def fit_input(
     Args:
         samples: all rows.
         rows: training rows of the fold; the scaler is fitted to rows.scaler_rows.
-        scaler: 'none', 'p995' or 'standard'.
+        scaler: a key of SCALERS.
         subtract_onset: as in scale_input.
 
     Returns:
         A dictionary of arrays float32[C]. For 'p995': 'scale', the 99.5th percentile of the
         absolute flow of each channel. For 'standard': 'mean' and 'deviation' of each channel. For
-        'none' it is empty.
+        'mean_max': 'mean' and 'largest' of all channels together, the largest value after the mean
+        is subtracted (Reddy et al. 2019). For 'none' it is empty.
     """
-    if scaler == 'none':
-        return {}
-    if scaler == 'standard':
-        return _fit_standard(samples, rows.scaler_rows, subtract_onset)
-    return _fit_percentile(samples, rows.scaler_rows)
+    return SCALERS[scaler](samples, rows.scaler_rows, subtract_onset)
+
+
+def _fit_nothing(samples: Samples, rows: Rows, subtract_onset):
+    return {}
+
+
+def _fit_mean_max(samples: Samples, rows: Rows, subtract_onset):
+    image = _relative_to_onset(samples.image.astype(jnp.float32), subtract_onset)
+    values = tuple(range(1, image.ndim))
+    mean = (rows.mask / rows.mask.sum()) @ image.mean(values)[rows.index]
+    largest = jnp.max(image.max(values)[rows.index]) - mean  # padding repeats rows of the fold
+    channels = jnp.ones(image.shape[-1])
+    return {'mean': mean * channels, 'largest': jnp.maximum(largest, 1e-6) * channels}
 
 
 def _fit_standard(samples: Samples, rows: Rows, subtract_onset):
@@ -51,7 +61,7 @@ def _fit_standard(samples: Samples, rows: Rows, subtract_onset):
     return {'mean': mean, 'deviation': jnp.maximum(jnp.sqrt(variance), 1e-6)}
 
 
-def _fit_percentile(samples: Samples, rows: Rows):
+def _fit_percentile(samples: Samples, rows: Rows, subtract_onset):
     """Return the 99.5th percentile of the absolute flow.
 
     Where there are more than SORTED pixels, it is that of every k-th row and column of the images.
@@ -64,6 +74,15 @@ def _fit_percentile(samples: Samples, rows: Rows):
     return {'scale': jnp.maximum(scale, 1e-6)}  # a still channel would divide by 0
 
 
+# (samples, rows, subtract_onset) -> what is fitted
+SCALERS = {
+    'none': _fit_nothing,
+    'p995': _fit_percentile,
+    'standard': _fit_standard,
+    'mean_max': _fit_mean_max,
+}
+
+
 def scale_input(
     image: jax.Array,
     fitted: dict[str, jax.Array],
@@ -73,8 +92,9 @@ def scale_input(
 ) -> jax.Array:
     """Scale stored images to what a network sees.
 
-    Where 'mean' is fitted, images become (image - mean) / deviation. Else flow, clipped to
-    [-scale, scale] where 'scale' is fitted, or bytes 0..255 are mapped onto the value range.
+    Where 'mean' is fitted, images become (image - mean) / deviation, or (image - mean) / largest.
+    Else flow, clipped to [-scale, scale] where 'scale' is fitted, or bytes 0..255 are mapped onto
+    the value range.
 
     Args:
         image: [B, H, W, C], or a clip [B, T, H, W, C].
@@ -88,7 +108,8 @@ def scale_input(
     """
     if 'mean' in fitted:
         moved = _relative_to_onset(image.astype(jnp.float32), subtract_onset)
-        return (moved - fitted['mean']) / fitted['deviation']
+        divisor = fitted['deviation'] if 'deviation' in fitted else fitted['largest']
+        return (moved - fitted['mean']) / divisor
     low, high = map(jnp.asarray, value_range)
     if 'scale' in fitted:
         share = (jnp.clip(image / fitted['scale'], -1, 1) + 1) / 2

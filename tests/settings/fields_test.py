@@ -20,7 +20,7 @@ from mer_jax.settings.check import mistakes
 from mer_jax.settings.fields import Setting, allowed, is_allowed
 from mer_jax.settings.renamed import RENAMED
 from mer_jax.spotting import decoders
-from mer_jax.training import balance, batches, learners
+from mer_jax.training import balance, batches, learners, scaling
 
 ROOT = Path(__file__).parents[2] / 'mer_jax'
 # the rules, which read a setting to refuse it
@@ -138,6 +138,7 @@ def test_the_names_of_methods_are_those_of_the_entries():
         ('spotting.label', {*decoders.LABELS, 'impulse'}),
         ('train.optimizer', learners.OPTIMIZERS),
         ('train.schedule', learners.SCHEDULES),
+        ('data.input_scaler', scaling.SCALERS),
         ('train.class_weights', balance.CLASS_WEIGHTS),
         ('train.sampler', batches.SAMPLERS),
     ],

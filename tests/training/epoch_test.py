@@ -215,6 +215,26 @@ def test_standard_scale_is_that_of_numpy_and_of_training_rows(small):
     assert np.isfinite(scaling.scale_input(samples.image[:2], still, value_range=(0.0, 1.0))).all()
 
 
+def test_the_scaling_of_microexpstcnn_is_that_of_its_code(small):
+    """Its authors subtract the mean of all clips and divide by the largest value that is left; here
+    both are those of the fold's training rows.
+    """
+    samples, names = small
+    fold = one_fold(samples, names)
+    clips = np.moveaxis(samples.image, -1, 1)[..., None].copy()
+    left_out = np.setdiff1d(np.arange(len(clips)), fold.train.index)
+    clips[left_out] = 255 - clips[left_out] // 2
+    fitted = scaling.fit_input(
+        samples._replace(image=clips), fold.train, scaler='mean_max', subtract_onset=False
+    )
+    rows = fold.train.index[fold.train.mask > 0]
+    theirs = clips[rows].astype('float32')
+    theirs -= np.mean(theirs)
+    theirs /= np.max(theirs)
+    seen = scaling.scale_input(clips[rows], fitted, value_range=(0.0, 1.0))
+    np.testing.assert_allclose(seen, theirs, atol=1e-5)
+
+
 def test_the_difference_to_the_first_frame_is_what_is_scaled(small):
     """A scale of the frames themselves would leave the motion, some 1 % of it, too small to learn
     from.

@@ -1,0 +1,7 @@
+"""MicroExpSTCNN (Reddy et al. 2019) on SMIC: one convolution over 18 frames of 64x64."""
+
+from mer_jax.presets import microexpstcnn, variants
+
+
+def get_config(variant=''):
+    return variants(microexpstcnn('smic_microexpstcnn', 'smic/video'), variant)
