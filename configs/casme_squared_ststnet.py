@@ -2,11 +2,13 @@
 surprise.
 """
 
-from mer_jax.presets import ststnet, variants
+from mer_jax.presets import ststnet, ststnet_variants, variants
+
+VARIANTS = ststnet_variants()
 
 
 def get_config(variant=''):
     c = ststnet('casme_squared_ststnet')
     c.data.name = 'casme_squared'
     c.data.labels = 'megc3'
-    return variants(c, variant)
+    return variants(c, variant, VARIANTS)

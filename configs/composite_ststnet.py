@@ -2,10 +2,12 @@
 manual_dir is 'A+B+C'.
 """
 
-from mer_jax.presets import ststnet, variants
+from mer_jax.presets import ststnet, ststnet_variants, variants
+
+VARIANTS = ststnet_variants()
 
 
 def get_config(variant=''):
     c = ststnet('composite_ststnet')
     c.data.name = 'casme2+samm+smic'
-    return variants(c, variant)
+    return variants(c, variant, VARIANTS)

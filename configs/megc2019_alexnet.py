@@ -2,7 +2,9 @@
 2022).
 """
 
-from mer_jax.presets import base, variants
+from mer_jax.presets import base, gan_variants, variants
+
+VARIANTS = gan_variants()
 
 
 def get_config(variant=''):
@@ -15,4 +17,4 @@ def get_config(variant=''):
     c.train.epochs = 500
     c.train.seeds = 3
     c.train.learning_rate = 6e-5
-    return variants(c, variant)
+    return variants(c, variant, VARIANTS)

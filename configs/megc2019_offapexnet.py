@@ -1,6 +1,8 @@
 """OffApexNet, two streams (Gan et al. 2019), on the published MEGC2019 flow features."""
 
-from mer_jax.presets import base, variants
+from mer_jax.presets import base, two_stream_variants, variants
+
+VARIANTS = two_stream_variants()
 
 
 def get_config(variant=''):
@@ -12,4 +14,4 @@ def get_config(variant=''):
     c.train.seeds = 3
     c.train.batch_size = 256
     c.train.learning_rate = 1e-4
-    return variants(c, variant)
+    return variants(c, variant, VARIANTS)

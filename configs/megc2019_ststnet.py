@@ -2,11 +2,13 @@
 order cv2 reads them.
 """
 
-from mer_jax.presets import ststnet, variants
+from mer_jax.presets import ststnet, ststnet_variants, variants
+
+VARIANTS = ststnet_variants()
 
 
 def get_config(variant=''):
     c = ststnet('megc2019_ststnet')
     c.data.name = 'precomputed_flow'
     c.train.seeds = 3
-    return variants(c, variant)
+    return variants(c, variant, VARIANTS)

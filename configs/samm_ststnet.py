@@ -2,11 +2,13 @@
 protocol.
 """
 
-from mer_jax.presets import ststnet, variants
+from mer_jax.presets import ststnet, ststnet_variants, variants
+
+VARIANTS = ststnet_variants()
 
 
 def get_config(variant=''):
     c = ststnet('samm_ststnet')
     c.data.name = 'samm'
     c.data.labels = 'five'
-    return variants(c, variant)
+    return variants(c, variant, VARIANTS)

@@ -1,7 +1,9 @@
 """MicroExpSTCNN (Reddy et al. 2019) on SMIC: one convolution over 18 frames of 64x64."""
 
-from mer_jax.presets import microexpstcnn, variants
+from mer_jax.presets import microexpstcnn, microexpstcnn_variants, variants
+
+VARIANTS = microexpstcnn_variants()
 
 
 def get_config(variant=''):
-    return variants(microexpstcnn('smic_microexpstcnn', 'smic/video'), variant)
+    return variants(microexpstcnn('smic_microexpstcnn', 'smic/video'), variant, VARIANTS)

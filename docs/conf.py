@@ -7,6 +7,7 @@ ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / 'docs')]
 
 import settings_page  # noqa: E402
+import systems_page  # noqa: E402
 
 project = 'mer_jax'
 extensions = ['myst_nb', 'sphinx.ext.autodoc', 'sphinx.ext.napoleon']
@@ -24,5 +25,6 @@ napoleon_use_ivar = True  # attributes stand in the description of their class
 
 
 def setup(app):
-    """Write the settings page before the sources are read."""
-    app.connect('builder-inited', lambda app: settings_page.write())
+    """Write the pages that are made from the code before the sources are read."""
+    for page in (settings_page, systems_page):
+        app.connect('builder-inited', lambda app, page=page: page.write())

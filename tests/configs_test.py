@@ -178,6 +178,40 @@ def test_the_published_training_of_ststnet():
         assert (c.train.epochs, c.train.batch_size, c.data.size) == (500, 256, 28)
 
 
+PUBLISHED = [  # beside those of other tests: what `:published` changes
+    ('casme2_ststnet', {'train.epochs': 800, 'train.sampler': 'in_order'}, False),
+    ('megc2019_ststnet', {'train.epochs': 800, 'train.sampler': 'in_order'}, False),
+    ('megc2019_offapexnet', {'train.batch_size': 64}, False),
+    ('megc2019_dual_inception', {'train.batch_size': 64}, False),
+    *(
+        (
+            name,
+            {'balance.method': 'gan', 'gan.scope': 'all', 'gan.learning_rate': 0.002},
+            True,
+        )
+        for name in ('casme2_ocnet', 'megc2019_ocnet', 'megc2019_vggm', 'megc2019_alexnet')
+    ),
+    (
+        'smic_microexpstcnn',
+        {
+            'protocol.name': 'random_split',
+            'data.scaler_scope': 'all',
+            'evaluate.every_epoch': True,
+        },
+        True,
+    ),
+]
+
+
+@pytest.mark.parametrize('name,expected,leaking', PUBLISHED, ids=[row[0] for row in PUBLISHED])
+def test_published_restores_what_it_says_and_names_its_leaks(name, expected, leaking):
+    """Results under the name of the released code would be of another experiment."""
+    assert changed(name, 'published') == expected
+    settings.checked(config(name, 'published,quick'))
+    given = settings.checked(config(name, 'published'))
+    assert bool(leaks.listed(given)) == leaking
+
+
 TABLES = {  # variants of Irawan et al. 2024: (augmentation, balancing, class weights)
     'st': (False, 'none', 'none'),
     'da': (True, 'none', 'none'),
@@ -387,6 +421,14 @@ def test_the_published_optimizer_of_the_hybrid():
 
 
 HYBRID = {  # of document 000 and 001: what each variant changes
+    'published': {
+        'balance.method': 'augment',
+        'augment.rotate': 5.0,
+        'augment.contrast': 0.2,
+        'augment.brightness': 0.2,
+        'augment.noise': 0.01,
+        'augment.flow_scale': 0.1,
+    },
     'features=cnn': {'data.channels': 'onset,apex,offset', 'head.features': 'network'},
     'features=flow': {'head.features': 'network'},
     'features=au': {'head.features': 'network+au_strain'},

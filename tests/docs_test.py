@@ -1,4 +1,4 @@
-"""The pages: every setting stands on its page, and the first steps run."""
+"""The pages: every setting and every published choice stands on its page, the first steps run."""
 
 import importlib.util
 import re
@@ -6,23 +6,48 @@ from pathlib import Path
 
 import numpy as np
 
+from mer_jax import config_files
+from mer_jax.experiment import settings
 from mer_jax.settings import tree
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r'```python\n(.*?)```', re.S)
 
 
+def module(name):
+    """A module of docs/, which is no package."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / 'docs' / f'{name}.py')
+    loaded = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    return loaded
+
+
 def test_every_setting_stands_on_its_page():
     """A setting that no page has is found in the source alone."""
-    spec = importlib.util.spec_from_file_location('page', ROOT / 'docs' / 'settings_page.py')
-    settings_page = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(settings_page)
-    page = settings_page.page()
+    page = module('settings_page').page()
     for key in tree.all_settings({}):
         section, name = key.split('.')
         rows = page.split(f'## {section}\n')[1].split('\n## ')[0]
         assert f'| `{name}`' in rows, key
     assert 'loso' in page and 'ststnet' in page
+
+
+def test_what_published_changes_is_explained():
+    """A choice that `:published` restores in silence would be found in the source alone; the config
+    must be one that the program takes.
+    """
+    page = module('systems_page')
+    text = page.page()
+    for system in page.SYSTEMS:
+        default, published = page.values(system)
+        changed = {key for key in default if default[key] != published[key]}
+        explained = {key for choice in system.choices for key in choice.settings}
+        assert changed <= explained, (system.title, changed - explained)
+        assert bool(changed) == bool(system.published) and system.lost
+        settings.checked(config_files.load(f'{system.config}:{system.published}'))
+        table = text.split(f'## {system.title}\n')[1].split('\n## ')[0]
+        assert all(f'`{key}`: ' in table for key in explained)
+    assert '(published: 800)' in text and 'in_order' in text
 
 
 def test_the_first_steps_run(tmp_path, monkeypatch, capsys, unrendered):

@@ -148,7 +148,7 @@ NETWORKS = {
     ),
     'dual_inception': NetworkEntry(
         'mer_jax.models.dual_inception:DualInception',
-        options={'dropout': _dropout(0.0, 'Of the hidden dense layer; the paper has none.')},
+        options={'dropout': _dropout(0.0, 'Of the hidden dense layer; the public code has none.')},
         torch_names='mer_jax.models.dual_inception:TORCH_NAMES',
         quick_size=12,  # its dense layers grow with the image
     ),

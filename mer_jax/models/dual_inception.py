@@ -65,7 +65,7 @@ class DualInception(nn.Module):
     Attributes:
         classes: K.
         lowering: as in layers.Conv.
-        dropout: after the hidden dense layer; the released code has none.
+        dropout: after the hidden dense layer; the public code has none.
     """
 
     classes: int

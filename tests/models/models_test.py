@@ -390,7 +390,7 @@ def test_dropout_acts_in_training_only(name):
 
 
 def test_dual_inception_has_no_dropout_unless_asked():
-    """The paper and the public code have none: half of the hidden layer was left out."""
+    """The source has none: half of the hidden layer was left out."""
     default = models.NETWORKS['dual_inception'].options['dropout'].default
     model, image = make('dual_inception', dropout=default), images('dual_inception', 1)
     variables = shapes('dual_inception')
