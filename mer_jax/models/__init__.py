@@ -199,7 +199,7 @@ NETWORKS = {
     ),
     'ststnet': NetworkEntry(
         'mer_jax.models.ststnet:STSTNet',
-        options={'dropout': _dropout(0.5, 'Before the last layer.')},
+        options={'dropout': _dropout(0.5, 'After the max-pool of each stream.')},
         torch_names='mer_jax.models.ststnet:TORCH_NAMES',
     ),
     'vggm': NetworkEntry(
