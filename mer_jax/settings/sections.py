@@ -339,8 +339,8 @@ class Alignment:
     weight: float = field(0.3, 'Share of the loss (lambda in the paper); 0: off.', low=0, high=1)
     variant: str = field(
         'clean',
-        'clean: without pairs of a clip with itself. released: as in the released code. paper: as '
-        'printed in the paper. equal: the usual supervised contrastive loss.',
+        'clean: without pairs of a clip with itself, whole or half. released: as in the released '
+        'code. paper: as printed in the paper. equal: the usual supervised contrastive loss.',
         choices=('clean', 'released', 'paper', 'equal'),
     )
     temperature: float = field(0.1, 'Temperature of the softmax over pairs.', low=1e-3, high=1e3)

@@ -255,9 +255,9 @@ def alignment(
     Args:
         feature: [B, D].
         action_units: [B, A], 1 present, 0 absent. A row with unknown units (NaN) is in no pair.
-        shared: bool[B, B], pairs that show regions of the same clip, the diagonal included; they
-            are left out.
-        variant: 'clean': no row is paired with itself; mean over the rows that have a partner.
+        shared: bool[B, B], pairs that show regions of the same clip, the diagonal included. 'clean'
+            and 'equal' leave them out; the others leave out only a row and itself.
+        variant: 'clean': no clip is paired with itself; mean over the rows that have a partner.
             'equal': as 'clean', with weight 1 for equal sets of units and else 0, which is the
             usual supervised contrastive loss. 'released': as the released code, where the weights
             include the row itself; mean. 'paper': as the paper, where the denominator includes the
@@ -270,9 +270,10 @@ def alignment(
     annotated = ~jnp.isnan(action_units).any(1)
     units = jnp.nan_to_num(action_units)
     itself = jnp.eye(len(feature), dtype=bool)
-    apart = ~shared & annotated[:, None] & annotated
+    as_in_source = variant in ('released', 'paper')
+    apart = ~(itself if as_in_source else shared) & annotated[:, None] & annotated
     similar = equal_sets(units) if variant == 'equal' else jaccard(units)
-    with_itself = itself & annotated if variant in ('released', 'paper') else False
+    with_itself = itself & annotated if as_in_source else False
     weights = jnp.where(apart | with_itself, similar, 0)
     score = feature @ feature.T / temperature
     # The released code adds 1e-5 to each exponential, which changes its result.
