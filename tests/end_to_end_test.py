@@ -427,17 +427,17 @@ def test_published_weights_predict_as_their_authors_did(tmp_path):
     from tests.support.torch_networks import torch_networks
 
     truth = fake_raw.write_precomputed_flow(tmp_path / 'release')
-    subjects = sorted({subject for subject, _, _ in truth.values()})
+    subjects = sorted({subject for subject, _, _ in truth.values()})  # as {number} counts them
     (tmp_path / 'weights').mkdir()
     expected = {}
-    for number, subject in enumerate(subjects):
+    for number, subject in enumerate(subjects, 1):
         torch.manual_seed(number)
         network = torch_networks(torch.nn, torch)['ststnet']()
         for module in network.children():
             if isinstance(module, torch.nn.BatchNorm2d):
                 module.running_mean.uniform_(20, 60)
                 module.running_var.uniform_(500, 3000)
-        torch.save(network.eval().state_dict(), tmp_path / 'weights' / f'{subject}.pth')
+        torch.save(network.eval().state_dict(), tmp_path / 'weights' / f'{number}.pt')
         for path in (tmp_path / 'release' / 'norm_u_v_os' / subject / 'u_test').rglob('*.png'):
             image = torch.from_numpy(cv2.imread(str(path))).permute(2, 0, 1)[None].float()
             expected[path.stem.rstrip()] = torch.softmax(network(image), 1)[0].detach().numpy()
@@ -445,7 +445,7 @@ def test_published_weights_predict_as_their_authors_did(tmp_path):
         f'--config={ROOT}/configs/megc2019_ststnet.py',
         f'--config.data.manual_dir={tmp_path / "release"}',
         f'--config.data.data_dir={tmp_path / "built"}',
-        f'--config.model.init_from={tmp_path / "weights"}/{{subject}}.pth',
+        f'--config.model.init_from={tmp_path / "weights"}/{{number}}.pt',
         '--config.train.epochs=0',
         '--config.train.seeds=1',
         '--config.train.at_once=1',

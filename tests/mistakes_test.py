@@ -398,6 +398,14 @@ SETTINGS = [
         's02.safetensors',
     ),
     (
+        'model.init_from={tmp}/model_best_{{number}}.pt',
+        '/model_best_1.pt: there is no such weights file',
+    ),
+    (
+        'model.init_from={tmp}/{{number}}.pt --config.protocol.name=kfold',
+        "model.init_from holds '{number}', one file per left-out subject",
+    ),
+    (
         'model.init_from={tmp}/{{subject}}.pth --config.protocol.name=kfold',
         "protocol.name ... 'kfold' ... 'loso'",
     ),

@@ -21,7 +21,7 @@ from mer_jax.experiment import TASKS, engine, learner_entry
 from mer_jax.experiment import folder as run_folder
 from mer_jax.folds import RESAMPLERS, protocols, resampling
 from mer_jax.generation import GanRun
-from mer_jax.models import torch_weights
+from mer_jax.models import torch_weights, weights_files
 from mer_jax.runfiles import files
 from mer_jax.runfiles.plan import Plan
 from mer_jax.settings import sections
@@ -194,16 +194,17 @@ def check_fit(experiment: Experiment, folder: Path) -> FoldState | None:
     any_learner = learner(experiment, 'matmul')
     shapes = held_out.state_shapes(any_learner, data.samples, experiment.folds.train)
     if settings.model.init_from and run_folder.newest(folder) < 0:
-        of_runs = protocols.titles_of_runs(experiment.folds, experiment.titles)
-        for path in dict.fromkeys(torch_weights.files(settings.model.init_from, of_runs)):
-            torch_weights.convert(
-                settings.model.name,
-                torch_weights.read(path),
-                shapes.params,
-                shapes.batch_stats,
-                source=path,
-            )
+        files_of_folds = weights_of_folds(experiment)
+        torch_weights.check(settings.model.name, files_of_folds, shapes.params, shapes.batch_stats)
     return shapes
+
+
+def weights_of_folds(experiment: Experiment) -> list[weights_files.WeightsFile]:
+    """Return the weights file that each fold starts from, where model.init_from names any."""
+    data = experiment.data
+    subjects = protocols.subject_titles(data.samples, data.names).values()
+    init_from = experiment.settings.model.init_from
+    return weights_files.of_folds(init_from, experiment.titles, subjects)
 
 
 def model(experiment: Experiment, lowering: str) -> nn.Module:

@@ -174,12 +174,12 @@ def train_groups(
         epoch_outputs = metrics_log.open_held_out(folder, shape, done=done)
 
     def with_weights(folds_of_group, states):
-        of_runs = protocols.titles_of_runs(folds_of_group, experiment.titles)
-        return torch_weights.initialise(
-            settings.model.name, settings.model.init_from, of_runs, states
-        )
+        weights = build.weights_of_folds(experiment)
+        of_runs = [weights[fold] for fold in folds_of_group.fold]
+        return torch_weights.initialise(settings.model.name, of_runs, states)
 
-    extras = engine.Extras(with_weights, epoch_outputs, seconds)
+    begin = with_weights if settings.model.init_from else None
+    extras = engine.Extras(begin, epoch_outputs, seconds)
     how = build.training(experiment)
     return engine.train_runs(learner, experiment.data.samples, folds, chosen, how, folder, extras)
 

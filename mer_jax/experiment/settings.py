@@ -15,7 +15,7 @@ from mer_jax.data.labels import SCHEMES
 from mer_jax.errors import UserError
 from mer_jax.experiment import LEARNERS, TASKS
 from mer_jax.folds import PROTOCOLS, RESAMPLERS
-from mer_jax.models import NETWORKS, options, regional
+from mer_jax.models import NETWORKS, options, regional, weights_files
 from mer_jax.runfiles.config import differences
 from mer_jax.settings import tree
 from mer_jax.settings.check import mistakes
@@ -365,12 +365,13 @@ def _needed_by_svm(head):
 def _init_from(settings):
     """Weights to start from: one file, or one per left-out subject."""
     text, protocol = settings.model.init_from, settings.protocol.name
-    if '{subject}' in text and not _one_subject(protocol):
+    placeholder = weights_files.placeholder(text)
+    if placeholder and not _one_subject(protocol):
         return [
-            "model.init_from holds '{subject}', one file per left-out subject, but protocol.name "
-            f'is {protocol!r}; allowed: {_one_subject_names()}'
+            f'model.init_from holds {placeholder!r}, one file per left-out subject, but '
+            f'protocol.name is {protocol!r}; allowed: {_one_subject_names()}'
         ]
-    if text and '{subject}' not in text and Path(text).is_dir():
+    if text and not placeholder and Path(text).is_dir():
         return [
             f'model.init_from is a folder, {text}; name a file, or one per fold: '
             f"'{text.rstrip('/')}/{{subject}}.pth'"

@@ -35,7 +35,7 @@ def loso(samples: Samples, names: Names, *, folds: int, holdout: float, seed: in
     Returns:
         The title and the test mask of each fold.
     """
-    titles = _subject_titles(samples, names)
+    titles = subject_titles(samples, names)
     subjects = np.unique(samples.subject)
     return [(titles[subject], samples.subject == subject) for subject in subjects]
 
@@ -253,11 +253,6 @@ def with_train_rows(folds: Folds, rows: list[np.ndarray]) -> Folds:
     return folds._replace(train=folds.train._replace(index=train.index, mask=train.mask))
 
 
-def titles_of_runs(folds: Folds, titles: list[str]) -> list[str]:
-    """Return, for each run, the title of its fold."""
-    return [titles[number] for number in folds.fold]
-
-
 def nothing_resampled(runs: int) -> Resampled:
     """Return the `Resampled` of runs without resampled rows."""
     none = np.zeros((runs, 0), np.int32)
@@ -439,10 +434,14 @@ def _validation(unit, share, seed):
     return np.isin(unit, _draw(np.unique(unit), share, [seed, 1]))
 
 
-def _subject_titles(samples, names):
+def subject_titles(samples: Samples, names: Names) -> dict[int, str]:
     """Return the title of each subject, {number: title}.
 
     It is the subject's name; where two data sets share the name, their name comes first.
+
+    Args:
+        samples: all rows.
+        names: of subjects and data sets.
     """
     titles = {}
     for subject, dataset in zip(samples.subject, samples.dataset, strict=True):

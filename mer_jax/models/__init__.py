@@ -53,6 +53,9 @@ class NetworkEntry(NamedTuple):
     # 'module:constant' of a dictionary {name of a PyTorch module: flax path}, by which files of
     # weights are read; '' where there is none
     torch_names: str = ''
+    # 'module:name' of the names in files of the authors' code, where they differ: modules, as
+    # torch_names, and leaves {flax leaf: PyTorch leaf}; '' for none
+    released: str = ''
     regional: bool = False  # a head for each region of the face, for alignment and for `explain`
     quick: dict[str, Value] = {}  # options that make it small, for the variant :quick
     quick_size: int = 1024  # largest side of an image in the variant :quick, in pixels
@@ -143,6 +146,7 @@ NETWORKS = {
             ),
         },
         torch_names='mer_jax.models.dual_branch:TORCH_NAMES',
+        released='mer_jax.models.dual_branch:RELEASED_NAMES',
         regional=True,
         quick={**_QUICK_BRANCH, 'hidden': 32},
     ),

@@ -8,7 +8,7 @@ into them. 24,313,514 parameters for 224x224x3 and five classes.
 """
 
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -197,3 +197,36 @@ def _torch_names(regions, area=()):
 
 TORCH_NAMES = _torch_names(DualBranch.regions, ('dense1', 'norm1', 'dense2', 'norm2'))
 SINGLE_TORCH_NAMES = _torch_names(SingleBranch.regions)
+
+
+class TorchNames(NamedTuple):
+    """The names in a weights file."""
+
+    modules: dict[str, str]  # PyTorch module -> flax path
+    leaves: dict[str, str]  # flax leaf -> PyTorch leaf, where it has another name
+
+
+def _released_names():
+    """Names in `model_best_*.pt` of the released code, whose layers are numbers of a sequence."""
+    modules = {'base_layers.layers.0': 'stem/conv1', 'base_layers.layers.1': 'stem/bn1'}
+    modules |= torch_stage('base_layers.layers.4', 'layer1', skips=False)
+    modules |= torch_stage('base_layers.layers.6', 'layer2', skips=True)
+    for region in DualBranch.regions:
+        modules |= torch_stage(f'{region}_branch.layers.0', f'layer3_{region}', skips=True)
+        modules |= torch_stage(f'{region}_branch.layers.2', f'layer4_{region}', skips=True)
+        for number, layer in {0: 'dense1', 1: 'norm', 4: 'dense2'}.items():
+            modules[f'{region}.{number}'] = f'heads_{region}/{layer}'
+    for number, layer in {0: 'dense1', 1: 'norm1', 4: 'dense2', 5: 'norm2'}.items():
+        modules[f'area_weight.{number}'] = f'area/{layer}'
+    leaves = {
+        'channel_weight': 'cweight',
+        'channel_bias': 'cbias',
+        'pixel_weight': 'sweight',
+        'pixel_bias': 'sbias',
+        'norm_scale': 'gn.weight',
+        'norm_bias': 'gn.bias',
+    }
+    return TorchNames({key.replace('attention', 'sa'): p for key, p in modules.items()}, leaves)
+
+
+RELEASED_NAMES = _released_names()

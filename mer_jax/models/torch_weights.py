@@ -1,8 +1,10 @@
 """Published PyTorch weights into a network: read, rename, transpose, check names and shapes."""
 
+import functools
 import pickle
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import jax
@@ -10,7 +12,8 @@ import numpy as np
 
 from mer_jax.entries import loaded
 from mer_jax.errors import UserError
-from mer_jax.models import NETWORKS
+from mer_jax.models import NETWORKS, weights_files
+from mer_jax.models.weights_files import WeightsFile
 from mer_jax.types import Array, FoldState
 
 _LEAVES = {
@@ -57,13 +60,8 @@ def torch_names(name: str) -> dict[str, str]:
     return loaded(NETWORKS[name].torch_names)
 
 
-def files(source: str, titles: Sequence[str]) -> list[str]:
-    """The path of each title, which stands for '{subject}' in `source`."""
-    return [source.replace('{subject}', title) for title in titles]
-
-
 def load_each(
-    name: str, source: str, titles: Sequence[str], params: Tree, batch_stats: Tree
+    name: str, files: Sequence[WeightsFile], params: Tree, batch_stats: Tree
 ) -> tuple[Tree, Tree]:
     """Stacked parameters with the published weights of each run.
 
@@ -71,38 +69,67 @@ def load_each(
 
     Args:
         name: of the network.
-        source: path, with '{subject}' where each subject has a file.
-        titles: of the runs.
+        files: of the runs.
         params, batch_stats: of the runs, stacked.
 
     Returns:
         (params, batch_stats), stacked.
+
+    Raises:
+        UserError: as `read` and `convert`; names the subject of the file.
     """
-    paths = files(source, titles)
-    tensors = {path: read(path) for path in dict.fromkeys(paths)}
+    # one file at a time: those of all folds together are as large as the states
+    read_once = functools.lru_cache(maxsize=1)(read)
     converted = []
-    for i, path in enumerate(paths):
+    for i, file in enumerate(files):
         start = jax.tree.map(lambda leaf, i=i: leaf[i], (params, batch_stats))
-        converted.append(convert(name, tensors[path], *start, source=path))
+        with _naming_subject(file):
+            converted.append(convert(name, read_once(file.path), *start, source=file.path))
     return jax.tree.map(lambda *leaves: np.stack(leaves), *converted)
 
 
-def initialise(name: str, source: str, titles: Sequence[str], states: FoldState) -> FoldState:
-    """Stacked states with published weights, as load_each; unchanged where `source` is ''."""
-    if not source:
-        return states
-    params, batch_stats = load_each(name, source, titles, states.params, states.batch_stats)
+def initialise(name: str, files: Sequence[WeightsFile], states: FoldState) -> FoldState:
+    """Stacked states with the weights of each run's file, as load_each."""
+    params, batch_stats = load_each(name, files, states.params, states.batch_stats)
     return states._replace(params=params, batch_stats=batch_stats)
 
 
+def check(name: str, files: Sequence[WeightsFile], params: Tree, batch_stats: Tree) -> None:
+    """Check that every file can be read and fits a network.
+
+    Args:
+        name: of the network.
+        files: of the runs.
+        params, batch_stats: of one run, or their shapes.
+
+    Raises:
+        UserError: as load_each.
+    """
+    for file in dict.fromkeys(files):
+        with _naming_subject(file):
+            convert(name, read(file.path), params, batch_stats, source=file.path)
+
+
+@contextmanager
+def _naming_subject(file: WeightsFile) -> Iterator[None]:
+    """Put the left-out subject before the mistake of its file."""
+    try:
+        yield
+    except UserError as error:
+        if not file.subject:
+            raise
+        raise UserError(f'subject {file.subject!r}: {error}') from None
+
+
 def leak(source: str) -> str:
-    """What the same weights for every fold may carry of the left-out subjects.
+    """What weights to start from may carry of the left-out subjects.
 
     Returns:
-        '' without weights, for a file per subject, and for ImageNet's.
+        '' without weights, for a file per subject (but that of an epoch chosen by the subject), and
+        for ImageNet's.
     """
-    if not source or '{subject}' in source:
-        return ''
+    if not source or weights_files.placeholder(source):
+        return weights_files.leak(source)
     if Path(source).is_file() and is_backbone(read(source)):
         return ''
     return (
@@ -125,7 +152,8 @@ def convert(
     """Parameters and batch statistics of a network with the values of a file.
 
     torchvision's ResNet18 goes into dual_branch and single_branch: its layers 3 and 4 into every
-    branch; attention, area weights and heads stay as given, fc is not used.
+    branch; attention, area weights and heads stay as given, fc is not used. A file of the authors'
+    own code may name modules otherwise (`released` of the network's entry).
 
     Args:
         name: of the network.
@@ -137,21 +165,22 @@ def convert(
         (params, batch_stats).
 
     Raises:
-        UserError: lists every missing name, unexpected name and differing shape.
+        UserError: names the first missing and unexpected names and differing shapes.
     """
     tensors = {
         key: value for key, value in tensors.items() if not key.endswith('num_batches_tracked')
     }
-    names = {path: key for key, path in torch_names(name).items()}
+    names, leaves = _names_in(name, tensors)
+    tensors = {key: _without_ones(value) for key, value in tensors.items()}
     if 'stem/conv1' in names and _is_resnet(tensors):
         _check_size(name, tensors, params, source)
         names = _of_resnet(names)
         tensors = {key: value for key, value in tensors.items() if not key.startswith('fc.')}
     start = {'params': params, 'batch_stats': batch_stats}
-    expected = _expected(names, start)
+    expected = _expected(names, leaves, start)
     errors = _errors(tensors, {key: shape for key, shape, _ in expected})
     if errors:
-        raise UserError(f'{source} does not fit model {name}: {"; ".join(errors)}')
+        raise UserError(f'{source} does not fit model {name}: {_listed(errors)}')
     out = {}
     for path, leaf in _leaves(start):
         _put(out, path, leaf)
@@ -160,6 +189,23 @@ def convert(
         value = value.transpose(_order(_TO_FLAX, path, value.ndim))
         _put(out, path, np.array(value, np.float32, order='C'))
     return out['params'], out.get('batch_stats', {})
+
+
+def _names_in(name, tensors):
+    """({flax path: PyTorch module}, {flax leaf: PyTorch leaf}) of a network, as a file has them."""
+    modules, leaves = torch_names(name), _LEAVES
+    if NETWORKS[name].released:
+        released = loaded(NETWORKS[name].released)
+        if f'{next(iter(released.modules))}.weight' in tensors:
+            modules, leaves = released.modules, _LEAVES | released.leaves
+    return {path: key for key, path in modules.items()}, leaves
+
+
+def _without_ones(value):
+    """[1, G, C, 1, 1] as [G, C]: so the released code stores attention; no network is so thin."""
+    value = np.asarray(value)
+    thin = value.ndim == 5 and value.shape[0] == 1 and value.shape[3:] == (1, 1)
+    return value.reshape(value.shape[1:3]) if thin else value
 
 
 def _is_resnet(tensors):
@@ -215,17 +261,23 @@ def _errors(tensors, shapes):
     return missing + unknown + reshaped + broken
 
 
-def _expected(names, variables):
+def _listed(errors, most=3):
+    """The first errors on one line, and how many more there are."""
+    more = [f'and {len(errors) - most} more'] if len(errors) > most else []
+    return '; '.join(errors[:most] + more)
+
+
+def _expected(names, leaves, variables):
     """(PyTorch key, its shape, path of the leaf) for every leaf whose module is in `names`.
 
-    names: flax path -> PyTorch module.
+    names: flax path -> PyTorch module; leaves: flax leaf -> PyTorch leaf.
     """
     expected = []
     for path, leaf in _leaves(variables):
         module = names.get('/'.join(path[1:-1]))
         if module is not None:
             shape = tuple(leaf.shape[axis] for axis in _order(_TO_TORCH, path, leaf.ndim))
-            expected.append((f'{module}.{_LEAVES.get(path[-1], path[-1])}', shape, path))
+            expected.append((f'{module}.{leaves.get(path[-1], path[-1])}', shape, path))
     return expected
 
 

@@ -168,8 +168,9 @@ class Model:
     name: str = field('ststnet', 'The network.', entries='NETWORKS')
     init_from: str = field(
         '',
-        'PyTorch weights to start from: file.safetensors, file.pth, or one for each fold: '
-        "'folder/{subject}.pth'.",
+        'PyTorch weights to start from: file.safetensors, file.pth, or one for each left-out '
+        "subject: 'folder/{subject}.pth'. {number} counts the subjects from 1, sorted as text; "
+        '{subject_number} is the number in the name, 6 of 006.',
     )
     # network -> {option: value}, so that changing model.name alone works
     options: dict[str, dict[str, Value]] = dataclass_field(default_factory=dict)

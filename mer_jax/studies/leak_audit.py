@@ -15,6 +15,7 @@ from mer_jax.errors import UserError
 from mer_jax.evaluation import score
 from mer_jax.experiment import leaks
 from mer_jax.folds import PROTOCOLS, RESAMPLERS
+from mer_jax.models import weights_files
 from mer_jax.report import audit_tables, plots_compare, study
 from mer_jax.runfiles import files
 from mer_jax.runfiles.epoch_outputs import EpochOutputs
@@ -58,15 +59,11 @@ def trials(settings: Settings, folds: int) -> list[Trial]:
     # so many groups that the same share of clips trains
     many = round(1 / settings.protocol.holdout) if PROTOCOLS[name].uses_holdout else folds
     split = {'protocol.name': 'clip_kfold', 'protocol.folds': max(2, many)}
-    sources = settings.model.init_from, settings.balance.file
-    one_each = next(
-        (
-            f'{source} is one file per left-out subject'
-            for source in sources
-            if '{subject}' in source
-        ),
-        '',
-    )
+    one_each = ''
+    if '{subject}' in settings.balance.file:
+        one_each = f'{settings.balance.file} is one file per left-out subject'
+    if weights_files.placeholder(settings.model.init_from):
+        one_each = f'{settings.model.init_from} is one file per left-out subject'
     if settings.data.apex not in APEX_RULES:
         one_each = f'{settings.data.apex} has apexes per left-out subject'
     found = [

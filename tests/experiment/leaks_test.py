@@ -36,6 +36,7 @@ SWITCHES = [
     ({'gan.scope': 'all'}, ''),  # there is no generator
     ({'model.init_from': 'x.safetensors'}, 'init_from: one file'),
     ({'model.init_from': 'x/{subject}.pth'}, ''),
+    ({'model.init_from': 'x/model_best_{number}.pt'}, 'init_from: model_best_*'),
     ({'head.name': 'svm', 'head.scope': 'all'}, 'head.scope=all: the network whose features'),
     ({'head.scope': 'all'}, ''),  # the network itself answers
     ({'head.name': 'svm'}, ''),

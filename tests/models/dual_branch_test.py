@@ -9,7 +9,7 @@ import pytest
 
 from mer_jax import models
 from mer_jax.errors import UserError
-from mer_jax.models import torch_weights
+from mer_jax.models import torch_weights, weights_files
 from mer_jax.models.resnet import softmax_over
 from mer_jax.training import learners
 from tests.support.compiling import quickly
@@ -358,7 +358,8 @@ def test_a_backbone_leaves_the_rest_at_its_start(tmp_path, name):
     runs = jax.tree.map(
         lambda leaf: np.stack([leaf, 2 * leaf]), (begun['params'], begun['batch_stats'])
     )
-    params, _ = torch_weights.load_each(name, str(tmp_path / 'r.safetensors'), ['a', 'b'], *runs)
+    file = weights_files.WeightsFile(str(tmp_path / 'r.safetensors'))
+    params, _ = torch_weights.load_each(name, [file, file], *runs)
     for key in (key for key in params if 'head' in key or key == 'area'):
         jax.tree.map(np.testing.assert_array_equal, params[key], runs[0][key])
     jax.tree.map(
@@ -368,6 +369,84 @@ def test_a_backbone_leaves_the_rest_at_its_start(tmp_path, name):
     )
     for region in REGIONS[name]:
         assert np.abs(params[f'layer4_{region}']['block1']['conv2']['kernel']).max() > 0
+
+
+RELEASED = {  # module of the twin -> module of the authors' code
+    'stem.conv1': 'base_layers.layers.0',
+    'stem.bn1': 'base_layers.layers.1',
+    'layer1': 'base_layers.layers.4',
+    'layer2': 'base_layers.layers.6',
+    **{f'layer3.{region}': f'{region}_branch.layers.0' for region in REGIONS['dual_branch']},
+    **{f'layer4.{region}': f'{region}_branch.layers.2' for region in REGIONS['dual_branch']},
+    'area.dense1': 'area_weight.0',
+    'area.norm1': 'area_weight.1',
+    'area.dense2': 'area_weight.4',
+    'area.norm2': 'area_weight.5',
+}
+for region in REGIONS['dual_branch']:
+    for number, layer in ((0, 'dense1'), (1, 'norm'), (4, 'dense2')):
+        RELEASED[f'heads.{region}.{layer}'] = f'{region}.{number}'
+ATTENTION = {
+    'channel_weight': 'cweight',
+    'channel_bias': 'cbias',
+    'pixel_weight': 'sweight',
+    'pixel_bias': 'sbias',
+    'norm_scale': 'gn.weight',
+    'norm_bias': 'gn.bias',
+}
+
+
+def released(tensors):
+    """The twin's tensors as the authors' code saves them: its names, attention [1, G, C, 1, 1]."""
+    renamed = {}
+    for key, value in tensors.items():
+        module = next(name for name in RELEASED if key.startswith(f'{name}.'))
+        key = RELEASED[module] + key.removeprefix(module)
+        if 'attention' in key:
+            before, _, leaf = key.partition('attention.')
+            key = f'{before}sa.{ATTENTION[leaf]}'
+            value = value[None, :, :, None, None] if value.ndim == 2 else value
+        renamed[key] = value
+    return renamed
+
+
+def test_files_of_the_released_code_load():
+    """Layers are numbers there: one off, and a layer starts from another's weights."""
+    reference, variables = twins('dual_branch')
+    stored = released(tensors(reference))
+    assert stored['eyes_branch.layers.2.1.sa.cweight'].shape == (1, 4, 8, 1, 1)
+    begun = start(make('dual_branch'))
+    converted = torch_weights.convert(
+        'dual_branch', stored, begun['params'], begun['batch_stats'], source='model_best_1.pt'
+    )
+    jax.tree.map(
+        np.testing.assert_array_equal, converted, (variables['params'], variables['batch_stats'])
+    )
+
+
+def test_a_released_file_that_does_not_fit_is_one_short_line(tmp_path):
+    """A hundred names of tensors hide which subject's file is wrong."""
+    from safetensors.numpy import save_file
+
+    begun = start(make('dual_branch', classes=5))
+    runs = jax.tree.map(lambda leaf: leaf[None], (begun['params'], begun['batch_stats']))
+    stored = released(tensors(twins('dual_branch')[0]))
+    stored = {key: np.ascontiguousarray(value) for key, value in stored.items()}
+    save_file(stored, tmp_path / 'three.safetensors')
+    del stored['eyes.1.weight']
+    narrow = {key: value[:1] for key, value in stored.items() if value.ndim}
+    save_file(narrow, tmp_path / 'narrow.safetensors')
+    for name, part in (
+        ('three', 'eyes.4.weight has shape (3, 64), needed (5, 64)'),
+        ('narrow', 'eyes.1.weight is missing, needed (64,)'),
+        ('gone', 'there is no such weights file'),
+    ):
+        file = weights_files.WeightsFile(str(tmp_path / f'{name}.safetensors'), 'sub07')
+        with pytest.raises(UserError) as error:
+            torch_weights.load_each('dual_branch', [file], *runs)
+        line = str(error.value).replace(str(tmp_path), '')
+        assert line.startswith("subject 'sub07': ") and part in line
+        assert len(line) < 250 and '\n' not in line
 
 
 def test_a_backbone_that_does_not_fit_is_told():

@@ -123,8 +123,8 @@ def test_published_ststnet_names_map_exactly():
     assert all(leaf.dtype == np.float32 for leaf in jax.tree.leaves((params, stats)))
 
 
-def test_what_does_not_fit_is_told_at_once():
-    """Names and shapes that differ: file, key, got and needed, all in one line."""
+def test_what_does_not_fit_is_one_line():
+    """Names and shapes that differ: file, key, got and needed of the first ones."""
     variables, tensors = ststnet(classes=4, channels=2), released()
     del tensors['bn2.running_mean']
     tensors['extra.weight'] = np.zeros((1, 2), np.float32)
@@ -141,8 +141,7 @@ def test_what_does_not_fit_is_told_at_once():
         'bn2.running_mean ... missing ... (5,)',
         'extra.weight ... (1, 2)',
         'conv1.weight ... (3, 3, 3, 3) ... (3, 2, 3, 3)',
-        'fc.weight ... (3, 400) ... (4, 400)',
-        'fc.bias ... (3,) ... (4,)',
+        'and 4 more',
     ):
         assert mentions(line, part), line
 
