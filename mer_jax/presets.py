@@ -277,6 +277,8 @@ def _as_published(c):
     c.alignment.variant = 'released'
     c.augment.replace_units = 'union'
     c.explain.au_cam = 'released'
+    for network in ('dual_branch', 'single_branch'):
+        c.model[network].initial_kernels = 'normal'
     if not _is_drawn(c):
         c.data.name += ',flow_size=crop,jpeg=on,reference_units=count'
 

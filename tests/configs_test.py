@@ -110,6 +110,13 @@ def test_the_rows_of_the_ablation(name, row):
     settings.checked(c)
 
 
+def test_eyes_and_mouth_have_statistics_of_their_own():
+    """The released code takes one after the other; pooled, every gradient is another."""
+    for name in DUAL:
+        for variant in ('', 'published'):
+            assert config(name, variant).model.dual_branch.batch_statistics == 'halves'
+
+
 def test_single_and_dual_branch_have_the_same_layers():
     """Otherwise the ablation would compare widths and dropouts."""
     for name in DUAL:
@@ -125,6 +132,8 @@ RELEASED = {
     'explain.au_cam': 'released',
     'data.name': 'samm/samer,flow_size=crop,jpeg=on,reference_units=count',
     'train.epochs': 100,
+    'model.dual_branch.initial_kernels': 'normal',
+    'model.single_branch.initial_kernels': 'normal',
 }
 VARIANTS = [
     ('casme2_dualbranch', 'classes=3', {'data.labels': 'samer3'}),

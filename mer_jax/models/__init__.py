@@ -93,6 +93,12 @@ _BRANCH = {
         choices=('float32', 'bfloat16'),
     ),
     'remat': Setting(False, 'Less memory, and a third more time.'),
+    'initial_kernels': Setting(
+        'truncated',
+        'Of convolutions. normal: as PyTorch draws them. truncated: none beyond two standard '
+        'deviations.',
+        choices=('truncated', 'normal'),
+    ),
 }
 # Without attention, which compiles for a minute.
 _QUICK_BRANCH = {
@@ -137,6 +143,12 @@ NETWORKS = {
         'mer_jax.models.dual_branch:DualBranch',
         options={
             **_BRANCH,
+            'batch_statistics': Setting(
+                'halves',
+                'Of the shared layers. halves: eyes and mouth each by their own, as released; '
+                'pooled: by those of both.',
+                choices=('halves', 'pooled'),
+            ),
             'hidden': Setting(1024, 'Hidden units of the Area Weighted Module.', low=1, high=10**5),
             'awm': Setting(True, 'The Area Weighted Module, which weighs eyes and mouth.'),
             'head_fusion': Setting(

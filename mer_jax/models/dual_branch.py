@@ -16,7 +16,13 @@ import jax.numpy as jnp
 
 from mer_jax.errors import UserError
 from mer_jax.models.layers import check_image, torch_bias, torch_kernel
-from mer_jax.models.resnet import Block, Stage, Stem, torch_stage
+from mer_jax.models.resnet import Block, Stage, Stem, fan_out, norm, norm_apart, torch_stage
+
+# PyTorch's is 'normal'
+KERNELS = {
+    'truncated': fan_out,
+    'normal': nn.initializers.variance_scaling(2, 'fan_out', 'normal'),
+}
 
 
 class DualBranch(nn.Module):
@@ -29,6 +35,9 @@ class DualBranch(nn.Module):
     without it).
     width: channels of layer 1 (64 is ResNet18); blocks: of a layer (2 is ResNet18); hidden: of the
     Area Weighted Module (h in the paper).
+    batch_statistics: 'halves' normalises eyes and mouth apart in the shared layers, with PyTorch's
+    running statistics, which move twice a step; 'pooled' together.
+    initial_kernels: 'truncated' or 'normal', a key of KERNELS.
     For small images: pool=False leaves the stem's max-pool out; unstrided_layers=1 the stride of
     layer 4, 2 those of layers 3 and 4.
     """
@@ -49,19 +58,31 @@ class DualBranch(nn.Module):
     dropout_contrast: float = 0.1
     dtype: Any = 'float32'
     remat: bool = False
+    initial_kernels: str = 'truncated'
+    batch_statistics: str = 'halves'
     regions: tuple = ('eyes', 'mouth')
 
     def setup(self):
+        shared_norm, branch_norm = self._norms()
         block = partial(
             nn.remat(Block, static_argnums=(2,)) if self.remat else Block,
             attention=self.attention,
             groups=self.groups,
             lowering=self.lowering,
             dtype=self.dtype,
+            kernel_init=KERNELS[self.initial_kernels],
         )
-        stage = partial(Stage, block, count=self.blocks)
-        self.stem = Stem(self.width, self.pool, self.lowering, self.dtype)
+        stage = partial(Stage, partial(block, norm=shared_norm), count=self.blocks)
+        self.stem = Stem(
+            self.width,
+            self.pool,
+            self.lowering,
+            self.dtype,
+            norm=shared_norm,
+            kernel_init=KERNELS[self.initial_kernels],
+        )
         self.layer1, self.layer2 = stage(self.width, 1), stage(2 * self.width, 2)
+        stage = partial(Stage, partial(block, norm=branch_norm), count=self.blocks)
         strides = 1 if self.unstrided_layers > 1 else 2, 1 if self.unstrided_layers else 2
         self.layer3 = {r: stage(4 * self.width, strides[0]) for r in self.regions}
         self.layer4 = {r: stage(8 * self.width, strides[1], apart=True) for r in self.regions}
@@ -71,6 +92,12 @@ class DualBranch(nn.Module):
             self.area = AreaWeights(self.hidden, self.dropout_dense)
         self.heads = {r: Head(self.classes, self.dropout_dense) for r in self.regions}
 
+    def _norms(self):
+        """What makes the normalisations of the shared layers, and those of the branches."""
+        if self.batch_statistics == 'pooled':
+            return norm, norm
+        return partial(norm_apart, sets=len(self.regions)), partial(norm_apart, sets=1)
+
     def __call__(self, image, *, train: bool):
         count = len(self.regions)
         check_image('dual_branch' if count > 1 else 'single_branch', image, least=8 * count)
@@ -79,7 +106,7 @@ class DualBranch(nn.Module):
                 f'model dual_branch halves the face; data.size is {image.shape[1]}, allowed: '
                 'even numbers'
             )
-        # the shared layers see both halves as one batch
+        # the shared layers compute both halves as one batch
         x = jnp.concatenate(jnp.split(image, count, axis=1))
         x = self.layer1(self.stem(x, train), train)
         x = self.layer2(self.drop(x, deterministic=not train), train)
@@ -133,6 +160,7 @@ class SingleBranch(DualBranch):
     """
 
     awm: bool = False
+    batch_statistics: str = 'pooled'
     regions: tuple = ('face',)
 
 

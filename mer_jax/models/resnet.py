@@ -14,7 +14,9 @@ from jax.typing import DTypeLike
 
 from mer_jax.models.layers import Conv, max_pool
 
-# torchvision's start for a network with ReLU
+Norm = Callable[[str, bool, DTypeLike], nn.Module]  # (name, train, dtype) -> layer
+
+# torchvision's start for a network with ReLU, without the values beyond two standard deviations
 fan_out = nn.initializers.variance_scaling(2, 'fan_out', 'truncated_normal')
 
 
@@ -109,6 +111,66 @@ def _softmax_backward(groups, y, gradient):
 softmax_over.defvjp(_softmax_forward, _softmax_backward)
 
 
+def norm(name: str, train: bool, dtype: DTypeLike) -> nn.BatchNorm:
+    """Return batch norm with PyTorch's defaults.
+
+    Its statistics are float32, whatever the dtype.
+
+    Args:
+        name: of the layer.
+        train: whether it uses the statistics of the batch.
+        dtype: of the computation.
+    """
+    return nn.BatchNorm(
+        use_running_average=not train, momentum=0.9, epsilon=1e-5, dtype=dtype, name=name
+    )
+
+
+class NormApart(nn.Module):
+    """Batch normalisation of several batches, each by its own statistics.
+
+    [sets * B, H, W, C] -> the same shape. As PyTorch takes one batch after the other: the running
+    statistics move once for each, in order, and their variance is the unbiased one. Parameters and
+    statistics are named as in nn.BatchNorm.
+
+    sets: batches, one behind the other.
+    train: by the statistics of x, which move the running ones; else by these.
+    dtype: of the result; statistics are float32 in any case.
+    """
+
+    sets: int
+    train: bool
+    dtype: DTypeLike
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        shape = x.shape[-1:]
+        scale = self.param('scale', nn.initializers.ones_init(), shape)
+        bias = self.param('bias', nn.initializers.zeros_init(), shape)
+        stored_mean = self.variable('batch_stats', 'mean', jnp.zeros, shape)
+        stored_var = self.variable('batch_stats', 'var', jnp.ones, shape)
+        apart = x.reshape(self.sets, -1, *x.shape[1:]).astype(jnp.float32)
+        if self.train:
+            mean = apart.mean((1, 2, 3))
+            var = jnp.maximum(jnp.square(apart).mean((1, 2, 3)) - mean * mean, 0.0)
+        else:
+            mean, var = (stored.value[None] for stored in (stored_mean, stored_var))
+        if self.train and not self.is_initializing():
+            count = apart.size // mean.size
+            unbiased = var * (count / max(count - 1, 1))
+            for number in range(self.sets):
+                stored_mean.value = 0.9 * stored_mean.value + 0.1 * mean[number]
+                stored_var.value = 0.9 * stored_var.value + 0.1 * unbiased[number]
+        slope = jax.lax.rsqrt(var + 1e-5) * scale
+        slope, mean = (values[:, None, None, None] for values in (slope, mean))
+        return ((apart - mean) * slope + bias).astype(self.dtype).reshape(x.shape)
+
+
+def norm_apart(name: str, train: bool, dtype: DTypeLike, *, sets: int) -> NormApart:
+    """As norm, for so many batches one behind the other, each by its own statistics."""
+    return NormApart(sets, train, dtype, name=name)
+
+
 class Block(nn.Module):
     """Basic block: two 3x3 convolutions, attention, residual sum.
 
@@ -123,6 +185,8 @@ class Block(nn.Module):
         dtype: of the computation.
         apart: return the two terms of the sum, (input, output of the attention), instead of its
             ReLU.
+        norm: makes its normalisations.
+        kernel_init: of the convolutions.
     """
 
     features: int
@@ -132,6 +196,8 @@ class Block(nn.Module):
     lowering: str
     dtype: DTypeLike
     apart: bool = False
+    norm: Norm = norm
+    kernel_init: Callable = fan_out
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array | tuple[jax.Array, jax.Array]:
@@ -141,17 +207,17 @@ class Block(nn.Module):
             use_bias=False,
             lowering=self.lowering,
             dtype=self.dtype,
-            kernel_init=fan_out,
+            kernel_init=self.kernel_init,
         )
         y = conv(3, self.stride, 1, name='conv1')(x)
-        y = nn.relu(norm('bn1', train, self.dtype)(y))
+        y = nn.relu(self.norm('bn1', train, self.dtype)(y))
         y = conv(3, 1, 1, name='conv2')(y)
-        y = norm('bn2', train, self.dtype)(y)
+        y = self.norm('bn2', train, self.dtype)(y)
         if self.attention != 'off':
             y = ShuffleAttention(self.attention, self.groups, name='attention')(y)
         if self.stride != 1 or x.shape[-1] != self.features:
             x = conv(1, self.stride, 0, name='conv_skip')(x)
-            x = norm('bn_skip', train, self.dtype)(x)
+            x = self.norm('bn_skip', train, self.dtype)(x)
         return (x, y) if self.apart else nn.relu(x + y)
 
 
@@ -191,6 +257,8 @@ class Stem(nn.Module):
         dtype: of the computation.
         kernel: side of the convolution's kernel, in pixels.
         stride: of the convolution, in pixels.
+        norm: makes its normalisation.
+        kernel_init: of the convolution.
     """
 
     features: int
@@ -199,6 +267,8 @@ class Stem(nn.Module):
     dtype: DTypeLike
     kernel: int = 7
     stride: int = 2
+    norm: Norm = norm
+    kernel_init: Callable = fan_out
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
@@ -210,26 +280,11 @@ class Stem(nn.Module):
             use_bias=False,
             lowering=self.lowering,
             dtype=self.dtype,
-            kernel_init=fan_out,
+            kernel_init=self.kernel_init,
             name='conv1',
         )(x)
-        x = nn.relu(norm('bn1', train, self.dtype)(x))
+        x = nn.relu(self.norm('bn1', train, self.dtype)(x))
         return max_pool(x, 3, 2, 1) if self.pool else x
-
-
-def norm(name: str, train: bool, dtype: DTypeLike) -> nn.BatchNorm:
-    """Return batch norm with PyTorch's defaults.
-
-    Its statistics are float32, whatever the dtype.
-
-    Args:
-        name: of the layer.
-        train: whether it uses the statistics of the batch.
-        dtype: of the computation.
-    """
-    return nn.BatchNorm(
-        use_running_average=not train, momentum=0.9, epsilon=1e-5, dtype=dtype, name=name
-    )
 
 
 _TORCH_BLOCK = {

@@ -165,7 +165,7 @@ def convert(
         (params, batch_stats).
 
     Raises:
-        UserError: names the first missing and unexpected names and differing shapes.
+        UserError: gives the first missing name, the first unknown one and the first other shape.
     """
     tensors = {
         key: value for key, value in tensors.items() if not key.endswith('num_batches_tracked')
@@ -179,8 +179,8 @@ def convert(
     start = {'params': params, 'batch_stats': batch_stats}
     expected = _expected(names, leaves, start)
     errors = _errors(tensors, {key: shape for key, shape, _ in expected})
-    if errors:
-        raise UserError(f'{source} does not fit model {name}: {_listed(errors)}')
+    if any(errors):
+        raise UserError(f'{source} does not fit model {name}: {_shortened(errors)}')
     out = {}
     for path, leaf in _leaves(start):
         _put(out, path, leaf)
@@ -245,7 +245,7 @@ def _check_size(name, tensors, params, source):
 
 
 def _errors(tensors, shapes):
-    """What stands between tensors and the shapes expected, both by name."""
+    """What stands between tensors and the shapes expected, both by name: a list for each kind."""
     missing, reshaped, broken = [], [], []
     for key, shape in shapes.items():
         if key not in tensors:
@@ -258,13 +258,14 @@ def _errors(tensors, shapes):
     unknown = [
         f'{key} {np.shape(value)} is unknown' for key, value in tensors.items() if key not in shapes
     ]
-    return missing + unknown + reshaped + broken
+    return missing, unknown, reshaped, broken
 
 
-def _listed(errors, most=3):
-    """The first errors on one line, and how many more there are."""
-    more = [f'and {len(errors) - most} more'] if len(errors) > most else []
-    return '; '.join(errors[:most] + more)
+def _shortened(errors):
+    """The first error of each kind, and how many more there are."""
+    first = [of_kind[0] for of_kind in errors if of_kind]
+    more = sum(map(len, errors)) - len(first)
+    return '; '.join(first + [f'and {more} more'] if more else first)
 
 
 def _expected(names, leaves, variables):

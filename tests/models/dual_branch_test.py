@@ -26,7 +26,10 @@ CASES = [
         'dual_branch',
         {'attention': 'sanet', 'unstrided_layers': 1, 'pool': False, 'head_fusion': 'probs'},
     ),
-    ('dual_branch', {'attention': 'off', 'unstrided_layers': 2, 'blocks': 1}),
+    (
+        'dual_branch',
+        {'attention': 'off', 'unstrided_layers': 2, 'blocks': 1, 'batch_statistics': 'pooled'},
+    ),
     ('single_branch', {'awm': False, 'unstrided_layers': 2, 'groups': 2}),
 ]
 
@@ -167,9 +170,10 @@ def test_the_full_width_equals_pytorch():
     assert_equal(got, forward(reference.eval(), image))
 
 
-def test_every_gradient_equals_pytorch():
+def test_every_gradient_and_statistic_equals_pytorch():
     """A part that learns nothing drifts under AdamW; a gradient through the area weights' input
-    would tie the branches.
+    would tie the branches. Running statistics move twice a step, eyes first: pooled, they and every
+    gradient are those of another network.
     """
     torch = pytest.importorskip('torch')
     reference, variables = twins('dual_branch', unstrided_layers=2)
@@ -179,7 +183,7 @@ def test_every_gradient_equals_pytorch():
         torch.nn.functional.cross_entropy(heads[:, i], torch.from_numpy(label)) for i in range(2)
     ).backward()
     given = {key: value.grad.numpy() for key, value in reference.named_parameters()}
-    wanted, _ = torch_weights.convert(
+    wanted, statistics = torch_weights.convert(
         'dual_branch',
         {**tensors(reference), **given},
         variables['params'],
@@ -187,7 +191,12 @@ def test_every_gradient_equals_pytorch():
         source='test',
     )
     loss = loss_of(make('dual_branch', unstrided_layers=2), variables, image, label)
-    got = quickly(jax.grad(lambda params: loss(params)[0]))(variables['params'])
+    got, moved = quickly(jax.grad(loss, has_aux=True))(variables['params'])
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5, rtol=1e-5),
+        moved['batch_stats'],
+        statistics,
+    )
     for (path, leaf), other in zip(
         jax.tree.leaves_with_path(got), jax.tree.leaves(wanted), strict=True
     ):
@@ -196,6 +205,27 @@ def test_every_gradient_equals_pytorch():
         np.testing.assert_allclose(
             leaf, other, atol=1e-4 * max(size, 1), rtol=1e-3, err_msg=jax.tree_util.keystr(path)
         )
+
+
+def test_kernels_begin_as_pytorch_draws_them():
+    """ResNet's start has no bound; ours cuts at two standard deviations of the normal that it draws
+    from. Both have the same variance.
+    """
+    deviation = (2 / (16 * 49)) ** 0.5  # of He et al. 2015, by outgoing connections
+
+    def drawn(kernels):
+        model = make('dual_branch', width=16, initial_kernels=kernels)
+
+        @jax.jit
+        def first(key):
+            variables = model.init(key, jnp.zeros((1, 32, 32, 3)), train=False)
+            return variables['params']['stem']['conv1']['kernel'] / deviation
+
+        return np.asarray(first(jax.random.key(0)))
+
+    for kernels, low, high in (('truncated', 2, 2.3), ('normal', 3, 6)):
+        assert drawn(kernels).std() == pytest.approx(1, abs=0.05)
+        assert low < np.abs(drawn(kernels)).max() < high
 
 
 @pytest.mark.parametrize(
@@ -437,7 +467,7 @@ def test_a_released_file_that_does_not_fit_is_one_short_line(tmp_path):
     narrow = {key: value[:1] for key, value in stored.items() if value.ndim}
     save_file(narrow, tmp_path / 'narrow.safetensors')
     for name, part in (
-        ('three', 'eyes.4.weight has shape (3, 64), needed (5, 64)'),
+        ('three', 'eyes.4.bias has shape (3,), needed (5,); and 3 more'),
         ('narrow', 'eyes.1.weight is missing, needed (64,)'),
         ('gone', 'there is no such weights file'),
     ):
@@ -470,7 +500,7 @@ def test_a_backbone_that_does_not_fit_is_told():
     assert mentions(str(told.value), 'r.pth ... ResNet18 ... model.dual_branch.blocks ... 1 ... 2')
     deeper = {**given, 'layer1.2.conv1.weight': given['layer1.1.conv1.weight']}
     begun = start(make('dual_branch'))
-    with pytest.raises(UserError, match='layer1.2.conv1.weight'):
+    with pytest.raises(UserError, match='is unknown'):
         torch_weights.convert(
             'dual_branch', deeper, begun['params'], begun['batch_stats'], source='r.pth'
         )

@@ -124,7 +124,7 @@ def test_published_ststnet_names_map_exactly():
 
 
 def test_what_does_not_fit_is_one_line():
-    """Names and shapes that differ: file, key, got and needed of the first ones."""
+    """Names and shapes that differ: file, key, got and needed of the first of each kind."""
     variables, tensors = ststnet(classes=4, channels=2), released()
     del tensors['bn2.running_mean']
     tensors['extra.weight'] = np.zeros((1, 2), np.float32)

@@ -131,6 +131,7 @@ def torch_samer(nn, torch):
             pool=True,
             unstrided_layers=0,
             blocks=2,
+            batch_statistics='halves',
         ):
             super().__init__()
             self.regions, self.head_fusion, kind = (
@@ -138,6 +139,7 @@ def torch_samer(nn, torch):
                 head_fusion,
                 {'blocks': blocks, 'kind': attention, 'groups': groups},
             )
+            self.pooled = batch_statistics == 'pooled'
             self.stem = Stem(channels, width, pool)
             self.layer1, self.layer2 = (
                 stage(width, width, 1, **kind),
@@ -153,9 +155,16 @@ def torch_samer(nn, torch):
             self.area = Area(len(regions) * 8 * width, hidden) if awm else None
             self.heads = nn.ModuleDict({r: Head(8 * width, classes) for r in regions})
 
+        def shared(self, x):
+            return self.layer2(self.layer1(self.stem(x)))
+
         def forward(self, x):
-            shared = self.layer2(self.layer1(self.stem(torch.cat(x.chunk(len(self.regions), 2)))))
-            halves = zip(self.regions, shared.chunk(len(self.regions)), strict=True)
+            halves = x.chunk(len(self.regions), 2)
+            if self.pooled:
+                shared = self.shared(torch.cat(halves)).chunk(len(halves))
+            else:
+                shared = [self.shared(half) for half in halves]
+            halves = zip(self.regions, shared, strict=True)
             maps = [self.layer4[region](self.layer3[region](half)) for region, half in halves]
             joined = torch.cat([F.normalize(each.mean((2, 3))) for each in maps], 1)
             weights = torch.ones_like(joined) if self.area is None else self.area(joined.detach())
