@@ -58,6 +58,12 @@ VERBS = {
     'build': Verb(
         'mer_jax.experiment.run:build_data', 'build the data set of the config', folder=''
     ),
+    'describe': Verb(
+        'mer_jax.studies.verbs:describe',
+        'what the data sets of the config hold: classes, subjects, durations, action units, '
+        'motion, repairs; one page',
+        folder='{run}-describe',
+    ),
     'audit': Verb(
         'mer_jax.studies.verbs:audit',
         'train a config without leaks and with each leak of the literature; one table of what '

@@ -90,6 +90,19 @@ def write(path: Path, rows: Sequence[Row]) -> None:
     os.replace(temporary, path)
 
 
+def read(path: Path) -> tuple[Row, ...]:
+    """The rows of a table that `write` wrote.
+
+    Raises:
+      UserError: it is damaged.
+    """
+    with open(path, newline='', encoding='utf-8') as file:
+        header, *rows = csv.reader(file)
+    if tuple(header) != Row._fields or any(len(row) != len(header) for row in rows):
+        raise UserError(f'{path}: is no table of columns {", ".join(Row._fields)}; build it again')
+    return tuple(Row(*row) for row in rows)
+
+
 def refuse_errors(name: str, rows: Sequence[Row], path: Path) -> None:
     """Raises one UserError for all rows with status 'error'.
 

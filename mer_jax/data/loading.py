@@ -17,6 +17,7 @@ from mer_jax.errors import UserError
 from mer_jax.preprocess import action_units
 from mer_jax.settings import sections
 from mer_jax.types import Names, Samples, Timing
+from tfds_builders.base import ClipBuilder
 
 # {feature with the images, a key of CHANNELS or 'flows', the flow of every frame: input of a
 # release that stores it}
@@ -78,14 +79,19 @@ def build(data_sets: tuple[Source, ...], options: BuildOptions) -> str:
     """
     lines = []
     for source in data_sets:
-        builder = _prepare(source, options)
+        builder = prepared(source, options)
         count = builder.info.splits['train'].num_examples
         lines.append(f'{source.name}: {count} clips in {builder.data_dir}')
     return '\n'.join(lines)
 
 
-def _prepare(source, options):
-    """Build a data set on first use; return its TFDS builder."""
+def prepared(source: Source, options: BuildOptions) -> ClipBuilder:
+    """Return the TFDS builder of a data set, which is built where it is not yet.
+
+    Args:
+        source: the data set.
+        options: where it lies, and what it is built with.
+    """
     return tfds_builders.prepare(
         source.name,
         data_dir=options.data_dir,
@@ -266,7 +272,7 @@ def read(
     Raises:
         UserError: the data set does not hold one of the features.
     """
-    builder = _prepare(source, options)
+    builder = prepared(source, options)
     for feature in features:
         if feature not in builder.info.features:
             with_feature = {'flow': f'{source.release}/flow', 'flows': 'synthetic_faces/spotting'}

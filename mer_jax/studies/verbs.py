@@ -1,4 +1,4 @@
-"""The verbs audit and grid: one experiment, trained several times with other settings."""
+"""Verbs about an experiment: its data, and how it trains with other settings."""
 
 from functools import partial
 from pathlib import Path
@@ -6,8 +6,14 @@ from pathlib import Path
 from mer_jax.errors import UserError
 from mer_jax.experiment import TASKS, run
 from mer_jax.experiment import settings as rules
+from mer_jax.studies import describe as describing
 from mer_jax.studies import grid as searching
 from mer_jax.studies import leak_audit
+
+
+def describe(config: rules.Config, workdir: str | Path) -> dict:
+    """Write a page about what the data sets of an experiment hold."""
+    return describing.describe(rules.checked(config), workdir)
 
 
 def audit(config: rules.Config, workdir: str | Path) -> dict:
