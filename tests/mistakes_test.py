@@ -41,7 +41,7 @@ def mistake(capsys, *arguments):
 COMMAND_LINES = [
     (
         'trian',
-        "'trian' ... train, evaluate, explain, report, build, audit, grid, compare, diff",
+        "'trian' ... train, evaluate, explain, report, build, describe, audit, grid, compare, diff",
     ),
     ('train evaluate', 'train ... arguments'),
     ('diff runs/one', 'diff ... RUN RUN'),

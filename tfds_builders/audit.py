@@ -97,10 +97,10 @@ def read(path: Path) -> tuple[Row, ...]:
       UserError: it is damaged.
     """
     with open(path, newline='', encoding='utf-8') as file:
-        header, *rows = csv.reader(file)
-    if tuple(header) != Row._fields or any(len(row) != len(header) for row in rows):
+        rows = list(csv.reader(file))
+    if not rows or tuple(rows[0]) != Row._fields or {*map(len, rows)} != {len(Row._fields)}:
         raise UserError(f'{path}: is no table of columns {", ".join(Row._fields)}; build it again')
-    return tuple(Row(*row) for row in rows)
+    return tuple(Row(*row) for row in rows[1:])
 
 
 def refuse_errors(name: str, rows: Sequence[Row], path: Path) -> None:

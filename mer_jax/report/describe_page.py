@@ -134,7 +134,7 @@ def confounded(figures: dict) -> list[str]:
         lines.append(
             'Data set and population are confounded: each subject belongs to one data set, and '
             'camera, place, elicitation and coders change with it. A difference of scores between '
-            'data sets has no single cause, so neither ethnic group nor camera explains it.'
+            'data sets cannot be put down to one of these, such as ethnic group.'
         )
         lines.append(
             f'Classes are not spread alike over the data sets: Cramér V {about["cramers_v"]:.2f} '
@@ -149,9 +149,11 @@ def confounded(figures: dict) -> list[str]:
         )
     lines.append(
         'Subject and class: answering with the most frequent class of the subject is right for '
-        f'{_percent(about["subject_rule"])} of the clips, so a split that leaves clips of one '
-        f'subject on both sides rewards recognising people; {about["one_class_subjects"]} of '
-        f'{len(figures["subjects"])} subjects have clips of one class alone.'
+        f'{_percent(about["subject_rule"])} of the clips, with that of all for '
+        f'{_percent(about["majority"])}. The further apart, the more a split that leaves clips of '
+        'one subject on both sides rewards recognising people. '
+        f'{about["one_class_subjects"]} of {len(figures["subjects"])} subjects have clips of one '
+        'class alone.'
     )
     return lines
 
@@ -319,17 +321,17 @@ def _build(block):
 
 def _examples(folder, clips, examples):
     """The picture of example clips, or why there is none."""
-    drawn = [(example, _panels(clips, example)) for example in examples]
+    drawn = [(example, panels(clips, example)) for example in examples]
     titles = [
         title
         for title in (*FACES, *MOTION, *IMAGES)
-        if any(panels.get(title) is not None for _, panels in drawn)
+        if any(title in pictures for _, pictures in drawn)
     ]
     if not titles:
         (folder / EXAMPLES).unlink(missing_ok=True)
         return {'picture': None, 'words': 'No flow is stored that could be drawn.'}
     labels = [_label(clips, example) for example, _ in drawn]
-    rows = [[panels.get(title) for title in titles] for _, panels in drawn]
+    rows = [[pictures.get(title) for title in titles] for _, pictures in drawn]
     group = overlays.Group('', ['', *titles], labels, rows)
     overlays.figure_grid(folder / EXAMPLES, [group], side=1.15)
     datasets = {clips.annotated.dataset[example.row].item() for example, _ in drawn}
@@ -339,6 +341,8 @@ def _examples(folder, clips, examples):
         'v: flow from onset to apex, red to the right and down, blue to the left and up, white '
         'still; strain: bright is much. Each picture is scaled by itself.'
     )
+    if any(example.flow is not None and example.flow.dtype == np.uint8 for example, _ in drawn):
+        words += ' Of flow stored as bytes the value of no motion is unknown: white is the middle.'
     if hidden:
         words += f' Faces of {", ".join(hidden)} are not shown: the release is licensed.'
     return {'picture': page.picture(folder / EXAMPLES, words), 'words': ''}
@@ -352,22 +356,30 @@ def _label(clips, example):
     return '\n'.join(map(str, lines))
 
 
-def _panels(clips, example):
-    """{title: uint8 picture} of what may be shown of a clip."""
-    panels = {}
+def panels(clips: Clips, example: Example) -> dict[str, np.ndarray]:
+    """Return the pictures of a clip that may be shown: faces of SHOWN alone.
+
+    Args:
+        clips: of which the example is a row.
+        example: what is stored of it.
+
+    Returns:
+        {title: uint8[H, W] or [H, W, 3]}.
+    """
+    pictures = {}
     if example.key_frames is not None and clips.annotated.dataset[example.row] in SHOWN:
-        panels |= dict(zip(FACES, example.key_frames, strict=False))
+        pictures |= dict(zip(FACES, example.key_frames, strict=False))
     if example.flow is not None:
         channels = np.moveaxis(example.flow.astype(np.float32), -1, 0)
         still = 127.5 if example.flow.dtype == np.uint8 else 0.0
         for title, channel in zip(MOTION, channels, strict=False):
             is_strain = title == MOTION[-1]
-            panels[title] = bright(channel) if is_strain else signed(channel - still)
+            pictures[title] = bright(channel) if is_strain else signed(channel - still)
     if example.image is not None:
-        panels |= {
+        pictures |= {
             title: bright(example.image[..., 1 + place]) for place, title in enumerate(IMAGES)
         }
-    return {title: _enlarged(picture) for title, picture in panels.items()}
+    return {title: _enlarged(picture) for title, picture in pictures.items()}
 
 
 def signed(channel: np.ndarray) -> np.ndarray:

@@ -72,7 +72,7 @@ def describe(settings: Settings, workdir: str | Path) -> dict:
         'build': _build(audits),
     }
     description['missing'] = missing(clips)
-    examples = [_example(kept[row], row) for row in _typical_rows(clips, classes)]
+    examples = [_example(kept[row], row) for row in typical_rows(clips, classes)]
     describe_page.write(folder, description, clips, examples)
     return description
 
@@ -370,8 +370,15 @@ def _build(audits):
     return blocks
 
 
-def _typical_rows(clips, classes):
-    """A clip of each data set and class: the one whose motion is nearest to the median."""
+def typical_rows(clips: Clips, classes: tuple[str, ...]) -> list[int]:
+    """Return a clip of each data set and class: the one whose motion is nearest to the median.
+
+    Clips of subjects that may never be shown are passed over.
+
+    Args:
+        clips: of all data sets.
+        classes: in their order.
+    """
     rows, annotated = [], clips.annotated
     moved = clips.motion[TO_APEX][:, CHANNELS.index('magnitude')]
     moved = np.where(np.isnan(moved), np.nanmax(clips.motion[MAGNITUDES], axis=1, initial=0), moved)

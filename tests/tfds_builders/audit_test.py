@@ -2,6 +2,7 @@
 
 import pytest
 
+from mer_jax.errors import UserError
 from tests.support.fake_raw import casme2, casme_squared, samm, smic
 from tests.tfds_builders.release_counts_test import read
 from tfds_builders import audit
@@ -42,3 +43,14 @@ def test_the_summary_has_one_line_for_each_kind_of_fault(name, tmp_path):
     used = sum(row.status in ('used', 'repaired') for row in rows)
     if name != 'smic':  # its last file is the offset
         assert f'{used} x offset frame is missing' in audit.summary(name, rows)
+
+
+def test_a_table_is_read_as_it_was_written(tmp_path):
+    """Reasons hold commas, and describe counts them by kind."""
+    rows = (Row('a, b', 'dropped', 'no frame: 1, 2', 'c', '1', ''), Row('d', 'used', ''))
+    audit.write(tmp_path / 'audit.csv', rows)
+    assert audit.read(tmp_path / 'audit.csv') == rows
+    for damaged in ('', 'file,status\na,b\n'):
+        (tmp_path / 'audit.csv').write_text(damaged)
+        with pytest.raises(UserError, match=r'audit\.csv'):
+            audit.read(tmp_path / 'audit.csv')
