@@ -9,6 +9,7 @@ from ml_collections import ConfigDict
 
 from mer_jax import models
 from mer_jax.errors import UserError
+from mer_jax.folds import PROTOCOLS
 from mer_jax.settings import tree
 
 Change = Callable[[ConfigDict], None]
@@ -71,6 +72,9 @@ def quick(c: ConfigDict) -> None:
     spotting = c.data.task == 'spotting'
     c.data.name = 'synthetic_faces/spotting_tiny' if spotting else 'synthetic_faces/tiny'
     c.data.apex = ''
+    # one data set is left, so that none can be left out
+    if PROTOCOLS[c.protocol.name].one_data_set:
+        c.protocol.name = 'loso'
     c.data.frames = min(c.data.frames, models.NETWORKS[c.model.name].quick_frames)
     c.data.size = min(c.data.size, models.NETWORKS[c.model.name].quick_size)
     if c.data.channels == 'gray' or c.data.channels.startswith('magnified'):
@@ -556,3 +560,58 @@ def hybrid_variants() -> Variants:
         },
         leak={'on': lambda c: c.head.update({'scope': 'all'}), 'off': lambda c: None},
     )
+
+
+# Train on some data sets, test on another; or leave subjects out over all of them together.
+ACROSS: Variants = {
+    'protocol': {
+        'lodo': lambda c: c.protocol.update({'name': 'lodo'}),
+        'loso': lambda c: c.protocol.update({'name': 'loso'}),
+    }
+}
+
+
+def across(c: ConfigDict, data: str) -> ConfigDict:
+    """A system on several data sets, each left out once, three classes as in MEGC2019.
+
+    Args:
+        c: of the system; is changed.
+        data: the data sets, joined by '+'.
+    """
+    c.data.update({'name': data, 'labels': 'megc3'})
+    c.protocol.name = 'lodo'
+    return c
+
+
+def megc2018(c: ConfigDict, data: str) -> ConfigDict:
+    """A system under MEGC2018 (Yap et al., FG 2018): objective classes I to V, CASME II and SAMM.
+
+    The default is its hold-out-database evaluation: train on one, test on the other, both ways.
+
+    Args:
+        c: of the system; is changed.
+        data: CASME II and SAMM, joined by '+'. The published classes are made from the action units
+            of the sheet of 2014.
+    """
+    across(c, data)
+    c.data.labels = 'objective'
+    return c
+
+
+def megc2018_variants() -> Variants:
+    """protocol=hde: hold-out-database evaluation; cde: composite database evaluation, one subject
+    left out; classes=7: all objective classes; sheet=newest: CASME II by its newest sheet.
+    """
+    return dict(
+        protocol={'hde': ACROSS['protocol']['lodo'], 'cde': ACROSS['protocol']['loso']},
+        classes={'5': lambda c: None, '7': lambda c: c.data.update({'labels': 'objective7'})},
+        sheet={
+            '2014': lambda c: None,
+            'newest': lambda c: c.data.update({'name': c.data.name.replace(',edition=2014', '')}),
+        },
+    )
+
+
+def without(changes: Variants, names: tuple[str, ...]) -> Variants:
+    """Variants without those of some names, which are made for one data set."""
+    return {name: change for name, change in changes.items() if name not in names}

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from mer_jax import presets
+from mer_jax.data import labels, sources
 from mer_jax.errors import UserError
 from mer_jax.experiment import leaks, settings
 from mer_jax.runfiles.config import differences
@@ -15,7 +16,8 @@ from tests.support.messages import mentions
 
 ROOT = Path(__file__).parents[1]
 ALL = sorted(p.stem for p in ROOT.glob('configs/[a-z]*_*.py'))
-DUAL = [name for name in ALL if name.endswith('_dualbranch')]
+DUAL = ['casme2_dualbranch', 'samm_dualbranch', 'synthetic_dualbranch']
+ACROSS = ['composite_dualbranch', 'composite_hybrid', 'megc2018_dualbranch', 'megc2018_hybrid']
 TABLE_4 = {  # of Ruan et al. 2022: (network, Area Weighted Module, alignment, Region Replacing)
     'sb': ('single_branch', False, False, True),
     'sb_au': ('single_branch', False, True, True),
@@ -43,7 +45,7 @@ def changed(name, variant):
 
 def test_there_is_one_for_each_release_and_the_synthetic_faces():
     """A config that was renamed away is missing from every command in the README."""
-    assert DUAL == ['casme2_dualbranch', 'samm_dualbranch', 'synthetic_dualbranch']
+    assert {*DUAL, *ACROSS} <= {*ALL}
 
 
 @pytest.mark.parametrize('name', ALL)
@@ -498,3 +500,36 @@ def test_handcrafted_features_read_what_they_describe(name, kind):
         and leaks.listed(from_nested(given.to_dict())) == []
     )
     assert given.head.kernel == ('linear' if kind in ('flow', 'lbp_top') else 'rbf')
+
+
+@pytest.mark.parametrize('name', ACROSS)
+def test_a_config_across_data_sets_leaves_each_of_them_out(name):
+    """Every data set that is joined must have classes in the scheme, and none may be tested by a
+    network that saw it; with quick one data set is left, and subjects are left out.
+    """
+    c = config(name)
+    assert c.protocol.name == 'lodo' and config(name, 'quick').protocol.name == 'loso'
+    releases = [source.release for source in sources.parse(c.data.name)]
+    expected = ['casme2', 'samm'] if name.startswith('megc2018') else ['casme2', 'samm', 'smic']
+    assert releases == expected
+    count = 5 if name.startswith('megc2018') else 3
+    assert len(labels.classes(c.data.labels, releases)) == count
+    assert leaks.listed(from_nested(c.to_dict())) == []
+
+
+MEGC2018 = [
+    ('protocol=hde', {}),
+    ('protocol=cde', {'protocol.name': 'loso'}),
+    ('classes=7', {'data.labels': 'objective7'}),
+    ('classes=5,sheet=2014', {}),
+]
+
+
+@pytest.mark.parametrize('name', ['megc2018_dualbranch', 'megc2018_hybrid'])
+@pytest.mark.parametrize('variant,expected', MEGC2018)
+def test_the_protocols_of_megc2018_change_what_they_say(name, variant, expected):
+    """Its two evaluations differ in who is left out and in nothing else."""
+    assert changed(name, variant) == expected
+    settings.checked(config(name, variant))
+    assert 'edition=2014' in config(name).data.name
+    assert 'edition' not in config(name, 'sheet=newest').data.name

@@ -1,14 +1,18 @@
 """Label schemes: from annotated emotions to classes, per data set.
 
+The objective classes are made from action units instead (objective.py).
+
 EXCLUDED lists clips that a scheme leaves out although their emotion has a class.
 """
 
 from collections.abc import Iterable, Sequence
 
-from mer_jax.data import Record
+from mer_jax.data import Record, objective
 from mer_jax.errors import UserError
 
 NO_CLASS = ''  # the key of emotions whose clips a scheme leaves out
+WITH_UNITS = ('casme2', 'samm', 'synthetic')  # data sets whose clips have objective classes
+_FIVE_OBJECTIVE = ('I', 'II', 'III', 'IV', 'V')
 
 # scheme -> data set -> class -> emotions as annotated, separated by blanks. The order of the
 # classes is that of the network's outputs. An emotion that a data set does not list here is an
@@ -137,7 +141,15 @@ SCHEMES = {
             NO_CLASS: 'others',
         },
     },
+    # MEGC2018 (Yap et al., FG 2018): five of the seven objective classes
+    'objective': dict.fromkeys(
+        WITH_UNITS, {name: objective.CLASSES[name] for name in _FIVE_OBJECTIVE}
+    ),
+    # all seven, the last of which holds whatever the others do not (Davison et al. 2018)
+    'objective7': dict.fromkeys(WITH_UNITS, objective.CLASSES),
 }
+# Schemes whose words are sets of action units.
+BY_UNITS = ('objective', 'objective7')
 
 _RELABELLED = 'MEGC2019 has the labels of the 2014 sheet, where this clip is sadness'
 
@@ -193,7 +205,8 @@ def labelled(records: Sequence[Record], scheme: str) -> tuple[list[Record], list
 
     Args:
         records: with clip, subject, dataset and emotion (as annotated; case and blanks do not
-            matter), and kind ('micro' where it is absent).
+            matter), and kind ('micro' where it is absent); of BY_UNITS also action_units and
+            action_units_known.
         scheme: of SCHEMES.
 
     Returns:
@@ -220,6 +233,8 @@ def labelled(records: Sequence[Record], scheme: str) -> tuple[list[Record], list
 def _judge(record, scheme):
     """Return (class, '') of one record, or ('', why it is dropped)."""
     clip, dataset = record['clip'], record['dataset']
+    if scheme in BY_UNITS:
+        return objective.judge(record, _classes_of_words(scheme, dataset), scheme)
     word = ' '.join(record['emotion'].lower().split())
     class_of_word = _classes_of_words(scheme, dataset)
     # Never a default class: a published system once turned every unknown word into happiness.

@@ -45,6 +45,8 @@ class ProtocolEntry(NamedTuple):
     split: str  # 'module:function', with the arguments and the result of protocols.loso
     unit: str = 'subject'  # what is never divided between training and test: 'subject' or 'clip'
     one_subject: bool = False  # each fold leaves out one subject, whose name is the fold's title
+    # each fold leaves out one data set, and figures are averaged over the data sets (MEGC2018)
+    one_data_set: bool = False
     uses_holdout: bool = False  # protocol.holdout is the share of the units that is left out
     tests: bool = True  # False: all rows train and none is tested
     # The noun of the error message where a fold has no training rows: 'it needs a further subject'.
@@ -55,7 +57,9 @@ class ProtocolEntry(NamedTuple):
 _BY_CLIP = 'clips of one subject stand on both sides of the split'
 PROTOCOLS = {
     'loso': ProtocolEntry('mer_jax.folds.protocols:loso', one_subject=True),
-    'lodo': ProtocolEntry('mer_jax.folds.protocols:lodo', needs='data set'),
+    'lodo': ProtocolEntry(
+        'mer_jax.folds.protocols:lodo', one_data_set=True, needs='data set'
+    ),
     'kfold': ProtocolEntry('mer_jax.folds.protocols:kfold'),
     'holdout': ProtocolEntry('mer_jax.folds.protocols:holdout', uses_holdout=True),
     'random_split': ProtocolEntry(

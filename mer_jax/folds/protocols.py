@@ -41,7 +41,11 @@ def loso(samples: Samples, names: Names, *, folds: int, holdout: float, seed: in
 
 
 def lodo(samples: Samples, names: Names, *, folds: int, holdout: float, seed: int) -> TestMasks:
-    """Leave one data set out; arguments as in loso."""
+    """Leave one data set out; arguments as in loso.
+
+    Of two data sets this is the hold-out-database evaluation of MEGC2018 (Yap et al., FG 2018):
+    train on one, test on the other, both ways.
+    """
     datasets = np.unique(samples.dataset)
     return [(names.datasets[dataset], samples.dataset == dataset) for dataset in datasets]
 

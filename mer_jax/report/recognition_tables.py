@@ -1,7 +1,8 @@
 """Tables of a recognition run, made from results.json."""
 
 from mer_jax.evaluation import metrics
-from mer_jax.report.formats import MEASURES, WIDTH, measure, measure_title, plain
+from mer_jax.folds import PROTOCOLS
+from mer_jax.report.formats import MEASURES, WIDTH, is_undefined, measure, measure_title, plain
 from mer_jax.report.table import Cell, Column, Row, Table, listing
 
 TITLE_ROOM = 24  # letters of a class name in the terminal
@@ -44,7 +45,10 @@ def seeds(results: dict) -> Table:
 
 
 def datasets(results: dict) -> Table:
-    """Metrics of each data set, with an interval of UF1."""
+    """Metrics of each data set, with an interval of UF1.
+
+    Where data sets are left out, also their mean, as MEGC2018 reports it.
+    """
     names = ('uf1', 'uar', 'accuracy', 'weighted_f1')
     columns = [
         Column('data set', 'dataset'),
@@ -57,7 +61,17 @@ def datasets(results: dict) -> Table:
         cells = {key: block[key] for key in ('n', 'subjects', *names)}
         uf1 = Cell(block['uf1'], block['intervals']['uf1'])
         rows.append(Row(cells | {'dataset': title, 'uf1': uf1}))
+    protocol = PROTOCOLS.get(results['protocol'])
+    if protocol and protocol.one_data_set:
+        blocks = list(results['per_dataset'].values())
+        means = {name: _mean([block[name] for block in blocks]) for name in names}
+        rows.append(Row({'dataset': 'mean of data sets', **means}))
     return Table('', columns, rows)
+
+
+def _mean(values):
+    """The mean of figures, None where one is undefined."""
+    return None if any(map(is_undefined, values)) else sum(values) / len(values)
 
 
 def classes(results: dict) -> Table:

@@ -55,7 +55,9 @@ class Data:
         'peak (largest motion), or the folder of a finished spotting run by loso. All but the '
         "first need the flow of every frame: 'smic/spotting', channels u,v.",
     )
-    labels: str = field('megc3', 'Which emotions form which class.', entries='SCHEMES')
+    labels: str = field(
+        'megc3', 'Which emotions, or action units, form which class.', entries='SCHEMES'
+    )
     channels: str = field(
         'u,v,strain',
         'The inputs of the network, in this order. Flow: u,v,strain; for a release also gray key '

@@ -15,7 +15,7 @@ import pytest
 
 from mer_jax.errors import UserError
 from mer_jax.evaluation import score
-from mer_jax.report import plots, recognition_page
+from mer_jax.report import plots, recognition_page, recognition_tables
 from mer_jax.runfiles import files
 from mer_jax.runfiles.config import RunConfig
 from mer_jax.runfiles.dropped import DroppedClip, DroppedTable
@@ -396,3 +396,18 @@ def test_machines_are_told_by_what_folds_chose(tmp_path):
     assert 'choosing the epoch' not in recognition_page.report(folder).read_text()
     SvmTable(tuple(row._replace(inner_uf1=None) for row in rows)).write(folder)
     assert '20 to 40</td><td class="n">–' in recognition_page.report(folder).read_text()
+
+
+@pytest.mark.parametrize('protocol,rows', [('lodo', 3), ('loso', 2)])
+def test_figures_are_averaged_over_data_sets_where_those_are_left_out(protocol, rows):
+    """MEGC2018 averages both ways; a mean over data sets of LOSO is the figure of no protocol."""
+    results = experiment()[0]
+    blocks = {'casme2': {**results['per_dataset']['casme2'], 'uar': 0.5}}
+    blocks['samm'] = {**results['per_dataset']['samm'], 'uar': 0.25}
+    changed = {**results, 'protocol': protocol, 'per_dataset': blocks}
+    table = recognition_tables.datasets(changed)
+    assert len(table.rows) == rows
+    if protocol == 'lodo':
+        assert table.rows[-1].cells['uar'] == 0.375
+        blocks['samm']['uar'] = None
+        assert recognition_tables.datasets(changed).rows[-1].cells['uar'] is None

@@ -105,6 +105,27 @@ def test_a_composite_takes_one_folder_each(tmp_path):
     )
 
 
+def test_a_data_set_is_left_out_with_objective_classes(tmp_path):
+    """The hold-out-database evaluation of MEGC2018: a fold a data set, five classes by action
+    units.
+    """
+    truth = composite.write(tmp_path / 'raw', names=('casme2', 'samm'))
+    code, results = train(
+        'composite',
+        '+'.join(str(release.folder) for release in truth.values()),
+        tmp_path,
+        f'--config.data.name={"+".join(f"{name}/flow,optical_flow=dis" for name in truth)}',
+        '--config.data.labels=objective',
+        '--config.protocol.name=lodo',
+        '--config.train.epochs=1',
+    )
+    assert code == 0 and results['leaks'] == [] and results['folds'] == 2
+    assert results['classes'] == ['I', 'II', 'III', 'IV', 'V']
+    assert [block['fold'] for block in results['per_fold']] == ['casme2', 'samm']
+    dropped = (tmp_path / 'run/dropped.csv').read_text()
+    assert 'alternatives' not in dropped and 'no class of objective' in dropped
+
+
 def test_the_dual_branch_network_trains_and_explains_from_a_folder(tmp_path, capsys):
     """The command of the data set's page, at a size for a test; no licensed face may be drawn
     unasked.
