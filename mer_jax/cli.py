@@ -25,7 +25,7 @@ class Verb(NamedTuple):
     """A verb, with all facts about it.
 
     Its function takes, in this order: the config, if it reads one; the folder, if it has one; the
-    values of its flags; its arguments.
+    values of its flags; its arguments; for each of its switches, whether it is given.
     """
 
     function: str  # 'module:function', loaded after the settings are checked
@@ -34,6 +34,7 @@ class Verb(NamedTuple):
     # the folder without --workdir; {run} is runs/CONFIG[-VARIANTS]; '' for a verb without folder
     folder: str = '{run}'
     flags: dict[str, str] = {}  # {flag that only this verb has, and needs: form of its value}
+    switches: dict[str, str] = {}  # {flag without a value that only this verb has: what it adds}
     arguments: tuple[str, ...] = ()  # that it needs, without flags
 
 
@@ -83,6 +84,7 @@ VERBS = {
         reads_config=False,
         folder='runs/compare',
         flags={'runs': 'FOLDER,FOLDER,...'},
+        switches={'published': 'figures of publications about the same data sets'},
     ),
     'diff': Verb(
         'mer_jax.studies.diff:diff',
@@ -93,6 +95,7 @@ VERBS = {
     ),
 }
 OWNERS = {flag: name for name, verb in VERBS.items() for flag in verb.flags}
+SWITCHES = {switch: name for name, verb in VERBS.items() for switch in verb.switches}
 KINDS = {bool: 'True or False', int: 'a whole number', float: 'a number', tuple: 'numbers'}
 HELP = {'--help', '-h', 'help'}
 PRINTING = {*HELP, '--version', '--print_config'}  # print, and run nothing
@@ -106,13 +109,14 @@ class Command(NamedTuple):
     verb: str
     config: ConfigDict  # its name is the title of the run
     folder: str  # '' for a verb without folder
-    extra: tuple[str, ...]  # the values of the verb's flags, then its arguments
+    # the values of the verb's flags, then its arguments, then its switches
+    extra: tuple[str | bool, ...]
 
 
 class _Parsed(NamedTuple):
     file: config_files.ConfigFile  # with the flags of the command line
     positional: list[str]
-    flags: dict[str, str]  # --workdir, and those of single verbs
+    flags: dict[str, str | bool]  # --workdir, and those of single verbs
     folder: str  # of a run of this config
     name: str  # of the config, which has the title of the run in its place
 
@@ -263,6 +267,9 @@ def parse(arguments: Sequence[str]) -> Command:
     for flag, owner in OWNERS.items():
         if bool(parsed.flags[flag]) != (owner == name):
             raise UserError(f'--{flag} belongs to the verb {owner}, and {owner} needs it')
+    for switch, owner in SWITCHES.items():
+        if parsed.flags[switch] and owner != name:
+            raise UserError(f'--{switch} belongs to the verb {owner}; leave it out')
     config_flags = [argument for argument in arguments if ANY_CONFIG_FLAG.match(argument)]
     if config_flags and not verb.reads_config:
         raise UserError(f'{config_flags[0]}: {name} reads no config; leave it out')
@@ -270,7 +277,9 @@ def parse(arguments: Sequence[str]) -> Command:
     if workdir and not verb.folder:
         raise UserError(f'--workdir={workdir}: {name} writes no folder; leave it out')
     folder = workdir or verb.folder.format(run=parsed.folder)
-    extra = (*(parsed.flags[flag] for flag in verb.flags), *following)
+    values = [parsed.flags[flag] for flag in verb.flags]
+    switches = [parsed.flags[switch] for switch in verb.switches]
+    extra = (*values, *following, *switches)
     return Command(name, parsed.file.config, folder, extra)
 
 
@@ -283,6 +292,8 @@ def _parsed(arguments) -> _Parsed:
     values = flags.FlagValues()
     for name in ('workdir', *OWNERS):
         flags.DEFINE_string(name, '', '', flag_values=values)
+    for name in SWITCHES:
+        flags.DEFINE_boolean(name, False, '', flag_values=values)
     try:
         config_flags.DEFINE_config_dict('config', file.config, flag_values=values, sys_argv=rest)
         positional = values([usage.program(), *rest])[1:]
@@ -297,7 +308,7 @@ def _parsed(arguments) -> _Parsed:
     return _Parsed(
         file._replace(config=config),
         positional,
-        {name: values[name].value for name in ('workdir', *OWNERS)},
+        {name: values[name].value for name in ('workdir', *OWNERS, *SWITCHES)},
         default_folder(file.path, file.variants_text, changes),
         name,
     )

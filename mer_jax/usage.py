@@ -73,7 +73,8 @@ def verb_lines(verbs: Mapping[str, Verb]) -> list[str]:
     rows = []
     for name, verb in verbs.items():
         needs = ''.join(f'; needs --{flag}={value}' for flag, value in verb.flags.items())
-        rows.append((' '.join([name, *verb.arguments]), verb.help + needs))
+        takes = ''.join(f'; --{switch} adds {what}' for switch, what in verb.switches.items())
+        rows.append((' '.join([name, *verb.arguments]), verb.help + needs + takes))
     return _columns(rows)
 
 

@@ -57,9 +57,7 @@ class ProtocolEntry(NamedTuple):
 _BY_CLIP = 'clips of one subject stand on both sides of the split'
 PROTOCOLS = {
     'loso': ProtocolEntry('mer_jax.folds.protocols:loso', one_subject=True),
-    'lodo': ProtocolEntry(
-        'mer_jax.folds.protocols:lodo', one_data_set=True, needs='data set'
-    ),
+    'lodo': ProtocolEntry('mer_jax.folds.protocols:lodo', one_data_set=True, needs='data set'),
     'kfold': ProtocolEntry('mer_jax.folds.protocols:kfold'),
     'holdout': ProtocolEntry('mer_jax.folds.protocols:holdout', uses_holdout=True),
     'random_split': ProtocolEntry(

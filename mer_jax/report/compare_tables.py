@@ -27,6 +27,13 @@ METHOD = (
     'comes from a permutation test that swaps the two runs of a subject; Holm is p adjusted for '
     'all UF1 tests on that data set. A dash means undefined, or that the runs cannot be compared.'
 )
+AS_REPORTED = 'as reported, not measured here'
+PUBLISHED = (
+    ' Figures as reported are those that a publication prints, by its protocol, on clips of its '
+    'choice: no test compares them with the runs. "Can be": whether whole clips give the printed '
+    'digits, above the share of the largest class and above chance, and whether the figures of the '
+    'source agree; a dash where nothing can be checked.'
+)
 
 
 def study(result: dict) -> Study:
@@ -36,7 +43,8 @@ def study(result: dict) -> Study:
         result: the content of compare.json.
     """
     tables = [_table(group) for group in result['groups']]
-    return of_runs(result['groups'], tables, METHOD)
+    with_published = any('published' in group for group in result['groups'])
+    return of_runs(result['groups'], tables, METHOD + (PUBLISHED if with_published else ''))
 
 
 def of_runs(groups: Sequence[dict], tables: Sequence[Table], method: str) -> Study:
@@ -120,14 +128,18 @@ def honest(leaks: Sequence[str]) -> str:
 def _table(group):
     """The runs on one data set."""
     rows = [Row(_cells(group, run)) for run in group['runs']]
-    return Table(group['title'], _columns(group), rows, notes(group))
+    words = notes(group)
+    if 'published' in group:
+        rows += [Row(_published_cells(group, row), Cell(AS_REPORTED)) for row in group['published']]
+        words += _published_notes(group)
+    return Table(group['title'], _columns(group), rows, words)
 
 
 def _columns(group):
     """The columns of a group, in the order of compare.csv."""
     minus, no_paper = f'minus {group["reference"]}', ['text', 'csv', 'html']
     accuracy = measure_title('accuracy')
-    return [
+    columns = [
         Column('data set', 'dataset', forms=['csv']),
         Column('labels', 'labels', forms=['csv']),
         Column('run', 'run'),
@@ -150,6 +162,74 @@ def _columns(group):
         Column('p', 'accuracy_p', p_value, block=minus, forms=no_paper),
         Column('clips', 'common_clips', block=minus, forms=['csv', 'html']),
         Column('folder', 'folder', forms=['csv']),
+    ]
+    if 'published' not in group:
+        return columns
+    return [
+        *columns,
+        Column('as reported', 'as_reported', forms=['csv']),
+        Column('F1', 'f1', measure, block='as reported', forms=no_paper),
+        Column('can be', 'consistent', block='as reported'),
+        Column('scored on', 'scored_on', block='as reported', forms=no_paper),
+        Column('source', 'source', block='as reported'),
+        Column('table', 'table', block='as reported', forms=no_paper),
+        Column('protocol', 'its_protocol', block='as reported', forms=no_paper),
+        Column('printed', 'printed', forms=['csv']),
+        Column('checks', 'checks', forms=['csv']),
+    ]
+
+
+def _published_cells(group, row):
+    """The cells of a figure that somebody else reports."""
+    leaks, holds = row['leaks'], {None: None, True: 'yes', False: 'no'}
+    # of a system that is cited nothing is known
+    is_honest = None if row['cited'] else honest(leaks)
+    title = f'{_titled(row)} (as reported)'
+    checks = [
+        ('' if check['holds'] else 'NOT CONSISTENT: ') + check['words'] for check in row['checks']
+    ]
+    return {
+        'dataset': group['dataset'],
+        'run': Cell(title, leaky=bool(leaks)),
+        'honest': is_honest,
+        'leaks': '; '.join(leaks),
+        'system': row['system'],
+        **{name: Cell(value) for name, value in row['figures'].items()},
+        'protocol': row['protocol'],
+        'as_reported': 'yes',
+        'consistent': holds[row['consistent']],
+        'scored_on': row['data'],
+        'source': row['source'],
+        'table': row['table'],
+        'its_protocol': row['protocol'],
+        'printed': ', '.join(f'{name} {text}' for name, text in row['printed'].items()),
+        'checks': '; '.join(checks),
+    }
+
+
+def _titled(row):
+    """The system of a published row, and the part of the data that is scored."""
+    return f'{row["system"]}, {row["part"]}' if row['part'] else row['system']
+
+
+def _published_notes(group):
+    """Footnotes: what cannot be, and the leaks of each source; each once, with its systems."""
+    if not group['published']:
+        return [Note('no published figures are on file for these data sets and classes')]
+    systems, leaks = {}, {}
+    for row in group['published']:
+        for check in row['checks']:
+            if not check['holds']:
+                of_words = systems.setdefault((row['source'], check['words']), {})
+                of_words[_titled(row)] = None
+        for leak in row['leaks']:
+            leaks.setdefault((row['source'], leak), {})[_titled(row)] = None
+    words = [
+        Note(f'{source}, as reported: {"; ".join(names)}: {leak}', leaky=True)
+        for (source, leak), names in leaks.items()
+    ]
+    return words + [
+        Note(f'{source}, {"; ".join(names)}: {found}') for (source, found), names in systems.items()
     ]
 
 

@@ -107,7 +107,8 @@ def text(table: Table) -> str:
             lines.append('')
         rows = _rows_of(table, columns, with_reasons=number == 0)
         for part in _fitting(rows, columns, WIDTH - width):
-            lines += _text_lines(block or first.title, first, rows, part, width)
+            shown = [row for row in rows if row.not_applicable or _has_cell(row, part)]
+            lines += _text_lines(block or first.title, first, shown, part, width)
     for note in table.notes:
         mark = f'{MARK} ' if note.leaky else ''
         lines += textwrap.wrap(f'{mark}{note.text}', WIDTH, subsequent_indent='    ')
@@ -214,9 +215,13 @@ def _rows_of(table, columns, with_reasons):
     return [
         row
         for row in table.rows
-        if any(column.key in row.cells for column in columns)
-        or (with_reasons and row.not_applicable)
+        if _has_cell(row, columns) or (with_reasons and row.not_applicable)
     ]
+
+
+def _has_cell(row, columns):
+    """Whether a row has a cell in some of these columns."""
+    return any(column.key in row.cells for column in columns)
 
 
 def _cell(row, column):

@@ -22,7 +22,7 @@ from mer_jax.runfiles.config import check_format
 from mer_jax.runfiles.folder import absolute
 from mer_jax.runfiles.predictions import PredictionRow, PredictionTable
 from mer_jax.runfiles.reading import REMEDY
-from mer_jax.studies import compare_spotting
+from mer_jax.studies import compare_spotting, published
 
 # {data set: the name it has in configs, where that is another}
 PREFIXES = {'synthetic_faces': 'synthetic', 'precomputed_flow': 'megc2019'}
@@ -46,17 +46,26 @@ class Run(NamedTuple):
     rows: Sequence[PredictionRow] | Sequence[ApexRow]  # of a spotting run those that are scored
 
 
-def compare(workdir: str | Path, folders: str | Sequence[str | Path]) -> dict:
+def compare(
+    workdir: str | Path, folders: str | Sequence[str | Path], with_published: bool = False
+) -> dict:
     """Compare finished runs, and write the files of the comparison.
 
     Args:
         workdir: where the files go.
         folders: as in `read`.
+        with_published: whether figures of publications on the same data sets stand below.
 
     Returns:
         The content of compare.json, see `table`.
     """
-    return write(read(folders), workdir)
+    runs = read(folders)
+    if with_published and _spotters(runs):
+        raise UserError(
+            '--published: published figures are of recognition, and these runs spot apexes; leave '
+            'it out'
+        )
+    return write(runs, workdir, with_published=with_published)
 
 
 def read(folders: str | Sequence[str | Path]) -> list[Run]:
@@ -129,12 +138,13 @@ def paired_confusions(first: Run, second: Run) -> tuple[np.ndarray, np.ndarray] 
     return confusions(first, common_rows[0]), confusions(second, common_rows[1])
 
 
-def table(runs: Sequence[Run], reference: int = 0) -> dict:
+def table(runs: Sequence[Run], reference: int = 0, with_published: bool = False) -> dict:
     """Compare runs, those on the same data set with each other.
 
     Args:
         runs: of one task.
         reference: number of the run, in each group, that the others are compared with.
+        with_published: whether each group has `published`, the rows of published.matching.
 
     Returns:
         {'groups': [...]}, one per data set, label scheme and classes, in the order of the runs;
@@ -160,15 +170,24 @@ def table(runs: Sequence[Run], reference: int = 0) -> dict:
         dataset + (f' ({", ".join(classes)})' if often[dataset] > 1 else '')
         for dataset, *classes in groups
     ]
-    return {
-        'groups': [
-            grouped(title, members, _names(members), members[reference])
-            for title, members in zip(titles, groups.values(), strict=True)
-        ]
-    }
+    compared = [
+        grouped(title, members, _names(members), members[reference])
+        for title, members in zip(titles, groups.values(), strict=True)
+    ]
+    if with_published:
+        figures = published.read()
+        for group, (run, *_) in zip(compared, groups.values(), strict=True):
+            datasets = run.results['per_dataset']
+            group['published'] = published.matching(figures, datasets, len(group['classes']))
+    return {'groups': compared}
 
 
-def write(runs: Sequence[Run], folder: str | Path, reference: int = 0) -> dict:
+def write(
+    runs: Sequence[Run],
+    folder: str | Path,
+    reference: int = 0,
+    with_published: bool = False,
+) -> dict:
     """Write the files of a comparison, and print its table.
 
     They are compare.json, .csv, .tex, .html and plots/.
@@ -177,6 +196,7 @@ def write(runs: Sequence[Run], folder: str | Path, reference: int = 0) -> dict:
         runs: of one task.
         folder: where the files go.
         reference: as in `table`.
+        with_published: as in `table`.
 
     Returns:
         The content of compare.json, see `table`.
@@ -184,7 +204,7 @@ def write(runs: Sequence[Run], folder: str | Path, reference: int = 0) -> dict:
     Raises:
         UserError: the folder cannot be created.
     """
-    compared, folder = table(runs, reference), absolute(folder)
+    compared, folder = table(runs, reference, with_published), absolute(folder)
     try:
         (folder / files.PLOTS).mkdir(parents=True, exist_ok=True)
     except OSError as error:
