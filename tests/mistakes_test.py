@@ -192,7 +192,7 @@ VALUES = [
     ),
     ('protocol.validation=1', 'protocol.validation ... 1.0 ... 0 to 0.9'),
     ('data.value_range=0..2', "data.value_range ... '0..2'"),
-    ('protocol.name=LOSO', "protocol.name ... 'LOSO' ... all_rows, clip_kfold, holdout"),
+    ('protocol.name=LOSO', "protocol.name ... 'LOSO' ... all_rows, clip_kfold, frame_kfold"),
     ('protocol.folds=1', 'protocol.folds ... 1 ... 2 or more'),
     ('protocol.holdout=1', 'protocol.holdout ... 1.0 ... 0.01 to 0.99'),
     ('protocol.seed=-1', 'protocol.seed ... -1 ... 0 to'),

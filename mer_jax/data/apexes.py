@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mer_jax.data import APEX_RULES, Record
+from mer_jax.data import APEX_RULES, EVERY_FRAME, Record
 from mer_jax.errors import UserError
 from mer_jax.preprocess import flow
 from mer_jax.runfiles import files, results
@@ -83,12 +83,14 @@ def frames(record: Record, rule: str | Spotted) -> list[int]:
     """Return the frames that serve as apex of a record.
 
     Args:
-        record: of a clip; an annotated apex is always used.
+        record: of a clip; an annotated apex is always used, but for the rule every_frame.
         rule: one of APEX_RULES, or the predictions of a spotting run, then those of all its folds.
 
     Raises:
         UserError: the spotting run has no prediction for the clip.
     """
+    if rule == EVERY_FRAME:
+        return [int(number) for number in record['flow_frames']]
     if is_annotated(record) or rule == '':
         return [int(record['apex'])]
     if rule == 'midpoint':

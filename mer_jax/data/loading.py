@@ -145,7 +145,9 @@ def load(
         options,
         optional=('landmarks',) if points else (),
     )
-    kept, dropped = schemes.labelled(records, scheme)
+    kept, dropped = schemes.labelled(
+        records, scheme, first_class=settings.without_class == 'first_class'
+    )
     if not kept:
         raise UserError(f'data.name {name!r} has no clip with a class of data.labels {scheme!r}')
     apex_annotated = None

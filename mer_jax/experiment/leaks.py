@@ -1,8 +1,8 @@
 """The leaks that settings switch on.
 
-A leak lets training see something of the left-out subjects. Each is a switch that is off by default
-and named in results.json where it is on. Leaks of a user's scikit-learn splitter are named by
-folds/splits.py.
+A leak lets training see something of the left-out subjects, or scores clips that have no class.
+Each is a switch that is off by default and named in results.json where it is on. Leaks of a user's
+scikit-learn splitter are named by folds/splits.py.
 """
 
 from mer_jax.classical import has_network
@@ -18,6 +18,10 @@ def listed(settings: Settings) -> list[str]:
         protocols.leak(settings.protocol.name),
         torch_weights.leak(settings.model.init_from),
     ]
+    if settings.data.without_class != 'dropped':
+        lines.append(
+            'data.without_class=first_class: clips without a class count as one of the first'
+        )
     if fits_scaler(settings) and settings.data.scaler_scope == 'all':
         lines.append('data.scaler_scope=all: the scale is fitted to the tested clips too')
     computed = from_class_counts(settings)

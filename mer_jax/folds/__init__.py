@@ -43,7 +43,8 @@ class ProtocolEntry(NamedTuple):
     """All that the program knows about a protocol."""
 
     split: str  # 'module:function', with the arguments and the result of protocols.loso
-    unit: str = 'subject'  # what is never divided between training and test: 'subject' or 'clip'
+    # what is never divided between training and test: 'subject', 'clip' or 'row'
+    unit: str = 'subject'
     one_subject: bool = False  # each fold leaves out one subject, whose name is the fold's title
     # each fold leaves out one data set, and figures are averaged over the data sets (MEGC2018)
     one_data_set: bool = False
@@ -64,6 +65,11 @@ PROTOCOLS = {
         'mer_jax.folds.protocols:random_split', unit='clip', uses_holdout=True, leak=_BY_CLIP
     ),
     'clip_kfold': ProtocolEntry('mer_jax.folds.protocols:clip_kfold', unit='clip', leak=_BY_CLIP),
+    'frame_kfold': ProtocolEntry(
+        'mer_jax.folds.protocols:frame_kfold',
+        unit='row',
+        leak='frames of one clip are both in training and test rows',
+    ),
     'all_rows': ProtocolEntry('mer_jax.folds.protocols:all_rows', tests=False),
 }
 

@@ -117,6 +117,29 @@ def clip_kfold(
     ]
 
 
+def frame_kfold(
+    samples: Samples, names: Names, *, folds: int, holdout: float, seed: int
+) -> TestMasks:
+    """Leave one group of rows out; arguments as in loso.
+
+    The groups are drawn once. It leaks where rows are frames: those of one clip are both in
+    training and test rows. Rows that are clips are split as by clip_kfold.
+
+    Raises:
+        UserError: there are more groups than rows.
+    """
+    rows = len(samples.clip)
+    if folds > rows:
+        raise UserError(
+            f'protocol.folds is {folds}, more than the {rows} rows; allowed: 2 to {rows}'
+        )
+    groups = np.array_split(np.random.default_rng(seed).permutation(rows), folds)
+    return [
+        (f'frames {number}', np.isin(np.arange(rows), group))
+        for number, group in enumerate(groups, 1)
+    ]
+
+
 def all_rows(samples: Samples, names: Names, *, folds: int, holdout: float, seed: int) -> TestMasks:
     """One fold that trains on everything; arguments as in loso.
 
@@ -157,7 +180,8 @@ def make(
         UserError: a fold has no rows to train on.
     """
     protocol = PROTOCOLS[settings.name]
-    unit = getattr(samples, protocol.unit)
+    by_row = protocol.unit == 'row'
+    unit = np.arange(len(samples.clip)) if by_row else getattr(samples, protocol.unit)
     validation = _validation(unit, settings.validation, settings.seed)
     remaining = np.flatnonzero(~validation)
     test_masks = loaded(protocol.split)(

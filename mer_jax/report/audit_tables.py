@@ -29,6 +29,10 @@ MEANINGS = {
     'is at chance or below.',
     'control_split': 'The same random classes, with clips split at random: the score that comes '
     'from recognising the person.',
+    'frames': 'Frames are split at random, not by subject: other frames of the test clip train. '
+    'Measured by itself.',
+    'first_class': 'Clips whose emotion has no class count as the first class, in training and in '
+    'the score. What it adds is measured on the clips that have a class. Measured by itself.',
 }
 METHOD = (
     'Each line is the same experiment with the same seeds. "Adds" is the difference to the honest '

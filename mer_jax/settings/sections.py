@@ -52,11 +52,18 @@ class Data:
     apex: str = field(
         '',
         "The apex of clips without an annotated one: '' (the estimate of the data set), midpoint, "
-        'peak (largest motion), or the folder of a finished spotting run by loso. All but the '
-        "first need the flow of every frame: 'smic/spotting', channels u,v.",
+        'peak (largest motion), or the folder of a finished spotting run by loso. every_frame: '
+        'each frame of each clip is a row, scored by itself. All but the first need the flow of '
+        "every frame: 'smic/spotting', channels u,v.",
     )
     labels: str = field(
         'megc3', 'Which emotions, or action units, form which class.', entries='SCHEMES'
+    )
+    without_class: str = field(
+        'dropped',
+        'Clips whose emotion the scheme has no class for, or does not know. first_class: they '
+        'count as the first class, in training and in the score; listed with the leaks.',
+        choices=('dropped', 'first_class'),
     )
     channels: str = field(
         'u,v,strain',
@@ -141,7 +148,11 @@ class Protocol:
     """How rows are split into training and test rows."""
 
     name: str = field('loso', 'How rows are split into folds.', entries='PROTOCOLS')
-    folds: int = field(5, 'For kfold: groups of subjects; for clip_kfold: groups of clips.', low=2)
+    folds: int = field(
+        5,
+        'For kfold: groups of subjects; for clip_kfold: of clips; for frame_kfold: of rows.',
+        low=2,
+    )
     holdout: float = field(
         0.2,
         'For holdout: the share of subjects that is tested; for random_split: of clips.',

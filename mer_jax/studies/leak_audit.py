@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mer_jax.data import APEX_RULES
+from mer_jax.data import APEX_RULES, EVERY_FRAME
 from mer_jax.errors import UserError
 from mer_jax.evaluation import score
 from mer_jax.experiment import leaks
@@ -35,6 +35,8 @@ TITLES = {
     'all': 'all together',
     'control': 'control: honest',
     'control_split': 'control: clips split at random',
+    'frames': 'frames split at random',
+    'first_class': 'clips without a class counted as one',
 }
 EPOCH_LEAK = 'the epoch of each fold is the one with the best score of its left-out subject'
 
@@ -48,12 +50,13 @@ class Trial(NamedTuple):
     why_not: str = ''  # why the habit does not apply; '' where it does
 
 
-def trials(settings: Settings, folds: int) -> list[Trial]:
+def trials(settings: Settings, folds: int, dropped: int) -> list[Trial]:
     """List the lines of an audit, the honest one first.
 
     Args:
         settings: of the experiment.
         folds: number of folds of the honest protocol.
+        dropped: number of clips that it leaves out.
     """
     name = clean(settings).get('protocol.name', settings.protocol.name)
     # so many groups that the same share of clips trains
@@ -92,10 +95,18 @@ def trials(settings: Settings, folds: int) -> list[Trial]:
         Trial('all', together, best, why_not='' if best or together else 'none of them applies')
     )
     drawn = {'data.random_subject_labels': True}
+    frames = split | {'protocol.name': 'frame_kfold'}
     return [
         *found,
         Trial('control', drawn),
         Trial('control_split', split | drawn, why_not=one_each),
+        # by themselves: what they train on, or what is scored, is not that of the others
+        Trial('frames', frames, why_not=_unframed(settings) or one_each),
+        Trial(
+            'first_class',
+            {'data.without_class': 'first_class'},
+            why_not='' if dropped else 'every clip has a class',
+        ),
     ]
 
 
@@ -109,6 +120,7 @@ def clean(settings: Settings) -> dict[str, Value]:
         'data.scaler_scope': 'fold',
         'protocol.evaluate_on': 'test',
         'head.scope': 'fold',
+        'data.without_class': 'dropped',
         'evaluate.every_epoch': settings.head.name == 'none',
     }
     protocol = PROTOCOLS[settings.protocol.name]
@@ -132,9 +144,10 @@ def audit(settings: Settings, train: Train, folder: str | Path) -> dict:
     """
     folder, honest = parent(folder, 'an audit'), clean(settings)
     print(f'audit: {TITLES["honest"]} -> {folder / "honest"}', flush=True)
-    folds = quietly(train, honest, folder / 'honest')['folds']
+    baseline = quietly(train, honest, folder / 'honest')
+    dropped = baseline['data']['dropped']
     runs, trained = {}, {repr([]): folder / 'honest'}
-    for trial in trials(settings, folds):
+    for trial in trials(settings, baseline['folds'], dropped):
         if trial.why_not:
             runs[trial.habit] = trial, None
             continue
@@ -209,6 +222,13 @@ def _run(trial, folder):
         leaks_in_force.append(EPOCH_LEAK)
     results = {**run.results, 'leaks': leaks_in_force}
     return run._replace(title=TITLES[trial.habit], results=results)
+
+
+def _unframed(settings):
+    """Why no frames can be split; '' where rows are frames."""
+    if settings.data.apex == EVERY_FRAME:
+        return ''
+    return f'a row is a clip; data.apex {EVERY_FRAME} makes every frame one'
 
 
 def _unheaded(settings):

@@ -11,7 +11,7 @@ import pytest
 
 import main
 from mer_jax import machine
-from mer_jax.data import APEX_RULES, apexes, images, loading, sources
+from mer_jax.data import APEX_RULES, EVERY_FRAME, apexes, images, loading, sources
 from mer_jax.errors import UserError
 from mer_jax.runfiles.apexes import ApexRow, ApexTable
 from mer_jax.runfiles.config import RunConfig
@@ -80,8 +80,16 @@ def test_every_rule_by_hand():
 def test_an_apex_that_somebody_saw_stays(source):
     """A rule that replaces annotated apexes would change a data set that needs none."""
     for rule in (*APEX_RULES, spotted(16)):
-        assert apexes.frames(record(source=source), rule) == [13]
+        if rule != EVERY_FRAME:
+            assert apexes.frames(record(source=source), rule) == [13]
     assert not apexes.is_annotated(record())
+
+
+def test_every_frame_is_a_row_whoever_saw_the_apex():
+    """Frames of some clips and apexes of others would weigh the clips by chance."""
+    for source in ('annotated', 'estimated'):
+        one = record(source=source, missing=(13, 14))
+        assert apexes.frames(one, EVERY_FRAME) == [11, 12, 15, 16, 17]
 
 
 def test_the_flow_at_a_frame_is_that_of_the_frame_or_of_the_nearest():

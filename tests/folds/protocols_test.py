@@ -76,6 +76,21 @@ def test_groups_of_clips_are_of_one_size(small):
         make('clip_kfold', samples, names, folds=26)
 
 
+def test_frames_of_one_clip_stand_on_both_sides_of_a_split_by_frame_alone():
+    """A split by clip that cut clips in two would measure the wrong habit, and vice versa."""
+    samples, names = make_samples(subjects=3, clips=(8, 8, 8))
+    samples = samples._replace(clip=samples.clip // 4)
+    for name, mixes in (('clip_kfold', False), ('frame_kfold', True)):
+        folds, titles = make(name, samples, names)
+        shared = [
+            set(samples.clip[train]) & set(samples.clip[test])
+            for train, test in (sides(folds, number) for number in range(len(titles)))
+        ]
+        assert all(shared) if mixes else not any(shared)
+    with pytest.raises(UserError, match='protocol.folds.*25.*24'):
+        make('frame_kfold', samples, names, folds=25)
+
+
 @pytest.mark.parametrize('name', TESTING)
 def test_rows_set_aside_neither_train_nor_are_tested_in_any_fold(name, small):
     """What chooses the settings must not be what is reported, nor what was trained on, in whichever

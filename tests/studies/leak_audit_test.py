@@ -42,8 +42,9 @@ def of_config(name, changes=(), variant=''):
     return config
 
 
-def applied(config, folds=5):
-    return {trial.habit: trial for trial in leak_audit.trials(from_nested(config.to_dict()), folds)}
+def applied(config, folds=5, dropped=1):
+    found = leak_audit.trials(from_nested(config.to_dict()), folds, dropped)
+    return {trial.habit: trial for trial in found}
 
 
 @pytest.mark.parametrize('name', CONFIGS)
@@ -58,6 +59,7 @@ def test_every_trial_of_every_config_is_one_that_main_accepts(name):
         {'protocol.name': 'all_rows'},
         {'balance.method': 'smote', 'train.class_weights': 'none'},
         {'train.epochs': 0},
+        {'data.apex': 'every_frame'},
     ):
         config = of_config(name, changes)
         try:
@@ -141,7 +143,7 @@ def test_what_does_not_apply_says_why(changes, expected):
         habit: trial.why_not
         for habit, trial in applied(of_config('megc2019_ststnet', changes)).items()
     }
-    expected = expected | {'network': 'the network itself predicts'}
+    expected = expected | {'network': 'the network itself predicts', 'frames': 'every_frame'}
     assert {habit for habit, why in found.items() if why} == set(expected)
     assert all(text in found[habit] for habit, text in expected.items())
 
@@ -152,6 +154,7 @@ def test_machines_on_features_of_a_network_have_a_leak_of_their_own():
     """
     config = of_config('casme2_hybrid')
     found = {habit: trial.why_not for habit, trial in applied(config).items() if trial.why_not}
+    assert found.pop('frames')
     assert found == {'epoch': 'head.name svm predicts once, after the last epoch'}
     assert leak_audit.clean(from_nested(config.to_dict()))['evaluate.every_epoch'] is False
     together = applied(config)['all']
@@ -187,6 +190,21 @@ def test_a_holdout_is_audited_on_the_clips_it_tests():
         folds=1,
     )['split']
     assert trial.changes == {'protocol.name': 'clip_kfold', 'protocol.folds': 4}
+
+
+def test_frames_are_split_where_rows_are_frames():
+    """A split by frame of clips would be a split by clip under another name."""
+    config = of_config('synthetic_ststnet', {'data.apex': 'every_frame'})
+    trial = applied(config, folds=7)['frames']
+    assert trial.changes == {'protocol.name': 'frame_kfold', 'protocol.folds': 7}
+    assert applied(config, folds=7)['all'].changes['protocol.name'] == 'clip_kfold'
+
+
+def test_no_clip_counts_as_a_class_where_every_clip_has_one():
+    """It would train hours for a difference of 0."""
+    config = of_config('synthetic_ststnet')
+    assert applied(config, dropped=0)['first_class'].why_not == 'every clip has a class'
+    assert applied(config)['first_class'].changes == {'data.without_class': 'first_class'}
 
 
 def coded(seed=0, subjects=12, groups=2, clips=4):
@@ -300,6 +318,48 @@ def test_random_classes_of_subject_coded_clips_are_told_by_the_clip_split_alone(
     check_files(folder, found)
 
 
+# SVMs on pixels, which need no compilation
+BY_PIXELS = {
+    'head.name': 'svm',
+    'head.features': 'pixels',
+    'train.epochs': 0,
+    'data.channels': 'u,v,strain',
+}
+
+
+@pytest.mark.usefixtures('unrendered')
+def test_frames_split_at_random_recognise_the_clip(monkeypatch, tmp_path):
+    """Classes are drawn at random a clip: whatever is above chance is its other frames."""
+    loaded = coded()
+    samples, clips = loaded.samples, loaded.samples.clip
+    samples = samples._replace(clip=clips // 4).with_extras(frame=1 + clips % 4)
+    copied = set(leak_audit.TITLES) - {'honest', 'split', 'frames', 'first_class'}
+    finishes(monkeypatch, {habit: tmp_path / 'a/honest' for habit in copied})
+    changes = BY_PIXELS | {'data.apex': 'every_frame'}
+    found = quick_audit(monkeypatch, tmp_path / 'a', loaded._replace(samples=samples), **changes)
+    assert found['honest']['metrics']['uar'] < 0.43 and found['split']['metrics']['uar'] < 0.43
+    assert found['frames']['metrics']['uar'] > 0.8
+    assert found['frames']['against']['uar']['interval'][0] > 0.25
+    assert 'frame_kfold' in found['frames']['leaks'][0]
+    assert found['frames']['against']['common'] == len(samples.label)
+
+
+@pytest.mark.usefixtures('unrendered')
+def test_clips_without_a_class_are_measured_on_those_that_have_one(
+    tiny_data, monkeypatch, tmp_path
+):
+    """Their made-up class would be paired with nothing; the table must show that it leaks."""
+    copied = set(leak_audit.TITLES) - {'honest', 'first_class'}
+    finishes(monkeypatch, {habit: tmp_path / 'a/honest' for habit in copied})
+    changes = {'data.name': 'synthetic_faces/tiny', 'data.data_dir': str(tiny_data)} | BY_PIXELS
+    config = base('tiny')
+    config.update_from_flattened_dict(changes)
+    found = {line['habit']: line for line in verbs.audit(config, tmp_path / 'a')['lines']}
+    honest, habit = found['honest'], found['first_class']
+    assert habit['clips'] > honest['clips'] == habit['against']['common']
+    assert 'data.without_class' in habit['leaks'][0] and honest['leaks'] == []
+
+
 def check_files(folder, found):
     """Every file of an audit holds its figures, and marks what leaks and what does not apply."""
     with open(folder / 'audit.csv', newline='') as file:
@@ -355,6 +415,7 @@ def test_a_quick_audit_of_a_network_with_everything(tiny_data, tmp_path, capsys)
         'audit',
         f'--config={ROOT}/configs/synthetic_ststnet.py:quick',
         f'--config.data.data_dir={tiny_data}',
+        '--config.data.labels=five',  # which has a class for every clip
         '--config.balance.method=smote',
         '--noconfig.data.clip_normalise',
         '--config.data.input_scaler=standard',
@@ -364,12 +425,13 @@ def test_a_quick_audit_of_a_network_with_everything(tiny_data, tmp_path, capsys)
     assert main.main(arguments) == 0
     told = capsys.readouterr().out
     assert (
-        told.count('n/a') == 1
+        told.count('n/a') == 3
         and max(map(len, told[told.index('Leak audit of') : told.index('audit: /')].splitlines()))
         <= 100
     )
     found = json.loads((tmp_path / 'a/audit.json').read_text())
-    assert [line['habit'] for line in found['lines'] if line['why_not']] == ['network']
+    unused = [line['habit'] for line in found['lines'] if line['why_not']]
+    assert unused == ['network', 'frames', 'first_class']
     labels = {
         line['habit']: json.loads((Path(line['folder']) / 'config.json').read_text())['settings'][
             'data'
