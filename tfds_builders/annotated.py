@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mer_jax.errors import UserError
-from tfds_builders import audit, frames, sheets, trees
+from tfds_builders import audit, frames, numbering, sheets, trees
 from tfds_builders.audit import Repair, Row
 from tfds_builders.clip import Clip
 
@@ -49,7 +49,7 @@ class Release(NamedTuple):
 
 
 class Disk(NamedTuple):
-    """The frames of one clip: its interval and what lies in its folder."""
+    """The frames of one clip: its interval and what lies in its folder, by numbers of the sheet."""
 
     onset: int
     offset: int
@@ -152,8 +152,24 @@ def join(annotations: Sequence[Annotation], release: Release) -> tuple[list[Clip
     The rows of clip folders that no annotation names come last.
     """
     clips, rows = [], []
+    numbers = _numbers(annotations, release)
+    if not numbering.are_recordings(list(numbers.values())):
+        release = release._replace(whole=False)
+    numbering.refuse_other(
+        list(numbers.values()),
+        recordings=release.whole,
+        dataset=release.dataset,
+        root=release.root,
+    )
+    restarted = not release.whole and numbering.is_restarted(list(numbers.values()))
     for annotation in annotations:
-        clip, clip_rows = _clip_of(annotation, release)
+        in_folder = numbers.get(annotation.clip)
+        try:
+            shift = 0 if release.whole else _shift(in_folder, restarted)
+        except ValueError as error:
+            rows.append(Row(annotation.where, 'dropped', str(error), annotation.clip))
+            continue
+        clip, clip_rows = _clip_of(annotation, release, shift)
         clips.extend(clip)
         rows.extend(clip_rows)
     annotated_clips = {annotation.clip.lower() for annotation in annotations}
@@ -212,6 +228,9 @@ def interval(
 ) -> tuple[int, int, list[Repair]]:
     """Onset, offset and repairs: where an annotated end has no file, the nearest file inside.
 
+    It is at most numbering.MOST_MOVED frames away. The offset alone may be further away, where the
+    folder begins at the onset and holds the apex: it then ends early (16/EP01_08 of CASME II).
+
     Args:
       annotation: one row of the sheet.
       files: usable files by frame number.
@@ -234,9 +253,31 @@ def interval(
     for name, number, nearest in (('onset', onset, inside[0]), ('offset', offset, inside[-1])):
         _refuse_damaged(name, number, damaged)
         if number != nearest:
+            if name == 'onset' or not _ends_early(annotation, {*files, *damaged}):
+                _refuse_far(name, number, nearest)
             reason = f'{name} frame is missing: the nearest file is used'
             repairs.append(Repair(reason, str(number), str(nearest)))
     return inside[0], inside[-1], repairs
+
+
+def _ends_early(annotation, numbers):
+    """Whether a folder is numbered as the sheet, but ends before the offset."""
+    try:
+        apex = sheets.whole(annotation.apex)
+    except ValueError:
+        apex = -1
+    has_apex = annotation.onset < apex <= annotation.offset
+    return min(numbers) == annotation.onset and not (has_apex and apex > max(numbers))
+
+
+def _refuse_far(name, number, nearest):
+    away = abs(number - nearest)
+    if away > numbering.MOST_MOVED:
+        raise ValueError(
+            f'{name} frame is missing and so are those beside it: {number}; the nearest file is '
+            f'{nearest}, {away} frames away, at most {numbering.MOST_MOVED} are allowed; unpack '
+            'the clip again from the release, or correct the sheet'
+        )
 
 
 def missing_frames(onset: int, offset: int, files: Iterable[int]) -> list[Repair]:
@@ -290,24 +331,68 @@ def _refuse_damaged(name, number, damaged):
         )
 
 
-def _clip_of(annotation, release):
-    """([Clip] or [], audit rows) of one annotation."""
+def _numbers(annotations, release):
+    """{clip id: Numbers} of the annotations whose folder holds numbered files."""
+    numbers, of_folder = {}, {}
+    for annotation in annotations:
+        folder = release.tree.clips.get(annotation.clip.lower(), [None])[0]
+        if folder and folder not in of_folder:
+            there = {number for number, _ in frames.numbered(folder)}
+            of_folder[folder] = tuple(sorted(there - {-1}))
+        if folder and of_folder[folder]:
+            numbers[annotation.clip] = numbering.Numbers(
+                annotation.clip, folder, annotation.onset, annotation.offset, of_folder[folder]
+            )
+    return numbers
+
+
+def _shift(in_folder, restarted):
+    """What makes the numbers of a folder those of the sheet: 0 where they are, or where it is
+    unknown and the release is numbered as the sheet; ValueError where the release is not.
+    """
+    if in_folder is None:
+        return 0
+    if in_folder.is_exact:
+        return in_folder.shift
+    if restarted:
+        raise ValueError(
+            f'which frames these are is unknown: the release is not numbered as its sheet, and '
+            f'{in_folder.clip} has {in_folder} for the {in_folder.length} frames from '
+            f'{in_folder.onset} to {in_folder.offset}'
+        )
+    return 0
+
+
+def _renumbered(annotation, shift):
+    """The repair that says that files are numbered otherwise than in the sheet; [] if not."""
+    if not shift:
+        return []
+    onset, offset = annotation.onset, annotation.offset
+    reason = 'files are numbered otherwise than in the sheet: they are read as onset to offset'
+    return [Repair(reason, f'{onset - shift} to {offset - shift}', f'{onset} to {offset}')]
+
+
+def _clip_of(annotation, release, shift):
+    """([Clip] or [], audit rows) of one annotation; frame = number of the file + `shift`."""
     where, clip = annotation.where, annotation.clip
     folder = release.tree.clips.get(clip.lower(), [None])[0]
     if folder is None:
         tree = relative(release.tree.path, release.root)
         return [], [Row(where, 'dropped', f'no folder of this clip: none in {tree}', clip)]
     first, last = (annotation.onset, annotation.offset) if release.whole else (0, frames.LARGEST)
-    files, problems = frames.listing(folder, first=first, last=last)
+    usable_files, problems = frames.listing(folder, first=first, last=last)
+    files = {number + shift: path for number, path in usable_files.items()}
+    damaged = _damaged(files, problems, shift)
     rows = [Row(relative(path, release.root), 'dropped', reason, clip) for path, reason in problems]
     try:
-        onset, offset, repairs = interval(annotation, files, _damaged(files, problems))
-        disk = Disk(onset, offset, files, _damaged(files, problems))
+        onset, offset, repairs = interval(annotation, files, damaged)
+        disk = Disk(onset, offset, files, damaged)
         apex, apex_source, apex_repairs, refused = _apex(annotation, release, disk)
     except ValueError as error:
         return [], [Row(where, 'dropped', str(error), clip), *rows]
     repairs = [
         *annotation.repairs,
+        *_renumbered(annotation, shift),
         *repairs,
         *missing_frames(onset, offset, files),
         *apex_repairs,  # last, so that the estimated apex can be appended to `new`
@@ -332,9 +417,10 @@ def _clip_of(annotation, release):
     return [usable], [*rows, *_outside(annotation, folder, files, release)]
 
 
-def _damaged(files, problems):
+def _damaged(files, problems, shift):
     """{frame number: reason} of the files that cannot be used and that no other file replaces."""
-    reasons = {frames.number(path): reason for path, reason in problems}
+    of_file = [(frames.number(path), reason) for path, reason in problems]
+    reasons = {number + shift: reason for number, reason in of_file if number >= 0}
     return {number: reason for number, reason in reasons.items() if number not in files}
 
 

@@ -23,7 +23,7 @@ from tfds_builders.release_config import SUMMARIES, Config
 CODE = (
     *(
         f'tfds_builders.{name}'
-        for name in ('annotated', 'clip', 'frames', 'inputs', 'sheets', 'trees')
+        for name in ('annotated', 'clip', 'frames', 'inputs', 'numbering', 'sheets', 'trees')
     ),
     *(f'mer_jax.preprocess.{name}' for name in ('action_units', 'face', 'flow', 'landmarks')),
 )

@@ -111,7 +111,8 @@ def files(source: Path) -> tuple[list[Path], list[Path]]:
                 intervals[folder].append((item.onset, item.offset))
         for folder, inside in intervals.items():
             for number, path in frames.numbered(folder):
-                if any(onset <= number <= offset for onset, offset in inside):
+                # a folder of one clip may be numbered otherwise
+                if not whole or any(onset <= number <= offset for onset, offset in inside):
                     paths.append(path)
     return [book.path], paths
 
