@@ -46,6 +46,7 @@ class ClipBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     failed_audit_dir = ''
 
     def __init__(self, *, file_format='array_record', **kwargs):
+        self.notices = []  # lines that the user of a finished build should read
         # TFDS's own default (TFRecord) can be neither written nor read without TensorFlow.
         super().__init__(file_format=file_format, **kwargs)
 

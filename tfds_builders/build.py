@@ -274,6 +274,8 @@ def _build(make, target, manual_dir, rebuild, progress):
                 file=sys.stderr,
                 flush=True,
             )
+        for notice in builder.notices:
+            print(f'WARNING: {builder.name}: {notice}', file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager

@@ -4,6 +4,8 @@ Every entry is a clip to read, or gets an audit row that says what is wrong with
 """
 
 import re
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +14,27 @@ from tfds_builders.base import is_litter
 
 # pattern of a subject's name
 DATASETS = {'samm': r'[0-9]{3}', 'smic': r's[0-9]{2}', 'casme2': r'sub[0-9]{2}'}
+# and of a clip's name behind it, as the releases have them: anything more is another picture of it
+CLIPS = {
+    'samm': r'[0-9]_[0-9]{1,2}',
+    'smic': r'(?:ne|po|sur)_[0-9]{2}',
+    'casme2': r'EP06_02_0[12]|EP[0-9]{2}_[0-9]{2}f?|EP[0-9]{2}_[0-9]|EP[0-9]{2}f',
+}
+EXAMPLES = {'samm': '006_1_2', 'smic': 's01_ne_01', 'casme2': 'EP02_01f'}
 EMOTIONS = {'0': 'negative', '1': 'positive', '2': 'surprise'}
+# Clips of each subject in the published set: 133 of SAMM, 164 of SMIC, 145 of CASME II. Source: the
+# list of MEGC2019 (See et al., FG 2019).
+PUBLISHED = {
+    '006': 11, '007': 8, '009': 4, '010': 4, '011': 20, '012': 3, '013': 6, '014': 10, '015': 3,
+    '016': 5, '017': 4, '018': 3, '019': 1, '020': 4, '021': 2, '022': 5, '023': 1, '024': 1,
+    '026': 9, '028': 3, '030': 3, '031': 1, '032': 4, '033': 5, '034': 3, '035': 8, '036': 1,
+    '037': 1, 's01': 6, 's02': 6, 's03': 39, 's04': 19, 's05': 2, 's06': 4, 's08': 13, 's09': 4,
+    's11': 7, 's12': 9, 's13': 10, 's14': 10, 's15': 4, 's18': 7, 's19': 2, 's20': 22, 'sub01': 3,
+    'sub02': 9, 'sub03': 5, 'sub04': 2, 'sub05': 6, 'sub06': 4, 'sub07': 5, 'sub08': 1,
+    'sub09': 10, 'sub11': 4, 'sub12': 11, 'sub13': 2, 'sub14': 3, 'sub15': 3, 'sub16': 3,
+    'sub17': 31, 'sub19': 11, 'sub20': 2, 'sub21': 1, 'sub22': 2, 'sub23': 8, 'sub24': 3,
+    'sub25': 5, 'sub26': 11,
+}  # fmt: skip
 
 
 class Clip(NamedTuple):
@@ -39,8 +61,24 @@ def clip_id(subject: str, name: str) -> str:
 
     `name` is the file's name without '.png'; returns '' where it is not of that form.
     """
-    match = re.fullmatch(rf'{subject}_(?:{subject}_)?([0-9A-Za-z_]+)\s*', name)
+    match = re.fullmatch(rf'{_clip_pattern(subject)}\s*', name)
     return f'{subject}_{match[1]}' if match else ''
+
+
+def surplus(clips: Sequence[Clip]) -> list[Row]:
+    """Audit rows of the subjects that have more clips than in the published set."""
+    rows = []
+    for subject, count in sorted(Counter(clip.subject for clip in clips).items()):
+        published = PUBLISHED.get(subject, 0)
+        if count > published:
+            reason = f'more clips than in the published set: {count}, published are {published}'
+            rows.append(Row(subject, 'used', reason))
+    return rows
+
+
+def _clip_pattern(subject):
+    """Pattern of a file's name without '.png'; its group is the clip's name."""
+    return rf'{subject}_(?:{subject}_)?({CLIPS[_dataset_of(subject)]})'
 
 
 def _entries(source, folder, wanted):
@@ -110,9 +148,21 @@ def _file(source, path, subject, dataset):
         return _row(source, path, 'error', 'not a file; only PNG files may stand here')
     clip = clip_id(subject, path.stem) if path.suffix.lower() == '.png' else ''
     if not clip:
-        reason = f'must be named {subject}_<clip>.png, with or without a blank before .png'
-        return _row(source, path, 'error', reason)
+        return _row(source, path, 'error', _misnamed(path, subject, dataset))
     return Clip(path, clip, subject, dataset, EMOTIONS[path.parent.name])
+
+
+def _misnamed(path, subject, dataset):
+    """Why the name of a file is refused."""
+    rule = (
+        f'must be named {subject}_<clip>.png, with or without a blank before .png, and the clip '
+        f'like {EXAMPLES[dataset]}'
+    )
+    longer = re.match(rf'{_clip_pattern(subject)}(?P<more>.*)', path.stem)
+    if not longer or path.suffix.lower() != '.png':
+        return rule
+    more = longer['more'].strip()
+    return f'another picture of a clip: {more!r} stands behind the name of {longer[1]!r}; {rule}'
 
 
 def _refuse_doubles(source, clips, rows):

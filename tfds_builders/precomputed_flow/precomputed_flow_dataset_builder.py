@@ -67,7 +67,10 @@ class Builder(base.ClipBuilder):
             flow, row = _read(source, clip)
             rows.append(row)
             examples[clip.clip] = flow
-        self.record_audit(sorted(rows))
+        surplus = layout.surplus(clips)
+        self.record_audit([*sorted(rows), *surplus])
+        if surplus:
+            self.notices.append(_surplus_notice(clips, surplus))
         return {'train': self._generate_examples(clips, examples)}
 
     def _generate_examples(self, clips, flows):
@@ -76,6 +79,13 @@ class Builder(base.ClipBuilder):
                 name: getattr(clip, name) for name in ('clip', 'subject', 'dataset', 'emotion')
             }
             yield clip.clip, schema.example(**fields, flow=flows[clip.clip])
+
+
+def _surplus_notice(clips, surplus):
+    return (
+        f'{len(clips)} clips, {len(surplus)} subjects have more than in the published set of '
+        f'{sum(layout.PUBLISHED.values())}; the first is {surplus[0].file}: {surplus[0].reason}'
+    )
 
 
 def _read(source, clip):
