@@ -73,7 +73,9 @@ def make(clip: Clip, *, kind: str, options: Mapping[str, str], files: Mapping[st
         cut_for_input = partial(_cut, clip, paths, crop, way=face.cut_at_frame_size)
     arrays, numbers = KINDS[kind](clip, paths, cut_for_input, options, files)
     crops = np.stack([cut(number) for number in numbers])
-    points, source = _landmarks(crops, files['landmarks'], crop, clip.clip, numbers)
+    points, source = _landmarks(
+        crops, files['landmarks'], crop, clip.clip, [Path(paths[number]) for number in numbers]
+    )
     annotation = clip._asdict()
     for name in ('frames', 'cropped'):
         del annotation[name]
@@ -91,14 +93,20 @@ def make(clip: Clip, *, kind: str, options: Mapping[str, str], files: Mapping[st
     }
 
 
-def _landmarks(crops, tool, crop, clip, numbers):
+def _landmarks(crops, tool, crop, clip, paths):
     """(landmarks [T, 68, 2], what they are from): the template where the user's tool finds no
     face.
     """
     if tool:
         try:
-            source = str(machine.absolute(tool, 'data.landmarks'))
-            points = landmarks.locate(crops, source=source, crop=crop, clip=clip, numbers=numbers)
+            points = landmarks.locate(
+                crops,
+                source=str(machine.absolute(tool, 'data.landmarks')),
+                crop=crop,
+                clip=clip,
+                names=[path.name for path in paths],
+                folder=[path.name for _, path in frames.numbered(paths[0].parent)],
+            )
             return points, Path(tool).name
         except landmarks.NoFace:
             pass  # one clip in bad light must not stop a build of hours; the audit names it

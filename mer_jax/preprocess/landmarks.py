@@ -7,6 +7,7 @@ the crop, the centre of the first pixel at (0, 0). Nothing is ever downloaded.
 import csv
 import functools
 import importlib
+import os
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -69,7 +70,8 @@ def locate(
     source: str | Path,
     crop: face.Crop,
     clip: str = '',
-    numbers: Sequence[int] = (),
+    names: Sequence[str] = (),
+    folder: Sequence[str] = (),
 ) -> np.ndarray:
     """Landmarks of the crops of one clip.
 
@@ -79,10 +81,11 @@ def locate(
         crops: uint8[T, size, size].
         source: 'template' (fitted to the eyes of the first crop, the same for all), or a path:
             '*.task' or '*.dat' run on every crop; a folder with OpenFace's '<clip>.csv' in frame
-            pixels, whose column 'frame' holds the numbers of the files.
+            pixels, one row for each picture of the clip's folder.
         crop: how the crops were cut; maps OpenFace's points.
         clip: name of the clip.
-        numbers: of the files, in the order of `crops`.
+        names: of the files of `crops`, in their order.
+        folder: names of all pictures in the clip's folder, in any order.
 
     Returns:
         float32[T, 68, 2].
@@ -99,9 +102,13 @@ def locate(
         return np.repeat(template(crops[0], crop)[None], len(crops), axis=0).astype(np.float32)
     path = Path(source)
     if path.is_dir():
-        if len(numbers) != len(crops):
-            raise ValueError(f'{len(numbers)} frame numbers for {len(crops)} crops')
-        points = face.transform(crop.matrix, _openface(path / f'{clip}.csv', numbers))
+        if len(names) != len(crops):
+            raise ValueError(f'{len(names)} file names for {len(crops)} crops')
+        table = _openface(path / f'{clip}.csv', len(folder))
+        # OpenFace reads a folder in the order of the bytes of its names: img1, img10, img2
+        order = sorted(folder, key=os.fsencode)
+        rows = [order.index(name) for name in names]
+        points = face.transform(crop.matrix, table[rows])
     elif path.is_file() and path.suffix in _TOOLS:
         points = _TOOLS[path.suffix](path, crops)
     else:
@@ -253,10 +260,10 @@ def _box_of_shape(size):
     return tuple(int(edge) for edge in (*points.min(0), *points.max(0)))
 
 
-def _openface(path, numbers):
-    """Return landmarks [T, 68, 2] of frames, in frame pixels.
+def _openface(path, files):
+    """Return landmarks [files, 68, 2] in frame pixels, in order of the rows.
 
-    NaN where the column 'success' is 0.
+    OpenFace counts the rows from 1. They are NaN where the column 'success' is 0.
     """
     header, rows = _csv(path)
     names = [f'{axis}_{point}' for point in range(68) for axis in 'xy']
@@ -265,27 +272,29 @@ def _openface(path, numbers):
         raise UserError(
             f'landmarks: {path} has no column {missing[0]!r}; needs frame, x_0..x_67, y_0..y_67'
         )
+    needed = (
+        f"needs 'frame' from 1 to {files}, one row for each of the {files} files of the clip's "
+        'folder, as OpenFace writes them in the order of the names: img1, img10, img2'
+    )
     columns = [header.index(name) for name in names]
-    landmarks = {}
+    landmarks = []
     for line, row in rows:
         cells = dict(zip(header, row, strict=False))
         try:
             points = np.array([float(row[column]) for column in columns]).reshape(68, 2)
             if 'success' in header and float(cells['success']) == 0:
                 points = np.full((68, 2), np.nan)
-            landmarks[int(float(cells['frame']))] = points
-        except (ValueError, LookupError, OverflowError) as error:
+            frame = float(cells['frame'])
+        except (ValueError, LookupError) as error:
             raise UserError(
                 f'landmarks: {path} line {line}: {_line(error)}; needs numbers only'
             ) from error
-    absent = [number for number in numbers if number not in landmarks]
-    if absent:
-        frames = f'{min(landmarks)}..{max(landmarks)}' if landmarks else 'nothing'
-        raise UserError(
-            f"landmarks: {path} lacks frame {absent[0]}; 'frame' holds {frames}, needs the files' "
-            'numbers'
-        )
-    return np.stack([landmarks[number] for number in numbers])
+        landmarks.append(points)
+        if frame != len(landmarks):
+            raise UserError(f'landmarks: {path} line {line}: frame is {cells["frame"]}; {needed}')
+    if len(landmarks) != files:
+        raise UserError(f'landmarks: {path} has {len(landmarks)} rows; {needed}')
+    return np.stack(landmarks)
 
 
 def _csv(path):

@@ -346,27 +346,27 @@ def write_csv(path, rows, *, blank=' '):
 
 
 def test_openface_points_are_mapped_into_the_crop(tmp_path, drawn):
-    """Points in frame pixels would lie far outside the crop; rows by position would slip by the
-    first number.
+    """Points in frame pixels would lie far outside the crop; row k taken for the k-th number would
+    be that of img10 for img9.
     """
     picture, points = large(*drawn[0])
     crop = face.find(picture, size=64, cropped=False)
-    rows = [(number, int(number != 47), points + number - 46) for number in (48, 47, 46, 45)]
+    # img10, img8, img9: the order of names
+    rows = [(row, int(row != 3), points + row) for row in (1, 2, 3)]
     write_csv(tmp_path / 's01_a.csv', rows)
     found = landmarks.locate(
         np.zeros((3, 64, 64), np.uint8),
         source=tmp_path,
         crop=crop,
         clip='s01_a',
-        numbers=(46, 47, 48),
+        names=('img8.jpg', 'img9.jpg', 'img10.jpg'),
+        folder=('img8.jpg', 'img9.jpg', 'img10.jpg'),
     )
-    by_hand = points @ crop.matrix[:, :2].T + crop.matrix[:, 2]
-    np.testing.assert_allclose(found[0], by_hand, atol=1e-3)
+    linear, shift = crop.matrix[:, :2].T, crop.matrix[:, 2]
+    np.testing.assert_allclose(found[0], (points + 2) @ linear + shift, atol=1e-3)
     # success 0: the nearest frame that has a face
-    np.testing.assert_allclose(found[1], by_hand, atol=1e-3)
-    np.testing.assert_allclose(
-        found[2], (points + 2) @ crop.matrix[:, :2].T + crop.matrix[:, 2], atol=1e-3
-    )
+    np.testing.assert_allclose(found[1], (points + 2) @ linear + shift, atol=1e-3)
+    np.testing.assert_allclose(found[2], (points + 1) @ linear + shift, atol=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -383,23 +383,28 @@ def test_openface_points_are_mapped_into_the_crop(tmp_path, drawn):
             'line 2: could not convert',
         ),
         (
-            lambda path: write_csv(path, [(1, 1, np.full((68, 2), 1.5))]),
-            "lacks frame 5; 'frame' holds 1..1",
+            lambda path: write_csv(path, [(5, 1, np.full((68, 2), 1.5))]),
+            "line 2: frame is 5; needs 'frame' from 1 to 1",
         ),
         (
-            lambda path: write_csv(path, [(5, 0, np.full((68, 2), 1.5))]),
+            lambda path: write_csv(path, [(1, 0, np.full((68, 2), 1.5))]),
             'no face in any of the 1 frames of s01_a',
         ),
     ],
 )
 def test_faulty_openface_tables_are_named(tmp_path, spoil, words):
-    """Rows counted from 1 would be taken for other frames without a word."""
+    """Rows counted otherwise would be taken for other frames without a word."""
     path = tmp_path / 's01_a.csv'
-    write_csv(path, [(5, 1, np.full((68, 2), 1.5))])
+    write_csv(path, [(1, 1, np.full((68, 2), 1.5))])
     spoil(path)
     with pytest.raises(UserError, match='landmarks: ') as error:
         landmarks.locate(
-            np.zeros((1, 96, 96), np.uint8), source=tmp_path, crop=WHOLE, clip='s01_a', numbers=(5,)
+            np.zeros((1, 96, 96), np.uint8),
+            source=tmp_path,
+            crop=WHOLE,
+            clip='s01_a',
+            names=('5.jpg',),
+            folder=('5.jpg',),
         )
     assert words in str(error.value) and '\n' not in str(error.value)
 
@@ -410,7 +415,7 @@ def test_unknown_sources_and_crops_are_refused(tmp_path):
         landmarks.locate(np.zeros((1, 96, 96), np.uint8), source='nowhere.task', crop=WHOLE)
     with pytest.raises(UserError, match='needs uint8'):
         landmarks.locate(np.zeros((1, 64, 64), np.uint8), source='template', crop=WHOLE)
-    with pytest.raises(ValueError, match='2 frame numbers for 1 crops'):
+    with pytest.raises(ValueError, match='2 file names for 1 crops'):
         landmarks.locate(
-            np.zeros((1, 96, 96), np.uint8), source=tmp_path, crop=WHOLE, clip='a', numbers=(1, 2)
+            np.zeros((1, 96, 96), np.uint8), source=tmp_path, crop=WHOLE, clip='a', names=('1', '2')
         )
