@@ -26,3 +26,4 @@ class Clip(NamedTuple):
     frames: tuple
     kind: str = 'micro'  # micro | macro
     edition: str = ''  # which sheet: '2014', '2019', ...; '' without a sheet
+    depth: int = 16  # bits that the values of its 16-bit files fill, if it has any

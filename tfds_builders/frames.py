@@ -17,6 +17,7 @@ from tfds_builders.base import is_litter
 
 SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp')
 MOST_PIXELS = 64_000_000
+DEPTHS = (8, 10, 12, 14, 16)  # bits of the cameras whose values 16-bit files hold
 LARGEST = 10**9 - 1  # numbers of more digits are dates and do not fit the int32 of a record
 NOT_AN_IMAGE = 'not a JPEG, PNG or BMP picture'
 CUT_OFF = 'cut off: its end is missing'
@@ -107,17 +108,58 @@ def size(path: Path) -> tuple[int, int]:
         return _size(file, os.fstat(file.fileno()).st_size)
 
 
-def read_gray(path: Path) -> np.ndarray:
+def read_gray(path: Path, *, depth: int = 16) -> np.ndarray:
     """Reads a picture as grey uint8 [H, W].
 
     Colour becomes grey by 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601), 16 bits become 8 by division
-    by 257, rounded; transparency and the EXIF orientation are passed over: annotators saw the
-    pixels as they are stored.
+    by the largest value of `depth` bits, times 255, rounded; transparency and the EXIF orientation
+    are passed over: annotators saw the pixels as they are stored.
+
+    Args:
+      path: of the picture.
+      depth: bits that the values of a 16-bit file fill, as `depth_of` returns it.
 
     Raises:
       ValueError: it is no whole picture; the message is the reason.
       OSError: it cannot be read.
     """
+    image = _decoded(path)
+    if image.ndim == 3:
+        to_gray = cv2.COLOR_BGR2GRAY if image.shape[2] == 3 else cv2.COLOR_BGRA2GRAY
+        image = cv2.cvtColor(image, to_gray)
+    if image.dtype == np.uint8:
+        return image
+    largest = 2**depth - 1
+    scaled = (image.astype(np.uint32) * 255 + largest // 2) // largest
+    return np.minimum(scaled, 255).astype(np.uint8)
+
+
+def is_deep(path: Path) -> bool:
+    """Whether a file is a PNG of 16 bits, by its header."""
+    with open(path, 'rb') as file:
+        head = file.read(25)
+    return head.startswith(b'\x89PNG\r\n\x1a\n') and head[24:] == b'\x10'
+
+
+def largest_value(path: Path) -> int:
+    """The largest value of a picture's colours; 0 where its pixels cannot be decoded."""
+    try:
+        image = _decoded(path)
+    except (ValueError, OSError):
+        return 0
+    return int(image[..., :3].max() if image.ndim == 3 else image.max())
+
+
+def depth_of(largest: int) -> int:
+    """The least of DEPTHS whose values go up to `largest`.
+
+    Cameras of 10, 12 or 14 bits are stored in files of 16: scaled by 16, their frames are black.
+    """
+    return min(depth for depth in DEPTHS if largest < 2**depth)
+
+
+def _decoded(path):
+    """The pixels of a file as they are stored."""
     # a small file may announce 30,000 x 30,000 pixels: judged before decoding
     height, width = size(path)
     try:
@@ -126,12 +168,7 @@ def read_gray(path: Path) -> np.ndarray:
         image = None
     if image is None or image.shape[:2] != (height, width):
         raise ValueError('damaged: its pixels cannot be decoded')
-    if image.ndim == 3:
-        to_gray = cv2.COLOR_BGR2GRAY if image.shape[2] == 3 else cv2.COLOR_BGRA2GRAY
-        image = cv2.cvtColor(image, to_gray)
-    if image.dtype == np.uint8:
-        return image
-    return ((image.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    return image
 
 
 def _reason(error):

@@ -77,7 +77,7 @@ def make(clip: Clip, *, kind: str, options: Mapping[str, str], files: Mapping[st
         crops, files['landmarks'], crop, clip.clip, [Path(paths[number]) for number in numbers]
     )
     annotation = clip._asdict()
-    for name in ('frames', 'cropped'):
+    for name in ('frames', 'cropped', 'depth'):
         del annotation[name]
     provenance = {'input': kind, **options, 'opencv': cv2.__version__}
     return {
@@ -239,6 +239,6 @@ def _cut(clip, paths, crop, number, way=face.cut):
 
 def _frame(clip, path):
     try:
-        return frames.read_gray(path)
+        return frames.read_gray(path, depth=clip.depth)
     except (ValueError, OSError) as error:
         raise UserError(f'{clip.dataset}: clip {clip.clip}, frame {path}: {error}') from error

@@ -4,6 +4,7 @@ Each release adds its layout: how its sheets and folders are read, and what is r
 """
 
 import collections
+import concurrent.futures
 import functools
 import pkgutil
 import shutil
@@ -16,7 +17,16 @@ import tensorflow_datasets as tfds
 
 from mer_jax import machine
 from mer_jax.errors import UserError
-from tfds_builders import audit, base, fingerprint, inputs, release_config, schema, workers
+from tfds_builders import (
+    audit,
+    base,
+    fingerprint,
+    frames,
+    inputs,
+    release_config,
+    schema,
+    workers,
+)
 from tfds_builders.clip import Clip
 from tfds_builders.release_config import SUMMARIES, Config
 
@@ -140,7 +150,8 @@ class ReleaseBuilder(base.ClipBuilder, skip_registration=True):
         source, options = self.source(dl_manager.manual_dir), self.options()
         layout_options = {name: options[name] for name in self.LAYOUT.OPTIONS}
         clips, rows = self.LAYOUT.read(source, options=layout_options)
-        rows = [*rows, *_repeated_ids(clips)]
+        clips, depth_rows = _with_depth(clips, source)
+        rows = [*rows, *depth_rows, *_repeated_ids(clips)]
         self.record_audit(rows)
         if not clips:
             raise UserError(f'{self.name}: no clip of {source} can be used: {_first_drop(rows)}')
@@ -191,6 +202,23 @@ def _content_digests(path):
     if path.is_dir():
         return fingerprint.file_digests(path, base.files_below(path))
     return fingerprint.file_digests(path.parent, [path])
+
+
+def _with_depth(clips, source):
+    """The clips with the depth that all 16-bit files of the release share, and its audit row."""
+    paths = [path for clip in clips for _, path in clip.frames]
+    deep = [path for path in paths if frames.is_deep(path)]
+    if not deep:
+        return clips, []
+    with concurrent.futures.ThreadPoolExecutor(machine.cores()) as executor:
+        largest = max(executor.map(frames.largest_value, deep))
+    depth = frames.depth_of(largest)
+    reason = f'16-bit files hold fewer bits: {len(deep)} files with values up to {largest}'
+    if depth == 16:
+        reason = f'16-bit files become bytes: {len(deep)} files with values up to {largest}'
+    file = deep[0].relative_to(source).as_posix()
+    row = audit.Row(file, 'repaired', reason, '', '16 bits', f'{depth} bits')
+    return [clip._replace(depth=depth) for clip in clips], [row]
 
 
 def _repeated_ids(clips):
