@@ -17,6 +17,8 @@ from mer_jax.errors import UserError
 FILENAME = 'audit.csv'
 STATUSES = ('used', 'repaired', 'dropped', 'ignored', 'error')
 SEPARATOR = '; '  # between several repairs of one row
+UNWANTED = 'macro-expression'  # the kind of drop that a setting asks for
+MOST_LOST = 0.1  # share of the annotated clips that a build may drop without a warning
 
 
 class Row(NamedTuple):
@@ -74,6 +76,42 @@ def reason_kinds(row: Row) -> list[str]:
     """The kind of every reason of a row, without numbers and names."""
     reasons = row.reason.split(SEPARATOR) if row.status == 'repaired' else [row.reason]
     return [reason.partition(': ')[0] for reason in reasons if reason]
+
+
+def loss(rows: Sequence[Row]) -> str:
+    """What a build says that drops more than MOST_LOST of the annotated clips; '' for any other.
+
+    Clips that a setting leaves out do not count.
+    """
+    used = {row.clip for row in rows if row.status in ('used', 'repaired') and row.clip}
+    first = {}
+    for row in rows:
+        clip = row.clip or row.file
+        if row.status == 'dropped' and clip not in used and UNWANTED not in reason_kinds(row):
+            first.setdefault(clip, row)
+    total = len(used) + len(first)
+    if len(first) <= MOST_LOST * total:
+        return ''
+    row = next(iter(first.values()))
+    return (
+        f'{len(first)} of {total} annotated clips are dropped; the first is {row.file}: '
+        f'{row.reason}'
+    )
+
+
+def read(path: Path) -> list[Row]:
+    """The rows of a table that `write` wrote; [] where there is none.
+
+    Raises:
+      UserError: it is no such table.
+    """
+    if not Path(path).is_file():
+        return []
+    with open(path, newline='', encoding='utf-8') as file:
+        header, *lines = [*csv.reader(file)] or [[]]
+    if header != list(Row._fields) or any(len(line) != len(header) for line in lines):
+        raise UserError(f'{path} is no audit table; needs the columns {", ".join(Row._fields)}')
+    return [Row(*line) for line in lines]
 
 
 def write(path: Path, rows: Sequence[Row]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import tensorflow_datasets as tfds
 
+from mer_jax.errors import UserError
 from tfds_builders import audit, fingerprint
 
 SHARED_CODE = ('tfds_builders.base', 'tfds_builders.schema')
@@ -44,6 +45,7 @@ class ClipBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     CODE = ()
     # where audit.csv goes when the build fails; '' = the folder that holds the versions
     failed_audit_dir = ''
+    strict = False  # a build that drops many clips is an error, no warning
 
     def __init__(self, *, file_format='array_record', **kwargs):
         self.notices = []  # lines that the user of a finished build should read
@@ -98,15 +100,33 @@ class ClipBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         """Writes audit.csv into the data set's folder.
 
         Raises:
-          UserError: a row is an error; audit.csv then stands beside the data set.
+          UserError: a row is an error, or too many clips are dropped for a strict build; audit.csv
+            then stands beside the data set.
         """
         beside = Path(self.failed_audit_dir or Path(self.data_dir).parent) / audit.FILENAME
-        if any(row.status == 'error' for row in rows):
+        loss = audit.loss(rows)
+        if any(row.status == 'error' for row in rows) or loss and self.strict:
             beside.parent.mkdir(parents=True, exist_ok=True)
             audit.write(beside, rows)
             audit.refuse_errors(self.name, rows, beside)
+            self.refuse_loss(rows, beside)
+        if loss:
+            self.notices.append(f'{loss}; --config.data.strict=True refuses such a build')
         audit.write(Path(self.data_dir) / audit.FILENAME, rows)
         beside.unlink(missing_ok=True)  # an earlier failure's table would contradict this build
+
+    def refuse_loss(self, rows: Sequence[audit.Row], path: Path) -> None:
+        """UserError where too many clips are dropped for a strict build.
+
+        Args:
+          rows: of the audit.
+          path: where they stand.
+        """
+        if loss := audit.loss(rows):
+            raise UserError(
+                f'{self.name}: {loss}; every row stands in {path}; complete the release, or allow '
+                'this with --config.data.strict=False'
+            )
 
     def _as_dataset(self, split, decoders=None, read_config=None, shuffle_files=False):
         """The tf.data.Dataset behind tfds.load, in stored order; this alone needs TensorFlow."""

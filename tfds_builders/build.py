@@ -39,6 +39,7 @@ BUILDERS = {
 }
 
 REMEDY = 'rebuild with --config.data.rebuild=True or use another --config.data.data_dir'
+USER_FILES = {'landmarks': '', 'magnet': ''}
 METADATA = ('sizes', 'made_by', 'made_from')  # what a build records about itself
 STAGING = 'incomplete.'  # the prefix that TFDS itself skips
 # finished clips of a release; a killed build goes on from them whenever it is started again
@@ -52,9 +53,9 @@ def prepare(
     data_dir: str | Path = '',
     manual_dir: str | Path = '',
     rebuild: bool = False,
+    strict: bool = False,
     progress: bool = True,
-    landmarks: str = '',
-    magnet: str = '',
+    **user_files: str,
 ) -> base.ClipBuilder:
     """Returns the TFDS builder of a finished data set, built if need be.
 
@@ -65,20 +66,24 @@ def prepare(
       manual_dir: the folder with the original files; left '' a finished build is used without
         comparing it with its folder.
       rebuild: builds again what is there.
+      strict: refuses a build that drops more than a tenth of the annotated clips.
       progress: shows bars and the summary of a build.
-      landmarks: path of a landmark model, of a release only.
-      magnet: path of the weights of the learned magnifier, of a release only.
+      **user_files: of a release only: `landmarks`, the path of a landmark model, and `magnet`, of
+        the weights of the learned magnifier.
 
     Raises:
       UserError: for every mistake of the caller's, and for a build that was made from another
         folder state, other settings, other code or another version.
     """
-    user_files = {'landmarks': landmarks, 'magnet': magnet}
+    unknown = user_files.keys() - USER_FILES.keys()
+    if unknown:
+        raise TypeError(f'prepare() has no argument {min(unknown)!r}')
+    user_files = {**USER_FILES, **user_files}
     cls, config = _find(name, user_files)
     manual_dir = _manual_folder(cls, manual_dir)
     root = data_root(data_dir)
     target = Path(root, cls.name, getattr(config, 'name', ''), str(cls.VERSION))
-    make = partial(_builder, cls, config, progress, user_files)
+    make = partial(_builder, cls, config, progress, strict, user_files)
     try:
         _put_back(target)
         if rebuild or not _is_finished(target):
@@ -89,6 +94,9 @@ def prepare(
                     _build(make, target, manual_dir, rebuild, progress)
         builder = _open(make, root, target)
         _refuse_changed(builder, manual_dir)
+        if strict:
+            table = target / audit.FILENAME
+            builder.refuse_loss(audit.read(table), table)
     except OSError as error:
         raise UserError(
             f'{name}: cannot be built or read with --config.data.data_dir={root}: {error}'
@@ -178,10 +186,11 @@ def _find(name, user_files=None):
     return cls, configs.get(config)
 
 
-def _builder(cls, config, progress, user_files, data_dir):
+def _builder(cls, config, progress, strict, user_files, data_dir):
     """A builder object; only a release takes the user's files."""
     files = user_files if issubclass(cls, ReleaseBuilder) else {}
     builder = cls(data_dir=data_dir, config=config, **files)
+    builder.strict = strict
     if hasattr(builder, 'progress'):  # it shows a bar of its own
         builder.progress = progress
     return builder

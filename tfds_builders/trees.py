@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from mer_jax.errors import UserError
 from tfds_builders import base, frames, sheets
 
 # <given>/CASME2/CASME2_preprocessed/CASME2_preprocessed/Cropped is the deepest seen in public
@@ -96,16 +97,61 @@ def choose(
     """The tree that is read, None where there is none, and the others.
 
     Args:
-      trees: of several of one kind, the one with most clips is taken.
+      trees: several of one kind are parts of one release.
       wanted: a kind, or 'auto' for the first of `order` that is there.
       order: kinds.
+
+    Raises:
+      UserError: two trees of that kind hold the same clip.
     """
     kinds = order if wanted == 'auto' else (wanted,)
-    candidates = [tree for tree in trees if tree.kind in kinds]
+    candidates = [tree.kind for tree in trees if tree.kind in kinds]
     if not candidates:
         return None, list(trees)
-    best = min(candidates, key=lambda tree: (kinds.index(tree.kind), -len(tree.clips)))
-    return best, [tree for tree in trees if tree is not best]
+    kind = min(candidates, key=kinds.index)
+    others = [tree for tree in trees if tree.kind != kind]
+    return join([tree for tree in trees if tree.kind == kind]), others
+
+
+def join(parts: Sequence[Tree]) -> Tree:
+    """One tree of all clips in several trees of one kind: the parts of an archive.
+
+    A folder without pictures is no clip where another part has the clip.
+
+    Raises:
+      UserError: two parts hold pictures of the same clip.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    folders_of_part = {}  # clip -> {part: its folders}
+    for part in parts:
+        for clip, paths in part.clips.items():
+            folders_of_part.setdefault(clip, {})[part.path] = paths
+    twice, clips = [], {}
+    for clip, by_part in folders_of_part.items():
+        if len(by_part) > 1:
+            filled = {path: paths for path, paths in by_part.items() if any(map(_filled, paths))}
+            by_part = filled or dict([by_part.popitem()])
+        if len(by_part) > 1:
+            twice.append([paths[0] for paths in by_part.values()])
+        clips[clip] = next(iter(by_part.values()))
+    if twice:
+        first, second = twice[0][:2]
+        raise UserError(
+            f'{first} and {second} are both {parts[0].kind} frames of one clip'
+            f'{more_clips(len(twice))}; keep one of the two trees, or name the folder of one '
+            'release'
+        )
+    return Tree(common_folder(part.path for part in parts), parts[0].kind, clips)
+
+
+def more_clips(count: int) -> str:
+    """' (and so on for 3 more clips)' behind the first of `count` clips."""
+    return f' (and so on for {count - 1} more clips)' if count > 1 else ''
+
+
+def _filled(folder):
+    return bool(frames.numbered(folder))
 
 
 def nearest_word(path: Path, root: Path, words: Sequence[tuple[str, str]]) -> str:

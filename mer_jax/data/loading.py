@@ -97,6 +97,7 @@ def prepared(source: Source, options: BuildOptions) -> ClipBuilder:
         data_dir=options.data_dir,
         manual_dir=source.folder,
         rebuild=options.rebuild,
+        strict=options.strict,
         landmarks=options.landmarks,
         magnet=options.magnet,
     )

@@ -24,6 +24,7 @@ class BuildOptions(NamedTuple):
 
     data_dir: str = ''  # '': TFDS_DATA_DIR, else ~/tensorflow_datasets
     rebuild: bool = False
+    strict: bool = False  # refuse a build that drops more than a tenth of the clips
     landmarks: str = ''  # file of a landmark model
     magnet: str = ''  # file with weights of the learned magnifier
 

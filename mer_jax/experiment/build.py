@@ -112,6 +112,7 @@ def build_options(settings: sections.Data) -> sources.BuildOptions:
     return sources.BuildOptions(
         data_dir=settings.data_dir,
         rebuild=settings.rebuild,
+        strict=settings.strict,
         landmarks=settings.landmarks,
         magnet=settings.magnet,
     )

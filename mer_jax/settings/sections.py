@@ -32,6 +32,12 @@ class Data:
         free=True,
     )
     rebuild: bool = field(False, 'Build data sets again that are already built.', free=True)
+    strict: bool = field(
+        False,
+        'Refuse a build that drops more than a tenth of the annotated clips; else it ends in a '
+        'warning.',
+        free=True,
+    )
     landmarks: str = field(
         '',
         "For releases: a landmark model (.task, .dat) or a folder of OpenFace tables; '': a "

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from mer_jax.errors import UserError
 from tfds_builders import annotated, frames, trees
-from tfds_builders.audit import Row
+from tfds_builders.audit import UNWANTED, Row
 from tfds_builders.casme_squared import coding
 from tfds_builders.clip import Clip
 
@@ -74,7 +74,7 @@ def read(source: Path, *, options: Mapping[str, str]) -> tuple[list[Clip], list[
     wanted = annotations
     if options['macro'] == 'off':
         wanted = [item for item in annotations if kinds[item.clip] == 'micro']
-        reason = 'macro-expression: macro=on takes them too'
+        reason = f'{UNWANTED}: macro=on takes them too'
         for item in annotations:
             if kinds[item.clip] == 'macro':
                 rows.append(Row(item.where, 'dropped', reason, item.clip))
@@ -177,8 +177,8 @@ def _trees(folder):
 
 
 def _choose_tree(candidates, wanted, source):
-    """(tree, whole, others) by PREFERENCE, of two alike the one with more folders; UserError where
-    none is `wanted`.
+    """(tree, whole, others) by PREFERENCE, trees alike as one; UserError where none is
+    `wanted`.
     """
     of_kind = [item for item in candidates if wanted in ('auto', item[0].kind)]
     if not of_kind:
@@ -186,13 +186,12 @@ def _choose_tree(candidates, wanted, source):
         raise UserError(
             f'frames={wanted}: there are no such frames in {source}, but {there}; {INSTRUCTIONS}'
         )
-    best = min(of_kind, key=_rank)
-    return *best, [item for item in candidates if item is not best]
-
-
-def _rank(item):
-    tree, whole = item
-    return PREFERENCE.index((tree.kind, whole)), -len(tree.clips)
+    kind, whole = min([(tree.kind, whole) for tree, whole in of_kind], key=PREFERENCE.index)
+    others, alike = [], []
+    for item in candidates:
+        is_alike = (item[0].kind, item[1]) == (kind, whole)
+        (alike if is_alike else others).append(item)
+    return trees.join([tree for tree, _ in alike]), whole, others
 
 
 def _subject(name):

@@ -31,12 +31,15 @@ EMOTIONS = {'negative': 'ne', 'positive': 'po', 'surprise': 'sur'}
 PREFERENCE = ('cropped', 'raw')  # of frames='auto'
 _SUBJECT = re.compile(r's0*([0-9]{1,2})', re.I)
 _CLIP = re.compile(r's0*([0-9]{1,2})_(ne|po|sur)_([0-9]+)', re.I)
+# 'HS', and 'HS_part2' or 'HS (1)' of an archive in parts
+_CAMERA = re.compile(r'(hs|vis|nir)([-_. ]*(part)?[-_. ]*\(?[0-9]+\)?)?', re.I)
 _LONG = re.compile(r'smic[-_ ]?((hs|vis|nir)[-_ ]?)?e([-_ ]|$)|hs_long', re.I)
 
 
 class ClipFolder(NamedTuple):
     """A folder at the place of a clip; its frames have not been looked at."""
 
+    tree: Path  # of the camera
     folder: Path
     clip: str
     subject: str
@@ -89,23 +92,28 @@ def read(source: Path, *, options: Mapping[str, str]) -> tuple[list[Clip], list[
       UserError: the camera or the kind of frames is not there.
     """
     camera_trees = _trees(Path(source))
-    kind, tree = _choose(camera_trees, options, source)
-    clip_folders, rows = _walk(tree)
-    instead = f'{annotated.relative(tree, tree.parent)} ones are read'
+    kind, tree_paths = _choose(camera_trees, options, source)
+    clip_folders, rows = [], []
+    for tree in tree_paths:
+        tree_folders, tree_rows = _walk(tree)
+        clip_folders += tree_folders
+        rows += tree_rows
+    instead = f'{tree_paths[0].name} ones are read'
     for camera, other_kind, other in camera_trees:
-        if other != tree:
+        if other not in tree_paths:
             rows.append(_row(other, other, 'ignored', f'{camera} {other_kind} frames: {instead}'))
     folders_of_clip = defaultdict(list)
     for clip_folder in clip_folders:
         folders_of_clip[clip_folder.clip].append(clip_folder)
+    _refuse_copies(folders_of_clip.values())
     clips = []
     for same in folders_of_clip.values():
         if len(same) > 1:
-            names = ', '.join(annotated.relative(item.folder, tree.parent) for item in same)
+            names = ', '.join(annotated.relative(item.folder, item.tree.parent) for item in same)
             reason = f'one clip in several folders: {names}'
-            rows += [_row(item.folder, tree, 'error', reason, item.clip) for item in same]
+            rows += [_row(item.folder, item.tree, 'error', reason, item.clip) for item in same]
             continue
-        clip, clip_rows = _clip(same[0], tree, options['camera'], kind == 'cropped')
+        clip, clip_rows = _clip(same[0], options['camera'], kind == 'cropped')
         clips += clip
         rows += clip_rows
     return sorted(clips), sorted(rows)
@@ -125,9 +133,10 @@ def _trees(folder):
     """[CameraTree] of `folder` and its sub-folders that hold subjects with emotion folders."""
     camera_trees = []
     for path in trees.folders(folder):
-        camera = path.name.lower()
-        if camera not in FPS or any(map(_LONG.match, path.relative_to(folder.parent).parts)):
+        match = _CAMERA.fullmatch(path.name)
+        if not match or any(map(_LONG.match, path.relative_to(folder.parent).parts)):
             continue
+        camera = match[1].lower()
         pictures = _first_clip(path)
         if pictures:
             _, first = pictures[0]
@@ -136,20 +145,27 @@ def _trees(folder):
     return camera_trees
 
 
+def _refuse_copies(clips):
+    """UserError where two trees of one camera hold the same clip: they are no parts of it."""
+    copied = [same for same in clips if len({item.tree for item in same}) > 1]
+    if copied:
+        trees_of_clip = sorted({str(item.tree) for item in copied[0]})
+        raise UserError(
+            f'SMIC: {trees_of_clip[0]} and {trees_of_clip[1]} hold the same camera and both have '
+            f'clip {copied[0][0].clip}{trees.more_clips(len(copied))}; keep one of them'
+        )
+
+
 def _choose(camera_trees, options, source):
-    """(kind, path) of the one tree that the options ask for."""
+    """(kind, paths) of the trees that the options ask for: the parts of one camera."""
     paths_of = defaultdict(list)
     for camera, kind, path in camera_trees:
         paths_of[camera, kind].append(path)
     kinds = PREFERENCE if options['frames'] == 'auto' else (options['frames'],)
     for kind in kinds:
         paths = paths_of.get((options['camera'], kind), [])
-        if len(paths) > 1:
-            raise UserError(
-                f'SMIC: {paths[0]} and {paths[1]} hold the same camera; keep one of them'
-            )
         if paths:
-            return kind, paths[0]
+            return kind, paths
     there = ', '.join(f'camera={camera} frames={kind}' for camera, kind in sorted(paths_of))
     raise UserError(
         f'SMIC: {source} has no camera={options["camera"]} frames={options["frames"]}; it has '
@@ -224,11 +240,12 @@ def _clip_folder(folder, tree, subject, emotion):
     if not clip.startswith(f'{subject}_'):
         reason = f'a clip of another subject under {subject}; one of the two is wrong'
         return _row(folder, tree, 'error', reason, clip)
-    return ClipFolder(folder, clip, subject, emotion)
+    return ClipFolder(tree, folder, clip, subject, emotion)
 
 
-def _clip(item, tree, camera, cropped):
+def _clip(item, camera, cropped):
     """([Clip] or [], rows: one of the folder, one of each file that cannot be used)."""
+    tree = item.tree
     usable, problems = frames.listing(item.folder)
     rows = [_row(path, tree, 'dropped', reason, item.clip) for path, reason in problems]
     wrong = _unusable(usable, problems)

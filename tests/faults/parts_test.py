@@ -1,0 +1,149 @@
+"""Releases in several folders, and builds that lose clips."""
+
+import csv
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+import tfds_builders
+from mer_jax import machine
+from mer_jax.errors import UserError
+from tests.faults.releases import Copy
+
+
+def split(copy, parts, of_folder=lambda folder: folder.parent):
+    """Moves every second subject, or what `of_folder` returns, into the folders `parts`."""
+    folders = sorted({of_folder(copy.place(clip)) for clip in copy.clips})
+    root = copy.folder / copy.written.images.relative_to(copy.written.folder)
+    for index, folder in enumerate(folders):
+        target = copy.folder / parts[index % len(parts)] / folder.relative_to(root)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        folder.rename(target)
+
+
+JOINED = {  # name -> (release, layout, folders that hold the parts)
+    'two parts': ('casme2', 'cropped', ('Cropped_part1', 'Cropped_part2')),
+    'each below a folder': ('casme2', 'cropped', ('disk 1/Cropped', 'disk 2/x/Cropped')),
+    'three parts': ('casme2', 'selected', ('a_selected', 'b_selected', 'c/selected')),
+    'recordings': ('casme2', 'raw', ('CASME2_RAW.001/CASME2-RAW', 'CASME2_RAW.002/CASME2-RAW')),
+    'SAMM': ('samm', 'raw', ('SAMM_a', 'SAMM_b')),
+    'SMIC': ('smic', 'cropped', ('part1/SMIC_all_cropped/HS', 'part2/SMIC_all_cropped/HS')),
+    'SMIC beside each other': ('smic', 'raw', ('SMIC_all_raw/HS', 'SMIC_all_raw/HS_part2')),
+    'CAS(ME)^2': ('casme_squared', 'rawpic', ('CAS(ME)^2/rawpic_1', 'CAS(ME)^2/rawpic_2')),
+    'clips of CAS(ME)^2': ('casme_squared', 'selectedpic', ('selected_1', 'selected_2')),
+}
+
+
+@pytest.mark.parametrize('case', JOINED)
+def test_parts_are_one_release(case, tmp_path):
+    """If this fails, half of a release is dropped because its archive had two parts."""
+    name, layout, parts = JOINED[case]
+    copy = Copy(tmp_path, name, layout)
+    root = copy.folder / copy.written.images.relative_to(copy.written.folder)
+    up = (lambda folder: folder.parents[2]) if name == 'smic' else (lambda folder: folder.parent)
+    split(copy, parts, up)
+    if root not in [copy.folder / part for part in parts]:
+        shutil.rmtree(root, ignore_errors=True)
+    clips, rows = copy.read()
+    assert set(clips) == set(copy.clips)
+    copy.assert_right_frames(clips)
+    assert not [row for row in rows if row.status in ('error', 'dropped') and row.clip in clips]
+
+
+def same_clip(copy, part):
+    """One clip lies in a second folder, too."""
+    clip = sorted(copy.clips)[0]
+    source = copy.place(clip)
+    root = copy.folder / copy.written.images.relative_to(copy.written.folder)
+    shutil.copytree(source, copy.folder / part / source.relative_to(root), copy_function=os.link)
+    return clip
+
+
+OVERLAPS = {  # name -> (release, layout, folder of the second copy)
+    'crops': ('casme2', 'cropped', 'Cropped_small'),
+    'whole frames': ('casme2', 'selected', 'old/CASME2_RAW_selected'),
+    'SAMM': ('samm', 'raw', 'SAMM_new'),
+    'SMIC': ('smic', 'cropped', 'copy/SMIC_all_cropped/HS'),
+    'recordings of CAS(ME)^2': ('casme_squared', 'rawpic', 'CAS(ME)^2/rawpic_2'),
+    'clips of CAS(ME)^2': ('casme_squared', 'selectedpic', 'CAS(ME)^2/selectedpic (1)'),
+}
+
+
+@pytest.mark.parametrize('case', OVERLAPS)
+def test_parts_that_overlap_are_refused(case, tmp_path):
+    """If this fails, which of two copies of a clip is read depends on their names."""
+    name, layout, part = OVERLAPS[case]
+    copy = Copy(tmp_path, name, layout)
+    clip = same_clip(copy, part)
+    with pytest.raises(UserError, match='keep one of') as error:
+        copy.read()
+    folder = clip if name == 'smic' else copy.place(clip).name
+    assert part in str(error.value) and folder in str(error.value)
+
+
+def test_an_empty_folder_of_a_clip_is_no_second_copy(tmp_path):
+    """If this fails, a part that begins with an empty folder stops the build."""
+    copy = Copy(tmp_path, 'casme2')
+    split(copy, ('Cropped_1', 'Cropped_2'))
+    for number in (1, 2):
+        for clip in ('sub01/EP02_01f', 'sub02/EP01_11f'):
+            (copy.folder / f'Cropped_{number}' / clip).mkdir(parents=True, exist_ok=True)
+    assert set(copy.read()[0]) == set(copy.clips)
+
+
+def prepare(copy, tmp_path, name='casme2/video', **more):
+    return tfds_builders.prepare(
+        name, data_dir=tmp_path / 'data', manual_dir=copy.folder, progress=False, **more
+    )
+
+
+LOST = {  # name -> (clips without a folder, clips with a damaged onset, warned of)
+    'one of twelve': (1, 0, False),
+    'two of twelve': (2, 0, True),
+    'a folder and a damaged clip': (1, 1, True),
+    'damaged clips': (0, 2, True),
+    'half': (6, 0, True),
+}
+
+
+@pytest.mark.parametrize('case', LOST)
+def test_a_build_that_loses_clips_says_so(case, tmp_path, capsys, monkeypatch):
+    """If this fails, a tenth of the clips and more are gone and nobody is told."""
+    monkeypatch.setattr(machine, 'cores', lambda: 1)
+    gone, damaged, warned = LOST[case]
+    copy = Copy(tmp_path, 'casme2')
+    clips = sorted(copy.clips)
+    for clip in clips[:gone]:
+        shutil.rmtree(copy.place(clip))
+    for clip in clips[gone : gone + damaged]:
+        path = copy.files(clip)[0]
+        path.unlink()
+        path.write_bytes(b'')
+    strict = tmp_path / 'strict'
+    if warned:
+        with pytest.raises(UserError, match=f'{gone + damaged} of 12 annotated clips') as error:
+            tfds_builders.prepare(
+                'casme2/video', data_dir=strict, manual_dir=copy.folder, progress=False, strict=True
+            )
+        (table,) = strict.rglob('audit.csv')
+        assert str(table) in str(error.value) and clips[0] in table.read_text()
+    capsys.readouterr()
+    builder = prepare(copy, tmp_path, strict=not warned)
+    text = capsys.readouterr().err
+    assert builder.info.splits['train'].num_examples == 12 - gone - damaged
+    assert ('WARNING' in text) == warned == ('data.strict' in text)
+    with open(Path(builder.data_dir) / 'audit.csv', newline='') as file:
+        dropped = [row for row in csv.DictReader(file) if row['status'] == 'dropped']
+    assert {row['clip'] for row in dropped} == set(clips[: gone + damaged])
+    if warned:  # what is built stays so
+        with pytest.raises(UserError, match='strict'):
+            prepare(copy, tmp_path, strict=True)
+
+
+def test_what_a_setting_leaves_out_is_no_loss(tmp_path, capsys, monkeypatch):
+    """If this fails, every build of CAS(ME)^2 warns of its macro-expressions."""
+    monkeypatch.setattr(machine, 'cores', lambda: 1)
+    prepare(Copy(tmp_path, 'casme_squared'), tmp_path, 'casme_squared/video', strict=True)
+    assert 'WARNING' not in capsys.readouterr().err
