@@ -16,6 +16,7 @@ from tfds_builders.clip import Clip
 
 NO_UNITS = ('', '?', 'null', 'none', 'nan')  # cells that say nothing of action units, in any case
 LISTED_FRAMES = 5  # of those that are missing, in an audit row
+LISTED_WORKBOOKS = 3  # of those that are no coding sheets, in a message
 ESTIMATED = 'estimated from the frames'
 
 
@@ -108,12 +109,20 @@ def coding_sheets(folder: Path, load: Callable, title: str) -> tuple[list, list[
         try:
             coding = load(path)
         except UserError as error:  # or a workbook of something else, with a password
-            coding, reason = None, str(error)
+            coding, reason = None, str(error).removeprefix(f'{path} ')
         if coding:
             codings.append(coding)
         else:
             rows.append(Row(relative(path, folder), 'ignored', reason))
     return codings, rows
+
+
+def listed(rows: Sequence[Row]) -> str:
+    """The first workbooks that are no coding sheets, each with its reason, in words."""
+    there = [f'{row.file}: {row.reason}' for row in rows[:LISTED_WORKBOOKS]]
+    left_out = len(rows) - len(there)
+    more = f', and {left_out} more' if left_out > 0 else ''
+    return f'there is {", ".join(there)}{more}' if there else 'there is no workbook at all'
 
 
 def choose_tree(
@@ -381,6 +390,9 @@ def _clip_of(annotation, release, shift):
         return [], [Row(where, 'dropped', f'no folder of this clip: none in {tree}', clip)]
     first, last = (annotation.onset, annotation.offset) if release.whole else (0, frames.LARGEST)
     usable_files, problems = frames.listing(folder, first=first, last=last)
+    if not usable_files and not problems and not frames.numbered(folder):
+        reason = f'no frames in the folder of this clip: there is {trees.contents(folder)}'
+        return [], [Row(where, 'dropped', reason, clip)]
     files = {number + shift: path for number, path in usable_files.items()}
     damaged = _damaged(files, problems, shift)
     rows = [Row(relative(path, release.root), 'dropped', reason, clip) for path, reason in problems]

@@ -7,6 +7,7 @@ import csv
 import io
 import re
 import statistics
+import unicodedata
 import warnings
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -17,6 +18,10 @@ import xlrd
 from mer_jax.errors import UserError
 
 SUFFIXES = ('.xlsx', '.xls', '.csv')
+# letters and marks that show nothing, besides all controls and formats (Unicode Cc and Cf)
+FILLERS = '\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0' + ''.join(
+    map(chr, range(0xFE00, 0xFE10))
+)
 ENCODINGS = ('utf-8-sig', 'gb18030')  # what spreadsheets export; the second from a Chinese system
 
 
@@ -41,7 +46,8 @@ def workbooks(folder: Path) -> list[Path]:
 def tables(path: Path) -> list[tuple[str, list[list[str]]]]:
     """(sheet name, rows) of every sheet of a workbook; row i is row i + 1 of the sheet.
 
-    Whole numbers read as '12', text is only stripped ('006' and 'NULL' stay), an empty cell is ''.
+    Whole numbers read as '12', text is only stripped ('006' and 'NULL' stay) and loses characters
+    that show nothing, an empty cell is ''.
     A CSV file is one sheet named ''. The content of a file decides what it is, not its name.
 
     Raises:
@@ -62,6 +68,54 @@ def tables(path: Path) -> list[tuple[str, list[list[str]]]]:
             'release, or save it as .xlsx '
             'without a password'
         ) from error
+
+
+def clean(text: str) -> str:
+    """Text without characters that nobody sees, stripped; every kind of blank becomes ' '.
+
+    Copied from a web page or another program, cells hold zero-width and no-break spaces and byte
+    order marks.
+    """
+    if text.isascii() and text.isprintable():
+        return text.strip()
+    # Excel stores controls so
+    text = re.sub('_x00([01][0-9A-Fa-f])_', lambda match: chr(int(match[1], 16)), text)
+    return ''.join(map(_shown, text)).strip()
+
+
+def _shown(character):
+    """A character as it looks."""
+    category = unicodedata.category(character)
+    if category.startswith('Z') or character in '\t\n\v\f\r\x85':
+        return ' '
+    return '' if category in ('Cc', 'Cf') or character in FILLERS else character
+
+
+def lacking(
+    path: Path, columns: Mapping[str, Sequence[str]], optional: Collection[str] = ()
+) -> str:
+    """What a workbook lacks whose header is nearly that of a table, in words.
+
+    Args:
+      path: of a workbook without that table.
+      columns: as of find_table.
+      optional: as of find_table.
+
+    Returns:
+      'row 1 lacks the column OffsetFrame'; '' where no row names half of the columns.
+
+    Raises:
+      UserError: the workbook cannot be read.
+    """
+    most, text = len(columns) / 2, ''
+    for _, rows in tables(path):
+        for number, names in enumerate(rows, 1):
+            places = _places(names, columns)
+            needed = columns.keys() - {*places, *optional}
+            missing = [accepted[0] for column, accepted in columns.items() if column in needed]
+            if missing and len(places) > most:
+                most, text = len(places), f'row {number} lacks the columns {", ".join(missing)}'
+    return text
 
 
 def find_table(
@@ -159,7 +213,7 @@ def _text(value):
         return ''
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    return str(value).strip()
+    return clean(str(value))
 
 
 def _csv(content):
@@ -182,7 +236,7 @@ def _decode(content):
 
 def _cells(text, delimiter):
     reader = csv.reader(io.StringIO(text, newline=''), delimiter=delimiter)
-    return [list(map(str.strip, row)) for row in reader]
+    return [list(map(clean, row)) for row in reader]
 
 
 def _width(rows):

@@ -3,9 +3,10 @@
 They are recognised by the names of their folders and files.
 """
 
+import itertools
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +19,26 @@ DEPTH = 4
 _SUBJECT = re.compile(r'(sub|spno\.?|s)?\d{1,3}', re.IGNORECASE)
 # no release lies inside a subject, video or clip
 _INSIDE = re.compile(rf'{_SUBJECT.pattern}(_\d\w*)?', re.IGNORECASE)
+
+
+_PICTURES = 'pictures'
+# what users have in place of frames, and what to do about it
+_OTHERS = {
+    'videos': ' (frames are needed as pictures)',
+    'pictures of another format': ' (jpg, png and bmp are read)',
+    'archives': ' (to be unpacked)',
+}
+_SUFFIXES = {
+    'videos': (
+        '.avi', '.mp4', '.mov', '.mkv', '.wmv', '.mpg', '.mpeg', '.m4v', '.webm', '.flv', '.mts',
+    ),
+    'pictures of another format': (
+        '.tif', '.tiff', '.gif', '.webp', '.ppm', '.pgm', '.jp2', '.heic', '.npy', '.npz', '.mat',
+        '.raw', '.dng', '.tga', '.exr', '.h5', '.hdf5', '.pkl',
+    ),
+    'archives': ('.zip', '.rar', '.7z', '.tar', '.gz', '.tgz', '.bz2', '.xz', '.001', '.z01'),
+}  # fmt: skip
+MOST_LOOKED_AT = 20_000  # files; a message needs no more
 
 
 class Tree(NamedTuple):
@@ -175,6 +196,72 @@ def nearest_word(path: Path, root: Path, words: Sequence[tuple[str, str]]) -> st
     return ''
 
 
+def contents(
+    folder: Path,
+    clip_id: Callable[[str, str], str] = lambda subject, clip: '',
+    emotions: Collection[str] = (),
+) -> str:
+    """What lies in a folder without frames, in words: a remark for everyone who expected them.
+
+    Args:
+      folder: with all folders below it; of many files the first ones are looked at.
+      clip_id: as of `find`.
+      emotions: of the release; a folder above the subjects may bear one's name.
+    """
+    paths = {kind: [] for kind in (*_OTHERS, _PICTURES, 'other files')}
+    for path in itertools.islice(_below(folder), MOST_LOOKED_AT):
+        paths[_content(path.suffix.lower())].append(path)
+    texts = []
+    for kind, those in paths.items():
+        if those:
+            example = those[0].relative_to(folder)
+            hint = _OTHERS.get(kind, '')
+            if kind == _PICTURES:
+                hint = _misplaced(example, clip_id, emotions)
+            texts.append(f'{len(those)} {kind} as {example.as_posix()}{hint}')
+    return ', '.join(texts) or 'nothing'
+
+
+def _below(folder):
+    """Files below a folder in the order of their names, without litter."""
+    for entry in sorted(Path(folder).iterdir()) if os.access(folder, os.R_OK | os.X_OK) else ():
+        if base.is_litter(entry.name):
+            continue
+        if entry.is_dir():
+            yield from _below(entry)
+        else:
+            yield entry
+
+
+def _content(suffix):
+    """The kind of a file by its suffix."""
+    if suffix in frames.SUFFIXES:
+        return _PICTURES
+    for kind, suffixes in _SUFFIXES.items():
+        if suffix in suffixes:
+            return kind
+    return 'other files'
+
+
+def _misplaced(example, clip_id, emotions):
+    """Why a picture at such a place is no frame of a clip."""
+    above = [sheets.clean(name) for name in example.parts[:-1]]
+    pairs = list(itertools.pairwise(above))
+    levels = [index for index, pair in enumerate(pairs) if clip_id(*pair)]
+    is_emotion = {emotion.lower() for emotion in emotions}
+    if any(name.lower() in is_emotion for name in above[: levels[0] if levels else None]):
+        return ' (sorted by class first; the subject must be the upper folder)'
+    if levels and levels[0] + 2 < len(above):
+        return f' ({above[-1]!r} is a level too many: frames lie in the folder of their clip)'
+    if levels and levels[0] > DEPTH:
+        return f' (more than {DEPTH} folders down)'
+    if levels:
+        return ' (other names of files, or of the folders above, than needed)'
+    if above and _SUBJECT.fullmatch(above[-1]):
+        return ' (in the folder of the subject, without a folder for each clip)'
+    return ''
+
+
 def common_folder(paths: Iterable[Path]) -> Path:
     """The deepest folder that holds all `paths`."""
     return Path(os.path.commonpath([str(path) for path in paths]))
@@ -194,10 +281,11 @@ def _clips(folder, clip_id):
     """{lower-case id: [folders]} of <folder>/<subject>/<clip>."""
     clips = {}
     for subject in inside(folder):
-        if not _SUBJECT.fullmatch(subject.name):
+        owner = sheets.clean(subject.name)
+        if not _SUBJECT.fullmatch(owner):
             continue
         for clip in inside(subject):
-            if name := clip_id(subject.name, clip.name):
+            if name := clip_id(owner, sheets.clean(clip.name)):
                 clips.setdefault(name.lower(), []).append(clip)
     return clips
 

@@ -37,6 +37,7 @@ COLUMNS = {
     'action_units': ('Action Units',),
     'emotion': ('Estimated Emotion',),
 }
+OPTIONAL = ('action_units',)  # unknown where the sheet has no such column
 EMOTIONS = ('happiness', 'disgust', 'repression', 'surprise', 'others', 'sadness', 'fear')
 # sadness in 2014, surprise in 2019
 RELABELLED = (('24', 'EP07_01'), ('24', 'EP07_04f'), ('24', 'EP10_03'))
@@ -75,8 +76,8 @@ def find(manual_dir: Path) -> Path:
     images = _trees(manual_dir)
     if not images:
         raise UserError(
-            f'{manual_dir} holds no frames as <subject>/<clip>/img46.jpg or reg_img46.jpg; '
-            f'{INSTRUCTIONS}'
+            f'{manual_dir} holds no frames as <subject>/<clip>/img46.jpg or reg_img46.jpg (there '
+            f'is {trees.contents(manual_dir, _clip_id, EMOTIONS)}); {INSTRUCTIONS}'
         )
     folders = [sheet.path.parent for sheet in coding]
     return trees.common_folder([*folders, *(tree.path for tree in images)])
@@ -131,19 +132,24 @@ def _sheets(folder):
     """([Sheet], audit rows of the other workbooks); UserError where there is no coding sheet."""
     coding, rows = annotated.coding_sheets(folder, _load, 'CASME II')
     if not coding:
-        names = ', '.join(name for name, *_ in COLUMNS.values())
-        there = ', '.join(row.file for row in rows[:3]) or 'no workbook at all'
+        needed = [name for column, (name, *_) in COLUMNS.items() if column not in OPTIONAL]
+        names = ', '.join(needed)
         raise UserError(
-            f'{folder} holds no sheet with the columns {names} (there is {there}); {INSTRUCTIONS}'
+            f'{folder} holds no sheet with the columns {names} ({annotated.listed(rows)}); '
+            f'{INSTRUCTIONS}'
         )
     return coding, rows
 
 
 def _load(path):
-    """The Sheet in a workbook, None if it is no coding sheet."""
-    records = sheets.find_table(path, COLUMNS)
+    """The Sheet in a workbook, None if it is no coding sheet; UserError where it is nearly one."""
+    records = sheets.find_table(path, COLUMNS, OPTIONAL)
     is_clip = re.compile(r'EP\d', re.IGNORECASE).match
-    return Sheet(path, records) if any(is_clip(record['filename']) for record in records) else None
+    if any(is_clip(record['filename']) for record in records):
+        return Sheet(path, records)
+    if lacking := sheets.lacking(path, COLUMNS, OPTIONAL):
+        raise UserError(f'no coding sheet of CASME II: {lacking}')
+    return None
 
 
 def _choose_sheet(source, wanted):

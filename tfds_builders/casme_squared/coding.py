@@ -26,7 +26,9 @@ COLUMNS = (
     'type',
     'report',
 )
-TYPE = 7  # column of COLUMNS by which a sheet is known
+# a copy may lack the action units
+COLUMNS_WITHOUT_UNITS = tuple(column for column in COLUMNS if column != 'units')
+TYPE = COLUMNS.index('type')  # by which a sheet is known
 EMOTIONS = ('negative', 'positive', 'surprise', 'others')
 KINDS = {'micro-expression': 'micro', 'macro-expression': 'macro'}
 # of 1..22
@@ -58,9 +60,14 @@ class Coding(NamedTuple):
 
     @property
     def edition(self) -> str:
-        """'original' or 'updated': 215 cells of action units differ; '' for a part of a sheet."""
-        if any(record['units'] in ORIGINAL for record in self.records):
+        """'original' or 'updated': 215 cells of action units differ; '' for a part of a sheet, or
+        one without them.
+        """
+        units = {record['units'] for record in self.records}
+        if units & ORIGINAL:
             return 'original'
+        if units == {''}:
+            return ''
         return 'updated' if len(self.records) >= ROWS else ''
 
 
@@ -71,13 +78,15 @@ def load(path: Path) -> Coding:
       UserError: it cannot be read.
     """
     coding = Coding(path, [], dict(enumerate(SUBJECTS, 1)), dict(VIDEOS), [])
-    tables = sheets.tables(path)
-    type_columns = [_type_column(rows) for _, rows in tables]
-    for (_, rows), column in zip(tables, type_columns, strict=True):
-        if column >= TYPE and not coding.records:
-            coding.records.extend(_records(rows, column - TYPE, path.name))
-    for (name, rows), column in zip(tables, type_columns, strict=True):
-        if column < TYPE and coding.records and 'rule' in name.lower():
+    rules = []
+    for name, rows in sheets.tables(path):
+        start, columns = _place(rows)
+        if start >= 0 and not coding.records:
+            coding.records.extend(_records(rows, start, columns, path.name))
+        elif start < 0 and 'rule' in name.lower():
+            rules.append((name, rows))
+    if coding.records:
+        for name, rows in rules:
             _add_rules(name, rows, coding)
     return coding
 
@@ -132,23 +141,39 @@ def annotation(record: dict, coding: Coding) -> annotated.Annotation:
     )
 
 
-def _type_column(rows):
-    """Index of the column that names micro- and macro-expressions, -1 where there is none."""
-    columns = []
+def _place(rows):
+    """(index of the first column, columns) of a coding sheet; (-1, ()) of another one.
+
+    The column that names micro- and macro-expressions shows where the sheet begins, and that of the
+    clip codes, six or five columns before it, whether it has action units.
+    """
+    type_cells = []
     for row in rows:
-        columns += [column for column, cell in enumerate(row) if cell.lower() in KINDS]
-    return max(set(columns), key=columns.count) if columns else -1
+        type_cells += [column for column, cell in enumerate(row) if cell.lower() in KINDS]
+    if not type_cells:
+        return -1, ()
+    type_column = max(set(type_cells), key=type_cells.count)
+    for columns in (COLUMNS, COLUMNS_WITHOUT_UNITS):
+        start = type_column - columns.index('type')
+        clip_column = start + columns.index('filename')
+        if start >= 0 and any(_is_clip(row, clip_column) for row in rows):
+            return start, columns
+    start = type_column - TYPE
+    return (start, COLUMNS) if start >= 0 else (-1, ())
 
 
-def _records(rows, start, name):
+def _is_clip(row, column):
+    return column < len(row) and bool(CLIP.fullmatch(row[column]))
+
+
+def _records(rows, start, columns, name):
     """Rows as dictionaries; a header above the first row, and empty rows, are left out."""
-    end, records = start + len(COLUMNS), []
+    end, records = start + len(columns), []
     for number, row in enumerate(rows, 1):
         padded = [*row, *[''] * end]
-        cells = padded[start:end]
-        header = not records and cells[TYPE].lower() not in KINDS and not CLIP.fullmatch(cells[1])
-        if any(cells) and not header:
-            record = dict(zip(COLUMNS, cells, strict=True))
+        record = {'units': '', **dict(zip(columns, padded[start:end], strict=True))}
+        is_row = record['type'].lower() in KINDS or CLIP.fullmatch(record['filename'])
+        if any(record.values()) and (records or is_row):
             records.append({**record, 'where': f'{name} row {number}'})
     return records
 

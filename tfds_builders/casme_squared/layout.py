@@ -45,7 +45,8 @@ def find(manual_dir: Path) -> Path:
     images = _trees(manual_dir) if manual_dir.is_dir() else []
     if not images:
         raise UserError(
-            f'{manual_dir} holds no frames as <subject>/<video or clip>/img001.jpg; {INSTRUCTIONS}'
+            f'{manual_dir} holds no frames as <subject>/<video or clip>/img001.jpg (there is '
+            f'{trees.contents(manual_dir, _any_id, EMOTIONS)}); {INSTRUCTIONS}'
         )
     books, _ = _codings(manual_dir)
     folders = [book.path.parent for book in books]
@@ -133,10 +134,9 @@ def _codings(folder):
     """
     books, rows = annotated.coding_sheets(folder, _load, 'CAS(ME)^2')
     if not books:
-        there = ', '.join(row.file for row in rows[:3]) or 'no workbook at all'
         raise UserError(
-            f'{folder} holds no workbook whose eighth column says micro-expression or '
-            f'macro-expression (there is {there}); {INSTRUCTIONS}'
+            f'{folder} holds no workbook with a column that says micro-expression or '
+            f'macro-expression ({annotated.listed(rows)}); {INSTRUCTIONS}'
         )
     best_first = sorted(
         books, key=lambda book: (book.edition == 'updated', len(book.records)), reverse=True
@@ -217,6 +217,10 @@ def _clip_id(subject, name):
     """('s15' or '15', 'disgust1_1') -> 's15_disgust1_1', '' for anything else."""
     owner = _subject(subject)
     return f's{owner:02d}_{name.lower()}' if coding.CLIP.fullmatch(name) and owner >= 0 else ''
+
+
+def _any_id(subject, name):
+    return _video_id(subject, name) or _clip_id(subject, name)
 
 
 def _by_clip(tree, whole, annotations, book):

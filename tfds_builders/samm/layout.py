@@ -31,6 +31,7 @@ COLUMNS = {
     'action_units': ('Action Units',),
     'emotion': ('Estimated Emotion',),
 }
+OPTIONAL = ('duration', 'action_units')  # units are unknown where the sheet has no such column
 LONG_COLUMNS = {
     'filename': ('Filename',),
     'onset': ('Onset',),
@@ -59,7 +60,10 @@ def find(manual_dir: Path) -> Path:
     images = _trees(manual_dir)
     if not images or not coding:
         _refuse_long(manual_dir, others)
-        missing = 'holds no frames as <subject>/<clip>/006_05562.jpg'
+        missing = (
+            'holds no frames as <subject>/<clip>/006_05562.jpg (there is '
+            f'{trees.contents(manual_dir, _clip_on_disk, EMOTIONS)})'
+        )
         if images:
             missing = _no_sheet(others)
         raise UserError(f'{manual_dir} {missing}; {INSTRUCTIONS}')
@@ -126,18 +130,19 @@ def _load(path):
     """(path, records) of a coding sheet, () of another workbook; UserError for that of the long
     videos.
     """
-    records = sheets.find_table(path, COLUMNS, optional=('duration',))
+    records = sheets.find_table(path, COLUMNS, OPTIONAL)
     if any(re.fullmatch(CLIP, record['filename']) for record in records):
         return path, records
     if sheets.find_table(path, LONG_COLUMNS):
         raise UserError(LONG)
+    if lacking := sheets.lacking(path, COLUMNS, OPTIONAL):
+        raise UserError(f'no coding sheet of SAMM: {lacking}')
     return ()
 
 
 def _no_sheet(others):
-    names = ', '.join(name for column, (name,) in COLUMNS.items() if column != 'duration')
-    seen = ', '.join(row.file for row in others[:3]) or 'no workbook at all'
-    return f'holds no sheet with the columns {names} (there is {seen})'
+    needed = [name for column, (name,) in COLUMNS.items() if column not in OPTIONAL]
+    return f'holds no sheet with the columns {", ".join(needed)} ({annotated.listed(others)})'
 
 
 def _long_trees(folder):

@@ -75,7 +75,13 @@ def find(manual_dir: Path) -> Path:
                     'have another layout; '
                     f'recognition needs the short clips; {INSTRUCTIONS}'
                 )
-    raise UserError(f'{manual_dir} holds no short clips of SMIC; {INSTRUCTIONS}')
+    there = trees.contents(manual_dir, _clip_name, EMOTIONS)
+    raise UserError(f'{manual_dir} holds no short clips of SMIC (there is {there}); {INSTRUCTIONS}')
+
+
+def _clip_name(folder, name):
+    """The name of a clip's folder; '' of any other."""
+    return name if _CLIP.fullmatch(name) else ''
 
 
 def read(source: Path, *, options: Mapping[str, str]) -> tuple[list[Clip], list[Row]]:
