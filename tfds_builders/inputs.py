@@ -24,7 +24,7 @@ SPOTTING = 75  # of the flow of every frame: what the spotting networks take
 COMMON = {'optical_flow': ('tvl1', 'farneback', 'dis'), 'scale_step': ('0.5', '0.8')}
 MAGNIFIED = {
     'magnifier': ('phase', 'eulerian', 'magnet', 'none'),
-    'alpha': ('6', 'a number'),
+    'alpha': ('6', 'a number up to 100'),
     # of the magnitudes, x their mean
     'target': ('auto', 'apex', 'magnified'),
     'threshold': ('1.5', 'a number'),

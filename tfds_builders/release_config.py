@@ -15,7 +15,8 @@ SUMMARIES = {
     'video': 'all frames of the face crop, 128x128 grey',
     'spotting': 'flow from the onset to every frame, 75x75 float16',
 }
-NUMBER = 'a number'  # stands for every number that is not negative among the allowed values
+# stand for every number from 0 to a limit among the allowed values
+NUMBERS = {'a number': math.inf, 'a number up to 100': 100.0}
 
 
 @dataclasses.dataclass(eq=False, kw_only=True)
@@ -108,9 +109,10 @@ def _options(title, kind, assignments, allowed):
 
 def _checked_value(title, name, value, allowed):
     """The value of one setting, numbers in their shortest form."""
-    if allowed[-1] == NUMBER and 0 <= _number(value) < math.inf:
+    limit = NUMBERS.get(allowed[-1])
+    if limit and 0 <= _number(value) <= limit and math.isfinite(_number(value)):
         return f'{_number(value):g}'
-    if allowed[-1] == NUMBER or value not in allowed:
+    if limit or value not in allowed:
         raise UserError(f'{title}: {name} is {value!r}; allowed: {", ".join(allowed)}')
     return value
 

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from mer_jax.errors import UserError
+from mer_jax.preprocess import magnify as magnification
 
 Tensors = dict[str, np.ndarray]  # weights by name
 
@@ -168,8 +169,10 @@ def magnify(
             f'magnet: onset frame is {list(onset.shape)}, apex {list(apex.shape)}; needs equal '
             'shapes'
         )
-    if not 1 <= alpha < np.inf:
-        raise UserError(f'magnet: alpha is {alpha}; needs a number of 1 (unchanged) or more')
+    if not 1 <= alpha <= magnification.MOST:
+        raise UserError(
+            f'magnet: alpha is {alpha}; needs a number from 1 (unchanged) to {magnification.MOST}'
+        )
     out = predict(read_weights(weights), _prepare(onset), _prepare(apex), alpha)
     height, width = onset.shape
     gray = cv2.cvtColor(np.ascontiguousarray(out[:height, :width]), cv2.COLOR_RGB2GRAY)

@@ -16,6 +16,7 @@ from mer_jax.preprocess import pyramid
 
 BLUR = 1.0  # pixels (standard deviation) on the difference image; see `eulerian`
 SMOOTH = 1.0  # samples of a band (standard deviation) over which phases are averaged
+MOST = 100  # alpha beyond which a motion of a tenth of a pixel leaves every face
 NOISE = 1.0  # gray levels of camera noise below which a phase is not trusted
 
 
@@ -25,7 +26,7 @@ def magnify(onset: np.ndarray, apex: np.ndarray, *, method: str, alpha: float) -
     Args:
         onset, apex: uint8[H, W], equal shapes, 16 pixels a side or more.
         method: a key of METHODS.
-        alpha: output motion / input motion, finite, 0 or larger; 1 gives `apex` itself; 'none'
+        alpha: output motion / input motion, 0 to MOST; 1 gives `apex` itself; 'none'
             ignores it.
 
     Returns:
@@ -36,10 +37,10 @@ def magnify(onset: np.ndarray, apex: np.ndarray, *, method: str, alpha: float) -
     """
     if method not in METHODS:
         raise UserError(f'magnify: method is {method!r}; known: {", ".join(METHODS)}')
-    if not (math.isfinite(alpha) and alpha >= 0):
+    if not 0 <= alpha <= MOST:
         raise UserError(
-            f'magnify: alpha is {alpha}; needs a finite number of 0 or more (output motion / '
-            'input motion)'
+            f'magnify: alpha is {alpha}; needs a number from 0 to {MOST} (output motion / input '
+            'motion)'
         )
     for name, frame in (('onset', onset), ('apex', apex)):
         if frame.dtype != np.uint8 or frame.ndim != 2 or min(frame.shape) < pyramid.SMALLEST:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from mer_jax import provenance
+from mer_jax.errors import UserError
 from mer_jax.models import regional
 from mer_jax.report import page, plots, recognition_tables
 from mer_jax.report.formats import (
@@ -25,7 +26,8 @@ from mer_jax.runfiles.gan import GanChecks
 from mer_jax.runfiles.metrics_log import MetricsLog
 from mer_jax.runfiles.naming import config_of
 from mer_jax.runfiles.plan import Plan
-from mer_jax.runfiles.predictions import PredictionTable
+from mer_jax.runfiles.predictions import PredictionTable, matches_results
+from mer_jax.runfiles.reading import REMEDY
 from mer_jax.runfiles.results import RecognitionResults
 from mer_jax.runfiles.svms import SvmTable
 from mer_jax.settings.tree import flat
@@ -50,10 +52,11 @@ def report(folder: str | Path) -> Path:
         The path of report.html.
 
     Raises:
-        UserError: the folder holds no results.
+        UserError: the folder holds no results, or not the predictions that they count.
     """
     folder = Path(folder)
     results = RecognitionResults.read(folder).to_json()
+    predictions = _predictions(folder, results)
     (folder / files.PLOTS).mkdir(exist_ok=True)
     scored = bool(results['per_subject'])
     text = page.render(
@@ -69,7 +72,7 @@ def report(folder: str | Path) -> Path:
         scores=_scores(folder, results) if scored else None,
         training=_training(folder),
         svms=_svms(folder),
-        subjects=_subjects(folder, results) if scored else None,
+        subjects=_subjects(folder, results, predictions) if scored else None,
         oracle=_oracle(folder, results) if scored else {'shown': False},
         generated=_generated(folder),
         looks=_looks(folder, results),
@@ -166,7 +169,21 @@ def _spread(column, digits):
     return f'{min(values):.{digits}f} to {max(values):.{digits}f}' if values else '–'
 
 
-def _subjects(folder, results):
+def _predictions(folder, results):
+    """The rows of predictions.csv.
+
+    Raises UserError where the file is missing or of another run.
+    """
+    path = folder / files.PREDICTIONS
+    if not path.exists():
+        raise UserError(f'{folder} holds no {path.name}; {REMEDY}')
+    rows = PredictionTable.read(folder).rows
+    if not matches_results(rows, results):
+        raise UserError(f'{path}: its rows do not match {files.RESULTS}; {REMEDY}')
+    return rows
+
+
+def _subjects(folder, results, predictions):
     """Accuracy of each left-out subject, and the most certain mistakes."""
     caption = 'Accuracy on the held-out clips of each subject; above the bars the number of clips.'
     rows = []
@@ -177,16 +194,13 @@ def _subjects(folder, results):
     return {
         'bars': page.plot(folder, 'subjects', caption, plots.subjects, results['per_subject']),
         'table': html(listing(['data set', 'subject', 'clips', 'correct', 'accuracy'], rows)),
-        'mistakes': _mistakes(folder),
+        'mistakes': _mistakes(predictions),
     }
 
 
-def _mistakes(folder):
+def _mistakes(predictions):
     """The fifteen wrong predictions with the highest score."""
-    predictions = _optional(folder, PredictionTable)
-    if predictions is None:
-        return None
-    wrong = [row for row in predictions.rows if row.label != row.predicted]
+    wrong = [row for row in predictions if row.label != row.predicted]
     wrong.sort(key=lambda row: -row.scores[row.predicted])
     cells = []
     for row in wrong[:15]:

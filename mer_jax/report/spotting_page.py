@@ -8,6 +8,7 @@ import numpy as np
 
 from mer_jax import provenance
 from mer_jax.data.apexes import BLIND
+from mer_jax.errors import UserError
 from mer_jax.report import page, plots, plots_spotting
 from mer_jax.report import table as tables
 from mer_jax.report.formats import (
@@ -27,6 +28,7 @@ from mer_jax.runfiles.apexes import ApexTable
 from mer_jax.runfiles.config import RunConfig
 from mer_jax.runfiles.metrics_log import MetricsLog
 from mer_jax.runfiles.predictions import FrameTable
+from mer_jax.runfiles.reading import REMEDY
 from mer_jax.runfiles.results import SpottingResults
 
 EXAMPLES = 12  # clips whose curve is drawn
@@ -83,10 +85,11 @@ def report(folder: str | Path) -> Path:
         The path of report.html.
 
     Raises:
-        UserError: the folder holds no results of spotting.
+        UserError: the folder holds no results of spotting, or not the predictions that they count.
     """
     folder = Path(folder)
     results = SpottingResults.read(folder).to_json()
+    _refuse_other_run(folder, results)
     (folder / files.PLOTS).mkdir(exist_ok=True)
     scored = bool(results['spotting'])
     text = page.render(
@@ -106,6 +109,26 @@ def report(folder: str | Path) -> Path:
     path = folder / files.REPORT
     writing.write_text(path, text)
     return path
+
+
+def _refuse_other_run(folder, results):
+    """UserError where predictions.csv is missing, or of other clips than the other files."""
+    path = folder / files.PREDICTIONS
+    if not path.exists():
+        raise UserError(f'{folder} holds no {path.name}; {REMEDY}')
+    predicted = {_curve_of(row) for row in FrameTable.read(folder).rows}
+    apexes = ApexTable.read(folder).rows
+    if predicted != {_curve_of(row) for row in apexes}:
+        raise UserError(f'{path}: holds other clips than {files.APEXES}; {REMEDY}')
+    scored = {row.dataset for row in apexes if row.left_out and row.apex is not None}
+    for block in results['spotting'].values():
+        if scored != block['per_dataset'].keys():
+            raise UserError(f'{path}: holds other clips than {files.RESULTS} counts; {REMEDY}')
+
+
+def _curve_of(row):
+    """Which training predicted which clip."""
+    return row.clip, row.dataset, row.fold, row.seed
 
 
 def _size(results):
@@ -180,11 +203,9 @@ def _curves(folder, results):
     rows.sort(key=lambda row: (abs(row.predicted[answer] - row.apex), row.clip))
     spread = np.unique(np.linspace(0, len(rows) - 1, EXAMPLES).round().astype(int))
     chosen = [rows[number] for number in spread]
-    keys = {
-        (row.clip, row.dataset, row.fold, row.seed): {'frame': [], 'output': []} for row in chosen
-    }
+    keys = {_curve_of(row): {'frame': [], 'output': []} for row in chosen}
     for row in FrameTable.read(folder).rows:
-        curve = keys.get((row.clip, row.dataset, row.fold, row.seed))
+        curve = keys.get(_curve_of(row))
         if curve:
             curve['frame'].append(float(row.frame))
             curve['output'].append(row.output)

@@ -4,6 +4,8 @@ In recognition a row is a clip, or a frame of it, with its scores. In spotting i
 the output of the network.
 """
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, NamedTuple, Self
@@ -104,6 +106,22 @@ class PredictionTable:
             scores = {title: record.pop(CLASS_PREFIX + title) for title in classes}
             rows.append(PredictionRow(**record, scores=scores))
         return cls(classes, tuple(rows))
+
+
+def matches_results(rows: Sequence[PredictionRow], results: Mapping) -> bool:
+    """Return whether rows are the predictions that a results.json counts.
+
+    Args:
+        rows: of a predictions.csv.
+        results: content of a results.json.
+    """
+    classes = results['classes']
+    counts = Counter((row.label, row.predicted) for row in rows)
+    confusion = [[counts[truth, predicted] for predicted in classes] for truth in classes]
+    subjects = {(row.dataset, row.subject) for row in rows}
+    scored = {(block['dataset'], block['subject']) for block in results['per_subject']}
+    of_classes = sum(map(sum, confusion)) == len(rows)
+    return of_classes and confusion == results['confusion'] and subjects == scored
 
 
 class FrameRow(NamedTuple):

@@ -20,7 +20,7 @@ from mer_jax.runfiles import results as result_files
 from mer_jax.runfiles.apexes import ApexRow
 from mer_jax.runfiles.config import check_format
 from mer_jax.runfiles.folder import absolute
-from mer_jax.runfiles.predictions import PredictionRow, PredictionTable
+from mer_jax.runfiles.predictions import PredictionRow, PredictionTable, matches_results
 from mer_jax.runfiles.reading import REMEDY
 from mer_jax.studies import compare_spotting, published
 
@@ -323,23 +323,15 @@ def _run(folder, title):
     rows = compare_spotting.read(folder) if spots else list(PredictionTable.read(folder).rows)
     dataset = results['data']['name'] + (f', {results["data"]["labels"]}' if not spots else '')
     run = Run(folder, title, dataset, results, rows)
-    matches = compare_spotting.matches_results(run) if spots else _matches_results(run)
+    matches = (
+        compare_spotting.matches_results(run) if spots else matches_results(run.rows, run.results)
+    )
     if not matches:
         raise UserError(
             f'{path}: its {"apexes" if spots else "predictions"} do not match the scores in '
             f'{files.RESULTS}; {REMEDY}'
         )
     return run
-
-
-def _matches_results(run):
-    """Whether the rows of a run give the confusions of its results."""
-    if not run.rows:
-        return False
-    classes = {row.label for row in run.rows} | {row.predicted for row in run.rows}
-    if not classes <= {*run.results['classes']}:
-        return False
-    return confusions(run, run.rows).sum((0, 1)).tolist() == run.results['confusion']
 
 
 def _group(title, members, names, reference):

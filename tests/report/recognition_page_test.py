@@ -181,7 +181,7 @@ def test_leaks_stand_in_a_red_banner(tmp_path):
     assert 'honest: no leaks' not in page(tmp_path)
 
 
-@pytest.mark.parametrize('name', ['FOLDS', 'DROPPED', 'METRICS', 'PREDICTIONS', 'CONFIG'])
+@pytest.mark.parametrize('name', ['FOLDS', 'DROPPED', 'METRICS', 'CONFIG'])
 def test_a_missing_file_leaves_a_line_in_its_place(finished, tmp_path, name):
     """A run copied without one file must still give its report, and say what it lacks."""
     path = shutil.copytree(finished[0], tmp_path / 'run')
