@@ -99,21 +99,6 @@ def loss(rows: Sequence[Row]) -> str:
     )
 
 
-def read(path: Path) -> list[Row]:
-    """The rows of a table that `write` wrote; [] where there is none.
-
-    Raises:
-      UserError: it is no such table.
-    """
-    if not Path(path).is_file():
-        return []
-    with open(path, newline='', encoding='utf-8') as file:
-        header, *lines = [*csv.reader(file)] or [[]]
-    if header != list(Row._fields) or any(len(line) != len(header) for line in lines):
-        raise UserError(f'{path} is no audit table; needs the columns {", ".join(Row._fields)}')
-    return [Row(*line) for line in lines]
-
-
 def write(path: Path, rows: Sequence[Row]) -> None:
     """Writes the rows to `path` as CSV.
 

@@ -96,7 +96,8 @@ def prepare(
         _refuse_changed(builder, manual_dir)
         if strict:
             table = target / audit.FILENAME
-            builder.refuse_loss(audit.read(table), table)
+            rows = audit.read(table) if table.is_file() else ()
+            builder.refuse_loss(rows, table)
     except OSError as error:
         raise UserError(
             f'{name}: cannot be built or read with --config.data.data_dir={root}: {error}'
