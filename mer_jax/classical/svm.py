@@ -68,6 +68,7 @@ class Svm(NamedTuple):
     support: np.ndarray  # int32[s], rows of the support vectors; of mirror images, row + N
     dual: np.ndarray  # float32[classes - 1, s]
     intercept: np.ndarray  # float32[pairs of classes]
+    training_accuracy: float = np.nan  # on the rows it was fitted to; NaN of inner folds
 
 
 def predict(
@@ -176,6 +177,7 @@ def write(folder: Path, svms: list[list[Svm]], folds: Folds, titles: list[str]) 
                 gamma=svm.gamma,
                 inner_uf1=None if np.isnan(svm.uf1) else svm.uf1,
                 support_vectors=len(svm.support),
+                training_accuracy=svm.training_accuracy,
             )
             rows.append(row)
             arrays[run, rank] = SupportVectors(svm.support, svm.dual, svm.intercept)
@@ -212,8 +214,16 @@ def fit_fold(
     for number in best:
         svm_scores, svm = _fit(inner_products, clips, train, test, grid[number])
         scores.append(svm_scores)
-        svms.append(svm._replace(uf1=float(uf1[number])))
+        of_training, _ = _fit(_training_alone(inner_products), clips, train, train, grid[number])
+        accuracy = float(np.mean(of_training.argmax(1) == clips.label[train]))
+        svms.append(svm._replace(uf1=float(uf1[number]), training_accuracy=accuracy))
     return np.mean(scores, axis=0), svms
+
+
+def _training_alone(inner_products):
+    """Products with the training rows in place of the test rows."""
+    train = inner_products.train
+    return Products(train, train, np.diag(train))
 
 
 def _grid(settings):

@@ -25,7 +25,10 @@ METHOD = (
     'sd is over seeds. 95 % intervals come from 2,000 bootstrap draws of subjects. A difference is '
     'a run minus the reference of its data set, on the clips that every seed of both tested. p '
     'comes from a permutation test that swaps the two runs of a subject; Holm is p adjusted for '
-    'all UF1 tests on that data set. A dash means undefined, or that the runs cannot be compared.'
+    'all UF1 tests on that data set. Perfect counts the subjects without a wrong clip. Training '
+    'rows is the accuracy on them in the last epoch, as they were trained, or that of the SVM. '
+    'Clips split is the same experiment with clips split at random, where such a run is compared. '
+    'A dash means undefined, or that the runs cannot be compared.'
 )
 AS_REPORTED = 'as reported, not measured here'
 PUBLISHED = (
@@ -105,6 +108,9 @@ def notes(group: dict) -> list[Note]:
                     f'(of {run["clips"]} and {reference["clips"]})'
                 )
             )
+        if against and against.get('improved'):
+            gains = _improved(run['title'], against['improved'])
+            words.append(Note(gains, leaky=leaky_pair(group, run)))
         elif not against and run is not reference:
             footnotes.append(
                 Note(
@@ -113,6 +119,16 @@ def notes(group: dict) -> list[Note]:
                 )
             )
     return footnotes
+
+
+def _improved(title, subjects):
+    """The subjects that gained most, in words."""
+    gains = [
+        f'{one["dataset"]}/{one["subject"]} {measure(one["before"])} to {measure(one["after"])} '
+        f'({plural(one["clips"], "clip")})'
+        for one in subjects
+    ]
+    return f'most improved subjects of {title}, by accuracy: {", ".join(gains)}'
 
 
 def difference(paired: dict, leaky: bool) -> Cell:
@@ -152,6 +168,7 @@ def _columns(group):
         Column('seeds', 'seeds', forms=no_paper),
         Column('clips', 'clips', '{:.5g}'.format, forms=no_paper),
         Column('subjects', 'subjects', forms=no_paper),
+        Column('perfect', 'perfect_subjects', '{:.5g}'.format, forms=no_paper),
         Column('protocol', 'protocol', forms=['csv', 'html']),
         Column('reference', 'reference', forms=['csv']),
         Column('reference honest', 'reference_honest', forms=['csv']),
@@ -163,6 +180,14 @@ def _columns(group):
         Column('clips', 'common_clips', block=minus, forms=['csv', 'html']),
         Column('folder', 'folder', forms=['csv']),
     ]
+    if any(run['training_accuracy'] is not None for run in group['runs']):
+        seen = 'accuracy by what is seen in training'
+        columns += [
+            Column('training rows', 'training_accuracy', measure, block=seen, forms=no_paper),
+            Column('held out', 'held_out_accuracy', measure, block=seen, forms=['text', 'html']),
+            Column('protocol', 'held_out_protocol', block=seen, forms=['text', 'html']),
+            Column('clips split', 'in_distribution', measure, block=seen, forms=no_paper),
+        ]
     if 'published' not in group:
         return columns
     return [
@@ -245,7 +270,18 @@ def _cells(group, run):
         'reference': group['reference'],
         'reference_honest': honest(reference_of(group)['leaks']),
         'folder': run['folder'],
+        'perfect_subjects': run['perfect_subjects'],
     }
+    if run['training_accuracy'] is not None:
+        clips_split = run['in_distribution']
+        cells |= {
+            'training_accuracy': run['training_accuracy'],
+            'held_out_accuracy': Cell(run['metrics']['accuracy'], leaky=bool(run['leaks'])),
+            'held_out_protocol': run['protocol'],
+            'in_distribution': Cell(
+                clips_split and clips_split['accuracy'], leaky=bool(clips_split)
+            ),
+        }
     for name in MEASURES:
         cells[name] = Cell(run['metrics'][name], run['intervals'][name])
         cells[f'{name}_sd'] = run['sd'][name]

@@ -12,20 +12,21 @@ from matplotlib.ticker import MaxNLocator
 
 from mer_jax.report.compare_tables import MEASURES, leaky_pair
 from mer_jax.report.formats import measure_title, p_value
-from mer_jax.report.plots import COLOURS, INK, light_grid, saved
+from mer_jax.report.plots import COLOURS, INK, join_groups, light_grid, saved
+from mer_jax.runfiles.metrics_log import MetricsLog
 
 # Thin yellow lines cannot be seen on white.
 SHADES = [colour for colour in COLOURS if colour != '#F0E442']
 MARKERS = 'os^Dv'  # with seven shades and three lines, the first 105 systems all look different
 LINES = ('-', '--', ':')
 LEGEND = 110  # letters of a legend line
+SIDE_BY_SIDE = 4  # training curves in a line
 LABEL = 60  # letters of a line beside a row of dots
 
 
 def draw(folder: str | Path, table: dict) -> list[Path]:
-    """Draw measures.svg and differences.svg into a folder.
+    """Draw measures.svg into a folder, and differences.svg and training.svg where a run has one.
 
-    Without differences there is no second plot.
 
     Args:
         folder: for the plots.
@@ -34,14 +35,69 @@ def draw(folder: str | Path, table: dict) -> list[Path]:
     Returns:
         Paths of the plots.
     """
-    paths = [Path(folder) / f'{name}.svg' for name in ('measures', 'differences')]
+    names = ('measures', 'differences', 'training')
+    paths = [Path(folder) / f'{name}.svg' for name in names]
     measures(paths[0], table)
+    if not training(paths[-1], table):
+        paths.pop().unlink(missing_ok=True)
     if not any(run['against'] for run in _all_runs(table['groups'])):
         # That of an earlier comparison must not stay.
-        paths.pop().unlink(missing_ok=True)
+        paths.pop(1).unlink(missing_ok=True)
         return paths
     differences(paths[1], table)
     return paths
+
+
+def training(path: str | Path, table: dict) -> bool:
+    """Draw training loss and accuracy by epoch, the runs of a data set side by side.
+
+    As Koo et al. 2022 compare their classifier with and without images of the GAN.
+
+    Returns:
+        Whether any run logged its training; else nothing is drawn.
+    """
+    lines = []
+    for group in table['groups']:
+        logged = [(run, _logged(run)) for run in group['runs']]
+        logged = [(run, records) for run, records in logged if records]
+        for start in range(0, len(logged), SIDE_BY_SIDE):
+            lines.append((group['title'], logged[start : start + SIDE_BY_SIDE]))
+    if not lines:
+        return False
+    columns = max(len(runs) for _, runs in lines)
+    with saved(path, (3.3 * columns, 4.4 * len(lines))) as figure:
+        grid = figure.subplots(2 * len(lines), columns, squeeze=False, sharex='row', sharey='row')
+        for number, (title, runs) in enumerate(lines):
+            pair = grid[2 * number : 2 * number + 2]
+            for axes in pair[:, len(runs) :].flat:
+                axes.remove()
+            for place, (run, records) in enumerate(runs):
+                mark = '† ' if run['leaks'] else ''
+                name = _wrap(f'{mark}{run["system"]}', 38)
+                pair[0, place].set_title(f'{_wrap(title, 38)}\n{name}', fontsize=9)
+                _training_panels(pair[:, place], records)
+            for axes, label in zip(pair[:, 0], ('training loss', 'training accuracy'), strict=True):
+                axes.set_ylabel(label)
+    return True
+
+
+def _logged(run):
+    """The epochs that a run logged with its loss; [] where it logged none."""
+    if not (Path(run['folder']) / MetricsLog.FILE).exists():
+        return []
+    return [record.to_json() for record in MetricsLog.read(run['folder']).records]
+
+
+def _training_panels(pair, records):
+    """Loss above accuracy of one run, with bands over its trainings."""
+    for axes, name, colour in zip(pair, ('loss', 'accuracy'), COLOURS, strict=False):
+        if any(record.get(name) is not None for record in records):
+            epoch, middle, low, high = join_groups(records, name)
+            axes.fill_between(epoch, low, high, color=colour, alpha=0.2, linewidth=0)
+            axes.plot(epoch, middle, color=colour)
+        light_grid(axes)
+        axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    pair[1].set(xlabel='epoch', ylim=(0, 1.02))
 
 
 def measures(path: str | Path, table: dict) -> None:

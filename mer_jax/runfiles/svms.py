@@ -21,6 +21,7 @@ class SvmRow(NamedTuple):
     gamma: float
     inner_uf1: float | None  # UF1 of the inner folds; None where the grid has one entry
     support_vectors: int  # how many
+    training_accuracy: float | None = None  # on the rows it was fitted to; None in older files
 
 
 POSITIVE = shapes.Number(1e-300)
@@ -33,6 +34,7 @@ COLUMNS = {
     'inner_uf1': shapes.Maybe(shapes.SHARE),
     'support_vectors': shapes.COUNT,
 }
+TRAINING = 'training_accuracy'  # the column that older files lack
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,12 @@ class SvmTable:
         """Write heads.csv into the folder of a run."""
         rows = []
         for row in self.rows:
-            uf1 = '' if row.inner_uf1 is None else f'{row.inner_uf1:.4f}'
-            rows.append([*row[:3], f'{row.cost:g}', f'{row.gamma:g}', uf1, row.support_vectors])
+            shares = [
+                '' if share is None else f'{share:.4f}'
+                for share in (row.inner_uf1, row.training_accuracy)
+            ]
+            choice = f'{row.cost:g}', f'{row.gamma:g}', shares[0]
+            rows.append([*row[:3], *choice, row.support_vectors, shares[1]])
         writing.write_csv(Path(folder) / self.FILE, SvmRow._fields, rows)
 
     @classmethod
@@ -59,7 +65,10 @@ class SvmTable:
             UserError: the file is damaged.
         """
         table = reading.read_csv(Path(folder) / cls.FILE)
-        return cls(tuple(SvmRow(**record) for record in reading.checked_rows(table, COLUMNS)))
+        columns = dict(COLUMNS)
+        if TRAINING in table.header:
+            columns[TRAINING] = shapes.Maybe(shapes.SHARE)
+        return cls(tuple(SvmRow(**record) for record in reading.checked_rows(table, columns)))
 
 
 class SupportVectors(NamedTuple):

@@ -14,25 +14,33 @@ import numpy as np
 from mer_jax.errors import UserError
 from mer_jax.evaluation import COMPARED, HEADLINE, metrics, paired
 from mer_jax.evaluation.metrics import to_json
+from mer_jax.folds import PROTOCOLS
 from mer_jax.report import compare_spotting_tables, compare_tables, plots_compare, study
 from mer_jax.runfiles import files
 from mer_jax.runfiles import results as result_files
 from mer_jax.runfiles.apexes import ApexRow
-from mer_jax.runfiles.config import check_format
+from mer_jax.runfiles.config import RunConfig, check_format, differences
 from mer_jax.runfiles.folder import absolute
+from mer_jax.runfiles.metrics_log import MetricsLog
 from mer_jax.runfiles.predictions import PredictionRow, PredictionTable, matches_results
 from mer_jax.runfiles.reading import REMEDY
+from mer_jax.runfiles.svms import SvmTable
 from mer_jax.studies import compare_spotting, published
 
 # {data set: the name it has in configs, where that is another}
 PREFIXES = {'synthetic_faces': 'synthetic', 'precomputed_flow': 'megc2019'}
+# settings in which an experiment may differ from itself with clips split at random
+SAME = ('name', 'protocol', 'evaluate', 'explain')
 CAPTIONS = {
     'measures': 'Whiskers show 95 % intervals over subjects. Runs that leak have hollow marks and '
     'a † in the legend.',
     'differences': 'Difference to the reference run of each data set, with 95 % intervals over '
     'subjects. A hollow mark and a † mean that the run or its reference leaks.',
+    'training': 'Loss and accuracy on training rows by epoch: mean over all trainings of a run, '
+    'and a band from the smallest to the largest. The runs of a line share their scales.',
     'errors': compare_spotting.CAPTION,
 }
+IMPROVED = 3  # so many subjects that gained most are named
 
 
 class Run(NamedTuple):
@@ -128,14 +136,10 @@ def paired_confusions(first: Run, second: Run) -> tuple[np.ndarray, np.ndarray] 
         int64[S, R, K, K] of each run; R may differ. None where the runs cannot be compared: data
         set, label scheme or classes differ, they share no clip, or labels disagree.
     """
-    if first.dataset != second.dataset or first.results['classes'] != second.results['classes']:
+    shared = _shared_rows(first, second)
+    if shared is None:
         return None
-    labels = _labels(first), _labels(second)
-    common = labels[0].keys() & labels[1].keys()
-    if not common or any(labels[0][key] != labels[1][key] for key in common):
-        return None
-    common_rows = [[row for row in run.rows if _key(row) in common] for run in (first, second)]
-    return confusions(first, common_rows[0]), confusions(second, common_rows[1])
+    return tuple(confusions(run, rows) for run, rows in zip((first, second), shared, strict=True))
 
 
 def table(runs: Sequence[Run], reference: int = 0, with_published: bool = False) -> dict:
@@ -220,6 +224,64 @@ def write(
     plots = [(path, CAPTIONS[path.stem]) for path in drawn]
     study.write(tables.study(compared), compared, folder, plots)
     return compared
+
+
+def improved(subjects, first: np.ndarray, second: np.ndarray) -> list[dict]:
+    """The subjects whose accuracy grows most from one system to another, most first.
+
+    Args:
+        subjects: (data set, subject) of each, S.
+        first, second: confusions [S, R, K, K] of the same S subjects.
+
+    Returns:
+        At most IMPROVED of {dataset, subject, clips, before, after}; of equal gains those of more
+        clips.
+    """
+    gains = []
+    for (dataset, subject), before, after in zip(subjects, first, second, strict=True):
+        shares = [float(np.trace(cube.sum(0)) / cube.sum()) for cube in (before, after)]
+        if shares[1] > shares[0]:
+            gains.append(
+                {
+                    'dataset': dataset,
+                    'subject': subject,
+                    'clips': int(before.sum()) // len(before),
+                    'before': shares[0],
+                    'after': shares[1],
+                }
+            )
+    gains.sort(key=lambda one: (one['before'] - one['after'], -one['clips']))
+    return gains[:IMPROVED]
+
+
+def perfect_subjects(cube: np.ndarray) -> float:
+    """How many subjects have no wrong clip, in the mean over seeds.
+
+    Args:
+        cube: confusions [S, R, K, K].
+    """
+    clips, correct = cube.sum((2, 3)), np.trace(cube, axis1=2, axis2=3)
+    return float(((clips > 0) & (clips == correct)).sum(0).mean())
+
+
+def training_accuracy(folder: Path) -> float | None:
+    """Accuracy on training rows, in the mean over all trainings of a run.
+
+    Of SVMs that of the best of each fold; of networks that of the last epoch, as it was trained:
+    with augmentation and dropout. None where a run logged none.
+    """
+    if (folder / files.HEADS).exists():
+        rows = [row for row in SvmTable.read(folder).rows if row.place == 1]
+        shares = [row.training_accuracy for row in rows]
+        return None if None in shares or not shares else float(np.mean(shares))
+    if not (folder / files.METRICS).exists():
+        return None
+    records = MetricsLog.read(folder).records
+    last = [record for record in records if record.epoch == records[-1].epoch]
+    shares = [record.figures.get('accuracy') for record in last]
+    if not last or None in shares:
+        return None
+    return float(np.average(shares, weights=[record.runs for record in last]))
 
 
 def system(title: str, dataset: str) -> str:
@@ -339,6 +401,7 @@ def _group(title, members, names, reference):
     rows = [_row(run, name) for run, name in zip(members, names, strict=True)]
     for row, run in zip(rows, members, strict=True):
         row['against'] = None if run is reference else _against(reference, run)
+        row['in_distribution'] = _in_distribution(run, members, rows)
     tested = [row['against'] for row in rows if row['against']]
     adjusted = paired.holm([_float(against['uf1']['p']) for against in tested])
     for against, p in zip(tested, adjusted, strict=True):
@@ -370,24 +433,62 @@ def _row(run, name):
         'metrics': {key: to_json(metrics.nanmean(each[key], axis=-1)) for key in COMPARED},
         'sd': {key: to_json(metrics.spread(each[key])) for key in COMPARED},
         'intervals': {key: _edges(edges[key]) for key in COMPARED},
+        'perfect_subjects': to_json(perfect_subjects(cube)),
+        'training_accuracy': training_accuracy(run.folder),
     }
 
 
-def _against(reference, run):
-    """Return {common, uf1, uar, accuracy}; None where runs cannot be compared."""
-    pair = paired_confusions(reference, run)
-    if pair is None:
+def _in_distribution(run, members, rows):
+    """{title, accuracy} of the same experiment with clips or frames split at random; None where
+    no such run is compared, or the run is one itself.
+    """
+    if _splits_subjects(run):
         return None
-    differences = paired.difference(*pair)
+    settings = RunConfig.read(run.folder).settings
+    for other, row in zip(members, rows, strict=True):
+        if not _splits_subjects(other):
+            continue
+        apart = differences(settings, RunConfig.read(other.folder).settings, ignore=SAME)
+        if not apart:
+            return {'title': other.title, 'accuracy': row['metrics']['accuracy']}
+    return None
+
+
+def _splits_subjects(run):
+    """Whether clips of one subject stand on both sides of its split."""
+    protocol = PROTOCOLS.get(run.results['protocol'])
+    return protocol is not None and protocol.unit != 'subject'
+
+
+def _against(reference, run):
+    """Return {common, uf1, uar, accuracy, improved}; None where runs cannot be compared."""
+    shared = _shared_rows(reference, run)
+    if shared is None:
+        return None
+    pair = [confusions(one, rows) for one, rows in zip((reference, run), shared, strict=True)]
+    subjects = sorted({(row.dataset, row.subject) for row in shared[0]})
+    differences_of = paired.difference(*pair)
     tests = {}
     for key in HEADLINE:
-        test = differences[key]
+        test = differences_of[key]
         tests[key] = {
             'difference': to_json(test['difference']),
             'interval': _edges(test['interval']),
             'p': to_json(test['p']),
         }
-    return {'common': int(pair[0].sum()) // pair[0].shape[1], **tests}
+    common = int(pair[0].sum()) // pair[0].shape[1]
+    return {'common': common, **tests, 'improved': improved(subjects, *pair)}
+
+
+def _shared_rows(first, second):
+    """The rows of both runs that every seed of both tested; None where they cannot be compared."""
+    if first.dataset != second.dataset or first.results['classes'] != second.results['classes']:
+        return None
+    labels = _labels(first), _labels(second)
+    common = labels[0].keys() & labels[1].keys()
+    if not common or any(labels[0][key] != labels[1][key] for key in common):
+        return None
+    return [[row for row in run.rows if _key(row) in common] for run in (first, second)]
 
 
 def _key(row):

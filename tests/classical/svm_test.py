@@ -98,6 +98,8 @@ def test_one_choice_is_the_machine_of_scikit_learn(classes):
     np.testing.assert_allclose(machine.dual, wanted[-1].dual_coef_, atol=0.02)
     np.testing.assert_allclose(machine.intercept, wanted[-1].intercept_, atol=1e-3)
     assert (machine.cost, machine.gamma) == (100, 0.001) and np.isnan(machine.uf1)
+    on_training = told_by(wanted, x[train], classes).argmax(1)
+    assert machine.training_accuracy == np.mean(on_training == label[train])
     every = SVC(C=100, gamma=0.001, class_weight='balanced')
     scaled = StandardScaler().fit(x)  # on all rows
     leaky = told_by(
@@ -706,6 +708,7 @@ def test_machines_are_written_so_that_they_can_be_used(tmp_path):
     assert (
         list(table[0])
         == ['title', 'seed', 'place', 'cost', 'gamma', 'inner_uf1', 'support_vectors']
+        + ['training_accuracy']
         and len(table) == 12
     )
     rows = np.concatenate(x)

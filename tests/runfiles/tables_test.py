@@ -28,7 +28,9 @@ TABLES = (
     ApexTable(('max',), ()),
     DroppedTable((DroppedClip('c1', 's1', 'smic', 'fear', NASTY),)),
     DroppedTable(()),
-    SvmTable((SvmRow('s1', 0, 1, 10.0, 0.5, 0.625, 31), SvmRow(NASTY, 1, 2, 0.25, 2.0, None, 0))),
+    SvmTable(
+        (SvmRow('s1', 0, 1, 10.0, 0.5, 0.625, 31, 0.875), SvmRow(NASTY, 1, 2, 0.25, 2.0, None, 0))
+    ),
     PictureTable((PictureRow('c1', 's1', 'smic', 'x', 'y', '1 12', '001_c1.png', 'face'),)),
 )
 

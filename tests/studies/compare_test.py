@@ -17,7 +17,9 @@ from mer_jax.report import compare_tables, plots_compare, study
 from mer_jax.runfiles import files
 from mer_jax.runfiles import results as result_files
 from mer_jax.runfiles.config import RunConfig
+from mer_jax.runfiles.metrics_log import EpochRecord, MetricsLog
 from mer_jax.runfiles.predictions import PredictionTable
+from mer_jax.runfiles.svms import SvmRow, SvmTable
 from mer_jax.studies import compare
 from mer_jax.types import Names, Predictions
 from tests.support.pages import Page
@@ -156,6 +158,116 @@ def test_differences_are_those_of_the_confusions_by_subject(tmp_path):
             runs[1].results['metrics'][name] - runs[0].results['metrics'][name]
         )
     assert found['common'] == 60 and found['uf1']['difference'] > 0
+
+
+def test_perfect_and_most_improved_subjects_by_hand():
+    """Documents quote them: a subject counted perfect in one seed of two would flatter."""
+    right, wrong = np.diag([2, 1]), np.array([[1, 1], [0, 1]])
+    half, none = np.array([[1, 1], [1, 0]]), 0 * right
+    first = np.array([[right, right], [wrong, right], [half, half], [half, none]])
+    second = np.array([[right, right], [right, right], [half, right], [right, none]])
+    assert compare.perfect_subjects(first) == 1.5
+    assert compare.perfect_subjects(second) == 3
+    subjects = [('casme2', f'sub{number:02}') for number in range(1, 5)]
+    gains = compare.improved(subjects, first, second)
+    assert [one['subject'] for one in gains] == ['sub04', 'sub03', 'sub02']
+    assert gains[1] == {
+        'dataset': 'casme2',
+        'subject': 'sub03',
+        'clips': 3,
+        'before': pytest.approx(1 / 3),
+        'after': pytest.approx(2 / 3),
+    }
+    assert compare.improved(subjects, second, second) == []
+
+
+def test_perfect_and_improved_subjects_stand_in_the_table(tmp_path):
+    """Subjects of the one run and gains of another would be told of the wrong people."""
+    runs = compare.read(
+        [finished(tmp_path / 'a', skill=0.3), finished(tmp_path / 'b', system=1, skill=6.0)]
+    )
+    found = compare.table(runs)['groups'][0]['runs']
+    for run, row in zip(runs, found, strict=True):
+        shares = [block['accuracy'] for block in run.results['per_subject']]
+        assert row['perfect_subjects'] >= shares.count(1.0)
+    best = found[1]['against']['improved'][0]
+    before, after = (
+        {block['subject']: block['accuracy'] for block in run.results['per_subject']}
+        for run in runs
+    )
+    gains = {subject: after[subject] - before[subject] for subject in before}
+    assert best['after'] - best['before'] == pytest.approx(max(gains.values()))
+    assert gains[best['subject']] == pytest.approx(max(gains.values()))
+    text = ' '.join(written_words(compare.table(runs))[0].split())
+    assert f'most improved subjects of b, by accuracy: casme2/{best["subject"]}' in text
+
+
+def of_network(folder, *accuracies, groups=((0, 2),)):
+    """Log a training of a run: an accuracy an epoch, the same in groups (number, runs)."""
+    records = []
+    for epoch, accuracy in enumerate(accuracies, 1):
+        figures = dict.fromkeys(('loss', 'loss_min', 'loss_max'), 1 / epoch)
+        for number, runs in groups:
+            share = accuracy - 0.3 * number
+            figures |= dict.fromkeys(('accuracy', 'accuracy_min', 'accuracy_max'), share)
+            records.append(EpochRecord(epoch, number, runs, 0.1, dict(figures)))
+    MetricsLog(tuple(records)).write(folder)
+    return folder
+
+
+def test_training_accuracy_of_networks_and_of_svms(tmp_path):
+    """Beside the held-out figure it shows what is learned by heart; SVMs log no epochs."""
+    network = of_network(finished(tmp_path / 'net'), 0.5, 0.9, groups=((0, 3), (1, 1)))
+    assert compare.training_accuracy(network) == pytest.approx((3 * 0.9 + 0.6) / 4)
+    machines = of_network(finished(tmp_path / 'svm'), 0.1)
+    rows = (SvmRow('a', 0, 1, 1, 1, None, 5, 1.0), SvmRow('a', 0, 2, 1, 1, None, 5, 0.1))
+    SvmTable((*rows, SvmRow('b', 0, 1, 1, 1, None, 5, 0.5))).write(machines)
+    assert compare.training_accuracy(machines) == 0.75
+    SvmTable((SvmRow('a', 0, 1, 1, 1, None, 5),)).write(machines)
+    assert compare.training_accuracy(machines) is None
+    assert compare.training_accuracy(finished(tmp_path / 'none')) is None
+
+
+def test_in_distribution_is_the_same_experiment_with_clips_split(tmp_path):
+    """Another experiment split at random would say what that one gains, not this."""
+    folders = [
+        of_network(finished(tmp_path / 'loso'), 0.9),
+        finished(tmp_path / 'split', system=1, protocol='random_split', leaks=[LEAK]),
+        finished(tmp_path / 'other', system=2, protocol='kfold'),
+    ]
+    settings = [
+        {'name': 'a', 'protocol': {'name': 'loso'}, 'train': {'epochs': 3}},
+        {'name': 'b', 'protocol': {'name': 'random_split'}, 'train': {'epochs': 3}},
+        {'name': 'c', 'protocol': {'name': 'kfold'}, 'train': {'epochs': 4}},
+    ]
+    for folder, values in zip(folders, settings, strict=True):
+        RunConfig(values, 'print').write(folder)
+    found = compare.table(compare.read(folders))
+    loso, split, other = found['groups'][0]['runs']
+    wanted = {'title': 'split', 'accuracy': split['metrics']['accuracy']}
+    assert loso['in_distribution'] == wanted
+    assert split['in_distribution'] is other['in_distribution'] is None
+    text = written_words(found)[0]
+    row = next(line for line in text.splitlines() if re.match('loso .*loso', line))
+    figures = [0.9, loso['metrics']['accuracy']]
+    assert row.split() == ['loso', *(f'{one:.3f}' for one in figures), 'loso', '(!)'] + [
+        f'{split["metrics"]["accuracy"]:.3f}'
+    ]
+
+
+def test_training_curves_stand_side_by_side(tmp_path):
+    """With and without a GAN, each on its own scale, any two curves look alike."""
+    folders = [of_network(finished(tmp_path / 'without'), 0.4, 0.6)]
+    folders += [of_network(finished(tmp_path / 'gan', leaks=[LEAK], system=1), 0.4, 0.8)]
+    folders += [finished(tmp_path / 'svm', system=2)]
+    table = compare.table(compare.read(folders))
+    assert plots_compare.training(tmp_path / 'training.svg', table)
+    drawn = (tmp_path / 'training.svg').read_text()
+    assert '<!-- without -->' in drawn and '<!-- † gan -->' in drawn
+    assert '<!-- svm -->' not in drawn and drawn.count('<g id="axes_') == 4
+    only = compare.table(compare.read(folders[2:]))
+    assert not plots_compare.training(tmp_path / 'none.svg', only)
+    assert not (tmp_path / 'none.svg').exists()
 
 
 def test_holm_adjusts_within_a_data_set(tmp_path):
