@@ -247,7 +247,7 @@ def _folder(run: Run | str | Path) -> Path:
 
 
 def _check(**counts):
-    """Refuse counts that are not whole numbers from 1; epochs from 0."""
+    """Refuse counts below 1, epochs below 0."""
     for name, value in counts.items():
         least = 0 if name == 'epochs' else 1
         if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:

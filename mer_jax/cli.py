@@ -118,7 +118,7 @@ class _Parsed(NamedTuple):
     positional: list[str]
     flags: dict[str, str | bool]  # --workdir, and those of single verbs
     folder: str  # of a run of this config
-    name: str  # of the config, which has the title of the run in its place
+    name: str  # of the config; config.name is the title of the run
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -221,7 +221,7 @@ def _config_help(arguments):
 
 
 def _command_line(arguments):
-    """Every setting as a flag for the shell, one per line."""
+    """Every setting as a flag, one per line."""
     parsed = _parsed(arguments)
     # Not the title: it contains the variants, which the next command would add again.
     values = flat(parsed.file.config.to_dict()) | {'name': parsed.name}
@@ -284,7 +284,7 @@ def parse(arguments: Sequence[str]) -> Command:
 
 
 def _parsed(arguments) -> _Parsed:
-    """Return the config with all flags, and the rest of a command line."""
+    """Apply the flags to the config."""
     text, rest = _config_argument(arguments)
     file = config_files.read(text)
     before = flat(file.config.to_dict())
@@ -346,7 +346,7 @@ def _check_keys(argv, keys):
 
 
 def _flag_mistake(text, config):
-    """Return the message of a mistake in a flag, from that of absl."""
+    """Return the message of a mistake in a flag."""
     flag = re.match(r'flag --config\.([\w.]+)=(.*?): ', text, re.DOTALL)
     if not flag:
         return f'{text}; --help lists the flags'

@@ -31,10 +31,13 @@ class ConfigFile(NamedTuple):
 
 
 def load(text: str = DEFAULT) -> ConfigDict:
-    """Read a config by name or path; its name is the title of a run.
+    """Read a config by name or path.
 
     Args:
         text: 'NAME', 'NAME:VARIANT,...' or a path.
+
+    Returns:
+        The config; its name is the title of the run.
 
     Raises:
         UserError: there is no such config or variant, or the file fails.
@@ -51,7 +54,7 @@ def read(text: str) -> ConfigFile:
         text: as in `load`.
 
     Returns:
-        The file; its config has the name that stands in the file.
+        The file; its config has the name that the file gives.
 
     Raises:
         UserError: there is no such config or variant, or the file fails.
@@ -81,7 +84,7 @@ def read(text: str) -> ConfigFile:
 
 
 def find(name: str) -> Path:
-    """Find the file of a config by its path or name.
+    """Find a config file by path or name.
 
     A name is searched for in the folder `configs` of the working directory, in that of the
     checkout, and among the configs that are installed with the package.

@@ -276,7 +276,7 @@ def _five_classes(c):
 
 
 def _as_published(c):
-    """Use all choices of the released code that differ from our defaults."""
+    """Use the choices of the released code."""
     c.train.epochs = 100
     c.alignment.variant = 'released'
     c.augment.replace_units = 'union'
@@ -488,10 +488,10 @@ def handcrafted_variants() -> Variants:
 
 
 def hybrid(name: str, data: str) -> ConfigDict:
-    """A hybrid: an SVM on 216 features, some of a network.
+    """A hybrid: an SVM, partly on network features.
 
-    They are the last layer of a network, strain in regions of action units, and directions of flow
-    (the seed documents 000 and 001; the second has a weight for disgust).
+    Its 216 features are the last layer of a network, strain in regions of action units, and
+    directions of flow (the seed documents 000 and 001; the second has a weight for disgust).
     """
     c = base(name)
     c.data.update(

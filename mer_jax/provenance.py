@@ -1,4 +1,4 @@
-"""The version of the code and, in a checkout, its git commit."""
+"""The version and the commit of the code."""
 
 import os
 import subprocess
@@ -45,7 +45,7 @@ def describe(code: dict[str, str]) -> str:
 
 
 def _git(root, *arguments):
-    """Return the output of git; None where it is missing or fails."""
+    """Return the output of git; None where it fails."""
     # A git hook sets variables that name another repository.
     environment = {key: value for key, value in os.environ.items() if key[:4] != 'GIT_'}
     try:

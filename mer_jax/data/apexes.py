@@ -27,7 +27,7 @@ BLIND = ('midpoint', 'fraction')
 
 
 class Spotted(NamedTuple):
-    """Apexes that a finished spotting run predicts for clips without one."""
+    """Apexes that a finished spotting run predicts."""
 
     folder: str
     # (title of the fold, seed) -> {(dataset, clip): number of the frame}
@@ -75,7 +75,7 @@ def read(folder: str | Path) -> Spotted:
 
 
 def is_annotated(record: Record) -> bool:
-    """Return whether the apex of a record is annotated, not estimated."""
+    """Return whether the apex of a record is annotated."""
     return record['apex_source'] in ANNOTATED
 
 
@@ -109,12 +109,12 @@ def frames(record: Record, rule: str | Spotted) -> list[int]:
 
 
 def middle(onset: int | np.ndarray, offset: int | np.ndarray) -> int | np.ndarray:
-    """Return the middle frame of a clip, the earlier of two."""
+    """Return the middle frame, the earlier of two."""
     return (onset + offset) // 2
 
 
 def peak(flows: np.ndarray) -> int:
-    """Return the index of the flow with the largest face motion.
+    """Return the index of the largest face motion.
 
     That is its mean magnitude after the motion of the head is subtracted.
 
@@ -126,5 +126,5 @@ def peak(flows: np.ndarray) -> int:
 
 
 def flow_at(record: Record, number: int) -> np.ndarray:
-    """Return the flow [H, W, 2] of the stored frame nearest to `number`."""
+    """Return the flow [H, W, 2] nearest to a frame."""
     return record['flows'][np.argmin(np.abs(record['flow_frames'] - number))]

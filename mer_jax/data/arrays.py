@@ -1,4 +1,4 @@
-"""Data sets of the Python API: user arrays, or TFDS by name."""
+"""Data sets of the Python API."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -69,7 +69,7 @@ def load(
     frames: int = 16,
     value_range: str = '0..1',
 ) -> Dataset:
-    """Load a TFDS data set, and build it on first use.
+    """Load a TFDS data set, built on first use.
 
     Args:
         name: 'set/variant' or 'release/input,setting=value'; 'a+b' joins several. Data sets are
@@ -130,7 +130,7 @@ def dataset(
             different values of y, sorted.
         clip: a name for each row, [N], all different; None numbers them. Runs are compared row
             by row, by these names.
-        name: of the data set; it stands in results.
+        name: of the data set, in results.
         scale: x is multiplied by it: 1 / 255 makes bytes 0 to 1. A scale that is fitted to training
             rows belongs to the learner (`supervised`, scaler).
 
@@ -171,7 +171,7 @@ def dataset(
 
 
 def _inputs(x, scale):
-    """Return x as float32[N, ...]; refuse values that are not finite."""
+    """Return x as float32[N, ...], checked."""
     array = np.asarray(x)
     if array.dtype.kind not in 'fiub':
         raise UserError(f'x holds {array.dtype}; allowed: numbers')
@@ -185,7 +185,7 @@ def _inputs(x, scale):
 
 
 def _vector(values, argument, count):
-    """Return an array of one value per row; refuse another shape."""
+    """Return an array of one value per row."""
     array = np.asarray(values)
     if array.shape != (count,):
         raise UserError(f'{argument} has shape {array.shape}; allowed: ({count},), one per row')
@@ -195,7 +195,7 @@ def _vector(values, argument, count):
 
 
 def _labels(y, classes):
-    """Return (int32[N], names of the classes) of names or indices y."""
+    """Return (label int32[N], names of the classes)."""
     if y.dtype.kind == 'f' and (y == np.round(y)).all():
         y = y.astype(int)
     values = np.unique(y)

@@ -1,4 +1,4 @@
-"""Channels of the network's input, by the feature that holds them."""
+"""Channels of the inputs, by feature."""
 
 from collections.abc import Sequence
 

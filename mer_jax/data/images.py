@@ -1,4 +1,4 @@
-"""From records of a data set to the images of a network."""
+"""From records to the images of a network."""
 
 from collections.abc import Iterable, Sequence
 
@@ -71,10 +71,10 @@ def phases(record: Record) -> np.ndarray:
 
 
 def videos(records: Sequence[Record], settings: sections.Data, name: str) -> np.ndarray:
-    """Return frames of each clip, evenly spaced from onset to offset.
+    """Return evenly spaced frames of each clip.
 
     Args:
-        records: of the data set; a clip with fewer frames repeats some.
+        records: of the data set; frames are from onset to offset, repeated in short clips.
         settings: number of frames, size and mask.
         name: of the data set.
 
@@ -163,7 +163,7 @@ def resize(flow: np.ndarray, size: int) -> np.ndarray:
 
 
 def stretch(flow: np.ndarray) -> np.ndarray:
-    """Stretch the range of each channel of a clip to 0..255.
+    """Stretch each channel of a clip to 0..255.
 
     The features published with STSTNet are stretched like this.
 

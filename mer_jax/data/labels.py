@@ -235,7 +235,7 @@ def labelled(
 
 
 def _judge(record, scheme, first_class):
-    """Return (class, '') of one record, or ('', why it is dropped)."""
+    """Return (class, '') or ('', why it is dropped)."""
     clip, dataset = record['clip'], record['dataset']
     if scheme in BY_UNITS:
         return objective.judge(record, _classes_of_words(scheme, dataset), scheme)
@@ -260,7 +260,7 @@ def _judge(record, scheme, first_class):
 
 
 def _classes_of_words(scheme, dataset):
-    """Return {emotion: class}; NO_CLASS for an emotion that is left out."""
+    """Return {emotion: class}, NO_CLASS where left out."""
     class_of_word = {}
     for name, words in SCHEMES[scheme][dataset].items():
         class_of_word |= dict.fromkeys(words.split(), name)
@@ -272,7 +272,7 @@ def _names(scheme, dataset):
 
 
 def _fitting(datasets):
-    """List the schemes that fit all these data sets, for a message."""
+    """List the schemes that fit these data sets."""
     fitting = []
     for scheme in SCHEMES:
         names = {_names(scheme, name) for name in datasets}

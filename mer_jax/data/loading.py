@@ -112,9 +112,10 @@ def load(
     apex: str | apexes.Spotted = '',
     points: bool = False,
 ) -> Data:
-    """Read data sets, built on first use, in order of data set and clip.
+    """Read data sets, which are built on first use.
 
-    Images are [size, size, C] of the named channels (see CHANNELS):
+    Rows are in order of data set and clip. Images are [size, size, C] of the named channels (see
+    CHANNELS):
         flow: with clip_normalise uint8, each channel of a clip stretched to 0..255, like the
             published features; otherwise float32, displacement in pixels.
         gray key frames: 0..255, in the type of the flow beside them.
@@ -180,7 +181,7 @@ def load(
 
 
 def _at_apexes(records, apex):
-    """Return a record per apex of each clip, with its flow."""
+    """Return a record per apex, with its flow."""
     at_apexes = []
     for record in records:
         for frame in apexes.frames(record, apex):
@@ -264,7 +265,7 @@ def reasons(dropped: Iterable[Sequence[str]]) -> list[str]:
 def read(
     source: Source, features: Sequence[str], options: BuildOptions, *, optional: Sequence[str] = ()
 ) -> list[Record]:
-    """Read the records of one data set, in order of clip id.
+    """Read the records of one data set by clip.
 
     Args:
         source: the data set.
@@ -295,7 +296,7 @@ def read_all(
     *,
     optional: Sequence[str] = (),
 ) -> list[Record]:
-    """Read the records of all data sets, in the order named.
+    """Read the records of all data sets in order.
 
     Args:
         data_sets: data.name, parsed.
@@ -390,7 +391,7 @@ def _stored(data_sets, channels, mask, apex):
 
 
 def _has_frames(data_sets):
-    """Whether the input of a release is the flow of every frame."""
+    """Whether a release stores flow of every frame."""
     return any(source.input == 'spotting' for source in data_sets)
 
 
@@ -419,7 +420,7 @@ def _check_classes(name, scheme, classes, records):
 
 
 def _interval(source, stored):
-    """Return the features that locate a clip in its stored frames.
+    """Return features that locate a clip in its frames.
 
     A release needs none, because it stores no frame before the onset.
     """
@@ -460,7 +461,7 @@ def unit_columns(records: Sequence[Record], lateral: bool) -> list[str]:
 
 
 def unit_row(record: Record, units: Sequence[str], lateral: bool) -> list[float]:
-    """Return 1 or 0 for each action unit; NaN where not annotated.
+    """Return 1, 0 or NaN (unknown) per action unit.
 
     Args:
         record: of a clip.

@@ -1,4 +1,4 @@
-"""Parse the settings that name the data sets of an experiment."""
+"""Parse the settings that name data sets."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -20,7 +20,7 @@ class Source(NamedTuple):
 
 
 class BuildOptions(NamedTuple):
-    """Where built data sets are stored, and how to build them."""
+    """Where data sets are, and how to build them."""
 
     data_dir: str = ''  # '': TFDS_DATA_DIR, else ~/tensorflow_datasets
     rebuild: bool = False

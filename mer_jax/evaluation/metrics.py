@@ -113,7 +113,7 @@ def weighted_f1(counts: Counts) -> np.ndarray:
 
 
 def ovr_accuracy(counts: Counts) -> np.ndarray:
-    """Accuracy of each class against the rest, averaged over K classes.
+    """One-vs-rest accuracy averaged over all K classes.
 
     For three classes it is (1 + 2 accuracy) / 3.
     """
@@ -122,7 +122,7 @@ def ovr_accuracy(counts: Counts) -> np.ndarray:
 
 
 def class_precision(counts: Counts) -> np.ndarray:
-    """Precision [..., K]; NaN for a class that is never predicted."""
+    """Precision [..., K]; NaN for classes never predicted."""
     return _ratio(counts.hits, counts.predicted)
 
 
@@ -226,7 +226,7 @@ def spread(values: ArrayLike) -> float:
 
 
 def nanmean(values: np.ndarray, axis: int) -> np.ndarray:
-    """Average along an axis without NaN; NaN where none is left."""
+    """Average along an axis, ignoring NaN."""
     defined = ~np.isnan(values)
     return _ratio(np.where(defined, values, 0.0).sum(axis), defined.sum(axis))
 

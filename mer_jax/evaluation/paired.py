@@ -1,4 +1,4 @@
-"""Differences of two systems on the same subjects, and their tests."""
+"""Paired tests of two systems over subjects."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -85,9 +85,9 @@ def holm(ps: ArrayLike) -> np.ndarray:
 
 
 def _gain(first, second):
-    """{metric: second minus first, float64[D]} of confusions [D, R, K, K].
+    """{metric: second minus first, float64[D]}.
 
-    Metrics are averaged over seeds.
+    Both are confusions [D, R, K, K]; metrics are averaged over seeds.
     """
     before, after = metrics.measures(first), metrics.measures(second)
     return {
@@ -116,7 +116,7 @@ def _permute(first, second, observed, draws, rng):
 def _swaps(subjects, draws, rng):
     """(permutations int[D, S], whether these are all of them).
 
-    1 stands where the two systems of a subject are swapped.
+    1: the two systems of a subject are swapped.
     """
     if 2**subjects <= draws:
         return every_swap(subjects), True

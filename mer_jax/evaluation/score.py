@@ -1,4 +1,4 @@
-"""From predictions of a recognition run to the scores in results.json.
+"""Scores of a recognition run, for results.json.
 
 A score is computed for each seed on the predictions of all folds together, then averaged over
 seeds. Numbers of clips are those of one seed (their mean, where seeds test different rows). Only
@@ -54,7 +54,7 @@ def score(predictions: Predictions, names: Names) -> dict:
 
 
 def oracle(outputs: np.ndarray, predictions: Predictions, names: Names) -> dict:
-    """Score epochs that are chosen on the left-out subjects (a leak).
+    """Score epochs chosen on left-out subjects (a leak).
 
     test_best: each run (fold and seed) takes the epoch of its best held-out accuracy (ties by its
     UF1, then the earliest). test_best_independent: accuracy, micro F1 and one-vs-rest accuracy of
@@ -104,7 +104,7 @@ def oracle(outputs: np.ndarray, predictions: Predictions, names: Names) -> dict:
 
 
 def best_epoch(outputs: np.ndarray, predictions: Predictions, names: Names) -> np.ndarray:
-    """Return the epoch of test_best for each row, int[R], from 0.
+    """Return the epoch of test_best, int[R], from 0.
 
     Args:
         outputs: [E, R, K], held-out outputs after each epoch, rows as `predictions`.
@@ -117,9 +117,9 @@ def best_epoch(outputs: np.ndarray, predictions: Predictions, names: Names) -> n
 
 
 def _decide(output, predictions):
-    """Class of the largest output, int[..., R]; outputs must be finite.
+    """Class of the largest output, int[..., R].
 
-    A NaN would win every argmax.
+    Outputs must be finite: a NaN would win every argmax.
     """
     bad = np.argwhere(~np.isfinite(output).all(-1))
     if len(bad):
@@ -139,7 +139,7 @@ def _decide(output, predictions):
 
 
 def _by_subject(predictions, names):
-    """Seeds [R], (data set, subject) pairs [S, 2] and confusions int64[S, R, K, K]."""
+    """Seeds, (data set, subject) pairs, confusions [S, R, K, K]."""
     predicted = _decide(predictions.output, predictions)
     seeds, seed = np.unique(predictions.seed, return_inverse=True)
     pairs = np.stack([predictions.dataset, predictions.subject], 1)
@@ -167,7 +167,7 @@ def _by_run(outputs, predictions, names):
 
 
 def _confusions(label, predicted, keys, shape, names):
-    """Confusions int64[*shape, K, K]; `keys`: index of each row along each axis."""
+    """Confusions [*shape, K, K]; keys: indices of the rows."""
     group = np.zeros(0, int)
     if len(label):
         group = np.ravel_multi_index([np.ravel(key) for key in keys], shape)
@@ -256,7 +256,7 @@ def _best_epoch(first, second):
 
 
 def _pool_chosen(cube, epoch, seed, seeds):
-    """Confusions [seeds, K, K] of every run at its chosen epoch [G]."""
+    """Confusions [seeds, K, K] at the chosen epochs [G]."""
     pooled = np.zeros((seeds, *cube.shape[-2:]), np.int64)
     np.add.at(pooled, seed, cube[np.arange(len(cube)), epoch])
     return pooled

@@ -97,7 +97,7 @@ def _columns(group):
 
 
 def _cells_of_decoder(group, name, block, leaks):
-    """The error of a decoder, and its differences to the baselines."""
+    """The error of a decoder, and its differences."""
     reference = reference_of(group)
     cells = {
         'title': Cell(TITLES[name], leaky=bool(leaks)),
@@ -121,13 +121,13 @@ def _cells_of_decoder(group, name, block, leaks):
 
 
 def _cells_of_run(run):
-    """The cells that CSV repeats on each line of a run."""
+    """The cells that CSV repeats for a run."""
     keys = ('protocol', 'seeds', 'clips', 'subjects', 'folder')
     return {key: run[key] for key in keys}
 
 
 def _cells_of_test(group, run, name):
-    """The test of a decoder against the one that the reference reports."""
+    """The test of a decoder against the reference."""
     reported, against = name == run['answer'], run['against'] or {}
     cells = {
         'title': Cell(TITLES[name] + (' *' if reported else ''), leaky=bool(run['leaks'])),

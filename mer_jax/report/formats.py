@@ -20,7 +20,7 @@ NAMES_IN_PAPERS = (
 
 
 def measure_title(name: str) -> str:
-    """Return the title of a metric, such as 'UF1' of 'uf1'."""
+    """Return the title of a metric, such as 'UF1'."""
     return MEASURES[name][0]
 
 

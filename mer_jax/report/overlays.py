@@ -70,7 +70,7 @@ class Shown(NamedTuple):
 
 
 def overlay(background: np.ndarray, cam: np.ndarray) -> np.ndarray:
-    """Blend a map in jet colours with a picture, half each.
+    """Blend a map in jet colours with a picture.
 
     Args:
         background: uint8[H, W].

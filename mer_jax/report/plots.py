@@ -1,4 +1,4 @@
-"""Plots of a run; each function writes one .svg or .png file.
+"""Plots of a run; each function writes one file.
 
 Colours are those of Okabe and Ito, which colour-blind readers can tell apart. The global state of
 matplotlib does not change.
@@ -147,22 +147,22 @@ def subjects(path: str | Path, per_subject: Sequence[dict]) -> None:
 
 
 def _subject_bars(axes, subjects, colour):
-    places = np.arange(len(subjects))
+    positions = np.arange(len(subjects))
     heights = [subject['accuracy'] for subject in subjects]
     shades = [colour[subject['dataset']] for subject in subjects]
-    axes.bar(places, heights, color=shades, width=0.78)
-    for place, subject in zip(places, subjects, strict=True):
+    axes.bar(positions, heights, color=shades, width=0.78)
+    for position, subject in zip(positions, subjects, strict=True):
         clips = f'{subject["clips"]:g}'
-        axes.text(place, subject['accuracy'] + 0.015, clips, ha='center', fontsize=7, color=INK)
+        axes.text(position, subject['accuracy'] + 0.015, clips, ha='center', fontsize=7, color=INK)
     names = [subject['subject'] for subject in subjects]
-    axes.set_xticks(places, names, rotation=90, fontsize=7.5)
+    axes.set_xticks(positions, names, rotation=90, fontsize=7.5)
     axes.tick_params(axis='x', length=0)
 
 
 def datasets(
     path: str | Path, per_dataset: dict[str, dict], metrics: dict, intervals: dict
 ) -> None:
-    """Draw UF1, UAR and accuracy of each data set and of all.
+    """Draw UF1, UAR and accuracy per data set.
 
     Whiskers come from the bootstrap over subjects.
 
@@ -177,15 +177,15 @@ def datasets(
     with saved(path, (min(2.6 + 1.9 * len(groups), 10), 3.2)) as figure:
         axes = figure.subplots()
         for i, (name, title) in enumerate(TITLES.items()):
-            places = np.arange(len(groups)) + (i - 1) * 0.26
+            positions = np.arange(len(groups)) + (i - 1) * 0.26
             heights = np.array([_number(block[name]) for block in groups.values()])
-            axes.bar(places, heights, width=0.24, color=COLOURS[i], label=title)
-            for place, height, block in zip(places, heights, groups.values(), strict=True):
+            axes.bar(positions, heights, width=0.24, color=COLOURS[i], label=title)
+            for position, height, block in zip(positions, heights, groups.values(), strict=True):
                 edges = (block.get('intervals') or {}).get(name) or [height, height]
                 whisker = {'linewidth': 1.2, 'marker': '_', 'markersize': 7}
-                axes.plot([place, place], edges, color=DARK_INK, **whisker)
+                axes.plot([position, position], edges, color=DARK_INK, **whisker)
                 look = {'ha': 'center', 'va': 'bottom', 'fontsize': 9}
-                axes.text(place, 0.02, f'{height:.2f}', color=_ink_on(COLOURS[i]), **look)
+                axes.text(position, 0.02, f'{height:.2f}', color=_ink_on(COLOURS[i]), **look)
         axes.set_xticks(range(len(groups)), groups)
         axes.tick_params(axis='x', length=0)
         axes.set(ylim=(0, 1.02), xlim=(-0.55, len(groups) - 0.45))
@@ -210,7 +210,7 @@ def oracle(path: str | Path, block: dict) -> None:
             title = f'{TITLES[name]}, every fold at this epoch'
             axes.plot(epoch, values, color=colour, label=title, **_marker(epoch))
             claimed = _number(block['test_best']['metrics'][name])
-            title = f'{TITLES[name]}, each fold at its own best epoch'
+            title = f'{TITLES[name]}, each fold at its best epoch'
             axes.axhline(claimed, color=colour, linestyle='--', label=title)
         epoch = block['last']['epoch']
         uf1 = _number(block['last']['metrics']['uf1'])
@@ -245,7 +245,7 @@ def au_features(
             f'No plot of the features: {len(features)} clips are too few, or all features are '
             'equal.'
         )
-    places = tsne(features)
+    positions = tsne(features)
     frequent = Counter(units for units in sets if units is not None).most_common(len(MARKERS))
     titled = chain_similar([units for units, count in frequent if count > 1])
     shades = matplotlib.colormaps['turbo'](np.linspace(0.04, 0.96, max(len(titled), 2)))
@@ -255,9 +255,9 @@ def au_features(
         for kind, units in enumerate(titled):
             look = {'marker': MARKERS[kind], 'color': shades[kind], 'edgecolor': 'white'}
             title = scenarios.unit_title(units)
-            _dots(axes, places[kinds == kind], title, s=34, zorder=3, **look)
-        _dots(axes, places[kinds == OTHER], 'other', color='#c3cad2', s=20, edgecolor='white')
-        _dots(axes, places[kinds == UNKNOWN], 'unknown', color='#9aa4af', s=20, marker='x')
+            _dots(axes, positions[kinds == kind], title, s=34, zorder=3, **look)
+        _dots(axes, positions[kinds == OTHER], 'other', color='#c3cad2', s=20, edgecolor='white')
+        _dots(axes, positions[kinds == UNKNOWN], 'unknown', color='#9aa4af', s=20, marker='x')
         axes.set_aspect('equal', adjustable='datalim')
         axes.set(xticks=[], yticks=[], xlabel='t-SNE of the weighted action-unit features')
         axes.xaxis.label.set_fontsize(9)
@@ -279,7 +279,7 @@ OTHER, UNKNOWN = -1, -2
 
 
 def _kind(units, titled):
-    """Return the index of a set in `titled`, or OTHER or UNKNOWN."""
+    """Index in `titled`, or OTHER or UNKNOWN."""
     if units is None:
         return UNKNOWN
     return titled.index(units) if units in titled else OTHER
@@ -287,7 +287,7 @@ def _kind(units, titled):
 
 @contextlib.contextmanager
 def saved(path: str | Path, size: tuple[float, float]) -> Iterator[Figure]:
-    """Give a figure of `size` inches; save it after the block."""
+    """Give a figure; save it after the block."""
     suffix = Path(path).suffix.lstrip('.')
     # A date in the file would change its bytes on every run.
     metadata = {'Date': None} if suffix == 'svg' else {}
@@ -298,10 +298,10 @@ def saved(path: str | Path, size: tuple[float, float]) -> Iterator[Figure]:
             figure.savefig(file, format=suffix, dpi=160, metadata=metadata)
 
 
-def _dots(axes, places, title, **look):
-    """Draw marks at [n, 2], with their number in the legend."""
-    if len(places):
-        axes.scatter(*places.T, label=f'{title} ({len(places)})', linewidths=0.6, **look)
+def _dots(axes, positions, title, **look):
+    """Draw marks at [n, 2], counted in the legend."""
+    if len(positions):
+        axes.scatter(*positions.T, label=f'{title} ({len(positions)})', linewidths=0.6, **look)
 
 
 def tsne(features: np.ndarray) -> np.ndarray:

@@ -154,7 +154,7 @@ def differences(path: str | Path, table: dict) -> None:
 
 
 def _difference_labels(group):
-    """Names of the runs with a difference; † where it leaks."""
+    """Names of the rows; † where it leaks."""
     labels = []
     for run in group['runs']:
         if run['against']:
@@ -171,8 +171,8 @@ def _height(labels):
 def _difference_panel(axes, group, key, colour):
     """The differences of one metric, a row per run."""
     rows = [run for run in group['runs'] if run['against']]
-    for place, run in enumerate(rows):
-        _dot(axes, place, run['against'][key], colour, hollow=leaky_pair(group, run))
+    for position, run in enumerate(rows):
+        _dot(axes, position, run['against'][key], colour, hollow=leaky_pair(group, run))
     axes.axvline(0, color=INK, linewidth=1)
     axes.set(ylim=(len(rows) - 0.4, -0.6))
     axes.grid(axis='x', color='#dfe4ea', linewidth=0.8)
@@ -186,7 +186,7 @@ def _reference(group):
 
 
 def look_of(number: int) -> dict[str, str]:
-    """Return colour, mark and line of system number 0, 1, ..."""
+    """Return colour, mark and line of a system."""
     return {
         'color': SHADES[number % len(SHADES)],
         'marker': MARKERS[number % len(MARKERS)],
@@ -214,16 +214,16 @@ def _line(axes, groups, key, system, shift, look):
     """Draw one system: a line, whiskers, hollow marks for leaks."""
     runs = [_run_of(group, system) for group in groups]
     heights = np.array([run and run['metrics'][key] for run in runs], float)
-    places = np.arange(len(groups)) + shift
+    positions = np.arange(len(groups)) + shift
     line = {'color': look['color'], 'linestyle': look['linestyle']}
-    axes.plot(places, heights, linewidth=1.3, alpha=0.75, **line)
-    for place, height, run in zip(places, heights, runs, strict=True):
+    axes.plot(positions, heights, linewidth=1.3, alpha=0.75, **line)
+    for position, height, run in zip(positions, heights, runs, strict=True):
         if run:
             edges = run['intervals'][key] or [height, height]
-            axes.plot([place, place], edges, color=look['color'], linewidth=1, alpha=0.6)
+            axes.plot([position, position], edges, color=look['color'], linewidth=1, alpha=0.6)
             face = 'white' if run['leaks'] else look['color']
             mark = {'marker': look['marker'], 'color': look['color'], 'markerfacecolor': face}
-            axes.plot(place, height, markersize=5.5, zorder=3, **mark)
+            axes.plot(position, height, markersize=5.5, zorder=3, **mark)
 
 
 def _all_runs(groups):
@@ -236,19 +236,19 @@ def _run_of(group, system):
     return next((run for run in group['runs'] if run['system'] == system), None)
 
 
-def _dot(axes, place, difference, colour, hollow):
+def _dot(axes, position, difference, colour, hollow):
     """Draw a difference, its interval and its p value."""
     middle = difference['difference']
     edges = difference['interval'] or [middle, middle]
-    axes.plot(edges, [place, place], color=colour, linewidth=1.6, solid_capstyle='butt')
+    axes.plot(edges, [position, position], color=colour, linewidth=1.6, solid_capstyle='butt')
     face = 'white' if hollow else colour
-    axes.plot(middle, place, 'o', color=colour, markerfacecolor=face, markersize=6)
+    axes.plot(middle, position, 'o', color=colour, markerfacecolor=face, markersize=6)
     if difference['p'] is not None:
         text = f'p {p_value(difference["p"])}'
         if 'holm' in difference:
             text += f' (Holm {p_value(difference["holm"])})'
         look = {'fontsize': 8, 'color': INK, 'va': 'center'}
-        axes.annotate(text, (1.01, place), xycoords=('axes fraction', 'data'), **look)
+        axes.annotate(text, (1.01, position), xycoords=('axes fraction', 'data'), **look)
 
 
 def _wrap(text, width):
@@ -268,18 +268,18 @@ def added(path: str | Path, lines: Sequence[dict]) -> None:
     titles = {name: measure_title(name) for name in ('uf1', 'uar', 'accuracy')}
     with saved(path, (13, 0.42 * len(lines) + 1.1)) as figure:
         grid = figure.subplots(1, 4, sharey=True)
-        for place, line in enumerate(lines):
+        for position, line in enumerate(lines):
             hollow = bool(line['why_not'] or line['leaks'])
             if line['why_not']:
                 look = {'color': INK, 'ha': 'center', 'va': 'center'}
-                grid[0].annotate('n/a', (0.5, place), xycoords=('axes fraction', 'data'), **look)
+                grid[0].annotate('n/a', (0.5, position), xycoords=('axes fraction', 'data'), **look)
                 continue
             uf1, interval = line['metrics']['uf1'], line['intervals']['uf1']
             level = {'difference': uf1, 'interval': interval, 'p': None}
-            _dot(grid[0], place, level, COLOURS[0], hollow)
+            _dot(grid[0], position, level, COLOURS[0], hollow)
             for axes, key, colour in zip(grid[1:], titles, COLOURS[1:], strict=False):
                 if line['against']:
-                    _dot(axes, place, {**line['against'][key], 'p': None}, colour, hollow)
+                    _dot(axes, position, {**line['against'][key], 'p': None}, colour, hollow)
         grid[0].set(title='UF1', ylim=(len(lines) - 0.4, -0.6))
         grid[0].set_yticks(range(len(lines)), [line['title'] for line in lines], fontsize=9)
         for axes, title in zip(grid[1:], titles.values(), strict=True):

@@ -24,7 +24,7 @@ def samples(
     classes: Sequence[str],
     channels: Sequence[str],
 ) -> None:
-    """Draw a row of real and a row of generated images per class.
+    """Draw real and generated images of each class.
 
     Args:
         path: of the picture.
@@ -131,7 +131,7 @@ def legend(channels: Sequence[str]) -> str:
 
 
 def _grey(share):
-    """Draw values as grey, uint8[H, W, 3]; black is -1, white 1."""
+    """Draw -1 as black, 1 as white, uint8[H, W, 3]."""
     gray = np.rint(255 * (np.clip(share, -1, 1) + 1) / 2).astype(np.uint8)
     return np.repeat(gray[..., None], 3, -1)
 

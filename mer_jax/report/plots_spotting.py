@@ -67,9 +67,9 @@ def errors(path: str | Path, blocks: dict[str, dict]) -> None:
     """
     with saved(path, (5.6, 0.5 * len(blocks) + 1.0)) as figure:
         axes = figure.subplots()
-        for place, (name, block) in enumerate(blocks.items()):
+        for position, (name, block) in enumerate(blocks.items()):
             colour = LOOKS[name][0] if name in LOOKS else COLOURS[0]
-            _whisker(axes, place, block, (colour, 'o'), hollow=False, bold=False)
+            _whisker(axes, position, block, (colour, 'o'), hollow=False, bold=False)
         axes.set_yticks(range(len(blocks)), [TITLES[name] for name in blocks])
         axes.set(
             xlabel='mean error in frames (95 % interval over subjects)',
@@ -79,7 +79,7 @@ def errors(path: str | Path, blocks: dict[str, dict]) -> None:
         light_grid(axes)
 
 
-def places(path: str | Path, apex: np.ndarray, spotted: np.ndarray, *, title: str) -> None:
+def positions(path: str | Path, apex: np.ndarray, spotted: np.ndarray, *, title: str) -> None:
     """Draw the positions of annotated and predicted apexes.
 
     Args:
@@ -139,9 +139,9 @@ def _compared_panel(axes, group, looks):
     for number, run in enumerate(group['runs']):
         mark = '† ' if run['leaks'] else ''
         labels.append(textwrap.fill(mark + run['system'], 40))
-        for place, (name, block) in enumerate(run['decisions'].items(), number * rows):
+        for position, (name, block) in enumerate(run['decisions'].items(), number * rows):
             bold = name == run['answer']
-            _whisker(axes, place, block, looks[name], hollow=run['leaks'], bold=bold)
+            _whisker(axes, position, block, looks[name], hollow=run['leaks'], bold=bold)
     middles = np.arange(len(labels)) * rows + (len(looks) - 1) / 2
     axes.set_yticks(middles, labels, fontsize=9)
     axes.tick_params(axis='y', length=0)
@@ -151,13 +151,13 @@ def _compared_panel(axes, group, looks):
     axes.set_axisbelow(True)
 
 
-def _whisker(axes, place, block, look, *, hollow, bold):
+def _whisker(axes, position, block, look, *, hollow, bold):
     """Draw an error with interval and figure; look: (colour, mark)."""
     colour, mark = look
     error = block['mae']
     edges = block['interval'] or [error, error]
-    axes.plot(edges, [place, place], color=colour, linewidth=1.8, solid_capstyle='butt')
+    axes.plot(edges, [position, position], color=colour, linewidth=1.8, solid_capstyle='butt')
     face = 'white' if hollow else colour
-    axes.plot(error, place, mark, color=colour, markerfacecolor=face, markersize=6)
+    axes.plot(error, position, mark, color=colour, markerfacecolor=face, markersize=6)
     weight = 'bold' if bold else 'normal'
-    axes.text(edges[1], place, f'  {error:.2f}', va='center', fontsize=8, fontweight=weight)
+    axes.text(edges[1], position, f'  {error:.2f}', va='center', fontsize=8, fontweight=weight)

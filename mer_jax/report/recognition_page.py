@@ -164,7 +164,7 @@ def _svms(folder):
 
 
 def _spread(column, digits):
-    """'low to high' of values; a dash where all are None."""
+    """'low to high'; a dash where all are None."""
     values = [value for value in column if value is not None]
     return f'{min(values):.{digits}f} to {max(values):.{digits}f}' if values else '–'
 
@@ -230,7 +230,7 @@ def _oracle(folder, results):
 
 
 def _generated(folder):
-    """Images of the GANs, and how they compare with real ones."""
+    """Images of the GANs, compared with real ones."""
     checks = _optional(folder / files.GAN, GanChecks)
     if checks is None:
         return None
@@ -264,7 +264,7 @@ def _generated(folder):
 
 
 def _looks(folder, results):
-    """Maps of the verb explain, or the command that draws them.
+    """Maps, or the command that draws them.
 
     None for a network without maps.
     """
@@ -336,5 +336,5 @@ def _settings(folder):
 
 
 def _optional(folder, file):
-    """Read a file, given its dataclass; None where it is missing."""
+    """Read a file; None where it is missing."""
     return file.read(folder) if (folder / file.FILE).exists() else None

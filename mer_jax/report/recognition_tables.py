@@ -85,7 +85,7 @@ def classes(results: dict) -> Table:
 
 
 def oracle(results: dict) -> Table:
-    """The reported scores, and those of epochs chosen on test rows."""
+    """The scores, and those of chosen epochs."""
     block = results['oracle_epoch']
     common, best = block['best_common_epoch'], block['test_best']
     independent = block['test_best_independent']

@@ -39,7 +39,7 @@ def _unit_number(title):
 
 
 def unit_title(units: tuple[str, ...] | None) -> str:
-    """Return such as 'AU 4+7' for a set of action units."""
+    """Return the title of a set, such as 'AU 4+7'."""
     if units is None:
         return 'AU unknown'
     return f'AU {"+".join(units)}' if units else 'no AU'

@@ -1,4 +1,4 @@
-"""The page of a spotting run, its plots, and its terminal table."""
+"""The page, plots and table of a spotting run."""
 
 import textwrap
 from functools import partial
@@ -58,9 +58,9 @@ def table(results: dict) -> str:
 
 
 def verdict(results: dict) -> str:
-    """Return the error of the run and of the midpoint, in one line.
+    """Return the error of the run in one line.
 
-    It ends with whether the run leaks.
+    It is compared with the midpoint. The line ends with whether the run leaks.
     """
     if not results['spotting']:
         return (
@@ -138,7 +138,7 @@ def _size(results):
 
 
 def _decoders(results):
-    """The error of each decoder, and its differences to the baselines."""
+    """Errors, and their differences to the baselines."""
     columns = [
         Column('mean error', 'title'),
         Column('frames', 'mae', frames, interval=True),
@@ -196,7 +196,7 @@ def _errors(folder, results):
 
 
 def _curves(folder, results):
-    """Outputs over time of some clips, and the positions of apexes."""
+    """Outputs over time, and positions of apexes."""
     answer = results['answer']
     rows = [row for row in ApexTable.read(folder).rows if row.left_out and row.apex is not None]
     rows = [row for row in rows if row.seed == rows[0].seed]
@@ -221,17 +221,17 @@ def _curves(folder, results):
     onset, apex, offset, predicted = np.array(
         [[row.onset, row.apex, row.offset, row.predicted[answer]] for row in rows]
     ).T
-    places = [(frame - onset) / (offset - onset) for frame in (apex, predicted)]
+    positions = [(frame - onset) / (offset - onset) for frame in (apex, predicted)]
     return {
         'clips': page.plot(
             folder, 'curves_of_clips', first, partial(plots_spotting.curves, answer=answer), clips
         ),
-        'places': page.plot(
+        'positions': page.plot(
             folder,
             'places',
             'A spotter that learned little predicts about the same position in all clips.',
-            partial(plots_spotting.places, title=TITLES[answer]),
-            *places,
+            partial(plots_spotting.positions, title=TITLES[answer]),
+            *positions,
         ),
     }
 

@@ -1,4 +1,4 @@
-"""A Study: the result of compare or audit, printed and written."""
+"""The result of compare or audit, written."""
 
 import textwrap
 from collections.abc import Sequence

@@ -56,7 +56,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Row:
-    """The cells of a row, by the key of their column."""
+    """The cells of a row, by column key."""
 
     cells: Mapping[str, Cell | Value]
     heading: Cell | None = None  # above all rows that have the same
@@ -89,7 +89,7 @@ def listing(titles: Sequence[str], rows: Sequence[Sequence]) -> Table:
 
 
 def tree_listing(tree: Mapping, titles: Sequence[str] = ('key', 'value')) -> Table:
-    """Make a table of the dotted keys of a nested dictionary."""
+    """Make a table of a nested dictionary."""
     return listing(titles, list(_leaves(tree, '')))
 
 
@@ -192,7 +192,7 @@ def escaped(text: Value) -> str:
 
 
 def _leaves(tree, prefix):
-    """(dotted key, value as text) pairs; lists are joined by commas."""
+    """(dotted key, text) pairs; lists are joined."""
     for key, value in tree.items():
         if isinstance(value, dict):
             yield from _leaves(value, f'{prefix}{key}.')
@@ -202,7 +202,7 @@ def _leaves(tree, prefix):
 
 
 def _blocks(table, form):
-    """The first column of a form, and (title, columns) of each block."""
+    """The first column, and (title, columns) per block."""
     first, *others = [column for column in table.columns if form in column.forms]
     titles = dict.fromkeys(column.block for column in others)
     return first, [
@@ -211,7 +211,7 @@ def _blocks(table, form):
 
 
 def _rows_of(table, columns, with_reasons):
-    """The rows with a cell in these columns, or with a reason."""
+    """Rows with a cell in these columns, or a reason."""
     return [
         row
         for row in table.rows
@@ -230,7 +230,7 @@ def _cell(row, column):
 
 
 def _written(cell, column):
-    """A cell's value and interval as text; '' for no interval."""
+    """Value and interval as text; '' for none."""
     if is_undefined(cell.value):
         return cell.absent, ''
     value = cell.value if isinstance(cell.value, str) else column.show(cell.value)
@@ -249,7 +249,7 @@ def _is_numeric(rows, column):
 
 
 def _is_number(text):
-    """Whether a text is a number, a p value or a dash."""
+    """Whether text is a number or a dash."""
     try:
         float(text.strip(f'<{DASH}') or 0)
     except ValueError:
@@ -271,21 +271,21 @@ def _marked(cell, text):
 
 
 def _row_title(row, first):
-    """The title of a row in text, indented below a heading."""
+    """The title of a row, indented below headings."""
     cell = _cell(row, first)
     indent = '  ' if row.heading else ''
     return indent + _marked(cell, _written(cell, first)[0])
 
 
 def _text_cell(row, column, room):
-    """A cell in text, cut where it is wider than a line."""
+    """A cell in text, cut to a line."""
     cell = _cell(row, column)
     text = _marked(cell, ' '.join(filter(None, _written(cell, column))))
     return text if len(text) <= room - len(GAP) else text[: room - len(GAP) - 1] + '…'
 
 
 def _column_width(rows, column, room):
-    """Width of a column and the gap before it, at most a line."""
+    """Width of a column with its gap."""
     cells = [_text_cell(row, column, room) for row in rows if not row.not_applicable]
     return min(room, len(GAP) + max(map(len, [column.title, *cells])))
 
@@ -314,7 +314,7 @@ def _fitting(rows, columns, room):
 
 
 def _text_lines(title, first, rows, columns, width):
-    """The header and rows of columns that fit on a line."""
+    """Header and rows of columns that fit."""
     room, header, lines_of_rows = WIDTH - width, '', [''] * len(rows)
     for column in columns:
         wide = _column_width(rows, column, room) - len(GAP)
@@ -336,14 +336,14 @@ def _text_lines(title, first, rows, columns, width):
 
 
 def _titled(title, width, cells):
-    """A title and its cells; a long title has its own line."""
+    """Put cells beside or below a title."""
     if len(title) <= width:
         return [f'{title:{width}}{cells}']
     return [*textwrap.wrap(title, WIDTH), ' ' * width + cells]
 
 
 def _latex_rows(table, columns):
-    """The title of a table, then its rows below their headings."""
+    """The title, headings and rows of a table."""
     lines, span = [], len(columns)
     if table.title:
         lines.append(rf'\multicolumn{{{span}}}{{l}}{{\textit{{{escaped(table.title)}}}}} \\')

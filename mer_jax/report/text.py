@@ -1,4 +1,4 @@
-"""The result of a recognition run as text for the terminal."""
+"""The result of a recognition run as text."""
 
 import textwrap
 from collections.abc import Sequence
@@ -60,7 +60,7 @@ def size(results: dict) -> str:
 
 
 def _confusion_lines(results):
-    """The confusion matrix; for many classes a reference to the page."""
+    """The confusion matrix, if it fits."""
     table = recognition_tables.confusion(results)
     if table is None:
         return [f'confusion of {len(results["classes"])} classes: see {files.REPORT}']

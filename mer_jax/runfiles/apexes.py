@@ -59,7 +59,7 @@ class ApexTable:
         return [*COLUMNS, *self.decoders]
 
     def cells(self) -> list[list]:
-        """Return the rows of the file; a missing apex is empty."""
+        """Return the rows; a missing apex is empty."""
         rows = []
         for row in self.rows:
             apex = '' if row.apex is None else row.apex

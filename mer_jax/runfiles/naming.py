@@ -46,7 +46,7 @@ def title(name: str, variants: str = '', changes: Mapping[str, Any] | None = Non
 
 
 def config_of(title: str) -> str:
-    """Return the name of the config in the title of a run."""
+    """Return the name of the config in a title."""
     return title.partition(' (')[0]
 
 

@@ -32,7 +32,7 @@ class Flag(NamedTuple):
 
 
 class Maybe(NamedTuple):
-    """A value that may be undefined: null, in a CSV file empty."""
+    """A value that may be null, in CSV empty."""
 
     shape: 'Shape'  # of a defined value
 

@@ -10,7 +10,7 @@ def mistakes(
     settings: Mapping[str, Setting],
     names: Mapping[str, tuple[str, ...]],
 ) -> list[str]:
-    """Return one line per value that its setting does not allow.
+    """Return one line per value that is not allowed.
 
     Args:
         values: the value of every setting by its dotted key.

@@ -1,4 +1,4 @@
-"""Old names of settings, for the message on an unknown one."""
+"""Old names of settings, for a message."""
 
 RENAMED = {
     'data.rows': 'data.task (clips: recognition, frames: spotting)',

@@ -123,7 +123,7 @@ class Data:
 
 @dataclass(frozen=True)
 class Spotting:
-    """Apex spotting: the network learns a continuous label of each frame (data.task=spotting)."""
+    """Apex spotting, with a label per frame (data.task=spotting)."""
 
     label: str = field(
         'linear',
@@ -293,7 +293,7 @@ class Train:
 
 @dataclass(frozen=True)
 class Balance:
-    """Training rows added until each class of a fold is as large as the largest."""
+    """Rows added until all classes are equally large."""
 
     method: str = field('none', 'How rows are added.', entries='RESAMPLERS')
     neighbours: int = field(
@@ -323,7 +323,7 @@ class Balance:
 
 @dataclass(frozen=True)
 class Gan:
-    """A conditional DC-GAN of each fold, trained on its training rows (balance.method=gan)."""
+    """A conditional DC-GAN of each fold (balance.method=gan)."""
 
     images_per_class: int = field(100, 'Generated images of each class.', low=1, high=10**5)
     scope: str = field(
@@ -354,7 +354,7 @@ class Gan:
 
 @dataclass(frozen=True)
 class Alignment:
-    """A loss of the learner contrastive: clips with the same action units get similar features."""
+    """A contrastive loss by action units (train.learner=contrastive)."""
 
     weight: float = field(0.3, 'Share of the loss (lambda in the paper); 0: off.', low=0, high=1)
     variant: str = field(
@@ -368,7 +368,7 @@ class Alignment:
 
 @dataclass(frozen=True)
 class Augment:
-    """Random changes of a training row each time it is used; 0: off."""
+    """Random changes of training rows; 0: off."""
 
     flip: float = field(
         0.0, 'Probability of a mirror image; channel u changes its sign.', low=0, high=1
@@ -445,7 +445,7 @@ class Explain:
 
 @dataclass(frozen=True)
 class Head:
-    """What predicts: the network, or an SVM for each fold on features of the clips."""
+    """What predicts: the network, or an SVM per fold."""
 
     name: str = field('none', 'none: the network predicts.', choices=('none', 'svm'))
     features: str = field(

@@ -107,7 +107,7 @@ def read(folders: str | Sequence[str | Path]) -> list[Run]:
 
 
 def confusions(run: Run, rows: Sequence[PredictionRow]) -> np.ndarray:
-    """Count confusions of rows of a run, int64[S, R, K, K].
+    """Count confusions of rows, int64[S, R, K, K].
 
     In the order of (data set, subject), and of seed.
     """
@@ -143,7 +143,7 @@ def paired_confusions(first: Run, second: Run) -> tuple[np.ndarray, np.ndarray] 
 
 
 def table(runs: Sequence[Run], reference: int = 0, with_published: bool = False) -> dict:
-    """Compare runs, those on the same data set with each other.
+    """Compare the runs on each data set.
 
     Args:
         runs: of one task.
@@ -291,10 +291,10 @@ def system(title: str, dataset: str) -> str:
     """
     release = 'composite' if '+' in dataset else dataset.partition('/')[0]
     prefixes = {release, PREFIXES.get(release, release)}
-    parts = [part for part in title.split('/') if part not in prefixes]
+    names = [name for name in title.split('/') if name not in prefixes]
     for prefix in sorted(prefixes, key=len, reverse=True):
-        parts = [part.removeprefix(f'{prefix}_') for part in parts]
-    return '/'.join(parts) or title
+        names = [name.removeprefix(f'{prefix}_') for name in names]
+    return '/'.join(names) or title
 
 
 def _spotters(runs):
@@ -336,7 +336,7 @@ def _split(text):
 
 
 def _matches(pattern):
-    """Return the folder of this name, or the runs that match it."""
+    """Return the folder, or the runs that match."""
     path = absolute(pattern)
     if path.is_dir():
         return [path]
@@ -348,7 +348,7 @@ def _matches(pattern):
 
 
 def _titles(paths):
-    """Return the shortest end of each path that no other path has."""
+    """Return the shortest unique end of each path."""
     ends_of_paths = []
     for path in paths:
         depths = range(1, len(path.parts) + 1)
@@ -358,7 +358,7 @@ def _titles(paths):
 
 
 def _run(folder, title):
-    """Read the finished run in a folder; refuse one that cannot be compared."""
+    """Read a finished run that can be compared."""
     check_format(folder)
     path = folder / files.RESULTS
     if not path.exists():
@@ -397,7 +397,7 @@ def _run(folder, title):
 
 
 def _group(title, members, names, reference):
-    """Compare the runs on one data set with one of them."""
+    """Compare the runs on one data set."""
     rows = [_row(run, name) for run, name in zip(members, names, strict=True)]
     for row, run in zip(rows, members, strict=True):
         row['against'] = None if run is reference else _against(reference, run)
@@ -497,14 +497,14 @@ def _key(row):
 
 
 def _labels(run):
-    """{row key: label} of the rows that every seed of a run tested."""
+    """{row key: label} of rows that every seed tested."""
     counts = Counter(map(_key, run.rows))
     seeds = len({row.seed for row in run.rows})
     return {_key(row): row.label for row in run.rows if counts[_key(row)] == seeds}
 
 
 def _numbers(values):
-    """Return the sorted different values, and the index of each, int[n]."""
+    """Return the different values, and indices int[n]."""
     different = sorted(set(values))
     index_of = {value: i for i, value in enumerate(different)}
     return different, np.array([index_of[value] for value in values], int)

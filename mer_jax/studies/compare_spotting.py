@@ -58,7 +58,7 @@ def errors(run: 'Run') -> dict[tuple[str, str, str], dict]:
 
 
 def matches_results(run: 'Run') -> bool:
-    """Return whether the rows of a run give the errors of its results."""
+    """Return whether rows and results have equal errors."""
     blocks = run.results['spotting']
     if not run.rows or blocks.keys() - run.rows[0].predicted.keys():
         return False
@@ -106,7 +106,7 @@ def group(title: str, members: Sequence['Run'], names: Sequence[str], reference:
 
 
 def draw(folder: str | Path, table: Mapping[str, list[dict]]) -> list[Path]:
-    """Draw errors.svg into a folder; return its path in a list."""
+    """Draw errors.svg; return its path in a list."""
     path = Path(folder) / 'errors.svg'
     plots_spotting.compared(path, table['groups'])
     return [path]

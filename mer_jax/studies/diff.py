@@ -1,4 +1,4 @@
-"""The verb diff: how settings, data and code of two runs differ."""
+"""The verb diff: differences of two runs."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ def diff(first: str, second: str) -> None:
 
 
 def compared(first: str | Path, second: str | Path) -> list[str]:
-    """Return how two runs differ, such as 'train.epochs: 5 -> 10'.
+    """Return differences, such as 'train.epochs: 5 -> 10'.
 
     Raises:
         UserError: a folder holds no run, or a damaged one.
@@ -36,7 +36,7 @@ def compared(first: str | Path, second: str | Path) -> list[str]:
 
 
 def _described(folder):
-    """Return settings, fingerprint of the data and versions of a run."""
+    """Return settings, data and versions of a run."""
     path = absolute(folder)
     if not (path / files.CONFIG).exists():
         raise UserError(f'{folder}: is not the folder of a run; name two of them: diff RUN RUN')

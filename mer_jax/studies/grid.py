@@ -124,7 +124,7 @@ def table(result: dict) -> Table:
 
 
 def terminal_text(result: dict) -> str:
-    """Return the table of a grid and the test of the chosen run."""
+    """Return the table and the test as text."""
     tested = [
         f'{measure_title(key)} {measure(block["mean"])} {interval(block["interval"])}'
         for key, block in result['test'].items()
@@ -138,7 +138,7 @@ def _title(changes):
 
 
 def _single(value):
-    """Return the number in a tuple of one; a grid varies one at a time."""
+    """Return the number in a tuple of one."""
     return value[0] if isinstance(value, tuple) else value
 
 

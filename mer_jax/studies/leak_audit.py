@@ -1,8 +1,8 @@
-"""The leak audit: what each leaky habit of the literature adds.
+"""The leak audit: what each leaky habit adds.
 
-The experiment is trained without leaks, then again with each leak, with the same seeds. Runs are
-compared clip by clip. In the controls each subject has one random class, which no honest protocol
-can predict: a score above chance there is leakage.
+The experiment is trained without leaks, then with each leak of the literature, with equal seeds.
+Runs are compared clip by clip. In the controls each subject has one random class, which no honest
+protocol can predict: a score above chance there is leakage.
 """
 
 from pathlib import Path
@@ -130,7 +130,7 @@ def clean(settings: Settings) -> dict[str, Value]:
 
 
 def audit(settings: Settings, train: Train, folder: str | Path) -> dict:
-    """Train all lines of the audit, write its files, print its table.
+    """Train all lines, write and print the audit.
 
     A finished run is scored again, a killed one continues.
 
@@ -173,7 +173,7 @@ def audit(settings: Settings, train: Train, folder: str | Path) -> dict:
 
 
 def lines(runs: dict[str, tuple[Trial, compare.Run | None]]) -> list[dict]:
-    """Compare each habit with the honest run of the same labels.
+    """Compare each habit with its honest run.
 
     Args:
         runs: {habit: (trial, its run; None where it has none)}.
@@ -196,7 +196,7 @@ def lines(runs: dict[str, tuple[Trial, compare.Run | None]]) -> list[dict]:
 
 
 def at_best_epoch(run: compare.Run) -> compare.Run:
-    """Return a run with each fold's predictions at its best epoch.
+    """Return a run with the predictions of best epochs.
 
     That is test_best of score.oracle: the best for its held-out rows, a leak.
     """
@@ -232,7 +232,7 @@ def _unframed(settings):
 
 
 def _unheaded(settings):
-    """Why no network trains before an SVM; '' where one does."""
+    """Why no network trains before an SVM, or ''."""
     if settings.head.name == 'none':
         return 'the network itself predicts (head.name none)'
     return '' if settings.train.epochs else 'no network is trained (train.epochs 0)'
@@ -247,7 +247,7 @@ def _unchosen(settings):
 
 
 def _unbalanced(settings):
-    """Why nothing can be balanced before the split; '' where it can."""
+    """Why nothing is balanced before the split, or ''."""
     resampler = RESAMPLERS[settings.balance.method]
     if resampler.unaudited or resampler.trained or leaks.from_class_counts(settings):
         return resampler.unaudited

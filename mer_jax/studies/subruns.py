@@ -1,4 +1,4 @@
-"""Runs of an audit or a grid, in folders below theirs."""
+"""Runs of an audit or a grid."""
 
 import contextlib
 import io
