@@ -110,7 +110,7 @@ def notes(group: dict) -> list[Note]:
             )
         if against and against.get('improved'):
             gains = _improved(run['title'], against['improved'])
-            words.append(Note(gains, leaky=leaky_pair(group, run)))
+            footnotes.append(Note(gains, leaky=leaky_pair(group, run)))
         elif not against and run is not reference:
             footnotes.append(
                 Note(
