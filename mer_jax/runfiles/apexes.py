@@ -46,7 +46,7 @@ COLUMNS = {
 
 @dataclass(frozen=True)
 class ApexTable:
-    """apexes.csv: one row per clip and fold that predicts it."""
+    """apexes.csv: one row per predicted apex."""
 
     FILE: ClassVar[str] = files.APEXES
 

@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 from mer_jax.errors import UserError
 from mer_jax.runfiles import files, reading, writing
+from mer_jax.settings.fields import Value
 from mer_jax.settings.tree import flat
 
 FORMAT = 2  # of the folder of a run; a config.json without a number counts as format 1
@@ -31,7 +32,7 @@ class RunConfig:
         """Read the config of the run in `folder`.
 
         Raises:
-                UserError: the file is not that of a run, or the run has another format.
+            UserError: the file is not that of a run, or the run has another format.
         """
         path = Path(folder) / cls.FILE
         content = reading.read_json(path)
@@ -71,7 +72,9 @@ def check_format(folder: str | Path) -> None:
         RunConfig.read(folder)
 
 
-def differences(old: dict, new: dict, *, ignore: Iterable[str] = ()) -> list[tuple[str, Any, Any]]:
+def differences(
+    old: dict, new: dict, *, ignore: Iterable[str] = ()
+) -> list[tuple[str, Value | None, Value | None]]:
     """Return where two nested dictionaries differ.
 
     Args:

@@ -15,12 +15,12 @@ class FoldRow(NamedTuple):
     """One fold; its numbers are those of seed 0."""
 
     fold: int  # from 0
-    # what is left out: a subject, a data set, the number of a group of subjects, or 'holdout'
+    # what is left out: a subject, a data set, or the number of a group; else the kind of split
     title: str
     dataset: str  # of the test rows; several are joined by +
     subjects: int  # in the test rows
     train_rows: int  # rows of the data set
-    added_rows: int  # copies, mixtures or generated images that train beside them
+    added_rows: int  # copies, mixtures or generated images, added for balance
     test_rows: int
     test_rows_per_class: tuple[int, ...]
 

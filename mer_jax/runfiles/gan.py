@@ -14,7 +14,7 @@ from mer_jax.runfiles import files, reading, shapes, writing
 
 MEASURE = shapes.Maybe(shapes.SHARE)
 FIGURE = shapes.Maybe(shapes.Number(0))
-# of the real or of the generated ('made') images of one class
+# of images of one class, either real or generated ('made')
 IMAGE_STATISTICS = {
     'count': shapes.COUNT,
     'level': FIGURE,

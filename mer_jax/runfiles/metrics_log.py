@@ -1,6 +1,6 @@
 """metrics.jsonl: one line per epoch and group of runs.
 
-A run is here one fold with one seed. A group holds the runs that are in memory together.
+Here a run is one fold with one seed. A group is the runs that are in memory together.
 """
 
 from collections.abc import Sequence

@@ -4,7 +4,8 @@ import hashlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+
+from mer_jax.settings.fields import Value
 
 RUNS = 'runs'
 # of the name of a folder; file systems allow 255, and the paths inside the folder add to it
@@ -13,7 +14,7 @@ MAX_LENGTH = 150
 IDENTITY = ('data.name', 'model.name', 'head.name', 'head.features')
 
 
-def identity_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+def identity_changes(before: Mapping[str, Value], after: Mapping[str, Value]) -> dict[str, Value]:
     """Return the changed settings that identify a run.
 
     Args:
@@ -32,7 +33,7 @@ def identity_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dic
     return changes
 
 
-def title(name: str, variants: str = '', changes: Mapping[str, Any] | None = None) -> str:
+def title(name: str, variants: str = '', changes: Mapping[str, Value] | None = None) -> str:
     """Return the title of a run: 'synthetic_ststnet (quick; model.name=vggm)'.
 
     Args:
@@ -51,7 +52,7 @@ def config_of(title: str) -> str:
 
 
 def default_folder(
-    path: str | Path, variants: str = '', changes: Mapping[str, Any] | None = None
+    path: str | Path, variants: str = '', changes: Mapping[str, Value] | None = None
 ) -> str:
     """Return the folder of a run without --workdir.
 

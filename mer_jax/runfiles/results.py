@@ -14,11 +14,12 @@ from mer_jax.runfiles import files, reading, shapes, writing
 
 SPOTTING = 'spotting'  # the value of `task` that only spotting runs have
 ANY_NUMBER = shapes.Number()
-NOT_NEGATIVE = shapes.Number(0)  # also of clips and frames: a mean over seeds has a fraction
+NOT_NEGATIVE = shapes.Number(0)  # numbers of clips too, because means over seeds have a fraction
 MEASURE = shapes.Maybe(shapes.SHARE)
 MEASURES = dict.fromkeys(METRICS, MEASURE)
 INTERVALS = dict.fromkeys(METRICS, shapes.Maybe(shapes.ListOf(shapes.SHARE, 2)))
 CLIPS = {'clips': NOT_NEGATIVE, 'correct': NOT_NEGATIVE, 'accuracy': shapes.SHARE}
+# in the results of both tasks, before and after the scores
 FIRST_KEYS = {
     'name': shapes.Text(),
     'scored': shapes.Text(),
@@ -42,13 +43,13 @@ ORACLE = {
     'note': shapes.Text(),
     # each run takes the epoch of its best accuracy on the test rows
     'test_best': {'metrics': MEASURES, 'median_epoch': MEDIAN_EPOCH},
-    # as test_best, but all measures except accuracy are those of the epoch of the best UF1;
-    # median_epochs: [that of the best accuracy, that of the best UF1]
+    # accuracy, micro F1 and one-vs-rest accuracy as in test_best, all other metrics of the epoch of
+    # the best UF1; median_epochs: [that of the best accuracy, that of the best UF1]
     'test_best_independent': {
         'metrics': MEASURES,
         'median_epochs': shapes.ListOf(MEDIAN_EPOCH, 2),
     },
-    # all runs take the same epoch, that of the best pooled UF1
+    # all runs take the same epoch, that of the best UF1 of all rows
     'best_common_epoch': AT_EPOCH,
     'last': AT_EPOCH,
     'per_epoch': dict.fromkeys(('accuracy', 'uf1', 'uar'), shapes.ListOf(MEASURE)),

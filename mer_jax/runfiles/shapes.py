@@ -10,20 +10,20 @@ from typing import NamedTuple
 
 from mer_jax.errors import UserError
 
-SLACK = 1e-9  # a mean of shares may be larger than 1 by its last bits
+SLACK = 1e-9  # rounding can make a mean of shares slightly larger than 1
 
 
 class Text(NamedTuple):
-    """Text; where `values` are given, one of these."""
+    """A text."""
 
-    values: tuple = ()
+    values: tuple = ()  # the allowed texts; (): any
 
 
 class Number(NamedTuple):
     """A finite number."""
 
-    least: float = -math.inf
-    most: float = math.inf
+    least: float = -math.inf  # smallest allowed number
+    most: float = math.inf  # largest allowed number
     whole: bool = False  # True: without a fraction
 
 

@@ -15,8 +15,7 @@ class SvmRow(NamedTuple):
 
     title: str  # of the fold
     seed: int
-    # rank in the grid of the fold, 1 is the best; the scores of the best top_k are averaged
-    place: int
+    place: int  # rank in the grid of the fold, 1 is the best; the top_k best are used
     cost: float
     gamma: float
     inner_uf1: float | None  # UF1 of the inner folds; None where the grid has one entry

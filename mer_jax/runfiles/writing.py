@@ -65,7 +65,7 @@ def write_csv(path: str | Path, header: Sequence, rows: Iterable[Sequence]) -> N
     writer.writerow(header)
     for row in rows:
         if len(row) != len(header):
-            raise ValueError(f'{path}: a row of {len(row)} under a header of {len(header)} columns')
+            raise ValueError(f'{path}: a row has {len(row)} cells, the header {len(header)}')
         writer.writerow(row)
     write_text(path, text.getvalue())
 
