@@ -137,6 +137,20 @@ DUAL_BRANCH = System(
             ('model.init_from',),
         ),
         Choice(
+            'first values of kernels',
+            SILENT,
+            'normal, by the number of outputs, without a bound',
+            'the same without values beyond two standard deviations',
+            ('model.dual_branch.initial_kernels', 'model.single_branch.initial_kernels'),
+        ),
+        Choice(
+            'batch statistics of the shared layers',
+            SILENT,
+            'eyes and mouth go through them one after the other, each by its own statistics',
+            'as released',
+            ('model.dual_branch.batch_statistics',),
+        ),
+        Choice(
             'attention',
             'shuffle attention, weights of its own for each group',
             'softmax across four groups, not a sigmoid',

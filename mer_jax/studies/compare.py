@@ -270,7 +270,7 @@ def training_accuracy(folder: Path) -> float | None:
     Of SVMs that of the best of each fold; of networks that of the last epoch, as it was trained:
     with augmentation and dropout. None where a run logged none.
     """
-    if (folder / files.HEADS).exists():
+    if (folder / files.SVM_TABLE).exists():
         rows = [row for row in SvmTable.read(folder).rows if row.place == 1]
         shares = [row.training_accuracy for row in rows]
         return None if None in shares or not shares else float(np.mean(shares))
