@@ -20,6 +20,8 @@ import pytest
 
 import main
 from mer_jax import cli
+from mer_jax.data import annotations, labels, loading, sources
+from mer_jax.data.sources import BuildOptions
 from mer_jax.experiment import settings
 from mer_jax.training import checkpoint, fold_by_fold, plan
 from tests.support import fake_raw
@@ -35,11 +37,12 @@ RATES = ('dropout', 'dropout_dense', 'dropout_contrast')
 def quick_settings(name):
     """What a quick run of a config depends on, as text.
 
-    All settings but the name, those of networks that it does not use, and rates of learning and
-    dropout: the same program runs with any of them, and
+    All settings but the name, the label scheme, those of networks that it does not use, and rates
+    of learning and dropout: the same program runs with any of them, and
     `test_every_config_is_run_or_equals_one_that_is` checks their range.
     """
     values = importlib.import_module(f'configs.{name}').get_config('quick').to_dict()
+    del values['data']['labels']
     model = values.pop('model')
     network = {key: value for key, value in model[model['name']].items() if key not in RATES}
     used = {'name': model['name'], 'init_from': model['init_from'], 'network': network}
@@ -120,14 +123,27 @@ def test_every_config_runs_quick(name, quick_run):
     assert results['metrics']['accuracy'] == pytest.approx(right / len(predicted))
 
 
+@pytest.fixture(scope='module')
+def tiny_annotations(tiny_data):
+    """What is annotated of the clips of every quick run but those of spotting."""
+    options = BuildOptions(data_dir=tiny_data)
+    (source,) = sources.parse('synthetic_faces/tiny')
+    return loading.read(source, annotations.FEATURES, options)
+
+
 @pytest.mark.parametrize('name', CONFIGS)
-def test_every_config_is_run_or_equals_one_that_is(name):
-    """Its command must be understood, down to settings of some run, as which it runs."""
+def test_every_config_is_run_or_equals_one_that_is(name, tiny_annotations):
+    """Its command must be understood, down to settings of some run, as which it runs; and the few
+    clips of a quick run must have every class of its label scheme.
+    """
     command = cli.parse([f'--config={ROOT}/configs/{name}.py:quick'])
     settings.checked(command.config)
     assert command.config.name == f'{name} (quick)' and command.folder == f'runs/{name}-quick'
     twin = importlib.import_module(f'configs.{RUN[quick_settings(name)]}').get_config('quick')
+    twin.data.labels = scheme = command.config.data.labels
     assert twin.data == command.config.data
+    kept, _ = labels.labelled(tiny_annotations, scheme)
+    assert {row['class'] for row in kept} == {*labels.classes(scheme, ['synthetic'])}
 
 
 @pytest.mark.parametrize('name', SPOTTING)

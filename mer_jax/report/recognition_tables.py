@@ -47,7 +47,7 @@ def seeds(results: dict) -> Table:
 def datasets(results: dict) -> Table:
     """Metrics of each data set, with an interval of UF1.
 
-    Where data sets are left out, also their mean, as MEGC2018 reports it.
+    Where data sets are left out, also their mean, as papers report it (MEGC2018).
     """
     names = ('uf1', 'uar', 'accuracy', 'weighted_f1')
     columns = [

@@ -87,8 +87,8 @@ def test_samm_has_the_published_counts():
     'edition,expected', [('2014', (24, 15, 98, 26, 21)), ('2019', (30, 18, 93, 23, 18))]
 )
 def test_casme2_has_the_published_counts_but_for_two_clips(edition, expected):
-    """The paper counts 25, 15, 99, 26, 20. The copies of the sheet of 2014 that are public differ
-    from its annotation in as little as this; a wrong set of units would differ in far more.
+    """The paper counts 25, 15, 99, 26, 20: what is left of its difference to the sheet of 2014 is
+    not explained. A wrong set of units would differ in far more clips.
     """
     rows = records(CASME2[edition], 'casme2')
     assert len(rows) == 255
