@@ -346,7 +346,7 @@ def _numbers(annotations, release):
     for annotation in annotations:
         folder = release.tree.clips.get(annotation.clip.lower(), [None])[0]
         if folder and folder not in of_folder:
-            there = {number for number, _ in frames.numbered(folder)}
+            there = {number for number, _ in frames.of_clip(folder)[0]}
             of_folder[folder] = tuple(sorted(there - {-1}))
         if folder and of_folder[folder]:
             numbers[annotation.clip] = numbering.Numbers(
@@ -396,6 +396,9 @@ def _clip_of(annotation, release, shift):
     files = {number + shift: path for number, path in usable_files.items()}
     damaged = _damaged(files, problems, shift)
     rows = [Row(relative(path, release.root), 'dropped', reason, clip) for path, reason in problems]
+    foreign = [] if release.whole else frames.of_clip(folder)[1]
+    for path in foreign:
+        rows.append(Row(relative(path, release.root), 'ignored', frames.FOREIGN, clip))
     try:
         onset, offset, repairs = interval(annotation, files, damaged)
         disk = Disk(onset, offset, files, damaged)

@@ -23,6 +23,8 @@ NOT_AN_IMAGE = 'not a JPEG, PNG or BMP picture'
 CUT_OFF = 'cut off: its end is missing'
 NO_NUMBER = f'its name does not end in a frame number: up to {len(str(LARGEST))} digits'
 TAIL = 4096
+OTHERS = 2  # times as many files bear the usual name of a folder as any other
+FOREIGN = 'no frame of this clip: most files of its folder are named otherwise'
 _SIZED = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # JPEG start-of-frame markers
 _SCAN, _END = 0xDA, b'\xff\xd9'
 
@@ -48,6 +50,27 @@ def numbered(folder: Path) -> list[tuple[int, Path]]:
     return sorted((number(name), Path(folder) / name) for name in names)
 
 
+def of_clip(folder: Path) -> tuple[list[tuple[int, Path]], list[Path]]:
+    """(number, path) of the pictures of a clip as `numbered`, and pictures that are none of it.
+
+    Other projects store pictures made of a frame beside it: 'image46_1.bmp' is not frame 1. A
+    picture is none of the clip where at least OTHERS times as many are named otherwise, and alike.
+    """
+    entries = numbered(folder)
+    names = Counter(_name(path) for number, path in entries if number >= 0)
+    (usual, count), *others = names.most_common() or [('', 0)]
+    rare = {name for name, often in others if OTHERS * often <= count}
+    if not others or len(rare) < len(others):
+        return entries, []
+    kept = [(number, path) for number, path in entries if number < 0 or _name(path) == usual]
+    return kept, [path for number, path in entries if number >= 0 and _name(path) != usual]
+
+
+def _name(path):
+    """What stands before the number of a frame."""
+    return path.stem.rstrip().rstrip('0123456789').lower()
+
+
 def listing(
     folder: Path, *, first: int = 0, last: int = LARGEST
 ) -> tuple[dict[int, Path], list[tuple[Path, str]]]:
@@ -55,7 +78,8 @@ def listing(
 
     A file cannot be used that has no number, is unreadable, empty, cut off, over 64 megapixels, or
     no JPEG, PNG or BMP (whatever its suffix), that has another size than most of its folder, or a
-    number that two whole files of that size share. Files with other suffixes are passed over.
+    number that two whole files of that size share. Files with other suffixes, and pictures that
+    are none of the clip by `of_clip`, are passed over.
 
     Args:
       folder: of one clip, or of a long recording.
@@ -66,7 +90,7 @@ def listing(
       ({number: path} ascending, [(path, reason)]).
     """
     sizes, problems = {}, []
-    for frame, path in numbered(folder):
+    for frame, path in of_clip(folder)[0]:
         if frame < 0:
             problems.append((path, NO_NUMBER))
         elif first <= frame <= last:

@@ -163,6 +163,34 @@ def test_an_incomplete_clip_of_a_renumbered_release_is_dropped(tmp_path):
     assert '1 to 9 (8 files) for the 9 frames from 6 to 14' in dropped[lost].reason
 
 
+STRAY = {  # name -> (release, names of the strays of a file)
+    'a flow beside the first frame of SMIC': ('smic', ['{}_1'], 1),
+    'three flows beside every frame of SMIC': ('smic', ['{}_1', '{}_2', '{}_3'], 99),
+    'flows before the frames of SMIC': ('smic', ['flow_0', 'flow_1'], 1),
+    'three flows beside every frame': ('casme2', ['{}_1', '{}_2', '{}_3'], 99),
+    'a mean face': ('casme2', ['mean_50'], 1),
+    'a flow beside SAMM': ('samm', ['{}_flow_7'], 1),
+}
+
+
+@pytest.mark.parametrize('case', STRAY)
+def test_pictures_made_of_frames_are_no_frames(case, tmp_path):
+    """If this fails, image559740_1 is frame 1 of a clip that begins with frame 559740."""
+    name, strays, frames_with = STRAY[case]
+    copy = Copy(tmp_path, name)
+    clips, _ = copy.read()
+    for clip in copy.clips:
+        for path in copy.files(clip)[:frames_with]:
+            for stray in strays:
+                os.link(path, path.with_stem(stray.format(path.stem)))
+    spoilt, rows = copy.read()
+    assert {clip: read[6:] for clip, read in spoilt.items()} == {
+        clip: read[6:] for clip, read in clips.items()
+    }
+    ignored = [row for row in rows if row.clip in clips and row.status == 'ignored']
+    assert ignored and all('no frame of this clip' in row.reason for row in ignored)
+
+
 def test_a_clip_numbered_by_its_sheet_among_others_that_are_not(tmp_path):
     """If this fails, a release mended by hand in part is read by one rule for all."""
     copy = Copy(tmp_path, 'casme2')

@@ -254,6 +254,8 @@ def _clip(item, camera, cropped):
     tree = item.tree
     usable, problems = frames.listing(item.folder)
     rows = [_row(path, tree, 'dropped', reason, item.clip) for path, reason in problems]
+    for path in frames.of_clip(item.folder)[1]:
+        rows.append(_row(path, tree, 'ignored', frames.FOREIGN, item.clip))
     wrong = _unusable(usable, problems)
     if wrong:
         return [], [_row(item.folder, tree, 'dropped', wrong, item.clip), *rows]
