@@ -2,15 +2,32 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from mer_jax.data import channels
 from mer_jax.errors import UserError
 from mer_jax.experiment import build, results, run
 from mer_jax.experiment import folder as run_folder
 from mer_jax.experiment import settings as rules
 from mer_jax.explain import maps
+from mer_jax.folds import protocols
+from mer_jax.folds.rows import of_data_set
 from mer_jax.report import overlays
+from mer_jax.runfiles import files
 from mer_jax.runfiles.folder import lock
+from mer_jax.settings import tree
+from mer_jax.settings.sections import Settings
 from mer_jax.training import parallel, plan
+from mer_jax.types import Explained
+
+ALL_ROWS = 'all_rows'  # folder of the network that is trained on all clips
+ONE_NETWORK = {
+    'protocol.name': 'all_rows',
+    'protocol.validation': 0.0,
+    'protocol.evaluate_on': 'test',
+    'train.seeds': 1,
+    'evaluate.every_epoch': False,
+}
 
 
 def explain(config: rules.Config, workdir: str | Path) -> dict:
@@ -39,15 +56,46 @@ def explain(config: rules.Config, workdir: str | Path) -> dict:
     with lock(folder):
         experiment, shapes = run.open_run(settings, folder)
         experiment = build.with_generated(experiment, folder)
-        chosen = build.choose_plan(experiment, shapes, folder)
-        learner = build.learner(experiment, chosen.lowering)
-        model = build.model(experiment, chosen.lowering)
-        predict = maps.predictor(model, learner.predict, kind=settings.explain.au_cam)
-        learner = learner._replace(predict=predict)
-        outputs = run.train_groups(experiment, chosen, learner, folder, {})
-        data = experiment.data
-        explained = maps.explained_clips(outputs, data.samples, experiment.folds, names)
+        explained = _explained(experiment, shapes, folder)
+        whole = None
+        if settings.explain.scope == 'all_rows':
+            whole = explained_by_one(settings, folder / files.EXPLAIN / ALL_ROWS)
         shown = {'faces': settings.explain.faces, 'count': settings.explain.clips}
-        for path in overlays.write(folder, explained, data.names, **shown):
+        for path in overlays.write(folder, explained, experiment.data.names, whole=whole, **shown):
             print(f'explain: {path}')
     return results.reported(folder)
+
+
+def explained_by_one(settings: Settings, folder: Path) -> Explained:
+    """Train one network on all clips, and return what it looks at in them.
+
+    Nothing of it is held out: it shows how a network arranges what it was taught.
+
+    Args:
+        settings: of the run.
+        folder: of the network; a finished one is not trained again.
+
+    Raises:
+        UserError: the settings name a file for each left-out subject.
+    """
+    settings = tree.changed(settings, ONE_NETWORK)
+    rules.check(settings)
+    folder.mkdir(parents=True, exist_ok=True)
+    print(f'explain: one network on all clips -> {folder}', flush=True)
+    experiment, shapes = run.open_run(settings, folder)
+    clips = int(np.sum(of_data_set(experiment.data.samples)))  # images of a GAN come behind them
+    experiment = build.with_generated(experiment, folder)
+    folds = protocols.predict_all_rows(experiment.folds, clips, train_on_held_out=False)
+    return _explained(experiment._replace(folds=folds), shapes, folder)
+
+
+def _explained(experiment, shapes, folder):
+    """What the networks of a run look at in the clips that its folds hold out."""
+    settings = experiment.settings
+    chosen = build.choose_plan(experiment, shapes, folder)
+    learner = build.learner(experiment, chosen.lowering)
+    model = build.model(experiment, chosen.lowering)
+    predict = maps.predictor(model, learner.predict, kind=settings.explain.au_cam)
+    outputs = run.train_groups(experiment, chosen, learner._replace(predict=predict), folder, {})
+    names = channels.parse(settings.data.channels)
+    return maps.explained_clips(outputs, experiment.data.samples, experiment.folds, names)

@@ -24,8 +24,10 @@ from mer_jax.runfiles.explanations import Captions, PictureRow, PictureTable
 from mer_jax.types import Explained, Names
 
 FOLDER = workdir.EXPLAIN
-MAPS = 'maps.npz'
+MAPS = 'maps.npz'  # and features of held-out clips
 MONTAGE, SCENARIOS, FEATURES = 'montage.png', 'scenarios.png', 'au_features.png'
+OF_ALL_ROWS = 'au_features_all_rows.png'
+OVERVIEWS = (MONTAGE, SCENARIOS, FEATURES, OF_ALL_ROWS)
 IN_MONTAGE = 12  # clips
 SIDE = 224  # pixels, to which smaller pictures are enlarged
 PANELS = ['face', 'motion (On-A)', 'AU-CAM', 'Grad-CAM']
@@ -178,7 +180,13 @@ def _label_width(labels):
 
 
 def write(
-    folder: str | Path, explained: Explained, names: Names, *, faces: bool, count: int
+    folder: str | Path,
+    explained: Explained,
+    names: Names,
+    *,
+    faces: bool,
+    count: int,
+    whole: Explained | None = None,
 ) -> list[Path]:
     """Draw what the network looks at into <folder>/explain/.
 
@@ -193,6 +201,7 @@ def write(
         names: of its clips, subjects, data sets and classes.
         faces: whether to show licensed faces.
         count: number of clips that have a picture.
+        whole: maps of one network that was trained on all clips, for OF_ALL_ROWS.
 
     Returns:
         The paths written.
@@ -222,6 +231,10 @@ def write(
         SCENARIOS: _scenarios(folder, explained, names, faces),
         FEATURES: plots.au_features(folder / FEATURES, explained.features, sets),
     }
+    if whole is not None:
+        sets = unit_sets(whole.action_units, names.action_units)
+        path = folder / OF_ALL_ROWS
+        captions[OF_ALL_ROWS] = plots.au_features(path, whole.features, sets, held_out=False)
     Captions(captions).write(folder)
     _write_maps(folder / MAPS, explained, names)
     written = (*files, PictureTable.FILE, *captions, Captions.FILE, MAPS)
@@ -257,7 +270,7 @@ def _clear(folder):
     """
     rows = PictureTable.read(folder).rows if (folder / PictureTable.FILE).exists() else ()
     drawn = [Path(row.file).name for row in rows]
-    for name in (*drawn, MONTAGE, SCENARIOS, FEATURES, Captions.FILE, MAPS, PictureTable.FILE):
+    for name in (*drawn, *OVERVIEWS, Captions.FILE, MAPS, PictureTable.FILE):
         (folder / name).unlink(missing_ok=True)
 
 

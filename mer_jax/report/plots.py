@@ -224,7 +224,11 @@ def oracle(path: str | Path, block: dict) -> None:
 
 
 def au_features(
-    path: str | Path, features: ArrayLike, sets: Sequence[tuple[str, ...] | None]
+    path: str | Path,
+    features: ArrayLike,
+    sets: Sequence[tuple[str, ...] | None],
+    *,
+    held_out: bool = True,
 ) -> str:
     """Draw t-SNE of features, coloured by action units.
 
@@ -235,6 +239,7 @@ def au_features(
         path: of the picture.
         features: [R, D].
         sets: the action units of each row; None where unknown.
+        held_out: False where one network, trained on all clips, makes the features.
 
     Returns:
         The caption, or why nothing was drawn.
@@ -267,6 +272,13 @@ def au_features(
             fontsize=8.5,
             title='action units (clips)',
             title_fontsize=8.5,
+        )
+    if not held_out:
+        return (
+            'No held-out map: one network, trained on all clips, makes the features of all of '
+            'them (as Figure 5 of Ruan et al. 2022 is best understood). That clips of equal '
+            'action units stand together shows what it was taught, not what it recognises; the '
+            'map by fold shows that.'
         )
     return (
         'Each mark is a held-out clip: the weighted action-unit features of the network of its '

@@ -34,6 +34,7 @@ from mer_jax.settings.tree import flat
 
 # files of the verb explain, described in Captions
 LOOKS = ('montage.png', 'scenarios.png', 'au_features.png')
+ON_REQUEST = ('au_features_all_rows.png',)
 GENERATED = {
     'samples.png': 'Real images of one fold, and images that its GAN generated. Hue is the '
     'direction of the flow, brightness its length.',
@@ -279,7 +280,9 @@ def _looks(folder, results):
         return {'command': f'python -m mer_jax explain --config={config}'}
     captions = _optional(drawn, Captions)
     texts = captions.captions if captions else {}
-    pictures = [_look(drawn / name, texts.get(name)) for name in LOOKS]
+    # What was drawn on request has a caption.
+    names = [*LOOKS, *(name for name in ON_REQUEST if name in texts)]
+    pictures = [_look(drawn / name, texts.get(name)) for name in names]
     return {'command': None, 'pictures': pictures}
 
 

@@ -430,6 +430,13 @@ class Explain:
     """The pictures of the verb explain."""
 
     clips: int = field(24, 'Number of held-out clips to draw.', low=1, high=10**5, free=True)
+    scope: str = field(
+        'fold',
+        'The map of the AU features. fold: of held-out clips, each by the network of its fold. '
+        'all_rows: also that of one network, trained on all clips; it is no held-out map.',
+        choices=('fold', 'all_rows'),
+        free=True,
+    )
     au_cam: str = field(
         'fixed',
         'released: as in the released code, where the map of the eyes comes from the mouth.',

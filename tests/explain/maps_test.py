@@ -2,17 +2,23 @@
 region.
 """
 
+from types import SimpleNamespace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import mer_jax as mj
 from mer_jax import models
+from mer_jax.data import loading
 from mer_jax.errors import UserError
+from mer_jax.explain import draw
 from mer_jax.explain import maps as explain
 from mer_jax.folds import protocols
 from mer_jax.settings.sections import Protocol
-from mer_jax.types import FoldState, Inputs
+from mer_jax.settings.tree import from_nested
+from mer_jax.types import FoldState, Inputs, Learner
 from tests.conftest import make_samples
 from tests.support.compiling import quickly
 
@@ -243,6 +249,48 @@ def test_rows_keep_their_clips(small):
     np.testing.assert_array_equal(explained.on_a, samples.image[..., 2])
     np.testing.assert_array_equal(explained.predicted, samples.label)
     np.testing.assert_array_equal(explained.subject, samples.subject)
+
+
+def test_one_network_trains_on_all_clips_and_predicts_all(monkeypatch, tmp_path):
+    """A fold's network would show its own held-out clips as if it had been taught them."""
+    config = mj.config('synthetic_dualbranch:quick')
+    config.train.seeds, config.protocol.validation = 3, 0.2
+    settings = from_nested(config.to_dict())
+    samples, names = make_samples(size=8, clips=(3, 2, 2, 1, 2))
+    count = len(samples.label)
+    twice = {
+        name: np.concatenate([getattr(samples, name)] * 2)
+        for name in ('image', 'label', 'subject', 'dataset')
+    }
+    # a GAN adds images behind the clips
+    with_images = samples._replace(**twice, clip=np.append(samples.clip, [-1] * count))
+    data = loading.Data(samples, names, [], '', '', ())
+
+    def opened(changed, folder):
+        assert changed.train.epochs == settings.train.epochs and folder == tmp_path / 'one'
+        folds, titles = protocols.make(samples, names, changed.protocol, seeds=changed.train.seeds)
+        return data, folds, titles, None
+
+    def trained(changed, loaded, folds, *_):
+        assert len(folds.fold) == 1
+        for rows in (folds.train, folds.test):
+            assert sorted(protocols.rows_of(rows, 0)) == list(range(count))
+        cams = np.zeros((count, 2, 4, 8), np.float32)
+        features = np.arange(count, dtype=np.float32)[:, None]
+        output = np.eye(3)[samples.label]
+        return {'output': output, 'features': features, 'au_cam': cams, 'grad_cam': cams}
+
+    monkeypatch.setattr(draw.run, 'open_run', opened)
+    monkeypatch.setattr(draw.run, 'train_groups', trained)
+    monkeypatch.setattr(draw.build, 'layout', lambda *_: SimpleNamespace(lowering='matmul'))
+    monkeypatch.setattr(draw.build, 'learner', lambda *_: Learner(None, None, None))
+    monkeypatch.setattr(draw.build, 'model', lambda *_: None)
+    monkeypatch.setattr(
+        draw.build, 'generated', lambda _, d, f, *__: (d._replace(samples=with_images), f)
+    )
+    found = draw.explained_by_one(settings, tmp_path / 'one')
+    np.testing.assert_array_equal(found.clip, np.arange(count))
+    np.testing.assert_array_equal(found.features[:, 0], found.clip)
 
 
 def test_what_cannot_be_explained_is_told(small):

@@ -272,6 +272,22 @@ def test_few_clips_get_no_feature_plot_but_a_reason(tmp_path, drawn):
     assert not (tmp_path / 'explain' / 'au_features.png').exists()
 
 
+def test_a_map_of_one_network_is_named_as_no_held_out_map(tmp_path, drawn):
+    """Clips that were trained on stand together by themselves: read as held out, it would claim
+    what the per-fold map does not show.
+    """
+    found, names = explained()
+    whole = found._replace(features=found.features[::-1])
+    paths = overlays.write(tmp_path, found, names, faces=False, count=2, whole=whole)
+    words = json.loads((tmp_path / 'explain' / 'captions.json').read_text())
+    assert tmp_path / 'explain' / overlays.OF_ALL_ROWS in paths
+    assert words[overlays.OF_ALL_ROWS].startswith('No held-out map: one network, trained on all')
+    assert 'held-out clip' in words['au_features.png']
+    # one of an earlier call would stand beside another run
+    overlays.write(tmp_path, found, names, faces=False, count=2)
+    assert not (tmp_path / 'explain' / overlays.OF_ALL_ROWS).exists()
+
+
 @pytest.mark.parametrize(
     'case', ['five rows', 'one feature', 'all unknown', 'every set once', 'two equal rows']
 )

@@ -271,6 +271,17 @@ def test_what_the_network_looks_at_is_embedded(looked):
     assert 'Not drawn yet' not in text
 
 
+def test_a_map_that_was_asked_for_stands_beside_the_others(looked):
+    """The one network's map without its caption would pass for a held-out one."""
+    name = 'au_features_all_rows.png'
+    (looked / 'explain' / name).write_bytes(PIXEL + name.encode())
+    recognition_page.report(looked)
+    assert page(looked).count('data:image/png') == 3
+    Captions({name: 'No held-out map'}).write(looked / 'explain')
+    recognition_page.report(looked)
+    assert page(looked).count('data:image/png') == 4 and 'No held-out map' in page(looked)
+
+
 def test_a_picture_of_maps_that_was_not_drawn_leaves_its_reason(looked):
     """A run too small for a feature plot must still show its maps, and say why the plot is
     missing.
