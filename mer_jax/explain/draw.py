@@ -48,7 +48,7 @@ def explain(config: rules.Config, workdir: str | Path) -> dict:
     maps.refuse(settings.model.name, names)
     if settings.head.name != 'none':
         raise UserError(
-            f'explain: shows what a network looks at, but head.name {settings.head.name} answers; '
+            f'explain: shows what a network looks at, but head.name {settings.head.name} predicts; '
             'allowed: none'
         )
     folder = run_folder.finished(workdir, settings)

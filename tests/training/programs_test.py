@@ -120,19 +120,18 @@ def test_fold_by_fold_trains_the_same_with_numbers_to_look_at(reference):
         learner(model=Seen()),
         samples,
         folds,
-        runs.ProgramOptions(batches.BatchOptions(8), runs=2, test_batch=4),
+        runs.ProgramOptions(batches.BatchOptions(8), runs=1, test_batch=4),
     )
-    group = runs.group_on_devices(programs, folds, np.array([1, 3]))
+    group = runs.group_on_devices(programs, folds, np.array([3]))
     start = runs.init_group(group)
     (*_, last) = runs.train_group_in_chunks(group, start, done=0, epochs=2)
     assert last.epoch == 2 and len(set(means)) > 4
     found = runs.to_host(group, last.states)
     jax.tree.map(
-        lambda a, b: np.testing.assert_allclose(a, b[[1, 3]], rtol=1e-5, atol=1e-5), found, states
+        lambda a, b: np.testing.assert_allclose(a, b[[3]], rtol=1e-5, atol=1e-5), found, states
     )
-    np.testing.assert_allclose(
-        runs.predict_group(group, last.states), outputs[[1, 3]], rtol=1e-5, atol=1e-5
     )
+    np.testing.assert_allclose(runs.predict_group(group, last.states), outputs[[3]], rtol=1e-5, atol=1e-5)
 
 
 def test_a_stopped_run_continues_to_the_same_bits(reference, tmp_path):
