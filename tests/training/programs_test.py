@@ -130,8 +130,9 @@ def test_fold_by_fold_trains_the_same_with_numbers_to_look_at(reference):
     jax.tree.map(
         lambda a, b: np.testing.assert_allclose(a, b[[3]], rtol=1e-5, atol=1e-5), found, states
     )
+    np.testing.assert_allclose(
+        runs.predict_group(group, last.states), outputs[[3]], rtol=1e-5, atol=1e-5
     )
-    np.testing.assert_allclose(runs.predict_group(group, last.states), outputs[[3]], rtol=1e-5, atol=1e-5)
 
 
 def test_a_stopped_run_continues_to_the_same_bits(reference, tmp_path):
