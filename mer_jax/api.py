@@ -20,7 +20,7 @@ from mer_jax.experiment.settings import PYTHON
 from mer_jax.folds.splits import Splits
 from mer_jax.report import compare_tables, study, text
 from mer_jax.runfiles import results as result_files
-from mer_jax.runfiles.folder import absolute, lock, prepare
+from mer_jax.runfiles.folder import absolute, entered
 from mer_jax.runfiles.results import RecognitionResults
 from mer_jax.settings import sections
 from mer_jax.studies import compare as comparing
@@ -131,9 +131,8 @@ def train(
     _check(epochs=epochs, seeds=seeds, batch_size=batch_size)
     _check_rows(data, folds)
     parallel.start(plan.cache_folder() / 'xla')
-    path, loaded, runs = prepare(folder), data.content, folds.runs(seeds)
-    classes = len(data.classes)
-    with lock(path):
+    loaded, runs, classes = data.content, folds.runs(seeds), len(data.classes)
+    with entered(folder) as path:
         shapes = modules.check(learner, loaded.samples, runs, classes)
         recorded = modules.record(learner, loaded.samples, shapes, classes)
         settings = {'name': path.name, **_settings(learner, data, folds, recorded)}

@@ -265,8 +265,11 @@ def parse(arguments: Sequence[str]) -> Command:
         takes = ' '.join(verb.arguments) or 'no arguments'
         raise UserError(f'{name} {" ".join(following)}: {name} takes {takes}')
     for flag, owner in OWNERS.items():
-        if bool(parsed.flags[flag]) != (owner == name):
-            raise UserError(f'--{flag} belongs to the verb {owner}, and {owner} needs it')
+        given = bool(parsed.flags[flag])
+        if given and owner != name:
+            raise UserError(f'--{flag} belongs to the verb {owner}; leave it out')
+        if owner == name and not given:
+            raise UserError(f'{name} needs --{flag}={verb.flags[flag]}')
     for switch, owner in SWITCHES.items():
         if parsed.flags[switch] and owner != name:
             raise UserError(f'--{switch} belongs to the verb {owner}; leave it out')

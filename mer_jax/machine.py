@@ -9,6 +9,8 @@ from pathlib import Path
 from mer_jax import provenance
 from mer_jax.errors import UserError
 
+LONGEST_NAME = 255  # bytes of one name in a path, on nearly all file systems
+
 
 def cores() -> int:
     """Cores that this process may use."""
@@ -48,8 +50,15 @@ def absolute(path: str | Path, key: str) -> Path:
         key: what names it, for the message: 'workdir'.
 
     Raises:
-        UserError: no home folder is known for its ~.
+        UserError: no home folder is known for its ~, or a name in it is too long.
     """
+    for name in Path(path).parts:
+        size = len(os.fsencode(name))
+        if size > LONGEST_NAME:
+            raise UserError(
+                f"{key} '{name[:20]}...': this name has {size} bytes; allowed: {LONGEST_NAME} at "
+                'most for each folder or file of a path'
+            )
     try:
         return Path(path).expanduser().absolute()
     except RuntimeError:

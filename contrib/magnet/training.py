@@ -26,7 +26,7 @@ from mer_jax.errors import UserError
 from mer_jax.preprocess import magnet as inference
 from mer_jax.runfiles import files, reading, writing
 from mer_jax.runfiles.config import RunConfig, differences
-from mer_jax.runfiles.folder import clear, lock, prepare
+from mer_jax.runfiles.folder import clear, entered
 from mer_jax.training import checkpoint, compilation, loop, parallel, plan
 from mer_jax.training.compilation import QUICKLY, Program
 from mer_jax.types import Array
@@ -80,8 +80,7 @@ def train(settings: Settings, *, steps: int, folder: str | Path, checkpoint_seco
         raise UserError(
             f'magnet: steps is {steps} and batch_size {batch_size}; needs 1 or more of each'
         )
-    folder = prepare(folder)
-    with lock(folder):
+    with entered(folder) as folder:
         _continue(settings, steps, folder)
         start, run = _programs(settings)
         state = _fit(run, start(), steps, folder, checkpoint_seconds)

@@ -19,7 +19,7 @@ from mer_jax.experiment import settings as rules
 from mer_jax.experiment.build import Experiment
 from mer_jax.folds import protocols
 from mer_jax.models import torch_weights
-from mer_jax.runfiles.folder import lock, prepare
+from mer_jax.runfiles.folder import entered
 from mer_jax.runfiles.plan import Plan
 from mer_jax.settings import tree
 from mer_jax.settings.sections import Settings
@@ -49,8 +49,7 @@ def train_settings(settings: Settings, workdir: str | Path) -> dict:
     """Do what `train` does, of settings that keep all rules."""
     start = time.perf_counter()
     parallel.start(plan.cache_folder() / 'xla')
-    folder = prepare(workdir)
-    with lock(folder):
+    with entered(workdir) as folder:
         run_folder.refuse_module(folder)
         experiment, shapes = open_run(settings, folder)
         seconds = {'data': time.perf_counter() - start}

@@ -21,5 +21,6 @@ INDEX = 'index.csv'  # in EXPLAIN
 CAPTIONS = 'captions.json'  # in EXPLAIN
 CHECKPOINTS = 'checkpoints'
 TENSORBOARD = 'tensorboard'
+FOLDERS = (PLOTS, GAN, EXPLAIN, CHECKPOINTS, TENSORBOARD)
 LOCK = '.lock'
 PART = '.part'  # ending of a file that is being written

@@ -28,7 +28,7 @@ def prepare(folder: str | Path) -> Path:
     Raises:
         UserError: no run can be written there, or it holds a run of another format.
     """
-    path = absolute(folder)
+    path = machine.absolute(folder, 'workdir')
     unreadable = [character for character in UNREADABLE if character in str(path)]
     if unreadable:
         raise UserError(
@@ -51,8 +51,42 @@ def prepare(folder: str | Path) -> Path:
             f"workdir '{path}': holds '{foreign[0]}' but no {files.CONFIG}, so it is not the "
             'folder of a run; name an empty --workdir'
         )
+    for name in files.FOLDERS:
+        if (path / name).exists() and not (path / name).is_dir():
+            raise UserError(
+                f'{path / name}: is a file, where a run keeps a folder; remove it, or name another '
+                '--workdir'
+            )
     config.check_format(path)
     return path
+
+
+@contextlib.contextmanager
+def entered(folder: str | Path) -> Iterator[Path]:
+    """Create the folder of a run, and lock it while the block runs.
+
+    Where the block fails before it writes anything, no lock and no empty folder is left.
+
+    Args:
+        folder: of the run, as the user names it.
+
+    Yields:
+        Its absolute path.
+
+    Raises:
+        UserError: no run can be written there, or another process trains in it.
+    """
+    path = machine.absolute(folder, 'workdir')
+    created = [level for level in (path, *path.parents) if not level.exists()]
+    locked = False
+    try:
+        path = prepare(folder)
+        with lock(path):
+            locked = True
+            yield path
+    except BaseException:
+        _remove_unused(path, created, locked)
+        raise
 
 
 @contextlib.contextmanager
@@ -80,9 +114,20 @@ def lock(folder: str | Path) -> Iterator[None]:
         file.truncate(0)
         file.write(f'{os.getpid()}\n')
         file.flush()
-        for unfinished in Path(folder).glob(f'.*{files.PART}'):
+        for unfinished in Path(folder).rglob(f'.*{files.PART}'):
             unfinished.unlink(missing_ok=True)
         yield
+
+
+def _remove_unused(path, created, locked):
+    """Remove the lock where it is alone, and the folders that were created and are empty."""
+    if locked and [entry.name for entry in path.iterdir()] == [files.LOCK]:
+        (path / files.LOCK).unlink()
+    for level in created:
+        try:
+            level.rmdir()
+        except OSError:
+            return
 
 
 def clear(folder: str | Path) -> None:

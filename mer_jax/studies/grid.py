@@ -4,6 +4,7 @@ Validation rows neither train nor are tested.
 """
 
 import itertools
+import math
 from pathlib import Path
 
 from mer_jax.errors import UserError
@@ -18,6 +19,7 @@ from mer_jax.settings.fields import Value
 from mer_jax.settings.sections import Settings
 from mer_jax.studies.subruns import Train, parent, quietly
 
+MOST = 999  # combinations: each is a training, and its folder has a number of three digits
 EXAMPLE = "such as --grid='train.batch_size=16,24,32;train.epochs=5,10,50'"
 
 
@@ -49,12 +51,12 @@ def grid(settings: Settings, text: str, train: Train, folder: str | Path) -> dic
     for number, changes in enumerate(combined, 1):
         print(f'grid: {number} of {len(combined)}, {_title(changes)}', flush=True)
         validated = changes | {'protocol.evaluate_on': 'validation'}
-        results = quietly(train, validated, folder / _name(changes))
+        results = quietly(train, validated, folder / f'{number:03d}')
         row = {key: _single(value) for key, value in changes.items()}
         rows.append(row | {f'validation_{key}': results['metrics'][key] for key in HEADLINE})
     best = max(range(len(rows)), key=lambda row: (rows[row]['validation_uf1'] or 0, -row))
     print(f'grid: testing the best, {_title(combined[best])}', flush=True)
-    chosen = folder / f'chosen,{_name(combined[best])}'
+    chosen = folder / 'chosen'
     tested = quietly(train, combined[best] | {'protocol.evaluate_on': 'test'}, chosen)
     result = {
         'name': settings.name,
@@ -92,9 +94,18 @@ def combinations(text: str, settings: Settings) -> list[dict[str, Value]]:
         # The value of data.channels contains commas.
         if key not in defaults or key == 'data.channels':
             raise UserError(f'--grid: {key!r} is not a setting that a grid can vary; {EXAMPLE}')
-        axes.append([(key, _value(key, value, defaults[key])) for value in values.split(',')])
+        if key in [axis[0][0] for axis in axes]:
+            raise UserError(f'--grid names {key} twice; allowed: once, with all of its values')
+        axis = [(key, _value(key, value, defaults[key])) for value in values.split(',')]
+        repeated = [pair for place, pair in enumerate(axis) if pair in axis[:place]]
+        if repeated:
+            raise UserError(f'--grid: {key} has the value {_single(repeated[0][1])!r} twice')
+        axes.append(axis)
     if not axes:
         raise UserError(f'--grid is empty; {EXAMPLE}')
+    count = math.prod(map(len, axes))
+    if count > MOST:
+        raise UserError(f'--grid has {count} combinations; allowed: {MOST} at most')
     combined = [dict(chosen) for chosen in itertools.product(*axes)]
     # All before the first training: hours later is too late for a mistake.
     for changes in combined:
@@ -140,10 +151,6 @@ def _title(changes):
 def _single(value):
     """Return the number in a tuple of one."""
     return value[0] if isinstance(value, tuple) else value
-
-
-def _name(changes):
-    return _title(changes).replace('/', '_')  # data.name contains one, which would nest folders
 
 
 def _value(key, text, like):

@@ -143,19 +143,21 @@ def audit(settings: Settings, train: Train, folder: str | Path) -> dict:
         The content of audit.json: name, and `lines`.
     """
     folder, honest = parent(folder, 'an audit'), clean(settings)
-    print(f'audit: {TITLES["honest"]} -> {folder / "honest"}', flush=True)
+    print(f'audit: training 1, {TITLES["honest"]} -> {folder / "honest"}', flush=True)
     baseline = quietly(train, honest, folder / 'honest')
-    dropped = baseline['data']['dropped']
-    runs, trained = {}, {repr([]): folder / 'honest'}
-    for trial in trials(settings, baseline['folds'], dropped):
+    to_try = trials(settings, baseline['folds'], baseline['data']['dropped'])
+    trainings = len({_key(trial) for trial in to_try if not trial.why_not})
+    runs, trained = {}, {_key(Trial('honest', {})): folder / 'honest'}
+    for trial in to_try:
         if trial.why_not:
             runs[trial.habit] = trial, None
             continue
-        key = repr(sorted(trial.changes.items()))
+        key = _key(trial)
         try:
             if key not in trained:  # two lines with the same settings share one run
                 trained[key] = folder / trial.habit
-                print(f'audit: {TITLES[trial.habit]} -> {trained[key]}', flush=True)
+                title = f'training {len(trained)} of {trainings}, {TITLES[trial.habit]}'
+                print(f'audit: {title} -> {trained[key]}', flush=True)
                 quietly(train, honest | trial.changes, trained[key])
             runs[trial.habit] = trial, _run(trial, trained[key])
         except UserError as error:
@@ -170,6 +172,10 @@ def audit(settings: Settings, train: Train, folder: str | Path) -> dict:
     plots = [(plot, audit_tables.PLOT_CAPTION)]
     study.write(audit_tables.study(audited), audited, folder, plots)
     return audited
+
+
+def _key(trial):
+    return repr(sorted(trial.changes.items()))
 
 
 def lines(runs: dict[str, tuple[Trial, compare.Run | None]]) -> list[dict]:

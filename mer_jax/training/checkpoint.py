@@ -27,7 +27,9 @@ def opened(folder: Path) -> Iterator[ocp.CheckpointManager]:
     Args:
         folder: of one group of runs.
     """
-    options = ocp.CheckpointManagerOptions(max_to_keep=1, enable_async_checkpointing=False)
+    options = ocp.CheckpointManagerOptions(
+        max_to_keep=1, enable_async_checkpointing=False, cleanup_tmp_directories=True
+    )
     absolute = Path(folder).absolute()  # Orbax refuses relative paths
     with ocp.CheckpointManager(absolute, options=options) as manager:
         yield manager

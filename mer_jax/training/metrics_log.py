@@ -5,8 +5,9 @@ outputs of held-out rows after every epoch.
 """
 
 import contextlib
+import functools
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -59,11 +60,16 @@ def opened(folder: Path, group: int, bar: tqdm) -> Iterator['Log']:
         group: number of the group, from 0.
         bar: the one that `progress` shows.
     """
-    board = _summary_writer(folder / files.TENSORBOARD / f'group_{group}')
-    try:
+    board_folder = folder / files.TENSORBOARD / f'group_{group}'
+    with contextlib.ExitStack() as closing:
+
+        @functools.cache
+        def board():
+            writer = _summary_writer(board_folder)
+            closing.callback(writer.close)
+            return writer
+
         yield Log(folder, group, bar, board)
-    finally:
-        board.close()
 
 
 class Log(NamedTuple):
@@ -72,7 +78,8 @@ class Log(NamedTuple):
     folder: Path  # of metrics.jsonl
     group: int  # number of the group, from 0
     bar: tqdm
-    board: 'SummaryWriter'
+    # opens the file of tensorboard: where no epoch is written there is none
+    board: Callable[[], 'SummaryWriter']
 
     def cut(self, epoch: int) -> None:
         """Remove the lines of epochs that are trained again.
@@ -95,7 +102,7 @@ class Log(NamedTuple):
         metrics_log.append(self.folder, records)
         for record in records:
             for name in chunk.logs:
-                self.board.add_scalar(f'train/{name}', record.figures[name], record.epoch)
+                self.board().add_scalar(f'train/{name}', record.figures[name], record.epoch)
         self.bar.set_postfix_str(f'loss {records[-1].figures["loss"]:.3f}', refresh=False)
         self.bar.update(count)
 
