@@ -5,6 +5,7 @@ on: a data set that was built under one version is read under another.
 """
 
 import ast
+import functools
 import hashlib
 import importlib.util
 import json
@@ -39,6 +40,7 @@ def code_digests(modules: Iterable[str]) -> dict[str, str]:
     return digests
 
 
+@functools.cache  # a process opens many data sets, which share most of their code
 def source_digest(source: str) -> str:
     """Digest of what a Python file does, equal under every Python version that reads it.
 
