@@ -279,7 +279,7 @@ def batch_options(experiment: Experiment) -> batches.BatchOptions:
         settings.augment,
         names=data.names.action_units,
         channels=channels.parse(settings.data.channels),
-        stretched=data.samples.image.dtype == np.uint8,
+        in_bytes=data.samples.image.dtype == np.uint8,
     )
     return batches.BatchOptions(
         batch_size=settings.train.batch_size,

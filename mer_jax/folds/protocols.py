@@ -170,7 +170,8 @@ def make(
         scaler_scope: 'fold', or 'all': scalers are fitted to every row that can train, validation
             and test rows included, which is a leak.
         trainable: bool[N], False for rows that cannot train because their label is unknown; None:
-            all can. Every fold predicts the others, unless it predicts the validation rows.
+            all can. Every fold predicts those that cannot, unless it predicts
+            the validation rows.
 
     Returns:
         The runs: all folds of seed 0, then all folds of seed 1, and so on; and the title of each

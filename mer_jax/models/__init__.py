@@ -29,9 +29,9 @@ What the module must provide:
 
 A network whose entry says `regional=True` has a head for each region of the face (R regions). Its
 `out` also holds, for the contrastive learner, 'heads' [B, R, classes] and 'contrast' [B, R * D],
-the features that are aligned; and for `explain`, 'attended' and 'skipped' [B, R, h, w, D], whose
-sum after ReLU are the last maps, and 'pooled' and 'weights' [B, R, D], the mean of each map and its
-weight. Its method `head(maps)` computes (logits, out) from the last maps.
+the features that are aligned; and for `explain`, 'attended' and 'skipped' [B, R, h, w, D]:
+ReLU(attended + skipped) are the last maps; 'pooled' [B, R, D] is the mean of each map, 'weights'
+[B, R, D] is its weight. Its method `head(maps)` computes (logits, out) from the last maps.
 """
 
 from typing import TYPE_CHECKING, Any, NamedTuple

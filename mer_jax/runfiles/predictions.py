@@ -32,7 +32,7 @@ class PredictionRow(NamedTuple):
     frame: int = 0  # frame number where rows are frames, else 0
 
 
-COLUMNS = {
+COMMON_COLUMNS = {
     **dict.fromkeys(('clip', 'subject', 'dataset'), shapes.Text()),
     **dict.fromkeys(('fold', 'seed'), shapes.COUNT),
 }
@@ -97,7 +97,7 @@ class PredictionTable:
         table = reading.read_csv(Path(folder) / cls.FILE)
         score_columns = [name for name in table.header if name.startswith(CLASS_PREFIX)]
         classes = tuple(name.removeprefix(CLASS_PREFIX) for name in score_columns)
-        columns = COLUMNS | dict.fromkeys(('label', 'predicted'), shapes.Text(classes))
+        columns = COMMON_COLUMNS | dict.fromkeys(('label', 'predicted'), shapes.Text(classes))
         columns |= dict.fromkeys(score_columns, shapes.SHARE)
         if 'frame' in table.header:
             columns['frame'] = shapes.COUNT
@@ -160,7 +160,7 @@ class FrameTable:
             UserError: the file is damaged.
         """
         table = reading.read_csv(Path(folder) / cls.FILE)
-        columns = COLUMNS | {'frame': shapes.COUNT, 'output': shapes.Number()}
+        columns = COMMON_COLUMNS | {'frame': shapes.COUNT, 'output': shapes.Number()}
         return cls(tuple(FrameRow(**record) for record in reading.checked_rows(table, columns)))
 
 

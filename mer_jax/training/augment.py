@@ -22,7 +22,7 @@ Augmentation = Callable[[jax.Array, Samples, Samples], Samples]
 
 
 def compose(
-    settings: sections.Augment, *, names: Sequence[str], channels: Sequence[str], stretched: bool
+    settings: sections.Augment, *, names: Sequence[str], channels: Sequence[str], in_bytes: bool
 ) -> Augmentation | None:
     """Return all changes of the settings as one function.
 
@@ -30,7 +30,7 @@ def compose(
         settings: of section augment.
         names: of the action units.
         channels: of the image.
-        stretched: whether the image is in bytes.
+        in_bytes: whether the image is in bytes.
 
     Returns:
         (key, sample, donor) -> sample, for Samples without the leading axis; None where no change
@@ -42,9 +42,9 @@ def compose(
     """
     if not any(getattr(settings, change) for change in CHANGES):
         return None
-    # The published features under data.input_scaler=standard are such bytes.
+    # Published features are in bytes also where data.clip_normalise is off.
     changes_vectors = settings.rotate or settings.noise or settings.flow_scale
-    if stretched and 'gray' not in channels and changes_vectors:
+    if in_bytes and 'gray' not in channels and changes_vectors:
         raise UserError(
             'augment.rotate, noise and flow_scale take flow in pixels, and this data set stores '
             'bytes; allowed: 0'
@@ -54,7 +54,7 @@ def compose(
         settings=settings,
         channels=channels,
         partner=mirrored_units(names),
-        stretched=stretched,
+        in_bytes=in_bytes,
     )
     if not settings.replace:
         return lambda key, sample, donor: change_alone(key, sample)
@@ -83,7 +83,7 @@ def _units_of_halves(names):
     return np.array([eyes, mouth]).reshape(2, -1)
 
 
-def _change_alone(key, sample, *, settings, channels, partner, stretched):
+def _change_alone(key, sample, *, settings, channels, partner, in_bytes):
     """Make all changes of a sample that need no donor."""
     keys = jax.random.split(key, 4)
     image = sample.image.astype(jnp.float32)
@@ -94,12 +94,10 @@ def _change_alone(key, sample, *, settings, channels, partner, stretched):
     sample = sample._replace(image=image)
     if settings.flip:
         u = horizontal_channels(channels)
-        sample = flip(
-            keys[0], sample, share=settings.flip, u=u, partner=partner, stretched=stretched
-        )
+        sample = flip(keys[0], sample, share=settings.flip, u=u, partner=partner, in_bytes=in_bytes)
     if not settings.erase:
         return sample
-    spread = 255.0 if stretched else 1.0
+    spread = 255.0 if in_bytes else 1.0
     return sample._replace(image=erase(keys[1], sample.image, share=settings.erase, spread=spread))
 
 
@@ -169,12 +167,12 @@ def flip(
     share: float,
     u: np.ndarray,
     partner: np.ndarray,
-    stretched: bool,
+    in_bytes: bool,
 ) -> Samples:
     """Mirror a sample with probability `share`.
 
     The sign of horizontal motion turns, and left and right action units change places. A u that was
-    stretched to bytes turns its sign as 255 - u: its smallest value became 0 and its largest 255.
+    in_bytes to bytes turns its sign as 255 - u: its smallest value became 0 and its largest 255.
 
     Args:
         key: of the draw.
@@ -182,10 +180,10 @@ def flip(
         share: probability.
         u: bool[C], channels of horizontal motion.
         partner: int[A], column of the mirror image of each action unit.
-        stretched: whether the image is in bytes.
+        in_bytes: whether the image is in bytes.
     """
     image = sample.image[..., ::-1, :]
-    image = jnp.where(u, 255 - image if stretched else -image, image)
+    image = jnp.where(u, 255 - image if in_bytes else -image, image)
     changed = sample._replace(image=image)
     if 'action_units' in sample.extras:
         changed = changed.with_extras(action_units=sample.extras['action_units'][partner])
@@ -358,7 +356,8 @@ def replace_region(
     keys = jax.random.split(key)
     eyes = jax.random.bernoulli(keys[1]) if region == 'either' else jnp.array(False)
     lower = jnp.arange(sample.image.shape[0])[:, None, None] >= sample.image.shape[0] // 2
-    image = jnp.where(lower != eyes, donor.image, sample.image)
+    from_donor_half = jnp.where(eyes, ~lower, lower)
+    image = jnp.where(from_donor_half, donor.image, sample.image)
     from_donor = jnp.where(eyes, halves[0], halves[1])
     present, donated = sample.extras['action_units'], donor.extras['action_units']
     if units == 'image':

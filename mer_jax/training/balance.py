@@ -1,4 +1,7 @@
-"""Class weights of the loss, from training rows only."""
+"""Class weights of the loss.
+
+They come from training rows only, unless balance.scope=all, a leak, asks for all rows.
+"""
 
 import jax
 import jax.numpy as jnp

@@ -1,8 +1,8 @@
 """Batches: which rows a step trains on, and their images.
 
 A row of a fold is an integer. Below N it is a position in Samples; N + i is row i of the fold's
-`Resampled`: a copy of a row, or a mixture of two rows (SMOTE). The images of the latter are made
-here, inside the training step, so that no image is stored twice.
+`Resampled`: a copy of a row, or a mixture of two rows (SMOTE). The images of mixtures are
+made here, inside the training step, so that no image is stored twice.
 """
 
 from collections.abc import Callable
@@ -32,8 +32,8 @@ class BatchOptions:
 def batch_shape(rows: int, batch_size: int) -> tuple[int, int]:
     """Return the steps of an epoch and the rows of a step.
 
-    All steps have the same number of rows, at most `batch_size`. The last step is filled by
-    repeating rows, of which there are fewer than the epoch has steps.
+    All steps have the same number of rows, at most `batch_size`. To fill
+    the last step, rows are shown again: fewer of them than the epoch has steps.
 
     Args:
         rows: number of training rows of the fold with the most.
@@ -48,9 +48,9 @@ def epoch_order(
 ) -> Callable[[jax.Array], jax.Array]:
     """Draw the order of a fold's rows in one epoch.
 
-    All folds take the same number of steps. A fold with fewer rows than the longest one shows its
-    first rows again, instead of padding with weight 0: such rows would still move the statistics of
-    batch norm.
+    All folds take the same number of steps. A fold that is shorter than the longest one begins its
+    order again at the end. Padding with weight 0 instead would still move the statistics of batch
+    norm.
 
     Args:
         key: of this epoch.
@@ -113,7 +113,7 @@ def weighted_order(key: jax.Array, label: jax.Array, rows: TrainRows, count: int
     return rows.index[jax.random.categorical(key, log_weight, shape=(count,))]
 
 
-# Samplers: (key, label, rows, rows of an epoch) -> (order, how many of its first rows are shown).
+# Samplers: (key, label, rows, number of rows to show) -> (order, how many of its first are shown).
 
 
 def _shuffle(key, label, rows, count):

@@ -1,6 +1,7 @@
 """Outputs of held-out rows: predicted, ordered, and named.
 
-The held-out rows of a run are its test rows, Folds.test: normally those that it did not train on.
+A run predicts the rows of Folds.test. These are its test rows, or its validation rows, or, for SVMs
+on features of a network, all rows (protocols.predict_all_rows).
 """
 
 from collections.abc import Sequence

@@ -260,8 +260,8 @@ def alignment(
         variant: 'clean': no clip is paired with itself; mean over the rows that have a partner.
             'equal': as 'clean', with weight 1 for equal sets of units and else 0, which is the
             usual supervised contrastive loss. 'released': as the released code, where the weights
-            include the row itself; mean. 'paper': as the paper, where the denominator includes the
-            row itself; sum.
+            include the row itself; the mean over rows. 'paper': as the paper, where both the
+            softmax's denominator and the sum of weights include the row itself; the sum over rows.
         temperature: by which the similarities of features are divided.
 
     Returns:
@@ -278,21 +278,21 @@ def alignment(
     score = feature @ feature.T / temperature
     # The released code adds 1e-5 to each exponential, which changes its result.
     if variant == 'released':
-        others = jnp.sum(jnp.where(apart, jnp.exp(score) + 1e-5, 0), 1, keepdims=True)
-        log = jnp.log(jnp.exp(score) + 1e-5) - jnp.log(jnp.maximum(others, 1e-30))
+        denominator = jnp.sum(jnp.where(apart, jnp.exp(score) + 1e-5, 0), 1, keepdims=True)
+        log = jnp.log(jnp.exp(score) + 1e-5) - jnp.log(jnp.maximum(denominator, 1e-30))
     else:
-        others = apart | (itself if variant == 'paper' else False)
-        masked = jnp.where(others, score, -1e30)
+        in_denominator = apart | (itself if variant == 'paper' else False)
+        masked = jnp.where(in_denominator, score, -1e30)
         log = score - jax.nn.logsumexp(masked, axis=1, keepdims=True)
     # A row without any partner adds nothing.
     total = jnp.where(apart.any(1), weights.sum(1), 0)
     compared = total > 0
     pulled = jnp.where(itself & (variant == 'paper'), 0, weights)
     summed = jnp.sum(jnp.where((pulled > 0) & compared[:, None], pulled * log, 0), 1)
-    rows = -summed / jnp.where(compared, total, 1)
+    row_loss = -summed / jnp.where(compared, total, 1)
     if variant == 'paper':
-        return rows.sum()
-    return rows.sum() / jnp.maximum(jnp.sum(compared), 1)
+        return row_loss.sum()
+    return row_loss.sum() / jnp.maximum(jnp.sum(compared), 1)
 
 
 def jaccard(units: jax.Array) -> jax.Array:

@@ -49,7 +49,7 @@ def train_in_chunks(
         longest: most epochs in a chunk.
 
     Yields:
-        The chunks; the last one ends with epoch `epochs`. None, where no epoch is left.
+        The chunks; the last one ends with epoch `epochs`. Nothing, where no epoch is left.
     """
     count = 1
     while done < epochs:

@@ -82,7 +82,7 @@ class Log(NamedTuple):
     board: Callable[[], 'SummaryWriter']
 
     def cut(self, epoch: int) -> None:
-        """Remove the lines of epochs that are trained again.
+        """Remove the lines of epochs that are trained again, and begin the bar behind the others.
 
         Args:
             epoch: of the checkpoint from which the group continues; later lines are removed.

@@ -1,7 +1,7 @@
 """A function of one fold, mapped to all folds.
 
 Runs (folds x seeds) are the leading axis of every array, [F, ...], which is split over the devices.
-Only this file maps over folds and assigns arrays to devices.
+Only this file maps compiled code over folds, and assigns arrays to devices.
 """
 
 import os

@@ -32,7 +32,7 @@ _NOISE = 0.1  # two timings of one plan differ by up to this share on a busy mac
 _FOLDS_AT_ONCE_CPU = (1, 4)
 _FOLDS_AT_ONCE_ACCELERATOR = (16, 4, 1)
 
-# Why of each candidate, which `choose` replaces where it measures.
+# `why` of a candidate; `choose` gives the winner of a trial another one.
 _PINNED = 'pinned by the settings'
 
 
@@ -134,7 +134,8 @@ def choose(
     """
     if len(plans) == 1:
         return plans[0]
-    # When a trial stops early depends on the number of epochs, which then joins its key.
+    # How many plans a trial tries depends on the number of epochs. A trial that left some out is
+    # therefore kept for this number alone.
     facts_and_epochs = {**facts, 'epochs': epochs}
     earlier = load_cached(facts) or load_cached(facts_and_epochs)
     if earlier:

@@ -36,7 +36,7 @@ class ProgramOptions:
 
 
 class Programs(NamedTuple):
-    """The compiled programs, and the data that they read."""
+    """The programs of a training, and the data that they read."""
 
     init: Callable  # (samples, rows, fold, seed) -> states
     # ((samples, epochs done, epochs to train), states, rows, fold, seed)

@@ -1,6 +1,7 @@
 """Scaling of stored images for a network.
 
-It happens inside the compiled step. A scaler is fitted to training rows only.
+It happens inside the compiled step. A scaler is fitted to scaler_rows:
+the training rows of a fold, unless data.scaler_scope=all, a leak, asks for all rows.
 """
 
 import math
@@ -49,8 +50,8 @@ def _fit_mean_max(samples: Samples, rows: Rows, subtract_onset):
 
 
 def _fit_standard(samples: Samples, rows: Rows, subtract_onset):
-    # Mean and variance of each row first, which all folds share: else each of the folds that are
-    # mapped side by side would hold a float copy of the data set.
+    # Mean and variance of each row are computed once for all folds. Otherwise each fold that is
+    # trained side by side would hold a float copy of the data set.
     image = _relative_to_onset(samples.image.astype(jnp.float32), subtract_onset)
     pixels = tuple(range(1, image.ndim - 1))
     row_mean = image.mean(pixels)[rows.index]
@@ -93,8 +94,8 @@ def scale_input(
     """Scale stored images to what a network sees.
 
     Where 'mean' is fitted, images become (image - mean) / deviation, or (image - mean) / largest.
-    Else flow, clipped to [-scale, scale] where 'scale' is fitted, or bytes 0..255 are mapped onto
-    the value range.
+    Otherwise they are mapped onto the value range: flow from [-scale, scale], clipped, where
+    'scale' is fitted, and bytes from [0, 255].
 
     Args:
         image: [B, H, W, C], or a clip [B, T, H, W, C].
