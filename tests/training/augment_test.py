@@ -46,20 +46,20 @@ def picture(seed=0, size=8, channels=3):
 
 
 def flip(
-    sample, *, names=UNITS, channels=('v', 'u', 'strain'), stretched=True, share=1.0, key=KEYS[0]
+    sample, *, names=UNITS, channels=('v', 'u', 'strain'), in_bytes=True, share=1.0, key=KEYS[0]
 ):
     u = np.array([channel == 'u' for channel in channels])
     return augment.flip(
-        key, sample, share=share, u=u, partner=augment.mirrored_units(names), stretched=stretched
+        key, sample, share=share, u=u, partner=augment.mirrored_units(names), in_bytes=in_bytes
     )
 
 
-@pytest.mark.parametrize('stretched', [True, False])
-def test_a_flip_undoes_itself(stretched):
+@pytest.mark.parametrize('in_bytes', [True, False])
+def test_a_flip_undoes_itself(in_bytes):
     """What is not undone was not mirrored: a channel shifted or a unit lost."""
     sample = sample_of(picture(), [1, 0, 0, np.nan, 1])
-    once = flip(sample, stretched=stretched)
-    jax.tree.map(np.testing.assert_array_equal, flip(once, stretched=stretched), sample)
+    once = flip(sample, in_bytes=in_bytes)
+    jax.tree.map(np.testing.assert_array_equal, flip(once, in_bytes=in_bytes), sample)
     assert (
         (once.image != sample.image).any()
         and once.clip == sample.clip
@@ -72,8 +72,8 @@ def test_a_flip_turns_the_sign_of_u_alone():
     change their place.
     """
     image = picture()
-    for stretched, turned in ((True, 255 - image[:, ::-1, 1]), (False, -image[:, ::-1, 1])):
-        found = flip(sample_of(image, [0] * 5), stretched=stretched).image
+    for in_bytes, turned in ((True, 255 - image[:, ::-1, 1]), (False, -image[:, ::-1, 1])):
+        found = flip(sample_of(image, [0] * 5), in_bytes=in_bytes).image
         np.testing.assert_array_equal(found[..., 1], turned)
         np.testing.assert_array_equal(found[..., ::2], image[:, ::-1, ::2])
 
@@ -422,9 +422,9 @@ def test_donors_are_training_rows_of_the_class():
 ON = {'flip': 0.5, 'erase': 0.5, 'replace': 0.5}
 
 
-def composed(*, channels=('u', 'v'), stretched=True, **changed):
+def composed(*, channels=('u', 'v'), in_bytes=True, **changed):
     settings = Augment(**ON | changed)
-    return augment.compose(settings, names=UNITS, channels=channels, stretched=stretched)
+    return augment.compose(settings, names=UNITS, channels=channels, in_bytes=in_bytes)
 
 
 def test_nothing_on_is_none():

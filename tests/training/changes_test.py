@@ -148,5 +148,5 @@ def test_vectors_in_bytes_are_not_changed(change):
     """
     settings, names = Augment(**{change: 0.1}), {'names': (), 'channels': ['u', 'v']}
     with pytest.raises(UserError, match=f'{change}.*flow in pixels.*0'):
-        augment.compose(settings, **names, stretched=True)
-    assert augment.compose(settings, **names, stretched=False) is not None
+        augment.compose(settings, **names, in_bytes=True)
+    assert augment.compose(settings, **names, in_bytes=False) is not None
