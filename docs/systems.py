@@ -31,8 +31,7 @@ class System(NamedTuple):
     code: str
     config: str
     choices: tuple[Choice, ...]
-    lost: tuple[str, ...] = ()  # what no variant restores
-    published: str = 'published'  # the variants that restore the rest
+    lost: tuple[str, ...]  # what `:published` does not restore
 
 
 DUAL_BRANCH = System(
@@ -699,8 +698,8 @@ HANDCRAFTED = System(
             'eight directions, weighted by magnitude and, each block, by strain',
             'edges at multiples of 45 degrees, blocks that share two pixels, of sum 1 times their '
             'summed strain, all of length 1',
-            'as released; `features=bi_woof_centred` is our form',
-            ours='`features=bi_woof`',
+            '`features=bi_woof` is the released form, `bi_woof_centred` ours; without either: HOOF',
+            ('head.features',),
         ),
         Choice(
             'LBP-TOP',
@@ -718,12 +717,11 @@ HANDCRAFTED = System(
         ),
     ),
     (
-        'no variant `published`: polynomial kernels, `gamma=scale` and overlapping blocks of '
-        'LBP-TOP are not part of this program',
+        "meb's forms of LBP-TOP and MDMO, which are not by their authors: polynomial kernels, "
+        '`gamma=scale` and overlapping blocks are not part of this program',
         "the SVM of Bi-WOOF, which its authors' code does not hold, and what its weighted "
         'histogram, a file that is not part of it, does from 135 degrees on',
     ),
-    published='',
 )
 SYSTEMS = (
     DUAL_BRANCH,

@@ -50,10 +50,9 @@ def block(system: System) -> str:
 
 def values(system: System) -> tuple[dict, dict]:
     """The settings of a system's config, and those of its `:published`, by name."""
-    default = flat(read(system.config).config.to_dict())
-    if not system.published:
-        return default, default
-    return default, flat(read(f'{system.config}:{system.published}').config.to_dict())
+    texts = system.config, f'{system.config}:published'
+    default, published = (flat(read(text).config.to_dict()) for text in texts)
+    return default, published
 
 
 def _ours(choice: Choice, default: dict, published: dict) -> str:

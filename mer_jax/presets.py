@@ -474,7 +474,7 @@ def handcrafted_variants() -> Variants:
 
     flow: flow itself, with a linear SVM. hoof: histograms of its directions. bi_woof: those
     histograms weighted by strain as published; bi_woof_centred: our form of them. lbp_top, mdmo: of
-    the video.
+    the video. published: bi_woof, of which alone the authors released code.
     """
 
     def described(c: ConfigDict, name: str) -> None:
@@ -484,7 +484,10 @@ def handcrafted_variants() -> Variants:
             c.data.update({'name': video, 'channels': 'gray', 'frames': 10, 'size': 128})
             c.data.update({'clip_normalise': True, 'input_scaler': 'none'})
 
-    return {'features': {name: lambda c, name=name: described(c, name) for name in HANDCRAFTED}}
+    return dict(
+        features={name: lambda c, name=name: described(c, name) for name in HANDCRAFTED},
+        published=lambda c: described(c, 'bi_woof'),
+    )
 
 
 def hybrid(name: str, data: str) -> ConfigDict:

@@ -193,6 +193,7 @@ PUBLISHED = [  # beside those of other tests: what `:published` changes
     ('casme2_ststnet', {'train.epochs': 800, 'train.sampler': 'in_order'}, False),
     ('megc2019_ststnet', {'train.epochs': 800, 'train.sampler': 'in_order'}, False),
     ('megc2019_offapexnet', {'train.batch_size': 64}, False),
+    ('casme2_handcrafted', {'head.features': 'bi_woof'}, False),
     ('megc2019_dual_inception', {'train.batch_size': 64}, False),
     *(
         (
