@@ -120,5 +120,11 @@ def _seen(clips):
         texts.append(f'hold {size} files each in {folders} of them')
     shift, folders = Counter(item.shift for item in clips).most_common(1)[0]
     if SHARE * folders >= len(clips):
-        texts.append(f'begin {abs(shift)} {"before" if shift > 0 else "after"} the onset')
+        texts.append(f'begin {_distance(shift)} the onset')
     return f'the files {", ".join(texts)}' if texts else 'the files follow no common numbering'
+
+
+def _distance(shift):
+    if shift == 0:
+        return 'at'
+    return f'{abs(shift)} {"before" if shift > 0 else "after"}'
