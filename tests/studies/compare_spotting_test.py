@@ -268,7 +268,7 @@ def test_other_labels_are_one_question_and_other_folds_are_told(tmp_path):
     for words in written_words(found):
         assert words.count('has other clips or folds') == 1
         assert (
-            'c has other clips or folds; its differences are to the answers there: midpoint '
+            'c has other clips or folds; its differences are to the baselines on these: midpoint '
             '10.00, fitted' in words
         )
         assert 'c is tested by kfold, a by loso' in words
