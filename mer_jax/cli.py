@@ -51,7 +51,7 @@ VERBS = {
     'explain': Verb(
         'mer_jax.explain.draw:explain',
         'draw what the networks of a finished run look at in held-out clips (only networks with a '
-        'head for each face region)',
+        'head for each face region), or measure what each kind of features is worth to its SVMs',
     ),
     'report': Verb(
         'mer_jax.experiment.run:report', 'write report.html again from the files of a run'

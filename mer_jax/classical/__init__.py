@@ -21,6 +21,9 @@ class Feature(NamedTuple):
     # Whether flow must be in pixels: where it is stretched to bytes, its zero is unknown, and so is
     # every direction.
     measured: bool = False
+    # 'module:name' of the regions of action units (indices into AU_REGIONS) that its numbers
+    # describe, as many for each
+    regions: str = ''
 
 
 NETWORK = 'network'  # a further name of a feature: the last hidden layer of the fold's network
@@ -38,8 +41,12 @@ FEATURES = {
     'bi_woof': Feature(f'{OF_FLOW}:bi_woof', ('u', 'v', 'strain'), measured=True),
     'bi_woof_centred': Feature(f'{OF_FLOW}:bi_woof_centred', ('u', 'v', 'strain'), measured=True),
     'bands': Feature(f'{OF_FLOW}:bands', ('u', 'v', 'u2', 'v2'), measured=True),
-    'au_strain': Feature(f'{OF_FLOW}:au_strain', STRAIN, points=True),
-    'disgust': Feature(f'{OF_FLOW}:disgust', STRAIN, points=True),
+    'au_strain': Feature(
+        f'{OF_FLOW}:au_strain', STRAIN, points=True, regions=f'{OF_FLOW}:ALL_REGIONS'
+    ),
+    'disgust': Feature(
+        f'{OF_FLOW}:disgust', STRAIN, points=True, regions=f'{OF_FLOW}:DISGUST_REGIONS'
+    ),
     'lbp_top': Feature(f'{OF_VIDEO}:lbp_top', ('gray',)),
     'mdmo': Feature(f'{OF_VIDEO}:mdmo', ('gray',), points=True),
 }

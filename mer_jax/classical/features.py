@@ -17,6 +17,9 @@ from mer_jax.entries import loaded
 from mer_jax.errors import UserError
 from mer_jax.preprocess import au_regions, descriptors
 
+ALL_REGIONS = tuple(range(len(au_regions.AU_REGIONS)))
+DISGUST_REGIONS = tuple(sorted({*au_regions.region_of(9), *au_regions.region_of(10)}))
+
 
 def centred(*fields: np.ndarray) -> np.ndarray:
     """Return channels minus their median, over their standard deviation.
@@ -122,9 +125,8 @@ def disgust(strain: np.ndarray, points: np.ndarray) -> np.ndarray:
 
     Arguments are those of au_strain. Used beside it, these regions count twice.
     """
-    regions = sorted({*au_regions.region_of(9), *au_regions.region_of(10)})
     masks = au_regions.region_masks(points, len(strain))
-    return au_regions.region_strain(strain, masks[regions])
+    return au_regions.region_strain(strain, masks[list(DISGUST_REGIONS)])
 
 
 def refuse(

@@ -220,6 +220,26 @@ def fit_fold(
     return np.mean(scores, axis=0), svms
 
 
+def predict_by(
+    clips: Clips, train: np.ndarray, test: np.ndarray, choices: Sequence[Choice], *, scale: str
+) -> np.ndarray:
+    """Fit SVMs of given choices, and predict rows in the mean of their scores.
+
+    Args:
+        clips: of the data set; rows to predict may stand behind its labelled ones.
+        train: int[n], rows that the SVMs are fitted to.
+        test: int[m], rows to predict.
+        choices: of the SVMs.
+        scale: as of products.
+
+    Returns:
+        Scores float32[m, classes].
+    """
+    inner_products = products(clips.blocks, train, test, scale=scale)
+    scores = [_fit(inner_products, clips, train, test, choice)[0] for choice in choices]
+    return np.mean(scores, axis=0)
+
+
 def _training_alone(inner_products):
     """Products with the training rows in place of the test rows."""
     train = inner_products.train

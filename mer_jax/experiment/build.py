@@ -333,11 +333,32 @@ def svm_scores(
 
     Args:
         experiment: of `experiment`.
+        hidden: as in `svm_blocks`.
+
+    Returns:
+        (scores [R, K] of held-out rows, the SVMs of each run).
+    """
+    settings, data = experiment.settings, experiment.data
+    blocks, hidden = svm_blocks(experiment, hidden)
+    classes = len(data.names.classes)
+    return svm.predict(
+        blocks, hidden, data.samples, experiment.folds, settings.head, classes=classes
+    )
+
+
+def svm_blocks(
+    experiment: Experiment, hidden: np.ndarray | None
+) -> tuple[list[np.ndarray], np.ndarray | None]:
+    """Compute the features that SVMs learn.
+
+    Args:
+        experiment: of `experiment`.
         hidden: [R, D], of each run's network for every row of the data set in data set order;
             None without a network.
 
     Returns:
-        (scores [R, K] of held-out rows, the SVMs of each run).
+        (blocks of features [M, N, D] of all clips; features [F, N, D] of each run's network, or
+        None).
     """
     settings, data = experiment.settings, experiment.data
     samples = data.samples
@@ -350,5 +371,4 @@ def svm_scores(
     )
     if hidden is not None:
         hidden = svm.by_run(hidden, experiment.folds, len(samples.label))
-    classes = len(data.names.classes)
-    return svm.predict(blocks, hidden, samples, experiment.folds, settings.head, classes=classes)
+    return blocks, hidden

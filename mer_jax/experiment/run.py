@@ -130,23 +130,46 @@ def _held_out_scores(experiment, shapes, folder, seconds):
 
     The scores are those of the networks, or of SVMs on features; SVMs alone have no plan.
     """
-    settings, hidden, chosen = experiment.settings, None, None
-    if has_network(settings.head):
+    settings = experiment.settings
+    if settings.head.name == 'none':
         chosen = build.choose_plan(experiment, shapes, folder)
         learner = build.learner(experiment, chosen.lowering)
-        if settings.head.name == 'none':
-            return train_groups(experiment, chosen, learner, folder, seconds), chosen
-        all_rows = protocols.predict_all_rows(
-            experiment.folds,
-            len(experiment.data.samples.label),
-            train_on_held_out=settings.head.scope == 'all',
-        )
-        hidden = train_groups(
-            experiment._replace(folds=all_rows), chosen, svm.penultimate(learner), folder, seconds
-        )
+        return train_groups(experiment, chosen, learner, folder, seconds), chosen
+    hidden, chosen = None, None
+    if has_network(settings.head):
+        hidden, chosen = hidden_features(experiment, shapes, folder, seconds)
     scores, svms = build.svm_scores(experiment, hidden)
     svm.write(folder, svms, experiment.folds, experiment.titles)
     return scores, chosen
+
+
+def hidden_features(
+    experiment: Experiment, shapes: FoldState, folder: Path, seconds: dict
+) -> tuple[np.ndarray, Plan]:
+    """Compute the features of each run's network for all rows.
+
+    A finished training is not repeated.
+
+    Args:
+        experiment: that has a network.
+        shapes: abstract state of one fold.
+        folder: of the run.
+        seconds: the time that compiling takes is written there.
+
+    Returns:
+        (last hidden layer [R, D], in data set order; plan of the training).
+    """
+    chosen = build.choose_plan(experiment, shapes, folder)
+    learner = build.learner(experiment, chosen.lowering)
+    all_rows = protocols.predict_all_rows(
+        experiment.folds,
+        len(experiment.data.samples.label),
+        train_on_held_out=experiment.settings.head.scope == 'all',
+    )
+    hidden = train_groups(
+        experiment._replace(folds=all_rows), chosen, svm.penultimate(learner), folder, seconds
+    )
+    return hidden, chosen
 
 
 def train_groups(

@@ -1,15 +1,17 @@
-"""The verb explain: pictures of what a finished run looks at in clips that it did not see."""
+"""The verb explain: what a finished run looks at in clips that it did not see.
+
+Of networks maps over the face; of SVMs how much each kind of features weighs.
+"""
 
 from pathlib import Path
 
 import numpy as np
 
 from mer_jax.data import channels
-from mer_jax.errors import UserError
 from mer_jax.experiment import build, results, run
 from mer_jax.experiment import folder as run_folder
 from mer_jax.experiment import settings as rules
-from mer_jax.explain import maps
+from mer_jax.explain import maps, svms
 from mer_jax.folds import protocols
 from mer_jax.folds.rows import of_data_set
 from mer_jax.report import overlays
@@ -44,16 +46,17 @@ def explain(config: rules.Config, workdir: str | Path) -> dict:
         UserError: the run is not finished, or its network has no regions to show.
     """
     settings = rules.checked(config)
+    by_svm = settings.head.name != 'none'
     names = channels.parse(settings.data.channels)
-    maps.refuse(settings.model.name, names)
-    if settings.head.name != 'none':
-        raise UserError(
-            f'explain: shows what a network looks at, but head.name {settings.head.name} predicts; '
-            'allowed: none'
-        )
+    if not by_svm:
+        maps.refuse(settings.model.name, names)
     folder = run_folder.finished(workdir, settings)
     parallel.start(plan.cache_folder() / 'xla')
     with lock(folder):
+        if by_svm:
+            for path in svms.write(settings, folder):
+                print(f'explain: {path}')
+            return results.reported(folder)
         experiment, shapes = run.open_run(settings, folder)
         experiment = build.with_generated(experiment, folder)
         explained = _explained(experiment, shapes, folder)

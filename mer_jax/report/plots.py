@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike
 
 from mer_jax.report import scenarios
 from mer_jax.runfiles import writing
+from mer_jax.runfiles.explanations import ImportanceRow
 
 COLOURS = ('#0072B2', '#E69F00', '#009E73', '#CC79A7', '#56B4E9', '#D55E00', '#F0E442', '#000000')
 TITLES = {'uf1': 'UF1', 'uar': 'UAR', 'accuracy': 'accuracy'}
@@ -295,6 +296,26 @@ def _kind(units, titled):
     if units is None:
         return UNKNOWN
     return titled.index(units) if units in titled else OTHER
+
+
+def importance(path: str | Path, rows: Sequence[ImportanceRow]) -> None:
+    """Draw the accuracy that each group of features is worth, with its interval.
+
+    Kinds of features stand above regions of the face, each as in the table.
+    """
+    colours = dict(zip(dict.fromkeys(row.kind for row in rows), COLOURS, strict=False))
+    with saved(path, (7.6, 0.9 + 0.3 * len(rows))) as figure:
+        axes = figure.subplots()
+        for place, row in enumerate(rows):
+            axes.barh(place, row.lost, color=colours[row.kind], height=0.62)
+            if row.low is not None:
+                axes.plot([row.low, row.high], [place, place], color=INK, linewidth=1.2)
+        axes.axvline(0, color=INK, linewidth=1)
+        axes.set_yticks(range(len(rows)), [row.group for row in rows], fontsize=8.5)
+        axes.set(ylim=(len(rows) - 0.4, -0.6), xlabel='accuracy lost without it')
+        axes.grid(axis='x', color='#dfe4ea', linewidth=0.8)
+        axes.set_axisbelow(True)
+        axes.tick_params(axis='both', length=0)
 
 
 @contextlib.contextmanager

@@ -5,14 +5,16 @@ from pathlib import Path
 from mer_jax import provenance
 from mer_jax.errors import UserError
 from mer_jax.models import regional
-from mer_jax.report import page, plots, recognition_tables
+from mer_jax.report import importance_page, page, plots, recognition_tables
 from mer_jax.report.formats import (
     DASH,
     NAMES_IN_PAPERS,
     interval,
     measure,
     measure_title,
+    p_value,
     plural,
+    signed,
 )
 from mer_jax.report.table import html, listing, tree_listing
 from mer_jax.report.text import size, verdict
@@ -20,7 +22,7 @@ from mer_jax.report.text import table as table
 from mer_jax.runfiles import files, writing
 from mer_jax.runfiles.config import RunConfig
 from mer_jax.runfiles.dropped import DroppedClip, DroppedTable
-from mer_jax.runfiles.explanations import Captions
+from mer_jax.runfiles.explanations import Captions, ImportanceTable
 from mer_jax.runfiles.folds import FoldTable
 from mer_jax.runfiles.gan import GanChecks
 from mer_jax.runfiles.metrics_log import MetricsLog
@@ -270,6 +272,8 @@ def _looks(folder, results):
     None for a network without maps.
     """
     drawn = folder / files.EXPLAIN
+    if (drawn / files.IMPORTANCE).exists():
+        return _importance(drawn)
     if not (drawn / LOOKS[0]).exists():
         run_config = _optional(folder, RunConfig)
         settings = flat(run_config.settings) if run_config else {}
@@ -277,13 +281,33 @@ def _looks(folder, results):
         if not by_network or settings.get('model.name') not in regional():
             return None
         config = config_of(results['name'])
-        return {'command': f'python -m mer_jax explain --config={config}'}
+        return {'command': f'python -m mer_jax explain --config={config}', 'table': None}
     captions = _optional(drawn, Captions)
     texts = captions.captions if captions else {}
     # What was drawn on request has a caption.
     names = [*LOOKS, *(name for name in ON_REQUEST if name in texts)]
     pictures = [_look(drawn / name, texts.get(name)) for name in names]
-    return {'command': None, 'pictures': pictures}
+    return {'command': None, 'pictures': pictures, 'table': None}
+
+
+def _importance(drawn):
+    """What each group of features is worth to the SVMs of the run."""
+    captions = _optional(drawn, Captions)
+    picture = importance_page.PICTURE
+    cells = [
+        [row.group, row.features, signed(row.lost), interval(_edges(row)), p_value(row.p)]
+        for row in ImportanceTable.read(drawn).rows
+    ]
+    titles = ['features', 'numbers', 'accuracy lost', '95 %', 'p']
+    return {
+        'command': None,
+        'pictures': [_look(drawn / picture, captions and captions.captions.get(picture))],
+        'table': html(listing(titles, cells)),
+    }
+
+
+def _edges(row):
+    return None if row.low is None else [row.low, row.high]
 
 
 def _look(path, caption):

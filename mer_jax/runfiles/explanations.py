@@ -1,4 +1,4 @@
-"""explain/index.csv and explain/captions.json: the pictures of the verb explain."""
+"""The files of the folder explain/: the pictures of the verb explain, and what features weigh."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +45,57 @@ class PictureTable:
         columns = dict.fromkeys(PictureRow._fields, shapes.Text())
         records = reading.checked_rows(table, columns, remedy=REMEDY)
         return cls(tuple(PictureRow(**record) for record in records))
+
+
+class ImportanceRow(NamedTuple):
+    """What a group of features is worth to the SVMs of a run."""
+
+    group: str
+    kind: str  # features: of one kind; region: of a region of the face
+    features: int  # how many
+    lost: float  # accuracy on held-out rows that is lost without them
+    low: float | None  # of its 95 % interval over subjects; None for fewer than two
+    high: float | None
+    p: float | None
+
+
+IMPORTANCE = {
+    'group': shapes.Text(),
+    'kind': shapes.Text(('features', 'region')),
+    'features': shapes.COUNT,
+    'lost': shapes.Number(-1, 1),
+    'low': shapes.Maybe(shapes.Number(-1, 1)),
+    'high': shapes.Maybe(shapes.Number(-1, 1)),
+    'p': shapes.Maybe(shapes.SHARE),
+}
+
+
+@dataclass(frozen=True)
+class ImportanceTable:
+    """importance.csv: permutation importance of the features of SVMs."""
+
+    FILE: ClassVar[str] = files.IMPORTANCE
+
+    rows: tuple[ImportanceRow, ...]
+
+    def write(self, folder: str | Path) -> None:
+        """Write importance.csv into the folder explain/ of a run."""
+        rows = [
+            [*row[:3], *('' if figure is None else f'{figure:.6g}' for figure in row[3:])]
+            for row in self.rows
+        ]
+        writing.write_csv(Path(folder) / self.FILE, ImportanceRow._fields, rows)
+
+    @classmethod
+    def read(cls, folder: str | Path) -> Self:
+        """Read the importance of features in the folder explain/ of a run.
+
+        Raises:
+            UserError: the file is damaged.
+        """
+        table = reading.read_csv(Path(folder) / cls.FILE)
+        records = reading.checked_rows(table, IMPORTANCE, remedy=REMEDY)
+        return cls(tuple(ImportanceRow(**record) for record in records))
 
 
 @dataclass(frozen=True)

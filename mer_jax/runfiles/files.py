@@ -19,6 +19,7 @@ GAN_CHECKS = 'checks.json'  # in GAN
 EXPLAIN = 'explain'  # folder: pictures of what the network looks at
 INDEX = 'index.csv'  # in EXPLAIN
 CAPTIONS = 'captions.json'  # in EXPLAIN
+IMPORTANCE = 'importance.csv'  # in EXPLAIN
 CHECKPOINTS = 'checkpoints'
 TENSORBOARD = 'tensorboard'
 FOLDERS = (PLOTS, GAN, EXPLAIN, CHECKPOINTS, TENSORBOARD)

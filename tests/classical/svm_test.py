@@ -24,6 +24,7 @@ from mer_jax.errors import UserError
 from mer_jax.experiment import build, settings
 from mer_jax.folds import protocols, resampling
 from mer_jax.presets import base
+from mer_jax.runfiles.explanations import ImportanceTable
 from mer_jax.settings.sections import Balance, Head, Protocol
 from mer_jax.training import checkpoint, held_out
 from mer_jax.types import Inputs
@@ -825,6 +826,7 @@ def test_handcrafted_features_answer_without_a_network(name, tiny_data, tmp_path
     _, data, folds, _ = loaded(again)
     (block,) = features.extract(['hoof'], data.samples.image, None, channels=FLOW, mirror=False)
     check_answers(folder, data, folds, lambda run: block[0].astype(np.float64))
+    check_importance(folder, again, found['metrics']['accuracy'], before)
     (folder / 'results.json').unlink()  # as a killed run leaves it
     assert main.main(again) == 0 and (folder / 'predictions.csv').read_bytes() == before
     assert (
@@ -838,6 +840,17 @@ def test_handcrafted_features_answer_without_a_network(name, tiny_data, tmp_path
         results(tmp_path / 'ship')['metrics']['uf1'] is None
         and (tmp_path / 'ship' / 'heads.npz').exists()
     )
+
+
+def check_importance(folder, command, accuracy, predictions):
+    """The verb explain measures what the features of a run are worth, and trains nothing."""
+    assert main.main(['explain', *command[1:]]) == 0
+    (row,) = ImportanceTable.read(folder / 'explain').rows
+    assert (row.group, row.kind) == ('hoof', 'features') and row.lost <= accuracy
+    words = json.loads((folder / 'explain' / 'captions.json').read_text())['importance.png']
+    assert f'({accuracy:.3f})' in words, 'the SVMs are those of the run'
+    assert 'accuracy lost' in (folder / 'report.html').read_text()
+    assert (folder / 'predictions.csv').read_bytes() == predictions
 
 
 NETWORK = (
@@ -930,7 +943,7 @@ def test_machines_answer_by_the_features_of_each_folds_network(
     )
 
 
-def test_explain_shows_no_network_that_does_not_answer(tmp_path, capsys):
+def test_explain_of_svms_needs_their_run_and_no_network(tmp_path, capsys):
     """Maps of a last layer that has no say would be shown as the reason of an answer."""
     arguments = [
         'explain',
@@ -940,6 +953,5 @@ def test_explain_shows_no_network_that_does_not_answer(tmp_path, capsys):
         f'--workdir={tmp_path}/run',
     ]
     assert main.main(arguments) == 2
-    line = capsys.readouterr().err
-    assert mentions(line, 'explain ... head.name ... svm ... none') and line.count('\n') == 1
+    assert 'holds no run' in capsys.readouterr().err
     assert not list(tmp_path.iterdir())

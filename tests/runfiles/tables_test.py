@@ -5,7 +5,12 @@ import pytest
 from mer_jax.errors import UserError
 from mer_jax.runfiles.apexes import ApexRow, ApexTable
 from mer_jax.runfiles.dropped import DroppedClip, DroppedTable
-from mer_jax.runfiles.explanations import PictureRow, PictureTable
+from mer_jax.runfiles.explanations import (
+    ImportanceRow,
+    ImportanceTable,
+    PictureRow,
+    PictureTable,
+)
 from mer_jax.runfiles.folds import FoldRow, FoldTable
 from mer_jax.runfiles.svms import SvmRow, SvmTable
 
@@ -30,6 +35,12 @@ TABLES = (
     DroppedTable(()),
     SvmTable(
         (SvmRow('s1', 0, 1, 10.0, 0.5, 0.625, 31, 0.875), SvmRow(NASTY, 1, 2, 0.25, 2.0, None, 0))
+    ),
+    ImportanceTable(
+        (
+            ImportanceRow('hoof', 'features', 48, 0.125, -0.25, 0.5, 0.75),
+            ImportanceRow(NASTY, 'region', 4, 0.0, None, None, None),
+        )
     ),
     PictureTable((PictureRow('c1', 's1', 'smic', 'x', 'y', '1 12', '001_c1.png', 'face'),)),
 )

@@ -1,0 +1,109 @@
+"""How much the SVMs of a finished run need each kind of features, and each region of the face.
+
+Permutation importance on held-out rows, by the SVMs of the fold that did not see them. Document
+000, Section 5.1, says that its AU features matter, and shows no figure of it.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from mer_jax.classical import NETWORK, features_of_clips, has_network, importance
+from mer_jax.classical.svm import NOBODY, Choice, Clips
+from mer_jax.errors import UserError
+from mer_jax.evaluation import paired
+from mer_jax.experiment import build, run
+from mer_jax.folds import protocols
+from mer_jax.folds.rows import of_data_set, stored
+from mer_jax.report import importance_page
+from mer_jax.runfiles.explanations import ImportanceRow, ImportanceTable
+from mer_jax.runfiles.svms import SvmTable
+from mer_jax.settings import sections
+from mer_jax.settings.sections import Settings
+from mer_jax.types import Folds
+
+
+def write(settings: Settings, folder: Path) -> list[Path]:
+    """Measure the importance of features of a finished run, and write what the report shows.
+
+    Args:
+        settings: of the run.
+        folder: of the run, locked.
+
+    Returns:
+        The paths written.
+
+    Raises:
+        UserError: nothing is held out, or the SVMs of the run are missing.
+    """
+    experiment, shapes = run.open_run(settings, folder)
+    experiment = build.with_generated(experiment, folder)
+    data, folds, titles = experiment.data, experiment.folds, experiment.titles
+    if not folds.test.mask.any():
+        raise UserError(
+            'explain: protocol.name leaves no clip out, so there is none that an SVM did not see'
+        )
+    table = SvmTable.read(folder)
+    hidden = None
+    if has_network(settings.head):
+        hidden, _ = run.hidden_features(experiment, shapes, folder, {})
+    blocks, hidden = build.svm_blocks(experiment, hidden)
+    names = [*([NETWORK] if hidden is not None else []), *features_of_clips(settings.head)]
+    samples = data.samples
+    subject = np.where(of_data_set(samples), samples.subject, NOBODY)
+    found, rows_of_folds = [], []
+    for number in np.flatnonzero(folds.seed == folds.seed.min()):
+        own = blocks if hidden is None else [hidden[number][None], *blocks]
+        clips = Clips(own, samples.label, subject, len(data.names.classes))
+        rows = _rows(samples, folds, number)
+        choices = chosen(table, titles[folds.fold[number]], int(folds.seed[number]), settings.head)
+        of = importance.groups(names, [block.shape[-1] for block in own])
+        found.append(importance.lost(clips, rows, choices, of, scale=settings.head.scale))
+        rows_of_folds.append(rows[1])
+    tested = samples.subject[np.concatenate(rows_of_folds)]
+    correct = np.concatenate([correct for correct, _ in found])
+    kept = np.concatenate([kept for _, kept in found], axis=1)
+    lines = [_line(group, kept[place], correct, tested) for place, group in enumerate(of)]
+    alone = sum(len(rows) == 1 for rows in rows_of_folds)
+    return importance_page.write(folder, ImportanceTable(tuple(lines)), correct.mean(), alone)
+
+
+def chosen(table: SvmTable, title: str, seed: int, head: sections.Head) -> list[Choice]:
+    """Return what the SVMs of one fold were fitted with.
+
+    Args:
+        table: of the run.
+        title: of the fold.
+        seed: of the run.
+        head: section of settings; its numbers stand for those of the table, which are rounded.
+
+    Raises:
+        UserError: the table lacks the fold.
+    """
+    choices = []
+    for row in table.rows:
+        if (row.title, row.seed) == (title, seed):
+            cost = min(head.cost, key=lambda value, row=row: abs(value - row.cost))
+            gamma = min(head.gamma, key=lambda value, row=row: abs(value - row.gamma))
+            choices.append(Choice(head.kernel, float(cost), float(gamma)))
+    if not choices:
+        raise UserError(
+            f'{table.FILE}: lacks the fold {title!r} of seed {seed}; score the run again: the same '
+            'command with the verb evaluate'
+        )
+    return choices
+
+
+def _rows(samples, folds: Folds, number):
+    """Training rows of the data set, and held-out rows, of a run."""
+    train = protocols.rows_of(folds.train, number)
+    return train[stored(samples, train)], protocols.rows_of(folds.test, number)
+
+
+def _line(group, kept, correct, subject):
+    """What a group is worth: accuracy that is lost without it."""
+    test = paired.mean_test(kept, correct, subject)
+    low, high = test['interval'] or (None, None)
+    return ImportanceRow(
+        group.title, group.kind, group.size, test['difference'], low, high, test['p']
+    )
