@@ -34,7 +34,7 @@ class Cell:
     """A value, with its interval where it has one."""
 
     value: Value
-    interval: Sequence[float] | None = None
+    interval: Sequence[float] | None = None  # None: undefined, a dash; (): none is expected
     leaky: bool = False  # marked as a figure with a leak
     absent: str = DASH  # shown where the value is None or NaN
 
@@ -174,6 +174,7 @@ def html(table: Table) -> Markup:
         lines = [
             {
                 'heading': heading,
+                'below_heading': row.heading is not None,
                 'not_applicable': row.not_applicable,
                 'cells': [_html_cell(row, column) for column in (first, *columns)],
             }
@@ -238,6 +239,8 @@ def _written(cell, column):
         return value, ''
     if cell.interval is None:
         return value, DASH
+    if not cell.interval:
+        return value, ''
     low, high = map(column.show, cell.interval)
     return value, f'[{low}, {high}]'
 
