@@ -40,19 +40,20 @@ def groups(names: Sequence[str], lengths: Sequence[int]) -> list[Group]:
         names: of the blocks, keys of FEATURES or 'network'.
         lengths: features of each block.
     """
-    found, of_region = [], {}
+    of_kind, of_region = [], {}
     for block, (name, length) in enumerate(zip(names, lengths, strict=True)):
-        found.append(Group(name, KINDS[0], {block: np.arange(length)}))
+        of_kind.append(Group(name, KINDS[0], {block: np.arange(length)}))
         if name not in FEATURES or not FEATURES[name].regions:
             continue
-        regions = loaded(FEATURES[name].regions)
-        columns = np.split(np.arange(length), len(regions))
-        for region, of_block in zip(regions, columns, strict=True):
+        numbers = loaded(FEATURES[name].regions)
+        columns = np.split(np.arange(length), len(numbers))
+        for region, of_block in zip(numbers, columns, strict=True):
             of_region.setdefault(region, {})[block] = of_block
+    regions = []
     for region, columns in sorted(of_region.items()):
         units = ', '.join(map(str, AU_REGIONS[region].units))
-        found.append(Group(f'{AU_REGIONS[region].name} (AU {units})', KINDS[1], columns))
-    return found
+        regions.append(Group(f'{AU_REGIONS[region].name} (AU {units})', KINDS[1], columns))
+    return of_kind + regions
 
 
 def lost(

@@ -51,20 +51,23 @@ def write(settings: Settings, folder: Path) -> list[Path]:
     names = [*([NETWORK] if hidden is not None else []), *features_of_clips(settings.head)]
     samples = data.samples
     subject = np.where(of_data_set(samples), samples.subject, NOBODY)
-    found, rows_of_folds = [], []
+    correct, kept, held_out = [], [], []
     for number in np.flatnonzero(folds.seed == folds.seed.min()):
-        own = blocks if hidden is None else [hidden[number][None], *blocks]
-        clips = Clips(own, samples.label, subject, len(data.names.classes))
+        run_blocks = blocks if hidden is None else [hidden[number][None], *blocks]
+        clips = Clips(run_blocks, samples.label, subject, len(data.names.classes))
         rows = _rows(samples, folds, number)
         choices = chosen(table, titles[folds.fold[number]], int(folds.seed[number]), settings.head)
-        of = importance.groups(names, [block.shape[-1] for block in own])
-        found.append(importance.lost(clips, rows, choices, of, scale=settings.head.scale))
-        rows_of_folds.append(rows[1])
-    tested = samples.subject[np.concatenate(rows_of_folds)]
-    correct = np.concatenate([correct for correct, _ in found])
-    kept = np.concatenate([kept for _, kept in found], axis=1)
-    lines = [_line(group, kept[place], correct, tested) for place, group in enumerate(of)]
-    alone = sum(len(rows) == 1 for rows in rows_of_folds)
+        groups = importance.groups(names, [block.shape[-1] for block in run_blocks])
+        before, after = importance.lost(clips, rows, choices, groups, scale=settings.head.scale)
+        correct.append(before)
+        kept.append(after)
+        held_out.append(rows[1])
+    alone = sum(len(rows) == 1 for rows in held_out)
+    correct, tested = np.concatenate(correct), samples.subject[np.concatenate(held_out)]
+    lines = [
+        _line(group, of_group, correct, tested)
+        for group, of_group in zip(groups, np.concatenate(kept, axis=1), strict=True)
+    ]
     return importance_page.write(folder, ImportanceTable(tuple(lines)), correct.mean(), alone)
 
 

@@ -253,7 +253,7 @@ def _published_notes(group):
         for (source, leak), names in leaks.items()
     ]
     return words + [
-        Note(f'{source}, {"; ".join(names)}: {found}') for (source, found), names in systems.items()
+        Note(f'{source}, {"; ".join(names)}: {fault}') for (source, fault), names in systems.items()
     ]
 
 

@@ -29,8 +29,8 @@ def write(folder: str | Path, table: ImportanceTable, accuracy: float, alone: in
     words = (
         f'Accuracy on held-out clips ({accuracy:.3f}) that is lost where a group of features is '
         'exchanged between the held-out clips of a fold, in the mean over permutations; the SVMs '
-        'stay those of the fold, which did not see these clips. Whiskers: 95 % interval over '
-        'subjects. Groups that say the same can stand in for each other, and then look '
+        '(of the first seed) stay those of the fold, which did not see these clips. Whiskers: 95 % '
+        'interval over subjects. Groups that say the same can stand in for each other, and then look '
         'unimportant both.'
     )
     if alone:

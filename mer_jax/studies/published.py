@@ -39,7 +39,7 @@ class Counts:
     most: int  # clips that the data set has at all
     clips: dict[str, int] = field(default_factory=dict)  # by class; empty where nothing is stated
     of: str = ''  # who states them
-    own: bool = False  # whether that is the source itself
+    by_source: bool = False  # whether that is the source itself
 
     @property
     def total(self) -> int:
@@ -86,7 +86,7 @@ class Published(NamedTuple):
 
 
 class Check(NamedTuple):
-    """What was found about a row."""
+    """What was checked about a row."""
 
     words: str
     holds: bool
@@ -138,24 +138,24 @@ def matching(published: Published, datasets: Collection[str], classes: int) -> l
 def checks(published: Published, table: Table, row: Row) -> list[Check]:
     """All that can be said about one row; nothing of what cannot be checked."""
     place = _Place(published, table, row)
-    found = [*_of_share(place), *_of_limits(place)]
+    checked = [*_of_share(place), *_of_limits(place)]
     if row.cited:
-        return found
+        return checked
     if _one_vs_rest(published, table.source) and row.f1:
-        found.append(
+        checked.append(
             Check(
                 f'accuracy is 1 - 2 (1 - F1) / {table.classes} in every row: it is that of each '
                 'class against the rest, and F1 is the share of clips classified correctly',
                 False,
             )
         )
-    found += _of_other_tables(place)
-    found += _of_recalls(place)
-    found += _of_subjects(place)
-    found += _of_confusion(place)
-    found += _of_parts(place)
-    found += [Check(words, False) for words in row.conflicts]
-    return found
+    checked += _of_other_tables(place)
+    checked += _of_recalls(place)
+    checked += _of_subjects(place)
+    checked += _of_confusion(place)
+    checked += _of_parts(place)
+    checked += [Check(words, False) for words in row.conflicts]
+    return checked
 
 
 def _frozen(entry):
@@ -171,7 +171,7 @@ def _to_json(place):
     published, table, row = place
     source = published.sources[table.source]
     texts = {name: getattr(row, name) for name in FIGURES if getattr(row, name)}
-    found = checks(*place)
+    checked = checks(*place)
     leaks = [] if row.cited else [*source.leaks, *table.leaks]
     return {
         'system': row.system,
@@ -184,8 +184,8 @@ def _to_json(place):
         'leaks': leaks,
         'printed': texts,
         'figures': {name: round(printed(text).value, 6) for name, text in texts.items()},
-        'checks': [check._asdict() for check in found],
-        'consistent': all(check.holds for check in found) if found else None,
+        'checks': [check._asdict() for check in checked],
+        'consistent': all(check.holds for check in checked) if checked else None,
     }
 
 
@@ -205,7 +205,7 @@ def _counts(place, part=None):
     raise KeyError(f'{PATH.name}: no counts of {scored} for {table.source}')
 
 
-def _own(published, source) -> Iterable[tuple[Table, Row]]:
+def _systems(published, source) -> Iterable[tuple[Table, Row]]:
     """The rows about a source's own systems."""
     for table in published.tables:
         if table.source == source:
@@ -216,7 +216,7 @@ def _one_vs_rest(published, source):
     """Whether every accuracy of a source is one-vs-rest, and its F1 the share of clips."""
     pairs = [
         (printed(row.accuracy), printed(row.f1), table.classes)
-        for table, row in _own(published, source)
+        for table, row in _systems(published, source)
         if row.accuracy and row.f1
     ]
     return bool(pairs) and all(consistency.is_one_vs_rest(*pair) for pair in pairs)
@@ -233,10 +233,10 @@ def _possible(place):
     """The clip counts that all own figures on the same clips allow."""
     published, table, row = place
     shares = []
-    for other, own in _own(published, table.source):
+    for other, entry in _systems(published, table.source):
         same = other.data == table.data and other.classes == table.classes
-        if same and own.part == row.part:
-            shares.append(_share(_Place(published, other, own)))
+        if same and entry.part == row.part:
+            shares.append(_share(_Place(published, other, entry)))
     shares = [share for share in shares if share]
     return consistency.clip_counts(shares, _counts(place).most), len(shares)
 
@@ -284,7 +284,7 @@ def _of_share(place):
         yield Check(
             f'{correct[0]} of {fitting} clips fits, as all {figures} figures do; {counts.of} has '
             f'{counts.total}',
-            not counts.own,
+            not counts.by_source,
         )
     elif cut:
         yield Check(
@@ -315,8 +315,8 @@ def _of_limits(place):
 def _of_other_tables(place):
     """Whether the other tables of the source print the same figures of the system."""
     published, table, row = place
-    for other, own in _own(published, table.source):
-        same = (other.data, other.classes, own.part, own.system) == (
+    for other, entry in _systems(published, table.source):
+        same = (other.data, other.classes, entry.part, entry.system) == (
             table.data,
             table.classes,
             row.part,
@@ -325,7 +325,7 @@ def _of_other_tables(place):
         if not same or other is table:
             continue
         for name in FIGURES:
-            pair = getattr(row, name), getattr(own, name)
+            pair = getattr(row, name), getattr(entry, name)
             if all(pair):
                 agrees = consistency.agree(*map(printed, pair))
                 yield Check(f'{other.number} prints {name} {pair[1]}', agrees)
@@ -389,10 +389,10 @@ def _of_confusion(place):
 def _of_parts(place):
     """Whether the data sets that are scored apart sum to what is scored together."""
     published, table, row = place
-    parts = [own for own in table.rows if own.part and own.system == row.system]
+    parts = [part for part in table.rows if part.part and part.system == row.system]
     if row.part or not parts:
         return
-    places = [_Place(published, table, own) for own in (row, *parts)]
+    places = [_Place(published, table, one) for one in (row, *parts)]
     clips = [_clips(one) for one in places]
     if not all(clips):
         return
