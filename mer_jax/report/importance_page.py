@@ -28,10 +28,10 @@ def write(folder: str | Path, table: ImportanceTable, accuracy: float, alone: in
     plots.importance(folder / PICTURE, table.rows)
     words = (
         f'Accuracy on held-out clips ({accuracy:.3f}) that is lost where a group of features is '
-        'exchanged between the held-out clips of a fold, in the mean over permutations; the SVMs '
+        'exchanged between the held-out clips of a fold, in the mean over permutations. The SVMs '
         '(of the first seed) stay those of the fold, which did not see these clips. Whiskers: 95 % '
-        'interval over subjects. Groups that say the same can stand in for each other, and then look '
-        'unimportant both.'
+        'interval over subjects. Groups that say the same can stand in for each other, and then '
+        'look unimportant both.'
     )
     if alone:
         words += f' {plural(alone, "fold")} with one clip cannot be permuted and count 0.'
