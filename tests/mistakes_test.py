@@ -65,7 +65,7 @@ COMMAND_LINES = [
     ('compare', '--runs'),
     ('compare --runs=no/such/folder', "'no/such/folder'"),
     ('--runs=x', '--runs ... compare'),
-    (f'grid {QUICK}', '--grid ... grid'),
+    (f'grid {QUICK}', 'grid ... --grid='),
     (
         f'grid {QUICK} --grid=train.epochs=1',
         'protocol.validation ... 0',
