@@ -74,7 +74,11 @@ COMPILED_QUICKLY = (
     'mistakes',
     'studies/grid',
     'tfds_builders/release_training',
+    'training/augment',
+    'training/balance',
+    'training/changes',
     'training/epoch',
+    'training/learners',
     'training/modules',
     'training/programs',
 )
