@@ -12,7 +12,7 @@ from mer_jax import provenance
 from mer_jax.data.annotations import CHANNELS, MOTIONS, TIMES, TO_APEX, TO_MAGNIFIED, Clips
 from mer_jax.report import describe_tables as tables
 from mer_jax.report import overlays, page, plots_describe
-from mer_jax.report.formats import plural
+from mer_jax.report.formats import measure, plural
 from mer_jax.report.overlays import forbidden as forbidden
 from mer_jax.report.table import html
 from mer_jax.runfiles import writing
@@ -137,7 +137,7 @@ def confounded(figures: dict) -> list[str]:
             'data sets cannot be put down to one of these, such as ethnic group.'
         )
         lines.append(
-            f'Classes are not spread alike over the data sets: Cramér V {about["cramers_v"]:.2f} '
+            f'Classes over data sets: Cramér V {measure(about["cramers_v"], 2)} '
             '(0: alike, 1: each data set has classes of its own). Answering with the most '
             f'frequent class of the data set is right for {_percent(about["dataset_rule"])} of '
             f'the clips, with that of all for {_percent(about["majority"])}.'
