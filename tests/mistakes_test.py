@@ -132,7 +132,10 @@ VALUES = [
     ),
     ('data.lateral_units=left', 'allowed: True or False'),
     ('data.name=', 'data.name ... empty'),
-    ('data.labels=three', "data.labels ... 'three' ... five, four, irawan3, megc3, objective, objective7, samer3"),
+    (
+        'data.labels=three',
+        "data.labels ... 'three' ... five, four, irawan3, megc3, objective, objective7, samer3",
+    ),
     ('data.input_scaler=p99', 'none, p995, standard, mean_max'),
     (
         'data.input_scaler=p995',
