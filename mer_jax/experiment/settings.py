@@ -117,7 +117,9 @@ def _texts(settings):
     fits = any({*names} <= {*group} for group in channels.CHANNELS.values())
     if not fits or len(names) > len(set(names)):
         groups = ' or '.join(', '.join(group) for group in channels.CHANNELS.values())
-        lines.append(f'data.channels is {text!r}; allowed: {groups}, each once, separated by commas')
+        lines.append(
+            f'data.channels is {text!r}; allowed: {groups}, each once, separated by commas'
+        )
     return lines
 
 
