@@ -198,7 +198,12 @@ PUBLISHED = [  # beside those of other tests: what `:published` changes
     *(
         (
             name,
-            {'balance.method': 'gan', 'gan.scope': 'all', 'gan.learning_rate': 0.002},
+            {
+                'balance.method': 'gan',
+                'gan.scope': 'all',
+                'gan.learning_rate': 0.002,
+                'gan.discriminator_output': 'softmax',
+            },
             True,
         )
         for name in ('casme2_ocnet', 'megc2019_ocnet', 'megc2019_vggm', 'megc2019_alexnet')

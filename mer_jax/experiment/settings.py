@@ -299,6 +299,11 @@ def _gan(settings):
     lines = []
     if settings.gan.size % 8:
         lines.append(f'gan.size is {settings.gan.size}; allowed: a multiple of 8')
+    if settings.gan.resize == 'crop' and settings.gan.size < settings.data.size:
+        lines.append(
+            f"gan.resize is 'crop' and gan.size {settings.gan.size}, less than data.size "
+            f"{settings.data.size}; allowed: gan.size of at least that, or gan.resize 'bilinear'"
+        )
     if settings.data.channels == 'gray':
         lines.append(
             f"data.channels is 'gray', and balance.method {settings.balance.method!r} makes "

@@ -39,11 +39,11 @@ Moments = dict[str, optax.OptState]  # of the optimizer, under the same keys
 def learner(settings: sections.Gan, *, classes: int, channels: int, lowering: str) -> Learner:
     """Return the learner of both networks of one fold.
 
-    In its FoldState, params and opt_state have the keys 'g' (generator) and 'd' (discriminator). A
-    step logs `loss`, that of the generator; `d_loss`, that of the discriminator; and the mean
-    probability of being real that the discriminator gave, before the step, to real images
-    (`d_real`) and to fakes (`d_fake`). `predict` returns the logit [B, 1] of the discriminator for
-    label 0; no result depends on it.
+    In its FoldState, params and opt_state have the keys 'g' (generator) and 'd' (discriminator);
+    with batch norm, so has batch_stats. A step logs `loss`, that of the generator; `d_loss`, that
+    of the discriminator; and the mean probability of being real that the discriminator gave, before
+    the step, to real images (`d_real`) and to fakes (`d_fake`). `predict` returns the logit [B, 1]
+    of the discriminator for label 0; no result depends on it.
 
     Args:
         settings: of section gan. `smoothing` is how much the target of a real image is below 1
@@ -66,18 +66,22 @@ def learner(settings: sections.Gan, *, classes: int, channels: int, lowering: st
         label = jnp.zeros(1, jnp.int32)
         latent = jnp.zeros((1, generator.latent))
         image = jnp.zeros((1, size, size, channels))
-        params = {
-            'g': generator.init(keys[0], latent, label)['params'],
-            'd': discriminator.init(keys[1], image, label, train=False)['params'],
+        initial = {
+            'g': generator.init(keys[0], latent, label),
+            'd': discriminator.init(keys[1], image, label, train=False),
         }
+        params = {name: values['params'] for name, values in initial.items()}
         moments = {name: optimizer.init(values) for name, values in params.items()}
-        return FoldState(jnp.int32(0), params, {}, moments, fit(samples, rows, classes=classes))
+        stats = {}
+        if settings.batch_norm:
+            stats = {name: values['batch_stats'] for name, values in initial.items()}
+        return FoldState(jnp.int32(0), params, stats, moments, fit(samples, rows, classes=classes))
 
     def step(
         state: FoldState, batch: Samples, key: jax.Array
     ) -> tuple[FoldState, dict[str, jax.Array]]:
-        image = preprocess(batch.image, state.fitted, size=size)
-        params, moments, logs = train_step(
+        image = preprocess(batch.image, state.fitted, size=size, method=settings.resize)
+        return train_step(
             state,
             image,
             batch.label,
@@ -86,12 +90,11 @@ def learner(settings: sections.Gan, *, classes: int, channels: int, lowering: st
             optimizer=optimizer,
             smoothing=settings.smoothing,
         )
-        return FoldState(state.step + 1, params, {}, moments, state.fitted), logs
 
     def predict(state: FoldState, inputs: Inputs) -> tuple[jax.Array, dict]:
         label = jnp.zeros(len(inputs.image), jnp.int32)
-        image = preprocess(inputs.image, state.fitted, size=size)
-        logit = discriminator.apply({'params': state.params['d']}, image, label, train=False)
+        image = preprocess(inputs.image, state.fitted, size=size, method=settings.resize)
+        logit = discriminator.apply(variables(state, 'd'), image, label, train=False)
         return logit[:, None], {}
 
     return Learner(init, step, predict)
@@ -99,9 +102,26 @@ def learner(settings: sections.Gan, *, classes: int, channels: int, lowering: st
 
 def networks(settings: sections.Gan, *, classes: int, channels: int, lowering: str) -> Networks:
     """Return generator and discriminator; arguments as in learner."""
-    size, width = settings.size, settings.width
-    generator = dcgan.Generator(classes, channels, size, width, lowering=lowering)
-    return generator, dcgan.Discriminator(classes, width, settings.dropout, lowering)
+    options = {'lowering': lowering, 'batch_norm': settings.batch_norm}
+    generator = dcgan.Generator(classes, channels, settings.size, settings.width, **options)
+    discriminator = dcgan.Discriminator(
+        classes,
+        settings.width,
+        settings.dropout,
+        output=settings.discriminator_output,
+        **options,
+    )
+    return generator, discriminator
+
+
+def variables(state: FoldState, name: str) -> dict[str, optax.Params]:
+    """Return parameters and batch statistics of a network.
+
+    Args:
+        state: of the fold; it holds batch statistics where the networks have batch norm.
+        name: 'g' or 'd'.
+    """
+    return {'params': state.params[name], 'batch_stats': state.batch_stats.get(name, {})}
 
 
 def fit(samples: Samples, rows: TrainRows, *, classes: int) -> dict[str, jax.Array]:
@@ -122,30 +142,54 @@ def fit(samples: Samples, rows: TrainRows, *, classes: int) -> dict[str, jax.Arr
     return scaling.fit_input(samples, rows, scaler=scaler) | {'present': present}
 
 
-def preprocess(image: jax.Array, fitted: dict[str, jax.Array], *, size: int) -> jax.Array:
-    """Scale and resize images for the networks; bilinear.
+def preprocess(
+    image: jax.Array, fitted: dict[str, jax.Array], *, size: int, method: str = 'bilinear'
+) -> jax.Array:
+    """Scale and resize images for the networks.
 
     Args:
         image: [B, H, W, C], bytes or flow in pixels.
         fitted: by fit.
         size: pixels per side.
+        method: 'bilinear', or 'crop': the border repeats the outermost pixels, so that a crop of
+            the middle returns the image.
 
     Returns:
         float32[B, size, size, C] in -1..1.
     """
     image = scaling.scale_input(image, fitted, value_range=VALUE_RANGE)
+    if method == 'crop':
+        border = [_border(side, size) for side in image.shape[1:3]]
+        return jnp.pad(image, ((0, 0), *border, (0, 0)), 'edge')
     return jax.image.resize(image, (len(image), size, size, image.shape[-1]), 'bilinear')
 
 
-def postprocess(like: jax.Array, image: jax.Array, fitted: dict[str, jax.Array]) -> jax.Array:
+def _border(side, size):
+    """Return the pixels that are missing before and after a side."""
+    return (size - side) // 2, -(-(size - side) // 2)
+
+
+def postprocess(
+    like: jax.Array,
+    image: jax.Array,
+    fitted: dict[str, jax.Array],
+    *,
+    method: str = 'bilinear',
+) -> jax.Array:
     """Invert preprocess: size, unit and dtype become those of the data set.
 
     Args:
         like: [N, H, W, C], images of the data set.
         image: [B, S, S, C] in -1..1.
         fitted: by fit.
+        method: as in preprocess; 'crop' cuts out the middle.
     """
-    image = jax.image.resize(image, (len(image), *like.shape[1:]), 'bilinear')
+    if method == 'crop':
+        height, width = like.shape[1:3]
+        (top, _), (left, _) = _border(height, image.shape[1]), _border(width, image.shape[2])
+        image = image[:, top : top + height, left : left + width]
+    else:
+        image = jax.image.resize(image, (len(image), *like.shape[1:]), 'bilinear')
     if 'scale' in fitted:
         return (image * fitted['scale']).astype(like.dtype)
     return jnp.clip(jnp.rint((image + 1) * 127.5), 0, 255).astype(like.dtype)
@@ -160,12 +204,14 @@ def train_step(
     networks: Networks,
     optimizer: optax.GradientTransformation,
     smoothing: float,
-) -> tuple[Params, Moments, dict[str, jax.Array]]:
+) -> tuple[FoldState, dict[str, jax.Array]]:
     """Train the discriminator for a step, then the generator.
 
     The generator trains against the new discriminator. Both steps use the same fakes, as many as
     there are images. Their labels are drawn evenly from the classes that are present: of a class
-    that the fold lacks, the discriminator would see fakes only.
+    that the fold lacks, the discriminator would see fakes only. With batch norm, real images and
+    fakes are batches of their own, as Radford et al. advise; the running statistics of the
+    discriminator move with both.
 
     Args:
         state: before the step.
@@ -177,7 +223,7 @@ def train_step(
         smoothing: how much the target of a real image is below 1.
 
     Returns:
-        The parameters, the moments of the optimizer, and the logs.
+        The state after the step, and the logs.
     """
     generator, discriminator = networks
     params, moments = state.params, state.opt_state
@@ -188,28 +234,53 @@ def train_step(
     fake_label = jax.random.categorical(keys[1], log_share, shape=(count,)).astype(label.dtype)
 
     def generate_fakes(g):
-        return generator.apply({'params': g}, latent, fake_label)
+        fake, updated = generator.apply(
+            {'params': g, 'batch_stats': state.batch_stats.get('g', {})},
+            latent,
+            fake_label,
+            train=True,
+            mutable=['batch_stats'],
+        )
+        return fake, updated.get('batch_stats', {})
 
-    def discriminate(d, image, label, key):
-        return discriminator.apply({'params': d}, image, label, train=True, rngs={'dropout': key})
+    def discriminate(d, stats, image, label, key):
+        logit, updated = discriminator.apply(
+            {'params': d, 'batch_stats': stats},
+            image,
+            label,
+            train=True,
+            mutable=['batch_stats'],
+            rngs={'dropout': key},
+        )
+        return logit, updated.get('batch_stats', {})
 
-    def d_loss(d):
+    def discriminate_both(d):
+        stats = state.batch_stats.get('d', {})
+        if stats:
+            key_of_real, key_of_fake = jax.random.split(keys[2])
+            real_logit, stats = discriminate(d, stats, image, label, key_of_real)
+            fake_logit, stats = discriminate(d, stats, fake, fake_label, key_of_fake)
+            return real_logit, fake_logit, stats
         # Real and fake in one batch, which no batch statistic joins: half as many products, each
         # twice as large.
         images = jnp.concatenate([image, fake])
         labels = jnp.concatenate([label, fake_label])
-        logit = discriminate(d, images, labels, keys[2])
-        real_logit, fake_logit = logit[:count], logit[count:]
+        logit, _ = discriminate(d, stats, images, labels, keys[2])
+        return logit[:count], logit[count:], stats
+
+    def d_loss(d):
+        real_logit, fake_logit, stats = discriminate_both(d)
         loss_of_real = jnp.mean(cross_entropy(real_logit, 1 - smoothing))
         loss_of_fake = jnp.mean(cross_entropy(fake_logit, 0.0))
-        return loss_of_real + loss_of_fake, (real_logit, fake_logit)
+        return loss_of_real + loss_of_fake, (real_logit, fake_logit, stats)
 
     def g_loss(fake):
-        return jnp.mean(cross_entropy(discriminate(d, fake, fake_label, keys[3]), 1.0))
+        logit, _ = discriminate(d, d_stats, fake, fake_label, keys[3])
+        return jnp.mean(cross_entropy(logit, 1.0))
 
-    fake, to_generator = jax.vjp(generate_fakes, params['g'])
+    fake, to_generator, g_stats = jax.vjp(generate_fakes, params['g'], has_aux=True)
     d_differentiated = jax.value_and_grad(d_loss, has_aux=True)
-    (d_value, (real_logit, fake_logit)), gradient = d_differentiated(params['d'])
+    (d_value, (real_logit, fake_logit, d_stats)), gradient = d_differentiated(params['d'])
     d, d_moments = apply_updates(optimizer, gradient, moments['d'], params['d'])
     g_value, gradient = jax.value_and_grad(g_loss)(fake)
     (gradient,) = to_generator(gradient)
@@ -220,7 +291,9 @@ def train_step(
         'd_real': jnp.mean(jax.nn.sigmoid(real_logit)),
         'd_fake': jnp.mean(jax.nn.sigmoid(fake_logit)),
     }
-    return {'g': g, 'd': d}, {'g': g_moments, 'd': d_moments}, logs
+    stats = {'g': g_stats, 'd': d_stats} if state.batch_stats else {}
+    moments = {'g': g_moments, 'd': d_moments}
+    return FoldState(state.step + 1, {'g': g, 'd': d}, stats, moments, state.fitted), logs
 
 
 def cross_entropy(logit: jax.Array, target: float) -> jax.Array:
@@ -247,6 +320,7 @@ def generate(
     *,
     per_class: int,
     generator: dcgan.Generator,
+    method: str = 'bilinear',
 ) -> jax.Array:
     """Generate the images of one fold.
 
@@ -259,7 +333,8 @@ def generate(
         fold: int32[], number of the fold.
         seed: int32[].
         per_class: images of each class.
-        generator: of the GAN.
+        generator: of the GAN; batch norm uses the running statistics of the fold.
+        method: as in preprocess.
 
     Returns:
         [classes * per_class, H, W, C], class after class.
@@ -270,8 +345,8 @@ def generate(
         class_key = jax.random.fold_in(key, number)
         latent = jax.random.normal(class_key, (per_class, generator.latent))
         label = jnp.full(per_class, number)
-        image = generator.apply({'params': state.params['g']}, latent, label)
-        return postprocess(samples.image, image, state.fitted)
+        image = generator.apply(variables(state, 'g'), latent, label)
+        return postprocess(samples.image, image, state.fitted, method=method)
 
     images = lax.map(of_class, jnp.arange(generator.classes))
     return images.reshape(-1, *images.shape[2:])
@@ -325,7 +400,7 @@ def train_all(
     programs = runs.compile_programs(learner(settings, **shape), plan, samples, folds, options)
     generator, _ = networks(settings, **shape)
     generate_all = parallel.over_folds(
-        partial(generate, per_class=per_class, generator=generator),
+        partial(generate, per_class=per_class, generator=generator, method=settings.resize),
         at_once=plan.at_once,
         devices=programs.devices,
     )

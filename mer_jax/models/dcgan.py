@@ -1,9 +1,9 @@
 """Conditional DC-GAN (Koo, Zulkifley and Kamari, Sensors 22(11):4011, 2022).
 
 The paper gives its layers, not their widths. The layers follow Radford, Metz and Chintala (ICLR
-2016), without batch norm, whose statistics would depend on the mix of classes in a batch. For 80
-pixels, 2 channels, 3 classes and width 32, generator and discriminator have 3,351,330 and 179,425
-parameters. They are no classifiers, so models.NETWORKS has no entry for them.
+2016), by default without their batch norm, whose statistics depend on the mix of classes in a
+batch. For 80 pixels, 2 channels, 3 classes and width 32, generator and discriminator have 3,351,330
+and 179,425 parameters. They are no classifiers, so models.NETWORKS has no entry for them.
 """
 
 import itertools
@@ -31,6 +31,7 @@ class Generator(nn.Module):
             8 times as many.
         latent: length of z.
         lowering: as in layers.Conv.
+        batch_norm: after every layer but the last.
     """
 
     classes: int
@@ -39,17 +40,24 @@ class Generator(nn.Module):
     width: int = 32
     latent: int = 100
     lowering: str = 'matmul'
+    batch_norm: bool = False
 
     @nn.compact
-    def __call__(self, z: jax.Array, label: jax.Array) -> jax.Array:
+    def __call__(self, z: jax.Array, label: jax.Array, *, train: bool = False) -> jax.Array:
         if self.size % 8 or self.size < 8:
             raise UserError(f'gan.size is {self.size}; needs a multiple of 8 of at least 8')
         side, width = self.size // 8, self.width
         x = jnp.concatenate([z, jax.nn.one_hot(label, self.classes, dtype=z.dtype)], -1)
-        x = leaky(nn.Dense(side * side * 8 * width, kernel_init=start, name='dense')(x))
+        x = nn.Dense(side * side * 8 * width, kernel_init=start, name='dense')(x)
         x = x.reshape(-1, side, side, 8 * width)
+        if self.batch_norm:
+            x = norm('dense_norm', train)(x)
+        x = leaky(x)
         for number, features in enumerate((4 * width, 2 * width, width), 1):
-            x = leaky(ConvTranspose(features, self.lowering, name=f'up{number}')(x))
+            x = ConvTranspose(features, self.lowering, name=f'up{number}')(x)
+            if self.batch_norm:
+                x = norm(f'up{number}_norm', train)(x)
+            x = leaky(x)
         last = Narrow(
             self.channels, 3, padding=1, lowering=self.lowering, kernel_init=start, name='conv'
         )
@@ -66,12 +74,17 @@ class Discriminator(nn.Module):
         width: features of the first of three convolutions; each further one doubles them.
         dropout: before the dense layer.
         lowering: as in layers.Conv.
+        batch_norm: after the second and the third convolution.
+        output: 'logit', one output; or 'softmax' over two outputs, real and generated, whose
+            difference is the logit.
     """
 
     classes: int
     width: int = 32
     dropout: float = 0.5
     lowering: str = 'matmul'
+    batch_norm: bool = False
+    output: str = 'logit'
 
     @nn.compact
     def __call__(self, flow: jax.Array, label: jax.Array, *, train: bool) -> jax.Array:
@@ -79,8 +92,14 @@ class Discriminator(nn.Module):
         x = jnp.concatenate([flow, jnp.broadcast_to(planes, (*flow.shape[:3], self.classes))], -1)
         for number, features in enumerate((self.width, 2 * self.width, 4 * self.width), 1):
             conv = partial(Conv, features, 4, strides=2, padding=1, kernel_init=start)
-            x = leaky(conv(lowering=self.lowering, name=f'conv{number}')(x))
+            x = conv(lowering=self.lowering, name=f'conv{number}')(x)
+            if self.batch_norm and number > 1:
+                x = norm(f'conv{number}_norm', train)(x)
+            x = leaky(x)
         x = nn.Dropout(self.dropout, deterministic=not train)(x.reshape(len(x), -1))
+        if self.output == 'softmax':
+            both = nn.Dense(2, kernel_init=start, name='dense')(x)
+            return both[:, 0] - both[:, 1]
         return nn.Dense(1, kernel_init=start, name='dense')(x)[:, 0]
 
 
@@ -167,6 +186,11 @@ class Narrow(Conv):
         y = jnp.pad(y, ((0, 0), (1, 1), (1, 1), (0, 0)))
         taps = itertools.product(range(3), range(3))
         return bias + sum(_shifted(y, i, j, 3 * i + j, shape) for i, j in taps)
+
+
+def norm(name: str, train: bool) -> nn.BatchNorm:
+    """Return batch norm, of batch statistics in training."""
+    return nn.BatchNorm(use_running_average=not train, momentum=0.9, epsilon=1e-5, name=name)
 
 
 def leaky(x: jax.Array) -> jax.Array:

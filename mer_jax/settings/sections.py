@@ -337,7 +337,22 @@ class Gan:
         low=8,
         high=1024,
     )
+    resize: str = field(
+        'bilinear',
+        'How images come to gan.size and back; the paper does not say. crop: a border that repeats '
+        'the outermost pixels is added and cut off.',
+        choices=('bilinear', 'crop'),
+    )
     width: int = field(32, 'Channels of the outermost convolutions.', low=1, high=1024)
+    batch_norm: bool = field(
+        False, 'Batch norm in both networks; the paper names none. Statistics are of the fold.'
+    )
+    discriminator_output: str = field(
+        'logit',
+        'How the discriminator ends. logit: one output. softmax: two outputs, real and generated, '
+        'as in the paper.',
+        choices=('logit', 'softmax'),
+    )
     steps: int = field(2000, 'Training steps.', low=1, high=10**7)
     batch_size: int = field(32, 'Rows per step.', low=2, high=10**5)
     learning_rate: float = field(

@@ -41,6 +41,7 @@ SETTINGS = Gan(
     images_per_class=4,
     batch_size=16,
 )
+OPTIONS = {'batch_norm': True, 'discriminator_output': 'softmax', 'resize': 'crop'}
 SHAPE = {'classes': 3, 'channels': 2, 'lowering': 'native'}
 # equal to matmul (dcgan_test.py), and compiled in less time at this size
 LAYOUT = plan.Plan('native', 1, 2, 'test')
@@ -77,20 +78,23 @@ def make(samples, folds, folder, *, layout=LAYOUT, **changes):
     )
 
 
-def state_of(samples, rows):
+def state_of(samples, rows, **options):
     """A state with parameters drawn by numpy: an initializer takes seconds to compile."""
-    learner = gan.learner(SETTINGS, **SHAPE)
+    settings = replace(SETTINGS, **options)
+    learner = gan.learner(settings, **SHAPE)
     shapes = jax.eval_shape(learner.init, jax.random.key(0), samples, rows)
-    generator, discriminator = gan.networks(SETTINGS, **SHAPE)
+    generator, discriminator = gan.networks(settings, **SHAPE)
     label = jnp.zeros(1, jnp.int32)
     params = {
         'g': start(generator, jnp.zeros((1, 100)), label),
         'd': start(discriminator, jnp.zeros((1, 8, 8, 2)), label, train=False),
     }
-    moments = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), shapes.opt_state)
+    empty = shapes.batch_stats, shapes.opt_state
+    stats, moments = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), empty)
     return learner, shapes._replace(
         step=jnp.int32(0),
         params=params,
+        batch_stats=stats,
         opt_state=moments,
         fitted=gan.fit(samples, rows, classes=3),
     )
@@ -136,7 +140,8 @@ def test_a_step_equals_one_in_pytorch():
     """
     torch = pytest.importorskip('torch')
     state, step, (image, label, key) = stepped()
-    params, _, logs = step(state.params, {'g': 1.0, 'd': 1.0}, image, label, key)
+    after, logs = step(state.params, {'g': 1.0, 'd': 1.0}, image, label, key)
+    params = after.params
     keys = jax.random.split(key, 4)
     z = torch.from_numpy(np.array(jax.random.normal(keys[0], (6, 100))))
     drawn = torch.from_numpy(
@@ -171,7 +176,7 @@ def test_a_part_moves_by_its_own_step_alone(part, other):
     opponent.
     """
     state, step, batch = stepped()
-    after = step(state.params, {part: 0.0, other: 1.0}, *batch)[0]
+    after = step(state.params, {part: 0.0, other: 1.0}, *batch)[0].params
     jax.tree.map(np.testing.assert_array_equal, after[part], state.params[part])
     assert not np.array_equal(
         after[other]['dense']['kernel'], state.params[other]['dense']['kernel']
@@ -191,13 +196,13 @@ def test_labels_are_drawn_among_the_classes_of_the_fold():
     class Generator:
         latent = 100
 
-        def apply(self, variables, z, label):
+        def apply(self, variables, z, label, **rest):
             seen.append(label)
-            return jnp.zeros((len(z), 8, 8, 2)) + variables['params']
+            return jnp.zeros((len(z), 8, 8, 2)) + variables['params'], {}
 
     class Discriminator:
-        def apply(self, variables, flow, label, *, train, rngs):
-            return flow.mean((1, 2, 3)) + variables['params']
+        def apply(self, variables, flow, label, **rest):
+            return flow.mean((1, 2, 3)) + variables['params'], {}
 
     params = {'g': jnp.float32(0), 'd': jnp.float32(0)}
     gan.train_step(
@@ -235,30 +240,64 @@ def test_images_come_as_the_data_are(flow, size):
     assert learner.predict(state, batches.inputs(samples, np.arange(5)))[0].shape == (5, 1)
 
 
-@pytest.mark.parametrize('flow', [True, False])
-def test_what_is_seen_comes_back(flow):
+@pytest.mark.parametrize('flow,size,method', [(True, 8, 'bilinear'), (False, 13, 'crop')])
+def test_what_is_seen_comes_back(flow, size, method):
     """Scaling to -1..1 and back must be one map and its inverse, or made images would be brighter
     than real ones.
     """
     samples, folds = toy(flow=flow)
     fitted = gan.fit(samples, jax.tree.map(lambda a: a[0], folds.train), classes=3)
-    seen = gan.preprocess(samples.image, fitted, size=8)
+    seen = gan.preprocess(samples.image, fitted, size=size, method=method)
     assert seen.min() >= -1 and seen.max() <= 1 and seen.std() > 0.1
-    back = gan.postprocess(samples.image, seen, fitted)
+    back = gan.postprocess(samples.image, seen, fitted, method=method)
     assert back.dtype == samples.image.dtype
     scale = fitted.get('scale', np.inf)
     np.testing.assert_allclose(back, np.clip(samples.image, -scale, scale), atol=1e-5)
     assert gan.preprocess(samples.image, fitted, size=16).shape == (len(samples.label), 16, 16, 2)
 
 
+def test_real_and_generated_images_have_batch_statistics_of_their_own():
+    """Of a joined batch each would be judged by the other; running statistics of one kind alone do
+    not fit the other.
+    """
+    samples, folds = toy()
+    _, state = state_of(samples, jax.tree.map(lambda a: a[0], folds.train), **OPTIONS)
+    state = state._replace(opt_state={'g': 0.0, 'd': 0.0})
+    networks = gan.networks(replace(SETTINGS, **OPTIONS), **SHAPE)
+
+    def step(image, label, key):
+        return gan.train_step(
+            state, image, label, key, networks=networks, optimizer=Descent(), smoothing=0.1
+        )[0].batch_stats['d']
+
+    def apart(image, label, key):
+        keys = jax.random.split(key, 4)
+        fake_label = jax.random.categorical(keys[1], jnp.zeros(3), shape=(6,))
+        latent = jax.random.normal(keys[0], (6, 100))
+        training = {'train': True, 'mutable': ['batch_stats']}
+        fake, _ = networks[0].apply(gan.variables(state, 'g'), latent, fake_label, **training)
+        stats = state.batch_stats['d']
+        for batch in ((image, label), (fake, fake_label)):
+            variables = {'params': state.params['d'], 'batch_stats': stats}
+            stats = networks[1].apply(variables, *batch, **training)[1]['batch_stats']
+        return stats
+
+    batch = np.clip(draw(6, 8, 8, 2), -1, 1), jnp.array([0, 1, 2, 2, 1, 0]), jax.random.key(3)
+    moved, wanted = quickly(lambda *batch: (step(*batch), apart(*batch)))(*batch)
+    jax.tree.map(partial(np.testing.assert_allclose, atol=1e-6), moved, wanted)
+    assert np.ptp(moved['conv2_norm']['mean']) > 0
+
+
+@pytest.mark.parametrize('options', [{}, {**OPTIONS, 'size': 16}], ids=['default', 'options'])
 @unoptimised()
-def test_noise_in_the_left_out_subject_changes_no_bit_of_what_its_fold_makes():
+def test_noise_in_the_left_out_subject_changes_no_bit_of_what_its_fold_makes(options):
     """One path from a tested clip into a generator, be it the scale or a label, and its images are
     no honest training rows.
     """
     samples, folds = toy(clips=(4, 2, 3, 5, 3))
+    settings = replace(SETTINGS, **options)
     folds = folds._replace(test=jax.tree.map(lambda a: a[:, :0], folds.test))
-    learner = gan.learner(SETTINGS, **SHAPE)
+    learner = gan.learner(settings, **SHAPE)
     programs = runs.compile_programs(
         learner,
         LAYOUT,
@@ -266,9 +305,11 @@ def test_noise_in_the_left_out_subject_changes_no_bit_of_what_its_fold_makes():
         folds,
         runs.ProgramOptions(batches.BatchOptions(8), runs=5, test_batch=8, chunk=2),
     )
-    generator, _ = gan.networks(SETTINGS, **SHAPE)
+    generator, _ = gan.networks(settings, **SHAPE)
     call = parallel.over_folds(
-        partial(gan.generate, per_class=2, generator=generator), at_once=1, devices=programs.devices
+        partial(gan.generate, per_class=2, generator=generator, method=settings.resize),
+        at_once=1,
+        devices=programs.devices,
     )
     noisy = with_noise(samples, 3)
 
