@@ -10,8 +10,8 @@ two files, and a third for its test:
 2. This file: its `ProtocolEntry` in `PROTOCOLS`. The entry states the leak, where there is one;
    results.json, the tables and the pages then name it. Nothing else has a list of protocols: the
    setting `protocol.name`, `--help`, `mj.folds.by_protocol` and the leak audit read this one.
-3. `tests/folds/protocols_test.py` runs its general tests for every entry. Test what is special about
-   your protocol there, by a small case that can be checked by hand.
+3. `tests/folds/protocols_test.py` runs its general tests for every entry. Test what is special
+   about your protocol there, by a small case that can be checked by hand.
 
 A **resampler** is added in the same way: a function in `folds/resampling.py`, a `ResamplerEntry` in
 `RESAMPLERS`.
