@@ -90,8 +90,8 @@ SCHEMES = {
             NO_CLASS: 'others',
         },
     },
-    # SAMER (Ruan et al., ACM MM 2022): as megc3, but without its list of excluded clips; every clip
-    # whose emotion has a class is used, macro-expressions too
+    # SAMER (Ruan et al., ACM MM 2022): as megc3, but clips of EXCLUDED['megc3'] stay, and
+    # macro-expressions too: every clip whose emotion has a class is used
     'samer3': {
         'casme2': {
             'negative': 'disgust repression',
@@ -201,7 +201,7 @@ def classes(scheme: str, datasets: Iterable[str]) -> tuple[str, ...]:
 
 
 def labelled(
-    records: Sequence[Record], scheme: str, *, first_class: bool = False
+    records: Sequence[Record], scheme: str, *, count_as_first_class: bool = False
 ) -> tuple[list[Record], list[list[str]]]:
     """Add the class to records, and separate those without one.
 
@@ -210,7 +210,8 @@ def labelled(
             matter), and kind ('micro' where it is absent); of BY_UNITS also action_units and
             action_units_known.
         scheme: of SCHEMES.
-        first_class: whether an emotion without a class, or an unknown one, counts as the first
+        count_as_first_class: whether an emotion without a class, or an unknown one, counts as the
+            first
             class: a fault of published systems, which the leak audit measures.
 
     Returns:
@@ -225,7 +226,7 @@ def labelled(
     refuse_duplicates(records)
     kept, dropped = [], []
     for record in records:
-        name, reason = _judge(record, scheme, first_class)
+        name, reason = _judge(record, scheme, count_as_first_class)
         if reason:
             about = [record[key] for key in ('clip', 'subject', 'dataset', 'emotion')]
             dropped.append([*about, reason])
@@ -234,14 +235,14 @@ def labelled(
     return kept, dropped
 
 
-def _judge(record, scheme, first_class):
+def _judge(record, scheme, count_as_first_class):
     """Return (class, '') or ('', why it is dropped)."""
     clip, dataset = record['clip'], record['dataset']
     if scheme in BY_UNITS:
         return objective.judge(record, _classes_of_words(scheme, dataset), scheme)
     word = ' '.join(record['emotion'].lower().split())
     class_of_word = _classes_of_words(scheme, dataset)
-    if first_class and not class_of_word.get(word):
+    if count_as_first_class and not class_of_word.get(word):
         class_of_word[word] = _names(scheme, dataset)[0]
     # Never a default class unasked: a published system once made every unknown word happiness.
     if word not in class_of_word:

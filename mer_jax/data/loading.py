@@ -148,7 +148,7 @@ def load(
         optional=('landmarks',) if points else (),
     )
     kept, dropped = schemes.labelled(
-        records, scheme, first_class=settings.without_class == 'first_class'
+        records, scheme, count_as_first_class=settings.without_class == 'first_class'
     )
     if not kept:
         raise UserError(f'data.name {name!r} has no clip with a class of data.labels {scheme!r}')

@@ -58,8 +58,8 @@ def choose_plan(
         samples: all rows.
         folds: all runs.
         training: how they train.
-        facts: all that the speed of a plan depends on and that is not seen in the others: a plan
-            measured for the same facts is taken again.
+        facts: what the speed of a plan depends on, beyond the other arguments. A plan that was
+            measured for equal facts is used again.
         shapes: abstract state of one fold.
         folder: of the training; the plan is written there.
     """

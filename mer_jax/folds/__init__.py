@@ -68,7 +68,7 @@ PROTOCOLS = {
     'frame_kfold': ProtocolEntry(
         'mer_jax.folds.protocols:frame_kfold',
         unit='row',
-        leak='frames of one clip are both in training and test rows',
+        leak='frames of a clip, or clips of a subject, are both in training and test rows',
     ),
     'all_rows': ProtocolEntry('mer_jax.folds.protocols:all_rows', tests=False),
 }
@@ -77,8 +77,8 @@ PROTOCOLS = {
 class ResamplerEntry(NamedTuple):
     """All that the program knows about a way to balance classes."""
 
-    # 'module:function', with the arguments and the result of resampling.extend or, where `trained`
-    # is True, of generation.rows.extend; '' adds no rows.
+    # 'module:function', called like resampling.extend; if `trained`, like generation.rows.extend.
+    # '' if the method adds no rows.
     extend: str = ''
     fills: bool = False  # adds copies or mixtures until all classes are as large as the largest
     adds_images: bool = False  # adds new images, whose landmarks and action units are unknown
@@ -87,7 +87,9 @@ class ResamplerEntry(NamedTuple):
     trained: bool = False  # a network is trained per fold, by the settings of section gan
     # The setting whose value 'all' lets test rows take part; under 'fold' only training rows do.
     scope: str = 'balance.scope'
-    leak: str = ''  # what training sees of the test subjects where all folds share what is added
+    # What training sees of the test subjects where all folds share what is added. Leaks by
+    # balance.scope are named by experiment/leaks.py.
+    leak: str = ''
     unaudited: str = ''  # why the leak audit skips this method; '' where it does not
 
 

@@ -170,8 +170,8 @@ def make(
         scaler_scope: 'fold', or 'all': scalers are fitted to every row that can train, validation
             and test rows included, which is a leak.
         trainable: bool[N], False for rows that cannot train because their label is unknown; None:
-            all can. Every fold predicts those that cannot, unless it predicts
-            the validation rows.
+            all can. Rows that cannot train are predicted by every fold, except with
+            evaluate_on='validation'.
 
     Returns:
         The runs: all folds of seed 0, then all folds of seed 1, and so on; and the title of each
@@ -318,9 +318,9 @@ def select_apex_per_fold(
 ) -> Folds:
     """Keep one row of each clip: that of its apex.
 
-    A clip without an annotated apex has a row for each frame that some fold of a spotting run
-    predicts. Each run keeps the frame that the spotter of the same left-out subject predicts: no
-    other spotter was trained without that subject.
+    A clip without an annotated apex has one row for each different apex that the folds of a
+    spotting run predict. Each run keeps the frame that the spotter of the same left-out subject
+    predicts: no other spotter was trained without that subject.
 
     Args:
         folds: all runs.
@@ -455,8 +455,8 @@ def _draw(units, share, seed):
 def _validation(unit, share, seed):
     """Return the validation rows, bool[N]: settings are chosen by them.
 
-    They are the same for all folds: a subject by whom settings are chosen in one fold must not be
-    tested with these settings in another.
+    They are the same for all folds: settings that are chosen on a subject must not be tested on
+    that subject in any fold.
     """
     if not share:
         return np.zeros(len(unit), bool)

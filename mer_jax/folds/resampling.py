@@ -6,7 +6,6 @@ indices (`Resampled`); their images are computed inside the training step (batch
 none is stored.
 """
 
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -18,13 +17,15 @@ from mer_jax.entries import loaded
 from mer_jax.errors import UserError
 from mer_jax.folds import RESAMPLERS
 from mer_jax.folds.protocols import with_train_rows
+from mer_jax.runfiles.reading import DAMAGED
 from mer_jax.settings import sections
 from mer_jax.types import Folds, Names, Resampled, Samples
 
-# For balance.space=features: share of the variance of the training rows that is kept.
+# balance.space=features finds neighbours by principal components of the pixels: the share of the
+# variance of the training rows that these keep.
 VARIANCE = 0.95
 
-Source = TypeVar('Source')  # what images come from: a path, or the number of a GAN
+ImageSource = TypeVar('ImageSource')  # what images come from: a path, or the number of a GAN
 # {class: int[n_c, k]}: the k nearest neighbours of its n_c rows, as positions among these rows.
 Neighbours = dict[int, np.ndarray]
 
@@ -256,7 +257,7 @@ def read(path: Path, samples: Samples, names: Names) -> tuple[np.ndarray, np.nda
     try:
         with np.load(path) as file:
             image, label = np.asarray(file['image']), file['label'].astype(str)
-    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
+    except (OSError, TypeError, *DAMAGED) as error:
         raise UserError(
             f"{path} is no .npz file with 'image' and 'label' (text): {error}"
         ) from None
@@ -277,8 +278,8 @@ def read(path: Path, samples: Samples, names: Names) -> tuple[np.ndarray, np.nda
 
 
 def append(
-    samples: Samples, images: dict[Source, tuple[np.ndarray, np.ndarray]]
-) -> tuple[Samples, dict[Source, np.ndarray]]:
+    samples: Samples, images: dict[ImageSource, tuple[np.ndarray, np.ndarray]]
+) -> tuple[Samples, dict[ImageSource, np.ndarray]]:
     """Append images that have no clip and no subject.
 
     Args:
@@ -352,7 +353,7 @@ def _neighbours_of_classes(inner, label, rows, count, space):
 def _stack(resampled: Sequence[Resampled]) -> Resampled:
     """Stack the resampled rows of all runs, padded to one length.
 
-    No training row refers to the padding.
+    The padding is never used: no training row points to it.
     """
     longest = max(len(run.row) for run in resampled)
 

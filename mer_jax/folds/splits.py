@@ -137,7 +137,8 @@ def from_sklearn(splitter: Splitter, data: Dataset) -> Splits:
     The splitter gets the subjects as its groups. Where it puts a row, or rows of one subject, into
     training and test of one fold, it is used all the same: results.json, every table and the report
     name the leak. A row that several folds test counts once for each of them; a row that no fold
-    tests is not scored. The name of the protocol in results says how many such rows there are.
+    tests is not scored. The name of the protocol in results says how many rows are tested
+    more than once or never.
     Comparing runs row by row works only if each row is tested exactly once per seed.
 
     Args:

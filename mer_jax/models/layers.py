@@ -6,7 +6,7 @@ otherwise.
 Why a convolution is a matrix product here: training runs inside loops, lax.map over folds and
 lax.scan over steps. On a CPU, XLA has a fast convolution only for inputs in the order NHWC and
 kernels in the order HWIO. The gradient of a convolution by its kernel is a convolution in another
-order. XLA's pass ConvCanonicalization transposes such a one, so that the fast code serves it too,
+order. XLA's pass ConvCanonicalization transposes that gradient into the fast order,
 but this pass visits only the entry computation of a program, not the bodies of its loops. There a
 plain, slow loop remains (jax issue 12868). Measured with jax 0.10.2 on two cores, by
 benchmarks/convolution.py: a step that takes 20 ms outside of a loop takes 540 to 790 ms in one;

@@ -336,7 +336,7 @@ def read_torch(path: Path, wrappers: Sequence[str] = ('state_dict', 'model')) ->
             'another kind of file; '
             'save model.state_dict()'
         ) from None
-    except (RuntimeError, OSError, EOFError, ValueError, KeyError) as error:
+    except (RuntimeError, OSError, EOFError, ValueError, KeyError, MemoryError) as error:
         raise UserError(f'{path} cannot be read as PyTorch weights: {_line(error)}') from None
     for wrapper in wrappers:
         if isinstance(tensors, dict) and isinstance(tensors.get(wrapper), dict):

@@ -51,10 +51,10 @@ class ImportanceRow(NamedTuple):
     """What a group of features is worth to the SVMs of a run."""
 
     group: str
-    kind: str  # features: of one kind; region: of a region of the face
+    kind: str  # 'features': one kind of features; 'region': the features of one face region
     features: int  # how many
-    lost: float  # accuracy on held-out rows that is lost without them
-    low: float | None  # of its 95 % interval over subjects; None for fewer than two
+    lost: float  # accuracy on held-out rows that is lost when they are permuted
+    low: float | None  # of its 95 % interval over subjects; None for fewer than two subjects
     high: float | None
     p: float | None
 

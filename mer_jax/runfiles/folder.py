@@ -11,7 +11,7 @@ from mer_jax import machine
 from mer_jax.errors import UserError
 from mer_jax.runfiles import config, files
 
-UNREADABLE = '[]*?\\'  # characters that the storage of checkpoints takes for a pattern
+PATTERN_CHARACTERS = '[]*?\\'  # characters that the storage of checkpoints takes for a pattern
 
 
 def absolute(folder: str | Path) -> Path:
@@ -29,10 +29,10 @@ def prepare(folder: str | Path) -> Path:
         UserError: no run can be written there, or it holds a run of another format.
     """
     path = machine.absolute(folder, 'workdir')
-    unreadable = [character for character in UNREADABLE if character in str(path)]
-    if unreadable:
+    patterns = [character for character in PATTERN_CHARACTERS if character in str(path)]
+    if patterns:
         raise UserError(
-            f"workdir '{path}': checkpoints in a folder whose path holds {unreadable[0]!r} could "
+            f"workdir '{path}': checkpoints in a folder whose path holds {patterns[0]!r} could "
             'not be read again; name another with --workdir'
         )
     try:
@@ -131,7 +131,7 @@ def _remove_unused(path, created, locked):
 
 
 def clear(folder: str | Path) -> None:
-    """Remove what a start that reached no checkpoint left."""
+    """Remove the files of a run that was stopped before its first checkpoint."""
     for name in (files.CONFIG, files.PLAN, files.METRICS, files.EPOCH_OUTPUTS):
         (Path(folder) / name).unlink(missing_ok=True)
     for name in (files.TENSORBOARD, files.CHECKPOINTS, files.GAN):

@@ -76,7 +76,7 @@ def append(folder: str | Path, records: Sequence[EpochRecord]) -> None:
 
 
 def cut(folder: str | Path, group: int, epoch: int) -> None:
-    """Remove what a group of runs logged after an epoch.
+    """Remove a group's records of epochs later than `epoch`.
 
     A half-written last line goes as well. A missing file stays missing.
     """

@@ -70,7 +70,7 @@ def default_folder(
         name += f'-{notes}'
     if len(name) > MAX_LENGTH:
         name = f'{name[:MAX_LENGTH]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}'
-    # characters that every file system and shell accepts
+    # Other characters are replaced: not every file system and shell accepts them.
     return f'{RUNS}/' + re.sub(r'[^A-Za-z0-9._=,+-]', '_', name).rstrip('.')
 
 

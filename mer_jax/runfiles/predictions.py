@@ -109,7 +109,7 @@ class PredictionTable:
 
 
 def matches_results(rows: Sequence[PredictionRow], results: Mapping) -> bool:
-    """Return whether rows are the predictions that a results.json counts.
+    """Return whether a results.json was computed from these rows.
 
     Args:
         rows: of a predictions.csv.
@@ -120,8 +120,8 @@ def matches_results(rows: Sequence[PredictionRow], results: Mapping) -> bool:
     confusion = [[counts[truth, predicted] for predicted in classes] for truth in classes]
     subjects = {(row.dataset, row.subject) for row in rows}
     scored = {(block['dataset'], block['subject']) for block in results['per_subject']}
-    of_classes = sum(map(sum, confusion)) == len(rows)
-    return of_classes and confusion == results['confusion'] and subjects == scored
+    classes_known = sum(map(sum, confusion)) == len(rows)
+    return classes_known and confusion == results['confusion'] and subjects == scored
 
 
 class FrameRow(NamedTuple):

@@ -6,6 +6,7 @@ Errors name the file, the row and the key.
 import csv
 import json
 import zipfile
+import zlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +15,17 @@ import numpy as np
 from mer_jax.errors import UserError
 from mer_jax.runfiles import shapes
 
+# What numpy and zipfile raise for a damaged file. One that announces more than there is memory for
+# is damaged too.
+DAMAGED = (
+    ValueError,
+    KeyError,
+    EOFError,
+    MemoryError,
+    NotImplementedError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 REMEDY = 'score the run again: the command that trained it, with the verb evaluate'
 
 
@@ -27,7 +39,7 @@ def read_json(path: str | Path) -> dict:
         value = json.loads(Path(path).read_text(encoding='utf-8'))
     except FileNotFoundError:
         raise UserError(f'{path}: no such file') from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f'{path}: is not JSON ({error}); delete it or restore it') from None
     if not isinstance(value, dict):
         raise UserError(f'{path}: holds no dictionary; delete it or restore it')
@@ -123,7 +135,7 @@ def read_jsonl(path: str | Path) -> list[dict]:
     for number, line in enumerate(lines, 1):
         try:
             record = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             record = None
         if isinstance(record, dict):
             records.append(record)
@@ -159,7 +171,7 @@ def read_npz(path: str | Path) -> dict[str, np.ndarray]:
     try:
         with archive:
             return dict(archive)
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+    except DAMAGED as error:
         raise UserError(f'{path} cannot be read ({error}); restore it') from None
 
 
@@ -168,5 +180,5 @@ def _loaded(path):
         return np.load(path)
     except FileNotFoundError:
         raise UserError(f'{path}: no such file') from None
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+    except DAMAGED as error:
         raise UserError(f'{path} cannot be read ({error}); restore it') from None

@@ -12,7 +12,7 @@ from mer_jax.errors import UserError
 from mer_jax.evaluation.metrics import CLASS_METRICS, METRICS
 from mer_jax.runfiles import files, reading, shapes, writing
 
-SPOTTING = 'spotting'  # the value of `task` that only spotting runs have
+SPOTTING = 'spotting'  # `task` of a spotting run; recognition has no such key
 ANY_NUMBER = shapes.Number()
 NOT_NEGATIVE = shapes.Number(0)  # numbers of clips too, because means over seeds have a fraction
 MEASURE = shapes.Maybe(shapes.SHARE)
@@ -43,8 +43,8 @@ ORACLE = {
     'note': shapes.Text(),
     # each run takes the epoch of its best accuracy on the test rows
     'test_best': {'metrics': MEASURES, 'median_epoch': MEDIAN_EPOCH},
-    # accuracy, micro F1 and one-vs-rest accuracy as in test_best, all other metrics of the epoch of
-    # the best UF1; median_epochs: [that of the best accuracy, that of the best UF1]
+    # Two choices of an epoch: accuracy, micro F1 and one-vs-rest accuracy are those of the best
+    # accuracy, all other metrics those of the best UF1. median_epochs: [of the one, of the other].
     'test_best_independent': {
         'metrics': MEASURES,
         'median_epochs': shapes.ListOf(MEDIAN_EPOCH, 2),

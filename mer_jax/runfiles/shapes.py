@@ -34,7 +34,7 @@ class Flag(NamedTuple):
 class Maybe(NamedTuple):
     """A value that may be null, in CSV empty."""
 
-    shape: 'Shape'  # of a defined value
+    shape: 'Shape'  # of the value where it is not null
 
 
 class ListOf(NamedTuple):

@@ -93,13 +93,20 @@ def save(manager: ocp.CheckpointManager, epoch: int, states: FoldState) -> None:
         states: arrays [F, ...].
 
     Raises:
-        UserError: the first checkpoint cannot be read back.
+        UserError: it cannot be written, or the first one cannot be read back.
     """
     first = newest(manager.directory) < 0
     # Host copies, because the memory on the device may be reused while Orbax writes.
     states = jax.tree.map(np.asarray, states)
     content = {'states': states, 'checksum': _checksum(states)}
-    manager.save(epoch, args=ocp.args.StandardSave(content))
+    try:
+        manager.save(epoch, args=ocp.args.StandardSave(content))
+    # The storage has exceptions of its own for a full disk or a quota.
+    except Exception as error:
+        raise UserError(
+            f'{manager.directory}: the checkpoint of epoch {epoch} cannot be written '
+            f'({_reason(error)}); free space there, then give the same command again'
+        ) from error
     if first:
         try:
             restore(manager, epoch, states)

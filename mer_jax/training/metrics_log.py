@@ -6,12 +6,15 @@ outputs of held-out rows after every epoch.
 
 import contextlib
 import functools
+import math
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import psutil
 from tqdm import tqdm
 
 from mer_jax.errors import UserError
@@ -118,10 +121,19 @@ def open_held_out(folder: Path, shape: tuple[int, int, int], *, done: int) -> np
         done: epochs that are trained already.
 
     Raises:
-        UserError: the file is damaged, or lacks an epoch that is trained already. The outputs of
+        UserError: it would not fit on the disk or into memory; or the file is damaged, or lacks an
+            epoch that is trained already. The outputs of
             that epoch cannot be computed again.
     """
     path = folder / EpochOutputs.FILE
+    needed = math.prod(shape) * np.dtype(np.float32).itemsize
+    free = min(shutil.disk_usage(folder).free, psutil.virtual_memory().available)
+    if needed > free:
+        raise UserError(
+            f'evaluate.every_epoch keeps {needed / 1e9:,.1f} GB of outputs of train.epochs '
+            f'{shape[0]}, but {free / 1e9:,.1f} GB are free; allowed: fewer epochs, or '
+            'evaluate.every_epoch False'
+        )
     old = np.zeros((0, *shape[1:]), np.float32)
     if path.exists():
         old = EpochOutputs.read(folder).values

@@ -484,17 +484,17 @@ def test_an_unknown_emotion_is_an_error_and_never_class_0():
 def test_clips_without_a_class_count_as_the_first_one_only_when_asked():
     """The habit that the audit measures: 141 clips of happiness, of which CASME II has 32."""
     records = casme2('2019')
-    kept, dropped = labels.labelled(records, 'four', first_class=True)
+    kept, dropped = labels.labelled(records, 'four', count_as_first_class=True)
     assert not dropped and len(kept) == len(records) == 255
     honest, _ = labels.labelled(records, 'four')
     more = Counter(row['class'] for row in kept) - Counter(row['class'] for row in honest)
     assert more == {labels.classes('four', ['casme2'])[0]: len(kept) - len(honest)}
     (tense,), _ = labels.labelled(
-        [record('sub01_EP02_01f', 'tense', 'casme2')], 'megc3', first_class=True
+        [record('sub01_EP02_01f', 'tense', 'casme2')], 'megc3', count_as_first_class=True
     )
     assert tense['class'] == 'negative'
     # what a list leaves out although it has a class stays out
-    assert labels.labelled([EXTRA], 'megc3', first_class=True)[0] == []
+    assert labels.labelled([EXTRA], 'megc3', count_as_first_class=True)[0] == []
 
 
 def test_a_clip_that_stands_twice_is_an_error():
