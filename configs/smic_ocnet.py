@@ -1,6 +1,6 @@
 """OC-Net (Koo et al. 2022) on SMIC, which has no apexes: flow of every frame, that at the middle of
-the clip unless data.apex names the folder of a finished spotting run; `gan=on` adds images of each
-fold's own GAN.
+the clip unless data.apex names a spotting config (`smic_spotting` is trained first) or the folder
+of a finished spotting run; `gan=on` adds images of each fold's own GAN.
 """
 
 from mer_jax.presets import ocnet, ocnet_variants, variants

@@ -428,7 +428,7 @@ OCNET = System(
             'apexes of SMIC',
             'by the spotter',
             NO_CODE,
-            'a spotting run by LOSO has to be there: `data.apex`',
+            'the middle of the clip; `data.apex=smic_spotting` trains the spotter first, by LOSO',
             ('data.apex',),
         ),
         Choice(

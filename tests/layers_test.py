@@ -24,12 +24,10 @@ LAYERS = (
     ('mer_jax.preprocess', 'tfds_builders', 'mer_jax.evaluation', 'mer_jax.runfiles'),
     ('mer_jax.data', 'mer_jax.folds', 'mer_jax.models', 'mer_jax.report'),
     ('mer_jax.training', 'mer_jax.classical', 'mer_jax.generation', 'mer_jax.spotting'),
-    ('mer_jax.experiment',),
+    ('mer_jax.presets', 'mer_jax.config_files', 'mer_jax.experiment'),
     (
         'mer_jax.explain',
         'mer_jax.studies',
-        'mer_jax.presets',
-        'mer_jax.config_files',
         'mer_jax.api',
         'mer_jax.usage',
         'mer_jax.cli',

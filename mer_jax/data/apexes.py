@@ -33,6 +33,8 @@ class Spotted(NamedTuple):
     # (title of the fold, seed) -> {(dataset, clip): number of the frame}
     frame: dict[tuple[str, int], dict[tuple[str, str], int]]
     seeds: int
+    run: str = ''  # title of the run
+    decoder: str = ''
 
 
 def read(folder: str | Path) -> Spotted:
@@ -49,8 +51,8 @@ def read(folder: str | Path) -> Spotted:
     folder = absolute(folder)
     if not (folder / files.RESULTS).exists():
         raise UserError(
-            f'data.apex is {str(folder)!r}; allowed: {", ".join(map(repr, APEX_RULES))}, or the '
-            'folder of a finished spotting run'
+            f'data.apex is {str(folder)!r}; allowed: {", ".join(map(repr, APEX_RULES))}, the '
+            'folder of a finished spotting run, or a spotting config such as smic_spotting'
         )
     check_format(folder)
     run = results.read(folder)
@@ -71,7 +73,7 @@ def read(folder: str | Path) -> Spotted:
         if row.apex is None:
             of_fold = frame.setdefault((row.title, row.seed), {})
             of_fold[row.dataset, row.clip] = row.predicted[run.answer]
-    return Spotted(str(folder), frame, run.seeds)
+    return Spotted(str(folder), frame, run.seeds, run.name, run.answer)
 
 
 def is_annotated(record: Record) -> bool:

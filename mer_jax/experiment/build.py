@@ -17,7 +17,7 @@ import numpy as np
 from mer_jax import entries, models
 from mer_jax.classical import FEATURES, features, features_of_clips, has_network, svm
 from mer_jax.data import APEX_RULES, apexes, channels, loading, sources
-from mer_jax.experiment import TASKS, engine, learner_entry
+from mer_jax.experiment import TASKS, engine, learner_entry, spotter
 from mer_jax.experiment import folder as run_folder
 from mer_jax.folds import RESAMPLERS, protocols, resampling
 from mer_jax.generation import GanRun
@@ -38,20 +38,26 @@ class Experiment(NamedTuple):
     data: loading.Data
     folds: Folds  # all runs
     titles: list[str]  # of the folds
+    apexes: str = ''  # the spotting run that predicted apexes
 
 
-def experiment(settings: Settings) -> Experiment:
+def experiment(settings: Settings, folder: Path) -> Experiment:
     """Load the data set and split it.
 
     Images that a file adds and rows of a resampler are among the samples; those of a GAN are not,
     see `with_generated`.
 
+    Args:
+        settings: of the experiment.
+        folder: of the run, where the spotting run of a config that data.apex names is finished.
+
     Raises:
         UserError: names the setting or the file that is wrong.
     """
-    apex = settings.data.apex
+    apex, spotting_run = settings.data.apex, ''
     if apex not in APEX_RULES:
-        apex = apexes.read(apex)
+        apex = apexes.read(spotter.folder(apex, folder))
+        spotting_run = f'{apex.run} (decoder {apex.decoder}), {settings.data.apex}'
     data = entries.loaded(TASKS[settings.data.task].load)(settings, apex)
     if learner_entry(settings).regional or settings.augment.replace:
         data = data._replace(samples=augment.with_half_source(data.samples))
@@ -67,7 +73,7 @@ def experiment(settings: Settings) -> Experiment:
     if samples is not data.samples:
         fingerprint = loading.fingerprint(samples, data.names)
         data = data._replace(samples=samples, fingerprint=fingerprint)
-    return Experiment(settings, data, folds, titles)
+    return Experiment(settings, data, folds, titles, spotting_run)
 
 
 def frames_of_clips(settings: Settings, apex: Any) -> loading.Data:

@@ -53,6 +53,9 @@ def about(experiment: Experiment, chosen: Plan | None) -> dict[str, Any]:
     title = protocol.name
     if protocol.evaluate_on == 'validation':
         title += ', validation part'
+    of_data = about_data(settings.data.name, experiment.data, chosen)
+    if experiment.apexes:
+        of_data['data']['apexes'] = experiment.apexes
     return {
         'name': settings.name,
         'scored': protocol.evaluate_on,
@@ -61,7 +64,7 @@ def about(experiment: Experiment, chosen: Plan | None) -> dict[str, Any]:
         'folds': len(experiment.folds.fold) // seeds,
         'seeds': seeds,
         'epochs': settings.train.epochs,
-        **about_data(settings.data.name, experiment.data, chosen),
+        **of_data,
     }
 
 

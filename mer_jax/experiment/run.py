@@ -13,13 +13,16 @@ import numpy as np
 from mer_jax import entries
 from mer_jax.classical import has_network, svm
 from mer_jax.data import loading, sources
-from mer_jax.experiment import TASKS, build, engine, results
+from mer_jax.errors import UserError
+from mer_jax.experiment import TASKS, build, engine, leaks, results, spotter
 from mer_jax.experiment import folder as run_folder
 from mer_jax.experiment import settings as rules
 from mer_jax.experiment.build import Experiment
 from mer_jax.folds import protocols
 from mer_jax.models import torch_weights
-from mer_jax.runfiles.folder import entered
+from mer_jax.runfiles import files
+from mer_jax.runfiles.config import RunConfig
+from mer_jax.runfiles.folder import absolute, entered
 from mer_jax.runfiles.plan import Plan
 from mer_jax.settings import tree
 from mer_jax.settings.sections import Settings
@@ -47,10 +50,13 @@ def train(config: rules.Config, workdir: str | Path) -> dict:
 
 def train_settings(settings: Settings, workdir: str | Path) -> dict:
     """Do what `train` does, of settings that keep all rules."""
-    start = time.perf_counter()
     parallel.start(plan.cache_folder() / 'xla')
     with entered(workdir) as folder:
         run_folder.refuse_module(folder)
+        if spotter.is_config(settings.data.apex):
+            settings, spotting = spotter.split(settings)
+            train_spotter(settings, spotting, folder)
+        start = time.perf_counter()
         experiment, shapes = open_run(settings, folder)
         seconds = {'data': time.perf_counter() - start}
         experiment = build.with_generated(experiment, folder)
@@ -58,6 +64,38 @@ def train_settings(settings: Settings, workdir: str | Path) -> dict:
         run_folder.write_tables(folder, experiment.data, experiment.folds, experiment.titles)
         scores, chosen = _held_out_scores(experiment, shapes, folder, seconds)
         return _publish(experiment, scores, chosen, folder, seconds)
+
+
+def train_spotter(settings: Settings, spotting: Settings, folder: Path) -> None:
+    """Train the spotting run whose apexes recognition uses, unless it is finished.
+
+    Args:
+        settings: of recognition.
+        spotting: of the spotting run.
+        folder: of the run of recognition, or of several that share the spotting run.
+
+    Raises:
+        UserError: names what is wrong, in either settings, before anything is trained.
+    """
+    apex, spotting_folder = settings.data.apex, folder / files.SPOTTING
+    of_spotting = leaks.listed(spotting)
+    if of_spotting:
+        raise UserError(f'data.apex is {apex!r}, which leaks: {"; ".join(of_spotting)}')
+    scored = (spotting_folder / files.RESULTS).exists()
+    if scored and _trained_to_end(spotting, spotting_folder):
+        return
+    # What recognition would refuse must not cost a training of the spotter first.
+    at_midpoint = tree.changed(settings, {'data.apex': 'midpoint'})
+    build.check_fit(build.experiment(at_midpoint, folder), folder)
+    print(f'apexes: training {apex} by loso -> {spotting_folder}', flush=True)
+    train_settings(spotting, spotting_folder)
+
+
+def _trained_to_end(settings, folder):
+    """Whether the run is trained; UserError where its settings are others."""
+    config = RunConfig.read(folder)
+    rules.check_resume(config.settings, tree.to_nested(settings), folder)
+    return run_folder.trained(folder, settings.train.seeds) == settings.train.epochs
 
 
 def open_run(settings: Settings, folder: Path) -> tuple[Experiment, FoldState | None]:
@@ -73,7 +111,9 @@ def open_run(settings: Settings, folder: Path) -> tuple[Experiment, FoldState | 
     Raises:
         UserError: names what is wrong; nothing is written then.
     """
-    experiment = build.experiment(settings)
+    if spotter.is_config(settings.data.apex):
+        settings, _ = spotter.split(settings)
+    experiment = build.experiment(settings, folder)
     shapes = build.check_fit(experiment, folder)
     run_folder.enter(folder, settings, experiment.data)
     return experiment, shapes
@@ -85,7 +125,10 @@ def evaluate(config: rules.Config, workdir: str | Path) -> dict:
     Args and Returns are those of `train`.
     """
     settings = rules.checked(config)
-    return train_settings(settings, run_folder.finished(workdir, settings))
+    folder = run_folder.finished(workdir, settings)
+    if spotter.is_config(settings.data.apex):
+        run_folder.finished(folder / files.SPOTTING, spotter.split(settings)[1])
+    return train_settings(settings, folder)
 
 
 def report(config: rules.Config, workdir: str | Path) -> dict:
@@ -101,11 +144,15 @@ def report(config: rules.Config, workdir: str | Path) -> dict:
     return results.reported(run_folder.existing(workdir))
 
 
-def train_changed(settings: Settings, changes: Mapping[str, Any], folder: str | Path) -> dict:
+def train_changed(
+    settings: Settings, shared: str | Path, changes: Mapping[str, Any], folder: str | Path
+) -> dict:
     """Train the experiment with other values of some settings.
 
     Args:
         settings: of the experiment.
+        shared: the folder of all runs with changed settings; a spotting run that data.apex names as
+            config is trained there, once for all.
         changes: {'train.epochs': 5}.
         folder: of the run.
 
@@ -114,14 +161,22 @@ def train_changed(settings: Settings, changes: Mapping[str, Any], folder: str | 
     """
     changed = tree.changed(settings, changes)
     rules.check(changed)
+    if spotter.is_config(changed.data.apex):
+        changed, spotting = spotter.split(changed)
+        train_spotter(changed, spotting, absolute(shared))
+        changed = tree.changed(changed, {'data.apex': str(absolute(shared) / files.SPOTTING)})
     return train_settings(changed, folder)
 
 
 def build_data(config: rules.Config) -> dict:
     """Build the data sets of the config where they are not yet built, and print what they hold."""
-    data = rules.checked(config).data
-    data_sets = sources.parse(data.name, data.manual_dir)
-    print(loading.build(data_sets, build.build_options(data)))
+    settings = rules.checked(config)
+    needed = [settings]
+    if spotter.is_config(settings.data.apex):
+        needed = spotter.split(settings)
+    for data in (each.data for each in needed):
+        data_sets = sources.parse(data.name, data.manual_dir)
+        print(loading.build(data_sets, build.build_options(data)))
     return {}
 
 

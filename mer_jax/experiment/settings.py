@@ -13,7 +13,7 @@ from mer_jax.classical import FEATURES, NETWORK, features_of_clips, has_network,
 from mer_jax.data import APEX_RULES, channels
 from mer_jax.data.labels import SCHEMES
 from mer_jax.errors import UserError
-from mer_jax.experiment import LEARNERS, TASKS
+from mer_jax.experiment import LEARNERS, TASKS, spotter
 from mer_jax.folds import PROTOCOLS, RESAMPLERS
 from mer_jax.models import NETWORKS, options, regional, weights_files
 from mer_jax.runfiles.config import differences
@@ -242,6 +242,19 @@ def _apex(settings):
     ]
 
 
+def _spotter(settings):
+    """A spotting config that data.apex names keeps the rules too."""
+    apex, task = settings.data.apex, TASKS.get(settings.data.task)
+    if task is None or 'data.apex' in task.unused or not spotter.is_config(apex):
+        return []
+    try:
+        _, spotting = spotter.split(settings)
+        check(spotting)
+    except UserError as error:
+        return [f'data.apex is {apex!r}: {error}']
+    return []
+
+
 def _protocol(settings):
     """What is set aside to choose by."""
     protocol, lines = settings.protocol, []
@@ -404,6 +417,7 @@ RULES = (
     _augment,
     _task,
     _apex,
+    _spotter,
     _protocol,
     _balance,
     _head,

@@ -68,6 +68,8 @@ def report(folder: str | Path) -> Path:
         files=files,
         name=results['name'],
         size=size(results),
+        apexes=results['data'].get('apexes'),
+        spotting=(folder / files.SPOTTING / files.REPORT).exists(),
         verdict=verdict(results),
         leaks=results['leaks'],
         code=provenance.describe(results['versions']),

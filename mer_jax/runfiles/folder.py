@@ -45,7 +45,9 @@ def prepare(folder: str | Path) -> Path:
     if not os.access(path, os.W_OK | os.X_OK):
         raise UserError(f"workdir '{path}': no permission to write; name another with --workdir")
     entries = [entry for entry in path.iterdir() if entry.suffix != files.PART]
-    foreign = sorted(entry.name for entry in entries if entry.name != files.LOCK)
+    # The spotting run is trained before the run itself writes anything.
+    early = (files.LOCK, files.SPOTTING)
+    foreign = sorted(entry.name for entry in entries if entry.name not in early)
     if foreign and files.CONFIG not in foreign:
         raise UserError(
             f"workdir '{path}': holds '{foreign[0]}' but no {files.CONFIG}, so it is not the "

@@ -58,9 +58,10 @@ class Data:
     apex: str = field(
         '',
         "The apex of clips without an annotated one: '' (the estimate of the data set), midpoint, "
-        'peak (largest motion), or the folder of a finished spotting run by loso. every_frame: '
-        'each frame of each clip is a row, scored by itself. All but the first need the flow of '
-        "every frame: 'smic/spotting', channels u,v.",
+        'peak (largest motion), a spotting config such as smic_spotting, which is trained first by '
+        'loso, or the folder of such a run that is finished. every_frame: each frame of each clip '
+        'is a row, scored by itself. All but the first need the flow of every frame: '
+        "'smic/spotting', channels u,v.",
     )
     labels: str = field(
         'megc3', 'Which emotions, or action units, form which class.', entries='SCHEMES'

@@ -19,7 +19,7 @@ def describe(config: rules.Config, workdir: str | Path) -> dict:
 def audit(config: rules.Config, workdir: str | Path) -> dict:
     """Train an experiment without leaks and with each, and compare."""
     settings = _checked(config, 'audit')
-    return leak_audit.audit(settings, partial(run.train_changed, settings), workdir)
+    return leak_audit.audit(settings, partial(run.train_changed, settings, workdir), workdir)
 
 
 def grid(config: rules.Config, workdir: str | Path, text: str) -> dict:
@@ -31,7 +31,7 @@ def grid(config: rules.Config, workdir: str | Path, text: str) -> dict:
         text: the combinations, as in `grid.combinations`.
     """
     settings = _checked(config, 'grid')
-    return searching.grid(settings, text, partial(run.train_changed, settings), workdir)
+    return searching.grid(settings, text, partial(run.train_changed, settings, workdir), workdir)
 
 
 def _checked(config, verb):

@@ -771,7 +771,8 @@ def results(folder):
 
 def loaded(arguments):
     """The experiment of a command line."""
-    return build.experiment(settings.checked(cli.parse(arguments[1:]).config))
+    command = cli.parse(arguments[1:])
+    return build.experiment(settings.checked(command.config), Path(command.folder))
 
 
 def check_answers(folder, data, folds, block_of):

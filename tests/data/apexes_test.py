@@ -13,6 +13,7 @@ import main
 from mer_jax import machine
 from mer_jax.data import APEX_RULES, EVERY_FRAME, apexes, images, loading, sources
 from mer_jax.errors import UserError
+from mer_jax.experiment import run
 from mer_jax.runfiles.apexes import ApexRow, ApexTable
 from mer_jax.runfiles.config import RunConfig
 from mer_jax.settings.sections import Data
@@ -422,3 +423,98 @@ def test_the_strongest_frame_is_that_of_the_face_not_of_the_head():
     bump[3] /= np.abs(bump[3]).max()
     both = affine + bump
     assert np.argmax(np.linalg.norm(both, axis=-1).mean((1, 2))) == 1 and apexes.peak(both) == 3
+
+
+# A spotting config in place of a finished run
+
+
+def spotting_config(path, *changes):
+    """A config file of a spotter as small as that of the fixture."""
+    lines = [
+        'from mer_jax.presets import spotting, variants',
+        'def get_config(variant=""):',
+        f'    c = spotting("small", "casme2/{FLOW}+smic/{FLOW}")',
+        '    c.model.name = "offapexnet"',
+        '    c.data.size = 12',
+        '    c.train.update({"epochs": 1, "lowering": "matmul", "at_once": 1, "devices": 1})',
+        *(f'    c.{change}' for change in changes),
+        '    return variants(c, variant)',
+    ]
+    path.write_text('\n'.join(lines))
+    return path
+
+
+def test_a_spotting_config_is_trained_first_and_once(releases, tmp_path, monkeypatch):
+    """SMIC in one command: a kill after hours of spotting must not begin it again, and each fold
+    takes the apexes of the spotter that left out its subject.
+    """
+    monkeypatch.setattr(machine, 'cores', lambda: 1)
+    first, release, built = releases
+    config = spotting_config(tmp_path / 'small.py')
+    arguments = [
+        *command(release, 'smic', built, config, tmp_path / 'run'),
+        f'--config.data.manual_dir={first.folder}+{release.folder}',
+    ]
+
+    original = run.open_run
+
+    def stop_in_recognition(settings, folder):
+        if folder == tmp_path / 'run':
+            raise KeyboardInterrupt
+        return original(settings, folder)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run, 'open_run', stop_in_recognition)
+        assert main.main(arguments) == 130
+    results = tmp_path / 'run/spotting/results.json'
+    stamp = results.stat().st_mtime_ns
+    assert not (tmp_path / 'run/results.json').exists()
+    assert main.main(arguments) == 0
+    assert results.stat().st_mtime_ns == stamp
+    predicted = {}
+    for row in table(tmp_path / 'run/spotting/apexes.csv'):
+        predicted[row['title'], row['clip']] = row['sw_max']
+    rows = table(tmp_path / 'run/predictions.csv')
+    assert len(rows) == len(release.clips)
+    for row in rows:
+        subject = release.clips[row['clip']].subject
+        assert row['frame'] == predicted[subject, row['clip']]
+    named = json.loads((tmp_path / 'run/results.json').read_text())['data']['apexes']
+    assert 'small' in named and 'sw_max' in named
+    page = (tmp_path / 'run/report.html').read_text()
+    assert named.partition(' ')[0] in page and 'href="spotting/report.html"' in page
+    assert main.main(['evaluate', *arguments]) == 0
+    assert results.stat().st_mtime_ns == stamp
+
+
+@pytest.mark.parametrize(
+    'config,named',
+    [
+        ('synthetic_ststnet', 'recognition'),
+        ('casme2_spotting', 'smic'),
+        ('smic_spotting:label=cubic', 'label=cubic'),
+        (('train.epochs = -1',), 'train.epochs'),
+        (('data.scaler_scope = "all"',), 'data.scaler_scope=all'),
+    ],
+)
+def test_a_mistake_in_a_spotting_config_is_one_line_before_anything_trains(
+    config, named, releases, tmp_path, capsys
+):
+    """It must not be found after the spotter, or recognition, has trained."""
+    first, release, built = releases
+    if isinstance(config, tuple):
+        config = spotting_config(tmp_path / 'small.py', *config)
+    arguments = command(release, 'smic', built, config, tmp_path / 'run')
+    assert main.main(arguments) == 2
+    error = capsys.readouterr().err
+    assert error.count('\n') == 1 and 'data.apex' in error and named in error
+    assert not (tmp_path / 'run').exists()
+
+
+def test_what_recognition_refuses_costs_no_training_of_the_spotter(releases, tmp_path, capsys):
+    """A spotter takes hours; recognition could say before that its weights file does not exist."""
+    first, release, built = releases
+    config = spotting_config(tmp_path / 'small.py')
+    arguments = command(release, 'smic', built, config, tmp_path / 'run')
+    assert main.main([*arguments, '--config.model.init_from=none.pth']) == 2
+    assert 'none.pth' in capsys.readouterr().err and not (tmp_path / 'run').exists()
