@@ -2,10 +2,12 @@
 which.
 """
 
+from ml_collections import ConfigDict
+
 from mer_jax.presets import handcrafted, handcrafted_variants, variants
 
 VARIANTS = handcrafted_variants()
 
 
-def get_config(variant=''):
+def get_config(variant: str = '') -> ConfigDict:
     return variants(handcrafted('casme2_handcrafted', 'casme2/flow'), variant, VARIANTS)

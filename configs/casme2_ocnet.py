@@ -2,10 +2,12 @@
 each fold's own GAN.
 """
 
+from ml_collections import ConfigDict
+
 from mer_jax.presets import ocnet, ocnet_variants, variants
 
 VARIANTS = ocnet_variants()
 
 
-def get_config(variant=''):
+def get_config(variant: str = '') -> ConfigDict:
     return variants(ocnet('casme2_ocnet', 'casme2/flow'), variant, VARIANTS)

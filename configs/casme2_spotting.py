@@ -2,10 +2,12 @@
 groups of subjects.
 """
 
+from ml_collections import ConfigDict
+
 from mer_jax.presets import spotting, spotting_variants, variants
 
 VARIANTS = spotting_variants()
 
 
-def get_config(variant=''):
+def get_config(variant: str = '') -> ConfigDict:
     return variants(spotting('casme2_spotting', 'casme2/spotting'), variant, VARIANTS)

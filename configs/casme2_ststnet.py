@@ -2,12 +2,14 @@
 protocol.
 """
 
+from ml_collections import ConfigDict
+
 from mer_jax.presets import ststnet, ststnet_variants, variants
 
 VARIANTS = ststnet_variants()
 
 
-def get_config(variant=''):
+def get_config(variant: str = '') -> ConfigDict:
     c = ststnet('casme2_ststnet')
     c.data.name = 'casme2'
     c.data.labels = 'five'

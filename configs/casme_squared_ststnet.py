@@ -2,12 +2,14 @@
 surprise.
 """
 
+from ml_collections import ConfigDict
+
 from mer_jax.presets import ststnet, ststnet_variants, variants
 
 VARIANTS = ststnet_variants()
 
 
-def get_config(variant=''):
+def get_config(variant: str = '') -> ConfigDict:
     c = ststnet('casme_squared_ststnet')
     c.data.name = 'casme_squared'
     c.data.labels = 'megc3'

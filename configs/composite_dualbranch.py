@@ -2,6 +2,8 @@
 out once; manual_dir is 'A+B+C'.
 """
 
+from ml_collections import ConfigDict
+
 from mer_jax.presets import ACROSS, across, dualbranch, dualbranch_variants, variants, without
 
 VARIANTS = {**without(dualbranch_variants(), ('classes', 'target', 'published')), **ACROSS}
@@ -9,6 +11,6 @@ VARIANTS = {**without(dualbranch_variants(), ('classes', 'target', 'published'))
 DATA = 'casme2/samer,target=apex+samm/samer,target=apex+smic/samer,target=apex'
 
 
-def get_config(variant=''):
+def get_config(variant: str = '') -> ConfigDict:
     c = across(dualbranch('composite_dualbranch'), DATA)
     return variants(c, variant, VARIANTS)

@@ -2,6 +2,8 @@
 and test on SAMM, and the other way; manual_dir is 'A+B'.
 """
 
+from ml_collections import ConfigDict
+
 from mer_jax.presets import (
     dualbranch,
     dualbranch_variants,
@@ -19,6 +21,6 @@ VARIANTS = {
 DATA = 'casme2/samer,edition=2014,target=apex+samm/samer,target=apex'
 
 
-def get_config(variant=''):
+def get_config(variant: str = '') -> ConfigDict:
     c = megc2018(dualbranch('megc2018_dualbranch'), DATA)
     return variants(c, variant, VARIANTS)

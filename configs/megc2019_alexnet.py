@@ -2,12 +2,14 @@
 2022).
 """
 
+from ml_collections import ConfigDict
+
 from mer_jax.presets import base, gan_variants, variants
 
 VARIANTS = gan_variants()
 
 
-def get_config(variant=''):
+def get_config(variant: str = '') -> ConfigDict:
     c = base('megc2019_alexnet')
     c.data.name = 'precomputed_flow'
     c.data.channels = 'u,v'

@@ -5,10 +5,12 @@ Cost and width of the kernel are chosen in each fold by groups of its training s
 best choices answer together.
 """
 
+from ml_collections import ConfigDict
+
 from mer_jax.presets import svm, variants
 
 
-def get_config(variant=''):
+def get_config(variant: str = '') -> ConfigDict:
     c = svm('megc2019_best', 'motion+gradient+orientation+deformation')
     c.data.name = 'precomputed_flow'
     c.head.update(

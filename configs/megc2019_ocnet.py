@@ -6,12 +6,14 @@ Where the releases are built: --config.data.name=casme2/flow+samm/flow+smic/flow
 --config.data.input_scaler=p995.
 """
 
+from ml_collections import ConfigDict
+
 from mer_jax.presets import ocnet, ocnet_variants, variants
 
 VARIANTS = ocnet_variants()
 
 
-def get_config(variant=''):
+def get_config(variant: str = '') -> ConfigDict:
     c = ocnet('megc2019_ocnet', 'precomputed_flow', size=28)
     c.data.update({'clip_normalise': True, 'input_scaler': 'none'})
     c.gan.size = 32

@@ -1,11 +1,13 @@
 """OffApexNet, two streams (Gan et al. 2019), on the published MEGC2019 flow features."""
 
+from ml_collections import ConfigDict
+
 from mer_jax.presets import base, two_stream_variants, variants
 
 VARIANTS = two_stream_variants()
 
 
-def get_config(variant=''):
+def get_config(variant: str = '') -> ConfigDict:
     c = base('megc2019_offapexnet')
     c.data.name = 'precomputed_flow'
     c.data.channels = 'u,v'

@@ -2,12 +2,14 @@
 order cv2 reads them.
 """
 
+from ml_collections import ConfigDict
+
 from mer_jax.presets import ststnet, ststnet_variants, variants
 
 VARIANTS = ststnet_variants()
 
 
-def get_config(variant=''):
+def get_config(variant: str = '') -> ConfigDict:
     c = ststnet('megc2019_ststnet')
     c.data.name = 'precomputed_flow'
     c.train.seeds = 3

@@ -2,10 +2,12 @@
 baseline.
 """
 
+from ml_collections import ConfigDict
+
 from mer_jax.presets import HANDCRAFTED, svm, variants
 
 
-def get_config(variant=''):
+def get_config(variant: str = '') -> ConfigDict:
     c = svm('megc2019_svm', 'pixels')
     c.data.name = 'precomputed_flow'
     c.update_from_flattened_dict(HANDCRAFTED['flow'])

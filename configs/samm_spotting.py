@@ -2,10 +2,12 @@
 of subjects.
 """
 
+from ml_collections import ConfigDict
+
 from mer_jax.presets import spotting, spotting_variants, variants
 
 VARIANTS = spotting_variants()
 
 
-def get_config(variant=''):
+def get_config(variant: str = '') -> ConfigDict:
     return variants(spotting('samm_spotting', 'samm/spotting'), variant, VARIANTS)

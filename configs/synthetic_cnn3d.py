@@ -2,12 +2,14 @@
 of 32x32.
 """
 
+from ml_collections import ConfigDict
+
 from mer_jax.presets import cnn3d, cnn3d_variants, variants
 
 VARIANTS = cnn3d_variants()
 
 
-def get_config(variant=''):
+def get_config(variant: str = '') -> ConfigDict:
     c = cnn3d('synthetic_cnn3d', 'synthetic_faces/small')
     c.data.frames = 8
     c.data.size = 32

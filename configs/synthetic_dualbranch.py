@@ -2,12 +2,14 @@
 runs anywhere in minutes.
 """
 
+from ml_collections import ConfigDict
+
 from mer_jax.presets import dualbranch, dualbranch_variants, variants
 
 VARIANTS = dualbranch_variants()
 
 
-def get_config(variant=''):
+def get_config(variant: str = '') -> ConfigDict:
     c = dualbranch('synthetic_dualbranch')
     c.data.name = 'synthetic_faces/three'
     c.data.labels = 'samer3'

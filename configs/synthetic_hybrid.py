@@ -2,12 +2,14 @@
 quarter of the width.
 """
 
+from ml_collections import ConfigDict
+
 from mer_jax.presets import hybrid, hybrid_variants, variants
 
 VARIANTS = hybrid_variants()
 
 
-def get_config(variant=''):
+def get_config(variant: str = '') -> ConfigDict:
     c = hybrid('synthetic_hybrid', 'synthetic_faces')
     c.data.size = 32
     c.model.hybrid_cnn.update({'width': 16, 'blocks': 1})

@@ -2,12 +2,14 @@
 `gan=on` adds a GAN a fold.
 """
 
+from ml_collections import ConfigDict
+
 from mer_jax.presets import ocnet, ocnet_variants, variants
 
 VARIANTS = ocnet_variants(rates=False)  # so few epochs need the rate above
 
 
-def get_config(variant=''):
+def get_config(variant: str = '') -> ConfigDict:
     c = ocnet('synthetic_ocnet', 'synthetic_faces/small', size=32)
     c.model.ocnet.width = 8
     c.model.vggm.width = 12

@@ -1,9 +1,11 @@
 """STSTNet on synthetic faces; needs no data and runs anywhere in minutes."""
 
+from ml_collections import ConfigDict
+
 from mer_jax.presets import base, variants
 
 
-def get_config(variant=''):
+def get_config(variant: str = '') -> ConfigDict:
     c = base('synthetic_ststnet')
     c.data.channels = 'strain,v,u'
     c.data.value_range = '0..255'
