@@ -209,7 +209,7 @@ def check_fit(experiment: Experiment, folder: Path) -> FoldState | None:
 def weights_of_folds(experiment: Experiment) -> list[weights_files.WeightsFile]:
     """Return the weights file that each fold starts from, where model.init_from names any."""
     data = experiment.data
-    subjects = protocols.subject_titles(data.samples, data.names).values()
+    subjects = list(protocols.subject_titles(data.samples, data.names).values())
     init_from = experiment.settings.model.init_from
     return weights_files.of_folds(init_from, experiment.titles, subjects)
 
