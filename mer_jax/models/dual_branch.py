@@ -160,7 +160,7 @@ class SingleBranch(DualBranch):
     """
 
     awm: bool = False
-    batch_statistics: str = 'pooled'
+    batch_statistics: str = 'pooled'  # there are no halves
     regions: tuple = ('face',)
 
 
@@ -254,7 +254,8 @@ def _released_names():
         'norm_scale': 'gn.weight',
         'norm_bias': 'gn.bias',
     }
-    return TorchNames({key.replace('attention', 'sa'): p for key, p in modules.items()}, leaves)
+    modules = {key.replace('attention', 'sa'): path for key, path in modules.items()}
+    return TorchNames(modules, leaves)
 
 
 RELEASED_NAMES = _released_names()

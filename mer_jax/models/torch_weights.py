@@ -202,10 +202,13 @@ def _names_in(name, tensors):
 
 
 def _without_ones(value):
-    """[1, G, C, 1, 1] as [G, C]: so the released code stores attention; no network is so thin."""
+    """[1, G, C, 1, 1] as [G, C], which is how released attention is stored; others as they are.
+
+    No kernel of a 3-D network has one output and a single pixel.
+    """
     value = np.asarray(value)
-    thin = value.ndim == 5 and value.shape[0] == 1 and value.shape[3:] == (1, 1)
-    return value.reshape(value.shape[1:3]) if thin else value
+    has_ones = value.ndim == 5 and value.shape[0] == 1 and value.shape[3:] == (1, 1)
+    return value.reshape(value.shape[1:3]) if has_ones else value
 
 
 def _is_resnet(tensors):
@@ -263,9 +266,11 @@ def _errors(tensors, shapes):
 
 def _shortened(errors):
     """The first error of each kind, and how many more there are."""
-    first = [of_kind[0] for of_kind in errors if of_kind]
-    more = sum(map(len, errors)) - len(first)
-    return '; '.join(first + [f'and {more} more'] if more else first)
+    texts = [of_kind[0] for of_kind in errors if of_kind]
+    more = sum(map(len, errors)) - len(texts)
+    if more:
+        texts.append(f'and {more} more')
+    return '; '.join(texts)
 
 
 def _expected(names, leaves, variables):
