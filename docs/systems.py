@@ -150,6 +150,13 @@ DUAL_BRANCH = System(
             ('model.dual_branch.batch_statistics',),
         ),
         Choice(
+            'trained weights',
+            SILENT,
+            'a file for each fold, of the epoch that was best on the left-out subject',
+            'they load by `model.init_from`; `leaks` names the choice of the epoch',
+            ours='none',
+        ),
+        Choice(
             'attention',
             'shuffle attention, weights of its own for each group',
             'softmax across four groups, not a sigmoid',
