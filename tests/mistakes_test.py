@@ -111,7 +111,7 @@ VALUES = [
     ),
     (
         'data.channels=onset,u3',
-        'or onset, apex, offset, u, v, strain, u2, v2, strain2, each once, separated by commas',
+        'or onset, apex, offset, u, v, strain, u2, v2, strain2 ... each once',
     ),
     ('data.channels=u,u', "data.channels ... 'u,u'"),
     ('data.channels=u,', "data.channels ... 'u,'"),

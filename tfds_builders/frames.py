@@ -151,6 +151,29 @@ def read_gray(path: Path, *, depth: int = 16) -> np.ndarray:
     if image.ndim == 3:
         to_gray = cv2.COLOR_BGR2GRAY if image.shape[2] == 3 else cv2.COLOR_BGRA2GRAY
         image = cv2.cvtColor(image, to_gray)
+    return _as_bytes(image, depth)
+
+
+def read_rgb(path: Path, *, depth: int = 16) -> np.ndarray:
+    """Reads a picture in colour as uint8 [H, W, 3]: red, green, blue.
+
+    16 bits become 8 as in `read_gray`; transparency and the EXIF orientation are passed over.
+
+    Args:
+      path: of the picture.
+      depth: as in `read_gray`.
+
+    Raises:
+      ValueError: it is no whole picture, or gray; the message is the reason.
+      OSError: it cannot be read.
+    """
+    image = _decoded(path)
+    if image.ndim == 2 or (image[..., :1] == image[..., 1:3]).all():
+        raise ValueError('gray, but the setting key_frames=rgb needs colours')
+    return _as_bytes(image[..., 2::-1], depth)
+
+
+def _as_bytes(image, depth):
     if image.dtype == np.uint8:
         return image
     largest = 2**depth - 1

@@ -22,6 +22,8 @@ FACE = 128  # side of the face crop, as of the synthetic faces
 SAMER = 224  # of the magnified face: what the dual-branch network takes
 SPOTTING = 75  # of the flow of every frame: what the spotting networks take
 COMMON = {'optical_flow': ('tvl1', 'farneback', 'dis'), 'scale_step': ('0.5', '0.8')}
+# of the input flow; gray releases have the first alone
+KEY_FRAMES = ('gray', 'rgb')
 MAGNIFIED = {
     'magnifier': ('phase', 'eulerian', 'magnet', 'none'),
     'alpha': ('6', 'a number up to 100'),
@@ -72,6 +74,9 @@ def make(clip: Clip, *, kind: str, options: Mapping[str, str], files: Mapping[st
     if options.get('flow_size') == 'crop':
         cut_for_input = partial(_cut, clip, paths, crop, way=face.cut_at_frame_size)
     arrays, numbers = KINDS[kind](clip, paths, cut_for_input, options, files)
+    if options.get('key_frames') == 'rgb':
+        in_colour = [_cut_rgb(clip, paths[number], crop) for number in numbers]
+        arrays['key_frames_rgb'] = np.stack(in_colour)
     crops = np.stack([cut(number) for number in numbers])
     points, source = _landmarks(
         crops, files['landmarks'], crop, clip.clip, [Path(paths[number]) for number in numbers]
@@ -80,6 +85,9 @@ def make(clip: Clip, *, kind: str, options: Mapping[str, str], files: Mapping[st
     for name in ('frames', 'cropped', 'depth'):
         del annotation[name]
     provenance = {'input': kind, **options, 'opencv': cv2.__version__}
+    # Records without colours keep the bytes that they had before this setting.
+    if provenance.get('key_frames') == KEY_FRAMES[0]:
+        del provenance['key_frames']
     return {
         **annotation,
         **arrays,
@@ -198,11 +206,29 @@ FEATURES = {
 }
 
 
-def options_of(kind: str) -> dict[str, Sequence[str]]:
-    """{setting: allowed values, the default first} of input `kind`."""
+RGB_KEY_FRAMES = {'key_frames_rgb': schema.tensor((3, FACE, FACE, 3), np.uint8)}
+
+
+def features_of(kind: str, options: Mapping[str, str]) -> dict:
+    """The features of input `kind` under its settings."""
+    colours = RGB_KEY_FRAMES if options.get('key_frames') == 'rgb' else {}
+    return {**FEATURES[kind], **colours}
+
+
+def options_of(kind: str, *, colour: bool) -> dict[str, Sequence[str]]:
+    """{setting: allowed values, the default first} of input `kind`.
+
+    Args:
+      kind: one of KINDS.
+      colour: whether the frames of the release are in colour.
+    """
     if kind == 'video':
         return {}
-    return {**COMMON, **MAGNIFIED} if kind == 'samer' else dict(COMMON)
+    if kind == 'samer':
+        return {**COMMON, **MAGNIFIED}
+    if kind == 'flow':
+        return {**COMMON, 'key_frames': KEY_FRAMES if colour else KEY_FRAMES[:1]}
+    return dict(COMMON)
 
 
 def _estimator(options):
@@ -237,8 +263,14 @@ def _cut(clip, paths, crop, number, way=face.cut):
     return way(_frame(clip, paths[number]), crop)
 
 
-def _frame(clip, path):
+def _cut_rgb(clip, path, crop):
+    """uint8[size, size, 3]: the crop of each colour of a frame."""
+    frame = _frame(clip, path, read=frames.read_rgb)
+    return np.stack([face.cut(np.ascontiguousarray(frame[..., i]), crop) for i in range(3)], -1)
+
+
+def _frame(clip, path, read=frames.read_gray):
     try:
-        return frames.read_gray(path, depth=clip.depth)
+        return read(path, depth=clip.depth)
     except (ValueError, OSError) as error:
         raise UserError(f'{clip.dataset}: clip {clip.clip}, frame {path}: {error}') from error

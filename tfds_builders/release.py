@@ -58,6 +58,7 @@ class ReleaseBuilder(base.ClipBuilder, skip_registration=True):
     ]
     DEFAULT_BUILDER_CONFIG_NAME = 'flow'
     LAYOUT = None
+    COLOUR = True  # whether its frames are in colour
     scratch = ''  # where finished clips wait for the others; '' = beside the data set
     progress = True
     on_beam = False
@@ -96,7 +97,7 @@ class ReleaseBuilder(base.ClipBuilder, skip_registration=True):
     @classmethod
     def options_of(cls, kind: str) -> dict[str, Sequence[str]]:
         """{setting: allowed values, the default first} of one kind of input."""
-        return {**cls.LAYOUT.OPTIONS, **inputs.options_of(kind)}
+        return {**cls.LAYOUT.OPTIONS, **inputs.options_of(kind, colour=cls.COLOUR)}
 
     def _create_builder_config(self, builder_config, version):
         # TFDS knows the listed configs only; every other name is one with settings.
@@ -114,7 +115,8 @@ class ReleaseBuilder(base.ClipBuilder, skip_registration=True):
         return {**defaults, **self.builder_config.options}
 
     def _info(self):
-        arrays = {**inputs.SHARED, **inputs.FEATURES[self.builder_config.kind]}
+        of_kind = inputs.features_of(self.builder_config.kind, self.options())
+        arrays = {**inputs.SHARED, **of_kind}
         text = {name: tfds.features.Text() for name, feature in arrays.items() if feature == 'text'}
         features = schema.clip_features(tuple(self.LAYOUT.EMOTIONS), **{**arrays, **text})
         return self.clip_info(features)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from mer_jax.data import Record
-from mer_jax.data.channels import CHANNELS, PHASES, feature_of
+from mer_jax.data.channels import CHANNELS, FRAMES, JOINED, feature_of
 from mer_jax.errors import UserError
 from mer_jax.preprocess import regions
 from mer_jax.settings import sections
@@ -24,7 +24,7 @@ def stack_inputs(
 
     Args:
         records: of the data set.
-        stored: the feature with the images, or 'phases'.
+        stored: the feature with the images, or one of JOINED.
         channels: of the images, in this order.
         settings: of section data; size, mask, frames and scaling are used.
         name: of the data set.
@@ -46,13 +46,13 @@ def masked(record: Record, stored: str, mask: str) -> np.ndarray:
 
     Args:
         record: of a clip.
-        stored: the feature with the image, or 'phases'.
+        stored: the feature with the image, or one of JOINED.
         mask: of the face in the onset frame; 'none' keeps all.
 
     Returns:
         [H, W, C].
     """
-    image = phases(record) if stored == 'phases' else record[stored]
+    image = phases(record) if stored in JOINED else record[stored]
     if mask == 'none':
         return image
     return image * regions.mask(record['landmarks'][0], len(image), keep=mask)[..., None]
@@ -63,10 +63,14 @@ def phases(record: Record) -> np.ndarray:
 
     Returns:
         float32[H, W, 9] in the order of CHANNELS: gray 0..255 of the key frames; flow (pixels) and
-        strain from onset to apex, and from apex to offset.
+        strain from onset to apex, and from apex to offset. [H, W, 18] where the record holds key
+        frames in colour, 0..255, which come last.
     """
     gray = np.moveaxis(record['key_frames'], 0, -1)
     joined = [gray, record['flow'], record['flow_offset']]
+    if 'key_frames_rgb' in record:
+        rgb = record['key_frames_rgb']  # [3, H, W, 3]
+        joined.append(rgb.transpose(1, 2, 0, 3).reshape(*rgb.shape[1:3], -1))
     return np.concatenate(joined, -1, dtype=np.float32)
 
 
@@ -109,8 +113,7 @@ def images(
 ) -> np.ndarray:
     """Choose channels, resize, and stretch where clip_normalise is set.
 
-    Gray key frames are not stretched: stretched one by one, a change of light would look like
-    motion.
+    Key frames are not stretched: stretched one by one, a change of light would look like motion.
 
     Args:
         stored: images [H, W, C'] of the feature that holds the channels.
@@ -128,8 +131,8 @@ def images(
         _refuse_p995(settings, name)
     if not settings.clip_normalise:
         return np.stack(resized)
-    gray = np.isin(channels, PHASES['key_frames'])
-    stretched = [np.where(gray, np.round(image), stretch(image)) for image in resized]
+    frames = np.isin(channels, FRAMES)
+    stretched = [np.where(frames, np.round(image), stretch(image)) for image in resized]
     return np.stack([image.astype(np.uint8) for image in stretched])
 
 
@@ -185,7 +188,7 @@ def points(records: Sequence[Record], stored: str, size: int) -> np.ndarray:
 
     Args:
         records: of the data set.
-        stored: the feature with the images, or 'phases'.
+        stored: the feature with the images, or one of JOINED.
         size: pixels per side of the images.
 
     Returns:
@@ -195,7 +198,7 @@ def points(records: Sequence[Record], stored: str, size: int) -> np.ndarray:
     if stored == 'flows':
         sides = np.full(len(records), FACE)
     else:
-        feature = 'flow' if stored == 'phases' else stored
+        feature = 'flow' if stored in JOINED else stored
         sides = np.array([record[feature].shape[1] for record in records])
     scale = size / sides[:, None, None]
     return ((landmarks + 0.5) * scale - 0.5).astype(np.float32)

@@ -11,7 +11,7 @@ import numpy as np
 import tfds_builders
 from mer_jax.data import Record, apexes, images, sources
 from mer_jax.data import labels as schemes
-from mer_jax.data.channels import CHANNELS, PHASES, feature_of
+from mer_jax.data.channels import CHANNELS, COLOURS, JOINED, PHASES, feature_of
 from mer_jax.data.sources import BuildOptions, Source
 from mer_jax.errors import UserError
 from mer_jax.preprocess import action_units
@@ -26,8 +26,10 @@ INPUTS = {
     'image': 'samer',
     'frames': 'video',
     'phases': 'flow',
+    'rgb_phases': 'flow',
     'flows': 'spotting',
 }
+RGB = 'key_frames=rgb'  # of a release, whose flow then comes with key frames in colour
 _MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 _SPREAD = np.array([0.229, 0.224, 0.225], np.float32)
 # (value of the byte 0, value of the byte 255); imagenet: three channels normalised as the weights
@@ -118,7 +120,7 @@ def load(
     CHANNELS):
         flow: with clip_normalise uint8, each channel of a clip stretched to 0..255, like the
             published features; otherwise float32, displacement in pixels.
-        gray key frames: 0..255, in the type of the flow beside them.
+        key frames, gray or in colour: 0..255, in the type of the flow beside them.
         `image`: uint8.
         'gray': uint8 [frames, size, size, 1].
     They are 0 outside the part of the face that `mask` keeps. Action units have a column each
@@ -350,6 +352,7 @@ def check_inputs(
         UserError: names the input of the release to use instead.
     """
     every_frame |= _has_frames(data_sets) and {*channels} <= {'u', 'v'}
+    colours = [channel for channel in channels if channel in COLOURS]
     needed = INPUTS['flows' if every_frame else feature_of(channels)]
     if needed == INPUTS['flows']:
         missing, others = 'flow of every frame, which data.task=spotting and data.apex need', ''
@@ -363,6 +366,12 @@ def check_inputs(
                 f'data.name {source.name!r} holds no {missing}; name '
                 f"'{source.release}/{needed}'{others}"
             )
+        if colours and RGB not in source.name.split(','):
+            raise UserError(
+                f'data.name {source.name!r} holds gray key frames only, and data.channels names '
+                f"{colours[0]}; name a release in colour, such as 'casme2/flow,{RGB}'; SAMM and "
+                'the drawn faces are gray'
+            )
 
 
 def _stored(data_sets, channels, mask, apex):
@@ -372,7 +381,9 @@ def _stored(data_sets, channels, mask, apex):
     """
     if apex == '' and not _has_frames(data_sets):
         stored = feature_of(channels)
-        features = [*_TEXT, *(PHASES if stored == 'phases' else (stored,))]
+        features = [*_TEXT, *(PHASES if stored in JOINED else (stored,))]
+        if stored == 'rgb_phases':
+            features.append('key_frames_rgb')
         if mask != 'none':
             features.append('landmarks')
         return stored, tuple(features)

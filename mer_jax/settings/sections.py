@@ -76,7 +76,8 @@ class Data:
         'u,v,strain',
         'The inputs of the network, in this order. Flow: u,v,strain; for a release also gray key '
         'frames and the flow of both phases: onset,apex,offset,u,v,strain,u2,v2,strain2. '
-        "'release/samer': magnified,on_a,off_a. Video: gray.",
+        "'release/flow,key_frames=rgb': also key frames in colour: apex_r,apex_g,apex_b, and so on "
+        "for onset and offset. 'release/samer': magnified,on_a,off_a. Video: gray.",
     )
     size: int = field(28, "Height and width of the network's input in pixels.", low=1, high=1024)
     mask: str = field(

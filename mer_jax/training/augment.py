@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mer_jax.data.channels import ACROSS, PHASES
+from mer_jax.data.channels import ACROSS, FRAMES
 from mer_jax.errors import UserError
 from mer_jax.preprocess.regions import action_unit_region
 from mer_jax.settings import sections
@@ -118,30 +118,33 @@ def jitter_flow(
     """Change key frames and flow together, at random.
 
     The result looks as if the clip had been recorded differently. The image is rotated by up to
-    `rotate` degrees, and its vectors with it. Contrast and brightness of gray frames change, for
+    `rotate` degrees, and its vectors with it. Contrast and brightness of key frames change, for
     all frames alike. Flow and strain grow by a factor of 1 - `flow_scale` to 1 + `flow_scale`.
     Noise of standard deviation `noise`, in pixels, is added to flow alone.
 
     Args:
         key: of the draws.
-        image: [H, W, C]; gray frames in 0..255, flow in pixels.
+        image: [H, W, C]; key frames in 0..255, flow in pixels.
         settings: how much each changes.
         channels: names of the C channels.
     """
     keys = jax.random.split(key, 4)
-    gray = np.isin(channels, PHASES['key_frames'])
+    of_frames = np.isin(channels, FRAMES)
     vector = np.isin(channels, ('u', 'v', 'u2', 'v2'))
     if settings.rotate:
         degrees = jax.random.uniform(keys[0], minval=-settings.rotate, maxval=settings.rotate)
         image = _rotate_flow(image, jnp.deg2rad(degrees), channels)
-    if (settings.contrast or settings.brightness) and gray.any():
+    if (settings.contrast or settings.brightness) and of_frames.any():
         frames = jitter_light(
-            keys[1], image[..., gray], contrast=settings.contrast, brightness=settings.brightness
+            keys[1],
+            image[..., of_frames],
+            contrast=settings.contrast,
+            brightness=settings.brightness,
         )
-        image = image.at[..., gray].set(frames)
+        image = image.at[..., of_frames].set(frames)
     if settings.flow_scale:
         factor = 1 + settings.flow_scale * jax.random.uniform(keys[2], minval=-1)
-        image = jnp.where(gray, image, image * factor)
+        image = jnp.where(of_frames, image, image * factor)
     if settings.noise:
         image = image + vector * settings.noise * jax.random.normal(keys[3], image.shape)
     return image

@@ -6,7 +6,7 @@ checked at once.
 
 from collections.abc import Sequence
 
-from mer_jax.data.channels import CHANNELS, PHASES
+from mer_jax.data.channels import CHANNELS, FRAMES
 
 # The settings of section augment that switch a change on.
 CHANGES = (
@@ -33,7 +33,7 @@ def augmentable(channels: Sequence[str], clip_normalise: bool) -> tuple[str, ...
         return 'flip', 'rotate', 'crop', 'contrast', 'brightness'
     if clip_normalise:  # then neither the unit of the flow nor its zero is known
         return 'flip', 'erase', 'replace'
-    if not set(channels) <= set(CHANNELS['phases']):  # magnitudes: no vectors to rotate
+    if not set(channels) <= set(CHANNELS['rgb_phases']):  # magnitudes: no vectors to rotate
         return 'flip', 'replace'
-    gray = ('contrast', 'brightness') if set(channels) & set(PHASES['key_frames']) else ()
-    return 'flip', 'replace', 'rotate', 'noise', 'flow_scale', *gray
+    light = ('contrast', 'brightness') if set(channels) & set(FRAMES) else ()
+    return 'flip', 'replace', 'rotate', 'noise', 'flow_scale', *light

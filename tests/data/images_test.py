@@ -41,6 +41,15 @@ def nine(record):
     return planes
 
 
+def colours(record):
+    """Planes of the key frames in colour by name."""
+    planes = {}
+    for frame, image in zip(('onset', 'apex', 'offset'), record['key_frames_rgb'], strict=True):
+        planes |= {f'{frame}_r': image[..., 0], f'{frame}_g': image[..., 1]}
+        planes[f'{frame}_b'] = image[..., 2]
+    return planes
+
+
 @pytest.mark.parametrize('channels', [','.join(NINE), 'strain2,onset,v', 'offset', 'u2,u'])
 def test_both_halves_of_the_motion_arrive_in_the_channels_asked_for(
     channels, tiny_data, tiny_phases, tmp_path
@@ -181,11 +190,14 @@ def test_a_release_gives_both_halves_of_the_motion(tmp_path, monkeypatch):
     channels and landmarks.
     """
     monkeypatch.setattr(machine, 'cores', lambda: 1)
-    truth, name = fake_casme2.write(tmp_path / 'raw'), 'casme2/flow,optical_flow=farneback'
+    truth = fake_casme2.write(tmp_path / 'raw')
+    name = 'casme2/flow,key_frames=rgb,optical_flow=farneback'
+    # The hybrid of document 001: the apex in colour beside flow.
+    every = (*NINE, 'apex_r', 'apex_g', 'apex_b', 'onset_b', 'offset_g')
     settings = {
         'manual_dir': str(truth.folder),
         'labels': 'five',
-        'channels': ','.join(NINE),
+        'channels': ','.join(every),
         'clip_normalise': False,
     }
     found = load(name, tmp_path, **settings, size=128, points=True)
@@ -196,9 +208,17 @@ def test_a_release_gives_both_halves_of_the_motion(tmp_path, monkeypatch):
     for clip, image, points in zip(
         found.names.clips, found.samples.image, found.landmarks, strict=True
     ):
-        planes = nine(stored[clip])
-        np.testing.assert_array_equal(image, np.stack([planes[name] for name in NINE], -1))
+        planes = nine(stored[clip]) | colours(stored[clip])
+        np.testing.assert_array_equal(image, np.stack([planes[name] for name in every], -1))
         np.testing.assert_allclose(points, stored[clip]['landmarks'][0], atol=1e-4)
+        # What the gray frame was made of, in the order of ITU-R BT.601.
+        gray = 0.299 * planes['apex_r'] + 0.587 * planes['apex_g'] + 0.114 * planes['apex_b']
+        np.testing.assert_allclose(gray, planes['apex'], atol=1.5)
+    in_bytes = load(name, tmp_path, **settings | {'clip_normalise': True}, size=128)
+    assert in_bytes.samples.image.dtype == np.uint8
+    np.testing.assert_array_equal(
+        in_bytes.samples.image[..., 9:], found.samples.image[..., 9:].astype(np.uint8)
+    )
 
 
 def test_stretch_is_min_to_0_and_max_to_255_per_channel():

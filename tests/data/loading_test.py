@@ -295,6 +295,13 @@ def test_the_imagenet_range_is_torchvisions():
             "onset,u2.*'samm/flow'.*u,v,strain; .*; onset,apex,offset,u",
         ),
         ('smic/video', 'strain2', "data.name 'smic/video'.*strain2.*'smic/flow'"),
+        ('casme2/flow', 'apex_r,u', "data.name 'casme2/flow'.*apex_r.*key_frames=rgb"),
+        ('synthetic_faces/tiny', 'onset_b', 'synthetic_faces/tiny.*onset_b.*gray'),
+        (
+            'casme2/flow,key_frames=rgb+samm/flow',
+            'u,apex_g',
+            "data.name 'samm/flow'.*apex_g.*SAMM",
+        ),
     ],
 )
 def test_an_input_that_lacks_the_channels_is_refused_before_it_is_built(name, channels, told):
@@ -313,6 +320,7 @@ def test_an_input_that_has_the_channels_is_not_refused(tmp_path):
         ('precomputed_flow', 'strain'),
         ('smic+samm/flow', 'v'),
         ('casme2+samm/flow', 'apex,u2,onset'),
+        ('casme2/flow,key_frames=rgb', 'apex_r,offset_b,u,apex'),
     ):
         loading.check_inputs(sources.parse(name), parse(channels))
     fake_raw.write_precomputed_flow(tmp_path)

@@ -228,7 +228,10 @@ def test_the_threshold_of_samer_is_a_setting():
     for text, threshold in (('', 1.5), (',threshold=0', 0), (',threshold=2', 2)):
         config = builder.parse_config(f'samer,magnifier=none{text}')
         options = {
-            **{name: allowed[0] for name, allowed in inputs.options_of('samer').items()},
+            **{
+                name: allowed[0]
+                for name, allowed in inputs.options_of('samer', colour=True).items()
+            },
             **config.options,
         }
         image = inputs.KINDS['samer'](clip, faces, faces.get, options, {})[0]['image']
@@ -254,14 +257,14 @@ def frames_of(folder, *, height, width):
     return paths
 
 
-def record_of(paths, options):
-    """The record of the input samer of one clip of SAMM's, whose files are face crops."""
+def record_of(paths, options, kind='samer'):
+    """The record of one input of one clip of SAMM's, whose files are face crops."""
     facts = {'clip': 'c', 'subject': 's', 'dataset': 'samm', 'emotion': 'Anger', 'fps': 200.0}
     numbers = {'onset': 1, 'apex': 2, 'offset': 3, 'apex_source': 'annotated'}
     units = {'action_units': '7B+ ref(43)', 'action_units_known': True}
     clip = Clip(**facts, **numbers, **units, cropped=True, frames=tuple(paths.items()))
     files = {'landmarks': '', 'magnet': ''}
-    return inputs.make(clip, kind='samer', options=options, files=files)
+    return inputs.make(clip, kind=kind, options=options, files=files)
 
 
 def published_samer(onset, target, offset, first):
@@ -319,6 +322,24 @@ def test_choices_of_the_released_code_are_settings_of_every_release(name):
     plain = builder.parse_config('samer,flow_size=224,jpeg=off,reference_units=skip')
     assert plain.name == 'samer'
     assert not {'flow_size', 'jpeg', 'reference_units'} & {*builder.options_of('flow')}
+
+
+def test_key_frames_in_colour_are_a_setting_of_releases_in_colour(tmp_path):
+    """On by default they would rename and enlarge the data sets that are there; gray frames, stored
+    three times, would pass for colours.
+    """
+    builder = tfds_builders.BUILDERS['casme2']
+    assert builder.parse_config('flow,key_frames=gray').name == 'flow'
+    assert builder.parse_config('flow,key_frames=rgb').name == 'flow,key_frames=rgb'
+    with pytest.raises(UserError, match="samm/flow,key_frames=rgb.*key_frames is 'rgb'.*gray"):
+        tfds_builders.BUILDERS['samm'].parse_config('flow,key_frames=rgb')
+    paths = frames_of(tmp_path, height=40, width=40)
+    fast = {'optical_flow': 'farneback'}
+    plain = record_of(paths, {**fast, 'key_frames': 'gray'}, kind='flow')
+    assert plain['provenance'] == record_of(paths, fast, kind='flow')['provenance']
+    assert 'key_frames_rgb' not in plain
+    with pytest.raises(UserError, match='clip c, frame .*1.png.*gray'):
+        record_of(paths, {**fast, 'key_frames': 'rgb'}, kind='flow')
 
 
 def test_units_of_reference_count_where_the_setting_says_so(tmp_path):

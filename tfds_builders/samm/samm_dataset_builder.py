@@ -14,3 +14,4 @@ class Builder(release.ReleaseBuilder):
     VERSION = tfds.core.Version('2.0.0')
     MANUAL_DOWNLOAD_INSTRUCTIONS = layout.INSTRUCTIONS
     LAYOUT = layout
+    COLOUR = False
