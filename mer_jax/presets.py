@@ -121,7 +121,7 @@ def ststnet(name: str) -> ConfigDict:
 def ststnet_variants() -> Variants:
     """`published`: the Python code of the authors, which shows rows in order for 800 epochs."""
 
-    def published(c):
+    def published(c: ConfigDict) -> None:
         c.train.update({'epochs': 800, 'sampler': 'in_order'})
 
     return {'published': published}
@@ -201,7 +201,7 @@ def microexpstcnn_variants() -> Variants:
     authors report, the best epoch on the 20 %.
     """
 
-    def published(c):
+    def published(c: ConfigDict) -> None:
         c.protocol.update({'name': 'random_split', 'holdout': 0.2})
         c.data.scaler_scope = 'all'
         c.evaluate.every_epoch = True

@@ -7,9 +7,20 @@ F. This file needs no jax.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-Array = Any  # numpy or jax
+if TYPE_CHECKING:
+    import jax
+    import numpy as np
+
+    Array = np.ndarray | jax.Array
+    Key = jax.Array
+else:  # without jax, which is imported only where it computes
+    Array = Key = Any
+
+Logs = dict[str, 'jax.Array']  # scalars of a training step, by name
+Fitted = dict[str, 'jax.Array']  # computed once from training rows: scale of inputs, class weights
+Out = dict[str, 'jax.Array']  # what a network returns beside logits: see mer_jax/models/__init__.py
 
 
 class Samples(NamedTuple):
@@ -97,17 +108,17 @@ class FoldState(NamedTuple):
     params: Any
     batch_stats: Any
     opt_state: Any
-    fitted: Any  # dict of arrays that `init` fits to training rows: scale of inputs, class weights
+    fitted: Fitted  # by `init`
 
 
 class Learner(NamedTuple):
     """Three pure functions of one fold."""
 
-    init: Callable  # (key, samples: Samples, rows: TrainRows) -> FoldState
-    step: Callable  # (state, batch: Samples, key) -> (state, logs: dict of scalars)
-    # (state, inputs: Inputs) -> (output [B, K], out), `out` as the network returns it: see
-    # mer_jax/models/__init__.py
-    predict: Callable
+    init: Callable[[Key, Samples, TrainRows], FoldState]
+    step: Callable[[FoldState, Samples, Key], tuple[FoldState, Logs]]
+    # returns output [B, K], and `out` as the network returns it; explain/maps.py replaces it by one
+    # whose output is a dict of arrays
+    predict: Callable[[FoldState, Inputs], tuple[Array, Out]]
 
 
 class Predictions(NamedTuple):

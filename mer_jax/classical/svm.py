@@ -23,7 +23,7 @@ from mer_jax.folds.rows import of_data_set, stored
 from mer_jax.runfiles.svms import SupportVectors, SvmArrays, SvmRow, SvmTable
 from mer_jax.settings import sections
 from mer_jax.training import held_out
-from mer_jax.types import Folds, Learner, Samples
+from mer_jax.types import Array, Folds, FoldState, Inputs, Learner, Out, Samples
 
 NOBODY = -1  # subject of a row that is no clip of the data set
 NEVER = -2.0  # score of a class without training rows, below all other scores
@@ -128,7 +128,7 @@ def predict(
 def penultimate(learner: Learner) -> Learner:
     """Return the learner, predicting its last hidden layer [B, D]."""
 
-    def predict_features(state, inputs):
+    def predict_features(state: FoldState, inputs: Inputs) -> tuple[Array, Out]:
         _, out = learner.predict(state, inputs)
         return out['features'], {}
 

@@ -80,7 +80,7 @@ def of_records(records: Sequence[Record]) -> Annotations:
         records: with FEATURES and 'class'.
     """
 
-    def column(name, dtype=np.str_):
+    def column(name: str, dtype: type = np.str_) -> np.ndarray:
         return np.array([record[name] for record in records], dtype)
 
     unit_names = tuple(loading.unit_columns(records, lateral=False))

@@ -26,17 +26,17 @@ class Dataset:
     @property
     def x(self) -> np.ndarray:
         """The inputs of the network, float32[N, ...]."""
-        return self.content.samples.image
+        return np.asarray(self.content.samples.image)
 
     @property
     def y(self) -> np.ndarray:
         """The class of each row, int32[N], an index into `classes`."""
-        return self.content.samples.label
+        return np.asarray(self.content.samples.label)
 
     @property
     def subject(self) -> np.ndarray:
         """The subject of each row, int32[N], an index into `subjects`."""
-        return self.content.samples.subject
+        return np.asarray(self.content.samples.subject)
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ import hashlib
 import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from mer_jax.data.sources import BuildOptions, Source
 from mer_jax.errors import UserError
 from mer_jax.preprocess import action_units
 from mer_jax.settings import sections
-from mer_jax.types import Names, Samples, Timing
+from mer_jax.types import Array, Names, Samples, Timing
 from tfds_builders.base import ClipBuilder
 
 # {feature with the images, a key of CHANNELS or 'flows', the flow of every frame: input of a
@@ -485,7 +485,7 @@ def unit_row(record: Record, units: Sequence[str], lateral: bool) -> list[float]
     return [float(unit in present) for unit in units]
 
 
-def fingerprint(values: Iterable[np.ndarray | dict[str, Any]], names: Names) -> str:
+def fingerprint(values: Iterable[Array | dict[str, Array]], names: Names) -> str:
     """Return the sha256 of all that training and scoring use.
 
     Args:

@@ -17,11 +17,11 @@ import numpy as np
 from mer_jax.errors import UserError
 from mer_jax.models import regional
 from mer_jax.training import held_out
-from mer_jax.types import Explained, Folds, FoldState, Inputs, Samples
+from mer_jax.types import Array, Explained, Folds, FoldState, Inputs, Out, Samples
 
 SHOWN = ('magnified', 'on_a')  # channels that stand beside the maps
 
-Head = Callable[[jax.Array], tuple[jax.Array, dict]]  # maps [R, h, w, D] -> (logits [K], out)
+Head = Callable[[jax.Array], tuple[jax.Array, Out]]  # maps [R, h, w, D] -> (logits [K], out)
 
 
 def refuse(model: str, channels: Sequence[str]) -> None:
@@ -68,7 +68,7 @@ def grad_cam(head: Head, maps: jax.Array) -> jax.Array:
         maps: [R, h, w, D].
     """
 
-    def largest_logit(maps):
+    def largest_logit(maps: jax.Array) -> jax.Array:
         logits, _ = head(maps)
         return logits.max()
 
@@ -89,12 +89,12 @@ def au_cam(head: Head, maps: jax.Array, *, kind: str = 'fixed') -> jax.Array:
         [R, h, w] in 0..1.
     """
 
-    def of_each_region(maps):
+    def of_each_region(maps: jax.Array) -> jax.Array:
         _, out = head(maps)
         # No region's feature depends on another's maps, so the gradient of the sum is that of each.
         return jnp.sum(jnp.max(out['pooled'] * out['weights'], -1))
 
-    def of_last_region(maps):
+    def of_last_region(maps: jax.Array) -> jax.Array:
         joined = head(maps)[1]['features']
         joined /= jnp.linalg.norm(joined)
         return joined.reshape(len(maps), -1)[-1].max()
@@ -105,10 +105,10 @@ def au_cam(head: Head, maps: jax.Array, *, kind: str = 'fixed') -> jax.Array:
 
 def predictor(
     model: nn.Module,
-    predict: Callable[[FoldState, Inputs], tuple[jax.Array, dict]],
+    predict: Callable[[FoldState, Inputs], tuple[Array, Out]],
     *,
     kind: str,
-) -> Callable[[FoldState, Inputs], tuple[dict[str, jax.Array], dict]]:
+) -> Callable[[FoldState, Inputs], tuple[dict[str, Array], Out]]:
     """Return a prediction that adds both maps to the outputs.
 
     Args:
@@ -120,12 +120,12 @@ def predictor(
         (state, inputs) -> ({output, features, grad_cam, au_cam}, {}); the maps are [B, R, h, w].
     """
 
-    def explain(state, inputs):
+    def explain(state: FoldState, inputs: Inputs) -> tuple[dict[str, Array], Out]:
         logits, out = predict(state, inputs)
         variables = {'params': state.params, 'batch_stats': state.batch_stats}
 
-        def cams(attended, skipped):
-            def head(attended):
+        def cams(attended: jax.Array, skipped: jax.Array) -> dict[str, jax.Array]:
+            def head(attended: jax.Array) -> tuple[jax.Array, Out]:
                 maps = jax.nn.relu(attended + skipped)[None]
                 batch = model.apply(variables, maps, method='head')
                 return jax.tree.map(lambda array: array[0], batch)

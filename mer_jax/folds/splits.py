@@ -6,7 +6,7 @@ They are made by a protocol, or by a splitter of scikit-learn.
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -20,7 +20,12 @@ from mer_jax.types import Folds, TrainRows
 class Splitter(Protocol):
     """A splitter of scikit-learn, or an object like one."""
 
-    def split(self, X: Any, y: Any = None, groups: Any = None) -> Iterable[Any]:  # noqa: N803
+    def split(
+        self,
+        X: np.ndarray,  # noqa: N803
+        y: np.ndarray | None = None,
+        groups: np.ndarray | None = None,
+    ) -> Iterable[tuple[np.ndarray, np.ndarray]]:
         """Return (training rows, test rows) for each fold."""
         ...
 

@@ -24,7 +24,7 @@ from mer_jax.settings import sections
 from mer_jax.training import balance, batches, checkpoint, loop, metrics_log, parallel, scaling
 from mer_jax.training import programs as runs
 from mer_jax.training.epoch import run_key
-from mer_jax.types import Folds, FoldState, Inputs, Learner, Samples, TrainRows
+from mer_jax.types import Fitted, Folds, FoldState, Inputs, Learner, Logs, Out, Samples, TrainRows
 
 # Folded into the key of a run to draw images. Training folds in the number of an epoch instead,
 # which is never so large.
@@ -34,6 +34,7 @@ VALUE_RANGE = (-1.0, 1.0)
 Networks = tuple[dcgan.Generator, dcgan.Discriminator]
 Params = dict[str, optax.Params]  # of the generator, 'g', and of the discriminator, 'd'
 Moments = dict[str, optax.OptState]  # of the optimizer, under the same keys
+Stats = dict[str, optax.Params]  # batch statistics of one network; {} without batch norm
 
 
 def learner(settings: sections.Gan, *, classes: int, channels: int, lowering: str) -> Learner:
@@ -77,9 +78,7 @@ def learner(settings: sections.Gan, *, classes: int, channels: int, lowering: st
             stats = {name: values['batch_stats'] for name, values in initial.items()}
         return FoldState(jnp.int32(0), params, stats, moments, fit(samples, rows, classes=classes))
 
-    def step(
-        state: FoldState, batch: Samples, key: jax.Array
-    ) -> tuple[FoldState, dict[str, jax.Array]]:
+    def step(state: FoldState, batch: Samples, key: jax.Array) -> tuple[FoldState, Logs]:
         image = preprocess(batch.image, state.fitted, size=size, method=settings.resize)
         return train_step(
             state,
@@ -91,7 +90,7 @@ def learner(settings: sections.Gan, *, classes: int, channels: int, lowering: st
             smoothing=settings.smoothing,
         )
 
-    def predict(state: FoldState, inputs: Inputs) -> tuple[jax.Array, dict]:
+    def predict(state: FoldState, inputs: Inputs) -> tuple[jax.Array, Out]:
         label = jnp.zeros(len(inputs.image), jnp.int32)
         image = preprocess(inputs.image, state.fitted, size=size, method=settings.resize)
         logit = discriminator.apply(variables(state, 'd'), image, label, train=False)
@@ -124,7 +123,7 @@ def variables(state: FoldState, name: str) -> dict[str, optax.Params]:
     return {'params': state.params[name], 'batch_stats': state.batch_stats.get(name, {})}
 
 
-def fit(samples: Samples, rows: TrainRows, *, classes: int) -> dict[str, jax.Array]:
+def fit(samples: Samples, rows: TrainRows, *, classes: int) -> Fitted:
     """Fit what a GAN needs to the rows of its fold.
 
     Args:
@@ -143,7 +142,7 @@ def fit(samples: Samples, rows: TrainRows, *, classes: int) -> dict[str, jax.Arr
 
 
 def preprocess(
-    image: jax.Array, fitted: dict[str, jax.Array], *, size: int, method: str = 'bilinear'
+    image: jax.Array, fitted: Fitted, *, size: int, method: str = 'bilinear'
 ) -> jax.Array:
     """Scale and resize images for the networks.
 
@@ -172,7 +171,7 @@ def _border(side, size):
 def postprocess(
     like: jax.Array,
     image: jax.Array,
-    fitted: dict[str, jax.Array],
+    fitted: Fitted,
     *,
     method: str = 'bilinear',
 ) -> jax.Array:
@@ -204,7 +203,7 @@ def train_step(
     networks: Networks,
     optimizer: optax.GradientTransformation,
     smoothing: float,
-) -> tuple[FoldState, dict[str, jax.Array]]:
+) -> tuple[FoldState, Logs]:
     """Train the discriminator for a step, then the generator.
 
     The generator trains against the new discriminator. Both steps use the same fakes, as many as
@@ -233,7 +232,7 @@ def train_step(
     log_share = jnp.log(state.fitted['present'])
     fake_label = jax.random.categorical(keys[1], log_share, shape=(count,)).astype(label.dtype)
 
-    def generate_fakes(g):
+    def generate_fakes(g: optax.Params) -> tuple[jax.Array, Stats]:
         fake, updated = generator.apply(
             {'params': g, 'batch_stats': state.batch_stats.get('g', {})},
             latent,
@@ -243,7 +242,9 @@ def train_step(
         )
         return fake, updated.get('batch_stats', {})
 
-    def discriminate(d, stats, image, label, key):
+    def discriminate(
+        d: optax.Params, stats: Stats, image: jax.Array, label: jax.Array, key: jax.Array
+    ) -> tuple[jax.Array, Stats]:
         logit, updated = discriminator.apply(
             {'params': d, 'batch_stats': stats},
             image,
@@ -254,7 +255,7 @@ def train_step(
         )
         return logit, updated.get('batch_stats', {})
 
-    def discriminate_both(d):
+    def discriminate_both(d: optax.Params) -> tuple[jax.Array, jax.Array, Stats]:
         stats = state.batch_stats.get('d', {})
         if stats:
             key_of_real, key_of_fake = jax.random.split(keys[2])
@@ -268,13 +269,13 @@ def train_step(
         logit, _ = discriminate(d, stats, images, labels, keys[2])
         return logit[:count], logit[count:], stats
 
-    def d_loss(d):
+    def d_loss(d: optax.Params) -> tuple[jax.Array, tuple[jax.Array, jax.Array, Stats]]:
         real_logit, fake_logit, stats = discriminate_both(d)
         loss_of_real = jnp.mean(cross_entropy(real_logit, 1 - smoothing))
         loss_of_fake = jnp.mean(cross_entropy(fake_logit, 0.0))
         return loss_of_real + loss_of_fake, (real_logit, fake_logit, stats)
 
-    def g_loss(fake):
+    def g_loss(fake: jax.Array) -> jax.Array:
         logit, _ = discriminate(d, d_stats, fake, fake_label, keys[3])
         return jnp.mean(cross_entropy(logit, 1.0))
 
@@ -341,7 +342,7 @@ def generate(
     """
     key = jax.random.fold_in(run_key(seed, fold), DRAWING)
 
-    def of_class(number):
+    def of_class(number: jax.Array) -> jax.Array:
         class_key = jax.random.fold_in(key, number)
         latent = jax.random.normal(class_key, (per_class, generator.latent))
         label = jnp.full(per_class, number)

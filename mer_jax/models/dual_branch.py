@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from mer_jax.errors import UserError
-from mer_jax.models.layers import check_image, torch_bias, torch_kernel
+from mer_jax.models.layers import Output, check_image, torch_bias, torch_kernel
 from mer_jax.models.resnet import Block, Stage, Stem, fan_out, norm, norm_apart, torch_stage
 
 # PyTorch's is 'normal'
@@ -62,7 +62,7 @@ class DualBranch(nn.Module):
     batch_statistics: str = 'halves'
     regions: tuple = ('eyes', 'mouth')
 
-    def setup(self):
+    def setup(self) -> None:
         shared_norm, branch_norm = self._norms()
         block = partial(
             nn.remat(Block, static_argnums=(2,)) if self.remat else Block,
@@ -121,7 +121,7 @@ class DualBranch(nn.Module):
         logits, out = self.head(nn.relu(skipped + attended), train=train)
         return logits, {**out, 'skipped': skipped, 'attended': attended}
 
-    def head(self, maps, *, train: bool = False):
+    def head(self, maps: jax.Array, *, train: bool = False) -> Output:
         """What follows the maps [B, R, h, w, D] of the last block: (logits, out) as of the whole
         network.
         """
@@ -193,17 +193,17 @@ class Head(nn.Module):
         return dense('dense2', width, self.classes)(y)
 
 
-def dense(name, inputs, features):
+def dense(name: str, inputs: int, features: int) -> nn.Dense:
     """nn.Dense that starts as PyTorch's does."""
     return nn.Dense(features, kernel_init=torch_kernel, bias_init=torch_bias(inputs), name=name)
 
 
-def layer_norm(name):
+def layer_norm(name: str) -> nn.LayerNorm:
     """nn.LayerNorm with PyTorch's epsilon."""
     return nn.LayerNorm(epsilon=1e-5, name=name)
 
 
-def unit(x):
+def unit(x: jax.Array) -> jax.Array:
     """x over its length along the last axis; finite gradients also where x is 0."""
     return x * jax.lax.rsqrt(jnp.maximum(jnp.sum(x * x, -1, keepdims=True), 1e-24))
 

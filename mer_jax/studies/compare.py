@@ -226,7 +226,9 @@ def write(
     return compared
 
 
-def improved(subjects, first: np.ndarray, second: np.ndarray) -> list[dict]:
+def improved(
+    subjects: Sequence[tuple[str, str]], first: np.ndarray, second: np.ndarray
+) -> list[dict]:
     """The subjects whose accuracy grows most from one system to another, most first.
 
     Args:

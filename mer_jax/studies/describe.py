@@ -290,7 +290,9 @@ def _motion(clips, datasets, classes):
     return rows
 
 
-def association(annotated: Annotations, datasets: tuple[str, ...], classes: tuple[str, ...]):
+def association(
+    annotated: Annotations, datasets: tuple[str, ...], classes: tuple[str, ...]
+) -> dict[str, float | int | dict[str, str] | None]:
     """Return how much data set and subject alone say of the class.
 
     Args:

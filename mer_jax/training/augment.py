@@ -60,7 +60,7 @@ def compose(
         return lambda key, sample, donor: change_alone(key, sample)
     halves = _units_of_halves(names)
 
-    def augment(key, sample, donor):
+    def augment(key: jax.Array, sample: Samples, donor: Samples) -> Samples:
         keys = jax.random.split(key, 3)
         return replace_region(
             keys[2],
@@ -255,7 +255,7 @@ def rotate(
     x = width / 2 - 0.5 + jnp.sin(angle) * down[:, None] + jnp.cos(angle) * right
     planes = jnp.moveaxis(image, -1, -3).reshape(-1, *size)
 
-    def sample_plane(plane):
+    def sample_plane(plane: jax.Array) -> jax.Array:
         return jax.scipy.ndimage.map_coordinates(plane, [y, x], order=1)
 
     rotated = jax.vmap(sample_plane)(planes).reshape(*image.shape[:-3], -1, *size)

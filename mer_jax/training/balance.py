@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from mer_jax.training import batches
-from mer_jax.types import Rows, Samples, TrainRows
+from mer_jax.types import Fitted, Rows, Samples, TrainRows
 
 
 def _uniform(counts):
@@ -62,7 +62,7 @@ def class_weight(
 
 def fit_class_weight(
     samples: Samples, rows: TrainRows, *, classes: int, formula: str, scope: str = 'fold'
-) -> dict[str, jax.Array]:
+) -> Fitted:
     """Return the class weights of one fold.
 
     Args:

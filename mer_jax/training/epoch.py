@@ -7,9 +7,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from mer_jax.training import batches
-from mer_jax.types import FoldState, Learner, Samples, TrainRows
-
-Logs = dict[str, jax.Array]
+from mer_jax.types import FoldState, Learner, Logs, Samples, TrainRows
 
 
 def run_key(seed: jax.Array, fold: jax.Array) -> jax.Array:

@@ -5,7 +5,7 @@ Learner in mer_jax/types.py.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,18 +14,19 @@ import jax.numpy as jnp
 import optax
 
 from mer_jax.settings import sections
-from mer_jax.types import FoldState, Learner, Samples, TrainRows
+from mer_jax.types import Array, Fitted, FoldState, Inputs, Learner, Logs, Out, Samples, TrainRows
 
-Fitted = dict[str, jax.Array]  # computed once from training rows, and kept in the state
 Fit = Callable[[Samples, TrainRows], Fitted]
-ScaleInput = Callable[[jax.Array, Fitted], jax.Array]  # from stored images to the network's input
+ScaleInput = Callable[[Array, Fitted], jax.Array]  # from stored images to the network's input
+# (logits, out, batch, fitted) -> (loss, further logs)
+Loss = Callable[[jax.Array, Out, Samples, Fitted], tuple[jax.Array, Logs]]
 
 
 class Model(Protocol):
     """A flax module, or an object with the same two methods."""
 
     @property
-    def init(self) -> Callable[..., dict]:
+    def init(self) -> Callable[..., Mapping]:
         """Return a function (rngs, image, train) -> variables."""
         ...
 
@@ -87,7 +88,7 @@ def warm_restarts(rate: float, steps: int, *, first: int = 10) -> optax.Schedule
         first: epochs of the first cycle.
     """
 
-    def schedule(count):
+    def schedule(count: jax.Array | int) -> jax.Array:
         epoch = count // steps
         cycle = jnp.floor(jnp.log2(epoch / first + 1) + 1e-6)
         length = first * 2.0**cycle
@@ -130,7 +131,7 @@ def supervised(
         smoothing: of the labels, 0 to 1.
     """
 
-    def loss(logits, out, batch, fitted):
+    def loss(logits: jax.Array, out: Out, batch: Samples, fitted: Fitted) -> tuple[jax.Array, Logs]:
         value = cross_entropy(logits, batch.label, fitted.get('class_weight'), smoothing)
         return value, _accuracy(logits, batch)
 
@@ -163,7 +164,7 @@ def contrastive(
     weight = settings.weight
     aligned_feature = 'features' if settings.variant == 'paper' else 'contrast'
 
-    def loss(logits, out, batch, fitted):
+    def loss(logits: jax.Array, out: Out, batch: Samples, fitted: Fitted) -> tuple[jax.Array, Logs]:
         class_weight = fitted.get('class_weight')
         heads = jnp.moveaxis(out['heads'], 1, 0)
         entropy = sum(cross_entropy(head, batch.label, class_weight, smoothing) for head in heads)
@@ -202,10 +203,10 @@ def spotting(
         output: 'sigmoid' of the logit, or 'linear', the logit itself.
     """
 
-    def finish(logits):
+    def finish(logits: jax.Array) -> jax.Array:
         return jax.nn.sigmoid(logits) if output == 'sigmoid' else logits
 
-    def loss(logits, out, batch, fitted):
+    def loss(logits: jax.Array, out: Out, batch: Samples, fitted: Fitted) -> tuple[jax.Array, Logs]:
         error = finish(logits)[:, 0] - batch.extras['target']
         return jnp.mean(error**2), {}
 
@@ -349,18 +350,22 @@ class _Network:
     scale_input: ScaleInput
 
 
-def _learner(network, loss, finish=None):
+def _learner(
+    network: _Network,
+    loss: Loss,
+    finish: Callable[[jax.Array], jax.Array] | None = None,
+) -> Learner:
     """Return the learner that minimises a loss.
 
     Args:
         network: the network, and how it is fitted and updated.
-        loss: (logits, out, batch, fitted) -> (scalar, further logs).
+        loss: to minimise.
         finish: from logits to outputs; None: the outputs are the logits.
     """
     model, optimizer = network.model, network.optimizer
     scale_input = network.scale_input
 
-    def init(key, samples, rows):
+    def init(key: jax.Array, samples: Samples, rows: TrainRows) -> FoldState:
         fitted = network.fit(samples, rows)
         image = scale_input(samples.image[rows.scaler_rows.index[:2]], fitted)
         variables = model.init({'params': key, 'dropout': key}, image, train=False)
@@ -368,10 +373,10 @@ def _learner(network, loss, finish=None):
         batch_stats = variables.get('batch_stats', {})
         return FoldState(jnp.int32(0), params, batch_stats, optimizer.init(params), fitted)
 
-    def step(state, batch, key):
+    def step(state: FoldState, batch: Samples, key: jax.Array) -> tuple[FoldState, Logs]:
         image = scale_input(batch.image, state.fitted)
 
-        def loss_of(params):
+        def loss_of(params: optax.Params) -> tuple[jax.Array, tuple[dict, Logs]]:
             variables = {'params': params, 'batch_stats': state.batch_stats}
             (logits, out), updated = model.apply(
                 variables, image, train=True, mutable=['batch_stats'], rngs={'dropout': key}
@@ -386,7 +391,7 @@ def _learner(network, loss, finish=None):
         trained = FoldState(state.step + 1, params, batch_stats, opt_state, state.fitted)
         return trained, {'loss': value, **logs}
 
-    def predict(state, inputs):
+    def predict(state: FoldState, inputs: Inputs) -> tuple[jax.Array, Out]:
         variables = {'params': state.params, 'batch_stats': state.batch_stats}
         image = scale_input(inputs.image, state.fitted)
         logits, out = model.apply(variables, image, train=False)

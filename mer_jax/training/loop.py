@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Generic, NamedTuple, TypeVar
 
-import jax
 import numpy as np
+
+from mer_jax.types import Logs
 
 CHUNK = 256  # most epochs in one compiled call, and the length of its log
 # Seconds that a compiled call should take: short enough for a progress bar, and so long that the
@@ -28,7 +29,7 @@ class Chunk(NamedTuple, Generic[States]):
 
 
 def train_in_chunks(
-    train: Callable[[States, np.int32, np.int32], tuple[States, dict[str, jax.Array]]],
+    train: Callable[[States, np.int32, np.int32], tuple[States, Logs]],
     states: States,
     *,
     done: int,

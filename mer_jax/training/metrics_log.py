@@ -67,7 +67,7 @@ def opened(folder: Path, group: int, bar: tqdm) -> Iterator['Log']:
     with contextlib.ExitStack() as closing:
 
         @functools.cache
-        def board():
+        def board() -> 'SummaryWriter':
             writer = _summary_writer(board_folder)
             closing.callback(writer.close)
             return writer

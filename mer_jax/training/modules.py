@@ -6,6 +6,7 @@ The module is a network of this project or of the user.
 import hashlib
 import inspect
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import partial
 from typing import Any
@@ -19,7 +20,7 @@ import optax
 from mer_jax.errors import UserError
 from mer_jax.runfiles.plan import LOWERINGS
 from mer_jax.training import balance, learners, scaling
-from mer_jax.types import Folds, FoldState, Learner, Samples
+from mer_jax.types import Folds, FoldState, Key, Learner, Samples
 
 SCALERS = ('none', 'standard')
 COLLECTIONS = {'params', 'batch_stats'}  # variables that training keeps
@@ -136,19 +137,19 @@ class Network:
     module: nn.Module
     takes_train: bool
 
-    def init(self, rngs: Any, x: jax.Array, *, train: bool) -> Any:
+    def init(self, rngs: dict[str, Key], x: jax.Array, *, train: bool) -> Mapping[str, Any]:
         """Return the variables of the module."""
         return self.module.init(rngs, x, **self._keywords(train))
 
     def apply(
         self,
-        variables: Any,
+        variables: Mapping[str, Any],
         x: jax.Array,
         *,
         train: bool,
-        mutable: Any = False,
-        rngs: Any = None,
-    ) -> Any:
+        mutable: Sequence[str] | bool = False,
+        rngs: dict[str, Key] | None = None,
+    ) -> tuple:
         """Return (logits, out).
 
         Where `mutable` names collections of variables, return a pair of that and their new values.

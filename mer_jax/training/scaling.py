@@ -9,7 +9,7 @@ import math
 import jax
 import jax.numpy as jnp
 
-from mer_jax.types import Rows, Samples, TrainRows
+from mer_jax.types import Array, Fitted, Rows, Samples, TrainRows
 
 # Most values of a channel that are sorted for a percentile. To sort those of all frames would take
 # minutes per fold.
@@ -18,7 +18,7 @@ SORTED = 1_000_000
 
 def fit_input(
     samples: Samples, rows: TrainRows, *, scaler: str, subtract_onset: bool = False
-) -> dict[str, jax.Array]:
+) -> Fitted:
     """Fit an input scaler to the rows of a fold.
 
     Args:
@@ -85,8 +85,8 @@ SCALERS = {
 
 
 def scale_input(
-    image: jax.Array,
-    fitted: dict[str, jax.Array],
+    image: Array,
+    fitted: Fitted,
     *,
     value_range: tuple,
     subtract_onset: bool = False,
