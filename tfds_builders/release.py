@@ -79,7 +79,7 @@ class ReleaseBuilder(base.ClipBuilder, skip_registration=True):
     @tfds.core.utils.classproperty
     @classmethod
     @functools.cache
-    def builder_configs(cls):  # noqa: D102 (TFDS describes it)
+    def builder_configs(cls) -> release_config.Configs:  # noqa: D102 (TFDS describes it)
         return release_config.Configs(cls.BUILDER_CONFIGS, cls.parse_config)
 
     @classmethod
@@ -130,7 +130,7 @@ class ReleaseBuilder(base.ClipBuilder, skip_registration=True):
         return {**self.options(), **files, 'opencv': cv2.__version__}
 
     @property
-    def CODE(self):  # noqa: N802
+    def CODE(self) -> tuple[str, ...]:  # noqa: N802
         """Modules that decide the content."""
         package = self.LAYOUT.__name__.rpartition('.')[0]
         folder = str(Path(self.LAYOUT.__file__).parent)

@@ -205,7 +205,7 @@ def _pool(processes):
 def _end_with_parent():
     """Ends this worker with its parent: after kill -9 of the build it would wait for ever."""
 
-    def wait():
+    def wait() -> None:
         multiprocessing.parent_process().join()
         os._exit(1)
 
