@@ -7,6 +7,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -14,13 +15,15 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 import torch  # noqa: E402
 
 from benchmarks import command_line, common  # noqa: E402
+from mer_jax.data.arrays import Dataset  # noqa: E402
+from mer_jax.folds.splits import Splits  # noqa: E402
 from mer_jax.runfiles.plan import Plan  # noqa: E402
 from mer_jax.training import batches, plan  # noqa: E402
 from tests.support.torch_networks import torch_networks  # noqa: E402
 from tests.support.torch_samer import torch_samer  # noqa: E402
 
 
-def pytorch(network, data, folds, *, batch_size):
+def pytorch(network: str, data: Dataset, folds: Splits, *, batch_size: int) -> Callable[[], None]:
     """epoch(): one of every fold, one after the other, with the data on the device from the
     start.
     """
@@ -33,7 +36,7 @@ def pytorch(network, data, folds, *, batch_size):
         rows = torch.from_numpy(split.train).long().to(device)
         trainings.append((model, optimizer_of(network, model), rows))
 
-    def epoch():
+    def epoch() -> None:
         for model, optimizer, train_rows in trainings:
             order = train_rows[torch.randperm(len(train_rows), device=device)]
             for first in range(0, len(order), batch_size):
@@ -47,7 +50,7 @@ def pytorch(network, data, folds, *, batch_size):
     return epoch
 
 
-def built(network):
+def built(network: str) -> torch.nn.Module:
     """The PyTorch network as the engine has it."""
     if network in common.REGIONAL:
         return torch_samer(torch.nn, torch)(
@@ -60,27 +63,27 @@ def built(network):
     return build(4096) if network == 'alexnet' else build()
 
 
-def optimizer_of(network, model):
+def optimizer_of(network: str, model: torch.nn.Module) -> torch.optim.Optimizer:
     """As in common.learner."""
     if network in common.REGIONAL:
         return torch.optim.AdamW(model.parameters(), 1e-4, weight_decay=1e-5)
     return torch.optim.Adam(model.parameters(), 1e-4)
 
 
-def loss(network, output, label):
+def loss(network: str, output: torch.Tensor | tuple, label: torch.Tensor) -> torch.Tensor:
     """Cross-entropy; of dual_branch the sum over its heads, without alignment of action units."""
     heads = output[1]['heads'].unbind(1) if network in common.REGIONAL else [output]
     return sum(torch.nn.functional.cross_entropy(head, label) for head in heads)
 
 
-def seconds(function):
+def seconds(function: Callable[[], None]) -> float:
     """Wall seconds of one call."""
     start = time.perf_counter()
     function()
     return time.perf_counter() - start
 
 
-def compare(network, *, folds, rows, batch_size, rounds):
+def compare(network: str, *, folds: int, rows: int, batch_size: int, rounds: int) -> None:
     """Print the ratio of rows a second, engine over PyTorch, the two timed in turn."""
     data, splits = common.experiment(common.INPUTS[network], folds=folds, rows=rows)
     epoch = pytorch(network, data, splits, batch_size=batch_size)
@@ -106,7 +109,7 @@ def compare(network, *, folds, rows, batch_size, rounds):
     )
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> None:
     """Compare every network of the flag."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--networks', default=','.join(common.INPUTS))

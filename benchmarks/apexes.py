@@ -8,6 +8,7 @@ synthetic_faces, four classes.
 
 import argparse
 import sys
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from joblib import Parallel, delayed  # noqa: E402
 import mer_jax as mj  # noqa: E402
 from benchmarks import command_line  # noqa: E402
 from mer_jax import machine  # noqa: E402
-from mer_jax.data import images, labels  # noqa: E402
+from mer_jax.data import Record, images, labels  # noqa: E402
 from mer_jax.evaluation import metrics, paired  # noqa: E402
 from mer_jax.experiment import build  # noqa: E402
 from mer_jax.experiment import settings as rules  # noqa: E402
@@ -29,7 +30,7 @@ from mer_jax.preprocess.synthetic import clips  # noqa: E402
 SETTINGS = rules.checked(mj.config('synthetic_hybrid:features=hand'))
 
 
-def places(clip, sought):
+def places(clip: clips.Clip, sought: Sequence[str]) -> dict[str, int]:
     """{how: index of the middle key frame}, counted from the onset; the estimators of `sought` look
     at every frame.
     """
@@ -40,7 +41,9 @@ def places(clip, sought):
     }
 
 
-def seen(job, sought, method):
+def seen(
+    job: clips.Job, sought: Sequence[str], method: str
+) -> dict[str, tuple[np.ndarray, np.ndarray, int]]:
     """{how: (image [H, W, C] and landmarks [68, 2] as a data set stores them, error of the key
     frame in frames)} of one clip.
     """
@@ -64,7 +67,7 @@ def seen(job, sought, method):
     return inputs
 
 
-def confusions(image, points, records):
+def confusions(image: np.ndarray, points: np.ndarray, records: Sequence[Record]) -> np.ndarray:
     """int[S, 1, K, K] of leave one subject out, from images [N, H, W, C], landmarks [N, 68, 2] and
     labelled records.
     """
@@ -90,7 +93,7 @@ def confusions(image, points, records):
     )[:, None]
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> None:
     """Print a line for each way to the key frame, and its paired difference to the known apex."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(

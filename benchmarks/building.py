@@ -7,6 +7,7 @@ import resource
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from tfds_builders import inputs, workers  # noqa: E402
 from tfds_builders.clip import Clip  # noqa: E402
 
 
-def write(folder, count, length):
+def write(folder: str, count: int, length: int) -> list[Clip]:
     """`count` Clips of `length` frames, 280x340 colour JPEG as a release's face crops, one subject
     each.
     """
@@ -53,7 +54,7 @@ def write(folder, count, length):
     return clips
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> None:
     """Print a line for each input and number of processes."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--clips', type=int, default=250)

@@ -14,7 +14,9 @@ import inspect
 import sys
 import tempfile
 import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import FrameType
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
@@ -32,12 +34,12 @@ def module(file: str) -> str:
     return '.'.join(path.relative_to(ROOT / 'mer_jax').with_suffix('').parts)
 
 
-def is_function(frame) -> bool:
+def is_function(frame: FrameType) -> bool:
     """Whether a frame runs a function, not the body of a module or of a class."""
     return bool(frame.f_code.co_flags & inspect.CO_OPTIMIZED)
 
 
-def caller(frame):
+def caller(frame: FrameType | None) -> str | None:
     """The module of mer_jax that a call came from, past any library between.
 
     '' where it came from outside; None where an import is under way, which calls nothing that a
@@ -50,11 +52,11 @@ def caller(frame):
     return ''
 
 
-def counted(function):
+def counted(function: Callable[[], None]) -> collections.Counter[tuple[str, str]]:
     """Calls of each (calling, called) pair of modules while function() runs."""
     pairs = collections.Counter()
 
-    def look(frame, event, argument):
+    def look(frame: FrameType, event: str, argument: object) -> None:
         if event == 'call' and (called := module(frame.f_code.co_filename)) and is_function(frame):
             calling = caller(frame.f_back)
             if calling is not None:
@@ -70,7 +72,7 @@ def counted(function):
     return pairs
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> None:
     """Print the modules that a run calls, the most called first."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--config', default='synthetic_ststnet:quick')

@@ -3,7 +3,6 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from typing import Any
 
 # settings of a config that make its run shorter still than `:quick`: no plan is measured
 QUICK_RUN = (
@@ -14,7 +13,7 @@ QUICK_RUN = (
 
 
 def parse(
-    parser: argparse.ArgumentParser, argv: Sequence[str] | None, **quick: Any
+    parser: argparse.ArgumentParser, argv: Sequence[str] | None, **quick: str | int
 ) -> argparse.Namespace:
     """The flags of a benchmark.
 
@@ -27,7 +26,7 @@ def parse(
 
 
 def parse_some(
-    parser: argparse.ArgumentParser, argv: Sequence[str] | None, **quick: Any
+    parser: argparse.ArgumentParser, argv: Sequence[str] | None, **quick: str | int
 ) -> tuple[argparse.Namespace, list[str]]:
     """The same, and the arguments that the parser does not know."""
     return parser.parse_known_args(_prepared(parser, argv, quick))

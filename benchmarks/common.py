@@ -125,6 +125,6 @@ def logged_seconds(folder: Path, done: int) -> float:
     return sum(seconds) / len(epochs)
 
 
-def quiet():
+def quiet() -> contextlib.redirect_stdout:
     """Print what the program prints to stderr: stdout is for the figures."""
     return contextlib.redirect_stdout(sys.stderr)

@@ -3,6 +3,7 @@
 import argparse
 import sys
 import time
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -14,8 +15,10 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from benchmarks import command_line  # noqa: E402
 from mer_jax.models import layers  # noqa: E402
 
+Step = Callable[[jax.Array, jax.Array], jax.Array]  # (kernel, image) -> kernel
 
-def main(argv=None):
+
+def main(argv: Sequence[str] | None = None) -> None:
     """Print a line for each lowering."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--images', type=int, default=16)
@@ -38,22 +41,22 @@ def main(argv=None):
         )
 
 
-def descend(kernel, image, *, lowering):
+def descend(kernel: jax.Array, image: jax.Array, *, lowering: str) -> jax.Array:
     """One step of gradient descent of the kernel."""
 
-    def loss(kernel):
+    def loss(kernel: jax.Array) -> jax.Array:
         output = layers.convolve(image, kernel, strides=1, padding=1, lowering=lowering)
         return jnp.mean(output**2)
 
     return kernel - 0.1 * jax.grad(loss)(kernel)
 
 
-def descend_in_loop(kernel, image, *, step, steps):
+def descend_in_loop(kernel: jax.Array, image: jax.Array, *, step: Step, steps: int) -> jax.Array:
     """Several steps in lax.scan, as training takes them."""
     return jax.lax.scan(lambda k, _: (step(k, image), None), kernel, length=steps)[0]
 
 
-def milliseconds(function, kernel, image, rounds):
+def milliseconds(function: Step, kernel: jax.Array, image: jax.Array, rounds: int) -> float:
     """The shortest of some calls, after one to compile."""
     jax.block_until_ready(function(kernel, image))
     calls = []

@@ -6,6 +6,7 @@ import argparse
 import statistics
 import sys
 import time
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -26,8 +27,11 @@ from tests.support.fake_raw import pictures as drawn  # noqa: E402
 SIZE, CLIPS, CLASSES = 64, 146, 4
 NUMBERS = ['au_strain', 'bands']
 
+Predict = Callable[[np.ndarray], np.ndarray]  # image -> 128 features
+Decide = Callable[[np.ndarray], np.integer]  # 216 features -> class
 
-def clip(length):
+
+def clip(length: int) -> np.ndarray:
     """uint8[T, 480, 640] of a face that moves once."""
     middle = length // 2 + 1
     strengths = [drawn.strength(frame, 1, middle, length) for frame in range(1, length + 1)]
@@ -39,10 +43,8 @@ def clip(length):
     )
 
 
-def trained(channels):
-    """(predict(image) -> 128 features, decide(216 features) -> class): the network untrained and an
-    SVM on noise, as slow as trained ones.
-    """
+def trained(channels: int) -> tuple[Predict, Decide]:
+    """The network untrained and an SVM on noise, as slow as trained ones."""
     model = models.make('hybrid_cnn', classes=CLASSES, lowering='native')
     image = np.zeros((1, SIZE, SIZE, channels), np.float32)
     state = jax.jit(partial(model.init, train=False))(jax.random.key(0), image)
@@ -55,13 +57,15 @@ def trained(channels):
     return lambda image: np.asarray(predict(image[None]))[0], lambda row: svm.predict(row[None])[0]
 
 
-def decided(frames, predict, decide, *, method, apex):
+def decided(
+    frames: np.ndarray, predict: Predict, decide: Decide, *, method: str, apex: str
+) -> dict[str, float]:
     """{step: seconds} of one clip; apex: 'known' (the middle stands in), or the estimator by which
     every frame is looked at.
     """
     steps, start = {}, time.perf_counter()
 
-    def done(name):
+    def done(name: str) -> None:
         nonlocal start
         now = time.perf_counter()
         steps[name], start = now - start, now
@@ -106,7 +110,7 @@ def decided(frames, predict, decide, *, method, apex):
     return steps
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> None:
     """Print the milliseconds of every step and their sum: the median clip of `--rounds`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--frames', type=int, default=200)

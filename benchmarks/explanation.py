@@ -11,6 +11,7 @@ the region's share, one fifth. Intervals: bootstrap over subjects, paired.
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -22,6 +23,7 @@ import tensorflow_datasets as tfds  # noqa: E402
 import tfds_builders  # noqa: E402, F401, registers the data sets
 from benchmarks import command_line  # noqa: E402
 from mer_jax import cli  # noqa: E402
+from mer_jax.data import Record  # noqa: E402
 from mer_jax.preprocess import flow  # noqa: E402
 from mer_jax.runfiles import files  # noqa: E402
 from mer_jax.runfiles.config import RunConfig  # noqa: E402
@@ -30,7 +32,7 @@ LEAST = 0.5  # pixels of the stored face, 128 pixels a side
 SHARE = 0.2
 
 
-def region(displacement, size):
+def region(displacement: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
     """(largest true motion in pixels, bool[2, size / 2, size]): the fifth of each half that moves
     most.
     """
@@ -42,7 +44,7 @@ def region(displacement, size):
     return length.reshape(2, -1).max(1), small > edges
 
 
-def hits(maps, inside):
+def hits(maps: np.ndarray, inside: np.ndarray) -> np.ndarray:
     """bool[2]: whether the largest value of each half of maps [H, W] lies inside; never where all
     values are equal.
     """
@@ -51,7 +53,7 @@ def hits(maps, inside):
     return inside.reshape(2, -1)[[0, 1], at] & (np.ptp(halves, axis=1) > 0)
 
 
-def explained(arguments, folder):
+def explained(arguments: Sequence[str], folder: str) -> dict[str, np.ndarray]:
     """maps.npz of a run, trained and explained where it is not yet."""
     for verb in ('train', 'explain'):
         if code := cli.main([verb, *arguments, f'--workdir={folder}']):
@@ -60,14 +62,16 @@ def explained(arguments, folder):
         return {name: stored[name] for name in stored.files}
 
 
-def motions(folder):
+def motions(folder: str) -> dict[str, Record]:
     """{clip: record} of the data set that the run in `folder` was trained on."""
     data = RunConfig.read(folder).settings['data']
     records = tfds.data_source(data['name'], split='train', data_dir=data['data_dir'] or None)
     return {record['clip'].decode(): record for record in records}
 
 
-def interval(values, subjects, draws=2000):
+def interval(
+    values: np.ndarray, subjects: np.ndarray, draws: int = 2000
+) -> tuple[float, np.ndarray]:
     """(mean, [low, high]): 95 % by drawing subjects, all their halves together."""
     names, place = np.unique(subjects, return_inverse=True)
     total, count = np.bincount(place, values), np.bincount(place)
@@ -76,7 +80,7 @@ def interval(values, subjects, draws=2000):
     return values.mean(), np.quantile(means, (0.025, 0.975))
 
 
-def table(maps, subjects):
+def table(maps: dict[str, np.ndarray], subjects: np.ndarray) -> None:
     """Print the share of hits of each map and its lead over the others."""
     for name, values in maps.items():
         mean, (low, high) = interval(values, subjects)
@@ -90,7 +94,7 @@ def table(maps, subjects):
         print(f'AU-CAM, trained, over {name:28} {mean:+.3f} [{low:+.3f}, {high:+.3f}]')
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> None:
     """Measure one config."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--config', default='synthetic_dualbranch')

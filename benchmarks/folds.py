@@ -6,6 +6,7 @@ import argparse
 import statistics
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -13,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from benchmarks import command_line, common  # noqa: E402
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> None:
     """Print a line for each number of folds; every fold trains on about as many rows throughout."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--network', default='ststnet')

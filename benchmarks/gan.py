@@ -7,6 +7,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,9 +21,12 @@ from torch.nn.functional import interpolate, leaky_relu, one_hot  # noqa: E402
 from benchmarks import command_line, common  # noqa: E402
 from benchmarks.against_pytorch import seconds  # noqa: E402
 from mer_jax import machine  # noqa: E402
+from mer_jax.data.arrays import Dataset  # noqa: E402
 from mer_jax.generation import GanRun, gan  # noqa: E402
+from mer_jax.runfiles.plan import Plan  # noqa: E402
 from mer_jax.settings.sections import Gan  # noqa: E402
 from mer_jax.training import batches, parallel, plan  # noqa: E402
+from mer_jax.types import Folds  # noqa: E402
 
 CLASSES, CHANNELS, LATENT = 3, 2, 100
 RECIPE = Gan()
@@ -40,7 +44,7 @@ class Generator(torch.nn.Module):
         )
         self.conv = torch.nn.Conv2d(width, CHANNELS, 3, padding=1)
 
-    def forward(self, z, label):
+    def forward(self, z: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
         """[B, C, size, size]."""
         x = leaky_relu(self.dense(torch.cat([z, one_hot(label, CLASSES)], 1)), 0.2).view(
             -1, self.wide, self.side, self.side
@@ -65,7 +69,7 @@ class Discriminator(torch.nn.Module):
             torch.nn.Linear((size // 8) ** 2 * 4 * width, 1),
         )
 
-    def forward(self, x, label):
+    def forward(self, x: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
         """[B] logits."""
         planes = one_hot(label, CLASSES).to(x)[:, :, None, None].expand(-1, -1, *x.shape[2:])
         x = torch.cat([x, planes], 1)
@@ -74,7 +78,7 @@ class Discriminator(torch.nn.Module):
         return self.head(x)[:, 0]
 
 
-def engine_seconds(data, folds, layout, settings, folder):
+def engine_seconds(data: Dataset, folds: Folds, layout: Plan, settings: Gan, folder: Path) -> float:
     """Train the GANs of all folds for another 1 + common.TIMED epochs.
 
     Returns:
@@ -94,7 +98,7 @@ def engine_seconds(data, folds, layout, settings, folder):
     return common.logged_seconds(folder, done) / steps
 
 
-def pytorch(data, folds, settings):
+def pytorch(data: Dataset, folds: Folds, settings: Gan) -> Callable[[], None]:
     """epoch(): an epoch of every fold's GAN, one after the other, in as many and as large batches
     as the engine's.
     """
@@ -117,7 +121,7 @@ def pytorch(data, folds, settings):
         scale = torch.quantile(values, 0.995, dim=1)[:, None, None]
         trainings.append((*networks, *optimizers, rows, scale))
 
-    def epoch():
+    def epoch() -> None:
         for *pair, train_rows, scale in trainings:
             order = train_rows[torch.randperm(len(train_rows), device=device)]
             order = order[torch.arange(steps * batch, device=device) % len(train_rows)]
@@ -132,7 +136,14 @@ def pytorch(data, folds, settings):
     return epoch
 
 
-def step(generator, discriminator, generator_adam, discriminator_adam, real, label):
+def step(
+    generator: Generator,
+    discriminator: Discriminator,
+    generator_adam: torch.optim.Adam,
+    discriminator_adam: torch.optim.Adam,
+    real: torch.Tensor,
+    label: torch.Tensor,
+) -> None:
     """gan.train_step, fakes drawn once for both networks."""
     count = len(real)
     drawn = torch.randint(CLASSES, (count,), device=real.device)
@@ -151,7 +162,7 @@ def step(generator, discriminator, generator_adam, discriminator_adam, real, lab
     discriminator.requires_grad_(True)
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> None:
     """Print seconds a step on both sides, timed in turn, and their ratio."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--size', type=int, default=32, help='pixels inside the networks')

@@ -10,6 +10,7 @@ import argparse
 import statistics
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -25,7 +26,9 @@ MARGIN = 12  # pixels: what moves in over the edge of the picture is in no frame
 UNITS = ((1, 1, 1), (2, 1, 1), (12, 1, 1))  # brows up, corners of the mouth out and up
 
 
-def scene(number, kind, output, *, alpha, noise):
+def scene(
+    number: int, kind: str, output: float, *, alpha: float, noise: float
+) -> tuple[np.ndarray, ...]:
     """Onset, apex, truth uint8[128, 128] with camera noise, truth float without, its field
     float[128, 128, 2] (pixels).
 
@@ -53,7 +56,7 @@ def scene(number, kind, output, *, alpha, noise):
     )
 
 
-def along(onset, frame, field):
+def along(onset: np.ndarray, frame: np.ndarray, field: np.ndarray) -> float:
     """TV-L1 motion from onset to frame over `field` [H, W, 2], where that is at least 0.3 of its
     largest.
     """
@@ -64,13 +67,15 @@ def along(onset, frame, field):
     return float((moved * field).sum() / (field**2).sum())
 
 
-def psnr(frame, truth):
+def psnr(frame: np.ndarray, truth: np.ndarray) -> float:
     """Peak signal-to-noise ratio in dB for 8-bit pictures, without the margin."""
     error = (frame.astype(np.float64) - truth)[MARGIN:-MARGIN, MARGIN:-MARGIN]
     return float(10 * np.log10(255**2 / np.mean(error**2)))
 
 
-def measure(method, kind, output, *, alpha, noise=1.5, people=3):
+def measure(
+    method: str, kind: str, output: float, *, alpha: float, noise: float = 1.5, people: int = 3
+) -> tuple[float, ...]:
     """(output motion / wanted motion, PSNR), means over drawn people."""
     rows = []
     for number in range(1, people + 1):
@@ -80,7 +85,7 @@ def measure(method, kind, output, *, alpha, noise=1.5, people=3):
     return tuple(np.mean(rows, 0))
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> None:
     """Print a line for each output motion, then milliseconds a frame."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--alpha', type=float, default=6.0)
