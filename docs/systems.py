@@ -693,6 +693,13 @@ HYBRID = System(
             'flow needs a scale too; fitted to training rows',
             ('data.input_scaler', 'data.size'),
         ),
+        Choice(
+            'frames',
+            'onset, apex and offset; in colour in document 001',
+            NO_CODE,
+            'gray, which every release has; `key_frames=rgb` has `apex_r,apex_g,apex_b`',
+            ('data.channels',),
+        ),
         Choice('epochs', SILENT, NO_CODE, 'our choice', ('train.epochs', 'train.batch_size')),
     ),
     (

@@ -4,7 +4,7 @@ from functools import partial
 from pathlib import Path
 
 from mer_jax.errors import UserError
-from mer_jax.experiment import TASKS, run
+from mer_jax.experiment import TASKS, run, spotter
 from mer_jax.experiment import settings as rules
 from mer_jax.studies import describe as describing
 from mer_jax.studies import grid as searching
@@ -13,7 +13,10 @@ from mer_jax.studies import leak_audit
 
 def describe(config: rules.Config, workdir: str | Path) -> dict:
     """Write a page about what the data sets of an experiment hold."""
-    return describing.describe(rules.checked(config), workdir)
+    settings = rules.checked(config)
+    if spotter.is_config(settings.data.apex):
+        settings, _ = spotter.split(settings)
+    return describing.describe(settings, workdir)
 
 
 def audit(config: rules.Config, workdir: str | Path) -> dict:

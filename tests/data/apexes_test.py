@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 import main
-from mer_jax import machine
+from mer_jax import config_files, machine
 from mer_jax.data import APEX_RULES, EVERY_FRAME, apexes, images, loading, sources
 from mer_jax.errors import UserError
 from mer_jax.experiment import run
+from mer_jax.experiment import settings as rules
 from mer_jax.runfiles.apexes import ApexRow, ApexTable
 from mer_jax.runfiles.config import RunConfig
 from mer_jax.settings.sections import Data
@@ -518,3 +519,17 @@ def test_what_recognition_refuses_costs_no_training_of_the_spotter(releases, tmp
     arguments = command(release, 'smic', built, config, tmp_path / 'run')
     assert main.main([*arguments, '--config.model.init_from=none.pth']) == 2
     assert 'none.pth' in capsys.readouterr().err and not (tmp_path / 'run').exists()
+
+
+def test_runs_with_changed_settings_share_one_spotter(monkeypatch, tmp_path):
+    """An audit would train the same spotter for each of its ten lines."""
+    config = config_files.load('smic_ocnet')
+    config.data.apex = 'smic_spotting'
+    spotters, runs = [], []
+    monkeypatch.setattr(run, 'train_spotter', lambda *inputs: spotters.append(inputs[-1]))
+    monkeypatch.setattr(run, 'train_settings', lambda settings, folder: runs.append(settings))
+    settings = rules.checked(config)
+    for name in ('honest', 'scale'):
+        run.train_changed(settings, tmp_path, {'train.seeds': 1}, tmp_path / name)
+    assert spotters == [tmp_path, tmp_path]
+    assert {changed.data.apex for changed in runs} == {str(tmp_path / 'spotting')}
