@@ -262,6 +262,11 @@ VALUES = [
         'augment.erase ... 0.5 ... data.channels strain,v,u ... data.clip_normalise False',
     ),
     ('augment.replace=-0.5', 'augment.replace ... -0.5 ... 0 to 1'),
+    (
+        'balance.method=gan --config.gan.resize=crop',
+        "gan.resize ... 'crop' ... gan.size 16 ... data.size",
+    ),
+    ('gan.discriminator_output=sigmoid', 'gan.discriminator_output ... logit, softmax'),
     ('augment.replace_region=eyes', "augment.replace_region ... 'eyes' ... mouth, either"),
     ('augment.replace_units=both', "augment.replace_units ... 'both' ... image, union"),
     ('explain.clips=0', 'explain.clips ... 0 ... 1 to'),

@@ -57,7 +57,7 @@ def experiment(settings: Settings, folder: Path) -> Experiment:
     apex, spotting_run = settings.data.apex, ''
     if apex not in APEX_RULES:
         apex = apexes.read(spotter.folder(apex, folder))
-        spotting_run = f'{apex.run} (decoder {apex.decoder}), {settings.data.apex}'
+        spotting_run = f'{apex.run} (decoder {apex.decoder}), data.apex={settings.data.apex}'
     data = entries.loaded(TASKS[settings.data.task].load)(settings, apex)
     if learner_entry(settings).regional or settings.augment.replace:
         data = data._replace(samples=augment.with_half_source(data.samples))
