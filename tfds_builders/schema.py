@@ -24,7 +24,9 @@ UNKNOWN = {
 }
 
 
-def clip_features(emotions: Sequence[str], **arrays) -> tfds.features.FeaturesDict:
+def clip_features(
+    emotions: Sequence[str], **arrays: tfds.features.FeatureConnector | type
+) -> tfds.features.FeaturesDict:
     """Features of one clip: the shared ones and `arrays` (name=feature).
 
     Text: clip (unique in the data set), subject, dataset, action_units ('6+12' as annotated; ''
@@ -74,7 +76,7 @@ def tensor(shape: tuple[int | None, ...], dtype: type) -> tfds.features.Tensor:
     return tfds.features.Tensor(shape=shape, dtype=dtype, encoding='zlib')
 
 
-def example(**fields) -> dict:
+def example(**fields: np.ndarray | str | float | bool) -> dict:
     """The record of one clip: `fields`, what is unknown, and the action units, read."""
     record = {**UNKNOWN, **fields}
     units = action_units.parse(record['action_units']) if record['action_units_known'] else ()
