@@ -13,6 +13,7 @@ import mer_jax as mj
 from mer_jax import models
 from mer_jax.data import loading
 from mer_jax.errors import UserError
+from mer_jax.experiment import build
 from mer_jax.explain import draw
 from mer_jax.explain import maps as explain
 from mer_jax.folds import protocols
@@ -269,9 +270,10 @@ def test_one_network_trains_on_all_clips_and_predicts_all(monkeypatch, tmp_path)
     def opened(changed, folder):
         assert changed.train.epochs == settings.train.epochs and folder == tmp_path / 'one'
         folds, titles = protocols.make(samples, names, changed.protocol, seeds=changed.train.seeds)
-        return data, folds, titles, None
+        return build.Experiment(changed, data, folds, titles), None
 
-    def trained(changed, loaded, folds, *_):
+    def trained(experiment, *_):
+        folds = experiment.folds
         assert len(folds.fold) == 1
         for rows in (folds.train, folds.test):
             assert sorted(protocols.rows_of(rows, 0)) == list(range(count))
@@ -280,14 +282,15 @@ def test_one_network_trains_on_all_clips_and_predicts_all(monkeypatch, tmp_path)
         output = np.eye(3)[samples.label]
         return {'output': output, 'features': features, 'au_cam': cams, 'grad_cam': cams}
 
+    def with_generated(experiment, folder):
+        return experiment._replace(data=data._replace(samples=with_images))
+
     monkeypatch.setattr(draw.run, 'open_run', opened)
     monkeypatch.setattr(draw.run, 'train_groups', trained)
-    monkeypatch.setattr(draw.build, 'layout', lambda *_: SimpleNamespace(lowering='matmul'))
+    monkeypatch.setattr(draw.build, 'choose_plan', lambda *_: SimpleNamespace(lowering='matmul'))
     monkeypatch.setattr(draw.build, 'learner', lambda *_: Learner(None, None, None))
     monkeypatch.setattr(draw.build, 'model', lambda *_: None)
-    monkeypatch.setattr(
-        draw.build, 'generated', lambda _, d, f, *__: (d._replace(samples=with_images), f)
-    )
+    monkeypatch.setattr(draw.build, 'with_generated', with_generated)
     found = draw.explained_by_one(settings, tmp_path / 'one')
     np.testing.assert_array_equal(found.clip, np.arange(count))
     np.testing.assert_array_equal(found.features[:, 0], found.clip)
