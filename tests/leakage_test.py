@@ -113,7 +113,7 @@ def learner_of(training, model, scaler):
     change = augment.compose(
         Augment(**changes),
         names=('4', '12', '25'),
-        stretched=scaler == 'none',
+        in_bytes=scaler == 'none',
         channels=['gray'] if training == 'clips' else ['u', 'v', 'strain'],
     )
 

@@ -64,7 +64,7 @@ def test_it_holds_the_program_and_its_data_and_nothing_else(installed):
         missing = {name for name in names if not (installed / target / name).exists()}
         assert not missing
     (scripts,) = installed.glob('*.dist-info/entry_points.txt')
-    assert 'mer-jax = mer_jax.cli:main' in scripts.read_text()
+    assert 'mer-jax = mer_jax.__main__:main' in scripts.read_text()
 
 
 def test_configs_are_found_from_an_empty_folder(installed, tmp_path):

@@ -56,7 +56,7 @@ def describe(settings: Settings, workdir: str | Path) -> dict:
     data_sets = sources.parse(data.name, data.manual_dir)
     options = build.build_options(data)
     records = loading.read_all(
-        data_sets, lambda source: annotations.FEATURES, options, also=PICTURES
+        data_sets, lambda source: annotations.FEATURES, options, optional=PICTURES
     )
     records.sort(key=lambda record: (record['dataset'], record['clip']))
     by_class = TASKS[data.task].by_class
@@ -113,7 +113,7 @@ def measured(records: list[Record], name: str) -> Clips:
     """
     annotated = annotations.of_records(records)
     onset, apex, offset = annotated.onset, annotated.apex, annotated.offset
-    seen = np.isin(annotated.apex_source, apexes.KNOWN)
+    seen = np.isin(annotated.apex_source, apexes.ANNOTATED)
     apex_seen = np.where(seen, apex, -1)
     ends = {TIMES[0]: (onset, offset), TO_APEX: (onset, apex_seen), FROM_APEX: (apex_seen, offset)}
     times = {

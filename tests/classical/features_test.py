@@ -86,7 +86,7 @@ def test_a_mirror_image_is_that_of_the_augmentation(channels, shape, stretched):
         sample,
         share=1.0,
         u=augment.horizontal_channels(channels),
-        stretched=stretched,
+        in_bytes=stretched,
         partner=np.arange(len(sample.extras['action_units'])),
     ).image
     found = features.mirrored(image, channels)

@@ -138,7 +138,7 @@ def test_measured_flow_can_keep_its_magnitude(tiny_data, tmp_path):
 
 def test_a_folder_that_nobody_reads_is_an_error(tiny_data, tmp_path):
     """Who gives a folder and forgets data.name would otherwise get results on synthetic faces."""
-    with pytest.raises(UserError, match='synthetic_faces/tiny.*name the data set'):
+    with pytest.raises(UserError, match='synthetic_faces/tiny.*data.name'):
         load('synthetic_faces/tiny', tmp_path, data_dir=tiny_data, manual_dir=str(tmp_path))
 
 

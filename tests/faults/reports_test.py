@@ -53,15 +53,15 @@ CASES = {  # name -> (task, how predictions.csv is spoilt, what the message name
     'missing': ('recognition', lambda path: path.unlink(), 'holds no predictions.csv'),
     'missing of a spotter': ('spotting', lambda path: path.unlink(), 'holds no predictions.csv'),
     'another data set': (
-        'recognition', with_cell('dataset', lambda name: 'smic'), 'other predictions',
+        'recognition', with_cell('dataset', lambda name: 'smic'), 'predictions.csv: ',
     ),
     'other subjects': (
-        'recognition', with_cell('subject', lambda name: f'x{name}'), 'other predictions',
+        'recognition', with_cell('subject', lambda name: f'x{name}'), 'predictions.csv: ',
     ),
-    'half of the rows': ('recognition', rewrite(lambda rows: rows[::2]), 'other predictions'),
-    'no rows': ('recognition', rewrite(lambda rows: []), 'other predictions'),
-    'every row twice': ('recognition', rewrite(lambda rows: rows + rows), 'other predictions'),
-    'another run': ('recognition', rewrite(other_predictions), 'other predictions'),
+    'half of the rows': ('recognition', rewrite(lambda rows: rows[::2]), 'predictions.csv: '),
+    'no rows': ('recognition', rewrite(lambda rows: []), 'predictions.csv: '),
+    'every row twice': ('recognition', rewrite(lambda rows: rows + rows), 'predictions.csv: '),
+    'another run': ('recognition', rewrite(other_predictions), 'predictions.csv: '),
     'clips of another spotter': (
         'spotting', with_cell('clip', lambda name: f'{name}x'), 'other clips than apexes.csv',
     ),

@@ -360,6 +360,6 @@ def test_verbs_of_recognition_refuse_a_spotter_in_one_line(verb, capsys, tmp_pat
     assert (
         "model.name is 'vggm'; explain knows"
         if verb == 'explain'
-        else 'compares UF1, which data.task spotting has not; allowed: recognition'
+        else 'data.task spotting does not have; allowed: recognition'
     ) in line
     assert not (tmp_path / 'run').exists()

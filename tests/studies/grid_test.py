@@ -129,14 +129,13 @@ def test_the_published_protocol_and_its_grid_in_one_command(tiny_data, tmp_path,
     told = capsys.readouterr().out
     assert told.count('leak: ') == 2 and 'random_split' in told and 'balance.scope=all' in told
     folders = sorted(path.name for path in (tmp_path / 'g').iterdir() if path.is_dir())
-    (chosen,) = [name for name in folders if name.startswith('chosen,')]
-    assert folders == [chosen, 'train.epochs=1', 'train.epochs=2']
-    count = len(PredictionTable.read(tmp_path / 'g' / chosen).rows)
+    assert folders == ['001', '002', 'chosen']
+    count = len(PredictionTable.read(tmp_path / 'g' / 'chosen').rows)
     blocks = [json.loads((tmp_path / 'g' / name / 'results.json').read_text()) for name in folders]
-    assert [block['scored'] for block in blocks] == ['test'] + ['validation'] * 2 and count == 2
-    assert [block['protocol'] for block in blocks[:2]] == [
-        'random_split',
+    assert [block['scored'] for block in blocks] == ['validation'] * 2 + ['test'] and count == 2
+    assert [block['protocol'] for block in blocks[1:]] == [
         'random_split, validation part',
+        'random_split',
     ]
     assert main.main(['compare', f'--runs={tmp_path}/g/*', f'--workdir={tmp_path}/c']) == 2
     assert 'is scored on its validation part' in capsys.readouterr().err

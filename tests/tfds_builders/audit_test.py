@@ -38,11 +38,11 @@ def test_the_summary_has_one_line_for_each_kind_of_fault(name, tmp_path):
     """
     truth = WRITERS[name].write(tmp_path / 'whole', size='tiny')
     micro = [clip.clip for clip in truth.clips.values() if clip.kind == 'micro']
-    spoilt = {clip: ('missing:offset',) for clip in micro}
+    # where half of the clips lack a frame, the build stops: the numbering is another
+    spoilt = {clip: ('missing:offset',) for clip in micro[::3]}
     _, rows = read(name, WRITERS[name].write(tmp_path / 'gap', size='tiny', faults=spoilt).folder)
-    used = sum(row.status in ('used', 'repaired') for row in rows)
     if name != 'smic':  # its last file is the offset
-        assert f'{used} x offset frame is missing' in audit.summary(name, rows)
+        assert f'{len(spoilt)} x offset frame is missing' in audit.summary(name, rows)
 
 
 def test_a_table_is_read_as_it_was_written(tmp_path):

@@ -157,7 +157,7 @@ def test_a_stopped_run_continues_to_the_same_bits(tmp_path):
         'change': augment.compose(
             Augment(flip=0.5, erase=0.5, replace=0.5),
             names=('4', '12', '25'),
-            stretched=True,
+            in_bytes=True,
             channels=['u', 'v', 'strain'],
         ),
     }
