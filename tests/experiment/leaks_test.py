@@ -14,7 +14,7 @@ CONFIGS = sorted(p.stem for p in Path(__file__).parents[2].glob('configs/[a-z]*_
 SWITCHES = [
     ({'protocol.name': 'random_split'}, 'random_split: clips of one subject'),
     ({'protocol.name': 'clip_kfold'}, 'clip_kfold: clips of one subject'),
-    ({'protocol.name': 'frame_kfold'}, 'frame_kfold: frames of one clip'),
+    ({'protocol.name': 'frame_kfold'}, 'frame_kfold: frames of a clip'),
     ({'protocol.name': 'kfold'}, ''),
     ({'data.without_class': 'first_class'}, 'data.without_class=first_class'),
     ({'data.input_scaler': 'p995', 'data.scaler_scope': 'all'}, 'data.scaler_scope=all'),

@@ -16,7 +16,6 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 import tfds_builders
@@ -267,7 +266,7 @@ def record_of(paths, options, kind='samer'):
     return inputs.make(clip, kind=kind, options=options, files=files)
 
 
-def published_samer(onset, target, offset, first):
+def published_samer(torch, onset, target, offset, first):
     """The picture of the released code from three grey frames: formulas of ours, libraries it calls
     (TV-L1 of OpenCV, JPEG of Pillow, bilinear resizing of PyTorch).
     """
@@ -291,6 +290,7 @@ def test_samer_as_published_at_the_size_of_the_crop(tmp_path):
     """Pictures of another size, another JPEG or another resizing are not those that the published
     weights saw.
     """
+    torch = pytest.importorskip('torch')
     paths = frames_of(tmp_path, height=150, width=121)
     onset, apex, offset = (cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) for path in paths.values())
     builder = tfds_builders.BUILDERS['samm']
@@ -298,7 +298,7 @@ def test_samer_as_published_at_the_size_of_the_crop(tmp_path):
     chosen = builder.parse_config('samer,flow_size=crop,jpeg=on,magnifier=none,target=apex')
     assert chosen.name == 'samer,flow_size=crop,jpeg=on,magnifier=none,target=apex'
     image = record_of(paths, {**defaults, **chosen.options})['image']
-    expected = published_samer(onset, apex, offset, first=apex)
+    expected = published_samer(torch, onset, apex, offset, first=apex)
     assert image.shape == (224, 224, 3) and image.dtype == np.uint8
     assert np.abs(image - expected).max() < 0.51  # stored in bytes
     fast = {**defaults, 'optical_flow': 'farneback'}
