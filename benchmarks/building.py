@@ -66,7 +66,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         clips = write(folder, flags.clips, flags.length)
         for kind in flags.kinds.split(','):
-            options = {name: values[0] for name, values in inputs.options_of(kind).items()}
+            options = {
+                name: values[0] for name, values in inputs.options_of(kind, colour=False).items()
+            }
             make = partial(
                 inputs.make, kind=kind, options=options, files={'landmarks': '', 'magnet': ''}
             )

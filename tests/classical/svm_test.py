@@ -824,7 +824,8 @@ def test_handcrafted_features_answer_without_a_network(name, tiny_data, tmp_path
     assert len(read(folder)) == found['clips'] == 24
     if name != 'hoof':
         return
-    _, data, folds, _ = loaded(again)
+    experiment = loaded(again)
+    data, folds = experiment.data, experiment.folds
     (block,) = features.extract(['hoof'], data.samples.image, None, channels=FLOW, mirror=False)
     check_answers(folder, data, folds, lambda run: block[0].astype(np.float64))
     check_importance(folder, again, found['metrics']['accuracy'], before)
@@ -912,7 +913,7 @@ def test_machines_answer_by_the_features_of_each_folds_network(
     )
 
     experiment = loaded(again)
-    settings, data, folds, _ = experiment
+    settings, data, folds = experiment.settings, experiment.data, experiment.folds
     learner = build.learner(experiment, 'matmul')
     channels = settings.data.channels.split(',')
     (block,) = features.extract(['hoof'], data.samples.image, None, channels=channels, mirror=False)

@@ -106,7 +106,9 @@ def test_closed_streams_do_no_harm(shell):
 def test_ctrl_c_while_the_program_is_loaded_is_one_line():
     """An impatient user saw twenty lines of imports."""
     code = (
-        'import sys, builtins\n'
+        'import sys, builtins, signal\n'
+        # a shell that runs the tests in the background ignores Ctrl-C, for its children too
+        'signal.signal(signal.SIGINT, signal.default_int_handler)\n'
         f'sys.path.insert(0, {str(ROOT)!r})\n'
         'real = builtins.__import__\n'
         'def slow(name, *rest):\n'
