@@ -39,8 +39,8 @@ class Samples(NamedTuple):
     #   action_units  float32[N, A], 1 present, 0 absent, NaN unknown (unknown is not absent)
     #   frame         int32[N], frame number, where rows are frames
     #   target        float32[N], what spotting regresses; NaN unknown
-    #   half_source   int32[N, 2], rows whose image the upper and the lower half show: the row
-    #                 itself, until an augmentation replaces a half by that of another row
+    #   half_source   int32[N, 2], rows that the upper and the lower half come from: the row itself,
+    #                 or a donor after augmentation
     extras: dict[str, Array] = {}
 
     def with_extras(self, **arrays: Array) -> 'Samples':
@@ -82,7 +82,7 @@ class TrainRows(NamedTuple):
 
     index: Array  # int32[n]; below N a position in Samples; N + i is row i of `resampled`
     mask: Array  # float32[n], 1 real, 0 padding
-    scaler_rows: Rows  # to which a scaler is fitted: training rows, or all rows, which is a leak
+    scaler_rows: Rows  # rows a scaler is fitted to: training rows, or all rows (a leak)
     resampled: Resampled
 
 
@@ -116,8 +116,8 @@ class Learner(NamedTuple):
 
     init: Callable[[Key, Samples, TrainRows], FoldState]
     step: Callable[[FoldState, Samples, Key], tuple[FoldState, Logs]]
-    # returns output [B, K], and `out` as the network returns it; explain/maps.py replaces it by one
-    # whose output is a dict of arrays
+    # returns (output [B, K], `out` of the network); explain/maps.py sets a `predict` whose output
+    # is a dict of arrays
     predict: Callable[[FoldState, Inputs], tuple[Array, Out]]
 
 
@@ -160,7 +160,7 @@ class Timing(NamedTuple):
 class Explained(NamedTuple):
     """What trained networks look at.
 
-    It has a row for each held-out clip of one seed, by the fold that held the clip out. The arrays
+    It has one row for each held-out clip of one seed, from the fold that held it out. The arrays
     are on the host.
     """
 
@@ -171,7 +171,7 @@ class Explained(NamedTuple):
     predicted: Array  # int32[R]
     # float32[R, A], columns by Names.action_units; 1 present, 0 absent, NaN unknown
     action_units: Array
-    # float32[R, H, W], 0..1: the maps of the regions, eyes above mouth, each scaled by itself
+    # float32[R, H, W], 0..1: maps of the regions, eyes above mouth, each scaled separately
     au_cam: Array
     grad_cam: Array  # float32[R, H, W], 0..1, as au_cam
     gray: Array  # uint8[R, H, W], the face (magnified apex) that the network saw

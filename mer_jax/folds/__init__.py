@@ -50,7 +50,7 @@ class ProtocolEntry(NamedTuple):
     one_data_set: bool = False
     uses_holdout: bool = False  # protocol.holdout is the share of the units that is left out
     tests: bool = True  # False: all rows train and none is tested
-    # The noun of the error message where a fold has no training rows: 'it needs a further subject'.
+    # What a fold without training rows lacks, for its error: 'it needs a further subject'.
     needs: str = 'subject'
     leak: str = ''  # what training sees of the test subjects, for results.json; '' for no leak
 
@@ -85,10 +85,10 @@ class ResamplerEntry(NamedTuple):
     augmented: bool = False  # only the added rows are augmented
     reads_file: bool = False  # reads images from the file that balance.file names
     trained: bool = False  # a network is trained per fold, by the settings of section gan
-    # The setting whose value 'all' lets test rows take part; under 'fold' only training rows do.
+    # The setting that says which rows take part: 'fold' training rows, 'all' test rows too.
     scope: str = 'balance.scope'
-    # What training sees of the test subjects where all folds share what is added. Leaks by
-    # balance.scope are named by experiment/leaks.py.
+    # What training sees of the test subjects if all folds share the added rows. For balance.scope,
+    # experiment/leaks.py names the leak.
     leak: str = ''
     unaudited: str = ''  # why the leak audit skips this method; '' where it does not
 

@@ -43,7 +43,7 @@ def loso(samples: Samples, names: Names, *, folds: int, holdout: float, seed: in
 def lodo(samples: Samples, names: Names, *, folds: int, holdout: float, seed: int) -> TestMasks:
     """Leave one data set out; arguments as in loso.
 
-    Of two data sets this is the hold-out-database evaluation of MEGC2018 (Yap et al., FG 2018):
+    With two data sets, this is the hold-out-database evaluation of MEGC2018 (Yap et al., FG 2018):
     train on one, test on the other, both ways.
     """
     datasets = np.unique(samples.dataset)
@@ -167,8 +167,8 @@ def make(
             them. With evaluate_on='validation', all folds predict these rows instead of their test
             rows.
         seeds: number of seeds; each fold is trained once for each.
-        scaler_scope: 'fold', or 'all': scalers are fitted to every row that can train, validation
-            and test rows included, which is a leak.
+        scaler_scope: 'fold'; or 'all', which fits scalers to every row that can train, even
+            validation and test rows (a leak).
         trainable: bool[N], False for rows that cannot train because their label is unknown; None:
             all can. Rows that cannot train are predicted by every fold, except with
             evaluate_on='validation'.
@@ -295,7 +295,7 @@ def pad_rows(rows: list[np.ndarray]) -> Rows:
         rows: int[n] for each run; n may differ.
 
     Returns:
-        Rows [F, n], n that of the longest. The padding has mask 0; it repeats rows of the run, or
+        Rows [F, n], n the longest length. The padding has mask 0; it repeats rows of the run, or
         is row 0 where the run has none.
     """
     longest = max(map(len, rows))
@@ -318,9 +318,9 @@ def select_apex_per_fold(
 ) -> Folds:
     """Keep one row of each clip: that of its apex.
 
-    A clip without an annotated apex has one row for each different apex that the folds of a
-    spotting run predict. Each run keeps the frame that the spotter of the same left-out subject
-    predicts: no other spotter was trained without that subject.
+    A clip without an annotated apex has a row for each different apex that the spotting folds
+    predict. Each run keeps the apex of the spotter with the same left-out subject: only that
+    spotter never saw the subject.
 
     Args:
         folds: all runs.
@@ -453,7 +453,7 @@ def _draw(units, share, seed):
 
 
 def _validation(unit, share, seed):
-    """Return the validation rows, bool[N]: settings are chosen by them.
+    """Return the validation rows, bool[N], on which settings are chosen.
 
     They are the same for all folds: settings that are chosen on a subject must not be tested on
     that subject in any fold.
@@ -466,7 +466,7 @@ def _validation(unit, share, seed):
 def subject_titles(samples: Samples, names: Names) -> dict[int, str]:
     """Return the title of each subject, {number: title}.
 
-    It is the subject's name; where two data sets share the name, their name comes first.
+    It is the subject's name, after the data set's name if two data sets share it.
 
     Args:
         samples: all rows.

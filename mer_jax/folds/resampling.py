@@ -1,9 +1,8 @@
 """Resampling: rows added to the training rows of a fold.
 
 Copies and mixtures of neighbours (SMOTE) fill each class of a fold until it is as large as the
-largest; images of files are added as they are. Of copies and mixtures this file chooses only the
-indices (`Resampled`); their images are computed inside the training step (batches.gather), so that
-none is stored.
+largest; images of files are added as they are. For copies and mixtures this file only chooses
+indices (`Resampled`); the training step computes their images (batches.gather), so none is stored.
 """
 
 from collections.abc import Sequence
@@ -21,8 +20,8 @@ from mer_jax.runfiles.reading import DAMAGED
 from mer_jax.settings import sections
 from mer_jax.types import Folds, Names, Resampled, Samples
 
-# balance.space=features finds neighbours by principal components of the pixels: the share of the
-# variance of the training rows that these keep.
+# The share of the variance of the training rows that principal components of the pixels keep;
+# balance.space=features finds neighbours by them.
 VARIANCE = 0.95
 
 ImageSource = TypeVar('ImageSource')  # what images come from: a path, or the number of a GAN
@@ -223,7 +222,7 @@ def distances(inner: np.ndarray) -> np.ndarray:
 def components(inner: np.ndarray) -> np.ndarray:
     """Return the coordinates of rows on their principal components.
 
-    So many components are kept that they hold the share VARIANCE of the rows' variance.
+    It keeps the fewest that hold the share VARIANCE of the rows' variance.
 
     Args:
         inner: [n, n], inner products of the rows.
@@ -287,8 +286,8 @@ def append(
         images: {source: (image, label)}.
 
     Returns:
-        The samples, followed by the images; and {source: positions of its images}. Of the images,
-        clip, subject and data set are -1, and the action units unknown.
+        The samples, followed by the images; and {source: positions of its images}. The images have
+        clip, subject and data set -1, and unknown action units.
     """
     rows_of_source = {}
     end = len(samples.label)

@@ -1,9 +1,10 @@
 """Which rows of a fold are real clips or frames.
 
 A row of a fold is an integer. With N = len(samples.clip), a row below N is a position in Samples: a
-clip (or a frame of it), or an image of a file or of a GAN, whose clip is -1. Only this file tests
-whether a clip is -1. N + i is row i of the fold's `Resampled`: a copy or a mixture, which exists
-only inside a training step (training/batches.py).
+clip (or a frame of it), or an image of a file or of a GAN. Row N + i is row i of the fold's
+`Resampled`: a copy or a mixture, which exists only inside a training step (training/batches.py).
+
+The clip of an image of a file or of a GAN is -1. Only this file tests whether a clip is -1.
 """
 
 import numpy as np

@@ -139,12 +139,11 @@ def by_protocol(
 def from_sklearn(splitter: Splitter, data: Dataset) -> Splits:
     """Return the folds of a splitter of scikit-learn.
 
-    The splitter gets the subjects as its groups. Where it puts a row, or rows of one subject, into
-    training and test of one fold, it is used all the same: results.json, every table and the report
-    name the leak. A row that several folds test counts once for each of them; a row that no fold
-    tests is not scored. The name of the protocol in results says how many rows are tested
-    more than once or never.
-    Comparing runs row by row works only if each row is tested exactly once per seed.
+    The splitter gets the subjects as its groups. If it puts a row, or rows of one subject, on both
+    sides of a fold, it is still used, but results.json, every table and the report name the leak. A
+    row that several folds test counts once for each of them; a row that no fold tests is not
+    scored. The name of the protocol in results says how many rows are tested more than once or
+    never. Comparing runs row by row works only if each row is tested exactly once per seed.
 
     Args:
         splitter: such as GroupKFold(5), StratifiedGroupKFold(5), LeavePGroupsOut(2).
@@ -208,7 +207,7 @@ def _coverage(splits, count):
 def _leaks(name, splits, data):
     """Return a sentence for each way in which training sees test rows.
 
-    Rows of one subject may be in training and in test of a fold, and so may one row.
+    A subject's rows, or even one row, may be in both training and test of a fold.
     """
     subjects_on_both_sides, rows_on_both_sides = set(), set()
     folds_sharing_subjects, folds_sharing_rows = 0, 0

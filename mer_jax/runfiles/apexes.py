@@ -20,8 +20,8 @@ class ApexRow(NamedTuple):
     fold: int
     title: str  # of the fold, as in folds.csv
     seed: int
-    # True: this fold leaves the clip out. False: nobody annotated its apex, so that it trains in
-    # no fold, and every fold predicts one.
+    # True: this fold leaves the clip out. False: its apex is not annotated, so no fold trains on it
+    # and every fold predicts it.
     left_out: bool
     onset: int
     apex: int | None  # as annotated; None where nobody annotated it

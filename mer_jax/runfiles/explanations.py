@@ -1,4 +1,4 @@
-"""The files of the folder explain/: the pictures of the verb explain, and what features weigh."""
+"""The files of the folder explain/: the pictures of the verb explain, and feature importance."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +53,7 @@ class ImportanceRow(NamedTuple):
     group: str
     kind: str  # 'features': one kind of features; 'region': the features of one face region
     features: int  # how many
-    lost: float  # accuracy on held-out rows that is lost when they are permuted
+    lost: float  # held-out accuracy that is lost when the features are permuted
     low: float | None  # of its 95 % interval over subjects; None for fewer than two subjects
     high: float | None
     p: float | None

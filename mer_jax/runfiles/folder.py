@@ -45,7 +45,7 @@ def prepare(folder: str | Path) -> Path:
     if not os.access(path, os.W_OK | os.X_OK):
         raise UserError(f"workdir '{path}': no permission to write; name another with --workdir")
     entries = [entry for entry in path.iterdir() if entry.suffix != files.PART]
-    # The spotting run is trained before the run itself writes anything.
+    # These may exist before the config: the spotting run trains first.
     early = (files.LOCK, files.SPOTTING)
     foreign = sorted(entry.name for entry in entries if entry.name not in early)
     if foreign and files.CONFIG not in foreign:
@@ -122,7 +122,7 @@ def lock(folder: str | Path) -> Iterator[None]:
 
 
 def _remove_unused(path, created, locked):
-    """Remove the lock where it is alone, and the folders that were created and are empty."""
+    """Remove the lock if it is the only entry, and the created folders that are empty."""
     if locked and [entry.name for entry in path.iterdir()] == [files.LOCK]:
         (path / files.LOCK).unlink()
     for level in created:

@@ -15,7 +15,7 @@ class FoldRow(NamedTuple):
     """One fold; its numbers are those of seed 0."""
 
     fold: int  # from 0
-    # what is left out: a subject, a data set, or the number of a group; else the kind of split
+    # what is left out (a subject, data set or group number), or the kind of split
     title: str
     dataset: str  # of the test rows; several are joined by +
     subjects: int  # in the test rows

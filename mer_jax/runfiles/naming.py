@@ -8,7 +8,7 @@ from pathlib import Path
 from mer_jax.settings.fields import Value
 
 RUNS = 'runs'
-# of the name of a folder; file systems allow 255, and the paths inside the folder add to it
+# of a folder's name; file systems allow 255 bytes
 MAX_LENGTH = 150
 # settings that identify a run: its data set and method; the options of the network count too
 IDENTITY = ('data.name', 'model.name', 'head.name', 'head.features')

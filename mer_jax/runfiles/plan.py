@@ -23,8 +23,8 @@ class Plan:
     at_once: int  # folds that one device trains side by side
     devices: int  # how many are used
     why: str  # the reason for this plan, for the log
-    # runs in memory at a time; cannot change after the first checkpoint, which holds one group.
-    # 0 in a candidate that is not yet chosen; a plan.json holds 1 or more.
+    # runs in memory at a time; fixed after the first checkpoint: a checkpoint holds one group. 0 in
+    # a candidate that is not yet chosen; a plan.json holds 1 or more.
     group: int = 0
 
     def to_json(self) -> dict:

@@ -51,7 +51,7 @@ class PredictionTable:
     def of(cls, predictions: Predictions, names: Names) -> Self:
         """Return the table of a run.
 
-        Numbers become names, and outputs softmax scores of six digits.
+        Indices become names; outputs become six-digit softmax scores.
         """
         scores = softmax(predictions.output)
         rows = []

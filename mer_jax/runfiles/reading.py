@@ -15,8 +15,7 @@ import numpy as np
 from mer_jax.errors import UserError
 from mer_jax.runfiles import shapes
 
-# What numpy and zipfile raise for a damaged file. One that announces more than there is memory for
-# is damaged too.
+# What numpy and zipfile raise for a damaged file. A size that exceeds memory also counts as damage.
 DAMAGED = (
     ValueError,
     KeyError,
@@ -98,7 +97,7 @@ def checked_rows(
         {column: value} of each row.
 
     Raises:
-        UserError: names the file, and the column or the row and the value.
+        UserError: names the file and the column, or the file, row and value.
     """
     missing = [name for name in columns if name not in table.header]
     if missing:

@@ -14,7 +14,7 @@ from mer_jax.runfiles import files, reading, shapes, writing
 
 SPOTTING = 'spotting'  # `task` of a spotting run; recognition has no such key
 ANY_NUMBER = shapes.Number()
-NOT_NEGATIVE = shapes.Number(0)  # numbers of clips too, because means over seeds have a fraction
+NOT_NEGATIVE = shapes.Number(0)  # counts of clips too: a mean over seeds may have a fraction
 MEASURE = shapes.Maybe(shapes.SHARE)
 MEASURES = dict.fromkeys(METRICS, MEASURE)
 INTERVALS = dict.fromkeys(METRICS, shapes.Maybe(shapes.ListOf(shapes.SHARE, 2)))
@@ -38,13 +38,13 @@ LAST_KEYS = {
 }
 MEDIAN_EPOCH = shapes.Maybe(NOT_NEGATIVE)  # over folds, so it may have a fraction
 AT_EPOCH = {'metrics': MEASURES, 'epoch': shapes.COUNT}
-# What choosing epochs on the left-out subjects would have claimed.
+# Scores if epochs were chosen on the left-out subjects.
 ORACLE = {
     'note': shapes.Text(),
     # each run takes the epoch of its best accuracy on the test rows
     'test_best': {'metrics': MEASURES, 'median_epoch': MEDIAN_EPOCH},
-    # Two choices of an epoch: accuracy, micro F1 and one-vs-rest accuracy are those of the best
-    # accuracy, all other metrics those of the best UF1. median_epochs: [of the one, of the other].
+    # Two choices of an epoch: best accuracy, for accuracy, micro F1 and one-vs-rest accuracy; best
+    # UF1, for all other metrics. median_epochs has the same order.
     'test_best_independent': {
         'metrics': MEASURES,
         'median_epochs': shapes.ListOf(MEDIAN_EPOCH, 2),

@@ -73,7 +73,7 @@ class SvmTable:
 class SupportVectors(NamedTuple):
     """The fitted SVM, as scikit-learn's SVC stores it."""
 
-    support: np.ndarray  # int32[s], numbers of rows; of a mirror image: number of its row + n rows
+    support: np.ndarray  # int32[s], row numbers; the mirror image of row i is i + n (n rows)
     dual: np.ndarray  # float32[classes - 1, s], coefficients of the support vectors
     intercept: np.ndarray  # float32[pairs of classes]
 

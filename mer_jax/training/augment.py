@@ -34,15 +34,15 @@ def compose(
 
     Returns:
         (key, sample, donor) -> sample, for Samples without the leading axis; None where no change
-        is on. The donor is a training row of the same class; it is changed, independently of the
-        sample, before a half of it replaces that of the sample.
+        is on. The donor, a training row of the same class, is changed by its own draws; then half
+        of it is used.
 
     Raises:
         UserError: a change needs flow in pixels, and the images are in bytes.
     """
     if not any(getattr(settings, change) for change in CHANGES):
         return None
-    # Published features are in bytes also where data.clip_normalise is off.
+    # By the images, not by data.clip_normalise: published features are always in bytes.
     changes_vectors = settings.rotate or settings.noise or settings.flow_scale
     if in_bytes and 'gray' not in channels and changes_vectors:
         raise UserError(
@@ -174,8 +174,8 @@ def flip(
 ) -> Samples:
     """Mirror a sample with probability `share`.
 
-    The sign of horizontal motion turns, and left and right action units change places. A u that was
-    in_bytes to bytes turns its sign as 255 - u: its smallest value became 0 and its largest 255.
+    The sign of horizontal motion turns, and left and right action units change places. A u stored
+    in bytes becomes 255 - u: its range was stretched to 0..255.
 
     Args:
         key: of the draw.
@@ -298,8 +298,8 @@ def erase(
     """Fill a rectangle with Gaussian noise, with probability `share`.
 
     As RandomErasing of torchvision with value='random' (Zhong et al. 2020): the first rectangle
-    of those tried that fits the image; none where none fits. Its area is that of the released code
-    of Ruan et al. 2022.
+    of those tried that fits the image; none where none fits. The range of areas is from the code of
+    Ruan et al. 2022.
 
     Args:
         key: of the draws.
@@ -352,9 +352,9 @@ def replace_region(
         donor: of the same class.
         share: probability.
         halves: bool[2, A], action units of the eyes and of the mouth.
-        units: 'image': what the image shows, which is the donor's units of the half and all others
-            of the sample, head movements included. 'union': all of both, as released.
-        region: 'mouth', the lower half, or 'either', eyes or mouth as likely.
+        units: 'image': the donor's units in the new half, else the sample's. 'union': all units of
+            both, as released.
+        region: 'mouth' (lower half), or 'either' (eyes or mouth, equally likely).
     """
     keys = jax.random.split(key)
     eyes = jax.random.bernoulli(keys[1]) if region == 'either' else jnp.array(False)

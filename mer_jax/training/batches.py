@@ -32,8 +32,8 @@ class BatchOptions:
 def batch_shape(rows: int, batch_size: int) -> tuple[int, int]:
     """Return the steps of an epoch and the rows of a step.
 
-    All steps have the same number of rows, at most `batch_size`. To fill
-    the last step, rows are shown again: fewer of them than the epoch has steps.
+    All steps have the same number of rows, at most `batch_size`. To fill the last step, fewer than
+    `steps` rows are shown twice.
 
     Args:
         rows: number of training rows of the fold with the most.
@@ -113,7 +113,7 @@ def weighted_order(key: jax.Array, label: jax.Array, rows: TrainRows, count: int
     return rows.index[jax.random.categorical(key, log_weight, shape=(count,))]
 
 
-# Samplers: (key, label, rows, number of rows to show) -> (order, how many of its first are shown).
+# Samplers: (key, label, rows, number of rows to show) -> (order, count): order[:count] is shown.
 
 
 def _shuffle(key, label, rows, count):
@@ -177,7 +177,7 @@ def labels(samples: Samples, rows: TrainRows) -> jax.Array:
 def is_resampled(samples: Samples, index: jax.Array) -> jax.Array:
     """Return which rows are copies or mixtures.
 
-    folds/rows.py: stored is its opposite in numpy.
+    `stored` in folds/rows.py is the inverse, in numpy.
 
     Args:
         samples: all N samples.

@@ -58,8 +58,8 @@ class Schedule:
         """Start to wait for the first checkpoint.
 
         Args:
-            interval: seconds between two checkpoints. Where writing takes long, the wait is twenty
-                times that. 0: a checkpoint is always due.
+            interval: seconds between two checkpoints. The wait is at least 20 times the last
+                writing time. 0: a checkpoint is always due.
         """
         self._interval = interval
         self._last = time.monotonic()
@@ -84,8 +84,8 @@ class Schedule:
 def save(manager: ocp.CheckpointManager, epoch: int, states: FoldState) -> None:
     """Write the states of a group of runs.
 
-    The first checkpoint of a folder is read back: a storage that cannot give it again is noticed
-    before hours of training depend on it.
+    The first checkpoint is read back at once, so that a bad disk is noticed before hours of
+    training.
 
     Args:
         manager: of the folder; see `opened`.
@@ -101,7 +101,7 @@ def save(manager: ocp.CheckpointManager, epoch: int, states: FoldState) -> None:
     content = {'states': states, 'checksum': _checksum(states)}
     try:
         manager.save(epoch, args=ocp.args.StandardSave(content))
-    # The storage has exceptions of its own for a full disk or a quota.
+    # For a full disk or a quota the storage has its own exceptions.
     except Exception as error:
         raise UserError(
             f'{manager.directory}: the checkpoint of epoch {epoch} cannot be written '

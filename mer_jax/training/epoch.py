@@ -112,8 +112,7 @@ def train_epochs(
         chunk: length of the logs.
 
     Returns:
-        The state; and the logs {name: [chunk]}, whose first entries are the epochs trained now, and
-        whose other entries are 0.
+        The state; and the logs {name: [chunk]}: first the epochs trained now, then zeros.
     """
     samples, done, count = shared
     key = run_key(seed, fold)

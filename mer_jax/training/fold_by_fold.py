@@ -3,8 +3,8 @@
 Folds, steps and operations run one after another and nothing is compiled: a breakpoint or a print
 in a network or a loss shows numbers, where compiled code shows only shapes. Batches, keys, logs and
 checkpoints are those of a compiled run. The results agree to about 1e-5 with those of a compiled
-run, because XLA rounds differently where it joins operations. It takes many times as long. GANs are
-compiled all the same.
+run, because XLA rounds differently where it joins operations. It is many times slower. GANs are
+still compiled.
 """
 
 from collections.abc import Iterator

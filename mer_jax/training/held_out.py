@@ -20,7 +20,7 @@ Outputs = TypeVar('Outputs')  # an array, or tuples and dictionaries of arrays
 def predict_rows(
     samples: Samples, state: FoldState, index: jax.Array, *, learner: Learner
 ) -> jax.Array:
-    """Predict rows by one fold.
+    """Predict rows with one fold.
 
     Args:
         samples: all rows.
@@ -87,7 +87,7 @@ def in_stored_order(outputs: jax.Array | np.ndarray, folds: Folds) -> np.ndarray
 def scatter(
     total: Outputs | None, outputs: Outputs | None, folds: Folds, mask_of_outputs: np.ndarray
 ) -> Outputs | None:
-    """Write the outputs of a group among those of all runs.
+    """Copy the outputs of a group into those of all runs.
 
     Args:
         total: arrays [R, ...] of all runs, changed in place; None before the first group.

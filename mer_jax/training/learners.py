@@ -34,8 +34,7 @@ class Model(Protocol):
     def apply(self) -> Callable[..., tuple]:
         """Return a function (variables, image, train) -> (logits [B, K], out).
 
-        Where `mutable` names collections of variables, it returns a pair of that and their new
-        values.
+        If `mutable` names collections, it returns ((logits, out), new collections).
         """
         ...
 
@@ -258,7 +257,7 @@ def alignment(
         action_units: [B, A], 1 present, 0 absent. A row with unknown units (NaN) is in no pair.
         shared: bool[B, B], pairs that show regions of the same clip, the diagonal included. 'clean'
             and 'equal' leave them out; the others leave out only a row and itself.
-        variant: 'clean': no clip is paired with itself; mean over the rows that have a partner.
+        variant: 'clean': no pair shares a clip; mean over the rows with a partner.
             'equal': as 'clean', with weight 1 for equal sets of units and else 0, which is the
             usual supervised contrastive loss. 'released': as the released code, where the weights
             include the row itself; the mean over rows. 'paper': as the paper, where both the
@@ -299,7 +298,8 @@ def alignment(
 def jaccard(units: jax.Array) -> jax.Array:
     """Return how similar the action units of rows are.
 
-    It is the number of units of both rows over that of either (Ruan et al. 2022, Eq. 4).
+    It is the number of units in both rows, divided by that in at least one (Ruan et al. 2022, Eq.
+    4).
 
     Args:
         units: float32[B, A], 1 present, 0 absent.

@@ -12,8 +12,8 @@ import numpy as np
 from mer_jax.types import Logs
 
 CHUNK = 256  # most epochs in one compiled call, and the length of its log
-# Seconds that a compiled call should take: short enough for a progress bar, and so long that the
-# cost of a call does not matter.
+# Seconds that a compiled call should take: short for the progress bar, long enough to hide the cost
+# of a call.
 PACE = 10.0
 
 States = TypeVar('States')  # what training changes: FoldState, or that of another training

@@ -81,7 +81,7 @@ class Log(NamedTuple):
     folder: Path  # of metrics.jsonl
     group: int  # number of the group, from 0
     bar: tqdm
-    # opens the file of tensorboard: where no epoch is written there is none
+    # opens the tensorboard file when first called: no epoch, no file
     board: Callable[[], 'SummaryWriter']
 
     def cut(self, epoch: int) -> None:
@@ -113,7 +113,7 @@ class Log(NamedTuple):
 def open_held_out(folder: Path, shape: tuple[int, int, int], *, done: int) -> np.memmap:
     """Open held_out.npy, memory-mapped for writing.
 
-    Where a file is there for another number of epochs, the epochs that both have are kept.
+    If the file has another number of epochs, it is resized; common epochs are kept.
 
     Args:
         folder: of the experiment.

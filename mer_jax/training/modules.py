@@ -45,8 +45,8 @@ class Supervised:
     def lowering(self) -> str:
         """Return how convolutions are computed.
 
-        'auto' leaves it to the plan: the networks of this project have an option `lowering`. A
-        module without it uses nn.Conv, which is 'native'.
+        'auto': the plan sets the module's option `lowering`. A module without that option is
+        'native'.
         """
         options = {option.name: option.default for option in fields(self.module)}
         if options.get('lowering') not in LOWERINGS:
@@ -95,7 +95,7 @@ def supervised(
     Args:
         module: the network.
         optimizer: of optax, used as it is. For a schedule: an epoch has ceil(n / batch_size) steps,
-            where n is the number of training rows of the fold that has most.
+            where n is the most training rows of any fold.
         class_weights: of the loss: none, max (n_max / n_c), total (n / n_c) or balanced
             (n / (K n_c)), where n_c of the n training rows of a fold are of class c, n_max of the
             most frequent class, and K classes have rows.
@@ -152,7 +152,7 @@ class Network:
     ) -> tuple:
         """Return (logits, out).
 
-        Where `mutable` names collections of variables, return a pair of that and their new values.
+        If `mutable` names collections, return ((logits, out), new collections).
         """
         result = self.module.apply(
             variables, x, rngs=rngs, mutable=mutable, **self._keywords(train)
@@ -213,7 +213,7 @@ def check(recipe: Supervised, samples: Samples, folds: Folds, classes: int) -> F
 def record(recipe: Supervised, samples: Samples, shapes: FoldState, classes: int) -> dict:
     """Return what config.json records of a user's module.
 
-    No settings say how to build it, so a run that continues compares this record.
+    No settings describe it, so a resumed run compares this record.
 
     Args:
         recipe: the module, and how it learns.

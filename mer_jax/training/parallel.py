@@ -38,7 +38,7 @@ def over_folds(
 
     Returns:
         (shared, *arrays [F, ...]) -> arrays [F, ...]. F must be a multiple of at_once x devices,
-        see `round_up`: jax would compute the remainder by another program, with other last bits.
+        see `round_up`: jax would run a remainder in another program, which rounds differently.
     """
     mesh = _mesh(devices)
     batch_size = None if at_once == 1 else at_once

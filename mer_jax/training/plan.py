@@ -32,7 +32,7 @@ _NOISE = 0.1  # two timings of one plan differ by up to this share on a busy mac
 _FOLDS_AT_ONCE_CPU = (1, 4)
 _FOLDS_AT_ONCE_ACCELERATOR = (16, 4, 1)
 
-# `why` of a candidate; `choose` gives the winner of a trial another one.
+# `why` of a candidate; `choose` overwrites it for a trial's winner.
 _PINNED = 'pinned by the settings'
 
 
@@ -99,7 +99,7 @@ def _device_counts(available, lowering, at_once, wanted):
 def _at_once_choices(backend, runs_per_device, at_once, is_first):
     """Return numbers of folds worth a trial, for one number of devices.
 
-    Only the first number of devices, the largest, is tried with several.
+    Several are tried only with the largest number of devices.
     """
     if at_once:
         return [at_once]
@@ -134,8 +134,7 @@ def choose(
     """
     if len(plans) == 1:
         return plans[0]
-    # How many plans a trial tries depends on the number of epochs. A trial that left some out is
-    # therefore kept for this number alone.
+    # With few epochs a trial may stop early. Such a result is kept for this number of epochs only.
     facts_and_epochs = {**facts, 'epochs': epochs}
     earlier = load_cached(facts) or load_cached(facts_and_epochs)
     if earlier:
@@ -285,7 +284,7 @@ def group_size(
     size = runs
     if fits < runs:
         size = min(runs, max(1, fits // round_size) * round_size)
-    # The checkpoints of all groups, and the next one of a group while its last one still exists.
+    # One checkpoint per group, plus one: the old one exists until the new one is written.
     needed = state_bytes * (runs + size)
     free = shutil.disk_usage(folder).free
     if needed > free:

@@ -31,7 +31,7 @@ class ProgramOptions:
     runs: int  # in memory at a time
     test_batch: int  # most rows that are predicted at a time
     chunk: int = 1  # most epochs in one call of the training program
-    # False where no epoch is left: the program that trains is the slowest to compile
+    # False where no epoch is left: skips the slowest compilation
     trains: bool = True
 
 

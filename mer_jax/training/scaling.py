@@ -30,8 +30,8 @@ def fit_input(
     Returns:
         A dictionary of arrays float32[C]. For 'p995': 'scale', the 99.5th percentile of the
         absolute flow of each channel. For 'standard': 'mean' and 'deviation' of each channel. For
-        'mean_max': 'mean' and 'largest' of all channels together, the largest value after the mean
-        is subtracted (Reddy et al. 2019). For 'none' it is empty.
+        'mean_max': 'mean' and 'largest' (maximum - mean) over all channels (Reddy et al. 2019). For
+        'none' it is empty.
     """
     return SCALERS[scaler](samples, rows.scaler_rows, subtract_onset)
 
@@ -50,8 +50,8 @@ def _fit_mean_max(samples: Samples, rows: Rows, subtract_onset):
 
 
 def _fit_standard(samples: Samples, rows: Rows, subtract_onset):
-    # Mean and variance of each row are computed once for all folds. Otherwise each fold that is
-    # trained side by side would hold a float copy of the data set.
+    # Mean and variance of each row are computed once for all folds. Otherwise each fold that trains
+    # at once would hold a float copy of the data.
     image = _relative_to_onset(samples.image.astype(jnp.float32), subtract_onset)
     pixels = tuple(range(1, image.ndim - 1))
     row_mean = image.mean(pixels)[rows.index]
@@ -94,8 +94,8 @@ def scale_input(
     """Scale stored images to what a network sees.
 
     Where 'mean' is fitted, images become (image - mean) / deviation, or (image - mean) / largest.
-    Otherwise they are mapped onto the value range: flow from [-scale, scale], clipped, where
-    'scale' is fitted, and bytes from [0, 255].
+    Otherwise [-scale, scale] (clipped, where 'scale' is fitted) or [0, 255] maps to the value
+    range.
 
     Args:
         image: [B, H, W, C], or a clip [B, T, H, W, C].
