@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / 'docs')]
+
+from writing import write_changed  # noqa: E402
 
 from mer_jax.classical import FEATURES  # noqa: E402
 from mer_jax.experiment.settings import NAMES  # noqa: E402
@@ -50,10 +52,7 @@ def table(settings: dict[str, fields.Setting]) -> str:
 
 def write() -> None:
     """Write the page, where it has changed."""
-    PATH.parent.mkdir(exist_ok=True)
-    text = page()
-    if not PATH.exists() or PATH.read_text() != text:
-        PATH.write_text(text)
+    write_changed(PATH, page())
 
 
 if __name__ == '__main__':

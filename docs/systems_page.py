@@ -10,6 +10,7 @@ ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / 'docs')]
 
 from systems import SYSTEMS, Choice, System  # noqa: E402
+from writing import write_changed  # noqa: E402
 
 from mer_jax.config_files import read  # noqa: E402
 from mer_jax.settings.tree import flat  # noqa: E402
@@ -76,10 +77,7 @@ def _shown(value: str | bool | int | float | tuple) -> str:
 
 def write() -> None:
     """Write the page, where it has changed."""
-    PATH.parent.mkdir(exist_ok=True)
-    text = page()
-    if not PATH.exists() or PATH.read_text() != text:
-        PATH.write_text(text)
+    write_changed(PATH, page())
 
 
 if __name__ == '__main__':

@@ -103,14 +103,10 @@ def predict(
             'head: features of the network are not finite, so training diverged; a smaller '
             'learning rate may help'
         )
-    subject = np.where(of_data_set(samples), samples.subject, NOBODY)
 
     def fit_run(run: int) -> tuple[np.ndarray, list[Svm]]:
-        train = protocols.rows_of(folds.train, run)
-        train = train[stored(samples, train)]
-        test = protocols.rows_of(folds.test, run)
-        run_blocks = blocks if hidden is None else [hidden[run][None], *blocks]
-        clips = Clips(run_blocks, samples.label, subject, classes)
+        clips = clips_of_run(blocks, hidden, samples, run, classes=classes)
+        train, test = rows_of_run(samples, folds, run)
         return fit_fold(clips, train, test, settings, seed=int(folds.seed[run]))
 
     runs = len(folds.fold)
@@ -123,6 +119,43 @@ def predict(
         scores[run, : len(run_scores)] = run_scores
         svms.append(run_svms)
     return held_out.in_stored_order(scores[:, None], folds), svms
+
+
+def clips_of_run(
+    blocks: Sequence[np.ndarray],
+    hidden: np.ndarray | None,
+    samples: Samples,
+    run: int,
+    *,
+    classes: int,
+) -> Clips:
+    """Return what the SVMs of one run can see of all clips.
+
+    Args:
+        blocks: as in `predict`.
+        hidden: as in `predict`.
+        samples: all rows.
+        run: number of the run.
+        classes: K.
+    """
+    run_blocks = blocks if hidden is None else [hidden[run][None], *blocks]
+    subject = np.where(of_data_set(samples), samples.subject, NOBODY)
+    return Clips(run_blocks, samples.label, subject, classes)
+
+
+def rows_of_run(samples: Samples, folds: Folds, run: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows that the SVMs of one run are fitted to, and those that they predict.
+
+    Args:
+        samples: all rows.
+        folds: all runs.
+        run: number of the run.
+
+    Returns:
+        int[n], without copies and mixtures; int[m].
+    """
+    train = protocols.rows_of(folds.train, run)
+    return train[stored(samples, train)], protocols.rows_of(folds.test, run)
 
 
 def penultimate(learner: Learner) -> Learner:

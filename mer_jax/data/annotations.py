@@ -10,21 +10,7 @@ from mer_jax.data import Record, loading
 from mer_jax.data.sources import BuildOptions, Source
 from tfds_builders import audit
 
-FEATURES = (
-    'clip',
-    'subject',
-    'dataset',
-    'emotion',
-    'action_units',
-    'action_units_known',
-    'kind',
-    'edition',
-    'onset',
-    'apex',
-    'offset',
-    'apex_source',
-    'fps',
-)
+FEATURES = (*loading.TEXT, 'onset', 'apex', 'offset', 'apex_source', 'fps')
 
 TO_APEX, FROM_APEX, TO_MAGNIFIED = 'onset to apex', 'apex to offset', 'onset to magnified'
 TIMES = ('onset to offset', TO_APEX, FROM_APEX)

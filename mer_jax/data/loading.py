@@ -41,7 +41,7 @@ VALUE_RANGES = {
     'imagenet': (-_MEAN / _SPREAD, (1 - _MEAN) / _SPREAD),
 }
 _APEX = ('flow_frames', 'onset', 'apex', 'offset', 'apex_source')
-_TEXT = (
+TEXT = (
     'clip',
     'subject',
     'dataset',
@@ -381,7 +381,7 @@ def _stored(data_sets, channels, mask, apex):
     """
     if apex == '' and not _has_frames(data_sets):
         stored = feature_of(channels)
-        features = [*_TEXT, *(PHASES if stored in JOINED else (stored,))]
+        features = [*TEXT, *(PHASES if stored in JOINED else (stored,))]
         if stored == 'rgb_phases':
             features.append('key_frames_rgb')
         if mask != 'none':
@@ -398,7 +398,7 @@ def _stored(data_sets, channels, mask, apex):
             f'data.mask is {mask!r}, but {sources.joined(data_sets)} stores flow of every frame '
             'without landmarks; allowed: none'
         )
-    return 'flows', (*_TEXT, 'flows', *_APEX)
+    return 'flows', (*TEXT, 'flows', *_APEX)
 
 
 def _has_frames(data_sets):

@@ -28,7 +28,7 @@ from mer_jax.settings import sections
 from mer_jax.settings.sections import Settings
 from mer_jax.spotting import frames
 from mer_jax.training import augment, balance, batches, held_out, learners, plan, scaling
-from mer_jax.types import Folds, FoldState, Learner
+from mer_jax.types import Fitted, Folds, FoldState, Learner, Samples, TrainRows
 
 
 class Experiment(NamedTuple):
@@ -255,7 +255,7 @@ def learner(experiment: Experiment, lowering: str) -> Learner:
         subtract_onset=data.subtract_onset,
     )
 
-    def fit(samples, rows):
+    def fit(samples: Samples, rows: TrainRows) -> Fitted:
         return fit_input(samples, rows) | fit_class_weight(samples, rows)
 
     entry = learner_entry(settings)

@@ -27,7 +27,7 @@ from mer_jax.runfiles.plan import Plan
 from mer_jax.settings import tree
 from mer_jax.settings.sections import Settings
 from mer_jax.training import metrics_log, parallel, plan
-from mer_jax.types import FoldState, Learner
+from mer_jax.types import Folds, FoldState, Learner
 
 
 def train(config: rules.Config, workdir: str | Path) -> dict:
@@ -250,7 +250,7 @@ def train_groups(
         done = run_folder.newest(folder)
         epoch_outputs = metrics_log.open_held_out(folder, shape, done=done)
 
-    def with_weights(folds_of_group, states):
+    def with_weights(folds_of_group: Folds, states: FoldState) -> FoldState:
         weights = build.weights_of_folds(experiment)
         of_runs = [weights[fold] for fold in folds_of_group.fold]
         return torch_weights.initialise(settings.model.name, of_runs, states)

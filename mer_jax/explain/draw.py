@@ -53,12 +53,12 @@ def explain(config: rules.Config, workdir: str | Path) -> dict:
     folder = run_folder.finished(workdir, settings)
     parallel.start(plan.cache_folder() / 'xla')
     with lock(folder):
-        if by_svm:
-            for path in svms.write(settings, folder):
-                print(f'explain: {path}')
-            return results.reported(folder)
         experiment, shapes = run.open_run(settings, folder)
         experiment = build.with_generated(experiment, folder)
+        if by_svm:
+            for path in svms.write(experiment, shapes, folder):
+                print(f'explain: {path}')
+            return results.reported(folder)
         explained = _explained(experiment, shapes, folder)
         whole = None
         if settings.explain.scope == 'all_rows':

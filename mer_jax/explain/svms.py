@@ -8,26 +8,25 @@ from pathlib import Path
 
 import numpy as np
 
-from mer_jax.classical import NETWORK, features_of_clips, has_network, importance
-from mer_jax.classical.svm import NOBODY, Choice, Clips
+from mer_jax.classical import NETWORK, features_of_clips, has_network, importance, svm
+from mer_jax.classical.svm import Choice
 from mer_jax.errors import UserError
 from mer_jax.evaluation import paired
 from mer_jax.experiment import build, run
-from mer_jax.folds import protocols
-from mer_jax.folds.rows import of_data_set, stored
+from mer_jax.experiment.build import Experiment
 from mer_jax.report import importance_page
 from mer_jax.runfiles.explanations import ImportanceRow, ImportanceTable
 from mer_jax.runfiles.svms import SvmTable
 from mer_jax.settings import sections
-from mer_jax.settings.sections import Settings
-from mer_jax.types import Folds
+from mer_jax.types import FoldState
 
 
-def write(settings: Settings, folder: Path) -> list[Path]:
+def write(experiment: Experiment, shapes: FoldState | None, folder: Path) -> list[Path]:
     """Measure the importance of features of a finished run, and write what the report shows.
 
     Args:
-        settings: of the run.
+        experiment: that was trained.
+        shapes: abstract state of one fold; None without a network.
         folder: of the run, locked.
 
     Returns:
@@ -36,29 +35,26 @@ def write(settings: Settings, folder: Path) -> list[Path]:
     Raises:
         UserError: nothing is held out, or the SVMs of the run are missing.
     """
-    experiment, shapes = run.open_run(settings, folder)
-    experiment = build.with_generated(experiment, folder)
-    data, folds, titles = experiment.data, experiment.folds, experiment.titles
+    head, samples = experiment.settings.head, experiment.data.samples
+    folds, titles = experiment.folds, experiment.titles
+    classes = len(experiment.data.names.classes)
     if not folds.test.mask.any():
         raise UserError(
             'explain: protocol.name leaves no clip out, so there is none that an SVM did not see'
         )
     table = SvmTable.read(folder)
     hidden = None
-    if has_network(settings.head):
+    if has_network(head):
         hidden, _ = run.hidden_features(experiment, shapes, folder, {})
     blocks, hidden = build.svm_blocks(experiment, hidden)
-    names = [*([NETWORK] if hidden is not None else []), *features_of_clips(settings.head)]
-    samples = data.samples
-    subject = np.where(of_data_set(samples), samples.subject, NOBODY)
+    names = [*([NETWORK] if hidden is not None else []), *features_of_clips(head)]
     correct, kept, held_out = [], [], []
     for number in np.flatnonzero(folds.seed == folds.seed.min()):
-        run_blocks = blocks if hidden is None else [hidden[number][None], *blocks]
-        clips = Clips(run_blocks, samples.label, subject, len(data.names.classes))
-        rows = _rows(samples, folds, number)
-        choices = chosen(table, titles[folds.fold[number]], int(folds.seed[number]), settings.head)
-        groups = importance.groups(names, [block.shape[-1] for block in run_blocks])
-        before, after = importance.lost(clips, rows, choices, groups, scale=settings.head.scale)
+        clips = svm.clips_of_run(blocks, hidden, samples, number, classes=classes)
+        rows = svm.rows_of_run(samples, folds, number)
+        choices = chosen(table, titles[folds.fold[number]], int(folds.seed[number]), head)
+        groups = importance.groups(names, [block.shape[-1] for block in clips.blocks])
+        before, after = importance.lost(clips, rows, choices, groups, scale=head.scale)
         correct.append(before)
         kept.append(after)
         held_out.append(rows[1])
@@ -95,12 +91,6 @@ def chosen(table: SvmTable, title: str, seed: int, head: sections.Head) -> list[
             'command with the verb evaluate'
         )
     return choices
-
-
-def _rows(samples, folds: Folds, number):
-    """Training rows of the data set, and held-out rows, of a run."""
-    train = protocols.rows_of(folds.train, number)
-    return train[stored(samples, train)], protocols.rows_of(folds.test, number)
 
 
 def _line(group, kept, correct, subject):

@@ -89,7 +89,7 @@ def report(folder: str | Path) -> Path:
     """
     folder = Path(folder)
     results = SpottingResults.read(folder).to_json()
-    _refuse_other_run(folder, results)
+    frames, apexes = _predictions(folder, results)
     (folder / files.PLOTS).mkdir(exist_ok=True)
     scored = bool(results['spotting'])
     text = page.render(
@@ -101,7 +101,7 @@ def report(folder: str | Path) -> Path:
         leaks=results['leaks'],
         code=provenance.describe(results['versions']),
         errors=_errors(folder, results) if scored else None,
-        curves=_curves(folder, results) if scored else None,
+        curves=_curves(folder, results, frames, apexes) if scored else None,
         training=_training(folder),
         settings=_settings(folder, results),
         plots=files.PLOTS,
@@ -111,12 +111,16 @@ def report(folder: str | Path) -> Path:
     return path
 
 
-def _refuse_other_run(folder, results):
-    """UserError where predictions.csv is missing, or of other clips than the other files."""
+def _predictions(folder, results):
+    """The rows of predictions.csv and of apexes.csv.
+
+    Raises UserError where predictions.csv is missing, or of other clips than the other files.
+    """
     path = folder / files.PREDICTIONS
     if not path.exists():
         raise UserError(f'{folder} holds no {path.name}; {REMEDY}')
-    predicted = {_curve_of(row) for row in FrameTable.read(folder).rows}
+    frames = FrameTable.read(folder).rows
+    predicted = {_curve_of(row) for row in frames}
     apexes = ApexTable.read(folder).rows
     if predicted != {_curve_of(row) for row in apexes}:
         raise UserError(f'{path}: holds other clips than {files.APEXES}; {REMEDY}')
@@ -124,6 +128,7 @@ def _refuse_other_run(folder, results):
     for block in results['spotting'].values():
         if scored != block['per_dataset'].keys():
             raise UserError(f'{path}: holds other clips than {files.RESULTS} counts; {REMEDY}')
+    return frames, apexes
 
 
 def _curve_of(row):
@@ -195,16 +200,16 @@ def _errors(folder, results):
     }
 
 
-def _curves(folder, results):
+def _curves(folder, results, frames, apexes):
     """Outputs over time, and positions of apexes."""
     answer = results['answer']
-    rows = [row for row in ApexTable.read(folder).rows if row.left_out and row.apex is not None]
+    rows = [row for row in apexes if row.left_out and row.apex is not None]
     rows = [row for row in rows if row.seed == rows[0].seed]
     rows.sort(key=lambda row: (abs(row.predicted[answer] - row.apex), row.clip))
     spread = np.unique(np.linspace(0, len(rows) - 1, EXAMPLES).round().astype(int))
     chosen = [rows[number] for number in spread]
     keys = {_curve_of(row): {'frame': [], 'output': []} for row in chosen}
-    for row in FrameTable.read(folder).rows:
+    for row in frames:
         curve = keys.get(_curve_of(row))
         if curve:
             curve['frame'].append(float(row.frame))
