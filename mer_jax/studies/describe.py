@@ -171,7 +171,7 @@ def _flow_to_apex(record):
     if 'flow' in record and record['flow'].dtype != np.uint8:
         return record['flow']
     if 'flows' in record and record['apex'] >= 0:
-        return apexes.at(record, record['apex'])
+        return apexes.flow_at(record, record['apex'])
     return None
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import main
-from mer_jax.data.annotations import MAGNITUDES, TO_APEX, TO_MAGNIFIED
+from mer_jax.data.annotations import FROM_APEX, MAGNITUDES, TO_APEX, TO_MAGNIFIED
 from mer_jax.errors import UserError
 from mer_jax.preprocess import flow
 from mer_jax.report import describe_page
@@ -113,6 +113,17 @@ def test_motion_is_measured_to_the_apex_and_to_the_magnified_apex(described, two
     assert measured.tolist() == [True] * 6 + [False] * 2
     stretched = [{**row, 'flow': row['flow'].astype(np.uint8)} for row in two_data_sets]
     assert np.isnan(describe.measured(stretched, 'precomputed_flow').motion[TO_APEX]).all()
+
+
+def test_motion_of_flow_at_every_frame_is_that_at_the_apex():
+    """A spotting data set has the flow of every frame, and no other to describe."""
+    row = record('casme2', 'sub01', 0, 'negative')
+    still = np.zeros((SIDE, SIDE, 2), np.float32)
+    flows = np.stack([still, row.pop('flow')[..., :2], still])
+    row |= {'flows': flows, 'flow_frames': np.array([10, 20, 30], np.int32)}
+    clips = describe.measured([row], 'casme2/spotting')
+    assert np.allclose(clips.motion[TO_APEX][0, :3], [0.5, 0, 0.5])
+    assert np.isnan(clips.motion[FROM_APEX]).all()
 
 
 def test_magnitudes_of_a_release_stand_under_their_target(two_data_sets):
