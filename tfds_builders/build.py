@@ -7,6 +7,7 @@ import contextlib
 import difflib
 import fcntl
 import io
+import json
 import os
 import shutil
 import sys
@@ -16,7 +17,9 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import tensorflow_datasets as tfds
+from array_record.python.array_record_data_source import ArrayRecordDataSource
 
 from mer_jax import machine
 from mer_jax.errors import UserError
@@ -40,7 +43,8 @@ BUILDERS = {
 
 REMEDY = 'rebuild with --config.data.rebuild=True or use another --config.data.data_dir'
 USER_FILES = {'landmarks': '', 'magnet': ''}
-METADATA = ('sizes', 'made_by', 'made_from')  # what a build records about itself
+# what a build records about itself: dictionaries of text, and of the bytes of its files
+METADATA = {'sizes': int, 'made_by': str, 'made_from': str}
 STAGING = 'incomplete.'  # the prefix that TFDS itself skips
 # finished clips of a release; a killed build goes on from them whenever it is started again
 SCRATCH = f'{STAGING}scratch'
@@ -115,21 +119,56 @@ def records(builder: base.ClipBuilder, names: Iterable[str] = ()) -> Iterator[di
 
     Yields:
       dictionaries of text, numbers and read-only arrays; the emotion is text, as annotated.
+
+    Raises:
+      UserError: a file of the data set is damaged.
     """
+    shards = _shards(builder)
     stored = builder.as_data_source(
         split='train', deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES
     )
     features = builder.info.features
     wanted = _only(features, {*names, 'clip'}) if names else features
     clip_only = _only(features, {'clip'})
-    clips = [
-        clip_only.deserialize_example_np(stored[index])['clip'] for index in range(len(stored))
-    ]
+    clips = [_example(clip_only, stored, index, shards)['clip'] for index in range(len(shards))]
     # TFDS stores records in the hash order of their keys, which says nothing and changes with the
     # set of clips.
     for index in sorted(range(len(clips)), key=clips.__getitem__):
-        example = wanted.deserialize_example_np(stored[index])
+        example = _example(wanted, stored, index, shards)
         yield {name: _as_text(features[name], value) for name, value in example.items()}
+
+
+def _shards(builder):
+    """The file of every record of split 'train'."""
+    split = builder.info.splits['train']
+    for path, count in zip(split.filepaths, split.shard_lengths, strict=True):
+        try:
+            holds = len(ArrayRecordDataSource([str(path)]))
+        except Exception as error:  # Riegeli's are no OSError
+            raise _damaged(path, error) from error
+        if holds != count:
+            reason = f'it holds {holds} clips, dataset_info.json counts {count}'
+            raise _damaged(path, ValueError(reason))
+    return np.repeat([str(path) for path in split.filepaths], split.shard_lengths)
+
+
+def _example(features, stored, index, shards):
+    """The features of a record; UserError where its file is damaged."""
+    try:
+        return features.deserialize_example_np(stored[index])
+    except MemoryError:
+        raise
+    except Exception as error:  # Riegeli and the parsers of TFDS raise anything on damaged bytes
+        raise _damaged(shards[index], error) from error
+
+
+def _damaged(path, error):
+    """The UserError of a damaged file."""
+    return UserError(f'{path} is damaged ({_reason(error)}); {REMEDY}')
+
+
+def _reason(error):
+    return str(error).strip().split('\n')[0] or type(error).__name__
 
 
 def _as_text(feature, value):
@@ -365,12 +404,24 @@ def _open(make, root, target):
     """The builder of a finished build; UserError where its files are damaged, missing or in another
     format.
     """
+    info, about = target / 'dataset_info.json', target / 'metadata.json'
+    for path in (info, about):
+        try:
+            if not isinstance(json.loads(path.read_text(encoding='utf-8')), dict):
+                raise ValueError('it holds no dictionary')
+        except (FileNotFoundError, ValueError, RecursionError) as error:
+            raise _damaged(path, error) from error
     try:
         builder = make(data_dir=root)
-        metadata = {name: builder.info.metadata[name] for name in METADATA}
+        metadata = dict(builder.info.metadata)
+        split = builder.info.splits['train']
+        zip(split.filepaths, split.shard_lengths, strict=True)
     except Exception as error:  # TFDS raises whatever its parsers do on a damaged file
-        reason = str(error).strip().split('\n')[0] or type(error).__name__
-        raise UserError(f'{target} cannot be opened ({reason}); {REMEDY}') from error
+        raise UserError(f'{info} cannot be opened ({_reason(error)}); {REMEDY}') from error
+    for name, kind in METADATA.items():
+        values = metadata.get(name)
+        if not isinstance(values, dict) or {*map(type, values.values())} - {kind}:
+            raise _damaged(about, ValueError(f"its '{name}' is not what a build writes"))
     for file, size in metadata['sizes'].items():
         path = target / file
         if not path.is_file() or path.stat().st_size != size:
