@@ -17,6 +17,7 @@ LAYERS = (
         'mer_jax.types',
         'mer_jax.provenance',
         'mer_jax.machine',
+        'mer_jax.bounded',
         'mer_jax.quiet',
         'mer_jax.entries',
         'mer_jax.settings',

@@ -13,10 +13,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from mer_jax import bounded
 from tfds_builders.base import is_litter
 
 SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp')
-MOST_PIXELS = 64_000_000
+# An allowed picture costs 200 MB of memory at most: its file and 8 bytes a pixel (16-bit RGBA).
+MOST_PIXELS = 13_000_000
+LONGEST_SIDE = 16_384
+BESIDE_PIXELS = 16_000_000  # bytes of a file that may be no pixels: profiles, a preview
+SEGMENTS = 10_000  # before the first scan of a JPEG, of at most 64 KiB each
+STRIP = 64  # rows of 16 bits that become bytes at a time
 DEPTHS = (8, 10, 12, 14, 16)  # bits of the cameras whose values 16-bit files hold
 LARGEST = 10**9 - 1  # numbers of more digits are dates and do not fit the int32 of a record
 NOT_AN_IMAGE = 'not a JPEG, PNG or BMP picture'
@@ -76,10 +82,10 @@ def listing(
 ) -> tuple[dict[int, Path], list[tuple[Path, str]]]:
     """The usable pictures of `folder` and the others with their reasons; no pixel is decoded.
 
-    A file cannot be used that has no number, is unreadable, empty, cut off, over 64 megapixels, or
-    no JPEG, PNG or BMP (whatever its suffix), that has another size than most of its folder, or a
-    number that two whole files of that size share. Files with other suffixes, and pictures that
-    are none of the clip by `of_clip`, are passed over.
+    A file cannot be used that has no number, is unreadable, empty, cut off, over MOST_PIXELS,
+    larger than its pixels can be, or no JPEG, PNG or BMP (whatever its suffix), that has another
+    size than most of its folder, or a number that two whole files of that size share. Files with
+    other suffixes, and pictures that are none of the clip by `of_clip`, are passed over.
 
     Args:
       folder: of one clip, or of a long recording.
@@ -126,10 +132,16 @@ def size(path: Path) -> tuple[int, int]:
       ValueError: it is none; the message is the reason.
       OSError: it cannot be read.
     """
-    if not os.path.isfile(path):  # opening a named pipe would wait for ever
+    if not os.path.isfile(path):  # also a link to nowhere
         raise ValueError('not a file')
+    length = bounded.check_size(path, _most_bytes(MOST_PIXELS))
     with open(path, 'rb') as file:
-        return _size(file, os.fstat(file.fileno()).st_size)
+        return _size(file, length)
+
+
+def _most_bytes(pixels):
+    """The most bytes that a file of so many pixels may have."""
+    return 8 * pixels + BESIDE_PIXELS
 
 
 def read_gray(path: Path, *, depth: int = 16) -> np.ndarray:
@@ -177,8 +189,11 @@ def _as_bytes(image, depth):
     if image.dtype == np.uint8:
         return image
     largest = 2**depth - 1
-    scaled = (image.astype(np.uint32) * 255 + largest // 2) // largest
-    return np.minimum(scaled, 255).astype(np.uint8)
+    scaled = np.empty(image.shape, np.uint8)
+    for top in range(0, len(image), STRIP):  # 32 bits of all pixels would take twice the picture
+        strip = image[top : top + STRIP].astype(np.uint32)
+        scaled[top : top + STRIP] = np.minimum((strip * 255 + largest // 2) // largest, 255)
+    return scaled
 
 
 def is_deep(path: Path) -> bool:
@@ -207,7 +222,7 @@ def depth_of(largest: int) -> int:
 
 def _decoded(path):
     """The pixels of a file as they are stored."""
-    # a small file may announce 30,000 x 30,000 pixels: judged before decoding
+    # before reading: a small file may announce 30,000 x 30,000 pixels, a large one consist of holes
     height, width = size(path)
     try:
         image = cv2.imdecode(np.frombuffer(Path(path).read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
@@ -229,30 +244,45 @@ def _size(file, length):
     head = file.read(38)
     if not length:
         raise ValueError('empty file')
+    end, begin = b'', 0  # bytes that end a whole file, and where their search begins
     try:
         if head.startswith(b'\xff\xd8\xff'):
-            height, width = _jpeg(file, length)
+            height, width, begin = _jpeg(file)
+            end = _END
         elif head.startswith(b'\x89PNG\r\n\x1a\n') and head[12:16] == b'IHDR':
             width, height = struct.unpack('>II', head[16:24])
-            _require(file, b'IEND\xaeB`\x82', 8, length)
+            end, begin = b'IEND\xaeB`\x82', 8
         elif head.startswith(b'BM'):
             height, width = _bmp(head, length)
         else:
             raise ValueError(NOT_AN_IMAGE)
     except struct.error:
         raise ValueError(CUT_OFF) from None
-    if not 0 < height * width <= MOST_PIXELS:
+    _check_pixels(height, width, length)
+    if end:
+        _require(file, end, begin, length)
+    return height, width
+
+
+def _check_pixels(height, width, length):
+    """ValueError where a header announces too many pixels, or fewer than the file has bytes for."""
+    if not 0 < height * width <= MOST_PIXELS or max(height, width) > LONGEST_SIDE:
         raise ValueError(
             f'too many or no pixels: {height}x{width}; a frame has 1 to '
             f'{MOST_PIXELS // 10**6} million'
         )
-    return height, width
+    most = _most_bytes(height * width)
+    if length > most:
+        raise ValueError(
+            f'{bounded.in_words(length)} large, but {height}x{width} pixels take up to '
+            f'{bounded.in_words(most)}'
+        )
 
 
-def _jpeg(file, length):
-    """(height, width) from the start-of-frame segment; walks the segments up to the first scan."""
+def _jpeg(file):
+    """(height, width, position of the first scan); walks the segments up to there."""
     height_width, at = (), 2
-    while True:
+    for _ in range(SEGMENTS):
         file.seek(at)
         mark, kind, step = struct.unpack('>BBH', file.read(4))
         if mark != 0xFF:
@@ -265,10 +295,11 @@ def _jpeg(file, length):
         if kind == _SCAN:
             break
         at += 2 + step
+    else:
+        raise ValueError('damaged: a JPEG without a scan')
     if not height_width:
         raise ValueError('damaged: a JPEG without a size')
-    _require(file, _END, at, length)
-    return height_width
+    return (*height_width, at)
 
 
 def _bmp(head, length):

@@ -9,15 +9,23 @@ import re
 import statistics
 import unicodedata
 import warnings
-from collections.abc import Collection, Mapping, Sequence
+import zipfile
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import openpyxl
 import xlrd
 
+from mer_jax import bounded
 from mer_jax.errors import UserError
 
 SUFFIXES = ('.xlsx', '.xls', '.csv')
+# Limits, far above every release: a small workbook can unpack to gigabytes, and one cell of a row
+# or column with a high number stands for all empty ones before it.
+MOST_BYTES = 10_000_000  # of a file
+MOST_UNPACKED = 20_000_000  # bytes of the members of an .xlsx
+MOST_TAGS = 500_000  # in these; openpyxl keeps a row with all its cells in memory
+MOST_CELLS = 1_000_000  # rows and cells of all sheets
 # letters and marks that show nothing, besides all controls and formats (Unicode Cc and Cf)
 FILLERS = '\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0' + ''.join(
     map(chr, range(0xFE00, 0xFE10))
@@ -55,7 +63,7 @@ def tables(path: Path) -> list[tuple[str, list[list[str]]]]:
     """
     path = Path(path)
     try:
-        content = path.read_bytes()
+        content = bounded.read_bytes(path, MOST_BYTES)
         if content.startswith(b'PK'):
             return _xlsx(content)
         if content.startswith(b'\xd0\xcf\x11\xe0'):
@@ -180,7 +188,22 @@ def _records(rows, start, columns, places):
     return records
 
 
+def _counted(rows: Iterable[Sequence], sheets: Sequence = ()) -> Iterator[Sequence]:
+    """The rows; ValueError where they and their cells, with those of `sheets`, are too many."""
+    cells = sum(len(before) + sum(map(len, before)) for _, before in sheets)
+    for row in rows:
+        cells += 1 + len(row)
+        if cells > MOST_CELLS:
+            raise ValueError(f'more than {MOST_CELLS:,} rows and cells')
+        yield row
+
+
 def _xlsx(content):
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        bounded.check_archive(archive, MOST_UNPACKED)
+        tags = sum(archive.read(member).count(b'<') for member in archive.infolist())
+    if tags > MOST_TAGS:
+        raise ValueError(f'{tags:,} tags; allowed: up to {MOST_TAGS:,}')
     with warnings.catch_warnings():
         # openpyxl warns of styles and validations, which nobody here reads
         warnings.simplefilter('ignore')
@@ -188,16 +211,18 @@ def _xlsx(content):
         sheets = []
         for sheet in book.worksheets:
             sheet.reset_dimensions()  # a size written wrongly by another program would cut rows off
-            rows = [list(map(_text, row)) for row in sheet.iter_rows(values_only=True)]
+            stored = _counted(sheet.iter_rows(values_only=True), sheets)
+            rows = [list(map(_text, row)) for row in stored]
             sheets.append((sheet.title, rows))
     return sheets
 
 
 def _xls(content):
-    book = xlrd.open_workbook(file_contents=content, logfile=io.StringIO())
+    book = xlrd.open_workbook(file_contents=content, logfile=io.StringIO(), ragged_rows=True)
     sheets = []
     for sheet in book.sheets():
-        rows = [list(map(_xls_text, sheet.row(index))) for index in range(sheet.nrows)]
+        stored = _counted(map(sheet.row, range(sheet.nrows)), sheets)
+        rows = [list(map(_xls_text, row)) for row in stored]
         sheets.append((sheet.name, rows))
     return sheets
 
@@ -236,7 +261,7 @@ def _decode(content):
 
 def _cells(text, delimiter):
     reader = csv.reader(io.StringIO(text, newline=''), delimiter=delimiter)
-    return [list(map(clean, row)) for row in reader]
+    return [list(map(clean, row)) for row in _counted(reader)]
 
 
 def _width(rows):

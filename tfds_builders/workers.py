@@ -141,7 +141,8 @@ def _key(clip, settings):
     annotation = clip._replace(frames=tuple(number for number, _ in clip.frames))
     total = hashlib.sha256(json.dumps([annotation, settings], sort_keys=True).encode())
     for _, path in clip.frames:
-        total.update(hashlib.sha256(Path(path).read_bytes()).digest())
+        with open(path, 'rb') as file:
+            total.update(hashlib.file_digest(file, 'sha256').digest())
     return total.hexdigest()
 
 

@@ -7,7 +7,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from mer_jax import bounded
+
 SIGNATURE = b'\x89PNG\r\n\x1a\n'
+MOST_BYTES = 4_000_000  # of a file: its pixels take some kilobytes
 KINDS = {0: 'grey', 2: 'RGB', 3: 'palette', 4: 'grey with alpha', 6: 'RGBA'}
 
 
@@ -19,6 +22,7 @@ def read_rgb(path: Path, *, height: int, width: int) -> np.ndarray:
       OSError: it cannot be read.
     """
     wanted = f'must be a {height}x{width} 8-bit RGB PNG'
+    bounded.check_size(path, MOST_BYTES)
     with open(path, 'rb') as file:
         head = file.read(26)
         # A file may announce 30,000 x 30,000 pixels: the header is judged before any pixel is
