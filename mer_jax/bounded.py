@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 LONGEST_LINE = 10**6  # characters of a line of text
+PIECE = 2**18  # bytes
 
 
 def check_size(path: str | Path, most: int) -> int:
@@ -76,10 +77,9 @@ def lines(
 
 
 def check_archive(archive: zipfile.ZipFile, most: int) -> None:
-    """Refuse a zip archive that unpacks to more than `most` bytes, before unpacking it.
+    """Refuse a zip archive that announces more than `most` bytes, before unpacking it.
 
-    A directory that announces less than its members hold does no harm: zipfile unpacks no more
-    than is announced.
+    What it announces may be less than its members hold: read them in pieces, which end there.
 
     Args:
         archive: opened for reading.
@@ -91,6 +91,24 @@ def check_archive(archive: zipfile.ZipFile, most: int) -> None:
     total = sum(member.file_size for member in archive.infolist())
     if total > most:
         raise ValueError(f'unpacks to {in_words(total)}; allowed: up to {in_words(most)}')
+
+
+def unpacked(archive: zipfile.ZipFile, most: int) -> Iterator[bytes]:
+    """Yield what a zip archive holds, in pieces; afterwards its directory is known to be true.
+
+    Args:
+        archive: opened for reading.
+        most: bytes that its members may have together.
+
+    Raises:
+        ValueError: they have more; the message is the reason.
+        zipfile.BadZipFile: a member is damaged, or holds more than the directory announces.
+    """
+    check_archive(archive, most)
+    for member in archive.infolist():
+        with archive.open(member) as file:
+            while piece := file.read(PIECE):  # all at once it would unpack more than is announced
+                yield piece
 
 
 def in_words(size: int) -> str:
