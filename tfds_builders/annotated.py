@@ -12,7 +12,7 @@ from typing import NamedTuple
 from mer_jax.errors import UserError
 from tfds_builders import audit, frames, numbering, sheets, trees
 from tfds_builders.audit import Repair, Row
-from tfds_builders.clip import Clip
+from tfds_builders.clip import Clip, KeyFrames
 
 NO_UNITS = ('', '?', 'null', 'none', 'nan')  # cells that say nothing of action units, in any case
 LISTED_FRAMES = 5  # of those that are missing, in an audit row
@@ -45,7 +45,7 @@ class Release(NamedTuple):
     cropped: bool
     fps: float
     edition: str
-    corrections: dict[str, int]  # clip id -> apex
+    corrections: dict[str, KeyFrames]  # by clip id
     corrected_by: str
 
 
@@ -162,6 +162,7 @@ def join(annotations: Sequence[Annotation], release: Release) -> tuple[list[Clip
     """
     clips, rows = [], []
     numbers = _numbers(annotations, release)
+    annotations, refused = _with_corrections(annotations, numbers, release)
     if not numbering.are_recordings(list(numbers.values())):
         release = release._replace(whole=False)
     numbering.refuse_other(
@@ -181,6 +182,7 @@ def join(annotations: Sequence[Annotation], release: Release) -> tuple[list[Clip
         clip, clip_rows = _clip_of(annotation, release, shift)
         clips.extend(clip)
         rows.extend(clip_rows)
+    rows.extend(refused)
     annotated_clips = {annotation.clip.lower() for annotation in annotations}
     for name, paths in sorted(release.tree.clips.items()):
         folders = [relative(path, release.root) for path in paths]
@@ -271,12 +273,17 @@ def interval(
 
 def _ends_early(annotation, numbers):
     """Whether a folder is numbered as the sheet, but ends before the offset."""
-    try:
-        apex = sheets.whole(annotation.apex)
-    except ValueError:
-        apex = -1
+    apex = _number_of(annotation.apex)
     has_apex = annotation.onset < apex <= annotation.offset
     return min(numbers) == annotation.onset and not (has_apex and apex > max(numbers))
+
+
+def _number_of(cell):
+    """The whole number in a cell; -1 where there is none."""
+    try:
+        return sheets.whole(cell)
+    except ValueError:
+        return -1
 
 
 def _refuse_far(name, number, nearest):
@@ -285,7 +292,8 @@ def _refuse_far(name, number, nearest):
         raise ValueError(
             f'{name} frame is missing and so are those beside it: {number}; the nearest file is '
             f'{nearest}, {away} frames away, at most {numbering.MOST_MOVED} are allowed; unpack '
-            'the clip again from the release, or correct the sheet'
+            'the clip again from the release, correct the sheet, or name a published correction '
+            'that holds this clip (corrections=... of casme2 and samm)'
         )
 
 
@@ -350,7 +358,12 @@ def _numbers(annotations, release):
             of_folder[folder] = tuple(sorted(there - {-1}))
         if folder and of_folder[folder]:
             numbers[annotation.clip] = numbering.Numbers(
-                annotation.clip, folder, annotation.onset, annotation.offset, of_folder[folder]
+                annotation.clip,
+                folder,
+                annotation.onset,
+                annotation.offset,
+                of_folder[folder],
+                _number_of(annotation.apex),
             )
     return numbers
 
@@ -402,7 +415,7 @@ def _clip_of(annotation, release, shift):
     try:
         onset, offset, repairs = interval(annotation, files, damaged)
         disk = Disk(onset, offset, files, damaged)
-        apex, apex_source, apex_repairs, refused = _apex(annotation, release, disk)
+        apex, apex_repairs = _sheet_apex(annotation.apex, disk)
     except ValueError as error:
         return [], [Row(where, 'dropped', str(error), clip), *rows]
     repairs = [
@@ -422,13 +435,13 @@ def _clip_of(annotation, release, shift):
         onset=onset,
         apex=apex,
         offset=offset,
-        apex_source=apex_source,
+        apex_source=annotation.apex_source if apex >= 0 else 'estimated',
         fps=release.fps,
         cropped=release.cropped,
         frames=frames.between(files, onset, offset),
         edition=release.edition,
     )
-    rows = [audit.repaired(where, repairs, clip), *refused, *rows]
+    rows = [audit.repaired(where, repairs, clip), *rows]
     return [usable], [*rows, *_outside(annotation, folder, files, release)]
 
 
@@ -439,22 +452,65 @@ def _damaged(files, problems, shift):
     return {number: reason for number, reason in reasons.items() if number not in files}
 
 
-def _apex(annotation, release, disk):
-    """(apex, its source, repairs, audit rows): the published correction if it is wanted and fits,
-    else the sheet's.
+def _with_corrections(annotations, numbers, release):
+    """(annotations with the named corrections, audit rows of those that do not fit).
+
+    Where the folder holds exactly a corrected clip, `numbers` compares it with that.
     """
-    published = release.corrections.get(annotation.clip, -1)
-    name = f'corrections={release.corrected_by}'
-    refused = []
-    if published >= 0 and str(published) != annotation.apex:
-        wrong, numbers = _wrong_apex(published, disk)
-        if not wrong:
-            repair = Repair(f'apex of {name}', annotation.apex, str(published))
-            return published, 'correction', [repair], []
-        file = f'{name} {annotation.clip}'
-        refused = [Row(file, 'ignored', f'{wrong}: {numbers}', annotation.clip)]
-    apex, repairs = _sheet_apex(annotation.apex, disk)
-    return apex, annotation.apex_source if apex >= 0 else 'estimated', repairs, refused
+    corrected, rows = [], []
+    for annotation in annotations:
+        published = release.corrections.get(annotation.clip)
+        in_folder = numbers.get(annotation.clip)
+        if published and in_folder:
+            try:
+                annotation, numbers[annotation.clip] = _correct(
+                    annotation, published, in_folder, release.corrected_by
+                )
+            except ValueError as error:
+                file = f'corrections={release.corrected_by} {annotation.clip}'
+                rows.append(Row(file, 'ignored', str(error), annotation.clip))
+        corrected.append(annotation)
+    return corrected, rows
+
+
+def _correct(annotation, published, in_folder, name):
+    """(the annotation with published key frames and repairs, Numbers of its folder).
+
+    Raises:
+      ValueError: the folder does not hold them; they are never moved.
+    """
+    onset = annotation.onset if published.onset < 0 else published.onset
+    offset = annotation.offset if published.offset < 0 else published.offset
+    key_frames = {'onset': onset, 'offset': offset}
+    if published.apex >= 0:
+        key_frames['apex'] = published.apex
+        if not onset < published.apex <= offset:
+            allowed = f'{published.apex} is not in {onset + 1}..{offset}'
+            raise ValueError(f'apex does not lie between onset and offset: {allowed}')
+    exact = in_folder._replace(onset=onset, offset=offset)
+    if in_folder.is_exact or not exact.is_exact:
+        exact = in_folder
+    shift = exact.shift if exact.is_exact else 0
+    there = {number + shift for number in exact.numbers}
+    repairs = []
+    for column, number in key_frames.items():
+        before = str(getattr(annotation, column))
+        if before == str(number):
+            continue
+        if number not in there:
+            first, last = min(there), max(there)
+            raise ValueError(f'{column} has no file: {number}; the folder has {first} to {last}')
+        repairs.append(Repair(f'{column} of corrections={name}', before, str(number)))
+    if not repairs:
+        return annotation, in_folder
+    source = annotation.apex_source
+    if 'apex' in key_frames and str(published.apex) != annotation.apex:
+        source = 'correction'
+    changes = key_frames | {'apex': str(key_frames.get('apex', annotation.apex))}
+    annotation = annotation._replace(
+        **changes, repairs=(*annotation.repairs, *repairs), apex_source=source
+    )
+    return annotation, exact
 
 
 def _outside(annotation, folder, files, release):

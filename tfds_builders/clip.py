@@ -3,6 +3,14 @@
 from typing import NamedTuple
 
 
+class KeyFrames(NamedTuple):
+    """Key frames that a published list gives a clip; -1: as in the sheet."""
+
+    onset: int = -1
+    apex: int = -1
+    offset: int = -1
+
+
 class Clip(NamedTuple):
     """One annotated clip with its files. Frame numbers are those of the sheet and of the files
     alike.

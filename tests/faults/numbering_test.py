@@ -6,6 +6,10 @@ import pytest
 
 from mer_jax.errors import UserError
 from tests.faults.releases import Copy
+from tests.faults.sheets_test import rewrite
+from tfds_builders import frames
+from tfds_builders.casme2 import corrections
+from tfds_builders.clip import KeyFrames
 
 SPOILT = 'sub01_EP03_02'  # 97 to 104, apex 101
 
@@ -108,6 +112,99 @@ STOPPED = {  # name -> (layout, how it is spoilt, what the message names)
 }  # fmt: skip
 
 
+def lengthened(copy, clip, more):
+    """Adds `more` files behind the last one of a recording."""
+    last = copy.files(clip)[-1]
+    for number in range(1, more + 1):
+        os.link(last, last.with_name(f'img{frames.number(last) + number}{last.suffix}'))
+
+
+def halved(copy, clips):
+    """Every second frame of some recordings is gone, and the others are numbered anew."""
+    for clip in clips:
+        remove(copy, clip, *range(1, len(copy.files(clip)), 2))
+    copy.renumber(lambda index, number: index + 1, clips=clips)
+
+
+def with_offset_in_the_first_half(copy):
+    """All recordings but three go on long after their clip; then every second frame is gone."""
+    for clip in sorted(copy.clips)[3:]:
+        lengthened(copy, clip, copy.clips[clip].offset)
+    halved(copy, copy.clips)
+
+
+def of_one_length(copy):
+    longest = max(len(copy.files(clip)) for clip in copy.clips)
+    for clip in copy.clips:
+        lengthened(copy, clip, longest - len(copy.files(clip)))
+
+
+RECORDINGS = {  # name -> (release, layout, how it is spoilt, what the message names)
+    'every second frame, three of twelve outside': (
+        'casme2', 'raw', with_offset_in_the_first_half, '3 of 12 clips have their onset or offset',
+    ),
+    'a quarter halved': (
+        'casme2', 'raw', lambda copy: halved(copy, sorted(copy.clips)[:4]), 'of 12 clips have',
+    ),
+    'from 0': (
+        'casme2', 'raw', lambda copy: copy.renumber(lambda index, number: index),
+        '12 of 12 whole recordings begin with the number 0; the files start at 0',
+    ),
+    'milliseconds': (
+        'casme2', 'raw', lambda copy: copy.renumber(lambda index, number: 5 * index + 5),
+        'whole recordings are numbered in steps; .*steps of 5',
+    ),
+    'odd numbers': (
+        'casme2', 'raw', lambda copy: copy.renumber(lambda index, number: 2 * index + 1),
+        'steps of 2',
+    ),
+    'all of one length': ('casme2', 'raw', of_one_length, 'hold equally many .*files each'),
+    'parts of videos of CAS(ME)^2 from 1': (
+        'casme_squared', 'rawpic', lambda copy: copy.renumber(lambda index, number: index + 1),
+        '9 of 11 clips have their onset or offset outside',
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize('case', RECORDINGS)
+def test_whole_recordings_numbered_anew_stop(case, tmp_path):
+    """If this fails, every key frame is another one and nothing lies outside to show it."""
+    name, layout, spoil, words = RECORDINGS[case]
+    copy = Copy(tmp_path, name, layout)
+    spoil(copy)
+    with pytest.raises(UserError, match=words) as error:
+        copy.read()
+    assert 'the first is ' in str(error.value) and '\n' not in str(error.value)
+
+
+def test_a_recording_that_was_cut_off_does_not_stop_the_others(tmp_path):
+    """If this fails, two damaged folders of a release make the whole of it useless."""
+    copy = Copy(tmp_path, 'casme2', 'raw')
+    for clip in sorted(copy.clips)[:2]:
+        remove(copy, clip, *range(-12, 0))
+    clips, rows = copy.read()
+    assert len(clips) == 10
+    copy.assert_right_frames(clips)
+    assert len([row for row in rows if row.status == 'dropped']) == 2
+
+
+def relative(number, cells):
+    """The apex of a row counted from its onset: cells 3 and 4 of CASME II."""
+    if number and isinstance(cells[4], int):
+        cells[4] -= cells[3] - 1
+    return cells
+
+
+@pytest.mark.parametrize('layout', ['cropped', 'raw'])
+def test_apexes_outside_their_clips_stop(layout, tmp_path):
+    """If this fails, all apexes of a sheet that counts them from the onset are estimated."""
+    copy = Copy(tmp_path, 'casme2', layout)
+    rewrite(copy, relative)
+    with pytest.raises(UserError, match='clips have their apex outside onset to offset') as error:
+        copy.read()
+    assert 'sub01_EP02_01f' in str(error.value)
+
+
 @pytest.mark.parametrize('case', STOPPED)
 def test_a_release_that_fits_no_numbering_stops(case, tmp_path):
     """If this fails, most clips of such a release are "repaired" to other frames, exit 0."""
@@ -118,6 +215,63 @@ def test_a_release_that_fits_no_numbering_stops(case, tmp_path):
         copy.read()
     text = str(error.value)
     assert 'sub01_EP02_01f' in text and '46 to 54' in text and '\n' not in text
+
+
+CORRECTED = {  # name -> (numbers of the files of 97..104, published key frames, source of the apex)
+    'onset and offset': (range(101, 120), (102, 106, 118), 'correction'),
+    'offset': (range(97, 100), (-1, 98, 99), 'correction'),
+    'onset': (range(100, 105), (100, -1, -1), 'annotated'),
+    'numbered from 1': (range(1, 20), (102, 106, 120), 'correction'),
+}
+
+
+@pytest.mark.parametrize('case', CORRECTED)
+def test_a_named_correction_moves_key_frames(case, tmp_path, monkeypatch):
+    """If this fails, a clip whose frames are others than in the sheet can only be left out."""
+    numbers, key_frames, source = CORRECTED[case]
+    published = KeyFrames(*key_frames)
+    monkeypatch.setitem(corrections.SETS, 'mimicking', {('01', 'EP03_02'): published})
+    copy = Copy(tmp_path, 'casme2')
+    content = copy.files(SPOILT)[0]
+    for path in copy.files(SPOILT)[1:]:
+        path.unlink()
+    for number in numbers:
+        os.link(content, content.with_name(f'reg_img{1000 + number}.jpg'))
+    content.unlink()
+    for path in copy.files(SPOILT):
+        path.rename(path.with_name(f'reg_img{frames.number(path) - 1000}.jpg'))
+    clips, rows = copy.read(corrections='mimicking')
+    clip = clips[SPOILT]
+    wanted = [new if new >= 0 else old for new, old in zip(published, (97, 101, 104), strict=True)]
+    assert [clip.onset, clip.apex, clip.offset] == wanted and clip.apex_source == source
+    assert clip.frames[0][0] == wanted[0] and clip.frames[-1][0] == wanted[2]
+    (row,) = [row for row in rows if row.clip == SPOILT and 'corrections=' in row.reason]
+    assert row.reason.count('of corrections=mimicking') == sum(new >= 0 for new in published)
+    assert SPOILT not in copy.read()[0]  # unasked, it is left out
+
+
+UNFIT = {  # name -> (published key frames, what the audit says)
+    'onset that is not there': (KeyFrames(onset=90), 'onset has no file: 90'),
+    'offset that is not there': (KeyFrames(98, 100, 110), 'offset has no file: 110'),
+    'apex behind the offset': (KeyFrames(apex=103, offset=102), '103 is not in 98..102'),
+    'apex at the onset': (KeyFrames(onset=101), ''),
+}
+
+
+@pytest.mark.parametrize('case', UNFIT)
+def test_a_correction_that_does_not_fit_is_refused_as_a_whole(case, tmp_path, monkeypatch):
+    """If this fails, a clip gets one key frame of the sheet and one of another list."""
+    published, words = UNFIT[case]
+    monkeypatch.setitem(corrections.SETS, 'mimicking', {('01', 'EP03_02'): published})
+    copy = Copy(tmp_path, 'casme2')
+    clips, rows = copy.read(corrections='mimicking')
+    clip = clips[SPOILT]
+    (row, *more) = [row for row in rows if row.clip == SPOILT]
+    if words:
+        assert (clip.onset, clip.apex, clip.offset) == (97, 101, 104)
+        assert [row.status for row in more] == ['ignored'] and words in more[0].reason
+    else:  # the sheet's apex is then none; it is estimated
+        assert (clip.onset, clip.apex, clip.offset) == (101, -1, 104)
 
 
 REPAIRED = {  # name -> (files removed of 97..104, key frames as read)

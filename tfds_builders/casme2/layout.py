@@ -114,7 +114,7 @@ def read(source: Path, *, options: Mapping[str, str]) -> tuple[list[Clip], list[
         cropped=tree.kind == 'cropped',
         fps=200.0,
         edition=sheet.edition,
-        corrections={_clip_id(*key): apex for key, apex in published.items()},
+        corrections={_clip_id(*key): key_frames for key, key_frames in published.items()},
         corrected_by=options['corrections'],
     )
     annotations += _extra_annotations(annotations, options['extra'])

@@ -108,7 +108,7 @@ def read(source: Path, *, options: Mapping[str, str]) -> tuple[list[Clip], list[
         cropped=tree.kind == 'cropped',
         fps=200.0,
         edition='',
-        corrections={clip: apex for (_, clip), apex in published.items()},
+        corrections={clip: key_frames for (_, clip), key_frames in published.items()},
         corrected_by=options['corrections'],
     )
     clips, clip_rows = annotated.join(annotations, release)
