@@ -19,6 +19,10 @@ DEPTH = 4
 _SUBJECT = re.compile(r'(sub|spno\.?|s)?\d{1,3}', re.IGNORECASE)
 # no release lies inside a subject, video or clip
 _INSIDE = re.compile(rf'{_SUBJECT.pattern}(_\d\w*)?', re.IGNORECASE)
+# what the folder of a subject holds in any release: clips, videos, or classes
+_OF_SUBJECT = re.compile(
+    r'ep\d.*|\d{1,3}_\d.*|[a-z]+\d+_\d+|(non[-_ ]?)?micro|negative|positive|surprise', re.IGNORECASE
+)
 
 
 _PICTURES = 'pictures'
@@ -53,15 +57,44 @@ class Tree(NamedTuple):
 def folders(folder: Path, depth: int = DEPTH) -> Iterator[Path]:
     """Yields `folder` and the folders at most `depth` below it, nearer ones first.
 
-    Folders of a subject, video or clip are left out.
+    Folders of a subject, video or clip are left out, and so are links to what is found without
+    them.
     """
-    level = [Path(folder)]
+    root, level = os.path.realpath(folder), [Path(folder)]
     for _ in range(depth + 1):
         yield from level
         next_level = []
         for outer in level:
-            next_level += [inner for inner in inside(outer) if not _INSIDE.fullmatch(inner.name)]
+            next_level += [
+                inner
+                for inner in inside(outer)
+                if (not _INSIDE.fullmatch(inner.name) or _is_part(inner))
+                and not _leads_back(inner, root)
+            ]
         level = next_level
+
+
+def _is_part(folder):
+    """Whether a folder that is named like a subject or clip is a part of an archive: 'disk/2/'."""
+    names = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if frames.is_frame(entry.name):
+                    return False  # at once: a long video has thousands
+                if entry.is_dir() and not base.is_litter(entry.name):
+                    names.append(entry.name)
+    except PermissionError:
+        return False
+    return bool(names) and not any(map(_OF_SUBJECT.fullmatch, names))
+
+
+def _leads_back(folder, root):
+    """Whether a folder is a link to one inside `root`, or to one that holds `root`."""
+    if not folder.is_symlink():
+        return False
+    target = os.path.realpath(folder)
+    return os.path.commonpath([target, root]) in (target, root)
 
 
 def inside(folder: Path) -> list[Path]:

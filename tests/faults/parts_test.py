@@ -30,6 +30,16 @@ JOINED = {  # name -> (release, layout, folders that hold the parts)
     'recordings': ('casme2', 'raw', ('CASME2_RAW.001/CASME2-RAW', 'CASME2_RAW.002/CASME2-RAW')),
     'SAMM': ('samm', 'raw', ('SAMM_a', 'SAMM_b')),
     'SMIC': ('smic', 'cropped', ('part1/SMIC_all_cropped/HS', 'part2/SMIC_all_cropped/HS')),
+    'named like subjects': ('casme2', 'cropped', ('1', '2')),
+    'named like subjects, a level up': ('casme2', 'selected', ('01/selected', '02/selected')),
+    'subjects and parts without prefix': ('casme2', 'cropped_updated', ('Cropped/1', 'Cropped/2')),
+    'one beside the other': ('casme2', 'cropped', ('Cropped', 'Cropped/2')),
+    'named like videos': ('casme2', 'cropped', ('01_2019', '02_2019')),
+    'another case': ('casme2', 'cropped', ('CROPPED_1', 'cropped_2/Cropped')),
+    'SAMM named like subjects': ('samm', 'raw', ('001', '002')),
+    'SMIC named like subjects': ('smic', 'cropped', ('s1/HS', 's2/SMIC_all_cropped/HS')),
+    'CAS(ME)^2 named like subjects': ('casme_squared', 'rawpic', ('1/rawpic', '2/rawpic')),
+    'clips of CAS(ME)^2 by number': ('casme_squared', 'selectedpic', ('1', '2')),
     'SMIC beside each other': ('smic', 'raw', ('SMIC_all_raw/HS', 'SMIC_all_raw/HS_part2')),
     'CAS(ME)^2': ('casme_squared', 'rawpic', ('CAS(ME)^2/rawpic_1', 'CAS(ME)^2/rawpic_2')),
     'clips of CAS(ME)^2': ('casme_squared', 'selectedpic', ('selected_1', 'selected_2')),
@@ -50,6 +60,35 @@ def test_parts_are_one_release(case, tmp_path):
     assert set(clips) == set(copy.clips)
     copy.assert_right_frames(clips)
     assert not [row for row in rows if row.status in ('error', 'dropped') and row.clip in clips]
+
+
+LINKED = {  # name -> (where a link is put, what it leads to, below the copy)
+    'to the tree': ('other', 'CASME2_preprocessed_Li Xiaobai/Cropped'),
+    'before the tree': ('A', 'CASME2_preprocessed_Li Xiaobai'),
+    'in a circle': ('CASME2_preprocessed_Li Xiaobai/again', '.'),
+    'to the folder above': ('up', '..'),
+    'to nothing': ('gone', 'nothing'),
+}
+
+
+@pytest.mark.parametrize('case', LINKED)
+def test_links_are_no_second_copy(case, tmp_path):
+    """If this fails, a link to a release beside it is an overlap, or a circle is searched."""
+    link, target = LINKED[case]
+    copy = Copy(tmp_path, 'casme2')
+    clips, rows = copy.read()
+    (copy.folder / link).symlink_to(copy.folder / target)
+    assert copy.read() == (clips, rows)
+
+
+def test_parts_on_other_disks_are_linked(tmp_path):
+    """If this fails, a part that lies elsewhere is not read."""
+    copy = Copy(tmp_path, 'casme2')
+    clips, _ = copy.read()
+    split(copy, ('Cropped_1', 'Cropped_2'))
+    (copy.folder / 'Cropped_2').rename(tmp_path / 'disk')
+    (copy.folder / '2').symlink_to(tmp_path / 'disk')
+    assert set(copy.read()[0]) == set(clips)
 
 
 def same_clip(copy, part):
