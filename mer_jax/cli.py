@@ -3,6 +3,7 @@
 `python main.py`, `python -m mer_jax` and `mer-jax` are the same program.
 """
 
+import contextlib
 import difflib
 import os
 import re
@@ -14,7 +15,7 @@ from typing import NamedTuple
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
-from mer_jax import config_files, entries, quiet, usage  # noqa: F401, quiet before jax
+from mer_jax import config_files, entries, quiet, usage
 from mer_jax.errors import UserError
 from mer_jax.runfiles.naming import default_folder, identity_changes, title
 from mer_jax.settings.renamed import RENAMED
@@ -135,7 +136,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     _open_streams()
     try:
         _refuse_bytes(arguments)
-        _start([argument for argument in arguments if argument != '--debug'])
+        with contextlib.nullcontext() if debug else quiet.libraries():
+            _start([argument for argument in arguments if argument != '--debug'])
         print(end='', flush=True)
     except KeyboardInterrupt:
         return _failed('stopped; the same command continues from the last checkpoint', 130)

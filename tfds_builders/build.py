@@ -21,7 +21,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from array_record.python.array_record_data_source import ArrayRecordDataSource
 
-from mer_jax import machine
+from mer_jax import machine, quiet
 from mer_jax.errors import UserError
 from tfds_builders import audit, base, fingerprint
 from tfds_builders.casme2 import casme2_dataset_builder
@@ -309,7 +309,8 @@ def _build(make, target, manual_dir, rebuild, progress):
             manual_dir=manual_dir or None, try_download_gcs=False
         )
         try:
-            with _quiet(progress and not hasattr(builder, 'progress')):  # those show their own
+            # some show a bar of their own
+            with _quiet(progress and not hasattr(builder, 'progress')), quiet.decoders():
                 builder.download_and_prepare(download_config=download)
         except RuntimeError as error:
             if 'write() failed' not in str(error):
