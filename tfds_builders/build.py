@@ -12,7 +12,6 @@ import os
 import shutil
 import sys
 import tempfile
-import time
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -48,7 +47,6 @@ METADATA = {'sizes': int, 'made_by': str, 'made_from': str}
 STAGING = 'incomplete.'  # the prefix that TFDS itself skips
 # finished clips of a release; a killed build goes on from them whenever it is started again
 SCRATCH = f'{STAGING}scratch'
-STALE_SECONDS = 7 * 24 * 3600
 
 
 def prepare(
@@ -89,10 +87,11 @@ def prepare(
     target = Path(root, cls.name, getattr(config, 'name', ''), str(cls.VERSION))
     make = partial(_builder, cls, config, progress, strict, user_files)
     try:
-        _put_back(target)
+        _sweep(target)
         if rebuild or not _is_finished(target):
             _refuse_missing(cls, target, manual_dir, rebuild)
             with _build_lock(target.parent):
+                _put_back(target)
                 # another process may have built it meanwhile
                 if rebuild or not _is_finished(target):
                     _build(make, target, manual_dir, rebuild, progress)
@@ -337,26 +336,44 @@ def _build_lock(folder):
     folder.mkdir(parents=True, exist_ok=True)
     lock = os.open(folder, os.O_RDONLY)  # the folder itself: a lock file would lie there for ever
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        print(f'another process builds in {folder}; waiting for it', file=sys.stderr, flush=True)
-        fcntl.flock(lock, fcntl.LOCK_EX)
-    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            message = f'another process builds in {folder}; waiting for it'
+            print(message, file=sys.stderr, flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(lock)
+
+
+def _sweep(target):
+    """Deletes what killed builds left beside a data set, unless another process builds there.
+
+    A rebuild that was killed between its two renames is undone. Finished clips stay where the data
+    set is not built.
+    """
+    left = sorted(target.parent.glob(f'{STAGING}*'))
+    if not left or not os.access(target.parent, os.W_OK):
+        return
+    lock = os.open(target.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return  # held, or a drive without locks
+    else:
+        _put_back(target)
+        for path in left:
+            if path.name != SCRATCH or _is_finished(target):
+                shutil.rmtree(path, ignore_errors=True)
     finally:
         os.close(lock)
 
 
 @contextlib.contextmanager
 def _staging(folder):
-    """A fresh folder inside `folder`, deleted afterwards.
-
-    What builds killed long ago left behind is deleted as well.
-    """
+    """A fresh folder inside `folder`, deleted afterwards."""
     folder.mkdir(parents=True, exist_ok=True)
-    for left in folder.glob(STAGING + '*'):
-        if left.name != SCRATCH and time.time() - left.stat().st_mtime > STALE_SECONDS:
-            shutil.rmtree(left, ignore_errors=True)
     staging = Path(tempfile.mkdtemp(prefix=STAGING, dir=folder))
     try:
         yield staging

@@ -2,6 +2,7 @@
 the caller's.
 """
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -247,21 +248,34 @@ def test_build_killed_in_the_middle(prepare, raw, tmp_path, target):
     assert len(flows(prepare())) == 14
 
 
-def test_unfinished_folders_do_not_block_and_old_ones_go(prepare, target):
+def test_unfinished_folders_do_not_block_and_go(prepare, target):
     """If this fails, a half copied data folder is read as a data set, or killed builds fill the
-    disk for ever.
+    disk.
     """
     target.mkdir(parents=True)
     (target / 'precomputed_flow-train.array_record-00000-of-00001').write_bytes(b'half')
-    stale, young = target.parent / 'incomplete.OLD_2.0.0', target.parent / 'incomplete.NEW_2.0.0'
-    stale.mkdir()
-    young.mkdir()
-    os.utime(stale, (1, 1))
+    killed = target.parent / 'incomplete.OLD_2.0.0'
+    killed.mkdir()
+    (killed / 'half').write_bytes(b'half')
     assert len(flows(prepare())) == 14
-    assert sorted(path.name for path in target.parent.iterdir()) == [
-        '2.0.0',
-        'incomplete.NEW_2.0.0',
-    ]
+    assert [path.name for path in target.parent.iterdir()] == ['2.0.0']
+
+
+def test_what_a_build_left_that_was_killed_after_publishing_goes(prepare, target):
+    """If this fails, a build that was killed while it cleared up leaves gigabytes for ever: the
+    next command finds the data set finished and clears nothing.
+    """
+    prepare()
+    for name in ('incomplete.ABC', 'incomplete.scratch'):
+        (target.parent / name).mkdir()
+        (target.parent / name / 'clip.npz').write_bytes(b'clip')
+    other = os.open(target.parent, os.O_RDONLY)
+    fcntl.flock(other, fcntl.LOCK_EX)  # another process rebuilds it
+    prepare()
+    assert len(list(target.parent.glob('incomplete.*/clip.npz'))) == 2
+    os.close(other)
+    prepare()
+    assert [path.name for path in target.parent.iterdir()] == ['2.0.0']
 
 
 def test_rebuild_killed_between_its_renames(prepare, target, monkeypatch):
@@ -274,6 +288,7 @@ def test_rebuild_killed_between_its_renames(prepare, target, monkeypatch):
         Builder, 'download_and_prepare', lambda *_, **__: pytest.fail('built again')
     )
     assert flows(prepare()) == before
+    assert [path.name for path in target.parent.iterdir()] == ['2.0.0']
 
 
 def test_other_version_is_refused_and_kept(prepare, target):
