@@ -69,7 +69,7 @@ class Score:
 
     @property
     def intervals(self) -> dict[str, list[float] | None]:
-        """{metric: [low, high]}, 95 % bootstrap intervals over subjects."""
+        """{metric: [low, high]}, 95 %, over test subjects, given these trainings."""
         return self.results.intervals
 
     def __str__(self) -> str:

@@ -2,6 +2,9 @@
 
 from typing import NamedTuple
 
+# what every interval that is printed is, see evaluation/bootstrap.py
+OVER_SUBJECTS = 'over test subjects, given these trainings'
+
 
 class Metric(NamedTuple):
     """A metric of recognition, with all facts about it."""

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mer_jax.entries import loaded
-from mer_jax.evaluation import METRICS
+from mer_jax.evaluation import METRICS, bootstrap
 
 CLASS_METRICS = ('precision', 'recall', 'f1', 'support')
 
@@ -168,38 +168,40 @@ def per_class(confusion: ArrayLike, classes: Sequence[str]) -> dict[str, dict]:
 
 
 def intervals(
-    confusions: ArrayLike, *, draws: int = 2000, seed: int = 0, level: float = 0.95
+    confusions: ArrayLike,
+    dataset: ArrayLike | None = None,
+    *,
+    draws: int = 2000,
+    seed: int = 0,
+    level: float = 0.95,
 ) -> dict[str, list[float]]:
-    """Compute percentile bootstrap intervals over subjects.
+    """Compute bootstrap intervals over subjects, given the trainings.
 
-    A draw takes S subjects with replacement, each with all its seeds. It sums their confusions,
-    computes the metric for each seed, and averages over seeds. A class that has no clip in a draw
-    does not count in that draw.
+    A draw takes as many subjects of each data set as there are, with replacement, each with all its
+    seeds. It sums their confusions, computes the metric for each seed, and averages over seeds. A
+    class that has no clip in a draw does not count in that draw. bootstrap.intervals says how the
+    interval is read off the draws.
 
     Args:
         confusions: [S, R, K, K]: S subjects, R seeds.
+        dataset: [S], number or name of each subject's data set; None: all are of one.
         draws: number of draws.
         seed: of the draws.
-        level: share of the draws inside the interval.
+        level: share of such intervals that should cover the truth.
 
     Returns:
         {metric: [low, high]}; NaN for fewer than two subjects.
     """
     cube = np.asarray(confusions, np.float64)
-    if len(cube) < 2:
-        return {name: [np.nan, np.nan] for name in METRICS}
-    rng = np.random.default_rng(seed)
-    drawn = measures(pooled(draw_subjects(rng, len(cube), draws), cube))
-    edges = [(1 - level) / 2, (1 + level) / 2]
-    return {
-        name: np.nanquantile(nanmean(values, axis=-1), edges).tolist()
-        for name, values in drawn.items()
-    }
 
+    def means(weights: np.ndarray) -> dict[str, np.ndarray]:
+        measured = measures(pooled(weights, cube))
+        return {name: nanmean(values, axis=-1) for name, values in measured.items()}
 
-def draw_subjects(rng: np.random.Generator, subjects: int, draws: int) -> np.ndarray:
-    """Draw subjects with replacement: counts int64[draws, subjects]."""
-    return rng.multinomial(subjects, np.full(subjects, 1 / subjects), size=draws)
+    if dataset is None:
+        dataset = np.zeros(len(cube), int)
+    clips = cube.sum((1, 2, 3))
+    return bootstrap.intervals(means, dataset, clips, draws=draws, seed=seed, level=level)
 
 
 def pooled(weights: ArrayLike, cube: ArrayLike) -> np.ndarray:
@@ -207,10 +209,10 @@ def pooled(weights: ArrayLike, cube: ArrayLike) -> np.ndarray:
 
     Args:
         weights: [D, S].
-        cube: confusions [S, R, K, K].
+        cube: confusions [S, ..., K, K].
 
     Returns:
-        float64[D, R, K, K].
+        float64[D, ..., K, K].
     """
     return np.tensordot(np.asarray(weights, np.float64), np.asarray(cube, np.float64), 1)
 

@@ -3,55 +3,67 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mer_jax.evaluation import metrics
+from mer_jax.evaluation import bootstrap, metrics
 
 ROUNDING = 1e-12  # equal means may differ in their last bits, and a tie must count as one
 
 
 def difference(
-    first: ArrayLike, second: ArrayLike, *, draws: int = 2000, seed: int = 0, level: float = 0.95
+    first: ArrayLike,
+    second: ArrayLike,
+    dataset: ArrayLike | None = None,
+    *,
+    draws: int = 2000,
+    seed: int = 0,
+    level: float = 0.95,
 ) -> dict[str, dict]:
     """Subtract each metric of the first system from the second's.
 
-    A metric is computed per seed from the confusions of all subjects, then averaged over seeds. The
-    interval is a percentile bootstrap over subjects; both systems have the same draws. p is that of
-    a two-sided permutation test. A permutation swaps the two systems of some subjects, with all
-    their seeds. All 2^S permutations are used where they are no more than `draws`.
+    The confusions of a subject are averaged over the seeds of a system, so that systems with
+    different numbers of seeds can be compared. A metric is computed from the mean confusions of all
+    subjects: UF1 and UAR may differ in the third digit from means over seeds. The interval is a
+    bootstrap over test subjects, given the trainings; both systems have the same draws. p is that
+    of a two-sided permutation test. A permutation swaps the two systems of some subjects. All 2^S
+    permutations are used where they are no more than `draws`.
 
     Args:
         first, second: confusions [S, R, K, K] of the same S subjects; the number of seeds R may
             differ.
+        dataset: [S], number or name of each subject's data set, within which subjects are drawn;
+            None: all are of one.
         draws: number of draws of subjects, and of permutations.
         seed: of the draws.
-        level: share of the draws inside the interval.
+        level: share of such intervals that should cover the truth.
 
     Returns:
-        {metric: {difference, interval, p}}. interval and p are NaN for fewer than two subjects; p
-        is NaN where R differs.
+        {metric: {difference, interval, p}}. interval and p are NaN for fewer than two subjects.
 
     Raises:
         ValueError: subjects or classes differ.
+
+    Examples:
+        paired.difference(before, after, dataset)['uf1']['p']
     """
     first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
     comparable = first.ndim == second.ndim == 4
     if not comparable or _subjects_and_classes(first) != _subjects_and_classes(second):
         raise ValueError(
-            f'both must be [S, R, K, K] of the same S and K, got {first.shape} and {second.shape}'
+            f'confusions must be [S, R, K, K] of the same S and K, got {first.shape} and '
+            f'{second.shape}'
         )
-    subjects, rng = len(first), np.random.default_rng(seed)
-    whole = np.ones((1, subjects))
-    gain = _gain(metrics.pooled(whole, first), metrics.pooled(whole, second))
-    observed = {name: values[0] for name, values in gain.items()}
-    intervals = {name: [np.nan, np.nan] for name in metrics.METRICS}
+    first, second = first.mean(1), second.mean(1)
+    if dataset is None:
+        dataset = np.zeros(len(first), int)
+
+    def gain(weights: np.ndarray) -> dict[str, np.ndarray]:
+        return _gain(metrics.pooled(weights, first), metrics.pooled(weights, second))
+
+    observed = {name: values[0] for name, values in gain(np.ones((1, len(first)))).items()}
+    clips = first.sum((1, 2))
+    intervals = bootstrap.intervals(gain, dataset, clips, draws=draws, seed=seed, level=level)
     p = dict.fromkeys(metrics.METRICS, np.nan)
-    if subjects > 1:
-        times = metrics.draw_subjects(rng, subjects, draws)
-        drawn = _gain(metrics.pooled(times, first), metrics.pooled(times, second))
-        edges = [(1 - level) / 2, (1 + level) / 2]
-        for name, values in drawn.items():
-            intervals[name] = np.nanquantile(values, edges).tolist()
-    if subjects > 1 and first.shape == second.shape:
-        p = _permute(first, second, observed, draws, rng)
+    if len(first) > 1:
+        p = _permute(first, second, observed, draws, np.random.default_rng(seed))
     return {
         name: {
             'difference': float(observed[name]),
@@ -85,15 +97,9 @@ def holm(ps: ArrayLike) -> np.ndarray:
 
 
 def _gain(first, second):
-    """{metric: second minus first, float64[D]}.
-
-    Both are confusions [D, R, K, K]; metrics are averaged over seeds.
-    """
+    """{metric: second minus first, float64[D]} of confusions [D, K, K]."""
     before, after = metrics.measures(first), metrics.measures(second)
-    return {
-        name: metrics.nanmean(after[name], axis=-1) - metrics.nanmean(before[name], axis=-1)
-        for name in metrics.METRICS
-    }
+    return {name: after[name] - before[name] for name in metrics.METRICS}
 
 
 def _permute(first, second, observed, draws, rng):
@@ -136,6 +142,7 @@ def every_swap(subjects: int) -> np.ndarray:
 def bootstrap_mean(
     value: ArrayLike,
     subject: ArrayLike,
+    dataset: ArrayLike | None = None,
     *,
     draws: int = 2000,
     seed: int = 0,
@@ -145,27 +152,38 @@ def bootstrap_mean(
 
     Args:
         value: [n].
-        subject: [n], of each value.
+        subject: [n], of each value; unique over data sets.
+        dataset: [n], of each value; subjects are drawn within it. None: all are of one.
         draws: number of draws of subjects.
         seed: of the draws.
-        level: share of the draws inside the interval.
+        level: share of such intervals that should cover the truth.
 
     Returns:
         (mean, [low, high]); the interval is None for fewer than two subjects.
     """
-    total, count = _by_subject(value, subject)
+    total, count, first = _by_subject(value, subject)
     if not len(count):
         return np.nan, None
     mean = float(total.sum() / count.sum())
     if len(count) < 2:
         return mean, None
-    times = metrics.draw_subjects(np.random.default_rng(seed), len(count), draws)
-    means = times @ total / (times @ count)
-    return mean, np.quantile(means, [(1 - level) / 2, (1 + level) / 2]).tolist()
+    datasets = np.zeros(len(count), int) if dataset is None else np.asarray(dataset)[first]
+
+    def means(weights: np.ndarray) -> dict[str, np.ndarray]:
+        return {'mean': weights @ total / (weights @ count)}
+
+    edges = bootstrap.intervals(means, datasets, count, draws=draws, seed=seed, level=level)
+    return mean, edges['mean']
 
 
 def mean_test(
-    first: ArrayLike, second: ArrayLike, subject: ArrayLike, *, draws: int = 2000, seed: int = 0
+    first: ArrayLike,
+    second: ArrayLike,
+    subject: ArrayLike,
+    dataset: ArrayLike | None = None,
+    *,
+    draws: int = 2000,
+    seed: int = 0,
 ) -> dict:
     """Test the difference of the means of two systems.
 
@@ -174,7 +192,8 @@ def mean_test(
 
     Args:
         first, second: [n], a value of each row.
-        subject: [n], of each row.
+        subject: [n], of each row; unique over data sets.
+        dataset: [n], of each row; subjects are drawn within it. None: all are of one.
         draws: number of draws of subjects, and of permutations.
         seed: of the draws.
 
@@ -183,8 +202,8 @@ def mean_test(
         for fewer than two subjects.
     """
     gain = np.asarray(second, np.float64) - np.asarray(first, np.float64)
-    difference, edges = bootstrap_mean(gain, subject, draws=draws, seed=seed)
-    total, count = _by_subject(gain, subject)
+    difference, edges = bootstrap_mean(gain, subject, dataset, draws=draws, seed=seed)
+    total, count, _ = _by_subject(gain, subject)
     if len(count) < 2:
         return {'difference': difference, 'interval': edges, 'p': None}
     swap, exact = _swaps(len(count), draws, np.random.default_rng(seed))
@@ -195,7 +214,7 @@ def mean_test(
 
 
 def _by_subject(value, subject):
-    """Sum and number of values [n] of each subject, float64[S]."""
-    _, number = np.unique(subject, return_inverse=True)
+    """Sum and number of values [n] of each subject, float64[S], and its first row, int[S]."""
+    _, first, number = np.unique(subject, return_index=True, return_inverse=True)
     total = np.bincount(number, np.asarray(value, np.float64))
-    return total, np.bincount(number).astype(np.float64)
+    return total, np.bincount(number).astype(np.float64), first

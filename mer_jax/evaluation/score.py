@@ -27,8 +27,8 @@ def score(predictions: Predictions, names: Names) -> dict:
 
     Returns:
         The entries of results.json with scores: metrics, sd (over seeds) and intervals (95 %, over
-        subjects) of all rows; per_dataset, per_class, per_seed, per_subject and per_fold; confusion
-        [K, K] with the truth in rows; classes.
+        test subjects, given these trainings) of all rows; per_dataset, per_class, per_seed,
+        per_subject and per_fold; confusion [K, K] with the truth in rows; classes.
 
     Raises:
         UserError: an output is not finite, which means that a fold diverged.
@@ -42,7 +42,7 @@ def score(predictions: Predictions, names: Names) -> dict:
     return {
         'metrics': _means(pooled),
         'sd': {name: to_json(metrics.spread(measured[name])) for name in METRICS},
-        'intervals': _intervals(cube),
+        'intervals': _intervals(cube, subjects[:, 0]),
         'per_dataset': _per_dataset(subjects, cube, names),
         'per_class': metrics.per_class(pooled, names.classes),
         'per_seed': per_seed,
@@ -182,9 +182,9 @@ def _means(pooled):
     return {name: to_json(nanmean(value, axis=0)) for name, value in measured.items()}
 
 
-def _intervals(cube):
+def _intervals(cube, dataset):
     """{metric: [low, high]}; None for fewer than two subjects."""
-    intervals = metrics.intervals(cube)
+    intervals = metrics.intervals(cube, dataset)
     return {name: None if np.isnan(edges).any() else edges for name, edges in intervals.items()}
 
 
@@ -198,7 +198,7 @@ def _per_dataset(subjects, cube, names):
             'n': _counts(pooled)['clips'],
             'subjects': len(of_dataset),
             **_means(pooled),
-            'intervals': _intervals(of_dataset),
+            'intervals': _intervals(of_dataset, np.full(len(of_dataset), index)),
         }
     return blocks
 

@@ -59,9 +59,10 @@ def write(experiment: Experiment, shapes: FoldState | None, folder: Path) -> lis
         kept.append(after)
         held_out.append(rows[1])
     alone = sum(len(rows) == 1 for rows in held_out)
-    correct, tested = np.concatenate(correct), samples.subject[np.concatenate(held_out)]
+    correct, tested = np.concatenate(correct), np.concatenate(held_out)
+    subject, dataset = samples.subject[tested], samples.dataset[tested]
     lines = [
-        _line(group, of_group, correct, tested)
+        _line(group, of_group, correct, subject, dataset)
         for group, of_group in zip(groups, np.concatenate(kept, axis=1), strict=True)
     ]
     return importance_page.write(folder, ImportanceTable(tuple(lines)), correct.mean(), alone)
@@ -93,9 +94,9 @@ def chosen(table: SvmTable, title: str, seed: int, head: sections.Head) -> list[
     return choices
 
 
-def _line(group, kept, correct, subject):
+def _line(group, kept, correct, subject, dataset):
     """What a group is worth: accuracy that is lost without it."""
-    test = paired.mean_test(kept, correct, subject)
+    test = paired.mean_test(kept, correct, subject, dataset)
     low, high = test['interval'] or (None, None)
     return ImportanceRow(
         group.title, group.kind, group.size, test['difference'], low, high, test['p']

@@ -1,6 +1,6 @@
 """The table of a leak audit (studies/leak_audit.py)."""
 
-from mer_jax.evaluation import HEADLINE
+from mer_jax.evaluation import HEADLINE, OVER_SUBJECTS
 from mer_jax.report.compare_tables import difference, honest
 from mer_jax.report.formats import (
     NAMES_IN_PAPERS,
@@ -14,7 +14,7 @@ from mer_jax.report.formats import (
 from mer_jax.report.study import Study
 from mer_jax.report.table import Cell, Column, Note, Row, Table, listing
 
-PLOT_CAPTION = '95 % intervals over subjects. A hollow mark means that the line leaks.'
+PLOT_CAPTION = f'95 % intervals {OVER_SUBJECTS}. A hollow mark means that the line leaks.'
 MEANINGS = {
     'honest': 'No subject is in both training and test rows. Everything that is fitted or '
     'generated uses training rows only. The last epoch is the result.',
@@ -36,9 +36,9 @@ MEANINGS = {
 }
 METHOD = (
     'Each line is the same experiment with the same seeds. "Adds" is the difference to the honest '
-    'run on the same clips. 95 % intervals come from 2,000 bootstrap draws of subjects, the same '
-    'for both runs; p from a permutation test that swaps the two runs of a subject. Clips split at '
-    'random form so many groups that the same share of clips trains as in the honest run. '
+    f'run on the same clips. 95 % intervals are {OVER_SUBJECTS}, from 2,000 bootstrap draws, the '
+    'same for both runs; p is from a permutation test that swaps the two runs of a subject. Clips '
+    'split at random form so many groups that the same share of clips trains as in the honest run. '
     f'{NAMES_IN_PAPERS}'
 )
 

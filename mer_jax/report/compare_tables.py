@@ -5,7 +5,7 @@ A run that leaks is marked, and so is a difference to a run that leaks.
 
 from collections.abc import Sequence
 
-from mer_jax.evaluation import COMPARED, HEADLINE
+from mer_jax.evaluation import COMPARED, HEADLINE, OVER_SUBJECTS
 from mer_jax.report.formats import (
     NAMES_IN_PAPERS,
     measure,
@@ -22,13 +22,14 @@ MEASURES = tuple(dict.fromkeys(HEADLINE + COMPARED))
 TESTED = ('uf1', 'accuracy')
 METHOD = (
     f'{NAMES_IN_PAPERS} Precision is averaged over classes as well. Scores are means over seeds; '
-    'sd is over seeds. 95 % intervals come from 2,000 bootstrap draws of subjects. A difference is '
-    'a run minus the reference of its data set, on the clips that every seed of both tested. p '
-    'comes from a permutation test that swaps the two runs of a subject; Holm is p adjusted for '
-    'all UF1 tests on that data set. Perfect counts the subjects without a wrong clip. Training '
-    'rows is the accuracy on them in the last epoch, as they were trained, or that of the SVM. '
-    'Clips split is the same experiment with clips split at random, where such a run is compared. '
-    'A dash means undefined, or that the runs cannot be compared.'
+    f'sd is over seeds. 95 % intervals are {OVER_SUBJECTS}, from 2,000 bootstrap draws within each '
+    'data set. A difference is a run minus the reference of its data set, on the clips that every '
+    'seed of both tested, from confusions averaged over seeds. p comes from a permutation test '
+    'that swaps the two runs of a subject; Holm is p adjusted for all UF1 tests on that data set. '
+    'Perfect counts the subjects without a wrong clip. Training rows is the accuracy on them in '
+    'the last epoch, as they were trained, or that of the SVM. Clips split is the same experiment '
+    'with clips split at random, where such a run is compared. A dash means undefined, or that the '
+    'runs cannot be compared.'
 )
 AS_REPORTED = 'as reported, not measured here'
 PUBLISHED = (

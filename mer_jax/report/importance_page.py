@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from mer_jax.evaluation import OVER_SUBJECTS
 from mer_jax.report import plots
 from mer_jax.report.formats import plural
 from mer_jax.runfiles import files
@@ -30,7 +31,7 @@ def write(folder: str | Path, table: ImportanceTable, accuracy: float, alone: in
         f'Accuracy on held-out clips ({accuracy:.3f}) that is lost where a group of features is '
         'exchanged between the held-out clips of a fold, in the mean over permutations. The SVMs '
         '(of the first seed) stay those of the fold, which did not see these clips. Whiskers: 95 % '
-        'interval over subjects. Groups that say the same can stand in for each other, and then '
+        f'interval {OVER_SUBJECTS}. Groups that say the same can stand in for each other, and then '
         'look unimportant both.'
     )
     if alone:

@@ -103,7 +103,7 @@ def _training_panels(pair, records):
 def measures(path: str | Path, table: dict) -> None:
     """Draw UF1, UAR, accuracy and precision by data set.
 
-    Each system is a line. Whiskers show 95 % intervals over subjects.
+    Each system is a line. Whiskers show 95 % intervals over test subjects.
     """
     groups = table['groups']
     systems = list(dict.fromkeys(run['system'] for run in _all_runs(groups)))

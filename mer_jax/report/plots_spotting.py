@@ -72,7 +72,7 @@ def errors(path: str | Path, blocks: dict[str, dict]) -> None:
             _whisker(axes, position, block, (colour, 'o'), hollow=False, bold=False)
         axes.set_yticks(range(len(blocks)), [TITLES[name] for name in blocks])
         axes.set(
-            xlabel='mean error in frames (95 % interval over subjects)',
+            xlabel='mean error in frames (95 % interval over test subjects)',
             xlim=(0, None),
             ylim=(len(blocks) - 0.5, -0.5),
         )
@@ -116,7 +116,7 @@ def compared(path: str | Path, groups: Sequence[dict]) -> None:
         grid = figure.subplots(len(groups), 1, squeeze=False, height_ratios=heights)[:, 0]
         for axes, group in zip(grid, groups, strict=True):
             _compared_panel(axes, group, looks)
-        grid[-1].set_xlabel('mean error in frames (95 % interval over subjects)')
+        grid[-1].set_xlabel('mean error in frames (95 % interval over test subjects)')
         handles = [
             Line2D([], [], color=colour, marker=mark, label=TITLES[name])
             for name, (colour, mark) in looks.items()

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from mer_jax import provenance
 from mer_jax.errors import UserError
+from mer_jax.evaluation import OVER_SUBJECTS
 from mer_jax.models import regional
 from mer_jax.report import importance_page, page, plots, recognition_tables
 from mer_jax.report.formats import (
@@ -74,6 +75,7 @@ def report(folder: str | Path) -> Path:
         leaks=results['leaks'],
         code=provenance.describe(results['versions']),
         names_in_papers=NAMES_IN_PAPERS,
+        over_subjects=OVER_SUBJECTS,
         scores=_scores(folder, results) if scored else None,
         training=_training(folder),
         svms=_svms(folder),
@@ -98,7 +100,7 @@ def _scores(folder, results):
     bars = page.plot(
         folder,
         'datasets',
-        'Whiskers show 95 % intervals over subjects.',
+        f'Whiskers show 95 % intervals {OVER_SUBJECTS}.',
         plots.datasets,
         results['per_dataset'],
         results['metrics'],

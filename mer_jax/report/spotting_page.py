@@ -9,6 +9,7 @@ import numpy as np
 from mer_jax import provenance
 from mer_jax.data.apexes import BLIND
 from mer_jax.errors import UserError
+from mer_jax.evaluation import OVER_SUBJECTS
 from mer_jax.report import page, plots, plots_spotting
 from mer_jax.report import table as tables
 from mer_jax.report.formats import (
@@ -54,6 +55,7 @@ def table(results: dict) -> str:
     lines += ['', tables.text(_decoders(results))]
     if len(next(iter(results['spotting'].values()))['per_dataset']) > 1:
         lines += ['', tables.text(_datasets(results))]
+    lines.append(f'95 % intervals are {OVER_SUBJECTS}.')
     return '\n'.join(lines)
 
 
@@ -192,7 +194,7 @@ def _datasets(results):
 
 def _errors(folder, results):
     """Tables and a plot of the errors."""
-    caption = 'Whiskers show 95 % intervals over subjects.'
+    caption = f'Whiskers show 95 % intervals {OVER_SUBJECTS}.'
     return {
         'decoders': tables.html(_decoders(results)),
         'plot': page.plot(folder, 'errors', caption, plots_spotting.errors, results['spotting']),

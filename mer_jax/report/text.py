@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Sequence
 
+from mer_jax.evaluation import OVER_SUBJECTS
 from mer_jax.report import recognition_tables
 from mer_jax.report import table as tables
 from mer_jax.report.formats import WIDTH, count_of, interval, plural
@@ -21,6 +22,7 @@ def table(results: dict) -> str:
             tables.text(recognition_tables.measures(results)),
             '',
             tables.text(recognition_tables.datasets(results)),
+            f'95 % intervals are {OVER_SUBJECTS}.',
             '',
             *_confusion_lines(results),
         ]

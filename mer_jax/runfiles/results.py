@@ -4,11 +4,12 @@ Values are checked against the shapes below. evaluation/score.py explains the di
 recognition, spotting/score.py those of spotting.
 """
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import ClassVar, Self
 
 from mer_jax.errors import UserError
+from mer_jax.evaluation import OVER_SUBJECTS
 from mer_jax.evaluation.metrics import CLASS_METRICS, METRICS
 from mer_jax.runfiles import files, reading, shapes, writing
 
@@ -124,7 +125,7 @@ class _Results:
             UserError: a key is missing, unknown, or of another type or range.
         """
         shapes.check(content, cls.SHAPE, path, remedy=reading.REMEDY)
-        unknown = content.keys() - {field.name for field in fields(cls)}
+        unknown = content.keys() - {each.name for each in fields(cls)}
         if unknown:
             raise UserError(
                 f"{path}: has an unknown key '{min(unknown)}' (not one of {cls.__name__}); "
@@ -152,7 +153,8 @@ class RecognitionResults(_Results):
     clips: int  # of the data set
     metrics: dict[str, float | None]  # {metric: mean over seeds}
     sd: dict[str, float | None]  # over seeds
-    intervals: dict[str, list[float] | None]  # {metric: [low, high]}, 95 %, over subjects
+    intervals: dict[str, list[float] | None]  # {metric: [low, high]}, 95 %
+    intervals_are: str = field(default=OVER_SUBJECTS, kw_only=True)  # for readers of the file
     per_dataset: dict[str, dict]
     per_class: dict[str, dict]
     per_seed: list[dict]
@@ -202,6 +204,7 @@ class SpottingResults(_Results):
     task: str  # SPOTTING
     answer: str  # the decoder whose error counts as the error of the run
     spotting: dict[str, dict]  # {decoder: errors}; empty where nothing was scored
+    intervals_are: str = field(default=OVER_SUBJECTS, kw_only=True)  # for readers of the file
     plan: dict | None
     data: dict
     seconds: dict[str, float]  # {step: seconds}

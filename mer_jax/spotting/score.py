@@ -183,7 +183,7 @@ def score(
 
     Returns:
         A dictionary for each decoder; none where no apex is annotated. 'mae' and 'interval': mean
-        absolute error in frames, and its interval by bootstrap over subjects. 'mae_ms' and
+        absolute error in frames, and its interval by bootstrap over test subjects. 'mae_ms' and
         'interval_ms': the same in milliseconds. 'sd': standard deviation of the error over seeds.
         'per_dataset': the same for each data set. 'against': difference to 'midpoint' and to
         'fraction' (negative: better), its interval and p value, paired by subject.
@@ -202,10 +202,10 @@ def score(
     for name, error in errors.items():
         of_seeds = error.mean(1)
         blocks[name] = {
-            **_block(means[name], subject, fps),
+            **_block(means[name], subject, dataset, fps),
             'sd': float(of_seeds.std(ddof=1)) if len(of_seeds) > 1 else None,
             'per_dataset': _per_dataset(means[name], subject, dataset, fps, names),
-            'against': _against(name, means, subject),
+            'against': _against(name, means, subject, dataset),
         }
     return blocks
 
@@ -224,29 +224,30 @@ def _per_dataset(error, subject, dataset, fps, names):
     blocks = {}
     for number in np.unique(dataset):
         rows = dataset == number
-        block = _block(error[rows], subject[rows], fps[rows])
+        block = _block(error[rows], subject[rows], dataset[rows], fps[rows])
         blocks[names.datasets[number]] = {'clips': int(np.sum(rows)), **block}
     return blocks
 
 
-def _against(name, means, subject):
+def _against(name, means, subject, dataset):
     """Compare a decoder with those that do not look at the clip."""
     tests = {}
     for simple in BLIND:
         if simple != name:
-            tests[simple] = paired.mean_test(means[simple], means[name], subject)
+            tests[simple] = paired.mean_test(means[simple], means[name], subject, dataset)
     return tests
 
 
-def _block(error, subject, fps):
+def _block(error, subject, dataset, fps):
     """Return the mean error and its interval.
 
     In frames and, where all clips have a frame rate, in milliseconds.
     """
-    mean, edges = paired.bootstrap_mean(error, subject)
+    mean, edges = paired.bootstrap_mean(error, subject, dataset)
     block = {'mae': mean, 'interval': edges, 'mae_ms': None, 'interval_ms': None}
     if np.all(fps > 0):
-        block['mae_ms'], block['interval_ms'] = paired.bootstrap_mean(error * 1000 / fps, subject)
+        in_ms = error * 1000 / fps
+        block['mae_ms'], block['interval_ms'] = paired.bootstrap_mean(in_ms, subject, dataset)
     return block
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mer_jax.errors import UserError
-from mer_jax.evaluation import COMPARED, HEADLINE, metrics, paired
+from mer_jax.evaluation import COMPARED, HEADLINE, OVER_SUBJECTS, metrics, paired
 from mer_jax.evaluation.metrics import to_json
 from mer_jax.folds import PROTOCOLS
 from mer_jax.report import compare_spotting_tables, compare_tables, plots_compare, study
@@ -32,10 +32,10 @@ PREFIXES = {'synthetic_faces': 'synthetic', 'precomputed_flow': 'megc2019'}
 # settings in which an experiment may differ from itself with clips split at random
 SAME = ('name', 'protocol', 'evaluate', 'explain')
 CAPTIONS = {
-    'measures': 'Whiskers show 95 % intervals over subjects. Runs that leak have hollow marks and '
-    'a † in the legend.',
-    'differences': 'Difference to the reference run of each data set, with 95 % intervals over '
-    'subjects. A hollow mark and a † mean that the run or its reference leaks.',
+    'measures': f'Whiskers show 95 % intervals {OVER_SUBJECTS}. Runs that leak have hollow marks '
+    'and a † in the legend.',
+    'differences': 'Difference to the reference run of each data set, with 95 % intervals '
+    f'{OVER_SUBJECTS}. A hollow mark and a † mean that the run or its reference leaks.',
     'training': 'Loss and accuracy on training rows by epoch: mean over all trainings of a run, '
     'and a band from the smallest to the largest. The runs of a line share their scales.',
     'errors': compare_spotting.CAPTION,
@@ -109,7 +109,7 @@ def read(folders: str | Sequence[str | Path]) -> list[Run]:
 def confusions(run: Run, rows: Sequence[PredictionRow]) -> np.ndarray:
     """Count confusions of rows, int64[S, R, K, K].
 
-    In the order of (data set, subject), and of seed.
+    In the order of `subjects_of`, and of seed.
     """
     classes = run.results['classes']
     subjects, subject = _numbers([(row.dataset, row.subject) for row in rows])
@@ -125,6 +125,16 @@ def confusions(run: Run, rows: Sequence[PredictionRow]) -> np.ndarray:
         classes=len(classes),
     )
     return flat.reshape(*shape, len(classes), len(classes))
+
+
+def subjects_of(rows: Sequence[PredictionRow]) -> list[tuple[str, str]]:
+    """Return (data set, subject) of each subject, sorted."""
+    return sorted({(row.dataset, row.subject) for row in rows})
+
+
+def datasets_of(rows: Sequence[PredictionRow]) -> list[str]:
+    """Return the data set of each subject, within which intervals draw subjects."""
+    return [dataset for dataset, _ in subjects_of(rows)]
 
 
 def paired_confusions(first: Run, second: Run) -> tuple[np.ndarray, np.ndarray] | None:
@@ -422,7 +432,7 @@ def _group(title, members, names, reference):
 def _row(run, name):
     """The figures of one run."""
     cube = confusions(run, run.rows)
-    each, edges = metrics.measures(cube.sum(0)), metrics.intervals(cube)
+    each, edges = metrics.measures(cube.sum(0)), metrics.intervals(cube, datasets_of(run.rows))
     return {
         'title': run.title,
         'system': name,
@@ -468,8 +478,8 @@ def _against(reference, run):
     if shared is None:
         return None
     pair = [confusions(one, rows) for one, rows in zip((reference, run), shared, strict=True)]
-    subjects = sorted({(row.dataset, row.subject) for row in shared[0]})
-    differences_of = paired.difference(*pair)
+    subjects = subjects_of(shared[0])
+    differences_of = paired.difference(*pair, datasets_of(shared[0]))
     tests = {}
     for key in HEADLINE:
         test = differences_of[key]

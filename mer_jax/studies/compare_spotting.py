@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mer_jax.data.apexes import BLIND
-from mer_jax.evaluation import paired
+from mer_jax.evaluation import OVER_SUBJECTS, paired
 from mer_jax.evaluation.metrics import to_json
 from mer_jax.report import plots_spotting
 from mer_jax.runfiles.apexes import ApexRow, ApexTable
@@ -23,7 +23,8 @@ if TYPE_CHECKING:  # compare imports this module
 
 FIGURES = ('mae', 'interval', 'sd', 'mae_ms', 'interval_ms', 'against')
 CAPTION = (
-    'Mean error of each decoder. Whiskers show 95 % intervals over subjects. A bold figure marks '
+    'Mean error of each decoder. Whiskers show 95 % intervals '
+    f'{OVER_SUBJECTS}. A bold figure marks '
     'the decoder that the run reports. A hollow mark and a † mean that the run leaks.'
 )
 
@@ -157,10 +158,11 @@ def _against(first, second, *, reported, is_reference, decoders):
         return None
     subjects = sorted({key[:2] for key in common})
     subject = np.array([subjects.index(key[:2]) for key in common])
+    dataset = [key[0] for key in common]
     before = [first[key][reported] for key in common]
     against = {'common': len(common)}
     for name in decoders:
         if not (is_reference and name == reported):
             after = [second[key][name] for key in common]
-            against[name] = paired.mean_test(before, after, subject)
+            against[name] = paired.mean_test(before, after, subject, dataset)
     return against

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from mer_jax.evaluation import metrics, paired
+from mer_jax.evaluation import bootstrap, metrics, paired
 
 
 def systems(seed, *, subjects=6, seeds=2, classes=3, skill=2):
@@ -18,22 +18,28 @@ def systems(seed, *, subjects=6, seeds=2, classes=3, skill=2):
     ]
 
 
+def widened(level, clips):
+    """The level at which scipy reads off draws of subjects of one data set."""
+    groups = bootstrap.strata(np.zeros(len(clips)))
+    return 2 * scipy.stats.norm.cdf(bootstrap.standard_errors(level, groups, clips)) - 1
+
+
 def gain(first, second, name='uf1'):
-    """Second minus first: mean over seeds of the measure of pooled confusions [R, K, K]."""
-    means = [np.mean([metrics.summary(one)[name] for one in pooled]) for pooled in (first, second)]
-    return means[1] - means[0]
+    """Second minus first: the measure of confusions [S, R, K, K], averaged over seeds."""
+    before, after = (metrics.summary(cube.mean(1).sum(0))[name] for cube in (first, second))
+    return after - before
 
 
 def of_scipy(first, second, name, *, draws, seed=0):
-    """(percentile interval, p) of the gain by scipy.stats, which draws and swaps subjects by their
+    """(BCa interval, p) of the gain by scipy.stats, which draws and swaps subjects by their
     numbers.
     """
     count = len(first)
-    both = np.concatenate([first, second])  # the first system's subjects, then the second's
+    both = np.concatenate([first, second]).mean(1)  # the first system's subjects, then the second's
 
     def statistic(before, after, axis):
-        sums = [both[numbers.astype(int)].sum(-4) for numbers in (before, after)]
-        return np.subtract(*(metrics.measures(pooled)[name].mean(-1) for pooled in reversed(sums)))
+        sums = [both[numbers.astype(int)].sum(-3) for numbers in (before, after)]
+        return np.subtract(*(metrics.measures(pooled)[name] for pooled in reversed(sums)))
 
     numbers = np.arange(count), np.arange(count) + count
     drawn = scipy.stats.bootstrap(
@@ -41,10 +47,10 @@ def of_scipy(first, second, name, *, draws, seed=0):
         statistic,
         paired=True,
         vectorized=True,
-        method='percentile',
+        method='BCa',
         rng=seed,
         n_resamples=draws,
-        confidence_level=0.9,
+        confidence_level=widened(0.9, first.sum((1, 2, 3))),
     )
     swapped = scipy.stats.permutation_test(
         numbers, statistic, permutation_type='samples', vectorized=True, rng=seed, n_resamples=draws
@@ -105,14 +111,15 @@ def test_a_system_against_itself_differs_by_nothing(subjects):
         assert block == {'difference': 0, 'interval': [0, 0], 'p': 1}
 
 
-def test_seeds_may_differ_in_number_but_then_p_is_undefined():
-    """Swapped confusions of one and of three seeds cannot be pooled by seed."""
+def test_systems_with_different_numbers_of_seeds_are_tested():
+    """A system of three seeds against one of one seed had no p, although clips are the same."""
     first, second = systems(4)[0], systems(5, seeds=3)[1]
-    found = paired.difference(first, second)['uf1']
-    assert found['difference'] == pytest.approx(gain(first.sum(0), second.sum(0))) and np.isnan(
-        found['p']
-    )
-    assert found['interval'][0] < found['difference'] < found['interval'][1]
+    test = paired.difference(first, second)['uf1']
+    assert test['difference'] == pytest.approx(gain(first, second))
+    assert test['interval'][0] < test['difference'] < test['interval'][1]
+    thrice = paired.difference(np.repeat(first, 3, axis=1), second)['uf1']
+    assert 0 < test['p'] <= 1
+    assert test['p'] == thrice['p'], 'the same seed three times is one seed'
 
 
 def test_one_subject_has_a_difference_only():
@@ -187,10 +194,10 @@ def test_a_mean_and_its_interval_are_those_of_scipy():
         (np.arange(12),),
         lambda numbers: np.mean(np.concatenate([groups[n] for n in numbers])),
         vectorized=False,
-        method='percentile',
+        method='BCa',
         rng=0,
         n_resamples=2000,
-        confidence_level=0.8,
+        confidence_level=widened(0.8, [len(group) for group in groups]),
     )
     expected = list(drawn.confidence_interval)
     mean, edges = paired.bootstrap_mean(value, subject, level=0.8)
@@ -199,6 +206,18 @@ def test_a_mean_and_its_interval_are_those_of_scipy():
     assert paired.bootstrap_mean(value, subject) == paired.bootstrap_mean(value, subject), (
         'drawn alike each time'
     )
+
+
+def test_subjects_of_a_mean_are_drawn_within_their_data_set():
+    """Two data sets of different difficulty: draws over both would vary their shares."""
+    value, subject = values(0, subjects=12)
+    dataset = np.where(np.less(subject, 9), 'smic', 'samm')
+    value = np.where(dataset == 'smic', value + 100, value)
+    width = {
+        case: np.ptp(paired.bootstrap_mean(value, subject, of_case)[1])
+        for case, of_case in (('apart', dataset), ('together', None))
+    }
+    assert width['apart'] < width['together'] / 2
 
 
 def test_a_difference_of_means_is_that_of_scipy():

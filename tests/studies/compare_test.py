@@ -154,8 +154,9 @@ def test_differences_are_those_of_the_confusions_by_subject(tmp_path):
     expected = paired.difference(*pair)
     for name in ('uf1', 'accuracy'):
         assert {key: found[name][key] for key in ('difference', 'interval', 'p')} == expected[name]
+        # Of confusions averaged over seeds; the scores of a run are means over its seeds.
         assert found[name]['difference'] == pytest.approx(
-            runs[1].results['metrics'][name] - runs[0].results['metrics'][name]
+            runs[1].results['metrics'][name] - runs[0].results['metrics'][name], abs=0.01
         )
     assert found['common'] == 60 and found['uf1']['difference'] > 0
 
@@ -350,13 +351,11 @@ def test_only_clips_that_every_seed_of_both_tested_are_paired(tmp_path):
     )
 
 
-def test_runs_of_other_seeds_have_an_interval_but_no_permutation_test(tmp_path):
-    """Swapping systems of one and of three seeds compares figures of different noise."""
+def test_runs_of_other_numbers_of_seeds_are_tested(tmp_path):
+    """A run of one seed against one of three had no p, so that nobody could compare them."""
     against = compared(tmp_path, {}, {'seeds': 3})['groups'][0]['runs'][1]['against']
-    assert (
-        against['uf1']['p'] is against['uf1']['holm'] is None
-        and len(against['uf1']['interval']) == 2
-    )
+    assert 0 < against['uf1']['p'] == against['uf1']['holm'] <= 1
+    assert len(against['uf1']['interval']) == 2
 
 
 def test_one_subject_has_no_interval_and_no_test(tmp_path):
