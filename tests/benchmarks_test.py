@@ -14,6 +14,7 @@ FIGURES = {
     'apexes': r'middle +off by +[\d.]+ frames: UF1 [\d.]+',
     'building': r'flow: 2 clips .*\(ratio [\d.]+\)',
     'calls': r'training\.epoch\n[^$]*different pairs',
+    'coverage': r'24 subjects, mer_jax +[\d.]+ ',
     'convolution': r'native: a step takes [\d.]+ ms outside of a loop, [\d.]+ ms in one',
     'decision': r'frames .*: \d+ ms; crop',
     'explanation': r'AU-CAM, trained, over AU-CAM, untrained +[+-][\d.]+',
