@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     from mer_jax import models as models
     from mer_jax.api import compare as compare
     from mer_jax.api import config as config
+    from mer_jax.api import evaluate as evaluate
     from mer_jax.api import score as score
     from mer_jax.api import train as train
     from mer_jax.data.arrays import dataset as dataset
     from mer_jax.data.arrays import load as load
     from mer_jax.folds.splits import loso as loso
+    from mer_jax.foreign.preparation import Preparation as Preparation
     from mer_jax.training.modules import supervised as supervised
 
 _MODULES = {
@@ -32,6 +34,8 @@ _MODULES = {
     'loso': 'mer_jax.folds.splits',
     'supervised': 'mer_jax.training.modules',
     'train': 'mer_jax.api',
+    'evaluate': 'mer_jax.api',
+    'Preparation': 'mer_jax.foreign.preparation',
     'score': 'mer_jax.api',
     'compare': 'mer_jax.api',
     'config': 'mer_jax.api',
@@ -45,6 +49,8 @@ __all__ = [  # noqa: F822, loaded on use
     'models',
     'supervised',
     'train',
+    'evaluate',
+    'Preparation',
     'score',
     'compare',
     'config',

@@ -1,4 +1,4 @@
-"""The Python API: train, score and compare runs."""
+"""The Python API: train or evaluate, audit, score and compare."""
 
 import hashlib
 import time
@@ -17,7 +17,9 @@ from mer_jax.errors import UserError
 from mer_jax.experiment import engine, results
 from mer_jax.experiment import folder as run_folder
 from mer_jax.experiment.settings import PYTHON
-from mer_jax.folds.splits import Splits
+from mer_jax.folds.splits import Splits, loso
+from mer_jax.foreign import Fit, evaluation, preparation
+from mer_jax.foreign.preparation import Preparation
 from mer_jax.report import compare_tables, study, text
 from mer_jax.runfiles import results as result_files
 from mer_jax.runfiles.folder import absolute, entered
@@ -173,6 +175,66 @@ def train(
         }
         finished = results.Finished(path, output, loaded, runs, titles, about, seconds)
         results.recognition(finished, every_epoch=False)
+    return Run(path)
+
+
+def evaluate(
+    fit: Fit,
+    data: Dataset,
+    folds: Splits | None = None,
+    seeds: int = 1,
+    *,
+    folder: str | Path,
+    prepare: Preparation = preparation.NOTHING,
+    processes: int = 1,
+) -> Run:
+    """Evaluate any code: PyTorch, scikit-learn, Keras or your own.
+
+    `fit` is called once for each fold and seed, with the training rows of the fold alone:
+    fit(X, y, subject, seed), X float32[n, ...] as in the data, y int64[n] the indices of the
+    classes, subject int64[n] who each row is of (for inner splits; -1: of two subjects, or of
+    none), and a seed that follows from the seed and the fold. It returns predict(X), which returns
+    classes [n] (indices or names) or scores [n, K] (logits, or probabilities), as an array or a
+    tensor. A fit may instead yield such a function after each epoch; the last one is the result,
+    and results.json says what choosing the epoch on the left-out subject would have claimed.
+
+    Each fold gets a new copy of `fit`, so that nothing is handed from fold to fold; generators of
+    random, numpy and PyTorch are seeded before it. Each finished fold is saved. After an error or a
+    kill the same call goes on with the missing ones and ends with the same files. It refuses
+    another fit, other data or other folds.
+
+    Args:
+        fit: your code.
+        data: of `dataset` or `load`.
+        folds: of `loso`, `folds.by_protocol` or `folds.from_sklearn`; None: leave one subject out.
+        seeds: trainings of each fold; results are their mean and standard deviation.
+        folder: for the files of a run: config.json, predictions.csv, results.json, report.html.
+        prepare: how rows are balanced and scaled before `fit` receives them; nothing by default.
+        processes: how many folds are fitted at a time. 1: in this process, where a debugger works.
+
+    Raises:
+        UserError: an argument is wrong; `fit` or `predict` raised an error, whose traceback is a
+            note of this one, or returned something else; or the folder holds another run. The line
+            names fold, left-out subject and seed.
+
+    Examples:
+        >>> from sklearn.svm import LinearSVC
+        >>> def fit(x, y, subject, seed):
+        ...     svm = LinearSVC(random_state=seed).fit(x.reshape(len(x), -1), y)
+        ...     return lambda x: svm.predict(x.reshape(len(x), -1))
+        >>> run = mj.evaluate(fit, data, folder='runs/svm')
+        >>> sorted(path.name for path in run.folder.glob('*.json'))
+        ['config.json', 'results.json']
+    """
+    _check(seeds=seeds, processes=processes)
+    if not callable(fit):
+        raise UserError(f'fit is {fit!r}; allowed: a function fit(X, y, subject, seed)')
+    preparation.check(prepare)
+    folds = loso(data) if folds is None else folds
+    _check_rows(data, folds)
+    evaluated = evaluation.Evaluation(fit, data, folds, seeds, prepare)
+    with entered(folder) as path:
+        evaluation.evaluate(evaluated, path, processes)
     return Run(path)
 
 

@@ -29,6 +29,7 @@ LAYERS = (
     (
         'mer_jax.explain',
         'mer_jax.studies',
+        'mer_jax.foreign',
         'mer_jax.api',
         'mer_jax.usage',
         'mer_jax.cli',

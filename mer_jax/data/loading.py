@@ -29,6 +29,7 @@ INPUTS = {
     'rgb_phases': 'flow',
     'flows': 'spotting',
 }
+DRAWN = ', drawn at random per subject'  # ends the label scheme of a control
 RGB = 'key_frames=rgb'  # of a release, whose flow then comes with key frames in colour
 _MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 _SPREAD = np.array([0.229, 0.224, 0.225], np.float32)
@@ -163,8 +164,8 @@ def load(
     samples = _samples(kept, names, image, settings.lateral_units)
     labels = scheme
     if settings.random_subject_labels:
-        samples = _with_random_labels(samples, names)
-        labels = f'{scheme}, drawn at random per subject'
+        samples = with_random_labels(samples, names)
+        labels = scheme + DRAWN
     landmarks = None
     fingerprinted = samples
     if points and all('landmarks' in record for record in kept):
@@ -230,10 +231,14 @@ def _samples(records, names, image, lateral):
     )
 
 
-def _with_random_labels(samples, names):
+def with_random_labels(samples: Samples, names: Names) -> Samples:
     """Give each subject one random class.
 
     A control: without a leak the score is that of chance.
+
+    Args:
+        samples: all rows.
+        names: of their classes and subjects.
     """
     rng = np.random.default_rng(0)
     of_subject = rng.integers(len(names.classes), size=len(names.subjects))

@@ -7,7 +7,7 @@ from mer_jax.data import loading
 from mer_jax.errors import UserError
 from mer_jax.experiment import settings as rules
 from mer_jax.folds import protocols
-from mer_jax.runfiles import files
+from mer_jax.runfiles import files, fold_outputs
 from mer_jax.runfiles.config import RunConfig, check_format
 from mer_jax.runfiles.dropped import DroppedClip, DroppedTable
 from mer_jax.runfiles.folder import absolute, clear
@@ -125,23 +125,27 @@ def refuse_module(folder: Path) -> None:
     if not (folder / RunConfig.FILE).exists():
         return
     recorded = RunConfig.read(folder).settings
-    if rules.PYTHON in recorded:
-        raise UserError(
-            f'{folder} was trained from Python (mer_jax.train) with the module '
-            f'{recorded["model"]["name"]}, which no config can build; call mer_jax.train with it '
-            'again, use a verb that reads files alone (report, compare), or give another --workdir'
-        )
+    if rules.PYTHON not in recorded:
+        return
+    name, function, what = recorded['model']['name'], 'train', 'module'
+    if rules.FIT in recorded[rules.PYTHON]:
+        function, what = 'evaluate', 'function'
+    raise UserError(
+        f'{folder} was trained from Python (mer_jax.{function}) with the {what} {name}, which no '
+        f'config can build; call mer_jax.{function} with it again, use a verb that reads files '
+        'alone (report, compare), or give another --workdir'
+    )
 
 
 def begun(folder: Path) -> bool:
     """Say whether the folder holds anything that took training.
 
-    That is a checkpoint of networks or of GANs, images of GANs, SVMs, or results; other settings
-    must not overwrite them.
+    That is a checkpoint of networks or of GANs, images of GANs, SVMs, folds of a user's code, or
+    results; other settings must not overwrite them.
     """
     gan = folder / files.GAN
     trained_files = (folder / files.RESULTS, folder / files.SVM_TABLE, gan / files.GAN_IMAGES)
-    if any(path.exists() for path in trained_files):
+    if any(path.exists() for path in trained_files) or fold_outputs.any_finished(folder):
         return True
     return newest(folder) >= 0 or newest(gan) >= 0
 

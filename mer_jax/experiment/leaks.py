@@ -8,6 +8,7 @@ scikit-learn splitter are named by folds/splits.py.
 from mer_jax.classical import has_network
 from mer_jax.folds import RESAMPLERS, protocols
 from mer_jax.models import torch_weights
+from mer_jax.settings import sections
 from mer_jax.settings.sections import Settings
 
 
@@ -38,6 +39,18 @@ def listed(settings: Settings) -> list[str]:
             'clips too'
         )
     return [text for text in lines if text]
+
+
+def of_rows(data: sections.Data, balance: sections.Balance, class_weights: str) -> list[str]:
+    """Return the leaks of a run of Python code, without those of its folds.
+
+    Args:
+        data: says what a scaler is fitted to.
+        balance: says what rows are added, and from which.
+        class_weights: of the loss.
+    """
+    train = sections.Train(class_weights=class_weights)
+    return listed(Settings('', data=data, balance=balance, train=train))
 
 
 def fits_scaler(settings: Settings) -> bool:

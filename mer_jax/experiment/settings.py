@@ -23,7 +23,9 @@ from mer_jax.settings.sections import Settings
 from mer_jax.training.changes import CHANGES, augmentable
 
 SETTINGS = tree.all_settings(options())  # every setting by its dotted key
-PYTHON = 'python'  # the section of config.json that only runs of mer_jax.train have
+# the section of config.json that only runs of mer_jax.train and mer_jax.evaluate have
+PYTHON = 'python'
+FIT = 'code'  # a key in it that only runs of mer_jax.evaluate have
 NAMES = {  # the keys of the dictionaries of entries that settings name
     'LEARNERS': tuple(sorted(LEARNERS)),
     'NETWORKS': tuple(sorted(NETWORKS)),

@@ -136,5 +136,5 @@ def clear(folder: str | Path) -> None:
     """Remove the files of a run that was stopped before its first checkpoint."""
     for name in (files.CONFIG, files.PLAN, files.METRICS, files.EPOCH_OUTPUTS):
         (Path(folder) / name).unlink(missing_ok=True)
-    for name in (files.TENSORBOARD, files.CHECKPOINTS, files.GAN):
+    for name in (files.TENSORBOARD, files.CHECKPOINTS, files.FOLD_OUTPUTS, files.GAN):
         shutil.rmtree(Path(folder) / name, ignore_errors=True)
