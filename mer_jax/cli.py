@@ -19,6 +19,7 @@ from mer_jax import config_files, entries, quiet, usage
 from mer_jax.errors import UserError
 from mer_jax.runfiles.naming import default_folder, identity_changes, title
 from mer_jax.settings.renamed import RENAMED
+from mer_jax.settings.sections import Data
 from mer_jax.settings.tree import flat
 
 
@@ -26,7 +27,8 @@ class Verb(NamedTuple):
     """A verb, with all facts about it.
 
     Its function takes, in this order: the config, if it reads one; the folder, if it has one; the
-    values of its flags; its arguments; for each of its switches, whether it is given.
+    values of its flags; its arguments; the list of its further arguments, if it takes some; for
+    each of its switches, whether it is given.
     """
 
     function: str  # 'module:function', loaded after the settings are checked
@@ -34,9 +36,16 @@ class Verb(NamedTuple):
     reads_config: bool = True
     # the folder without --workdir; {run} is runs/CONFIG[-VARIANTS]; '' for a verb without folder
     folder: str = '{run}'
-    flags: dict[str, str] = {}  # {flag that only this verb has, and needs: form of its value}
+    flags: dict[str, str] = {}  # {flag that only some verbs have, and need: form of its value}
+    defaults: dict[str, str] = {}  # {one of these flags that may be left out: its value then}
     switches: dict[str, str] = {}  # {flag without a value that only this verb has: what it adds}
     arguments: tuple[str, ...] = ()  # that it needs, without flags
+    further: str = ''  # form of an argument that may be given any number of times
+    config_argument: bool = False  # whether its first argument is the name of a config
+    needs_config: bool = True  # False: the config is None where no flag names it or its settings
+    needs_folder: bool = True  # False: the folder is '' without --workdir
+    # {short flag: the setting that it changes}
+    short: dict[str, str] = {}
 
 
 VERBS = {
@@ -84,8 +93,21 @@ VERBS = {
         'LaTeX',
         reads_config=False,
         folder='runs/compare',
-        flags={'runs': 'FOLDER,FOLDER,...'},
+        flags={'runs': 'FOLDER,FOLDER,...', 'classes': 'CLASS,CLASS,...'},
+        defaults={'runs': '', 'classes': ''},
+        further='RUN',
         switches={'published': 'figures of publications about the same data sets'},
+    ),
+    'score': Verb(
+        'mer_jax.studies.score_table:score',
+        'score a table of predictions from any software, a row for each tested clip; its clips and '
+        'labels are compared with those of a data set where one is named',
+        flags={'classes': 'CLASS,CLASS,...'},
+        defaults={'classes': ''},
+        arguments=('FILE.csv',),
+        needs_config=False,
+        needs_folder=False,
+        short={'data': 'data.name', 'labels': 'data.labels', 'manual_dir': 'data.manual_dir'},
     ),
     'diff': Verb(
         'mer_jax.studies.diff:diff',
@@ -95,8 +117,20 @@ VERBS = {
         arguments=('RUN', 'RUN'),
     ),
 }
-OWNERS = {flag: name for name, verb in VERBS.items() for flag in verb.flags}
-SWITCHES = {switch: name for name, verb in VERBS.items() for switch in verb.switches}
+
+
+def _owners(flags_of):
+    """{flag: the verbs that have it}."""
+    owners = {}
+    for name, verb in VERBS.items():
+        for flag in flags_of(verb):
+            owners.setdefault(flag, []).append(name)
+    return owners
+
+
+VALUED = _owners(lambda verb: verb.flags)
+SWITCHES = _owners(lambda verb: verb.switches)
+SHORT = _owners(lambda verb: verb.short)
 KINDS = {bool: 'True or False', int: 'a whole number', float: 'a number', tuple: 'numbers'}
 HELP = {'--help', '-h', 'help'}
 PRINTING = {*HELP, '--version', '--print_config'}  # print, and run nothing
@@ -108,10 +142,10 @@ class Command(NamedTuple):
     """A parsed command line."""
 
     verb: str
-    config: ConfigDict  # its name is the title of the run
+    config: ConfigDict | None  # its name is the title of the run; None where the verb needs none
     folder: str  # '' for a verb without folder
     # the values of the verb's flags, then its arguments, then its switches
-    extra: tuple[str | bool, ...]
+    extra: tuple[str | bool | list[str], ...]
 
 
 class _Parsed(NamedTuple):
@@ -206,9 +240,9 @@ def _start(arguments):
         files = config_files.listed()
         print(usage.overview(VERBS, {name: config_files.summary(files[name]) for name in files}))
     elif shows_help:
-        print(_config_help(rest))
+        print(_config_help(_expanded(rest)))
     elif '--print_config' in arguments:
-        print(_command_line(rest))
+        print(_command_line(_expanded(rest)))
     else:
         run(parse(rest))
 
@@ -240,9 +274,10 @@ def run(command: Command) -> None:
     verb = VERBS[command.verb]
     arguments = [command.folder] if verb.folder else []
     if verb.reads_config:
-        from mer_jax.experiment import settings
+        if command.config is not None:
+            from mer_jax.experiment import settings
 
-        settings.checked(command.config)
+            settings.checked(command.config)
         arguments.insert(0, command.config)
     entries.loaded(verb.function)(*arguments, *command.extra)
 
@@ -256,6 +291,7 @@ def parse(arguments: Sequence[str]) -> Command:
     Raises:
         UserError: there is no such verb, flag, config or setting.
     """
+    arguments = _expanded(arguments)
     parsed = _parsed(arguments)
     name, *following = parsed.positional or ['train']
     if name not in VERBS:
@@ -263,29 +299,66 @@ def parse(arguments: Sequence[str]) -> Command:
         hint = f'did you mean {near[0]}? ' if near else ''
         raise UserError(f'{name!r} is not a verb; {hint}known: {", ".join(VERBS)}')
     verb = VERBS[name]
-    if len(following) != len(verb.arguments):
+    _check_flags(name, parsed.flags)
+    count = len(verb.arguments)
+    if len(following) < count or len(following) > count and not verb.further:
         takes = ' '.join(verb.arguments) or 'no arguments'
         raise UserError(f'{name} {" ".join(following)}: {name} takes {takes}')
-    for flag, owner in OWNERS.items():
-        given = bool(parsed.flags[flag])
-        if given and owner != name:
-            raise UserError(f'--{flag} belongs to the verb {owner}; leave it out')
-        if owner == name and not given:
-            raise UserError(f'{name} needs --{flag}={verb.flags[flag]}')
-    for switch, owner in SWITCHES.items():
-        if parsed.flags[switch] and owner != name:
-            raise UserError(f'--{switch} belongs to the verb {owner}; leave it out')
     config_flags = [argument for argument in arguments if ANY_CONFIG_FLAG.match(argument)]
     if config_flags and not verb.reads_config:
         raise UserError(f'{config_flags[0]}: {name} reads no config; leave it out')
     workdir = parsed.flags['workdir']
     if workdir and not verb.folder:
         raise UserError(f'--workdir={workdir}: {name} writes no folder; leave it out')
-    folder = workdir or verb.folder.format(run=parsed.folder)
-    values = [parsed.flags[flag] for flag in verb.flags]
+    folder = workdir
+    if verb.needs_folder:
+        folder = workdir or verb.folder.format(run=parsed.folder)
+    config = parsed.file.config if verb.needs_config or config_flags else None
+    values = [parsed.flags[flag] or verb.defaults.get(flag, '') for flag in verb.flags]
+    further = [following[count:]] if verb.further else []
     switches = [parsed.flags[switch] for switch in verb.switches]
-    extra = (*values, *following, *switches)
-    return Command(name, parsed.file.config, folder, extra)
+    extra = (*values, *following[:count], *further, *switches)
+    return Command(name, config, folder, extra)
+
+
+def _check_flags(name, values):
+    """Refuse flags that the verb does not have, and the lack of one that it needs."""
+    for flag, owners in (VALUED | SWITCHES).items():
+        given = bool(values[flag])
+        if given and name not in owners:
+            raise UserError(f'--{flag} belongs to the verb {" or ".join(owners)}; leave it out')
+        needed = flag in VERBS[name].flags and flag not in VERBS[name].defaults
+        if needed and not given:
+            raise UserError(f'{name} needs --{flag}={VERBS[name].flags[flag]}')
+
+
+def _expanded(arguments):
+    """The arguments with short flags, and a config that stands behind its verb, written out."""
+    arguments = list(arguments)
+    name = next((argument for argument in arguments if argument in VERBS), 'train')
+    verb, written = VERBS[name], []
+    if verb.config_argument:
+        behind = arguments.index(name) + 1
+        if arguments[behind:] and not arguments[behind].startswith('-'):
+            arguments[behind] = f'--config={arguments[behind]}'
+    for argument in arguments:
+        flag = re.fullmatch(r'--?(\w+)(=.*)?', argument, re.DOTALL)
+        if not flag or flag[1] not in SHORT:
+            written.append(argument)
+        elif flag[1] in verb.short:
+            written.append(f'--config.{verb.short[flag[1]]}{flag[2] or ""}')
+        else:
+            owners = SHORT[flag[1]]
+            setting = VERBS[owners[0]].short[flag[1]]
+            raise UserError(
+                f'{argument}: --{flag[1]} belongs to the verb {" or ".join(owners)}; write '
+                f'--config.{setting}{flag[2] or "=VALUE"}'
+            )
+    named = any(map(CONFIG_FLAG.match, written))
+    if not verb.needs_config and not named and any(map(ANY_CONFIG_FLAG.match, written)):
+        # The labels of the default config are those of its drawn faces.
+        written.insert(0, f'--config.data.labels={Data().labels}')
+    return written
 
 
 def _parsed(arguments) -> _Parsed:
@@ -295,7 +368,7 @@ def _parsed(arguments) -> _Parsed:
     before = flat(file.config.to_dict())
     _check_keys(rest, list(before))
     values = flags.FlagValues()
-    for name in ('workdir', *OWNERS):
+    for name in ('workdir', *VALUED):
         flags.DEFINE_string(name, '', '', flag_values=values)
     for name in SWITCHES:
         flags.DEFINE_boolean(name, False, '', flag_values=values)
@@ -313,7 +386,7 @@ def _parsed(arguments) -> _Parsed:
     return _Parsed(
         file._replace(config=config),
         positional,
-        {name: values[name].value for name in ('workdir', *OWNERS, *SWITCHES)},
+        {name: values[name].value for name in ('workdir', *VALUED, *SWITCHES)},
         default_folder(file.path, file.variants_text, changes),
         name,
     )

@@ -20,7 +20,12 @@ class Verb(Protocol):
 
     help: str
     flags: dict[str, str]
+    defaults: dict[str, str]
+    switches: dict[str, str]
+    short: dict[str, str]
     arguments: tuple[str, ...]
+    further: str
+    config_argument: bool
 
 
 def program() -> str:
@@ -72,9 +77,15 @@ def verb_lines(verbs: Mapping[str, Verb]) -> list[str]:
     """Return the verbs with their help, in wrapped lines."""
     rows = []
     for name, verb in verbs.items():
-        needs = ''.join(f'; needs --{flag}={value}' for flag, value in verb.flags.items())
+        needed = [flag for flag in verb.flags if flag not in verb.defaults]
+        needs = ''.join(f'; needs --{flag}={verb.flags[flag]}' for flag in needed)
         takes = ''.join(f'; --{switch} adds {what}' for switch, what in verb.switches.items())
-        rows.append((' '.join([name, *verb.arguments]), verb.help + needs + takes))
+        may = [f'--{flag}={verb.flags[flag]}' for flag in verb.defaults]
+        may += [f'--{flag} for --config.{key}' for flag, key in verb.short.items()]
+        takes += f'; may have {", ".join(may)}' if may else ''
+        form = [name, 'CONFIG'] if verb.config_argument else [name]
+        form += [*verb.arguments, f'{verb.further} ...'] if verb.further else verb.arguments
+        rows.append((' '.join(form), verb.help + needs + takes))
     return _columns(rows)
 
 

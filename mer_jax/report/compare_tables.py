@@ -31,6 +31,9 @@ METHOD = (
     'with clips split at random, where such a run is compared. A dash means undefined, or that the '
     'runs cannot be compared.'
 )
+REPORTED = 'as reported'  # behind the title of a table of other software
+UNKNOWN = 'unknown'  # whether such a table is honest
+NOT_COMPARED = 'they share no test clip, or their annotations of one differ'
 AS_REPORTED = 'as reported, not measured here'
 PUBLISHED = (
     ' Figures as reported are those that a publication prints, by its protocol, on clips of its '
@@ -61,7 +64,10 @@ def of_runs(groups: Sequence[dict], tables: Sequence[Table], method: str) -> Stu
     """
     runs = [run for group in groups for run in group['runs']]
     leaks = [f'{run["title"]}: {leak}' for run in runs for leak in run['leaks']]
+    reported = sum(run.get('reported', False) for run in runs)
     verdict = 'honest: no run leaks'
+    if reported:
+        verdict = f'unknown: {plural(reported, "table")} of {len(runs)} cannot show leaks'
     if leaks:
         count = sum(bool(run['leaks']) for run in runs)
         verdict = f'not honest: {plural(count, "run")} of {len(runs)} leak'
@@ -92,13 +98,15 @@ def notes(group: dict) -> list[Note]:
     footnotes = []
     for run in group['runs']:
         footnotes += [Note(f'{run["title"]} leaks: {leak}', leaky=True) for leak in run['leaks']]
+        if run.get('reported'):
+            footnotes.append(Note(f'{run["title"]} is a table, which cannot show whether it leaks'))
     for run in group['runs']:
         against = run['against']
         if run['protocol'] != reference['protocol']:
             footnotes.append(
                 Note(
-                    f'{run["title"]} is tested by {run["protocol"]}, '
-                    f'{reference["title"]} by {reference["protocol"]}'
+                    f'{run["title"]} is tested by {_protocol(run)}, '
+                    f'{reference["title"]} by {_protocol(reference)}'
                 )
             )
         if against and {against['common']} != {run['clips'], reference['clips']}:
@@ -109,17 +117,21 @@ def notes(group: dict) -> list[Note]:
                     f'(of {run["clips"]} and {reference["clips"]})'
                 )
             )
+        if against and against.get('unshared'):
+            footnotes.append(Note(against['unshared']))
         if against and against.get('improved'):
             gains = _improved(run['title'], against['improved'])
             footnotes.append(Note(gains, leaky=leaky_pair(group, run)))
         elif not against and run is not reference:
+            reason = run.get('not_compared', NOT_COMPARED)
             footnotes.append(
-                Note(
-                    f'{run["title"]} is not compared with {reference["title"]}: they share no '
-                    'test clip, or their annotations of one differ'
-                )
+                Note(f'{run["title"]} is not compared with {reference["title"]}: {reason}')
             )
     return footnotes
+
+
+def _protocol(run):
+    return 'an unknown protocol' if run.get('reported') else run['protocol']
 
 
 def _improved(title, subjects):
@@ -137,8 +149,10 @@ def difference(paired: dict, leaky: bool) -> Cell:
     return Cell(paired['difference'], paired['interval'], leaky)
 
 
-def honest(leaks: Sequence[str]) -> str:
-    """Return 'yes', or 'no' where there are leaks."""
+def honest(leaks: Sequence[str], reported: bool = False) -> str:
+    """Return 'yes', 'no' where there are leaks, or 'unknown' of a table that others report."""
+    if reported:
+        return UNKNOWN
     return 'no' if leaks else 'yes'
 
 
@@ -260,15 +274,16 @@ def _published_notes(group):
 
 def _cells(group, run):
     """The cells of one run."""
+    reference = reference_of(group)
     cells = {
         'dataset': group['dataset'],
         'labels': group['labels'],
         'run': Cell(run['title'], leaky=bool(run['leaks'])),
-        'honest': honest(run['leaks']),
+        'honest': honest(run['leaks'], run.get('reported', False)),
         'leaks': '; '.join(run['leaks']),
         **{key: run[key] for key in ('system', 'protocol', 'seeds', 'clips', 'subjects')},
         'reference': group['reference'],
-        'reference_honest': honest(reference_of(group)['leaks']),
+        'reference_honest': honest(reference['leaks'], reference.get('reported', False)),
         'folder': run['folder'],
         'perfect_subjects': run['perfect_subjects'],
     }

@@ -1,4 +1,4 @@
-"""The verb compare: finished runs in one table.
+"""The verb compare: finished runs, and tables of other software, in one table.
 
 Metrics have intervals, and differences to a reference run have paired tests over subjects.
 """
@@ -13,6 +13,7 @@ import numpy as np
 
 from mer_jax.errors import UserError
 from mer_jax.evaluation import COMPARED, HEADLINE, OVER_SUBJECTS, metrics, paired
+from mer_jax.evaluation.agreement import agreement, respelled, shown, shown_different
 from mer_jax.evaluation.metrics import to_json
 from mer_jax.folds import PROTOCOLS
 from mer_jax.report import compare_spotting_tables, compare_tables, plots_compare, study
@@ -21,11 +22,13 @@ from mer_jax.runfiles import results as result_files
 from mer_jax.runfiles.apexes import ApexRow
 from mer_jax.runfiles.config import RunConfig, check_format, differences
 from mer_jax.runfiles.folder import absolute
+from mer_jax.runfiles.foreign_table import ForeignTable
 from mer_jax.runfiles.metrics_log import MetricsLog
 from mer_jax.runfiles.predictions import PredictionRow, PredictionTable, matches_results
 from mer_jax.runfiles.reading import REMEDY
 from mer_jax.runfiles.svms import SvmTable
-from mer_jax.studies import compare_spotting, published
+from mer_jax.studies import compare_spotting, published, score_table
+from mer_jax.studies.score_table import class_names
 
 # {data set: the name it has in configs, where that is another}
 PREFIXES = {'synthetic_faces': 'synthetic', 'precomputed_flow': 'megc2019'}
@@ -44,30 +47,45 @@ IMPROVED = 3  # so many subjects that gained most are named
 
 
 class Run(NamedTuple):
-    """A finished run, read from its folder."""
+    """A finished run, read from its folder, or a table of predictions."""
 
-    folder: Path
+    folder: Path  # of a table its path
     title: str  # the end of the path of its folder, as long as needed to be unique
     # data.name and label scheme: 'casme2/video, irawan3'; of a spotting run data.name alone
     dataset: str
     results: dict  # results.json
     rows: Sequence[PredictionRow] | Sequence[ApexRow]  # of a spotting run those that are scored
+    reported: bool = False  # whether it is a table of other software: its leaks are unknown
+    settings: dict = {}  # nested, of config.json; {} of a table
+    training_accuracy: float | None = None  # see `training_accuracy`
 
 
 def compare(
-    workdir: str | Path, folders: str | Sequence[str | Path], with_published: bool = False
+    workdir: str | Path,
+    folders: str = '',
+    classes: str = '',
+    names: Sequence[str] = (),
+    with_published: bool = False,
 ) -> dict:
-    """Compare finished runs, and write the files of the comparison.
+    """Compare finished runs and tables, and write the files of the comparison.
 
     Args:
         workdir: where the files go.
-        folders: as in `read`.
+        folders: 'A,B,C', as in `read`; they come first.
+        classes: names of the classes, which labels of tables may number; '' for none.
+        names: more of them, one each.
         with_published: whether figures of publications on the same data sets stand below.
 
     Returns:
         The content of compare.json, see `table`.
     """
-    runs = read(folders)
+    if not folders.strip(', ') and not names:
+        raise UserError(
+            'compare needs --runs=FOLDER,FOLDER,... or RUN RUN ...: folders of finished runs, or '
+            'CSV files'
+        )
+    named = [name for name, _ in _split(folders)]
+    runs = read([*named, *names], class_names(classes))
     if with_published and _spotters(runs):
         raise UserError(
             '--published: published figures are of recognition, and these runs spot apexes; leave '
@@ -76,15 +94,17 @@ def compare(
     return write(runs, workdir, with_published=with_published)
 
 
-def read(folders: str | Sequence[str | Path]) -> list[Run]:
-    """Read finished runs, each once.
+def read(folders: str | Sequence[str | Path], classes: Sequence[str] = ()) -> list[Run]:
+    """Read finished runs and tables, each once.
 
     Args:
-        folders: 'A,B,C' or a list; each may be a glob ('runs/*_cnn3d-*'), which skips folders that
-            hold no run.
+        folders: 'A,B,C' or a list; each is the folder of a run or the CSV file of a table. It may
+            be a glob ('runs/*_cnn3d-*'), which skips folders that hold no run.
+        classes: names of the classes, which labels of tables may number.
 
     Raises:
-        UserError: a folder does not exist, or its run is not finished or scores nothing.
+        UserError: a folder does not exist, or its run is not finished or scores nothing; or a row
+            of a table is wrong.
     """
     if isinstance(folders, str):
         paths_by_name = _split(folders)
@@ -98,12 +118,15 @@ def read(folders: str | Sequence[str | Path]) -> list[Run]:
     for name, matches in paths_by_name:
         if not matches:
             raise UserError(
-                f"--runs: '{name}' is not a folder and matches no folder of a run; name those of "
-                'finished runs'
+                f"'{name}' is not a folder and matches no folder of a run; name those of finished "
+                'runs, or CSV files'
             )
         unique |= dict.fromkeys(path.resolve() for path in matches)
     paths = list(unique)
-    return [_run(path, title) for path, title in zip(paths, _titles(paths), strict=True)]
+    runs = []
+    for path, title in zip(paths, _titles(paths), strict=True):
+        runs.append(_run(path, title) if path.is_dir() else _table_run(path, title, classes))
+    return _grouped(runs)
 
 
 def confusions(run: Run, rows: Sequence[PredictionRow]) -> np.ndarray:
@@ -348,13 +371,14 @@ def _split(text):
 
 
 def _matches(pattern):
-    """Return the folder, or the runs that match."""
+    """Return the folder or file, or the runs and files that match."""
     path = absolute(pattern)
-    if path.is_dir():
+    if path.exists():
         return [path]
     runs = []
     for match in map(Path, sorted(glob.glob(str(path)))):
-        if (match / files.CONFIG).exists() or (match / files.RESULTS).exists():
+        is_run = (match / files.CONFIG).exists() or (match / files.RESULTS).exists()
+        if is_run or match.is_file() and path.suffix:
             runs.append(match)
     return runs
 
@@ -396,7 +420,7 @@ def _run(folder, title):
         raise UserError(f'{folder} holds no {path.name}; {REMEDY}')
     rows = compare_spotting.read(folder) if spots else list(PredictionTable.read(folder).rows)
     dataset = results['data']['name'] + (f', {results["data"]["labels"]}' if not spots else '')
-    run = Run(folder, title, dataset, results, rows)
+    run = Run(folder, title, dataset, results, rows, **_logged(folder))
     matches = (
         compare_spotting.matches_results(run) if spots else matches_results(run.rows, run.results)
     )
@@ -408,11 +432,53 @@ def _run(folder, title):
     return run
 
 
+def _logged(folder):
+    """What a run knows beside its results: settings and training accuracy."""
+    settings = {}
+    if (folder / files.CONFIG).exists():
+        settings = RunConfig.read(folder).settings
+    return {'settings': settings, 'training_accuracy': training_accuracy(folder)}
+
+
+def _table_run(path, title, classes):
+    """Read a table of other software as a run whose leaks are unknown."""
+    table = ForeignTable.read(path, classes)
+    results = score_table.results_of(table, score_table.about(table)).to_json() | {'leaks': []}
+    dataset = f'{results["data"]["name"]}, {results["data"]["labels"]}'
+    title = f'{title} ({compare_tables.REPORTED})'
+    return Run(path, title, dataset, results, list(table.rows), reported=True)
+
+
+def _grouped(runs):
+    """Put each table into the group of a run, or of an earlier table, that shares clips.
+
+    The classes must be the same; their order becomes that of the run.
+    """
+    placed = {number: run for number, run in enumerate(runs) if not run.reported}
+    for number, table in enumerate(runs):
+        if not table.reported:
+            continue
+        placed[number] = table
+        for other in list(placed.values())[:-1]:
+            classes = other.results.get('classes', [])
+            if {*classes} == {*table.results['classes']} and _clips(table) & _clips(other):
+                results = {**table.results, 'classes': classes, 'data': other.results['data']}
+                placed[number] = table._replace(dataset=other.dataset, results=results)
+                break
+    return [placed[number] for number in range(len(runs))]
+
+
+def _clips(run):
+    return {(row.dataset, row.subject, row.clip) for row in run.rows}
+
+
 def _group(title, members, names, reference):
     """Compare the runs on one data set."""
     rows = [_row(run, name) for run, name in zip(members, names, strict=True)]
     for row, run in zip(rows, members, strict=True):
         row['against'] = None if run is reference else _against(reference, run)
+        if row['against'] is None and run is not reference:
+            row['not_compared'] = _not_compared(reference, run)
         row['in_distribution'] = _in_distribution(run, members, rows)
     tested = [row['against'] for row in rows if row['against']]
     adjusted = paired.holm([_float(against['uf1']['p']) for against in tested])
@@ -439,6 +505,7 @@ def _row(run, name):
         'folder': str(run.folder),
         'protocol': run.results['protocol'],
         'leaks': list(run.results['leaks']),
+        'reported': run.reported,
         'seeds': cube.shape[1],
         'clips': to_json(cube.sum() / cube.shape[1]),
         'subjects': len(cube),
@@ -446,7 +513,7 @@ def _row(run, name):
         'sd': {key: to_json(metrics.spread(each[key])) for key in COMPARED},
         'intervals': {key: _edges(edges[key]) for key in COMPARED},
         'perfect_subjects': to_json(perfect_subjects(cube)),
-        'training_accuracy': training_accuracy(run.folder),
+        'training_accuracy': run.training_accuracy,
     }
 
 
@@ -454,13 +521,12 @@ def _in_distribution(run, members, rows):
     """{title, accuracy} of the same experiment with clips or frames split at random; None where
     no such run is compared, or the run is one itself.
     """
-    if _splits_subjects(run):
+    if _splits_subjects(run) or run.reported:
         return None
-    settings = RunConfig.read(run.folder).settings
     for other, row in zip(members, rows, strict=True):
         if not _splits_subjects(other):
             continue
-        apart = differences(settings, RunConfig.read(other.folder).settings, ignore=SAME)
+        apart = differences(run.settings, other.settings, ignore=SAME)
         if not apart:
             return {'title': other.title, 'accuracy': row['metrics']['accuracy']}
     return None
@@ -489,7 +555,41 @@ def _against(reference, run):
             'p': to_json(test['p']),
         }
     common = int(pair[0].sum()) // pair[0].shape[1]
-    return {'common': common, **tests, 'improved': improved(subjects, *pair)}
+    against = {'common': common, **tests, 'improved': improved(subjects, *pair)}
+    if reference.reported or run.reported:
+        against['unshared'] = _unshared(reference, run)
+    return against
+
+
+def _not_compared(reference, run):
+    """Why two runs of a group cannot be compared."""
+    compared = agreement(_labels_of_clips(reference), _labels_of_clips(run))
+    if compared.different:
+        return (
+            f'labels of {len(compared.different)} of {compared.common} common clips differ: '
+            f'{shown_different(compared.different)}'
+        )
+    if compared.common:
+        return 'they share no clip that every seed of both tested'
+    return '; '.join(['they share no test clip', *_respelled(compared)])
+
+
+def _unshared(reference, run):
+    """The clips that one of two runs lacks, in words; '' for none."""
+    compared = agreement(_labels_of_clips(reference), _labels_of_clips(run))
+    sides = (run.title, compared.missing), (reference.title, compared.extra)
+    lines = [f'not in {title}: {shown(clips)}' for title, clips in sides if clips]
+    return '; '.join(lines + _respelled(compared))
+
+
+def _respelled(compared):
+    """Name a clip that two runs write otherwise; [] for none."""
+    pair = respelled(compared.missing, compared.extra)
+    return ['{} may be {}'.format(*map('/'.join, pair))] if pair else []
+
+
+def _labels_of_clips(run):
+    return {(row.dataset, row.subject, row.clip): row.label for row in run.rows}
 
 
 def _shared_rows(first, second):

@@ -600,7 +600,7 @@ def spoiled(tmp_path, case):
 @pytest.mark.parametrize(
     ('case', 'words'),
     [
-        ('missing', "--runs: '.*nowhere' "),
+        ('missing', "'.*nowhere' "),
         ('unfinished', 'run.*results.json.*train'),
         ('old', 'run.*format 1.*--workdir'),
         ('lacking', "results.json.*'data.labels'.*score"),

@@ -158,7 +158,7 @@ def test_spotting_runs_have_no_published_figures(tmp_path):
     """Errors in frames beside accuracies would be nonsense."""
     folder = finished_spotter(tmp_path / 'spotter')
     with pytest.raises(UserError, match='--published: .*spot'):
-        compare.compare(tmp_path / 'out', str(folder), True)
+        compare.compare(tmp_path / 'out', str(folder), with_published=True)
 
 
 def test_the_flag_belongs_to_compare():
