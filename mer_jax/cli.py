@@ -34,6 +34,9 @@ class Verb(NamedTuple):
     function: str  # 'module:function', loaded after the settings are checked
     help: str  # one line
     reads_config: bool = True
+    # reads those that its flag --configs names; --config.KEY=VALUE holds for each of them. The
+    # value of that flag is then {title: config}.
+    reads_configs: bool = False
     # the folder without --workdir; {run} is runs/CONFIG[-VARIANTS]; '' for a verb without folder
     folder: str = '{run}'
     flags: dict[str, str] = {}  # {flag that only some verbs have, and need: form of its value}
@@ -109,6 +112,16 @@ VERBS = {
         needs_folder=False,
         short={'data': 'data.name', 'labels': 'data.labels', 'manual_dir': 'data.manual_dir'},
     ),
+    'leaderboard': Verb(
+        'mer_jax.studies.verbs:leaderboard',
+        'train several configs on the same clips, one row each: scores, ranks, tests against the '
+        'first config, size, cost, and what the authors report',
+        reads_config=False,
+        reads_configs=True,
+        folder='runs/leaderboard',
+        flags={'configs': 'NAME,NAME,...', 'seeds': 'COUNT', 'max_hours': 'HOURS'},
+        defaults={'seeds': '5', 'max_hours': '6'},
+    ),
     'diff': Verb(
         'mer_jax.studies.diff:diff',
         'print how settings, data and versions of two runs differ',
@@ -145,7 +158,7 @@ class Command(NamedTuple):
     config: ConfigDict | None  # its name is the title of the run; None where the verb needs none
     folder: str  # '' for a verb without folder
     # the values of the verb's flags, then its arguments, then its switches
-    extra: tuple[str | bool | list[str], ...]
+    extra: tuple[str | bool | list[str] | dict[str, ConfigDict], ...]
 
 
 class _Parsed(NamedTuple):
@@ -273,6 +286,8 @@ def run(command: Command) -> None:
     """
     verb = VERBS[command.verb]
     arguments = [command.folder] if verb.folder else []
+    if verb.reads_configs:
+        _check_each(command.extra[list(verb.flags).index('configs')])
     if verb.reads_config:
         if command.config is not None:
             from mer_jax.experiment import settings
@@ -280,6 +295,17 @@ def run(command: Command) -> None:
             settings.checked(command.config)
         arguments.insert(0, command.config)
     entries.loaded(verb.function)(*arguments, *command.extra)
+
+
+def _check_each(configs):
+    """Refuse configs {title: config} that break a rule; the message names the config."""
+    from mer_jax.experiment import settings
+
+    for name, config in configs.items():
+        try:
+            settings.checked(config)
+        except UserError as error:
+            raise UserError(f'--configs: {name}: {error}') from None
 
 
 def parse(arguments: Sequence[str]) -> Command:
@@ -304,9 +330,11 @@ def parse(arguments: Sequence[str]) -> Command:
     if len(following) < count or len(following) > count and not verb.further:
         takes = ' '.join(verb.arguments) or 'no arguments'
         raise UserError(f'{name} {" ".join(following)}: {name} takes {takes}')
-    config_flags = [argument for argument in arguments if ANY_CONFIG_FLAG.match(argument)]
+    refused = CONFIG_FLAG if verb.reads_configs else ANY_CONFIG_FLAG
+    config_flags = [argument for argument in arguments if refused.match(argument)]
     if config_flags and not verb.reads_config:
-        raise UserError(f'{config_flags[0]}: {name} reads no config; leave it out')
+        other = 'name it in --configs' if verb.reads_configs else 'leave it out'
+        raise UserError(f'{config_flags[0]}: {name} reads no config; {other}')
     workdir = parsed.flags['workdir']
     if workdir and not verb.folder:
         raise UserError(f'--workdir={workdir}: {name} writes no folder; leave it out')
@@ -314,10 +342,12 @@ def parse(arguments: Sequence[str]) -> Command:
     if verb.needs_folder:
         folder = workdir or verb.folder.format(run=parsed.folder)
     config = parsed.file.config if verb.needs_config or config_flags else None
-    values = [parsed.flags[flag] or verb.defaults.get(flag, '') for flag in verb.flags]
+    values = {flag: parsed.flags[flag] or verb.defaults.get(flag, '') for flag in verb.flags}
+    if verb.reads_configs:
+        values['configs'] = _configs(values['configs'], arguments)
     further = [following[count:]] if verb.further else []
     switches = [parsed.flags[switch] for switch in verb.switches]
-    extra = (*values, *following[:count], *further, *switches)
+    extra = (*values.values(), *following[:count], *further, *switches)
     return Command(name, config, folder, extra)
 
 
@@ -359,6 +389,17 @@ def _expanded(arguments):
         # The labels of the default config are those of its drawn faces.
         written.insert(0, f'--config.data.labels={Data().labels}')
     return written
+
+
+def _configs(text, arguments):
+    """Return the configs that a text names, by title, with the flags of the command line."""
+    configs = {}
+    for name in config_files.split(text):
+        config = _parsed([f'--config={name}', *arguments]).file.config
+        if config.name in configs:
+            raise UserError(f'--configs names {config.name} twice; allowed: each config once')
+        configs[config.name] = config
+    return configs
 
 
 def _parsed(arguments) -> _Parsed:

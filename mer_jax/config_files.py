@@ -83,6 +83,28 @@ def read(text: str) -> ConfigFile:
     return ConfigFile(path, summary(path), variants_text, config, variants)
 
 
+def split(text: str) -> list[str]:
+    """Split a list of configs: 'A,B:gan=on,quick,C' names A, B:gan=on,quick and C.
+
+    After a config with variants, what is no config is a further variant.
+    """
+    configs = []
+    for part in filter(None, map(str.strip, text.split(','))):
+        if configs and ':' in configs[-1] and not _is_config(part.partition(':')[0]):
+            configs[-1] += f',{part}'
+        else:
+            configs.append(part)
+    return configs
+
+
+def _is_config(name):
+    try:
+        find(name)
+    except UserError:
+        return False
+    return True
+
+
 def find(name: str) -> Path:
     """Find a config file by path or name.
 

@@ -80,7 +80,9 @@ def verb_lines(verbs: Mapping[str, Verb]) -> list[str]:
         needed = [flag for flag in verb.flags if flag not in verb.defaults]
         needs = ''.join(f'; needs --{flag}={verb.flags[flag]}' for flag in needed)
         takes = ''.join(f'; --{switch} adds {what}' for switch, what in verb.switches.items())
-        may = [f'--{flag}={verb.flags[flag]}' for flag in verb.defaults]
+        may = []
+        for flag, value in verb.defaults.items():
+            may.append(f'--{flag}={verb.flags[flag]}' + (f' (default {value})' if value else ''))
         may += [f'--{flag} for --config.{key}' for flag, key in verb.short.items()]
         takes += f'; may have {", ".join(may)}' if may else ''
         form = [name, 'CONFIG'] if verb.config_argument else [name]

@@ -31,17 +31,18 @@ def write(
     """Write the files of a study, and print its text.
 
     Args:
-        study: written as .csv, .tex and .html.
+        study: written as .csv, .tex, .md and .html.
         result: written as .json.
         folder: where the files go.
         plots: (path of a plot in `folder`, its caption).
     """
     folder = Path(folder)
-    paths = {kind: folder / f'{study.name}.{kind}' for kind in ('json', 'csv', 'tex', 'html')}
+    paths = {kind: folder / f'{study.name}.{kind}' for kind in ('json', 'csv', 'tex', 'md', 'html')}
     pictures = [page.picture(path, caption) for path, caption in plots]
     writing.write_json(paths['json'], result)
     writing.write_csv(paths['csv'], *table.csv_rows(study.tables))
     writing.write_text(paths['tex'], latex(study))
+    writing.write_text(paths['md'], markdown(study))
     writing.write_text(paths['html'], html(study, pictures))
     print(text(study))
     for path in [*paths.values(), *(path for path, _ in plots)]:
@@ -62,6 +63,17 @@ def latex(study: Study) -> str:
     if study.size:
         caption = f'{study.title}: {study.size}. {study.method}'
     return table.latex(study.tables, caption, f'tab:{study.name}')
+
+
+def markdown(study: Study) -> str:
+    """Format a study as Markdown, for a page of documentation."""
+    pieces = [f'**{study.title}**: {study.size}' if study.size else f'**{study.title}**']
+    pieces.append(study.verdict)
+    for part in study.tables:
+        pieces += (
+            [f'**{part.title}**', table.markdown(part)] if part.title else [table.markdown(part)]
+        )
+    return '\n\n'.join([*pieces, study.method]) + '\n'
 
 
 def html(study: Study, pictures: Sequence[page.Picture]) -> str:

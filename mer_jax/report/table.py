@@ -1,4 +1,4 @@
-"""Tables in four forms: text, CSV, LaTeX and HTML.
+"""Tables in five forms: text, CSV, LaTeX, HTML and Markdown.
 
 A column states its title, its name in CSV, its format, and the forms that show it.
 """
@@ -13,7 +13,7 @@ from markupsafe import Markup
 from mer_jax.report import page
 from mer_jax.report.formats import DASH, WIDTH, Value, is_undefined, plain
 
-FORMS = ('text', 'csv', 'latex', 'html')
+FORMS = ('text', 'csv', 'latex', 'html')  # Markdown has the columns of HTML
 MARK = '(!)'  # marks leaks in text
 DAGGER = '†'  # marks leaks in HTML
 TITLE_WIDTH = 40  # letters of the title of a row in text; a longer one has its own line
@@ -184,6 +184,29 @@ def html(table: Table) -> Markup:
         titles = [column.title for column in (first, *columns)]
         shown.append({'title': title, 'titles': titles, 'numeric': numeric, 'rows': lines})
     return page.render('table.html', blocks=shown, notes=table.notes, dagger=DAGGER)
+
+
+def markdown(table: Table) -> str:
+    """Format a table as Markdown: its blocks, then its footnotes."""
+    first, blocks = _blocks(table, 'html')
+    pieces = []
+    for number, (title, columns) in enumerate(blocks):
+        rows = _rows_of(table, columns, with_reasons=number == 0)
+        shown = (first, *columns)
+        sides = ['---:' if _is_numeric(rows, column) else '---' for column in shown]
+        lines = [[column.title for column in shown], sides]
+        for row in rows:
+            cells = [_markdown_cell(row, column) for column in shown]
+            if row.not_applicable:
+                reason = f'n/a: {row.not_applicable}'
+                cells = [cells[0], reason, *[''] * (len(columns) - 1)]
+            lines.append(cells)
+        if title:
+            pieces.append(f'**{title}**')
+        pieces.append('\n'.join(map(_markdown_line, lines)))
+    for note in table.notes:
+        pieces.append(f'{DAGGER} {note.text}' if note.leaky else note.text)
+    return '\n\n'.join(pieces)
 
 
 def escaped(text: Value) -> str:
@@ -380,6 +403,19 @@ def _latex_cell(row, column):
         return text
     edges = f'${edges}$' if with_sign and edges != DASH else escaped(edges)
     return rf'{text} {{\scriptsize {edges}}}'
+
+
+def _markdown_cell(row, column):
+    """A figure, its dagger, and its interval."""
+    cell = _cell(row, column)
+    text = ' '.join(filter(None, _written(cell, column)))
+    return f'{DAGGER} {text}' if cell.leaky else text
+
+
+def _markdown_line(cells):
+    """A row of a Markdown table."""
+    shown = [text.replace('|', '\\|') for text in cells]
+    return f'| {" | ".join(shown)} |'
 
 
 def _html_cell(row, column):

@@ -68,10 +68,19 @@ def default_folder(
     name = Path(path).stem
     if notes:
         name += f'-{notes}'
+    return f'{RUNS}/{_as_folder(name)}'
+
+
+def folder_of(title: str) -> str:
+    """Return the name of a folder for the run of this title: 'synthetic_ststnet-quick'."""
+    return _as_folder('-'.join(re.findall(r'[^\s();]+', title)))
+
+
+def _as_folder(name):
+    """Shorten a name, and replace characters that not every file system and shell accepts."""
     if len(name) > MAX_LENGTH:
         name = f'{name[:MAX_LENGTH]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}'
-    # Other characters are replaced: not every file system and shell accepts them.
-    return f'{RUNS}/' + re.sub(r'[^A-Za-z0-9._=,+-]', '_', name).rstrip('.')
+    return re.sub(r'[^A-Za-z0-9._=,+-]', '_', name).rstrip('.')
 
 
 def _split(variants):

@@ -28,6 +28,7 @@ class Source:
     title: str
     protocol: str  # as it states it
     leaks: tuple[str, ...]  # of its own systems, as far as they are known
+    epoch: str = ''  # how the epoch of its figures was chosen; '' where it is not stated
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ class Row:
     perfect: tuple[int, ...] = ()  # subjects without an error, and all subjects
     confusion: tuple[tuple[int, ...], ...] = ()  # rows truth, classes in the order of the counts
     conflicts: tuple[str, ...] = ()  # statements of the source that cannot all be true
+    network: str = ''  # the key of NETWORKS, where it is one of this project's
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,26 @@ def matching(published: Published, datasets: Collection[str], classes: int) -> l
             whole = {*table.data} == {*datasets}
             if table.classes == classes and (whole or {*scored} == {*datasets}):
                 rows.append(_to_json(_Place(published, table, row)))
+    return rows
+
+
+def of_network(published: Published, network: str, classes: int) -> list[dict]:
+    """The rows about a network, on whatever data sets, with their checks.
+
+    Args:
+        published: of read.
+        network: a key of NETWORKS.
+        classes: how many.
+
+    Returns:
+        As `matching`, and `epoch`, how the epoch of the figures was chosen.
+    """
+    rows = []
+    for table in published.tables:
+        epoch = published.sources[table.source].epoch
+        for row in table.rows:
+            if row.network == network and table.classes == classes:
+                rows.append(_to_json(_Place(published, table, row)) | {'epoch': epoch})
     return rows
 
 

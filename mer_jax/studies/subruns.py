@@ -1,17 +1,20 @@
-"""Runs of an audit or a grid."""
+"""Runs of an audit, a grid or a leaderboard."""
 
 import contextlib
 import io
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 from mer_jax.errors import UserError
 from mer_jax.runfiles import files
 from mer_jax.runfiles.folder import absolute
 from mer_jax.settings.fields import Value
+from mer_jax.settings.sections import Settings
 
 # train({setting: value that differs}, folder of the run) -> content of results.json
 Train = Callable[[Mapping[str, Value], Path], dict]
+Result = TypeVar('Result')
 
 
 def parent(folder: str | Path, what: str) -> Path:
@@ -32,7 +35,12 @@ def parent(folder: str | Path, what: str) -> Path:
     return folder
 
 
-def quietly(train: Train, changes: Mapping[str, Value], folder: Path) -> dict:
-    """Train a run without printing its report; return its results."""
+def quietly(work: Callable[..., Result], *values: Mapping | Settings | Path) -> Result:
+    """Train or open a run without printing its report; return what the work returns.
+
+    Args:
+        work: takes the values.
+        *values: such as the changes to settings, and the folder of the run.
+    """
     with contextlib.redirect_stdout(io.StringIO()):
-        return train(changes, folder)
+        return work(*values)

@@ -1,13 +1,15 @@
 """Verbs about an experiment: its data, and how it trains with other settings."""
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
 from mer_jax.errors import UserError
-from mer_jax.experiment import TASKS, run, spotter
+from mer_jax.experiment import TASKS, cost, run, spotter
 from mer_jax.experiment import settings as rules
 from mer_jax.studies import describe as describing
 from mer_jax.studies import grid as searching
+from mer_jax.studies import leaderboard as ranking
 from mer_jax.studies import leak_audit
 
 
@@ -35,6 +37,40 @@ def grid(config: rules.Config, workdir: str | Path, text: str) -> dict:
     """
     settings = _checked(config, 'grid')
     return searching.grid(settings, text, partial(run.train_changed, settings, workdir), workdir)
+
+
+def leaderboard(
+    workdir: str | Path, configs: Mapping[str, rules.Config], seeds: str, max_hours: str
+) -> dict:
+    """Train several configs on the same clips, and write their table.
+
+    Args:
+        workdir: where the files and runs go.
+        configs: by title; the first is the reference.
+        seeds: of each config, as on the command line.
+        max_hours: most hours that a config may take, as on the command line.
+    """
+    settings = {title: _checked(config, 'leaderboard') for title, config in configs.items()}
+    limits = ranking.Limits(_seeds(seeds), _hours(max_hours))
+    return ranking.leaderboard(settings, workdir, limits, run.train_settings, cost.of_run)
+
+
+def _seeds(text):
+    try:
+        if int(text) > 0:
+            return int(text)
+    except ValueError:
+        pass
+    raise UserError(f'--seeds is {text!r}; allowed: a whole number from 1, such as 5')
+
+
+def _hours(text):
+    try:
+        if float(text) > 0:
+            return float(text)
+    except ValueError:
+        pass
+    raise UserError(f'--max_hours is {text!r}; allowed: a number above 0, such as 6')
 
 
 def _checked(config, verb):

@@ -1,0 +1,114 @@
+"""What a network costs: its size, its arithmetic, and the time of its training here."""
+
+import math
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from mer_jax.classical import has_network
+from mer_jax.experiment import build, run
+from mer_jax.experiment import folder as run_folder
+from mer_jax.experiment.build import Experiment
+from mer_jax.runfiles.folder import entered
+from mer_jax.settings.sections import Settings
+from mer_jax.training import held_out, parallel, plan, programs
+from mer_jax.types import FoldState
+
+
+class Cost(NamedTuple):
+    """The cost of a config; None where it has no network."""
+
+    parameters: int | None
+    flops: int | None  # of one clip's prediction, see `flops`
+    hours: float | None  # that its training will take on this machine; 0 for a finished one
+
+
+def of_run(settings: Settings, workdir: str | Path) -> Cost:
+    """Open a run as `train` does, and time its training without training it.
+
+    Args:
+        settings: of the experiment.
+        workdir: the folder of the run; its plan is written there.
+
+    Raises:
+        UserError: the settings do not fit the data.
+    """
+    parallel.start(plan.cache_folder() / 'xla')
+    with entered(workdir) as folder:
+        experiment, shapes = run.open_run(settings, folder)
+        if not has_network(settings.head):
+            return Cost(None, None, None)
+        size = sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(shapes.params))
+        arithmetic = flops(experiment)
+        if run_folder.trained(folder, settings.train.seeds) == settings.train.epochs:
+            return Cost(size, arithmetic, 0.0)
+        return Cost(size, arithmetic, hours(experiment, shapes, folder))
+
+
+def flops(experiment: Experiment) -> int:
+    """Count the arithmetic of one clip's prediction.
+
+    Two for each multiply-add of its matrix products and convolutions, which stand for nearly all of
+    it. Convolutions count as they are defined, not as this machine computes them.
+    """
+    learner = build.learner(experiment, 'native')
+    samples = experiment.data.samples
+    state = held_out.state_shapes(learner, samples, experiment.folds.train)
+    clip = jax.eval_shape(lambda: held_out.batches.inputs(samples, np.zeros(1, np.int32)))
+    return 2 * _multiply_adds(jax.make_jaxpr(learner.predict)(state, clip).jaxpr)
+
+
+def hours(experiment: Experiment, shapes: FoldState, folder: Path) -> float:
+    """Time a few epochs, and return the hours of all.
+
+    Args:
+        experiment: to train.
+        shapes: abstract state of one fold.
+        folder: of the run; the plan is written there.
+    """
+    epochs, runs = experiment.settings.train.epochs, len(experiment.folds.fold)
+    if not epochs:
+        return 0.0
+    chosen = build.choose_plan(experiment, shapes, folder)
+    of_round = programs.seconds_per_round(
+        partial(build.learner, experiment),
+        experiment.data.samples,
+        experiment.folds,
+        memory=plan.free_memory(jax.devices()[0]),
+        plan=chosen,
+        options=build.training(experiment).batches,
+    )
+    rounds = -(-runs // (chosen.at_once * chosen.devices))
+    return of_round * rounds * epochs / 3600
+
+
+def _multiply_adds(jaxpr) -> int:
+    """Count the multiply-adds of a program, those of its inner programs too."""
+    total = 0
+    for equation in jaxpr.eqns:
+        name, params = equation.primitive.name, equation.params
+        result = equation.outvars[0].aval
+        if name == 'dot_general':
+            (contracted, _), _ = params['dimension_numbers']
+            left = equation.invars[0].aval.shape
+            total += result.size * math.prod(left[axis] for axis in contracted)
+        elif name == 'conv_general_dilated':
+            # a kernel holds the input channels of one group already
+            kernel, axes = equation.invars[1].aval.shape, params['dimension_numbers'].rhs_spec
+            total += result.size * math.prod(kernel) // kernel[axes[0]]
+        times = params.get('length', 1) if name == 'scan' else 1
+        total += times * sum(map(_multiply_adds, _inner(params)))
+    return total
+
+
+def _inner(params) -> Iterator:
+    """The programs among the parameters of an equation."""
+    for value in params.values():
+        for each in value if isinstance(value, tuple | list) else [value]:
+            program = getattr(each, 'jaxpr', each)
+            if hasattr(program, 'eqns'):
+                yield program

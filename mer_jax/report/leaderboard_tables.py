@@ -1,0 +1,192 @@
+"""The table of a leaderboard (studies/leaderboard.py)."""
+
+from mer_jax.evaluation import HEADLINE
+from mer_jax.report.compare_tables import AS_REPORTED, honest
+from mer_jax.report.formats import (
+    NAMES_IN_PAPERS,
+    measure,
+    measure_title,
+    p_value,
+    plural,
+    signed,
+)
+from mer_jax.report.study import Study
+from mer_jax.report.table import Cell, Column, Note, Row, Table
+
+ORACLE = 'choosing the epoch on the left-out subject would claim'
+NOT_STATED = 'not stated'
+METHOD = (
+    f'{NAMES_IN_PAPERS} Scores are means over seeds, sd is over seeds, and the last epoch is the '
+    'result. 95 % intervals come from 2,000 bootstrap draws of subjects: they hold for these '
+    'trainings. The reference was named before the first training. A difference is a row minus the '
+    'reference; p comes from a permutation test that swaps the two of a subject, and Holm is p '
+    'adjusted for all rows. A rank is that by UF1, 1 the best; its interval comes from draws of '
+    'subjects within each data set. MFLOPs: two for each multiply-add of the products and '
+    'convolutions of one clip. Seconds are those of the training of one fold with one seed, all '
+    'folds side by side on this machine. Figures as reported are those that a source prints, by '
+    'its protocol and on its clips: no test compares them with the rows. A dash means undefined, '
+    'or that a row has no such figure.'
+)
+
+
+def study(result: dict) -> Study:
+    """Make the table and texts of a leaderboard.
+
+    Args:
+        result: the content of leaderboard.json.
+    """
+    rows = result['rows']
+    reference = rows[0]
+    run = [row for row in rows if not row['not_run']]
+    leaks = [f'{row["title"]}: {leak}' for row in run for leak in row['leaks']]
+    return Study(
+        name='leaderboard',
+        title=f'Leaderboard of {plural(len(rows), "config")}',
+        size=(
+            f'{result["data"]}: {reference["protocol"]}, {plural(reference["clips"], "clip")}, '
+            f'{plural(reference["subjects"], "subject")}, {plural(result["seeds"], "seed")}; '
+            f'reference {result["reference"]}'
+        ),
+        verdict=_verdict(run, reference),
+        leaks=leaks,
+        tables=[Table('Scores', _columns(result), [_row(row) for row in rows], _notes(rows))],
+        method=METHOD,
+    )
+
+
+def _verdict(run, reference):
+    """Which rows differ from the reference, in one sentence."""
+    tested = [row for row in run if row['against']]
+    apart = [row for row in tested if (row['against']['uf1']['holm'] or 0) < 0.05]
+    apart = [row for row in apart if row['against']['uf1']['holm'] is not None]
+    better = [row['title'] for row in apart if row['against']['uf1']['difference'] > 0]
+    worse = [row['title'] for row in apart if row['against']['uf1']['difference'] < 0]
+    return (
+        f'UF1 above {reference["title"]} (Holm p < 0.05): {", ".join(better) or "none"}; below: '
+        f'{", ".join(worse) or "none"}'
+    )
+
+
+def _columns(result):
+    """The columns, in the order of leaderboard.csv."""
+    text_html = ['text', 'csv', 'html']
+    minus = f'rank, and minus {result["reference"]}'
+    columns = [
+        Column('config', 'config'),
+        Column('not run', 'not_run', forms=['csv']),
+        Column('honest', 'honest', forms=['csv']),
+        Column('leaks', 'leaks', forms=['csv']),
+        *(Column(measure_title(name), name, measure, interval=True) for name in HEADLINE),
+        Column('sd of UF1', 'uf1_sd', measure),
+        *(Column(f'sd {name}', f'{name}_sd', measure, forms=['csv']) for name in HEADLINE[1:]),
+        Column('rank', 'rank', '{:.3g}'.format, True, minus),
+        Column('UF1', 'uf1_difference', signed, True, minus, latex=r'$\Delta$UF1'),
+        Column('p', 'uf1_p', p_value, False, minus, text_html),
+        Column('Holm', 'uf1_holm', p_value, False, minus, latex='Holm $p$'),
+    ]
+    for name in _data_sets(result):
+        columns += [
+            Column(measure_title(key), f'{name}_{key}', measure, True, name, text_html)
+            for key in HEADLINE
+        ]
+    cost = 'size and cost'
+    columns += [
+        Column('UF1', 'oracle_uf1', measure, False, ORACLE, latex='UF1, epoch by test'),
+        Column('accuracy', 'oracle_accuracy', measure, False, ORACLE, text_html),
+        Column('median epoch', 'oracle_epoch', '{:.4g}'.format, False, ORACLE, text_html),
+        Column('parameters', 'parameters', '{:,}'.format, False, cost),
+        Column('MFLOPs', 'mflops', '{:,.2f}'.format, False, cost, text_html),
+        Column('epochs', 'epochs', block=cost, forms=text_html),
+        Column('seconds a fold', 'seconds_per_fold', '{:.3g}'.format, False, cost, text_html),
+        Column('UF1', 'reported_uf1', block=AS_REPORTED, latex='UF1 as reported'),
+        Column('UAR', 'reported_uar', block=AS_REPORTED, forms=text_html),
+        Column('accuracy', 'reported_accuracy', block=AS_REPORTED, forms=text_html),
+        Column('epoch chosen', 'reported_epoch', block=AS_REPORTED, forms=text_html),
+        Column('scored on', 'reported_data', block=AS_REPORTED, forms=text_html),
+        Column('source', 'reported_source', block=AS_REPORTED, forms=text_html),
+        Column('folder', 'folder', forms=['csv']),
+    ]
+    return columns
+
+
+def _data_sets(result):
+    """The data sets that rows are scored on, where there are several."""
+    names = {}
+    for row in result['rows']:
+        names |= dict.fromkeys(row.get('per_dataset', ()))
+    return list(names) if len(names) > 1 else []
+
+
+def _row(row):
+    """The cells of a config."""
+    cells = {
+        'config': Cell(row['title'], leaky=bool(row.get('leaks'))),
+        'not_run': row['not_run'],
+        'folder': row['folder'],
+        **{key: row[key] for key in ('parameters', 'mflops', 'epochs')},
+        **_reported(row['reported']),
+    }
+    if row['not_run']:
+        size = ''
+        if row['parameters'] is not None:
+            size = f'; {row["parameters"]:,} parameters, {row["mflops"]:,.2f} MFLOPs'
+        return Row(cells, not_applicable=f'{row["not_run"]}{size}')
+    cells |= {
+        'honest': honest(row['leaks']),
+        'leaks': '; '.join(row['leaks']),
+        'rank': Cell(row['rank'], row['rank_interval']),
+        'seconds_per_fold': row['seconds_per_fold'],
+    }
+    for name in HEADLINE:
+        cells[name] = Cell(row['metrics'][name], row['intervals'][name])
+        cells[f'{name}_sd'] = row['sd'][name]
+        for dataset, block in row['per_dataset'].items():
+            cells[f'{dataset}_{name}'] = Cell(block[name], block['intervals'][name])
+    if row['against']:
+        paired = row['against']['uf1']
+        cells['uf1_difference'] = Cell(
+            paired['difference'], paired['interval'], leaky=bool(row['leaks'])
+        )
+        cells |= {'uf1_p': paired['p'], 'uf1_holm': paired['holm']}
+    if row['oracle']:
+        chosen = row['oracle']['metrics']
+        cells['oracle_uf1'] = Cell(chosen['uf1'], leaky=True)
+        cells['oracle_accuracy'] = Cell(chosen['accuracy'], leaky=True)
+        cells['oracle_epoch'] = row['oracle']['median_epoch']
+    return Row(cells)
+
+
+def _reported(rows):
+    """The cells of the first figures that authors report."""
+    if not rows:
+        return {}
+    first = rows[0]
+    cells = {f'reported_{key}': first['printed'].get(key) for key in HEADLINE}
+    return cells | {
+        'reported_epoch': first['epoch'] or NOT_STATED,
+        'reported_data': first['data'],
+        'reported_source': f'{first["source"]}, {first["table"]}',
+    }
+
+
+def _notes(rows):
+    """Footnotes: leaks, further figures as reported, and what cannot be in them."""
+    notes = []
+    for row in rows:
+        notes += [Note(f'{row["title"]} leaks: {leak}', True) for leak in row.get('leaks', ())]
+    for row in rows:
+        for number, figures in enumerate(row['reported']):
+            notes += _notes_of(f'{row["title"]}, as reported', figures, further=number > 0)
+    return notes
+
+
+def _notes_of(title, figures, further):
+    """Footnotes on figures of a source: themselves, where the table has others; how they leak."""
+    source = f'{figures["source"]}, {figures["table"]}'
+    words = [f'{title} in {source}']
+    if further:
+        printed = [f'{key} {text}' for key, text in figures['printed'].items()]
+        words.append(f'{", ".join(printed)}; epoch chosen: {figures["epoch"] or NOT_STATED}')
+    words += figures['leaks']
+    words += [check['words'] for check in figures['checks'] if not check['holds']]
+    return [Note(': '.join(words), bool(figures['leaks']))] if words[1:] else []

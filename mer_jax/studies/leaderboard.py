@@ -1,0 +1,238 @@
+"""The verb leaderboard: several configs on the same clips, one row each.
+
+Each config is an ordinary run in a folder of its own, so that a stopped leaderboard goes on where
+it stopped. The first config is the reference: the others are tested against it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from mer_jax.errors import UserError
+from mer_jax.evaluation import HEADLINE, ranks
+from mer_jax.evaluation.metrics import to_json
+from mer_jax.experiment import settings as rules
+from mer_jax.experiment import spotter
+from mer_jax.experiment.cost import Cost
+from mer_jax.folds import RESAMPLERS
+from mer_jax.report import leaderboard_tables, plots_compare, study
+from mer_jax.runfiles import files, naming
+from mer_jax.settings import tree
+from mer_jax.settings.sections import Settings
+from mer_jax.studies import compare, published
+from mer_jax.studies.subruns import parent, quietly
+
+Train = Callable[[Settings, Path], dict]  # (settings, folder of the run) -> results.json
+Measure = Callable[[Settings, Path], Cost]  # (settings, folder of the run) -> what it costs
+
+
+class Entry(NamedTuple):
+    """A config of the leaderboard."""
+
+    title: str
+    settings: Settings
+    folder: Path  # of its run
+
+
+class Limits(NamedTuple):
+    """How much is trained."""
+
+    seeds: int  # of each config
+    hours: float  # a config that needs more is not run
+
+
+def leaderboard(
+    configs: Mapping[str, Settings],
+    folder: str | Path,
+    limits: Limits,
+    train: Train,
+    measure: Measure,
+) -> dict:
+    """Train all configs, and write and print their table.
+
+    A finished run is scored again, a stopped one continues.
+
+    Args:
+        configs: by title; the first is the reference.
+        folder: where the files and runs go.
+        limits: how much is trained.
+        train: trains one run.
+        measure: opens a run without training it.
+
+    Returns:
+        The content of leaderboard.json: name, reference, classes, data, seeds, max_hours, `rows`
+        and `groups`, the comparison of compare.table.
+
+    Raises:
+        UserError: settings are wrong, or the reference cannot be run. Nothing is trained before
+            all settings are checked, and opened on their data.
+    """
+    folder = parent(folder, 'a leaderboard')
+    entries = entered(configs, folder, limits.seeds)
+    costs = {}
+    for entry in entries:
+        costs[entry.title] = quietly(measure, entry.settings, entry.folder)
+        print(f'leaderboard: {entry.title}: {_cost_in_words(costs[entry.title])}', flush=True)
+    results, reasons = {}, {}
+    for number, entry in enumerate(entries, 1):
+        hours = costs[entry.title].hours or 0
+        if hours > limits.hours:
+            reasons[entry.title] = f'not run here (about {hours:.3g} hours)'
+        else:
+            print(f'leaderboard: {number} of {len(entries)}, {entry.title}', flush=True)
+            try:
+                results[entry.title] = quietly(train, entry.settings, entry.folder)
+            except UserError as error:
+                # The others took hours; they are kept.
+                reasons[entry.title] = f'failed: {error}'
+        if number == 1 and reasons:
+            raise UserError(f'{entry.title}, the reference, is {reasons[entry.title]}')
+    finished = [entry for entry in entries if entry.title in results]
+    runs = _runs(finished)
+    (group,) = compare.table(runs)['groups']
+    compared = {row['title']: row for row in group['runs']}
+    placed = dict(zip(results, ranked(runs), strict=True))
+    rows = []
+    for entry in entries:
+        row = _facts(entry, costs[entry.title], reasons.get(entry.title, ''), len(group['classes']))
+        if entry.title in results:
+            row |= compared[entry.title] | _scores(results[entry.title])
+            row['rank'] = to_json(placed[entry.title].rank)
+            row['rank_interval'] = placed[entry.title].interval
+        rows.append(row)
+    result = {
+        'name': 'leaderboard',
+        'reference': group['reference'],
+        'data': group['title'],
+        'classes': group['classes'],
+        'seeds': limits.seeds,
+        'max_hours': limits.hours,
+        'rows': rows,
+    }
+    (folder / files.PLOTS).mkdir(parents=True, exist_ok=True)
+    plots = plots_compare.draw(folder / files.PLOTS, {'groups': [group]})
+    captioned = [(path, compare.CAPTIONS[path.stem]) for path in plots]
+    study.write(leaderboard_tables.study(result), result, folder, captioned)
+    return result
+
+
+def entered(configs: Mapping[str, Settings], folder: Path, seeds: int) -> list[Entry]:
+    """Check all configs, and give each what a leaderboard needs.
+
+    That is the same number of seeds, and the outputs of every epoch, for what choosing the epoch on
+    the left-out subject would claim.
+
+    Args:
+        configs: by title.
+        folder: of the leaderboard.
+        seeds: of each config.
+
+    Raises:
+        UserError: names the config that is wrong.
+    """
+    entries, first = [], None
+    for title, settings in configs.items():
+        changed = tree.changed(
+            settings,
+            {
+                'train.seeds': seeds,
+                'protocol.evaluate_on': 'test',
+                'evaluate.every_epoch': predicts(settings),
+            },
+        )
+        try:
+            rules.check(changed)
+        except UserError as error:
+            raise UserError(f'--configs: {title}: {error}') from None
+        data = changed.data
+        if spotter.is_config(data.apex):
+            raise UserError(
+                f'--configs: {title}: data.apex is the config {data.apex!r}; train it, and name '
+                'the folder of its run'
+            )
+        first = first or (title, data)
+        if (data.name, data.labels) != (first[1].name, first[1].labels):
+            raise UserError(
+                f'--configs: {title} is on {data.name}, {data.labels}, and {first[0]} on '
+                f'{first[1].name}, {first[1].labels}; a leaderboard has one data set and one '
+                'scheme of labels, which --config.data.name=... and --config.data.labels=... set '
+                'for all'
+            )
+        entries.append(Entry(title, changed, folder / naming.folder_of(title)))
+    if len({entry.folder for entry in entries}) < max(2, len(entries)):
+        raise UserError(
+            f'--configs names {", ".join(configs) or "nothing"}; allowed: two configs or more, '
+            'each once'
+        )
+    return entries
+
+
+def predicts(settings: Settings) -> bool:
+    """Say whether a trained network predicts the classes itself."""
+    return settings.head.name == 'none' and settings.train.epochs > 0
+
+
+def ranked(runs: Sequence[compare.Run]) -> list[ranks.Rank]:
+    """Rank runs by UF1, with intervals over subjects within each data set.
+
+    Raises:
+        UserError: they are tested on other clips.
+    """
+    clips = [{(row.dataset, row.subject, row.clip, row.frame) for row in run.rows} for run in runs]
+    for run, tested in zip(runs, clips, strict=True):
+        if tested != clips[0]:
+            raise UserError(
+                f'{run.title} is tested on other clips than {runs[0].title}; a leaderboard has '
+                'the same for all'
+            )
+    subjects = sorted({(row.dataset, row.subject) for row in runs[0].rows})
+    _, group = np.unique([dataset for dataset, _ in subjects], return_inverse=True)
+    return ranks.ranks([compare.confusions(run, run.rows) for run in runs], group)
+
+
+def _runs(entries):
+    """Read the finished runs, under the titles of their configs."""
+    runs = compare.read([entry.folder for entry in entries])
+    return [run._replace(title=entry.title) for entry, run in zip(entries, runs, strict=True)]
+
+
+def _facts(entry, cost, reason, classes):
+    """What a row holds whether or not it is run."""
+    settings = entry.settings
+    by_network = predicts(settings) and not RESAMPLERS[settings.balance.method].trained
+    reported = []
+    if by_network:
+        reported = published.of_network(published.read(), settings.model.name, classes)
+    return {
+        'title': entry.title,
+        'folder': str(entry.folder),
+        'not_run': reason,
+        'parameters': cost.parameters,
+        'mflops': None if cost.flops is None else cost.flops / 1e6,
+        'epochs': settings.train.epochs if predicts(settings) else None,
+        'reported': reported,
+    }
+
+
+def _scores(results):
+    """What a row holds of results.json beside what compare.table has."""
+    trainings = results['folds'] * results['seeds']
+    oracle = results['oracle_epoch']
+    seconds = results['seconds'].get('train')
+    return {
+        'seconds_per_fold': seconds / trainings if seconds else None,
+        'per_dataset': {
+            name: {key: block[key] for key in ('n', 'subjects', 'intervals', *HEADLINE)}
+            for name, block in results['per_dataset'].items()
+        },
+        'oracle': oracle and oracle['test_best'],
+    }
+
+
+def _cost_in_words(cost):
+    if cost.parameters is None:
+        return 'no network'
+    size = f'{cost.parameters:,} parameters, {cost.flops / 1e6:.3g} MFLOPs a clip'
+    return f'{size}, about {cost.hours:.2g} hours here' if cost.hours else f'{size}, trained'
