@@ -42,6 +42,7 @@ from mer_jax.runfiles import files  # noqa: E402
 from tests.support.fake_raw import casme2  # noqa: E402
 
 START = 'start'  # the phase before the first line that tells another one
+LOOKED = '.checked'  # when the program last looked for damage in its cache
 TEMPORARY = re.compile(r'\.part$|\.tmp|tmp-|^incomplete\.|~$')  # names of what is being written
 MOST_KILLS = 6  # of one run, which then ends undisturbed
 COLD = 8  # each run of this number compiles its programs anew
@@ -410,7 +411,7 @@ def damaged(cache: Path) -> list[str]:
     """Return the compiled programs that are cut short, and what else lies in a cache."""
     lines = []
     for path in sorted(cache.rglob('*')):
-        if path.is_dir():
+        if path.is_dir() or path.name == LOOKED:
             continue
         if not path.name.endswith('-cache'):
             lines.append(f'left over in the cache: {path.name}')

@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import glob
 import io
 import json
 import math
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+import psutil
 
 from mer_jax.runfiles import files
 from mer_jax.runfiles.shapes import Json
@@ -23,9 +25,14 @@ Value = Json | tuple | np.ndarray | np.generic | os.PathLike
 def replacing(path: str | Path) -> Iterator[BinaryIO]:
     """Open a binary file that replaces `path` after the block.
 
-    Where the block fails, the old file stays and no part file is left.
+    Where the block fails, the old file stays and no part file is left. Part files of processes that
+    were killed while they wrote the same file are removed.
     """
     path = Path(path)
+    for unfinished in path.parent.glob(f'.{glob.escape(path.name)}.*{files.PART}'):
+        process = unfinished.name.split('.')[-2]
+        if process.isdigit() and not psutil.pid_exists(int(process)):
+            unfinished.unlink(missing_ok=True)
     part = path.with_name(f'.{path.name}.{os.getpid()}{files.PART}')
     try:
         with open(part, 'wb') as file:

@@ -5,6 +5,7 @@ checkpoint is whole or absent, also after kill -9.
 """
 
 import contextlib
+import shutil
 import time
 import zlib
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ from mer_jax.types import FoldState
 def opened(folder: Path) -> Iterator[ocp.CheckpointManager]:
     """Open the checkpoints in a folder.
 
-    The folder keeps only the newest one.
+    The folder keeps only the newest one. What a kill left of older ones is removed.
 
     Args:
         folder: of one group of runs.
@@ -31,8 +32,22 @@ def opened(folder: Path) -> Iterator[ocp.CheckpointManager]:
         max_to_keep=1, enable_async_checkpointing=False, cleanup_tmp_directories=True
     )
     absolute = Path(folder).absolute()  # Orbax refuses relative paths
+    _remove_older(absolute)
     with ocp.CheckpointManager(absolute, options=options) as manager:
         yield manager
+
+
+def _remove_older(folder):
+    """Remove checkpoints before the newest one.
+
+    Orbax deletes the old one, file by file, once the new one is whole; a kill between leaves it.
+    """
+    last = newest(folder)
+    if last < 0:
+        return
+    for path in folder.iterdir():
+        if path.name.isdigit() and int(path.name) < last:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def newest(folder: Path) -> int:

@@ -1,13 +1,15 @@
-"""The compilation of several programs at the same time.
+"""The compilation of several programs at the same time, and programs kept for later runs.
 
-It may take longer than the training, so lines on stderr say how long it will take, and how long it
-took.
+Compiling may take longer than the training, so lines on stderr say how long it will take, and how
+long it took.
 """
 
 import sys
 import time
+import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 SECONDS_PER_EQUATION = 0.002
 # Compiles in a third of the time, to a slower program: for programs that run once.
 QUICKLY = {'xla_backend_optimization_level': 0}
+ZLIB = 0x78  # first byte of a program that jax keeps on disk
 
 
 class Program(NamedTuple):
@@ -71,3 +74,35 @@ def equations(jaxpr: 'Jaxpr | ClosedJaxpr') -> int:
                 if hasattr(inner, 'eqns') or hasattr(inner, 'jaxpr'):
                     count += equations(inner)
     return count
+
+
+def remove_cut_programs(cache: Path) -> None:
+    """Remove compiled programs of which a kill left only the beginning.
+
+    jax writes them in place and never replaces one: it would warn of it and compile again in every
+    later run. What is older than the last look is not read again.
+
+    Args:
+        cache: folder in which jax keeps compiled programs.
+    """
+    looked = cache / '.checked'
+    try:
+        since = looked.stat().st_mtime_ns if looked.exists() else 0
+        looked.touch()
+        for path in cache.glob('*-cache'):
+            if path.stat().st_mtime_ns >= since and not _is_whole(path.read_bytes()):
+                path.unlink()
+    except OSError:
+        pass  # of another user, or another process has removed it
+
+
+def _is_whole(program):
+    """Whether a compiled program, as jax stores it, was written to its end."""
+    if program and program[0] != ZLIB:
+        return True  # of a jax that compresses otherwise
+    stream = zlib.decompressobj()
+    try:
+        stream.decompress(program)
+    except zlib.error:
+        return False
+    return stream.eof

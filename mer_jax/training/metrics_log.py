@@ -6,10 +6,12 @@ outputs of held-out rows after every epoch.
 
 import contextlib
 import functools
+import importlib
 import math
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -24,7 +26,7 @@ from mer_jax.runfiles.metrics_log import EpochRecord, MetricsLog
 from mer_jax.training.loop import Chunk
 
 if TYPE_CHECKING:
-    from tensorboardX import SummaryWriter
+    from tensorboardX.event_file_writer import EventsWriter
 
 
 @contextlib.contextmanager
@@ -63,12 +65,11 @@ def opened(folder: Path, group: int, bar: tqdm) -> Iterator['Log']:
         group: number of the group, from 0.
         bar: the one that `progress` shows.
     """
-    board_folder = folder / files.TENSORBOARD / f'group_{group}'
     with contextlib.ExitStack() as closing:
 
         @functools.cache
-        def board() -> 'SummaryWriter':
-            writer = _summary_writer(board_folder)
+        def board() -> 'EventsWriter':
+            writer = _events_writer(folder, group)
             closing.callback(writer.close)
             return writer
 
@@ -82,7 +83,7 @@ class Log(NamedTuple):
     group: int  # number of the group, from 0
     bar: tqdm
     # opens the tensorboard file when first called: no epoch, no file
-    board: Callable[[], 'SummaryWriter']
+    board: Callable[[], 'EventsWriter']
 
     def cut(self, epoch: int) -> None:
         """Remove the lines of epochs that are trained again, and begin the bar behind the others.
@@ -102,10 +103,9 @@ class Log(NamedTuple):
         for i in range(count):
             figures = _figures({name: log[:, i] for name, log in chunk.logs.items()})
             records.append(EpochRecord(first + i, self.group, runs, seconds, figures))
+        board = self.board()  # before the new lines: it begins with those of metrics.jsonl
         metrics_log.append(self.folder, records)
-        for record in records:
-            for name in chunk.logs:
-                self.board().add_scalar(f'train/{name}', record.figures[name], record.epoch)
+        _add(board, records)
         self.bar.set_postfix_str(f'loss {records[-1].figures["loss"]:.3f}', refresh=False)
         self.bar.update(count)
 
@@ -177,8 +177,40 @@ def _figures(logs):
     return figures
 
 
-def _summary_writer(folder):
-    """Return a SummaryWriter of tensorboardX.
+def _events_writer(folder, group):
+    """Return a new TensorBoard file of a group, which holds the epochs of metrics.jsonl.
+
+    It replaces those of earlier commands. A kill cuts them anywhere, and they hold epochs that are
+    trained again.
+    """
+    event_file_writer = _tensorboard('event_file_writer')
+    board = folder / files.TENSORBOARD / f'group_{group}'
+    shutil.rmtree(board, ignore_errors=True)
+    board.mkdir(parents=True)
+    writer = event_file_writer.EventsWriter(str(board / 'events'))
+    if (folder / MetricsLog.FILE).exists():
+        records = MetricsLog.read(folder).records
+        _add(writer, [record for record in records if record.group == group])
+    return writer
+
+
+def _add(writer, records: Sequence[EpochRecord]):
+    """Write the mean of each figure to TensorBoard; all of it is stored afterwards."""
+    event_pb2, summary_pb2 = _tensorboard('proto.event_pb2'), _tensorboard('proto.summary_pb2')
+    for record in records:
+        values = []
+        for name, mean in record.figures.items():
+            if f'{name}_min' in record.figures:
+                mean = math.nan if mean is None else mean
+                values.append(summary_pb2.Summary.Value(tag=f'train/{name}', simple_value=mean))
+        summary = summary_pb2.Summary(value=values)
+        event = event_pb2.Event(wall_time=time.time(), step=record.epoch, summary=summary)
+        writer.write_event(event)
+    writer.flush()
+
+
+def _tensorboard(module):
+    """Import a module of tensorboardX.
 
     tensorboardX imports torch where it is installed, which takes a second and is not used here.
     """
@@ -186,8 +218,7 @@ def _summary_writer(folder):
     if hide_torch:
         sys.modules['torch'] = None  # then `import torch` fails
     try:
-        from tensorboardX import SummaryWriter
+        return importlib.import_module(f'tensorboardX.{module}')
     finally:
         if hide_torch:
             del sys.modules['torch']
-    return SummaryWriter(folder)

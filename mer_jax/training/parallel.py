@@ -17,6 +17,7 @@ from jax.sharding import PartitionSpec as P
 
 from mer_jax.errors import UserError
 from mer_jax.machine import cores
+from mer_jax.training import compilation
 
 Devices = Sequence[jax.Device]
 Tree = TypeVar('Tree')  # an array, or tuples and dictionaries of arrays
@@ -122,6 +123,7 @@ def start(cache: Path) -> None:
     except OSError as error:
         print(f'compiled programs are not kept for the next run, {cache}: {error.strerror}')
         return
+    compilation.remove_cut_programs(cache)
     jax.config.update('jax_compilation_cache_dir', str(cache))
     jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.5)
 

@@ -20,6 +20,7 @@ import psutil
 
 from mer_jax import machine
 from mer_jax.errors import UserError
+from mer_jax.runfiles import writing
 from mer_jax.runfiles.plan import Plan
 from mer_jax.types import FoldState
 
@@ -236,11 +237,10 @@ def store(facts: Mapping[str, object], plan: Plan) -> None:
     Where the cache cannot be written, a line says so and the run goes on; later runs measure again.
     """
     path = _cache_file(facts)
-    partial = path.with_suffix(f'.{os.getpid()}')
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(json.dumps({'plan': plan.to_json(), 'facts': facts}, indent=1))
-        os.replace(partial, path)
+        content = json.dumps({'plan': plan.to_json(), 'facts': facts}, indent=1)
+        writing.write_text(path, content)
     except OSError as error:
         print(f'plan: not kept for the next run, {path.parent}: {error.strerror}')
 

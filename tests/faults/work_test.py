@@ -1,7 +1,11 @@
 """Work that must not be lost: unreadable paths, folders that others overwrite, resuming."""
 
+import struct
+import zlib
+
 import numpy as np
 import pytest
+from tensorboardX.proto import event_pb2
 
 import mer_jax as mj
 from mer_jax import cli
@@ -12,7 +16,8 @@ from mer_jax.runfiles.config import RunConfig
 from mer_jax.runfiles.folder import prepare
 from mer_jax.runfiles.plan import Plan
 from mer_jax.settings import tree
-from mer_jax.training import checkpoint, plan
+from mer_jax.training import checkpoint, compilation, metrics_log, plan
+from mer_jax.training.loop import Chunk
 
 UNREADABLE = {  # a folder below another one -> the character that is named
     'a list [1]/run': '[',
@@ -61,6 +66,71 @@ def test_the_first_checkpoint_is_read_back(tmp_path):
         with pytest.raises(UserError) as error:
             checkpoint.save(manager, 1, {'weights': np.zeros((2, 3))})
     assert 'cannot be read again' in str(error.value) and '--workdir' in str(error.value)
+
+
+def test_a_kill_while_the_old_checkpoint_is_deleted_leaves_none_of_it(tmp_path):
+    """Orbax deletes it, file by file, after the new one is whole; nothing looked for the rest, and
+    half a checkpoint lay in a finished run for ever.
+    """
+    states = {'weights': np.arange(6.0).reshape(2, 3)}
+    with checkpoint.opened(tmp_path) as manager:
+        checkpoint.save(manager, 2, states)
+    (tmp_path / '1' / 'default').mkdir(parents=True)
+    (tmp_path / '1' / 'default' / 'manifest.ocdbt').write_bytes(b'half')
+    with checkpoint.opened(tmp_path) as manager:
+        again = checkpoint.restore(manager, 2, states)
+    np.testing.assert_array_equal(again['weights'], states['weights'])
+    assert [path.name for path in tmp_path.iterdir()] == ['2']
+
+
+@pytest.mark.parametrize('content', [b'', zlib.compress(b'program' * 99)[:-1], b'\x78no zlib'])
+def test_a_compiled_program_that_a_kill_cut_short_goes(content, tmp_path):
+    """jax never replaces one: each later run would warn on stderr and compile again."""
+    for name, program in (
+        ('whole-cache', zlib.compress(b'program' * 99)),
+        ('other-cache', b'\x28\xb5\x2f\xfd of another kind'),
+    ):
+        (tmp_path / name).write_bytes(program)
+    (tmp_path / 'cut-cache').write_bytes(content)
+    compilation.remove_cut_programs(tmp_path)
+    names = {path.name for path in tmp_path.glob('*-cache')}
+    assert names == {'whole-cache', 'other-cache'}
+    (tmp_path / 'cut-cache').write_bytes(content)  # by the next run that is killed
+    compilation.remove_cut_programs(tmp_path)
+    assert {path.name for path in tmp_path.glob('*-cache')} == names
+
+
+def chunk(epoch, count):
+    """`count` epochs of two runs that end with an epoch; the loss is its number."""
+    loss = np.arange(epoch - count + 1, epoch + 1, dtype=float)
+    return Chunk(epoch, None, {'loss': np.stack([loss, loss])}, 0.1)
+
+
+def points(folder):
+    """(tag, epoch, value) of every point that TensorBoard would show of group 0."""
+    (path,) = (folder / 'tensorboard' / 'group_0').iterdir()
+    content, position, shown = path.read_bytes(), 0, []
+    while position < len(content):
+        (length,) = struct.unpack('<Q', content[position : position + 8])
+        event = event_pb2.Event.FromString(content[position + 12 : position + 12 + length])
+        shown += [(value.tag, event.step, value.simple_value) for value in event.summary.value]
+        position += length + 16
+    return shown
+
+
+def test_tensorboard_shows_each_epoch_once_after_a_kill(tmp_path):
+    """A killed command left a file that ended anywhere, and whose epochs were trained again."""
+    with metrics_log.progress(2, 1, 4) as bar:
+        with metrics_log.opened(tmp_path, 0, bar) as log:
+            log.write(chunk(3, 3))
+            three = [('train/loss', epoch, epoch) for epoch in (1, 2, 3)]
+            assert points(tmp_path) == three  # all of it before the checkpoint that may follow
+        (path,) = (tmp_path / 'tensorboard' / 'group_0').iterdir()
+        path.write_bytes(path.read_bytes()[:-5])
+        with metrics_log.opened(tmp_path, 0, bar) as log:
+            log.cut(2)
+            log.write(chunk(4, 2))
+    assert points(tmp_path) == [*three, ('train/loss', 4, 4)]
 
 
 def settings(**changes):

@@ -92,6 +92,26 @@ def test_a_killed_write_leaves_the_old_file_and_the_next_run_sweeps_its_rest(tmp
         assert sorted(entry.name for entry in tmp_path.iterdir()) == ['.lock', 'a.txt']
 
 
+def test_what_a_killed_write_left_goes_when_the_file_is_written_again(tmp_path):
+    """The folders of an audit, a grid or a comparison are not locked: nothing else would sweep
+    them.
+    """
+    ended = subprocess.Popen([sys.executable, '-c', ''])
+    ended.wait()
+    killed, writes, other = (
+        tmp_path / f'.{name}.{process}.part'
+        for name, process in (
+            ('a[1].txt', ended.pid),
+            ('a[1].txt', os.getppid()),
+            ('b.txt', ended.pid),
+        )
+    )
+    for part in (killed, writes, other):
+        part.write_bytes(b'half')
+    writing.write_text(tmp_path / 'a[1].txt', 'whole')
+    assert sorted(tmp_path.iterdir()) == sorted([tmp_path / 'a[1].txt', writes, other])
+
+
 def test_files_are_readable_to_others(tmp_path):
     """A temporary file of mkstemp is private, and a shared run folder would then hold results
     nobody can read.
