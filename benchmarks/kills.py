@@ -41,10 +41,11 @@ from benchmarks import command_line  # noqa: E402
 from mer_jax.runfiles import files  # noqa: E402
 from tests.support.fake_raw import casme2  # noqa: E402
 
+DATA = 'synthetic_faces/tiny'  # that the trainings read
 START = 'start'  # the phase before the first line that tells another one
 LOOKED = '.checked'  # when the program last looked for damage in its cache
 TEMPORARY = re.compile(r'\.part$|\.tmp|tmp-|^incomplete\.|~$')  # names of what is being written
-MOST_KILLS = 6  # of one run, which then ends undisturbed
+MOST_KILLS = 10  # of one run, which then ends undisturbed
 COLD = 8  # each run of this number compiles its programs anew
 SECONDS_TO_END = 10  # within which the processes of a killed command must end
 
@@ -143,12 +144,16 @@ class Place(NamedTuple):
 
     folder: Path
     data: Path  # built data of the trainings
-    cache: Path  # compiled programs
 
     @property
     def raw(self) -> Path:
         """Return the folder of a made-up release."""
         return self.folder / 'raw'
+
+    @property
+    def cache(self) -> Path:
+        """Return the folder of compiled programs."""
+        return self.folder / 'cache'
 
 
 # --- running and killing ---
@@ -410,8 +415,8 @@ TIMED: dict[str, Callable[[Path], object]] = {
 def damaged(cache: Path) -> list[str]:
     """Return the compiled programs that are cut short, and what else lies in a cache."""
     lines = []
-    for path in sorted(cache.rglob('*')):
-        if path.is_dir() or path.name == LOOKED:
+    for path in sorted((cache / 'xla').iterdir()):
+        if path.name == LOOKED:
             continue
         if not path.name.endswith('-cache'):
             lines.append(f'left over in the cache: {path.name}')
@@ -442,7 +447,7 @@ class Tally:
     def __init__(self):
         """Start with nothing."""
         self.phases = collections.Counter()
-        self.runs, self.faults, self.faulty = 0, [], 0
+        self.runs, self.faults = 0, []
         self.start = time.monotonic()
 
     def row(self, name: str) -> str:
@@ -455,30 +460,34 @@ class Tally:
         return ' | '.join(map(str, cells))
 
 
-def undisturbed(name: str, place: Place) -> tuple[Path, Attempt]:
-    """Run a job twice without a kill; return the folder of the second, and how it went.
+def undisturbed(name: str, place: Place, times: int) -> tuple[Path, Attempt]:
+    """Run a job without a kill; return the folder of the last time, and how it went.
 
-    The first fills the cache and shows that two such runs have equal files.
+    The first fills the cache; the second shows that two such runs have equal files.
     """
     job, folder = JOBS[name], place.folder / name
-    for title in ('first', 'reference'):
+    reference, again = folder / 'reference', folder / 'again'
+    for _ in range(times):
         attempt = run(job, folder / 'work', place, cache=place.cache, moment=None)
         if attempt.code:
             sys.exit(f'{name} fails without a kill:\n{attempt.text[-2000:]}')
-        os.rename(folder / 'work', folder / title)
-    if lines := differences(folder / 'reference', folder / 'first'):
-        sys.exit(f'{name}: two undisturbed runs differ:\n' + '\n'.join(lines))
-    shutil.rmtree(folder / 'first')
-    return folder / 'reference', attempt
+        if reference.exists():
+            os.rename(reference, again)
+        os.rename(folder / 'work', reference)
+        if again.exists():
+            if lines := differences(reference, again):
+                sys.exit(f'{name}: two undisturbed runs differ:\n' + '\n'.join(lines))
+            shutil.rmtree(again)
+    return reference, attempt
 
 
-def kill(name: str, place: Place, *, kills: int, seed: int) -> Tally:
+def kill(name: str, place: Place, *, kills: int, seed: int, undisturbed_runs: int) -> Tally:
     """Kill a job `kills` times; print a line a run, and each fault."""
     job, draw, tally = JOBS[name], random.Random(f'{name} {seed}'), Tally()
-    reference, normal = undisturbed(name, place)
+    reference, normal = undisturbed(name, place, undisturbed_runs)
     shares = ', '.join(f'{begun.phase} {begun.seconds:.1f}' for begun in normal.started)
     print(f'{name}: {normal.seconds:.1f} s; phases begin at {shares}', flush=True)
-    work, data = place.folder / name / 'work', _state(place.data)
+    work, data = place.folder / name / 'work', _state(place.data / DATA)
     while tally.phases.total() < kills:
         cold = job.compiles and tally.runs % COLD == COLD - 1
         cache = place.folder / name / 'cold' if cold else place.cache
@@ -500,8 +509,8 @@ def kill(name: str, place: Place, *, kills: int, seed: int) -> Tally:
         lines += differences(reference, work)
         if job.compiles:
             lines += damaged(cache)
-        if _state(place.data) != data:
-            lines.append(f'differs: {place.data}')
+        if _state(place.data / DATA) != data:
+            lines.append(f'differs: {place.data / DATA}')
         tally.runs += 1
         tally.faults += lines
         title = f'{name} run {tally.runs}{" (cold)" if cold else ""}'
@@ -509,7 +518,6 @@ def kill(name: str, place: Place, *, kills: int, seed: int) -> Tally:
             f'{title}: killed in {", ".join(fell) or "no phase"}: {len(lines)} faults', flush=True
         )
         if lines:
-            tally.faulty += 1
             kept = place.folder / name / f'fault-{tally.runs}'
             os.rename(work, kept)
             print(f'  kept as {kept}\n' + '\n'.join(f'  {line}' for line in lines), flush=True)
@@ -524,19 +532,26 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('--jobs', default=','.join(JOBS))
     parser.add_argument('--kills', type=int, default=75, help='of each job')
-    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--seed', type=int, default=0, help='of the moments')
+    parser.add_argument('--undisturbed', type=int, default=2, help='runs of each job before')
     parser.add_argument('--folder', default='', help='kept afterwards; else a temporary one')
-    flags = command_line.parse(parser, argv, jobs='train', kills=1)
+    flags = command_line.parse(parser, argv, jobs='train', kills=1, undisturbed=1)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(flags.folder or temporary).absolute()
         data = os.environ.get('TFDS_DATA_DIR') or folder / 'data'
-        cache = os.environ.get('MER_JAX_CACHE') or folder / 'cache'
-        place = Place(folder, Path(data), Path(cache))
+        place = Place(folder, Path(data))
         if 'build' in flags.jobs:
             casme2.write(place.raw)
         table = ['job | kills | fell in | runs compared | differing | left over | wall time']
         for name in flags.jobs.split(','):
-            table.append(kill(name, place, kills=flags.kills, seed=flags.seed).row(name))
+            tally = kill(
+                name,
+                place,
+                kills=flags.kills,
+                seed=flags.seed,
+                undisturbed_runs=flags.undisturbed,
+            )
+            table.append(tally.row(name))
             print('\n'.join(table), flush=True)
 
 

@@ -20,6 +20,7 @@ FIGURES = {
     'explanation': r'AU-CAM, trained, over AU-CAM, untrained +[+-][\d.]+',
     'folds': r'2 folds, [\d.]+ ms',
     'gan': r'2 GANs, .*ratio \d',
+    'kills': r'train \| 1 \| .* 1 \| 1 \| 0 \| 0 \|',
     'magnification': r'output +2.0 px: motion / wanted head [\d.]+',
 }
 TORCH = ('against_pytorch', 'gan')
@@ -36,6 +37,7 @@ def test_a_benchmark_runs(name, tiny_data, unrendered, tmp_path, monkeypatch, ca
     if name in TORCH:
         pytest.importorskip('torch', reason='compares with PyTorch')
     monkeypatch.setenv('TFDS_DATA_DIR', tiny_data)
+    monkeypatch.setenv('JAX_DISABLE_MOST_OPTIMIZATIONS', '1')  # of programs that it starts
     monkeypatch.chdir(tmp_path)
     importlib.import_module(f'benchmarks.{name}').main(['--quick'])
     printed = capsys.readouterr().out
