@@ -1,8 +1,11 @@
 """Published PyTorch weights into a network: read, rename, transpose, check names and shapes."""
 
 import functools
+import math
+import os
 import pickle
 import re
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,12 +13,15 @@ from pathlib import Path
 import jax
 import numpy as np
 
+from mer_jax import bounded
 from mer_jax.entries import loaded
 from mer_jax.errors import UserError
 from mer_jax.models import NETWORKS, weights_files
 from mer_jax.models.weights_files import WeightsFile
 from mer_jax.types import Array, FoldState
 
+# what a damaged file raises beside the exceptions of its library
+UNREADABLE = (OSError, TypeError, KeyError, AttributeError, ValueError, MemoryError)
 _LEAVES = {
     'kernel': 'weight',
     'scale': 'weight',
@@ -27,26 +33,36 @@ _LEAVES = {
 _TO_TORCH = {5: (4, 3, 0, 1, 2), 4: (3, 2, 0, 1), 2: (1, 0)}
 _TO_FLAX = {5: (2, 3, 4, 1, 0), 4: (2, 3, 1, 0), 2: (1, 0)}
 
+MOST_BYTES = 270_000_000  # of a file of unknown weights: AlexNet of ImageNet has 244 million
+BACKBONE_BYTES = 60_000_000  # ResNet18 of ImageNet has 47 million
+BESIDE_NETWORK = 50_000_000  # bytes of a file beside those of the network: layers that it lacks
+
 Tensors = dict[str, np.ndarray]  # by the names of a file
 Tree = Mapping[str, 'Tree | Array']  # parameters or batch statistics, as flax nests them
 
 
-def read(path: str | Path) -> Tensors:
+def read(path: str | Path, most: int = MOST_BYTES) -> Tensors:
     """Tensors of a .safetensors, .pth or .pt file by name.
 
     A nested state_dict and 'module.' are unwrapped. Only tensors are ever unpickled.
+
+    Args:
+        path: of the file.
+        most: bytes that the file and its tensors may have.
 
     Raises:
         UserError: a missing, unreadable or other file, or torch is needed and not installed.
     """
     path = Path(path)
-    readers = {'.safetensors': _read_safetensors, '.pth': read_torch, '.pt': read_torch}
-    if path.suffix not in readers:
+    if path.suffix not in ('.safetensors', '.pth', '.pt'):
         suffix = repr(path.suffix) if path.suffix else 'a file without suffix'
         raise UserError(f'{path}: weights come as .safetensors, .pth or .pt, not {suffix}')
     if not path.is_file():
         raise UserError(f'{path}: there is no such weights file')
-    tensors = readers[path.suffix](path)
+    if path.suffix == '.safetensors':
+        tensors = _read_safetensors(path, most)
+    else:
+        tensors = read_torch(path, most=most)
     return {name.removeprefix('module.'): value for name, value in tensors.items()}
 
 
@@ -80,11 +96,12 @@ def load_each(
     """
     # one file at a time: those of all folds together are as large as the states
     read_once = functools.lru_cache(maxsize=1)(read)
+    most = _bytes((params, batch_stats)) // max(len(files), 1) + BESIDE_NETWORK
     converted = []
     for i, file in enumerate(files):
         start = jax.tree.map(lambda leaf, i=i: leaf[i], (params, batch_stats))
         with _naming_subject(file):
-            converted.append(convert(name, read_once(file.path), *start, source=file.path))
+            converted.append(convert(name, read_once(file.path, most), *start, source=file.path))
     return jax.tree.map(lambda *leaves: np.stack(leaves), *converted)
 
 
@@ -105,9 +122,15 @@ def check(name: str, files: Sequence[WeightsFile], params: Tree, batch_stats: Tr
     Raises:
         UserError: as load_each.
     """
+    most = _bytes((params, batch_stats)) + BESIDE_NETWORK
     for file in dict.fromkeys(files):
         with _naming_subject(file):
-            convert(name, read(file.path), params, batch_stats, source=file.path)
+            convert(name, read(file.path, most), params, batch_stats, source=file.path)
+
+
+def _bytes(variables):
+    """Bytes of the leaves of a tree, or of their shapes."""
+    return sum(4 * math.prod(leaf.shape) for leaf in jax.tree.leaves(variables))
 
 
 @contextmanager
@@ -130,7 +153,8 @@ def leak(source: str) -> str:
     """
     if not source or weights_files.placeholder(source):
         return weights_files.leak(source)
-    if Path(source).is_file() and is_backbone(read(source)):
+    small = Path(source).is_file() and os.path.getsize(source) <= BACKBONE_BYTES
+    if small and is_backbone(read(source)):
         return ''
     return (
         'init_from: one file of weights for every fold, which may have been trained on the '
@@ -307,22 +331,26 @@ def _put(tree, path, value):
     tree[path[-1]] = value
 
 
-def _read_safetensors(path):
+def _read_safetensors(path, most):
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
     try:
+        bounded.check_size(path, most)
         return load_file(path)
-    except (SafetensorError, OSError, TypeError, KeyError, AttributeError) as error:
+    except (SafetensorError, *UNREADABLE) as error:
         raise UserError(f'{path} cannot be read as .safetensors: {_line(error)}') from None
 
 
-def read_torch(path: Path, wrappers: Sequence[str] = ('state_dict', 'model')) -> Tensors:
+def read_torch(
+    path: Path, wrappers: Sequence[str] = ('state_dict', 'model'), *, most: int = MOST_BYTES
+) -> Tensors:
     """Tensors of a PyTorch file by name.
 
     Args:
         path: of the file.
         wrappers: names of dictionaries that they are taken out of.
+        most: bytes that the tensors may have.
 
     Raises:
         UserError: as `read`.
@@ -334,6 +362,10 @@ def read_torch(path: Path, wrappers: Sequence[str] = ('state_dict', 'model')) ->
             f'{path} needs PyTorch to be read: pip install torch, or convert it to .safetensors'
         ) from None
     try:
+        bounded.check_size(path, most)
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                bounded.check_archive(archive, most)
         tensors = torch.load(path, weights_only=True, map_location='cpu')
     except pickle.UnpicklingError:  # torch's message is a page of advice on unsafe loading
         raise UserError(
@@ -341,7 +373,7 @@ def read_torch(path: Path, wrappers: Sequence[str] = ('state_dict', 'model')) ->
             'another kind of file; '
             'save model.state_dict()'
         ) from None
-    except (RuntimeError, OSError, EOFError, ValueError, KeyError, MemoryError) as error:
+    except Exception as error:  # a damaged pickle raises anything, from IndexError to TarError
         raise UserError(f'{path} cannot be read as PyTorch weights: {_line(error)}') from None
     for wrapper in wrappers:
         if isinstance(tensors, dict) and isinstance(tensors.get(wrapper), dict):
@@ -350,6 +382,12 @@ def read_torch(path: Path, wrappers: Sequence[str] = ('state_dict', 'model')) ->
         _is_dense(torch, *item) for item in tensors.items()
     ):
         raise UserError(f'{path} holds no dictionary of tensors; save model.state_dict()')
+    needed = 4 * sum(value.numel() for value in tensors.values())
+    if needed > most:  # a tensor that repeats one number is small in its file
+        raise UserError(
+            f'{path} announces tensors of {bounded.in_words(needed)}; allowed: up to '
+            f'{bounded.in_words(most)}'
+        )
     return {key: value.detach().float().numpy() for key, value in tensors.items()}
 
 

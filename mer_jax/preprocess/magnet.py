@@ -13,6 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from mer_jax import bounded
 from mer_jax.errors import UserError
 from mer_jax.preprocess import magnify as magnification
 
@@ -25,6 +26,7 @@ BLOCKS = {  # residual blocks of each stack; their weights are stacked along the
     'manipulator/block': (1,),
     'decoder/block': (9,),
 }
+MOST_BYTES = 64_000_000  # of a file of weights: the network has 4 million
 LEAST = 8  # pixels a side: the 7x7 layer at half size reflects 3 pixels
 
 
@@ -93,8 +95,9 @@ def _read(path, changed, size):
     from safetensors.numpy import load_file
 
     try:
+        bounded.check_size(path, MOST_BYTES)
         tensors = load_file(path)
-    except (SafetensorError, OSError, TypeError, KeyError, AttributeError) as error:
+    except (SafetensorError, OSError, TypeError, KeyError, AttributeError, ValueError) as error:
         raise UserError(
             f'{path} cannot be read as .safetensors: {str(error).splitlines()[0]}'
         ) from None
