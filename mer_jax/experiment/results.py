@@ -179,7 +179,9 @@ def _oracle(folder, predictions, names):
     usable outputs.
     """
     try:
-        return score.oracle(EpochOutputs.read(folder).values, predictions, names)
+        rows, classes = predictions.output.shape
+        outputs = EpochOutputs.read(folder, rows, classes).values
+        return score.oracle(outputs, predictions, names)
     except UserError as error:
         print(f'oracle_epoch is left out: {error}')
         return None

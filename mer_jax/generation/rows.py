@@ -68,8 +68,9 @@ def extend(
         GanImages(images).write(run.folder)
     # A run continues from the images; the states of all GANs may be gigabytes.
     shutil.rmtree(run.folder / files.CHECKPOINTS, ignore_errors=True)
-    images = GanImages.read(run.folder).values
     label = np.repeat(np.arange(len(names.classes), dtype=np.int32), settings.images_per_class)
+    shape = len(gan_folds.fold), len(label), *samples.image.shape[1:]
+    images = GanImages.read(run.folder, shape).values
     kept = {}
     for number in range(len(gan_folds.fold)):
         # Images of a class that the GAN never saw mean nothing.

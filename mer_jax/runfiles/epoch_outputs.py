@@ -23,11 +23,16 @@ class EpochOutputs:
         writing.write_array(Path(folder) / self.FILE, self.values)
 
     @classmethod
-    def read(cls, folder: str | Path) -> Self:
+    def read(cls, folder: str | Path, rows: int | None = None, classes: int | None = None) -> Self:
         """Read the outputs of the run in `folder`.
 
+        Args:
+            folder: of the run.
+            rows: that predictions.csv has; None: any number.
+            classes: of the run; None: any number.
+
         Raises:
-            UserError: the file is damaged.
+            UserError: the file is damaged, or that of another run.
         """
         path = Path(folder) / cls.FILE
         values = reading.read_array(path)
@@ -35,6 +40,12 @@ class EpochOutputs:
             raise UserError(
                 f'{path} holds {values.dtype}{list(values.shape)}; allowed: float32[epochs, '
                 'rows, classes]; restore it, or give another --workdir'
+            )
+        shape = len(values), rows or values.shape[1], classes or values.shape[2]
+        if values.shape != shape or not len(values):
+            raise UserError(
+                f'{path} has shape {list(values.shape)}; allowed: {list(shape)} as predictions.csv '
+                'has, and one epoch at least; restore it, or give another --workdir'
             )
         return cls(values)
 

@@ -46,15 +46,22 @@ class GanImages:
         writing.write_array(Path(folder) / self.FILE, self.values)
 
     @classmethod
-    def read(cls, folder: str | Path) -> Self:
+    def read(cls, folder: str | Path, shape: tuple[int, ...] = ()) -> Self:
         """Read the images in the folder gan/ of a run.
 
+        Args:
+            folder: gan/ of a run.
+            shape: that they must have; (): any.
+
         Raises:
-            UserError: the file is damaged.
+            UserError: the file is damaged, or holds images of another shape.
         """
         path = Path(folder) / cls.FILE
         values = reading.read_array(path)
-        if values.ndim != 5 or not np.isfinite(values).all():
+        if shape and values.shape != shape:
+            raise UserError(f'{path} holds {list(values.shape)}; allowed: {list(shape)}; {REMEDY}')
+        numbers = values.ndim == 5 and values.dtype.kind in 'iuf'
+        if not numbers or not np.isfinite(values).all():
             raise UserError(
                 f'{path} holds {values.dtype}{list(values.shape)}; allowed: finite numbers '
                 f'[runs, images, rows, columns, channels]; {REMEDY}'

@@ -7,11 +7,13 @@ import csv
 import json
 import zipfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from mer_jax import bounded
 from mer_jax.errors import UserError
 from mer_jax.runfiles import shapes
 
@@ -25,6 +27,12 @@ DAMAGED = (
     zipfile.BadZipFile,
     zlib.error,
 )
+# Limits of the files of a run, far above what one writes; a file takes many times its bytes in
+# memory.
+MOST_JSON = 16_000_000  # bytes
+MOST_NESTED = 500_000  # lists and dictionaries in a JSON file
+MOST_TEXT = 128_000_000  # bytes of a table or a log
+MOST_NPZ = 200_000_000  # bytes that the arrays of a .npz file take
 REMEDY = 'score the run again: the command that trained it, with the verb evaluate'
 
 
@@ -35,7 +43,11 @@ def read_json(path: str | Path) -> dict:
         UserError: the file is missing, or holds no dictionary.
     """
     try:
-        value = json.loads(Path(path).read_text(encoding='utf-8'))
+        text = bounded.read_text(path, MOST_JSON)
+        nested = text.count('[') + text.count('{')
+        if nested > MOST_NESTED:
+            raise ValueError(f'{nested:,} lists and dictionaries; allowed: up to {MOST_NESTED:,}')
+        value = json.loads(text)
     except FileNotFoundError:
         raise UserError(f'{path}: no such file') from None
     except (ValueError, RecursionError) as error:
@@ -50,33 +62,43 @@ class Table(NamedTuple):
 
     path: Path
     header: list[str]
-    rows: list[list[str]]  # each as long as the header
+    rows: Iterator[list[str]]  # each as long as the header; read one by one
 
 
 def read_csv(path: str | Path) -> Table:
-    """Read the cells of a CSV file.
+    """Read the header of a CSV file; its rows are read when they are needed.
 
     Raises:
-        UserError: it is not a table, or a row has another length than the header.
+        UserError: it is not a table, or, when its rows are read, a row has another length than the
+            header.
     """
     path = Path(path)
+    rows = _rows(path)
+    header = next(rows, None)
+    if header is None:
+        raise UserError(f'{path}: is not a table (it is empty); delete it or restore it')
+    twice = [name for name in header if header.count(name) > 1]
+    if twice:
+        raise UserError(f"{path}: has two columns '{twice[0]}'; delete it or restore it")
+    return Table(path, header, rows)
+
+
+def _rows(path):
+    """Yield the rows of a CSV file; the first is its header."""
+    length = None
     try:
-        with open(path, newline='', encoding='utf-8') as file:
-            rows = list(csv.reader(file))
+        for number, row in enumerate(csv.reader(bounded.lines(path, MOST_TEXT)), 1):
+            if length not in (None, len(row)):
+                raise UserError(
+                    f'{path}, row {number}: number of cells is {len(row)}; allowed: {length}, as '
+                    'in the header'
+                )
+            length = len(row)
+            yield row
     except FileNotFoundError:
         raise UserError(f'{path}: no such file') from None
     except (ValueError, csv.Error) as error:
         raise UserError(f'{path}: is not a table ({error}); delete it or restore it') from None
-    if not rows:
-        raise UserError(f'{path}: is not a table (it is empty); delete it or restore it')
-    header, *rows = rows
-    for number, row in enumerate(rows, 2):
-        if len(row) != len(header):
-            raise UserError(
-                f'{path}, row {number}: number of cells is {len(row)}; allowed: {len(header)}, as '
-                'in the header'
-            )
-    return Table(path, header, rows)
 
 
 def checked_rows(
@@ -84,8 +106,8 @@ def checked_rows(
     columns: dict[str, shapes.Shape],
     rest: shapes.Shape | None = None,
     remedy: str = REMEDY,
-) -> list[dict]:
-    """Check the cells of a table, and return their values.
+) -> Iterator[dict]:
+    """Check the cells of a table, and yield their values.
 
     Args:
         table: of `read_csv`.
@@ -93,7 +115,7 @@ def checked_rows(
         rest: shape of all other columns; None allows no other.
         remedy: what the user can do, the end of the message.
 
-    Returns:
+    Yields:
         {column: value} of each row.
 
     Raises:
@@ -106,7 +128,6 @@ def checked_rows(
     if extra and rest is None:
         raise UserError(f"{table.path}: has an unknown column '{extra[0]}'; {remedy}")
     allowed = [columns.get(name, rest) for name in table.header]
-    records = []
     for number, row in enumerate(table.rows, 2):
         record = {}
         for name, text, shape in zip(table.header, row, allowed, strict=True):
@@ -117,8 +138,7 @@ def checked_rows(
                     f'{table.path}, row {number}: {name} is {text!r}; allowed: '
                     f'{shapes.describe(shape)}; {remedy}'
                 ) from None
-        records.append(record)
-    return records
+        yield record
 
 
 def read_jsonl(path: str | Path) -> list[dict]:
@@ -129,33 +149,37 @@ def read_jsonl(path: str | Path) -> list[dict]:
     Raises:
         UserError: another line is damaged.
     """
-    lines = Path(path).read_text(encoding='utf-8', errors='replace').splitlines()
-    records = []
-    for number, line in enumerate(lines, 1):
-        try:
-            record = json.loads(line)
-        except (ValueError, RecursionError):
-            record = None
-        if isinstance(record, dict):
-            records.append(record)
-        elif number < len(lines):
-            raise UserError(
-                f'{path}, line {number}: is not a JSON record; delete the line or start in '
-                'another --workdir'
-            )
+    records, damaged = [], 0
+    try:
+        for number, line in enumerate(bounded.lines(path, MOST_TEXT, errors='replace'), 1):
+            if damaged:  # and not the last line, which a kill cuts short
+                raise UserError(
+                    f'{path}, line {damaged}: is not a JSON record; delete the line or start in '
+                    'another --workdir'
+                )
+            try:
+                record = json.loads(line)
+            except (ValueError, RecursionError):
+                record = None
+            if isinstance(record, dict):
+                records.append(record)
+            else:
+                damaged = number
+    except ValueError as error:
+        raise UserError(f'{path}: is not a log ({error}); start in another --workdir') from None
     return records
 
 
 def read_array(path: str | Path) -> np.ndarray:
-    """Read the array of a .npy file.
+    """Read the array of a .npy file; its values stay on the disk until they are used.
 
     Raises:
         UserError: the file is missing or damaged.
     """
-    array = _loaded(path)
+    array = _loaded(path, mmap_mode='r')
     if not isinstance(array, np.ndarray):
         raise UserError(f'{path} cannot be read (it is not a .npy file); restore it')
-    return array
+    return np.asarray(array)
 
 
 def read_npz(path: str | Path) -> dict[str, np.ndarray]:
@@ -169,14 +193,15 @@ def read_npz(path: str | Path) -> dict[str, np.ndarray]:
         raise UserError(f'{path} cannot be read (it is not a .npz file); restore it')
     try:
         with archive:
+            bounded.check_archive(archive.zip, MOST_NPZ)
             return dict(archive)
     except DAMAGED as error:
         raise UserError(f'{path} cannot be read ({error}); restore it') from None
 
 
-def _loaded(path):
+def _loaded(path, mmap_mode=None):
     try:
-        return np.load(path)
+        return np.load(path, mmap_mode=mmap_mode)
     except FileNotFoundError:
         raise UserError(f'{path}: no such file') from None
     except DAMAGED as error:

@@ -206,7 +206,8 @@ def at_best_epoch(run: compare.Run) -> compare.Run:
 
     That is test_best of score.oracle: the best for its held-out rows, a leak.
     """
-    outputs, classes = EpochOutputs.read(run.folder).values, run.results['classes']
+    classes = run.results['classes']
+    outputs = EpochOutputs.read(run.folder, len(run.rows), len(classes)).values
     label = np.array([classes.index(row.label) for row in run.rows], np.int32)
     fold = np.array([row.fold for row in run.rows], np.int32)
     seed = np.array([row.seed for row in run.rows], np.int32)
