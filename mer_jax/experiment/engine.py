@@ -155,7 +155,17 @@ def train_runs(
     Returns:
         What `learner` predicts of held-out rows, [R, ...] in the order of held_out.order, as a
         tree; None where nothing is held out.
+
+    Raises:
+        UserError: a device has too little memory.
     """
+    batch = 'train.batch_size, evaluate.batch_size'
+    with programs.within_memory(chosen, folder, batch=batch):
+        return _train_groups(learner, samples, folds, chosen, training, folder, extras)
+
+
+def _train_groups(learner, samples, folds, chosen, training, folder, extras):
+    """Do what `train_runs` does."""
     settings = training.settings
     total, size, epochs = len(folds.fold), chosen.group, settings.epochs
     groups = -(-total // size)

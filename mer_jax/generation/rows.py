@@ -22,7 +22,7 @@ from mer_jax.runfiles import files
 from mer_jax.runfiles.gan import FoldChecks, GanChecks, GanImages
 from mer_jax.runfiles.plan import Plan
 from mer_jax.settings import sections
-from mer_jax.training import held_out, plan
+from mer_jax.training import held_out, plan, programs
 from mer_jax.types import Folds, Names, Samples
 
 CHECKED = 5  # most folds whose images are compared with their training rows
@@ -58,7 +58,7 @@ def extend(
         The samples, the images appended; and the runs, whose training rows include the images.
 
     Raises:
-        UserError: a GAN diverged.
+        UserError: a GAN diverged, or a device has too little memory.
     """
     gan_folds, gan_of_run = _folds_of_gans(samples, folds, settings.scope)
     if not (run.folder / GanImages.FILE).exists():
@@ -88,7 +88,8 @@ def _train(samples, folds, names, layout, settings, run):
     """Train all GANs, and return their images."""
     layout = _plan(run, samples, folds, names, layout, settings)
     classes = len(names.classes)
-    images, records = gan.train_all(samples, folds, layout, settings, classes=classes, run=run)
+    with programs.within_memory(layout, run.folder, batch='gan.batch_size'):
+        images, records = gan.train_all(samples, folds, layout, settings, classes=classes, run=run)
     _refuse_diverged(images, records)
     return images
 

@@ -23,6 +23,7 @@ DAMAGED = (
     KeyError,
     EOFError,
     MemoryError,
+    OverflowError,
     NotImplementedError,
     zipfile.BadZipFile,
     zlib.error,
@@ -62,25 +63,36 @@ class Table(NamedTuple):
 
     path: Path
     header: list[str]
-    rows: Iterator[list[str]]  # each as long as the header; read one by one
+
+    def each(self) -> Iterator[list[str]]:
+        """Yield the rows; each is as long as the header, and only one is in memory."""
+        rows = _rows(self.path)
+        next(rows)  # the header
+        yield from rows
+
+    @property
+    def rows(self) -> list[list[str]]:
+        """Return the rows."""
+        return list(self.each())
 
 
 def read_csv(path: str | Path) -> Table:
-    """Read the header of a CSV file; its rows are read when they are needed.
+    """Check that a CSV file is a table, and read its header.
 
     Raises:
-        UserError: it is not a table, or, when its rows are read, a row has another length than the
-            header.
+        UserError: it is not a table, or a row has another length than the header.
     """
     path = Path(path)
     rows = _rows(path)
     header = next(rows, None)
+    for _ in rows:
+        pass
     if header is None:
         raise UserError(f'{path}: is not a table (it is empty); delete it or restore it')
     twice = [name for name in header if header.count(name) > 1]
     if twice:
         raise UserError(f"{path}: has two columns '{twice[0]}'; delete it or restore it")
-    return Table(path, header, rows)
+    return Table(path, header)
 
 
 def _rows(path):
@@ -128,7 +140,7 @@ def checked_rows(
     if extra and rest is None:
         raise UserError(f"{table.path}: has an unknown column '{extra[0]}'; {remedy}")
     allowed = [columns.get(name, rest) for name in table.header]
-    for number, row in enumerate(table.rows, 2):
+    for number, row in enumerate(table.each(), 2):
         record = {}
         for name, text, shape in zip(table.header, row, allowed, strict=True):
             try:
@@ -201,8 +213,9 @@ def read_npz(path: str | Path) -> dict[str, np.ndarray]:
 
 def _loaded(path, mmap_mode=None):
     try:
-        return np.load(path, mmap_mode=mmap_mode)
+        with np.errstate(over='ignore'):  # of the sizes that a damaged header announces
+            return np.load(path, mmap_mode=mmap_mode)
     except FileNotFoundError:
         raise UserError(f'{path}: no such file') from None
-    except DAMAGED as error:
+    except (OSError, *DAMAGED) as error:
         raise UserError(f'{path} cannot be read ({error}); restore it') from None

@@ -4,21 +4,27 @@ A run is one fold with one seed. Where the states of all runs do not fit in memo
 train one after another, by the same programs.
 """
 
+import contextlib
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
+from mer_jax.errors import UserError
+from mer_jax.runfiles import files
 from mer_jax.runfiles.plan import Plan
 from mer_jax.training import batches, checkpoint, compilation, epoch, held_out, loop, parallel
 from mer_jax.training.compilation import QUICKLY, Program
 from mer_jax.types import Folds, FoldState, Learner, Samples, TrainRows
+
+OUT_OF_MEMORY = ('RESOURCE_EXHAUSTED', 'OUT_OF_MEMORY', 'ut of memory')  # of XLA and of CUDA
 
 Tree = TypeVar('Tree')  # an array, or tuples and dictionaries of arrays
 
@@ -230,6 +236,38 @@ def restore_group(group: Group, manager: ocp.CheckpointManager, done: int) -> Fo
     return to_devices(group, checkpoint.restore(manager, done, shapes))
 
 
+@contextlib.contextmanager
+def within_memory(plan: Plan, folder: Path, *, batch: str) -> Iterator[None]:
+    """Name the settings to lower where a device has too little memory.
+
+    Args:
+        plan: of the training.
+        folder: of its checkpoints; where it holds any, the plan cannot change any more.
+        batch: the settings with the number of rows that are computed at a time.
+
+    Raises:
+        UserError: in place of jax's exception.
+    """
+    try:
+        yield
+    except jax.errors.JaxRuntimeError as error:
+        if not _is_out_of_memory(error):
+            raise
+        reason = str(error).strip().split('\n')[0][:200]
+        begun = any((folder / files.CHECKPOINTS).glob('group_*/[0-9]*'))
+        elsewhere = ', in another --workdir' if begun else ''
+        raise UserError(
+            f'a device has too little memory for the plan of the run ({reason}); lower '
+            f'train.at_once (folds side by side, now {plan.at_once}), train.runs_in_memory (now '
+            f'{plan.group}) or {batch}{elsewhere}'
+        ) from error
+
+
+def _is_out_of_memory(error):
+    text = str(error)
+    return any(words in text for words in OUT_OF_MEMORY)
+
+
 def seconds_per_round(
     learner_for: Callable[[str], Learner],
     samples: Samples,
@@ -266,7 +304,7 @@ def seconds_per_round(
             return math.inf
         return _fastest_epoch(group_on_devices(programs, folds, range(runs)))
     except jax.errors.JaxRuntimeError as error:
-        if 'RESOURCE_EXHAUSTED' in str(error):
+        if _is_out_of_memory(error):
             return math.inf
         raise
 
