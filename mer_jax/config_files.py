@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ml_collections import ConfigDict
 
-from mer_jax import provenance
+from mer_jax import machine, provenance
 from mer_jax.errors import UserError
 from mer_jax.presets import COMMON_VARIANTS, base
 from mer_jax.runfiles.naming import title
@@ -114,6 +114,7 @@ def find(name: str) -> Path:
     Raises:
         UserError: there is none; names the nearest.
     """
+    machine.absolute(name, '--config')  # refuses names that no disk takes
     stem = name.removesuffix('.py')
     short = stem.removeprefix(f'{FOLDER}/')
     paths = [Path(name), Path(f'{stem}.py')]

@@ -1,15 +1,18 @@
 """What this machine offers: its cores, its name, its folders, the versions of its packages."""
 
+import contextlib
 import importlib.metadata
 import os
 import platform
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from mer_jax import provenance
 from mer_jax.errors import UserError
 
 LONGEST_NAME = 255  # bytes of one name in a path, on nearly all file systems
+ROOM = 300  # bytes of a path that the files in a folder of the user's may need
 
 
 def cores() -> int:
@@ -50,22 +53,46 @@ def absolute(path: str | Path, key: str) -> Path:
         key: what names it, for the message: 'workdir'.
 
     Raises:
-        UserError: no home folder is known for its ~, or a name in it is too long.
+        UserError: no home folder is known for its ~, or a name in it, or all of it, is too long.
     """
     for name in Path(path).parts:
         size = len(os.fsencode(name))
         if size > LONGEST_NAME:
             raise UserError(
                 f"{key} '{name[:20]}...': this name has {size} bytes; allowed: {LONGEST_NAME} at "
-                'most for each folder or file of a path'
+                'most for each folder or file of a path; shorten it'
             )
     try:
-        return Path(path).expanduser().absolute()
+        whole = Path(path).expanduser().absolute()
     except RuntimeError:
         user = Path(path).parts[0]
         raise UserError(
             f"{key} '{path}': {user} is no home folder on this machine; write the whole path"
         ) from None
+    size, most = len(os.fsencode(whole)), os.pathconf('/', 'PC_PATH_MAX') - ROOM
+    if size > most:
+        raise UserError(
+            f"{key} '{str(path)[:20]}...': this path has {size} bytes; allowed: {most} at most; "
+            'name a folder nearer to the top'
+        )
+    return whole
+
+
+@contextlib.contextmanager
+def leaving_no_empty_folders(folder: Path) -> Iterator[None]:
+    """Remove the folders that the block creates and leaves empty, where it fails.
+
+    Args:
+        folder: absolute; it and the folders above it count.
+    """
+    created = [level for level in (folder, *folder.parents) if not level.exists()]
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):  # the first that holds something ends it
+            for level in created:
+                level.rmdir()
+        raise
 
 
 def home() -> Path:

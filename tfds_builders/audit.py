@@ -18,6 +18,7 @@ FILENAME = 'audit.csv'
 STATUSES = ('used', 'repaired', 'dropped', 'ignored', 'error')
 SEPARATOR = '; '  # between several repairs of one row
 UNWANTED = 'macro-expression'  # the kind of drop that a setting asks for
+SURPLUS = 'more clips than in the published set'
 MOST_LOST = 0.1  # share of the annotated clips that a build may drop without a warning
 
 

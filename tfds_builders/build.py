@@ -90,7 +90,7 @@ def prepare(
         _sweep(target)
         if rebuild or not _is_finished(target):
             _refuse_missing(cls, target, manual_dir, rebuild)
-            with _build_lock(target.parent):
+            with machine.leaving_no_empty_folders(target.parent), _build_lock(target.parent):
                 _put_back(target)
                 # another process may have built it meanwhile
                 if rebuild or not _is_finished(target):

@@ -80,9 +80,9 @@ def refuse_other(clips: Sequence[Numbers], *, recordings: bool, dataset: str, ro
     same number on, although their clips differ in length. Folders that hold exactly their clip
     count for neither, but for the apex.
 
-    Whole recordings are numbered from 1 on, differ in length and hold all of their clip. Where one
-    of SHARE_OF_RECORDINGS does not hold its clip, or where half of them begin at 0, go in steps or
-    are equally long, they were numbered anew, perhaps after frames were left out.
+    Whole recordings are numbered from 1 on, differ in length and hold all of their clip. Frames
+    were numbered anew, perhaps after some were left out, where one of SHARE_OF_RECORDINGS does not
+    hold its clip, or where half begin at one number that is not 1, go in steps or are equally long.
 
     Args:
       clips: all with a folder that holds files.
@@ -116,8 +116,9 @@ def _refuse_renumbered_recordings(clips, dataset, root):
     # a recording may hold several clips
     folders = list({item.folder: item for item in clips}.values())
     size, _ = Counter(len(item.numbers) for item in folders).most_common(1)[0]
+    first, _ = Counter(item.numbers[0] for item in folders).most_common(1)[0]
     signs: dict[str, Callable[[Numbers], bool]] = {
-        'begin with the number 0': lambda item: item.numbers[0] == 0,
+        f'begin at {first}, not 1': lambda item: item.numbers[0] == first != 1,
         'are numbered in steps': lambda item: item.step > 1,
         'hold equally many files': lambda item: len(item.numbers) == size,
     }
@@ -135,6 +136,8 @@ def _of_one_size(clips):
     """
     groups = defaultdict(list)
     for item in clips:
+        if (item.numbers[0], item.numbers[-1]) == (item.onset, item.offset):
+            continue  # its key frames are there, whatever lies between them
         groups['first', len(item.numbers), item.numbers[0]].append(item)
         groups['shift', len(item.numbers), item.shift].append(item)
     equal = max(groups.values(), key=len, default=[])

@@ -155,6 +155,9 @@ class ReleaseBuilder(base.ClipBuilder, skip_registration=True):
         clips, depth_rows = _with_depth(clips, source)
         rows = [*rows, *depth_rows, *_repeated_ids(clips)]
         self.record_audit(rows)
+        for row in rows:
+            if audit.SURPLUS in audit.reason_kinds(row):
+                self.notices.append(f'{row.file}: {row.reason}')
         if not clips:
             raise UserError(f'{self.name}: no clip of {source} can be used: {_first_drop(rows)}')
         return {'train': self._generate_examples(sorted(clips), rows)}

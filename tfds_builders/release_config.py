@@ -2,11 +2,13 @@
 
 import dataclasses
 import math
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import tensorflow_datasets as tfds
 
+from mer_jax import machine
 from mer_jax.errors import UserError
 
 SUMMARIES = {
@@ -81,6 +83,7 @@ def parse(
     files = {name: Path(path).stem for name, path in user_files.items() if path}
     settings = [f'{name}={value}' for name, value in {**changed, **files}.items()]
     name = ','.join([kind, *settings])
+    _refuse_long(name, dataset, files)
     return Config(name=name, description=SUMMARIES[kind], kind=kind, options=changed)
 
 
@@ -90,6 +93,17 @@ def refuse_weights_mismatch(config: Config, dataset: str, weights: str) -> None:
         raise UserError(
             f'{dataset}/{config.name}: magnifier=magnet and its weights go together: '
             '--config.data.magnet=FILE.safetensors'
+        )
+
+
+def _refuse_long(name, dataset, files):
+    """UserError where no disk takes the folder of a build, which is called as its config."""
+    size = len(os.fsencode(name))
+    if size > machine.LONGEST_NAME:
+        file = max(files, key=lambda key: len(files[key]), default='name')
+        raise UserError(
+            f'data.{file}: the folder of this build of {dataset} would be called by a name of '
+            f'{size} bytes; allowed: {machine.LONGEST_NAME}; give the file a shorter name'
         )
 
 

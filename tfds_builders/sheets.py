@@ -28,7 +28,7 @@ MOST_TAGS = 500_000  # in these; openpyxl keeps a row with all its cells in memo
 MOST_CELLS = 1_000_000  # rows and cells of all sheets
 # letters and marks that show nothing, besides all controls and formats (Unicode Cc and Cf)
 FILLERS = '\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0' + ''.join(
-    map(chr, range(0xFE00, 0xFE10))
+    map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)))
 )
 ENCODINGS = ('utf-8-sig', 'gb18030')  # what spreadsheets export; the second from a Chinese system
 

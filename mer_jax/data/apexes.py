@@ -48,7 +48,7 @@ def read(folder: str | Path) -> Spotted:
     Raises:
         UserError: it is not the folder of a spotting run by LOSO without leaks.
     """
-    folder = absolute(folder)
+    folder = absolute(folder, 'data.apex')
     if not (folder / files.RESULTS).exists():
         raise UserError(
             f'data.apex is {str(folder)!r}; allowed: {", ".join(map(repr, APEX_RULES))}, the '

@@ -197,6 +197,7 @@ def check_fit(experiment: Experiment, folder: Path) -> FoldState | None:
     )
     if not has_network(settings.head):
         return None
+    plan.check_devices(settings.train.devices, jax.device_count())
     # shapes do not depend on how a convolution is computed
     any_learner = learner(experiment, 'matmul')
     shapes = held_out.state_shapes(any_learner, data.samples, experiment.folds.train)

@@ -4,11 +4,13 @@ All broken rules are reported at once, before anything is built or compiled. Onl
 entries are imported here, so that a mistake is answered before jax is loaded.
 """
 
+import os
 from collections.abc import Mapping
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, Protocol
 
+from mer_jax import machine
 from mer_jax.classical import FEATURES, NETWORK, features_of_clips, has_network, missing_input
 from mer_jax.data import APEX_RULES, channels
 from mer_jax.data.labels import SCHEMES
@@ -26,6 +28,7 @@ SETTINGS = tree.all_settings(options())  # every setting by its dotted key
 # the section of config.json that only runs of mer_jax.train and mer_jax.evaluate have
 PYTHON = 'python'
 FIT = 'code'  # a key in it that only runs of mer_jax.evaluate have
+PATHS = ('data.data_dir', 'data.landmarks', 'data.magnet', 'model.init_from', 'balance.file')
 NAMES = {  # the keys of the dictionaries of entries that settings name
     'LEARNERS': tuple(sorted(LEARNERS)),
     'NETWORKS': tuple(sorted(NETWORKS)),
@@ -393,12 +396,23 @@ def _init_from(settings):
             f'model.init_from holds {placeholder!r}, one file per left-out subject, but '
             f'protocol.name is {protocol!r}; allowed: {_one_subject_names()}'
         ]
-    if text and not placeholder and Path(text).is_dir():
+    if text and not placeholder and os.path.isdir(text):
         return [
             f'model.init_from is a folder, {text}; name a file, or one per fold: '
             f"'{text.rstrip('/')}/{{subject}}.pth'"
         ]
     return []
+
+
+def _paths(settings):
+    """Files and folders whose names a disk takes."""
+    lines = []
+    for key in PATHS:
+        try:
+            machine.absolute(attrgetter(key)(settings), key)
+        except UserError as error:
+            lines.append(str(error))
+    return lines
 
 
 def _one_subject(protocol):
@@ -423,5 +437,6 @@ RULES = (
     _protocol,
     _balance,
     _head,
+    _paths,
     _init_from,
 )

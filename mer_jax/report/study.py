@@ -10,6 +10,8 @@ from mer_jax.report.formats import WIDTH
 from mer_jax.report.table import Table
 from mer_jax.runfiles import writing
 
+KINDS = ('json', 'csv', 'tex', 'md', 'html')  # endings of the files of a study
+
 
 @dataclass(frozen=True)
 class Study:
@@ -37,7 +39,7 @@ def write(
         plots: (path of a plot in `folder`, its caption).
     """
     folder = Path(folder)
-    paths = {kind: folder / f'{study.name}.{kind}' for kind in ('json', 'csv', 'tex', 'md', 'html')}
+    paths = {kind: folder / f'{study.name}.{kind}' for kind in KINDS}
     pictures = [page.picture(path, caption) for path, caption in plots]
     writing.write_json(paths['json'], result)
     writing.write_csv(paths['csv'], *table.csv_rows(study.tables))

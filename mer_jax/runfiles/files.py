@@ -25,5 +25,7 @@ FOLD_OUTPUTS = 'fold_outputs'  # folder: what the user's code predicted, fold by
 CHECKPOINTS = 'checkpoints'
 TENSORBOARD = 'tensorboard'
 FOLDERS = (PLOTS, GAN, EXPLAIN, SPOTTING, FOLD_OUTPUTS, CHECKPOINTS, TENSORBOARD)
+# files that the end of a run writes; a folder in their place would lose it
+WRITTEN = (FOLDS, DROPPED, METRICS, PREDICTIONS, RESULTS, REPORT, PLAN, SVM_TABLE, SVM_ARRAYS)
 LOCK = '.lock'
 PART = '.part'  # ending of a file that is being written

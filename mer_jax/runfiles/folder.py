@@ -14,12 +14,16 @@ from mer_jax.runfiles import config, files
 PATTERN_CHARACTERS = '[]*?\\'  # characters that the storage of checkpoints takes for a pattern
 
 
-def absolute(folder: str | Path) -> Path:
+def absolute(folder: str | Path, key: str = 'workdir') -> Path:
     """Return the absolute path of a folder, ~ resolved.
 
     Orbax refuses relative paths.
+
+    Args:
+        folder: as the user wrote it.
+        key: what names it, for the message.
     """
-    return machine.absolute(folder, 'folder')
+    return machine.absolute(folder, key)
 
 
 def prepare(folder: str | Path) -> Path:
@@ -28,6 +32,22 @@ def prepare(folder: str | Path) -> Path:
     Raises:
         UserError: no run can be written there, or it holds a run of another format.
     """
+    path = check(folder)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"workdir '{path}': cannot be created ({error.strerror}); name another with --workdir"
+        ) from None
+    return path
+
+
+def check(folder: str | Path) -> Path:
+    """Return the absolute path of a run's folder, which need not exist; write nothing.
+
+    Raises:
+        UserError: as `prepare`.
+    """
     path = machine.absolute(folder, 'workdir')
     patterns = [character for character in PATTERN_CHARACTERS if character in str(path)]
     if patterns:
@@ -35,15 +55,21 @@ def prepare(folder: str | Path) -> Path:
             f"workdir '{path}': checkpoints in a folder whose path holds {patterns[0]!r} could "
             'not be read again; name another with --workdir'
         )
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        reason = 'it is a file' if path.is_file() else error.strerror
+    nearest = next(level for level in (path, *path.parents) if os.path.lexists(level))
+    if not nearest.is_dir():
+        which = 'it' if nearest == path else nearest
         raise UserError(
-            f"workdir '{path}': cannot be created ({reason}); name another with --workdir"
-        ) from None
-    if not os.access(path, os.W_OK | os.X_OK):
+            f"workdir '{path}': cannot be created ({which} is a file); name another with --workdir"
+        )
+    if not os.access(nearest, os.W_OK | os.X_OK):
         raise UserError(f"workdir '{path}': no permission to write; name another with --workdir")
+    if nearest == path:
+        _check_content(path)
+    return path
+
+
+def _check_content(path):
+    """Refuse a folder in which something else than a run lies."""
     entries = [entry for entry in path.iterdir() if entry.suffix != files.PART]
     # These may exist before the config: the spotting run trains first.
     early = (files.LOCK, files.SPOTTING)
@@ -59,8 +85,13 @@ def prepare(folder: str | Path) -> Path:
                 f'{path / name}: is a file, where a run keeps a folder; remove it, or name another '
                 '--workdir'
             )
+    for name in files.WRITTEN:
+        if (path / name).is_dir():
+            raise UserError(
+                f'{path / name}: is a folder, where a run writes a file; remove it, or name '
+                'another --workdir'
+            )
     config.check_format(path)
-    return path
 
 
 @contextlib.contextmanager
@@ -79,16 +110,16 @@ def entered(folder: str | Path) -> Iterator[Path]:
         UserError: no run can be written there, or another process trains in it.
     """
     path = machine.absolute(folder, 'workdir')
-    created = [level for level in (path, *path.parents) if not level.exists()]
-    locked = False
-    try:
-        path = prepare(folder)
-        with lock(path):
-            locked = True
-            yield path
-    except BaseException:
-        _remove_unused(path, created, locked)
-        raise
+    with machine.leaving_no_empty_folders(path):
+        path, locked = prepare(folder), False
+        try:
+            with lock(path):
+                locked = True
+                yield path
+        except BaseException:
+            if locked and [entry.name for entry in path.iterdir()] == [files.LOCK]:
+                (path / files.LOCK).unlink()
+            raise
 
 
 @contextlib.contextmanager
@@ -119,17 +150,6 @@ def lock(folder: str | Path) -> Iterator[None]:
         for unfinished in Path(folder).rglob(f'.*{files.PART}'):
             unfinished.unlink(missing_ok=True)
         yield
-
-
-def _remove_unused(path, created, locked):
-    """Remove the lock if it is the only entry, and the created folders that are empty."""
-    if locked and [entry.name for entry in path.iterdir()] == [files.LOCK]:
-        (path / files.LOCK).unlink()
-    for level in created:
-        try:
-            level.rmdir()
-        except OSError:
-            return
 
 
 def clear(folder: str | Path) -> None:

@@ -372,7 +372,7 @@ def _split(text):
 
 def _matches(pattern):
     """Return the folder or file, or the runs and files that match."""
-    path = absolute(pattern)
+    path = absolute(pattern, 'runs')
     if path.exists():
         return [path]
     runs = []

@@ -51,7 +51,16 @@ def describe(settings: Settings, workdir: str | Path) -> dict:
     Raises:
         UserError: the folder cannot be made, or no clip has a class.
     """
-    folder = _folder(workdir)
+    folder = absolute(workdir)
+    with machine.leaving_no_empty_folders(folder / files.PLOTS):
+        _prepare(folder)
+        description, clips, examples = _description(settings)
+        describe_page.write(folder, description, clips, examples)
+    return description
+
+
+def _description(settings):
+    """(what describe.json holds, the clips, records of typical ones)."""
     data = settings.data
     data_sets = sources.parse(data.name, data.manual_dir)
     options = build.build_options(data)
@@ -73,13 +82,11 @@ def describe(settings: Settings, workdir: str | Path) -> dict:
     }
     description['missing'] = missing(clips)
     examples = [_example(kept[row], row) for row in typical_rows(clips, classes)]
-    describe_page.write(folder, description, clips, examples)
-    return description
+    return description, clips, examples
 
 
-def _folder(workdir):
-    """The folder for the files, which is not that of a run."""
-    folder = absolute(workdir)
+def _prepare(folder):
+    """Create the folder for the files, which is not that of a run."""
     if (folder / files.CONFIG).exists():
         raise UserError(f'{folder} holds a run; name another folder for describe with --workdir')
     try:
@@ -88,7 +95,6 @@ def _folder(workdir):
         raise UserError(
             f"'{folder}' cannot be made a folder ({error.strerror}); name another with --workdir"
         ) from None
-    return folder
 
 
 def _labelled(records, data: sections.Data, by_class):

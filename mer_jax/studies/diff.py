@@ -37,7 +37,7 @@ def compared(first: str | Path, second: str | Path) -> list[str]:
 
 def _described(folder):
     """Return settings, data and versions of a run."""
-    path = absolute(folder)
+    path = absolute(folder, 'RUN')
     if not (path / files.CONFIG).exists():
         raise UserError(f'{folder}: is not the folder of a run; name two of them: diff RUN RUN')
     config = RunConfig.read(path)

@@ -20,6 +20,7 @@ from mer_jax.settings.sections import Settings
 from mer_jax.studies.subruns import Train, parent, quietly
 
 MOST = 999  # combinations: each is a training, and its folder has a number of three digits
+CHOSEN = 'chosen'  # folder of the run that is tested
 EXAMPLE = "such as --grid='train.batch_size=16,24,32;train.epochs=5,10,50'"
 
 
@@ -47,16 +48,19 @@ def grid(settings: Settings, text: str, train: Train, folder: str | Path) -> dic
             'protocol.validation is 0, so that grid has no rows to choose by; allowed: above 0, '
             'such as --config.protocol.validation=0.1 (test rows must not choose)'
         )
-    combined, folder, rows = combinations(text, settings), parent(folder, 'a grid'), []
+    combined, rows = combinations(text, settings), []
+    names = [f'{number:03d}' for number in range(1, len(combined) + 1)]
+    tables = ('grid.json', 'grid.csv')
+    folder = parent(folder, 'a grid', [*names, CHOSEN], tables)
     for number, changes in enumerate(combined, 1):
         print(f'grid: {number} of {len(combined)}, {_title(changes)}', flush=True)
         validated = changes | {'protocol.evaluate_on': 'validation'}
-        results = quietly(train, validated, folder / f'{number:03d}')
+        results = quietly(train, validated, folder / names[number - 1])
         row = {key: _single(value) for key, value in changes.items()}
         rows.append(row | {f'validation_{key}': results['metrics'][key] for key in HEADLINE})
     best = max(range(len(rows)), key=lambda row: (rows[row]['validation_uf1'] or 0, -row))
     print(f'grid: testing the best, {_title(combined[best])}', flush=True)
-    chosen = folder / 'chosen'
+    chosen = folder / CHOSEN
     tested = quietly(train, combined[best] | {'protocol.evaluate_on': 'test'}, chosen)
     result = {
         'name': settings.name,

@@ -142,11 +142,15 @@ def audit(settings: Settings, train: Train, folder: str | Path) -> dict:
     Returns:
         The content of audit.json: name, and `lines`.
     """
-    folder, honest = parent(folder, 'an audit'), clean(settings)
-    print(f'audit: training 1, {TITLES["honest"]} -> {folder / "honest"}', flush=True)
+    tables = [f'audit.{kind}' for kind in study.KINDS]
+    folder, honest = parent(folder, 'an audit', TITLES, tables), clean(settings)
+    # how many it is depends on the folds and the clips left out, which the first training counts
+    most = _trainings(trials(settings, folds=2, dropped=1))
+    title = f'training 1 of {most} at most, {TITLES["honest"]}'
+    print(f'audit: {title} -> {folder / "honest"}', flush=True)
     baseline = quietly(train, honest, folder / 'honest')
     to_try = trials(settings, baseline['folds'], baseline['data']['dropped'])
-    trainings = len({_key(trial) for trial in to_try if not trial.why_not})
+    trainings = _trainings(to_try)
     runs, trained = {}, {_key(Trial('honest', {})): folder / 'honest'}
     for trial in to_try:
         if trial.why_not:
@@ -172,6 +176,11 @@ def audit(settings: Settings, train: Train, folder: str | Path) -> dict:
     plots = [(plot, audit_tables.PLOT_CAPTION)]
     study.write(audit_tables.study(audited), audited, folder, plots)
     return audited
+
+
+def _trainings(to_try):
+    """How many runs the trials need: two lines with the same settings share one."""
+    return len({_key(trial) for trial in to_try if not trial.why_not})
 
 
 def _key(trial):

@@ -59,7 +59,7 @@ def candidates(
     Raises:
         UserError: more devices are wanted than available.
     """
-    _check_devices(wanted, available)
+    check_devices(wanted, available)
     lowerings = _lowerings(backend, lowering)
     device_counts = _device_counts(available, lowering, at_once, wanted)
     plans = []
@@ -80,7 +80,13 @@ def _lowerings(backend, lowering):
     return ['matmul', 'native']
 
 
-def _check_devices(wanted, available):
+def check_devices(wanted: int, available: int) -> None:
+    """Refuse more devices than there are.
+
+    Args:
+        wanted: train.devices.
+        available: number of devices that this machine has.
+    """
     if wanted > available:
         raise UserError(
             f'train.devices is {wanted}; allowed: 0 (all) to the {available} that are here'
@@ -209,7 +215,7 @@ def read_for_resume(folder: Path, available: int, wanted: int = 0) -> Plan:
     Raises:
         UserError: more devices are wanted than there are.
     """
-    _check_devices(wanted, available)
+    check_devices(wanted, available)
     plan = Plan.read(folder)
     return replace(plan, devices=min(wanted or plan.devices, available))
 

@@ -148,11 +148,15 @@ RECORDINGS = {  # name -> (release, layout, how it is spoilt, what the message n
     ),
     'from 0': (
         'casme2', 'raw', lambda copy: copy.renumber(lambda index, number: index),
-        '12 of 12 whole recordings begin with the number 0; the files start at 0',
+        '12 of 12 whole recordings begin at 0, not 1; the files start at 0',
+    ),
+    'three more before the first': (
+        'casme2', 'raw', lambda copy: copy.renumber(lambda index, number: number + 3),
+        'begin at 4, not 1',
     ),
     'milliseconds': (
         'casme2', 'raw', lambda copy: copy.renumber(lambda index, number: 5 * index + 5),
-        'whole recordings are numbered in steps; .*steps of 5',
+        'begin at 5, not 1; .*steps of 5',
     ),
     'odd numbers': (
         'casme2', 'raw', lambda copy: copy.renumber(lambda index, number: 2 * index + 1),
@@ -343,6 +347,18 @@ def test_pictures_made_of_frames_are_no_frames(case, tmp_path):
     }
     ignored = [row for row in rows if row.clip in clips and row.status == 'ignored']
     assert ignored and all('no frame of this clip' in row.reason for row in ignored)
+
+
+def test_a_release_of_key_frames_alone_is_read(tmp_path):
+    """If this fails, who keeps the three frames that matter reads that they are resampled."""
+    copy = Copy(tmp_path, 'casme2')
+    for clip, own in copy.clips.items():
+        for path in copy.files(clip):
+            if frames.number(path) not in (own.onset, own.apex, own.offset):
+                path.unlink()
+    clips, _ = copy.read()
+    copy.assert_right_frames(clips)
+    assert len(clips) == 12 and max(len(clip.frames) for clip in clips.values()) == 3
 
 
 def test_a_clip_numbered_by_its_sheet_among_others_that_are_not(tmp_path):

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from tfds_builders import audit
 from tfds_builders.audit import Row
 from tfds_builders.base import is_litter
 
@@ -71,7 +72,7 @@ def surplus(clips: Sequence[Clip]) -> list[Row]:
     for subject, count in sorted(Counter(clip.subject for clip in clips).items()):
         published = PUBLISHED.get(subject, 0)
         if count > published:
-            reason = f'more clips than in the published set: {count}, published are {published}'
+            reason = f'{audit.SURPLUS}: {count}, published are {published}'
             rows.append(Row(subject, 'used', reason))
     return rows
 

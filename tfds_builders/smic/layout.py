@@ -26,6 +26,7 @@ INSTRUCTIONS = (
     '(SMIC_all_raw/HS/s1/micro/negative/s1_ne_01/image559740.bmp) into one folder'
 )
 OPTIONS = {'camera': ('hs', 'vis', 'nir'), 'frames': ('auto', 'raw', 'cropped')}
+PUBLISHED = {'hs': 164, 'vis': 71, 'nir': 71}  # clips of each camera
 FPS = {'hs': 100.0, 'vis': 25.0, 'nir': 25.0}
 EMOTIONS = {'negative': 'ne', 'positive': 'po', 'surprise': 'sur'}
 PREFERENCE = ('cropped', 'raw')  # of frames='auto'
@@ -122,6 +123,10 @@ def read(source: Path, *, options: Mapping[str, str]) -> tuple[list[Clip], list[
         clip, clip_rows = _clip(same[0], options['camera'], kind == 'cropped')
         clips += clip
         rows += clip_rows
+    published = PUBLISHED[options['camera']]
+    if len(clips) > published:
+        reason = f'{audit.SURPLUS}: {len(clips)}, published are {published}'
+        rows.append(_row(tree_paths[0], tree_paths[0], 'used', reason))
     return sorted(clips), sorted(rows)
 
 
@@ -239,7 +244,7 @@ def _clip_folder(folder, tree, subject, emotion):
     if not match:
         reason = f'not named like a clip: must be like {subject}_{EMOTIONS[emotion]}_01'
         return _row(folder, tree, 'dropped', reason)
-    clip = f's{int(match[1]):02d}_{match[2].lower()}_{match[3]}'
+    clip = f's{int(match[1]):02d}_{match[2].lower()}_{int(match[3]):02d}'
     if match[2].lower() != EMOTIONS[emotion]:
         reason = f'named {match[2]!r} but under {emotion!r}; one of the two is wrong'
         return _row(folder, tree, 'error', reason, clip)
