@@ -153,8 +153,11 @@ def lock(folder: str | Path) -> Iterator[None]:
 
 
 def clear(folder: str | Path) -> None:
-    """Remove the files of a run that was stopped before its first checkpoint."""
-    for name in (files.CONFIG, files.PLAN, files.METRICS, files.EPOCH_OUTPUTS):
-        (Path(folder) / name).unlink(missing_ok=True)
+    """Remove the files of a run that was stopped before its first checkpoint.
+
+    The config comes last: after a kill on the way, a folder without it would belong to no run.
+    """
     for name in (files.TENSORBOARD, files.CHECKPOINTS, files.FOLD_OUTPUTS, files.GAN):
         shutil.rmtree(Path(folder) / name, ignore_errors=True)
+    for name in (files.PLAN, files.METRICS, files.EPOCH_OUTPUTS, files.CONFIG):
+        (Path(folder) / name).unlink(missing_ok=True)

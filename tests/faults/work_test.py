@@ -1,7 +1,9 @@
 """Work that must not be lost: unreadable paths, folders that others overwrite, resuming."""
 
+import contextlib
 import struct
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from mer_jax.errors import UserError
 from mer_jax.experiment import folder as run_folder
 from mer_jax.runfiles import files, writing
 from mer_jax.runfiles.config import RunConfig
-from mer_jax.runfiles.folder import prepare
+from mer_jax.runfiles.folder import clear, prepare
 from mer_jax.runfiles.plan import Plan
 from mer_jax.settings import tree
 from mer_jax.training import checkpoint, compilation, metrics_log, plan
@@ -184,6 +186,28 @@ def test_what_took_no_training_gives_way(name, tmp_path):
     trained(tmp_path, name)
     run_folder.begin(tmp_path, settings(**{'train.batch_size': 7}), 'print')
     assert RunConfig.read(tmp_path).settings['train']['batch_size'] == 7
+
+
+@pytest.mark.parametrize('calls', range(4))
+def test_a_kill_while_an_early_stop_is_cleared_leaves_the_folder_of_a_run(
+    calls, tmp_path, monkeypatch
+):
+    """config.json went first: what was left belonged to no run, and every command refused it."""
+    for name in ('plan.json', 'metrics.jsonl'):
+        trained(tmp_path, name)
+    unlink, left = Path.unlink, [calls]
+
+    def killed_at(path, **options):
+        if not left[0]:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        unlink(path, **options)
+
+    with monkeypatch.context() as patch, contextlib.suppress(KeyboardInterrupt):
+        patch.setattr(Path, 'unlink', killed_at)
+        clear(tmp_path)
+    assert prepare(tmp_path) == tmp_path
+    run_folder.begin(tmp_path, settings(**{'train.batch_size': 7}), 'print')
 
 
 @pytest.mark.parametrize(
