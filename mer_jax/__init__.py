@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mer_jax import folds as folds
     from mer_jax import models as models
+    from mer_jax.api import audit as audit
     from mer_jax.api import compare as compare
     from mer_jax.api import config as config
     from mer_jax.api import evaluate as evaluate
@@ -35,6 +36,7 @@ _MODULES = {
     'supervised': 'mer_jax.training.modules',
     'train': 'mer_jax.api',
     'evaluate': 'mer_jax.api',
+    'audit': 'mer_jax.api',
     'Preparation': 'mer_jax.foreign.preparation',
     'score': 'mer_jax.api',
     'compare': 'mer_jax.api',
@@ -51,6 +53,7 @@ __all__ = [  # noqa: F822, loaded on use
     'train',
     'evaluate',
     'Preparation',
+    'audit',
     'score',
     'compare',
     'config',

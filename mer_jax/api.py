@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,19 +14,21 @@ import numpy as np
 from mer_jax import config_files
 from mer_jax.data.arrays import Dataset
 from mer_jax.errors import UserError
-from mer_jax.experiment import engine, results
+from mer_jax.experiment import engine, leaks, results
 from mer_jax.experiment import folder as run_folder
 from mer_jax.experiment.settings import PYTHON
+from mer_jax.folds import RESAMPLERS, protocols
 from mer_jax.folds.splits import Splits, loso
-from mer_jax.foreign import Fit, evaluation, preparation
+from mer_jax.foreign import Fit, code, evaluation, preparation
 from mer_jax.foreign.preparation import Preparation
-from mer_jax.report import compare_tables, study, text
+from mer_jax.report import audit_tables, compare_tables, study, text
 from mer_jax.runfiles import results as result_files
 from mer_jax.runfiles.folder import absolute, entered
 from mer_jax.runfiles.results import RecognitionResults
 from mer_jax.settings import sections
 from mer_jax.studies import compare as comparing
-from mer_jax.training import modules, parallel, plan
+from mer_jax.studies import python_audit
+from mer_jax.training import metrics_log, modules, parallel, plan
 from mer_jax.training.batches import BatchOptions
 
 if TYPE_CHECKING:
@@ -93,6 +95,23 @@ class Comparison:
         return study.text(compare_tables.study({'groups': self.groups}))
 
 
+@dataclass(frozen=True)
+class Audit:
+    """A leak audit; printed, a table.
+
+    Attributes:
+        name: of the method.
+        lines: a dictionary for each habit: habit, title, why_not ('' where it applies), metrics,
+            intervals, leaks and `against`, what the habit adds, with interval and p.
+    """
+
+    name: str
+    lines: list[dict]
+
+    def __str__(self) -> str:
+        return study.text(audit_tables.study({'name': self.name, 'lines': self.lines}))
+
+
 def train(
     learner: modules.Supervised,
     data: Dataset,
@@ -129,53 +148,7 @@ def train(
         >>> sorted(path.name for path in run.folder.glob('*.json'))
         ['config.json', 'plan.json', 'results.json']
     """
-    start = time.perf_counter()
-    _check(epochs=epochs, seeds=seeds, batch_size=batch_size)
-    _check_rows(data, folds)
-    parallel.start(plan.cache_folder() / 'xla')
-    loaded, runs, classes = data.content, folds.runs(seeds), len(data.classes)
-    with entered(folder) as path:
-        shapes = modules.check(learner, loaded.samples, runs, classes)
-        recorded = modules.record(learner, loaded.samples, shapes, classes)
-        settings = {'name': path.name, **_settings(learner, data, folds, recorded)}
-        settings['train'] |= {'epochs': epochs, 'seeds': seeds, 'batch_size': batch_size}
-        run_folder.begin(path, settings, loaded.fingerprint)
-        titles = [split.title for split in folds.splits]
-        run_folder.write_tables(path, loaded, runs, titles)
-        train_settings = sections.Train(epochs, seeds, batch_size, lowering=learner.lowering)
-        how = engine.Training(train_settings, BatchOptions(batch_size))
-        seconds = {'data': time.perf_counter() - start}
-        chosen = engine.choose_plan(
-            lambda lowering: learner.learner(classes, lowering),
-            loaded.samples,
-            runs,
-            how,
-            settings['model'] | recorded | {'batch_size': batch_size},
-            shapes,
-            path,
-        )
-        output = engine.train_runs(
-            learner.learner(classes, chosen.lowering),
-            loaded.samples,
-            runs,
-            chosen,
-            how,
-            path,
-            engine.Extras(seconds=seconds),
-        )
-        about = {
-            'name': path.name,
-            'scored': 'test',
-            'protocol': folds.protocol,
-            'leaks': list(folds.leaks),
-            'folds': len(folds),
-            'seeds': seeds,
-            'epochs': epochs,
-            **results.about_data(data.name, loaded, chosen),
-        }
-        finished = results.Finished(path, output, loaded, runs, titles, about, seconds)
-        results.recognition(finished, every_epoch=False)
-    return Run(path)
+    return _trained(learner, data, folds, folder, sections.Train(epochs, seeds, batch_size))
 
 
 def evaluate(
@@ -236,6 +209,50 @@ def evaluate(
     with entered(folder) as path:
         evaluation.evaluate(evaluated, path, processes)
     return Run(path)
+
+
+def audit(
+    method: Fit | modules.Supervised,
+    data: Dataset,
+    folds: Splits | None = None,
+    seeds: int = 1,
+    *,
+    folder: str | Path,
+    **options: Preparation | int,
+) -> Audit:
+    """Measure what each leaky habit adds to a method.
+
+    The method is trained without leaks, then with each habit of the literature that applies: clips
+    split at random, rows balanced before the split, scaled on all data, the epoch chosen on the
+    left-out subject, and all of them together. In the controls each subject has one random class.
+    A killed audit continues.
+
+    Args:
+        method: a fit, as for `evaluate`, or a learner of `supervised`.
+        data: of `dataset` or `load`.
+        folds: of the honest run; None, or folds that leak: leave one subject out.
+        seeds: trainings of each fold.
+        folder: for audit.html, .csv, .tex and .json, and for the folders of the runs.
+        **options: of a fit, `prepare` and `processes`, as for `evaluate`; of a learner, `epochs`
+            and `batch_size`, as for `train`.
+
+    Raises:
+        UserError: an argument is wrong, or the honest run fails. A habit that fails is a line of
+            the table that says so.
+
+    Examples:
+        >>> audit = mj.audit(fit, data, folder='runs/audit')
+        >>> [line['habit'] for line in audit.lines if not line['why_not']]
+        ['honest', 'split', 'all', 'control', 'control_split']
+    """
+    folds = loso(data) if folds is None else folds
+    if isinstance(method, modules.Supervised):
+        _check_options(options, ('epochs', 'batch_size'))
+        audited = _audited_learner(method, seeds, **options)
+    else:
+        _check_options(options, ('prepare', 'processes'))
+        audited = _audited_fit(method, seeds, **options)
+    return Audit(**python_audit.audit(audited, data, folds, folder))
 
 
 def score(run: Run | str | Path) -> Score:
@@ -301,6 +318,147 @@ def config(name: str) -> 'ConfigDict':
         'ststnet'
     """
     return config_files.load(name)
+
+
+def _trained(
+    learner: modules.Supervised,
+    data: Dataset,
+    folds: Splits,
+    folder: str | Path,
+    sizes: sections.Train,
+    scaler_scope: str = 'fold',
+    every_epoch: bool = False,
+) -> Run:
+    """Train a learner; the last two arguments are for an audit."""
+    start = time.perf_counter()
+    epochs, seeds, batch_size = sizes.epochs, sizes.seeds, sizes.batch_size
+    _check(epochs=epochs, seeds=seeds, batch_size=batch_size)
+    _check_rows(data, folds)
+    parallel.start(plan.cache_folder() / 'xla')
+    loaded, runs, classes = data.content, folds.runs(seeds), len(data.classes)
+    if scaler_scope == 'all':
+        runs = protocols.with_scaler_rows(runs, np.arange(len(data)))
+    with entered(folder) as path:
+        shapes = modules.check(learner, loaded.samples, runs, classes)
+        recorded = modules.record(learner, loaded.samples, shapes, classes)
+        settings = {'name': path.name, **_settings(learner, data, folds, recorded)}
+        settings['train'] |= {'epochs': epochs, 'seeds': seeds, 'batch_size': batch_size}
+        if scaler_scope == 'all':
+            settings['data'] |= {'scaler_scope': scaler_scope}
+        run_folder.begin(path, settings, loaded.fingerprint)
+        titles = [split.title for split in folds.splits]
+        run_folder.write_tables(path, loaded, runs, titles)
+        train_settings = replace(sizes, lowering=learner.lowering)
+        how = engine.Training(train_settings, BatchOptions(batch_size))
+        seconds = {'data': time.perf_counter() - start}
+        chosen = engine.choose_plan(
+            lambda lowering: learner.learner(classes, lowering),
+            loaded.samples,
+            runs,
+            how,
+            settings['model'] | recorded | {'batch_size': batch_size},
+            shapes,
+            path,
+        )
+        epoch_outputs = None
+        if every_epoch:
+            shape = epochs, int(np.sum(runs.test.mask > 0)), classes
+            done = run_folder.newest(path)
+            epoch_outputs = metrics_log.open_held_out(path, shape, done=done)
+        output = engine.train_runs(
+            learner.learner(classes, chosen.lowering),
+            loaded.samples,
+            runs,
+            chosen,
+            how,
+            path,
+            engine.Extras(epoch_outputs=epoch_outputs, seconds=seconds),
+        )
+        of_rows = leaks.of_rows(
+            sections.Data(input_scaler=learner.scaler, scaler_scope=scaler_scope),
+            sections.Balance(scope=learner.balance_scope),
+            class_weights=learner.class_weights,
+        )
+        about = {
+            'name': path.name,
+            'scored': 'test',
+            'protocol': folds.protocol,
+            'leaks': [*folds.leaks, *of_rows],
+            'folds': len(folds),
+            'seeds': seeds,
+            'epochs': epochs,
+            **results.about_data(data.name, loaded, chosen),
+        }
+        finished = results.Finished(path, output, loaded, runs, titles, about, seconds)
+        results.recognition(finished, every_epoch=every_epoch)
+    return Run(path)
+
+
+def _audited_fit(
+    fit: Fit, seeds: int, prepare: Preparation = preparation.NOTHING, processes: int = 1
+) -> python_audit.Method:
+    """What the audit needs to know of a user's function."""
+
+    def train(changed: python_audit.Changed, folder: Path) -> dict:
+        scopes = {
+            'balance_scope': changed.balance_scope,
+            'scaler_scope': changed.scaler_scope,
+        }
+        run = evaluate(
+            fit,
+            changed.data,
+            changed.folds,
+            seeds,
+            folder=folder,
+            prepare=replace(prepare, **scopes),
+            processes=processes,
+        )
+        return result_files.read(run.folder).to_json()
+
+    resampler = RESAMPLERS[prepare.balance]
+    not_balanced = resampler.unaudited
+    if not (resampler.fills or not_balanced):
+        not_balanced = 'prepare balances nothing; what the code itself does sees training rows only'
+    not_scaled = ''
+    if prepare.scaler == 'none':
+        not_scaled = 'prepare scales nothing; what the code itself does sees training rows only'
+    one_epoch = 'fit returns one predict; it may yield one after each epoch instead'
+    return python_audit.Method(code.name_of(fit), train, not_balanced, not_scaled, one_epoch)
+
+
+def _audited_learner(
+    learner: modules.Supervised, seeds: int, epochs: int, batch_size: int = 64
+) -> python_audit.Method:
+    """What the audit needs to know of a learner."""
+
+    def train_changed(changed: python_audit.Changed, folder: Path) -> dict:
+        run = _trained(
+            replace(learner, balance_scope=changed.balance_scope),
+            changed.data,
+            changed.folds,
+            folder,
+            sections.Train(epochs, seeds, batch_size),
+            scaler_scope=changed.scaler_scope,
+            every_epoch=epochs > 0,
+        )
+        return result_files.read(run.folder).to_json()
+
+    return python_audit.Method(
+        learner.name,
+        train_changed,
+        not_balanced='nothing is balanced (class_weights none)'
+        if learner.class_weights == 'none'
+        else '',
+        not_scaled='nothing is scaled (scaler none)' if learner.scaler == 'none' else '',
+        one_epoch='nothing is trained (epochs 0)',
+    )
+
+
+def _check_options(options, allowed):
+    """Refuse options that the method has no use for."""
+    for name in options:
+        if name not in allowed:
+            raise UserError(f'{name} is no option of this audit; allowed: {", ".join(allowed)}')
 
 
 def _folder(run: Run | str | Path) -> Path:

@@ -170,6 +170,20 @@ def dataset(
     return Dataset(name, content)
 
 
+def with_random_labels(data: Dataset) -> Dataset:
+    """Give each subject one random class: a control that no honest protocol can predict.
+
+    Args:
+        data: of `dataset` or `load`.
+    """
+    content = data.content
+    samples = loading.with_random_labels(content.samples, content.names)
+    fingerprint = loading.fingerprint(samples, content.names)
+    labels = content.labels + loading.DRAWN
+    content = content._replace(samples=samples, fingerprint=fingerprint, labels=labels)
+    return Dataset(data.name, content)
+
+
 def _inputs(x, scale):
     """Return x as float32[N, ...], checked."""
     array = np.asarray(x)

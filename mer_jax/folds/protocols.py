@@ -282,6 +282,17 @@ def with_train_rows(folds: Folds, rows: list[np.ndarray]) -> Folds:
     return folds._replace(train=folds.train._replace(index=train.index, mask=train.mask))
 
 
+def with_scaler_rows(folds: Folds, rows: np.ndarray) -> Folds:
+    """Let all runs fit scalers to the same rows: a leak where these are tested.
+
+    Args:
+        folds: all runs.
+        rows: int[n].
+    """
+    scaler_rows = pad_rows([rows] * len(folds.fold))
+    return folds._replace(train=folds.train._replace(scaler_rows=scaler_rows))
+
+
 def nothing_resampled(runs: int) -> Resampled:
     """Return the `Resampled` of runs without resampled rows."""
     none = np.zeros((runs, 0), np.int32)

@@ -88,7 +88,7 @@ def train_fold(shared: Shared, job: Job) -> Failure | None:
         return Failure(f'{where}: {error}', '')
     except (Exception, SystemExit) as error:
         kind = type(error).__name__
-        first_line = (str(error).strip().splitlines() or [''])[0]
+        first_line = (str(error).strip().splitlines() or [''])[0].rstrip('.')
         return Failure(f'{where}: your code raised {kind}: {first_line}', _trace(error))
     FoldOutput(values, time.perf_counter() - start).write(shared.folder, job.seed, job.fold)
     return None

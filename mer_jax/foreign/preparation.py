@@ -32,6 +32,11 @@ class Preparation:
             all rows.
         scaler_scope: 'fold', mean and deviation are of the training rows; 'all', a leak, of all
             rows.
+
+    Examples:
+        >>> prepare = mj.Preparation(balance='smote', scaler='standard')
+        >>> prepare.balance_scope
+        'fold'
     """
 
     balance: str = 'none'

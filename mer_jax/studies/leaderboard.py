@@ -69,7 +69,9 @@ def leaderboard(
         UserError: settings are wrong, or the reference cannot be run. Nothing is trained before
             all settings are checked, and opened on their data.
     """
-    folder = parent(folder, 'a leaderboard')
+    names = [naming.folder_of(title) for title in configs]
+    tables = [f'leaderboard.{kind}' for kind in study.KINDS]
+    folder = parent(folder, 'a leaderboard', names, tables)
     entries = entered(configs, folder, limits.seeds)
     costs = {}
     for entry in entries:

@@ -5,6 +5,7 @@ Runs are compared clip by clip. In the controls each subject has one random clas
 protocol can predict: a score above chance there is leakage.
 """
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -87,13 +88,7 @@ def trials(settings: Settings, folds: int, dropped: int) -> list[Trial]:
         Trial('network', {'head.scope': 'all'}, why_not=_unheaded(settings)),
         Trial('epoch', {}, True, why_not=_unchosen(settings)),
     ]
-    together = {
-        key: value for trial in found if not trial.why_not for key, value in trial.changes.items()
-    }
-    best = not found[-1].why_not
-    found.append(
-        Trial('all', together, best, why_not='' if best or together else 'none of them applies')
-    )
+    found.append(together(found))
     drawn = {'data.random_subject_labels': True}
     frames = split | {'protocol.name': 'frame_kfold'}
     return [
@@ -108,6 +103,19 @@ def trials(settings: Settings, folds: int, dropped: int) -> list[Trial]:
             why_not='' if dropped else 'every clip has a class',
         ),
     ]
+
+
+def together(habits: Sequence[Trial]) -> Trial:
+    """Return the line of all habits that apply.
+
+    Args:
+        habits: the lines above.
+    """
+    applied = [trial for trial in habits if not trial.why_not]
+    changes = {key: value for trial in applied for key, value in trial.changes.items()}
+    best = any(trial.best_epoch for trial in applied)
+    why_not = '' if best or changes else 'none of them applies'
+    return Trial('all', changes, best, why_not)
 
 
 def clean(settings: Settings) -> dict[str, Value]:
@@ -142,15 +150,55 @@ def audit(settings: Settings, train: Train, folder: str | Path) -> dict:
     Returns:
         The content of audit.json: name, and `lines`.
     """
-    tables = [f'audit.{kind}' for kind in study.KINDS]
-    folder, honest = parent(folder, 'an audit', TITLES, tables), clean(settings)
+    folder, honest = prepared(folder), clean(settings)
+
+    def train_changed(changes: Mapping[str, Value], path: Path) -> dict:
+        return train(honest | changes, path)
+
     # how many it is depends on the folds and the clips left out, which the first training counts
-    most = _trainings(trials(settings, folds=2, dropped=1))
+    most = trainings(trials(settings, folds=2, dropped=1))
+    baseline = train_honest(train_changed, folder, most)
+    to_try = trials(settings, baseline['folds'], baseline['data']['dropped'])
+    return measured(settings.name, to_try, train_changed, folder)
+
+
+def trainings(to_try: Sequence[Trial]) -> int:
+    """Return how many runs the lines need; two with the same settings share one."""
+    return len({_key(trial) for trial in to_try if not trial.why_not})
+
+
+def prepared(folder: str | Path) -> Path:
+    """Return the absolute folder of an audit; refuse one in which it could not end."""
+    tables = [f'audit.{kind}' for kind in study.KINDS]
+    return parent(folder, 'an audit', TITLES, tables)
+
+
+def train_honest(train: Train, folder: Path, most: int) -> dict:
+    """Train the honest line; return its results.
+
+    Args:
+        train: trains one run; its changes are those to the honest settings.
+        folder: where the runs go.
+        most: trainings of the audit, as far as is known now.
+    """
     title = f'training 1 of {most} at most, {TITLES["honest"]}'
     print(f'audit: {title} -> {folder / "honest"}', flush=True)
-    baseline = quietly(train, honest, folder / 'honest')
-    to_try = trials(settings, baseline['folds'], baseline['data']['dropped'])
-    trainings = _trainings(to_try)
+    return quietly(train, {}, folder / 'honest')
+
+
+def measured(name: str, to_try: Sequence[Trial], train: Train, folder: Path) -> dict:
+    """Train the other lines of an audit, write and print it.
+
+    Args:
+        name: of the experiment.
+        to_try: the lines, the honest one first.
+        train: as in `train_honest`.
+        folder: where the files and runs go, and the honest run is finished.
+
+    Returns:
+        The content of audit.json: name, and `lines`.
+    """
+    total = trainings(to_try)
     runs, trained = {}, {_key(Trial('honest', {})): folder / 'honest'}
     for trial in to_try:
         if trial.why_not:
@@ -160,27 +208,22 @@ def audit(settings: Settings, train: Train, folder: str | Path) -> dict:
         try:
             if key not in trained:  # two lines with the same settings share one run
                 trained[key] = folder / trial.habit
-                title = f'training {len(trained)} of {trainings}, {TITLES[trial.habit]}'
+                title = f'training {len(trained)} of {total}, {TITLES[trial.habit]}'
                 print(f'audit: {title} -> {trained[key]}', flush=True)
-                quietly(train, honest | trial.changes, trained[key])
+                quietly(train, trial.changes, trained[key])
             runs[trial.habit] = trial, _run(trial, trained[key])
         except UserError as error:
             if trial.habit == 'honest':
                 raise
             # The other lines took hours; they are kept.
             runs[trial.habit] = trial._replace(why_not=f'failed: {error}'), None
-    audited = {'name': settings.name, 'lines': lines(runs)}
+    audited = {'name': name, 'lines': lines(runs)}
     plot = folder / files.PLOTS / 'audit.svg'
     plot.parent.mkdir(parents=True, exist_ok=True)
     plots_compare.added(plot, audited['lines'])
     plots = [(plot, audit_tables.PLOT_CAPTION)]
     study.write(audit_tables.study(audited), audited, folder, plots)
     return audited
-
-
-def _trainings(to_try):
-    """How many runs the trials need: two lines with the same settings share one."""
-    return len({_key(trial) for trial in to_try if not trial.why_not})
 
 
 def _key(trial):

@@ -35,6 +35,8 @@ class Supervised:
     class_weights: str
     label_smoothing: float
     scaler: str
+    # rows that class weights are counted on; 'all', a leak, only in an audit
+    balance_scope: str = 'fold'
 
     @property
     def name(self) -> str:
@@ -64,7 +66,12 @@ class Supervised:
         module = self.module
         if self.lowering == 'auto':
             module = module.clone(lowering=lowering)
-        weigh = partial(balance.fit_class_weight, classes=classes, formula=self.class_weights)
+        weigh = partial(
+            balance.fit_class_weight,
+            classes=classes,
+            formula=self.class_weights,
+            scope=self.balance_scope,
+        )
         scale = partial(scaling.fit_input, scaler=self.scaler)
         return learners.supervised(
             Network(module, _takes_train(module)),
