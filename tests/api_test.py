@@ -229,6 +229,21 @@ def test_a_leak_stands_in_results(data, tmp_path):
     assert 'leak' in str(mj.score(run))
 
 
+def test_a_learner_is_audited(data, tmp_path):
+    """What a habit adds to a network here: trained, named in leaks, or said not to apply."""
+    mine = learner(class_weights='max', scaler='standard')
+    audit = mj.audit(mine, data, epochs=2, folder=tmp_path / 'audit')
+    lines = {line['habit']: line for line in audit.lines}
+    trained = {'honest', 'split', 'balance', 'scale', 'epoch', 'all', 'control', 'control_split'}
+    assert {habit for habit, line in lines.items() if not line['why_not']} == trained
+    assert lines['honest']['leaks'] == [] and len(lines['all']['leaks']) == 4
+    honest, scaled = (tmp_path / 'audit' / name for name in ('honest', 'scale'))
+    predictions = [(folder / 'predictions.csv').read_bytes() for folder in (honest, scaled)]
+    assert predictions[0] != predictions[1]
+    mj.train(mine, data, mj.loso(data), epochs=2, folder=tmp_path / 'alone')
+    assert (tmp_path / 'alone' / 'predictions.csv').read_bytes() == predictions[0]
+
+
 def test_rows_tested_often_or_never_are_counted_as_such(data, tmp_path):
     """A repeated or a partial test must neither crash nor pass for a full one."""
     from sklearn.model_selection import GroupShuffleSplit
