@@ -191,9 +191,9 @@ def evaluate(
             names fold, left-out subject and seed.
 
     Examples:
-        >>> from sklearn.svm import LinearSVC
+        >>> from sklearn.svm import SVC
         >>> def fit(x, y, subject, seed):
-        ...     svm = LinearSVC(random_state=seed).fit(x.reshape(len(x), -1), y)
+        ...     svm = SVC(kernel='linear').fit(x.reshape(len(x), -1), y)
         ...     return lambda x: svm.predict(x.reshape(len(x), -1))
         >>> run = mj.evaluate(fit, data, folder='runs/svm')
         >>> sorted(path.name for path in run.folder.glob('*.json'))

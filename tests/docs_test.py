@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from mer_jax import config_files
 from mer_jax.experiment import settings
@@ -67,3 +68,23 @@ def test_the_first_steps_run(tmp_path, monkeypatch, capsys, unrendered):
     (group,) = names['mj'].compare(names['other'], names['run']).groups
     assert group['runs'][1]['against']['common'] == len(names['X'])
     assert np.isfinite(names['score'].uf1)
+
+
+def test_the_page_on_your_own_code_runs(tmp_path, monkeypatch, capsys, unrendered, tiny_data):
+    """A reader who has a network in PyTorch has this page alone; they change ten lines of it."""
+    pytest.importorskip('torch')
+    blocks = BLOCK.findall((ROOT / 'docs' / 'your_own_code.md').read_text())
+    assert sum(line.count('# <-') for line in blocks[0].splitlines()) == 10
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv('TFDS_DATA_DIR', tiny_data)
+    names = {'__name__': '__main__'}
+    quicker = {'range(30)': 'range(2)', 'processes=2': 'processes=1'}
+    for block in blocks:
+        for slow, quick in quicker.items():
+            block = block.replace(slow, quick)
+        exec(block, names)
+    printed = capsys.readouterr().out
+    assert 'honest: no leaks' in printed and 'clips split at random' in printed
+    (group,) = names['mj'].compare(names['svms'], names['run']).groups
+    assert group['runs'][1]['against']['common'] == len(names['data'])
+    assert names['longer'].folder.name == 'longer'

@@ -16,6 +16,11 @@ class Network(nn.Module):
         return nn.Dense(3)(x.reshape(len(x), -1))
 
 
+def fit(x: np.ndarray, y: np.ndarray, subject: np.ndarray, seed: int):
+    """A fit of the user."""
+    return lambda x: np.zeros(len(x), int)
+
+
 def script() -> float:
     """Every public name once; never called."""
     x, y, subject = np.zeros((9, 8, 8, 3)), np.arange(9) % 3, ['a'] * 4 + ['b'] * 5
@@ -26,5 +31,8 @@ def script() -> float:
     run = mj.train(learner, data, mj.loso(data), seeds=2, epochs=3, folder='runs/a')
     mine = mj.supervised(Network(), optax.adam(1e-3), scaler='standard')
     other = mj.train(mine, faces, folds, epochs=3, folder='runs/b')
+    prepare = mj.Preparation(balance='smote')
+    theirs = mj.evaluate(fit, data, seeds=2, folder='runs/c', prepare=prepare, processes=2)
+    print(mj.audit(fit, data, folds, folder='runs/audit', processes=2).lines, mj.score(theirs))
     print(mj.compare(run, other, folder='runs/compared').groups, mj.config('casme2_ststnet'))
     return mj.score(run).uf1 or 0.0
