@@ -19,6 +19,8 @@ from mer_jax.types import Learner
 
 INPUTS = {
     'ststnet': (28, 28, 3),
+    'sssnet': (28, 28, 3),
+    'rcn_a': (28, 28, 3),
     'offapexnet': (28, 28, 2),
     'dual_inception': (28, 28, 2),
     'alexnet': (75, 75, 2),

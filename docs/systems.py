@@ -346,6 +346,148 @@ DUAL_INCEPTION = System(
     ),
     ('the path without ReLU, the choice of the epoch',),
 )
+SSSNET = System(
+    'SSSNet',
+    'Varanka, Peng and Zhao, Electronic Imaging 2021',
+    "its authors' tvaranka/meb at f731b0a: the network, and a run in the notebook 'Figure 2'",
+    'megc2019_sssnet',
+    (
+        Choice(
+            'size',
+            UNREAD,
+            '64x64, 1,349,251 parameters',
+            'the published features have 28x28: 169,603 parameters; enlarged they say no more. '
+            'On releases (`casme2_sssnet`) 64',
+            ('data.size',),
+        ),
+        Choice(
+            'softmax',
+            UNREAD,
+            'of the outputs, whose cross-entropy takes another: outputs lie in 0..1, gradients are '
+            'small',
+            'the usual loss',
+            ('model.sssnet.softmax',),
+        ),
+        Choice(
+            'optimizer',
+            UNREAD,
+            'Adam, 1e-4, weight_decay 1e-3 of PyTorch: L2 in the gradient',
+            'as released',
+            ('train.optimizer', 'train.learning_rate', 'train.weight_decay'),
+        ),
+        Choice('epochs', UNREAD, '200', 'as released', ('train.epochs',)),
+        Choice(
+            'batch',
+            UNREAD,
+            '32, and the rest as a smaller one',
+            'as released, in equal steps',
+            ('train.batch_size',),
+        ),
+        Choice(
+            'dropout',
+            UNREAD,
+            '.5: of whole maps after both convolution units, of the hidden dense layer',
+            'as released',
+            ('model.sssnet.dropout',),
+        ),
+        Choice(
+            'input',
+            UNREAD,
+            'u, v and strain, each stretched to 0..1 at full size, then resized; flow by a Matlab '
+            'program, strain without its shear',
+            'flow of releases by TV-L1, strain with its shear; resized, then stretched',
+            ('data.channels', 'data.value_range', 'data.clip_normalise'),
+        ),
+        Choice(
+            'which epoch',
+            UNREAD,
+            'the last; that run reports UF1 .739 (its three data sets together, one seed)',
+            'as released',
+            ours='the last',
+        ),
+        Choice(
+            'seeds',
+            UNREAD,
+            'one',
+            'the spread between trainings is as large as between methods',
+            ('train.seeds',),
+        ),
+    ),
+    (
+        'flow by the Matlab program "classic+nl-fast", the order of stretching and resizing',
+        'the last, smaller batch, and numbers drawn by PyTorch',
+    ),
+)
+RCN_A = System(
+    'RCN-A',
+    'Xia, Peng, Khor, Feng and Zhao, IEEE TIP 2020',
+    'xiazhaoqiang/ParameterFreeRCNs-MicroExpressionRec at 0c516cb; a copy in tvaranka/meb',
+    'megc2019_rcn_a',
+    (
+        Choice(
+            'maps and grid',
+            UNREAD,
+            '64 maps and 7x7 by default; 32 and 5x5 in the example of its page',
+            'the example: 15,331 parameters',
+            ('model.rcn_a.width', 'model.rcn_a.grid'),
+        ),
+        Choice(
+            'optimizer',
+            UNREAD,
+            'SGD, 5e-4, momentum .9; a schedule is made that halves the rate every ten epochs, but '
+            'is never stepped',
+            'as it runs',
+            ('train.optimizer', 'train.learning_rate', 'train.momentum', 'train.schedule'),
+        ),
+        Choice(
+            'epochs',
+            UNREAD,
+            '100 by default, 20 in the example',
+            'the default',
+            ('train.epochs',),
+        ),
+        Choice(
+            'batch',
+            UNREAD,
+            '64, and the rest as a smaller one',
+            'as released, in equal steps',
+            ('train.batch_size',),
+        ),
+        Choice(
+            'dropout',
+            UNREAD,
+            '.5 after both max-pools',
+            'as released',
+            ('model.rcn_a.dropout',),
+        ),
+        Choice(
+            'input',
+            'of low resolution (abstract)',
+            'pictures of flow, 0..1; neither their size nor the flow is part of the code',
+            'the published features; on releases (`casme2_rcn_a`) 60x60, as in meb',
+            ('data.channels', 'data.value_range', 'data.size'),
+        ),
+        Choice(
+            'attention',
+            UNREAD,
+            'the last layer, laid over early maps, stretched to 0..1; 0 / 0 where it is constant',
+            'as released, but 0 there',
+            ours='as released',
+        ),
+        Choice('which epoch', UNREAD, 'the last', 'as released', ours='the last'),
+        Choice(
+            'seeds',
+            UNREAD,
+            'one, set to 1',
+            'the spread between trainings is as large as between methods',
+            ('train.seeds',),
+        ),
+    ),
+    (
+        'the pictures of flow that its authors trained on, and their size',
+        'the last, smaller batch, and numbers drawn by PyTorch',
+    ),
+)
 OCNET = System(
     'OC-Net and the GAN',
     'Koo, Zulkifley and Kamari, Sensors 22(11):4011, 2022 (document 004)',
@@ -749,6 +891,8 @@ SYSTEMS = (
     STSTNET,
     OFFAPEXNET,
     DUAL_INCEPTION,
+    SSSNET,
+    RCN_A,
     OCNET,
     SPOTTING,
     CNN3D,

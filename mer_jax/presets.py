@@ -127,6 +127,53 @@ def ststnet_variants() -> Variants:
     return {'published': published}
 
 
+def sssnet(name: str, data: str, size: int) -> ConfigDict:
+    """SSSNet with the training of its authors' public run.
+
+    Varanka et al. 2021 and the notebook 'Figure 2' of MEB; without the second softmax of that run.
+    """
+    c = base(name)
+    c.data.update({'name': data, 'size': size})
+    c.model.name = 'sssnet'
+    c.train.update(
+        {
+            'epochs': 200,
+            'batch_size': 32,
+            'optimizer': 'adam_l2',
+            'learning_rate': 1e-4,
+            'weight_decay': 1e-3,
+        }
+    )
+    return c
+
+
+def sssnet_variants() -> Variants:
+    """`published`: 64 pixels, and a softmax of the outputs before that of the loss."""
+
+    def published(c: ConfigDict) -> None:
+        c.data.size = 64
+        c.model.sssnet.softmax = True
+
+    return {'published': published}
+
+
+def rcn_a(name: str, data: str, size: int) -> ConfigDict:
+    """RCN-A with the training of its authors' code (Xia et al. 2020).
+
+    32 maps and a grid of 5x5, as in the example of its page.
+    """
+    c = base(name)
+    c.data.update({'name': data, 'size': size})
+    c.model.name = 'rcn_a'
+    c.train.update({'epochs': 100, 'optimizer': 'sgd', 'learning_rate': 5e-4, 'momentum': 0.9})
+    return c
+
+
+def rcn_a_variants() -> Variants:
+    """`published`: the defaults of the released script, 64 maps and a grid of 7x7."""
+    return {'published': lambda c: c.model.rcn_a.update({'width': 64, 'grid': 7})}
+
+
 def two_stream_variants() -> Variants:
     """`published`: batches as in the one public code of OffApexNet and Dual-Inception, which others
     wrote (ECNU-Cross-Innovation-Lab/PRICAI2021-Off-TANet).

@@ -194,6 +194,10 @@ PUBLISHED = [  # beside those of other tests: what `:published` changes
     ('megc2019_ststnet', {'train.epochs': 800, 'train.sampler': 'in_order'}, False),
     ('megc2019_offapexnet', {'train.batch_size': 64}, False),
     ('casme2_handcrafted', {'head.features': 'bi_woof'}, False),
+    ('megc2019_sssnet', {'data.size': 64, 'model.sssnet.softmax': True}, False),
+    ('casme2_sssnet', {'model.sssnet.softmax': True}, False),
+    ('megc2019_rcn_a', {'model.rcn_a.width': 64, 'model.rcn_a.grid': 7}, False),
+    ('casme2_rcn_a', {'model.rcn_a.width': 64, 'model.rcn_a.grid': 7}, False),
     ('megc2019_dual_inception', {'train.batch_size': 64}, False),
     *(
         (

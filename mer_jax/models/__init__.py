@@ -206,12 +206,41 @@ NETWORKS = {
         torch_names='mer_jax.models.offapexnet:TORCH_NAMES',
         quick_size=12,  # its dense layers grow with the image
     ),
+    'rcn_a': NetworkEntry(
+        'mer_jax.models.rcn_a:RCNA',
+        options={
+            'width': _width(32, 'Channels of every convolution; 64 is released.'),
+            'grid': Setting(
+                5,
+                'Side of the grid of means behind the convolutions; 7 is released.',
+                low=1,
+                high=64,
+            ),
+            'dropout': _dropout(0.5, 'After both max-pools.'),
+        },
+        torch_names='mer_jax.models.rcn_a:TORCH_NAMES',
+        quick={'width': 4},
+        quick_size=28,
+    ),
     'single_branch': NetworkEntry(
         'mer_jax.models.dual_branch:SingleBranch',
         options=_BRANCH,
         torch_names='mer_jax.models.dual_branch:SINGLE_TORCH_NAMES',
         regional=True,
         quick=_QUICK_BRANCH,
+    ),
+    'sssnet': NetworkEntry(
+        'mer_jax.models.sssnet:SSSNet',
+        options={
+            'dropout': _dropout(0.5, 'Of whole maps, and of the hidden dense layer.'),
+            'softmax': Setting(
+                False,
+                'A softmax of the outputs, before that of the cross-entropy; the public run has '
+                'it. It keeps outputs from growing, and shrinks gradients.',
+            ),
+        },
+        torch_names='mer_jax.models.sssnet:TORCH_NAMES',
+        quick_size=28,
     ),
     'ststnet': NetworkEntry(
         'mer_jax.models.ststnet:STSTNet',

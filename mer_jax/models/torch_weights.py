@@ -226,13 +226,14 @@ def _names_in(name, tensors):
 
 
 def _without_ones(value):
-    """[1, G, C, 1, 1] as [G, C], which is how released attention is stored; others as they are.
+    """Remove the axes of length 1 of a scale or shift; other tensors stay as they are.
 
-    No kernel of a 3-D network has one output and a single pixel.
+    Released attention stores [1, G, C, 1, 1], the channel norm of HTNet [1, C, 1, 1]. No kernel of
+    a network here has one output and a single pixel.
     """
     value = np.asarray(value)
-    has_ones = value.ndim == 5 and value.shape[0] == 1 and value.shape[3:] == (1, 1)
-    return value.reshape(value.shape[1:3]) if has_ones else value
+    has_ones = value.ndim in (4, 5) and value.shape[0] == 1 and value.shape[-2:] == (1, 1)
+    return value.reshape(value.shape[1:-2]) if has_ones else value
 
 
 def _is_resnet(tensors):

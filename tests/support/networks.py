@@ -16,6 +16,7 @@ class NetworkCase(NamedTuple):
     # For the comparison with PyTorch: a shape whose sides the strides do not divide, and options.
     odd: tuple[int, ...] | None = None
     odd_options: dict[str, Value] = {}
+    without_gradient: tuple[str, ...] = ()  # parameters, by path, that nothing can teach
     slow: bool = False  # computes for longer than all others together
 
 
@@ -67,11 +68,23 @@ CASES = {
     'offapexnet': NetworkCase(
         published=(28, 28, 2), parameters=2_664_475, small=(8, 8, 2), odd=(28, 28, 2)
     ),
+    'rcn_a': NetworkCase(
+        published=(28, 28, 3),
+        parameters=15_331,
+        small=(8, 8, 3),
+        small_options={'width': 4},
+        odd=(17, 17, 3),
+        # each is added before a batch norm, which takes it off again
+        without_gradient=('conv1/bias', 'conv2/bias', 'conv3/bias'),
+    ),
     'single_branch': NetworkCase(
         published=(224, 224, 3),
         parameters=11_446_051,
         small=(32, 32, 3),
         small_options={'width': 8, 'blocks': 1, 'attention': 'off'},
+    ),
+    'sssnet': NetworkCase(
+        published=(64, 64, 3), parameters=1_349_251, small=(16, 16, 3), odd=(28, 28, 3)
     ),
     'ststnet': NetworkCase(
         published=(28, 28, 3), parameters=1_683, small=(28, 28, 3), odd=(28, 28, 3)

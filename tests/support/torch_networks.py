@@ -255,6 +255,54 @@ def torch_networks(nn, torch):
             x = self.layer4(self.layer3(self.layer2(self.layer1(torch.relu(self.stem(x))))))
             return self.dense2(torch.relu(self.dense1(x.mean((2, 3)))))
 
+    class Sssnet(nn.Module):
+        """One stream of two convolutions; the pool stands before batch norm."""
+
+        def __init__(self, side=28):
+            super().__init__()
+            self.conv1, self.bn1 = nn.Conv2d(3, 32, 5), nn.BatchNorm2d(32)
+            self.conv2, self.bn2 = nn.Conv2d(32, 64, 3), nn.BatchNorm2d(64)
+            last = ((side - 4) // 3 - 2) // 2
+            self.fc1, self.fc = nn.Linear(64 * last * last, 256), nn.Linear(256, 3)
+
+        def forward(self, x):
+            x = self.bn1(F.max_pool2d(torch.relu(self.conv1(x)), 3, 3))
+            x = self.bn2(F.max_pool2d(torch.relu(self.conv2(x)), 2, 2))
+            return self.fc(torch.relu(self.fc1(x.flatten(1))))
+
+    class RcnA(nn.Module):
+        """The 3x3 convolution and its batch norm are used twice; the last layer's kernel weighs
+        places, too.
+        """
+
+        def __init__(self, width=32, grid=5):
+            super().__init__()
+            self.grid = grid
+            self.conv1 = nn.Sequential(nn.Conv2d(3, width, 5), nn.BatchNorm2d(width))
+            self.rcls = nn.ModuleList([nn.Module()])
+            for name, size in (('ffconv', 1), ('rrconv', 3)):
+                conv = nn.Conv2d(width, width, size, padding=size // 2)
+                setattr(self.rcls[0], name, nn.Sequential(conv, nn.BatchNorm2d(width)))
+            self.classifier = nn.Linear(width * grid * grid, 3)
+
+        def attention(self, pooled):
+            maps = []
+            for row in self.classifier.weight:
+                evidence = (row.reshape(pooled.shape[1:]) * pooled).mean(1).flatten(1)
+                evidence = evidence - evidence.min(1, keepdim=True).values
+                maps.append(evidence / evidence.max(1, keepdim=True).values)
+            return torch.stack(maps).mean(0).reshape(-1, 1, self.grid, self.grid)
+
+        def forward(self, x):
+            x = F.max_pool2d(torch.relu(self.conv1(x)), 2)
+            weights = self.attention(F.adaptive_avg_pool2d(x, self.grid))
+            block = self.rcls[0]
+            a = torch.relu(block.ffconv(x))
+            b = torch.relu(block.rrconv(x + a))
+            c = torch.relu(block.rrconv(x + b))
+            pooled = F.adaptive_avg_pool2d(F.max_pool2d(c, 2), self.grid)
+            return self.classifier((pooled * weights).flatten(1))
+
     def cnn3d(head='grid4', width=16):
         dense = 2 * width * {'grid4': 4 * 4, 'gap': 1, 'flatten': 2 * 5 * 5}[head]
         return Clips((width, width, 2 * width), 3, 1, 2, dense, {'grid4': 4, 'gap': 1}.get(head, 0))
@@ -269,4 +317,6 @@ def torch_networks(nn, torch):
         'vggm': Vggm,
         'ocnet': Ocnet,
         'hybrid_cnn': Hybrid,
+        'sssnet': Sssnet,
+        'rcn_a': RcnA,
     }
