@@ -121,6 +121,10 @@ VERBS = {
         folder='runs/leaderboard',
         flags={'configs': 'NAME,NAME,...', 'seeds': 'COUNT', 'max_hours': 'HOURS'},
         defaults={'seeds': '5', 'max_hours': '6'},
+        switches={
+            'equal_budget': 'the choice of learning rate and epochs, from the same points for '
+            'every network, by the training subjects of each fold'
+        },
     ),
     'diff': Verb(
         'mer_jax.studies.diff:diff',

@@ -23,6 +23,7 @@ from mer_jax.folds import RESAMPLERS, protocols, resampling
 from mer_jax.generation import GanRun
 from mer_jax.models import torch_weights, weights_files
 from mer_jax.runfiles import files
+from mer_jax.runfiles.choices import ChoiceRow
 from mer_jax.runfiles.plan import Plan
 from mer_jax.settings import sections
 from mer_jax.settings.sections import Settings
@@ -39,6 +40,7 @@ class Experiment(NamedTuple):
     folds: Folds  # all runs
     titles: list[str]  # of the folds
     apexes: str = ''  # the spotting run that predicted apexes
+    choices: tuple[ChoiceRow, ...] = ()  # of each fold; () where nothing is chosen
 
 
 def experiment(settings: Settings, folder: Path) -> Experiment:
@@ -262,7 +264,7 @@ def learner(experiment: Experiment, lowering: str) -> Learner:
     entry = learner_entry(settings)
     return entries.loaded(entry.learner)(
         model(experiment, lowering),
-        learners.optimizer(settings.train, steps=steps),
+        learners.optimizer(settings.train, steps=steps, rate_in_state=settings.choose.groups > 0),
         fit=fit,
         scale_input=scale_input,
         **options(settings, entry.options),

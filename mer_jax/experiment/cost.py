@@ -82,8 +82,17 @@ def hours(experiment: Experiment, shapes: FoldState, folder: Path) -> float:
         plan=chosen,
         options=build.training(experiment).batches,
     )
-    rounds = -(-runs // (chosen.at_once * chosen.devices))
-    return of_round * rounds * epochs / 3600
+    rounds = runs + _inner_runs(experiment)
+    return of_round * rounds / (chosen.at_once * chosen.devices) * epochs / 3600
+
+
+def _inner_runs(experiment):
+    """How many runs of a fold the choice by training subjects is worth, by their rows."""
+    choose = experiment.settings.choose
+    if not choose.groups:
+        return 0
+    rates = len(choose.learning_rate)
+    return len(experiment.titles) * rates * (choose.groups - 1)
 
 
 def _multiply_adds(jaxpr) -> int:

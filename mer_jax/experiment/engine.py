@@ -123,7 +123,7 @@ def _facts(samples, folds, candidates):
 class Extras:
     """What some experiments add to their training."""
 
-    # (folds of a group, its states on the host) -> the states that it begins with
+    # (positions of the runs of a group, their states on the host) -> the states it begins with
     begin: Callable | None = None
     # [epochs, R, K], R held-out rows: filled with their outputs after every epoch
     epoch_outputs: Any = None
@@ -194,7 +194,7 @@ def _train_groups(learner, samples, folds, chosen, training, folder, extras):
                 checkpoint.opened(folder / files.CHECKPOINTS / f'group_{number}') as manager,
                 metrics_log.opened(folder, number, bar) as log,
             ):
-                epoch, states = _start(group, manager, folds_of_group, extras.begin)
+                epoch, states = _start(group, manager, extras.begin)
                 log.cut(epoch)
                 schedule = checkpoint.Schedule(settings.checkpoint_seconds)
                 for chunk in programs.train_group_in_chunks(
@@ -216,12 +216,12 @@ def _train_groups(learner, samples, folds, chosen, training, folder, extras):
     return output
 
 
-def _start(group, manager, folds, begin):
+def _start(group, manager, begin):
     """(epoch, states) of the newest checkpoint of a group, or (0, new states)."""
     epoch = checkpoint.newest(manager.directory)
     if epoch >= 0:
         return epoch, programs.restore_group(group, manager, epoch)
     states = programs.to_host(group, programs.init_group(group))
     if begin is not None:
-        states = begin(folds, states)
+        states = begin(group.members, states)
     return 0, programs.to_devices(group, states)

@@ -140,14 +140,20 @@ def refuse_module(folder: Path) -> None:
 def begun(folder: Path) -> bool:
     """Say whether the folder holds anything that took training.
 
-    That is a checkpoint of networks or of GANs, images of GANs, SVMs, folds of a user's code, or
-    results; other settings must not overwrite them.
+    That is a checkpoint of networks, of GANs or of a choice, what folds chose, images of GANs,
+    SVMs, folds of a user's code, or results; other settings must not overwrite them.
     """
     gan = folder / files.GAN
-    trained_files = (folder / files.RESULTS, folder / files.SVM_TABLE, gan / files.GAN_IMAGES)
+    trained_files = (
+        folder / files.RESULTS,
+        folder / files.CHOICES,
+        folder / files.SVM_TABLE,
+        gan / files.GAN_IMAGES,
+    )
     if any(path.exists() for path in trained_files) or fold_outputs.any_finished(folder):
         return True
-    return newest(folder) >= 0 or newest(gan) >= 0
+    trainings = (folder, gan, folder / files.CHOICE)
+    return any(newest(path) >= 0 for path in trainings)
 
 
 def newest(folder: Path) -> int:

@@ -14,7 +14,7 @@ from mer_jax import entries
 from mer_jax.classical import has_network, svm
 from mer_jax.data import loading, sources
 from mer_jax.errors import UserError
-from mer_jax.experiment import TASKS, build, engine, leaks, results, spotter
+from mer_jax.experiment import TASKS, build, choice, engine, leaks, results, spotter
 from mer_jax.experiment import folder as run_folder
 from mer_jax.experiment import settings as rules
 from mer_jax.experiment.build import Experiment
@@ -27,7 +27,7 @@ from mer_jax.runfiles.plan import Plan
 from mer_jax.settings import tree
 from mer_jax.settings.sections import Settings
 from mer_jax.training import metrics_log, parallel, plan
-from mer_jax.types import Folds, FoldState, Learner
+from mer_jax.types import FoldState, Learner
 
 
 def train(config: rules.Config, workdir: str | Path) -> dict:
@@ -187,9 +187,16 @@ def _held_out_scores(experiment, shapes, folder, seconds):
     """
     settings = experiment.settings
     if settings.head.name == 'none':
+        if settings.choose.groups:
+            start = time.perf_counter()
+            experiment = choice.made(experiment, shapes, folder)
+            seconds['choose'] = time.perf_counter() - start
         chosen = build.choose_plan(experiment, shapes, folder)
         learner = build.learner(experiment, chosen.lowering)
-        return train_groups(experiment, chosen, learner, folder, seconds), chosen
+        scores = train_groups(experiment, chosen, learner, folder, seconds)
+        if experiment.choices:
+            scores = choice.outputs(experiment, folder)
+        return scores, chosen
     hidden, chosen = None, None
     if has_network(settings.head):
         hidden, chosen = hidden_features(experiment, shapes, folder, seconds)
@@ -250,12 +257,14 @@ def train_groups(
         done = run_folder.newest(folder)
         epoch_outputs = metrics_log.open_held_out(folder, shape, done=done)
 
-    def with_weights(folds_of_group: Folds, states: FoldState) -> FoldState:
+    def with_weights(members: np.ndarray, states: FoldState) -> FoldState:
         weights = build.weights_of_folds(experiment)
-        of_runs = [weights[fold] for fold in folds_of_group.fold]
+        of_runs = [weights[fold] for fold in folds.fold[members]]
         return torch_weights.initialise(settings.model.name, of_runs, states)
 
     begin = with_weights if settings.model.init_from else None
+    if experiment.choices:
+        begin = choice.begin(experiment)
     extras = engine.Extras(begin, epoch_outputs, seconds)
     how = build.training(experiment)
     return engine.train_runs(learner, experiment.data.samples, folds, chosen, how, folder, extras)

@@ -404,6 +404,50 @@ def _init_from(settings):
     return []
 
 
+def _choose(settings):
+    """What the choice by training subjects needs of other settings."""
+    choose = settings.choose
+    if not choose.groups:
+        return []
+    lines = []
+    if choose.groups == 1:
+        lines.append('choose.groups is 1; allowed: 0, or 2 or more')
+    whole = all(float(number).is_integer() for number in choose.epochs)
+    if not whole or list(choose.epochs) != sorted(set(choose.epochs)):
+        lines.append(
+            f'choose.epochs is {choose.epochs!r}; allowed: whole numbers, each larger than the '
+            'one before'
+        )
+    if len(set(choose.learning_rate)) < len(choose.learning_rate):
+        lines.append(f'choose.learning_rate is {choose.learning_rate!r}; allowed: each once')
+    needs = {
+        'train.epochs': (int(max(choose.epochs)),),
+        # its rates depend on the number of epochs, of which several are read off one training
+        'train.schedule': ('constant', 'restarts'),
+        'evaluate.every_epoch': (True,),
+        'data.task': tuple(name for name, task in TASKS.items() if task.by_class),
+        'data.apex': APEX_RULES,
+        'data.scaler_scope': ('fold',),
+        'balance.scope': ('fold',),
+        'balance.method': tuple(
+            name for name, entry in RESAMPLERS.items() if not entry.adds_images
+        ),
+        'protocol.name': tuple(
+            name for name, entry in PROTOCOLS.items() if entry.tests and entry.unit == 'subject'
+        ),
+        'protocol.evaluate_on': ('test',),
+        'model.init_from': ('',),
+        'head.name': ('none',),
+    }
+    for key, allowed in needs.items():
+        value = attrgetter(key)(settings)
+        if value not in allowed:
+            lines.append(
+                f'{key} is {value!r}; allowed with choose.groups: {" or ".join(map(repr, allowed))}'
+            )
+    return lines
+
+
 def _paths(settings):
     """Files and folders whose names a disk takes."""
     lines = []
@@ -439,4 +483,5 @@ RULES = (
     _head,
     _paths,
     _init_from,
+    _choose,
 )

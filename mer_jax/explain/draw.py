@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from mer_jax.data import channels
+from mer_jax.errors import UserError
 from mer_jax.experiment import build, results, run
 from mer_jax.experiment import folder as run_folder
 from mer_jax.experiment import settings as rules
@@ -46,6 +47,11 @@ def explain(config: rules.Config, workdir: str | Path) -> dict:
         UserError: the run is not finished, or its network has no regions to show.
     """
     settings = rules.checked(config)
+    if settings.choose.groups:
+        raise UserError(
+            f'choose.groups is {settings.choose.groups}: the networks of the epochs that folds '
+            'chose are not kept; explain a run without it'
+        )
     by_svm = settings.head.name != 'none'
     names = channels.parse(settings.data.channels)
     if not by_svm:

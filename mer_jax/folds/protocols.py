@@ -242,6 +242,54 @@ def _refuse_empty(settings, title):
     )
 
 
+def leave_groups_out(folds: Folds, samples: Samples, names: Names, groups: int) -> Folds:
+    """Leave groups of the training subjects of each fold out, to choose settings by them.
+
+    The groups of a fold are those of `kfold`. No row that the fold tests trains or is tested here;
+    rows that a resampler added are left out.
+
+    Args:
+        folds: all runs; those of the first seed count.
+        samples: all rows.
+        names: names of their classes, subjects and data sets.
+        groups: of each fold.
+
+    Returns:
+        Runs of seed 0: the groups of the first fold, then those of the second, and so on. The
+        number of a run is fold * groups + group.
+
+    Raises:
+        UserError: a fold has fewer training subjects than groups.
+    """
+    count = int(np.sum(folds.seed == folds.seed[0]))
+    train, held_out_rows = [], []
+    for run in range(count):
+        rows = rows_of(folds.train, run)
+        rows = rows[rows < len(samples.label)]
+        subjects = len(np.unique(samples.subject[rows]))
+        if subjects < groups:
+            raise UserError(
+                f'choose.groups is {groups}, but a fold trains on {subjects} subjects; allowed: 2 '
+                f'to {subjects}'
+            )
+        of_fold = _subset(samples, rows)
+        for _, left_out in kfold(of_fold, names, folds=groups, holdout=0, seed=0):
+            train.append(rows[~left_out])
+            held_out_rows.append(rows[left_out])
+    padded, number = pad_rows(train), np.arange(count * groups, dtype=np.int32)
+    return Folds(
+        fold=number,
+        seed=np.zeros_like(number),
+        train=TrainRows(
+            index=padded.index,
+            mask=padded.mask,
+            scaler_rows=padded,
+            resampled=nothing_resampled(len(number)),
+        ),
+        test=pad_rows(held_out_rows),
+    )
+
+
 def predict_all_rows(folds: Folds, count: int, *, train_on_held_out: bool) -> Folds:
     """Return runs that predict every row.
 

@@ -50,7 +50,20 @@ def study(result: dict) -> Study:
         verdict=_verdict(run, reference),
         leaks=leaks,
         tables=[Table('Scores', _columns(result), [_row(row) for row in rows], _notes(rows))],
-        method=METHOD,
+        method=METHOD + _budget(result['points']),
+    )
+
+
+def _budget(points):
+    """What networks chose from, in words; '' where they did not choose."""
+    if not points:
+        return ''
+    rates = ', '.join(f'{rate:g}' for rate in points['learning_rate'])
+    epochs = ', '.join(f'{count:g}' for count in points['epochs'])
+    return (
+        f' Each network chose in each fold from the same points, learning rates {rates} with '
+        f'epochs {epochs}, by {points["groups"]} groups of the training subjects, each left out '
+        'once, with one seed; the choice trained the fold with every seed.'
     )
 
 
@@ -97,6 +110,7 @@ def _columns(result):
         Column('parameters', 'parameters', '{:,}'.format, False, cost),
         Column('MFLOPs', 'mflops', '{:,.2f}'.format, False, cost, text_html),
         Column('epochs', 'epochs', block=cost, forms=text_html),
+        *_chosen_column(result, cost, text_html),
         Column('seconds a fold', 'seconds_per_fold', '{:.3g}'.format, False, cost, text_html),
         Column('UF1', 'reported_uf1', block=AS_REPORTED, latex='UF1 as reported'),
         Column('UAR', 'reported_uar', block=AS_REPORTED, forms=text_html),
@@ -107,6 +121,13 @@ def _columns(result):
         Column('folder', 'folder', forms=['csv']),
     ]
     return columns
+
+
+def _chosen_column(result, block, forms):
+    """The column of what folds chose, where any did."""
+    if not any(row.get('chosen') for row in result['rows']):
+        return []
+    return [Column('chosen (folds)', 'chosen', block=block, forms=forms)]
 
 
 def _data_sets(result):
@@ -136,6 +157,7 @@ def _row(row):
         'leaks': '; '.join(row['leaks']),
         'rank': Cell(row['rank'], row['rank_interval']),
         'seconds_per_fold': row['seconds_per_fold'],
+        'chosen': row['chosen'] or None,
     }
     for name in HEADLINE:
         cells[name] = Cell(row['metrics'][name], row['intervals'][name])

@@ -8,6 +8,7 @@ METRICS = 'metrics.jsonl'
 EPOCH_OUTPUTS = 'held_out.npy'
 PREDICTIONS = 'predictions.csv'
 APEXES = 'apexes.csv'
+CHOICES = 'choices.csv'
 SVM_TABLE = 'heads.csv'
 SVM_ARRAYS = 'heads.npz'
 RESULTS = 'results.json'
@@ -22,10 +23,22 @@ CAPTIONS = 'captions.json'  # in EXPLAIN
 IMPORTANCE = 'importance.csv'  # in EXPLAIN
 SPOTTING = 'spotting'  # folder: the spotting run whose apexes recognition uses
 FOLD_OUTPUTS = 'fold_outputs'  # folder: what the user's code predicted, fold by fold
+CHOICE = 'choice'  # folder: the trainings by which folds choose, until all have chosen
 CHECKPOINTS = 'checkpoints'
 TENSORBOARD = 'tensorboard'
-FOLDERS = (PLOTS, GAN, EXPLAIN, SPOTTING, FOLD_OUTPUTS, CHECKPOINTS, TENSORBOARD)
+FOLDERS = (PLOTS, GAN, EXPLAIN, SPOTTING, FOLD_OUTPUTS, CHOICE, CHECKPOINTS, TENSORBOARD)
 # files that the end of a run writes; a folder in their place would lose it
-WRITTEN = (FOLDS, DROPPED, METRICS, PREDICTIONS, RESULTS, REPORT, PLAN, SVM_TABLE, SVM_ARRAYS)
+WRITTEN = (
+    FOLDS,
+    DROPPED,
+    METRICS,
+    PREDICTIONS,
+    RESULTS,
+    REPORT,
+    PLAN,
+    SVM_TABLE,
+    SVM_ARRAYS,
+    CHOICES,
+)
 LOCK = '.lock'
 PART = '.part'  # ending of a file that is being written

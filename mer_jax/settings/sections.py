@@ -294,6 +294,30 @@ class Train:
 
 
 @dataclass(frozen=True)
+class Choose:
+    """The choice of learning rate and epochs by training subjects (choose.groups above 0)."""
+
+    groups: int = field(
+        0,
+        'Groups of the training subjects of a fold. Each is left out once and predicted, at each '
+        'learning rate, after each number of epochs; the best by UF1 trains the fold. Wants '
+        'evaluate.every_epoch, and the largest of choose.epochs as train.epochs; '
+        'train.learning_rate is not used. 0: nothing is chosen.',
+        low=0,
+        high=100,
+    )
+    learning_rate: tuple = field(
+        (3e-5, 1e-4, 3e-4, 1e-3), 'Learning rates to choose from.', low=1e-12, high=1e3
+    )
+    epochs: tuple = field(
+        (50, 150, 450),
+        'Numbers of epochs to choose from, read off one training; smallest first.',
+        low=1,
+        high=10**7,
+    )
+
+
+@dataclass(frozen=True)
 class Balance:
     """Rows added until all classes are equally large."""
 
@@ -521,6 +545,7 @@ class Settings:
     protocol: Protocol = Protocol()
     model: Model = Model()
     train: Train = Train()
+    choose: Choose = Choose()
     balance: Balance = Balance()
     gan: Gan = Gan()
     alignment: Alignment = Alignment()

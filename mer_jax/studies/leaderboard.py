@@ -19,11 +19,13 @@ from mer_jax.experiment.cost import Cost
 from mer_jax.folds import RESAMPLERS
 from mer_jax.report import leaderboard_tables, plots_compare, study
 from mer_jax.runfiles import files, naming
+from mer_jax.runfiles.choices import ChoiceTable
 from mer_jax.settings import tree
 from mer_jax.settings.sections import Settings
 from mer_jax.studies import compare, published
 from mer_jax.studies.subruns import parent, quietly
 
+GROUPS = 3  # of the training subjects, by which networks choose with an equal budget
 Train = Callable[[Settings, Path], dict]  # (settings, folder of the run) -> results.json
 Measure = Callable[[Settings, Path], Cost]  # (settings, folder of the run) -> what it costs
 
@@ -41,6 +43,8 @@ class Limits(NamedTuple):
 
     seeds: int  # of each config
     hours: float  # a config that needs more is not run
+    # every network chooses learning rate and epochs from the same points by its training subjects
+    equal_budget: bool = False
 
 
 def leaderboard(
@@ -62,8 +66,8 @@ def leaderboard(
         measure: opens a run without training it.
 
     Returns:
-        The content of leaderboard.json: name, reference, classes, data, seeds, max_hours, `rows`
-        and `groups`, the comparison of compare.table.
+        The content of leaderboard.json: name, reference, data, classes, seeds, max_hours, points
+        (what networks chose from, or None) and rows.
 
     Raises:
         UserError: settings are wrong, or the reference cannot be run. Nothing is trained before
@@ -72,7 +76,7 @@ def leaderboard(
     names = [naming.folder_of(title) for title in configs]
     tables = [f'leaderboard.{kind}' for kind in study.KINDS]
     folder = parent(folder, 'a leaderboard', names, tables)
-    entries = entered(configs, folder, limits.seeds)
+    entries = entered(configs, folder, limits)
     costs = {}
     for entry in entries:
         costs[entry.title] = quietly(measure, entry.settings, entry.folder)
@@ -101,6 +105,7 @@ def leaderboard(
         row = _facts(entry, costs[entry.title], reasons.get(entry.title, ''), len(group['classes']))
         if entry.title in results:
             row |= compared[entry.title] | _scores(results[entry.title])
+            row['chosen'] = _chosen(entry)
             row['rank'] = to_json(placed[entry.title].rank)
             row['rank_interval'] = placed[entry.title].interval
         rows.append(row)
@@ -111,6 +116,7 @@ def leaderboard(
         'classes': group['classes'],
         'seeds': limits.seeds,
         'max_hours': limits.hours,
+        'points': next(filter(None, (row['points'] for row in rows)), None),
         'rows': rows,
     }
     (folder / files.PLOTS).mkdir(parents=True, exist_ok=True)
@@ -120,7 +126,7 @@ def leaderboard(
     return result
 
 
-def entered(configs: Mapping[str, Settings], folder: Path, seeds: int) -> list[Entry]:
+def entered(configs: Mapping[str, Settings], folder: Path, limits: Limits) -> list[Entry]:
     """Check all configs, and give each what a leaderboard needs.
 
     That is the same number of seeds, and the outputs of every epoch, for what choosing the epoch on
@@ -129,21 +135,22 @@ def entered(configs: Mapping[str, Settings], folder: Path, seeds: int) -> list[E
     Args:
         configs: by title.
         folder: of the leaderboard.
-        seeds: of each config.
+        limits: how much is trained.
 
     Raises:
         UserError: names the config that is wrong.
     """
     entries, first = [], None
     for title, settings in configs.items():
-        changed = tree.changed(
-            settings,
-            {
-                'train.seeds': seeds,
-                'protocol.evaluate_on': 'test',
-                'evaluate.every_epoch': predicts(settings),
-            },
-        )
+        changes = {
+            'train.seeds': limits.seeds,
+            'protocol.evaluate_on': 'test',
+            'evaluate.every_epoch': predicts(settings),
+        }
+        if limits.equal_budget and predicts(settings):
+            changes['choose.groups'] = settings.choose.groups or GROUPS
+            changes['train.epochs'] = int(max(settings.choose.epochs))
+        changed = tree.changed(settings, changes)
         try:
             rules.check(changed)
         except UserError as error:
@@ -163,12 +170,25 @@ def entered(configs: Mapping[str, Settings], folder: Path, seeds: int) -> list[E
                 'for all'
             )
         entries.append(Entry(title, changed, folder / naming.folder_of(title)))
+    _check_points(entries)
     if len({entry.folder for entry in entries}) < max(2, len(entries)):
         raise UserError(
             f'--configs names {", ".join(configs) or "nothing"}; allowed: two configs or more, '
             'each once'
         )
     return entries
+
+
+def _check_points(entries):
+    """Refuse configs that choose from different points."""
+    chosen = [(entry.title, entry.settings.choose) for entry in entries]
+    chosen = [(title, choose) for title, choose in chosen if choose.groups]
+    for title, choose in chosen[1:]:
+        if choose != chosen[0][1]:
+            raise UserError(
+                f'--configs: {title} chooses from other points than {chosen[0][0]}; '
+                '--config.choose.learning_rate=... and --config.choose.epochs=... set them for all'
+            )
 
 
 def predicts(settings: Settings) -> bool:
@@ -214,8 +234,27 @@ def _facts(entry, cost, reason, classes):
         'parameters': cost.parameters,
         'mflops': None if cost.flops is None else cost.flops / 1e6,
         'epochs': settings.train.epochs if predicts(settings) else None,
+        'points': _points(settings.choose),
         'reported': reported,
     }
+
+
+def _points(choose):
+    """What folds choose from; None where they do not choose."""
+    if not choose.groups:
+        return None
+    return {
+        'groups': choose.groups,
+        'learning_rate': list(choose.learning_rate),
+        'epochs': list(choose.epochs),
+    }
+
+
+def _chosen(entry):
+    """What the folds of a finished run chose, in words; '' where they did not choose."""
+    if not entry.settings.choose.groups:
+        return ''
+    return ChoiceTable.read(entry.folder).describe()
 
 
 def _scores(results):

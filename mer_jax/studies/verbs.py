@@ -40,7 +40,11 @@ def grid(config: rules.Config, workdir: str | Path, text: str) -> dict:
 
 
 def leaderboard(
-    workdir: str | Path, configs: Mapping[str, rules.Config], seeds: str, max_hours: str
+    workdir: str | Path,
+    configs: Mapping[str, rules.Config],
+    seeds: str,
+    max_hours: str,
+    equal_budget: bool,
 ) -> dict:
     """Train several configs on the same clips, and write their table.
 
@@ -49,9 +53,10 @@ def leaderboard(
         configs: by title; the first is the reference.
         seeds: of each config, as on the command line.
         max_hours: most hours that a config may take, as on the command line.
+        equal_budget: whether networks choose learning rate and epochs from the same points.
     """
     settings = {title: _checked(config, 'leaderboard') for title, config in configs.items()}
-    limits = ranking.Limits(_seeds(seeds), _hours(max_hours))
+    limits = ranking.Limits(_seeds(seeds), _hours(max_hours), equal_budget)
     return ranking.leaderboard(settings, workdir, limits, run.train_settings, cost.of_run)
 
 

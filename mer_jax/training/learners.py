@@ -97,7 +97,9 @@ def warm_restarts(rate: float, steps: int, *, first: int = 10) -> optax.Schedule
     return schedule
 
 
-def optimizer(settings: sections.Train, *, steps: int) -> optax.GradientTransformation:
+def optimizer(
+    settings: sections.Train, *, steps: int, rate_in_state: bool = False
+) -> optax.GradientTransformation:
     """Return the optimizer of a training.
 
     It updates all parameters as one vector. The numbers are the same, and compiling takes a sixth
@@ -106,9 +108,17 @@ def optimizer(settings: sections.Train, *, steps: int) -> optax.GradientTransfor
     Args:
         settings: of section train; only the schedule 'cosine' depends on the number of epochs.
         steps: of an epoch.
+        rate_in_state: whether the learning rate is an array of the state, `step_size`, so that
+            each run may have another in one program. The steps of all OPTIMIZERS are proportional
+            to it.
     """
-    rate = SCHEDULES[settings.schedule](settings.learning_rate, steps, settings.epochs)
-    return optax.flatten(OPTIMIZERS[settings.optimizer](rate, settings))
+    first = 1.0 if rate_in_state else settings.learning_rate
+    rate = SCHEDULES[settings.schedule](first, steps, settings.epochs)
+    steps_of = OPTIMIZERS[settings.optimizer](rate, settings)
+    if rate_in_state:
+        scale = optax.inject_hyperparams(optax.scale)(step_size=settings.learning_rate)
+        steps_of = optax.chain(steps_of, scale)
+    return optax.flatten(steps_of)
 
 
 def supervised(
