@@ -147,7 +147,7 @@ def checked_rows(
                 record[name] = shapes.parse(text, shape)
             except ValueError:
                 raise UserError(
-                    f'{table.path}, row {number}: {name} is {text!r}; allowed: '
+                    f'{table.path}, row {number}: {name} is {shapes.shown(text)}; allowed: '
                     f'{shapes.describe(shape)}; {remedy}'
                 ) from None
         yield record

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from mer_jax.errors import UserError
 
+LARGEST = 2**31 - 1  # whole number: arrays of folds, seeds and frames hold 32 bits
 SLACK = 1e-9  # rounding can make a mean of shares slightly larger than 1
 
 
@@ -80,16 +81,22 @@ def check(value: Json, shape: Shape, path: str | Path, *, remedy: str, key: str 
             return
         shape = shape.shape
     if not _fits(value, shape):
-        text = repr(value)
-        if len(text) >= 60:
-            text = f'{text[:57]}...'
-        raise UserError(f'{path}: {key} is {text}; allowed: {allowed}; {remedy}')
+        raise UserError(f'{path}: {key} is {shown(value)}; allowed: {allowed}; {remedy}')
     if isinstance(shape, dict):
         missing = [name for name in shape if name not in value]
         if missing:
             raise UserError(f"{path}: lacks '{_joined(key, missing[0])}'; {remedy}")
     for name, item, inner in _items(value, shape):
         check(item, inner, path, remedy=remedy, key=_joined(key, name))
+
+
+def shown(value: Json) -> str:
+    """Return a wrong value as a message shows it; a long one is cut."""
+    try:
+        text = repr(value)
+    except ValueError:  # a number of more digits than Python prints
+        text = 'a number of thousands of digits'
+    return text if len(text) < 60 else f'{text[:57]}...'
 
 
 def parse(text: str, shape: Shape) -> str | float | int | bool | None:
@@ -117,9 +124,11 @@ def describe(shape: Shape) -> str:
     if isinstance(shape, Maybe):
         return f'{describe(shape.shape)}, or none'
     if isinstance(shape, Number):
-        kind = 'a whole number' if shape.whole else 'a number'
+        kind, largest = 'a number', shape.most
+        if shape.whole:
+            kind, largest = 'a whole number', min(shape.most, LARGEST)
         least = f' from {shape.least:g}' if math.isfinite(shape.least) else ''
-        most = f' to {shape.most:g}' if math.isfinite(shape.most) else ''
+        most = f' to {largest:.10g}' if math.isfinite(largest) else ''
         return f'{kind}{least}{most}'
     if isinstance(shape, Text):
         return ' or '.join(map(repr, shape.values)) or 'text'
@@ -134,7 +143,11 @@ def _fits(value, shape):
     """Whether a value has a shape, apart from its items."""
     if isinstance(shape, Number):
         kind = int if shape.whole else int | float
-        if not isinstance(value, kind) or isinstance(value, bool) or not math.isfinite(value):
+        if not isinstance(value, kind) or isinstance(value, bool):
+            return False
+        if isinstance(value, int) and abs(value) > LARGEST:  # may have more digits than a float
+            return False
+        if not math.isfinite(value):
             return False
         return shape.least - SLACK <= value <= shape.most + SLACK
     if isinstance(shape, Text):
