@@ -12,9 +12,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from mer_jax import bounded
 from mer_jax.errors import UserError
 
 FILENAME = 'audit.csv'
+MOST_BYTES = 64_000_000
 STATUSES = ('used', 'repaired', 'dropped', 'ignored', 'error')
 SEPARATOR = '; '  # between several repairs of one row
 UNWANTED = 'macro-expression'  # the kind of drop that a setting asks for
@@ -120,8 +122,10 @@ def read(path: Path) -> tuple[Row, ...]:
     Raises:
       UserError: it is damaged.
     """
-    with open(path, newline='', encoding='utf-8') as file:
-        rows = list(csv.reader(file))
+    try:
+        rows = list(csv.reader(bounded.lines(path, MOST_BYTES)))
+    except (ValueError, csv.Error):
+        rows = []
     if not rows or tuple(rows[0]) != Row._fields or {*map(len, rows)} != {len(Row._fields)}:
         raise UserError(f'{path}: is no table of columns {", ".join(Row._fields)}; build it again')
     return tuple(Row(*row) for row in rows[1:])

@@ -20,7 +20,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from array_record.python.array_record_data_source import ArrayRecordDataSource
 
-from mer_jax import machine, quiet
+from mer_jax import bounded, machine, quiet
 from mer_jax.errors import UserError
 from tfds_builders import audit, base, fingerprint
 from tfds_builders.casme2 import casme2_dataset_builder
@@ -44,6 +44,7 @@ REMEDY = 'rebuild with --config.data.rebuild=True or use another --config.data.d
 USER_FILES = {'landmarks': '', 'magnet': ''}
 # what a build records about itself: dictionaries of text, and of the bytes of its files
 METADATA = {'sizes': int, 'made_by': str, 'made_from': str}
+MOST_JSON = 32_000_000  # bytes of dataset_info.json and metadata.json, each
 STAGING = 'incomplete.'  # the prefix that TFDS itself skips
 # finished clips of a release; a killed build goes on from them whenever it is started again
 SCRATCH = f'{STAGING}scratch'
@@ -425,7 +426,7 @@ def _open(make, root, target):
     info, about = target / 'dataset_info.json', target / 'metadata.json'
     for path in (info, about):
         try:
-            if not isinstance(json.loads(path.read_text(encoding='utf-8')), dict):
+            if not isinstance(json.loads(bounded.read_text(path, MOST_JSON)), dict):
                 raise ValueError('it holds no dictionary')
         except (FileNotFoundError, ValueError, RecursionError) as error:
             raise _damaged(path, error) from error

@@ -15,9 +15,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from mer_jax import bounded
 from mer_jax.errors import UserError
 from mer_jax.preprocess import face
 
+MOST_TABLE = 256_000_000  # bytes of an OpenFace table; 30,000 frames take as many
+MOST_LANDMARKER = 64_000_000  # MediaPipe's has 4 million
+MOST_PREDICTOR = 200_000_000  # dlib's has 100 million
 SOURCES = (
     "'template', MediaPipe Face Landmarker '*.task', dlib predictor '*.dat', a folder of "
     "OpenFace '<clip>.csv'"
@@ -201,6 +205,7 @@ def _mediapipe(path, crops):
     options = vision.FaceLandmarkerOptions(base_options=base)
     points = np.full((len(crops), 68, 2), np.nan)
     try:
+        bounded.check_size(path, MOST_LANDMARKER)
         with vision.FaceLandmarker.create_from_options(options) as landmarker:
             for index, image in enumerate(crops):
                 colour = np.ascontiguousarray(np.repeat(image[..., None], 3, axis=-1))
@@ -211,7 +216,7 @@ def _mediapipe(path, crops):
                     shares = np.array([(vertex.x, vertex.y) for vertex in mesh])
                     # there 0 and 1 are the edges of the image
                     points[index] = shares * image.shape[::-1] - 0.5
-    except (RuntimeError, ValueError, OSError) as error:
+    except (RuntimeError, ValueError, OSError, MemoryError) as error:
         raise UserError(f'landmarks: {path} is no Face Landmarker: {_line(error)}') from error
     return points
 
@@ -245,8 +250,9 @@ def load_dlib_predictor(path: str) -> Callable:
     It is loaded once for all clips, because the file has 100 MB.
     """
     try:
+        bounded.check_size(path, MOST_PREDICTOR)
         return _package('dlib', path).shape_predictor(path)
-    except RuntimeError as error:
+    except (RuntimeError, ValueError, OSError, MemoryError) as error:
         raise UserError(f'landmarks: {path} is no dlib shape predictor: {_line(error)}') from error
 
 
@@ -265,7 +271,8 @@ def _openface(path, files):
 
     OpenFace counts the rows from 1. They are NaN where the column 'success' is 0.
     """
-    header, rows = _csv(path)
+    rows = _csv(path)
+    _, header = next(rows, (0, []))
     names = [f'{axis}_{point}' for point in range(68) for axis in 'xy']
     missing = [name for name in ('frame', *names) if name not in header]
     if missing:
@@ -290,6 +297,9 @@ def _openface(path, files):
                 f'landmarks: {path} line {line}: {_line(error)}; needs numbers only'
             ) from error
         landmarks.append(points)
+        if len(landmarks) > files:
+            count = len(landmarks) + sum(1 for _ in rows)
+            raise UserError(f'landmarks: {path} has {count} rows; {needed}')
         if frame != len(landmarks):
             raise UserError(f'landmarks: {path} line {line}: frame is {cells["frame"]}; {needed}')
     if len(landmarks) != files:
@@ -298,24 +308,24 @@ def _openface(path, files):
 
 
 def _csv(path):
-    """Return the header of a CSV file, and its other lines.
+    """Yield the lines of a CSV file as (line number, cells); the first is the header.
 
-    A line is (line number, cells); blank lines are left out.
+    Blank lines are left out.
     """
     if not path.is_file():
         raise UserError(
             f'landmarks: {path} does not exist; a folder of OpenFace results has one '
             '<clip>.csv per clip'
         )
-    lines = []
-    with open(path, newline='', encoding='utf-8-sig', errors='replace') as file:
-        for number, row in enumerate(csv.reader(file), 1):
+    text = bounded.lines(path, MOST_TABLE, encoding='utf-8-sig', errors='replace')
+    try:
+        for number, row in enumerate(csv.reader(text), 1):
             if row:
-                lines.append((number, [cell.strip() for cell in row]))
-    if not lines:
-        return [], []
-    _, header = lines[0]
-    return header, lines[1:]
+                yield number, [cell.strip() for cell in row]
+    except (ValueError, csv.Error) as error:
+        raise UserError(
+            f'landmarks: {path} is no table ({_line(error)}); OpenFace writes a row for each frame'
+        ) from error
 
 
 def _package(name, path):

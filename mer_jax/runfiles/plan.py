@@ -43,7 +43,19 @@ class Plan:
             UserError: the file holds no plan.
         """
         path = Path(folder) / cls.FILE
-        content = reading.read_json(path)
+        return cls.checked(reading.read_json(path), path)
+
+    @classmethod
+    def checked(cls, content: dict, path: str | Path = '') -> Self:
+        """Return a plan from the content of its file.
+
+        Args:
+            content: of the file.
+            path: of the file, for the message.
+
+        Raises:
+            UserError: it is no plan.
+        """
         if not cls._is_plan(content):
             raise UserError(
                 f'{path} holds no plan: lowering ({" or ".join(LOWERINGS)}), at_once, devices and '

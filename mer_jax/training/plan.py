@@ -18,7 +18,7 @@ from pathlib import Path
 import jax
 import psutil
 
-from mer_jax import machine
+from mer_jax import bounded, machine
 from mer_jax.errors import UserError
 from mer_jax.runfiles import writing
 from mer_jax.runfiles.plan import Plan
@@ -32,6 +32,8 @@ _NOISE = 0.1  # two timings of one plan differ by up to this share on a busy mac
 # A few folds keep a CPU busy; an accelerator needs many.
 _FOLDS_AT_ONCE_CPU = (1, 4)
 _FOLDS_AT_ONCE_ACCELERATOR = (16, 4, 1)
+
+MOST_CACHED = 10**6  # bytes of the file of a measured plan
 
 # `why` of a candidate; `choose` overwrites it for a trial's winner.
 _PINNED = 'pinned by the settings'
@@ -232,8 +234,10 @@ def load_cached(facts: Mapping[str, object]) -> Plan | None:
     None where it holds none, or where its file cannot be read: a plan is then measured again.
     """
     try:
-        return Plan(**json.loads(_cache_file(facts).read_text())['plan'])
-    except (OSError, ValueError, KeyError, TypeError):
+        content = json.loads(bounded.read_text(_cache_file(facts), MOST_CACHED))['plan']
+        # which runs are in memory is chosen later
+        return replace(Plan.checked({**content, 'group': 1}), group=0)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, UserError):
         return None
 
 
