@@ -5,6 +5,7 @@ largest; images of files are added as they are. For copies and mixtures this fil
 indices (`Resampled`); the training step computes their images (batches.gather), so none is stored.
 """
 
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -23,6 +24,7 @@ from mer_jax.types import Folds, Names, Resampled, Samples
 # The share of the variance of the training rows that principal components of the pixels keep;
 # balance.space=features finds neighbours by them.
 VARIANCE = 0.95
+LONGEST_LABEL = 1024  # bytes of a label in a .npz file
 
 ImageSource = TypeVar('ImageSource')  # what images come from: a path, or the number of a GAN
 # {class: int[n_c, k]}: the k nearest neighbours of its n_c rows, as positions among these rows.
@@ -254,19 +256,14 @@ def read(path: Path, samples: Samples, names: Names) -> tuple[np.ndarray, np.nda
         UserError: the file does not fit the data set.
     """
     try:
+        announced = _announced(path)
+        _check_fit(path, *announced['image'], *announced['label'], samples)
         with np.load(path) as file:
             image, label = np.asarray(file['image']), file['label'].astype(str)
     except (OSError, TypeError, *DAMAGED) as error:
         raise UserError(
             f"{path} is no .npz file with 'image' and 'label' (text): {error}"
         ) from None
-    shape, dtype = samples.image.shape[1:], samples.image.dtype
-    fits = image.shape[1:] == shape and image.dtype == dtype
-    if not fits or label.shape != image.shape[:1] or not len(label):
-        raise UserError(
-            f'{path} holds images {image.dtype}{list(image.shape)} and labels '
-            f'{list(label.shape)}; needed: {dtype}{["n", *shape]} and as many labels, at least one'
-        )
     if not np.isfinite(image).all():
         raise UserError(f'{path} holds images that are not finite')
     labels = label.tolist()
@@ -274,6 +271,38 @@ def read(path: Path, samples: Samples, names: Names) -> tuple[np.ndarray, np.nda
         if name not in names.classes:
             raise UserError(f'{path} holds the label {name!r}; known: {", ".join(names.classes)}')
     return image, np.array([names.classes.index(name) for name in labels], np.int32)
+
+
+def _announced(path):
+    """{name: (shape, dtype)} of the arrays of a .npz file, by their headers."""
+    announced = {}
+    with zipfile.ZipFile(path) as archive:
+        for name in ('image', 'label'):
+            with archive.open(f'{name}.npy') as file:
+                version = np.lib.format.read_magic(file)
+                read_header = np.lib.format.read_array_header_1_0
+                if version != (1, 0):
+                    read_header = np.lib.format.read_array_header_2_0
+                shape, _, dtype = read_header(file)
+            if dtype.hasobject:
+                raise ValueError(f"'{name}' holds Python objects")
+            announced[name] = shape, dtype
+    return announced
+
+
+def _check_fit(path, shape, dtype, label_shape, label_dtype, samples):
+    """Refuse arrays that do not fit the data set, before they are unpacked."""
+    needed = samples.image.shape[1:]
+    fits = shape[1:] == needed and dtype == samples.image.dtype
+    if not fits or label_shape != shape[:1] or not label_shape[0]:
+        raise UserError(
+            f'{path} holds images {dtype}{list(shape)} and labels {list(label_shape)}; needed: '
+            f'{samples.image.dtype}{["n", *needed]} and as many labels, at least one'
+        )
+    if label_dtype.itemsize > LONGEST_LABEL:
+        raise UserError(
+            f'{path} holds labels of {label_dtype.itemsize:,} bytes; allowed: {LONGEST_LABEL:,}'
+        )
 
 
 def append(

@@ -14,8 +14,11 @@ import jinja2
 import numpy as np
 from markupsafe import Markup
 
+from mer_jax import bounded
+from mer_jax.errors import UserError
 from mer_jax.runfiles import files
 
+MOST_BYTES = 32_000_000  # of a picture
 TemplateValue = str | bool | Mapping | Sequence | ModuleType | None
 PlotData = Mapping | Sequence | np.ndarray
 TEMPLATES = jinja2.Environment(
@@ -44,7 +47,11 @@ def picture(path: str | Path, caption: str) -> Picture:
     """Encode a picture file (.svg or .png) for a page."""
     path = Path(path)
     kind = {'.svg': 'svg+xml', '.png': 'png'}[path.suffix]
-    code = base64.b64encode(path.read_bytes()).decode()
+    try:
+        content = bounded.read_bytes(path, MOST_BYTES)
+    except ValueError as error:
+        raise UserError(f'{path}: is no picture of this program ({error}); delete it') from None
+    code = base64.b64encode(content).decode()
     return Picture(f'data:image/{kind};base64,{code}', caption)
 
 
