@@ -357,16 +357,19 @@ def read_torch(
         UserError: as `read`.
     """
     try:
+        bounded.check_size(path, most)
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                bounded.check_archive(archive, most)
+    except (ValueError, OSError, zipfile.BadZipFile) as error:
+        raise UserError(f'{path} cannot be read as PyTorch weights: {_line(error)}') from None
+    try:
         import torch
     except ImportError:
         raise UserError(
             f'{path} needs PyTorch to be read: pip install torch, or convert it to .safetensors'
         ) from None
     try:
-        bounded.check_size(path, most)
-        if zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
-                bounded.check_archive(archive, most)
         tensors = torch.load(path, weights_only=True, map_location='cpu')
     except pickle.UnpicklingError:  # torch's message is a page of advice on unsafe loading
         raise UserError(

@@ -19,7 +19,7 @@ from mer_jax import bounded
 from mer_jax.errors import UserError
 from mer_jax.preprocess import face
 
-MOST_TABLE = 256_000_000  # bytes of an OpenFace table; 30,000 frames take as many
+MOST_TABLE = 64_000_000  # bytes of an OpenFace table; 7,000 frames take as many
 MOST_LANDMARKER = 64_000_000  # MediaPipe's has 4 million
 MOST_PREDICTOR = 200_000_000  # dlib's has 100 million
 SOURCES = (

@@ -9,6 +9,8 @@ import numpy as np
 from mer_jax.errors import UserError
 from mer_jax.runfiles import files, reading, writing
 
+MOST_EPOCHS = 200_000  # results.json lists the scores of each, and may have reading.MOST_JSON bytes
+
 
 @dataclass(frozen=True)
 class EpochOutputs:

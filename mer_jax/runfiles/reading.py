@@ -32,7 +32,7 @@ DAMAGED = (
 # memory.
 MOST_JSON = 16_000_000  # bytes
 MOST_NESTED = 500_000  # lists and dictionaries in a JSON file
-MOST_TEXT = 128_000_000  # bytes of a table or a log
+MOST_TEXT = 10**10  # bytes of a table or a log, which are read line by line
 MOST_NPZ = 200_000_000  # bytes that the arrays of a .npz file take
 REMEDY = 'score the run again: the command that trained it, with the verb evaluate'
 
@@ -85,10 +85,10 @@ def read_csv(path: str | Path) -> Table:
     path = Path(path)
     rows = _rows(path)
     header = next(rows, None)
+    if not header:
+        raise UserError(f'{path}: is not a table (it is empty); delete it or restore it')
     for _ in rows:
         pass
-    if header is None:
-        raise UserError(f'{path}: is not a table (it is empty); delete it or restore it')
     twice = [name for name in header if header.count(name) > 1]
     if twice:
         raise UserError(f"{path}: has two columns '{twice[0]}'; delete it or restore it")

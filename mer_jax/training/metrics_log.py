@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from mer_jax.errors import UserError
 from mer_jax.runfiles import files, metrics_log
-from mer_jax.runfiles.epoch_outputs import EpochOutputs
+from mer_jax.runfiles.epoch_outputs import MOST_EPOCHS, EpochOutputs
 from mer_jax.runfiles.metrics_log import EpochRecord, MetricsLog
 from mer_jax.training.loop import Chunk
 
@@ -121,9 +121,9 @@ def open_held_out(folder: Path, shape: tuple[int, int, int], *, done: int) -> np
         done: epochs that are trained already.
 
     Raises:
-        UserError: it would not fit on the disk or into memory; or the file is damaged, or lacks an
-            epoch that is trained already. The outputs of
-            that epoch cannot be computed again.
+        UserError: it would not fit on the disk or into memory, or has too many epochs; or the file
+            is damaged, or lacks an epoch that is trained already, whose outputs cannot be computed
+            again.
     """
     path = folder / EpochOutputs.FILE
     needed = math.prod(shape) * np.dtype(np.float32).itemsize
@@ -133,6 +133,11 @@ def open_held_out(folder: Path, shape: tuple[int, int, int], *, done: int) -> np
             f'evaluate.every_epoch keeps {needed / 1e9:,.1f} GB of outputs of train.epochs '
             f'{shape[0]}, but {free / 1e9:,.1f} GB are free; allowed: fewer epochs, or '
             'evaluate.every_epoch False'
+        )
+    if shape[0] > MOST_EPOCHS:
+        raise UserError(
+            f'evaluate.every_epoch scores each of train.epochs {shape[0]}; allowed: up to '
+            f'{MOST_EPOCHS}, or evaluate.every_epoch False'
         )
     old = np.zeros((0, *shape[1:]), np.float32)
     if path.exists():
