@@ -50,8 +50,7 @@ def grid(settings: Settings, text: str, train: Train, folder: str | Path) -> dic
         )
     combined, rows = combinations(text, settings), []
     names = [f'{number:03d}' for number in range(1, len(combined) + 1)]
-    tables = ('grid.json', 'grid.csv')
-    folder = parent(folder, 'a grid', [*names, CHOSEN], tables)
+    folder = parent(folder, 'a grid', [*names, CHOSEN], ('grid.json', 'grid.csv'))
     for number, changes in enumerate(combined, 1):
         print(f'grid: {number} of {len(combined)}, {_title(changes)}', flush=True)
         validated = changes | {'protocol.evaluate_on': 'validation'}

@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 
+import tfds_builders
 from mer_jax import cli, machine
 from mer_jax.errors import UserError
 from mer_jax.presets import base
@@ -134,3 +135,72 @@ def test_a_flag_that_a_verb_needs_is_asked_for(capsys):
     assert 'compare needs --runs=FOLDER' in capsys.readouterr().err
     assert cli.main(['grid', '--config=synthetic_ststnet:quick']) == 2
     assert 'grid needs --grid=' in capsys.readouterr().err
+
+
+PATHS = {  # key -> arguments that name a file or folder by it, with {} in place of the name
+    'workdir': ['report', '--config=synthetic_ststnet:quick', '--workdir={}'],
+    'data.landmarks': ['--config=casme2_ststnet', '--config.data.landmarks=a/{}'],
+    'data.magnet': ['--config=casme2_ststnet', '--config.data.magnet={}.safetensors'],
+    'data.apex': ['--config=casme2_ststnet', '--config.data.apex={}/b'],
+    'model.init_from': ['--config=casme2_ststnet', '--config.model.init_from={}.pth'],
+    'balance.file': ['--config=casme2_ststnet', '--config.balance.file={}'],
+    '--config': ['--config={}.py:quick'],
+    'runs': ['compare', '--runs=a,{}'],
+    'RUN': ['diff', '{}', '{}'],
+}
+
+
+@pytest.mark.parametrize('key', PATHS)
+def test_every_path_names_its_key_where_a_name_is_too_long(key, capsys, tmp_path, monkeypatch):
+    """'File name too long' did not say which of the paths of a command it meant."""
+    monkeypatch.chdir(tmp_path)
+    assert cli.main([argument.format(LONG) for argument in PATHS[key]]) == 2
+    error = capsys.readouterr().err
+    assert f"{key} '" in error and '255' in error and error.count('\n') == 1
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize('flag', ['--workdir=', '--config.data.data_dir=/'])
+def test_a_path_that_is_too_long_as_a_whole_names_its_key(flag, capsys, tmp_path, monkeypatch):
+    """Each name in it is short, and the first checkpoint would be longer than the system takes."""
+    monkeypatch.chdir(tmp_path)
+    deep = '/'.join(itertools.repeat('x' * 200, 20))
+    assert cli.main(['--config=synthetic_ststnet:quick', flag + deep]) == 2
+    error = capsys.readouterr().err
+    key = flag.partition('=')[0].removeprefix('--config.').removeprefix('--')
+    assert key in error and 'bytes' in error and 'nearer to the top' in error and len(error) < 300
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_landmark_model_whose_name_makes_the_name_of_the_build_too_long():
+    """The folder of a build bears the names of its files; the disk refused it, without a key."""
+    parse = tfds_builders.BUILDERS['casme2'].parse_config
+    files_of_user = {'landmarks': f'/models/{"y" * 245}.csv', 'magnet': ''}
+    with pytest.raises(UserError, match='data.landmarks.*255'):
+        parse('flow', files_of_user)
+
+
+EMPTY = '--config.data.manual_dir={}/empty'
+REFUSED = {  # commands that are refused, with {} in place of the folder in which they run
+    'a build of an empty folder': ['build', '--config=casme2_ststnet', EMPTY],
+    'a build of other features': ['build', '--config=megc2019_ststnet', EMPTY],
+    'a description of it': ['describe', '--config=casme2_ststnet', EMPTY, '--workdir=a/b'],
+    'a description without a folder': ['describe', '--config=samm_ststnet', '--workdir=w'],
+    'an audit of it': ['audit', '--config=smic_ststnet', EMPTY, '--workdir=w'],
+    'a training on it': ['--config=casme_squared_ststnet', EMPTY, '--workdir=w/v'],
+    'a report of nothing': ['report', '--config=synthetic_ststnet:quick', '--workdir=w'],
+    'a comparison with nothing': ['compare', '--runs=empty,nothing', '--workdir=w/x'],
+}
+
+
+@pytest.mark.parametrize('case', REFUSED)
+def test_a_refused_command_leaves_nothing(case, capsys, tmp_path, monkeypatch):
+    """Locks, empty folders of data and of plots were left wherever a command was mistyped."""
+    (tmp_path / 'empty').mkdir()
+    monkeypatch.chdir(tmp_path)
+    arguments = [argument.format(tmp_path) for argument in REFUSED[case]]
+    if '--config=' in arguments[1]:
+        arguments.append('--config.data.data_dir=data')
+    assert cli.main(arguments) == 2
+    assert capsys.readouterr().err.count('\n') == 1
+    assert [path.name for path in tmp_path.rglob('*')] == ['empty']
