@@ -17,6 +17,8 @@ from tfds_builders.clip import Clip, KeyFrames
 NO_UNITS = ('', '?', 'null', 'none', 'nan')  # cells that say nothing of action units, in any case
 LISTED_FRAMES = 5  # of those that are missing, in an audit row
 LISTED_WORKBOOKS = 3  # of those that are no coding sheets, in a message
+# sheets of other programs, or of other kinds
+UNREAD = ('.ods', '.numbers', '.xlsb', '.xlsm', '.tsv', '.gsheet', '.doc', '.docx', '.rtf')
 ESTIMATED = 'estimated from the frames'
 
 
@@ -114,7 +116,26 @@ def coding_sheets(folder: Path, load: Callable, title: str) -> tuple[list, list[
             codings.append(coding)
         else:
             rows.append(Row(relative(path, folder), 'ignored', reason))
+    for path in trees.workbooks(folder, UNREAD):
+        reason = f'a format that is not read: save {path.suffix} as .xlsx or .csv'
+        rows.append(Row(relative(path, folder), 'ignored', reason))
     return codings, rows
+
+
+def refuse_names(records: Sequence[Mapping[str, str]], title: str, example: str) -> None:
+    """UserError for a table with all columns whose cells name no clips.
+
+    Args:
+      records: of the table.
+      title: name of the release.
+      example: of a clip's name.
+    """
+    names = [record['filename'] for record in records if record['filename']]
+    if names:
+        raise UserError(
+            f'no coding sheet of {title}: its Filename cells, such as {names[0]!r}, are not like '
+            f'{example}'
+        )
 
 
 def listed(rows: Sequence[Row]) -> str:

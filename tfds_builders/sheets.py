@@ -33,10 +33,14 @@ FILLERS = '\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0' + ''.join(
 ENCODINGS = ('utf-8-sig', 'gb18030')  # what spreadsheets export; the second from a Chinese system
 
 
-def workbooks(folder: Path) -> list[Path]:
+def workbooks(folder: Path, suffixes: Sequence[str] = SUFFIXES) -> list[Path]:
     """Files directly in `folder` that may hold a sheet, sorted by name.
 
     Excel's lock files ('~$...xlsx') are left out.
+
+    Args:
+      folder: where they lie.
+      suffixes: of the files that count.
     """
     try:
         entries = sorted(Path(folder).iterdir())
@@ -45,7 +49,7 @@ def workbooks(folder: Path) -> list[Path]:
     return [
         path
         for path in entries
-        if path.suffix.lower() in SUFFIXES
+        if path.suffix.lower() in suffixes
         and not path.name.startswith(('.', '~$'))
         and path.is_file()
     ]
@@ -249,6 +253,8 @@ def _csv(content):
 def _decode(content):
     if content.startswith((b'\xff\xfe', b'\xfe\xff')):
         return content.decode('utf-16')
+    if content.lstrip().startswith(b'<'):
+        raise ValueError('a page of HTML or XML under the name of a sheet')
     if b'\0' in content:
         raise ValueError('neither a workbook nor text')
     for encoding in ENCODINGS:

@@ -6,6 +6,7 @@ They are recognised by the names of their folders and files.
 import itertools
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -38,7 +39,7 @@ _SUFFIXES = {
     ),
     'pictures of another format': (
         '.tif', '.tiff', '.gif', '.webp', '.ppm', '.pgm', '.jp2', '.heic', '.npy', '.npz', '.mat',
-        '.raw', '.dng', '.tga', '.exr', '.h5', '.hdf5', '.pkl',
+        '.raw', '.dng', '.tga', '.exr', '.h5', '.hdf5', '.pkl', '.jfif', '.jpe', '.avif', '.svg',
     ),
     'archives': ('.zip', '.rar', '.7z', '.tar', '.gz', '.tgz', '.bz2', '.xz', '.001', '.z01'),
 }  # fmt: skip
@@ -112,11 +113,16 @@ def inside(folder: Path) -> list[Path]:
     return [Path(folder) / name for name in sorted(names)]
 
 
-def workbooks(folder: Path) -> list[Path]:
-    """All sheets in `folder` and the folders below it, in the order of `folders`."""
+def workbooks(folder: Path, suffixes: Sequence[str] = sheets.SUFFIXES) -> list[Path]:
+    """All sheets in `folder` and the folders below it, in the order of `folders`.
+
+    Args:
+      folder: where to look.
+      suffixes: of the files that count.
+    """
     paths = []
     for inner in folders(folder):
-        paths += sheets.workbooks(inner)
+        paths += sheets.workbooks(inner, suffixes)
     return paths
 
 
@@ -247,7 +253,9 @@ def contents(
     texts = []
     for kind, those in paths.items():
         if those:
-            example = those[0].relative_to(folder)
+            # a sheet that lies on top says nothing of thousands of files below it
+            usual, _ = Counter(path.suffix for path in those).most_common(1)[0]
+            example = next(path for path in those if path.suffix == usual).relative_to(folder)
             hint = _OTHERS.get(kind, '')
             if kind == _PICTURES:
                 hint = _misplaced(example, clip_id, emotions)

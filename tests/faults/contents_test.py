@@ -82,6 +82,8 @@ CASES = {  # name -> (release, what became of its frames, what the message names
     'videos of CAS(ME)^2': ('casme_squared', one_file_a_clip('{}.MP4'), ('videos', '.MP4')),
     'tif': ('casme2', replaced('img{}.tif'), ('another format', '.tif', 'jpg, png and bmp')),
     'arrays': ('samm', replaced('{}.npy'), ('another format', '.npy')),
+    'JPEG by another name': ('casme2', replaced('img{}.jfif'), ('another format', '.jfif')),
+    'no suffix': ('samm', replaced('006_{:05d}'), ('other files as', '006_00000')),
     'another name': ('casme2', replaced('frame-{}x.jpg'), ('pictures as', 'other names')),
     'a level more': ('casme2', a_level_more, ('EP02_01f/frames/', "'frames' is a level too many")),
     'a level more in SAMM': ('samm', a_level_more, ("'frames' is a level too many",)),

@@ -1,12 +1,15 @@
 """Pictures that are no clips of the published flow features."""
 
+import os
 import shutil
 
 import pytest
 
 import tfds_builders
 from mer_jax.errors import UserError
+from tests.faults.releases import Copy
 from tests.support import fake_raw
+from tfds_builders.smic import layout as smic_layout
 
 FIRST = {
     'samm': '006/u_test/0/006_006_1_1 .png',
@@ -92,3 +95,48 @@ def test_more_clips_than_published_are_reported(features, tmp_path, capsys):
     surplus = [row for row in rows if 'more clips than in the published set' in row]
     assert [row.partition(',')[0] for row in surplus] == ['s07', 'sub01']
     assert builder.info.splits['train'].num_examples == 11
+
+
+BESIDE = {  # name -> (release, name of the folder beside that of a clip)
+    'a flow of SMIC': ('smic', '{}_1'),
+    'a copy of SMIC': ('smic', '{} (2)'),
+    'a flow of SAMM': ('samm', '{}_flow'),
+    'a number behind a clip of CASME II': ('casme2', '{}_2'),
+    'crops of CAS(ME)^2': ('casme_squared', '{}_1'),
+}
+
+
+@pytest.mark.parametrize('case', BESIDE)
+def test_a_folder_beside_a_clip_is_no_clip(case, tmp_path):
+    """If this fails, what another project made of a clip is a second clip of the same face."""
+    name, pattern = BESIDE[case]
+    copy = Copy(tmp_path, name)
+    clips, _ = copy.read()
+    for clip in copy.clips:
+        place = copy.place(clip)
+        target = place.with_name(pattern.format(place.name))
+        shutil.copytree(place, target, copy_function=os.link)
+    spoilt, rows = copy.read()
+    assert spoilt == clips and not [row for row in rows if row.status == 'error']
+
+
+def test_the_same_number_with_and_without_zero_is_one_clip_of_smic(tmp_path):
+    """If this fails, s1_ne_1 and s1_ne_01 are two clips."""
+    copy = Copy(tmp_path, 'smic')
+    clip = sorted(copy.clips)[0]
+    place = copy.place(clip)
+    shutil.copytree(place, place.with_name(place.name.replace('_0', '_')), copy_function=os.link)
+    _, rows = copy.read()
+    errors = [row for row in rows if row.status == 'error']
+    assert len(errors) == 2 and {row.clip for row in errors} == {clip}
+
+
+def test_more_clips_of_smic_than_published_are_reported(tmp_path, monkeypatch, capsys):
+    """If this fails, a folder with clips of another camera in it passes for the published set."""
+    copy = Copy(tmp_path, 'smic')
+    monkeypatch.setitem(smic_layout.PUBLISHED, 'hs', len(copy.clips) - 1)
+    tfds_builders.prepare(
+        'smic/video', data_dir=tmp_path / 'data', manual_dir=copy.folder, progress=False
+    )
+    line = capsys.readouterr().err
+    assert 'WARNING' in line and f'{len(copy.clips)}, published are' in line

@@ -41,6 +41,9 @@ INVISIBLE = {  # name -> what stands around the text of a cell
     'line break': '{}\n',
     'narrow no-break space': '{}\u202f',
     'variation selector': '{}\ufe0f',
+    'variation selector of ideographs': '{}\U000e0100',
+    'direction isolates': '\u2066{}\u2069',
+    'figure space': '{}\u2007',
 }
 
 
@@ -112,6 +115,17 @@ def without(*columns):
     return change
 
 
+def marked(path):
+    """An apostrophe before every cell, by which some programs mark text."""
+    book = openpyxl.load_workbook(path)
+    for row in book.worksheets[0].iter_rows():
+        for cell in row:
+            if cell.value is not None:
+                cell.value = f"'{cell.value}"
+    path.unlink()
+    book.save(path)
+
+
 UNREADABLE = {  # name -> (release, how its sheet is spoilt, what the message says of it)
     'damaged': ('casme2', damaged, 'cannot be read as a spreadsheet'),
     'encrypted': ('casme2', encrypted, 'without a password'),
@@ -123,6 +137,11 @@ UNREADABLE = {  # name -> (release, how its sheet is spoilt, what the message sa
         'samm', without('Apex Frame', 'Filename'), 'row 14 lacks the columns Filename, Apex Frame',
     ),
     'empty': ('casme2', lambda path: path.write_bytes(b''), 'no coding sheet of CASME II'),
+    'a page of a mail program': (
+        'casme2', lambda path: path.write_bytes(b'\r\n<html><table><tr><td>Subject'), 'HTML or XML',
+    ),
+    'names with a visible mark': ('casme2', marked, "cells, such as \"'EP02_01f\", are not like"),
+    'names of another release': ('samm', marked, 'are not like 006_1_2'),
 }  # fmt: skip
 
 
@@ -140,6 +159,16 @@ def test_why_there_is_no_sheet(case, tmp_path):
         copy.read()
     text = str(error.value)
     assert words in text and path.name in text and '\n' not in text
+
+
+@pytest.mark.parametrize('suffix', ['.ods', '.numbers', '.xlsb', '.docx'])
+def test_a_sheet_of_another_program_is_named(suffix, tmp_path):
+    """If this fails, a user whose sheet lies there in another format reads that there is none."""
+    copy = Copy(tmp_path, 'samm')
+    path = coding_sheet(copy)
+    path.rename(path.with_suffix(suffix))
+    with pytest.raises(UserError, match=f'{path.stem}{suffix}: .*save {suffix} as .xlsx'):
+        copy.read()
 
 
 def without_cell(column):

@@ -147,6 +147,7 @@ def _load(path):
     is_clip = re.compile(r'EP\d', re.IGNORECASE).match
     if any(is_clip(record['filename']) for record in records):
         return Sheet(path, records)
+    annotated.refuse_names(records, 'CASME II', 'EP02_01f')
     if lacking := sheets.lacking(path, COLUMNS, OPTIONAL):
         raise UserError(f'no coding sheet of CASME II: {lacking}')
     return None

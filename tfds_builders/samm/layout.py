@@ -135,6 +135,7 @@ def _load(path):
         return path, records
     if sheets.find_table(path, LONG_COLUMNS):
         raise UserError(LONG)
+    annotated.refuse_names(records, 'SAMM', '006_1_2')
     if lacking := sheets.lacking(path, COLUMNS, OPTIONAL):
         raise UserError(f'no coding sheet of SAMM: {lacking}')
     return ()
