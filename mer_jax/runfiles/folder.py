@@ -11,7 +11,8 @@ from mer_jax import machine
 from mer_jax.errors import UserError
 from mer_jax.runfiles import config, files
 
-PATTERN_CHARACTERS = '[]*?\\'  # characters that the storage of checkpoints takes for a pattern
+# what the storage of checkpoints takes for a pattern, or for the beginning of another address
+PATTERNS = ('[', ']', '*', '?', '\\', 'gs:/')
 
 
 def absolute(folder: str | Path, key: str = 'workdir') -> Path:
@@ -49,7 +50,7 @@ def check(folder: str | Path) -> Path:
         UserError: as `prepare`.
     """
     path = machine.absolute(folder, 'workdir')
-    patterns = [character for character in PATTERN_CHARACTERS if character in str(path)]
+    patterns = [pattern for pattern in PATTERNS if pattern in f'{path}/']
     if patterns:
         raise UserError(
             f"workdir '{path}': checkpoints in a folder whose path holds {patterns[0]!r} could "

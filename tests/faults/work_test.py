@@ -28,8 +28,20 @@ UNREADABLE = {  # a folder below another one -> the character that is named
     'all*': '*',
     'what?/run': '?',
     'windows\\run': '\\',
+    'copy of gs:/run': 'gs:/',
+    'logs:': 'gs:/',
 }
-READABLE = ('a b', "anna's", 'umlaut ü', 'a{b}', 'a%20b', 'a#b:c@d|e', '~tilde')
+READABLE = (
+    'a b',
+    "anna's",
+    'umlaut ü',
+    'a{b}',
+    'a%20b',
+    'a#b:c@d|e',
+    '~tilde',
+    'new\nline',
+    '日本',
+)
 
 
 @pytest.mark.parametrize('name', UNREADABLE)
