@@ -93,7 +93,7 @@ def _prepare(folder):
         (folder / files.PLOTS).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(
-            f"'{folder}' cannot be made a folder ({error.strerror}); name another with --workdir"
+            f"'{error.filename}' cannot be created ({error.strerror}); name another with --workdir"
         ) from None
 
 

@@ -1,7 +1,11 @@
 """A report is made from the predictions that the results count, or not at all."""
 
 import csv
+import re
 import shutil
+import sys
+import types
+from pathlib import Path
 
 import pytest
 
@@ -94,3 +98,34 @@ def test_the_run_as_it_was_written_is_reported(task, runs, tmp_path):
     folder = shutil.copytree(runs / task, tmp_path / 'run')
     outcome.reported(folder)
     assert (folder / files.REPORT).exists()
+
+
+def read_csv(path, dtype):
+    """Reads a table as pandas does: columns of digits become numbers unless `dtype` says str."""
+    with open(path, newline='') as file:
+        rows = list(csv.DictReader(file))
+    columns = {}
+    for name in rows[0]:
+        cells = [row[name] for row in rows]
+        if dtype.get(name) is not str and all(cell.isdigit() for cell in cells):
+            cells = [int(cell) for cell in cells]
+        columns[name] = cells
+    return columns
+
+
+def test_the_readme_reads_predictions_without_losing_zeros(tmp_path, monkeypatch):
+    """If this fails, who follows the README counts subject 006 of SAMM as subject 6."""
+    readme = (Path(__file__).parents[2] / 'README.md').read_text()
+    (block,) = [
+        code for code in re.findall(r'```python\n(.*?)```', readme, re.DOTALL) if 'pandas' in code
+    ]
+    table = tmp_path / 'runs/NAME' / files.PREDICTIONS
+    table.parent.mkdir(parents=True)
+    table.write_text('clip,subject,dataset,fold,seed,label\n01,006,samm,3,0,anger\n')
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, 'pandas', types.SimpleNamespace(read_csv=read_csv))
+    names = {}
+    exec(block, names)
+    predictions = names['predictions']
+    assert (predictions['clip'], predictions['subject']) == (['01'], ['006'])
+    assert predictions['fold'] == [3]

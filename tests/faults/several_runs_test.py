@@ -11,7 +11,7 @@ from mer_jax.presets import base
 from mer_jax.runfiles import files, writing
 from mer_jax.runfiles.config import RunConfig
 from mer_jax.runfiles.metrics_log import EpochRecord
-from mer_jax.settings.tree import from_nested
+from mer_jax.settings.tree import changed, from_nested
 from mer_jax.studies import grid, leak_audit
 from mer_jax.training import metrics_log
 from tests.studies.grid_test import results
@@ -123,12 +123,13 @@ def test_folders_of_a_grid_are_short_and_numbered(text, folders, tmp_path):
     assert trained == folders
 
 
-def test_an_audit_prints_which_training_of_how_many_runs(tmp_path, capsys):
+@pytest.mark.parametrize('changes,most', [({}, 5), ({'balance.method': 'oversample'}, 7)])
+def test_an_audit_prints_which_training_of_how_many_runs(changes, most, tmp_path, capsys):
     """If this fails, a user cannot tell an hour from a night."""
     with pytest.raises(FirstTrainingError):
-        begin('audit', tmp_path)
+        leak_audit.audit(changed(known(), changes), train, tmp_path)
     line = capsys.readouterr().out
-    assert 'training 1 of ' in line and 'at most' in line and 'honest' in line
+    assert f'training 1 of {most} at most, honest' in line and line.count('\n') == 1
 
 
 @pytest.mark.parametrize('flags', [[], ['--runs='], ['--workdir=x'], ['--runs'], ['--published']])
