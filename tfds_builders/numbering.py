@@ -82,7 +82,7 @@ def refuse_other(clips: Sequence[Numbers], *, recordings: bool, dataset: str, ro
 
     Whole recordings are numbered from 1 on, differ in length and hold all of their clip. Frames
     were numbered anew, perhaps after some were left out, where one of SHARE_OF_RECORDINGS does not
-    hold its clip, or where half begin at one number that is not 1, go in steps or are equally long.
+    hold its clip, or where half begin at 0, go in steps or are equally long.
 
     Args:
       clips: all with a folder that holds files.
@@ -116,9 +116,8 @@ def _refuse_renumbered_recordings(clips, dataset, root):
     # a recording may hold several clips
     folders = list({item.folder: item for item in clips}.values())
     size, _ = Counter(len(item.numbers) for item in folders).most_common(1)[0]
-    first, _ = Counter(item.numbers[0] for item in folders).most_common(1)[0]
     signs: dict[str, Callable[[Numbers], bool]] = {
-        f'begin at {first}, not 1': lambda item: item.numbers[0] == first != 1,
+        'begin at 0': lambda item: item.numbers[0] == 0,
         'are numbered in steps': lambda item: item.step > 1,
         'hold equally many files': lambda item: len(item.numbers) == size,
     }
