@@ -246,7 +246,7 @@ def write(
         (folder / files.PLOTS).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(
-            f"'{error.filename}' cannot be created ({error.strerror}); name another with --workdir"
+            f"'{folder}' cannot be created ({error.strerror}); name another with --workdir"
         ) from None
     spotting = _spotters(runs)
     draw = compare_spotting.draw if spotting else plots_compare.draw
