@@ -288,9 +288,13 @@ def _openface(path, files):
     for line, row in rows:
         cells = dict(zip(header, row, strict=False))
         try:
+            if len(row) < len(header) or any(row[len(header) :]):
+                raise ValueError(f'{len(row)} cells below {len(header)} names of columns')
             points = np.array([float(row[column]) for column in columns]).reshape(68, 2)
             if 'success' in header and float(cells['success']) == 0:
                 points = np.full((68, 2), np.nan)
+            elif not np.isfinite(points).all():
+                raise ValueError('a point is not finite')
             frame = float(cells['frame'])
         except (ValueError, LookupError) as error:
             raise UserError(

@@ -17,7 +17,9 @@ Train = Callable[[Mapping[str, Value], Path], dict]
 Result = TypeVar('Result')
 
 
-def parent(folder: str | Path, what: str, runs: Iterable[str], tables: Iterable[str] = ()) -> Path:
+def parent(
+    folder: str | Path, what: str, runs: Iterable[str] = (), tables: Iterable[str] = ()
+) -> Path:
     """Return the absolute folder of several runs.
 
     Whatever would stop a later run is refused before the first one is trained.

@@ -90,6 +90,27 @@ def test_any_other_numbering_is_refused(case, tmp_path):
     assert f'{CLIP}.csv' in text and 'from 1 to 8' in text and '\n' not in text
 
 
+WRONG = {  # name -> (what stands in the table in place of the row of frame 101, what is named)
+    'decimal commas': (lambda row: row.replace('101', '101,5'), '274 cells below 138 names'),
+    'a point that is none': (lambda row: row.replace('101', 'nan', 1), 'not finite'),
+    'an infinite point': (lambda row: row.replace('101', '-inf', 1), 'not finite'),
+    'a word': (lambda row: row.replace('101', 'left eye', 1), "'left eye'"),
+    'a row cut off': (lambda row: row[:100], 'cells below 138 names'),
+}
+
+
+@pytest.mark.parametrize('case', WRONG)
+def test_a_row_that_holds_no_landmarks_is_named(case, tmp_path):
+    """If this fails, points of one column are read from another, or are no numbers at all."""
+    change, words = WRONG[case]
+    lines = table(range(1, 9), ORDER).splitlines()
+    place = 1 + ORDER.index(101)
+    lines[place] = change(lines[place])
+    with pytest.raises(UserError, match=f'line {place + 1}: .*{words}') as error:
+        landmarks(Copy(tmp_path, 'casme2'), '\n'.join(lines) + '\n')
+    assert f'{CLIP}.csv' in str(error.value)
+
+
 def test_a_frame_without_a_face_takes_those_of_its_neighbour(tmp_path):
     """If this fails, a gap is filled from the neighbouring row, which is another frame."""
     copy = Copy(tmp_path, 'casme2')
