@@ -383,9 +383,11 @@ def test_other_protocols_run_from_the_command_line(protocol, folds, tiny_data, t
             tmp_path / 'run',
             f'--config.protocol.name={protocol}',
             '--config.protocol.folds=2',
+            f'--config.protocol.repeat={2 if protocol == "kfold" else 1}',
         )
     )
     results = json.loads((tmp_path / 'run' / 'results.json').read_text())
+    assert (results['repeats'] is not None) == (results['seeds'] == 2) == (protocol == 'kfold')
     assert results['folds'] == folds and bool(results['leaks']) == (protocol == 'random_split')
     assert (results['metrics']['uf1'] is None) == (protocol == 'all_rows')
 

@@ -199,6 +199,7 @@ VALUES = [
     ('protocol.folds=1', 'protocol.folds ... 1 ... 2 or more'),
     ('protocol.holdout=1', 'protocol.holdout ... 1.0 ... 0.01 to 0.99'),
     ('protocol.seed=-1', 'protocol.seed ... -1 ... 0 to'),
+    ('protocol.repeat=20', "protocol.repeat ... 20 ... 'loso' ... kfold, clip_kfold, frame_kfold"),
     ('model.name=ststnt', "model.name ... 'ststnt'"),
     ('model.ststnet.dropout=1', 'model.ststnet.dropout ... 1.0 ... 0 to 0.99'),
     (

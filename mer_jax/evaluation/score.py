@@ -19,16 +19,32 @@ NOTE = (
 )
 
 
-def score(predictions: Predictions, names: Names) -> dict:
+REPEATS_NOTE = (
+    'Each draw divides the subjects into other groups, so that other subjects train. The training '
+    'sets of two draws share most of their subjects: the spread is a lower bound of that over '
+    'independent training sets.'
+)
+
+
+def score(predictions: Predictions, names: Names, *, draws: int = 1) -> dict:
     """Compute all scores of a recognition run.
 
     Subjects of two data sets are different even where their names are equal. Without predictions
     (nothing held out) every metric is None.
 
+    Args:
+        predictions: of all folds and seeds.
+        names: of classes, subjects and data sets.
+        draws: how often the folds were drawn (protocol.repeat); each draw has as many seeds, those
+            of the first draw come first.
+
     Returns:
         The entries of results.json with scores: metrics, sd (over seeds) and intervals (95 %, over
         test subjects, given these trainings) of all rows; per_dataset, per_class, per_seed,
-        per_subject and per_fold; confusion [K, K] with the truth in rows; classes.
+        per_subject and per_fold; confusion [K, K] with the truth in rows; classes; repeats, None
+        for one draw, else {note, draws, seeds (of a draw), spread, per_draw}. spread is of the
+        means over seeds of each draw, {metric: {sd, low, high, sd_seeds (within a draw),
+        sd_training_sets (sd without the part of the seeds; None for one seed)}}.
 
     Raises:
         UserError: an output is not finite, which means that a fold diverged.
@@ -50,6 +66,7 @@ def score(predictions: Predictions, names: Names) -> dict:
         'per_fold': _per_fold(predictions, names),
         'confusion': pooled.sum(0).tolist(),
         'classes': list(names.classes),
+        'repeats': _repeats(measured, draws) if draws > 1 and len(seeds) else None,
     }
 
 
@@ -136,6 +153,46 @@ def _decide(output, predictions):
             'may help'
         )
     return np.argmax(output, -1)
+
+
+def _repeats(measured, draws):
+    """The spread of scores [D * S] over D draws of the folds, with S seeds each."""
+    spread, means = {}, {}
+    for name, values in measured.items():
+        of_draws = values.reshape(draws, -1)
+        means[name] = nanmean(of_draws, axis=1)
+        spread[name] = _spread_of_draws(of_draws, means[name])
+    per_draw = [
+        {'draw': draw, 'metrics': {name: to_json(values[draw]) for name, values in means.items()}}
+        for draw in range(draws)
+    ]
+    seeds = len(next(iter(measured.values()))) // draws
+    return {
+        'note': REPEATS_NOTE,
+        'draws': draws,
+        'seeds': seeds,
+        'spread': spread,
+        'per_draw': per_draw,
+    }
+
+
+def _spread_of_draws(of_draws, means):
+    """{sd, low, high, sd_seeds, sd_training_sets} of scores [D, S] and their means [D].
+
+    One-way analysis of variance: the variance of the means is that of the training sets, and one
+    S-th of that of the seeds.
+    """
+    sd, seeds = metrics.spread(means), of_draws.shape[1]
+    variances = [metrics.spread(values) ** 2 for values in of_draws]
+    of_seeds = float(nanmean(np.array(variances), axis=0))
+    of_training_sets = np.maximum(sd**2 - of_seeds / seeds, 0)
+    return {
+        'sd': to_json(sd),
+        'low': to_json(np.min(means)),
+        'high': to_json(np.max(means)),
+        'sd_seeds': to_json(np.sqrt(of_seeds)),
+        'sd_training_sets': to_json(np.sqrt(of_training_sets)),
+    }
 
 
 def _by_subject(predictions, names):

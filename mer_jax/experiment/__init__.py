@@ -36,7 +36,7 @@ TASKS = {  # by data.task
     'recognition': Task(
         'mer_jax.experiment.build:clips',
         'mer_jax.experiment.results:recognition',
-        options={'every_epoch': 'evaluate.every_epoch'},
+        options={'every_epoch': 'evaluate.every_epoch', 'repeat': 'protocol.repeat'},
         report='mer_jax.report.recognition_page:report',
         by_class=True,
         augments=True,

@@ -71,7 +71,7 @@ def experiment(settings: Settings, folder: Path) -> Experiment:
         seen = *data.samples, *folds.train.scaler_rows, *folds.test
         data = data._replace(fingerprint=loading.fingerprint(seen, data.names))
     samples, folds = resampling.extend(folds, data.samples, data.names, titles, settings.balance)
-    print(protocols.describe(settings.protocol.name, folds, titles, samples, data.names))
+    print(protocols.describe(settings.protocol, folds, titles, samples, data.names))
     if samples is not data.samples:
         fingerprint = loading.fingerprint(samples, data.names)
         data = data._replace(samples=samples, fingerprint=fingerprint)

@@ -107,7 +107,7 @@ def finished(folder: str | Path, settings: Settings) -> Path:
     refuse_module(folder)
     if settings.train.epochs:
         rules.check_resume(RunConfig.read(folder).settings, tree.to_nested(settings), folder)
-        epoch = trained(folder, settings.train.seeds)
+        epoch = trained(folder, settings.trainings)
         if epoch != settings.train.epochs:
             raise UserError(
                 f'{folder} is trained to epoch {epoch} of {settings.train.epochs}; '
@@ -166,16 +166,16 @@ def newest(folder: Path) -> int:
     return max(map(checkpoint.newest, groups), default=-1)
 
 
-def trained(folder: Path, seeds: int) -> int:
+def trained(folder: Path, trainings: int) -> int:
     """Return the epoch that every run in the folder has reached.
 
     Args:
         folder: of the run.
-        seeds: of its settings.
+        trainings: of each fold, by its settings.
     """
     if not (folder / files.PLAN).exists():
         return 0
-    total = seeds * len(FoldTable.read(folder).rows)
+    total = trainings * len(FoldTable.read(folder).rows)
     return reached(folder, -(-total // Plan.read(folder).group))
 
 

@@ -49,7 +49,7 @@ def about(experiment: Experiment, chosen: Plan | None) -> dict[str, Any]:
         chosen: the plan of its training; None without one.
     """
     settings = experiment.settings
-    protocol, seeds = settings.protocol, settings.train.seeds
+    protocol, trainings = settings.protocol, settings.trainings
     title = protocol.name
     if protocol.evaluate_on == 'validation':
         title += ', validation part'
@@ -61,8 +61,8 @@ def about(experiment: Experiment, chosen: Plan | None) -> dict[str, Any]:
         'scored': protocol.evaluate_on,
         'protocol': title,
         'leaks': leaks.listed(settings),
-        'folds': len(experiment.folds.fold) // seeds,
-        'seeds': seeds,
+        'folds': len(experiment.folds.fold) // trainings,
+        'seeds': trainings,
         'epochs': settings.train.epochs,
         **of_data,
     }
@@ -89,12 +89,13 @@ def about_data(name: str, data: loading.Data, chosen: Plan | None) -> dict[str, 
     }
 
 
-def recognition(finished: Finished, *, every_epoch: bool) -> dict:
+def recognition(finished: Finished, *, every_epoch: bool, repeat: int = 1) -> dict:
     """Score classes; write predictions.csv, results.json and the report, and print the table.
 
     Args:
         finished: the training.
         every_epoch: held_out.npy holds the outputs of each epoch that was trained.
+        repeat: how often the folds were drawn.
 
     Returns:
         The content of results.json.
@@ -112,7 +113,7 @@ def recognition(finished: Finished, *, every_epoch: bool) -> dict:
     results = RecognitionResults(
         **finished.about,
         clips=len(np.unique(data.samples.clip[of_data_set(data.samples)])),
-        **score.score(predictions, data.names),
+        **score.score(predictions, data.names, draws=repeat),
         oracle_epoch=oracle,
         seconds=finished.seconds,
     )

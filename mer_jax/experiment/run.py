@@ -95,7 +95,7 @@ def _trained_to_end(settings, folder):
     """Whether the run is trained; UserError where its settings are others."""
     config = RunConfig.read(folder)
     rules.check_resume(config.settings, tree.to_nested(settings), folder)
-    return run_folder.trained(folder, settings.train.seeds) == settings.train.epochs
+    return run_folder.trained(folder, settings.trainings) == settings.train.epochs
 
 
 def open_run(settings: Settings, folder: Path) -> tuple[Experiment, FoldState | None]:

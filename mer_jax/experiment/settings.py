@@ -267,6 +267,13 @@ def _protocol(settings):
         lines.append(
             "protocol.evaluate_on is 'validation', but protocol.validation is 0; allowed: above 0"
         )
+    entry = PROTOCOLS.get(protocol.name)
+    if protocol.repeat > 1 and entry and not entry.repeated:
+        drawn = ', '.join(name for name, entry in PROTOCOLS.items() if entry.repeated)
+        lines.append(
+            f'protocol.repeat is {protocol.repeat}, but protocol.name {protocol.name!r} has no '
+            f'groups to draw again; allowed: 1, or protocol.name {drawn}'
+        )
     both = protocol.holdout + protocol.validation
     shares = protocol.name in PROTOCOLS and PROTOCOLS[protocol.name].uses_holdout
     if shares and protocol.validation and both > 0.99:

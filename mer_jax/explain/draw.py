@@ -26,6 +26,7 @@ from mer_jax.types import Explained
 ALL_ROWS = 'all_rows'  # folder of the network that is trained on all clips
 ONE_NETWORK = {
     'protocol.name': 'all_rows',
+    'protocol.repeat': 1,
     'protocol.validation': 0.0,
     'protocol.evaluate_on': 'test',
     'train.seeds': 1,

@@ -49,6 +49,9 @@ class ProtocolEntry(NamedTuple):
     # each fold leaves out one data set, and figures are averaged over the data sets (MEGC2018)
     one_data_set: bool = False
     uses_holdout: bool = False  # protocol.holdout is the share of the units that is left out
+    # 'module:function' of the split whose random groups protocol.repeat draws again; '' where there
+    # is nothing to draw, or a draw does not test every row
+    repeated: str = ''
     tests: bool = True  # False: all rows train and none is tested
     # What a fold without training rows lacks, for its error: 'it needs a further subject'.
     needs: str = 'subject'
@@ -59,15 +62,23 @@ _BY_CLIP = 'clips of one subject stand on both sides of the split'
 PROTOCOLS = {
     'loso': ProtocolEntry('mer_jax.folds.protocols:loso', one_subject=True),
     'lodo': ProtocolEntry('mer_jax.folds.protocols:lodo', one_data_set=True, needs='data set'),
-    'kfold': ProtocolEntry('mer_jax.folds.protocols:kfold'),
+    'kfold': ProtocolEntry(
+        'mer_jax.folds.protocols:kfold', repeated='mer_jax.folds.protocols:shuffled_kfold'
+    ),
     'holdout': ProtocolEntry('mer_jax.folds.protocols:holdout', uses_holdout=True),
     'random_split': ProtocolEntry(
         'mer_jax.folds.protocols:random_split', unit='clip', uses_holdout=True, leak=_BY_CLIP
     ),
-    'clip_kfold': ProtocolEntry('mer_jax.folds.protocols:clip_kfold', unit='clip', leak=_BY_CLIP),
+    'clip_kfold': ProtocolEntry(
+        'mer_jax.folds.protocols:clip_kfold',
+        unit='clip',
+        repeated='mer_jax.folds.protocols:clip_kfold',
+        leak=_BY_CLIP,
+    ),
     'frame_kfold': ProtocolEntry(
         'mer_jax.folds.protocols:frame_kfold',
         unit='row',
+        repeated='mer_jax.folds.protocols:frame_kfold',
         leak='frames of a clip, or clips of a subject, are both in training and test rows',
     ),
     'all_rows': ProtocolEntry('mer_jax.folds.protocols:all_rows', tests=False),

@@ -60,20 +60,38 @@ def kfold(samples: Samples, names: Names, *, folds: int, holdout: float, seed: i
         UserError: there are more groups than subjects.
     """
     subjects, clips = np.unique(samples.subject, return_counts=True)
+    # Among subjects with the same number of clips, the draw decides which is first.
+    shuffled = np.random.default_rng(seed).permutation(len(subjects))
+    by_size = sorted(shuffled, key=lambda position: -clips[position])
+    return _groups_of_subjects(samples, subjects[by_size], folds)
+
+
+def shuffled_kfold(
+    samples: Samples, names: Names, *, folds: int, holdout: float, seed: int
+) -> TestMasks:
+    """Leave one group of subjects out, grouped at random; as kfold.
+
+    Subjects are added in random order, each to the group with fewest clips. In the order of their
+    clips, the largest subjects would stand in the same groups in every draw.
+    """
+    subjects = np.random.default_rng(seed).permutation(np.unique(samples.subject))
+    return _groups_of_subjects(samples, subjects, folds)
+
+
+def _groups_of_subjects(samples, subjects, folds):
+    """Groups of subjects, who are added one by one to the group with fewest clips."""
     if folds > len(subjects):
         raise UserError(
             f'protocol.folds is {folds}, more than the {len(subjects)} subjects; allowed: 2 to '
             f'{len(subjects)}'
         )
-    # Among subjects with the same number of clips, the draw decides which is first.
-    shuffled = np.random.default_rng(seed).permutation(len(subjects))
-    group_of_subject = {}
+    group = np.zeros(len(samples.subject), int)
     clips_of_group = np.zeros(folds)
-    for position in sorted(shuffled, key=lambda p: -clips[p]):
+    for subject in subjects:
         smallest = int(np.argmin(clips_of_group))
-        group_of_subject[subjects[position]] = smallest
-        clips_of_group[smallest] += clips[position]
-    group = np.array([group_of_subject[subject] for subject in samples.subject])
+        rows = samples.subject == subject
+        group[rows] = smallest
+        clips_of_group[smallest] += np.sum(rows)
     return [(f'group {number + 1}', group == number) for number in range(folds)]
 
 
@@ -162,11 +180,13 @@ def make(
     Args:
         samples: all rows.
         names: names of their classes, subjects and data sets.
-        settings: of section protocol. `validation` is a share of all subjects (of all clips, where
-            the protocol splits by clip). Their rows are set aside: no fold trains on them or tests
-            them. With evaluate_on='validation', all folds predict these rows instead of their test
-            rows.
-        seeds: number of seeds; each fold is trained once for each.
+        settings: of section protocol. `repeat` draws the groups so often, draw d with seed + d, and
+            trains each draw with its own seeds: seeds 0, 1, ... are those of the first draw,
+            `seeds`, `seeds` + 1, ... those of the second. `validation` is a share of all subjects
+            (of all clips, where the protocol splits by clip). Their rows are set aside: no fold
+            trains on them or tests them. With evaluate_on='validation', all folds predict these
+            rows instead of their test rows.
+        seeds: number of seeds of a draw; each fold is trained once for each.
         scaler_scope: 'fold'; or 'all', which fits scalers to every row that can train, even
             validation and test rows (a leak).
         trainable: bool[N], False for rows that cannot train because their label is unknown; None:
@@ -175,7 +195,7 @@ def make(
 
     Returns:
         The runs: all folds of seed 0, then all folds of seed 1, and so on; and the title of each
-        fold.
+        fold (of the first draw).
 
     Raises:
         UserError: a fold has no rows to train on.
@@ -185,43 +205,49 @@ def make(
     unit = np.arange(len(samples.clip)) if by_row else getattr(samples, protocol.unit)
     validation = _validation(unit, settings.validation, settings.seed)
     remaining = np.flatnonzero(~validation)
-    test_masks = loaded(protocol.split)(
-        _subset(samples, remaining),
-        names,
-        folds=settings.folds,
-        # protocol.holdout is a share of all units, of which only 1 - validation remain.
-        holdout=settings.holdout / (1 - settings.validation),
-        seed=settings.seed,
-    )
     if trainable is None:
         trainable = np.ones(len(unit), bool)
     can_train = trainable[remaining]
-    train_rows, held_out_rows = [], []
-    for title, test in test_masks:
-        if not can_train[~test].any():
-            _refuse_empty(settings, title)
-        train_rows.append(remaining[~test & can_train])
-        if settings.evaluate_on == 'validation':
-            held_out_rows.append(np.flatnonzero(validation))
-        else:
-            held_out_rows.append(remaining[test | ~can_train])
-    count = len(test_masks)
-    train = pad_rows(train_rows * seeds)
+    split = protocol.repeated if settings.repeat > 1 else protocol.split
+    train_rows, held_out_rows, titles = [], [], []
+    for draw in range(settings.repeat):
+        test_masks = loaded(split)(
+            _subset(samples, remaining),
+            names,
+            folds=settings.folds,
+            # protocol.holdout is a share of all units, of which only 1 - validation remain.
+            holdout=settings.holdout / (1 - settings.validation),
+            seed=settings.seed + draw,
+        )
+        titles = [title for title, _ in test_masks]
+        train_of_draw, held_out_of_draw = [], []
+        for title, test in test_masks:
+            if not can_train[~test].any():
+                _refuse_empty(settings, title)
+            train_of_draw.append(remaining[~test & can_train])
+            if settings.evaluate_on == 'validation':
+                held_out_of_draw.append(np.flatnonzero(validation))
+            else:
+                held_out_of_draw.append(remaining[test | ~can_train])
+        train_rows += train_of_draw * seeds
+        held_out_rows += held_out_of_draw * seeds
+    count, trainings = len(titles), settings.repeat * seeds
+    train = pad_rows(train_rows)
     scaler_rows = train
     if scaler_scope == 'all':
         scaler_rows = pad_rows([np.flatnonzero(trainable)] * len(train.index))
     folds = Folds(
-        fold=np.tile(np.arange(count, dtype=np.int32), seeds),
-        seed=np.repeat(np.arange(seeds, dtype=np.int32), count),
+        fold=np.tile(np.arange(count, dtype=np.int32), trainings),
+        seed=np.repeat(np.arange(trainings, dtype=np.int32), count),
         train=TrainRows(
             index=train.index,
             mask=train.mask,
             scaler_rows=scaler_rows,
-            resampled=nothing_resampled(count * seeds),
+            resampled=nothing_resampled(count * trainings),
         ),
-        test=pad_rows(held_out_rows * seeds),
+        test=pad_rows(held_out_rows),
     )
-    return folds, [title for title, _ in test_masks]
+    return folds, titles
 
 
 def _subset(samples, rows):
@@ -452,14 +478,16 @@ def table(folds: Folds, titles: list[str], samples: Samples, names: Names) -> Fo
     return FoldTable(tuple(names.classes), tuple(rows))
 
 
-def describe(name: str, folds: Folds, titles: list[str], samples: Samples, names: Names) -> str:
+def describe(
+    settings: sections.Protocol, folds: Folds, titles: list[str], samples: Samples, names: Names
+) -> str:
     """Return lines about the folds, for the log.
 
     They say how many folds and seeds there are, how many rows train, are added and are tested, and
     name the leak where there is one.
 
     Args:
-        name: name of the protocol.
+        settings: of section protocol.
         folds: all runs.
         titles: titles of the folds.
         samples: all rows.
@@ -467,18 +495,22 @@ def describe(name: str, folds: Folds, titles: list[str], samples: Samples, names
     """
     rows = table(folds, titles, samples, names).rows
     runs = len(folds.fold)
-    counts = f'{_plural(len(titles), "fold")} x {_plural(runs // len(titles), "seed")}'
+    seeds = runs // len(titles) // settings.repeat
+    counts = f'{_plural(len(titles), "fold")} x {_plural(seeds, "seed")}'
+    if settings.repeat > 1:
+        counts = f'{settings.repeat} draws of {counts}'
     unit = 'clips' if len(np.unique(samples.clip)) == len(samples.clip) else 'rows'
     trained = _span([row.train_rows for row in rows])
     tested = _span([row.test_rows for row in rows])
     lines = [
-        f'protocol: {name}, {counts} = {runs} runs; {trained} {unit} train a fold, {tested} test it'
+        f'protocol: {settings.name}, {counts} = {runs} runs; {trained} {unit} train a fold, '
+        f'{tested} test it'
     ]
     added = [row.added_rows for row in rows]
     if any(added):
         lines.append(f'balance: {_span(added)} rows are added to each fold (of seed 0)')
-    if leak(name):
-        lines.append(f'protocol: LEAKS, {leak(name)}')
+    if leak(settings.name):
+        lines.append(f'protocol: LEAKS, {leak(settings.name)}')
     return '\n'.join(lines)
 
 

@@ -119,11 +119,23 @@ def _scores(folder, results):
         'tiles': [_tile(results, name) for name in ('uf1', 'uar', 'accuracy')],
         'measures': html(recognition_tables.measures(results)),
         'seeds': html(recognition_tables.seeds(results)) if count > 1 else None,
+        'repeats': _repeats(results),
         'datasets': html(recognition_tables.datasets(results)),
         'bars': bars,
         'few_classes': len(results['classes']) < 5,
         'confusion': confusion,
         'classes': html(recognition_tables.classes(results)),
+    }
+
+
+def _repeats(results):
+    """Draws of the folds, and what their spread is; None for one draw."""
+    if not results['repeats']:
+        return None
+    return {
+        'table': html(recognition_tables.repeats(results)),
+        'note': results['repeats']['note'],
+        'seeds': results['repeats']['seeds'],
     }
 
 

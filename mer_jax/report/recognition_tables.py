@@ -44,6 +44,23 @@ def seeds(results: dict) -> Table:
     return listing(['seed', *titles], rows)
 
 
+def repeats(results: dict) -> Table:
+    """The spread of each metric over draws of the folds."""
+    block = results['repeats']
+    columns = [
+        Column(f'{block["draws"]} draws of the folds', 'metric'),
+        Column('smallest', 'low', measure),
+        Column('largest', 'high', measure),
+        Column('sd', 'sd', measure),
+        Column('sd of seeds', 'sd_seeds', measure),
+        Column('sd of training sets', 'sd_training_sets', measure),
+    ]
+    rows = []
+    for name in MEASURES:
+        rows.append(Row({'metric': measure_title(name), **block['spread'][name]}))
+    return Table('', columns, rows)
+
+
 def datasets(results: dict) -> Table:
     """Metrics of each data set, with an interval of UF1.
 

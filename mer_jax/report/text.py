@@ -23,6 +23,7 @@ def table(results: dict) -> str:
             '',
             tables.text(recognition_tables.datasets(results)),
             f'95 % intervals are {OVER_SUBJECTS}.',
+            *_repeats_lines(results),
             '',
             *_confusion_lines(results),
         ]
@@ -56,6 +57,8 @@ def size(results: dict) -> str:
         f'{plural(count_of(results["folds"]), "fold")}, '
         f'{plural(count_of(results["seeds"]), "seed")}'
     )
+    if results.get('repeats'):
+        runs += f' ({results["repeats"]["draws"]} draws of the folds)'
     names = f' of {" + ".join(results["per_dataset"])}' if results['per_dataset'] else ''
     rest = f'{plural(results["epochs"], "epoch")}, {plural(results["clips"], "clip")}{names}'
     return f'{results["protocol"]}, {runs}, {rest}'
@@ -69,6 +72,13 @@ def _confusion_lines(results):
     seeds = len(results['per_seed'])
     over = f', sum over {seeds} seeds' if seeds > 1 else ''
     return [f'confusion (rows: truth, columns: prediction{over})', tables.text(table)]
+
+
+def _repeats_lines(results):
+    """The spread over draws of the folds; no line for one draw."""
+    if not results.get('repeats'):
+        return []
+    return ['', tables.text(recognition_tables.repeats(results))]
 
 
 def _oracle_lines(results):

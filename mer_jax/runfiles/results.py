@@ -60,6 +60,15 @@ OF_CLASS = dict.fromkeys(CLASS_METRICS, MEASURE) | {'support': shapes.Maybe(NOT_
 OF_SEED = {'seed': shapes.COUNT, 'metrics': MEASURES}
 OF_SUBJECT = {'dataset': shapes.Text(), 'subject': shapes.Text(), **CLIPS}
 OF_FOLD = {'fold': shapes.COUNT, **CLIPS, 'uf1': MEASURE}
+# of draws of the folds, see evaluation/score.py
+SPREAD = dict.fromkeys(('sd', 'low', 'high', 'sd_seeds', 'sd_training_sets'), MEASURE)
+REPEATS = {
+    'note': shapes.Text(),
+    'draws': shapes.COUNT,
+    'seeds': shapes.COUNT,
+    'spread': dict.fromkeys(METRICS, SPREAD),
+    'per_draw': shapes.ListOf({'draw': shapes.COUNT, 'metrics': MEASURES}),
+}
 RECOGNITION_SCORES = {
     'metrics': MEASURES,
     'sd': MEASURES,
@@ -162,6 +171,8 @@ class RecognitionResults(_Results):
     per_fold: list[dict]
     confusion: list[list[int]]  # [classes, classes], rows are the truth; summed over seeds
     classes: list[str]
+    # of shape REPEATS; None for one draw of the folds
+    repeats: dict | None = field(default=None, kw_only=True)
     oracle_epoch: dict | None  # of shape ORACLE; None where epochs were not evaluated
     plan: dict | None  # None where nothing was trained
     data: dict
@@ -170,11 +181,14 @@ class RecognitionResults(_Results):
 
     @classmethod
     def checked(cls, path: Path, content: dict) -> Self:
-        """Check the content; also that the confusion matrix is square."""
+        """Check the content; also repeats, and that the confusion matrix is square."""
         results = super().checked(path, content)
         size = len(results.classes)
         square = shapes.ListOf(shapes.ListOf(shapes.COUNT, size), size)
         shapes.check(results.confusion, square, path, remedy=reading.REMEDY, key='confusion')
+        # Not in SHAPE, because older files lack it.
+        repeats = shapes.Maybe(REPEATS)
+        shapes.check(results.repeats, repeats, path, remedy=reading.REMEDY, key='repeats')
         return results
 
 

@@ -167,7 +167,17 @@ class Protocol:
         low=0.01,
         high=0.99,
     )
-    seed: int = field(0, 'Seed of a random split.', low=0, high=2**31 - 1)
+    repeat: int = field(
+        1,
+        'For kfold, clip_kfold and frame_kfold: how often groups are drawn and all folds trained; '
+        'results.json then shows the spread due to training sets. Above 1, kfold takes subjects in '
+        'random order.',
+        low=1,
+        high=1000,
+    )
+    seed: int = field(
+        0, 'Seed of a random split; draw d of protocol.repeat has seed + d.', low=0, high=2**31 - 1
+    )
     validation: float = field(
         0.0,
         'The share of subjects (of clips, where clips are split) that neither train nor are '
@@ -553,3 +563,8 @@ class Settings:
     evaluate: Evaluate = Evaluate()
     explain: Explain = Explain()
     head: Head = Head()
+
+    @property
+    def trainings(self) -> int:
+        """Trainings that test each clip: draws of the folds x seeds."""
+        return self.protocol.repeat * self.train.seeds

@@ -133,7 +133,7 @@ def clean(settings: Settings) -> dict[str, Value]:
     }
     protocol = PROTOCOLS[settings.protocol.name]
     if protocol.leak or not protocol.tests:
-        changes['protocol.name'] = 'loso'
+        changes |= {'protocol.name': 'loso', 'protocol.repeat': 1}
     return changes
 
 

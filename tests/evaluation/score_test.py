@@ -164,6 +164,31 @@ def test_one_seed_has_no_spread():
     assert len(found['per_seed']) == 1
 
 
+def test_spread_over_draws_is_apart_from_that_over_seeds():
+    """Draws of the folds whose seeds are far apart would look like training sets that matter."""
+    predictions, _ = made_up(seeds=4)
+    block = score.score(predictions, NAMES, draws=2)['repeats']
+    assert (block['draws'], block['seeds']) == (2, 2)
+    seeds = score.score(predictions, NAMES)['per_seed']
+    values = np.array([one['metrics']['uf1'] for one in seeds]).reshape(2, 2)
+    means, spread = values.mean(1), block['spread']['uf1']
+    assert [one['metrics']['uf1'] for one in block['per_draw']] == pytest.approx(means)
+    assert spread['sd'] == pytest.approx(means.std(ddof=1))
+    assert (spread['low'], spread['high']) == pytest.approx((means.min(), means.max()))
+    within = values.var(axis=1, ddof=1).mean()
+    assert spread['sd_seeds'] == pytest.approx(np.sqrt(within))
+    between = max(means.var(ddof=1) - within / 2, 0)
+    assert spread['sd_training_sets'] == pytest.approx(np.sqrt(between))
+
+
+def test_one_seed_a_draw_cannot_tell_seeds_from_training_sets():
+    """An sd of training sets from one seed would hold the spread of seeds under another name."""
+    block = score.score(made_up(seeds=3)[0], NAMES, draws=3)['repeats']
+    assert block['spread']['uf1']['sd'] > 0
+    assert block['spread']['uf1']['sd_seeds'] is block['spread']['uf1']['sd_training_sets'] is None
+    assert score.score(made_up(seeds=3)[0], NAMES)['repeats'] is None
+
+
 def test_empty_predictions_give_nulls():
     """A run on all rows, made to ship a model, must end with a valid results.json."""
     found = score.score(empty(), NAMES)

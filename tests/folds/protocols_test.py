@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from mer_jax.data import apexes
+from mer_jax.entries import loaded
 from mer_jax.errors import UserError
 from mer_jax.folds import PROTOCOLS, protocols
 from mer_jax.settings.sections import Protocol
@@ -375,3 +376,24 @@ def test_annotated_apexes_need_no_spotter():
         assert [side.tolist() for side in sides(kept, number)] == [
             side.tolist() for side in sides(folds, number)
         ]
+
+
+@pytest.mark.parametrize('name', [name for name in PROTOCOLS if PROTOCOLS[name].repeated])
+def test_repeated_groups_are_drawn_with_further_seeds(name, small):
+    """A draw that repeats the first would show no spread; one that mixes draws would train on
+    tested rows.
+    """
+    samples, names = small
+    repeated, titles = make(name, samples, names, seeds=2, repeat=3, seed=5)
+    assert repeated.seed.tolist() == np.repeat(np.arange(6), len(titles)).tolist()
+    for draw in range(3):
+        once = loaded(PROTOCOLS[name].repeated)(samples, names, folds=3, holdout=0.4, seed=5 + draw)
+        for seed in (2 * draw, 2 * draw + 1):
+            for number in range(len(titles)):
+                run = seed * len(titles) + number
+                assert repeated.fold[run] == number
+                train, test = sides(repeated, run)
+                assert sorted(test) == np.flatnonzero(once[number][1]).tolist()
+                assert sorted([*train, *test]) == list(range(len(samples.label)))
+    first, last = sides(repeated, 0)[1], sides(repeated, len(repeated.fold) - len(titles))[1]
+    assert sorted(first) != sorted(last)
