@@ -17,6 +17,7 @@ from mer_jax.folds.rows import of_data_set
 from mer_jax.machine import versions
 from mer_jax.report import recognition_page, spotting_page
 from mer_jax.runfiles import results as result_files
+from mer_jax.runfiles.calibration import Calibration
 from mer_jax.runfiles.epoch_outputs import EpochOutputs
 from mer_jax.runfiles.plan import Plan
 from mer_jax.runfiles.predictions import PredictionTable
@@ -90,7 +91,8 @@ def about_data(name: str, data: loading.Data, chosen: Plan | None) -> dict[str, 
 
 
 def recognition(finished: Finished, *, every_epoch: bool, repeat: int = 1) -> dict:
-    """Score classes; write predictions.csv, results.json and the report, and print the table.
+    """Score classes; write predictions.csv, calibration.json (of two or more test subjects),
+    results.json and the report, and print the table.
 
     Args:
         finished: the training.
@@ -117,6 +119,10 @@ def recognition(finished: Finished, *, every_epoch: bool, repeat: int = 1) -> di
         oracle_epoch=oracle,
         seconds=finished.seconds,
     )
+    # After the scores, which refuse outputs that are not finite.
+    calibrated = Calibration.of(predictions, data.names)
+    if calibrated:
+        calibrated.write(folder)
     return _written(folder, results, start, recognition_page)
 
 

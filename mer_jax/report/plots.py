@@ -194,6 +194,31 @@ def datasets(
         figure.legend(loc='outside upper right', ncols=3, fontsize=9)
 
 
+def reliability(path: str | Path, bins: dict[str, Sequence[dict]]) -> None:
+    """Draw the accuracy of rows against the confidence of their scores.
+
+    Scores on the diagonal are probabilities. The size of a mark grows with its number of rows.
+
+    Args:
+        path: of the picture.
+        bins: {title: [{rows, confidence, accuracy}]}; one without rows is not drawn.
+    """
+    with saved(path, (4.6, 4.2)) as figure:
+        axes = figure.subplots()
+        axes.plot([0, 1], [0, 1], color=INK, linestyle=':', linewidth=1)
+        for colour, (title, of_scores) in zip(COLOURS, bins.items(), strict=False):
+            filled = [one for one in of_scores if one['rows']]
+            rows = np.array([one['rows'] for one in filled])
+            confidence = [one['confidence'] for one in filled]
+            accuracy = [one['accuracy'] for one in filled]
+            axes.plot(confidence, accuracy, color=colour, linewidth=1)
+            sizes = 15 + 150 * rows / rows.sum()
+            axes.scatter(confidence, accuracy, s=sizes, color=colour, label=title)
+        axes.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel='confidence', ylabel='accuracy')
+        light_grid(axes)
+        figure.legend(loc='outside upper right', ncols=2, fontsize=9)
+
+
 def oracle(path: str | Path, block: dict) -> None:
     """Draw held-out UF1 and accuracy after each epoch.
 

@@ -21,6 +21,7 @@ from mer_jax.report.table import html, listing, tree_listing
 from mer_jax.report.text import size, verdict
 from mer_jax.report.text import table as table
 from mer_jax.runfiles import files, writing
+from mer_jax.runfiles.calibration import Calibration
 from mer_jax.runfiles.config import RunConfig
 from mer_jax.runfiles.dropped import DroppedClip, DroppedTable
 from mer_jax.runfiles.explanations import Captions, ImportanceTable
@@ -77,6 +78,7 @@ def report(folder: str | Path) -> Path:
         names_in_papers=NAMES_IN_PAPERS,
         over_subjects=OVER_SUBJECTS,
         scores=_scores(folder, results) if scored else None,
+        calibration=_calibration(folder) if scored else None,
         training=_training(folder),
         svms=_svms(folder),
         subjects=_subjects(folder, results, predictions) if scored else None,
@@ -125,6 +127,31 @@ def _scores(folder, results):
         'few_classes': len(results['classes']) < 5,
         'confusion': confusion,
         'classes': html(recognition_tables.classes(results)),
+    }
+
+
+def _calibration(folder):
+    """How far scores are from probabilities; None where the run has no such file."""
+    if not (folder / files.CALIBRATION).exists():
+        return None
+    content = Calibration.read(folder)
+    rows = []
+    for title, scores in (('as predicted', content.raw), ('by temperature', content.calibrated)):
+        rows.append([title, measure(scores['ece']), measure(scores['loss'])])
+    curves = {'as predicted': content.raw['bins'], 'by temperature': content.calibrated['bins']}
+    values = [one['temperature'] for one in content.temperatures]
+    return {
+        'table': html(listing(['scores', 'expected calibration error', 'loss'], rows)),
+        'plot': page.plot(
+            folder,
+            'reliability',
+            'Accuracy of held-out rows against the confidence of their scores, in 15 bins, all '
+            'seeds together. On the dotted line scores are probabilities. Large marks: many rows.',
+            plots.reliability,
+            curves,
+        ),
+        'note': content.note,
+        'temperatures': f'{min(values):.3g} to {max(values):.3g}',
     }
 
 

@@ -12,6 +12,7 @@ CHOICES = 'choices.csv'
 SVM_TABLE = 'heads.csv'
 SVM_ARRAYS = 'heads.npz'
 RESULTS = 'results.json'
+CALIBRATION = 'calibration.json'
 REPORT = 'report.html'
 PLOTS = 'plots'
 GAN = 'gan'  # folder: images of the GANs, and how much they resemble real ones
