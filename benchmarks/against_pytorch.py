@@ -59,8 +59,7 @@ def built(network: str) -> torch.nn.Module:
     networks = torch_networks(torch.nn, torch)
     if network in common.CLIPS:
         return networks['cnn3d'](width=common.CLIPS[network])
-    build = networks[network]
-    return build(4096) if network == 'alexnet' else build()
+    return networks[network](**common.SIZES.get(network, {}))
 
 
 def optimizer_of(network: str, model: torch.nn.Module) -> torch.optim.Optimizer:

@@ -19,6 +19,7 @@ from mer_jax.types import Learner
 
 INPUTS = {
     'ststnet': (28, 28, 3),
+    'htnet': (28, 28, 3),
     'sssnet': (28, 28, 3),
     'rcn_a': (28, 28, 3),
     'offapexnet': (28, 28, 2),
@@ -36,6 +37,10 @@ CLIPS = {'cnn3d': 16, 'cnn3d_wide': 64, 'cnn3d_paper': 64}  # width
 REGIONAL = {
     'dual_branch': {'width': 16, 'blocks': 1, 'hidden': 128, 'unstrided_layers': 1},
     'dual_branch_medium': {'width': 32, 'hidden': 256},
+}
+SIZES = {  # of the PyTorch side
+    'alexnet': {'hidden': 4096},
+    'htnet': {'dim': 64, 'depth': 10, 'patch': 7, 'hierarchies': 3},
 }
 DROPOUTS = ('dropout', 'dropout_dense', 'dropout_contrast')
 TIMED = 4  # epochs of a round that count; one before them warms up
@@ -78,7 +83,8 @@ def learner(network: str) -> modules.Supervised:
     """Adam at 1e-4, no dropout: the PyTorch side has none either. dual_branch: AdamW, the sum of
     its heads' losses.
     """
-    options, optimizer = {'dropout': 0.0}, optax.adam(1e-4)
+    has_dropout = 'dropout' in models.NETWORKS.get(network, models.NETWORKS['cnn3d']).options
+    options, optimizer = {'dropout': 0.0} if has_dropout else {}, optax.adam(1e-4)
     if network in REGIONAL:
         options = REGIONAL[network] | dict.fromkeys(DROPOUTS, 0.0)
         network, optimizer = 'dual_branch', optax.adamw(1e-4, weight_decay=1e-5)

@@ -346,6 +346,89 @@ DUAL_INCEPTION = System(
     ),
     ('the path without ReLU, the choice of the epoch',),
 )
+HTNET = System(
+    'HTNet',
+    'Wang, Zhang, Luo and Sankaranarayana, Neurocomputing 602, 2024 (arXiv 2307.14637)',
+    'wangzhifengharrison/HTNet at 91cf4bd',
+    'megc2019_htnet',
+    (
+        Choice(
+            'attention',
+            'local, in each of four areas of the face (abstract)',
+            'none: a block is one patch on every level, each softmax is over one token and is 1, '
+            'and neither queries nor keys have a gradient; 22,195,200 of its parameters never '
+            'train',
+            'as released; a test compares softmaxes and gradients with those of PyTorch. '
+            '`attention=2x2` weighs four patches (two levels), `attention=7x7` 49 (patches of one '
+            'pixel, 50 times the cost)',
+            ('model.htnet.patch', 'model.htnet.hierarchies'),
+        ),
+        Choice(
+            'channels',
+            UNREAD,
+            '256, 512 and 1024: 139,582,982 parameters',
+            'what two cores can train: 8,722,310 parameters',
+            ('model.htnet.dim', 'model.htnet.heads', 'model.htnet.depth'),
+        ),
+        Choice(
+            'epochs',
+            UNREAD,
+            '800',
+            'what two cores can train',
+            ('train.epochs',),
+        ),
+        Choice(
+            'which epoch',
+            UNREAD,
+            'the best on the left-out subject, fold by fold; of equal ones the last. Reported: UF1 '
+            '.860, UAR .848',
+            'a leak; `evaluate.every_epoch` shows what it claims',
+            ours='the last',
+        ),
+        Choice(
+            'optimizer',
+            UNREAD,
+            'Adam, 5e-5',
+            'as released',
+            ('train.optimizer', 'train.learning_rate'),
+        ),
+        Choice(
+            'order of rows',
+            UNREAD,
+            'never shuffled, class by class',
+            'the order of a folder is no part of a method',
+            ('train.sampler',),
+        ),
+        Choice(
+            'batch',
+            UNREAD,
+            '256, and the rest as a smaller one',
+            'as released, in equal steps',
+            ('train.batch_size',),
+        ),
+        Choice(
+            'input',
+            'four areas of eyes and lips',
+            'four squares of the features of STSTNet, round landmarks of the apex shrunk to 28x28, '
+            'or constants where no face is found there; x is taken as the row and y as the column, '
+            'so that top right and bottom left are exchanged',
+            'the squares of those constants, which need no face; `squares=none` takes the whole',
+            ('model.htnet.squares',),
+        ),
+        Choice(
+            'values',
+            UNREAD,
+            'bytes 0..255 as OpenCV reads them: strain, v, u',
+            'as released: the rate acts otherwise on 0..1',
+            ('data.channels', 'data.value_range', 'data.size'),
+        ),
+        Choice('seeds', UNREAD, 'one training, without a seed', 'as released', ('train.seeds',)),
+    ),
+    (
+        'landmarks of faces that its detector finds in 28x28 pixels, and the choice of the epoch',
+        'the smaller second batch, and numbers drawn by PyTorch',
+    ),
+)
 SSSNET = System(
     'SSSNet',
     'Varanka, Peng and Zhao, Electronic Imaging 2021',
@@ -891,6 +974,7 @@ SYSTEMS = (
     STSTNET,
     OFFAPEXNET,
     DUAL_INCEPTION,
+    HTNET,
     SSSNET,
     RCN_A,
     OCNET,

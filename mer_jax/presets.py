@@ -127,6 +127,38 @@ def ststnet_variants() -> Variants:
     return {'published': published}
 
 
+def htnet(name: str, data: str) -> ConfigDict:
+    """HTNet with the input and training of its authors' code, at a quarter of its channels.
+
+    Wang et al. 2023; the input is that of ststnet(). The published network has 16 times the
+    parameters, and trains for 800 epochs.
+    """
+    c = base(name)
+    c.data.update({'name': data, 'channels': 'strain,v,u', 'value_range': '0..255'})
+    c.model.name = 'htnet'
+    c.train.update({'epochs': 200, 'batch_size': 256, 'learning_rate': 5e-5})
+    return c
+
+
+def htnet_variants() -> Variants:
+    """`published`: as released. `attention`: how many patches it weighs, where the published form
+    has one: 2x2 (two levels, a little cheaper) or 7x7 (patches of one pixel, 50 times the cost).
+    """
+
+    def published(c: ConfigDict) -> None:
+        c.model.htnet.dim = 256
+        c.train.update({'epochs': 800, 'sampler': 'in_order'})
+
+    return dict(
+        published=published,
+        attention={
+            '1x1': lambda c: None,
+            '2x2': lambda c: c.model.htnet.update({'hierarchies': 2}),
+            '7x7': lambda c: c.model.htnet.update({'patch': 1}),
+        },
+    )
+
+
 def sssnet(name: str, data: str, size: int) -> ConfigDict:
     """SSSNet with the training of its authors' public run.
 

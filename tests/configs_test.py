@@ -194,6 +194,14 @@ PUBLISHED = [  # beside those of other tests: what `:published` changes
     ('megc2019_ststnet', {'train.epochs': 800, 'train.sampler': 'in_order'}, False),
     ('megc2019_offapexnet', {'train.batch_size': 64}, False),
     ('casme2_handcrafted', {'head.features': 'bi_woof'}, False),
+    *(
+        (
+            name,
+            {'model.htnet.dim': 256, 'train.epochs': 800, 'train.sampler': 'in_order'},
+            False,
+        )
+        for name in ('megc2019_htnet', 'casme2_htnet')
+    ),
     ('megc2019_sssnet', {'data.size': 64, 'model.sssnet.softmax': True}, False),
     ('casme2_sssnet', {'model.sssnet.softmax': True}, False),
     ('megc2019_rcn_a', {'model.rcn_a.width': 64, 'model.rcn_a.grid': 7}, False),

@@ -168,6 +168,32 @@ NETWORKS = {
         torch_names='mer_jax.models.dual_inception:TORCH_NAMES',
         quick_size=12,  # its dense layers grow with the image
     ),
+    'htnet': NetworkEntry(
+        'mer_jax.models.htnet:HTNet',
+        options={
+            'dim': Setting(64, 'Channels of the first level; 256 is published.', low=2, high=1024),
+            'heads': Setting(3, 'Of the attention of the first level.', low=1, high=64),
+            'patch': Setting(
+                7,
+                'Side of a patch in pixels. 7 of 28 pixels, as published, leaves one patch to a '
+                'block and attention nothing to weigh; 1 gives blocks of 7x7.',
+                low=1,
+                high=256,
+            ),
+            'hierarchies': Setting(
+                3, 'Levels. With 2, four patches of 7 pixels form a block.', low=1, high=5
+            ),
+            'depth': Setting(10, 'Transformer blocks of the last level.', low=1, high=50),
+            'squares': Setting(
+                'released',
+                'released: the input is put together from four squares round fixed points, as in '
+                'the public code. none: the image as it is.',
+                choices=('released', 'none'),
+            ),
+        },
+        torch_names='mer_jax.models.htnet:TORCH_NAMES',
+        quick={'dim': 8, 'depth': 1},
+    ),
     'hybrid_cnn': NetworkEntry(
         'mer_jax.models.hybrid_cnn:HybridCNN',
         options={

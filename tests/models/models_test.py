@@ -23,6 +23,9 @@ DROPPING = [name for name in WITHOUT_REGIONS if 'dropout' in models.NETWORKS[nam
 IMAGE = np.random.default_rng(0).uniform(-1, 1, (2, 31, 31, 2)).astype(np.float32)
 
 
+FOUR_TOKENS = {'patch': 7}  # of HTNet with two levels: 2x2 patches in a block
+
+
 def make(name, lowering='matmul', **settings):
     """The network without dropout; those that are wide narrow, to be quick."""
     still = {
@@ -67,9 +70,9 @@ def random_variables(name, **settings):
     return jax.tree.map(value, shapes(name, **settings))
 
 
-def twins(name, **settings):
+def twins(name, scale=2.5, **settings):
     """(PyTorch network, JAX network, variables) with the same random weights and statistics, no
-    batch-norm slope positive throughout; convolutions are scaled up so that the logits tell inputs
+    batch-norm slope positive throughout; kernels are scaled up so that the logits tell inputs
     apart.
     """
     torch = pytest.importorskip('torch')
@@ -86,7 +89,7 @@ def twins(name, **settings):
             elif 'bn' in key and 'weight' in key:
                 value.uniform_(-1.5, 1.5)
             elif value.ndim > 1:
-                value.mul_(2.5)
+                value.mul_(scale)
     model = make(name, **settings)
     variables = shapes(name, **settings)
     tensors = {key: value.numpy() for key, value in reference.state_dict().items()}
@@ -268,13 +271,22 @@ def test_ststnet_gradient_equals_pytorch(lowering):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-4), got, wanted)
 
 
-@pytest.mark.parametrize('name', ['sssnet', 'rcn_a'])
-def test_outputs_and_gradients_equal_pytorch(name):
+@pytest.mark.parametrize(
+    'name,settings', [('sssnet', {}), ('rcn_a', {}), ('htnet', {}), ('htnet', FOUR_TOKENS)]
+)
+def test_outputs_and_gradients_equal_pytorch(name, settings):
     """A gradient that stops at the attention of RCN-A, misses one of the two uses of its
     convolution, or goes to another pixel of a pool would train another network.
+
+    HTNet as published has a softmax over one token in every attention layer, so that queries and
+    keys never learn; a config that calls this attention must not hide it. With four tokens they do.
     """
     torch = pytest.importorskip('torch')
-    reference, model, variables = twins(name)
+    reference, model, variables = twins(name, scale=1, **settings)
+    softmaxes = [layer for layer in reference.modules() if isinstance(layer, torch.nn.Softmax)]
+    seen = []
+    for layer in softmaxes:
+        layer.register_forward_hook(lambda layer, scores, weights: seen.append(weights))
     image, label = images(name, 7), np.arange(7) % 3
     logits = forward(reference.train(), image)
     torch.nn.functional.cross_entropy(logits, torch.from_numpy(label)).backward()
@@ -297,6 +309,19 @@ def test_outputs_and_gradients_equal_pytorch(name):
     got, ours = quickly(jax.grad(loss_of, has_aux=True))(variables['params'])
     np.testing.assert_allclose(ours, logits.detach().numpy(), atol=1e-5)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), got, wanted)
+    if name == 'htnet':
+        tokens = 4 if settings else 1
+        assert {weights.shape[-2:] for weights in seen} == {(tokens, tokens)}
+        for query, key, value in gradients_of_attention(got):
+            assert np.abs(value).max() > 1e-6
+            assert (np.abs(query).max() > 0, np.abs(key).max() > 0) == (tokens > 1, tokens > 1)
+
+
+def gradients_of_attention(gradient):
+    """Yield the gradients by queries, keys and values of every attention layer of HTNet."""
+    for path, leaf in jax.tree.leaves_with_path(gradient):
+        if path[-2].key == 'qkv':
+            yield np.split(np.asarray(leaf), 3, axis=-1)
 
 
 @pytest.mark.parametrize('name', CASES)
@@ -324,6 +349,7 @@ def test_parameter_counts_are_the_published_ones(name):
             )
         ),
         ('ocnet', CASES['ocnet'].published, {'width': 16}, 442_307),
+        ('htnet', (28, 28, 3), {'dim': 256}, 139_582_982),
         ('sssnet', (28, 28, 3), {}, 169_603),
         ('rcn_a', (60, 60, 3), {'width': 64}, 51_139),
         ('rcn_a', (28, 28, 3), {'width': 64, 'grid': 7}, 55_747),
@@ -505,6 +531,7 @@ def test_an_unknown_name_lists_all_names():
             'dual_inception ... 4x4 ... data.size ... 3x3',
         ),
         ('ststnet', 1, 3, 'ststnet ... 2x2 ... data.size ... 1x1'),
+        ('htnet', 27, 3, 'htnet ... 28x28 ... data.size ... 27x27'),
         ('sssnet', 15, 3, 'sssnet ... 16x16 ... data.size ... 15x15'),
         ('rcn_a', 7, 3, 'rcn_a ... 8x8 ... data.size ... 7x7'),
     ],

@@ -47,6 +47,15 @@ CASES = {
     'dual_inception': NetworkCase(
         published=(28, 28, 2), parameters=6_449_867, small=(8, 8, 2), odd=(28, 28, 2)
     ),
+    'htnet': NetworkCase(
+        published=(28, 28, 3),
+        parameters=8_722_310,
+        small=(2, 2, 3),  # four tokens
+        small_options={'dim': 4, 'depth': 1, 'patch': 1, 'hierarchies': 1},
+        odd=(28, 28, 3),
+        # one patch to a block, as published, but one level less, which compiles sooner
+        odd_options={'dim': 8, 'depth': 1, 'patch': 14, 'hierarchies': 2},
+    ),
     'hybrid_cnn': NetworkCase(
         published=(64, 64, 9),
         parameters=11_238_339,

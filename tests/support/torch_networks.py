@@ -303,6 +303,112 @@ def torch_networks(nn, torch):
             pooled = F.adaptive_avg_pool2d(F.max_pool2d(c, 2), self.grid)
             return self.classifier((pooled * weights).flatten(1))
 
+    class Attention(nn.Module):
+        """Softmax attention over the pixels of [N, C, H, W]."""
+
+        def __init__(self, dim, heads):
+            super().__init__()
+            self.heads, self.size = heads, dim // heads
+            inner = heads * self.size
+            self.to_qkv = nn.Conv2d(dim, 3 * inner, 1, bias=False)
+            self.attend = nn.Softmax(-1)
+            self.to_out = nn.Sequential(nn.Conv2d(inner, dim, 1))
+
+        def forward(self, x):
+            n, _, h, w = x.shape
+            q, k, v = self.to_qkv(x).reshape(n, 3, self.heads, self.size, h * w).unbind(1)
+            weights = self.attend(torch.einsum('nhdq,nhdk->nhqk', q, k) / self.size**0.5)
+            return self.to_out(torch.einsum('nhqk,nhdk->nhdq', weights, v).reshape(n, -1, h, w))
+
+    class ChannelNorm(nn.Module):
+        def __init__(self, dim):
+            super().__init__()
+            self.g = nn.Parameter(torch.ones(1, dim, 1, 1))
+            self.b = nn.Parameter(torch.zeros(1, dim, 1, 1))
+
+        def forward(self, x):
+            return F.layer_norm(x.movedim(1, -1), x.shape[1:2]).movedim(-1, 1) * self.g + self.b
+
+    class Normed(nn.Module):
+        def __init__(self, dim, fn):
+            super().__init__()
+            self.norm, self.fn = ChannelNorm(dim), fn
+
+        def forward(self, x):
+            return x + self.fn(self.norm(x))
+
+    class Dense(nn.Module):
+        def __init__(self, dim):
+            super().__init__()
+            up, down = nn.Conv2d(dim, 4 * dim, 1), nn.Conv2d(4 * dim, dim, 1)
+            self.net = nn.Sequential(up, nn.GELU(), nn.Identity(), down)
+
+        def forward(self, x):
+            return self.net(x)
+
+    class Blocks(nn.Module):
+        """Transformer blocks over the pixels of each part of the image."""
+
+        def __init__(self, dim, heads, tokens, depth):
+            super().__init__()
+            self.pos_emb = nn.Parameter(torch.randn(tokens))
+            pairs = [
+                nn.ModuleList([Normed(dim, Attention(dim, heads)), Normed(dim, Dense(dim))])
+                for _ in range(depth)
+            ]
+            self.layers = nn.ModuleList(pairs)
+
+        def part(self, x):
+            x = x + self.pos_emb.reshape(x.shape[2:])
+            for attention, dense in self.layers:
+                x = dense(attention(x))
+            return x
+
+        def forward(self, x, parts):
+            rows = [
+                torch.cat([self.part(part) for part in row.chunk(parts, 3)], 3)
+                for row in x.chunk(parts, 2)
+            ]
+            return torch.cat(rows, 2)
+
+    class Htnet(nn.Module):
+        """Squares, patches, and levels of blocks that are joined by a convolution and a pool."""
+
+        def __init__(self, dim=8, depth=1, heads=3, patch=14, hierarchies=2):
+            super().__init__()
+            self.patch = patch
+            embed = nn.Conv2d(3 * patch * patch, dim, 1)
+            self.to_patch_embedding = nn.Sequential(nn.Identity(), embed)
+            tokens = (28 // patch // 2 ** (hierarchies - 1)) ** 2
+            self.layers = nn.ModuleList()
+            for level in range(hierarchies):
+                last, width = level == hierarchies - 1, dim * 2**level
+                blocks = Blocks(width, heads * 2**level, tokens, depth if last else 2)
+                join = nn.Identity()
+                if not last:
+                    conv = nn.Conv2d(width, 2 * width, 3, padding=1)
+                    join = nn.Sequential(conv, ChannelNorm(2 * width), nn.MaxPool2d(3, 2, 1))
+                self.layers.append(nn.ModuleList([blocks, join]))
+            self.mlp_head = nn.Sequential(
+                ChannelNorm(width), nn.AdaptiveAvgPool2d(1), nn.Linear(width, 3)
+            )
+
+        def squares(self, x):
+            top = torch.cat([x[:, :, 2:16, 4:18], x[:, :, 14:28, 3:17]], 3)
+            bottom = torch.cat([x[:, :, 3:17, 14:28], x[:, :, 13:27, 14:28]], 3)
+            return torch.cat([top, bottom], 2)
+
+        def forward(self, x):
+            patches = F.unfold(self.squares(x), self.patch, stride=self.patch)
+            # F.unfold has channels first, the network has them last
+            patches = patches.unflatten(1, (3, -1)).transpose(1, 2).flatten(1, 2)
+            side = 28 // self.patch
+            x = self.to_patch_embedding(patches.unflatten(2, (side, side)))
+            for level, (blocks, join) in enumerate(self.layers):
+                x = join(blocks(x, 2 ** (len(self.layers) - 1 - level)))
+            norm, pool, fc = self.mlp_head
+            return fc(pool(norm(x)).flatten(1))
+
     def cnn3d(head='grid4', width=16):
         dense = 2 * width * {'grid4': 4 * 4, 'gap': 1, 'flatten': 2 * 5 * 5}[head]
         return Clips((width, width, 2 * width), 3, 1, 2, dense, {'grid4': 4, 'gap': 1}.get(head, 0))
@@ -319,4 +425,5 @@ def torch_networks(nn, torch):
         'hybrid_cnn': Hybrid,
         'sssnet': Sssnet,
         'rcn_a': RcnA,
+        'htnet': Htnet,
     }
