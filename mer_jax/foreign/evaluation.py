@@ -12,6 +12,7 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm import tqdm
 
 from mer_jax import machine
+from mer_jax.data import loading
 from mer_jax.data.arrays import Dataset
 from mer_jax.errors import UserError
 from mer_jax.experiment import folder as run_folder
@@ -61,13 +62,15 @@ def evaluate(evaluation: Evaluation, folder: Path, processes: int) -> None:
     """
     data, splits, seeds = evaluation.data, evaluation.folds, evaluation.seeds
     preparation, loaded = evaluation.preparation, data.content
-    fit = pickled(evaluation.fit)
-    run_folder.begin(folder, {'name': folder.name, **settings(evaluation)}, loaded.fingerprint)
+    fit = pickled(evaluation.fit, 'fit')
     titles = [split.title for split in splits.splits]
     samples, folds = resampling.extend(
         splits.runs(seeds), loaded.samples, loaded.names, titles, preparation.of_balance
     )
-    loaded = loaded._replace(samples=samples)
+    if samples is not loaded.samples:  # images of a file
+        fingerprint = loading.fingerprint(samples, loaded.names)
+        loaded = loaded._replace(samples=samples, fingerprint=fingerprint)
+    run_folder.begin(folder, {'name': folder.name, **settings(evaluation)}, loaded.fingerprint)
     run_folder.write_tables(folder, loaded, folds, titles)
     threads = 0 if processes == 1 else max(1, machine.cores() // processes)
     shared = Shared(

@@ -21,13 +21,13 @@ from mer_jax.errors import UserError
 from mer_jax.foreign import Fit, Predict
 from mer_jax.foreign.preparation import FoldRows, Scale, fit_scale, training_rows
 from mer_jax.runfiles.fold_outputs import FoldOutput
+from mer_jax.runfiles.predictions import softmax
 from mer_jax.types import Samples
 
 # Logit of a class that is not predicted, where only classes are predicted: its score is 0.
 NOT_PREDICTED = -1000.0
 LEAST_PROBABILITY = 1e-30  # its logarithm is finite
-# Largest change of a row's scores when it is predicted alone, as a share of the largest score.
-TOLERANCE = 1e-2
+TOLERANCE = 5e-3  # largest change of a softmax score when its row is predicted alone
 NO_FILE = '<dynamic-code>'  # what cloudpickle writes instead of the file of a function
 
 
@@ -109,7 +109,8 @@ def _outputs(shared, job):
     epochs = []
     for predict in fitted:
         # A copy predicts: whatever it changes in itself, training goes on without it.
-        epochs.append(held_out.scores(cloudpickle.loads(cloudpickle.dumps(predict))))
+        copy = cloudpickle.loads(pickled(predict, 'predict'))
+        epochs.append(held_out.scores(copy))
     if not epochs:
         raise UserError('fit yields nothing; allowed: a function predict(X) after each epoch')
     return np.stack(epochs)
@@ -150,8 +151,7 @@ class _HeldOut(NamedTuple):
             return np.zeros((0, len(self.classes)), np.float32)
         scores = as_logits(predict(self.scale.apply(self.x)), count, self.classes)
         alone = as_logits(predict(self.scale.apply(self.x[:1])), 1, self.classes)
-        largest = max(1.0, np.abs(scores[:1]).max())
-        if np.abs(scores[:1] - alone).max() > TOLERANCE * largest:
+        if np.abs(softmax(scores[:1]) - softmax(alone)).max() > TOLERANCE:
             raise UserError(
                 'predict gives a row other scores alone than among the left-out rows; allowed: '
                 'each row predicted by itself, without dropout or statistics of the batch (in '
@@ -181,7 +181,7 @@ def as_logits(output: Any, count: int, classes: tuple[str, ...]) -> np.ndarray:
         raise UserError(
             f'predict returned {array.dtype}{list(array.shape)} for {count} rows; allowed: classes '
             f'[{count}] (whole numbers or names), or scores [{count}, {len(classes)}], one for '
-            f'each of {", ".join(classes)}'
+            f'each of {", ".join(classes)}, also where no training row of the fold has the class'
         )
     finite = np.isfinite(array).all(1)
     if not finite.all():
@@ -228,7 +228,8 @@ def _array(output):
 
 def _brief(value):
     """Return a value as short text."""
-    text = f'{type(value).__name__} {value!r}' if value is not None else 'None'
+    text = 'None' if value is None else f'{type(value).__name__} {value!r}'
+    text = ' '.join(text.split())
     return text if len(text) < 60 else f'{text[:57]}...'
 
 
@@ -256,18 +257,22 @@ class _Pickler(cloudpickle.CloudPickler):
     dispatch_table = ChainMap({CodeType: _reduced_code}, cloudpickle.CloudPickler.dispatch_table)
 
 
-def pickled(fit: Fit) -> bytes:
-    """Return the user's function as bytes, which every fold reads.
+def pickled(function: Fit | Predict, name: str) -> bytes:
+    """Return a user's function as bytes, of which copies are made.
+
+    Args:
+        function: of the user.
+        name: fit or predict, for the message.
 
     Raises:
         UserError: it cannot be copied.
     """
     buffer = io.BytesIO()
     try:
-        _Pickler(buffer).dump(fit)
+        _Pickler(buffer).dump(function)
     except Exception as error:
         raise UserError(
-            f'fit cannot be copied for each fold ({type(error).__name__}: {error}); make such '
-            'objects inside of fit'
+            f'{name} cannot be copied ({type(error).__name__}: {error}); allowed: such objects '
+            'made inside of it'
         ) from None
     return buffer.getvalue()

@@ -103,6 +103,10 @@ def check(preparation: Preparation) -> None:
     Raises:
         UserError: names the option, its value and what is allowed.
     """
+    if not isinstance(preparation, Preparation):
+        raise UserError(
+            f"prepare is {preparation!r}; allowed: a mer_jax.Preparation, as Preparation('smote')"
+        )
     allowed = {
         'balance': balances(),
         'space': ('pixels', 'features'),

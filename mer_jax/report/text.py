@@ -60,8 +60,10 @@ def size(results: dict) -> str:
     if results.get('repeats'):
         runs += f' ({results["repeats"]["draws"]} draws of the folds)'
     names = f' of {" + ".join(results["per_dataset"])}' if results['per_dataset'] else ''
-    rest = f'{plural(results["epochs"], "epoch")}, {plural(results["clips"], "clip")}{names}'
-    return f'{results["protocol"]}, {runs}, {rest}'
+    clips = f'{plural(results["clips"], "clip")}{names}'
+    if not results['epochs'] and not results['plan']:  # an SVM, or a user's code
+        return f'{results["protocol"]}, {runs}, {clips}'
+    return f'{results["protocol"]}, {runs}, {plural(results["epochs"], "epoch")}, {clips}'
 
 
 def _confusion_lines(results):

@@ -43,14 +43,15 @@ def audit(method: Method, data: Dataset, folds: splits.Splits, folder: str | Pat
     Args:
         method: what is audited.
         data: of the experiment.
-        folds: of the honest run; where they leak, one subject is left out instead.
+        folds: of the honest run; where they leak or test nothing, one subject is left out instead.
         folder: where the files and runs go.
 
     Returns:
         The content of audit.json, as leak_audit.audit.
     """
     folder = leak_audit.prepared(folder)
-    honest = splits.loso(data) if folds.leaks else folds
+    tests = any(len(split.test) for split in folds.splits)
+    honest = folds if tests and not folds.leaks else splits.loso(data)
 
     def train(changes: dict[str, Value], path: Path) -> dict:
         return method.train(_changed(data, honest, changes), path)

@@ -365,8 +365,8 @@ def test_wrong_arguments_are_refused_before_anything_is_written(data, tmp_path):
     folder = tmp_path / 'none'
     inside = [name for name, entry in RESAMPLERS.items() if entry.augmented or entry.trained]
     assert inside
-    for prepare in [*map(mj.Preparation, inside), mj.Preparation(scaler='p995')]:
-        with pytest.raises(UserError, match='allowed: none'):
+    for prepare in [*map(mj.Preparation, inside), mj.Preparation(scaler='p995'), 'smote']:
+        with pytest.raises(UserError, match='allowed'):
             mj.evaluate(nearest_mean, data, folder=folder, prepare=prepare)
     with pytest.raises(UserError, match='processes'):
         mj.evaluate(nearest_mean, data, folder=folder, processes=0)
