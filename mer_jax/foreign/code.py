@@ -6,22 +6,23 @@ function, of the functions and classes of its module that it names, and plain va
 
 import functools
 import hashlib
-import inspect
 import types
 from collections.abc import Iterator
 from typing import Any
 
+from mer_jax.foreign import Fit
+
 PLAIN = (bool, int, float, complex, str, bytes, type(None))
 
 
-def name_of(fit: Any) -> str:
+def name_of(fit: Fit) -> str:
     """Return the name of a user's function or object."""
     if isinstance(fit, functools.partial):
         return name_of(fit.func)
     return getattr(fit, '__qualname__', type(fit).__qualname__)
 
 
-def digest(fit: Any) -> str:
+def digest(fit: Fit) -> str:
     """Return a digest of the code that `fit` runs, as far as it can be seen.
 
     Comments and line numbers do not count. Code of other modules does not count either: their
@@ -32,14 +33,6 @@ def digest(fit: Any) -> str:
     """
     text = '\n'.join(_described(fit, home=_module(fit), seen=set()))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def yields(fit: Any) -> bool:
-    """Say whether a fit is a generator function, which yields a predict after each epoch."""
-    if isinstance(fit, functools.partial):
-        return yields(fit.func)
-    call = fit if inspect.isroutine(fit) else type(fit).__call__
-    return inspect.isgeneratorfunction(call)
 
 
 def _module(value):

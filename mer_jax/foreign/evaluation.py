@@ -27,7 +27,6 @@ from mer_jax.runfiles.epoch_outputs import EpochOutputs
 from mer_jax.runfiles.fold_outputs import FoldOutput, path_of
 from mer_jax.settings import sections
 from mer_jax.training import held_out
-from mer_jax.types import Folds, Names, Samples
 
 LIBRARIES = {  # module: the package whose version results.json records where the module is loaded
     'torch': 'torch',
@@ -119,12 +118,12 @@ def settings(evaluation: Evaluation) -> dict[str, dict]:
     }
 
 
-def _as_floats(samples: Samples) -> Samples:
+def _as_floats(samples):
     """Return what folds need of the rows, images as float32."""
     return samples._replace(image=np.asarray(samples.image, np.float32), extras={})
 
 
-def _jobs(folds: Folds, titles, preparation, count):
+def _jobs(folds, titles, preparation, count):
     """Return a job for each fold and seed."""
     scaler_rows = np.arange(count) if preparation.scaler_scope == 'all' else None
     jobs = []
@@ -162,7 +161,7 @@ def _fit_missing(jobs, shared, processes):
         _refuse(failure, jobs, shared.folder)
 
 
-def _refuse(failure: Failure, jobs, folder):
+def _refuse(failure, jobs, folder):
     """Raise the error of a fold, with the traceback of the user's code as a note."""
     done = sum(path_of(folder, job.seed, job.fold).exists() for job in jobs)
     error = UserError(
@@ -173,7 +172,7 @@ def _refuse(failure: Failure, jobs, folder):
     raise error
 
 
-def _collected(folds: Folds, names: Names, folder: Path) -> tuple[np.ndarray, float]:
+def _collected(folds, names, folder):
     """Return outputs float32[epochs, R, K] in the order of held_out.order, and seconds.
 
     A fold that ended after fewer epochs than others keeps its last outputs.

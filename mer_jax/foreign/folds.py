@@ -12,10 +12,11 @@ import traceback
 from collections import ChainMap
 from pathlib import Path
 from types import CodeType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import cloudpickle
 import numpy as np
+from numpy.typing import ArrayLike
 
 from mer_jax.errors import UserError
 from mer_jax.foreign import Fit, Predict
@@ -160,7 +161,7 @@ class _HeldOut(NamedTuple):
         return scores
 
 
-def as_logits(output: Any, count: int, classes: tuple[str, ...]) -> np.ndarray:
+def as_logits(output: ArrayLike, count: int, classes: tuple[str, ...]) -> np.ndarray:
     """Return what `predict` returned as logits, float32[n, K].
 
     Rows that sum to 1 are taken for probabilities. Of classes [n], the predicted one has all of
