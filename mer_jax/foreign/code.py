@@ -7,7 +7,7 @@ function, of the functions and classes of its module that it names, and plain va
 import functools
 import hashlib
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from mer_jax.foreign import Fit
@@ -31,15 +31,15 @@ def digest(fit: Fit) -> str:
     Args:
         fit: a function, a method, a partial or an object that can be called.
     """
-    text = '\n'.join(_described(fit, home=_module(fit), seen=set()))
+    text = '\n'.join(_described(fit, home=module_of(fit), seen=set()))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _module(value):
-    """Return the module whose functions and classes count."""
-    if isinstance(value, functools.partial):
-        return _module(value.func)
-    return getattr(value, '__module__', None)
+def module_of(function: Callable) -> str | None:
+    """Return the name of the module that a function, or the class of an object, stands in."""
+    if isinstance(function, functools.partial):
+        return module_of(function.func)
+    return getattr(function, '__module__', None)
 
 
 def _described(value: Any, home: str | None, seen: set[int]) -> Iterator[str]:

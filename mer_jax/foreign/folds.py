@@ -3,6 +3,7 @@
 It imports no jax, because every process that trains folds loads it.
 """
 
+import contextlib
 import inspect
 import io
 import random
@@ -10,6 +11,7 @@ import sys
 import time
 import traceback
 from collections import ChainMap
+from collections.abc import Iterator
 from pathlib import Path
 from types import CodeType
 from typing import NamedTuple
@@ -19,7 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mer_jax.errors import UserError
-from mer_jax.foreign import Fit, Predict
+from mer_jax.foreign import Fit, Predict, code
 from mer_jax.foreign.preparation import FoldRows, Scale, fit_scale, training_rows
 from mer_jax.runfiles.fold_outputs import FoldOutput
 from mer_jax.runfiles.predictions import softmax
@@ -242,10 +244,10 @@ def _trace(error):
     return ''.join(frames.format())
 
 
-def _reduced_code(code: CodeType) -> tuple:
+def _reduced_code(compiled: CodeType) -> tuple:
     """Return how compiled code is pickled, its file as it is."""
-    make, arguments = cloudpickle.CloudPickler.dispatch_table[CodeType](code)
-    named = [code.co_filename if item == NO_FILE else item for item in arguments]
+    make, arguments = cloudpickle.CloudPickler.dispatch_table[CodeType](compiled)
+    named = [compiled.co_filename if item == NO_FILE else item for item in arguments]
     return make, tuple(named)
 
 
@@ -258,8 +260,26 @@ class _Pickler(cloudpickle.CloudPickler):
     dispatch_table = ChainMap({CodeType: _reduced_code}, cloudpickle.CloudPickler.dispatch_table)
 
 
+@contextlib.contextmanager
+def _copied_module(name: str | None) -> Iterator[None]:
+    """Let the functions and classes of a module be copied while the block runs."""
+    module = sys.modules.get(name or '')
+    copied = ('__main__', 'builtins', *cloudpickle.list_registry_pickle_by_value())
+    if module is None or name in copied:
+        yield  # they are copied anyway; code of a console may name builtins as its module
+        return
+    cloudpickle.register_pickle_by_value(module)
+    try:
+        yield
+    finally:
+        cloudpickle.unregister_pickle_by_value(module)
+
+
 def pickled(function: Fit | Predict, name: str) -> bytes:
     """Return a user's function as bytes, of which copies are made.
+
+    What its module holds and the function names is copied too: a network that stands there, outside
+    of the function, would else learn from fold to fold.
 
     Args:
         function: of the user.
@@ -270,7 +290,8 @@ def pickled(function: Fit | Predict, name: str) -> bytes:
     """
     buffer = io.BytesIO()
     try:
-        _Pickler(buffer).dump(function)
+        with _copied_module(code.module_of(function)):
+            _Pickler(buffer).dump(function)
     except Exception as error:
         raise UserError(
             f'{name} cannot be copied ({type(error).__name__}: {error}); allowed: such objects '

@@ -1,6 +1,7 @@
 """mj.evaluate: what the user's code receives, what is made of its output, and where it goes on."""
 
 import functools
+import importlib
 import json
 import os
 import runpy
@@ -377,17 +378,30 @@ def test_wrong_arguments_are_refused_before_anything_is_written(data, tmp_path):
     assert not folder.exists()
 
 
-def test_nothing_is_handed_from_fold_to_fold(data, tmp_path):
+HANDED = """
+import numpy as np
+
+network = {'folds': 0}
+
+def fit(x, y, subject, seed):
+    network['folds'] += 1
+    return lambda x: np.full(len(x), network['folds'] - 1)
+"""
+
+
+@pytest.mark.parametrize('place', ['script', 'module'])
+def test_nothing_is_handed_from_fold_to_fold(data, tmp_path, monkeypatch, place):
     """A network made once, outside of fit, would have trained on the subjects that follow."""
-    seen = []
-
-    def fit(x, y, subject, seed):
-        seen.append(seed)
-        return lambda x: np.full(len(x), len(seen) - 1)
-
-    run = mj.evaluate(fit, data, folder=tmp_path / 'run')
+    (tmp_path / 'handed.py').write_text(HANDED)
+    monkeypatch.syspath_prepend(tmp_path)
+    if place == 'script':
+        names = {'__name__': '__main__'}
+        exec(HANDED, names)
+    else:
+        names = vars(importlib.import_module('handed'))
+    run = mj.evaluate(names['fit'], data, folder=tmp_path / 'run')
     assert {row.predicted for row in PredictionTable.read(run.folder).rows} == {'negative'}
-    assert seen == []
+    assert names['network'] == {'folds': 0}
 
 
 def test_a_network_of_pytorch(data, tmp_path):
