@@ -4,7 +4,7 @@ import hashlib
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from mer_jax import quiet  # noqa: F401, before jax
 
@@ -93,6 +93,15 @@ class Comparison:
 
     def __str__(self) -> str:
         return study.text(compare_tables.study({'groups': self.groups}))
+
+
+class AuditOptions(TypedDict, total=False):
+    """Options of `audit`: the first two of a fit, the others of a learner."""
+
+    prepare: Preparation
+    processes: int
+    epochs: int
+    batch_size: int
 
 
 @dataclass(frozen=True)
@@ -218,7 +227,7 @@ def audit(
     seeds: int = 1,
     *,
     folder: str | Path,
-    **options: Preparation | int,
+    **options: Unpack[AuditOptions],
 ) -> Audit:
     """Measure what each leaky habit adds to a method.
 
@@ -248,10 +257,14 @@ def audit(
     folds = loso(data) if folds is None else folds
     if isinstance(method, modules.Supervised):
         _check_options(options, ('epochs', 'batch_size'))
-        audited = _audited_learner(method, seeds, **options)
+        if 'epochs' not in options:
+            raise UserError('epochs is not given; allowed: a whole number, as epochs=100')
+        sizes = sections.Train(options['epochs'], seeds, options.get('batch_size', 64))
+        audited = _audited_learner(method, sizes)
     else:
         _check_options(options, ('prepare', 'processes'))
-        audited = _audited_fit(method, seeds, **options)
+        prepare = options.get('prepare', preparation.NOTHING)
+        audited = _audited_fit(method, seeds, prepare, options.get('processes', 1))
     return Audit(**python_audit.audit(audited, data, folds, folder))
 
 
@@ -394,10 +407,9 @@ def _trained(
     return Run(path)
 
 
-def _audited_fit(
-    fit: Fit, seeds: int, prepare: Preparation = preparation.NOTHING, processes: int = 1
-) -> python_audit.Method:
+def _audited_fit(fit, seeds, prepare, processes) -> python_audit.Method:
     """What the audit needs to know of a user's function."""
+    preparation.check(prepare)
 
     def train(changed: python_audit.Changed, folder: Path) -> dict:
         scopes = {
@@ -426,9 +438,7 @@ def _audited_fit(
     return python_audit.Method(code.name_of(fit), train, not_balanced, not_scaled, one_epoch)
 
 
-def _audited_learner(
-    learner: modules.Supervised, seeds: int, epochs: int, batch_size: int = 64
-) -> python_audit.Method:
+def _audited_learner(learner, sizes) -> python_audit.Method:
     """What the audit needs to know of a learner."""
 
     def train_changed(changed: python_audit.Changed, folder: Path) -> dict:
@@ -437,19 +447,18 @@ def _audited_learner(
             changed.data,
             changed.folds,
             folder,
-            sections.Train(epochs, seeds, batch_size),
+            sizes,
             scaler_scope=changed.scaler_scope,
-            every_epoch=epochs > 0,
+            every_epoch=sizes.epochs > 0,
         )
         return result_files.read(run.folder).to_json()
 
+    weighted, scaled = learner.class_weights != 'none', learner.scaler != 'none'
     return python_audit.Method(
         learner.name,
         train_changed,
-        not_balanced='nothing is balanced (class_weights none)'
-        if learner.class_weights == 'none'
-        else '',
-        not_scaled='nothing is scaled (scaler none)' if learner.scaler == 'none' else '',
+        not_balanced='' if weighted else 'nothing is balanced (class_weights none)',
+        not_scaled='' if scaled else 'nothing is scaled (scaler none)',
         one_epoch='nothing is trained (epochs 0)',
     )
 

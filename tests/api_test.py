@@ -240,6 +240,8 @@ def test_a_learner_is_audited(data, tmp_path):
     honest, scaled = (tmp_path / 'audit' / name for name in ('honest', 'scale'))
     predictions = [(folder / 'predictions.csv').read_bytes() for folder in (honest, scaled)]
     assert predictions[0] != predictions[1]
+    with pytest.raises(UserError, match='epochs'):
+        mj.audit(mine, data, folder=tmp_path / 'other')
 
 
 def test_rows_tested_often_or_never_are_counted_as_such(data, tmp_path):

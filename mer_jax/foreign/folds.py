@@ -246,7 +246,7 @@ def _trace(error):
 
 def _reduced_code(compiled: CodeType) -> tuple:
     """Return how compiled code is pickled, its file as it is."""
-    make, arguments = cloudpickle.CloudPickler.dispatch_table[CodeType](compiled)
+    make, arguments, *_ = cloudpickle.CloudPickler.dispatch_table[CodeType](compiled)
     named = [compiled.co_filename if item == NO_FILE else item for item in arguments]
     return make, tuple(named)
 

@@ -8,7 +8,7 @@ import numpy as np
 from mer_jax.errors import UserError
 from mer_jax.folds import RESAMPLERS, protocols
 from mer_jax.settings import sections
-from mer_jax.types import Array, Folds, Resampled, Samples
+from mer_jax.types import Folds, Resampled, Samples
 
 NOBODY = -1  # subject of a mixture of two subjects, and of an image of a file
 SCALERS = ('none', 'standard')
@@ -72,25 +72,25 @@ NOTHING = Preparation()
 class FoldRows(NamedTuple):
     """The rows of one fold."""
 
-    train: Array  # int[n]; below N a position in Samples; N + i is row i of `resampled`
+    train: np.ndarray  # int[n]; below N a position in Samples; N + i is row i of `resampled`
     resampled: Resampled
-    scaler_rows: Array  # int[s], rows that a scaler is fitted to
-    test: Array  # int[m]
+    scaler_rows: np.ndarray  # int[s], rows that a scaler is fitted to
+    test: np.ndarray  # int[m]
 
 
 class TrainingRows(NamedTuple):
     """What `fit` receives, apart from its seed."""
 
-    x: Array  # float32[n, ...]
-    y: Array  # int64[n]
-    subject: Array  # int64[n], or NOBODY
+    x: np.ndarray  # float32[n, ...]
+    y: np.ndarray  # int64[n]
+    subject: np.ndarray  # int64[n], or NOBODY
 
 
 class Scale(NamedTuple):
     """A scale fitted to rows."""
 
-    mean: Array | float  # float32[C]
-    deviation: Array | float  # float32[C]
+    mean: np.ndarray  # float32[C]
+    deviation: np.ndarray  # float32[C]
 
     def apply(self, x: np.ndarray) -> np.ndarray:
         """Return scaled rows, float32[n, ...]."""
@@ -195,7 +195,7 @@ def fit_scale(image: np.ndarray, rows: np.ndarray, scaler: str) -> Scale:
         scaler: one of SCALERS.
     """
     if scaler == 'none':
-        return Scale(np.float32(0), np.float32(1))
+        return Scale(np.zeros(1, np.float32), np.ones(1, np.float32))
     values = np.asarray(image[rows], np.float64)
     over = tuple(range(values.ndim - 1))
     mean, deviation = values.mean(over), values.std(over)

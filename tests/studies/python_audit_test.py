@@ -106,6 +106,8 @@ def test_what_does_not_apply_says_why(tmp_path, capsys):
     assert audit_tables.MEANINGS.keys() == lines.keys()
     with pytest.raises(UserError, match='epochs'):
         mj.audit(fit, data, folder=tmp_path / 'other', epochs=3)
+    with pytest.raises(UserError, match="'angry'.*smote"):
+        mj.audit(fit, data, folder=tmp_path / 'other', prepare=mj.Preparation('angry'))
     with pytest.raises(UserError, match='holds a run'):
         mj.audit(fit, data, folder=tmp_path / 'audit' / 'honest')
 
