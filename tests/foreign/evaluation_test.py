@@ -18,7 +18,7 @@ import pytest
 import mer_jax as mj
 from mer_jax import cli
 from mer_jax.errors import UserError
-from mer_jax.folds import RESAMPLERS
+from mer_jax.folds import RESAMPLERS, protocols
 from mer_jax.runfiles.folds import FoldTable
 from mer_jax.runfiles.predictions import PredictionTable
 from tests.support.messages import mentions
@@ -184,6 +184,18 @@ def test_leaks_are_listed(data, tmp_path):
     run = mj.evaluate(nearest_mean, data, folds, folder=tmp_path / 'run', prepare=prepare)
     split, scale, balance = mj.score(run).results.leaks
     assert 'KFold' in split and 'scaler_scope=all' in scale and 'balance.scope=all' in balance
+
+
+@pytest.mark.parametrize('protocol', ['holdout', 'random_split', 'all_rows'])
+def test_every_protocol_has_its_leak(data, tmp_path, protocol):
+    """One fold, a leaky one, one that tests nothing: what training sees stands in results.json."""
+    folds = mj.folds.by_protocol(protocol, data, holdout=0.5)
+    run = mj.evaluate(nearest_mean, data, folds, folder=tmp_path / 'run')
+    results = mj.score(run).results
+    assert results.protocol == protocol and results.folds == 1
+    assert results.leaks == [leak for leak in [protocols.leak(protocol)] if leak]
+    tested = 0 if protocol == 'all_rows' else 12
+    assert len(PredictionTable.read(run.folder).rows) == tested
 
 
 def test_classes_and_probabilities_are_scores_too(data, tmp_path):
