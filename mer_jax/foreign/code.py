@@ -31,7 +31,7 @@ def digest(fit: Fit) -> str:
     Args:
         fit: a function, a method, a partial or an object that can be called.
     """
-    text = '\n'.join(_described(fit, home=module_of(fit), seen=set()))
+    text = '\n'.join(_described(fit, home=module_of(fit), seen={}))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -42,14 +42,17 @@ def module_of(function: Callable) -> str | None:
     return getattr(function, '__module__', None)
 
 
-def _described(value: Any, home: str | None, seen: set[int]) -> Iterator[str]:
-    """Yield a line for each plain value and each piece of code behind a value."""
+def _described(value: Any, home: str | None, seen: dict[int, Any]) -> Iterator[str]:
+    """Yield a line for each plain value and each piece of code behind a value.
+
+    `seen` keeps what was described, so that no other value gets the same id.
+    """
     if isinstance(value, PLAIN):
         yield f'{type(value).__name__} {value!r}'
         return
     if id(value) in seen:
         return
-    seen.add(id(value))
+    seen[id(value)] = value
     describe = functools.partial(_described, home=home, seen=seen)
     if isinstance(value, list | tuple | set | frozenset):
         items = sorted(value, key=repr) if isinstance(value, set | frozenset) else value

@@ -3,12 +3,13 @@
 import hashlib
 import importlib.metadata
 import sys
+import warnings
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from joblib import Parallel, delayed
-from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm import tqdm
 
 from mer_jax import machine
@@ -148,7 +149,7 @@ def _fit_missing(jobs, shared, processes):
     bar = tqdm(trained, desc='folds', total=len(jobs), initial=finished, mininterval=1)
     try:
         failure = next((outcome for outcome in bar if outcome is not None), None)
-    except TerminatedWorkerError:
+    except BrokenProcessPool:
         failure = Failure(
             'a process ended while it fitted a fold (out of memory, or a crash in a library); '
             f'processes is {processes}, fewer may help',
@@ -156,7 +157,9 @@ def _fit_missing(jobs, shared, processes):
         )
     finally:
         bar.close()
-        trained.close()
+        with warnings.catch_warnings():
+            warnings.filterwarnings('ignore', message='.*tasks which were still being processed')
+            trained.close()
     if failure is not None:
         _refuse(failure, jobs, shared.folder)
 
