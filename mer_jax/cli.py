@@ -126,6 +126,15 @@ VERBS = {
             'every network, by the training subjects of each fold'
         },
     ),
+    'reproduce': Verb(
+        'mer_jax.studies.verbs:reproduce',
+        'build, train and audit a config on your copy of the data, and write one archive for '
+        'others: results, predictions, settings, digests; no faces, frames, features or weights',
+        folder='{run}-reproduce',
+        switches={'without_audit': 'nothing, and leaves the leak audit out'},
+        config_argument=True,
+        short={'manual_dir': 'data.manual_dir'},
+    ),
     'diff': Verb(
         'mer_jax.studies.diff:diff',
         'print how settings, data and versions of two runs differ',

@@ -52,7 +52,12 @@ def write_text(path: str | Path, text: str) -> None:
 
 def write_json(path: str | Path, value: Value) -> None:
     """Write JSON in one step; `plain` converts the values."""
-    write_text(path, _pretty(plain(value)) + '\n')
+    write_text(path, json_text(value))
+
+
+def json_text(value: Value) -> str:
+    """Return the text of a JSON file; `plain` converts the values."""
+    return _pretty(plain(value)) + '\n'
 
 
 def write_array(path: str | Path, array: np.ndarray) -> None:
@@ -67,14 +72,20 @@ def write_csv(path: str | Path, header: Sequence, rows: Iterable[Sequence]) -> N
     Raises:
         ValueError: a row has another length than the header.
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator='\n')
-    writer.writerow(header)
+    rows = list(rows)
     for row in rows:
         if len(row) != len(header):
             raise ValueError(f'{path}: a row has {len(row)} cells, the header {len(header)}')
-        writer.writerow(row)
-    write_text(path, text.getvalue())
+    write_text(path, csv_text(header, rows))
+
+
+def csv_text(header: Sequence, rows: Iterable[Sequence]) -> str:
+    """Return the text of a CSV file."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator='\n')
+    writer.writerow(header)
+    writer.writerows(rows)
+    return text.getvalue()
 
 
 def append_jsonl(path: str | Path, records: Iterable[dict]) -> None:

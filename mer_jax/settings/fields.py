@@ -21,6 +21,8 @@ class Setting(NamedTuple):
     # whether a run may continue under another value, which does not change its results: folders,
     # how often files are written
     free: bool = False
+    # whether it may name a file or folder of this machine, which an archive for others leaves out
+    local: bool = False
 
 
 def field(default: Default, reason: str, **facts: tuple | str | float | bool) -> Default:

@@ -24,12 +24,14 @@ class Data:
         '',
         "The folder of built data sets; '': TFDS_DATA_DIR, else ~/tensorflow_datasets.",
         free=True,
+        local=True,
     )
     manual_dir: str = field(
         '',
         "The folder with a release, or with published features, as the authors ship it; 'A+B': "
         'one for each data set.',
         free=True,
+        local=True,
     )
     rebuild: bool = field(False, 'Build data sets again that are already built.', free=True)
     strict: bool = field(
@@ -43,11 +45,13 @@ class Data:
         "For releases: a landmark model (.task, .dat) or a folder of OpenFace tables; '': a "
         'template fitted to the eyes.',
         free=True,
+        local=True,
     )
     magnet: str = field(
         '',
         "Weights of the learned magnifier, for 'release/samer,magnifier=magnet'.",
         free=True,
+        local=True,
     )
     task: str = field(
         'recognition',
@@ -62,6 +66,7 @@ class Data:
         'loso, or the folder of such a run that is finished. every_frame: each frame of each clip '
         'is a row, scored by itself. All but the first need the flow of every frame: '
         "'smic/spotting', channels u,v.",
+        local=True,
     )
     labels: str = field(
         'megc3', 'Which emotions, or action units, form which class.', entries='SCHEMES'
@@ -202,6 +207,7 @@ class Model:
         'PyTorch weights to start from: file.safetensors, file.pth, or one for each left-out '
         "subject: 'folder/{subject}.pth'. {number} counts the subjects from 1, sorted as text; "
         '{subject_number} is the number in the name, 6 of 006.',
+        local=True,
     )
     # network -> {option: value}, so that changing model.name alone works
     options: dict[str, dict[str, Value]] = dataclass_field(default_factory=dict)
@@ -354,6 +360,7 @@ class Balance:
         '',
         'For generated: a .npz file with image and label, or one for each left-out subject: '
         "'folder/{subject}.npz'.",
+        local=True,
     )
 
 

@@ -17,7 +17,7 @@ from mer_jax.evaluation.agreement import agreement, respelled, shown, shown_diff
 from mer_jax.evaluation.metrics import to_json
 from mer_jax.folds import PROTOCOLS
 from mer_jax.report import compare_spotting_tables, compare_tables, plots_compare, study
-from mer_jax.runfiles import files
+from mer_jax.runfiles import archive, files
 from mer_jax.runfiles import results as result_files
 from mer_jax.runfiles.apexes import ApexRow
 from mer_jax.runfiles.config import RunConfig, check_format, differences
@@ -98,8 +98,9 @@ def read(folders: str | Sequence[str | Path], classes: Sequence[str] = ()) -> li
     """Read finished runs and tables, each once.
 
     Args:
-        folders: 'A,B,C' or a list; each is the folder of a run or the CSV file of a table. It may
-            be a glob ('runs/*_cnn3d-*'), which skips folders that hold no run.
+        folders: 'A,B,C' or a list; each is the folder of a run, an archive of reproduce (.zip) or
+            the CSV file of a table. It may be a glob ('runs/*_cnn3d-*'), which skips folders that
+            hold no run.
         classes: names of the classes, which labels of tables may number.
 
     Raises:
@@ -125,7 +126,12 @@ def read(folders: str | Sequence[str | Path], classes: Sequence[str] = ()) -> li
     paths = list(unique)
     runs = []
     for path, title in zip(paths, _titles(paths), strict=True):
-        runs.append(_run(path, title) if path.is_dir() else _table_run(path, title, classes))
+        if path.is_dir():
+            runs.append(_run(path, title))
+        elif path.suffix == '.zip':
+            runs.append(_archived_run(path, title))
+        else:
+            runs.append(_table_run(path, title, classes))
     return _grouped(runs)
 
 
@@ -438,6 +444,15 @@ def _logged(folder):
     if (folder / files.CONFIG).exists():
         settings = RunConfig.read(folder).settings
     return {'settings': settings, 'training_accuracy': training_accuracy(folder)}
+
+
+def _archived_run(path, title):
+    """Read a run from an archive of reproduce."""
+    with archive.unpacked(path) as folder:
+        try:
+            return _run(folder, title)._replace(folder=path)
+        except UserError as error:
+            raise UserError(str(error).replace(str(folder), str(path))) from None
 
 
 def _table_run(path, title, classes):

@@ -4,13 +4,17 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
+from mer_jax.data import sources
 from mer_jax.errors import UserError
-from mer_jax.experiment import TASKS, cost, run, spotter
+from mer_jax.experiment import TASKS, build, cost, run, spotter
 from mer_jax.experiment import settings as rules
+from mer_jax.runfiles import results as result_files
+from mer_jax.settings import tree
 from mer_jax.studies import describe as describing
 from mer_jax.studies import grid as searching
 from mer_jax.studies import leaderboard as ranking
 from mer_jax.studies import leak_audit
+from mer_jax.studies import reproduce as reproducing
 
 
 def describe(config: rules.Config, workdir: str | Path) -> dict:
@@ -76,6 +80,42 @@ def _hours(text):
     except ValueError:
         pass
     raise UserError(f'--max_hours is {text!r}; allowed: a number above 0, such as 6')
+
+
+def reproduce(config: rules.Config, workdir: str | Path, without_audit: bool = False) -> dict:
+    """Train and audit an experiment, and write an archive that can be shown to others.
+
+    Args:
+        config: of the experiment.
+        workdir: where the run, the audit and the archive go.
+        without_audit: whether the leak audit is left out.
+
+    Returns:
+        The content of results.json.
+    """
+    settings = rules.checked(config)
+    if settings.data.rebuild:
+        run.build_data(config)
+        settings = tree.changed(settings, {'data.rebuild': False})
+    of_data = spotter.split(settings)[0] if spotter.is_config(settings.data.apex) else settings
+
+    def audit_leaks(folder: Path) -> dict:
+        return leak_audit.audit(settings, partial(run.train_changed, settings, folder), folder)
+
+    audits = TASKS[settings.data.task].by_class and not without_audit
+    path = reproducing.reproduce(
+        settings.name,
+        workdir,
+        train=partial(run.train_settings, settings),
+        audit_leaks=audit_leaks if audits else None,
+        pack=partial(
+            reproducing.pack,
+            data_sets=sources.parse(of_data.data.name, of_data.data.manual_dir),
+            options=build.build_options(of_data.data),
+            settings=rules.SETTINGS,
+        ),
+    )
+    return result_files.read(path.parent / reproducing.RUN).to_json()
 
 
 def _checked(config, verb):
