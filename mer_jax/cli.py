@@ -92,8 +92,8 @@ VERBS = {
     ),
     'compare': Verb(
         'mer_jax.studies.compare:compare',
-        'compare finished runs in one table, with intervals and paired tests; also as CSV and '
-        'LaTeX',
+        'compare finished runs, tables of other software and archives of reproduce in one table, '
+        'with intervals and paired tests; also as CSV and LaTeX',
         reads_config=False,
         folder='runs/compare',
         flags={'runs': 'FOLDER,FOLDER,...', 'classes': 'CLASS,CLASS,...'},
@@ -131,7 +131,7 @@ VERBS = {
         'build, train and audit a config on your copy of the data, and write one archive for '
         'others: results, predictions, settings, digests; no faces, frames, features or weights',
         folder='{run}-reproduce',
-        switches={'without_audit': 'nothing, and leaves the leak audit out'},
+        switches={'without_audit': 'no leak audit, which takes most of the time'},
         config_argument=True,
         short={'manual_dir': 'data.manual_dir'},
     ),

@@ -234,7 +234,7 @@ def _classes(path, lines, titles, classes):
     if all(WHOLE.fullmatch(word) for word in words):
         raise UserError(
             f'{path}: its labels are numbers; name the classes in the order of the numbers with '
-            '--classes=negative,positive,surprise, or the data set'
+            '--classes=negative,positive,surprise (the verb score takes them from --data as well)'
         )
     return titles or tuple(sorted(labels))
 

@@ -411,6 +411,9 @@ def _run(folder, title):
     results = result_files.read(folder)
     spots = isinstance(results, result_files.SpottingResults)
     results = results.to_json()
+    if score_table.TABLE in results['data']:
+        table = results['data'][score_table.TABLE]['file']
+        raise UserError(f'{folder} holds the scores of a table; name the table itself, {table}')
     if not (results['spotting'] if spots else np.any(results['confusion'])):
         raise UserError(
             f'{folder}: nothing was held out (protocol {results["protocol"]}), so it has no scores '

@@ -126,8 +126,8 @@ def pack(
         options: where these are stored.
         settings: all settings by dotted key.
     """
-    config = RunConfig.read(folder / RUN).settings
-    roots = _roots(folder, data_sets, options, flat(config), settings)
+    values = flat(RunConfig.read(folder / RUN).settings)
+    roots = _roots(folder, data_sets, options, values, settings)
     texts = _run_texts(folder / RUN, settings) | _audit_texts(folder / AUDIT)
     about = {'data_sets': []}
     for source in data_sets:
@@ -150,15 +150,15 @@ def pack(
     archive.write(path, texts, _without(about, roots))
 
 
-def portable(config: Mapping, settings: Mapping[str, Setting]) -> dict:
-    """Return nested settings without the paths in them.
+def portable(nested_values: Mapping, settings: Mapping[str, Setting]) -> dict:
+    """Return nested settings of a run without the paths in them.
 
     Args:
-        config: nested settings.
+        nested_values: as config.json holds them.
         settings: all settings by dotted key.
     """
     values = {}
-    for key, value in flat(config).items():
+    for key, value in flat(nested_values).items():
         setting = settings.get(key)
         is_path = setting is not None and setting.local and _is_path(value, setting)
         values[key] = LEFT_OUT if is_path else value
@@ -199,11 +199,11 @@ def _audit_texts(folder):
     return texts
 
 
-def _roots(folder, data_sets, options, config, settings):
+def _roots(folder, data_sets, options, values, settings):
     """Paths of this machine, the longest first."""
     paths = [folder, folder.resolve(), Path.cwd(), machine.home(), data_root(options.data_dir)]
     written = [source.folder for source in data_sets]
-    for key, value in config.items():
+    for key, value in values.items():
         setting = settings.get(key)
         if setting is not None and setting.local and _is_path(value, setting):
             written.append(value)

@@ -23,6 +23,7 @@ from mer_jax.runfiles.results import RecognitionResults
 from mer_jax.settings import sections
 
 PROTOCOL = 'as reported'
+TABLE = 'table'  # the key of results.json: data that only the scores of a table have
 UNKNOWN = 'unknown: a table cannot show how its networks were trained; as reported by its authors'
 NO_DATA_SET = (
     'NOT CHECKED: clips, subjects and labels, because no data set is named (--data=NAME or '
@@ -127,7 +128,8 @@ def about(table: ForeignTable) -> list[str]:
     if not table.rows[0].scores:
         checks.append('no columns score_<class>: only the predicted classes are read')
     if table.ignored:
-        checks.append(f'columns that are not read: {", ".join(table.ignored)}')
+        names = ', '.join(name or '(without a name)' for name in table.ignored)
+        checks.append(f'columns that are not read: {names}')
     checks += table.remarks
     checks.append(
         'NOT CHECKED, because no table can show it: what was trained on which clips, how the epoch '
@@ -154,7 +156,7 @@ def results_of(
     if data_set:
         data = {'name': data_set.data.name, 'labels': data_set.data.labels}
     digest = hashlib.sha256(table.path.read_bytes()).hexdigest()
-    data['table'] = {'file': table.path.name, 'sha256': digest, 'checks': list(checks)}
+    data[TABLE] = {'file': table.path.name, 'sha256': digest, 'checks': list(checks)}
     return RecognitionResults(
         name=table.path.name,
         scored='test',
