@@ -216,7 +216,9 @@ def _why(compared, dropped: Mapping[Clip, str]) -> str:
     pair = respelled(compared.missing, compared.extra)
     if pair:
         expected, written = map('/'.join, pair)
-        return f' ({written} is {expected} there; a spreadsheet drops zeros before numbers)'
+        zeros = expected.replace('0', '') == written.replace('0', '')
+        hint = '; a spreadsheet drops zeros before numbers' if zeros else ''
+        return f' ({written} is {expected} there{hint})'
     return ''
 
 

@@ -74,21 +74,20 @@ def test_no_row_of_a_picture_is_in_the_archive(folder, written, tmp_path):
     """Whoever passes on a face of a licensed release breaks the licence of all of them."""
     builder = tfds_builders.prepare('precomputed_flow', data_dir=folder / 'data', progress=False)
     records = list(tfds_builders.records(builder))
-    rows = list(rows_of_pictures.rows_of(records))
-    assert len(rows) > 1000 and rows_of_pictures.found(written, rows) == []
+    blocks = list(rows_of_pictures.rows_of(records))
+    assert sum(map(len, blocks)) > 1000 and rows_of_pictures.found(written, blocks) == []
     # the search itself: a row as bytes, as floats, and as text in the order of a table
-    row = rows[100]
+    row = blocks[0][0]
     leaks = [
-        bytes(row).decode('latin-1').encode('latin-1'),
-        (row / np.float32(255)).astype(np.float32).tobytes(),
+        row.tobytes(),
+        row.astype(np.float32).tobytes(),
         ','.join(map(str, row)).encode(),
         json.dumps({'feature': [round(float(value) / 255, 6) for value in row]}).encode(),
     ]
-    scaled = [row, (row / np.float32(255)).astype(np.float32), row, row]
-    for content, wanted in zip(leaks, scaled, strict=True):
+    for content in leaks:
         with zipfile.ZipFile(tmp_path / 'leak.zip', 'w', zipfile.ZIP_DEFLATED) as leak:
             leak.writestr('results.json', b'{"x": "' + content + b'"}')
-        assert rows_of_pictures.found(tmp_path / 'leak.zip', [wanted])
+        assert rows_of_pictures.found(tmp_path / 'leak.zip', [row[None]])
 
 
 def test_the_archive_holds_what_it_says_and_no_path(folder, written):

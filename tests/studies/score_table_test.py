@@ -12,6 +12,7 @@ from tests.studies.compare_test import finished
 from tests.support.messages import mentions
 from tests.support.pages import Page
 
+pytestmark = pytest.mark.usefixtures('unrendered')
 HEAD = ('clip', 'subject', 'dataset', 'label', 'predicted')
 DATA = ('--data=synthetic_faces/tiny', '--labels=samer3')
 
