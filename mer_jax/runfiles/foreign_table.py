@@ -64,15 +64,12 @@ class ForeignTable:
             UserError: names the file, the row and the column of what is wrong.
         """
         path = Path(path)
-        header, lines = _lines(path)
-        score_columns = [name for name in header if name.startswith(CLASS_PREFIX)]
-        columns = [name for name in header if name in (*REQUIRED, *OPTIONAL, *score_columns)]
-        lines = [_checked(path, line, columns) for line in lines]
+        header, columns, lines = _checked_lines(path)
+        score_columns = [name for name in columns if name.startswith(CLASS_PREFIX)]
         titles = tuple(name.removeprefix(CLASS_PREFIX) for name in score_columns)
         classes = _classes(path, lines, titles, tuple(classes))
         lines = _named(path, lines, classes)
         scores = _scores(path, lines, titles, classes)
-        _refuse_contradictions(path, lines)
         rows = _rows(lines, scores)
         remarks = [
             *_incomplete_seeds(rows),
@@ -118,6 +115,30 @@ class ForeignTable:
             action_units=(),
         )
         return predictions, names
+
+
+def check(path: str | Path) -> None:
+    """Refuse a file with wrong cells, before a data set is built to compare it with.
+
+    Args:
+        path: of a table.
+
+    Raises:
+        UserError: as `ForeignTable.read`, but nothing is said of classes.
+    """
+    _checked_lines(Path(path))
+
+
+def _checked_lines(path):
+    """The header, the columns that are read, and the lines with their values."""
+    header, lines = _lines(path)
+    columns = []
+    for name in header:
+        if name in (*REQUIRED, *OPTIONAL) or name.startswith(CLASS_PREFIX):
+            columns.append(name)
+    lines = [_checked(path, line, columns) for line in lines]
+    _refuse_contradictions(path, lines)
+    return header, columns, lines
 
 
 def _lines(path):

@@ -472,18 +472,18 @@ def _grouped(runs):
 
     The classes must be the same; their order becomes that of the run.
     """
-    placed = {number: run for number, run in enumerate(runs) if not run.reported}
+    by_number = {number: run for number, run in enumerate(runs) if not run.reported}
     for number, table in enumerate(runs):
         if not table.reported:
             continue
-        placed[number] = table
-        for other in list(placed.values())[:-1]:
+        by_number[number] = table
+        for other in list(by_number.values())[:-1]:
             classes = other.results.get('classes', [])
             if {*classes} == {*table.results['classes']} and _clips(table) & _clips(other):
                 results = {**table.results, 'classes': classes, 'data': other.results['data']}
-                placed[number] = table._replace(dataset=other.dataset, results=results)
+                by_number[number] = table._replace(dataset=other.dataset, results=results)
                 break
-    return [placed[number] for number in range(len(runs))]
+    return [by_number[number] for number in range(len(runs))]
 
 
 def _clips(run):

@@ -16,7 +16,7 @@ from mer_jax.evaluation.agreement import Clip, agreement, respelled, shown, show
 from mer_jax.experiment import settings as rules
 from mer_jax.report import page, plots, score_tables
 from mer_jax.report.study import html
-from mer_jax.runfiles import files, writing
+from mer_jax.runfiles import files, foreign_table, writing
 from mer_jax.runfiles.folder import absolute
 from mer_jax.runfiles.foreign_table import ForeignTable
 from mer_jax.runfiles.results import RecognitionResults
@@ -57,7 +57,8 @@ def score(config: rules.Config | None, workdir: str | Path, classes: str, path: 
     Raises:
         UserError: names the row that is wrong, or the clips that differ from the data set.
     """
-    titles = class_names(classes)
+    titles, table_path = class_names(classes), machine.absolute(path, 'FILE.csv')
+    foreign_table.check(table_path)
     data_set = None
     if config is not None:
         data_set = read_data_set(rules.checked(config).data)
@@ -67,7 +68,7 @@ def score(config: rules.Config | None, workdir: str | Path, classes: str, path: 
                 f'{",".join(data_set.classes)}'
             )
         titles = titles or data_set.classes
-    table = ForeignTable.read(machine.absolute(path, 'FILE.csv'), titles)
+    table = ForeignTable.read(table_path, titles)
     checks = [_compared(table, data_set) if data_set else NO_DATA_SET, *about(table)]
     results = results_of(table, checks, data_set).to_json()
     print(score_tables.terminal(results, checks))

@@ -75,7 +75,7 @@ def test_no_row_of_a_picture_is_in_the_archive(folder, written, tmp_path):
     builder = tfds_builders.prepare('precomputed_flow', data_dir=folder / 'data', progress=False)
     records = list(tfds_builders.records(builder))
     blocks = list(rows_of_pictures.rows_of(records))
-    assert sum(map(len, blocks)) > 1000 and rows_of_pictures.found(written, blocks) == []
+    assert sum(map(len, blocks)) > 1000 and rows_of_pictures.rows_in(written, blocks) == []
     # the search itself: a row as bytes, as floats, and as text in the order of a table
     row = blocks[0][0]
     leaks = [
@@ -87,7 +87,7 @@ def test_no_row_of_a_picture_is_in_the_archive(folder, written, tmp_path):
     for content in leaks:
         with zipfile.ZipFile(tmp_path / 'leak.zip', 'w', zipfile.ZIP_DEFLATED) as leak:
             leak.writestr('results.json', b'{"x": "' + content + b'"}')
-        assert rows_of_pictures.found(tmp_path / 'leak.zip', [row[None]])
+        assert rows_of_pictures.rows_in(tmp_path / 'leak.zip', [row[None]])
 
 
 def test_the_archive_holds_what_it_says_and_no_path(folder, written):

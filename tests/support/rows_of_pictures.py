@@ -34,7 +34,7 @@ def rows_of(records: Iterable[dict]) -> Iterator[np.ndarray]:
                 yield rows[values_of_row >= VARIED]
 
 
-def found(path: Path, blocks: Iterable[np.ndarray]) -> list[tuple[str, list[float]]]:
+def rows_in(path: Path, blocks: Iterable[np.ndarray]) -> list[tuple[str, list[float]]]:
     """Return (file, row) of each row that an archive holds.
 
     Searched are the bytes of the archive and of each file in it, for the row as bytes of TYPES;
@@ -48,17 +48,17 @@ def found(path: Path, blocks: Iterable[np.ndarray]) -> list[tuple[str, list[floa
     contents = {'': path.read_bytes()}
     with zipfile.ZipFile(path) as archive:
         contents |= {name: archive.read(name) for name in archive.namelist()}
-    places = {}  # {row in one of the forms: the file that holds it}
+    file_of = {}  # {row in one of the forms: the file that holds it}
     for name, content in contents.items():
         for kind in TYPES:
             width = ROW * np.dtype(kind).itemsize
             for start in range(len(content) - width + 1):
-                places[kind, content[start : start + width]] = name
+                file_of[kind, content[start : start + width]] = name
         texts = NUMBER.findall(content.decode('utf-8', 'replace'))
         numbers = np.array([float(text) for text in texts])
         if len(numbers) >= ROW:
             windows = sliding_window_view(_rounded(numbers), ROW)
-            places |= {('text', window.tobytes()): name for window in windows}
+            file_of |= {('text', window.tobytes()): name for window in windows}
     hits = []
     for rows in blocks:
         forms = [('text', _rounded(rows)), ('text', _rounded(rows / 255))]
@@ -68,8 +68,8 @@ def found(path: Path, blocks: Iterable[np.ndarray]) -> list[tuple[str, list[floa
             forms += [(kind, rows.astype(kind)) for kind in kinds]
         for kind, values in forms:
             for row, original in zip(values, rows, strict=True):
-                if (kind, row.tobytes()) in places:
-                    hits.append((places[kind, row.tobytes()], original.tolist()))
+                if (kind, row.tobytes()) in file_of:
+                    hits.append((file_of[kind, row.tobytes()], original.tolist()))
     return hits
 
 
