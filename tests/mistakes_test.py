@@ -41,11 +41,18 @@ def mistake(capsys, *arguments):
 COMMAND_LINES = [
     (
         'trian',
-        "'trian' ... train, evaluate, explain, report, build, describe, audit, grid, compare, diff",
+        "'trian' ... train, evaluate, explain, report, build, describe, audit, grid ... diff",
     ),
     ('train evaluate', 'train ... arguments'),
     ('diff runs/one', 'diff ... RUN RUN'),
     ('diff no/such no/folder', 'no/such'),
+    ('score', 'score ... FILE.csv'),
+    ('score no/such.csv', 'no/such.csv'),
+    ('score a.csv --classes=one', "--classes is 'one'"),
+    ('score a.csv --runs=b', '--runs ... compare'),
+    ('audit --data=smic', '--data ... score ... --config.data.name=smic'),
+    ('reproduce no_such', 'no_such ... --help'),
+    ('compare no/such.zip', 'no/such.zip'),
     ('diff a b --workdir=c', '--workdir=c ... diff'),
     (
         'compare --runs=a --config.train.epochs=3',
