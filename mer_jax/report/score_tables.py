@@ -76,7 +76,7 @@ def study(results: dict, checks: Sequence[str]) -> Study:
         for block in results['per_subject']
     ]
     tables = [
-        Table('Scores', headline.columns, headline.rows, [Note(check) for check in checks]),
+        Table('Scores', headline.columns, headline.rows, [Note(check) for check in checks[1:]]),
         _titled('All metrics', recognition_tables.measures(results)),
         _titled('Classes', recognition_tables.classes(results)),
         _titled(
@@ -90,7 +90,7 @@ def study(results: dict, checks: Sequence[str]) -> Study:
     return Study(
         name='score',
         title=f'Scores of {results["name"]}',
-        size=size(results),
+        size=f'{size(results)}; {checks[0]}',
         verdict=verdict(results),
         leaks=[],
         tables=tables,
@@ -103,11 +103,12 @@ def terminal(results: dict, checks: Sequence[str]) -> str:
 
     Args:
         results: the content of results.json.
-        checks: as in `study`.
+        checks: as in `study`; the first, on clips and labels, stands above the scores.
     """
     lines = [
         *textwrap.wrap(f'{results["name"]}: {size(results)}', WIDTH),
         *textwrap.wrap(verdict(results), WIDTH),
+        *textwrap.wrap(checks[0], WIDTH),
         '',
         text(measures(results)),
         '',
@@ -116,7 +117,7 @@ def terminal(results: dict, checks: Sequence[str]) -> str:
     if counts is not None:
         summed = ', sum over all seeds' if results['seeds'] > 1 else ''
         lines += [f'confusion (rows: truth, columns: prediction{summed})', text(counts), '']
-    for check in checks:
+    for check in checks[1:]:
         lines += textwrap.wrap(check, WIDTH, initial_indent='- ', subsequent_indent='  ')
     return '\n'.join([*lines, '', *textwrap.wrap(METHOD, WIDTH)])
 
