@@ -155,7 +155,7 @@ def train(
     Examples:
         >>> run = mj.train(learner, data, folds, epochs=2, folder='runs/ststnet')
         >>> sorted(path.name for path in run.folder.glob('*.json'))
-        ['config.json', 'plan.json', 'results.json']
+        ['calibration.json', 'config.json', 'plan.json', 'results.json']
     """
     return _trained(learner, data, folds, folder, sections.Train(epochs, seeds, batch_size))
 

@@ -115,10 +115,11 @@ def standard_errors(level: float, groups: Strata, clips: ArrayLike) -> float:
     That is 1.96 for many subjects. Draws of n subjects vary less than samples do, by n - 1 to n,
     and the normal quantile does not know that their variance is estimated from few. So the quantile
     is that of a t interval: the "expanded percentile interval" of Hesterberg, "What teachers should
-    know about the bootstrap", The American Statistician 69, 2015. One degree of freedom is lost for
-    each data set. Subjects with very different numbers of clips count as fewer: n is the effective
-    number (sum of clips)^2 / sum of clips^2 (Carter, Schnepel and Steigerwald, "Asymptotic behavior
-    of a t-test robust to cluster heterogeneity", Review of Economics and Statistics 99, 2017).
+    know about the bootstrap", The American Statistician 69, 2015. Subjects with very different
+    numbers of clips count as fewer: n is the effective number (sum of clips)^2 / sum of clips^2
+    (Carter, Schnepel and Steigerwald, "Asymptotic behavior of a t-test robust to cluster
+    heterogeneity", Review of Economics and Statistics 99, 2017). Data sets are joined as variances
+    are, which grow with the sum of clips^2 (Satterthwaite, Biometrics Bulletin 2, 1946).
 
     Args:
         level: share of intervals that should cover the truth.
@@ -126,9 +127,14 @@ def standard_errors(level: float, groups: Strata, clips: ArrayLike) -> float:
         clips: [S], number of clips of each subject.
     """
     clips = np.asarray(clips, np.float64)
-    effective = clips.sum() ** 2 / np.sum(clips**2) if clips.any() else len(clips)
-    freedom = max(effective - len(groups.sizes), 1.0)
-    widening = np.sqrt(1 + len(groups.sizes) / freedom)
+    if not clips.any():
+        clips = np.ones(len(clips))
+    variance = np.bincount(groups.group, clips**2)
+    total = np.bincount(groups.group, clips)
+    effective = np.divide(total**2, variance, out=np.ones(len(total)), where=variance > 0)
+    freedom_of_group = np.maximum(effective - 1, 1)
+    freedom = variance.sum() ** 2 / np.sum(variance**2 / freedom_of_group)
+    widening = np.sqrt(np.sum(variance * (1 + 1 / freedom_of_group)) / variance.sum())
     return float(widening * special.stdtrit(freedom, (1 + level) / 2))
 
 
