@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.metadata
+import os
 import sys
 import warnings
 from concurrent.futures.process import BrokenProcessPool
@@ -72,9 +73,14 @@ def evaluate(evaluation: Evaluation, folder: Path, processes: int) -> None:
         loaded = loaded._replace(samples=samples, fingerprint=fingerprint)
     run_folder.begin(folder, {'name': folder.name, **settings(evaluation)}, loaded.fingerprint)
     run_folder.write_tables(folder, loaded, folds, titles)
-    threads = 0 if processes == 1 else max(1, machine.cores() // processes)
     shared = Shared(
-        fit, _as_floats(samples), loaded.names.classes, preparation.scaler, folder, threads
+        fit=fit,
+        samples=_as_floats(samples),
+        classes=loaded.names.classes,
+        scaler=preparation.scaler,
+        folder=folder,
+        threads=0 if processes == 1 else max(1, machine.cores() // processes),
+        parent=0 if processes == 1 else os.getpid(),
     )
     _fit_missing(_jobs(folds, titles, preparation, len(data)), shared, processes)
     output, seconds = _collected(folds, loaded.names, folder)

@@ -4,10 +4,13 @@ It imports no jax, because every process that trains folds loads it.
 """
 
 import contextlib
+import functools
 import inspect
 import io
+import os
 import random
 import sys
+import threading
 import time
 import traceback
 from collections import ChainMap
@@ -52,6 +55,7 @@ class Shared(NamedTuple):
     scaler: str
     folder: Path
     threads: int  # that PyTorch may use; 0: as many as it likes
+    parent: int  # the process that started this one; 0 where folds are fitted in it
 
 
 class Failure(NamedTuple):
@@ -84,6 +88,8 @@ def train_fold(shared: Shared, job: Job) -> Failure | None:
         None; or why the fold did not finish.
     """
     start = time.perf_counter()
+    if shared.parent:
+        _end_with(shared.parent)
     where = f'fold {job.fold} (leaving out {job.title!r}), seed {job.seed}'
     try:
         values = _outputs(shared, job)
@@ -95,6 +101,22 @@ def train_fold(shared: Shared, job: Job) -> Failure | None:
         return Failure(f'{where}: your code raised {kind}: {first_line}', _trace(error))
     FoldOutput(values, time.perf_counter() - start).write(shared.folder, job.seed, job.fold)
     return None
+
+
+@functools.cache
+def _end_with(parent):
+    """End this process when its parent ends.
+
+    One that is killed would else leave processes that hold a GPU for minutes.
+    """
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    if os.getppid() == parent:
+        threading.Thread(target=watch, daemon=True).start()
 
 
 def _outputs(shared, job):

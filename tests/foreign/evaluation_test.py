@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 import mer_jax as mj
@@ -304,8 +305,11 @@ def test_a_killed_evaluation_goes_on_to_the_same_files(tmp_path, monkeypatch):
     while len(list(outputs.glob('*.npz'))) < 2:
         assert killed.poll() is None and time.time() < deadline
         time.sleep(0.05)
+    children = psutil.Process(killed.pid).children(recursive=True)
     killed.send_signal(signal.SIGKILL)
     killed.wait()
+    _, alive = psutil.wait_procs(children, timeout=60)
+    assert children and not alive  # none goes on training, or holds a GPU
     finished = {path.name: path.stat().st_mtime_ns for path in outputs.glob('*.npz')}
     assert not (tmp_path / 'run' / 'results.json').exists()
     stop.unlink()
