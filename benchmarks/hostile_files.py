@@ -78,15 +78,15 @@ def picture(suffix: str, image: np.ndarray) -> bytes:
 
 
 def bmp_header(side: int) -> bytes:
-    """The header of a BMP of side x side pixels."""
-    size = side * side * 3
-    return b'BM' + struct.pack('<IIIIiiHHIIiiII', size, 0, 54, 40, side, side, 1, 24, *[0] * 6)
+    """The header of a BMP of side x side pixels of one bit."""
+    return b'BM' + struct.pack('<IIIIiiHHIIiiII', 0, 0, 54, 40, side, side, 1, 1, *[0] * 6)
 
 
 def largest_picture(path: Path) -> None:
-    """The costliest picture that is allowed: 16 bits of four channels, hardly compressed."""
-    image = np.random.default_rng(0).integers(0, 2**16, (3250, 4000, 4), np.uint16)
-    path.write_bytes(cv2.imencode('.png', image, [cv2.IMWRITE_PNG_COMPRESSION, 0])[1].tobytes())
+    """The costliest picture that is allowed: 16 bits of four channels, and bytes behind its end."""
+    image = np.random.default_rng(0).integers(0, 2**16, (2500, 4000, 4), np.uint16)
+    content = cv2.imencode('.png', image, [cv2.IMWRITE_PNG_COMPRESSION, 0])[1].tobytes()
+    path.write_bytes(content + bytes(15_000_000))
 
 
 def workbook(
@@ -209,7 +209,7 @@ FILES = (
     ),
     File('frame1.png', '3 GB of holes', with_holes(picture('.png', SMALL)), FRAMES, GRAY),
     File('frame2.jpg', '3 GB of holes', with_holes(picture('.jpg', SMALL)), FRAMES, GRAY),
-    File('frame3.bmp', '30,000 x 30,000', with_holes(bmp_header(30_000)), FRAMES, GRAY),
+    File('frame3.bmp', '27,000 x 27,000', with_holes(bmp_header(27_000), 92 * 10**6), FRAMES, GRAY),
     File('frame4.png', 'the largest allowed', largest_picture, FRAMES, GRAY),
     File('frame5.png', 'the same in colour', largest_picture, FRAMES, 'frames.read_rgb(path)'),
     File(

@@ -17,8 +17,9 @@ from mer_jax import bounded
 from tfds_builders.base import is_litter
 
 SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp')
-# An allowed picture costs 200 MB of memory at most: its file and 8 bytes a pixel (16-bit RGBA).
-MOST_PIXELS = 13_000_000
+# An allowed picture costs less than 300 MB of memory: its file and two copies of 8 bytes a pixel
+# (16-bit RGBA).
+MOST_PIXELS = 10_000_000
 LONGEST_SIDE = 16_384
 BESIDE_PIXELS = 16_000_000  # bytes of a file that may be no pixels: profiles, a preview
 SEGMENTS = 10_000  # before the first scan of a JPEG, of at most 64 KiB each

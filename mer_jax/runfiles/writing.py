@@ -40,6 +40,9 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)
+    except OSError as error:  # a full disk or a quota names no file
+        error.filename = error.filename or str(path)
+        raise
     finally:
         part.unlink(missing_ok=True)
 
@@ -90,10 +93,14 @@ def csv_text(header: Sequence, rows: Iterable[Sequence]) -> str:
 
 def append_jsonl(path: str | Path, records: Iterable[dict]) -> None:
     """Append one line per record; return once they are stored."""
-    with open(path, 'ab') as file:
-        file.write(jsonl(records).encode())
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with open(path, 'ab') as file:
+            file.write(jsonl(records).encode())
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
 
 
 def jsonl(records: Iterable[dict]) -> str:

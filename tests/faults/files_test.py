@@ -80,10 +80,17 @@ def test_a_full_disk_is_one_line(tmp_path):
     assert '\n' not in text
 
 
-@pytest.mark.parametrize('epochs', [10**7, 10**9])
-def test_outputs_of_every_epoch_that_no_disk_holds_are_refused(epochs, tmp_path):
+@pytest.mark.parametrize(
+    'epochs,rows,classes',
+    [
+        (10**7, 10**5, 5),  # no disk holds them
+        (3 * 10**5, 6, 3),  # no results.json lists them
+        (10**9, 0, 0),  # nothing is held out
+    ],
+)
+def test_outputs_of_too_many_epochs_are_refused(epochs, rows, classes, tmp_path):
     """evaluate.every_epoch with ten million epochs filled the disk before the first one."""
     with pytest.raises(UserError) as error:
-        metrics_log.open_held_out(tmp_path, (epochs, 10**5, 5), done=0)
+        metrics_log.open_held_out(tmp_path, (epochs, rows, classes), done=0)
     assert 'evaluate.every_epoch' in str(error.value) and str(epochs) in str(error.value)
     assert not list(tmp_path.iterdir())
