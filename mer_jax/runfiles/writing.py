@@ -40,11 +40,17 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)
-    except OSError as error:  # a full disk or a quota names no file
-        error.filename = error.filename or str(path)
+    except OSError as error:
+        _name_file(error, path)
         raise
     finally:
         part.unlink(missing_ok=True)
+
+
+def _name_file(error, path):
+    """Put the file into an error that has none: that of a full disk or a quota."""
+    if error.errno and not error.filename:
+        error.filename = str(path)
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -99,7 +105,7 @@ def append_jsonl(path: str | Path, records: Iterable[dict]) -> None:
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        error.filename = error.filename or str(path)
+        _name_file(error, path)
         raise
 
 
