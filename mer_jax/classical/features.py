@@ -8,10 +8,8 @@ from functools import partial
 
 import cv2
 import numpy as np
-from joblib import Parallel, delayed
 
-from mer_jax import machine
-from mer_jax.classical import FEATURES, Feature, missing_input
+from mer_jax.classical import FEATURES, Feature, missing_input, threads
 from mer_jax.data.channels import ACROSS
 from mer_jax.entries import loaded
 from mer_jax.errors import UserError
@@ -173,8 +171,8 @@ def extract(
     refuse(names, image, points, channels)
     describe = partial(_describe, names, channels=channels, mirror=mirror)
     landmarks = [None] * len(image) if points is None else points
-    calls = [delayed(describe)(clip, marks) for clip, marks in zip(image, landmarks, strict=True)]
-    described = Parallel(machine.cores(), prefer='threads')(calls)
+    clips = zip(image, landmarks, strict=True)
+    described = threads.mapped(lambda clip: describe(*clip), clips)
     return [np.stack(block, 1).astype(np.float32) for block in zip(*described, strict=True)]
 
 

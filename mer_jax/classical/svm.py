@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from joblib import Parallel, delayed
 from tqdm import tqdm
 
-from mer_jax import machine
+from mer_jax.classical import threads
 from mer_jax.errors import UserError
 from mer_jax.evaluation.metrics import confusion, summary
 from mer_jax.folds import protocols
@@ -96,13 +95,15 @@ def predict(
         Scores float32[R, K], sorted as held_out.order says; and the SVMs of each run.
 
     Raises:
-        UserError: features of a network are not finite.
+        UserError: features are not finite.
     """
     if hidden is not None and not np.isfinite(hidden).all():
         raise UserError(
             'head: features of the network are not finite, so training diverged; a smaller '
             'learning rate may help'
         )
+    if not all(np.isfinite(block).all() for block in blocks):
+        raise UserError('head: features of clips are not finite; build the data set again')
 
     def fit_run(run: int) -> tuple[np.ndarray, list[Svm]]:
         clips = clips_of_run(blocks, hidden, samples, run, classes=classes)
@@ -110,8 +111,7 @@ def predict(
         return fit_fold(clips, train, test, settings, seed=int(folds.seed[run]))
 
     runs = len(folds.fold)
-    parallel = Parallel(machine.cores(), prefer='threads', return_as='generator')
-    fitting = parallel(delayed(fit_run)(run) for run in range(runs))
+    fitting = threads.mapped(fit_run, range(runs))
     scores = np.zeros((*folds.test.index.shape, classes), np.float32)
     svms = []
     progress = tqdm(fitting, desc='support vector machines', total=runs, mininterval=1)

@@ -4,9 +4,11 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import jax
+import numpy as np
 import pytest
 
 from mer_jax import generation
+from mer_jax.classical import features, svm, threads
 from mer_jax.errors import UserError
 from mer_jax.experiment import engine
 from mer_jax.folds import protocols
@@ -94,3 +96,41 @@ def test_another_fault_of_a_device_stays_what_it_is(compiled, monkeypatch, tmp_p
     monkeypatch.setattr(programs, 'init_group', failing('INVALID_ARGUMENT: shapes differ'))
     with pytest.raises(jax.errors.JaxRuntimeError, match='shapes differ'):
         train(tmp_path)
+
+
+class NoThreads:
+    """joblib's Parallel where the system starts no more threads."""
+
+    def __init__(self, *rest, **more):
+        pass
+
+    def __call__(self, calls):
+        raise RuntimeError("can't start new thread")
+
+
+def test_no_more_threads_is_one_line(monkeypatch):
+    """A container with few processes ended a finished training in a traceback of joblib."""
+    monkeypatch.setattr(threads, 'Parallel', NoThreads)
+    samples, _ = make_samples()
+    image = samples.image.astype('f')
+    with pytest.raises(UserError, match="can't start new thread.*taskset"):
+        features.extract(('flow',), image, None, channels=('u', 'v', 'strain'), mirror=False)
+
+
+def test_features_that_are_no_numbers_are_one_line():
+    """scikit-learn says 'Input X contains NaN', and neither of which features nor what to do."""
+    samples, names = make_samples()
+    folds, _ = protocols.make(samples, names, sections.Protocol(), seeds=1)
+    block = np.full((1, len(samples.label), 2), np.nan, np.float32)
+    with pytest.raises(UserError, match='features of clips are not finite'):
+        svm.predict([block], None, samples, folds, sections.Head(), classes=3)
+
+
+def test_a_mistake_in_a_thread_stays_what_it_is():
+    """A UserError of a clip must arrive as it is."""
+    with pytest.raises(RuntimeError, match='of mine'):
+        list(threads.mapped(raising, range(3)))
+
+
+def raising(item):
+    raise RuntimeError(f'{item} of mine')

@@ -1,5 +1,6 @@
 """What a command meets before its work begins: homes, platforms, streams and odd arguments."""
 
+import builtins
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from mer_jax import __main__ as program
 from mer_jax import cli, machine
 from mer_jax.errors import UserError
 from mer_jax.training import parallel, plan
@@ -61,17 +63,27 @@ def test_a_home_is_named_where_one_is_needed(homeless):
         machine.absolute('~/cache', 'MER_JAX_CACHE')
 
 
-def test_a_platform_that_is_not_here_is_one_line(monkeypatch, tmp_path):
+@pytest.mark.parametrize(
+    'platform,reason',
+    [
+        ('cuda', "Unable to initialize backend 'cuda': no device. More of it."),
+        ('gpu-of-mine', "Unknown backend gpu-of-mine. Available backends are ['cpu']"),
+        ('', 'No visible GPU devices. Check CUDA_VISIBLE_DEVICES'),
+    ],
+)
+def test_a_platform_that_is_not_here_is_one_line(platform, reason, monkeypatch, tmp_path):
     """JAX_PLATFORMS=cuda on a machine without a GPU ended in a traceback of jax."""
 
     def no_platform():
-        raise RuntimeError("Unable to initialize backend 'cuda': no device. More of it.")
+        raise RuntimeError(reason)
 
-    monkeypatch.setenv('JAX_PLATFORMS', 'cuda')
+    monkeypatch.setenv('JAX_PLATFORMS', platform)
     monkeypatch.setattr(parallel.jax, 'devices', no_platform)
     with pytest.raises(UserError) as error:
         parallel.start(tmp_path)
-    assert "JAX_PLATFORMS is 'cuda'" in str(error.value) and 'allowed: cpu' in str(error.value)
+    text = str(error.value)
+    assert f'JAX_PLATFORMS is {platform!r}' in text and 'allowed: cpu' in text
+    assert reason.split('. ')[0] in text
 
 
 @pytest.mark.parametrize('flag', ['--config.name={}', '--workdir={}', '--config={}', '{}'])
@@ -128,6 +140,20 @@ def test_ctrl_c_while_the_program_is_loaded_is_one_line():
     process.send_signal(signal.SIGINT)
     _, error = process.communicate(timeout=30)
     assert process.returncode == 130 and error == b'stopped\n'
+
+
+def test_ctrl_c_in_the_middle_of_an_import_is_one_line(monkeypatch, capsys):
+    """The same before anything of the program itself is loaded."""
+
+    def interrupted(name, *rest, **more):
+        if name == 'mer_jax' and rest[2] and 'cli' in rest[2]:
+            raise KeyboardInterrupt
+        return real(name, *rest, **more)
+
+    real = builtins.__import__
+    monkeypatch.setattr(builtins, '__import__', interrupted)
+    assert program.main([QUICK]) == 130
+    assert capsys.readouterr().err == 'stopped\n'
 
 
 def test_too_little_memory_is_one_line(monkeypatch, capsys):
