@@ -265,7 +265,7 @@ def test_every_feature_is_extracted_in_order_and_each_clip_by_itself(monkeypatch
                 and len({row.tobytes() for row in block[0]}) == 5
             )
             np.testing.assert_array_equal(block[0], alone)
-    monkeypatch.setattr(features.machine, 'cores', lambda: 1)
+    monkeypatch.setattr(features.threads.machine, 'cores', lambda: 1)
     for block, again in zip(
         found, features.extract(own, image, points, channels=PHASES, mirror=False), strict=True
     ):

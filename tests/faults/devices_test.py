@@ -114,7 +114,7 @@ def test_no_more_threads_is_one_line(monkeypatch):
     samples, _ = make_samples()
     image = samples.image.astype('f')
     with pytest.raises(UserError, match="can't start new thread.*taskset"):
-        features.extract(('flow',), image, None, channels=('u', 'v', 'strain'), mirror=False)
+        features.extract(('hoof',), image, None, channels=('u', 'v', 'strain'), mirror=False)
 
 
 def test_features_that_are_no_numbers_are_one_line():
