@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ml_collections import ConfigDict
 
-from mer_jax import machine, provenance
+from mer_jax import bounded, machine, provenance
 from mer_jax.errors import UserError
 from mer_jax.presets import COMMON_VARIANTS, base
 from mer_jax.runfiles.naming import title
@@ -18,6 +18,7 @@ from mer_jax.settings.tree import flat
 
 DEFAULT = 'synthetic_dualbranch'
 FOLDER = 'configs'
+MOST_BYTES = 10**6  # of a config file
 
 
 class ConfigFile(NamedTuple):
@@ -142,7 +143,7 @@ def listed() -> dict[str, Path]:
     for folder in folders():
         for path in sorted(folder.glob('*.py')):
             # A folder of the user may hold other Python files.
-            if 'def get_config(' in path.read_text(encoding='utf-8', errors='replace'):
+            if b'def get_config(' in _content(path):
                 files.setdefault(path.stem, path)
     return dict(sorted(files.items()))
 
@@ -150,13 +151,22 @@ def listed() -> dict[str, Path]:
 def summary(path: Path) -> str:
     """Return the first paragraph of a file's docstring, or ''."""
     try:
-        text = ast.get_docstring(ast.parse(path.read_bytes())) or ''
+        text = ast.get_docstring(ast.parse(_content(path))) or ''
     except (SyntaxError, ValueError):
         text = ''
     return ' '.join(text.partition('\n\n')[0].split())
 
 
+def _content(path):
+    """The bytes of a file of Python code; b'' where it is too large for one."""
+    try:
+        return bounded.read_bytes(path, MOST_BYTES)
+    except ValueError:
+        return b''
+
+
 def _module(path):
+    bounded.check_size(path, MOST_BYTES)
     loader = machinery.SourceFileLoader('config_file', str(path))
     module = util.module_from_spec(util.spec_from_loader('config_file', loader))
     loader.exec_module(module)

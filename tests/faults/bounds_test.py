@@ -14,6 +14,7 @@ import numpy as np
 import openpyxl
 import pytest
 
+from mer_jax import config_files
 from mer_jax.errors import UserError
 from mer_jax.folds import resampling
 from mer_jax.models import torch_weights
@@ -135,7 +136,7 @@ def pairs(path):
 PICTURES = {  # name -> (file, how it is written, who reads it, what the message names)
     'holes behind a PNG': ('1.png', holes(picture('.png')), frames.read_gray, '3.0 GB'),
     'holes behind a small JPEG': (
-        '1.jpg', holes(picture('.jpg'), 10**8), frames.read_gray, '28x28 pixels take',
+        '1.jpg', holes(picture('.jpg'), 5 * 10**7), frames.read_gray, '28x28 pixels take',
     ),
     'a BMP of 700 megapixels': (
         '1.bmp', bmp(27_000, 27_000, 92 * 10**6), frames.read_gray, '27000x27000',
@@ -220,6 +221,9 @@ WEIGHTS = {
     ),
     'generated images with long labels': (
         'x.npz', npz(image=('<f4', (9, 28, 28, 3)), label=('<U100000', (9,))), generated, 'labels',
+    ),
+    'a config of holes': (
+        'mine.py', holes(b'import mer_jax\n'), lambda path: config_files.read(str(path)), '3.0 GB',
     ),
 }  # fmt: skip
 CASES = PICTURES | SHEETS | RUNS | WEIGHTS
