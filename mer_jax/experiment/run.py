@@ -1,5 +1,7 @@
 """Settings in, files of a run out."""
 
+import contextlib
+import io
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -166,6 +168,27 @@ def train_changed(
         train_spotter(changed, spotting, absolute(shared))
         changed = tree.changed(changed, {'data.apex': str(absolute(shared) / files.SPOTTING)})
     return train_settings(changed, folder)
+
+
+def check_changed(settings: Settings, changes: Mapping[str, Any], folder: str | Path) -> None:
+    """Check what `train_changed` would refuse; train nothing.
+
+    Args:
+        settings: of the experiment.
+        changes: {'train.epochs': 5}.
+        folder: of the run, which need not exist.
+
+    Raises:
+        UserError: names what is wrong with these values.
+    """
+    changed = tree.changed(settings, changes)
+    rules.check(changed)
+    if spotter.is_config(changed.data.apex):  # its apexes are not there yet
+        changed, _ = spotter.split(changed)
+        changed = tree.changed(changed, {'data.apex': 'midpoint'})
+    parallel.start(plan.cache_folder() / 'xla')
+    with contextlib.redirect_stdout(io.StringIO()):
+        build.check_fit(build.experiment(changed, Path(folder)), Path(folder))
 
 
 def build_data(config: rules.Config) -> dict:

@@ -17,14 +17,29 @@ from mer_jax.runfiles import files, writing
 from mer_jax.settings import tree
 from mer_jax.settings.fields import Value
 from mer_jax.settings.sections import Settings
-from mer_jax.studies.subruns import Train, parent, quietly
+from mer_jax.studies.subruns import Check, Train, parent, quietly
 
 MOST = 999  # combinations: each is a training, and its folder has a number of three digits
+# the value of the first contains commas; a grid sets the second itself
+FIXED = ('data.channels', 'protocol.evaluate_on')
 CHOSEN = 'chosen'  # folder of the run that is tested
+# how fast and how long a network learns, which no data set or network can contradict
+LEARNING = (
+    'train.epochs',
+    'train.batch_size',
+    'train.optimizer',
+    'train.learning_rate',
+    'train.weight_decay',
+    'train.momentum',
+    'train.schedule',
+    'train.label_smoothing',
+)
 EXAMPLE = "such as --grid='train.batch_size=16,24,32;train.epochs=5,10,50'"
 
 
-def grid(settings: Settings, text: str, train: Train, folder: str | Path) -> dict:
+def grid(
+    settings: Settings, text: str, train: Train, folder: str | Path, check: Check | None = None
+) -> dict:
     """Choose the best combination of settings, and test it.
 
     Each combination is trained and scored on the validation part. The best by UF1 (the first of
@@ -36,6 +51,7 @@ def grid(settings: Settings, text: str, train: Train, folder: str | Path) -> dic
         text: the combinations, as in `combinations`.
         train: trains one run.
         folder: where the files and runs go.
+        check: refuses changes that cannot be trained, as far as data and network show it.
 
     Returns:
         The content of grid.json.
@@ -51,6 +67,8 @@ def grid(settings: Settings, text: str, train: Train, folder: str | Path) -> dic
     combined, rows = combinations(text, settings), []
     names = [f'{number:03d}' for number in range(1, len(combined) + 1)]
     folder = parent(folder, 'a grid', [*names, CHOSEN], ('grid.json', 'grid.csv'))
+    if check:
+        _check_data(check, combined, names, folder)
     for number, changes in enumerate(combined, 1):
         print(f'grid: {number} of {len(combined)}, {_title(changes)}', flush=True)
         validated = changes | {'protocol.evaluate_on': 'validation'}
@@ -78,6 +96,19 @@ def grid(settings: Settings, text: str, train: Train, folder: str | Path) -> dic
     return result
 
 
+def _check_data(check, combined, names, folder):
+    """Check all combinations with their data before the first training, equal data once."""
+    first = {}
+    for name, changes in zip(names, combined, strict=True):
+        of_data = {key: value for key, value in changes.items() if key not in LEARNING}
+        first.setdefault(repr(of_data), (name, changes))
+    for name, changes in first.values():
+        try:
+            check(changes | {'protocol.evaluate_on': 'validation'}, folder / name)
+        except UserError as error:
+            raise UserError(f'--grid, {_title(changes)}: {error}') from error
+
+
 def combinations(text: str, settings: Settings) -> list[dict[str, Value]]:
     """Return all combinations of the values in a text.
 
@@ -94,8 +125,7 @@ def combinations(text: str, settings: Settings) -> list[dict[str, Value]]:
     defaults, axes = tree.flat(tree.to_nested(settings)), []
     for part in filter(None, text.replace(' ', '').split(';')):
         key, _, values = part.partition('=')
-        # The value of data.channels contains commas.
-        if key not in defaults or key == 'data.channels':
+        if key not in defaults or key in FIXED:
             raise UserError(f'--grid: {key!r} is not a setting that a grid can vary; {EXAMPLE}')
         if key in [axis[0][0] for axis in axes]:
             raise UserError(f'--grid names {key} twice; allowed: once, with all of its values')
@@ -112,7 +142,7 @@ def combinations(text: str, settings: Settings) -> list[dict[str, Value]]:
     combined = [dict(chosen) for chosen in itertools.product(*axes)]
     # All before the first training: hours later is too late for a mistake.
     for changes in combined:
-        rules.check(tree.changed(settings, changes))
+        rules.check(tree.changed(settings, changes | {'protocol.evaluate_on': 'validation'}))
     return combined
 
 

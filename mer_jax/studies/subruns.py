@@ -15,6 +15,8 @@ from mer_jax.settings.sections import Settings
 # train({setting: value that differs}, folder of the run) -> content of results.json
 Train = Callable[[Mapping[str, Value], Path], dict]
 Result = TypeVar('Result')
+# check({setting: value that differs}, folder of the run) raises UserError; nothing is trained
+Check = Callable[[Mapping[str, Value], Path], None]
 
 
 def parent(

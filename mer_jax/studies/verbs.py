@@ -40,7 +40,8 @@ def grid(config: rules.Config, workdir: str | Path, text: str) -> dict:
         text: the combinations, as in `grid.combinations`.
     """
     settings = _checked(config, 'grid')
-    return searching.grid(settings, text, partial(run.train_changed, settings, workdir), workdir)
+    train = partial(run.train_changed, settings, workdir)
+    return searching.grid(settings, text, train, workdir, partial(run.check_changed, settings))
 
 
 def leaderboard(

@@ -96,6 +96,34 @@ def test_all_runs_of_a_grid_are_checked_before_the_first(case, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ['file']
 
 
+UNFIT = {  # a grid of a tiny data set -> what is named
+    'protocol.folds=2,50': 'protocol.folds is 50, more than the 4 subjects',
+    'train.epochs=1,2;model.name=ststnet,cnn3d': 'model.name=cnn3d: ',
+    'protocol.name=kfold,lodo': "leaving out 'synthetic' leaves no row",
+    'model.init_from=,nothing.pth': 'nothing.pth: there is no such',
+    'train.devices=1,64': 'train.devices is 64',
+    'protocol.evaluate_on=test,validation': "'protocol.evaluate_on' is not a setting",
+}
+
+
+@pytest.mark.parametrize('text', UNFIT)
+def test_values_that_do_not_fit_the_data_are_named_first(text, tiny_data, tmp_path, capsys):
+    """If this fails, the last value of a grid is refused after all others were trained."""
+    arguments = [
+        'grid',
+        '--config=synthetic_ststnet:quick',
+        '--config.protocol.name=kfold',
+        '--config.protocol.folds=2',
+        '--config.protocol.validation=0.2',
+        f'--config.data.data_dir={tiny_data}',
+        f'--workdir={tmp_path / "grid"}',
+    ]
+    assert cli.main([*arguments, f'--grid={text}']) == 2
+    shown = capsys.readouterr()
+    assert UNFIT[text] in shown.err and shown.err.count('\n') == 1 and 'grid: 1' not in shown.out
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize('study,first', [('grid', '001'), ('audit', 'honest')])
 def test_a_study_in_a_free_folder_begins(study, first, tmp_path):
     """If this fails, a check refuses what could be trained."""
