@@ -11,6 +11,7 @@ import tfds_builders
 from mer_jax import machine
 from mer_jax.errors import UserError
 from tests.faults.releases import Copy
+from tfds_builders import audit
 
 
 def split(copy, parts, of_folder=lambda folder: folder.parent):
@@ -40,6 +41,7 @@ JOINED = {  # name -> (release, layout, folders that hold the parts)
     'SMIC named like subjects': ('smic', 'cropped', ('s1/HS', 's2/SMIC_all_cropped/HS')),
     'CAS(ME)^2 named like subjects': ('casme_squared', 'rawpic', ('1/rawpic', '2/rawpic')),
     'clips of CAS(ME)^2 by number': ('casme_squared', 'selectedpic', ('1', '2')),
+    'SMIC by letters': ('smic', 'raw', ('SMIC_all_raw/HS_a', 'SMIC_all_raw/HS_b')),
     'SMIC beside each other': ('smic', 'raw', ('SMIC_all_raw/HS', 'SMIC_all_raw/HS_part2')),
     'CAS(ME)^2': ('casme_squared', 'rawpic', ('CAS(ME)^2/rawpic_1', 'CAS(ME)^2/rawpic_2')),
     'clips of CAS(ME)^2': ('casme_squared', 'selectedpic', ('selected_1', 'selected_2')),
@@ -60,6 +62,17 @@ def test_parts_are_one_release(case, tmp_path):
     assert set(clips) == set(copy.clips)
     copy.assert_right_frames(clips)
     assert not [row for row in rows if row.status in ('error', 'dropped') and row.clip in clips]
+
+
+@pytest.mark.parametrize('part', ['second/subjects', 'SMIC_all_cropped/rest', '2'])
+def test_a_part_of_smic_whose_camera_cannot_be_seen_is_named(part, tmp_path):
+    """If this fails, half of SMIC is gone: it has no sheet that would miss it."""
+    copy = Copy(tmp_path, 'smic')
+    split(copy, ('SMIC_all_cropped/HS', part), lambda folder: folder.parents[2])
+    clips, rows = copy.read()
+    lost = {row.clip for row in rows if row.status == 'dropped' and 'HS, VIS or NIR' in row.reason}
+    assert set(clips) | lost == set(copy.clips) and lost and set(clips)
+    assert f'{len(lost)} of {len(copy.clips)}' in audit.loss(rows)
 
 
 LINKED = {  # name -> (where a link is put, what it leads to, below the copy)

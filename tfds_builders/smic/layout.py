@@ -32,8 +32,8 @@ EMOTIONS = {'negative': 'ne', 'positive': 'po', 'surprise': 'sur'}
 PREFERENCE = ('cropped', 'raw')  # of frames='auto'
 _SUBJECT = re.compile(r's0*([0-9]{1,2})', re.I)
 _CLIP = re.compile(r's0*([0-9]{1,2})_(ne|po|sur)_([0-9]+)', re.I)
-# 'HS', and 'HS_part2' or 'HS (1)' of an archive in parts
-_CAMERA = re.compile(r'(hs|vis|nir)([-_. ]*(part)?[-_. ]*\(?[0-9]+\)?)?', re.I)
+# 'HS', and 'HS_part2', 'HS (1)' or 'HS_b' of an archive in parts
+_CAMERA = re.compile(r'(hs|vis|nir)([-_. ]*(part|disk)?[-_. ]*\(?([0-9]+|[a-d])\)?)?', re.I)
 _LONG = re.compile(r'smic[-_ ]?((hs|vis|nir)[-_ ]?)?e([-_ ]|$)|hs_long', re.I)
 
 
@@ -66,6 +66,7 @@ def find(manual_dir: Path) -> Path:
         raise UserError(f'{manual_dir} is not a folder; {INSTRUCTIONS}')
     paths = [tree.path for tree in _trees(manual_dir)]
     if paths:
+        paths += _unnamed(manual_dir)
         parents = [path if path == manual_dir else path.parent for path in paths]
         return trees.common_folder(parents)
     for folder in trees.folders(manual_dir):
@@ -123,6 +124,7 @@ def read(source: Path, *, options: Mapping[str, str]) -> tuple[list[Clip], list[
         clip, clip_rows = _clip(same[0], options['camera'], kind == 'cropped')
         clips += clip
         rows += clip_rows
+    rows += _unread(Path(source), {clip.clip for clip in clips})
     published = PUBLISHED[options['camera']]
     if len(clips) > published:
         reason = f'{audit.SURPLUS}: {len(clips)}, published are {published}'
@@ -154,6 +156,27 @@ def _trees(folder):
             cropped = 'crop' in path.parent.name.lower() or first.name.lower().startswith('reg_')
             camera_trees.append(CameraTree(camera, 'cropped' if cropped else 'raw', path))
     return camera_trees
+
+
+def _unnamed(folder):
+    """Folders that hold clips as a camera does, but are not named HS, VIS or NIR."""
+    paths = []
+    for path in trees.folders(folder):
+        is_long = any(map(_LONG.match, path.relative_to(folder.parent).parts))
+        if not is_long and not _CAMERA.fullmatch(path.name) and _first_clip(path):
+            paths.append(path)
+    return paths
+
+
+def _unread(source, used):
+    """Audit rows of the clips in unnamed folders that no camera's folder holds."""
+    reason = 'whose camera cannot be seen: the folder above the subjects must be HS, VIS or NIR'
+    rows = []
+    for tree in _unnamed(source):
+        for item in _walk(tree)[0]:
+            if item.clip not in used:
+                rows.append(_row(item.folder, tree, 'dropped', reason, item.clip))
+    return rows
 
 
 def _refuse_copies(clips):
