@@ -27,7 +27,7 @@ import sys
 import tempfile
 import time
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -144,6 +144,7 @@ class Place(NamedTuple):
 
     folder: Path
     data: Path  # built data of the trainings
+    forks: bool = False  # see Forked
 
     @property
     def raw(self) -> Path:
@@ -157,6 +158,64 @@ class Place(NamedTuple):
 
 
 # --- running and killing ---
+
+
+class Forked:
+    """A command in a fork of this process, which has imported what it needs.
+
+    Most of a short command's life is imports, in which a kill finds nothing to spoil. Its interface
+    is that of Popen.
+    """
+
+    def __init__(self, arguments: Sequence[str], environment: Mapping[str, str], folder: Path):
+        """Start the command in a session of its own."""
+        from mer_jax import cli
+
+        reader, writer = os.pipe()
+        self.returncode, self.pid = None, os.fork()
+        if not self.pid:
+            code = 1
+            try:
+                os.setsid()
+                os.chdir(folder)
+                os.environ.update(environment)
+                tempfile.tempdir = None
+                os.dup2(writer, 1)
+                os.dup2(writer, 2)
+                os.closerange(3, 256)
+                sys.stdout = os.fdopen(1, 'w', buffering=1, closefd=False)
+                sys.stderr = os.fdopen(2, 'w', buffering=1, closefd=False)
+                code = cli.main(arguments)
+            finally:
+                sys.stdout.flush()
+                os._exit(code)
+        os.close(writer)
+        self.stdout = os.fdopen(reader, 'rb', buffering=0)
+
+    def poll(self) -> int | None:
+        """Return the exit status, minus the signal; None: it runs."""
+        return self.wait(os.WNOHANG)
+
+    def wait(self, options: int = 0) -> int | None:
+        """Wait for the end; return what poll does."""
+        if self.returncode is None:
+            pid, status = os.waitpid(self.pid, options)
+            if pid:
+                self.returncode = os.waitstatus_to_exitcode(status)
+        return self.returncode
+
+
+def import_all() -> None:
+    """Import what the jobs need, without starting jax: forks would share its threads."""
+    import orbax.checkpoint  # noqa: F401
+    import tensorflow_datasets  # noqa: F401
+
+    import mer_jax.experiment.run  # noqa: F401
+    import mer_jax.generation.rows  # noqa: F401
+    import mer_jax.models.ocnet  # noqa: F401
+    import mer_jax.models.ststnet  # noqa: F401
+    import mer_jax.report.recognition_page  # noqa: F401
+    import mer_jax.studies.verbs  # noqa: F401
 
 
 def run(
@@ -184,14 +243,17 @@ def run(
         'MPLBACKEND': 'Agg',
     }
     start = time.monotonic()
-    process = subprocess.Popen(
-        [sys.executable, str(ROOT / 'main.py'), *arguments],
-        cwd=work,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
+    if place.forks:
+        process = Forked(arguments, environment, work)
+    else:
+        process = subprocess.Popen(
+            [sys.executable, str(ROOT / 'main.py'), *arguments],
+            cwd=work,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
     text, started = '', [Started(START, 1, 0.0)]
     killed = False
     with process.stdout as pipe:
@@ -272,6 +334,33 @@ def drawn_moment(draw: random.Random, reference: Attempt) -> Moment:
 
 
 # --- comparing ---
+
+
+def compared(reference: Path, folder: Path, *, fork: bool) -> list[str]:
+    """Return `differences`.
+
+    Args:
+        reference: folder of a job that was not killed.
+        folder: of one that was.
+        fork: another process looks, because jax reads checkpoints: see import_all.
+    """
+    if not fork:
+        return differences(reference, folder)
+    reader, writer = os.pipe()
+    process = os.fork()
+    if not process:
+        lines = ['the comparison failed']
+        try:
+            lines = differences(reference, folder)
+        finally:
+            with os.fdopen(writer, 'w') as file:
+                json.dump(lines, file)
+            os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as file:
+        lines = json.load(file)
+    os.waitpid(process, 0)
+    return lines
 
 
 def differences(reference: Path, folder: Path) -> list[str]:
@@ -475,7 +564,7 @@ def undisturbed(name: str, place: Place, times: int) -> tuple[Path, Attempt]:
             os.rename(reference, again)
         os.rename(folder / 'work', reference)
         if again.exists():
-            if lines := differences(reference, again):
+            if lines := compared(reference, again, fork=place.forks):
                 sys.exit(f'{name}: two undisturbed runs differ:\n' + '\n'.join(lines))
             shutil.rmtree(again)
     return reference, attempt
@@ -506,7 +595,7 @@ def kill(name: str, place: Place, *, kills: int, seed: int, undisturbed_runs: in
             tally.phases[attempt.started[-1].phase] += 1
         if attempt.code or 'Traceback' in attempt.text or 'Warning' in attempt.text:
             lines.append(f'exit {attempt.code}: {attempt.text[-1500:]}')
-        lines += differences(reference, work)
+        lines += compared(reference, work, fork=place.forks)
         if job.compiles:
             lines += damaged(cache)
         if _state(place.data / DATA) != data:
@@ -535,11 +624,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument('--seed', type=int, default=0, help='of the moments')
     parser.add_argument('--undisturbed', type=int, default=2, help='runs of each job before')
     parser.add_argument('--folder', default='', help='kept afterwards; else a temporary one')
+    parser.add_argument(
+        '--fork', action='store_true', help='fork commands from a process that has imported all'
+    )
     flags = command_line.parse(parser, argv, jobs='train', kills=1, undisturbed=1)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(flags.folder or temporary).absolute()
         data = os.environ.get('TFDS_DATA_DIR') or folder / 'data'
-        place = Place(folder, Path(data))
+        place = Place(folder, Path(data), flags.fork)
+        if flags.fork:
+            import_all()
         if 'build' in flags.jobs:
             casme2.write(place.raw)
         table = ['job | kills | fell in | runs compared | differing | left over | wall time']
