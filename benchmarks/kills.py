@@ -190,6 +190,8 @@ class Forked:
                 sys.stdout.flush()
                 os._exit(code)
         os.close(writer)
+        while os.getsid(self.pid) != self.pid:  # its group cannot be killed before
+            time.sleep(0.001)
         self.stdout = os.fdopen(reader, 'rb', buffering=0)
 
     def poll(self) -> int | None:
