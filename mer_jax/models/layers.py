@@ -153,10 +153,10 @@ def convolve(
         large = x.shape[-1] >= 32 and min(x.shape[1:3]) > 10
         return _winograd(x, kernel) if large else _winograd_along(x, kernel)
     overlapping = max(strides) < size[1] / 3 + 1
-    channels = max(kernel.shape[2:])
-    few_channels = channels <= 32 // max(strides)
-    if size[1] >= 5 and channels == 32:  # measured: patches take half the time of a band
-        few_channels = False
+    inputs, outputs = kernel.shape[2:]
+    few_channels = max(inputs, outputs) <= 32 // max(strides)
+    if size[1] >= 5 and inputs < 16 and outputs == 32:
+        few_channels = False  # measured: patches take half the time of a band
     if overlapping and few_channels and 1 < size[1] <= x.shape[2] - 3 * strides[1]:
         return _band(x, kernel, strides)
     return dense(patches(x, size, strides, axis=3), kernel.reshape(-1, kernel.shape[-1]))
