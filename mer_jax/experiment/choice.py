@@ -2,30 +2,30 @@
 
 The training subjects of a fold form groups. Each group is left out once and predicted, at each
 learning rate, after each number of epochs. What is best on all groups together trains the fold. The
-subject that the fold tests has no part in it. All of these trainings run in one program, as runs of
-the fold axis: the learning rate is data of a run.
+subject that the fold tests has no part in it. All groups of all folds train in one program, as runs
+of the fold axis. The learning rate is data of a run: it needs no program of its own, and each fold
+trains with the one that it chose.
 """
 
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import jax
 import numpy as np
 import optax
 
 from mer_jax.errors import UserError
 from mer_jax.evaluation import metrics
 from mer_jax.experiment import build, engine
+from mer_jax.experiment import folder as run_folder
 from mer_jax.experiment.build import Experiment
 from mer_jax.folds import protocols, resampling
 from mer_jax.runfiles import files, writing
 from mer_jax.runfiles.choices import ChoiceRow, ChoiceTable
 from mer_jax.runfiles.epoch_outputs import EpochOutputs
 from mer_jax.settings import tree
-from mer_jax.training import batches, held_out
+from mer_jax.training import batches, held_out, metrics_log
 from mer_jax.types import FoldState
 
 RATE = 'step_size'  # the name of the learning rate in the state of learners.optimizer
@@ -51,7 +51,7 @@ def made(experiment: Experiment, shapes: FoldState, folder: Path) -> Experiment:
 
 
 def inner(experiment: Experiment) -> Experiment:
-    """Return the trainings by which the folds choose: each group at each learning rate.
+    """Return the trainings by which the folds choose, one for each group.
 
     They take as many steps an epoch as the fold itself, with smaller batches, so that an epoch
     means the same in both. Their seed is 0.
@@ -66,13 +66,11 @@ def inner(experiment: Experiment) -> Experiment:
     _, groups = resampling.extend(
         groups, samples, experiment.data.names, experiment.titles, settings.balance
     )
-    rates = len(settings.choose.learning_rate)
-    folds = jax.tree.map(lambda array: np.concatenate([array] * rates), groups)
     rows = experiment.folds.train.index.shape[1]
     steps, _ = batches.batch_shape(rows, settings.train.batch_size)
-    smaller = -(-folds.train.index.shape[1] // steps)
+    smaller = -(-groups.train.index.shape[1] // steps)
     changed = tree.changed(settings, {'train.seeds': 1, 'train.batch_size': smaller})
-    return experiment._replace(settings=changed, folds=folds)
+    return experiment._replace(settings=changed, folds=groups)
 
 
 def table(experiment: Experiment, uf1: np.ndarray) -> ChoiceTable:
@@ -135,48 +133,64 @@ def _with_rates(rates, members, states):
 
 def _inner_uf1(experiment, shapes, folder):
     """UF1 of the training subjects of each fold, [folds, learning rates, numbers of epochs]."""
-    folder.mkdir(exist_ok=True)
     choose, trials = experiment.settings.choose, inner(experiment)
+    rates = choose.learning_rate
+    trainings = len(trials.folds.fold)
     print(
-        f'choice: {len(trials.folds.fold)} trainings on training subjects of '
-        f'{len(experiment.titles)} folds ({choose.groups} groups, '
-        f'{len(choose.learning_rate)} learning rates)',
+        f'choice: {trainings} trainings on training subjects of {len(experiment.titles)} folds, at '
+        f'{len(rates)} learning rates',
         flush=True,
+    )
+    scores = []
+    for number, rate in enumerate(rates):
+        path, part = folder / f'outputs_{number}.npy', folder / str(number)
+        if not path.exists():
+            part.mkdir(parents=True, exist_ok=True)
+            print(f'choice: learning rate {rate:g}', flush=True)
+            begins = partial(_with_rates, np.full(trainings, rate, np.float32))
+            writing.write_array(path, _outputs(trials, shapes, begins, part))
+            # the states of all folds at all rates might not fit on the disk
+            shutil.rmtree(part)
+        scores.append([_uf1(outputs, trials, choose.groups) for outputs in np.load(path)])
+    return np.moveaxis(np.array(scores), 2, 0)
+
+
+def _outputs(trials, shapes, begins, folder):
+    """Outputs of the rows left out, after each number of epochs [E, R, K]."""
+    epochs = [int(number) for number in trials.settings.choose.epochs]
+    rows = int(np.sum(trials.folds.test.mask > 0))
+    newest = run_folder.newest(folder)
+    kept = metrics_log.open_held_out(
+        folder,
+        (len(epochs), rows, len(trials.data.names.classes)),
+        done=sum(number <= newest for number in epochs),
     )
     plan = build.choose_plan(trials, shapes, folder)
     learner = build.learner(trials, plan.lowering)
-    trainings = len(trials.folds.fold)
-    rates = np.float32(choose.learning_rate)
-    rate_of_run = np.repeat(rates, trainings // len(rates))
-    scores = []
-    for epochs in map(int, choose.epochs):
-        path = folder / f'outputs_{epochs}.npy'
-        if not path.exists():
-            how = build.training(trials)
-            how = replace(how, settings=replace(how.settings, epochs=epochs))
-            extras = engine.Extras(partial(_with_rates, rate_of_run))
-            values = engine.train_runs(
-                learner, trials.data.samples, trials.folds, plan, how, folder, extras
-            )
-            writing.write_array(path, values)
-        scores.append(_uf1(np.load(path), trials.folds, experiment))
-    return np.stack(scores, -1)
+    engine.train_runs(
+        learner,
+        trials.data.samples,
+        trials.folds,
+        plan,
+        build.training(trials),
+        folder,
+        engine.Extras(begins, kept, epochs),
+    )
+    return np.array(kept)
 
 
-def _uf1(values, folds, experiment):
-    """UF1 [folds, learning rates] of outputs [R, K]; NaN where one is not finite."""
-    choose = experiment.settings.choose
-    outer, rates = len(experiment.titles), len(choose.learning_rate)
-    run, position = held_out.order(folds)
-    rate = run // (outer * choose.groups)
-    fold = folds.fold[run] // choose.groups
-    number = fold * rates + rate
-    classes = len(experiment.data.names.classes)
-    label = experiment.data.samples.label[folds.test.index[run, position]]
+def _uf1(outputs, trials, groups):
+    """UF1 of each fold [folds] of outputs [R, K]; NaN where one is not finite."""
+    run, position = held_out.order(trials.folds)
+    fold = trials.folds.fold[run] // groups
+    label = trials.data.samples.label[trials.folds.test.index[run, position]]
     counts = metrics.confusions(
-        label, values.argmax(-1), number, groups=outer * rates, classes=classes
+        label,
+        outputs.argmax(-1),
+        fold,
+        groups=len(trials.titles),
+        classes=outputs.shape[-1],
     )
     uf1 = metrics.measures(counts)['uf1']
-    diverged = np.unique(number[~np.isfinite(values).all(-1)])
-    uf1[diverged] = np.nan
-    return uf1.reshape(outer, rates)
+    uf1[np.unique(fold[~np.isfinite(outputs).all(-1)])] = np.nan
+    return uf1

@@ -3,7 +3,7 @@
 The values come from a config (run.py) or from Python code (api.py).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -125,8 +125,9 @@ class Extras:
 
     # (positions of the runs of a group, their states on the host) -> the states it begins with
     begin: Callable | None = None
-    # [epochs, R, K], R held-out rows: filled with their outputs after every epoch
+    # [E, R, K]: filled with the outputs of the R held-out rows after each of E epochs
     epoch_outputs: Any = None
+    epochs: Sequence[int] = ()  # these E epochs, rising
     seconds: dict = field(default_factory=dict)  # 'compile' is written here
 
 
@@ -170,12 +171,13 @@ def _train_groups(learner, samples, folds, chosen, training, folder, extras):
     total, size, epochs = len(folds.fold), chosen.group, settings.epochs
     groups = -(-total // size)
     run_of_row, _ = held_out.order(folds)
+    position_of_epoch = {epoch: position for position, epoch in enumerate(extras.epochs)}
     done = run_folder.reached(folder, groups) == epochs
     options = programs.ProgramOptions(
         training.batches,
         runs=size,
         test_batch=training.test_batch,
-        chunk=loop.CHUNK if extras.epoch_outputs is None else 1,
+        chunk=1 if len(extras.epochs) == epochs else loop.CHUNK,
         trains=not done,
     )
     if settings.fold_by_fold:
@@ -198,13 +200,14 @@ def _train_groups(learner, samples, folds, chosen, training, folder, extras):
                 log.cut(epoch)
                 schedule = checkpoint.Schedule(settings.checkpoint_seconds)
                 for chunk in programs.train_group_in_chunks(
-                    group, states, done=epoch, epochs=epochs
+                    group, states, done=epoch, epochs=epochs, stops=extras.epochs
                 ):
                     epoch, states = chunk.epoch, chunk.states
                     log.write(chunk)
-                    if extras.epoch_outputs is not None and rows.any():
+                    if epoch in position_of_epoch and rows.any():
                         outputs = programs.predict_group(group, states)
-                        extras.epoch_outputs[epoch - 1, rows] = held_out.in_stored_order(
+                        position = position_of_epoch[epoch]
+                        extras.epoch_outputs[position, rows] = held_out.in_stored_order(
                             outputs, folds_of_group
                         )
                     if epoch == epochs or schedule.due():

@@ -152,8 +152,10 @@ def begun(folder: Path) -> bool:
     )
     if any(path.exists() for path in trained_files) or fold_outputs.any_finished(folder):
         return True
-    trainings = (folder, gan, folder / files.CHOICE)
-    return any(newest(path) >= 0 for path in trainings)
+    choice = folder / files.CHOICE
+    if any(choice.glob('*.npy')):
+        return True
+    return any(newest(path) >= 0 for path in (folder, gan, *choice.glob('*')))
 
 
 def newest(folder: Path) -> int:

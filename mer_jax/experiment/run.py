@@ -288,7 +288,8 @@ def train_groups(
     begin = with_weights if settings.model.init_from else None
     if experiment.choices:
         begin = choice.begin(experiment)
-    extras = engine.Extras(begin, epoch_outputs, seconds)
+    kept = range(1, settings.train.epochs + 1) if epoch_outputs is not None else ()
+    extras = engine.Extras(begin, epoch_outputs, kept, seconds)
     how = build.training(experiment)
     return engine.train_runs(learner, experiment.data.samples, folds, chosen, how, folder, extras)
 

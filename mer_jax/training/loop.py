@@ -4,7 +4,7 @@ It runs on the host, as a generator: its caller logs and saves after each chunk 
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -35,6 +35,7 @@ def train_in_chunks(
     done: int,
     epochs: int,
     longest: int = CHUNK,
+    stops: Sequence[int] = (),
 ) -> Iterator[Chunk[States]]:
     """Train to the end, chunk after chunk.
 
@@ -48,6 +49,7 @@ def train_in_chunks(
         done: epochs that are trained already.
         epochs: epochs of the whole training.
         longest: most epochs in a chunk.
+        stops: epochs that must end a chunk, rising.
 
     Yields:
         The chunks; the last one ends with epoch `epochs`. Nothing, where no epoch is left.
@@ -55,7 +57,8 @@ def train_in_chunks(
     count = 1
     while done < epochs:
         start = time.perf_counter()
-        count = min(count, epochs - done)
+        nearest = next((stop for stop in stops if stop > done), epochs)
+        count = min(count, nearest - done)
         states, logs = train(states, np.int32(done), np.int32(count))
         logs = {name: np.asarray(log)[:, :count] for name, log in logs.items()}
         seconds = time.perf_counter() - start

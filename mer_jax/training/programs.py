@@ -172,7 +172,7 @@ def train_group(
 
 
 def train_group_in_chunks(
-    group: Group, states: FoldState, *, done: int, epochs: int
+    group: Group, states: FoldState, *, done: int, epochs: int, stops: Sequence[int] = ()
 ) -> Iterator[loop.Chunk[FoldState]]:
     """Train a group to the end, chunk after chunk.
 
@@ -181,13 +181,16 @@ def train_group_in_chunks(
         states: after epoch `done`. They are donated: do not use them after the call.
         done: epochs that are trained already.
         epochs: epochs of the whole training.
+        stops: epochs that must end a chunk, rising.
 
     Yields:
         The chunks of loop.train_in_chunks.
     """
     longest = group.programs.chunk
     train = partial(train_group, group)
-    return loop.train_in_chunks(train, states, done=done, epochs=epochs, longest=longest)
+    return loop.train_in_chunks(
+        train, states, done=done, epochs=epochs, longest=longest, stops=stops
+    )
 
 
 def predict_group(group: Group, states: FoldState) -> np.ndarray | dict[str, np.ndarray] | None:
