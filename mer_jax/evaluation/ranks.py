@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mer_jax.evaluation import metrics
+from mer_jax.evaluation import bootstrap, metrics
 
 DIGITS = 12  # equal means may differ in their last bits, and a tie must count as one
 
@@ -20,7 +20,7 @@ class Rank(NamedTuple):
 
 def ranks(
     cubes: Sequence[ArrayLike],
-    group: ArrayLike,
+    dataset: ArrayLike,
     *,
     metric: str = 'uf1',
     draws: int = 2000,
@@ -29,13 +29,13 @@ def ranks(
 ) -> list[Rank]:
     """Rank systems that were tested on the same subjects.
 
-    A draw takes subjects with replacement, from each group as many as it has. All systems have the
-    same draws. In each draw the metric is computed per seed and averaged over seeds; the largest
-    has rank 1. The interval holds the middle share of the ranks of all draws.
+    All systems have the same draws of subjects, see bootstrap.draw_subjects. In each draw the
+    metric is computed per seed and averaged over seeds; the largest has rank 1. The interval holds
+    the middle share of the ranks of all draws.
 
     Args:
         cubes: confusions [S, R, K, K] of each system; the number of seeds R may differ.
-        group: int[S], the data set of each subject.
+        dataset: [S], number or name of each subject's data set, within which subjects are drawn.
         metric: a key of METRICS.
         draws: number of draws.
         seed: of the draws.
@@ -44,27 +44,19 @@ def ranks(
     Raises:
         ValueError: systems have other numbers of subjects.
     """
-    subjects = {len(np.asarray(cube)) for cube in cubes}
-    if subjects != {len(np.asarray(group))}:
-        raise ValueError(f'all must have {len(np.asarray(group))} subjects, got {subjects}')
-    whole = _ranks(cubes, np.ones((1, len(np.asarray(group)))), metric)[:, 0]
-    if len(np.asarray(group)) < 2:
+    groups = bootstrap.strata(dataset)
+    subjects = len(groups.group)
+    if {len(np.asarray(cube)) for cube in cubes} != {subjects}:
+        raise ValueError(f'every system must have {subjects} subjects, as dataset')
+    whole = _ranks(cubes, np.ones((1, subjects)), metric)[:, 0]
+    if subjects < 2:
         return [Rank(float(rank), [np.nan, np.nan]) for rank in whole]
-    drawn = _ranks(cubes, _draws(np.asarray(group), draws, seed), metric)
+    times = bootstrap.draw_subjects(np.random.default_rng(seed), groups, draws)
     edges = [(1 - level) / 2, (1 + level) / 2]
     return [
         Rank(float(rank), np.quantile(of_draws, edges).tolist())
-        for rank, of_draws in zip(whole, drawn, strict=True)
+        for rank, of_draws in zip(whole, _ranks(cubes, times, metric), strict=True)
     ]
-
-
-def _draws(group, draws, seed):
-    """How often each subject is drawn, int[draws, S]."""
-    rng, times = np.random.default_rng(seed), np.zeros((draws, len(group)), np.int64)
-    for number in np.unique(group):
-        members = np.flatnonzero(group == number)
-        times[:, members] = metrics.draw_subjects(rng, len(members), draws)
-    return times
 
 
 def _ranks(cubes, times, metric):

@@ -44,7 +44,7 @@ def of_run(settings: Settings, workdir: str | Path) -> Cost:
             return Cost(None, None, None)
         size = sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(shapes.params))
         arithmetic = flops(experiment)
-        if run_folder.trained(folder, settings.train.seeds) == settings.train.epochs:
+        if run_folder.trained(folder, settings.trainings) == settings.train.epochs:
             return Cost(size, arithmetic, 0.0)
         return Cost(size, arithmetic, hours(experiment, shapes, folder))
 

@@ -443,6 +443,8 @@ def _choose(settings):
             name for name, entry in PROTOCOLS.items() if entry.tests and entry.unit == 'subject'
         ),
         'protocol.evaluate_on': ('test',),
+        # another draw has other training subjects in the fold of that number
+        'protocol.repeat': (1,),
         'model.init_from': ('',),
         'head.name': ('none',),
     }

@@ -1,6 +1,6 @@
 """The table of a leaderboard (studies/leaderboard.py)."""
 
-from mer_jax.evaluation import HEADLINE
+from mer_jax.evaluation import HEADLINE, OVER_SUBJECTS
 from mer_jax.report.compare_tables import AS_REPORTED, honest
 from mer_jax.report.formats import (
     NAMES_IN_PAPERS,
@@ -17,8 +17,8 @@ ORACLE = 'choosing the epoch on the left-out subject would claim'
 NOT_STATED = 'not stated'
 METHOD = (
     f'{NAMES_IN_PAPERS} Scores are means over seeds, sd is over seeds, and the last epoch is the '
-    'result. 95 % intervals come from 2,000 bootstrap draws of subjects: they hold for these '
-    'trainings. The reference was named before the first training. A difference is a row minus the '
+    f'result. 95 % intervals are {OVER_SUBJECTS}, from 2,000 bootstrap draws within each data set. '
+    'The reference was named before the first training. A difference is a row minus the '
     'reference; p comes from a permutation test that swaps the two of a subject, and Holm is p '
     'adjusted for all rows. A rank is that by UF1, 1 the best; its interval comes from draws of '
     'subjects within each data set. MFLOPs: two for each multiply-add of the products and '
@@ -145,7 +145,7 @@ def _row(row):
         'not_run': row['not_run'],
         'folder': row['folder'],
         **{key: row[key] for key in ('parameters', 'mflops', 'epochs')},
-        **_reported(row['reported']),
+        **_reported(row['as_reported']),
     }
     if row['not_run']:
         size = ''
@@ -197,7 +197,7 @@ def _notes(rows):
     for row in rows:
         notes += [Note(f'{row["title"]} leaks: {leak}', True) for leak in row.get('leaks', ())]
     for row in rows:
-        for number, figures in enumerate(row['reported']):
+        for number, figures in enumerate(row['as_reported']):
             notes += _notes_of(f'{row["title"]}, as reported', figures, further=number > 0)
     return notes
 

@@ -277,7 +277,7 @@ def _is_numeric(rows, column):
 def _is_number(text):
     """Whether text is a number or a dash."""
     try:
-        float(text.strip(f'<{DASH}') or 0)
+        float(text.strip(f'<{DASH}').replace(',', '') or 0)
     except ValueError:
         return False
     return True

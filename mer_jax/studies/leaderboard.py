@@ -8,8 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from mer_jax.errors import UserError
 from mer_jax.evaluation import HEADLINE, ranks
 from mer_jax.evaluation.metrics import to_json
@@ -210,8 +208,8 @@ def ranked(runs: Sequence[compare.Run]) -> list[ranks.Rank]:
                 'the same for all'
             )
     subjects = sorted({(row.dataset, row.subject) for row in runs[0].rows})
-    _, group = np.unique([dataset for dataset, _ in subjects], return_inverse=True)
-    return ranks.ranks([compare.confusions(run, run.rows) for run in runs], group)
+    cubes = [compare.confusions(run, run.rows) for run in runs]
+    return ranks.ranks(cubes, [dataset for dataset, _ in subjects])
 
 
 def _runs(entries):
@@ -235,7 +233,7 @@ def _facts(entry, cost, reason, classes):
         'mflops': None if cost.flops is None else cost.flops / 1e6,
         'epochs': settings.train.epochs if predicts(settings) else None,
         'points': _points(settings.choose),
-        'reported': reported,
+        'as_reported': reported,
     }
 
 

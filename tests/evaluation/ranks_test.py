@@ -24,11 +24,11 @@ def test_ranks_and_intervals_by_hand():
 
 
 def test_draws_are_made_within_each_data_set():
-    """One subject in each data set: every draw is the data itself, and no rank can move."""
-    systems = [cube(2, 0), cube(1, 2)]
-    within = ranks.ranks(systems, np.array([0, 1]))
+    """Subjects of a data set are equal: every draw within it is the data, and no rank can move."""
+    systems = [cube(2, 2, 0, 0), cube(1, 1, 2, 2)]
+    within = ranks.ranks(systems, ['a', 'a', 'b', 'b'])
     assert [rank.interval for rank in within] == [[2, 2], [1, 1]]
-    across = ranks.ranks(systems, np.zeros(2, int))
+    across = ranks.ranks(systems, ['a'] * 4)
     assert [rank.interval for rank in across] == [[1, 2], [1, 2]]
 
 

@@ -156,6 +156,7 @@ REFUSED = [
     ({'balance.method': 'smote', 'balance.scope': 'all'}, 'balance.scope'),
     ({'balance.method': 'gan'}, 'balance.method'),
     ({'protocol.name': 'clip_kfold'}, 'protocol.name'),
+    ({'protocol.name': 'kfold', 'protocol.repeat': 2}, 'protocol.repeat'),
 ]
 
 
