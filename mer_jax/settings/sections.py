@@ -323,10 +323,10 @@ class Choose:
         high=100,
     )
     learning_rate: tuple = field(
-        (3e-5, 1e-4, 3e-4, 1e-3), 'Learning rates to choose from.', low=1e-12, high=1e3
+        (1e-4, 3e-4, 1e-3, 3e-3), 'Learning rates to choose from.', low=1e-12, high=1e3
     )
     epochs: tuple = field(
-        (50, 150, 450),
+        (20, 60, 200),
         'Numbers of epochs to choose from, read off one training; smallest first.',
         low=1,
         high=10**7,

@@ -49,7 +49,7 @@ def leaderboard(
     configs: Mapping[str, rules.Config],
     seeds: str,
     max_hours: str,
-    equal_budget: bool,
+    equal_budget: bool = False,
 ) -> dict:
     """Train several configs on the same clips, and write their table.
 

@@ -7,12 +7,14 @@ import optax
 import pytest
 
 from mer_jax.errors import UserError
-from mer_jax.experiment import build, choice, run
+from mer_jax.experiment import build, choice, cost, run
 from mer_jax.experiment import settings as rules
+from mer_jax.experiment.cost import Cost
 from mer_jax.folds import protocols
 from mer_jax.presets import base, quick
 from mer_jax.runfiles.choices import ChoiceTable
 from mer_jax.runfiles.epoch_outputs import EpochOutputs
+from mer_jax.runfiles.plan import Plan
 from mer_jax.runfiles.predictions import PredictionTable
 from mer_jax.settings.sections import Protocol, Train
 from mer_jax.settings.tree import from_nested
@@ -143,6 +145,18 @@ def test_the_best_point_is_chosen_the_first_of_equals_and_never_one_that_diverge
     assert [(row.learning_rate, row.epochs) for row in chosen] == [(1e-3, 3), (3e-2, 1)]
     with pytest.raises(UserError, match="'b'"):
         choice.table(experiment, np.where([[[True]], [[False]]], uf1, np.nan))
+
+
+def test_a_choice_costs_its_trainings_too(finished, monkeypatch):
+    """A leaderboard would start a network that takes days."""
+    settings, folder = finished
+    assert cost.of_run(settings, folder) == Cost(1683, 780000, 0.0), 'nothing is left to train'
+    monkeypatch.setattr(cost.programs, 'seconds_per_round', lambda *_, **__: 1800.0)
+    experiment = build.experiment(settings, folder)
+    shapes = build.check_fit(experiment, folder)
+    # five folds, each with one training of all rows, and two of half of them at two rates
+    devices = Plan.read(folder).devices
+    assert cost.hours(experiment, shapes, folder) == 3 * (5 + 5 * 2) / 2 / devices
 
 
 REFUSED = [
