@@ -16,8 +16,10 @@ from mer_jax.experiment.build import Experiment
 from mer_jax.folds.rows import of_data_set
 from mer_jax.machine import versions
 from mer_jax.report import recognition_page, spotting_page
+from mer_jax.runfiles import files
 from mer_jax.runfiles import results as result_files
 from mer_jax.runfiles.calibration import Calibration
+from mer_jax.runfiles.choices import ChoiceTable
 from mer_jax.runfiles.epoch_outputs import EpochOutputs
 from mer_jax.runfiles.plan import Plan
 from mer_jax.runfiles.predictions import PredictionTable
@@ -118,6 +120,7 @@ def recognition(finished: Finished, *, every_epoch: bool, repeat: int = 1) -> di
         **score.score(predictions, data.names, draws=repeat),
         oracle_epoch=oracle,
         seconds=finished.seconds,
+        choice=ChoiceTable.read(folder).describe() if (folder / files.CHOICES).exists() else '',
     )
     # After the scores, which refuse outputs that are not finite.
     calibrated = Calibration.of(predictions, data.names)

@@ -107,8 +107,19 @@ def oracle(results: dict) -> Table:
     common, best = block['best_common_epoch'], block['test_best']
     independent = block['test_best_independent']
     medians = ', '.join(map(plain, independent['median_epochs']))
+    last = block['last']
+    result = [('the last epoch, not chosen: the result', results['metrics'], last['epoch'])]
+    if results.get('choice'):
+        result = [
+            (
+                'for each fold its choice by training subjects: the result',
+                results['metrics'],
+                'by fold',
+            ),
+            ('the last epoch', last['metrics'], last['epoch']),
+        ]
     ways = [
-        ('the last epoch, not chosen: the result', results['metrics'], block['last']['epoch']),
+        *result,
         ('the same for all folds, best UF1 of all rows', common['metrics'], common['epoch']),
         (
             'for each fold the best held-out accuracy',

@@ -63,7 +63,10 @@ def size(results: dict) -> str:
     clips = f'{plural(results["clips"], "clip")}{names}'
     if not results['epochs'] and not results['plan']:  # an SVM, or a user's code
         return f'{results["protocol"]}, {runs}, {clips}'
-    return f'{results["protocol"]}, {runs}, {plural(results["epochs"], "epoch")}, {clips}'
+    chosen = ''
+    if results.get('choice'):
+        chosen = f'; chosen by training subjects: {results["choice"]}'
+    return f'{results["protocol"]}, {runs}, {plural(results["epochs"], "epoch")}, {clips}{chosen}'
 
 
 def _confusion_lines(results):

@@ -173,6 +173,8 @@ class RecognitionResults(_Results):
     classes: list[str]
     # of shape REPEATS; None for one draw of the folds
     repeats: dict | None = field(default=None, kw_only=True)
+    # learning rate and epochs that folds chose by training subjects, in words; '' for no choice
+    choice: str = field(default='', kw_only=True)
     oracle_epoch: dict | None  # of shape ORACLE; None where epochs were not evaluated
     plan: dict | None  # None where nothing was trained
     data: dict

@@ -17,7 +17,6 @@ from mer_jax.experiment.cost import Cost
 from mer_jax.folds import RESAMPLERS
 from mer_jax.report import leaderboard_tables, plots_compare, study
 from mer_jax.runfiles import files, naming
-from mer_jax.runfiles.choices import ChoiceTable
 from mer_jax.settings import tree
 from mer_jax.settings.sections import Settings
 from mer_jax.studies import compare, published
@@ -103,7 +102,6 @@ def leaderboard(
         row = _facts(entry, costs[entry.title], reasons.get(entry.title, ''), len(group['classes']))
         if entry.title in results:
             row |= compared[entry.title] | _scores(results[entry.title])
-            row['chosen'] = _chosen(entry)
             row['rank'] = to_json(placed[entry.title].rank)
             row['rank_interval'] = placed[entry.title].interval
         rows.append(row)
@@ -248,13 +246,6 @@ def _points(choose):
     }
 
 
-def _chosen(entry):
-    """What the folds of a finished run chose, in words; '' where they did not choose."""
-    if not entry.settings.choose.groups:
-        return ''
-    return ChoiceTable.read(entry.folder).describe()
-
-
 def _scores(results):
     """What a row holds of results.json beside what compare.table has."""
     trainings = results['folds'] * results['seeds']
@@ -267,6 +258,7 @@ def _scores(results):
             for name, block in results['per_dataset'].items()
         },
         'oracle': oracle and oracle['test_best'],
+        'chosen': results['choice'],
     }
 
 

@@ -97,12 +97,14 @@ def test_each_fold_is_scored_after_the_epoch_that_it_chose(finished):
         of_fold = [other for other in table.rows if other.title == row.title]
         assert row.uf1 == max(other.uf1 for other in of_fold)
     rows = PredictionTable.read(folder).rows
-    classes = json.loads((folder / 'results.json').read_text())['classes']
+    results = json.loads((folder / 'results.json').read_text())
     outputs = EpochOutputs.read(folder).values
     for number, row in enumerate(rows):
         epoch = table.chosen[row.fold].epochs
-        assert row.predicted == classes[outputs[epoch - 1, number].argmax()]
+        assert row.predicted == results['classes'][outputs[epoch - 1, number].argmax()]
     assert not (folder / 'choice').exists()
+    assert results['choice'] == table.describe()
+    assert table.describe() in (folder / 'report.html').read_text()
 
 
 def test_a_finished_choice_is_read_and_not_made_again(finished):
