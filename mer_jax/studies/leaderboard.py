@@ -74,26 +74,9 @@ def leaderboard(
     tables = [f'leaderboard.{kind}' for kind in study.KINDS]
     folder = parent(folder, 'a leaderboard', names, tables)
     entries = entered(configs, folder, limits)
-    costs = {}
-    for entry in entries:
-        costs[entry.title] = quietly(measure, entry.settings, entry.folder)
-        print(f'leaderboard: {entry.title}: {_cost_in_words(costs[entry.title])}', flush=True)
-    results, reasons = {}, {}
-    for number, entry in enumerate(entries, 1):
-        hours = costs[entry.title].hours or 0
-        if hours > limits.hours:
-            reasons[entry.title] = f'not run here (about {hours:.3g} hours)'
-        else:
-            print(f'leaderboard: {number} of {len(entries)}, {entry.title}', flush=True)
-            try:
-                results[entry.title] = quietly(train, entry.settings, entry.folder)
-            except UserError as error:
-                # The others took hours; they are kept.
-                reasons[entry.title] = f'failed: {error}'
-        if number == 1 and reasons:
-            raise UserError(f'{entry.title}, the reference, is {reasons[entry.title]}')
-    finished = [entry for entry in entries if entry.title in results]
-    runs = _runs(finished)
+    costs = _costs(entries, measure)
+    results, reasons = _results(entries, costs, limits, train)
+    runs = _runs([entry for entry in entries if entry.title in results])
     (group,) = compare.table(runs)['groups']
     compared = {row['title']: row for row in group['runs']}
     placed = dict(zip(results, ranked(runs), strict=True))
@@ -120,6 +103,37 @@ def leaderboard(
     captioned = [(path, compare.CAPTIONS[path.stem]) for path in plots]
     study.write(leaderboard_tables.study(result), result, folder, captioned)
     return result
+
+
+def _costs(entries, measure):
+    """{title: its Cost}; prints each."""
+    costs = {}
+    for entry in entries:
+        try:
+            costs[entry.title] = quietly(measure, entry.settings, entry.folder)
+        except UserError as error:
+            raise UserError(f'--configs: {entry.title}: {error}') from None
+        print(f'leaderboard: {entry.title}: {_cost_in_words(costs[entry.title])}', flush=True)
+    return costs
+
+
+def _results(entries, costs, limits, train):
+    """{title: results.json} of what is trained, and {title: why not} of the others."""
+    results, reasons = {}, {}
+    for number, entry in enumerate(entries, 1):
+        hours = costs[entry.title].hours or 0
+        if hours > limits.hours:
+            reasons[entry.title] = f'not run here (about {hours:.3g} hours)'
+        else:
+            print(f'leaderboard: {number} of {len(entries)}, {entry.title}', flush=True)
+            try:
+                results[entry.title] = quietly(train, entry.settings, entry.folder)
+            except UserError as error:
+                # The others took hours; they are kept.
+                reasons[entry.title] = f'failed: {error}'
+        if number == 1 and reasons:
+            raise UserError(f'{entry.title}, the reference, is {reasons[entry.title]}')
+    return results, reasons
 
 
 def entered(configs: Mapping[str, Settings], folder: Path, limits: Limits) -> list[Entry]:
