@@ -16,8 +16,8 @@ from mer_jax.report.table import Cell, Column, Note, Row, Table
 ORACLE = 'choosing the epoch on the left-out subject would claim'
 NOT_STATED = 'not stated'
 METHOD = (
-    f'{NAMES_IN_PAPERS} Scores are means over seeds, sd is over seeds, and the last epoch is the '
-    f'result. 95 % intervals are {OVER_SUBJECTS}, from 2,000 bootstrap draws within each data set. '
+    f'{NAMES_IN_PAPERS} Scores are means over seeds; sd is over seeds. 95 % intervals are '
+    f'{OVER_SUBJECTS}, from 2,000 bootstrap draws within each data set. '
     'The reference was named before the first training. A difference is a row minus the '
     'reference; p comes from a permutation test that swaps the two of a subject, and Holm is p '
     'adjusted for all rows. A rank is that by UF1, 1 the best; its interval comes from draws of '
@@ -55,9 +55,9 @@ def study(result: dict) -> Study:
 
 
 def _budget(points):
-    """What networks chose from, in words; '' where they did not choose."""
+    """What networks chose from, in words."""
     if not points:
-        return ''
+        return ' The last epoch is the result.'
     rates = ', '.join(f'{rate:g}' for rate in points['learning_rate'])
     epochs = ', '.join(f'{count:g}' for count in points['epochs'])
     return (
@@ -148,10 +148,7 @@ def _row(row):
         **_reported(row['as_reported']),
     }
     if row['not_run']:
-        size = ''
-        if row['parameters'] is not None:
-            size = f'; {row["parameters"]:,} parameters, {row["mflops"]:,.2f} MFLOPs'
-        return Row(cells, not_applicable=f'{row["not_run"]}{size}')
+        return Row(cells, not_applicable=row['not_run'])
     cells |= {
         'honest': honest(row['leaks']),
         'leaks': '; '.join(row['leaks']),

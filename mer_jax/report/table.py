@@ -6,7 +6,7 @@ A column states its title, its name in CSV, its format, and the forms that show 
 import re
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
@@ -60,7 +60,8 @@ class Row:
 
     cells: Mapping[str, Cell | Value]
     heading: Cell | None = None  # above all rows that have the same
-    not_applicable: str = ''  # why the row has no figures; '' where it has some
+    # why the row has no figures; stands in the first block, where it has none there
+    not_applicable: str = ''
 
 
 @dataclass(frozen=True)
@@ -103,9 +104,11 @@ def text(table: Table) -> str:
     titles = [first.title, *(_row_title(row, first) for row in table.rows)]
     width = max((len(title) for title in titles if len(title) <= TITLE_WIDTH), default=0)
     for number, (block, columns) in enumerate(blocks):
+        rows = _rows_of(table, columns, with_reasons=number == 0)
+        if number and not rows:
+            continue
         if lines:
             lines.append('')
-        rows = _rows_of(table, columns, with_reasons=number == 0)
         for part in _fitting(rows, columns, WIDTH - width):
             shown = [row for row in rows if row.not_applicable or _has_cell(row, part)]
             lines += _text_lines(block or first.title, first, shown, part, width)
@@ -171,6 +174,8 @@ def html(table: Table) -> Markup:
     shown = []
     for number, (title, columns) in enumerate(blocks):
         rows = _rows_of(table, columns, with_reasons=number == 0)
+        if number and not rows:
+            continue
         lines = [
             {
                 'heading': heading,
@@ -192,6 +197,8 @@ def markdown(table: Table) -> str:
     pieces = []
     for number, (title, columns) in enumerate(blocks):
         rows = _rows_of(table, columns, with_reasons=number == 0)
+        if number and not rows:
+            continue
         shown = (first, *columns)
         sides = ['---:' if _is_numeric(rows, column) else '---' for column in shown]
         lines = [[column.title for column in shown], sides]
@@ -235,12 +242,14 @@ def _blocks(table, form):
 
 
 def _rows_of(table, columns, with_reasons):
-    """Rows with a cell in these columns, or a reason."""
-    return [
-        row
-        for row in table.rows
-        if _has_cell(row, columns) or (with_reasons and row.not_applicable)
-    ]
+    """Rows with a cell in these columns, or with a reason why they have none."""
+    rows = []
+    for row in table.rows:
+        if _has_cell(row, columns):
+            rows.append(replace(row, not_applicable=''))
+        elif with_reasons and row.not_applicable:
+            rows.append(row)
+    return rows
 
 
 def _has_cell(row, columns):

@@ -44,6 +44,32 @@ def leaky_run(name='b'):
 PLAIN = small(honest_run(), leaky_run(), notes=[Note('b leaks: a split', leaky=True)])
 
 
+def test_markdown_has_the_figures_of_the_page_and_escapes_bars():
+    """A bar in a name would begin a column of its own."""
+    assert table.markdown(small(honest_run(), leaky_run('b|c'))).splitlines() == [
+        '| run | UF1 | seeds |',
+        '| --- | ---: | ---: |',
+        '| a | 0.500 [0.250, 0.750] | 3 |',
+        '| † b\\|c | 0.500 [0.250, 0.750] | 3 |',
+        '',
+        '**minus a**',
+        '',
+        '| run | UF1 | p |',
+        '| --- | ---: | ---: |',
+        '| † b\\|c | † -0.125 [-0.250, +0.000] | <0.001 |',
+    ]
+
+
+def test_a_row_says_why_it_has_no_figures_only_where_it_has_none():
+    """What is true of a row that was not run, such as its size, would be hidden by the reason."""
+    not_run = Row({'run': 'c', 'gain': 0.5}, not_applicable='too large')
+    lines = table.text(small(honest_run(), not_run)).splitlines()
+    assert [line for line in lines if line.startswith('c')] == [
+        'c    n/a  too large',
+        'c    +0.500 –  –',
+    ]
+
+
 def test_text_shows_each_block_below_the_other():
     """A reader of the terminal must see every figure beside the run that it is of."""
     assert table.text(PLAIN).splitlines() == [

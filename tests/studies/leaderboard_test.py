@@ -126,6 +126,9 @@ def test_a_config_that_takes_too_long_is_a_row_that_says_so(written):
     assert not Path(row['folder']).exists() and 'metrics' not in row
     for kind in ('md', 'html', 'tex'):
         assert 'not run here' in (folder / f'leaderboard.{kind}').read_text()
+    page = (folder / 'leaderboard.md').read_text()
+    scores, _, cost_block = page.partition('**size and cost**')
+    assert scores.count('| VGG-M |') == 1 and '| VGG-M | 1,683 | 0.78 |' in cost_block
 
 
 def test_figures_of_authors_stand_as_reported(written):
