@@ -480,8 +480,8 @@ def _check_keys(argv, keys):
 def _flag_mistake(text, config):
     """Return the message of a mistake in a flag."""
     missing = re.match(r'Missing value for flag --(\w+)', text)
-    if missing and missing[1] in OWNERS:
-        owner = OWNERS[missing[1]]
+    if missing and missing[1] in VALUED:
+        owner = VALUED[missing[1]][0]
         return f'{owner} needs --{missing[1]}={VERBS[owner].flags[missing[1]]}'
     flag = re.match(r'flag --config\.([\w.]+)=(.*?): ', text, re.DOTALL)
     if not flag:
