@@ -29,6 +29,8 @@ RUN_FILES = (
     files.DROPPED,
     files.METRICS,
     files.SVM_TABLE,
+    files.CALIBRATION,
+    files.CHOICES,
 )
 LEAK_AUDIT = ('leak_audit.json', 'leak_audit.csv')
 BUILD_AUDIT = 'build_audit_{}.csv'  # of a data set

@@ -38,6 +38,8 @@ CONTENTS = {
     files.DROPPED: 'clips that are not used, and why',
     files.METRICS: 'loss and accuracy on training rows by epoch',
     files.SVM_TABLE: 'the SVM of each fold: cost, gamma, number of support vectors',
+    files.CALIBRATION: 'how well the scores of classes agree with how often they are right',
+    files.CHOICES: 'the learning rates and epochs that each fold could choose, and chose',
     archive.LEAK_AUDIT[0]: 'the leak audit: the same experiment with each leaky habit',
     archive.LEAK_AUDIT[1]: 'the same as a table',
     archive.ABOUT: 'digests (sha256) of these files, and of the source files of each data set',
