@@ -206,7 +206,7 @@ def evaluate(
         ...     return lambda x: svm.predict(x.reshape(len(x), -1))
         >>> run = mj.evaluate(fit, data, folder='runs/svm')
         >>> sorted(path.name for path in run.folder.glob('*.json'))
-        ['config.json', 'results.json']
+        ['calibration.json', 'config.json', 'results.json']
     """
     _check(seeds=seeds, processes=processes)
     if not callable(fit):
@@ -373,8 +373,9 @@ def _trained(
             shapes,
             path,
         )
-        epoch_outputs = None
+        epoch_outputs, kept = None, ()
         if every_epoch:
+            kept = range(1, epochs + 1)
             shape = epochs, int(np.sum(runs.test.mask > 0)), classes
             done = run_folder.newest(path)
             epoch_outputs = metrics_log.open_held_out(path, shape, done=done)
@@ -385,7 +386,7 @@ def _trained(
             chosen,
             how,
             path,
-            engine.Extras(epoch_outputs=epoch_outputs, seconds=seconds),
+            engine.Extras(epoch_outputs=epoch_outputs, epochs=kept, seconds=seconds),
         )
         of_rows = leaks.of_rows(
             sections.Data(input_scaler=learner.scaler, scaler_scope=scaler_scope),

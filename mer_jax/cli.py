@@ -472,8 +472,9 @@ def _check_keys(argv, keys):
         if key in RENAMED:
             raise UserError(f'--config.{key}: {key} is now {RENAMED[key]}')
         related = [name for name in keys if name.endswith(f'.{key}') or name.startswith(f'{key}.')]
-        near = related[:1] or difflib.get_close_matches(key, keys, n=1)
-        hint = f', did you mean --config.{near[0]}?' if near else ''
+        near = related or difflib.get_close_matches(key, keys, n=1)
+        flags_of_near = ' or '.join(f'--config.{name}' for name in near[:3])
+        hint = f', did you mean {flags_of_near}?' if near else ''
         raise UserError(f'--config.{key}: no such setting{hint}; --config=NAME --help lists all')
 
 

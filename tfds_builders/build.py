@@ -40,7 +40,10 @@ BUILDERS = {
     'synthetic_faces': synthetic_faces_dataset_builder.Builder,
 }
 
-REMEDY = 'rebuild with --config.data.rebuild=True or use another --config.data.data_dir'
+REMEDY = (
+    'rebuild with --config.data.rebuild=True or use another --config.data.data_dir (in Python: '
+    'another folder as TFDS_DATA_DIR)'
+)
 USER_FILES = {'landmarks': '', 'magnet': ''}
 # what a build records about itself: dictionaries of text, and of the bytes of its files
 METADATA = {'sizes': int, 'made_by': str, 'made_from': str}

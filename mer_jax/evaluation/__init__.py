@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 # what every interval that is printed is, see evaluation/bootstrap.py
 OVER_SUBJECTS = 'over test subjects, given these trainings'
+DRAWS = 'from 2,000 bootstrap draws (BCa below 40 subjects; wider where subjects are few)'
 
 
 class Metric(NamedTuple):

@@ -82,7 +82,13 @@ def check_resume(old: Mapping[str, Any], new: Mapping[str, Any], folder: Path) -
     """
     if PYTHON in new and PYTHON not in old:
         raise UserError(f'{folder} holds a run of a config; name another folder')
-    lines = [f'{key} was {before!r}, is {now!r}' for key, before, now in differ(old, new)]
+    changes = differ(old, new)
+    if any(key == f'{PYTHON}.{FIT}' for key, _, _ in changes):
+        raise UserError(
+            f'{folder} holds a run of another fit, or of this one before it was changed; give '
+            'another folder=, or delete that folder to start again'
+        )
+    lines = [f'{key} was {before!r}, is {now!r}' for key, before, now in changes]
     if lines:
         raise UserError(
             f'{folder} holds a run with other settings: {"; ".join(lines)}; '

@@ -1,6 +1,6 @@
 """The table of a leak audit (studies/leak_audit.py)."""
 
-from mer_jax.evaluation import HEADLINE, OVER_SUBJECTS
+from mer_jax.evaluation import DRAWS, HEADLINE, OVER_SUBJECTS
 from mer_jax.report.compare_tables import difference, honest
 from mer_jax.report.formats import (
     NAMES_IN_PAPERS,
@@ -36,7 +36,7 @@ MEANINGS = {
 }
 METHOD = (
     'Each line is the same experiment with the same seeds. "Adds" is the difference to the honest '
-    f'run on the same clips. 95 % intervals are {OVER_SUBJECTS}, from 2,000 bootstrap draws, the '
+    f'run on the same clips. 95 % intervals are {OVER_SUBJECTS}, {DRAWS}, the '
     'same for both runs; p is from a permutation test that swaps the two runs of a subject. Clips '
     'split at random form so many groups that the same share of clips trains as in the honest run. '
     f'{NAMES_IN_PAPERS}'

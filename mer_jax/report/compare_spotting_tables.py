@@ -7,7 +7,7 @@ fraction, do not look at the frames.
 import numpy as np
 
 from mer_jax.data.apexes import BLIND
-from mer_jax.evaluation import OVER_SUBJECTS
+from mer_jax.evaluation import DRAWS, OVER_SUBJECTS
 from mer_jax.report.compare_tables import (
     difference,
     honest,
@@ -24,7 +24,7 @@ from mer_jax.report.table import Cell, Column, Note, Row, Table
 METHOD = (
     'Errors are distances in frames (or ms) between the predicted and the annotated apex, averaged '
     'over seeds, then over clips; sd is over seeds. A * marks the decoder that the run reports. 95 '
-    f'% intervals are {OVER_SUBJECTS}, from 2,000 bootstrap draws. A negative difference means '
+    f'% intervals are {OVER_SUBJECTS}, {DRAWS}. A negative difference means '
     'that the run is nearer to the apex. Differences to the baselines (midpoint, fitted fraction) '
     'are on all clips of the run, those to the reference on the clips that every seed of both runs '
     'tested. p comes from a permutation test that swaps the two predictions of a subject; Holm is '

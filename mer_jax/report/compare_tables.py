@@ -5,7 +5,7 @@ A run that leaks is marked, and so is a difference to a run that leaks.
 
 from collections.abc import Sequence
 
-from mer_jax.evaluation import COMPARED, HEADLINE, OVER_SUBJECTS
+from mer_jax.evaluation import COMPARED, DRAWS, HEADLINE, OVER_SUBJECTS
 from mer_jax.report.formats import (
     NAMES_IN_PAPERS,
     measure,
@@ -22,7 +22,7 @@ MEASURES = tuple(dict.fromkeys(HEADLINE + COMPARED))
 TESTED = ('uf1', 'accuracy')
 METHOD = (
     f'{NAMES_IN_PAPERS} Precision is averaged over classes as well. Scores are means over seeds; '
-    f'sd is over seeds. 95 % intervals are {OVER_SUBJECTS}, from 2,000 bootstrap draws within each '
+    f'sd is over seeds. 95 % intervals are {OVER_SUBJECTS}, {DRAWS}, within each '
     'data set. A difference is a run minus the reference of its data set, on the clips that every '
     'seed of both tested, from confusions averaged over seeds. p comes from a permutation test '
     'that swaps the two runs of a subject; Holm is p adjusted for all UF1 tests on that data set. '

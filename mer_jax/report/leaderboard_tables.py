@@ -1,6 +1,6 @@
 """The table of a leaderboard (studies/leaderboard.py)."""
 
-from mer_jax.evaluation import HEADLINE, OVER_SUBJECTS
+from mer_jax.evaluation import DRAWS, HEADLINE, OVER_SUBJECTS
 from mer_jax.report.compare_tables import AS_REPORTED, honest
 from mer_jax.report.formats import (
     NAMES_IN_PAPERS,
@@ -17,7 +17,7 @@ ORACLE = 'choosing the epoch on the left-out subject would claim'
 NOT_STATED = 'not stated'
 METHOD = (
     f'{NAMES_IN_PAPERS} Scores are means over seeds; sd is over seeds. 95 % intervals are '
-    f'{OVER_SUBJECTS}, from 2,000 bootstrap draws within each data set. '
+    f'{OVER_SUBJECTS}, {DRAWS}, within each data set. '
     'The reference was named before the first training. A difference is a row minus the '
     'reference; p comes from a permutation test that swaps the two of a subject, and Holm is p '
     'adjusted for all rows. A rank is that by UF1, 1 the best; its interval comes from draws of '

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from mer_jax import provenance
 from mer_jax.errors import UserError
-from mer_jax.evaluation import OVER_SUBJECTS
+from mer_jax.evaluation import DRAWS, OVER_SUBJECTS
 from mer_jax.models import regional
 from mer_jax.report import importance_page, page, plots, recognition_tables
 from mer_jax.report.formats import (
@@ -77,6 +77,7 @@ def report(folder: str | Path) -> Path:
         code=provenance.describe(results['versions']),
         names_in_papers=NAMES_IN_PAPERS,
         over_subjects=OVER_SUBJECTS,
+        draws=DRAWS,
         scores=_scores(folder, results) if scored else None,
         calibration=_calibration(folder) if scored else None,
         training=_training(folder),

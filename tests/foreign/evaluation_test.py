@@ -338,7 +338,7 @@ def test_another_fit_or_other_data_is_refused(data, tmp_path):
     mj.evaluate(fit_with(1), data, folder=folder)
     kfold = mj.folds.by_protocol('kfold', data, folds=2)
     for arguments, key in (
-        ((fit_with(2), data), 'code'),
+        ((fit_with(2), data), 'another fit'),
         ((fit_with(1), dataset(data.x + 1)), 'data'),
         ((fit_with(1), data, kfold), 'protocol'),
         ((fit_with(1), data, None, 2), 'seeds'),

@@ -440,7 +440,7 @@ def test_writing_twice_gives_the_same_bytes_and_no_stale_plot(tmp_path):
     compare.write(runs, tmp_path / 'out')
     assert (
         before == {path: path.read_bytes() for path in (tmp_path / 'out').rglob('*.*')}
-        and len(before) == 5
+        and len(before) == 6
     )
 
 

@@ -510,7 +510,7 @@ def test_writing_twice_gives_the_same_bytes_and_no_stale_plot(written, tmp_path)
     compare.write(runs, folder)
     before = {path: path.read_bytes() for path in folder.rglob('*.*')}
     compare.write(runs, folder)
-    assert before == {path: path.read_bytes() for path in folder.rglob('*.*')} and len(before) == 6
+    assert before == {path: path.read_bytes() for path in folder.rglob('*.*')} and len(before) == 7
     compare.write(runs[:1], folder)
     assert [path.name for path in (folder / 'plots').iterdir()] == ['measures.svg']
 
