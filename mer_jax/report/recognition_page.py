@@ -80,7 +80,7 @@ def report(folder: str | Path) -> Path:
         draws=DRAWS,
         scores=_scores(folder, results) if scored else None,
         calibration=_calibration(folder) if scored else None,
-        training=_training(folder),
+        training=_training(folder, results),
         svms=_svms(folder),
         subjects=_subjects(folder, results, predictions) if scored else None,
         oracle=_oracle(folder, results) if scored else {'shown': False},
@@ -179,11 +179,12 @@ def _tile(results, name):
     }
 
 
-def _training(folder):
-    """Training curves; SVMs without a network have none."""
+def _training(folder, results):
+    """Training curves; SVMs without a network, and a user's code, have none."""
     log = _optional(folder, MetricsLog)
     if log is None or not log.records:
-        return {'shown': not (folder / files.SVM_TABLE).exists(), 'curves': None}
+        has_network = results['plan'] and not (folder / files.SVM_TABLE).exists()
+        return {'shown': bool(has_network), 'curves': None}
     records = [record.to_json() for record in log.records]
     caption = 'Measured on training rows only.'
     return {'shown': True, 'curves': page.plot(folder, 'curves', caption, plots.curves, records)}
