@@ -10,6 +10,6 @@ VARIANTS = htnet_variants()
 
 
 def get_config(variant: str = '') -> ConfigDict:
-    c = htnet('casme2_htnet_dim64', 'casme2/flow')
+    c = htnet('casme2_htnet', 'casme2/flow')
     c.data.labels = 'five'
     return variants(c, variant, VARIANTS)

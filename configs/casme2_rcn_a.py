@@ -10,6 +10,6 @@ VARIANTS = rcn_a_variants()
 
 
 def get_config(variant: str = '') -> ConfigDict:
-    c = rcn_a('casme2_rcn_a_32maps', 'casme2/flow', size=60)
+    c = rcn_a('casme2_rcn_a', 'casme2/flow', size=60)
     c.data.labels = 'five'
     return variants(c, variant, VARIANTS)

@@ -10,5 +10,5 @@ VARIANTS = htnet_variants()
 
 
 def get_config(variant: str = '') -> ConfigDict:
-    c = htnet('megc2019_htnet_dim64', 'precomputed_flow')
+    c = htnet('megc2019_htnet', 'precomputed_flow')
     return variants(c, variant, VARIANTS)

@@ -10,6 +10,6 @@ VARIANTS = rcn_a_variants()
 
 
 def get_config(variant: str = '') -> ConfigDict:
-    c = rcn_a('megc2019_rcn_a_32maps', 'precomputed_flow', size=28)
+    c = rcn_a('megc2019_rcn_a', 'precomputed_flow', size=28)
     c.train.seeds = 3
     return variants(c, variant, VARIANTS)

@@ -8,6 +8,6 @@ VARIANTS = sssnet_variants()
 
 
 def get_config(variant: str = '') -> ConfigDict:
-    c = sssnet('megc2019_sssnet_28px', 'precomputed_flow', size=28)
+    c = sssnet('megc2019_sssnet', 'precomputed_flow', size=28)
     c.train.seeds = 3
     return variants(c, variant, VARIANTS)

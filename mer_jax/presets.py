@@ -146,7 +146,6 @@ def htnet_variants() -> Variants:
     """
 
     def published(c: ConfigDict) -> None:
-        c.name = c.name.removesuffix('_dim64')
         c.model.htnet.dim = 256
         c.train.update({'epochs': 800, 'sampler': 'in_order'})
 
@@ -184,7 +183,6 @@ def sssnet_variants() -> Variants:
     """`published`: 64 pixels, and a softmax of the outputs before that of the loss."""
 
     def published(c: ConfigDict) -> None:
-        c.name = c.name.removesuffix('_28px')
         c.data.size = 64
         c.model.sssnet.softmax = True
 
@@ -205,12 +203,7 @@ def rcn_a(name: str, data: str, size: int) -> ConfigDict:
 
 def rcn_a_variants() -> Variants:
     """`published`: the defaults of the released script, 64 maps and a grid of 7x7."""
-
-    def published(c: ConfigDict) -> None:
-        c.name = c.name.removesuffix('_32maps')
-        c.model.rcn_a.update({'width': 64, 'grid': 7})
-
-    return {'published': published}
+    return {'published': lambda c: c.model.rcn_a.update({'width': 64, 'grid': 7})}
 
 
 def two_stream_variants() -> Variants:

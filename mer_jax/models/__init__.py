@@ -56,6 +56,8 @@ class NetworkEntry(NamedTuple):
     # 'module:name' of the names in files of the authors' code, where they differ: modules, as
     # torch_names, and leaves {flax leaf: PyTorch leaf}; '' for none
     released: str = ''
+    # of the form that its authors released, for three classes; 0: that of the defaults
+    released_parameters: int = 0
     regional: bool = False  # a head for each region of the face, for alignment and for `explain`
     quick: dict[str, Value] = {}  # options that make it small, for the variant :quick
     quick_size: int = 1024  # largest side of an image in the variant :quick, in pixels
@@ -192,6 +194,7 @@ NETWORKS = {
             ),
         },
         torch_names='mer_jax.models.htnet:TORCH_NAMES',
+        released_parameters=139_582_982,
         quick={'dim': 8, 'depth': 1},
     ),
     'hybrid_cnn': NetworkEntry(
@@ -245,6 +248,7 @@ NETWORKS = {
             'dropout': _dropout(0.5, 'After both max-pools.'),
         },
         torch_names='mer_jax.models.rcn_a:TORCH_NAMES',
+        released_parameters=55_747,
         quick={'width': 4},
         quick_size=28,
     ),
@@ -266,6 +270,7 @@ NETWORKS = {
             ),
         },
         torch_names='mer_jax.models.sssnet:TORCH_NAMES',
+        released_parameters=1_349_251,
         quick_size=28,
     ),
     'ststnet': NetworkEntry(

@@ -138,10 +138,18 @@ def _data_sets(result):
     return list(names) if len(names) > 1 else []
 
 
+def _name(row):
+    """The config; one whose network is smaller than released carries its size in its name."""
+    if not row['released_parameters']:
+        return row['title']
+    size, released = row['parameters'] / 1e6, row['released_parameters'] / 1e6
+    return f'{row["title"]}, {size:.2g} M of {released:.3g} M parameters'
+
+
 def _row(row):
     """The cells of a config."""
     cells = {
-        'config': Cell(row['title'], leaky=bool(row.get('leaks'))),
+        'config': Cell(_name(row), leaky=bool(row.get('leaks'))),
         'not_run': row['not_run'],
         'folder': row['folder'],
         **{key: row[key] for key in ('parameters', 'mflops', 'epochs')},

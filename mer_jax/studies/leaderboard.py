@@ -15,6 +15,7 @@ from mer_jax.experiment import settings as rules
 from mer_jax.experiment import spotter
 from mer_jax.experiment.cost import Cost
 from mer_jax.folds import RESAMPLERS
+from mer_jax.models import NETWORKS
 from mer_jax.report import leaderboard_tables, plots_compare, study
 from mer_jax.runfiles import files, naming
 from mer_jax.settings import tree
@@ -234,14 +235,17 @@ def _facts(entry, cost, reason, classes):
     """What a row holds whether or not it is run."""
     settings = entry.settings
     by_network = predicts(settings) and not RESAMPLERS[settings.balance.method].trained
-    reported = []
+    reported, released = [], 0
     if by_network:
+        released = NETWORKS[settings.model.name].released_parameters
         reported = published.of_network(published.read(), settings.model.name, classes)
     return {
         'title': entry.title,
         'folder': str(entry.folder),
         'not_run': reason,
         'parameters': cost.parameters,
+        # of the network as released, where this one is smaller
+        'released_parameters': released if (cost.parameters or 0) < released else None,
         'mflops': None if cost.flops is None else cost.flops / 1e6,
         'epochs': settings.train.epochs if predicts(settings) else None,
         'points': _points(settings.choose),

@@ -131,6 +131,17 @@ def test_a_config_that_takes_too_long_is_a_row_that_says_so(written):
     assert scores.count('| VGG-M |') == 1 and '| VGG-M | 1,683 | 0.78 |' in cost_block
 
 
+def test_a_network_smaller_than_released_carries_its_size_in_its_name(written, tmp_path):
+    """Its score would pass for that of the published network."""
+    configs = {'linear SVM': svm(), 'SSSNet': known(**{'model.name': 'sssnet'})}
+    leaderboard.leaderboard(configs, tmp_path, LIMITS, train, cost)
+    with open(tmp_path / 'leaderboard.csv', newline='') as file:
+        names = [row['config'] for row in csv.DictReader(file)]
+    assert 'linear SVM' in names
+    assert any('SSSNet' in name and '1.35 M' in name for name in names)
+    assert {row['released_parameters'] for row in written[1]['rows']} == {None}
+
+
 def test_figures_of_authors_stand_as_reported(written):
     """A published figure beside measured ones without these words would look measured."""
     folder, result = written
