@@ -107,7 +107,8 @@ def train_fold(shared: Shared, job: Job) -> Failure | None:
 def _end_with(parent):
     """End this process when its parent ends.
 
-    One that is killed would else leave processes that hold a GPU for minutes.
+    One that is killed would else leave processes that hold a GPU for minutes. It may have ended
+    already: a process that was still importing finds its first fold waiting.
     """
 
     def watch() -> None:
@@ -115,8 +116,9 @@ def _end_with(parent):
             time.sleep(1)
         os._exit(1)
 
-    if os.getppid() == parent:
-        threading.Thread(target=watch, daemon=True).start()
+    if os.getppid() != parent:
+        os._exit(1)
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _outputs(shared, job):
