@@ -629,7 +629,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         '--fork', action='store_true', help='fork commands from a process that has imported all'
     )
-    flags = command_line.parse(parser, argv, jobs='train', kills=1, undisturbed=1)
+    flags = command_line.parse(parser, argv, jobs='build', kills=1, undisturbed=1)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(flags.folder or temporary).absolute()
         data = os.environ.get('TFDS_DATA_DIR') or folder / 'data'

@@ -20,7 +20,7 @@ FIGURES = {
     'explanation': r'AU-CAM, trained, over AU-CAM, untrained +[+-][\d.]+',
     'folds': r'2 folds, [\d.]+ ms',
     'gan': r'2 GANs, .*ratio \d',
-    'kills': r'train \| 1 \| \w+ 1 \| \d+ \| 0 \| 0 \|',
+    'kills': r'build \| 1 \| \w+ 1 \| \d+ \| 0 \| 0 \|',
     'hostile_files': r'predictions\.csv +3 GB of holes +\d+ MB  /predictions\.csv: is not a table',
     'magnification': r'output +2.0 px: motion / wanted head [\d.]+',
 }
