@@ -23,6 +23,10 @@ import numpy as np
 import openpyxl
 
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from tests.support import archives  # noqa: E402
+
 HOLES = 3 * 10**9  # bytes
 ALLOWED = 300  # MB
 
@@ -109,10 +113,7 @@ def workbook(
                     file.write(part)
                 file.write(b'</sheetData></worksheet>')
         if announced is not None:
-            content = bytearray(path.read_bytes())
-            entry = content.rindex(member.encode()) - 46  # of the directory at the end
-            content[entry + 24 : entry + 28] = struct.pack('<I', announced)
-            path.write_bytes(bytes(content))
+            archives.announce(path, announced, member)
 
     return write
 

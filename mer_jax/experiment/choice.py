@@ -31,7 +31,7 @@ from mer_jax.types import FoldState
 RATE = 'step_size'  # the name of the learning rate in the state of learners.optimizer
 
 
-def made(experiment: Experiment, shapes: FoldState, folder: Path) -> Experiment:
+def choose(experiment: Experiment, shapes: FoldState, folder: Path) -> Experiment:
     """Choose for each fold, and return the experiment with its choices.
 
     Choices that were made before are read; a choice that was stopped goes on.
@@ -83,12 +83,12 @@ def table(experiment: Experiment, uf1: np.ndarray) -> ChoiceTable:
     Raises:
         UserError: a fold diverged at every learning rate.
     """
-    choose, rows = experiment.settings.choose, []
+    points, rows = experiment.settings.choose, []
     for title, of_fold in zip(experiment.titles, uf1, strict=True):
         if np.isnan(of_fold).all():
             raise UserError(
                 f'fold {title!r}: outputs are not finite at any choose.learning_rate '
-                f'({", ".join(map(str, choose.learning_rate))}); allowed: smaller ones too'
+                f'({", ".join(map(str, points.learning_rate))}); allowed: smaller ones too'
             )
         best = np.unravel_index(np.nanargmax(np.round(of_fold, 12)), of_fold.shape)
         for point in np.ndindex(of_fold.shape):
@@ -96,8 +96,8 @@ def table(experiment: Experiment, uf1: np.ndarray) -> ChoiceTable:
             rows.append(
                 ChoiceRow(
                     title,
-                    choose.learning_rate[rate],
-                    int(choose.epochs[epochs]),
+                    points.learning_rate[rate],
+                    int(points.epochs[epochs]),
                     metrics.to_json(of_fold[point]),
                     int(point == best),
                 )
@@ -133,8 +133,8 @@ def _with_rates(rates, members, states):
 
 def _inner_uf1(experiment, shapes, folder):
     """UF1 of the training subjects of each fold, [folds, learning rates, numbers of epochs]."""
-    choose, trials = experiment.settings.choose, inner(experiment)
-    rates = choose.learning_rate
+    points, trials = experiment.settings.choose, inner(experiment)
+    rates = points.learning_rate
     trainings = len(trials.folds.fold)
     print(
         f'choice: {trainings} trainings on training subjects of {len(experiment.titles)} folds, at '
@@ -151,7 +151,7 @@ def _inner_uf1(experiment, shapes, folder):
             writing.write_array(path, _outputs(trials, shapes, begins, part))
             # the states of all folds at all rates might not fit on the disk
             shutil.rmtree(part)
-        scores.append([_uf1(outputs, trials, choose.groups) for outputs in np.load(path)])
+        scores.append([_uf1(outputs, trials, points.groups) for outputs in np.load(path)])
     return np.moveaxis(np.array(scores), 2, 0)
 
 

@@ -212,7 +212,7 @@ def _held_out_scores(experiment, shapes, folder, seconds):
     if settings.head.name == 'none':
         if settings.choose.groups:
             start = time.perf_counter()
-            experiment = choice.made(experiment, shapes, folder)
+            experiment = choice.choose(experiment, shapes, folder)
             seconds['choose'] = time.perf_counter() - start
         chosen = build.choose_plan(experiment, shapes, folder)
         learner = build.learner(experiment, chosen.lowering)

@@ -103,10 +103,7 @@ def text(table: Table) -> str:
     first, blocks = _blocks(table, 'text')
     titles = [first.title, *(_row_title(row, first) for row in table.rows)]
     width = max((len(title) for title in titles if len(title) <= TITLE_WIDTH), default=0)
-    for number, (block, columns) in enumerate(blocks):
-        rows = _rows_of(table, columns, with_reasons=number == 0)
-        if number and not rows:
-            continue
+    for block, columns, rows in blocks:
         if lines:
             lines.append('')
         for part in _fitting(rows, columns, WIDTH - width):
@@ -172,10 +169,7 @@ def html(table: Table) -> Markup:
     """Format a table as HTML: its blocks, then its footnotes."""
     first, blocks = _blocks(table, 'html')
     shown = []
-    for number, (title, columns) in enumerate(blocks):
-        rows = _rows_of(table, columns, with_reasons=number == 0)
-        if number and not rows:
-            continue
+    for title, columns, rows in blocks:
         lines = [
             {
                 'heading': heading,
@@ -195,10 +189,7 @@ def markdown(table: Table) -> str:
     """Format a table as Markdown: its blocks, then its footnotes."""
     first, blocks = _blocks(table, 'html')
     pieces = []
-    for number, (title, columns) in enumerate(blocks):
-        rows = _rows_of(table, columns, with_reasons=number == 0)
-        if number and not rows:
-            continue
+    for title, columns, rows in blocks:
         shown = (first, *columns)
         sides = ['---:' if _is_numeric(rows, column) else '---' for column in shown]
         lines = [[column.title for column in shown], sides]
@@ -233,12 +224,18 @@ def _leaves(tree, prefix):
 
 
 def _blocks(table, form):
-    """The first column, and (title, columns) per block."""
+    """The first column, and (title, columns, rows) of each block that has rows.
+
+    The first block is shown in any case, and says why a row has no figures.
+    """
     first, *others = [column for column in table.columns if form in column.forms]
-    titles = dict.fromkeys(column.block for column in others)
-    return first, [
-        (title, [column for column in others if column.block == title]) for title in titles
-    ]
+    blocks = []
+    for title in dict.fromkeys(column.block for column in others):
+        columns = [column for column in others if column.block == title]
+        rows = _rows_of(table, columns, with_reasons=not blocks)
+        if rows or not blocks:
+            blocks.append((title, columns, rows))
+    return first, blocks
 
 
 def _rows_of(table, columns, with_reasons):

@@ -64,6 +64,4 @@ class ChoiceTable:
         Raises:
             UserError: the file is damaged.
         """
-        table = reading.read_csv(Path(folder) / cls.FILE)
-        records = reading.checked_rows(table, COLUMNS, remedy=REMEDY)
-        return cls(tuple(ChoiceRow(**record) for record in records))
+        return cls(reading.read_rows(Path(folder) / cls.FILE, ChoiceRow, COLUMNS, REMEDY))

@@ -36,6 +36,5 @@ class DroppedTable:
         Raises:
             UserError: the file is damaged.
         """
-        table = reading.read_csv(Path(folder) / cls.FILE)
-        records = reading.checked_rows(table, dict.fromkeys(DroppedClip._fields, shapes.Text()))
-        return cls(tuple(DroppedClip(**record) for record in records))
+        columns = dict.fromkeys(DroppedClip._fields, shapes.Text())
+        return cls(reading.read_rows(Path(folder) / cls.FILE, DroppedClip, columns))

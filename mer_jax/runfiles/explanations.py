@@ -41,10 +41,8 @@ class PictureTable:
         Raises:
             UserError: the file is damaged.
         """
-        table = reading.read_csv(Path(folder) / cls.FILE)
         columns = dict.fromkeys(PictureRow._fields, shapes.Text())
-        records = reading.checked_rows(table, columns, remedy=REMEDY)
-        return cls(tuple(PictureRow(**record) for record in records))
+        return cls(reading.read_rows(Path(folder) / cls.FILE, PictureRow, columns, REMEDY))
 
 
 class ImportanceRow(NamedTuple):
@@ -93,9 +91,7 @@ class ImportanceTable:
         Raises:
             UserError: the file is damaged.
         """
-        table = reading.read_csv(Path(folder) / cls.FILE)
-        records = reading.checked_rows(table, IMPORTANCE, remedy=REMEDY)
-        return cls(tuple(ImportanceRow(**record) for record in records))
+        return cls(reading.read_rows(Path(folder) / cls.FILE, ImportanceRow, IMPORTANCE, REMEDY))
 
 
 @dataclass(frozen=True)

@@ -153,6 +153,22 @@ def lock(folder: str | Path) -> Iterator[None]:
         yield
 
 
+def with_plots(folder: Path) -> Path:
+    """Create the folder of a study, and its folder of plots, which is returned.
+
+    Raises:
+        UserError: the folder cannot be created.
+    """
+    plots = folder / files.PLOTS
+    try:
+        plots.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"'{folder}' cannot be created ({error.strerror}); name another with --workdir"
+        ) from None
+    return plots
+
+
 def clear(folder: str | Path) -> None:
     """Remove the files of a run that was stopped before its first checkpoint.
 

@@ -159,9 +159,8 @@ class FrameTable:
         Raises:
             UserError: the file is damaged.
         """
-        table = reading.read_csv(Path(folder) / cls.FILE)
         columns = COMMON_COLUMNS | {'frame': shapes.COUNT, 'output': shapes.Number()}
-        return cls(tuple(FrameRow(**record) for record in reading.checked_rows(table, columns)))
+        return cls(reading.read_rows(Path(folder) / cls.FILE, FrameRow, columns))
 
 
 def softmax(output: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -35,6 +35,8 @@ MOST_NESTED = 500_000  # lists and dictionaries in a JSON file
 MOST_TEXT = 10**10  # bytes of a table or a log, which are read line by line
 MOST_NPZ = 200_000_000  # bytes that the arrays of a .npz file take
 REMEDY = 'score the run again: the command that trained it, with the verb evaluate'
+
+Row = TypeVar('Row', bound=tuple)
 
 
 def read_json(path: str | Path) -> dict:
@@ -151,6 +153,23 @@ def checked_rows(
                     f'{shapes.describe(shape)}; {remedy}'
                 ) from None
         yield record
+
+
+def read_rows(
+    path: Path, row: type[Row], columns: dict[str, shapes.Shape], remedy: str = REMEDY
+) -> tuple[Row, ...]:
+    """Read a CSV file whose columns are the fields of its rows.
+
+    Args:
+        path: of the file.
+        row: makes a row of its cells.
+        columns: {name: shape of its cells}, all of them.
+        remedy: what the user can do, the end of a message.
+
+    Raises:
+        UserError: as `read_csv` and `checked_rows`.
+    """
+    return tuple(row(**record) for record in checked_rows(read_csv(path), columns, remedy=remedy))
 
 
 def read_jsonl(path: str | Path) -> list[dict]:

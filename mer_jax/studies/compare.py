@@ -21,7 +21,7 @@ from mer_jax.runfiles import archive, files
 from mer_jax.runfiles import results as result_files
 from mer_jax.runfiles.apexes import ApexRow
 from mer_jax.runfiles.config import RunConfig, check_format, differences
-from mer_jax.runfiles.folder import absolute
+from mer_jax.runfiles.folder import absolute, with_plots
 from mer_jax.runfiles.foreign_table import ForeignTable
 from mer_jax.runfiles.metrics_log import MetricsLog
 from mer_jax.runfiles.predictions import PredictionRow, PredictionTable, matches_results
@@ -248,12 +248,7 @@ def write(
         UserError: the folder cannot be created.
     """
     compared, folder = table(runs, reference, with_published), absolute(folder)
-    try:
-        (folder / files.PLOTS).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(
-            f"'{folder}' cannot be created ({error.strerror}); name another with --workdir"
-        ) from None
+    with_plots(folder)
     spotting = _spotters(runs)
     draw = compare_spotting.draw if spotting else plots_compare.draw
     tables = compare_spotting_tables if spotting else compare_tables

@@ -25,7 +25,7 @@ from mer_jax.experiment import TASKS, build
 from mer_jax.preprocess import flow, magnify
 from mer_jax.report import describe_page
 from mer_jax.runfiles import files
-from mer_jax.runfiles.folder import absolute
+from mer_jax.runfiles.folder import absolute, with_plots
 from mer_jax.settings import sections
 from mer_jax.settings.sections import Settings
 from mer_jax.studies import dataset_figures as figures
@@ -89,12 +89,7 @@ def _prepare(folder):
     """Create the folder for the files, which is not that of a run."""
     if (folder / files.CONFIG).exists():
         raise UserError(f'{folder} holds a run; name another folder for describe with --workdir')
-    try:
-        (folder / files.PLOTS).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(
-            f"'{error.filename}' cannot be created ({error.strerror}); name another with --workdir"
-        ) from None
+    with_plots(folder)
 
 
 def _labelled(records, data: sections.Data, by_class):

@@ -17,7 +17,8 @@ from mer_jax.experiment.cost import Cost
 from mer_jax.folds import RESAMPLERS
 from mer_jax.models import NETWORKS
 from mer_jax.report import leaderboard_tables, plots_compare, study
-from mer_jax.runfiles import files, naming
+from mer_jax.runfiles import naming
+from mer_jax.runfiles.folder import with_plots
 from mer_jax.settings import tree
 from mer_jax.settings.sections import Settings
 from mer_jax.studies import compare, published
@@ -99,8 +100,7 @@ def leaderboard(
         'points': next(filter(None, (row['points'] for row in rows)), None),
         'rows': rows,
     }
-    (folder / files.PLOTS).mkdir(parents=True, exist_ok=True)
-    plots = plots_compare.draw(folder / files.PLOTS, {'groups': [group]})
+    plots = plots_compare.draw(with_plots(folder), {'groups': [group]})
     captioned = [(path, compare.CAPTIONS[path.stem]) for path in plots]
     study.write(leaderboard_tables.study(result), result, folder, captioned)
     return result
@@ -220,9 +220,8 @@ def ranked(runs: Sequence[compare.Run]) -> list[ranks.Rank]:
                 f'{run.title} is tested on other clips than {runs[0].title}; a leaderboard has '
                 'the same for all'
             )
-    subjects = sorted({(row.dataset, row.subject) for row in runs[0].rows})
     cubes = [compare.confusions(run, run.rows) for run in runs]
-    return ranks.ranks(cubes, [dataset for dataset, _ in subjects])
+    return ranks.ranks(cubes, compare.datasets_of(runs[0].rows))
 
 
 def _runs(entries):

@@ -18,8 +18,8 @@ from mer_jax.experiment import leaks
 from mer_jax.folds import PROTOCOLS, RESAMPLERS
 from mer_jax.models import weights_files
 from mer_jax.report import audit_tables, plots_compare, study
-from mer_jax.runfiles import files
 from mer_jax.runfiles.epoch_outputs import EpochOutputs
+from mer_jax.runfiles.folder import with_plots
 from mer_jax.settings.fields import Value
 from mer_jax.settings.sections import Settings
 from mer_jax.studies import compare
@@ -218,8 +218,7 @@ def measured(name: str, to_try: Sequence[Trial], train: Train, folder: Path) -> 
             # The other lines took hours; they are kept.
             runs[trial.habit] = trial._replace(why_not=f'failed: {error}'), None
     audited = {'name': name, 'lines': lines(runs)}
-    plot = folder / files.PLOTS / 'audit.svg'
-    plot.parent.mkdir(parents=True, exist_ok=True)
+    plot = with_plots(folder) / 'audit.svg'
     plots_compare.added(plot, audited['lines'])
     plots = [(plot, audit_tables.PLOT_CAPTION)]
     study.write(audit_tables.study(audited), audited, folder, plots)

@@ -17,7 +17,7 @@ from mer_jax.experiment import settings as rules
 from mer_jax.report import page, plots, score_tables
 from mer_jax.report.study import html
 from mer_jax.runfiles import files, foreign_table, writing
-from mer_jax.runfiles.folder import absolute
+from mer_jax.runfiles.folder import absolute, with_plots
 from mer_jax.runfiles.foreign_table import ForeignTable
 from mer_jax.runfiles.results import RecognitionResults
 from mer_jax.settings import sections
@@ -228,12 +228,7 @@ def _write(results, checks, workdir):
     folder = absolute(workdir)
     if (folder / files.CONFIG).exists():
         raise UserError(f'{folder} holds a run; name another folder for the scores of a table')
-    try:
-        (folder / files.PLOTS).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(
-            f"'{folder}' cannot be created ({error.strerror}); name another with --workdir"
-        ) from None
+    with_plots(folder)
     pictures = [
         page.plot(
             folder,

@@ -61,26 +61,22 @@ def leaderboard(
         equal_budget: whether networks choose learning rate and epochs from the same points.
     """
     settings = {title: _checked(config, 'leaderboard') for title, config in configs.items()}
-    limits = ranking.Limits(_seeds(seeds), _hours(max_hours), equal_budget)
+    limits = ranking.Limits(
+        seeds=_positive('seeds', seeds, int, 'a whole number from 1, such as 5'),
+        hours=_positive('max_hours', max_hours, float, 'a number above 0, such as 6'),
+        equal_budget=equal_budget,
+    )
     return ranking.leaderboard(settings, workdir, limits, run.train_settings, cost.of_run)
 
 
-def _seeds(text):
+def _positive(flag, text, kind, allowed):
+    """The value of a flag as a number above 0."""
     try:
-        if int(text) > 0:
-            return int(text)
+        if kind(text) > 0:
+            return kind(text)
     except ValueError:
         pass
-    raise UserError(f'--seeds is {text!r}; allowed: a whole number from 1, such as 5')
-
-
-def _hours(text):
-    try:
-        if float(text) > 0:
-            return float(text)
-    except ValueError:
-        pass
-    raise UserError(f'--max_hours is {text!r}; allowed: a number above 0, such as 6')
+    raise UserError(f'--{flag} is {text!r}; allowed: {allowed}')
 
 
 def reproduce(config: rules.Config, workdir: str | Path, without_audit: bool = False) -> dict:

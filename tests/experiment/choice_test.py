@@ -130,7 +130,7 @@ def test_noise_in_the_left_out_subject_changes_no_bit_of_its_choice(finished, tm
     experiment = experiment._replace(data=noisy)
     shapes = build.check_fit(experiment, tmp_path)
     with unoptimised():
-        choice.made(experiment, shapes, tmp_path)
+        choice.choose(experiment, shapes, tmp_path)
     tested = experiment.titles[int(np.unique(samples.subject).tolist().index(samples.subject[0]))]
     before, after = ChoiceTable.read(folder), ChoiceTable.read(tmp_path)
     same = [row for row in before.rows if row.title == tested]

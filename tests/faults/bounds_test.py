@@ -24,6 +24,7 @@ from mer_jax.runfiles import reading
 from mer_jax.runfiles.epoch_outputs import EpochOutputs
 from mer_jax.runfiles.gan import GanImages
 from tests.conftest import make_samples
+from tests.support import archives
 from tfds_builders import frames, sheets
 from tfds_builders.precomputed_flow import png
 
@@ -70,10 +71,7 @@ def workbook(rows, announced=None):
             sheet = f'<worksheet xmlns="{MAIN}"><sheetData>{rows}</sheetData></worksheet>'
             target.writestr(SHEET, sheet)
         if announced is not None:
-            content = bytearray(path.read_bytes())
-            entry = content.rindex(SHEET.encode()) - 46  # in the directory at the end
-            content[entry + 24 : entry + 28] = struct.pack('<I', announced)
-            path.write_bytes(bytes(content))
+            archives.announce(path, announced, SHEET)
 
     return write
 
@@ -86,10 +84,7 @@ def npz(size_of_header=None, **shapes):
             for name, (dtype, shape) in shapes.items():
                 archive.writestr(f'{name}.npy', npy_header(dtype, shape))
         if size_of_header is not None:
-            content = bytearray(path.read_bytes())
-            entry = content.rindex(b'PK\x01\x02')
-            content[entry + 24 : entry + 28] = struct.pack('<I', size_of_header)
-            path.write_bytes(bytes(content))
+            archives.announce(path, size_of_header)
 
     return write
 
