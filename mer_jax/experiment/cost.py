@@ -44,9 +44,10 @@ def of_run(settings: Settings, workdir: str | Path) -> Cost:
             return Cost(None, None, None)
         size = sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(shapes.params))
         arithmetic = flops(experiment)
-        if run_folder.trained(folder, settings.trainings) == settings.train.epochs:
+        done = run_folder.trained(folder, settings.trainings)
+        if done == settings.train.epochs:
             return Cost(size, arithmetic, 0.0)
-        return Cost(size, arithmetic, hours(experiment, shapes, folder))
+        return Cost(size, arithmetic, hours(experiment, shapes, folder, done=done))
 
 
 def flops(experiment: Experiment) -> int:
@@ -62,13 +63,14 @@ def flops(experiment: Experiment) -> int:
     return 2 * _multiply_adds(jax.make_jaxpr(learner.predict)(state, clip).jaxpr)
 
 
-def hours(experiment: Experiment, shapes: FoldState, folder: Path) -> float:
-    """Time a few epochs, and return the hours of all.
+def hours(experiment: Experiment, shapes: FoldState, folder: Path, *, done: int = 0) -> float:
+    """Time a few epochs, and return the hours of those that are left.
 
     Args:
         experiment: to train.
         shapes: abstract state of one fold.
         folder: of the run; the plan is written there.
+        done: epochs that every run is trained already.
     """
     epochs, runs = experiment.settings.train.epochs, len(experiment.folds.fold)
     if not epochs:
@@ -82,8 +84,10 @@ def hours(experiment: Experiment, shapes: FoldState, folder: Path) -> float:
         plan=chosen,
         options=build.training(experiment).batches,
     )
-    rounds = runs + _inner_runs(experiment)
-    return of_round * rounds / (chosen.at_once * chosen.devices) * epochs / 3600
+    rounds = runs * (epochs - done)
+    if not done:  # the choice is made before the first epoch
+        rounds += _inner_runs(experiment) * epochs
+    return of_round * rounds / (chosen.at_once * chosen.devices) / 3600
 
 
 def _inner_runs(experiment):

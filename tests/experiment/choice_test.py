@@ -159,6 +159,8 @@ def test_a_choice_costs_its_trainings_too(finished, monkeypatch):
     # five folds, each with one training of all rows, and two of half of them at two rates
     devices = Plan.read(folder).devices
     assert cost.hours(experiment, shapes, folder) == 3 * (5 + 5 * 2) / 2 / devices
+    # A stopped leaderboard would refuse what it has trained for hours.
+    assert cost.hours(experiment, shapes, folder, done=2) == 5 / 2 / devices
 
 
 REFUSED = [
