@@ -314,8 +314,35 @@ def choose_plan(experiment: Experiment, shapes: FoldState, folder: Path) -> Plan
         shapes: abstract state of one fold, of `check_fit`.
         folder: of the run; the plan is written there.
     """
-    settings = experiment.settings
-    facts = {
+    return engine.choose_plan(
+        partial(learner, experiment),
+        experiment.data.samples,
+        experiment.folds,
+        training(experiment),
+        _plan_facts(experiment.settings),
+        shapes,
+        folder,
+    )
+
+
+def fastest_plan(experiment: Experiment) -> Plan:
+    """Return the fastest plan of an experiment; see engine.fastest_plan.
+
+    Args:
+        experiment: of `experiment`.
+    """
+    return engine.fastest_plan(
+        partial(learner, experiment),
+        experiment.data.samples,
+        experiment.folds,
+        training(experiment),
+        _plan_facts(experiment.settings),
+    )
+
+
+def _plan_facts(settings):
+    """What the speed of a plan depends on, beyond data, folds and machine."""
+    return {
         'model': settings.model.name,
         'keywords': settings.model.options[settings.model.name],
         'batch_size': settings.train.batch_size,
@@ -324,15 +351,6 @@ def choose_plan(experiment: Experiment, shapes: FoldState, folder: Path) -> Plan
         'augment': dataclasses.asdict(settings.augment),
         'balance': settings.balance.method,
     }
-    return engine.choose_plan(
-        partial(learner, experiment),
-        experiment.data.samples,
-        experiment.folds,
-        training(experiment),
-        facts,
-        shapes,
-        folder,
-    )
 
 
 def svm_scores(

@@ -16,7 +16,6 @@ from mer_jax.experiment.build import Experiment
 from mer_jax.runfiles.folder import entered
 from mer_jax.settings.sections import Settings
 from mer_jax.training import held_out, parallel, plan, programs
-from mer_jax.types import FoldState
 
 
 class Cost(NamedTuple):
@@ -32,7 +31,7 @@ def of_run(settings: Settings, workdir: str | Path) -> Cost:
 
     Args:
         settings: of the experiment.
-        workdir: the folder of the run; its plan is written there.
+        workdir: the folder of the run; its settings are written there.
 
     Raises:
         UserError: the settings do not fit the data.
@@ -47,7 +46,7 @@ def of_run(settings: Settings, workdir: str | Path) -> Cost:
         done = run_folder.trained(folder, settings.trainings)
         if done == settings.train.epochs:
             return Cost(size, arithmetic, 0.0)
-        return Cost(size, arithmetic, hours(experiment, shapes, folder, done=done))
+        return Cost(size, arithmetic, hours(experiment, done=done))
 
 
 def flops(experiment: Experiment) -> int:
@@ -63,19 +62,17 @@ def flops(experiment: Experiment) -> int:
     return 2 * _multiply_adds(jax.make_jaxpr(learner.predict)(state, clip).jaxpr)
 
 
-def hours(experiment: Experiment, shapes: FoldState, folder: Path, *, done: int = 0) -> float:
+def hours(experiment: Experiment, *, done: int = 0) -> float:
     """Time a few epochs, and return the hours of those that are left.
 
     Args:
-        experiment: to train.
-        shapes: abstract state of one fold.
-        folder: of the run; the plan is written there.
+        experiment: to train; it may be too large for this machine's disk.
         done: epochs that every run is trained already.
     """
     epochs, runs = experiment.settings.train.epochs, len(experiment.folds.fold)
     if not epochs:
         return 0.0
-    chosen = build.choose_plan(experiment, shapes, folder)
+    chosen = build.fastest_plan(experiment)
     of_round = programs.seconds_per_round(
         partial(build.learner, experiment),
         experiment.data.samples,

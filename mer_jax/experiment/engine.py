@@ -66,6 +66,40 @@ def choose_plan(
     settings = training.settings
     if (folder / files.PLAN).exists():
         return plan.read_for_resume(folder, jax.device_count(), settings.devices)
+    chosen = fastest_plan(learner_for, samples, folds, training, facts)
+    group = plan.group_size(
+        chosen,
+        len(folds.fold),
+        shapes=shapes,
+        group=settings.runs_in_memory,
+        device=jax.devices()[0],
+        folder=folder,
+    )
+    chosen = replace(chosen, group=group)
+    chosen.write(folder)
+    return chosen
+
+
+def fastest_plan(
+    learner_for: Callable[[str], Learner],
+    samples: Samples,
+    folds: Folds,
+    training: Training,
+    facts: dict,
+) -> Plan:
+    """Return the plan that settings pin, or the fastest that was or is now measured here.
+
+    Args:
+        learner_for: lowering -> learner of one fold.
+        samples: all rows.
+        folds: all runs.
+        training: how they train.
+        facts: as in `choose_plan`.
+
+    Returns:
+        The plan; its group is 0, not yet chosen.
+    """
+    settings = training.settings
     pinned = {
         'lowering': settings.lowering,
         'at_once': settings.at_once,
@@ -93,16 +127,6 @@ def choose_plan(
         epochs=settings.epochs,
     )
     print(f'plan: {plan.describe(chosen)} ({chosen.why})', flush=True)
-    group = plan.group_size(
-        chosen,
-        runs,
-        shapes=shapes,
-        group=settings.runs_in_memory,
-        device=jax.devices()[0],
-        folder=folder,
-    )
-    chosen = replace(chosen, group=group)
-    chosen.write(folder)
     return chosen
 
 

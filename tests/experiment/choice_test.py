@@ -1,6 +1,7 @@
 """The choice of learning rate and epochs by training subjects, never by the tested one."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import optax
@@ -18,7 +19,7 @@ from mer_jax.runfiles.plan import Plan
 from mer_jax.runfiles.predictions import PredictionTable
 from mer_jax.settings.sections import Protocol, Train
 from mer_jax.settings.tree import from_nested
-from mer_jax.training import learners
+from mer_jax.training import learners, plan
 from tests.conftest import make_samples
 from tests.support.compiling import unoptimised
 
@@ -155,12 +156,21 @@ def test_a_choice_costs_its_trainings_too(finished, monkeypatch):
     assert cost.of_run(settings, folder) == Cost(1683, 780000, 0.0), 'nothing is left to train'
     monkeypatch.setattr(cost.programs, 'seconds_per_round', lambda *_, **__: 1800.0)
     experiment = build.experiment(settings, folder)
-    shapes = build.check_fit(experiment, folder)
     # five folds, each with one training of all rows, and two of half of them at two rates
     devices = Plan.read(folder).devices
-    assert cost.hours(experiment, shapes, folder) == 3 * (5 + 5 * 2) / 2 / devices
+    assert cost.hours(experiment) == 3 * (5 + 5 * 2) / 2 / devices
     # A stopped leaderboard would refuse what it has trained for hours.
-    assert cost.hours(experiment, shapes, folder, done=2) == 5 / 2 / devices
+    assert cost.hours(experiment, done=2) == 5 / 2 / devices
+
+
+def test_a_network_too_large_for_the_disk_has_its_hours(finished, tmp_path, monkeypatch):
+    """The largest network of a leaderboard ended it before the first training."""
+    settings, _ = finished
+    monkeypatch.setattr(plan.shutil, 'disk_usage', lambda _: SimpleNamespace(free=100_000))
+    monkeypatch.setattr(cost.programs, 'seconds_per_round', lambda *_, **__: 1800.0)
+    assert cost.of_run(settings, tmp_path).hours > 0
+    with pytest.raises(UserError, match='GB free'):
+        run.train_settings(settings, tmp_path)
 
 
 REFUSED = [
