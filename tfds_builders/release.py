@@ -89,7 +89,8 @@ class ReleaseBuilder(base.ClipBuilder, skip_registration=True):
         Raises:
           UserError: names what does not exist.
         """
-        config = release_config.parse(text, cls.name, cls.options_of, user_files or {})
+        summaries = {config.name: config.description for config in cls.BUILDER_CONFIGS}
+        config = release_config.parse(text, cls.name, cls.options_of, user_files or {}, summaries)
         if user_files is not None:
             release_config.refuse_weights_mismatch(config, cls.name, user_files['magnet'])
         return cls.builder_configs.get(config.name) or config

@@ -59,6 +59,7 @@ def parse(
     dataset: str,
     options_of: Callable[[str], Mapping[str, Sequence[str]]],
     user_files: Mapping[str, str],
+    summaries: Mapping[str, str],
 ) -> Config:
     """The Config of 'kind,setting=value,...' and of the user's files.
 
@@ -67,15 +68,16 @@ def parse(
       dataset: name of the release, for messages.
       options_of: {setting: allowed values, the default first} of a kind.
       user_files: paths by what they hold ('landmarks', 'magnet'); '' where there is none.
+      summaries: {kind: what it holds} of the release.
 
     Raises:
       UserError: names the kind, setting or value that does not exist.
     """
     kind, *assignments = text.split(',')
     title = f'{dataset}/{text}'
-    if kind not in SUMMARIES:
+    if kind not in summaries:
         raise UserError(
-            f'unknown config {kind!r} of data set {dataset}; known: {", ".join(SUMMARIES)}'
+            f'unknown config {kind!r} of data set {dataset}; known: {", ".join(summaries)}'
         )
     allowed = options_of(kind)
     options = _options(title, kind, assignments, allowed)
@@ -84,7 +86,7 @@ def parse(
     settings = [f'{name}={value}' for name, value in {**changed, **files}.items()]
     name = ','.join([kind, *settings])
     _refuse_long(name, dataset, files)
-    return Config(name=name, description=SUMMARIES[kind], kind=kind, options=changed)
+    return Config(name=name, description=summaries[kind], kind=kind, options=changed)
 
 
 def refuse_weights_mismatch(config: Config, dataset: str, weights: str) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mer_jax.errors import UserError
-from tfds_builders import annotated, frames, trees
+from tfds_builders import annotated, frames, recordings, trees
 from tfds_builders.audit import UNWANTED, Row
 from tfds_builders.casme_squared import coding
 from tfds_builders.clip import Clip
@@ -27,13 +27,17 @@ INSTRUCTIONS = (
     'CAS(ME)^2code_final.xlsx'
 )
 EMOTIONS = coding.EMOTIONS
+FPS = 30.0
 OPTIONS = {'macro': ('off', 'on'), 'frames': ('auto', 'raw', 'selected', 'cropped')}
+# of the config of whole recordings; the first are the frames that a prediction would be given
+RECORDING_OPTIONS = {'frames': ('raw', 'cropped')}
 FRAME = r'img_?\d+\.(jpe?g|png|bmp)'
 # (kind, whole recordings?): what is read first. The crops of single clips are not complete, so they
 # come last.
 PREFERENCE = (('cropped', True), ('selected', False), ('raw', True), ('cropped', False))
 WORDS = (('crop', 'cropped'), ('select', 'selected'), ('raw', 'raw'))
 _VIDEO = re.compile(r'(\d+)_(\d{4})(\D.*)?')
+_STRANGE = re.compile(r's\d+_\d+_\d{4}')  # id of a recording whose two folders name two people
 
 
 def find(manual_dir: Path) -> Path:
@@ -86,7 +90,7 @@ def read(source: Path, *, options: Mapping[str, str]) -> tuple[list[Clip], list[
         tree._replace(clips=folders),
         whole=whole,
         cropped=tree.kind == 'cropped',
-        fps=30.0,
+        fps=FPS,
         edition=book.edition,
         corrections={},
         corrected_by='none',
@@ -94,6 +98,61 @@ def read(source: Path, *, options: Mapping[str, str]) -> tuple[list[Clip], list[
     clips, clip_rows = annotated.join(wanted, release)
     clips = [clip._replace(kind=kinds[clip.clip]) for clip in clips]
     return clips, [*rows, *sheet_rows, *clip_rows]
+
+
+def read_recordings(
+    source: Path, *, options: Mapping[str, str]
+) -> tuple[list[recordings.LongRecording], list[Row]]:
+    """Whole recordings and audit rows of `source`; opens sheets and headers of frames.
+
+    Expressions of both kinds count, because a search finds both.
+
+    Args:
+      source: as `find` returns it.
+      options: a value of each name in RECORDING_OPTIONS.
+
+    Raises:
+      UserError: a workbook or such recordings are missing.
+    """
+    book, rows = _choose_coding(source)
+    candidates, wanted = _trees(source), options['frames']
+    whole = [item for item in candidates if item[1]]
+    if wanted not in {tree.kind for tree, _ in whole}:
+        words = {True: 'whole recordings', False: 'single clips'}
+        there = sorted(
+            {f'{tree.kind} frames of {words[is_whole]}' for tree, is_whole in candidates}
+        )
+        raise UserError(
+            f'frames={wanted}: there are no such frames of whole recordings in {source}, but '
+            f'{", ".join(there)}; {INSTRUCTIONS}'
+        )
+    tree, _, others = _choose_tree(whole, wanted, source)
+    unread = [other for other, _ in others]
+    unread += [other for other, is_whole in candidates if not is_whole]
+    rows += annotated.unread_trees(unread, tree, source)
+    annotations, kinds, sheet_rows = _annotations(book)
+    of_recording = defaultdict(list)
+    for item, name in zip(annotations, _recording_ids(annotations, book), strict=True):
+        of_recording[name].append(item)
+    owned, strange = {}, []
+    for name, paths in tree.clips.items():
+        if _STRANGE.fullmatch(name):
+            strange += [_unused_row(path, name, source) for path in paths]
+        else:
+            owned[name] = paths
+    release = annotated.Release(
+        'casme_squared',
+        source,
+        tree._replace(clips=owned),
+        whole=True,
+        cropped=tree.kind == 'cropped',
+        fps=FPS,
+        edition=book.edition,
+        corrections={},
+        corrected_by='none',
+    )
+    records, recording_rows = recordings.join(of_recording, kinds, release)
+    return records, [*rows, *strange, *sheet_rows, *recording_rows]
 
 
 def files(source: Path) -> tuple[list[Path], list[Path]]:
@@ -116,6 +175,21 @@ def files(source: Path) -> tuple[list[Path], list[Path]]:
                 if not whole or any(onset <= number <= offset for onset, offset in inside):
                     paths.append(path)
     return [book.path], paths
+
+
+def recording_files(source: Path) -> tuple[list[Path], list[Path]]:
+    """As `files`, with the first and the last frame of every recording.
+
+    So recordings without an annotation count, and how long each is.
+    """
+    sheets, paths = files(source)
+    ends = set()
+    for tree, whole in _trees(source):
+        for folders in tree.clips.values() if whole else ():
+            for folder in folders:
+                numbered = [path for _, path in frames.numbered(folder)]
+                ends.update(numbered[:1] + numbered[-1:])
+    return sheets, [*paths, *sorted(ends - {*paths})]
 
 
 def _annotations(book):
@@ -225,14 +299,22 @@ def _any_id(subject, name):
 
 def _by_clip(tree, whole, annotations, book):
     """{clip id: folders} of the annotated clips that have one in `tree`."""
-    records = {record['where']: record for record in book.records}
+    names = _recording_ids(annotations, book) if whole else [item.clip for item in annotations]
     folders = {}
-    for item in annotations:
-        _, _, video = coding.clip_of(records[item.where], book)
-        name = f'{item.subject}_{video}' if whole else item.clip
+    for item, name in zip(annotations, names, strict=True):
         if name in tree.clips:
             folders[item.clip] = tree.clips[name]
     return folders
+
+
+def _recording_ids(annotations, book):
+    """The id of the recording of each annotation: 's15_0101'."""
+    records = {record['where']: record for record in book.records}
+    ids = []
+    for item in annotations:
+        _, _, video = coding.clip_of(records[item.where], book)
+        ids.append(f'{item.subject}_{video}')
+    return ids
 
 
 def _unused(tree, folders, source):
@@ -248,7 +330,7 @@ def _unused(tree, folders, source):
 
 def _unused_row(path, name, source):
     file = annotated.relative(path, source)
-    if re.fullmatch(r's\d+_\d+_\d{4}', name):
+    if _STRANGE.fullmatch(name):
         reason = f'whose recording it is cannot be seen: it stands under {path.parent.name}'
         return Row(file, 'dropped', reason)
     return Row(file, 'ignored', 'no row of the sheet names it')

@@ -41,6 +41,8 @@ COLUMNS = (
 COUNTS = {'micro': 57, 'macro': 300}
 # frames of a long video written around each expression; a real one has them all
 BEFORE, AFTER = 3, 4
+# three of the 98 long videos have no annotation; this one is written where `whole` is asked for
+UNANNOTATED, UNANNOTATED_FRAMES = 's16/16_0505funnyinnovations', 30
 
 
 def write(
@@ -52,11 +54,13 @@ def write(
     sheet='.xlsx',
     faults=None,
     workbook=(),
+    whole=False,
 ):
     """Writes one release below `folder`; returns its truth.Release, clips of both kinds included.
 
     Arguments as in casme2.write; the sheet lies beside the folder of the frames. The fault
-    'wrong_header' is here a wrong sheet name, `CASMEcode_final`, as some code spells it.
+    'wrong_header' is here a wrong sheet name, `CASMEcode_final`, as some code spells it. whole:
+    long videos have all their frames, from 1 on, and one of them has no annotation.
     """
     faults, folder = faults or {}, Path(folder)
     sheet_faults.check(faults, file_faults.FILES, workbook)
@@ -75,6 +79,9 @@ def write(
         )
         numbers = wanted.setdefault(_folder(images, row, one_folder), {})
         numbers.update({n: row for n in around if n not in numbers or first <= n <= last})
+    if whole:
+        wanted = {target: _all_frames(numbers) for target, numbers in wanted.items()}
+        wanted[images / UNANNOTATED] = dict.fromkeys(range(1, UNANNOTATED_FRAMES + 1), rows[0])
     paths = {
         target: disk.write_frames(
             target,
@@ -105,6 +112,17 @@ def _folder(images, row, one_folder):
         / subject
         / (row.name if one_folder else f'{subject[1:]}_{tables.VIDEOS[row.more[0]]}')
     )
+
+
+def _all_frames(numbers):
+    """The frames before the first and between two expressions too: those of the expression that
+    follows, which is not there yet.
+    """
+    every, row = {}, None
+    for number in range(max(numbers), 0, -1):
+        row = numbers.get(number, row)
+        every[number] = row
+    return every
 
 
 def _content(size, layout):
