@@ -33,11 +33,14 @@ def libraries() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def decoders() -> Iterator[None]:
+def decoders(log: int | None = None) -> Iterator[None]:
     """Discard what libraries in C print on stderr while the block runs.
 
     libpng and libjpeg print a line for every damaged picture; they cannot be asked not to. What
     Python prints is still shown.
+
+    Args:
+        log: number of an open file that takes their lines; None: nothing does.
     """
     stream = sys.stderr
     with contextlib.ExitStack() as stack:
@@ -47,15 +50,16 @@ def decoders() -> Iterator[None]:
             yield
             return
         stack.callback(os.close, shown)
-        null = os.open(os.devnull, os.O_WRONLY)
-        stack.callback(os.close, null)
+        if log is None:
+            log = os.open(os.devnull, os.O_WRONLY)
+            stack.callback(os.close, log)
         if _writes_to(stream, STDERR):
             stream.flush()
             sys.stderr = open(  # noqa: SIM115, closed with its number
                 shown, 'w', 1, stream.encoding, stream.errors, closefd=False
             )
             stack.callback(setattr, sys, 'stderr', stream)
-        os.dup2(null, STDERR)
+        os.dup2(log, STDERR)
         stack.callback(os.dup2, shown, STDERR)
         try:
             yield

@@ -30,6 +30,7 @@ LAYERS = (
         'mer_jax.explain',
         'mer_jax.studies',
         'mer_jax.foreign',
+        'mer_jax.prediction',
         'mer_jax.api',
         'mer_jax.usage',
         'mer_jax.cli',
@@ -39,7 +40,7 @@ LAYERS = (
     ('contrib',),
 )
 ORDER = [package for layer in LAYERS for package in layer]
-WITH_JAX = ('models', 'training', 'generation', 'explain', 'experiment')
+WITH_JAX = ('models', 'training', 'generation', 'explain', 'experiment', 'prediction')
 JAX = {'jax', 'flax', 'optax', 'orbax'}
 FILES = [
     ROOT / 'main.py',

@@ -1,0 +1,1 @@
+"""What trained networks say of recordings: videos, folders of frames and cameras."""

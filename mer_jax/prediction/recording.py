@@ -1,0 +1,517 @@
+"""Recordings as frames, one at a time: videos, folders of frames and cameras.
+
+Nothing is fetched: only files of this machine and its cameras are opened.
+"""
+
+import os
+import re
+import tempfile
+import time
+from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from mer_jax import machine, quiet
+from mer_jax.errors import UserError
+from tfds_builders import frames
+
+LEAST_FPS = 24.5  # below it a search refuses: 24.97 and 25 frames a second pass, 24 do not
+GOOD_FPS = 60.0  # a movement of 1/25 to 1/2 s then lasts at least 3 frames
+MOST_PIXELS = 40_000_000  # of a frame of a video: 8K has 33 million
+MEASURED = 25  # frames at the start whose time stamps give the frame rate: a second of most videos
+# times the usual interval: phones drop a frame or two in dim light, which is no fault
+LONGEST_INTERVAL = 3.5
+# Containers that hold a video in themselves. Playlists (m3u8, ffconcat, sdp, mpd) name other files
+# and addresses, and FFmpeg follows them, whatever their suffix.
+FORMATS = (
+    'mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,asf,flv,mpeg,mpegts,mpegvideo,m4v,h264,hevc,av1,obu,'
+    'ivf,mjpeg,ogg,mxf,dv,nut,gif,vc1,rm,yuv4mpegpipe'
+)
+OPTIONS = f'format_whitelist;{FORMATS}|protocol_whitelist;file'
+OPTIONS_OF_FFMPEG = 'OPENCV_FFMPEG_CAPTURE_OPTIONS'  # read by OpenCV whenever it opens a file
+ADDRESS = re.compile(r'[A-Za-z][A-Za-z0-9+.-]+:')  # also concat:, subfile,,: and the like; not C:
+# lines that FFmpeg prints as errors although the frame is whole
+HARMLESS = ('co located POCs unavailable', 'unref short failure', 'number of reference frames')
+ERROR = re.compile(r'^\[(\w+ @ 0x[0-9a-f]+|OPENCV:FFMPEG:\d+)\] (.*)$', re.MULTILINE)
+
+MISSING = 'frames missing'
+CUT = 'cut'
+NO_FACE = 'no face'
+SEVERAL_FACES = 'several faces'
+
+
+class Frame(NamedTuple):
+    """One frame of a recording."""
+
+    number: int  # of a video from 0 on; of a folder the number in the file's name
+    ms: float  # since the first frame; NaN where nothing gives times
+    gray: np.ndarray  # uint8[H, W]
+    rgb: np.ndarray | None = None  # uint8[H, W, 3], where colour was asked for
+
+
+class Span(NamedTuple):
+    """Frames of a recording that something is wrong with.
+
+    MISSING and CUT lie between two frames: `first` is the last one before, `last` the first after.
+    """
+
+    first: int
+    last: int
+    what: str  # MISSING | CUT | NO_FACE | SEVERAL_FACES
+
+    def touches(self, onset: int, offset: int) -> bool:
+        """Return whether a movement from onset to offset has to do with it."""
+        if self.what in (MISSING, CUT):
+            return onset <= self.first and self.last <= offset
+        return onset <= self.last and self.first <= offset
+
+
+class About(NamedTuple):
+    """What is said of a recording beside its frames."""
+
+    name: str  # as the user wrote it
+    fps: float  # frames a second, as measured from the time stamps of the start; 0 unknown
+    size: tuple[int, int]  # (height, width) of the frames, upright
+    count: int | None  # frames that the header or the folder announces; None unknown (a camera)
+    warnings: list[str]  # lines for the user; grows while frames are read
+    gaps: list[Span]  # where frames are missing; grows while frames are read
+
+
+class Recording:
+    """Frames of a recording, in order and once; a context manager that closes its source."""
+
+    def __init__(
+        self, about: About, frames: Generator[Frame, None, None], close: Callable[[], None]
+    ) -> None:
+        """Join what is said of a recording with its frames.
+
+        Args:
+            about: name, frame rate and the like; the lists in it grow.
+            frames: in order.
+            close: closes the file or the camera.
+        """
+        self.name = about.name
+        self.fps = about.fps
+        self.size = about.size
+        self.count = about.count
+        self.warnings = about.warnings
+        self.gaps = about.gaps
+        self._frames = frames
+        self._close = close
+
+    def __iter__(self) -> 'Recording':
+        """Return itself."""
+        return self
+
+    def __next__(self) -> Frame:
+        """Return the next frame."""
+        return next(self._frames)
+
+    def __enter__(self) -> 'Recording':
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the file or the camera."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the file or the camera; no frame follows."""
+        self._frames.close()
+        self._close()
+
+
+def open_recording(
+    source: str | os.PathLike[str],
+    *,
+    fps: float = 0.0,
+    search: bool = False,
+    colour: bool = False,
+) -> Recording:
+    """Open a video, a folder of frames or a camera.
+
+    Args:
+        source: path of a file or folder, or the number of a camera, such as '0' ('./0' is a path).
+        fps: frames a second at which it was taken, where the file does not say so or is wrong
+            (folders; high-speed cameras, whose files play slowly); 0: as the file says.
+        search: movements are searched in it, for which times and at least LEAST_FPS are needed.
+        colour: give frames in colour too.
+
+    Raises:
+        UserError: an address, no such file, no video, no frames, a single frame, or a frame rate
+            that is unknown or too low for a search.
+    """
+    name = os.fspath(source)
+    if fps and not 0.1 <= fps <= 100_000:
+        raise UserError(f'--fps={fps:g}: frames a second, from 0.1 to 100000')
+    if name.isascii() and name.isdigit():
+        recording = _camera(name, colour=colour)
+    elif '://' in name or (ADDRESS.match(name) and not os.path.exists(name)):
+        raise UserError(
+            f'{name}: an address; nothing is fetched from anywhere: give a file of this computer'
+        )
+    elif os.path.isdir(name):
+        recording = _folder(name, fps=fps, colour=colour)
+    else:
+        recording = _video(name, fps=fps, colour=colour)
+    if search:
+        try:
+            check_fps(recording)
+        except UserError:
+            recording.close()
+            raise
+    return recording
+
+
+def check_fps(recording: Recording) -> None:
+    """Refuse a frame rate too low to search; warn of a poor one.
+
+    Raises:
+        UserError: it is unknown or under LEAST_FPS.
+    """
+    name, fps = recording.name, recording.fps
+    if not fps:
+        raise UserError(f'{name}: no frame rate; give --fps, the frames a second of the camera')
+    if fps < LEAST_FPS:
+        raise UserError(
+            f'{name}: {fps:.4g} frames a second; a search needs {LEAST_FPS:g} or more: the '
+            'shortest micro-expressions, of 1/25 s, would fall between two frames'
+        )
+    if round(fps) < GOOD_FPS:
+        recording.warnings.append(
+            f'{fps:.4g} frames a second: a micro-expression may last only 2 or 3 frames; '
+            f'record with {GOOD_FPS:g} or more'
+        )
+
+
+def _camera(name, *, colour):
+    """A camera, by its number."""
+    with quiet.decoders():
+        capture = cv2.VideoCapture(int(name))
+    start = _start(capture)
+    if not start.ms:
+        capture.release()
+        raise UserError(
+            f'camera {name}: it is not there, another program uses it, or it gives no picture'
+        )
+    if _increase(start.ms):
+        clock = _stamps(capture)
+        fps = _measured(start.ms)
+    else:  # not all drivers stamp their frames
+        clock = _arrival
+        fps = _announced_fps(capture)
+    about = About(name, fps, start.size, None, [], [])
+    return Recording(about, _frames(about, capture, clock, colour=colour), capture.release)
+
+
+def _video(name, *, fps, colour):
+    """A file that holds a video."""
+    _check_file(name)
+    capture = _opened(name)
+    start = _start(capture)
+    announced = _announced_fps(capture)
+    count = _announced_count(capture)
+    capture.release()  # the frames of the start are read again below
+    if not start.ms:
+        raise UserError(
+            f'{name}: not one frame can be read; it is no video, or damaged, or cut off (an .mp4 '
+            'has its index at its end)'
+        )
+    if len(start.ms) == 1:
+        raise UserError(f'{name}: a single frame; a movement takes two or more')
+    _check_size(name, start.size)
+    stamped = _increase(start.ms)
+    measured = _measured(start.ms) if stamped else announced
+    warnings = []
+    if fps and measured and _differ(fps, measured):
+        warnings.append(f'times by --fps={fps:g}; its own frame rate is {measured:.4g}')
+    elif not stamped:
+        warnings.append(f'no usable time stamps; times by its frame rate, {announced:.4g}')
+    elif announced and _differ(announced, measured):
+        warnings.append(
+            f'its header says {announced:.4g} frames a second, its time stamps {measured:.4g}: '
+            'the time stamps decide'
+        )
+    rate = fps or measured
+    about = About(name, rate, start.size, count, warnings, [])
+    capture = _opened(name)
+    clock = _by_rate(rate) if fps or not stamped else _stamps(capture)
+    return Recording(about, _frames(about, capture, clock, colour=colour), capture.release)
+
+
+def _check_file(name):
+    """Refuse what is no file that OpenCV could open."""
+    if not os.path.exists(name):
+        raise UserError(f'{name}: no such file or folder')
+    if not os.path.isfile(name):
+        raise UserError(f'{name}: neither a file nor a folder; a camera is given by its number')
+    if not os.path.getsize(name):
+        raise UserError(f'{name}: empty file')
+    try:
+        os.path.abspath(name).encode()
+    except UnicodeEncodeError:  # OpenCV would end the process
+        raise UserError(f'{name!a}: a path that is no UTF-8; rename it') from None
+
+
+def _check_size(name, size):
+    height, width = size
+    if height * width > MOST_PIXELS:
+        raise UserError(
+            f'{name}: frames of {width}x{height} pixels; up to {MOST_PIXELS // 10**6} million '
+            'are read'
+        )
+
+
+def _opened(name):
+    """A capture of a file, which opens no other file and no address."""
+    before = os.environ.get(OPTIONS_OF_FFMPEG)
+    os.environ[OPTIONS_OF_FFMPEG] = OPTIONS
+    try:
+        with quiet.decoders():
+            # an absolute path cannot be read as a protocol of FFmpeg
+            return cv2.VideoCapture(os.path.abspath(name), cv2.CAP_FFMPEG)
+    finally:
+        if before is None:
+            del os.environ[OPTIONS_OF_FFMPEG]
+        else:
+            os.environ[OPTIONS_OF_FFMPEG] = before
+
+
+class Start(NamedTuple):
+    """The first frames of a capture."""
+
+    ms: list[float]  # time stamps of at most MEASURED frames
+    size: tuple[int, int]  # (height, width) of the first
+
+
+def _start(capture):
+    """The time stamps of the first frames, and the size of the first."""
+    ms, size = [], (0, 0)
+    with quiet.decoders():
+        while len(ms) < MEASURED and capture.grab():
+            if not ms:
+                image = _retrieved(capture)
+                if image is None:
+                    break
+                size = image.shape[:2]
+            ms.append(capture.get(cv2.CAP_PROP_POS_MSEC))
+    return Start(ms, size)
+
+
+def _retrieved(capture):
+    """The frame that was grabbed, [H, W, 3]; None where it cannot be decoded."""
+    try:
+        whole, image = capture.retrieve()
+    except cv2.error:
+        return None
+    return image if whole and image is not None and image.size else None
+
+
+def _increase(ms):
+    return len(ms) > 1 and bool(np.all(np.diff(ms) > 0))
+
+
+def _measured(ms):
+    """Frames a second of time stamps, without the places where frames are missing."""
+    intervals = np.diff(ms)
+    usual = intervals[intervals <= LONGEST_INTERVAL * np.median(intervals)]
+    return float(1000 / usual.mean())
+
+
+def _announced_fps(capture):
+    """The frame rate of the header; 0 where it is none."""
+    fps = capture.get(cv2.CAP_PROP_FPS)
+    return float(fps) if 0.1 <= fps <= 100_000 else 0.0
+
+
+def _announced_count(capture):
+    """The number of frames of the header; None where it is none."""
+    count = capture.get(cv2.CAP_PROP_FRAME_COUNT)
+    return round(count) if 1 <= count < 10**9 else None
+
+
+def _differ(fps, other):
+    return abs(fps / other - 1) > 0.02
+
+
+def _stamps(capture):
+    """A clock: the time stamp of the frame that was read last."""
+    return lambda number: capture.get(cv2.CAP_PROP_POS_MSEC)
+
+
+def _by_rate(fps):
+    """A clock for frames at equal intervals; no frame rate, no times."""
+    return lambda number: number * 1000 / fps if fps else np.nan
+
+
+def _arrival(number):
+    """A clock: the time at which a frame arrives."""
+    return time.monotonic() * 1000
+
+
+def _frames(about, capture, clock, *, colour):
+    """Yield the frames of a capture until its end, or the first damage."""
+    watch = _Watch(about)
+    number = 0
+    with tempfile.TemporaryFile() as log:
+        while True:
+            with quiet.decoders(log.fileno()):
+                image = _retrieved(capture) if capture.grab() else None
+            # what is printed before the first frame is of references that a cut video lacks
+            error = _error(log) if number else ''
+            if error:
+                about.warnings.append(
+                    f'damaged after frame {number - 1}: read up to there (FFmpeg: {error})'
+                )
+                return
+            if image is None:
+                break
+            if image.shape[:2] != about.size:
+                about.warnings.append(
+                    f'frames change their size after frame {number - 1}, from '
+                    f'{about.size[1]}x{about.size[0]} to {image.shape[1]}x{image.shape[0]}: read '
+                    'up to there'
+                )
+                return
+            gray = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+            rgb = cv2.cvtColor(image, cv2.COLOR_BGR2RGB) if colour else None
+            yield Frame(number, watch.times(number, clock(number)), gray, rgb)
+            number += 1
+    watch.end()
+
+
+class _Watch:
+    """The times of a video's frames, and what is wrong with them."""
+
+    def __init__(self, about: About) -> None:
+        self._about = about
+        self._usual = 1000 / about.fps if about.fps else np.inf  # ms between two frames
+        self._start = 0.0
+        self._last = 0.0
+        self._shortest, self._longest, self._regular = np.inf, 0.0, 0.0
+        self._backwards = 0
+        self._number = -1
+
+    def times(self, number: int, ms: float) -> float:
+        """Return the time of a frame since the first, which grows with every frame."""
+        if number == 0:
+            self._start = ms
+        since = ms - self._start
+        interval = since - self._last
+        if number and interval <= 0:  # damaged stamps
+            self._backwards += 1
+            since = self._last + (self._usual if self._usual < np.inf else 1)
+        elif number and interval > LONGEST_INTERVAL * self._usual:
+            self._about.gaps.append(Span(number - 1, number, MISSING))
+        elif number:
+            self._shortest = min(self._shortest, interval)
+            self._longest = max(self._longest, interval)
+            self._regular += interval
+        self._last, self._number = since, number
+        return since
+
+    def end(self) -> None:
+        """Warn of what the whole recording shows."""
+        about, read = self._about, self._number + 1
+        warn = about.warnings.append
+        if about.count is None:
+            warn('the camera gives no more frames')
+        elif abs(read - about.count) > 1:
+            warn(
+                f'its header announces {about.count} frames, {read} could be read: '
+                + ('it is cut off or damaged' if read < about.count else 'the header is wrong')
+            )
+        if self._backwards:
+            warn(f'{self._backwards} time stamps do not grow: replaced by the frame rate')
+        if about.gaps:
+            warn(
+                f'frames are missing at {len(about.gaps)} places, first after frame '
+                f'{about.gaps[0].first}'
+            )
+        regular = read - 1 - len(about.gaps) - self._backwards
+        # stamps of whole milliseconds are off by one
+        if self._longest > 1.3 * self._shortest + 2:
+            mean = 1000 * regular / self._regular
+            warn(
+                f'variable frame rate: {self._shortest:.0f} to {self._longest:.0f} ms between '
+                f'frames, {mean:.4g} a second; the time stamps decide'
+            )
+
+
+def _folder(name, *, fps, colour):
+    """A folder of frames, by the rules of the data sets."""
+    try:
+        files, problems = frames.listing(Path(name))
+    except OSError as error:
+        raise UserError(f'{name}: cannot be read: {error.strerror or error}') from None
+    if not files:
+        reason = f'; {problems[0][0].name}: {problems[0][1]}' if problems else ''
+        raise UserError(f'{name}: no frames (JPEG, PNG or BMP, with a number at the end){reason}')
+    if len(files) == 1:
+        raise UserError(f'{name}: a single frame; a movement takes two or more')
+    warnings = []
+    if problems:
+        path, reason = problems[0]
+        warnings.append(
+            f'{len(problems)} of {len(files) + len(problems)} pictures are passed over, such as '
+            f'{path.name}: {reason}'
+        )
+    numbers = np.array(list(files))
+    steps = np.diff(numbers)
+    jumps = np.flatnonzero(steps > LONGEST_INTERVAL * np.median(steps))
+    gaps = [Span(int(numbers[at]), int(numbers[at + 1]), MISSING) for at in jumps]
+    if gaps:
+        warnings.append(
+            f'frames are missing at {len(gaps)} places, first after number {gaps[0].first}'
+        )
+    size = frames.size(next(iter(files.values())))
+    about = About(name, float(fps), size, len(files), warnings, gaps)
+    return Recording(about, _files(about, files, colour=colour), lambda: None)
+
+
+def _files(about, files, *, colour):
+    """Yield the frames of a folder; damaged ones are passed over."""
+    depth = _depth(files.values())
+    clock = _by_rate(about.fps)
+    first = previous = next(iter(files))
+    for number, path in files.items():
+        try:
+            with quiet.decoders():
+                gray = frames.read_gray(path, depth=depth)
+                rgb = frames.read_rgb(path, depth=depth) if colour else None
+        except (ValueError, OSError) as error:
+            about.warnings.append(f'{path.name}: {error}: passed over')
+            about.gaps.append(Span(previous, number, MISSING))
+            continue
+        previous = number
+        yield Frame(number, clock(number - first), gray, rgb)
+
+
+def _depth(paths):
+    """The bits that the values of 16-bit files fill."""
+    with ThreadPoolExecutor(machine.cores()) as executor:
+        deep = [path for path in paths if frames.is_deep(path)]
+        return frames.depth_of(max(executor.map(frames.largest_value, deep), default=0))
+
+
+def _error(log):
+    """The first error that FFmpeg printed, '' without one; empties the file."""
+    if not os.fstat(log.fileno()).st_size:
+        return ''
+    log.seek(0)
+    text = log.read().decode(errors='replace')
+    log.seek(0)
+    log.truncate()
+    lines = [line for _, line in ERROR.findall(text)]
+    serious = [line for line in lines if not any(word in line for word in HARMLESS)]
+    return serious[0].strip() if serious else ''
