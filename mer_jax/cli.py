@@ -112,6 +112,14 @@ VERBS = {
         needs_folder=False,
         short={'data': 'data.name', 'labels': 'data.labels', 'manual_dir': 'data.manual_dir'},
     ),
+    'spot': Verb(
+        'mer_jax.prediction.spot:spot',
+        'score the intervals that software spotted in long recordings, a row each, as the MEGC '
+        'challenges do: IoU .5, precision, recall and F1 over all recordings',
+        folder='runs/spot',
+        further='FILE.csv',
+        short={'data': 'data.name', 'manual_dir': 'data.manual_dir'},
+    ),
     'leaderboard': Verb(
         'mer_jax.studies.verbs:leaderboard',
         'train several configs on the same clips, one row each: scores, ranks, tests against the '

@@ -1,0 +1,96 @@
+"""spot: intervals of the long recordings of a fake CAS(ME)^2, scored as in MEGC."""
+
+import json
+
+import pytest
+
+from mer_jax import cli
+from mer_jax.runfiles.intervals import IntervalRow, IntervalTable
+from tests.support.fake_raw import casme_squared
+
+DATA = '--data=casme_squared/recordings'
+
+
+@pytest.fixture(scope='module')
+def release(tmp_path_factory):
+    return casme_squared.write(tmp_path_factory.mktemp('raw'), size='tiny', whole=True)
+
+
+@pytest.fixture
+def spotted(release, tmp_path, tmp_path_factory, capsys):
+    """spotted(rows): (exit code, what spot.json holds, its error)."""
+    data = tmp_path_factory.getbasetemp() / 'recordings'  # built once
+
+    def spot(rows, *flags):
+        IntervalTable(tuple(rows)).write(tmp_path)
+        code = cli.main(
+            [
+                'spot',
+                str(tmp_path / IntervalTable.FILE),
+                *(flags or (DATA,)),
+                f'--manual_dir={release.folder}',
+                f'--config.data.data_dir={data}',
+                f'--workdir={tmp_path}/out',
+            ]
+        )
+        result = tmp_path / 'out' / 'spot.json'
+        held = json.loads(result.read_text()) if result.exists() else {}
+        return code, held, capsys.readouterr().err
+
+    return spot
+
+
+ROWS = (
+    IntervalRow('s15_0101', 12, 40, 30),  # the macro-expression itself
+    IntervalRow('s15/15_0101disgustingteeth', 97, 103),  # 7 of 9 frames of the micro-expression
+    IntervalRow('15_0101disgustingteeth', 95, 99),  # a second one on it
+    IntervalRow('s15_0507', 20, 29, kind='macro'),  # a micro-expression as macro
+    IntervalRow('S16_0505', 3, 12),  # in a recording without expressions
+)
+
+
+def test_counts_over_all_recordings_and_kinds(spotted, tmp_path):
+    """Recordings in which nothing was spotted, or nothing is annotated, must count too."""
+    code, result, _ = spotted(ROWS)
+    assert code == 0 and (result['recordings'], result['subjects']) == (11, 5)
+    scores = result['scores']
+    assert {kind: [block[key] for key in ('tp', 'fp', 'fn')] for kind, block in scores.items()} == {
+        'macro': [1, 1, 2],
+        'micro': [1, 2, 10],
+        'overall': [2, 3, 12],
+    }
+    assert scores['overall']['f1'] == pytest.approx(4 / 19)
+    assert (scores['macro']['annotated'], scores['micro']['annotated']) == (3, 11)
+    assert len(result['missed']) == 12 and not result['leaks']
+    assert 'as reported' in result['statement']
+    rows = IntervalTable.read(tmp_path / 'out' / IntervalTable.FILE).rows
+    assert [(row.recording, row.onset, row.kind, row.clip) for row in rows] == [
+        ('s15_0101', 12, 'macro', 's15_disgust1_1'),
+        ('s15_0101', 95, 'micro', ''),
+        ('s15_0101', 97, 'micro', 's15_disgust1_2'),
+        ('s15_0507', 20, 'macro', ''),
+        ('s16_0505', 3, 'micro', ''),
+    ]
+    # scored again, intervals keep their scores
+    assert spotted(rows)[1]['scores'] == scores
+
+
+@pytest.mark.parametrize(
+    'row, said',
+    [
+        (IntervalRow('s99_0101', 1, 9), "row 3: recording is 's99_0101'"),
+        (IntervalRow('s15_0101', 0, 9), 'row 3: onset is 0; allowed: 1 to 107'),
+        (IntervalRow('s15_0101', 100, 108), 'row 3: offset is 108; allowed: 1 to 107'),
+        (IntervalRow('15_0101disgustingteeth', 12, 40, 13), 'row 3: the same interval as in row 2'),
+    ],
+)
+def test_intervals_that_fit_no_recording_are_refused(row, said, spotted):
+    """Frames counted from 0, or names of other videos, would be misses of the search."""
+    code, result, error = spotted([ROWS[0], row])
+    assert (code, result) == (2, {}) and said in error and error.count('\n') == 1
+
+
+def test_other_data_sets_have_no_recordings(spotted):
+    """Clips cut to their expressions cannot show a false alarm."""
+    code, _, error = spotted(ROWS, '--data=casme_squared/flow')
+    assert code == 2 and "'casme_squared/flow' holds no whole recordings" in error
