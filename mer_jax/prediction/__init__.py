@@ -1,1 +1,1 @@
-"""What trained networks say of recordings: videos, folders of frames and cameras."""
+"""From a recording to an answer of a trained run: predict, packs, export."""

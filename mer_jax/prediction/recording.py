@@ -79,7 +79,7 @@ class About(NamedTuple):
     size: tuple[int, int]  # (height, width) of the frames, upright
     count: int | None  # frames that the header or the folder announces; None unknown (a camera)
     warnings: list[str]  # lines for the user; grows while frames are read
-    gaps: list[Span]  # where frames are missing; grows while frames are read
+    spans: list[Span]  # where frames are missing; face_check.watch adds to it
 
 
 class Recording:
@@ -100,7 +100,7 @@ class Recording:
         self.size = about.size
         self.count = about.count
         self.warnings = about.warnings
-        self.gaps = about.gaps
+        self.spans = about.spans
         self._frames = frames
         self._close = close
 
@@ -370,8 +370,10 @@ def _frames(about, capture, clock, *, colour):
             # what is printed before the first frame is of references that a cut video lacks
             error = _error(log) if number else ''
             if error:
+                announced = f' of {about.count}' if about.count else ''
                 about.warnings.append(
-                    f'damaged after frame {number - 1}: read up to there (FFmpeg: {error})'
+                    f'damaged after frame {number - 1}: {number}{announced} frames are read, up to '
+                    f'there (FFmpeg: {error})'
                 )
                 return
             if image is None:
@@ -385,7 +387,7 @@ def _frames(about, capture, clock, *, colour):
                 return
             gray = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
             rgb = cv2.cvtColor(image, cv2.COLOR_BGR2RGB) if colour else None
-            yield Frame(number, watch.times(number, clock(number)), gray, rgb)
+            yield Frame(number, watch.times(clock(number)), gray, rgb)
             number += 1
     watch.end()
 
@@ -398,53 +400,52 @@ class _Watch:
         self._usual = 1000 / about.fps if about.fps else np.inf  # ms between two frames
         self._start = 0.0
         self._last = 0.0
-        self._shortest, self._longest, self._regular = np.inf, 0.0, 0.0
+        self._read = 0
         self._backwards = 0
-        self._number = -1
+        self._regular, self._total = 0, 0.0  # intervals, and the sum of their ms
+        self._shortest, self._longest = np.inf, 0.0
 
-    def times(self, number: int, ms: float) -> float:
-        """Return the time of a frame since the first, which grows with every frame."""
-        if number == 0:
+    def times(self, ms: float) -> float:
+        """Return the time of the next frame since the first; it always grows."""
+        if not self._read:
             self._start = ms
         since = ms - self._start
         interval = since - self._last
-        if number and interval <= 0:  # damaged stamps
+        if self._read and interval <= 0:
             self._backwards += 1
-            since = self._last + (self._usual if self._usual < np.inf else 1)
-        elif number and interval > LONGEST_INTERVAL * self._usual:
-            self._about.gaps.append(Span(number - 1, number, MISSING))
-        elif number:
+            since = self._last + (self._usual if np.isfinite(self._usual) else 1)
+        elif self._read and interval > LONGEST_INTERVAL * self._usual:
+            self._about.spans.append(Span(self._read - 1, self._read, MISSING))
+        elif self._read:
+            self._regular += 1
+            self._total += interval
             self._shortest = min(self._shortest, interval)
             self._longest = max(self._longest, interval)
-            self._regular += interval
-        self._last, self._number = since, number
+        self._last = since
+        self._read += 1
         return since
 
     def end(self) -> None:
         """Warn of what the whole recording shows."""
-        about, read = self._about, self._number + 1
-        warn = about.warnings.append
+        about, warn = self._about, self._about.warnings.append
         if about.count is None:
             warn('the camera gives no more frames')
-        elif abs(read - about.count) > 1:
+        elif abs(self._read - about.count) > 1:
+            short = self._read < about.count
             warn(
-                f'its header announces {about.count} frames, {read} could be read: '
-                + ('it is cut off or damaged' if read < about.count else 'the header is wrong')
+                f'its header announces {about.count} frames, {self._read} could be read: '
+                + ('it is cut off or damaged' if short else 'the header is wrong')
             )
         if self._backwards:
             warn(f'{self._backwards} time stamps do not grow: replaced by the frame rate')
-        if about.gaps:
-            warn(
-                f'frames are missing at {len(about.gaps)} places, first after frame '
-                f'{about.gaps[0].first}'
-            )
-        regular = read - 1 - len(about.gaps) - self._backwards
+        missing = [span.first for span in about.spans if span.what == MISSING]
+        if missing:
+            warn(f'frames are missing at {len(missing)} places, first after frame {missing[0]}')
         # stamps of whole milliseconds are off by one
         if self._longest > 1.3 * self._shortest + 2:
-            mean = 1000 * regular / self._regular
             warn(
                 f'variable frame rate: {self._shortest:.0f} to {self._longest:.0f} ms between '
-                f'frames, {mean:.4g} a second; the time stamps decide'
+                f'frames, {1000 * self._regular / self._total:.4g} a second; the time stamps decide'
             )
 
 
@@ -469,13 +470,13 @@ def _folder(name, *, fps, colour):
     numbers = np.array(list(files))
     steps = np.diff(numbers)
     jumps = np.flatnonzero(steps > LONGEST_INTERVAL * np.median(steps))
-    gaps = [Span(int(numbers[at]), int(numbers[at + 1]), MISSING) for at in jumps]
-    if gaps:
+    spans = [Span(int(numbers[at]), int(numbers[at + 1]), MISSING) for at in jumps]
+    if spans:
         warnings.append(
-            f'frames are missing at {len(gaps)} places, first after number {gaps[0].first}'
+            f'frames are missing at {len(spans)} places, first after number {spans[0].first}'
         )
     size = frames.size(next(iter(files.values())))
-    about = About(name, float(fps), size, len(files), warnings, gaps)
+    about = About(name, float(fps), size, len(files), warnings, spans)
     return Recording(about, _files(about, files, colour=colour), lambda: None)
 
 
@@ -491,7 +492,7 @@ def _files(about, files, *, colour):
                 rgb = frames.read_rgb(path, depth=depth) if colour else None
         except (ValueError, OSError) as error:
             about.warnings.append(f'{path.name}: {error}: passed over')
-            about.gaps.append(Span(previous, number, MISSING))
+            about.spans.append(Span(previous, number, MISSING))
             continue
         previous = number
         yield Frame(number, clock(number - first), gray, rgb)
