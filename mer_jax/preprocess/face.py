@@ -235,11 +235,25 @@ def largest_face(gray: np.ndarray) -> tuple[float, ...]:
     Returns:
         (x, y, w, h), of equal ones the first from the top left; () where there is none.
     """
+    boxes = faces(gray).tolist()
+    return tuple(max(boxes, key=lambda box: (box[2], -box[1], -box[0]))) if boxes else ()
+
+
+def faces(gray: np.ndarray) -> np.ndarray:
+    """The faces that Haar finds, of at least a fifth of the shorter side.
+
+    Args:
+        gray: frame uint8[H, W].
+
+    Returns:
+        Boxes (x, y, w, h), float64[n, 4], of the first cascade of FACES that finds any.
+    """
+    boxes = np.zeros((0, 4))
     for name in FACES:
         boxes = _detect(name, gray, neighbours=5, least=max(min(gray.shape) // 5, 1))
         if len(boxes):
-            return tuple(max(boxes.tolist(), key=lambda box: (box[2], -box[1], -box[0])))
-    return ()
+            break
+    return boxes
 
 
 def _detect(name, gray, *, neighbours, least):
