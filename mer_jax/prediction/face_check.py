@@ -35,9 +35,10 @@ from mer_jax.preprocess import face
 # Pixels of the shorter side in which faces are looked for. A detectable face has at least a fifth
 # of it, and Haar's cascades were trained on 20 pixels.
 LOOK_AT = 240
-LOOKS_A_SECOND = 2  # a loss of a second is seen, and looking costs less than decoding
+LOOKS_A_SECOND = 2  # a loss of half a second is seen, and looking costs less than decoding
 UNKNOWN_RATE = 15  # frames between two looks where nothing gives a frame rate
-CONFIRMED = 2  # looks in a row; Haar misses a turned or blurred face now and then
+CONFIRMED = 3  # looks in a row; Haar misses a turned or blurred face now and then
+SOONER = 4  # times: looks that confirm another
 RIVAL = 0.5  # of the largest face's width: a smaller one never becomes the crop
 SIDE = 64  # pixels of the picture in which cuts are seen
 SHIFT = 8  # of these, by which the picture may have moved
@@ -86,8 +87,7 @@ def step(state: State, frame: Frame) -> tuple[State, list[Span]]:
         spans.append(Span(state.last, frame.number, CUT))
         # another scene: its faces are its own, and are looked for at once
         state = state._replace(waited=state.every, looked=state.last)
-    searching = not state.face_seen and state.frames < state.every
-    if state.every and (searching or state.waited >= state.every):
+    if state.every and state.waited >= _wait(state):
         state, ended = _look(state, frame)
         spans += ended
     state = state._replace(
@@ -207,6 +207,15 @@ def faces(gray: np.ndarray) -> int:
         gray = cv2.resize(gray, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
     widths = face.faces(gray)[:, 2]
     return min(int(np.sum(widths >= RIVAL * widths.max(initial=0))), 2)
+
+
+def _wait(state):
+    """Frames from the last look to the next."""
+    if not state.face_seen and state.frames < state.every:
+        return 1
+    if state.what and state.looks < CONFIRMED:
+        return max(1, state.every // SOONER)
+    return state.every
 
 
 def _look(state, frame):
