@@ -34,6 +34,8 @@ FORMATS = (
 )
 OPTIONS = f'format_whitelist;{FORMATS}|protocol_whitelist;file'
 OPTIONS_OF_FFMPEG = 'OPENCV_FFMPEG_CAPTURE_OPTIONS'  # read by OpenCV whenever it opens a file
+# One thread: errors are then printed with the frame that they concern. It is not slower.
+IN_ORDER = (cv2.CAP_PROP_N_THREADS, 1)
 ADDRESS = re.compile(r'[A-Za-z][A-Za-z0-9+.-]+:')  # also concat:, subfile,,: and the like; not C:
 # lines that FFmpeg prints as errors although the frame is whole
 HARMLESS = ('co located POCs unavailable', 'unref short failure', 'number of reference frames')
@@ -279,7 +281,7 @@ def _opened(name):
     try:
         with quiet.decoders():
             # an absolute path cannot be read as a protocol of FFmpeg
-            return cv2.VideoCapture(os.path.abspath(name), cv2.CAP_FFMPEG)
+            return cv2.VideoCapture(os.path.abspath(name), cv2.CAP_FFMPEG, IN_ORDER)
     finally:
         if before is None:
             del os.environ[OPTIONS_OF_FFMPEG]
@@ -438,15 +440,21 @@ class _Watch:
             )
         if self._backwards:
             warn(f'{self._backwards} time stamps do not grow: replaced by the frame rate')
-        missing = [span.first for span in about.spans if span.what == MISSING]
+        missing = [span for span in about.spans if span.what == MISSING]
         if missing:
-            warn(f'frames are missing at {len(missing)} places, first after frame {missing[0]}')
+            warn(_missing(missing))
         # stamps of whole milliseconds are off by one
         if self._longest > 1.3 * self._shortest + 2:
             warn(
                 f'variable frame rate: {self._shortest:.0f} to {self._longest:.0f} ms between '
                 f'frames, {1000 * self._regular / self._total:.4g} a second; the time stamps decide'
             )
+
+
+def _missing(spans):
+    """The warning of missing frames."""
+    more = f', and at {len(spans) - 1} other places' if len(spans) > 1 else ''
+    return f'frames are missing between {spans[0].first} and {spans[0].last}{more}'
 
 
 def _folder(name, *, fps, colour):
@@ -472,9 +480,7 @@ def _folder(name, *, fps, colour):
     jumps = np.flatnonzero(steps > LONGEST_INTERVAL * np.median(steps))
     spans = [Span(int(numbers[at]), int(numbers[at + 1]), MISSING) for at in jumps]
     if spans:
-        warnings.append(
-            f'frames are missing at {len(spans)} places, first after number {spans[0].first}'
-        )
+        warnings.append(_missing(spans))
     size = frames.size(next(iter(files.values())))
     about = About(name, float(fps), size, len(files), warnings, spans)
     return Recording(about, _files(about, files, colour=colour), lambda: None)
