@@ -380,13 +380,6 @@ def _frames(about, capture, clock, *, colour):
                 return
             if image is None:
                 break
-            if image.shape[:2] != about.size:
-                about.warnings.append(
-                    f'frames change their size after frame {number - 1}, from '
-                    f'{about.size[1]}x{about.size[0]} to {image.shape[1]}x{image.shape[0]}: read '
-                    'up to there'
-                )
-                return
             gray = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
             rgb = cv2.cvtColor(image, cv2.COLOR_BGR2RGB) if colour else None
             yield Frame(number, watch.times(clock(number)), gray, rgb)

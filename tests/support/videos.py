@@ -33,9 +33,15 @@ def write(path: Path, frames: np.ndarray, *, fps: float = FPS, codec: str = 'MJP
     return path
 
 
-def write_pictures(path: Path, frames: np.ndarray) -> Path:
-    """Write frames as JPEGs one after another, which has no header and takes odd sizes."""
-    path.write_bytes(b''.join(cv2.imencode('.jpg', frame)[1].tobytes() for frame in frames))
+def write_jpegs(path: Path, frames: Sequence[np.ndarray]) -> Path:
+    """Write an AVI of frames [H, W] as they are: other writers make odd sizes even."""
+    height, width = frames[0].shape
+    code = cv2.VideoWriter_fourcc(*'MJPG')
+    parameters = [cv2.VIDEOWRITER_PROP_RAW_VIDEO, 1]
+    writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, code, FPS, (width, height), parameters)
+    for frame in frames:
+        writer.write(cv2.imencode('.jpg', frame)[1].reshape(1, -1))
+    writer.release()
     return path
 
 

@@ -1,0 +1,269 @@
+"""Recordings as users have them: damaged, cut off, turned, of any size and rate, or none at all."""
+
+import os
+
+import cv2
+import numpy as np
+import pytest
+
+from mer_jax.errors import UserError
+from mer_jax.prediction import face_check
+from mer_jax.prediction.recording import MISSING, Span, open_recording
+from tests.support import videos
+from tests.support.messages import mentions
+
+COUNT = 30
+GRAY = videos.noise(COUNT, 96, 128)
+COLOUR = np.repeat(GRAY[..., None], 3, axis=3)
+
+
+def text(path):
+    path.write_text('not a video\n' * 100)
+    return path
+
+
+def playlist(path):
+    video = videos.write(path.with_name('other.avi'), GRAY[:3])
+    path.write_text(f"ffconcat version 1.0\nfile '{video.name}'\n")
+    return path
+
+
+def folder(path, names, *, image=GRAY[0]):
+    path.mkdir()
+    for name in names:
+        cv2.imwrite(str(path / name), image)
+    return path
+
+
+def without_index(path):
+    return videos.cut_off(videos.write(path, COLOUR, codec='mp4v'), 0.5)
+
+
+REFUSED = {  # name -> (what writes a file of that name, its name, what the message names)
+    'no such file': (lambda path: path, 'a.mp4', 'a.mp4 ... no such file'),
+    'a pattern of names': (lambda path: path, 'a%03d.png', 'a%03d.png ... no such file'),
+    'a text': (text, 'a.mp4', 'a.mp4 ... no video'),
+    'a playlist': (playlist, 'a.mp4', 'a.mp4 ... no video'),
+    'a picture': (lambda path: videos.overwrite(text(path), 0, 1), 'a.png', 'a.png ... no video'),
+    'an empty file': (lambda path: path.touch() or path, 'a.avi', 'a.avi ... empty'),
+    'no frame': (lambda path: videos.write(path, GRAY[:0]), 'a.avi', 'a.avi ... not one frame'),
+    'one frame': (lambda path: videos.write(path, GRAY[:1]), 'a.avi', 'a.avi ... a single frame'),
+    'an .mp4 without its end': (without_index, 'a.mp4', 'a.mp4 ... cut off'),
+    '24 frames a second': (
+        lambda path: videos.write(path, GRAY, fps=24),
+        'a.avi',
+        'a.avi ... 24 ... 24.5',
+    ),
+    'a folder without pictures': (lambda path: folder(path, ()), 'a', 'a: no frames ... JPEG'),
+    'a folder of one picture': (lambda path: folder(path, ['img1.png']), 'a', 'a single frame'),
+    'names without numbers': (
+        lambda path: folder(path, ['onset.png', 'apex.png']),
+        'a',
+        'no frames ... apex.png ... number',
+    ),
+    'a folder without a rate': (
+        lambda path: folder(path, ['img1.png', 'img2.png']),
+        'a',
+        'a: no frame rate ... --fps',
+    ),
+}
+
+
+@pytest.mark.parametrize('case', REFUSED)
+def test_what_is_no_recording_is_one_line(case, tmp_path, capfd):
+    """If this fails, a traceback or FFmpeg's words stand where a user looks for the mistake."""
+    make, name, pieces = REFUSED[case]
+    with pytest.raises(UserError) as error:
+        open_recording(make(tmp_path / name), search=True)
+    assert mentions(str(error.value), pieces)
+    assert capfd.readouterr() == ('', '')
+
+
+@pytest.mark.parametrize(
+    'source',
+    ['http://127.0.0.1/a.mp4', 'rtsp://127.0.0.1/a', 'concat:a.avi|b.avi', 'file:a.avi', 'data:,a'],
+)
+def test_nothing_is_fetched(source):
+    """If this fails, a recording of a face may come from, or be asked of, another computer."""
+    with pytest.raises(UserError, match='address'):
+        open_recording(source)
+
+
+def test_a_camera_that_is_not_there_is_one_line(capfd):
+    """If this fails, OpenCV's warnings are all that a user learns."""
+    with pytest.raises(UserError, match='camera 97'):
+        open_recording('97')
+    assert capfd.readouterr() == ('', '')
+
+
+def test_a_name_that_is_no_utf8_ends_no_process(tmp_path):
+    """OpenCV dies of such a name: no message, and all other recordings are lost."""
+    path = os.path.join(os.fsencode(tmp_path), b'a\xff.avi')
+    os.rename(videos.write(tmp_path / 'a.avi', GRAY), path)
+    with pytest.raises(UserError, match='UTF-8'):
+        open_recording(os.fsdecode(path))
+
+
+def read(source, **options):
+    """The frames of a recording, and the recording."""
+    with open_recording(source, **options) as recording:
+        return list(recording), recording
+
+
+def varying(path):
+    """25.9 frames a second in the mean; its header says 50."""
+    return videos.with_intervals(videos.write(path, COLOUR, codec='mp4v'), [33, 50, 33] * 10)
+
+
+NORMAL = {  # name -> (what writes it, its name, (height, width), frames a second)
+    '25 frames a second': (lambda path: videos.write(path, GRAY, fps=25), 'a.avi', (96, 128), 25),
+    '24.97 frames a second': (
+        lambda path: videos.write(path, GRAY, fps=24.97),
+        'a.avi',
+        (96, 128),
+        24.97,
+    ),
+    'variable frame rate': (varying, 'a.mp4', (96, 128), 25.9),
+    '4K': (
+        lambda path: videos.write(path, np.stack([cv2.resize(GRAY[0], (3840, 2160))] * 2)),
+        'a.avi',
+        (2160, 3840),
+        videos.FPS,
+    ),
+    'portrait': (
+        lambda path: videos.turn(videos.write(path, COLOUR, codec='mp4v')),
+        'a.mp4',
+        (128, 96),
+        videos.FPS,
+    ),
+    'odd sizes': (
+        lambda path: videos.write_jpegs(path, GRAY[:, :95, :127]),
+        'a.avi',
+        (95, 127),
+        videos.FPS,
+    ),
+    '16 bits': (
+        lambda path: videos.write(path, GRAY.astype(np.uint16) * 257, codec='FFV1'),
+        'a.mkv',
+        (96, 128),
+        videos.FPS,
+    ),
+    'a name with a colon': (
+        lambda path: videos.write(path, GRAY),
+        'take:2 %03d.avi',
+        (96, 128),
+        videos.FPS,
+    ),
+}
+
+
+@pytest.mark.parametrize('case', NORMAL)
+def test_whatever_cameras_write_is_read(case, tmp_path):
+    """If this fails, the recordings of phones are refused, lie on their side or run too fast."""
+    make, name, size, fps = NORMAL[case]
+    frames, recording = read(make(tmp_path / name), search=True)
+    assert (recording.size, frames[0].gray.shape) == (size, size)
+    assert recording.fps == pytest.approx(fps, rel=0.005)
+    assert recording.count == len(frames)
+    assert [frame.number for frame in frames] == list(range(len(frames)))
+    assert [frame.ms for frame in frames[:2]] == pytest.approx([0, 1000 / fps], rel=0.3)
+    assert not recording.spans
+    if case == 'variable frame rate':
+        assert [frame.ms for frame in frames[:4]] == pytest.approx([0, 33, 83, 116], abs=0.5)
+        assert any('variable' in line for line in recording.warnings)
+
+
+def test_pixels_are_those_that_were_written(tmp_path):
+    """If this fails, a model sees other brightnesses than those of the file."""
+    frames, _ = read(videos.write(tmp_path / 'a.mkv', COLOUR, codec='FFV1'), colour=True)
+    assert np.array_equal([frame.gray for frame in frames], GRAY)
+    assert np.array_equal([frame.rgb for frame in frames], COLOUR)
+
+
+def test_a_rate_that_is_given_decides(tmp_path):
+    """Files of high-speed cameras play slowly: their own rate would make times eight times long."""
+    frames, recording = read(videos.write(tmp_path / 'a.avi', GRAY, fps=25), fps=200, search=True)
+    assert recording.fps == 200 and frames[-1].ms == pytest.approx(5 * 29)
+    assert mentions(' '.join(recording.warnings), '--fps=200 ... 25')
+
+
+DAMAGED = {  # name -> (what writes it, its name, the frames read, what the warning names)
+    'noise in an .avi': (
+        lambda path: videos.overwrite(videos.write(path, GRAY), 0.5, 0.55),
+        'a.avi',
+        (10, 18),
+        'damaged after frame ... of 30',
+    ),
+    'noise in an .mp4': (
+        lambda path: videos.overwrite(videos.write(path, COLOUR, codec='mp4v'), 0.5, 0.55),
+        'a.mp4',
+        (10, 20),
+        'damaged after frame ... of 30',
+    ),
+    'cut off': (
+        lambda path: videos.cut_off(videos.write(path, GRAY), 0.5),
+        'a.avi',
+        (10, 16),
+        'of 30',
+    ),
+    'a header with too many': (
+        lambda path: videos.announce(videos.write(path, GRAY), 60),
+        'a.avi',
+        (30, 30),
+        'announces 60 frames, 30 could be read',
+    ),
+    'a header with too few': (
+        lambda path: videos.announce(videos.write(path, GRAY), 10),
+        'a.avi',
+        (30, 30),
+        'announces 10 frames, 30 could be read',
+    ),
+}
+
+
+@pytest.mark.parametrize('case', DAMAGED)
+def test_a_damaged_video_is_read_up_to_there(case, tmp_path, capfd):
+    """If this fails, what was lost is taken for still, or nothing comes of an hour's recording."""
+    make, name, (least, most), pieces = DAMAGED[case]
+    path = make(tmp_path / name)
+    capfd.readouterr()
+    frames, recording = read(path)
+    assert least <= len(frames) <= most
+    error = max(np.abs(frame.gray - GRAY[frame.number].astype(float)).mean() for frame in frames)
+    assert error < 5  # no damaged picture is among them
+    assert mentions(' '.join(recording.warnings), pieces)
+    assert capfd.readouterr() == ('', '')
+
+
+def test_missing_frames_are_marked(tmp_path):
+    """If this fails, a pause of the camera is one movement, from before it to after it."""
+    path = videos.write(tmp_path / 'a.mp4', COLOUR, codec='mp4v')
+    frames, recording = read(videos.with_intervals(path, [20] * 10 + [500] + [20] * 19))
+    assert recording.spans == [Span(10, 11, MISSING)]
+    assert face_check.concerns(recording.spans, 5, 15) == [MISSING]
+    assert face_check.concerns(recording.spans, 11, 15) == []
+    assert frames[11].ms - frames[10].ms == pytest.approx(500, abs=1)
+
+
+def test_a_folder_is_read_by_the_rules_of_the_data_sets(tmp_path):
+    """Numbers decide: by name alone img10 comes before img2, and lost frames are not seen."""
+    names = [f'img{number}.png' for number in (*range(8, 13), 40, 41)]
+    path = folder(tmp_path / 'a', names, image=np.zeros((33, 47, 4), np.uint8))
+    (path / 'img42.png').write_bytes(b'\x89PNG')
+    (path / 'notes.txt').touch()
+    frames, recording = read(path, fps=100, search=True)
+    assert [frame.number for frame in frames] == [8, 9, 10, 11, 12, 40, 41]
+    assert [frame.ms for frame in frames[:2]] == [0, 10] and frames[-1].ms == 330
+    assert (recording.size, recording.count) == ((33, 47), 7)
+    assert recording.spans == [Span(12, 40, MISSING)]
+    assert mentions(' '.join(recording.warnings), '1 of 8 ... img42.png')
+
+
+@pytest.mark.parametrize(('brightness', 'word'), [(0, 'black'), (None, 'no face')])
+def test_a_recording_without_a_face_is_one_line(brightness, word, tmp_path):
+    """If this fails, movement of nothing gets a class."""
+    picture = GRAY[:8] if brightness is None else np.full_like(GRAY[:8], brightness)
+    with open_recording(videos.write(tmp_path / 'a.avi', picture)) as recording:
+        with pytest.raises(UserError) as error:
+            list(face_check.watch(recording))
+    assert mentions(str(error.value), 'a.avi ... no face') and word in str(error.value)
