@@ -3,6 +3,7 @@
 Nothing is fetched: only files of this machine and its cameras are opened.
 """
 
+import itertools
 import os
 import re
 import tempfile
@@ -139,6 +140,7 @@ def open_recording(
     fps: float = 0.0,
     search: bool = False,
     colour: bool = False,
+    only: frozenset[int] | None = None,
 ) -> Recording:
     """Open a video, a folder of frames or a camera.
 
@@ -148,6 +150,7 @@ def open_recording(
             (folders; high-speed cameras, whose files play slowly); 0: as the file says.
         search: movements are searched in it, for which times and at least LEAST_FPS are needed.
         colour: give frames in colour too.
+        only: numbers of the frames that are given, the others are passed over; None: all.
 
     Raises:
         UserError: an address, no such file, no video, no frames, a single frame, or a frame rate
@@ -163,9 +166,9 @@ def open_recording(
             f'{name}: an address; nothing is fetched from anywhere: give a file of this computer'
         )
     elif os.path.isdir(name):
-        recording = _folder(name, fps=fps, colour=colour)
+        recording = _folder(name, fps=fps, colour=colour, only=only)
     else:
-        recording = _video(name, fps=fps, colour=colour)
+        recording = _video(name, fps=fps, colour=colour, only=only)
     if search:
         try:
             check_fps(recording)
@@ -213,10 +216,10 @@ def _camera(name, *, colour):
         clock = _arrival
         fps = _announced_fps(capture)
     about = About(name, fps, start.size, None, [], [])
-    return Recording(about, _frames(about, capture, clock, colour=colour), capture.release)
+    return Recording(about, _frames(about, capture, clock, None, colour=colour), capture.release)
 
 
-def _video(name, *, fps, colour):
+def _video(name, *, fps, colour, only):
     """A file that holds a video."""
     _check_file(name)
     capture = _opened(name)
@@ -248,7 +251,7 @@ def _video(name, *, fps, colour):
     about = About(name, rate, start.size, count, warnings, [])
     capture = _opened(name)
     clock = _by_rate(rate) if fps or not stamped else _stamps(capture)
-    return Recording(about, _frames(about, capture, clock, colour=colour), capture.release)
+    return Recording(about, _frames(about, capture, clock, only, colour=colour), capture.release)
 
 
 def _check_file(name):
@@ -361,14 +364,16 @@ def _arrival(number):
     return time.monotonic() * 1000
 
 
-def _frames(about, capture, clock, *, colour):
+def _frames(about, capture, clock, only, *, colour):
     """Yield the frames of a capture until its end, or the first damage."""
     watch = _Watch(about)
-    number = 0
+    numbers = itertools.count() if only is None else range(max(only, default=-1) + 1)
     with tempfile.TemporaryFile() as log:
-        while True:
+        for number in numbers:
+            wanted = only is None or number in only
             with quiet.decoders(log.fileno()):
-                image = _retrieved(capture) if capture.grab() else None
+                whole = capture.grab()
+                image = _retrieved(capture) if whole and wanted else None
             # what is printed before the first frame is of references that a cut video lacks
             error = _error(log) if number else ''
             if error:
@@ -378,13 +383,14 @@ def _frames(about, capture, clock, *, colour):
                     f'there (FFmpeg: {error})'
                 )
                 return
-            if image is None:
-                break
-            gray = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-            rgb = cv2.cvtColor(image, cv2.COLOR_BGR2RGB) if colour else None
-            yield Frame(number, watch.times(clock(number)), gray, rgb)
-            number += 1
-    watch.end()
+            if not whole or (wanted and image is None):
+                watch.end()
+                return
+            ms = watch.times(clock(number))
+            if wanted:
+                gray = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+                rgb = cv2.cvtColor(image, cv2.COLOR_BGR2RGB) if colour else None
+                yield Frame(number, ms, gray, rgb)
 
 
 class _Watch:
@@ -450,7 +456,7 @@ def _missing(spans):
     return f'frames are missing between {spans[0].first} and {spans[0].last}{more}'
 
 
-def _folder(name, *, fps, colour):
+def _folder(name, *, fps, colour, only):
     """A folder of frames, by the rules of the data sets."""
     try:
         files, problems = frames.listing(Path(name))
@@ -476,15 +482,17 @@ def _folder(name, *, fps, colour):
         warnings.append(_missing(spans))
     size = frames.size(next(iter(files.values())))
     about = About(name, float(fps), size, len(files), warnings, spans)
-    return Recording(about, _files(about, files, colour=colour), lambda: None)
+    return Recording(about, _files(about, files, only, colour=colour), lambda: None)
 
 
-def _files(about, files, *, colour):
+def _files(about, files, only, *, colour):
     """Yield the frames of a folder; damaged ones are passed over."""
     depth = _depth(files.values())
     clock = _by_rate(about.fps)
     first = previous = next(iter(files))
     for number, path in files.items():
+        if only is not None and number not in only:
+            continue
         try:
             with quiet.decoders():
                 gray = frames.read_gray(path, depth=depth)

@@ -180,6 +180,18 @@ def test_pixels_are_those_that_were_written(tmp_path):
     assert np.array_equal([frame.rgb for frame in frames], COLOUR)
 
 
+@pytest.mark.parametrize('kind', ['video', 'folder'])
+def test_only_the_frames_that_are_wanted_are_given(kind, tmp_path):
+    """If this fails, known key frames of a long recording cost the reading of all of it."""
+    if kind == 'video':
+        source = videos.write(tmp_path / 'a.avi', GRAY)
+    else:
+        source = folder(tmp_path / 'a', [f'img{number}.png' for number in range(6)])
+    frames, recording = read(source, only=frozenset((2, 4)))
+    assert [frame.number for frame in frames] == [2, 4]
+    assert recording.warnings == []
+
+
 def test_a_rate_that_is_given_decides(tmp_path):
     """Files of high-speed cameras play slowly: their own rate would make times eight times long."""
     frames, recording = read(videos.write(tmp_path / 'a.avi', GRAY, fps=25), fps=200, search=True)
