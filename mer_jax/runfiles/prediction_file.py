@@ -1,0 +1,550 @@
+"""predictions.json and predictions.csv of the verb predict: what a model says of recordings.
+
+The movement stands first, the class of the training data second. docs/predicting.md explains every
+key.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import ClassVar, NamedTuple, Self
+
+from mer_jax.errors import UserError
+from mer_jax.runfiles import files, reading, shapes, writing
+
+SCHEMA = 1
+REMEDY = 'predict again'
+
+# outcomes
+CLASS = 'class of the training data'
+NOT_CLEAR = 'movement found, class not clear'
+NOTHING = 'no micro-expression found'
+OUTCOMES = (CLASS, NOT_CLEAR, NOTHING)
+MOVEMENT = 'movement found'  # outcome of a recording with a clip that is not NOTHING
+
+# where the key frames of a clip come from
+GIVEN, SEARCH, SPOTTER, NONE = 'given', 'search', 'spotter', 'none'
+KEY_FRAMES_FROM = (GIVEN, SEARCH, SPOTTER, NONE)
+AS_TRAINED, APPROXIMATE = 'as trained', 'approximate'
+INPUTS = (AS_TRAINED, APPROXIMATE)
+PHASES = ('onset to apex', 'apex to offset')
+SIDES = ('left', 'right', 'both', 'middle')
+
+SCORE, PROBABILITY = 'score_', 'probability_'  # begin the columns of a class in predictions.csv
+CONSISTENT = 1e-4  # by which the scores of all classes may differ from 1
+
+
+@dataclass(frozen=True)
+class Statement:
+    """What the answer is and is not, in sentences."""
+
+    what_it_is: str = (
+        'An estimate by models that were trained on laboratory recordings of few subjects. It '
+        'reports movement of the face first, and second the class of the training data that the '
+        'models give to it.'
+    )
+    what_it_is_not: str = (
+        'It is no lie detector, no diagnosis and no proof of what a person feels or thinks. On '
+        'other cameras, light, poses and people it can be wrong more often than its held-out '
+        'scores suggest.'
+    )
+    candidates: str = (
+        'The search for candidates in long recordings is experimental: no figures on real long '
+        'videos exist yet.'
+    )
+    law: str = (
+        'Regulation (EU) 2024/1689 (AI Act): Article 5(1)(f) prohibits AI systems that infer '
+        'emotions in the areas of workplace and education institutions, except for medical or '
+        'safety reasons; Annex III, point 1(c), lists emotion recognition as high-risk; Article '
+        '50(3) requires deployers to inform the people who are exposed to it.'
+    )
+
+
+@dataclass(frozen=True)
+class KeyFrame:
+    """A frame of a recording and its time."""
+
+    frame: int  # number: of a video from 0 on; of a folder as in the file's name
+    ms: float  # since the first frame of the recording
+
+
+@dataclass(frozen=True)
+class Movement:
+    """How one region of the face moves in one phase; the head's motion is removed."""
+
+    words: str  # such as 'left mouth corner up'
+    region: str  # such as 'mouth corner'
+    side: str  # of SIDES; left and right are the subject's
+    phase: str  # of PHASES
+    direction: str  # such as 'up and outward'
+    pixels: float  # length in pixels of a face crop of 128 pixels
+    share: float  # length as a share of the face's width
+
+
+@dataclass(frozen=True)
+class ActionUnit:
+    """What a model says of an action unit."""
+
+    unit: str  # such as 'AU12'
+    probability: float
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How many of the folds' networks (or SVMs) give the same class.
+
+    They share most of their training clips, so this is not an uncertainty.
+    """
+
+    members: int  # networks, or sets of SVMs
+    share: float  # of members that give the most frequent class
+    votes: dict[str, int]  # {class: members}
+
+    @classmethod
+    def of(cls, votes: Mapping[str, int]) -> Self:
+        """Return the agreement of votes {class: members}."""
+        members = sum(votes.values())
+        return cls(members, max(votes.values()) / members, dict(votes))
+
+
+@dataclass(frozen=True)
+class ClipAnswer:
+    """What the model says of one clip of a recording."""
+
+    key_frames_from: str  # of KEY_FRAMES_FROM
+    onset: KeyFrame | None  # None for an input without frames
+    apex: KeyFrame | None
+    offset: KeyFrame | None
+    strength: float | None  # peak of the motion in multiples of the noise floor; None: not measured
+    movements: tuple[Movement, ...]  # strongest first; () for an input without frames
+    action_units: tuple[ActionUnit, ...] | None  # None: the model has no such outputs
+    outcome: str  # of OUTCOMES
+    class_of_training_data: str | None  # None where the outcome is not CLASS
+    # mean over members of their softmax scores, as in predictions.csv of a run; None: no class was
+    # estimated
+    scores: dict[str, float] | None
+    probabilities: dict[str, float] | None  # calibrated; None: the model is not calibrated
+    agreement_of_folds: Agreement | None  # None for one member
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class MotionCurve:
+    """The motion of face regions over the time of a recording."""
+
+    ms: tuple[float, ...]
+    motion: tuple[float, ...]  # head motion removed, in multiples of the noise floor where known
+    noise_floor: float | None  # on the same scale; None: not measured
+
+    @classmethod
+    def thinned(
+        cls,
+        ms: Sequence[float],
+        motion: Sequence[float],
+        noise_floor: float | None,
+        *,
+        most: int = 2000,
+    ) -> Self:
+        """Keep at most `most` points: the largest of each stretch.
+
+        Args:
+            ms: time of each point in milliseconds.
+            motion: its motion.
+            noise_floor: on the same scale.
+            most: points to keep.
+        """
+        stretch = -(-len(motion) // most) if len(motion) else 1
+        kept = []
+        for first in range(0, len(motion), stretch):
+            last = min(first + stretch, len(motion))
+            kept.append(max(range(first, last), key=lambda point: motion[point]))
+        times = tuple(float(ms[point]) for point in kept)
+        return cls(times, tuple(float(motion[point]) for point in kept), noise_floor)
+
+
+@dataclass(frozen=True)
+class RecordingAnswer:
+    """What the model says of one input."""
+
+    source: str  # as the user named it
+    kind: str  # such as 'video', 'folder of frames', 'camera', 'feature picture'
+    fps: float | None  # frames per second; None where there is no time
+    width: int  # pixels
+    height: int
+    frames: int  # that were read
+    outcome: str  # MOVEMENT or NOTHING
+    clips: tuple[ClipAnswer, ...]
+    motion: MotionCurve | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What the model is, and how well it did on subjects it had not seen."""
+
+    title: str  # of the run
+    path: str  # run or pack, as the user named it
+    kind: str  # such as 'ststnet' or 'ststnet with SVM'
+    fold: str  # the one fold that was used; '' for all
+    members: int  # networks, or sets of SVMs
+    classes: tuple[str, ...]
+    data: str  # names of the data sets that it was trained on
+    clips: int
+    subjects: int
+    protocol: str
+    uf1: float | None  # held out; None where nothing was held out
+    uf1_interval: tuple[float, float] | None  # 95 %
+    uar: float | None
+    leaks: tuple[str, ...]  # a sentence for each
+    input: str  # of INPUTS
+    calibrated: bool  # whether `probabilities` exist
+    temperature: float | None  # that divides the outputs; None: not calibrated, or one of each fold
+    threshold: float | None  # below this probability there is no class; None: no threshold
+    licence: str  # note of the data
+    fingerprint: str  # of the data; '' where it has none
+    warnings: tuple[str, ...] = ()
+
+
+_SCORES = shapes.Maybe(shapes.MapOf(shapes.SHARE))
+_TEXTS = shapes.ListOf(shapes.Text())
+_KEY_FRAME = shapes.Maybe({'frame': shapes.COUNT, 'ms': shapes.Number(0)})
+_MOVEMENT = {
+    'words': shapes.Text(),
+    'region': shapes.Text(),
+    'side': shapes.Text(SIDES),
+    'phase': shapes.Text(PHASES),
+    'direction': shapes.Text(),
+    'pixels': shapes.Number(0),
+    'share': shapes.Number(0),
+}
+_AGREEMENT = {
+    'members': shapes.Number(1, whole=True),
+    'share': shapes.SHARE,
+    'votes': shapes.MapOf(shapes.COUNT),
+}
+_CLIP = {
+    'key_frames_from': shapes.Text(KEY_FRAMES_FROM),
+    'onset': _KEY_FRAME,
+    'apex': _KEY_FRAME,
+    'offset': _KEY_FRAME,
+    'strength': shapes.Maybe(shapes.Number(0)),
+    'movements': shapes.ListOf(_MOVEMENT),
+    'action_units': shapes.Maybe(
+        shapes.ListOf({'unit': shapes.Text(), 'probability': shapes.SHARE})
+    ),
+    'outcome': shapes.Text(OUTCOMES),
+    'class_of_training_data': shapes.Maybe(shapes.Text()),
+    'scores': _SCORES,
+    'probabilities': _SCORES,
+    'agreement_of_folds': shapes.Maybe(_AGREEMENT),
+    'warnings': _TEXTS,
+}
+_MOTION = {
+    'ms': shapes.ListOf(shapes.Number(0)),
+    'motion': shapes.ListOf(shapes.Number(0)),
+    'noise_floor': shapes.Maybe(shapes.Number(0)),
+}
+_RECORDING = {
+    'source': shapes.Text(),
+    'kind': shapes.Text(),
+    'fps': shapes.Maybe(shapes.Number(0)),
+    'width': shapes.COUNT,
+    'height': shapes.COUNT,
+    'frames': shapes.COUNT,
+    'outcome': shapes.Text((MOVEMENT, NOTHING)),
+    'clips': shapes.ListOf(_CLIP),
+    'motion': shapes.Maybe(_MOTION),
+    'warnings': _TEXTS,
+}
+_MODEL = {
+    **dict.fromkeys(('title', 'path', 'kind', 'fold', 'data', 'protocol'), shapes.Text()),
+    **dict.fromkeys(('members', 'clips', 'subjects'), shapes.COUNT),
+    'classes': _TEXTS,
+    **dict.fromkeys(('uf1', 'uar', 'threshold'), shapes.Maybe(shapes.SHARE)),
+    'uf1_interval': shapes.Maybe(shapes.ListOf(shapes.SHARE, 2)),
+    'leaks': _TEXTS,
+    'input': shapes.Text(INPUTS),
+    'calibrated': shapes.Flag(),
+    'temperature': shapes.Maybe(shapes.Number(0)),
+    **dict.fromkeys(('licence', 'fingerprint'), shapes.Text()),
+    'warnings': _TEXTS,
+}
+SHAPE = {
+    'schema': shapes.Number(SCHEMA, SCHEMA, whole=True),
+    'statement': {each.name: shapes.Text() for each in fields(Statement)},
+    'model': _MODEL,
+    'recordings': shapes.ListOf(_RECORDING),
+    'versions': shapes.MapOf(shapes.Text()),
+}
+
+
+@dataclass(frozen=True)
+class PredictionFile:
+    """predictions.json: the answer to all inputs of one command."""
+
+    FILE: ClassVar[str] = files.PREDICTION_FILE
+
+    model: ModelFacts
+    recordings: tuple[RecordingAnswer, ...]
+    versions: dict[str, str]  # {package: version}
+    statement: Statement = Statement()
+    schema: int = SCHEMA
+
+    def to_json(self) -> dict:
+        """Return the content as the file holds it; what it is and is not stands first."""
+        content = asdict(self)
+        return {key: content[key] for key in SHAPE}
+
+    def write(self, folder: str | Path) -> None:
+        """Write predictions.json into a folder."""
+        writing.write_json(Path(folder) / self.FILE, self.to_json())
+
+    @classmethod
+    def read(cls, folder: str | Path) -> Self:
+        """Read the predictions in `folder`.
+
+        Raises:
+            UserError: the file is missing, damaged, or of a newer schema.
+        """
+        path = Path(folder) / cls.FILE
+        content = reading.read_json(path)
+        schema = content.get('schema')
+        if isinstance(schema, int) and schema > SCHEMA:
+            raise UserError(
+                f'{path}: schema is {shapes.shown(schema)}; this version reads {SCHEMA}; update '
+                'mer_jax'
+            )
+        shapes.check(content, SHAPE, path, remedy=REMEDY)
+        recordings = []
+        for number, record in enumerate(content['recordings']):
+            _check_recording(record, content['model'], path, f'recordings.{number}')
+            recordings.append(_recording(record))
+        return cls(
+            model=_filled(ModelFacts, content['model']),
+            recordings=tuple(recordings),
+            versions=content['versions'],
+            statement=_filled(Statement, content['statement']),
+        )
+
+
+class ClipRow(NamedTuple):
+    """A clip of a recording in predictions.csv; '' and None are empty cells."""
+
+    source: str
+    onset: int | None  # frame numbers
+    apex: int | None
+    offset: int | None
+    onset_ms: float | None
+    apex_ms: float | None
+    offset_ms: float | None
+    key_frames_from: str
+    movements: str  # in words, joined by '; '
+    pixels: float | None  # of the strongest movement, of a face crop of 128 pixels
+    outcome: str
+    class_of_training_data: str
+    input: str
+    calibrated: bool
+    agreement_of_folds: float | None
+    warnings: str  # joined by '; '
+    scores: dict[str, float] | None
+    probabilities: dict[str, float] | None
+
+
+COLUMNS = {
+    'source': shapes.Text(),
+    **dict.fromkeys(('onset', 'apex', 'offset'), shapes.Maybe(shapes.COUNT)),
+    **dict.fromkeys(('onset_ms', 'apex_ms', 'offset_ms'), shapes.Maybe(shapes.Number(0))),
+    'key_frames_from': shapes.Text(KEY_FRAMES_FROM),
+    'movements': shapes.Text(),
+    'pixels': shapes.Maybe(shapes.Number(0)),
+    'outcome': shapes.Text(OUTCOMES),
+    'class_of_training_data': shapes.Text(),
+    'input': shapes.Text(INPUTS),
+    'calibrated': shapes.Flag(),
+    'agreement_of_folds': shapes.Maybe(shapes.SHARE),
+    'warnings': shapes.Text(),
+}
+
+
+@dataclass(frozen=True)
+class PredictionRows:
+    """predictions.csv of the verb predict: a row for each clip.
+
+    A recording without a clip has one row whose key frames are empty.
+    """
+
+    FILE: ClassVar[str] = files.PREDICTIONS
+
+    classes: tuple[str, ...]
+    rows: tuple[ClipRow, ...]
+
+    @classmethod
+    def of(cls, content: PredictionFile) -> Self:
+        """Return the rows of an answer."""
+        rows = []
+        for recording in content.recordings:
+            for clip in recording.clips or (_no_clip(),):
+                rows.append(_row(recording, clip, content.model))
+        return cls(content.model.classes, tuple(rows))
+
+    def write(self, folder: str | Path) -> None:
+        """Write predictions.csv into a folder; figures have ten digits."""
+        header = [*COLUMNS]
+        header += [f'{kind}{title}' for kind in (SCORE, PROBABILITY) for title in self.classes]
+        rows = []
+        for row in self.rows:
+            cells = [_cell(value) for value in row[: len(COLUMNS)]]
+            for values in (row.scores, row.probabilities):
+                cells += [_cell((values or {}).get(title)) for title in self.classes]
+            rows.append(cells)
+        writing.write_csv(Path(folder) / self.FILE, header, rows)
+
+    @classmethod
+    def read(cls, folder: str | Path) -> Self:
+        """Read the rows in `folder`.
+
+        Raises:
+            UserError: the file is missing or damaged.
+        """
+        table = reading.read_csv(Path(folder) / cls.FILE)
+        named = [column for column in table.header if column.startswith(SCORE)]
+        classes = tuple(column.removeprefix(SCORE) for column in named)
+        figures = [f'{kind}{title}' for kind in (SCORE, PROBABILITY) for title in classes]
+        columns = COLUMNS | dict.fromkeys(figures, shapes.Maybe(shapes.SHARE))
+        rows = []
+        for record in reading.checked_rows(table, columns, remedy=REMEDY):
+            scores = _popped(record, SCORE, classes)
+            probabilities = _popped(record, PROBABILITY, classes)
+            rows.append(ClipRow(**record, scores=scores, probabilities=probabilities))
+        return cls(classes, tuple(rows))
+
+
+def outcome(
+    scores: Mapping[str, float],
+    probabilities: Mapping[str, float] | None,
+    threshold: float | None,
+) -> tuple[str, str | None]:
+    """Return (outcome, class or None) of a clip whose movement is above the noise floor.
+
+    Args:
+        scores: {class: softmax score}.
+        probabilities: {class: calibrated probability}; None decides by the scores.
+        threshold: below which no class is named; None always names one.
+    """
+    shown = scores if probabilities is None else probabilities
+    title = max(shown, key=shown.__getitem__)
+    if threshold is not None and shown[title] < threshold:
+        return NOT_CLEAR, None
+    return CLASS, title
+
+
+def _check_recording(record, model, path, key):
+    """Refuse a recording whose values contradict each other."""
+    for number, clip in enumerate(record['clips']):
+        _check_clip(clip, model['classes'], path, f'{key}.clips.{number}')
+    moved = any(clip['outcome'] != NOTHING for clip in record['clips'])
+    expected = MOVEMENT if moved else NOTHING
+    if record['outcome'] != expected:
+        _contradiction(path, f'{key}.outcome', record['outcome'], repr(expected))
+    motion = record['motion']
+    if motion and len(motion['ms']) != len(motion['motion']):
+        count = len(motion['ms'])
+        _contradiction(path, f'{key}.motion.motion', motion['motion'], f'a list of {count}')
+
+
+def _check_clip(clip, classes, path, key):
+    """Refuse a clip whose values contradict each other."""
+    title = clip['class_of_training_data']
+    named = clip['outcome'] == CLASS
+    if named and title not in classes:
+        allowed = ' or '.join(map(repr, classes))
+        _contradiction(path, f'{key}.class_of_training_data', title, allowed)
+    if not named and title is not None:
+        _contradiction(path, f'{key}.class_of_training_data', title, 'none by its outcome')
+    for name in ('scores', 'probabilities'):
+        values = clip[name]
+        if values is None:
+            continue
+        if [*values] != classes:
+            _contradiction(path, f'{key}.{name}', values, f'the classes {classes}')
+        if abs(sum(values.values()) - 1) > CONSISTENT:
+            _contradiction(path, f'{key}.{name}', values, 'numbers whose sum is 1')
+    frames = [clip[name] for name in ('onset', 'apex', 'offset')]
+    numbers = [frame['frame'] for frame in frames if frame]
+    if numbers != sorted(numbers):
+        _contradiction(path, f'{key}.offset', numbers, 'onset, apex and offset in this order')
+
+
+def _contradiction(path, key, value, allowed):
+    raise UserError(f'{path}: {key} is {shapes.shown(value)}; allowed: {allowed}; {REMEDY}')
+
+
+def _recording(record):
+    """Return a RecordingAnswer of its dictionary."""
+    clips = tuple(map(_clip, record['clips']))
+    motion = record['motion'] and _filled(MotionCurve, record['motion'])
+    return _filled(RecordingAnswer, record | {'clips': clips, 'motion': motion})
+
+
+def _clip(record):
+    """Return a ClipAnswer of its dictionary."""
+    content = dict(record)
+    for name in ('onset', 'apex', 'offset'):
+        content[name] = record[name] and _filled(KeyFrame, record[name])
+    content['movements'] = tuple(_filled(Movement, each) for each in record['movements'])
+    if record['action_units'] is not None:
+        content['action_units'] = tuple(_filled(ActionUnit, one) for one in record['action_units'])
+    agreement = record['agreement_of_folds']
+    content['agreement_of_folds'] = agreement and _filled(Agreement, agreement)
+    return _filled(ClipAnswer, content)
+
+
+def _filled(kind, record):
+    """Return a dataclass of a dictionary: lists become tuples, keys of later editions are left."""
+    values = {}
+    for each in fields(kind):
+        value = record[each.name]
+        values[each.name] = tuple(value) if isinstance(value, list) else value
+    return kind(**values)
+
+
+def _no_clip():
+    """Return the clip that stands in predictions.csv for a recording without any."""
+    return ClipAnswer(NONE, None, None, None, None, (), None, NOTHING, None, None, None, None)
+
+
+def _row(recording, clip, model):
+    """Return the row of a clip."""
+    frames = (clip.onset, clip.apex, clip.offset)
+    agreement = clip.agreement_of_folds
+    return ClipRow(
+        recording.source,
+        *(frame and frame.frame for frame in frames),
+        *(frame and frame.ms for frame in frames),
+        clip.key_frames_from,
+        '; '.join(each.words for each in clip.movements if each.phase == PHASES[0]),
+        max((each.pixels for each in clip.movements), default=None),
+        clip.outcome,
+        clip.class_of_training_data or '',
+        model.input,
+        model.calibrated,
+        agreement and agreement.share,
+        '; '.join((*recording.warnings, *clip.warnings)),
+        clip.scores,
+        clip.probabilities,
+    )
+
+
+def _cell(value):
+    """Return a value as a cell of predictions.csv."""
+    if value is None:
+        return ''
+    if isinstance(value, bool):
+        return int(value)
+    return f'{value:.10g}' if isinstance(value, float) else value
+
+
+def _popped(record, kind, classes):
+    """Take the figures of all classes out of a row; None where they are empty."""
+    values = {title: record.pop(f'{kind}{title}') for title in classes}
+    return None if None in values.values() else values
