@@ -29,8 +29,8 @@ LAYERS = (
     (
         'mer_jax.explain',
         'mer_jax.studies',
-        'mer_jax.foreign',
         'mer_jax.prediction',
+        'mer_jax.foreign',
         'mer_jax.api',
         'mer_jax.usage',
         'mer_jax.cli',
@@ -40,7 +40,7 @@ LAYERS = (
     ('contrib',),
 )
 ORDER = [package for layer in LAYERS for package in layer]
-WITH_JAX = ('models', 'training', 'generation', 'explain', 'experiment', 'prediction')
+WITH_JAX = ('models', 'training', 'generation', 'explain', 'prediction', 'experiment')
 JAX = {'jax', 'flax', 'optax', 'orbax'}
 FILES = [
     ROOT / 'main.py',
@@ -129,7 +129,7 @@ def test_config_is_read_by_few():
 
 def test_settings_as_a_whole_stop_at_the_experiment():
     """A function that is given all settings can be read only with all of them in mind."""
-    above = {'settings', 'experiment', 'explain', 'studies', 'presets', 'cli'}
+    above = {'settings', 'experiment', 'explain', 'studies', 'prediction', 'presets', 'cli'}
     for path in FILES:
         part = path.relative_to(ROOT).with_suffix('').parts[1:2]
         if path.is_relative_to(ROOT / 'mer_jax') and part[0] not in above:

@@ -224,13 +224,13 @@ def model(experiment: Experiment, lowering: str) -> nn.Module:
         experiment: of `experiment`.
         lowering: how convolutions are computed, see models/layers.py.
     """
-    settings = experiment.settings.model
-    return models.make(
-        settings.name,
-        classes=len(experiment.data.names.classes),
-        lowering=lowering,
-        **settings.options[settings.name],
-    )
+    return _model(experiment.settings, len(experiment.data.names.classes), lowering)
+
+
+def _model(settings, classes, lowering):
+    name = settings.model.name
+    keywords = settings.model.options[name]
+    return models.make(name, classes=classes, lowering=lowering, **keywords)
 
 
 def learner(experiment: Experiment, lowering: str) -> Learner:
@@ -240,12 +240,26 @@ def learner(experiment: Experiment, lowering: str) -> Learner:
         experiment: of `experiment`.
         lowering: how convolutions are computed, see models/layers.py.
     """
-    settings, data = experiment.settings, experiment.settings.data
+    settings = experiment.settings
     rows = experiment.folds.train.index.shape[1]
     steps, _ = batches.batch_shape(rows, settings.train.batch_size)
+    classes = len(experiment.data.names.classes)
+    return learner_of(settings, classes=classes, steps=steps, lowering=lowering)
+
+
+def learner_of(settings: Settings, *, classes: int, steps: int, lowering: str) -> Learner:
+    """Do what `learner` does, without a data set.
+
+    Args:
+        settings: of the experiment.
+        classes: K.
+        steps: of an epoch, for the schedule of the learning rate; no matter in prediction.
+        lowering: how convolutions are computed, see models/layers.py.
+    """
+    data = settings.data
     fit_class_weight = partial(
         balance.fit_class_weight,
-        classes=len(experiment.data.names.classes),
+        classes=classes,
         formula=settings.train.class_weights,
         scope=settings.balance.scope,
     )
@@ -263,7 +277,7 @@ def learner(experiment: Experiment, lowering: str) -> Learner:
 
     entry = learner_entry(settings)
     return entries.loaded(entry.learner)(
-        model(experiment, lowering),
+        _model(settings, classes, lowering),
         learners.optimizer(settings.train, steps=steps, rate_in_state=settings.choose.groups > 0),
         fit=fit,
         scale_input=scale_input,

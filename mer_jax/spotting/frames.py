@@ -12,6 +12,7 @@ from mer_jax.settings import sections
 from mer_jax.spotting import decoders
 from mer_jax.types import Names, Samples, Timing
 
+CLASSES = ('apex',)  # of the one output
 _FEATURES = (
     'clip',
     'subject',
@@ -71,7 +72,7 @@ def load(
         )
     subjects, datasets, ids = loading.subject_ids(kept)
     names = Names(
-        classes=('apex',),
+        classes=CLASSES,
         subjects=subjects,
         datasets=datasets,
         clips=tuple(record['clip'] for record in kept),

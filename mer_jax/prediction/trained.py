@@ -1,0 +1,407 @@
+"""A finished run, opened to predict new recordings.
+
+The networks of a run open from its folder alone: checkpoints hold what was fitted to training rows.
+SVMs are stored as the row numbers of their support vectors, so a run with SVMs needs its data set.
+"""
+
+import contextlib
+import io
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mer_jax import quiet  # noqa: F401, before jax
+
+# isort: split
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from mer_jax.classical import FEATURES, features, features_of_clips, has_network, svm
+from mer_jax.data import channels, sources
+from mer_jax.errors import UserError
+from mer_jax.experiment import build
+from mer_jax.experiment import folder as run_folder
+from mer_jax.experiment import settings as rules
+from mer_jax.experiment.build import Experiment
+from mer_jax.explain import svms as explained_svms
+from mer_jax.presets import base
+from mer_jax.runfiles import files, results
+from mer_jax.runfiles.config import RunConfig
+from mer_jax.runfiles.folds import FoldTable
+from mer_jax.runfiles.plan import Plan
+from mer_jax.runfiles.svms import SvmTable
+from mer_jax.settings import tree
+from mer_jax.settings.sections import Settings
+from mer_jax.spotting.frames import CLASSES as OF_SPOTTING
+from mer_jax.training import checkpoint, parallel, plan
+from mer_jax.types import Array, FoldState, Inputs, Learner, Resampled, Rows, Samples, TrainRows
+
+Members = tuple[tuple[str, int], ...]
+Scores = Callable[[Inputs], np.ndarray]
+LANDMARKS = 'landmarks'  # in Inputs.extras, float32[N, 68, 2], where SVMs take them
+BATCH = 64  # most rows that are predicted at a time
+LOWERING = 'matmul'  # a convolution inside the loop over members is slow in the other one
+BYTES = ('image', 'frames')  # features that data sets store as bytes
+PUBLISHED = 'precomputed_flow'  # the data set of published features, which are bytes
+
+
+class Calibrated(NamedTuple):
+    """What makes probabilities of scores, by held-out outputs of training subjects."""
+
+    temperature: float  # by which scores are divided
+    threshold: float  # least probability of a class that is named
+
+
+class SvmMember(NamedTuple):
+    """What the SVMs of one fold and seed are fitted to."""
+
+    clips: svm.Clips  # features and labels of the data set
+    train: np.ndarray  # int[n], training rows
+    choices: list[svm.Choice]  # one for each SVM, whose scores are averaged
+
+
+class Trained(NamedTuple):
+    """A trained model: the networks, or the SVMs, of every fold and seed."""
+
+    title: str  # of the run
+    settings: Settings  # of the experiment; its section data says what the inputs are
+    classes: tuple[str, ...]
+    image_shape: tuple[int, ...]  # of one input
+    dtype: str  # of the inputs: 'uint8' or 'float32'
+    members: Members  # (title of the fold, seed) of each network or set of SVMs
+    scores: Scores  # Inputs of N rows -> float32[members, N, K], raw outputs
+    calibration: Calibrated | None
+    facts: dict[str, Any]  # for JSON: see `facts_of`
+    # [members, ...] on the host, without the state of the optimizer; None without a network
+    states: FoldState | None = None
+    svms: tuple[SvmMember, ...] | None = None  # None where the networks predict
+
+
+def open_trained(path: str | Path, fold: str = '') -> Trained:
+    """Open a finished run from its folder.
+
+    Args:
+        path: of the folder.
+        fold: title of a fold, which is the left-out subject; only its members are opened. '': all.
+
+    Raises:
+        UserError: there is no finished run, its network cannot be built, or it has no such fold.
+    """
+    folder = run_folder.existing(path)
+    run_folder.refuse_module(folder)
+    if not (folder / files.RESULTS).exists():
+        raise UserError(
+            f'{folder} holds a run that is not finished; finish it first: the same command with '
+            'the verb train'
+        )
+    run = results.read(folder)
+    settings = settings_of(folder)
+    if settings.choose.groups:
+        raise UserError(
+            f'{folder}: choose.groups is {settings.choose.groups}: the networks of the epochs that '
+            'folds chose are not kept; allowed: a run without it'
+        )
+    parallel.start(plan.cache_folder() / 'xla')
+    titles = [row.title for row in FoldTable.read(folder).rows]
+    members = tuple((title, seed) for seed in range(settings.trainings) for title in titles)
+    chosen = members_of(members, fold, folder)
+    classes = OF_SPOTTING
+    if isinstance(run, results.RecognitionResults):
+        classes = tuple(run.classes)
+    states = None
+    if has_network(settings.head):
+        states = read_states(folder, settings, len(classes), chosen)
+    of_svms = None
+    if settings.head.name != 'none':
+        of_svms = _svm_members(folder, settings, states, chosen)
+        scores = svm_scores(settings, of_svms, states, len(classes))
+    else:
+        scores = network_scores(learner(settings, len(classes)), states)
+    return Trained(
+        title=run.name,
+        settings=settings,
+        classes=classes,
+        image_shape=image_shape(settings),
+        dtype=dtype(settings),
+        members=tuple(members[number] for number in chosen),
+        scores=scores,
+        calibration=None,
+        facts=facts_of(run),
+        states=states,
+        svms=of_svms,
+    )
+
+
+def settings_of(folder: Path) -> Settings:
+    """Return the settings of a run, by its config.json.
+
+    A setting that is newer than the run has its default.
+
+    Args:
+        folder: of the run.
+
+    Raises:
+        UserError: a setting is unknown, or breaks a rule.
+    """
+    recorded = tree.flat(RunConfig.read(folder).settings)
+    values = tree.flat(base('').to_dict())
+    unknown = sorted(recorded.keys() - values.keys())
+    if unknown:
+        raise UserError(
+            f'{folder / files.CONFIG}: {unknown[0]} is no setting of this version; use the version '
+            'that wrote it'
+        )
+    for key, value in recorded.items():
+        values[key] = tuple(value) if isinstance(values[key], tuple) else value
+    settings = tree.from_nested(tree.nested(values))
+    try:
+        rules.check(settings)
+    except UserError as error:
+        raise UserError(f'{folder / files.CONFIG}: {error}') from None
+    return settings
+
+
+def members_of(members: Members, fold: str, path: str | Path) -> list[int]:
+    """Return the positions of the members of a fold.
+
+    Args:
+        members: of all folds and seeds.
+        fold: its title, or the left-out subject where the title begins with a data set; '': all.
+        path: of the run or pack, for the message.
+
+    Raises:
+        UserError: there is no such fold, or there are several.
+    """
+    titles = list(dict.fromkeys(title for title, _ in members))
+    matching = titles
+    if fold:
+        matching = [title for title in titles if title == fold]
+        matching = matching or [title for title in titles if title.rpartition('/')[2] == fold]
+    if len(matching) != 1 and fold:
+        listed = ', '.join(matching or titles)
+        raise UserError(f'--fold={fold}: {path} has {len(matching)} such folds; known: {listed}')
+    return [number for number, (title, _) in enumerate(members) if title in matching]
+
+
+def image_shape(settings: Settings) -> tuple[int, ...]:
+    """Return the shape of one input: [H, W, C], or [T, H, W, 1] of a video."""
+    data = settings.data
+    names = channels.parse(data.channels)
+    if names == ('gray',):
+        return data.frames, data.size, data.size, 1
+    return data.size, data.size, len(names)
+
+
+def dtype(settings: Settings) -> str:
+    """Return the type of the inputs: 'uint8', or 'float32' where flow is in pixels."""
+    feature = channels.feature_of(channels.parse(settings.data.channels))
+    stored = [source.release for source in sources.parse(settings.data.name)]
+    in_bytes = settings.data.clip_normalise or feature in BYTES or PUBLISHED in stored
+    return 'uint8' if in_bytes else 'float32'
+
+
+def learner(settings: Settings, classes: int, lowering: str = LOWERING) -> Learner:
+    """Return the learner of a run, to predict.
+
+    Args:
+        settings: of the experiment.
+        classes: K.
+        lowering: how convolutions are computed, 'matmul' or 'native'.
+    """
+    return build.learner_of(settings, classes=classes, steps=1, lowering=lowering)
+
+
+def state_shapes(settings: Settings, classes: int) -> FoldState:
+    """Return the shapes of one fold's state, without a data set.
+
+    Args:
+        settings: of the experiment.
+        classes: K.
+    """
+
+    def array(kind: str, *shape: int) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct(shape, kind)
+
+    row = array('int32', 2)
+    rows = Rows(row, array('float32', 2))
+    nothing = Resampled(array('int32', 0), array('int32', 0), array('float32', 0))
+    train = TrainRows(*rows, rows, nothing)
+    image = array(dtype(settings), 2, *image_shape(settings))
+    samples = Samples(image, row, row, row, row)
+    key = jax.random.key(0)
+    return jax.eval_shape(learner(settings, classes).init, key, samples, train)
+
+
+def read_states(folder: Path, settings: Settings, classes: int, chosen: Sequence[int]) -> FoldState:
+    """Read the networks of a run from its checkpoints.
+
+    Args:
+        folder: of the run.
+        settings: of the experiment.
+        classes: K.
+        chosen: positions of the members to read.
+
+    Returns:
+        Arrays [members, ...] on the host; opt_state is ().
+
+    Raises:
+        UserError: the training is not finished, or a checkpoint is damaged.
+    """
+    total = settings.trainings * len(FoldTable.read(folder).rows)
+    epoch = run_folder.trained(folder, settings.trainings)
+    if epoch != settings.train.epochs or not (folder / files.PLAN).exists():
+        raise UserError(
+            f'{folder} is trained to epoch {epoch} of {settings.train.epochs}; finish it first: '
+            'the same command with the verb train'
+        )
+    shapes = state_shapes(settings, classes)
+    size, read = Plan.read(folder).group, []
+    for number, first in enumerate(range(0, total, size)):
+        count = min(size, total - first)
+        wanted = [position - first for position in chosen if first <= position < first + count]
+        if not wanted:
+            continue
+        of_group = jax.tree.map(
+            lambda leaf, count=count: jax.ShapeDtypeStruct((count, *leaf.shape), leaf.dtype), shapes
+        )
+        with checkpoint.opened(folder / files.CHECKPOINTS / f'group_{number}') as manager:
+            states = checkpoint.restore(manager, epoch, of_group)._replace(opt_state=())
+        read.append(jax.tree.map(lambda leaf, wanted=wanted: np.asarray(leaf)[wanted], states))
+    return jax.tree.map(lambda *leaves: np.concatenate(leaves), *read)
+
+
+def network_scores(learner: Learner, states: FoldState) -> Scores:
+    """Return the function that predicts by the networks of all members.
+
+    Args:
+        learner: of one fold.
+        states: arrays [members, ...].
+    """
+    on_device = jax.tree.map(jnp.asarray, states)
+
+    @jax.jit
+    def predict(states: FoldState, inputs: Inputs) -> Array:
+        return jax.lax.map(lambda state: learner.predict(state, inputs)[0], states)
+
+    def scores(inputs: Inputs) -> np.ndarray:
+        outputs = []
+        for batch, count in _batches(inputs.image):
+            outputs.append(np.asarray(predict(on_device, Inputs(batch, {})))[:, :count])
+        return np.concatenate(outputs, axis=1)
+
+    return scores
+
+
+def _batches(image):
+    """(rows, how many of them count) of batches whose sizes are powers of two.
+
+    A new size compiles a new program.
+    """
+    total = len(image)
+    size = min(BATCH, 1 << max(total - 1, 0).bit_length())
+    for first in range(0, total, size):
+        index = np.arange(first, first + size)
+        yield np.asarray(image[np.minimum(index, total - 1)]), min(size, total - first)
+
+
+def svm_scores(
+    settings: Settings, of_svms: Sequence[SvmMember], states: FoldState | None, classes: int
+) -> Scores:
+    """Return the function that predicts by the SVMs of all members.
+
+    They are fitted again to their training rows at each call, which takes milliseconds.
+
+    Args:
+        settings: of the experiment.
+        of_svms: of each member.
+        states: of the networks whose features SVMs take; None without.
+        classes: K.
+    """
+    hidden_of = None
+    if states is not None:
+        hidden_of = network_scores(svm.penultimate(learner(settings, classes)), states)
+
+    def scores(inputs: Inputs) -> np.ndarray:
+        hidden = hidden_of(inputs) if hidden_of else None
+        blocks = _features(settings, inputs.image, inputs.extras.get(LANDMARKS))
+        outputs = []
+        for number, member in enumerate(of_svms):
+            of_member = blocks if hidden is None else [hidden[number][None], *blocks]
+            pairs = zip(member.clips.blocks, of_member, strict=True)
+            joined = [np.concatenate(pair, axis=1) for pair in pairs]
+            count = joined[0].shape[1]
+            new = np.arange(count - len(inputs.image), count)
+            clips = member.clips._replace(blocks=joined)
+            scale = settings.head.scale
+            outputs.append(svm.predict_by(clips, member.train, new, member.choices, scale=scale))
+        return np.stack(outputs).astype(np.float32)
+
+    return scores
+
+
+def _features(settings, image, landmarks):
+    """Blocks of features [M, N, D] of clips."""
+    return features.extract(
+        features_of_clips(settings.head),
+        image,
+        landmarks,
+        channels=channels.parse(settings.data.channels),
+        mirror=settings.head.mirror,
+    )
+
+
+def takes_landmarks(settings: Settings) -> bool:
+    """Return whether SVMs take landmarks beside the images."""
+    return any(FEATURES[name].points for name in features_of_clips(settings.head))
+
+
+def _svm_members(folder, settings, states, chosen):
+    """What the SVMs of each chosen member are fitted to, by the data set of the run."""
+    experiment = _experiment(folder, settings)
+    samples, folds = experiment.data.samples, experiment.folds
+    classes = len(experiment.data.names.classes)
+    hidden = None
+    if states is not None:
+        hidden_of = network_scores(svm.penultimate(learner(settings, classes)), states)
+        hidden = hidden_of(Inputs(samples.image, {}))
+    blocks = _features(settings, samples.image, experiment.data.landmarks)
+    table, of_svms = SvmTable.read(folder), []
+    for number, run in enumerate(chosen):
+        of_run = None if hidden is None else {run: hidden[number]}
+        clips = svm.clips_of_run(blocks, of_run, samples, run, classes=classes)
+        train, _ = svm.rows_of_run(samples, folds, run)
+        title, seed = experiment.titles[folds.fold[run]], int(folds.seed[run])
+        choices = explained_svms.chosen(table, title, seed, settings.head)
+        of_svms.append(SvmMember(clips, train, choices))
+    return tuple(of_svms)
+
+
+def _experiment(folder, settings) -> Experiment:
+    """The experiment of a run, on the data that it trained on."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        experiment = build.experiment(settings, folder)
+        same = experiment.data.fingerprint == RunConfig.read(folder).data
+        experiment = build.with_generated(experiment, folder)
+    if not same:
+        raise UserError(
+            f'{folder}: its SVMs need the rows that they were fitted to, and data.name '
+            f'{settings.data.name!r} has changed since; train again'
+        )
+    return experiment
+
+
+def facts_of(run: results.RecognitionResults | results.SpottingResults) -> dict[str, Any]:
+    """Return what predictions state about their model.
+
+    Args:
+        run: its results.
+
+    Returns:
+        Data set, fingerprint, protocol, leaks, metrics with intervals (recognition alone) and
+        versions, as in results.json.
+    """
+    names = ('name', 'protocol', 'leaks', 'folds', 'seeds', 'epochs', 'clips', 'metrics')
+    content = run.to_json()
+    kept = (*names, 'intervals', 'intervals_are', 'data', 'versions')
+    return {name: content[name] for name in kept if name in content}
