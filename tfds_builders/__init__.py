@@ -6,6 +6,13 @@ then `tfds.data_source('precomputed_flow', ...)`, or `tfds.load(...)` where it h
 `records` reads it in a fixed order.
 """
 
-from tfds_builders.build import BUILDERS, prepare, reads_folder, records, release_input
+from tfds_builders.build import (
+    BUILDERS,
+    prepare,
+    reads_folder,
+    records,
+    release_input,
+    release_options,
+)
 
-__all__ = ['BUILDERS', 'prepare', 'reads_folder', 'records', 'release_input']
+__all__ = ['BUILDERS', 'prepare', 'reads_folder', 'records', 'release_input', 'release_options']

@@ -202,6 +202,17 @@ def release_input(name: str) -> str:
     return config.kind if issubclass(cls, ReleaseBuilder) else ''
 
 
+def release_options(name: str) -> dict[str, str]:
+    """Every setting of a release's input with its value.
+
+    Args:
+      name: of a release: 'casme2/flow,optical_flow=dis'.
+    """
+    cls, config = _find(name)
+    allowed = cls.options_of(config.kind)
+    return {setting: values[0] for setting, values in allowed.items()} | config.options
+
+
 def _find(name, user_files=None):
     """The builder class and BuilderConfig (None without any) of 'dataset', 'dataset/config' or
     'release/input,setting=value'.

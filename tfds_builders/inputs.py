@@ -5,7 +5,7 @@ Pure functions of the clip and its settings, which run in any process.
 
 import functools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -48,7 +48,24 @@ SHARED = {
 }
 
 
-def make(clip: Clip, *, kind: str, options: Mapping[str, str], files: Mapping[str, str]) -> dict:
+def from_file(path: Path, *, depth: int, colour: bool) -> np.ndarray:
+    """A frame of a file: uint8[H, W], or in colour uint8[H, W, 3].
+
+    Raises:
+      ValueError: it is no whole picture, or gray where colour is wanted.
+      OSError: it cannot be read.
+    """
+    return (frames.read_rgb if colour else frames.read_gray)(path, depth=depth)
+
+
+def make(
+    clip: Clip,
+    *,
+    kind: str,
+    options: Mapping[str, str],
+    files: Mapping[str, str],
+    read: Callable[..., np.ndarray] = from_file,
+) -> dict:
     """The record of one clip as input `kind`.
 
     Every frame is cut with the one crop that is found in the onset frame.
@@ -58,28 +75,30 @@ def make(clip: Clip, *, kind: str, options: Mapping[str, str], files: Mapping[st
       kind: one of KINDS.
       options: settings by name.
       files: {'landmarks': path or '', 'magnet': path or ''} of the user.
+      read: as `from_file`, of what stands beside the numbers in clip.frames.
 
     Raises:
       UserError: a frame cannot be decoded; names clip and frame.
     """
+    frame = partial(_frame, clip, read)
     paths, size = dict(clip.frames), SAMER if kind == 'samer' else FACE
-    crop = face.find(_frame(clip, paths[clip.onset]), size=size, cropped=clip.cropped)
+    crop = face.find(frame(paths[clip.onset]), size=size, cropped=clip.cropped)
     # key frames are needed several times
-    cut = functools.cache(partial(_cut, clip, paths, crop))
+    cut = functools.cache(partial(_cut, frame, paths, crop))
     if clip.apex < 0:
         clip = clip._replace(apex=_estimated_apex(clip, paths, cut, options))
     if options.get('reference_units') == 'count':
         clip = clip._replace(action_units=action_units.count_references(clip.action_units))
     cut_for_input = cut
     if options.get('flow_size') == 'crop':
-        cut_for_input = partial(_cut, clip, paths, crop, way=face.cut_at_frame_size)
+        cut_for_input = partial(_cut, frame, paths, crop, way=face.cut_at_frame_size)
     arrays, numbers = KINDS[kind](clip, paths, cut_for_input, options, files)
     if options.get('key_frames') == 'rgb':
-        in_colour = [_cut_rgb(clip, paths[number], crop) for number in numbers]
+        in_colour = [_cut_rgb(frame, paths[number], crop) for number in numbers]
         arrays['key_frames_rgb'] = np.stack(in_colour)
     crops = np.stack([cut(number) for number in numbers])
     points, source = _landmarks(
-        crops, files['landmarks'], crop, clip.clip, [Path(paths[number]) for number in numbers]
+        crops, files['landmarks'], crop, clip.clip, [paths[number] for number in numbers]
     )
     annotation = clip._asdict()
     for name in ('frames', 'cropped', 'depth'):
@@ -106,6 +125,7 @@ def _landmarks(crops, tool, crop, clip, paths):
     face.
     """
     if tool:
+        paths = list(map(Path, paths))
         try:
             points = landmarks.locate(
                 crops,
@@ -259,18 +279,18 @@ def _after_onset(clip, paths):
     return [number for number in paths if number > clip.onset]
 
 
-def _cut(clip, paths, crop, number, way=face.cut):
-    return way(_frame(clip, paths[number]), crop)
+def _cut(frame, paths, crop, number, way=face.cut):
+    return way(frame(paths[number]), crop)
 
 
-def _cut_rgb(clip, path, crop):
+def _cut_rgb(frame, path, crop):
     """uint8[size, size, 3]: the crop of each colour of a frame."""
-    frame = _frame(clip, path, read=frames.read_rgb)
-    return np.stack([face.cut(np.ascontiguousarray(frame[..., i]), crop) for i in range(3)], -1)
+    image = frame(path, colour=True)
+    return np.stack([face.cut(np.ascontiguousarray(image[..., i]), crop) for i in range(3)], -1)
 
 
-def _frame(clip, path, read=frames.read_gray):
+def _frame(clip, read, path, colour=False):
     try:
-        return read(path, depth=clip.depth)
+        return read(path, depth=clip.depth, colour=colour)
     except (ValueError, OSError) as error:
         raise UserError(f'{clip.dataset}: clip {clip.clip}, frame {path}: {error}') from error

@@ -143,7 +143,7 @@ def load(
     scheme = settings.labels
     _check_labels(data_sets, scheme)
     name = sources.joined(data_sets)
-    stored, features = _stored(data_sets, channels, settings.mask, apex)
+    stored, features = stored_as(data_sets, channels, settings.mask, apex)
     records = read_all(
         data_sets,
         lambda source: features + _interval(source, stored),
@@ -157,7 +157,7 @@ def load(
         raise UserError(f'data.name {name!r} has no clip with a class of data.labels {scheme!r}')
     apex_annotated = None
     if stored == 'flows':
-        kept = _at_apexes(kept, apex)
+        kept = at_apexes(kept, apex)
         apex_annotated = np.array([apexes.is_annotated(record) for record in kept])
     names = _names(kept, name, settings)
     image = images.stack_inputs(kept, stored, channels, settings, name)
@@ -183,8 +183,13 @@ def load(
     )
 
 
-def _at_apexes(records, apex):
-    """Return a record per apex, with its flow."""
+def at_apexes(records: Sequence[Record], apex: str | apexes.Spotted) -> list[Record]:
+    """Return a record per apex, with its flow.
+
+    Args:
+        records: with the flow of every frame.
+        apex: as in `load`.
+    """
     at_apexes = []
     for record in records:
         for frame in apexes.frames(record, apex):
@@ -379,10 +384,19 @@ def check_inputs(
             )
 
 
-def _stored(data_sets, channels, mask, apex):
-    """Return (feature with the images, all features to decode).
+def stored_as(
+    data_sets: tuple[Source, ...], channels: tuple[str, ...], mask: str, apex: str | apexes.Spotted
+) -> tuple[str, tuple[str, ...]]:
+    """Return the feature with the images, and all features to decode.
 
-    Settings that no data set can satisfy are refused.
+    Args:
+        data_sets: data.name, parsed.
+        channels: data.channels, parsed.
+        mask: data.mask.
+        apex: as in `load`.
+
+    Raises:
+        UserError: no data set can satisfy these settings.
     """
     if apex == '' and not _has_frames(data_sets):
         stored = feature_of(channels)

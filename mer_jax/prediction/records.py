@@ -1,0 +1,220 @@
+"""From frames and key frames of a new recording to the inputs of a trained model.
+
+The record of a clip is made by the builders' own code, and its image by that of data sets: what the
+model saw in training is what it sees here. Settings of the run decide everything.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+import tfds_builders
+from mer_jax import machine
+from mer_jax.data import APEX_RULES, Record, channels, images, loading, sources
+from mer_jax.data.sources import Source
+from mer_jax.errors import UserError
+from mer_jax.prediction.trained import LANDMARKS, PUBLISHED, takes_landmarks
+from mer_jax.settings.sections import Settings
+from mer_jax.types import Inputs
+from tfds_builders import inputs as builder_inputs
+from tfds_builders.clip import Clip, KeyFrames
+from tfds_builders.precomputed_flow import png
+from tfds_builders.precomputed_flow.precomputed_flow_dataset_builder import HEIGHT, WIDTH
+
+EVERY = ('video', 'spotting')  # inputs that are computed of every frame of a clip
+DEPTH = 16  # frames in memory are bytes already
+NOBODY = 'whole frame'  # crop of a frame without a face
+# {data set that is no release: what differs from the defaults of a release, by input}
+DRAWN = {
+    'spotting': {'optical_flow': 'farneback'},
+    'samer': {'alpha': '3', 'target': 'apex'},
+}
+
+
+class Nearest(NamedTuple):
+    """How frames are matched to a data set that was not built from frames of a camera."""
+
+    options: Mapping[str, Mapping[str, str]]  # by input: settings that are no defaults
+    why: str  # the input is only nearly that of training
+
+
+NEAREST = {
+    PUBLISHED: Nearest(
+        {},
+        'the model was trained on published features, which their authors computed from their own '
+        'face crops; here TV-L1 flow from onset to apex and its strain, of a crop of 128x128 '
+        'pixels, are shrunk to 28x28 and each stretched to 0..255',
+    ),
+    'synthetic_faces': Nearest(
+        DRAWN, 'the model was trained on drawn faces, which no camera took and no detector cropped'
+    ),
+}
+
+
+class Recipe(NamedTuple):
+    """How the inputs of a model are computed from frames."""
+
+    source: Source  # the data set whose code computes them
+    kind: str  # a key of builder_inputs.KINDS
+    options: dict[str, str]  # of that kind
+    stored: str  # the feature that the images are taken from
+    apex: str  # one of APEX_RULES
+    points: bool  # whether SVMs take landmarks
+    warnings: tuple[str, ...]  # why inputs are only nearly those of training; () where they are not
+
+    @property
+    def every_frame(self) -> bool:
+        """Return whether all frames of a clip are needed, not its key frames alone."""
+        return self.kind in EVERY
+
+    @property
+    def colour(self) -> bool:
+        """Return whether frames in colour are needed."""
+        return self.options.get('key_frames') == 'rgb'
+
+    @property
+    def published(self) -> bool:
+        """Return whether the model was trained on published features."""
+        return self.source.release == PUBLISHED
+
+
+def recipe(settings: Settings, data_set: str = '') -> Recipe:
+    """Return how the inputs of a model are computed from frames.
+
+    Args:
+        settings: of the run.
+        data_set: of several that it was trained on, the one whose settings count; '': the first.
+    """
+    data, names = settings.data, channels.parse(settings.data.channels)
+    data_sets = sources.parse(data.name)
+    source = next((each for each in data_sets if each.release == data_set), data_sets[0])
+    warnings, rule = [], data.apex
+    if rule not in APEX_RULES:
+        rule = ''
+        warnings.append(
+            'the run took missing apexes from a spotting run; here a missing apex is the frame '
+            'with the largest motion'
+        )
+    stored, _ = loading.stored_as(data_sets, names, data.mask, data.apex and 'peak')
+    kind = loading.INPUTS[stored]
+    if source.release in NEAREST:
+        nearest = NEAREST[source.release]
+        allowed = builder_inputs.options_of(kind, colour=False)
+        options = {name: values[0] for name, values in allowed.items()}
+        options |= nearest.options.get(kind, {})
+        warnings.append(nearest.why)
+    else:
+        options = tfds_builders.release_options(source.name)
+    points = takes_landmarks(settings)
+    if data.landmarks and (points or data.mask != 'none'):
+        warnings.append(
+            f'data.landmarks of the run is {Path(data.landmarks).name!r}, whose landmarks cannot '
+            'be had for new recordings: those of the template are used'
+        )
+    return Recipe(source, kind, options, stored, rule, points, tuple(warnings))
+
+
+def make(
+    frames: Mapping[int, np.ndarray],
+    key_frames: KeyFrames,
+    recipe: Recipe,
+    *,
+    name: str,
+    cropped: bool = False,
+    magnet: str = '',
+) -> Record:
+    """Make the record of a clip, as a data set would hold it.
+
+    Args:
+        frames: {number: uint8[H, W], or uint8[H, W, 3] in red, green and blue} of the key frames;
+            of every frame from onset to offset where the recipe or an unknown apex needs them.
+        key_frames: an apex of -1 is estimated from the frames.
+        recipe: of the model.
+        name: of the recording, for messages.
+        cropped: whether frames show the face alone, as the crops of a release do; else the face
+            is looked for in the onset frame.
+        magnet: path of the weights of the learned magnifier.
+
+    Raises:
+        UserError: there is no face in the onset frame.
+    """
+    numbers = sorted(number for number in frames if key_frames.onset <= number <= key_frames.offset)
+    clip = Clip(
+        clip=name,
+        subject='',
+        dataset=recipe.source.release,
+        emotion='',
+        action_units='',
+        action_units_known=False,
+        onset=key_frames.onset,
+        apex=key_frames.apex,
+        offset=key_frames.offset,
+        apex_source='annotated' if key_frames.apex >= 0 else 'estimated',
+        fps=0.0,
+        cropped=cropped,
+        frames=tuple((number, frames[number]) for number in numbers),
+        depth=DEPTH,
+    )
+    record = builder_inputs.make(
+        clip,
+        kind=recipe.kind,
+        options=recipe.options,
+        files={'landmarks': '', 'magnet': magnet and str(machine.absolute(magnet, 'data.magnet'))},
+        read=_in_memory,
+    )
+    if record['crop'] == NOBODY:
+        raise UserError(
+            f'{name}: no face in frame {key_frames.onset}, the onset; give key frames with a '
+            'frontal face, or --cropped where frames show the face alone'
+        )
+    if recipe.published:
+        record['flow'] = images.stretch(images.resize(record['flow'], HEIGHT))
+    return record
+
+
+def _in_memory(frame, *, depth, colour):
+    """A frame as builder_inputs.from_file returns it."""
+    if colour:
+        return frame
+    return frame if frame.ndim == 2 else cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
+
+
+def published(path: str | Path) -> Record:
+    """Return the record of a published feature picture.
+
+    Args:
+        path: of a PNG of 28x28 pixels: red, green and blue are u, v and strain.
+
+    Raises:
+        UserError: it is another picture.
+    """
+    try:
+        return {'flow': png.read_rgb(Path(path), height=HEIGHT, width=WIDTH)}
+    except (ValueError, OSError) as error:
+        raise UserError(f'{path}: {error}') from None
+
+
+def inputs_of(records: Sequence[Record], recipe: Recipe, settings: Settings) -> Inputs:
+    """Return what a model sees of records of clips.
+
+    Args:
+        records: of `make` or `published`; under data.apex=every_frame of one clip, which then has
+            a row for each frame.
+        recipe: of the model.
+        settings: of the run.
+
+    Returns:
+        Inputs of a row for each record.
+    """
+    data = settings.data
+    if recipe.stored == 'flows':
+        records = loading.at_apexes(list(records), recipe.apex)
+    names = channels.parse(data.channels)
+    image = images.stack_inputs(records, recipe.stored, names, data, recipe.source.name)
+    extras = {}
+    if recipe.points:
+        extras[LANDMARKS] = images.points(records, recipe.stored, data.size)
+    return Inputs(image, extras)
