@@ -70,6 +70,17 @@ class Svm(NamedTuple):
     training_accuracy: float = np.nan  # on the rows it was fitted to; NaN of inner folds
 
 
+class LinearSvm(NamedTuple):
+    """A linear support vector machine as weights, without the rows that it was fitted to.
+
+    The scale of the features, fitted to the training rows, is part of the weights.
+    """
+
+    weight: np.ndarray  # float64[pairs, D], of pairs of classes: (0, 1), (0, 2), ..., (1, 2), ...
+    intercept: np.ndarray  # float64[pairs]
+    present: np.ndarray  # int32[k], the classes with training rows
+
+
 def predict(
     blocks: Sequence[np.ndarray],
     hidden: np.ndarray | None,
@@ -364,18 +375,24 @@ def products(
     for block in blocks:
         train_features = np.concatenate(block[:, train]).astype(np.float64)
         test_features = np.concatenate(block[:, test]).astype(np.float64)
-        spread = None
-        if scale != 'none':
-            mean, spread = _mean_and_spread(train_features)
-            train_features = (train_features - mean) / spread
-            test_features = (test_features - mean) / spread
-        share = 1
-        if scale == 'blocks':
-            share = max(1, np.isfinite(spread).sum()) * len(blocks)
+        mean, spread, share = _fit_scale(train_features, scale, len(blocks))
+        train_features = (train_features - mean) / spread
+        test_features = (test_features - mean) / spread
         total.train[:] += train_features @ train_features.T / share
         total.test[:] += test_features @ train_features.T / share
         total.test_length[:] += np.sum(test_features**2, 1) / share
     return total
+
+
+def _fit_scale(features, scale, blocks):
+    """Return mean and spread of each feature, and what inner products are divided by."""
+    if scale == 'none':
+        return 0.0, 1.0, 1
+    mean, spread = _mean_and_spread(features)
+    share = 1
+    if scale == 'blocks':
+        share = max(1, np.isfinite(spread).sum()) * blocks
+    return mean, spread, share
 
 
 def _mean_and_spread(features):
@@ -415,8 +432,6 @@ def _fit(inner_products, clips, train, test, choice):
     Returns:
         Scores float32[m, K] of the test rows, the mean over their views; and the Svm.
     """
-    from sklearn.svm import SVC  # here: loading it takes a second, in every run
-
     train_kernel, test_kernel = kernels(inner_products, choice.kernel, choice.gamma)
     views = len(train_kernel) // len(train)
     present = np.unique(clips.label[train])
@@ -424,8 +439,7 @@ def _fit(inner_products, clips, train, test, choice):
     if len(present) == 1:  # there is nothing to separate
         scores[:, present] = 1.0
         return scores[: len(test)].astype(np.float32), _svm(choice, [], np.zeros((0, 0)), [])
-    svc = SVC(kernel='precomputed', C=choice.cost, class_weight='balanced')
-    svc.fit(train_kernel, np.tile(clips.label[train], views))
+    svc = _fitted(train_kernel, np.tile(clips.label[train], views), choice.cost)
     if len(test):  # protocol all_rows tests none
         decision = svc.decision_function(test_kernel)
         if decision.ndim == 1:  # of two classes
@@ -435,6 +449,99 @@ def _fit(inner_products, clips, train, test, choice):
     support = train[position] + view * len(clips.label)
     mean = scores.reshape(views, len(test), clips.classes).mean(0)
     return mean.astype(np.float32), _svm(choice, support, svc.dual_coef_, svc.intercept_)
+
+
+def _fitted(kernel, label, cost):
+    from sklearn.svm import SVC  # here: loading it takes a second, in every run
+
+    svc = SVC(kernel='precomputed', C=cost, class_weight='balanced')
+    return svc.fit(kernel, label)
+
+
+def linear(clips: Clips, train: np.ndarray, choice: Choice, *, scale: str) -> LinearSvm:
+    """Fit a linear SVM, and return it as weights.
+
+    Args:
+        clips: of the data set.
+        train: int[n], rows that it is fitted to.
+        choice: of the SVM; its kernel is 'linear'.
+        scale: as of products.
+    """
+    inner_products = products(clips.blocks, train, train[:0], scale=scale)
+    present = np.unique(clips.label[train]).astype(np.int32)
+    width = sum(block.shape[-1] for block in clips.blocks)
+    if len(present) == 1:  # there is nothing to separate
+        return LinearSvm(np.zeros((0, width)), np.zeros(0), present)
+    views = len(clips.blocks[0])
+    svc = _fitted(inner_products.train, np.tile(clips.label[train], views), choice.cost)
+    of_rows = np.zeros((len(svc.intercept_), views * len(train)))
+    of_rows[:, svc.support_] = _of_pairs(svc.dual_coef_, svc.n_support_)
+    intercept, weights = svc.intercept_.astype(np.float64), []
+    for block in clips.blocks:
+        features = np.concatenate(block[:, train]).astype(np.float64)
+        mean, spread, share = _fit_scale(features, scale, len(clips.blocks))
+        weight = of_rows @ ((features - mean) / spread) / (spread * share)
+        intercept = intercept - np.sum(weight * mean, axis=1)
+        weights.append(weight)
+    return LinearSvm(np.concatenate(weights, axis=1), intercept, present)
+
+
+def _of_pairs(dual, counts):
+    """Sort the coefficients of scikit-learn's SVC by pairs of classes.
+
+    Args:
+        dual: [k - 1, s]: for a support vector of class i, the row of class j is j below i, else
+            j - 1.
+        counts: [k], support vectors of each class, which follow each other.
+
+    Returns:
+        [pairs, s]; for two classes those of the decision for the second one.
+    """
+    if len(counts) == 2:
+        return dual
+    first = np.concatenate([[0], np.cumsum(counts)])
+    pairs = []
+    for i, j in itertools.combinations(range(len(counts)), 2):
+        row = np.zeros(dual.shape[1])
+        row[first[i] : first[i + 1]] = dual[j - 1, first[i] : first[i + 1]]
+        row[first[j] : first[j + 1]] = dual[i, first[j] : first[j + 1]]
+        pairs.append(row)
+    return np.array(pairs)
+
+
+def linear_scores(svm: LinearSvm, blocks: Sequence[np.ndarray], *, classes: int) -> np.ndarray:
+    """Return the scores of clips by a linear SVM.
+
+    Of more than two classes a score is the number of pairs that a class wins, and a fraction by how
+    far it wins them: decision_function of scikit-learn's SVC.
+
+    Args:
+        svm: the SVM.
+        blocks: features [M, N, D] each, as it was fitted to.
+        classes: K.
+
+    Returns:
+        float32[N, K], the mean over the M views.
+    """
+    features = np.concatenate(blocks, axis=-1).astype(np.float64)
+    scores = np.full((*features.shape[:2], classes), NEVER)
+    count = len(svm.present)
+    if count == 1:
+        scores[..., svm.present] = 1.0
+    elif count == 2:
+        decision = features @ svm.weight[0] + svm.intercept[0]
+        scores[..., svm.present] = np.stack([-decision, decision], axis=-1)
+    else:
+        decision = features @ svm.weight.T + svm.intercept
+        votes, sums = np.zeros((2, *features.shape[:2], count))
+        for number, (i, j) in enumerate(itertools.combinations(range(count), 2)):
+            wins = decision[..., number] >= 0
+            votes[..., i] += wins
+            votes[..., j] += ~wins
+            sums[..., i] += decision[..., number]
+            sums[..., j] -= decision[..., number]
+        scores[..., svm.present] = votes + sums / (3 * (np.abs(sums) + 1))
+    return scores.mean(0).astype(np.float32)
 
 
 def _svm(choice, support, dual, intercept):

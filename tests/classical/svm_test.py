@@ -957,3 +957,29 @@ def test_explain_of_svms_needs_their_run_and_no_network(tmp_path, capsys):
     assert main.main(arguments) == 2
     assert 'holds no run' in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    'classes,views,scale', [(3, 2, 'blocks'), (2, 1, 'features'), (4, 1, 'none')]
+)
+def test_a_linear_svm_as_weights_scores_as_it_was_fitted(classes, views, scale):
+    """A pack holds the weights in place of the rows: a wrong sign, pair or scale would ship another
+    classifier than was scored.
+    """
+    blocks, label, group = clips(4, 9, views=views, classes=classes)
+    blocks[0][..., 2] = 5.0  # a constant feature counts as 0
+    train, test = parted(group, 2)
+    choice = svm.Choice('linear', 0.3 if scale != 'none' else 1e-4, 0.0)
+    of_clips = svm.Clips(blocks, label, group, classes)
+    expected = svm.predict_by(of_clips, train, test, [choice], scale=scale)
+    weights = svm.linear(of_clips, train, choice, scale=scale)
+    tested = [block[:, test] for block in blocks]
+    scores = svm.linear_scores(weights, tested, classes=classes)
+    np.testing.assert_allclose(scores, expected, atol=1e-6)
+    assert len({*scores.argmax(1)}) > 1, 'equal scores prove nothing'
+    for missing in (0, classes - 1):
+        of_train = train[label[train] != missing]
+        expected = svm.predict_by(of_clips, of_train, test, [choice], scale=scale)
+        weights = svm.linear(of_clips, of_train, choice, scale=scale)
+        scores = svm.linear_scores(weights, tested, classes=classes)
+        np.testing.assert_allclose(scores, expected, atol=1e-6)
