@@ -3,6 +3,9 @@
 The temperature of a subject is fitted to held-out outputs of the other subjects. So the labels of a
 subject never enter its scores. But the networks that made those outputs trained on this subject:
 the temperature is that of networks like the one that tests the subject, not independent of it.
+
+A trained model that is used on other recordings takes a `Calibrated` along: one temperature, and
+the least confidence at which its class is clear.
 """
 
 from typing import NamedTuple
@@ -13,6 +16,15 @@ from scipy import optimize, special
 
 BINS = 15  # of equal width, as in Guo et al., "On calibration of modern neural networks", ICML 2017
 RANGE = (0.01, 100.0)  # of temperatures; outputs that are never wrong would want 0
+CLEAR = 0.5  # a class is clear where predictions are right at least as often as wrong
+ROUNDING = 1e-9  # of a share
+
+
+class Calibrated(NamedTuple):
+    """What makes probabilities of outputs, and says which classes are clear."""
+
+    temperature: float
+    threshold: float  # least clear probability; infinity where no class is ever clear
 
 
 class Bin(NamedTuple):
@@ -60,6 +72,62 @@ def fit(output: np.ndarray, label: np.ndarray) -> float:
         method='bounded',
     )
     return float(np.exp(best.x))
+
+
+def calibrated(output: ArrayLike, label: ArrayLike, clip: ArrayLike) -> Calibrated:
+    """Fit a temperature and a threshold to held-out outputs.
+
+    The rows must not be of the subject that the result is used on. The threshold is that of
+    `clear_from`, where the confidence in a clip is the largest mean probability over its outputs.
+
+    Args:
+        output: [R, K], logits, or decision values of SVMs; R above 0.
+        label: int[R].
+        clip: int[R], equal where several seeds predict the same clip.
+    """
+    output = np.asarray(output, np.float64)
+    label = np.asarray(label)
+    temperature = fit(output, label)
+    _, first, number = np.unique(clip, return_index=True, return_inverse=True)
+    total = np.zeros((len(first), output.shape[1]))
+    np.add.at(total, number, special.softmax(output / temperature, axis=-1))
+    mean = total / np.bincount(number)[:, None]
+    correct = mean.argmax(-1) == label[first]
+    return Calibrated(temperature, clear_from(mean.max(-1), correct))
+
+
+def clear_from(confidence: ArrayLike, correct: ArrayLike) -> float:
+    """Return the confidence from which on predictions are right as often as wrong.
+
+    The share of correct predictions is a function of the confidence that never falls, fitted by
+    isotonic regression (Zadrozny and Elkan, "Transforming classifier scores into accurate
+    multiclass probability estimates", KDD 2002). The result is the least confidence where it
+    reaches CLEAR; infinity where it does not.
+
+    Args:
+        confidence: [R], largest probabilities; R above 0.
+        correct: bool[R].
+    """
+    value, number = np.unique(np.asarray(confidence, np.float64), return_inverse=True)
+    rows = np.bincount(number)
+    share = np.bincount(number, weights=np.asarray(correct, np.float64)) / rows
+    rising = optimize.isotonic_regression(share, weights=rows).x
+    clear = value[rising >= CLEAR - ROUNDING]
+    return float(clear[0]) if len(clear) else np.inf
+
+
+def probabilities(outputs: ArrayLike, temperature: float) -> np.ndarray:
+    """Return the mean probabilities of the members of a model.
+
+    Args:
+        outputs: [members, N, K], logits, or decision values of SVMs.
+        temperature: of each member.
+
+    Returns:
+        float64[N, K].
+    """
+    scaled = np.asarray(outputs, np.float64) / temperature
+    return special.softmax(scaled, axis=-1).mean(0)
 
 
 def likelihood_loss(output: ArrayLike, label: ArrayLike) -> float:

@@ -7,8 +7,10 @@ from typing import ClassVar, Self
 import numpy as np
 
 from mer_jax.evaluation import calibration
+from mer_jax.evaluation.calibration import Calibrated
 from mer_jax.evaluation.metrics import to_json
 from mer_jax.runfiles import files, reading, shapes, writing
+from mer_jax.runfiles.predictions import PredictionTable
 from mer_jax.types import Names, Predictions
 
 NOTE = (
@@ -89,6 +91,33 @@ class Calibration:
         content = reading.read_json(path)
         shapes.check(content, SHAPE, path, remedy=reading.REMEDY)
         return cls(**{key: content[key] for key in SHAPE})
+
+
+def of_held_out(table: PredictionTable, fold: int | None = None) -> Calibrated | None:
+    """Fit a temperature and a threshold to the held-out rows of a run.
+
+    Args:
+        table: of the run. Its scores are softmax(output), so their logarithms are the outputs up to
+            a number for each row, which changes nothing.
+        fold: whose test subjects are left out, so that the result may be used on them; None: of all
+            subjects, for recordings of other people.
+
+    Returns:
+        None where no row is left.
+    """
+    left_out = {(row.dataset, row.subject) for row in table.rows if row.fold == fold}
+    rows = [row for row in table.rows if (row.dataset, row.subject) not in left_out]
+    if not rows:
+        return None
+    clips = {}
+    for row in rows:
+        clips.setdefault((row.dataset, row.subject, row.clip, row.frame), len(clips))
+    scores = np.array([[row.scores[title] for title in table.classes] for row in rows])
+    return calibration.calibrated(
+        np.log(np.maximum(scores, np.finfo(np.float64).tiny)),
+        [table.classes.index(row.label) for row in rows],
+        [clips[row.dataset, row.subject, row.clip, row.frame] for row in rows],
+    )
 
 
 def _scores(output, predictions):

@@ -66,3 +66,45 @@ def test_loss_is_that_of_scikit_learn():
     scores = np.exp(output) / np.exp(output).sum(1, keepdims=True)
     expected = reference.log_loss(label, scores, labels=[0, 1, 2])
     assert calibration.likelihood_loss(output, label) == pytest.approx(expected)
+
+
+def test_a_class_is_clear_where_predictions_are_right_as_often_as_wrong():
+    """A threshold elsewhere would name classes that are mostly wrong, or hide those that are not.
+    The share of correct predictions is the confidence itself, so the answer is one half.
+    """
+    rng = np.random.default_rng(0)
+    confidence = rng.uniform(1 / 3, 1, 20000)
+    correct = rng.random(20000) < confidence
+    assert calibration.clear_from(confidence, correct) == pytest.approx(0.5, abs=0.03)
+    shifted = rng.random(20000) < confidence - 0.2
+    assert calibration.clear_from(confidence, shifted) == pytest.approx(0.7, abs=0.03)
+
+
+def test_a_threshold_by_hand():
+    """Ties in any order, a lucky row below and the two ends are where a rule goes wrong."""
+    confidence = np.array([0.4, 0.5, 0.5, 0.6, 0.6, 0.8])
+    # shares 1, 0, 1/2 and 1: the first two blocks pool to 1/3, below one half
+    correct = np.array([1, 0, 0, 1, 0, 1], bool)
+    for order in (np.arange(6), np.arange(6)[::-1]):
+        assert calibration.clear_from(confidence[order], correct[order]) == 0.6
+    assert calibration.clear_from(confidence, np.ones(6, bool)) == 0.4
+    assert calibration.clear_from(confidence, np.zeros(6, bool)) == np.inf
+
+
+def test_a_calibrated_model_has_the_temperature_and_threshold_of_the_simulation():
+    """Outputs are four times too sharp: undone, confidence is the chance to be right."""
+    output, label, _ = overconfident(rows=6000)
+    temperature, threshold = calibration.calibrated(output, label, np.arange(len(label)))
+    assert temperature == pytest.approx(4, rel=0.1)
+    assert threshold == pytest.approx(0.5, abs=0.06)
+
+
+def test_seeds_of_a_clip_have_one_confidence():
+    """Each seed alone is sure, and half of them are wrong: together nothing is clear."""
+    label = np.arange(200) % 2
+    right, wrong = np.eye(2)[label], np.eye(2)[1 - label]
+    output, clip = np.concatenate([right, wrong]), np.tile(np.arange(200), 2)
+    temperature, threshold = calibration.calibrated(output, np.tile(label, 2), clip)
+    together = calibration.probabilities(np.stack([right, wrong]), temperature)
+    np.testing.assert_allclose(together, 0.5)
+    assert threshold == pytest.approx(0.5)

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from mer_jax.errors import UserError
-from mer_jax.runfiles.calibration import Calibration
+from mer_jax.evaluation.calibration import CLEAR
+from mer_jax.runfiles.calibration import Calibration, of_held_out
+from mer_jax.runfiles.predictions import PredictionTable
 from mer_jax.types import Names, Predictions
 
 NAMES = Names(('negative', 'positive'), ('s01', 's01'), ('casme2', 'samm'), (), ())
@@ -46,3 +48,21 @@ def test_a_damaged_file_is_refused(tmp_path):
     path.write_text(json.dumps(content))
     with pytest.raises(UserError, match='calibration.json: raw.ece is 7'):
         Calibration.read(tmp_path)
+
+
+def test_a_model_is_calibrated_by_the_rows_of_held_out():
+    """Rows of the tested subject would fit temperature and threshold to the test."""
+    names = NAMES._replace(clips=('c0',))
+    of_run = predictions()
+    written = Calibration.of(of_run, names)
+    table = PredictionTable.of(of_run, names)
+    for fold in (0, 1):
+        calibrated = of_held_out(table, fold)
+        temperature = written.temperatures[fold]['temperature']
+        assert calibrated.temperature == pytest.approx(temperature, rel=1e-3)
+        flipped = np.where(of_run.subject == fold, 1 - of_run.label, of_run.label)
+        changed = PredictionTable.of(of_run._replace(label=flipped), names)
+        assert of_held_out(changed, fold) == calibrated
+        assert of_held_out(changed) != of_held_out(table)
+    assert of_held_out(table).threshold >= CLEAR
+    assert of_held_out(PredictionTable(table.classes, ())) is None
