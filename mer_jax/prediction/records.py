@@ -26,6 +26,7 @@ from tfds_builders.precomputed_flow.precomputed_flow_dataset_builder import HEIG
 
 EVERY = ('video', 'spotting')  # inputs that are computed of every frame of a clip
 DEPTH = 16  # frames in memory are bytes already
+FIELD = 'field'  # in a record: flow from onset to apex in pixels of the crop
 NOBODY = 'whole frame'  # crop of a frame without a face
 # {data set that is no release: what differs from the defaults of a release, by input}
 DRAWN = {
@@ -170,6 +171,8 @@ def make(
             f'{name}: no face in frame {key_frames.onset}, the onset; give key frames with a '
             'frontal face, or --cropped where frames show the face alone'
         )
+    if recipe.kind == 'flow':
+        record[FIELD] = record['flow'][..., :2]
     if recipe.published:
         record['flow'] = images.stretch(images.resize(record['flow'], HEIGHT))
     return record

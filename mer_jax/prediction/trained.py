@@ -20,6 +20,7 @@ import numpy as np
 from mer_jax.classical import FEATURES, features, features_of_clips, has_network, svm
 from mer_jax.data import channels, sources
 from mer_jax.errors import UserError
+from mer_jax.evaluation.calibration import Calibrated
 from mer_jax.experiment import build
 from mer_jax.experiment import folder as run_folder
 from mer_jax.experiment import settings as rules
@@ -44,13 +45,6 @@ BATCH = 64  # most rows that are predicted at a time
 LOWERING = 'matmul'  # a convolution inside the loop over members is slow in the other one
 BYTES = ('image', 'frames')  # features that data sets store as bytes
 PUBLISHED = 'precomputed_flow'  # the data set of published features, which are bytes
-
-
-class Calibrated(NamedTuple):
-    """What makes probabilities of scores, by held-out outputs of training subjects."""
-
-    temperature: float  # by which scores are divided
-    threshold: float  # least probability of a class that is named
 
 
 class SvmMember(NamedTuple):
@@ -399,9 +393,11 @@ def facts_of(run: results.RecognitionResults | results.SpottingResults) -> dict[
 
     Returns:
         Data set, fingerprint, protocol, leaks, metrics with intervals (recognition alone) and
-        versions, as in results.json.
+        versions, as in results.json; and the number of subjects.
     """
     names = ('name', 'protocol', 'leaks', 'folds', 'seeds', 'epochs', 'clips', 'metrics')
     content = run.to_json()
     kept = (*names, 'intervals', 'intervals_are', 'data', 'versions')
-    return {name: content[name] for name in kept if name in content}
+    facts = {name: content[name] for name in kept if name in content}
+    blocks = content.get('per_dataset', {}).values()
+    return facts | {'subjects': sum(block['subjects'] for block in blocks if 'subjects' in block)}
