@@ -115,6 +115,22 @@ def of_flow(field: np.ndarray, landmarks: np.ndarray, *, phase: str) -> tuple[Mo
     return tuple(sorted(moved, key=lambda one: -one.pixels))
 
 
+def of_face(field: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+    """Return a flow without the motion of the head, for pictures.
+
+    Args:
+        field: flow [S, S, 2].
+        landmarks: [68, 2] (x, y) in pixels of the crop.
+
+    Returns:
+        float64[S, S, 2]; zero outside of the face.
+    """
+    face = _face(au_regions.check_landmarks(landmarks, 'movement'), len(field))
+    if not face.any():
+        return np.zeros_like(field, np.float64)
+    return without_head(field, face) * face[..., None]
+
+
 def without_head(field: np.ndarray, face: np.ndarray) -> np.ndarray:
     """Return a flow without the motion of the head.
 

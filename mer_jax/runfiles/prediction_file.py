@@ -65,7 +65,7 @@ class KeyFrame:
     """A frame of a recording and its time."""
 
     frame: int  # number: of a video from 0 on; of a folder as in the file's name
-    ms: float  # since the first frame of the recording
+    ms: float | None  # since the first frame of the recording; None where nothing gives times
 
 
 @dataclass(frozen=True)
@@ -207,7 +207,7 @@ class ModelFacts:
 
 _SCORES = shapes.Maybe(shapes.MapOf(shapes.SHARE))
 _TEXTS = shapes.ListOf(shapes.Text())
-_KEY_FRAME = shapes.Maybe({'frame': shapes.COUNT, 'ms': shapes.Number(0)})
+_KEY_FRAME = shapes.Maybe({'frame': shapes.COUNT, 'ms': shapes.Maybe(shapes.Number(0))})
 _MOVEMENT = {
     'words': shapes.Text(),
     'region': shapes.Text(),

@@ -1,0 +1,94 @@
+"""Pictures of the page of the verb predict: motion over time, flow on a face."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from mer_jax.report.plots import COLOURS, light_grid, saved
+from mer_jax.runfiles.prediction_file import NOTHING, ClipAnswer, MotionCurve
+
+SIDE = 384  # pixels of a drawn face
+STEP = 6  # pixels of a 128-pixel face between arrows
+LENGTHEN = 8  # by which an arrow is longer than the movement
+SHORTEST = 0.15  # pixels of a 128-pixel face; a shorter movement has no arrow
+
+
+def motion(path: str | Path, curve: MotionCurve, clips: Sequence[ClipAnswer]) -> None:
+    """Draw the motion of a recording over time, its noise floor and its candidates.
+
+    Args:
+        path: of the picture.
+        curve: the motion.
+        clips: of the recording; those without times are left out.
+    """
+    seconds = np.array(curve.ms) / 1000
+    with saved(path, (9.6, 2.9)) as figure:
+        axes = figure.subplots()
+        axes.plot(seconds, curve.motion, color=COLOURS[0], linewidth=1.1, label='motion')
+        if curve.noise_floor is not None:
+            look = {'color': '#5b6875', 'linestyle': '--', 'linewidth': 1.1}
+            axes.axhline(curve.noise_floor, label='noise floor', **look)
+        for number, clip in enumerate(clips, 1):
+            _mark(axes, clip, number, several=len(clips) > 1)
+        axes.set(xlabel='seconds', ylabel='motion of face regions', ylim=(0, None))
+        axes.margins(x=0.01)
+        light_grid(axes)
+        handles, labels = axes.get_legend_handles_labels()
+        unique = dict(zip(labels, handles, strict=True))
+        figure.legend(
+            unique.values(), unique, loc='outside upper center', ncols=len(unique), fontsize=9
+        )
+
+
+def _mark(axes, clip, number, *, several):
+    """Mark a candidate: a band from onset to offset, a line at the apex."""
+    frames = (clip.onset, clip.apex, clip.offset)
+    if any(frame is None or frame.ms is None for frame in frames):
+        return
+    onset, apex, offset = (frame.ms / 1000 for frame in frames)
+    below = clip.outcome == NOTHING
+    colour = '#8a94a0' if below else COLOURS[1]
+    label = 'below the noise floor' if below else 'candidate, onset to offset'
+    axes.axvspan(onset, offset, color=colour, alpha=0.3, linewidth=0, label=label)
+    axes.axvline(apex, color=COLOURS[5], linewidth=1.2, label='apex')
+    if several:
+        place = {'xy': (apex, 1), 'xycoords': ('data', 'axes fraction')}
+        axes.annotate(f'#{number}', ha='center', va='bottom', fontsize=8.5, **place)
+
+
+def flow(face: np.ndarray, field: np.ndarray) -> np.ndarray:
+    """Draw a flow as arrows on a face, in colours of their direction.
+
+    Args:
+        face: uint8[S, S], the onset frame.
+        field: [S, S, 2] (right, down) in pixels, without the motion of the head.
+
+    Returns:
+        uint8[SIDE, SIDE, 3] RGB.
+    """
+    scale = SIDE / len(face)
+    gray = cv2.resize(face, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
+    drawn = np.repeat((gray // 2 + 100)[..., None], 3, -1)  # pale, so that arrows stand out
+    step = max(round(STEP * len(face) / 128), 1)
+    shift = step // 2
+    for y in range(shift, len(face), step):
+        for x in range(shift, len(face), step):
+            around = field[y - shift : y + shift + 1, x - shift : x + shift + 1]
+            u, v = around.reshape(-1, 2).mean(0)
+            if np.hypot(u, v) * 128 / len(face) < SHORTEST:
+                continue
+            start = np.array([x, y]) * scale
+            end = start + np.array([u, v]) * scale * LENGTHEN
+            points = [tuple(int(value) for value in np.rint(point)) for point in (start, end)]
+            look = {'thickness': 2, 'line_type': cv2.LINE_AA, 'tipLength': 0.3}
+            cv2.arrowedLine(drawn, *points, _colour(u, v), **look)
+    return drawn
+
+
+def _colour(u, v):
+    """The RGB colour of a direction: red right, blue left, through green and violet."""
+    hue = np.degrees(np.arctan2(v, u)) % 360 / 2  # OpenCV counts hues to 180
+    hsv = np.uint8([[[hue, 255, 190]]])
+    return cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)[0, 0].tolist()

@@ -1,0 +1,239 @@
+"""The page of the verb predict: predictions.html, a single file.
+
+It needs neither network nor scripts, and nothing is sent anywhere.
+"""
+
+import base64
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from mer_jax import provenance
+from mer_jax.report import overlays, page, plots_prediction
+from mer_jax.report import prediction_tables as tables
+from mer_jax.report.formats import DASH, plural
+from mer_jax.report.page import Picture
+from mer_jax.report.table import html, listing
+from mer_jax.runfiles import files, writing
+from mer_jax.runfiles.prediction_file import NOT_CLEAR, NOTHING, PredictionFile
+
+MOST_CLIPS = 60  # that are shown with pictures, the strongest of a recording; the table has all
+SIDE = plots_prediction.SIDE
+KEY_FRAMES = ('onset', 'apex', 'offset')
+FLOW, AU_CAM = 'flow from onset to apex', 'AU-CAM'
+LEGENDS = {
+    FLOW: 'Flow: without the motion of the head. Arrows are '
+    f'{plots_prediction.LENGTHEN} times as long as the movement; red to the right, green down, '
+    'cyan to the left, violet up.',
+    AU_CAM: 'AU-CAM: where the strongest feature for action units comes from, mean over the '
+    'networks. Red means much, blue little; maps of two clips cannot be compared.',
+}
+
+
+class ClipPictures(NamedTuple):
+    """The pictures of a clip; what is None is left out."""
+
+    onset: np.ndarray | None  # face crop uint8[S, S]
+    apex: np.ndarray | None
+    offset: np.ndarray | None
+    flow: np.ndarray | None  # [S, S, 2] from onset to apex in pixels, without the head's motion
+    au_cam: np.ndarray | None = None  # [S, S] of 0..1
+
+
+def write(
+    folder: str | Path,
+    content: PredictionFile,
+    pictures: Mapping[tuple[int, int], ClipPictures],
+) -> Path:
+    """Write predictions.html, and its plots into plots/.
+
+    Args:
+        folder: of predictions.json.
+        content: of predictions.json.
+        pictures: {(number of the recording, number of its clip), both from 0: its pictures}; a clip
+            may have none.
+
+    Returns:
+        The path of the page.
+    """
+    folder = Path(folder)
+    (folder / files.PLOTS).mkdir(parents=True, exist_ok=True)
+    recordings = []
+    for number, recording in enumerate(content.recordings):
+        of_clips = {clip: drawn for (first, clip), drawn in pictures.items() if first == number}
+        recordings.append(_recording(folder, number, recording, content, of_clips))
+    experimental = any(map(tables.is_experimental, content.recordings))
+    text = page.render(
+        'prediction.html',
+        title=_title(content),
+        statement=content.statement,
+        experimental=content.statement.candidates if experimental else None,
+        model=content.model,
+        model_line=tables.model_line(content.model),
+        input_line=tables.input_line(content.model),
+        warnings=tables.warnings(content),
+        summary=html(tables.summary(content)),
+        recordings=recordings,
+        about_model=html(tables.model(content.model)),
+        code=provenance.describe(content.versions),
+        files=files,
+    )
+    path = folder / files.PREDICTION_PAGE
+    writing.write_text(path, text)
+    return path
+
+
+def _title(content):
+    """The title of the page."""
+    if len(content.recordings) == 1:
+        return f'Movement in {tables.short(content.recordings[0].source)}'
+    return f'Movement in {plural(len(content.recordings), "recording")}'
+
+
+def _recording(folder, number, recording, content, pictures):
+    """A recording: what it is, its motion over time, its clips."""
+    curve = None
+    if recording.motion and recording.motion.ms:
+        curve = page.plot(
+            folder,
+            f'motion_{number}',
+            _curve_caption(recording),
+            plots_prediction.motion,
+            recording.motion,
+            recording.clips,
+        )
+    ranked = sorted(
+        range(len(recording.clips)), key=lambda index: -(recording.clips[index].strength or 0)
+    )
+    shown = sorted(ranked[:MOST_CLIPS])
+    several = len(recording.clips) > 1
+    clips = []
+    for index in shown:
+        title = f'#{index + 1}' if several else ''
+        clips.append(_clip(title, recording.clips[index], content.model, pictures.get(index)))
+    return {
+        'title': tables.short(recording.source),
+        'facts': _facts(recording),
+        'nothing': NOTHING if recording.outcome == NOTHING else None,
+        'curve': curve,
+        'clips': clips,
+        'legends': _legends(clips),
+        'left_out': len(recording.clips) - len(shown),
+    }
+
+
+def _facts(recording):
+    """Kind, size, frame rate and length in one line."""
+    facts = [recording.kind, f'{recording.width} x {recording.height} pixels']
+    if recording.fps:
+        facts.append(f'{recording.fps:.4g} frames a second')
+    facts.append(plural(recording.frames, 'frame'))
+    return ', '.join(facts)
+
+
+def _curve_caption(recording):
+    """What the plot of motion shows."""
+    words = 'Motion of the regions of the face over time, without the motion of the head'
+    floor = recording.motion.noise_floor
+    if floor is None:
+        return f'{words}.'
+    return f'{words}; movements below the noise floor (dashed) cannot be told from noise.'
+
+
+def _clip(title, clip, model, pictures):
+    """A clip: its pictures, then its movement, then its class."""
+    shown = clip.probabilities or clip.scores
+    return {
+        'title': title,
+        'time': _span(clip),
+        'strength': clip.strength,
+        'key_frames_from': clip.key_frames_from,
+        'outcome': clip.outcome,
+        'nothing': clip.outcome == NOTHING,
+        'not_clear': clip.outcome == NOT_CLEAR,
+        'class': clip.class_of_training_data,
+        'pictures': _pictures(clip, pictures),
+        'movements': html(tables.movements(clip)) if clip.movements else None,
+        'no_movement': tables.NO_MOVEMENT,
+        'units': _units(clip),
+        'no_units': tables.NO_UNITS,
+        'bars': _bars(shown, model) if shown else None,
+        'calibrated': clip.probabilities is not None,
+        'threshold': model.threshold,
+        'agreement': _agreement(clip),
+        'warnings': clip.warnings,
+    }
+
+
+def _span(clip):
+    """From when to when a clip lasts, in words."""
+    if clip.onset is None:
+        return ''
+    numbers = f'frames {clip.onset.frame}, {clip.apex.frame}, {clip.offset.frame}'
+    if clip.onset.ms is None:
+        return f'onset, apex and offset: {numbers}'
+    times = [tables.time(getattr(clip, name).ms) for name in KEY_FRAMES]
+    length = clip.offset.ms - clip.onset.ms
+    return f'onset {times[0]}, apex {times[1]}, offset {times[2]} ({numbers}; {length:.0f} ms long)'
+
+
+def _pictures(clip, pictures):
+    """Key frames, flow and AU-CAM as pictures of the page."""
+    if pictures is None:
+        return []
+    drawn = []
+    for name in KEY_FRAMES:
+        image, frame = getattr(pictures, name), getattr(clip, name)
+        if image is not None and frame is not None:
+            moment = '' if frame.ms is None else f' ({tables.time(frame.ms)})'
+            drawn.append(_embedded(image, f'{name}: frame {frame.frame}{moment}'))
+    if pictures.flow is not None and pictures.onset is not None:
+        drawn.append(_embedded(plots_prediction.flow(pictures.onset, pictures.flow), FLOW))
+    if pictures.au_cam is not None and pictures.apex is not None:
+        face = cv2.resize(pictures.apex, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
+        drawn.append(_embedded(overlays.overlay(face, pictures.au_cam), AU_CAM))
+    return drawn
+
+
+def _legends(clips):
+    """What the pictures of clips mean, each once."""
+    captions = {picture.caption for clip in clips for picture in clip['pictures']}
+    return [words for caption, words in LEGENDS.items() if caption in captions]
+
+
+def _embedded(image, caption):
+    """A picture that stands in the page itself; uint8[H, W] or RGB uint8[H, W, 3]."""
+    if image.ndim == 2:
+        image = cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
+    else:
+        image = image[..., ::-1]
+    _, encoded = cv2.imencode('.png', image)
+    code = base64.b64encode(encoded.tobytes()).decode()
+    return Picture(f'data:image/png;base64,{code}', caption)
+
+
+def _units(clip):
+    """The action units of a clip as a table; None for a model without them."""
+    if clip.action_units is None:
+        return None
+    rows = [[unit.unit, f'{unit.probability:.2f}'] for unit in clip.action_units]
+    return html(listing(['action unit', 'score'], rows))
+
+
+def _bars(shown, model):
+    """Classes with their figures, in the order of the model."""
+    return [{'title': title, 'share': shown[title]} for title in model.classes]
+
+
+def _agreement(clip):
+    """How many members give which class, in words; None for one member."""
+    agreement = clip.agreement_of_folds
+    if agreement is None:
+        return None
+    votes = [f'{title} {count}' for title, count in agreement.votes.items() if count]
+    return (
+        f'{100 * agreement.share:.0f} % of {agreement.members} members ({", ".join(votes) or DASH})'
+    )

@@ -1,0 +1,243 @@
+"""The tables of the verb predict (runfiles/prediction_file.py)."""
+
+import textwrap
+from pathlib import Path
+
+from mer_jax.report import table as tables
+from mer_jax.report.formats import DASH, WIDTH, interval, measure, plural
+from mer_jax.report.table import Cell, Column, Note, Row, Table, listing
+from mer_jax.report.text import honesty
+from mer_jax.runfiles.prediction_file import (
+    APPROXIMATE,
+    CLASS,
+    NOT_CLEAR,
+    NOTHING,
+    PHASES,
+    SEARCH,
+    SPOTTER,
+    ClipAnswer,
+    ModelFacts,
+    PredictionFile,
+    RecordingAnswer,
+)
+
+TOP_MOVEMENTS = 2  # in a row of the summary
+NO_UNITS = 'The model has no action units as outputs, so none are reported.'
+NO_MOVEMENT = 'no region above the noise of the flow'
+AGREEMENT = (
+    'Agreement of the folds: the share of networks, or SVMs, that give the most frequent class. '
+    'They share most of their training clips, so it is not an uncertainty.'
+)
+NOT_CALIBRATED = (
+    'not calibrated: scores are softmax outputs, which are no probabilities and as a rule too large'
+)
+
+
+def text(content: PredictionFile) -> str:
+    """Format an answer for the terminal, at most 100 columns."""
+    lines = textwrap.wrap(_headline(content), WIDTH)
+    lines += textwrap.wrap(f'Model: {model_line(content.model)}', WIDTH)
+    lines += textwrap.wrap(f'Input {input_line(content.model)}', WIDTH)
+    for leak in content.model.leaks:
+        lines += textwrap.wrap(f'leak: {leak}', WIDTH, subsequent_indent='      ')
+    lines += ['', tables.text(summary(content)), '']
+    for warning in warnings(content):
+        lines += textwrap.wrap(f'warning: {warning}', WIDTH, subsequent_indent='         ')
+    return '\n'.join(lines).rstrip()
+
+
+def summary(content: PredictionFile) -> Table:
+    """Return a row for each clip, and for each recording without one."""
+    calibrated = content.model.calibrated
+    columns = [
+        Column('recording', 'source'),
+        Column('onset', 'onset'),
+        Column('apex', 'apex'),
+        Column('offset', 'offset'),
+        Column('movement (pixels)', 'movement'),
+        Column('class', 'class', block=CLASS),
+        Column('probability' if calibrated else 'score', 'score', _two_digits, block=CLASS),
+        Column('agreement of the folds', 'agreement', _two_digits, block=CLASS),
+    ]
+    several = any(len(recording.clips) > 1 for recording in content.recordings)
+    rows = []
+    for recording in content.recordings:
+        source = short(recording.source)
+        heading = Cell(source) if several else None
+        if not recording.clips:
+            title = DASH if several else source
+            cells = {'source': title, 'movement': NOTHING}
+            rows.append(Row(cells, heading))
+        for number, clip in enumerate(recording.clips, 1):
+            title = f'#{number}' if several else source
+            rows.append(Row(_cells(clip) | {'source': title}, heading))
+    return Table('', columns, rows, [Note(note) for note in _notes(content)])
+
+
+def movements(clip: ClipAnswer) -> Table:
+    """Return the movements of a clip, those of each phase strongest first."""
+    columns = [
+        Column('movement', 'words'),
+        Column('pixels', 'pixels', _two_digits),
+        Column("% of the face's width", 'share', _two_digits),
+    ]
+    rows = []
+    for phase in PHASES:
+        for each in clip.movements:
+            if each.phase == phase:
+                cells = {'words': each.words, 'pixels': each.pixels, 'share': 100 * each.share}
+                rows.append(Row(cells, Cell(phase)))
+    return Table('', columns, rows)
+
+
+def model(facts: ModelFacts) -> Table:
+    """Return what the model is."""
+    held_out = DASH
+    if facts.uf1 is not None:
+        held_out = f'UF1 {measure(facts.uf1, 2)}'
+        if facts.uf1_interval:
+            held_out += f' {interval(facts.uf1_interval, 2)} (95 %)'
+        if facts.uar is not None:
+            held_out += f', UAR {measure(facts.uar, 2)}'
+    members = plural(facts.members, 'member')
+    threshold = DASH if facts.threshold is None else f'{facts.threshold:.2f}'
+    rows = [
+        ['run', facts.title],
+        ['file', facts.path],
+        ['model', f'{facts.kind}, {members}' + (f' of fold {facts.fold}' if facts.fold else '')],
+        ['trained on', _trained_on(facts)],
+        ['classes of the training data', ', '.join(facts.classes)],
+        ['protocol', facts.protocol],
+        ['on held-out subjects', held_out],
+        ['leaks', '; '.join(facts.leaks) or 'none'],
+        ['input', facts.input],
+        ['calibrated', 'yes' if facts.calibrated else 'no'],
+        ['no class below', threshold],
+        ['licence of the data', facts.licence or DASH],
+        ['fingerprint of the data', facts.fingerprint or DASH],
+    ]
+    return listing(['of the model', 'value'], rows)
+
+
+def model_line(facts: ModelFacts) -> str:
+    """Return what the model is, in one line."""
+    score = 'nothing was held out, so no score is known'
+    if facts.uf1 is not None:
+        edges = f' {interval(facts.uf1_interval, 2)}' if facts.uf1_interval else ''
+        score = f'UF1 {measure(facts.uf1, 2)}{edges} on subjects that were held out'
+    fold = f', fold {facts.fold} alone' if facts.fold else ''
+    return (
+        f'{facts.title} ({facts.kind}, {plural(facts.members, "member")}{fold}), trained on '
+        f'{_trained_on(facts)}; {score}; {honesty(facts.leaks)}'
+    )
+
+
+def input_line(facts: ModelFacts) -> str:
+    """Return how the input was made and what the figures mean, in one line."""
+    if facts.calibrated:
+        meaning = 'probabilities are calibrated'
+        if facts.threshold is not None:
+            meaning += f', no class is named below {facts.threshold:.2f}'
+    else:
+        meaning = NOT_CALIBRATED
+    return f'{facts.input}; {meaning}'
+
+
+def warnings(content: PredictionFile) -> list[str]:
+    """Return the warnings of model, recordings and clips, each once."""
+    lines = list(content.model.warnings)
+    if content.model.input == APPROXIMATE and not lines:
+        lines.append('the input is only approximately that of the training data')
+    for recording in content.recordings:
+        source = short(recording.source)
+        lines += [f'{source}: {warning}' for warning in recording.warnings]
+        several = len(recording.clips) > 1
+        for number, clip in enumerate(recording.clips, 1):
+            title = f'{source} #{number}' if several else source
+            lines += [f'{title}: {warning}' for warning in clip.warnings]
+    return list(dict.fromkeys(lines))
+
+
+def is_experimental(recording: RecordingAnswer) -> bool:
+    """Return whether candidates of a recording were searched for."""
+    sources = {clip.key_frames_from for clip in recording.clips}
+    return not sources or bool(sources & {SEARCH, SPOTTER})
+
+
+def short(source: str) -> str:
+    """Return the name of an input without its folders."""
+    return Path(source).name or source
+
+
+def time(ms: float | None) -> str:
+    """Return a time: milliseconds, or minutes and seconds from a minute on."""
+    if ms is None:
+        return DASH
+    if ms < 60_000:
+        return f'{ms:,.0f} ms'
+    minutes, seconds = divmod(round(ms / 1000, 2), 60)
+    return f'{minutes:.0f}:{seconds:05.2f} min'
+
+
+def _headline(content):
+    """What the answer is, and that a search is experimental."""
+    line = f'{content.statement.what_it_is} {content.statement.what_it_is_not}'
+    if any(map(is_experimental, content.recordings)):
+        line += f' {content.statement.candidates}'
+    return line
+
+
+def _trained_on(facts):
+    clips, subjects = plural(facts.clips, 'clip'), plural(facts.subjects, 'subject')
+    return f'{facts.data} ({clips} of {subjects})'
+
+
+def _cells(clip):
+    """The cells of a clip in the summary."""
+    cells = {'movement': _in_words(clip)}
+    for name in ('onset', 'apex', 'offset'):
+        frame = getattr(clip, name)
+        cells[name] = DASH if frame is None else _moment(frame)
+    if clip.outcome == NOTHING:
+        return cells
+    cells['class'] = 'not clear' if clip.outcome == NOT_CLEAR else clip.class_of_training_data
+    shown = clip.probabilities or clip.scores
+    if shown:
+        cells['score'] = max(shown.values())
+    if clip.agreement_of_folds:
+        cells['agreement'] = clip.agreement_of_folds.share
+    return cells
+
+
+def _two_digits(value):
+    return f'{value:.2f}'
+
+
+def _moment(frame):
+    """A key frame in the summary: its time, else its number."""
+    return f'frame {frame.frame}' if frame.ms is None else time(frame.ms)
+
+
+def _in_words(clip):
+    """The strongest movements from onset to apex, in words."""
+    if clip.outcome == NOTHING:
+        return NOTHING
+    rise = [each for each in clip.movements if each.phase == PHASES[0]]
+    if not rise:
+        return NO_MOVEMENT if clip.onset else DASH
+    words = [f'{each.words} ({each.pixels:.1f})' for each in rise[:TOP_MOVEMENTS]]
+    more = len(rise) - TOP_MOVEMENTS
+    return ', '.join(words) + (f' and {more} more' if more > 0 else '')
+
+
+def _notes(content):
+    """Footnotes of the summary."""
+    clips = [clip for recording in content.recordings for clip in recording.clips]
+    notes = []
+    if any(clip.movements for clip in clips):
+        notes.append('Pixels are those of a face crop of 128 pixels.')
+    if any(clip.outcome == NOT_CLEAR for clip in clips):
+        notes.append(f'Not clear: {NOT_CLEAR}; its largest probability is below the threshold.')
+    if any(clip.agreement_of_folds for clip in clips):
+        notes.append(AGREEMENT)
+    return notes

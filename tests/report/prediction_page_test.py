@@ -1,0 +1,152 @@
+"""The page and the table of the verb predict: movement first, honest about what it is."""
+
+import dataclasses
+import re
+
+import numpy as np
+import pytest
+
+from mer_jax.report import prediction_page, prediction_tables
+from mer_jax.report.formats import WIDTH
+from mer_jax.runfiles import prediction_file as answer
+from tests.support import predicted
+from tests.support.pages import Page
+
+MARKUP = '<script src=x>&.mp4'
+NOT_CLEAR = predicted.clip(
+    outcome=answer.NOT_CLEAR,
+    class_of_training_data=None,
+    probabilities={'negative': 0.4, 'positive': 0.35, 'surprise': 0.25},
+)
+BELOW = predicted.clip(
+    outcome=answer.NOTHING,
+    class_of_training_data=None,
+    movements=(),
+    scores=None,
+    probabilities=None,
+    agreement_of_folds=None,
+    strength=0.5,
+)
+GIVEN = predicted.clip(key_frames_from=answer.GIVEN, warnings=())
+PICTURE = predicted.clip(
+    key_frames_from=answer.NONE, onset=None, apex=None, offset=None, movements=()
+)
+FACE = np.full((64, 64), 128, np.uint8)
+PICTURES = prediction_page.ClipPictures(FACE, FACE, FACE, np.ones((64, 64, 2)), np.eye(64))
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp('predictions')
+
+
+@pytest.fixture(scope='module')
+def everything(folder):
+    """The page of recordings of every kind, and its text."""
+    content = predicted.predictions(
+        predicted.recording(predicted.clip(), NOT_CLEAR, BELOW, source=f'/films/{MARKUP}'),
+        predicted.recording(source='still.mp4', motion=None),
+        predicted.recording(PICTURE, source='clip.png', kind='feature picture', motion=None),
+    )
+    path = prediction_page.write(folder, content, {(0, 0): PICTURES})
+    html = path.read_text()
+    return html, Page(html)
+
+
+def test_nothing_leaves_the_machine(everything):
+    """A page that loads a script or a font tells a server who looked at whose face."""
+    html, page = everything
+    tags = {tag for tag, _ in page.tags}
+    assert not tags & {'script', 'link', 'iframe', 'form', 'a'}
+    pictures = [attributes['src'] for tag, attributes in page.tags if tag == 'img']
+    assert pictures and all(uri.startswith('data:image/') for uri in pictures)
+    assert not re.search(r'(https?:)?//\w', re.sub(r'base64,[^"]+', '', html))
+    assert MARKUP in page.text  # escaped, not run
+
+
+def test_what_it_is_and_is_not_stands_first(everything):
+    """Whoever reads only the top must not take the page for a lie detector."""
+    text = everything[1].text
+    statement = answer.Statement()
+    marks = [statement.what_it_is, 'lie detector', 'experimental', 'In short', 'mouth corner up']
+    marks.append('Class of the training data')
+    places = [text.index(mark) for mark in marks]
+    assert places == sorted(places)
+    assert text.count('2024/1689') == 1
+    assert 'Agreement of the folds' in text and 'not an uncertainty' in text
+
+
+def test_pictures_are_those_of_their_clip(everything):
+    """Key frames, flow and AU-CAM of a clip stand with it; a clip without pictures has none."""
+    pictures = [attributes['alt'] for tag, attributes in everything[1].tags if tag == 'img']
+    expected = ['onset', 'apex', 'offset', prediction_page.FLOW, prediction_page.AU_CAM]
+    assert len(pictures) == 1 + len(expected)  # the first is the motion over time
+    for caption, word in zip(pictures[1:], expected, strict=True):
+        assert caption.startswith(word)
+
+
+def test_outcomes_are_named(everything):
+    """A class that is not clear is not named, and a still recording is an answer too."""
+    text = everything[1].text
+    assert text.count(answer.NOT_CLEAR) >= 1 and text.count(answer.NOTHING) >= 2
+    assert prediction_tables.NO_UNITS in text
+
+
+def test_a_model_that_leaks_or_is_not_calibrated_says_so(folder):
+    """A figure of a leaking model, or a softmax taken for a probability, misleads."""
+    content = predicted.predictions(
+        predicted.recording(dataclasses.replace(GIVEN, probabilities=None)),
+        calibrated=False,
+        threshold=None,
+        leaks=('scaling saw all rows',),
+        input=answer.APPROXIMATE,
+        uf1=None,
+        uf1_interval=None,
+    )
+    page = Page(prediction_page.write(folder, content, {}).read_text())
+    printed = prediction_tables.text(content)
+    for text in (page.text, ' '.join(printed.split())):
+        for words in ('scaling saw all rows', 'not honest', 'not calibrated', 'approximate'):
+            assert words in text, words
+        assert 'experimental' not in text  # nothing was searched for
+    assert ('div', {'class': 'verdict leaky', 'role': 'alert'}) in page.tags
+    assert 'nothing was held out' in page.text
+
+
+def test_the_table_fits_a_terminal_and_says_movement_first():
+    """Lines that wrap cannot be read; the class must not come before the movement."""
+    content = predicted.predictions(
+        predicted.recording(predicted.clip(), NOT_CLEAR, source='a_long_name' * 5),
+        predicted.recording(source='still.mp4'),
+    )
+    printed = prediction_tables.text(content)
+    assert max(map(len, printed.splitlines())) <= WIDTH
+    assert printed.index('left mouth corner up (1.2)') < printed.index('positive')
+    assert 'not clear' in printed and answer.NOTHING in printed
+    assert '550 ms' in printed and '0.70' in printed
+    assert 'warning: ' in printed and 'turned by 20' in printed
+
+
+def test_an_hour_of_candidates_stays_a_page(folder, monkeypatch):
+    """Thousands of pictures would not open; the strongest have theirs, the table has all."""
+    monkeypatch.setattr(prediction_page, 'MOST_CLIPS', 2)
+    clips = [dataclasses.replace(GIVEN, strength=float(k)) for k in range(5)]
+    content = predicted.predictions(predicted.recording(*clips, motion=None))
+    text = Page(prediction_page.write(folder, content, {}).read_text()).text
+    assert '#4 onset' in text and '#5 onset' in text and '#3 onset' not in text
+    assert '#1' in text and 'The 3 weakest' in text
+
+
+def test_arrows_are_drawn_where_something_moves():
+    """A still face has no arrows; a movement is drawn in its direction."""
+    field = np.zeros((64, 64, 2))
+    still = prediction_page.plots_prediction.flow(FACE, field)
+    assert (still == still[0, 0]).all()
+    field[20:30, 20:30] = (1, 0)
+    drawn = prediction_page.plots_prediction.flow(FACE, field).astype(int)
+    rows, columns = np.nonzero((drawn != still).any(-1))
+    scale = prediction_page.SIDE / 64
+    assert 15 * scale < rows.min() and rows.max() < 35 * scale
+    assert columns.max() > 33 * scale  # arrows are longer than the movement
+    red = drawn[rows, columns]
+    assert (red[:, 0] >= red[:, 1]).all()
