@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mer_jax.data.arrays import load as load
     from mer_jax.folds.splits import loso as loso
     from mer_jax.foreign.preparation import Preparation as Preparation
+    from mer_jax.prediction.predict import predict as predict
     from mer_jax.training.modules import supervised as supervised
 
 _MODULES = {
@@ -38,6 +39,7 @@ _MODULES = {
     'evaluate': 'mer_jax.api',
     'audit': 'mer_jax.api',
     'Preparation': 'mer_jax.foreign.preparation',
+    'predict': 'mer_jax.prediction.predict',
     'score': 'mer_jax.api',
     'compare': 'mer_jax.api',
     'config': 'mer_jax.api',
@@ -54,6 +56,7 @@ __all__ = [  # noqa: F822, loaded on use
     'evaluate',
     'Preparation',
     'audit',
+    'predict',
     'score',
     'compare',
     'config',

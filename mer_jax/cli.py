@@ -143,6 +143,25 @@ VERBS = {
         config_argument=True,
         short={'manual_dir': 'data.manual_dir'},
     ),
+    'predict': Verb(
+        'mer_jax.prediction.predict:run',
+        'what a finished run, or a pack, says of new recordings: movement of the face, then the '
+        'class of the training data; videos, folders of frames, cameras, feature pictures',
+        reads_config=False,
+        folder='runs/predict',
+        flags={
+            'model': 'RUN_OR_PACK',
+            'onset': 'FRAME',
+            'apex': 'FRAME',
+            'offset': 'FRAME',
+            'fold': 'SUBJECT',
+            'fps': 'FRAMES_A_SECOND',
+        },
+        defaults={'onset': '', 'apex': '', 'offset': '', 'fold': '', 'fps': ''},
+        arguments=('INPUT',),
+        further='INPUT',
+        switches={'cropped': 'the frames show the face alone, as the crops of a release do'},
+    ),
     'diff': Verb(
         'mer_jax.studies.diff:diff',
         'print how settings, data and versions of two runs differ',

@@ -178,11 +178,19 @@ def make(
     return record
 
 
+def gray(frame: np.ndarray) -> np.ndarray:
+    """Return a frame, which may be in red, green and blue, as uint8[H, W]."""
+    return frame if frame.ndim == 2 else cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
+
+
+def side(record: Record) -> int:
+    """Return the side in pixels of the crop that a record was made of."""
+    return builder_inputs.SAMER if 'image' in record else builder_inputs.FACE
+
+
 def _in_memory(frame, *, depth, colour):
     """A frame as builder_inputs.from_file returns it."""
-    if colour:
-        return frame
-    return frame if frame.ndim == 2 else cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
+    return frame if colour else gray(frame)
 
 
 def published(path: str | Path) -> Record:

@@ -1,0 +1,219 @@
+"""What a trained model says of one clip: first its movement, then the class of the training data."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from mer_jax.classical import has_network
+from mer_jax.data import Record
+from mer_jax.errors import UserError
+from mer_jax.evaluation import calibration
+from mer_jax.experiment import TASKS
+from mer_jax.prediction import movement, records, trained
+from mer_jax.prediction.records import FIELD, Recipe
+from mer_jax.prediction.trained import Trained
+from mer_jax.preprocess import face
+from mer_jax.report.prediction_page import ClipPictures
+from mer_jax.runfiles import prediction_file as answer
+from mer_jax.runfiles.prediction_file import ClipAnswer, ModelFacts
+from tfds_builders.clip import KeyFrames
+
+NO_EYES = 'the eyes were not found in the onset frame: the crop is that of the face detector alone'
+HAAR = 'haar'  # how a crop was found without eyes
+
+
+class Model(NamedTuple):
+    """A trained model, and how frames become its inputs."""
+
+    trained: Trained
+    recipe: Recipe
+    path: str  # run or pack, as the user named it
+    fold: str  # '' for all
+
+
+class Answer(NamedTuple):
+    """What the model says of a clip, and what is shown of it."""
+
+    clip: ClipAnswer
+    pictures: ClipPictures | None  # None of an input without frames
+
+
+def opened(path: str, fold: str = '') -> Model:
+    """Open a run or a pack that recognises classes.
+
+    Args:
+        path: of the folder of a run, or of a pack.
+        fold: title of a fold; '': all.
+
+    Raises:
+        UserError: there is no finished run, no such fold, or it spots apexes.
+    """
+    model = trained.open_trained(path, fold)
+    if not TASKS[model.settings.data.task].by_class:
+        raise UserError(f'--model={path}: it spots apexes; allowed: a run that recognises classes')
+    title = model.members[0][0] if fold else ''
+    data_set = title.rpartition('/')[0]
+    return Model(model, records.recipe(model.settings, data_set), path, title)
+
+
+def facts(model: Model, *, from_frames: bool) -> ModelFacts:
+    """Return what an answer states about its model.
+
+    Args:
+        model: that answers.
+        from_frames: whether any input was frames, not published features.
+    """
+    settings, results, calibrated = (
+        model.trained.settings,
+        model.trained.facts,
+        model.trained.calibration,
+    )
+    kinds = [settings.model.name] if has_network(settings.head) else []
+    if settings.head.name != 'none':
+        kinds.append('SVM')
+    metrics = results.get('metrics', {})
+    interval = results.get('intervals', {}).get('uf1')
+    warnings = model.recipe.warnings if from_frames else ()
+    licence = results.get('licence', '')
+    return ModelFacts(
+        title=model.trained.title,
+        path=model.path,
+        kind=' with '.join(kinds),
+        fold=model.fold,
+        members=len(model.trained.members),
+        classes=model.trained.classes,
+        data=settings.data.name,
+        clips=results.get('clips', 0),
+        subjects=results.get('subjects', 0),
+        protocol=results.get('protocol', ''),
+        uf1=metrics.get('uf1'),
+        uf1_interval=interval and tuple(interval),
+        uar=metrics.get('uar'),
+        leaks=tuple(results.get('leaks', ())),
+        input=answer.APPROXIMATE if warnings else answer.AS_TRAINED,
+        calibrated=calibrated is not None,
+        temperature=calibrated and calibrated.temperature,
+        threshold=calibrated and min(calibrated.threshold, 1.0),
+        licence=licence if isinstance(licence, str) else '; '.join(licence),
+        fingerprint=results.get('data', {}).get('fingerprint', ''),
+        warnings=warnings,
+    )
+
+
+def of_clip(
+    model: Model,
+    frames: Mapping[int, np.ndarray],
+    key_frames: KeyFrames,
+    time_of: Callable[[int], float | None],
+    *,
+    name: str,
+    cropped: bool = False,
+) -> Answer:
+    """Return what a model says of the frames of a clip.
+
+    Args:
+        model: that answers.
+        frames: as in records.make.
+        key_frames: an apex of -1 is estimated from the frames.
+        time_of: (number of a frame) -> its time in ms; None where nothing gives times.
+        name: of the recording, for messages.
+        cropped: whether the frames show the face alone.
+
+    Raises:
+        UserError: there is no face in the onset frame.
+    """
+    magnet = model.trained.settings.data.magnet
+    record = records.make(
+        frames, key_frames, model.recipe, name=name, cropped=cropped, magnet=magnet
+    )
+    key_frames = key_frames._replace(apex=int(record['apex']))
+    crops = _crops(record, frames, key_frames)
+    points = record['landmarks'][0]
+    pictures = ClipPictures(*crops, None)
+    if FIELD in record:
+        pictures = pictures._replace(flow=movement.of_face(record[FIELD], points))
+    clip = ClipAnswer(
+        key_frames_from=answer.GIVEN,
+        **{
+            name: answer.KeyFrame(number, time_of(number))
+            for name, number in key_frames._asdict().items()
+        },
+        strength=None,
+        movements=movement.between(crops, points, rise=record.get(FIELD)),
+        action_units=None,
+        **_of_class(model.trained, records.inputs_of([record], model.recipe, _settings(model))),
+        warnings=(NO_EYES,) if record['crop'] == HAAR else (),
+    )
+    return Answer(clip, pictures)
+
+
+def of_features(model: Model, path: str) -> Answer:
+    """Return what a model says of a published feature picture.
+
+    Args:
+        model: trained on published features.
+        path: of the PNG.
+
+    Raises:
+        UserError: the model takes frames, or the picture is another one.
+    """
+    if not model.recipe.published:
+        raise UserError(
+            f'{path}: is one picture, and the model was trained on {model.recipe.source.name}; '
+            'allowed: a video, or a folder of frames'
+        )
+    inputs = records.inputs_of([records.published(path)], model.recipe, _settings(model))
+    clip = ClipAnswer(
+        key_frames_from=answer.NONE,
+        onset=None,
+        apex=None,
+        offset=None,
+        strength=None,
+        movements=(),
+        action_units=None,
+        **_of_class(model.trained, inputs),
+    )
+    return Answer(clip, None)
+
+
+def _settings(model):
+    return model.trained.settings
+
+
+def _crops(record: Record, frames, key_frames):
+    """Return the crops of onset, apex and offset, uint8[S, S] each."""
+    if 'key_frames' in record:
+        return tuple(record['key_frames'])
+    matrix, size = record['matrix'].astype(np.float64), records.side(record)
+    crop = face.Crop(matrix, size, tuple(map(float, record['box'])), 0.0, record['crop'])
+    return tuple(face.cut(records.gray(frames[number]), crop) for number in key_frames)
+
+
+def _of_class(model: Trained, inputs) -> dict:
+    """Return the fields of a ClipAnswer on its class."""
+    outputs = model.scores(inputs)  # [members, rows of the clip, K]
+    scores = _by_class(model, outputs, 1.0)
+    probabilities, threshold = None, None
+    if model.calibration is not None:
+        probabilities = _by_class(model, outputs, model.calibration.temperature)
+        threshold = model.calibration.threshold
+    outcome, title = answer.outcome(scores, probabilities, threshold)
+    agreement = None
+    if len(outputs) > 1:
+        votes = Counter(model.classes[number] for number in outputs.mean(1).argmax(-1))
+        agreement = answer.Agreement.of(votes)
+    return {
+        'outcome': outcome,
+        'class_of_training_data': title,
+        'scores': scores,
+        'probabilities': probabilities,
+        'agreement_of_folds': agreement,
+    }
+
+
+def _by_class(model, outputs, temperature):
+    """Return {class: mean probability over members, and over the rows of the clip}."""
+    mean = calibration.probabilities(outputs, temperature).mean(0)
+    return dict(zip(model.classes, map(float, mean), strict=True))
