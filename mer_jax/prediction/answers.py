@@ -1,4 +1,4 @@
-"""What a trained model says of one clip: first its movement, then the class of the training data."""
+"""What a trained model says of a clip: first its movement, then the class of the training data."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
