@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mer_jax.data.arrays import load as load
     from mer_jax.folds.splits import loso as loso
     from mer_jax.foreign.preparation import Preparation as Preparation
+    from mer_jax.prediction.pack import load_pack as load_pack
     from mer_jax.prediction.predict import predict as predict
     from mer_jax.training.modules import supervised as supervised
 
@@ -40,6 +41,7 @@ _MODULES = {
     'audit': 'mer_jax.api',
     'Preparation': 'mer_jax.foreign.preparation',
     'predict': 'mer_jax.prediction.predict',
+    'load_pack': 'mer_jax.prediction.pack',
     'score': 'mer_jax.api',
     'compare': 'mer_jax.api',
     'config': 'mer_jax.api',
@@ -57,6 +59,7 @@ __all__ = [  # noqa: F822, loaded on use
     'Preparation',
     'audit',
     'predict',
+    'load_pack',
     'score',
     'compare',
     'config',

@@ -162,6 +162,17 @@ VERBS = {
         further='INPUT',
         switches={'cropped': 'the frames show the face alone, as the crops of a release do'},
     ),
+    'pack': Verb(
+        'mer_jax.prediction.pack:pack',
+        'write a finished run as one .safetensors FILE for others: weights of every fold and all '
+        'that is needed to predict, but no row of its data set',
+        reads_config=False,
+        flags={'calibrated_by': 'RUN'},
+        defaults={'calibrated_by': ''},
+        further='FILE',
+        switches={'distil': 'small networks in place of SVMs that are made of rows'},
+        needs_folder=False,
+    ),
     'diff': Verb(
         'mer_jax.studies.diff:diff',
         'print how settings, data and versions of two runs differ',

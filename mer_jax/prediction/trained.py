@@ -19,6 +19,7 @@ import numpy as np
 
 from mer_jax.classical import FEATURES, features, features_of_clips, has_network, svm
 from mer_jax.data import channels, sources
+from mer_jax.entries import loaded
 from mer_jax.errors import UserError
 from mer_jax.evaluation.calibration import Calibrated
 from mer_jax.experiment import build
@@ -26,8 +27,9 @@ from mer_jax.experiment import folder as run_folder
 from mer_jax.experiment import settings as rules
 from mer_jax.experiment.build import Experiment
 from mer_jax.explain import svms as explained_svms
+from mer_jax.prediction import calibrated
 from mer_jax.presets import base
-from mer_jax.runfiles import files, results
+from mer_jax.runfiles import files, pack_file, results
 from mer_jax.runfiles.config import RunConfig
 from mer_jax.runfiles.folds import FoldTable
 from mer_jax.runfiles.plan import Plan
@@ -73,15 +75,17 @@ class Trained(NamedTuple):
 
 
 def open_trained(path: str | Path, fold: str = '') -> Trained:
-    """Open a finished run from its folder.
+    """Open a finished run from its folder, or a pack.
 
     Args:
-        path: of the folder.
+        path: of the folder, or of the .safetensors file.
         fold: title of a fold, which is the left-out subject; only its members are opened. '': all.
 
     Raises:
         UserError: there is no finished run, its network cannot be built, or it has no such fold.
     """
+    if Path(path).suffix == pack_file.SUFFIX:
+        return loaded('mer_jax.prediction.pack:load_pack')(path, fold)
     folder = run_folder.existing(path)
     run_folder.refuse_module(folder)
     if not (folder / files.RESULTS).exists():
@@ -120,7 +124,7 @@ def open_trained(path: str | Path, fold: str = '') -> Trained:
         dtype=dtype(settings),
         members=tuple(members[number] for number in chosen),
         scores=scores,
-        calibration=None,
+        calibration=calibrated.of_run(folder, run, members[chosen[0]][0] if fold else ''),
         facts=facts_of(run),
         states=states,
         svms=of_svms,
@@ -138,13 +142,25 @@ def settings_of(folder: Path) -> Settings:
     Raises:
         UserError: a setting is unknown, or breaks a rule.
     """
-    recorded = tree.flat(RunConfig.read(folder).settings)
+    return checked_settings(RunConfig.read(folder).settings, folder / files.CONFIG)
+
+
+def checked_settings(nested: tree.Nested, path: str | Path) -> Settings:
+    """Return recorded settings as those of this version.
+
+    Args:
+        nested: settings of a run or pack; a newer one than they hold has its default.
+        path: of the file that holds them, for the message.
+
+    Raises:
+        UserError: a setting is unknown, or breaks a rule.
+    """
+    recorded = tree.flat(nested)
     values = tree.flat(base('').to_dict())
     unknown = sorted(recorded.keys() - values.keys())
     if unknown:
         raise UserError(
-            f'{folder / files.CONFIG}: {unknown[0]} is no setting of this version; use the version '
-            'that wrote it'
+            f'{path}: {unknown[0]} is no setting of this version; use the version that wrote it'
         )
     for key, value in recorded.items():
         values[key] = tuple(value) if isinstance(values[key], tuple) else value
@@ -152,7 +168,7 @@ def settings_of(folder: Path) -> Settings:
     try:
         rules.check(settings)
     except UserError as error:
-        raise UserError(f'{folder / files.CONFIG}: {error}') from None
+        raise UserError(f'{path}: {error}') from None
     return settings
 
 
@@ -352,7 +368,7 @@ def takes_landmarks(settings: Settings) -> bool:
 
 def _svm_members(folder, settings, states, chosen):
     """What the SVMs of each chosen member are fitted to, by the data set of the run."""
-    experiment = _experiment(folder, settings)
+    experiment = experiment_of(folder, settings)
     samples, folds = experiment.data.samples, experiment.folds
     classes = len(experiment.data.names.classes)
     hidden = None
@@ -371,8 +387,16 @@ def _svm_members(folder, settings, states, chosen):
     return tuple(of_svms)
 
 
-def _experiment(folder, settings) -> Experiment:
-    """The experiment of a run, on the data that it trained on."""
+def experiment_of(folder: Path, settings: Settings) -> Experiment:
+    """Load the experiment of a run, on the data that it trained on.
+
+    Args:
+        folder: of the run.
+        settings: of the experiment.
+
+    Raises:
+        UserError: the data set has changed since.
+    """
     with contextlib.redirect_stdout(io.StringIO()):
         experiment = build.experiment(settings, folder)
         same = experiment.data.fingerprint == RunConfig.read(folder).data

@@ -1,0 +1,99 @@
+"""What calibrates a model: the held-out outputs of its run, or of another run of its settings.
+
+A run that leaks calibrates nothing: its held-out outputs are surer than those of new people.
+"""
+
+from pathlib import Path
+
+from mer_jax.errors import UserError
+from mer_jax.evaluation.calibration import Calibrated
+from mer_jax.experiment import folder as run_folder
+from mer_jax.experiment import settings as rules
+from mer_jax.folds import PROTOCOLS
+from mer_jax.runfiles import files, results
+from mer_jax.runfiles.calibration import of_held_out
+from mer_jax.runfiles.config import RunConfig
+from mer_jax.runfiles.folds import FoldTable
+from mer_jax.runfiles.predictions import PredictionTable
+from mer_jax.runfiles.results import RecognitionResults, SpottingResults
+from mer_jax.runfiles.shapes import Json
+
+Run = RecognitionResults | SpottingResults
+
+
+def of_run(folder: Path, run: Run, fold: str = '') -> Calibrated | None:
+    """Fit temperature and threshold to the held-out outputs of a finished run.
+
+    Args:
+        folder: of the run.
+        run: its results.
+        fold: title of the fold whose subjects are left out, to predict them; '': other people.
+
+    Returns:
+        None for spotting, a run that leaks, and one that leaves no other subject out.
+    """
+    if isinstance(run, SpottingResults) or run.leaks:
+        return None
+    number = None
+    if fold:
+        number = [row.title for row in FoldTable.read(folder).rows].index(fold)
+    return of_held_out(PredictionTable.read(folder), number)
+
+
+def block(title: str, table: PredictionTable, folds: list[str]) -> dict[str, Json] | None:
+    """Return the calibration as a pack holds it; None where nothing is held out.
+
+    Args:
+        title: of the run whose outputs the table holds.
+        table: held-out outputs of a run without leaks.
+        folds: titles of its folds, in order; [] where the model has other folds.
+    """
+    whole = of_held_out(table)
+    if whole is None:
+        return None
+    of_folds = {}
+    for number, fold in enumerate(folds):
+        of_others = of_held_out(table, number)
+        if of_others is not None:
+            of_folds[fold] = of_others._asdict()
+    return {'by': title, **whole._asdict(), 'folds': of_folds}
+
+
+def check_same(folder: Path, other: Path) -> RecognitionResults:
+    """Check that a run may calibrate another one, which tests nobody.
+
+    Args:
+        folder: of the run to calibrate.
+        other: of the run whose held-out outputs calibrate it.
+
+    Returns:
+        The results of the other run.
+
+    Raises:
+        UserError: it is not finished, differs in more than its protocol, or leaks.
+    """
+    other = run_folder.existing(other)
+    run = results.read(other)
+    before, after = RunConfig.read(folder), RunConfig.read(other)
+    differences = [
+        f'{key} is {value!r} there, {here!r} here'
+        for key, here, value in rules.differ(before.settings, after.settings)
+        if not key.startswith('protocol.') and key != 'train.seeds'
+    ]
+    if before.data != after.data:
+        differences.append(f'{files.CONFIG}: data differ')
+    if before.settings['train'].get('epochs') != after.settings['train'].get('epochs'):
+        differences.append('train.epochs differ')
+    if differences:
+        raise UserError(
+            f'--calibrated_by={other}: {"; ".join(differences)}; allowed: a run of the same '
+            'settings and data with protocol.name loso'
+        )
+    tested = PROTOCOLS[after.settings['protocol']['name']]
+    leaks = '; '.join(run.leaks)
+    if leaks or not tested.tests or isinstance(run, SpottingResults):
+        raise UserError(
+            f'--calibrated_by={other}: {leaks or "it tests no clip"}; allowed: a run without leaks '
+            'that leaves subjects out'
+        )
+    return run

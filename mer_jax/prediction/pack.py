@@ -1,0 +1,460 @@
+"""The verb pack: a finished run as one .safetensors file, which holds no row of its data.
+
+Networks are stored as they are, linear SVMs as weights. The support vectors of other SVMs are rows
+of the data set, so such an SVM is refused, whatever the data; `--distil` trains a small network in
+its place (distil.py).
+"""
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path, PurePath
+from typing import NamedTuple
+
+import flax.traverse_util
+import jax
+import numpy as np
+
+from mer_jax import bounded
+from mer_jax.classical import features, features_of_clips, has_network, svm
+from mer_jax.data import channels
+from mer_jax.errors import UserError
+from mer_jax.evaluation import score
+from mer_jax.experiment import folder as run_folder
+from mer_jax.experiment import settings as rules
+from mer_jax.folds import protocols
+from mer_jax.folds.rows import of_data_set
+from mer_jax.prediction import calibrated, distil, licences, trained
+from mer_jax.prediction.trained import LANDMARKS, Scores, SvmMember, Trained
+from mer_jax.runfiles import pack_file, results
+from mer_jax.runfiles.folder import absolute, lock
+from mer_jax.runfiles.pack_file import PackHeader, Tensors
+from mer_jax.runfiles.predictions import PredictionTable
+from mer_jax.settings import tree
+from mer_jax.training import held_out, parallel, plan
+from mer_jax.types import FoldState, Inputs, Predictions
+
+FILE = 'pack.safetensors'  # in the folder of the run, where no other is named
+STATE = ('params', 'batch_stats', 'fitted')  # of FoldState; a prediction needs no more
+ALIKE = 0.999  # correlation of weights with a training row above which they show it
+SHORTEST = 16  # numbers; shorter ones correlate by chance
+# how an SVM predicts: (member, its features [M, N, D] each) -> float32[N, K]
+HeadScores = Callable[[int, Sequence[np.ndarray]], np.ndarray]
+
+
+class Head(NamedTuple):
+    """What predicts in place of the SVMs of a run."""
+
+    kind: str  # one of pack_file.HEADS
+    tensors: Tensors
+    features: list[int]  # length of each kind of features
+    # held-out outputs and how far they agree with the SVMs; None where nothing was distilled
+    predictions: Predictions | None = None
+    agreement: dict | None = None
+
+
+def pack(workdir: str | Path, calibrated_by: str, paths: Sequence[str], distilled: bool) -> dict:
+    """Write a finished run as one file, and print what it holds.
+
+    Args:
+        workdir: the folder of the run.
+        calibrated_by: for a run that tests nobody (protocol.name all_rows): the folder of a run of
+            the same settings that leaves subjects out, whose held-out outputs calibrate the pack;
+            '': none.
+        paths: of the file, at most one; none: pack.safetensors in the folder of the run.
+        distilled: whether networks take the place of SVMs with a kernel.
+
+    Returns:
+        The header of the pack as JSON.
+
+    Raises:
+        UserError: the run is not finished or cannot be packed.
+    """
+    if not workdir:
+        raise UserError('pack needs --workdir=RUN, the folder of a finished run')
+    if len(paths) > 1:
+        raise UserError(f'pack {" ".join(paths)}: allowed: one FILE')
+    folder = run_folder.existing(workdir)
+    path = absolute(paths[0]) if paths else folder / FILE
+    if path.suffix != pack_file.SUFFIX or not path.parent.is_dir():
+        raise UserError(f'pack {path}: allowed: a FILE{pack_file.SUFFIX} in a folder that exists')
+    start = time.perf_counter()
+    with lock(folder):
+        model = trained.open_trained(folder)
+        header, tensors = _packed(folder, model, calibrated_by, distilled)
+    pack_file.write(path, header, tensors)
+    print(describe(header, path, time.perf_counter() - start))
+    return header.to_json()
+
+
+def _packed(folder, model, calibrated_by, distilled):
+    """Return the header and the tensors of a run."""
+    kernel = model.svms is not None and model.settings.head.kernel != 'linear'
+    if kernel and not distilled:
+        raise UserError(
+            f'{folder}: head.kernel is {model.settings.head.kernel!r}, whose SVMs are made of rows '
+            'of the data set, and a pack holds none; allowed: --distil, which trains networks on '
+            "their scores, or a run with head.kernel 'linear'"
+        )
+    if distilled and not kernel:
+        raise UserError(f'{folder}: --distil is for SVMs with a kernel other than linear')
+    run, settings = results.read(folder), model.settings
+    experiment = trained.experiment_of(folder, settings)
+    head = Head('none', {}, [])
+    if kernel:
+        head = _distilled(experiment, model, folder)
+    elif model.svms is not None:
+        head = _linear(experiment, model)
+    by, facts = run, dict(model.facts)
+    table, titles = None, list(dict.fromkeys(title for title, _ in model.members))
+    if calibrated_by:
+        if experiment.folds.test.mask.any() or distilled:
+            raise UserError(
+                f'--calibrated_by={calibrated_by}: is for a run with protocol.name all_rows, '
+                'without --distil; leave it out'
+            )
+        by = calibrated.check_same(folder, absolute(calibrated_by))
+        table, titles = PredictionTable.read(absolute(calibrated_by)), []
+        facts['estimated_by'] = trained.facts_of(by)
+    elif head.predictions is not None:
+        table = PredictionTable.of(head.predictions, experiment.data.names)
+    elif isinstance(run, results.RecognitionResults):
+        table = PredictionTable.read(folder)
+    calibration = None
+    if table is not None and not run.leaks:
+        calibration = calibrated.block(by.name, table, titles)
+    seen, people = _seen(experiment)
+    header = PackHeader(
+        title=model.title,
+        settings=without_paths(tree.to_nested(settings)),
+        classes=list(model.classes),
+        action_units=list(experiment.data.names.action_units),
+        input={
+            'shape': list(model.image_shape),
+            'dtype': model.dtype,
+            'features': head.features,
+        },
+        members=[{'fold': title, 'seed': seed} for title, seed in model.members],
+        head=head.kind,
+        calibration=calibration,
+        distilled=head.agreement,
+        facts=facts,
+        licence=licences.notes(experiment.data.names.datasets),
+        people=people,
+    )
+    return header, {**_of_states(model.states), **head.tensors, **seen}
+
+
+def _of_states(states):
+    """Return the tensors of the networks of all members."""
+    if states is None:
+        return {}
+    tree_of_states = {name: getattr(states, name) for name in STATE}
+    leaves = flax.traverse_util.flatten_dict(tree_of_states, sep='/')
+    return {f'network/{name}': np.asarray(leaf) for name, leaf in leaves.items()}
+
+
+def _linear(experiment, model):
+    """Return linear SVMs as weights."""
+    tensors, scale = {}, model.settings.head.scale
+    for number, (member, name) in enumerate(zip(model.svms, model.members, strict=True)):
+        for rank, choice in enumerate(member.choices):
+            weights = svm.linear(member.clips, member.train, choice, scale=scale)
+            check_no_row(weights.weight, member, name[0])
+            for part, array in weights._asdict().items():
+                tensors[f'svm/{number}/{rank}/{part}'] = array
+    return Head('linear', tensors, _lengths(model.svms[0]))
+
+
+def _distilled(experiment, model, folder):
+    """Train networks in place of SVMs with a kernel, and compare both on held-out rows."""
+    folds, samples, names = experiment.folds, experiment.data.samples, experiment.data.names
+    head, classes = model.settings.head, len(model.classes)
+    networks = distil.train(model.svms, scale=head.scale)
+    tensors = {f'distilled/{name}': array for name, array in networks._asdict().items()}
+    scores = np.zeros((*folds.test.index.shape, classes), np.float32)
+    for number, member in enumerate(model.svms):
+        check_no_row(networks.hidden[number].T, member, model.members[number][0])
+        test = protocols.rows_of(folds.test, number)
+        tested = [block[:, test] for block in member.clips.blocks]
+        scores[number, : len(test)] = distil.scores(distil.of_member(networks, number), tested)
+    agreement, predictions = None, None
+    if folds.test.mask.any():
+        output = held_out.in_stored_order(scores[:, None], folds)
+        predictions = held_out.predictions(output, samples, folds)
+        rows = PredictionTable.read(folder).rows
+        predicted = [names.classes[number] for number in output.argmax(-1)]
+        same = [row.predicted == name for row, name in zip(rows, predicted, strict=True)]
+        agreement = {
+            'rows': len(same),
+            'agreement': float(np.mean(same)),
+            'uf1': score.score(predictions, names)['metrics']['uf1'],
+            'uf1_of_svms': results.read(folder).metrics['uf1'],
+        }
+    return Head('distilled', tensors, _lengths(model.svms[0]), predictions, agreement)
+
+
+def _lengths(member):
+    return [block.shape[-1] for block in member.clips.blocks]
+
+
+def check_no_row(weight: np.ndarray, member: SvmMember, title: str) -> None:
+    """Refuse weights that show a training row, as those of two or three rows may.
+
+    Args:
+        weight: [W, D], of the features of all kinds.
+        member: which was fitted; features and training rows.
+        title: of the fold, for the message.
+
+    Raises:
+        UserError: weights and a row correlate by ALIKE.
+    """
+    first = 0
+    for block in member.clips.blocks:
+        length = block.shape[-1]
+        part = _unit(weight[:, first : first + length])
+        rows = _unit(np.concatenate(block[:, member.train]))
+        first += length
+        if length >= SHORTEST and len(part) and np.abs(part @ rows.T).max(initial=0) > ALIKE:
+            raise UserError(
+                f'pack: fold {title!r} trains on {len(member.train)} clips, so few that its '
+                'weights show one of them; allowed: a run with more training clips'
+            )
+
+
+def _unit(rows):
+    """Return rows minus their mean, of length 1."""
+    centred = rows.astype(np.float64) - rows.mean(-1, keepdims=True)
+    return centred / np.maximum(np.linalg.norm(centred, axis=-1, keepdims=True), 1e-300)
+
+
+def _seen(experiment):
+    """Return which people and pictures each member trains on, and the people by name.
+
+    Pictures are known by digests.
+    """
+    samples, names, folds = experiment.data.samples, experiment.data.names, experiment.folds
+    is_clip = of_data_set(samples)
+    runs, count = len(folds.fold), int(is_clip.sum())
+    person = samples.subject[:count]
+    numbers, first = np.unique(person, return_index=True)
+    people = [
+        [names.datasets[samples.dataset[row]], names.subjects[samples.subject[row]]]
+        for row in first
+    ]
+    trained_people = np.zeros((runs, len(numbers)), np.uint8)
+    trained_pictures = np.zeros((runs, count), np.uint8)
+    for run in range(runs):
+        rows = protocols.rows_of(folds.train, run)
+        rows = rows[of_data_set(samples, rows)]
+        trained_pictures[run, rows] = 1
+        trained_people[run, np.searchsorted(numbers, person[rows])] = 1
+    tensors = {
+        'seen/pictures': digests(samples.image[:count]),
+        'seen/trained_pictures': trained_pictures,
+        'seen/trained_people': trained_people,
+    }
+    return tensors, people
+
+
+def digests(image: np.ndarray) -> np.ndarray:
+    """Return a digest of each picture, uint8[N, 16].
+
+    Args:
+        image: [N, ...].
+    """
+    rows = [hashlib.sha256(np.ascontiguousarray(one)).digest()[:16] for one in image]
+    return np.frombuffer(b''.join(rows), np.uint8).reshape(len(image), 16)
+
+
+def without_paths(settings: tree.Nested) -> tree.Nested:
+    """Return settings without the folders of the machine that trained.
+
+    Args:
+        settings: nested.
+    """
+    values = tree.flat(settings)
+    for key, value in values.items():
+        setting = rules.SETTINGS.get(key)
+        if setting is not None and setting.local and isinstance(value, str):
+            values[key] = '' if setting.free else PurePath(value).name
+    return tree.nested(values)
+
+
+def describe(header: PackHeader, path: Path, seconds: float) -> str:
+    """Return lines on a pack that was written.
+
+    Args:
+        header: of the pack.
+        path: of the file.
+        seconds: that it took.
+    """
+    count = len(header.members)
+    size = bounded.in_words(path.stat().st_size)
+    lines = [f'pack: {path}, {size}, {count} members, {seconds:.1f} s']
+    calibration = header.calibrated()
+    if calibration is None:
+        lines.append('pack: not calibrated; its probabilities are those of the training data')
+    else:
+        lines.append(
+            f'pack: temperature {calibration.temperature:.3g}, a class is clear from '
+            f'{calibration.threshold:.2f} on, by held-out outputs of {header.calibration["by"]}'
+        )
+    if header.distilled:
+        values = header.distilled
+        lines.append(
+            f'pack: the distilled networks agree with their SVMs in {values["agreement"]:.1%} of '
+            f'{values["rows"]} held-out rows; UF1 {values["uf1"]:.3f}, of the SVMs '
+            f'{values["uf1_of_svms"]:.3f}'
+        )
+    lines += [f'pack: LEAKS, {leak}' for leak in header.facts['leaks']]
+    lines += [f'licence: {note}' for note in header.licence]
+    return '\n'.join(lines)
+
+
+def load_pack(path: str | Path, fold: str = '') -> Trained:
+    """Open a pack that `mer-jax pack` wrote.
+
+    Args:
+        path: of the file.
+        fold: title of a fold, which is the left-out subject; only its members are opened. '': all.
+
+    Returns:
+        The model: `scores` predicts, `calibration` and `facts` are as in the file.
+
+    Raises:
+        UserError: the file is missing, damaged, foreign, newer, or has no such fold.
+
+    Examples:
+        >>> mj.load_pack('megc2019_ststnet.txt')
+        Traceback (most recent call last):
+        mer_jax.errors.UserError: megc2019_ststnet.txt: no such file
+    """
+    parallel.start(plan.cache_folder() / 'xla')
+    header = pack_file.read_header(path)
+    settings = trained.checked_settings(header.settings, path)
+    members = tuple((member['fold'], member['seed']) for member in header.members)
+    chosen = trained.members_of(members, fold, path)
+    tensors = pack_file.read_tensors(path, chosen)
+    classes = len(header.classes)
+    states = None
+    if has_network(settings.head):
+        states = _states(path, settings, tensors, classes, len(chosen))
+    if header.head == 'none':
+        if states is None:
+            raise UserError(f'{path}: holds no network and no SVM; {pack_file.REMEDY}')
+        scores = trained.network_scores(trained.learner(settings, classes), states)
+    else:
+        of_head = _head_scores(path, header, tensors, chosen)
+        scores = _svm_scores(settings, states, header, of_head, len(chosen))
+    title = members[chosen[0]][0] if fold else ''
+    return Trained(
+        title=header.title,
+        settings=settings,
+        classes=tuple(header.classes),
+        image_shape=tuple(header.input['shape']),
+        dtype=header.input['dtype'],
+        members=tuple(members[number] for number in chosen),
+        scores=scores,
+        calibration=header.calibrated(title),
+        facts=header.facts | {'licence': header.licence, 'distilled': header.distilled},
+        states=states,
+    )
+
+
+def _states(path, settings, tensors, classes, count):
+    """Return the networks of a pack, whose shapes must be those of its settings."""
+    shapes = trained.state_shapes(settings, classes)
+    tree_of_shapes = {name: getattr(shapes, name) for name in STATE}
+    leaves = flax.traverse_util.flatten_dict(tree_of_shapes, sep='/', keep_empty_nodes=True)
+    values = {}
+    for name, leaf in leaves.items():
+        values[name] = leaf
+        if not isinstance(leaf, jax.ShapeDtypeStruct):
+            continue  # an empty node, as batch_stats of a network without batch norm
+        tensor = tensors.get(f'network/{name}')
+        if tensor is None or tensor.shape != (count, *leaf.shape) or tensor.dtype != leaf.dtype:
+            held = 'nothing' if tensor is None else f'{tensor.dtype}{list(tensor.shape[1:])}'
+            raise UserError(
+                f'{path}: network/{name} is {held}; allowed: {leaf.dtype}{list(leaf.shape)}, as '
+                f'its settings make the network; {pack_file.REMEDY}'
+            )
+        values[name] = tensor
+    nested = flax.traverse_util.unflatten_dict(values, sep='/')
+    return FoldState(
+        step=np.zeros(count, np.int32),
+        params=nested['params'],
+        batch_stats=nested['batch_stats'],
+        opt_state=(),
+        fitted=nested['fitted'],
+    )
+
+
+def _head_scores(path, header, tensors, chosen) -> HeadScores:
+    """Return what predicts from features."""
+    classes = len(header.classes)
+    length = sum(header.input['features'])
+    if header.head == 'distilled':
+        names = distil.Network._fields
+        networks = distil.Network(*(tensors.get(f'distilled/{name}') for name in names))
+        distil.check(networks, length, classes, path)
+        return lambda number, blocks: distil.scores(distil.of_member(networks, number), blocks)
+    of_members = [_svms(path, tensors, number, length, classes) for number in chosen]
+
+    def scores(number: int, blocks: Sequence[np.ndarray]) -> np.ndarray:
+        each = [svm.linear_scores(one, blocks, classes=classes) for one in of_members[number]]
+        return np.mean(each, axis=0)
+
+    return scores
+
+
+def _svms(path, tensors, number, length, classes):
+    """Return the linear SVMs of a member, at least one."""
+    svms = []
+    while f'svm/{number}/{len(svms)}/weight' in tensors:
+        name = f'svm/{number}/{len(svms)}'
+        one = svm.LinearSvm(*(tensors.get(f'{name}/{part}') for part in svm.LinearSvm._fields))
+        if not _fits(one, length, classes):
+            raise UserError(
+                f'{path}: {name} is no linear SVM of {length} features and up to {classes} '
+                f'classes; {pack_file.REMEDY}'
+            )
+        svms.append(one)
+    if not svms:
+        raise UserError(f'{path}: lacks svm/{number}/0/weight; {pack_file.REMEDY}')
+    return svms
+
+
+def _fits(one, length, classes):
+    """Return whether the arrays of a linear SVM have the shapes that they must have."""
+    if one.intercept is None or one.present is None or one.present.ndim != 1:
+        return False
+    count = len(one.present)
+    pairs = count * (count - 1) // 2
+    rising = set(one.present.tolist()) <= set(range(classes)) and count > 0
+    return rising and one.weight.shape == (pairs, length) and one.intercept.shape == (pairs,)
+
+
+def _svm_scores(settings, states, header, of_head: HeadScores, count) -> Scores:
+    """Return the function that predicts by what takes features."""
+    hidden_of = None
+    if states is not None:
+        learner = svm.penultimate(trained.learner(settings, len(header.classes)))
+        hidden_of = trained.network_scores(learner, states)
+
+    def scores(inputs: Inputs) -> np.ndarray:
+        blocks = features.extract(
+            features_of_clips(settings.head),
+            inputs.image,
+            inputs.extras.get(LANDMARKS),
+            channels=channels.parse(settings.data.channels),
+            mirror=settings.head.mirror,
+        )
+        hidden = hidden_of(inputs) if hidden_of else None
+        outputs = []
+        for number in range(count):
+            of_member = blocks if hidden is None else [hidden[number][None], *blocks]
+            outputs.append(of_head(number, of_member))
+        return np.stack(outputs).astype(np.float32)
+
+    return scores
