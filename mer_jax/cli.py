@@ -173,6 +173,16 @@ VERBS = {
         switches={'distil': 'small networks in place of SVMs that are made of rows'},
         needs_folder=False,
     ),
+    'export': Verb(
+        'mer_jax.prediction.export:export',
+        'write the networks of a finished run or a pack as one ONNX FILE, compare it with jax, and '
+        'print what it costs',
+        reads_config=False,
+        folder='',
+        flags={'model': 'RUN_OR_PACK', 'format': 'onnx', 'fold': 'SUBJECT', 'batch': 'ROWS'},
+        defaults={'format': 'onnx', 'fold': '', 'batch': ''},
+        further='FILE',
+    ),
     'diff': Verb(
         'mer_jax.studies.diff:diff',
         'print how settings, data and versions of two runs differ',

@@ -1,10 +1,10 @@
 """What a network costs: its size, its arithmetic, and the time of its training here."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -52,14 +52,26 @@ def of_run(settings: Settings, workdir: str | Path) -> Cost:
 def flops(experiment: Experiment) -> int:
     """Count the arithmetic of one clip's prediction.
 
-    Two for each multiply-add of its matrix products and convolutions, which stand for nearly all of
-    it. Convolutions count as they are defined, not as this machine computes them.
+    Convolutions count as they are defined, not as this machine computes them.
     """
     learner = build.learner(experiment, 'native')
     samples = experiment.data.samples
     state = held_out.state_shapes(learner, samples, experiment.folds.train)
     clip = jax.eval_shape(lambda: held_out.batches.inputs(samples, np.zeros(1, np.int32)))
-    return 2 * _multiply_adds(jax.make_jaxpr(learner.predict)(state, clip).jaxpr)
+    return flops_of(learner.predict, state, clip)
+
+
+def flops_of(function: Callable, *arguments: Any) -> int:
+    """Count the arithmetic of a function.
+
+    Two for each multiply-add of its matrix products and convolutions, which stand for nearly all of
+    it.
+
+    Args:
+        function: of arrays.
+        arguments: arrays, or their shapes.
+    """
+    return 2 * _multiply_adds(jax.make_jaxpr(function)(*arguments).jaxpr)
 
 
 def hours(experiment: Experiment, *, done: int = 0) -> float:
