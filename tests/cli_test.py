@@ -42,6 +42,7 @@ def test_a_verb_takes_what_its_entry_says(name):
     verb = cli.VERBS[name]
     function = entries.loaded(verb.function)
     given = verb.reads_config + bool(verb.folder) + len(verb.flags) + len(verb.arguments)
+    given += bool(verb.further) + len(verb.switches)
     inspect.signature(function).bind(*range(given))
 
 
