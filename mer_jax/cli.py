@@ -114,8 +114,9 @@ VERBS = {
     ),
     'spot': Verb(
         'mer_jax.prediction.spot:spot',
-        'score the intervals that software spotted in long recordings, a row each, as the MEGC '
-        'challenges do: IoU .5, precision, recall and F1 over all recordings',
+        'search long recordings for micro-expressions, or take a table of intervals that other '
+        'software spotted, and score them as the MEGC challenges do: IoU .5, precision, recall and '
+        'F1 over all recordings',
         folder='runs/spot',
         further='FILE.csv',
         short={'data': 'data.name', 'manual_dir': 'data.manual_dir'},

@@ -1,36 +1,44 @@
 """The verb spot: intervals of long recordings, scored as in the MEGC challenges.
 
-The intervals come from a table of any software.
+The intervals come from the candidate search, or from a table of any software.
 """
 
+import dataclasses
 import hashlib
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
 
 from mer_jax import machine, provenance
 from mer_jax.data import recordings as long_recordings
 from mer_jax.data import sources
+from mer_jax.data.recordings import EXAMPLE, Recordings
 from mer_jax.errors import UserError
 from mer_jax.evaluation import intervals as measures
 from mer_jax.evaluation.metrics import to_json
 from mer_jax.experiment import build
 from mer_jax.experiment import settings as rules
+from mer_jax.prediction.recording import open_recording
 from mer_jax.report import spot_tables, study
-from mer_jax.runfiles.folder import absolute
 from mer_jax.runfiles.intervals import IntervalRow, IntervalTable
 from tfds_builders.recordings import LongRecording
 
 AS_REPORTED = 'as reported: a table cannot show whether its software was tuned on these recordings'
+SEARCH = 'the candidate search'
+EXPERIMENTAL = (
+    'experimental: the search looks for micro-expressions only, and its settings were chosen on '
+    'drawn faces'
+)
 SHOWN = 3  # so many recordings are named
 
 
-def spot(config: rules.Config, workdir: str | Path, tables: Sequence[str]) -> dict:
+def spot(config: rules.Config, workdir: str | Path, tables: Sequence[str] = ()) -> dict:
     """Score the spotted intervals of all recordings of a data set.
 
     Args:
         config: its section data names the recordings.
         workdir: folder for intervals.csv and the files of the scores.
-        tables: path of the table of intervals.
+        tables: path of a table of intervals; (): the recordings are searched.
 
     Returns:
         What spot.json holds.
@@ -38,30 +46,95 @@ def spot(config: rules.Config, workdir: str | Path, tables: Sequence[str]) -> di
     Raises:
         UserError: names the row that is wrong, or the data set that holds no recordings.
     """
-    if len(tables) != 1:
+    if len(tables) > 1:
         raise UserError(f'spot takes one FILE.csv, not {len(tables)}')
-    path = machine.absolute(tables[0], 'FILE.csv')
-    rows = IntervalTable.read(path).rows
+    path = machine.absolute(tables[0], 'FILE.csv') if tables else None
+    rows = IntervalTable.read(path).rows if path else ()
     data = rules.checked(config).data
     data_sets = sources.parse(data.name, data.manual_dir)
     recordings = long_recordings.read(data_sets, build.build_options(data))
-    rows = named(rows, recordings.records, path)
-    result, rows = scored(recordings.records, rows)
+    folder = machine.absolute(workdir, 'workdir')
+    folder.mkdir(parents=True, exist_ok=True)
+    if path:
+        rows = named(rows, recordings.records, path)
+        about = {
+            'source': path.name,
+            'statement': AS_REPORTED,
+            'sha256': hashlib.sha256(path.read_bytes()).hexdigest(),
+        }
+    else:
+        rows, about = searched(recordings)
+    scores, rows = scored(recordings.records, rows)
     result = {
         'data': data.name,
-        'source': path.name,
-        'statement': AS_REPORTED,
+        **about,
         'leaks': [],
-        **result,
-        'sha256': hashlib.sha256(path.read_bytes()).hexdigest(),
+        **scores,
         'versions': machine.versions() | provenance.code(),
     }
-    folder = absolute(workdir)
-    folder.mkdir(parents=True, exist_ok=True)
     IntervalTable(rows).write(folder)
     study.write(spot_tables.study(result), result, folder, plots=())
     print(f'spot: {folder / IntervalTable.FILE}')
     return result
+
+
+def searched(recordings: Recordings) -> tuple[tuple[IntervalRow, ...], dict]:
+    """Search all recordings for micro-expressions, one after the other.
+
+    Args:
+        recordings: with the folder of their frames.
+
+    Returns:
+        (the candidates with ids of their recordings, facts about the search for spot.json).
+
+    Raises:
+        UserError: the folder of the frames is not given.
+    """
+    # Finding faces needs OpenCV, and a table alone does not.
+    from mer_jax.prediction import candidates
+
+    if recordings.folder is None:
+        raise UserError(f'the search reads frames from the release; name it: {EXAMPLE}')
+    options, rows, warnings = candidates.Options(), [], {}
+    for number, record in enumerate(recordings.records, 1):
+        source = str(recordings.folder / record.folder)
+        with open_recording(source, fps=record.fps, search=True) as frames:
+            spotted = _candidates(frames, candidates.init(options), candidates)
+            warnings[record.clip] = list(frames.warnings)
+        rows += [_row(candidate, record.clip) for candidate in spotted]
+        total = len(recordings.records)
+        print(
+            f'spot: {number} of {total} recordings, {record.clip}: {len(spotted)} candidates',
+            file=sys.stderr,
+            flush=True,
+        )
+    about = {
+        'source': SEARCH,
+        'statement': EXPERIMENTAL,
+        'search': dataclasses.asdict(options),
+        'warnings': warnings,
+    }
+    return tuple(rows), about
+
+
+def _candidates(frames, state, search):
+    """All candidates of a recording."""
+    spotted = []
+    for frame in frames:
+        state, certain = search.step(state, frame)
+        spotted += certain
+    return [*spotted, *search.finish(state)]
+
+
+def _row(candidate, name):
+    return IntervalRow(
+        recording=name,
+        onset=candidate.onset,
+        offset=candidate.offset,
+        apex=candidate.apex,
+        kind='micro',  # what is searched; half a second in frames may be a frame longer
+        strength=candidate.strength,
+    )
 
 
 def named(
