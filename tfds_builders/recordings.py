@@ -184,7 +184,7 @@ def _interval(item, kind, folder, release):
     """(Interval or None, its audit row)."""
     if folder is None:
         tree = annotated.relative(release.tree.path, release.root)
-        reason = f'no folder of its recording: none in {tree}'
+        reason = f'no frames of its recording: none in {tree}'
         return None, Row(item.where, 'dropped', reason, item.clip)
     damaged = {frames.number(path): reason for path, reason in folder.problems}
     damaged = {number: why for number, why in damaged.items() if number not in folder.files}

@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import ClassVar, NamedTuple, Self
 
 from mer_jax.errors import UserError
+from mer_jax.evaluation.intervals import KINDS
 from mer_jax.runfiles import reading, shapes, writing
-
-KINDS = ('macro', 'micro')
 
 
 class IntervalRow(NamedTuple):

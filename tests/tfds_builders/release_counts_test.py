@@ -104,8 +104,8 @@ def test_samm_counts(tmp_path):
 
 
 def test_smic_and_casme_squared_counts(tmp_path):
-    """SMIC's three cameras; CAS(ME)^2's micro-expressions, and with macro-expressions when asked
-    for.
+    """SMIC's three cameras; CAS(ME)^2's micro-expressions, with macro-expressions when asked for,
+    and all of them in whole recordings.
     """
     smic_folder = smic.write(tmp_path / 'smic', size='full', parts=('HS', 'VIS', 'NIR')).folder
     for camera, counts in (('hs', (70, 51, 43)), ('vis', (23, 28, 20)), ('nir', (23, 28, 20))):
@@ -122,6 +122,9 @@ def test_smic_and_casme_squared_counts(tmp_path):
     assert sum(row.status == 'dropped' and 'macro' in row.reason for row in rows) == 300
     every, _ = read('casme_squared', folder, macro='on')
     assert len(every) == 357 and sum(clip.kind == 'macro' for clip in every) == 300
+    recordings, _ = casme_squared_layout.read_recordings(folder, options={'frames': 'raw'})
+    kinds = collections.Counter(item.kind for record in recordings for item in record.intervals)
+    assert len(recordings) == 95 and kinds == {'macro': 300, 'micro': 57}
 
 
 def test_the_composite_is_the_442_clips_of_megc2019(tmp_path):
