@@ -22,6 +22,7 @@ FIGURES = {
     'gan': r'2 GANs, .*ratio \d',
     'kills': r'build \| 1 \| \w+ 1 \| \d+ \| 0 \| 0 \|',
     'hostile_files': r'predictions\.csv +3 GB of holes +\d+ MB  /predictions\.csv: is not a table',
+    'recordings': r'check .* times as fast .* MB at the end',
     'magnification': r'output +2.0 px: motion / wanted head [\d.]+',
 }
 TORCH = ('against_pytorch', 'gan')
