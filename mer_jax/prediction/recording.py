@@ -160,7 +160,7 @@ def open_recording(
     if fps and not 0.1 <= fps <= 100_000:
         raise UserError(f'--fps={fps:g}: frames a second, from 0.1 to 100000')
     if name.isascii() and name.isdigit():
-        recording = _camera(name, colour=colour)
+        recording = _camera(name, fps=fps, colour=colour)
     elif '://' in name or (ADDRESS.match(name) and not os.path.exists(name)):
         raise UserError(
             f'{name}: an address; nothing is fetched from anywhere: give a file of this computer'
@@ -199,7 +199,7 @@ def check_fps(recording: Recording) -> None:
         )
 
 
-def _camera(name, *, colour):
+def _camera(name, *, fps, colour):
     """A camera, by its number."""
     with quiet.decoders():
         capture = cv2.VideoCapture(int(name))
@@ -211,10 +211,10 @@ def _camera(name, *, colour):
         )
     if _increase(start.ms):
         clock = _stamps(capture)
-        fps = _measured(start.ms)
+        fps = fps or _measured(start.ms)
     else:  # not all drivers stamp their frames
         clock = _arrival
-        fps = _announced_fps(capture)
+        fps = fps or _announced_fps(capture)
     about = About(name, fps, start.size, None, [], [])
     return Recording(about, _frames(about, capture, clock, None, colour=colour), capture.release)
 
@@ -223,6 +223,7 @@ def _video(name, *, fps, colour, only):
     """A file that holds a video."""
     _check_file(name)
     capture = _opened(name)
+    _check_size(name, capture)
     start = _start(capture)
     announced = _announced_fps(capture)
     count = _announced_count(capture)
@@ -234,7 +235,6 @@ def _video(name, *, fps, colour, only):
         )
     if len(start.ms) == 1:
         raise UserError(f'{name}: a single frame; a movement takes two or more')
-    _check_size(name, start.size)
     stamped = _increase(start.ms)
     measured = _measured(start.ms) if stamped else announced
     warnings = []
@@ -260,7 +260,12 @@ def _check_file(name):
         raise UserError(f'{name}: no such file or folder')
     if not os.path.isfile(name):
         raise UserError(f'{name}: neither a file nor a folder; a camera is given by its number')
-    if not os.path.getsize(name):
+    try:
+        with open(name, 'rb') as file:
+            empty = not file.read(1)
+    except OSError as error:
+        raise UserError(f'{name}: cannot be read: {error.strerror or error}') from None
+    if empty:
         raise UserError(f'{name}: empty file')
     try:
         os.path.abspath(name).encode()
@@ -268,12 +273,13 @@ def _check_file(name):
         raise UserError(f'{name!a}: a path that is no UTF-8; rename it') from None
 
 
-def _check_size(name, size):
-    height, width = size
-    if height * width > MOST_PIXELS:
+def _check_size(name, capture):
+    """Refuse frames that would fill memory, before one is decoded."""
+    width, height = capture.get(cv2.CAP_PROP_FRAME_WIDTH), capture.get(cv2.CAP_PROP_FRAME_HEIGHT)
+    if width * height > MOST_PIXELS:
         raise UserError(
-            f'{name}: frames of {width}x{height} pixels; up to {MOST_PIXELS // 10**6} million '
-            'are read'
+            f'{name}: frames of {width:.0f}x{height:.0f} pixels; up to {MOST_PIXELS // 10**6} '
+            'million are read'
         )
 
 
@@ -490,6 +496,7 @@ def _files(about, files, only, *, colour):
     depth = _depth(files.values())
     clock = _by_rate(about.fps)
     first = previous = next(iter(files))
+    whole, damaged = 0, []
     for number, path in files.items():
         if only is not None and number not in only:
             continue
@@ -498,11 +505,15 @@ def _files(about, files, only, *, colour):
                 gray = frames.read_gray(path, depth=depth)
                 rgb = frames.read_rgb(path, depth=depth) if colour else None
         except (ValueError, OSError) as error:
-            about.warnings.append(f'{path.name}: {error}: passed over')
+            damaged.append(f'{path.name}: {error}')
             about.spans.append(Span(previous, number, MISSING))
             continue
-        previous = number
+        previous, whole = number, whole + 1
         yield Frame(number, clock(number - first), gray, rgb)
+    if damaged and not whole:
+        raise UserError(f'{about.name}: not one frame can be read; {damaged[0]}')
+    if damaged:
+        about.warnings.append(f'{len(damaged)} frames are passed over, such as {damaged[0]}')
 
 
 def _depth(paths):

@@ -54,6 +54,11 @@ REFUSED = {  # name -> (what writes a file of that name, its name, what the mess
         'a.avi',
         'a.avi ... 24 ... 24.5',
     ),
+    'frames that would fill memory': (
+        lambda path: videos.write_jpegs(path, [np.zeros((5000, 9000), np.uint8)]),
+        'a.avi',
+        'a.avi ... 9000x5000 ... 40 million',
+    ),
     'a folder without pictures': (lambda path: folder(path, ()), 'a', 'a: no frames ... JPEG'),
     'a folder of one picture': (lambda path: folder(path, ['img1.png']), 'a', 'a single frame'),
     'names without numbers': (
@@ -96,6 +101,24 @@ def test_a_camera_that_is_not_there_is_one_line(capfd):
     assert capfd.readouterr() == ('', '')
 
 
+def test_a_camera_has_no_end_and_its_own_clock(tmp_path, monkeypatch):
+    """A camera is tried with a video in its place: none is connected where tests run."""
+    path, capture = str(videos.write(tmp_path / 'a.avi', GRAY, fps=25)), cv2.VideoCapture
+    monkeypatch.setattr(cv2, 'VideoCapture', lambda number: capture(path, cv2.CAP_FFMPEG))
+    frames, recording = read('3', search=True)
+    assert (recording.name, recording.count, recording.fps) == ('3', None, pytest.approx(25))
+    assert len(frames) == 5  # the rate is measured with those before
+    assert [frame.ms for frame in frames[:2]] == pytest.approx([0, 40])
+
+
+def test_a_folder_of_gray_frames_has_no_colour(tmp_path):
+    """If this fails, a model of colours gets nothing, and nobody is told why."""
+    path = folder(tmp_path / 'a', ['img1.png', 'img2.png'])
+    with pytest.raises(UserError) as error:
+        read(path, colour=True)
+    assert mentions(str(error.value), 'img1.png ... gray')
+
+
 def test_a_name_that_is_no_utf8_ends_no_process(tmp_path):
     """OpenCV dies of such a name: no message, and all other recordings are lost."""
     path = os.path.join(os.fsencode(tmp_path), b'a\xff.avi')
@@ -125,7 +148,7 @@ NORMAL = {  # name -> (what writes it, its name, (height, width), frames a secon
     ),
     'variable frame rate': (varying, 'a.mp4', (96, 128), 25.9),
     '4K': (
-        lambda path: videos.write(path, np.stack([cv2.resize(GRAY[0], (3840, 2160))] * 2)),
+        lambda path: videos.write_jpegs(path, [cv2.resize(GRAY[0], (3840, 2160))] * 2),
         'a.avi',
         (2160, 3840),
         videos.FPS,
