@@ -1,10 +1,11 @@
 """Seconds and memory of an hour of video, and what compression does to the flow of drawn faces.
 
-  python benchmarks/recordings.py [--minutes 60] [--stages read,check] [--clips 12] [--quick]
+  python benchmarks/recordings.py [--minutes 60] [--stages read,check,search] [--clips 12] [--quick]
 
-A stage is a new process: `read` takes every frame, `check` looks for faces and cuts as well. Its
-memory is the peak less what the idle process had before, after a tenth of the frames and at the
-end: a recording is read in bounded memory where both are equal. Linux only.
+A stage is a new process: `read` takes every frame, `check` looks for faces and cuts as well,
+`search` for candidates too. Its memory is the peak less what the idle process had before, after a
+tenth of the frames and at the end: a recording is read in bounded memory where both are equal.
+Linux only.
 """
 
 import argparse
@@ -38,19 +39,30 @@ import sys, time
 from pathlib import Path
 from mer_jax.prediction import face_check
 from mer_jax.prediction.recording import open_recording
+def searched(recording):
+    from mer_jax.prediction import candidates
+    state = candidates.init()
+    for frame in face_check.watch(recording):
+        state, _ = candidates.step(state, frame)
+        yield frame
+    candidates.finish(state)
 def megabytes(name):
     # the peak that getrusage returns begins with that of the parent process
     return int(Path('/proc/self/status').read_text().split(name + ':')[1].split()[0]) / 1024
-idle, peaks, start = megabytes('VmRSS'), [], time.perf_counter()
+idle, peaks, start, used = megabytes('VmRSS'), [], time.perf_counter(), time.process_time()
 with open_recording(sys.argv[1]) as recording:
     for number, frame in enumerate({frames}, 1):
         if number == recording.count // 10:
             peaks.append(megabytes('VmHWM') - idle)
 seconds = time.perf_counter() - start
 assert number == recording.count and not recording.spans, recording.warnings
-print(seconds, time.process_time(), *peaks, megabytes('VmHWM') - idle)
+print(seconds, time.process_time() - used, *peaks, megabytes('VmHWM') - idle)
 """
-STAGES = {'read': 'recording', 'check': 'face_check.watch(recording)'}
+STAGES = {
+    'read': 'recording',
+    'check': 'face_check.watch(recording)',
+    'search': 'searched(recording)',
+}
 
 
 def write_recording(path: Path, frames: int) -> None:
@@ -59,13 +71,10 @@ def write_recording(path: Path, frames: int) -> None:
     clip = clips.make(SEED, 1, 0, 'happiness', subject)
     once = [cv2.resize(frame, (SIDE, SIDE)) for frame in clip.frames]
     top, left = (HEIGHT - SIDE) // 2, (WIDTH - SIDE) // 2
-    pictures = np.full((2 * len(once), HEIGHT, WIDTH, 3), 90, np.uint8)
-    pictures[:, top : top + SIDE, left : left + SIDE] = np.stack(once + once[::-1])[..., None]
-    code = cv2.VideoWriter_fourcc(*'mp4v')
-    writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, code, FPS, (WIDTH, HEIGHT))
-    for number in range(frames):
-        writer.write(pictures[number % len(pictures)])
-    writer.release()
+    pictures = np.full((2 * len(once), HEIGHT, WIDTH), 90, np.uint8)
+    pictures[:, top : top + SIDE, left : left + SIDE] = once + once[::-1]
+    order = np.arange(frames) % len(pictures)
+    videos.write_jpegs(path, pictures, fps=FPS, order=order.tolist())
 
 
 def print_stages(path: Path, stages: Sequence[str], frames: int) -> None:
@@ -154,7 +163,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         print_losses(options.clips, options.flow, Path(folder))
         frames = round(options.minutes * 60 * FPS)
-        path = Path(folder) / 'recording.mp4'
+        path = Path(folder) / 'recording.avi'
         write_recording(path, frames)
         print_stages(path, options.stages.split(','), frames)
 

@@ -33,14 +33,24 @@ def write(path: Path, frames: np.ndarray, *, fps: float = FPS, codec: str = 'MJP
     return path
 
 
-def write_jpegs(path: Path, frames: Sequence[np.ndarray]) -> Path:
-    """Write an AVI of frames [H, W] as they are: other writers make odd sizes even."""
+def write_jpegs(
+    path: Path,
+    frames: Sequence[np.ndarray],
+    *,
+    fps: float = FPS,
+    order: Sequence[int] | None = None,
+) -> Path:
+    """Write an AVI of frames [H, W] as they are: other writers make odd sizes even.
+
+    order: indices of the frames, in which each may come often; it is compressed once.
+    """
     height, width = frames[0].shape
+    jpegs = [cv2.imencode('.jpg', frame)[1].reshape(1, -1) for frame in frames]
     code = cv2.VideoWriter_fourcc(*'MJPG')
     parameters = [cv2.VIDEOWRITER_PROP_RAW_VIDEO, 1]
-    writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, code, FPS, (width, height), parameters)
-    for frame in frames:
-        writer.write(cv2.imencode('.jpg', frame)[1].reshape(1, -1))
+    writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, code, fps, (width, height), parameters)
+    for index in range(len(frames)) if order is None else order:
+        writer.write(jpegs[index])
     writer.release()
     return path
 
