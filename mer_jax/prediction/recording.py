@@ -33,6 +33,7 @@ FORMATS = (
     'mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,asf,flv,mpeg,mpegts,mpegvideo,m4v,h264,hevc,av1,obu,'
     'ivf,mjpeg,ogg,mxf,dv,nut,gif,vc1,rm,yuv4mpegpipe'
 )
+SPARE = 2.5  # frames by which durations of headers are off (.flv: 2)
 OPTIONS = f'format_whitelist;{FORMATS}|protocol_whitelist;file'
 OPTIONS_OF_FFMPEG = 'OPENCV_FFMPEG_CAPTURE_OPTIONS'  # read by OpenCV whenever it opens a file
 # One thread: errors are then printed with the frame that they concern. It is not slower.
@@ -83,6 +84,7 @@ class About(NamedTuple):
     count: int | None  # frames that the header or the folder announces; None unknown (a camera)
     warnings: list[str]  # lines for the user; grows while frames are read
     spans: list[Span]  # where frames are missing; face_check.watch adds to it
+    length: float = 0.0  # ms that the header announces
 
 
 class Recording:
@@ -248,9 +250,12 @@ def _video(name, *, fps, colour, only):
             'the time stamps decide'
         )
     rate = fps or measured
-    about = About(name, rate, start.size, count, warnings, [])
     capture = _opened(name)
-    clock = _by_rate(rate) if fps or not stamped else _stamps(capture)
+    clock, scale = _stamps(capture), announced
+    if fps or not stamped:
+        clock, scale = _by_rate(rate), rate
+    length = 1000 * count / scale if count and scale else 0.0
+    about = About(name, rate, start.size, count, warnings, [], length)
     return Recording(about, _frames(about, capture, clock, only, colour=colour), capture.release)
 
 
@@ -437,10 +442,12 @@ class _Watch:
         about, warn = self._about, self._about.warnings.append
         if about.count is None:
             warn('the camera gives no more frames')
-        elif abs(self._read - about.count) > 1:
-            short = self._read < about.count
+        # many headers announce a duration, and the number of frames is computed from it
+        expected = about.length * (self._read - 1) / self._last if self._last else self._read
+        if about.length and abs(expected - self._read) > SPARE:
+            short = self._read < expected
             warn(
-                f'its header announces {about.count} frames, {self._read} could be read: '
+                f'its header announces {expected:.0f} frames, {self._read} could be read: '
                 + ('it is cut off or damaged' if short else 'the header is wrong')
             )
         if self._backwards:
