@@ -72,7 +72,7 @@ def make(
 
     Args:
       clip: an apex of -1 is estimated.
-      kind: one of KINDS.
+      kind: one of KINDS, or RISE.
       options: settings by name.
       files: {'landmarks': path or '', 'magnet': path or ''} of the user.
       read: as `from_file`, of what stands beside the numbers in clip.frames.
@@ -92,7 +92,8 @@ def make(
     cut_for_input = cut
     if options.get('flow_size') == 'crop':
         cut_for_input = partial(_cut, frame, paths, crop, way=face.cut_at_frame_size)
-    arrays, numbers = KINDS[kind](clip, paths, cut_for_input, options, files)
+    compute = _rise if kind == RISE else KINDS[kind]
+    arrays, numbers = compute(clip, paths, cut_for_input, options, files)
     if options.get('key_frames') == 'rgb':
         in_colour = [_cut_rgb(frame, paths[number], crop) for number in numbers]
         arrays['key_frames_rgb'] = np.stack(in_colour)
@@ -144,17 +145,19 @@ def _landmarks(crops, tool, crop, clip, paths):
 # Each kind of input returns (arrays by name, numbers of the frames that get landmarks).
 
 
+def _rise(clip, paths, cut, options, files):
+    """Key frames, flow and strain onset to apex."""
+    numbers = [clip.onset, clip.apex, clip.offset]
+    key_frames = np.stack(list(map(cut, numbers)))
+    rise = flow.flow_features(*key_frames[:2], **_estimator(options))
+    return {'key_frames': key_frames, 'flow': rise}, numbers
+
+
 def _flow(clip, paths, cut, options, files):
     """Key frames, flow and strain onset to apex and apex to offset."""
-    numbers = [clip.onset, clip.apex, clip.offset]
-    onset, apex, offset = map(cut, numbers)
-    features = partial(flow.flow_features, **_estimator(options))
-    arrays = {
-        'key_frames': np.stack([onset, apex, offset]),
-        'flow': features(onset, apex),
-        'flow_offset': features(apex, offset),
-    }
-    return arrays, numbers
+    arrays, numbers = _rise(clip, paths, cut, options, files)
+    fall = flow.flow_features(*arrays['key_frames'][1:], **_estimator(options))
+    return {**arrays, 'flow_offset': fall}, numbers
 
 
 def _samer(clip, paths, cut, options, files):
@@ -210,6 +213,8 @@ def _spotting(clip, paths, cut, options, files):
     return arrays, list(paths)
 
 
+# of no data set: `flow` for networks that see no flow from apex to offset, in half of the time
+RISE = 'rise'
 KINDS = {'flow': _flow, 'samer': _samer, 'video': _video, 'spotting': _spotting}
 FEATURES = {
     'flow': {

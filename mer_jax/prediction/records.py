@@ -161,7 +161,7 @@ def make(
     )
     record = builder_inputs.make(
         clip,
-        kind=recipe.kind,
+        kind=builder_inputs.RISE if recipe.stored == 'flow' else recipe.kind,
         options=recipe.options,
         files={'landmarks': '', 'magnet': magnet and str(machine.absolute(magnet, 'data.magnet'))},
         read=_in_memory,
