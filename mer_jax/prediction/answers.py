@@ -1,7 +1,6 @@
 """What a trained model says of a clip: first its movement, then the class of the training data."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -12,13 +11,13 @@ from mer_jax.errors import UserError
 from mer_jax.evaluation import calibration
 from mer_jax.experiment import TASKS
 from mer_jax.prediction import movement, records, trained
+from mer_jax.prediction.clips import ClipFrames
 from mer_jax.prediction.records import FIELD, Recipe
 from mer_jax.prediction.trained import Trained
 from mer_jax.preprocess import face
 from mer_jax.report.prediction_page import ClipPictures
 from mer_jax.runfiles import prediction_file as answer
-from mer_jax.runfiles.prediction_file import ClipAnswer, ModelFacts
-from tfds_builders.clip import KeyFrames
+from mer_jax.runfiles.prediction_file import ClipAnswer, KeyFrame, ModelFacts
 
 NO_EYES = 'the eyes were not found in the onset frame: the crop is that of the face detector alone'
 HAAR = 'haar'  # how a crop was found without eyes
@@ -102,51 +101,43 @@ def facts(model: Model, *, from_frames: bool) -> ModelFacts:
     )
 
 
-def of_clip(
-    model: Model,
-    frames: Mapping[int, np.ndarray],
-    key_frames: KeyFrames,
-    time_of: Callable[[int], float | None],
-    *,
-    name: str,
-    cropped: bool = False,
-) -> Answer:
+def of_clip(model: Model, clip: ClipFrames, *, name: str, cropped: bool = False) -> Answer:
     """Return what a model says of the frames of a clip.
 
     Args:
         model: that answers.
-        frames: as in records.make.
-        key_frames: an apex of -1 is estimated from the frames.
-        time_of: (number of a frame) -> its time in ms; None where nothing gives times.
+        clip: its frames; an apex of -1 is estimated from them.
         name: of the recording, for messages.
         cropped: whether the frames show the face alone.
 
     Raises:
-        UserError: there is no face in the onset frame.
+        NoFaceError: there is no face in the onset frame.
     """
-    magnet = model.trained.settings.data.magnet
+    settings = model.trained.settings
     record = records.make(
-        frames, key_frames, model.recipe, name=name, cropped=cropped, magnet=magnet
+        clip.frames,
+        clip.key_frames,
+        model.recipe,
+        name=name,
+        cropped=cropped,
+        magnet=settings.data.magnet,
     )
-    key_frames = key_frames._replace(apex=int(record['apex']))
-    crops = _crops(record, frames, key_frames)
-    points = record['landmarks'][0]
+    keys = clip.key_frames._replace(apex=int(record['apex']))
+    shown = {key: KeyFrame(number, clip.ms.get(number)) for key, number in keys._asdict().items()}
+    crops, points = _crops(record, clip.frames, keys), record['landmarks'][0]
     pictures = ClipPictures(*crops, None)
     if FIELD in record:
-        pictures = pictures._replace(flow=movement.of_face(record[FIELD], points))
-    clip = ClipAnswer(
-        key_frames_from=answer.GIVEN,
-        **{
-            name: answer.KeyFrame(number, time_of(number))
-            for name, number in key_frames._asdict().items()
-        },
-        strength=None,
+        pictures = pictures._replace(flow=np.float32(movement.of_face(record[FIELD], points)))
+    result = ClipAnswer(
+        key_frames_from=answer.GIVEN if clip.strength is None else answer.SEARCH,
+        **shown,
+        strength=clip.strength,
         movements=movement.between(crops, points, rise=record.get(FIELD)),
         action_units=None,
-        **_of_class(model.trained, records.inputs_of([record], model.recipe, _settings(model))),
+        **_of_class(model.trained, records.inputs_of([record], model.recipe, settings)),
         warnings=(NO_EYES,) if record['crop'] == HAAR else (),
     )
-    return Answer(clip, pictures)
+    return Answer(result, pictures)
 
 
 def of_features(model: Model, path: str) -> Answer:
@@ -164,7 +155,7 @@ def of_features(model: Model, path: str) -> Answer:
             f'{path}: is one picture, and the model was trained on {model.recipe.source.name}; '
             'allowed: a video, or a folder of frames'
         )
-    inputs = records.inputs_of([records.published(path)], model.recipe, _settings(model))
+    inputs = records.inputs_of([records.published(path)], model.recipe, model.trained.settings)
     clip = ClipAnswer(
         key_frames_from=answer.NONE,
         onset=None,
@@ -176,10 +167,6 @@ def of_features(model: Model, path: str) -> Answer:
         **_of_class(model.trained, inputs),
     )
     return Answer(clip, None)
-
-
-def _settings(model):
-    return model.trained.settings
 
 
 def _crops(record: Record, frames, key_frames):

@@ -5,7 +5,7 @@ leaves the machine.
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, TypedDict, Unpack
 
@@ -14,9 +14,9 @@ import numpy as np
 from mer_jax import provenance
 from mer_jax.errors import UserError
 from mer_jax.machine import versions
-from mer_jax.prediction import answers, face_check, recording
+from mer_jax.prediction import answers, clips, face_check, records
 from mer_jax.prediction.answers import Answer, Model
-from mer_jax.prediction.recording import Frame, Recording
+from mer_jax.prediction.clips import Way
 from mer_jax.report import prediction_page, prediction_tables
 from mer_jax.runfiles import files
 from mer_jax.runfiles import prediction_file as answer
@@ -27,6 +27,7 @@ from tfds_builders.clip import KeyFrames
 Frames = np.ndarray  # uint8[T, H, W], or uint8[T, H, W, 3] in red, green and blue
 MOST_FRAMES = 2000  # of a clip with given key frames, which is kept in memory
 NAMES = KeyFrames._fields
+FEATURES = 'feature picture'
 
 
 class Command(NamedTuple):
@@ -48,14 +49,6 @@ class Options(TypedDict, total=False):
 
     fps: float
     cropped: bool
-
-
-class Way(NamedTuple):
-    """How recordings are read."""
-
-    key_frames: KeyFrames | None  # of the one clip; None: clips are searched
-    fps: float  # 0: as the file says
-    cropped: bool  # frames show the face alone
 
 
 def run(folder: str, *values: str | bool | list[str]) -> dict:
@@ -146,8 +139,14 @@ def predict(
             'them one by one'
         )
     path = None if folder is None else _checked_folder(folder)
-    way = Way(keys, options.get('fps', 0.0), options.get('cropped', False))
     opened = answers.opened(os.fspath(model), fold)
+    way = Way(
+        keys,
+        options.get('fps', 0.0),
+        options.get('cropped', False),
+        colour=opened.recipe.colour,
+        every_frame=opened.recipe.every_frame,
+    )
     results, pictures = [], {}
     for number, source in enumerate(recordings):
         result, of_clips = _of_input(opened, source, way)
@@ -164,9 +163,6 @@ def predict(
     if path is not None:
         _write(path, content, pictures)
     return content
-
-
-FEATURES = 'feature picture'
 
 
 def _write(path, content, pictures):
@@ -213,150 +209,65 @@ def _checked_keys(numbers: tuple[int | None, ...] | None) -> KeyFrames | None:
 
 
 def _of_input(
-    model: Model, source: str | Path | Frames, way: Way
-) -> tuple[RecordingAnswer, Sequence[Answer]]:
+    model: Model, given: str | Path | Frames, way: Way
+) -> tuple[RecordingAnswer, list[Answer]]:
     """Return what a model says of one input."""
-    if not isinstance(source, np.ndarray) and _is_picture(source):
-        return _of_picture(model, os.fspath(source), way)
-    if way.key_frames is None:
-        raise UserError(
-            f'{source}: no key frames; give --onset, --apex and --offset, the numbers of frames'
-        )
-    return _of_given(model, source, way)
+    if not isinstance(given, np.ndarray) and _is_picture(given):
+        return _of_picture(model, os.fspath(given), way)
+    source, results, passed, read = clips.source_of(given, way), [], [], None
+    for item in clips.of(source, way):
+        if isinstance(item, clips.Read):
+            read = item
+            continue
+        try:
+            results.append(answers.of_clip(model, item, name=source.name, cropped=way.cropped))
+        except records.NoFaceError as error:
+            if way.key_frames is not None:
+                raise
+            passed.append(f'a candidate is passed over: {error}')
+    results = [_with_spans(one, read.spans) for one in results]
+    height, width = read.size
+    moved = any(one.clip.outcome != answer.NOTHING for one in results)
+    shown = RecordingAnswer(
+        source=read.name,
+        kind=read.kind,
+        fps=read.fps or None,
+        width=width,
+        height=height,
+        frames=read.frames,
+        outcome=answer.MOVEMENT if moved else answer.NOTHING,
+        clips=tuple(one.clip for one in results),
+        motion=read.motion,
+        warnings=(*read.warnings, *passed),
+    )
+    return shown, results
 
 
-def _is_picture(source):
-    return Path(source).suffix.lower() == '.png' and Path(source).is_file()
+def _with_spans(one, spans):
+    """An answer that names what is wrong with the frames of its clip."""
+    clip = one.clip
+    texts = face_check.concerns(spans, clip.onset.frame, clip.offset.frame)
+    lines = tuple(f'{text} within this clip' for text in texts)
+    return one._replace(clip=replace(clip, warnings=(*clip.warnings, *lines)))
 
 
-def _of_picture(model, source, way):
+def _is_picture(given):
+    return Path(given).suffix.lower() == '.png' and Path(given).is_file()
+
+
+def _of_picture(model, path, way):
     """The answer to a published feature picture."""
     if way.key_frames is not None:
-        raise UserError(f'{source}: is one picture; leave --onset, --apex and --offset out')
-    one = answers.of_features(model, source)
+        raise UserError(f'{path}: is one picture; leave --onset, --apex and --offset out')
+    one = answers.of_features(model, path)
     shown = RecordingAnswer(
-        source=source,
+        source=path,
         kind=FEATURES,
         fps=None,
-        width=answers.records.WIDTH,
-        height=answers.records.HEIGHT,
+        width=records.WIDTH,
+        height=records.HEIGHT,
         frames=1,
         outcome=answer.MOVEMENT,
         clips=(one.clip,),
     )
     return shown, [one]
-
-
-def _of_given(model, source, way):
-    """The answer to the clip that key frames give."""
-    keys = way.key_frames
-    every = model.recipe.every_frame or keys.apex < 0
-    only = range(keys.onset, keys.offset + 1) if every else keys
-    with _opened(model, source, way, only=frozenset(only)) as read:
-        frames, times = _kept(read, frozenset(only), way, every=every)
-        _check_inside(source, read, frames, keys)
-        one = answers.of_clip(
-            model,
-            frames,
-            keys,
-            times.get,
-            name=read.name,
-            cropped=way.cropped,
-        )
-        warnings = (*read.warnings, *face_check.warnings(read.spans))
-    return _shown(source, read, len(frames), [one], warnings), [one]
-
-
-def _shown(source, read, count, clips, warnings):
-    """Return the RecordingAnswer of a recording that was read."""
-    height, width = read.size
-    moved = any(one.clip.outcome != answer.NOTHING for one in clips)
-    return RecordingAnswer(
-        source=read.name,
-        kind=_kind(source),
-        fps=read.fps or None,
-        width=width,
-        height=height,
-        frames=count,
-        outcome=answer.MOVEMENT if moved else answer.NOTHING,
-        clips=tuple(one.clip for one in clips),
-        warnings=warnings,
-    )
-
-
-def _kind(source):
-    if isinstance(source, np.ndarray):
-        return 'array'
-    if os.path.isdir(source):
-        return 'folder of frames'
-    return 'video' if os.path.exists(source) else 'camera'
-
-
-def _opened(model, source, way, *, only=None) -> Recording:
-    """A recording of an input, or of frames in memory."""
-    if isinstance(source, np.ndarray):
-        return _in_memory(source, way.fps)
-    return recording.open_recording(
-        os.fspath(source), fps=way.fps, colour=model.recipe.colour, only=only
-    )
-
-
-def _in_memory(frames, fps):
-    """Frames in memory as a recording."""
-    fits = frames.dtype == np.uint8 and frames.shape[3:] in ((), (3,))
-    if frames.ndim not in (3, 4) or not fits or len(frames) < 2:
-        raise UserError(
-            f'frames are {frames.dtype}{list(frames.shape)}; allowed: uint8[T, H, W] or '
-            'uint8[T, H, W, 3], two frames or more'
-        )
-
-    def each():
-        for number, frame in enumerate(frames):
-            ms = number * 1000 / fps if fps else np.nan
-            colour = frame if frame.ndim == 3 else None
-            yield Frame(number, ms, answers.records.gray(frame), colour)
-
-    about = recording.About('frames', fps, frames.shape[1:3], len(frames), [], [])
-    return Recording(about, each(), lambda: None)
-
-
-def _kept(
-    read: Recording, wanted: frozenset[int], way: Way, *, every: bool
-) -> tuple[dict[int, np.ndarray], dict[int, float]]:
-    """Read the wanted frames, and check faces and cuts on the way.
-
-    Returns:
-        ({number: frame}, {number: its time in ms}); no time where nothing gives times.
-    """
-    interval = face_check.every(read.fps) if every else 1
-    state = face_check.init(0 if way.cropped else interval)
-    frames, times = {}, {}
-    for frame in read:
-        if frame.number > max(wanted):
-            break
-        if frame.number not in wanted:
-            continue
-        state, spans = face_check.step(state, frame)
-        read.spans.extend(spans)
-        frames[frame.number] = frame.gray if frame.rgb is None else frame.rgb
-        if np.isfinite(frame.ms):
-            times[frame.number] = float(frame.ms)
-    read.spans.extend(face_check.finish(state))
-    return frames, times
-
-
-def _check_inside(source, read: Recording, frames: Mapping[int, np.ndarray], keys: KeyFrames):
-    """Refuse key frames that the recording does not hold."""
-    for name, number in keys._asdict().items():
-        if number >= 0 and number not in frames:
-            raise UserError(f'--{name}={number}: {read.name} has {_numbers(source, read)}')
-
-
-def _numbers(source, read):
-    """The numbers of the frames of a recording, in words."""
-    if not isinstance(source, np.ndarray) and os.path.isdir(source):
-        listed, _ = recording.frames.listing(Path(source))
-        gaps = max(listed) - min(listed) + 1 - len(listed)
-        missing = f', {gaps} missing between them' if gaps else ''
-        return f'frames {min(listed)} to {max(listed)}{missing}'
-    return f'frames 0 to {read.count - 1}' if read.count else 'no such frame'

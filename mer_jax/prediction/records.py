@@ -35,6 +35,10 @@ DRAWN = {
 }
 
 
+class NoFaceError(UserError):
+    """There is no face in the onset frame of a clip."""
+
+
 class Nearest(NamedTuple):
     """How frames are matched to a data set that was not built from frames of a camera."""
 
@@ -140,7 +144,7 @@ def make(
         magnet: path of the weights of the learned magnifier.
 
     Raises:
-        UserError: there is no face in the onset frame.
+        NoFaceError: there is no face in the onset frame.
     """
     numbers = sorted(number for number in frames if key_frames.onset <= number <= key_frames.offset)
     clip = Clip(
@@ -167,7 +171,7 @@ def make(
         read=_in_memory,
     )
     if record['crop'] == NOBODY:
-        raise UserError(
+        raise NoFaceError(
             f'{name}: no face in frame {key_frames.onset}, the onset; give key frames with a '
             'frontal face, or --cropped where frames show the face alone'
         )
