@@ -58,8 +58,11 @@ VERBS = {
         'report; a finished run is only scored again',
     ),
     'evaluate': Verb(
-        'mer_jax.experiment.run:evaluate',
-        'score and report a finished run again from its checkpoint',
+        'mer_jax.prediction.score_pack:evaluate',
+        'score and report a finished run again from its checkpoint; or score a pack on the data '
+        'set of the config, each clip by the members that did not train on its subject',
+        flags={'model': 'PACK'},
+        defaults={'model': ''},
     ),
     'explain': Verb(
         'mer_jax.explain.draw:explain',

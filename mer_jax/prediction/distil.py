@@ -9,6 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from mer_jax import quiet  # noqa: F401, before jax
+
+# isort: split
 import jax
 import jax.numpy as jnp
 import numpy as np

@@ -11,6 +11,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
+from mer_jax import quiet  # noqa: F401, before jax
+
+# isort: split
 import flax.traverse_util
 import jax
 import numpy as np

@@ -182,9 +182,11 @@ def _tensor(path, file, name, members):
     try:
         if name.startswith(STACKED):
             part = file.get_slice(name)
-            if not part.get_shape() or part.get_shape()[0] <= max(members, default=-1):
-                raise ValueError(f'its shape is {part.get_shape()}')
-            tensor = np.stack([part[number] for number in members])
+            shape = part.get_shape()
+            if not shape or shape[0] <= max(members, default=-1):
+                raise ValueError(f'its shape is {shape}')
+            whole = len(members) == shape[0]
+            tensor = part[:] if whole else np.stack([part[number] for number in members])
         else:
             tensor = file.get_tensor(name)
         if str(tensor.dtype) not in DTYPES:
