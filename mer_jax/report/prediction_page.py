@@ -28,8 +28,8 @@ LEGENDS = {
     FLOW: 'Flow: without the motion of the head. Arrows are '
     f'{plots_prediction.LENGTHEN} times as long as the movement; red to the right, green down, '
     'cyan to the left, violet up.',
-    AU_CAM: 'AU-CAM: where the strongest feature for action units comes from, mean over the '
-    'networks. Red means much, blue little; maps of two clips cannot be compared.',
+    AU_CAM: 'AU-CAM: where the strongest feature for action units comes from, mean over a few '
+    'of the networks. Red means much, blue little; maps of two clips cannot be compared.',
 }
 
 
