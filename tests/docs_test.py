@@ -2,13 +2,15 @@
 
 import importlib.util
 import re
+import shlex
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from mer_jax import config_files
+from mer_jax import cli, config_files
 from mer_jax.experiment import settings
+from mer_jax.runfiles import prediction_file, shapes
 from mer_jax.settings import tree
 
 ROOT = Path(__file__).parents[1]
@@ -88,3 +90,35 @@ def test_the_page_on_your_own_code_runs(tmp_path, monkeypatch, capsys, unrendere
     (group,) = names['mj'].compare(names['svms'], names['run']).groups
     assert group['runs'][1]['against']['common'] == len(names['data'])
     assert names['longer'].folder.name == 'longer'
+
+
+def keys_of(shape):
+    """The names of all keys of a shape of JSON."""
+    if isinstance(shape, shapes.Maybe):
+        return keys_of(shape.shape)
+    if isinstance(shape, shapes.ListOf):
+        return keys_of(shape.item)
+    if not isinstance(shape, dict):
+        return set()
+    return {*shape}.union(*(keys_of(inner) for inner in shape.values()))
+
+
+def test_the_page_on_predicting_has_commands_that_parse_and_every_key():
+    """Users copy the commands, and write programs by the tables of keys and columns."""
+    page = (ROOT / 'docs' / 'predicting.md').read_text()
+    commands = re.findall(r'^mer-jax (.+)$', page, re.M)
+    assert {cli.parse(shlex.split(command)).verb for command in commands} == {
+        'predict',
+        'pack',
+        'evaluate',
+        'export',
+    }
+    json_keys = page.partition('## predictions.json')[2].partition('\n## ')[0]
+    for key in keys_of(prediction_file.SHAPE):
+        assert f'`{key}`' in json_keys, key
+    columns = page.partition('## predictions.csv')[2].partition('\n## ')[0]
+    for column in prediction_file.COLUMNS:
+        assert f'`{column}`' in columns, column
+    for words in (*prediction_file.OUTCOMES, 'lie detector', 'experimental'):
+        assert words in page, words
+    assert page.count('2024/1689') == 2  # named once: in its link and the address
