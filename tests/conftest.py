@@ -72,6 +72,7 @@ COMPILED_QUICKLY = (
     'end_to_end',
     'generation/rows',
     'mistakes',
+    'prediction/predict',
     'studies/grid',
     'tfds_builders/release_training',
     'training/augment',

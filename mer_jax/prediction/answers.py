@@ -1,6 +1,7 @@
 """What a trained model says of a clip: first its movement, then the class of the training data."""
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ from mer_jax.data import Record
 from mer_jax.errors import UserError
 from mer_jax.evaluation import calibration
 from mer_jax.experiment import TASKS
-from mer_jax.prediction import movement, records, trained
+from mer_jax.prediction import licences, looks, movement, records, trained
 from mer_jax.prediction.clips import ClipFrames
 from mer_jax.prediction.records import FIELD, Recipe
 from mer_jax.prediction.trained import Trained
@@ -18,6 +19,7 @@ from mer_jax.preprocess import face
 from mer_jax.report.prediction_page import ClipPictures
 from mer_jax.runfiles import prediction_file as answer
 from mer_jax.runfiles.prediction_file import ClipAnswer, KeyFrame, ModelFacts
+from mer_jax.types import Inputs
 
 NO_EYES = 'the eyes were not found in the onset frame: the crop is that of the face detector alone'
 HAAR = 'haar'  # how a crop was found without eyes
@@ -37,6 +39,7 @@ class Answer(NamedTuple):
 
     clip: ClipAnswer
     pictures: ClipPictures | None  # None of an input without frames
+    inputs: Inputs  # of the model
 
 
 def opened(path: str, fold: str = '') -> Model:
@@ -64,18 +67,15 @@ def facts(model: Model, *, from_frames: bool) -> ModelFacts:
         model: that answers.
         from_frames: whether any input was frames, not published features.
     """
-    settings, results, calibrated = (
-        model.trained.settings,
-        model.trained.facts,
-        model.trained.calibration,
-    )
+    settings, results = model.trained.settings, model.trained.facts
+    calibrated = model.trained.calibration
     kinds = [settings.model.name] if has_network(settings.head) else []
     if settings.head.name != 'none':
         kinds.append('SVM')
     metrics = results.get('metrics', {})
     interval = results.get('intervals', {}).get('uf1')
     warnings = model.recipe.warnings if from_frames else ()
-    licence = results.get('licence', '')
+    licence = results.get('licence') or licences.notes(results.get('datasets', ()))
     return ModelFacts(
         title=model.trained.title,
         path=model.path,
@@ -95,7 +95,7 @@ def facts(model: Model, *, from_frames: bool) -> ModelFacts:
         calibrated=calibrated is not None,
         temperature=calibrated and calibrated.temperature,
         threshold=calibrated and min(calibrated.threshold, 1.0),
-        licence=licence if isinstance(licence, str) else '; '.join(licence),
+        licence='; '.join(licence),
         fingerprint=results.get('data', {}).get('fingerprint', ''),
         warnings=warnings,
     )
@@ -125,6 +125,7 @@ def of_clip(model: Model, clip: ClipFrames, *, name: str, cropped: bool = False)
     keys = clip.key_frames._replace(apex=int(record['apex']))
     shown = {key: KeyFrame(number, clip.ms.get(number)) for key, number in keys._asdict().items()}
     crops, points = _crops(record, clip.frames, keys), record['landmarks'][0]
+    inputs = records.inputs_of([record], model.recipe, settings)
     pictures = ClipPictures(*crops, None)
     if FIELD in record:
         pictures = pictures._replace(flow=np.float32(movement.of_face(record[FIELD], points)))
@@ -134,10 +135,28 @@ def of_clip(model: Model, clip: ClipFrames, *, name: str, cropped: bool = False)
         strength=clip.strength,
         movements=movement.between(crops, points, rise=record.get(FIELD)),
         action_units=None,
-        **_of_class(model.trained, records.inputs_of([record], model.recipe, settings)),
+        **_of_class(model.trained, inputs),
         warnings=(NO_EYES,) if record['crop'] == HAAR else (),
     )
-    return Answer(result, pictures)
+    return Answer(result, pictures, inputs)
+
+
+def with_looks(model: Model, results: Sequence[Answer]) -> list[Answer]:
+    """Add where the networks look to the pictures of clips, where they have regions.
+
+    Args:
+        model: that answered.
+        results: of a recording.
+    """
+    drawn = [one for one in results if one.pictures is not None]
+    if not drawn:
+        return list(results)
+    image = np.concatenate([one.inputs.image[:1] for one in drawn])
+    maps = looks.au_cam(model.trained, Inputs(image, {}))
+    if maps is None:
+        return list(results)
+    pairs = zip(drawn, maps, strict=True)
+    return [one._replace(pictures=one.pictures._replace(au_cam=cam)) for one, cam in pairs]
 
 
 def of_features(model: Model, path: str) -> Answer:
@@ -166,7 +185,7 @@ def of_features(model: Model, path: str) -> Answer:
         action_units=None,
         **_of_class(model.trained, inputs),
     )
-    return Answer(clip, None)
+    return Answer(clip, None, inputs)
 
 
 def _crops(record: Record, frames, key_frames):

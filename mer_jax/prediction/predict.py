@@ -151,6 +151,8 @@ def predict(
     for number, source in enumerate(recordings):
         result, of_clips = _of_input(opened, source, way)
         results.append(result)
+        if path is not None:
+            of_clips = answers.with_looks(opened, of_clips)
         for position, one in enumerate(of_clips):
             if one.pictures is not None:
                 pictures[number, position] = one.pictures

@@ -417,11 +417,12 @@ def facts_of(run: results.RecognitionResults | results.SpottingResults) -> dict[
 
     Returns:
         Data set, fingerprint, protocol, leaks, metrics with intervals (recognition alone) and
-        versions, as in results.json; and the number of subjects.
+        versions, as in results.json; names of the data sets, and the number of subjects.
     """
     names = ('name', 'protocol', 'leaks', 'folds', 'seeds', 'epochs', 'clips', 'metrics')
     content = run.to_json()
     kept = (*names, 'intervals', 'intervals_are', 'data', 'versions')
     facts = {name: content[name] for name in kept if name in content}
-    blocks = content.get('per_dataset', {}).values()
-    return facts | {'subjects': sum(block['subjects'] for block in blocks if 'subjects' in block)}
+    blocks = content.get('per_dataset', {})
+    subjects = sum(block['subjects'] for block in blocks.values() if 'subjects' in block)
+    return facts | {'datasets': sorted(blocks), 'subjects': subjects}

@@ -1,0 +1,264 @@
+"""From frames of a clip to the numbers of its run: a network, a hybrid, an SVM, feature pictures.
+
+The parity is that of a whole chain: face crop, flow, image, scaling, networks and SVMs. One link
+that differed from training would give other classes, and no one would see it.
+"""
+
+import json
+
+import numpy as np
+import pytest
+
+import main
+from mer_jax import machine
+from mer_jax.data import loading, sources
+from mer_jax.errors import UserError
+from mer_jax.prediction import answers, clips, predict, records
+from mer_jax.runfiles import prediction_file as answer
+from mer_jax.runfiles.prediction_file import PredictionFile, PredictionRows
+from mer_jax.runfiles.predictions import PredictionTable
+from mer_jax.settings import tree
+from tests.support.fake_raw import casme2, write_precomputed_flow
+from tests.support.messages import pattern
+from tfds_builders import frames
+from tfds_builders.clip import KeyFrames
+
+NETWORK = ('--config.train.epochs=1', '--config.head.features=network+au_strain')
+RUNS = {  # the second network has the programs of the first
+    'network': NETWORK,
+    'hybrid': (*NETWORK, '--config.head.name=svm'),
+    'svm': (
+        '--config.train.epochs=0',
+        '--config.head.name=svm',
+        '--config.head.features=orientation',
+    ),
+}
+
+
+def train(folder, config, *changes):
+    """Train a run in folder/run on data below folder."""
+    arguments = [
+        f'--config={config}',
+        f'--config.data.data_dir={folder}/data',
+        '--config.train.lowering=matmul',
+        '--config.train.at_once=1',
+        '--config.train.devices=1',
+    ]
+    assert main.main([*arguments, *changes]) == 0
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    """A folder with a fake CASME II and the runs of RUNS on it."""
+    path = tmp_path_factory.mktemp('predict')
+    casme2.write(path / 'raw')
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(machine, 'cores', lambda: 1)
+        for name, changes in RUNS.items():
+            train(
+                path,
+                'casme2_ststnet',
+                f'--config.data.manual_dir={path}/raw',
+                '--config.data.name=casme2/flow,optical_flow=dis',
+                f'--workdir={path}/{name}',
+                *changes,
+            )
+    return path
+
+
+@pytest.fixture(scope='module')
+def truth(tmp_path_factory):
+    """The same clips, each with its folder of frames."""
+    return casme2.write(tmp_path_factory.mktemp('again') / 'raw').clips
+
+
+def keys(clip):
+    return (clip.onset, clip.apex, clip.offset)
+
+
+def assert_equal(scores, row):
+    assert [*scores] == [*row.scores]
+    np.testing.assert_allclose([*scores.values()], [*row.scores.values()], atol=1e-5)
+
+
+@pytest.mark.parametrize('run', RUNS)
+def test_held_out_clips_get_the_scores_of_their_run(run, folder, truth):
+    """Otherwise the figures of a run would not be those of the program that users run."""
+    rows = PredictionTable.read(folder / run).rows
+    model = answers.opened(str(folder / run), rows[0].subject)
+    assert model.fold == rows[0].subject and not model.recipe.warnings
+    compared = [row for row in rows if row.subject == model.fold]
+    for row in compared:
+        clip = truth[row.clip]
+        images = {}
+        for number, path in frames.listing(clip.folder)[0].items():
+            images[number] = frames.read_gray(path)
+        read = clips.ClipFrames(KeyFrames(*keys(clip)), images, {}, None)
+        result = answers.of_clip(model, read, name=row.clip, cropped=True).clip
+        assert_equal(result.scores, row)
+        assert result.agreement_of_folds is None and result.key_frames_from == answer.GIVEN
+    assert len(compared) > 1
+
+
+def test_the_command_writes_the_scores_of_the_run(folder, truth, tmp_path, unrendered, capsys):
+    """The one command of the docs, from a folder of frames to files."""
+    row = PredictionTable.read(folder / 'network').rows[0]
+    clip = truth[row.clip]
+    flags = [
+        f'--{name}={number}' for name, number in zip(KeyFrames._fields, keys(clip), strict=True)
+    ]
+    flags += [f'--fold={row.subject}', '--fps=200', '--cropped', f'--workdir={tmp_path}/answer']
+    assert main.main(['predict', f'--model={folder}/network', str(clip.folder), *flags]) == 0
+    printed = capsys.readouterr().out
+    content = PredictionFile.read(tmp_path / 'answer')
+    [recording] = content.recordings
+    [result] = recording.clips
+    assert_equal(result.scores, row)
+    assert content.model.input == answer.AS_TRAINED and content.model.fold == row.subject
+    assert content.model.clips == 12 and content.model.subjects == 4
+    assert (result.onset.ms, result.apex.frame) == (0.0, clip.apex)
+    assert result.apex.ms == (clip.apex - clip.onset) * 5
+    assert recording.frames == 3  # the others were not decoded
+    assert result.movements, 'its face moves by two pixels'
+    [line] = PredictionRows.read(tmp_path / 'answer').rows
+    assert line.class_of_training_data == (result.class_of_training_data or '')
+    assert (tmp_path / 'answer/predictions.html').exists()
+    assert result.movements[0].words in printed
+
+
+def test_all_folds_vote_and_an_apex_is_estimated_as_in_a_build(folder, truth):
+    """Frames in memory, no apex: what a user has who films and writes a few lines of Python."""
+    clip = truth['sub05_EP03_01']
+    listed = frames.listing(clip.folder)[0]
+    images = np.stack([frames.read_gray(path) for path in listed.values()])
+    last = len(images) - 1
+    content = predict.predict(
+        folder / 'network', images, key_frames=(0, None, last), fps=100, cropped=True
+    )
+    [result] = content.recordings[0].clips
+    assert result.agreement_of_folds.members == 4
+    assert sum(result.agreement_of_folds.votes.values()) == 4
+    assert result.apex.frame == clip.apex - clip.onset
+    assert result.apex.ms == 10 * result.apex.frame
+    assert content.model.calibrated and sum(result.probabilities.values()) == pytest.approx(1)
+    json.dumps(content.to_json())
+
+
+@pytest.fixture(scope='module')
+def published(tmp_path_factory):
+    """A folder with a run on feature pictures, and {clip: its picture}."""
+    path = tmp_path_factory.mktemp('published')
+    write_precomputed_flow(path)
+    train(path, 'megc2019_svm', f'--config.data.manual_dir={path}', f'--workdir={path}/run')
+    pictures = {}
+    for picture in (path / 'norm_u_v_os').glob('*/u_test/*/*.png'):
+        pictures[picture.stem.strip()] = picture
+    return path / 'run', pictures
+
+
+def test_feature_pictures_get_the_scores_of_their_run(published):
+    """They are what the model was trained on: nothing about them is approximate."""
+    run, pictures = published
+    for row in PredictionTable.read(run).rows[:3]:
+        names = [name for name in pictures if name in (row.clip, f'{row.subject}_{row.clip}')]
+        content = predict.predict(run, pictures[names[0]], fold=row.subject)
+        [result] = content.recordings[0].clips
+        assert_equal(result.scores, row)
+        assert content.model.input == answer.AS_TRAINED and not content.model.warnings
+        assert result.movements == () and result.onset is None
+
+
+def test_frames_are_approximate_for_a_model_of_published_features(published, truth):
+    """Its authors' crops are not public: a user must learn that the input is another one."""
+    clip = truth['sub01_EP02_01f']
+    run, _ = published
+    content = predict.predict(run, clip.folder, key_frames=keys(clip), cropped=True)
+    assert content.model.input == answer.APPROXIMATE
+    assert any('28x28' in text for text in content.model.warnings)
+    [result] = content.recordings[0].clips
+    assert result.scores and result.movements
+
+
+REFUSED = {  # arguments of predict -> what the line names
+    'unknown fold': ({'fold': 'sub99'}, 'fold=sub99 ... sub01, sub02, sub05, sub17'),
+    'frames that are not there': ({'key_frames': (46, 50, 99)}, 'offset=99 ... 46 to 54'),
+    'no face': ({'cropped': False, 'key_frames': (46, 50, 54)}, 'no face ... 46 ... --cropped'),
+    'an array of floats': ({'given': np.zeros((4, 8, 8))}, 'float64[4, 8, 8] ... uint8[T, H, W]'),
+    'a cropped recording to search': ({'key_frames': None}, '--cropped ... --onset'),
+}
+
+
+@pytest.mark.parametrize('name', REFUSED)
+def test_what_cannot_be_predicted_is_one_line(name, folder, truth):
+    """The user learns which flag or frame it is, and what would be right."""
+    changes, pieces = REFUSED[name]
+    values = {'key_frames': (1, 2, 3), 'cropped': True, 'fps': 100, **changes}
+    given = values.pop('given', truth['sub01_EP02_01f'].folder)
+    with pytest.raises(UserError, match=pattern(pieces)):
+        predict.predict(folder / 'network', given, **values)
+
+
+def test_a_picture_is_for_a_model_of_pictures(folder, published):
+    """One picture shows no movement, but for a model that was trained on pictures of flow."""
+    picture = next(iter(published[1].values()))
+    with pytest.raises(UserError, match=pattern('one picture ... casme2/flow ... a video')):
+        predict.predict(folder / 'network', picture)
+    with pytest.raises(UserError, match=pattern('one picture ... leave --onset')):
+        predict.predict(published[0], picture, key_frames=(1, 2, 3))
+
+
+INPUTS = {  # settings of a run -> input of its recipe, and the shape of one image
+    'casme2/flow': ({}, 'flow', (28, 28, 3)),
+    'phases': ({'data.channels': 'onset,u,v2'}, 'flow', (28, 28, 3)),
+    'samer': (
+        {'data.name': 'casme2/samer,optical_flow=dis', 'data.channels': 'magnified,on_a,off_a'},
+        'samer',
+        (28, 28, 3),
+    ),
+    'video': (
+        {'data.name': 'casme2/video', 'data.channels': 'gray', 'data.frames': 5},
+        'video',
+        (5, 28, 28, 1),
+    ),
+    'flow of every frame': (
+        {
+            'data.name': 'casme2/spotting,optical_flow=dis',
+            'data.channels': 'u,v',
+            'data.apex': 'peak',
+        },
+        'spotting',
+        (28, 28, 2),
+    ),
+    'masked pixels': (
+        {'data.mask': 'eyes_mouth', 'data.clip_normalise': False, 'data.input_scaler': 'p995'},
+        'flow',
+        (28, 28, 3),
+    ),
+}
+
+
+@pytest.mark.parametrize('name', INPUTS)
+def test_every_input_is_that_of_the_data_set(name, folder, truth):
+    """Each kind of input has a way of its own from frames to an image; all must end alike."""
+    changes, kind, shape = INPUTS[name]
+    changes = {'data.name': 'casme2/flow,optical_flow=dis', **changes}
+    settings = tree.changed(answers.trained.settings_of(folder / 'network'), changes)
+    recipe = records.recipe(settings)
+    assert recipe.kind == kind
+    clip = truth['sub05_EP03_01']
+    images = {n: frames.read_gray(path) for n, path in frames.listing(clip.folder)[0].items()}
+    record = records.make(images, KeyFrames(*keys(clip)), recipe, name=clip.clip, cropped=True)
+    inputs = records.inputs_of([record], recipe, settings)
+    assert inputs.image.shape == (1, *shape) == (1, *answers.trained.image_shape(settings))
+    assert inputs.image.dtype == answers.trained.dtype(settings)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(machine, 'cores', lambda: 1)
+        data = loading.load(
+            sources.parse(settings.data.name, settings.data.manual_dir),
+            sources.BuildOptions(data_dir=settings.data.data_dir),
+            settings.data,
+            channels=tuple(settings.data.channels.split(',')),
+            apex=settings.data.apex,
+        )
+    row = data.names.clips.index(clip.clip)
+    np.testing.assert_array_equal(inputs.image[0], data.samples.image[row])
