@@ -73,6 +73,7 @@ COMPILED_QUICKLY = (
     'generation/rows',
     'mistakes',
     'prediction/predict',
+    'prediction/export',
     'studies/grid',
     'tfds_builders/release_training',
     'training/augment',

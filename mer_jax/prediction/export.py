@@ -127,11 +127,12 @@ def packages() -> tuple[ModuleType, ModuleType]:
         UserError: onnx or onnxruntime is not installed.
     """
     try:
+        import onnx  # noqa: F401, which the translator imports
         import onnxruntime
-
-        from mer_jax.prediction import onnx_graph
     except ImportError as error:
         raise UserError(f'export: {error.name} is not installed; {EXTRA}') from None
+    from mer_jax.prediction import onnx_graph
+
     return onnx_graph, onnxruntime
 
 
