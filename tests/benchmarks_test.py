@@ -23,6 +23,7 @@ FIGURES = {
     'kills': r'build \| 1 \| \w+ 1 \| \d+ \| 0 \| 0 \|',
     'hostile_files': r'predictions\.csv +3 GB of holes +\d+ MB  /predictions\.csv: is not a table',
     'recordings': r'check .* times as fast .* MB at the end',
+    'onnx_export': r'ststnet +28x28x3 +1,683 .* \d\.\de-\d+ ',
     'magnification': r'output +2.0 px: motion / wanted head [\d.]+',
 }
 TORCH = ('against_pytorch', 'gan')
@@ -38,6 +39,8 @@ def test_a_benchmark_runs(name, tiny_data, unrendered, tmp_path, monkeypatch, ca
     """It is run by hand once in months: without this, each renaming would break it unseen."""
     if name in TORCH:
         pytest.importorskip('torch', reason='compares with PyTorch')
+    if name == 'onnx_export':
+        pytest.importorskip('onnxruntime', reason='writes files of ONNX')
     monkeypatch.setenv('TFDS_DATA_DIR', tiny_data)
     monkeypatch.setenv('JAX_DISABLE_MOST_OPTIMIZATIONS', '1')  # of programs that it starts
     monkeypatch.chdir(tmp_path)

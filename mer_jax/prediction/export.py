@@ -93,7 +93,7 @@ def export(model: str, file_format: str, fold: str, batch: str, paths: Sequence[
         flops=flops_of(ensemble(opened), opened.states, image),
         size=len(file),
         difference=difference,
-        **_measured(path),
+        **measured(path),
     )
     print(describe(exported, rows))
     return exported
@@ -283,8 +283,18 @@ def compare(opened: Trained, runtime: ModuleType, file: bytes, sizes: Sequence[i
     return difference
 
 
-def _measured(path):
-    """Memory and time of a file, by a new process."""
+def measured(path: Path) -> dict[str, float]:
+    """Measure memory and time of a file in a new process.
+
+    Args:
+        path: of the file.
+
+    Returns:
+        As onnx_cost.measured.
+
+    Raises:
+        UserError: onnxruntime cannot load it.
+    """
     script = Path(__file__).with_name('onnx_cost.py')
     # -P: the folder of the script is not searched for modules
     command = [sys.executable, '-P', str(script), str(path)]
