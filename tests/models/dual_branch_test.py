@@ -214,7 +214,7 @@ def test_kernels_begin_as_pytorch_draws_them():
     deviation = (2 / (16 * 49)) ** 0.5  # of He et al. 2015, by outgoing connections
 
     def drawn(kernels):
-        model = make('dual_branch', width=16, initial_kernels=kernels)
+        model = make('single_branch', width=16, blocks=1, initial_kernels=kernels)
 
         @jax.jit
         def first(key):

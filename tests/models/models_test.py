@@ -129,16 +129,17 @@ def test_a_network_equals_pytorch(name, settings):
     # the images differ in their logits: the comparison says something
     assert np.ptp(wanted, 0).max() > 1e-3
     trained = forward(reference.train(), image).detach().numpy()
-    for lowering in ('matmul', 'native'):
-        net = make(name, lowering, **settings)
-        logits, _ = quickly(lambda v, x, net=net: net.apply(v, x, train=False))(variables, image)
-        np.testing.assert_allclose(logits, wanted, atol=1e-4)
-        (logits, _), _ = quickly(
-            lambda v, x, net=net: net.apply(
-                v, x, train=True, mutable=['batch_stats'], rngs={'dropout': jax.random.key(0)}
-            )
-        )(variables, image)
-        np.testing.assert_allclose(logits, trained, atol=1e-4)
+    # The lowering changes convolutions alone, and training all but these: two of four programs do.
+    net = make(name, 'native', **settings)
+    logits, _ = quickly(lambda v, x: net.apply(v, x, train=False))(variables, image)
+    np.testing.assert_allclose(logits, wanted, atol=1e-4)
+    net = make(name, 'matmul', **settings)
+    (logits, _), _ = quickly(
+        lambda v, x: net.apply(
+            v, x, train=True, mutable=['batch_stats'], rngs={'dropout': jax.random.key(0)}
+        )
+    )(variables, image)
+    np.testing.assert_allclose(logits, trained, atol=1e-4)
 
 
 @pytest.mark.parametrize(
