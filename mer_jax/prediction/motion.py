@@ -130,8 +130,16 @@ def between(reference: np.ndarray, image: np.ndarray, place: View) -> Motion:
     flow = _estimator().calc(reference, image, None)
     cells = cv2.resize(flow, (CELLS, CELLS), interpolation=cv2.INTER_AREA)
     head = _head(cells[place.inside].astype(np.float64), _CENTRES[place.inside])
-    model = np.concatenate([_CENTRES, np.ones((CELLS, CELLS, 1))], -1) @ head.T
-    return Motion((cells - model).astype(np.float32), head)
+    return Motion((cells - head_cells(head)).astype(np.float32), head)
+
+
+def head_cells(head: np.ndarray) -> np.ndarray:
+    """How the head moves each cell, float64[CELLS, CELLS, 2] pixels.
+
+    Args:
+        head: as Motion.head.
+    """
+    return np.concatenate([_CENTRES, np.ones((CELLS, CELLS, 1))], -1) @ head.T
 
 
 _line = (np.arange(CELLS) + 0.5) * CELL - SIZE / 2

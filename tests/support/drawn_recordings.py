@@ -105,6 +105,20 @@ def micro(recording: Plan, fps: float) -> list[tuple[int, int, int]]:
     return [tuple(round(ms * fps / 1000) for ms in row) for row in times]
 
 
+def during_blink(recording: Plan) -> list[bool]:
+    """Whether each micro-expression overlaps a blink."""
+    blinks = [event for event in recording.events if event.kind == 'blink']
+    overlaps = []
+    for event in recording.events:
+        if event.kind == 'micro':
+            overlaps.append(any(_overlap(event, blink) for blink in blinks))
+    return overlaps
+
+
+def _overlap(first, second):
+    return first.onset < second.offset and second.onset < first.offset
+
+
 def frames(recording: Plan, fps: float) -> Iterator[tuple[int, float, np.ndarray]]:
     """Yield number, ms and gray uint8[SIDE, SIDE] of each frame."""
     rng = clips.generator(recording.seed, 78, round(fps))
