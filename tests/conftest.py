@@ -99,7 +99,7 @@ def module_of(item):
 
 def pytest_collection_modifyitems(items):
     for item in items:
-        if module_of(item) in FAST or item.name.endswith('[ststnet-none-plain]'):
+        if module_of(item) in FAST or item.name.endswith('[ststnet-p995-plain]'):
             item.add_marker(pytest.mark.fast)
 
 

@@ -51,18 +51,18 @@ TRAININGS = {
 }
 # A network without an entry here trains 'contrastive' where it has regions, and 'plain' else.
 TRAINING_OF = {'single_branch': 'contrastive, weighted sampler', 'cnn3d': 'clips'}
+# The fitted scale does not depend on the network: one network with each that is not 'none'.
+SCALER_OF = {'ststnet': 'p995', 'microexpstcnn': 'mean_max'}
 CASES = [
     (
         name,
-        'none',
+        SCALER_OF.get(name, 'none'),
         TRAINING_OF.get(name, 'contrastive' if models.NETWORKS[name].regional else 'plain'),
     )
     for name in networks.CASES
 ]
 CASES += [
-    ('ststnet', 'p995', 'plain'),  # the fitted scale does not depend on the network
     ('ststnet', 'none', 'weighted sampler'),
-    ('microexpstcnn', 'mean_max', 'plain'),
     ('ststnet', 'p995', 'spotting'),
 ]
 
