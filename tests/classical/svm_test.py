@@ -876,6 +876,7 @@ def states_of(folder, learner, data, folds):
 
 
 @unoptimised()
+@unoptimised()
 def test_machines_answer_by_the_features_of_each_folds_network(
     tiny_data, tmp_path, monkeypatch, capsys
 ):
