@@ -26,7 +26,7 @@ def motion(path: str | Path, curve: MotionCurve, clips: Sequence[ClipAnswer]) ->
     seconds = np.array(curve.ms) / 1000
     with saved(path, (9.6, 2.9)) as figure:
         axes = figure.subplots()
-        axes.plot(seconds, curve.motion, color=COLOURS[0], linewidth=1.1, label='motion')
+        axes.plot(seconds, curve.motion, color=COLOURS[0], linewidth=1.1, zorder=3, label='motion')
         if curve.noise_floor is not None:
             look = {'color': '#5b6875', 'linestyle': '--', 'linewidth': 1.1}
             axes.axhline(curve.noise_floor, label='noise floor', **look)
@@ -52,7 +52,7 @@ def _mark(axes, clip, number, *, several):
     colour = '#8a94a0' if below else COLOURS[1]
     label = 'below the noise floor' if below else 'candidate, onset to offset'
     axes.axvspan(onset, offset, color=colour, alpha=0.3, linewidth=0, label=label)
-    axes.axvline(apex, color=COLOURS[5], linewidth=1.2, label='apex')
+    axes.axvline(apex, color=COLOURS[5], linewidth=1.2, linestyle=':', label='apex')
     if several:
         place = {'xy': (apex, 1), 'xycoords': ('data', 'axes fraction')}
         axes.annotate(f'#{number}', ha='center', va='bottom', fontsize=8.5, **place)

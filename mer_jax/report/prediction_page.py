@@ -205,14 +205,15 @@ def _legends(clips):
 
 
 def _embedded(image, caption):
-    """A picture that stands in the page itself; uint8[H, W] or RGB uint8[H, W, 3]."""
-    if image.ndim == 2:
-        image = cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
-    else:
-        image = image[..., ::-1]
-    _, encoded = cv2.imencode('.png', image)
+    """A picture that stands in the page itself; uint8[H, W] or RGB uint8[H, W, 3].
+
+    Colours are stored as JPEG: as PNG a page of many clips would have tens of megabytes.
+    """
+    kind = 'png' if image.ndim == 2 else 'jpeg'
+    stored = image if image.ndim == 2 else image[..., ::-1]
+    _, encoded = cv2.imencode(f'.{kind}', stored)
     code = base64.b64encode(encoded.tobytes()).decode()
-    return Picture(f'data:image/png;base64,{code}', caption)
+    return Picture(f'data:image/{kind};base64,{code}', caption)
 
 
 def _units(clip):

@@ -51,10 +51,10 @@ def summary(content: PredictionFile) -> Table:
     calibrated = content.model.calibrated
     columns = [
         Column('recording', 'source'),
+        Column('movement (pixels)', 'movement'),
         Column('onset', 'onset'),
         Column('apex', 'apex'),
         Column('offset', 'offset'),
-        Column('movement (pixels)', 'movement'),
         Column('class', 'class', block=CLASS),
         Column('probability' if calibrated else 'score', 'score', _two_digits, block=CLASS),
         Column('agreement of the folds', 'agreement', _two_digits, block=CLASS),
