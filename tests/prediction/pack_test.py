@@ -1,0 +1,242 @@
+"""Packs: equal to the run, without a row of its data, and honest about what trained on what."""
+
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+from scipy import signal
+
+import mer_jax as mj
+from mer_jax import cli
+from mer_jax.classical import features, svm
+from mer_jax.errors import UserError
+from mer_jax.prediction import distil, pack, trained
+from mer_jax.runfiles import pack_file
+from mer_jax.runfiles.foreign_table import ForeignTable
+from mer_jax.runfiles.predictions import PredictionTable, softmax
+from mer_jax.runfiles.results import RecognitionResults
+from mer_jax.types import Inputs
+from tests.support.compiling import unoptimised
+from tests.support.messages import mentions
+
+pytestmark = pytest.mark.usefixtures('unrendered')
+HYBRID = (
+    '--config.head.name=svm',
+    '--config.head.features=network+motion',
+    '--config.head.kernel=linear',
+    '--config.head.cost=1.0',
+    '--config.head.gamma=1.0',
+)
+KERNEL = (
+    '--config.head.name=svm',
+    '--config.head.features=motion',
+    '--config.head.scale=blocks',
+    '--config.head.cost=2.0',
+    '--config.head.gamma=0.5',
+    '--config.head.mirror=True',
+    '--config.train.epochs=0',
+)
+LINEAR = (*KERNEL, '--config.head.kernel=linear')
+ALL_ROWS = (*LINEAR, '--config.protocol.name=all_rows')
+
+
+def run(folder: Path, *flags: str) -> Path:
+    """Train a run on the tiny faces."""
+    config = ('--config=synthetic_ststnet:quick', '--config.data.name=synthetic_faces/tiny')
+    with unoptimised():
+        assert cli.main([*config, '--config.train.epochs=1', *flags, f'--workdir={folder}']) == 0
+    return folder
+
+
+@pytest.fixture(scope='module')
+def folders(tmp_path_factory, tiny_data):
+    """Finished runs: networks with linear SVMs behind them, and SVMs alone."""
+    root = tmp_path_factory.mktemp('runs')
+    flags = {'hybrid': HYBRID, 'kernel': KERNEL, 'linear': LINEAR, 'all_rows': ALL_ROWS}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv('TFDS_DATA_DIR', tiny_data)
+        yield {name: run(root / name, *of_run) for name, of_run in flags.items()}
+
+
+def packed(folder, *arguments):
+    """The path of a pack of a run, written by the command."""
+    with unoptimised():
+        assert cli.main(['pack', f'--workdir={folder}', *arguments]) == 0
+    return folder / pack.FILE
+
+
+def difference(folder, model):
+    """The largest difference of scores from predictions.csv of a run."""
+    experiment = trained.experiment_of(folder, model.settings)
+    outputs = softmax(model.scores(Inputs(experiment.data.samples.image, {})))
+    position = {clip: number for number, clip in enumerate(experiment.data.names.clips)}
+    members = {member: number for number, member in enumerate(model.members)}
+    differences = []
+    for row in PredictionTable.read(folder).rows:
+        of_clip = outputs[members[experiment.titles[row.fold], row.seed], position[row.clip]]
+        differences.append(np.abs(of_clip - list(row.scores.values())).max())
+    return max(differences)
+
+
+def shown_rows(path, rows):
+    """How far the tensors of a file correlate with rows, whatever their scale; and whether their
+    bytes stand in it.
+
+    Every piece of a tensor along each of its axes is compared.
+    """
+    content = path.read_bytes()
+    kinds = (np.uint8, np.float16, np.float32, np.float64)
+    for row in rows:
+        for scaled in (row, row / 255):
+            if any(np.ascontiguousarray(scaled, kind).tobytes() in content for kind in kinds):
+                return 1.0
+    largest = 0.0
+    flat = np.stack([row.ravel().astype(np.float64) for row in rows])
+    flat -= flat.mean(1, keepdims=True)
+    flat /= np.linalg.norm(flat, axis=1, keepdims=True)
+    length = flat.shape[1]
+    for tensor in load_file(path).values():
+        for axis in range(tensor.ndim):
+            values = np.moveaxis(tensor, axis, -1).ravel().astype(np.float64)
+            if len(values) < length:
+                continue
+            total = np.cumsum(np.concatenate([[0], values]))
+            squares = np.cumsum(np.concatenate([[0], values**2]))
+            mean = (total[length:] - total[:-length]) / length
+            spread = np.sqrt(np.maximum(squares[length:] - squares[:-length] - length * mean**2, 0))
+            products = signal.fftconvolve(values[None], flat[:, ::-1], mode='valid', axes=1)
+            seen = spread > 1e-6 * np.sqrt(squares[-1])
+            if seen.any():
+                largest = max(largest, np.abs(products[:, seen] / spread[seen]).max())
+    return largest
+
+
+def test_a_pack_predicts_as_its_run(folders):
+    """A transposed weight, another fold or a scale of other rows would ship another model."""
+    path = packed(folders['linear'])
+    model = mj.load_pack(path)
+    assert difference(folders['linear'], model) < 1e-5
+    of_run = RecognitionResults.read(folders['linear'])
+    assert model.facts['metrics'] == of_run.metrics and model.facts['intervals']['uf1']
+    fold = model.members[1][0]
+    one = trained.open_trained(path, fold)
+    of_folder = trained.open_trained(folders['linear'])
+    assert {title for title, _ in one.members} == {fold}
+    assert one.calibration == trained.open_trained(folders['linear'], fold).calibration
+    assert one.calibration != model.calibration == of_folder.calibration
+    data = model.settings.data
+    assert (data.data_dir, data.manual_dir) == ('', ''), 'folders of this machine'
+
+
+def test_networks_are_stored_bit_for_bit(folders):
+    """The fitted scale of a fold or its batch statistics are easily lost."""
+    model = mj.load_pack(packed(folders['hybrid']))
+    of_run = trained.open_trained(folders['hybrid'])
+    for name in ('params', 'batch_stats', 'fitted'):
+        jax.tree.map(
+            np.testing.assert_array_equal, getattr(model.states, name), getattr(of_run.states, name)
+        )
+    assert jax.tree.leaves(model.states.batch_stats)
+    # SVMs on features that hardly vary magnify the rounding of another program
+    assert difference(folders['hybrid'], model) < 1e-3
+
+
+@pytest.mark.parametrize('name', ['hybrid', 'linear', 'kernel'])
+def test_no_row_of_the_data_is_in_a_pack(folders, name, tmp_path):
+    """Whoever passes a pack on would pass on clips of a licensed data set."""
+    path = packed(folders[name], *(['--distil'] if name == 'kernel' else []))
+    model = mj.load_pack(path)
+    samples = trained.experiment_of(folders[name], model.settings).data.samples
+    motion = features.extract(
+        ['motion'], samples.image, None, channels=('u', 'v', 'strain'), mirror=True
+    )
+    described = motion[0].reshape(-1, motion[0].shape[-1])
+    for rows in (samples.image, samples.image[..., :2], described):
+        assert shown_rows(path, rows) < 0.9
+    tensors = load_file(path)
+    tensors['hidden'] = np.concatenate([np.ones(5), described[3] * 3 + 7]).astype(np.float16)
+    save_file(tensors, tmp_path / 'leaky.safetensors')
+    assert shown_rows(tmp_path / 'leaky.safetensors', described) > 0.99, 'the search is blind'
+
+
+def test_weights_that_show_a_row_are_refused():
+    """An SVM between one clip and a still one is that clip."""
+    draw = np.random.default_rng(0)
+    block = np.stack([draw.normal(size=40), np.zeros(40)])[None]
+    clips = svm.Clips([block], np.array([0, 1]), np.array([0, 1]), 2)
+    choice = svm.Choice('linear', 1.0, 0.0)
+    member = trained.SvmMember(clips, np.arange(2), [choice])
+    weights = svm.linear(clips, member.train, choice, scale='none')
+    with pytest.raises(UserError, match="fold 's01' trains on 2 clips"):
+        pack.check_no_row(weights.weight, member, 's01')
+
+
+def test_svms_with_a_kernel_are_distilled_or_refused(folders, capsys):
+    """Their support vectors are the clips of the data set."""
+    folder = folders['kernel']
+    (folder / pack.FILE).unlink(missing_ok=True)
+    assert cli.main(['pack', f'--workdir={folder}']) == 2
+    assert mentions(
+        capsys.readouterr().err, "head.kernel is 'rbf' ... rows ... --distil ... linear"
+    )
+    assert not (folder / pack.FILE).exists()
+    path = packed(folder, '--distil')
+    values = pack_file.read_header(path).distilled
+    assert values['rows'] == 24 and values['agreement'] > 0.6
+    assert values['uf1_of_svms'] == RecognitionResults.read(folder).metrics['uf1']
+    arguments = ['evaluate', f'--model={path}', '--config.data.name=synthetic_faces/tiny']
+    assert cli.main([*arguments, f'--workdir={folder / "scored"}']) == 0
+    scored = ForeignTable.read(folder / 'scored' / 'predictions.csv', ())
+    correct = np.mean([row.label == row.predicted for row in scored.rows])
+    assert len(scored.rows) == 24 and 0 < correct < 1
+
+
+def test_a_distilled_network_sees_training_rows_of_its_fold_alone():
+    """Noise in the left-out subject that reached it would be the leak that packs promise not to
+    have.
+    """
+    draw = np.random.default_rng(0)
+    label, subject = np.arange(18) % 3, np.arange(18) // 6
+    blocks = [draw.normal(size=(2, 18, 5)) + label[:, None], draw.normal(size=(2, 18, 4))]
+    noisy = [
+        np.where((subject == 2)[:, None], draw.normal(size=block.shape), block) for block in blocks
+    ]
+    networks = []
+    for features_of_clips in (blocks, noisy):
+        clips = svm.Clips(features_of_clips, label, subject, 3)
+        members = []
+        for fold in (2, 0):
+            rows = np.flatnonzero(subject != fold)
+            members.append(trained.SvmMember(clips, rows, [svm.Choice('rbf', 2.0, 0.5)]))
+        networks.append(distil.train(members, scale='blocks'))
+    for before, after in zip(*networks, strict=True):
+        np.testing.assert_array_equal(before[0], after[0])
+        assert (before[1] != after[1]).any(), 'the noise must reach the other fold'
+
+
+def test_a_pack_to_ship_is_calibrated_by_a_run_that_tests(folders, capsys, tmp_path):
+    """All clips train it, so it has no held-out rows: it takes those of a run of its settings, and
+    is scored on no clip that it trained on.
+    """
+    folder = folders['all_rows']
+    packed(folder)
+    alone = mj.load_pack(folder / pack.FILE)
+    assert alone.calibration is None and alone.facts['metrics']['uf1'] is None
+    packed(folder, f'--calibrated_by={folders["linear"]}')
+    model = mj.load_pack(folder / pack.FILE)
+    assert model.calibration == trained.open_trained(folders['linear']).calibration
+    assert model.facts['estimated_by']['protocol'] == 'loso'
+    capsys.readouterr()
+    for other, expected in ((folders['kernel'], 'head.kernel'), (folder, 'tests no clip')):
+        assert cli.main(['pack', f'--workdir={folder}', f'--calibrated_by={other}']) == 2
+        assert mentions(capsys.readouterr().err, f'--calibrated_by ... {expected} ... allowed')
+    arguments = [
+        'evaluate',
+        f'--model={folder / pack.FILE}',
+        '--config.data.name=synthetic_faces/tiny',
+    ]
+    assert cli.main([*arguments, f'--workdir={tmp_path / "scored"}']) == 2
+    assert mentions(capsys.readouterr().err, 'every member trained on every clip ... loso')
+    assert not (tmp_path / 'scored').exists()
