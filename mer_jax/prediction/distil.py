@@ -26,6 +26,7 @@ from mer_jax.types import Array
 HIDDEN = 32  # units
 STEPS = 300  # each on all rows
 RATE = 3e-3  # learning rate of Adam at the start; it falls to 0
+SMALLEST = 1e-6  # share of the largest squared length below which a direction is rounding
 MIXTURES = 2  # mixtures for each training row
 
 
@@ -52,6 +53,7 @@ class Lessons(NamedTuple):
     share: Array  # float32[L], of the second row
     scores: Array  # float32[L, K], of the SVMs
     mask: Array  # float32[L], 1 real, 0 padding
+    trains: Array  # float32[N], 1 for a training row of the data set, else 0
     mean: Array  # float32[D], of the features of training rows
     spread: Array  # float32[D], standard deviation; 1 where a feature is constant
 
@@ -128,6 +130,7 @@ def lessons(member: SvmMember, longest: int, *, scale: str, seed: int) -> Lesson
         share=share[padding],
         scores=scores[padding],
         mask=(np.arange(length) < len(first)).astype(np.float32),
+        trains=np.isin(np.arange(len(clips.label)), train).astype(np.float32),
         mean=np.concatenate(means).astype(np.float32),
         spread=np.concatenate(spreads).astype(np.float32),
     )
@@ -139,35 +142,48 @@ def _mixed(features, first, second, share):
 
 
 def _train_one(shared, of_fold, lessons, number):
-    """Train the network of one member; features are [M, N, D]."""
+    """Train the network of one member; features are [M, N, D].
+
+    The hidden kernel stays in the space of the training rows: another part of it would add noise
+    to the scores of other clips. In the coordinates of that space a step costs little.
+    """
     rows = jnp.concatenate([of_fold, shared], axis=-1)
-    features = _mixed(rows, lessons.first, lessons.second, lessons.share)
-    features = (features - lessons.mean) / lessons.spread
+    views, count, length = rows.shape
+    scaled = (rows - lessons.mean) / lessons.spread * lessons.trains[:, None]
+    basis = _basis(scaled.reshape(views * count, length))
+    inputs = _mixed(scaled @ basis, lessons.first, lessons.second, lessons.share)
+    inputs = inputs / jnp.sqrt(length)  # of length 1, whatever the number of features
     weight = lessons.mask[:, None] / lessons.mask.sum()
     optimizer = optax.adam(optax.cosine_decay_schedule(RATE, STEPS))
 
     def loss(network: Network) -> jax.Array:
-        return jnp.sum(weight * (forward(network, features) - lessons.scores) ** 2)
+        return jnp.sum(weight * (forward(network, inputs) - lessons.scores) ** 2)
 
     def step(carried: tuple, _: None) -> tuple:
         network, state = carried
         updates, state = optimizer.update(jax.grad(loss)(network), state)
         return (optax.apply_updates(network, updates), state), None
 
-    network = _start(number, features.shape[-1], lessons.scores.shape[-1])
+    network = _start(number, basis.shape[-1], lessons.scores.shape[-1])
     (network, _), _ = jax.lax.scan(step, (network, optimizer.init(network)), length=STEPS)
-    hidden = network.hidden / lessons.spread[:, None]
+    hidden = basis @ network.hidden / jnp.sqrt(length) / lessons.spread[:, None]
     return network._replace(hidden=hidden, hidden_bias=network.hidden_bias - lessons.mean @ hidden)
 
 
+def _basis(rows):
+    """Return orthonormal directions [D, R] that span R rows; those of rows of zeros are zero."""
+    length, vectors = jnp.linalg.eigh(rows @ rows.T)
+    spans = length > SMALLEST * length[-1]
+    return rows.T @ (vectors * jnp.where(spans, jax.lax.rsqrt(jnp.where(spans, length, 1)), 0))
+
+
 def _start(number, length, classes):
-    """Return a network with random weights."""
+    """Return a network with random weights, for inputs of length 1."""
     keys = jax.random.split(jax.random.key(number))
-    draw = jax.nn.initializers.he_normal()
     return Network(
-        hidden=draw(keys[0], (length, HIDDEN)),
+        hidden=jax.random.normal(keys[0], (length, HIDDEN)) * jnp.sqrt(2.0),
         hidden_bias=jnp.zeros(HIDDEN),
-        output=draw(keys[1], (HIDDEN, classes)),
+        output=jax.random.normal(keys[1], (HIDDEN, classes)) * jnp.sqrt(2 / HIDDEN),
         output_bias=jnp.zeros(classes),
     )
 
