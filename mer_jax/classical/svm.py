@@ -70,6 +70,13 @@ class Svm(NamedTuple):
     training_accuracy: float = np.nan  # on the rows it was fitted to; NaN of inner folds
 
 
+class Stored(NamedTuple):
+    """A support vector machine as heads.csv and heads.npz hold it."""
+
+    choice: Choice
+    vectors: SupportVectors
+
+
 class LinearSvm(NamedTuple):
     """A linear support vector machine as weights, without the rows that it was fitted to.
 
@@ -524,24 +531,64 @@ def linear_scores(svm: LinearSvm, blocks: Sequence[np.ndarray], *, classes: int)
         float32[N, K], the mean over the M views.
     """
     features = np.concatenate(blocks, axis=-1).astype(np.float64)
-    scores = np.full((*features.shape[:2], classes), NEVER)
-    count = len(svm.present)
-    if count == 1:
-        scores[..., svm.present] = 1.0
+    decision = features @ svm.weight.T + svm.intercept
+    return _of_decisions(decision, svm.present, classes).mean(0).astype(np.float32)
+
+
+def stored_scores(
+    clips: Clips, rows: tuple[np.ndarray, np.ndarray], svms: Sequence[Stored], *, scale: str
+) -> np.ndarray:
+    """Predict rows by SVMs as they were fitted, in the mean of their scores.
+
+    To fit them again would give nearly the same: libsvm stops at a tolerance.
+
+    Args:
+        clips: of the data set; rows to predict may stand behind its labelled ones.
+        rows: int[n], rows that the SVMs were fitted to; int[m], rows to predict.
+        svms: at least one.
+        scale: as of products.
+
+    Returns:
+        Scores float32[m, classes].
+    """
+    train, test = rows
+    inner_products = products(clips.blocks, train, test, scale=scale)
+    views, present = len(clips.blocks[0]), np.unique(clips.label[train])
+    position = np.zeros(len(clips.label), int)
+    position[train] = np.arange(len(train))
+    scores = []
+    for choice, vectors in svms:
+        _, kernel = kernels(inner_products, choice.kernel, choice.gamma)
+        view, row = np.divmod(vectors.support, len(clips.label))
+        counts = [np.sum(clips.label[row] == number) for number in present]
+        decision = np.zeros((len(kernel), 0))
+        if len(present) > 1:
+            columns = view * len(train) + position[row]
+            of_pairs = _of_pairs(vectors.dual.astype(np.float64), counts)
+            decision = kernel[:, columns] @ of_pairs.T + vectors.intercept
+        of_svm = _of_decisions(decision, present, clips.classes)
+        scores.append(of_svm.reshape(views, len(test), clips.classes).mean(0))
+    return np.mean(scores, axis=0).astype(np.float32)
+
+
+def _of_decisions(decision, present, classes):
+    """Return scores [..., K] of decisions [..., pairs]: decision_function of scikit-learn's SVC."""
+    count = len(present)
+    scores = np.full((*decision.shape[:-1], classes), NEVER)
+    if count == 1:  # there was nothing to separate
+        scores[..., present] = 1.0
     elif count == 2:
-        decision = features @ svm.weight[0] + svm.intercept[0]
-        scores[..., svm.present] = np.stack([-decision, decision], axis=-1)
+        scores[..., present] = np.concatenate([-decision, decision], axis=-1)
     else:
-        decision = features @ svm.weight.T + svm.intercept
-        votes, sums = np.zeros((2, *features.shape[:2], count))
+        votes, sums = np.zeros((2, *decision.shape[:-1], count))
         for number, (i, j) in enumerate(itertools.combinations(range(count), 2)):
             wins = decision[..., number] >= 0
             votes[..., i] += wins
             votes[..., j] += ~wins
             sums[..., i] += decision[..., number]
             sums[..., j] -= decision[..., number]
-        scores[..., svm.present] = votes + sums / (3 * (np.abs(sums) + 1))
-    return scores.mean(0).astype(np.float32)
+        scores[..., present] = votes + sums / (3 * (np.abs(sums) + 1))
+    return scores
 
 
 def _svm(choice, support, dual, intercept):

@@ -33,7 +33,7 @@ from mer_jax.runfiles import files, pack_file, results
 from mer_jax.runfiles.config import RunConfig
 from mer_jax.runfiles.folds import FoldTable
 from mer_jax.runfiles.plan import Plan
-from mer_jax.runfiles.svms import SvmTable
+from mer_jax.runfiles.svms import SvmArrays, SvmTable
 from mer_jax.settings import tree
 from mer_jax.settings.sections import Settings
 from mer_jax.spotting.frames import CLASSES as OF_SPOTTING
@@ -54,7 +54,12 @@ class SvmMember(NamedTuple):
 
     clips: svm.Clips  # features and labels of the data set
     train: np.ndarray  # int[n], training rows
-    choices: list[svm.Choice]  # one for each SVM, whose scores are averaged
+    svms: tuple[svm.Stored, ...]  # their scores are averaged
+
+    @property
+    def choices(self) -> list[svm.Choice]:
+        """Return what each SVM was fitted with."""
+        return [stored.choice for stored in self.svms]
 
 
 class Trained(NamedTuple):
@@ -320,8 +325,6 @@ def svm_scores(
 ) -> Scores:
     """Return the function that predicts by the SVMs of all members.
 
-    They are fitted again to their training rows at each call, which takes milliseconds.
-
     Args:
         settings: of the experiment.
         of_svms: of each member.
@@ -344,7 +347,8 @@ def svm_scores(
             new = np.arange(count - len(inputs.image), count)
             clips = member.clips._replace(blocks=joined)
             scale = settings.head.scale
-            outputs.append(svm.predict_by(clips, member.train, new, member.choices, scale=scale))
+            rows = member.train, new
+            outputs.append(svm.stored_scores(clips, rows, member.svms, scale=scale))
         return np.stack(outputs).astype(np.float32)
 
     return scores
@@ -376,14 +380,15 @@ def _svm_members(folder, settings, states, chosen):
         hidden_of = network_scores(svm.penultimate(learner(settings, classes)), states)
         hidden = hidden_of(Inputs(samples.image, {}))
     blocks = _features(settings, samples.image, experiment.data.landmarks)
-    table, of_svms = SvmTable.read(folder), []
+    table, vectors, of_svms = SvmTable.read(folder), SvmArrays.read(folder).svms, []
     for number, run in enumerate(chosen):
         of_run = None if hidden is None else {run: hidden[number]}
         clips = svm.clips_of_run(blocks, of_run, samples, run, classes=classes)
         train, _ = svm.rows_of_run(samples, folds, run)
         title, seed = experiment.titles[folds.fold[run]], int(folds.seed[run])
         choices = explained_svms.chosen(table, title, seed, settings.head)
-        of_svms.append(SvmMember(clips, train, choices))
+        stored = [svm.Stored(choice, vectors[run, rank]) for rank, choice in enumerate(choices, 1)]
+        of_svms.append(SvmMember(clips, train, tuple(stored)))
     return tuple(of_svms)
 
 

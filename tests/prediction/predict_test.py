@@ -11,7 +11,8 @@ import pytest
 
 import main
 from mer_jax import machine
-from mer_jax.data import loading, sources
+from mer_jax.data import channels, loading
+from mer_jax.data.images import stack_inputs
 from mer_jax.errors import UserError
 from mer_jax.prediction import answers, clips, predict, records
 from mer_jax.runfiles import prediction_file as answer
@@ -21,6 +22,8 @@ from mer_jax.settings import tree
 from tests.support.fake_raw import casme2, write_precomputed_flow
 from tests.support.messages import pattern
 from tfds_builders import frames
+from tfds_builders import inputs as builder_inputs
+from tfds_builders.casme2 import casme2_dataset_builder, layout
 from tfds_builders.clip import KeyFrames
 
 NETWORK = ('--config.train.epochs=1', '--config.head.features=network+au_strain')
@@ -179,10 +182,11 @@ def test_frames_are_approximate_for_a_model_of_published_features(published, tru
     assert result.scores and result.movements
 
 
+NOBODY = np.zeros((9, 64, 64), np.uint8)
 REFUSED = {  # arguments of predict -> what the line names
     'unknown fold': ({'fold': 'sub99'}, 'fold=sub99 ... sub01, sub02, sub05, sub17'),
     'frames that are not there': ({'key_frames': (46, 50, 99)}, 'offset=99 ... 46 to 54'),
-    'no face': ({'cropped': False, 'key_frames': (46, 50, 54)}, 'no face ... 46 ... --cropped'),
+    'no face': ({'given': NOBODY, 'cropped': False}, 'no face ... 1 ... --cropped'),
     'an array of floats': ({'given': np.zeros((4, 8, 8))}, 'float64[4, 8, 8] ... uint8[T, H, W]'),
     'a cropped recording to search': ({'key_frames': None}, '--cropped ... --onset'),
 }
@@ -251,14 +255,17 @@ def test_every_input_is_that_of_the_data_set(name, folder, truth):
     inputs = records.inputs_of([record], recipe, settings)
     assert inputs.image.shape == (1, *shape) == (1, *answers.trained.image_shape(settings))
     assert inputs.image.dtype == answers.trained.dtype(settings)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(machine, 'cores', lambda: 1)
-        data = loading.load(
-            sources.parse(settings.data.name, settings.data.manual_dir),
-            sources.BuildOptions(data_dir=settings.data.data_dir),
-            settings.data,
-            channels=tuple(settings.data.channels.split(',')),
-            apex=settings.data.apex,
-        )
-    row = data.names.clips.index(clip.clip)
-    np.testing.assert_array_equal(inputs.image[0], data.samples.image[row])
+    builder = casme2_dataset_builder.Builder(
+        config=recipe.source.name.partition('/')[2], data_dir=folder / 'data'
+    )
+    options = builder.options()
+    found, _ = layout.read(folder / 'raw', options={name: options[name] for name in layout.OPTIONS})
+    [as_found] = [each for each in found if each.clip == clip.clip]
+    built = builder_inputs.make(
+        as_found, kind=kind, options=options, files={'landmarks': '', 'magnet': ''}
+    )
+    if recipe.stored == 'flows':
+        [built] = loading.at_apexes([built], settings.data.apex)
+    names = channels.parse(settings.data.channels)
+    expected = stack_inputs([built], recipe.stored, names, settings.data, 'casme2')
+    np.testing.assert_array_equal(inputs.image, expected)
