@@ -38,6 +38,7 @@ OPTIONS = f'format_whitelist;{FORMATS}|protocol_whitelist;file'
 OPTIONS_OF_FFMPEG = 'OPENCV_FFMPEG_CAPTURE_OPTIONS'  # read by OpenCV whenever it opens a file
 # One thread: errors are then printed with the frame that they concern. It is not slower.
 IN_ORDER = (cv2.CAP_PROP_N_THREADS, 1)
+CAMERA = re.compile(r'[0-9]{1,4}')
 ADDRESS = re.compile(r'[A-Za-z][A-Za-z0-9+.-]+:')  # also concat:, subfile,,: and the like; not C:
 # lines that FFmpeg prints as errors although the frame is whole
 HARMLESS = ('co located POCs unavailable', 'unref short failure', 'number of reference frames')
@@ -147,7 +148,7 @@ def open_recording(
     """Open a video, a folder of frames or a camera.
 
     Args:
-        source: path of a file or folder, or the number of a camera, such as '0' ('./0' is a path).
+        source: path of a file or folder, or the number of a camera, such as '0'.
         fps: frames a second at which it was taken, where the file does not say so or is wrong
             (folders; high-speed cameras, whose files play slowly); 0: as the file says.
         search: movements are searched in it, for which times and at least LEAST_FPS are needed.
@@ -161,7 +162,7 @@ def open_recording(
     name = os.fspath(source)
     if fps and not 0.1 <= fps <= 100_000:
         raise UserError(f'--fps={fps:g}: frames a second, from 0.1 to 100000')
-    if name.isascii() and name.isdigit():
+    if CAMERA.fullmatch(name) and not os.path.exists(name):
         recording = _camera(name, fps=fps, colour=colour)
     elif '://' in name or (ADDRESS.match(name) and not os.path.exists(name)):
         raise UserError(
@@ -242,7 +243,7 @@ def _video(name, *, fps, colour, only):
     warnings = []
     if fps and measured and _differ(fps, measured):
         warnings.append(f'times by --fps={fps:g}; its own frame rate is {measured:.4g}')
-    elif not stamped:
+    elif not stamped and announced:
         warnings.append(f'no usable time stamps; times by its frame rate, {announced:.4g}')
     elif announced and _differ(announced, measured):
         warnings.append(
