@@ -40,9 +40,18 @@ OPTIONS_OF_FFMPEG = 'OPENCV_FFMPEG_CAPTURE_OPTIONS'  # read by OpenCV whenever i
 IN_ORDER = (cv2.CAP_PROP_N_THREADS, 1)
 CAMERA = re.compile(r'[0-9]{1,4}')
 ADDRESS = re.compile(r'[A-Za-z][A-Za-z0-9+.-]+:')  # also concat:, subfile,,: and the like; not C:
-# lines that FFmpeg prints as errors although the frame is whole
-HARMLESS = ('co located POCs unavailable', 'unref short failure', 'number of reference frames')
-ERROR = re.compile(r'^\[(\w+ @ 0x[0-9a-f]+|OPENCV:FFMPEG:\d+)\] (.*)$', re.MULTILINE)
+# What FFmpeg prints as errors of frames that are whole: reference pictures of streams that were cut
+# or sent over a network, and data beside the pixels.
+HARMLESS = (
+    'co located POCs unavailable',
+    'unref short failure',
+    'number of reference frames',
+    'Frame num gap',
+    'SEI type',
+    'APP fields',
+)
+# as FFmpeg prints them, or as OpenCV does where its user asked for more: levels up to 16 are errors
+ERROR = re.compile(r'^\[(?:\w+ @ 0x[0-9a-f]+|OPENCV:FFMPEG:(?:0|8|16))\] (.*)$', re.MULTILINE)
 
 MISSING = 'frames missing'
 CUT = 'cut'
@@ -539,6 +548,7 @@ def _error(log):
     text = log.read().decode(errors='replace')
     log.seek(0)
     log.truncate()
-    lines = [line for _, line in ERROR.findall(text)]
-    serious = [line for line in lines if not any(word in line for word in HARMLESS)]
-    return serious[0].strip() if serious else ''
+    for line in ERROR.findall(text):
+        if not any(words in line for words in HARMLESS):
+            return line.strip()
+    return ''
