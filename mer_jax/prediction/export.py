@@ -56,7 +56,9 @@ class Exported(NamedTuple):
     peak_mb: float  # memory of a process that loads the file and predicts
 
 
-def export(model: str, file_format: str, fold: str, batch: str, paths: Sequence[str]) -> Exported:
+def export(
+    model: str, file_format: str, fold: str, batch: str, paths: Sequence[str] = ()
+) -> Exported:
     """Write a trained model as a file of ONNX, compare it with jax, and print what it costs.
 
     Args:
