@@ -30,8 +30,8 @@ OPSET = 18  # ONNX 1.13, of December 2022: the first whose reductions all take t
 IR_VERSION = 9  # of the file format; runtimes refuse one that is newer than themselves
 TRACED = (2, 3)  # sizes of the two batches
 IMAGE, BATCH = 'image', 'batch'  # names of the input and of its open dimension
-LARGEST = 2**31 - 1  # bytes of a file of protobuf
-# Where nothing but the name differs. Both broadcast as numpy does.
+LARGEST = 2**31 - 10**8  # bytes of weights: a file of protobuf has less than 2**31
+# where nothing but the name differs; both broadcast as numpy does
 ELEMENTWISE = {
     'abs': 'Abs',
     'add': 'Add',
@@ -61,6 +61,16 @@ ELEMENTWISE = {
 }
 REDUCTIONS = {'reduce_sum': 'ReduceSum', 'reduce_max': 'ReduceMax', 'reduce_min': 'ReduceMin'}
 UNCHANGED = ('copy', 'stop_gradient', 'optimization_barrier')
+# {primitive that calls a jaxpr once: its parameter that holds it}
+CALLS = {
+    'checkpoint': 'jaxpr',
+    'closed_call': 'call_jaxpr',
+    'custom_jvp_call': 'call_jaxpr',
+    'custom_vjp_call': 'call_jaxpr',
+    'jit': 'jaxpr',
+    'pjit': 'jaxpr',
+    'remat2': 'jaxpr',
+}
 
 
 class Batch(NamedTuple):
@@ -86,7 +96,7 @@ class Step(NamedTuple):
     inputs: tuple[int | np.ndarray, ...]  # numbers of arrays, or constants
     outputs: tuple[int, ...]  # numbers of arrays
     shapes: tuple[tuple[int, ...], ...]  # of the outputs
-    dtypes: tuple[np.dtype, ...]  # of the outputs
+    dtype: np.dtype  # of the first output
     params: Mapping[str, Any]
 
 
@@ -130,17 +140,17 @@ def model_of(
             'file of ONNX; export one fold by --fold, or a run with the protocol all_rows'
         )
     programs = []
-    for rows in (batch, batch) if batch else TRACED:
+    for rows in [batch] if batch else TRACED:
         images = jax.ShapeDtypeStruct((rows, *image.shape), image.dtype)
         closed, names = jax.make_jaxpr(predict, return_shape=True)(weights, images)
-        programs.append(needed(*steps_of(closed)))
+        steps, outputs = steps_of(closed)
+        programs.append(needed(steps, outputs))
     graph = Graph(batch)
     arrays = {number: graph.constant(np.asarray(leaf)) for number, leaf in enumerate(leaves)}
     arrays[len(leaves)] = Value(IMAGE, (batch or Batch(1), *image.shape))
-    (steps, outputs), (other_steps, other_outputs) = programs
-    if len(steps) != len(other_steps) or outputs != other_outputs:
+    if len(programs[0]) != len(programs[-1]):
         raise _depends_on_batch('the network')
-    for step, other in zip(steps, other_steps, strict=True):
+    for step, other in zip(programs[0], programs[-1], strict=True):
         equation = _equation(graph, arrays, step, other)
         results = translated(graph, equation)
         arrays.update(zip(step.outputs, results, strict=True))
@@ -158,9 +168,6 @@ def steps_of(closed: ClosedJaxpr) -> tuple[list[Step], list[int]]:
 
     Returns:
         (the steps in order, the numbers of the outputs). The arguments have the numbers from 0 on.
-
-    Raises:
-        UserError: an output is a constant.
     """
     steps, count = [], len(closed.jaxpr.invars)
 
@@ -182,9 +189,9 @@ def steps_of(closed: ClosedJaxpr) -> tuple[list[Step], list[int]]:
                 count += len(equation.outvars)
                 avals = [variable.aval for variable in equation.outvars]
                 shapes = tuple(aval.shape for aval in avals)
-                dtypes = tuple(np.dtype(aval.dtype) for aval in avals)
+                dtype = np.dtype(avals[0].dtype)
                 name, params = equation.primitive.name, equation.params
-                steps.append(Step(name, tuple(inputs), tuple(results), shapes, dtypes, params))
+                steps.append(Step(name, tuple(inputs), tuple(results), shapes, dtype, params))
             arrays.update(zip(equation.outvars, results, strict=True))
         return [read(atom) for atom in jaxpr.outvars]
 
@@ -197,32 +204,26 @@ def _literal(atom):
 
 
 def _inner(equation) -> ClosedJaxpr | None:
-    """The jaxpr that an equation calls once; None for a primitive of its own."""
-    if equation.primitive.name == 'scan':
+    """The jaxpr that an equation calls; None for a primitive of its own."""
+    if equation.primitive.name not in CALLS:
         return None
-    for key in ('jaxpr', 'call_jaxpr', 'fun_jaxpr'):
-        value = equation.params.get(key)
-        if value is not None:
-            return value if hasattr(value, 'consts') else ClosedJaxpr(value, ())
-    return None
+    called = equation.params[CALLS[equation.primitive.name]]
+    return called if isinstance(called, ClosedJaxpr) else ClosedJaxpr(called, ())
 
 
-def needed(steps: Sequence[Step], outputs: Sequence[int]) -> tuple[list[Step], list[int]]:
+def needed(steps: Sequence[Step], outputs: Sequence[int]) -> list[Step]:
     """Leave out the steps whose results no output depends on.
 
     Args:
         steps: in order.
         outputs: numbers of the arrays that are wanted.
-
-    Returns:
-        (the steps that are needed, the outputs).
     """
     wanted, kept = set(outputs), []
     for step in reversed(steps):
         if wanted & {*step.outputs}:
             kept.append(step)
             wanted.update(number for number in step.inputs if isinstance(number, int))
-    return kept[::-1], list(outputs)
+    return kept[::-1]
 
 
 def _equation(graph, arrays, step, other):
@@ -242,7 +243,7 @@ def _equation(graph, arrays, step, other):
     dims = []
     for one, two in zip(step.shapes, other.shapes, strict=True):
         dims.append(tuple(_dimension(*pair, where) for pair in zip(one, two, strict=True)))
-    return Equation(step.primitive, tuple(inputs), tuple(dims), step.dtypes[0], step.params)
+    return Equation(step.primitive, tuple(inputs), tuple(dims), step.dtype, step.params)
 
 
 def _dimension(size, other, where):
