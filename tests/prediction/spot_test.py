@@ -5,6 +5,8 @@ import json
 import pytest
 
 from mer_jax import cli
+from mer_jax.prediction import candidates
+from mer_jax.prediction.candidates import Candidate
 from mer_jax.runfiles.intervals import IntervalRow, IntervalTable
 from tests.support.fake_raw import casme_squared
 
@@ -18,15 +20,16 @@ def release(tmp_path_factory):
 
 @pytest.fixture
 def spotted(release, tmp_path, tmp_path_factory, capsys):
-    """spotted(rows): (exit code, what spot.json holds, its error)."""
+    """spotted(rows): (exit code, what spot.json holds, its error); () searches the recordings."""
     data = tmp_path_factory.getbasetemp() / 'recordings'  # built once
 
     def spot(rows, *flags):
         IntervalTable(tuple(rows)).write(tmp_path)
+        tables = [str(tmp_path / IntervalTable.FILE)] if rows else []
         code = cli.main(
             [
                 'spot',
-                str(tmp_path / IntervalTable.FILE),
+                *tables,
                 *(flags or (DATA,)),
                 f'--manual_dir={release.folder}',
                 f'--config.data.data_dir={data}',
@@ -94,3 +97,25 @@ def test_other_data_sets_have_no_recordings(spotted):
     """Clips cut to their expressions cannot show a false alarm."""
     code, _, error = spotted(ROWS, '--data=casme_squared/flow')
     assert code == 2 and "'casme_squared/flow' holds no whole recordings" in error
+
+
+def test_a_search_is_given_every_frame_and_all_it_spots_counts(spotted, monkeypatch):
+    """If this fails, what the end of a recording shows is lost, or frames are counted from 0."""
+    seen = []
+
+    def step(state, frame):
+        seen.append((frame.number, frame.ms))
+        return state, [Candidate(97, 99, 103, 4.0)] if frame.number == 105 else []
+
+    monkeypatch.setattr(candidates, 'step', step)
+    monkeypatch.setattr(candidates, 'finish', lambda state: [Candidate(20, 24, 29, 3.0)])
+    code, result, printed = spotted(())
+    assert code == 0 and len(seen) == sum(block['frames'] for block in result['per_recording'])
+    assert seen[:2] == [(1, 0.0), (2, pytest.approx(1000 / 30))]
+    assert printed.count(' candidates') == 11
+    # one candidate in each of eleven recordings, and two in the three that have a frame 105
+    assert result['scores']['micro']['spotted'] == 14
+    hits = {'s15_disgust1_2', 's15_happy4_1', 's34_happy3_1'}
+    missed = {item['clip'] for item in result['missed']}
+    assert result['scores']['micro']['tp'] == len(hits) and not hits & missed
+    assert 'experimental' in result['statement'] and result['search']['threshold'] > 0
