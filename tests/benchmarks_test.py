@@ -24,6 +24,7 @@ FIGURES = {
     'hostile_files': r'predictions\.csv +3 GB of holes +\d+ MB  /predictions\.csv: is not a table',
     'recordings': r'check .* times as fast .* MB at the end',
     'onnx_export': r'ststnet +28x28x3 +1,683 .* \d\.\de-\d+ ',
+    'recording_search': r'\| 30 \| 1 \| [\d.]+ \| [\d.]+ \|',
     'magnification': r'output +2.0 px: motion / wanted head [\d.]+',
 }
 TORCH = ('against_pytorch', 'gan')

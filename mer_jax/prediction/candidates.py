@@ -40,12 +40,18 @@ WARM = 8_000.0  # ms that the noise floor is first taken from
 WINDOW = 250.0  # ms of a window of the noise floor
 WINDOWS = 240  # of them that count
 STILL = 0.4  # quantile of the windows that is a still part of the recording
+FEW = 16  # windows: a clip as short may have no still part
+# The noise of a cell over its jitter from frame to frame, and the floor of the face, as they are in
+# drawn recordings of a minute: they stand in for a still part.
+OF_JITTER = 0.8
+USUAL_FLOOR = 1.0
 LEAST_NOISE = 0.02  # pixels of a cell
 LEAST_FLOOR = 0.5  # multiples of a cell's noise
 CELLS = 16  # cells whose mean is the motion of the face
 EYE_CELLS = 4  # and of the lids
 LEFT_BY_HEAD = 0.05  # share of the head's motion that may be left in a cell
 LIDS = 1.8  # a blink moves the lids so many times as much as the face
+LOOK_AGAIN = 250.0  # ms after a frame without a face
 CLOSED = 60.0  # ms before and after a blink
 ROUND_EYES = 2  # cells round the eyes that a blink moves
 CURVE = 100.0  # ms between the points of the curve of motion
@@ -94,6 +100,7 @@ class State(NamedTuple):
     frames: tuple[tuple[int, float], ...] = ()  # number and ms, as far back as `samples`
     searched: float = -np.inf  # ms up to which apexes were judged
     noise: Noise = Noise()
+    look: float = -np.inf  # ms from which a face is looked for, where there is none
     last: Candidate | None = None
     curve: tuple[tuple[float, float], ...] = ()  # ms, motion in multiples of the noise floor
 
@@ -121,9 +128,11 @@ def step(state: State, frame: Frame) -> tuple[State, list[Candidate]]:
     if state.samples and frame.ms - state.samples[-1].ms < 1000 / state.options.rate - 1.5:
         return state, []
     if state.track is None:
+        if frame.ms < state.look:
+            return state._replace(frames=()), []
         track = motion.begin(frame.gray, frame.ms)
         if track is None:
-            return state, []
+            return state._replace(frames=(), look=frame.ms + LOOK_AGAIN), []
         moved = track.before
     else:
         track, moved = motion.follow(state.track, frame.gray, frame.ms)
@@ -216,11 +225,15 @@ def _searched(state, until):
     cells = (*state.noise.cells, *usual)[-WINDOWS:]
     if not cells:
         return state, []
-    noise = np.maximum(np.quantile(np.stack(cells), STILL, axis=0), LEAST_NOISE)
+    noise = np.quantile(np.stack(cells), STILL, axis=0)
+    if len(cells) < FEW:
+        noise = np.minimum(noise, OF_JITTER * _jitter(state.samples))
+    noise = np.maximum(noise, LEAST_NOISE)
     place = state.track.place
     face, blinks = _face(moved, noise, place)
     peaks = (*state.noise.peaks, *(float(face[rows].max()) for rows in windows))[-WINDOWS:]
-    strength = face / max(float(np.quantile(peaks, STILL)), LEAST_FLOOR)
+    floor = max(float(np.quantile(peaks, STILL)), LEAST_FLOOR)
+    strength = face / (min(floor, USUAL_FLOOR) if len(peaks) < FEW else floor)
     candidates, last = [], state.last
     for index in _peaks(moved.ms, strength, begin, until, state.options.threshold):
         inside = _off_eyes(place) if blinks[index] else place.inside
@@ -238,6 +251,15 @@ def _searched(state, until):
         curve=(*state.curve, *_points(moved.ms, strength, begin, until)),
     )
     return state, candidates
+
+
+def _jitter(samples):
+    """Median size of the second difference of each cell over time, [CELLS, CELLS]."""
+    cells = np.stack([sample.cells for sample in samples])
+    if len(cells) < 3:
+        return np.full(cells.shape[1:3], np.inf)
+    second = cells[2:] - 2 * cells[1:-1] + cells[:-2]
+    return np.median(np.linalg.norm(second, axis=-1), axis=0)
 
 
 def _windows(ms, begin, until):

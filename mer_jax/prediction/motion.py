@@ -24,6 +24,7 @@ MOVED = 2.0  # pixels that the head moves until the reference is taken anew
 OLD = 1_500.0  # ms until it is
 LOOK = 10_000.0  # ms until the face is looked for again
 OFF = 8.0  # pixels by which the eyes are then off their place in the crop where it is cut anew
+ALIKE = 0.5  # least correlation of a crop with the reference: below it the face is lost, or cut
 LOST = 40.0  # pixels: no head moves as far between two frames
 
 
@@ -213,8 +214,11 @@ def follow(track: Track, gray: np.ndarray, ms: float) -> tuple[Track | None, Mot
     Returns:
         The track, and the sum of all motion; None and None where the face is lost.
     """
-    step = between(track.reference, cut(gray, track.place.crop), track.place)
-    shift = head_shift(step.head)
+    image = cut(gray, track.place.crop)
+    if _likeness(track.reference, image) < ALIKE:
+        return None, None
+    step = between(track.reference, image, track.place)
+    shift = float(head_shift(step.head))
     if shift > LOST:
         return None, None
     total = Motion(track.before.cells + step.cells, track.before.head + step.head)
@@ -224,6 +228,18 @@ def follow(track: Track, gray: np.ndarray, ms: float) -> tuple[Track | None, Mot
     if ms - looked >= LOOK:
         looked, place = ms, _seen_again(gray, place)
     return Track(place, cut(gray, place.crop), ms, looked, total), total
+
+
+def _likeness(first, second):
+    """Correlation of the features of two pictures, without light and noise; 0 where one is blank."""
+    first, second = (_features(image) for image in (first, second))
+    size = np.sqrt((first**2).sum() * (second**2).sum())
+    return float((first * second).sum() / size) if size else 0.0
+
+
+def _features(image):
+    fine = cv2.GaussianBlur(image.astype(np.float32), (0, 0), 2)
+    return fine - cv2.GaussianBlur(fine, (0, 0), 6)
 
 
 def head_shift(head: np.ndarray) -> np.ndarray:

@@ -26,7 +26,6 @@ from mer_jax.preprocess.synthetic.brush import SCALE
 
 SIDE = 192  # of a frame in pixels
 ZOOM = 1.2  # frame pixels to a pixel of the drawn face, which has 128
-CLOSURES = 9  # drawings of a face, from open eyes to closed ones
 APART = 900.0  # ms of rest between two expressions
 GRAINS = 2**20  # numbers of noise that a recording's frames draw from
 KNOT = 40.0  # ms between the points of the head's path
@@ -59,10 +58,12 @@ class Plan(NamedTuple):
     light: tuple[float, float, float]  # height, ms and phase of a slow wave of brightness
     style: emotions.Style
     points: np.ndarray  # float[68, 2], landmarks of the face at rest, in face pixels
-    drawings: np.ndarray  # float32[CLOSURES, side, side]
+    drawings: np.ndarray  # float32[n, side, side], the eyes open to closed
 
 
-def plan(seed: int, seconds: float = 60.0, *, micro: int = 7, slow: int = 1) -> Plan:
+def plan(
+    seed: int, seconds: float = 60.0, *, micro: int = 7, slow: int = 1, closures: int = 9
+) -> Plan:
     """Draw a person and what it does.
 
     Args:
@@ -70,6 +71,7 @@ def plan(seed: int, seconds: float = 60.0, *, micro: int = 7, slow: int = 1) -> 
         seconds: how long it is filmed.
         micro: number of micro-expressions of .2 to .48 s.
         slow: number of expressions of more than a second.
+        closures: drawings of the face from open to closed eyes, which take most of the time.
     """
     rng = clips.generator(seed, 77)
     face = identity.draw(rng)
@@ -86,7 +88,9 @@ def plan(seed: int, seconds: float = 60.0, *, micro: int = 7, slow: int = 1) -> 
         light=(rng.uniform(0.02, 0.08), rng.uniform(4_000, 15_000), rng.uniform(0, 6)),
         style=style,
         points=points,
-        drawings=np.stack([_eyes_closed(face, points, level) for level in _levels()]),
+        drawings=np.stack(
+            [_eyes_closed(face, points, level) for level in np.linspace(0, 1, closures)]
+        ),
     )
 
 
@@ -129,10 +133,6 @@ def frames(recording: Plan, fps: float) -> Iterator[tuple[int, float, np.ndarray
         ms = 1000 * number / fps
         picture = _draw(recording, ms, fields, lead)
         yield number, ms, _expose(rng, grains, recording, ms, picture)
-
-
-def _levels():
-    return np.linspace(0, 1, CLOSURES)
 
 
 def _eyes_closed(face, points, level):
@@ -260,7 +260,7 @@ def _draw(recording, ms, fields, lead):
     rest = target
     for _ in range(5 if facial else 2):  # of the inversion, as in motion.rest_points
         rest = target - _sample(moved, rest, cv2.INTER_LINEAR)
-    picture = recording.drawings[round(closure * (CLOSURES - 1))]
+    picture = recording.drawings[round(closure * (len(recording.drawings) - 1))]
     return _sample(picture, SCALE * rest + 1, cv2.INTER_LINEAR)
 
 
