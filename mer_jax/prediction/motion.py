@@ -231,7 +231,7 @@ def follow(track: Track, gray: np.ndarray, ms: float) -> tuple[Track | None, Mot
 
 
 def _likeness(first, second):
-    """Correlation of the features of two pictures, without light and noise; 0 where one is blank."""
+    """Correlation of the features of two pictures, without light and noise; 0 for a blank."""
     first, second = (_features(image) for image in (first, second))
     size = np.sqrt((first**2).sum() * (second**2).sum())
     return float((first * second).sum() / size) if size else 0.0
