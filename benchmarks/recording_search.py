@@ -1,9 +1,8 @@
 """Search of long recordings of drawn faces: intervals, apexes and false alarms, beside a plain
-threshold on motion; speed and memory.
+threshold on motion; speed.
 """
 
 import argparse
-import resource
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -48,7 +47,7 @@ class Recording(NamedTuple):
     flow: Curve  # mean length of the flow, the head's motion included
 
 
-def searched(seed: int, fps: float, seconds: float, still: bool) -> Recording:
+def searched(seed: int, fps: float, seconds: float, *, still: bool) -> Recording:
     """Draw a recording and search it.
 
     Args:
@@ -200,35 +199,15 @@ def run(frames: Iterable[Frame]) -> float:
     return time.process_time() - start
 
 
-def long_run(frames: Sequence[Frame], minutes: float) -> str:
-    """Speed and memory of a recording of 25 frames a second, from a clip over and over."""
-    count = round(60 * 25 * minutes)
-    forth_and_back = [*frames, *frames[::-1]]
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    seconds = run(
-        Frame(number, 40.0 * number, forth_and_back[number % len(forth_and_back)].gray)
-        for number in range(count)
-    )
-    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return (
-        f'{minutes:g} minutes of 640x480 at 25 frames a second: {60 * minutes / seconds:.1f} times '
-        f'real time (processor time), memory {before / 1024:.0f} MB before, '
-        f'{after / 1024:.0f} MB at its peak'
-    )
-
-
 def main(argv: Sequence[str] | None = None) -> None:
-    """Print a table by frame rate, false alarms of still faces, speed and memory."""
+    """Print a table by frame rate, false alarms of still faces, and the speed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--seeds', default='101,102,103,104,105,106', help='of the recordings')
     parser.add_argument('--fps', default='100,30,60,200')
     parser.add_argument('--seconds', type=float, default=60.0, help='of a recording')
-    parser.add_argument('--minutes', type=float, default=2.0, help='of the recording for speed')
     parser.add_argument('--frames', type=int, default=200, help='of the clip for speed')
     parser.add_argument('--jobs', type=int, default=machine.cores())
-    flags = command_line.parse(
-        parser, argv, seeds='101', fps='30', seconds=6.0, minutes=0.05, frames=30, jobs=1
-    )
+    flags = command_line.parse(parser, argv, seeds='101', fps='30', seconds=3.0, frames=20, jobs=1)
     seeds = [int(seed) for seed in flags.seeds.split(',')]
     rates = [float(rate) for rate in flags.fps.split(',')]
     pool = Parallel(flags.jobs)
@@ -240,13 +219,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     print('|---|---|---|---|---|---|---|---|---|')
     for rate in rates:
-        print(line(pool(work(seed, rate, flags.seconds, False) for seed in seeds)), flush=True)
-    still = pool(work(seed, rates[0], flags.seconds, True) for seed in seeds)
+        print(
+            line(pool(work(seed, rate, flags.seconds, still=False) for seed in seeds)), flush=True
+        )
+    still = pool(work(seed, rates[0], flags.seconds, still=True) for seed in seeds)
     print(f'drawn faces without expressions, false alarms: {alarms(still)}', flush=True)
     frames = clip(flags.frames)
     seconds = run(frames)
     print(f'{flags.frames} frames of 640x480 searched in {seconds:.2f} s of processor time')
-    print(long_run(frames, flags.minutes))
 
 
 if __name__ == '__main__':
