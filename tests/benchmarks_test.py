@@ -8,6 +8,8 @@ import pytest
 
 FOLDER = Path(__file__).parents[1] / 'benchmarks'
 SHARED = {'command_line', 'common'}  # no benchmarks
+# end_to_end_test runs it, where the run that it explains is trained already
+ELSEWHERE = {'explanation'}
 # name -> what it must print of what it measures
 FIGURES = {
     'against_pytorch': r'ststnet: .*ratio \d',
@@ -17,10 +19,9 @@ FIGURES = {
     'coverage': r'24 subjects, mer_jax +[\d.]+ ',
     'convolution': r'native: a step takes [\d.]+ ms outside of a loop, [\d.]+ ms in one',
     'decision': r'frames .*: \d+ ms; crop',
-    'explanation': r'AU-CAM, trained, over AU-CAM, untrained +[+-][\d.]+',
     'folds': r'2 folds, [\d.]+ ms',
     'gan': r'2 GANs, .*ratio \d',
-    'kills': r'build \| 1 \| \w+ 1 \| \d+ \| 0 \| 0 \|',
+    'kills': r'build \| 1 \| [\w ]+ 1 \| \d+ \| 0 \| 0 \|',
     'hostile_files': r'predictions\.csv +3 GB of holes +\d+ MB  /predictions\.csv: is not a table',
     'recordings': r'check .* times as fast .* MB at the end',
     'onnx_export': r'ststnet +28x28x3 +1,683 .* \d\.\de-\d+ ',
@@ -28,11 +29,22 @@ FIGURES = {
     'magnification': r'output +2.0 px: motion / wanted head [\d.]+',
 }
 TORCH = ('against_pytorch', 'gan')
+# What the benchmark `kills` kills here, in the place of a build, whose kill release_test has.
+STAND_IN = """
+import pathlib, sys, time
+(folder,) = [word for word in sys.argv if word.startswith('--config.data.data_dir=')]
+folder = pathlib.Path(folder.partition('=')[2])
+for line in ('casme2/flow: 12 clips, ', 'casme2/flow: 100%', 'casme2: 12 used'):
+    print(line, flush=True)
+    time.sleep(0.1)
+folder.mkdir(exist_ok=True)
+(folder / 'data').write_text('drawn')
+"""
 
 
 def test_every_benchmark_is_listed():
     """One that is not listed runs in no test, and breaks when a function is renamed."""
-    assert {path.stem for path in FOLDER.glob('*.py')} == {*FIGURES} | SHARED
+    assert {path.stem for path in FOLDER.glob('*.py')} == {*FIGURES} | SHARED | ELSEWHERE
 
 
 @pytest.mark.parametrize('name', FIGURES)
@@ -45,6 +57,10 @@ def test_a_benchmark_runs(name, tiny_data, unrendered, tmp_path, monkeypatch, ca
     monkeypatch.setenv('TFDS_DATA_DIR', tiny_data)
     monkeypatch.setenv('JAX_DISABLE_MOST_OPTIMIZATIONS', '1')  # of programs that it starts
     monkeypatch.chdir(tmp_path)
-    importlib.import_module(f'benchmarks.{name}').main(['--quick'])
+    benchmark = importlib.import_module(f'benchmarks.{name}')
+    if name == 'kills':
+        (tmp_path / 'main.py').write_text(STAND_IN)
+        monkeypatch.setattr(benchmark, 'ROOT', tmp_path)
+    benchmark.main(['--quick'])
     printed = capsys.readouterr().out
     assert re.search(FIGURES[name], printed), printed
