@@ -97,5 +97,5 @@ def test_intervals_cover_the_truth(subjects):
     """95 % intervals of percentiles covered 91 % with few subjects: a new network looked different
     from the truth in one of eleven papers, not in one of twenty.
     """
-    (measured,) = coverage.coverage(subjects, samples=500, draws=300).values()
+    (measured,) = coverage.coverage(subjects, samples=300, draws=300).values()
     assert measured['cover'].min() >= 0.93, measured

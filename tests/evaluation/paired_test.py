@@ -145,7 +145,7 @@ def test_level_on_systems_that_are_equally_good(subjects):
     """
     rng = np.random.default_rng(0)
     ps = []
-    for _ in range(400):
+    for _ in range(250):
         clips, skill = (
             rng.integers(1, 12, (subjects, 1, 1, 1)),
             rng.uniform(0.3, 0.9, (subjects, 1, 1, 1)),
