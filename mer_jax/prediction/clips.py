@@ -79,9 +79,11 @@ def source_of(given: str | Path | np.ndarray, way: Way) -> Source:
         _check_array(given)
         return Source('frames', 'array', lambda search, only: _in_memory(given, way, search, only))
     name = os.fspath(given)
-    kind = CAMERA if name.isascii() and name.isdigit() else 'video'
+    kind = 'video'
     if os.path.isdir(name):
         kind = 'folder of frames'
+    elif name.isascii() and name.isdigit() and not os.path.exists(name):
+        kind = CAMERA
 
     def opened(search: bool, only: frozenset[int] | None) -> Recording:
         return recording.open_recording(

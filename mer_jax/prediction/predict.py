@@ -126,9 +126,10 @@ def predict(
         UserError: names what is wrong.
 
     Examples:
-        >>> mj.predict('runs/ststnet', 'interview.mp4')
+        >>> mj.predict('runs/none', 'interview.mp4')
         Traceback (most recent call last):
-        mer_jax.errors.UserError: runs/ststnet was trained from Python, as no config can build it
+        mer_jax.errors.UserError: runs/none: holds no run; name the folder of a finished run, or a
+        pack
     """
     keys = _checked_keys(key_frames)
     if not recordings:

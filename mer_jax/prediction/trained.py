@@ -30,7 +30,8 @@ from mer_jax.explain import svms as explained_svms
 from mer_jax.prediction import calibrated
 from mer_jax.presets import base
 from mer_jax.runfiles import files, pack_file, results
-from mer_jax.runfiles.config import RunConfig
+from mer_jax.runfiles.config import RunConfig, check_format
+from mer_jax.runfiles.folder import absolute
 from mer_jax.runfiles.folds import FoldTable
 from mer_jax.runfiles.plan import Plan
 from mer_jax.runfiles.svms import SvmArrays, SvmTable
@@ -91,7 +92,10 @@ def open_trained(path: str | Path, fold: str = '') -> Trained:
     """
     if Path(path).suffix == pack_file.SUFFIX:
         return loaded('mer_jax.prediction.pack:load_pack')(path, fold)
-    folder = run_folder.existing(path)
+    folder = absolute(path, 'model')
+    if not (folder / files.CONFIG).exists():
+        raise UserError(f'{path}: holds no run; name the folder of a finished run, or a pack')
+    check_format(folder)
     run_folder.refuse_module(folder)
     if not (folder / files.RESULTS).exists():
         raise UserError(

@@ -15,10 +15,12 @@ from mer_jax.data import channels, loading
 from mer_jax.data.images import stack_inputs
 from mer_jax.errors import UserError
 from mer_jax.prediction import answers, clips, predict, records
+from mer_jax.report import recognition_page
 from mer_jax.runfiles import prediction_file as answer
 from mer_jax.runfiles.prediction_file import PredictionFile, PredictionRows
 from mer_jax.runfiles.predictions import PredictionTable
 from mer_jax.settings import tree
+from tests.support import drawn_recordings
 from tests.support.fake_raw import casme2, write_precomputed_flow
 from tests.support.messages import pattern
 from tfds_builders import frames
@@ -57,6 +59,7 @@ def folder(tmp_path_factory):
     casme2.write(path / 'raw')
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(machine, 'cores', lambda: 1)
+        patch.setattr(recognition_page, 'report', lambda run: run)  # no test looks at it
         for name, changes in RUNS.items():
             train(
                 path,
@@ -183,6 +186,34 @@ def test_frames_are_approximate_for_a_model_of_published_features(published, tru
 
 
 NOBODY = np.zeros((9, 64, 64), np.uint8)
+
+
+def test_a_clip_that_a_search_finds_is_answered_as_if_its_key_frames_were_given(folder):
+    """A search only chooses frames: what is said of them must not depend on who chose."""
+    drawn = drawn_recordings.plan(0, 3.0, micro=1, slow=0)
+    images = np.stack([gray for _, _, gray in drawn_recordings.frames(drawn, 60)])
+    [recording] = predict.predict(folder / 'network', images, fps=60).recordings
+    [result] = recording.clips
+    assert result.key_frames_from == answer.SEARCH and result.strength > 1
+    assert recording.outcome == answer.MOVEMENT and recording.frames == len(images)
+    assert max(recording.motion.motion) == pytest.approx(result.strength, rel=0.2)
+    [(onset, apex, offset)] = drawn_recordings.micro(drawn, 60)
+    assert onset < result.apex.frame < offset
+    chosen = (result.onset.frame, result.apex.frame, result.offset.frame)
+    given = predict.predict(folder / 'network', images, key_frames=chosen, fps=60)
+    [as_given] = given.recordings[0].clips
+    assert as_given.scores == result.scores and as_given.movements == result.movements
+    assert as_given.onset.ms == result.onset.ms
+
+
+def test_a_still_face_is_no_micro_expression(folder):
+    """The floor is the recording's own noise: a camera always sees some motion."""
+    drawn = drawn_recordings.still(drawn_recordings.plan(0, 3.0, micro=1, slow=0))
+    images = np.stack([gray for _, _, gray in drawn_recordings.frames(drawn, 60)][:90])
+    [recording] = predict.predict(folder / 'network', images, fps=60).recordings
+    assert recording.outcome == answer.NOTHING and recording.clips == ()
+
+
 REFUSED = {  # arguments of predict -> what the line names
     'unknown fold': ({'fold': 'sub99'}, 'fold=sub99 ... sub01, sub02, sub05, sub17'),
     'frames that are not there': ({'key_frames': (46, 50, 99)}, 'offset=99 ... 46 to 54'),
