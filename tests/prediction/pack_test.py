@@ -60,6 +60,13 @@ def folders(tmp_path_factory, tiny_data):
         yield {name: run(root / name, *of_run) for name, of_run in flags.items()}
 
 
+@pytest.fixture(scope='module')
+def packs(folders):
+    """{name of a run: its pack}."""
+    paths = {name: packed(folders[name]) for name in ('hybrid', 'linear')}
+    return paths | {'kernel': packed(folders['kernel'], '--distil')}
+
+
 def packed(folder, *arguments):
     """The path of a pack of a run, written by the command."""
     with unoptimised():
@@ -84,7 +91,7 @@ def shown_rows(path, rows):
     """How far the tensors of a file correlate with rows, whatever their scale; and whether their
     bytes stand in it.
 
-    Every piece of a tensor along each of its axes is compared.
+    Every piece of a tensor is compared, as it stands and along its longest axis.
     """
     content = path.read_bytes()
     kinds = (np.uint8, np.float16, np.float32, np.float64)
@@ -93,12 +100,12 @@ def shown_rows(path, rows):
             if any(np.ascontiguousarray(scaled, kind).tobytes() in content for kind in kinds):
                 return 1.0
     largest = 0.0
-    flat = np.stack([row.ravel().astype(np.float64) for row in rows])
+    flat = np.stack([row.ravel().astype(np.float32) for row in rows])
     flat -= flat.mean(1, keepdims=True)
     flat /= np.linalg.norm(flat, axis=1, keepdims=True)
     length = flat.shape[1]
     for tensor in load_file(path).values():
-        for axis in range(tensor.ndim):
+        for axis in {tensor.ndim - 1, int(np.argmax(tensor.shape))}:
             values = np.moveaxis(tensor, axis, -1).ravel().astype(np.float64)
             if len(values) < length:
                 continue
@@ -106,16 +113,17 @@ def shown_rows(path, rows):
             squares = np.cumsum(np.concatenate([[0], values**2]))
             mean = (total[length:] - total[:-length]) / length
             spread = np.sqrt(np.maximum(squares[length:] - squares[:-length] - length * mean**2, 0))
-            products = signal.fftconvolve(values[None], flat[:, ::-1], mode='valid', axes=1)
+            pieces = values[None].astype(np.float32)
+            products = signal.fftconvolve(pieces, flat[:, ::-1], mode='valid', axes=1)
             seen = spread > 1e-6 * np.sqrt(squares[-1])
             if seen.any():
                 largest = max(largest, np.abs(products[:, seen] / spread[seen]).max())
     return largest
 
 
-def test_a_pack_predicts_as_its_run(folders):
+def test_a_pack_predicts_as_its_run(folders, packs):
     """A transposed weight, another fold or a scale of other rows would ship another model."""
-    path = packed(folders['linear'])
+    path = packs['linear']
     model = mj.load_pack(path)
     assert difference(folders['linear'], model) < 1e-5
     of_run = RecognitionResults.read(folders['linear'])
@@ -130,9 +138,9 @@ def test_a_pack_predicts_as_its_run(folders):
     assert (data.data_dir, data.manual_dir) == ('', ''), 'folders of this machine'
 
 
-def test_networks_are_stored_bit_for_bit(folders):
+def test_networks_are_stored_bit_for_bit(folders, packs):
     """The fitted scale of a fold or its batch statistics are easily lost."""
-    model = mj.load_pack(packed(folders['hybrid']))
+    model = mj.load_pack(packs['hybrid'])
     of_run = trained.open_trained(folders['hybrid'])
     for name in ('params', 'batch_stats', 'fitted'):
         jax.tree.map(
@@ -144,9 +152,9 @@ def test_networks_are_stored_bit_for_bit(folders):
 
 
 @pytest.mark.parametrize('name', ['hybrid', 'linear', 'kernel'])
-def test_no_row_of_the_data_is_in_a_pack(folders, name, tmp_path):
+def test_no_row_of_the_data_is_in_a_pack(folders, packs, name, tmp_path):
     """Whoever passes a pack on would pass on clips of a licensed data set."""
-    path = packed(folders[name], *(['--distil'] if name == 'kernel' else []))
+    path = packs[name]
     model = mj.load_pack(path)
     samples = trained.experiment_of(folders[name], model.settings).data.samples
     motion = features.extract(
@@ -173,22 +181,20 @@ def test_weights_that_show_a_row_are_refused():
         pack.check_no_row(weights.weight, member, 's01')
 
 
-def test_svms_with_a_kernel_are_distilled_or_refused(folders, capsys):
+def test_svms_with_a_kernel_are_distilled_or_refused(folders, packs, capsys, tmp_path):
     """Their support vectors are the clips of the data set."""
-    folder = folders['kernel']
-    (folder / pack.FILE).unlink(missing_ok=True)
-    assert cli.main(['pack', f'--workdir={folder}']) == 2
+    folder, path = folders['kernel'], packs['kernel']
+    assert cli.main(['pack', f'--workdir={folder}', str(tmp_path / 'rows.safetensors')]) == 2
     assert mentions(
         capsys.readouterr().err, "head.kernel is 'rbf' ... rows ... --distil ... linear"
     )
-    assert not (folder / pack.FILE).exists()
-    path = packed(folder, '--distil')
+    assert not list(tmp_path.iterdir())
     values = pack_file.read_header(path).distilled
     assert values['rows'] == 24 and values['agreement'] > 0.6
     assert values['uf1_of_svms'] == RecognitionResults.read(folder).metrics['uf1']
     arguments = ['evaluate', f'--model={path}', '--config.data.name=synthetic_faces/tiny']
-    assert cli.main([*arguments, f'--workdir={folder / "scored"}']) == 0
-    scored = ForeignTable.read(folder / 'scored' / 'predictions.csv', ())
+    assert cli.main([*arguments, f'--workdir={tmp_path}']) == 0
+    scored = ForeignTable.read(tmp_path / 'predictions.csv', ())
     correct = np.mean([row.label == row.predicted for row in scored.rows])
     assert len(scored.rows) == 24 and 0 < correct < 1
 
