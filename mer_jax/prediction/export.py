@@ -22,10 +22,11 @@ from mer_jax import machine, provenance
 from mer_jax.errors import UserError
 from mer_jax.evaluation.calibration import probabilities
 from mer_jax.experiment import TASKS
+from mer_jax.experiment import folder as run_folder
 from mer_jax.experiment.cost import flops_of
 from mer_jax.prediction import trained
 from mer_jax.prediction.trained import Trained
-from mer_jax.runfiles import writing
+from mer_jax.runfiles import pack_file, writing
 from mer_jax.runfiles.prediction_file import Statement
 from mer_jax.settings.sections import Settings
 from mer_jax.types import FoldState, Inputs
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     import onnx
 
 FORMATS = ('onnx',)
-SUFFIX, PACK = '.onnx', '.safetensors'
+SUFFIX = '.onnx'
 EXTRA = "pip install 'mer_jax[export]'"
 SIZES = (1, 2, 7)  # of batches that are compared with jax
 # Largest difference of a probability; of a logit, as a share of the largest logit above 1.
@@ -80,8 +81,8 @@ def export(
     rows = _rows(batch)
     path = _path(model, paths)
     graph, runtime = packages()
+    refuse(settings_of(model), model)
     opened = trained.open_trained(model, fold)
-    refuse(opened.settings, model)
     file = onnx_model(opened, graph, rows).SerializeToString()
     difference = compare(opened, runtime, file, (rows,) if rows else SIZES)
     with writing.replacing(path) as stream:
@@ -112,7 +113,7 @@ def _rows(batch):
 def _path(model, paths):
     if len(paths) > 1:
         raise UserError(f'export {" ".join(paths)}: allowed: one FILE{SUFFIX}')
-    title = machine.absolute(model, '--model').name.removesuffix(PACK)
+    title = machine.absolute(model, '--model').name.removesuffix(pack_file.SUFFIX)
     name = paths[0] if paths else f'{title}{SUFFIX}'
     path = machine.absolute(name, 'FILE')
     if path.suffix != SUFFIX:
@@ -136,6 +137,20 @@ def packages() -> tuple[ModuleType, ModuleType]:
     from mer_jax.prediction import onnx_graph
 
     return onnx_graph, onnxruntime
+
+
+def settings_of(model: str) -> Settings:
+    """Return the settings of a model, without its data set.
+
+    Args:
+        model: as in export.
+
+    Raises:
+        UserError: there is no such run or pack.
+    """
+    if Path(model).suffix == pack_file.SUFFIX:
+        return trained.checked_settings(pack_file.read_header(model).settings, model)
+    return trained.settings_of(run_folder.existing(model))
 
 
 def refuse(settings: Settings, model: str) -> None:

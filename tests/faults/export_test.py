@@ -4,11 +4,8 @@ import sys
 
 import pytest
 
-from mer_jax import cli
-from mer_jax.errors import UserError
-from mer_jax.prediction import export
-from mer_jax.presets import base
-from mer_jax.settings import tree
+from mer_jax import cli, config_files
+from mer_jax.runfiles.config import RunConfig
 
 REFUSED = {  # what is wrong: (arguments behind export, what the message names)
     'no model': ([], '--model=RUN_OR_PACK'),
@@ -51,14 +48,17 @@ def test_a_missing_package_names_the_extra(package, tmp_path, monkeypatch, capsy
 
 
 @pytest.mark.parametrize(
-    ('changes', 'named'),
-    [
-        ({'head.name': 'svm'}, "head.name is 'svm'"),
-        ({'data.task': 'spotting'}, "data.task is 'spotting'"),
-    ],
+    ('name', 'named'),
+    [('megc2019_best', "head.name is 'svm'"), ('smic_spotting', "data.task is 'spotting'")],
 )
-def test_what_is_no_network_of_recognition_names_its_setting(changes, named):
-    """SVMs read features that no graph computes; a file without them would answer by chance."""
-    settings = tree.changed(tree.from_nested(base('made_up').to_dict()), changes)
-    with pytest.raises(UserError, match=named):
-        export.refuse(settings, 'runs/made_up')
+def test_what_is_no_network_of_recognition_names_its_setting(
+    name, named, tmp_path, monkeypatch, capsys
+):
+    """SVMs read features that no graph computes; they are refused before their data set is read."""
+    pytest.importorskip('onnxruntime')
+    RunConfig(config_files.load(name).to_dict(), 'a fingerprint').write(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(['export', f'--model={tmp_path}']) == 2
+    error = capsys.readouterr().err
+    assert named in error and error.count('\n') == 1
+    assert [path.name for path in tmp_path.iterdir()] == [RunConfig.FILE]

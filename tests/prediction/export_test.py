@@ -57,6 +57,7 @@ def exported(model, tmp_path_factory):
     """What the verb returns, run on that model in place of a run."""
     path = tmp_path_factory.mktemp('export') / 'model.onnx'
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(export, 'settings_of', lambda path: model.settings)
         patch.setattr(trained, 'open_trained', lambda path, fold: model)
         return export.export('runs/made_up', 'onnx', '', '', [str(path)])
 
@@ -102,6 +103,7 @@ def test_a_file_that_predicts_otherwise_is_not_kept(model, tmp_path, monkeypatch
     def scores(inputs):
         return model.scores(inputs) + np.float32([0, 0.01, 0])
 
+    monkeypatch.setattr(export, 'settings_of', lambda path: model.settings)
     monkeypatch.setattr(trained, 'open_trained', lambda path, fold: model._replace(scores=scores))
     path = tmp_path / 'model.onnx'
     path.write_text('an older file')

@@ -150,6 +150,14 @@ def test_what_has_no_translation_is_one_line(function, word):
     assert '\n' not in str(caught.value)
 
 
+def test_weights_that_no_file_can_hold_name_the_remedy():
+    """68 networks of 11 million weights exceed a file of protobuf; it fails late and unclearly."""
+    weights = np.broadcast_to(FLOAT(0), 2**30)  # takes no memory
+    image = jax.ShapeDtypeStruct((4, 6), FLOAT)
+    with pytest.raises(UserError, match='4.3 GB.*--fold'):
+        onnx_graph.model_of(lambda w, x: {'out': x * w[0]}, weights, image)
+
+
 def test_a_fixed_batch_may_count_its_rows():
     """Runtimes without open dimensions need a file for one size of batch."""
     image = jax.ShapeDtypeStruct((4, 6), FLOAT)
