@@ -151,7 +151,8 @@ def _given(source, way):
         read.spans.extend(face_check.finish(state))
         for name, number in keys._asdict().items():
             if number >= 0 and number not in clip.frames:
-                raise UserError(f'--{name}={number}: {read.name} has {_numbers(source, read)}')
+                why = f' ({"; ".join(read.warnings)})' if read.warnings else ''
+                raise UserError(f'--{name}={number}: {read.name} has {_numbers(source, read)}{why}')
         yield clip
         yield _read(source, read, len(clip.frames))
 

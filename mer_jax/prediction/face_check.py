@@ -150,7 +150,7 @@ def watch(recording: Recording, *, cropped: bool = False) -> Iterator[Frame]:
 def warnings(spans: Sequence[Span]) -> list[str]:
     """Return a line for each kind of span: how often, and where first."""
     texts = {
-        NO_FACE: 'no face in frames {first} to {last}',
+        NO_FACE: 'no face, or none that is upright, in frames {first} to {last}',
         SEVERAL_FACES: 'several faces in frames {first} to {last}; the largest is used',
         CUT: 'the picture changes abruptly between frames {first} and {last}',
     }

@@ -1,16 +1,21 @@
 """Recordings as users have them: damaged, cut off, turned, of any size and rate, or none at all."""
 
 import os
+import types
 
 import cv2
 import numpy as np
 import pytest
 
+import main
 from mer_jax.errors import UserError
-from mer_jax.prediction import face_check
+from mer_jax.prediction import answers, face_check
+from mer_jax.prediction import clips as readings
 from mer_jax.prediction.recording import MISSING, Span, open_recording
+from mer_jax.preprocess.synthetic import clips
 from tests.support import videos
 from tests.support.messages import mentions
+from tfds_builders.clip import KeyFrames
 
 COUNT = 30
 GRAY = videos.noise(COUNT, 96, 128)
@@ -294,11 +299,37 @@ def test_a_folder_is_read_by_the_rules_of_the_data_sets(tmp_path):
     assert mentions(' '.join(recording.warnings), '1 of 8 ... img42.png')
 
 
-@pytest.mark.parametrize(('brightness', 'word'), [(0, 'black'), (None, 'no face')])
-def test_a_recording_without_a_face_is_one_line(brightness, word, tmp_path):
+FACELESS = {  # name -> (frames, what the line names)
+    'a black video': (np.zeros_like(GRAY[:8]), 'a.avi ... no face ... black'),
+    'no face': (GRAY[:8], 'a.avi ... no face'),
+    'one frame': (GRAY[:1], 'a.avi ... a single frame'),
+}
+
+
+@pytest.mark.parametrize('case', FACELESS)
+def test_predict_of_no_face_is_one_line(case, tmp_path, monkeypatch, capfd):
     """If this fails, movement of nothing gets a class."""
-    picture = GRAY[:8] if brightness is None else np.full_like(GRAY[:8], brightness)
-    with open_recording(videos.write(tmp_path / 'a.avi', picture)) as recording:
-        with pytest.raises(UserError) as error:
-            list(face_check.watch(recording))
-    assert mentions(str(error.value), 'a.avi ... no face') and word in str(error.value)
+    frames, pieces = FACELESS[case]
+    needs = types.SimpleNamespace(colour=False, every_frame=False)
+    monkeypatch.setattr(answers, 'opened', lambda *model: types.SimpleNamespace(recipe=needs))
+    path = videos.write(tmp_path / 'a.avi', frames)
+    capfd.readouterr()
+    arguments = ['predict', '--model=x', str(path), f'--workdir={tmp_path}/out']
+    assert main.main(arguments) == 2
+    out, err = capfd.readouterr()
+    assert out == '' and err.count('\n') == 1 and mentions(err, pieces)
+    assert not (tmp_path / 'out').exists()
+
+
+def test_a_damaged_recording_is_searched_up_to_there(tmp_path):
+    """If this fails, an hour is lost for a bad sector, or nobody learns what was not seen."""
+    clip = clips.make(0, 1, 0, 'happiness', clips.person(0, 1))
+    path = videos.overwrite(videos.write(tmp_path / 'a.avi', clip.frames, fps=100), 0.5, 0.55)
+    way = readings.Way(None, 0.0, cropped=False, colour=False, every_frame=False)
+    *_, read = readings.of(readings.source_of(path, way), way)
+    assert 10 < read.frames < len(clip.frames) * 0.6
+    assert mentions(' '.join(read.warnings), 'damaged after frame')
+    far = way._replace(key_frames=KeyFrames(2, 4, len(clip.frames) - 1))
+    with pytest.raises(UserError) as error:
+        list(readings.of(readings.source_of(path, far), far))
+    assert mentions(str(error.value), '--offset ... damaged after frame')
