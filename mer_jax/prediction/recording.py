@@ -25,6 +25,7 @@ LEAST_FPS = 24.5  # below it a search refuses: 24.97 and 25 frames a second pass
 GOOD_FPS = 60.0  # a movement of 1/25 to 1/2 s then lasts at least 3 frames
 MOST_PIXELS = 40_000_000  # of a frame of a video: 8K has 33 million
 MEASURED = 25  # frames at the start whose time stamps give the frame rate: a second of most videos
+DOUBTED = 100  # the same where they give too few: browsers and webcams begin slowly
 # times the usual interval: phones drop a frame or two in dim light, which is no fault
 LONGEST_INTERVAL = 3.5
 # Containers that hold a video in themselves. Playlists (m3u8, ffconcat, sdp, mpd) name other files
@@ -316,7 +317,7 @@ def _opened(name):
 class Start(NamedTuple):
     """The first frames of a capture."""
 
-    ms: list[float]  # time stamps of at most MEASURED frames
+    ms: list[float]  # time stamps of at most DOUBTED frames
     size: tuple[int, int]  # (height, width) of the first
 
 
@@ -324,13 +325,15 @@ def _start(capture):
     """The time stamps of the first frames, and the size of the first."""
     ms, size = [], (0, 0)
     with quiet.decoders():
-        while len(ms) < MEASURED and capture.grab():
+        while len(ms) < DOUBTED and capture.grab():
             if not ms:
                 image = _retrieved(capture)
                 if image is None:
                     break
                 size = image.shape[:2]
             ms.append(capture.get(cv2.CAP_PROP_POS_MSEC))
+            if len(ms) == MEASURED and (not _increase(ms) or _measured(ms) >= LEAST_FPS):
+                break
     return Start(ms, size)
 
 

@@ -220,6 +220,14 @@ def test_only_the_frames_that_are_wanted_are_given(kind, tmp_path):
     assert recording.warnings == []
 
 
+def test_a_slow_start_is_no_slow_recording(tmp_path):
+    """Browsers begin with few frames a second: a search would refuse what is fast enough."""
+    colour = np.repeat(videos.noise(60, 48, 64)[..., None], 3, axis=3)
+    path = videos.write(tmp_path / 'a.mp4', colour, codec='mp4v')
+    _, recording = read(videos.with_intervals(path, [60] * 24 + [20] * 36), search=True)
+    assert recording.fps == pytest.approx(27.6, abs=0.3)
+
+
 def test_a_rate_that_is_given_decides(tmp_path):
     """Files of high-speed cameras play slowly: their own rate would make times eight times long."""
     frames, recording = read(videos.write(tmp_path / 'a.avi', GRAY, fps=25), fps=200, search=True)
