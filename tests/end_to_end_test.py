@@ -7,6 +7,7 @@ import functools
 import importlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -19,6 +20,7 @@ import numpy as np
 import pytest
 
 import main
+from benchmarks import explanation
 from mer_jax import cli
 from mer_jax.data import annotations, labels, loading, sources
 from mer_jax.data.sources import BuildOptions
@@ -51,12 +53,17 @@ def quick_settings(name):
 
 
 # Quick runs learn the same drawn clips, whatever a config is for: of those with equal settings one
-# is run.
-RUN = {quick_settings(name): name for name in reversed(CONFIGS)}
-# release_training_test trains it, with its classes, batches and augmentation, from a release; what
-# else it has it shares with synthetic_dualbranch.
-TRAINED_FROM_A_RELEASE = {'casme2_dualbranch'}
+# is run, and one of the drawn faces where it is among them, as other tests here need it.
+RUN = {
+    quick_settings(name): name
+    for name in sorted(reversed(CONFIGS), key=lambda name: name.startswith('synthetic_'))
+}
+# release_training_test trains them, with their classes, batches and augmentation, from a release;
+# what else they have they share with synthetic_dualbranch and synthetic_cnn3d.
+TRAINED_FROM_A_RELEASE = {'casme2_cnn3d', 'casme2_dualbranch'}
 SPOTTING = sorted(name for name in RUN.values() if name.endswith('_spotting'))
+# They compute for longer than they compile.
+SHORTER = dict.fromkeys(('megc2019_alexnet', 'megc2019_vggm'), ('--config.train.epochs=1',))
 pytestmark = pytest.mark.usefixtures('unrendered')
 FILES = {
     'results.json',
@@ -96,7 +103,7 @@ def quick_run(tiny_data, tmp_path_factory):
     @functools.cache
     def finished(name):
         folder = tmp_path_factory.mktemp(name) / 'run'
-        run(*quick(tiny_data, folder, config=name))
+        run(*quick(tiny_data, folder, *SHORTER.get(name, ()), config=name))
         return folder
 
     return finished
@@ -199,20 +206,25 @@ def killed(arguments, folder):
     process.wait()
 
 
-def test_a_killed_run_ends_at_the_same_bits(tiny_data, tmp_path):
+# of the run that is killed, whose checkpoints wait for twenty times what one took
+EPOCHS = 16
+LONG = (f'--config.train.epochs={EPOCHS}', '--config.evaluate.every_epoch')
+
+
+@pytest.fixture(scope='module')
+def finished(tiny_data, tmp_path_factory):
+    """The folder of a finished tiny run."""
+    folder = tmp_path_factory.mktemp('finished') / 'run'
+    run(*quick(tiny_data, folder, *LONG))
+    return folder
+
+
+def test_a_killed_run_ends_at_the_same_bits(finished, tiny_data, tmp_path):
     """kill -9 at any moment and the same command again: predictions.csv and every parameter as if
     nothing had happened.
     """
-    # The first epoch ends with a checkpoint; the next one waits for twenty times what that took.
-    epochs = 16
-    settings = [
-        f'--config.train.epochs={epochs}',
-        '--config.evaluate.every_epoch',
-        '--config.train.checkpoint_seconds=0.01',
-    ]
-    undisturbed, disturbed = tmp_path / 'undisturbed', tmp_path / 'disturbed'
-    run(*quick(tiny_data, undisturbed, *settings))
-    again = quick(tiny_data, disturbed, *settings)
+    undisturbed, disturbed = finished, tmp_path / 'disturbed'
+    again = quick(tiny_data, disturbed, *LONG, '--config.train.checkpoint_seconds=0.01')
     killed(again, disturbed)
     assert not (disturbed / 'results.json').exists()
     run(*again)
@@ -227,7 +239,7 @@ def test_a_killed_run_ends_at_the_same_bits(tiny_data, tmp_path):
     logged = [
         json.loads(line)['epoch'] for line in (disturbed / 'metrics.jsonl').read_text().splitlines()
     ]
-    assert logged == list(range(1, epochs + 1))
+    assert logged == list(range(1, EPOCHS + 1))
 
 
 def restored(folder):
@@ -242,30 +254,14 @@ def restored(folder):
         )
 
 
-@pytest.fixture(scope='module')
-def finished(tiny_data, tmp_path_factory):
-    """A finished tiny run of three epochs, and its arguments."""
-    folder = tmp_path_factory.mktemp('finished') / 'run'
-    run(*quick(tiny_data, folder, '--config.train.epochs=3', '--config.evaluate.every_epoch'))
-    return folder
-
-
 def test_a_finished_run_is_scored_again_and_not_trained_again(finished, tiny_data, capsys):
     """Re-running must be harmless: it may neither change a checkpoint nor a prediction."""
     before = (finished / 'predictions.csv').read_bytes()
-    stamp = (finished / 'checkpoints' / 'group_0' / '3').stat().st_mtime_ns
+    stamp = (finished / 'checkpoints' / 'group_0' / str(EPOCHS)).stat().st_mtime_ns
     (finished / 'results.json').unlink()
-    run(
-        *quick(
-            tiny_data,
-            finished,
-            '--config.train.epochs=3',
-            '--config.evaluate.every_epoch',
-            verb='evaluate',
-        )
-    )
+    run(*quick(tiny_data, finished, *LONG, verb='evaluate'))
     assert (finished / 'predictions.csv').read_bytes() == before
-    assert (finished / 'checkpoints' / 'group_0' / '3').stat().st_mtime_ns == stamp
+    assert (finished / 'checkpoints' / 'group_0' / str(EPOCHS)).stat().st_mtime_ns == stamp
     assert (finished / 'results.json').exists()
     (finished / 'report.html').unlink()
     run(*quick(tiny_data, finished, verb='report'))
@@ -276,7 +272,7 @@ def test_every_epoch_feeds_nothing_back(finished, tiny_data, tmp_path):
     """Looking at the held-out rows after each epoch must leave every parameter as it is without
     looking.
     """
-    run(*quick(tiny_data, tmp_path / 'blind', '--config.train.epochs=3'))
+    run(*quick(tiny_data, tmp_path / 'blind', LONG[0]))
     assert (tmp_path / 'blind' / 'predictions.csv').read_bytes() == (
         finished / 'predictions.csv'
     ).read_bytes()
@@ -370,6 +366,16 @@ def test_what_a_run_looks_at_is_drawn(quick_run, tiny_data, capsys):
         'explain/montage.png' in capsys.readouterr().out
         and (dual / 'predictions.csv').read_bytes() == before
     )
+
+
+def test_the_benchmark_of_maps_runs(quick_run, tiny_data, tmp_path, capsys):
+    """As those of benchmarks_test, of which it is the only one that needs a trained network."""
+    folder = tmp_path / 'run'
+    shutil.copytree(quick_run('synthetic_dualbranch'), folder)
+    settings = ['--config=synthetic_dualbranch:quick', f'--config.data.data_dir={tiny_data}']
+    explanation.main([*settings, f'--workdir={folder}'])
+    printed = capsys.readouterr().out
+    assert re.search(r'AU-CAM, trained, over AU-CAM, untrained +[+-][\d.]+', printed), printed
 
 
 @pytest.mark.parametrize('protocol,folds', [('kfold', 2), ('random_split', 1), ('all_rows', 1)])
