@@ -24,6 +24,7 @@ FIGURES = {
     'kills': r'build \| 1 \| [\w ]+ 1 \| \d+ \| 0 \| 0 \|',
     'hostile_files': r'predictions\.csv +3 GB of holes +\d+ MB  /predictions\.csv: is not a table',
     'movement': r'dis: of 2 movements the first region is right in \d',
+    'predict': r'video, known key frames: [\d.]+ s, processor [\d.]+ s, 1 clips',
     'recordings': r'check .* times as fast .* MB at the end',
     'onnx_export': r'ststnet +28x28x3 +1,683 .* \d\.\de-\d+ ',
     'recording_search': r'\| 30 \| 1 \| [\d.]+ \| [\d.]+ \|',
