@@ -14,9 +14,10 @@ import numpy as np
 from mer_jax import provenance
 from mer_jax.errors import UserError
 from mer_jax.machine import versions
-from mer_jax.prediction import answers, clips, face_check, records
+from mer_jax.prediction import answers, clips, face_check, records, spotter
 from mer_jax.prediction.answers import Answer, Model
 from mer_jax.prediction.clips import Way
+from mer_jax.prediction.spotter import Spotter
 from mer_jax.report import prediction_page, prediction_tables
 from mer_jax.runfiles import files
 from mer_jax.runfiles import prediction_file as answer
@@ -39,6 +40,7 @@ class Command(NamedTuple):
     offset: str
     fold: str
     fps: str
+    spotter: str
     first: str  # the first input
     further: list[str]  # the other inputs
     cropped: bool
@@ -49,6 +51,7 @@ class Options(TypedDict, total=False):
 
     fps: float
     cropped: bool
+    spotter: str | Path
 
 
 def run(folder: str, *values: str | bool | list[str]) -> dict:
@@ -79,6 +82,7 @@ def run(folder: str, *values: str | bool | list[str]) -> dict:
         folder=folder,
         fps=fps,
         cropped=command.cropped,
+        spotter=command.spotter,
     )
     print(prediction_tables.text(content))
     print(f'predictions: {absolute(folder) / files.PREDICTION_FILE} (and .csv, .html)')
@@ -120,7 +124,8 @@ def predict(
         fold: title of a fold (the left-out subject), whose networks alone predict; '': all.
         folder: for predictions.json, predictions.csv and predictions.html; None writes nothing.
         **options: fps, frames a second where the input does not give them; cropped, whether frames
-            show the face alone, as the crops of a release.
+            show the face alone, as the crops of a release; spotter, the folder of a spotting run
+            that gives the apex of each clip whose apex is not given.
 
     Raises:
         UserError: names what is wrong.
@@ -141,16 +146,19 @@ def predict(
         )
     path = None if folder is None else _checked_folder(folder)
     opened = answers.opened(os.fspath(model), fold)
+    spotting = None
+    if options.get('spotter'):
+        spotting = spotter.opened(os.fspath(options['spotter']), opened.fold)
     way = Way(
         keys,
         options.get('fps', 0.0),
         options.get('cropped', False),
         colour=opened.recipe.colour,
-        every_frame=opened.recipe.every_frame,
+        every_frame=opened.recipe.every_frame or spotting is not None,
     )
     results, pictures = [], {}
     for number, source in enumerate(recordings):
-        result, of_clips = _of_input(opened, source, way)
+        result, of_clips = _of_input(opened, source, way, spotting)
         results.append(result)
         if path is not None:
             of_clips = answers.with_looks(opened, of_clips)
@@ -212,7 +220,7 @@ def _checked_keys(numbers: tuple[int | None, ...] | None) -> KeyFrames | None:
 
 
 def _of_input(
-    model: Model, given: str | Path | Frames, way: Way
+    model: Model, given: str | Path | Frames, way: Way, spotting: Spotter | None
 ) -> tuple[RecordingAnswer, list[Answer]]:
     """Return what a model says of one input."""
     if not isinstance(given, np.ndarray) and _is_picture(given):
@@ -223,7 +231,7 @@ def _of_input(
             read = item
             continue
         try:
-            results.append(answers.of_clip(model, item, name=source.name, cropped=way.cropped))
+            results.append(_of_clip(model, item, source.name, way, spotting))
         except records.NoFaceError as error:
             if way.key_frames is not None:
                 raise
@@ -244,6 +252,17 @@ def _of_input(
         warnings=(*read.warnings, *passed),
     )
     return shown, results
+
+
+def _of_clip(model, clip, name, way, spotting):
+    """What a model says of a clip, whose apex a spotting run may give."""
+    spots = spotting is not None and (way.key_frames is None or way.key_frames.apex < 0)
+    if spots:
+        clip = spotter.with_apex(spotting, clip, name=name, cropped=way.cropped)
+    one = answers.of_clip(model, clip, name=name, cropped=way.cropped)
+    if spots:
+        one = one._replace(clip=replace(one.clip, key_frames_from=answer.SPOTTER))
+    return one
 
 
 def _with_spans(one, spans):

@@ -16,6 +16,7 @@ from mer_jax import machine
 from mer_jax.data import APEX_RULES, Record, channels, images, loading, sources
 from mer_jax.data.sources import Source
 from mer_jax.errors import UserError
+from mer_jax.experiment import TASKS
 from mer_jax.prediction.trained import LANDMARKS, PUBLISHED, takes_landmarks
 from mer_jax.settings.sections import Settings
 from mer_jax.types import Inputs
@@ -103,7 +104,8 @@ def recipe(settings: Settings, data_set: str = '') -> Recipe:
             'the run took missing apexes from a spotting run; here a missing apex is the frame '
             'with the largest motion'
         )
-    stored, _ = loading.stored_as(data_sets, names, data.mask, data.apex and 'peak')
+    every_frame = data.apex or not TASKS[data.task].by_class
+    stored, _ = loading.stored_as(data_sets, names, data.mask, 'peak' if every_frame else '')
     kind = loading.INPUTS[stored]
     if source.release in NEAREST:
         nearest = NEAREST[source.release]
@@ -113,6 +115,11 @@ def recipe(settings: Settings, data_set: str = '') -> Recipe:
         warnings.append(nearest.why)
     else:
         options = tfds_builders.release_options(source.name)
+    if not data_set and len({_computed(each) for each in data_sets}) > 1:
+        warnings.append(
+            f'the run joins data sets whose inputs are computed differently; those of '
+            f'{source.name} count here'
+        )
     points = takes_landmarks(settings)
     if data.landmarks and (points or data.mask != 'none'):
         warnings.append(
@@ -120,6 +127,17 @@ def recipe(settings: Settings, data_set: str = '') -> Recipe:
             'be had for new recordings: those of the template are used'
         )
     return Recipe(source, kind, options, stored, rule, points, tuple(warnings))
+
+
+def _computed(source):
+    """What decides how the frames of a data set become an input."""
+    if source.release in NEAREST:
+        return (source.release,)
+    options = tfds_builders.release_options(source.name)
+    if options.get('target') == 'auto':
+        options['target'] = builder_inputs.TARGETS.get(source.release, 'apex')
+    used = builder_inputs.options_of(source.input, colour=True)
+    return (source.input, *((name, options.get(name)) for name in used))
 
 
 def make(
@@ -144,8 +162,14 @@ def make(
         magnet: path of the weights of the learned magnifier.
 
     Raises:
+        UserError: frames are gray, and the model takes colours.
         NoFaceError: there is no face in the onset frame.
     """
+    if recipe.colour and any(frame.ndim == 2 for frame in frames.values()):
+        raise UserError(
+            f'{name}: gray frames, and the model was trained on {recipe.source.name}; allowed: '
+            'frames in colour'
+        )
     numbers = sorted(number for number in frames if key_frames.onset <= number <= key_frames.offset)
     clip = Clip(
         clip=name,

@@ -1,12 +1,16 @@
 """What predict refuses, in one line, before it reads frames or loads a network for nothing."""
 
+import numpy as np
 import pytest
 
 import main
+from mer_jax.errors import UserError
+from mer_jax.prediction import records
 from mer_jax.presets import base
 from mer_jax.runfiles.config import RunConfig
-from tests.support import run_folders
-from tests.support.messages import mentions
+from mer_jax.settings import tree
+from tests.support.messages import mentions, pattern
+from tfds_builders.clip import KeyFrames
 
 KEYS = ('--onset=2', '--apex=5', '--offset=9')
 
@@ -15,12 +19,6 @@ def finished(folder, **changes):
     """A folder with the files of a finished run, without its networks."""
     folder.mkdir()
     RunConfig({**base('made').to_dict(), **changes}, 'digest').write(folder)
-    return folder
-
-
-def spotting(folder):
-    finished(folder)
-    run_folders.spotting_results({}).write(folder)
     return folder
 
 
@@ -93,3 +91,14 @@ def test_predict_needs_a_model_and_an_input(capsys):
     assert mentions(capsys.readouterr().err, 'predict needs --model=RUN_OR_PACK')
     assert main.main(['predict', '--model=x']) == 2
     assert mentions(capsys.readouterr().err, 'INPUT')
+
+
+def test_colours_are_needed_where_the_model_saw_them():
+    """Three equal channels would pass for a face without colours."""
+    settings = tree.changed(
+        tree.from_nested(base('made').to_dict()),
+        {'data.name': 'casme2/flow,key_frames=rgb', 'data.channels': 'apex_r,apex_g,apex_b'},
+    )
+    gray = dict.fromkeys((1, 2, 3), np.zeros((64, 64), np.uint8))
+    with pytest.raises(UserError, match=pattern('gray frames ... key_frames=rgb ... in colour')):
+        records.make(gray, KeyFrames(1, 2, 3), records.recipe(settings), name='a.avi')
