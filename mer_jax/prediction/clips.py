@@ -221,9 +221,9 @@ class _Waiting:
     def add(self, frame: Frame) -> None:
         """Keep a frame, and as many before it as memory may hold."""
         self._frames.append(frame)
-        self._bytes += frame.gray.nbytes
+        self._bytes += _bytes(frame)
         while self._bytes > MOST_WAITING:
-            self._bytes -= self._frames.popleft().gray.nbytes
+            self._bytes -= _bytes(self._frames.popleft())
 
     def clips(self, new: Iterable[Candidate], way: Way) -> Iterator[ClipFrames]:
         """Yield the clips of candidates whose frames are all here."""
@@ -234,6 +234,10 @@ class _Waiting:
                     _keep(clip, frame)
             if wanted <= clip.frames.keys():
                 yield clip
+
+
+def _bytes(frame):
+    return frame.gray.nbytes + (0 if frame.rgb is None else frame.rgb.nbytes)
 
 
 def _again(source, way, clips):
