@@ -15,7 +15,7 @@ from mer_jax.prediction import licences, looks, movement, records, trained
 from mer_jax.prediction.clips import ClipFrames
 from mer_jax.prediction.records import FIELD, Recipe
 from mer_jax.prediction.trained import Trained
-from mer_jax.preprocess import face
+from mer_jax.preprocess import face, flow
 from mer_jax.report.prediction_page import ClipPictures
 from mer_jax.runfiles import prediction_file as answer
 from mer_jax.runfiles.prediction_file import ClipAnswer, KeyFrame, ModelFacts
@@ -126,14 +126,15 @@ def of_clip(model: Model, clip: ClipFrames, *, name: str, cropped: bool = False)
     shown = {key: KeyFrame(number, clip.ms.get(number)) for key, number in keys._asdict().items()}
     crops, points = _crops(record, clip.frames, keys), record['landmarks'][0]
     inputs = records.inputs_of([record], model.recipe, settings)
-    pictures = ClipPictures(*crops, None)
-    if FIELD in record:
-        pictures = pictures._replace(flow=np.float32(movement.of_face(record[FIELD], points)))
+    rise = record.get(FIELD)
+    if rise is None:  # the model takes no flow
+        rise = flow.estimate(*crops[:2], method='dis')
+    pictures = ClipPictures(*crops, np.float32(movement.of_face(rise, points)))
     result = ClipAnswer(
         key_frames_from=answer.GIVEN if clip.strength is None else answer.SEARCH,
         **shown,
         strength=clip.strength,
-        movements=movement.between(crops, points, rise=record.get(FIELD)),
+        movements=movement.between(crops, points, rise=rise),
         action_units=None,
         **_of_class(model.trained, inputs),
         warnings=(NO_EYES,) if record['crop'] == HAAR else (),

@@ -67,7 +67,7 @@ def between(
     crops: tuple[np.ndarray, np.ndarray, np.ndarray],
     landmarks: np.ndarray,
     *,
-    rise: np.ndarray | None = None,
+    rise: np.ndarray,
     method: str = 'dis',
 ) -> tuple[Movement, ...]:
     """Return what moves from the onset to the apex, then to the offset.
@@ -75,17 +75,14 @@ def between(
     Args:
         crops: uint8[S, S] of onset, apex and offset.
         landmarks: [68, 2] (x, y) in pixels of the onset's crop.
-        rise: flow [S, S, 2] from onset to apex, where it was estimated already.
-        method: of preprocess.flow, for what was not; 'dis' takes a fiftieth of the time of 'tvl1'
-            and finds somewhat shorter movements.
+        rise: flow [S, S, 2] from onset to apex.
+        method: of preprocess.flow, from apex to offset; 'dis' takes a fiftieth of the time of
+            'tvl1' and finds shorter movements.
 
     Returns:
         The movements of each phase, strongest first.
     """
-    onset, apex, offset = crops
-    if rise is None:
-        rise = flow.estimate(onset, apex, method=method)
-    fall = flow.estimate(apex, offset, method=method)
+    fall = flow.estimate(*crops[1:], method=method)
     fields = zip(PHASES, (rise, fall), strict=True)
     moved = [of_flow(field, landmarks, phase=phase) for phase, field in fields]
     return moved[0] + moved[1]

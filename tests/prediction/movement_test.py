@@ -6,7 +6,7 @@ import pytest
 
 from mer_jax.errors import UserError
 from mer_jax.prediction import movement
-from mer_jax.preprocess import landmarks
+from mer_jax.preprocess import flow, landmarks
 from mer_jax.preprocess.synthetic import motion, muscles
 from mer_jax.runfiles.prediction_file import PHASES
 
@@ -99,12 +99,14 @@ def test_frames_give_both_phases():
     onto = (motion.pixels() - field((17, 1, 1), pose=np.zeros(3))).astype(np.float32)
     onset = texture.astype(np.uint8)
     apex = cv2.remap(texture, onto, None, cv2.INTER_CUBIC).clip(0, 255).astype(np.uint8)
-    moved = movement.between((onset, apex, onset), POINTS)
+    rise = flow.dis(onset, apex)
+    moved = movement.between((onset, apex, onset), POINTS, rise=rise)
     first = {phase: next(one for one in moved if one.phase == phase) for phase in PHASES}
     assert first[RISE].words == 'chin up' and first[FALL].words == 'chin down'
-    given = movement.between((onset, apex, onset), POINTS, rise=np.zeros((128, 128, 2)))
+    still = np.zeros((128, 128, 2))
+    given = movement.between((onset, apex, onset), POINTS, rise=still)
     assert {one.phase for one in given} == {FALL}
-    assert movement.between((onset, onset, onset), POINTS) == ()
+    assert movement.between((onset, onset, onset), POINTS, rise=still) == ()
 
 
 def test_landmarks_outside_of_the_picture_or_none():
