@@ -18,11 +18,15 @@ from mer_jax.report.formats import DASH, plural
 from mer_jax.report.page import Picture
 from mer_jax.report.table import html, listing
 from mer_jax.runfiles import files, writing
-from mer_jax.runfiles.prediction_file import NOT_CLEAR, NOTHING, PredictionFile
+from mer_jax.runfiles.prediction_file import NOT_CLEAR, NOTHING, SEARCH, SPOTTER, PredictionFile
 
 MOST_CLIPS = 60  # that are shown with pictures, the strongest of a recording; the table has all
 SIDE = plots_prediction.SIDE
 KEY_FRAMES = ('onset', 'apex', 'offset')
+ORIGINS = {  # of key frames
+    SEARCH: 'From the candidate search, which is experimental',
+    SPOTTER: 'The apex is that of a spotting run, which is experimental',
+}
 FLOW, AU_CAM = 'flow from onset to apex', 'AU-CAM'
 LEGENDS = {
     FLOW: 'Flow: without the motion of the head. Arrows are '
@@ -150,7 +154,7 @@ def _clip(title, clip, model, pictures):
         'title': title,
         'time': _span(clip),
         'strength': clip.strength,
-        'key_frames_from': clip.key_frames_from,
+        'origin': ORIGINS.get(clip.key_frames_from),
         'outcome': clip.outcome,
         'nothing': clip.outcome == NOTHING,
         'not_clear': clip.outcome == NOT_CLEAR,

@@ -22,7 +22,7 @@ NOTHING = 'no micro-expression found'
 OUTCOMES = (CLASS, NOT_CLEAR, NOTHING)
 MOVEMENT = 'movement found'  # outcome of a recording with a clip that is not NOTHING
 
-# where the key frames of a clip come from
+# where the key frames of a clip come from; SPOTTER: the apex is that of a spotting run
 GIVEN, SEARCH, SPOTTER, NONE = 'given', 'search', 'spotter', 'none'
 KEY_FRAMES_FROM = (GIVEN, SEARCH, SPOTTER, NONE)
 AS_TRAINED, APPROXIMATE = 'as trained', 'approximate'

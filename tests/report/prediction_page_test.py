@@ -46,6 +46,9 @@ def everything(folder):
     content = predicted.predictions(
         predicted.recording(predicted.clip(), NOT_CLEAR, BELOW, source=f'/films/{MARKUP}'),
         predicted.recording(source='still.mp4', motion=None),
+        predicted.recording(
+            dataclasses.replace(predicted.clip(), key_frames_from=answer.SPOTTER), motion=None
+        ),
         predicted.recording(PICTURE, source='clip.png', kind='feature picture', motion=None),
     )
     path = prediction_page.write(folder, content, {(0, 0): PICTURES})
@@ -88,6 +91,7 @@ def test_pictures_are_those_of_their_clip(everything):
 def test_outcomes_are_named(everything):
     """A class that is not clear is not named, and a still recording is an answer too."""
     text = everything[1].text
+    assert 'From the candidate search' in text and 'spotting run' in text
     assert text.count(answer.NOT_CLEAR) >= 1 and text.count(answer.NOTHING) >= 2
     assert prediction_tables.NO_UNITS in text
 
