@@ -33,7 +33,8 @@ LEGENDS = {
     f'{plots_prediction.LENGTHEN} times as long as the movement; red to the right, green down, '
     'cyan to the left, violet up.',
     AU_CAM: 'AU-CAM: where the strongest feature for action units comes from, mean over a few '
-    'of the networks. Red means much, blue little; maps of two clips cannot be compared.',
+    'of the networks. Red means much, blue little, in each region of the network by itself; maps '
+    'of two clips cannot be compared.',
 }
 
 

@@ -135,12 +135,19 @@ def model_line(facts: ModelFacts) -> str:
 def input_line(facts: ModelFacts) -> str:
     """Return how the input was made and what the figures mean, in one line."""
     if facts.calibrated:
-        meaning = 'probabilities are calibrated'
-        if facts.threshold is not None:
-            meaning += f', no class is named below {facts.threshold:.2f}'
+        meaning = f'probabilities are calibrated{_threshold_words(facts.threshold)}'
     else:
         meaning = NOT_CALIBRATED
     return f'{facts.input}; {meaning}'
+
+
+def _threshold_words(threshold):
+    """What a threshold means, as the end of a sentence."""
+    if threshold is None:
+        return ''
+    if threshold >= 1:
+        return ', and no class is ever named: on held-out clips none was right often enough'
+    return f', no class is named below {threshold:.2f}'
 
 
 def warnings(content: PredictionFile) -> list[str]:

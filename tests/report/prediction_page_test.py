@@ -131,6 +131,13 @@ def test_the_table_fits_a_terminal_and_says_movement_first():
     assert 'warning: ' in printed and 'turned by 20' in printed
 
 
+def test_a_threshold_that_nothing_reaches_is_no_number():
+    """'No class below 1.00' sounds as if one could be clear."""
+    content = predicted.predictions(predicted.recording(NOT_CLEAR), threshold=1.0)
+    line = prediction_tables.input_line(content.model)
+    assert 'no class is ever named' in line and '1.00' not in line
+
+
 def test_an_hour_of_candidates_stays_a_page(folder, monkeypatch):
     """Thousands of pictures would not open; the strongest have theirs, the table has all."""
     monkeypatch.setattr(prediction_page, 'MOST_CLIPS', 2)
