@@ -439,6 +439,8 @@ def _fit(inner_products, clips, train, test, choice):
     Returns:
         Scores float32[m, K] of the test rows, the mean over their views; and the Svm.
     """
+    from sklearn.svm import SVC  # here: loading it takes a second, in every run
+
     train_kernel, test_kernel = kernels(inner_products, choice.kernel, choice.gamma)
     views = len(train_kernel) // len(train)
     present = np.unique(clips.label[train])
@@ -446,7 +448,8 @@ def _fit(inner_products, clips, train, test, choice):
     if len(present) == 1:  # there is nothing to separate
         scores[:, present] = 1.0
         return scores[: len(test)].astype(np.float32), _svm(choice, [], np.zeros((0, 0)), [])
-    svc = _fitted(train_kernel, np.tile(clips.label[train], views), choice.cost)
+    svc = SVC(kernel='precomputed', C=choice.cost, class_weight='balanced')
+    svc.fit(train_kernel, np.tile(clips.label[train], views))
     if len(test):  # protocol all_rows tests none
         decision = svc.decision_function(test_kernel)
         if decision.ndim == 1:  # of two classes
@@ -458,39 +461,48 @@ def _fit(inner_products, clips, train, test, choice):
     return mean.astype(np.float32), _svm(choice, support, svc.dual_coef_, svc.intercept_)
 
 
-def _fitted(kernel, label, cost):
-    from sklearn.svm import SVC  # here: loading it takes a second, in every run
-
-    svc = SVC(kernel='precomputed', C=cost, class_weight='balanced')
-    return svc.fit(kernel, label)
-
-
-def linear(clips: Clips, train: np.ndarray, choice: Choice, *, scale: str) -> LinearSvm:
-    """Fit a linear SVM, and return it as weights.
+def linear(clips: Clips, train: np.ndarray, stored: Stored, *, scale: str) -> LinearSvm:
+    """Return a linear SVM as weights.
 
     Args:
         clips: of the data set.
-        train: int[n], rows that it is fitted to.
-        choice: of the SVM; its kernel is 'linear'.
+        train: int[n], rows that it was fitted to.
+        stored: the SVM as it was fitted; its kernel is 'linear'.
         scale: as of products.
     """
-    inner_products = products(clips.blocks, train, train[:0], scale=scale)
     present = np.unique(clips.label[train]).astype(np.int32)
     width = sum(block.shape[-1] for block in clips.blocks)
-    if len(present) == 1:  # there is nothing to separate
+    if len(present) == 1:  # there was nothing to separate
         return LinearSvm(np.zeros((0, width)), np.zeros(0), present)
-    views = len(clips.blocks[0])
-    svc = _fitted(inner_products.train, np.tile(clips.label[train], views), choice.cost)
-    of_rows = np.zeros((len(svc.intercept_), views * len(train)))
-    of_rows[:, svc.support_] = _of_pairs(svc.dual_coef_, svc.n_support_)
-    intercept, weights = svc.intercept_.astype(np.float64), []
+    columns, of_pairs = _coefficients(clips, train, stored.vectors, present)
+    intercept, weights = stored.vectors.intercept.astype(np.float64), []
     for block in clips.blocks:
         features = np.concatenate(block[:, train]).astype(np.float64)
         mean, spread, share = _fit_scale(features, scale, len(clips.blocks))
-        weight = of_rows @ ((features - mean) / spread) / (spread * share)
+        weight = of_pairs @ ((features - mean) / spread)[columns] / (spread * share)
         intercept = intercept - np.sum(weight * mean, axis=1)
         weights.append(weight)
     return LinearSvm(np.concatenate(weights, axis=1), intercept, present)
+
+
+def _coefficients(clips, train, vectors, present):
+    """Return the support vectors of an SVM among its training rows, and their coefficients.
+
+    Args:
+        clips: of the data set.
+        train: int[n], training rows.
+        vectors: the SVM as it was fitted.
+        present: int[k], classes of the training rows, two or more.
+
+    Returns:
+        int[s], positions among all views of the training rows; float64[pairs, s].
+    """
+    position = np.zeros(len(clips.label), int)
+    position[train] = np.arange(len(train))
+    view, row = np.divmod(vectors.support, len(clips.label))
+    counts = [np.sum(clips.label[row] == number) for number in present]
+    of_pairs = _of_pairs(vectors.dual.astype(np.float64), counts)
+    return view * len(train) + position[row], of_pairs
 
 
 def _of_pairs(dual, counts):
@@ -554,17 +566,12 @@ def stored_scores(
     train, test = rows
     inner_products = products(clips.blocks, train, test, scale=scale)
     views, present = len(clips.blocks[0]), np.unique(clips.label[train])
-    position = np.zeros(len(clips.label), int)
-    position[train] = np.arange(len(train))
     scores = []
     for choice, vectors in svms:
         _, kernel = kernels(inner_products, choice.kernel, choice.gamma)
-        view, row = np.divmod(vectors.support, len(clips.label))
-        counts = [np.sum(clips.label[row] == number) for number in present]
         decision = np.zeros((len(kernel), 0))
         if len(present) > 1:
-            columns = view * len(train) + position[row]
-            of_pairs = _of_pairs(vectors.dual.astype(np.float64), counts)
+            columns, of_pairs = _coefficients(clips, train, vectors, present)
             decision = kernel[:, columns] @ of_pairs.T + vectors.intercept
         of_svm = _of_decisions(decision, present, clips.classes)
         scores.append(of_svm.reshape(views, len(test), clips.classes).mean(0))

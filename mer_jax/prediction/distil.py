@@ -25,7 +25,7 @@ from mer_jax.types import Array
 
 HIDDEN = 32  # units
 STEPS = 300  # each on all rows
-RATE = 3e-3  # learning rate of Adam at the start; it falls to 0
+RATE = 3e-2  # learning rate of Adam at the start; it falls to 0
 SMALLEST = 1e-6  # share of the largest squared length below which a direction is rounding
 MIXTURES = 2  # mixtures for each training row
 
@@ -121,7 +121,7 @@ def lessons(member: SvmMember, longest: int, *, scale: str, seed: int) -> Lesson
         spreads.append(np.where(varies, spread, 1.0))
     rows = len(clips.label) + np.arange(len(first))
     extended = clips._replace(blocks=blocks)
-    scores = svm.predict_by(extended, train, rows, member.choices, scale=scale)
+    scores = svm.stored_scores(extended, (train, rows), member.svms, scale=scale)
     length = (1 + MIXTURES) * longest
     padding = np.resize(np.arange(len(first)), length)
     return Lessons(

@@ -161,8 +161,8 @@ def _linear(experiment, model):
     """Return linear SVMs as weights."""
     tensors, scale = {}, model.settings.head.scale
     for number, (member, name) in enumerate(zip(model.svms, model.members, strict=True)):
-        for rank, choice in enumerate(member.choices):
-            weights = svm.linear(member.clips, member.train, choice, scale=scale)
+        for rank, stored in enumerate(member.svms):
+            weights = svm.linear(member.clips, member.train, stored, scale=scale)
             check_no_row(weights.weight, member, name[0])
             for part, array in weights._asdict().items():
                 tensors[f'svm/{number}/{rank}/{part}'] = array

@@ -1,5 +1,6 @@
 """Packs: equal to the run, without a row of its data, and honest about what trained on what."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import jax
@@ -17,6 +18,8 @@ from mer_jax.runfiles import pack_file
 from mer_jax.runfiles.foreign_table import ForeignTable
 from mer_jax.runfiles.predictions import PredictionTable, softmax
 from mer_jax.runfiles.results import RecognitionResults
+from mer_jax.runfiles.svms import SupportVectors
+from mer_jax.settings.sections import Head
 from mer_jax.types import Inputs
 from tests.support.compiling import unoptimised
 from tests.support.messages import mentions
@@ -38,6 +41,7 @@ KERNEL = (
     '--config.head.mirror=True',
     '--config.train.epochs=0',
 )
+HEAD = Head('svm', cost=(2.0,), gamma=(0.5,), scale='blocks')
 LINEAR = (*KERNEL, '--config.head.kernel=linear')
 ALL_ROWS = (*LINEAR, '--config.protocol.name=all_rows')
 
@@ -169,14 +173,21 @@ def test_no_row_of_the_data_is_in_a_pack(folders, packs, name, tmp_path):
     assert shown_rows(tmp_path / 'leaky.safetensors', described) > 0.99, 'the search is blind'
 
 
+def fitted(clips, train, head):
+    """A member whose SVM is fitted to some rows."""
+    _, (one,) = svm.fit_fold(clips, train, train, head, seed=0)
+    vectors = SupportVectors(one.support, one.dual, one.intercept)
+    choice = svm.Choice(head.kernel, one.cost, one.gamma)
+    return trained.SvmMember(clips, train, (svm.Stored(choice, vectors),))
+
+
 def test_weights_that_show_a_row_are_refused():
     """An SVM between one clip and a still one is that clip."""
     draw = np.random.default_rng(0)
     block = np.stack([draw.normal(size=40), np.zeros(40)])[None]
     clips = svm.Clips([block], np.array([0, 1]), np.array([0, 1]), 2)
-    choice = svm.Choice('linear', 1.0, 0.0)
-    member = trained.SvmMember(clips, np.arange(2), [choice])
-    weights = svm.linear(clips, member.train, choice, scale='none')
+    member = fitted(clips, np.arange(2), replace(HEAD, kernel='linear', scale='none'))
+    weights = svm.linear(clips, member.train, member.svms[0], scale='none')
     with pytest.raises(UserError, match="fold 's01' trains on 2 clips"):
         pack.check_no_row(weights.weight, member, 's01')
 
@@ -215,7 +226,7 @@ def test_a_distilled_network_sees_training_rows_of_its_fold_alone():
         members = []
         for fold in (2, 0):
             rows = np.flatnonzero(subject != fold)
-            members.append(trained.SvmMember(clips, rows, [svm.Choice('rbf', 2.0, 0.5)]))
+            members.append(fitted(clips, rows, HEAD))
         networks.append(distil.train(members, scale='blocks'))
     for before, after in zip(*networks, strict=True):
         np.testing.assert_array_equal(before[0], after[0])
