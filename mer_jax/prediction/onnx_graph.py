@@ -288,6 +288,8 @@ class Graph:
         self._constants: dict[str, np.ndarray] = {}
         self._names: dict[tuple, str] = {}  # of small constants, which are written once
         self._rows = ''  # name of the number of rows, once it is needed
+        self._transposed: dict[str, tuple[Value, list[int]]] = {}  # result: what, in which order
+        self._merged: dict[str, tuple[Value, int, int]] = {}  # result: what, first axis, how many
 
     def add(self, operator: str, inputs: Sequence[str], **attributes: Any) -> str:
         """Add a node with one output, and return the output's name."""
@@ -333,17 +335,37 @@ class Graph:
         """Give an array other dimensions, of which one at most depends on the batch."""
         if dims == value.dims:
             return value
+        axis, old, new = _regrouped(value.dims, dims)
+        if value.name in self._transposed and old == 1:
+            # An axis is split: before the transpose, so that a next one joins with it.
+            base, order = self._transposed[value.name]
+            split = order[axis]
+            sizes = (*base.dims[:split], *dims[axis : axis + new], *base.dims[split + 1 :])
+            return self.transpose(self.reshape(base, sizes), _widened(order, split, new))
         sizes = [-1 if isinstance(size, Batch) else size for size in dims]
         if sizes.count(-1) > 1:
             raise _depends_on_batch('a reshape')
-        return Value(self.add('Reshape', [value.name, self.integers(sizes)]), dims)
+        result = Value(self.add('Reshape', [value.name, self.integers(sizes)]), dims)
+        if new == 1:
+            self._merged[result.name] = value, axis, old
+        return result
 
     def transpose(self, value: Value, order: Sequence[int]) -> Value:
         """Put the dimensions of an array in another order."""
-        if list(order) == sorted(order):
+        order = list(map(int, order))
+        if order == sorted(order):
             return value
         dims = tuple(value.dims[axis] for axis in order)
-        return Value(self.add('Transpose', [value.name], perm=list(map(int, order))), dims)
+        if value.name in self._merged:
+            # Axes were merged: after this transpose, so that it joins with one before.
+            base, axis, count = self._merged[value.name]
+            return self.reshape(self.transpose(base, _widened(order, axis, count)), dims)
+        if value.name in self._transposed:
+            base, first = self._transposed[value.name]
+            return self.transpose(base, [first[axis] for axis in order])
+        result = Value(self.add('Transpose', [value.name], perm=order), dims)
+        self._transposed[result.name] = value, order
+        return result
 
     def name_output(self, value: Value, name: str) -> None:
         """Make an array of float32 an output of the graph."""
@@ -351,12 +373,18 @@ class Graph:
         dims = _open(value.dims)
         self.outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, dims))
 
+    def is_zero(self, value: Value) -> bool:
+        """Return whether an array is the constant 0."""
+        array = self._constants.get(value.name)
+        return array is not None and array.size == 1 and not array.any()
+
     def model(self, image: onnx.ValueInfoProto) -> onnx.ModelProto:
         """Return the model, in which nodes of constants are computed.
 
         Args:
             image: its input.
         """
+        self.nodes = _used(self.nodes, [output.name for output in self.outputs])
         nodes, constants = self._folded()
         used = {name for node in nodes for name in node.input}
         initializers = []
@@ -393,6 +421,36 @@ class Graph:
         return kept, constants
 
 
+def _used(nodes, outputs):
+    """The nodes that outputs depend on; of two transposes that were joined the first is left."""
+    wanted, kept = set(outputs), []
+    for node in reversed(nodes):
+        if wanted & {*node.output}:
+            kept.append(node)
+            wanted.update(node.input)
+    return kept[::-1]
+
+
+def _regrouped(old, new):
+    """Where dimensions differ: first axis, how many of the old ones, how many new ones for them."""
+    first = 0
+    while first < min(len(old), len(new)) and old[first] == new[first]:
+        first += 1
+    last = 0
+    while last < min(len(old), len(new)) - first and old[-1 - last] == new[-1 - last]:
+        last += 1
+    return first, len(old) - first - last, len(new) - first - last
+
+
+def _widened(order, axis, count):
+    """An order of dimensions, of which one is replaced by several."""
+    widened = []
+    for old in order:
+        moved = old if old <= axis else old + count - 1
+        widened += range(axis, axis + count) if old == axis else [moved]
+    return widened
+
+
 def _of_graph(graph):
     opsets = [helper.make_opsetid('', OPSET)]
     return helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
@@ -418,6 +476,8 @@ def translated(graph: Graph, equation: Equation) -> list[Value]:
             'export: the network computes in bfloat16, which runtimes of ONNX cannot on a CPU; '
             'allowed: float32'
         )
+    if name == 'max' and graph.is_zero(equation.inputs[1]):
+        return [Value(graph.add('Relu', names[:1]), dims)]  # which runtimes join to a convolution
     if name in ELEMENTWISE:
         return [Value(graph.add(ELEMENTWISE[name], names), dims)]
     if name in REDUCTIONS:
