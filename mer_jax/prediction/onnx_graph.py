@@ -145,7 +145,7 @@ def model_of(
         closed, names = jax.make_jaxpr(predict, return_shape=True)(weights, images)
         steps, outputs = steps_of(closed)
         programs.append(needed(steps, outputs))
-    graph = Graph(batch)
+    graph = Graph()
     arrays = {number: graph.constant(np.asarray(leaf)) for number, leaf in enumerate(leaves)}
     arrays[len(leaves)] = Value(IMAGE, (batch or Batch(1), *image.shape))
     if len(programs[0]) != len(programs[-1]):
@@ -276,13 +276,8 @@ def _open(dims) -> list[int | str]:
 class Graph:
     """The nodes of a graph, while they are added."""
 
-    def __init__(self, batch: int):
-        """Begin an empty graph.
-
-        Args:
-            batch: rows of the input; 0: any number.
-        """
-        self.batch = batch
+    def __init__(self):
+        """Begin an empty graph."""
         self.nodes: list[onnx.NodeProto] = []
         self.outputs: list[onnx.ValueInfoProto] = []
         self._constants: dict[str, np.ndarray] = {}
@@ -422,7 +417,7 @@ class Graph:
 
 
 def _used(nodes, outputs):
-    """The nodes that outputs depend on; of two transposes that were joined the first is left."""
+    """The nodes that outputs depend on: of two transposes that were joined, not the first."""
     wanted, kept = set(outputs), []
     for node in reversed(nodes):
         if wanted & {*node.output}:
@@ -476,7 +471,7 @@ def translated(graph: Graph, equation: Equation) -> list[Value]:
             'export: the network computes in bfloat16, which runtimes of ONNX cannot on a CPU; '
             'allowed: float32'
         )
-    if name == 'max' and graph.is_zero(equation.inputs[1]):
+    if name == 'max' and graph.is_zero(equation.inputs[1]) and equation.inputs[0].dims == dims:
         return [Value(graph.add('Relu', names[:1]), dims)]  # which runtimes join to a convolution
     if name in ELEMENTWISE:
         return [Value(graph.add(ELEMENTWISE[name], names), dims)]
