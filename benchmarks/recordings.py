@@ -125,13 +125,13 @@ def print_losses(count: int, method: str, folder: Path) -> None:
         moved = np.linalg.norm(truth, axis=-1) > MOVED
         plain = _flow(clip, clip.frames, method)
         for way in ways:
-            found, size = plain, clip.frames[0].size
+            field, size = plain, clip.frames[0].size
             if way != 'frames':
                 codec, side, _ = way.split()
                 frames, size = compressed(clip.frames, codec, int(side), folder)
-                found = _flow(clip, frames, method)
-            errors[way].append(np.linalg.norm(found - truth, axis=-1)[moved].mean())
-            differences[way].append(np.linalg.norm(found - plain, axis=-1)[moved].mean())
+                field = _flow(clip, frames, method)
+            errors[way].append(np.linalg.norm(field - truth, axis=-1)[moved].mean())
+            differences[way].append(np.linalg.norm(field - plain, axis=-1)[moved].mean())
             sizes[way].append(size)
     lengths = [np.linalg.norm(clip.displacement, axis=-1) for clip in drawn]
     mean = statistics.fmean(length[length > MOVED].mean() for length in lengths)

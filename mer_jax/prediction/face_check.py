@@ -120,7 +120,7 @@ def require_face(state: State, name: str) -> None:
     if state.contrast < FLAT:
         raise UserError(f'{name}: no face: the picture is black, or of one brightness, throughout')
     raise UserError(
-        f'{name}: no face was found in it; it should look into the camera, upright, and fill at '
+        f'{name}: no face is seen in it; it should look into the camera, upright, and fill at '
         'least a fifth of the height'
     )
 
@@ -196,7 +196,7 @@ def is_cut(before: np.ndarray, after: np.ndarray) -> bool:
     return likeness < FOREIGN or bool(moved > BRIGHTNESS)
 
 
-def faces(gray: np.ndarray) -> int:
+def count_faces(gray: np.ndarray) -> int:
     """Count faces that could be the crop: 0, 1, or 2 for several.
 
     Args:
@@ -220,7 +220,7 @@ def _wait(state):
 
 def _look(state, frame):
     """Look for faces in a frame; also the spans that this ends."""
-    what = (NO_FACE, '', SEVERAL_FACES)[faces(frame.gray)]
+    what = (NO_FACE, '', SEVERAL_FACES)[count_faces(frame.gray)]
     ended = []
     if what == state.what and state.looks:
         state = state._replace(looks=state.looks + 1)
