@@ -25,6 +25,7 @@ MOVEMENT = 'movement found'  # outcome of a recording with a clip that is not NO
 # where the key frames of a clip come from; SPOTTER: the apex is that of a spotting run
 GIVEN, SEARCH, SPOTTER, NONE = 'given', 'search', 'spotter', 'none'
 KEY_FRAMES_FROM = (GIVEN, SEARCH, SPOTTER, NONE)
+EXPERIMENTAL = 'the search for candidates is experimental'  # in warnings of predictions.csv
 AS_TRAINED, APPROXIMATE = 'as trained', 'approximate'
 INPUTS = (AS_TRAINED, APPROXIMATE)
 PHASES = ('onset to apex', 'apex to offset')
@@ -517,6 +518,8 @@ def _row(recording, clip, model):
     """Return the row of a clip."""
     frames = (clip.onset, clip.apex, clip.offset)
     agreement = clip.agreement_of_folds
+    searched = clip.key_frames_from in (SEARCH, SPOTTER) or not recording.clips
+    warnings = (EXPERIMENTAL,) if searched else ()
     return ClipRow(
         recording.source,
         *(frame and frame.frame for frame in frames),
@@ -529,7 +532,7 @@ def _row(recording, clip, model):
         model.input,
         model.calibrated,
         agreement and agreement.share,
-        '; '.join((*recording.warnings, *clip.warnings)),
+        '; '.join((*warnings, *recording.warnings, *clip.warnings)),
         clip.scores,
         clip.probabilities,
     )

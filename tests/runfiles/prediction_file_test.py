@@ -54,6 +54,8 @@ def test_the_table_has_a_row_for_each_clip_and_each_still_recording():
     assert (first.onset, first.apex_ms) == (40, 550.0)
     assert first.movements == 'left mouth corner up'  # of onset to apex alone
     assert first.agreement_of_folds == 0.75
+    experimental = [answer.EXPERIMENTAL in row.warnings for row in rows]
+    assert experimental == [True, True, True, False]  # the last one was not searched for
     assert rows[3].probabilities is None and rows[3].scores['positive'] == 0.85
 
 
