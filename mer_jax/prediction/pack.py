@@ -329,9 +329,9 @@ def load_pack(path: str | Path, fold: str = '') -> Trained:
         UserError: the file is missing, damaged, foreign, newer, or has no such fold.
 
     Examples:
-        >>> mj.load_pack('megc2019_ststnet.txt')
+        >>> mj.load_pack('ststnet.safetensors')
         Traceback (most recent call last):
-        mer_jax.errors.UserError: megc2019_ststnet.txt: no such file
+        mer_jax.errors.UserError: ststnet.safetensors: no such file
     """
     parallel.start(plan.cache_folder() / 'xla')
     header = pack_file.read_header(path)

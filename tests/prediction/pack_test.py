@@ -165,7 +165,8 @@ def test_no_row_of_the_data_is_in_a_pack(folders, packs, name, tmp_path):
         ['motion'], samples.image, None, channels=('u', 'v', 'strain'), mirror=True
     )
     described = motion[0].reshape(-1, motion[0].shape[-1])
-    for rows in (samples.image, samples.image[..., :2], described):
+    images = samples.image if name == 'hybrid' else samples.image[::6]
+    for rows in (images, images[..., :2], described):
         assert shown_rows(path, rows) < 0.9
     tensors = load_file(path)
     tensors['hidden'] = np.concatenate([np.ones(5), described[3] * 3 + 7]).astype(np.float16)
