@@ -56,9 +56,8 @@ def learner(module=None, **options):
     return mj.supervised(module or Dense(), optax.adam(1e-2), **options)
 
 
-@pytest.fixture(autouse=True)
-def no_plots(unrendered):
-    """No test here looks at a plot."""
+# No test here looks at a plot; `finished` alone measures its plan.
+pytestmark = pytest.mark.usefixtures('undrawn', 'first_plan')
 
 
 @pytest.fixture(scope='module')

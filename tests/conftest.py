@@ -12,6 +12,7 @@ import importlib.metadata
 import os
 import shutil
 import tempfile
+from pathlib import Path
 
 TESTS = os.path.dirname(os.path.abspath(__file__))
 RUN = 'MER_JAX_TEST_RUN'  # names the folder to the workers, which the first process starts
@@ -33,6 +34,8 @@ import pytest  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 
 from mer_jax.preprocess import flow  # noqa: E402
+from mer_jax.report import page  # noqa: E402
+from mer_jax.runfiles import files  # noqa: E402
 from mer_jax.types import Names, Samples  # noqa: E402
 from tests.support.compiling import unoptimised  # noqa: E402
 
@@ -151,20 +154,53 @@ def small():
     return make_samples()
 
 
-@pytest.fixture
-def unrendered(monkeypatch):
+EMPTY_PLOT = b'<svg xmlns="http://www.w3.org/2000/svg"/>'
+
+
+@pytest.fixture(scope='module')
+def unrendered():
     """Plots are composed but not rendered, which takes half a second a run; recognition_page_test
     and others look at real ones.
     """
 
     def savefig(figure, file, *, format, **options):  # noqa: A002, the name is matplotlib's
         if format == 'svg':
-            file.write(b'<svg xmlns="http://www.w3.org/2000/svg"/>')
+            file.write(EMPTY_PLOT)
         else:
             render(figure, file, format=format, **options)
 
     render = Figure.savefig
-    monkeypatch.setattr(Figure, 'savefig', savefig)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Figure, 'savefig', savefig)
+        yield
+
+
+@pytest.fixture(scope='module')
+def undrawn(unrendered):
+    """The plots of pages are not composed either, a third of a second a run; end_to_end_test
+    composes those of every config.
+    """
+
+    def plot(folder, name, caption, draw, *content):
+        path = Path(folder) / files.PLOTS / f'{name}.svg'
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(EMPTY_PLOT)
+        return page.picture(path, caption)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(page, 'plot', plot)
+        yield
+
+
+@pytest.fixture
+def first_plan(monkeypatch):
+    """The most promising plan is taken unmeasured: measuring compiles another program a run.
+
+    plan_test measures.
+    """
+    from mer_jax.training import plan
+
+    monkeypatch.setattr(plan, 'choose', lambda plans, *rest, **more: plans[0])
 
 
 @pytest.fixture(scope='session')

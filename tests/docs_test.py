@@ -53,7 +53,7 @@ def test_what_published_changes_is_explained():
     assert '(published: 800)' in text and 'in_order' in text
 
 
-def test_the_first_steps_run(tmp_path, monkeypatch, capsys, unrendered):
+def test_the_first_steps_run(tmp_path, monkeypatch, capsys, undrawn, first_plan):
     """Users copy these lines: a network of their own, ten lines, a splitter, a score.
 
     Ten lines are what the README promises, and it has the same.
@@ -72,7 +72,9 @@ def test_the_first_steps_run(tmp_path, monkeypatch, capsys, unrendered):
     assert np.isfinite(names['score'].uf1)
 
 
-def test_the_page_on_your_own_code_runs(tmp_path, monkeypatch, capsys, unrendered, tiny_data):
+def test_the_page_on_your_own_code_runs(
+    tmp_path, monkeypatch, capsys, undrawn, first_plan, tiny_data
+):
     """A reader who has a network in PyTorch has this page alone; they change ten lines of it."""
     pytest.importorskip('torch')
     blocks = BLOCK.findall((ROOT / 'docs' / 'your_own_code.md').read_text())

@@ -33,7 +33,7 @@ from tests.leakage_test import with_noise
 from tests.support.compiling import unoptimised
 from tests.support.messages import mentions
 
-pytestmark = pytest.mark.usefixtures('unrendered')
+pytestmark = pytest.mark.usefixtures('undrawn')
 ROOT = Path(__file__).parents[2]
 ONE = Head('svm', cost=(100.0,), gamma=(0.001,))
 SEVERAL = replace(ONE, cost=(0.3, 1.0, 30.0), gamma=(0.001, 0.02), inner_folds=3)

@@ -24,7 +24,7 @@ from tests.preprocess.flow_test import fields
 from tests.support.fake_raw import casme2, smic
 from tests.support.run_folders import recognition_results, spotting_results
 
-pytestmark = pytest.mark.usefixtures('unrendered')
+pytestmark = pytest.mark.usefixtures('undrawn')
 
 
 def record(onset=10, apex=13, offset=17, *, source='estimated', missing=()):

@@ -23,7 +23,7 @@ from mer_jax.training import learners, plan
 from tests.conftest import make_samples
 from tests.support.compiling import unoptimised
 
-pytestmark = pytest.mark.usefixtures('unrendered')
+pytestmark = pytest.mark.usefixtures('undrawn')
 CHOOSES = {
     'choose.groups': 2,
     'choose.learning_rate': (1e-3, 3e-2),

@@ -40,9 +40,7 @@ def dataset(x=None):
     return mj.dataset(drawn if x is None else x, y, subject, classes=CLASSES)
 
 
-@pytest.fixture(autouse=True)
-def no_plots(unrendered):
-    """No test here looks at a plot."""
+pytestmark = pytest.mark.usefixtures('undrawn')  # no test here looks at a plot
 
 
 @pytest.fixture(scope='module')

@@ -14,7 +14,7 @@ from mer_jax.runfiles.predictions import PredictionTable
 from mer_jax.settings.tree import from_nested
 from mer_jax.studies import grid
 
-pytestmark = pytest.mark.usefixtures('unrendered')
+pytestmark = pytest.mark.usefixtures('undrawn')
 ROOT = Path(__file__).parents[2]
 
 

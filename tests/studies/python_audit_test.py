@@ -12,9 +12,7 @@ from mer_jax.studies import leak_audit
 CLASSES = ['negative', 'positive', 'surprise']
 
 
-@pytest.fixture(autouse=True)
-def no_plots(unrendered):
-    """No test here looks at a plot."""
+pytestmark = pytest.mark.usefixtures('undrawn')  # no test here looks at a plot
 
 
 def coded():

@@ -14,7 +14,7 @@ from mer_jax.studies import reproduce
 from tests.support import fake_raw, rows_of_pictures
 from tests.support.messages import mentions
 
-pytestmark = pytest.mark.usefixtures('unrendered')
+pytestmark = pytest.mark.usefixtures('undrawn')
 FLAGS = (
     '--config.data.name=precomputed_flow',
     '--config.train.epochs=1',
