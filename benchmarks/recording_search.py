@@ -6,6 +6,7 @@ import argparse
 import itertools
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -19,10 +20,12 @@ from joblib import Parallel, delayed  # noqa: E402
 from benchmarks import command_line  # noqa: E402
 from mer_jax import machine  # noqa: E402
 from mer_jax.evaluation import intervals  # noqa: E402
-from mer_jax.prediction import candidates, motion  # noqa: E402
+from mer_jax.prediction import answers, candidates, motion  # noqa: E402
+from mer_jax.prediction.clips import ClipFrames  # noqa: E402
 from mer_jax.prediction.recording import Frame  # noqa: E402
 from tests.support import drawn_recordings  # noqa: E402
 from tests.support.fake_raw import pictures  # noqa: E402
+from tfds_builders.clip import KeyFrames  # noqa: E402
 
 LAGS = (40.0, 100.0, 200.0)  # ms between the frames that a plain threshold compares
 JOINED = 100.0  # ms between two runs above a plain threshold that are one
@@ -49,9 +52,10 @@ class Recording(NamedTuple):
     difference: Curve  # mean absolute difference of frames
     flow: Curve  # mean length of the flow, the head's motion included
     face: Curve  # the same over the face, the head's motion removed
+    classes: list[tuple[str, str]]  # (shown, predicted) of each hit, where a model is given
 
 
-def searched(seed: int, fps: float, seconds: float, *, still: bool) -> Recording:
+def searched(seed: int, fps: float, seconds: float, *, still: bool, model: str = '') -> Recording:
     """Draw a recording and search it.
 
     Args:
@@ -59,6 +63,7 @@ def searched(seed: int, fps: float, seconds: float, *, still: bool) -> Recording
         fps: frames a second.
         seconds: how long it is.
         still: without expressions.
+        model: folder of a run whose classes are the emotions of drawn faces; '': none.
     """
     cv2.setNumThreads(1)
     micro = max(round(7 * seconds / 60), 1)
@@ -77,16 +82,44 @@ def searched(seed: int, fps: float, seconds: float, *, still: bool) -> Recording
             small.append(cv2.resize(frame[2], (SMALL, SMALL), interpolation=cv2.INTER_AREA))
     results += candidates.finish(state)
     times = np.array(ms)
+    true = drawn_recordings.micro(plan, fps)
+    classes = _classes(model, plan, fps, true, results) if model else []
     return Recording(
         fps=fps,
         minutes=seconds / 60,
-        true=drawn_recordings.micro(plan, fps),
+        true=true,
         during_blink=drawn_recordings.during_blink(plan),
         candidates=results,
         difference=_plain(times, small, _difference),
         flow=_plain(times, cells, _length),
         face=_plain(times, faces, _length),
+        classes=classes,
     )
+
+
+def _classes(
+    model: str,
+    plan: drawn_recordings.Plan,
+    fps: float,
+    true: list[tuple[int, int, int]],
+    spotted: list[candidates.Candidate],
+) -> list[tuple[str, str]]:
+    """(shown, predicted) class of each hit; the clip is the candidate, not the truth."""
+    ends = np.array([(each.onset, each.offset) for each in spotted])
+    pairs = intervals.matches([(onset, offset) for onset, _, offset in true], ends).pairs
+    emotions = [event.emotion for event in plan.events if event.kind == 'micro']
+    hits = {spotted[number]: emotions[position] for position, number in pairs}
+    wanted = {number for hit in hits for number in range(hit.onset, hit.offset + 1)}
+    drawn = drawn_recordings.frames(plan, fps)
+    frames = {number: gray for number, _, gray in drawn if number in wanted}
+    trained, classes = answers.opened(model), []
+    for hit, shown in hits.items():
+        keys = KeyFrames(hit.onset, hit.apex, hit.offset)
+        of_clip = {number: frames[number] for number in range(hit.onset, hit.offset + 1)}
+        clip = ClipFrames(keys, of_clip, {}, hit.strength)
+        scores = answers.of_clip(trained, clip, name=f'person {plan.seed}').clip.scores
+        classes.append((shown, max(scores, key=scores.__getitem__)))
+    return classes
 
 
 def _difference(before: np.ndarray, after: np.ndarray) -> float:
@@ -183,6 +216,14 @@ def line(recordings: Sequence[Recording]) -> str:
     )
 
 
+def right(recordings: Sequence[Recording]) -> str:
+    """How many hits have the class that was drawn."""
+    pairs = [pair for recording in recordings for pair in recording.classes]
+    count = sum(shown == predicted for shown, predicted in pairs)
+    usual = Counter(shown for shown, _ in pairs).most_common(1)[0][1]
+    return f'{count} of {len(pairs)} hits (the most frequent class: {usual})'
+
+
 def alarms(recordings: Sequence[Recording]) -> str:
     """False alarms of still faces."""
     count = sum(len(recording.candidates) for recording in recordings)
@@ -220,6 +261,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument('--seconds', type=float, default=60.0, help='of a recording')
     parser.add_argument('--frames', type=int, default=200, help='of the clip for speed')
     parser.add_argument('--jobs', type=int, default=machine.cores())
+    parser.add_argument('--model', default='', help='folder of a run, for the classes of hits')
     flags = command_line.parse(parser, argv, seeds='101', fps='30', seconds=3.0, frames=20, jobs=1)
     seeds = [int(seed) for seed in flags.seeds.split(',')]
     rates = [float(rate) for rate in flags.fps.split(',')]
@@ -231,10 +273,14 @@ def main(argv: Sequence[str] | None = None) -> None:
         'F1 of a threshold on frame difference | on flow | on flow without the head |'
     )
     print('|---|---|---|---|---|---|---|---|---|---|')
+    moving = []
     for rate in rates:
-        print(
-            line(pool(work(seed, rate, flags.seconds, still=False) for seed in seeds)), flush=True
-        )
+        jobs = [work(seed, rate, flags.seconds, still=False, model=flags.model) for seed in seeds]
+        moving.append(pool(jobs))
+        print(line(moving[-1]), flush=True)
+    if flags.model:
+        for rate, recordings in zip(rates, moving, strict=True):
+            print(f'class of the hits at {rate:g} frames a second: {right(recordings)}', flush=True)
     still = pool(work(seed, rates[0], flags.seconds, still=True) for seed in seeds)
     print(f'drawn faces without expressions, false alarms: {alarms(still)}', flush=True)
     frames = clip(flags.frames)
