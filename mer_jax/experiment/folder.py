@@ -51,6 +51,11 @@ def begin(folder: Path, settings: dict, fingerprint: str) -> None:
             # A start that failed before its first checkpoint may have left plan.json and tables;
             # they would refuse the corrected command.
             clear(folder)
+    elif old is None:
+        raise UserError(
+            f'{folder} holds results without a run, as score writes them, or a run without its '
+            f'{RunConfig.FILE}; give another --workdir'
+        )
     else:
         rules.check_resume(old.settings, settings, folder)
         if old.data != new.data:

@@ -192,6 +192,16 @@ def test_whatever_took_training_is_not_deleted_for_other_settings(name, tmp_path
     assert path.exists() and (tmp_path / RunConfig.FILE).read_bytes() == config
 
 
+@pytest.mark.parametrize('name', ['results.json', 'checkpoints/group_0/1'])
+def test_results_without_a_run_are_kept_and_named(name, tmp_path):
+    """`score` writes results without a run; training over them ended in a traceback."""
+    path = trained(tmp_path, name)
+    (tmp_path / RunConfig.FILE).unlink()
+    with pytest.raises(UserError, match=RunConfig.FILE):
+        run_folder.begin(tmp_path, settings(), 'print')
+    assert path.exists() and not (tmp_path / RunConfig.FILE).exists()
+
+
 @pytest.mark.parametrize('name', ['plan.json', 'metrics.jsonl', 'checkpoints/group_0'])
 def test_what_took_no_training_gives_way(name, tmp_path):
     """A start that failed early must not forbid the corrected command."""
