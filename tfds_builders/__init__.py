@@ -13,6 +13,15 @@ from tfds_builders.build import (
     records,
     release_input,
     release_options,
+    takes_crops,
 )
 
-__all__ = ['BUILDERS', 'prepare', 'reads_folder', 'records', 'release_input', 'release_options']
+__all__ = [
+    'BUILDERS',
+    'prepare',
+    'reads_folder',
+    'records',
+    'release_input',
+    'release_options',
+    'takes_crops',
+]

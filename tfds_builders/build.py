@@ -40,6 +40,13 @@ BUILDERS = {
     'synthetic_faces': synthetic_faces_dataset_builder.Builder,
 }
 
+# {release: the frames that frames=auto reads first}
+FIRST = {
+    'casme2': BUILDERS['casme2'].LAYOUT.KINDS[0],
+    'casme_squared': BUILDERS['casme_squared'].LAYOUT.PREFERENCE[0][0],
+    'samm': BUILDERS['samm'].LAYOUT.KINDS[0],
+    'smic': BUILDERS['smic'].LAYOUT.PREFERENCE[0],
+}
 REMEDY = (
     'rebuild with --config.data.rebuild=True or use another --config.data.data_dir (in Python: '
     'another folder as TFDS_DATA_DIR)'
@@ -211,6 +218,20 @@ def release_options(name: str) -> dict[str, str]:
     cls, config = _find(name)
     allowed = cls.options_of(config.kind)
     return {setting: values[0] for setting, values in allowed.items()} | config.options
+
+
+def takes_crops(name: str) -> bool:
+    """Whether a release's input is built from face crops, each taken whole.
+
+    With frames=auto the answer is that of a release which holds crops.
+
+    Args:
+      name: of a release: 'casme2/flow,optical_flow=dis'.
+    """
+    wanted = release_options(name)['frames']
+    if wanted == 'auto':
+        wanted = FIRST[name.partition('/')[0]]
+    return wanted == 'cropped'
 
 
 def _find(name, user_files=None):

@@ -60,12 +60,13 @@ def opened(path: str, fold: str = '') -> Model:
     return Model(model, records.recipe(model.settings, data_set), path, title)
 
 
-def facts(model: Model, *, from_frames: bool) -> ModelFacts:
+def facts(model: Model, *, from_frames: bool, cropped: bool) -> ModelFacts:
     """Return what an answer states about its model.
 
     Args:
         model: that answers.
         from_frames: whether any input was frames, not published features.
+        cropped: whether the frames show the face alone.
     """
     settings, results = model.trained.settings, model.trained.facts
     calibrated = model.trained.calibration
@@ -74,7 +75,7 @@ def facts(model: Model, *, from_frames: bool) -> ModelFacts:
         kinds.append('SVM')
     metrics = results.get('metrics', {})
     interval = results.get('intervals', {}).get('uf1')
-    warnings = model.recipe.warnings if from_frames else ()
+    warnings = model.recipe.warnings_for(cropped) if from_frames else ()
     licence = results.get('licence') or licences.notes(results.get('datasets', ()))
     return ModelFacts(
         title=model.trained.title,

@@ -167,7 +167,7 @@ def predict(
                 pictures[number, position] = one.pictures
     from_frames = any(result.kind != FEATURES for result in results)
     content = PredictionFile(
-        model=answers.facts(opened, from_frames=from_frames),
+        model=answers.facts(opened, from_frames=from_frames, cropped=way.cropped),
         recordings=tuple(results),
         versions=versions() | provenance.code(),
     )

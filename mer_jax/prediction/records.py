@@ -35,6 +35,16 @@ DRAWN = {
     'samer': {'alpha': '3', 'target': 'apex'},
 }
 
+# {whether frames show the face alone: why they are then another input than that of training}
+OTHER_CROP = {
+    False: 'the model was trained on the face crops of {name} (or, where its folder held none, on '
+    'whole frames). Here the face is cut out of the frame: it fills another share of the picture, '
+    'and so its movements have another size and place. As trained are only frames cropped as '
+    'there, with --cropped, or a run on whole frames (frames=... in data.name)',
+    True: 'the model was trained on whole frames of {name}, out of which faces were cut, and '
+    '--cropped takes frames as they are; leave it out where they show more than the face',
+}
+
 
 class NoFaceError(UserError):
     """There is no face in the onset frame of a clip."""
@@ -69,6 +79,7 @@ class Recipe(NamedTuple):
     stored: str  # the feature that the images are taken from
     apex: str  # one of APEX_RULES
     points: bool  # whether SVMs take landmarks
+    crops: frozenset[bool]  # whether training frames were crops of a release; both where some were
     warnings: tuple[str, ...]  # why inputs are only nearly those of training; () where they are not
 
     @property
@@ -85,6 +96,16 @@ class Recipe(NamedTuple):
     def published(self) -> bool:
         """Return whether the model was trained on published features."""
         return self.source.release == PUBLISHED
+
+    def warnings_for(self, cropped: bool) -> tuple[str, ...]:
+        """Return why inputs are only nearly those of training.
+
+        Args:
+            cropped: whether frames show the face alone, and are taken whole.
+        """
+        if not self.crops or cropped in self.crops:
+            return self.warnings
+        return (*self.warnings, OTHER_CROP[cropped].format(name=self.source.name))
 
 
 def recipe(settings: Settings, data_set: str = '') -> Recipe:
@@ -126,7 +147,10 @@ def recipe(settings: Settings, data_set: str = '') -> Recipe:
             f'data.landmarks of the run is {Path(data.landmarks).name!r}, whose landmarks cannot '
             'be had for new recordings: those of the template are used'
         )
-    return Recipe(source, kind, options, stored, rule, points, tuple(warnings))
+    counted = [source] if data_set else data_sets
+    releases = [each.name for each in counted if each.release not in NEAREST]
+    crops = frozenset(map(tfds_builders.takes_crops, releases))
+    return Recipe(source, kind, options, stored, rule, points, crops, tuple(warnings))
 
 
 def _computed(source):

@@ -201,6 +201,7 @@ def test_a_clip_that_a_search_finds_is_answered_as_if_its_key_frames_were_given(
     assert onset < result.apex.frame < offset
     chosen = (result.onset.frame, result.apex.frame, result.offset.frame)
     given = predict.predict(folder / 'network', images, key_frames=chosen, fps=60)
+    assert given.model.input == answer.APPROXIMATE, 'the run trained on crops of the release'
     [as_given] = given.recordings[0].clips
     assert as_given.scores == result.scores and as_given.movements == result.movements
     assert as_given.onset.ms == result.onset.ms
