@@ -22,6 +22,10 @@ from mer_jax.runfiles.prediction_file import ClipAnswer, KeyFrame, ModelFacts
 from mer_jax.types import Inputs
 
 NO_EYES = 'the eyes were not found in the onset frame: the crop is that of the face detector alone'
+ALL_FRAMES = (
+    'the class is that of all frames from onset to offset; the apex only says between which frames '
+    'the movement is measured'
+)
 HAAR = 'haar'  # how a crop was found without eyes
 
 
@@ -130,6 +134,9 @@ def of_clip(model: Model, clip: ClipFrames, *, name: str, cropped: bool = False)
     rise = record.get(FIELD)
     if rise is None:  # the model takes no flow
         rise = flow.estimate(*crops[:2], method='dis')
+    warnings = [NO_EYES] if record['crop'] == HAAR else []
+    if model.recipe.of_all_frames:
+        warnings.append(ALL_FRAMES)
     pictures = ClipPictures(*crops, np.float32(movement.of_face(rise, points)))
     result = ClipAnswer(
         key_frames_from=answer.GIVEN if clip.strength is None else answer.SEARCH,
@@ -138,7 +145,7 @@ def of_clip(model: Model, clip: ClipFrames, *, name: str, cropped: bool = False)
         movements=movement.between(crops, points, rise=rise),
         action_units=None,
         **_of_class(model.trained, inputs),
-        warnings=(NO_EYES,) if record['crop'] == HAAR else (),
+        warnings=tuple(warnings),
     )
     return Answer(result, pictures, inputs)
 

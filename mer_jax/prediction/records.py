@@ -13,7 +13,7 @@ import numpy as np
 
 import tfds_builders
 from mer_jax import machine
-from mer_jax.data import APEX_RULES, Record, channels, images, loading, sources
+from mer_jax.data import APEX_RULES, EVERY_FRAME, Record, apexes, channels, images, loading, sources
 from mer_jax.data.sources import Source
 from mer_jax.errors import UserError
 from mer_jax.experiment import TASKS
@@ -96,6 +96,11 @@ class Recipe(NamedTuple):
     def published(self) -> bool:
         """Return whether the model was trained on published features."""
         return self.source.release == PUBLISHED
+
+    @property
+    def of_all_frames(self) -> bool:
+        """Return whether each frame is a row, and none of them is the apex."""
+        return self.stored == 'flows' and self.apex == EVERY_FRAME
 
     def warnings_for(self, cropped: bool) -> tuple[str, ...]:
         """Return why inputs are only nearly those of training.
@@ -185,6 +190,9 @@ def make(
             is looked for in the onset frame.
         magnet: path of the weights of the learned magnifier.
 
+    Returns:
+        A record whose apex is the frame that the model takes, unless it takes all frames.
+
     Raises:
         UserError: frames are gray, and the model takes colours.
         NoFaceError: there is no face in the onset frame.
@@ -223,11 +231,19 @@ def make(
             f'{name}: no face in frame {key_frames.onset}, the onset; give key frames with a '
             'frontal face, or --cropped where frames show the face alone'
         )
+    if recipe.stored == 'flows' and not recipe.of_all_frames:
+        [apex] = apexes.frames(record, recipe.apex)
+        record['apex'] = _nearest(record['flow_frames'], apex)
     if recipe.kind == 'flow':
         record[FIELD] = record['flow'][..., :2]
     if recipe.published:
         record['flow'] = images.stretch(images.resize(record['flow'], HEIGHT))
     return record
+
+
+def _nearest(numbers, number):
+    """The frame whose flow stands for a number; those of a folder may have gaps."""
+    return int(numbers[np.argmin(np.abs(numbers - number))])
 
 
 def gray(frame: np.ndarray) -> np.ndarray:

@@ -1,10 +1,12 @@
 """Which frames a model was trained on, and which apex it takes."""
 
+import numpy as np
 import pytest
 
-from mer_jax.prediction import records
+from mer_jax.prediction import answers, clips, records, trained
 from mer_jax.presets import base
 from mer_jax.settings import tree
+from tfds_builders.clip import KeyFrames
 
 CROPPED, WHOLE, NEITHER = {False}, {True}, set()
 # data.name -> the values of --cropped under which the input is another one than in training
@@ -44,3 +46,59 @@ def test_a_fold_has_the_crop_of_its_data_set():
     joined = settings(**{'data.name': 'casme2/flow+samm/flow'})
     assert records.recipe(joined, 'casme2').warnings_for(False)
     assert records.recipe(joined, 'samm').warnings_for(True)
+
+
+SPOTTING = {
+    'data.name': 'casme2/spotting,optical_flow=dis',
+    'data.channels': 'u,v',
+    'data.clip_normalise': False,
+    'data.input_scaler': 'p995',
+}
+NUMBERS = (1, 3, 4, 6, 8, 9)  # of a folder with gaps
+
+
+def moving():
+    """{number: frame} of a texture that moves most in the last frame but one."""
+    texture = np.random.default_rng(0).normal(size=(160, 160))
+    for _ in range(3):
+        texture = (texture + np.roll(texture, 1, 0) + np.roll(texture, 1, 1)) / 2
+    values = np.clip(128 + 20 * texture, 0, 255).astype(np.uint8)
+    frames = {}
+    for number, shift in zip(NUMBERS, (0, 1, 1, 1, 4, 1), strict=True):
+        frames[number] = values[16:144, 16:144].copy()
+        frames[number][80:] = np.roll(values, shift, 1)[96:144, 16:144]
+    return frames
+
+
+def test_the_apex_that_is_shown_is_the_one_that_is_used():
+    """The class would be that of one frame, and pictures and movement beside it of another."""
+    run = settings(**SPOTTING, **{'data.apex': 'midpoint'})
+    recipe = records.recipe(run)
+    record = records.make(moving(), KeyFrames(1, -1, 9), recipe, name='a', cropped=True)
+    assert record['apex'] == 4, 'there is no frame 5'
+    given = records.make(moving(), KeyFrames(1, 4, 9), recipe, name='a', cropped=True)
+    images = [records.inputs_of([one], recipe, run).image for one in (record, given)]
+    np.testing.assert_array_equal(*images)
+
+
+@pytest.mark.parametrize('rule', ['every_frame', 'peak'])
+def test_a_class_of_all_frames_is_called_so(rule):
+    """An apex stands beside it, on which it does not depend."""
+    run = settings(**SPOTTING, **{'data.apex': rule})
+    model = trained.Trained(
+        title='made',
+        settings=run,
+        classes=('a', 'b'),
+        image_shape=trained.image_shape(run),
+        dtype='float32',
+        members=(('a', 0),),
+        scores=lambda inputs: np.zeros((1, len(inputs.image), 2), np.float32),
+        calibration=None,
+        facts={},
+    )
+    clip = clips.ClipFrames(KeyFrames(1, 8, 9), moving(), {}, None)
+    opened = answers.Model(model, records.recipe(run), 'made', '')
+    result = answers.of_clip(opened, clip, name='a', cropped=True)
+    counted = {'every_frame': len(NUMBERS) - 1, 'peak': 1}
+    assert len(result.inputs.image) == counted[rule]
+    assert result.clip.warnings == ((answers.ALL_FRAMES,) if rule == 'every_frame' else ())
