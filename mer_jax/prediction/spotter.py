@@ -68,5 +68,5 @@ def with_apex(
     image = np.stack(resized).astype(np.float16).astype(np.float32)  # as the data set rounds
     values = spotter.trained.scores(Inputs(image, {})).mean(0)[:, 0]
     width = 1 if settings.spotting.decoder == 'max' else settings.spotting.window
-    apex = int(numbers[decoders.window_peak(values, width=width)])
-    return clip._replace(key_frames=keys._replace(apex=max(apex, keys.onset + 1)))
+    behind_onset = max(decoders.window_peak(values, width=width), 1)
+    return clip._replace(key_frames=keys._replace(apex=int(numbers[behind_onset])))

@@ -49,6 +49,28 @@ def test_the_apex_is_where_the_outputs_are_largest(tmp_path):
     assert not image[0].any() and image[1:].any()
 
 
+def test_an_apex_at_the_onset_is_the_next_frame_that_exists():
+    """Folders are numbered with gaps, and a frame that is not there has no picture."""
+    run = settings(**{'spotting.decoder': 'max'})
+    model = trained.Trained(
+        title='made',
+        settings=run,
+        classes=('apex',),
+        image_shape=trained.image_shape(run),
+        dtype='float32',
+        members=(('a', 0),),
+        scores=lambda inputs: -np.arange(len(inputs.image), dtype=np.float32)[None, :, None],
+        calibration=None,
+        facts={},
+    )
+    draw = np.random.default_rng(0)
+    images = {n: draw.integers(0, 256, (128, 128), np.uint8) for n in (10, 20, 30)}
+    clip = clips.ClipFrames(KeyFrames(10, -1, 30), images, {}, None)
+    spotting = spotter.Spotter(model, records.recipe(run))
+    spotted = spotter.with_apex(spotting, clip, name='folder', cropped=True)
+    assert spotted.key_frames == KeyFrames(10, 20, 30)
+
+
 JOINED = {  # data sets -> whether a recording must take the way of one of them
     'casme2/flow+smic/flow': False,
     'casme2/samer+samm/samer': True,
