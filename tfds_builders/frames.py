@@ -181,9 +181,14 @@ def read_rgb(path: Path, *, depth: int = 16) -> np.ndarray:
       OSError: it cannot be read.
     """
     image = _decoded(path)
-    if image.ndim == 2 or (image[..., :1] == image[..., 1:3]).all():
+    if is_gray(image):
         raise ValueError('gray, but the setting key_frames=rgb needs colours')
     return _as_bytes(image[..., 2::-1], depth)
+
+
+def is_gray(image: np.ndarray) -> bool:
+    """Whether a picture [H, W] or [H, W, C] holds no colours; three equal channels are none."""
+    return image.ndim == 2 or bool((image[..., :1] == image[..., 1:3]).all())
 
 
 def _as_bytes(image, depth):

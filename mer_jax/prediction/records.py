@@ -22,6 +22,7 @@ from mer_jax.settings.sections import Settings
 from mer_jax.types import Inputs
 from tfds_builders import inputs as builder_inputs
 from tfds_builders.clip import Clip, KeyFrames
+from tfds_builders.frames import is_gray
 from tfds_builders.precomputed_flow import png
 from tfds_builders.precomputed_flow.precomputed_flow_dataset_builder import HEIGHT, WIDTH
 
@@ -197,7 +198,8 @@ def make(
         UserError: frames are gray, and the model takes colours.
         NoFaceError: there is no face in the onset frame.
     """
-    if recipe.colour and any(frame.ndim == 2 for frame in frames.values()):
+    shown = [frames[number] for number in key_frames if number in frames]
+    if recipe.colour and any(map(is_gray, shown)):
         raise UserError(
             f'{name}: gray frames, and the model was trained on {recipe.source.name}; allowed: '
             'frames in colour'

@@ -93,12 +93,13 @@ def test_predict_needs_a_model_and_an_input(capsys):
     assert mentions(capsys.readouterr().err, 'INPUT')
 
 
-def test_colours_are_needed_where_the_model_saw_them():
+@pytest.mark.parametrize('shape', [(64, 64), (64, 64, 3)])
+def test_colours_are_needed_where_the_model_saw_them(shape):
     """Three equal channels would pass for a face without colours."""
     settings = tree.changed(
         tree.from_nested(base('made').to_dict()),
         {'data.name': 'casme2/flow,key_frames=rgb', 'data.channels': 'apex_r,apex_g,apex_b'},
     )
-    gray = dict.fromkeys((1, 2, 3), np.zeros((64, 64), np.uint8))
+    gray = dict.fromkeys((1, 2, 3), np.zeros(shape, np.uint8))
     with pytest.raises(UserError, match=pattern('gray frames ... key_frames=rgb ... in colour')):
         records.make(gray, KeyFrames(1, 2, 3), records.recipe(settings), name='a.avi')
