@@ -1,6 +1,7 @@
 """What calibrates a model: the held-out outputs of its run, or of another run of its settings.
 
-A run that leaks calibrates nothing: its held-out outputs are surer than those of new people.
+A run that leaks calibrates nothing: its held-out outputs are surer than those of new people. Nor
+does one that scores validation rows: those of a fold's test subject stand in the other folds.
 """
 
 from pathlib import Path
@@ -30,9 +31,9 @@ def of_run(folder: Path, run: Run, fold: str = '') -> Calibrated | None:
         fold: title of the fold whose subjects are left out, to predict them; '': other people.
 
     Returns:
-        None for spotting, a run that leaks, and one that leaves no other subject out.
+        None for a run that does not calibrate, and one that leaves no other subject out.
     """
-    if isinstance(run, SpottingResults) or run.leaks:
+    if not calibrates(run):
         return None
     number = None
     if fold:
@@ -40,12 +41,17 @@ def of_run(folder: Path, run: Run, fold: str = '') -> Calibrated | None:
     return of_held_out(PredictionTable.read(folder), number)
 
 
+def calibrates(run: Run) -> bool:
+    """Return whether a run may calibrate its networks: by test rows, without leaks."""
+    return isinstance(run, RecognitionResults) and run.scored == 'test' and not run.leaks
+
+
 def block(title: str, table: PredictionTable, folds: list[str]) -> dict[str, Json] | None:
     """Return the calibration as a pack holds it; None where nothing is held out.
 
     Args:
         title: of the run whose outputs the table holds.
-        table: held-out outputs of a run without leaks.
+        table: held-out outputs of a run that calibrates.
         folds: titles of its folds, in order; [] where the model has other folds.
     """
     whole = of_held_out(table)
@@ -70,7 +76,7 @@ def check_same(folder: Path, other: Path) -> RecognitionResults:
         The results of the other run.
 
     Raises:
-        UserError: it is not finished, differs in more than its protocol, or leaks.
+        UserError: it is not finished, differs in more than its protocol, or does not calibrate.
     """
     other = run_folder.existing(other)
     run = results.read(other)
@@ -90,10 +96,12 @@ def check_same(folder: Path, other: Path) -> RecognitionResults:
             'settings and data with protocol.name loso'
         )
     tested = PROTOCOLS[after.settings['protocol']['name']]
-    leaks = '; '.join(run.leaks)
-    if leaks or not tested.tests or isinstance(run, SpottingResults):
+    if not tested.tests or not calibrates(run):
+        reason = '; '.join(run.leaks) or 'it tests no clip'
+        if run.scored != 'test':
+            reason = f'protocol.evaluate_on is {run.scored!r}'
         raise UserError(
-            f'--calibrated_by={other}: {leaks or "it tests no clip"}; allowed: a run without leaks '
-            'that leaves subjects out'
+            f'--calibrated_by={other}: {reason}; allowed: a run without leaks that leaves subjects '
+            "out, with protocol.evaluate_on 'test'"
         )
     return run

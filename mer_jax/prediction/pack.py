@@ -124,7 +124,7 @@ def _packed(folder, model, calibrated_by, distilled):
     elif isinstance(run, results.RecognitionResults):
         table = PredictionTable.read(folder)
     calibration = None
-    if table is not None and not run.leaks:
+    if table is not None and calibrated.calibrates(by):
         calibration = calibrated.block(by.name, table, titles)
     seen, people = _seen(experiment)
     header = PackHeader(

@@ -1,5 +1,6 @@
 """Packs: equal to the run, without a row of its data, and honest about what trained on what."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -258,3 +259,19 @@ def test_a_pack_to_ship_is_calibrated_by_a_run_that_tests(folders, capsys, tmp_p
     assert cli.main([*arguments, f'--workdir={tmp_path / "scored"}']) == 2
     assert mentions(capsys.readouterr().err, 'every member trained on every clip ... loso')
     assert not (tmp_path / 'scored').exists()
+
+
+def test_validation_rows_calibrate_nothing(folders, tmp_path, capsys):
+    """The validation rows of other folds hold the subject that a fold tests: its labels would
+    choose the temperature and the threshold of its scores.
+    """
+    folder = tmp_path / 'run'
+    shutil.copytree(folders['linear'], folder)
+    replace(RecognitionResults.read(folder), scored='validation').write(folder)
+    fold = mj.load_pack(folders['linear'] / pack.FILE).members[0][0]
+    for title in ('', fold):
+        assert trained.open_trained(folder, title).calibration is None
+    assert mj.load_pack(packed(folder)).calibration is None
+    arguments = ['pack', f'--workdir={folders["all_rows"]}', f'--calibrated_by={folder}']
+    assert cli.main([*arguments, str(tmp_path / 'x.safetensors')]) == 2
+    assert mentions(capsys.readouterr().err, "evaluate_on is 'validation' ... 'test'")
