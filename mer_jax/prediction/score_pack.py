@@ -2,7 +2,8 @@
 
 A clip is scored by the members of a pack that trained on no clip of its subject, and not on its
 picture under another name. So the data set that a pack of loso was trained on gets the scores of
-the run, and a clip that all members trained on gets none.
+the run, and a clip that all members trained on gets none. Nor do the labels of a clip calibrate its
+scores: the temperature that was fitted to all people of a pack is for others.
 """
 
 from collections.abc import Sequence
@@ -153,6 +154,8 @@ def _scored(opened: Trained, header: PackHeader, seen: Seen, data: loading.Data,
         (names.datasets[samples.dataset[row]], names.subjects[samples.subject[row]]) for row in rows
     ]
     usable = ~seen.by(person, pack.digests(samples.image[rows]))
+    # A picture under another name is of somebody in the pack as well.
+    others = usable.all(0) & [pair not in seen.people for pair in person]
     extras = {} if data.landmarks is None else {LANDMARKS: data.landmarks}
     outputs = opened.scores(Inputs(samples.image, extras))[:, rows]
     scored = usable.any(0)
@@ -165,7 +168,7 @@ def _scored(opened: Trained, header: PackHeader, seen: Seen, data: loading.Data,
         )
     probabilities = np.stack(
         [
-            _probability(outputs[usable[:, i], i], usable[:, i], header)
+            _probability(outputs[:, i], usable[:, i], header, others[i])
             for i in np.flatnonzero(scored)
         ]
     )
@@ -209,10 +212,15 @@ def _scored(opened: Trained, header: PackHeader, seen: Seen, data: loading.Data,
     return results, predictions, lines
 
 
-def _probability(outputs, usable, header):
-    """Return the mean probabilities of some members for one clip, [K]."""
+def _probability(outputs, usable, header, is_other):
+    """Return the mean probabilities of the usable members for one clip, [K].
+
+    The temperature is that of all people of the pack for somebody else; for one of them that of the
+    fold, which was fitted without them, else 1.
+    """
+    calibrated = header.calibrated() if is_other else None
     titles = {member['fold'] for member, use in zip(header.members, usable, strict=True) if use}
-    fold = titles.pop() if len(titles) == 1 else ''
-    of_fold = header.calibrated(fold) or header.calibrated()
-    temperature = of_fold.temperature if of_fold else 1.0
-    return calibration.probabilities(outputs[:, None], temperature)[0]
+    if not is_other and len(titles) == 1:
+        calibrated = header.calibrated(titles.pop())
+    temperature = calibrated.temperature if calibrated else 1.0
+    return calibration.probabilities(outputs[usable, None], temperature)[0]

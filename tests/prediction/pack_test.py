@@ -275,3 +275,21 @@ def test_validation_rows_calibrate_nothing(folders, tmp_path, capsys):
     arguments = ['pack', f'--workdir={folders["all_rows"]}', f'--calibrated_by={folder}']
     assert cli.main([*arguments, str(tmp_path / 'x.safetensors')]) == 2
     assert mentions(capsys.readouterr().err, "evaluate_on is 'validation' ... 'test'")
+
+
+def test_the_labels_of_a_clip_do_not_calibrate_its_scores(packs, folders, tmp_path):
+    """Nobody of the pack may be scored with a temperature that was fitted to everybody in it."""
+    header = pack_file.read_header(packs['linear'])
+    tensors = pack_file.read_tensors(packs['linear'], range(len(header.members)))
+    block = header.calibration | {'temperature': 50.0, 'folds': {}}
+    path = tmp_path / 'a.safetensors'
+    pack_file.write(path, replace(header, calibration=block), tensors)
+    arguments = ['evaluate', f'--model={path}', '--config.data.name=synthetic_faces/tiny']
+    assert cli.main([*arguments, f'--workdir={tmp_path}']) == 0
+    of_run = {
+        row.clip: [*row.scores.values()] for row in PredictionTable.read(folders['linear']).rows
+    }
+    scored = PredictionTable.read(tmp_path).rows
+    assert {row.clip for row in scored} == of_run.keys()
+    for row in scored:
+        np.testing.assert_allclose([*row.scores.values()], of_run[row.clip], atol=1e-4)
