@@ -398,9 +398,9 @@ def _frames(about, capture, clock, only, *, colour):
             with quiet.decoders(log.fileno()):
                 whole = capture.grab()
                 image = _retrieved(capture) if whole and wanted else None
-            # what is printed before the first frame is of references that a cut video lacks
-            error = _error(log) if number else ''
-            if error:
+            error = _error(log)
+            # what is printed up to the first frame is of references that a cut video lacks
+            if number and error:
                 announced = f' of {about.count}' if about.count else ''
                 about.warnings.append(
                     f'damaged after frame {number - 1}: {number}{announced} frames are read, up to '

@@ -283,6 +283,13 @@ def test_a_damaged_video_is_read_up_to_there(case, tmp_path, capfd):
     assert capfd.readouterr() == ('', '')
 
 
+def test_a_video_may_begin_between_two_key_frames(tmp_path):
+    """Copies cut without encoding begin so: what FFmpeg says of frame 0 is no fault of frame 1."""
+    path = videos.write(tmp_path / 'a.ts', COLOUR, codec='FMP4')
+    frames, recording = read(videos.cut_off_beginning(path, 0.2))
+    assert len(frames) == recording.count > 20 and recording.warnings == []
+
+
 def test_missing_frames_are_marked(tmp_path):
     """If this fails, a pause of the camera is one movement, from before it to after it."""
     path = videos.write(tmp_path / 'a.mp4', COLOUR, codec='mp4v')

@@ -71,6 +71,13 @@ def cut_off(path: Path, share: float) -> Path:
     return path
 
 
+def cut_off_beginning(path: Path, share: float) -> Path:
+    """Keep the end of an MPEG transport stream, which can be cut between any two packets."""
+    content, packet = path.read_bytes(), 188
+    path.write_bytes(content[round(share * len(content) / packet) * packet :])
+    return path
+
+
 def announce(path: Path, count: int) -> Path:
     """Make the header of an AVI announce another number of frames."""
     content = bytearray(path.read_bytes())
