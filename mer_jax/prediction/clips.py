@@ -17,14 +17,15 @@ from mer_jax.prediction import candidates, face_check, recording
 from mer_jax.prediction.candidates import Candidate
 from mer_jax.prediction.recording import Frame, Recording
 from mer_jax.prediction.records import gray
+from mer_jax.report.formats import plural
 from mer_jax.runfiles.prediction_file import MotionCurve
 from tfds_builders.clip import KeyFrames
 
 CAMERA = 'camera'
 FLOOR = 1.0  # the noise floor of a search: it measures in multiples of it
-# Bytes of a camera's frames that wait for the search, which is some seconds behind: 13 s of
-# 640x480 pixels at 60 frames a second.
-MOST_WAITING = 256_000_000
+# Bytes of a camera's frames that wait for the search, which is up to 9.2 s behind at its beginning
+# and then 3.7: 9.6 s of 1920x1080 pixels, gray, at 60 frames a second.
+MOST_WAITING = 1_200_000_000
 
 
 class Way(NamedTuple):
@@ -57,6 +58,7 @@ class Read(NamedTuple):
     warnings: tuple[str, ...]
     spans: tuple[recording.Span, ...]  # frames that something is wrong with
     motion: MotionCurve | None = None  # of a search
+    lost: int = 0  # candidates whose frames were no longer in memory
 
 
 class Source(NamedTuple):
@@ -198,6 +200,7 @@ def _searched(source, way):
                 if once:
                     waiting.add(frame)
                     yield from waiting.clips(new, way)
+                    waiting.forget(state.frames[0][0] if state.frames else frame.number + 1)
                 else:
                     clips += new
         except KeyboardInterrupt:
@@ -205,25 +208,40 @@ def _searched(source, way):
                 raise
         state, new = candidates.ended(state)
         yield from waiting.clips(new if once else (), way)
+        if waiting.lost:
+            read.warnings.append(
+                f'{plural(waiting.lost, "candidate")} passed over: the frames were no longer in '
+                'memory; let the camera give smaller pictures, or record a video and predict it'
+            )
         ms, motion = zip(*state.curve, strict=True) if state.curve else ((), ())
         result = _read(source, read, count, MotionCurve.thinned(ms, motion, FLOOR))
+        result = result._replace(lost=waiting.lost)
     if not once:
         yield from _again(source, way, [*clips, *new])
     yield result
 
 
 class _Waiting:
-    """The last frames of a camera."""
+    """The frames of a camera that candidates may still need."""
 
     def __init__(self) -> None:
         self._frames, self._bytes = deque(), 0
+        self.lost = 0  # candidates whose frames are not all here
 
     def add(self, frame: Frame) -> None:
         """Keep a frame, and as many before it as memory may hold."""
         self._frames.append(frame)
         self._bytes += _bytes(frame)
         while self._bytes > MOST_WAITING:
-            self._bytes -= _bytes(self._frames.popleft())
+            self._drop()
+
+    def forget(self, first: int) -> None:
+        """Drop the frames before number `first`, which the search is done with."""
+        while self._frames and self._frames[0].number < first:
+            self._drop()
+
+    def _drop(self):
+        self._bytes -= _bytes(self._frames.popleft())
 
     def clips(self, new: Iterable[Candidate], way: Way) -> Iterator[ClipFrames]:
         """Yield the clips of candidates whose frames are all here."""
@@ -234,6 +252,8 @@ class _Waiting:
                     _keep(clip, frame)
             if wanted <= clip.frames.keys():
                 yield clip
+            else:
+                self.lost += 1
 
 
 def _bytes(frame):

@@ -238,7 +238,7 @@ def _of_input(
             passed.append(f'a candidate is passed over: {error}')
     results = [_with_spans(one, read.spans) for one in results]
     height, width = read.size
-    moved = any(one.clip.outcome != answer.NOTHING for one in results)
+    moved = passed or read.lost or any(one.clip.outcome != answer.NOTHING for one in results)
     shown = RecordingAnswer(
         source=read.name,
         kind=read.kind,

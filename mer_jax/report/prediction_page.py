@@ -122,12 +122,17 @@ def _recording(folder, number, recording, content, pictures):
     return {
         'title': tables.short(recording.source),
         'facts': _facts(recording),
-        'nothing': NOTHING if recording.outcome == NOTHING else None,
+        'without_clip': recording.outcome if not _moved(recording) else None,
         'curve': curve,
         'clips': clips,
         'legends': _legends(clips),
         'left_out': len(recording.clips) - len(shown),
     }
+
+
+def _moved(recording):
+    """Whether a clip of a recording shows movement."""
+    return any(clip.outcome != NOTHING for clip in recording.clips)
 
 
 def _facts(recording):

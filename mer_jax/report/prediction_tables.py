@@ -66,7 +66,7 @@ def summary(content: PredictionFile) -> Table:
         heading = Cell(source) if several else None
         if not recording.clips:
             title = DASH if several else source
-            cells = {'source': title, 'movement': NOTHING}
+            cells = {'source': title, 'movement': recording.outcome}
             rows.append(Row(cells, heading))
         for number, clip in enumerate(recording.clips, 1):
             title = f'#{number}' if several else source

@@ -20,7 +20,9 @@ CLASS = 'class of the training data'
 NOT_CLEAR = 'movement found, class not clear'
 NOTHING = 'no micro-expression found'
 OUTCOMES = (CLASS, NOT_CLEAR, NOTHING)
-MOVEMENT = 'movement found'  # outcome of a recording with a clip that is not NOTHING
+# Outcome of a recording with a clip that is not NOTHING, or whose candidates were passed over, as a
+# warning then says: that none is left does not mean that nothing moved.
+MOVEMENT = 'movement found'
 
 # where the key frames of a clip come from; SPOTTER: the apex is that of a spotting run
 GIVEN, SEARCH, SPOTTER, NONE = 'given', 'search', 'spotter', 'none'
@@ -384,7 +386,7 @@ class PredictionRows:
         """Return the rows of an answer."""
         rows = []
         for recording in content.recordings:
-            for clip in recording.clips or (_no_clip(),):
+            for clip in recording.clips or (_no_clip(recording),):
                 rows.append(_row(recording, clip, content.model))
         return cls(content.model.classes, tuple(rows))
 
@@ -445,7 +447,7 @@ def _check_recording(record, model, path, key):
         _check_clip(clip, model['classes'], path, f'{key}.clips.{number}')
     moved = any(clip['outcome'] != NOTHING for clip in record['clips'])
     expected = MOVEMENT if moved else NOTHING
-    if record['outcome'] != expected:
+    if record['outcome'] != expected and record['clips']:
         _contradiction(path, f'{key}.outcome', record['outcome'], repr(expected))
     motion = record['motion']
     if motion and len(motion['ms']) != len(motion['motion']):
@@ -509,9 +511,10 @@ def _filled(kind, record):
     return kind(**values)
 
 
-def _no_clip():
+def _no_clip(recording):
     """Return the clip that stands in predictions.csv for a recording without any."""
-    return ClipAnswer(NONE, None, None, None, None, (), None, NOTHING, None, None, None, None)
+    outcome = NOTHING if recording.outcome == NOTHING else NOT_CLEAR
+    return ClipAnswer(NONE, None, None, None, None, (), None, outcome, None, None, None, None)
 
 
 def _row(recording, clip, model):

@@ -9,11 +9,14 @@ import pytest
 
 import main
 from mer_jax.errors import UserError
-from mer_jax.prediction import answers, face_check
+from mer_jax.prediction import answers, candidates, face_check, predict
 from mer_jax.prediction import clips as readings
+from mer_jax.prediction.candidates import Candidate
 from mer_jax.prediction.recording import MISSING, Span, open_recording
 from mer_jax.preprocess.synthetic import clips
-from tests.support import videos
+from mer_jax.report import prediction_tables
+from mer_jax.runfiles import prediction_file as answer
+from tests.support import predicted, videos
 from tests.support.messages import mentions
 from tfds_builders.clip import KeyFrames
 
@@ -334,6 +337,59 @@ def test_predict_of_no_face_is_one_line(case, tmp_path, monkeypatch, capfd):
     out, err = capfd.readouterr()
     assert out == '' and err.count('\n') == 1 and mentions(err, pieces)
     assert not (tmp_path / 'out').exists()
+
+
+@pytest.fixture
+def camera(monkeypatch):
+    """camera(room, back): the answer to a camera, of whose frames `room` fit into memory.
+
+    The search goes back to the last `back` frames. Two candidates are certain at frame 12; no model
+    is loaded.
+    """
+    images = clips.make(0, 1, 0, 'happiness', clips.person(0, 1)).frames[:16]
+    both = [Candidate(2, 3, 4, 4.0), Candidate(8, 9, 10, 4.0)]
+
+    def opened(given, way):
+        return source_of(images, way)._replace(name=given, kind=readings.CAMERA)
+
+    source_of = readings.source_of
+    needs = types.SimpleNamespace(colour=False, every_frame=False)
+    model = types.SimpleNamespace(recipe=needs)
+    one = answers.Answer(predicted.clip(), None, None)
+    monkeypatch.setattr(readings, 'source_of', opened)
+    monkeypatch.setattr(answers, 'opened', lambda *names: model)
+    monkeypatch.setattr(answers, 'facts', lambda *of, from_frames: predicted.model())
+    monkeypatch.setattr(answers, 'of_clip', lambda *of, **options: one)
+
+    def read(room, back):
+        def step(state, frame):
+            frames = (*state.frames, (frame.number, frame.ms))[-back:]
+            return state._replace(frames=frames), both if frame.number == 12 else []
+
+        monkeypatch.setattr(candidates, 'step', step)
+        monkeypatch.setattr(readings, 'MOST_WAITING', room * images[0].nbytes)
+        return predict.predict('x', '0', fps=60)
+
+    return read
+
+
+# in the last one memory would do, but it is not filled with what the search has judged
+LOST = [(16, 16, 0), (6, 16, 1), (2, 16, 2), (16, 6, 1)]
+
+
+@pytest.mark.parametrize('room, back, lost', LOST)
+def test_a_camera_tells_what_it_lost(room, back, lost, camera, tmp_path):
+    """If this fails, a camera with large pictures shows no movement, however much there was."""
+    content = camera(room, back)
+    [recording] = content.recordings
+    assert len(recording.clips) == 2 - lost and recording.outcome == answer.MOVEMENT
+    warnings = [line for line in recording.warnings if 'passed over' in line]
+    assert [line.split()[0] for line in warnings] == [str(lost)] * bool(lost)
+    content.write(tmp_path)
+    assert answer.PredictionFile.read(tmp_path) == content
+    outcomes = {row.outcome for row in answer.PredictionRows.of(content).rows}
+    shown = prediction_tables.text(content)
+    assert answer.NOTHING not in outcomes and answer.NOTHING not in shown
 
 
 def test_a_damaged_recording_is_searched_up_to_there(tmp_path):
