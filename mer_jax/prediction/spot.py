@@ -88,13 +88,18 @@ def searched(recordings: Recordings) -> tuple[tuple[IntervalRow, ...], dict]:
         (the candidates with ids of their recordings, facts about the search for spot.json).
 
     Raises:
-        UserError: the folder of the frames is not given.
+        UserError: the folder of the frames is not given, or they are crops of faces.
     """
     # Finding faces needs OpenCV, and a table alone does not.
     from mer_jax.prediction import candidates
 
     if recordings.folder is None:
         raise UserError(f'the search reads frames from the release; name it: {EXAMPLE}')
+    if any(record.cropped for record in recordings.records):
+        raise UserError(
+            'the frames are crops of faces, and the search needs whole frames, in which it follows '
+            'the face; take the raw frames (frames=raw), or name a FILE.csv'
+        )
     options, rows, warnings = candidates.Options(), [], {}
     for number, record in enumerate(recordings.records, 1):
         source = str(recordings.folder / record.folder)

@@ -2,13 +2,18 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from mer_jax import cli
-from mer_jax.prediction import candidates
+from mer_jax.data.recordings import Recordings
+from mer_jax.errors import UserError
+from mer_jax.prediction import candidates, spot
 from mer_jax.prediction.candidates import Candidate
 from mer_jax.runfiles.intervals import IntervalRow, IntervalTable
 from tests.support.fake_raw import casme_squared
+from tests.support.messages import pattern
+from tfds_builders.recordings import LongRecording
 
 DATA = '--data=casme_squared/recordings'
 
@@ -97,6 +102,14 @@ def test_other_data_sets_have_no_recordings(spotted):
     """Clips cut to their expressions cannot show a false alarm."""
     code, _, error = spotted(ROWS, '--data=casme_squared/flow')
     assert code == 2 and "'casme_squared/flow' holds no whole recordings" in error
+
+
+def test_crops_are_not_searched(tmp_path):
+    """Haar finds few faces in crops: what it misses would be counted as misses of the search."""
+    numbers = np.arange(1, 31, dtype=np.int32)
+    crops = LongRecording('s15_0101', 's15', 'casme_squared', '', 'a', True, 30.0, numbers, ())
+    with pytest.raises(UserError, match=pattern('crops ... frames=raw ... FILE.csv')):
+        spot.searched(Recordings((crops,), tmp_path))
 
 
 def test_a_search_is_given_every_frame_and_all_it_spots_counts(spotted, monkeypatch):
