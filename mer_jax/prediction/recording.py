@@ -92,10 +92,11 @@ class About(NamedTuple):
     name: str  # as the user wrote it
     fps: float  # frames a second, as measured from the time stamps of the start; 0 unknown
     size: tuple[int, int]  # (height, width) of the frames, upright
-    count: int | None  # frames that the header or the folder announces; None unknown (a camera)
+    count: int | None  # frames that the header or the folder announces; None unknown
     warnings: list[str]  # lines for the user; grows while frames are read
     spans: list[Span]  # where frames are missing; face_check.watch adds to it
     length: float = 0.0  # ms that the header announces
+    camera: bool = False
 
 
 class Recording:
@@ -228,7 +229,7 @@ def _camera(name, *, fps, colour):
     else:  # not all drivers stamp their frames
         clock = _arrival
         fps = fps or _announced_fps(capture)
-    about = About(name, fps, start.size, None, [], [])
+    about = About(name, fps, start.size, None, [], [], camera=True)
     return Recording(about, _frames(about, capture, clock, None, colour=colour), capture.release)
 
 
@@ -453,7 +454,7 @@ class _Watch:
     def end(self) -> None:
         """Warn of what the whole recording shows."""
         about, warn = self._about, self._about.warnings.append
-        if about.count is None:
+        if about.camera:
             warn('the camera gives no more frames')
         # many headers announce a duration, and the number of frames is computed from it
         expected = about.length * (self._read - 1) / self._last if self._last else self._read

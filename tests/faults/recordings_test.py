@@ -117,6 +117,14 @@ def test_a_camera_has_no_end_and_its_own_clock(tmp_path, monkeypatch):
     assert (recording.name, recording.count, recording.fps) == ('3', None, pytest.approx(25))
     assert len(frames) == 5  # the rate is measured with those before
     assert [frame.ms for frame in frames[:2]] == pytest.approx([0, 40])
+    assert 'the camera gives no more frames' in recording.warnings
+
+
+def test_a_file_without_a_count_is_no_camera(tmp_path):
+    """If this fails, whoever gives a file is sent to look for a loose cable."""
+    frames, recording = read(videos.write(tmp_path / 'a.mjpeg', COLOUR))
+    assert len(frames) == COUNT and recording.count is None
+    assert not any('camera' in line for line in recording.warnings)
 
 
 def test_a_folder_of_gray_frames_has_no_colour(tmp_path):
