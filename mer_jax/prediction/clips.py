@@ -21,11 +21,12 @@ from mer_jax.report.formats import plural
 from mer_jax.runfiles.prediction_file import MotionCurve
 from tfds_builders.clip import KeyFrames
 
-CAMERA = 'camera'
+CAMERA, ARRAY = 'camera', 'array'  # kinds of input
 FLOOR = 1.0  # the noise floor of a search: it measures in multiples of it
 # Bytes of a camera's frames that wait for the search, which is up to 9.2 s behind at its beginning
 # and then 3.7: 9.6 s of 1920x1080 pixels, gray, at 60 frames a second.
 MOST_WAITING = 1_200_000_000
+MOST_GIVEN = 2_000_000_000  # bytes of the frames of a clip whose key frames are given
 
 
 class Way(NamedTuple):
@@ -65,7 +66,7 @@ class Source(NamedTuple):
     """What frames are read from."""
 
     name: str
-    kind: str  # 'video', 'folder of frames', CAMERA or 'array'
+    kind: str  # 'video', 'folder of frames', CAMERA or ARRAY
     # (search, numbers of the frames that are wanted or None) -> a new reading
     open: Callable[[bool, frozenset[int] | None], Recording]
 
@@ -79,7 +80,7 @@ def source_of(given: str | Path | np.ndarray, way: Way) -> Source:
     """
     if isinstance(given, np.ndarray):
         _check_array(given)
-        return Source('frames', 'array', lambda search, only: _in_memory(given, way, search, only))
+        return Source('frames', ARRAY, lambda search, only: _in_memory(given, way, search, only))
     name = os.fspath(given)
     kind = 'video'
     if os.path.isdir(name):
@@ -143,6 +144,7 @@ def _given(source, way):
     every = way.every_frame or keys.apex < 0
     only = frozenset(range(keys.onset, keys.offset + 1) if every else keys)
     with source.open(False, only) as read:
+        _check_memory(source, read, way, len(only))
         interval = face_check.every(read.fps) if every else 1
         state = face_check.init(0 if way.cropped else interval)
         clip = ClipFrames(keys, {}, {}, None)
@@ -157,6 +159,20 @@ def _given(source, way):
                 raise UserError(f'--{name}={number}: {read.name} has {_numbers(source, read)}{why}')
         yield clip
         yield _read(source, read, len(clip.frames))
+
+
+def _check_memory(source, read, way, count):
+    """Refuse a clip of `count` frames that would fill memory, before one is read."""
+    if os.path.isdir(source.name):
+        count = min(count, read.count)  # numbers of files may have gaps
+    height, width = read.size
+    size = count * height * width * (3 if way.colour else 1)
+    if size > MOST_GIVEN and source.kind != ARRAY:
+        remedy = 'a shorter clip' if way.every_frame else '--apex, or a shorter clip'
+        raise UserError(
+            f'--offset={way.key_frames.offset}: {count} frames of {width}x{height} pixels are '
+            f'{size / 1e9:.1f} GB; allowed: {MOST_GIVEN / 1e9:.1f}; give {remedy}'
+        )
 
 
 def _keep(clip, frame):

@@ -17,7 +17,7 @@ from mer_jax.preprocess.synthetic import clips
 from mer_jax.report import prediction_tables
 from mer_jax.runfiles import prediction_file as answer
 from tests.support import predicted, videos
-from tests.support.messages import mentions
+from tests.support.messages import mentions, pattern
 from tfds_builders.clip import KeyFrames
 
 COUNT = 30
@@ -398,6 +398,27 @@ def test_a_camera_tells_what_it_lost(room, back, lost, camera, tmp_path):
     outcomes = {row.outcome for row in answer.PredictionRows.of(content).rows}
     shown = prediction_tables.text(content)
     assert answer.NOTHING not in outcomes and answer.NOTHING not in shown
+
+
+def test_a_clip_that_would_fill_memory_is_refused(tmp_path, monkeypatch):
+    """2000 frames of 4K are 16 GB: the process is killed, and nobody learns that --apex helps."""
+    monkeypatch.setattr(readings, 'MOST_GIVEN', 5 * GRAY[0].nbytes)
+    video = videos.write(tmp_path / 'a.avi', GRAY)
+    sparse = folder(tmp_path / 'b', [f'img{number}.png' for number in range(0, 30, 10)])
+
+    def count(source, apex, **changes):
+        way = readings.Way(
+            KeyFrames(0, apex, 20), 0.0, cropped=True, colour=False, every_frame=False
+        )
+        way = way._replace(**changes)
+        clip, _ = readings.of(readings.source_of(source, way), way)
+        return len(clip.frames)
+
+    assert [count(video, 7), count(sparse, -1), count(GRAY, -1)] == [3, 3, 21]
+    with pytest.raises(UserError, match=pattern('offset=20: 21 frames of 128x96 ... --apex')):
+        count(video, -1)
+    with pytest.raises(UserError, match='give a shorter clip'):
+        count(video, 7, every_frame=True)
 
 
 def test_a_damaged_recording_is_searched_up_to_there(tmp_path):
