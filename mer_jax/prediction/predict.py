@@ -4,6 +4,7 @@ An input is a video, a folder of frames, a camera, or a published feature pictur
 leaves the machine.
 """
 
+import operator
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ import numpy as np
 from mer_jax import provenance
 from mer_jax.errors import UserError
 from mer_jax.machine import versions
-from mer_jax.prediction import answers, clips, face_check, records, spotter
+from mer_jax.prediction import answers, clips, face_check, recording, records, spotter
 from mer_jax.prediction.answers import Answer, Model
 from mer_jax.prediction.clips import Way
 from mer_jax.prediction.spotter import Spotter
@@ -98,13 +99,18 @@ def _whole(name, text):
     return int(text)
 
 
+def _index(number):
+    """A number of a frame as int, whatever kind of integer it is; None stays."""
+    return None if number is None else operator.index(number)
+
+
 def _is_given(number):
     return number is not None
 
 
 def predict(
     model: str | Path,
-    *recordings: str | Path | Frames,
+    *recordings: str | Path | int | Frames,
     key_frames: tuple[int, int | None, int] | None = None,
     fold: str = '',
     folder: str | Path | None = None,
@@ -137,6 +143,7 @@ def predict(
         pack
     """
     keys = _checked_keys(key_frames)
+    recording.check_given_fps(options.get('fps', 0.0))
     if not recordings:
         raise UserError('predict: no input; allowed: videos, folders of frames, feature pictures')
     if keys is not None and len(recordings) > 1:
@@ -158,7 +165,8 @@ def predict(
     )
     results, pictures = [], {}
     for number, source in enumerate(recordings):
-        result, of_clips = _of_input(opened, source, way, spotting)
+        given = str(source) if isinstance(source, int) else source
+        result, of_clips = _of_input(opened, given, way, spotting)
         results.append(result)
         if path is not None:
             of_clips = answers.with_looks(opened, of_clips)
@@ -198,7 +206,12 @@ def _checked_keys(numbers: tuple[int | None, ...] | None) -> KeyFrames | None:
     """Return key frames, the apex -1 where it is not given."""
     if numbers is None:
         return None
-    onset, apex, offset = numbers
+    try:
+        onset, apex, offset = map(_index, numbers)
+    except (TypeError, ValueError):
+        raise UserError(
+            f'key_frames={numbers}: allowed: whole numbers (onset, apex, offset), or None as apex'
+        ) from None
     if onset is None or offset is None:
         missing = 'onset' if onset is None else 'offset'
         raise UserError(

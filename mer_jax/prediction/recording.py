@@ -171,8 +171,7 @@ def open_recording(
             that is unknown or too low for a search.
     """
     name = os.fspath(source)
-    if fps and not 0.1 <= fps <= 100_000:
-        raise UserError(f'--fps={fps:g}: frames a second, from 0.1 to 100000')
+    check_given_fps(fps)
     if CAMERA.fullmatch(name) and not os.path.exists(name):
         recording = _camera(name, fps=fps, colour=colour)
     elif '://' in name or (ADDRESS.match(name) and not os.path.exists(name)):
@@ -190,6 +189,16 @@ def open_recording(
             recording.close()
             raise
     return recording
+
+
+def check_given_fps(fps: float) -> None:
+    """Refuse a frame rate of the user that no camera has; 0: none is given.
+
+    Raises:
+        UserError: it is outside of .1 to 100000.
+    """
+    if fps and not 0.1 <= fps <= 100_000:
+        raise UserError(f'--fps={fps:g}: frames a second, from 0.1 to 100000')
 
 
 def check_fps(recording: Recording) -> None:

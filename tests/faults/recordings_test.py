@@ -325,6 +325,33 @@ def test_a_folder_is_read_by_the_rules_of_the_data_sets(tmp_path):
     assert mentions(' '.join(recording.warnings), '1 of 8 ... img42.png')
 
 
+ARGUMENTS = {  # arguments of mj.predict -> what the line names
+    'key frames in seconds': (
+        {'key_frames': (0.5, None, 1.0)},
+        'key_frames=(0.5, None, 1.0) ... whole numbers',
+    ),
+    'two key frames': ({'key_frames': (1, 9)}, 'key_frames=(1, 9) ... onset, apex, offset'),
+    'a rate below 0': ({'fps': -5}, 'fps=-5 ... from 0.1'),
+    'no rate': ({'fps': float('nan')}, 'fps=nan ... from 0.1'),
+}
+
+
+@pytest.mark.parametrize('case', ARGUMENTS)
+def test_arguments_of_python_are_checked_before_the_model(case, tmp_path):
+    """If this fails, a traceback names a line of ours, or times run backwards in the answer."""
+    arguments, pieces = ARGUMENTS[case]
+    with pytest.raises(UserError, match=pattern(pieces)):
+        predict.predict(tmp_path / 'none', GRAY, **arguments)
+
+
+def test_python_may_name_a_camera_by_an_int(monkeypatch, capfd):
+    """OpenCV takes 0 for the first camera, and so will whoever writes Python."""
+    needs = types.SimpleNamespace(colour=False, every_frame=False)
+    monkeypatch.setattr(answers, 'opened', lambda *model: types.SimpleNamespace(recipe=needs))
+    with pytest.raises(UserError, match='camera 97'):
+        predict.predict('x', 97)
+
+
 FACELESS = {  # name -> (frames, what the line names)
     'a black video': (np.zeros_like(GRAY[:8]), 'a.avi ... no face ... black'),
     'no face': (GRAY[:8], 'a.avi ... no face'),
