@@ -29,6 +29,7 @@ EXPERIMENTAL = (
     'experimental: the search looks for micro-expressions only, and its settings were chosen on '
     'drawn faces'
 )
+WRITTEN = (IntervalTable.FILE, 'spot.csv')  # tables that the verb writes
 SHOWN = 3  # so many recordings are named
 
 
@@ -44,16 +45,18 @@ def spot(config: rules.Config, workdir: str | Path, tables: Sequence[str] = ()) 
         What spot.json holds.
 
     Raises:
-        UserError: names the row that is wrong, or the data set that holds no recordings.
+        UserError: names the row that is wrong, the data set that holds no recordings, or the
+            user's table that would be written over.
     """
     if len(tables) > 1:
         raise UserError(f'spot takes one FILE.csv, not {len(tables)}')
     path = machine.absolute(tables[0], 'FILE.csv') if tables else None
     rows = IntervalTable.read(path).rows if path else ()
+    folder = machine.absolute(workdir, 'workdir')
+    _check_tables(folder, path, workdir)
     data = rules.checked(config).data
     data_sets = sources.parse(data.name, data.manual_dir)
     recordings = long_recordings.read(data_sets, build.build_options(data))
-    folder = machine.absolute(workdir, 'workdir')
     folder.mkdir(parents=True, exist_ok=True)
     if path:
         rows = named(rows, recordings.records, path)
@@ -72,10 +75,31 @@ def spot(config: rules.Config, workdir: str | Path, tables: Sequence[str] = ()) 
         **scores,
         'versions': machine.versions() | provenance.code(),
     }
-    IntervalTable(rows).write(folder)
     study.write(spot_tables.study(result), result, folder, plots=())
+    IntervalTable(rows).write(folder)
     print(f'spot: {folder / IntervalTable.FILE}')
     return result
+
+
+def _check_tables(folder, path, workdir):
+    """Refuse a folder in which a table of the user would be written over.
+
+    Args:
+        folder: for the files of the verb.
+        path: of the user's table of intervals, if any.
+        workdir: the folder as the user wrote it.
+    """
+    for name in WRITTEN:
+        target = folder / name
+        if not target.exists():
+            continue
+        if path and target.samefile(path):
+            raise UserError(f'--workdir={workdir}: {path} would be written over; name another')
+        if not (folder / 'spot.json').exists():
+            raise UserError(
+                f'--workdir={workdir}: holds {name}, which is not of this verb and would be '
+                'written over; name another'
+            )
 
 
 def searched(recordings: Recordings) -> tuple[tuple[IntervalRow, ...], dict]:

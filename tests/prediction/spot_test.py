@@ -12,7 +12,7 @@ from mer_jax.prediction import candidates, spot
 from mer_jax.prediction.candidates import Candidate
 from mer_jax.runfiles.intervals import IntervalRow, IntervalTable
 from tests.support.fake_raw import casme_squared
-from tests.support.messages import pattern
+from tests.support.messages import mentions, pattern
 from tfds_builders.recordings import LongRecording
 
 DATA = '--data=casme_squared/recordings'
@@ -96,6 +96,20 @@ def test_intervals_that_fit_no_recording_are_refused(row, said, spotted):
     """Frames counted from 0, or names of other videos, would be misses of the search."""
     code, result, error = spotted([ROWS[0], row])
     assert (code, result) == (2, {}) and said in error and error.count('\n') == 1
+
+
+@pytest.mark.parametrize('name', ['intervals.csv', 'spot.csv', 'results.csv'])
+def test_tables_of_the_user_are_not_written_over(name, tmp_path, capsys):
+    """The table that was scored, or one of other software beside it, may exist only once."""
+    IntervalTable(ROWS).write(tmp_path)
+    table = (tmp_path / IntervalTable.FILE).rename(tmp_path / name)
+    if name not in spot.WRITTEN:
+        IntervalTable(ROWS[:1]).write(tmp_path)  # of other software
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    # refused before data are looked for
+    assert cli.main(['spot', str(table), DATA, f'--workdir={tmp_path}']) == 2
+    assert mentions(capsys.readouterr().err, f'error: --workdir={tmp_path} ... written over')
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 def test_other_data_sets_have_no_recordings(spotted):
