@@ -7,7 +7,7 @@ its place (distil.py).
 
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
@@ -19,8 +19,7 @@ import jax
 import numpy as np
 
 from mer_jax import bounded
-from mer_jax.classical import features, features_of_clips, has_network, svm
-from mer_jax.data import channels
+from mer_jax.classical import has_network, svm
 from mer_jax.errors import UserError
 from mer_jax.evaluation import score
 from mer_jax.experiment import folder as run_folder
@@ -28,21 +27,19 @@ from mer_jax.experiment import settings as rules
 from mer_jax.folds import protocols
 from mer_jax.folds.rows import of_data_set
 from mer_jax.prediction import calibrated, distil, licences, trained
-from mer_jax.prediction.trained import LANDMARKS, Scores, SvmMember, Trained
+from mer_jax.prediction.trained import HeadScores, SvmMember, Trained
 from mer_jax.runfiles import pack_file, results
 from mer_jax.runfiles.folder import absolute, lock
 from mer_jax.runfiles.pack_file import PackHeader, Tensors
 from mer_jax.runfiles.predictions import PredictionTable
 from mer_jax.settings import tree
 from mer_jax.training import held_out, parallel, plan
-from mer_jax.types import FoldState, Inputs, Predictions
+from mer_jax.types import FoldState, Predictions
 
 FILE = 'pack.safetensors'  # in the folder of the run, where no other is named
 STATE = ('params', 'batch_stats', 'fitted')  # of FoldState; a prediction needs no more
 ALIKE = 0.999  # correlation of weights with a training row above which they show it
 SHORTEST = 16  # numbers; shorter ones correlate by chance
-# how an SVM predicts: (member, its features [M, N, D] each) -> float32[N, K]
-HeadScores = Callable[[int, Sequence[np.ndarray]], np.ndarray]
 
 
 class Head(NamedTuple):
@@ -349,7 +346,7 @@ def load_pack(path: str | Path, fold: str = '') -> Trained:
         scores = trained.network_scores(trained.learner(settings, classes), states)
     else:
         of_head = _head_scores(path, header, tensors, chosen)
-        scores = _svm_scores(settings, states, header, of_head, len(chosen))
+        scores = trained.svm_scores(settings, states, classes, len(chosen), of_head)
     title = members[chosen[0]][0] if fold else ''
     return Trained(
         title=header.title,
@@ -436,28 +433,3 @@ def _fits(one, length, classes):
     pairs = count * (count - 1) // 2
     rising = set(one.present.tolist()) <= set(range(classes)) and count > 0
     return rising and one.weight.shape == (pairs, length) and one.intercept.shape == (pairs,)
-
-
-def _svm_scores(settings, states, header, of_head: HeadScores, count) -> Scores:
-    """Return the function that predicts by what takes features."""
-    hidden_of = None
-    if states is not None:
-        learner = svm.penultimate(trained.learner(settings, len(header.classes)))
-        hidden_of = trained.network_scores(learner, states)
-
-    def scores(inputs: Inputs) -> np.ndarray:
-        blocks = features.extract(
-            features_of_clips(settings.head),
-            inputs.image,
-            inputs.extras.get(LANDMARKS),
-            channels=channels.parse(settings.data.channels),
-            mirror=settings.head.mirror,
-        )
-        hidden = hidden_of(inputs) if hidden_of else None
-        outputs = []
-        for number in range(count):
-            of_member = blocks if hidden is None else [hidden[number][None], *blocks]
-            outputs.append(of_head(number, of_member))
-        return np.stack(outputs).astype(np.float32)
-
-    return scores

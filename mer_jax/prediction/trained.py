@@ -43,6 +43,8 @@ from mer_jax.types import Array, FoldState, Inputs, Learner, Resampled, Rows, Sa
 
 Members = tuple[tuple[str, int], ...]
 Scores = Callable[[Inputs], np.ndarray]
+# how a head predicts: (number of the member, its features [M, N, D] each) -> float32[N, K]
+HeadScores = Callable[[int, Sequence[np.ndarray]], np.ndarray]
 LANDMARKS = 'landmarks'  # in Inputs.extras, float32[N, 68, 2], where SVMs take them
 BATCH = 64  # most rows that are predicted at a time
 LOWERING = 'matmul'  # a convolution inside the loop over members is slow in the other one
@@ -122,7 +124,8 @@ def open_trained(path: str | Path, fold: str = '') -> Trained:
     of_svms = None
     if settings.head.name != 'none':
         of_svms = _svm_members(folder, settings, states, chosen)
-        scores = svm_scores(settings, of_svms, states, len(classes))
+        of_head = _of_stored(of_svms, settings.head.scale)
+        scores = svm_scores(settings, states, len(classes), len(chosen), of_head)
     else:
         scores = network_scores(learner(settings, len(classes)), states)
     return Trained(
@@ -325,15 +328,16 @@ def _batches(image):
 
 
 def svm_scores(
-    settings: Settings, of_svms: Sequence[SvmMember], states: FoldState | None, classes: int
+    settings: Settings, states: FoldState | None, classes: int, members: int, of_head: HeadScores
 ) -> Scores:
-    """Return the function that predicts by the SVMs of all members.
+    """Return the function that predicts by what takes features.
 
     Args:
         settings: of the experiment.
-        of_svms: of each member.
         states: of the networks whose features SVMs take; None without.
         classes: K.
+        members: how many there are.
+        of_head: the SVMs of a member, or what predicts in their place.
     """
     hidden_of = None
     if states is not None:
@@ -343,17 +347,24 @@ def svm_scores(
         hidden = hidden_of(inputs) if hidden_of else None
         blocks = _features(settings, inputs.image, inputs.extras.get(LANDMARKS))
         outputs = []
-        for number, member in enumerate(of_svms):
+        for number in range(members):
             of_member = blocks if hidden is None else [hidden[number][None], *blocks]
-            pairs = zip(member.clips.blocks, of_member, strict=True)
-            joined = [np.concatenate(pair, axis=1) for pair in pairs]
-            count = joined[0].shape[1]
-            new = np.arange(count - len(inputs.image), count)
-            clips = member.clips._replace(blocks=joined)
-            scale = settings.head.scale
-            rows = member.train, new
-            outputs.append(svm.stored_scores(clips, rows, member.svms, scale=scale))
+            outputs.append(of_head(number, of_member))
         return np.stack(outputs).astype(np.float32)
+
+    return scores
+
+
+def _of_stored(of_svms, scale) -> HeadScores:
+    """Return the scores of the SVMs of a run, whose support vectors are rows of its data."""
+
+    def scores(number: int, blocks: Sequence[np.ndarray]) -> np.ndarray:
+        member = of_svms[number]
+        pairs = zip(member.clips.blocks, blocks, strict=True)
+        clips = member.clips._replace(blocks=[np.concatenate(pair, axis=1) for pair in pairs])
+        count = member.clips.blocks[0].shape[1]
+        new = np.arange(count, count + blocks[0].shape[1])
+        return svm.stored_scores(clips, (member.train, new), member.svms, scale=scale)
 
     return scores
 
