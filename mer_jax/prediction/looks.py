@@ -30,7 +30,7 @@ def au_cam(model: Trained, inputs: Inputs) -> np.ndarray | None:
         by SVMs.
     """
     settings = model.settings
-    if model.svms is not None or settings.model.name not in models.regional():
+    if settings.head.name != 'none' or settings.model.name not in models.regional():
         return None
     chosen = np.unique(np.linspace(0, len(model.members) - 1, MOST_MEMBERS).round().astype(int))
     states = [_state(model.states, member) for member in chosen]

@@ -60,7 +60,10 @@ def test_maps_are_means_over_networks_and_follow_the_clip(model):
 
 
 def test_networks_without_regions_and_svms_have_none(model):
-    """A map of what does not predict, or of a network without regions, would mislead."""
-    assert looks.au_cam(model._replace(svms=()), INPUTS) is None
-    other = tree.changed(model.settings, {'model.name': 'ststnet'})
-    assert looks.au_cam(model._replace(settings=other), INPUTS) is None
+    """A map of what does not predict, or of a network without regions, would mislead.
+
+    A pack of SVMs holds no rows, so its `svms` are None as those of a network are.
+    """
+    for key, value in (('head.name', 'svm'), ('model.name', 'ststnet')):
+        other = tree.changed(model.settings, {key: value})
+        assert looks.au_cam(model._replace(settings=other), INPUTS) is None, key
