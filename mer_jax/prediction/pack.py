@@ -6,6 +6,7 @@ its place (distil.py).
 """
 
 import hashlib
+import math
 import time
 from collections.abc import Sequence
 from pathlib import Path, PurePath
@@ -296,9 +297,12 @@ def describe(header: PackHeader, path: Path, seconds: float) -> str:
     if calibration is None:
         lines.append('pack: not calibrated; its probabilities are those of the training data')
     else:
+        clear = f'a class is clear from {calibration.threshold:.2f} on'
+        if math.isinf(calibration.threshold):
+            clear = 'no class is ever clear, for none was right often enough'
         lines.append(
-            f'pack: temperature {calibration.temperature:.3g}, a class is clear from '
-            f'{calibration.threshold:.2f} on, by held-out outputs of {header.calibration["by"]}'
+            f'pack: temperature {calibration.temperature:.3g}, {clear}, by held-out outputs of '
+            f'{header.calibration["by"]}'
         )
     if header.distilled:
         values = header.distilled

@@ -150,6 +150,17 @@ def test_a_pack_that_is_none_is_refused_in_one_line(folder, tmp_path, name):
     assert '\n' not in str(error.value)
 
 
+def test_a_threshold_that_nothing_reaches_is_said_in_words(folder):
+    """'Clear from inf on' is no sentence, and sounds as if a class could be clear."""
+    path = folder / pack.FILE
+    header = pack_file.read_header(path)
+    assert header.calibration['threshold'] is not None
+    never = replace(header, calibration=header.calibration | {'threshold': None})
+    for one, expected in ((header, 'clear from 0.'), (never, 'no class is ever clear')):
+        text = pack.describe(one, path, 0.0)
+        assert expected in text and 'inf ' not in text
+
+
 def test_a_header_larger_than_allowed_is_not_read(folder, tmp_path):
     """Text of gigabytes takes many times its size in memory."""
     header = pack_file.read_header(folder / pack.FILE)
