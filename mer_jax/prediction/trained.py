@@ -423,7 +423,7 @@ def experiment_of(folder: Path, settings: Settings) -> Experiment:
         experiment = build.with_generated(experiment, folder)
     if not same:
         raise UserError(
-            f'{folder}: its SVMs need the rows that they were fitted to, and data.name '
+            f'{folder}: the rows that it trained on are needed, and data.name '
             f'{settings.data.name!r} has changed since; train again'
         )
     return experiment

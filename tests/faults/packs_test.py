@@ -12,6 +12,7 @@ from mer_jax import cli
 from mer_jax.errors import UserError
 from mer_jax.prediction import pack, trained
 from mer_jax.runfiles import pack_file
+from mer_jax.runfiles.config import RunConfig
 from mer_jax.settings import tree
 from tests.support.messages import mentions
 
@@ -168,6 +169,15 @@ def test_a_header_larger_than_allowed_is_not_read(folder, tmp_path):
     pack_file.write(tmp_path / 'large.safetensors', large, {})
     with pytest.raises(UserError, match=r'header has .* allowed: up to 16\.0 MB'):
         pack_file.read_header(tmp_path / 'large.safetensors')
+
+
+def test_a_run_whose_data_changed_is_not_said_to_have_svms(folder, tmp_path):
+    """Packing networks needs the rows too; who has no SVM would look for one in vain."""
+    replace(RunConfig.read(folder), data='another').write(tmp_path)
+    with pytest.raises(UserError) as error:
+        trained.experiment_of(tmp_path, trained.settings_of(folder))
+    assert mentions(str(error.value), f'{tmp_path} ... rows ... data.name ... has changed ... train')
+    assert 'SVM' not in str(error.value)
 
 
 UNPACKED = {
