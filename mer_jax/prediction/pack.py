@@ -30,6 +30,7 @@ from mer_jax.folds.rows import of_data_set
 from mer_jax.prediction import calibrated, distil, licences, trained
 from mer_jax.prediction.trained import HeadScores, SvmMember, Trained
 from mer_jax.runfiles import pack_file, results
+from mer_jax.runfiles.config import RunConfig
 from mer_jax.runfiles.folder import absolute, lock
 from mer_jax.runfiles.pack_file import PackHeader, Tensors
 from mer_jax.runfiles.predictions import PredictionTable
@@ -79,6 +80,12 @@ def pack(workdir: str | Path, calibrated_by: str, paths: Sequence[str], distille
     path = absolute(paths[0]) if paths else folder / FILE
     if path.suffix != pack_file.SUFFIX or not path.parent.is_dir():
         raise UserError(f'pack {path}: allowed: a FILE{pack_file.SUFFIX} in a folder that exists')
+    magnet = RunConfig.read(folder).settings['data'].get('magnet')
+    if magnet:
+        raise UserError(
+            f'{folder}: data.magnet is {magnet!r}, weights that a pack does not hold, so it could '
+            'not predict; allowed: a run with another magnifier'
+        )
     start = time.perf_counter()
     with lock(folder):
         model = trained.open_trained(folder)

@@ -120,6 +120,9 @@ def recipe(settings: Settings, data_set: str = '') -> Recipe:
     Args:
         settings: of the run.
         data_set: of several that it was trained on, the one whose settings count; '': the first.
+
+    Raises:
+        UserError: the weights of the learned magnifier are not named.
     """
     data, names = settings.data, channels.parse(settings.data.channels)
     data_sets = sources.parse(data.name)
@@ -142,6 +145,11 @@ def recipe(settings: Settings, data_set: str = '') -> Recipe:
         warnings.append(nearest.why)
     else:
         options = tfds_builders.release_options(source.name)
+    if options.get('magnifier') == 'magnet' and not data.magnet:
+        raise UserError(
+            f'data.name is {data.name!r} and data.magnet is empty: the weights of the learned '
+            'magnifier stand in no pack; allowed: the folder of the run'
+        )
     if not data_set and len({_computed(each) for each in data_sets}) > 1:
         warnings.append(
             f'the run joins data sets whose inputs are computed differently; those of '

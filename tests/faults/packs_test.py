@@ -1,6 +1,7 @@
 """Packs that are foreign, cut short, newer or wrong inside; and runs that cannot be packed."""
 
 import json
+import shutil
 import struct
 from dataclasses import replace
 
@@ -176,7 +177,9 @@ def test_a_run_whose_data_changed_is_not_said_to_have_svms(folder, tmp_path):
     replace(RunConfig.read(folder), data='another').write(tmp_path)
     with pytest.raises(UserError) as error:
         trained.experiment_of(tmp_path, trained.settings_of(folder))
-    assert mentions(str(error.value), f'{tmp_path} ... rows ... data.name ... has changed ... train')
+    assert mentions(
+        str(error.value), f'{tmp_path} ... rows ... data.name ... has changed ... train'
+    )
     assert 'SVM' not in str(error.value)
 
 
@@ -212,6 +215,18 @@ def test_what_cannot_be_packed_or_scored_is_refused(folder, tmp_path, capsys, na
     assert cli.main([argument.format(**paths) for argument in arguments]) == 2
     assert mentions(capsys.readouterr().err, expected.format(**paths))
     assert not list(tmp_path.iterdir()) and (folder / pack.FILE).read_bytes() == before
+
+
+def test_a_model_of_magnified_frames_is_not_packed(folder, tmp_path, capsys):
+    """A pack holds no weights of the magnifier, so it would predict nothing, ever."""
+    copy = tmp_path / 'run'
+    shutil.copytree(folder, copy)
+    config = RunConfig.read(folder)
+    settings = tree.flat(config.settings) | {'data.magnet': '/weights/magnet.safetensors'}
+    replace(config, settings=tree.nested(settings)).write(copy)
+    assert cli.main(['pack', f'--workdir={copy}', str(tmp_path / 'new.safetensors')]) == 2
+    assert mentions(capsys.readouterr().err, 'data.magnet ... magnet.safetensors ... allowed')
+    assert not (tmp_path / 'new.safetensors').exists()
 
 
 def test_a_fold_that_a_pack_lacks_is_named(folder):

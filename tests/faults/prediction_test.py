@@ -103,3 +103,12 @@ def test_colours_are_needed_where_the_model_saw_them(shape):
     gray = dict.fromkeys((1, 2, 3), np.zeros(shape, np.uint8))
     with pytest.raises(UserError, match=pattern('gray frames ... key_frames=rgb ... in colour')):
         records.make(gray, KeyFrames(1, 2, 3), records.recipe(settings), name='a.avi')
+
+
+def test_magnified_frames_need_the_weights_of_the_magnifier():
+    """A pack from before they were refused names a file of another machine, or none."""
+    magnified = {'data.name': 'casme2/samer,magnifier=magnet', 'data.channels': 'magnified'}
+    settings = tree.changed(tree.from_nested(base('made').to_dict()), magnified)
+    with pytest.raises(UserError, match=pattern('magnifier=magnet ... data.magnet is empty')):
+        records.recipe(settings)
+    records.recipe(tree.changed(settings, {'data.magnet': 'magnet.safetensors'}))
