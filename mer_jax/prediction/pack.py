@@ -344,6 +344,7 @@ def load_pack(path: str | Path, fold: str = '') -> Trained:
     parallel.start(plan.cache_folder() / 'xla')
     header = pack_file.read_header(path)
     settings = trained.checked_settings(header.settings, path)
+    _check_input(path, header, settings)
     members = tuple((member['fold'], member['seed']) for member in header.members)
     chosen = trained.members_of(members, fold, path)
     tensors = pack_file.read_tensors(path, chosen)
@@ -371,6 +372,17 @@ def load_pack(path: str | Path, fold: str = '') -> Trained:
         facts=header.facts | {'licence': header.licence, 'distilled': header.distilled},
         states=states,
     )
+
+
+def _check_input(path, header, settings):
+    """Refuse an image other than its settings make."""
+    made = {'shape': list(trained.image_shape(settings)), 'dtype': trained.dtype(settings)}
+    for name, value in made.items():
+        if header.input[name] != value:
+            raise UserError(
+                f'{path}: input.{name} is {header.input[name]!r}; allowed: {value!r}, as its '
+                f'settings make the image; {pack_file.REMEDY}'
+            )
 
 
 def _states(path, settings, tensors, classes, count):

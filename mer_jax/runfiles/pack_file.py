@@ -17,7 +17,7 @@ import numpy as np
 from mer_jax import bounded
 from mer_jax.errors import UserError
 from mer_jax.evaluation.calibration import Calibrated
-from mer_jax.runfiles import reading, shapes, writing
+from mer_jax.runfiles import reading, results, shapes, writing
 
 FORMAT = 1
 SUFFIX = '.safetensors'
@@ -33,6 +33,17 @@ Tensors = dict[str, np.ndarray]
 
 CALIBRATED = {'temperature': shapes.Number(1e-6), 'threshold': shapes.Maybe(shapes.SHARE)}
 HEADS = ('none', 'linear', 'distilled')
+# of `facts`, where they stand; packs of spotting runs have no metrics
+FACTS = {
+    'metrics': shapes.MapOf(results.MEASURE),
+    'intervals': shapes.MapOf(shapes.Maybe(shapes.ListOf(shapes.SHARE, 2))),
+    'data': shapes.MapOf(shapes.Anything()),
+    'datasets': shapes.ListOf(shapes.Text()),
+    'protocol': shapes.Text(),
+    'clips': shapes.COUNT,
+    'subjects': shapes.COUNT,
+}
+OF_DATA = {'name': shapes.Text(), 'fingerprint': shapes.Text()}  # of facts.data, where they stand
 
 
 @dataclass(frozen=True)
@@ -55,7 +66,7 @@ class PackHeader:
             {'by': shapes.Text(), **CALIBRATED, 'folds': shapes.MapOf(CALIBRATED)}
         ),
         'distilled': shapes.Maybe(shapes.MapOf(shapes.Anything())),
-        'facts': shapes.MapOf(shapes.Anything()),
+        'facts': {'leaks': shapes.ListOf(shapes.Text())},
         'licence': shapes.ListOf(shapes.Text()),
         'people': shapes.ListOf(shapes.ListOf(shapes.Text(), 2)),
     }
@@ -75,7 +86,7 @@ class PackHeader:
     # is ever clear), folds: {title: the same without the subjects of this fold}}; None: not fitted
     calibration: dict | None
     distilled: dict | None  # how far the distilled networks agree with their SVMs
-    facts: dict  # results with intervals, leaks, fingerprint of the data, versions
+    facts: dict  # leaks; and results with intervals, fingerprint of the data, versions
     licence: list[str]  # a note for each data set
     people: list[list[str]]  # [data set, subject] of the data set; those that train: seen/...
 
@@ -91,6 +102,8 @@ class PackHeader:
             UserError: a key is missing, unknown, or of another type or range.
         """
         shapes.check(content, cls.SHAPE, path, remedy=REMEDY)
+        _check_present(content['facts'], FACTS, path, 'facts')
+        _check_present(content['facts'].get('data', {}), OF_DATA, path, 'facts.data')
         unknown = content.keys() - {each.name for each in fields(cls)}
         if unknown:
             raise UserError(f"{path}: has an unknown key '{min(unknown)}'; {REMEDY}")
@@ -223,6 +236,12 @@ def _opened(path) -> Iterator:
         raise UserError(f'{path}: cannot be read as a pack ({_line(error)}); {REMEDY}') from None
     with handle as file:
         yield file
+
+
+def _check_present(values, known, path, key):
+    """Check those of the known values that stand in a dictionary."""
+    for name in values.keys() & known.keys():
+        shapes.check(values[name], known[name], path, remedy=REMEDY, key=f'{key}.{name}')
 
 
 def _parsed(path, text):

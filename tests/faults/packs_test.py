@@ -94,6 +94,22 @@ def settings_with(key, value):
     return text
 
 
+def facts_with(**changes):
+    """The JSON of a pack with other facts."""
+    return lambda path: metadata(path, facts=pack_file.read_header(path).facts | changes)
+
+
+def without_leaks(path):
+    facts = dict(pack_file.read_header(path).facts)
+    del facts['leaks']
+    return metadata(path, facts=facts)
+
+
+def input_with(**changes):
+    """The JSON of a pack with another image."""
+    return lambda path: metadata(path, input=pack_file.read_header(path).input | changes)
+
+
 WEIGHT = 'svm/0/0/weight'
 REFUSED = {
     'foreign': (
@@ -118,6 +134,24 @@ REFUSED = {
     'unknown key': (with_json(lambda path: metadata(path, extra=1)), "unknown key 'extra'"),
     'no members': (with_json(lambda path: metadata(path, members=[])), 'members is empty'),
     'unknown head': (with_json(lambda path: metadata(path, head='tree')), "head is 'tree'"),
+    'leaks are missing': (with_json(without_leaks), "lacks 'facts.leaks'"),
+    'leaks in one text': (with_json(facts_with(leaks='none')), "facts.leaks is 'none'"),
+    'metrics in a list': (with_json(facts_with(metrics=[])), 'facts.metrics is []'),
+    'a metric above 1': (with_json(facts_with(metrics={'uf1': 2})), 'facts.metrics.uf1 is 2'),
+    'an interval of three': (
+        with_json(facts_with(intervals={'uf1': [0, 0, 1]})),
+        'facts.intervals.uf1',
+    ),
+    'a fingerprint of numbers': (
+        with_json(facts_with(data={'fingerprint': 7})),
+        'facts.data.fingerprint is 7',
+    ),
+    'data in a text': (with_json(facts_with(data='casme2')), "facts.data is 'casme2'"),
+    'one data set': (with_json(facts_with(datasets='casme2')), "facts.datasets is 'casme2'"),
+    'clips in words': (with_json(facts_with(clips='many')), "facts.clips is 'many'"),
+    'subjects below 0': (with_json(facts_with(subjects=-1)), 'facts.subjects is -1'),
+    'another image': (with_json(input_with(shape=[7, 7, 3])), 'input.shape is [7, 7, 3]'),
+    'another type of image': (with_json(input_with(dtype='uint8')), "input.dtype is 'uint8'"),
     'a setting of a newer version': (
         with_json(settings_with('train.magic', 3)),
         'train.magic is no setting',
