@@ -274,7 +274,8 @@ def _of_clip(model, clip, name, way, spotting):
         clip = spotter.with_apex(spotting, clip, name=name, cropped=way.cropped)
     one = answers.of_clip(model, clip, name=name, cropped=way.cropped)
     if spots:
-        one = one._replace(clip=replace(one.clip, key_frames_from=answer.SPOTTER))
+        origin = answer.SEARCH_AND_SPOTTER if way.key_frames is None else answer.SPOTTER
+        one = one._replace(clip=replace(one.clip, key_frames_from=origin))
     return one
 
 

@@ -18,14 +18,23 @@ from mer_jax.report.formats import DASH, plural
 from mer_jax.report.page import Picture
 from mer_jax.report.table import html, listing
 from mer_jax.runfiles import files, writing
-from mer_jax.runfiles.prediction_file import NOT_CLEAR, NOTHING, SEARCH, SPOTTER, PredictionFile
+from mer_jax.runfiles.prediction_file import (
+    NOT_CLEAR,
+    NOTHING,
+    SEARCH,
+    SEARCH_AND_SPOTTER,
+    SPOTTER,
+    PredictionFile,
+)
 
 MOST_CLIPS = 60  # that are shown with pictures, the strongest of a recording; the table has all
 SIDE = plots_prediction.SIDE
 KEY_FRAMES = ('onset', 'apex', 'offset')
 ORIGINS = {  # of key frames
     SEARCH: 'From the candidate search, which is experimental',
-    SPOTTER: 'The apex is that of a spotting run, which is experimental',
+    SPOTTER: 'The apex is an estimate of a spotting run',
+    SEARCH_AND_SPOTTER: 'From the candidate search, which is experimental; the apex is an estimate '
+    'of a spotting run',
 }
 FLOW, AU_CAM = 'flow from onset to apex', 'AU-CAM'
 LEGENDS = {

@@ -13,8 +13,7 @@ from mer_jax.runfiles.prediction_file import (
     NOT_CLEAR,
     NOTHING,
     PHASES,
-    SEARCH,
-    SPOTTER,
+    SEARCHED,
     ClipAnswer,
     ModelFacts,
     PredictionFile,
@@ -168,7 +167,7 @@ def warnings(content: PredictionFile) -> list[str]:
 def is_experimental(recording: RecordingAnswer) -> bool:
     """Return whether candidates of a recording were searched for."""
     sources = {clip.key_frames_from for clip in recording.clips}
-    return not sources or bool(sources & {SEARCH, SPOTTER})
+    return not sources or not sources.isdisjoint(SEARCHED)
 
 
 def short(source: str) -> str:

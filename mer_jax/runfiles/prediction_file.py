@@ -24,9 +24,12 @@ OUTCOMES = (CLASS, NOT_CLEAR, NOTHING)
 # warning then says: that none is left does not mean that nothing moved.
 MOVEMENT = 'movement found'
 
-# where the key frames of a clip come from; SPOTTER: the apex is that of a spotting run
+# where the key frames of a clip come from; SPOTTER: onset and offset are given, the apex is that of
+# a spotting run
 GIVEN, SEARCH, SPOTTER, NONE = 'given', 'search', 'spotter', 'none'
-KEY_FRAMES_FROM = (GIVEN, SEARCH, SPOTTER, NONE)
+SEARCH_AND_SPOTTER = 'search and spotter'
+KEY_FRAMES_FROM = (GIVEN, SEARCH, SPOTTER, SEARCH_AND_SPOTTER, NONE)
+SEARCHED = (SEARCH, SEARCH_AND_SPOTTER)
 EXPERIMENTAL = 'the search for candidates is experimental'  # in warnings of predictions.csv
 AS_TRAINED, APPROXIMATE = 'as trained', 'approximate'
 INPUTS = (AS_TRAINED, APPROXIMATE)
@@ -521,7 +524,7 @@ def _row(recording, clip, model):
     """Return the row of a clip."""
     frames = (clip.onset, clip.apex, clip.offset)
     agreement = clip.agreement_of_folds
-    searched = clip.key_frames_from in (SEARCH, SPOTTER) or not recording.clips
+    searched = clip.key_frames_from in SEARCHED or not recording.clips
     warnings = (EXPERIMENTAL,) if searched else ()
     return ClipRow(
         recording.source,

@@ -5,6 +5,7 @@ that differed from training would give other classes, and no one would see it.
 """
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,13 +15,13 @@ from mer_jax import machine
 from mer_jax.data import channels, loading
 from mer_jax.data.images import stack_inputs
 from mer_jax.errors import UserError
-from mer_jax.prediction import answers, clips, predict, records
+from mer_jax.prediction import answers, clips, predict, records, spotter
 from mer_jax.report import recognition_page
 from mer_jax.runfiles import prediction_file as answer
 from mer_jax.runfiles.prediction_file import PredictionFile, PredictionRows
 from mer_jax.runfiles.predictions import PredictionTable
 from mer_jax.settings import tree
-from tests.support import drawn_recordings
+from tests.support import drawn_recordings, predicted
 from tests.support.fake_raw import casme2, write_precomputed_flow
 from tests.support.messages import pattern
 from tfds_builders import frames
@@ -205,6 +206,25 @@ def test_a_clip_that_a_search_finds_is_answered_as_if_its_key_frames_were_given(
     [as_given] = given.recordings[0].clips
     assert as_given.scores == result.scores and as_given.movements == result.movements
     assert as_given.onset.ms == result.onset.ms
+
+
+@pytest.mark.parametrize('searched', [False, True])
+def test_an_apex_of_a_spotting_run_does_not_hide_the_search(searched, monkeypatch):
+    """Of given key frames the answer would speak of a search; of a search it would be silent."""
+    options, of = {'key_frames': (1, None, 5)}, clips.of
+    if searched:
+        options, way_of_clip = {}, {'key_frames': KeyFrames(1, -1, 5)}
+        monkeypatch.setattr(clips, 'of', lambda given, way: of(given, way._replace(**way_of_clip)))
+    model = SimpleNamespace(recipe=SimpleNamespace(colour=False, every_frame=True), fold='')
+    one = answers.Answer(predicted.clip(key_frames_from=answer.GIVEN), None, None)
+    stubs = {'opened': model, 'of_clip': one, 'facts': predicted.model()}
+    for name, value in stubs.items():
+        monkeypatch.setattr(answers, name, lambda *_, value=value, **__: value)
+    monkeypatch.setattr(spotter, 'opened', lambda path, fold: path)
+    monkeypatch.setattr(spotter, 'with_apex', lambda run, clip, **_: clip)
+    content = predict.predict('model', NOBODY, fps=60, spotter='run', **options)
+    [result] = content.recordings[0].clips
+    assert result.key_frames_from == (answer.SEARCH_AND_SPOTTER if searched else answer.SPOTTER)
 
 
 def test_a_still_face_is_no_micro_expression(folder):

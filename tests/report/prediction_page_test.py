@@ -47,7 +47,8 @@ def everything(folder):
         predicted.recording(predicted.clip(), NOT_CLEAR, BELOW, source=f'/films/{MARKUP}'),
         predicted.recording(source='still.mp4', motion=None),
         predicted.recording(
-            dataclasses.replace(predicted.clip(), key_frames_from=answer.SPOTTER), motion=None
+            dataclasses.replace(predicted.clip(), key_frames_from=answer.SEARCH_AND_SPOTTER),
+            motion=None,
         ),
         predicted.recording(PICTURE, source='clip.png', kind='feature picture', motion=None),
     )
@@ -94,6 +95,21 @@ def test_outcomes_are_named(everything):
     assert 'From the candidate search' in text and 'spotting run' in text
     assert text.count(answer.NOT_CLEAR) >= 1 and text.count(answer.NOTHING) >= 2
     assert prediction_tables.NO_UNITS in text
+
+
+def test_only_a_search_is_experimental(folder):
+    """Whoever gave onset and offset reads of a search that never was; and one that was is named,
+    though a spotting run gave the apex.
+    """
+    for origin, searched in ((answer.SPOTTER, False), (answer.SEARCH_AND_SPOTTER, True)):
+        clip = dataclasses.replace(GIVEN, key_frames_from=origin)
+        content = predicted.predictions(predicted.recording(clip, motion=None))
+        page = Page(prediction_page.write(folder, content, {}).read_text())
+        for text in (page.text, prediction_tables.text(content)):
+            assert ('experimental' in text) == searched
+        assert 'spotting run' in page.text
+        [row] = answer.PredictionRows.of(content).rows
+        assert (answer.EXPERIMENTAL in row.warnings) == searched
 
 
 def test_a_model_that_leaks_or_is_not_calibrated_says_so(folder):
