@@ -36,7 +36,7 @@ def text(content: PredictionFile) -> str:
     """Format an answer for the terminal, at most 100 columns."""
     lines = textwrap.wrap(_headline(content), WIDTH)
     lines += textwrap.wrap(f'Model: {model_line(content.model)}', WIDTH)
-    lines += textwrap.wrap(f'Input {input_line(content.model)}', WIDTH)
+    lines += textwrap.wrap(f'Input {input_line(content.model, decimals_of(content))}', WIDTH)
     for leak in content.model.leaks:
         lines += textwrap.wrap(f'leak: {leak}', WIDTH, subsequent_indent='      ')
     lines += ['', tables.text(summary(content)), '']
@@ -45,9 +45,24 @@ def text(content: PredictionFile) -> str:
     return '\n'.join(lines).rstrip()
 
 
+def decimals_of(content: PredictionFile) -> int:
+    """Return how many decimals tell probabilities from the threshold.
+
+    Two; three where a probability below the threshold would look like it.
+    """
+    threshold = content.model.threshold
+    for recording in content.recordings:
+        for clip in recording.clips:
+            if threshold is None or clip.outcome != NOT_CLEAR or not clip.probabilities:
+                continue
+            if f'{max(clip.probabilities.values()):.2f}' == f'{threshold:.2f}':
+                return 3
+    return 2
+
+
 def summary(content: PredictionFile) -> Table:
     """Return a row for each clip, and for each recording without one."""
-    calibrated = content.model.calibrated
+    calibrated, decimals = content.model.calibrated, decimals_of(content)
     columns = [
         Column('recording', 'source'),
         Column('movement (pixels)', 'movement'),
@@ -55,7 +70,12 @@ def summary(content: PredictionFile) -> Table:
         Column('apex', 'apex'),
         Column('offset', 'offset'),
         Column('class', 'class', block=CLASS),
-        Column('probability' if calibrated else 'score', 'score', _two_digits, block=CLASS),
+        Column(
+            'probability' if calibrated else 'score',
+            'score',
+            lambda value: f'{value:.{decimals}f}',
+            block=CLASS,
+        ),
         Column('agreement of the folds', 'agreement', _two_digits, block=CLASS),
     ]
     several = any(len(recording.clips) > 1 for recording in content.recordings)
@@ -89,8 +109,13 @@ def movements(clip: ClipAnswer) -> Table:
     return Table('', columns, rows)
 
 
-def model(facts: ModelFacts) -> Table:
-    """Return what the model is."""
+def model(facts: ModelFacts, decimals: int) -> Table:
+    """Return what the model is.
+
+    Args:
+        facts: on it.
+        decimals: of the threshold.
+    """
     held_out = DASH
     if facts.uf1 is not None:
         held_out = f'UF1 {measure(facts.uf1, 2)}'
@@ -99,7 +124,7 @@ def model(facts: ModelFacts) -> Table:
         if facts.uar is not None:
             held_out += f', UAR {measure(facts.uar, 2)}'
     members = plural(facts.members, 'member')
-    threshold = DASH if facts.threshold is None else f'{facts.threshold:.2f}'
+    threshold = DASH if facts.threshold is None else f'{facts.threshold:.{decimals}f}'
     rows = [
         ['run', facts.title],
         ['file', facts.path],
@@ -131,22 +156,27 @@ def model_line(facts: ModelFacts) -> str:
     )
 
 
-def input_line(facts: ModelFacts) -> str:
-    """Return how the input was made and what the figures mean, in one line."""
+def input_line(facts: ModelFacts, decimals: int = 2) -> str:
+    """Return how the input was made and what the figures mean, in one line.
+
+    Args:
+        facts: on the model.
+        decimals: of the threshold.
+    """
     if facts.calibrated:
-        meaning = f'probabilities are calibrated{_threshold_words(facts.threshold)}'
+        meaning = f'probabilities are calibrated{_threshold_words(facts.threshold, decimals)}'
     else:
         meaning = NOT_CALIBRATED
     return f'{facts.input}; {meaning}'
 
 
-def _threshold_words(threshold):
+def _threshold_words(threshold, decimals):
     """What a threshold means, as the end of a sentence."""
     if threshold is None:
         return ''
     if threshold >= 1:
         return ', and no class is ever named: on held-out clips none was right often enough'
-    return f', no class is named below {threshold:.2f}'
+    return f', no class is named below {threshold:.{decimals}f}'
 
 
 def warnings(content: PredictionFile) -> list[str]:

@@ -154,6 +154,19 @@ def test_a_threshold_that_nothing_reaches_is_no_number():
     assert 'no class is ever named' in line and '1.00' not in line
 
 
+def test_a_probability_below_the_threshold_does_not_look_like_it(folder):
+    """'Not clear, 0.28' beside 'no class below 0.28' reads as a mistake of the program."""
+    shares = {'negative': 0.381, 'positive': 0.379, 'surprise': 0.24}
+    clip = dataclasses.replace(NOT_CLEAR, probabilities=shares)
+    for threshold, shown in ((0.384, ('0.381', '0.384')), (0.45, ('0.38', '0.45'))):
+        content = predicted.predictions(predicted.recording(clip), threshold=threshold)
+        page = Page(prediction_page.write(folder, content, {}).read_text())
+        for text in (page.text, prediction_tables.text(content)):
+            numbers = re.findall(r'\b0\.(?:38|45)\d*\b', text)
+            assert set(numbers) == set(shown)
+        assert numbers and f'below {shown[1]} no class is named' in ' '.join(page.text.split())
+
+
 def test_an_hour_of_candidates_stays_a_page(folder, monkeypatch):
     """Thousands of pictures would not open; the strongest have theirs, the table has all."""
     monkeypatch.setattr(prediction_page, 'MOST_CLIPS', 2)
