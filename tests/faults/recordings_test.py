@@ -393,7 +393,7 @@ def camera(monkeypatch):
     one = answers.Answer(predicted.clip(), None, None)
     monkeypatch.setattr(readings, 'source_of', opened)
     monkeypatch.setattr(answers, 'opened', lambda *names: model)
-    monkeypatch.setattr(answers, 'facts', lambda *of, from_frames: predicted.model())
+    monkeypatch.setattr(answers, 'facts', lambda *of, **of_frames: predicted.model())
     monkeypatch.setattr(answers, 'of_clip', lambda *of, **options: one)
 
     def read(room, back):
