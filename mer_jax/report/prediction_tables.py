@@ -20,7 +20,7 @@ from mer_jax.runfiles.prediction_file import (
     RecordingAnswer,
 )
 
-TOP_MOVEMENTS = 2  # in a row of the summary
+TOP_MOVEMENTS = 1  # in a row of the summary: with two, rows take more than a terminal has
 NO_UNITS = 'The model has no action units as outputs, so none are reported.'
 NO_MOVEMENT = 'no region above the noise of the flow'
 AGREEMENT = (
