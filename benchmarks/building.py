@@ -70,7 +70,10 @@ def main(argv: Sequence[str] | None = None) -> None:
                 name: values[0] for name, values in inputs.options_of(kind, colour=False).items()
             }
             make = partial(
-                inputs.make, kind=kind, options=options, files={'landmarks': '', 'magnet': ''}
+                inputs.make,
+                kind=kind,
+                options=options,
+                files={'landmarks': '', 'detector': '', 'magnet': ''},
             )
             seconds = {}
             for processes in (1, machine.cores()):

@@ -81,6 +81,7 @@ def quick(c: ConfigDict) -> None:
         c.data.size = min(c.data.size, 32)
     c.data.manual_dir = ''
     c.data.landmarks = ''
+    c.data.detector = ''
     c.data.magnet = ''
     # A spotting clip has dozens of rows.
     c.train.epochs = min(c.train.epochs, 1 if spotting else 2)

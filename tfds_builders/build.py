@@ -51,7 +51,7 @@ REMEDY = (
     'rebuild with --config.data.rebuild=True or use another --config.data.data_dir (in Python: '
     'another folder as TFDS_DATA_DIR)'
 )
-USER_FILES = {'landmarks': '', 'magnet': ''}
+USER_FILES = {'landmarks': '', 'detector': '', 'magnet': ''}
 # what a build records about itself: dictionaries of text, and of the bytes of its files
 METADATA = {'sizes': int, 'made_by': str, 'made_from': str}
 MOST_JSON = 32_000_000  # bytes of dataset_info.json and metadata.json, each
@@ -81,8 +81,8 @@ def prepare(
       rebuild: builds again what is there.
       strict: refuses a build that drops more than a tenth of the annotated clips.
       progress: shows bars and the summary of a build.
-      **user_files: of a release only: `landmarks`, the path of a landmark model, and `magnet`, of
-        the weights of the learned magnifier.
+      **user_files: of a release only: `landmarks`, the path of a landmark model, `detector`, of the
+        weights of a face detector, and `magnet`, of the weights of the learned magnifier.
 
     Raises:
       UserError: for every mistake of the caller's, and for a build that was made from another

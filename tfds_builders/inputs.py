@@ -14,7 +14,7 @@ import numpy as np
 
 from mer_jax import machine
 from mer_jax.errors import UserError
-from mer_jax.preprocess import action_units, face, flow, jpeg, landmarks, magnet, magnify
+from mer_jax.preprocess import action_units, face, flow, jpeg, landmarks, magnet, magnify, mtcnn
 from tfds_builders import frames, schema
 from tfds_builders.clip import Clip
 
@@ -74,7 +74,7 @@ def make(
       clip: an apex of -1 is estimated.
       kind: one of KINDS, or RISE.
       options: settings by name.
-      files: {'landmarks': path or '', 'magnet': path or ''} of the user.
+      files: paths of the user, or '': 'landmarks', 'detector', 'magnet'.
       read: as `from_file`, of what stands beside the numbers in clip.frames.
 
     Raises:
@@ -82,7 +82,8 @@ def make(
     """
     frame = partial(_frame, clip, read)
     paths, size = dict(clip.frames), SAMER if kind == 'samer' else FACE
-    crop = face.find(frame(paths[clip.onset]), size=size, cropped=clip.cropped)
+    onset = frame(paths[clip.onset])
+    crop = face.find(onset, size=size, cropped=clip.cropped, eyes_of=_detector(files))
     # key frames are needed several times
     cut = functools.cache(partial(_cut, frame, paths, crop))
     if clip.apex < 0:
@@ -119,6 +120,13 @@ def make(
         'landmark_source': source,
         'provenance': json.dumps(provenance, sort_keys=True),
     }
+
+
+def _detector(files):
+    """(gray) -> eyes, by the user's detector; None: Haar."""
+    if not files['detector']:
+        return None
+    return partial(mtcnn.eyes, path=machine.absolute(files['detector'], 'data.detector'))
 
 
 def _landmarks(crops, tool, crop, clip, paths):

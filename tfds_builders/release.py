@@ -17,6 +17,7 @@ import tensorflow_datasets as tfds
 
 from mer_jax import machine
 from mer_jax.errors import UserError
+from mer_jax.preprocess import mtcnn
 from tfds_builders import (
     audit,
     base,
@@ -44,7 +45,11 @@ SAMER_CODE = (
     'mer_jax.preprocess.magnify',
     'mer_jax.preprocess.pyramid',
     'mer_jax.preprocess.magnet',
+    'mer_jax.preprocess.weights',
 )
+
+# of data.detector alone
+DETECTOR_CODE = ('mer_jax.preprocess.mtcnn', 'mer_jax.preprocess.weights')
 
 
 class ReleaseBuilder(base.ClipBuilder, skip_registration=True):
@@ -64,15 +69,16 @@ class ReleaseBuilder(base.ClipBuilder, skip_registration=True):
     on_beam = False
     summary = ''  # after a build: what became of every annotation
 
-    def __init__(self, *, landmarks: str = '', magnet: str = '', **kwargs):
+    def __init__(self, *, landmarks: str = '', detector: str = '', magnet: str = '', **kwargs):
         """A builder of one config, by name ('flow,edition=2014') or as a Config.
 
         Args:
           landmarks: path of the user's landmark model; '' = the template.
+          detector: path of the weights of the face detector MTCNN; '' = Haar.
           magnet: path of the weights of the learned magnifier.
           **kwargs: as of every TFDS builder.
         """
-        self.user_files = {'landmarks': landmarks, 'magnet': magnet}
+        self.user_files = {'landmarks': landmarks, 'detector': detector, 'magnet': magnet}
         super().__init__(**kwargs)
         self._original_state.update(self.user_files)  # what TFDS pickles
 
@@ -137,7 +143,8 @@ class ReleaseBuilder(base.ClipBuilder, skip_registration=True):
         folder = str(Path(self.LAYOUT.__file__).parent)
         layout = [f'{package}.{module.name}' for module in pkgutil.iter_modules([folder])]
         samer = SAMER_CODE if self.builder_config.kind == 'samer' else ()
-        return (*CODE, *samer, *layout)
+        detector = DETECTOR_CODE if self.user_files['detector'] else ()
+        return (*CODE, *dict.fromkeys((*samer, *detector)), *layout)
 
     def source(self, manual_dir: Path) -> Path:
         return self.LAYOUT.find(Path(manual_dir))
@@ -150,6 +157,8 @@ class ReleaseBuilder(base.ClipBuilder, skip_registration=True):
         super()._download_and_prepare(dl_manager, download_config)
 
     def _split_generators(self, dl_manager):
+        if detector := self.user_files['detector']:  # frames of some releases need none
+            mtcnn.read_weights(machine.absolute(detector, 'data.detector'))
         source, options = self.source(dl_manager.manual_dir), self.options()
         layout_options = {name: options[name] for name in self.LAYOUT.OPTIONS}
         clips, rows = self.LAYOUT.read(source, options=layout_options)

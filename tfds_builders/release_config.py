@@ -67,7 +67,8 @@ def parse(
       text: the config as users write it.
       dataset: name of the release, for messages.
       options_of: {setting: allowed values, the default first} of a kind.
-      user_files: paths by what they hold ('landmarks', 'magnet'); '' where there is none.
+      user_files: paths by what they hold ('landmarks', 'detector', 'magnet'); '' where there is
+        none.
       summaries: {kind: what it holds} of the release.
 
     Raises:

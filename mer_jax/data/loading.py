@@ -102,6 +102,7 @@ def prepared(source: Source, options: BuildOptions) -> ClipBuilder:
         rebuild=options.rebuild,
         strict=options.strict,
         landmarks=options.landmarks,
+        detector=options.detector,
         magnet=options.magnet,
     )
 

@@ -26,6 +26,7 @@ class BuildOptions(NamedTuple):
     rebuild: bool = False
     strict: bool = False  # refuse a build that drops more than a tenth of the clips
     landmarks: str = ''  # file of a landmark model
+    detector: str = ''  # file with weights of a face detector; '': Haar
     magnet: str = ''  # file with weights of the learned magnifier
 
 

@@ -122,6 +122,7 @@ def build_options(settings: sections.Data) -> sources.BuildOptions:
         rebuild=settings.rebuild,
         strict=settings.strict,
         landmarks=settings.landmarks,
+        detector=settings.detector,
         magnet=settings.magnet,
     )
 

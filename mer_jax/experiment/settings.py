@@ -28,7 +28,14 @@ SETTINGS = tree.all_settings(options())  # every setting by its dotted key
 # the section of config.json that only runs of mer_jax.train and mer_jax.evaluate have
 PYTHON = 'python'
 FIT = 'code'  # a key in it that only runs of mer_jax.evaluate have
-PATHS = ('data.data_dir', 'data.landmarks', 'data.magnet', 'model.init_from', 'balance.file')
+PATHS = (
+    'data.data_dir',
+    'data.landmarks',
+    'data.detector',
+    'data.magnet',
+    'model.init_from',
+    'balance.file',
+)
 NAMES = {  # the keys of the dictionaries of entries that settings name
     'LEARNERS': tuple(sorted(LEARNERS)),
     'NETWORKS': tuple(sorted(NETWORKS)),

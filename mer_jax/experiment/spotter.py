@@ -85,6 +85,7 @@ def split(settings: Settings) -> tuple[Settings, Settings]:
         data_dir=settings.data.data_dir,
         strict=settings.data.strict,
         landmarks=settings.data.landmarks or spotting.data.landmarks,
+        detector=settings.data.detector or spotting.data.detector,
     )
     return settings, replace(spotting, protocol=sections.Protocol())
 

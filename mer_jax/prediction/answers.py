@@ -126,6 +126,7 @@ def of_clip(model: Model, clip: ClipFrames, *, name: str, cropped: bool = False)
         name=name,
         cropped=cropped,
         magnet=settings.data.magnet,
+        detector=settings.data.detector,
     )
     keys = clip.key_frames._replace(apex=int(record['apex']))
     shown = {key: KeyFrame(number, clip.ms.get(number)) for key, number in keys._asdict().items()}

@@ -12,7 +12,6 @@ import cv2
 import numpy as np
 
 import tfds_builders
-from mer_jax import machine
 from mer_jax.data import APEX_RULES, EVERY_FRAME, Record, apexes, channels, images, loading, sources
 from mer_jax.data.sources import Source
 from mer_jax.errors import UserError
@@ -186,6 +185,7 @@ def make(
     name: str,
     cropped: bool = False,
     magnet: str = '',
+    detector: str = '',
 ) -> Record:
     """Make the record of a clip, as a data set would hold it.
 
@@ -198,6 +198,7 @@ def make(
         cropped: whether frames show the face alone, as the crops of a release do; else the face
             is looked for in the onset frame.
         magnet: path of the weights of the learned magnifier.
+        detector: path of the weights of the face detector; '': Haar.
 
     Returns:
         A record whose apex is the frame that the model takes, unless it takes all frames.
@@ -233,7 +234,7 @@ def make(
         clip,
         kind=builder_inputs.RISE if recipe.stored == 'flow' else recipe.kind,
         options=recipe.options,
-        files={'landmarks': '', 'magnet': magnet and str(machine.absolute(magnet, 'data.magnet'))},
+        files={'landmarks': '', 'detector': detector, 'magnet': magnet},
         read=_in_memory,
     )
     if record['crop'] == NOBODY:

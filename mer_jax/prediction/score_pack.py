@@ -31,7 +31,16 @@ from mer_jax.settings import tree
 from mer_jax.types import Inputs, Predictions
 
 # settings of the config that count; all others are those of the pack
-OF_CONFIG = ('name', 'data_dir', 'manual_dir', 'rebuild', 'strict', 'landmarks', 'magnet')
+OF_CONFIG = (
+    'name',
+    'data_dir',
+    'manual_dir',
+    'rebuild',
+    'strict',
+    'landmarks',
+    'detector',
+    'magnet',
+)
 
 
 class Seen(NamedTuple):

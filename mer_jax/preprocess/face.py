@@ -40,7 +40,8 @@ class Crop(NamedTuple):
     box: tuple[float, float, float, float]
     # degrees the line of the eyes falls to the right in the frame; the crop has it level
     angle: float
-    how: str  # 'haar and eyes' | 'landmarks' | 'haar' | 'release crop' | 'whole frame'
+    # 'haar and eyes' | 'landmarks' | 'detector' | 'haar' | 'release crop' | 'whole frame'
+    how: str
 
 
 def no_landmarks(gray: np.ndarray) -> np.ndarray:
@@ -54,6 +55,7 @@ def find(
     size: int,
     cropped: bool,
     landmarks_of: Callable[[np.ndarray], np.ndarray] = no_landmarks,
+    eyes_of: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> Crop:
     """The crop of a clip, from its onset frame alone.
 
@@ -69,6 +71,8 @@ def find(
             the result depends on H and W alone.
         landmarks_of: (gray) -> landmarks float[68, 2] in frame pixels, or [0, 2] without any; they
             give the eyes in place of Haar.
+        eyes_of: (gray) -> eyes of the largest face, float[2, 2] in frame pixels, or [0, 2] without
+            a face, such as `mtcnn.eyes`; in place of Haar.
 
     Raises:
         UserError: the frame is not 8-bit gray.
@@ -81,14 +85,22 @@ def find(
     if len(points):
         pair = np.stack([points[36:42].mean(0), points[42:48].mean(0)])
         return level_eyes(pair, size, 'landmarks')
+    pair, how = _haar_eyes(gray) if eyes_of is None else (eyes_of(gray), 'detector')
+    if len(pair):
+        return level_eyes(pair, size, how)
+    side = min(height, width)
+    return _upright((width - side) // 2, (height - side) // 2, side, side, size, 'whole frame')
+
+
+def _haar_eyes(gray):
+    """(eyes of the largest face that Haar finds [2, 2] or [0, 2], how they were found)."""
     box = largest_face(gray)
     if not box:
-        side = min(height, width)
-        return _upright((width - side) // 2, (height - side) // 2, side, side, size, 'whole frame')
+        return np.zeros((0, 2)), ''
     pair = eyes(gray, box)
     if len(pair):
-        return level_eyes(pair, size, 'haar and eyes')
-    return level_eyes(eyes_expected(box), size, 'haar')
+        return pair, 'haar and eyes'
+    return eyes_expected(box), 'haar'
 
 
 def cut(gray: np.ndarray, crop: Crop) -> np.ndarray:

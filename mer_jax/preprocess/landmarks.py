@@ -154,7 +154,7 @@ def template(image: np.ndarray, crop: face.Crop) -> np.ndarray:
     stretch = crop.size / max(round(crop.size * (y1 - y0) / (x1 - x0)), 1)
     share = EYES_IN_RELEASE if crop.how == 'release crop' else face.EYES_AT
     pair = share * (crop.size, crop.size / stretch) - 0.5
-    if crop.how not in ('haar and eyes', 'landmarks'):
+    if crop.how not in ('haar and eyes', 'landmarks', 'detector'):
         natural = cv2.resize(
             image, (crop.size, round(crop.size / stretch)), interpolation=cv2.INTER_LINEAR
         )

@@ -13,11 +13,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mer_jax import bounded
 from mer_jax.errors import UserError
 from mer_jax.preprocess import magnify as magnification
-
-Tensors = dict[str, np.ndarray]  # weights by name
+from mer_jax.preprocess import weights
+from mer_jax.preprocess.weights import Tensors
 
 BLOCKS = {  # residual blocks of each stack; their weights are stacked along the first axis
     'encoder/block': (3,),
@@ -91,16 +90,7 @@ def _read(path, changed, size):
 
     A data set reads them for every clip.
     """
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
-    try:
-        bounded.check_size(path, MOST_BYTES)
-        tensors = load_file(path)
-    except (SafetensorError, OSError, TypeError, KeyError, AttributeError, ValueError) as error:
-        raise UserError(
-            f'{path} cannot be read as .safetensors: {str(error).splitlines()[0]}'
-        ) from None
+    tensors = weights.read(path, MOST_BYTES)
     check_weights(tensors, weight_shapes(edition_of(tensors)), source=path)
     return {name: np.asarray(value, np.float32) for name, value in tensors.items()}
 
@@ -116,31 +106,12 @@ def edition_of(tensors: Tensors) -> str:
 def check_weights(
     tensors: Tensors, shapes: dict[str, tuple[int, ...]], *, source: str | os.PathLike
 ) -> None:
-    """Check names, shapes and values of the weights of a file.
+    """Check the weights of a file, as `weights.check`.
 
     Raises:
-        UserError: other names or shapes than `shapes`, NaN or infinity; names `source` and the
-            first layer that differs.
+        UserError: other names or shapes than `shapes`, NaN or infinity.
     """
-    missing, reshaped, broken = [], [], []
-    for name, shape in shapes.items():
-        if name not in tensors:
-            missing.append(f'layer {name} is missing, needed {list(shape)}')
-            continue
-        if np.shape(tensors[name]) != tuple(shape):
-            actual = list(np.shape(tensors[name]))
-            reshaped.append(f'layer {name} has shape {actual}, needed {list(shape)}')
-        if not np.all(np.isfinite(tensors[name])):
-            broken.append(f'layer {name} holds NaN or infinity')
-    unknown = [
-        f'layer {name} {list(np.shape(value))} is unknown'
-        for name, value in tensors.items()
-        if name not in shapes
-    ]
-    errors = missing + unknown + reshaped + broken
-    if errors:
-        more = f' (and {len(errors) - 1} more differences)' if len(errors) > 1 else ''
-        raise UserError(f'{source} does not fit MagNet: {errors[0]}{more}')
+    weights.check(tensors, shapes, source=source, network='MagNet')
 
 
 def magnify(

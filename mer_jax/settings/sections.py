@@ -47,6 +47,13 @@ class Data:
         free=True,
         local=True,
     )
+    detector: str = field(
+        '',
+        "For releases: weights of the face detector MTCNN (.safetensors), in place of Haar: '': "
+        'Haar.',
+        free=True,
+        local=True,
+    )
     magnet: str = field(
         '',
         "Weights of the learned magnifier, for 'release/samer,magnifier=magnet'.",

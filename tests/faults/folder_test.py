@@ -150,6 +150,7 @@ PATHS = {  # key -> arguments that name a file or folder by it, with {} in place
     'workdir': ['report', '--config=synthetic_ststnet:quick', '--workdir={}'],
     'data.landmarks': ['--config=casme2_ststnet', '--config.data.landmarks=a/{}'],
     'data.magnet': ['--config=casme2_ststnet', '--config.data.magnet={}.safetensors'],
+    'data.detector': ['--config=casme2_ststnet', '--config.data.detector={}.safetensors'],
     'data.apex': ['--config=casme2_ststnet', '--config.data.apex={}/b'],
     'model.init_from': ['--config=casme2_ststnet', '--config.model.init_from={}.pth'],
     'balance.file': ['--config=casme2_ststnet', '--config.balance.file={}'],
@@ -184,7 +185,7 @@ def test_a_path_that_is_too_long_as_a_whole_names_its_key(flag, capsys, tmp_path
 def test_a_landmark_model_whose_name_makes_the_name_of_the_build_too_long():
     """The folder of a build bears the names of its files; the disk refused it, without a key."""
     parse = tfds_builders.BUILDERS['casme2'].parse_config
-    files_of_user = {'landmarks': f'/models/{"y" * 245}.csv', 'magnet': ''}
+    files_of_user = {'landmarks': f'/models/{"y" * 245}.csv', 'detector': '', 'magnet': ''}
     with pytest.raises(UserError, match='data.landmarks.*255'):
         parse('flow', files_of_user)
 

@@ -314,7 +314,7 @@ def test_every_input_is_that_of_the_data_set(name, folder, truth):
     found, _ = layout.read(folder / 'raw', options={name: options[name] for name in layout.OPTIONS})
     [as_found] = [each for each in found if each.clip == clip.clip]
     built = builder_inputs.make(
-        as_found, kind=kind, options=options, files={'landmarks': '', 'magnet': ''}
+        as_found, kind=kind, options=options, files={'landmarks': '', 'detector': '', 'magnet': ''}
     )
     if recipe.stored == 'flows':
         [built] = loading.at_apexes([built], settings.data.apex)

@@ -262,7 +262,7 @@ def record_of(paths, options, kind='samer'):
     numbers = {'onset': 1, 'apex': 2, 'offset': 3, 'apex_source': 'annotated'}
     units = {'action_units': '7B+ ref(43)', 'action_units_known': True}
     clip = Clip(**facts, **numbers, **units, cropped=True, frames=tuple(paths.items()))
-    files = {'landmarks': '', 'magnet': ''}
+    files = {'landmarks': '', 'detector': '', 'magnet': ''}
     return inputs.make(clip, kind=kind, options=options, files=files)
 
 
