@@ -82,8 +82,13 @@ def make(
     """
     frame = partial(_frame, clip, read)
     paths, size = dict(clip.frames), SAMER if kind == 'samer' else FACE
-    onset = frame(paths[clip.onset])
-    crop = face.find(onset, size=size, cropped=clip.cropped, eyes_of=_detector(files))
+    detector = files['detector'] and machine.absolute(files['detector'], 'data.detector')
+    crop = face.find(
+        frame(paths[clip.onset]),
+        size=size,
+        cropped=clip.cropped,
+        eyes_of=mtcnn.eyes_by(detector),
+    )
     # key frames are needed several times
     cut = functools.cache(partial(_cut, frame, paths, crop))
     if clip.apex < 0:
@@ -120,13 +125,6 @@ def make(
         'landmark_source': source,
         'provenance': json.dumps(provenance, sort_keys=True),
     }
-
-
-def _detector(files):
-    """(gray) -> eyes, by the user's detector; None: Haar."""
-    if not files['detector']:
-        return None
-    return partial(mtcnn.eyes, path=machine.absolute(files['detector'], 'data.detector'))
 
 
 def _landmarks(crops, tool, crop, clip, paths):

@@ -103,15 +103,17 @@ class State(NamedTuple):
     look: float = -np.inf  # ms from which a face is looked for, where there is none
     last: Candidate | None = None
     curve: tuple[tuple[float, float], ...] = ()  # ms, motion in multiples of the noise floor
+    detector: str = ''  # path of the weights of MTCNN; '': Haar
 
 
-def init(options: Options | None = None) -> State:
+def init(options: Options | None = None, detector: str = '') -> State:
     """Begin a search.
 
     Args:
         options: None: the defaults.
+        detector: path of the weights of MTCNN; '': Haar.
     """
-    return State(options or Options())
+    return State(options or Options(), detector=detector)
 
 
 def step(state: State, frame: Frame) -> tuple[State, list[Candidate]]:
@@ -130,7 +132,7 @@ def step(state: State, frame: Frame) -> tuple[State, list[Candidate]]:
     if state.track is None:
         if frame.ms < state.look:
             return state._replace(frames=()), []
-        track = motion.begin(frame.gray, frame.ms)
+        track = motion.begin(frame.gray, frame.ms, state.detector)
         if track is None:
             return state._replace(frames=(), look=frame.ms + LOOK_AGAIN), []
         moved = track.before

@@ -37,6 +37,7 @@ class Way(NamedTuple):
     cropped: bool  # frames show the face alone
     colour: bool  # frames in colour are needed
     every_frame: bool  # all frames of a clip are needed, not its key frames alone
+    detector: str = ''  # path of the weights of MTCNN, which then finds faces; '': Haar
 
 
 class ClipFrames(NamedTuple):
@@ -146,7 +147,7 @@ def _given(source, way):
     with source.open(False, only) as read:
         _check_memory(source, read, way, len(only))
         interval = face_check.every(read.fps) if every else 1
-        state = face_check.init(0 if way.cropped else interval)
+        state = face_check.init(0 if way.cropped else interval, way.detector)
         clip = ClipFrames(keys, {}, {}, None)
         for frame in read:
             state, spans = face_check.step(state, frame)
@@ -207,10 +208,11 @@ def _searched(source, way):
             'needs the whole frame, in which it follows the face'
         )
     once = source.kind == CAMERA
-    state, count, clips, waiting = candidates.init(), 0, [], _Waiting()
+    state = candidates.init(detector=way.detector)
+    count, clips, waiting = 0, [], _Waiting()
     with source.open(True, None) as read:
         try:
-            for frame in face_check.watch(read):
+            for frame in face_check.watch(read, detector=way.detector):
                 count += 1
                 state, new = candidates.step(state, frame)
                 if once:

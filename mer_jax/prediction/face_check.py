@@ -30,7 +30,7 @@ import numpy as np
 
 from mer_jax.errors import UserError
 from mer_jax.prediction.recording import CUT, NO_FACE, SEVERAL_FACES, Frame, Recording, Span
-from mer_jax.preprocess import face
+from mer_jax.preprocess import face, mtcnn
 
 # Pixels of the shorter side in which faces are looked for. A detectable face has at least a fifth
 # of it, and Haar's cascades were trained on 20 pixels.
@@ -62,6 +62,7 @@ class State(NamedTuple):
     frames: int  # so far
     face_seen: bool
     contrast: float  # largest standard deviation of a frame
+    detector: str = ''  # path of the weights of MTCNN; '': Haar
 
 
 def every(fps: float) -> int:
@@ -69,15 +70,17 @@ def every(fps: float) -> int:
     return max(1, round(fps / LOOKS_A_SECOND)) if fps else UNKNOWN_RATE
 
 
-def init(every: int) -> State:
+def init(every: int, detector: str = '') -> State:
     """Return the state before the first frame.
 
     Args:
         every: frames between two looks for a face; until one is seen, the first so many are all
             looked at. 0: none is looked for, as where frames are crops of a face.
+        detector: path of the weights of MTCNN; '': Haar.
     """
     nothing = np.zeros((0, 0), np.uint8)
-    return State(every, nothing, -1, every, -1, '', -1, 0, 0, face_seen=False, contrast=0.0)
+    state = State(every, nothing, -1, every, -1, '', -1, 0, 0, face_seen=False, contrast=0.0)
+    return state._replace(detector=detector)
 
 
 def step(state: State, frame: Frame) -> tuple[State, list[Span]]:
@@ -125,7 +128,7 @@ def require_face(state: State, name: str) -> None:
     )
 
 
-def watch(recording: Recording, *, cropped: bool = False) -> Iterator[Frame]:
+def watch(recording: Recording, *, cropped: bool = False, detector: str = '') -> Iterator[Frame]:
     """Yield the frames of a recording, and check them on the way.
 
     Spans are added to `recording.spans` as they end, warnings after the last frame.
@@ -133,11 +136,12 @@ def watch(recording: Recording, *, cropped: bool = False) -> Iterator[Frame]:
     Args:
         recording: open.
         cropped: its frames show a face alone, in which no face can be found; cuts are.
+        detector: path of the weights of MTCNN; '': Haar.
 
     Raises:
         UserError: after the last frame, where no face was seen.
     """
-    state = init(0 if cropped else every(recording.fps))
+    state = init(0 if cropped else every(recording.fps), detector)
     for frame in recording:
         state, spans = step(state, frame)
         recording.spans.extend(spans)
@@ -196,16 +200,21 @@ def is_cut(before: np.ndarray, after: np.ndarray) -> bool:
     return likeness < FOREIGN or bool(moved > BRIGHTNESS)
 
 
-def count_faces(gray: np.ndarray) -> int:
+def count_faces(gray: np.ndarray, detector: str = '') -> int:
     """Count faces that could be the crop: 0, 1, or 2 for several.
 
     Args:
         gray: frame uint8[H, W].
+        detector: path of the weights of MTCNN; '': Haar.
     """
     shrink = LOOK_AT / min(gray.shape)
     if shrink < 1:
         gray = cv2.resize(gray, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
-    widths = face.faces(gray)[:, 2]
+    if detector:
+        boxes = [each.box for each in mtcnn.faces(gray, mtcnn.read_weights(detector))]
+        widths = np.array([right - left for left, _, right, _ in boxes])
+    else:
+        widths = face.faces(gray)[:, 2]
     return min(int(np.sum(widths >= RIVAL * widths.max(initial=0))), 2)
 
 
@@ -220,7 +229,7 @@ def _wait(state):
 
 def _look(state, frame):
     """Look for faces in a frame; also the spans that this ends."""
-    what = (NO_FACE, '', SEVERAL_FACES)[count_faces(frame.gray)]
+    what = (NO_FACE, '', SEVERAL_FACES)[count_faces(frame.gray, state.detector)]
     ended = []
     if what == state.what and state.looks:
         state = state._replace(looks=state.looks + 1)

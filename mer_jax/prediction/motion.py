@@ -12,7 +12,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from mer_jax.preprocess import au_regions, face, landmarks, regions
+from mer_jax.preprocess import au_regions, face, landmarks, mtcnn, regions
 
 SIZE = 128  # of the crop in pixels
 CELLS = 16  # along a side
@@ -44,16 +44,17 @@ class Motion(NamedTuple):
     head: np.ndarray  # float64[2, 3], affine: centre of the crop as origin -> motion there
 
 
-def view(gray: np.ndarray) -> View | None:
+def view(gray: np.ndarray, detector: str = '') -> View | None:
     """Find the face in a frame.
 
     Args:
         gray: uint8[H, W].
+        detector: path of the weights of MTCNN; '': Haar.
 
     Returns:
         The crop and its cells; None where there is no face.
     """
-    crop = face.find(gray, size=SIZE, cropped=False)
+    crop = face.find(gray, size=SIZE, cropped=False, eyes_of=mtcnn.eyes_by(detector))
     if crop.how == 'whole frame':
         return None
     return of_crop(cut(gray, crop), crop)
@@ -181,23 +182,25 @@ class Track(NamedTuple):
     since: float  # ms, when the reference was taken
     looked: float  # ms, when the face was last looked for
     before: Motion  # motion from the first frame to the reference
+    detector: str  # path of the weights of MTCNN; '': Haar
 
 
-def begin(gray: np.ndarray, ms: float) -> Track | None:
+def begin(gray: np.ndarray, ms: float, detector: str = '') -> Track | None:
     """Follow the face of a frame.
 
     Args:
         gray: uint8[H, W].
         ms: time of the frame.
+        detector: path of the weights of MTCNN; '': Haar.
 
     Returns:
         None where there is no face.
     """
-    place = view(gray)
+    place = view(gray, detector)
     if place is None:
         return None
     rest = Motion(np.zeros((CELLS, CELLS, 2), np.float32), np.zeros((2, 3)))
-    return Track(place, cut(gray, place.crop), ms, ms, rest)
+    return Track(place, cut(gray, place.crop), ms, ms, rest, detector)
 
 
 def follow(track: Track, gray: np.ndarray, ms: float) -> tuple[Track | None, Motion | None]:
@@ -226,8 +229,9 @@ def follow(track: Track, gray: np.ndarray, ms: float) -> tuple[Track | None, Mot
         return track, total
     looked, place = track.looked, track.place._replace(crop=_followed(track.place, step.head))
     if ms - looked >= LOOK:
-        looked, place = ms, _seen_again(gray, place)
-    return Track(place, cut(gray, place.crop), ms, looked, total), total
+        looked, place = ms, _seen_again(gray, place, track.detector)
+    reference = cut(gray, place.crop)
+    return Track(place, reference, ms, looked, total, track.detector), total
 
 
 def _likeness(first, second):
@@ -256,9 +260,9 @@ def head_shift(head: np.ndarray) -> np.ndarray:
     return shift + SIZE / 4 * np.linalg.norm(head[..., :2], axis=(-2, -1))
 
 
-def _seen_again(gray, place):
-    """The view of the face that Haar finds, where it is clearly off the place followed so far."""
-    fresh = view(gray)
+def _seen_again(gray, place, detector):
+    """The view of the face that is found, where it is clearly off the place followed so far."""
+    fresh = view(gray, detector)
     if fresh is None:
         return place
     points = face.EYES_AT * SIZE

@@ -42,6 +42,8 @@ FILE = 'pack.safetensors'  # in the folder of the run, where no other is named
 STATE = ('params', 'batch_stats', 'fitted')  # of FoldState; a prediction needs no more
 ALIKE = 0.999  # correlation of weights with a training row above which they show it
 SHORTEST = 16  # numbers; shorter ones correlate by chance
+# settings of files that inputs of new recordings need -> what a run without them has
+WEIGHTS = {'magnet': 'another magnifier', 'detector': "data.detector=''"}
 
 
 class Head(NamedTuple):
@@ -80,12 +82,13 @@ def pack(workdir: str | Path, calibrated_by: str, paths: Sequence[str], distille
     path = absolute(paths[0]) if paths else folder / FILE
     if path.suffix != pack_file.SUFFIX or not path.parent.is_dir():
         raise UserError(f'pack {path}: allowed: a FILE{pack_file.SUFFIX} in a folder that exists')
-    magnet = RunConfig.read(folder).settings['data'].get('magnet')
-    if magnet:
-        raise UserError(
-            f'{folder}: data.magnet is {magnet!r}, weights that a pack does not hold, so it could '
-            'not predict; allowed: a run with another magnifier'
-        )
+    data = RunConfig.read(folder).settings['data']
+    for key, allowed in WEIGHTS.items():
+        if data.get(key):
+            raise UserError(
+                f'{folder}: data.{key} is {data[key]!r}, weights that a pack does not hold, so it '
+                f'could not predict; allowed: a run with {allowed}'
+            )
     start = time.perf_counter()
     with lock(folder):
         model = trained.open_trained(folder)

@@ -162,6 +162,7 @@ def predict(
         options.get('cropped', False),
         colour=opened.recipe.colour,
         every_frame=opened.recipe.every_frame or spotting is not None,
+        detector=opened.trained.settings.data.detector,
     )
     results, pictures = [], {}
     for number, source in enumerate(recordings):

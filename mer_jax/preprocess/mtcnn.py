@@ -10,6 +10,7 @@ eye of the subject (left in the image), left eye, nose, corners of the mouth.
 
 import functools
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -107,6 +108,15 @@ def _read(path, changed, size):
     tensors = weights.read(path, MOST_BYTES)
     weights.check(tensors, weight_shapes(), source=path, network='MTCNN')
     return {name: np.asarray(value, np.float32) for name, value in tensors.items()}
+
+
+def eyes_by(path: str | os.PathLike) -> Callable[[np.ndarray], np.ndarray] | None:
+    """Return what `face.find` takes as eyes_of.
+
+    Args:
+        path: of the weights; '': None, which stands for Haar.
+    """
+    return functools.partial(eyes, path=path) if path else None
 
 
 def eyes(gray: np.ndarray, *, path: str | os.PathLike) -> np.ndarray:

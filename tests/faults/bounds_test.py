@@ -18,7 +18,7 @@ from mer_jax import config_files
 from mer_jax.errors import UserError
 from mer_jax.folds import resampling
 from mer_jax.models import torch_weights
-from mer_jax.preprocess import face, landmarks, magnet
+from mer_jax.preprocess import face, landmarks, magnet, mtcnn
 from mer_jax.report import page
 from mer_jax.runfiles import reading
 from mer_jax.runfiles.epoch_outputs import EpochOutputs
@@ -210,6 +210,7 @@ WEIGHTS = {
         'w.pth', npz(4 * 10**9, a=('<f4', (3,))), torch_weights.read, 'unpacks to 4.0 GB',
     ),
     'a magnifier of holes': ('w.safetensors', tensors(10**8), magnet.read_weights, '100.0 MB'),
+    'a detector of holes': ('w.safetensors', tensors(10**8), mtcnn.read_weights, '100.0 MB'),
     'generated images of another size': (
         'x.npz', npz(image=('|u1', (10**6, 60, 60, 3)), label=('<U1', (10**6,))), generated,
         'uint8[1000000, 60, 60, 3]',

@@ -256,10 +256,12 @@ def test_a_model_of_magnified_frames_is_not_packed(folder, tmp_path, capsys):
     copy = tmp_path / 'run'
     shutil.copytree(folder, copy)
     config = RunConfig.read(folder)
-    settings = tree.flat(config.settings) | {'data.magnet': '/weights/magnet.safetensors'}
-    replace(config, settings=tree.nested(settings)).write(copy)
-    assert cli.main(['pack', f'--workdir={copy}', str(tmp_path / 'new.safetensors')]) == 2
-    assert mentions(capsys.readouterr().err, 'data.magnet ... magnet.safetensors ... allowed')
+    for name in ('magnet', 'detector'):
+        settings = tree.flat(config.settings) | {f'data.{name}': f'/weights/{name}.safetensors'}
+        replace(config, settings=tree.nested(settings)).write(copy)
+        assert cli.main(['pack', f'--workdir={copy}', str(tmp_path / 'new.safetensors')]) == 2
+        error = capsys.readouterr().err
+        assert mentions(error, f'data.{name} ... {name}.safetensors ... allowed')
     assert not (tmp_path / 'new.safetensors').exists()
 
 

@@ -12,7 +12,7 @@ import tfds_builders
 from mer_jax import machine
 from mer_jax.errors import UserError
 from tests.support.fake_raw import casme2, casme_squared, samm, smic
-from tfds_builders import audit
+from tfds_builders import audit, fingerprint
 
 CONFIG = 'flow,corrections=mimicking,optical_flow=farneback'
 WRITERS = {'casme2': casme2, 'samm': samm, 'casme_squared': casme_squared}
@@ -55,6 +55,22 @@ def test_user_files_are_builder_arguments(tmp_path):
     assert builder.made_by() != before
     with pytest.raises(UserError, match='weights'):
         tfds.builder('samm', **kwargs)
+
+
+def test_a_detector_changes_only_the_builds_that_name_it(tmp_path):
+    """If this fails, every data set on every disk must be built again for a setting that is off."""
+    weights = tmp_path / 'mtcnn.safetensors'
+    weights.write_bytes(b'1')
+    plain, other = (
+        tfds.builder('samm', config='flow', data_dir=tmp_path / 'data', **files)
+        for files in ({}, {'detector': str(weights)})
+    )
+    assert plain.builder_config.name == 'flow'
+    assert other.builder_config.name == 'flow,detector=mtcnn'
+    differing = fingerprint.differing(plain.made_by(), other.made_by())
+    code = {'code of mer_jax.preprocess.mtcnn', 'code of mer_jax.preprocess.weights'}
+    assert set(differing) == code | {'setting detector', 'setting config'}
+    assert set(differing) & set(plain.made_by()) == {'setting config'}
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,13 +18,15 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors.numpy import save_file
 
 import tfds_builders
 from mer_jax import machine
 from mer_jax.data import loading, sources
 from mer_jax.errors import UserError
-from mer_jax.preprocess import flow, jpeg
+from mer_jax.preprocess import face, flow, jpeg, mtcnn
 from mer_jax.settings.sections import Data
+from tests.preprocess.face_test import eyes_of, scene
 from tests.support.fake_raw import casme2, casme_squared, samm, smic
 from tfds_builders import build, inputs, workers
 from tfds_builders.audit import Row, summary
@@ -264,6 +267,31 @@ def record_of(paths, options, kind='samer'):
     clip = Clip(**facts, **numbers, **units, cropped=True, frames=tuple(paths.items()))
     files = {'landmarks': '', 'detector': '', 'magnet': ''}
     return inputs.make(clip, kind=kind, options=options, files=files)
+
+
+def test_a_detector_finds_the_eyes_in_place_of_haar(tmp_path, monkeypatch):
+    """Weights that stand in the name of a build, and find no face in it, would be a lie."""
+    frame, points = scene(3, angle=30)
+    clip = Clip('c', 's', 'samm', 'Anger', '', False, 1, 1, 1, 'annotated', 200.0, False, ((1, 1),))
+    files = {'landmarks': '', 'detector': '', 'magnet': ''}
+    make = partial(inputs.make, clip, kind='video', options={}, read=lambda *_, **__: frame)
+    monkeypatch.setattr(mtcnn, 'eyes', lambda gray, path: eyes_of(points))
+    assert make(files=files)['crop'] != 'detector'
+    record = make(files=files | {'detector': str(tmp_path / 'w.safetensors')})
+    assert record['crop'] == 'detector'
+    eyes = eyes_of(face.transform(record['matrix'], points))
+    np.testing.assert_allclose(eyes, face.EYES_AT * inputs.FACE - 0.5, atol=1e-3)
+    # the template of landmarks stands on these eyes
+    np.testing.assert_allclose(eyes_of(record['landmarks'][0]), eyes, atol=1e-3)
+
+
+def test_weights_of_another_network_stop_a_build_at_once(tmp_path):
+    """A release of face crops never looks for faces, and would be built under a wrong name."""
+    truth = casme2.write(tmp_path / 'raw')
+    weights = tmp_path / 'w.safetensors'
+    save_file({'x': np.zeros(2, np.float32)}, weights)
+    with pytest.raises(UserError, match='does not fit MTCNN: layer pnet/conv1/kernel is missing'):
+        prepare('casme2/video', truth.folder, tmp_path, detector=str(weights))
 
 
 def published_samer(torch, onset, target, offset, first):
