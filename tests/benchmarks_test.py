@@ -19,6 +19,7 @@ FIGURES = {
     'coverage': r'24 subjects, mer_jax +[\d.]+ ',
     'convolution': r'native: a step takes [\d.]+ ms outside of a loop, [\d.]+ ms in one',
     'decision': r'frames .*: \d+ ms; crop',
+    'face_detection': r'turned by 10 degrees \| \d of 1',
     'folds': r'2 folds, [\d.]+ ms',
     'gan': r'2 GANs, .*ratio \d',
     'kills': r'build \| 1 \| [\w ]+ 1 \| \d+ \| 0 \| 0 \|',

@@ -62,7 +62,14 @@ def with_apex(
     settings, keys = spotter.trained.settings, clip.key_frames
     # Any apex: flow goes from the onset to every frame.
     whole = keys._replace(apex=keys.offset)
-    record = records.make(clip.frames, whole, spotter.recipe, name=name, cropped=cropped)
+    record = records.make(
+        clip.frames,
+        whole,
+        spotter.recipe,
+        name=name,
+        cropped=cropped,
+        detector=settings.data.detector,
+    )
     numbers, flows = frames.inside(record)
     resized = [images.resize(flow, settings.data.size) for flow in flows]
     image = np.stack(resized).astype(np.float16).astype(np.float32)  # as the data set rounds

@@ -8,6 +8,7 @@ import pytest
 
 from mer_jax.prediction import face_check
 from mer_jax.prediction.recording import CUT, NO_FACE, SEVERAL_FACES, Frame, Span
+from mer_jax.preprocess import mtcnn
 from mer_jax.preprocess.synthetic import clips
 
 EVERY = 8
@@ -45,6 +46,18 @@ def test_a_face_that_moves_is_no_fault():
     shifted = [np.roll(frame, 3 * number, 1) for number, frame in enumerate(frames[:12])]
     bright = [cv2.convertScaleAbs(frame, alpha=1.4) for frame in frames[:4]]
     assert spans([*frames, with_blink(frames[-1]), *frames[-8:], *bright, *shifted]) == []
+
+
+def test_a_detector_looks_in_place_of_haar(monkeypatch):
+    """If this fails, a turned face that the model's own crop holds is refused as no face."""
+    boxes = [(0.0, 0.0, 90.0, 90.0), (100.0, 0.0, 150.0, 50.0), (0.0, 0.0, 20.0, 20.0)]
+    faces = [mtcnn.Face(box, 0.9, np.zeros((5, 2))) for box in boxes]
+    monkeypatch.setattr(mtcnn, 'read_weights', lambda path: {})
+    wall = np.full((160, 320), 90, np.uint8)
+    for count, what in ((0, 0), (1, 1), (2, 2), (3, 2)):
+        monkeypatch.setattr(mtcnn, 'faces', lambda gray, tensors, n=count: faces[:n])
+        assert face_check.count_faces(wall, 'w.safetensors') == what
+    assert face_check.count_faces(wall) == 0
 
 
 def test_a_cut_to_another_person_is_seen():
