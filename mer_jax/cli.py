@@ -161,8 +161,11 @@ VERBS = {
             'fold': 'SUBJECT',
             'fps': 'FRAMES_A_SECOND',
             'spotter': 'RUN',
+            'detector': 'FILE',
         },
-        defaults=dict.fromkeys(('onset', 'apex', 'offset', 'fold', 'fps', 'spotter'), ''),
+        defaults=dict.fromkeys(
+            ('onset', 'apex', 'offset', 'fold', 'fps', 'spotter', 'detector'), ''
+        ),
         arguments=('INPUT',),
         further='INPUT',
         switches={'cropped': 'the frames show the face alone, as the crops of a release do'},

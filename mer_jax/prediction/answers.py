@@ -15,16 +15,21 @@ from mer_jax.prediction import licences, looks, movement, records, trained
 from mer_jax.prediction.clips import ClipFrames
 from mer_jax.prediction.records import FIELD, Recipe
 from mer_jax.prediction.trained import Trained
-from mer_jax.preprocess import face, flow
+from mer_jax.preprocess import face, flow, mtcnn
 from mer_jax.report.prediction_page import ClipPictures
 from mer_jax.runfiles import prediction_file as answer
 from mer_jax.runfiles.prediction_file import ClipAnswer, KeyFrame, ModelFacts
+from mer_jax.settings import tree
 from mer_jax.types import Inputs
 
 NO_EYES = 'the eyes were not found in the onset frame: the crop is that of the face detector alone'
 ALL_FRAMES = (
     'the class is that of all frames from onset to offset; the apex only says between which frames '
     'the movement is measured'
+)
+OTHER_DETECTOR = (
+    'faces are found by the weights of --detector, and those that trained the model were found '
+    'otherwise, so that crops stand a little differently'
 )
 HAAR = 'haar'  # how a crop was found without eyes
 
@@ -36,6 +41,11 @@ class Model(NamedTuple):
     recipe: Recipe
     path: str  # run or pack, as the user named it
     fold: str  # '' for all
+
+    @property
+    def detector(self) -> str:
+        """Return the path of the weights of MTCNN; '': Haar."""
+        return self.trained.settings.data.detector
 
 
 class Answer(NamedTuple):
@@ -62,6 +72,25 @@ def opened(path: str, fold: str = '') -> Model:
     title = model.members[0][0] if fold else ''
     data_set = title.rpartition('/')[0]
     return Model(model, records.recipe(model.settings, data_set), path, title)
+
+
+def with_detector(model: Model, path: str) -> Model:
+    """Return a model whose faces are found by MTCNN.
+
+    Args:
+        model: of `opened`.
+        path: of the weights.
+
+    Raises:
+        UserError: the weights cannot be read, or are of another network.
+    """
+    mtcnn.read_weights(path)
+    settings = tree.changed(model.trained.settings, {'data.detector': path})
+    warnings = (*model.recipe.warnings, OTHER_DETECTOR)
+    return model._replace(
+        trained=model.trained._replace(settings=settings),
+        recipe=model.recipe._replace(warnings=warnings),
+    )
 
 
 def facts(model: Model, *, from_frames: bool, cropped: bool) -> ModelFacts:
@@ -126,7 +155,7 @@ def of_clip(model: Model, clip: ClipFrames, *, name: str, cropped: bool = False)
         name=name,
         cropped=cropped,
         magnet=settings.data.magnet,
-        detector=settings.data.detector,
+        detector=model.detector,
     )
     keys = clip.key_frames._replace(apex=int(record['apex']))
     shown = {key: KeyFrame(number, clip.ms.get(number)) for key, number in keys._asdict().items()}

@@ -42,6 +42,7 @@ class Command(NamedTuple):
     fold: str
     fps: str
     spotter: str
+    detector: str
     first: str  # the first input
     further: list[str]  # the other inputs
     cropped: bool
@@ -53,6 +54,7 @@ class Options(TypedDict, total=False):
     fps: float
     cropped: bool
     spotter: str | Path
+    detector: str | Path
 
 
 def run(folder: str, *values: str | bool | list[str]) -> dict:
@@ -84,6 +86,7 @@ def run(folder: str, *values: str | bool | list[str]) -> dict:
         fps=fps,
         cropped=command.cropped,
         spotter=command.spotter,
+        detector=command.detector,
     )
     print(prediction_tables.text(content))
     print(f'predictions: {absolute(folder) / files.PREDICTION_FILE} (and .csv, .html)')
@@ -131,7 +134,8 @@ def predict(
         folder: for predictions.json, predictions.csv and predictions.html; None writes nothing.
         **options: fps, frames a second where the input does not give them; cropped, whether frames
             show the face alone, as the crops of a release; spotter, the folder of a spotting run
-            that gives the apex of each clip whose apex is not given.
+            that gives the apex of each clip whose apex is not given; detector, weights of MTCNN
+            that find faces in place of those of the run.
 
     Raises:
         UserError: names what is wrong.
@@ -153,6 +157,8 @@ def predict(
         )
     path = None if folder is None else _checked_folder(folder)
     opened = answers.opened(os.fspath(model), fold)
+    if options.get('detector'):
+        opened = answers.with_detector(opened, str(absolute(options['detector'], 'detector')))
     spotting = None
     if options.get('spotter'):
         spotting = spotter.opened(os.fspath(options['spotter']), opened.fold)
@@ -162,7 +168,7 @@ def predict(
         options.get('cropped', False),
         colour=opened.recipe.colour,
         every_frame=opened.recipe.every_frame or spotting is not None,
-        detector=opened.trained.settings.data.detector,
+        detector=opened.detector,
     )
     results, pictures = [], {}
     for number, source in enumerate(recordings):

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 import main
 from mer_jax import machine
@@ -16,11 +17,13 @@ from mer_jax.data import channels, loading
 from mer_jax.data.images import stack_inputs
 from mer_jax.errors import UserError
 from mer_jax.prediction import answers, clips, predict, records, spotter
+from mer_jax.preprocess import mtcnn
 from mer_jax.report import recognition_page
 from mer_jax.runfiles import prediction_file as answer
 from mer_jax.runfiles.prediction_file import PredictionFile, PredictionRows
 from mer_jax.runfiles.predictions import PredictionTable
 from mer_jax.settings import tree
+from tests.preprocess.mtcnn_test import random_weights
 from tests.support import drawn_recordings, predicted
 from tests.support.fake_raw import casme2, write_precomputed_flow
 from tests.support.messages import pattern
@@ -215,7 +218,9 @@ def test_an_apex_of_a_spotting_run_does_not_hide_the_search(searched, monkeypatc
     if searched:
         options, way_of_clip = {}, {'key_frames': KeyFrames(1, -1, 5)}
         monkeypatch.setattr(clips, 'of', lambda given, way: of(given, way._replace(**way_of_clip)))
-    model = SimpleNamespace(recipe=SimpleNamespace(colour=False, every_frame=True), fold='')
+    model = SimpleNamespace(
+        recipe=SimpleNamespace(colour=False, every_frame=True), fold='', detector=''
+    )
     one = answers.Answer(predicted.clip(key_frames_from=answer.GIVEN), None, None)
     stubs = {'opened': model, 'of_clip': one, 'facts': predicted.model()}
     for name, value in stubs.items():
@@ -235,9 +240,30 @@ def test_a_still_face_is_no_micro_expression(folder):
     assert recording.outcome == answer.NOTHING and recording.clips == ()
 
 
+def test_a_detector_of_the_user_finds_the_face(folder, tmp_path, monkeypatch):
+    """The crop of a turned face stayed that of Haar, or its answer did not say what found it."""
+    save_file(random_weights(), tmp_path / 'w.safetensors')
+    looked = []
+
+    def faces(gray, tensors):
+        height, width = gray.shape
+        looked.append(gray.shape)
+        points = np.array([[0.4, 0.45], [0.6, 0.45], [0.5, 0.55], [0.45, 0.65], [0.55, 0.65]])
+        return [mtcnn.Face((0.0, 0.0, width, height), 0.9, points * (width, height))]
+
+    monkeypatch.setattr(mtcnn, 'faces', faces)
+    content = predict.predict(
+        folder / 'network', NOBODY, key_frames=(0, 1, 2), detector=tmp_path / 'w.safetensors'
+    )
+    assert len(content.recordings[0].clips) == 1 and len(looked) > 1
+    assert content.model.input == answer.APPROXIMATE
+    assert answers.OTHER_DETECTOR in content.model.warnings
+
+
 REFUSED = {  # arguments of predict -> what the line names
     'unknown fold': ({'fold': 'sub99'}, 'fold=sub99 ... sub01, sub02, sub05, sub17'),
     'frames that are not there': ({'key_frames': (46, 50, 99)}, 'offset=99 ... 46 to 54'),
+    'no detector': ({'detector': 'none.safetensors'}, 'none.safetensors ... mtcnn_weights'),
     'no face': ({'given': NOBODY, 'cropped': False}, 'no face ... 1 ... --cropped'),
     'an array of floats': ({'given': np.zeros((4, 8, 8))}, 'float64[4, 8, 8] ... uint8[T, H, W]'),
     'a cropped recording to search': ({'key_frames': None}, '--cropped ... --onset'),
