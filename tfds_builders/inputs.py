@@ -114,6 +114,8 @@ def make(
     # Records without colours keep the bytes that they had before this setting.
     if provenance.get('key_frames') == KEY_FRAMES[0]:
         del provenance['key_frames']
+    if detector:
+        provenance['detector'] = detector.name
     return {
         **annotation,
         **arrays,

@@ -276,9 +276,10 @@ def test_a_detector_finds_the_eyes_in_place_of_haar(tmp_path, monkeypatch):
     files = {'landmarks': '', 'detector': '', 'magnet': ''}
     make = partial(inputs.make, clip, kind='video', options={}, read=lambda *_, **__: frame)
     monkeypatch.setattr(mtcnn, 'eyes', lambda gray, path: eyes_of(points))
-    assert make(files=files)['crop'] != 'detector'
+    by_haar = make(files=files)
+    assert by_haar['crop'] != 'detector' and 'detector' not in by_haar['provenance']
     record = make(files=files | {'detector': str(tmp_path / 'w.safetensors')})
-    assert record['crop'] == 'detector'
+    assert record['crop'] == 'detector' and 'w.safetensors' in record['provenance']
     eyes = eyes_of(face.transform(record['matrix'], points))
     np.testing.assert_allclose(eyes, face.EYES_AT * inputs.FACE - 0.5, atol=1e-3)
     # the template of landmarks stands on these eyes
