@@ -166,8 +166,8 @@ def faces(gray: np.ndarray, tensors: Tensors) -> list[Face]:
     points = outputs['points'][order].reshape(-1, 2, 5).transpose(0, 2, 1)
     points = corner + points * size[:, None] - 0.5
     return [
-        Face(tuple(map(float, box)), float(score), place)
-        for box, score, place in zip(boxes, scores[order], points, strict=True)
+        Face(tuple(map(float, box)), float(score), five)
+        for box, score, five in zip(boxes, scores[order], points, strict=True)
     ]
 
 
