@@ -347,7 +347,9 @@ def test_arguments_of_python_are_checked_before_the_model(case, tmp_path):
 def test_python_may_name_a_camera_by_an_int(monkeypatch, capfd):
     """OpenCV takes 0 for the first camera, and so will whoever writes Python."""
     needs = types.SimpleNamespace(colour=False, every_frame=False)
-    monkeypatch.setattr(answers, 'opened', lambda *model: types.SimpleNamespace(recipe=needs))
+    monkeypatch.setattr(
+        answers, 'opened', lambda *model: types.SimpleNamespace(recipe=needs, detector='')
+    )
     with pytest.raises(UserError, match='camera 97'):
         predict.predict('x', 97)
 
@@ -364,7 +366,9 @@ def test_predict_of_no_face_is_one_line(case, tmp_path, monkeypatch, capfd):
     """If this fails, movement of nothing gets a class."""
     frames, pieces = FACELESS[case]
     needs = types.SimpleNamespace(colour=False, every_frame=False)
-    monkeypatch.setattr(answers, 'opened', lambda *model: types.SimpleNamespace(recipe=needs))
+    monkeypatch.setattr(
+        answers, 'opened', lambda *model: types.SimpleNamespace(recipe=needs, detector='')
+    )
     path = videos.write(tmp_path / 'a.avi', frames)
     capfd.readouterr()
     arguments = ['predict', '--model=x', str(path), f'--workdir={tmp_path}/out']
@@ -389,7 +393,7 @@ def camera(monkeypatch):
 
     source_of = readings.source_of
     needs = types.SimpleNamespace(colour=False, every_frame=False)
-    model = types.SimpleNamespace(recipe=needs)
+    model = types.SimpleNamespace(recipe=needs, detector='')
     one = answers.Answer(predicted.clip(), None, None)
     monkeypatch.setattr(readings, 'source_of', opened)
     monkeypatch.setattr(answers, 'opened', lambda *names: model)
