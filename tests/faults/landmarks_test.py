@@ -37,7 +37,8 @@ def landmarks(copy, text):
     folder.mkdir()
     (folder / f'{CLIP}.csv').write_text(text)
     clip = copy.read()[0][CLIP]
-    record = inputs.make(clip, kind='video', options={}, files={'landmarks': str(folder)})
+    files = {'landmarks': str(folder), 'detector': '', 'magnet': ''}
+    record = inputs.make(clip, kind='video', options={}, files=files)
     back = np.linalg.inv(np.vstack([record['matrix'], [0, 0, 1]]))[:2]
     points = face.transform(back, record['landmarks'].astype(float))
     return dict(zip(record['landmark_frames'].tolist(), points[:, 0, 0], strict=True))
