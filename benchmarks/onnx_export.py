@@ -9,9 +9,11 @@ import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import ModuleType
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -59,7 +61,9 @@ def main(argv: Sequence[str] | None = None) -> None:
             print(row(name, flags, graph, runtime, Path(folder) / 'network.onnx'), flush=True)
 
 
-def row(name, flags, graph, runtime, path) -> str:
+def row(
+    name: str, flags: argparse.Namespace, graph: ModuleType, runtime: ModuleType, path: Path
+) -> str:
     """Translate a network, compare it with jax and measure it."""
     shape = INPUTS[name]
     network = models.make(name, classes=3, lowering='native')
@@ -101,7 +105,7 @@ def row(name, flags, graph, runtime, path) -> str:
     )
 
 
-def weights_of(network, shape, members) -> dict:
+def weights_of(network: nn.Module, shape: tuple[int, ...], members: int) -> dict:
     """Made-up weights [members, ...] that keep logits near 1."""
     draw = np.random.default_rng(0)
     keys = {'params': jax.random.key(0), 'dropout': jax.random.key(0)}
@@ -117,7 +121,7 @@ def weights_of(network, shape, members) -> dict:
     return jax.tree_util.tree_map_with_path(weight, shapes)
 
 
-def of_jax(compiled, weights, image) -> float:
+def of_jax(compiled: Callable, weights: dict, image: np.ndarray) -> float:
     """Milliseconds of a clip, the shortest of five calls after one to compile."""
     weights = jax.device_put(weights)
     calls = []

@@ -8,7 +8,6 @@ postech-ami/Deep-Motion-Mag-Pytorch (biases, two more layers; multiplies by alph
 
 import functools
 import os
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -74,25 +73,16 @@ def read_weights(path: str | os.PathLike) -> Tensors:
     Raises:
         UserError: the file is missing, unreadable or of another network.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise UserError(
-            f'{path}: there is no such MagNet weights file (.safetensors); train one, or convert '
-            'a published one'
-        )
-    stat = os.stat(path)
-    return _read(path, stat.st_mtime_ns, stat.st_size)
+    return weights.of_file(
+        path,
+        _check,
+        most_bytes=MOST_BYTES,
+        missing='MagNet weights file (.safetensors); train one, or convert a published one',
+    )
 
 
-@functools.lru_cache(maxsize=2)
-def _read(path, changed, size):
-    """Read weights; they stay in memory while the file is unchanged.
-
-    A data set reads them for every clip.
-    """
-    tensors = weights.read(path, MOST_BYTES)
+def _check(tensors, path):
     check_weights(tensors, weight_shapes(edition_of(tensors)), source=path)
-    return {name: np.asarray(value, np.float32) for name, value in tensors.items()}
 
 
 def edition_of(tensors: Tensors) -> str:

@@ -11,14 +11,12 @@ eye of the subject (left in the image), left eye, nose, corners of the mouth.
 import functools
 import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from mer_jax.errors import UserError
 from mer_jax.preprocess import weights
 from mer_jax.preprocess.weights import Tensors
 
@@ -92,22 +90,16 @@ def read_weights(path: str | os.PathLike) -> Tensors:
     Raises:
         UserError: the file is missing, unreadable or of another network.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise UserError(
-            f'{path}: there is no such MTCNN weights file (.safetensors); make one with '
-            'python -m contrib.mtcnn_weights'
-        )
-    stat = os.stat(path)
-    return _read(path, stat.st_mtime_ns, stat.st_size)
+    return weights.of_file(
+        path,
+        _check,
+        most_bytes=MOST_BYTES,
+        missing='MTCNN weights file (.safetensors); make one with python -m contrib.mtcnn_weights',
+    )
 
 
-@functools.lru_cache(maxsize=2)
-def _read(path, changed, size):
-    """Read weights; they stay in memory while the file is unchanged."""
-    tensors = weights.read(path, MOST_BYTES)
+def _check(tensors, path):
     weights.check(tensors, weight_shapes(), source=path, network='MTCNN')
-    return {name: np.asarray(value, np.float32) for name, value in tensors.items()}
 
 
 def eyes_by(path: str | os.PathLike) -> Callable[[np.ndarray], np.ndarray] | None:

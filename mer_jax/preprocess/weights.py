@@ -1,6 +1,9 @@
 """Weights of networks that run here without jax, from .safetensors files."""
 
+import functools
 import os
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
@@ -8,6 +11,42 @@ from mer_jax import bounded
 from mer_jax.errors import UserError
 
 Tensors = dict[str, np.ndarray]  # weights by name
+
+
+def of_file(
+    path: str | os.PathLike,
+    check_tensors: Callable[[Tensors, Path], None],
+    *,
+    most_bytes: int,
+    missing: str,
+) -> Tensors:
+    """Weights of a .safetensors file by name, float32.
+
+    They stay in memory while the file is unchanged: a data set asks for them at every clip.
+
+    Args:
+        path: of the file.
+        check_tensors: (tensors, path of the file) -> None, or UserError where they do not fit; a
+            function of a module, the same at each call.
+        most_bytes: a larger file is refused unread.
+        missing: what is not there and how to get it, for the message.
+
+    Raises:
+        UserError: the file is missing, unreadable or of another network.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f'{path}: there is no such {missing}')
+    stat = os.stat(path)
+    return _checked(path, stat.st_mtime_ns, stat.st_size, check_tensors, most_bytes)
+
+
+@functools.lru_cache(maxsize=4)
+def _checked(path, changed, size, check_tensors, most_bytes):
+    """Read and check weights anew where the file has changed."""
+    tensors = read(path, most_bytes)
+    check_tensors(tensors, path)
+    return {name: np.asarray(value, np.float32) for name, value in tensors.items()}
 
 
 def read(path: str | os.PathLike, most_bytes: int) -> Tensors:

@@ -84,17 +84,7 @@ def read(source: Path, *, options: Mapping[str, str]) -> tuple[list[Clip], list[
             if kinds[item.clip] == 'macro':
                 rows.append(Row(item.where, 'dropped', reason, item.clip))
                 folders.pop(item.clip, None)
-    release = annotated.Release(
-        'casme_squared',
-        source,
-        tree._replace(clips=folders),
-        whole=whole,
-        cropped=tree.kind == 'cropped',
-        fps=FPS,
-        edition=book.edition,
-        corrections={},
-        corrected_by='none',
-    )
+    release = _release(source, tree._replace(clips=folders), book, whole=whole)
     clips, clip_rows = annotated.join(wanted, release)
     clips = [clip._replace(kind=kinds[clip.clip]) for clip in clips]
     return clips, [*rows, *sheet_rows, *clip_rows]
@@ -140,19 +130,24 @@ def read_recordings(
             strange += [_unused_row(path, name, source) for path in paths]
         else:
             owned[name] = paths
-    release = annotated.Release(
+    release = _release(source, tree._replace(clips=owned), book, whole=True)
+    records, recording_rows = recordings.join(of_recording, kinds, release)
+    return records, [*rows, *strange, *sheet_rows, *recording_rows]
+
+
+def _release(source, tree, book, *, whole):
+    """What is the same for all clips, or recordings, of a tree of frames."""
+    return annotated.Release(
         'casme_squared',
         source,
-        tree._replace(clips=owned),
-        whole=True,
+        tree,
+        whole=whole,
         cropped=tree.kind == 'cropped',
         fps=FPS,
         edition=book.edition,
         corrections={},
         corrected_by='none',
     )
-    records, recording_rows = recordings.join(of_recording, kinds, release)
-    return records, [*rows, *strange, *sheet_rows, *recording_rows]
 
 
 def files(source: Path) -> tuple[list[Path], list[Path]]:
