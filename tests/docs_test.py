@@ -53,6 +53,7 @@ def test_what_published_changes_is_explained():
     assert '(published: 800)' in text and 'in_order' in text
 
 
+@pytest.mark.docs
 def test_the_first_steps_run(tmp_path, monkeypatch, capsys, undrawn, first_plan):
     """Users copy these lines: a network of their own, ten lines, a splitter, a score.
 
@@ -72,6 +73,7 @@ def test_the_first_steps_run(tmp_path, monkeypatch, capsys, undrawn, first_plan)
     assert np.isfinite(names['score'].uf1)
 
 
+@pytest.mark.docs
 def test_the_page_on_your_own_code_runs(
     tmp_path, monkeypatch, capsys, undrawn, first_plan, tiny_data
 ):
