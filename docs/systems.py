@@ -1,7 +1,8 @@
 """What papers print and their authors' code does, beside what this program does by default.
 
-systems_page.py makes docs/generated/systems.md of it, and reads our defaults and those of
-`:published` from the configs, so that no value of a setting stands here.
+systems_page.py makes docs/generated/choices/PAGE.md of each, which docs/systems/PAGE.md includes.
+It reads our defaults and those of `:published` from the configs, so that no value of a setting
+stands here.
 """
 
 from typing import NamedTuple
@@ -26,7 +27,7 @@ class Choice(NamedTuple):
 class System(NamedTuple):
     """A published system, and one config that runs it."""
 
-    title: str
+    page: str  # docs/systems/PAGE.md
     paper: str
     code: str
     config: str
@@ -35,8 +36,8 @@ class System(NamedTuple):
 
 
 DUAL_BRANCH = System(
-    'Dual-branch system',
-    'Ruan, Lo, Shuai and Cheng, ACM MM 2022 (document 003)',
+    'dual_branch',
+    'Ruan, Lo, Shuai and Cheng, ACM MM 2022',
     'Justin900429/mimicking-annotation-micro-expression-recognition at b0317b9',
     'casme2_dualbranch',
     (
@@ -185,7 +186,7 @@ DUAL_BRANCH = System(
     ),
 )
 STSTNET = System(
-    'STSTNet',
+    'ststnet',
     'Liong, Gan, See, Khor and Huang, FG 2019',
     'christy1206/STSTNet at 1afb56e, in Matlab and in Python',
     'megc2019_ststnet',
@@ -246,7 +247,7 @@ STSTNET = System(
     ),
 )
 OFFAPEXNET = System(
-    'OffApexNet',
+    'offapexnet',
     'Gan, Liong et al., Signal Processing: Image Communication 2019',
     "none of the authors'; others' in ECNU-Cross-Innovation-Lab/PRICAI2021-Off-TANet and "
     'tvaranka/meb at f731b0a',
@@ -302,7 +303,7 @@ OFFAPEXNET = System(
     ),
 )
 DUAL_INCEPTION = System(
-    'Dual-Inception',
+    'dual_inception',
     'Zhou, Mao and Xue, FG 2019',
     "none of the authors'; others' in ECNU-Cross-Innovation-Lab/PRICAI2021-Off-TANet",
     'megc2019_dual_inception',
@@ -347,7 +348,7 @@ DUAL_INCEPTION = System(
     ('the path without ReLU, the choice of the epoch',),
 )
 HTNET = System(
-    'HTNet',
+    'htnet',
     'Wang, Zhang, Luo and Sankaranarayana, Neurocomputing 602, 2024 (arXiv 2307.14637)',
     'wangzhifengharrison/HTNet at 91cf4bd',
     'megc2019_htnet',
@@ -430,7 +431,7 @@ HTNET = System(
     ),
 )
 SSSNET = System(
-    'SSSNet',
+    'sssnet',
     'Varanka, Peng and Zhao, Electronic Imaging 2021',
     "its authors' tvaranka/meb at f731b0a: the network, and a run in the notebook 'Figure 2'",
     'megc2019_sssnet',
@@ -502,7 +503,7 @@ SSSNET = System(
     ),
 )
 RCN_A = System(
-    'RCN-A',
+    'rcn_a',
     'Xia, Peng, Khor, Feng and Zhao, IEEE TIP 2020',
     'xiazhaoqiang/ParameterFreeRCNs-MicroExpressionRec at 0c516cb; a copy in tvaranka/meb',
     'megc2019_rcn_a',
@@ -572,8 +573,8 @@ RCN_A = System(
     ),
 )
 OCNET = System(
-    'OC-Net and the GAN',
-    'Koo, Zulkifley and Kamari, Sensors 22(11):4011, 2022 (document 004)',
+    'ocnet',
+    'Koo, Zulkifley and Kamari, Sensors 22(11):4011, 2022',
     NO_CODE,
     'casme2_ocnet',
     (
@@ -677,8 +678,8 @@ OCNET = System(
     ),
 )
 SPOTTING = System(
-    'Apex spotting with VGG-M',
-    'Koo, Zulkifley and Kamari, Sensors 22(11):4011, 2022 (document 004)',
+    'spotting',
+    'Koo, Zulkifley and Kamari, Sensors 22(11):4011, 2022',
     NO_CODE,
     'casme2_spotting',
     (
@@ -729,8 +730,8 @@ SPOTTING = System(
     ('parameters of local response normalisation, the formulas of the labels',),
 )
 CNN3D = System(
-    '3-D network',
-    'Irawan et al. 2024 (document 002)',
+    'cnn3d',
+    'Irawan et al. 2024',
     NO_CODE,
     'casme2_cnn3d',
     (
@@ -801,7 +802,7 @@ CNN3D = System(
     ('layers, frames and the part of the data that is left out: none of these is printed',),
 )
 MICROEXPSTCNN = System(
-    'MicroExpSTCNN',
+    'microexpstcnn',
     'Reddy, Karri, Dubey and Mukherjee, IJCNN 2019',
     'bogireddytejareddy/micro-expression-recognition at b096f80',
     'smic_microexpstcnn',
@@ -857,8 +858,8 @@ MICROEXPSTCNN = System(
     ),
 )
 HYBRID = System(
-    'Hybrid of a network and an SVM',
-    'documents 000 and 001',
+    'hybrid',
+    'two reports that circulate without authors or venue (documents 000 and 001 in the code here)',
     NO_CODE,
     'casme2_hybrid',
     (
@@ -933,7 +934,7 @@ HYBRID = System(
     ),
 )
 HANDCRAFTED = System(
-    'Handcrafted features',
+    'handcrafted',
     'Bi-WOOF: Liong, See, Wong and Phan 2018; LBP-TOP: Zhao and Pietikainen 2007; MDMO: Liu et al. '
     '2016',
     'christy1206/biwoof at 0b57b37; tvaranka/meb at f731b0a',

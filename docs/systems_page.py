@@ -1,4 +1,6 @@
-"""Writes docs/generated/systems.md: the choices of each published system, and our defaults.
+"""Writes docs/generated/choices/PAGE.md for each system: its choices and our defaults.
+
+docs/systems/PAGE.md includes it.
 
 python docs/systems_page.py
 """
@@ -15,28 +17,16 @@ from writing import write_changed  # noqa: E402
 from mer_jax.config_files import read  # noqa: E402
 from mer_jax.settings.tree import flat  # noqa: E402
 
-PATH = ROOT / 'docs' / 'generated' / 'systems.md'
-INTRODUCTION = """# Published systems
-
-What the papers print, what their authors' code does, and what is the default here. Where the two
-columns of a choice differ from our default, `:published` restores the code, or the paper where
-there is no code; what it cannot restore stands below each table. 'Not read': the text was not at
-hand.
-"""
+FOLDER = ROOT / 'docs' / 'generated' / 'choices'
 
 
-def page() -> str:
-    """The page in Markdown: a table for each system."""
-    return '\n'.join([INTRODUCTION, *map(block, SYSTEMS)])
-
-
-def block(system: System) -> str:
-    """Title, sources and table of one system."""
+def choices(system: System) -> str:
+    """The sections that end a page: its table of choices, what is lost, sources."""
     default, published = values(system)
     lines = [
-        f'## {system.title}',
+        '## Choices',
         '',
-        f'Paper: {system.paper}. Code: {system.code}. Config: `{system.config}`.',
+        f'The defaults are those of `{system.config}`; in brackets stands what `:published` has.',
         '',
         '| choice | paper | released code | our default | reason |',
         '|---|---|---|---|---|',
@@ -46,7 +36,9 @@ def block(system: System) -> str:
         cells = [choice.choice, choice.paper, choice.released, ours, choice.reason]
         lines.append('| ' + ' | '.join(cell.replace('|', r'\|') for cell in cells) + ' |')
     lost = [f'* {text}' for text in system.lost]
-    return '\n'.join([*lines, '', 'Not restored:', '', *lost, ''])
+    sources = [f'* Paper: {system.paper}', f'* Code: {system.code}']
+    headed = ['', '## What cannot be restored', '', *lost, '', '## Sources', '', *sources, '']
+    return '\n'.join([*lines, *headed])
 
 
 def values(system: System) -> tuple[dict, dict]:
@@ -76,8 +68,9 @@ def _shown(value: str | bool | int | float | tuple) -> str:
 
 
 def write() -> None:
-    """Write the page, where it has changed."""
-    write_changed(PATH, page())
+    """Write what has changed."""
+    for system in SYSTEMS:
+        write_changed(FOLDER / f'{system.page}.md', choices(system))
 
 
 if __name__ == '__main__':

@@ -1,15 +1,15 @@
-"""The pages: every setting and every published choice stands on its page, the first steps run."""
+"""The pages: every setting stands on its page, the first steps run.
+
+docs_systems_test has the pages of systems, docs_commands_test the commands of all pages.
+"""
 
 import importlib.util
 import re
-import shlex
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from mer_jax import cli, config_files
-from mer_jax.experiment import settings
 from mer_jax.runfiles import prediction_file, shapes
 from mer_jax.settings import tree
 
@@ -33,24 +33,6 @@ def test_every_setting_stands_on_its_page():
         rows = page.split(f'## {section}\n')[1].split('\n## ')[0]
         assert f'| `{name}`' in rows, key
     assert 'loso' in page and 'ststnet' in page
-
-
-def test_what_published_changes_is_explained():
-    """A choice that `:published` restores in silence would be found in the source alone; the config
-    must be one that the program takes.
-    """
-    page = module('systems_page')
-    text = page.page()
-    for system in page.SYSTEMS:
-        default, published = page.values(system)
-        changed = {key for key in default if default[key] != published[key]}
-        explained = {key for choice in system.choices for key in choice.settings}
-        assert changed <= explained, (system.title, changed - explained)
-        assert changed and system.lost
-        settings.checked(config_files.load(f'{system.config}:published'))
-        table = text.split(f'## {system.title}\n')[1].split('\n## ')[0]
-        assert all(f'`{key}`: ' in table for key in explained)
-    assert '(published: 800)' in text and 'in_order' in text
 
 
 @pytest.mark.docs
@@ -105,14 +87,6 @@ def keys_of(shape):
     if not isinstance(shape, dict):
         return set()
     return {*shape}.union(*(keys_of(inner) for inner in shape.values()))
-
-
-@pytest.mark.parametrize('path', sorted((ROOT / 'docs').glob('*.md')), ids=lambda path: path.stem)
-def test_commands_of_the_pages_parse(path):
-    """Users copy these lines; a flag that was renamed would stay in them."""
-    text = path.read_text().replace('\\\n', '')
-    for command in re.findall(r'^(?:mer-jax|python main.py) (.+)$', text, re.M):
-        cli.parse(shlex.split(command, comments=True))
 
 
 def test_the_page_on_predicting_explains_every_key():
