@@ -6,6 +6,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / 'docs')]
 
+import data_pages  # noqa: E402
+import protocols_page  # noqa: E402
 import settings_page  # noqa: E402
 import systems_page  # noqa: E402
 
@@ -13,7 +15,8 @@ project = 'mer_jax'
 extensions = ['myst_nb', 'sphinx.ext.autodoc', 'sphinx.ext.napoleon']
 html_theme = 'sphinx_book_theme'
 html_title = 'mer_jax'
-exclude_patterns = ['_build', 'generated/choices']  # parts of other pages
+# parts of other pages
+exclude_patterns = ['_build', 'generated/choices', 'generated/*_table.md']
 myst_enable_extensions = ['colon_fence']
 myst_heading_anchors = 3
 nb_execution_mode = 'off'
@@ -26,5 +29,5 @@ napoleon_use_ivar = True  # attributes stand in the description of their class
 
 def setup(app):
     """Write the pages that are made from the code before the sources are read."""
-    for page in (settings_page, systems_page):
+    for page in (data_pages, protocols_page, settings_page, systems_page):
         app.connect('builder-inited', lambda app, page=page: page.write())

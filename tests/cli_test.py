@@ -46,14 +46,6 @@ def test_a_verb_takes_what_its_entry_says(name):
     inspect.signature(function).bind(*range(given))
 
 
-def test_readme_names_verbs_that_exist_with_their_help():
-    """A verb that was renamed away would stay in the README."""
-    table = (ROOT / 'README.md').read_text().partition('| verb |')[2].partition('\n\n')[0]
-    rows = re.findall(r'^\| `(\w+)` \| (.+) \|$', table, re.M)
-    assert len(rows) > 5
-    assert [(name, cli.VERBS[name].help) for name in dict(rows)] == rows, 'each once'
-
-
 def test_help_lists_verbs_and_configs(capsys):
     """What help leaves out nobody finds."""
     text = printed(capsys, '--help')

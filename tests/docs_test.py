@@ -10,8 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mer_jax import cli
+from mer_jax.folds import PROTOCOLS
 from mer_jax.runfiles import prediction_file, shapes
 from mer_jax.settings import tree
+from tests.experiment import leaks_test
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r'```python\n(.*?)```', re.S)
@@ -33,6 +36,37 @@ def test_every_setting_stands_on_its_page():
         rows = page.split(f'## {section}\n')[1].split('\n## ')[0]
         assert f'| `{name}`' in rows, key
     assert 'loso' in page and 'ststnet' in page
+
+
+def test_the_page_on_running_has_the_verbs_with_their_help():
+    """A verb that was renamed away would stay on the page."""
+    text = (ROOT / 'docs' / 'running.md').read_text()
+    table = text.partition('| verb |')[2].partition('\n\n')[0]
+    rows = re.findall(r'^\| `(\w+)` \| (.+) \|$', table, re.M)
+    assert rows == [(name, cli.VERBS[name].help) for name in dict(rows)], 'each once'
+    assert {*cli.VERBS} == {*dict(rows)}
+
+
+def test_every_protocol_and_leak_stands_on_its_page():
+    """A leak that the page does not name looks like one that the program does not have."""
+    page = module('protocols_page')
+    rows = page.protocol_table()
+    assert all(f'| `{name}` |' in rows for name in PROTOCOLS)
+    table = page.leak_table()
+    for _, leak in leaks_test.SWITCHES:
+        assert leak.partition(':')[0] in table, leak
+
+
+def test_every_data_set_has_a_page():
+    """A release without a page would be found by its folder alone; a dead link by its reader."""
+    pages = module('data_pages')
+    readmes = pages.readmes()
+    assert {'casme2', 'samm', 'smic', 'synthetic_faces'} <= {*readmes}
+    for name, path in readmes.items():
+        text = pages.page(name, path)
+        assert text.startswith('# ') and f'(`{name}`)' in text.partition('\n')[0]
+        for link in re.findall(r'\]\((\.\.[^)#]+)', text):
+            assert (pages.FOLDER / link).resolve().exists(), (name, link)
 
 
 @pytest.mark.docs

@@ -113,11 +113,11 @@ def read_csv(path, dtype):
     return columns
 
 
-def test_the_readme_reads_predictions_without_losing_zeros(tmp_path, monkeypatch):
-    """If this fails, who follows the README counts subject 006 of SAMM as subject 6."""
-    readme = (Path(__file__).parents[2] / 'README.md').read_text()
+def test_the_docs_read_predictions_without_losing_zeros(tmp_path, monkeypatch):
+    """If this fails, who follows the page counts subject 006 of SAMM as subject 6."""
+    page = (Path(__file__).parents[2] / 'docs' / 'running.md').read_text()
     (block,) = [
-        code for code in re.findall(r'```python\n(.*?)```', readme, re.DOTALL) if 'pandas' in code
+        code for code in re.findall(r'```python\n(.*?)```', page, re.DOTALL) if 'pandas' in code
     ]
     table = tmp_path / 'runs/NAME' / files.PREDICTIONS
     table.parent.mkdir(parents=True)
