@@ -15,6 +15,9 @@ project = 'mer_jax'
 extensions = ['myst_nb', 'sphinx.ext.autodoc', 'sphinx.ext.napoleon']
 html_theme = 'sphinx_book_theme'
 html_title = 'mer_jax'
+html_theme_options = {'navbar_persistent': []}  # the search of the side bar is enough
+html_static_path = ['static']
+html_css_files = ['site.css']
 # parts of other pages
 exclude_patterns = ['_build', 'generated/choices', 'generated/*_table.md']
 myst_enable_extensions = ['colon_fence']

@@ -70,6 +70,24 @@ def test_every_data_set_has_a_page():
 
 
 @pytest.mark.docs
+def test_the_figures_of_the_concepts_are_current(tmp_path):
+    """A figure that was changed in its script alone would show and say something else."""
+    drawing = module('draw_concepts')
+    drawing.draw(tmp_path)
+    page = (ROOT / 'docs' / 'concepts.md').read_text()
+    for name in drawing.FIGURES:
+        words, old = (  # matplotlib draws letters as paths, and writes each text as a comment
+            re.findall('<!-- (.*?) -->', (folder / f'{name}.svg').read_text())
+            for folder in (tmp_path, drawing.FOLDER)
+        )
+        assert words and words == old, 'run python docs/draw_concepts.py'
+        assert f'(concepts/{name}.svg)' in page
+    accuracies = drawing.measured()
+    for figure in (accuracies[:, -1].mean(), accuracies.max(axis=1).mean()):
+        assert f'{figure:.2f}' in page
+
+
+@pytest.mark.docs
 def test_the_first_steps_run(tmp_path, monkeypatch, capsys, undrawn, first_plan):
     """Users copy these lines: a network of their own, ten lines, a splitter, a score.
 
