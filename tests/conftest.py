@@ -73,6 +73,7 @@ COMPILED_QUICKLY = (
     'benchmarks',
     'data/apexes',
     'docs',
+    'docs_commands',
     'end_to_end',
     'generation/rows',
     'mistakes',

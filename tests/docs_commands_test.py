@@ -1,0 +1,154 @@
+"""Commands of README and pages: each is parsed, and those that can run anywhere are run."""
+
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import main
+from mer_jax import cli, config_files, models
+from mer_jax.experiment import settings
+from mer_jax.settings import tree
+from tests.support import commands, drawn_recordings, videos
+
+SHOWN = commands.shown()
+# A run of a page that no command before it has trained, nor is named as a config, is one of these.
+ANY_RUN = 'synthetic_ststnet'
+# verbs that read finished runs, or a pack, in place of a data set
+OF_RUNS = ('compare', 'diff', 'explain', 'export', 'pack', 'predict', 'report')
+TRAINING = ('train', 'audit', 'build', 'describe')
+
+
+@pytest.mark.parametrize('page', sorted({command.page for command in SHOWN}))
+def test_commands_of_a_page_are_right(page):
+    """Users copy these lines; a flag or setting that was renamed would stay in them, or a value
+    that the program refuses.
+    """
+    for command in SHOWN:
+        if command.page != page:
+            continue
+        # `python main.py predict` in a sentence names a verb, which may need flags
+        if len(command.arguments) == 1 and command.arguments[0] in cli.VERBS:
+            continue
+        arguments = [word for word in command.arguments if word not in cli.PRINTING]
+        parsed = cli.parse(arguments)
+        configs = [parsed.config] if cli.VERBS[parsed.verb].reads_config else []
+        for extra in parsed.extra:
+            configs += extra.values() if isinstance(extra, dict) else []
+        for config in configs:
+            if config is not None:
+                settings.checked(config)
+
+
+def test_settings_that_the_pages_mention_exist():
+    """A setting in a sentence is typed as one in a command."""
+    keys = {*tree.all_settings(models.options())}
+    sections = {key.rpartition('.')[0] for key in keys}
+    for path in commands.PAGES:
+        for key in re.findall(r'--(?:no)?config\.([a-z_0-9.]+)', path.read_text()):
+            key = key.rstrip('.')
+            assert key in keys or key in sections, f'{path.name}: {key}'
+
+
+class Desk:
+    """A folder in which commands run as readers type them, with what the pages presume there."""
+
+    def __init__(self, data):
+        self.data = f'--config.data.data_dir={data}'
+        self.finished = {}  # {quick command without its folder: the folder}
+
+    def train(self, arguments, folder):
+        """Run a quick command that reads a config, or copy what an equal one left."""
+        verb, words = commands.verb_of(arguments), commands.quick(arguments, '')
+        key = ' '.join(words)
+        if folder and Path(folder).exists():
+            return
+        if key in self.finished and folder:
+            shutil.copytree(self.finished[key], folder)
+        elif key not in self.finished:
+            words = commands.quick(arguments, folder if cli.VERBS[verb].folder else '')
+            assert main.main([*words, self.data]) == 0, words
+            self.finished[key] = folder
+
+    def provide(self, name):
+        """Provide a file or folder that a command names, if it is one that can be drawn here."""
+        path = Path(name)
+        if path.exists():
+            return True
+        if path.parts[:1] == ('runs',) and len(path.parts) == 2 and '*' not in name:
+            config = path.name if path.name in config_files.listed() else ANY_RUN
+            self.train((f'--config={config}',), name)
+        elif path.suffix in ('.mp4', '.avi'):
+            videos.write(path, self.images(), fps=60)
+        elif path.suffix == '.csv':
+            self.provide(f'runs/{ANY_RUN}')
+            shutil.copy(f'runs/{ANY_RUN}/predictions.csv', path)
+        elif path.suffix == '.safetensors':
+            self.provide(f'runs/{ANY_RUN}')
+            assert main.main(['pack', f'--workdir=runs/{ANY_RUN}', name]) == 0
+        return path.exists()
+
+    def images(self):
+        """Frames of a drawn face with one micro-expression."""
+        plan = drawn_recordings.plan(0, 2.0, micro=1, slow=0)
+        return np.stack([gray for _, _, gray in drawn_recordings.frames(plan, 60)])
+
+
+def reason_not_to_run(command):
+    """What a command needs that nobody can draw; '' if it can run."""
+    parsed = cli.parse(command.arguments)
+    verb = cli.VERBS[parsed.verb]
+    if parsed.verb not in (*OF_RUNS, *TRAINING):
+        return 'another verb'
+    if verb.reads_config and not parsed.config.data.name.startswith('synthetic_faces'):
+        return 'licensed data'
+    if any(word.startswith(('--fold=', '--onset=')) for word in command.arguments):
+        return 'names of a licensed data set'
+    return ''
+
+
+@pytest.fixture(scope='module')
+def desk(tiny_data, tmp_path_factory):
+    """One for all pages, so that nothing is trained twice."""
+    folder = tmp_path_factory.mktemp('desk')
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        yield Desk(tiny_data)
+
+
+@pytest.mark.docs
+@pytest.mark.usefixtures('unrendered', 'first_plan')
+@pytest.mark.parametrize('page', sorted({command.page for command in SHOWN}))
+def test_commands_of_a_page_run(page, desk):
+    """A command that parses may still fail for whoever types it: with `:quick`, in the order of the
+    page, on drawn faces.
+    """
+    for command in SHOWN:
+        if command.page == page and len(command.arguments) != 1 and not reason_not_to_run(command):
+            run(command, desk)
+
+
+def run(command, desk):
+    parsed = cli.parse(command.arguments)
+    verb = commands.verb_of(command.arguments)
+    if verb in TRAINING:
+        desk.train(command.arguments, parsed.folder)
+        return
+    words = [word for word in command.arguments if word != verb]
+    if parsed.config is not None and cli.VERBS[verb].reads_config:
+        desk.provide(parsed.folder)
+        words = commands.quick(tuple(words), parsed.folder) + [desk.data]
+    names = [name for word in words for name in word.rpartition('=')[2].split(',')]
+    written = names[-1:] if verb in ('pack', 'export') else []
+    inputs = [name for name in names if re.search(r'^runs/|\.\w+$', name) and name not in written]
+    if all([desk.provide(name) for name in inputs if not name.startswith('--')]):
+        assert main.main([verb, *words]) == 0, command.text
+
+
+@pytest.mark.docs
+def test_many_commands_run():
+    """Where the pages are searched otherwise than they are written, nothing would be run."""
+    assert sum(not reason_not_to_run(command) for command in SHOWN) > 20
+    assert {'README.md', 'docs/predicting.md'} <= {command.page for command in SHOWN}
