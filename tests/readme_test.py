@@ -1,5 +1,6 @@
 """The two READMEs: short enough to read once, and equal in all that a reader clicks or copies."""
 
+import importlib.util
 import re
 import shlex
 from pathlib import Path
@@ -45,6 +46,15 @@ def slugs(path):
     return {re.sub(r'[^\w\- ]', '', title).lower().replace(' ', '-') for title in titles}
 
 
+@pytest.fixture
+def address():
+    """docs/address.py, which is in no package."""
+    spec = importlib.util.spec_from_file_location('address', ROOT / 'docs' / 'address.py')
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def test_it_is_read_once():
     """It grew to 2,760 words in sentences of up to 82: nobody reads that."""
     text = CODE.sub('', ENGLISH.read_text())
@@ -83,3 +93,16 @@ def test_the_program_takes_each_command():
             cli.parse(arguments)
     verbs = {arguments[0] for arguments in taken if arguments} & {*cli.VERBS}
     assert {'predict', 'compare', 'audit'} <= verbs
+
+
+def test_the_address_of_the_project_stands_in_one_place(address):
+    """Else half of the pages would send readers where the project once was."""
+    for name, write in address.SHOWN_IN.items():
+        path = ROOT / name
+        if not path.exists():
+            continue
+        text = path.read_text()
+        assert write(text, address.address()) == text, 'run: python docs/address.py'
+        moved = write(text, 'https://github.com/someone/mer_jax')
+        assert 'https://github.com/someone/mer_jax' in moved, name
+        assert 'someone' not in write(moved, ''), name
