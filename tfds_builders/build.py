@@ -264,7 +264,8 @@ def _find(name, user_files=None):
 def _builder(cls, config, progress, strict, user_files, data_dir):
     """A builder object; only a release takes the user's files."""
     files = user_files if issubclass(cls, ReleaseBuilder) else {}
-    builder = cls(data_dir=data_dir, config=config, **files)
+    with quiet.libraries():  # TFDS warns of each config that no class lists
+        builder = cls(data_dir=data_dir, config=config, **files)
     builder.strict = strict
     if hasattr(builder, 'progress'):  # it shows a bar of its own
         builder.progress = progress
