@@ -10,7 +10,7 @@ import nbclient
 import nbformat
 
 CELL_SECONDS = 900
-ALARMS = ('slow compile', 'warning', 'error', 'traceback', 'xla_flags')
+ALARMS = ('slow compile', 'warning', 'error', 'xla_flags')
 SHOWN = {  # by cell: what it must show
     'train': ('26 folds', 'honest: no leaks'),
     'data': ('image/png',),
