@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mer_jax.api import train as train
     from mer_jax.data.arrays import dataset as dataset
     from mer_jax.data.arrays import load as load
+    from mer_jax.data.drawn import draw as draw
     from mer_jax.folds.splits import loso as loso
     from mer_jax.foreign.preparation import Preparation as Preparation
     from mer_jax.prediction.pack import load_pack as load_pack
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 _MODULES = {
     'load': 'mer_jax.data.arrays',
     'dataset': 'mer_jax.data.arrays',
+    'draw': 'mer_jax.data.drawn',
     'loso': 'mer_jax.folds.splits',
     'supervised': 'mer_jax.training.modules',
     'train': 'mer_jax.api',
@@ -50,6 +52,7 @@ _PACKAGES = ('folds', 'models')
 __all__ = [  # noqa: F822, loaded on use
     'load',
     'dataset',
+    'draw',
     'loso',
     'folds',
     'models',

@@ -191,6 +191,14 @@ VERBS = {
         defaults={'format': 'onnx', 'fold': '', 'batch': ''},
         further='FILE',
     ),
+    'draw': Verb(
+        'mer_jax.data.drawn:run',
+        'write drawn faces into FOLDER: folders of frames, a CSV of them and a video; to try the '
+        'program without recordings',
+        reads_config=False,
+        folder='',
+        arguments=('FOLDER',),
+    ),
     'diff': Verb(
         'mer_jax.studies.diff:diff',
         'print how settings, data and versions of two runs differ',
