@@ -22,10 +22,10 @@ from mer_jax import machine  # noqa: E402
 from mer_jax.evaluation import intervals  # noqa: E402
 from mer_jax.prediction import answers, candidates, motion  # noqa: E402
 from mer_jax.prediction.clips import ClipFrames  # noqa: E402
-from mer_jax.prediction.recording import Frame  # noqa: E402
 from tests.support import drawn_recordings  # noqa: E402
 from tests.support.fake_raw import pictures  # noqa: E402
 from tfds_builders.clip import KeyFrames  # noqa: E402
+from tfds_builders.videos import Frame  # noqa: E402
 
 LAGS = (40.0, 100.0, 200.0)  # ms between the frames that a plain threshold compares
 JOINED = 100.0  # ms between two runs above a plain threshold that are one

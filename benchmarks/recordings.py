@@ -38,7 +38,7 @@ PROCESS = """
 import sys, time
 from pathlib import Path
 from mer_jax.prediction import face_check
-from mer_jax.prediction.recording import open_recording
+from tfds_builders.videos import open_recording
 def searched(recording):
     from mer_jax.prediction import candidates
     state = candidates.init()

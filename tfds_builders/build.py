@@ -22,9 +22,10 @@ from array_record.python.array_record_data_source import ArrayRecordDataSource
 
 from mer_jax import bounded, machine, quiet
 from mer_jax.errors import UserError
-from tfds_builders import audit, base, fingerprint
+from tfds_builders import audit, base, fingerprint, sheets
 from tfds_builders.casme2 import casme2_dataset_builder
 from tfds_builders.casme_squared import casme_squared_dataset_builder
+from tfds_builders.frames_csv import frames_csv_dataset_builder
 from tfds_builders.precomputed_flow import precomputed_flow_dataset_builder
 from tfds_builders.release import ReleaseBuilder
 from tfds_builders.samm import samm_dataset_builder
@@ -34,6 +35,7 @@ from tfds_builders.synthetic_faces import synthetic_faces_dataset_builder
 BUILDERS = {
     'casme2': casme2_dataset_builder.Builder,
     'casme_squared': casme_squared_dataset_builder.Builder,
+    'frames_csv': frames_csv_dataset_builder.Builder,
     'precomputed_flow': precomputed_flow_dataset_builder.Builder,
     'samm': samm_dataset_builder.Builder,
     'smic': smic_dataset_builder.Builder,
@@ -77,7 +79,7 @@ def prepare(
         'casme2/flow,edition=2014'.
       data_dir: where data sets are stored; '' is $TFDS_DATA_DIR, else ~/tensorflow_datasets.
       manual_dir: the folder with the original files; left '' a finished build is used without
-        comparing it with its folder.
+        comparing it with its folder. Of frames_csv: its table, which is always needed.
       rebuild: builds again what is there.
       strict: refuses a build that drops more than a tenth of the annotated clips.
       progress: shows bars and the summary of a build.
@@ -92,8 +94,12 @@ def prepare(
     if unknown:
         raise TypeError(f'prepare() has no argument {min(unknown)!r}')
     user_files = {**USER_FILES, **user_files}
-    cls, config = _find(name, user_files)
+    cls, _ = _find(name)
     manual_dir = _manual_folder(cls, manual_dir)
+    if _reads_table(cls):
+        user_files['table'] = str(manual_dir)
+        manual_dir = manual_dir.parent
+    cls, config = _find(name, user_files)
     root = data_root(data_dir)
     target = Path(root, cls.name, getattr(config, 'name', ''), str(cls.VERSION))
     make = partial(_builder, cls, config, progress, strict, user_files)
@@ -220,15 +226,18 @@ def release_options(name: str) -> dict[str, str]:
     return {setting: values[0] for setting, values in allowed.items()} | config.options
 
 
-def takes_crops(name: str) -> bool:
+def takes_crops(name: str) -> bool | None:
     """Whether a release's input is built from face crops, each taken whole.
 
-    With frames=auto the answer is that of a release which holds crops.
+    With frames=auto the answer is that of a release which holds crops. It is None where the data
+    set decides for each clip.
 
     Args:
       name: of a release: 'casme2/flow,optical_flow=dis'.
     """
-    wanted = release_options(name)['frames']
+    wanted = release_options(name).get('frames')
+    if wanted is None:
+        return None
     if wanted == 'auto':
         wanted = FIRST[name.partition('/')[0]]
     return wanted == 'cropped'
@@ -294,8 +303,34 @@ def data_root(data_dir: str | Path = '') -> Path:
     return machine.absolute(folder, 'data.data_dir' if data_dir else 'TFDS_DATA_DIR')
 
 
+def _reads_table(cls):
+    return issubclass(cls, ReleaseBuilder) and cls.READS_TABLE
+
+
+def _table(cls, manual_dir):
+    """The table that a data set is read from."""
+    if not manual_dir:
+        raise UserError(f'{cls.name}: data.manual_dir is empty; {cls.MANUAL_DOWNLOAD_INSTRUCTIONS}')
+    table = machine.absolute(manual_dir, 'data.manual_dir')
+    if table.is_file():
+        cls.LAYOUT.check(table)
+        return table
+    wrong = 'is no file' if table.exists() else 'does not exist'
+    there = [path.name for path in sheets.workbooks(table)] if table.is_dir() else []
+    if there:
+        wrong = f'is a folder, which holds {fingerprint.shorten(there)}; name the file'
+    raise UserError(
+        f'--config.data.manual_dir={manual_dir} {wrong}; {cls.MANUAL_DOWNLOAD_INSTRUCTIONS}'
+    )
+
+
 def _manual_folder(cls, manual_dir):
-    """The folder of original files, '' where the data set has none or none was given."""
+    """The folder of original files, '' where the data set has none or none was given.
+
+    Of a data set that reads a table, the table.
+    """
+    if _reads_table(cls):
+        return _table(cls, manual_dir)
     if not cls.MANUAL_DOWNLOAD_INSTRUCTIONS or not manual_dir:
         return ''
     folder = machine.absolute(manual_dir, 'data.manual_dir')

@@ -64,6 +64,8 @@ class ReleaseBuilder(base.ClipBuilder, skip_registration=True):
     DEFAULT_BUILDER_CONFIG_NAME = 'flow'
     LAYOUT = None
     COLOUR = True  # whether its frames are in colour
+    READS_TABLE = False  # whether data.manual_dir is a table that names folders, and no folder
+    make_record = staticmethod(inputs.make)  # the record of one clip
     scratch = ''  # where finished clips wait for the others; '' = beside the data set
     progress = True
     on_beam = False
@@ -121,12 +123,25 @@ class ReleaseBuilder(base.ClipBuilder, skip_registration=True):
         }
         return {**defaults, **self.builder_config.options}
 
-    def _info(self):
+    def features(self) -> tfds.features.FeaturesDict:
+        """The features of the input."""
         of_kind = inputs.features_of(self.builder_config.kind, self.options())
         arrays = {**inputs.SHARED, **of_kind}
         text = {name: tfds.features.Text() for name, feature in arrays.items() if feature == 'text'}
-        features = schema.clip_features(tuple(self.LAYOUT.EMOTIONS), **{**arrays, **text})
-        return self.clip_info(features)
+        return schema.clip_features(tuple(self.LAYOUT.EMOTIONS), **{**arrays, **text})
+
+    def _info(self):
+        return self.clip_info(self.features())
+
+    def read_clips(self, source: Path) -> tuple[list[Clip], list[audit.Row]]:
+        """The clips that can be used, and what became of every annotation and folder.
+
+        Args:
+          source: as `source` returns it.
+        """
+        options = self.options()
+        layout_options = {name: options[name] for name in self.LAYOUT.OPTIONS}
+        return self.LAYOUT.read(source, options=layout_options)
 
     def settings(self) -> dict:
         files = {
@@ -159,9 +174,8 @@ class ReleaseBuilder(base.ClipBuilder, skip_registration=True):
     def _split_generators(self, dl_manager):
         if detector := self.user_files['detector']:  # frames of some releases need none
             mtcnn.read_weights(machine.absolute(detector, 'data.detector'))
-        source, options = self.source(dl_manager.manual_dir), self.options()
-        layout_options = {name: options[name] for name in self.LAYOUT.OPTIONS}
-        clips, rows = self.LAYOUT.read(source, options=layout_options)
+        source = self.source(dl_manager.manual_dir)
+        clips, rows = self.read_clips(source)
         clips, depth_rows = _with_depth(clips, source)
         rows = [*rows, *depth_rows, *_repeated_ids(clips)]
         self.record_audit(rows)
@@ -174,7 +188,7 @@ class ReleaseBuilder(base.ClipBuilder, skip_registration=True):
 
     def _generate_examples(self, clips, rows):
         make = partial(
-            inputs.make,
+            self.make_record,
             kind=self.builder_config.kind,
             options=self.options(),
             files=self.user_files,

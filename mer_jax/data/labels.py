@@ -1,17 +1,26 @@
 """Label schemes: from annotated emotions to classes, per data set.
 
+Beside those of SCHEMES, 'classes:a,b,c' names classes that are emotions as annotated.
+
 The objective classes are made from action units instead (objective.py).
 
 EXCLUDED lists clips that a scheme leaves out although their emotion has a class.
 """
 
 from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import NamedTuple
 
 from mer_jax.data import Record, objective
 from mer_jax.errors import UserError
 
 NO_CLASS = ''  # the key of emotions whose clips a scheme leaves out
-WITH_UNITS = ('casme2', 'samm', 'synthetic')  # data sets whose clips have objective classes
+OWN = 'frames_csv'  # the data set that a table of the user makes, with labels of any kind
+# data sets whose clips have objective classes
+WITH_UNITS = ('casme2', 'samm', 'synthetic', OWN)
+NAMED = 'classes:'  # begins a list of classes
+ANNOTATED = 'annotated'  # every emotion that occurs is a class, sorted
+DEFAULT = 'megc3'  # of data.labels; for clips of OWN alone it stands for ANNOTATED
 _FIVE_OBJECTIVE = ('I', 'II', 'III', 'IV', 'V')
 
 # scheme -> data set -> class -> emotions as annotated, separated by blanks. The order of the
@@ -43,6 +52,13 @@ SCHEMES = {
         'synthetic': {
             'negative': 'disgust repression negative',
             'positive': 'happiness positive',
+            'surprise': 'surprise',
+            NO_CLASS: 'others',
+        },
+        # beside others: what the user calls disgust is not ours to judge
+        OWN: {
+            'negative': 'negative',
+            'positive': 'positive',
             'surprise': 'surprise',
             NO_CLASS: 'others',
         },
@@ -173,6 +189,80 @@ EXCLUDED = {
 MICRO_ONLY = ('megc3',)
 
 
+class Scheme(NamedTuple):
+    """The setting data.labels, parsed."""
+
+    name: str  # a key of SCHEMES, ANNOTATED, or the text of a list of classes
+    listed: tuple[str, ...] = ()  # the classes of that list
+
+
+def parse(text: str, releases: Iterable[str] = ()) -> Scheme:
+    """Parse data.labels.
+
+    Args:
+        text: a key of SCHEMES, ANNOTATED, or 'classes:a,b,c'.
+        releases: the data sets of the experiment, such as 'casme2'.
+
+    Returns:
+        The scheme; ANNOTATED for DEFAULT and clips of the user alone: no scheme of a release knows
+        their labels.
+
+    Raises:
+        UserError: a list of fewer than two classes, or one with an empty or repeated name.
+    """
+    if not text.startswith(NAMED):
+        own_alone = {*releases} == {OWN}
+        return Scheme(ANNOTATED if own_alone and text == DEFAULT else text)
+    names = tuple(' '.join(name.split()) for name in text.removeprefix(NAMED).split(','))
+    if '' in names or len({name.lower() for name in names}) < max(len(names), 2):
+        raise UserError(
+            f'data.labels is {text!r}; allowed: {NAMED}a,b,c with two names or more, each once'
+        )
+    return Scheme(text, names)
+
+
+def apply(
+    scheme: Scheme, records: Sequence[Record], *, count_as_first_class: bool = False
+) -> tuple[list[Record], list[list[str]], tuple[str, ...]]:
+    """Add the class to records by any scheme, and separate those without one.
+
+    Args:
+        scheme: parsed.
+        records: as of `labelled`.
+        count_as_first_class: as in `labelled`.
+
+    Returns:
+        The records with 'class'; all others as in `labelled`; and the classes, in order of the
+        network's outputs.
+
+    Raises:
+        UserError: as in `labelled`.
+    """
+    if scheme.name in SCHEMES:
+        kept, dropped = labelled(records, scheme.name, count_as_first_class=count_as_first_class)
+        datasets = {record['dataset'] for record in kept}
+        return kept, dropped, classes(scheme.name, datasets) if kept else ()
+    default = scheme.listed[0] if count_as_first_class and scheme.listed else NO_CLASS
+    kept, dropped = _separated(
+        records, partial(_judge_as_annotated, scheme=scheme, default=default)
+    )
+    return kept, dropped, scheme.listed or tuple(sorted({record['class'] for record in kept}))
+
+
+def check(scheme: Scheme, datasets: Sequence[str]) -> None:
+    """Refuse a scheme that has no classes for these data sets.
+
+    Args:
+        scheme: parsed.
+        datasets: names of the data sets.
+
+    Raises:
+        UserError: as `classes`.
+    """
+    if scheme.name in SCHEMES and datasets:
+        classes(scheme.name, datasets)
+
+
 def classes(scheme: str, datasets: Iterable[str]) -> tuple[str, ...]:
     """Return the classes of a scheme for several data sets.
 
@@ -223,10 +313,17 @@ def labelled(
     """
     if records:
         classes(scheme, [record['dataset'] for record in records])
+    return _separated(
+        records, partial(_judge, scheme=scheme, count_as_first_class=count_as_first_class)
+    )
+
+
+def _separated(records, judge):
+    """(records with a class, [clip, subject, dataset, emotion, reason] of all others)."""
     refuse_duplicates(records)
     kept, dropped = [], []
     for record in records:
-        name, reason = _judge(record, scheme, count_as_first_class)
+        name, reason = judge(record)
         if reason:
             about = [record[key] for key in ('clip', 'subject', 'dataset', 'emotion')]
             dropped.append([*about, reason])
@@ -260,6 +357,16 @@ def _judge(record, scheme, count_as_first_class):
     return name, excluded.get(clip, '')
 
 
+def _judge_as_annotated(record, scheme, default):
+    """Return (class, '') or ('', why it is dropped), where emotions are the classes."""
+    word = ' '.join(record['emotion'].split())
+    if not scheme.listed:
+        return word, ''
+    class_of_word = {name.lower(): name for name in scheme.listed}
+    name = class_of_word.get(word.lower(), default)
+    return (name, '') if name else ('', f'{word} is not in data.labels {scheme.name}')
+
+
 def _classes_of_words(scheme, dataset):
     """Return {emotion: class}, NO_CLASS where left out."""
     class_of_word = {}
@@ -279,9 +386,8 @@ def _fitting(datasets):
         names = {_names(scheme, name) for name in datasets}
         if len(names) == 1 and () not in names:
             fitting.append(scheme)
-    if not fitting:
-        return 'no data.labels fits all of them'
-    return f'data.labels that fit: {", ".join(fitting)}'
+    by_name = f"'{NAMED}a,b,c' (emotions as annotated, in this order), {ANNOTATED} (all of them)"
+    return f'data.labels that fit: {", ".join([*fitting, by_name])}'
 
 
 def _elsewhere(word, dataset):

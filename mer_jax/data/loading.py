@@ -141,8 +141,9 @@ def load(
     Raises:
         UserError: an unknown emotion, two clips of one name, or no clip with a class.
     """
-    scheme = settings.labels
-    _check_labels(data_sets, scheme)
+    scheme = schemes.parse(settings.labels, [source.release for source in data_sets])
+    # before building, which may take hours
+    schemes.check(scheme, [source.release for source in data_sets if source.input])
     name = sources.joined(data_sets)
     stored, features = stored_as(data_sets, channels, settings.mask, apex)
     records = read_all(
@@ -151,22 +152,25 @@ def load(
         options,
         optional=('landmarks',) if points else (),
     )
-    kept, dropped = schemes.labelled(
-        records, scheme, count_as_first_class=settings.without_class == 'first_class'
+    kept, dropped, classes = schemes.apply(
+        scheme, records, count_as_first_class=settings.without_class == 'first_class'
     )
     if not kept:
-        raise UserError(f'data.name {name!r} has no clip with a class of data.labels {scheme!r}')
+        raise UserError(
+            f'data.name {name!r} has no clip with a class of data.labels {scheme.name!r}'
+        )
+    _check_classes(name, scheme.name, classes, kept)
     apex_annotated = None
     if stored == 'flows':
         kept = at_apexes(kept, apex)
         apex_annotated = np.array([apexes.is_annotated(record) for record in kept])
-    names = _names(kept, name, settings)
+    names = _names(kept, classes, settings)
     image = images.stack_inputs(kept, stored, channels, settings, name)
     samples = _samples(kept, names, image, settings.lateral_units)
-    labels = scheme
+    labels = scheme.name
     if settings.random_subject_labels:
         samples = with_random_labels(samples, names)
-        labels = scheme + DRAWN
+        labels += DRAWN
     landmarks = None
     fingerprinted = samples
     if points and all('landmarks' in record for record in kept):
@@ -203,10 +207,8 @@ def _clips(records):
     return list(dict.fromkeys((record['dataset'], record['clip']) for record in records))
 
 
-def _names(records, name, settings):
+def _names(records, classes, settings):
     subjects, datasets, _ = subject_ids(records)
-    classes = schemes.classes(settings.labels, datasets)
-    _check_classes(name, settings.labels, classes, records)
     return Names(
         classes=classes,
         subjects=subjects,
@@ -266,6 +268,12 @@ def describe(data: Data) -> str:
         f'data: {len(names.clips)} clips of {len(names.subjects)} subjects from '
         f'{", ".join(names.datasets)}{sheets}; labels {data.labels}: {classes}'
     )
+    if data.labels == schemes.ANNOTATED:
+        names = ','.join(names.classes)
+        line += (
+            '\n  every label of the table is a class; for other classes or another order: '
+            f"--config.data.labels='{schemes.NAMED}{names}'"
+        )
     return '\n'.join([line, *reasons(data.dropped)])
 
 
@@ -426,21 +434,16 @@ def _has_frames(data_sets):
     return any(source.input == 'spotting' for source in data_sets)
 
 
-def _check_labels(data_sets, scheme):
-    """Refuse labels that have no classes for a release.
-
-    Called before building, which may take hours.
-    """
-    releases = [source.release for source in data_sets if source.input]
-    if releases:
-        schemes.classes(scheme, releases)
-
-
 def _check_classes(name, scheme, classes, records):
     """Refuse a class without a clip.
 
     The scores would count a class that cannot be learned.
     """
+    if len(classes) == 1:
+        raise UserError(
+            f'data.name {name!r} has clips of {classes[0]} alone; a network learns to separate two '
+            'classes or more'
+        )
     present = {record['class'] for record in records}
     empty = [title for title in classes if title not in present]
     if empty:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import tfds_builders
 from mer_jax import machine
+from mer_jax.data import labels
 from mer_jax.errors import UserError
 
 
@@ -16,7 +17,8 @@ class Source(NamedTuple):
     # what was built of the release: flow, video, samer or spotting; '' for a data set that holds
     # more than one of them
     input: str
-    folder: str  # with the release as its authors ship it; '': the data set is already built
+    # with the release as its authors ship it, or the user's table; '': it is already built
+    folder: str
 
 
 class BuildOptions(NamedTuple):
@@ -35,12 +37,19 @@ def parse(name: str, manual_dir: str = '') -> tuple[Source, ...]:
 
     Args:
         name: one data set, or several joined by '+': 'casme2/flow+samm/flow'.
-        manual_dir: one folder for all of them, or one for each, joined by '+'.
+        manual_dir: one folder for all of them, or one for each, joined by '+'. Of frames_csv a
+            table in place of a folder.
 
     Raises:
         UserError: the numbers differ, or no data set is built from a folder.
     """
     names = name.split('+')
+    own = [source for source in names if source.partition('/')[0] == labels.OWN]
+    if len(own) > 1:
+        raise UserError(
+            f'data.name is {name!r}; {labels.OWN} stands there {len(own)} times; allowed: once, '
+            'with one table of all clips, so that a subject of both is one person'
+        )
     folders = _folders(names, manual_dir)
     parsed = []
     for source, folder in zip(names, folders, strict=True):
@@ -63,7 +72,7 @@ def _folders(names, manual_dir):
         )
     folders = manual_dir.split('+')
     # The name of one folder may contain a '+'.
-    if len(folders) == 1 or machine.absolute(manual_dir, 'data.manual_dir').is_dir():
+    if len(folders) == 1 or machine.absolute(manual_dir, 'data.manual_dir').exists():
         return [manual_dir] * len(names)
     if len(folders) != len(names):
         raise UserError(

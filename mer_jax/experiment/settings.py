@@ -12,8 +12,7 @@ from typing import Any, Protocol
 
 from mer_jax import machine
 from mer_jax.classical import FEATURES, NETWORK, features_of_clips, has_network, missing_input
-from mer_jax.data import APEX_RULES, channels
-from mer_jax.data.labels import SCHEMES
+from mer_jax.data import APEX_RULES, channels, labels
 from mer_jax.errors import UserError
 from mer_jax.experiment import LEARNERS, TASKS, spotter
 from mer_jax.folds import PROTOCOLS, RESAMPLERS
@@ -41,7 +40,7 @@ NAMES = {  # the keys of the dictionaries of entries that settings name
     'NETWORKS': tuple(sorted(NETWORKS)),
     'PROTOCOLS': tuple(sorted(PROTOCOLS)),
     'RESAMPLERS': tuple(sorted(RESAMPLERS)),
-    'SCHEMES': tuple(sorted(SCHEMES)),
+    'SCHEMES': tuple(sorted(labels.SCHEMES)),
     'TASKS': tuple(sorted(TASKS)),
 }
 
@@ -130,6 +129,10 @@ def _texts(settings):
         lines.append('name is empty; give the title of the report')
     if not settings.data.name.strip('+ '):
         lines.append("data.name is empty; give a data set such as 'precomputed_flow'")
+    try:
+        labels.parse(settings.data.labels)
+    except UserError as error:
+        lines.append(str(error))
     text = settings.data.channels
     names = channels.parse(text)
     fits = any({*names} <= {*group} for group in channels.CHANNELS.values())

@@ -25,7 +25,7 @@ import numpy as np
 from scipy import ndimage
 
 from mer_jax.prediction import motion
-from mer_jax.prediction.recording import Frame
+from tfds_builders.videos import Frame
 
 SPAN = 320.0  # ms on either side of an apex
 SMOOTH = 20.0  # ms, standard deviation over time

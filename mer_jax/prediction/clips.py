@@ -13,13 +13,14 @@ from typing import NamedTuple
 import numpy as np
 
 from mer_jax.errors import UserError
-from mer_jax.prediction import candidates, face_check, recording
+from mer_jax.prediction import candidates, face_check
 from mer_jax.prediction.candidates import Candidate
-from mer_jax.prediction.recording import Frame, Recording
 from mer_jax.prediction.records import gray
 from mer_jax.report.formats import plural
 from mer_jax.runfiles.prediction_file import MotionCurve
+from tfds_builders import frames, videos
 from tfds_builders.clip import KeyFrames
+from tfds_builders.videos import Frame, Recording, Span
 
 CAMERA, ARRAY = 'camera', 'array'  # kinds of input
 FLOOR = 1.0  # the noise floor of a search: it measures in multiples of it
@@ -58,7 +59,7 @@ class Read(NamedTuple):
     size: tuple[int, int]  # (height, width)
     frames: int  # that were read
     warnings: tuple[str, ...]
-    spans: tuple[recording.Span, ...]  # frames that something is wrong with
+    spans: tuple[Span, ...]  # frames that something is wrong with
     motion: MotionCurve | None = None  # of a search
     lost: int = 0  # candidates whose frames were no longer in memory
 
@@ -90,9 +91,7 @@ def source_of(given: str | Path | np.ndarray, way: Way) -> Source:
         kind = CAMERA
 
     def opened(search: bool, only: frozenset[int] | None) -> Recording:
-        return recording.open_recording(
-            name, fps=way.fps, search=search, colour=way.colour, only=only
-        )
+        return videos.open_recording(name, fps=way.fps, search=search, colour=way.colour, only=only)
 
     return Source(name, kind, opened)
 
@@ -116,10 +115,10 @@ def _in_memory(frames, way, search, only):
                 ms = number * 1000 / way.fps if way.fps else np.nan
                 yield Frame(number, ms, gray(frame), frame if frame.ndim == 3 else None)
 
-    about = recording.About('frames', way.fps, frames.shape[1:3], len(frames), [], [])
+    about = videos.About('frames', way.fps, frames.shape[1:3], len(frames), [], [])
     read = Recording(about, each(), lambda: None)
     if search:
-        recording.check_fps(read)
+        videos.check_fps(read)
     return read
 
 
@@ -186,7 +185,7 @@ def _keep(clip, frame):
 def _numbers(source, read):
     """The numbers of the frames of a recording, in words."""
     if os.path.isdir(source.name):
-        listed, _ = recording.frames.listing(Path(source.name))
+        listed, _ = frames.listing(Path(source.name))
         gaps = max(listed) - min(listed) + 1 - len(listed)
         missing = f', {gaps} missing between them' if gaps else ''
         return f'frames {min(listed)} to {max(listed)}{missing}'

@@ -29,8 +29,8 @@ import cv2
 import numpy as np
 
 from mer_jax.errors import UserError
-from mer_jax.prediction.recording import CUT, NO_FACE, SEVERAL_FACES, Frame, Recording, Span
 from mer_jax.preprocess import face, mtcnn
+from tfds_builders.videos import CUT, NO_FACE, SEVERAL_FACES, Frame, Recording, Span
 
 # Pixels of the shorter side in which faces are looked for. A detectable face has at least a fifth
 # of it, and Haar's cascades were trained on 20 pixels.

@@ -12,6 +12,10 @@ LICENCES = {
         'CASME II, © Xiaolan Fu; second-hand: for research only, no redistribution of frames, '
         'crops or features made of them; read your agreement before you pass this file on'
     ),
+    'frames_csv': (
+        'recordings of the user who trained it, who alone knows what the recorded people agreed '
+        'to: ask before you pass this file on'
+    ),
     'synthetic': 'drawn faces of this project, Apache-2.0; nothing here was learned of real faces',
 }
 

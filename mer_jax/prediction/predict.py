@@ -15,7 +15,7 @@ import numpy as np
 from mer_jax import provenance
 from mer_jax.errors import UserError
 from mer_jax.machine import versions
-from mer_jax.prediction import answers, clips, face_check, recording, records, spotter
+from mer_jax.prediction import answers, clips, face_check, records, spotter
 from mer_jax.prediction.answers import Answer, Model
 from mer_jax.prediction.clips import Way
 from mer_jax.prediction.spotter import Spotter
@@ -24,6 +24,7 @@ from mer_jax.runfiles import files
 from mer_jax.runfiles import prediction_file as answer
 from mer_jax.runfiles.folder import absolute
 from mer_jax.runfiles.prediction_file import PredictionFile, PredictionRows, RecordingAnswer
+from tfds_builders import videos
 from tfds_builders.clip import KeyFrames
 
 Frames = np.ndarray  # uint8[T, H, W], or uint8[T, H, W, 3] in red, green and blue
@@ -147,7 +148,7 @@ def predict(
         pack
     """
     keys = _checked_keys(key_frames)
-    recording.check_given_fps(options.get('fps', 0.0))
+    videos.check_given_fps(options.get('fps', 0.0))
     if not recordings:
         raise UserError('predict: no input; allowed: videos, folders of frames, feature pictures')
     if keys is not None and len(recordings) > 1:

@@ -79,7 +79,9 @@ class Recipe(NamedTuple):
     stored: str  # the feature that the images are taken from
     apex: str  # one of APEX_RULES
     points: bool  # whether SVMs take landmarks
-    crops: frozenset[bool]  # whether training frames were crops of a release; both where some were
+    # whether training frames were crops of a release; both where some were, () where each clip of
+    # the user's table may be either
+    crops: frozenset[bool]
     warnings: tuple[str, ...]  # why inputs are only nearly those of training; () where they are not
 
     @property
@@ -162,7 +164,8 @@ def recipe(settings: Settings, data_set: str = '') -> Recipe:
         )
     counted = [source] if data_set else data_sets
     releases = [each.name for each in counted if each.release not in NEAREST]
-    crops = frozenset(map(tfds_builders.takes_crops, releases))
+    taken = frozenset(map(tfds_builders.takes_crops, releases))
+    crops = frozenset() if None in taken else taken
     return Recipe(source, kind, options, stored, rule, points, crops, tuple(warnings))
 
 

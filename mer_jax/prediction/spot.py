@@ -18,10 +18,10 @@ from mer_jax.evaluation import intervals as measures
 from mer_jax.evaluation.metrics import to_json
 from mer_jax.experiment import build
 from mer_jax.experiment import settings as rules
-from mer_jax.prediction.recording import open_recording
 from mer_jax.report import spot_tables, study
 from mer_jax.runfiles.intervals import IntervalRow, IntervalTable
 from tfds_builders.recordings import LongRecording
+from tfds_builders.videos import open_recording
 
 AS_REPORTED = 'as reported: a table cannot show whether its software was tuned on these recordings'
 SEARCH = 'the candidate search'

@@ -16,6 +16,8 @@ class Setting(NamedTuple):
     reason: str  # what it is for, in a sentence or two
     choices: tuple = ()  # the allowed values of a text
     entries: str = ''  # the dictionary whose keys are the allowed values: 'PROTOCOLS'
+    # beside the keys of entries: a text, or the form of texts that begin alike ('classes:A,B')
+    further: tuple[str, ...] = ()
     low: float = 0  # smallest allowed number, also of each number of a tuple
     high: float = math.inf  # largest allowed number
     # whether a run may continue under another value, which does not change its results: folders,
@@ -55,7 +57,7 @@ def allowed(setting: Setting, names: tuple[str, ...] = ()) -> str:
         names: the keys of its entries.
     """
     if names or setting.choices:
-        return ', '.join(map(str, names or setting.choices))
+        return ', '.join(map(str, (*(names or setting.choices), *setting.further)))
     if isinstance(setting.default, bool):
         return 'True, False'
     if isinstance(setting.default, str):
@@ -79,6 +81,8 @@ def is_allowed(value: Value, setting: Setting, names: tuple[str, ...] = ()) -> b
     """Return whether a setting allows a value."""
     if not _same_type(value, setting.default):
         return False
+    if any(_has_form(value, form) for form in setting.further):
+        return True
     if names or setting.choices:
         return value in (names or setting.choices)
     if isinstance(value, tuple):
@@ -86,6 +90,11 @@ def is_allowed(value: Value, setting: Setting, names: tuple[str, ...] = ()) -> b
     if isinstance(value, bool | str):
         return True
     return _in_range(value, setting)
+
+
+def _has_form(text, form):
+    begin, colon, _ = form.partition(':')
+    return text.startswith(begin + colon) if colon else text == form
 
 
 def _same_type(value, default):

@@ -29,7 +29,7 @@ class Data:
     manual_dir: str = field(
         '',
         "The folder with a release, or with published features, as the authors ship it; 'A+B': "
-        'one for each data set.',
+        'one for each data set. Of frames_csv: its table, FILE.csv.',
         free=True,
         local=True,
     )
@@ -76,7 +76,12 @@ class Data:
         local=True,
     )
     labels: str = field(
-        'megc3', 'Which emotions, or action units, form which class.', entries='SCHEMES'
+        'megc3',
+        'Which emotions, or action units, form which class. annotated: each emotion is a class; '
+        'classes:A,B: these emotions are, in this order. For clips of your own (frames_csv) megc3 '
+        'means annotated.',
+        entries='SCHEMES',
+        further=('annotated', 'classes:A,B'),
     )
     without_class: str = field(
         'dropped',

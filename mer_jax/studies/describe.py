@@ -26,7 +26,6 @@ from mer_jax.preprocess import flow, magnify
 from mer_jax.report import describe_page
 from mer_jax.runfiles import files
 from mer_jax.runfiles.folder import absolute, with_plots
-from mer_jax.settings import sections
 from mer_jax.settings.sections import Settings
 from mer_jax.studies import dataset_figures as figures
 from tfds_builders import audit, inputs, workers
@@ -69,13 +68,14 @@ def _description(settings):
     )
     records.sort(key=lambda record: (record['dataset'], record['clip']))
     by_class = TASKS[data.task].by_class
-    kept, dropped, classes = _labelled(records, data, by_class)
+    scheme = labels.parse(data.labels, [source.release for source in data_sets])
+    kept, dropped, classes = _labelled(records, scheme, data.name, by_class)
     clips = measured(kept, data.name)
     audits = {source.name: annotations.build_audit(source, options) for source in data_sets}
     description = described(clips, classes) | {
         'name': settings.name,
         'data': data.name,
-        'labels': data.labels if by_class else 'emotions as annotated',
+        'labels': scheme.name if by_class else 'emotions as annotated',
         'editions': loading.editions(kept),
         'left_out': _left_out(dropped),
         'build': _build(audits),
@@ -92,17 +92,15 @@ def _prepare(folder):
     with_plots(folder)
 
 
-def _labelled(records, data: sections.Data, by_class):
+def _labelled(records, scheme, name, by_class):
     """(records with a class, what is left out, the classes)."""
     if not by_class:
         named = [{**record, 'class': record['emotion'].lower()} for record in records]
         return named, [], tuple(sorted({record['class'] for record in named}))
-    kept, dropped = labels.labelled(records, data.labels)
+    kept, dropped, classes = labels.apply(scheme, records)
     if not kept:
-        raise UserError(
-            f'data.name {data.name!r} has no clip with a class of data.labels {data.labels!r}'
-        )
-    return kept, dropped, labels.classes(data.labels, {record['dataset'] for record in kept})
+        raise UserError(f'data.name {name!r} has no clip with a class of data.labels {scheme.name}')
+    return kept, dropped, classes
 
 
 def measured(records: list[Record], name: str) -> Clips:

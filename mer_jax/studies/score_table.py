@@ -5,6 +5,7 @@ The table is compared with a data set where one is named: clips, subjects and la
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -104,8 +105,9 @@ def read_data_set(data: sections.Data) -> DataSet:
 
     data_sets = sources.parse(data.name, data.manual_dir)
     records = loading.read_all(data_sets, lambda source: loading.TEXT, build.build_options(data))
-    kept, dropped = schemes.labelled(
-        records, data.labels, count_as_first_class=data.without_class == 'first_class'
+    scheme = schemes.parse(data.labels, [source.release for source in data_sets])
+    kept, dropped, classes = schemes.apply(
+        scheme, records, count_as_first_class=data.without_class == 'first_class'
     )
     if not kept:
         raise UserError(
@@ -113,8 +115,7 @@ def read_data_set(data: sections.Data) -> DataSet:
         )
     labels = {(row['dataset'], row['subject'], row['clip']): row['class'] for row in kept}
     reasons = {(dataset, subject, clip): reason for clip, subject, dataset, _, reason in dropped}
-    classes = schemes.classes(data.labels, {dataset for dataset, _, _ in labels})
-    return DataSet(data, classes, labels, reasons)
+    return DataSet(replace(data, labels=scheme.name), classes, labels, reasons)
 
 
 def about(table: ForeignTable) -> list[str]:

@@ -12,13 +12,13 @@ from mer_jax.errors import UserError
 from mer_jax.prediction import answers, candidates, face_check, predict
 from mer_jax.prediction import clips as readings
 from mer_jax.prediction.candidates import Candidate
-from mer_jax.prediction.recording import MISSING, Span, open_recording
 from mer_jax.preprocess.synthetic import clips
 from mer_jax.report import prediction_tables
 from mer_jax.runfiles import prediction_file as answer
 from tests.support import predicted, videos
 from tests.support.messages import mentions, pattern
 from tfds_builders.clip import KeyFrames
+from tfds_builders.videos import MISSING, Span, open_recording
 
 COUNT = 30
 GRAY = videos.noise(COUNT, 96, 128)

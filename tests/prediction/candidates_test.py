@@ -7,8 +7,8 @@ import pytest
 
 from mer_jax.evaluation import intervals
 from mer_jax.prediction import candidates
-from mer_jax.prediction.recording import Frame
 from tests.support import drawn_recordings
+from tfds_builders.videos import Frame
 
 FPS = 30
 FIRST = 500  # number of the first frame

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from mer_jax.prediction import face_check
-from mer_jax.prediction.recording import CUT, NO_FACE, SEVERAL_FACES, Frame, Span
 from mer_jax.preprocess import mtcnn
 from mer_jax.preprocess.synthetic import clips
+from tfds_builders.videos import CUT, NO_FACE, SEVERAL_FACES, Frame, Span
 
 EVERY = 8
 

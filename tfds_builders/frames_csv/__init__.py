@@ -1,0 +1,1 @@
+"""A CSV of the user that lists clips: folders of frames, and videos."""

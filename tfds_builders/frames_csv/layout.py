@@ -1,0 +1,471 @@
+"""Reads a CSV of the user: the subject and the label of each clip, and where its frames lie.
+
+Numbers of frames are those in the names of the files; those of a video count from 0. What a cell
+leaves open is never guessed: without onset and offset a clip is its whole folder or video, without
+an apex it is estimated as everywhere.
+"""
+
+import difflib
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from mer_jax.errors import UserError
+from tfds_builders import annotated, audit, frames, numbering, sheets, trees, videos
+from tfds_builders.annotated import Annotation
+from tfds_builders.audit import Repair, Row
+from tfds_builders.clip import Clip
+
+DATASET = 'frames_csv'
+INSTRUCTIONS = (
+    'frames_csv reads a CSV of your own clips: --config.data.manual_dir=FILE.csv with the columns '
+    'clip, subject, label and path (a folder of frames or a video, seen from the folder of the '
+    'CSV); mer-jax draw FOLDER writes an example'
+)
+OPTIONS = {}  # the cells of the table say what settings of a release say
+EMOTIONS = ()  # whatever the column label holds
+NEEDED = ('clip', 'subject', 'label', 'path')
+OPTIONAL = {
+    'onset': ('onset', 'onset frame'),
+    'apex': ('apex', 'apex frame'),
+    'offset': ('offset', 'offset frame'),
+    'fps': ('fps', 'frame rate'),
+    'action_units': ('action_units', 'AU', 'AUs'),
+    'cropped': ('cropped',),
+}
+COLUMNS = {**{name: (name,) for name in NEEDED}, **OPTIONAL}
+YES, NO = ('yes', 'true', '1'), ('no', 'false', '0', '')
+MOST_LETTERS = 60  # of a label: it is the title of columns and plots
+MOST_IN_MEMORY = 2_000_000_000  # bytes of the frames of one clip of a video
+LISTED = 3  # columns or subjects in a message
+
+
+class Item(NamedTuple):
+    """One row of the table, read; no file was looked at."""
+
+    where: str  # 'clips.csv row 17'
+    clip: str
+    subject: str
+    label: str
+    path: Path
+    shown: str  # the path as the user wrote it
+    onset: int  # -1: the first frame
+    apex: str  # the cell as it is
+    offset: int  # -1: the last frame
+    fps: float  # 0: as the video says, or unknown
+    action_units: str
+    cropped: bool
+    repairs: tuple[Repair, ...] = ()
+
+
+class Frames(NamedTuple):
+    """The frames that a path offers a clip."""
+
+    files: dict[int, Path]  # usable ones by number; of a video each is the video
+    damaged: dict[int, str]  # number -> why the frame cannot be used
+    first: int  # numbers of all frames of the path, usable or not
+    last: int
+    rows: list[Row]  # of files that are not used
+    fps: float = 0.0
+    incomplete: str = ''  # why a video may have more frames than could be read
+
+
+class Video(NamedTuple):
+    """What one reading of a video shows."""
+
+    count: int
+    fps: float
+    size: tuple[int, int]  # (height, width)
+    incomplete: str
+
+
+def find(manual_dir: Path) -> Path:
+    """The folder that is read; the table decides, so it is the given one."""
+    return Path(manual_dir)
+
+
+def check(table: Path) -> None:
+    """Refuse what is no table of clips, in one line.
+
+    Raises:
+      UserError: names the file and what is right.
+    """
+    _records(table)
+
+
+def root(table: Path) -> Path:
+    """The deepest folder that holds the table and everything it names."""
+    paths = [_path(record['path'], table) for record in _records(table)]
+    return trees.common_folder([table.parent, *(path.parent for path in paths)])
+
+
+def files(table: Path) -> tuple[list[Path], list[Path]]:
+    """The table; and all pictures in the folders that it names, and its videos."""
+    paths = []
+    for path in dict.fromkeys(_path(record['path'], table) for record in _records(table)):
+        if path.is_dir():
+            paths += [picture for _, picture in frames.numbered(path)]
+        else:
+            paths.append(path)  # counts as missing where it is not there
+    return [table], paths
+
+
+def read(table: Path) -> tuple[list[Clip], list[Row]]:
+    """Clips and audit rows of a table, in its order.
+
+    Raises:
+      UserError: it is no such table.
+    """
+    source = root(table)
+    items, rows = _items(table)
+    clips, read_videos = [], {}
+    for item in items:
+        try:
+            clip, clip_rows = _clip(item, source, read_videos)
+        except (ValueError, OSError) as error:
+            rows.append(Row(item.where, 'dropped', str(error), item.clip))
+            continue
+        clips.append(clip)
+        rows += clip_rows
+    return clips, rows
+
+
+def alike(clips: Iterable[Clip]) -> str:
+    """A warning of subjects that may be one person under two names; '' where there are none.
+
+    One person under two names would train the fold that tests it.
+    """
+    names = {}
+    for subject in {clip.subject for clip in clips}:
+        key = re.sub(r'(?<![0-9])0+(?=[0-9])', '', subject.casefold())
+        names.setdefault(key, []).append(subject)
+    twice = [' and '.join(sorted(group)) for group in names.values() if len(group) > 1]
+    if not twice:
+        return ''
+    return (
+        f'subjects with nearly the same name: {", ".join(sorted(twice)[:LISTED])}; they count as '
+        'different people, and if they are not, one trains the fold that tests the other'
+    )
+
+
+def is_video(clip: Clip) -> bool:
+    """Whether the frames of a clip stand in one file."""
+    (_, first), *_, (_, last) = clip.frames
+    return first == last
+
+
+def _records(table):
+    """The rows of the table by column; UserError where it is none."""
+    _check_encoding(table)
+    try:
+        records = sheets.find_table(table, COLUMNS, OPTIONAL)
+        lacking = '' if records else sheets.lacking(table, COLUMNS, OPTIONAL)
+    except UserError as error:
+        reason = str(error).removeprefix(f'{table} ').partition('; unpack')[0]
+        raise UserError(f'{table}: {reason}; save it as CSV (UTF-8) or .xlsx') from None
+    if not records:
+        reason = lacking or 'it holds no row below a header'
+        raise UserError(
+            f'{table}: {reason}; the first row must name the columns {", ".join(NEEDED)}, and '
+            f'may name {", ".join(OPTIONAL)}'
+        )
+    return records
+
+
+def _check_encoding(table):
+    """UserError for text that is not Unicode: another encoding would change names unseen."""
+    if table.suffix.lower() in ('.xlsx', '.xls'):
+        return
+    try:
+        content = table.read_bytes()
+        is_utf16 = content.startswith((b'\xff\xfe', b'\xfe\xff'))
+        is_workbook = content.startswith((b'PK', b'\xd0\xcf\x11\xe0'))
+        if not is_utf16 and not is_workbook:
+            content.decode()
+    except UnicodeDecodeError as error:
+        row = content[: error.start].count(b'\n') + 1
+        raise UserError(
+            f'{table}: row {row} holds bytes that are no UTF-8; save the table as UTF-8 (in '
+            'Excel: "CSV UTF-8")'
+        ) from None
+    except OSError as error:
+        raise UserError(f'{table}: cannot be read: {error.strerror or error}') from None
+
+
+def _path(cell, table):
+    """The path of a cell; of a table that was written on Windows as well."""
+    path = Path(os.path.normpath(table.parent / cell))
+    if '\\' in cell and not path.exists():
+        return Path(os.path.normpath(table.parent / cell.replace('\\', '/')))
+    return path
+
+
+def _items(table):
+    """([Item], rows of all else), in order of the table."""
+    items, rows = {}, _unread_columns(table)
+    labels = {}  # as the first row of the table spells them
+    for record in _records(table):
+        where = f'{table.name} row {record["row"]}'
+        try:
+            item = _item(record, where, table)
+        except ValueError as error:
+            rows.append(Row(where, 'dropped', str(error), record['clip']))
+            continue
+        spelt = labels.setdefault(item.label.casefold(), item.label)
+        if spelt != item.label:
+            repair = Repair('label is spelt as in an earlier row', item.label, spelt)
+            item = item._replace(label=spelt, repairs=(repair,))
+        earlier = items.setdefault(item.clip.casefold(), item)
+        if earlier is not item:
+            rows.append(_repeated(item, earlier))
+    return list(items.values()), rows
+
+
+def _repeated(item, earlier):
+    """Audit row of an item whose clip an earlier row has named."""
+    if item._replace(where='', repairs=()) == earlier._replace(where='', repairs=()):
+        reason = f'a row that stands twice: the same as {earlier.where}'
+        return Row(item.where, 'ignored', reason, item.clip)
+    reason = f'{item.clip} stands otherwise in {earlier.where}; each clip needs a name of its own'
+    return Row(item.where, 'error', reason, item.clip)
+
+
+def _unread_columns(table):
+    """The audit row of columns that are not read; [] without any."""
+    read_names = {_plain(name) for names in COLUMNS.values() for name in names}
+    for _, sheet in sheets.tables(table):
+        for cells in sheet:
+            plain = list(map(_plain, cells))
+            if not {*NEEDED} <= {*plain}:
+                continue
+            others = [cell for cell in cells if cell and _plain(cell) not in read_names]
+            if not others:
+                return []
+            known = ', '.join(COLUMNS)
+            near = difflib.get_close_matches(others[0], COLUMNS, n=1)
+            hint = f' (did you mean {near[0]}?)' if near else ''
+            reason = f'columns that are not read: {", ".join(others)}{hint}; read are {known}'
+            return [Row(table.name, 'ignored', reason)]
+    return []
+
+
+def _plain(name):
+    return re.sub(r'[^0-9a-z_]', '', name.lower().replace(' ', '_')).replace('_', '')
+
+
+def _item(record, where, table):
+    """The Item of a row; ValueError where a cell cannot be read."""
+    for column in NEEDED:
+        if not record[column]:
+            raise ValueError(f'{column} is empty')
+    label = ' '.join(record['label'].split())
+    if ',' in label or len(label) > MOST_LETTERS:
+        raise ValueError(
+            f'label is no name of a class: {label[:MOST_LETTERS]!r}; up to {MOST_LETTERS} letters '
+            'without a comma'
+        )
+    onset, offset = (_number(record, column) for column in ('onset', 'offset'))
+    if 0 <= offset <= onset:
+        raise ValueError(f'onset does not lie before offset: {onset}, {offset}')
+    return Item(
+        where=where,
+        clip=record['clip'],
+        subject=record['subject'],
+        label=label,
+        path=_path(record['path'], table),
+        shown=record['path'],
+        onset=onset,
+        apex=record['apex'],
+        offset=offset,
+        fps=_fps(record['fps']),
+        action_units=record['action_units'],
+        cropped=_cropped(record['cropped']),
+    )
+
+
+def _number(record, column):
+    """The frame number of a cell; -1 where it is empty."""
+    return annotated.frame_number(column, record[column]) if record[column] else -1
+
+
+def _fps(cell):
+    """Frames a second of a cell; 0 where it is empty."""
+    if not cell:
+        return 0.0
+    try:
+        fps = float(cell.replace(',', '.'))
+        videos.check_given_fps(fps)
+    except (ValueError, UserError):
+        fps = 0.0
+    if not fps > 0:
+        raise ValueError(f'fps is {cell!r}; must be frames a second, from 0.1 to 100000')
+    return fps
+
+
+def _cropped(cell):
+    word = cell.lower()
+    if word not in (*YES, *NO):
+        raise ValueError(f'cropped is {cell!r}; must be yes (frames show the face alone) or no')
+    return word in YES
+
+
+def _clip(item, source, read_videos):
+    """(Clip, audit rows) of an item; ValueError where it cannot be used."""
+    if item.path.is_dir():
+        there = _of_folder(item, source)
+    elif item.path.is_file():
+        there = _of_video(item, read_videos)
+    else:
+        raise ValueError(f'path is not there: {item.shown}, seen from the folder of the table')
+    onset, offset, repairs = _ends(item, there)
+    apex, apex_repairs = _apex(item.apex, onset, offset, there)
+    repairs = [
+        *item.repairs,
+        *repairs,
+        *annotated.missing_frames(onset, offset, there.files),
+        *apex_repairs,  # last, so that the estimated apex can be appended to `new`
+    ]
+    clip = Clip(
+        clip=item.clip,
+        subject=item.subject,
+        dataset=DATASET,
+        emotion=item.label,
+        action_units=item.action_units,
+        action_units_known=annotated.has_units(item.action_units),
+        onset=onset,
+        apex=apex,
+        offset=offset,
+        apex_source='annotated' if apex >= 0 else 'estimated',
+        fps=item.fps or there.fps,
+        cropped=item.cropped,
+        frames=frames.between(there.files, onset, offset),
+    )
+    return clip, [audit.repaired(item.where, repairs, item.clip), *there.rows]
+
+
+def _of_folder(item, source):
+    """The Frames of a folder."""
+    first = max(item.onset, 0)
+    last = item.offset if item.offset >= 0 else frames.LARGEST
+    numbered, foreign = frames.of_clip(item.path)
+    numbers = [number for number, _ in numbered if number >= 0]
+    if not numbers:
+        reason = f'no frames in {item.shown}: there is {trees.contents(item.path)}'
+        if numbered:
+            reason = f'no frames in {item.shown}: {numbered[0][1].name}: {frames.NO_NUMBER}'
+        raise ValueError(reason)
+    usable, problems = frames.listing(item.path, first=first, last=last)
+    rows = []
+    for path, reason in problems:
+        rows.append(Row(annotated.relative(path, source), 'dropped', reason, item.clip))
+    for path in foreign:
+        rows.append(Row(annotated.relative(path, source), 'ignored', frames.FOREIGN, item.clip))
+    damaged = {frames.number(path): reason for path, reason in problems}
+    damaged = {number: why for number, why in damaged.items() if number not in {-1, *usable}}
+    return Frames(usable, damaged, min(numbers), max(numbers), rows)
+
+
+def _of_video(item, read_videos):
+    """The Frames of a video, each of which is read once."""
+    if frames.is_frame(item.path.name):
+        raise ValueError(f'path is a single picture: {item.shown}; name its folder')
+    if item.path not in read_videos:
+        read_videos[item.path] = _read_video(item.path)
+    video = read_videos[item.path]
+    if isinstance(video, UserError):
+        reason = str(video).removeprefix(f'{item.path}: ')
+        raise ValueError(f'video cannot be read: {item.shown}: {reason}')
+    first = max(item.onset, 0)
+    last = item.offset if 0 <= item.offset < video.count else video.count - 1
+    height, width = video.size
+    size = (last - first + 1) * height * width
+    if size > MOST_IN_MEMORY:
+        raise ValueError(
+            f'too many pixels in one clip: {size / 1e9:.1f} GB; up to {MOST_IN_MEMORY / 1e9:.0f}; '
+            'give onset and offset, or cut the video'
+        )
+    numbers = dict.fromkeys(range(first, last + 1), item.path)
+    return Frames(numbers, {}, 0, video.count - 1, [], video.fps, video.incomplete)
+
+
+def _read_video(path):
+    """The Video of a file, or the UserError that says why it is none."""
+    try:
+        with videos.open_recording(path) as recording:
+            count = sum(1 for _ in recording)
+            announced = recording.count or 0
+            incomplete = ''
+            if count < announced - videos.SPARE and recording.warnings:
+                incomplete = recording.warnings[-1]
+            return Video(count, recording.fps, recording.size, incomplete)
+    except UserError as error:
+        return error
+
+
+def _ends(item, there):
+    """(onset, offset, repairs); ValueError where a given one is no frame that is there."""
+    given = {'onset': item.onset, 'offset': item.offset}
+    for name, number in given.items():
+        _refuse_damaged(name, number, there)
+        nearest = min(max(number, there.first), there.last)
+        if number >= 0 and abs(number - nearest) > numbering.MOST_MOVED:
+            why = f' ({there.incomplete})' if there.incomplete else ''
+            raise ValueError(
+                f'{name} is no frame: {number}; {item.shown} has {there.first} to {there.last}{why}'
+            )
+    if item.offset < 0 and there.incomplete:
+        raise ValueError(f'video is not whole: {there.incomplete}; give the offset')
+    if len(there.files) < 2:
+        raise ValueError(f'too few usable frames: {len(there.files)}, at least 2 are needed')
+    _refuse_other_numbers(item, there)
+    # Without an annotated end it is the first or last frame, and not the neighbour of a damaged
+    # one: another copy of the same clip would begin elsewhere.
+    onset = item.onset if item.onset >= 0 else there.first
+    offset = item.offset if item.offset >= 0 else there.last
+    _refuse_damaged('onset', onset, there)
+    _refuse_damaged('offset', offset, there)
+    ends = Annotation(item.where, item.clip, item.subject, item.label, '', onset, '', offset)
+    return annotated.interval(ends, there.files, there.damaged)
+
+
+def _refuse_damaged(name, number, there):
+    if number in there.damaged:
+        raise ValueError(
+            f'{name} frame cannot be used: {number} ({there.damaged[number]}); put a whole picture '
+            'in its place, or correct the table'
+        )
+
+
+def _refuse_other_numbers(item, there):
+    """ValueError where the table counts frames of a folder from another number than their names.
+
+    A table that counts from 0 over files that count from 1 would be off by one in the apex.
+    """
+    if item.onset < 0 or item.offset < 0:
+        return
+    length, held = item.offset - item.onset, there.last - there.first
+    if length == held and item.onset != there.first:
+        raise ValueError(
+            f'frames are numbered otherwise: {item.onset} to {item.offset} in the table, '
+            f'{there.first} to {there.last} in {item.shown}; the numbers must be those of the '
+            'frames'
+        )
+
+
+def _apex(cell, onset, offset, there):
+    """(apex, repairs) of a cell: -1, to be estimated, where it is no frame of the clip."""
+    if cell.lower() in ('', '/', '-', '-1', 'na', 'nan', 'none'):
+        return -1, []
+    try:
+        number = sheets.whole(cell)
+    except ValueError:
+        return -1, [Repair(f'apex is no frame number: {annotated.ESTIMATED}', cell, '')]
+    _refuse_damaged('apex', number, there)
+    if not onset < number <= offset:
+        reason = f'apex does not lie between onset and offset: {annotated.ESTIMATED}'
+        return -1, [Repair(reason, cell, '')]
+    if number not in there.files:
+        return -1, [Repair(f'apex has no file: {annotated.ESTIMATED}', cell, '')]
+    return number, []
