@@ -311,7 +311,8 @@ def _table(cls, manual_dir):
     """The table that a data set is read from."""
     if not manual_dir:
         raise UserError(f'{cls.name}: data.manual_dir is empty; {cls.MANUAL_DOWNLOAD_INSTRUCTIONS}')
-    table = machine.absolute(manual_dir, 'data.manual_dir')
+    # one name for one file: its builds are called after it
+    table = Path(os.path.normpath(machine.absolute(manual_dir, 'data.manual_dir')))
     if table.is_file():
         cls.LAYOUT.check(table)
         return table

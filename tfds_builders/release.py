@@ -235,7 +235,7 @@ def _content_digests(path):
 
 def _with_depth(clips, source):
     """The clips with the depth that all 16-bit files of the release share, and its audit row."""
-    paths = [path for clip in clips for _, path in clip.frames]
+    paths = dict.fromkeys(path for clip in clips for _, path in clip.frames)
     deep = [path for path in paths if frames.is_deep(path)]
     if not deep:
         return clips, []

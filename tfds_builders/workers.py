@@ -140,7 +140,7 @@ def _key(clip, settings):
     # the clip without the folder in which it lies
     annotation = clip._replace(frames=tuple(number for number, _ in clip.frames))
     total = hashlib.sha256(json.dumps([annotation, settings], sort_keys=True).encode())
-    for _, path in clip.frames:
+    for path in dict.fromkeys(path for _, path in clip.frames):  # of a video all are one
         with open(path, 'rb') as file:
             total.update(hashlib.file_digest(file, 'sha256').digest())
     return total.hexdigest()

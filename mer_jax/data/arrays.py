@@ -76,8 +76,10 @@ def load(
             stored in the folder that the environment variable TFDS_DATA_DIR names, by default
             ~/tensorflow_datasets.
         manual_dir: the folder with a release as its authors ship it; '' where it is already built.
+            Of 'frames_csv/flow' the path of your table.
         channels: the inputs of the network, in this order; 'gray' is video.
-        labels: the label scheme: megc3, five, four, samer3 or irawan3.
+        labels: the label scheme: megc3, five, four, samer3 or irawan3; annotated, where each
+            emotion is a class; or 'classes:a,b,c'. Of frames_csv alone megc3 means annotated.
         size: height and width in pixels.
         frames: number of frames of a video, evenly spaced from onset to offset.
         value_range: what the smallest and the largest value of a clip become: '0..1', '-1..1',

@@ -12,7 +12,17 @@ import cv2
 import numpy as np
 
 import tfds_builders
-from mer_jax.data import APEX_RULES, EVERY_FRAME, Record, apexes, channels, images, loading, sources
+from mer_jax.data import (
+    APEX_RULES,
+    EVERY_FRAME,
+    Record,
+    apexes,
+    channels,
+    images,
+    labels,
+    loading,
+    sources,
+)
 from mer_jax.data.sources import Source
 from mer_jax.errors import UserError
 from mer_jax.experiment import TASKS
@@ -22,6 +32,7 @@ from mer_jax.types import Inputs
 from tfds_builders import inputs as builder_inputs
 from tfds_builders.clip import Clip, KeyFrames
 from tfds_builders.frames import is_gray
+from tfds_builders.frames_csv import layout
 from tfds_builders.precomputed_flow import png
 from tfds_builders.precomputed_flow.precomputed_flow_dataset_builder import HEIGHT, WIDTH
 
@@ -43,6 +54,13 @@ OTHER_CROP = {
     'there, with --cropped, or a run on whole frames (frames=... in data.name)',
     True: 'the model was trained on whole frames of {name}, out of which faces were cut, and '
     '--cropped takes frames as they are; leave it out where they show more than the face',
+}
+# the same of a table of the user
+OWN_CROP = {
+    False: 'the model was trained on clips whose column cropped says yes, and here the face is cut '
+    'out of the frame; give --cropped where frames show the face alone, as those of training do',
+    True: 'the model was trained on clips whose column cropped says no: faces were cut out of '
+    'their frames; leave --cropped out where frames show more than the face',
 }
 
 
@@ -79,9 +97,7 @@ class Recipe(NamedTuple):
     stored: str  # the feature that the images are taken from
     apex: str  # one of APEX_RULES
     points: bool  # whether SVMs take landmarks
-    # whether training frames were crops of a release; both where some were, () where each clip of
-    # the user's table may be either
-    crops: frozenset[bool]
+    crops: frozenset[bool]  # whether training frames were crops of a release; both where some were
     warnings: tuple[str, ...]  # why inputs are only nearly those of training; () where they are not
 
     @property
@@ -112,15 +128,17 @@ class Recipe(NamedTuple):
         """
         if not self.crops or cropped in self.crops:
             return self.warnings
-        return (*self.warnings, OTHER_CROP[cropped].format(name=self.source.name))
+        other = OWN_CROP if self.source.release == labels.OWN else OTHER_CROP
+        return (*self.warnings, other[cropped].format(name=self.source.name))
 
 
-def recipe(settings: Settings, data_set: str = '') -> Recipe:
+def recipe(settings: Settings, data_set: str = '', editions: Sequence[str] = ()) -> Recipe:
     """Return how the inputs of a model are computed from frames.
 
     Args:
         settings: of the run.
         data_set: of several that it was trained on, the one whose settings count; '': the first.
+        editions: of the run's results; for a table of the user they say what its frames show.
 
     Raises:
         UserError: the weights of the learned magnifier are not named.
@@ -164,8 +182,10 @@ def recipe(settings: Settings, data_set: str = '') -> Recipe:
         )
     counted = [source] if data_set else data_sets
     releases = [each.name for each in counted if each.release not in NEAREST]
-    taken = frozenset(map(tfds_builders.takes_crops, releases))
-    crops = frozenset() if None in taken else taken
+    crops = frozenset(map(tfds_builders.takes_crops, releases)) - {None}
+    if labels.OWN in {each.release for each in counted}:
+        shown = {edition.removeprefix(f'{labels.OWN} ') for edition in editions}
+        crops |= {layout.SHOWN[edition] for edition in shown & layout.SHOWN.keys()}
     return Recipe(source, kind, options, stored, rule, points, crops, tuple(warnings))
 
 

@@ -36,6 +36,9 @@ OPTIONAL = {
     'cropped': ('cropped',),
 }
 COLUMNS = {**{name: (name,) for name in NEEDED}, **OPTIONAL}
+# what the frames of a clip show, as its edition -> whether that is the face alone
+SHOWN = {'cropped': True, 'whole frames': False}
+EDITIONS = {is_crop: name for name, is_crop in SHOWN.items()}
 YES, NO = ('yes', 'true', '1'), ('no', 'false', '0', '')
 MOST_LETTERS = 60  # of a label: it is the title of columns and plots
 MOST_IN_MEMORY = 2_000_000_000  # bytes of the frames of one clip of a video
@@ -341,6 +344,7 @@ def _clip(item, source, read_videos):
         fps=item.fps or there.fps,
         cropped=item.cropped,
         frames=frames.between(there.files, onset, offset),
+        edition=EDITIONS[item.cropped],
     )
     return clip, [audit.repaired(item.where, repairs, item.clip), *there.rows]
 
