@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import NamedTuple
 
 import jinja2
 import numpy as np
@@ -36,6 +37,16 @@ class Picture:
 
     uri: str
     caption: str
+    alt: str = ''  # what is seen, for those who do not see it; '' for the caption
+    dark: str = ''  # uri of the same picture for a dark page; '' where one serves both
+
+
+class Drawn(NamedTuple):
+    """The file of a picture that a page shows."""
+
+    path: Path
+    caption: str
+    alt: str = ''
 
 
 def render(template: str, **values: TemplateValue) -> Markup:
@@ -43,22 +54,39 @@ def render(template: str, **values: TemplateValue) -> Markup:
     return Markup(TEMPLATES.get_template(template).render(values))
 
 
-def picture(path: str | Path, caption: str) -> Picture:
-    """Encode a picture file (.svg or .png) for a page."""
+def picture(path: str | Path, caption: str, alt: str = '') -> Picture:
+    """Encode a picture file (.svg or .png) for a page.
+
+    Args:
+        path: of the file; NAME.dark.svg beside NAME.svg is the picture for a dark page.
+        caption: the text below it.
+        alt: what is seen; '' for the caption.
+
+    Raises:
+        UserError: the file is too large for a picture of this program.
+    """
     path = Path(path)
+    dark = path.with_suffix(f'.dark{path.suffix}')
+    return Picture(_encoded(path), caption, alt, _encoded(dark) if dark.exists() else '')
+
+
+def _encoded(path):
+    """A picture file as data URI."""
     kind = {'.svg': 'svg+xml', '.png': 'png'}[path.suffix]
     try:
         content = bounded.read_bytes(path, MOST_BYTES)
     except ValueError as error:
         raise UserError(f'{path}: is no picture of this program ({error}); delete it') from None
     code = base64.b64encode(content).decode()
-    return Picture(f'data:image/{kind};base64,{code}', caption)
+    return f'data:image/{kind};base64,{code}'
 
 
 def plot(
-    folder: str | Path, name: str, caption: str, draw: Callable[..., None], *content: PlotData
+    folder: str | Path, name: str, caption: str, draw: Callable[..., str | None], *content: PlotData
 ) -> Picture:
-    """Draw plots/<name>.svg of a run with draw(path, *content)."""
+    """Draw plots/<name>.svg of a run with draw(path, *content).
+
+    What `draw` returns says what is seen in the plot; it may write <name>.dark.svg too.
+    """
     path = Path(folder) / files.PLOTS / f'{name}.svg'
-    draw(path, *content)
-    return picture(path, caption)
+    return picture(path, caption, draw(path, *content) or '')

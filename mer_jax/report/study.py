@@ -27,27 +27,25 @@ class Study:
     meanings: Table | None = None  # explains the rows; on the page only
 
 
-def write(
-    study: Study, result: dict, folder: str | Path, plots: Sequence[tuple[Path, str]]
-) -> None:
+def write(study: Study, result: dict, folder: str | Path, plots: Sequence[page.Drawn]) -> None:
     """Write the files of a study, and print its text.
 
     Args:
         study: written as .csv, .tex, .md and .html.
         result: written as .json.
         folder: where the files go.
-        plots: (path of a plot in `folder`, its caption).
+        plots: in `folder`.
     """
     folder = Path(folder)
     paths = {kind: folder / f'{study.name}.{kind}' for kind in KINDS}
-    pictures = [page.picture(path, caption) for path, caption in plots]
+    pictures = [page.picture(*drawn) for drawn in plots]
     writing.write_json(paths['json'], result)
     writing.write_csv(paths['csv'], *table.csv_rows(study.tables))
     writing.write_text(paths['tex'], latex(study))
     writing.write_text(paths['md'], markdown(study))
     writing.write_text(paths['html'], html(study, pictures))
     print(text(study))
-    for path in [*paths.values(), *(path for path, _ in plots)]:
+    for path in [*paths.values(), *(drawn.path for drawn in plots)]:
         print(f'{study.name}: {path}')
 
 

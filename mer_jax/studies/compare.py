@@ -16,7 +16,7 @@ from mer_jax.evaluation import COMPARED, HEADLINE, OVER_SUBJECTS, metrics, paire
 from mer_jax.evaluation.agreement import agreement, respelled, shown, shown_different
 from mer_jax.evaluation.metrics import to_json
 from mer_jax.folds import PROTOCOLS
-from mer_jax.report import compare_spotting_tables, compare_tables, plots_compare, study
+from mer_jax.report import compare_spotting_tables, compare_tables, page, plots_compare, study
 from mer_jax.runfiles import archive, files
 from mer_jax.runfiles import results as result_files
 from mer_jax.runfiles.apexes import ApexRow
@@ -255,7 +255,7 @@ def write(
     drawn = draw(folder / files.PLOTS, compared)
     for stale in CAPTIONS.keys() - {path.stem for path in drawn}:
         (folder / files.PLOTS / f'{stale}.svg').unlink(missing_ok=True)
-    plots = [(path, CAPTIONS[path.stem]) for path in drawn]
+    plots = [page.Drawn(path, CAPTIONS[path.stem]) for path in drawn]
     study.write(tables.study(compared), compared, folder, plots)
     return compared
 

@@ -16,7 +16,7 @@ from mer_jax.experiment import spotter
 from mer_jax.experiment.cost import Cost
 from mer_jax.folds import RESAMPLERS
 from mer_jax.models import NETWORKS
-from mer_jax.report import leaderboard_tables, plots_compare, study
+from mer_jax.report import leaderboard_tables, page, plots_compare, study
 from mer_jax.runfiles import naming
 from mer_jax.runfiles.folder import with_plots
 from mer_jax.settings import tree
@@ -101,7 +101,7 @@ def leaderboard(
         'rows': rows,
     }
     plots = plots_compare.draw(with_plots(folder), {'groups': [group]})
-    captioned = [(path, compare.CAPTIONS[path.stem]) for path in plots]
+    captioned = [page.Drawn(path, compare.CAPTIONS[path.stem]) for path in plots]
     study.write(leaderboard_tables.study(result), result, folder, captioned)
     return result
 

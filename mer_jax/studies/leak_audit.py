@@ -17,7 +17,7 @@ from mer_jax.evaluation import score
 from mer_jax.experiment import leaks
 from mer_jax.folds import PROTOCOLS, RESAMPLERS
 from mer_jax.models import weights_files
-from mer_jax.report import audit_tables, plots_compare, study
+from mer_jax.report import audit_tables, page, plots_compare, study
 from mer_jax.runfiles.epoch_outputs import EpochOutputs
 from mer_jax.runfiles.folder import with_plots
 from mer_jax.settings.fields import Value
@@ -220,7 +220,7 @@ def measured(name: str, to_try: Sequence[Trial], train: Train, folder: Path) -> 
     audited = {'name': name, 'lines': lines(runs)}
     plot = with_plots(folder) / 'audit.svg'
     plots_compare.added(plot, audited['lines'])
-    plots = [(plot, audit_tables.PLOT_CAPTION)]
+    plots = [page.Drawn(plot, audit_tables.PLOT_CAPTION)]
     study.write(audit_tables.study(audited), audited, folder, plots)
     return audited
 

@@ -4,6 +4,7 @@ import jinja2
 import pytest
 
 from mer_jax.report import page
+from mer_jax.runfiles import files
 from tests.support.pages import Page
 
 
@@ -29,3 +30,17 @@ def test_a_picture_travels_inside_the_page(tmp_path, suffix, kind):
     (tmp_path / f'a.{suffix}').write_bytes(b'abc')
     picture = page.picture(tmp_path / f'a.{suffix}', 'words')
     assert picture == page.Picture(f'data:image/{kind};base64,YWJj', 'words')
+
+
+def test_a_picture_for_a_dark_page_and_its_words_are_handed_on(tmp_path):
+    """A reader who sees nothing hears the caption twice, or a dark page shows a white plot."""
+
+    def draw(path):
+        path.write_bytes(b'light')
+        path.with_suffix('.dark.svg').write_bytes(b'dark')
+        return 'two bars'
+
+    (tmp_path / files.PLOTS).mkdir()
+    picture = page.plot(tmp_path, 'bars', 'words', draw)
+    assert picture.alt == 'two bars' and picture.dark.endswith('ZGFyaw==')
+    assert picture.uri != picture.dark
