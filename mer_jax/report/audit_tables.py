@@ -11,7 +11,7 @@ from mer_jax.report.formats import (
     plural,
     signed,
 )
-from mer_jax.report.study import Study
+from mer_jax.report.study import Study, tile
 from mer_jax.report.table import Cell, Column, Note, Row, Table, listing
 
 PLOT_CAPTION = f'95 % intervals {OVER_SUBJECTS}. A hollow mark means that the line leaks.'
@@ -34,6 +34,7 @@ MEANINGS = {
     'first_class': 'Clips whose emotion has no class count as the first class, in training and in '
     'the score. What it adds is measured on the clips that have a class. Measured by itself.',
 }
+MAIN = ('honest', 'all', 'control')  # habits whose UF1 stands on top of the page
 METHOD = (
     'Each line is the same experiment with the same seeds. "Adds" is the difference to the honest '
     f'run on the same clips. 95 % intervals are {OVER_SUBJECTS}, {DRAWS}, the '
@@ -72,8 +73,25 @@ def study(result: dict) -> Study:
         leaks=baseline['leaks'],
         tables=[Table('What each habit adds', _columns(), rows, notes)],
         method=METHOD,
+        headline=_headline(lines),
         meanings=listing(['line', 'meaning', 'leaks in force'], meanings),
     )
+
+
+def _headline(lines):
+    """UF1 of the honest run, of all habits together, and of random classes."""
+    by_habit = {line['habit']: line for line in lines}
+    chosen = [by_habit[habit] for habit in MAIN if habit in by_habit]
+    return [
+        tile(
+            f'UF1, {line["title"]}',
+            line['metrics']['uf1'],
+            line['intervals']['uf1'],
+            bool(line['leaks']),
+        )
+        for line in chosen
+        if not line['why_not']
+    ]
 
 
 def _columns():

@@ -9,6 +9,7 @@ import numpy as np
 from mer_jax.data.apexes import BLIND
 from mer_jax.evaluation import DRAWS, OVER_SUBJECTS
 from mer_jax.report.compare_tables import (
+    MOST_TILES,
     difference,
     honest,
     leaky_pair,
@@ -16,7 +17,8 @@ from mer_jax.report.compare_tables import (
     of_runs,
     reference_of,
 )
-from mer_jax.report.formats import frames, milliseconds, p_value, plural, signed_frames
+from mer_jax.report.formats import frames, interval, milliseconds, p_value, plural, signed_frames
+from mer_jax.report.page import Tile
 from mer_jax.report.plots_spotting import TITLES
 from mer_jax.report.study import Study
 from mer_jax.report.table import Cell, Column, Note, Row, Table
@@ -41,7 +43,20 @@ def study(result: dict) -> Study:
         result: the content of compare.json.
     """
     tables = [_table(group) for group in result['groups']]
-    return of_runs(result['groups'], tables, METHOD)
+    return of_runs(result['groups'], tables, METHOD, _headline(result['groups']))
+
+
+def _headline(groups):
+    """The error of each run on each data set."""
+    tiles = []
+    for group in groups:
+        where = f' on {group["dataset"]}' if len(groups) > 1 else ''
+        for run in group['runs'][:MOST_TILES]:
+            block = run['decisions'][run['answer']]
+            edges = interval(block['interval'], 2)
+            title = f'mean error, {run["title"]}{where}'
+            tiles.append(Tile(title, f'{frames(block["mae"])} frames', f'95 % {edges}'))
+    return tiles
 
 
 def _table(group):

@@ -14,11 +14,13 @@ from mer_jax.report.formats import (
     plural,
     signed,
 )
-from mer_jax.report.study import Study
+from mer_jax.report.page import Tile
+from mer_jax.report.study import Study, tile
 from mer_jax.report.table import Cell, Column, Note, Row, Table
 
 # metrics in compare.json, those of HEADLINE first
 MEASURES = tuple(dict.fromkeys(HEADLINE + COMPARED))
+MOST_TILES = 4  # runs of a data set whose UF1 stands on top of the page
 TESTED = ('uf1', 'accuracy')
 METHOD = (
     f'{NAMES_IN_PAPERS} Precision is averaged over classes as well. Scores are means over seeds; '
@@ -51,16 +53,34 @@ def study(result: dict) -> Study:
     """
     tables = [_table(group) for group in result['groups']]
     with_published = any('published' in group for group in result['groups'])
-    return of_runs(result['groups'], tables, METHOD + (PUBLISHED if with_published else ''))
+    method = METHOD + (PUBLISHED if with_published else '')
+    return of_runs(result['groups'], tables, method, _headline(result['groups']))
 
 
-def of_runs(groups: Sequence[dict], tables: Sequence[Table], method: str) -> Study:
+def _headline(groups):
+    """UF1 of each reference and of the best other runs."""
+    tiles = []
+    for group in groups:
+        reference = reference_of(group)
+        others = [run for run in group['runs'] if run is not reference]
+        others.sort(key=lambda run: -(run['metrics']['uf1'] or 0))
+        where = f' on {group["dataset"]}' if len(groups) > 1 else ''
+        for run in [reference, *others[: MOST_TILES - 1]]:
+            uf1, edges = run['metrics']['uf1'], run['intervals']['uf1']
+            tiles.append(tile(f'UF1, {run["title"]}{where}', uf1, edges, bool(run['leaks'])))
+    return tiles
+
+
+def of_runs(
+    groups: Sequence[dict], tables: Sequence[Table], method: str, headline: Sequence[Tile]
+) -> Study:
     """Make a comparison with its title, verdict and leaks.
 
     Args:
         groups: of compare.json.
         tables: of the groups.
         method: how the figures were computed.
+        headline: the main figures.
     """
     runs = [run for group in groups for run in group['runs']]
     leaks = [f'{run["title"]}: {leak}' for run in runs for leak in run['leaks']]
@@ -79,6 +99,7 @@ def of_runs(groups: Sequence[dict], tables: Sequence[Table], method: str) -> Stu
         leaks=leaks,
         tables=tables,
         method=method,
+        headline=headline,
     )
 
 
@@ -183,7 +204,7 @@ def _columns(group):
         Column('seeds', 'seeds', forms=no_paper),
         Column('clips', 'clips', '{:.5g}'.format, forms=no_paper),
         Column('subjects', 'subjects', forms=no_paper),
-        Column('perfect', 'perfect_subjects', '{:.5g}'.format, forms=no_paper),
+        Column('perfect', 'perfect_subjects', '{:.4g}'.format, forms=no_paper),
         Column('protocol', 'protocol', forms=['csv', 'html']),
         Column('reference', 'reference', forms=['csv']),
         Column('reference honest', 'reference_honest', forms=['csv']),

@@ -52,6 +52,7 @@ def write(folder: Path, figures: dict, clips: Clips, examples: Sequence[Example]
         'describe.html',
         title=f'Data of {figures["name"]}',
         size=size(figures),
+        tiles=_tiles(figures),
         missing=figures['missing'],
         classes=html(tables.classes(figures)),
         emotions=html(tables.emotions(figures)),
@@ -77,6 +78,21 @@ def write(folder: Path, figures: dict, clips: Clips, examples: Sequence[Example]
         print(f'  {line}')
     for path in paths.values():
         print(f'{NAME}: {path}')
+
+
+def _tiles(figures):
+    """Numbers of clips, subjects and classes."""
+    counts = [sum(column) for column in zip(*figures['clips'], strict=True)]
+    of_classes = [
+        f'{count} {title}' for count, title in zip(counts, figures['classes'], strict=True)
+    ]
+    return [
+        page.Tile('clips', str(sum(counts)), ', '.join(of_classes)),
+        page.Tile(
+            'subjects', str(len(figures['subjects'])), f'of {", ".join(figures["datasets"])}'
+        ),
+        page.Tile('classes', str(len(counts)), f'labels {figures["labels"]}'),
+    ]
 
 
 def size(figures: dict) -> str:

@@ -41,6 +41,13 @@ def measure(value: float | None, digits: int = 3) -> str:
     return DASH if is_undefined(value) else f'{value:.{digits}f}'
 
 
+def rounded(value: Value | bool) -> str:
+    """Format a measured quantity: a float with four digits, or as a whole number from 1,000 on."""
+    if not isinstance(value, float):
+        return str(value)
+    return f'{value:.4g}' if abs(value) < 1000 else f'{value:,.0f}'
+
+
 def signed(value: float | None, digits: int = 3) -> str:
     """Format a difference with its sign; None becomes a dash."""
     return DASH if is_undefined(value) else f'{value:+.{digits}f}'

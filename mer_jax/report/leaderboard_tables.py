@@ -10,10 +10,11 @@ from mer_jax.report.formats import (
     plural,
     signed,
 )
-from mer_jax.report.study import Study
+from mer_jax.report.study import Study, tile
 from mer_jax.report.table import Cell, Column, Note, Row, Table
 
 ORACLE = 'choosing the epoch on the left-out subject would claim'
+MOST_TILES = 3  # ranks whose UF1 stands on top of the page
 NOT_STATED = 'not stated'
 METHOD = (
     f'{NAMES_IN_PAPERS} Scores are means over seeds; sd is over seeds. 95 % intervals are '
@@ -51,7 +52,22 @@ def study(result: dict) -> Study:
         leaks=leaks,
         tables=[Table('Scores', _columns(result), [_row(row) for row in rows], _notes(rows))],
         method=METHOD + _budget(result['points']),
+        headline=_headline(run),
     )
+
+
+def _headline(run):
+    """UF1 of the best ranks."""
+    ranked = sorted((row for row in run if row['rank']), key=lambda row: row['rank'])
+    return [
+        tile(
+            f'UF1, rank {row["rank"]:.3g}: {row["title"]}',
+            row['metrics']['uf1'],
+            row['intervals']['uf1'],
+            bool(row['leaks']),
+        )
+        for row in ranked[:MOST_TILES]
+    ]
 
 
 def _budget(points):

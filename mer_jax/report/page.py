@@ -5,6 +5,7 @@ and settings come from files and could hold markup.
 """
 
 import base64
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +39,6 @@ class Picture:
     uri: str
     caption: str
     alt: str = ''  # what is seen, for those who do not see it; '' for the caption
-    dark: str = ''  # uri of the same picture for a dark page; '' where one serves both
 
 
 class Drawn(NamedTuple):
@@ -47,6 +47,24 @@ class Drawn(NamedTuple):
     path: Path
     caption: str
     alt: str = ''
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A main figure of a page, shown large."""
+
+    title: str
+    value: str
+    details: str
+
+
+def sections(content: Markup) -> list[tuple[str, Markup]]:
+    """Return (id, heading) of the sections of a page, for its contents list."""
+    titled = re.findall(r'<section id="([\w-]+)"><h2>(.*?)</h2>', content)
+    return [(name, Markup(heading)) for name, heading in titled]
+
+
+TEMPLATES.filters['sections'] = sections
 
 
 def render(template: str, **values: TemplateValue) -> Markup:
@@ -58,7 +76,7 @@ def picture(path: str | Path, caption: str, alt: str = '') -> Picture:
     """Encode a picture file (.svg or .png) for a page.
 
     Args:
-        path: of the file; NAME.dark.svg beside NAME.svg is the picture for a dark page.
+        path: of the file; an SVG picture holds its dark form itself.
         caption: the text below it.
         alt: what is seen; '' for the caption.
 
@@ -66,19 +84,13 @@ def picture(path: str | Path, caption: str, alt: str = '') -> Picture:
         UserError: the file is too large for a picture of this program.
     """
     path = Path(path)
-    dark = path.with_suffix(f'.dark{path.suffix}')
-    return Picture(_encoded(path), caption, alt, _encoded(dark) if dark.exists() else '')
-
-
-def _encoded(path):
-    """A picture file as data URI."""
     kind = {'.svg': 'svg+xml', '.png': 'png'}[path.suffix]
     try:
         content = bounded.read_bytes(path, MOST_BYTES)
     except ValueError as error:
         raise UserError(f'{path}: is no picture of this program ({error}); delete it') from None
     code = base64.b64encode(content).decode()
-    return f'data:image/{kind};base64,{code}'
+    return Picture(f'data:image/{kind};base64,{code}', caption, alt)
 
 
 def plot(
@@ -86,7 +98,7 @@ def plot(
 ) -> Picture:
     """Draw plots/<name>.svg of a run with draw(path, *content).
 
-    What `draw` returns says what is seen in the plot; it may write <name>.dark.svg too.
+    What `draw` returns says what is seen in the plot.
     """
     path = Path(folder) / files.PLOTS / f'{name}.svg'
     return picture(path, caption, draw(path, *content) or '')

@@ -15,6 +15,7 @@ from mer_jax.report.formats import (
     measure_title,
     p_value,
     plural,
+    rounded,
     signed,
 )
 from mer_jax.report.table import html, listing, tree_listing
@@ -172,11 +173,7 @@ def _tile(results, name):
     details = f'95 % {interval(results["intervals"][name])}'
     if results['sd'][name] is not None:
         details += f', sd {measure(results["sd"][name])} over seeds'
-    return {
-        'title': measure_title(name),
-        'value': measure(results['metrics'][name]),
-        'details': details,
-    }
+    return page.Tile(measure_title(name), measure(results['metrics'][name]), details)
 
 
 def _training(folder, results):
@@ -396,7 +393,7 @@ def _run(folder, results):
     plan = results['plan'] or (plan and plan.to_json())
     blocks = {'plan': plan, **{key: results[key] for key in ('seconds', 'data', 'versions')}}
     blocks = {key: block for key, block in blocks.items() if block}
-    return html(tree_listing(blocks)) if blocks else None
+    return html(tree_listing(blocks, show=rounded)) if blocks else None
 
 
 def _settings(folder):

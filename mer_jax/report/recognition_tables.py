@@ -2,7 +2,7 @@
 
 from mer_jax.evaluation import metrics
 from mer_jax.folds import PROTOCOLS
-from mer_jax.report.formats import MEASURES, WIDTH, is_undefined, measure, measure_title, plain
+from mer_jax.report.formats import MEASURES, WIDTH, is_undefined, measure, measure_title, rounded
 from mer_jax.report.table import Cell, Column, Row, Table, listing
 
 TITLE_ROOM = 24  # letters of a class name in the terminal
@@ -106,7 +106,7 @@ def oracle(results: dict) -> Table:
     block = results['oracle_epoch']
     common, best = block['best_common_epoch'], block['test_best']
     independent = block['test_best_independent']
-    medians = ', '.join(map(plain, independent['median_epochs']))
+    medians = ', '.join(map(rounded, independent['median_epochs']))
     last = block['last']
     result = [('the last epoch, not chosen: the result', results['metrics'], last['epoch'])]
     if results.get('choice'):
@@ -124,7 +124,7 @@ def oracle(results: dict) -> Table:
         (
             'for each fold the best held-out accuracy',
             best['metrics'],
-            f'median {plain(best["median_epoch"])}',
+            f'median {rounded(best["median_epoch"])}',
         ),
         (
             'for each fold one of best accuracy, one of best F1',

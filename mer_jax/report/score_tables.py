@@ -12,8 +12,9 @@ from mer_jax.report.formats import (
     measure,
     measure_title,
     plural,
+    rounded,
 )
-from mer_jax.report.study import Study
+from mer_jax.report.study import Study, tile
 from mer_jax.report.table import Cell, Column, Note, Row, Table, listing, text
 
 AS_REPORTED = 'as reported by its authors; a table cannot show whether its training leaked'
@@ -71,8 +72,9 @@ def study(results: dict, checks: Sequence[str]) -> Study:
     counts = [
         [name, *row] for name, row in zip(results['classes'], results['confusion'], strict=True)
     ]
+    keys = ('dataset', 'subject', 'clips')
     subjects = [
-        [block['dataset'], block['subject'], block['clips'], block['correct'], block['accuracy']]
+        [*(block[key] for key in keys), rounded(block['correct']), block['accuracy']]
         for block in results['per_subject']
     ]
     tables = [
@@ -95,6 +97,10 @@ def study(results: dict, checks: Sequence[str]) -> Study:
         leaks=[],
         tables=tables,
         method=METHOD,
+        headline=[
+            tile(measure_title(name), results['metrics'][name], results['intervals'][name])
+            for name in HEADLINE
+        ],
     )
 
 

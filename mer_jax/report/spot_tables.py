@@ -1,6 +1,7 @@
 """The table of spotted intervals, scored as in the MEGC challenges."""
 
 from mer_jax.report.formats import measure, plural
+from mer_jax.report.page import Tile
 from mer_jax.report.study import Study
 from mer_jax.report.table import Column, Row, Table
 
@@ -12,6 +13,13 @@ METHOD = (
 )
 COUNTS = {'annotated': 'annotated', 'spotted': 'spotted', 'tp': 'TP', 'fp': 'FP', 'fn': 'FN'}
 SHARES = ('precision', 'recall', 'f1')
+
+
+def _tiles(scores):
+    """F1, precision and recall over both kinds."""
+    counts = ', '.join(f'{scores[key]} {title}' for key, title in COUNTS.items())
+    tiles = [Tile('F1', measure(scores['f1']), counts)]
+    return tiles + [Tile(key, measure(scores[key]), '') for key in SHARES[:2]]
 
 
 def study(result: dict) -> Study:
@@ -34,4 +42,5 @@ def study(result: dict) -> Study:
         leaks=result['leaks'],
         tables=[Table('', columns, rows)],
         method=METHOD,
+        headline=_tiles(result['scores']['overall']),
     )

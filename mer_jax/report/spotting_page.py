@@ -13,12 +13,14 @@ from mer_jax.evaluation import OVER_SUBJECTS
 from mer_jax.report import page, plots, plots_spotting
 from mer_jax.report import table as tables
 from mer_jax.report.formats import (
+    DASH,
     WIDTH,
     frames,
     interval,
     milliseconds,
     p_value,
     plural,
+    rounded,
     signed_frames,
 )
 from mer_jax.report.plots_spotting import TITLES
@@ -105,7 +107,8 @@ def report(folder: str | Path) -> Path:
         errors=_errors(folder, results) if scored else None,
         curves=_curves(folder, results, frames, apexes) if scored else None,
         training=_training(folder),
-        settings=_settings(folder, results),
+        run=_run(results),
+        settings=_settings(folder),
         plots=files.PLOTS,
     )
     path = folder / files.REPORT
@@ -196,10 +199,34 @@ def _errors(folder, results):
     """Tables and a plot of the errors."""
     caption = f'Whiskers show 95 % intervals {OVER_SUBJECTS}.'
     return {
+        'tiles': _tiles(results),
         'decoders': tables.html(_decoders(results)),
         'plot': page.plot(folder, 'errors', caption, plots_spotting.errors, results['spotting']),
         'datasets': tables.html(_datasets(results)),
     }
+
+
+def _tiles(results):
+    """The error of the run, that of the midpoint, and their difference."""
+    reported, midpoint = results['spotting'][results['answer']], results['spotting']['midpoint']
+    tiles = [
+        page.Tile(f'mean error, {title}', f'{frames(block["mae"])} frames', _edges(block, frames))
+        for title, block in ((TITLES[results['answer']], reported), ('midpoint', midpoint))
+    ]
+    paired = reported['against'].get('midpoint')
+    if paired:
+        value = f'{signed_frames(paired["difference"])} frames'
+        details = f'{_edges(paired, signed_frames)}, p {p_value(paired["p"])}'
+        tiles.append(page.Tile('minus the midpoint', value, details))
+    return tiles
+
+
+def _edges(block, show):
+    """The 95 % interval of a figure in words."""
+    if not block['interval']:
+        return f'95 % {DASH}'
+    low, high = map(show, block['interval'])
+    return f'95 % [{low}, {high}]'
 
 
 def _curves(folder, results, frames, apexes):
@@ -253,11 +280,15 @@ def _training(folder):
     return page.plot(folder, 'curves', 'Measured on training rows only.', plots.curves, records)
 
 
-def _settings(folder, results):
-    """Plan, time, data, versions and settings."""
+def _run(results):
+    """Plan, time, data and versions."""
     keys = ('plan', 'seconds', 'data', 'versions')
-    blocks = {key: results[key] for key in keys if key in results}
-    settings = {}
-    if (folder / RunConfig.FILE).exists():
-        settings = RunConfig.read(folder).settings
-    return tables.html(tree_listing({**blocks, **settings}))
+    blocks = {key: results[key] for key in keys if results.get(key)}
+    return tables.html(tree_listing(blocks, show=rounded))
+
+
+def _settings(folder):
+    """The settings, by dotted key; None where their file is missing."""
+    if not (folder / RunConfig.FILE).exists():
+        return None
+    return tables.html(tree_listing(RunConfig.read(folder).settings, ['setting', 'value']))

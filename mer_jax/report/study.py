@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mer_jax.report import page, table
-from mer_jax.report.formats import WIDTH
-from mer_jax.report.table import Table
+from mer_jax.report.formats import WIDTH, interval, measure
+from mer_jax.report.table import DAGGER, Table
 from mer_jax.runfiles import writing
 
 KINDS = ('json', 'csv', 'tex', 'md', 'html')  # endings of the files of a study
@@ -25,6 +25,15 @@ class Study:
     tables: Sequence[Table]  # of equal columns
     method: str  # how the figures were computed
     meanings: Table | None = None  # explains the rows; on the page only
+    headline: Sequence[page.Tile] = ()  # the main figures; on the page only
+
+
+def tile(
+    title: str, value: float | None, edges: Sequence[float] | None, leaky: bool = False
+) -> page.Tile:
+    """Make the tile of a score with its 95 % interval, marked where it leaks."""
+    title = f'{DAGGER} {title}' if leaky else title
+    return page.Tile(title, measure(value), f'95 % {interval(edges)}')
 
 
 def write(study: Study, result: dict, folder: str | Path, plots: Sequence[page.Drawn]) -> None:
@@ -85,6 +94,7 @@ def html(study: Study, pictures: Sequence[page.Picture]) -> str:
         size=study.size,
         verdict=study.verdict,
         leaks=study.leaks,
+        headline=study.headline,
         tables=tables,
         pictures=pictures,
         meanings=study.meanings and table.html(study.meanings),

@@ -89,9 +89,11 @@ def listing(titles: Sequence[str], rows: Sequence[Sequence]) -> Table:
     return Table('', columns, [Row(dict(zip(keys, row, strict=True))) for row in rows])
 
 
-def tree_listing(tree: Mapping, titles: Sequence[str] = ('key', 'value')) -> Table:
-    """Make a table of a nested dictionary."""
-    return listing(titles, list(_leaves(tree, '')))
+def tree_listing(
+    tree: Mapping, titles: Sequence[str] = ('key', 'value'), show: Callable[..., str] = str
+) -> Table:
+    """Make a table of a nested dictionary, each value formatted by `show`."""
+    return listing(titles, list(_leaves(tree, '', show)))
 
 
 def text(table: Table) -> str:
@@ -213,14 +215,14 @@ def escaped(text: Value) -> str:
     return re.sub(f'[{signs}]', lambda match: ESCAPES[match[0]], str(text))
 
 
-def _leaves(tree, prefix):
+def _leaves(tree, prefix, show):
     """(dotted key, text) pairs; lists are joined."""
     for key, value in tree.items():
         if isinstance(value, dict):
-            yield from _leaves(value, f'{prefix}{key}.')
+            yield from _leaves(value, f'{prefix}{key}.', show)
         else:
             values = value if isinstance(value, list) else [value]
-            yield f'{prefix}{key}', ', '.join(map(str, values))
+            yield f'{prefix}{key}', ', '.join(map(show, values))
 
 
 def _blocks(table, form):

@@ -2,6 +2,7 @@
 
 import jinja2
 import pytest
+from markupsafe import Markup
 
 from mer_jax.report import page
 from mer_jax.runfiles import files
@@ -14,7 +15,7 @@ def test_a_page_holds_its_style_and_needs_nothing_else():
     parsed = Page(text)
     assert '<b>& "x"' in parsed.text
     assert [tag for tag, _ in parsed.tags] == ['html', 'head', 'meta', 'meta', 'title', 'style',
-        'body', 'main']  # fmt: skip
+        'body', 'header', 'main', 'footer']  # fmt: skip
     assert '--ink' in text and 'http' not in text
 
 
@@ -32,15 +33,19 @@ def test_a_picture_travels_inside_the_page(tmp_path, suffix, kind):
     assert picture == page.Picture(f'data:image/{kind};base64,YWJj', 'words')
 
 
-def test_a_picture_for_a_dark_page_and_its_words_are_handed_on(tmp_path):
-    """A reader who sees nothing hears the caption twice, or a dark page shows a white plot."""
+def test_what_a_plot_says_of_itself_is_handed_on(tmp_path):
+    """A reader who sees nothing hears the caption twice, and never what was drawn."""
 
     def draw(path):
-        path.write_bytes(b'light')
-        path.with_suffix('.dark.svg').write_bytes(b'dark')
+        path.write_text('<svg></svg>')
         return 'two bars'
 
     (tmp_path / files.PLOTS).mkdir()
     picture = page.plot(tmp_path, 'bars', 'words', draw)
-    assert picture.alt == 'two bars' and picture.dark.endswith('ZGFyaw==')
-    assert picture.uri != picture.dark
+    assert (picture.caption, picture.alt) == ('words', 'two bars')
+
+
+def test_the_contents_list_leads_to_every_section():
+    """A link that leads nowhere, or a heading that is not escaped, breaks the list."""
+    content = Markup('<section id="a-1"><h2>A &lt;b&gt;</h2></section><section id="c"><h2>C</h2>')
+    assert page.sections(content) == [('a-1', 'A &lt;b&gt;'), ('c', 'C')]

@@ -173,7 +173,7 @@ def test_html_shows_names_as_they_stand():
     assert page.text.count(NASTY) == 2 + 1 + 1  # both runs, one of them in both blocks, the note
     assert page.text.count(f'† {NASTY}') == 3 and '† -0.125' in page.text
     assert [tag for tag, _ in page.tags].count('table') == 2
-    figures = [attrs for tag, attrs in page.tags if tag == 'th']
+    figures = [attrs for tag, attrs in page.tags if attrs.get('scope') == 'col']
     assert [attrs.get('class') for attrs in figures] == [None, 'n', 'n', None, 'n', 'n']
 
 

@@ -393,7 +393,7 @@ def test_a_leaky_run_is_marked_everywhere(written, tmp_path):
     assert not re.search(r'casme2\\_one[^&\n]*dagger', tex)
     assert 'class="verdict leaky"' in page and f'<li>casme2_two: {LEAK}</li>' in page
     assert page.count('† casme2_two') == 3 and '† -' in page
-    assert '<td>casme2_two' not in page and '<td>casme2_one' in page
+    assert '<div>casme2_two' not in page and '<div>casme2_one' in page
     rows = {row['run']: row for row in csv_rows(folder / 'compare.csv')}
     assert (rows['casme2_two']['honest'], rows['casme2_two']['leaks']) == ('no', LEAK)
     assert (rows['smic_two']['honest'], rows['smic_two']['reference_honest']) == ('yes', 'no')

@@ -10,7 +10,7 @@ class Page(html.parser.HTMLParser):
     AssertionError for a tag that is not closed, or text that is not escaped.
     """
 
-    VOID = ('meta', 'br', 'img', 'source')  # tags that are never closed
+    VOID = ('meta', 'br', 'img')  # tags that are never closed
 
     def __init__(self, text):
         super().__init__(convert_charrefs=False)
