@@ -11,9 +11,11 @@ import numpy as np
 from mer_jax import provenance
 from mer_jax.data.annotations import CHANNELS, MOTIONS, TIMES, TO_APEX, TO_MAGNIFIED, Clips
 from mer_jax.report import describe_tables as tables
-from mer_jax.report import overlays, page, plots_describe
+from mer_jax.report import page, picture_grid, plots_describe
 from mer_jax.report.formats import measure, plural
 from mer_jax.report.overlays import forbidden as forbidden
+from mer_jax.report.picture_grid import Bar, Group
+from mer_jax.report.style import SHARES, SIGNED, ramp
 from mer_jax.report.table import html
 from mer_jax.runfiles import writing
 
@@ -348,17 +350,21 @@ def _examples(folder, clips, examples):
         return {'picture': None, 'words': 'No flow is stored that could be drawn.'}
     labels = [_label(clips, example) for example, _ in drawn]
     rows = [[pictures.get(title) for title in titles] for _, pictures in drawn]
-    group = overlays.Group('', ['', *titles], labels, rows)
-    overlays.figure_grid(folder / EXAMPLES, [group], side=1.15)
+    group = Group('', titles, labels, rows)
+    bars = [
+        Bar(ramp(SIGNED), 'left or up, still, right or down: u, v'),
+        Bar(ramp(), 'little to much: strain, On-A, Off-A'),
+    ]
+    picture_grid.draw(folder / EXAMPLES, [group], bars)
     datasets = {clips.annotated.dataset[example.row].item() for example, _ in drawn}
     hidden = sorted(datasets - SHOWN)
     words = (
         'A clip of each data set and class, the one whose motion is nearest to the median. u and '
-        'v: flow from onset to apex, red to the right and down, blue to the left and up, white '
-        'still; strain: bright is much. Each picture is scaled by itself.'
+        'v: flow from onset to apex, red to the right and down, blue to the left and up, grey '
+        'still; strain: yellow is much. Each picture is scaled by itself.'
     )
     if any(example.flow is not None and example.flow.dtype == np.uint8 for example, _ in drawn):
-        words += ' Of flow stored as bytes the value of no motion is unknown: white is the middle.'
+        words += ' Of flow stored as bytes the value of no motion is unknown: grey is the middle.'
     if hidden:
         words += f' Faces of {", ".join(hidden)} are not shown: the release is licensed.'
     return {'picture': page.picture(folder / EXAMPLES, words), 'words': ''}
@@ -368,8 +374,8 @@ def _label(clips, example):
     """Clip, class and action units beside its pictures."""
     annotated, row = clips.annotated, example.row
     units = _unit_cell(annotated, row)
-    lines = [annotated.clip[row], annotated.label[row], f'AU {units}' if units else 'AU unknown']
-    return '\n'.join(map(str, lines))
+    titles = [annotated.clip[row], annotated.label[row], f'AU {units}' if units else 'AU unknown']
+    return ', '.join(map(str, titles))
 
 
 def panels(clips: Clips, example: Example) -> dict[str, np.ndarray]:
@@ -399,7 +405,7 @@ def panels(clips: Clips, example: Example) -> dict[str, np.ndarray]:
 
 
 def signed(channel: np.ndarray) -> np.ndarray:
-    """Colours of values around 0: blue below, white, red above.
+    """Colours of values around 0: blue below, grey, red above.
 
     Args:
         channel: float[H, W].
@@ -408,11 +414,11 @@ def signed(channel: np.ndarray) -> np.ndarray:
         uint8[H, W, 3] RGB.
     """
     largest = max(np.percentile(np.abs(channel), LEVELS[1]), 1e-9)
-    return _coloured(channel / largest / 2 + 0.5, 'RdBu_r')
+    return _coloured(channel / largest / 2 + 0.5, SIGNED)
 
 
 def bright(channel: np.ndarray) -> np.ndarray:
-    """Colours of values from 0 on: dark is nothing, bright is much.
+    """Colours of values from 0 on: violet is nothing, yellow is much.
 
     Args:
         channel: [H, W].
@@ -421,7 +427,7 @@ def bright(channel: np.ndarray) -> np.ndarray:
         uint8[H, W, 3] RGB.
     """
     low, high = np.percentile(channel, LEVELS)
-    return _coloured((channel - low) / max(high - low, 1e-9), 'magma')
+    return _coloured((channel - low) / max(high - low, 1e-9), SHARES)
 
 
 def _coloured(values, colours):

@@ -4,10 +4,7 @@ The pictures may end up on a public page. Therefore licensed faces are drawn on 
 schematic face; two subjects never.
 """
 
-import itertools
 import re
-import textwrap
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,8 +13,10 @@ import numpy as np
 
 from mer_jax.errors import UserError
 from mer_jax.preprocess.schematic import schematic
-from mer_jax.report import plots
+from mer_jax.report import picture_grid, plots
+from mer_jax.report.picture_grid import Bar, Group
 from mer_jax.report.scenarios import choose, scenarios, unit_sets, unit_title
+from mer_jax.report.style import ramp, shade
 from mer_jax.runfiles import files as workdir
 from mer_jax.runfiles import writing
 from mer_jax.runfiles.explanations import Captions, PictureRow, PictureTable
@@ -30,12 +29,13 @@ OF_ALL_ROWS = 'au_features_all_rows.png'
 OVERVIEWS = (MONTAGE, SCENARIOS, FEATURES, OF_ALL_ROWS)
 IN_MONTAGE = 12  # clips
 SIDE = 224  # pixels, to which smaller pictures are enlarged
-PANELS = ['face', 'motion (On-A)', 'AU-CAM', 'Grad-CAM']
+LARGE = 8.4  # inches, width of the picture of a clip
+PANELS = ['face', 'motion', 'AU-CAM', 'Grad-CAM']
 NEVER = {12, 22}  # subjects of CASME II whose pictures its release form forbids to publish
 TITLES = {
-    'subjects': 'Same emotion and AU,\ntwo subjects',
-    'clips': 'Same emotion and AU,\none subject',
-    'emotions': 'Same AU,\ntwo emotions',
+    'subjects': 'Same emotion and AU, two subjects',
+    'clips': 'Same emotion and AU, one subject',
+    'emotions': 'Same AU, two emotions',
 }
 LACKS = {
     'subjects': 'two subjects with the same emotion and a shared action unit',
@@ -53,16 +53,6 @@ class Background(NamedTuple):
     hidden: bool  # whether no picture of this clip may be shown, flow included
 
 
-class Group(NamedTuple):
-    """Pictures in rows and columns under a title."""
-
-    title: str
-    columns: list[str]  # titles; the first is that of the labels, where there are labels
-    labels: list[str]  # left of each row; empty for none
-    # of uint8[H, W] or uint8[H, W, 3]; None is drawn as 'not shown'
-    rows: list[list[np.ndarray | None]]
-
-
 class Shown(NamedTuple):
     """A clip to draw."""
 
@@ -72,7 +62,7 @@ class Shown(NamedTuple):
 
 
 def overlay(background: np.ndarray, cam: np.ndarray) -> np.ndarray:
-    """Blend a map in jet colours with a picture.
+    """Blend a map in colours of style.SHARES with a picture.
 
     Args:
         background: uint8[H, W].
@@ -83,9 +73,7 @@ def overlay(background: np.ndarray, cam: np.ndarray) -> np.ndarray:
     """
     cam = np.asarray(cam, np.float32)
     cam = cv2.resize(cam, background.shape[::-1], interpolation=cv2.INTER_LINEAR)
-    levels = np.round(np.clip(cam, 0, 1) * 255).astype(np.uint8)
-    jet = cv2.applyColorMap(levels, cv2.COLORMAP_JET)[..., ::-1]
-    return np.round(jet / 2 + background[..., None] / 2).astype(np.uint8)
+    return np.round(255 * shade(cam) / 2 + background[..., None] / 2).astype(np.uint8)
 
 
 def background(gray: np.ndarray, dataset: str, subject: str, *, faces: bool) -> Background:
@@ -121,62 +109,6 @@ def forbidden(dataset: str, subject: str) -> bool:
 
 def _is_casme2(dataset):
     return re.sub(r'[^a-z0-9]', '', dataset.lower()).startswith(('casme2', 'casmeii'))
-
-
-def figure_grid(path: str | Path, groups: Sequence[Group], *, side: float, foot: str = '') -> None:
-    """Draw groups of pictures beside each other.
-
-    Args:
-        path: of the file.
-        groups: from left to right.
-        side: height and width of each picture in inches.
-        foot: a line of small print below.
-    """
-    label_widths = [_label_width(group.labels) for group in groups]
-    widths = [
-        label_width + side * len(group.rows[0])
-        for label_width, group in zip(label_widths, groups, strict=True)
-    ]
-    titles = itertools.chain(*(group.columns for group in groups))
-    breaks = max(group.title.count('\n') for group in groups)
-    breaks += max(title.count('\n') for title in titles)
-    rows = max(len(group.rows) for group in groups)
-    height = rows * (side + 0.06) + 0.17 * (breaks + 2) + 0.1
-    if foot:
-        height += 0.25
-    with plots.saved(path, (sum(widths) + 0.2 * len(groups), height)) as figure:
-        panels = figure.subfigures(1, len(groups), squeeze=False, width_ratios=widths, wspace=0.03)[
-            0
-        ]
-        for panel, group, label_width in zip(panels, groups, label_widths, strict=True):
-            ratios = [1] * len(group.rows[0])
-            if group.labels:
-                ratios = [label_width / side, *ratios]
-            _group(panel, group, ratios)
-        if foot:
-            figure.supxlabel(foot, fontsize=7, color='#5b6875', parse_math=False)
-
-
-def _group(panel, group, ratios):
-    """Draw a group into its panel of a figure."""
-    look = {'color': plots.DARK_INK, 'parse_math': False}
-    if group.title:
-        panel.suptitle(group.title, fontsize=9.5, **look)
-    grid = panel.subplots(len(group.rows), len(ratios), squeeze=False, width_ratios=ratios)
-    for axes_row, label in zip(grid, group.labels, strict=False):
-        axes_row[0].axis('off')
-        axes_row[0].text(0, 0.5, label, va='center', fontsize=7.5, **look)
-    for axes_row, row in zip(grid, group.rows, strict=True):
-        for axes, image in zip(axes_row[-len(row) :], row, strict=True):
-            _picture(axes, image)
-    for axes, title in zip(grid[0], group.columns, strict=True):
-        axes.set_title(title, fontsize=7.5, parse_math=False)
-
-
-def _label_width(labels):
-    """Width of the longest line of labels in inches."""
-    lines = '\n'.join(labels).splitlines()
-    return max((0.064 * len(line) + 0.15 for line in lines), default=0)
 
 
 def write(
@@ -224,7 +156,8 @@ def write(
     PictureTable(tuple(lines)).write(folder)
     for clip, file in zip(shown, files, strict=True):
         group = Group(_heading(clip), PANELS, [], [clip.panels])
-        figure_grid(folder / file, [group], side=2.0, foot=clip.background.notice)
+        look = {'width': LARGE, 'foot': clip.background.notice}
+        picture_grid.draw(folder / file, [group], _bars(), **look)
     sets = unit_sets(explained.action_units, names.action_units)
     captions = {
         MONTAGE: _montage(folder, shown[:IN_MONTAGE], len(explained.clip)),
@@ -291,7 +224,7 @@ def _shown(explained, names, row, faces):
     behind = background(_enlarged(explained.gray[row]), dataset, subject, faces=faces)
     motion = None
     if not behind.hidden:
-        motion = cv2.applyColorMap(_enlarged(explained.on_a[row]), cv2.COLORMAP_MAGMA)[..., ::-1]
+        motion = np.round(255 * shade(_enlarged(explained.on_a[row]) / 255)).astype(np.uint8)
     maps = [overlay(behind.image, cam[row]) for cam in (explained.au_cam, explained.grad_cam)]
     return Shown(cells, [behind.image, motion, *maps], behind)
 
@@ -309,20 +242,24 @@ def _outcome(shown):
     return f'{truth} → {predicted}{wrong}'
 
 
-def _label(shown, width):
-    """Clip, action units and outcome, in wrapped lines."""
-    return _wrapped(width, shown.cells[0], shown.cells[5], _outcome(shown))
+def _label(shown):
+    """Clip, action units and outcome."""
+    return f'{shown.cells[0]}, {shown.cells[5]}: {_outcome(shown)}'
 
 
 def _heading(shown):
     clip, subject, dataset, truth, predicted, units = shown.cells
     where = f'{dataset}, subject {subject}; {shown.background.kind}'
-    return _wrapped(100, f'{clip}: {units}; truth {truth}, predicted {predicted}', where)
+    return f'{clip}: {units}; truth {truth}, predicted {predicted}\n{where}'
 
 
-def _wrapped(width, *lines):
-    """Lines of at most `width` characters."""
-    return '\n'.join('\n'.join(textwrap.wrap(line, width)) for line in lines)
+def _bars():
+    """What the colours of motion and maps mean."""
+    faded = overlay(np.full((1, 256), 160, np.uint8), np.linspace(0, 1, 256)[None])[0]
+    return [
+        Bar(ramp(), 'little to much: motion'),
+        Bar(faded, 'little to much: AU-CAM, Grad-CAM over the face'),
+    ]
 
 
 def _notices(rows):
@@ -333,15 +270,15 @@ def _notices(rows):
 
 def _montage(folder, rows, count):
     """Draw clips below each other; return the caption."""
-    labels = [_label(shown, 34) for shown in rows]
-    group = Group('', ['truth → predicted', *PANELS], labels, [shown.panels for shown in rows])
-    figure_grid(folder / MONTAGE, [group], side=0.95, foot=_notices(rows))
+    labels = [_label(shown) for shown in rows]
+    group = Group('', PANELS, labels, [shown.panels for shown in rows])
+    picture_grid.draw(folder / MONTAGE, [group], _bars(), foot=_notices(rows))
     kinds = ', '.join(dict.fromkeys(shown.background.kind for shown in rows))
     return (
         f'{len(rows)} of {count} held-out clips, chosen by class and subject, not by prediction; '
         'each network is that of the fold that left the clip out. Motion: length of the flow from '
-        'the onset to the (magnified) apex; bright means large. AU-CAM: regions of the strongest '
-        'action-unit feature. Grad-CAM: regions of the predicted class. Red means much, blue '
+        'the onset to the (magnified) apex (On-A). AU-CAM: regions of the strongest '
+        'action-unit feature. Grad-CAM: regions of the predicted class. Yellow means much, violet '
         'little. Each map is scaled by itself, and so is each half where eyes and mouth have '
         'separate branches; colours of two maps or halves cannot be compared. Under the maps: '
         f'{kinds}.'
@@ -359,27 +296,16 @@ def _scenarios(folder, explained, names, faces):
         if not pair:
             continue
         shown = [_shown(explained, names, row, faces) for row in pair]
-        titles = [_label(clip, 22) for clip in shown]
-        maps = [[clip.panels[panel] for clip in shown] for panel in (2, 3)]
-        if groups:
-            groups.append(Group(TITLES[name], titles, [], maps))
-        else:
-            groups.append(Group(TITLES[name], ['', *titles], PANELS[2:], maps))
+        maps = [panel for clip in shown for panel in clip.panels[2:]]
+        text = '\n'.join(map(_label, shown))
+        groups.append(Group(f'{TITLES[name]}\n{text}', 2 * PANELS[2:], [], [maps]))
         drawn += shown
     caption = 'Scenarios: none.'
     if groups:
-        figure_grid(folder / SCENARIOS, groups, side=1.45, foot=_notices(drawn))
-        caption = 'AU-CAM above Grad-CAM for pairs of clips; right predictions are preferred.'
+        picture_grid.draw(folder / SCENARIOS, groups, _bars()[1:], foot=_notices(drawn))
+        caption = (
+            'AU-CAM and Grad-CAM of pairs of clips, the first clip on the left; right predictions '
+            'are preferred.'
+        )
     missing = '; '.join(LACKS[name] for name, pair in pairs.items() if not pair)
     return f'{caption} These clips do not include: {missing}.' if missing else caption
-
-
-def _picture(axes, image):
-    """Draw a picture without axes, or 'not shown'."""
-    axes.set(xticks=[], yticks=[], aspect='equal')
-    axes.spines[:].set_visible(False)
-    if image is None:
-        axes.set(xlim=(0, 1), ylim=(0, 1), facecolor='#eef1f4')
-        axes.text(0.5, 0.5, 'not shown', ha='center', va='center', fontsize=8, color='#5b6875')
-    else:
-        axes.imshow(image, cmap='gray', vmin=0, vmax=255)

@@ -1,46 +1,34 @@
-"""Plots of a run; each function writes one file.
+"""Plots of a run; each function writes one file."""
 
-Colours are those of Okabe and Ito, which colour-blind readers can tell apart. The global state of
-matplotlib does not change.
-"""
-
-import contextlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
 from mer_jax.report import scenarios
-from mer_jax.runfiles import writing
+from mer_jax.report.style import (
+    COLOURS,
+    EDGE,
+    INK,
+    PAPER,
+    SHARES,
+    SOFT,
+    colour_bar,
+    ink_on,
+    light_grid,
+    saved,
+    shade,
+    wrapped,
+)
 from mer_jax.runfiles.explanations import ImportanceRow
 
-COLOURS = ('#0072B2', '#E69F00', '#009E73', '#CC79A7', '#56B4E9', '#D55E00', '#F0E442', '#000000')
 TITLES = {'uf1': 'UF1', 'uar': 'UAR', 'accuracy': 'accuracy'}
-INK, DARK_INK = '#3c4650', '#1d2733'
-STYLE = {
-    'font.family': 'sans-serif',
-    'font.sans-serif': ['DejaVu Sans'],
-    'font.size': 10,
-    'axes.spines.top': False,
-    'axes.spines.right': False,
-    'axes.edgecolor': '#8a94a0',
-    'axes.labelcolor': INK,
-    'axes.titlesize': 11,
-    'axes.titlecolor': INK,
-    'xtick.color': INK,
-    'ytick.color': INK,
-    'legend.frameon': False,
-    'svg.hashsalt': 'run',
-    'svg.fonttype': 'path',
-}
-PER_ROW = 48  # subjects in a row of bars
+PER_ROW = 20  # subjects in a row of bars
+PERCENT = 5  # classes up to which the cells of a confusion matrix have room for a percentage
 # of the most frequent sets of action units in a feature plot
 MARKERS = 'os^DvPX<>*'
 
@@ -57,25 +45,27 @@ def confusion(path: str | Path, counts: ArrayLike, classes: Sequence[str]) -> No
     truth = counts.sum(1, keepdims=True)
     share = np.divide(counts, truth, out=np.zeros(counts.shape), where=truth > 0)
     k = len(classes)
-    side = max(1.05 * k if k < 5 else 0.85 * k, 3.2)
-    with saved(path, (side + 1.9, side + 0.6)) as figure:
+    with saved(path, 1.6 + max(0.75 * k if k <= PERCENT else 0.5 * k, 1.5)) as figure:
         axes = figure.subplots()
-        axes.imshow(share, cmap='Blues', vmin=0, vmax=1)
+        axes.imshow(share, cmap=SHARES, vmin=0, vmax=1, aspect='auto')
         _confusion_axes(axes, classes, truth[:, 0])
         for (row, column), count in np.ndenumerate(counts):
-            ink = 'white' if share[row, column] > 0.65 else DARK_INK
+            look = {'ha': 'center', 'color': ink_on(shade(share[row, column]))}
+            if k > PERCENT:
+                axes.text(column, row, f'{count}', va='center', **look)
+                continue
             percent = f'{100 * share[row, column]:.0f} %'
-            look = {'ha': 'center', 'color': ink}
             number = {'va': 'bottom', 'fontsize': 13, 'fontweight': 'bold'}
             axes.text(column, row - 0.03, f'{count}', **number, **look)
-            axes.text(column, row + 0.08, percent, va='top', fontsize=9, **look)
+            axes.text(column, row + 0.08, percent, va='top', **look)
+        colour_bar(figure, axes, 'share of the clips of a row')
 
 
 def _confusion_axes(axes, classes, truth):
-    """Name rows and columns; draw white lines between the cells."""
+    """Name rows and columns; draw lines between the cells."""
     k = len(classes)
-    many = k > 4
-    axes.set_xticks(range(k), classes, rotation=35 if many else 0, ha='right' if many else 'center')
+    wide = sum(map(len, classes)) + 2 * k > 36  # letters below the matrix
+    axes.set_xticks(range(k), classes, rotation=35 if wide else 0, ha='right' if wide else 'center')
     titles = [f'{title}\n(n = {n})' for title, n in zip(classes, truth, strict=True)]
     axes.set_yticks(range(k), titles)
     axes.set(xlabel='predicted', ylabel='truth')
@@ -83,12 +73,12 @@ def _confusion_axes(axes, classes, truth):
     axes.spines[:].set_visible(False)
     axes.set_xticks(np.arange(k + 1) - 0.5, minor=True)
     axes.set_yticks(np.arange(k + 1) - 0.5, minor=True)
-    axes.grid(which='minor', color='white', linewidth=2.5)
+    axes.grid(which='minor', color=PAPER, linewidth=2.5)
     axes.tick_params(which='minor', length=0)
 
 
 def curves(path: str | Path, records: Sequence[dict]) -> None:
-    """Draw training loss and accuracy by epoch.
+    """Draw training loss above accuracy by epoch.
 
     Mean over runs, with a band from the smallest to the largest run.
 
@@ -102,21 +92,24 @@ def curves(path: str | Path, records: Sequence[dict]) -> None:
         if any(record.get(name) is not None for record in records):
             panels.append(name)
     count = max(len(panels), 1)
-    with saved(path, (4.9 * count, 3.1)) as figure:
-        grid = figure.subplots(1, count, squeeze=False)[0]
-        for axes, name, colour in zip(grid, panels, COLOURS, strict=False):
+    with saved(path, 0.4 + 1.9 * count) as figure:
+        grid = figure.subplots(count, 1, squeeze=False, sharex=True)[:, 0]
+        for axes, name in zip(grid, panels, strict=False):
             epoch, middle, low, high = join_groups(records, name)
-            band = {'color': colour, 'alpha': 0.2, 'linewidth': 0}
-            axes.fill_between(epoch, low, high, label='smallest to largest run', **band)
-            axes.plot(epoch, middle, color=colour, label='mean over runs', **_marker(epoch))
-            axes.set(xlabel='epoch', title=f'training {name}')
+            band = {'color': COLOURS[0], 'alpha': 0.25, 'linewidth': 0}
+            axes.fill_between(epoch, low, high, label='smallest to largest', **band)
+            axes.plot(epoch, middle, color=COLOURS[0], label='mean over runs', **_marker(epoch))
+            axes.set(title=f'training {name}')
             light_grid(axes)
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
             if name == 'accuracy':
                 axes.set_ylim(0, 1.02)
             else:
                 axes.set_ylim(min(0, np.nanmin(middle)), None)
-            axes.legend(fontsize=8.5)
+        grid[-1].set_xlabel('epoch')
+        if panels:
+            handles = grid[0].get_legend_handles_labels()
+            figure.legend(*handles, loc='outside lower center', ncols=2)
 
 
 def subjects(path: str | Path, per_subject: Sequence[dict]) -> None:
@@ -137,14 +130,15 @@ def subjects(path: str | Path, per_subject: Sequence[dict]) -> None:
     # Rows of equal length, so that the last is not almost empty.
     width = -(-len(order) // -(-len(order) // PER_ROW))
     rows = [order[start : start + width] for start in range(0, len(order), width)]
-    with saved(path, (10, 2.6 * len(rows) + 0.3)) as figure:
+    with saved(path, 1.7 * len(rows) + 0.3) as figure:
         grid = figure.subplots(len(rows), 1, squeeze=False)[:, 0]
         for axes, row in zip(grid, rows, strict=True):
             _subject_bars(axes, row, colour)
-            axes.set(xlim=(-0.8, width - 0.2), ylim=(0, 1.09), ylabel='accuracy')
+            axes.set(xlim=(-0.8, width - 0.2), ylim=(0, 1.15), ylabel='accuracy')
+            axes.set_yticks([0, 0.5, 1])
             light_grid(axes)
         handles = [Patch(color=shade, label=title) for title, shade in colour.items()]
-        figure.legend(handles=handles, loc='outside upper right', ncols=len(handles), fontsize=9)
+        figure.legend(handles=handles, loc='outside upper right', ncols=3)
 
 
 def _subject_bars(axes, subjects, colour):
@@ -154,9 +148,9 @@ def _subject_bars(axes, subjects, colour):
     axes.bar(positions, heights, color=shades, width=0.78)
     for position, subject in zip(positions, subjects, strict=True):
         clips = f'{subject["clips"]:g}'
-        axes.text(position, subject['accuracy'] + 0.015, clips, ha='center', fontsize=7, color=INK)
+        axes.text(position, subject['accuracy'] + 0.015, clips, ha='center')
     names = [subject['subject'] for subject in subjects]
-    axes.set_xticks(positions, names, rotation=90, fontsize=7.5)
+    axes.set_xticks(positions, names, rotation=90)
     axes.tick_params(axis='x', length=0)
 
 
@@ -175,23 +169,23 @@ def datasets(
     groups = {f'{title}\n(n = {block["n"]:g})': block for title, block in per_dataset.items()}
     if len(groups) > 1:
         groups['all'] = {**metrics, 'intervals': intervals}
-    with saved(path, (min(2.6 + 1.9 * len(groups), 10), 3.2)) as figure:
+    with saved(path, 0.8 + 0.85 * len(groups)) as figure:
         axes = figure.subplots()
         for i, (name, title) in enumerate(TITLES.items()):
-            positions = np.arange(len(groups)) + (i - 1) * 0.26
-            heights = np.array([_number(block[name]) for block in groups.values()])
-            axes.bar(positions, heights, width=0.24, color=COLOURS[i], label=title)
-            for position, height, block in zip(positions, heights, groups.values(), strict=True):
-                edges = (block.get('intervals') or {}).get(name) or [height, height]
-                whisker = {'linewidth': 1.2, 'marker': '_', 'markersize': 7}
-                axes.plot([position, position], edges, color=DARK_INK, **whisker)
-                look = {'ha': 'center', 'va': 'bottom', 'fontsize': 9}
-                axes.text(position, 0.02, f'{height:.2f}', color=_ink_on(COLOURS[i]), **look)
-        axes.set_xticks(range(len(groups)), groups)
-        axes.tick_params(axis='x', length=0)
-        axes.set(ylim=(0, 1.02), xlim=(-0.55, len(groups) - 0.45))
-        light_grid(axes)
-        figure.legend(loc='outside upper right', ncols=3, fontsize=9)
+            positions = np.arange(len(groups)) + (i - 1) * 0.28
+            lengths = np.array([_number(block[name]) for block in groups.values()])
+            axes.barh(positions, lengths, height=0.26, color=COLOURS[i], label=title)
+            for position, length, block in zip(positions, lengths, groups.values(), strict=True):
+                edges = (block.get('intervals') or {}).get(name) or [length, length]
+                whisker = {'linewidth': 1.2, 'marker': '|', 'markersize': 7}
+                axes.plot(edges, [position, position], color=INK, **whisker)
+                look = {'ha': 'left', 'va': 'center_baseline', 'color': ink_on(COLOURS[i])}
+                axes.text(0.015, position, f'{length:.2f}', **look)
+        axes.set_yticks(range(len(groups)), groups)
+        axes.tick_params(axis='y', length=0)
+        axes.set(xlim=(0, 1.02), ylim=(len(groups) - 0.45, -0.55))
+        light_grid(axes, 'x')
+        figure.legend(loc='outside upper right', ncols=3)
 
 
 def reliability(path: str | Path, bins: dict[str, Sequence[dict]]) -> None:
@@ -203,20 +197,20 @@ def reliability(path: str | Path, bins: dict[str, Sequence[dict]]) -> None:
         path: of the picture.
         bins: {title: [{rows, confidence, accuracy}]}; one without rows is not drawn.
     """
-    with saved(path, (4.6, 4.2)) as figure:
+    with saved(path, 4.1) as figure:
         axes = figure.subplots()
         axes.plot([0, 1], [0, 1], color=INK, linestyle=':', linewidth=1)
-        for colour, (title, of_scores) in zip(COLOURS, bins.items(), strict=False):
+        for colour, mark, (title, of_scores) in zip(COLOURS, 'os^', bins.items(), strict=False):
             filled = [one for one in of_scores if one['rows']]
             rows = np.array([one['rows'] for one in filled])
             confidence = [one['confidence'] for one in filled]
             accuracy = [one['accuracy'] for one in filled]
             axes.plot(confidence, accuracy, color=colour, linewidth=1)
-            sizes = 15 + 150 * rows / rows.sum()
-            axes.scatter(confidence, accuracy, s=sizes, color=colour, label=title)
+            look = {'s': 15 + 150 * rows / rows.sum(), 'color': colour, 'marker': mark}
+            axes.scatter(confidence, accuracy, label=title, clip_on=False, zorder=3, **look)
         axes.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel='confidence', ylabel='accuracy')
         light_grid(axes)
-        figure.legend(loc='outside upper right', ncols=2, fontsize=9)
+        figure.legend(loc='outside lower center', ncols=2)
 
 
 def oracle(path: str | Path, block: dict) -> None:
@@ -228,7 +222,7 @@ def oracle(path: str | Path, block: dict) -> None:
         path: of the picture.
         block: `oracle_epoch` of results.json.
     """
-    with saved(path, (9.8, 3.3)) as figure:
+    with saved(path, 3.9) as figure:
         axes = figure.subplots()
         for name, colour in (('uf1', COLOURS[0]), ('accuracy', COLOURS[1])):
             values = np.array([_number(value) for value in block['per_epoch'][name]])
@@ -241,12 +235,12 @@ def oracle(path: str | Path, block: dict) -> None:
         epoch = block['last']['epoch']
         uf1 = _number(block['last']['metrics']['uf1'])
         axes.plot(epoch, uf1, 'o', color=COLOURS[0], markersize=8, clip_on=False)
-        look = {'ha': 'right', 'fontsize': 9, 'textcoords': 'offset points'}
-        axes.annotate('reported', (epoch, uf1), (-8, -14), **look)
+        look = {'ha': 'right', 'textcoords': 'offset points'}
+        axes.annotate('reported', (epoch, uf1), (-8, -16), **look)
         axes.set(xlabel='epoch', ylabel='held-out, pooled', ylim=(0, 1.02))
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         light_grid(axes)
-        axes.legend(fontsize=8.5, ncols=2, loc='lower right')
+        figure.legend(loc='outside lower center')
 
 
 def au_features(
@@ -279,26 +273,21 @@ def au_features(
     positions = tsne(features)
     frequent = Counter(units for units in sets if units is not None).most_common(len(MARKERS))
     titled = chain_similar([units for units, count in frequent if count > 1])
-    shades = matplotlib.colormaps['turbo'](np.linspace(0.04, 0.96, max(len(titled), 2)))
+    shades = shade(np.linspace(0, 0.95, max(len(titled), 2)))
     kinds = np.array([_kind(units, titled) for units in sets])
-    with saved(path, (7.6, 4.6)) as figure:
+    lines = -(-len(titled) // 2) + 2  # of the legend
+    with saved(path, 3.6 + 0.2 * lines) as figure:
         axes = figure.subplots()
         for kind, units in enumerate(titled):
-            look = {'marker': MARKERS[kind], 'color': shades[kind], 'edgecolor': 'white'}
+            look = {'marker': MARKERS[kind], 'color': shades[kind], 'edgecolor': EDGE}
             title = scenarios.unit_title(units)
             _dots(axes, positions[kinds == kind], title, s=34, zorder=3, **look)
-        _dots(axes, positions[kinds == OTHER], 'other', color='#c3cad2', s=20, edgecolor='white')
-        _dots(axes, positions[kinds == UNKNOWN], 'unknown', color='#9aa4af', s=20, marker='x')
+        _dots(axes, positions[kinds == OTHER], 'other', color=PAPER, s=20, edgecolor=SOFT)
+        _dots(axes, positions[kinds == UNKNOWN], 'unknown', color=SOFT, s=20, marker='x')
         axes.set_aspect('equal', adjustable='datalim')
         axes.set(xticks=[], yticks=[], xlabel='t-SNE of the weighted action-unit features')
-        axes.xaxis.label.set_fontsize(9)
         axes.spines[:].set_visible(True)
-        figure.legend(
-            loc='outside right upper',
-            fontsize=8.5,
-            title='action units (clips)',
-            title_fontsize=8.5,
-        )
+        figure.legend(loc='outside lower center', title='action units (clips)', ncols=2)
     if not held_out:
         return (
             'No held-out map: one network, trained on all clips, makes the features of all of '
@@ -329,31 +318,18 @@ def importance(path: str | Path, rows: Sequence[ImportanceRow]) -> None:
     Kinds of features stand above regions of the face, each as in the table.
     """
     colours = dict(zip(dict.fromkeys(row.kind for row in rows), COLOURS, strict=False))
-    with saved(path, (7.6, 0.9 + 0.3 * len(rows))) as figure:
+    with saved(path, 0.9 + 0.3 * len(rows)) as figure:
         axes = figure.subplots()
         for place, row in enumerate(rows):
             axes.barh(place, row.lost, color=colours[row.kind], height=0.62)
             if row.low is not None:
                 axes.plot([row.low, row.high], [place, place], color=INK, linewidth=1.2)
         axes.axvline(0, color=INK, linewidth=1)
-        axes.set_yticks(range(len(rows)), [row.group for row in rows], fontsize=8.5)
+        axes.set_yticks(range(len(rows)), [wrapped(row.group, 22) for row in rows])
         axes.set(ylim=(len(rows) - 0.4, -0.6), xlabel='accuracy lost without it')
-        axes.grid(axis='x', color='#dfe4ea', linewidth=0.8)
-        axes.set_axisbelow(True)
+        light_grid(axes, 'x')
+        axes.xaxis.set_major_locator(MaxNLocator(4))
         axes.tick_params(axis='both', length=0)
-
-
-@contextlib.contextmanager
-def saved(path: str | Path, size: tuple[float, float]) -> Iterator[Figure]:
-    """Give a figure; save it after the block."""
-    suffix = Path(path).suffix.lstrip('.')
-    # A date in the file would change its bytes on every run.
-    metadata = {'Date': None} if suffix == 'svg' else {}
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=size, layout='constrained')
-        yield figure
-        with writing.replacing(path) as file:
-            figure.savefig(file, format=suffix, dpi=160, metadata=metadata)
 
 
 def _dots(axes, positions, title, **look):
@@ -441,14 +417,3 @@ def _number(value):
 def _marker(epoch):
     """Use dots where a line has one or two points."""
     return {'marker': 'o'} if len(epoch) < 3 else {'linewidth': 1.8}
-
-
-def light_grid(axes: Axes) -> None:
-    """Draw horizontal lines behind the data."""
-    axes.grid(axis='y', color='#dfe4ea', linewidth=0.8)
-    axes.set_axisbelow(True)
-
-
-def _ink_on(colour):
-    """Text colour that can be read on a bar."""
-    return DARK_INK if colour == COLOURS[1] else 'white'

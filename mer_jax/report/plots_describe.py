@@ -7,11 +7,24 @@ import numpy as np
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from mer_jax.report.plots import COLOURS, DARK_INK, INK, PER_ROW, light_grid, saved
+from mer_jax.report.plots import PER_ROW
+from mer_jax.report.style import (
+    COLOURS,
+    EDGE,
+    INK,
+    LETTERS,
+    SHARES,
+    colour_bar,
+    ink_on,
+    light_grid,
+    saved,
+    shade,
+    wrapped,
+)
 
 BINS = 24  # of a histogram
-UNITS = 14  # action units of a picture of pairs, the most frequent ones
-IN_ROW = 3  # pictures of pairs beside each other
+UNITS = 10  # action units of a picture of pairs, the most frequent ones
+IN_ROW = 2  # pictures of pairs beside each other
 
 
 def classes(path: str | Path, counts: np.ndarray, datasets: Sequence, titles: Sequence) -> None:
@@ -22,25 +35,26 @@ def classes(path: str | Path, counts: np.ndarray, datasets: Sequence, titles: Se
         counts: int[D, K].
         datasets, titles: names of the data sets and classes.
     """
-    with saved(path, (min(3 + 1.1 * len(titles), 10), 3.2)) as figure:
+    with saved(path, 0.9 + (0.2 * len(datasets) + 0.12) * len(titles)) as figure:
         axes = figure.subplots()
-        width = 0.8 / len(datasets)
+        width = 0.84 / len(datasets)
         for place, (name, row) in enumerate(zip(datasets, counts, strict=True)):
             shift = (place - (len(datasets) - 1) / 2) * width
-            bars = axes.bar(
+            bars = axes.barh(
                 np.arange(len(titles)) + shift,
                 row,
-                width=0.92 * width,
+                height=0.92 * width,
                 color=COLOURS[place % len(COLOURS)],
                 label=f'{name} (n = {sum(row)})',
             )
-            axes.bar_label(bars, fontsize=8.5, color=INK, padding=1)
-        axes.set_xticks(range(len(titles)), titles)
-        axes.tick_params(axis='x', length=0)
-        axes.set(ylabel='clips')
-        axes.margins(y=0.12)
-        light_grid(axes)
-        figure.legend(loc='outside upper right', ncols=len(datasets), fontsize=9)
+            axes.bar_label(bars, color=INK, padding=2)
+        axes.set_yticks(range(len(titles)), titles)
+        axes.tick_params(axis='y', length=0)
+        axes.set(xlabel='clips', ylim=(len(titles) - 0.5, -0.5))
+        axes.margins(x=0.12)
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        light_grid(axes, 'x')
+        figure.legend(loc='outside lower center', ncols=2)
 
 
 def subjects(path: str | Path, rows: Sequence[dict], titles: Sequence[str]) -> None:
@@ -54,7 +68,7 @@ def subjects(path: str | Path, rows: Sequence[dict], titles: Sequence[str]) -> N
     order = sorted(rows, key=lambda row: (row['dataset'], -sum(row['clips']), row['subject']))
     width = -(-len(order) // -(-len(order) // PER_ROW))
     lines = [order[start : start + width] for start in range(0, len(order), width)]
-    with saved(path, (10, 2.7 * len(lines) + 0.4)) as figure:
+    with saved(path, 1.8 * len(lines) + 0.2 + 0.2 * -(-len(titles) // 3)) as figure:
         grid = figure.subplots(len(lines), 1, squeeze=False, sharey=True)[:, 0]
         for axes, line in zip(grid, lines, strict=True):
             _subject_bars(axes, line, len(titles))
@@ -63,7 +77,7 @@ def subjects(path: str | Path, rows: Sequence[dict], titles: Sequence[str]) -> N
             Patch(color=COLOURS[place % len(COLOURS)], label=title)
             for place, title in enumerate(titles)
         ]
-        figure.legend(handles=handles, loc='outside upper right', ncols=4, fontsize=9)
+        figure.legend(handles=handles, loc='outside upper right', ncols=3)
 
 
 def _subject_bars(axes, line, count):
@@ -74,17 +88,17 @@ def _subject_bars(axes, line, count):
         colour = COLOURS[place % len(COLOURS)]
         axes.bar(places, heights, bottom=below, width=0.78, color=colour)
         below += heights
-    axes.set_xticks(places, [row['subject'] for row in line], rotation=90, fontsize=7.5)
+    axes.set_xticks(places, [row['subject'] for row in line], rotation=90)
     axes.tick_params(axis='x', length=0)
-    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
     light_grid(axes)
     before = None
     for place, row in enumerate(line):
         if row['dataset'] != before:
             before = row['dataset']
             if place:
-                axes.axvline(place - 0.5, color='#8a94a0', linewidth=0.8)
-            look = {'fontsize': 8.5, 'color': INK, 'va': 'bottom'}
+                axes.axvline(place - 0.5, color=EDGE, linewidth=0.8)
+            look = {'color': INK, 'va': 'bottom'}
             axes.text(place - 0.4, 1.01, before, transform=axes.get_xaxis_transform(), **look)
 
 
@@ -109,8 +123,8 @@ def histograms(
         if known:
             drawn[title] = known
     names = list(dict.fromkeys(name for known in drawn.values() for name in known))
-    with saved(path, (3.4 * len(drawn) + 0.4, 3.0)) as figure:
-        grid = figure.subplots(1, len(drawn), squeeze=False)[0]
+    with saved(path, 2.0 * len(drawn) + 0.5) as figure:
+        grid = figure.subplots(len(drawn), 1, squeeze=False)[:, 0]
         for axes, (title, known) in zip(grid, drawn.items(), strict=True):
             largest = max(values.max() for values in known.values())
             edges = np.linspace(0, high or max(largest, 1), BINS + 1)
@@ -120,13 +134,13 @@ def histograms(
                 axes.hist(values, edges, color=colour, linewidth=1.4, **look)
                 axes.axvline(np.median(values), color=colour, linestyle='--', linewidth=1.2)
             axes.set(title=title, xlabel=unit, ylabel='clips')
-            axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+            axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
             light_grid(axes)
         handles = [
             Patch(facecolor=COLOURS[place % len(COLOURS)], alpha=0.5, label=name)
             for place, name in enumerate(names)
         ]
-        figure.legend(handles=handles, loc='outside lower center', ncols=len(names), fontsize=9)
+        figure.legend(handles=handles, loc='outside lower center', ncols=3)
 
 
 def unit_counts(path: str | Path, counts: np.ndarray, units: Sequence[str], rows: Sequence) -> None:
@@ -140,47 +154,47 @@ def unit_counts(path: str | Path, counts: np.ndarray, units: Sequence[str], rows
     """
     clips = np.array([number for _, number in rows])
     titles = [f'{emotion} (n = {number})' for emotion, number in rows]
-    with saved(path, (2.4 + 0.36 * len(units), 1.1 + 0.36 * len(rows))) as figure:
+    with saved(path, 1.9 + 0.2 * len(units)) as figure:
         axes = figure.subplots()
-        _table_of_counts(axes, counts, counts / clips[:, None])
-        axes.set_xticks(range(len(units)), units)
-        axes.set_yticks(range(len(rows)), titles)
-        axes.set(xlabel='action unit')
+        share = (counts / clips[:, None]).T
+        _shaded(axes, share)
+        for (row, column), count in np.ndenumerate(counts.T):
+            if count:
+                ink = ink_on(shade(share[row, column]))
+                axes.text(column, row, f'{count}', ha='center', va='center_baseline', color=ink)
+        axes.set_yticks(range(len(units)), units)
+        axes.set_xticks(range(len(rows)), titles, rotation=35, ha='right')
+        axes.set(ylabel='action unit')
+        colour_bar(figure, axes, 'share of the clips of an emotion')
 
 
 def unit_pairs(path: str | Path, pairs: Mapping[str, np.ndarray], units: Sequence[str]) -> None:
-    """Draw in how many clips two action units stand together, a picture for each emotion.
+    """Draw how often two action units stand together, a picture for each emotion.
 
     Args:
         path: of the picture.
-        pairs: {emotion with its clips: int[A, A]}.
+        pairs: {emotion with its clips: int[A, A]}; the diagonal counts each unit.
         units: numbers of the action units; the most frequent UNITS of them are drawn.
     """
     total = np.sum(list(pairs.values()), axis=0).diagonal()
     chosen = np.sort(np.argsort(-total, kind='stable')[:UNITS])
     names = [units[place] for place in chosen]
-    lines, side = -(-len(pairs) // IN_ROW), 0.7 + 0.2 * len(chosen)
-    columns = min(len(pairs), IN_ROW)
-    with saved(path, (side * columns + 0.3, (side + 0.25) * lines)) as figure:
-        grid = figure.subplots(lines, columns, squeeze=False).ravel()
-        for axes in grid[len(pairs) :]:
+    lines = -(-len(pairs) // IN_ROW)
+    with saved(path, 2.5 * lines + 0.6) as figure:
+        grid = figure.subplots(lines, IN_ROW, squeeze=False)
+        for axes in grid.flat[len(pairs) :]:
             axes.axis('off')
-        for axes, (title, table) in zip(grid, pairs.items(), strict=False):
-            table = table[np.ix_(chosen, chosen)]
-            _table_of_counts(axes, table, table / max(table.max(), 1), size=6)
-            axes.set_title(title, fontsize=9)
-            axes.set_xticks(range(len(names)), names, fontsize=7)
-            axes.set_yticks(range(len(names)), names, fontsize=7)
+        for axes, (title, table) in zip(grid.flat, pairs.items(), strict=False):
+            _shaded(axes, table[np.ix_(chosen, chosen)] / max(table.max(), 1))
+            axes.set_title(wrapped(title, LETTERS // IN_ROW - 4))
+            axes.set_xticks(range(len(names)), names, rotation=90)
+            axes.set_yticks(range(len(names)), names)
+        colour_bar(figure, grid, 'share of the most frequent unit of an emotion')
 
 
-def _table_of_counts(axes, counts, shade, size=8):
-    """Counts on a shaded table, without those of 0."""
-    axes.imshow(shade, cmap='Blues', vmin=0, vmax=1, aspect='auto')
-    for (row, column), count in np.ndenumerate(counts):
-        if count:
-            ink = 'white' if shade[row, column] > 0.6 else DARK_INK
-            look = {'ha': 'center', 'va': 'center', 'fontsize': size, 'color': ink}
-            axes.text(column, row, f'{count}', **look)
+def _shaded(axes, share):
+    """A table of shares in colours."""
+    axes.imshow(share, cmap=SHARES, vmin=0, vmax=1, aspect='auto')
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
 
@@ -195,8 +209,8 @@ def motion(path: str | Path, panels: Mapping[str, Mapping[str, Mapping[str, np.n
         panels: {channel: {pair of frames: {class: float[n] without NaN}}}.
     """
     pairs = list(dict.fromkeys(pair for groups in panels.values() for pair in groups))
-    with saved(path, (2.5 * len(panels) + 0.3, 3.3)) as figure:
-        grid = figure.subplots(1, len(panels), squeeze=False)[0]
+    with saved(path, 1.7 * len(panels) + 1.2) as figure:
+        grid = figure.subplots(len(panels), 1, squeeze=False, sharex=True)[:, 0]
         for axes, (channel, groups) in zip(grid, panels.items(), strict=True):
             titles = list(next(iter(groups.values())))
             for pair, values in groups.items():
@@ -204,13 +218,13 @@ def motion(path: str | Path, panels: Mapping[str, Mapping[str, Mapping[str, np.n
                 shift = 0.26 * (number - (len(pairs) - 1) / 2)
                 _boxes(axes, list(values.values()), shift, COLOURS[number])
             axes.set(title=channel, ylim=(0, None))
-            axes.set_xticks(range(len(titles)), titles, rotation=35, ha='right', fontsize=8.5)
+            axes.set_xticks(range(len(titles)), titles, rotation=35, ha='right')
             light_grid(axes)
         handles = [
             Patch(facecolor=COLOURS[place], alpha=0.6, label=pair)
             for place, pair in enumerate(pairs)
         ]
-        figure.legend(handles=handles, loc='outside lower center', ncols=len(pairs), fontsize=9)
+        figure.legend(handles=handles, loc='outside lower center')
 
 
 def _boxes(axes, values, shift, colour):
@@ -224,5 +238,5 @@ def _boxes(axes, values, shift, colour):
         patch_artist=True,
         manage_ticks=False,
         boxprops={'facecolor': colour, 'alpha': 0.6, 'linewidth': 0.8},
-        medianprops={'color': DARK_INK, 'linewidth': 1.4},
+        medianprops={'color': INK, 'linewidth': 1.6},
     )

@@ -8,13 +8,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
+import matplotlib
 import numpy as np
 
-from mer_jax.report.plots import INK, saved
+from mer_jax.report import arrows, picture_grid
+from mer_jax.report.picture_grid import Bar, Group
+from mer_jax.report.style import SIGNED, ink_on, ramp, shade
 
 SHOWN = 8  # real and generated images of each class
 PAIRS = 8  # synthetic images with their nearest training image
-SCALE = 99.5  # percentile of the real images' length that is drawn at full brightness
+SCALE = 99.5  # percentile of the real images' length that has the brightest colour
+SIDE = 168  # pixels of a drawn image
+ARROWS = 7  # in a line of an image
+SHORTEST = 0.2  # of the length with the brightest colour; a shorter flow has no arrow
 
 
 def samples(
@@ -33,16 +39,13 @@ def samples(
         channels: names of the last axis, such as ['strain', 'v', 'u'] (see `coloured`).
     """
     full = brightest(real[0], channels)
-    rows = []
+    groups = []
     for number, title in enumerate(classes):
         for side, (image, label) in (('real', real), ('generated', synthetic)):
-            of_class = np.asarray(image)[np.asarray(label) == number]
-            rows.append((f'{title}\n{side}', of_class[:SHOWN]))
-    with saved(path, (0.95 * SHOWN + 1.3, 0.95 * len(rows) + 0.5)) as figure:
-        grid = figure.subplots(len(rows), SHOWN, squeeze=False)
-        for axes, (title, images) in zip(grid, rows, strict=True):
-            _row(axes, title, [coloured(image, channels, full) for image in images])
-        figure.suptitle(legend(channels), fontsize=9, color=INK)
+            of_class = np.asarray(image)[np.asarray(label) == number][:SHOWN]
+            row = [coloured(one, channels, full) for one in of_class]
+            groups.append(Group(f'{title}, {side}', [], [], [row] if row else []))
+    picture_grid.draw(path, groups, [bar(channels)])
 
 
 def nearest(
@@ -56,36 +59,49 @@ def nearest(
         channels: names of the last axis.
     """
     full = brightest(neighbours, channels)
-    with saved(path, (0.95 * PAIRS + 1.3, 2.5)) as figure:
-        grid = figure.subplots(2, PAIRS, squeeze=False)
-        sides = (('generated', synthetic), ('nearest\nreal', neighbours))
-        for axes, (title, images) in zip(grid, sides, strict=True):
-            _row(axes, title, [coloured(image, channels, full) for image in images[:PAIRS]])
-        figure.suptitle(legend(channels), fontsize=9, color=INK)
+    groups = []
+    for start in range(0, min(len(synthetic), PAIRS), picture_grid.IN_LINE):
+        for title, images in (('generated', synthetic), ('nearest real', neighbours)):
+            shown = images[start : start + picture_grid.IN_LINE]
+            row = [coloured(image, channels, full) for image in shown]
+            groups.append(Group(title, [], [], [row]))
+    picture_grid.draw(path, groups, [bar(channels)])
 
 
 def coloured(image: np.ndarray, channels: Sequence[str], full: float) -> np.ndarray:
-    """Colour an image by its flow.
+    """Colour an image by the length of its flow, with arrows for its direction.
 
-    Hue is the direction of the flow, brightness its length. Without u or v, the first channel is
-    drawn in grey, 0 in the middle. Bytes are converted by `motion`.
+    Without u or v, the first channel is drawn in colours of values around 0. Bytes are converted by
+    `motion`.
 
     Args:
         image: [H, W, C].
         channels: names of the last axis.
-        full: length that is drawn at full brightness.
+        full: length that has the brightest colour.
 
     Returns:
-        uint8[H, W, 3] RGB.
+        uint8[SIDE, SIDE, 3] RGB.
     """
     values = motion(image)
     if not _has_flow(channels):
-        return _grey(values[..., 0] / full)
-    u, v = (values[..., channels.index(name)] for name in 'uv')
-    length, angle = cv2.cartToPolar(u, v, angleInDegrees=True)
-    hsv = np.stack([angle % 360, np.ones_like(length), np.clip(length / full, 0, 1)], -1)
-    rgb = cv2.cvtColor(hsv.astype(np.float32), cv2.COLOR_HSV2RGB)
-    return np.rint(255 * rgb).astype(np.uint8)
+        share = np.clip(values[..., 0] / full, -1, 1)
+        return _enlarged(matplotlib.colormaps[SIGNED]((share + 1) / 2)[..., :3])
+    field = values[..., [channels.index(name) for name in 'uv']] / full
+    picture = _enlarged(shade(np.hypot(*np.moveaxis(field, -1, 0))))
+    step = max(len(field) // ARROWS, 1)
+    scale = SIDE / len(field)
+    for point, flow in zip(*arrows.means(field, step), strict=True):
+        if np.hypot(*flow) >= SHORTEST:
+            start = (point + 0.5) * scale
+            ink = matplotlib.colors.to_rgb(ink_on(shade(np.hypot(*flow))))
+            arrows.draw(picture, start, flow * step * scale, tuple(255 * part for part in ink))
+    return picture
+
+
+def _enlarged(colours):
+    """A picture of SIDE pixels of float[H, W, 3] of 0..1."""
+    picture = np.rint(255 * colours).astype(np.uint8)
+    return cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_NEAREST)
 
 
 def _has_flow(channels):
@@ -105,7 +121,7 @@ def motion(image: np.ndarray) -> np.ndarray:
 
 
 def brightest(images: np.ndarray, channels: Sequence[str]) -> float:
-    """Return the value at full brightness, a percentile of images.
+    """Return the value of the brightest colour, a percentile of images.
 
     Args:
         images: [n, H, W, C].
@@ -120,28 +136,8 @@ def brightest(images: np.ndarray, channels: Sequence[str]) -> float:
     return max(float(np.percentile(length, SCALE)), 1e-6)
 
 
-def legend(channels: Sequence[str]) -> str:
-    """Return what the colours mean."""
+def bar(channels: Sequence[str]) -> Bar:
+    """Return the colour bar of `coloured`."""
     if not _has_flow(channels):
-        return f'channel {channels[0]}'
-    return (
-        'colour: direction of the flow (red right, green-yellow down, cyan left, violet up); '
-        'brightness: its length'
-    )
-
-
-def _grey(share):
-    """Draw -1 as black, 1 as white, uint8[H, W, 3]."""
-    gray = np.rint(255 * (np.clip(share, -1, 1) + 1) / 2).astype(np.uint8)
-    return np.repeat(gray[..., None], 3, -1)
-
-
-def _row(row, title, pictures):
-    """Draw pictures side by side, `title` left of the first."""
-    for number, axes in enumerate(row):
-        axes.set_axis_off()
-        if number < len(pictures):
-            axes.imshow(pictures[number], interpolation='nearest')
-    first = row[0]
-    look = {'ha': 'right', 'va': 'center', 'fontsize': 9, 'color': INK}
-    first.text(-0.12, 0.5, title, transform=first.transAxes, **look)
+        return Bar(ramp(SIGNED), f'below to above 0: channel {channels[0]}')
+    return Bar(ramp(), 'still to fast: length of the flow; arrows: direction')

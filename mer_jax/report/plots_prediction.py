@@ -6,12 +6,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mer_jax.report.plots import COLOURS, light_grid, saved
+from mer_jax.report import arrows
+from mer_jax.report.style import COLOURS, EDGE, SOFT, light_grid, ramp, saved
 from mer_jax.runfiles.prediction_file import NOTHING, ClipAnswer, MotionCurve
 
 SIDE = 384  # pixels of a drawn face
 STEP = 6  # pixels of a 128-pixel face between arrows
 LENGTHEN = 8  # by which an arrow is longer than the movement
+ARROW = (0, 84, 147)  # RGB
 SHORTEST = 0.15  # pixels of a 128-pixel face; a shorter movement has no arrow
 
 
@@ -24,11 +26,11 @@ def motion(path: str | Path, curve: MotionCurve, clips: Sequence[ClipAnswer]) ->
         clips: of the recording; those without times are left out.
     """
     seconds = np.array(curve.ms) / 1000
-    with saved(path, (9.6, 2.9)) as figure:
+    with saved(path, 3.1) as figure:
         axes = figure.subplots()
         axes.plot(seconds, curve.motion, color=COLOURS[0], linewidth=1.1, zorder=3, label='motion')
         if curve.noise_floor is not None:
-            look = {'color': '#5b6875', 'linestyle': '--', 'linewidth': 1.1}
+            look = {'color': SOFT, 'linestyle': '--', 'linewidth': 1.1}
             axes.axhline(curve.noise_floor, label='noise floor', **look)
         for number, clip in enumerate(clips, 1):
             _mark(axes, clip, number, several=len(clips) > 1)
@@ -37,9 +39,7 @@ def motion(path: str | Path, curve: MotionCurve, clips: Sequence[ClipAnswer]) ->
         light_grid(axes)
         handles, labels = axes.get_legend_handles_labels()
         unique = dict(zip(labels, handles, strict=True))
-        figure.legend(
-            unique.values(), unique, loc='outside upper center', ncols=len(unique), fontsize=9
-        )
+        figure.legend(unique.values(), unique, loc='outside lower center', ncols=2)
 
 
 def _mark(axes, clip, number, *, several):
@@ -49,17 +49,17 @@ def _mark(axes, clip, number, *, several):
         return
     onset, apex, offset = (frame.ms / 1000 for frame in frames)
     below = clip.outcome == NOTHING
-    colour = '#8a94a0' if below else COLOURS[1]
+    colour = EDGE if below else COLOURS[1]
     label = 'below the noise floor' if below else 'candidate, onset to offset'
     axes.axvspan(onset, offset, color=colour, alpha=0.3, linewidth=0, label=label)
     axes.axvline(apex, color=COLOURS[5], linewidth=1.2, linestyle=':', label='apex')
     if several:
         place = {'xy': (apex, 1), 'xycoords': ('data', 'axes fraction')}
-        axes.annotate(f'#{number}', ha='center', va='bottom', fontsize=8.5, **place)
+        axes.annotate(f'#{number}', ha='center', va='bottom', **place)
 
 
 def flow(face: np.ndarray, field: np.ndarray) -> np.ndarray:
-    """Draw a flow as arrows on a face, in colours of their direction.
+    """Draw a flow as arrows on a face.
 
     Args:
         face: uint8[S, S], the onset frame.
@@ -72,23 +72,24 @@ def flow(face: np.ndarray, field: np.ndarray) -> np.ndarray:
     gray = cv2.resize(face, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
     drawn = np.repeat((gray // 2 + 100)[..., None], 3, -1)  # pale, so that arrows stand out
     step = max(round(STEP * len(face) / 128), 1)
-    shift = step // 2
-    for y in range(shift, len(face), step):
-        for x in range(shift, len(face), step):
-            around = field[y - shift : y + shift + 1, x - shift : x + shift + 1]
-            u, v = around.reshape(-1, 2).mean(0)
-            if np.hypot(u, v) * 128 / len(face) < SHORTEST:
-                continue
-            start = np.array([x, y]) * scale
-            end = start + np.array([u, v]) * scale * LENGTHEN
-            points = [tuple(int(value) for value in np.rint(point)) for point in (start, end)]
-            look = {'thickness': 2, 'line_type': cv2.LINE_AA, 'tipLength': 0.3}
-            cv2.arrowedLine(drawn, *points, _colour(u, v), **look)
+    for point, move in zip(*arrows.means(field, step), strict=True):
+        if np.hypot(*move) * 128 / len(face) >= SHORTEST:
+            arrows.draw(drawn, point * scale, move * scale * LENGTHEN, ARROW)
     return drawn
 
 
-def _colour(u, v):
-    """The RGB colour of a direction: red right, blue left, through green and violet."""
-    hue = np.degrees(np.arctan2(v, u)) % 360 / 2  # OpenCV counts hues to 180
-    hsv = np.uint8([[[hue, 255, 190]]])
-    return cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)[0, 0].tolist()
+def with_bar(picture: np.ndarray) -> np.ndarray:
+    """Add the colours of a map below a picture, from little to much.
+
+    Args:
+        picture: uint8[S, S, 3] RGB with a map over a face.
+
+    Returns:
+        uint8[T, S, 3], T > S.
+    """
+    side = len(picture)
+    height = side // 8
+    bar = np.full((height, side, 3), 255, np.uint8)
+    colours = cv2.resize(np.uint8(255 * ramp())[None], (side, height // 2))
+    bar[height // 4 : height // 4 + height // 2] = colours
+    return np.concatenate([picture, bar])

@@ -1,14 +1,13 @@
 """Plots of apex spotting: outputs, errors, positions of apexes."""
 
 import itertools
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from matplotlib.lines import Line2D
 
-from mer_jax.report.plots import COLOURS, light_grid, saved
+from mer_jax.report.style import BLACK, COLOURS, EDGE, PAPER, light_grid, saved, wrapped
 
 TITLES = {
     'max': 'Max',
@@ -17,10 +16,11 @@ TITLES = {
     'midpoint': 'midpoint',
     'fraction': 'fitted fraction',
 }
+ERROR = 'mean error in frames\n(95 % interval over test subjects)'
 LOOKS = {'midpoint': (COLOURS[4], ':'), 'fraction': (COLOURS[3], '-.')}
 
 
-def curves(path: str | Path, clips: Sequence[dict], *, answer: str, columns: int = 4) -> None:
+def curves(path: str | Path, clips: Sequence[dict], *, answer: str, columns: int = 2) -> None:
     """Draw the output over time of clips, and their apexes.
 
     They are the annotated apex (black), the predicted one, midpoint and fitted fraction.
@@ -33,15 +33,15 @@ def curves(path: str | Path, clips: Sequence[dict], *, answer: str, columns: int
         columns: clips per row.
     """
     rows = -(-len(clips) // columns)
-    with saved(path, (3.1 * columns, 2.1 * rows + 0.5)) as figure:
+    with saved(path, 1.75 * rows + 0.8) as figure:
         grid = figure.subplots(rows, columns, squeeze=False)
         for axes, clip in zip(grid.flat, clips, strict=False):
             _curve(axes, clip, answer)
         for axes in grid.flat[len(clips) :]:
             axes.set_visible(False)
-        figure.supxlabel('frames after the onset', fontsize=9)
+        figure.supxlabel('frames after the onset', fontsize='medium')
         handles = grid.flat[0].get_legend_handles_labels()
-        figure.legend(*handles, loc='outside upper center', ncols=5, fontsize=8.5)
+        figure.legend(*handles, loc='outside upper center', ncols=2)
 
 
 def _curve(axes, clip, answer):
@@ -49,13 +49,14 @@ def _curve(axes, clip, answer):
     onset, apex = clip['onset'], clip['apex']
     time = clip['frame'] - onset
     axes.plot(time, clip['output'], color=COLOURS[0], linewidth=1.3, label='output')
-    axes.axvline(apex - onset, color='black', linewidth=1.6, label='annotated apex')
+    axes.axvline(apex - onset, color=BLACK, linewidth=1.6, label='annotated apex')
     for name, (colour, line) in {answer: (COLOURS[1], '--'), **LOOKS}.items():
         look = {'color': colour, 'linestyle': line, 'linewidth': 1.4}
         axes.axvline(clip[name] - onset, label=TITLES[name], **look)
-    axes.set_title(f'{clip["title"]}: error {abs(clip[answer] - apex)}', fontsize=8.5)
+    title = f'{clip["title"]}: error {abs(clip[answer] - apex):g}'
+    axes.set_title(wrapped(title, 24), fontweight='normal')
     axes.set_xlim(0, clip['offset'] - onset)
-    axes.tick_params(labelsize=7.5)
+    axes.locator_params(nbins=4)
 
 
 def errors(path: str | Path, blocks: dict[str, dict]) -> None:
@@ -65,18 +66,18 @@ def errors(path: str | Path, blocks: dict[str, dict]) -> None:
         path: of the picture.
         blocks: {decoder: {mae, interval}}.
     """
-    with saved(path, (5.6, 0.5 * len(blocks) + 1.0)) as figure:
+    with saved(path, 0.42 * len(blocks) + 1.0) as figure:
         axes = figure.subplots()
         for position, (name, block) in enumerate(blocks.items()):
             colour = LOOKS[name][0] if name in LOOKS else COLOURS[0]
             _whisker(axes, position, block, (colour, 'o'), hollow=False, bold=False)
         axes.set_yticks(range(len(blocks)), [TITLES[name] for name in blocks])
         axes.set(
-            xlabel='mean error in frames (95 % interval over test subjects)',
+            xlabel=ERROR,
             xlim=(0, None),
             ylim=(len(blocks) - 0.5, -0.5),
         )
-        light_grid(axes)
+        light_grid(axes, 'x')
 
 
 def positions(path: str | Path, apex: np.ndarray, spotted: np.ndarray, *, title: str) -> None:
@@ -87,13 +88,14 @@ def positions(path: str | Path, apex: np.ndarray, spotted: np.ndarray, *, title:
         apex, spotted: float[n], from 0 at the onset to 1 at the offset.
         title: of the decoder.
     """
-    with saved(path, (5.6, 2.6)) as figure:
+    with saved(path, 2.8) as figure:
         axes = figure.subplots()
         bins = np.linspace(0, 1, 21)
-        axes.hist(apex, bins, color='#8a94a0', alpha=0.55, label='annotated')
+        axes.hist(apex, bins, color=EDGE, alpha=0.6, label='annotated')
         axes.hist(spotted, bins, histtype='step', color=COLOURS[1], linewidth=1.8, label=title)
         axes.set(xlabel='position in the clip (0 onset, 1 offset)', ylabel='clips', xlim=(0, 1))
-        axes.legend(fontsize=8.5)
+        light_grid(axes)
+        figure.legend(loc='outside upper right', ncols=2)
 
 
 def compared(path: str | Path, groups: Sequence[dict]) -> None:
@@ -112,11 +114,11 @@ def compared(path: str | Path, groups: Sequence[dict]) -> None:
         name: (colour, mark) for name, colour, mark in zip(names, COLOURS, 'os^', strict=False)
     }
     heights = [0.75 + 0.2 * (len(names) + 1) * len(group['runs']) for group in groups]
-    with saved(path, (8.6, sum(heights) + 0.6)) as figure:
+    with saved(path, sum(heights) + 1.2) as figure:
         grid = figure.subplots(len(groups), 1, squeeze=False, height_ratios=heights)[:, 0]
         for axes, group in zip(grid, groups, strict=True):
             _compared_panel(axes, group, looks)
-        grid[-1].set_xlabel('mean error in frames (95 % interval over test subjects)')
+        grid[-1].set_xlabel(ERROR)
         handles = [
             Line2D([], [], color=colour, marker=mark, label=TITLES[name])
             for name, (colour, mark) in looks.items()
@@ -125,7 +127,7 @@ def compared(path: str | Path, groups: Sequence[dict]) -> None:
             Line2D([], [], color=colour, linestyle=line, label=TITLES[name])
             for name, (colour, line) in LOOKS.items()
         ]
-        figure.legend(handles=handles, loc='outside upper center', ncols=len(handles), fontsize=9)
+        figure.legend(handles=handles, loc='outside upper center', ncols=2)
 
 
 def _compared_panel(axes, group, looks):
@@ -138,17 +140,16 @@ def _compared_panel(axes, group, looks):
     labels = []
     for number, run in enumerate(group['runs']):
         mark = '† ' if run['leaks'] else ''
-        labels.append(textwrap.fill(mark + run['system'], 40))
+        labels.append(wrapped(mark + run['system'], 20))
         for position, (name, block) in enumerate(run['decisions'].items(), number * rows):
             bold = name == run['answer']
             _whisker(axes, position, block, looks[name], hollow=run['leaks'], bold=bold)
     middles = np.arange(len(labels)) * rows + (len(looks) - 1) / 2
-    axes.set_yticks(middles, labels, fontsize=9)
+    axes.set_yticks(middles, labels)
     axes.tick_params(axis='y', length=0)
     axes.set(xlim=(0, None), ylim=(len(labels) * rows - 1.3, -0.9))
-    axes.set_title(group['title'], fontsize=10)
-    axes.grid(axis='x', color='#dfe4ea', linewidth=0.8)
-    axes.set_axisbelow(True)
+    axes.set_title(wrapped(group['title'], 30))
+    light_grid(axes, 'x')
 
 
 def _whisker(axes, position, block, look, *, hollow, bold):
@@ -157,7 +158,7 @@ def _whisker(axes, position, block, look, *, hollow, bold):
     error = block['mae']
     edges = block['interval'] or [error, error]
     axes.plot(edges, [position, position], color=colour, linewidth=1.8, solid_capstyle='butt')
-    face = 'white' if hollow else colour
+    face = PAPER if hollow else colour
     axes.plot(error, position, mark, color=colour, markerfacecolor=face, markersize=6)
     weight = 'bold' if bold else 'normal'
-    axes.text(edges[1], position, f'  {error:.2f}', va='center', fontsize=8, fontweight=weight)
+    axes.text(edges[1], position, f'  {error:.2f}', va='center', fontweight=weight)

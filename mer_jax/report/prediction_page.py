@@ -39,11 +39,10 @@ ORIGINS = {  # of key frames
 FLOW, AU_CAM = 'flow from onset to apex', 'AU-CAM'
 LEGENDS = {
     FLOW: 'Flow: without the motion of the head. Arrows are '
-    f'{plots_prediction.LENGTHEN} times as long as the movement; red to the right, green down, '
-    'cyan to the left, violet up.',
+    f'{plots_prediction.LENGTHEN} times as long as the movement.',
     AU_CAM: 'AU-CAM: where the strongest feature for action units comes from, mean over a few '
-    'of the networks. Red means much, blue little, in each region of the network by itself; maps '
-    'of two clips cannot be compared.',
+    'of the networks. Yellow means much, violet little (the bar below the picture goes from little '
+    'to much), in each region of the network by itself; maps of two clips cannot be compared.',
 }
 
 
@@ -214,7 +213,8 @@ def _pictures(clip, pictures):
         drawn.append(_embedded(plots_prediction.flow(pictures.onset, pictures.flow), FLOW))
     if pictures.au_cam is not None and pictures.apex is not None:
         face = cv2.resize(pictures.apex, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
-        drawn.append(_embedded(overlays.overlay(face, pictures.au_cam), AU_CAM))
+        mapped = plots_prediction.with_bar(overlays.overlay(face, pictures.au_cam))
+        drawn.append(_embedded(mapped, AU_CAM))
     return drawn
 
 
