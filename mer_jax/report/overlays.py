@@ -297,15 +297,13 @@ def _scenarios(folder, explained, names, faces):
             continue
         shown = [_shown(explained, names, row, faces) for row in pair]
         maps = [panel for clip in shown for panel in clip.panels[2:]]
-        text = '\n'.join(map(_label, shown))
-        groups.append(Group(f'{TITLES[name]}\n{text}', 2 * PANELS[2:], [], [maps]))
+        left, right = map(_label, shown)
+        text = f'{TITLES[name]}\nLeft: {left}\nRight: {right}'
+        groups.append(Group(text, 2 * PANELS[2:], [], [maps]))
         drawn += shown
     caption = 'Scenarios: none.'
     if groups:
         picture_grid.draw(folder / SCENARIOS, groups, _bars()[1:], foot=_notices(drawn))
-        caption = (
-            'AU-CAM and Grad-CAM of pairs of clips, the first clip on the left; right predictions '
-            'are preferred.'
-        )
+        caption = 'AU-CAM and Grad-CAM of pairs of clips; right predictions are preferred.'
     missing = '; '.join(LACKS[name] for name, pair in pairs.items() if not pair)
     return f'{caption} These clips do not include: {missing}.' if missing else caption

@@ -13,7 +13,7 @@ from mer_jax.report.style import ON_BRIGHT, SOFT, TEXT, WIDTH, saved, wrapped
 
 GAP = 0.06  # inches between pictures
 LINE = 0.17  # inches from a line of text to the next
-LETTER = 0.085  # inches, the mean width of a letter
+LETTER = 0.08  # inches, the mean width of a letter
 BAR = 1.2  # inches, length of a colour bar
 IN_LINE = 4  # pictures beside each other
 
@@ -21,7 +21,7 @@ IN_LINE = 4  # pictures beside each other
 class Group(NamedTuple):
     """Pictures in rows and columns under a title."""
 
-    title: str
+    title: str  # its first line is bold
     columns: list[str]  # titles above the pictures
     labels: list[str]  # above each row; empty for none
     # of uint8[H, W] or uint8[H, W, 3]; None is drawn as 'not shown'
@@ -86,7 +86,7 @@ class _Places:
 
     def text(self, text, *, colour=ON_BRIGHT, bold=False):
         """Lines of text across the file."""
-        text = wrapped(text, self.letters - 6 if bold else self.letters)
+        text = wrapped(text, int(0.88 * self.letters) if bold else self.letters)
         look = {'color': colour, 'fontweight': 'bold' if bold else 'normal'}
         self.texts.append((GAP, self.bottom, text, look))
         self.bottom += LINE * (text.count('\n') + 1) + GAP
@@ -117,13 +117,17 @@ class _Places:
 
 def _place_group(places, group, columns, side):
     """Place a group below what there is."""
-    if group.title:
-        places.text(group.title, bold=True)
+    title, _, details = group.title.partition('\n')
+    if title:
+        places.text(title, bold=True)
+    if details:
+        places.text(details)
     broken = len(group.columns) > columns
     if group.columns and not broken:
         places.titles(group.columns, side)
     for number, row in enumerate(group.rows):
         if group.labels:
+            places.bottom += GAP
             places.text(group.labels[number])
         for start in range(0, len(row), columns):
             if broken:

@@ -317,19 +317,30 @@ def importance(path: str | Path, rows: Sequence[ImportanceRow]) -> None:
 
     Kinds of features stand above regions of the face, each as in the table.
     """
-    colours = dict(zip(dict.fromkeys(row.kind for row in rows), COLOURS, strict=False))
-    with saved(path, 0.9 + 0.3 * len(rows)) as figure:
+    kinds = {'features': 'kind of features', 'region': 'region of the face'}
+    colours = dict(zip(kinds, COLOURS, strict=False))
+    labels = [wrapped(row.group, 28) for row in rows]
+    heights = np.array([0.17 * (label.count('\n') + 1) + 0.1 for label in labels])
+    positions = np.cumsum(heights) - heights / 2
+    with saved(path, 1.2 + heights.sum()) as figure:
         axes = figure.subplots()
-        for place, row in enumerate(rows):
-            axes.barh(place, row.lost, color=colours[row.kind], height=0.62)
+        for position, row in zip(positions, rows, strict=True):
+            axes.barh(position, row.lost, color=colours[row.kind], height=0.19)
             if row.low is not None:
-                axes.plot([row.low, row.high], [place, place], color=INK, linewidth=1.2)
+                axes.plot([row.low, row.high], [position, position], color=INK, linewidth=1.2)
         axes.axvline(0, color=INK, linewidth=1)
-        axes.set_yticks(range(len(rows)), [wrapped(row.group, 22) for row in rows])
-        axes.set(ylim=(len(rows) - 0.4, -0.6), xlabel='accuracy lost without it')
+        axes.set_yticks(positions, labels)
+        axes.set(ylim=(heights.sum() + 0.05, -0.05), xlabel='accuracy lost without it')
         light_grid(axes, 'x')
-        axes.xaxis.set_major_locator(MaxNLocator(4))
+        axes.xaxis.set_major_locator(MaxNLocator(3))
         axes.tick_params(axis='both', length=0)
+        drawn = {row.kind for row in rows}
+        handles = [
+            Patch(color=colours[kind], label=title)
+            for kind, title in kinds.items()
+            if kind in drawn
+        ]
+        figure.legend(handles=handles, loc='outside lower right')
 
 
 def _dots(axes, positions, title, **look):
