@@ -409,7 +409,7 @@ def _content(folder, name):
     return read(path) if read else hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-TENSORBOARD_FILE = re.compile(r'(^|/)tensorboard/group_\d+/events\.[^/]+$')
+TENSORBOARD_FILE = re.compile(r'(^|/)tensorboard/\w+/events\.[^/]+$')
 CHECKPOINT = re.compile(r'(^|/)checkpoints/group_\d+/\d+$')
 INSIDE_CHECKPOINT = re.compile(r'(^|/)checkpoints/group_\d+/\d+/')
 

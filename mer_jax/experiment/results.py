@@ -16,7 +16,7 @@ from mer_jax.experiment.build import Experiment
 from mer_jax.folds.rows import of_data_set
 from mer_jax.machine import versions
 from mer_jax.report import recognition_page, spotting_page
-from mer_jax.runfiles import files
+from mer_jax.runfiles import board, files
 from mer_jax.runfiles import results as result_files
 from mer_jax.runfiles.calibration import Calibration
 from mer_jax.runfiles.choices import ChoiceTable
@@ -167,6 +167,7 @@ def _written(folder, results, start, page):
     seconds['total'] = sum(seconds.values())
     results = replace(results, seconds=seconds)
     results.write(folder)
+    board.write_held_out(folder, results)
     print(page.table(results.to_json()))
     return reported(folder)
 

@@ -1,9 +1,9 @@
 """config.json: the settings of a run, and how settings differ."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from mer_jax.errors import UserError
 from mer_jax.runfiles import files, reading, writing
@@ -70,6 +70,24 @@ def check_format(folder: str | Path) -> None:
     """
     if (Path(folder) / files.CONFIG).exists():
         RunConfig.read(folder)
+
+
+def by_key(settings: Mapping[str, Any]) -> dict[str, Value]:
+    """Return the settings of a run by dotted key.
+
+    Options of networks that the run does not train are left out.
+
+    Args:
+        settings: nested, those of config.json.
+    """
+    model = settings.get('model', {})
+    others = [key for key, value in model.items() if isinstance(value, Mapping)]
+    others = {f'model.{key}' for key in others if key != model.get('name')}
+    kept = {}
+    for key, value in flat(settings).items():
+        if key.rpartition('.')[0] not in others:
+            kept[key] = value
+    return kept
 
 
 def differences(

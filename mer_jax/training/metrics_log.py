@@ -6,27 +6,21 @@ outputs of held-out rows after every epoch.
 
 import contextlib
 import functools
-import importlib
 import math
 import shutil
-import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import psutil
 from tqdm import tqdm
 
 from mer_jax.errors import UserError
-from mer_jax.runfiles import files, metrics_log
+from mer_jax.runfiles import board, metrics_log
 from mer_jax.runfiles.epoch_outputs import MOST_EPOCHS, EpochOutputs
 from mer_jax.runfiles.metrics_log import EpochRecord, MetricsLog
 from mer_jax.training.loop import Chunk
-
-if TYPE_CHECKING:
-    from tensorboardX.event_file_writer import EventsWriter
 
 
 @contextlib.contextmanager
@@ -68,12 +62,12 @@ def opened(folder: Path, group: int, bar: tqdm) -> Iterator['Log']:
     with contextlib.ExitStack() as closing:
 
         @functools.cache
-        def board() -> 'EventsWriter':
-            writer = _events_writer(folder, group)
-            closing.callback(writer.close)
-            return writer
+        def curves() -> board.Curves:
+            opened = board.curves(folder, group)
+            closing.callback(opened.close)
+            return opened
 
-        yield Log(folder, group, bar, board)
+        yield Log(folder, group, bar, curves)
 
 
 class Log(NamedTuple):
@@ -82,8 +76,8 @@ class Log(NamedTuple):
     folder: Path  # of metrics.jsonl
     group: int  # number of the group, from 0
     bar: tqdm
-    # opens the tensorboard file when first called: no epoch, no file
-    board: Callable[[], 'EventsWriter']
+    # opens the files of tensorboard when first called: no epoch, no file
+    curves: Callable[[], board.Curves]
 
     def cut(self, epoch: int) -> None:
         """Remove the lines of epochs that are trained again, and begin the bar behind the others.
@@ -103,9 +97,9 @@ class Log(NamedTuple):
         for i in range(count):
             figures = _figures({name: log[:, i] for name, log in chunk.logs.items()})
             records.append(EpochRecord(first + i, self.group, runs, seconds, figures))
-        board = self.board()  # before the new lines: it begins with those of metrics.jsonl
+        curves = self.curves()  # before the new lines: it begins with those of metrics.jsonl
         metrics_log.append(self.folder, records)
-        _add(board, records)
+        curves.add(records)
         self.bar.set_postfix_str(f'loss {records[-1].figures["loss"]:.3f}', refresh=False)
         self.bar.update(count)
 
@@ -180,50 +174,3 @@ def _figures(logs):
         figures[f'{name}_min'] = float(log.min())
         figures[f'{name}_max'] = float(log.max())
     return figures
-
-
-def _events_writer(folder, group):
-    """Return a new TensorBoard file of a group, which holds the epochs of metrics.jsonl.
-
-    It replaces those of earlier commands. A kill cuts them anywhere, and they hold epochs that are
-    trained again.
-    """
-    event_file_writer = _tensorboard('event_file_writer')
-    board = folder / files.TENSORBOARD / f'group_{group}'
-    shutil.rmtree(board, ignore_errors=True)
-    board.mkdir(parents=True)
-    writer = event_file_writer.EventsWriter(str(board / 'events'))
-    if (folder / MetricsLog.FILE).exists():
-        records = MetricsLog.read(folder).records
-        _add(writer, [record for record in records if record.group == group])
-    return writer
-
-
-def _add(writer, records: Sequence[EpochRecord]):
-    """Write the mean of each figure to TensorBoard; all of it is stored afterwards."""
-    event_pb2, summary_pb2 = _tensorboard('proto.event_pb2'), _tensorboard('proto.summary_pb2')
-    for record in records:
-        values = []
-        for name, mean in record.figures.items():
-            if f'{name}_min' in record.figures:
-                mean = math.nan if mean is None else mean
-                values.append(summary_pb2.Summary.Value(tag=f'train/{name}', simple_value=mean))
-        summary = summary_pb2.Summary(value=values)
-        event = event_pb2.Event(wall_time=time.time(), step=record.epoch, summary=summary)
-        writer.write_event(event)
-    writer.flush()
-
-
-def _tensorboard(module):
-    """Import a module of tensorboardX.
-
-    tensorboardX imports torch where it is installed, which takes a second and is not used here.
-    """
-    hide_torch = 'torch' not in sys.modules
-    if hide_torch:
-        sys.modules['torch'] = None  # then `import torch` fails
-    try:
-        return importlib.import_module(f'tensorboardX.{module}')
-    finally:
-        if hide_torch:
-            del sys.modules['torch']
