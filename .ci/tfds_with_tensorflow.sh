@@ -16,7 +16,7 @@ env=${1:-$work/env}
     'numpy>=2.0' 'opencv-contrib-python-headless>=4.10,<5' 'openpyxl>=3.1' 'safetensors>=0.5' 'tqdm>=4.66' 'xlrd>=2.0' 'setuptools>=77'
 # Built from a copy: an in-tree build would leave build/ and *.egg-info behind.
 mkdir "$work/source"
-cp -r "$repo"/{pyproject.toml,setup.py,requirements.txt,LICENSE,mer_jax,tfds_builders,configs} "$work/source/"
+cp -r "$repo"/{pyproject.toml,setup.py,LICENSE,mer_jax,tfds_builders,configs} "$repo"/requirements*.txt "$work/source/"
 "$env/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --force-reinstall \
     "$work/source"
 

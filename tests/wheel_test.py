@@ -4,6 +4,7 @@
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import pytest
 pytest.importorskip('setuptools', minversion='77', reason='builds a wheel')
 ROOT = Path(__file__).parents[1]
 SOURCES = ('mer_jax', 'tfds_builders', 'configs')
-FILES = ('pyproject.toml', 'setup.py', 'requirements.txt', 'LICENSE')
+FILES = ('pyproject.toml', 'setup.py', 'LICENSE', *ROOT.glob('requirements*.txt'))
 BUILD = 'import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])'
 
 
@@ -27,7 +28,7 @@ def installed(tmp_path_factory):
         ignored = shutil.ignore_patterns('__pycache__')
         shutil.copytree(ROOT / name, folder / 'source' / name, ignore=ignored)
     for name in FILES:
-        shutil.copy(ROOT / name, folder / 'source' / name)
+        shutil.copy(ROOT / name, folder / 'source')
     subprocess.run(
         [sys.executable, '-c', BUILD, str(folder)],
         cwd=folder / 'source',
@@ -65,6 +66,21 @@ def test_it_holds_the_program_and_its_data_and_nothing_else(installed):
         assert not missing
     (scripts,) = installed.glob('*.dist-info/entry_points.txt')
     assert 'mer-jax = mer_jax.__main__:main' in scripts.read_text()
+
+
+def test_its_extras_are_the_lists_of_requirements(installed):
+    """An extra without packages installs nothing, and says so to nobody."""
+    (metadata,) = installed.glob('*.dist-info/METADATA')
+    text = metadata.read_text()
+    for extra, package in (
+        ('gpu', 'jax[cuda13]'),
+        ('export', 'onnxruntime'),
+        ('docs', 'sphinx'),
+        ('dev', 'pytest'),
+        ('dev', 'onnxruntime'),
+    ):
+        pattern = f'^Requires-Dist: {re.escape(package)}[ ;<>=].*; extra == .{extra}.$'
+        assert re.search(pattern, text, re.M), (extra, package)
 
 
 def test_configs_are_found_from_an_empty_folder(installed, tmp_path):
