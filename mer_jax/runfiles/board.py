@@ -79,7 +79,7 @@ def write_held_out(folder: str | Path, results: RecognitionResults | SpottingRes
         results: of the run.
     """
     summaries = _tensorboard('summary')
-    scores = _scores(results)
+    scores = held_out_scores(results)
     writer = _new(folder, HELD_OUT)
     for summary in summaries.hparams(_hparams(folder), scores[results.epochs]):
         _write(writer, 0, summary)
@@ -92,8 +92,17 @@ def write_held_out(folder: str | Path, results: RecognitionResults | SpottingRes
     writer.close()
 
 
-def _scores(results):
-    """{epoch: {tag: score}}; the last epoch has those of the run."""
+def held_out_scores(
+    results: RecognitionResults | SpottingResults,
+) -> dict[int, dict[str, float]]:
+    """Return the scores of held-out rows that were measured.
+
+    Args:
+        results: of the run.
+
+    Returns:
+        {epoch: {tag: score}}; the last epoch has the scores of the run.
+    """
     if isinstance(results, SpottingResults):
         last = {}
         if results.spotting:
