@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from mer_jax.runfiles import files
+from mer_jax.runfiles import files, writing
 from mer_jax.runfiles.config import RunConfig, by_key
 from mer_jax.runfiles.metrics_log import EpochRecord, MetricsLog
 from mer_jax.runfiles.results import RecognitionResults, SpottingResults
+from mer_jax.settings.tree import all_settings
 
 if TYPE_CHECKING:
     from tensorboardX.event_file_writer import EventsWriter
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 HELD_OUT = 'held_out'
 SPREAD = ('', '_min', '_max')  # endings of folders, and of the figures of metrics.jsonl
 MEASURES = ('uf1', 'uar', 'accuracy')
+MAIN = ('data', 'protocol', 'model', 'train')  # sections of which runs differ most
 TENTHS = np.linspace(0, 1, 11)
 
 
@@ -124,12 +126,15 @@ def held_out_scores(
 
 
 def _hparams(folder):
-    """{key: value} of config.json; lists are text, which is all that TensorBoard takes."""
+    """{key: value} of config.json; all of MAIN, of other sections what is not the default."""
     if not (Path(folder) / files.CONFIG).exists():
         return {}
+    defaults = {key: writing.plain(entry.default) for key, entry in all_settings({}).items()}
     hparams = {}
     for key, value in by_key(RunConfig.read(folder).settings).items():
-        hparams[key] = value if isinstance(value, bool | int | float) else str(value)
+        if key.partition('.')[0] in MAIN or value != defaults.get(key):
+            # TensorBoard takes no lists
+            hparams[key] = value if isinstance(value, bool | int | float) else str(value)
     return hparams
 
 

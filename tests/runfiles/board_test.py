@@ -18,6 +18,7 @@ NAMES = Names(('a', 'b'), ('s1', 's2'), ('set',), tuple('wxyz'), ())
 SETTINGS = {
     'train': {'learning_rate': 0.001, 'fold_by_fold': False},
     'head': {'cost': [1.0, 2.0]},
+    'augment': {'flip': 0.0},
     'model': {'name': 'ststnet', 'ststnet': {'dropout': 0.5}, 'vggm': {'width': 3}},
 }
 
@@ -68,6 +69,7 @@ def test_held_out_scores_and_hparams_are_read_back(tmp_path):
     assert shown['train.learning_rate'].number_value == 0.001
     assert shown['head.cost'].string_value == '[1.0, 2.0]'
     assert 'model.ststnet.dropout' in shown and 'model.vggm.width' not in shown
+    assert 'augment.flip' not in shown  # it is the default
     experiment = plugin_data_pb2.HParamsPluginData.FromString(data['_hparams_/experiment'])
     metrics = [metric.name.tag for metric in experiment.experiment.metric_infos]
     assert metrics == ['held_out/uf1', 'held_out/uar', 'held_out/accuracy']
