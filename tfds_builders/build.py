@@ -23,9 +23,13 @@ from array_record.python.array_record_data_source import ArrayRecordDataSource
 from mer_jax import bounded, machine, quiet
 from mer_jax.errors import UserError
 from tfds_builders import audit, base, fingerprint, sheets
+from tfds_builders.casme import casme_dataset_builder
 from tfds_builders.casme2 import casme2_dataset_builder
+from tfds_builders.casme_cubed import casme_cubed_dataset_builder
 from tfds_builders.casme_squared import casme_squared_dataset_builder
+from tfds_builders.fourdme import fourdme_dataset_builder
 from tfds_builders.frames_csv import frames_csv_dataset_builder
+from tfds_builders.mmew import mmew_dataset_builder
 from tfds_builders.precomputed_flow import precomputed_flow_dataset_builder
 from tfds_builders.release import ReleaseBuilder
 from tfds_builders.samm import samm_dataset_builder
@@ -33,9 +37,13 @@ from tfds_builders.smic import smic_dataset_builder
 from tfds_builders.synthetic_faces import synthetic_faces_dataset_builder
 
 BUILDERS = {
+    'casme': casme_dataset_builder.Builder,
     'casme2': casme2_dataset_builder.Builder,
+    'casme_cubed': casme_cubed_dataset_builder.Builder,
     'casme_squared': casme_squared_dataset_builder.Builder,
     'frames_csv': frames_csv_dataset_builder.Builder,
+    'fourdme': fourdme_dataset_builder.Builder,
+    'mmew': mmew_dataset_builder.Builder,
     'precomputed_flow': precomputed_flow_dataset_builder.Builder,
     'samm': samm_dataset_builder.Builder,
     'smic': smic_dataset_builder.Builder,
@@ -44,9 +52,11 @@ BUILDERS = {
 
 # {release: the frames that frames=auto reads first}
 FIRST = {
-    'casme2': BUILDERS['casme2'].LAYOUT.KINDS[0],
+    **{
+        name: BUILDERS[name].LAYOUT.KINDS[0]
+        for name in ('casme', 'casme2', 'casme_cubed', 'fourdme', 'mmew', 'samm')
+    },
     'casme_squared': BUILDERS['casme_squared'].LAYOUT.PREFERENCE[0][0],
-    'samm': BUILDERS['samm'].LAYOUT.KINDS[0],
     'smic': BUILDERS['smic'].LAYOUT.PREFERENCE[0],
 }
 REMEDY = (

@@ -55,7 +55,8 @@ DETECTOR_CODE = ('mer_jax.preprocess.mtcnn', 'mer_jax.preprocess.weights')
 class ReleaseBuilder(base.ClipBuilder, skip_registration=True):
     """Base of the releases.
 
-    A data set defines LAYOUT: a module with INSTRUCTIONS, OPTIONS, EMOTIONS, find, files and read.
+    A data set defines LAYOUT: a module with INSTRUCTIONS, OPTIONS, EMOTIONS, find, files and read,
+    and CODE where it shares modules with other layouts.
     """
 
     BUILDER_CONFIGS = [
@@ -159,7 +160,8 @@ class ReleaseBuilder(base.ClipBuilder, skip_registration=True):
         layout = [f'{package}.{module.name}' for module in pkgutil.iter_modules([folder])]
         samer = SAMER_CODE if self.builder_config.kind == 'samer' else ()
         detector = DETECTOR_CODE if self.user_files['detector'] else ()
-        return (*CODE, *dict.fromkeys((*samer, *detector)), *layout)
+        shared = getattr(self.LAYOUT, 'CODE', ())
+        return (*CODE, *dict.fromkeys((*samer, *detector)), *layout, *shared)
 
     def source(self, manual_dir: Path) -> Path:
         return self.LAYOUT.find(Path(manual_dir))

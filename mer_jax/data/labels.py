@@ -7,6 +7,7 @@ The objective classes are made from action units instead (objective.py).
 EXCLUDED lists clips that a scheme leaves out although their emotion has a class.
 """
 
+import itertools
 from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import NamedTuple
@@ -14,6 +15,7 @@ from typing import NamedTuple
 from mer_jax.data import Record, objective
 from mer_jax.errors import UserError
 
+TAGS = ('negative', 'others', 'positive', 'repression', 'surprise')  # of 4DME, several a clip
 NO_CLASS = ''  # the key of emotions whose clips a scheme leaves out
 OWN = 'frames_csv'  # the data set that a table of the user makes, with labels of any kind
 # data sets whose clips have objective classes
@@ -22,6 +24,10 @@ NAMED = 'classes:'  # begins a list of classes
 ANNOTATED = 'annotated'  # every emotion that occurs is a class, sorted
 DEFAULT = 'megc3'  # of data.labels; for clips of OWN alone it stands for ANNOTATED
 _FIVE_OBJECTIVE = ('I', 'II', 'III', 'IV', 'V')
+# Clips with several tags have no class: choosing one of them would be a guess.
+_SEVERAL_TAGS = ' '.join(
+    '+'.join(tags) for count in range(2, 6) for tags in itertools.combinations(TAGS, count)
+)
 
 # scheme -> data set -> class -> emotions as annotated, separated by blanks. The order of the
 # classes is that of the network's outputs. An emotion that a data set does not list here is an
@@ -48,6 +54,33 @@ SCHEMES = {
             'positive': 'positive',
             'surprise': 'surprise',
             NO_CLASS: 'others',
+        },
+        # Not of MEGC2019, but by its rule: anger, contempt, disgust, fear, repression and sadness
+        # are negative. Tense and others have no class.
+        'casme': {
+            'negative': 'contempt disgust fear repression sadness',
+            'positive': 'amusement happiness',
+            'surprise': 'surprise',
+            NO_CLASS: 'tense',
+        },
+        'casme_cubed': {
+            'negative': 'anger disgust fear sad',
+            'positive': 'happy',
+            'surprise': 'surprise',
+            NO_CLASS: 'others',
+        },
+        'mmew': {
+            'negative': 'anger disgust fear sadness',
+            'positive': 'happiness',
+            'surprise': 'surprise',
+            NO_CLASS: 'others',
+        },
+        # 4DME tags repression beside negative, so that it is no part of that class here.
+        'fourdme': {
+            'negative': 'negative',
+            'positive': 'positive',
+            'surprise': 'surprise',
+            NO_CLASS: f'others repression {_SEVERAL_TAGS}',
         },
         'synthetic': {
             'negative': 'disgust repression negative',
@@ -81,6 +114,7 @@ SCHEMES = {
             'surprise': 'surprise',
             NO_CLASS: 'disgust fear sadness',
         },
+        'fourdme': {**{tag: tag for tag in TAGS}, NO_CLASS: _SEVERAL_TAGS},
         'synthetic': {
             'disgust': 'disgust',
             'happiness': 'happiness',
@@ -89,7 +123,8 @@ SCHEMES = {
             'surprise': 'surprise',
         },
     },
-    # 'five' of CASME II without 'others', the class that says least
+    # 'five' of CASME II without 'others', the class that says least; of MMEW the four that public
+    # code takes
     'four': {
         'casme2': {
             'disgust': 'disgust',
@@ -98,12 +133,31 @@ SCHEMES = {
             'surprise': 'surprise',
             NO_CLASS: 'others sadness fear',
         },
+        'mmew': {
+            'disgust': 'disgust',
+            'happiness': 'happiness',
+            'others': 'others',
+            'surprise': 'surprise',
+            NO_CLASS: 'anger fear sadness',
+        },
         'synthetic': {
             'disgust': 'disgust',
             'happiness': 'happiness',
             'repression': 'repression',
             'surprise': 'surprise',
             NO_CLASS: 'others',
+        },
+    },
+    # all seven emotions of the sheet of CAS(ME)^3 (Li et al., IEEE TPAMI 2023)
+    'seven': {
+        'casme_cubed': {
+            'anger': 'anger',
+            'disgust': 'disgust',
+            'fear': 'fear',
+            'happy': 'happy',
+            'others': 'others',
+            'sad': 'sad',
+            'surprise': 'surprise',
         },
     },
     # SAMER (Ruan et al., ACM MM 2022): as megc3, but clips of EXCLUDED['megc3'] stay, and

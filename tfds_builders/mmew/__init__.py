@@ -1,0 +1,1 @@
+"""MMEW: micro- and macro-expressions at 90 frames a second (Ben et al., IEEE TPAMI 2021)."""
