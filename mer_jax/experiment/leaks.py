@@ -6,7 +6,7 @@ scikit-learn splitter are named by folds/splits.py.
 """
 
 from mer_jax.classical import has_network
-from mer_jax.folds import RESAMPLERS, protocols
+from mer_jax.folds import RESAMPLERS, leaves_subjects_out, people, protocols
 from mer_jax.models import torch_weights
 from mer_jax.settings import sections
 from mer_jax.settings.sections import Settings
@@ -19,6 +19,9 @@ def listed(settings: Settings) -> list[str]:
         protocols.leak(settings.protocol.name),
         torch_weights.leak(settings.model.init_from),
     ]
+    shared = people.leak(people.data_sets(settings.data.name))
+    if shared and leaves_subjects_out(settings.protocol.name):
+        lines.append(f'protocol.same_people={settings.protocol.same_people}: {shared}')
     if settings.data.without_class != 'dropped':
         lines.append(
             'data.without_class=first_class: clips without a class count as one of the first'

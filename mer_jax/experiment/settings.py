@@ -15,7 +15,7 @@ from mer_jax.classical import FEATURES, NETWORK, features_of_clips, has_network,
 from mer_jax.data import APEX_RULES, channels, labels
 from mer_jax.errors import UserError
 from mer_jax.experiment import LEARNERS, TASKS, spotter
-from mer_jax.folds import PROTOCOLS, RESAMPLERS
+from mer_jax.folds import PROTOCOLS, RESAMPLERS, leaves_subjects_out, people
 from mer_jax.models import NETWORKS, options, regional, weights_files
 from mer_jax.runfiles.config import differences
 from mer_jax.settings import tree
@@ -300,6 +300,22 @@ def _protocol(settings):
     return lines
 
 
+def _same_people(settings):
+    """Pooled data sets share nobody, where subjects are left out."""
+    protocol = settings.protocol
+    if protocol.same_people != 'none' or not leaves_subjects_out(protocol.name):
+        return []
+    pairs = people.unclear(people.data_sets(settings.data.name))
+    if not pairs:
+        return []
+    return [
+        f'data.name is {settings.data.name!r}, and whether {people.in_words(pairs)} share people '
+        f'is unknown, who would then train and be tested by {protocol.name}; allowed: data sets '
+        'that are known to share nobody (docs/participants.md), or protocol.same_people unknown, '
+        'which results.json lists as a leak'
+    ]
+
+
 def _balance(settings):
     """Rows that are added."""
     balance, lines = settings.balance, []
@@ -455,9 +471,7 @@ def _choose(settings):
         'balance.method': tuple(
             name for name, entry in RESAMPLERS.items() if not entry.adds_images
         ),
-        'protocol.name': tuple(
-            name for name, entry in PROTOCOLS.items() if entry.tests and entry.unit == 'subject'
-        ),
+        'protocol.name': tuple(filter(leaves_subjects_out, PROTOCOLS)),
         'protocol.evaluate_on': ('test',),
         # another draw has other training subjects in the fold of that number
         'protocol.repeat': (1,),
@@ -504,6 +518,7 @@ RULES = (
     _apex,
     _spotter,
     _protocol,
+    _same_people,
     _balance,
     _head,
     _paths,

@@ -85,6 +85,12 @@ PROTOCOLS = {
 }
 
 
+def leaves_subjects_out(name: str) -> bool:
+    """Return whether a protocol tests subjects of whom nothing trains."""
+    entry = PROTOCOLS.get(name)
+    return entry is not None and entry.tests and entry.unit == 'subject'
+
+
 class ResamplerEntry(NamedTuple):
     """All that the program knows about a way to balance classes."""
 

@@ -13,7 +13,7 @@ import numpy as np
 from mer_jax.data.arrays import Dataset
 from mer_jax.entries import loaded
 from mer_jax.errors import UserError
-from mer_jax.folds import PROTOCOLS, protocols
+from mer_jax.folds import PROTOCOLS, leaves_subjects_out, people, protocols
 from mer_jax.types import Folds, TrainRows
 
 
@@ -109,7 +109,7 @@ def by_protocol(
 
     Args:
         name: a key of mj.folds.PROTOCOLS, such as loso or kfold. Where it leaks, as random_split
-            does, results say so.
+            does, or as data sets do that may share people, results say so.
         data: what is split.
         folds: number of groups, for protocols that make groups of subjects or of rows.
         holdout: share of the subjects or rows that is tested, for protocols of one fold.
@@ -132,8 +132,10 @@ def by_protocol(
     )
     for split in splits:
         _check(split, name, tests=protocol.tests)
-    leak = protocols.leak(name)
-    return Splits(name, splits, (leak,) if leak else ())
+    leaks = [protocols.leak(name)]
+    if leaves_subjects_out(name):
+        leaks.append(people.leak(names.datasets))
+    return Splits(name, splits, tuple(filter(None, leaks)))
 
 
 def from_sklearn(splitter: Splitter, data: Dataset) -> Splits:
@@ -225,6 +227,8 @@ def _leaks(name, splits, data):
             f'{name}: rows of one subject on both sides of {folds_sharing_subjects} of '
             f'{len(splits)} folds ({titles})'
         )
+    elif shared := people.leak(data.content.names.datasets):
+        leaks.append(shared)
     if rows_on_both_sides:
         leaks.append(
             f'{name}: {len(rows_on_both_sides)} rows train and are tested in one fold, in '

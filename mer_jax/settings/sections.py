@@ -202,6 +202,12 @@ class Protocol:
         low=0,
         high=0.9,
     )
+    same_people: str = field(
+        'none',
+        'Whether people may stand in several of the pooled data sets. none: only data sets that '
+        'are known to share nobody. unknown: any; listed with the leaks.',
+        choices=('none', 'unknown'),
+    )
     evaluate_on: str = field(
         'test',
         'The rows that are predicted and scored; the verb grid uses validation to choose.',
