@@ -59,6 +59,14 @@ FIRST = {
     'casme_squared': BUILDERS['casme_squared'].LAYOUT.PREFERENCE[0][0],
     'smic': BUILDERS['smic'].LAYOUT.PREFERENCE[0],
 }
+# {data set without a builder: why}
+UNREADABLE = {
+    'dfme': (
+        'has no builder, because no public code or page says how its release is laid out; list its '
+        'clips in a CSV for frames_csv/flow (--config.data.manual_dir=FILE.csv): '
+        'tfds_builders/dfme/README.md'
+    )
+}
 REMEDY = (
     'rebuild with --config.data.rebuild=True or use another --config.data.data_dir (in Python: '
     'another folder as TFDS_DATA_DIR)'
@@ -258,6 +266,8 @@ def _find(name, user_files=None):
     'release/input,setting=value'.
     """
     dataset, _, config = name.partition('/')
+    if dataset in UNREADABLE:
+        raise UserError(f'data set {dataset} {UNREADABLE[dataset]}')
     if dataset not in BUILDERS:
         raise UserError(
             f'unknown data set {dataset!r}{_near(dataset, BUILDERS)}; known: '

@@ -119,7 +119,16 @@ def differ(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str, An
     if before != new.get(PYTHON, {}).get('jax'):
         # another version writes the same step in other words; its shapes are still compared
         free |= {f'{PYTHON}.jax', f'{PYTHON}.step'}
-    return differences(old, new, ignore=free)
+    return [
+        (key, before, now)
+        for key, before, now in differences(old, new, ignore=free)
+        if not _is_newer(key, before, now)
+    ]
+
+
+def _is_newer(key, before, now):
+    """Whether a setting is newer than the run, and has the value that the run had without it."""
+    return before is None and key in SETTINGS and now == SETTINGS[key].default
 
 
 def _texts(settings):

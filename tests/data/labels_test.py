@@ -454,7 +454,7 @@ def test_class_order_and_composites():
             ['samm'],
             "data.labels 'four' ... samm ... megc3, five, samer3, irawan3, objective, objective7",
         ),
-        ('megc3', ['mmew'], "data.labels 'megc3' ... mmew"),
+        ('megc3', ['other_set'], "data.labels 'megc3' ... other_set"),
     ],
 )
 def test_a_scheme_that_does_not_fit_names_those_that_do(scheme, datasets, message):

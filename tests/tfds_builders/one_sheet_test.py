@@ -181,3 +181,9 @@ def test_it_builds(name, tmp_path, monkeypatch):
     assert set(records) == set(truth.clips)
     assert {row.clip for row in audit.read(builder.data_path / audit.FILENAME)} >= set(truth.clips)
     assert tfds_builders.takes_crops(f'{name}/flow') == (name != 'casme_cubed')
+
+
+def test_dfme_says_what_to_do_instead():
+    """If this fails, its users get a list of other data sets, or a guess at their folders."""
+    with pytest.raises(UserError, match='dfme has no builder.*frames_csv'):
+        tfds_builders.prepare('dfme/flow')

@@ -1,0 +1,1 @@
+"""DFME: a page, and no builder, because the layout of its release is not public."""
