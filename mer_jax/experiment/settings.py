@@ -318,10 +318,10 @@ def _same_people(settings):
     if not pairs:
         return []
     return [
-        f'data.name is {settings.data.name!r}, and whether {people.in_words(pairs)} share people '
-        f'is unknown, who would then train and be tested by {protocol.name}; allowed: data sets '
-        'that are known to share nobody (docs/participants.md), or protocol.same_people unknown, '
-        'which results.json lists as a leak'
+        f'data.name is {settings.data.name!r}, but {people.in_words(pairs)} may share people, who '
+        f'would train and be tested by {protocol.name}; allowed: data sets that are known to share '
+        'nobody (docs/participants.md), or protocol.same_people unknown, which results.json lists '
+        'as a leak'
     ]
 
 
