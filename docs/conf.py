@@ -12,6 +12,7 @@ import settings_page  # noqa: E402
 import systems_page  # noqa: E402
 
 project = 'mer_jax'
+author = 'the authors of mer_jax'
 extensions = ['myst_nb', 'sphinx.ext.autodoc', 'sphinx.ext.napoleon']
 html_theme = 'sphinx_book_theme'
 html_title = 'mer_jax'
