@@ -14,6 +14,7 @@ from writing import write_changed  # noqa: E402
 
 FOLDER = ROOT / 'docs' / 'generated' / 'data'
 BARE_ADDRESS = re.compile(r'(?<![<(\[`"])(https?://[^\s,;)>]+[^\s,;.)>])')
+PAGE = re.compile(r'`docs/(\w+\.md)`')
 LINK = re.compile(r'\]\((?!https?:|#)([^)\s]+)\)')
 
 
@@ -31,6 +32,7 @@ def page(name: str, path: Path) -> str:
         path: its README, which has no title because TFDS shows it as a description.
     """
     text = BARE_ADDRESS.sub(r'<\1>', path.read_text())
+    text = PAGE.sub(r'[\1](../../docs/\1)', text)
     text = LINK.sub(lambda match: f']({_target(path.parent, match[1])})', text)
     return f'# {title(name, text)}\n\n{text}'
 
