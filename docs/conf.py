@@ -10,6 +10,7 @@ import data_pages  # noqa: E402
 import protocols_page  # noqa: E402
 import settings_page  # noqa: E402
 import systems_page  # noqa: E402
+from address import address  # noqa: E402
 
 project = 'mer_jax'
 author = 'the authors of mer_jax'
@@ -17,6 +18,8 @@ extensions = ['myst_nb', 'sphinx.ext.autodoc', 'sphinx.ext.napoleon']
 html_theme = 'sphinx_book_theme'
 html_title = 'mer_jax'
 html_theme_options = {'navbar_persistent': []}  # the search of the side bar is enough
+if address():
+    html_theme_options |= {'repository_url': address(), 'use_repository_button': True}
 html_static_path = ['static']
 html_css_files = ['site.css']
 # parts of other pages
