@@ -59,9 +59,12 @@ class Builder(release.ReleaseBuilder):
         return dataclasses.replace(config, name=f'{config.name},table={stem}-{digest}')
 
     def _create_builder_config(self, builder_config, version):
+        builder_config = builder_config or self.DEFAULT_BUILDER_CONFIG_NAME
         if isinstance(builder_config, str):
             files = {**self.user_files, 'table': str(self.table)}
             return self.parse_config(builder_config, files)
+        if isinstance(builder_config, Config):
+            return builder_config  # TFDS would warn of one that is not listed
         return super()._create_builder_config(builder_config, version)
 
     @property

@@ -1,0 +1,140 @@
+"""Clips of the user, which a table lists: the same content as any other data set."""
+
+import csv
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+import tfds_builders
+from mer_jax.data import loading, sources
+from mer_jax.data.drawn import COLUMNS
+from mer_jax.errors import UserError
+from mer_jax.settings import sections
+from tests.support import videos
+
+SAME = ('key_frames', 'flow', 'flow_offset', 'action_units', 'emotion', 'onset', 'apex', 'offset')
+NAME = 'frames_csv/flow,optical_flow=farneback'  # the flow of tiny_data
+BUILDER = tfds_builders.BUILDERS['frames_csv']
+
+
+def row(record, **changes):
+    """A line of the table about a drawn clip."""
+    cells = {
+        'clip': record['clip'],
+        'subject': '006',
+        'label': record['emotion'],
+        'path': f'frames/{record["clip"]}',
+        'onset': record['onset'],
+        'apex': record['apex'],
+        'offset': record['offset'],
+        'fps': record['fps'],
+        'action_units': record['action_units'],
+        'cropped': 'yes',
+    }
+    return {**cells, **changes}
+
+
+def table(path, rows):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, 'w', newline='', encoding='utf-8') as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def built(path, data_dir):
+    return tfds_builders.prepare(NAME, data_dir=data_dir, manual_dir=path, progress=False)
+
+
+@pytest.fixture(scope='module')
+def own(tiny_data, tmp_path_factory):
+    """(records of two drawn clips, table of their frames, data folder).
+
+    The table has a third row: the first clip as a video without loss, numbered from 0.
+    """
+    folder = tmp_path_factory.mktemp('own')
+    drawn = tfds_builders.prepare('synthetic_faces/tiny', data_dir=tiny_data, progress=False)
+    by_emotion = {record['emotion']: record for record in tfds_builders.records(drawn)}
+    records = [by_emotion['happiness'], by_emotion['disgust']]
+    for record in records:
+        place = folder / 'frames' / record['clip']
+        place.mkdir(parents=True)
+        for number, frame in enumerate(record['frames'], record['first_frame']):
+            cv2.imwrite(str(place / f'img{number}.png'), frame)
+    first = records[0]
+    colour = np.repeat(first['frames'][..., None], 3, axis=-1)
+    videos.write(folder / 'first.avi', colour, fps=100, codec='FFV1')
+    numbers = {name: first[name] - first['first_frame'] for name in ('onset', 'apex', 'offset')}
+    video = row(first, clip='as_video', path='first.avi', fps='', subject='7', **numbers)
+    path = table(folder / 'clips.csv', [*map(row, records), video])
+    return records, path, folder / 'data'
+
+
+def test_frames_of_drawn_clips_give_what_the_drawn_data_set_holds(own):
+    """Results on own clips could not be compared with those on a release."""
+    records, path, data_dir = own
+    by_clip = {record['clip']: record for record in tfds_builders.records(built(path, data_dir))}
+    for drawn in records:
+        mine = by_clip[drawn['clip']]
+        for name in SAME:
+            assert np.array_equal(mine[name], drawn[name]), name
+    assert {record['subject'] for record in by_clip.values()} == {'006', '7'}, 'text stays text'
+
+
+def test_a_video_gives_what_its_frames_give(own):
+    """If this fails, a clip depends on the form in which it lies there."""
+    records, path, data_dir = own
+    by_clip = {record['clip']: record for record in tfds_builders.records(built(path, data_dir))}
+    as_video, as_frames = by_clip['as_video'], by_clip[records[0]['clip']]
+    for name in ('key_frames', 'flow', 'flow_offset', 'fps'):
+        assert np.array_equal(as_video[name], as_frames[name]), name
+    assert as_video['onset'] == as_frames['onset'] - records[0]['first_frame']
+
+
+def test_every_label_is_a_class_unless_some_are_listed(own):
+    """Otherwise a newcomer must learn of label schemes before the first run."""
+    _, path, data_dir = own
+    parsed = sources.parse(NAME, str(path))
+    options = sources.BuildOptions(data_dir=str(data_dir))
+    for labels, classes in (
+        (sections.Data().labels, ('disgust', 'happiness')),
+        ('classes:Happiness, disgust', ('Happiness', 'disgust')),
+    ):
+        settings = sections.Data(labels=labels)
+        data = loading.load(parsed, options, settings, channels=('u', 'v'))
+        assert data.names.classes == classes
+    with pytest.raises(UserError, match='five.*classes:'):
+        loading.load(parsed, options, sections.Data(labels='five'), channels=('u', 'v'))
+
+
+def test_a_changed_frame_or_table_is_refused(own, tmp_path):
+    """A run would go on with clips that are no longer those of the user."""
+    records, path, data_dir = own
+    built(path, data_dir)
+    frame = next((path.parent / 'frames' / records[1]['clip']).iterdir())
+    for file, name in ((frame, records[1]['clip']), (path, 'clips.csv')):
+        before = file.read_bytes()
+        file.write_bytes(before + b'\n')
+        with pytest.raises(UserError, match=name):
+            built(path, data_dir)
+        file.write_bytes(before)
+    built(path, data_dir)
+
+
+def test_two_tables_of_one_name_are_built_beside_each_other():
+    """The second would be refused, or replace the first."""
+    names = set()
+    for path in ('/pilot/clips.csv', '/study/clips.csv'):
+        files = {'landmarks': '', 'detector': '', 'magnet': '', 'table': path}
+        names.add(BUILDER.parse_config('flow', files).name)
+    assert len(names) == 2 and all('table=clips-' in name for name in names)
+
+
+def test_the_documented_table_has_the_columns_that_are_read():
+    """A column that was renamed would be passed over."""
+    text = (Path(__file__).parents[2] / 'docs/own_data.md').read_text()
+    named = {line.split('`')[1] for line in text.splitlines() if line.startswith('| `')}
+    assert named | {'apex', 'offset'} >= {*BUILDER.LAYOUT.COLUMNS}
