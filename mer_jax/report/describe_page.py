@@ -10,8 +10,8 @@ import numpy as np
 
 from mer_jax import provenance
 from mer_jax.data.annotations import CHANNELS, MOTIONS, TIMES, TO_APEX, TO_MAGNIFIED, Clips
+from mer_jax.report import alt_texts, page, picture_grid, plots_describe
 from mer_jax.report import describe_tables as tables
-from mer_jax.report import page, picture_grid, plots_describe
 from mer_jax.report.formats import measure, plural
 from mer_jax.report.overlays import forbidden as forbidden
 from mer_jax.report.picture_grid import Bar, Group
@@ -267,8 +267,8 @@ class Pictures(NamedTuple):
             page.plot(
                 self.folder,
                 f'pairs_{name}',
-                'Clips in which two action units stand together, by emotion; the diagonal counts '
-                'each unit. The most frequent units are shown.',
+                'How often two action units stand together, by emotion; the diagonal: each unit. '
+                'The most frequent units are shown.',
                 plots_describe.unit_pairs,
                 pairs,
                 block['units'],
@@ -367,7 +367,8 @@ def _examples(folder, clips, examples):
         words += ' Of flow stored as bytes the value of no motion is unknown: grey is the middle.'
     if hidden:
         words += f' Faces of {", ".join(hidden)} are not shown: the release is licensed.'
-    return {'picture': page.picture(folder / EXAMPLES, words), 'words': ''}
+    alt = alt_texts.examples(labels, titles)
+    return {'picture': page.picture(folder / EXAMPLES, words, alt), 'words': ''}
 
 
 def _label(clips, example):

@@ -13,13 +13,13 @@ import numpy as np
 
 from mer_jax.errors import UserError
 from mer_jax.preprocess.schematic import schematic
-from mer_jax.report import picture_grid, plots
+from mer_jax.report import alt_texts, picture_grid, plots
 from mer_jax.report.picture_grid import Bar, Group
 from mer_jax.report.scenarios import choose, scenarios, unit_sets, unit_title
 from mer_jax.report.style import ramp, shade
 from mer_jax.runfiles import files as workdir
 from mer_jax.runfiles import writing
-from mer_jax.runfiles.explanations import Captions, PictureRow, PictureTable
+from mer_jax.runfiles.explanations import IN_MONTAGE, Captions, PictureRow, PictureTable
 from mer_jax.types import Explained, Names
 
 FOLDER = workdir.EXPLAIN
@@ -27,7 +27,6 @@ MAPS = 'maps.npz'  # and features of held-out clips
 MONTAGE, SCENARIOS, FEATURES = 'montage.png', 'scenarios.png', 'au_features.png'
 OF_ALL_ROWS = 'au_features_all_rows.png'
 OVERVIEWS = (MONTAGE, SCENARIOS, FEATURES, OF_ALL_ROWS)
-IN_MONTAGE = 12  # clips
 SIDE = 224  # pixels, to which smaller pictures are enlarged
 LARGE = 8.4  # inches, width of the picture of a clip
 PANELS = ['face', 'motion', 'AU-CAM', 'Grad-CAM']
@@ -160,7 +159,7 @@ def write(
         picture_grid.draw(folder / file, [group], _bars(), **look)
     sets = unit_sets(explained.action_units, names.action_units)
     captions = {
-        MONTAGE: _montage(folder, shown[:IN_MONTAGE], len(explained.clip)),
+        MONTAGE: _montage(folder, shown[:IN_MONTAGE], explained, rows[:IN_MONTAGE]),
         SCENARIOS: _scenarios(folder, explained, names, faces),
         FEATURES: plots.au_features(folder / FEATURES, explained.features, sets),
     }
@@ -268,19 +267,20 @@ def _notices(rows):
     return '; '.join(dict.fromkeys(filter(None, notices)))
 
 
-def _montage(folder, rows, count):
+def _montage(folder, shown, explained, rows):
     """Draw clips below each other; return the caption."""
-    labels = [_label(shown) for shown in rows]
-    group = Group('', PANELS, labels, [shown.panels for shown in rows])
-    picture_grid.draw(folder / MONTAGE, [group], _bars(), foot=_notices(rows))
-    kinds = ', '.join(dict.fromkeys(shown.background.kind for shown in rows))
+    labels = [_label(clip) for clip in shown]
+    group = Group('', PANELS, labels, [clip.panels for clip in shown])
+    picture_grid.draw(folder / MONTAGE, [group], _bars(), foot=_notices(shown))
+    kinds = ', '.join(dict.fromkeys(clip.background.kind for clip in shown))
     return (
-        f'{len(rows)} of {count} held-out clips, chosen by class and subject, not by prediction; '
-        'each network is that of the fold that left the clip out. Motion: length of the flow from '
-        'the onset to the (magnified) apex (On-A). AU-CAM: regions of the strongest '
-        'action-unit feature. Grad-CAM: regions of the predicted class. Yellow means much, violet '
-        'little. Each map is scaled by itself, and so is each half where eyes and mouth have '
-        'separate branches; colours of two maps or halves cannot be compared. Under the maps: '
+        f'{len(rows)} of {len(explained.clip)} held-out clips, chosen by class and subject, not by '
+        'prediction; each network is that of the fold that left the clip out. Motion: length of '
+        'the flow from the onset to the (magnified) apex (On-A). AU-CAM: regions of the strongest '
+        f'action-unit feature, {alt_texts.peaks(explained.au_cam[rows])}. Grad-CAM: regions of the '
+        'predicted class. Yellow means much, violet little. Each map is scaled by itself, and so '
+        'is each half where eyes and mouth have separate branches; colours of two maps or halves '
+        'cannot be compared. Under the maps: '
         f'{kinds}.'
     )
 

@@ -9,7 +9,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
-from mer_jax.report import scenarios
+from mer_jax.report import alt_texts, scenarios
 from mer_jax.report.style import (
     COLOURS,
     EDGE,
@@ -33,13 +33,16 @@ PERCENT = 5  # classes up to which the cells of a confusion matrix have room for
 MARKERS = 'os^DvPX<>*'
 
 
-def confusion(path: str | Path, counts: ArrayLike, classes: Sequence[str]) -> None:
+def confusion(path: str | Path, counts: ArrayLike, classes: Sequence[str]) -> str:
     """Draw a confusion matrix: counts, and shares of each row.
 
     Args:
         path: of the picture.
         counts: [K, K], rows are the truth.
         classes: names.
+
+    Returns:
+        What is seen, in words.
     """
     counts = np.asarray(counts, int)
     truth = counts.sum(1, keepdims=True)
@@ -59,6 +62,7 @@ def confusion(path: str | Path, counts: ArrayLike, classes: Sequence[str]) -> No
             axes.text(column, row - 0.03, f'{count}', **number, **look)
             axes.text(column, row + 0.08, percent, va='top', **look)
         colour_bar(figure, axes, 'share of the clips of a row')
+    return alt_texts.confusion(counts, classes)
 
 
 def _confusion_axes(axes, classes, truth):
@@ -77,7 +81,7 @@ def _confusion_axes(axes, classes, truth):
     axes.tick_params(which='minor', length=0)
 
 
-def curves(path: str | Path, records: Sequence[dict]) -> None:
+def curves(path: str | Path, records: Sequence[dict]) -> str:
     """Draw training loss above accuracy by epoch.
 
     Mean over runs, with a band from the smallest to the largest run.
@@ -86,22 +90,27 @@ def curves(path: str | Path, records: Sequence[dict]) -> None:
         path: of the picture.
         records: dictionaries with epoch, runs, loss, loss_min, loss_max, accuracy, accuracy_min,
             accuracy_max; None is a gap. Several records of an epoch are those of groups of runs.
+
+    Returns:
+        What is seen, in words.
     """
     panels = []
     for name in ('loss', 'accuracy'):
         if any(record.get(name) is not None for record in records):
             panels.append(name)
     count = max(len(panels), 1)
+    drawn = {}
     with saved(path, 0.4 + 1.9 * count) as figure:
         grid = figure.subplots(count, 1, squeeze=False, sharex=True)[:, 0]
         for axes, name in zip(grid, panels, strict=False):
             epoch, middle, low, high = join_groups(records, name)
+            drawn[name] = epoch, middle
             band = {'color': COLOURS[0], 'alpha': 0.25, 'linewidth': 0}
             axes.fill_between(epoch, low, high, label='smallest to largest', **band)
             axes.plot(epoch, middle, color=COLOURS[0], label='mean over runs', **_marker(epoch))
             axes.set(title=f'training {name}')
             light_grid(axes)
-            axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+            axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
             if name == 'accuracy':
                 axes.set_ylim(0, 1.02)
             else:
@@ -110,9 +119,10 @@ def curves(path: str | Path, records: Sequence[dict]) -> None:
         if panels:
             handles = grid[0].get_legend_handles_labels()
             figure.legend(*handles, loc='outside lower center', ncols=2)
+    return alt_texts.curves(drawn)
 
 
-def subjects(path: str | Path, per_subject: Sequence[dict]) -> None:
+def subjects(path: str | Path, per_subject: Sequence[dict]) -> str:
     """Draw the accuracy of every left-out subject, best first.
 
     Colours show the data set, figures above the bars the number of clips.
@@ -120,6 +130,9 @@ def subjects(path: str | Path, per_subject: Sequence[dict]) -> None:
     Args:
         path: of the picture.
         per_subject: dictionaries with dataset, subject, clips, accuracy.
+
+    Returns:
+        What is seen, in words.
     """
 
     def rank(row: dict) -> tuple:
@@ -139,6 +152,7 @@ def subjects(path: str | Path, per_subject: Sequence[dict]) -> None:
             light_grid(axes)
         handles = [Patch(color=shade, label=title) for title, shade in colour.items()]
         figure.legend(handles=handles, loc='outside upper right', ncols=3)
+    return alt_texts.subjects(per_subject)
 
 
 def _subject_bars(axes, subjects, colour):
@@ -154,9 +168,7 @@ def _subject_bars(axes, subjects, colour):
     axes.tick_params(axis='x', length=0)
 
 
-def datasets(
-    path: str | Path, per_dataset: dict[str, dict], metrics: dict, intervals: dict
-) -> None:
+def datasets(path: str | Path, per_dataset: dict[str, dict], metrics: dict, intervals: dict) -> str:
     """Draw UF1, UAR and accuracy per data set.
 
     Whiskers come from the bootstrap over subjects.
@@ -165,6 +177,9 @@ def datasets(
         path: of the picture.
         per_dataset: {name: {n, metrics, intervals}}.
         metrics, intervals: those of all rows; an interval may be None.
+
+    Returns:
+        What is seen, in words.
     """
     groups = {f'{title}\n(n = {block["n"]:g})': block for title, block in per_dataset.items()}
     if len(groups) > 1:
@@ -186,9 +201,10 @@ def datasets(
         axes.set(xlim=(0, 1.02), ylim=(len(groups) - 0.45, -0.55))
         light_grid(axes, 'x')
         figure.legend(loc='outside upper right', ncols=3)
+    return alt_texts.datasets(per_dataset, metrics)
 
 
-def reliability(path: str | Path, bins: dict[str, Sequence[dict]]) -> None:
+def reliability(path: str | Path, bins: dict[str, Sequence[dict]]) -> str:
     """Draw the accuracy of rows against the confidence of their scores.
 
     Scores on the diagonal are probabilities. The size of a mark grows with its number of rows.
@@ -196,6 +212,9 @@ def reliability(path: str | Path, bins: dict[str, Sequence[dict]]) -> None:
     Args:
         path: of the picture.
         bins: {title: [{rows, confidence, accuracy}]}; one without rows is not drawn.
+
+    Returns:
+        What is seen, in words.
     """
     with saved(path, 4.1) as figure:
         axes = figure.subplots()
@@ -211,9 +230,10 @@ def reliability(path: str | Path, bins: dict[str, Sequence[dict]]) -> None:
         axes.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel='confidence', ylabel='accuracy')
         light_grid(axes)
         figure.legend(loc='outside lower center', ncols=2)
+    return alt_texts.reliability(bins)
 
 
-def oracle(path: str | Path, block: dict) -> None:
+def oracle(path: str | Path, block: dict) -> str:
     """Draw held-out UF1 and accuracy after each epoch.
 
     Dashed lines show what choosing epochs by them would claim.
@@ -221,6 +241,9 @@ def oracle(path: str | Path, block: dict) -> None:
     Args:
         path: of the picture.
         block: `oracle_epoch` of results.json.
+
+    Returns:
+        What is seen, in words.
     """
     with saved(path, 3.9) as figure:
         axes = figure.subplots()
@@ -238,9 +261,10 @@ def oracle(path: str | Path, block: dict) -> None:
         look = {'ha': 'right', 'textcoords': 'offset points'}
         axes.annotate('reported', (epoch, uf1), (-8, -16), **look)
         axes.set(xlabel='epoch', ylabel='held-out, pooled', ylim=(0, 1.02))
-        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
         light_grid(axes)
         figure.legend(loc='outside lower center')
+    return alt_texts.oracle(block)
 
 
 def au_features(
@@ -288,17 +312,19 @@ def au_features(
         axes.set(xticks=[], yticks=[], xlabel='t-SNE of the weighted action-unit features')
         axes.spines[:].set_visible(True)
         figure.legend(loc='outside lower center', title='action units (clips)', ncols=2)
+    finding = alt_texts.neighbours(positions, kinds)
     if not held_out:
         return (
             'No held-out map: one network, trained on all clips, makes the features of all of '
             'them (as Figure 5 of Ruan et al. 2022 is best understood). That clips of equal '
             'action units stand together shows what it was taught, not what it recognises; the '
-            'map by fold shows that.'
+            f'map by fold shows that. {finding}'
         )
     return (
         'Each mark is a held-out clip: the weighted action-unit features of the network of its '
         'fold, reduced to two dimensions by t-SNE. Clips with similar features are near each '
-        'other. Each fold has another network. Directions have no meaning.'
+        'other. Each fold has another network. Directions have no meaning. '
+        f'{finding}'
     )
 
 
@@ -312,10 +338,13 @@ def _kind(units, titled):
     return titled.index(units) if units in titled else OTHER
 
 
-def importance(path: str | Path, rows: Sequence[ImportanceRow]) -> None:
+def importance(path: str | Path, rows: Sequence[ImportanceRow]) -> str:
     """Draw the accuracy that each group of features is worth, with its interval.
 
     Kinds of features stand above regions of the face, each as in the table.
+
+    Returns:
+        What is seen, in words.
     """
     kinds = {'features': 'kind of features', 'region': 'region of the face'}
     colours = dict(zip(kinds, COLOURS, strict=False))
@@ -341,6 +370,7 @@ def importance(path: str | Path, rows: Sequence[ImportanceRow]) -> None:
             if kind in drawn
         ]
         figure.legend(handles=handles, loc='outside lower right')
+    return alt_texts.importance(rows)
 
 
 def _dots(axes, positions, title, **look):

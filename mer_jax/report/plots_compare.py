@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from mer_jax.report import alt_texts
 from mer_jax.report.compare_tables import MEASURES, leaky_pair
 from mer_jax.report.formats import measure_title, p_value
 from mer_jax.report.plots import join_groups
@@ -22,46 +23,44 @@ SIDE_BY_SIDE = 2  # training curves in a line
 LABEL = 24  # letters of a line beside a row of dots
 
 
-def draw(folder: str | Path, table: dict) -> list[Path]:
+def draw(folder: str | Path, table: dict) -> dict[Path, str]:
     """Draw measures.svg into a folder, and differences.svg and training.svg where a run has one.
-
 
     Args:
         folder: for the plots.
         table: of compare.table.
 
     Returns:
-        Paths of the plots.
+        {path of a plot: what is seen in it, in words}.
     """
-    names = ('measures', 'differences', 'training')
-    paths = [Path(folder) / f'{name}.svg' for name in names]
-    measures(paths[0], table)
-    if not training(paths[-1], table):
-        paths.pop().unlink(missing_ok=True)
-    if not any(run['against'] for run in _all_runs(table['groups'])):
-        # That of an earlier comparison must not stay.
-        paths.pop(1).unlink(missing_ok=True)
-        return paths
-    differences(paths[1], table)
-    return paths
+    drawn = {}
+    plots = {'measures': measures, 'differences': differences, 'training': training}
+    for name, plot in plots.items():
+        path = Path(folder) / f'{name}.svg'
+        text = plot(path, table)
+        if text is None:
+            path.unlink(missing_ok=True)  # that of an earlier comparison must not stay
+        else:
+            drawn[path] = text
+    return drawn
 
 
-def training(path: str | Path, table: dict) -> bool:
+def training(path: str | Path, table: dict) -> str | None:
     """Draw training loss and accuracy by epoch, the runs of a data set side by side.
 
     As Koo et al. 2022 compare their classifier with and without images of the GAN.
 
     Returns:
-        Whether any run logged its training; else nothing is drawn.
+        What is seen, in words; None where no run logged its training, and nothing is drawn.
     """
-    lines = []
+    lines, ends = [], []
     for group in table['groups']:
         logged = [(run, _logged(run)) for run in group['runs']]
         logged = [(run, records) for run, records in logged if records]
         for start in range(0, len(logged), SIDE_BY_SIDE):
             lines.append((group['title'], logged[start : start + SIDE_BY_SIDE]))
     if not lines:
-        return False
+        return None
     with saved(path, 4.1 * len(lines)) as figure:
         grid = figure.subplots(
             2 * len(lines), SIDE_BY_SIDE, squeeze=False, sharex='row', sharey='row'
@@ -72,12 +71,15 @@ def training(path: str | Path, table: dict) -> bool:
                 axes.remove()
             for place, (run, records) in enumerate(runs):
                 mark = '† ' if run['leaks'] else ''
-                name = wrapped(f'{mark}{run["system"]}', LABEL)
-                pair[0, place].set_title(f'{wrapped(title, LABEL)}\n{name}')
+                name = f'{mark}{run["system"]}'
+                if len(table['groups']) > 1:
+                    name = f'{title}\n{name}'
+                pair[0, place].set_title(wrapped(name, LABEL), fontweight='normal')
                 _training_panels(pair[:, place], records)
+                ends.append((run['system'], join_groups(records, 'loss')[1][-1]))
             for axes, label in zip(pair[:, 0], ('training loss', 'training accuracy'), strict=True):
                 axes.set_ylabel(label)
-    return True
+    return alt_texts.training(ends)
 
 
 def _logged(run):
@@ -95,14 +97,17 @@ def _training_panels(pair, records):
             axes.fill_between(epoch, low, high, color=colour, alpha=0.25, linewidth=0)
             axes.plot(epoch, middle, color=colour)
         light_grid(axes)
-        axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, min_n_ticks=1))
     pair[1].set(xlabel='epoch', ylim=(0, 1.02))
 
 
-def measures(path: str | Path, table: dict) -> None:
+def measures(path: str | Path, table: dict) -> str:
     """Draw UF1, UAR, accuracy and precision by data set.
 
     Each system is a line. Whiskers show 95 % intervals over test subjects.
+
+    Returns:
+        What is seen, in words.
     """
     groups = table['groups']
     systems = list(dict.fromkeys(run['system'] for run in _all_runs(groups)))
@@ -122,14 +127,20 @@ def measures(path: str | Path, table: dict) -> None:
             for edge in np.arange(1, len(groups)) - 0.5:
                 axes.axvline(edge, color=GRID, linewidth=0.8, zorder=0)
         figure.legend(handles=handles, loc='outside lower center')
+    return alt_texts.measures(table['groups'])
 
 
-def differences(path: str | Path, table: dict) -> None:
+def differences(path: str | Path, table: dict) -> str | None:
     """Draw differences of UF1 and accuracy to the reference.
 
     Each run is a row, with interval and p value.
+
+    Returns:
+        What is seen, in words; None where no run has a reference, and nothing is drawn.
     """
     groups = [group for group in table['groups'] if any(run['against'] for run in group['runs'])]
+    if not groups:
+        return None
     heights, panels = [], []
     for group in groups:
         for key, colour in zip(('uf1', 'accuracy'), COLOURS, strict=False):
@@ -143,7 +154,9 @@ def differences(path: str | Path, table: dict) -> None:
             axes.set_yticks(range(len(labels)), labels)
             axes.tick_params(axis='both', length=0, labelbottom=True)
             title = f'{group["title"]}: {measure_title(key)} minus that of {_reference(group)}'
-            axes.set_title(wrapped(title, LETTERS), loc='right')
+            look = {'loc': 'right', 'fontweight': 'normal', 'multialignment': 'left'}
+            axes.set_title(wrapped(title, LETTERS), **look)
+    return alt_texts.differences(table['groups'])
 
 
 def _difference_labels(group, key):
@@ -244,16 +257,19 @@ def _dot(axes, position, difference, colour, hollow):
     axes.plot(middle, position, 'o', color=colour, markerfacecolor=face, markersize=6)
 
 
-def added(path: str | Path, lines: Sequence[dict]) -> None:
+def added(path: str | Path, lines: Sequence[dict]) -> str:
     """Draw the lines of a leak audit (leak_audit.lines).
 
     Each is a row: above its UF1, below what it adds to UF1, UAR and accuracy.
+
+    Returns:
+        What is seen, in words.
     """
     titles = {name: measure_title(name) for name in ('uf1', 'uar', 'accuracy')}
-    labels = [wrapped(line['title'], LABEL) for line in lines]
-    rows = sum(0.17 * (label.count('\n') + 1) + 0.16 for label in labels)
-    with saved(path, 2 * rows + 0.15 * len(lines) + 2.2) as figure:
-        levels, differences = figure.subplots(2, 1, height_ratios=[1, 1.15])
+    paired = [line for line in lines if not line['why_not'] and line['against']]
+    heights = [0.3 * len(lines) + 0.7, 0.42 * len(paired) + 0.7]
+    with saved(path, sum(heights) + 0.4) as figure:
+        levels, differences = figure.subplots(2, 1, height_ratios=heights)
         for position, line in enumerate(lines):
             hollow = bool(line['why_not'] or line['leaks'])
             if line['why_not']:
@@ -263,15 +279,17 @@ def added(path: str | Path, lines: Sequence[dict]) -> None:
             uf1, interval = line['metrics']['uf1'], line['intervals']['uf1']
             level = {'difference': uf1, 'interval': interval}
             _dot(levels, position, level, COLOURS[0], hollow)
+        for position, line in enumerate(paired):
             for shift, key, colour in zip((-0.25, 0, 0.25), titles, COLOURS, strict=False):
-                if line['against']:
-                    _dot(differences, position + shift, line['against'][key], colour, hollow)
+                block = line['against'][key]
+                _dot(differences, position + shift, block, colour, bool(line['leaks']))
         levels.set_title('UF1')
         differences.axvline(0, color=INK, linewidth=1)
         differences.set_title('what it adds')
-        for axes in (levels, differences):
-            axes.set_ylim(len(lines) - 0.4, -0.6)
-            axes.set_yticks(range(len(lines)), labels)
+        for axes, rows in ((levels, lines), (differences, paired)):
+            axes.set_ylim(len(rows) - 0.4, -0.6)
+            labels = [wrapped(line['title'], LABEL) for line in rows]
+            axes.set_yticks(range(len(rows)), labels)
             axes.xaxis.set_major_locator(MaxNLocator(4))
             light_grid(axes, 'x')
             axes.tick_params(axis='both', length=0)
@@ -280,3 +298,4 @@ def added(path: str | Path, lines: Sequence[dict]) -> None:
             for colour, title in zip(COLOURS, titles.values(), strict=False)
         ]
         figure.legend(handles=handles, loc='outside lower center', ncols=3)
+    return alt_texts.added(lines)

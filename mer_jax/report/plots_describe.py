@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
+from mer_jax.report import alt_texts
 from mer_jax.report.plots import PER_ROW
 from mer_jax.report.style import (
     COLOURS,
@@ -27,13 +28,16 @@ UNITS = 10  # action units of a picture of pairs, the most frequent ones
 IN_ROW = 2  # pictures of pairs beside each other
 
 
-def classes(path: str | Path, counts: np.ndarray, datasets: Sequence, titles: Sequence) -> None:
+def classes(path: str | Path, counts: np.ndarray, datasets: Sequence, titles: Sequence) -> str:
     """Draw the clips of each class, a bar for each data set.
 
     Args:
         path: of the picture.
         counts: int[D, K].
         datasets, titles: names of the data sets and classes.
+
+    Returns:
+        What is seen, in words.
     """
     with saved(path, 0.9 + (0.2 * len(datasets) + 0.12) * len(titles)) as figure:
         axes = figure.subplots()
@@ -55,15 +59,19 @@ def classes(path: str | Path, counts: np.ndarray, datasets: Sequence, titles: Se
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         light_grid(axes, 'x')
         figure.legend(loc='outside lower center', ncols=2)
+    return alt_texts.class_counts(counts, titles)
 
 
-def subjects(path: str | Path, rows: Sequence[dict], titles: Sequence[str]) -> None:
+def subjects(path: str | Path, rows: Sequence[dict], titles: Sequence[str]) -> str:
     """Draw the clips of each subject, coloured by class, most clips first.
 
     Args:
         path: of the picture.
         rows: dictionaries with dataset, subject and clips, a number for each class.
         titles: of the classes.
+
+    Returns:
+        What is seen, in words.
     """
     order = sorted(rows, key=lambda row: (row['dataset'], -sum(row['clips']), row['subject']))
     width = -(-len(order) // -(-len(order) // PER_ROW))
@@ -78,6 +86,7 @@ def subjects(path: str | Path, rows: Sequence[dict], titles: Sequence[str]) -> N
             for place, title in enumerate(titles)
         ]
         figure.legend(handles=handles, loc='outside upper right', ncols=3)
+    return alt_texts.clips_of_subjects(rows)
 
 
 def _subject_bars(axes, line, count):
@@ -107,7 +116,7 @@ def histograms(
     panels: Mapping[str, Mapping[str, np.ndarray]],
     unit: str,
     high: float | None = None,
-) -> None:
+) -> str:
     """Draw a histogram of each quantity, a line for each data set.
 
     Args:
@@ -115,6 +124,9 @@ def histograms(
         panels: {title: {data set: float[n]}}; NaN is left out, and so is a panel without a value.
         unit: of the values.
         high: where the axis ends; None: at the largest value of a panel.
+
+    Returns:
+        What is seen, in words.
     """
     drawn = {}
     for title, groups in panels.items():
@@ -141,9 +153,10 @@ def histograms(
             for place, name in enumerate(names)
         ]
         figure.legend(handles=handles, loc='outside lower center', ncols=3)
+    return alt_texts.histograms(drawn, unit, 2 if high == 1 else 0)
 
 
-def unit_counts(path: str | Path, counts: np.ndarray, units: Sequence[str], rows: Sequence) -> None:
+def unit_counts(path: str | Path, counts: np.ndarray, units: Sequence[str], rows: Sequence) -> str:
     """Draw how often each action unit stands in each emotion; shade: share of its clips.
 
     Args:
@@ -151,6 +164,9 @@ def unit_counts(path: str | Path, counts: np.ndarray, units: Sequence[str], rows
         counts: int[E, A].
         units: numbers of the action units.
         rows: (emotion, coded clips) of each.
+
+    Returns:
+        What is seen, in words.
     """
     clips = np.array([number for _, number in rows])
     titles = [f'{emotion} (n = {number})' for emotion, number in rows]
@@ -166,15 +182,19 @@ def unit_counts(path: str | Path, counts: np.ndarray, units: Sequence[str], rows
         axes.set_xticks(range(len(rows)), titles, rotation=35, ha='right')
         axes.set(ylabel='action unit')
         colour_bar(figure, axes, 'share of the clips of an emotion')
+    return alt_texts.unit_counts(counts, units, rows)
 
 
-def unit_pairs(path: str | Path, pairs: Mapping[str, np.ndarray], units: Sequence[str]) -> None:
+def unit_pairs(path: str | Path, pairs: Mapping[str, np.ndarray], units: Sequence[str]) -> str:
     """Draw how often two action units stand together, a picture for each emotion.
 
     Args:
         path: of the picture.
         pairs: {emotion with its clips: int[A, A]}; the diagonal counts each unit.
         units: numbers of the action units; the most frequent UNITS of them are drawn.
+
+    Returns:
+        What is seen, in words.
     """
     total = np.sum(list(pairs.values()), axis=0).diagonal()
     chosen = np.sort(np.argsort(-total, kind='stable')[:UNITS])
@@ -190,6 +210,7 @@ def unit_pairs(path: str | Path, pairs: Mapping[str, np.ndarray], units: Sequenc
             axes.set_xticks(range(len(names)), names, rotation=90)
             axes.set_yticks(range(len(names)), names)
         colour_bar(figure, grid, 'share of the most frequent unit of an emotion')
+    return alt_texts.unit_pairs(pairs, units)
 
 
 def _shaded(axes, share):
@@ -199,7 +220,7 @@ def _shaded(axes, share):
     axes.spines[:].set_visible(False)
 
 
-def motion(path: str | Path, panels: Mapping[str, Mapping[str, Mapping[str, np.ndarray]]]) -> None:
+def motion(path: str | Path, panels: Mapping[str, Mapping[str, Mapping[str, np.ndarray]]]) -> str:
     """Draw how much moves in each channel: a box for each class and pair of frames.
 
     Boxes go from quarter to quarter of the clips, whiskers to the 5th and 95th of a hundred.
@@ -207,6 +228,9 @@ def motion(path: str | Path, panels: Mapping[str, Mapping[str, Mapping[str, np.n
     Args:
         path: of the picture.
         panels: {channel: {pair of frames: {class: float[n] without NaN}}}.
+
+    Returns:
+        What is seen, in words.
     """
     pairs = list(dict.fromkeys(pair for groups in panels.values() for pair in groups))
     with saved(path, 1.7 * len(panels) + 1.2) as figure:
@@ -225,6 +249,7 @@ def motion(path: str | Path, panels: Mapping[str, Mapping[str, Mapping[str, np.n
             for place, pair in enumerate(pairs)
         ]
         figure.legend(handles=handles, loc='outside lower center')
+    return alt_texts.motion_by_class(panels)
 
 
 def _boxes(axes, values, shift, colour):

@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mer_jax.report import arrows
+from mer_jax.report import alt_texts, arrows
 from mer_jax.report.style import COLOURS, EDGE, SOFT, light_grid, ramp, saved
 from mer_jax.runfiles.prediction_file import NOTHING, ClipAnswer, MotionCurve
 
@@ -17,13 +17,16 @@ ARROW = (0, 84, 147)  # RGB
 SHORTEST = 0.15  # pixels of a 128-pixel face; a shorter movement has no arrow
 
 
-def motion(path: str | Path, curve: MotionCurve, clips: Sequence[ClipAnswer]) -> None:
+def motion(path: str | Path, curve: MotionCurve, clips: Sequence[ClipAnswer]) -> str:
     """Draw the motion of a recording over time, its noise floor and its candidates.
 
     Args:
         path: of the picture.
         curve: the motion.
         clips: of the recording; those without times are left out.
+
+    Returns:
+        What is seen, in words.
     """
     seconds = np.array(curve.ms) / 1000
     with saved(path, 3.1) as figure:
@@ -40,6 +43,7 @@ def motion(path: str | Path, curve: MotionCurve, clips: Sequence[ClipAnswer]) ->
         handles, labels = axes.get_legend_handles_labels()
         unique = dict(zip(labels, handles, strict=True))
         figure.legend(unique.values(), unique, loc='outside lower center', ncols=2)
+    return alt_texts.motion_curve(curve, clips)
 
 
 def _mark(axes, clip, number, *, several):

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.lines import Line2D
 
+from mer_jax.report import alt_texts
 from mer_jax.report.style import BLACK, COLOURS, EDGE, PAPER, light_grid, saved, wrapped
 
 TITLES = {
@@ -20,7 +21,7 @@ ERROR = 'mean error in frames\n(95 % interval over test subjects)'
 LOOKS = {'midpoint': (COLOURS[4], ':'), 'fraction': (COLOURS[3], '-.')}
 
 
-def curves(path: str | Path, clips: Sequence[dict], *, answer: str, columns: int = 2) -> None:
+def curves(path: str | Path, clips: Sequence[dict], *, answer: str, columns: int = 2) -> str:
     """Draw the output over time of clips, and their apexes.
 
     They are the annotated apex (black), the predicted one, midpoint and fitted fraction.
@@ -31,6 +32,9 @@ def curves(path: str | Path, clips: Sequence[dict], *, answer: str, columns: int
             and the frame number of each decoder.
         answer: the decoder that is drawn.
         columns: clips per row.
+
+    Returns:
+        What is seen, in words.
     """
     rows = -(-len(clips) // columns)
     with saved(path, 1.75 * rows + 0.8) as figure:
@@ -42,6 +46,7 @@ def curves(path: str | Path, clips: Sequence[dict], *, answer: str, columns: int
         figure.supxlabel('frames after the onset', fontsize='medium')
         handles = grid.flat[0].get_legend_handles_labels()
         figure.legend(*handles, loc='outside upper center', ncols=2)
+    return alt_texts.clip_curves(clips, answer, TITLES[answer])
 
 
 def _curve(axes, clip, answer):
@@ -53,18 +58,21 @@ def _curve(axes, clip, answer):
     for name, (colour, line) in {answer: (COLOURS[1], '--'), **LOOKS}.items():
         look = {'color': colour, 'linestyle': line, 'linewidth': 1.4}
         axes.axvline(clip[name] - onset, label=TITLES[name], **look)
-    title = f'{clip["title"]}: error {abs(clip[answer] - apex):g}'
-    axes.set_title(wrapped(title, 24), fontweight='normal')
+    title = f'{wrapped(clip["title"], 24)}\nerror {abs(clip[answer] - apex):g}'
+    axes.set_title(title, fontweight='normal')
     axes.set_xlim(0, clip['offset'] - onset)
     axes.locator_params(nbins=4)
 
 
-def errors(path: str | Path, blocks: dict[str, dict]) -> None:
+def errors(path: str | Path, blocks: dict[str, dict]) -> str:
     """Draw the mean error of every decoder with its interval.
 
     Args:
         path: of the picture.
         blocks: {decoder: {mae, interval}}.
+
+    Returns:
+        What is seen, in words.
     """
     with saved(path, 0.42 * len(blocks) + 1.0) as figure:
         axes = figure.subplots()
@@ -78,15 +86,19 @@ def errors(path: str | Path, blocks: dict[str, dict]) -> None:
             ylim=(len(blocks) - 0.5, -0.5),
         )
         light_grid(axes, 'x')
+    return alt_texts.spotting_errors(blocks, TITLES)
 
 
-def positions(path: str | Path, apex: np.ndarray, spotted: np.ndarray, *, title: str) -> None:
+def positions(path: str | Path, apex: np.ndarray, spotted: np.ndarray, *, title: str) -> str:
     """Draw the positions of annotated and predicted apexes.
 
     Args:
         path: of the picture.
         apex, spotted: float[n], from 0 at the onset to 1 at the offset.
         title: of the decoder.
+
+    Returns:
+        What is seen, in words.
     """
     with saved(path, 2.8) as figure:
         axes = figure.subplots()
@@ -96,9 +108,10 @@ def positions(path: str | Path, apex: np.ndarray, spotted: np.ndarray, *, title:
         axes.set(xlabel='position in the clip (0 onset, 1 offset)', ylabel='clips', xlim=(0, 1))
         light_grid(axes)
         figure.legend(loc='outside upper right', ncols=2)
+    return alt_texts.apex_positions(apex, spotted)
 
 
-def compared(path: str | Path, groups: Sequence[dict]) -> None:
+def compared(path: str | Path, groups: Sequence[dict]) -> str:
     """Draw errors of compared runs, a panel per data set.
 
     Vertical lines are midpoint and fitted fraction. Bold: the decoder that a run reports; hollow
@@ -107,6 +120,9 @@ def compared(path: str | Path, groups: Sequence[dict]) -> None:
     Args:
         path: of the picture.
         groups: as of compare_spotting.group.
+
+    Returns:
+        What is seen, in words.
     """
     runs = itertools.chain(*(group['runs'] for group in groups))
     names = list(dict.fromkeys(itertools.chain(*(run['decisions'] for run in runs))))
@@ -128,6 +144,7 @@ def compared(path: str | Path, groups: Sequence[dict]) -> None:
             for name, (colour, line) in LOOKS.items()
         ]
         figure.legend(handles=handles, loc='outside upper center', ncols=2)
+    return alt_texts.compared_errors(groups)
 
 
 def _compared_panel(axes, group, looks):

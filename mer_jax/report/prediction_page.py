@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from mer_jax import provenance
-from mer_jax.report import overlays, page, plots_prediction
+from mer_jax.report import alt_texts, overlays, page, plots_prediction
 from mer_jax.report import prediction_tables as tables
 from mer_jax.report.formats import DASH, plural
 from mer_jax.report.page import Picture
@@ -210,11 +210,12 @@ def _pictures(clip, pictures):
             moment = '' if frame.ms is None else f' ({tables.time(frame.ms)})'
             drawn.append(_embedded(image, f'{name}: frame {frame.frame}{moment}'))
     if pictures.flow is not None and pictures.onset is not None:
-        drawn.append(_embedded(plots_prediction.flow(pictures.onset, pictures.flow), FLOW))
+        arrows = plots_prediction.flow(pictures.onset, pictures.flow)
+        drawn.append(_embedded(arrows, FLOW, alt_texts.flow(pictures.flow)))
     if pictures.au_cam is not None and pictures.apex is not None:
         face = cv2.resize(pictures.apex, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
         mapped = plots_prediction.with_bar(overlays.overlay(face, pictures.au_cam))
-        drawn.append(_embedded(mapped, AU_CAM))
+        drawn.append(_embedded(mapped, AU_CAM, alt_texts.au_cam(pictures.au_cam)))
     return drawn
 
 
@@ -224,7 +225,7 @@ def _legends(clips):
     return [words for caption, words in LEGENDS.items() if caption in captions]
 
 
-def _embedded(image, caption):
+def _embedded(image, caption, alt=''):
     """A picture that stands in the page itself; uint8[H, W] or RGB uint8[H, W, 3].
 
     Colours are stored as JPEG: as PNG a page of many clips would have tens of megabytes.
@@ -233,7 +234,7 @@ def _embedded(image, caption):
     stored = image if image.ndim == 2 else image[..., ::-1]
     _, encoded = cv2.imencode(f'.{kind}', stored)
     code = base64.b64encode(encoded.tobytes()).decode()
-    return Picture(f'data:image/{kind};base64,{code}', caption)
+    return Picture(f'data:image/{kind};base64,{code}', caption, alt)
 
 
 def _units(clip):

@@ -6,7 +6,7 @@ from mer_jax import provenance
 from mer_jax.errors import UserError
 from mer_jax.evaluation import DRAWS, OVER_SUBJECTS
 from mer_jax.models import regional
-from mer_jax.report import importance_page, page, plots, recognition_tables
+from mer_jax.report import alt_texts, importance_page, page, plots, recognition_tables
 from mer_jax.report.formats import (
     DASH,
     NAMES_IN_PAPERS,
@@ -25,7 +25,7 @@ from mer_jax.runfiles import files, writing
 from mer_jax.runfiles.calibration import Calibration
 from mer_jax.runfiles.config import RunConfig
 from mer_jax.runfiles.dropped import DroppedClip, DroppedTable
-from mer_jax.runfiles.explanations import Captions, ImportanceTable
+from mer_jax.runfiles.explanations import IN_MONTAGE, Captions, ImportanceTable, PictureTable
 from mer_jax.runfiles.folds import FoldTable
 from mer_jax.runfiles.gan import GanChecks
 from mer_jax.runfiles.metrics_log import MetricsLog
@@ -41,8 +41,8 @@ from mer_jax.settings.tree import flat
 LOOKS = ('montage.png', 'scenarios.png', 'au_features.png')
 ON_REQUEST = ('au_features_all_rows.png',)
 GENERATED = {
-    'samples.png': 'Real images of one fold, and images that its GAN generated. Hue is the '
-    'direction of the flow, brightness its length.',
+    'samples.png': 'Real images of one fold, and images that its GAN generated. Colours show the '
+    'length of the flow, arrows its direction.',
     'nearest.png': 'Generated images above their nearest training images, closest pair first.',
 }
 STATISTICS = ('count', 'level', 'level_sd', 'roughness', 'energy')  # of the images of a GAN
@@ -297,9 +297,14 @@ def _generated(folder):
         'copies',
     ]
     every = ['fold', 'class', 'source', 'images', 'level', 'sd', 'roughness', 'energy']
+    first = checks.folds[0]
+    alts = {
+        'samples.png': alt_texts.generated(first.statistics),
+        'nearest.png': alt_texts.nearest(first.memorised['ratio'], first.memorised['copies']),
+    }
     return {
         'pictures': [
-            page.picture(folder / files.GAN / name, caption)
+            page.picture(folder / files.GAN / name, caption, alts[name])
             for name, caption in GENERATED.items()
             if (folder / files.GAN / name).exists()
         ],
@@ -328,7 +333,8 @@ def _looks(folder, results):
     texts = captions.captions if captions else {}
     # What was drawn on request has a caption.
     names = [*LOOKS, *(name for name in ON_REQUEST if name in texts)]
-    pictures = [_look(drawn / name, texts.get(name)) for name in names]
+    alts = {LOOKS[0]: _montage(drawn)}
+    pictures = [_look(drawn / name, texts.get(name), alts.get(name, '')) for name in names]
     return {'command': None, 'pictures': pictures, 'table': None}
 
 
@@ -336,14 +342,16 @@ def _importance(drawn):
     """What each group of features is worth to the SVMs of the run."""
     captions = _optional(drawn, Captions)
     picture = importance_page.PICTURE
+    rows = ImportanceTable.read(drawn).rows
     cells = [
         [row.group, row.features, signed(row.lost), interval(_edges(row)), p_value(row.p)]
-        for row in ImportanceTable.read(drawn).rows
+        for row in rows
     ]
     titles = ['features', 'numbers', 'accuracy lost', '95 %', 'p']
+    caption = captions and captions.captions.get(picture)
     return {
         'command': None,
-        'pictures': [_look(drawn / picture, captions and captions.captions.get(picture))],
+        'pictures': [_look(drawn / picture, caption, alt_texts.importance(rows))],
         'table': html(listing(titles, cells)),
     }
 
@@ -352,11 +360,17 @@ def _edges(row):
     return None if row.low is None else [row.low, row.high]
 
 
-def _look(path, caption):
+def _montage(drawn):
+    """What is seen in montage.png; '' where the folder lists no pictures."""
+    pictures = _optional(drawn, PictureTable)
+    return alt_texts.montage(pictures.rows[:IN_MONTAGE]) if pictures else ''
+
+
+def _look(path, caption, alt):
     """A picture, or a sentence on why it is missing."""
     if not path.exists():
         return {'picture': None, 'reason': caption or f'{files.EXPLAIN}/ holds no {path.name}.'}
-    return {'picture': page.picture(path, caption or path.stem)}
+    return {'picture': page.picture(path, caption or path.stem, alt)}
 
 
 def _folds(folder, results):

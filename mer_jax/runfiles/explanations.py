@@ -6,6 +6,7 @@ from typing import ClassVar, NamedTuple, Self
 
 from mer_jax.runfiles import files, reading, shapes, writing
 
+IN_MONTAGE = 8  # clips of index.csv that montage.png shows, the first ones
 REMEDY = 'draw the pictures again: the same command with the verb explain'
 
 

@@ -255,7 +255,7 @@ def write(
     drawn = draw(folder / files.PLOTS, compared)
     for stale in CAPTIONS.keys() - {path.stem for path in drawn}:
         (folder / files.PLOTS / f'{stale}.svg').unlink(missing_ok=True)
-    plots = [page.Drawn(path, CAPTIONS[path.stem]) for path in drawn]
+    plots = [page.Drawn(path, CAPTIONS[path.stem], alt) for path, alt in drawn.items()]
     study.write(tables.study(compared), compared, folder, plots)
     return compared
 

@@ -106,11 +106,10 @@ def group(title: str, members: Sequence['Run'], names: Sequence[str], reference:
     }
 
 
-def draw(folder: str | Path, table: Mapping[str, list[dict]]) -> list[Path]:
-    """Draw errors.svg; return its path in a list."""
+def draw(folder: str | Path, table: Mapping[str, list[dict]]) -> dict[Path, str]:
+    """Draw errors.svg; return {its path: what is seen in it, in words}."""
     path = Path(folder) / 'errors.svg'
-    plots_spotting.compared(path, table['groups'])
-    return [path]
+    return {path: plots_spotting.compared(path, table['groups'])}
 
 
 def _row(run, name, first, reference):

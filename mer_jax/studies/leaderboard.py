@@ -101,7 +101,7 @@ def leaderboard(
         'rows': rows,
     }
     plots = plots_compare.draw(with_plots(folder), {'groups': [group]})
-    captioned = [page.Drawn(path, compare.CAPTIONS[path.stem]) for path in plots]
+    captioned = [page.Drawn(path, compare.CAPTIONS[path.stem], alt) for path, alt in plots.items()]
     study.write(leaderboard_tables.study(result), result, folder, captioned)
     return result
 

@@ -219,8 +219,8 @@ def measured(name: str, to_try: Sequence[Trial], train: Train, folder: Path) -> 
             runs[trial.habit] = trial._replace(why_not=f'failed: {error}'), None
     audited = {'name': name, 'lines': lines(runs)}
     plot = with_plots(folder) / 'audit.svg'
-    plots_compare.added(plot, audited['lines'])
-    plots = [page.Drawn(plot, audit_tables.PLOT_CAPTION)]
+    alt = plots_compare.added(plot, audited['lines'])
+    plots = [page.Drawn(plot, audit_tables.PLOT_CAPTION, alt)]
     study.write(audit_tables.study(audited), audited, folder, plots)
     return audited
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mer_jax.generation import quality
-from mer_jax.report import plots_gan
+from mer_jax.report import arrows, plots_gan
 
 CHANNELS = ['strain', 'v', 'u']
 
@@ -111,16 +111,28 @@ def test_distances_by_hand():
         quality.memorised(real[:1], made)
 
 
-def test_colours_tell_the_direction():
+def test_colours_show_the_length_and_arrows_the_direction():
     """u and v exchanged, or a sign turned, would show every face moving elsewhere."""
-    flow = np.zeros((2, 2, 3), np.float32)
-    flow[0, 0, 2], flow[0, 1, 1], flow[1, 0, 2] = 1, 0.5, -1
-    colours = plots_gan.coloured(flow, CHANNELS, 1.0)
-    assert colours[0, 0].tolist() == [255, 0, 0]  # right
-    assert colours[1, 0].tolist() == [0, 255, 255]  # left
-    assert colours[0, 1].tolist() in ([64, 128, 0], [63, 128, 0], [64, 127, 0])  # down, half as far
-    assert colours[1, 1].tolist() == [0, 0, 0]
-    assert plots_gan.coloured(flow[..., :1], ['strain'], 1.0).shape == (2, 2, 3)
+    flow = np.zeros((14, 14, 3), np.float32)
+    flow[:, 7:, 2] = 1  # the right half moves right
+    image = plots_gan.coloured(flow, CHANNELS, 1.0).astype(int)
+    slow, fast = image[:, :80].reshape(-1, 3), image[:, 90:].reshape(-1, 3)
+    assert (slow == (68, 1, 84)).all()  # viridis starts here, and no arrow is drawn
+    assert (np.median(fast, axis=0) == (253, 231, 37)).all()  # and ends here
+    dark = np.argwhere(image[:, 90:].sum(-1) < 250)
+    assert len(dark) > 50 and np.ptp(np.unique(dark[:, 0])) > 90
+    down = plots_gan.coloured(flow[..., [0, 2, 1]], CHANNELS, 1.0)
+    assert not np.array_equal(down, image)
+    assert plots_gan.coloured(flow[..., :1], ['strain'], 1.0).shape == image.shape
+
+
+def test_arrows_point_where_the_flow_goes():
+    """An arrow turned by a sign or by exchanged axes would show a smile going down."""
+    field = np.zeros((9, 9, 2))
+    field[6:, 6:] = (2, -1)
+    points, means = arrows.means(field, 3)
+    assert points[-1].tolist() == [7, 7] and means[-1].tolist() == [2, -1]
+    assert not means[:-1].any()
 
 
 @pytest.mark.parametrize(

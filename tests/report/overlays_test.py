@@ -58,11 +58,11 @@ def drawn(monkeypatch):
     """
     groups, feet = {}, {}
 
-    def pictures(path, shown, *, side, foot=''):
+    def pictures(path, shown, bars, *, foot='', **_):
         groups[path.name], feet[path.name] = shown, foot
         path.write_bytes(b'x')
 
-    monkeypatch.setattr(overlays, 'figure_grid', pictures)
+    monkeypatch.setattr(overlays.picture_grid, 'draw', pictures)
     monkeypatch.setattr(plots, 'tsne', lambda features: features[:, :2])
     return groups, feet
 
@@ -84,22 +84,24 @@ def written(folder, drawn, found, names, faces):
     return {name: images(groups) for name, groups in drawn[0].items()}
 
 
-def test_overlay_is_half_the_face_and_half_the_jet_colours():
-    """Swapped channels turn the hottest places blue; a face that shines through too little cannot
-    be seen.
+def test_overlay_is_half_the_face_and_half_the_colours_of_the_map():
+    """Swapped channels turn the hottest places blue, unlike their colour bar; a face that shines
+    through too little cannot be seen.
     """
     image = overlays.overlay(np.full((8, 8), 100, np.uint8), np.tile([[0.0, 1.0]], (2, 1)))
     assert image.shape == (8, 8, 3) and image.dtype == np.uint8
-    np.testing.assert_allclose(image[4, 0], (50, 50, 114), atol=1)  # jet starts at (0, 0, 128)
-    np.testing.assert_allclose(image[4, -1], (114, 50, 50), atol=1)  # and ends at (128, 0, 0)
+    np.testing.assert_allclose(image[4, 0], (84, 50, 92), atol=1)  # viridis starts at (68, 1, 84)
+    np.testing.assert_allclose(image[4, -1], (176, 166, 68), atol=1)  # and ends at (253, 231, 37)
 
 
 def test_overlay_keeps_the_place_of_a_map():
     """A map laid over turned or mirrored would credit the mouth with what the brows did."""
     cam = np.zeros((4, 4), 'f')
     cam[3, 0] = 1
-    red = overlays.overlay(np.zeros((64, 64), np.uint8), cam)[..., 0]
-    assert red[-16:, :16].mean() > 40 and red[:32].max() == 0 and red[:, 32:].max() == 0
+    green = overlays.overlay(np.zeros((64, 64), np.uint8), cam)[..., 1]
+    nothing = green[0, -1]
+    assert green[-16:, :16].mean() > nothing + 40
+    assert (green[:32] == nothing).all() and (green[:, 32:] == nothing).all()
 
 
 @pytest.mark.parametrize('size', [64, 112, 224])

@@ -190,5 +190,3 @@ def test_arrows_are_drawn_where_something_moves():
     scale = prediction_page.SIDE / 64
     assert 15 * scale < rows.min() and rows.max() < 35 * scale
     assert columns.max() > 33 * scale  # arrows are longer than the movement
-    red = drawn[rows, columns]
-    assert (red[:, 0] >= red[:, 1]).all()
