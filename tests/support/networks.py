@@ -1,8 +1,12 @@
 """The one table of networks in the tests: a new network is tested by its line here."""
 
+import contextlib
+from collections.abc import Iterator
 from typing import NamedTuple
 
-from mer_jax.models import NETWORKS
+import pytest
+
+from mer_jax.models import NETWORKS, alexnet
 from mer_jax.settings.fields import Value
 
 
@@ -17,7 +21,6 @@ class NetworkCase(NamedTuple):
     odd: tuple[int, ...] | None = None
     odd_options: dict[str, Value] = {}
     without_gradient: tuple[str, ...] = ()  # parameters, by path, that nothing can teach
-    slow: bool = False  # computes for longer than all others together
 
 
 CASES = {
@@ -28,7 +31,6 @@ CASES = {
         small_options={'hidden': 32},
         odd=(75, 75, 2),
         odd_options={'hidden': 64},
-        slow=True,
     ),
     'cnn3d': NetworkCase(
         published=(16, 128, 128, 1),
@@ -108,3 +110,16 @@ CASES = {
 }
 # Networks with regions have tests of their own, in models/dual_branch_test.py.
 WITHOUT_REGIONS = [name for name in CASES if name in NETWORKS and not NETWORKS[name].regional]
+
+
+@contextlib.contextmanager
+def narrow_alexnet() -> Iterator[None]:
+    """AlexNet with an eighth of its filters, for which it has no option.
+
+    It computes for longer than all other networks together, and what its width changes is tested by
+    models_test.
+    """
+    narrow = [(name, filters // 8, *rest) for name, filters, *rest in alexnet.CONVOLUTIONS]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(alexnet, 'CONVOLUTIONS', narrow)
+        yield
