@@ -2,9 +2,11 @@
 protocols.
 """
 
+import contextlib
 import csv
 import functools
 import importlib
+import io
 import json
 import os
 import re
@@ -26,7 +28,7 @@ from mer_jax.data import annotations, labels, loading, sources
 from mer_jax.data.sources import BuildOptions
 from mer_jax.experiment import settings
 from mer_jax.training import checkpoint, fold_by_fold, plan
-from tests.support import fake_raw
+from tests.support import fake_raw, networks
 from tests.support.compiling import optimised
 
 ROOT = Path(__file__).parents[1]
@@ -58,12 +60,13 @@ RUN = {
     quick_settings(name): name
     for name in sorted(reversed(CONFIGS), key=lambda name: name.startswith('synthetic_'))
 }
-# release_training_test trains them, with their classes, batches and augmentation, from a release;
-# what else they have they share with synthetic_dualbranch and synthetic_cnn3d.
-TRAINED_FROM_A_RELEASE = {'casme2_cnn3d', 'casme2_dualbranch'}
-SPOTTING = sorted(name for name in RUN.values() if name.endswith('_spotting'))
-# They compute for longer than they compile.
-SHORTER = dict.fromkeys(('megc2019_alexnet', 'megc2019_vggm'), ('--config.train.epochs=1',))
+# Trained from releases: by release_training_test with their classes, batches and augmentation, and
+# by apexes_test with leave-one-subject-out, which is all that smic_spotting has of its own. What
+# else they have they share with synthetic_dualbranch, synthetic_cnn3d and synthetic_spotting.
+TRAINED_FROM_A_RELEASE = {'casme2_cnn3d', 'casme2_dualbranch', 'smic_spotting'}
+SPOTTING = ('synthetic_spotting',)
+# It computes for longer than it compiles.
+SHORTER = {'megc2019_vggm': ('--config.train.epochs=1',)}
 pytestmark = pytest.mark.usefixtures('unrendered')
 FILES = {
     'results.json',
@@ -103,7 +106,8 @@ def quick_run(tiny_data, tmp_path_factory):
     @functools.cache
     def finished(name):
         folder = tmp_path_factory.mktemp(name) / 'run'
-        run(*quick(tiny_data, folder, *SHORTER.get(name, ()), config=name))
+        with networks.narrow_alexnet():
+            run(*quick(tiny_data, folder, *SHORTER.get(name, ()), config=name))
         return folder
 
     return finished
@@ -336,8 +340,9 @@ def test_a_run_can_train_fold_by_fold(tiny_data, tmp_path, monkeypatch):
     assert (layout['at_once'], layout['devices']) == (1, 1)
 
 
-def test_what_a_run_looks_at_is_drawn(quick_run, tiny_data, capsys):
-    """Pictures, their list and a section of the report, without another epoch of training."""
+@pytest.fixture(scope='module')
+def explained(quick_run, tiny_data):
+    """(folder of a run whose maps are drawn, what that printed, predictions.csv before)."""
     dual = quick_run('synthetic_dualbranch')
     before = (dual / 'predictions.csv').read_bytes()
     assert 'python -m mer_jax explain' in (dual / 'report.html').read_text()
@@ -348,7 +353,14 @@ def test_what_a_run_looks_at_is_drawn(quick_run, tiny_data, capsys):
         config='synthetic_dualbranch',
         verb='explain',
     )
-    run(*arguments)
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        run(*arguments)
+    return dual, printed.getvalue(), before
+
+
+def test_what_a_run_looks_at_is_drawn(explained):
+    """Pictures, their list and a section of the report, without another epoch of training."""
+    dual, printed, before = explained
     with open(dual / 'explain' / 'index.csv', newline='') as file:
         lines = list(csv.DictReader(file))
     assert len(lines) == 3 and {line['background'] for line in lines} == {'own face (synthetic)'}
@@ -362,18 +374,25 @@ def test_what_a_run_looks_at_is_drawn(quick_run, tiny_data, capsys):
     for name in ('montage.png', 'captions.json'):
         assert (dual / 'explain' / name).exists()
     assert 'What the network looks at' in (dual / 'report.html').read_text()
-    assert (
-        'explain/montage.png' in capsys.readouterr().out
-        and (dual / 'predictions.csv').read_bytes() == before
-    )
+    assert 'explain/montage.png' in printed and (dual / 'predictions.csv').read_bytes() == before
 
 
-def test_the_benchmark_of_maps_runs(quick_run, tiny_data, tmp_path, capsys):
-    """As those of benchmarks_test, of which it is the only one that needs a trained network."""
-    folder = tmp_path / 'run'
-    shutil.copytree(quick_run('synthetic_dualbranch'), folder)
-    settings = ['--config=synthetic_dualbranch:quick', f'--config.data.data_dir={tiny_data}']
-    explanation.main([*settings, f'--workdir={folder}'])
+def test_the_benchmark_of_maps_measures_them(explained, monkeypatch, capsys):
+    """As those of benchmarks_test, of which it is the only one that needs a trained network; the
+    maps of an untrained one take as long as training it.
+    """
+    dual, _, _ = explained
+    with np.load(dual / 'explain' / 'maps.npz') as stored:
+        maps = dict(stored)
+    runs = []
+
+    def drawn(arguments, folder):
+        runs.append((cli.parse(arguments).config.train.epochs, folder))
+        return maps | {'au_cam': maps['au_cam'] * bool(runs[-1][0])}
+
+    monkeypatch.setattr(explanation, 'explained', drawn)
+    explanation.main(['--config=synthetic_dualbranch:quick', f'--workdir={dual}'])
+    assert runs == [(2, str(dual)), (0, f'{dual}-untrained')]
     printed = capsys.readouterr().out
     assert re.search(r'AU-CAM, trained, over AU-CAM, untrained +[+-][\d.]+', printed), printed
 
