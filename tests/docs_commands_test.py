@@ -88,10 +88,10 @@ class Desk:
             config = path.name if path.name in config_files.listed() else ANY_RUN
             self.train((f'--config={config}',), name)
         elif path.suffix in ('.mp4', '.avi'):
-            videos.write(path, self.images(), fps=60)
+            videos.write(path, self.images, fps=60)
         elif path.parts[:1] == ('frames',):
             path.mkdir(parents=True)
-            for number, image in enumerate(self.images()):
+            for number, image in enumerate(self.images):
                 cv2.imwrite(f'{path}/{number:04d}.png', image)
         elif path.suffix == '.csv':
             self.provide(f'runs/{ANY_RUN}')
@@ -101,9 +101,10 @@ class Desk:
             assert main.main(['pack', f'--workdir=runs/{ANY_RUN}', name]) == 0
         return path.exists()
 
+    @functools.cached_property
     def images(self):
         """Frames of a drawn face with one micro-expression."""
-        plan = drawn_recordings.plan(0, 2.0, micro=1, slow=0)
+        plan = drawn_recordings.plan(0, 3.0, micro=1, slow=0)
         return np.stack([gray for _, _, gray in drawn_recordings.frames(plan, 60)])
 
 
