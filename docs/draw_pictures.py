@@ -16,7 +16,7 @@ from PIL import Image
 
 PICTURES = Path(__file__).parent / 'pictures'
 WIDTH = 900  # pixels of a picture
-TOP = f'{WIDTH},600'  # pixels of the report that are shown
+TOP = f'{WIDTH},425'  # pixels of the report that are shown
 
 
 def report(run: Path, path: Path) -> None:
