@@ -551,8 +551,9 @@ def _refuse_changed(builder, manual_dir):
     if manual_dir:
         differ += fingerprint.differing(metadata['made_from'], builder.made_from(manual_dir))
     if differ:
+        source = getattr(builder, 'table', '') or manual_dir or 'this code'
         raise UserError(
-            f'{builder.name}: {builder.data_dir} no longer fits {manual_dir or "this code"}; '
+            f'{builder.name}: {builder.data_dir} no longer fits {source}; '
             'changed since it was built: '
             f'{fingerprint.shorten(differ)}; {REMEDY}'
         )

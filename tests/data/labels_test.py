@@ -523,3 +523,35 @@ def test_no_word_has_two_classes_and_all_schemes_know_the_same_emotions():
             coarse = set() if dataset in ('smic', 'casme_squared') else {'negative', 'positive'}
             words.setdefault(dataset, set(listed) - coarse)
             assert words[dataset] == set(listed) - coarse, (scheme, dataset)
+
+
+ROWS = [record('a', 'Joy', labels.OWN), record('b', 'fear', labels.OWN)]
+LISTED = [  # (data.labels, data sets, classes of ROWS, clips that are left out)
+    (labels.DEFAULT, [labels.OWN], ('Joy', 'fear'), []),
+    (labels.ANNOTATED, [labels.OWN, 'samm'], ('Joy', 'fear'), []),
+    ('classes:fear, joy', [labels.OWN], ('fear', 'joy'), []),
+    ('classes:calm,fear', [labels.OWN], ('calm', 'fear'), ['a']),
+]
+
+
+@pytest.mark.parametrize('text, releases, classes, left_out', LISTED)
+def test_labels_of_the_user_become_classes(text, releases, classes, left_out):
+    """Another order of the classes would swap the outputs of a network."""
+    kept, dropped, titles = labels.apply(labels.parse(text, releases), ROWS)
+    assert titles == classes
+    assert [row[0] for row in dropped] == left_out
+    assert {row['class'] for row in kept} <= {*classes}
+
+
+@pytest.mark.parametrize('text', ['classes:', 'classes:a', 'classes:a,', 'classes:a,A'])
+def test_a_list_of_classes_that_separates_nothing_is_refused(text):
+    """A network with one output would learn nothing, and score 1."""
+    with pytest.raises(UserError, match='classes:a,b,c'):
+        labels.parse(text)
+
+
+def test_a_scheme_of_a_release_does_not_judge_own_labels_beside_it():
+    """What a user calls joy is guessed to be happiness nowhere."""
+    scheme = labels.parse(labels.DEFAULT, [labels.OWN, 'samm'])
+    with pytest.raises(UserError, match='Joy.*negative, others, positive'):
+        labels.apply(scheme, ROWS)

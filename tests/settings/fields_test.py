@@ -192,3 +192,14 @@ def test_renamed_settings_are_gone_and_lead_to_settings():
         assert old not in SETTINGS
         keys = [word for word in new.replace(',', ' ').split() if word.count('.')]
         assert keys and set(keys) <= set(SETTINGS), new
+
+
+def test_a_list_of_names_is_allowed_beside_the_keys_of_entries():
+    """data.labels could name no classes of the user."""
+    setting = Setting('megc3', '', entries='SCHEMES', further=('annotated', 'classes:A,B'))
+    keys = ('megc3', 'five')
+    for text in ('five', 'annotated', 'classes:joy,fear'):
+        assert is_allowed(text, setting, keys)
+    for text in ('annotated:', 'classes', 'six'):
+        assert not is_allowed(text, setting, keys)
+    assert allowed(setting, keys) == 'megc3, five, annotated, classes:A,B'

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from mer_jax import bounded
 from mer_jax.errors import UserError
 from tfds_builders import annotated, audit, frames, numbering, sheets, trees, videos
 from tfds_builders.annotated import Annotation
@@ -179,10 +180,8 @@ def _records(table):
 
 def _check_encoding(table):
     """UserError for text that is not Unicode: another encoding would change names unseen."""
-    if table.suffix.lower() in ('.xlsx', '.xls'):
-        return
     try:
-        content = table.read_bytes()
+        content = bounded.read_bytes(table, sheets.MOST_BYTES)
         is_utf16 = content.startswith((b'\xff\xfe', b'\xfe\xff'))
         is_workbook = content.startswith((b'PK', b'\xd0\xcf\x11\xe0'))
         if not is_utf16 and not is_workbook:
@@ -193,8 +192,8 @@ def _check_encoding(table):
             f'{table}: row {row} holds bytes that are no UTF-8; save the table as UTF-8 (in '
             'Excel: "CSV UTF-8")'
         ) from None
-    except OSError as error:
-        raise UserError(f'{table}: cannot be read: {error.strerror or error}') from None
+    except (ValueError, OSError) as error:
+        raise UserError(f'{table}: cannot be read: {error}') from None
 
 
 def _path(cell, table):
@@ -255,7 +254,7 @@ def _unread_columns(table):
 
 
 def _plain(name):
-    return re.sub(r'[^0-9a-z_]', '', name.lower().replace(' ', '_')).replace('_', '')
+    return re.sub(r'[^0-9a-z]', '', name.lower())
 
 
 def _item(record, where, table):
