@@ -54,8 +54,8 @@ def _headline(groups):
         for run in group['runs'][:MOST_TILES]:
             block = run['decisions'][run['answer']]
             edges = interval(block['interval'], 2)
-            title = f'mean error, {run["title"]}{where}'
-            tiles.append(Tile(title, f'{frames(block["mae"])} frames', f'95 % {edges}'))
+            title = f'mean error in frames, {run["title"]}{where}'
+            tiles.append(Tile(title, frames(block['mae']), f'95 % {edges}'))
     return tiles
 
 

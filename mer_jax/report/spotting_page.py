@@ -210,14 +210,14 @@ def _tiles(results):
     """The error of the run, that of the midpoint, and their difference."""
     reported, midpoint = results['spotting'][results['answer']], results['spotting']['midpoint']
     tiles = [
-        page.Tile(f'mean error, {title}', f'{frames(block["mae"])} frames', _edges(block, frames))
+        page.Tile(f'mean error in frames, {title}', frames(block['mae']), _edges(block, frames))
         for title, block in ((TITLES[results['answer']], reported), ('midpoint', midpoint))
     ]
     paired = reported['against'].get('midpoint')
     if paired:
-        value = f'{signed_frames(paired["difference"])} frames'
         details = f'{_edges(paired, signed_frames)}, p {p_value(paired["p"])}'
-        tiles.append(page.Tile('minus the midpoint', value, details))
+        difference = signed_frames(paired['difference'])
+        tiles.append(page.Tile('minus the midpoint', difference, details))
     return tiles
 
 
