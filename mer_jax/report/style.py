@@ -33,12 +33,13 @@ INK, SOFT, EDGE, GRID, PAPER = '#3c4650', '#5b6875', '#8a94a0', '#dfe4ea', '#fff
 # Text on coloured cells stays as it is in dark mode.
 ON_DARK, ON_BRIGHT = '#fefefe', '#1d2733'
 BLACK = COLOURS[7]
+# Those of templates/style.css on a dark page.
 AFTER_DARK = {
-    INK: '#c9d1d9',
-    SOFT: '#a3adb8',
+    INK: '#d6dde4',
+    SOFT: '#a7b2bd',
     EDGE: '#6e7681',
-    GRID: '#30363d',
-    PAPER: '#161b22',
+    GRID: '#3a4550',
+    PAPER: '#1b2129',
     BLACK: '#f0f3f6',
     COLOURS[0]: '#3395d6',
 }
