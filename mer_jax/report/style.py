@@ -21,25 +21,25 @@ from matplotlib.figure import Figure
 
 from mer_jax.runfiles import writing
 
-# A page shows a picture of 4.5 inches 300 pixels wide on a phone of 360 pixels: 10 points are then
-# 9 pixels. On a wide screen 10 points are 13 pixels.
-WIDTH = 4.5  # inches
+# A page shows a picture 282 pixels wide on a phone of 360 pixels: 10 of 310 points are then 9
+# pixels. On a wide screen 10 points are 13 pixels.
+WIDTH = 4.3  # inches
 TEXT = 10  # points, of all text of a picture
-LETTERS = 52  # of TEXT in a line across the picture
+LETTERS = 50  # of TEXT in a line across the picture
 COLOURS = ('#0072B2', '#E69F00', '#009E73', '#CC79A7', '#56B4E9', '#D55E00', '#F0E442', '#000000')
 SHARES = 'viridis'  # from nothing to much
 SIGNED = 'coolwarm'  # below and above 0
 INK, SOFT, EDGE, GRID, PAPER = '#3c4650', '#5b6875', '#8a94a0', '#dfe4ea', '#ffffff'
 # Text on coloured cells stays as it is in dark mode.
-ON_DARK, ON_BRIGHT = '#fefefe', '#1d2733'
+ON_DARK, ON_BRIGHT = '#fefefe', '#0b1016'
 BLACK = COLOURS[7]
 # Those of templates/style.css on a dark page.
 AFTER_DARK = {
     INK: '#d6dde4',
     SOFT: '#a7b2bd',
     EDGE: '#6e7681',
-    GRID: '#3a4550',
-    PAPER: '#1b2129',
+    GRID: '#3a424c',
+    PAPER: '#161b22',
     BLACK: '#f0f3f6',
     COLOURS[0]: '#3395d6',
 }
@@ -140,8 +140,8 @@ def ink_on(colour: str | np.ndarray) -> str:
         colour: a name, or RGB of 0..1.
     """
     red, green, blue = np.power(matplotlib.colors.to_rgb(colour), 2.2)
-    # Relative luminance; at .18 black and white text have the same contrast (WCAG 2.2).
-    return ON_BRIGHT if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.18 else ON_DARK
+    # Relative luminance; at .19 both have the same contrast, 4.4 (WCAG 2.2).
+    return ON_BRIGHT if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.19 else ON_DARK
 
 
 def colour_bar(figure: Figure, axes: Axes | np.ndarray, title: str, colours: str = SHARES) -> None:

@@ -337,6 +337,19 @@ def test_plots_write_the_kind_of_their_suffix(tmp_path, suffix):
     assert len(list(tmp_path.iterdir())) == 5
 
 
+def test_plots_can_be_read_on_a_phone(finished):
+    """Text drawn for a wide screen has five pixels on a phone, and nobody can read it."""
+    recognition_page.report(finished[0])
+    paths = list((finished[0] / files.PLOTS).glob('*.svg'))
+    assert len(paths) > 4
+    for path in paths:
+        drawn = path.read_text()
+        width = float(re.search(r'width="([0-9.]+)pt"', drawn)[1])
+        # letters are drawn 100 units high; a picture is 282 pixels wide on a phone of 360
+        points = [100 * float(scale) for scale in re.findall(r'scale\(([0-9.]+) -', drawn)]
+        assert points and min(points) * 282 / width >= 9, path.name
+
+
 def test_groups_of_runs_are_joined_into_one_curve():
     """Where folds train in groups, each epoch has a line per group; drawn as they stand they make a
     zigzag.
