@@ -1,6 +1,7 @@
 """The order of the house: which package may import which, read from the source with ast."""
 
 import ast
+import functools
 import importlib.util
 import subprocess
 import sys
@@ -57,21 +58,29 @@ def package(module):
     return '.'.join(parts[:2]) if parts[0] == 'mer_jax' else parts[0]
 
 
+@functools.cache
+def tree_of(path):
+    """The syntax tree of a file, which several tests walk."""
+    return ast.parse(path.read_text())
+
+
+@functools.cache
 def imports(path, *, at_run_time=False):
     """The modules that a file imports, those inside of functions too.
 
     at_run_time: without those that only a type checker imports.
     """
-    tree = ast.parse(path.read_text())
+    tree, modules = tree_of(path), []
     skipped = for_type_checkers(tree) if at_run_time else set()
     for node in ast.walk(tree):
         if node in skipped:
             continue
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            modules += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            yield node.module
-            yield from (f'{node.module}.{alias.name}' for alias in node.names)
+            modules.append(node.module)
+            modules += [f'{node.module}.{alias.name}' for alias in node.names]
+    return modules
 
 
 def for_type_checkers(tree):
@@ -121,8 +130,7 @@ def test_config_is_read_by_few():
         name = str(path.relative_to(ROOT / 'mer_jax'))
         if name in readers:
             continue
-        tree = ast.parse(path.read_text())
-        arguments = {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+        arguments = {node.arg for node in ast.walk(tree_of(path)) if isinstance(node, ast.arg)}
         if name != 'studies/compare.py':  # a verb, which is given a config like every other
             assert 'config' not in arguments, f'{name} takes config'
         assert 'ml_collections' not in set(imports(path)), f'{name} imports ml_collections'
