@@ -74,15 +74,17 @@ def answer(
     return count
 
 
-def fastest(call: Callable[[], int], rounds: int) -> tuple[float, float]:
-    """(seconds, processor seconds) of the fastest of some calls, each for itself."""
-    seconds, used = [], []
+def fastest(call: Callable[[], int], rounds: int) -> tuple[float, float, int]:
+    """(seconds, processor seconds) of the fastest of some calls, each for itself, and what they
+    return.
+    """
+    seconds, used, count = [], [], 0
     for _ in range(rounds):
         start, before = time.perf_counter(), time.process_time()
-        call()
+        count = call()
         seconds.append(time.perf_counter() - start)
         used.append(time.process_time() - before)
-    return min(seconds), min(used)
+    return min(seconds), min(used), count
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -103,11 +105,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         for kind, path in paths.items():
             for way, key_frames in (('known key frames', keys), ('searched', None)):
                 call = partial(answer, model, path, key_frames, flags.fps)
-                first, _ = fastest(call, 1)
-                seconds, used = fastest(call, flags.rounds)
+                first, _, _ = fastest(call, 1)
+                seconds, used, count = fastest(call, flags.rounds)
                 print(
                     f'{flags.frames} frames of {WIDTH}x{HEIGHT}, {kind}, {way}: {seconds:.2f} s, '
-                    f'processor {used:.2f} s, {call()} clips; the first time {first:.2f} s',
+                    f'processor {used:.2f} s, {count} clips; the first time {first:.2f} s',
                     flush=True,
                 )
         predict(folder / 'run', paths['video'], key_frames=keys, folder=folder / 'answer')

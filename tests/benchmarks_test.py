@@ -51,7 +51,7 @@ def test_every_benchmark_is_listed():
 
 
 @pytest.mark.parametrize('name', FIGURES)
-def test_a_benchmark_runs(name, tiny_data, unrendered, tmp_path, monkeypatch, capsys):
+def test_a_benchmark_runs(name, tiny_data, undrawn, tmp_path, monkeypatch, capsys):
     """It is run by hand once in months: without this, each renaming would break it unseen."""
     if name in TORCH:
         pytest.importorskip('torch', reason='compares with PyTorch')

@@ -476,7 +476,7 @@ def test_settings_that_do_not_fit_each_other_or_the_files(
 
 
 @pytest.fixture(scope='module')
-def finished(tiny_data, tmp_path_factory):
+def finished(tiny_data, tmp_path_factory, undrawn):
     """The folder of a finished run, begun first with a setting that does not fit."""
     folder = tmp_path_factory.mktemp('finished') / 'run'
     arguments = [

@@ -17,7 +17,7 @@ from mer_jax.runfiles.config import RunConfig
 from mer_jax.settings import tree
 from tests.support.messages import mentions
 
-pytestmark = pytest.mark.usefixtures('unrendered')
+pytestmark = pytest.mark.usefixtures('undrawn')
 
 
 @pytest.fixture(scope='module')

@@ -219,7 +219,7 @@ CASES = {  # name -> (task, file, how it is spoilt, the verb that reads it, what
 
 
 @pytest.mark.parametrize('case', CASES)
-def test_what_is_wrong_inside_a_file_is_named(case, runs, tmp_path, unrendered):
+def test_what_is_wrong_inside_a_file_is_named(case, runs, tmp_path, undrawn):
     """A file that a program or a disk changed ended in a traceback of whatever read it last."""
     task, name, spoil, verb, words = CASES[case]
     folder = shutil.copytree(runs / task, tmp_path / 'run')
@@ -230,7 +230,7 @@ def test_what_is_wrong_inside_a_file_is_named(case, runs, tmp_path, unrendered):
     assert name in text and words in text and '\n' not in text and len(text) < 600
 
 
-def test_the_files_as_they_were_written_are_read(runs, tmp_path, unrendered):
+def test_the_files_as_they_were_written_are_read(runs, tmp_path, undrawn):
     """If this fails, the cases above prove nothing."""
     for task in ('recognition', 'spotting'):
         folder = shutil.copytree(runs / task, tmp_path / task)

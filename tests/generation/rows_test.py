@@ -29,7 +29,7 @@ from tests.conftest import make_samples
 from tests.leakage_test import learner_of, trained, with_noise
 from tests.support.pages import Page
 
-pytestmark = pytest.mark.usefixtures('unrendered')
+pytestmark = pytest.mark.usefixtures('undrawn')
 ROOT = Path(__file__).parents[2]
 TINY = Gan(
     size=8,

@@ -25,7 +25,7 @@ from mer_jax.types import Inputs
 from tests.support.compiling import unoptimised
 from tests.support.messages import mentions
 
-pytestmark = pytest.mark.usefixtures('unrendered')
+pytestmark = pytest.mark.usefixtures('undrawn')
 HYBRID = (
     '--config.head.name=svm',
     '--config.head.features=network+motion',

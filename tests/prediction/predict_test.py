@@ -110,7 +110,7 @@ def test_held_out_clips_get_the_scores_of_their_run(run, folder, truth):
     assert len(compared) > 1
 
 
-def test_the_command_writes_the_scores_of_the_run(folder, truth, tmp_path, unrendered, capsys):
+def test_the_command_writes_the_scores_of_the_run(folder, truth, tmp_path, undrawn, capsys):
     """The one command of the docs, from a folder of frames to files."""
     row = PredictionTable.read(folder / 'network').rows[0]
     clip = truth[row.clip]

@@ -22,7 +22,7 @@ from mer_jax.studies import leaderboard
 from mer_jax.types import Names, Predictions
 from tests.support.run_folders import recognition_results
 
-pytestmark = pytest.mark.usefixtures('unrendered')
+pytestmark = pytest.mark.usefixtures('undrawn')
 ROOT = Path(__file__).parents[2]
 CLASSES = ('negative', 'positive', 'surprise')
 LIMITS = leaderboard.Limits(seeds=2, hours=6)

@@ -330,7 +330,7 @@ BY_PIXELS = {
 }
 
 
-@pytest.mark.usefixtures('unrendered')
+@pytest.mark.usefixtures('undrawn')
 def test_frames_split_at_random_recognise_the_clip(monkeypatch, tmp_path):
     """Classes are drawn at random a clip: whatever is above chance is its other frames."""
     loaded = coded()
@@ -347,7 +347,7 @@ def test_frames_split_at_random_recognise_the_clip(monkeypatch, tmp_path):
     assert found['frames']['against']['common'] == len(samples.label)
 
 
-@pytest.mark.usefixtures('unrendered')
+@pytest.mark.usefixtures('undrawn')
 def test_clips_without_a_class_are_measured_on_those_that_have_one(
     tiny_data, monkeypatch, tmp_path
 ):
@@ -409,7 +409,7 @@ def test_best_epochs_are_those_of_the_oracle():
 
 
 @unoptimised()
-@pytest.mark.usefixtures('unrendered')
+@pytest.mark.usefixtures('undrawn')
 def test_a_quick_audit_of_a_network_with_everything(tiny_data, tmp_path, monkeypatch, capsys):
     """From the command line: every habit of a network that answers itself applies to SMOTE with a
     fitted scale. The honest run is trained, and all habits at once, which are the others together.
