@@ -93,7 +93,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument('--frames', type=int, default=200)
     parser.add_argument('--fps', type=int, default=100)
     parser.add_argument('--rounds', type=int, default=5)
-    flags = command_line.parse(parser, argv, frames=150, fps=50, rounds=1)
+    flags = command_line.parse(parser, argv, frames=75, fps=25, rounds=1)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         keys, paths = write(folder, flags.frames, flags.fps)

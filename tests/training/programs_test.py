@@ -158,6 +158,7 @@ def test_a_stopped_run_continues_to_the_same_bits(tmp_path):
     changed = {
         'layout': layout(),
         'epochs': 6,
+        'chunk': 1,  # one program for all three; epoch_test has other chunks
         'change': augment.compose(
             Augment(flip=0.5, erase=0.5, replace=0.5),
             names=('4', '12', '25'),
@@ -168,7 +169,7 @@ def test_a_stopped_run_continues_to_the_same_bits(tmp_path):
     whole, outputs = fit(folds, samples, tmp_path / 'whole', **changed)
 
     with pytest.raises(KeyboardInterrupt):
-        fit(folds, samples, tmp_path / 'cut', interval=0.0, stop=4, chunk=1, **changed)
+        fit(folds, samples, tmp_path / 'cut', interval=0.0, stop=4, **changed)
     assert checkpoint.newest(tmp_path / 'cut') == 3
     states, again = fit(folds, samples, tmp_path / 'cut', **changed)
     jax.tree.map(np.testing.assert_array_equal, states, whole)
