@@ -66,7 +66,28 @@ def unclear(datasets: Iterable[str]) -> list[tuple[str, str]]:
 
 def leak(datasets: Iterable[str]) -> str:
     """Name the leak of pooling data sets that may share people; '' where there is none."""
-    pairs = unclear(datasets)
+    return _named(unclear(datasets))
+
+
+def leak_between(trained: Iterable[str], tested: Iterable[str]) -> str:
+    """Name the leak of testing on other data sets than trained; '' where there is none.
+
+    Args:
+        trained: names of the data sets that trained.
+        tested: names of those that are tested.
+    """
+    trained, tested = {*trained}, {*tested}
+    pairs = unclear(trained | tested)
+    return _named(
+        [
+            (first, second)
+            for first, second in pairs
+            if (first in trained and second in tested) or (second in trained and first in tested)
+        ]
+    )
+
+
+def _named(pairs):
     if not pairs:
         return ''
     return f'people may stand in both of {in_words(pairs)}: they then train and are tested'

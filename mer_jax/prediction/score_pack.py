@@ -18,6 +18,7 @@ from mer_jax.errors import UserError
 from mer_jax.evaluation import calibration, score
 from mer_jax.experiment import TASKS, run
 from mer_jax.experiment import settings as rules
+from mer_jax.folds import people
 from mer_jax.folds.rows import of_data_set
 from mer_jax.prediction import pack
 from mer_jax.prediction.trained import LANDMARKS, Trained
@@ -58,11 +59,11 @@ class Seen(NamedTuple):
         Raises:
             UserError: the tensors do not fit the header.
         """
-        members, people = len(header.members), len(header.people)
+        members, persons = len(header.members), len(header.people)
         pictures = tensors.get('seen/pictures', np.zeros((0, 0), np.uint8))
         shapes = {
             'seen/pictures': (len(pictures), 16),
-            'seen/trained_people': (members, people),
+            'seen/trained_people': (members, persons),
             'seen/trained_pictures': (members, len(pictures)),
         }
         for name, shape in shapes.items():
@@ -202,11 +203,15 @@ def _scored(opened: Trained, header: PackHeader, seen: Seen, data: loading.Data,
         f'trained on {name}; inputs and labels are those of the pack',
     ]
     lines += [f'LEAKS in its training, {leak}' for leak in header.facts['leaks']]
+    leaks = list(header.facts['leaks'])
+    if shared := people.leak_between([dataset for dataset, _ in seen.people], names.datasets):
+        leaks.append(shared)
+        lines.append(f'LEAKS, {shared}')
     results = RecognitionResults(
         name=header.title,
         scored='test',
         protocol='pack',
-        leaks=list(header.facts['leaks']),
+        leaks=leaks,
         folds=1,
         seeds=1,
         epochs=opened.settings.train.epochs,

@@ -73,6 +73,15 @@ def test_folds_in_python_name_the_pair():
     assert folds.loso(data).leaks == ()
 
 
+def test_a_model_that_is_tested_on_another_data_set_names_the_pair():
+    """If this fails, a pack of one laboratory's people is scored on them as on strangers."""
+    assert people.leak_between(['casme2'], ['samm', 'smic']) == ''
+    assert people.leak_between(['casme2', 'casme'], ['casme2', 'casme']) != ''
+    assert people.leak_between(['casme', 'mmew'], ['synthetic']) == ''
+    assert 'casme and casme2' in people.leak_between(['casme'], ['casme2', 'synthetic'])
+    assert people.leak_between(['mmew'], ['mmew']) == ''
+
+
 def test_the_page_has_every_line_of_the_table():
     """If this fails, users read another table than the program follows."""
     page = PAGE.read_text()
