@@ -213,10 +213,10 @@ SCHEMES = {
     },
     # MEGC2018 (Yap et al., FG 2018): five of the seven objective classes
     'objective': dict.fromkeys(
-        WITH_UNITS, {name: objective.CLASSES[name] for name in _FIVE_OBJECTIVE}
+        (*WITH_UNITS, 'casme_cubed'), {name: objective.CLASSES[name] for name in _FIVE_OBJECTIVE}
     ),
     # all seven, the last of which holds whatever the others do not (Davison et al. 2018)
-    'objective7': dict.fromkeys(WITH_UNITS, objective.CLASSES),
+    'objective7': dict.fromkeys((*WITH_UNITS, 'casme_cubed'), objective.CLASSES),
 }
 # Schemes whose words are sets of action units.
 BY_UNITS = ('objective', 'objective7')

@@ -4,7 +4,8 @@ Source: Davison, Merghani, Yap, "Objective Classes for Micro-Facial Expression R
 of Imaging 4(10), 2018; MEGC2018 (Yap et al., FG 2018) uses I to V. The paper counts 25, 15, 99, 26,
 20 clips of CASME II in I to V (then 1 and 69), and 24, 13, 20, 8, 3 of SAMM (then 7 and 84). What
 stands here gives SAMM's class of every clip; for CASME II it gives 24, 15, 98, 26, 21 by the sheet
-of 2014, and 30, 18, 93, 23, 18 by that of 2019, whose units differ.
+of 2014, and 30, 18, 93, 23, 18 by that of 2019, whose units differ. Of part A of CAS(ME)^3 it gives
+the class that the public sheet states in 857 of 860 rows.
 """
 
 from mer_jax.data import Record
@@ -23,9 +24,11 @@ CLASSES = {
     'VI': '1+2+4 20',
     'VII': OTHERS,
 }
-# Clips whose class the sheet of SAMM states otherwise than the sets above give it, or where the
-# annotators left units open ('L12 or L14'): column 'Objective Classes' of its release.
+# Clips whose class a sheet states otherwise than the sets above give it, or where the annotators
+# left units open ('L12 or L14'): columns 'Objective Classes' of SAMM, 'Objective class' of
+# CAS(ME)^3.
 OF_SHEET = {
+    'casme_cubed': {'spNO.150_a_355': 'VII', 'spNO.174_e_442': 'VII', 'spNO.7_c_406': 'VII'},
     'samm': {
         '006_5_10': 'VI',
         '007_6_1': 'VII',
