@@ -17,7 +17,8 @@ PAGES = ('add_network', 'add_data_set', 'add_protocol')
 def blocks(page, language):
     """The code blocks of a page in one language."""
     text = (ROOT / 'docs' / f'{page}.md').read_text()
-    return re.findall(rf'^```{language}\n(.*?)^```$', text, re.M | re.S)
+    fenced = re.findall(r'^```(\w*)\n(.*?)^```$', text, re.M | re.S)
+    return [code for name, code in fenced if name == language]
 
 
 @pytest.mark.docs
@@ -35,7 +36,7 @@ def test_the_change_of_a_page_works(page, tmp_path, tiny_data):
     environment |= {'TFDS_DATA_DIR': str(tmp_path / 'tfds'), 'PYTHONPATH': ''}
     shutil.copytree(tiny_data, tmp_path / 'tfds')
     change = ''.join(blocks(page, 'diff'))
-    apply = ['git', 'apply', '--unidiff-zero', '-']
+    apply = ['git', 'apply', '-']
     subprocess.run(apply, input=change, text=True, cwd=copy, env=environment, check=True)
     for code in blocks(page, 'python'):
         subprocess.run([sys.executable, '-c', code], cwd=copy, check=True)
