@@ -91,6 +91,7 @@ class Desk:
             config = path.name if path.name in config_files.listed() else ANY_RUN
             self.train((f'--config={config}',), name)
         elif path.suffix in ('.mp4', '.avi'):
+            path.parent.mkdir(parents=True, exist_ok=True)
             videos.write(path, self.images, fps=60, codec='mp4v')
         elif path.parts[:1] == ('frames',):
             path.mkdir(parents=True)
