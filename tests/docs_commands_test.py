@@ -87,6 +87,7 @@ class Desk:
         path = Path(name)
         if path.exists():
             return True
+        path.parent.mkdir(parents=True, exist_ok=True)
         if path.parts[:1] == ('runs',) and len(path.parts) == 2 and '*' not in name:
             config = path.name if path.name in config_files.listed() else ANY_RUN
             self.train((f'--config={config}',), name)
@@ -121,7 +122,7 @@ def reason_not_to_run(command):
     if parsed.verb not in (*OF_RUNS, *TRAINING):
         return 'another verb'
     if verb.reads_config and not parsed.config.data.name.startswith('synthetic_faces'):
-        return 'licensed data'
+        return 'licensed data, or files of the reader'
     if any(word.startswith(('--fold=', '--onset=')) for word in command.arguments):
         return 'names of a licensed data set'
     if re.fullmatch(
