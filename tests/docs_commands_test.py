@@ -71,14 +71,14 @@ class Desk:
 
     def train(self, arguments, folder):
         """Run a quick command that reads a config, or copy what an equal one left."""
-        verb, words = commands.verb_of(arguments), commands.quick(arguments, '')
+        verb, words = commands.verb_of(arguments), quicker(arguments, '')
         key = ' '.join(words)
         if folder and Path(folder).exists():
             return
         if key in self.finished and folder:
             shutil.copytree(self.finished[key], folder)
         elif key not in self.finished:
-            words = commands.quick(arguments, folder if cli.VERBS[verb].folder else '')
+            words = quicker(arguments, folder if cli.VERBS[verb].folder else '')
             assert main.main([*words, self.data]) == 0, words
             self.finished[key] = folder
 
@@ -113,6 +113,21 @@ class Desk:
         return np.stack([gray for _, _, gray in drawn_recordings.frames(plan, 60)])
 
 
+def is_drawn(arguments):
+    """Whether a command reads the clips that `draw drawn` writes."""
+    return any(word.startswith('--config.data.manual_dir=drawn/') for word in arguments)
+
+
+def quicker(arguments, folder):
+    """The arguments of a quick command; one on drawn clips reads them, for two epochs."""
+    if not is_drawn(arguments):
+        return commands.quick(arguments, folder)
+    epochs = min(cli.parse(arguments).config.train.epochs, 2)
+    pinned = ['--config.train.at_once=1', '--config.train.lowering=matmul']
+    where = [f'--workdir={folder}'] if folder else []
+    return [*arguments, f'--config.train.epochs={epochs}', *pinned, *where]
+
+
 def reason_not_to_run(command):
     """What a command needs that nobody can draw; '' if it can run."""
     if any(word in cli.PRINTING or word.isupper() for word in command.arguments):
@@ -120,8 +135,9 @@ def reason_not_to_run(command):
     parsed = cli.parse(command.arguments)
     verb = cli.VERBS[parsed.verb]
     if parsed.verb not in (*OF_RUNS, *TRAINING):
-        return 'another verb'
-    if verb.reads_config and not parsed.config.data.name.startswith('synthetic_faces'):
+        return '' if parsed.verb == 'draw' else 'another verb'
+    of_faces = not verb.reads_config or parsed.config.data.name.startswith('synthetic_faces')
+    if not of_faces and not is_drawn(command.arguments):
         return 'licensed data, or files of the reader'
     if any(word.startswith(('--fold=', '--onset=')) for word in command.arguments):
         return 'names of a licensed data set'
