@@ -28,6 +28,7 @@ MOTIONS = {
 POPULATIONS = {
     'casme2': 'young Chinese people (Koo et al. 2022)',
     'samm': 'people of 13 ethnic groups (Davison et al. 2018; Koo et al. 2022)',
+    'frames_csv': 'the people of the table, whom its author knows',
     'synthetic': 'drawn faces',
 }
 
