@@ -361,7 +361,7 @@ def histograms(panels: Mapping[str, Mapping[str, np.ndarray]], unit: str, digits
             for name, values in groups.items()
         ]
         lines.append(f'{title} {", ".join(medians)}')
-    return f'Medians in {unit}: {_listed(lines)}.'
+    return f'Medians ({unit}): {_listed(lines)}.'
 
 
 def unit_counts(counts: np.ndarray, units: Sequence[str], rows: Sequence[tuple[str, int]]) -> str:

@@ -243,7 +243,7 @@ class Pictures(NamedTuple):
             return None
         caption = '0 is the onset, 1 the offset; dashed: median.'
         return page.plot(
-            self.folder, 'positions', caption, plots_describe.histograms, panels, 'apex', 1.0
+            self.folder, 'positions', caption, plots_describe.histograms, panels, 'position', 1.0
         )
 
     def units(self, block: dict) -> list[page.Picture]:

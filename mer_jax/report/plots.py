@@ -27,8 +27,9 @@ from mer_jax.report.style import (
 from mer_jax.runfiles.explanations import ImportanceRow
 
 TITLES = {'uf1': 'UF1', 'uar': 'UAR', 'accuracy': 'accuracy'}
-PER_ROW = 20  # subjects in a row of bars
+PER_ROW = 16  # subjects in a row of bars
 PERCENT = 5  # classes up to which the cells of a confusion matrix have room for a percentage
+SHORT = 0.14  # length of a bar in which its figure has no room
 # of the most frequent sets of action units in a feature plot
 MARKERS = 'os^DvPX<>*'
 
@@ -194,8 +195,11 @@ def datasets(path: str | Path, per_dataset: dict[str, dict], metrics: dict, inte
                 edges = (block.get('intervals') or {}).get(name) or [length, length]
                 whisker = {'linewidth': 1.2, 'marker': '|', 'markersize': 7}
                 axes.plot(edges, [position, position], color=INK, **whisker)
-                look = {'ha': 'left', 'va': 'center_baseline', 'color': ink_on(COLOURS[i])}
-                axes.text(0.015, position, f'{length:.2f}', **look)
+                left, ink = 0.015, ink_on(COLOURS[i])
+                if length < SHORT:
+                    left, ink = max(edges) + 0.02, INK
+                look = {'va': 'center_baseline', 'color': ink}
+                axes.text(left, position, f'{length:.2f}', **look)
         axes.set_yticks(range(len(groups)), groups)
         axes.tick_params(axis='y', length=0)
         axes.set(xlim=(0, 1.02), ylim=(len(groups) - 0.45, -0.55))

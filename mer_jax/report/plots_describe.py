@@ -142,14 +142,14 @@ def histograms(
             edges = np.linspace(0, high or max(largest, 1), BINS + 1)
             for name, values in known.items():
                 colour = COLOURS[names.index(name) % len(COLOURS)]
-                look = {'histtype': 'stepfilled', 'alpha': 0.35, 'edgecolor': colour}
+                look = {'histtype': 'stepfilled', 'alpha': 0.5, 'edgecolor': colour}
                 axes.hist(values, edges, color=colour, linewidth=1.4, **look)
                 axes.axvline(np.median(values), color=colour, linestyle='--', linewidth=1.2)
             axes.set(title=title, xlabel=unit, ylabel='clips')
             axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
             light_grid(axes)
         handles = [
-            Patch(facecolor=COLOURS[place % len(COLOURS)], alpha=0.5, label=name)
+            Patch(facecolor=COLOURS[place % len(COLOURS)], alpha=0.7, label=name)
             for place, name in enumerate(names)
         ]
         figure.legend(handles=handles, loc='outside lower center', ncols=3)

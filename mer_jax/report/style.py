@@ -168,10 +168,13 @@ def wrapped(text: str, letters: int) -> str:
         text: to break; its line breaks stay.
         letters: of a line.
     """
+    letters = max(letters, 8)
     lines = []
     for line in text.split('\n'):
-        breakable = re.sub('([/,_=+-])(?=[^ ])', '\\1\f', line)
-        lines += textwrap.wrap(
-            breakable, max(letters, 8), replace_whitespace=False, break_on_hyphens=False
-        )
+        words = []
+        for word in line.split(' '):
+            long = len(word) > letters
+            words.append(re.sub('([/,_=+-])(?=.)', '\\1\f', word) if long else word)
+        look = {'replace_whitespace': False, 'break_on_hyphens': False}
+        lines += textwrap.wrap(' '.join(words), letters, **look)
     return '\n'.join(lines).replace('\f', '')
