@@ -13,6 +13,7 @@ from mer_jax.runfiles.explanations import ImportanceRow, PictureRow
 from mer_jax.runfiles.prediction_file import NOTHING, ClipAnswer, MotionCurve
 
 MOST = 6  # items of a list
+KEYS = ('uf1', 'uar', 'accuracy')
 ROWS, COLUMNS = ('upper', 'middle', 'lower'), ('left', 'middle', 'right')
 
 
@@ -56,12 +57,9 @@ def datasets(per_dataset: Mapping[str, dict], metrics: Mapping[str, float | None
         blocks['all together'] = metrics
     lines = []
     for name, block in blocks.items():
-        figures = [f'{measure_title(key)} {measure(block[key], 2)}' for key in _KEYS]
+        figures = [f'{measure_title(key)} {measure(block[key], 2)}' for key in KEYS]
         lines.append(f'{name}: {", ".join(figures)}')
     return f'{_listed(lines)}.'
-
-
-_KEYS = ('uf1', 'uar', 'accuracy')
 
 
 def curves(panels: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> str:
