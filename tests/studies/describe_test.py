@@ -171,7 +171,7 @@ def test_the_folder_of_a_run_is_refused(tmp_path):
         describe.describe(Settings('x'), tmp_path)
 
 
-def test_drawn_faces_from_the_command_line(tiny_data, tmp_path, monkeypatch, undrawn):
+def test_drawn_faces_from_the_command_line(tiny_data, tmp_path, monkeypatch, unrendered):
     """Every section of the page, its plots, a row of CSV for each clip, and faces in the open."""
     monkeypatch.setitem(flow.METHODS, 'tvl1', flow.dis)  # a tenth of the time
     flags = [f'--config.data.data_dir={tiny_data}', f'--workdir={tmp_path}']
