@@ -142,15 +142,19 @@ def test_conv_is_interchangeable_with_nn_conv(padding, stride):
     x = draw(2, 9, 10, 3)
     own = layers.Conv(4, (3, 3), stride, padding)
     theirs = nn.Conv(4, (3, 3), (stride, stride), padding)
-    params = theirs.init(jax.random.key(3), x)
+
+    @quickly
+    def both(key):
+        params = theirs.init(key, x)
+        return params, own.init(key, x), own.apply(params, x), theirs.apply(params, x)
+
+    params, found, output, wanted = both(jax.random.key(3))
     for a, b in zip(
-        jax.tree.leaves_with_path(params),
-        jax.tree.leaves_with_path(own.init(jax.random.key(3), x)),
-        strict=True,
+        jax.tree.leaves_with_path(params), jax.tree.leaves_with_path(found), strict=True
     ):
         assert a[0] == b[0]
         np.testing.assert_array_equal(a[1], b[1])
-    np.testing.assert_allclose(own.apply(params, x), theirs.apply(params, x), atol=1e-5)
+    np.testing.assert_allclose(output, wanted, atol=1e-5)
 
 
 def test_conv_without_bias_has_none():
