@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -35,7 +36,7 @@ class Builder(release.ReleaseBuilder):
           table: path of the CSV.
           **kwargs: as of every release.
         """
-        self.table = Path(table)
+        self.table = Path(os.path.abspath(table)) if table else Path()
         super().__init__(**kwargs)
         self._original_state['table'] = table
 
@@ -61,7 +62,7 @@ class Builder(release.ReleaseBuilder):
     def _create_builder_config(self, builder_config, version):
         builder_config = builder_config or self.DEFAULT_BUILDER_CONFIG_NAME
         if isinstance(builder_config, str):
-            files = {**self.user_files, 'table': str(self.table)}
+            files = {**self.user_files, 'table': str(self.table) if self.table.name else ''}
             return self.parse_config(builder_config, files)
         if isinstance(builder_config, Config):
             return builder_config  # TFDS would warn of one that is not listed
