@@ -183,7 +183,9 @@ def run(command, desk):
         desk.provide(parsed.folder)
         words = commands.quick(tuple(words), parsed.folder) + [desk.data]
     names = [name for word in words for name in word.rpartition('=')[2].split(',')]
-    written = names[-1:] if verb in ('pack', 'export') else []
+    # the file that they write stands last, where it is named
+    writes = verb in ('pack', 'export') and not words[-1].startswith('--')
+    written = names[-1:] if writes else []
     is_input = re.compile(r'^(runs|frames)/|\.\w+$')
     inputs = [name for name in names if is_input.search(name) and name not in written]
     if all([desk.provide(name) for name in inputs if not name.startswith('--')]):
