@@ -1,6 +1,8 @@
 """Clips of the user, which a table lists: the same content as any other data set."""
 
 import csv
+import re
+import unicodedata
 from pathlib import Path
 
 import cv2
@@ -17,6 +19,7 @@ from tests.support import videos
 SAME = ('key_frames', 'flow', 'flow_offset', 'action_units', 'emotion', 'onset', 'apex', 'offset')
 NAME = 'frames_csv/flow,optical_flow=farneback'  # the flow of tiny_data
 BUILDER = tfds_builders.BUILDERS['frames_csv']
+HEADER = 'clip,subject,label,path'
 
 
 def row(record, **changes):
@@ -138,3 +141,87 @@ def test_the_documented_table_has_the_columns_that_are_read():
     text = (Path(__file__).parents[2] / 'docs/own_data.md').read_text()
     named = {line.split('`')[1] for line in text.splitlines() if line.startswith('| `')}
     assert named | {'apex', 'offset'} >= {*BUILDER.LAYOUT.COLUMNS}
+
+
+@pytest.fixture(scope='module')
+def noise(tmp_path_factory):
+    """A folder with `a` and `b`, each of which holds img1.png to img10.png of its own noise."""
+    folder = tmp_path_factory.mktemp('noise')
+    rng = np.random.default_rng(0)
+    for name in 'ab':
+        pictures(folder / name, rng, [f'img{number}.png' for number in range(1, 11)])
+    return folder
+
+
+def pictures(folder, rng, names):
+    folder.mkdir(parents=True)
+    for name in names:
+        cv2.imwrite(str(folder / name), rng.integers(0, 255, (16, 16), dtype=np.uint8))
+
+
+def read(folder, text, encoding='utf-8'):
+    """({clip: Clip}, [Row that is not plainly used]) of a table with this text."""
+    path = folder / 'clips.csv'
+    path.write_bytes(text.encode(encoding))
+    clips, rows = BUILDER.LAYOUT.read(path)
+    return {clip.clip: clip for clip in clips}, [row for row in rows if row.status != 'used']
+
+
+@pytest.mark.parametrize(
+    ('text', 'named'),
+    [
+        ('clip,subject,label,label,path\nx,1,sad,happy,a', 'label and label'),
+        ('clip,subject,label,path,AU,AUs\nx,1,sad,a,6,12', 'AU and AUs'),
+        ('clip,person,emotion,path\nx,1,sad,a', 'subject, label: .*person'),
+        ('', 'empty'),
+        (f'{HEADER}\nx,1,"sad,a\ny,2,sad,b\nz,3,sad,b', 'row 2 .* quote'),
+        (f'{HEADER},notes\nx,1,sad,a,"good\ny,2,sad,b,bad"', 'row 2 .* quote'),
+    ],
+)
+def test_a_table_that_can_be_read_in_two_ways_is_refused(noise, text, named):
+    """Rows would vanish, or another column than the meant one would be the label."""
+    with pytest.raises(UserError, match=f'clips.csv: .*{named}'):
+        read(noise, text)
+
+
+def test_a_note_over_two_lines_is_none_of_the_table(noise):
+    """Spreadsheets write such cells; they hold nothing that is read."""
+    clips, _ = read(noise, f'{HEADER},notes\nx,1,sad,a,"look,\nagain"\ny,2,sad,b,')
+    assert [*clips] == ['x', 'y']
+
+
+@pytest.mark.parametrize(
+    ('cells', 'named'),
+    [
+        ('x,1,sad,a,6,12', 'more cells.*12'),
+        ('x,nan,sad,a,', 'subject is empty'),
+        ('x,1,#N/A,a,', 'label is empty'),
+        ('x,1,#REF!,a,', 'label is .#REF!'),
+    ],
+)
+def test_a_row_without_a_certain_label_is_dropped(noise, cells, named):
+    """A shifted cell would be a wrong label, and clips without a subject would be one person."""
+    clips, rows = read(noise, f'{HEADER},AU\n{cells}\ny,2,sad,b,4')
+    assert [*clips] == ['y']
+    (row,) = rows
+    assert (row.file, row.status) == ('clips.csv row 2', 'dropped')
+    assert re.match(named, row.reason)
+
+
+@pytest.mark.parametrize(
+    ('one', 'other'),
+    [('s 1', 's  1'), ('s1', ' s1\t'), ('Zo\u00eb', unicodedata.normalize('NFD', 'Zo\u00eb'))],
+)
+def test_one_person_is_one_subject_however_blanks_are_typed(noise, one, other):
+    """A person under two names trains the fold that tests her."""
+    clips, _ = read(noise, f'{HEADER}\nx,{one},sad,a\ny,{other},sad,b')
+    assert clips['x'].subject == clips['y'].subject
+
+
+@pytest.mark.parametrize('other', ['S1', 's01', 's_1', 's-01'])
+def test_subjects_of_nearly_one_name_are_named(noise, other):
+    """Nobody would see that one person counts as two."""
+    clips, _ = read(noise, f'{HEADER}\nx,s1,sad,a\ny,{other},sad,b')
+    assert f's1 and {other}' in BUILDER.LAYOUT.alike(clips.values()) or (
+        f'{other} and s1' in BUILDER.LAYOUT.alike(clips.values())
+    )

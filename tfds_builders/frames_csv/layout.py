@@ -5,9 +5,12 @@ leaves open is never guessed: without onset and offset a clip is its whole folde
 an apex it is estimated as everywhere.
 """
 
+import csv
 import difflib
+import io
 import os
 import re
+import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -27,7 +30,8 @@ INSTRUCTIONS = (
 )
 OPTIONS = {}  # the cells of the table say what settings of a release say
 EMOTIONS = ()  # whatever the column label holds
-NEEDED = ('clip', 'subject', 'label', 'path')
+NAMES = ('clip', 'subject', 'label')
+NEEDED = (*NAMES, 'path')
 OPTIONAL = {
     'onset': ('onset', 'onset frame'),
     'apex': ('apex', 'apex frame'),
@@ -41,6 +45,8 @@ COLUMNS = {**{name: (name,) for name in NEEDED}, **OPTIONAL}
 SHOWN = {'cropped': True, 'whole frames': False}
 EDITIONS = {is_crop: name for name, is_crop in SHOWN.items()}
 YES, NO = ('yes', 'true', '1'), ('no', 'false', '0', '')
+NO_VALUE = ('nan', '<na>', 'null', '#n/a')  # what pandas and Excel write for an empty cell
+FAULT = re.compile(r'#[A-Z0-9/]+[!?]')  # what Excel shows for a formula that failed: '#REF!'
 MOST_LETTERS = 60  # of a label: it is the title of columns and plots
 MOST_IN_MEMORY = 2_000_000_000  # bytes of the frames of one clip of a video
 LISTED = 3  # columns or subjects in a message
@@ -143,7 +149,8 @@ def alike(clips: Iterable[Clip]) -> str:
     """
     names = {}
     for subject in {clip.subject for clip in clips}:
-        key = re.sub(r'(?<![0-9])0+(?=[0-9])', '', subject.casefold())
+        words = re.findall(r'[0-9]+|[^\W\d_]+', subject.casefold())
+        key = tuple(word.lstrip('0') for word in words) or subject
         names.setdefault(key, []).append(subject)
     twice = [' and '.join(sorted(group)) for group in names.values() if len(group) > 1]
     if not twice:
@@ -161,31 +168,69 @@ def is_video(clip: Clip) -> bool:
 
 
 def _records(table):
-    """The rows of the table by column; UserError where it is none."""
-    _check_encoding(table)
+    """The rows of the table by column, with all their cells; UserError where it is none."""
+    _check_text(table)
     try:
         records = sheets.find_table(table, COLUMNS, OPTIONAL)
-        lacking = '' if records else sheets.lacking(table, COLUMNS, OPTIONAL)
+        rows, header = _sheet(table)
     except UserError as error:
         reason = str(error).removeprefix(f'{table} ').partition('; unpack')[0]
         raise UserError(f'{table}: {reason}; save it as CSV (UTF-8) or .xlsx') from None
     if not records:
-        reason = lacking or 'it holds no row below a header'
         raise UserError(
-            f'{table}: {reason}; the first row must name the columns {", ".join(NEEDED)}, and '
-            f'may name {", ".join(OPTIONAL)}'
+            f'{table}: {_no_table(rows, header)}; the first row must name the columns '
+            f'{", ".join(NEEDED)}, and may name {", ".join(OPTIONAL)}'
         )
+    _refuse_repeated_columns(table, rows[header])
+    columns = len(rows[header])
+    for record in records:
+        record['surplus'] = rows[record['row'] - 1][columns:]
+        for column in COLUMNS:
+            record[column] = '' if record[column].lower() in NO_VALUE else record[column]
     return records
 
 
-def _check_encoding(table):
-    """UserError for text that is not Unicode: another encoding would change names unseen."""
+def _sheet(table):
+    """(rows, index of the header) of the sheet that holds the table; -1 without a header."""
+    sheet_rows = [rows for _, rows in sheets.tables(table)]
+    for rows in sheet_rows:
+        for index, cells in enumerate(rows):
+            if {*NEEDED} <= {*map(_plain, cells)}:
+                return rows, index
+    return next(filter(None, sheet_rows), []), -1
+
+
+def _no_table(rows, header):
+    """Why rows are no table, in words."""
+    first = next((row for row in rows if any(row)), [])
+    if header >= 0 or not first:
+        return 'it holds no row below a header' if first else 'it is empty'
+    names = [cell for cell in first if cell][: len(COLUMNS)]
+    missing = [name for name in NEEDED if name not in {*map(_plain, first)}]
+    return f'no column is named {", ".join(missing)}: its first row holds {", ".join(names)}'
+
+
+def _refuse_repeated_columns(table, names):
+    """UserError where two columns have one name: either may be the right one."""
+    for column, accepted in COLUMNS.items():
+        plain = {*map(_plain, accepted)}
+        same = [name for name in names if _plain(name) in plain]
+        if len(same) > 1:
+            raise UserError(
+                f'{table}: {len(same)} columns are named {" and ".join(same)}; one may hold '
+                f'{column}: delete or rename the other'
+            )
+
+
+def _check_text(table):
+    """UserError for text that is not Unicode, or with an open quote: both change cells unseen."""
     try:
         content = bounded.read_bytes(table, sheets.MOST_BYTES)
         is_utf16 = content.startswith((b'\xff\xfe', b'\xfe\xff'))
         is_workbook = content.startswith((b'PK', b'\xd0\xcf\x11\xe0'))
-        if not is_utf16 and not is_workbook:
-            content.decode()
+        if not is_workbook:
+            text = content.decode('utf-16' if is_utf16 else 'utf-8-sig')
+            _refuse_line_breaks(table, text)
     except UnicodeDecodeError as error:
         row = content[: error.start].count(b'\n') + 1
         raise UserError(
@@ -194,6 +239,39 @@ def _check_encoding(table):
         ) from None
     except (ValueError, OSError) as error:
         raise UserError(f'{table}: cannot be read: {error}') from None
+
+
+def _refuse_line_breaks(table, text):
+    """UserError where a cell of a CSV runs over a line break: a quote was left open.
+
+    All rows up to the next quote would be one cell. A break in a column that is not read is none of
+    our business, unless it holds a row.
+    """
+    for delimiter in ',;\t':
+        header, last_line = [], 0
+        reader = csv.reader(io.StringIO(text, newline=''), delimiter=delimiter)
+        for cells in reader:
+            first_line, last_line = last_line + 1, reader.line_num
+            if {*NEEDED} <= {*map(_plain, cells)}:
+                header = header or cells
+            if header and first_line < last_line and _is_swallowed(cells, header, delimiter):
+                raise UserError(
+                    f'{table}: row {first_line} goes on over {last_line - first_line} line breaks; '
+                    'is a quote left open? Each clip stands in one line'
+                )
+
+
+def _is_swallowed(cells, header, delimiter):
+    """Whether a cell with a line break is one that is read, or holds a row of the table."""
+    read_names = _read_names()
+    for place, cell in enumerate(cells):
+        lines = cell.splitlines()
+        is_read = place >= len(header) or _plain(header[place]) in read_names
+        if len(lines) > 1 and is_read:
+            return True
+        if len(lines) > 1 and max(line.count(delimiter) for line in lines) >= len(NEEDED) - 1:
+            return True
+    return False
 
 
 def _path(cell, table):
@@ -218,7 +296,7 @@ def _items(table):
         spelt = labels.setdefault(item.label.casefold(), item.label)
         if spelt != item.label:
             repair = Repair('label is spelt as in an earlier row', item.label, spelt)
-            item = item._replace(label=spelt, repairs=(repair,))
+            item = item._replace(label=spelt, repairs=(*item.repairs, repair))
         earlier = items.setdefault(item.clip.casefold(), item)
         if earlier is not item:
             rows.append(_repeated(item, earlier))
@@ -236,21 +314,21 @@ def _repeated(item, earlier):
 
 def _unread_columns(table):
     """The audit row of columns that are not read; [] without any."""
-    read_names = {_plain(name) for names in COLUMNS.values() for name in names}
-    for _, sheet in sheets.tables(table):
-        for cells in sheet:
-            plain = list(map(_plain, cells))
-            if not {*NEEDED} <= {*plain}:
-                continue
-            others = [cell for cell in cells if cell and _plain(cell) not in read_names]
-            if not others:
-                return []
-            known = ', '.join(COLUMNS)
-            near = difflib.get_close_matches(others[0], COLUMNS, n=1)
-            hint = f' (did you mean {near[0]}?)' if near else ''
-            reason = f'columns that are not read: {", ".join(others)}{hint}; read are {known}'
-            return [Row(table.name, 'ignored', reason)]
-    return []
+    rows, header = _sheet(table)
+    read_names = _read_names()
+    others = [cell for cell in rows[header] if cell and _plain(cell) not in read_names]
+    if not others:
+        return []
+    near = difflib.get_close_matches(others[0], COLUMNS, n=1)
+    hint = f' (did you mean {near[0]}?)' if near else ''
+    known = ', '.join(COLUMNS)
+    reason = f'columns that are not read: {", ".join(others)}{hint}; read are {known}'
+    return [Row(table.name, 'ignored', reason)]
+
+
+def _read_names():
+    """The names of all columns that are read, as `_plain`."""
+    return {_plain(name) for names in COLUMNS.values() for name in names}
 
 
 def _plain(name):
@@ -259,10 +337,19 @@ def _plain(name):
 
 def _item(record, where, table):
     """The Item of a row; ValueError where a cell cannot be read."""
+    if any(record['surplus']):
+        raise ValueError(
+            f'more cells than columns: {", ".join(record["surplus"])}; a cell that holds the '
+            'separator stands in quotes'
+        )
     for column in NEEDED:
         if not record[column]:
             raise ValueError(f'{column} is empty')
-    label = ' '.join(record['label'].split())
+    for column in COLUMNS:
+        if FAULT.fullmatch(record[column]):
+            raise ValueError(f'{column} is {record[column]!r}: its formula failed')
+    names = {column: _one_spelling(record[column]) for column in NAMES}
+    label = names['label']
     if ',' in label or len(label) > MOST_LETTERS:
         raise ValueError(
             f'label is no name of a class: {label[:MOST_LETTERS]!r}; up to {MOST_LETTERS} letters '
@@ -273,9 +360,7 @@ def _item(record, where, table):
         raise ValueError(f'onset does not lie before offset: {onset}, {offset}')
     return Item(
         where=where,
-        clip=record['clip'],
-        subject=record['subject'],
-        label=label,
+        **names,
         path=_path(record['path'], table),
         shown=record['path'],
         onset=onset,
@@ -284,7 +369,20 @@ def _item(record, where, table):
         fps=_fps(record['fps']),
         action_units=record['action_units'],
         cropped=_cropped(record['cropped']),
+        repairs=tuple(
+            Repair(f'{column} has blanks or accents of another form', record[column], name)
+            for column, name in names.items()
+            if name != record[column]
+        ),
     )
+
+
+def _one_spelling(cell):
+    """A name without the differences that nobody sees: blanks in a row, and composed accents.
+
+    Two subjects that look alike would be one person who trains the fold that tests him.
+    """
+    return ' '.join(unicodedata.normalize('NFC', cell).split())
 
 
 def _number(record, column):
