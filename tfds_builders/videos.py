@@ -54,6 +54,7 @@ HARMLESS = (
 # as FFmpeg prints them, or as OpenCV does where its user asked for more: levels up to 16 are errors
 ERROR = re.compile(r'^\[(?:\w+ @ 0x[0-9a-f]+|OPENCV:FFMPEG:(?:0|8|16))\] (.*)$', re.MULTILINE)
 
+DAMAGED = 'damaged after frame'  # begins the warning of a video that ends too early
 MISSING = 'frames missing'
 CUT = 'cut'
 NO_FACE = 'no face'
@@ -413,7 +414,7 @@ def _frames(about, capture, clock, only, *, colour):
             if number and error:
                 announced = f' of {about.count}' if about.count else ''
                 about.warnings.append(
-                    f'damaged after frame {number - 1}: {number}{announced} frames are read, up to '
+                    f'{DAMAGED} {number - 1}: {number}{announced} frames are read, up to '
                     f'there (FFmpeg: {error})'
                 )
                 return

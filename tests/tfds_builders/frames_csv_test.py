@@ -225,3 +225,70 @@ def test_subjects_of_nearly_one_name_are_named(noise, other):
     assert f's1 and {other}' in BUILDER.LAYOUT.alike(clips.values()) or (
         f'{other} and s1' in BUILDER.LAYOUT.alike(clips.values())
     )
+
+
+@pytest.mark.parametrize('path', ['a', './a/', 'link'])
+@pytest.mark.parametrize(
+    ('subject', 'label', 'status'),
+    [('2', 'sad', 'error'), ('1', 'happy', 'error'), ('1', 'sad', 'ignored')],
+)
+def test_frames_are_those_of_one_clip(noise, path, subject, label, status):
+    """A left-out person's frames would train under another name, or with two labels."""
+    if not (noise / 'link').exists():
+        (noise / 'link').symlink_to(noise / 'a')
+    _, (row,) = read(noise, f'{HEADER}\nx,1,sad,a\ny,{subject},{label},{path}')
+    assert (row.clip, row.status) == ('y', status)
+    assert 'x in clips.csv row 2' in row.reason
+
+
+def test_a_folder_may_hold_several_clips(noise):
+    """Recordings of a whole session are cut by their numbers alone."""
+    header = f'{HEADER},onset,offset'
+    text = f'{header}\nx,1,sad,a,1,5\ny,2,happy,a,6,10\nz,1,happy,a,3,5'
+    clips, rows = read(noise, text)
+    assert ([*clips], rows) == (['x', 'y', 'z'], [])
+    _, (row,) = read(noise, f'{text}\nu,1,happy,a,5,7')
+    assert (row.clip, row.status) == ('u', 'error')
+
+
+@pytest.mark.parametrize(
+    ('names', 'is_one'),
+    [
+        (['happy_{}.png', 'sad_1{}.png'], False),
+        (['cam1_{}.png', 'cam2_{}.png'], False),
+        (['0.9{}.png', '1.0{}.png', '1.1{}.png'], False),
+        (['12_00_{}.png', '12_01_1{}.png'], True),
+        (['img{}.png', 'IMG1{}.png'], True),
+    ],
+)
+def test_frames_of_two_series_are_no_clip(noise, tmp_path, names, is_one):
+    """Frames of two movements, or in a wrong order, would make a flow that nobody showed."""
+    files = [name.format(digit) for name in names for digit in range(1, 7)]
+    pictures(tmp_path / 'mixed', np.random.default_rng(1), files)
+    clips, _ = read(noise, f'{HEADER}\nx,1,sad,{tmp_path}/mixed\ny,2,sad,b')
+    assert ('x' in clips) == is_one
+
+
+@pytest.mark.parametrize(
+    ('onset', 'units', 'named'),
+    [
+        ('0', '', '0 to 10 in the table, 1 to 10'),
+        ('1', 'smile', 'action_units is .smile'),
+        ('1', '6.12', 'action_units is .6.12'),
+    ],
+)
+def test_what_a_row_cannot_mean_is_dropped(noise, onset, units, named):
+    """Frames would be off by one, and a word would count as a face that shows no unit."""
+    text = f'{HEADER},onset,offset,AU\nx,1,sad,a,{onset},10,{units}\ny,2,sad,b,1,10,6.0'
+    clips, (row,) = read(noise, text)
+    assert (row.clip, row.status) == ('x', 'dropped')
+    assert re.search(named, row.reason)
+    assert clips['y'].action_units == '6'
+
+
+def test_a_path_too_long_for_a_disk_is_not_there(noise):
+    """The whole table would be refused, with a word on the wrong folder."""
+    layout = BUILDER.LAYOUT
+    clips, (row,) = read(noise, f'{HEADER}\nx,1,sad,{"a" * 5000}\ny,2,sad,b')
+    layout.files(noise / 'clips.csv')
+    assert [*clips] == ['y'] and row.status == 'dropped' and len(row.reason) < 500

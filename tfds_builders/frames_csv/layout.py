@@ -5,9 +5,11 @@ leaves open is never guessed: without onset and offset a clip is its whole folde
 an apex it is estimated as everywhere.
 """
 
+import collections
 import csv
 import difflib
 import io
+import itertools
 import os
 import re
 import unicodedata
@@ -17,6 +19,7 @@ from typing import NamedTuple
 
 from mer_jax import bounded
 from mer_jax.errors import UserError
+from mer_jax.preprocess import action_units
 from tfds_builders import annotated, audit, frames, numbering, sheets, trees, videos
 from tfds_builders.annotated import Annotation
 from tfds_builders.audit import Repair, Row
@@ -44,11 +47,14 @@ COLUMNS = {**{name: (name,) for name in NEEDED}, **OPTIONAL}
 # what the frames of a clip show, as its edition -> whether that is the face alone
 SHOWN = {'cropped': True, 'whole frames': False}
 EDITIONS = {is_crop: name for name, is_crop in SHOWN.items()}
+UNCODED = ('-', '/')  # cells of action_units that say nothing, besides annotated.NO_UNITS
 YES, NO = ('yes', 'true', '1'), ('no', 'false', '0', '')
 NO_VALUE = ('nan', '<na>', 'null', '#n/a')  # what pandas and Excel write for an empty cell
 FAULT = re.compile(r'#[A-Z0-9/]+[!?]')  # what Excel shows for a formula that failed: '#REF!'
 MOST_LETTERS = 60  # of a label: it is the title of columns and plots
 MOST_IN_MEMORY = 2_000_000_000  # bytes of the frames of one clip of a video
+DOUBT = 'the video is used although its times or frames are in doubt'
+MOST_OF_PATH = 200  # letters of a path in a message
 LISTED = 3  # columns or subjects in a message
 
 
@@ -80,6 +86,7 @@ class Frames(NamedTuple):
     rows: list[Row]  # of files that are not used
     fps: float = 0.0
     incomplete: str = ''  # why a video may have more frames than could be read
+    doubts: tuple[str, ...] = ()  # what else is wrong with the times or frames of a video
 
 
 class Video(NamedTuple):
@@ -89,6 +96,7 @@ class Video(NamedTuple):
     fps: float
     size: tuple[int, int]  # (height, width)
     incomplete: str
+    doubts: tuple[str, ...]
 
 
 def find(manual_dir: Path) -> Path:
@@ -115,7 +123,7 @@ def files(table: Path) -> tuple[list[Path], list[Path]]:
     """The table; and all pictures in the folders that it names, and its videos."""
     paths = []
     for path in dict.fromkeys(_path(record['path'], table) for record in _records(table)):
-        if path.is_dir():
+        if os.path.isdir(path):  # False, too, for a name that is too long for a disk
             paths += [picture for _, picture in frames.numbered(path)]
         else:
             paths.append(path)  # counts as missing where it is not there
@@ -130,16 +138,54 @@ def read(table: Path) -> tuple[list[Clip], list[Row]]:
     """
     source = root(table)
     items, rows = _items(table)
-    clips, read_videos = [], {}
+    clips, read_videos, of_path = [], {}, collections.defaultdict(list)
     for item in items:
         try:
             clip, clip_rows = _clip(item, source, read_videos)
         except (ValueError, OSError) as error:
             rows.append(Row(item.where, 'dropped', str(error), item.clip))
             continue
+        earlier = of_path[_real(clip)]
+        if row := _same_frames(item, clip, earlier):
+            rows.append(row)
+            continue
+        earlier.append((item, clip))
         clips.append(clip)
         rows += clip_rows
     return clips, rows
+
+
+def _real(clip):
+    """Where the frames of a clip lie, whatever links and names lead there."""
+    path = Path(os.path.realpath(clip.frames[0][1]))
+    return path if is_video(clip) else path.parent
+
+
+def _same_frames(item, clip, others):
+    """The audit row of a clip that has its frames in common with one of others; None without.
+
+    Clips of one person may overlap, but not under two names; those of two people may not: frames
+    of the person who is left out would train.
+    """
+    for other_item, other in others:
+        shared = min(clip.offset, other.offset) - max(clip.onset, other.onset) + 1
+        is_one = (clip.onset, clip.offset) == (other.onset, other.offset)
+        if shared <= 0 or (clip.subject == other.subject and not is_one):
+            continue
+        about = f'{shared} of them are those of {other.clip} in {other_item.where}'
+        if (clip.subject, clip.emotion) == (other.subject, other.emotion):
+            return Row(
+                item.where, 'ignored', f'the same frames under another name: {about}', clip.clip
+            )
+        column = 'label' if clip.subject == other.subject else 'subject'
+        return Row(
+            item.where,
+            'error',
+            f'the same frames with another {column}: {about}; path, onset or offset of one of the '
+            'two is wrong',
+            clip.clip,
+        )
+    return None
 
 
 def alike(clips: Iterable[Clip]) -> str:
@@ -277,7 +323,7 @@ def _is_swallowed(cells, header, delimiter):
 def _path(cell, table):
     """The path of a cell; of a table that was written on Windows as well."""
     path = Path(os.path.normpath(table.parent / cell))
-    if '\\' in cell and not path.exists():
+    if '\\' in cell and not os.path.exists(path):
         return Path(os.path.normpath(table.parent / cell.replace('\\', '/')))
     return path
 
@@ -367,7 +413,7 @@ def _item(record, where, table):
         apex=record['apex'],
         offset=offset,
         fps=_fps(record['fps']),
-        action_units=record['action_units'],
+        action_units=_action_units(record['action_units']),
         cropped=_cropped(record['cropped']),
         repairs=tuple(
             Repair(f'{column} has blanks or accents of another form', record[column], name)
@@ -404,6 +450,20 @@ def _fps(cell):
     return fps
 
 
+def _action_units(cell):
+    """The cell as it is; ValueError where it says something that is no action unit.
+
+    It would count as a clip whose face shows none, which is another thing than unknown.
+    """
+    if cell in UNCODED:
+        return ''
+    units = f'{sheets.whole(cell)}' if re.fullmatch(r'[0-9]+\.0*', cell) else cell
+    is_decimal = re.search(r'[0-9]\.[0-9]', units)
+    if annotated.has_units(units) and (is_decimal or not action_units.parse(units)):
+        raise ValueError(f'action_units is {cell!r}; must be such as 6+12, or empty: not coded')
+    return units
+
+
 def _cropped(cell):
     word = cell.lower()
     if word not in (*YES, *NO):
@@ -413,18 +473,23 @@ def _cropped(cell):
 
 def _clip(item, source, read_videos):
     """(Clip, audit rows) of an item; ValueError where it cannot be used."""
-    if item.path.is_dir():
+    if os.path.isdir(item.path):
         there = _of_folder(item, source)
-    elif item.path.is_file():
+    elif os.path.isfile(item.path):
         there = _of_video(item, read_videos)
     else:
-        raise ValueError(f'path is not there: {item.shown}, seen from the folder of the table')
+        shown = item.shown[:MOST_OF_PATH]
+        raise ValueError(f'path is not there: {shown}, seen from the folder of the table')
     onset, offset, repairs = _ends(item, there)
     apex, apex_repairs = _apex(item.apex, onset, offset, there)
     repairs = [
         *item.repairs,
         *repairs,
         *annotated.missing_frames(onset, offset, there.files),
+        *(
+            Repair(f'{DOUBT}: {text.replace(audit.SEPARATOR, ", ")}', '', '')
+            for text in there.doubts
+        ),
         *apex_repairs,  # last, so that the estimated apex can be appended to `new`
     ]
     clip = Clip(
@@ -457,6 +522,7 @@ def _of_folder(item, source):
         if numbered:
             reason = f'no frames in {item.shown}: {numbered[0][1].name}: {frames.NO_NUMBER}'
         raise ValueError(reason)
+    _refuse_series(item, first, last)
     usable, problems = frames.listing(item.path, first=first, last=last)
     rows = []
     for path, reason in problems:
@@ -466,6 +532,44 @@ def _of_folder(item, source):
     damaged = {frames.number(path): reason for path, reason in problems}
     damaged = {number: why for number, why in damaged.items() if number not in {-1, *usable}}
     return Frames(usable, damaged, min(numbers), max(numbers), rows)
+
+
+def _refuse_series(item, first, last):
+    """ValueError where frames from first to last belong to two series by their names.
+
+    Read as one, 'happy_1.png' would be followed by 'sad_2.png', and '1.00.png' by '0.01.png'.
+    """
+    of_series = collections.defaultdict(list)
+    for number, path in frames.numbered(item.path):
+        if first <= number <= last:
+            of_series[_series(path)].append(path)
+    usual, *others = sorted(of_series.values(), key=len, reverse=True) or [[]]
+    for paths in others:
+        if _same_letters(usual[0], paths[0]):
+            is_other = not _in_one_order([*usual, *paths])
+        else:  # fewer are pictures made of the frames, as frames.of_clip takes them
+            is_other = 1 < len(paths) and frames.OTHERS * len(paths) > len(usual)
+        if is_other:
+            raise ValueError(
+                f'frames of two series: {usual[0].name} and {paths[0].name} in {item.shown}; give '
+                'each a folder, or an onset and offset within one'
+            )
+
+
+def _series(path):
+    """What stands before the number of a frame."""
+    return path.stem.rstrip().rstrip('0123456789').lower()
+
+
+def _same_letters(*paths):
+    return len({re.sub('[0-9]', '', _series(path)) for path in paths}) == 1
+
+
+def _in_one_order(paths):
+    """Whether the last numbers in the names of files grow with all of their numbers."""
+    numbers = sorted([int(digits) for digits in re.findall('[0-9]+', path.stem)] for path in paths)
+    last = [row[-1] for row in numbers]
+    return all(before < after for before, after in itertools.pairwise(last))
 
 
 def _of_video(item, read_videos):
@@ -488,7 +592,7 @@ def _of_video(item, read_videos):
             'give onset and offset, or cut the video'
         )
     numbers = dict.fromkeys(range(first, last + 1), item.path)
-    return Frames(numbers, {}, 0, video.count - 1, [], video.fps, video.incomplete)
+    return Frames(numbers, {}, 0, video.count - 1, [], video.fps, video.incomplete, video.doubts)
 
 
 def _read_video(path):
@@ -496,11 +600,12 @@ def _read_video(path):
     try:
         with videos.open_recording(path) as recording:
             count = sum(1 for _ in recording)
-            announced = recording.count or 0
-            incomplete = ''
-            if count < announced - videos.SPARE and recording.warnings:
-                incomplete = recording.warnings[-1]
-            return Video(count, recording.fps, recording.size, incomplete)
+            damages = [text for text in recording.warnings if text.startswith(videos.DAMAGED)]
+            if not damages and count < (recording.count or 0) - videos.SPARE:
+                damages = recording.warnings[-1:]
+            doubts = tuple(text for text in recording.warnings if text not in damages)
+            incomplete = damages[0] if damages else ''
+            return Video(count, recording.fps, recording.size, incomplete, doubts)
     except UserError as error:
         return error
 
@@ -511,7 +616,8 @@ def _ends(item, there):
     for name, number in given.items():
         _refuse_damaged(name, number, there)
         nearest = min(max(number, there.first), there.last)
-        if number >= 0 and abs(number - nearest) > numbering.MOST_MOVED:
+        most_moved = 0 if there.incomplete else numbering.MOST_MOVED
+        if number >= 0 and abs(number - nearest) > most_moved:
             why = f' ({there.incomplete})' if there.incomplete else ''
             raise ValueError(
                 f'{name} is no frame: {number}; {item.shown} has {there.first} to {there.last}{why}'
@@ -544,12 +650,12 @@ def _refuse_other_numbers(item, there):
 
     A table that counts from 0 over files that count from 1 would be off by one in the apex.
     """
-    if item.onset < 0 or item.offset < 0:
-        return
-    length, held = item.offset - item.onset, there.last - there.first
-    if length == held and item.onset != there.first:
+    counts_from_zero = item.onset == 0 and there.first == 1
+    is_shifted = item.onset >= 0 and item.offset >= 0 and item.onset != there.first
+    if counts_from_zero or (is_shifted and item.offset - item.onset == there.last - there.first):
+        offset = item.offset if item.offset >= 0 else 'the last'
         raise ValueError(
-            f'frames are numbered otherwise: {item.onset} to {item.offset} in the table, '
+            f'frames are numbered otherwise: {item.onset} to {offset} in the table, '
             f'{there.first} to {there.last} in {item.shown}; the numbers must be those of the '
             'frames'
         )
