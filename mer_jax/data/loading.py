@@ -30,6 +30,7 @@ INPUTS = {
     'flows': 'spotting',
 }
 DRAWN = ', drawn at random per subject'  # ends the label scheme of a control
+SHOWN_LABELS = 12  # so many annotated emotions are named
 RGB = 'key_frames=rgb'  # of a release, whose flow then comes with key frames in colour
 _MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 _SPREAD = np.array([0.229, 0.224, 0.225], np.float32)
@@ -157,7 +158,8 @@ def load(
     )
     if not kept:
         raise UserError(
-            f'data.name {name!r} has no clip with a class of data.labels {scheme.name!r}'
+            f'data.name {name!r} has no clip with a class of data.labels {scheme.name!r}; its '
+            f'clips are annotated {_annotated(records)}'
         )
     _check_classes(name, scheme.name, classes, kept)
     apex_annotated = None
@@ -432,6 +434,13 @@ def stored_as(
 def _has_frames(data_sets):
     """Whether a release stores flow of every frame."""
     return any(source.input == 'spotting' for source in data_sets)
+
+
+def _annotated(records):
+    """The emotions of records as annotated, with their number, in words."""
+    counts = Counter(record['emotion'] for record in records)
+    shown = ', '.join(f'{word} {count}' for word, count in counts.most_common(SHOWN_LABELS))
+    return f'{shown}, ...' if len(counts) > SHOWN_LABELS else shown
 
 
 def _check_classes(name, scheme, classes, records):

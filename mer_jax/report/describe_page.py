@@ -366,7 +366,9 @@ def _examples(folder, clips, examples):
     if any(example.flow is not None and example.flow.dtype == np.uint8 for example, _ in drawn):
         words += ' Of flow stored as bytes the value of no motion is unknown: grey is the middle.'
     if hidden:
-        words += f' Faces of {", ".join(hidden)} are not shown: the release is licensed.'
+        words += (
+            f' Faces of {", ".join(hidden)} are not shown: pictures of real people are licensed.'
+        )
     alt = alt_texts.examples(labels, titles)
     return {'picture': page.picture(folder / EXAMPLES, words, alt), 'words': ''}
 

@@ -95,7 +95,9 @@ def background(gray: np.ndarray, dataset: str, subject: str, *, faces: bool) -> 
     if not faces:
         return Background(schematic(len(gray)), 'schematic face', '', False)
     notice = f'{dataset}: its licence decides on publishing'
-    if _is_casme2(dataset):
+    if dataset == 'frames_csv':
+        notice = f'{dataset}: show it only as the recorded people agreed'
+    elif _is_casme2(dataset):
         notice = 'CASME II © Xiaolan Fu; research only'
     return Background(gray, 'own face', notice, False)
 

@@ -140,6 +140,7 @@ def test_who_is_shown():
         )
     assert 'Xiaolan Fu' in overlays.background(gray, 'casme2', 'sub01', faces=True).notice
     assert 'licence' in overlays.background(gray, 'samm', '006', faces=True).notice
+    assert 'agreed' in overlays.background(gray, 'frames_csv', '6', faces=True).notice
     assert not overlays.background(gray, 'casme2', 'sub01', faces=False).notice
 
 

@@ -109,8 +109,12 @@ def test_every_label_is_a_class_unless_some_are_listed(own):
         settings = sections.Data(labels=labels)
         data = loading.load(parsed, options, settings, channels=('u', 'v'))
         assert data.names.classes == classes
-    with pytest.raises(UserError, match='five.*classes:'):
-        loading.load(parsed, options, sections.Data(labels='five'), channels=('u', 'v'))
+    for labels, named in (
+        ('five', 'five.*classes:'),
+        ('classes:joy,anger', 'happiness 2.*disgust'),
+    ):
+        with pytest.raises(UserError, match=named):
+            loading.load(parsed, options, sections.Data(labels=labels), channels=('u', 'v'))
 
 
 def test_a_changed_frame_or_table_is_refused(own, tmp_path):
