@@ -28,9 +28,9 @@ class Row(NamedTuple):
     """What became of one file, folder or row of a sheet ('sheet.xlsx row 17'); reason is '' where
     it was used as it is.
 
-    status: 'used'; 'repaired' (used otherwise than it stands there: `old` became `new`); 'dropped'
-    (annotated or on disk, but left out); 'ignored' (no part of the data set); 'error' (the build is
-    refused).
+    status: 'used' (with a reason where the sheet left something open); 'repaired' (used otherwise
+    than it stands there: `old` became `new`); 'dropped' (annotated or on disk, but left out);
+    'ignored' (no part of the data set); 'error' (the build is refused).
     """
 
     file: str
@@ -64,10 +64,19 @@ def repaired(file: str, repairs: Sequence[Repair], clip: str) -> Row:
     )
 
 
-def summary(name: str, rows: Sequence[Row]) -> str:
-    """What became of every annotation and folder of data set `name`, in a few lines."""
+def summary(name: str, rows: Sequence[Row], estimated: int = 0) -> str:
+    """What became of every annotation and folder of a data set, in a few lines.
+
+    Args:
+      name: of the data set.
+      rows: of its audit.
+      estimated: clips whose apex nobody annotated.
+    """
     statuses = Counter(row.status for row in rows)
     totals = [f'{statuses[status]} {status}' for status in STATUSES if statuses[status]]
+    if estimated:
+        apexes = 'apex' if estimated == 1 else 'apexes'
+        totals.append(f'{estimated} {apexes} estimated (can be many frames off: look at them)')
     kinds = Counter()
     for row in rows:
         kinds.update((row.status, kind) for kind in reason_kinds(row))

@@ -19,6 +19,7 @@ from mer_jax import machine
 from mer_jax.errors import UserError
 from mer_jax.preprocess import mtcnn
 from tfds_builders import (
+    annotated,
     audit,
     base,
     fingerprint,
@@ -47,6 +48,8 @@ SAMER_CODE = (
     'mer_jax.preprocess.magnet',
     'mer_jax.preprocess.weights',
 )
+
+NO_APEX = f'apex is not annotated: {annotated.ESTIMATED}'
 
 # of data.detector alone
 DETECTOR_CODE = ('mer_jax.preprocess.mtcnn', 'mer_jax.preprocess.weights')
@@ -220,10 +223,11 @@ class ReleaseBuilder(base.ClipBuilder, skip_registration=True):
                 name: record[name] for name in ('apex', 'crop', 'landmark_source')
             }
             yield clip.clip, schema.example(**record)
-        rows = _with_estimates(rows, clips, computed)
+        estimated = {clip.clip: computed[clip.clip]['apex'] for clip in clips if clip.apex < 0}
+        rows = [_with_estimate(row, estimated) for row in rows]
         rows += _without_face(clips, computed, tool=Path(self.user_files['landmarks']).name)
         audit.write(Path(self.data_dir) / audit.FILENAME, rows)
-        self.summary = audit.summary(self.name, rows)
+        self.summary = audit.summary(self.name, rows, len(estimated))
         if not self.scratch:
             shutil.rmtree(scratch)  # built by tfds.load itself: nobody else clears up
 
@@ -269,25 +273,27 @@ def _first_drop(rows):
     return 'it holds no annotated clip'
 
 
-def _with_estimates(
-    rows: Sequence[audit.Row], clips: Sequence[Clip], computed: Mapping[str, dict]
-) -> list[audit.Row]:
-    """The audit rows with the estimated apexes filled in."""
-    estimated = {clip.clip for clip in clips if clip.apex < 0}
-    filled = []
-    for row in rows:
-        if row.clip in estimated and row.status in ('used', 'repaired'):
-            row = row._replace(new=_append_apex(row.new, computed[row.clip]['apex']))
-        filled.append(row)
-    return filled
+def _with_estimate(row: audit.Row, estimated: Mapping[str, int]) -> audit.Row:
+    """An audit row with the estimated apex of its clip, where it has one, and why.
+
+    Args:
+      row: of the audit.
+      estimated: {clip: its apex} of the clips without an annotated one.
+    """
+    if row.clip not in estimated or row.status not in ('used', 'repaired'):
+        return row
+    apex = estimated[row.clip]
+    if row.reason.endswith(annotated.ESTIMATED):  # the cell holds no apex of the clip
+        return row._replace(new=f'{row.new}{apex}')
+    reason, old = NO_APEX, row.old
+    if row.reason:
+        reason, old = f'{row.reason}{audit.SEPARATOR}{NO_APEX}', f'{row.old}{audit.SEPARATOR}'
+    return row._replace(reason=reason, old=old, new=_append_apex(row.new, apex))
 
 
 def _append_apex(new, apex):
     """The new values of a row, with the estimated apex behind them."""
-    # Where the sheet names no apex its repair stands last, and its new value is empty.
-    if not new or new.endswith(audit.SEPARATOR):
-        return f'{new}{apex}'
-    return f'{new}{audit.SEPARATOR}apex {apex}'
+    return f'{new}{audit.SEPARATOR}apex {apex}' if new else f'{apex}'
 
 
 def _without_face(

@@ -101,6 +101,8 @@ def test_every_release_builds_with_every_clip_accounted_for(name, tmp_path):
         ]
         if own.apex is None:
             assert row['new'].endswith(str(record['apex']))
+            # an estimate that looks like an annotation is trained on unseen
+            assert row['reason'].endswith('estimated from the frames')
     assert (
         len([row for row in told if row['clip'] in truth.clips and row['status'] == 'error']) == 0
     )
@@ -499,6 +501,7 @@ def test_the_summary_counts_what_happened():
     ]
     text = summary('casme2', rows)
     assert '1 used, 2 dropped' in text and 'dropped: 2 x no folder on disk' in text
+    assert 'estimated' not in text and '1 apex estimated' in summary('casme2', rows, 1)
 
 
 def test_a_release_below_a_folder_called_crop_is_still_whole_frames(tmp_path):
