@@ -60,8 +60,8 @@ def begin(folder: Path, settings: dict, fingerprint: str) -> None:
         rules.check_resume(old.settings, settings, folder)
         if old.data != new.data:
             raise UserError(
-                f'{folder} holds a run on other data (data.name {settings["data"]["name"]!r} has '
-                'changed since); give another --workdir'
+                f'{folder} holds a run on other data: {_changed_data(old.settings, settings)}; '
+                'give another --workdir'
             )
         epoch, epochs = newest(folder), settings['train']['epochs']
         if epoch > epochs:
@@ -70,6 +70,15 @@ def begin(folder: Path, settings: dict, fingerprint: str) -> None:
                 'allowed: that many or more, or another --workdir'
             )
     new.write(folder)
+
+
+def _changed_data(old, new):
+    """Say why the data of a run are others now: another folder or table, or another content."""
+    before = old['data'].get('manual_dir', '')
+    now = new['data'].get('manual_dir', '')
+    if before and now and before != now:
+        return f'data.manual_dir was {before!r} and is {now!r}'
+    return f'the content of data.name {new["data"]["name"]!r} has changed since'
 
 
 def write_tables(folder: Path, data: loading.Data, folds: Folds, titles: Sequence[str]) -> None:

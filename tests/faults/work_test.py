@@ -156,9 +156,9 @@ def settings(**changes):
     return nested
 
 
-def trained(folder, name):
+def trained(folder, name, **changes):
     """A folder of a run that holds one thing that took training."""
-    run_folder.begin(folder, settings(), 'print')
+    run_folder.begin(folder, settings(**changes), 'print')
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix:
@@ -190,6 +190,14 @@ def test_whatever_took_training_is_not_deleted_for_other_settings(name, tmp_path
     with pytest.raises(UserError, match='other data'):
         run_folder.begin(tmp_path, settings(), 'another print')
     assert path.exists() and (tmp_path / RunConfig.FILE).read_bytes() == config
+
+
+def test_a_run_on_another_table_names_both(tmp_path):
+    """Told that data.name had changed, a user looks for a fault in a table that is as it was."""
+    trained(tmp_path, 'results.json', **{'data.manual_dir': 'drawn/clips.csv'})
+    with pytest.raises(UserError) as error:
+        run_folder.begin(tmp_path, settings(**{'data.manual_dir': 'mine.csv'}), 'another print')
+    assert 'drawn/clips.csv' in str(error.value) and 'mine.csv' in str(error.value)
 
 
 @pytest.mark.parametrize('name', ['results.json', 'checkpoints/group_0/1'])
