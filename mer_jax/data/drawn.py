@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mer_jax import machine
+from mer_jax import machine, provenance
 from mer_jax.errors import UserError
 from mer_jax.preprocess.synthetic import clips, motion
 
@@ -19,6 +19,7 @@ WALL = 90  # grey value around the face
 MARGINS = (24, 24, 32, 32)  # pixels of wall above, below, left and right of the face
 RESTING = 100  # frames of the video before and after the clip: a second each
 TABLE, VIDEO = 'clips.csv', 'new_face.mp4'
+CONFIG = 'frames_csv_ststnet'  # that is named as the next step
 COLUMNS = (
     'clip', 'subject', 'label', 'path', 'onset', 'apex', 'offset', 'fps', 'action_units',
     'cropped',
@@ -69,10 +70,35 @@ def run(folder: str) -> None:
     """
     table = draw(folder)
     shown = os.path.relpath(table.parent)
+    program = 'python main.py' if provenance.checkout() else 'mer-jax'
     print(
         f'{shown}/{TABLE}: 30 drawn clips of 5 subjects, their frames in {shown}/frames\n'
-        f'{shown}/{VIDEO}: a face that is in none of them, a video to predict on'
+        f'{shown}/{VIDEO}: a sixth face, which is in none of them; {_shown_in_video()}\n'
+        'Next, train on the clips and predict on the video:\n'
+        f'  {program} --config={CONFIG} --config.data.manual_dir={shown}/{TABLE}\n'
+        f'  {program} predict --model=runs/{CONFIG} {shown}/{VIDEO}'
     )
+
+
+def _shown_in_video():
+    """What the video shows and when, in words: what a prediction can be compared with."""
+    clip, _ = _of_stranger()
+    moments = {
+        'onset': RESTING,
+        'apex': RESTING + clip.apex - clip.onset,
+        'offset': RESTING + clip.offset - clip.onset,
+    }
+    times = [f'{name} {1000 * frame / clip.fps:.0f} ms' for name, frame in moments.items()]
+    return (
+        f'it rests, shows {clip.emotion} (AU {clip.action_units}; {", ".join(times)}), and rests '
+        'again'
+    )
+
+
+def _of_stranger():
+    """The clip of the face in the video, and how it is drawn."""
+    person = clips.person(SEED, STRANGER)
+    return clips.make(SEED, STRANGER, 0, SHOWN, person), person.style
 
 
 def _path(clip):
@@ -105,11 +131,10 @@ def _write_frames(folder, clip):
 
 def _write_video(path):
     """Write a stranger that rests, shows one expression, and rests."""
-    person = clips.person(SEED, STRANGER)
-    clip = clips.make(SEED, STRANGER, 0, SHOWN, person)
+    clip, style = _of_stranger()
     onset, offset = clip.onset - clip.first_frame, clip.offset - clip.first_frame
-    before = _at_rest(clip.frames[:onset], person.style)
-    after = _at_rest(clip.frames[offset:], person.style)
+    before = _at_rest(clip.frames[:onset], style)
+    after = _at_rest(clip.frames[offset:], style)
     faces = np.concatenate([before, clip.frames[onset:offset], after])
     height, width = _before_wall(faces[0]).shape
     writer = cv2.VideoWriter(
