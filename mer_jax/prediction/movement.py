@@ -11,14 +11,9 @@ import cv2
 import numpy as np
 
 from mer_jax.preprocess import au_regions, flow
-from mer_jax.runfiles.prediction_file import PHASES, Movement
+from mer_jax.runfiles.prediction_file import ABOVE_FACE, LEAST, PHASES, Movement
 
 SIZE = 128  # pixels: the side of the crop in whose pixels lengths are given
-LEAST = 0.2  # pixels of SIZE: a shorter mean motion of a region is not reported; our choice
-# A region must move this many times as far as the median pixel of the face. Chosen on drawn faces
-# whose head turns: at 2, TV-L1 names movements in 8 of 24 still ones, at 3 in 3, and it loses 5 of
-# 102 true ones.
-ABOVE_FACE = 3.0
 REACH = 0.045  # radius of the discs of a region, as a share of the face's width; our choice
 COMPONENT = np.sin(np.radians(22.5))  # of a direction that is named: eight directions
 ROUNDS = 10  # of the head's fit; its weights change little after five

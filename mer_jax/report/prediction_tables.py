@@ -8,8 +8,10 @@ from mer_jax.report.formats import DASH, WIDTH, interval, measure, plural
 from mer_jax.report.table import Cell, Column, Note, Row, Table, listing
 from mer_jax.report.text import honesty
 from mer_jax.runfiles.prediction_file import (
+    ABOVE_FACE,
     APPROXIMATE,
     CLASS,
+    LEAST,
     NOT_CLEAR,
     NOTHING,
     PHASES,
@@ -22,7 +24,17 @@ from mer_jax.runfiles.prediction_file import (
 
 TOP_MOVEMENTS = 1  # in a row of the summary: with two, rows take more than a terminal has
 NO_UNITS = 'The model has no action units as outputs, so none are reported.'
-NO_MOVEMENT = 'no region above the noise of the flow'
+NO_REGION = 'no region stands out from the face'
+LISTED = (
+    f'A region is listed if it moves at least {LEAST} pixels, and {ABOVE_FACE:g} times as far as '
+    'the median pixel of the face.'
+)
+# The two rules measure different things: a face can move as a whole, and no part of it most.
+WITHOUT_REGION = (
+    f'{LISTED} None does here: the face may well move (a search compares its motion with the still '
+    'parts of the recording), but where it moves cannot be told. The class then rests on motion '
+    'that is not located; look at the pictures before you believe it.'
+)
 AGREEMENT = (
     'Agreement of the folds: the share of networks, or SVMs, that give the most frequent class. '
     'They share most of their training clips, so it is not an uncertainty.'
@@ -194,6 +206,12 @@ def warnings(content: PredictionFile) -> list[str]:
     return list(dict.fromkeys(lines))
 
 
+def is_without_region(clip: ClipAnswer) -> bool:
+    """Return whether a clip of frames gets a class, while no region of it is listed."""
+    rise = any(each.phase == PHASES[0] for each in clip.movements)
+    return clip.onset is not None and clip.outcome != NOTHING and not rise
+
+
 def is_experimental(recording: RecordingAnswer) -> bool:
     """Return whether candidates of a recording were searched for."""
     sources = {clip.key_frames_from for clip in recording.clips}
@@ -260,7 +278,7 @@ def _in_words(clip):
         return NOTHING
     rise = [each for each in clip.movements if each.phase == PHASES[0]]
     if not rise:
-        return NO_MOVEMENT if clip.onset else DASH
+        return NO_REGION if clip.onset else DASH
     words = [f'{each.words} ({each.pixels:.1f})' for each in rise[:TOP_MOVEMENTS]]
     more = len(rise) - TOP_MOVEMENTS
     return ', '.join(words) + (f' and {more} more' if more > 0 else '')
@@ -272,6 +290,8 @@ def _notes(content):
     notes = []
     if any(clip.movements for clip in clips):
         notes.append('Pixels are those of a face crop of 128 pixels.')
+    if any(map(is_without_region, clips)):
+        notes.append(f'{NO_REGION.capitalize()}: {WITHOUT_REGION}')
     if any(clip.outcome == NOT_CLEAR for clip in clips):
         notes.append(f'Not clear: {NOT_CLEAR}; its largest probability is below the threshold.')
     if any(clip.agreement_of_folds for clip in clips):

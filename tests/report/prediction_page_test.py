@@ -169,6 +169,20 @@ def test_a_probability_below_the_threshold_does_not_look_like_it(folder):
         assert numbers and f'below {shown[1]} no class is named' in ' '.join(page.text.split())
 
 
+def test_a_class_without_a_located_movement_says_what_that_means(folder):
+    """A clear peak and arrows beside 'nothing above the noise' contradict each other, and a class
+    stood below them.
+    """
+    located, diffuse = GIVEN, dataclasses.replace(GIVEN, movements=())
+    for clip, expected in ((located, False), (diffuse, True), (PICTURE, False)):
+        content = predicted.predictions(predicted.recording(clip, motion=None))
+        page = Page(prediction_page.write(folder, content, {}).read_text())
+        for text in (page.text, prediction_tables.text(content)):
+            assert ('is not located' in ' '.join(text.split())) == expected
+        assert (prediction_tables.LISTED in ' '.join(page.text.split())) == (clip is not PICTURE)
+        assert 'above the noise' not in page.text
+
+
 def test_an_hour_of_candidates_stays_a_page(folder, monkeypatch):
     """Thousands of pictures would not open; the strongest have theirs, the table has all."""
     monkeypatch.setattr(prediction_page, 'MOST_CLIPS', 2)
