@@ -21,6 +21,7 @@ STATUSES = ('used', 'repaired', 'dropped', 'ignored', 'error')
 SEPARATOR = '; '  # between several repairs of one row
 UNWANTED = 'macro-expression'  # the kind of drop that a setting asks for
 SURPLUS = 'more clips than in the published set'
+UNREAD = 'columns that are not read'
 MOST_LOST = 0.1  # share of the annotated clips that a build may drop without a warning
 
 
@@ -67,11 +68,14 @@ def repaired(file: str, repairs: Sequence[Repair], clip: str) -> Row:
 def summary(name: str, rows: Sequence[Row], estimated: int = 0) -> str:
     """What became of every annotation and folder of a data set, in a few lines.
 
+    Columns that are not read are no clips or files, and do not count.
+
     Args:
       name: of the data set.
       rows: of its audit.
       estimated: clips whose apex nobody annotated.
     """
+    rows = [row for row in rows if UNREAD not in reason_kinds(row)]
     statuses = Counter(row.status for row in rows)
     totals = [f'{statuses[status]} {status}' for status in STATUSES if statuses[status]]
     if estimated:

@@ -11,6 +11,7 @@ import tfds_builders
 from mer_jax.errors import UserError
 from tests.support import videos
 from tests.support.messages import mentions
+from tfds_builders import audit
 
 LAYOUT = tfds_builders.BUILDERS['frames_csv'].LAYOUT
 HEADER = 'clip,subject,label,path,onset,apex,offset,fps,action_units,cropped'
@@ -38,8 +39,8 @@ def read(folder, *rows, header=HEADER):
     """(Clips by name, audit rows without that of the good clip) of a table."""
     table = folder / 'clips.csv'
     table.write_text('\n'.join([header, *rows]) + '\n', encoding='utf-8')
-    clips, audit = LAYOUT.read(table)
-    return {clip.clip: clip for clip in clips}, audit
+    clips, rows = LAYOUT.read(table)
+    return {clip.clip: clip for clip in clips}, rows
 
 
 CASES = {  # name -> (row, its status, what the reason names)
@@ -81,8 +82,8 @@ CASES = {  # name -> (row, its status, what the reason names)
 def test_a_row_is_used_repaired_or_dropped_with_its_reason(case, folder):
     """A row that goes missing without a word changes every score."""
     text, status, pieces = CASES[case]
-    clips, audit = read(folder, GOOD, text)
-    [row] = [row for row in audit if row.file == 'clips.csv row 3']
+    clips, rows = read(folder, GOOD, text)
+    [row] = [row for row in rows if row.file == 'clips.csv row 3']
     assert row.status == status and mentions(row.reason, pieces), row
     assert ('a' in clips) == (status in ('used', 'repaired'))
     assert clips['good'].subject == '006' and clips['good'].cropped, 'the other row stays'
@@ -98,10 +99,35 @@ def test_what_a_row_leaves_open(folder):
     assert (clips['b'].onset, clips['b'].offset, clips['b'].fps) == (0, 7, videos.FPS)
 
 
-def test_columns_that_are_not_read_are_named(folder):
-    """A misspelt optional column would be passed over: whole folders in place of clips."""
-    _, audit = read(folder, 'a,007,fear,frames,3', header='clip,subject,label,path,onst')
-    assert any(mentions(row.reason, 'onst ... onset') for row in audit)
+@pytest.mark.parametrize(
+    ('column', 'meant'),
+    [
+        ('onest', 'onset'),
+        ('onst', 'onset'),
+        ('Ofset', 'offset'),
+        ('onset_ms', 'onset'),
+        ('Apex Frmae', 'apex'),
+        ('action unit', 'action_units'),
+        ('crop', 'cropped'),
+    ],
+)
+def test_a_misspelt_optional_column_is_refused(column, meant, folder):
+    """It would be passed over: whole folders in place of clips, and no row looks wrong."""
+    header = f'clip,subject,label,path,{column}'
+    with pytest.raises(UserError) as refused:
+        read(folder, 'a,007,fear,frames,3', header=header)
+    assert mentions(str(refused.value), f'clips.csv ... {column} ... {meant}? ... note_{column}')
+    clips, _ = read(folder, 'a,007,fear,frames,3', header=header.replace(column, f'note_{column}'))
+    assert [*clips] == ['a'], 'the way out that the message names'
+
+
+@pytest.mark.parametrize('column', ['rater', 'sex', 'notes', 'age', 'session', 'onset_ms'])
+def test_columns_of_the_user_are_named_and_count_as_no_clips(column, folder):
+    """A harmless column would stop the build, or read like a lost clip."""
+    rows = read(folder, f'{GOOD},x', header=f'{HEADER},{column}')[1]
+    (unread,) = [row for row in rows if audit.UNREAD in audit.reason_kinds(row)]
+    assert column in unread.reason
+    assert audit.summary('frames_csv', rows) == audit.summary('frames_csv', read(folder, GOOD)[1])
 
 
 def test_names_of_one_person_are_named(folder):

@@ -88,6 +88,7 @@ class Builder(release.ReleaseBuilder):
         clips, rows = layout.read(self.table)
         if warning := layout.alike(clips):
             self.notices.append(warning)
+        self.notices += [row.reason for row in rows if audit.UNREAD in audit.reason_kinds(row)]
         if self.user_files['landmarks']:
             for clip in filter(layout.is_video, clips):
                 raise UserError(

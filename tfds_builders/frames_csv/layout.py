@@ -55,6 +55,9 @@ MOST_LETTERS = 60  # of a label: it is the title of columns and plots
 MOST_IN_MEMORY = 2_000_000_000  # bytes of the frames of one clip of a video
 DOUBT = 'the video is used although its times or frames are in doubt'
 MOST_OF_PATH = 200  # letters of a path in a message
+ALIKE = 0.72  # of difflib: a name as near to that of a missing column is taken for misspelt
+HINTED = 0.6  # a less near one is only asked about
+OWN_COLUMN = 'note_'  # what the names of columns of the user may begin with
 LISTED = 3  # columns or subjects in a message
 
 
@@ -228,6 +231,7 @@ def _records(table):
             f'{", ".join(NEEDED)}, and may name {", ".join(OPTIONAL)}'
         )
     _refuse_repeated_columns(table, rows[header])
+    _refuse_misspelt_columns(table, rows[header])
     columns = len(rows[header])
     for record in records:
         record['surplus'] = rows[record['row'] - 1][columns:]
@@ -266,6 +270,36 @@ def _refuse_repeated_columns(table, names):
                 f'{table}: {len(same)} columns are named {" and ".join(same)}; one may hold '
                 f'{column}: delete or rename the other'
             )
+
+
+def _refuse_misspelt_columns(table, names):
+    """UserError where a name is nearly that of an optional column which the table does not have.
+
+    Read without 'onest', every clip would be its whole folder, and nothing would look wrong.
+    """
+    present = {*map(_plain, names)}
+    for name in _others(names):
+        column = _nearest(name, ALIKE)
+        if column in OPTIONAL and not {*map(_plain, OPTIONAL[column])} & present:
+            raise UserError(
+                f'{table}: column {name}: did you mean {column}? If it is something else, let its '
+                f'name begin with {OWN_COLUMN}: {OWN_COLUMN}{name}'
+            )
+
+
+def _others(names):
+    """The names of columns that are not read."""
+    read_names = _read_names()
+    return [name for name in names if name and _plain(name) not in read_names]
+
+
+def _nearest(name, cutoff):
+    """The column that a name may be meant for; '' without one."""
+    if name.lower().startswith(OWN_COLUMN):
+        return ''
+    columns = {_plain(each): column for column, names in COLUMNS.items() for each in names}
+    near = difflib.get_close_matches(_plain(name), columns, n=1, cutoff=cutoff)
+    return columns[near[0]] if near else ''
 
 
 def _check_text(table):
@@ -361,14 +395,13 @@ def _repeated(item, earlier):
 def _unread_columns(table):
     """The audit row of columns that are not read; [] without any."""
     rows, header = _sheet(table)
-    read_names = _read_names()
-    others = [cell for cell in rows[header] if cell and _plain(cell) not in read_names]
+    others = []
+    for name in _others(rows[header]):
+        column = _nearest(name, HINTED)
+        others.append(f'{name} (did you mean {column}?)' if column else name)
     if not others:
         return []
-    near = difflib.get_close_matches(others[0], COLUMNS, n=1)
-    hint = f' (did you mean {near[0]}?)' if near else ''
-    known = ', '.join(COLUMNS)
-    reason = f'columns that are not read: {", ".join(others)}{hint}; read are {known}'
+    reason = f'{audit.UNREAD}: {", ".join(others)}; read are {", ".join(COLUMNS)}'
     return [Row(table.name, 'ignored', reason)]
 
 
