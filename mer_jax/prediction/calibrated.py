@@ -4,6 +4,7 @@ A run that leaks calibrates nothing: its held-out outputs are surer than those o
 does one that scores validation rows: those of a fold's test subject stand in the other folds.
 """
 
+from collections import Counter
 from pathlib import Path
 
 from mer_jax.errors import UserError
@@ -12,9 +13,10 @@ from mer_jax.experiment import folder as run_folder
 from mer_jax.experiment import settings as rules
 from mer_jax.folds import PROTOCOLS
 from mer_jax.runfiles import files, results
-from mer_jax.runfiles.calibration import of_held_out
+from mer_jax.runfiles.calibration import Calibration, of_held_out
 from mer_jax.runfiles.config import RunConfig
 from mer_jax.runfiles.folds import FoldTable
+from mer_jax.runfiles.prediction_file import ClassCounts, HeldOut
 from mer_jax.runfiles.predictions import PredictionTable
 from mer_jax.runfiles.results import RecognitionResults, SpottingResults
 from mer_jax.runfiles.shapes import Json
@@ -39,6 +41,37 @@ def of_run(folder: Path, run: Run, fold: str = '') -> Calibrated | None:
     if fold:
         number = [row.title for row in FoldTable.read(folder).rows].index(fold)
     return of_held_out(PredictionTable.read(folder), number)
+
+
+def held_out(folder: Path, run: Run) -> HeldOut | None:
+    """Return what the held-out clips of a run say of its answers.
+
+    Args:
+        folder: of the run.
+        run: its results.
+
+    Returns:
+        None where no clip is tested.
+    """
+    if not isinstance(run, RecognitionResults) or run.scored != 'test':
+        return None
+    rows = PredictionTable.read(folder).rows
+    if not rows:
+        return None
+    pairs = Counter((row.label, row.predicted) for row in rows)
+    labelled, named = Counter(), Counter()
+    for (label, predicted), count in pairs.items():
+        labelled[label] += count
+        named[predicted] += count
+    classes = {}
+    for title in run.classes:
+        classes[title] = ClassCounts(pairs[title, title], labelled[title], named[title])
+    losses = None
+    if calibrates(run) and (folder / Calibration.FILE).exists():
+        measured = Calibration.read(folder)
+        losses = (measured.raw['loss'], measured.calibrated['loss'])
+    clips = {(row.dataset, row.subject, row.clip) for row in rows}
+    return HeldOut(len(clips), classes, losses)
 
 
 def calibrates(run: Run) -> bool:

@@ -186,6 +186,7 @@ def predict(
         model=answers.facts(opened, from_frames=from_frames, cropped=way.cropped),
         recordings=tuple(results),
         versions=versions() | provenance.code(),
+        held_out=opened.trained.held_out,
     )
     if path is not None:
         _write(path, content, pictures)

@@ -34,6 +34,7 @@ from mer_jax.runfiles.config import RunConfig, check_format
 from mer_jax.runfiles.folder import absolute
 from mer_jax.runfiles.folds import FoldTable
 from mer_jax.runfiles.plan import Plan
+from mer_jax.runfiles.prediction_file import HeldOut
 from mer_jax.runfiles.svms import SvmArrays, SvmTable
 from mer_jax.settings import tree
 from mer_jax.settings.sections import Settings
@@ -80,6 +81,7 @@ class Trained(NamedTuple):
     # [members, ...] on the host, without the state of the optimizer; None without a network
     states: FoldState | None = None
     svms: tuple[SvmMember, ...] | None = None  # None where the networks predict
+    held_out: HeldOut | None = None  # None: nothing was held out, or a pack
 
 
 def open_trained(path: str | Path, fold: str = '') -> Trained:
@@ -140,6 +142,7 @@ def open_trained(path: str | Path, fold: str = '') -> Trained:
         facts=facts_of(run),
         states=states,
         svms=of_svms,
+        held_out=calibrated.held_out(folder, run),
     )
 
 

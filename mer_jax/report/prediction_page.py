@@ -19,6 +19,7 @@ from mer_jax.report.page import Picture
 from mer_jax.report.table import html, listing
 from mer_jax.runfiles import files, writing
 from mer_jax.runfiles.prediction_file import (
+    CLASS,
     NOT_CLEAR,
     NOTHING,
     SEARCH,
@@ -86,12 +87,12 @@ def write(
         experimental=content.statement.candidates if experimental else None,
         model=content.model,
         model_line=tables.model_line(content.model),
-        input_line=tables.input_line(content.model, tables.decimals_of(content)),
+        input_line=tables.input_line(content),
         warnings=tables.warnings(content),
         decimals=tables.decimals_of(content),
         summary=html(tables.summary(content)),
         recordings=recordings,
-        about_model=html(tables.model(content.model, tables.decimals_of(content))),
+        about_model=html(tables.model(content)),
         code=provenance.describe(content.versions),
         files=files,
     )
@@ -127,7 +128,7 @@ def _recording(folder, number, recording, content, pictures):
     clips = []
     for index in shown:
         title = f'#{index + 1}' if several else ''
-        clips.append(_clip(title, recording.clips[index], content.model, pictures.get(index)))
+        clips.append(_clip(title, recording.clips[index], content, pictures.get(index)))
     return {
         'title': tables.short(recording.source),
         'facts': _facts(recording),
@@ -162,9 +163,13 @@ def _curve_caption(recording):
     return f'{words}; movements below the noise floor (dashed) cannot be told from noise.'
 
 
-def _clip(title, clip, model, pictures):
+def _clip(title, clip, content, pictures):
     """A clip: its pictures, then its movement, then its class."""
     shown = clip.probabilities or clip.scores
+    model, known = content.model, content.held_out
+    class_line = None
+    if known and clip.outcome == CLASS:
+        class_line = tables.class_line(known, clip.class_of_training_data)
     return {
         'title': title,
         'time': _span(clip),
@@ -174,6 +179,7 @@ def _clip(title, clip, model, pictures):
         'nothing': clip.outcome == NOTHING,
         'not_clear': clip.outcome == NOT_CLEAR,
         'class': clip.class_of_training_data,
+        'class_line': class_line,
         'pictures': _pictures(clip, pictures),
         'movements': html(tables.movements(clip)) if clip.movements else None,
         'no_region': tables.NO_REGION,
@@ -181,11 +187,23 @@ def _clip(title, clip, model, pictures):
         'units': _units(clip),
         'no_units': tables.NO_UNITS,
         'bars': _bars(shown, model) if shown else None,
-        'calibrated': clip.probabilities is not None,
-        'threshold': model.threshold,
+        'meaning': _meaning(clip, content),
+        'threshold': model.threshold if clip.probabilities else None,
         'agreement': _agreement(clip),
         'warnings': clip.warnings,
     }
+
+
+def _meaning(clip, content):
+    """What the bars of a clip are."""
+    known = content.held_out
+    if clip.probabilities is None:
+        return 'Not calibrated: scores of the softmax, which are no probabilities'
+    if known is None or known.losses is None:
+        return 'Probabilities by a temperature that was fitted to held-out clips'
+    if known.is_better:
+        return 'Calibrated probabilities'
+    return 'Probabilities that are not known to be calibrated'
 
 
 def _span(clip):

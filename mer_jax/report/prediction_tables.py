@@ -17,6 +17,7 @@ from mer_jax.runfiles.prediction_file import (
     PHASES,
     SEARCHED,
     ClipAnswer,
+    HeldOut,
     ModelFacts,
     PredictionFile,
     RecordingAnswer,
@@ -43,12 +44,17 @@ NOT_CALIBRATED = (
     'not calibrated: scores are softmax outputs, which are no probabilities and as a rule too large'
 )
 
+UNMEASURED = (
+    'probabilities come from a temperature that was fitted to held-out clips; whether that '
+    'calibrates them is in the report of the run'
+)
+
 
 def text(content: PredictionFile) -> str:
     """Format an answer for the terminal, at most 100 columns."""
     lines = textwrap.wrap(_headline(content), WIDTH)
     lines += textwrap.wrap(f'Model: {model_line(content.model)}', WIDTH)
-    lines += textwrap.wrap(f'Input {input_line(content.model, decimals_of(content))}', WIDTH)
+    lines += textwrap.wrap(f'Input {input_line(content)}', WIDTH)
     for leak in content.model.leaks:
         lines += textwrap.wrap(f'leak: {leak}', WIDTH, subsequent_indent='      ')
     lines += ['', tables.text(summary(content)), '']
@@ -121,13 +127,9 @@ def movements(clip: ClipAnswer) -> Table:
     return Table('', columns, rows)
 
 
-def model(facts: ModelFacts, decimals: int) -> Table:
-    """Return what the model is.
-
-    Args:
-        facts: on it.
-        decimals: of the threshold.
-    """
+def model(content: PredictionFile) -> Table:
+    """Return what the model is."""
+    facts, known = content.model, content.held_out
     held_out = DASH
     if facts.uf1 is not None:
         held_out = f'UF1 {measure(facts.uf1, 2)}'
@@ -136,7 +138,8 @@ def model(facts: ModelFacts, decimals: int) -> Table:
         if facts.uar is not None:
             held_out += f', UAR {measure(facts.uar, 2)}'
     members = plural(facts.members, 'member')
-    threshold = DASH if facts.threshold is None else f'{facts.threshold:.{decimals}f}'
+    known_classes = known.classes if known else ()
+    threshold = DASH if facts.threshold is None else f'{facts.threshold:.{decimals_of(content)}f}'
     rows = [
         ['run', facts.title],
         ['file', facts.path],
@@ -145,9 +148,10 @@ def model(facts: ModelFacts, decimals: int) -> Table:
         ['classes of the training data', ', '.join(facts.classes)],
         ['protocol', facts.protocol],
         ['on held-out subjects', held_out],
+        *[[f'held-out clips of {title}', class_line(known, title)] for title in known_classes],
         ['leaks', '; '.join(facts.leaks) or 'none'],
         ['input', facts.input],
-        ['calibrated', 'yes' if facts.calibrated else 'no'],
+        ['calibrated', calibration(content)],
         ['no class below', threshold],
         ['licence of the data', facts.licence or DASH],
         ['fingerprint of the data', facts.fingerprint or DASH],
@@ -168,18 +172,50 @@ def model_line(facts: ModelFacts) -> str:
     )
 
 
-def input_line(facts: ModelFacts, decimals: int = 2) -> str:
-    """Return how the input was made and what the figures mean, in one line.
+def input_line(content: PredictionFile) -> str:
+    """Return how the input was made and what the figures mean, in one line."""
+    meaning = calibration(content)
+    if content.model.calibrated:
+        meaning += _threshold_words(content.model.threshold, decimals_of(content))
+    return f'{content.model.input}; {meaning}'
+
+
+def calibration(content: PredictionFile) -> str:
+    """Return what the probabilities are worth, by the log loss of held-out clips."""
+    if not content.model.calibrated:
+        return NOT_CALIBRATED
+    known = content.held_out
+    if known is None or known.losses is None:
+        return UNMEASURED
+    before, after = known.losses
+    of_clips = plural(known.clips, 'held-out clip')
+    if known.is_better:
+        return (
+            f'probabilities are calibrated on {of_clips} (log loss {before:.3f} before, '
+            f'{after:.3f} after)'
+        )
+    return (
+        f'probabilities are not known to be calibrated: a temperature fitted to {of_clips} did not '
+        f'lessen their log loss ({before:.3f} before, {after:.3f} after)'
+    )
+
+
+def class_line(known: HeldOut, title: str) -> str:
+    """Return recall and precision of a class on held-out clips, in words.
 
     Args:
-        facts: on the model.
-        decimals: of the threshold.
+        known: of the run.
+        title: of the class.
     """
-    if facts.calibrated:
-        meaning = f'probabilities are calibrated{_threshold_words(facts.threshold, decimals)}'
-    else:
-        meaning = NOT_CALIBRATED
-    return f'{facts.input}; {meaning}'
+    counts = known.classes[title]
+    recall, precision = 'none is labelled so', 'none was named so'
+    if counts.labelled:
+        share = counts.right / counts.labelled
+        recall = f'recall {share:.2f} ({counts.right} of {counts.labelled})'
+    if counts.named:
+        share = counts.right / counts.named
+        precision = f'precision {share:.2f} ({counts.right} of {counts.named})'
+    return f'{recall}, {precision}'
 
 
 def _threshold_words(threshold, decimals):
@@ -187,8 +223,8 @@ def _threshold_words(threshold, decimals):
     if threshold is None:
         return ''
     if threshold >= 1:
-        return ', and no class is ever named: on held-out clips none was right often enough'
-    return f', no class is named below {threshold:.{decimals}f}'
+        return '; no class is ever named: on held-out clips none was right often enough'
+    return f'; no class is named below {threshold:.{decimals}f}'
 
 
 def warnings(content: PredictionFile) -> list[str]:
@@ -294,6 +330,13 @@ def _notes(content):
         notes.append(f'{NO_REGION.capitalize()}: {WITHOUT_REGION}')
     if any(clip.outcome == NOT_CLEAR for clip in clips):
         notes.append(f'Not clear: {NOT_CLEAR}; its largest probability is below the threshold.')
+    if content.held_out:
+        named = dict.fromkeys(
+            clip.class_of_training_data for clip in clips if clip.outcome == CLASS
+        )
+        for title in named:
+            words = class_line(content.held_out, title)
+            notes.append(f'The class {title} on held-out clips: {words}.')
     if any(clip.agreement_of_folds for clip in clips):
         notes.append(AGREEMENT)
     return notes

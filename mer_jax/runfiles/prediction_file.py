@@ -216,6 +216,31 @@ class ModelFacts:
     warnings: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class ClassCounts:
+    """How often a class was right on held-out clips; a clip counts once for each seed."""
+
+    right: int  # predictions of the class that were right
+    labelled: int  # predictions of clips of the class
+    named: int  # predictions of the class
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """What the held-out clips of a run say of its answers."""
+
+    clips: int
+    classes: dict[str, ClassCounts]
+    # (log loss of the scores, and after division by temperatures of other subjects), in nats; None:
+    # not calibrated
+    losses: tuple[float, float] | None
+
+    @property
+    def is_better(self) -> bool:
+        """Return whether calibration lessens the log loss of held-out clips."""
+        return self.losses is not None and self.losses[1] < self.losses[0]
+
+
 _SCORES = shapes.Maybe(shapes.MapOf(shapes.SHARE))
 _TEXTS = shapes.ListOf(shapes.Text())
 _KEY_FRAME = shapes.Maybe({'frame': shapes.COUNT, 'ms': shapes.Maybe(shapes.Number(0))})
@@ -300,6 +325,7 @@ class PredictionFile:
     versions: dict[str, str]  # {package: version}
     statement: Statement = Statement()
     schema: int = SCHEMA
+    held_out: HeldOut | None = None  # for page and terminal, not in the file; None: unknown
 
     def to_json(self) -> dict:
         """Return the content as the file holds it; what it is and is not stands first."""

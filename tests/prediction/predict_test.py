@@ -16,10 +16,12 @@ from mer_jax import machine
 from mer_jax.data import channels, loading
 from mer_jax.data.images import stack_inputs
 from mer_jax.errors import UserError
-from mer_jax.prediction import answers, clips, predict, records, spotter
+from mer_jax.prediction import answers, calibrated, clips, predict, records, spotter
 from mer_jax.preprocess import mtcnn
 from mer_jax.report import recognition_page
 from mer_jax.runfiles import prediction_file as answer
+from mer_jax.runfiles import results
+from mer_jax.runfiles.calibration import Calibration
 from mer_jax.runfiles.prediction_file import PredictionFile, PredictionRows
 from mer_jax.runfiles.predictions import PredictionTable
 from mer_jax.settings import tree
@@ -152,6 +154,22 @@ def test_all_folds_vote_and_an_apex_is_estimated_as_in_a_build(folder, truth):
     assert result.apex.ms == 10 * result.apex.frame
     assert content.model.calibrated and sum(result.probabilities.values()) == pytest.approx(1)
     json.dumps(content.to_json())
+
+
+def test_held_out_counts_are_those_of_the_run(folder):
+    """Recall and precision beside a class would be of other clips than the report's."""
+    run = results.read(folder / 'network')
+    known = calibrated.held_out(folder / 'network', run)
+    confusion = np.array(run.confusion)
+    for number, counts in enumerate(known.classes.values()):
+        assert counts.right == confusion[number, number]
+        assert (counts.labelled, counts.named) == (
+            confusion[number].sum(),
+            confusion.sum(0)[number],
+        )
+    assert [*known.classes] == run.classes and known.clips == confusion.sum() / run.seeds
+    measured = Calibration.read(folder / 'network')
+    assert known.losses == (measured.raw['loss'], measured.calibrated['loss'])
 
 
 @pytest.fixture(scope='module')

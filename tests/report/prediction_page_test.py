@@ -149,10 +149,54 @@ def test_the_table_fits_a_terminal_and_says_movement_first():
     assert 'warning: ' in printed and 'turned by 20' in printed
 
 
+HELD_OUT = answer.HeldOut(
+    24,
+    {
+        'negative': answer.ClassCounts(8, 10, 12),
+        'positive': answer.ClassCounts(1, 7, 4),
+        'surprise': answer.ClassCounts(0, 7, 0),
+    },
+    (1.026, 1.060),
+)
+
+
+@pytest.mark.parametrize(('after', 'is_better'), [(1.060, False), (1.026, False), (0.9, True)])
+def test_probabilities_are_calibrated_only_where_held_out_clips_say_so(after, is_better, folder):
+    """A temperature that made held-out clips less likely would pass for a calibration."""
+    content = dataclasses.replace(
+        predicted.predictions(), held_out=dataclasses.replace(HELD_OUT, losses=(1.026, after))
+    )
+    page = Page(prediction_page.write(folder, content, {}).read_text())
+    for text in (page.text, prediction_tables.text(content)):
+        words = ' '.join(text.split())
+        assert ('probabilities are calibrated on 24' in words) == is_better
+        assert ('not known to be calibrated' in words) != is_better
+        assert '1.026' in words and f'{after:.3f}' in words
+    assert ('Calibrated probabilities' in page.text) == is_better
+
+
+def test_probabilities_of_an_unmeasured_calibration_are_not_called_calibrated(folder):
+    """A pack does not hold how much calibration gained, so that nothing is claimed."""
+    page = Page(prediction_page.write(folder, predicted.predictions(), {}).read_text())
+    for text in (page.text, prediction_tables.text(predicted.predictions())):
+        assert 'are calibrated' not in text and 'Calibrated' not in text
+        assert 'fitted to held-out clips' in ' '.join(text.split())
+
+
+def test_recall_and_precision_stand_beside_a_class(folder):
+    """A class that the run missed in six of seven clips would sound as certain as any other."""
+    content = dataclasses.replace(predicted.predictions(), held_out=HELD_OUT)
+    page = Page(prediction_page.write(folder, content, {}).read_text())
+    for text in (page.text, prediction_tables.text(content)):
+        assert 'recall 0.14 (1 of 7), precision 0.25 (1 of 4)' in ' '.join(text.split())
+    assert 'none was named so' in page.text, 'surprise, among the facts of the model'
+    assert 'held_out' not in content.to_json()
+
+
 def test_a_threshold_that_nothing_reaches_is_no_number():
     """'No class below 1.00' sounds as if one could be clear."""
     content = predicted.predictions(predicted.recording(NOT_CLEAR), threshold=1.0)
-    line = prediction_tables.input_line(content.model)
+    line = prediction_tables.input_line(content)
     assert 'no class is ever named' in line and '1.00' not in line
 
 
