@@ -90,7 +90,7 @@ def report(folder: str | Path) -> Path:
         folds=_folds(folder, results),
         dropped=_dropped(folder),
         run=_run(folder, results),
-        settings=_settings(folder),
+        settings=_settings(folder, results),
     )
     path = folder / files.REPORT
     writing.write_text(path, text)
@@ -410,12 +410,17 @@ def _run(folder, results):
     return html(tree_listing(blocks, show=rounded)) if blocks else None
 
 
-def _settings(folder):
-    """The settings, by dotted key."""
+def _settings(folder, results):
+    """The settings, by dotted key; with the labels that were used, where others were set."""
     run_config = _optional(folder, RunConfig)
     if run_config is None:
         return None
-    return html(tree_listing(run_config.settings, ['setting', 'value']))
+    settings = run_config.settings
+    labels, used = settings.get('data', {}).get('labels'), results['data']['labels']
+    if labels is not None and not used.startswith(labels):
+        data = {**settings['data'], 'labels': f'{used} (set: {labels})'}
+        settings = {**settings, 'data': data}
+    return html(tree_listing(settings, ['setting', 'value']))
 
 
 def _optional(folder, file):

@@ -87,7 +87,9 @@ def folder_of(path, results, run, names, reason='no apex frame'):
 def finished(tmp_path_factory):
     """The folder of a run with its report, and its results."""
     results, run, names = experiment()
+    results['data']['labels'] = 'annotated'
     path = folder_of(tmp_path_factory.mktemp('run'), results, run, names)
+    RunConfig({'model': {'name': 'demo_model'}, 'data': {'labels': 'megc3'}}, 'print').write(path)
     recognition_page.report(path)
     return path, results
 
@@ -124,6 +126,12 @@ def test_page_shows_every_block(finished):
         f'{uf1:.3f}',
     ):
         assert words in text
+
+
+def test_settings_show_the_labels_that_were_used(finished):
+    """'megc3' beside a plan with 'annotated' would leave open whose labels were learned."""
+    text = Page(page(finished[0])).text
+    assert re.search(r'data\.labels\s*annotated \(set: megc3\)', text)
 
 
 def test_page_is_well_formed_and_needs_nothing_from_outside(finished):
