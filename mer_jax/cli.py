@@ -327,6 +327,10 @@ def _start(arguments):
     if '--version' in arguments:
         print(usage.version())
     elif shows_help and not any(CONFIG_FLAG.match(argument) for argument in rest):
+        verb = next((argument for argument in rest if argument in VERBS), '')
+        if verb:
+            print(usage.of_verb(verb, VERBS[verb]))
+            return
         files = config_files.listed()
         print(usage.overview(VERBS, {name: config_files.summary(files[name]) for name in files}))
     elif shows_help:

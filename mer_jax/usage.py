@@ -19,6 +19,11 @@ class Verb(Protocol):
     """The facts about a verb that --help shows; see cli.Verb."""
 
     help: str
+    reads_config: bool
+    reads_configs: bool
+    folder: str
+    needs_config: bool
+    needs_folder: bool
     flags: dict[str, str]
     defaults: dict[str, str]
     switches: dict[str, str]
@@ -73,6 +78,43 @@ def overview(verbs: Mapping[str, Verb], configs: Mapping[str, str]) -> str:
     return '\n'.join(lines)
 
 
+def of_verb(name: str, verb: Verb) -> str:
+    """Return the text of --help for one verb.
+
+    Args:
+        name: of the verb.
+        verb: its entry of cli.py.
+    """
+    flags = []
+    for flag, value in verb.flags.items():
+        text = 'needed'
+        if flag in verb.defaults:
+            default = verb.defaults[flag]
+            text = f'default: {default}' if default else 'may be left out'
+        flags.append((f'--{flag}={value}', text))
+    flags += [(f'--{flag}=VALUE', f'short for --config.{key}') for flag, key in verb.short.items()]
+    flags += [(f'--{flag}', what) for flag, what in verb.switches.items()]
+    if verb.reads_config and not verb.config_argument:
+        default = f'; default: {DEFAULT}' if verb.needs_config else ''
+        flags.append(('--config=NAME', f'a config{default}'))
+    if verb.reads_config:
+        flags.append(('--config.KEY=VALUE', 'change one setting of the config'))
+    if verb.reads_configs:
+        flags.append(('--config.KEY=VALUE', 'change one setting of every config'))
+    if verb.folder:
+        shown = verb.folder.format(run='runs/NAME[-VARIANTS]')
+        default = f'; default: {shown}' if verb.needs_folder else ''
+        flags.append(('--workdir=FOLDER', f'the folder of the run, or of what it writes{default}'))
+    lines = [
+        f'  {program()} {_form(name, verb)}{" [FLAGS]" if flags else ""}',
+        '',
+        *_wrapped(verb.help, '  '),
+    ]
+    if flags:
+        lines += ['', 'Flags', *_columns(flags)]
+    return '\n'.join([*lines, '', f'All verbs and configs: {program()} --help'])
+
+
 def verb_lines(verbs: Mapping[str, Verb]) -> list[str]:
     """Return the verbs with their help, in wrapped lines."""
     rows = []
@@ -85,9 +127,7 @@ def verb_lines(verbs: Mapping[str, Verb]) -> list[str]:
             may.append(f'--{flag}={verb.flags[flag]}' + (f' (default {value})' if value else ''))
         may += [f'--{flag} for --config.{key}' for flag, key in verb.short.items()]
         takes += f'; may have {", ".join(may)}' if may else ''
-        form = [name, 'CONFIG'] if verb.config_argument else [name]
-        form += [*verb.arguments, f'{verb.further} ...'] if verb.further else verb.arguments
-        rows.append((' '.join(form), verb.help + needs + takes))
+        rows.append((_form(name, verb), verb.help + needs + takes))
     return _columns(rows)
 
 
@@ -133,6 +173,13 @@ def of_config(
 def version() -> str:
     """Return the text of --version."""
     return provenance.describe(provenance.code())
+
+
+def _form(name, verb):
+    """A verb and its arguments."""
+    form = [name, 'CONFIG'] if verb.config_argument else [name]
+    form += [*verb.arguments, f'{verb.further} ...'] if verb.further else verb.arguments
+    return ' '.join(form)
 
 
 def _config_lines(configs):

@@ -53,6 +53,20 @@ def test_help_lists_verbs_and_configs(capsys):
     assert max(map(len, text.split('\n'))) <= 100
 
 
+@pytest.mark.parametrize('name', cli.VERBS)
+def test_help_of_a_verb_is_about_that_verb_alone(name, capsys):
+    """Twelve screens about everything do not answer what one verb takes."""
+    text, verb = printed(capsys, name, '--help'), cli.VERBS[name]
+    words = ' '.join(text.replace('\n      ', ' ').split())
+    assert verb.help in words and all(argument in words for argument in verb.arguments)
+    for flag in (*verb.flags, *verb.switches, *verb.short):
+        assert f'--{flag}' in text
+    assert ('--config.KEY=VALUE' in text) == (verb.reads_config or verb.reads_configs)
+    assert ('--workdir' in text) == bool(verb.folder)
+    assert not any(other.help in words for key, other in cli.VERBS.items() if key != name)
+    assert max(map(len, text.split('\n'))) <= 100
+
+
 @pytest.mark.parametrize('name', CONFIGS)
 def test_help_of_a_config_lists_variants_and_settings(name, capsys):
     """A setting that help leaves out is found by reading the code alone."""
