@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mer_jax.api import evaluate as evaluate
     from mer_jax.api import score as score
     from mer_jax.api import train as train
+    from mer_jax.api import train_config as train_config
     from mer_jax.data.arrays import dataset as dataset
     from mer_jax.data.arrays import load as load
     from mer_jax.data.drawn import draw as draw
@@ -39,6 +40,7 @@ _MODULES = {
     'loso': 'mer_jax.folds.splits',
     'supervised': 'mer_jax.training.modules',
     'train': 'mer_jax.api',
+    'train_config': 'mer_jax.api',
     'evaluate': 'mer_jax.api',
     'audit': 'mer_jax.api',
     'Preparation': 'mer_jax.foreign.preparation',
@@ -58,6 +60,7 @@ __all__ = [  # noqa: F822, loaded on use
     'models',
     'supervised',
     'train',
+    'train_config',
     'evaluate',
     'Preparation',
     'audit',

@@ -16,6 +16,7 @@ from mer_jax.data.arrays import Dataset
 from mer_jax.errors import UserError
 from mer_jax.experiment import engine, leaks, results
 from mer_jax.experiment import folder as run_folder
+from mer_jax.experiment import run as experiment_run
 from mer_jax.experiment.settings import PYTHON
 from mer_jax.folds import RESAMPLERS, protocols
 from mer_jax.folds.splits import Splits, loso
@@ -158,6 +159,34 @@ def train(
         ['calibration.json', 'config.json', 'plan.json', 'results.json']
     """
     return _trained(learner, data, folds, folder, sections.Train(epochs, seeds, batch_size))
+
+
+def train_config(config: 'ConfigDict', folder: str | Path) -> Run:
+    """Train a config, as the verb train does.
+
+    The data set is built first where it is not there yet. The run is what `predict`, the verbs
+    explain, pack and export, and `score` and `compare` take. A run that was stopped continues from
+    its last checkpoint. Builds use several processes: in a script, call it under
+    if __name__ == '__main__':.
+
+    Args:
+        config: of `config`; change its settings before.
+        folder: for the files of the run.
+
+    Raises:
+        UserError: a setting is wrong; or the folder holds a run with other settings, and the
+            message lists them.
+
+    Examples:
+        >>> settings = mj.config('synthetic_ststnet:quick')
+        >>> settings.data.name, settings.train.epochs = 'synthetic_faces/tiny', 1
+        >>> trained = mj.train_config(settings, 'runs/drawn')
+        >>> (trained.folder / 'report.html').exists()
+        True
+    """
+    path = absolute(folder)
+    experiment_run.train(config, path)
+    return Run(path)
 
 
 def evaluate(
