@@ -19,7 +19,7 @@ from mer_jax.prediction import answers, clips, face_check, records, spotter
 from mer_jax.prediction.answers import Answer, Model
 from mer_jax.prediction.clips import Way
 from mer_jax.prediction.spotter import Spotter
-from mer_jax.report import prediction_page, prediction_tables
+from mer_jax.report import prediction_page
 from mer_jax.runfiles import files
 from mer_jax.runfiles import prediction_file as answer
 from mer_jax.runfiles.folder import absolute
@@ -89,7 +89,7 @@ def run(folder: str, *values: str | bool | list[str]) -> dict:
         spotter=command.spotter,
         detector=command.detector,
     )
-    print(prediction_tables.text(content))
+    print(content)
     print(f'predictions: {absolute(folder) / files.PREDICTION_FILE} (and .csv, .html)')
     return content.to_json()
 
@@ -137,6 +137,9 @@ def predict(
             show the face alone, as the crops of a release; spotter, the folder of a spotting run
             that gives the apex of each clip whose apex is not given; detector, weights of MTCNN
             that find faces in place of those of the run.
+
+    Returns:
+        The content of predictions.json; printed, a short table.
 
     Raises:
         UserError: names what is wrong.

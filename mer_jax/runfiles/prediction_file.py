@@ -9,11 +9,13 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import ClassVar, NamedTuple, Self
 
+from mer_jax import entries
 from mer_jax.errors import UserError
 from mer_jax.runfiles import files, reading, shapes, writing
 
 SCHEMA = 1
 REMEDY = 'predict again'
+_AS_TEXT = 'mer_jax.report.prediction_tables:text'
 
 # outcomes
 CLASS = 'class of the training data'
@@ -331,6 +333,10 @@ class PredictionFile:
         """Return the content as the file holds it; what it is and is not stands first."""
         content = asdict(self)
         return {key: content[key] for key in SHAPE}
+
+    def __str__(self) -> str:
+        """The table that the verb predict prints."""
+        return entries.loaded(_AS_TEXT)(self)
 
     def write(self, folder: str | Path) -> None:
         """Write predictions.json into a folder."""

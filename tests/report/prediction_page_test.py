@@ -57,6 +57,13 @@ def everything(folder):
     return html, Page(html)
 
 
+def test_a_printed_answer_is_the_table_of_the_verb():
+    """print(answer) filled a screen with the fields of every region and frame."""
+    content = predicted.predictions(predicted.recording(NOT_CLEAR))
+    assert str(content) == prediction_tables.text(content) and len(str(content)) < 2500
+    assert max(map(len, str(content).split('\n'))) <= WIDTH
+
+
 def test_nothing_leaves_the_machine(everything):
     """A page that loads a script or a font tells a server who looked at whose face."""
     html, page = everything
