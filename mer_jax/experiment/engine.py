@@ -126,7 +126,7 @@ def fastest_plan(
         runs=runs,
         epochs=settings.epochs,
     )
-    print(f'plan: {plan.describe(chosen)} ({chosen.why})', flush=True)
+    print(f'plan: {plan.in_words(chosen, runs)} ({chosen.why})', flush=True)
     return chosen
 
 

@@ -228,6 +228,21 @@ def describe(plan: Plan) -> str:
     return f'{plan.lowering}, {plan.at_once} at once on {plan.devices} device{plural}'
 
 
+def in_words(plan: Plan, runs: int) -> str:
+    """Return what trains side by side, for the log.
+
+    Args:
+        plan: of the training.
+        runs: folds times seeds.
+    """
+    trainings = '1 training' if runs == 1 else f'{runs} trainings (folds times seeds)'
+    together = f'{plan.at_once} at a time on one device'
+    if plan.devices > 1:
+        side_by_side = plan.at_once * plan.devices
+        together = f'{side_by_side} side by side: {plan.at_once} on each of {plan.devices} devices'
+    return f'{trainings}, {together}; convolutions by {plan.lowering}'
+
+
 def load_cached(facts: Mapping[str, object]) -> Plan | None:
     """Return the plan that the cache holds for these facts.
 

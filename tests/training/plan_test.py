@@ -88,6 +88,15 @@ def test_a_plan_is_remembered_for_the_same_facts_only(cache):
     assert plan.load_cached({'runs': 44}) is None
 
 
+def test_the_plan_says_what_runs_side_by_side():
+    """'1 at once on 2 devices' seemed to contradict that one program trains all folds."""
+    words = plan.in_words(plan.Plan('matmul', 1, 2, 'measured'), 30)
+    assert (
+        'all 30 folds' in words and 'one program' in words and '1 at a time on each of 2' in words
+    )
+    assert '4 at a time on one device' in plan.in_words(plan.Plan('matmul', 4, 1, ''), 30)
+
+
 def test_groups_hold_full_rounds(tmp_path):
     """A group that is not a multiple of a round would train padding in every group."""
     shapes = {'w': np.zeros(1000, np.float32)}
