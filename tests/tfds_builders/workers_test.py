@@ -4,6 +4,8 @@ disk.
 
 import collections
 import os
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -148,6 +150,44 @@ def test_the_start_tells_time_and_disk(tmp_path, capsys):
         progress=True,
     )
     assert 'casme2/flow: 10 clips, 30 frames; about' in capsys.readouterr().err
+
+
+def test_the_start_tells_what_a_missing_apex_costs(tmp_path, capsys):
+    """Twenty clips without an apex took an hour in place of minutes, and nothing said why."""
+    with_apex = clips(tmp_path)
+    frames = tuple((number, with_apex[0].frames[0][1]) for number in range(1, 41))
+    long = [clip._replace(apex=-1, frames=frames) for clip in with_apex[:4]]
+    for made, words in ((with_apex, ''), (long + with_apex[4:], '4 of 10 clips have no apex')):
+        workers.compute(
+            record, made, tmp_path / words, settings='', processes=1, title='t', progress=True
+        )
+        said = capsys.readouterr().err
+        assert words in said and ('have no apex' in said) == bool(words)
+        assert ('18 times as long' in said) == bool(words)
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from tests.tfds_builders import workers_test
+folder = Path(sys.argv[1])
+workers_test.compute(workers_test.record, workers_test.clips(folder), folder / 's', processes=2)
+"""
+
+
+def test_a_script_without_its_guard_is_stopped_before_the_work(tmp_path):
+    """It ended in 70 lines of two processes' tracebacks, and a last line about memory."""
+    script, root = tmp_path / 'mine.py', Path(__file__).parents[2]
+    script.write_text(SCRIPT)
+    refused = subprocess.run(
+        [sys.executable, script, tmp_path],
+        env={**os.environ, 'PYTHONPATH': str(root)},
+        capture_output=True,
+        text=True,
+    )
+    last = refused.stderr.strip().split('\n')[-1]
+    assert refused.returncode and 'mine.py' in last and "if __name__ == '__main__':" in last
+    assert not any((tmp_path / 's').iterdir()) and 'spawn' not in refused.stderr
 
 
 def dying(clip):
