@@ -2,3 +2,4 @@
 .PHONY: docs
 docs:
 	python -m sphinx -W --keep-going -q -b html docs docs/_build
+	@echo open docs/_build/index.html
