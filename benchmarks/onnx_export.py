@@ -1,6 +1,6 @@
 """What networks cost as files of ONNX: size, difference from jax, memory, shortest time of a clip.
 
-Weights are made up; inputs have the published sizes. The table in docs/predicting.md is of
+Weights are made up; inputs have the published sizes. The table in docs/export.md is of
 `python benchmarks/onnx_export.py`. With `--members=24` an ensemble is written as `export` does, and
 with `--apart` as one part of the graph for each member.
 """

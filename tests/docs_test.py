@@ -143,13 +143,14 @@ def keys_of(shape):
 
 def test_the_page_on_predicting_explains_every_key():
     """Users write programs by its tables of keys and columns."""
-    page = (ROOT / 'docs' / 'predicting.md').read_text()
+    page = (ROOT / 'docs' / 'prediction_files.md').read_text()
     json_keys = page.partition('## predictions.json')[2].partition('\n## ')[0]
     for key in keys_of(prediction_file.SHAPE):
         assert f'`{key}`' in json_keys, key
     columns = page.partition('## predictions.csv')[2].partition('\n## ')[0]
     for column in prediction_file.COLUMNS:
         assert f'`{column}`' in columns, column
+    guide = (ROOT / 'docs' / 'predicting.md').read_text()
     for words in (*prediction_file.OUTCOMES, 'lie detector', 'experimental'):
-        assert words in page, words
-    assert page.count('2024/1689') == 2  # the law is named once: its link and the address
+        assert words in guide, words
+    assert guide.count('2024/1689') == 2  # the law is named once: its link and the address

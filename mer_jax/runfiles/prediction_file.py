@@ -1,7 +1,7 @@
 """predictions.json and predictions.csv of the verb predict: what a model says of recordings.
 
-The movement stands first, the class of the training data second. docs/predicting.md explains every
-key.
+The movement stands first, the class of the training data second. docs/prediction_files.md explains
+every key.
 """
 
 from collections.abc import Mapping, Sequence
