@@ -1,4 +1,4 @@
-"""Draws the pictures of the README from a run on drawn faces; needs chromium.
+"""Draws pictures of README and docs from a run on drawn faces; needs chromium.
 
     python main.py && python main.py explain
     python docs/draw_pictures.py runs/synthetic_dualbranch
@@ -7,6 +7,7 @@ The clip of au_cam.png is the first that was recognised, not the one whose map l
 """
 
 import csv
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,7 @@ from PIL import Image
 PICTURES = Path(__file__).parent / 'pictures'
 WIDTH = 900  # pixels of a picture
 TOP = f'{WIDTH},425'  # pixels of the report that are shown
+PLOTS = ('confusion.svg', 'subjects.svg')  # on docs/reading_report.md
 
 
 def report(run: Path, path: Path) -> None:
@@ -42,13 +44,15 @@ def save(source: Path, name: str) -> None:
 
 
 def main() -> None:
-    """Draw both pictures."""
+    """Draw all pictures."""
     run = Path(sys.argv[1])
     with tempfile.TemporaryDirectory() as folder:
         shot = Path(folder) / 'report.png'
         report(run, shot)
         save(shot, 'report.png')
     save(recognised(run), 'au_cam.png')
+    for name in PLOTS:
+        shutil.copy(run / 'plots' / name, PICTURES)
 
 
 if __name__ == '__main__':
