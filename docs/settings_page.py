@@ -41,11 +41,12 @@ def page() -> str:
 
 def table(settings: dict[str, fields.Setting]) -> str:
     """A row for each setting."""
-    lines = ['| setting | default | allowed | what for |', '|---|---|---|---|']
+    lines = ['| setting | default; allowed | what for |', '|---|---|---|']
     for name, setting in settings.items():
         words = fields.allowed(setting, ENTRIES.get(setting.entries, ()))
         mark = r'\*' if setting.free else ''
-        cells = [f'`{name}`{mark}', f'`{setting.default!r}`', words, setting.reason]
+        values = f'`{setting.default!r}`; {words}'
+        cells = [f'`{name}`{mark}', values, setting.reason]
         lines.append('| ' + ' | '.join(cell.replace('|', r'\|') for cell in cells) + ' |')
     return '\n'.join([*lines, ''])
 
