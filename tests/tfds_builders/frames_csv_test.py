@@ -290,6 +290,15 @@ def test_what_a_row_cannot_mean_is_dropped(noise, onset, units, named):
     assert clips['y'].action_units == '6'
 
 
+def test_doubts_about_a_video_stand_in_the_audit(noise):
+    """Frames that a camera left out would be a faster movement, which nobody knows of."""
+    path = videos.write(noise / 'steady.mp4', videos.noise(30, 48, 64), codec='mp4v')
+    videos.with_intervals(path, [40] * 10 + [400] + [40] * 18)
+    clips, (row,) = read(noise, f'{HEADER}\nx,1,sad,steady.mp4\ny,2,sad,b')
+    assert [*clips] == ['x', 'y']
+    assert (row.clip, row.status) == ('x', 'repaired') and 'missing' in row.reason
+
+
 def test_a_path_too_long_for_a_disk_is_not_there(noise):
     """The whole table would be refused, with a word on the wrong folder."""
     layout = BUILDER.LAYOUT
