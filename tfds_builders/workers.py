@@ -222,7 +222,8 @@ def _refuse_unguarded_script():
             return
     raise UserError(
         f"{script}: needs the line if __name__ == '__main__': above what it runs, and that "
-        'indented below it; clips are computed by several processes, each of which reads the script again'
+        'indented below it; clips are computed by several processes, each of which reads the '
+        'script again'
     )
 
 

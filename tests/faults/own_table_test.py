@@ -15,15 +15,17 @@ from tfds_builders import audit
 
 LAYOUT = tfds_builders.BUILDERS['frames_csv'].LAYOUT
 HEADER = 'clip,subject,label,path,onset,apex,offset,fps,action_units,cropped'
-GOOD = 'good,006,joy,frames,1,4,9,100,6+12,yes'
+GOOD = 'good,006,joy,good,1,4,9,100,6+12,yes'
 
 
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
-    """frames/img1.png to img9.png, gap/ without 4, torn/ with 9 cut off, clip.avi of 8 frames."""
+    """frames/ and good/ of img1.png to img9.png, gap/ without 4, torn/ with 9 cut off, clip.avi of 8
+    frames.
+    """
     folder = tmp_path_factory.mktemp('own')
     _, picture = cv2.imencode('.png', np.full((8, 8), 90, np.uint8))
-    for name in ('frames', 'gap', 'torn'):
+    for name in ('frames', 'good', 'gap', 'torn'):
         (folder / name).mkdir()
         for number in range(1, 10):
             (folder / name / f'img{number}.png').write_bytes(picture)
@@ -132,7 +134,7 @@ def test_columns_of_the_user_are_named_and_count_as_no_clips(column, folder):
 
 def test_names_of_one_person_are_named(folder):
     """One person under two names trains the fold that tests it."""
-    rows = ['a,6,joy,frames,,,,,,', 'b,006,joy,frames,,,,,,', 'c,7,joy,frames,,,,,,']
+    rows = ['a,6,joy,frames,,,,,,', 'b,006,joy,good,,,,,,', 'c,7,joy,gap,,,,,,']
     clips, _ = read(folder, *rows)
     assert mentions(LAYOUT.alike(clips.values()), '006 and 6')
     assert not LAYOUT.alike([clips['a'], clips['c']])

@@ -348,7 +348,11 @@ def test_python_may_name_a_camera_by_an_int(monkeypatch, capfd):
     """OpenCV takes 0 for the first camera, and so will whoever writes Python."""
     needs = types.SimpleNamespace(colour=False, every_frame=False)
     monkeypatch.setattr(
-        answers, 'opened', lambda *model: types.SimpleNamespace(recipe=needs, detector='')
+        answers,
+        'opened',
+        lambda *model: types.SimpleNamespace(
+            recipe=needs, detector='', trained=types.SimpleNamespace(held_out=None)
+        ),
     )
     with pytest.raises(UserError, match='camera 97'):
         predict.predict('x', 97)
@@ -367,7 +371,11 @@ def test_predict_of_no_face_is_one_line(case, tmp_path, monkeypatch, capfd):
     frames, pieces = FACELESS[case]
     needs = types.SimpleNamespace(colour=False, every_frame=False)
     monkeypatch.setattr(
-        answers, 'opened', lambda *model: types.SimpleNamespace(recipe=needs, detector='')
+        answers,
+        'opened',
+        lambda *model: types.SimpleNamespace(
+            recipe=needs, detector='', trained=types.SimpleNamespace(held_out=None)
+        ),
     )
     path = videos.write(tmp_path / 'a.avi', frames)
     capfd.readouterr()
@@ -393,7 +401,9 @@ def camera(monkeypatch):
 
     source_of = readings.source_of
     needs = types.SimpleNamespace(colour=False, every_frame=False)
-    model = types.SimpleNamespace(recipe=needs, detector='')
+    model = types.SimpleNamespace(
+        recipe=needs, detector='', trained=types.SimpleNamespace(held_out=None)
+    )
     one = answers.Answer(predicted.clip(), None, None)
     monkeypatch.setattr(readings, 'source_of', opened)
     monkeypatch.setattr(answers, 'opened', lambda *names: model)

@@ -237,7 +237,10 @@ def test_an_apex_of_a_spotting_run_does_not_hide_the_search(searched, monkeypatc
         options, way_of_clip = {}, {'key_frames': KeyFrames(1, -1, 5)}
         monkeypatch.setattr(clips, 'of', lambda given, way: of(given, way._replace(**way_of_clip)))
     model = SimpleNamespace(
-        recipe=SimpleNamespace(colour=False, every_frame=True), fold='', detector=''
+        recipe=SimpleNamespace(colour=False, every_frame=True),
+        fold='',
+        detector='',
+        trained=SimpleNamespace(held_out=None),
     )
     one = answers.Answer(predicted.clip(key_frames_from=answer.GIVEN), None, None)
     stubs = {'opened': model, 'of_clip': one, 'facts': predicted.model()}
