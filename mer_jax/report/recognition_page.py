@@ -19,7 +19,7 @@ from mer_jax.report.formats import (
     signed,
 )
 from mer_jax.report.table import html, listing, tree_listing
-from mer_jax.report.text import size, verdict
+from mer_jax.report.text import certainty, size, verdict
 from mer_jax.report.text import table as table
 from mer_jax.runfiles import files, writing
 from mer_jax.runfiles.calibration import Calibration
@@ -74,6 +74,7 @@ def report(folder: str | Path) -> Path:
         apexes=results['data'].get('apexes'),
         spotting=(folder / files.SPOTTING / files.REPORT).exists(),
         verdict=verdict(results),
+        certainty=certainty(results),
         leaks=results['leaks'],
         code=provenance.describe(results['versions']),
         names_in_papers=NAMES_IN_PAPERS,

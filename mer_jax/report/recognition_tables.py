@@ -13,18 +13,12 @@ def measures(results: dict) -> Table:
 
     That is the most frequent class.
     """
-    counts = results['confusion']
-    sizes = [sum(row) for row in counts]
-    largest = sizes.index(max(sizes))
-    constant = [[0] * len(counts) for _ in counts]
-    for row, size in zip(constant, sizes, strict=True):
-        row[largest] = size
-    baseline = metrics.summary(constant)
+    largest, baseline = always_largest(results)
     columns = [
         Column('metric', 'metric'),
         Column('mean', 'mean', measure, interval=True),
         Column('sd', 'sd', measure),
-        Column(f'always “{results["classes"][largest]}”', 'baseline', measure, forms=['html']),
+        Column(f'always “{largest}”', 'baseline', measure, forms=['html']),
         Column('explanation', 'explanation', forms=['html']),
     ]
     rows = []
@@ -33,6 +27,17 @@ def measures(results: dict) -> Table:
         cells = {'metric': title, 'mean': mean, 'sd': results['sd'][name]}
         rows.append(Row(cells | {'baseline': baseline[name], 'explanation': explanation}))
     return Table('', columns, rows)
+
+
+def always_largest(results: dict) -> tuple[str, dict[str, float]]:
+    """Return the most frequent class, and the metrics of always predicting it."""
+    counts = results['confusion']
+    sizes = [sum(row) for row in counts]
+    largest = sizes.index(max(sizes))
+    constant = [[0] * len(counts) for _ in counts]
+    for row, size in zip(constant, sizes, strict=True):
+        row[largest] = size
+    return results['classes'][largest], metrics.summary(constant)
 
 
 def seeds(results: dict) -> Table:

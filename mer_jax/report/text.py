@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from mer_jax.evaluation import OVER_SUBJECTS
 from mer_jax.report import recognition_tables
 from mer_jax.report import table as tables
-from mer_jax.report.formats import WIDTH, count_of, interval, plural
+from mer_jax.report.formats import WIDTH, count_of, interval, measure, measure_title, plural
 from mer_jax.runfiles import files
+
+FEW_SUBJECTS = 10  # below which a report says that there are few; our choice
+STATISTICS = 'docs/statistics.md'
 
 
 def table(results: dict) -> str:
@@ -44,6 +47,43 @@ def verdict(results: dict) -> str:
     over = f'{plural(len(results["per_subject"]), "subject")}, {plural(clips, "clip")}'
     seeds = plural(count_of(results['seeds']), 'seed')
     return f'{score} over {over}, {seeds}; {honesty(results["leaks"])}'
+
+
+def certainty(results: dict) -> str:
+    """Return how sure the scores are, in a plain sentence.
+
+    The intervals of UF1 and accuracy are compared with always predicting the most frequent class.
+    '' without scores.
+    """
+    if not results['per_subject']:
+        return ''
+    largest, constant = recognition_tables.always_largest(results)
+    positions = []
+    for name in ('uf1', 'accuracy'):
+        position = _position(results['intervals'][name], constant[name])
+        positions.append(f'{measure_title(name)} {measure(constant[name])} ({position})')
+    line = (
+        f'How sure: always answering “{largest}”, the largest class, would give '
+        f'{" and ".join(positions)}.'
+    )
+    subjects = len(results['per_subject'])
+    if subjects < FEW_SUBJECTS:
+        line += (
+            f' {plural(subjects, "test subject")} tell little: with other people the figures may '
+            'be quite others.'
+        )
+    return f'{line} {STATISTICS} explains the intervals.'
+
+
+def _position(edges, constant):
+    """Where the score of a constant answer lies, in words."""
+    if edges is None:
+        return 'no interval to compare it with'
+    if constant < edges[0]:
+        return 'below the 95 % interval: this run is better'
+    if constant > edges[1]:
+        return 'above the 95 % interval: this run is worse'
+    return 'inside the 95 % interval: nothing better is shown'
 
 
 def honesty(leaks: Sequence[str]) -> str:

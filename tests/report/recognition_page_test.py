@@ -99,6 +99,36 @@ def page(path):
     return (path / files.REPORT).read_text()
 
 
+def certainty(results, **changes):
+    """The sentence on how sure a changed result is."""
+    return recognition_page.certainty({**results, **changes})
+
+
+def test_the_page_says_how_sure_its_scores_are(finished):
+    """An interval that holds what no skill gives was read as success, five people as enough."""
+    path, results = finished
+    sizes = [sum(row) for row in results['confusion']]
+    largest, share = results['classes'][sizes.index(max(sizes))], max(sizes) / sum(sizes)
+    line = certainty(results)
+    assert line in page(path)
+    assert f'“{largest}”' in line and f'accuracy {share:.3f}' in line
+    assert '6 test subjects tell little' in line and 'docs/statistics.md' in line
+    for edges, words in (
+        (
+            [share - 0.1, share + 0.1],
+            'inside the 95 % interval: nothing better',
+        ),
+        ([share + 0.1, share + 0.2], 'below the 95 % interval: this run is better'),
+        ([0.0, share - 0.1], 'above the 95 % interval: this run is worse'),
+        (None, 'no interval'),
+    ):
+        changed = {**results['intervals'], 'uf1': None, 'accuracy': edges}
+        assert words in certainty(results, intervals=changed)
+    many = results['per_subject'] * 2
+    assert 'tell little' not in certainty(results, per_subject=many)
+    assert certainty(results, per_subject=[]) == ''
+
+
 def test_page_shows_every_block(finished):
     """A section lost by a rename of a results.json key would go unnoticed until somebody
     misses it.
