@@ -99,6 +99,14 @@ def page(path):
     return (path / files.REPORT).read_text()
 
 
+def test_the_columns_of_folds_are_explained(finished):
+    """`subjects` 1 and `made` 0 in every row say nothing to who has not read the code."""
+    section = page(finished[0]).partition('id="folds"')[2].partition('</section>')[0]
+    words = section.casefold()
+    for title in FoldTable.read(finished[0]).header[3:7]:
+        assert words.count(title) > 1, title
+
+
 def certainty(results, **changes):
     """The sentence on how sure a changed result is."""
     return recognition_page.certainty({**results, **changes})
