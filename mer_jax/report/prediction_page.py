@@ -189,6 +189,8 @@ def _clip(title, clip, content, pictures):
         'bars': _bars(shown, model) if shown else None,
         'meaning': _meaning(clip, content),
         'threshold': model.threshold if clip.probabilities else None,
+        'threshold_is': tables.THRESHOLD_IS,
+        'narrow': tables.passes_narrowly(clip, model),
         'agreement': _agreement(clip),
         'warnings': clip.warnings,
     }

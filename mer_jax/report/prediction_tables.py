@@ -24,6 +24,8 @@ from mer_jax.runfiles.prediction_file import (
 )
 
 TOP_MOVEMENTS = 1  # in a row of the summary: with two, rows take more than a terminal has
+THRESHOLD_IS = 'from there on, held-out predictions were right at least as often as wrong'
+NARROW = 0.05  # a class that is named by less above the threshold passes narrowly; our choice
 NO_UNITS = 'The model has no action units as outputs, so none are reported.'
 NO_REGION = 'no region stands out from the face'
 LISTED = (
@@ -224,7 +226,14 @@ def _threshold_words(threshold, decimals):
         return ''
     if threshold >= 1:
         return '; no class is ever named: on held-out clips none was right often enough'
-    return f'; no class is named below {threshold:.{decimals}f}'
+    return f'; no class is named below {threshold:.{decimals}f}: {THRESHOLD_IS}'
+
+
+def passes_narrowly(clip: ClipAnswer, facts: ModelFacts) -> bool:
+    """Return whether a class is named by little above the threshold."""
+    if clip.outcome != CLASS or not clip.probabilities or facts.threshold is None:
+        return False
+    return max(clip.probabilities.values()) < facts.threshold + NARROW
 
 
 def warnings(content: PredictionFile) -> list[str]:

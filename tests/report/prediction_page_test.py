@@ -234,6 +234,18 @@ def test_a_class_without_a_located_movement_says_what_that_means(folder):
         assert 'above the noise' not in page.text
 
 
+def test_a_threshold_says_where_it_comes_from_and_who_passes_narrowly(folder):
+    """0.52 above 0.51 was read as 'happiness', and 0.51 as a number from nowhere."""
+    shares = {'negative': 0.52, 'positive': 0.28, 'surprise': 0.2}
+    clip = predicted.clip(probabilities=shares, class_of_training_data='negative')
+    for threshold, narrow in ((0.51, True), (0.4, False)):
+        content = predicted.predictions(predicted.recording(clip), threshold=threshold)
+        page = Page(prediction_page.write(folder, content, {}).read_text())
+        for text in (page.text, prediction_tables.text(content)):
+            assert 'right at least as often as wrong' in ' '.join(text.split())
+        assert ('passes narrowly' in page.text) == narrow
+
+
 def test_an_hour_of_candidates_stays_a_page(folder, monkeypatch):
     """Thousands of pictures would not open; the strongest have theirs, the table has all."""
     monkeypatch.setattr(prediction_page, 'MOST_CLIPS', 2)
