@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -62,7 +63,7 @@ class Dataset:
 def load(
     name: str = 'synthetic_faces',
     *,
-    manual_dir: str = '',
+    manual_dir: str | Path = '',
     channels: str = 'u,v,strain',
     labels: str = 'megc3',
     size: int = 28,
@@ -100,7 +101,7 @@ def load(
         raise UserError(
             f'value_range is {value_range!r}; allowed: {", ".join(loading.VALUE_RANGES)}'
         )
-    data_sets = sources.parse(name, manual_dir)
+    data_sets = sources.parse(name, str(manual_dir))
     wanted = channel_names.parse(channels)
     loading.check_inputs(data_sets, wanted)
     settings = sections.Data(name=name, labels=labels, size=size, frames=frames)

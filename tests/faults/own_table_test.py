@@ -20,7 +20,7 @@ GOOD = 'good,006,joy,good,1,4,9,100,6+12,yes'
 
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
-    """frames/ and good/ with img1.png to img9.png, gap/ without 4, torn/ with a damaged 9, a video."""
+    """frames/ and good/ of img1.png to img9.png, gap/ without 4, torn/ with 9 cut off, a video."""
     folder = tmp_path_factory.mktemp('own')
     _, picture = cv2.imencode('.png', np.full((8, 8), 90, np.uint8))
     for name in ('frames', 'good', 'gap', 'torn'):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import tfds_builders
-from mer_jax.data import loading, sources
+from mer_jax.data import arrays, loading, sources
 from mer_jax.data.drawn import COLUMNS
 from mer_jax.errors import UserError
 from mer_jax.settings import sections
@@ -115,6 +115,13 @@ def test_every_label_is_a_class_unless_some_are_listed(own):
     ):
         with pytest.raises(UserError, match=named):
             loading.load(parsed, options, sections.Data(labels=labels), channels=('u', 'v'))
+
+
+def test_what_draw_returns_can_be_loaded(own, monkeypatch):
+    """A path would be refused with an error of Python, in the first lines of a newcomer."""
+    _, path, data_dir = own
+    monkeypatch.setenv('TFDS_DATA_DIR', str(data_dir))
+    assert arrays.load(NAME, manual_dir=path).classes == ('disgust', 'happiness')
 
 
 def test_a_changed_frame_or_table_is_refused(own, tmp_path):
