@@ -78,8 +78,9 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(f'mer_jax.{name}')
     if name not in _MODULES:
         raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-    importlib.import_module('mer_jax.quiet')  # before jax
-    return getattr(importlib.import_module(_MODULES[name]), name)
+    quiet = importlib.import_module('mer_jax.quiet')  # before jax
+    with quiet.loading():
+        return getattr(importlib.import_module(_MODULES[name]), name)
 
 
 def __dir__() -> list[str]:

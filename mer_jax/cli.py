@@ -375,7 +375,9 @@ def run(command: Command) -> None:
 
             settings.checked(command.config)
         arguments.insert(0, command.config)
-    entries.loaded(verb.function)(*arguments, *command.extra)
+    with quiet.loading():
+        function = entries.loaded(verb.function)
+    function(*arguments, *command.extra)
 
 
 def _check_each(configs):

@@ -9,12 +9,14 @@ import contextlib
 import logging
 import os
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 
 # read once, when the library is loaded
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
 os.environ.setdefault('OPENCV_LOG_LEVEL', 'SILENT')
+LONG = 4.0  # seconds without a line, after which a program looks dead; our choice
 STDERR = 2  # its number, to which libraries written in C print
 
 
@@ -30,6 +32,23 @@ def libraries() -> Iterator[None]:
             yield
     finally:
         logging.disable(before)
+
+
+@contextlib.contextmanager
+def loading(seconds: float = LONG) -> Iterator[None]:
+    """Say on stderr that the program is being loaded.
+
+    Args:
+        seconds: that pass before the line; most machines load jax sooner, and print none.
+    """
+    line = 'loading jax and the program (seconds; minutes on a busy machine) ...'
+    timer = threading.Timer(seconds, print, [line], {'file': sys.stderr, 'flush': True})
+    timer.daemon = True  # an error ends the program without waiting for it
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 @contextlib.contextmanager

