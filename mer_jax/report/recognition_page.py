@@ -174,6 +174,8 @@ def _tile(results, name):
     details = f'95 % {interval(results["intervals"][name])}'
     if results['sd'][name] is not None:
         details += f', sd {measure(results["sd"][name])} over seeds'
+    largest, constant = recognition_tables.always_largest(results)
+    details += f'; always “{largest}”: {measure(constant[name])}'
     return page.Tile(measure_title(name), measure(results['metrics'][name]), details)
 
 

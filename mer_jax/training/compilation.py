@@ -49,7 +49,9 @@ def compile_all(programs: dict[str, Program], title: str) -> dict[str, Callable]
     }
     count = sum(equations(trace.jaxpr) for trace in traced.values())
     expected = max(1, round(SECONDS_PER_EQUATION * count))
-    print(f'compiling {title}, about {expected} s the first time', file=sys.stderr, flush=True)
+    print(
+        f'compiling {title}, about {expected} s (kept for later runs)', file=sys.stderr, flush=True
+    )
     lowered = {name: trace.lower() for name, trace in traced.items()}
     futures = {}
     with ThreadPoolExecutor(max(1, len(lowered))) as pool:

@@ -119,6 +119,7 @@ def test_the_page_says_how_sure_its_scores_are(finished):
     largest, share = results['classes'][sizes.index(max(sizes))], max(sizes) / sum(sizes)
     line = certainty(results)
     assert line in page(path)
+    assert page(path).count(f'always “{largest}”: ') == 3  # beside each figure that is shown large
     assert f'“{largest}”' in line and f'accuracy {share:.3f}' in line
     assert '6 test subjects tell little' in line and 'docs/statistics.md' in line
     for edges, words in (
