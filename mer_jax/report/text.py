@@ -80,9 +80,9 @@ def _position(edges, constant):
     if edges is None:
         return 'no interval to compare it with'
     if constant < edges[0]:
-        return 'below the 95 % interval: this run is better'
+        return 'below the 95 % interval: this run is better than that'
     if constant > edges[1]:
-        return 'above the 95 % interval: this run is worse'
+        return 'above the 95 % interval: this run is worse than that'
     return 'inside the 95 % interval: nothing better is shown'
 
 

@@ -195,7 +195,7 @@ def benchmark(
     for plan in plans:
         rounds = -(-runs // (plan.at_once * plan.devices))
         seconds[plan] = measure(plan) * rounds
-        line = f'plan: {describe(plan)}: {seconds[plan]:.3g} s an epoch of all {runs} runs'
+        line = f'plan: tried {describe(plan)}: {seconds[plan]:.3g} s an epoch of all {runs} runs'
         print(line, flush=True)
         spent = time.perf_counter() - start
         training = min(seconds.values()) * epochs
