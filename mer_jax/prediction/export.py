@@ -209,7 +209,7 @@ def onnx_model(opened: Trained, graph: ModuleType, rows: int = 0) -> 'onnx.Model
     image = jax.ShapeDtypeStruct(opened.image_shape, opened.dtype)
     model = graph.model_of(ensemble(opened), opened.states, image, rows)
     model.producer_name, model.producer_version = 'mer_jax', provenance.VERSION
-    statement = Statement()
+    statement = Statement.of(opened.settings.data.name)
     model.doc_string = f'{statement.what_it_is} {statement.what_it_is_not} {statement.law}'
     for key, value in metadata(opened).items():
         entry = model.metadata_props.add()
@@ -225,7 +225,7 @@ def metadata(opened: Trained) -> dict:
     """
     data = opened.settings.data
     calibration = opened.calibration
-    statement = Statement()
+    statement = Statement.of(data.name)
     return {
         'title': opened.title,
         'what_it_is': statement.what_it_is,

@@ -23,7 +23,12 @@ from mer_jax.report import prediction_page
 from mer_jax.runfiles import files
 from mer_jax.runfiles import prediction_file as answer
 from mer_jax.runfiles.folder import absolute
-from mer_jax.runfiles.prediction_file import PredictionFile, PredictionRows, RecordingAnswer
+from mer_jax.runfiles.prediction_file import (
+    PredictionFile,
+    PredictionRows,
+    RecordingAnswer,
+    Statement,
+)
 from tfds_builders import videos
 from tfds_builders.clip import KeyFrames
 
@@ -123,7 +128,7 @@ def predict(
     """Estimate what a trained model says of new recordings.
 
     It reports the movement of the face first, and second the class of the training data. It is an
-    estimate of models that were trained on laboratory recordings, and no lie detector.
+    estimate, which is no better than the clips that trained the model, and no lie detector.
 
     Args:
         model: folder of a finished run, or a pack.
@@ -185,11 +190,13 @@ def predict(
             if one.pictures is not None:
                 pictures[number, position] = one.pictures
     from_frames = any(result.kind != FEATURES for result in results)
+    facts = answers.facts(opened, from_frames=from_frames, cropped=way.cropped)
     content = PredictionFile(
-        model=answers.facts(opened, from_frames=from_frames, cropped=way.cropped),
+        model=facts,
         recordings=tuple(results),
         versions=versions() | provenance.code(),
         held_out=opened.trained.held_out,
+        statement=Statement.of(facts.data),
     )
     if path is not None:
         _write(path, content, pictures)

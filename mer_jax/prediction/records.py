@@ -83,7 +83,10 @@ NEAREST = {
         'pixels, are shrunk to 28x28 and each stretched to 0..255',
     ),
     'synthetic_faces': Nearest(
-        DRAWN, 'the model was trained on drawn faces, which no camera took and no detector cropped'
+        DRAWN,
+        'the model was trained on drawn faces, which no camera took and no detector cropped: use '
+        'it to try the program; neither its classes nor its held-out scores say anything about '
+        'people',
     ),
 }
 

@@ -47,15 +47,26 @@ SCORE, PROBABILITY = 'score_', 'probability_'  # begin the columns of a class in
 CONSISTENT = 1e-4  # by which the scores of all classes may differ from 1
 
 
+LABORATORY = 'laboratory recordings of few subjects'
+# {data set that was not recorded in a laboratory: what its clips are}
+OTHER_CLIPS = {
+    'synthetic_faces': 'drawn faces, not people',
+    'frames_csv': "clips of its user's own table",
+}
+
+
+def _what_it_is(clips):
+    return (
+        f'An estimate by models that were trained on {clips}. It reports movement of the face '
+        'first, and second the class of the training data that the models give to it.'
+    )
+
+
 @dataclass(frozen=True)
 class Statement:
     """What the answer is and is not, in sentences."""
 
-    what_it_is: str = (
-        'An estimate by models that were trained on laboratory recordings of few subjects. It '
-        'reports movement of the face first, and second the class of the training data that the '
-        'models give to it.'
-    )
+    what_it_is: str = _what_it_is(LABORATORY)
     what_it_is_not: str = (
         'It is no lie detector, no diagnosis and no proof of what a person feels or thinks. On '
         'other cameras, light, poses and people it can be wrong more often than its held-out '
@@ -71,6 +82,17 @@ class Statement:
         'safety reasons; Annex III, point 1(c), lists emotion recognition as high-risk; Article '
         '50(3) requires deployers to inform the people who are exposed to it.'
     )
+
+    @classmethod
+    def of(cls, data: str) -> Self:
+        """Return the statement of a model.
+
+        Args:
+            data: data.name of its run, such as 'casme2/flow+samm/flow'.
+        """
+        releases = [name.partition('/')[0] for name in data.split('+')]
+        clips = dict.fromkeys(OTHER_CLIPS.get(release, LABORATORY) for release in releases)
+        return cls(_what_it_is(' and '.join(clips)))
 
 
 @dataclass(frozen=True)

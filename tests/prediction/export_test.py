@@ -85,7 +85,7 @@ def test_a_file_states_what_it_is(model, exported):
     assert json.loads(stated['temperature']) == 2.5
     assert json.loads(stated['input'])['shape'] == list(model.image_shape)
     assert len(json.loads(stated['members'])) == len(MEMBERS)
-    assert 'laboratory' in stated['what_it_is'] and 'laboratory' in file.doc_string
+    assert 'drawn faces' in stated['what_it_is'] and 'drawn faces' in file.doc_string
 
 
 def test_costs_are_those_of_the_file(model, exported):

@@ -45,6 +45,22 @@ def test_what_is_read_is_what_was_written(tmp_path):
     assert answer.PredictionRows.read(tmp_path) == rows
 
 
+@pytest.mark.parametrize(
+    ('data', 'named', 'not_named'),
+    [
+        ('casme2/flow+samm/flow', ['laboratory'], ['drawn', 'own table']),
+        ('synthetic_faces/three', ['drawn'], ['laboratory', 'own table']),
+        ('frames_csv/flow', ['own table'], ['laboratory', 'drawn']),
+        ('casme2/flow+frames_csv/flow', ['laboratory', 'own table'], ['drawn']),
+    ],
+)
+def test_the_statement_says_what_the_model_learned_of(data, named, not_named):
+    """A model of drawn faces that claims recordings of people is believed about people."""
+    text = answer.Statement.of(data).what_it_is
+    assert all(word in text for word in named)
+    assert not any(word in text for word in not_named)
+
+
 def test_the_table_has_a_row_for_each_clip_and_each_still_recording():
     """A recording that is missing in the table looks as if it had not been read."""
     rows = answer.PredictionRows.of(predicted.predictions(*ALL)).rows
