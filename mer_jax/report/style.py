@@ -10,6 +10,7 @@ import contextlib
 import io
 import re
 import textwrap
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 
+from mer_jax.report import fonts
 from mer_jax.runfiles import writing
 
 # A page shows a picture 282 pixels wide on a phone of 360 pixels: 10 of 310 points are then 9
@@ -96,13 +98,22 @@ def saved(path: str | Path, height: float, width: float = WIDTH) -> Iterator[Fig
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(width, height), layout='constrained')
         yield figure
-        content = io.BytesIO()
-        figure.savefig(content, format=suffix, dpi=200, metadata=metadata)
-        drawn = content.getvalue()
+        drawn, letters = _drawn(figure, suffix, metadata)
+        if letters and fonts.add(figure, letters):
+            drawn, _ = _drawn(figure, suffix, metadata)
         if suffix == 'svg':
             drawn = drawn.replace(b'</style>', DARK_RULES + b'</style>', 1)
         with writing.replacing(path) as file:
             file.write(drawn)
+
+
+def _drawn(figure, suffix, metadata):
+    """Return a figure as the bytes of a file, and the letters that its font lacks."""
+    content = io.BytesIO()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter('always')
+        figure.savefig(content, format=suffix, dpi=200, metadata=metadata)
+    return content.getvalue(), fonts.lacking(caught)
 
 
 def light_grid(axes: Axes, along: str = 'y') -> None:

@@ -5,8 +5,9 @@ import re
 import matplotlib
 import numpy as np
 import pytest
+from matplotlib import font_manager
 
-from mer_jax.report import style
+from mer_jax.report import fonts, style
 
 
 def luminance(colour):
@@ -48,6 +49,30 @@ def test_an_svg_holds_its_dark_form(tmp_path):
     assert 'prefers-color-scheme: dark' in rules
     for colour in (style.INK, style.PAPER):
         assert colour in lights and f'fill: {colour}' in rest
+
+
+def labelled(path, label):
+    """The SVG of a plot with a label on its axis."""
+    with style.saved(path, 1.0) as figure:
+        axes = figure.subplots()
+        axes.set_xticks([0, 1], [label, 'plain'])
+    return path.read_text()
+
+
+def test_letters_come_from_another_font_where_one_has_them(tmp_path):
+    """Labels in the user's script show as boxes, although a font for them is installed."""
+    letter = '\u20dd'  # of STIXGeneral, which matplotlib brings, and not of DejaVu Sans
+    assert 'STIXGeneral' in labelled(tmp_path / 'a.svg', letter)
+    assert 'STIX' not in labelled(tmp_path / 'b.svg', 'plain')
+
+
+def test_letters_that_no_font_has_are_said_once(tmp_path, monkeypatch, capsys):
+    """Boxes without a word look like a fault of the table."""
+    monkeypatch.setattr(font_manager.fontManager, 'ttflist', [])
+    monkeypatch.setattr(font_manager, 'findSystemFonts', list)
+    for name in ('a.svg', 'b.svg'):
+        labelled(tmp_path / name, '\u60ca\u8bb6')
+    assert capsys.readouterr().err.count(fonts.PACKAGE) == 1
 
 
 @pytest.mark.parametrize(
