@@ -7,6 +7,7 @@ from mer_jax.prediction import answers, clips, records, trained
 from mer_jax.presets import base
 from mer_jax.settings import tree
 from tfds_builders.clip import KeyFrames
+from tfds_builders.frames_csv import layout
 
 CROPPED, WHOLE, NEITHER = {False}, {True}, set()
 # data.name -> the values of --cropped under which the input is another one than in training
@@ -46,6 +47,23 @@ def test_a_fold_has_the_crop_of_its_data_set():
     joined = settings(**{'data.name': 'casme2/flow+samm/flow'})
     assert records.recipe(joined, 'casme2').warnings_for(False)
     assert records.recipe(joined, 'samm').warnings_for(True)
+
+
+@pytest.mark.parametrize(
+    ('edition', 'warned'),
+    [(layout.EDITIONS[True], False), (layout.EDITIONS[False], True), ('whole frames', True)],
+)
+def test_a_run_on_a_table_says_whether_its_frames_were_cropped(edition, warned):
+    """A renamed edition, or one of an earlier build, would warn of no other crop any more."""
+    own = settings(**{'data.name': 'frames_csv/flow'})
+    recipe = records.recipe(own, editions=[f'frames_csv {edition}'])
+    assert (recipe.warnings_for(True) != recipe.warnings) == warned
+    assert (recipe.warnings_for(False) != recipe.warnings) != warned
+
+
+def test_uncropped_frames_are_not_said_to_be_taken_whole():
+    """'Whole frames' was read as 'taken whole', which is what cropped frames are."""
+    assert 'whole' not in layout.EDITIONS[False] and 'face is looked for' in layout.EDITIONS[False]
 
 
 SPOTTING = {

@@ -44,9 +44,10 @@ OPTIONAL = {
     'cropped': ('cropped',),
 }
 COLUMNS = {**{name: (name,) for name in NEEDED}, **OPTIONAL}
-# what the frames of a clip show, as its edition -> whether that is the face alone
-SHOWN = {'cropped': True, 'whole frames': False}
-EDITIONS = {is_crop: name for name, is_crop in SHOWN.items()}
+# whether the frames of a clip show the face alone -> its edition
+EDITIONS = {True: 'cropped', False: 'uncropped: the face is looked for'}
+# the other way round, also as earlier builds name it
+SHOWN = {**{name: is_crop for is_crop, name in EDITIONS.items()}, 'whole frames': False}
 UNCODED = ('-', '/')  # cells of action_units that say nothing, besides annotated.NO_UNITS
 YES, NO = ('yes', 'y', 'true', '1', '1.0'), ('no', 'n', 'false', '0', '0.0', '')
 NO_VALUE = ('nan', '<na>', 'null', '#n/a')  # what pandas and Excel write for an empty cell
