@@ -25,6 +25,7 @@ import numpy as np
 from scipy import ndimage
 
 from mer_jax.prediction import motion
+from mer_jax.runfiles.prediction_file import CANDIDATE
 from tfds_builders.videos import Frame
 
 SPAN = 320.0  # ms on either side of an apex
@@ -62,7 +63,7 @@ class Options:
     """How candidates are searched."""
 
     rate: float = 60.0  # frames a second that are looked at, at most
-    threshold: float = 2.5  # least strength, in multiples of the noise floor
+    threshold: float = CANDIDATE  # least strength, in multiples of the noise floor
     longest: float = 500.0  # ms from onset to offset
     fit: float = 0.5  # least share of the curve's variance that its triangle explains
 

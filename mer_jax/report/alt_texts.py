@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from mer_jax.report.formats import measure, measure_title, plural, signed
 from mer_jax.runfiles.explanations import ImportanceRow, PictureRow
-from mer_jax.runfiles.prediction_file import NOTHING, ClipAnswer, MotionCurve
+from mer_jax.runfiles.prediction_file import CANDIDATE, NOTHING, ClipAnswer, MotionCurve
 
 MOST = 6  # items of a list
 KEYS = ('uf1', 'uar', 'accuracy')
@@ -428,7 +428,8 @@ def motion_curve(curve: MotionCurve, clips: Sequence[ClipAnswer]) -> str:
         f'{curve.ms[peak] / 1000:.1f} s'
     )
     if curve.noise_floor is not None:
-        text += f'; the noise floor is {curve.noise_floor:.2g}'
+        text += f'; the noise floor is {curve.noise_floor:.2g}, the least of a candidate '
+        text += f'{CANDIDATE * curve.noise_floor:.2g}'
     above = sum(clip.outcome != NOTHING for clip in clips)
     return f'{text}. {above} of {plural(len(clips), "candidate")} with movement.'
 

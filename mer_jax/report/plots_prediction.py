@@ -8,7 +8,7 @@ import numpy as np
 
 from mer_jax.report import alt_texts, arrows
 from mer_jax.report.style import COLOURS, EDGE, SOFT, light_grid, ramp, saved
-from mer_jax.runfiles.prediction_file import NOTHING, ClipAnswer, MotionCurve
+from mer_jax.runfiles.prediction_file import CANDIDATE, NOTHING, ClipAnswer, MotionCurve
 
 SIDE = 384  # pixels of a drawn face
 STEP = 6  # pixels of a 128-pixel face between arrows
@@ -18,7 +18,7 @@ SHORTEST = 0.15  # pixels of a 128-pixel face; a shorter movement has no arrow
 
 
 def motion(path: str | Path, curve: MotionCurve, clips: Sequence[ClipAnswer]) -> str:
-    """Draw the motion of a recording over time, its noise floor and its candidates.
+    """Draw the motion of a recording over time, the noise floor, and the candidates.
 
     Args:
         path: of the picture.
@@ -35,6 +35,9 @@ def motion(path: str | Path, curve: MotionCurve, clips: Sequence[ClipAnswer]) ->
         if curve.noise_floor is not None:
             look = {'color': SOFT, 'linestyle': '--', 'linewidth': 1.1}
             axes.axhline(curve.noise_floor, label='noise floor', **look)
+            least = CANDIDATE * curve.noise_floor
+            look = {'color': COLOURS[3], 'linestyle': '-.', 'linewidth': 1.1}
+            axes.axhline(least, label=f'least of a candidate ({least:g})', **look)
         for number, clip in enumerate(clips, 1):
             _mark(axes, clip, number, several=len(clips) > 1)
         axes.set(xlabel='seconds', ylabel='motion of face regions', ylim=(0, None))

@@ -19,6 +19,7 @@ from mer_jax.report.page import Picture
 from mer_jax.report.table import html, listing
 from mer_jax.runfiles import files, writing
 from mer_jax.runfiles.prediction_file import (
+    CANDIDATE,
     CLASS,
     NOT_CLEAR,
     NOTHING,
@@ -160,7 +161,10 @@ def _curve_caption(recording):
     floor = recording.motion.noise_floor
     if floor is None:
         return f'{words}.'
-    return f'{words}; movements below the noise floor (dashed) cannot be told from noise.'
+    return (
+        f'{words}; movements below the noise floor (dashed) cannot be told from noise, and only '
+        f'one that reaches {CANDIDATE:g} times the floor (dashes and dots) can be a candidate.'
+    )
 
 
 def _clip(title, clip, content, pictures):

@@ -95,6 +95,9 @@ class Statement:
         return cls(_what_it_is(' and '.join(clips)))
 
 
+CANDIDATE = 2.5  # least strength of a candidate, in multiples of the noise floor
+
+
 @dataclass(frozen=True)
 class KeyFrame:
     """A frame of a recording and its time."""

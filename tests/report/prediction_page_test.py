@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 
+from mer_jax.prediction import candidates
 from mer_jax.report import prediction_page, prediction_tables
 from mer_jax.report.formats import WIDTH
 from mer_jax.runfiles import prediction_file as answer
@@ -254,6 +255,17 @@ def test_an_hour_of_candidates_stays_a_page(folder, monkeypatch):
     text = Page(prediction_page.write(folder, content, {}).read_text()).text
     assert '#4 onset' in text and '#5 onset' in text and '#3 onset' not in text
     assert '#1' in text and 'The 3 weakest' in text
+
+
+def test_the_least_motion_of_a_candidate_is_drawn(folder):
+    """Still stretches lie above the noise floor, and everything would look like movement."""
+    still = answer.MotionCurve((0.0, 10.0, 20.0), (0.8, 1.6, 1.4), 1.0)
+    content = predicted.predictions(predicted.recording(motion=still))
+    text = Page(prediction_page.write(folder, content, {}).read_text()).text
+    least = candidates.Options().threshold
+    assert f'{least:g} times the floor' in text
+    words = prediction_page.plots_prediction.motion(folder / 'motion.svg', still, ())
+    assert f'candidate {least:g}' in words
 
 
 def test_arrows_are_drawn_where_something_moves():
