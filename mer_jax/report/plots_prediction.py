@@ -35,9 +35,8 @@ def motion(path: str | Path, curve: MotionCurve, clips: Sequence[ClipAnswer]) ->
         if curve.noise_floor is not None:
             look = {'color': SOFT, 'linestyle': '--', 'linewidth': 1.1}
             axes.axhline(curve.noise_floor, label='noise floor', **look)
-            least = CANDIDATE * curve.noise_floor
             look = {'color': COLOURS[3], 'linestyle': '-.', 'linewidth': 1.1}
-            axes.axhline(least, label=f'least of a candidate ({least:g})', **look)
+            axes.axhline(CANDIDATE * curve.noise_floor, label='candidates above', **look)
         for number, clip in enumerate(clips, 1):
             _mark(axes, clip, number, several=len(clips) > 1)
         axes.set(xlabel='seconds', ylabel='motion of face regions', ylim=(0, None))
