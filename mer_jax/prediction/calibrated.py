@@ -55,6 +55,8 @@ def held_out(folder: Path, run: Run) -> HeldOut | None:
     """
     if not isinstance(run, RecognitionResults) or run.scored != 'test':
         return None
+    if not (folder / PredictionTable.FILE).exists():  # a run with leaks is read without it
+        return None
     rows = PredictionTable.read(folder).rows
     if not rows:
         return None
