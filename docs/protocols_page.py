@@ -38,7 +38,8 @@ def protocol_table() -> str:
     """A row for each protocol: what it does, what stays together, its leak."""
     lines = ['| `protocol.name` | what it does | never divided | leak |', '|---|---|---|---|']
     for name, entry in PROTOCOLS.items():
-        leak = entry.leak or 'none'
+        honest = 'none' if entry.tests else 'none, but nobody is tested: no score'
+        leak = entry.leak or honest
         lines.append(f'| `{name}` | {_words(entry)} | {entry.unit} | {leak} |')
     return '\n'.join([*lines, ''])
 
