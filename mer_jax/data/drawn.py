@@ -29,9 +29,9 @@ COLUMNS = (
 def draw(folder: str | Path) -> Path:
     """Write drawn faces as frames, with a CSV and a video.
 
-    The folder then holds clips.csv, a table as `frames_csv` reads it; frames/CLIP/img0001.png, the
-    frames of 30 clips of five subjects; and new_face.mp4, another subject at 100 frames a second.
-    Nothing of it is licensed: it is drawn here, the same at every call.
+    The folder then holds clips.csv, a table as `frames_csv` reads it; a folder frames/CLIP for each
+    of 30 clips of five subjects, numbered as in the table; and new_face.mp4, another subject at 100
+    frames a second. Nothing of it is licensed: it is drawn here, the same at every call.
 
     Args:
         folder: created where it is not there; about 15 MB.
