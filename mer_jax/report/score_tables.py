@@ -27,7 +27,7 @@ METHOD = (
 def verdict(results: dict) -> str:
     """Return UF1 with its interval, and that leaks are unknown."""
     uf1, edges = results['metrics']['uf1'], results['intervals']['uf1']
-    score = f'UF1 {measure(uf1, 2)} {interval(edges, 2)}' if edges else f'UF1 {measure(uf1, 2)}'
+    score = f'UF1 {measure(uf1)} {interval(edges)}' if edges else f'UF1 {measure(uf1)}'
     return f'{score}; {AS_REPORTED}'
 
 

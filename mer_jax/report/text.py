@@ -42,7 +42,7 @@ def verdict(results: dict) -> str:
     if not results['per_subject']:
         return f'No scores: trained on all {results["clips"]} clips, nothing was held out'
     uf1, edges = results['metrics']['uf1'], results['intervals']['uf1']
-    score = f'UF1 {uf1:.2f} {interval(edges, 2)}' if edges else f'UF1 {uf1:.2f}'
+    score = f'UF1 {measure(uf1)} {interval(edges)}' if edges else f'UF1 {measure(uf1)}'
     clips = sum(block['n'] for block in results['per_dataset'].values())
     over = f'{plural(len(results["per_subject"]), "subject")}, {plural(clips, "clip")}'
     seeds = plural(count_of(results['seeds']), 'seed')

@@ -146,7 +146,7 @@ def test_page_shows_every_block(finished):
     text = page(path)
     uf1, edges = results['metrics']['uf1'], results['intervals']['uf1']
     assert (
-        f'UF1 {uf1:.2f} [{edges[0]:.2f}, {edges[1]:.2f}] over 6 subjects, 60 clips, 2 seeds; '
+        f'UF1 {uf1:.3f} [{edges[0]:.3f}, {edges[1]:.3f}] over 6 subjects, 60 clips, 2 seeds; '
         'honest: no leaks' in text
     )
     titles = re.findall('<h2>(.*?)</h2>', text)
