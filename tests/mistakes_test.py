@@ -396,7 +396,7 @@ SETTINGS = [
     ),
     (
         'data.name=casme9',
-        "'casme9' ... 'casme2' ... casme2, casme_squared, precomputed_flow",
+        "'casme9' ... 'casme' ... casme2, casme_cubed, casme_squared, fourdme",
     ),
     ('data.name=synthetic_faces/tinny', "(did you mean 'tiny'?)"),
     ('data.name=synthetic_faces/tiny+synthetic_faces/tiny', 'clip s01_disgust_00 ... twice'),
