@@ -24,42 +24,62 @@ from mer_jax.runfiles.shapes import Json
 Run = RecognitionResults | SpottingResults
 
 
-def of_run(folder: Path, run: Run, fold: str = '') -> Calibrated | None:
+def outputs(folder: Path, run: Run) -> PredictionTable | None:
+    """Read the held-out outputs of a finished run.
+
+    Args:
+        folder: of the run.
+        run: its results.
+
+    Returns:
+        None where no test row has one, and where a run that calibrates nothing lacks the file.
+
+    Raises:
+        UserError: the file is wrong, or a run that calibrates lacks it.
+    """
+    if not isinstance(run, RecognitionResults) or run.scored != 'test':
+        return None
+    if not calibrates(run) and not (folder / PredictionTable.FILE).exists():
+        return None
+    return PredictionTable.read(folder)
+
+
+def of_run(
+    folder: Path, run: Run, table: PredictionTable | None, fold: str = ''
+) -> Calibrated | None:
     """Fit temperature and threshold to the held-out outputs of a finished run.
 
     Args:
         folder: of the run.
         run: its results.
+        table: its held-out outputs, as `outputs` reads them.
         fold: title of the fold whose subjects are left out, to predict them; '': other people.
 
     Returns:
         None for a run that does not calibrate, and one that leaves no other subject out.
     """
-    if not calibrates(run):
+    if table is None or not calibrates(run):
         return None
     number = None
     if fold:
         number = [row.title for row in FoldTable.read(folder).rows].index(fold)
-    return of_held_out(PredictionTable.read(folder), number)
+    return of_held_out(table, number)
 
 
-def held_out(folder: Path, run: Run) -> HeldOut | None:
+def held_out(folder: Path, run: Run, table: PredictionTable | None) -> HeldOut | None:
     """Return what the held-out clips of a run say of its answers.
 
     Args:
         folder: of the run.
         run: its results.
+        table: its held-out outputs, as `outputs` reads them.
 
     Returns:
         None where no clip is tested.
     """
-    if not isinstance(run, RecognitionResults) or run.scored != 'test':
+    if table is None or not table.rows:
         return None
-    if not (folder / PredictionTable.FILE).exists():  # a run with leaks is read without it
-        return None
-    rows = PredictionTable.read(folder).rows
-    if not rows:
-        return None
+    rows = table.rows
     pairs = Counter((row.label, row.predicted) for row in rows)
     labelled, named = Counter(), Counter()
     for (label, predicted), count in pairs.items():

@@ -130,6 +130,7 @@ def open_trained(path: str | Path, fold: str = '') -> Trained:
         scores = svm_scores(settings, states, len(classes), len(chosen), of_head)
     else:
         scores = network_scores(learner(settings, len(classes)), states)
+    table = calibrated.outputs(folder, run)
     return Trained(
         title=run.name,
         settings=settings,
@@ -138,11 +139,11 @@ def open_trained(path: str | Path, fold: str = '') -> Trained:
         dtype=dtype(settings),
         members=tuple(members[number] for number in chosen),
         scores=scores,
-        calibration=calibrated.of_run(folder, run, members[chosen[0]][0] if fold else ''),
+        calibration=calibrated.of_run(folder, run, table, members[chosen[0]][0] if fold else ''),
         facts=facts_of(run),
         states=states,
         svms=of_svms,
-        held_out=calibrated.held_out(folder, run),
+        held_out=calibrated.held_out(folder, run, table),
     )
 
 

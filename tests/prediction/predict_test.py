@@ -159,7 +159,9 @@ def test_all_folds_vote_and_an_apex_is_estimated_as_in_a_build(folder, truth):
 def test_held_out_counts_are_those_of_the_run(folder):
     """Recall and precision beside a class would be of other clips than the report's."""
     run = results.read(folder / 'network')
-    known = calibrated.held_out(folder / 'network', run)
+    known = calibrated.held_out(
+        folder / 'network', run, calibrated.outputs(folder / 'network', run)
+    )
     confusion = np.array(run.confusion)
     for number, counts in enumerate(known.classes.values()):
         assert counts.right == confusion[number, number]
