@@ -12,6 +12,7 @@ The examples of their descriptions begin with these lines:
 """
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -79,8 +80,11 @@ def __getattr__(name: str) -> Any:
     if name not in _MODULES:
         raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
     quiet = importlib.import_module('mer_jax.quiet')  # before jax
-    with quiet.loading():
-        return getattr(importlib.import_module(_MODULES[name]), name)
+    module = sys.modules.get(_MODULES[name])
+    if module is None:
+        with quiet.loading():
+            module = importlib.import_module(_MODULES[name])
+    return getattr(module, name)
 
 
 def __dir__() -> list[str]:

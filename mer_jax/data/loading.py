@@ -271,10 +271,10 @@ def describe(data: Data) -> str:
         f'{", ".join(names.datasets)}{sheets}; labels {data.labels}: {classes}'
     )
     if data.labels == schemes.ANNOTATED:
-        names = ','.join(names.classes)
+        listed = ','.join(names.classes)
         line += (
             '\n  every label of the table is a class; for other classes or another order: '
-            f"--config.data.labels='{schemes.NAMED}{names}'"
+            f"--config.data.labels='{schemes.NAMED}{listed}'"
         )
     return '\n'.join([line, *reasons(data.dropped)])
 
