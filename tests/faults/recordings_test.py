@@ -344,16 +344,17 @@ def test_arguments_of_python_are_checked_before_the_model(case, tmp_path):
         predict.predict(tmp_path / 'none', GRAY, **arguments)
 
 
+# what an opened model says of itself before it scores a clip
+MODEL = types.SimpleNamespace(
+    recipe=types.SimpleNamespace(colour=False, every_frame=False),
+    detector='',
+    trained=types.SimpleNamespace(held_out=None),
+)
+
+
 def test_python_may_name_a_camera_by_an_int(monkeypatch, capfd):
     """OpenCV takes 0 for the first camera, and so will whoever writes Python."""
-    needs = types.SimpleNamespace(colour=False, every_frame=False)
-    monkeypatch.setattr(
-        answers,
-        'opened',
-        lambda *model: types.SimpleNamespace(
-            recipe=needs, detector='', trained=types.SimpleNamespace(held_out=None)
-        ),
-    )
+    monkeypatch.setattr(answers, 'opened', lambda *model: MODEL)
     with pytest.raises(UserError, match='camera 97'):
         predict.predict('x', 97)
 
@@ -369,14 +370,7 @@ FACELESS = {  # name -> (frames, what the line names)
 def test_predict_of_no_face_is_one_line(case, tmp_path, monkeypatch, capfd):
     """If this fails, movement of nothing gets a class."""
     frames, pieces = FACELESS[case]
-    needs = types.SimpleNamespace(colour=False, every_frame=False)
-    monkeypatch.setattr(
-        answers,
-        'opened',
-        lambda *model: types.SimpleNamespace(
-            recipe=needs, detector='', trained=types.SimpleNamespace(held_out=None)
-        ),
-    )
+    monkeypatch.setattr(answers, 'opened', lambda *model: MODEL)
     path = videos.write(tmp_path / 'a.avi', frames)
     capfd.readouterr()
     arguments = ['predict', '--model=x', str(path), f'--workdir={tmp_path}/out']
@@ -400,13 +394,9 @@ def camera(monkeypatch):
         return source_of(images, way)._replace(name=given, kind=readings.CAMERA)
 
     source_of = readings.source_of
-    needs = types.SimpleNamespace(colour=False, every_frame=False)
-    model = types.SimpleNamespace(
-        recipe=needs, detector='', trained=types.SimpleNamespace(held_out=None)
-    )
     one = answers.Answer(predicted.clip(), None, None)
     monkeypatch.setattr(readings, 'source_of', opened)
-    monkeypatch.setattr(answers, 'opened', lambda *names: model)
+    monkeypatch.setattr(answers, 'opened', lambda *names: MODEL)
     monkeypatch.setattr(answers, 'facts', lambda *of, **of_frames: predicted.model())
     monkeypatch.setattr(answers, 'of_clip', lambda *of, **options: one)
 
