@@ -7,6 +7,7 @@ No source gives the length of the motion in pixels, the wander of the head, nois
 shapes of faces, their light included: they are drawn as in the other drawings.
 """
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -86,6 +87,7 @@ class Clip(NamedTuple):
     displacement: np.ndarray  # float32[size, size, 2]: the truth that flow estimates
 
 
+@functools.cache
 def chances(emotion: str) -> dict[str, float]:
     """Probability of each combination of action units in an emotion.
 
@@ -121,6 +123,7 @@ def class_chances(balance: str) -> dict[str, float]:
     return _shares(counts)
 
 
+@functools.cache
 def unit_rates() -> dict[int, float]:
     """Share of clips with each unit, the mean over the data sets that published.py counts."""
     counts = published.UNITS.items()
@@ -171,6 +174,24 @@ def _crop(rng, points):
     return np.array([middle - width / 2, top, width, bottom - top])
 
 
+def choose(rng: np.random.Generator, kind: Kind) -> tuple[str, str, tuple[tuple[int, str], ...]]:
+    """What a clip is to show.
+
+    Args:
+        rng: draws it.
+        kind: of the data set.
+
+    Returns:
+        The class, the emotion, and its coded action units with their sides: 'L', 'R' or ''.
+    """
+    word = _choose(rng, class_chances(kind.balance))
+    emotion = _choose(rng, _shares(published.EMOTIONS[word]))
+    units = [int(unit) for unit in _choose(rng, chances(emotion)).split('+')]
+    if kind.control == 'units':
+        units = sorted(exchanged(kind.draw).get(unit, unit) for unit in units)
+    return word, emotion, tuple((unit, _side(rng, unit, emotion)) for unit in units)
+
+
 def express(kind: Kind, subject: Person, number: int, index: int) -> Expression:
     """What clip `index` (0..) of subject `number` shows.
 
@@ -183,24 +204,12 @@ def express(kind: Kind, subject: Person, number: int, index: int) -> Expression:
         index: of the clip within the person.
     """
     rng = generator(STREAM, kind.draw, number, 1 + index)
-    word = _choose(rng, class_chances(kind.balance))
-    emotion = _choose(rng, _shares(published.EMOTIONS[word]))
-    combination = _choose(rng, chances(emotion))
-    units = [int(unit) for unit in combination.split('+')]
-    if kind.control == 'units':
-        units = sorted(exchanged(kind.draw)[unit] for unit in units)
-    coded, moves = [], []
-    for unit in units:
-        side = _side(rng, unit, emotion)
-        strength = subject.gain[unit] * rng.lognormal(0, 0.2)
-        right, left = strength * (1 + subject.lean), strength * (1 - subject.lean)
-        moves.append((unit, right * (UNEQUAL if side == 'L' else 1), left))
-        if side == 'R':
-            moves[-1] = (unit, right, left * UNEQUAL)
-        coded.append(f'{side}{unit}')
-    uncoded = _choose(rng, _shares(unit_rates()))
-    if rng.random() < published.UNCODED and uncoded not in units:
-        moves.append((uncoded, *rng.uniform(0.3, 1.1, 2)))
+    word, _, coded = choose(rng, kind)
+    moves = [_move(rng, subject, unit, side) for unit, side in coded]
+    # drawn in any case: what follows is the same whether a unit escapes the coders or not
+    uncoded, right, left = _choose(rng, _shares(unit_rates())), *rng.uniform(0.3, 1.1, 2)
+    if rng.random() < published.UNCODED and uncoded not in dict(coded):
+        moves.append((uncoded, right, left))
     bells = _scaled(muscles.pushes(subject.points, moves), subject.peak * rng.lognormal(0, 0.3))
     if kind.control == 'head':
         bells[:, 2:4] = 0
@@ -210,17 +219,35 @@ def express(kind: Kind, subject: Person, number: int, index: int) -> Expression:
     pose = motion.head_pose(rng, rise + 1, 0, shift=subject.shift, turn=subject.turn)[rise]
     # a crop follows a detector, which is off by a few pixels
     frame = subject.crop * (1, 1, *rng.uniform(0.97, 1.03, 2)) + (*rng.uniform(-2, 2, 2), 0, 0)
-    numbers = (onset, onset + rise, onset + max(round(FPS * seconds), rise + 3))
-    return Expression(word, '+'.join(coded), bells, pose, frame, numbers)
+    return Expression(
+        word=word,
+        action_units='+'.join(f'{side}{unit}' for unit, side in coded),
+        bells=bells,
+        pose=pose,
+        frame=frame,
+        numbers=(onset, onset + rise, onset + max(round(FPS * seconds), rise + 3)),
+    )
 
 
+def _move(rng, subject, unit, side):
+    """A unit and its strength on the subject's right and left half."""
+    strength = subject.gain[unit] * rng.lognormal(0, 0.2)
+    right, left = strength * (1 + subject.lean), strength * (1 - subject.lean)
+    if side == 'L':
+        right *= UNEQUAL
+    if side == 'R':
+        left *= UNEQUAL
+    return unit, right, left
+
+
+@functools.cache
 def exchanged(draw: int) -> dict[int, int]:
-    """Each action unit's stand-in of the control 'units': units and emotions no longer fit.
+    """Stand-ins of the control 'units' for the frequent units, which then fit no emotion.
 
     Args:
         draw: another drawing has another exchange.
     """
-    units = sorted(muscles.ACTION_UNITS)
+    units = sorted(published.UNITS)
     order = generator(STREAM, draw).permutation(len(units))
     return {unit: units[place] for unit, place in zip(units, order, strict=True)}
 

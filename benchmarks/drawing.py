@@ -1,0 +1,109 @@
+"""Drawn clips a second a core, as before and by synthetic_faces/many, and how near the truth each
+estimator of flow comes.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from benchmarks import command_line  # noqa: E402
+from mer_jax.preprocess.synthetic import clips, many, published  # noqa: E402
+from tfds_builders.synthetic_faces import synthetic_faces_dataset_builder as builder  # noqa: E402
+
+SEED = 27  # of people that no config draws
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Print clips a second of both, and a line for each size and estimator."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--rounds', type=int, default=5)
+    parser.add_argument('--people', type=int, default=12)
+    parser.add_argument('--clips', type=int, default=published.CLIPS_A_PERSON, help='of each')
+    parser.add_argument('--sizes', default='28,56,112,224')
+    flags = command_line.parse(parser, argv, rounds=1, people=1, clips=1, sizes='28')
+    cv2.setNumThreads(1)
+    compare_speed(flags.rounds, flags.clips)
+    for size in map(int, flags.sizes.split(',')):
+        compare_estimators(size, flags.people, flags.clips)
+
+
+def compare_speed(rounds: int, count: int) -> None:
+    """Print clips a second of processor time, before and after in turn.
+
+    Args:
+        rounds: each draws one person with its clips, either way.
+        count: clips of a person.
+    """
+    rates, shares = [], []
+    for number in range(rounds):
+        before = _seconds(_draw_before, number, count)
+        after = _seconds(many.clips_of, many.Kind(), number, count)
+        face = _seconds(many.person, 0, number)
+        rates.append(count / np.array([before, after]))
+        shares.append(face / after)
+    before, after = np.median(rates, 0)
+    ratios = [new / old for old, new in rates]
+    print(
+        f'clips a second a core: {before:.2f} before, {after:.1f} by many; ratio '
+        f'{np.median(ratios):.1f} ({min(ratios):.1f} to {max(ratios):.1f}); '
+        f'{np.median(shares):.0%} of it draws the face at rest',
+        flush=True,
+    )
+
+
+def _draw_before(number, count):
+    """Records of a person's clips, as the other configs draw and measure them."""
+    for index in range(count):
+        job = clips.Job(SEED, 1 + number, index, 'happiness', varied=False)
+        builder.example(job, kind='default')
+
+
+def _seconds(function: Callable, *arguments: object) -> float:
+    """Seconds of processor time of a call."""
+    start = time.process_time()
+    function(*arguments)
+    return time.process_time() - start
+
+
+def compare_estimators(size: int, people: int, count: int) -> None:
+    """Print how near the truth each estimator comes on the same clips.
+
+    Args:
+        size: of the features.
+        people: who are drawn.
+        count: clips of each.
+    """
+    drawn = []
+    for number in range(people):
+        kind = many.Kind(draw=1, size=size, optical_flow='dis')
+        drawn += many.clips_of(kind, number, count)
+    for method in many.METHODS:
+        start = time.process_time()
+        fields = [many.features(clip.frames, size=size, method=method) for clip in drawn]
+        seconds = time.process_time() - start
+        pairs = zip(fields, drawn, strict=True)
+        scores = [_score(field[..., :2], clip.displacement) for field, clip in pairs]
+        error, correlation = np.mean(scores, 0)
+        print(
+            f'{size}x{size} {method}: off by {error:.3f} of the motion, correlation '
+            f'{correlation:.3f}, {1000 * seconds / len(drawn):.1f} ms a clip',
+            flush=True,
+        )
+
+
+def _score(field, truth):
+    """Mean error over mean length of the truth, and the mean correlation of u and v with it."""
+    error = np.linalg.norm(field - truth, axis=-1).mean() / np.linalg.norm(truth, axis=-1).mean()
+    pairs = [(field[..., axis].ravel(), truth[..., axis].ravel()) for axis in (0, 1)]
+    return error, np.mean([np.corrcoef(*pair)[0, 1] for pair in pairs])
+
+
+if __name__ == '__main__':
+    main()

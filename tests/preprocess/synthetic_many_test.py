@@ -1,0 +1,262 @@
+"""synthetic_faces/many: each clip by itself, as FACS and published tables say, with its truth."""
+
+import collections
+
+import cv2
+import numpy as np
+import pytest
+
+import mer_jax as mj
+import tfds_builders
+from mer_jax.errors import UserError
+from mer_jax.preprocess import flow
+from mer_jax.preprocess.action_units import parse
+from mer_jax.preprocess.synthetic import clips, landmarks, many, motion, muscles, published
+from tfds_builders import fingerprint
+from tfds_builders.synthetic_faces import many as builder
+from tfds_builders.synthetic_faces import synthetic_faces_dataset_builder as others
+
+# quicker than the default; what these tests ask does not depend on it
+QUICK = many.Kind(optical_flow='dis')
+# unit -> a landmark on the subject's right, and where FACS says that it goes
+DIRECTIONS = {
+    1: (21, (0, -1)),
+    2: (17, (0, -1)),
+    4: (20, (0.55, 0.8)),
+    5: (37, (0, -1)),
+    6: (41, (0, -1)),
+    7: (41, (0, -1)),
+    9: (31, (0, -1)),
+    10: (50, (0, -1)),
+    12: (48, (-1, -1)),
+    14: (48, (-1, 0)),
+    15: (48, (0, 1)),
+    17: (57, (0, -1)),
+}
+
+
+@pytest.fixture(scope='module')
+def subject():
+    """One drawn person."""
+    return many.person(0, 3)
+
+
+@pytest.fixture(scope='module')
+def still(subject):
+    """A clip as large as its frames, without noise and flicker."""
+    kind = QUICK._replace(size=128)
+    return many.render(kind, subject._replace(noise=0.0, flicker=0.0), 3, 1)
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    """A data folder for small builds."""
+    return tmp_path_factory.mktemp('many')
+
+
+def built(name, folder):
+    """Builder and records of a data set, by clip."""
+    builder = tfds_builders.prepare(f'synthetic_faces/{name}', data_dir=folder, progress=False)
+    return builder, {record['clip']: record for record in tfds_builders.records(builder)}
+
+
+def same(first, second):
+    """Whether two records hold the same values."""
+    return first.keys() == second.keys() and all(
+        np.array_equal(first[name], second[name]) for name in first if name != 'units'
+    )
+
+
+def test_fewer_clips_are_the_first_of_more(folder, monkeypatch):
+    """Were they others, a curve over the number of clips would compare data sets, not numbers; and
+    a build of two threads would be another data set than that of one.
+    """
+    monkeypatch.setattr(builder.machine, 'cores', lambda: 1)
+    _, few = built('many,clips=9,optical_flow=dis', folder)
+    monkeypatch.setattr(builder.machine, 'cores', lambda: 2)
+    _, more = built('many,optical_flow=dis,clips=18', folder)
+    assert len(few) == 9 and len(more) == 18 and [*more][:9] == [*few]
+    assert all(same(few[clip], more[clip]) for clip in few)
+    people = collections.Counter(record['subject'] for record in more.values())
+    assert sorted(people.values()) == [2, 8, 8]
+
+
+def test_another_draw_is_of_other_people(subject):
+    """Drawings that share people are no repetitions of an experiment."""
+    first, second = (many.choose(clips.generator(draw), QUICK) for draw in (0, 1))
+    assert first != second
+    assert not np.array_equal(many.person(1, 3).points, subject.points)
+
+
+def test_it_loads_as_the_published_features_do(folder, monkeypatch):
+    """Channels in another order, or not stretched clip by clip, would teach what no clip shows."""
+    monkeypatch.setenv('TFDS_DATA_DIR', str(folder))
+    data = mj.load('synthetic_faces/many,clips=9,optical_flow=dis')
+    _, records = built('many,clips=9,optical_flow=dis', folder)
+    assert data.x.shape == (9, 28, 28, 3)
+    assert (data.x.min((1, 2)) == 0).all() and (data.x.max((1, 2)) == 1).all()
+    for image, record in zip(data.x, records.values(), strict=True):
+        correlation = np.corrcoef(image[..., 1].ravel(), record['flow'][..., 1].ravel())
+        assert correlation[0, 1] > 0.999
+    assert data.classes == ('negative', 'positive', 'surprise')
+
+
+def test_truth_warps_the_apex_back_onto_the_onset(still):
+    """A displacement that does not fit the frames would be a false yardstick for every flow."""
+    onset, apex = np.float32(still.frames)
+    at = (motion.pixels() + still.displacement).astype(np.float32)
+    back = cv2.remap(apex, at[..., 0], at[..., 1], cv2.INTER_CUBIC)
+    inside = np.s_[6:-6, 6:-6]
+    left, before = np.abs(back - onset)[inside].mean(), np.abs(apex - onset)[inside].mean()
+    assert left < 0.8 and left < 0.4 * before
+
+
+def test_landmarks_follow_the_truth(still):
+    """Landmarks in other pixels than the flow would put regions beside the muscles."""
+    x, y = np.float32(still.landmarks[0]).T
+    moved = cv2.remap(still.displacement, x[None], y[None], cv2.INTER_LINEAR)[0]
+    inside = (still.landmarks[0] > 1).all(1) & (still.landmarks[0] < 126).all(1)
+    error = still.landmarks[0] + moved - still.landmarks[1]
+    assert inside.sum() > 40 and np.abs(error[inside]).max() < 0.05
+
+
+def test_every_size_shows_the_same_clip(subject, still):
+    """Else an experiment on the size of features would compare other faces."""
+    large = many.render(QUICK._replace(size=224), subject, 3, 1)
+    small = many.render(QUICK, subject, 3, 1)
+    assert large.frames.shape == (2, 224, 224) and small.frames.shape == (2, 128, 128)
+    assert large.action_units == small.action_units == still.action_units
+    shrunk = flow.resize_flow(large.displacement, 28)
+    np.testing.assert_allclose(shrunk, small.displacement, atol=0.01)
+    np.testing.assert_allclose(
+        (large.landmarks + 0.5) / 8, small.landmarks + 0.5, atol=1e-3, rtol=0
+    )
+
+
+def test_a_bell_is_the_product_of_two_curves(subject):
+    """The quick sum must be the motion that muscles.py describes."""
+    bells = muscles.pushes(subject.points, [(4, 1, 1), (12, 1, 0.4), (17, 1, 1)])
+    line = np.arange(0, 128, 8.0)
+    grid = np.stack(np.meshgrid(line, line), -1)
+    np.testing.assert_allclose(
+        many.displacement(bells, line, line), muscles.displacement(bells, grid), atol=1e-12
+    )
+
+
+def test_coded_units_move_as_facs_says(subject):
+    """A unit in the label and not in the picture, or the wrong way round, cannot be learnt."""
+    seen = set()
+    for index in range(250):
+        shown = many.express(QUICK, subject, 3, index)
+        units = parse(shown.action_units)
+        if len(units) > 1 or units[0].number not in DIRECTIONS:
+            continue
+        landmark, direction = DIRECTIONS[units[0].number]
+        if units[0].side == 'L':
+            landmark, direction = landmarks.MIRROR[landmark], np.multiply(direction, (-1, 1))
+        move = muscles.displacement(shown.bells, subject.points)[landmark]
+        length = np.linalg.norm(move)
+        expected = len(muscles.pushes(subject.points, [(units[0].number, 1, 1)]))
+        if len(shown.bells) == expected:  # nothing uncoded moves beside it
+            assert length > 0.15 and move @ direction / length / np.linalg.norm(direction) > 0.8
+            seen.add(units[0].number)
+    assert len(seen) >= 8
+
+
+def expected_rates(kind):
+    """Share of clips with each unit, and of each class, as the tables say."""
+    units, classes = collections.Counter(), many.class_chances(kind.balance)
+    for word, chance in classes.items():
+        emotions = published.EMOTIONS[word]
+        for emotion, count in emotions.items():
+            for combination, share in many.chances(emotion).items():
+                for unit in combination.split('+'):
+                    units[int(unit)] += chance * count / sum(emotions.values()) * share
+    return units, classes
+
+
+@pytest.mark.parametrize('balance', ['published', 'even'])
+def test_units_and_classes_are_as_frequent_as_the_tables_say(balance):
+    """Other frequencies than those with a source would be numbers that somebody chose."""
+    kind, count = QUICK._replace(balance=balance), 4000
+    units, classes = collections.Counter(), collections.Counter()
+    for number in range(count):
+        word, _, coded = many.choose(clips.generator(9, number), kind)
+        classes[word] += 1
+        units.update(unit for unit, _ in coded)
+    expected_units, expected_classes = expected_rates(kind)
+    assert {*published.UNITS} <= {*units} <= {*muscles.ACTION_UNITS}
+    for drawn, expected in ((units, expected_units), (classes, expected_classes)):
+        for key, rate in expected.items():
+            error = np.sqrt(rate * (1 - rate) / count)
+            assert abs(drawn[key] / count - rate) < 4 * error, key
+    if balance == 'published':
+        # units a clip: 1.25 to 1.70 in the data sets of the tables (Varanka et al. 2022)
+        assert 1.25 < sum(expected_units.values()) < 1.70
+        assert abs(expected_classes['positive'] - 109 / 442) < 1e-12
+
+
+def test_one_sided_units_are_as_frequent_as_published():
+    """Sides that are always equal would teach that a smile is symmetric."""
+    sides = collections.Counter()
+    for number in range(3000):
+        _, emotion, coded = many.choose(clips.generator(10, number), QUICK)
+        if emotion not in published.ONE_SIDED:
+            sides.update((unit, bool(side)) for unit, side in coded)
+        else:
+            assert any(side for _, side in coded if (14, side) in coded) or (14, '') not in coded
+    for unit in (2, 12, 4, 5):
+        one_sided, shown = published.SIDES.get(unit, (0, 1))
+        count = sides[unit, True] + sides[unit, False]
+        rate = one_sided / shown
+        assert abs(sides[unit, True] / count - rate) <= 4 * np.sqrt(rate * (1 - rate) / count)
+
+
+def test_controls_change_what_they_say(subject):
+    """A control that changes more, or nothing, shows nothing."""
+    exchanged = many.exchanged(0)
+    assert sorted(exchanged) == sorted(exchanged.values()) == sorted(published.UNITS)
+    assert sum(exchanged[unit] != unit for unit in exchanged) > 6
+    for index in range(12):
+        true, units, head = (
+            many.express(QUICK._replace(control=control), subject, 3, index)
+            for control in ('none', 'units', 'head')
+        )
+        assert true.word == units.word == head.word and head.action_units == true.action_units
+        numbers = [{unit.number for unit in parse(one.action_units)} for one in (true, units)]
+        assert {exchanged.get(unit, unit) for unit in numbers[0]} == numbers[1]
+        assert np.array_equal(true.pose, units.pose) and np.array_equal(true.pose, head.pose)
+        assert true.bells[:, 2:4].any() and not head.bells[:, 2:4].any()
+
+
+def test_the_digest_of_the_generator_stands_in_the_metadata(folder):
+    """results.json names by it what drew the faces; other data sets must not depend on it."""
+    first, second = (built(f'many,clips={count},optical_flow=dis', folder)[0] for count in (9, 18))
+    metadata = [dict(data.info.metadata) for data in (first, second)]
+    assert metadata[0]['generator'] == metadata[1]['generator'] == first.generator()
+    assert metadata[0]['fingerprint'] != metadata[1]['fingerprint']
+    tables = 'code of mer_jax.preprocess.synthetic.published'
+    assert tables in metadata[0]['made_by']
+    other = others.Builder(config='tiny', data_dir=folder).made_by()
+    assert not {name for name in other if 'many' in name or 'published' in name}
+    assert fingerprint.differing(metadata[0]['made_by'], metadata[1]['made_by']) == [
+        'setting clips',
+        'setting config',
+    ]
+
+
+@pytest.mark.parametrize(
+    'config, part',
+    [
+        ('many,clips=0', 'clips is 0'),
+        ('many,clips=2.5', 'clips is 2.5'),
+        ('many,draw=1000', 'draw is 1000'),
+        ('many,size=30', "size is '30'"),
+        ('many,clip=3', "'clip'"),
+        ('manny', "did you mean 'many'"),
+    ],
+)
+def test_a_wrong_setting_is_named(config, part, tmp_path):
+    """A mistyped setting that is left out draws another data set in silence."""
+    with pytest.raises(UserError, match=part):
+        tfds_builders.prepare(f'synthetic_faces/{config}', data_dir=tmp_path)
