@@ -178,7 +178,7 @@ def expected_rates(kind):
 @pytest.mark.parametrize('balance', ['published', 'even'])
 def test_units_and_classes_are_as_frequent_as_the_tables_say(balance):
     """Other frequencies than those with a source would be numbers that somebody chose."""
-    kind, count = QUICK._replace(balance=balance), 4000
+    kind, count = QUICK._replace(balance=balance), 2000
     units, classes = collections.Counter(), collections.Counter()
     for number in range(count):
         word, _, coded = many.choose(clips.generator(9, number), kind)
@@ -199,7 +199,7 @@ def test_units_and_classes_are_as_frequent_as_the_tables_say(balance):
 def test_one_sided_units_are_as_frequent_as_published():
     """Sides that are always equal would teach that a smile is symmetric."""
     sides = collections.Counter()
-    for number in range(3000):
+    for number in range(1500):
         _, emotion, coded = many.choose(clips.generator(10, number), QUICK)
         if emotion not in published.ONE_SIDED:
             sides.update((unit, bool(side)) for unit, side in coded)
