@@ -93,6 +93,7 @@ def threaded(
     cores: int,
     title: str,
     progress: bool,
+    unit: str = 'clip',
 ) -> Iterator[Result]:
     """Yields function(job) of every job, in their order, computed by threads of this process.
 
@@ -101,7 +102,7 @@ def threaded(
     the last is out OpenCV itself uses one thread.
     """
     threads_before, running = cv2.getNumThreads(), collections.deque()
-    bar = tqdm.tqdm(total=len(jobs), unit='clip', desc=title, disable=not progress, smoothing=0.05)
+    bar = tqdm.tqdm(total=len(jobs), unit=unit, desc=title, disable=not progress, smoothing=0.05)
     executor = concurrent.futures.ThreadPoolExecutor(cores)
     # more a job would fight over the cores: a sixth more work for the same result
     cv2.setNumThreads(1)

@@ -135,6 +135,7 @@ class Builder(base.ClipBuilder, skip_registration=True):
             cores=machine.cores(),
             title=f'{self.name}/{self.builder_config.name}',
             progress=self.progress,
+            unit='person',
         )
         for records in drawn:
             yield from ((record['clip'], record) for record in records)
