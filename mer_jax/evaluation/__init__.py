@@ -54,3 +54,27 @@ METRICS = {
 }
 HEADLINE = ('uf1', 'uar', 'accuracy')  # in tables without room for all
 COMPARED = ('accuracy', 'precision', 'uar', 'uf1')  # those that published tables give
+
+
+class UnitMetric(NamedTuple):
+    """A metric of detected action units; evaluation/units.py computes it."""
+
+    title: str  # its heading in every table
+    explanation: str  # below the table
+
+
+# Of each unit, and averaged over units; keys and their order are those of results.json.
+UNIT_METRICS = {
+    'f1': UnitMetric('F1', 'F1 of the clips that show a unit, averaged over units'),
+    'average_precision': UnitMetric(
+        'average precision',
+        'area below precision over recall, for all thresholds, averaged over units; chance is the '
+        'share of clips that show the unit',
+    ),
+    # the figure of CD6ME: Varanka et al., "Data leakage and evaluation issues in micro-expression
+    # analysis", IEEE TAFFC 2024
+    'macro_f1': UnitMetric(
+        'macro F1',
+        'mean of F1 of presence and F1 of absence, averaged over units; often printed as "F1"',
+    ),
+}

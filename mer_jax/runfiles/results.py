@@ -1,7 +1,7 @@
-"""results.json: the results of a run of recognition or spotting.
+"""results.json: the results of a run of recognition, spotting, or detection of action units.
 
 Values are checked against the shapes below. evaluation/score.py explains the dictionaries of
-recognition, spotting/score.py those of spotting.
+recognition, spotting/score.py those of spotting, evaluation/units.py those of action units.
 """
 
 from dataclasses import asdict, dataclass, field, fields
@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import ClassVar, Self
 
 from mer_jax.errors import UserError
-from mer_jax.evaluation import OVER_SUBJECTS
+from mer_jax.evaluation import OVER_SUBJECTS, UNIT_METRICS
 from mer_jax.evaluation.metrics import CLASS_METRICS, METRICS
 from mer_jax.runfiles import files, reading, shapes, writing
 
-SPOTTING = 'spotting'  # `task` of a spotting run; recognition has no such key
+# `task` of other runs; recognition has no such key
+SPOTTING = 'spotting'
+ACTION_UNITS = 'action_units'
 ANY_NUMBER = shapes.Number()
 NOT_NEGATIVE = shapes.Number(0)  # counts of clips too: a mean over seeds may have a fraction
 MEASURE = shapes.Maybe(shapes.SHARE)
@@ -100,11 +102,47 @@ DECODER = {
     'per_dataset': shapes.MapOf({'clips': shapes.COUNT, **ERROR}),
     'against': shapes.MapOf(GAIN),
 }
+UNIT_MEASURES = dict.fromkeys(UNIT_METRICS, MEASURE)
+UNIT_INTERVAL = shapes.Maybe(shapes.ListOf(shapes.SHARE, 2))
+UNIT_INTERVALS = dict.fromkeys(UNIT_METRICS, UNIT_INTERVAL)
+OF_UNIT = {
+    'unit': shapes.Text(),
+    'clips': NOT_NEGATIVE,  # in which it is known
+    'present': NOT_NEGATIVE,  # which show it
+    **UNIT_MEASURES,
+    **{f'{name}_interval': UNIT_INTERVAL for name in UNIT_METRICS},
+    'most_frequent_f1': MEASURE,
+    'most_frequent_macro_f1': MEASURE,
+    'chance_average_precision': MEASURE,
+}
+UNITS_OF_DATA_SET = {
+    'clips': NOT_NEGATIVE,
+    'subjects': shapes.COUNT,
+    'scored_units': shapes.COUNT,  # those that a clip shows, which count in the means
+    'metrics': UNIT_MEASURES,
+    'intervals': UNIT_INTERVALS,
+    'per_unit': shapes.ListOf(OF_UNIT),
+}
+BOTH_MEANS = {'units': shapes.SHARE, 'data_sets': shapes.SHARE}
+UNIT_SCORES = {
+    'metrics': UNIT_MEASURES,
+    'sd': UNIT_MEASURES,
+    'intervals': UNIT_INTERVALS,
+    'per_unit': shapes.ListOf(OF_UNIT),
+    'per_dataset': shapes.MapOf(UNITS_OF_DATA_SET),
+    'dataset_means': shapes.Maybe({'metrics': UNIT_MEASURES, 'intervals': UNIT_INTERVALS}),
+    'all_units': shapes.Maybe({'rule': shapes.Text(), 'f1': BOTH_MEANS, 'macro_f1': BOTH_MEANS}),
+    # each metric, with `_interval`, `_gain` (of the run above it) and `_gain_interval`
+    'baselines': {
+        'most_frequent': dict.fromkeys(('f1', 'macro_f1'), MEASURE),
+        'chance': {'average_precision': MEASURE},
+    },
+}
 
 
 @dataclass(frozen=True)
 class _Results:
-    """Reads and writes the results of either task."""
+    """Reads and writes the results of any task."""
 
     FILE: ClassVar[str] = files.RESULTS
     SHAPE: ClassVar[dict]
@@ -238,14 +276,63 @@ class SpottingResults(_Results):
         return results
 
 
-def read(folder: str | Path) -> RecognitionResults | SpottingResults:
-    """Read the results of a run of either task.
+@dataclass(frozen=True)
+class UnitResults(_Results):
+    """results.json of a run that detects action units.
+
+    The dictionaries are explained in evaluation/units.py.
+    """
+
+    SHAPE: ClassVar[dict] = {
+        **FIRST_KEYS,
+        'task': shapes.Text((ACTION_UNITS,)),
+        'units': shapes.ListOf(shapes.Text()),
+        **UNIT_SCORES,
+        'unseen': shapes.MapOf(shapes.ListOf(shapes.Text())),
+        'notes': shapes.ListOf(shapes.Text()),
+        **LAST_KEYS,
+    }
+
+    name: str  # of the config
+    scored: str  # the part that is scored: test or validation
+    protocol: str
+    leaks: list[str]  # a sentence for each leak; empty for an honest run
+    folds: int
+    seeds: int
+    epochs: int
+    clips: int  # of the data set
+    task: str  # ACTION_UNITS
+    units: list[str]  # the targets, such as 'AU12', in the order of the outputs
+    metrics: dict[str, float | None]  # {metric: mean over units and seeds}
+    sd: dict[str, float | None]  # over seeds
+    intervals: dict[str, list[float] | None]  # {metric: [low, high]}, 95 %
+    intervals_are: str = field(default=OVER_SUBJECTS, kw_only=True)  # for readers of the file
+    per_unit: list[dict]
+    per_dataset: dict[str, dict]
+    dataset_means: dict | None  # None for one data set
+    all_units: dict | None  # by the rule of CD6ME; None for one data set
+    baselines: dict[str, dict]
+    # {unit: titles of the folds of which no training clip shows it; they predict it absent}
+    unseen: dict[str, list[str]]
+    notes: list[str]  # on units that are rare or not scored, a sentence each
+    plan: dict | None  # None where nothing was trained
+    data: dict
+    seconds: dict[str, float]  # {step: seconds}
+    versions: dict[str, str]  # {package: version}
+
+
+Results = RecognitionResults | SpottingResults | UnitResults
+BY_TASK = {SPOTTING: SpottingResults, ACTION_UNITS: UnitResults}  # of `task` in the file
+
+
+def read(folder: str | Path) -> Results:
+    """Read the results of a run of any task.
 
     Raises:
         UserError: the file is damaged.
     """
     path, content = _content(folder)
-    kind = SpottingResults if content.get('task') == SPOTTING else RecognitionResults
+    kind = BY_TASK.get(content.get('task'), RecognitionResults)
     return kind.checked(path, content)
 
 

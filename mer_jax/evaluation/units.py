@@ -1,0 +1,368 @@
+"""Scores of detected action units, for results.json.
+
+A unit is detected in a row where its output is above 0. Entries whose truth is unknown (NaN) count
+nowhere. A score is computed for each seed on the predictions of all folds together, then averaged
+over seeds. A unit that no held-out clip shows has no score and stands in no mean. Scores equal
+f1_score and average_precision_score of scikit-learn.
+"""
+
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+
+from mer_jax.errors import UserError
+from mer_jax.evaluation import UNIT_METRICS, bootstrap
+from mer_jax.evaluation.metrics import nanmean, spread, to_json
+from mer_jax.types import Names, Predictions
+
+HITS, ALARMS, MISSES, REJECTIONS = range(4)  # columns of counts
+# what each metric is compared with: {metric: (key in `baselines`, measure of the baseline)}
+COMPARED = {
+    'f1': ('most_frequent', 'most_frequent_f1'),
+    'macro_f1': ('most_frequent', 'most_frequent_macro_f1'),
+    'average_precision': ('chance', 'chance_average_precision'),
+}
+ALL_UNITS = (
+    'The rule of the public code of CD6ME: every target unit counts in every mean, with F1 0 where '
+    'no clip shows it; the macro F1 of such a unit is then 1 where it is never predicted.'
+)
+
+
+class Held(NamedTuple):
+    """Held-out rows of all seeds, with their truth."""
+
+    predictions: Predictions  # output [R, A]; above 0 the unit is detected
+    truth: np.ndarray  # float32[R, A], 1 present, 0 absent, NaN unknown
+    most_frequent: np.ndarray  # bool[R, A], what the baseline of the row's fold detects
+
+
+class _Ranking(NamedTuple):
+    """Rows of one seed in which a unit is known, from the largest output down."""
+
+    subject: np.ndarray  # int[n]
+    present: np.ndarray  # bool[n]
+    last: np.ndarray  # int[g], position of the last row of each group of equal outputs
+
+
+class _Table(NamedTuple):
+    """What scores are computed from, by subject."""
+
+    dataset: np.ndarray  # int[S], of each subject
+    counts: np.ndarray  # int64[S, seeds, A, 4], see HITS
+    most_frequent: np.ndarray  # int64[S, seeds, A, 4], of the baseline
+    rankings: list[list[_Ranking]]  # [seeds][A]
+    clips: float  # rows of a seed
+
+
+def most_frequent(truth: np.ndarray) -> np.ndarray:
+    """Return the units that the baseline detects in every clip.
+
+    They are the most frequent units of the training rows, as many as a training clip shows on
+    average, and one at least.
+
+    Args:
+        truth: float32[n, A] of training rows, 1 present, 0 absent, NaN unknown.
+
+    Returns:
+        bool[A].
+    """
+    share = np.nan_to_num(nanmean(np.asarray(truth, np.float64), axis=0))
+    count = max(1, int(np.floor(share.sum() + 0.5)))
+    chosen = np.zeros(len(share), bool)
+    chosen[np.argsort(-share, kind='stable')[:count]] = True
+    return chosen & (share > 0)
+
+
+def score(held: Held, names: Names) -> dict:
+    """Compute all scores of a run that detects action units.
+
+    Subjects of two data sets are different even where their names are equal. Without predictions
+    every score is None.
+
+    Args:
+        held: predictions of all folds and seeds, their truth, and the baseline.
+        names: `classes` are the units, one for each output.
+
+    Returns:
+        The entries of results.json with scores: metrics (UNIT_METRICS, means over units), sd (over
+        seeds), intervals (95 %, over test subjects, given these trainings); per_unit; per_dataset;
+        dataset_means, the mean over data sets of their means over units, and all_units, the means
+        by the rule of CD6ME (both None for one data set); baselines.
+
+    Raises:
+        UserError: an output is not finite, which means that a fold diverged.
+    """
+    _refuse_infinite(held.predictions)
+    table = _table(held, slice(None))
+    of_data_set = {
+        int(dataset): _table(held, held.predictions.dataset == dataset)
+        for dataset in np.unique(held.predictions.dataset)
+    }
+    observed = _observed(table)
+    edges = _intervals(table, names.classes)
+    several = len(of_data_set) > 1
+    return {
+        'metrics': _means(observed),
+        'sd': {name: to_json(spread(nanmean(observed[name], axis=-1))) for name in UNIT_METRICS},
+        'intervals': {name: edges.get(name) for name in UNIT_METRICS},
+        'per_unit': _per_unit(table, observed, edges, names.classes),
+        'per_dataset': {
+            names.datasets[dataset]: _of_data_set(part, names.classes)
+            for dataset, part in of_data_set.items()
+        },
+        'dataset_means': _dataset_means(table, of_data_set) if several else None,
+        'all_units': _all_units(table, of_data_set) if several else None,
+        'baselines': _baselines(observed, edges),
+    }
+
+
+def rare(truth: np.ndarray, dataset: np.ndarray, names: Names) -> dict[str, list[str]]:
+    """Return the units that no data set shows, or one alone of several.
+
+    Args:
+        truth: float32[N, A] of the rows of the data, 1 present, 0 absent, NaN unknown.
+        dataset: int[N], of each row.
+        names: of units and data sets.
+
+    Returns:
+        {unit: the data sets that show it}, none or one.
+    """
+    every = np.unique(dataset)
+    few = {}
+    for column, unit in enumerate(names.classes):
+        showing = np.unique(dataset[truth[:, column] == 1])
+        if len(showing) < min(2, len(every)):
+            few[unit] = [names.datasets[number] for number in showing]
+    return few
+
+
+def _refuse_infinite(predictions):
+    bad = np.flatnonzero(~np.isfinite(predictions.output).all(-1))
+    if len(bad):
+        raise UserError(
+            f'fold {predictions.fold[bad[0]]}, seed {predictions.seed[bad[0]]}: outputs are not '
+            'finite, so training diverged; a smaller learning rate may help'
+        )
+
+
+def _table(held, rows):
+    """The table of some of the rows."""
+    predictions = held.predictions
+    truth = held.truth[rows]
+    output = predictions.output[rows]
+    seeds = np.unique(predictions.seed)
+    seed = np.searchsorted(seeds, predictions.seed[rows])
+    pairs = np.stack([predictions.dataset[rows], predictions.subject[rows]], 1)
+    subjects, subject = np.unique(pairs, axis=0, return_inverse=True)
+    subject = subject.reshape(-1)
+    groups = len(subjects), len(seeds)
+    rankings = []
+    for number in range(len(seeds)):
+        of_seed = seed == number
+        columns = zip(truth[of_seed].T, output[of_seed].T, strict=True)
+        rankings.append([_ranking(subject[of_seed], *column) for column in columns])
+    return _Table(
+        dataset=subjects[:, 0],
+        counts=_counts(truth, output > 0, (subject, seed), groups),
+        most_frequent=_counts(truth, held.most_frequent[rows], (subject, seed), groups),
+        rankings=rankings,
+        clips=len(seed) / max(len(seeds), 1),
+    )
+
+
+def _counts(truth, detected, keys, groups):
+    """Counts int64[*groups, A, 4]; keys: indices of the rows."""
+    kinds = np.zeros((*truth.shape, 4), np.int64)
+    kinds[..., HITS] = (truth == 1) & detected
+    kinds[..., ALARMS] = (truth == 0) & detected
+    kinds[..., MISSES] = (truth == 1) & ~detected
+    kinds[..., REJECTIONS] = (truth == 0) & ~detected
+    counts = np.zeros((*groups, truth.shape[1], 4), np.int64)
+    np.add.at(counts, keys, kinds)
+    return counts
+
+
+def _ranking(subject, truth, output):
+    """The ranking of one unit, from columns of its rows."""
+    known = np.flatnonzero(~np.isnan(truth))
+    order = known[np.argsort(-output[known], kind='stable')]
+    ranked = output[order]
+    last = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True)) if len(order) else order
+    return _Ranking(subject[order], truth[order] == 1, last)
+
+
+def _measures(table, weights):
+    """{measure: float64[D, seeds, A]} for weights of the subjects [D, S]; NaN where undefined."""
+    counts = np.tensordot(weights, table.counts.astype(np.float64), 1)
+    baseline = np.tensordot(weights, table.most_frequent.astype(np.float64), 1)
+    present = counts[..., HITS] + counts[..., MISSES]
+    ranked = [[_average_precision(one, weights) for one in row] for row in table.rankings]
+    precision = np.full(present.shape, np.nan)
+    if table.rankings:
+        precision = np.moveaxis(np.array(ranked), -1, 0)
+    measured = {
+        'f1': _f1(counts),
+        'macro_f1': _macro_f1(counts),
+        'average_precision': precision,
+        'most_frequent_f1': _f1(baseline),
+        'most_frequent_macro_f1': _macro_f1(baseline),
+        'chance_average_precision': _ratio(present, counts.sum(-1)),
+    }
+    return {name: np.where(present > 0, value, np.nan) for name, value in measured.items()}
+
+
+def _f1(counts):
+    """F1 of presence, float64[...]."""
+    twice = 2 * counts[..., HITS]
+    return _ratio(twice, twice + counts[..., ALARMS] + counts[..., MISSES])
+
+
+def _macro_f1(counts):
+    """Mean of the F1 of presence and that of absence, float64[...].
+
+    As in scikit-learn: a class that neither occurs nor is predicted does not count.
+    """
+    absent = counts[..., [REJECTIONS, MISSES, ALARMS, HITS]]
+    return nanmean(np.stack([_f1(counts), _f1(absent)]), axis=0)
+
+
+def _average_precision(ranking, weights):
+    """Average precision float64[D] for weights of the subjects [D, S]."""
+    weight = weights[:, ranking.subject]
+    if not len(ranking.last):
+        return np.full(len(weights), np.nan)
+    hits = np.cumsum(weight * ranking.present, axis=1)[:, ranking.last]
+    detected = np.cumsum(weight, axis=1)[:, ranking.last]
+    precision = np.nan_to_num(_ratio(hits, detected))
+    gained = np.diff(hits, axis=1, prepend=0)
+    return _ratio(np.sum(gained * precision, axis=1), hits[:, -1])
+
+
+def _observed(table):
+    """{measure: float64[seeds, A]}."""
+    measured = _measures(table, np.ones((1, len(table.dataset))))
+    return {name: values[0] for name, values in measured.items()}
+
+
+def _mean(values):
+    """Mean over units of each seed, then over seeds: [..., seeds, A] -> [...]."""
+    return nanmean(nanmean(values, axis=-1), axis=-1)
+
+
+def _means(observed):
+    """{metric: mean over units and seeds}."""
+    return {name: to_json(_mean(observed[name])) for name in UNIT_METRICS}
+
+
+def _shown(table):
+    """The units that some row shows, int[U]."""
+    present = table.counts[..., HITS] + table.counts[..., MISSES]
+    return np.flatnonzero(present.sum((0, 1)) > 0)
+
+
+def _statistic(weights, table, units, shown):
+    """{measure: mean over units} and {'measure unit': of one unit}, float64[D] each."""
+    values = {}
+    measured = _measures(table, weights)
+    for metric, (_, baseline) in COMPARED.items():
+        means = _mean(measured[metric])
+        values[metric] = means
+        values[baseline] = _mean(measured[baseline])
+        values[f'{metric}_gain'] = means - values[baseline]
+        for unit in shown:
+            values[f'{metric} {units[unit]}'] = nanmean(measured[metric][..., unit], axis=-1)
+    return values
+
+
+def _intervals(table, units):
+    """{name of _statistic: [low, high] or None}; {} where no unit is shown."""
+    shown = _shown(table)
+    if not len(shown):
+        return {}
+    statistic = partial(_statistic, table=table, units=units, shown=shown)
+    return _edges(statistic, table)
+
+
+def _edges(statistic, table):
+    edges = bootstrap.intervals(statistic, table.dataset, table.counts.sum((1, 2, 3)))
+    return {name: None if np.isnan(pair).any() else pair for name, pair in edges.items()}
+
+
+def _per_unit(table, observed, edges, units):
+    """A list of {unit, clips, present, and each metric with its interval and its baseline}."""
+    seeds = max(table.counts.shape[1], 1)
+    known = table.counts.sum((0, 1, 3)) / seeds
+    present = (table.counts[..., HITS] + table.counts[..., MISSES]).sum((0, 1)) / seeds
+    rows = []
+    for column, unit in enumerate(units):
+        row = {'unit': unit, 'clips': to_json(known[column]), 'present': to_json(present[column])}
+        for metric, (_, baseline) in COMPARED.items():
+            row[metric] = to_json(nanmean(observed[metric][:, column], axis=0))
+            row[f'{metric}_interval'] = edges.get(f'{metric} {unit}')
+            row[baseline] = to_json(nanmean(observed[baseline][:, column], axis=0))
+        rows.append(row)
+    return rows
+
+
+def _of_data_set(table, units):
+    """Scores of one data set: {clips, subjects, scored_units, metrics, intervals, per_unit}."""
+    observed, edges = _observed(table), _intervals(table, units)
+    return {
+        'clips': to_json(table.clips),
+        'subjects': len(table.dataset),
+        'scored_units': len(_shown(table)),
+        'metrics': _means(observed),
+        'intervals': {name: edges.get(name) for name in UNIT_METRICS},
+        'per_unit': _per_unit(table, observed, edges, units),
+    }
+
+
+def _dataset_means(table, of_data_set):
+    """Means over data sets of their means over units, with intervals."""
+
+    def statistic(weights: np.ndarray) -> dict[str, np.ndarray]:
+        measured = []
+        for dataset, part in of_data_set.items():
+            measured.append(_measures(part, weights[:, table.dataset == dataset]))
+        values = {}
+        for name in UNIT_METRICS:
+            means = np.array([_mean(of_part[name]) for of_part in measured])
+            values[name] = nanmean(means, axis=0)
+        return values
+
+    observed = statistic(np.ones((1, len(table.dataset))))
+    return {
+        'metrics': {name: to_json(values[0]) for name, values in observed.items()},
+        'intervals': _edges(statistic, table),
+    }
+
+
+def _all_units(table, of_data_set):
+    """The means of CD6ME: {rule, f1 and macro_f1: {units, data_sets}}."""
+    block = {'rule': ALL_UNITS}
+    for metric, value in (('f1', _f1), ('macro_f1', _macro_f1)):
+        of_parts = []
+        for part in (table, *of_data_set.values()):
+            of_parts.append(np.nan_to_num(value(part.counts.sum(0))).mean())
+        block[metric] = {'units': to_json(of_parts[0]), 'data_sets': to_json(np.mean(of_parts[1:]))}
+    return block
+
+
+def _baselines(observed, edges):
+    """{baseline: {metric, its interval, by how much the run is above it, the interval of that}}."""
+    blocks = {'most_frequent': {}, 'chance': {}}
+    for metric, (title, baseline) in COMPARED.items():
+        value = _mean(observed[baseline])
+        blocks[title] |= {
+            metric: to_json(value),
+            f'{metric}_interval': edges.get(baseline),
+            f'{metric}_gain': to_json(_mean(observed[metric]) - value),
+            f'{metric}_gain_interval': edges.get(f'{metric}_gain'),
+        }
+    return blocks
+
+
+def _ratio(above, below):
+    """above / below, NaN where below is 0."""
+    return np.divide(above, below, out=np.full(np.shape(below), np.nan), where=below > 0)
