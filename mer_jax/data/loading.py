@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 import tfds_builders
-from mer_jax.data import Record, apexes, images, sources
+from mer_jax.data import Record, apexes, images, sources, unit_table
 from mer_jax.data import labels as schemes
 from mer_jax.data.channels import CHANNELS, COLOURS, JOINED, PHASES, feature_of
 from mer_jax.data.sources import BuildOptions, Source
@@ -69,6 +69,7 @@ class Data(NamedTuple):
     apex_annotated: np.ndarray | None = None
     # float32[N, 68, 2]: landmarks (x, y) of the onset frame in pixels of the image
     landmarks: np.ndarray | None = None
+    unit_table: str = ''  # what data.action_units gave, in words; '' without a table
 
 
 def build(data_sets: tuple[Source, ...], options: BuildOptions) -> str:
@@ -145,6 +146,7 @@ def load(
     scheme = schemes.parse(settings.labels, [source.release for source in data_sets])
     # before building, which may take hours
     schemes.check(scheme, [source.release for source in data_sets if source.input])
+    table = unit_table.read(settings.action_units)
     name = sources.joined(data_sets)
     stored, features = stored_as(data_sets, channels, settings.mask, apex)
     records = read_all(
@@ -153,6 +155,7 @@ def load(
         options,
         optional=('landmarks',) if points else (),
     )
+    records, of_table = unit_table.annotate(records, table)
     kept, dropped, classes = schemes.apply(
         scheme, records, count_as_first_class=settings.without_class == 'first_class'
     )
@@ -187,6 +190,7 @@ def load(
         editions=editions(kept),
         apex_annotated=apex_annotated,
         landmarks=landmarks,
+        unit_table=of_table,
     )
 
 
@@ -276,7 +280,10 @@ def describe(data: Data) -> str:
             '\n  every label of the table is a class; for other classes or another order: '
             f"--config.data.labels='{schemes.NAMED}{listed}'"
         )
-    return '\n'.join([line, *reasons(data.dropped)])
+    lines = [line, *reasons(data.dropped)]
+    if data.unit_table:
+        lines.append(f'  {data.unit_table}')
+    return '\n'.join(lines)
 
 
 def reasons(dropped: Iterable[Sequence[str]]) -> list[str]:

@@ -66,6 +66,7 @@ TASKS = {  # by data.task
             'model.init_from': '',
             'data.apex': '',
             'data.mask': 'none',
+            'data.action_units': '',
         },
     ),
 }

@@ -78,7 +78,14 @@ def _changed_data(old, new):
     now = new['data'].get('manual_dir', '')
     if before and now and before != now:
         return f'data.manual_dir was {before!r} and is {now!r}'
-    return f'the content of data.name {new["data"]["name"]!r} has changed since'
+    content = f'the content of data.name {new["data"]["name"]!r}'
+    before = old['data'].get('action_units', '')
+    table = new['data'].get('action_units', '')
+    if before != table:
+        return f'data.action_units was {before!r} and is {table!r}'
+    if table:
+        content += f', or of data.action_units {table!r},'
+    return f'{content} has changed since'
 
 
 def write_tables(folder: Path, data: loading.Data, folds: Folds, titles: Sequence[str]) -> None:

@@ -57,6 +57,8 @@ def about(experiment: Experiment, chosen: Plan | None) -> dict[str, Any]:
     if protocol.evaluate_on == 'validation':
         title += ', validation part'
     of_data = about_data(settings.data.name, experiment.data, chosen)
+    if experiment.data.unit_table:
+        of_data['data']['action_units'] = experiment.data.unit_table
     if experiment.apexes:
         of_data['data']['apexes'] = experiment.apexes
     return {

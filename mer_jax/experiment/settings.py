@@ -32,6 +32,7 @@ PATHS = (
     'data.landmarks',
     'data.detector',
     'data.magnet',
+    'data.action_units',
     'model.init_from',
     'balance.file',
 )

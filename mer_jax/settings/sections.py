@@ -129,6 +129,14 @@ class Data:
         'weights of torchvision expect. Not used with input_scaler=standard or mean_max.',
         choices=('0..255', '0..1', '-1..1', 'imagenet'),
     )
+    action_units: str = field(
+        '',
+        'Action units of clips whose data set has none, FILE.csv: columns clip, action_units (as '
+        'coding sheets write them: 6+12, L14A) and, where two data sets share names of clips, '
+        'dataset. Clips that it does not name stay unknown.',
+        free=True,
+        local=True,
+    )
     lateral_units: bool = field(
         False,
         "Separate action units for the left and the right half: 'L12' and 'R12' (both, where the "

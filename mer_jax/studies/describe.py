@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from mer_jax import machine
-from mer_jax.data import Record, annotations, apexes, labels, loading, sources
+from mer_jax.data import Record, annotations, apexes, labels, loading, sources, unit_table
 from mer_jax.data.annotations import (
     CHANNELS,
     FROM_APEX,
@@ -66,6 +66,7 @@ def _description(settings):
     records = loading.read_all(
         data_sets, lambda source: annotations.FEATURES, options, optional=PICTURES
     )
+    records, _ = unit_table.annotate(records, unit_table.read(data.action_units))
     records.sort(key=lambda record: (record['dataset'], record['clip']))
     by_class = TASKS[data.task].by_class
     scheme = labels.parse(data.labels, [source.release for source in data_sets])

@@ -100,11 +100,12 @@ def read_data_set(data: sections.Data) -> DataSet:
         data: settings that name it; it is built where it is not yet.
     """
     # Importing jax and TFDS takes seconds, and a table alone needs neither.
-    from mer_jax.data import loading, sources
+    from mer_jax.data import loading, sources, unit_table
     from mer_jax.experiment import build
 
     data_sets = sources.parse(data.name, data.manual_dir)
     records = loading.read_all(data_sets, lambda source: loading.TEXT, build.build_options(data))
+    records, _ = unit_table.annotate(records, unit_table.read(data.action_units))
     scheme = schemes.parse(data.labels, [source.release for source in data_sets])
     kept, dropped, classes = schemes.apply(
         scheme, records, count_as_first_class=data.without_class == 'first_class'

@@ -94,6 +94,23 @@ def test_fingerprint_follows_the_content(tmp_path):
     )
     other = load('precomputed_flow', tmp_path / 'b', manual_dir=str(tmp_path / 'b'))
     assert first.fingerprint == again.fingerprint != other.fingerprint
+    annotated = []
+    for cell in ('4+7', '4', '4A'):
+        table = tmp_path / 'units.csv'
+        table.write_text(f'clip,action_units\n{first.names.clips[0]},{cell}\n')
+        annotated.append(
+            load(
+                'precomputed_flow',
+                tmp_path / 'a',
+                manual_dir=str(tmp_path / 'a'),
+                action_units=str(table),
+            )
+        )
+    units = [data.samples.extras['action_units'][0].tolist() for data in annotated]
+    assert units == [[1, 1], [1], [1]] and annotated[0].names.action_units == ('4', '7')
+    assert np.isnan(annotated[0].samples.extras['action_units'][1:]).all()
+    prints = [data.fingerprint for data in (first, *annotated)]
+    assert len(set(prints)) == 3 and prints[2] == prints[3]
 
 
 def test_synthetic_labels_units_and_drops(tiny_data, tmp_path):

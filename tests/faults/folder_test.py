@@ -151,6 +151,7 @@ PATHS = {  # key -> arguments that name a file or folder by it, with {} in place
     'data.landmarks': ['--config=casme2_ststnet', '--config.data.landmarks=a/{}'],
     'data.magnet': ['--config=casme2_ststnet', '--config.data.magnet={}.safetensors'],
     'data.detector': ['--config=casme2_ststnet', '--config.data.detector={}.safetensors'],
+    'data.action_units': ['--config=casme2_ststnet', '--config.data.action_units={}.csv'],
     'data.apex': ['--config=casme2_ststnet', '--config.data.apex={}/b'],
     'model.init_from': ['--config=casme2_ststnet', '--config.model.init_from={}.pth'],
     'balance.file': ['--config=casme2_ststnet', '--config.balance.file={}'],
