@@ -190,6 +190,23 @@ def sssnet_variants() -> Variants:
     return {'published': published}
 
 
+def action_units(name: str, data: str, size: int) -> ConfigDict:
+    """SSSNet that detects action units, with the training of sssnet().
+
+    Clips that show a unit weigh as much as all others: few units are in a tenth of the clips, and
+    without weights most would never be detected.
+    """
+    c = sssnet(name, data, size)
+    c.data.task = 'action_units'
+    c.train.class_weights = 'balanced'
+    return c
+
+
+def action_units_variants() -> Variants:
+    """`weights=off`: every entry of the loss weighs the same, as in the public code of CD6ME."""
+    return {'weights': {'off': lambda c: c.train.update({'class_weights': 'none'})}}
+
+
 def rcn_a(name: str, data: str, size: int) -> ConfigDict:
     """RCN-A with the training of its authors' code (Xia et al. 2020).
 

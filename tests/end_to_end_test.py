@@ -20,6 +20,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from sklearn import metrics as reference
 
 import main
 from benchmarks import explanation
@@ -65,6 +66,8 @@ RUN = {
 # else they have they share with synthetic_dualbranch, synthetic_cnn3d and synthetic_spotting.
 TRAINED_FROM_A_RELEASE = {'casme2_cnn3d', 'casme2_dualbranch', 'smic_spotting'}
 SPOTTING = ('synthetic_spotting',)
+# the second one differs in the weights of units, and leaves out data sets where not quick
+UNITS = ('synthetic_action_units', 'cd6me_sssnet')
 # It computes for longer than it compiles.
 SHORTER = {'megc2019_vggm': ('--config.train.epochs=1',)}
 pytestmark = pytest.mark.usefixtures('unrendered')
@@ -113,7 +116,9 @@ def quick_run(tiny_data, tmp_path_factory):
     return finished
 
 
-@pytest.mark.parametrize('name', sorted({*RUN.values()} - {*SPOTTING} - TRAINED_FROM_A_RELEASE))
+@pytest.mark.parametrize(
+    'name', sorted({*RUN.values()} - {*SPOTTING, *UNITS} - TRAINED_FROM_A_RELEASE)
+)
 def test_every_config_runs_quick(name, quick_run):
     """A config that does not run from the command line is a promise broken to whoever types its
     name.
@@ -184,6 +189,35 @@ def test_every_spotting_config_runs_quick(name, tiny_data, tmp_path):
         assert block['mae'] == pytest.approx(np.mean(off)) and block['mae_ms'] == pytest.approx(
             5 * np.mean(off)
         )
+
+
+def test_action_units_run_quick(tiny_data, tmp_path):
+    """The scores must follow from predictions.csv, also where the run is scored again from its
+    checkpoint.
+    """
+    folder = tmp_path / 'run'
+    run(*quick(tiny_data, folder, config=UNITS[0]))
+    assert {p.name for p in folder.iterdir()} >= FILES
+    results = json.loads((folder / 'results.json').read_text())
+    assert results['task'] == 'action_units' and results['leaks'] == [] and results['folds'] == 5
+    predicted = rows(folder)
+    assert len(predicted) == results['clips'] == len({row['clip'] for row in predicted})
+    for block in results['per_unit']:
+        truth, output = (
+            np.array([float(row[f'{kind}_{block["unit"]}']) for row in predicted])
+            for kind in ('truth', 'output')
+        )
+        assert block['present'] == truth.sum() > 0
+        assert block['f1'] == pytest.approx(reference.f1_score(truth, output > 0))
+        assert block['average_precision'] == pytest.approx(
+            reference.average_precision_score(truth, output)
+        )
+    before = (folder / 'predictions.csv').read_bytes()
+    (folder / 'results.json').unlink()
+    run(*quick(tiny_data, folder, config=UNITS[0], verb='evaluate'))
+    assert (folder / 'predictions.csv').read_bytes() == before
+    scored = json.loads((folder / 'results.json').read_text())
+    assert scored['per_unit'] == results['per_unit']
 
 
 def start(arguments):

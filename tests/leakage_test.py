@@ -10,12 +10,12 @@ import numpy as np
 import optax
 import pytest
 
-from mer_jax import models
+from mer_jax import entries, models
 from mer_jax.data import loading
 from mer_jax.experiment import LEARNERS, TASKS
 from mer_jax.folds import RESAMPLERS, protocols, resampling
 from mer_jax.settings.sections import Alignment, Augment, Balance, Protocol
-from mer_jax.training import augment, balance, batches, learners, parallel, plan, scaling
+from mer_jax.training import augment, batches, learners, parallel, plan, scaling
 from mer_jax.training import programs as runs
 from tests.conftest import make_samples
 from tests.support import networks
@@ -48,6 +48,7 @@ TRAININGS = {
         {'replace': 0.9, 'replace_units': 'union', 'replace_region': 'either'},
     ),
     'spotting': ('spotting', {'output': 'sigmoid'}, 'none', 'shuffle', {}),
+    'action units': ('action_units', {}, 'balanced', 'shuffle', {'flip': 0.5, 'erase': 0.5}),
 }
 # A network without an entry here trains 'contrastive' where it has regions, and 'plain' else.
 TRAINING_OF = {'single_branch': 'contrastive, weighted sampler', 'cnn3d': 'clips'}
@@ -64,6 +65,7 @@ CASES = [
 CASES += [
     ('ststnet', 'none', 'weighted sampler'),
     ('ststnet', 'p995', 'spotting'),
+    ('ststnet', 'none', 'action units'),
 ]
 
 
@@ -117,8 +119,10 @@ def learner_of(training, model, scaler):
         channels=['gray'] if training == 'clips' else ['u', 'v', 'strain'],
     )
 
+    entry = TASKS[learner].learner if learner in TASKS else LEARNERS[learner]
+
     def fit(samples, rows):
-        return scaling.fit_input(samples, rows, scaler=scaler) | balance.fit_class_weight(
+        return scaling.fit_input(samples, rows, scaler=scaler) | entries.loaded(entry.fit)(
             samples, rows, classes=3, formula=weights
         )
 

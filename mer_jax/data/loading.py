@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 import tfds_builders
-from mer_jax.data import Record, apexes, images, sources, unit_table
+from mer_jax.data import Record, apexes, images, sources, target_units, unit_table
 from mer_jax.data import labels as schemes
 from mer_jax.data.channels import CHANNELS, COLOURS, JOINED, PHASES, feature_of
 from mer_jax.data.sources import BuildOptions, Source
@@ -70,6 +70,8 @@ class Data(NamedTuple):
     # float32[N, 68, 2]: landmarks (x, y) of the onset frame in pixels of the image
     landmarks: np.ndarray | None = None
     unit_table: str = ''  # what data.action_units gave, in words; '' without a table
+    # whether the classes are action units, of which a row shows several: extras['action_units']
+    multi_label: bool = False
 
 
 def build(data_sets: tuple[Source, ...], options: BuildOptions) -> str:
@@ -146,16 +148,10 @@ def load(
     scheme = schemes.parse(settings.labels, [source.release for source in data_sets])
     # before building, which may take hours
     schemes.check(scheme, [source.release for source in data_sets if source.input])
-    table = unit_table.read(settings.action_units)
-    name = sources.joined(data_sets)
-    stored, features = stored_as(data_sets, channels, settings.mask, apex)
-    records = read_all(
-        data_sets,
-        lambda source: features + _interval(source, stored),
-        options,
-        optional=('landmarks',) if points else (),
+    records, stored, of_table = _read_inputs(
+        data_sets, options, settings, channels=channels, apex=apex, points=points
     )
-    records, of_table = unit_table.annotate(records, table)
+    name = sources.joined(data_sets)
     kept, dropped, classes = schemes.apply(
         scheme, records, count_as_first_class=settings.without_class == 'first_class'
     )
@@ -169,29 +165,116 @@ def load(
     if stored == 'flows':
         kept = at_apexes(kept, apex)
         apex_annotated = np.array([apexes.is_annotated(record) for record in kept])
-    names = _names(kept, classes, settings)
+    names = _names(kept, classes, tuple(unit_columns(kept, settings.lateral_units)))
     image = images.stack_inputs(kept, stored, channels, settings, name)
-    samples = _samples(kept, names, image, settings.lateral_units)
+    label = [names.classes.index(record['class']) for record in kept]
+    units = [unit_row(record, names.action_units, settings.lateral_units) for record in kept]
+    samples = _samples(kept, names, image, label, units)
     labels = scheme.name
     if settings.random_subject_labels:
         samples = with_random_labels(samples, names)
         labels += DRAWN
-    landmarks = None
-    fingerprinted = samples
-    if points and all('landmarks' in record for record in kept):
-        landmarks = images.points(kept, stored, settings.size)
-        fingerprinted = (*samples, landmarks)
+    landmarks = _landmarks(kept, stored, settings.size) if points else None
     return Data(
         samples=samples,
         names=names,
         dropped=dropped,
-        fingerprint=fingerprint(fingerprinted, names),
+        fingerprint=fingerprint(_values(samples, landmarks), names),
         labels=labels,
         editions=editions(kept),
         apex_annotated=apex_annotated,
         landmarks=landmarks,
         unit_table=of_table,
     )
+
+
+def load_units(
+    data_sets: tuple[Source, ...],
+    options: BuildOptions,
+    settings: sections.Data,
+    *,
+    channels: tuple[str, ...],
+    points: bool = False,
+) -> Data:
+    """Read data sets whose action units are detected; emotions are not needed.
+
+    Images and rows are those of `load`. The classes are the units of data.units, 'AU12', or with
+    lateral_units 'AUL12' and 'AUR12'; extras['action_units'] has a column for each. Clips of which
+    none of them is known, and macro-expressions, are dropped and listed.
+
+    Args:
+        data_sets: data.name, parsed.
+        options: where they are stored, and what they are built with.
+        settings: of section data.
+        channels: data.channels, parsed.
+        points: as in `load`.
+
+    Raises:
+        UserError: two clips of one name, or no clip that shows a unit.
+    """
+    targets = target_units.columns(target_units.parse(settings.units), settings.lateral_units)
+    records, stored, of_table = _read_inputs(
+        data_sets, options, settings, channels=channels, apex='', points=points
+    )
+    schemes.refuse_duplicates(records)
+    kept, units, dropped = [], [], []
+    for record in records:
+        row = target_units.row(record, targets)
+        reason = target_units.why_dropped(record, row)
+        if reason:
+            about = [record[key] for key in ('clip', 'subject', 'dataset', 'emotion')]
+            dropped.append([*about, reason])
+        else:
+            kept.append(record)
+            units.append(row)
+    name = sources.joined(data_sets)
+    if not np.any(np.array(units) == 1):
+        raise UserError(
+            f'data.name {name!r} has no clip that is known to show a unit of data.units '
+            f'{settings.units!r}; name a data set with action units, or a table of them: '
+            'data.action_units=FILE.csv'
+        )
+    names = _names(kept, tuple(f'AU{target}' for target in targets), targets)
+    image = images.stack_inputs(kept, stored, channels, settings, name)
+    samples = _samples(kept, names, image, np.zeros(len(kept)), units)
+    landmarks = _landmarks(kept, stored, settings.size) if points else None
+    return Data(
+        samples=samples,
+        names=names,
+        dropped=dropped,
+        fingerprint=fingerprint(_values(samples, landmarks), names),
+        labels=f'action units {"+".join(targets)}',
+        editions=editions(kept),
+        landmarks=landmarks,
+        unit_table=of_table,
+        multi_label=True,
+    )
+
+
+def _read_inputs(data_sets, options, settings, *, channels, apex, points):
+    """(records with their inputs, the feature with the images, what data.action_units gave)."""
+    table = unit_table.read(settings.action_units)
+    stored, features = stored_as(data_sets, channels, settings.mask, apex)
+    records = read_all(
+        data_sets,
+        lambda source: features + _interval(source, stored),
+        options,
+        optional=('landmarks',) if points else (),
+    )
+    records, of_table = unit_table.annotate(records, table)
+    return records, stored, of_table
+
+
+def _landmarks(records, stored, size):
+    """Landmarks of the images; None where a record lacks them."""
+    if not all('landmarks' in record for record in records):
+        return None
+    return images.points(records, stored, size)
+
+
+def _values(samples, landmarks):
+    """What the fingerprint covers beside the names."""
+    return samples if landmarks is None else (*samples, landmarks)
 
 
 def at_apexes(records: Sequence[Record], apex: str | apexes.Spotted) -> list[Record]:
@@ -213,24 +296,22 @@ def _clips(records):
     return list(dict.fromkeys((record['dataset'], record['clip']) for record in records))
 
 
-def _names(records, classes, settings):
+def _names(records, classes, units):
     subjects, datasets, _ = subject_ids(records)
     return Names(
         classes=classes,
         subjects=subjects,
         datasets=datasets,
         clips=tuple(clip for _, clip in _clips(records)),
-        action_units=tuple(unit_columns(records, settings.lateral_units)),
+        action_units=units,
     )
 
 
-def _samples(records, names, image, lateral):
-    """Return the Samples of records and their images."""
+def _samples(records, names, image, label, units):
+    """Return the Samples of records, their images, labels [N] and action units [N, A]."""
     _, _, ids = subject_ids(records)
     clips = _clips(records)
-    label = [names.classes.index(record['class']) for record in records]
     clip = [clips.index((record['dataset'], record['clip'])) for record in records]
-    units = [unit_row(record, names.action_units, lateral) for record in records]
     shape = len(records), len(names.action_units)
     extras = {'action_units': np.array(units, np.float32).reshape(shape)}
     if 'frame' in records[0]:
@@ -281,6 +362,29 @@ def describe(data: Data) -> str:
             f"--config.data.labels='{schemes.NAMED}{listed}'"
         )
     lines = [line, *reasons(data.dropped)]
+    if data.unit_table:
+        lines.append(f'  {data.unit_table}')
+    return '\n'.join(lines)
+
+
+def describe_units(data: Data) -> str:
+    """Describe what was loaded to detect action units, for the log.
+
+    Args:
+        data: of `load_units`.
+    """
+    names, units = data.names, data.samples.extras['action_units']
+    shown = np.sum(units == 1, axis=0)
+    counts = ', '.join(f'{unit} {count}' for unit, count in zip(names.classes, shown, strict=True))
+    sheets = f' ({", ".join(data.editions)})' if data.editions else ''
+    lines = [
+        f'data: {len(names.clips)} clips of {len(names.subjects)} subjects from '
+        f'{", ".join(names.datasets)}{sheets}; clips that show {counts}'
+    ]
+    unknown = int(np.isnan(units).sum())
+    if unknown:
+        lines.append(f'  {unknown} of {units.size} entries are unknown: they count nowhere')
+    lines += reasons(data.dropped)
     if data.unit_table:
         lines.append(f'  {data.unit_table}')
     return '\n'.join(lines)

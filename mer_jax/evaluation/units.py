@@ -6,6 +6,7 @@ over seeds. A unit that no held-out clip shows has no score and stands in no mea
 f1_score and average_precision_score of scikit-learn.
 """
 
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -23,6 +24,7 @@ COMPARED = {
     'macro_f1': ('most_frequent', 'most_frequent_macro_f1'),
     'average_precision': ('chance', 'chance_average_precision'),
 }
+TITLES = 5  # so many folds are named in a note
 ALL_UNITS = (
     'The rule of the public code of CD6ME: every target unit counts in every mean, with F1 0 where '
     'no clip shows it; the macro F1 of such a unit is then 1 where it is never predicted.'
@@ -117,24 +119,52 @@ def score(held: Held, names: Names) -> dict:
     }
 
 
-def rare(truth: np.ndarray, dataset: np.ndarray, names: Names) -> dict[str, list[str]]:
-    """Return the units that no data set shows, or one alone of several.
+def unseen(trained: Mapping[str, np.ndarray], names: Names) -> dict[str, list[str]]:
+    """Return the units that a fold cannot learn, because no training clip shows them.
 
     Args:
-        truth: float32[N, A] of the rows of the data, 1 present, 0 absent, NaN unknown.
-        dataset: int[N], of each row.
-        names: of units and data sets.
+        trained: truth of the training rows float32[n, A] of each fold, by its title.
+        names: `classes` are the units.
 
     Returns:
-        {unit: the data sets that show it}, none or one.
+        {unit: titles of the folds}, for units of which there are any.
     """
-    every = np.unique(dataset)
-    few = {}
+    folds = {}
+    for column, unit in enumerate(names.classes):
+        titles = [title for title, truth in trained.items() if not (truth[:, column] == 1).any()]
+        if titles:
+            folds[unit] = titles
+    return folds
+
+
+def notes(
+    truth: np.ndarray, dataset: np.ndarray, unseen: Mapping[str, Sequence[str]], names: Names
+) -> list[str]:
+    """Say which units are not scored, or hardly learned, a sentence each.
+
+    Args:
+        truth: float32[N, A] of all rows of the data, 1 present, 0 absent, NaN unknown.
+        dataset: int[N], of each row.
+        unseen: of `unseen`.
+        names: of units and data sets.
+    """
+    lines, several = [], len(np.unique(dataset)) > 1
     for column, unit in enumerate(names.classes):
         showing = np.unique(dataset[truth[:, column] == 1])
-        if len(showing) < min(2, len(every)):
-            few[unit] = [names.datasets[number] for number in showing]
-    return few
+        if not len(showing):
+            lines.append(f'{unit}: no clip shows it; it has no score and stands in no mean.')
+            continue
+        if several and len(showing) == 1:
+            lines.append(f'{unit}: {names.datasets[showing[0]]} alone shows it.')
+        titles = unseen.get(unit, ())
+        if titles:
+            shown = ', '.join(titles[:TITLES]) + (', ...' if len(titles) > TITLES else '')
+            folds = '1 fold' if len(titles) == 1 else f'{len(titles)} folds'
+            lines.append(
+                f'{unit}: no training clip of {folds} ({shown}) shows it, where it can be '
+                'predicted absent alone.'
+            )
+    return lines
 
 
 def _refuse_infinite(predictions):

@@ -13,6 +13,9 @@ class LearnerEntry(NamedTuple):
 
     learner: str  # 'module:function' of learner(model, optimizer, *, fit, scale_input, **options)
     options: dict[str, str]  # keyword -> setting, or section of settings
+    # 'module:function' of fit(samples, rows, *, classes, formula, scope) -> Fitted, from training
+    # rows, beside the scale of the input
+    fit: str = 'mer_jax.training.balance:fit_class_weight'
     regional: bool = False  # needs a network with a head for each region
 
 
@@ -28,6 +31,7 @@ class Task(NamedTuple):
     learner: LearnerEntry | None = None  # None: train.learner names it
     by_class: bool = False  # scored by METRICS, which the verbs audit and grid compare
     augments: bool = False  # whether rows can be augmented
+    by_frame: bool = False  # whether a row is a frame of a clip
     needs: dict = {}  # setting -> the only value that it takes
     unused: dict = {}  # setting that it has no use for -> its value that is off
 
@@ -41,6 +45,31 @@ TASKS = {  # by data.task
         by_class=True,
         augments=True,
     ),
+    'action_units': Task(
+        'mer_jax.experiment.build:units_of_clips',
+        'mer_jax.experiment.results:action_units',
+        options={},
+        report='mer_jax.report.action_units_page:report',
+        learner=LearnerEntry(
+            'mer_jax.training.learners:action_units',
+            options={},
+            fit='mer_jax.training.balance:fit_unit_weight',
+        ),
+        augments=True,
+        unused={
+            'augment.replace': 0.0,
+            'balance.method': 'none',
+            'balance.scope': 'fold',
+            'data.apex': '',
+            'data.random_subject_labels': False,
+            'data.without_class': 'dropped',
+            'evaluate.every_epoch': False,
+            'protocol.evaluate_on': 'test',
+            'train.label_smoothing': 0.0,
+            'train.learner': 'supervised',
+            'train.sampler': 'shuffle',
+        },
+    ),
     'spotting': Task(
         'mer_jax.experiment.build:frames_of_clips',
         'mer_jax.experiment.results:spotting',
@@ -49,6 +78,7 @@ TASKS = {  # by data.task
         learner=LearnerEntry(
             'mer_jax.training.learners:spotting', options={'output': 'spotting.output'}
         ),
+        by_frame=True,
         needs={
             'data.clip_normalise': False,
             'data.input_scaler': 'p995',

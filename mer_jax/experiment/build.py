@@ -28,7 +28,7 @@ from mer_jax.runfiles.plan import Plan
 from mer_jax.settings import sections
 from mer_jax.settings.sections import Settings
 from mer_jax.spotting import frames
-from mer_jax.training import augment, balance, batches, held_out, learners, plan, scaling
+from mer_jax.training import augment, batches, held_out, learners, plan, scaling
 from mer_jax.types import Fitted, Folds, FoldState, Learner, Samples, TrainRows
 
 
@@ -100,19 +100,49 @@ def clips(settings: Settings, apex: str | apexes.Spotted) -> loading.Data:
         settings: of the experiment.
         apex: how clips without an annotated apex get one.
     """
-    data_sets = sources.parse(settings.data.name, settings.data.manual_dir)
-    names = channels.parse(settings.data.channels)
-    loading.check_inputs(data_sets, names)
+    data_sets, names = _inputs(settings)
     data = loading.load(
         data_sets,
         build_options(settings.data),
         settings.data,
         channels=names,
         apex=apex,
-        points=any(FEATURES[name].points for name in features_of_clips(settings.head)),
+        points=_takes_points(settings),
     )
     print(loading.describe(data))
     return data
+
+
+def units_of_clips(settings: Settings, apex: Any) -> loading.Data:
+    """Load the data set with a row for each clip, to detect its action units.
+
+    Args:
+        settings: of the experiment.
+        apex: not used here; `clips` takes it.
+    """
+    data_sets, names = _inputs(settings)
+    data = loading.load_units(
+        data_sets,
+        build_options(settings.data),
+        settings.data,
+        channels=names,
+        points=_takes_points(settings),
+    )
+    print(loading.describe_units(data))
+    return data
+
+
+def _inputs(settings):
+    """The data sets and channels of an experiment, which fit each other."""
+    data_sets = sources.parse(settings.data.name, settings.data.manual_dir)
+    names = channels.parse(settings.data.channels)
+    loading.check_inputs(data_sets, names)
+    return data_sets, names
+
+
+def _takes_points(settings):
+    """Whether an SVM takes landmarks."""
+    return any(FEATURES[name].points for name in features_of_clips(settings.head))
 
 
 def build_options(settings: sections.Data) -> sources.BuildOptions:
@@ -258,8 +288,9 @@ def learner_of(settings: Settings, *, classes: int, steps: int, lowering: str) -
         lowering: how convolutions are computed, see models/layers.py.
     """
     data = settings.data
-    fit_class_weight = partial(
-        balance.fit_class_weight,
+    entry = learner_entry(settings)
+    fit_labels = partial(
+        entries.loaded(entry.fit),
         classes=classes,
         formula=settings.train.class_weights,
         scope=settings.balance.scope,
@@ -274,9 +305,8 @@ def learner_of(settings: Settings, *, classes: int, steps: int, lowering: str) -
     )
 
     def fit(samples: Samples, rows: TrainRows) -> Fitted:
-        return fit_input(samples, rows) | fit_class_weight(samples, rows)
+        return fit_input(samples, rows) | fit_labels(samples, rows)
 
-    entry = learner_entry(settings)
     return entries.loaded(entry.learner)(
         _model(settings, classes, lowering),
         learners.optimizer(settings.train, steps=steps, rate_in_state=settings.choose.groups > 0),

@@ -97,7 +97,10 @@ def write_tables(folder: Path, data: loading.Data, folds: Folds, titles: Sequenc
         folds: all runs.
         titles: of the folds.
     """
-    protocols.table(folds, titles, data.samples, data.names).write(folder)
+    table = protocols.table(
+        folds, list(titles), data.samples, data.names, multi_label=data.multi_label
+    )
+    table.write(folder)
     DroppedTable(tuple(DroppedClip(*clip) for clip in data.dropped)).write(folder)
 
 

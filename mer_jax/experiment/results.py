@@ -10,12 +10,13 @@ import numpy as np
 from mer_jax import entries, provenance
 from mer_jax.data import loading
 from mer_jax.errors import UserError
-from mer_jax.evaluation import score
+from mer_jax.evaluation import score, units
 from mer_jax.experiment import TASKS, leaks
 from mer_jax.experiment.build import Experiment
+from mer_jax.folds import protocols
 from mer_jax.folds.rows import of_data_set
 from mer_jax.machine import versions
-from mer_jax.report import recognition_page, spotting_page
+from mer_jax.report import action_units_page, recognition_page, spotting_page
 from mer_jax.runfiles import board, files
 from mer_jax.runfiles import results as result_files
 from mer_jax.runfiles.calibration import Calibration
@@ -23,7 +24,8 @@ from mer_jax.runfiles.choices import ChoiceTable
 from mer_jax.runfiles.epoch_outputs import EpochOutputs
 from mer_jax.runfiles.plan import Plan
 from mer_jax.runfiles.predictions import PredictionTable
-from mer_jax.runfiles.results import RecognitionResults, SpottingResults
+from mer_jax.runfiles.results import RecognitionResults, SpottingResults, UnitResults
+from mer_jax.runfiles.unit_predictions import UnitTable
 from mer_jax.settings import sections
 from mer_jax.spotting import score as spotting_score
 from mer_jax.training import held_out, metrics_log
@@ -34,8 +36,8 @@ class Finished(NamedTuple):
     """A training that is finished, to be scored."""
 
     folder: Path  # of the run
-    # of held-out rows in data set order: logits or scores [R, K], of spotting [R, 1]; None where
-    # nothing is held out
+    # of held-out rows in data set order: logits or scores [R, K], of spotting [R, 1], of action
+    # units [R, A]; None where nothing is held out
     output: np.ndarray | None
     data: loading.Data
     folds: Folds
@@ -161,6 +163,45 @@ def spotting(finished: Finished, *, settings: sections.Spotting) -> dict:
         seconds=finished.seconds,
     )
     return _written(folder, results, start, spotting_page)
+
+
+def action_units(finished: Finished) -> dict:
+    """Score action units; write predictions.csv, results.json and the report, and print the table.
+
+    Args:
+        finished: the training.
+
+    Returns:
+        The content of results.json.
+    """
+    start = time.perf_counter()
+    folder, data, names = finished.folder, finished.data, finished.data.names
+    truth, folds = data.samples.extras['action_units'], finished.folds
+    output = finished.output
+    if output is None:
+        output = np.zeros((0, len(names.classes)))
+    predictions = held_out.predictions(output, data.samples, folds)
+    run, position_in_test = held_out.order(folds)
+    trained = [truth[protocols.rows_of(folds.train, number)] for number in range(len(folds.fold))]
+    held = units.Held(
+        predictions,
+        truth[folds.test.index[run, position_in_test]],
+        np.array([units.most_frequent(rows) for rows in trained])[run],
+    )
+    UnitTable.of(predictions, held.truth, names).write(folder)
+    of_folds = dict(zip(finished.titles, trained, strict=False))  # those of the first seed
+    unseen = units.unseen(of_folds, names)
+    results = UnitResults(
+        **finished.about,
+        clips=len(np.unique(data.samples.clip)),
+        task=result_files.ACTION_UNITS,
+        units=list(names.classes),
+        **units.score(held, names),
+        unseen=unseen,
+        notes=units.notes(truth, data.samples.dataset, unseen, names),
+        seconds=finished.seconds,
+    )
+    return _written(folder, results, start, action_units_page)
 
 
 def _written(folder, results, start, page):

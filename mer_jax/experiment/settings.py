@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from mer_jax import machine
 from mer_jax.classical import FEATURES, NETWORK, features_of_clips, has_network, missing_input
-from mer_jax.data import APEX_RULES, channels, labels
+from mer_jax.data import APEX_RULES, channels, labels, target_units
 from mer_jax.errors import UserError
 from mer_jax.experiment import LEARNERS, TASKS, spotter
 from mer_jax.folds import PROTOCOLS, RESAMPLERS, leaves_subjects_out, people
@@ -152,6 +152,15 @@ def _texts(settings):
             f'data.channels is {text!r}; allowed: {groups}, each once, separated by commas'
         )
     return lines
+
+
+def _units(settings):
+    """The action units to detect."""
+    try:
+        target_units.parse(settings.data.units)
+    except UserError as error:
+        return [str(error)]
+    return []
 
 
 def _scales(settings):
@@ -520,6 +529,7 @@ def _one_subject_names():
 
 RULES = (
     _texts,
+    _units,
     _scales,
     _groups,
     _learner,

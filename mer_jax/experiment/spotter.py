@@ -60,7 +60,7 @@ def split(settings: Settings) -> tuple[Settings, Settings]:
 
     spotting = tree.from_nested(config_files.load(settings.data.apex).to_dict())
     task = spotting.data.task
-    if task in TASKS and TASKS[task].by_class:
+    if task in TASKS and not TASKS[task].by_frame:
         raise UserError(f'its data.task is {task}; name a spotting config')
     recognised, spotted = _releases(settings.data.name), _releases(spotting.data.name)
     missing = sorted({*recognised} - {*spotted})

@@ -448,7 +448,14 @@ def select_apex_per_fold(
     )
 
 
-def table(folds: Folds, titles: list[str], samples: Samples, names: Names) -> FoldTable:
+def table(
+    folds: Folds,
+    titles: list[str],
+    samples: Samples,
+    names: Names,
+    *,
+    multi_label: bool = False,
+) -> FoldTable:
     """Return the fold table, a row for each fold.
 
     Args:
@@ -456,13 +463,17 @@ def table(folds: Folds, titles: list[str], samples: Samples, names: Names) -> Fo
         titles: titles of the folds.
         samples: all rows.
         names: names of their classes and data sets.
+        multi_label: whether the classes are action units, of which a row shows several.
     """
     rows = []
     # The first runs are all folds of seed 0, so the number of a fold is the position of its run.
     for number, title in enumerate(titles):
         test = rows_of(folds.test, number)
         datasets = [names.datasets[dataset] for dataset in np.unique(samples.dataset[test])]
-        rows_per_class = np.bincount(samples.label[test], minlength=len(names.classes))
+        if multi_label:
+            rows_per_class = np.sum(samples.extras['action_units'][test] == 1, axis=0)
+        else:
+            rows_per_class = np.bincount(samples.label[test], minlength=len(names.classes))
         is_clip = of_data_set(samples, rows_of(folds.train, number))
         row = FoldRow(
             fold=number,
@@ -475,7 +486,7 @@ def table(folds: Folds, titles: list[str], samples: Samples, names: Names) -> Fo
             test_rows_per_class=tuple(rows_per_class.tolist()),
         )
         rows.append(row)
-    return FoldTable(tuple(names.classes), tuple(rows))
+    return FoldTable(tuple(names.classes), tuple(rows), multi_label)
 
 
 def describe(

@@ -156,7 +156,7 @@ def recipe(settings: Settings, data_set: str = '', editions: Sequence[str] = ())
             'the run took missing apexes from a spotting run; here a missing apex is the frame '
             'with the largest motion'
         )
-    every_frame = data.apex or not TASKS[data.task].by_class
+    every_frame = data.apex or TASKS[data.task].by_frame
     stored, _ = loading.stored_as(data_sets, names, data.mask, 'peak' if every_frame else '')
     kind = loading.INPUTS[stored]
     if source.release in NEAREST:

@@ -37,8 +37,9 @@ def opened(path: str, fold: str = '') -> Spotter:
         UserError: it is no finished spotting run, or has no such fold.
     """
     model = trained.open_trained(path, fold)
-    if TASKS[model.settings.data.task].by_class:
-        raise UserError(f'--spotter={path}: it recognises classes; allowed: a spotting run')
+    task = model.settings.data.task
+    if not TASKS[task].by_frame:
+        raise UserError(f'--spotter={path}: its data.task is {task}; allowed: a spotting run')
     return Spotter(model, records.recipe(model.settings))
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from mer_jax.runfiles import files, writing
 from mer_jax.runfiles.config import RunConfig, by_key
 from mer_jax.runfiles.metrics_log import EpochRecord, MetricsLog
-from mer_jax.runfiles.results import RecognitionResults, SpottingResults
+from mer_jax.runfiles.results import RecognitionResults, Results, SpottingResults, UnitResults
 from mer_jax.settings.tree import all_settings
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def curves(folder: str | Path, group: int) -> Curves:
     return opened
 
 
-def write_held_out(folder: str | Path, results: RecognitionResults | SpottingResults) -> None:
+def write_held_out(folder: str | Path, results: Results) -> None:
     """Write the scores of held-out rows, after each epoch where they were measured.
 
     The spread over folds is a histogram of their accuracy; the settings of config.json are hparams.
@@ -94,9 +94,7 @@ def write_held_out(folder: str | Path, results: RecognitionResults | SpottingRes
     writer.close()
 
 
-def held_out_scores(
-    results: RecognitionResults | SpottingResults,
-) -> dict[int, dict[str, float]]:
+def held_out_scores(results: Results) -> dict[int, dict[str, float]]:
     """Return the scores of held-out rows that were measured.
 
     Args:
@@ -105,11 +103,13 @@ def held_out_scores(
     Returns:
         {epoch: {tag: score}}; the last epoch has the scores of the run.
     """
+    curves = {}
     if isinstance(results, SpottingResults):
         last = {}
         if results.spotting:
             last['mean_error_frames'] = results.spotting[results.answer]['mae']
-        curves = {}
+    elif isinstance(results, UnitResults):
+        last = results.metrics
     else:
         last = {name: results.metrics[name] for name in MEASURES}
         curves = results.oracle_epoch['per_epoch'] if results.oracle_epoch else {}

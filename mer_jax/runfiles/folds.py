@@ -8,6 +8,7 @@ from mer_jax.errors import UserError
 from mer_jax.runfiles import files, reading, shapes, writing
 
 CLASS_PREFIX = 'test_'  # begins the column of a class
+UNIT_PREFIX = 'present_'  # begins that of an action unit, of which a row shows several
 REMEDY = 'restore it, or train into another --workdir'
 
 
@@ -22,7 +23,7 @@ class FoldRow(NamedTuple):
     train_rows: int  # rows of the data set
     added_rows: int  # copies, mixtures or generated images, added for balance
     test_rows: int
-    test_rows_per_class: tuple[int, ...]
+    test_rows_per_class: tuple[int, ...]  # or that show each action unit
 
 
 COLUMNS = {
@@ -44,11 +45,13 @@ class FoldTable:
 
     classes: tuple[str, ...]
     rows: tuple[FoldRow, ...]
+    multi_label: bool = False  # whether the classes are action units
 
     @property
     def header(self) -> list[str]:
         """Return the columns of the file."""
-        return [*COLUMNS, *(CLASS_PREFIX + title for title in self.classes)]
+        prefix = UNIT_PREFIX if self.multi_label else CLASS_PREFIX
+        return [*COLUMNS, *(prefix + title for title in self.classes)]
 
     def cells(self) -> list[list]:
         """Return the rows of the file."""
@@ -66,7 +69,9 @@ class FoldTable:
             UserError: the file is damaged.
         """
         table = reading.read_csv(Path(folder) / cls.FILE)
-        columns = [name for name in table.header if name.startswith(CLASS_PREFIX)]
+        multi_label = any(name.startswith(UNIT_PREFIX) for name in table.header)
+        prefix = UNIT_PREFIX if multi_label else CLASS_PREFIX
+        columns = [name for name in table.header if name.startswith(prefix)]
         allowed = COLUMNS | dict.fromkeys(columns, shapes.COUNT)
         records = reading.checked_rows(table, allowed, remedy=REMEDY)
         rows = []
@@ -78,10 +83,11 @@ class FoldTable:
                     f'{table.path}, row {number + 2}: fold is {row.fold}; allowed: {number}, '
                     f'because folds stand in order; {REMEDY}'
                 )
-            if columns and sum(per_class) != row.test_rows:
+            if columns and not multi_label and sum(per_class) != row.test_rows:
                 raise UserError(
                     f'{table.path}, row {number + 2}: test is {row.test_rows}; allowed: '
                     f'{sum(per_class)}, the sum over its classes; {REMEDY}'
                 )
             rows.append(row)
-        return cls(tuple(name.removeprefix(CLASS_PREFIX) for name in columns), tuple(rows))
+        classes = tuple(name.removeprefix(prefix) for name in columns)
+        return cls(classes, tuple(rows), multi_label)

@@ -62,8 +62,8 @@ class Data:
     )
     task: str = field(
         'recognition',
-        'recognition: predict the class of a clip. spotting: predict how near a frame is to the '
-        'apex.',
+        'recognition: predict the class of a clip. action_units: detect the action units of a '
+        'clip. spotting: predict how near a frame is to the apex.',
         entries='TASKS',
     )
     apex: str = field(
@@ -128,6 +128,11 @@ class Data:
         'The range of the inputs after scaling; imagenet: three channels, normalised as the '
         'weights of torchvision expect. Not used with input_scaler=standard or mean_max.',
         choices=('0..255', '0..1', '-1..1', 'imagenet'),
+    )
+    units: str = field(
+        '1+2+4+5+6+7+9+10+12+14+15+17',
+        'For data.task=action_units: the units to detect; the default: the 12 of CD6ME (Varanka '
+        'et al. 2024).',
     )
     action_units: str = field(
         '',
@@ -286,7 +291,8 @@ class Train:
     class_weights: str = field(
         'none',
         'Weights of the loss, for a class with n_c of the n rows: max (n_max / n_c), total '
-        '(n / n_c), balanced (n / (K n_c)).',
+        '(n / n_c), balanced (n / (K n_c)). Of an action unit, any of them weights the rows that '
+        'show it by n_absent / n_present.',
         choices=('none', 'max', 'total', 'balanced'),
     )
     label_smoothing: float = field(

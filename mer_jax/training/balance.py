@@ -1,4 +1,4 @@
-"""Class weights of the loss.
+"""Class weights of the loss, and weights of action units.
 
 They come from training rows only, unless balance.scope=all, a leak, asks for all rows.
 """
@@ -82,3 +82,33 @@ def fit_class_weight(
     if scope == 'all':
         counted = Rows(jnp.arange(len(label)), jnp.ones(len(label)))
     return {'class_weight': class_weight(label, counted, classes=classes, formula=formula)}
+
+
+def fit_unit_weight(
+    samples: Samples, rows: TrainRows, *, classes: int, formula: str, scope: str = 'fold'
+) -> Fitted:
+    """Return the weights of the rows that show each action unit, of one fold.
+
+    The formula, of the two classes absent and present, gives a weight for each of them; that of
+    presence relative to that of absence is n_absent / n_present by all but 'none', which is 1. A
+    unit that all known training rows show, or none of them, has weight 1.
+
+    Args:
+        samples: all rows.
+        rows: training rows of the fold; none is resampled.
+        classes: A, number of units; not used here.
+        formula: a key of CLASS_WEIGHTS.
+        scope: for class weights; not used here.
+
+    Returns:
+        {'unit_weight': float32[A], 'unit_seen': bool[A], whether a training row shows it}, for
+        FoldState.fitted.
+    """
+    units = samples.extras['action_units'][rows.index]
+    in_fold = rows.mask[:, None] > 0
+    absent = jnp.sum((units == 0) & in_fold, 0).astype(jnp.float32)
+    present = jnp.sum((units == 1) & in_fold, 0).astype(jnp.float32)
+    weights = jax.vmap(CLASS_WEIGHTS[formula])(jnp.stack([absent, present], 1))
+    both = (absent > 0) & (present > 0)
+    ratio = weights[:, 1] / jnp.where(both, weights[:, 0], 1)
+    return {'unit_weight': jnp.where(both, ratio, 1), 'unit_seen': present > 0}

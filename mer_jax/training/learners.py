@@ -212,14 +212,63 @@ def spotting(
         output: 'sigmoid' of the logit, or 'linear', the logit itself.
     """
 
-    def finish(logits: jax.Array) -> jax.Array:
+    def finish(logits: jax.Array, fitted: Fitted) -> jax.Array:
         return jax.nn.sigmoid(logits) if output == 'sigmoid' else logits
 
     def loss(logits: jax.Array, out: Out, batch: Samples, fitted: Fitted) -> tuple[jax.Array, Logs]:
-        error = finish(logits)[:, 0] - batch.extras['target']
+        error = finish(logits, fitted)[:, 0] - batch.extras['target']
         return jnp.mean(error**2), {}
 
     return _learner(_Network(model, optimizer, fit, scale_input), loss, finish)
+
+
+def action_units(
+    model: Model, optimizer: optax.GradientTransformation, *, fit: Fit, scale_input: ScaleInput
+) -> Learner:
+    """Detect action units, several in a row.
+
+    The loss is the mean sigmoid cross-entropy over the known entries of a batch. An output above 0
+    means that the unit is present; a unit that no training row shows has none.
+
+    Args:
+        model: (image, train) -> (logits [B, A], out).
+        optimizer: of its parameters.
+        fit: as in supervised. FoldState.fitted then has 'unit_weight' and 'unit_seen', see
+            balance.fit_unit_weight.
+        scale_input: as in supervised.
+    """
+
+    def loss(logits: jax.Array, out: Out, batch: Samples, fitted: Fitted) -> tuple[jax.Array, Logs]:
+        units = batch.extras['action_units']
+        known = ~jnp.isnan(units)
+        right = jnp.where(known, (logits > 0) == (units == 1), False)
+        accuracy = jnp.sum(right) / jnp.maximum(jnp.sum(known), 1)
+        return unit_cross_entropy(logits, units, fitted['unit_weight']), {'accuracy': accuracy}
+
+    def finish(logits: jax.Array, fitted: Fitted) -> jax.Array:
+        return jnp.where(fitted['unit_seen'], logits, jnp.minimum(logits, 0))
+
+    return _learner(_Network(model, optimizer, fit, scale_input), loss, finish)
+
+
+def unit_cross_entropy(logits: jax.Array, units: jax.Array, weight: jax.Array) -> jax.Array:
+    """Return the mean sigmoid cross-entropy of the known entries.
+
+    It is that of torch.nn.BCEWithLogitsLoss with pos_weight, if all entries are known.
+
+    Args:
+        logits: [B, A].
+        units: float32[B, A], 1 present, 0 absent, NaN unknown.
+        weight: float32[A], of the entries that are present.
+
+    Returns:
+        A scalar; 0 where no entry is known.
+    """
+    known = ~jnp.isnan(units)
+    target = jnp.nan_to_num(units)  # a NaN would reach the gradient in spite of the mask
+    entropy = optax.sigmoid_binary_cross_entropy(logits, target)
+    weighted = jnp.where(known, jnp.where(target > 0, weight, 1) * entropy, 0)
+    return weighted.sum() / jnp.maximum(known.sum(), 1)
 
 
 def cross_entropy(
@@ -363,14 +412,14 @@ class _Network:
 def _learner(
     network: _Network,
     loss: Loss,
-    finish: Callable[[jax.Array], jax.Array] | None = None,
+    finish: Callable[[jax.Array, Fitted], jax.Array] | None = None,
 ) -> Learner:
     """Return the learner that minimises a loss.
 
     Args:
         network: the network, and how it is fitted and updated.
         loss: to minimise.
-        finish: from logits to outputs; None: the outputs are the logits.
+        finish: from logits and what is fitted to outputs; None: the outputs are the logits.
     """
     model, optimizer = network.model, network.optimizer
     scale_input = network.scale_input
@@ -405,6 +454,6 @@ def _learner(
         variables = {'params': state.params, 'batch_stats': state.batch_stats}
         image = scale_input(inputs.image, state.fitted)
         logits, out = model.apply(variables, image, train=False)
-        return finish(logits) if finish else logits, out
+        return finish(logits, state.fitted) if finish else logits, out
 
     return Learner(init, step, predict)

@@ -400,3 +400,45 @@ def test_a_release_gives_the_same_channels(tmp_path, monkeypatch):
     for row, clip in enumerate(found.names.clips):
         np.testing.assert_array_equal(found.samples.image[row], stored[clip])
     assert found.labels == 'five' and len(found.names.action_units) > 3
+
+
+def load_units(name, folder, *, manual_dir='', **changed):
+    return loading.load_units(
+        sources.parse(name, str(manual_dir)),
+        sources.BuildOptions(data_dir=str(folder)),
+        Data(**changed),
+        channels=('u', 'v', 'strain'),
+    )
+
+
+def test_units_are_targets_and_emotions_are_not_needed(tiny_data):
+    """A clip that is dropped for its emotion, or a unit in another column, trains on less or on
+    something else.
+    """
+    data = load_units('synthetic_faces/tiny', tiny_data, units='12+4+30')
+    clips = load('synthetic_faces/tiny', None, data_dir=tiny_data, labels='five')
+    assert data.names.classes == ('AU12', 'AU4', 'AU30') and data.multi_label
+    assert data.names.clips == clips.names.clips and data.dropped == []
+    coded = dict(zip(clips.names.action_units, clips.samples.extras['action_units'].T, strict=True))
+    units = data.samples.extras['action_units']
+    np.testing.assert_array_equal(units[:, 0], coded['12'])
+    np.testing.assert_array_equal(units[:, 1], coded['4'])
+    assert not units[:, 2].any() and 'AU30 0' in loading.describe_units(data)
+    np.testing.assert_array_equal(data.samples.image, clips.samples.image)
+
+
+def test_clips_without_units_are_dropped_with_their_reason(tmp_path):
+    """As clips without any unit they would teach that nothing moves."""
+    fake_raw.write_precomputed_flow(tmp_path)
+    with pytest.raises(UserError, match='data.action_units=FILE.csv'):
+        load_units('precomputed_flow', tmp_path / 'built', manual_dir=tmp_path)
+    names = load('precomputed_flow', tmp_path, manual_dir=str(tmp_path)).names
+    table = tmp_path / 'units.csv'
+    table.write_text(f'clip,action_units\n{names.clips[1]},4+12?\n{names.clips[2]},\n')
+    data = load_units(
+        'precomputed_flow', tmp_path / 'built', manual_dir=tmp_path, action_units=str(table)
+    )
+    assert data.names.clips == names.clips[1:2] and len(data.dropped) == len(names.clips) - 1
+    assert {row[4] for row in data.dropped} == {'no action unit of data.units is known'}
+    units = dict(zip(data.names.classes, data.samples.extras['action_units'][0], strict=True))
+    assert units['AU4'] == 1 and units['AU1'] == 0 and np.isnan(units['AU12'])

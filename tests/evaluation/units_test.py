@@ -88,11 +88,18 @@ def test_a_unit_that_no_clip_shows_is_undefined_and_in_no_mean():
     assert scores['per_dataset']['casme2']['scored_units'] == 3
     shown = [row['f1'] for row in scores['per_unit'][:3]]
     assert scores['metrics']['f1'] == pytest.approx(np.mean(shown))
+
+
+def test_notes_name_units_that_are_not_scored_or_not_learned():
+    """A score of 0 of a unit that could not be learned reads as a fault of the network."""
     held = made_up()
-    assert units.rare(held.truth, held.predictions.dataset, NAMES) == {
-        'AU1': ['casme2'],
-        'AU45': [],
-    }
+    trained = {'samm': np.array([[0, np.nan, 1, 0.0]]), 'casme2': np.eye(4)}
+    unseen = units.unseen(trained, NAMES)
+    assert unseen == {'AU1': ['samm'], 'AU4': ['samm'], 'AU45': ['samm']}
+    lines = units.notes(held.truth, held.predictions.dataset, unseen, NAMES)
+    assert [line.partition(':')[0] for line in lines] == ['AU1', 'AU1', 'AU4', 'AU45']
+    assert 'casme2 alone' in lines[0] and 'no training clip of 1 fold (samm)' in lines[1]
+    assert 'no clip shows it' in lines[3]
 
 
 def test_the_means_of_cd6me_count_every_unit_as_its_code_does():

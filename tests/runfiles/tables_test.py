@@ -43,6 +43,8 @@ TABLES = (
         )
     ),
     PictureTable((PictureRow('c1', 's1', 'smic', 'x', 'y', '1 12', '001_c1.png', 'face'),)),
+    # of action units a row shows several, or none
+    FoldTable(('AU1', 'AU4'), (FoldRow(0, 's1', 'samm', 1, 9, 0, 4, (3, 4)),), multi_label=True),
 )
 
 

@@ -2,6 +2,8 @@
 folds.
 """
 
+from types import SimpleNamespace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -114,3 +116,22 @@ def test_padding_is_never_drawn():
     rows = Rows(jnp.array([0, 2, 5]), jnp.array([1, 1, 0.0]))
     drawn = np.asarray(batches.weighted_order(jax.random.key(0), LABEL, rows, 2000))
     assert set(drawn) == {0, 2}
+
+
+def test_a_unit_is_weighted_by_its_known_training_rows():
+    """A row of the left-out subject, a row of padding or an unknown entry that counts moves a
+    weight; a unit without rows would divide by zero.
+    """
+    units = np.zeros((10, 5), np.float32)  # of ROWS 0 to 6 train
+    units[[0, 1, 7, 8, 9], 0] = 1  # 2 of 7 show it
+    units[:, 1] = np.nan
+    units[[2, 3, 4], 1] = 1, 0, 0  # 1 of 3 known
+    units[7:, 2] = 1  # no training row
+    units[:, 3] = 1  # every training row
+    units[:, 4] = np.nan  # never known
+    samples = SimpleNamespace(extras={'action_units': jnp.asarray(units)})
+    for formula in balance.CLASS_WEIGHTS:
+        fitted = balance.fit_unit_weight(samples, ROWS, classes=5, formula=formula)
+        expected = [1, 1, 1, 1, 1] if formula == 'none' else [5 / 2, 2 / 1, 1, 1, 1]
+        np.testing.assert_allclose(fitted['unit_weight'], expected, rtol=1e-6)
+        assert fitted['unit_seen'].tolist() == [True, True, False, True, False]

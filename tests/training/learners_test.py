@@ -379,3 +379,28 @@ def test_a_spotting_step_regresses_the_label_of_each_frame(output):
     for number in range(20):
         new, logs = tool.step(new, batch, jax.random.key(number))
     assert float(logs['loss']) < before and new.step == 21
+
+
+def test_the_loss_of_units_is_that_of_pytorch_over_the_known_entries():
+    """An unknown entry that counts as absent teaches absence; one NaN in a gradient would end the
+    training of its fold.
+    """
+    torch = pytest.importorskip('torch')
+    draw = np.random.default_rng(2)
+    logits = draw.normal(0, 3, (6, 4)).astype(np.float32)
+    units = (draw.random((6, 4)) < 0.4).astype(np.float32)
+    units[draw.random((6, 4)) < 0.3] = np.nan
+    weight = np.array([1, 3, 0.5, 8], np.float32)
+    known = ~np.isnan(units)
+    entropy = torch.nn.BCEWithLogitsLoss(pos_weight=torch.tensor(weight), reduction='none')
+    given = torch.tensor(logits, requires_grad=True)
+    expected = entropy(given, torch.tensor(np.nan_to_num(units)))[torch.tensor(known)].mean()
+    expected.backward()
+    loss, gradient = jax.value_and_grad(learners.unit_cross_entropy)(
+        jnp.asarray(logits), jnp.asarray(units), jnp.asarray(weight)
+    )
+    assert float(loss) == pytest.approx(float(expected), rel=1e-5)
+    np.testing.assert_allclose(gradient, given.grad.numpy(), rtol=1e-4, atol=1e-7)
+    assert (np.asarray(gradient)[~known] == 0).all()
+    nothing = jnp.full((6, 4), jnp.nan)
+    assert float(learners.unit_cross_entropy(jnp.asarray(logits), nothing, weight)) == 0
