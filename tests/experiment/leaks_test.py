@@ -10,6 +10,8 @@ from mer_jax.presets import base
 from mer_jax.settings.tree import from_nested
 
 CONFIGS = sorted(p.stem for p in Path(__file__).parents[2].glob('configs/[a-z]*_*.py'))
+# of a protocol that pools data sets of which no paper says whether they share people
+UNAVOIDABLE = {'cd6me_sssnet': ['protocol.same_people']}
 # settings -> what of them is told (a part of the line), '' for nothing
 SWITCHES = [
     ({'protocol.name': 'random_split'}, 'random_split: clips of one subject'),
@@ -74,9 +76,10 @@ def test_leaks_add_up():
 
 @pytest.mark.parametrize('name', CONFIGS)
 def test_no_config_leaks_unasked(name):
-    """Every leak of a paper is off by default."""
+    """Every leak of a paper is off by default; CD6ME cannot do without the one that it is."""
     config = importlib.import_module(f'configs.{name}').get_config()
-    assert leaks.listed(from_nested(config.to_dict())) == []
+    listed = leaks.listed(from_nested(config.to_dict()))
+    assert [text.partition('=')[0] for text in listed] == UNAVOIDABLE.get(name, [])
 
 
 def test_the_published_protocol_leaks_by_name():

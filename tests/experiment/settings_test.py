@@ -19,3 +19,39 @@ def test_a_run_goes_on_under_a_version_with_more_settings():
     new['protocol']['same_people'] = 'unknown'
     with pytest.raises(UserError, match='same_people'):
         settings.check_resume(old, new, Path('runs/any'))
+
+
+NO_USE = [  # of the detection of action units: another value, and the key that the line names
+    {'balance.method': 'smote'},
+    {'train.learner': 'contrastive', 'model.name': 'dual_branch'},
+    {'train.label_smoothing': 0.1},
+    {'train.sampler': 'weighted'},
+    {'augment.replace': 0.5},
+    {'evaluate.every_epoch': True},
+    {'data.without_class': 'first_class'},
+    {'data.units': '1+1'},
+]
+
+
+@pytest.mark.parametrize('changes', NO_USE, ids=map(str, NO_USE))
+def test_what_makes_no_sense_for_action_units_is_refused(changes):
+    """A setting that is taken and does nothing, or mixes the units of two clips, would be believed
+    to be part of the result.
+    """
+    config = base('any')
+    config.data.task = 'action_units'
+    settings.checked(config)
+    config.update_from_flattened_dict(changes)
+    with pytest.raises(UserError) as error:
+        settings.checked(config)
+    key = next(iter(changes))
+    assert f'{key} is {changes[key]!r}' in str(error.value) and '\n' not in str(error.value)
+
+
+def test_a_choice_by_uf1_is_refused_for_action_units():
+    """Folds choose by classes, which this task does not have."""
+    config = base('any')
+    config.data.task = 'action_units'
+    config.choose.groups = 3
+    with pytest.raises(UserError, match='data.task'):
+        settings.checked(config)
