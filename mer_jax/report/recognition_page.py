@@ -6,35 +6,35 @@ from mer_jax import provenance
 from mer_jax.errors import UserError
 from mer_jax.evaluation import DRAWS, OVER_SUBJECTS
 from mer_jax.models import regional
-from mer_jax.report import alt_texts, importance_page, page, plots, recognition_tables
+from mer_jax.report import (
+    alt_texts,
+    importance_page,
+    page,
+    plots,
+    recognition_tables,
+    run_sections,
+)
 from mer_jax.report.formats import (
-    DASH,
     NAMES_IN_PAPERS,
     interval,
     measure,
     measure_title,
     p_value,
     plural,
-    rounded,
     signed,
 )
-from mer_jax.report.table import html, listing, tree_listing
+from mer_jax.report.table import html, listing
 from mer_jax.report.text import certainty, size, verdict
 from mer_jax.report.text import table as table
 from mer_jax.runfiles import files, writing
 from mer_jax.runfiles.calibration import Calibration
 from mer_jax.runfiles.config import RunConfig
-from mer_jax.runfiles.dropped import DroppedClip, DroppedTable
 from mer_jax.runfiles.explanations import IN_MONTAGE, Captions, ImportanceTable, PictureTable
-from mer_jax.runfiles.folds import FoldTable
 from mer_jax.runfiles.gan import GanChecks
-from mer_jax.runfiles.metrics_log import MetricsLog
 from mer_jax.runfiles.naming import config_of
-from mer_jax.runfiles.plan import Plan
 from mer_jax.runfiles.predictions import PredictionTable, matches_results
 from mer_jax.runfiles.reading import REMEDY
 from mer_jax.runfiles.results import RecognitionResults
-from mer_jax.runfiles.svms import SvmTable
 from mer_jax.settings.tree import flat
 
 # files of the verb explain, described in Captions
@@ -65,6 +65,7 @@ def report(folder: str | Path) -> Path:
     predictions = _predictions(folder, results)
     (folder / files.PLOTS).mkdir(exist_ok=True)
     scored = bool(results['per_subject'])
+    accuracy = {block['fold']: block['accuracy'] for block in results['per_fold']}
     text = page.render(
         'recognition.html',
         title=f'{results["name"]}: {results["protocol"]}',
@@ -82,16 +83,16 @@ def report(folder: str | Path) -> Path:
         draws=DRAWS,
         scores=_scores(folder, results) if scored else None,
         calibration=_calibration(folder) if scored else None,
-        training=_training(folder, results),
-        svms=_svms(folder),
+        training=run_sections.training(folder, results),
+        svms=run_sections.svms(folder),
         subjects=_subjects(folder, results, predictions) if scored else None,
         oracle=_oracle(folder, results) if scored else {'shown': False},
         generated=_generated(folder),
         looks=_looks(folder, results),
-        folds=_folds(folder, results),
-        dropped=_dropped(folder),
-        run=_run(folder, results),
-        settings=_settings(folder, results),
+        folds=run_sections.folds(folder, accuracy),
+        dropped=run_sections.dropped(folder),
+        run=run_sections.facts(folder, results),
+        settings=run_sections.settings(folder, results),
     )
     path = folder / files.REPORT
     writing.write_text(path, text)
@@ -179,44 +180,6 @@ def _tile(results, name):
     return page.Tile(measure_title(name), measure(results['metrics'][name]), details)
 
 
-def _training(folder, results):
-    """Training curves; SVMs without a network, and a user's code, have none."""
-    log = _optional(folder, MetricsLog)
-    if log is None or not log.records:
-        has_network = results['plan'] and not (folder / files.SVM_TABLE).exists()
-        return {'shown': bool(has_network), 'curves': None}
-    records = [record.to_json() for record in log.records]
-    caption = 'Measured on training rows only.'
-    return {'shown': True, 'curves': page.plot(folder, 'curves', caption, plots.curves, records)}
-
-
-def _svms(folder):
-    """The SVMs of the folds; None where the network predicts."""
-    table = _optional(folder, SvmTable)
-    if table is None or not table.rows:
-        return None
-    chosen = {}
-    for row in table.rows:
-        chosen.setdefault((row.cost, row.gamma), []).append(row)
-    cells = [
-        [
-            f'{cost:g}',
-            f'{gamma:g}',
-            len(svms),
-            _spread([svm.support_vectors for svm in svms], 0),
-            _spread([svm.inner_uf1 for svm in svms], 3),
-        ]
-        for (cost, gamma), svms in sorted(chosen.items())
-    ]
-    return html(listing(['C', 'gamma', 'SVMs', 'support vectors', 'UF1 of inner folds'], cells))
-
-
-def _spread(column, digits):
-    """'low to high'; a dash where all are None."""
-    values = [value for value in column if value is not None]
-    return f'{min(values):.{digits}f} to {max(values):.{digits}f}' if values else '–'
-
-
 def _predictions(folder, results):
     """The rows of predictions.csv.
 
@@ -279,7 +242,7 @@ def _oracle(folder, results):
 
 def _generated(folder):
     """Images of the GANs, compared with real ones."""
-    checks = _optional(folder / files.GAN, GanChecks)
+    checks = run_sections.optional(folder / files.GAN, GanChecks)
     if checks is None:
         return None
     rows, statistics = [], []
@@ -325,14 +288,14 @@ def _looks(folder, results):
     if (drawn / files.IMPORTANCE).exists():
         return _importance(drawn)
     if not (drawn / LOOKS[0]).exists():
-        run_config = _optional(folder, RunConfig)
+        run_config = run_sections.optional(folder, RunConfig)
         settings = flat(run_config.settings) if run_config else {}
         by_network = settings.get('head.name', 'none') == 'none'
         if not by_network or settings.get('model.name') not in regional():
             return None
         config = config_of(results['name'])
         return {'command': f'python -m mer_jax explain --config={config}', 'table': None}
-    captions = _optional(drawn, Captions)
+    captions = run_sections.optional(drawn, Captions)
     texts = captions.captions if captions else {}
     # What was drawn on request has a caption.
     names = [*LOOKS, *(name for name in ON_REQUEST if name in texts)]
@@ -343,7 +306,7 @@ def _looks(folder, results):
 
 def _importance(drawn):
     """What each group of features is worth to the SVMs of the run."""
-    captions = _optional(drawn, Captions)
+    captions = run_sections.optional(drawn, Captions)
     picture = importance_page.PICTURE
     rows = ImportanceTable.read(drawn).rows
     cells = [
@@ -365,7 +328,7 @@ def _edges(row):
 
 def _montage(drawn):
     """What is seen in montage.png; '' where the folder lists no pictures."""
-    pictures = _optional(drawn, PictureTable)
+    pictures = run_sections.optional(drawn, PictureTable)
     return alt_texts.montage(pictures.rows[:IN_MONTAGE]) if pictures else ''
 
 
@@ -374,58 +337,3 @@ def _look(path, caption, alt):
     if not path.exists():
         return {'picture': None, 'reason': caption or f'{files.EXPLAIN}/ holds no {path.name}.'}
     return {'picture': page.picture(path, caption or path.stem, alt)}
-
-
-def _folds(folder, results):
-    """The fold table, with the accuracy of each fold."""
-    folds = _optional(folder, FoldTable)
-    if folds is None:
-        return None
-    accuracy = {block['fold']: measure(block['accuracy']) for block in results['per_fold']}
-    cells = [[*row, accuracy.get(row[0], DASH)] for row in folds.cells()]
-    table = listing([*folds.header, 'accuracy'], cells)
-    return {'count': plural(len(cells), 'fold'), 'table': html(table)}
-
-
-def _dropped(folder):
-    """Clips that are not used, counted by reason."""
-    dropped = _optional(folder, DroppedTable)
-    if dropped is None or not dropped.rows:
-        return {'file_exists': dropped is not None, 'table': None}
-    rows = dropped.rows
-    pairs = [(row.dataset, row.reason) for row in rows]
-    counts = [[*pair, pairs.count(pair)] for pair in dict.fromkeys(pairs)]
-    clips = listing(list(DroppedClip._fields), [list(row) for row in rows])
-    return {
-        'file_exists': True,
-        'reasons': html(listing(['data set', 'reason', 'clips'], counts)),
-        'count': plural(len(rows), 'clip'),
-        'table': html(clips),
-    }
-
-
-def _run(folder, results):
-    """Plan, time, data and versions."""
-    plan = _optional(folder, Plan)
-    plan = results['plan'] or (plan and plan.to_json())
-    blocks = {'plan': plan, **{key: results[key] for key in ('seconds', 'data', 'versions')}}
-    blocks = {key: block for key, block in blocks.items() if block}
-    return html(tree_listing(blocks, show=rounded)) if blocks else None
-
-
-def _settings(folder, results):
-    """The settings, by dotted key; with the labels that were used, where others were set."""
-    run_config = _optional(folder, RunConfig)
-    if run_config is None:
-        return None
-    settings = run_config.settings
-    labels, used = settings.get('data', {}).get('labels'), results['data']['labels']
-    if labels is not None and not used.startswith(labels):
-        data = {**settings['data'], 'labels': f'{used} (set: {labels})'}
-        settings = {**settings, 'data': data}
-    return html(tree_listing(settings, ['setting', 'value']))
-
-
-def _optional(folder, file):
-    """Read a file; None where it is missing."""
-    return file.read(folder) if (folder / file.FILE).exists() else None

@@ -1,0 +1,146 @@
+"""Sections that the pages of several tasks share: training, SVMs, folds, settings.
+
+Each is made from the files of a run; templates/run_sections.html shows them.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol, Self, TypeVar
+
+from markupsafe import Markup
+
+from mer_jax.report import page, plots
+from mer_jax.report.formats import DASH, measure, plural, rounded
+from mer_jax.report.table import html, listing, tree_listing
+from mer_jax.runfiles import files
+from mer_jax.runfiles.config import RunConfig
+from mer_jax.runfiles.dropped import DroppedClip, DroppedTable
+from mer_jax.runfiles.folds import FoldTable
+from mer_jax.runfiles.metrics_log import MetricsLog
+from mer_jax.runfiles.plan import Plan
+from mer_jax.runfiles.svms import SvmTable
+
+
+class RunFile(Protocol):
+    """A dataclass of runfiles/, which reads its file."""
+
+    FILE: str
+
+    @classmethod
+    def read(cls, folder: str | Path) -> Self:
+        """Read the file of the run in `folder`."""
+
+
+File = TypeVar('File', bound=RunFile)
+
+
+def training(folder: Path, results: dict) -> dict:
+    """Draw the training curves; SVMs without a network, and a user's code, have none.
+
+    Args:
+        folder: of the run.
+        results: content of results.json.
+    """
+    log = optional(folder, MetricsLog)
+    if log is None or not log.records:
+        has_network = results['plan'] and not (folder / files.SVM_TABLE).exists()
+        return {'shown': bool(has_network), 'curves': None}
+    records = [record.to_json() for record in log.records]
+    caption = 'Measured on training rows only.'
+    return {'shown': True, 'curves': page.plot(folder, 'curves', caption, plots.curves, records)}
+
+
+def svms(folder: Path) -> Markup | None:
+    """List the SVMs of the folds; None where the network predicts."""
+    table = optional(folder, SvmTable)
+    if table is None or not table.rows:
+        return None
+    chosen = {}
+    for row in table.rows:
+        chosen.setdefault((row.cost, row.gamma), []).append(row)
+    cells = [
+        [
+            f'{cost:g}',
+            f'{gamma:g}',
+            len(svms),
+            _spread([svm.support_vectors for svm in svms], 0),
+            _spread([svm.inner_uf1 for svm in svms], 3),
+        ]
+        for (cost, gamma), svms in sorted(chosen.items())
+    ]
+    return html(listing(['C', 'gamma', 'SVMs', 'support vectors', 'UF1 of inner folds'], cells))
+
+
+def _spread(column, digits):
+    """'low to high'; a dash where all are None."""
+    values = [value for value in column if value is not None]
+    return f'{min(values):.{digits}f} to {max(values):.{digits}f}' if values else '–'
+
+
+def folds(folder: Path, accuracy: Mapping[int, float | None] | None = None) -> dict | None:
+    """List the folds.
+
+    Args:
+        folder: of the run.
+        accuracy: of each fold; None for a task without.
+
+    Returns:
+        None where the file is missing.
+    """
+    folds = optional(folder, FoldTable)
+    if folds is None:
+        return None
+    titles, cells = list(folds.header), [list(row) for row in folds.cells()]
+    if accuracy is not None:
+        titles.append('accuracy')
+        for row in cells:
+            row.append(measure(accuracy[row[0]]) if row[0] in accuracy else DASH)
+    return {'count': plural(len(cells), 'fold'), 'table': html(listing(titles, cells))}
+
+
+def dropped(folder: Path) -> dict:
+    """List clips that are not used, counted by reason."""
+    dropped = optional(folder, DroppedTable)
+    if dropped is None or not dropped.rows:
+        return {'file_exists': dropped is not None, 'table': None}
+    rows = dropped.rows
+    pairs = [(row.dataset, row.reason) for row in rows]
+    counts = [[*pair, pairs.count(pair)] for pair in dict.fromkeys(pairs)]
+    clips = listing(list(DroppedClip._fields), [list(row) for row in rows])
+    return {
+        'file_exists': True,
+        'reasons': html(listing(['data set', 'reason', 'clips'], counts)),
+        'count': plural(len(rows), 'clip'),
+        'table': html(clips),
+    }
+
+
+def facts(folder: Path, results: dict) -> Markup | None:
+    """List plan, time, data and versions; None where there are none."""
+    plan = optional(folder, Plan)
+    plan = results['plan'] or (plan and plan.to_json())
+    blocks = {'plan': plan, **{key: results[key] for key in ('seconds', 'data', 'versions')}}
+    blocks = {key: block for key, block in blocks.items() if block}
+    return html(tree_listing(blocks, show=rounded)) if blocks else None
+
+
+def settings(folder: Path, results: dict) -> Markup | None:
+    """List the settings by dotted key, with the labels that were used, where others were set.
+
+    Returns:
+        None where their file is missing.
+    """
+    run_config = optional(folder, RunConfig)
+    if run_config is None:
+        return None
+    settings = run_config.settings
+    labels, used = settings.get('data', {}).get('labels'), results['data']['labels']
+    if labels is not None and not used.startswith(labels):
+        data = {**settings['data'], 'labels': f'{used} (set: {labels})'}
+        settings = {**settings, 'data': data}
+    return html(tree_listing(settings, ['setting', 'value']))
+
+
+def optional(folder: Path, file: type[File]) -> File | None:
+    """Read a file of a run; None where it is missing."""
+    return file.read(folder) if (folder / file.FILE).exists() else None
