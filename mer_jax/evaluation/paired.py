@@ -1,11 +1,16 @@
 """Paired tests of two systems over subjects."""
 
+from collections.abc import Callable, Mapping
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from mer_jax.evaluation import bootstrap, metrics
 
 ROUNDING = 1e-12  # equal means may differ in their last bits, and a tie must count as one
+# {name: float64[D]} of the rows of two systems together, each subject of either weighted, float64
+# [D, S] and [D, S]
+JointStatistic = Callable[[np.ndarray, np.ndarray], Mapping[str, np.ndarray]]
 
 
 def difference(
@@ -52,25 +57,61 @@ def difference(
             f'{second.shape}'
         )
     first, second = first.mean(1), second.mean(1)
+
+    def statistic(of_first: np.ndarray, of_second: np.ndarray) -> dict[str, np.ndarray]:
+        both = metrics.pooled(of_first, first) + metrics.pooled(of_second, second)
+        return metrics.measures(both)
+
+    clips = first.sum((1, 2))
+    tests = joint_test(statistic, clips, dataset, draws=draws, seed=seed, level=level)
+    return {name: tests[name] for name in metrics.METRICS}
+
+
+def joint_test(
+    statistic: JointStatistic,
+    clips: ArrayLike,
+    dataset: ArrayLike | None = None,
+    *,
+    draws: int = 2000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> dict[str, dict]:
+    """Subtract each statistic of the first system from the second's.
+
+    Interval and p are as in `difference`.
+
+    Args:
+        statistic: of weights of the subjects of both systems; subjects of the first have weight 0
+            where it is that of the second.
+        clips: [S], number of clips of each subject.
+        dataset: [S], number or name of each subject's data set, within which subjects are drawn;
+            None: all are of one.
+        draws: number of draws of subjects, and of permutations.
+        seed: of the draws.
+        level: share of such intervals that should cover the truth.
+
+    Returns:
+        {name: {difference, interval, p}}. interval and p are NaN for fewer than two subjects.
+    """
+    subjects = len(np.asarray(clips))
     if dataset is None:
-        dataset = np.zeros(len(first), int)
+        dataset = np.zeros(subjects, int)
 
     def gain(weights: np.ndarray) -> dict[str, np.ndarray]:
-        return _gain(metrics.pooled(weights, first), metrics.pooled(weights, second))
+        return _gain(statistic, weights, np.zeros_like(weights))
 
-    observed = {name: values[0] for name, values in gain(np.ones((1, len(first)))).items()}
-    clips = first.sum((1, 2))
+    observed = {name: values[0] for name, values in gain(np.ones((1, subjects))).items()}
     intervals = bootstrap.intervals(gain, dataset, clips, draws=draws, seed=seed, level=level)
-    p = dict.fromkeys(metrics.METRICS, np.nan)
-    if len(first) > 1:
-        p = _permute(first, second, observed, draws, np.random.default_rng(seed))
+    p = dict.fromkeys(observed, np.nan)
+    if subjects > 1:
+        p = _permute(statistic, observed, subjects, draws, np.random.default_rng(seed))
     return {
         name: {
             'difference': float(observed[name]),
             'interval': intervals[name],
             'p': float(p[name]),
         }
-        for name in metrics.METRICS
+        for name in observed
     }
 
 
@@ -96,19 +137,20 @@ def holm(ps: ArrayLike) -> np.ndarray:
     return adjusted
 
 
-def _gain(first, second):
-    """{metric: second minus first, float64[D]} of confusions [D, K, K]."""
-    before, after = metrics.measures(first), metrics.measures(second)
-    return {name: after[name] - before[name] for name in metrics.METRICS}
+def _gain(statistic, weights, others):
+    """{name: second minus first, float64[D]}, where `others` weight the rows of the other system.
+
+    Args:
+        weights, others: of the subjects, [D, S].
+    """
+    before, after = statistic(weights, others), statistic(others, weights)
+    return {name: after[name] - before[name] for name in before}
 
 
-def _permute(first, second, observed, draws, rng):
-    """{metric: p} of the observed differences."""
-    swap, exact = _swaps(len(first), draws, rng)
-    drawn = _gain(
-        metrics.pooled(1 - swap, first) + metrics.pooled(swap, second),
-        metrics.pooled(swap, first) + metrics.pooled(1 - swap, second),
-    )
+def _permute(statistic, observed, subjects, draws, rng):
+    """{name: p} of the observed differences."""
+    swap, exact = _swaps(subjects, draws, rng)
+    drawn = _gain(statistic, 1 - swap, swap)
     ps = {}
     for name, gains in drawn.items():
         if np.isnan(observed[name]):
