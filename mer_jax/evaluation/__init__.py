@@ -68,8 +68,7 @@ UNIT_METRICS = {
     'f1': UnitMetric('F1', 'F1 of the clips that show a unit, averaged over units'),
     'average_precision': UnitMetric(
         'average precision',
-        'area below precision over recall, for all thresholds, averaged over units; chance is the '
-        'share of clips that show the unit',
+        'area below precision over recall, for all thresholds, averaged over units',
     ),
     # the figure of CD6ME: Varanka et al., "Data leakage and evaluation issues in micro-expression
     # analysis", IEEE TAFFC 2024

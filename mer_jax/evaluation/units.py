@@ -11,6 +11,7 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
+from scipy import special
 
 from mer_jax.errors import UserError
 from mer_jax.evaluation import UNIT_METRICS, bootstrap
@@ -237,7 +238,7 @@ def _measures(table, weights):
         'average_precision': precision,
         'most_frequent_f1': _f1(baseline),
         'most_frequent_macro_f1': _macro_f1(baseline),
-        'chance_average_precision': _ratio(present, counts.sum(-1)),
+        'chance_average_precision': random_precision(present, counts.sum(-1)),
     }
     return {name: np.where(present > 0, value, np.nan) for name, value in measured.items()}
 
@@ -267,6 +268,22 @@ def _average_precision(ranking, weights):
     precision = np.nan_to_num(_ratio(hits, detected))
     gained = np.diff(hits, axis=1, prepend=0)
     return _ratio(np.sum(gained * precision, axis=1), hits[:, -1])
+
+
+def random_precision(present: np.ndarray, clips: np.ndarray) -> np.ndarray:
+    """Return the average precision that a random order has on average.
+
+    It is above the share of clips that show the unit, far above where these are few: of one such
+    clip among 18 that is first by luck in 1 of 18 orders, with a precision of 1, second in as many,
+    with 1/2, and so on, which is 0.19 and not 0.06.
+
+    Args:
+        present: float64[...], clips that show a unit.
+        clips: float64[...], clips in which it is known.
+    """
+    harmonic = special.digamma(clips + 1) + np.euler_gamma
+    others = _ratio(present - 1, clips - 1)
+    return _ratio(harmonic + (clips - harmonic) * np.nan_to_num(others), clips)
 
 
 def _observed(table):
@@ -320,13 +337,15 @@ def _edges(statistic, table):
 
 
 def _per_unit(table, observed, edges, units):
-    """A list of {unit, clips, present, and each metric with its interval and its baseline}."""
+    """A list of {unit, clips, present, subjects, and each metric with interval and baseline}."""
     seeds = max(table.counts.shape[1], 1)
     known = table.counts.sum((0, 1, 3)) / seeds
-    present = (table.counts[..., HITS] + table.counts[..., MISSES]).sum((0, 1)) / seeds
+    of_subjects = (table.counts[..., HITS] + table.counts[..., MISSES]).sum(1)
+    present, subjects = of_subjects.sum(0) / seeds, (of_subjects > 0).sum(0)
     rows = []
     for column, unit in enumerate(units):
         row = {'unit': unit, 'clips': to_json(known[column]), 'present': to_json(present[column])}
+        row['subjects'] = int(subjects[column])
         for metric, (_, baseline) in COMPARED.items():
             row[metric] = to_json(nanmean(observed[metric][:, column], axis=0))
             row[f'{metric}_interval'] = edges.get(f'{metric} {unit}')

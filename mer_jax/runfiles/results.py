@@ -109,6 +109,7 @@ OF_UNIT = {
     'unit': shapes.Text(),
     'clips': NOT_NEGATIVE,  # in which it is known
     'present': NOT_NEGATIVE,  # which show it
+    'subjects': shapes.COUNT,  # who show it
     **UNIT_MEASURES,
     **{f'{name}_interval': UNIT_INTERVAL for name in UNIT_METRICS},
     'most_frequent_f1': MEASURE,
