@@ -1,34 +1,40 @@
-"""The page and table of a run that detects action units."""
+"""The page of a run that detects action units: report.html and its plots."""
 
-import textwrap
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from mer_jax import provenance
-from mer_jax.evaluation import OVER_SUBJECTS
-from mer_jax.report import page
-from mer_jax.report import table as tables
-from mer_jax.report.formats import WIDTH, interval, measure, plural, rounded
-from mer_jax.report.table import Cell, Column, Row, Table, tree_listing
-from mer_jax.report.text import honesty
+from mer_jax.errors import UserError
+from mer_jax.evaluation import DRAWS, OVER_SUBJECTS, UNIT_METRICS
+from mer_jax.report import action_units_tables, page, plots_units, run_sections
+from mer_jax.report.action_units_tables import (
+    EXPLAINED,
+    FEW_SHOWING,
+    certainty,
+    is_detected,
+    is_scored,
+    mean_always_f1,
+    scored_units,
+    size,
+    titled,
+    verdict,
+)
+from mer_jax.report.action_units_tables import terminal as table  # noqa: F401, of every page
+from mer_jax.report.formats import interval, measure
+from mer_jax.report.table import html, listing
 from mer_jax.runfiles import files, writing
+from mer_jax.runfiles.reading import REMEDY
 from mer_jax.runfiles.results import UnitResults
+from mer_jax.runfiles.unit_predictions import UnitRow, UnitTable
 
-
-def table(results: dict) -> str:
-    """Format the result for the terminal, at most 100 columns."""
-    lines = textwrap.wrap(f'{results["name"]}: {_size(results)}', WIDTH)
-    lines += textwrap.wrap(_verdict(results), WIDTH)
-    for leak in results['leaks']:
-        lines += textwrap.wrap(f'leak: {leak}', WIDTH, subsequent_indent='      ')
-    lines += ['', tables.text(_units(results))]
-    for note in results['notes']:
-        lines += textwrap.wrap(note, WIDTH, subsequent_indent='    ')
-    lines.append(f'95 % intervals are {OVER_SUBJECTS}.')
-    return '\n'.join(lines)
+MISTAKES = 15  # wrong detections that are listed
 
 
 def report(folder: str | Path) -> Path:
-    """Write report.html, a single file.
+    """Draw plots/ and write report.html, a single file.
 
     Args:
         folder: of the run.
@@ -37,62 +43,184 @@ def report(folder: str | Path) -> Path:
         The path of report.html.
 
     Raises:
-        UserError: the folder holds no results of action units.
+        UserError: the folder holds no results, or not the predictions that they count.
     """
     folder = Path(folder)
     results = UnitResults.read(folder).to_json()
-    keys = ('plan', 'seconds', 'data', 'versions')
-    blocks = {key: results[key] for key in keys if results.get(key)}
+    rows = _predictions(folder, results)
+    (folder / files.PLOTS).mkdir(exist_ok=True)
+    scored = is_scored(results)
     text = page.render(
-        'spotting.html',
+        'action_units.html',
         title=f'{results["name"]}: action units',
+        files=files,
         name=results['name'],
-        size=_size(results),
-        verdict=_verdict(results),
+        size=size(results),
+        verdict=verdict(results),
+        certainty=certainty(results),
         leaks=results['leaks'],
         code=provenance.describe(results['versions']),
-        errors=None,
-        training=None,
-        settings=None,
-        run=tables.html(_units(results)) + tables.html(tree_listing(blocks, show=rounded)),
-        plots=files.PLOTS,
+        over_subjects=OVER_SUBJECTS,
+        draws=DRAWS,
+        explained=EXPLAINED,
+        few_showing=FEW_SHOWING,
+        scores=_scores(folder, results) if scored else None,
+        confused=_confused(folder, results, rows) if scored else None,
+        mistakes=_mistakes(rows) if scored else None,
+        notes=results['notes'],
+        training=run_sections.training(folder, results),
+        svms=run_sections.svms(folder),
+        folds=run_sections.folds(folder),
+        dropped=run_sections.dropped(folder),
+        run=run_sections.facts(folder, results),
+        settings=run_sections.settings(folder, results),
     )
     path = folder / files.REPORT
     writing.write_text(path, text)
     return path
 
 
-def _size(results):
-    runs = f'{plural(results["folds"], "fold")}, {plural(results["seeds"], "seed")}'
-    rest = f'{plural(results["epochs"], "epoch")}, {plural(results["clips"], "clip")}'
-    return f'action units, {results["protocol"]}, {runs}, {rest}'
+def _predictions(folder, results):
+    """The rows of predictions.csv.
+
+    Raises UserError where the file is missing or of another run.
+    """
+    path = folder / files.PREDICTIONS
+    if not path.exists():
+        raise UserError(f'{folder} holds no {path.name}; {REMEDY}')
+    predictions = UnitTable.read(folder)
+    if not matches_results(predictions.units, predictions.rows, results):
+        raise UserError(f'{path}: its rows do not match {files.RESULTS}; {REMEDY}')
+    return predictions.rows
 
 
-def _verdict(results):
-    """Mean F1 in one line, beside that of the most frequent units."""
-    edges = results['intervals']['f1']
-    shown = f' {interval(edges)}' if edges else ''
-    return (
-        f'Mean F1 over units {measure(results["metrics"]["f1"])}{shown}, of the most frequent '
-        f'units {measure(results["baselines"]["most_frequent"]["f1"])}; '
-        f'{honesty(results["leaks"])}'
+def matches_results(units: Sequence[str], rows: Sequence[UnitRow], results: dict) -> bool:
+    """Return whether a results.json was computed from these rows.
+
+    Args:
+        units: of the rows.
+        rows: of a predictions.csv.
+        results: content of a results.json.
+    """
+    if list(units) != results['units']:
+        return False
+    seeds = max(len({row.seed for row in rows}), 1)
+    for block in results['per_unit']:
+        truth = Counter(row.truth[block['unit']] for row in rows)
+        counted = truth[True] + truth[False], truth[True]
+        if not np.allclose(counted, [seeds * block['clips'], seeds * block['present']]):
+            return False
+    return {row.dataset for row in rows} == results['per_dataset'].keys()
+
+
+def _scores(folder, results):
+    """Tiles, means, and the scores of each unit and data set."""
+    caption = (
+        'Whiskers show 95 % intervals. A filled mark: the unit is detected, its whole interval of '
+        'average precision (AP) lies above chance. Ticks show what needs no face: chance, and '
+        'detecting the unit in every clip.'
+    )
+    several = len(results['per_dataset']) > 1
+    of_rule = action_units_tables.all_units(results)
+    blocks = scored_units(results)
+    plot = page.plot(folder, 'units', caption, plots_units.units, blocks) if blocks else None
+    return {
+        'tiles': _tiles(results),
+        'measures': html(action_units_tables.measures(results)),
+        'units': html(action_units_tables.units(results)),
+        'plot': plot,
+        'datasets': html(action_units_tables.datasets(results)) if several else None,
+        'of_data_sets': _of_data_sets(results) if several else [],
+        'all_units': html(of_rule) if of_rule else None,
+    }
+
+
+def _of_data_sets(results):
+    """(title, table) of the units of each data set."""
+    titles = [f'Units in {title}' for title in results['per_dataset']]
+    blocks = results['per_dataset'].values()
+    return list(
+        zip(titles, (html(action_units_tables.units(block)) for block in blocks), strict=True)
     )
 
 
-def _units(results):
-    """F1 and average precision of each unit."""
-    columns = [
-        Column('unit', 'unit'),
-        Column('present', 'present', rounded),
-        Column('F1', 'f1', measure, interval=True),
-        Column('frequent', 'most_frequent_f1', measure),
-        Column('AP', 'average_precision', measure, interval=True),
-        Column('chance', 'chance_average_precision', measure),
-    ]
-    rows = []
-    for block in results['per_unit']:
-        cells = dict(block)
-        for name in ('f1', 'average_precision'):
-            cells[name] = Cell(block[name], block[f'{name}_interval'])
-        rows.append(Row(cells))
-    return Table('', columns, rows)
+def _tiles(results):
+    """The main figures, each beside what needs no face, and how many units are detected."""
+    no_face = results['baselines']
+    beside = {
+        'f1': f'always the most frequent units: {measure(no_face["most_frequent"]["f1"])}, '
+        f'all units: {measure(mean_always_f1(results))}',
+        'average_precision': f'chance: {measure(no_face["chance"]["average_precision"])}',
+    }
+    tiles = []
+    for name, words in beside.items():
+        details = f'95 % {interval(results["intervals"][name])}; {words}'
+        title = f'mean {UNIT_METRICS[name].title}'
+        tiles.append(page.Tile(title, measure(results['metrics'][name]), details))
+    blocks = scored_units(results)
+    count = sum(map(is_detected, blocks))
+    details = 'the 95 % interval of average precision lies above chance'
+    tiles.append(page.Tile('units detected', f'{count} of {len(blocks)}', details))
+    return tiles
+
+
+def _confused(folder, results, rows):
+    """Which units are detected in the clips of each unit; None where there is one unit."""
+    units = results['units']
+    if len(units) < 2 or not rows:
+        return None
+    shares, counts = confusions(units, rows)
+    seeds = len({row.seed for row in rows})
+    caption = (
+        'Each row has the clips that show a unit. On the diagonal: in how many of 100 it is '
+        'detected. Beside it: of those of its clips that do not show the unit of the column, in '
+        'how many of 100 that is detected nevertheless. A bright cell beside the diagonal is a '
+        'pair that is confused. The last row has the clips without any of these units.'
+    )
+    return page.plot(
+        folder, 'confused', caption, plots_units.confused, shares, counts / seeds, units
+    )
+
+
+def confusions(units: Sequence[str], rows: Sequence[UnitRow]) -> tuple[np.ndarray, np.ndarray]:
+    """Count which units are detected in the clips of each unit.
+
+    Args:
+        units: the targets, A.
+        rows: of predictions.csv.
+
+    Returns:
+        Shares float[A + 1, A] and numbers of clips int[A + 1], as in plots_units.confused.
+    """
+    truth = np.array([[row.truth[unit] for unit in units] for row in rows], float)
+    detected = np.array([[row.outputs[unit] > 0 for unit in units] for row in rows])
+    none = (np.nan_to_num(truth).sum(1) == 0) & ~np.isnan(truth).any(1)
+    of_rows = np.column_stack([truth == 1, none])
+    counted = np.stack([truth == 0] * (len(units) + 1))
+    for number in range(len(units)):
+        counted[number, :, number] = True
+    counted &= of_rows.T[:, :, None]
+    sums = counted.sum(1)
+    shares = np.divide(
+        (counted & detected).sum(1), sums, out=np.full(sums.shape, np.nan), where=sums > 0
+    )
+    return shares, of_rows.sum(0)
+
+
+def _mistakes(rows):
+    """The wrong detections whose output is farthest from 0."""
+    wrong = []
+    for row in rows:
+        for unit, present in row.truth.items():
+            output = row.outputs[unit]
+            if present is not None and present != (output > 0):
+                wrong.append((row, unit, output))
+    wrong.sort(key=lambda mistake: -abs(mistake[2]))
+    cells = []
+    for row, unit, output in wrong[:MISTAKES]:
+        shown = 'present, not detected' if row.truth[unit] else 'absent, detected'
+        clip = [row.clip, row.subject, row.dataset, row.seed]
+        cells.append([*clip, titled(unit), shown, f'{output:.3g}'])
+    return html(
+        listing(['clip', 'subject', 'data set', 'seed', 'unit', 'mistake', 'output'], cells)
+    )

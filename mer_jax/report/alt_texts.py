@@ -377,6 +377,46 @@ def unit_counts(counts: np.ndarray, units: Sequence[str], rows: Sequence[tuple[s
     return f'Most frequent action unit: {_listed(lines)}.'
 
 
+def units(per_unit: Sequence[dict], detected: Sequence[bool]) -> str:
+    """Average precision of the units that are detected, and of those that are not.
+
+    Args:
+        per_unit: of results.json.
+        detected: whether the interval of each lies above chance.
+    """
+    lines = []
+    for title, wanted in (('Above chance', True), ('Not shown to be', False)):
+        figures = [
+            f'{block["unit"]} {measure(block["average_precision"], 2)} (chance '
+            f'{measure(block["chance_average_precision"], 2)})'
+            for block, above in zip(per_unit, detected, strict=True)
+            if above == wanted
+        ]
+        lines.append(f'{title}, by average precision: {_listed(figures) or "none"}')
+    return _sentence(lines)
+
+
+def confused_units(shares: np.ndarray, counts: np.ndarray, names: Sequence[str]) -> str:
+    """The share of each unit that is detected, and the unit that is most often seen in its place.
+
+    Args:
+        shares: float[A + 1, A], as in plots_units.confused.
+        counts: int[A + 1], clips of a row.
+        names: of the units.
+    """
+    lines = []
+    for row, name in enumerate(names):
+        if not counts[row]:
+            continue
+        line = f'{name} detected in {100 * shares[row, row]:.0f} % of {counts[row]:g} clips'
+        others = np.where(np.arange(len(names)) == row, np.nan, shares[row])
+        if np.nanmax(others, initial=0) > 0:
+            most = int(np.nanargmax(others))
+            line += f', {names[most]} wrongly in {100 * others[most]:.0f} %'
+        lines.append(line)
+    return f'{"; ".join(lines)}.'
+
+
 def unit_pairs(pairs: Mapping[str, np.ndarray], units: Sequence[str]) -> str:
     """The most frequent pair of action units of each emotion.
 

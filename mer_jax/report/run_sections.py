@@ -15,7 +15,7 @@ from mer_jax.report.table import html, listing, tree_listing
 from mer_jax.runfiles import files
 from mer_jax.runfiles.config import RunConfig
 from mer_jax.runfiles.dropped import DroppedClip, DroppedTable
-from mer_jax.runfiles.folds import FoldTable
+from mer_jax.runfiles.folds import UNIT_PREFIX, FoldTable
 from mer_jax.runfiles.metrics_log import MetricsLog
 from mer_jax.runfiles.plan import Plan
 from mer_jax.runfiles.svms import SvmTable
@@ -90,7 +90,8 @@ def folds(folder: Path, accuracy: Mapping[int, float | None] | None = None) -> d
     folds = optional(folder, FoldTable)
     if folds is None:
         return None
-    titles, cells = list(folds.header), [list(row) for row in folds.cells()]
+    titles = [title.removeprefix(UNIT_PREFIX) for title in folds.header]
+    cells = [list(row) for row in folds.cells()]
     if accuracy is not None:
         titles.append('accuracy')
         for row in cells:
