@@ -314,7 +314,9 @@ def score(run: Run | str | Path) -> Score:
     folder = _folder(run)
     content = result_files.read(folder)
     if not isinstance(content, RecognitionResults):
-        raise UserError(f'{folder}: spots apexes; allowed: a run that recognises classes')
+        raise UserError(
+            f'{folder}: its task is {content.task}; allowed: a run that recognises classes'
+        )
     return Score(content)
 
 
@@ -341,7 +343,7 @@ def compare(*runs: Run | str | Path, folder: str | Path | None = None) -> Compar
         raise UserError('runs: none is given; allowed: one or more runs, or their folders')
     loaded = comparing.read([_folder(run) for run in runs])
     if any(run.results.get('task') for run in loaded):
-        raise UserError('runs spot apexes; compare them with the verb compare')
+        raise UserError('runs are not of recognition; compare them with the verb compare')
     table = comparing.table(loaded) if folder is None else comparing.write(loaded, folder)
     return Comparison(table['groups'])
 

@@ -6,15 +6,16 @@ over seeds. A unit that no held-out clip shows has no score and stands in no mea
 f1_score and average_precision_score of scikit-learn.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from scipy import special
+from scipy import special, stats
 
 from mer_jax.errors import UserError
-from mer_jax.evaluation import UNIT_METRICS, bootstrap
+from mer_jax.evaluation import UNIT_METRICS, bootstrap, paired
 from mer_jax.evaluation.metrics import nanmean, spread, to_json
 from mer_jax.types import Names, Predictions
 
@@ -75,6 +76,54 @@ def most_frequent(truth: np.ndarray) -> np.ndarray:
     chosen = np.zeros(len(share), bool)
     chosen[np.argsort(-share, kind='stable')[:count]] = True
     return chosen & (share > 0)
+
+
+class Shared(NamedTuple):
+    """Clips that two systems tested."""
+
+    truth: np.ndarray  # float32[N, A], 1 present, 0 absent, NaN unknown
+    subject: np.ndarray  # int[N], number of the subject
+    dataset: np.ndarray  # [S], of each subject
+
+
+def difference(
+    shared: Shared,
+    first: np.ndarray,
+    second: np.ndarray,
+    units: Sequence[str],
+    *,
+    draws: int = 2000,
+) -> dict[str, dict]:
+    """Subtract each score of the first system from the second's, with tests by subject.
+
+    Interval and p are as in paired.difference. Systems may have outputs of other scales, so the
+    average precision of a permutation ranks the clips by their rank among those of their system.
+    Systems of different numbers of seeds are joined seed by seed, the fewer ones again and again.
+
+    Args:
+        shared: the clips of both.
+        first, second: outputs float[R, N, A] of R seeds; above 0 a unit is detected.
+        units: the names of the outputs.
+        draws: number of draws of subjects, and of permutations.
+
+    Returns:
+        {metric: {difference, interval, p}} of means over units, and the same for each unit that a
+        clip shows under 'metric unit'.
+    """
+    table = _joined(shared, first, second)
+    shown = _shown(table)
+
+    def statistic(of_first: np.ndarray, of_second: np.ndarray) -> dict[str, np.ndarray]:
+        measured = _measures(table, np.concatenate([of_first, of_second], axis=1))
+        values = {}
+        for metric in UNIT_METRICS:
+            values[metric] = _mean(measured[metric])
+            for unit in shown:
+                values[f'{metric} {units[unit]}'] = nanmean(measured[metric][..., unit], axis=-1)
+        return values
+
+    clips = np.bincount(shared.subject, minlength=len(shared.dataset))
+    return paired.joint_test(statistic, clips, shared.dataset, draws=draws)
 
 
 def score(held: Held, names: Names) -> dict:
@@ -202,6 +251,38 @@ def _table(held, rows):
     )
 
 
+def _joined(shared, first, second):
+    """The table of two systems; subjects of the second follow those of the first."""
+    subjects = len(shared.dataset)
+    subject = np.concatenate([shared.subject, shared.subject + subjects])
+    truth = np.concatenate([shared.truth, shared.truth])
+    ranks = [_ranks(output, shared.truth) for output in (first, second)]
+    pairs = math.lcm(len(first), len(second))
+    counts, rankings = [], []
+    for pair in range(pairs):
+        seeds = pair % len(first), pair % len(second)
+        output = np.concatenate([first[seeds[0]], second[seeds[1]]])
+        ranked = np.concatenate([ranks[0][seeds[0]], ranks[1][seeds[1]]])
+        counts.append(_counts(truth, output > 0, (subject,), (2 * subjects,)))
+        rankings.append(
+            [_ranking(subject, *column) for column in zip(truth.T, ranked.T, strict=True)]
+        )
+    joined = np.stack(counts, axis=1)
+    return _Table(
+        dataset=np.concatenate([shared.dataset, shared.dataset]),
+        counts=joined,
+        most_frequent=np.zeros_like(joined),
+        rankings=rankings,
+        clips=len(shared.subject),
+    )
+
+
+def _ranks(output, truth):
+    """The rank of each output among the clips in which the unit is known, float64[R, N, A]."""
+    known = np.where(np.isnan(truth), np.nan, output)
+    return stats.rankdata(known, axis=1, nan_policy='omit')
+
+
 def _counts(truth, detected, keys, groups):
     """Counts int64[*groups, A, 4]; keys: indices of the rows."""
     kinds = np.zeros((*truth.shape, 4), np.int64)
@@ -260,11 +341,15 @@ def _macro_f1(counts):
 
 def _average_precision(ranking, weights):
     """Average precision float64[D] for weights of the subjects [D, S]."""
-    weight = weights[:, ranking.subject]
-    if not len(ranking.last):
+    # Of two systems in one table, one often has no weight at all.
+    used = weights.any(0)[ranking.subject]
+    last = np.unique(np.cumsum(used)[ranking.last]) - 1
+    last = last[last >= 0]
+    if not len(last):
         return np.full(len(weights), np.nan)
-    hits = np.cumsum(weight * ranking.present, axis=1)[:, ranking.last]
-    detected = np.cumsum(weight, axis=1)[:, ranking.last]
+    weight = weights[:, ranking.subject[used]]
+    hits = np.cumsum(weight * ranking.present[used], axis=1)[:, last]
+    detected = np.cumsum(weight, axis=1)[:, last]
     precision = np.nan_to_num(_ratio(hits, detected))
     gained = np.diff(hits, axis=1, prepend=0)
     return _ratio(np.sum(gained * precision, axis=1), hits[:, -1])

@@ -417,6 +417,43 @@ def confused_units(shares: np.ndarray, counts: np.ndarray, names: Sequence[str])
     return f'{"; ".join(lines)}.'
 
 
+def compared_units(groups: Sequence[dict]) -> str:
+    """The mean average precision of each run, and of a random order.
+
+    Args:
+        groups: as of compare_units.group.
+    """
+    lines = []
+    for group in groups:
+        for run in group['runs']:
+            mean = measure(run['metrics']['average_precision'], 2)
+            lines.append(f'{group["title"]}: {run["system"]} {mean} on average over units')
+        chance = measure(group['no_face']['average_precision'], 2)
+        lines.append(f'{group["title"]}: chance {chance}')
+    return _sentence(lines)
+
+
+def unit_differences(groups: Sequence[dict]) -> str:
+    """How each run differs from the reference, on average and in the unit that differs most.
+
+    Args:
+        groups: as of compare_units.group.
+    """
+    lines = []
+    for group in groups:
+        for run in group['runs']:
+            if not run['against']:
+                continue
+            mean = signed(run['against']['average_precision']['difference'], 2)
+            of_units = {
+                unit: tests['average_precision']['difference']
+                for unit, tests in run['against']['per_unit'].items()
+            }
+            most = max(of_units, key=lambda unit: abs(of_units[unit]))
+            lines.append(f'{run["system"]} {mean}, most in {most} ({signed(of_units[most], 2)})')
+    return f'Average precision minus that of the reference: {_listed(lines)}.'
+
+
 def unit_pairs(pairs: Mapping[str, np.ndarray], units: Sequence[str]) -> str:
     """The most frequent pair of action units of each emotion.
 

@@ -1,16 +1,21 @@
-"""Plots of a run that detects action units."""
+"""Plots of runs that detect action units."""
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from mer_jax.report import alt_texts
 from mer_jax.report.action_units_tables import always_f1, is_detected, titled
+from mer_jax.report.compare_tables import leaky_pair
+from mer_jax.report.plots_compare import legend_entry, look_of
 from mer_jax.report.style import (
     COLOURS,
     INK,
+    LETTERS,
     PAPER,
     SHARES,
     SOFT,
@@ -25,6 +30,7 @@ from mer_jax.report.style import (
 DETECTED, NOT_SHOWN = COLOURS[0], COLOURS[5]
 LABEL = 26  # letters of a line beside a row
 PANELS = {'average_precision': 'AP', 'f1': 'F1'}  # {score: title}
+MEAN = 'mean over units'
 NONE = 'none'  # a row of clips without any of the units
 
 
@@ -130,3 +136,123 @@ def confused(path: str | Path, shares: np.ndarray, counts: np.ndarray, names: Se
         axes.tick_params(length=0)
         colour_bar(figure, axes, 'share of the clips')
     return alt_texts.confused_units(shares, counts, names)
+
+
+def compared(path: str | Path, groups: Sequence[dict]) -> str:
+    """Draw the average precision of each unit of compared runs, a panel for each data set.
+
+    Ticks are chance. Hollow and †: the run leaks.
+
+    Args:
+        path: of the picture.
+        groups: as of compare_units.group.
+
+    Returns:
+        What is seen, in words.
+    """
+    looks = _looks(groups)
+    panels = []
+    for group in groups:
+        shown = [unit for unit in group['units'] if _chance(group, unit) is not None]
+        panels.append((group, shown, 0.12 + 0.13 * len(group['runs'])))
+    with _panels(path, groups, panels, looks) as grid:
+        for axes, (group, shown, height) in zip(grid, panels, strict=True):
+            for number, unit in enumerate(shown):
+                chance = _chance(group, unit)
+                reach = np.array([-0.4, 0.4]) + number
+                axes.plot([chance, chance], reach, color=INK, linewidth=1.5)
+                for shift, run in _shifted(group['runs'], height):
+                    block = next(one for one in run['per_unit'] if one['unit'] == unit)
+                    value, edges = block['average_precision'], block['average_precision_interval']
+                    look = looks[run['system']]
+                    _dot(axes, number + shift, (value, edges), look, hollow=bool(run['leaks']))
+            axes.set_yticks(range(len(shown)), [wrapped(titled(unit), LABEL) for unit in shown])
+            axes.set(xlim=(-0.02, 1.02), ylim=(len(shown) - 0.4, -0.6), xlabel='AP')
+    return alt_texts.compared_units(groups)
+
+
+def differences(path: str | Path, groups: Sequence[dict]) -> str | None:
+    """Draw the differences of average precision to the reference, of the mean and of each unit.
+
+    Args:
+        path: of the picture.
+        groups: as of compare_units.group.
+
+    Returns:
+        What is seen, in words; None where no run has a reference, and nothing is drawn.
+    """
+    groups = [group for group in groups if any(run['against'] for run in group['runs'])]
+    if not groups:
+        return None
+    looks, panels = _looks(groups), []
+    drawn = {run['system'] for group in groups for run in group['runs'] if run['against']}
+    looks = {system: look for system, look in looks.items() if system in drawn}
+    for group in groups:
+        runs = [run for run in group['runs'] if run['against']]
+        shown = [unit for unit in group['units'] if unit in runs[0]['against']['per_unit']]
+        panels.append((group, [MEAN, *shown], 0.12 + 0.13 * len(runs)))
+    with _panels(path, groups, panels, looks) as grid:
+        for axes, (group, rows, height) in zip(grid, panels, strict=True):
+            runs = [run for run in group['runs'] if run['against']]
+            for number, unit in enumerate(rows):
+                for shift, run in _shifted(runs, height):
+                    of_units = run['against']['per_unit']
+                    block = run['against'] if unit == MEAN else of_units[unit]
+                    test = block['average_precision']
+                    pair = test['difference'], test['interval']
+                    look, hollow = looks[run['system']], leaky_pair(group, run)
+                    _dot(axes, number + shift, pair, look, hollow=hollow)
+            axes.axvline(0, color=INK, linewidth=1)
+            titles = [MEAN, *(wrapped(titled(unit), LABEL) for unit in rows[1:])]
+            axes.set_yticks(range(len(rows)), titles)
+            reference = wrapped(f'AP minus that of {group["reference"]}', LETTERS - LABEL)
+            axes.set(ylim=(len(rows) - 0.4, -0.6), xlabel=reference)
+            axes.xaxis.set_major_locator(MaxNLocator(4))
+    return alt_texts.unit_differences(groups)
+
+
+def _looks(groups):
+    """{system: colour and mark}."""
+    systems = dict.fromkeys(run['system'] for group in groups for run in group['runs'])
+    return {system: look_of(number) for number, system in enumerate(systems)}
+
+
+def _chance(group, unit):
+    """The average precision of a random order; None for a unit that no clip shows."""
+    return group['no_face']['per_unit'][unit]['average_precision']
+
+
+def _shifted(runs, height):
+    """(offset from the middle of its row, run) of each run; height: of a row, in inches."""
+    middle = (len(runs) - 1) / 2
+    return [((number - middle) * 0.13 / height, run) for number, run in enumerate(runs)]
+
+
+@contextlib.contextmanager
+def _panels(path, groups, panels, looks):
+    """Give the axes of panels (group, rows, inches of a row), with a legend of the systems."""
+    heights = [0.75 + height * len(rows) for _, rows, height in panels]
+    with saved(path, sum(heights) + 0.3 + 0.22 * len(looks)) as figure:
+        grid = figure.subplots(len(panels), 1, squeeze=False, height_ratios=heights)[:, 0]
+        yield grid
+        for axes, (group, _, _) in zip(grid, panels, strict=True):
+            light_grid(axes, 'x')
+            axes.tick_params(axis='both', length=0)
+            if len(panels) > 1:
+                axes.set_title(wrapped(group['title'], LETTERS - LABEL), loc='right')
+        handles = [legend_entry(system, look, groups) for system, look in looks.items()]
+        for handle in handles:
+            handle.set_linestyle('none')
+        figure.legend(handles=handles, loc='outside lower left')
+
+
+def _dot(axes, position, pair, look, *, hollow):
+    """Draw a value with its interval; pair: (value, [low, high] or None)."""
+    value, edges = pair
+    if value is None:
+        return
+    line = {'color': look['color'], 'linewidth': 1.5, 'solid_capstyle': 'butt'}
+    axes.plot(edges or [value, value], [position, position], **line)
+    face = PAPER if hollow else look['color']
+    mark = {'marker': look['marker'], 'color': look['color'], 'markerfacecolor': face}
+    axes.plot(value, position, markersize=5, zorder=3, **mark)

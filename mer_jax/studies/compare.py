@@ -5,7 +5,7 @@ Metrics have intervals, and differences to a reference run have paired tests ove
 
 import glob
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +16,15 @@ from mer_jax.evaluation import COMPARED, HEADLINE, OVER_SUBJECTS, metrics, paire
 from mer_jax.evaluation.agreement import agreement, respelled, shown, shown_different
 from mer_jax.evaluation.metrics import to_json
 from mer_jax.folds import PROTOCOLS
-from mer_jax.report import compare_spotting_tables, compare_tables, page, plots_compare, study
+from mer_jax.report import (
+    action_units_page,
+    compare_spotting_tables,
+    compare_tables,
+    compare_units_tables,
+    page,
+    plots_compare,
+    study,
+)
 from mer_jax.runfiles import archive, files
 from mer_jax.runfiles import results as result_files
 from mer_jax.runfiles.apexes import ApexRow
@@ -27,7 +35,8 @@ from mer_jax.runfiles.metrics_log import MetricsLog
 from mer_jax.runfiles.predictions import PredictionRow, PredictionTable, matches_results
 from mer_jax.runfiles.reading import REMEDY
 from mer_jax.runfiles.svms import SvmTable
-from mer_jax.studies import compare_spotting, published, score_table
+from mer_jax.runfiles.unit_predictions import UnitRow
+from mer_jax.studies import compare_spotting, compare_units, published, score_table
 from mer_jax.studies.score_table import class_names
 
 # {data set: the name it has in configs, where that is another}
@@ -42,6 +51,7 @@ CAPTIONS = {
     'training': 'Loss and accuracy on training rows by epoch: mean over all trainings of a run, '
     'and a band from the smallest to the largest. The runs of a line share their scales.',
     'errors': compare_spotting.CAPTION,
+    'units': compare_units.CAPTION,
 }
 IMPROVED = 3  # so many subjects that gained most are named
 
@@ -51,10 +61,11 @@ class Run(NamedTuple):
 
     folder: Path  # of a table its path
     title: str  # the end of the path of its folder, as long as needed to be unique
-    # data.name and label scheme: 'casme2/video, irawan3'; of a spotting run data.name alone
+    # data.name and label scheme: 'casme2/video, irawan3'; without classes data.name alone
     dataset: str
     results: dict  # results.json
-    rows: Sequence[PredictionRow] | Sequence[ApexRow]  # of a spotting run those that are scored
+    # of a spotting run those that are scored
+    rows: Sequence[PredictionRow] | Sequence[ApexRow] | Sequence[UnitRow]
     reported: bool = False  # whether it is a table of other software: its leaks are unknown
     settings: dict = {}  # nested, of config.json; {} of a table
     training_accuracy: float | None = None  # see `training_accuracy`
@@ -86,10 +97,11 @@ def compare(
         )
     named = [name for name, _ in _split(folders)]
     runs = read([*named, *names], class_names(classes))
-    if with_published and _spotters(runs):
+    kind = _kind(runs)
+    if with_published and kind is not KINDS[RECOGNITION]:
         raise UserError(
-            '--published: published figures are of recognition, and these runs spot apexes; leave '
-            'it out'
+            f'--published: published figures are of recognition, and {runs[0].folder} {kind.does}; '
+            'leave it out'
         )
     return write(runs, workdir, with_published=with_published)
 
@@ -193,15 +205,16 @@ def table(runs: Sequence[Run], reference: int = 0, with_published: bool = False)
         {'groups': [...]}, one per data set, label scheme and classes, in the order of the runs;
         None means undefined. A group: title, dataset, labels, classes, reference, runs. A run:
         title, system, folder, protocol, leaks, seeds, clips, subjects, metrics, sd, intervals (of
-        COMPARED), and `against`, its differences to the reference. Groups of spotting runs are
-        those of compare_spotting.group.
+        COMPARED), and `against`, its differences to the reference. Groups of other tasks are those
+        of compare_spotting.group and compare_units.group.
 
     Raises:
         UserError: a group has no run of that number, or runs are of two tasks.
     """
-    groups, grouped = {}, compare_spotting.group if _spotters(runs) else _group
+    groups, grouped = {}, _kind(runs).group
     for run in runs:
-        groups.setdefault((run.dataset, *run.results.get('classes', ())), []).append(run)
+        classes = run.results.get('classes') or run.results.get('units', ())
+        groups.setdefault((run.dataset, *classes), []).append(run)
     for members in groups.values():
         if not 0 <= reference < len(members):
             raise UserError(
@@ -249,14 +262,12 @@ def write(
     """
     compared, folder = table(runs, reference, with_published), absolute(folder)
     with_plots(folder)
-    spotting = _spotters(runs)
-    draw = compare_spotting.draw if spotting else plots_compare.draw
-    tables = compare_spotting_tables if spotting else compare_tables
-    drawn = draw(folder / files.PLOTS, compared)
+    kind = _kind(runs)
+    drawn = kind.draw(folder / files.PLOTS, compared)
     for stale in CAPTIONS.keys() - {path.stem for path in drawn}:
         (folder / files.PLOTS / f'{stale}.svg').unlink(missing_ok=True)
     plots = [page.Drawn(path, CAPTIONS[path.stem], alt) for path, alt in drawn.items()]
-    study.write(tables.study(compared), compared, folder, plots)
+    study.write(kind.study(compared), compared, folder, plots)
     return compared
 
 
@@ -333,15 +344,21 @@ def system(title: str, dataset: str) -> str:
     return '/'.join(names) or title
 
 
-def _spotters(runs):
-    """Whether the runs spot apexes; refuse runs of two tasks."""
-    spots = [run.results.get('task') == 'spotting' for run in runs]
-    if len(set(spots)) > 1:
+def _kind(runs):
+    """What comparing these runs takes; refuse runs of two tasks."""
+    tasks = [_task(run.results) for run in runs]
+    other = next((number for number, task in enumerate(tasks) if task != tasks[0]), 0)
+    if other:
+        first, second = KINDS[tasks[0]].does, KINDS[tasks[other]].does
         raise UserError(
-            f'{runs[spots.index(True)].folder} spots apexes, {runs[spots.index(False)].folder} '
-            'recognises classes; name runs of one task in --runs'
+            f'{runs[0].folder} {first}, {runs[other].folder} {second}; name runs of one task in '
+            '--runs'
         )
-    return all(spots)
+    return KINDS[tasks[0]]
+
+
+def _task(results):
+    return results.get('task', RECOGNITION)
 
 
 def _names(members):
@@ -403,13 +420,12 @@ def _run(folder, title):
             f'{folder} is not finished (no {path.name}); finish it: the same command with the '
             'verb train'
         )
-    results = result_files.read(folder)
-    spots = isinstance(results, result_files.SpottingResults)
-    results = results.to_json()
+    results = result_files.read(folder).to_json()
+    kind = KINDS[_task(results)]
     if score_table.TABLE in results['data']:
         table = results['data'][score_table.TABLE]['file']
         raise UserError(f'{folder} holds the scores of a table; name the table itself, {table}')
-    if not (results['spotting'] if spots else np.any(results['confusion'])):
+    if not kind.is_scored(results):
         raise UserError(
             f'{folder}: nothing was held out (protocol {results["protocol"]}), so it has no scores '
             'to compare; leave it out of --runs'
@@ -419,19 +435,17 @@ def _run(folder, title):
             f'{folder} is scored on its {results["scored"]} part, which serves to choose settings; '
             'compare runs that are scored on test rows (protocol.evaluate_on=test)'
         )
-    path = folder / (files.APEXES if spots else files.PREDICTIONS)
+    path = folder / kind.file
     if not path.exists():
         raise UserError(f'{folder} holds no {path.name}; {REMEDY}')
-    rows = compare_spotting.read(folder) if spots else list(PredictionTable.read(folder).rows)
-    dataset = results['data']['name'] + (f', {results["data"]["labels"]}' if not spots else '')
+    rows = kind.read(folder)
+    dataset = results['data']['name']
+    if kind is KINDS[RECOGNITION]:
+        dataset += f', {results["data"]["labels"]}'
     run = Run(folder, title, dataset, results, rows, **_logged(folder))
-    matches = (
-        compare_spotting.matches_results(run) if spots else matches_results(run.rows, run.results)
-    )
-    if not matches:
+    if not kind.matches(run):
         raise UserError(
-            f'{path}: its {"apexes" if spots else "predictions"} do not match the scores in '
-            f'{files.RESULTS}; {REMEDY}'
+            f'{path}: its {path.stem} do not match the scores in {files.RESULTS}; {REMEDY}'
         )
     return run
 
@@ -643,3 +657,51 @@ def _edges(interval):
 def _float(value):
     """A float, NaN for None."""
     return np.nan if value is None else float(value)
+
+
+class _Kind(NamedTuple):
+    """What comparing the runs of one task takes."""
+
+    does: str  # what a run does, in messages
+    file: str  # of its rows
+    read: Callable[[Path], list]  # the rows of the run in a folder
+    is_scored: Callable[[Mapping], bool]  # whether results.json has scores
+    matches: Callable[[Run], bool]  # whether its rows are those of results.json
+    group: Callable[[str, Sequence[Run], Sequence[str], Run], dict]
+    draw: Callable[[Path, dict], dict[Path, str]]
+    study: Callable[[dict], study.Study]
+
+
+RECOGNITION = 'recognition'
+KINDS = {  # by `task` of results.json, which recognition lacks
+    RECOGNITION: _Kind(
+        'recognises classes',
+        files.PREDICTIONS,
+        lambda folder: list(PredictionTable.read(folder).rows),
+        lambda results: bool(np.any(results['confusion'])),
+        lambda run: matches_results(run.rows, run.results),
+        _group,
+        plots_compare.draw,
+        compare_tables.study,
+    ),
+    result_files.SPOTTING: _Kind(
+        'spots apexes',
+        files.APEXES,
+        compare_spotting.read,
+        lambda results: bool(results['spotting']),
+        compare_spotting.matches_results,
+        compare_spotting.group,
+        compare_spotting.draw,
+        compare_spotting_tables.study,
+    ),
+    result_files.ACTION_UNITS: _Kind(
+        'detects action units',
+        files.PREDICTIONS,
+        compare_units.read,
+        lambda results: bool(results['per_dataset']),
+        lambda run: action_units_page.matches_results(run.results['units'], run.rows, run.results),
+        compare_units.group,
+        compare_units.draw,
+        compare_units_tables.study,
+    ),
+}

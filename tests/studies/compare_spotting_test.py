@@ -454,7 +454,7 @@ def test_runs_of_two_kinds_are_refused_in_one_line(tmp_path):
     PredictionTable.of(predictions, names).write(other)
     recognition_results(predictions, names).write(other)
     runs = compare.read([other, finished(tmp_path / 'spots')])
-    with pytest.raises(UserError, match='spots .*other .*one task') as error:
+    with pytest.raises(UserError, match='other .*spots .*one task') as error:
         compare.write(runs, tmp_path / 'out')
     assert '\n' not in str(error.value) and not (tmp_path / 'out').exists()
 
