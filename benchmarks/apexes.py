@@ -83,7 +83,7 @@ def confusions(image: np.ndarray, points: np.ndarray, records: Sequence[Record])
         folds.runs(1),
         [split.title for split in folds.splits],
     )
-    scores, _ = build.svm_scores(experiment, None)
+    scores = build.head_scores(experiment, None).scores
     return metrics.confusions(
         data.y,
         scores.argmax(-1),

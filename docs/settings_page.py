@@ -11,14 +11,14 @@ sys.path[:0] = [str(ROOT), str(ROOT / 'docs')]
 
 from writing import write_changed  # noqa: E402
 
-from mer_jax.classical import FEATURES  # noqa: E402
+from mer_jax.classical import FEATURES, FITTED  # noqa: E402
 from mer_jax.experiment.settings import NAMES  # noqa: E402
 from mer_jax.models import NETWORKS  # noqa: E402
 from mer_jax.settings import fields, tree  # noqa: E402
 
 PATH = ROOT / 'docs' / 'generated' / 'settings.md'
 # the allowed values of a setting that names a method
-ENTRIES = NAMES | {'FEATURES': tuple(FEATURES)}
+ENTRIES = NAMES | {'FEATURES': (*FEATURES, *FITTED)}
 INTRODUCTION = """# Settings
 
 Each setting is `--config.SECTION.NAME=VALUE` on the command line and `c.SECTION.NAME` in a config

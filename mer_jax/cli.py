@@ -342,11 +342,11 @@ def _start(arguments):
 
 
 def _config_help(arguments):
-    from mer_jax.classical import FEATURES, NETWORK
+    from mer_jax.classical import FEATURES, FITTED, NETWORK
     from mer_jax.experiment import settings
 
     name = _config_argument(arguments)[0].partition(':')[0]
-    names = {**settings.NAMES, 'FEATURES': (NETWORK, *FEATURES)}
+    names = {**settings.NAMES, 'FEATURES': (NETWORK, *FEATURES, *FITTED)}
     return usage.of_config(name, _parsed(arguments).file, settings.SETTINGS, names)
 
 

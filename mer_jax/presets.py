@@ -83,9 +83,11 @@ def quick(c: ConfigDict) -> None:
     c.data.landmarks = ''
     c.data.detector = ''
     c.data.magnet = ''
+    c.data.action_units = ''
     # A spotting clip has dozens of rows.
     c.train.epochs = min(c.train.epochs, 1 if spotting else 2)
     c.head.inner_folds = 2
+    c.detectors.inner_folds = 2
     c.train.seeds = 1
     c.train.at_once = 1
     c.train.lowering = 'matmul'
@@ -203,8 +205,18 @@ def action_units(name: str, data: str, size: int) -> ConfigDict:
 
 
 def action_units_variants() -> Variants:
-    """`weights=off`: every entry of the loss weighs the same, as in the public code of CD6ME."""
-    return {'weights': {'off': lambda c: c.train.update({'class_weights': 'none'})}}
+    """`weights=off`: every entry of the loss weighs the same, as in the public code of CD6ME;
+    `head=svm`: an SVM for each unit, on four kinds of features, in place of the network.
+    """
+
+    def by_svms(c: ConfigDict) -> None:
+        c.train.update({'epochs': 0, 'class_weights': 'none'})
+        c.head.update({'name': 'svm', **c.detectors})
+
+    return {
+        'weights': {'off': lambda c: c.train.update({'class_weights': 'none'})},
+        'head': {'svm': by_svms},
+    }
 
 
 def rcn_a(name: str, data: str, size: int) -> ConfigDict:
@@ -540,6 +552,13 @@ def svm(name: str, features: str) -> ConfigDict:
     c = base(name)
     c.head.update({'name': 'svm', 'features': features})
     c.train.epochs = 0
+    return c
+
+
+def units(name: str) -> ConfigDict:
+    """Detected action units, then a logistic regression of few numbers: a recogniser by units."""
+    c = svm(name, 'detected_units')
+    c.head.update({'name': 'logistic', 'cost': (0.01, 0.1, 1.0, 10.0)})
     return c
 
 

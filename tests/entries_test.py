@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mer_jax import entries
-from mer_jax.classical import FEATURES
+from mer_jax.classical import FEATURES, FITTED
 from mer_jax.evaluation import METRICS
 from mer_jax.experiment import LEARNERS, TASKS
 from mer_jax.folds import PROTOCOLS, RESAMPLERS
@@ -22,6 +22,7 @@ METHODS = {
         'resampler': RESAMPLERS,
         'network': NETWORKS,
         'feature': FEATURES,
+        'fitted feature': FITTED,
         'metric': METRICS,
         'task': TASKS,
         'learner': LEARNERS,
@@ -38,6 +39,7 @@ def test_what_an_entry_names_is_there(name):
         for value in METHODS[name]
         if isinstance(value, str) and value.startswith('mer_jax.') and ':' in value
     ]
+    targets += getattr(METHODS[name], 'heads', {}).values()
     assert targets or name == 'resampler.none'
     for target in targets:
         entries.loaded(target)
@@ -64,6 +66,10 @@ def compared(path):
 
 def test_no_code_knows_a_method_by_its_name():
     """A fact that stands beside the entry is forgotten when the next method is added."""
-    methods = {*NETWORKS, *RESAMPLERS, *FEATURES, *LEARNERS} - {'none', 'spotting', 'pixels'}
+    methods = {*NETWORKS, *RESAMPLERS, *FEATURES, *FITTED, *LEARNERS} - {
+        'none',
+        'spotting',
+        'pixels',
+    }
     for path in ROOT.glob('mer_jax/**/*.py'):
         assert not methods & set(compared(path)), path

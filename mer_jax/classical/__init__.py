@@ -1,7 +1,7 @@
 """Features of clips, and support vector machines (SVMs) on them.
 
 To add a feature: its function in features.py or preprocess/descriptors.py, and its entry in
-`FEATURES` here.
+`FEATURES` here. One that is fitted to training rows stands in `FITTED`.
 """
 
 from collections.abc import Sequence
@@ -24,6 +24,14 @@ class Feature(NamedTuple):
     # 'module:name' of the regions of action units (indices into AU_REGIONS) that its numbers
     # describe, as many for each
     regions: str = ''
+
+
+class FittedFeature(NamedTuple):
+    """A feature that each fold fits to its training rows, from features of clips."""
+
+    # 'module:function' of (blocks, units, samples, folds, settings of section detectors) ->
+    # (float32[F, N, D] of each run, what was fitted in each run)
+    value: str
 
 
 NETWORK = 'network'  # a further name of a feature: the last hidden layer of the fold's network
@@ -50,16 +58,38 @@ FEATURES = {
     'lbp_top': Feature(f'{OF_VIDEO}:lbp_top', ('gray',)),
     'mdmo': Feature(f'{OF_VIDEO}:mdmo', ('gray',), points=True),
 }
+FITTED = {'detected_units': FittedFeature('mer_jax.classical.unit_svms:outputs_of_runs')}
 
 
 def features_of_clips(head: sections.Head) -> list[str]:
-    """Return the features of clips that an SVM learns.
+    """Return the features of clips that a head learns, without those that are fitted.
 
     There are none where the network predicts.
     """
     if head.name == 'none':
         return []
-    return [name for name in head.features.split('+') if name != NETWORK]
+    apart = {NETWORK, *FITTED}
+    return [name for name in head.features.split('+') if name not in apart]
+
+
+def fitted_features(head: sections.Head) -> list[str]:
+    """Return the features that a head learns and that are fitted in each fold."""
+    if head.name == 'none':
+        return []
+    return [name for name in head.features.split('+') if name in FITTED]
+
+
+def computed_features(head: sections.Head, detectors: sections.Detectors) -> list[str]:
+    """Return all features of clips that are computed, each once.
+
+    Args:
+        head: what predicts.
+        detectors: what fitted features are computed from.
+    """
+    names = features_of_clips(head)
+    if fitted_features(head):
+        names += detectors.features.split('+')
+    return list(dict.fromkeys(names))
 
 
 def has_network(head: sections.Head) -> bool:
@@ -70,13 +100,20 @@ def has_network(head: sections.Head) -> bool:
     return head.name == 'none' or NETWORK in head.features.split('+')
 
 
-def missing_input(names: Sequence[str], channels: Sequence[str], *, stretched: bool) -> list[str]:
+def missing_input(
+    names: Sequence[str],
+    channels: Sequence[str],
+    *,
+    stretched: bool,
+    key: str = 'head.features',
+) -> list[str]:
     """Return a line for each feature that cannot be computed.
 
     Args:
         names: names of features of clips.
         channels: names of the channels of the images.
         stretched: whether flow is stretched to bytes.
+        key: the setting that names them.
     """
     lines = []
     for name in names:
@@ -84,12 +121,12 @@ def missing_input(names: Sequence[str], channels: Sequence[str], *, stretched: b
         missing = [channel for channel in feature.needs if channel not in channels]
         if missing:
             lines.append(
-                f'head.features {name} takes data.channels {",".join(feature.needs)}; '
+                f'{key} {name} takes data.channels {",".join(feature.needs)}; '
                 f'{missing[0]} is missing'
             )
         elif stretched and feature.measured:
             lines.append(
-                f'head.features {name} takes flow in pixels, not stretched to bytes; allowed: '
+                f'{key} {name} takes flow in pixels, not stretched to bytes; allowed: '
                 "data.clip_normalise False with data.input_scaler 'p995' or 'standard', of data "
                 'that store it'
             )

@@ -7,11 +7,12 @@ width are chosen by an inner cross-validation, which leaves out groups of traini
 
 import itertools
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 from tqdm import tqdm
 
 from mer_jax.classical import threads
@@ -23,6 +24,8 @@ from mer_jax.runfiles.svms import SupportVectors, SvmArrays, SvmRow, SvmTable
 from mer_jax.settings import sections
 from mer_jax.training import held_out
 from mer_jax.types import Array, Folds, FoldState, Inputs, Learner, Out, Samples
+
+Fitted = TypeVar('Fitted')
 
 NOBODY = -1  # subject of a row that is no clip of the data set
 NEVER = -2.0  # score of a class without training rows, below all other scores
@@ -115,6 +118,26 @@ def predict(
     Raises:
         UserError: features are not finite.
     """
+    refuse_not_finite(blocks, hidden)
+
+    def fit_run(run: int) -> tuple[np.ndarray, list[Svm]]:
+        clips = clips_of_run(blocks, hidden, samples, run, classes=classes)
+        train, test = rows_of_run(samples, folds, run)
+        return fit_fold(clips, train, test, settings, seed=int(folds.seed[run]))
+
+    return over_runs(fit_run, folds, width=classes)
+
+
+def refuse_not_finite(blocks: Sequence[np.ndarray], hidden: np.ndarray | None) -> None:
+    """Refuse features that are not finite.
+
+    Args:
+        blocks: as in `predict`.
+        hidden: as in `predict`.
+
+    Raises:
+        UserError: says whose they are.
+    """
     if hidden is not None and not np.isfinite(hidden).all():
         raise UserError(
             'head: features of the network are not finite, so training diverged; a smaller '
@@ -123,20 +146,34 @@ def predict(
     if not all(np.isfinite(block).all() for block in blocks):
         raise UserError('head: features of clips are not finite; build the data set again')
 
-    def fit_run(run: int) -> tuple[np.ndarray, list[Svm]]:
-        clips = clips_of_run(blocks, hidden, samples, run, classes=classes)
-        train, test = rows_of_run(samples, folds, run)
-        return fit_fold(clips, train, test, settings, seed=int(folds.seed[run]))
 
+def over_runs(
+    fit_run: Callable[[int], tuple[np.ndarray, Fitted]],
+    folds: Folds,
+    *,
+    width: int,
+    title: str = 'support vector machines',
+) -> tuple[np.ndarray, list[Fitted]]:
+    """Fit all runs, in parallel.
+
+    Args:
+        fit_run: number of a run -> the scores [m, width] of its test rows, and what was fitted.
+        folds: all runs.
+        width: scores of a row.
+        title: of the progress bar.
+
+    Returns:
+        Scores float32[R, width], sorted as held_out.order says; and what was fitted in each run.
+    """
     runs = len(folds.fold)
     fitting = threads.mapped(fit_run, range(runs))
-    scores = np.zeros((*folds.test.index.shape, classes), np.float32)
-    svms = []
-    progress = tqdm(fitting, desc='support vector machines', total=runs, mininterval=1)
-    for run, (run_scores, run_svms) in enumerate(progress):
+    scores = np.zeros((*folds.test.index.shape, width), np.float32)
+    fitted = []
+    progress = tqdm(fitting, desc=title, total=runs, mininterval=1)
+    for run, (run_scores, of_run) in enumerate(progress):
         scores[run, : len(run_scores)] = run_scores
-        svms.append(run_svms)
-    return held_out.in_stored_order(scores[:, None], folds), svms
+        fitted.append(of_run)
+    return held_out.in_stored_order(scores[:, None], folds), fitted
 
 
 def clips_of_run(
@@ -217,7 +254,13 @@ def write(folder: Path, svms: list[list[Svm]], folds: Folds, titles: list[str]) 
         folds: all runs.
         titles: of the folds.
     """
-    rows, arrays = [], {}
+    table(svms, folds, titles).write(folder)
+    arrays(svms).write(folder)
+
+
+def table(svms: list[list[Svm]], folds: Folds, titles: Sequence[str]) -> SvmTable:
+    """Return the content of heads.csv; arguments are those of `write`."""
+    rows = []
     for run, run_svms in enumerate(svms):
         for rank, svm in enumerate(run_svms, 1):
             row = SvmRow(
@@ -231,9 +274,16 @@ def write(folder: Path, svms: list[list[Svm]], folds: Folds, titles: list[str]) 
                 training_accuracy=svm.training_accuracy,
             )
             rows.append(row)
-            arrays[run, rank] = SupportVectors(svm.support, svm.dual, svm.intercept)
-    SvmTable(tuple(rows)).write(folder)
-    SvmArrays(arrays).write(folder)
+    return SvmTable(tuple(rows))
+
+
+def arrays(svms: list[list[Svm]]) -> SvmArrays:
+    """Return the content of heads.npz, of the SVMs of each run."""
+    vectors = {}
+    for run, run_svms in enumerate(svms):
+        for rank, svm in enumerate(run_svms, 1):
+            vectors[run, rank] = SupportVectors(svm.support, svm.dual, svm.intercept)
+    return SvmArrays(vectors)
 
 
 def fit_fold(
@@ -254,7 +304,7 @@ def fit_fold(
     Returns:
         Scores float32[m, K]; and the SVMs, the best first.
     """
-    grid = _grid(settings)
+    grid = choices(settings)
     uf1 = np.full(len(grid), np.nan)
     if len(grid) > 1:
         uf1 = _inner_uf1(clips, train, grid, settings, seed=seed)
@@ -297,10 +347,13 @@ def _training_alone(inner_products):
     return Products(train, train, np.diag(train))
 
 
-def _grid(settings):
+def choices(settings: sections.Svms) -> list[Choice]:
     """Return the choices to try.
 
     They go from wide to narrow kernels, and for each from low to high cost.
+
+    Args:
+        settings: of the SVMs.
     """
     costs = sorted(set(map(float, settings.cost)))
     gammas = sorted(set(map(float, settings.gamma)))
@@ -316,20 +369,11 @@ def _inner_uf1(clips, train, grid, settings, *, seed):
     An inner fold leaves out a group of training subjects. Generated images have no subject: they
     train in every inner fold and are not predicted.
     """
-    # Imported here: loading it takes a second, in every run.
-    from sklearn.model_selection import StratifiedGroupKFold
-
     generated = train[clips.subject[train] == NOBODY]
     train = train[clips.subject[train] != NOBODY]
     label, subject = clips.label[train], clips.subject[train]
-    folds = _inner_folds(label, subject, settings)
-    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    with warnings.catch_warnings():
-        # scikit-learn warns where a class has fewer clips than there are groups.
-        warnings.simplefilter('ignore', UserWarning)
-        splits = list(splitter.split(train, label, subject))
     scores = np.zeros((len(grid), len(clips.label), clips.classes), np.float32)
-    for kept, left_out in splits:
+    for kept, left_out in inner_splits(label, subject, settings.inner_folds, seed=seed):
         inner_train = np.concatenate([train[kept], generated])
         inner_test = train[left_out]
         inner_products = products(clips.blocks, inner_train, inner_test, scale=settings.scale)
@@ -344,12 +388,40 @@ def _inner_uf1(clips, train, grid, settings, *, seed):
     return np.array(uf1)
 
 
-def _inner_folds(label, subject, settings):
+def inner_splits(
+    label: np.ndarray, subject: np.ndarray, folds: int, *, seed: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Divide training rows into groups of subjects, with classes in similar shares.
+
+    Args:
+        label: int[n].
+        subject: int[n].
+        folds: number of groups, or fewer where the rows allow no more.
+        seed: of the draw.
+
+    Returns:
+        (rows kept, rows left out) of each group.
+
+    Raises:
+        UserError: the rows cannot be divided.
+    """
+    # Imported here: loading it takes a second, in every run.
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    groups = _inner_folds(label, subject, folds)
+    splitter = StratifiedGroupKFold(groups, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():
+        # scikit-learn warns where a class has fewer clips than there are groups.
+        warnings.simplefilter('ignore', UserWarning)
+        return list(splitter.split(label, label, subject))
+
+
+def _inner_folds(label, subject, most):
     """Return how many inner folds the training rows allow."""
     subjects = len(np.unique(subject))
     clips = np.bincount(label).max()
     # StratifiedGroupKFold refuses more groups than the largest class has clips.
-    folds = min(settings.inner_folds, subjects, clips)
+    folds = min(most, subjects, clips)
     if folds < 2:
         plural = 's' if subjects > 1 else ''
         raise UserError(
@@ -389,6 +461,32 @@ def products(
         total.test[:] += test_features @ train_features.T / share
         total.test_length[:] += np.sum(test_features**2, 1) / share
     return total
+
+
+def scaled(
+    blocks: Sequence[np.ndarray], train: np.ndarray, rows: np.ndarray, *, scale: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return scaled features, all rows of the first view before those of the second.
+
+    Their inner products are those of `products`.
+
+    Args:
+        blocks: features [M, N, D] each.
+        train: int[n], training rows; the scale is fitted to them.
+        rows: int[m], rows to predict.
+        scale: as of `products`.
+
+    Returns:
+        float64[M * n, D] and float64[M * m, D], all blocks side by side.
+    """
+    of_train, of_rows = [], []
+    for block in blocks:
+        train_features = np.concatenate(block[:, train]).astype(np.float64)
+        features = np.concatenate(block[:, rows]).astype(np.float64)
+        mean, spread, share = _fit_scale(train_features, scale, len(blocks))
+        of_train.append((train_features - mean) / spread / np.sqrt(share))
+        of_rows.append((features - mean) / spread / np.sqrt(share))
+    return np.concatenate(of_train, axis=1), np.concatenate(of_rows, axis=1)
 
 
 def _fit_scale(features, scale, blocks):
@@ -447,7 +545,7 @@ def _fit(inner_products, clips, train, test, choice):
     scores = np.full((views * len(test), clips.classes), NEVER)
     if len(present) == 1:  # there is nothing to separate
         scores[:, present] = 1.0
-        return scores[: len(test)].astype(np.float32), _svm(choice, [], np.zeros((0, 0)), [])
+        return scores[: len(test)].astype(np.float32), record(choice, [], np.zeros((0, 0)), [])
     svc = SVC(kernel='precomputed', C=choice.cost, class_weight='balanced')
     svc.fit(train_kernel, np.tile(clips.label[train], views))
     if len(test):  # protocol all_rows tests none
@@ -458,7 +556,7 @@ def _fit(inner_products, clips, train, test, choice):
     view, position = np.divmod(svc.support_, len(train))
     support = train[position] + view * len(clips.label)
     mean = scores.reshape(views, len(test), clips.classes).mean(0)
-    return mean.astype(np.float32), _svm(choice, support, svc.dual_coef_, svc.intercept_)
+    return mean.astype(np.float32), record(choice, support, svc.dual_coef_, svc.intercept_)
 
 
 def linear(clips: Clips, train: np.ndarray, stored: Stored, *, scale: str) -> LinearSvm:
@@ -598,7 +696,15 @@ def _of_decisions(decision, present, classes):
     return scores
 
 
-def _svm(choice, support, dual, intercept):
+def record(choice: Choice, support: ArrayLike, dual: ArrayLike, intercept: ArrayLike) -> Svm:
+    """Return what is kept of a fitted classifier.
+
+    Args:
+        choice: that it was fitted with.
+        support: as in Svm.
+        dual: as in Svm.
+        intercept: as in Svm.
+    """
     return Svm(
         choice.cost,
         choice.gamma,

@@ -32,6 +32,8 @@ class Task(NamedTuple):
     by_class: bool = False  # scored by METRICS, which the verbs audit and grid compare
     augments: bool = False  # whether rows can be augmented
     by_frame: bool = False  # whether a row is a frame of a clip
+    # head.name -> 'module:function' of what predicts in place of a network (classical/heads.py)
+    heads: dict[str, str] = {}
     needs: dict = {}  # setting -> the only value that it takes
     unused: dict = {}  # setting that it has no use for -> its value that is off
 
@@ -44,6 +46,10 @@ TASKS = {  # by data.task
         report='mer_jax.report.recognition_page:report',
         by_class=True,
         augments=True,
+        heads={
+            'svm': 'mer_jax.classical.heads:svms',
+            'logistic': 'mer_jax.classical.heads:regressions',
+        },
     ),
     'action_units': Task(
         'mer_jax.experiment.build:units_of_clips',
@@ -56,6 +62,7 @@ TASKS = {  # by data.task
             fit='mer_jax.training.balance:fit_unit_weight',
         ),
         augments=True,
+        heads={'svm': 'mer_jax.classical.heads:detectors'},
         unused={
             'augment.replace': 0.0,
             'balance.method': 'none',

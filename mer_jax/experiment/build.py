@@ -15,8 +15,20 @@ import jax
 import numpy as np
 
 from mer_jax import entries, models
-from mer_jax.classical import FEATURES, features, features_of_clips, has_network, svm
-from mer_jax.data import APEX_RULES, apexes, channels, loading, sources
+from mer_jax.classical import (
+    FEATURES,
+    FITTED,
+    computed_features,
+    features,
+    features_of_clips,
+    fitted_features,
+    has_network,
+    heads,
+    svm,
+    unit_svms,
+)
+from mer_jax.data import APEX_RULES, apexes, channels, loading, sources, target_units
+from mer_jax.errors import UserError
 from mer_jax.experiment import TASKS, engine, learner_entry, spotter
 from mer_jax.experiment import folder as run_folder
 from mer_jax.folds import RESAMPLERS, protocols, resampling
@@ -141,8 +153,9 @@ def _inputs(settings):
 
 
 def _takes_points(settings):
-    """Whether an SVM takes landmarks."""
-    return any(FEATURES[name].points for name in features_of_clips(settings.head))
+    """Whether features of clips take landmarks."""
+    names = computed_features(settings.head, settings.detectors)
+    return any(FEATURES[name].points for name in names)
 
 
 def build_options(settings: sections.Data) -> sources.BuildOptions:
@@ -223,11 +236,13 @@ def check_fit(experiment: Experiment, folder: Path) -> FoldState | None:
     """
     settings, data = experiment.settings, experiment.data
     features.refuse(
-        features_of_clips(settings.head),
+        computed_features(settings.head, settings.detectors),
         data.samples.image,
         data.landmarks,
         channels.parse(settings.data.channels),
     )
+    if fitted_features(settings.head):
+        _check_known(experiment, _target_units(experiment)[1])
     if not has_network(settings.head):
         return None
     plan.check_devices(settings.train.devices, jax.device_count())
@@ -398,24 +413,75 @@ def _plan_facts(settings):
     }
 
 
-def svm_scores(
-    experiment: Experiment, hidden: np.ndarray | None
-) -> tuple[np.ndarray, list[list[svm.Svm]]]:
-    """Fit the SVMs of every run, and score its held-out rows.
+def head_scores(experiment: Experiment, hidden: np.ndarray | None) -> heads.Solution:
+    """Fit the head of every run, and score its held-out rows.
 
     Args:
         experiment: of `experiment`.
         hidden: as in `svm_blocks`.
-
-    Returns:
-        (scores [R, K] of held-out rows, the SVMs of each run).
     """
     settings, data = experiment.settings, experiment.data
-    blocks, hidden = svm_blocks(experiment, hidden)
-    classes = len(data.names.classes)
-    return svm.predict(
-        blocks, hidden, data.samples, experiment.folds, settings.head, classes=classes
+    blocks, of_runs = svm_blocks(experiment, hidden)
+    tables = ()
+    for name in fitted_features(settings.head):
+        of_runs, table = _fitted_feature(experiment, name)
+        tables = (table,)
+    problem = heads.Problem(
+        blocks,
+        of_runs,
+        data.samples,
+        experiment.folds,
+        experiment.titles,
+        data.names,
+        settings.head,
     )
+    predict = entries.loaded(TASKS[settings.data.task].heads[settings.head.name])
+    solution = predict(problem)
+    return solution._replace(files=(*solution.files, *tables))
+
+
+def _fitted_feature(experiment, name):
+    """(features float32[F, N, D] that each run is fitted to, the table of what was fitted)."""
+    settings, data = experiment.settings, experiment.data
+    blocks = features.extract(
+        settings.detectors.features.split('+'),
+        data.samples.image,
+        data.landmarks,
+        channels=channels.parse(settings.data.channels),
+        mirror=settings.detectors.mirror,
+    )
+    titles, units = _target_units(experiment)
+    fit = entries.loaded(FITTED[name].value)
+    outputs, detectors = fit(blocks, units, data.samples, experiment.folds, settings.detectors)
+    return outputs, unit_svms.table(detectors, experiment.folds, experiment.titles, titles)
+
+
+def _target_units(experiment):
+    """(names of the units of data.units that a clip shows, float32[N, A] with NaN unknown)."""
+    settings, names = experiment.settings.data, experiment.data.names.action_units
+    targets = target_units.columns(target_units.parse(settings.units), settings.lateral_units)
+    titles = [target for target in targets if target in names]
+    columns = [names.index(title) for title in titles]
+    units = experiment.data.samples.extras['action_units'][:, columns]
+    if not columns or np.isnan(units).all():
+        raise UserError(
+            f'head.features {experiment.settings.head.features}: no clip of data.name '
+            f'{settings.name!r} is known to show a unit of data.units {settings.units!r}; name a '
+            'data set with action units, or a table of them: data.action_units=FILE.csv'
+        )
+    return titles, units
+
+
+def _check_known(experiment, units):
+    """Refuse a fold whose training rows have no known unit: it has nothing to detect."""
+    for run, fold in enumerate(experiment.folds.fold):
+        train, _ = svm.rows_of_run(experiment.data.samples, experiment.folds, run)
+        if np.isnan(units[train]).all():
+            raise UserError(
+                f'fold {experiment.titles[fold]!r}: its training clips have no known action units, '
+                f'which head.features {experiment.settings.head.features} is fitted to; allowed: a '
+                'protocol.name whose folds train on clips with units'
+            )
 
 
 def svm_blocks(

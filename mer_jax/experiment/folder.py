@@ -172,6 +172,7 @@ def begun(folder: Path) -> bool:
         folder / files.RESULTS,
         folder / files.CHOICES,
         folder / files.SVM_TABLE,
+        folder / files.DETECTORS,
         gan / files.GAN_IMAGES,
     )
     if any(path.exists() for path in trained_files) or fold_outputs.any_finished(folder):

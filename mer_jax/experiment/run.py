@@ -223,9 +223,10 @@ def _held_out_scores(experiment, shapes, folder, seconds):
     hidden, chosen = None, None
     if has_network(settings.head):
         hidden, chosen = hidden_features(experiment, shapes, folder, seconds)
-    scores, svms = build.svm_scores(experiment, hidden)
-    svm.write(folder, svms, experiment.folds, experiment.titles)
-    return scores, chosen
+    predicted = build.head_scores(experiment, hidden)
+    for file in predicted.files:
+        file.write(folder)
+    return predicted.scores, chosen
 
 
 def hidden_features(

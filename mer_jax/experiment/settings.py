@@ -11,7 +11,15 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from mer_jax import machine
-from mer_jax.classical import FEATURES, NETWORK, features_of_clips, has_network, missing_input
+from mer_jax.classical import (
+    FEATURES,
+    FITTED,
+    NETWORK,
+    features_of_clips,
+    fitted_features,
+    has_network,
+    missing_input,
+)
 from mer_jax.data import APEX_RULES, channels, labels, target_units
 from mer_jax.errors import UserError
 from mer_jax.experiment import LEARNERS, TASKS, spotter
@@ -393,14 +401,19 @@ def _head(settings):
     head = settings.head
     if head.name == 'none':
         return []
-    names, known = head.features.split('+'), {NETWORK, *FEATURES}
-    if len(set(names)) < len(names) or not known.issuperset(names):
-        return [
-            f'head.features is {head.features!r}; allowed: {", ".join(sorted(known))}, each once, '
-            '+ between'
-        ]
+    lines = _wrong_features('head.features', head.features, {NETWORK, *FEATURES, *FITTED})
+    if lines:
+        return lines
+    if fitted_features(head):
+        lines += _detectors(settings)
+    task = TASKS.get(settings.data.task)
+    if task is not None and head.name not in task.heads:
+        lines.append(
+            f'head.name is {head.name!r}; allowed with data.task {settings.data.task}: '
+            f'{", ".join(map(repr, ("none", *task.heads)))}'
+        )
     of_clips = features_of_clips(head)
-    lines = missing_input(
+    lines += missing_input(
         of_clips,
         channels.parse(settings.data.channels),
         stretched=settings.data.clip_normalise,
@@ -419,9 +432,50 @@ def _head(settings):
             f'balance.method is {method!r}, whose images have no landmarks, which {placed[0]} '
             "takes; allowed: 'none'"
         )
-    if head.mirror and (placed or has_network(head)):
+    unmirrored = [*placed, *fitted_features(head)]
+    if has_network(head):
+        unmirrored.append(NETWORK)
+    if head.mirror and unmirrored:
+        lines.append(f'head.mirror is True, which {unmirrored[0]} is not made for; allowed: False')
+    if head.mirror and settings.data.lateral_units and not (task is None or task.by_class):
         lines.append(
-            f'head.mirror is True, which {[*placed, NETWORK][0]} is not made for; allowed: False'
+            'head.mirror is True and data.lateral_units True, whose units a mirror image would '
+            'exchange; allowed: one of them'
+        )
+    return lines
+
+
+def _wrong_features(key, text, known):
+    """A line where a setting is not a list of features."""
+    names = text.split('+')
+    if len(set(names)) == len(names) and known.issuperset(names):
+        return []
+    return [f'{key} is {text!r}; allowed: {", ".join(sorted(known))}, each once, + between']
+
+
+def _detectors(settings):
+    """What features that are fitted in each fold need."""
+    head, detectors, data = settings.head, settings.detectors, settings.data
+    lines = _wrong_features('detectors.features', detectors.features, {*FEATURES})
+    if lines:
+        return lines
+    names = detectors.features.split('+')
+    lines += missing_input(
+        names,
+        channels.parse(data.channels),
+        stretched=data.clip_normalise,
+        key='detectors.features',
+    )
+    if has_network(head):
+        lines.append(
+            f'head.features is {head.features!r}; allowed: {fitted_features(head)[0]} without '
+            f'{NETWORK}'
+        )
+    placed = [name for name in names if FEATURES[name].points]
+    unmirrored = [*placed, *(['data.lateral_units'] if data.lateral_units else [])]
+    if detectors.mirror and unmirrored:
+        lines.append(
+            f'detectors.mirror is True, which {unmirrored[0]} is not made for; allowed: False'
         )
     return lines
 
@@ -429,7 +483,6 @@ def _head(settings):
 def _needed_by_svm(head):
     """Setting -> the values that it may have with an SVM."""
     needs = {
-        'data.task': ('recognition',),
         'evaluate.every_epoch': (False,),
         'data.apex': APEX_RULES,
         'train.learner': ('supervised',),

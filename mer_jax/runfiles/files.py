@@ -13,6 +13,7 @@ APEXES = 'apexes.csv'
 CHOICES = 'choices.csv'
 SVM_TABLE = 'heads.csv'
 SVM_ARRAYS = 'heads.npz'
+DETECTORS = 'detectors.csv'
 RESULTS = 'results.json'
 CALIBRATION = 'calibration.json'
 REPORT = 'report.html'
@@ -41,6 +42,7 @@ WRITTEN = (
     PLAN,
     SVM_TABLE,
     SVM_ARRAYS,
+    DETECTORS,
     CHOICES,
 )
 LOCK = '.lock'

@@ -542,13 +542,19 @@ class Explain:
 
 @dataclass(frozen=True)
 class Head:
-    """What predicts: the network, or an SVM per fold."""
+    """What predicts: the network, or a classifier per fold."""
 
-    name: str = field('none', 'none: the network predicts.', choices=('none', 'svm'))
+    name: str = field(
+        'none',
+        'none: the network predicts. svm: an SVM, balanced. logistic: a logistic regression, '
+        'balanced, for few features such as detected_units.',
+        choices=('none', 'svm', 'logistic'),
+    )
     features: str = field(
         'network',
-        'Features of the SVM, joined by +: network (its last hidden layer), or features of clips. '
-        'Without network nothing is trained (train.epochs=0).',
+        'Features of the classifier, joined by +: network (its last hidden layer), features of '
+        'clips, or detected_units (section detectors). Without network nothing is trained '
+        '(train.epochs=0).',
         entries='FEATURES',
     )
     scope: str = field(
@@ -585,6 +591,44 @@ class Head:
 
 
 @dataclass(frozen=True)
+class Detectors:
+    """SVMs that detect action units, whose outputs are features (head.features=detected_units)."""
+
+    features: str = field(
+        'motion+gradient+orientation+deformation',
+        'Features of clips that the detectors learn, joined by +. A fold fits them to its training '
+        'clips with known units (data.units); training clips are predicted by detectors of other '
+        'subjects.',
+    )
+    scale: str = field('blocks', 'As head.scale.', choices=('none', 'features', 'blocks'))
+    kernel: str = field('rbf', 'As head.kernel.', choices=('linear', 'rbf'))
+    cost: tuple = field(
+        (0.5, 2.0, 8.0),
+        'C. Of several values each fold chooses one for all units, by the mean F1 over units of a '
+        'cross-validation over its training subjects.',
+        low=1e-12,
+        high=1e12,
+    )
+    gamma: tuple = field(
+        (0.25, 0.5, 1.0), 'For rbf; several values as for cost.', low=1e-12, high=1e12
+    )
+    inner_folds: int = field(
+        5,
+        'Groups of training subjects in that cross-validation, which also predicts the training '
+        'clips.',
+        low=2,
+        high=1000,
+    )
+    top_k: int = field(
+        1, 'The outputs of the detectors of this many best choices are averaged.', low=1, high=1000
+    )
+    mirror: bool = field(True, 'Train on and predict mirror images too, as head.mirror.')
+
+
+Svms = Head | Detectors  # the settings of SVMs
+
+
+@dataclass(frozen=True)
 class Settings:
     """All settings of an experiment."""
 
@@ -602,6 +646,7 @@ class Settings:
     evaluate: Evaluate = Evaluate()
     explain: Explain = Explain()
     head: Head = Head()
+    detectors: Detectors = Detectors()
 
     @property
     def trainings(self) -> int:

@@ -1,0 +1,62 @@
+"""What predicts from features in place of a network.
+
+An entry of a task names these functions. Each fits all runs, and returns the scores of held-out
+rows with the files that say what was fitted.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from mer_jax.classical import logistic, svm, unit_svms
+from mer_jax.runfiles.detectors import DetectorTable
+from mer_jax.runfiles.svms import SvmArrays, SvmTable
+from mer_jax.settings import sections
+from mer_jax.types import Folds, Names, Samples
+
+RunFile = SvmTable | SvmArrays | DetectorTable
+
+
+class Problem(NamedTuple):
+    """All that a head learns from."""
+
+    blocks: Sequence[np.ndarray]  # features of clips, [M, N, D] each
+    of_runs: np.ndarray | None  # float32[F, N, D], features that each run has of all clips
+    samples: Samples
+    folds: Folds
+    titles: Sequence[str]  # of the folds
+    names: Names
+    settings: sections.Head
+
+
+class Solution(NamedTuple):
+    """What a head predicts."""
+
+    scores: np.ndarray  # float32[R, K] of held-out rows, sorted as held_out.order says
+    files: tuple[RunFile, ...]
+
+
+def svms(problem: Problem) -> Solution:
+    """Separate classes by SVMs, see svm.py."""
+    scores, fitted = svm.predict(*_arguments(problem), classes=len(problem.names.classes))
+    table = svm.table(fitted, problem.folds, problem.titles)
+    return Solution(scores, (table, svm.arrays(fitted)))
+
+
+def regressions(problem: Problem) -> Solution:
+    """Separate classes by logistic regressions, see logistic.py."""
+    scores, fitted = logistic.predict(*_arguments(problem), classes=len(problem.names.classes))
+    return Solution(scores, (svm.table(fitted, problem.folds, problem.titles),))
+
+
+def detectors(problem: Problem) -> Solution:
+    """Detect action units by SVMs, see unit_svms.py."""
+    units = problem.names.classes
+    scores, fitted = unit_svms.predict(*_arguments(problem), classes=len(units))
+    return Solution(scores, (unit_svms.table(fitted, problem.folds, problem.titles, units),))
+
+
+def _arguments(problem):
+    """Return what all of them take."""
+    return problem.blocks, problem.of_runs, problem.samples, problem.folds, problem.settings

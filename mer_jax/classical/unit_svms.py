@@ -1,0 +1,321 @@
+"""Support vector machines (SVMs) that detect action units.
+
+A fold has one binary, balanced SVM for each unit. All of them share their kernels, and what is
+chosen: cost and width are those of the best mean F1 over units in an inner cross-validation, which
+leaves out groups of training subjects. A choice for each unit would rest on the few clips that show
+a rare one. Rows of which a unit is unknown take no part in its SVM.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from mer_jax.classical import svm
+from mer_jax.classical.svm import NOBODY, Choice
+from mer_jax.evaluation.metrics import nanmean
+from mer_jax.folds.rows import of_data_set
+from mer_jax.runfiles.detectors import DetectorRow, DetectorTable
+from mer_jax.settings import sections
+from mer_jax.types import Folds, Samples
+
+ABSENT = -1.0  # output of a unit that too few training rows show
+TITLE = 'detectors of action units'
+FEWEST_PRESENT = 2  # training rows that must show a unit
+
+
+class Coded(NamedTuple):
+    """Features and action units of all clips, for the SVMs of a fold."""
+
+    blocks: Sequence[np.ndarray]  # as in svm.Clips
+    units: np.ndarray  # float32[N, A], 1 present, 0 absent, NaN unknown
+    subject: np.ndarray  # int[N], or NOBODY
+
+
+class Detector(NamedTuple):
+    """The SVM of one unit, or the reason why there is none."""
+
+    unit: int  # column of the unit
+    clips: int  # training rows of which the unit is known
+    present: int  # of these, rows that show it
+    choice: Choice | None  # None: too few training rows show it, or all do
+    inner_f1: float  # F1 of the inner cross-validation; NaN without one
+    support_vectors: int
+
+
+class Detected(NamedTuple):
+    """Outputs of the detectors of one fold; above 0 a unit is present."""
+
+    train: np.ndarray  # float32[n, A], each by detectors that did not see its subject
+    test: np.ndarray  # float32[m, A]
+    detectors: list[Detector]
+
+
+def predict(
+    blocks: Sequence[np.ndarray],
+    hidden: np.ndarray | None,
+    samples: Samples,
+    folds: Folds,
+    settings: sections.Head,
+    *,
+    classes: int,
+) -> tuple[np.ndarray, list[list[Detector]]]:
+    """Fit the detectors of all runs, and predict held-out rows.
+
+    Args:
+        blocks: features of clips, [M, N, D] each.
+        hidden: float32[F, N, D], the features of each run's network; None without a network.
+        samples: all rows, with action units.
+        folds: all runs.
+        settings: of section head.
+        classes: A, the number of units.
+
+    Returns:
+        Outputs float32[R, A], sorted as held_out.order says; and the detectors of each run.
+
+    Raises:
+        UserError: features are not finite.
+    """
+    svm.refuse_not_finite(blocks, hidden)
+    units = samples.extras['action_units']
+
+    def fit_run(run: int) -> tuple[np.ndarray, list[Detector]]:
+        clips = svm.clips_of_run(blocks, hidden, samples, run, classes=classes)
+        train, test = svm.rows_of_run(samples, folds, run)
+        coded = Coded(clips.blocks, units, clips.subject)
+        detected = fit_fold(coded, train, test, settings, seed=int(folds.seed[run]), nested=False)
+        return detected.test, detected.detectors
+
+    return svm.over_runs(fit_run, folds, width=classes, title=TITLE)
+
+
+def outputs_of_runs(
+    blocks: Sequence[np.ndarray],
+    units: np.ndarray,
+    samples: Samples,
+    folds: Folds,
+    settings: sections.Detectors,
+) -> tuple[np.ndarray, list[list[Detector]]]:
+    """Return detector outputs as features of clips, fitted in each run.
+
+    Args:
+        blocks: features of clips, [M, N, D] each.
+        units: float32[N, A], the target units, NaN unknown.
+        samples: all rows.
+        folds: all runs.
+        settings: of section detectors.
+
+    Returns:
+        float32[F, N, A]: of training rows by detectors that did not see their subject, of test rows
+        by those of all training rows, 0 of rows that take no part in a run; and the detectors of
+        each run.
+    """
+    svm.refuse_not_finite(blocks, None)
+    subject = np.where(of_data_set(samples), samples.subject, NOBODY)
+    coded = Coded(blocks, units, subject)
+    outputs = np.zeros((len(folds.fold), *units.shape), np.float32)
+
+    def fit_run(run: int) -> tuple[np.ndarray, list[Detector]]:
+        train, test = svm.rows_of_run(samples, folds, run)
+        detected = fit_fold(coded, train, test, settings, seed=int(folds.seed[run]), nested=True)
+        outputs[run, train] = detected.train
+        outputs[run, test] = detected.test
+        return detected.test, detected.detectors
+
+    _, detectors = svm.over_runs(fit_run, folds, width=units.shape[1], title=TITLE)
+    return outputs, detectors
+
+
+def fit_fold(
+    coded: Coded,
+    train: np.ndarray,
+    test: np.ndarray,
+    settings: sections.Svms,
+    *,
+    seed: int,
+    nested: bool,
+) -> Detected:
+    """Fit the detectors of one fold, and predict its rows.
+
+    The outputs are the mean of the top_k best choices.
+
+    Args:
+        coded: features and action units of all clips.
+        train: int[n], training rows of the fold.
+        test: int[m], rows to predict.
+        settings: how the SVMs are fitted.
+        seed: of the draw of the inner folds.
+        nested: whether training rows are predicted too, each by detectors of other subjects: those
+            of the inner folds, or of all training rows for a subject without a known unit. Where
+            not, `train` of the result is of zeros.
+
+    Raises:
+        UserError: there are too few training subjects to choose by, or to predict.
+    """
+    known = ~np.isnan(coded.units[train]).all(1) & (coded.subject[train] != NOBODY)
+    fitted_rows, others = train[known], train[~known]
+    grid = svm.choices(settings)
+    of_train = np.zeros((len(train), coded.units.shape[1]), np.float32)
+    f1 = np.full((len(grid), coded.units.shape[1]), np.nan)
+    best = [0]
+    if len(grid) > 1 or nested:
+        inner = _inner_outputs(coded, fitted_rows, train, grid, settings, seed=seed)
+        f1 = np.array([_f1(outputs[known], coded.units[fitted_rows]) for outputs in inner])
+        mean = np.nan_to_num(nanmean(f1, axis=-1))
+        # Of equal choices the first one: the widest kernel, then the lowest cost.
+        best = np.argsort(-mean, kind='stable')[: settings.top_k]
+        of_train = inner[best].mean(0)
+    # Subjects without a known unit trained no detector, so all detectors may predict them.
+    apart = ~np.isin(coded.subject[others], coded.subject[fitted_rows])
+    apart |= coded.subject[others] == NOBODY
+    rows = np.concatenate([others[apart], test])
+    inner_products = svm.products(coded.blocks, fitted_rows, rows, scale=settings.scale)
+    outputs, detectors = [], []
+    for number in best:
+        of_choice, counts = _fit_units(
+            svm.kernels(inner_products, grid[number].kernel, grid[number].gamma),
+            coded.units[fitted_rows],
+            grid[number].cost,
+        )
+        outputs.append(of_choice)
+        detectors += _detectors(coded.units[fitted_rows], grid[number], f1[number], counts)
+    mean_output = np.mean(outputs, axis=0).astype(np.float32)
+    of_train[np.flatnonzero(~known)[apart]] = mean_output[: apart.sum()]
+    return Detected(of_train.astype(np.float32), mean_output[apart.sum() :], detectors)
+
+
+def _inner_outputs(coded, fitted_rows, train, grid, settings, *, seed):
+    """Return outputs of training rows by detectors of other subjects, [len(grid), n, A].
+
+    An inner fold leaves out a group of subjects. Rows of subjects without a known unit stay 0.
+    """
+    units = coded.units[fitted_rows]
+    outputs = np.zeros((len(grid), len(train), units.shape[1]), np.float32)
+    splits = svm.inner_splits(
+        rarest(units), coded.subject[fitted_rows], settings.inner_folds, seed=seed
+    )
+    for kept, left_out in splits:
+        inner_train = fitted_rows[kept]
+        left_out_subjects = np.unique(coded.subject[fitted_rows[left_out]])
+        position = np.flatnonzero(np.isin(coded.subject[train], left_out_subjects))
+        inner_products = svm.products(
+            coded.blocks, inner_train, train[position], scale=settings.scale
+        )
+        for gamma in dict.fromkeys(choice.gamma for choice in grid):
+            matrices = svm.kernels(inner_products, settings.kernel, gamma)
+            for number, choice in enumerate(grid):
+                if choice.gamma == gamma:
+                    outputs[number, position], _ = _fit_units(
+                        matrices, coded.units[inner_train], choice.cost
+                    )
+    return outputs
+
+
+def rarest(units: np.ndarray) -> np.ndarray:
+    """Return the rarest unit that each row shows, by which groups of rows are made alike.
+
+    Args:
+        units: float32[n, A], 1 present, 0 absent, NaN unknown.
+
+    Returns:
+        int[n], column of the unit; A where a row shows none.
+    """
+    count = np.nansum(units, axis=0)
+    of_row = np.where(units == 1, count, np.inf)
+    return np.where(np.isfinite(of_row).any(1), of_row.argmin(1), units.shape[1])
+
+
+def _f1(outputs, units):
+    """Return the F1 of each unit [A] over rows where it is known; NaN where none shows it."""
+    present, positive = units == 1, (outputs > 0) & ~np.isnan(units)
+    hits = np.sum(present & positive, axis=0)
+    total = np.sum(present, axis=0) + np.sum(positive, axis=0)
+    return np.where(present.any(0), 2 * hits / np.maximum(total, 1), np.nan)
+
+
+def _fit_units(matrices, units, cost):
+    """Fit the SVM of each unit to shared kernels.
+
+    Args:
+        matrices: kernels [M * n, M * n] of training rows, [M * m, M * n] of rows to predict.
+        units: float32[n, A] of the training rows.
+        cost: C.
+
+    Returns:
+        Outputs float32[m, A], the mean over the M views; support vectors int[A], 0 without an SVM.
+    """
+    from sklearn.svm import SVC  # here: loading it takes a second, in every run
+
+    train_kernel, test_kernel = matrices
+    views = len(train_kernel) // len(units)
+    outputs = np.full((len(test_kernel), units.shape[1]), ABSENT)
+    counts = np.zeros(units.shape[1], int)
+    for column, unit in enumerate(units.T):
+        if not is_learnable(unit):
+            continue
+        rows = np.flatnonzero(np.tile(~np.isnan(unit), views))
+        svc = SVC(kernel='precomputed', C=cost, class_weight='balanced')
+        svc.fit(train_kernel[np.ix_(rows, rows)], np.tile(unit, views)[rows].astype(int))
+        counts[column] = len(svc.support_)
+        if len(test_kernel):
+            outputs[:, column] = svc.decision_function(test_kernel[:, rows])
+    of_views = outputs.reshape(views, -1, units.shape[1])
+    return of_views.mean(0).astype(np.float32), counts
+
+
+def is_learnable(unit: np.ndarray) -> bool:
+    """Return whether enough training rows show a unit, and any does not.
+
+    Args:
+        unit: float32[n], 1 present, 0 absent, NaN unknown.
+    """
+    return bool(np.sum(unit == 1) >= FEWEST_PRESENT and np.any(unit == 0))
+
+
+def _detectors(units, choice, f1, counts):
+    """Return what was fitted for each unit."""
+    detectors = []
+    for column, unit in enumerate(units.T):
+        detectors.append(
+            Detector(
+                unit=column,
+                clips=int(np.sum(~np.isnan(unit))),
+                present=int(np.sum(unit == 1)),
+                choice=choice if is_learnable(unit) else None,
+                inner_f1=float(f1[column]),
+                support_vectors=int(counts[column]),
+            )
+        )
+    return detectors
+
+
+def table(
+    detectors: list[list[Detector]], folds: Folds, titles: Sequence[str], units: Sequence[str]
+) -> DetectorTable:
+    """Return the content of detectors.csv, a row for each unit of each run.
+
+    Args:
+        detectors: of each run.
+        folds: all runs.
+        titles: of the folds.
+        units: names of the units.
+    """
+    rows = []
+    for run, of_run in enumerate(detectors):
+        for number, detector in enumerate(of_run):
+            choice = detector.choice
+            rows.append(
+                DetectorRow(
+                    title=titles[folds.fold[run]],
+                    seed=int(folds.seed[run]),
+                    unit=units[detector.unit],
+                    place=number // len(units) + 1,
+                    clips=detector.clips,
+                    present=detector.present,
+                    cost=choice and choice.cost,
+                    gamma=choice and choice.gamma,
+                    inner_f1=None if np.isnan(detector.inner_f1) else detector.inner_f1,
+                    support_vectors=detector.support_vectors,
+                )
+            )
+    return DetectorTable(tuple(rows))
