@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mer_jax import entries, provenance
+from mer_jax.classical import ceiling
 from mer_jax.data import loading
 from mer_jax.errors import UserError
 from mer_jax.evaluation import score, units
@@ -124,6 +125,7 @@ def recognition(finished: Finished, *, every_epoch: bool, repeat: int = 1) -> di
         **score.score(predictions, data.names, draws=repeat),
         oracle_epoch=oracle,
         seconds=finished.seconds,
+        ceiling=ceiling.ceiling(predictions, data.samples, finished.folds, data.names),
         choice=ChoiceTable.read(folder).describe() if (folder / files.CHOICES).exists() else '',
     )
     # After the scores, which refuse outputs that are not finite.

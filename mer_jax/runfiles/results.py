@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import ClassVar, Self
 
 from mer_jax.errors import UserError
-from mer_jax.evaluation import OVER_SUBJECTS, UNIT_METRICS
+from mer_jax.evaluation import HEADLINE, OVER_SUBJECTS, UNIT_METRICS
 from mer_jax.evaluation.metrics import CLASS_METRICS, METRICS
 from mer_jax.runfiles import files, reading, shapes, writing
 
@@ -70,6 +70,17 @@ REPEATS = {
     'seeds': shapes.COUNT,
     'spread': dict.fromkeys(METRICS, SPREAD),
     'per_draw': shapes.ListOf({'draw': shapes.COUNT, 'metrics': MEASURES}),
+}
+# Annotated action units of the tested clips as inputs: classical/ceiling.py.
+CEILING = {
+    'note': shapes.Text(),
+    'clips': NOT_NEGATIVE,
+    'subjects': shapes.COUNT,
+    'datasets': shapes.MapOf(NOT_NEGATIVE),
+    'metrics': dict.fromkeys(HEADLINE, MEASURE),
+    'intervals': dict.fromkeys(HEADLINE, shapes.Maybe(shapes.ListOf(shapes.SHARE, 2))),
+    'run_metrics': dict.fromkeys(HEADLINE, MEASURE),
+    'run_intervals': dict.fromkeys(HEADLINE, shapes.Maybe(shapes.ListOf(shapes.SHARE, 2))),
 }
 RECOGNITION_SCORES = {
     'metrics': MEASURES,
@@ -212,6 +223,8 @@ class RecognitionResults(_Results):
     classes: list[str]
     # of shape REPEATS; None for one draw of the folds
     repeats: dict | None = field(default=None, kw_only=True)
+    # of shape CEILING; None, and no key in the file, where no action units are annotated
+    ceiling: dict | None = field(default=None, kw_only=True)
     # learning rate and epochs that folds chose by training subjects, in words; '' for no choice
     choice: str = field(default='', kw_only=True)
     oracle_epoch: dict | None  # of shape ORACLE; None where epochs were not evaluated
@@ -222,15 +235,23 @@ class RecognitionResults(_Results):
 
     @classmethod
     def checked(cls, path: Path, content: dict) -> Self:
-        """Check the content; also repeats, and that the confusion matrix is square."""
+        """Check the content; also repeats and ceiling, and that the confusion matrix is square."""
         results = super().checked(path, content)
         size = len(results.classes)
         square = shapes.ListOf(shapes.ListOf(shapes.COUNT, size), size)
         shapes.check(results.confusion, square, path, remedy=reading.REMEDY, key='confusion')
-        # Not in SHAPE, because older files lack it.
-        repeats = shapes.Maybe(REPEATS)
-        shapes.check(results.repeats, repeats, path, remedy=reading.REMEDY, key='repeats')
+        # Not in SHAPE, because older files lack them.
+        for key, shape in (('repeats', REPEATS), ('ceiling', CEILING)):
+            value = getattr(results, key)
+            shapes.check(value, shapes.Maybe(shape), path, remedy=reading.REMEDY, key=key)
         return results
+
+    def to_json(self) -> dict:
+        """Return the results as the file holds them."""
+        content = super().to_json()
+        if self.ceiling is None:
+            del content['ceiling']
+        return content
 
 
 @dataclass(frozen=True)
