@@ -5,8 +5,10 @@ To add a feature: its function in features.py or preprocess/descriptors.py, and 
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
+from mer_jax.errors import UserError
 from mer_jax.settings import sections
 
 
@@ -34,6 +36,18 @@ class FittedFeature(NamedTuple):
     value: str
 
 
+class HeadEntry(NamedTuple):
+    """What the program knows about a head, beside the tasks that it is made for."""
+
+    # whether the files of a run hold what was fitted, so that it predicts new clips
+    kept: bool
+
+
+HEADS = {  # by head.name
+    'none': HeadEntry(kept=True),
+    'svm': HeadEntry(kept=True),
+    'logistic': HeadEntry(kept=False),
+}
 NETWORK = 'network'  # a further name of a feature: the last hidden layer of the fold's network
 FLOW = ('u', 'v')
 STRAIN = ('strain',)
@@ -77,6 +91,27 @@ def fitted_features(head: sections.Head) -> list[str]:
     if head.name == 'none':
         return []
     return [name for name in head.features.split('+') if name in FITTED]
+
+
+def refuse_unkept(head: sections.Head, path: str | Path) -> None:
+    """Refuse a run that does not keep what its folds fitted.
+
+    Args:
+        head: what predicts.
+        path: of the run, for the message.
+
+    Raises:
+        UserError: the run can predict no new clips.
+    """
+    fitted = fitted_features(head)
+    if not HEADS[head.name].kept or fitted:
+        key, value = 'head.name', head.name
+        if fitted:
+            key, value = 'head.features', head.features
+        raise UserError(
+            f'{path}: {key} is {value!r}: what each fold fitted is not kept; allowed: a run by a '
+            'network, or by SVMs on features of clips'
+        )
 
 
 def computed_features(head: sections.Head, detectors: sections.Detectors) -> list[str]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mer_jax.classical import svm
+from mer_jax.classical import svm, threads
 from mer_jax.classical.svm import NOBODY, Choice
 from mer_jax.evaluation.metrics import nanmean
 from mer_jax.folds.rows import of_data_set
@@ -86,7 +86,8 @@ def predict(
         detected = fit_fold(coded, train, test, settings, seed=int(folds.seed[run]), nested=False)
         return detected.test, detected.detectors
 
-    return svm.over_runs(fit_run, folds, width=classes, title=TITLE)
+    with threads.products_in_one_thread():
+        return svm.over_runs(fit_run, folds, width=classes, title=TITLE)
 
 
 def outputs_of_runs(
@@ -122,7 +123,8 @@ def outputs_of_runs(
         outputs[run, test] = detected.test
         return detected.test, detected.detectors
 
-    _, detectors = svm.over_runs(fit_run, folds, width=units.shape[1], title=TITLE)
+    with threads.products_in_one_thread():
+        _, detectors = svm.over_runs(fit_run, folds, width=units.shape[1], title=TITLE)
     return outputs, detectors
 
 

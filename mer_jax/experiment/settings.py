@@ -14,6 +14,7 @@ from mer_jax import machine
 from mer_jax.classical import (
     FEATURES,
     FITTED,
+    HEADS,
     NETWORK,
     features_of_clips,
     fitted_features,
@@ -45,6 +46,7 @@ PATHS = (
     'balance.file',
 )
 NAMES = {  # the keys of the dictionaries of entries that settings name
+    'HEADS': tuple(HEADS),
     'LEARNERS': tuple(sorted(LEARNERS)),
     'NETWORKS': tuple(sorted(NETWORKS)),
     'PROTOCOLS': tuple(sorted(PROTOCOLS)),
@@ -399,8 +401,8 @@ def _gan(settings):
 def _head(settings):
     """What an SVM needs of all other settings."""
     head = settings.head
-    if head.name == 'none':
-        return []
+    if head.name == 'none' or head.name not in HEADS:
+        return []  # a wrong name is a mistake of its own
     lines = _wrong_features('head.features', head.features, {NETWORK, *FEATURES, *FITTED})
     if lines:
         return lines

@@ -17,7 +17,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mer_jax.classical import FEATURES, features, features_of_clips, has_network, svm
+from mer_jax.classical import (
+    FEATURES,
+    features,
+    features_of_clips,
+    has_network,
+    refuse_unkept,
+    svm,
+)
 from mer_jax.data import channels, sources
 from mer_jax.entries import loaded
 from mer_jax.errors import UserError
@@ -113,6 +120,7 @@ def open_trained(path: str | Path, fold: str = '') -> Trained:
             f'{folder}: choose.groups is {settings.choose.groups}: the networks of the epochs that '
             'folds chose are not kept; allowed: a run without it'
         )
+    refuse_unkept(settings.head, folder)
     parallel.start(plan.cache_folder() / 'xla')
     titles = [row.title for row in FoldTable.read(folder).rows]
     members = tuple((title, seed) for seed in range(settings.trainings) for title in titles)

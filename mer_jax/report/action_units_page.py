@@ -70,6 +70,7 @@ def report(folder: str | Path) -> Path:
         notes=results['notes'],
         training=run_sections.training(folder, results),
         svms=run_sections.svms(folder),
+        detectors=run_sections.detectors(folder),
         folds=run_sections.folds(folder),
         dropped=run_sections.dropped(folder),
         run=run_sections.facts(folder, results),

@@ -10,6 +10,7 @@ from mer_jax.report.formats import (
     plural,
     signed,
 )
+from mer_jax.report.recognition_tables import CEILING, ceiling_clips
 from mer_jax.report.study import Study, tile
 from mer_jax.report.table import Cell, Column, Note, Row, Table
 
@@ -50,7 +51,9 @@ def study(result: dict) -> Study:
         ),
         verdict=_verdict(run, reference),
         leaks=leaks,
-        tables=[Table('Scores', _columns(result), [_row(row) for row in rows], _notes(rows))],
+        tables=[
+            Table('Scores', _columns(result), _rows(result), _notes(rows) + _ceiling_note(result))
+        ],
         method=METHOD + _budget(result['points']),
         headline=_headline(run),
     )
@@ -160,6 +163,35 @@ def _name(row):
         return row['title']
     size, released = row['parameters'] / 1e6, row['released_parameters'] / 1e6
     return f'{row["title"]}, {size:.2g} M of {released:.3g} M parameters'
+
+
+def _rows(result):
+    """A row for each config, then one for annotated action units, which has no rank."""
+    rows = [_row(row) for row in result['rows']]
+    block = result.get('ceiling')
+    if not block:
+        return rows
+    cells, datasets = {'config': CEILING}, _data_sets(result)
+    for name in HEADLINE:
+        cell = Cell(block['metrics'][name], block['intervals'][name])
+        if block['clips'] == result['rows'][0]['clips']:
+            cells[name] = cell
+        elif len(block['datasets']) == 1:
+            (dataset,) = block['datasets']
+            if dataset in datasets:
+                cells[f'{dataset}_{name}'] = cell
+    return [*rows, Row(cells, not_applicable=f'only {ceiling_clips(block)}')]
+
+
+def _ceiling_note(result):
+    """What the ceiling is, and on which clips."""
+    block = result.get('ceiling')
+    if not block:
+        return []
+    scores = ', '.join(
+        f'{measure_title(name)} {measure(block["metrics"][name])}' for name in HEADLINE
+    )
+    return [Note(f'{CEILING}: {scores} on {ceiling_clips(block)}, not ranked. {block["note"]}')]
 
 
 def _row(row):

@@ -82,9 +82,11 @@ def report(folder: str | Path) -> Path:
         over_subjects=OVER_SUBJECTS,
         draws=DRAWS,
         scores=_scores(folder, results) if scored else None,
+        ceiling=_ceiling(results),
         calibration=_calibration(folder) if scored else None,
         training=run_sections.training(folder, results),
         svms=run_sections.svms(folder),
+        detectors=run_sections.detectors(folder),
         subjects=_subjects(folder, results, predictions) if scored else None,
         oracle=_oracle(folder, results) if scored else {'shown': False},
         generated=_generated(folder),
@@ -132,6 +134,15 @@ def _scores(folder, results):
         'confusion': confusion,
         'classes': html(recognition_tables.classes(results)),
     }
+
+
+def _ceiling(results):
+    """Annotated action units as a ceiling; None where none are known."""
+    table = recognition_tables.ceiling(results)
+    if table is None:
+        return None
+    clips = recognition_tables.ceiling_clips(results['ceiling'])
+    return {'table': html(table), 'clips': clips, 'note': results['ceiling']['note']}
 
 
 def _calibration(folder):

@@ -2,9 +2,18 @@
 
 from mer_jax.evaluation import metrics
 from mer_jax.folds import PROTOCOLS
-from mer_jax.report.formats import MEASURES, WIDTH, is_undefined, measure, measure_title, rounded
+from mer_jax.report.formats import (
+    MEASURES,
+    WIDTH,
+    is_undefined,
+    measure,
+    measure_title,
+    plural,
+    rounded,
+)
 from mer_jax.report.table import Cell, Column, Row, Table, listing
 
+CEILING = 'ceiling: annotated action units'  # the title of its row
 TITLE_ROOM = 24  # letters of a class name in the terminal
 
 
@@ -94,6 +103,32 @@ def datasets(results: dict) -> Table:
 def _mean(values):
     """The mean of figures, None where one is undefined."""
     return None if any(map(is_undefined, values)) else sum(values) / len(values)
+
+
+def ceiling(results: dict) -> Table | None:
+    """Annotated action units, and the run on the same clips; None where units are unknown."""
+    block = results.get('ceiling')
+    if not block:
+        return None
+    names = tuple(block['metrics'])
+    columns = [Column('on these clips', 'what')]
+    columns += [Column(measure_title(name), name, measure, interval=True) for name in names]
+    rows = []
+    for title, prefix in ((CEILING, ''), ('this run', 'run_')):
+        figures, edges = block[f'{prefix}metrics'], block[f'{prefix}intervals']
+        cells = {name: Cell(figures[name], edges[name]) for name in names}
+        rows.append(Row({'what': title, **cells}))
+    return Table('', columns, rows)
+
+
+def ceiling_clips(block: dict) -> str:
+    """Return which clips a ceiling is scored on, such as '133 clips of samm'.
+
+    Args:
+        block: `ceiling` of results.json.
+    """
+    names = [f'{plural(count, "clip")} of {name}' for name, count in block['datasets'].items()]
+    return ' and '.join(names)
 
 
 def classes(results: dict) -> Table:

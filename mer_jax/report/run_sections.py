@@ -14,6 +14,7 @@ from mer_jax.report.formats import DASH, measure, plural, rounded
 from mer_jax.report.table import html, listing, tree_listing
 from mer_jax.runfiles import files
 from mer_jax.runfiles.config import RunConfig
+from mer_jax.runfiles.detectors import DetectorTable
 from mer_jax.runfiles.dropped import DroppedClip, DroppedTable
 from mer_jax.runfiles.folds import UNIT_PREFIX, FoldTable
 from mer_jax.runfiles.metrics_log import MetricsLog
@@ -50,25 +51,52 @@ def training(folder: Path, results: dict) -> dict:
     return {'shown': True, 'curves': page.plot(folder, 'curves', caption, plots.curves, records)}
 
 
-def svms(folder: Path) -> Markup | None:
-    """List the SVMs of the folds; None where the network predicts."""
+def svms(folder: Path) -> dict | None:
+    """List the SVMs, or regressions, of the folds; None where the network predicts."""
     table = optional(folder, SvmTable)
     if table is None or not table.rows:
         return None
     chosen = {}
     for row in table.rows:
         chosen.setdefault((row.cost, row.gamma), []).append(row)
-    cells = [
-        [
-            f'{cost:g}',
-            f'{gamma:g}',
-            len(svms),
-            _spread([svm.support_vectors for svm in svms], 0),
-            _spread([svm.inner_uf1 for svm in svms], 3),
-        ]
-        for (cost, gamma), svms in sorted(chosen.items())
-    ]
-    return html(listing(['C', 'gamma', 'SVMs', 'support vectors', 'UF1 of inner folds'], cells))
+    are_svms, cells = any(row.support_vectors for row in table.rows), []
+    for (cost, gamma), rows in sorted(chosen.items()):
+        inner_uf1 = _spread([row.inner_uf1 for row in rows], 3)
+        cell = [f'{cost:g}', len(rows), inner_uf1]
+        if are_svms:
+            vectors = _spread([row.support_vectors for row in rows], 0)
+            cell = [f'{cost:g}', f'{gamma:g}', len(rows), vectors, inner_uf1]
+        cells.append(cell)
+    title, columns = 'Logistic regressions', ['C', 'regressions', 'UF1 of inner folds']
+    if are_svms:
+        title = 'Support vector machines'
+        columns = ['C', 'gamma', 'SVMs', 'support vectors', 'UF1 of inner folds']
+    return {'title': title, 'table': html(listing(columns, cells)), 'has_gamma': are_svms}
+
+
+def detectors(folder: Path) -> Markup | None:
+    """List the SVMs that detect action units; None where there are none."""
+    table = optional(folder, DetectorTable)
+    if table is None or not table.rows:
+        return None
+    of_unit = {}
+    for row in table.rows:
+        if row.place == 1:
+            of_unit.setdefault(row.unit, []).append(row)
+    cells = []
+    for unit, rows in of_unit.items():
+        fitted = [row for row in rows if row.cost is not None]
+        cells.append(
+            [
+                unit,
+                len(fitted),
+                _spread([row.present for row in rows], 0),
+                _spread([row.support_vectors for row in fitted], 0),
+                _spread([row.inner_f1 for row in fitted], 3),
+            ]
+        )
+    titles = ['unit', 'folds', 'training clips with it', 'support vectors', 'F1 of inner folds']
+    return html(listing(titles, cells))
 
 
 def _spread(column, digits):

@@ -27,11 +27,22 @@ def table(results: dict) -> str:
             tables.text(recognition_tables.datasets(results)),
             f'95 % intervals are {OVER_SUBJECTS}.',
             *_repeats_lines(results),
+            *_ceiling_lines(results),
             '',
             *_confusion_lines(results),
         ]
         lines += _oracle_lines(results)
     return '\n'.join(lines)
+
+
+def _ceiling_lines(results):
+    """Annotated action units as a ceiling, where any are known."""
+    ceiling = recognition_tables.ceiling(results)
+    if ceiling is None:
+        return []
+    block = results['ceiling']
+    note = f'{recognition_tables.ceiling_clips(block)}. {block["note"]}'
+    return ['', tables.text(ceiling), *textwrap.wrap(note, WIDTH)]
 
 
 def verdict(results: dict) -> str:

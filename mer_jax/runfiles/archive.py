@@ -29,6 +29,7 @@ RUN_FILES = (
     files.DROPPED,
     files.METRICS,
     files.SVM_TABLE,
+    files.DETECTORS,
     files.CALIBRATION,
     files.CHOICES,
 )

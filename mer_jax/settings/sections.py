@@ -548,7 +548,7 @@ class Head:
         'none',
         'none: the network predicts. svm: an SVM, balanced. logistic: a logistic regression, '
         'balanced, for few features such as detected_units.',
-        choices=('none', 'svm', 'logistic'),
+        entries='HEADS',
     )
     features: str = field(
         'network',

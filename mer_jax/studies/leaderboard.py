@@ -66,7 +66,8 @@ def leaderboard(
 
     Returns:
         The content of leaderboard.json: name, reference, data, classes, seeds, max_hours, points
-        (what networks chose from, or None) and rows.
+        (what networks chose from, or None) and rows; where action units are annotated also
+        ceiling, as in results.json.
 
     Raises:
         UserError: settings are wrong, or the reference cannot be run. Nothing is trained before
@@ -90,6 +91,7 @@ def leaderboard(
             row['rank'] = to_json(placed[entry.title].rank)
             row['rank_interval'] = placed[entry.title].interval
         rows.append(row)
+    ceilings = [results[title]['ceiling'] for title in results if 'ceiling' in results[title]]
     result = {
         'name': 'leaderboard',
         'reference': group['reference'],
@@ -100,6 +102,8 @@ def leaderboard(
         'points': next(filter(None, (row['points'] for row in rows)), None),
         'rows': rows,
     }
+    if ceilings:  # one for all: they have the same clips and folds
+        result['ceiling'] = ceilings[0]
     plots = plots_compare.draw(with_plots(folder), {'groups': [group]})
     captioned = [page.Drawn(path, compare.CAPTIONS[path.stem], alt) for path, alt in plots.items()]
     study.write(leaderboard_tables.study(result), result, folder, captioned)
