@@ -101,6 +101,7 @@ TASKS = {  # by data.task
             'protocol.evaluate_on': 'test',
             'evaluate.every_epoch': False,
             'model.init_from': '',
+            'model.pretrain': '',
             'data.apex': '',
             'data.mask': 'none',
             'data.action_units': '',
@@ -117,6 +118,11 @@ LEARNERS = {  # of recognition, by train.learner
         regional=True,
     ),
 }
+
+# of the drawn faces that model.pretrain names
+PRETRAINING = LearnerEntry(
+    'mer_jax.training.learners:emotions_and_units', options={'share': 'pretrain.units'}
+)
 
 
 def learner_entry(settings: Settings) -> LearnerEntry:

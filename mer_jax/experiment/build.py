@@ -29,7 +29,7 @@ from mer_jax.classical import (
 )
 from mer_jax.data import APEX_RULES, apexes, channels, loading, sources, target_units
 from mer_jax.errors import UserError
-from mer_jax.experiment import TASKS, engine, learner_entry, spotter
+from mer_jax.experiment import TASKS, LearnerEntry, engine, learner_entry, spotter
 from mer_jax.experiment import folder as run_folder
 from mer_jax.folds import RESAMPLERS, protocols, resampling
 from mer_jax.generation import GanRun
@@ -41,6 +41,7 @@ from mer_jax.settings import sections
 from mer_jax.settings.sections import Settings
 from mer_jax.spotting import frames
 from mer_jax.training import augment, batches, held_out, learners, plan, scaling
+from mer_jax.training.pretrained import Pretrained
 from mer_jax.types import Fitted, Folds, FoldState, Learner, Samples, TrainRows
 
 
@@ -53,6 +54,8 @@ class Experiment(NamedTuple):
     titles: list[str]  # of the folds
     apexes: str = ''  # the spotting run that predicted apexes
     choices: tuple[ChoiceRow, ...] = ()  # of each fold; () where nothing is chosen
+    drawn: 'Experiment | None' = None  # the drawn faces of model.pretrain
+    pretrained: Pretrained | None = None  # what every run begins with, once it is trained
 
 
 def experiment(settings: Settings, folder: Path) -> Experiment:
@@ -279,21 +282,29 @@ def _model(settings, classes, lowering):
     return models.make(name, classes=classes, lowering=lowering, **keywords)
 
 
-def learner(experiment: Experiment, lowering: str) -> Learner:
+def learner(experiment: Experiment, lowering: str, *, entry: LearnerEntry | None = None) -> Learner:
     """Bind the network, its optimizer and what is fitted to training rows into pure functions.
 
     Args:
         experiment: of `experiment`.
         lowering: how convolutions are computed, see models/layers.py.
+        entry: how the network learns; None: as the settings say.
     """
     settings = experiment.settings
     rows = experiment.folds.train.index.shape[1]
     steps, _ = batches.batch_shape(rows, settings.train.batch_size)
     classes = len(experiment.data.names.classes)
-    return learner_of(settings, classes=classes, steps=steps, lowering=lowering)
+    return learner_of(settings, classes=classes, steps=steps, lowering=lowering, entry=entry)
 
 
-def learner_of(settings: Settings, *, classes: int, steps: int, lowering: str) -> Learner:
+def learner_of(
+    settings: Settings,
+    *,
+    classes: int,
+    steps: int,
+    lowering: str,
+    entry: LearnerEntry | None = None,
+) -> Learner:
     """Do what `learner` does, without a data set.
 
     Args:
@@ -301,9 +312,10 @@ def learner_of(settings: Settings, *, classes: int, steps: int, lowering: str) -
         classes: K.
         steps: of an epoch, for the schedule of the learning rate; no matter in prediction.
         lowering: how convolutions are computed, see models/layers.py.
+        entry: as of `learner`.
     """
     data = settings.data
-    entry = learner_entry(settings)
+    entry = entry or learner_entry(settings)
     fit_labels = partial(
         entries.loaded(entry.fit),
         classes=classes,
@@ -366,16 +378,19 @@ def training(experiment: Experiment) -> engine.Training:
     )
 
 
-def choose_plan(experiment: Experiment, shapes: FoldState, folder: Path) -> Plan:
+def choose_plan(
+    experiment: Experiment, shapes: FoldState, folder: Path, *, entry: LearnerEntry | None = None
+) -> Plan:
     """Choose the plan of the run; see engine.choose_plan.
 
     Args:
         experiment: of `experiment`.
         shapes: abstract state of one fold, of `check_fit`.
         folder: of the run; the plan is written there.
+        entry: as of `learner`.
     """
     return engine.choose_plan(
-        partial(learner, experiment),
+        partial(learner, experiment, entry=entry),
         experiment.data.samples,
         experiment.folds,
         training(experiment),

@@ -17,7 +17,7 @@ import optax
 
 from mer_jax.errors import UserError
 from mer_jax.evaluation import metrics
-from mer_jax.experiment import build, engine
+from mer_jax.experiment import build, engine, pretraining
 from mer_jax.experiment import folder as run_folder
 from mer_jax.experiment.build import Experiment
 from mer_jax.folds import protocols, resampling
@@ -108,7 +108,7 @@ def table(experiment: Experiment, uf1: np.ndarray) -> ChoiceTable:
 def begin(experiment: Experiment) -> Callable[[np.ndarray, FoldState], FoldState]:
     """Return what gives each run the learning rate of its fold, for engine.Extras."""
     rates = np.array([row.learning_rate for row in experiment.choices], np.float32)
-    return partial(_with_rates, rates[experiment.folds.fold])
+    return partial(_with_rates, rates[experiment.folds.fold], pretraining.begin(experiment))
 
 
 def outputs(experiment: Experiment, folder: Path) -> np.ndarray:
@@ -124,8 +124,9 @@ def outputs(experiment: Experiment, folder: Path) -> np.ndarray:
     return EpochOutputs.read(folder).values[of_row - 1, np.arange(len(run))]
 
 
-def _with_rates(rates, members, states):
-    """Write the learning rate of each run into its state."""
+def _with_rates(rates, begin, members, states):
+    """Begin runs, and write the learning rate of each into its state."""
+    states = begin(members, states)
     return states._replace(
         opt_state=optax.tree_utils.tree_set(states.opt_state, **{RATE: rates[members]})
     )
@@ -147,7 +148,8 @@ def _inner_uf1(experiment, shapes, folder):
         if not path.exists():
             part.mkdir(parents=True, exist_ok=True)
             print(f'choice: learning rate {rate:g}', flush=True)
-            begins = partial(_with_rates, np.full(trainings, rate, np.float32))
+            same_rate = np.full(trainings, rate, np.float32)
+            begins = partial(_with_rates, same_rate, pretraining.begin(trials))
             writing.write_array(path, _outputs(trials, shapes, begins, part))
             # the states of all folds at all rates might not fit on the disk
             shutil.rmtree(part)

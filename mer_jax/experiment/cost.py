@@ -96,6 +96,8 @@ def hours(experiment: Experiment, *, done: int = 0) -> float:
     rounds = runs * (epochs - done)
     if not done:  # the choice is made before the first epoch
         rounds += _inner_runs(experiment) * epochs
+    if not done and experiment.drawn:
+        rounds += _drawn_runs(experiment) * experiment.drawn.settings.train.epochs
     return of_round * rounds / (chosen.at_once * chosen.devices) / 3600
 
 
@@ -106,6 +108,13 @@ def _inner_runs(experiment):
         return 0
     rates = len(choose.learning_rate)
     return len(experiment.titles) * rates * (choose.groups - 1)
+
+
+def _drawn_runs(experiment):
+    """How many runs of a fold the pretraining is worth, by their rows."""
+    rows = (each.folds.train.index.shape[1] for each in (experiment.drawn, experiment))
+    drawn, of_fold = rows
+    return len(experiment.drawn.folds.fold) * drawn / of_fold
 
 
 def _multiply_adds(jaxpr) -> int:

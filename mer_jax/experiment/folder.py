@@ -164,8 +164,9 @@ def refuse_module(folder: Path) -> None:
 def begun(folder: Path) -> bool:
     """Say whether the folder holds anything that took training.
 
-    That is a checkpoint of networks, of GANs or of a choice, what folds chose, images of GANs,
-    SVMs, folds of a user's code, or results; other settings must not overwrite them.
+    That is a checkpoint of networks, of GANs, of a pretraining or of a choice, what folds chose,
+    images of GANs, SVMs, folds of a user's code, or results; other settings must not overwrite
+    them.
     """
     gan = folder / files.GAN
     trained_files = (
@@ -180,7 +181,8 @@ def begun(folder: Path) -> bool:
     choice = folder / files.CHOICE
     if any(choice.glob('*.npy')):
         return True
-    return any(newest(path) >= 0 for path in (folder, gan, *choice.glob('*')))
+    folders = (folder, gan, folder / files.PRETRAINING, *choice.glob('*'))
+    return any(newest(path) >= 0 for path in folders)
 
 
 def newest(folder: Path) -> int:

@@ -41,6 +41,9 @@ def listed(settings: Settings) -> list[str]:
             'head.scope=all: the network whose features the SVM takes has trained on the tested '
             'clips too'
         )
+    drawn = people.DRAWN in people.data_sets(settings.data.name)
+    if settings.model.pretrain and drawn:
+        lines.append('model.pretrain: the drawn faces that are tested may be among those before')
     return [text for text in lines if text]
 
 

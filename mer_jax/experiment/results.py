@@ -64,6 +64,8 @@ def about(experiment: Experiment, chosen: Plan | None) -> dict[str, Any]:
         of_data['data']['action_units'] = experiment.data.unit_table
     if experiment.apexes:
         of_data['data']['apexes'] = experiment.apexes
+    if experiment.pretrained:
+        of_data['data']['pretraining'] = experiment.pretrained.about
     return {
         'name': settings.name,
         'scored': protocol.evaluate_on,

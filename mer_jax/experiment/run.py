@@ -16,7 +16,7 @@ from mer_jax import entries
 from mer_jax.classical import has_network, svm
 from mer_jax.data import loading, sources
 from mer_jax.errors import UserError
-from mer_jax.experiment import TASKS, build, choice, engine, leaks, results, spotter
+from mer_jax.experiment import TASKS, build, choice, engine, leaks, pretraining, results, spotter
 from mer_jax.experiment import folder as run_folder
 from mer_jax.experiment import settings as rules
 from mer_jax.experiment.build import Experiment
@@ -61,8 +61,11 @@ def train_settings(settings: Settings, workdir: str | Path) -> dict:
         start = time.perf_counter()
         experiment, shapes = open_run(settings, folder)
         seconds = {'data': time.perf_counter() - start}
+        if experiment.drawn:
+            experiment = pretraining.trained(experiment, folder)
+            seconds['pretrain'] = time.perf_counter() - start - seconds['data']
         experiment = build.with_generated(experiment, folder)
-        seconds['generate'] = time.perf_counter() - start - seconds['data']
+        seconds['generate'] = time.perf_counter() - start - sum(seconds.values())
         run_folder.write_tables(folder, experiment.data, experiment.folds, experiment.titles)
         scores, chosen = _held_out_scores(experiment, shapes, folder, seconds)
         return _publish(experiment, scores, chosen, folder, seconds)
@@ -117,6 +120,8 @@ def open_run(settings: Settings, folder: Path) -> tuple[Experiment, FoldState | 
         settings, _ = spotter.split(settings)
     experiment = build.experiment(settings, folder)
     shapes = build.check_fit(experiment, folder)
+    if settings.model.pretrain:
+        experiment = experiment._replace(drawn=pretraining.experiment(settings))
     run_folder.enter(folder, settings, experiment.data)
     return experiment, shapes
 
@@ -287,6 +292,8 @@ def train_groups(
         return torch_weights.initialise(settings.model.name, of_runs, states)
 
     begin = with_weights if settings.model.init_from else None
+    if experiment.pretrained:
+        begin = pretraining.begin(experiment)
     if experiment.choices:
         begin = choice.begin(experiment)
     kept = range(1, settings.train.epochs + 1) if epoch_outputs is not None else ()

@@ -517,6 +517,29 @@ def _init_from(settings):
     return []
 
 
+def _pretrain(settings):
+    """Networks begin with what drawn faces taught them, and people teach nothing before."""
+    name, lines = settings.model.pretrain, []
+    if not name:
+        return []
+    if people.data_sets(name) != (people.DRAWN,):
+        lines.append(
+            f'model.pretrain is {name!r}, whose people may be tested by a fold that it trains; '
+            "allowed: drawn faces alone, such as 'synthetic_faces'"
+        )
+    if settings.model.init_from:
+        lines.append(
+            f'model.pretrain is {name!r} and model.init_from {settings.model.init_from!r}; '
+            "allowed: one of them, the other ''"
+        )
+    if not has_network(settings.head):
+        lines.append(
+            f'model.pretrain is {name!r}, but head.features {settings.head.features!r} has no '
+            "network; allowed: ''"
+        )
+    return lines
+
+
 def _choose(settings):
     """What the choice by training subjects needs of other settings."""
     choose = settings.choose
@@ -598,5 +621,6 @@ RULES = (
     _head,
     _paths,
     _init_from,
+    _pretrain,
     _choose,
 )

@@ -10,7 +10,7 @@ import numpy as np
 from mer_jax.classical import refuse_unkept
 from mer_jax.data import channels
 from mer_jax.errors import UserError
-from mer_jax.experiment import build, results, run
+from mer_jax.experiment import build, pretraining, results, run
 from mer_jax.experiment import folder as run_folder
 from mer_jax.experiment import settings as rules
 from mer_jax.explain import maps, svms
@@ -95,6 +95,7 @@ def explained_by_one(settings: Settings, folder: Path) -> Explained:
     folder.mkdir(parents=True, exist_ok=True)
     print(f'explain: one network on all clips -> {folder}', flush=True)
     experiment, shapes = run.open_run(settings, folder)
+    experiment = pretraining.trained(experiment, folder)
     clips = int(np.sum(of_data_set(experiment.data.samples)))  # images of a GAN come behind them
     experiment = build.with_generated(experiment, folder)
     folds = protocols.predict_all_rows(experiment.folds, clips, train_on_held_out=False)

@@ -62,6 +62,9 @@ class NetworkEntry(NamedTuple):
     quick: dict[str, Value] = {}  # options that make it small, for the variant :quick
     quick_size: int = 1024  # largest side of an image in the variant :quick, in pixels
     quick_frames: int = 8  # most frames of a video in the variant :quick
+    # options with which each output is a logit by itself, as action units need, and which change
+    # no parameter
+    apart: dict[str, Value] = {}
 
 
 def _dropout(default, reason='Of the last hidden layer.'):
@@ -163,6 +166,7 @@ NETWORKS = {
         released='mer_jax.models.dual_branch:RELEASED_NAMES',
         regional=True,
         quick={**_QUICK_BRANCH, 'hidden': 32},
+        apart={'head_fusion': 'logits'},
     ),
     'dual_inception': NetworkEntry(
         'mer_jax.models.dual_inception:DualInception',
@@ -272,6 +276,7 @@ NETWORKS = {
         torch_names='mer_jax.models.sssnet:TORCH_NAMES',
         released_parameters=1_349_251,
         quick_size=28,
+        apart={'softmax': False},
     ),
     'ststnet': NetworkEntry(
         'mer_jax.models.ststnet:STSTNet',

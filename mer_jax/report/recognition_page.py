@@ -24,7 +24,7 @@ from mer_jax.report.formats import (
     signed,
 )
 from mer_jax.report.table import html, listing
-from mer_jax.report.text import certainty, size, verdict
+from mer_jax.report.text import certainty, drawn_faces, size, verdict
 from mer_jax.report.text import table as table
 from mer_jax.runfiles import files, writing
 from mer_jax.runfiles.calibration import Calibration
@@ -74,6 +74,7 @@ def report(folder: str | Path) -> Path:
         size=size(results),
         apexes=results['data'].get('apexes'),
         spotting=(folder / files.SPOTTING / files.REPORT).exists(),
+        drawn=drawn_faces(results),
         verdict=verdict(results),
         certainty=certainty(results),
         leaks=results['leaks'],

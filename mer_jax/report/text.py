@@ -120,6 +120,19 @@ def size(results: dict) -> str:
     return f'{results["protocol"]}, {runs}, {plural(results["epochs"], "epoch")}, {clips}{chosen}'
 
 
+def drawn_faces(results: dict) -> str:
+    """Say what drawn faces taught, as text; '' where there were none."""
+    about = results['data'].get('pretraining')
+    if not about:
+        return ''
+    units = sum(name.startswith('AU') for name in about['outputs'])
+    return (
+        f'Before the folds the network was trained on {about["clips"]} clips of drawn faces '
+        f'({about["name"]}; {plural(about["epochs"], "epoch")}): on their emotions and '
+        f'{plural(units, "action unit")}. Drawn faces show nobody.'
+    )
+
+
 def _confusion_lines(results):
     """The confusion matrix, if it fits."""
     table = recognition_tables.confusion(results)

@@ -28,9 +28,20 @@ IMPORTANCE = 'importance.csv'  # in EXPLAIN
 SPOTTING = 'spotting'  # folder: the spotting run whose apexes recognition uses
 FOLD_OUTPUTS = 'fold_outputs'  # folder: what the user's code predicted, fold by fold
 CHOICE = 'choice'  # folder: the trainings by which folds choose, until all have chosen
+PRETRAINING = 'pretraining'  # folder: the training on drawn faces, before the folds
 CHECKPOINTS = 'checkpoints'
 TENSORBOARD = 'tensorboard'
-FOLDERS = (PLOTS, GAN, EXPLAIN, SPOTTING, FOLD_OUTPUTS, CHOICE, CHECKPOINTS, TENSORBOARD)
+FOLDERS = (
+    PLOTS,
+    GAN,
+    EXPLAIN,
+    SPOTTING,
+    FOLD_OUTPUTS,
+    CHOICE,
+    PRETRAINING,
+    CHECKPOINTS,
+    TENSORBOARD,
+)
 # files that the end of a run writes; a folder in their place would lose it
 WRITTEN = (
     FOLDS,

@@ -240,8 +240,38 @@ class Model:
         '{subject_number} is the number in the name, 6 of 006.',
         local=True,
     )
+    pretrain: str = field(
+        '',
+        "Drawn faces that train the network before the folds, as in data.name: 'synthetic_faces'. "
+        'They show nobody who is tested; data sets of people are refused.',
+    )
     # network -> {option: value}, so that changing model.name alone works
     options: dict[str, dict[str, Value]] = dataclass_field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Pretrain:
+    """The training on drawn faces, once before all folds (model.pretrain).
+
+    Batches, optimizer, schedule and augmentation are those of the folds.
+    """
+
+    epochs: int = field(20, 'Epochs on the drawn faces.', low=1, high=10**7)
+    learning_rate: float = field(
+        1e-3, 'Learning rate at the start of the schedule.', low=1e-12, high=1e3
+    )
+    units: float = field(
+        0.5,
+        'Share of the action units in the loss; the rest is that of the emotions. 0: emotions '
+        'alone; 1: action units alone.',
+        low=0,
+        high=1,
+    )
+    permuted: bool = field(
+        False,
+        'A control: each emotion of the drawn faces has the name of another one, so that what '
+        'they teach about emotions is wrong. Also of head.drawn.',
+    )
 
 
 @dataclass(frozen=True)
@@ -637,6 +667,7 @@ class Settings:
     spotting: Spotting = Spotting()
     protocol: Protocol = Protocol()
     model: Model = Model()
+    pretrain: Pretrain = Pretrain()
     train: Train = Train()
     choose: Choose = Choose()
     balance: Balance = Balance()

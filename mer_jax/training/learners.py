@@ -192,6 +192,54 @@ def contrastive(
     return _learner(_Network(model, optimizer, fit, scale_input), loss)
 
 
+def emotions_and_units(
+    model: Model,
+    optimizer: optax.GradientTransformation,
+    *,
+    fit: Fit,
+    scale_input: ScaleInput,
+    share: float,
+) -> Learner:
+    """Learn emotions and action units together, before the folds.
+
+    The loss is (1 - share) * cross-entropy of the emotions + share * the sum of the cross-entropies
+    of the action units, which is the likelihood of all that is annotated.
+
+    Args:
+        model: (image, train) -> (logits [B, K + A], out): emotions, then the action units of
+            extras['action_units'].
+        optimizer: of its parameters.
+        fit: as in supervised.
+        scale_input: as in supervised.
+        share: of the action units, 0 to 1.
+    """
+
+    def loss(logits: jax.Array, out: Out, batch: Samples, fitted: Fitted) -> tuple[jax.Array, Logs]:
+        units = batch.extras['action_units']
+        emotions, of_units = jnp.split(logits, [logits.shape[-1] - units.shape[-1]], axis=-1)
+        entropy = cross_entropy(emotions, batch.label)
+        detection = unit_cross_entropy(of_units, units)
+        logs = {'cross_entropy': entropy, 'units': detection, **_accuracy(emotions, batch)}
+        return (1 - share) * entropy + share * detection, logs
+
+    return _learner(_Network(model, optimizer, fit, scale_input), loss)
+
+
+def unit_cross_entropy(logits: jax.Array, units: jax.Array) -> jax.Array:
+    """Return the mean over rows of the cross-entropies of all units.
+
+    Args:
+        logits: [B, A].
+        units: float32[B, A], 1 present, 0 absent, NaN unknown, which counts as 0.
+
+    Returns:
+        A scalar.
+    """
+    known = ~jnp.isnan(units)
+    of_each = optax.sigmoid_binary_cross_entropy(logits, jnp.where(known, units, 0))
+    return jnp.mean(jnp.sum(jnp.where(known, of_each, 0), axis=-1))
+
+
 def spotting(
     model: Model,
     optimizer: optax.GradientTransformation,

@@ -11,7 +11,7 @@ from mer_jax.classical import FEATURES
 from mer_jax.data import loading
 from mer_jax.data.labels import SCHEMES
 from mer_jax.entries import loaded
-from mer_jax.experiment import LEARNERS, TASKS
+from mer_jax.experiment import LEARNERS, PRETRAINING, TASKS
 from mer_jax.experiment.settings import NAMES, SETTINGS
 from mer_jax.folds import PROTOCOLS, RESAMPLERS
 from mer_jax.models import NETWORKS
@@ -49,7 +49,7 @@ def read_settings(sources):
             keys.add(f'{owner}.{node.attr}')
             if owner == 'settings':
                 keys |= {f'{section}.{node.attr}' for section in here}
-    for entry in (*TASKS.values(), *LEARNERS.values()):
+    for entry in (*TASKS.values(), *LEARNERS.values(), PRETRAINING):
         keys |= set(entry.options.values())
         if getattr(entry, 'learner', None) and not isinstance(entry.learner, str):
             keys |= set(entry.learner.options.values())
