@@ -96,7 +96,7 @@ def experiment(settings: Settings) -> Experiment:
         UserError: there are no such drawn faces, or they lack an input.
     """
     settings = settings_of(settings)
-    data = drawn_clips(settings)
+    data = build.clips(settings, '')
     names = data.names
     outputs = *names.classes, *(f'{UNIT}{unit}' for unit in names.action_units)
     samples = data.samples
@@ -105,21 +105,6 @@ def experiment(settings: Settings) -> Experiment:
     folds, titles = protocols.make(samples, names, settings.protocol, seeds=settings.train.seeds)
     data = data._replace(samples=samples, names=names._replace(classes=outputs))
     return Experiment(settings, data, folds, titles)
-
-
-def drawn_clips(settings: Settings) -> loading.Data:
-    """Load drawn faces, with the emotions that they are to teach.
-
-    Args:
-        settings: of the pretraining; or of a run, with the drawn faces in data.name.
-    """
-    data = build.clips(settings, '')
-    if settings.pretrain.permuted:
-        label = (data.samples.label + 1) % len(data.names.classes)
-        samples = data.samples._replace(label=label.astype(np.int32))
-        fingerprint = loading.fingerprint(samples, data.names)
-        data = data._replace(samples=samples, fingerprint=fingerprint)
-    return data
 
 
 def trained(experiment: Experiment, folder: Path) -> Experiment:
@@ -221,11 +206,15 @@ def _about(drawn, folder) -> dict[str, Any]:
 
 
 def generator(settings: sections.Data) -> str:
-    """Return the digest of what drew the faces: code, settings and seed.
+    """Return the digest of the code and tables that drew the faces.
 
     Args:
         settings: of section data, which name drawn faces.
     """
     options = build.build_options(settings)
-    builders = (loading.prepared(source, options) for source in sources.parse(settings.name))
-    return '+'.join(builder.info.metadata['fingerprint'] for builder in builders)
+    digests = []
+    for source in sources.parse(settings.name):
+        metadata = loading.prepared(source, options).info.metadata
+        # data sets other than `many` have one of all that they were built from
+        digests.append(metadata.get('generator', metadata['fingerprint']))
+    return '+'.join(digests)

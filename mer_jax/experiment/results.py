@@ -59,6 +59,8 @@ def about(experiment: Experiment, chosen: Plan | None) -> dict[str, Any]:
     title = protocol.name
     if protocol.evaluate_on == 'validation':
         title += ', validation part'
+    if protocol.train_subjects:
+        title += f', {protocol.train_subjects} training subjects'
     of_data = about_data(settings.data.name, experiment.data, chosen)
     if experiment.data.unit_table:
         of_data['data']['action_units'] = experiment.data.unit_table

@@ -312,6 +312,11 @@ def _protocol(settings):
         lines.append(
             "protocol.evaluate_on is 'validation', but protocol.validation is 0; allowed: above 0"
         )
+    if protocol.train_subjects and not leaves_subjects_out(protocol.name):
+        lines.append(
+            f'protocol.train_subjects is {protocol.train_subjects}, but protocol.name '
+            f'{protocol.name!r} leaves no subject out; allowed: 0'
+        )
     entry = PROTOCOLS.get(protocol.name)
     if protocol.repeat > 1 and entry and not entry.repeated:
         drawn = ', '.join(name for name, entry in PROTOCOLS.items() if entry.repeated)
@@ -525,7 +530,7 @@ def _pretrain(settings):
     if people.data_sets(name) != (people.DRAWN,):
         lines.append(
             f'model.pretrain is {name!r}, whose people may be tested by a fold that it trains; '
-            "allowed: drawn faces alone, such as 'synthetic_faces'"
+            "allowed: drawn faces alone, such as 'synthetic_faces/many'"
         )
     if settings.model.init_from:
         lines.append(

@@ -29,6 +29,7 @@ ONE_NETWORK = {
     'protocol.name': 'all_rows',
     'protocol.repeat': 1,
     'protocol.validation': 0.0,
+    'protocol.train_subjects': 0,
     'protocol.evaluate_on': 'test',
     'train.seeds': 1,
     'evaluate.every_epoch': False,

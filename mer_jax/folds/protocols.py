@@ -209,6 +209,7 @@ def make(
         trainable = np.ones(len(unit), bool)
     can_train = trainable[remaining]
     split = protocol.repeated if settings.repeat > 1 else protocol.split
+    order = np.random.default_rng([settings.seed, 2]).permutation(np.unique(samples.subject))
     train_rows, held_out_rows, titles = [], [], []
     for draw in range(settings.repeat):
         test_masks = loaded(split)(
@@ -224,7 +225,10 @@ def make(
         for title, test in test_masks:
             if not can_train[~test].any():
                 _refuse_empty(settings, title)
-            train_of_draw.append(remaining[~test & can_train])
+            rows = remaining[~test & can_train]
+            if settings.train_subjects:
+                rows = _of_subjects(samples, rows, order, settings.train_subjects, title)
+            train_of_draw.append(rows)
             if settings.evaluate_on == 'validation':
                 held_out_of_draw.append(np.flatnonzero(validation))
             else:
@@ -248,6 +252,17 @@ def make(
         test=pad_rows(held_out_rows),
     )
     return folds, titles
+
+
+def _of_subjects(samples, rows, order, count, title):
+    """Return the training rows of the first `count` subjects of an order."""
+    present = order[np.isin(order, samples.subject[rows])]
+    if count > len(present):
+        raise UserError(
+            f'protocol.train_subjects is {count}, but fold {title!r} has {len(present)} training '
+            f'subjects; allowed: 0 to {len(present)}'
+        )
+    return rows[np.isin(samples.subject[rows], present[:count])]
 
 
 def _subset(samples, rows):

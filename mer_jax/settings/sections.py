@@ -215,6 +215,13 @@ class Protocol:
         low=0,
         high=0.9,
     )
+    train_subjects: int = field(
+        0,
+        'Subjects who train each fold, drawn by protocol.seed, as if there were no more: the first '
+        'of one order that the fold does not test, so that fewer are among more. 0: all.',
+        low=0,
+        high=10**6,
+    )
     same_people: str = field(
         'none',
         'Whether people may stand in several of the pooled data sets. none: only data sets that '
@@ -242,8 +249,9 @@ class Model:
     )
     pretrain: str = field(
         '',
-        "Drawn faces that train the network before the folds, as in data.name: 'synthetic_faces'. "
-        'They show nobody who is tested; data sets of people are refused.',
+        'Drawn faces that train the network before the folds, as in data.name: '
+        "'synthetic_faces/many,clips=2000'. They show nobody who is tested; data sets of people "
+        'are refused.',
     )
     # network -> {option: value}, so that changing model.name alone works
     options: dict[str, dict[str, Value]] = dataclass_field(default_factory=dict)
@@ -266,11 +274,6 @@ class Pretrain:
         'alone; 1: action units alone.',
         low=0,
         high=1,
-    )
-    permuted: bool = field(
-        False,
-        'A control: each emotion of the drawn faces has the name of another one, so that what '
-        'they teach about emotions is wrong. Also of head.drawn.',
     )
 
 

@@ -134,6 +134,25 @@ def test_eighty_ten_ten(small):
     )
 
 
+@pytest.mark.parametrize('name', HONEST)
+def test_fewer_training_subjects_are_among_more_and_never_tested(name, small):
+    """A curve over their number would compare other people; a tested one among them would leak."""
+    samples, names = small
+    whole, titles = make(name, samples, names)
+    few, more = (make(name, samples, names, train_subjects=count)[0] for count in (1, 2))
+    for number, title in enumerate(titles):
+        (train, test), (one, _), (two, _) = (sides(folds, number) for folds in (whole, few, more))
+        people = [set(samples.subject[rows]) for rows in (one, two, train, test)]
+        assert len(people[0]) == 1 and len(people[1]) == 2, title
+        assert people[0] < people[1] <= people[2] and not people[1] & people[3]
+        np.testing.assert_array_equal(two, train[np.isin(samples.subject[train], [*people[1]])])
+        assert {*more.train.scaler_rows.index[number]} == {*two}
+    drawn = [make('loso', samples, names, train_subjects=1, seed=seed)[0] for seed in range(9)]
+    assert len({tuple(folds.train.index[0]) for folds in drawn}) > 1
+    with pytest.raises(UserError, match='train_subjects'):
+        make(name, samples, names, train_subjects=99)
+
+
 def test_a_scale_is_fitted_to_training_rows_unless_a_leak_is_asked_for(small):
     """A scaler is fitted to `scaler_rows`: a test row among them would be an unnamed leak."""
     samples, names = small
