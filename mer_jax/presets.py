@@ -86,6 +86,8 @@ def quick(c: ConfigDict) -> None:
     c.data.action_units = ''
     if c.model.pretrain:
         c.model.pretrain, c.pretrain.epochs = 'synthetic_faces/tiny', 1
+    if c.head.drawn:
+        c.head.drawn = 'synthetic_faces/tiny'
     # A spotting clip has dozens of rows.
     c.train.epochs = min(c.train.epochs, 1 if spotting else 2)
     c.head.inner_folds = 2

@@ -28,6 +28,7 @@ class Problem(NamedTuple):
     titles: Sequence[str]  # of the folds
     names: Names
     settings: sections.Head
+    drawn: svm.Drawn | None = None  # faces that train SVMs of classes beside the clips
 
 
 class Solution(NamedTuple):
@@ -39,7 +40,8 @@ class Solution(NamedTuple):
 
 def svms(problem: Problem) -> Solution:
     """Separate classes by SVMs, see svm.py."""
-    scores, fitted = svm.predict(*_arguments(problem), classes=len(problem.names.classes))
+    classes = len(problem.names.classes)
+    scores, fitted = svm.predict(*_arguments(problem), classes=classes, drawn=problem.drawn)
     table = svm.table(fitted, problem.folds, problem.titles)
     return Solution(scores, (table, svm.arrays(fitted)))
 

@@ -40,6 +40,14 @@ class Clips(NamedTuple):
     label: np.ndarray  # int[N]
     subject: np.ndarray  # int[N], or NOBODY
     classes: int
+    drawn: int = 0  # so many of the last rows are drawn faces
+
+
+class Drawn(NamedTuple):
+    """Drawn faces, which train beside the clips of every fold."""
+
+    blocks: Sequence[np.ndarray]  # as of Clips
+    label: np.ndarray  # int[N]
 
 
 class Choice(NamedTuple):
@@ -48,6 +56,7 @@ class Choice(NamedTuple):
     kernel: str  # 'linear' or 'rbf'
     cost: float
     gamma: float  # of 'rbf'
+    drawn: float | None = None  # weight of drawn faces; None without any
 
 
 class Products(NamedTuple):
@@ -71,6 +80,7 @@ class Svm(NamedTuple):
     dual: np.ndarray  # float32[classes - 1, s]
     intercept: np.ndarray  # float32[pairs of classes]
     training_accuracy: float = np.nan  # on the rows it was fitted to; NaN of inner folds
+    drawn: float | None = None  # weight of drawn faces, on whom it has no accuracy
 
 
 class Stored(NamedTuple):
@@ -99,6 +109,7 @@ def predict(
     settings: sections.Head,
     *,
     classes: int,
+    drawn: Drawn | None = None,
 ) -> tuple[np.ndarray, list[list[Svm]]]:
     """Fit the SVMs of all runs, and predict held-out rows.
 
@@ -111,6 +122,7 @@ def predict(
         folds: all runs.
         settings: of section head.
         classes: K.
+        drawn: faces that train beside the clips; None for none.
 
     Returns:
         Scores float32[R, K], sorted as held_out.order says; and the SVMs of each run.
@@ -122,6 +134,8 @@ def predict(
 
     def fit_run(run: int) -> tuple[np.ndarray, list[Svm]]:
         clips = clips_of_run(blocks, hidden, samples, run, classes=classes)
+        if drawn is not None:
+            clips = with_drawn(clips, drawn)
         train, test = rows_of_run(samples, folds, run)
         return fit_fold(clips, train, test, settings, seed=int(folds.seed[run]))
 
@@ -198,6 +212,23 @@ def clips_of_run(
     return Clips(run_blocks, samples.label, subject, classes)
 
 
+def with_drawn(clips: Clips, drawn: Drawn) -> Clips:
+    """Return clips with drawn faces as their last rows.
+
+    Args:
+        clips: of a run.
+        drawn: faces with the same features.
+    """
+    pairs = zip(clips.blocks, drawn.blocks, strict=True)
+    return Clips(
+        blocks=[np.concatenate(pair, axis=1) for pair in pairs],
+        label=np.concatenate([clips.label, drawn.label]),
+        subject=np.concatenate([clips.subject, np.full(len(drawn.label), NOBODY)]),
+        classes=clips.classes,
+        drawn=len(drawn.label),
+    )
+
+
 def rows_of_run(samples: Samples, folds: Folds, run: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the rows that the SVMs of one run are fitted to, and those that they predict.
 
@@ -272,6 +303,7 @@ def table(svms: list[list[Svm]], folds: Folds, titles: Sequence[str]) -> SvmTabl
                 inner_uf1=None if np.isnan(svm.uf1) else svm.uf1,
                 support_vectors=len(svm.support),
                 training_accuracy=svm.training_accuracy,
+                drawn_weight=svm.drawn,
             )
             rows.append(row)
     return SvmTable(tuple(rows))
@@ -296,7 +328,7 @@ def fit_fold(
 
     Args:
         clips: features and labels of all clips.
-        train: int[n], training rows of the fold.
+        train: int[n], training rows of the fold; drawn faces train beside them.
         test: int[m], rows to predict.
         settings: of section head.
         seed: of the draw of the inner folds.
@@ -305,18 +337,23 @@ def fit_fold(
         Scores float32[m, K]; and the SVMs, the best first.
     """
     grid = choices(settings)
+    of_clips = train
+    if clips.drawn:
+        grid = [choice._replace(drawn=weight) for choice in grid for weight in _weights(settings)]
+        train = np.concatenate([train, np.arange(len(clips.label) - clips.drawn, len(clips.label))])
     uf1 = np.full(len(grid), np.nan)
     if len(grid) > 1:
         uf1 = _inner_uf1(clips, train, grid, settings, seed=seed)
     # Of choices with equal UF1 the first one: the widest kernel, then the lowest cost.
     best = np.argsort(-uf1, kind='stable')[: settings.top_k]
-    inner_products = products(clips.blocks, train, test, scale=settings.scale)
+    inner_products = products(clips.blocks, train, test, scale=settings.scale, drawn=clips.drawn)
     scores, svms = [], []
     for number in best:
         svm_scores, svm = _fit(inner_products, clips, train, test, grid[number])
         scores.append(svm_scores)
         of_training, _ = _fit(_training_alone(inner_products), clips, train, train, grid[number])
-        accuracy = float(np.mean(of_training.argmax(1) == clips.label[train]))
+        right = of_training.argmax(1) == clips.label[train]
+        accuracy = float(np.mean(right[: len(of_clips)]))
         svms.append(svm._replace(uf1=float(uf1[number]), training_accuracy=accuracy))
     return np.mean(scores, axis=0), svms
 
@@ -363,11 +400,16 @@ def choices(settings: sections.Svms) -> list[Choice]:
     return [Choice(settings.kernel, cost, gamma) for gamma, cost in pairs]
 
 
+def _weights(settings):
+    """The weights of drawn faces to try, the smallest first."""
+    return sorted(set(map(float, settings.drawn_weight)))
+
+
 def _inner_uf1(clips, train, grid, settings, *, seed):
     """Return the UF1 of each choice by cross-validation, float[len(grid)].
 
-    An inner fold leaves out a group of training subjects. Generated images have no subject: they
-    train in every inner fold and are not predicted.
+    An inner fold leaves out a group of training subjects. Generated images and drawn faces have no
+    subject: they train in every inner fold and are not predicted.
     """
     generated = train[clips.subject[train] == NOBODY]
     train = train[clips.subject[train] != NOBODY]
@@ -376,7 +418,9 @@ def _inner_uf1(clips, train, grid, settings, *, seed):
     for kept, left_out in inner_splits(label, subject, settings.inner_folds, seed=seed):
         inner_train = np.concatenate([train[kept], generated])
         inner_test = train[left_out]
-        inner_products = products(clips.blocks, inner_train, inner_test, scale=settings.scale)
+        inner_products = products(
+            clips.blocks, inner_train, inner_test, scale=settings.scale, drawn=clips.drawn
+        )
         for number, choice in enumerate(grid):
             scores[number, inner_test], _ = _fit(
                 inner_products, clips, inner_train, inner_test, choice
@@ -432,7 +476,12 @@ def _inner_folds(label, subject, most):
 
 
 def products(
-    blocks: Sequence[np.ndarray], train: np.ndarray, test: np.ndarray, *, scale: str
+    blocks: Sequence[np.ndarray],
+    train: np.ndarray,
+    test: np.ndarray,
+    *,
+    scale: str,
+    drawn: int = 0,
 ) -> Products:
     """Return the inner products of scaled features.
 
@@ -444,6 +493,7 @@ def products(
             standard deviation over the training rows. 'blocks' also divides each block by its
             length, so that all blocks count the same; the mean squared distance of two training
             clips is then 2.
+        drawn: so many of the last training rows are drawn faces, which the scale is not fitted to.
     """
     views = len(blocks[0])
     total = Products(
@@ -454,7 +504,10 @@ def products(
     for block in blocks:
         train_features = np.concatenate(block[:, train]).astype(np.float64)
         test_features = np.concatenate(block[:, test]).astype(np.float64)
-        mean, spread, share = _fit_scale(train_features, scale, len(blocks))
+        fitted = train_features
+        if drawn:
+            fitted = np.concatenate(block[:, train[:-drawn]]).astype(np.float64)
+        mean, spread, share = _fit_scale(fitted, scale, len(blocks))
         train_features = (train_features - mean) / spread
         test_features = (test_features - mean) / spread
         total.train[:] += train_features @ train_features.T / share
@@ -539,6 +592,8 @@ def _fit(inner_products, clips, train, test, choice):
     """
     from sklearn.svm import SVC  # here: loading it takes a second, in every run
 
+    if choice.drawn == 0:
+        inner_products, train = _without_drawn(inner_products, train, clips.drawn)
     train_kernel, test_kernel = kernels(inner_products, choice.kernel, choice.gamma)
     views = len(train_kernel) // len(train)
     present = np.unique(clips.label[train])
@@ -546,8 +601,14 @@ def _fit(inner_products, clips, train, test, choice):
     if len(present) == 1:  # there is nothing to separate
         scores[:, present] = 1.0
         return scores[: len(test)].astype(np.float32), record(choice, [], np.zeros((0, 0)), [])
-    svc = SVC(kernel='precomputed', C=choice.cost, class_weight='balanced')
-    svc.fit(train_kernel, np.tile(clips.label[train], views))
+    label = np.tile(clips.label[train], views)
+    if choice.drawn:
+        svc = SVC(kernel='precomputed', C=choice.cost)
+        weight = _row_weights(clips.label[train], clips.drawn, choice.drawn)
+        svc.fit(train_kernel, label, sample_weight=np.tile(weight, views))
+    else:
+        svc = SVC(kernel='precomputed', C=choice.cost, class_weight='balanced')
+        svc.fit(train_kernel, label)
     if len(test):  # protocol all_rows tests none
         decision = svc.decision_function(test_kernel)
         if decision.ndim == 1:  # of two classes
@@ -557,6 +618,29 @@ def _fit(inner_products, clips, train, test, choice):
     support = train[position] + view * len(clips.label)
     mean = scores.reshape(views, len(test), clips.classes).mean(0)
     return mean.astype(np.float32), record(choice, support, svc.dual_coef_, svc.intercept_)
+
+
+def _without_drawn(inner_products, train, drawn):
+    """Return products and training rows without the drawn faces, which come last in each view."""
+    count = len(train) - drawn
+    kept = np.tile(np.arange(len(train)) < count, len(inner_products.train) // len(train))
+    # where training rows are predicted, as for their accuracy, they stay among these
+    products_of_clips = inner_products._replace(
+        train=inner_products.train[np.ix_(kept, kept)], test=inner_products.test[:, kept]
+    )
+    return products_of_clips, train[:count]
+
+
+def _row_weights(label, drawn, weight):
+    """Weights of training rows by which all classes together count the same.
+
+    It is what class_weight='balanced' gives, where a drawn face counts as `weight` of a clip.
+    """
+    weights = np.ones(len(label))
+    weights[len(label) - drawn :] = weight
+    of_class = np.bincount(label, weights)
+    present = np.count_nonzero(of_class)
+    return weights * weights.sum() / (present * of_class[label])
 
 
 def linear(clips: Clips, train: np.ndarray, stored: Stored, *, scale: str) -> LinearSvm:
@@ -712,4 +796,5 @@ def record(choice: Choice, support: ArrayLike, dual: ArrayLike, intercept: Array
         np.asarray(support, np.int32),
         np.asarray(dual, np.float32),
         np.asarray(intercept, np.float32),
+        drawn=choice.drawn,
     )

@@ -54,7 +54,7 @@ class Experiment(NamedTuple):
     titles: list[str]  # of the folds
     apexes: str = ''  # the spotting run that predicted apexes
     choices: tuple[ChoiceRow, ...] = ()  # of each fold; () where nothing is chosen
-    drawn: 'Experiment | None' = None  # the drawn faces of model.pretrain
+    drawn: 'Experiment | None' = None  # the drawn faces of model.pretrain or head.drawn
     pretrained: Pretrained | None = None  # what every run begins with, once it is trained
 
 
@@ -449,6 +449,7 @@ def head_scores(experiment: Experiment, hidden: np.ndarray | None) -> heads.Solu
         experiment.titles,
         data.names,
         settings.head,
+        drawn_blocks(experiment),
     )
     predict = entries.loaded(TASKS[settings.data.task].heads[settings.head.name])
     solution = predict(problem)
@@ -497,6 +498,25 @@ def _check_known(experiment, units):
                 f'which head.features {experiment.settings.head.features} is fitted to; allowed: a '
                 'protocol.name whose folds train on clips with units'
             )
+
+
+def drawn_blocks(experiment: Experiment) -> svm.Drawn | None:
+    """Compute the features of the drawn faces that train SVMs; None without any.
+
+    Args:
+        experiment: of `experiment`.
+    """
+    settings, faces = experiment.settings, experiment.drawn
+    if not settings.head.drawn or faces is None:
+        return None
+    blocks = features.extract(
+        features_of_clips(settings.head),
+        faces.data.samples.image,
+        faces.data.landmarks,
+        channels=channels.parse(settings.data.channels),
+        mirror=settings.head.mirror,
+    )
+    return svm.Drawn(blocks, faces.data.samples.label)
 
 
 def svm_blocks(

@@ -96,7 +96,7 @@ def hours(experiment: Experiment, *, done: int = 0) -> float:
     rounds = runs * (epochs - done)
     if not done:  # the choice is made before the first epoch
         rounds += _inner_runs(experiment) * epochs
-    if not done and experiment.drawn:
+    if not done and experiment.settings.model.pretrain:
         rounds += _drawn_runs(experiment) * experiment.drawn.settings.train.epochs
     return of_round * rounds / (chosen.at_once * chosen.devices) / 3600
 

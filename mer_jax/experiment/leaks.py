@@ -42,8 +42,12 @@ def listed(settings: Settings) -> list[str]:
             'clips too'
         )
     drawn = people.DRAWN in people.data_sets(settings.data.name)
-    if settings.model.pretrain and drawn:
-        lines.append('model.pretrain: the drawn faces that are tested may be among those before')
+    teachers = {'model.pretrain': settings.model.pretrain, 'head.drawn': settings.head.drawn}
+    lines += [
+        f'{key}: faces that are tested are drawn too, and may be among those that teach'
+        for key, name in teachers.items()
+        if name and drawn
+    ]
     return [text for text in lines if text]
 
 

@@ -17,11 +17,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from mer_jax.data import loading, sources
-from mer_jax.experiment import PRETRAINING, build, engine
+from mer_jax.experiment import PRETRAINING, build, drawn, engine
 from mer_jax.experiment import folder as run_folder
 from mer_jax.experiment.build import Experiment
-from mer_jax.folds import protocols
 from mer_jax.models import NETWORKS
 from mer_jax.runfiles import files
 from mer_jax.runfiles.plan import Plan
@@ -30,19 +28,6 @@ from mer_jax.settings.sections import Settings
 from mer_jax.training import augment, checkpoint, held_out, metrics_log, pretrained
 from mer_jax.types import FoldState
 
-# settings of section data that make the inputs: equal in both trainings
-INPUTS = (
-    'data_dir',
-    'channels',
-    'size',
-    'mask',
-    'frames',
-    'subtract_onset',
-    'clip_normalise',
-    'input_scaler',
-    'value_range',
-    'lateral_units',
-)
 UNIT = 'AU'  # before the number, in the name of an output
 
 
@@ -56,8 +41,8 @@ def settings_of(settings: Settings) -> Settings:
     options = model.options[model.name] | NETWORKS[model.name].apart
     return Settings(
         name=f'{settings.name}, pretraining',
-        data=data_of(settings, model.pretrain),
-        protocol=sections.Protocol(name='all_rows'),
+        data=drawn.data_of(settings, model.pretrain),
+        protocol=drawn.ALL_ROWS,
         model=replace(
             model, pretrain='', init_from='', options={**model.options, model.name: options}
         ),
@@ -76,16 +61,6 @@ def settings_of(settings: Settings) -> Settings:
     )
 
 
-def data_of(settings: Settings, name: str) -> sections.Data:
-    """Return the settings by which drawn faces become inputs like those of a run.
-
-    Args:
-        settings: of the run.
-        name: of the drawn faces.
-    """
-    return sections.Data(name=name, **{key: getattr(settings.data, key) for key in INPUTS})
-
-
 def experiment(settings: Settings) -> Experiment:
     """Load the drawn faces of a run's pretraining, all of which train.
 
@@ -95,16 +70,13 @@ def experiment(settings: Settings) -> Experiment:
     Raises:
         UserError: there are no such drawn faces, or they lack an input.
     """
-    settings = settings_of(settings)
-    data = build.clips(settings, '')
-    names = data.names
+    loaded = drawn.experiment(settings_of(settings))
+    samples, names = loaded.data.samples, loaded.data.names
     outputs = *names.classes, *(f'{UNIT}{unit}' for unit in names.action_units)
-    samples = data.samples
     if settings.augment.replace:
         samples = augment.with_half_source(samples)
-    folds, titles = protocols.make(samples, names, settings.protocol, seeds=settings.train.seeds)
-    data = data._replace(samples=samples, names=names._replace(classes=outputs))
-    return Experiment(settings, data, folds, titles)
+    data = loaded.data._replace(samples=samples, names=names._replace(classes=outputs))
+    return loaded._replace(data=data)
 
 
 def trained(experiment: Experiment, folder: Path) -> Experiment:
@@ -113,39 +85,38 @@ def trained(experiment: Experiment, folder: Path) -> Experiment:
     A finished pretraining is read, and one that was stopped goes on.
 
     Args:
-        experiment: to train; unchanged without drawn faces.
+        experiment: to train; unchanged without model.pretrain.
         folder: of the run.
 
     Raises:
         UserError: the folder holds a pretraining on other drawn faces, or with other settings.
     """
-    drawn = experiment.drawn
-    if drawn is None:
+    if not experiment.settings.model.pretrain:
         return experiment
+    faces = experiment.drawn
     folder = folder / files.PRETRAINING
     folder.mkdir(exist_ok=True)
-    run_folder.enter(folder, drawn.settings, drawn.data)
-    shapes = _shapes(drawn)
-    plan = build.choose_plan(drawn, shapes, folder, entry=PRETRAINING)
-    epochs, seeds = drawn.settings.train.epochs, len(drawn.folds.fold)
+    run_folder.enter(folder, faces.settings, faces.data)
+    shapes = _shapes(faces)
+    plan = build.choose_plan(faces, shapes, folder, entry=PRETRAINING)
+    epochs, seeds = faces.settings.train.epochs, len(faces.folds.fold)
     if run_folder.reached(folder, -(-seeds // plan.group)) < epochs:
-        print(f'pretraining: {len(drawn.data.samples.label)} drawn clips -> {folder}', flush=True)
-        learner = build.learner(drawn, plan.lowering, entry=PRETRAINING)
-        how = build.training(drawn)
-        samples, folds = drawn.data.samples, drawn.folds
+        print(f'pretraining: {len(faces.data.samples.label)} drawn clips -> {folder}', flush=True)
+        learner = build.learner(faces, plan.lowering, entry=PRETRAINING)
+        how = build.training(faces)
+        samples, folds = faces.data.samples, faces.folds
         engine.train_runs(learner, samples, folds, plan, how, folder, engine.Extras())
     states = _states(shapes, plan, seeds, epochs, folder)
-    wider = drawn.data._replace(
-        names=drawn.data.names._replace(classes=(*drawn.data.names.classes, ''))
-    )
-    by_output = pretrained.differing(shapes, _shapes(drawn._replace(data=wider)))
+    names = faces.data.names
+    wider = faces.data._replace(names=names._replace(classes=(*names.classes, '')))
+    by_output = pretrained.differing(shapes, _shapes(faces._replace(data=wider)))
     return experiment._replace(
         pretrained=pretrained.Pretrained(
-            outputs=drawn.data.names.classes,
+            outputs=names.classes,
             params=states.params,
             batch_stats=states.batch_stats,
             by_output=by_output,
-            about=_about(drawn, folder),
+            about=_about(faces, folder),
         )
     )
 
@@ -171,11 +142,11 @@ def _begun(start, seeds, outputs, members, states):
     return pretrained.begin(start, seeds[members], outputs, states)
 
 
-def _shapes(drawn):
+def _shapes(faces):
     """Abstract state of one pretraining."""
     # shapes do not depend on how a convolution is computed
-    learner = build.learner(drawn, 'matmul', entry=PRETRAINING)
-    return held_out.state_shapes(learner, drawn.data.samples, drawn.folds.train)
+    learner = build.learner(faces, 'matmul', entry=PRETRAINING)
+    return held_out.state_shapes(learner, faces.data.samples, faces.folds.train)
 
 
 def _states(shapes: FoldState, plan: Plan, seeds: int, epochs: int, folder: Path) -> FoldState:
@@ -191,30 +162,11 @@ def _states(shapes: FoldState, plan: Plan, seeds: int, epochs: int, folder: Path
     return jax.tree.map(lambda *leaves: np.concatenate(leaves), *read)
 
 
-def _about(drawn, folder) -> dict[str, Any]:
+def _about(faces, folder) -> dict[str, Any]:
     """What results.json records."""
-    settings, data = drawn.settings, drawn.data
     return {
-        'name': settings.data.name,
-        'clips': len(data.samples.label),
-        'outputs': list(data.names.classes),
-        'epochs': settings.train.epochs,
-        'fingerprint': data.fingerprint,
-        'generator': generator(settings.data),
+        **drawn.about(faces),
+        'outputs': list(faces.data.names.classes),
+        'epochs': faces.settings.train.epochs,
         'seconds': metrics_log.trained_seconds(folder),
     }
-
-
-def generator(settings: sections.Data) -> str:
-    """Return the digest of the code and tables that drew the faces.
-
-    Args:
-        settings: of section data, which name drawn faces.
-    """
-    options = build.build_options(settings)
-    digests = []
-    for source in sources.parse(settings.name):
-        metadata = loading.prepared(source, options).info.metadata
-        # data sets other than `many` have one of all that they were built from
-        digests.append(metadata.get('generator', metadata['fingerprint']))
-    return '+'.join(digests)

@@ -12,7 +12,7 @@ from mer_jax.classical import ceiling
 from mer_jax.data import loading
 from mer_jax.errors import UserError
 from mer_jax.evaluation import score, units
-from mer_jax.experiment import TASKS, leaks
+from mer_jax.experiment import TASKS, drawn, leaks
 from mer_jax.experiment.build import Experiment
 from mer_jax.folds import protocols
 from mer_jax.folds.rows import of_data_set
@@ -68,6 +68,8 @@ def about(experiment: Experiment, chosen: Plan | None) -> dict[str, Any]:
         of_data['data']['apexes'] = experiment.apexes
     if experiment.pretrained:
         of_data['data']['pretraining'] = experiment.pretrained.about
+    if settings.head.drawn:
+        of_data['data']['drawn'] = drawn.about(experiment.drawn)
     return {
         'name': settings.name,
         'scored': protocol.evaluate_on,

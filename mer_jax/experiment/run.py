@@ -16,7 +16,17 @@ from mer_jax import entries
 from mer_jax.classical import has_network, svm
 from mer_jax.data import loading, sources
 from mer_jax.errors import UserError
-from mer_jax.experiment import TASKS, build, choice, engine, leaks, pretraining, results, spotter
+from mer_jax.experiment import (
+    TASKS,
+    build,
+    choice,
+    drawn,
+    engine,
+    leaks,
+    pretraining,
+    results,
+    spotter,
+)
 from mer_jax.experiment import folder as run_folder
 from mer_jax.experiment import settings as rules
 from mer_jax.experiment.build import Experiment
@@ -61,7 +71,7 @@ def train_settings(settings: Settings, workdir: str | Path) -> dict:
         start = time.perf_counter()
         experiment, shapes = open_run(settings, folder)
         seconds = {'data': time.perf_counter() - start}
-        if experiment.drawn:
+        if settings.model.pretrain:
             experiment = pretraining.trained(experiment, folder)
             seconds['pretrain'] = time.perf_counter() - start - seconds['data']
         experiment = build.with_generated(experiment, folder)
@@ -122,7 +132,14 @@ def open_run(settings: Settings, folder: Path) -> tuple[Experiment, FoldState | 
     shapes = build.check_fit(experiment, folder)
     if settings.model.pretrain:
         experiment = experiment._replace(drawn=pretraining.experiment(settings))
-    run_folder.enter(folder, settings, experiment.data)
+    entered_with = experiment.data
+    if settings.head.drawn:
+        faces = drawn.of_svms(settings, experiment.data.names.classes)
+        experiment = experiment._replace(drawn=faces)
+        # SVMs have no folder of their own that would notice other faces
+        both = f'{entered_with.fingerprint}+{faces.data.fingerprint}'
+        entered_with = entered_with._replace(fingerprint=both)
+    run_folder.enter(folder, settings, entered_with)
     return experiment, shapes
 
 

@@ -524,14 +524,10 @@ def _init_from(settings):
 
 def _pretrain(settings):
     """Networks begin with what drawn faces taught them, and people teach nothing before."""
-    name, lines = settings.model.pretrain, []
+    name = settings.model.pretrain
     if not name:
         return []
-    if people.data_sets(name) != (people.DRAWN,):
-        lines.append(
-            f'model.pretrain is {name!r}, whose people may be tested by a fold that it trains; '
-            "allowed: drawn faces alone, such as 'synthetic_faces/many'"
-        )
+    lines = _only_drawn('model.pretrain', name)
     if settings.model.init_from:
         lines.append(
             f'model.pretrain is {name!r} and model.init_from {settings.model.init_from!r}; '
@@ -543,6 +539,33 @@ def _pretrain(settings):
             "network; allowed: ''"
         )
     return lines
+
+
+def _drawn(settings):
+    """Drawn faces train SVMs on features of clips."""
+    head = settings.head
+    if not head.drawn:
+        return []
+    lines = _only_drawn('head.drawn', head.drawn)
+    task = TASKS.get(settings.data.task)
+    by_class = task is None or task.by_class
+    fitted = has_network(head) or fitted_features(head)
+    if head.name != 'svm' or fitted or not by_class:
+        lines.append(
+            f"head.drawn is {head.drawn!r}; allowed in recognition with head.name 'svm' and "
+            "head.features of clips: otherwise ''"
+        )
+    return lines
+
+
+def _only_drawn(key, name):
+    """Whether a setting names drawn faces alone, who are nobody."""
+    if people.data_sets(name) == (people.DRAWN,):
+        return []
+    return [
+        f'{key} is {name!r}, whose people may be tested by a fold that they train; allowed: drawn '
+        "faces alone, such as 'synthetic_faces/many'"
+    ]
 
 
 def _choose(settings):
@@ -627,5 +650,6 @@ RULES = (
     _paths,
     _init_from,
     _pretrain,
+    _drawn,
     _choose,
 )

@@ -122,6 +122,12 @@ def size(results: dict) -> str:
 
 def drawn_faces(results: dict) -> str:
     """Say what drawn faces taught, as text; '' where there were none."""
+    about = results['data'].get('drawn')
+    if about:
+        return (
+            f'{about["clips"]} clips of drawn faces ({about["name"]}) trained the SVMs too, with '
+            'the weight that each fold chose. Drawn faces show nobody.'
+        )
     about = results['data'].get('pretraining')
     if not about:
         return ''

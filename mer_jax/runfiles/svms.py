@@ -21,6 +21,7 @@ class SvmRow(NamedTuple):
     inner_uf1: float | None  # UF1 of the inner folds; None where the grid has one entry
     support_vectors: int  # how many
     training_accuracy: float | None = None  # on the rows it was fitted to; None in older files
+    drawn_weight: float | None = None  # of drawn faces; None where none trained
 
 
 POSITIVE = shapes.Number(1e-300)
@@ -34,6 +35,7 @@ COLUMNS = {
     'support_vectors': shapes.COUNT,
 }
 TRAINING = 'training_accuracy'  # the column that older files lack
+DRAWN = 'drawn_weight'  # the column that files without drawn faces lack
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,12 @@ class SvmTable:
             ]
             choice = f'{row.cost:g}', f'{row.gamma:g}', shares[0]
             rows.append([*row[:3], *choice, row.support_vectors, shares[1]])
-        writing.write_csv(Path(folder) / self.FILE, SvmRow._fields, rows)
+        header = SvmRow._fields[:-1]
+        if any(row.drawn_weight is not None for row in self.rows):
+            header = SvmRow._fields
+            for cells, row in zip(rows, self.rows, strict=True):
+                cells.append(f'{row.drawn_weight:g}')
+        writing.write_csv(Path(folder) / self.FILE, header, rows)
 
     @classmethod
     def read(cls, folder: str | Path) -> Self:
@@ -67,6 +74,8 @@ class SvmTable:
         columns = dict(COLUMNS)
         if TRAINING in table.header:
             columns[TRAINING] = shapes.Maybe(shapes.SHARE)
+        if DRAWN in table.header:
+            columns[DRAWN] = shapes.Number(0)
         return cls(tuple(SvmRow(**record) for record in reading.checked_rows(table, columns)))
 
 

@@ -616,6 +616,18 @@ class Head:
     top_k: int = field(
         1, 'The scores of the SVMs of this many best choices are averaged.', low=1, high=1000
     )
+    drawn: str = field(
+        '',
+        'Drawn faces that train the SVMs of every fold beside its clips, as in data.name: '
+        "'synthetic_faces/many,clips=500'. The scale of features is fitted to the clips alone.",
+    )
+    drawn_weight: tuple = field(
+        (0.0, 0.1, 1.0),
+        'What a drawn clip counts beside a clip of the fold. Of several values each fold chooses '
+        'one as it chooses cost; 0: drawn clips have no part.',
+        low=0,
+        high=1e6,
+    )
     mirror: bool = field(
         False,
         'Train on and predict mirror images too; not with network, or with features that need '
