@@ -58,19 +58,23 @@ def svms(folder: Path) -> dict | None:
         return None
     chosen = {}
     for row in table.rows:
-        chosen.setdefault((row.cost, row.gamma), []).append(row)
+        # the weight of drawn faces, where they trained
+        choice = (row.cost, row.gamma, row.drawn_weight)
+        chosen.setdefault(choice[: 2 if row.drawn_weight is None else 3], []).append(row)
     are_svms, cells = any(row.support_vectors for row in table.rows), []
-    for (cost, gamma), rows in sorted(chosen.items()):
+    for choice, rows in sorted(chosen.items()):
         inner_uf1 = _spread([row.inner_uf1 for row in rows], 3)
-        cell = [f'{cost:g}', len(rows), inner_uf1]
+        cell = [f'{choice[0]:g}', len(rows), inner_uf1]
         if are_svms:
+            numbers = [f'{number:g}' for number in choice]
             vectors = _spread([row.support_vectors for row in rows], 0)
-            cell = [f'{cost:g}', f'{gamma:g}', len(rows), vectors, inner_uf1]
+            cell = [*numbers, len(rows), vectors, inner_uf1]
         cells.append(cell)
     title, columns = 'Logistic regressions', ['C', 'regressions', 'UF1 of inner folds']
     if are_svms:
         title = 'Support vector machines'
-        columns = ['C', 'gamma', 'SVMs', 'support vectors', 'UF1 of inner folds']
+        columns = ['C', 'gamma', 'weight of drawn faces'][: len(next(iter(chosen)))]
+        columns += ['SVMs', 'support vectors', 'UF1 of inner folds']
     return {'title': title, 'table': html(listing(columns, cells)), 'has_gamma': are_svms}
 
 

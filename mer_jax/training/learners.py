@@ -218,26 +218,12 @@ def emotions_and_units(
         units = batch.extras['action_units']
         emotions, of_units = jnp.split(logits, [logits.shape[-1] - units.shape[-1]], axis=-1)
         entropy = cross_entropy(emotions, batch.label)
-        detection = unit_cross_entropy(of_units, units)
+        count = units.shape[-1]
+        detection = count * unit_cross_entropy(of_units, units, jnp.ones(count))
         logs = {'cross_entropy': entropy, 'units': detection, **_accuracy(emotions, batch)}
         return (1 - share) * entropy + share * detection, logs
 
     return _learner(_Network(model, optimizer, fit, scale_input), loss)
-
-
-def unit_cross_entropy(logits: jax.Array, units: jax.Array) -> jax.Array:
-    """Return the mean over rows of the cross-entropies of all units.
-
-    Args:
-        logits: [B, A].
-        units: float32[B, A], 1 present, 0 absent, NaN unknown, which counts as 0.
-
-    Returns:
-        A scalar.
-    """
-    known = ~jnp.isnan(units)
-    of_each = optax.sigmoid_binary_cross_entropy(logits, jnp.where(known, units, 0))
-    return jnp.mean(jnp.sum(jnp.where(known, of_each, 0), axis=-1))
 
 
 def spotting(

@@ -72,14 +72,6 @@ def test_outputs_of_one_name_begin_trained_and_all_others_as_they_were_drawn():
     assert begun.opt_state == 'optimizer' and begun.fitted == {'scale': 1}
 
 
-def test_the_loss_is_that_of_emotions_and_of_every_known_unit():
-    """An unknown unit that counts as absent would teach what nobody annotated."""
-    logits = np.array([[0.5, -1.0], [2.0, 0.0]], np.float32)
-    units = np.array([[1, np.nan], [0, 1]], np.float32)
-    expected = np.log1p(np.exp(-0.5)) + np.log1p(np.exp(2.0)) + np.log(2)
-    assert learners.unit_cross_entropy(logits, units) == pytest.approx(expected / 2, rel=1e-5)
-
-
 def test_every_run_begins_with_the_pretraining_of_its_seed(finished):
     """Runs that begin elsewhere would be reported as pretrained."""
     _, _, experiment = finished
