@@ -218,6 +218,17 @@ SCHEMES = {
     # all seven, the last of which holds whatever the others do not (Davison et al. 2018)
     'objective7': dict.fromkeys((*WITH_UNITS, 'casme_cubed'), objective.CLASSES),
 }
+# What a scheme of SCHEMES stands for, as a clause of the log.
+MEANINGS = {
+    'megc3': 'the three classes of MEGC2019',
+    'five': 'five emotions with enough clips',
+    'four': 'four emotions with enough clips',
+    'seven': 'all seven emotions of the sheet',
+    'samer3': 'three classes by the rule of Ruan et al. 2022',
+    'irawan3': 'three classes by the rule of Irawan et al. 2024: fear and sadness are negative',
+    'objective': 'by action units: five classes of Davison et al. 2018',
+    'objective7': 'by action units: seven classes of Davison et al. 2018',
+}
 # Schemes whose words are sets of action units.
 BY_UNITS = ('objective', 'objective7')
 

@@ -351,9 +351,11 @@ def describe(data: Data) -> str:
     counts = np.bincount(samples.label[first], minlength=len(names.classes))
     classes = ', '.join(f'{name} {counts[k]}' for k, name in enumerate(names.classes))
     sheets = f' ({", ".join(data.editions)})' if data.editions else ''
+    meaning = schemes.MEANINGS.get(data.labels)
+    clause = f' ({meaning})' if meaning else ''
     line = (
         f'data: {len(names.clips)} clips of {len(names.subjects)} subjects from '
-        f'{", ".join(names.datasets)}{sheets}; labels {data.labels}: {classes}'
+        f'{", ".join(names.datasets)}{sheets}; labels {data.labels}{clause}: {classes}'
     )
     if data.labels == schemes.ANNOTATED:
         listed = ','.join(names.classes)

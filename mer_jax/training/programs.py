@@ -39,6 +39,7 @@ class ProgramOptions:
     chunk: int = 1  # most epochs in one call of the training program
     # False where no epoch is left: skips the slowest compilation
     trains: bool = True
+    trial: bool = False  # True where the programs only show how fast a plan is
 
 
 class Programs(NamedTuple):
@@ -114,8 +115,7 @@ def compile_programs(
     if folds.test.index.shape[1]:
         predict = over_folds(partial(held_out.predict_rows, learner=learner))
         to_compile['predict'] = Program(predict, (shared, states, test))
-    title = 'the training program' if options.trains else 'what predicts'
-    compiled = compilation.compile_all(to_compile, title)
+    compiled = compilation.compile_all(to_compile, _title(options))
     return Programs(
         init=compiled['init'],
         train=compiled.get('train'),
@@ -296,7 +296,7 @@ def seconds_per_round(
         Seconds of an epoch of the round; infinity where the round does not fit in memory.
     """
     runs = min(plan.at_once * plan.devices, len(folds.fold))
-    program_options = ProgramOptions(options, runs=runs, test_batch=options.batch_size)
+    program_options = ProgramOptions(options, runs=runs, test_batch=options.batch_size, trial=True)
     try:
         programs = compile_programs(
             learner_for(plan.lowering), plan, samples, folds, program_options
@@ -325,6 +325,15 @@ def _fastest_epoch(group):
         states, _ = train_group(group, states, np.int32(done), np.int32(1))
         seconds.append(time.perf_counter() - start)
     return min(seconds[1:])
+
+
+def _title(options):
+    """Return what is compiled, for the log: a run may compile a trial before its training."""
+    if options.trial:
+        return 'a short trial, which only measures which plan is fastest here'
+    if options.trains:
+        return 'the training program'
+    return 'the program that predicts (the training is finished)'
 
 
 def _init(samples, rows, fold, seed, *, learner):

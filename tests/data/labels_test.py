@@ -525,6 +525,11 @@ def test_no_word_has_two_classes_and_all_schemes_know_the_same_emotions():
             assert words[dataset] == set(listed) - coarse, (scheme, dataset)
 
 
+def test_the_log_explains_every_scheme():
+    """A name such as samer3 says nothing to a reader who meets it in the log."""
+    assert set(labels.MEANINGS) == set(labels.SCHEMES)
+
+
 ROWS = [record('a', 'Joy', labels.OWN), record('b', 'fear', labels.OWN)]
 LISTED = [  # (data.labels, data sets, classes of ROWS, clips that are left out)
     (labels.DEFAULT, [labels.OWN], ('Joy', 'fear'), []),
