@@ -7,6 +7,7 @@ ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / 'docs')]
 
 import data_pages  # noqa: E402
+import line_breaks  # noqa: E402
 import protocols_page  # noqa: E402
 import settings_page  # noqa: E402
 import systems_page  # noqa: E402
@@ -22,6 +23,7 @@ if address():
     html_theme_options |= {'repository_url': address(), 'use_repository_button': True}
 html_static_path = ['static']
 html_css_files = ['site.css']
+smartquotes_action = 'qe'  # quotes and dots; dashes would make –help of --help
 # parts of other pages
 exclude_patterns = ['_build', 'generated/choices', 'generated/*_table.md']
 myst_enable_extensions = ['colon_fence']
@@ -35,6 +37,7 @@ napoleon_use_ivar = True  # attributes stand in the description of their class
 
 
 def setup(app):
-    """Write the pages that are made from the code before the sources are read."""
+    """Write the pages that are made from the code before the sources are read; mark line breaks."""
     for page in (data_pages, protocols_page, settings_page, systems_page):
         app.connect('builder-inited', lambda app, page=page: page.write())
+    app.connect('html-page-context', line_breaks.allow)

@@ -13,7 +13,7 @@ sys.path.insert(0, str(ROOT / 'docs'))
 from writing import write_changed  # noqa: E402
 
 FOLDER = ROOT / 'docs' / 'generated' / 'data'
-BARE_ADDRESS = re.compile(r'(?<![<(\[`"])(https?://[^\s,;)>]+[^\s,;.)>])')
+BARE_ADDRESS = re.compile(r'(?<![<\[`"])(?<!\]\()(https?://[^\s,;)>]+[^\s,;.)>])')
 PAGE = re.compile(r'`docs/(\w+\.md)`')
 LINK = re.compile(r'\]\((?!https?:|#)([^)\s]+)\)')
 
@@ -42,7 +42,7 @@ def title(name: str, text: str) -> str:
     first = text.partition('\n')[0]
     words, colon, _ = first.partition(':')
     full = words if colon and len(words) < 30 else name.replace('_', ' ').capitalize()
-    return f'{full} (`{name}`)'
+    return f'{full} ({name})'
 
 
 def _target(folder, link):

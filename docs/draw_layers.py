@@ -7,6 +7,7 @@ The order of the packages is that of tests/layers_test.py.
 
 import collections
 import sys
+import textwrap
 from pathlib import Path
 
 import matplotlib
@@ -20,7 +21,8 @@ from tests import layers_test  # noqa: E402
 
 BEGIN, END = '<!-- made by draw_layers.py -->', '<!-- end -->'
 PICTURE = ROOT / 'docs' / 'layers.svg'
-WIDTH, STEP, ROW = 1.7, 2.0, 1.5  # of a box, from box to box, from layer to layer
+WIDTH, STEP, ROW = 1.7, 2.0, 1.3  # of a box, from box to box, from line to line
+IN_LINE = 4  # boxes; as many can be read on a phone
 
 
 def imported() -> dict:
@@ -60,27 +62,40 @@ def direct(imports) -> dict:
 
 
 def draw() -> None:
-    """Write the picture: a box for each package, a line to each that it imports itself."""
+    """Write the picture: a box for each package, a line to each that it imports itself.
+
+    The first layer, which all import, is one box.
+    """
+    lines = []
+    for layer in layers_test.LAYERS[1:]:
+        lines += [layer[first : first + IN_LINE] for first in range(0, len(layer), IN_LINE)]
     places = {}
-    for row, layer in enumerate(layers_test.LAYERS):
-        for column, package in enumerate(layer):
-            places[package] = ((column - (len(layer) - 1) / 2) * STEP, -row * ROW)
+    for row, packages in enumerate(lines, start=1):
+        for column, package in enumerate(packages):
+            places[package] = ((column - (len(packages) - 1) / 2) * STEP, -row * ROW)
     with matplotlib.rc_context({'svg.hashsalt': 'layers', 'font.size': 9}):
-        figure = Figure(figsize=(9, 8.2))
+        figure = Figure(figsize=(5.4, 7))
         axes = figure.add_axes((0, 0, 1, 1))
-        axes.set(xlim=(-4.6, 4.6), ylim=(-ROW * len(layers_test.LAYERS) + 0.9, 0.7))
+        axes.set(xlim=(-4.1, 4.1), ylim=(-ROW * len(lines) - 0.4, 0.6))
         axes.axis('off')
         for package, others in direct(imported()).items():
             for other in others:
                 line(axes, places[package], places[other])
         for package, (x, y) in places.items():
-            box = FancyBboxPatch(
-                (x - WIDTH / 2, y - 0.25), WIDTH, 0.5, boxstyle='round,pad=0.03', zorder=3
-            )
-            box.set(facecolor='white', edgecolor='#1d2733')
-            axes.add_patch(box)
-            axes.text(x, y, short(package), ha='center', va='center', zorder=4)
+            box(axes, short(package), x, y, WIDTH)
+        first = ', '.join(map(short, layers_test.LAYERS[0]))
+        box(axes, textwrap.fill(first, 50), 0, 0, 3 * STEP + WIDTH)
         figure.savefig(PICTURE, metadata={'Date': None})
+
+
+def box(axes, text, x, y, width) -> None:
+    """A box with a text, about a point."""
+    frame = FancyBboxPatch(
+        (x - width / 2, y - 0.25), width, 0.5, boxstyle='round,pad=0.03', zorder=3
+    )
+    frame.set(facecolor='white', edgecolor='#1d2733')
+    axes.add_patch(frame)
+    axes.text(x, y, text, ha='center', va='center', zorder=4)
 
 
 def line(axes, start, end) -> None:

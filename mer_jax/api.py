@@ -74,7 +74,7 @@ class Score:
 
     @property
     def intervals(self) -> dict[str, list[float] | None]:
-        """{metric: [low, high]}, 95 %, over test subjects, given these trainings."""
+        """95 % intervals, [low, high] by metric, over test subjects, given these trainings."""
         return self.results.intervals
 
     def __str__(self) -> str:

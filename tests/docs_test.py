@@ -64,7 +64,7 @@ def test_every_data_set_has_a_page():
     assert {'casme2', 'samm', 'smic', 'synthetic_faces'} <= {*readmes}
     for name, path in readmes.items():
         text = pages.page(name, path)
-        assert text.startswith('# ') and f'(`{name}`)' in text.partition('\n')[0]
+        assert text.startswith('# ') and f'({name})' in text.partition('\n')[0]
         for link in re.findall(r'\]\((\.\.[^)#]+)', text):
             assert (pages.FOLDER / link).resolve().exists(), (name, link)
 

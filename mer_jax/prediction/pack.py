@@ -334,7 +334,7 @@ def load_pack(path: str | Path, fold: str = '') -> Trained:
         fold: title of a fold, which is the left-out subject; only its members are opened. '': all.
 
     Returns:
-        The model: `scores` predicts, `calibration` and `facts` are as in the file.
+        The model; `scores` predicts, `calibration` and `facts` are as in the file.
 
     Raises:
         UserError: the file is missing, damaged, foreign, newer, or has no such fold.

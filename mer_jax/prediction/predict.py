@@ -125,7 +125,7 @@ def predict(
     folder: str | Path | None = None,
     **options: Unpack[Options],
 ) -> PredictionFile:
-    """Estimate what a trained model says of new recordings.
+    """Predict new recordings with a trained model.
 
     It reports the movement of the face first, and second the class of the training data. It is an
     estimate, which is no better than the clips that trained the model, and no lie detector.
