@@ -8,7 +8,7 @@ import optax
 import pytest
 
 from mer_jax.errors import UserError
-from mer_jax.experiment import build, choice, pretraining, run
+from mer_jax.experiment import build, choice, drawn, pretraining, run
 from mer_jax.experiment import settings as rules
 from mer_jax.presets import base, quick
 from mer_jax.runfiles.choices import ChoiceRow
@@ -116,7 +116,7 @@ def test_results_say_what_was_drawn(finished):
     about = results['data']['pretraining']
     assert about['name'] == DRAWN and about['clips'] == 24 and about['epochs'] == 1
     assert about['fingerprint'] == experiment.drawn.data.fingerprint
-    assert about['generator'] == pretraining.generator(experiment.drawn.settings.data)
+    assert about['generator'] == drawn.generator(experiment.drawn.settings.data)
     assert DRAWN in (folder / 'report.html').read_text()
     assert [text for text in results['leaks'] if 'model.pretrain' in text], 'it tests drawn faces'
 
