@@ -23,13 +23,13 @@ if address():
     html_theme_options |= {'repository_url': address(), 'use_repository_button': True}
 html_static_path = ['static']
 html_css_files = ['site.css']
-smartquotes_action = 'qe'  # quotes and dots; dashes would make –help of --help
 # parts of other pages
 exclude_patterns = ['_build', 'generated/choices', 'generated/*_table.md']
 myst_enable_extensions = ['colon_fence']
 myst_heading_anchors = 3
 nb_execution_mode = 'off'
 autodoc_typehints = 'none'  # signatures show them
+default_role = 'literal'  # `name` in a docstring is code
 autodoc_member_order = 'bysource'
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
