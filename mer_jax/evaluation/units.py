@@ -190,7 +190,7 @@ def unseen(trained: Mapping[str, np.ndarray], names: Names) -> dict[str, list[st
 def notes(
     truth: np.ndarray, dataset: np.ndarray, unseen: Mapping[str, Sequence[str]], names: Names
 ) -> list[str]:
-    """Say which units are not scored, or hardly learned, a sentence each.
+    """Say which units are not scored or cannot be learned, one sentence for each reason.
 
     Args:
         truth: float32[N, A] of all rows of the data, 1 present, 0 absent, NaN unknown.
@@ -198,23 +198,24 @@ def notes(
         unseen: of `unseen`.
         names: of units and data sets.
     """
-    lines, several = [], len(np.unique(dataset)) > 1
+    units_of_text, several = {}, len(np.unique(dataset)) > 1
     for column, unit in enumerate(names.classes):
         showing = np.unique(dataset[truth[:, column] == 1])
-        if not len(showing):
-            lines.append(f'{unit}: no clip shows it; it has no score and stands in no mean.')
-            continue
-        if several and len(showing) == 1:
-            lines.append(f'{unit}: {names.datasets[showing[0]]} alone shows it.')
         titles = unseen.get(unit, ())
-        if titles:
-            shown = ', '.join(titles[:TITLES]) + (', ...' if len(titles) > TITLES else '')
-            folds = '1 fold' if len(titles) == 1 else f'{len(titles)} folds'
-            lines.append(
-                f'{unit}: no training clip of {folds} ({shown}) shows it, where it can be '
-                'predicted absent alone.'
+        texts = []
+        if not len(showing):
+            texts.append('no clip shows it, so that it has no score and stands in no mean')
+        elif several and len(showing) == 1:
+            texts.append(f'{names.datasets[showing[0]]} alone shows it')
+        if len(showing) and titles:
+            folds = ', '.join(titles[:TITLES]) + (', ...' if len(titles) > TITLES else '')
+            texts.append(
+                f'no training clip of {len(titles)} of the folds ({folds}) shows it; they can '
+                'predict it absent alone'
             )
-    return lines
+        for text in texts:
+            units_of_text.setdefault(text, []).append(unit)
+    return [f'{", ".join(units)}: {text}.' for text, units in units_of_text.items()]
 
 
 def _refuse_infinite(predictions):
