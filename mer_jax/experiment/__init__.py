@@ -5,6 +5,7 @@ TASKS and LEARNERS stand here because what they state is which settings go where
 
 from typing import NamedTuple
 
+from mer_jax.errors import UserError
 from mer_jax.settings.sections import Settings
 
 
@@ -34,10 +35,12 @@ class Task(NamedTuple):
     by_frame: bool = False  # whether a row is a frame of a clip
     # head.name -> 'module:function' of what predicts in place of a network (classical/heads.py)
     heads: dict[str, str] = {}
+    opens: bool = False  # whether predict, pack and export open a finished run
     needs: dict = {}  # setting -> the only value that it takes
     unused: dict = {}  # setting that it has no use for -> its value that is off
 
 
+KNOWING = 'train, evaluate, report, describe and compare know every task'
 TASKS = {  # by data.task
     'recognition': Task(
         'mer_jax.experiment.build:clips',
@@ -50,6 +53,7 @@ TASKS = {  # by data.task
             'svm': 'mer_jax.classical.heads:svms',
             'logistic': 'mer_jax.classical.heads:regressions',
         },
+        opens=True,
     ),
     'action_units': Task(
         'mer_jax.experiment.build:units_of_clips',
@@ -86,6 +90,7 @@ TASKS = {  # by data.task
             'mer_jax.training.learners:spotting', options={'output': 'spotting.output'}
         ),
         by_frame=True,
+        opens=True,
         needs={
             'data.clip_normalise': False,
             'data.input_scaler': 'p995',
@@ -123,6 +128,36 @@ LEARNERS = {  # of recognition, by train.learner
 PRETRAINING = LearnerEntry(
     'mer_jax.training.learners:emotions_and_units', options={'share': 'pretrain.units'}
 )
+
+
+def check_by_class(task: str, verb: str) -> None:
+    """Refuse a task that a verb has no scores of.
+
+    Args:
+        task: data.task.
+        verb: what it does by UF1 or accuracy, such as 'audit: compares UF1'.
+    """
+    if not TASKS[task].by_class:
+        allowed = [name for name, entry in TASKS.items() if entry.by_class]
+        raise UserError(
+            f'{verb}, which data.task {task} does not have; allowed: {" or ".join(allowed)}; '
+            f'{KNOWING}'
+        )
+
+
+def check_opens(task: str, path: str) -> None:
+    """Refuse a run of a task that predict, pack and export do not know.
+
+    Args:
+        task: data.task of the run.
+        path: of the run.
+    """
+    if not TASKS[task].opens:
+        raise UserError(
+            f'{path}: its data.task is {task}, which predict, pack and export do not know; '
+            f'allowed: {" or ".join(name for name, entry in TASKS.items() if entry.opens)}; '
+            f'{KNOWING}'
+        )
 
 
 def learner_entry(settings: Settings) -> LearnerEntry:

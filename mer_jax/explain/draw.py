@@ -10,7 +10,7 @@ import numpy as np
 from mer_jax.classical import refuse_unkept
 from mer_jax.data import channels
 from mer_jax.errors import UserError
-from mer_jax.experiment import build, pretraining, results, run
+from mer_jax.experiment import build, check_by_class, pretraining, results, run
 from mer_jax.experiment import folder as run_folder
 from mer_jax.experiment import settings as rules
 from mer_jax.explain import maps, svms
@@ -50,6 +50,7 @@ def explain(config: rules.Config, workdir: str | Path) -> dict:
         UserError: the run is not finished, or its network has no regions to show.
     """
     settings = rules.checked(config)
+    check_by_class(settings.data.task, 'explain: shows what serves to name a class')
     if settings.choose.groups:
         raise UserError(
             f'choose.groups is {settings.choose.groups}: the networks of the epochs that folds '

@@ -29,7 +29,7 @@ from mer_jax.data import channels, sources
 from mer_jax.entries import loaded
 from mer_jax.errors import UserError
 from mer_jax.evaluation.calibration import Calibrated
-from mer_jax.experiment import build
+from mer_jax.experiment import build, check_opens
 from mer_jax.experiment import folder as run_folder
 from mer_jax.experiment import settings as rules
 from mer_jax.experiment.build import Experiment
@@ -115,6 +115,7 @@ def open_trained(path: str | Path, fold: str = '') -> Trained:
         )
     run = results.read(folder)
     settings = settings_of(folder)
+    check_opens(settings.data.task, str(folder))
     if settings.choose.groups:
         raise UserError(
             f'{folder}: choose.groups is {settings.choose.groups}: the networks of the epochs that '

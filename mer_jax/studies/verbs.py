@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mer_jax.data import sources
 from mer_jax.errors import UserError
-from mer_jax.experiment import TASKS, build, cost, run, spotter
+from mer_jax.experiment import TASKS, build, check_by_class, cost, run, spotter
 from mer_jax.experiment import settings as rules
 from mer_jax.runfiles import results as result_files
 from mer_jax.settings import tree
@@ -117,11 +117,5 @@ def reproduce(config: rules.Config, workdir: str | Path, without_audit: bool = F
 
 def _checked(config, verb):
     settings = rules.checked(config)
-    task = settings.data.task
-    if not TASKS[task].by_class:
-        allowed = [name for name, entry in TASKS.items() if entry.by_class]
-        raise UserError(
-            f'{verb}: compares UF1, which data.task {task} does not have; allowed: '
-            f'{" or ".join(allowed)}'
-        )
+    check_by_class(settings.data.task, f'{verb}: compares UF1')
     return settings

@@ -357,9 +357,5 @@ def test_settings_that_do_not_fit_are_told_in_one_line(
 def test_verbs_of_recognition_refuse_a_spotter_in_one_line(verb, capsys, tmp_path):
     """They score classes: what they would say of frames is made up."""
     line = mistake(capsys, *verb.split(), SPOTTING, f'--workdir={tmp_path}/run')
-    assert (
-        "model.name is 'vggm'; explain knows"
-        if verb == 'explain'
-        else 'data.task spotting does not have; allowed: recognition'
-    ) in line
+    assert 'data.task spotting does not have; allowed: recognition' in line
     assert not (tmp_path / 'run').exists()
