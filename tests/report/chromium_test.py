@@ -15,6 +15,7 @@ import pytest
 
 import mer_jax as mj
 from mer_jax.report import (
+    action_units_page,
     describe_page,
     prediction_page,
     recognition_page,
@@ -24,6 +25,7 @@ from mer_jax.report import (
 )
 from mer_jax.runfiles import files
 from mer_jax.studies import compare, describe, leaderboard, score_table
+from tests.report.action_units_page_test import write as write_units
 from tests.report.prediction_page_test import NOT_CLEAR, PICTURES
 from tests.report.recognition_page_test import experiment, folder_of
 from tests.report.spotting_page_test import write as write_spotting
@@ -41,12 +43,14 @@ WIDTHS = (360, 768, 1280)  # pixels of a phone, a tablet and a screen
 PHONE = 360, 780  # pixels that are seen first
 PAGES = (
     'recognition',
+    'action_units',
     'spotting',
     'prediction',
     'describe',
     'audit',
     'compare',
     'compare_spotting',
+    'compare_units',
     'leaderboard',
     'score',
     'spot',
@@ -144,9 +148,13 @@ def pages(tmp_path_factory):
     leaks = ['protocol.name=clip_kfold: clips of one subject stand on both sides of the split']
     folder_of(folders['other'], *experiment(leaks=leaks))
     write_spotting(folders['spotting'])
+    write_units(folders['action_units'], name=LONG, seeds=1, subjects=6, data_sets=2)
+    write_units(folders['compare_units'] / 'other', seeds=1, subjects=6, data_sets=2, leaks=leaks)
     both = f'{folders["recognition"]},{folders["other"]}'
     compare.compare(folders['compare'], both, with_published=True)
     compare.compare(folders['compare_spotting'], str(folders['spotting']))
+    both = f'{folders["action_units"]},{folders["compare_units"] / "other"}'
+    compare.compare(folders['compare_units'], both)
     leaderboard.leaderboard(CONFIGS, folders['leaderboard'], LIMITS, train, cost)
     prepare = mj.Preparation(balance='oversample', scaler='standard')
     mj.audit(nearest, coded(), folder=folders['audit'], prepare=prepare)
@@ -158,12 +166,14 @@ def pages(tmp_path_factory):
     )
     return {
         'recognition': recognition_page.report(folders['recognition']),
+        'action_units': action_units_page.report(folders['action_units']),
         'spotting': spotting_page.report(folders['spotting']),
         'prediction': prediction_page.write(folders['prediction'], content, {(0, 0): PICTURES}),
         'describe': _described(folders['describe']),
         'audit': folders['audit'] / 'audit.html',
         'compare': folders['compare'] / 'compare.html',
         'compare_spotting': folders['compare_spotting'] / 'compare.html',
+        'compare_units': folders['compare_units'] / 'compare.html',
         'leaderboard': folders['leaderboard'] / 'leaderboard.html',
         'score': folders['score'] / files.REPORT,
         'spot': _spot(folders['spot']),
