@@ -19,6 +19,8 @@ EXPLAINED = (
     'its fold, as many as a training clip shows on average. Always: detects the unit in every '
     'clip. Chance: the average precision (AP) of a random order of the clips, on average.'
 )
+# of the rows of units
+HEADINGS = ('detected', 'not shown to be detected', 'not scored: no held-out clip shows it')
 FEW_SHOWING = 5  # subjects who must show a unit before it can count as detected; our choice
 
 
@@ -163,20 +165,20 @@ def measures(results: dict) -> Table:
 
 
 def units(results: dict) -> Table:
-    """F1 and average precision of each unit, beside what needs no face."""
+    """F1 and average precision of each unit, beside what needs no face; detected units first."""
     columns = [
         Column('unit', 'unit'),
         Column('clips', 'clips', '{:.5g}'.format, forms=['html']),
         Column('present', 'present', '{:.5g}'.format),
-        Column('subjects', 'subjects', forms=['html']),
+        Column('people', 'subjects', forms=['html']),
         Column('F1', 'f1', measure, interval=True),
         Column('always', 'always_f1', measure),
         Column('AP', 'average_precision', measure, interval=True),
         Column('chance', 'chance_average_precision', measure),
-        Column('detected', 'detected', forms=['html']),
     ]
+    blocks = sorted(results['per_unit'], key=lambda block: HEADINGS.index(_heading(block)))
     rows = []
-    for block in results['per_unit']:
+    for block in blocks:
         cells = {key: block[key] for key in ('clips', 'present', 'subjects')}
         cells['unit'] = titled(block['unit'])
         if not is_undefined(block['f1']):
@@ -184,9 +186,15 @@ def units(results: dict) -> Table:
                 cells[key] = Cell(block[key], block[f'{key}_interval'])
             cells['chance_average_precision'] = block['chance_average_precision']
             cells['always_f1'] = always_f1(block)
-            cells['detected'] = 'yes' if is_detected(block) else 'not shown'
-        rows.append(Row(cells))
+        rows.append(Row(cells, Cell(_heading(block))))
     return Table('', columns, rows)
+
+
+def _heading(block):
+    """The heading above a unit."""
+    if is_undefined(block['f1']):
+        return HEADINGS[2]
+    return HEADINGS[0] if is_detected(block) else HEADINGS[1]
 
 
 def datasets(results: dict) -> Table:
