@@ -595,6 +595,7 @@ def test_a_network_that_diverged_is_told_in_one_line():
 
 IN_PIXELS = {'data.clip_normalise': False, 'data.input_scaler': 'p995'}
 STILL = {'train.epochs': 0, 'head.features': 'pixels'}
+DETECTED = STILL | {'head.features': 'detected_units'}
 MISTAKES = [
     (
         {'head.features': 'network+hof'},
@@ -638,6 +639,32 @@ MISTAKES = [
         'head.mirror ... True ... au_strain ... False',
     ),
     (
+        {'head.features': 'network+detected_units'},
+        "head.features ... 'network+detected_units' ... detected_units without network",
+    ),
+    (
+        DETECTED | {'detectors.features': 'motion+hof'},
+        "detectors.features ... 'motion+hof' ... au_strain, bands, bi_woof",
+    ),
+    (
+        DETECTED | {'detectors.features': 'hoof'},
+        'detectors.features hoof ... flow in pixels ... data.clip_normalise',
+    ),
+    (
+        DETECTED | {'detectors.features': 'pixels+au_strain'},
+        'detectors.mirror ... True ... au_strain ... False',
+    ),
+    (
+        DETECTED | {'data.lateral_units': True},
+        'detectors.mirror ... True ... data.lateral_units ... False',
+    ),
+    (DETECTED | {'head.mirror': True}, 'head.mirror ... True ... detected_units ... False'),
+    ({'data.task': 'spotting'}, "head.name ... 'svm' ... data.task spotting ... 'none'"),
+    (
+        STILL | {'data.task': 'action_units', 'data.lateral_units': True, 'head.mirror': True},
+        'head.mirror ... True ... data.lateral_units',
+    ),
+    (
         {'head.features': 'network+bands'},
         'head.features bands ... u,v,u2,v2',
     ),
@@ -677,6 +704,8 @@ def test_each_mistake_is_one_line_before_anything_is_trained(changes, told):
         {},
         STILL,
         STILL | {'head.mirror': True},
+        DETECTED,
+        STILL | {'data.task': 'action_units', 'head.mirror': True},
         {'head.scope': 'all', 'balance.method': 'smote'},
         STILL | {'head.features': 'au_strain'} | IN_PIXELS,
         {'head.features': 'network+hoof'} | IN_PIXELS | {'data.input_scaler': 'standard'},

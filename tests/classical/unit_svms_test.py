@@ -1,6 +1,8 @@
 """SVMs of action units: against scikit-learn, masks, rare units, and who predicts whom."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
+import main
 from mer_jax.classical import svm, unit_svms
 from mer_jax.errors import UserError
 from mer_jax.folds import protocols
@@ -16,6 +19,8 @@ from mer_jax.runfiles.detectors import DetectorTable
 from mer_jax.settings.sections import Detectors, Head, Protocol
 from tests.conftest import make_samples
 
+pytestmark = pytest.mark.usefixtures('undrawn')
+ROOT = Path(__file__).parents[2]
 ONE = Head('svm', cost=(2.0,), gamma=(0.02,))
 UNITS = 4
 
@@ -217,3 +222,65 @@ def test_outputs_of_the_best_choices_are_averaged(top_k):
         one = replace(ONE, cost=(detector.choice.cost,), gamma=(0.02,))
         single.append(unit_svms.fit_fold(clips, train, test, one, seed=0, nested=False).test)
     np.testing.assert_allclose(detected.test, np.mean(single, axis=0), atol=1e-6)
+
+
+def command(config, folder, data_dir, *flags):
+    """Arguments of a quick run whose detectors choose nothing."""
+    return [
+        f'--config={ROOT}/configs/{config}',
+        f'--config.data.data_dir={data_dir}',
+        f'--workdir={folder}',
+        *(f'--config.{flag}' for flag in flags),
+    ]
+
+
+SMALL = (
+    'detectors.features=motion',
+    'detectors.cost=2',
+    'detectors.gamma=0.5',
+    'detectors.mirror=False',
+)
+
+
+def test_a_recogniser_by_units_is_a_run_as_any_other(tiny_data, tmp_path, capsys):
+    """It stands beside its ceiling, resumes, and says what it cannot predict."""
+    folder = tmp_path / 'run'
+    arguments = command('synthetic_units.py:quick', folder, tiny_data, *SMALL)
+    assert main.main(['train', *arguments]) == 0
+    results = json.loads((folder / 'results.json').read_text())
+    assert results['leaks'] == [] and results['plan'] is None and results['folds'] == 5
+    assert results['ceiling']['clips'] == results['clips'] == 24
+    assert results['ceiling']['run_metrics']['uf1'] == pytest.approx(results['metrics']['uf1'])
+    assert results['ceiling']['metrics']['uf1'] > results['metrics']['uf1']
+    table = DetectorTable.read(folder)
+    assert len(table.rows) == 5 * 12 and {row.cost for row in table.rows} == {2, None}
+    assert 'Detectors of action units' in (folder / 'report.html').read_text()
+    before = (folder / 'predictions.csv').read_bytes()
+    (folder / 'results.json').unlink()  # as a killed run leaves it
+    assert main.main(['train', *arguments]) == 0
+    assert (folder / 'predictions.csv').read_bytes() == before
+    capsys.readouterr()
+    assert main.main(['explain', *arguments]) == 2
+    error = capsys.readouterr().err
+    assert "'detected_units'" in error and 'not kept' in error and error.count('\n') == 1
+
+
+def test_units_that_no_clip_shows_cannot_be_detected(tiny_data, tmp_path, capsys):
+    """Features of nothing would be a recogniser that guesses."""
+    arguments = command('synthetic_units.py:quick', tmp_path / 'run', tiny_data, 'data.units=31')
+    assert main.main(['train', *arguments]) == 2
+    error = capsys.readouterr().err
+    assert "'31'" in error and 'data.action_units=FILE.csv' in error
+    assert not (tmp_path / 'run').exists()
+
+
+def test_svms_are_a_head_of_the_task(tiny_data, tmp_path):
+    """Units are detected by SVMs as by networks: the same files, and no training."""
+    folder = tmp_path / 'run'
+    flags = ('head.features=motion', 'head.cost=2', 'head.gamma=0.5', 'head.mirror=False')
+    config = 'synthetic_action_units.py:head=svm,quick'
+    assert main.main(['train', *command(config, folder, tiny_data, *flags)]) == 0
+    results = json.loads((folder / 'results.json').read_text())
+    assert results['task'] == 'action_units' and results['leaks'] == []
+    assert results['plan'] is None and results['metrics']['f1'] is not None
+    assert {row.unit for row in DetectorTable.read(folder).rows} == {*results['units']}
