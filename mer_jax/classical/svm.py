@@ -384,7 +384,7 @@ def _training_alone(inner_products):
     return Products(train, train, np.diag(train))
 
 
-def choices(settings: sections.Svms) -> list[Choice]:
+def choices(settings: sections.Head | sections.Detectors) -> list[Choice]:
     """Return the choices to try.
 
     They go from wide to narrow kernels, and for each from low to high cost.

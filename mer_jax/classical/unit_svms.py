@@ -132,7 +132,7 @@ def fit_fold(
     coded: Coded,
     train: np.ndarray,
     test: np.ndarray,
-    settings: sections.Svms,
+    settings: sections.Head | sections.Detectors,
     *,
     seed: int,
     nested: bool,

@@ -131,8 +131,8 @@ class Data:
     )
     units: str = field(
         '1+2+4+5+6+7+9+10+12+14+15+17',
-        'For data.task=action_units: the units to detect; the default: the 12 of CD6ME (Varanka '
-        'et al. 2024).',
+        'The units to detect, for data.task=action_units and head.features=detected_units; the '
+        'default: the 12 of CD6ME (Varanka et al. 2024).',
     )
     action_units: str = field(
         '',
@@ -668,9 +668,6 @@ class Detectors:
         1, 'The outputs of the detectors of this many best choices are averaged.', low=1, high=1000
     )
     mirror: bool = field(True, 'Train on and predict mirror images too, as head.mirror.')
-
-
-Svms = Head | Detectors  # the settings of SVMs
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mer_jax.classical import FEATURES
+from mer_jax.classical import FEATURES, HEADS
 from mer_jax.data import loading
 from mer_jax.data.labels import SCHEMES
 from mer_jax.entries import loaded
@@ -117,6 +117,7 @@ def test_the_names_of_methods_are_those_of_the_entries():
     KeyError after the data are built.
     """
     entries = {
+        'HEADS': HEADS,
         'LEARNERS': LEARNERS,
         'NETWORKS': NETWORKS,
         'PROTOCOLS': PROTOCOLS,
