@@ -15,6 +15,7 @@ from mer_jax.evaluation import METRICS
 from mer_jax.experiment.cost import Cost
 from mer_jax.presets import base
 from mer_jax.report import leaderboard_tables, study
+from mer_jax.report import table as tables
 from mer_jax.runfiles.config import RunConfig
 from mer_jax.runfiles.predictions import PredictionTable
 from mer_jax.settings.tree import from_nested
@@ -129,6 +130,27 @@ def test_a_config_that_takes_too_long_is_a_row_that_says_so(written):
     page = (folder / 'leaderboard.md').read_text()
     scores, _, cost_block = page.partition('**size and cost**')
     assert scores.count('| VGG-M |') == 1 and '| VGG-M | 1,683 | 0.78 |' in cost_block
+
+
+@pytest.mark.parametrize('clips', [48, 24])
+def test_annotated_units_are_a_row_without_a_rank(clips, written):
+    """Ranked, annotations of tested clips would win; on other clips they would be compared with
+    what they are not.
+    """
+    figures = dict.fromkeys(('uf1', 'uar', 'accuracy'), 0.885)
+    edges = dict.fromkeys(figures, [0.8, 0.95])
+    datasets = {'samm': 24, 'smic': 24} if clips == 48 else {'samm': 24}
+    block = {'note': 'No recogniser.', 'clips': clips, 'subjects': clips // 6}
+    block |= {'datasets': datasets, 'metrics': figures, 'intervals': edges}
+    block |= {'run_metrics': figures, 'run_intervals': edges}
+    made = leaderboard_tables.study({**written[1], 'ceiling': block})
+    header, rows = tables.csv_rows(made.tables)
+    row = dict(zip(header, rows[-1], strict=True))
+    assert row['config'].startswith('ceiling') and row['rank'] == row['uf1_difference'] == ''
+    assert (row['uf1'], row['samm_uf1']) == ((0.885, '') if clips == 48 else ('', 0.885))
+    shown = tables.text(made.tables[0])
+    assert '0.885' in shown and '24 clips of samm' in shown and 'No recogniser.' in shown
+    assert len(rows) == len(CONFIGS) + 1
 
 
 def test_a_network_smaller_than_released_carries_its_size_in_its_name(written, tmp_path):
