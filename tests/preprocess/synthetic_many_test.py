@@ -38,7 +38,7 @@ DIRECTIONS = {
 @pytest.fixture(scope='module')
 def subject():
     """One drawn person."""
-    return many.person(0, 3)
+    return many.person(QUICK, 3)
 
 
 @pytest.fixture(scope='module')
@@ -85,7 +85,7 @@ def test_another_draw_is_of_other_people(subject):
     """Drawings that share people are no repetitions of an experiment."""
     first, second = (many.choose(clips.generator(draw), QUICK) for draw in (0, 1))
     assert first != second
-    assert not np.array_equal(many.person(1, 3).points, subject.points)
+    assert not np.array_equal(many.person(QUICK._replace(draw=1), 3).points, subject.points)
 
 
 def test_it_loads_as_the_published_features_do(folder, monkeypatch):

@@ -27,9 +27,10 @@ OPTIONS = {
     'clips': ('2000', 'a number'),
     'draw': ('0', 'a number'),
     'size': ('28', '56', '112', '224'),
-    'optical_flow': tuple(many.METHODS),
+    'optical_flow': (*many.METHODS, many.EXACT),
     'balance': ('published', 'even'),
     'control': ('none', 'units', 'head'),
+    'distractors': ('none', 'eyes'),
 }
 WHOLE = {'clips': range(1, 100_001), 'draw': range(1_000)}
 # modules that decide what is drawn
@@ -40,7 +41,9 @@ GENERATOR = (
         for name in (
             'brush',
             'clips',
+            'distractors',
             'drawing',
+            'exact',
             'identity',
             'landmarks',
             'many',

@@ -15,7 +15,15 @@ import cv2
 import numpy as np
 
 from mer_jax.preprocess import flow
-from mer_jax.preprocess.synthetic import identity, landmarks, motion, muscles, published
+from mer_jax.preprocess.synthetic import (
+    distractors,
+    exact,
+    identity,
+    landmarks,
+    motion,
+    muscles,
+    published,
+)
 from mer_jax.preprocess.synthetic.brush import SCALE
 from mer_jax.preprocess.synthetic.clips import FPS, STEEPEST, generator
 from mer_jax.preprocess.synthetic.drawing import neutral
@@ -30,8 +38,13 @@ SHORT = {
     'innnerIterations': 10,
     'outerIterations': 3,
 }
+LINE = np.arange(SIZE, dtype=np.float64)
 STREAM = 27  # sets these random numbers apart from those of the other drawings
 UNEQUAL = 0.1  # of the other side, where a unit moves on one side
+EXACT = 'exact'  # no picture and no estimator: the truth with an error
+# last numbers of seeds: drawings with and without distractors differ in nothing else
+PHOTOGRAPH, DISTRACTORS, ERROR = 1, 2, 3
+FOLDED = 0.9  # bound on the gradient of units and distractors together
 
 
 class Kind(NamedTuple):
@@ -39,16 +52,17 @@ class Kind(NamedTuple):
 
     draw: int = 0  # another drawing: other people and clips
     size: int = 28  # side of the features in pixels
-    optical_flow: str = 'tvl1_short'  # a key of METHODS
+    optical_flow: str = 'tvl1_short'  # a key of METHODS, or EXACT
     balance: str = 'published'  # of the classes: 'published' or 'even'
     control: str = 'none'  # 'none', 'units' or 'head'
+    distractors: str = 'none'  # 'none' or 'eyes'
 
 
 class Person(NamedTuple):
     """One subject: the face at rest, its crop and its style."""
 
     points: np.ndarray  # float32[68, 2]
-    drawing: np.ndarray  # float32, as of drawing.neutral
+    drawing: np.ndarray | None  # float32, as of drawing.neutral
     crop: np.ndarray  # float64[4]: x0, y0, width, height in pixels of 128
     gain: dict[int, float]  # action unit -> relative strength
     peak: float  # usual largest displacement, pixels of 128
@@ -65,6 +79,7 @@ class Expression(NamedTuple):
     word: str  # the class
     action_units: str  # as annotators write them: '6+R12'
     bells: np.ndarray  # float64[n, 6], as of muscles.pushes
+    stretch: np.ndarray  # float64[2, 2], as of distractors.Distractors
     pose: np.ndarray  # float64[3]: x, y and angle of the head at the apex
     frame: np.ndarray  # float64[4]: the crop of this clip, as Person.crop
     numbers: tuple[int, int, int]  # of the frames onset, apex and offset, at FPS
@@ -81,7 +96,8 @@ class Clip(NamedTuple):
     apex: int
     offset: int
     fps: float
-    frames: np.ndarray  # uint8[2, S, S]: onset and apex, S at least 128 and at least the size
+    # uint8[2, S, S]: onset and apex, S at least 128 and at least the size; of EXACT uint8[0, S, S]
+    frames: np.ndarray
     flow: np.ndarray  # float32[size, size, 3]: u, v, strain
     landmarks: np.ndarray  # float32[2, 68, 2], (x, y) at onset and apex
     displacement: np.ndarray  # float32[size, size, 2]: the truth that flow estimates
@@ -144,16 +160,18 @@ def _choose(rng: np.random.Generator, shares: Mapping):
     return keys[int(np.searchsorted(np.cumsum(list(shares.values())), rng.random()))]
 
 
-def person(draw: int, number: int) -> Person:
-    """Subject `number` (0..) of a drawing."""
-    rng = generator(STREAM, draw, number, 0)
+def person(kind: Kind, number: int) -> Person:
+    """Subject `number` (0..) of a data set."""
+    rng = generator(STREAM, kind.draw, number, 0)
     face = identity.draw(rng)
     points = landmarks.place(face)
-    drawing = neutral(face, points)
+    crop = _crop(rng, points)
+    if kind.distractors != 'none':
+        crop = distractors.crop(generator(STREAM, kind.draw, number, 0, DISTRACTORS), points)
     return Person(
         points=points,
-        drawing=drawing,
-        crop=_crop(rng, points),
+        drawing=None if kind.optical_flow == EXACT else neutral(face, points),
+        crop=crop,
         gain={unit: float(rng.lognormal(0, 0.25)) for unit in muscles.ACTION_UNITS},
         peak=float(np.clip(rng.lognormal(np.log(1.3), 0.3), 0.9, 2.4)),
         lean=float(np.clip(rng.normal(0, 0.2), -0.45, 0.45)),
@@ -219,10 +237,18 @@ def express(kind: Kind, subject: Person, number: int, index: int) -> Expression:
     pose = motion.head_pose(rng, rise + 1, 0, shift=subject.shift, turn=subject.turn)[rise]
     # a crop follows a detector, which is off by a few pixels
     frame = subject.crop * (1, 1, *rng.uniform(0.97, 1.03, 2)) + (*rng.uniform(-2, 2, 2), 0, 0)
+    stretch = np.zeros((2, 2))
+    if kind.distractors != 'none':
+        others = distractors.draw(
+            generator(STREAM, kind.draw, number, 1 + index, DISTRACTORS), subject.points, frame
+        )
+        bells = _joined(bells, others.bells)
+        pose, stretch = pose * others.sway, others.stretch
     return Expression(
         word=word,
         action_units='+'.join(f'{side}{unit}' for unit, side in coded),
         bells=bells,
+        stretch=stretch,
         pose=pose,
         frame=frame,
         numbers=(onset, onset + rise, onset + max(round(FPS * seconds), rise + 3)),
@@ -263,12 +289,25 @@ def _side(rng, unit, emotion):
 
 def _scaled(bells, size):
     """Bells whose largest displacement is `size` pixels, 0.7 to 3, and that never fold."""
-    line = np.arange(SIZE, dtype=np.float64)
-    field = displacement(bells, line, line)
-    peak = np.linalg.norm(field, axis=-1).max()
-    steepest = max(np.abs(np.diff(field, axis=axis)).max() for axis in (0, 1))
-    bells[:, 2:4] *= min(np.clip(size, 0.7, 3.0) / peak, STEEPEST / steepest)
+    across, down = _components(bells, LINE, LINE)
+    peak = np.sqrt((across**2 + down**2).max())
+    bells[:, 2:4] *= min(np.clip(size, 0.7, 3.0) / peak, STEEPEST / _slope(across, down))
     return bells
+
+
+def _joined(units, others):
+    """Both bells, with the others less long where together they would fold."""
+    total = np.concatenate([units, others])
+    coarse = LINE[::2]
+    while len(others) and _slope(*_components(total, coarse, coarse)) / 2 > FOLDED:
+        total[len(units) :, 2:4] *= 0.8
+    return total
+
+
+def _slope(*fields):
+    """The largest difference of neighbours in any of several fields [H, W]."""
+    steps = [np.diff(field, axis=axis) for field in fields for axis in (0, 1)]
+    return max(max(step.max(), -step.min()) for step in steps)
 
 
 def displacement(bells: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -281,9 +320,16 @@ def displacement(bells: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     Returns:
         float64[H, W, 2] in pixels of 128.
     """
-    across = np.exp(-0.5 * ((x - bells[:, 0, None]) / bells[:, 4, None]) ** 2)
-    down = np.exp(-0.5 * ((y - bells[:, 1, None]) / bells[:, 5, None]) ** 2)
-    return np.stack([(down.T * bells[:, axis]) @ across for axis in (2, 3)], -1)
+    return np.stack(_components(bells, x, y), -1)
+
+
+def _components(bells, x, y, across=None, down=None):
+    """Both components [H, W] of displacement; where given, of means by weights of x and of y."""
+    columns = np.exp(-0.5 * ((x - bells[:, 0, None]) / bells[:, 4, None]) ** 2)
+    rows = np.exp(-0.5 * ((y - bells[:, 1, None]) / bells[:, 5, None]) ** 2)
+    if across is not None:
+        columns, rows = columns @ across, rows @ down
+    return [(rows.T * bells[:, axis]) @ columns for axis in (2, 3)]
 
 
 def clips_of(kind: Kind, number: int, count: int) -> list[Clip]:
@@ -294,7 +340,7 @@ def clips_of(kind: Kind, number: int, count: int) -> list[Clip]:
         number: of the person, from 0.
         count: of clips.
     """
-    subject = person(kind.draw, number)
+    subject = person(kind, number)
     return [render(kind, subject, number, index) for index in range(count)]
 
 
@@ -308,22 +354,13 @@ def render(kind: Kind, subject: Person, number: int, index: int) -> Clip:
         index: of the clip within the person.
     """
     shown = express(kind, subject, number, index)
-    rng = generator(STREAM, kind.draw, number, 1 + index, 1)
-    side = max(SIZE, kind.size)
+    if kind.optical_flow == EXACT:
+        frames, flow_, truth = _computed(kind, shown, (number, index))
+    else:
+        frames, flow_, truth = _drawn(kind, subject, shown, (number, index))
     left, top, width, height = shown.frame
-    x = left + (np.arange(side) + 0.5) * width / side - 0.5
-    y = top + (np.arange(side) + 0.5) * height / side - 0.5
-    pixels = np.stack(np.meshgrid(x, y), -1)
-    to_frame = np.array([side / width, side / height])
-    field = displacement(shown.bells, x, y)
-    truth = motion.apply_pose(pixels + field, shown.pose) - pixels
-    light = rng.uniform(0.92, 1.05)
-    at_apex = _rest(field, motion.undo_pose(pixels, shown.pose), (x[0], y[0]), to_frame)
-    clean = np.stack([_photograph(subject.drawing, points) for points in (pixels, at_apex)])
-    frames = motion.expose(
-        rng, np.float32(light) * clean, noise=subject.noise, flicker=subject.flicker
-    )
     moved = subject.points + muscles.displacement(shown.bells, subject.points)
+    moved = moved + (subject.points - motion.MIDDLE) @ shown.stretch
     points = np.stack([subject.points, motion.apply_pose(moved, shown.pose)])
     to_features = np.array([kind.size / width, kind.size / height])
     onset, apex, offset = shown.numbers
@@ -338,10 +375,54 @@ def render(kind: Kind, subject: Person, number: int, index: int) -> Clip:
         offset=offset,
         fps=FPS,
         frames=frames,
-        flow=features(frames, size=kind.size, method=kind.optical_flow),
+        flow=flow_,
         landmarks=((points + 0.5 - (left, top)) * to_features - 0.5).astype(np.float32),
-        displacement=flow.resize_flow((truth * to_frame).astype(np.float32), kind.size),
+        displacement=truth,
     )
+
+
+def _lines(frame, side):
+    """Coordinates of the columns and rows of a crop of `side` pixels."""
+    left, top, width, height = frame
+    steps = np.arange(side) + 0.5
+    return left + steps * width / side - 0.5, top + steps * height / side - 0.5
+
+
+def _drawn(kind, subject, shown, clip):
+    """Frames, the features that are measured on them, and the truth."""
+    rng = generator(STREAM, kind.draw, clip[0], 1 + clip[1], PHOTOGRAPH)
+    side = max(SIZE, kind.size)
+    x, y = _lines(shown.frame, side)
+    pixels = np.stack(np.meshgrid(x, y), -1)
+    to_frame = side / shown.frame[2:]
+    field = displacement(shown.bells, x, y)
+    if shown.stretch.any():
+        field += (pixels - motion.MIDDLE) @ shown.stretch
+    truth = motion.apply_pose(pixels + field, shown.pose) - pixels
+    light = rng.uniform(0.92, 1.05)
+    at_apex = _rest(field, motion.undo_pose(pixels, shown.pose), (x[0], y[0]), to_frame)
+    clean = np.stack([_photograph(subject.drawing, points) for points in (pixels, at_apex)])
+    frames = motion.expose(
+        rng, np.float32(light) * clean, noise=subject.noise, flicker=subject.flicker
+    )
+    measured = features(frames, size=kind.size, method=kind.optical_flow)
+    return frames, measured, flow.resize_flow((truth * to_frame).astype(np.float32), kind.size)
+
+
+def _computed(kind, shown, clip):
+    """As _drawn, without frames; means over pixels of curves are quicker than of fields."""
+    side = max(SIZE, kind.size)
+    x, y = _lines(shown.frame, side)
+    weights = exact.means(side, kind.size)
+    field = np.stack(_components(shown.bells, x, y, weights, weights), -1)
+    pixels = np.stack(np.meshgrid(x @ weights, y @ weights), -1)
+    field += (pixels - motion.MIDDLE) @ shown.stretch
+    truth = motion.apply_pose(pixels + field, shown.pose) - pixels
+    truth = (truth * (kind.size / shown.frame[2:])).astype(np.float32)
+    rng = generator(STREAM, kind.draw, clip[0], 1 + clip[1], ERROR)
+    flow_ = truth + exact.error(rng, kind.size)
+    frames = np.zeros((0, side, side), np.uint8)
+    return frames, np.dstack([flow_, flow.strain(flow_)]), truth
 
 
 def features(frames: Sequence[np.ndarray], *, size: int, method: str) -> np.ndarray:
