@@ -310,8 +310,8 @@ def _names(records, classes, units):
 def _samples(records, names, image, label, units):
     """Return the Samples of records, their images, labels [N] and action units [N, A]."""
     _, _, ids = subject_ids(records)
-    clips = _clips(records)
-    clip = [clips.index((record['dataset'], record['clip'])) for record in records]
+    number = {clip: place for place, clip in enumerate(_clips(records))}
+    clip = [number[record['dataset'], record['clip']] for record in records]
     shape = len(records), len(names.action_units)
     extras = {'action_units': np.array(units, np.float32).reshape(shape)}
     if 'frame' in records[0]:
@@ -458,7 +458,8 @@ def subject_ids(
     """
     subjects = sorted({(record['dataset'], record['subject']) for record in records})
     datasets = sorted({record['dataset'] for record in records})
-    subject = [subjects.index((record['dataset'], record['subject'])) for record in records]
+    number = {subject: place for place, subject in enumerate(subjects)}
+    subject = [number[record['dataset'], record['subject']] for record in records]
     dataset = [datasets.index(record['dataset']) for record in records]
     ids = {'subject': np.array(subject, np.int32), 'dataset': np.array(dataset, np.int32)}
     return tuple(name for _, name in subjects), tuple(datasets), ids
