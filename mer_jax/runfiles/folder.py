@@ -72,8 +72,9 @@ def check(folder: str | Path) -> Path:
 def _check_content(path):
     """Refuse a folder in which something else than a run lies."""
     entries = [entry for entry in path.iterdir() if entry.suffix != files.PART]
-    # These may exist before the config: the spotting run trains first.
-    early = (files.LOCK, files.SPOTTING)
+    # These may exist before the config: the spotting run trains first, and a pretraining may be
+    # that of another run, copied.
+    early = (files.LOCK, files.SPOTTING, files.PRETRAINING)
     foreign = sorted(entry.name for entry in entries if entry.name not in early)
     if foreign and files.CONFIG not in foreign:
         raise UserError(
