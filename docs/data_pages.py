@@ -32,7 +32,7 @@ def page(name: str, path: Path) -> str:
         path: its README, which has no title because TFDS shows it as a description.
     """
     text = BARE_ADDRESS.sub(r'<\1>', path.read_text())
-    text = PAGE.sub(r'[\1](../../docs/\1)', text)
+    text = PAGE.sub(_linked, text)
     text = LINK.sub(lambda match: f']({_target(path.parent, match[1])})', text)
     return f'# {title(name, text)}\n\n{text}'
 
@@ -43,6 +43,12 @@ def title(name: str, text: str) -> str:
     words, colon, _ = first.partition(':')
     full = words if colon and len(words) < 30 else name.replace('_', ' ').capitalize()
     return f'{full} ({name})'
+
+
+def _linked(match):
+    """A link to a page of the docs, with the page's title as its text."""
+    page = (ROOT / 'docs' / match[1]).read_text()
+    return f'[{page.partition(chr(10))[0].lstrip("# ")}](../../docs/{match[1]})'
 
 
 def _target(folder, link):

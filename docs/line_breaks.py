@@ -7,6 +7,7 @@ such as _ / = and never inside the name of a flag. Copied text has no trace of i
 import re
 
 CODE = re.compile(r'<span class="pre">.*?</span>|<pre>.*?</pre>', re.DOTALL)
+SHORT = re.compile(r'<span class="pre">([^<]{1,30})</span>')  # a phone's line can hold them
 FLAG = re.compile(r'<span class="o">--</span><span class="n">\w+</span>|--\w+')
 TEXT = re.compile(r'(?<=>)[^<]+(?=<)')
 SIGN = re.compile(r'[/=,(.+]')  # Pygments makes a text of its own of it
@@ -21,7 +22,8 @@ def allow(app, pagename, templatename, context, doctree) -> None:
 
 def _marked(match):
     """A piece of code with <wbr> where it may break, and its flags kept whole."""
-    code = FLAG.sub(r'<span class="flag">\g<0></span>', match[0])
+    code = SHORT.sub(r'<span class="pre short">\1</span>', match[0])
+    code = FLAG.sub(r'<span class="flag">\g<0></span>', code)
     return TEXT.sub(_with_breaks, code)
 
 
