@@ -239,7 +239,7 @@ def _reported(rows):
     cells = {f'reported_{key}': first['printed'].get(key) for key in HEADLINE}
     return cells | {
         'reported_epoch': first['epoch'] or NOT_STATED,
-        'reported_data': first['data'],
+        'reported_data': first['data'].replace('+', ' + '),
         'reported_source': f'{first["source"]}, {first["table"]}',
     }
 
