@@ -18,6 +18,7 @@ from tests.support.pages import Page
 TARGETS = ('AU1', 'AU2', 'AU4', 'AU5', 'AU6', 'AU7', 'AU9', 'AU12', 'AU14', 'AU17')
 SEEN = (1.0, 0.9, 2.0, 0.2, 0.0, 0.6, 0.0, 1.5, 0.3, 0.0)  # how well each is detected
 SHARES = (0.25, 0.2, 0.4, 0.04, 0.03, 0.2, 0.0, 0.12, 0.1, 0.05)  # of clips that show each
+LEAK = 'protocol.name=clip_kfold: clips of one subject stand on both sides of the split'
 MARKUP = '<script>alert("x")</script>&'
 
 
@@ -73,26 +74,32 @@ def write(folder, *, name='demo', seeds=2, leaks=(), subjects=28, data_sets=1, b
     return results.to_json()
 
 
-def test_the_report_is_whole_and_safe(tmp_path):
+@pytest.fixture(scope='module')
+def finished(tmp_path_factory):
+    """The folder of a run on two data sets that leaks, and its results."""
+    folder = tmp_path_factory.mktemp('runs') / 'run'
+    return folder, write(folder, seeds=1, subjects=20, data_sets=2, leaks=[LEAK])
+
+
+def test_the_report_is_whole_and_safe(finished):
     """One file that opens anywhere; a unit that nobody can name by its number has its name."""
-    leak = 'protocol.name=clip_kfold: clips of one subject stand on both sides of the split'
-    results = write(tmp_path / 'run', seeds=1, data_sets=2, leaks=[leak])
-    text = action_units_page.report(tmp_path / 'run').read_text()
+    folder, results = finished
+    text = action_units_page.report(folder).read_text()
     assert '<script' not in text and 'src="http' not in text
     shown = Page(text).text
-    assert MARKUP in shown and leak in shown and 'not honest: 1 leak' in shown
+    assert MARKUP in shown and LEAK in shown and 'not honest: 1 leak' in shown
     for block in results['per_unit']:
         assert f'{block["unit"]} {facs_name(block["unit"])}' in shown
     for part in ('By the rule of CD6ME', 'Most certain mistakes', *results['notes']):
         assert part in shown
-    plots = {path.name for path in (tmp_path / 'run/plots').iterdir()}
+    plots = {path.name for path in (folder / 'plots').iterdir()}
     assert plots == {'units.svg', 'confused.svg'} and text.count('data:image/svg+xml') == 2
     assert not re.search('<img[^>]+alt=""', text)
 
 
-def test_the_table_has_every_unit_beside_what_needs_no_face(tmp_path):
+def test_the_table_has_every_unit_beside_what_needs_no_face(finished):
     """A mean alone hides that a run detects two units of twelve, or less than no face would."""
-    results = write(tmp_path / 'run', data_sets=2)
+    _, results = finished
     text = action_units_page.table(results)
     assert max(map(len, text.splitlines())) <= 100
     for block in results['per_unit']:
@@ -128,8 +135,8 @@ def test_confused_pairs_do_not_count_clips_that_show_both():
 
 def test_predictions_of_another_run_are_refused(tmp_path):
     """The page would show the mistakes of one run beside the scores of another."""
-    write(tmp_path / 'run', seeds=1)
-    write(tmp_path / 'other', seeds=1, subjects=20)
+    write(tmp_path / 'run', seeds=1, subjects=4)
+    write(tmp_path / 'other', seeds=1, subjects=5)
     (tmp_path / 'run/predictions.csv').write_bytes(
         (tmp_path / 'other/predictions.csv').read_bytes()
     )
