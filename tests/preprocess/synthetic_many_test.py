@@ -11,13 +11,24 @@ import tfds_builders
 from mer_jax.errors import UserError
 from mer_jax.preprocess import flow
 from mer_jax.preprocess.action_units import parse
-from mer_jax.preprocess.synthetic import clips, landmarks, many, motion, muscles, published
+from mer_jax.preprocess.synthetic import (
+    clips,
+    distractors,
+    exact,
+    landmarks,
+    many,
+    motion,
+    muscles,
+    published,
+)
 from tfds_builders import fingerprint
 from tfds_builders.synthetic_faces import many as builder
 from tfds_builders.synthetic_faces import synthetic_faces_dataset_builder as others
 
 # quicker than the default; what these tests ask does not depend on it
 QUICK = many.Kind(optical_flow='dis')
+EXACT = many.Kind(optical_flow='exact')
+DISTRACTED = EXACT._replace(distractors='eyes')
 # unit -> a landmark on the subject's right, and where FACS says that it goes
 DIRECTIONS = {
     1: (21, (0, -1)),
@@ -101,14 +112,119 @@ def test_it_loads_as_the_published_features_do(folder, monkeypatch):
     assert data.classes == ('negative', 'positive', 'surprise')
 
 
-def test_truth_warps_the_apex_back_onto_the_onset(still):
-    """A displacement that does not fit the frames would be a false yardstick for every flow."""
-    onset, apex = np.float32(still.frames)
-    at = (motion.pixels() + still.displacement).astype(np.float32)
+def left_by_warping(clip):
+    """What is left of the difference of apex and onset, once the truth warps it; and before."""
+    onset, apex = np.float32(clip.frames)
+    at = (motion.pixels() + clip.displacement).astype(np.float32)
     back = cv2.remap(apex, at[..., 0], at[..., 1], cv2.INTER_CUBIC)
     inside = np.s_[6:-6, 6:-6]
-    left, before = np.abs(back - onset)[inside].mean(), np.abs(apex - onset)[inside].mean()
+    return np.abs(back - onset)[inside].mean(), np.abs(apex - onset)[inside].mean()
+
+
+def test_truth_warps_the_apex_back_onto_the_onset(still):
+    """A displacement that does not fit the frames would be a false yardstick for every flow."""
+    left, before = left_by_warping(still)
     assert left < 0.8 and left < 0.4 * before
+
+
+def test_frames_show_what_distracts():
+    """Blinks that stand in the truth alone would be learnt as an error of every estimator."""
+    kind = QUICK._replace(size=128, distractors='eyes')
+    subject = many.person(kind, 2)._replace(noise=0.0, flicker=0.0)
+    for index in range(3):
+        left, before = left_by_warping(many.render(kind, subject, 2, index))
+        assert left < 1.0 and left < 0.5 * before
+
+
+@pytest.mark.parametrize('kind', [QUICK, QUICK._replace(distractors='eyes', size=56)])
+def test_exact_shows_the_clips_that_pictures_show(kind):
+    """A curve over estimators would compare other people and units."""
+    drawn = many.clips_of(kind, 3, 2)
+    computed = many.clips_of(kind._replace(optical_flow='exact'), 3, 2)
+    for first, second in zip(drawn, computed, strict=True):
+        assert not len(second.frames)
+        np.testing.assert_allclose(first.displacement, second.displacement, atol=1e-4)
+        for name in {*many.Clip._fields} - {'frames', 'flow', 'displacement'}:
+            assert np.array_equal(getattr(first, name), getattr(second, name)), name
+
+
+def test_exact_is_the_truth_and_an_error(monkeypatch):
+    """An error of another size or in strain alone would be one that no estimator makes."""
+    shown = many.clips_of(EXACT, 3, 8)
+    errors = np.array([clip.flow[..., :2] - clip.displacement for clip in shown])
+    lengths = np.sqrt(np.mean(errors**2, (1, 2, 3)))
+    assert 0.01 < np.exp(np.log(lengths).mean()) < 0.09 and lengths.std() > 0.2 * lengths.mean()
+    neighbours = [np.corrcoef(e[:, 1:].ravel(), e[:, :-1].ravel())[0, 1] for e in errors]
+    assert 0.6 < np.mean(neighbours) < 0.95
+    monkeypatch.setattr(exact, 'error', lambda rng, size: np.zeros((size, size, 2), np.float32))
+    for before, clip in zip(shown, many.clips_of(EXACT, 3, 8), strict=True):
+        assert np.array_equal(clip.flow[..., :2], clip.displacement)
+        assert np.array_equal(clip.displacement, before.displacement)
+        assert np.array_equal(clip.flow[..., 2], flow.strain(clip.displacement))
+
+
+def test_the_error_is_as_large_in_the_face_at_every_size():
+    """Else an experiment on the size of features would compare errors."""
+    lengths = []
+    for size in (28, 56):
+        errors = [exact.error(clips.generator(4, n), size) / size for n in range(150)]
+        lengths.append(np.exp(np.mean([np.log(np.std(error)) for error in errors])))
+    assert abs(lengths[0] / lengths[1] - 1) < 0.2
+
+
+def test_an_exact_clip_depends_on_its_number_alone():
+    """Were it otherwise, more clips, or a build of two threads, would be another data set."""
+    alone = many.render(DISTRACTED, many.person(DISTRACTED, 3), 3, 2)
+    among = many.clips_of(DISTRACTED, 3, 4)[2]
+    assert same(alone._asdict(), among._asdict())
+    other = many.clips_of(DISTRACTED._replace(draw=1), 3, 1)[0]
+    assert not np.array_equal(other.displacement, many.clips_of(DISTRACTED, 3, 1)[0].displacement)
+
+
+def test_distractors_add_to_the_same_clips():
+    """A comparison with and without them must differ in nothing else."""
+    plain, other = many.person(EXACT, 3), many.person(DISTRACTED, 3)
+    assert np.array_equal(plain.points, other.points) and plain.gain == other.gain
+    added = 0
+    for index in range(12):
+        first = many.express(EXACT, plain, 3, index)
+        second = many.express(DISTRACTED, other, 3, index)
+        assert (first.word, first.action_units) == (second.word, second.action_units)
+        assert first.numbers == second.numbers
+        assert np.array_equal(first.bells, second.bells[: len(first.bells)])
+        assert second.stretch.any() and not first.stretch.any()
+        added += len(second.bells) > len(first.bells)
+        line = np.arange(128.0)
+        field = many.displacement(second.bells, line, line)
+        assert max(np.abs(np.diff(field, axis=axis)).max() for axis in (0, 1)) < 1
+    assert 3 < added < 12
+
+
+def test_lids_move_as_often_as_the_table_says(subject):
+    """Eyes that never move, or always, teach that lids tell a class."""
+    frame, count, blinks, down = np.array([10.0, 10, 100, 100]), 700, 0, 0
+    for number in range(count):
+        others = distractors.draw(clips.generator(6, number), subject.points, frame)
+        lids = others.bells[(others.bells[:, 2] == 0) & (others.bells[:, 4] == distractors.LID[0])]
+        if len(lids):
+            assert len(lids) == 2 and lids[0, 3] * lids[1, 3] > 0
+            assert np.abs(lids[:, 1] - subject.points[[37, 44], 1]).max() < 1.5
+            blinks, down = blinks + 1, down + (lids[0, 3] > 0)
+    rate, closing = published.BLINKS, published.CLOSING
+    assert abs(blinks / count - rate) < 4 * np.sqrt(rate * (1 - rate) / count)
+    assert abs(down / blinks - closing) < 4 * np.sqrt(closing * (1 - closing) / blinks)
+
+
+def test_crops_reach_beyond_both_published_ones(subject):
+    """Eyes of another data set may be in a row that no drawn clip has."""
+    seen = []
+    for number in range(300):
+        left, top, width, height = distractors.crop(clips.generator(7, number), subject.points)
+        points = (subject.points + 0.5 - (left, top)) * 28 / (width, height) - 0.5
+        right, left = points[36:42].mean(0), points[42:48].mean(0)
+        seen.append((left[0] - right[0], right[1], points[33, 1] - right[1]))
+    low, high = np.min(seen, 0), np.max(seen, 0)
+    assert (low < (13, 5, 6.7)).all() and (high > (16, 7.3, 8.5)).all()
 
 
 def test_landmarks_follow_the_truth(still):
@@ -252,6 +368,8 @@ def test_the_digest_of_the_generator_stands_in_the_metadata(folder):
         ('many,clips=2.5', 'clips is 2.5'),
         ('many,draw=1000', 'draw is 1000'),
         ('many,size=30', "size is '30'"),
+        ('many,distractors=ears', "distractors is 'ears'"),
+        ('many,optical_flow=exakt', "optical_flow is 'exakt'"),
         ('many,clip=3', "'clip'"),
         ('manny', "did you mean 'many'"),
     ],
