@@ -1,6 +1,7 @@
 """Published statistics that fix the drawings of `synthetic_faces/many`.
 
-No number was fitted to a clip or chosen by a result. Counts of units of CASME II and SAMM are left
+No number was chosen by a result, and but for `distractors=eyes` (see there) none was fitted to a
+clip. Counts of units of CASME II and SAMM are left
 out on purpose, although they are published: recognisers are scored on these clips. Sources:
 
 [CD6ME] Varanka, Li, Peng, Zhao, "Data Leakage and Evaluation Issues in Micro-Expression Analysis",
@@ -156,8 +157,9 @@ STRETCH = 0.0015
 LAYOUT = ((10.5, 18.5), (3.5, 9.5), (5.7, 9.7), (-1.2, 1.2))
 
 # `optical_flow=exact`: what TV-L1 is off by on drawn faces of 28x28, once its flow is divided by
-# the share of the truth that it sees (benchmarks/drawing.py --sizes 28); no real clip. Geometric
-# mean in pixels of 28, and spread of the logarithm over clips; it does not grow with the motion.
+# the share of the truth that it sees (40 clips of 8 people of draw 1; benchmarks/drawing.py prints
+# it for others); no real clip. Geometric mean in pixels of 28, and spread of the logarithm over
+# clips; it does not grow with the motion.
 ERROR = 0.030
 ERROR_SPREAD = 0.58
 ERROR_WIDTHS = {0.9: 0.67, 4.5: 0.33}  # width of the bell that smooths noise -> share of variance
