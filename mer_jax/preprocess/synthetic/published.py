@@ -1,8 +1,8 @@
 """Published statistics that fix the drawings of `synthetic_faces/many`.
 
 No number was chosen by a result, and but for `distractors=eyes` (see there) none was fitted to a
-clip. Counts of units of CASME II and SAMM are left
-out on purpose, although they are published: recognisers are scored on these clips. Sources:
+clip. Counts of units of CASME II and SAMM are left out on purpose, although they are published:
+recognisers are scored on these clips. Sources:
 
 [CD6ME] Varanka, Li, Peng, Zhao, "Data Leakage and Evaluation Issues in Micro-Expression Analysis",
     2022: action units of six data sets (table 4), units a clip, and how well units tell emotions.
