@@ -86,8 +86,9 @@ def quick(c: ConfigDict) -> None:
     c.data.action_units = ''
     if c.model.pretrain:
         c.model.pretrain, c.pretrain.epochs = 'synthetic_faces/tiny', 1
-    if c.head.drawn:
-        c.head.drawn = 'synthetic_faces/tiny'
+    for section in (c.head, c.detectors):
+        if section.drawn:
+            section.drawn = 'synthetic_faces/tiny'
     # A spotting clip has dozens of rows.
     c.train.epochs = min(c.train.epochs, 1 if spotting else 2)
     c.head.inner_folds = 2

@@ -31,7 +31,7 @@ class Feature(NamedTuple):
 class FittedFeature(NamedTuple):
     """A feature that each fold fits to its training rows, from features of clips."""
 
-    # 'module:function' of (blocks, units, samples, folds, settings of section detectors) ->
+    # 'module:function' of (blocks, units, samples, folds, settings of section detectors, drawn) ->
     # (float32[F, N, D] of each run, what was fitted in each run)
     value: str
 
@@ -41,11 +41,12 @@ class HeadEntry(NamedTuple):
 
     # whether the files of a run hold what was fitted, so that it predicts new clips
     kept: bool
+    drawn: bool = False  # whether drawn faces can train it beside clips
 
 
 HEADS = {  # by head.name
     'none': HeadEntry(kept=True),
-    'svm': HeadEntry(kept=True),
+    'svm': HeadEntry(kept=True, drawn=True),
     'logistic': HeadEntry(kept=False),
 }
 NETWORK = 'network'  # a further name of a feature: the last hidden layer of the fold's network
@@ -104,8 +105,10 @@ def refuse_unkept(head: sections.Head, path: str | Path) -> None:
         UserError: the run can predict no new clips.
     """
     fitted = fitted_features(head)
-    if not HEADS[head.name].kept or fitted:
+    if not HEADS[head.name].kept or fitted or head.drawn:
         key, value = 'head.name', head.name
+        if head.drawn:
+            key, value = 'head.drawn', head.drawn
         if fitted:
             key, value = 'head.features', head.features
         raise UserError(

@@ -28,7 +28,7 @@ class Problem(NamedTuple):
     titles: Sequence[str]  # of the folds
     names: Names
     settings: sections.Head
-    drawn: svm.Drawn | None = None  # faces that train SVMs of classes beside the clips
+    drawn: svm.Drawn | None = None  # faces that train SVMs beside the clips
 
 
 class Solution(NamedTuple):
@@ -55,7 +55,9 @@ def regressions(problem: Problem) -> Solution:
 def detectors(problem: Problem) -> Solution:
     """Detect action units by SVMs, see unit_svms.py."""
     units = problem.names.classes
-    scores, fitted = unit_svms.predict(*_arguments(problem), classes=len(units))
+    scores, fitted = unit_svms.predict(
+        *_arguments(problem), classes=len(units), drawn=problem.drawn
+    )
     return Solution(scores, (unit_svms.table(fitted, problem.folds, problem.titles, units),))
 
 

@@ -48,6 +48,7 @@ class Drawn(NamedTuple):
 
     blocks: Sequence[np.ndarray]  # as of Clips
     label: np.ndarray  # int[N]
+    units: np.ndarray  # float32[N, A], of the units to detect; NaN for one that is never drawn
 
 
 class Choice(NamedTuple):
@@ -336,10 +337,9 @@ def fit_fold(
     Returns:
         Scores float32[m, K]; and the SVMs, the best first.
     """
-    grid = choices(settings)
+    grid = choices(settings, drawn=clips.drawn > 0)
     of_clips = train
     if clips.drawn:
-        grid = [choice._replace(drawn=weight) for choice in grid for weight in _weights(settings)]
         train = np.concatenate([train, np.arange(len(clips.label) - clips.drawn, len(clips.label))])
     uf1 = np.full(len(grid), np.nan)
     if len(grid) > 1:
@@ -384,25 +384,26 @@ def _training_alone(inner_products):
     return Products(train, train, np.diag(train))
 
 
-def choices(settings: sections.Head | sections.Detectors) -> list[Choice]:
+def choices(settings: sections.Head | sections.Detectors, *, drawn: bool = False) -> list[Choice]:
     """Return the choices to try.
 
-    They go from wide to narrow kernels, and for each from low to high cost.
+    They go from wide to narrow kernels, for each from low to high cost, and for each from low to
+    high weight of drawn faces.
 
     Args:
         settings: of the SVMs.
+        drawn: whether drawn faces train beside the clips.
     """
     costs = sorted(set(map(float, settings.cost)))
     gammas = sorted(set(map(float, settings.gamma)))
     if settings.kernel != 'rbf':
         gammas = gammas[:1]
     pairs = itertools.product(gammas, costs)
-    return [Choice(settings.kernel, cost, gamma) for gamma, cost in pairs]
-
-
-def _weights(settings):
-    """The weights of drawn faces to try, the smallest first."""
-    return sorted(set(map(float, settings.drawn_weight)))
+    grid = [Choice(settings.kernel, cost, gamma) for gamma, cost in pairs]
+    if not drawn:
+        return grid
+    weights = sorted(set(map(float, settings.drawn_weight)))
+    return [choice._replace(drawn=weight) for choice in grid for weight in weights]
 
 
 def _inner_uf1(clips, train, grid, settings, *, seed):
@@ -604,7 +605,7 @@ def _fit(inner_products, clips, train, test, choice):
     label = np.tile(clips.label[train], views)
     if choice.drawn:
         svc = SVC(kernel='precomputed', C=choice.cost)
-        weight = _row_weights(clips.label[train], clips.drawn, choice.drawn)
+        weight = row_weights(clips.label[train], clips.drawn, choice.drawn)
         svc.fit(train_kernel, label, sample_weight=np.tile(weight, views))
     else:
         svc = SVC(kernel='precomputed', C=choice.cost, class_weight='balanced')
@@ -631,10 +632,15 @@ def _without_drawn(inner_products, train, drawn):
     return products_of_clips, train[:count]
 
 
-def _row_weights(label, drawn, weight):
-    """Weights of training rows by which all classes together count the same.
+def row_weights(label: np.ndarray, drawn: int, weight: float) -> np.ndarray:
+    """Return weights of training rows by which all classes count the same.
 
     It is what class_weight='balanced' gives, where a drawn face counts as `weight` of a clip.
+
+    Args:
+        label: int[n], of the rows.
+        drawn: so many of the last rows are drawn faces.
+        weight: of a drawn face.
     """
     weights = np.ones(len(label))
     weights[len(label) - drawn :] = weight

@@ -1,9 +1,9 @@
 """Support vector machines (SVMs) that detect action units.
 
 A fold has one binary, balanced SVM for each unit. All of them share their kernels, and what is
-chosen: cost and width are those of the best mean F1 over units in an inner cross-validation, which
-leaves out groups of training subjects. A choice for each unit would rest on the few clips that show
-a rare one. Rows of which a unit is unknown take no part in its SVM.
+chosen: cost, width and weight of drawn faces are those of the best mean F1 over units in an inner
+cross-validation, which leaves out groups of training subjects. A choice for each unit would rest on
+the few clips that show a rare one. Rows of which a unit is unknown take no part in its SVM.
 """
 
 from collections.abc import Sequence
@@ -30,6 +30,7 @@ class Coded(NamedTuple):
     blocks: Sequence[np.ndarray]  # as in svm.Clips
     units: np.ndarray  # float32[N, A], 1 present, 0 absent, NaN unknown
     subject: np.ndarray  # int[N], or NOBODY
+    drawn: int = 0  # so many of the last rows are drawn faces
 
 
 class Detector(NamedTuple):
@@ -59,6 +60,7 @@ def predict(
     settings: sections.Head,
     *,
     classes: int,
+    drawn: svm.Drawn | None = None,
 ) -> tuple[np.ndarray, list[list[Detector]]]:
     """Fit the detectors of all runs, and predict held-out rows.
 
@@ -69,6 +71,7 @@ def predict(
         folds: all runs.
         settings: of section head.
         classes: A, the number of units.
+        drawn: faces that train beside the clips; None for none.
 
     Returns:
         Outputs float32[R, A], sorted as held_out.order says; and the detectors of each run.
@@ -82,7 +85,7 @@ def predict(
     def fit_run(run: int) -> tuple[np.ndarray, list[Detector]]:
         clips = svm.clips_of_run(blocks, hidden, samples, run, classes=classes)
         train, test = svm.rows_of_run(samples, folds, run)
-        coded = Coded(clips.blocks, units, clips.subject)
+        coded = with_drawn(Coded(clips.blocks, units, clips.subject), drawn)
         detected = fit_fold(coded, train, test, settings, seed=int(folds.seed[run]), nested=False)
         return detected.test, detected.detectors
 
@@ -96,6 +99,7 @@ def outputs_of_runs(
     samples: Samples,
     folds: Folds,
     settings: sections.Detectors,
+    drawn: svm.Drawn | None = None,
 ) -> tuple[np.ndarray, list[list[Detector]]]:
     """Return detector outputs as features of clips, fitted in each run.
 
@@ -105,6 +109,7 @@ def outputs_of_runs(
         samples: all rows.
         folds: all runs.
         settings: of section detectors.
+        drawn: faces that train beside the clips; None for none.
 
     Returns:
         float32[F, N, A]: of training rows by detectors that did not see their subject, of test rows
@@ -113,7 +118,7 @@ def outputs_of_runs(
     """
     svm.refuse_not_finite(blocks, None)
     subject = np.where(of_data_set(samples), samples.subject, NOBODY)
-    coded = Coded(blocks, units, subject)
+    coded = with_drawn(Coded(blocks, units, subject), drawn)
     outputs = np.zeros((len(folds.fold), *units.shape), np.float32)
 
     def fit_run(run: int) -> tuple[np.ndarray, list[Detector]]:
@@ -126,6 +131,24 @@ def outputs_of_runs(
     with threads.products_in_one_thread():
         _, detectors = svm.over_runs(fit_run, folds, width=units.shape[1], title=TITLE)
     return outputs, detectors
+
+
+def with_drawn(coded: Coded, drawn: svm.Drawn | None) -> Coded:
+    """Return clips with drawn faces as their last rows.
+
+    Args:
+        coded: of a run.
+        drawn: faces with the same features and units; None for none.
+    """
+    if drawn is None:
+        return coded
+    pairs = zip(coded.blocks, drawn.blocks, strict=True)
+    return Coded(
+        blocks=[np.concatenate(pair, axis=1) for pair in pairs],
+        units=np.concatenate([coded.units, drawn.units]),
+        subject=np.concatenate([coded.subject, np.full(len(drawn.units), NOBODY)]),
+        drawn=len(drawn.units),
+    )
 
 
 def fit_fold(
@@ -143,7 +166,7 @@ def fit_fold(
 
     Args:
         coded: features and action units of all clips.
-        train: int[n], training rows of the fold.
+        train: int[n], training rows of the fold; drawn faces train beside them.
         test: int[m], rows to predict.
         settings: how the SVMs are fitted.
         seed: of the draw of the inner folds.
@@ -156,7 +179,7 @@ def fit_fold(
     """
     known = ~np.isnan(coded.units[train]).all(1) & (coded.subject[train] != NOBODY)
     fitted_rows, others = train[known], train[~known]
-    grid = svm.choices(settings)
+    grid = svm.choices(settings, drawn=coded.drawn > 0)
     of_train = np.zeros((len(train), coded.units.shape[1]), np.float32)
     f1 = np.full((len(grid), coded.units.shape[1]), np.nan)
     best = [0]
@@ -171,16 +194,22 @@ def fit_fold(
     apart = ~np.isin(coded.subject[others], coded.subject[fitted_rows])
     apart |= coded.subject[others] == NOBODY
     rows = np.concatenate([others[apart], test])
-    inner_products = svm.products(coded.blocks, fitted_rows, rows, scale=settings.scale)
+    with_faces = _with_faces(coded, fitted_rows)
+    inner_products = svm.products(
+        coded.blocks, with_faces, rows, scale=settings.scale, drawn=coded.drawn
+    )
     outputs, detectors = [], []
     for number in best:
         of_choice, counts = _fit_units(
             svm.kernels(inner_products, grid[number].kernel, grid[number].gamma),
-            coded.units[fitted_rows],
-            grid[number].cost,
+            coded.units[with_faces],
+            grid[number],
+            coded.drawn,
         )
         outputs.append(of_choice)
-        detectors += _detectors(coded.units[fitted_rows], grid[number], f1[number], counts)
+        detectors += _detectors(
+            coded.units[with_faces], coded.drawn, grid[number], f1[number], counts
+        )
     mean_output = np.mean(outputs, axis=0).astype(np.float32)
     of_train[np.flatnonzero(~known)[apart]] = mean_output[: apart.sum()]
     return Detected(of_train.astype(np.float32), mean_output[apart.sum() :], detectors)
@@ -197,20 +226,25 @@ def _inner_outputs(coded, fitted_rows, train, grid, settings, *, seed):
         rarest(units), coded.subject[fitted_rows], settings.inner_folds, seed=seed
     )
     for kept, left_out in splits:
-        inner_train = fitted_rows[kept]
+        inner_train = _with_faces(coded, fitted_rows[kept])
         left_out_subjects = np.unique(coded.subject[fitted_rows[left_out]])
         position = np.flatnonzero(np.isin(coded.subject[train], left_out_subjects))
         inner_products = svm.products(
-            coded.blocks, inner_train, train[position], scale=settings.scale
+            coded.blocks, inner_train, train[position], scale=settings.scale, drawn=coded.drawn
         )
         for gamma in dict.fromkeys(choice.gamma for choice in grid):
             matrices = svm.kernels(inner_products, settings.kernel, gamma)
             for number, choice in enumerate(grid):
                 if choice.gamma == gamma:
                     outputs[number, position], _ = _fit_units(
-                        matrices, coded.units[inner_train], choice.cost
+                        matrices, coded.units[inner_train], choice, coded.drawn
                     )
     return outputs
+
+
+def _with_faces(coded, rows):
+    """Return training rows and, last, those of drawn faces."""
+    return np.concatenate([rows, np.arange(len(coded.units) - coded.drawn, len(coded.units))])
 
 
 def rarest(units: np.ndarray) -> np.ndarray:
@@ -235,13 +269,14 @@ def _f1(outputs, units):
     return np.where(present.any(0), 2 * hits / np.maximum(total, 1), np.nan)
 
 
-def _fit_units(matrices, units, cost):
+def _fit_units(matrices, units, choice, drawn):
     """Fit the SVM of each unit to shared kernels.
 
     Args:
         matrices: kernels [M * n, M * n] of training rows, [M * m, M * n] of rows to predict.
         units: float32[n, A] of the training rows.
-        cost: C.
+        choice: cost, and weight of the drawn faces.
+        drawn: so many of the last rows are drawn faces.
 
     Returns:
         Outputs float32[m, A], the mean over the M views; support vectors int[A], 0 without an SVM.
@@ -252,17 +287,33 @@ def _fit_units(matrices, units, cost):
     views = len(train_kernel) // len(units)
     outputs = np.full((len(test_kernel), units.shape[1]), ABSENT)
     counts = np.zeros(units.shape[1], int)
-    for column, unit in enumerate(units.T):
+    for column, unit in enumerate(_seen(units, choice, drawn).T):
         if not is_learnable(unit):
             continue
-        rows = np.flatnonzero(np.tile(~np.isnan(unit), views))
-        svc = SVC(kernel='precomputed', C=cost, class_weight='balanced')
-        svc.fit(train_kernel[np.ix_(rows, rows)], np.tile(unit, views)[rows].astype(int))
+        known = ~np.isnan(unit)
+        rows = np.flatnonzero(np.tile(known, views))
+        kernel, label = train_kernel[np.ix_(rows, rows)], np.tile(unit, views)[rows].astype(int)
+        if choice.drawn:
+            svc = SVC(kernel='precomputed', C=choice.cost)
+            faces = int(known[len(unit) - drawn :].sum())
+            weight = svm.row_weights(unit[known].astype(int), faces, choice.drawn)
+            svc.fit(kernel, label, sample_weight=np.tile(weight, views))
+        else:
+            svc = SVC(kernel='precomputed', C=choice.cost, class_weight='balanced')
+            svc.fit(kernel, label)
         counts[column] = len(svc.support_)
         if len(test_kernel):
             outputs[:, column] = svc.decision_function(test_kernel[:, rows])
     of_views = outputs.reshape(views, -1, units.shape[1])
     return of_views.mean(0).astype(np.float32), counts
+
+
+def _seen(units, choice, drawn):
+    """Return the units that SVMs learn: drawn faces of weight 0 have no known ones."""
+    if choice.drawn == 0:
+        units = units.copy()
+        units[len(units) - drawn :] = np.nan
+    return units
 
 
 def is_learnable(unit: np.ndarray) -> bool:
@@ -274,16 +325,17 @@ def is_learnable(unit: np.ndarray) -> bool:
     return bool(np.sum(unit == 1) >= FEWEST_PRESENT and np.any(unit == 0))
 
 
-def _detectors(units, choice, f1, counts):
+def _detectors(units, drawn, choice, f1, counts):
     """Return what was fitted for each unit."""
     detectors = []
-    for column, unit in enumerate(units.T):
+    seen = _seen(units, choice, drawn)
+    for column, unit in enumerate(units[: len(units) - drawn].T):
         detectors.append(
             Detector(
                 unit=column,
                 clips=int(np.sum(~np.isnan(unit))),
                 present=int(np.sum(unit == 1)),
-                choice=choice if is_learnable(unit) else None,
+                choice=choice if is_learnable(seen[:, column]) else None,
                 inner_f1=float(f1[column]),
                 support_vectors=int(counts[column]),
             )
@@ -318,6 +370,7 @@ def table(
                     gamma=choice and choice.gamma,
                     inner_f1=None if np.isnan(detector.inner_f1) else detector.inner_f1,
                     support_vectors=detector.support_vectors,
+                    drawn_weight=choice and choice.drawn,
                 )
             )
     return DetectorTable(tuple(rows))

@@ -449,7 +449,7 @@ def head_scores(experiment: Experiment, hidden: np.ndarray | None) -> heads.Solu
         experiment.titles,
         data.names,
         settings.head,
-        drawn_blocks(experiment),
+        _drawn(experiment, settings.head, features_of_clips(settings.head)),
     )
     predict = entries.loaded(TASKS[settings.data.task].heads[settings.head.name])
     solution = predict(problem)
@@ -468,15 +468,17 @@ def _fitted_feature(experiment, name):
     )
     titles, units = _target_units(experiment)
     fit = entries.loaded(FITTED[name].value)
-    outputs, detectors = fit(blocks, units, data.samples, experiment.folds, settings.detectors)
+    drawn = _drawn(experiment, settings.detectors, settings.detectors.features.split('+'))
+    outputs, detectors = fit(
+        blocks, units, data.samples, experiment.folds, settings.detectors, drawn
+    )
     return outputs, unit_svms.table(detectors, experiment.folds, experiment.titles, titles)
 
 
 def _target_units(experiment):
     """(names of the units of data.units that a clip shows, float32[N, A] with NaN unknown)."""
     settings, names = experiment.settings.data, experiment.data.names.action_units
-    targets = target_units.columns(target_units.parse(settings.units), settings.lateral_units)
-    titles = [target for target in targets if target in names]
+    titles = _unit_titles(experiment)
     columns = [names.index(title) for title in titles]
     units = experiment.data.samples.extras['action_units'][:, columns]
     if not columns or np.isnan(units).all():
@@ -486,6 +488,13 @@ def _target_units(experiment):
             'data set with action units, or a table of them: data.action_units=FILE.csv'
         )
     return titles, units
+
+
+def _unit_titles(experiment):
+    """Names of the units of data.units that a clip shows."""
+    settings = experiment.settings.data
+    targets = target_units.columns(target_units.parse(settings.units), settings.lateral_units)
+    return [target for target in targets if target in experiment.data.names.action_units]
 
 
 def _check_known(experiment, units):
@@ -500,23 +509,31 @@ def _check_known(experiment, units):
             )
 
 
-def drawn_blocks(experiment: Experiment) -> svm.Drawn | None:
-    """Compute the features of the drawn faces that train SVMs; None without any.
+def _drawn(experiment, section, names):
+    """The drawn faces that train SVMs beside clips; None without any.
 
     Args:
         experiment: of `experiment`.
+        section: head or detectors, which says whether any do.
+        names: of their features.
     """
     settings, faces = experiment.settings, experiment.drawn
-    if not settings.head.drawn or faces is None:
+    if not section.drawn:
         return None
+    samples = faces.data.samples
     blocks = features.extract(
-        features_of_clips(settings.head),
-        faces.data.samples.image,
+        names,
+        samples.image,
         faces.data.landmarks,
         channels=channels.parse(settings.data.channels),
-        mirror=settings.head.mirror,
+        mirror=section.mirror,
     )
-    return svm.Drawn(blocks, faces.data.samples.label)
+    titles, drawn = _unit_titles(experiment), faces.data.names.action_units
+    units = np.full((len(samples.label), len(titles)), np.nan, np.float32)
+    for column, title in enumerate(titles):
+        if title in drawn:
+            units[:, column] = samples.extras['action_units'][:, drawn.index(title)]
+    return svm.Drawn(blocks, samples.label, units)
 
 
 def svm_blocks(

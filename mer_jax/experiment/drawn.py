@@ -7,7 +7,7 @@ import numpy as np
 
 from mer_jax.data import loading, sources
 from mer_jax.errors import UserError
-from mer_jax.experiment import build
+from mer_jax.experiment import TASKS, build
 from mer_jax.experiment.build import Experiment
 from mer_jax.folds import protocols
 from mer_jax.settings import sections
@@ -56,14 +56,23 @@ def of_svms(settings: Settings, classes: Sequence[str]) -> Experiment:
 
     Args:
         settings: of the run.
-        classes: of the run; drawn faces of others are left out.
+        classes: of the run; drawn faces of others are left out where SVMs separate classes.
 
     Raises:
         UserError: no drawn face shows one of the classes.
     """
-    name, head = settings.head.drawn, settings.head
-    data = data_of(settings, name)
-    loaded = experiment(Settings(settings.name, data=data, protocol=ALL_ROWS, head=head))
+    name = svm_faces(settings)
+    loaded = experiment(
+        Settings(
+            settings.name,
+            data=data_of(settings, name),
+            protocol=ALL_ROWS,
+            head=settings.head,
+            detectors=settings.detectors,
+        )
+    )
+    if settings.detectors.drawn or not TASKS[settings.data.task].by_class:
+        return loaded
     samples, names = loaded.data.samples, loaded.data.names
     number = [classes.index(word) if word in classes else -1 for word in names.classes]
     label = np.array(number, np.int32)[samples.label]
@@ -73,11 +82,22 @@ def of_svms(settings: Settings, classes: Sequence[str]) -> Experiment:
             f'head.drawn is {name!r}, whose faces are {", ".join(names.classes)}; no class of this '
             f'run ({", ".join(classes)}) is among them; allowed: other data.labels'
         )
+    units = samples.extras['action_units'][rows]
     kept = samples._replace(image=samples.image[rows], label=label[rows])
+    kept = kept.with_extras(action_units=units)
     landmarks = loaded.data.landmarks
     if landmarks is not None:
         landmarks = landmarks[rows]
     return loaded._replace(data=loaded.data._replace(samples=kept, landmarks=landmarks))
+
+
+def svm_faces(settings: Settings) -> str:
+    """Return the name of the drawn faces that train SVMs; '' without any.
+
+    Args:
+        settings: of the run.
+    """
+    return settings.head.drawn or settings.detectors.drawn
 
 
 def about(drawn: Experiment) -> dict[str, Any]:

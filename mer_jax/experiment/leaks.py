@@ -42,7 +42,11 @@ def listed(settings: Settings) -> list[str]:
             'clips too'
         )
     drawn = people.DRAWN in people.data_sets(settings.data.name)
-    teachers = {'model.pretrain': settings.model.pretrain, 'head.drawn': settings.head.drawn}
+    teachers = {
+        'model.pretrain': settings.model.pretrain,
+        'head.drawn': settings.head.drawn,
+        'detectors.drawn': settings.detectors.drawn,
+    }
     lines += [
         f'{key}: faces that are tested are drawn too, and may be among those that teach'
         for key, name in teachers.items()

@@ -68,7 +68,7 @@ def about(experiment: Experiment, chosen: Plan | None) -> dict[str, Any]:
         of_data['data']['apexes'] = experiment.apexes
     if experiment.pretrained:
         of_data['data']['pretraining'] = experiment.pretrained.about
-    if settings.head.drawn:
+    if drawn.svm_faces(settings):
         of_data['data']['drawn'] = drawn.about(experiment.drawn)
     return {
         'name': settings.name,

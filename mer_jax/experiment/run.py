@@ -133,7 +133,7 @@ def open_run(settings: Settings, folder: Path) -> tuple[Experiment, FoldState | 
     if settings.model.pretrain:
         experiment = experiment._replace(drawn=pretraining.experiment(settings))
     entered_with = experiment.data
-    if settings.head.drawn:
+    if drawn.svm_faces(settings):
         faces = drawn.of_svms(settings, experiment.data.names.classes)
         experiment = experiment._replace(drawn=faces)
         # SVMs have no folder of their own that would notice other faces

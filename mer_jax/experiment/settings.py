@@ -543,18 +543,22 @@ def _pretrain(settings):
 
 def _drawn(settings):
     """Drawn faces train SVMs on features of clips."""
-    head = settings.head
-    if not head.drawn:
-        return []
-    lines = _only_drawn('head.drawn', head.drawn)
-    task = TASKS.get(settings.data.task)
-    by_class = task is None or task.by_class
-    fitted = has_network(head) or fitted_features(head)
-    if head.name != 'svm' or fitted or not by_class:
-        lines.append(
-            f"head.drawn is {head.drawn!r}; allowed in recognition with head.name 'svm' and "
-            "head.features of clips: otherwise ''"
-        )
+    head, detectors, lines = settings.head, settings.detectors, []
+    for_svms = HEADS.get(head.name) and HEADS[head.name].drawn
+    if head.drawn:
+        lines += _only_drawn('head.drawn', head.drawn)
+        if not for_svms or has_network(head) or fitted_features(head):
+            lines.append(
+                f'head.drawn is {head.drawn!r}; allowed with SVMs (head.name) on features of clips '
+                "(head.features): otherwise ''"
+            )
+    if detectors.drawn:
+        lines += _only_drawn('detectors.drawn', detectors.drawn)
+        if not fitted_features(head):
+            lines.append(
+                f'detectors.drawn is {detectors.drawn!r}, but head.features {head.features!r} has '
+                "no detectors; allowed: ''"
+            )
     return lines
 
 

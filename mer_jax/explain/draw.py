@@ -56,11 +56,6 @@ def explain(config: rules.Config, workdir: str | Path) -> dict:
             f'choose.groups is {settings.choose.groups}: the networks of the epochs that folds '
             'chose are not kept; explain a run without it'
         )
-    if settings.head.drawn:
-        raise UserError(
-            f'head.drawn is {settings.head.drawn!r}: the drawn faces among the support vectors are '
-            'not kept; explain a run without it'
-        )
     by_svm = settings.head.name != 'none'
     names = channels.parse(settings.data.channels)
     if not by_svm:

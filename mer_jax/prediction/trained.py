@@ -122,11 +122,6 @@ def open_trained(path: str | Path, fold: str = '') -> Trained:
             'folds chose are not kept; allowed: a run without it'
         )
     refuse_unkept(settings.head, folder)
-    if settings.head.drawn:
-        raise UserError(
-            f'{folder}: head.drawn is {settings.head.drawn!r}: the drawn faces among the support '
-            'vectors are not kept; allowed: a run without it'
-        )
     parallel.start(plan.cache_folder() / 'xla')
     titles = [row.title for row in FoldTable.read(folder).rows]
     members = tuple((title, seed) for seed in range(settings.trainings) for title in titles)

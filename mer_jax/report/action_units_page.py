@@ -25,6 +25,7 @@ from mer_jax.report.action_units_tables import (
 from mer_jax.report.action_units_tables import terminal as table  # noqa: F401, of every page
 from mer_jax.report.formats import interval, measure
 from mer_jax.report.table import html, listing
+from mer_jax.report.text import drawn_faces
 from mer_jax.runfiles import files, writing
 from mer_jax.runfiles.reading import REMEDY
 from mer_jax.runfiles.results import UnitResults
@@ -56,6 +57,7 @@ def report(folder: str | Path) -> Path:
         files=files,
         name=results['name'],
         size=size(results),
+        drawn=drawn_faces(results),
         verdict=verdict(results),
         certainty=certainty(results),
         leaks=results['leaks'],

@@ -20,6 +20,7 @@ class DetectorRow(NamedTuple):
     gamma: float | None
     inner_f1: float | None  # F1 of the inner folds; None where nothing was chosen
     support_vectors: int  # how many
+    drawn_weight: float | None = None  # of drawn faces; None where none trained
 
 
 POSITIVE = shapes.Maybe(shapes.Number(1e-300))
@@ -35,6 +36,7 @@ COLUMNS = {
     'inner_f1': shapes.Maybe(shapes.SHARE),
     'support_vectors': shapes.COUNT,
 }
+DRAWN = 'drawn_weight'  # the column that files without drawn faces lack
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,12 @@ class DetectorTable:
             choice = ['' if value is None else f'{value:g}' for value in (row.cost, row.gamma)]
             f1 = '' if row.inner_f1 is None else f'{row.inner_f1:.4f}'
             rows.append([*row[:6], *choice, f1, row.support_vectors])
-        writing.write_csv(Path(folder) / self.FILE, DetectorRow._fields, rows)
+        header = DetectorRow._fields[:-1]
+        if any(row.drawn_weight is not None for row in self.rows):
+            header = DetectorRow._fields
+            for cells, row in zip(rows, self.rows, strict=True):
+                cells.append('' if row.drawn_weight is None else f'{row.drawn_weight:g}')
+        writing.write_csv(Path(folder) / self.FILE, header, rows)
 
     @classmethod
     def read(cls, folder: str | Path) -> Self:

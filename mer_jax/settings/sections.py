@@ -618,8 +618,9 @@ class Head:
     )
     drawn: str = field(
         '',
-        'Drawn faces that train the SVMs of every fold beside its clips, as in data.name: '
-        "'synthetic_faces/many,clips=500'. The scale of features is fitted to the clips alone.",
+        'Drawn faces that train the SVMs of every fold beside its clips, on their emotions or '
+        "action units; as in data.name: 'synthetic_faces/many,clips=500'. The scale of features is "
+        'fitted to the clips alone.',
     )
     drawn_weight: tuple = field(
         (0.0, 0.1, 1.0),
@@ -668,6 +669,10 @@ class Detectors:
         1, 'The outputs of the detectors of this many best choices are averaged.', low=1, high=1000
     )
     mirror: bool = field(True, 'Train on and predict mirror images too, as head.mirror.')
+    drawn: str = field('', 'Drawn faces that train the detectors of every fold, as head.drawn.')
+    drawn_weight: tuple = field(
+        (0.0, 0.1, 1.0), 'As head.drawn_weight, chosen as cost.', low=0, high=1e6
+    )
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import pytest
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from mer_jax.classical import svm
+from mer_jax.classical import svm, unit_svms
 from mer_jax.errors import UserError
 from mer_jax.experiment import run
 from mer_jax.experiment import settings as rules
@@ -31,7 +31,7 @@ def rows(count, seed):
 
 BLOCK, LABEL = rows(30, 0)
 CLIPS = svm.Clips([BLOCK], LABEL, np.repeat(np.arange(5), 6), 3)
-DRAWN = svm.Drawn([rows(9, 1)[0] * 1.5], np.array([0, 0, 0, 0, 1, 1, 1, 2, 2], np.int32))
+DRAWN = svm.Drawn([rows(9, 1)[0] * 1.5], np.array([0, 0, 0, 0, 1, 1, 1, 2, 2], np.int32), None)
 
 
 def fitted(weights, clips=CLIPS, drawn=DRAWN, **head):
@@ -80,6 +80,30 @@ def test_each_fold_chooses_the_weight_by_its_training_subjects_alone():
         np.testing.assert_array_equal(before.intercept, after.intercept)
 
 
+@pytest.mark.parametrize('weight,times', [(2.0, 2), (0.0, 0)])
+def test_drawn_units_weigh_as_if_they_were_there_so_often(weight, times):
+    """Detectors would else learn something else from drawn faces than SVMs of classes."""
+    shown = np.stack([LABEL == 0, LABEL == 1], 1).astype(np.float32)
+    shown[:24, 1] = 0  # no clip that trains shows the second unit
+    shown[3, 0] = np.nan
+    faces = np.stack([DRAWN.label == 0, DRAWN.label == 1], 1).astype(np.float32)
+    coded = unit_svms.Coded([BLOCK], shown, CLIPS.subject)
+    coded = unit_svms.with_drawn(coded, DRAWN._replace(units=faces))
+    settings = Head('svm', cost=(3.0,), gamma=(0.1,), drawn_weight=(weight,))
+    detected = unit_svms.fit_fold(coded, TRAIN, TEST, settings, seed=0, nested=False)
+    first, second = detected.detectors
+    assert (first.clips, first.present, first.choice.drawn) == (23, 7, weight)
+    assert (second.choice is None) == (times == 0), 'a unit that only drawn faces show'
+    # row 3 has its other unit known, so that the scale is fitted to it too
+    scale = StandardScaler().fit(BLOCK[0, TRAIN].astype(np.float64))
+    drawn = np.tile(DRAWN.blocks[0][0], (times, 1))
+    x = scale.transform(np.concatenate([BLOCK[0, np.delete(TRAIN, 3)], drawn]).astype(np.float64))
+    units = np.concatenate([shown[np.delete(TRAIN, 3), 0], np.tile(faces[:, 0], times)])
+    oracle = SVC(C=3.0, gamma=0.1, class_weight='balanced').fit(x, units)
+    expected = oracle.decision_function(scale.transform(BLOCK[0, TEST].astype(np.float64)))
+    np.testing.assert_allclose(detected.test[:, 0], expected, atol=5e-3)
+
+
 def settings_of(**changes):
     config = svm_config('x', 'gradient')
     config.update_from_flattened_dict(HANDCRAFTED['flow'])
@@ -102,10 +126,17 @@ def test_a_run_says_which_faces_trained_with_which_weight(tiny_data, tmp_path):
 
 
 @pytest.mark.parametrize(
-    'changes', [{'head.drawn': 'samm/flow'}, {'head.features': 'network'}, {'head.name': 'none'}]
+    'changes',
+    [
+        {'head.drawn': 'samm/flow'},
+        {'head.features': 'network'},
+        {'head.name': 'none'},
+        {'head.name': 'logistic'},
+        {'detectors.drawn': FACES},
+    ],
 )
 def test_people_and_networks_are_refused(changes):
     """People among the drawn faces may be tested; features of a network differ in every fold."""
-    with pytest.raises(UserError, match='head.drawn'):
+    with pytest.raises(UserError, match='head.drawn|detectors.drawn'):
         rules.check(settings_of(**changes))
     assert base('x').head.drawn == ''
