@@ -68,8 +68,11 @@ class DetectorTable:
         Raises:
             UserError: the file is damaged.
         """
-        path = Path(folder) / cls.FILE
-        return cls(reading.read_rows(path, DetectorRow, COLUMNS))
+        table = reading.read_csv(Path(folder) / cls.FILE)
+        columns = dict(COLUMNS)
+        if DRAWN in table.header:
+            columns[DRAWN] = shapes.Maybe(shapes.Number(0))
+        return cls(tuple(DetectorRow(**row) for row in reading.checked_rows(table, columns)))
 
     def unfitted(self) -> dict[str, int]:
         """Return {unit: folds that predict it absent, for want of training clips}."""

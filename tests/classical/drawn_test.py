@@ -1,5 +1,7 @@
 """Drawn faces that train SVMs beside the clips of a fold, with a weight that the fold chooses."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from sklearn.preprocessing import StandardScaler
@@ -11,6 +13,7 @@ from mer_jax.experiment import run
 from mer_jax.experiment import settings as rules
 from mer_jax.presets import HANDCRAFTED, base, quick
 from mer_jax.presets import svm as svm_config
+from mer_jax.runfiles.detectors import DetectorTable
 from mer_jax.runfiles.results import RecognitionResults
 from mer_jax.runfiles.svms import SvmTable
 from mer_jax.settings.sections import Head
@@ -31,6 +34,7 @@ def rows(count, seed):
 
 BLOCK, LABEL = rows(30, 0)
 CLIPS = svm.Clips([BLOCK], LABEL, np.repeat(np.arange(5), 6), 3)
+FOLDS = SimpleNamespace(fold=[0], seed=[0])
 DRAWN = svm.Drawn([rows(9, 1)[0] * 1.5], np.array([0, 0, 0, 0, 1, 1, 1, 2, 2], np.int32), None)
 
 
@@ -81,7 +85,7 @@ def test_each_fold_chooses_the_weight_by_its_training_subjects_alone():
 
 
 @pytest.mark.parametrize('weight,times', [(2.0, 2), (0.0, 0)])
-def test_drawn_units_weigh_as_if_they_were_there_so_often(weight, times):
+def test_drawn_units_weigh_as_if_they_were_there_so_often(weight, times, tmp_path):
     """Detectors would else learn something else from drawn faces than SVMs of classes."""
     shown = np.stack([LABEL == 0, LABEL == 1], 1).astype(np.float32)
     shown[:24, 1] = 0  # no clip that trains shows the second unit
@@ -94,6 +98,9 @@ def test_drawn_units_weigh_as_if_they_were_there_so_often(weight, times):
     first, second = detected.detectors
     assert (first.clips, first.present, first.choice.drawn) == (23, 7, weight)
     assert (second.choice is None) == (times == 0), 'a unit that only drawn faces show'
+    table = unit_svms.table([detected.detectors], FOLDS, ['4'], ['AU1', 'AU2'])
+    table.write(tmp_path)
+    assert DetectorTable.read(tmp_path) == table
     # row 3 has its other unit known, so that the scale is fitted to it too
     scale = StandardScaler().fit(BLOCK[0, TRAIN].astype(np.float64))
     drawn = np.tile(DRAWN.blocks[0][0], (times, 1))
