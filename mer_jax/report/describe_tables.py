@@ -29,10 +29,10 @@ def classes(figures: dict) -> Table:
 def subjects(figures: dict) -> Table:
     """Clips of each subject by class."""
     rows = [
-        [row['dataset'], row['subject'], sum(row['clips']), *row['clips']]
+        [row['subject'], row['dataset'], sum(row['clips']), *row['clips']]
         for row in figures['subjects']
     ]
-    return listing(['data set', 'subject', 'clips', *figures['classes']], rows)
+    return listing(['subject', 'data set', 'clips', *figures['classes']], rows)
 
 
 def emotions(figures: dict) -> Table:

@@ -212,11 +212,11 @@ def _subjects(folder, results, predictions):
     rows = []
     for block in results['per_subject']:
         correct = f'{block["correct"]:.1f}'.removesuffix('.0')
-        subject = [block[key] for key in ('dataset', 'subject', 'clips')]
+        subject = [block[key] for key in ('subject', 'dataset', 'clips')]
         rows.append([*subject, correct, measure(block['accuracy'])])
     return {
         'bars': page.plot(folder, 'subjects', caption, plots.subjects, results['per_subject']),
-        'table': html(listing(['data set', 'subject', 'clips', 'correct', 'accuracy'], rows)),
+        'table': html(listing(['subject', 'data set', 'clips', 'correct', 'accuracy'], rows)),
         'mistakes': _mistakes(predictions),
     }
 

@@ -72,7 +72,7 @@ def study(results: dict, checks: Sequence[str]) -> Study:
     counts = [
         [name, *row] for name, row in zip(results['classes'], results['confusion'], strict=True)
     ]
-    keys = ('dataset', 'subject', 'clips')
+    keys = ('subject', 'dataset', 'clips')
     subjects = [
         [*(block[key] for key in keys), rounded(block['correct']), block['accuracy']]
         for block in results['per_subject']
@@ -86,7 +86,7 @@ def study(results: dict, checks: Sequence[str]) -> Study:
             listing(['', *results['classes']], counts),
         ),
         _titled(
-            'Subjects', listing(['data set', 'subject', 'clips', 'correct', 'accuracy'], subjects)
+            'Subjects', listing(['subject', 'data set', 'clips', 'correct', 'accuracy'], subjects)
         ),
     ]
     return Study(

@@ -51,7 +51,7 @@ LABORATORY = 'laboratory recordings of few subjects'
 # {data set that was not recorded in a laboratory: what its clips are}
 OTHER_CLIPS = {
     'synthetic_faces': 'drawn faces, not people',
-    'frames_csv': "clips of its user's own table",
+    'frames_csv': 'clips from a table of the user',
 }
 
 

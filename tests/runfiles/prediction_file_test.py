@@ -48,10 +48,10 @@ def test_what_is_read_is_what_was_written(tmp_path):
 @pytest.mark.parametrize(
     ('data', 'named', 'not_named'),
     [
-        ('casme2/flow+samm/flow', ['laboratory'], ['drawn', 'own table']),
-        ('synthetic_faces/three', ['drawn'], ['laboratory', 'own table']),
-        ('frames_csv/flow', ['own table'], ['laboratory', 'drawn']),
-        ('casme2/flow+frames_csv/flow', ['laboratory', 'own table'], ['drawn']),
+        ('casme2/flow+samm/flow', ['laboratory'], ['drawn', 'table of the user']),
+        ('synthetic_faces/three', ['drawn'], ['laboratory', 'table of the user']),
+        ('frames_csv/flow', ['table of the user'], ['laboratory', 'drawn']),
+        ('casme2/flow+frames_csv/flow', ['laboratory', 'table of the user'], ['drawn']),
     ],
 )
 def test_the_statement_says_what_the_model_learned_of(data, named, not_named):
