@@ -10,6 +10,7 @@ from typing import Protocol, Self, TypeVar
 from markupsafe import Markup
 
 from mer_jax.report import page, plots
+from mer_jax.report.action_units_tables import titled
 from mer_jax.report.formats import DASH, measure, plural, rounded
 from mer_jax.report.table import html, listing, tree_listing
 from mer_jax.runfiles import files
@@ -92,7 +93,7 @@ def detectors(folder: Path) -> Markup | None:
         fitted = [row for row in rows if row.cost is not None]
         cells.append(
             [
-                unit,
+                titled(unit),
                 len(fitted),
                 _spread([row.present for row in rows], 0),
                 _spread([row.support_vectors for row in fitted], 0),
