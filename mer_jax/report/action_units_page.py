@@ -1,6 +1,5 @@
 """The page of a run that detects action units: report.html and its plots."""
 
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import numpy as np
 from mer_jax import provenance
 from mer_jax.errors import UserError
 from mer_jax.evaluation import DRAWS, OVER_SUBJECTS, UNIT_METRICS
+from mer_jax.evaluation.metrics import nanmean
 from mer_jax.report import action_units_tables, page, plots_units, run_sections
 from mer_jax.report.action_units_tables import (
     EXPLAINED,
@@ -107,13 +107,40 @@ def matches_results(units: Sequence[str], rows: Sequence[UnitRow], results: dict
     """
     if list(units) != results['units']:
         return False
-    seeds = max(len({row.seed for row in rows}), 1)
-    for block in results['per_unit']:
-        truth = Counter(row.truth[block['unit']] for row in rows)
-        counted = truth[True] + truth[False], truth[True]
-        if not np.allclose(counted, [seeds * block['clips'], seeds * block['present']]):
+    truth, detected = _arrays(units, rows)
+    seed = np.array([row.seed for row in rows], int)
+    seeds = max(len(np.unique(seed)), 1)
+    counted = {
+        'clips': (~np.isnan(truth)).sum(0) / seeds,
+        'present': (truth == 1).sum(0) / seeds,
+        'f1': _mean_f1(truth, detected, seed),
+    }
+    for key, values in counted.items():
+        reported = np.array([block[key] for block in results['per_unit']], float)
+        if not np.allclose(values, reported, equal_nan=True):
             return False
     return {row.dataset for row in rows} == results['per_dataset'].keys()
+
+
+def _mean_f1(truth, detected, seed):
+    """F1 of each unit in the mean over seeds, float64[A]; NaN where no clip shows it."""
+    per_seed = [np.full(truth.shape[1], np.nan)]
+    for number in np.unique(seed):
+        present, absent = (truth[seed == number] == value for value in (1, 0))
+        hits = (present & detected[seed == number]).sum(0)
+        alarms = (absent & detected[seed == number]).sum(0)
+        shown = present.sum(0)
+        f1 = 2 * hits / np.maximum(hits + alarms + shown, 1)
+        per_seed.append(np.where(shown > 0, f1, np.nan))
+    return nanmean(np.array(per_seed), axis=0)
+
+
+def _arrays(units, rows):
+    """Truth float64[R, A], NaN where unknown, and whether each unit is detected, bool[R, A]."""
+    shape = len(rows), len(units)
+    truth = np.array([[row.truth[unit] for unit in units] for row in rows], float)
+    detected = np.array([[row.outputs[unit] > 0 for unit in units] for row in rows], bool)
+    return truth.reshape(shape), detected.reshape(shape)
 
 
 def _scores(folder, results):
@@ -195,8 +222,7 @@ def confusions(units: Sequence[str], rows: Sequence[UnitRow]) -> tuple[np.ndarra
     Returns:
         Shares float[A + 1, A] and numbers of clips int[A + 1], as in plots_units.confused.
     """
-    truth = np.array([[row.truth[unit] for unit in units] for row in rows], float)
-    detected = np.array([[row.outputs[unit] > 0 for unit in units] for row in rows])
+    truth, detected = _arrays(units, rows)
     none = (np.nan_to_num(truth).sum(1) == 0) & ~np.isnan(truth).any(1)
     of_rows = np.column_stack([truth == 1, none])
     counted = np.stack([truth == 0] * (len(units) + 1))

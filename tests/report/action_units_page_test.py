@@ -136,7 +136,7 @@ def test_confused_pairs_do_not_count_clips_that_show_both():
 def test_predictions_of_another_run_are_refused(tmp_path):
     """The page would show the mistakes of one run beside the scores of another."""
     write(tmp_path / 'run', seeds=1, subjects=4)
-    write(tmp_path / 'other', seeds=1, subjects=5)
+    write(tmp_path / 'other', seeds=1, subjects=4, better=1.0)
     (tmp_path / 'run/predictions.csv').write_bytes(
         (tmp_path / 'other/predictions.csv').read_bytes()
     )
