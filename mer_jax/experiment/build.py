@@ -478,8 +478,8 @@ def _fitted_feature(experiment, name):
 def _target_units(experiment):
     """(names of the units of data.units that a clip shows, float32[N, A] with NaN unknown)."""
     settings, names = experiment.settings.data, experiment.data.names.action_units
-    titles = _unit_titles(experiment)
-    columns = [names.index(title) for title in titles]
+    shown = _unit_titles(experiment)
+    columns = [names.index(target) for target in shown]
     units = experiment.data.samples.extras['action_units'][:, columns]
     if not columns or np.isnan(units).all():
         raise UserError(
@@ -487,7 +487,7 @@ def _target_units(experiment):
             f'{settings.name!r} is known to show a unit of data.units {settings.units!r}; name a '
             'data set with action units, or a table of them: data.action_units=FILE.csv'
         )
-    return titles, units
+    return [f'AU{target}' for target in shown], units
 
 
 def _unit_titles(experiment):

@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 import main
-from mer_jax.classical import svm, unit_svms
+from mer_jax.classical import logistic, svm, unit_svms
 from mer_jax.errors import UserError
 from mer_jax.folds import protocols
 from mer_jax.runfiles.detectors import DetectorTable
@@ -205,6 +205,15 @@ def test_noise_in_the_left_out_subject_changes_no_detector_of_its_fold():
     np.testing.assert_array_equal(outputs[run, others], noisy[run, others])
     assert detectors[run] == also[run]
     assert not np.array_equal(outputs[run], noisy[run]), 'the tested rows'
+    of_classes = []
+    for each, shift in ((outputs, 0), (noisy, 1)):
+        label = np.where(others, samples.label, (samples.label + shift) % 3)
+        clips = svm.Clips([each[run][None]], label, samples.subject, 3)
+        head = Head('logistic', cost=(0.1, 1.0), inner_folds=2)
+        train = np.flatnonzero(others)
+        scores, (fitted,) = logistic.fit_fold(clips, train, train, head, seed=0)
+        of_classes.append((scores.tobytes(), fitted.cost, fitted.uf1))
+    assert of_classes[0] == of_classes[1]
     rest = np.arange(len(outputs)) != run
     assert not np.array_equal(outputs[rest], noisy[rest]), 'the noise reached no fold at all'
 
@@ -254,6 +263,7 @@ def test_a_recogniser_by_units_is_a_run_as_any_other(tiny_data, tmp_path, capsys
     assert results['ceiling']['metrics']['uf1'] > results['metrics']['uf1']
     table = DetectorTable.read(folder)
     assert len(table.rows) == 5 * 12 and {row.cost for row in table.rows} == {2, None}
+    assert table.rows[0].unit == 'AU1'
     assert 'Detectors of action units' in (folder / 'report.html').read_text()
     before = (folder / 'predictions.csv').read_bytes()
     (folder / 'results.json').unlink()  # as a killed run leaves it
