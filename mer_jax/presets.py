@@ -92,7 +92,7 @@ def quick(c: ConfigDict) -> None:
     # A spotting clip has dozens of rows.
     c.train.epochs = min(c.train.epochs, 1 if spotting else 2)
     c.head.inner_folds = 2
-    c.detectors.inner_folds = 2
+    c.detectors.update({'inner_folds': 2, 'cost': (2.0,), 'gamma': (0.5,)})
     c.train.seeds = 1
     c.train.at_once = 1
     c.train.lowering = 'matmul'

@@ -243,12 +243,7 @@ def command(config, folder, data_dir, *flags):
     ]
 
 
-SMALL = (
-    'detectors.features=motion',
-    'detectors.cost=2',
-    'detectors.gamma=0.5',
-    'detectors.mirror=False',
-)
+SMALL = ('detectors.features=motion', 'detectors.mirror=False')
 
 
 def test_a_recogniser_by_units_is_a_run_as_any_other(tiny_data, tmp_path, capsys):
