@@ -42,11 +42,15 @@ class Held(NamedTuple):
 
 
 class _Ranking(NamedTuple):
-    """Rows of one seed in which a unit is known, from the largest output down."""
+    """Rows of one seed in which a unit is known, at P thresholds from the largest down.
+
+    The thresholds are the outputs of the rows that show the unit: precision counts at no other.
+    """
 
     subject: np.ndarray  # int[n]
     present: np.ndarray  # bool[n]
-    last: np.ndarray  # int[g], position of the last row of each group of equal outputs
+    first: np.ndarray  # int[n], the first threshold that detects each row; P: none does
+    thresholds: int  # P
 
 
 class _Table(NamedTuple):
@@ -298,11 +302,12 @@ def _counts(truth, detected, keys, groups):
 
 def _ranking(subject, truth, output):
     """The ranking of one unit, from columns of its rows."""
-    known = np.flatnonzero(~np.isnan(truth))
-    order = known[np.argsort(-output[known], kind='stable')]
-    ranked = output[order]
-    last = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True)) if len(order) else order
-    return _Ranking(subject[order], truth[order] == 1, last)
+    known = ~np.isnan(truth)
+    present = truth[known] == 1
+    falling = -output[known]
+    thresholds = np.unique(falling[present])
+    first = np.searchsorted(thresholds, falling)
+    return _Ranking(subject[known], present, first, len(thresholds))
 
 
 def _measures(table, weights):
@@ -342,18 +347,20 @@ def _macro_f1(counts):
 
 def _average_precision(ranking, weights):
     """Average precision float64[D] for weights of the subjects [D, S]."""
-    # Of two systems in one table, one often has no weight at all.
-    used = weights.any(0)[ranking.subject]
-    last = np.unique(np.cumsum(used)[ranking.last]) - 1
-    last = last[last >= 0]
-    if not len(last):
+    if not ranking.thresholds:
         return np.full(len(weights), np.nan)
-    weight = weights[:, ranking.subject[used]]
-    hits = np.cumsum(weight * ranking.present[used], axis=1)[:, last]
-    detected = np.cumsum(weight, axis=1)[:, last]
-    precision = np.nan_to_num(_ratio(hits, detected))
+    every = np.ones(len(ranking.subject), bool)
+    hits = weights @ _detected(ranking, ranking.present, weights.shape[1])
+    precision = _ratio(hits, weights @ _detected(ranking, every, weights.shape[1]))
     gained = np.diff(hits, axis=1, prepend=0)
-    return _ratio(np.sum(gained * precision, axis=1), hits[:, -1])
+    return _ratio(np.sum(gained * np.nan_to_num(precision), axis=1), hits[:, -1])
+
+
+def _detected(ranking, rows, subjects):
+    """How many of the rows of each subject every threshold detects, float64[S, P]."""
+    counts = np.zeros((subjects, ranking.thresholds + 1))
+    np.add.at(counts, (ranking.subject[rows], ranking.first[rows]), 1)
+    return np.cumsum(counts[:, :-1], axis=1)
 
 
 def random_precision(present: np.ndarray, clips: np.ndarray) -> np.ndarray:
