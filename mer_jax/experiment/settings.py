@@ -139,7 +139,10 @@ def differ(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str, An
 
 def _is_newer(key, before, now):
     """Whether a setting is newer than the run, and has the value that the run had without it."""
-    return before is None and key in SETTINGS and now == SETTINGS[key].default
+    if before is not None or key not in SETTINGS:
+        return False
+    default = SETTINGS[key].default
+    return now == (list(default) if isinstance(default, tuple) else default)
 
 
 def _texts(settings):
