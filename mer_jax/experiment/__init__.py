@@ -18,6 +18,7 @@ class LearnerEntry(NamedTuple):
     # rows, beside the scale of the input
     fit: str = 'mer_jax.training.balance:fit_class_weight'
     regional: bool = False  # needs a network with a head for each region
+    apart: bool = False  # needs outputs that do not depend on each other
 
 
 class Task(NamedTuple):
@@ -64,6 +65,7 @@ TASKS = {  # by data.task
             'mer_jax.training.learners:action_units',
             options={},
             fit='mer_jax.training.balance:fit_unit_weight',
+            apart=True,
         ),
         augments=True,
         heads={'svm': 'mer_jax.classical.heads:detectors'},

@@ -181,7 +181,9 @@ def begun(folder: Path) -> bool:
     choice = folder / files.CHOICE
     if any(choice.glob('*.npy')):
         return True
-    folders = (folder, gan, folder / files.PRETRAINING, *choice.glob('*'))
+    folders = [folder, gan, *choice.glob('*')]
+    if (folder / files.CONFIG).exists():  # else it may be that of another run, copied
+        folders.append(folder / files.PRETRAINING)
     return any(newest(path) >= 0 for path in folders)
 
 

@@ -232,6 +232,20 @@ def _learner(settings):
     ]
 
 
+def _apart(settings):
+    """Units are detected each by itself: a softmax over outputs would let them compete."""
+    task, name = TASKS.get(settings.data.task), settings.model.name
+    if task is None or task.learner is None or not task.learner.apart or name not in NETWORKS:
+        return []
+    values = settings.model.options[name]
+    return [
+        f'model.{name}.{option} is {values[option]!r}; allowed with data.task '
+        f'{settings.data.task}: {value!r}'
+        for option, value in NETWORKS[name].apart.items()
+        if values[option] != value
+    ]
+
+
 def _augment(settings):
     """Changes are made for the input."""
     data = settings.data
@@ -646,6 +660,7 @@ RULES = (
     _scales,
     _groups,
     _learner,
+    _apart,
     _augment,
     _task,
     _apex,

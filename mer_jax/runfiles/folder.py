@@ -175,14 +175,7 @@ def clear(folder: str | Path) -> None:
 
     The config comes last: after a kill on the way, a folder without it would belong to no run.
     """
-    folders = (
-        files.TENSORBOARD,
-        files.CHECKPOINTS,
-        files.FOLD_OUTPUTS,
-        files.GAN,
-        files.CHOICE,
-        files.PRETRAINING,
-    )
+    folders = (files.TENSORBOARD, files.CHECKPOINTS, files.FOLD_OUTPUTS, files.GAN, files.CHOICE)
     for name in folders:
         shutil.rmtree(Path(folder) / name, ignore_errors=True)
     for name in (files.PLAN, files.METRICS, files.EPOCH_OUTPUTS, files.CONFIG):

@@ -1,6 +1,7 @@
 """The training on drawn faces before the folds: what folds take of it, and what is refused."""
 
 import json
+import shutil
 
 import jax
 import numpy as np
@@ -12,6 +13,7 @@ from mer_jax.experiment import build, choice, drawn, pretraining, run
 from mer_jax.experiment import settings as rules
 from mer_jax.presets import base, quick
 from mer_jax.runfiles.choices import ChoiceRow
+from mer_jax.runfiles.folder import entered
 from mer_jax.settings.tree import changed, from_nested
 from mer_jax.training import checkpoint, learners, pretrained
 from mer_jax.training.pretrained import Pretrained
@@ -151,6 +153,29 @@ def test_a_run_does_not_go_on_with_other_drawn_faces(finished):
         pretraining.trained(experiment._replace(drawn=others), folder)
     with pytest.raises(UserError, match='pretrain.epochs was 1, is 2'):
         run.train_settings(changed(settings, {'pretrain.epochs': 2}), folder)
+
+
+def test_a_pretraining_may_be_copied_from_another_run(finished, tmp_path):
+    """A curve over training subjects would else pretrain the same network hundreds of times."""
+    settings, folder, experiment = finished
+    shutil.copytree(folder / 'pretraining', tmp_path / 'pretraining')
+    with entered(tmp_path):
+        others, _ = run.open_run(changed(settings, {'train.learning_rate': 0.5}), tmp_path)
+        others = pretraining.trained(others, tmp_path)
+    for pair in zip(
+        *(jax.tree.leaves(each.pretrained.params) for each in (experiment, others)), strict=True
+    ):
+        np.testing.assert_array_equal(*pair)
+    assert (tmp_path / 'config.json').exists()
+
+
+def test_units_compete_in_no_softmax():
+    """Of outputs that add up to 1 all are above 0: every unit would count as present."""
+    softmax = {'model.name': 'sssnet', 'model.sssnet.softmax': True}
+    options = pretraining.settings_of(settings_of(**softmax)).model.options
+    assert options['sssnet'] == {**options['sssnet'], 'softmax': False}
+    with pytest.raises(UserError, match='model.sssnet.softmax is True'):
+        rules.check(settings_of(**softmax, **{'data.task': 'action_units'}))
 
 
 REFUSED = {
