@@ -328,7 +328,7 @@ def make(name: str, *, classes: int, lowering: str, **options: Value) -> 'nn.Mod
 
     Args:
         name: a key of NETWORKS.
-        classes: K.
+        classes: their number, K.
         lowering: how convolutions are computed, 'matmul' or 'native'.
         options: other fields of the module.
 

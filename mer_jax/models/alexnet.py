@@ -34,7 +34,7 @@ class AlexNet(nn.Module):
     """AlexNet for images [B, H, W, C] of 63x63 pixels or more.
 
     Attributes:
-        classes: K.
+        classes: their number, K.
         lowering: as in layers.Conv.
         dropout: before both hidden dense layers.
         hidden: units of both hidden dense layers.

@@ -22,7 +22,7 @@ class CNN3D(nn.Module):
     """MER-3DCNN for clips [B, T, H, W, 1] of 8 frames of 32x32 or more.
 
     Attributes:
-        classes: K.
+        classes: their number, K.
         lowering: as in volumes.Conv3D.
         width: channels of the first convolution; 64 is published.
         arch: 'default' or 'literal' (see above).

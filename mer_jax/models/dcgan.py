@@ -24,7 +24,7 @@ class Generator(nn.Module):
     """From (z [B, latent], label int32[B]) to images of flow in -1..1.
 
     Attributes:
-        classes: K.
+        classes: their number, K.
         channels: of the images.
         size: pixels per side, a multiple of 8; another one raises UserError.
         width: features after the last of three transposed convolutions; before the first there are
@@ -70,7 +70,7 @@ class Discriminator(nn.Module):
     The label joins as one-hot planes. S is a multiple of 8.
 
     Attributes:
-        classes: K.
+        classes: their number, K.
         width: features of the first of three convolutions; each further one doubles them.
         dropout: before the dense layer.
         lowering: as in layers.Conv.

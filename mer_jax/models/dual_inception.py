@@ -63,7 +63,7 @@ class DualInception(nn.Module):
     """Dual-Inception for images [B, H, W, 2] of u and v; published for 28x28.
 
     Attributes:
-        classes: K.
+        classes: their number, K.
         lowering: as in layers.Conv.
         dropout: after the hidden dense layer; the public code has none.
     """

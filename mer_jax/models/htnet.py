@@ -62,7 +62,7 @@ class HTNet(nn.Module):
     """HTNet for images [B, H, W, C] whose sides are multiples of patch * 2**(hierarchies - 1).
 
     Attributes:
-        classes: K.
+        classes: their number, K.
         lowering: of the 3x3 convolutions, as in layers.Conv.
         dim: channels of the first level; each further level doubles them.
         heads: of the attention of the first level; each further level doubles them.

@@ -33,7 +33,7 @@ class HybridCNN(nn.Module):
     """ResNet18 for images [B, H, W, C] of key frames and the flow between them.
 
     Attributes:
-        classes: K.
+        classes: their number, K.
         lowering: as in layers.Conv.
         width: channels of layer 1; 64 is ResNet18.
         blocks: blocks of each layer; 2 is ResNet18.

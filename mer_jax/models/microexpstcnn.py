@@ -18,7 +18,7 @@ class MicroExpSTCNN(nn.Module):
     """MicroExpSTCNN for clips [B, T, H, W, 1] of 17 frames of 5x5 or more.
 
     Attributes:
-        classes: K.
+        classes: their number, K.
         lowering: as in volumes.Conv3D.
         dropout: after the convolution and after the hidden dense layer.
     """

@@ -21,7 +21,7 @@ class OCNet(nn.Module):
     """OC-Net for images [B, H, W, C] of 15x15 pixels or more.
 
     Attributes:
-        classes: K.
+        classes: their number, K.
         lowering: as in layers.Conv.
         width: channels of conv1; each further convolution doubles them.
         dropout_units: how many of the first convolution units end in dropout, 0 to 3 (the paper's

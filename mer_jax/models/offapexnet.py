@@ -41,7 +41,7 @@ class OffApexNet(nn.Module):
     """OffApexNet for images [B, H, W, 2] of u and v; published for 28x28.
 
     Attributes:
-        classes: K.
+        classes: their number, K.
         lowering: as in layers.Conv.
         dropout: after both hidden dense layers.
     """

@@ -38,7 +38,7 @@ class RCNA(nn.Module):
     """RCN-A for images [B, H, W, C] of 8x8 pixels or more.
 
     Attributes:
-        classes: K.
+        classes: their number, K.
         lowering: as in layers.Conv.
         width: channels of every convolution.
         grid: side of the grid of means that the last layer sees, and of the attention.

@@ -29,7 +29,7 @@ class SSSNet(nn.Module):
     """SSSNet for images [B, H, W, C] of 16x16 pixels or more.
 
     Attributes:
-        classes: K.
+        classes: their number, K.
         lowering: as in layers.Conv.
         dropout: after both convolution units, of whole maps, and after the hidden dense layer.
         softmax: whether the outputs are probabilities. The cross-entropy takes a softmax of its

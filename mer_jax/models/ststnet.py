@@ -36,7 +36,7 @@ class STSTNet(nn.Module):
     largest; so values are pooled times the sign of the slope.
 
     Attributes:
-        classes: K.
+        classes: their number, K.
         lowering: as in layers.Conv.
         dropout: after the max-pool.
     """

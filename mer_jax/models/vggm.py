@@ -36,7 +36,7 @@ class VGGM(nn.Module):
     """Modified VGG-M for images [B, H, W, C] of 75x75 pixels or more.
 
     Attributes:
-        classes: K.
+        classes: their number, K.
         lowering: as in layers.Conv.
         width: channels of conv1; conv2 has 8/3, the others 16/3 as many. 96 is published.
         path: the short path: past conv1 (v1), past conv2 (v2), past both together (v3), one past
