@@ -7,7 +7,7 @@ such as _ / = and never inside the name of a flag. Copied text has no trace of i
 import re
 
 CODE = re.compile(r'<span class="pre">.*?</span>|<pre>.*?</pre>', re.DOTALL)
-SHORT = re.compile(r'<span class="pre">([^<]{1,30})</span>')  # a phone's line can hold them
+SHORT = re.compile(r'<span class="pre">([^<]{1,24})</span>')  # a phone's line can hold them
 FLAG = re.compile(r'<span class="o">--</span><span class="n">\w+</span>|--\w+')
 TEXT = re.compile(r'(?<=>)[^<]+(?=<)')
 SIGN = re.compile(r'[/=,(.+]')  # Pygments makes a text of its own of it
