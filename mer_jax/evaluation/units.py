@@ -118,7 +118,7 @@ def difference(
     shown = _shown(table)
 
     def statistic(of_first: np.ndarray, of_second: np.ndarray) -> dict[str, np.ndarray]:
-        measured = _measures(table, np.concatenate([of_first, of_second], axis=1))
+        measured = _scores(table, np.concatenate([of_first, of_second], axis=1))
         values = {}
         for metric in UNIT_METRICS:
             values[metric] = _mean(measured[metric])
@@ -311,22 +311,39 @@ def _ranking(subject, truth, output):
 
 
 def _measures(table, weights):
-    """{measure: float64[D, seeds, A]} for weights of the subjects [D, S]; NaN where undefined."""
+    """{measure: float64[D, seeds, A]} for weights of the subjects [D, S]; NaN where undefined.
+
+    They are the scores, and what they are compared with.
+    """
+    counts = np.tensordot(weights, table.most_frequent.astype(np.float64), 1)
+    present = counts[..., HITS] + counts[..., MISSES]
+    known, showing = table.counts.sum(-1), table.counts[..., HITS] + table.counts[..., MISSES]
+    chance = np.full(present.shape, np.nan)
+    for seed, unit in np.ndindex(present.shape[1:]):
+        of_subjects = showing[:, seed, unit], known[:, seed, unit]
+        chance[:, seed, unit] = random_precision(weights, *of_subjects)
+    baselines = {
+        'most_frequent_f1': _f1(counts),
+        'most_frequent_macro_f1': _macro_f1(counts),
+        'chance_average_precision': chance,
+    }
+    return _scores(table, weights) | _where_shown(baselines, present)
+
+
+def _scores(table, weights):
+    """{metric: float64[D, seeds, A]} for weights of the subjects [D, S]; NaN where undefined."""
     counts = np.tensordot(weights, table.counts.astype(np.float64), 1)
-    baseline = np.tensordot(weights, table.most_frequent.astype(np.float64), 1)
     present = counts[..., HITS] + counts[..., MISSES]
     ranked = [[_average_precision(one, weights) for one in row] for row in table.rankings]
     precision = np.full(present.shape, np.nan)
     if table.rankings:
         precision = np.moveaxis(np.array(ranked), -1, 0)
-    measured = {
-        'f1': _f1(counts),
-        'macro_f1': _macro_f1(counts),
-        'average_precision': precision,
-        'most_frequent_f1': _f1(baseline),
-        'most_frequent_macro_f1': _macro_f1(baseline),
-        'chance_average_precision': random_precision(present, counts.sum(-1)),
-    }
+    scores = {'f1': _f1(counts), 'macro_f1': _macro_f1(counts), 'average_precision': precision}
+    return _where_shown(scores, present)
+
+
+def _where_shown(measured, present):
+    """Measures, NaN where no clip shows the unit."""
     return {name: np.where(present > 0, value, np.nan) for name, value in measured.items()}
 
 
@@ -363,20 +380,32 @@ def _detected(ranking, rows, subjects):
     return np.cumsum(counts[:, :-1], axis=1)
 
 
-def random_precision(present: np.ndarray, clips: np.ndarray) -> np.ndarray:
-    """Return the average precision that a random order has on average.
+def random_precision(weights: np.ndarray, present: np.ndarray, clips: np.ndarray) -> np.ndarray:
+    """Return the average precision that a random order has on average, float64[D].
 
     It is above the share of clips that show the unit, far above where these are few: of one such
     clip among 18 that is first by luck in 1 of 18 orders, with a precision of 1, second in as many,
-    with 1/2, and so on, which is 0.19 and not 0.06.
+    with 1/2, and so on, which is 0.19 and not 0.06. A clip that counts several times stands in one
+    place of the order, so that draws with replacement have more chance than the clips themselves.
 
     Args:
-        present: float64[...], clips that show a unit.
-        clips: float64[...], clips in which it is known.
+        weights: float64[D, S], how often the clips of each subject count.
+        present: [S], clips of each subject that show the unit.
+        clips: [S], clips of each subject in which it is known.
     """
-    harmonic = special.digamma(clips + 1) + np.euler_gamma
-    others = _ratio(present - 1, clips - 1)
-    return _ratio(harmonic + (clips - harmonic) * np.nan_to_num(others), clips)
+    total = (weights @ clips)[:, None]
+    shown = (weights @ present)[:, None]
+    different = ((weights > 0) @ clips)[:, None]
+    counting = (weights > 0) & (present > 0)
+    # of the clips before one of this subject: their mean weight, and the share that shows the unit
+    rest = np.where(counting, total - weights, 1)
+    share = np.where(rest > 0, (shown - weights) / np.maximum(rest, 1), 1)
+    steps = weights * (different - 1) / np.maximum(rest, 1)
+    steps = np.where(counting & (steps > 0), steps, 1)
+    places = special.digamma(different + steps) - special.digamma(steps)
+    precision = share + (1 - share) * steps * places / np.maximum(different, 1)
+    hits = np.sum(np.where(counting, weights * present * precision, 0), axis=1)
+    return _ratio(hits, shown[:, 0])
 
 
 def _observed(table):
@@ -412,6 +441,9 @@ def _statistic(weights, table, units, shown):
         values[f'{metric}_gain'] = means - values[baseline]
         for unit in shown:
             values[f'{metric} {units[unit]}'] = nanmean(measured[metric][..., unit], axis=-1)
+    gain = measured['average_precision'] - measured['chance_average_precision']
+    for unit in shown:
+        values[f'gain {units[unit]}'] = nanmean(gain[..., unit], axis=-1)
     return values
 
 
@@ -439,6 +471,7 @@ def _per_unit(table, observed, edges, units):
     for column, unit in enumerate(units):
         row = {'unit': unit, 'clips': to_json(known[column]), 'present': to_json(present[column])}
         row['subjects'] = int(subjects[column])
+        row['average_precision_gain_interval'] = edges.get(f'gain {unit}')
         for metric, (_, baseline) in COMPARED.items():
             row[metric] = to_json(nanmean(observed[metric][:, column], axis=0))
             row[f'{metric}_interval'] = edges.get(f'{metric} {unit}')

@@ -146,9 +146,9 @@ def _arrays(units, rows):
 def _scores(folder, results):
     """Tiles, means, and the scores of each unit and data set."""
     caption = (
-        'Whiskers show 95 % intervals. A filled mark: the unit is detected, its whole interval of '
-        'average precision (AP) lies above chance. Ticks show what needs no face: chance, and '
-        'detecting the unit in every clip.'
+        'Whiskers show 95 % intervals. A filled mark: the unit is detected, its average precision '
+        '(AP) is shown to be above chance. Ticks show what needs no face: chance, and detecting '
+        'the unit in every clip.'
     )
     several = len(results['per_dataset']) > 1
     of_rule = action_units_tables.all_units(results)
@@ -189,7 +189,7 @@ def _tiles(results):
         tiles.append(page.Tile(title, measure(results['metrics'][name]), details))
     blocks = scored_units(results)
     count = sum(map(is_detected, blocks))
-    details = 'the 95 % interval of average precision lies above chance'
+    details = 'average precision is shown to be above chance'
     tiles.append(page.Tile('units detected', f'{count} of {len(blocks)}', details))
     return tiles
 

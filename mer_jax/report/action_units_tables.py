@@ -40,15 +40,15 @@ def scored_units(results: dict) -> list[dict]:
 
 
 def is_detected(block: dict) -> bool:
-    """Return whether the average precision of a unit is above chance with its whole interval.
+    """Return whether the average precision of a unit is shown to be above chance.
 
     Where few subjects show a unit, an interval over subjects is of no use.
 
     Args:
         block: of `per_unit` of results.json.
     """
-    edges, chance = block['average_precision_interval'], block['chance_average_precision']
-    return edges is not None and edges[0] > chance and block['subjects'] >= FEW_SHOWING
+    gain = block['average_precision_gain_interval']
+    return gain is not None and gain[0] > 0 and block['subjects'] >= FEW_SHOWING
 
 
 def always_f1(block: dict) -> float | None:

@@ -126,6 +126,7 @@ OF_UNIT = {
     'most_frequent_f1': MEASURE,
     'most_frequent_macro_f1': MEASURE,
     'chance_average_precision': MEASURE,
+    'average_precision_gain_interval': shapes.Maybe(shapes.ListOf(ANY_NUMBER, 2)),  # above chance
 }
 UNITS_OF_DATA_SET = {
     'clips': NOT_NEGATIVE,

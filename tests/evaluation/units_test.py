@@ -83,8 +83,24 @@ def test_chance_is_the_mean_over_all_orders(present, clips):
     """The share of clips is lower: a rare unit that is guessed would seem to be detected."""
     orders = set(itertools.permutations([1] * present + [0] * (clips - present)))
     scores = [reference.average_precision_score(order, -np.arange(clips)) for order in orders]
-    chance = units.random_precision(np.float64(present), np.float64(clips))
+    showing = np.arange(clips) < present  # each clip is of another subject
+    (chance,) = units.random_precision(np.ones((1, clips)), showing, np.ones(clips))
     assert chance == pytest.approx(np.mean(scores))
+
+
+def test_chance_knows_that_a_draw_repeats_its_subjects():
+    """A clip that is drawn twice has two neighbours that are right: as chance of so many different
+    clips, every run would look worse than chance.
+    """
+    weight, showing = np.array([3.0, 1, 2, 1, 1, 2]), np.array([1, 0, 1, 0, 0, 0])
+    scores = [
+        reference.average_precision_score(showing, -np.array(order), sample_weight=weight)
+        for order in itertools.permutations(range(6))
+    ]
+    (chance,) = units.random_precision(weight[None], showing, np.ones(6))
+    assert chance == pytest.approx(np.mean(scores), rel=0.03)
+    (of_clips,) = units.random_precision(np.ones((1, 10)), np.arange(10) < 5, np.ones(10))
+    assert chance > of_clips + 0.05
 
 
 def test_a_unit_that_no_clip_shows_is_undefined_and_in_no_mean():
