@@ -92,15 +92,15 @@ def test_chance_knows_that_a_draw_repeats_its_subjects():
     """A clip that is drawn twice has two neighbours that are right: as chance of so many different
     clips, every run would look worse than chance.
     """
-    weight, showing = np.array([3.0, 1, 2, 1, 1, 2]), np.array([1, 0, 1, 0, 0, 0])
+    weight, showing = np.array([3.0, 1, 2, 1, 1]), np.array([1, 0, 1, 0, 0])
     scores = [
         reference.average_precision_score(showing, -np.array(order), sample_weight=weight)
-        for order in itertools.permutations(range(6))
+        for order in itertools.permutations(range(5))
     ]
-    (chance,) = units.random_precision(weight[None], showing, np.ones(6))
+    (chance,) = units.random_precision(weight[None], showing, np.ones(5))
     assert chance == pytest.approx(np.mean(scores), rel=0.03)
-    (of_clips,) = units.random_precision(np.ones((1, 10)), np.arange(10) < 5, np.ones(10))
-    assert chance > of_clips + 0.05
+    (of_clips,) = units.random_precision(np.ones((1, 8)), np.arange(8) < 5, np.ones(8))
+    assert chance > of_clips + 0.04
 
 
 def test_a_unit_that_no_clip_shows_is_undefined_and_in_no_mean():
