@@ -31,6 +31,7 @@ SWITCHES = (
     {'model.init_from': 'model_best_{number}.pt'},
     {'data.without_class': 'first_class'},
     {'data.name': 'casme/flow+casme2/flow', 'protocol.same_people': 'unknown'},
+    {'data.name': 'samm/flow', 'model.pretrain': 'synthetic_faces/many,distractors=eyes'},
 )
 
 

@@ -11,6 +11,10 @@ from mer_jax.models import torch_weights
 from mer_jax.settings import sections
 from mer_jax.settings.sections import Settings
 
+# The option of drawn faces whose numbers come from published features, without their labels: see
+# preprocess/synthetic/published.py.
+LOOKED_UP = 'distractors=eyes'
+
 
 def listed(settings: Settings) -> list[str]:
     """Return the leaks that settings switch on, a sentence each; [] of an honest run."""
@@ -51,6 +55,12 @@ def listed(settings: Settings) -> list[str]:
         f'{key}: faces that are tested are drawn too, and may be among those that teach'
         for key, name in teachers.items()
         if name and drawn
+    ]
+    lines += [
+        f'{key}: {LOOKED_UP} was laid out by a look at the published features of SAMM and SMIC, '
+        'without their labels; they may be tested here'
+        for key, name in teachers.items()
+        if LOOKED_UP in name
     ]
     return [text for text in lines if text]
 

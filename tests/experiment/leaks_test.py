@@ -44,6 +44,11 @@ SWITCHES = [
     ({'head.name': 'svm', 'head.scope': 'all'}, 'head.scope=all: the network whose features'),
     ({'head.scope': 'all'}, ''),  # the network itself answers
     ({'head.name': 'svm'}, ''),
+    ({'data.name': 'samm/flow', 'model.pretrain': 'synthetic_faces/many'}, ''),
+    (
+        {'data.name': 'samm/flow', 'model.pretrain': 'synthetic_faces/many,distractors=eyes'},
+        'model.pretrain: distractors=eyes was laid out by a look',
+    ),
 ]
 
 
