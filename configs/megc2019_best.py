@@ -7,20 +7,11 @@ best choices answer together.
 
 from ml_collections import ConfigDict
 
-from mer_jax.presets import svm, variants
+from mer_jax.presets import best, variants
 
 
 def get_config(variant: str = '') -> ConfigDict:
-    c = svm('megc2019_best', 'motion+gradient+orientation+deformation')
+    c = best('megc2019_best')
     c.data.name = 'precomputed_flow'
-    c.head.update(
-        {
-            'scale': 'blocks',
-            'cost': (0.5, 1.0, 2.0, 4.0, 8.0),
-            'gamma': (0.25, 0.5, 1.0, 2.0),
-            'top_k': 5,
-            'mirror': True,
-        }
-    )
     c.train.seeds = 5  # of the groups
     return variants(c, variant)

@@ -560,6 +560,25 @@ def svm(name: str, features: str) -> ConfigDict:
     return c
 
 
+def best(name: str) -> ConfigDict:
+    """SVMs on four kinds of features, mirrored too.
+
+    Cost and width of the kernel are chosen in each fold by groups of its training subjects; the
+    five best choices answer together.
+    """
+    c = svm(name, 'motion+gradient+orientation+deformation')
+    c.head.update(
+        {
+            'scale': 'blocks',
+            'cost': (0.5, 1.0, 2.0, 4.0, 8.0),
+            'gamma': (0.25, 0.5, 1.0, 2.0),
+            'top_k': 5,
+            'mirror': True,
+        }
+    )
+    return c
+
+
 def units(name: str) -> ConfigDict:
     """Detected action units, then a logistic regression of few numbers: a recogniser by units."""
     c = svm(name, 'detected_units')

@@ -42,12 +42,15 @@ class HeadEntry(NamedTuple):
     # whether the files of a run hold what was fitted, so that it predicts new clips
     kept: bool
     drawn: bool = False  # whether drawn faces can train it beside clips
+    # whether the classes by a network that drawn faces trained are combined with it
+    with_network: bool = False
 
 
 HEADS = {  # by head.name
     'none': HeadEntry(kept=True),
     'svm': HeadEntry(kept=True, drawn=True),
     'logistic': HeadEntry(kept=False),
+    'stack': HeadEntry(kept=False, with_network=True),
 }
 NETWORK = 'network'  # a further name of a feature: the last hidden layer of the fold's network
 FLOW = ('u', 'v')
@@ -135,7 +138,8 @@ def has_network(head: sections.Head) -> bool:
 
     An SVM on features of clips needs none.
     """
-    return head.name == 'none' or NETWORK in head.features.split('+')
+    by_network = head.name == 'none' or HEADS[head.name].with_network
+    return by_network or NETWORK in head.features.split('+')
 
 
 def missing_input(

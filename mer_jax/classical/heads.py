@@ -9,20 +9,22 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mer_jax.classical import logistic, svm, unit_svms
+from mer_jax.classical import logistic, stack, svm, unit_svms
 from mer_jax.runfiles.detectors import DetectorTable
+from mer_jax.runfiles.stacks import StackTable
 from mer_jax.runfiles.svms import SvmArrays, SvmTable
 from mer_jax.settings import sections
 from mer_jax.types import Folds, Names, Samples
 
-RunFile = SvmTable | SvmArrays | DetectorTable
+RunFile = SvmTable | SvmArrays | DetectorTable | StackTable
 
 
 class Problem(NamedTuple):
     """All that a head learns from."""
 
     blocks: Sequence[np.ndarray]  # features of clips, [M, N, D] each
-    of_runs: np.ndarray | None  # float32[F, N, D], features that each run has of all clips
+    # float32[F, N, D], features that each run has of all clips; of a stack, log probabilities
+    of_runs: np.ndarray | None
     samples: Samples
     folds: Folds
     titles: Sequence[str]  # of the folds
@@ -50,6 +52,15 @@ def regressions(problem: Problem) -> Solution:
     """Separate classes by logistic regressions, see logistic.py."""
     scores, fitted = logistic.predict(*_arguments(problem), classes=len(problem.names.classes))
     return Solution(scores, (svm.table(fitted, problem.folds, problem.titles),))
+
+
+def stacks(problem: Problem) -> Solution:
+    """Combine SVMs with networks that drawn faces trained, see stack.py."""
+    classes, folds, titles = problem.names.classes, problem.folds, problem.titles
+    scores, fitted = stack.predict(*_arguments(problem), classes=len(classes))
+    svms_of_runs = [of_fold.svms for of_fold in fitted]
+    tables = svm.table(svms_of_runs, folds, titles), stack.table(fitted, folds, titles, classes)
+    return Solution(scores, tables)
 
 
 def detectors(problem: Problem) -> Solution:

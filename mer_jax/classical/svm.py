@@ -84,6 +84,16 @@ class Svm(NamedTuple):
     drawn: float | None = None  # weight of drawn faces, on whom it has no accuracy
 
 
+class Decisions(NamedTuple):
+    """What the SVMs of one fold say of its rows, in the mean of the best choices."""
+
+    # float32[n, K], of the training rows that have a subject, each by SVMs of other subjects; None
+    # where they were not computed
+    train: np.ndarray | None
+    test: np.ndarray  # float32[m, K]
+    svms: list[Svm]  # the best first
+
+
 class Stored(NamedTuple):
     """A support vector machine as heads.csv and heads.npz hold it."""
 
@@ -324,6 +334,26 @@ def fit_fold(
 ) -> tuple[np.ndarray, list[Svm]]:
     """Fit the SVMs of one fold, and predict its test rows.
 
+    Args and what is fitted are those of `decide`.
+
+    Returns:
+        Scores float32[m, K]; and the SVMs, the best first.
+    """
+    decisions = decide(clips, train, test, settings, seed=seed, nested=False)
+    return decisions.test, decisions.svms
+
+
+def decide(
+    clips: Clips,
+    train: np.ndarray,
+    test: np.ndarray,
+    settings: sections.Head,
+    *,
+    seed: int,
+    nested: bool,
+) -> Decisions:
+    """Fit the SVMs of one fold, and predict its rows.
+
     The scores are the mean of the top_k SVMs by the UF1 of an inner cross-validation. Where cost
     and gamma have one value each, there is no such choice.
 
@@ -333,17 +363,17 @@ def fit_fold(
         test: int[m], rows to predict.
         settings: of section head.
         seed: of the draw of the inner folds.
-
-    Returns:
-        Scores float32[m, K]; and the SVMs, the best first.
+        nested: whether training rows are predicted too, each by the SVMs of the inner fold that
+            leaves its subject out.
     """
     grid = choices(settings, drawn=clips.drawn > 0)
     of_clips = train
     if clips.drawn:
         train = np.concatenate([train, np.arange(len(clips.label) - clips.drawn, len(clips.label))])
-    uf1 = np.full(len(grid), np.nan)
-    if len(grid) > 1:
-        uf1 = _inner_uf1(clips, train, grid, settings, seed=seed)
+    uf1, inner = np.full(len(grid), np.nan), None
+    if len(grid) > 1 or nested:
+        rows, inner = _inner_scores(clips, train, grid, settings, seed=seed)
+        uf1 = _uf1(inner, clips.label[rows])
     # Of choices with equal UF1 the first one: the widest kernel, then the lowest cost.
     best = np.argsort(-uf1, kind='stable')[: settings.top_k]
     inner_products = products(clips.blocks, train, test, scale=settings.scale, drawn=clips.drawn)
@@ -355,7 +385,8 @@ def fit_fold(
         right = of_training.argmax(1) == clips.label[train]
         accuracy = float(np.mean(right[: len(of_clips)]))
         svms.append(svm._replace(uf1=float(uf1[number]), training_accuracy=accuracy))
-    return np.mean(scores, axis=0), svms
+    of_train = inner[best].mean(0) if nested else None
+    return Decisions(of_train, np.mean(scores, axis=0), svms)
 
 
 def predict_by(
@@ -406,16 +437,19 @@ def choices(settings: sections.Head | sections.Detectors, *, drawn: bool = False
     return [choice._replace(drawn=weight) for choice in grid for weight in weights]
 
 
-def _inner_uf1(clips, train, grid, settings, *, seed):
-    """Return the UF1 of each choice by cross-validation, float[len(grid)].
+def _inner_scores(clips, train, grid, settings, *, seed):
+    """Predict training rows by each choice, in a cross-validation.
 
     An inner fold leaves out a group of training subjects. Generated images and drawn faces have no
     subject: they train in every inner fold and are not predicted.
+
+    Returns:
+        int[n], the training rows that have a subject; their scores float32[len(grid), n, K].
     """
     generated = train[clips.subject[train] == NOBODY]
     train = train[clips.subject[train] != NOBODY]
     label, subject = clips.label[train], clips.subject[train]
-    scores = np.zeros((len(grid), len(clips.label), clips.classes), np.float32)
+    scores = np.zeros((len(grid), len(train), clips.classes), np.float32)
     for kept, left_out in inner_splits(label, subject, settings.inner_folds, seed=seed):
         inner_train = np.concatenate([train[kept], generated])
         inner_test = train[left_out]
@@ -423,13 +457,18 @@ def _inner_uf1(clips, train, grid, settings, *, seed):
             clips.blocks, inner_train, inner_test, scale=settings.scale, drawn=clips.drawn
         )
         for number, choice in enumerate(grid):
-            scores[number, inner_test], _ = _fit(
+            scores[number, left_out], _ = _fit(
                 inner_products, clips, inner_train, inner_test, choice
             )
+    return train, scores
+
+
+def _uf1(scores, label):
+    """Return the UF1 of each choice, float[len(grid)], by its scores of rows."""
     uf1 = []
-    for choice_scores in scores:
-        predicted = choice_scores[train].argmax(1)
-        uf1.append(summary(confusion(label, predicted, classes=clips.classes))['uf1'])
+    for of_choice in scores:
+        counts = confusion(label, of_choice.argmax(1), classes=scores.shape[-1])
+        uf1.append(summary(counts)['uf1'])
     return np.array(uf1)
 
 

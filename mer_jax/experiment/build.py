@@ -343,6 +343,25 @@ def learner_of(
     )
 
 
+def of_classes(experiment: Experiment, learner: Learner) -> Learner:
+    """Return the learner, predicting log probabilities of the classes.
+
+    They are the mean over a clip and its mirror image, where head.mirror is on.
+
+    Args:
+        experiment: of `experiment`.
+        learner: of one fold.
+    """
+    settings, mirror = experiment.settings, None
+    if settings.head.mirror:
+        mirror = partial(
+            augment.mirrored,
+            u=augment.horizontal_channels(channels.parse(settings.data.channels)),
+            in_bytes=experiment.data.samples.image.dtype == np.uint8,
+        )
+    return learners.log_probabilities(learner, mirror=mirror)
+
+
 def options(settings: Settings, names: Mapping[str, str]) -> dict[str, Any]:
     """Return the keyword arguments that an entry names.
 
@@ -543,8 +562,8 @@ def svm_blocks(
 
     Args:
         experiment: of `experiment`.
-        hidden: [R, D], of each run's network for every row of the data set in data set order;
-            None without a network.
+        hidden: [R, D], of each run's network for every row of the data set in data set order, as
+            run.hidden_features returns it; None without a network.
 
     Returns:
         (blocks of features [M, N, D] of all clips; features [F, N, D] of each run's network, or

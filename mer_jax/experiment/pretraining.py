@@ -8,7 +8,7 @@ which folds choose; optimizer and scale of the inputs are those of the fold. Out
 under one name keep what they learned; all others begin as they were drawn.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from mer_jax.errors import UserError
 from mer_jax.experiment import PRETRAINING, build, drawn, engine
 from mer_jax.experiment import folder as run_folder
 from mer_jax.experiment.build import Experiment
@@ -77,6 +78,27 @@ def experiment(settings: Settings) -> Experiment:
         samples = augment.with_half_source(samples)
     data = loaded.data._replace(samples=samples, names=names._replace(classes=outputs))
     return loaded._replace(data=data)
+
+
+def check_taught(faces: Experiment, classes: Sequence[str]) -> None:
+    """Refuse classes of a run that its drawn faces do not show.
+
+    A stack takes the outputs of the pretraining as they are.
+
+    Args:
+        faces: of `experiment`.
+        classes: of the run.
+
+    Raises:
+        UserError: the network would guess a class.
+    """
+    taught = faces.data.names.classes
+    missing = [name for name in classes if name not in taught]
+    if missing:
+        raise UserError(
+            f'model.pretrain is {faces.settings.data.name!r}, whose faces are {", ".join(taught)}, '
+            f'and a class of this run is {missing[0]}; allowed with a stack: other data.labels'
+        )
 
 
 def trained(experiment: Experiment, folder: Path) -> Experiment:

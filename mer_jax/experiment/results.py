@@ -26,6 +26,7 @@ from mer_jax.runfiles.epoch_outputs import EpochOutputs
 from mer_jax.runfiles.plan import Plan
 from mer_jax.runfiles.predictions import PredictionTable
 from mer_jax.runfiles.results import RecognitionResults, SpottingResults, UnitResults
+from mer_jax.runfiles.stacks import StackTable
 from mer_jax.runfiles.unit_predictions import UnitTable
 from mer_jax.settings import sections
 from mer_jax.spotting import score as spotting_score
@@ -132,6 +133,7 @@ def recognition(finished: Finished, *, every_epoch: bool, repeat: int = 1) -> di
         oracle_epoch=oracle,
         seconds=finished.seconds,
         ceiling=ceiling.ceiling(predictions, data.samples, finished.folds, data.names),
+        stack=_stack(folder),
         choice=ChoiceTable.read(folder).describe() if (folder / files.CHOICES).exists() else '',
     )
     # After the scores, which refuse outputs that are not finite.
@@ -234,6 +236,11 @@ def reported(folder: Path) -> dict:
     report = entries.loaded(TASKS[name].report)
     print(f'report: {report(folder)}')
     return content
+
+
+def _stack(folder):
+    """The mean weight of each member of a stack; None without one."""
+    return StackTable.read(folder).mean_weights() if (folder / files.STACKS).exists() else None
 
 
 def _oracle(folder, predictions, names):

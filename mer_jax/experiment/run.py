@@ -13,7 +13,7 @@ from mer_jax import quiet  # noqa: F401, before jax
 import numpy as np
 
 from mer_jax import entries
-from mer_jax.classical import has_network, svm
+from mer_jax.classical import HEADS, has_network, svm
 from mer_jax.data import loading, sources
 from mer_jax.errors import UserError
 from mer_jax.experiment import (
@@ -132,6 +132,8 @@ def open_run(settings: Settings, folder: Path) -> tuple[Experiment, FoldState | 
     shapes = build.check_fit(experiment, folder)
     if settings.model.pretrain:
         experiment = experiment._replace(drawn=pretraining.experiment(settings))
+        if HEADS[settings.head.name].with_network:
+            pretraining.check_taught(experiment.drawn, experiment.data.names.classes)
     entered_with = experiment.data
     if drawn.svm_faces(settings):
         faces = drawn.of_svms(settings, experiment.data.names.classes)
@@ -256,7 +258,7 @@ def hidden_features(
 ) -> tuple[np.ndarray, Plan]:
     """Compute the features of each run's network for all rows.
 
-    A finished training is not repeated.
+    A finished training is not repeated. A stack takes log probabilities in place of features.
 
     Args:
         experiment: that has a network.
@@ -265,7 +267,8 @@ def hidden_features(
         seconds: the time that compiling takes is written there.
 
     Returns:
-        (last hidden layer [R, D], in data set order; plan of the training).
+        (last hidden layer [R, D] in data set order, or log probabilities [R, K]; plan of the
+        training).
     """
     chosen = build.choose_plan(experiment, shapes, folder)
     learner = build.learner(experiment, chosen.lowering)
@@ -274,9 +277,11 @@ def hidden_features(
         len(experiment.data.samples.label),
         train_on_held_out=experiment.settings.head.scope == 'all',
     )
-    hidden = train_groups(
-        experiment._replace(folds=all_rows), chosen, svm.penultimate(learner), folder, seconds
-    )
+    if HEADS[experiment.settings.head.name].with_network:
+        learner = build.of_classes(experiment, learner)
+    else:
+        learner = svm.penultimate(learner)
+    hidden = train_groups(experiment._replace(folds=all_rows), chosen, learner, folder, seconds)
     return hidden, chosen
 
 

@@ -430,6 +430,8 @@ def _head(settings):
         return lines
     if fitted_features(head):
         lines += _detectors(settings)
+    if HEADS[head.name].with_network:
+        lines += _combined(settings)
     task = TASKS.get(settings.data.task)
     if task is not None and head.name not in task.heads:
         lines.append(
@@ -457,7 +459,7 @@ def _head(settings):
             "takes; allowed: 'none'"
         )
     unmirrored = [*placed, *fitted_features(head)]
-    if has_network(head):
+    if NETWORK in head.features.split('+'):
         unmirrored.append(NETWORK)
     if head.mirror and unmirrored:
         lines.append(f'head.mirror is True, which {unmirrored[0]} is not made for; allowed: False')
@@ -465,6 +467,23 @@ def _head(settings):
         lines.append(
             'head.mirror is True and data.lateral_units True, whose units a mirror image would '
             'exchange; allowed: one of them'
+        )
+    return lines
+
+
+def _combined(settings):
+    """A network beside SVMs, whose outputs on training rows are as good as on others."""
+    head, lines = settings.head, []
+    if not settings.model.pretrain:
+        lines.append(
+            f"model.pretrain is ''; allowed with head.name {head.name!r}: drawn faces that train "
+            "the network, such as 'synthetic_faces/many'"
+        )
+    apart = [name for name in head.features.split('+') if name not in FEATURES]
+    if apart:
+        lines.append(
+            f'head.features is {head.features!r}; allowed with head.name {head.name!r}: features '
+            f'of clips, without {apart[0]}'
         )
     return lines
 
@@ -511,7 +530,7 @@ def _needed_by_svm(head):
         'data.apex': APEX_RULES,
         'train.learner': ('supervised',),
     }
-    if has_network(head):
+    if has_network(head) and not HEADS[head.name].with_network:
         return needs
     without_counts = tuple(name for name, entry in RESAMPLERS.items() if not entry.fills)
     return needs | {

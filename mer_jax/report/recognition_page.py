@@ -87,6 +87,7 @@ def report(folder: str | Path) -> Path:
         calibration=_calibration(folder) if scored else None,
         training=run_sections.training(folder, results),
         svms=run_sections.svms(folder),
+        stack=run_sections.stack(folder),
         detectors=run_sections.detectors(folder),
         subjects=_subjects(folder, results, predictions) if scored else None,
         oracle=_oracle(folder, results) if scored else {'shown': False},

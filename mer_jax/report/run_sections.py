@@ -20,6 +20,7 @@ from mer_jax.runfiles.dropped import DroppedClip, DroppedTable
 from mer_jax.runfiles.folds import UNIT_PREFIX, FoldTable
 from mer_jax.runfiles.metrics_log import MetricsLog
 from mer_jax.runfiles.plan import Plan
+from mer_jax.runfiles.stacks import StackTable
 from mer_jax.runfiles.svms import SvmTable
 
 
@@ -102,6 +103,19 @@ def detectors(folder: Path) -> Markup | None:
         )
     titles = ['unit', 'folds', 'training clips with it', 'support vectors', 'F1 of inner folds']
     return html(listing(titles, cells))
+
+
+def stack(folder: Path) -> Markup | None:
+    """List the weights of the members of a stack; None where there is none."""
+    table = optional(folder, StackTable)
+    if table is None or not table.rows:
+        return None
+    cells = []
+    for name, mean in table.mean_weights().items():
+        weights = table.weights()[name]
+        absent = sum(weight == 0 for weight in weights)
+        cells.append([name, f'{mean:.2f}', _spread(weights, 2), f'{absent} of {len(weights)}'])
+    return html(listing(['member', 'mean weight', 'lowest to highest', 'weight of 0'], cells))
 
 
 def _spread(column, digits):

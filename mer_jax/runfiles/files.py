@@ -14,6 +14,7 @@ CHOICES = 'choices.csv'
 SVM_TABLE = 'heads.csv'
 SVM_ARRAYS = 'heads.npz'
 DETECTORS = 'detectors.csv'
+STACKS = 'stacks.csv'
 RESULTS = 'results.json'
 CALIBRATION = 'calibration.json'
 REPORT = 'report.html'
@@ -54,6 +55,7 @@ WRITTEN = (
     SVM_TABLE,
     SVM_ARRAYS,
     DETECTORS,
+    STACKS,
     CHOICES,
 )
 LOCK = '.lock'

@@ -82,6 +82,8 @@ CEILING = {
     'run_metrics': dict.fromkeys(HEADLINE, MEASURE),
     'run_intervals': dict.fromkeys(HEADLINE, shapes.Maybe(shapes.ListOf(shapes.SHARE, 2))),
 }
+# {member: its mean weight over folds and seeds}: classical/stack.py.
+STACK = shapes.MapOf(NOT_NEGATIVE)
 RECOGNITION_SCORES = {
     'metrics': MEASURES,
     'sd': MEASURES,
@@ -226,6 +228,8 @@ class RecognitionResults(_Results):
     repeats: dict | None = field(default=None, kw_only=True)
     # of shape CEILING; None, and no key in the file, where no action units are annotated
     ceiling: dict | None = field(default=None, kw_only=True)
+    # of shape STACK; None, and no key in the file, where none was fitted
+    stack: dict[str, float] | None = field(default=None, kw_only=True)
     # learning rate and epochs that folds chose by training subjects, in words; '' for no choice
     choice: str = field(default='', kw_only=True)
     oracle_epoch: dict | None  # of shape ORACLE; None where epochs were not evaluated
@@ -236,13 +240,13 @@ class RecognitionResults(_Results):
 
     @classmethod
     def checked(cls, path: Path, content: dict) -> Self:
-        """Check the content; also repeats and ceiling, and that the confusion matrix is square."""
+        """Check the content; also optional blocks, and that the confusion matrix is square."""
         results = super().checked(path, content)
         size = len(results.classes)
         square = shapes.ListOf(shapes.ListOf(shapes.COUNT, size), size)
         shapes.check(results.confusion, square, path, remedy=reading.REMEDY, key='confusion')
         # Not in SHAPE, because older files lack them.
-        for key, shape in (('repeats', REPEATS), ('ceiling', CEILING)):
+        for key, shape in (('repeats', REPEATS), ('ceiling', CEILING), ('stack', STACK)):
             value = getattr(results, key)
             shapes.check(value, shapes.Maybe(shape), path, remedy=reading.REMEDY, key=key)
         return results
@@ -250,8 +254,9 @@ class RecognitionResults(_Results):
     def to_json(self) -> dict:
         """Return the results as the file holds them."""
         content = super().to_json()
-        if self.ceiling is None:
-            del content['ceiling']
+        for key in ('ceiling', 'stack'):
+            if content[key] is None:
+                del content[key]
         return content
 
 

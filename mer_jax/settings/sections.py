@@ -580,7 +580,8 @@ class Head:
     name: str = field(
         'none',
         'none: the network predicts. svm: an SVM, balanced. logistic: a logistic regression, '
-        'balanced, for few features such as detected_units.',
+        'balanced, for few features such as detected_units. stack: SVMs and a network that drawn '
+        'faces alone trained (model.pretrain), whose scores each fold combines by two weights.',
         entries='HEADS',
     )
     features: str = field(

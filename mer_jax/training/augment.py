@@ -185,12 +185,22 @@ def flip(
         partner: int[A], column of the mirror image of each action unit.
         in_bytes: whether the image is in bytes.
     """
-    image = sample.image[..., ::-1, :]
-    image = jnp.where(u, 255 - image if in_bytes else -image, image)
-    changed = sample._replace(image=image)
+    changed = sample._replace(image=mirrored(sample.image, u=u, in_bytes=in_bytes))
     if 'action_units' in sample.extras:
         changed = changed.with_extras(action_units=sample.extras['action_units'][partner])
     return _either(key, share, changed, sample)
+
+
+def mirrored(image: jax.Array, *, u: np.ndarray, in_bytes: bool) -> jax.Array:
+    """Return the mirror image of an image, or of every frame of a clip.
+
+    Args:
+        image: [..., H, W, C].
+        u: as of `flip`.
+        in_bytes: as of `flip`.
+    """
+    image = image[..., ::-1, :]
+    return jnp.where(u, 255 - image if in_bytes else -image, image)
 
 
 def mirrored_units(names: Sequence[str]) -> np.ndarray:

@@ -491,3 +491,24 @@ def _learner(
         return finish(logits, state.fitted) if finish else logits, out
 
     return Learner(init, step, predict)
+
+
+def log_probabilities(
+    learner: Learner, *, mirror: Callable[[jax.Array], jax.Array] | None
+) -> Learner:
+    """Return a learner, predicting log probabilities [B, K] of the classes.
+
+    Args:
+        learner: whose outputs are logits.
+        mirror: images -> their mirror images, whose outputs count as much; None without.
+    """
+
+    def predict(state: FoldState, inputs: Inputs) -> tuple[Array, Out]:
+        logits, _ = learner.predict(state, inputs)
+        log_p = jax.nn.log_softmax(logits)
+        if mirror is not None:
+            mirrored, _ = learner.predict(state, inputs._replace(image=mirror(inputs.image)))
+            log_p = (log_p + jax.nn.log_softmax(mirrored)) / 2
+        return log_p, {}
+
+    return learner._replace(predict=predict)
