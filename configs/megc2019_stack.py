@@ -15,7 +15,11 @@ def get_config(variant: str = '') -> ConfigDict:
     c = best('megc2019_stack')
     c.data.name = 'precomputed_flow'
     c.head.name = 'stack'
-    c.model.name = 'sssnet'
+    c.model.name = 'flow_cnn'
     c.model.pretrain = f'synthetic_faces/many,{FACES}'
+    c.pretrain.update({'epochs': 8, 'learning_rate': 2e-3})
+    c.train.update(
+        {'batch_size': 64, 'optimizer': 'adamw', 'weight_decay': 0.01, 'schedule': 'cosine'}
+    )
     c.train.seeds = 5  # of the groups, and of the network
     return variants(c, variant)

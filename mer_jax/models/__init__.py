@@ -174,6 +174,16 @@ NETWORKS = {
         torch_names='mer_jax.models.dual_inception:TORCH_NAMES',
         quick_size=12,  # its dense layers grow with the image
     ),
+    'flow_cnn': NetworkEntry(
+        'mer_jax.models.flow_cnn:FlowCNN',
+        options={
+            'dropout': _dropout(0.3, 'Before the hidden dense layer.'),
+            'width': _width(32, 'Channels of the first convolution.'),
+            'hidden': Setting(64, 'Units of the hidden dense layer.', low=1, high=10**5),
+        },
+        quick={'width': 8},
+        quick_size=28,
+    ),
     'htnet': NetworkEntry(
         'mer_jax.models.htnet:HTNet',
         options={

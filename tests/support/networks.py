@@ -49,6 +49,9 @@ CASES = {
     'dual_inception': NetworkCase(
         published=(28, 28, 2), parameters=6_449_867, small=(8, 8, 2), odd=(28, 28, 2)
     ),
+    'flow_cnn': NetworkCase(
+        published=(28, 28, 3), parameters=65_043, small=(14, 14, 3), small_options={'width': 4}
+    ),
     'htnet': NetworkCase(
         published=(28, 28, 3),
         parameters=8_722_310,

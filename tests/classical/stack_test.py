@@ -1,0 +1,138 @@
+"""SVMs and a network together: the regression that weighs them, and what it may see."""
+
+import numpy as np
+import pytest
+from scipy.special import log_softmax
+from sklearn.metrics import log_loss
+from sklearn.utils.class_weight import compute_sample_weight
+
+from mer_jax.classical import stack, svm
+from mer_jax.errors import UserError
+from mer_jax.experiment import run
+from mer_jax.experiment import settings as rules
+from mer_jax.presets import quick
+from mer_jax.presets import svm as svm_config
+from mer_jax.runfiles.results import RecognitionResults
+from mer_jax.runfiles.stacks import StackTable
+from mer_jax.settings.sections import Head
+from mer_jax.settings.tree import from_nested
+
+DRAWN = 'synthetic_faces/tiny'
+RNG = np.random.default_rng(0)
+LABEL = np.repeat([0, 0, 0, 1, 2], 12)
+SUBJECT = np.tile(np.arange(6), 10)
+
+
+def scores(strength):
+    """Scores [60, 3] that show the class by `strength`."""
+    return RNG.normal(0, 1, (60, 3)) + strength * np.eye(3)[LABEL]
+
+
+def loss(fitted, members, label):
+    """What the fit minimises, by scikit-learn."""
+    logits = np.tensordot(fitted.weight / fitted.spread, members, 1) + fitted.offset
+    weight = compute_sample_weight('balanced', label)
+    fits = log_loss(label, np.exp(log_softmax(logits, 1)), sample_weight=weight)
+    unequal = fitted.weight - fitted.weight.mean()
+    return fits + stack.RIDGE * (np.sum(unequal**2) + np.sum(fitted.offset**2))
+
+
+def test_the_loss_is_the_least_as_scikit_learn_computes_it():
+    """A wrong slope or another balance of the classes stops elsewhere."""
+    members = np.stack([scores(1.0), 5 * scores(0.5)])
+    fitted = stack.fit(members, LABEL)
+    least = loss(fitted, members, LABEL)
+    for key in ('weight', 'offset'):
+        values = getattr(fitted, key)
+        for step in 0.02 * np.eye(len(values)):
+            for sign in (1, -1):
+                moved = fitted._replace(**{key: values + sign * step})
+                assert loss(moved, members, LABEL) > least
+    assert fitted.weight[0] > fitted.weight[1] > 0, 'the better member weighs more'
+
+
+def test_a_member_that_is_wrong_gets_no_weight_and_scale_does_not_matter():
+    """A negative weight would trust a member to be wrong; a unit must not decide."""
+    members = np.stack([scores(1.0), scores(-1.0)])
+    fitted = stack.fit(members, LABEL)
+    assert fitted.weight[1] == 0 < fitted.weight[0]
+    larger = stack.fit(members * np.array([9.0, 0.1])[:, None, None], LABEL)
+    np.testing.assert_allclose(larger.weight, fitted.weight, atol=1e-3)
+    combined = stack.combined(fitted, members)
+    np.testing.assert_allclose(np.exp(combined).sum(1), 1, atol=1e-5)
+
+
+def test_a_class_without_training_rows_and_a_silent_member_are_numbers():
+    """A fold may lack a class; a member may say nothing."""
+    members = np.stack([scores(1.0), np.zeros((60, 3))])
+    fitted = stack.fit(members, np.zeros(60, int))
+    assert np.isfinite(stack.combined(fitted, members)).all()
+
+
+TRAIN, TEST = np.flatnonzero(SUBJECT), np.flatnonzero(SUBJECT == 0)
+
+
+def test_noise_in_the_left_out_subject_changes_no_fitted_number():
+    """Weights that saw a tested clip are a leak; so are SVMs that saw the row they predict."""
+    train, test = TRAIN, TEST
+    block = (np.eye(4)[LABEL] + RNG.normal(0, 0.7, (1, 60, 4))).astype(np.float32)
+    outputs = log_softmax(scores(1.0), 1).astype(np.float32)
+    head = Head('stack', cost=(0.5, 2.0), gamma=(0.1, 0.5), inner_folds=3, top_k=2)
+
+    def fitted(block, outputs, label):
+        clips = svm.Clips([block], label, SUBJECT, 3)
+        decisions = svm.decide(clips, train, test, head, seed=0, nested=True)
+        return decisions, stack.fit(np.stack([decisions.train, outputs[train]]), label[train])
+
+    decisions, before = fitted(block, outputs, LABEL)
+    noisy = block.copy(), outputs.copy(), LABEL.copy()
+    noisy[0][:, test], noisy[1][test], noisy[2][test] = 1e3, 7.0, 2
+    _, after = fitted(*noisy)
+    for first, second in zip(before, after, strict=True):
+        np.testing.assert_array_equal(first, second)
+    alone, svms = svm.fit_fold(svm.Clips([block], LABEL, SUBJECT, 3), train, test, head, seed=0)
+    np.testing.assert_array_equal(alone, decisions.test)
+    # of inner folds: one that saw the row it predicts would be nearly always right
+    splits = svm.inner_splits(LABEL[train], SUBJECT[train], 3, seed=0)
+    kept, left_out = splits[0]
+    choices = [svm.Choice('rbf', each.cost, each.gamma) for each in svms]
+    clips = svm.Clips([block], LABEL, SUBJECT, 3)
+    again = svm.predict_by(clips, train[kept], train[left_out], choices, scale='features')
+    np.testing.assert_array_equal(decisions.train[left_out], again)
+
+
+def settings_of(**changes):
+    config = svm_config('x', 'gradient')
+    config.head.update({'name': 'stack', 'mirror': True})
+    config.model.name, config.model.pretrain = 'flow_cnn', DRAWN
+    quick(config)
+    config.update_from_flattened_dict(changes)
+    return from_nested(config.to_dict())
+
+
+def test_a_run_says_how_it_weighs_its_members(tiny_data, tmp_path, undrawn):
+    """Results of two members would pass for those of one."""
+    run.train_settings(settings_of(**{'data.data_dir': tiny_data}), tmp_path)
+    results = RecognitionResults.read(tmp_path)
+    table = StackTable.read(tmp_path)
+    assert results.stack == table.mean_weights() and [*results.stack] == [*stack.MEMBERS]
+    assert len(table.rows) == results.folds * (2 + 3)
+    assert results.data['pretraining']['name'] == DRAWN
+    assert 'id="stack"' in (tmp_path / 'report.html').read_text()
+
+
+REFUSED = {
+    'a network that the fold trains': ({'train.epochs': 1}, 'train.epochs'),
+    'no drawn faces': ({'model.pretrain': ''}, 'model.pretrain'),
+    'people': ({'model.pretrain': 'samm/flow'}, 'model.pretrain'),
+    'hidden layers': ({'head.features': 'network+gradient'}, 'head.features'),
+    'a leak': ({'head.scope': 'all'}, 'head.scope'),
+}
+
+
+@pytest.mark.parametrize('changes,key', REFUSED.values(), ids=REFUSED)
+def test_members_that_were_fitted_to_the_rows_of_the_fold_are_refused(changes, key):
+    """On rows that it learned a network looks better than it is, and gets too much weight."""
+    rules.check(settings_of())
+    with pytest.raises(UserError, match=key):
+        rules.check(settings_of(**changes))
