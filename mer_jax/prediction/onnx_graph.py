@@ -639,17 +639,6 @@ def _slice(graph, equation):
     return [Value(graph.add('Slice', [value.name, *arguments]), equation.dims[0])]
 
 
-def _sort(graph, equation):
-    axis, value = equation.params['dimension'], equation.inputs[0]
-    if len(equation.inputs) > 1:
-        raise UserError('export: arrays in the order of another are not translated to ONNX')
-    if isinstance(value.dims[axis], Batch):
-        raise _depends_on_batch('an order of the rows')
-    inputs = [value.name, graph.integers([value.dims[axis]])]
-    names = graph.add_several('TopK', inputs, 2, axis=axis, largest=0, sorted=1)
-    return [Value(names[0], equation.dims[0])]
-
-
 def _split(graph, equation):
     axis = int(equation.params['axis'])
     value, count = equation.inputs[0], len(equation.dims)
@@ -691,7 +680,6 @@ TRANSLATIONS = {
     'rsqrt': _root_of_inverse,
     'select_n': _select,
     'slice': _slice,
-    'sort': _sort,
     'split': _split,
     'square': _square,
     'squeeze': _squeeze,
