@@ -6,7 +6,7 @@ from scipy.special import log_softmax
 from sklearn.metrics import log_loss
 from sklearn.utils.class_weight import compute_sample_weight
 
-from mer_jax.classical import stack, svm
+from mer_jax.classical import refuse_unkept, stack, svm
 from mer_jax.errors import UserError
 from mer_jax.experiment import run
 from mer_jax.experiment import settings as rules
@@ -119,6 +119,11 @@ def test_a_run_says_how_it_weighs_its_members(tiny_data, tmp_path, undrawn):
     assert len(table.rows) == results.folds * (2 + 3)
     assert results.data['pretraining']['name'] == DRAWN
     assert 'id="stack"' in (tmp_path / 'report.html').read_text()
+    others = {'data.data_dir': tiny_data, 'data.labels': 'classes:disgust,happiness'}
+    with pytest.raises(UserError, match='model.pretrain'):
+        run.train_settings(settings_of(**others), tmp_path / 'others')
+    with pytest.raises(UserError, match='head.name'):
+        refuse_unkept(settings_of().head, tmp_path)
 
 
 REFUSED = {
