@@ -138,8 +138,9 @@ def has_network(head: sections.Head) -> bool:
 
     An SVM on features of clips needs none.
     """
-    by_network = head.name == 'none' or HEADS[head.name].with_network
-    return by_network or NETWORK in head.features.split('+')
+    entry = HEADS.get(head.name)  # a wrong name is reported as a mistake of its own
+    beside = entry is not None and entry.with_network
+    return head.name == 'none' or beside or NETWORK in head.features.split('+')
 
 
 def missing_input(

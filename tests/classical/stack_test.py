@@ -131,6 +131,7 @@ REFUSED = {
     'no drawn faces': ({'model.pretrain': ''}, 'model.pretrain'),
     'people': ({'model.pretrain': 'samm/flow'}, 'model.pretrain'),
     'hidden layers': ({'head.features': 'network+gradient'}, 'head.features'),
+    'a name that does not exist': ({'head.name': 'stacks'}, 'head.name'),
     'a leak': ({'head.scope': 'all'}, 'head.scope'),
 }
 
