@@ -8,7 +8,7 @@ from ml_collections import ConfigDict
 
 from mer_jax.presets import best, variants
 
-FACES = 'clips=20000,optical_flow=exact,distractors=eyes,balance=even'
+FACES = 'clips=20000,optical_flow=exact,balance=even'
 
 
 def get_config(variant: str = '') -> ConfigDict:
