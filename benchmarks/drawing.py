@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument('--people', type=int, default=12)
     parser.add_argument('--clips', type=int, default=published.CLIPS_A_PERSON, help='of each')
     parser.add_argument('--sizes', default='28,56,112,224')
-    flags = command_line.parse(parser, argv, rounds=1, people=1, clips=1, sizes='28')
+    flags = command_line.parse(parser, argv, rounds=1, people=2, clips=2, sizes='28')
     cv2.setNumThreads(1)
     compare_speed(flags.rounds, flags.clips)
     for distractors in ('none', 'eyes'):

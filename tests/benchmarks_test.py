@@ -18,7 +18,7 @@ FIGURES = {
     'calls': r'training\.epoch\n[^$]*different pairs',
     'coverage': r'24 subjects, mer_jax +[\d.]+ ',
     'convolution': r'native: a step takes [\d.]+ ms outside of a loop, [\d.]+ ms in one',
-    'drawing': r'ratio [\d.]+ .*\n28x28 tvl1_short: off by 0\.\d+',
+    'drawing': r'ratio [\d.]+ .*\nexact, .*\nexact, .*\n28x28 tvl1_short: off by 0\.\d+',
     'drawn_faces': r'3 subjects, 24 drawn clips, control none: UF1 [\d.]+ .*; gain [+-]',
     'decision': r'frames .*: \d+ ms; crop',
     'face_detection': r'turned by 10 degrees \| \d of 1',
