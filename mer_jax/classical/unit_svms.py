@@ -14,6 +14,7 @@ import numpy as np
 from mer_jax.classical import svm, threads
 from mer_jax.classical.svm import NOBODY, Choice
 from mer_jax.evaluation.metrics import nanmean
+from mer_jax.evaluation.units import unit_f1
 from mer_jax.folds.rows import of_data_set
 from mer_jax.runfiles.detectors import DetectorRow, DetectorTable
 from mer_jax.settings import sections
@@ -185,7 +186,7 @@ def fit_fold(
     best = [0]
     if len(grid) > 1 or nested:
         inner = _inner_outputs(coded, fitted_rows, train, grid, settings, seed=seed)
-        f1 = np.array([_f1(outputs[known], coded.units[fitted_rows]) for outputs in inner])
+        f1 = np.array([unit_f1(coded.units[fitted_rows], of_rows[known] > 0) for of_rows in inner])
         mean = np.nan_to_num(nanmean(f1, axis=-1))
         # Of equal choices the first one: the widest kernel, then the lowest cost.
         best = np.argsort(-mean, kind='stable')[: settings.top_k]
@@ -259,14 +260,6 @@ def rarest(units: np.ndarray) -> np.ndarray:
     count = np.nansum(units, axis=0)
     of_row = np.where(units == 1, count, np.inf)
     return np.where(np.isfinite(of_row).any(1), of_row.argmin(1), units.shape[1])
-
-
-def _f1(outputs, units):
-    """Return the F1 of each unit [A] over rows where it is known; NaN where none shows it."""
-    present, positive = units == 1, (outputs > 0) & ~np.isnan(units)
-    hits = np.sum(present & positive, axis=0)
-    total = np.sum(present, axis=0) + np.sum(positive, axis=0)
-    return np.where(present.any(0), 2 * hits / np.maximum(total, 1), np.nan)
 
 
 def _fit_units(matrices, units, choice, drawn):

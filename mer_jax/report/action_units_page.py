@@ -9,6 +9,7 @@ from mer_jax import provenance
 from mer_jax.errors import UserError
 from mer_jax.evaluation import DRAWS, OVER_SUBJECTS, UNIT_METRICS
 from mer_jax.evaluation.metrics import nanmean
+from mer_jax.evaluation.units import unit_f1
 from mer_jax.report import action_units_tables, page, plots_units, run_sections
 from mer_jax.report.action_units_tables import (
     EXPLAINED,
@@ -126,12 +127,7 @@ def _mean_f1(truth, detected, seed):
     """F1 of each unit in the mean over seeds, float64[A]; NaN where no clip shows it."""
     per_seed = [np.full(truth.shape[1], np.nan)]
     for number in np.unique(seed):
-        present, absent = (truth[seed == number] == value for value in (1, 0))
-        hits = (present & detected[seed == number]).sum(0)
-        alarms = (absent & detected[seed == number]).sum(0)
-        shown = present.sum(0)
-        f1 = 2 * hits / np.maximum(hits + alarms + shown, 1)
-        per_seed.append(np.where(shown > 0, f1, np.nan))
+        per_seed.append(unit_f1(truth[seed == number], detected[seed == number]))
     return nanmean(np.array(per_seed), axis=0)
 
 
