@@ -10,7 +10,6 @@ import numpy as np
 
 from mer_jax.classical import svm, threads
 from mer_jax.classical.svm import NOBODY, Choice, Clips, Svm
-from mer_jax.evaluation.metrics import confusion, summary
 from mer_jax.settings import sections
 from mer_jax.types import Folds, Samples
 
@@ -110,14 +109,14 @@ def _inner_uf1(clips, train, grid, settings, *, seed):
     generated = train[clips.subject[train] == NOBODY]
     train = train[clips.subject[train] != NOBODY]
     label, subject = clips.label[train], clips.subject[train]
-    predicted = np.zeros((len(grid), len(train)), int)
+    scores = np.zeros((len(grid), len(train), clips.classes))
     for kept, left_out in svm.inner_splits(label, subject, settings.inner_folds, seed=seed):
         inner_train = np.concatenate([train[kept], generated])
         for number, cost in enumerate(grid):
-            scores = _fit(clips, inner_train, train[left_out], cost, settings.scale)
-            predicted[number, left_out] = scores.argmax(1)
-    counts = [confusion(label, of_cost, classes=clips.classes) for of_cost in predicted]
-    return np.array([summary(each)['uf1'] for each in counts])
+            scores[number, left_out] = _fit(
+                clips, inner_train, train[left_out], cost, settings.scale
+            )
+    return svm.uf1_of_choices(scores, label)
 
 
 def _fit(clips, train, rows, cost, scale):

@@ -8,7 +8,6 @@ width are chosen by an inner cross-validation, which leaves out groups of traini
 import itertools
 import warnings
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -285,23 +284,14 @@ def by_run(outputs: np.ndarray, folds: Folds, count: int) -> np.ndarray:
     return ordered
 
 
-def write(folder: Path, svms: list[list[Svm]], folds: Folds, titles: list[str]) -> None:
-    """Write heads.csv and heads.npz.
-
-    The first has a line per SVM, the second the support vectors of each.
+def table(svms: list[list[Svm]], folds: Folds, titles: Sequence[str]) -> SvmTable:
+    """Return the content of heads.csv, a line for each SVM.
 
     Args:
-        folder: of the run.
         svms: of each run.
         folds: all runs.
         titles: of the folds.
     """
-    table(svms, folds, titles).write(folder)
-    arrays(svms).write(folder)
-
-
-def table(svms: list[list[Svm]], folds: Folds, titles: Sequence[str]) -> SvmTable:
-    """Return the content of heads.csv; arguments are those of `write`."""
     rows = []
     for run, run_svms in enumerate(svms):
         for rank, svm in enumerate(run_svms, 1):
@@ -321,7 +311,7 @@ def table(svms: list[list[Svm]], folds: Folds, titles: Sequence[str]) -> SvmTabl
 
 
 def arrays(svms: list[list[Svm]]) -> SvmArrays:
-    """Return the content of heads.npz, of the SVMs of each run."""
+    """Return the content of heads.npz: the support vectors of the SVMs of each run."""
     vectors = {}
     for run, run_svms in enumerate(svms):
         for rank, svm in enumerate(run_svms, 1):
@@ -373,7 +363,7 @@ def decide(
     uf1, inner = np.full(len(grid), np.nan), None
     if len(grid) > 1 or nested:
         rows, inner = _inner_scores(clips, train, grid, settings, seed=seed)
-        uf1 = _uf1(inner, clips.label[rows])
+        uf1 = uf1_of_choices(inner, clips.label[rows])
     # Of choices with equal UF1 the first one: the widest kernel, then the lowest cost.
     best = np.argsort(-uf1, kind='stable')[: settings.top_k]
     inner_products = products(clips.blocks, train, test, scale=settings.scale, drawn=clips.drawn)
@@ -463,8 +453,13 @@ def _inner_scores(clips, train, grid, settings, *, seed):
     return train, scores
 
 
-def _uf1(scores, label):
-    """Return the UF1 of each choice, float[len(grid)], by its scores of rows."""
+def uf1_of_choices(scores: np.ndarray, label: np.ndarray) -> np.ndarray:
+    """Return the UF1 of each of C choices, float64[C].
+
+    Args:
+        scores: [C, n, K], of rows by each choice.
+        label: int[n].
+    """
     uf1 = []
     for of_choice in scores:
         counts = confusion(label, of_choice.argmax(1), classes=scores.shape[-1])

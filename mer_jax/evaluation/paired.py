@@ -1,6 +1,6 @@
 """Paired tests of two systems over subjects."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -135,6 +135,17 @@ def holm(ps: ArrayLike) -> np.ndarray:
     steps = ps[order] * np.arange(len(order), 0, -1)
     adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1)
     return adjusted
+
+
+def add_holm(tests: Sequence[dict]) -> None:
+    """Add `holm` to tests of JSON: p, adjusted for all of them.
+
+    Args:
+        tests: with p, None where it is undefined.
+    """
+    adjusted = holm(np.array([test['p'] for test in tests], np.float64))
+    for test, p in zip(tests, adjusted, strict=True):
+        test['holm'] = metrics.to_json(p)
 
 
 def _gain(statistic, weights, others):

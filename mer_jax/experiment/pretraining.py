@@ -14,7 +14,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 
 from mer_jax.errors import UserError
@@ -23,7 +22,6 @@ from mer_jax.experiment import folder as run_folder
 from mer_jax.experiment.build import Experiment
 from mer_jax.models import NETWORKS
 from mer_jax.runfiles import files
-from mer_jax.runfiles.plan import Plan
 from mer_jax.settings import sections
 from mer_jax.settings.sections import Settings
 from mer_jax.training import augment, checkpoint, held_out, metrics_log, pretrained
@@ -128,7 +126,9 @@ def trained(experiment: Experiment, folder: Path) -> Experiment:
         how = build.training(faces)
         samples, folds = faces.data.samples, faces.folds
         engine.train_runs(learner, samples, folds, plan, how, folder, engine.Extras())
-    states = _states(shapes, plan, seeds, epochs, folder)
+    states = checkpoint.read_runs(
+        folder / files.CHECKPOINTS, shapes, epoch=epochs, runs=seeds, group=plan.group
+    )
     names = faces.data.names
     wider = faces.data._replace(names=names._replace(classes=(*names.classes, '')))
     by_output = pretrained.differing(shapes, _shapes(faces._replace(data=wider)))
@@ -169,19 +169,6 @@ def _shapes(faces):
     # shapes do not depend on how a convolution is computed
     learner = build.learner(faces, 'matmul', entry=PRETRAINING)
     return held_out.state_shapes(learner, faces.data.samples, faces.folds.train)
-
-
-def _states(shapes: FoldState, plan: Plan, seeds: int, epochs: int, folder: Path) -> FoldState:
-    """States after the last epoch, [seeds, ...]; they are read from their checkpoints."""
-    read = []
-    for number, first in enumerate(range(0, seeds, plan.group)):
-        count = min(plan.group, seeds - first)
-        of_group = jax.tree.map(
-            lambda leaf, count=count: jax.ShapeDtypeStruct((count, *leaf.shape), leaf.dtype), shapes
-        )
-        with checkpoint.opened(folder / files.CHECKPOINTS / f'group_{number}') as manager:
-            read.append(checkpoint.restore(manager, epochs, of_group))
-    return jax.tree.map(lambda *leaves: np.concatenate(leaves), *read)
 
 
 def _about(faces, folder) -> dict[str, Any]:

@@ -291,19 +291,14 @@ def read_states(folder: Path, settings: Settings, classes: int, chosen: Sequence
             'the same command with the verb train'
         )
     shapes = state_shapes(settings, classes)
-    size, read = Plan.read(folder).group, []
-    for number, first in enumerate(range(0, total, size)):
-        count = min(size, total - first)
-        wanted = [position - first for position in chosen if first <= position < first + count]
-        if not wanted:
-            continue
-        of_group = jax.tree.map(
-            lambda leaf, count=count: jax.ShapeDtypeStruct((count, *leaf.shape), leaf.dtype), shapes
-        )
-        with checkpoint.opened(folder / files.CHECKPOINTS / f'group_{number}') as manager:
-            states = checkpoint.restore(manager, epoch, of_group)._replace(opt_state=())
-        read.append(jax.tree.map(lambda leaf, wanted=wanted: np.asarray(leaf)[wanted], states))
-    return jax.tree.map(lambda *leaves: np.concatenate(leaves), *read)
+    return checkpoint.read_runs(
+        folder / files.CHECKPOINTS,
+        shapes,
+        epoch=epoch,
+        runs=total,
+        group=Plan.read(folder).group,
+        chosen=chosen,
+    )
 
 
 def network_scores(learner: Learner, states: FoldState) -> Scores:

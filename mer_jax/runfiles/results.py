@@ -22,7 +22,7 @@ MEASURE = shapes.Maybe(shapes.SHARE)
 MEASURES = dict.fromkeys(METRICS, MEASURE)
 INTERVALS = dict.fromkeys(METRICS, shapes.Maybe(shapes.ListOf(shapes.SHARE, 2)))
 CLIPS = {'clips': NOT_NEGATIVE, 'correct': NOT_NEGATIVE, 'accuracy': shapes.SHARE}
-# in the results of both tasks, before and after the scores
+# in the results of every task, before and after the scores
 FIRST_KEYS = {
     'name': shapes.Text(),
     'scored': shapes.Text(),
@@ -162,6 +162,15 @@ class _Results:
     FILE: ClassVar[str] = files.RESULTS
     SHAPE: ClassVar[dict]
 
+    name: str  # of the config
+    scored: str  # the part that is scored: test or validation
+    protocol: str
+    leaks: list[str]  # a sentence for each leak; empty for an honest run
+    folds: int
+    seeds: int
+    epochs: int
+    clips: int  # of the data set
+
     def to_json(self) -> dict:
         """Return the results as the file holds them."""
         return asdict(self)
@@ -205,14 +214,6 @@ class RecognitionResults(_Results):
 
     SHAPE: ClassVar[dict] = {**FIRST_KEYS, **RECOGNITION_SCORES, **LAST_KEYS}
 
-    name: str  # of the config
-    scored: str  # the part that is scored: test or validation
-    protocol: str
-    leaks: list[str]  # a sentence for each leak; empty for an honest run
-    folds: int
-    seeds: int
-    epochs: int
-    clips: int  # of the data set
     metrics: dict[str, float | None]  # {metric: mean over seeds}
     sd: dict[str, float | None]  # over seeds
     intervals: dict[str, list[float] | None]  # {metric: [low, high]}, 95 %
@@ -275,14 +276,6 @@ class SpottingResults(_Results):
         **LAST_KEYS,
     }
 
-    name: str  # of the config
-    scored: str  # the part that is scored: test or validation
-    protocol: str
-    leaks: list[str]  # a sentence for each leak; empty for an honest run
-    folds: int
-    seeds: int
-    epochs: int
-    clips: int  # of the data set
     task: str  # SPOTTING
     answer: str  # the decoder whose error counts as the error of the run
     spotting: dict[str, dict]  # {decoder: errors}; empty where nothing was scored
@@ -321,14 +314,6 @@ class UnitResults(_Results):
         **LAST_KEYS,
     }
 
-    name: str  # of the config
-    scored: str  # the part that is scored: test or validation
-    protocol: str
-    leaks: list[str]  # a sentence for each leak; empty for an honest run
-    folds: int
-    seeds: int
-    epochs: int
-    clips: int  # of the data set
     task: str  # ACTION_UNITS
     units: list[str]  # the targets, such as 'AU12', in the order of the outputs
     metrics: dict[str, float | None]  # {metric: mean over units and seeds}

@@ -507,10 +507,7 @@ def _group(title, members, names, reference):
         if row['against'] is None and run is not reference:
             row['not_compared'] = _not_compared(reference, run)
         row['in_distribution'] = _in_distribution(run, members, rows)
-    tested = [row['against'] for row in rows if row['against']]
-    adjusted = paired.holm([_float(against['uf1']['p']) for against in tested])
-    for against, p in zip(tested, adjusted, strict=True):
-        against['uf1']['holm'] = to_json(p)
+    paired.add_holm([row['against']['uf1'] for row in rows if row['against']])
     data = reference.results['data']
     return {
         'title': title,
@@ -652,11 +649,6 @@ def _numbers(values):
 def _edges(interval):
     """[low, high]; None where it is undefined."""
     return None if np.isnan(interval).any() else interval
-
-
-def _float(value):
-    """A float, NaN for None."""
-    return np.nan if value is None else float(value)
 
 
 class _Kind(NamedTuple):

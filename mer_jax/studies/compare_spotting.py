@@ -14,7 +14,6 @@ import numpy as np
 
 from mer_jax.data.apexes import BLIND
 from mer_jax.evaluation import OVER_SUBJECTS, paired
-from mer_jax.evaluation.metrics import to_json
 from mer_jax.report import plots_spotting
 from mer_jax.runfiles.apexes import ApexRow, ApexTable
 
@@ -93,9 +92,7 @@ def group(title: str, members: Sequence['Run'], names: Sequence[str], reference:
     tests = []
     for row in rows:
         tests += [test for name, test in (row['against'] or {}).items() if name != 'common']
-    adjusted = paired.holm(np.array([test['p'] for test in tests], float))
-    for test, p in zip(tests, adjusted, strict=True):
-        test['holm'] = to_json(p)
+    paired.add_holm(tests)
     return {
         'title': title,
         'dataset': reference.results['data']['name'],

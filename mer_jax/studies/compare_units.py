@@ -52,7 +52,7 @@ def group(title: str, members: Sequence['Run'], names: Sequence[str], reference:
     for row, run in zip(rows, members, strict=True):
         row['against'] = None if run is reference else _against(reference, run)
     for metric in TESTED:
-        _adjust([row['against'][metric] for row in rows if row['against']])
+        paired.add_holm([row['against'][metric] for row in rows if row['against']])
     return {
         'title': title,
         'dataset': reference.results['data']['name'],
@@ -134,7 +134,7 @@ def _against(reference, run):
             for unit in targets
             if f'{metric} {unit}' in tests
         }
-        _adjust(list(of_units.values()))
+        paired.add_holm(list(of_units.values()))
         for unit, test in of_units.items():
             against['per_unit'].setdefault(unit, {})[metric] = test
     return against
@@ -175,10 +175,3 @@ def _test(block):
         'interval': None if np.isnan(edges).any() else edges,
         'p': to_json(block['p']),
     }
-
-
-def _adjust(tests):
-    """Add the p values that Holm's method adjusts for all of these tests."""
-    ps = [np.nan if test['p'] is None else test['p'] for test in tests]
-    for test, p in zip(tests, paired.holm(ps), strict=True):
-        test['holm'] = to_json(p)

@@ -8,7 +8,7 @@ import contextlib
 import shutil
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import jax
@@ -165,6 +165,47 @@ def restore(manager: ocp.CheckpointManager, epoch: int, shapes: FoldState) -> Fo
             f'{path} cannot be restored ({_reason(error)}); put it back from a copy, or delete '
             'that folder: its runs then train from the first epoch'
         ) from error
+
+
+def read_runs(
+    folder: Path,
+    shapes: FoldState,
+    *,
+    epoch: int,
+    runs: int,
+    group: int,
+    chosen: Sequence[int] | None = None,
+) -> FoldState:
+    """Read the states of the runs of a training from the checkpoints of its groups.
+
+    Args:
+        folder: with a folder group_0, group_1, ... for each group.
+        shapes: abstract state of one run.
+        epoch: of the checkpoints.
+        runs: of the training.
+        group: runs in a group.
+        chosen: positions of the runs to read, in rising order; None: all.
+
+    Returns:
+        Arrays [chosen, ...] on the host; opt_state is ().
+
+    Raises:
+        UserError: a checkpoint is damaged.
+    """
+    chosen = range(runs) if chosen is None else chosen
+    read = []
+    for number, first in enumerate(range(0, runs, group)):
+        count = min(group, runs - first)
+        wanted = [position - first for position in chosen if first <= position < first + count]
+        if not wanted:
+            continue
+        of_group = jax.tree.map(
+            lambda leaf, count=count: jax.ShapeDtypeStruct((count, *leaf.shape), leaf.dtype), shapes
+        )
+        with opened(folder / f'group_{number}') as manager:
+            states = restore(manager, epoch, of_group)._replace(opt_state=())
+        read.append(jax.tree.map(lambda leaf, wanted=wanted: np.asarray(leaf)[wanted], states))
+    return jax.tree.map(lambda *leaves: np.concatenate(leaves), *read)
 
 
 def _reason(error):

@@ -732,7 +732,8 @@ def test_machines_are_written_so_that_they_can_be_used(tmp_path):
         classes=2,
         settings=replace(SEVERAL, kernel='linear', scale='none', top_k=2),
     )
-    svm.write(tmp_path, machines, folds, titles)
+    svm.table(machines, folds, titles).write(tmp_path)
+    svm.arrays(machines).write(tmp_path)
     with open(tmp_path / 'heads.csv', newline='') as file:
         table = list(csv.DictReader(file))
     assert (
@@ -767,9 +768,8 @@ def test_machines_are_written_so_that_they_can_be_used(tmp_path):
             np.testing.assert_allclose(
                 np.mean(told, 0), found[held_out.order(folds)[0] == run, 1], atol=1e-4
             )
-    svm.write(
-        tmp_path, svm.predict([x], None, samples, folds, classes=2, settings=ONE)[1], folds, titles
-    )
+    _, unchosen = svm.predict([x], None, samples, folds, classes=2, settings=ONE)
+    svm.table(unchosen, folds, titles).write(tmp_path)
     with open(tmp_path / 'heads.csv', newline='') as file:
         assert {line['inner_uf1'] for line in csv.DictReader(file)} == {''}, 'nothing was chosen'
 
