@@ -42,6 +42,16 @@ class ProgramOptions:
     trial: bool = False  # True where the programs only show how fast a plan is
 
 
+class Arrays(NamedTuple):
+    """What the programs of a training read: arrays on devices, or their shapes and shardings."""
+
+    samples: Samples  # a copy on every device
+    rows: TrainRows  # of the runs, as are all that follow
+    fold: jax.Array | jax.ShapeDtypeStruct  # int32[F]
+    seed: jax.Array | jax.ShapeDtypeStruct  # int32[F]
+    test: jax.Array | jax.ShapeDtypeStruct  # int32[F, steps, batch], rows to predict
+
+
 class Programs(NamedTuple):
     """The programs of a training, and the data that they read."""
 
@@ -92,29 +102,19 @@ def compile_programs(
     start = time.perf_counter()
     devices = jax.devices()[: plan.devices]
     padded_runs = parallel.round_up(options.runs, at_once=plan.at_once, devices=devices)
-    over_folds = partial(parallel.over_folds, at_once=plan.at_once, devices=devices)
     shared = parallel.replicate(samples, devices=devices)
     members = range(options.runs)
     rows, fold, seed, test = _inputs_on_devices(
         folds, members, padded_runs, options.test_batch, devices
     )
 
-    init = over_folds(partial(_init, learner=learner))
-    shapes = jax.eval_shape(init, shared, rows, fold, seed)
-    sharding = rows.index.sharding
-    states = jax.tree.map(
-        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), shapes
+    to_compile = uncompiled(
+        learner,
+        Arrays(shared, rows, fold, seed, test),
+        options,
+        at_once=plan.at_once,
+        devices=devices,
     )
-    to_compile = {'init': Program(init, (shared, rows, fold, seed), QUICKLY)}
-    if options.trains:
-        train_one = partial(epoch.train_epoch, learner=learner, options=options.batches)
-        one_fold = partial(epoch.train_epochs, train_one=train_one, chunk=options.chunk)
-        train = over_folds(one_fold, donate=(1,))
-        samples_and_epochs = (shared, np.int32(0), np.int32(1))
-        to_compile['train'] = Program(train, (samples_and_epochs, states, rows, fold, seed))
-    if folds.test.index.shape[1]:
-        predict = over_folds(partial(held_out.predict_rows, learner=learner))
-        to_compile['predict'] = Program(predict, (shared, states, test))
     compiled = compilation.compile_all(to_compile, _title(options))
     return Programs(
         init=compiled['init'],
@@ -127,6 +127,50 @@ def compile_programs(
         test_batch=options.test_batch,
         seconds=time.perf_counter() - start,
     )
+
+
+def uncompiled(
+    learner: Learner,
+    arrays: Arrays,
+    options: ProgramOptions,
+    *,
+    at_once: int,
+    devices: parallel.Devices,
+) -> dict[str, Program]:
+    """Return the programs of a training before they are compiled.
+
+    Shapes are enough, and so are devices that are not here: a program can be exported, or compiled
+    for another machine.
+
+    Args:
+        learner: of one fold.
+        arrays: what the programs read.
+        options: what they are compiled for; `arrays` decide the number of runs and test rows.
+        at_once: runs that a device computes side by side.
+        devices: over which the runs are split.
+
+    Returns:
+        'init', 'train' where options.trains, and 'predict' where rows are held out; see Programs.
+    """
+    samples, rows, fold, seed, test = arrays
+    over_folds = partial(parallel.over_folds, at_once=at_once, devices=devices)
+    init = over_folds(partial(_init, learner=learner))
+    shapes = jax.eval_shape(init, samples, rows, fold, seed)
+    sharding = rows.index.sharding
+    states = jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), shapes
+    )
+    to_compile = {'init': Program(init, (samples, rows, fold, seed), QUICKLY)}
+    if options.trains:
+        train_one = partial(epoch.train_epoch, learner=learner, options=options.batches)
+        one_fold = partial(epoch.train_epochs, train_one=train_one, chunk=options.chunk)
+        train = over_folds(one_fold, donate=(1,))
+        samples_and_epochs = (samples, np.int32(0), np.int32(1))
+        to_compile['train'] = Program(train, (samples_and_epochs, states, rows, fold, seed))
+    if test.shape[-1]:
+        predict = over_folds(partial(held_out.predict_rows, learner=learner))
+        to_compile['predict'] = Program(predict, (samples, states, test))
+    return to_compile
 
 
 def group_on_devices(
