@@ -34,7 +34,7 @@ from tfds_builders.precomputed_flow import precomputed_flow_dataset_builder
 from tfds_builders.release import ReleaseBuilder
 from tfds_builders.samm import samm_dataset_builder
 from tfds_builders.smic import smic_dataset_builder
-from tfds_builders.synthetic_faces import many, synthetic_faces_dataset_builder
+from tfds_builders.synthetic_faces import many, prototypes, synthetic_faces_dataset_builder
 
 BUILDERS = {
     'casme': casme_dataset_builder.Builder,
@@ -282,9 +282,10 @@ def _find(name, user_files=None):
         if path:
             raise UserError(f'data.{kind} is {path!r}, but {dataset} is no release; leave it out')
     if dataset == many.Builder.name:
-        if config.partition(',')[0] == many.KIND:
-            return many.Builder, many.Builder.parse_config(config)
-        configs = {**configs, **many.Builder.builder_configs}
+        for on_demand in (many, prototypes):
+            if config.partition(',')[0] == on_demand.KIND:
+                return on_demand.Builder, on_demand.Builder.parse_config(config)
+            configs = {**configs, **on_demand.Builder.builder_configs}
     if config and config not in configs:
         known = ', '.join(configs) or 'none'
         raise UserError(
