@@ -2,7 +2,8 @@
 
 Each cell is a run of a config, in a folder of its own; cells that are finished are read. A network
 is pretrained on the drawn faces, an SVM learns them beside its clips. A pretraining is shared by
-all cells with the same faces.
+all cells with the same faces. --rule scores a rule by the signs of flow, which learns at most one
+threshold.
 """
 
 import argparse
@@ -21,15 +22,27 @@ import numpy as np  # noqa: E402
 import mer_jax as mj  # noqa: E402
 from benchmarks import command_line  # noqa: E402
 from mer_jax.classical import has_network  # noqa: E402
-from mer_jax.experiment import run  # noqa: E402
+from mer_jax.classical.features import centred  # noqa: E402
+from mer_jax.evaluation import bootstrap, metrics  # noqa: E402
+from mer_jax.experiment import build, run  # noqa: E402
 from mer_jax.experiment import settings as rules  # noqa: E402
 from mer_jax.runfiles import files  # noqa: E402
+from mer_jax.runfiles.predictions import PredictionTable  # noqa: E402
 from mer_jax.runfiles.results import RecognitionResults  # noqa: E402
 from mer_jax.settings import tree  # noqa: E402
 from mer_jax.settings.sections import Settings  # noqa: E402
 
 SET = '--config.'
 CONTROL = '{faces},clips={clips},draw={draw},control={control}'
+# Where landmarks of 120 drawn people lie in the mean, pixels of 28: (rows, columns) of the brows,
+# the two corners of the mouth and the chin. Fixed before the rule scored any clip.
+SIDE = 28
+BROWS = ((slice(2, 7), slice(4, 24)),)
+CORNERS = ((slice(19, 23), slice(7, 11)), (slice(19, 23), slice(17, 21)))
+CHIN = ((slice(24, 28), slice(10, 18)),)
+# what counts as movement, in standard deviations of the vertical flow of a clip
+THRESHOLDS = (0.0, 0.25, 0.5, 1.0, 1.5)
+RULE_CLASSES = ('negative', 'positive', 'surprise')
 
 
 class Cell(NamedTuple):
@@ -65,7 +78,7 @@ def cells(flags: argparse.Namespace) -> Iterator[Cell]:
 
 def train(settings: Settings, cell: Cell, flags: argparse.Namespace) -> RecognitionResults:
     """Train a cell, unless it is finished, and return its results."""
-    folder = Path(flags.folder) / '_'.join(map(str, cell))
+    folder = folder_of(cell, flags)
     if (folder / files.RESULTS).exists():
         return RecognitionResults.read(folder)
     changes = {'protocol.train_subjects': cell.subjects, 'protocol.seed': cell.seed}
@@ -86,6 +99,11 @@ def train(settings: Settings, cell: Cell, flags: argparse.Namespace) -> Recognit
     # the states of the folds of hundreds of runs would fill a disk
     shutil.rmtree(folder / files.CHECKPOINTS, ignore_errors=True)
     return RecognitionResults.read(folder)
+
+
+def folder_of(cell: Cell, flags: argparse.Namespace) -> Path:
+    """Return the folder of the run of a cell."""
+    return Path(flags.folder) / '_'.join(map(str, cell))
 
 
 def checked(settings: Settings, changes: dict) -> Settings:
@@ -119,6 +137,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument('--controls', nargs='+', default=['none'], help='none, units, head')
     parser.add_argument('--subjects', type=int, nargs='+', default=[0], help='0: all')
     parser.add_argument('--subject_draws', type=int, default=10)
+    parser.add_argument('--rule', action='store_true', help='score the rule, train nothing')
     flags, texts = command_line.parse_some(
         parser,
         argv,
@@ -132,32 +151,133 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     flags.many = not flags.quick
     settings = configured(flags.name, texts)
-    uf1 = {}
+    if flags.rule:
+        print_rule(settings, Path(flags.folder))
+        return
+    confusions, datasets = {}, np.zeros(0)
     for cell in cells(flags):
         results = train(settings, cell, flags)
-        uf1[cell] = results.metrics['uf1']
+        confusions[cell], datasets = by_subject(PredictionTable.read(folder_of(cell, flags)))
         low, high = results.intervals['uf1'] or (np.nan, np.nan)
-        print(f'{cell}: UF1 {uf1[cell]:.3f} [{low:.3f}, {high:.3f}]', flush=True)
-    for point in dict.fromkeys((cell.subjects, cell.control, cell.clips) for cell in uf1):
-        print(line(point, uf1), flush=True)
+        print(f'{cell}: UF1 {results.metrics["uf1"]:.3f} [{low:.3f}, {high:.3f}]', flush=True)
+    for point in dict.fromkeys((cell.subjects, cell.control, cell.clips) for cell in confusions):
+        print(line(point, confusions, datasets), flush=True)
 
 
-def line(point: tuple[int, str, int], uf1: dict[Cell, float]) -> str:
+def by_subject(table: PredictionTable) -> tuple[np.ndarray, np.ndarray]:
+    """Return confusions [S, R, K, K] of the subjects and seeds of a run, and their data sets [S].
+
+    Subjects are sorted, so that all runs of a curve have the same order.
+    """
+    subjects = sorted({(row.dataset, row.subject) for row in table.rows})
+    seeds, classes = max(row.seed for row in table.rows) + 1, len(table.classes)
+    counts = np.zeros((len(subjects), seeds, classes, classes), int)
+    for row in table.rows:
+        subject = subjects.index((row.dataset, row.subject))
+        label, predicted = table.classes.index(row.label), table.classes.index(row.predicted)
+        counts[subject, row.seed, label, predicted] += 1
+    return counts, np.array([dataset for dataset, _ in subjects])
+
+
+def line(
+    point: tuple[int, str, int], confusions: dict[Cell, np.ndarray], datasets: np.ndarray
+) -> str:
     """Describe a point: the mean over drawings and draws of subjects, and its gain over no drawn
-    clip with the same subjects.
+    clip with the same subjects, each with its 95 % interval over tested subjects.
     """
     subjects, control, clips = point
-    of_point = [cell for cell in uf1 if (cell.subjects, cell.control, cell.clips) == point]
-    values = np.array([uf1[cell] for cell in of_point])
+    of_point = [c for c in confusions if (c.subjects, c.control, c.clips) == point]
+    cube = np.concatenate([confusions[cell] for cell in of_point], 1)
+    low, high = metrics.intervals(cube, datasets)['uf1']
     text = (
         f'{subjects or "all"} subjects, {clips} drawn clips, control {control}: UF1 '
-        f'{values.mean():.3f} ({values.min():.3f} to {values.max():.3f}, {len(values)} runs)'
+        f'{described(uf1(cube.sum(0)))} [{low:.3f}, {high:.3f}]'
     )
-    without = [uf1.get(Cell('none', 0, 0, subjects, cell.seed)) for cell in of_point]
-    if clips and None not in without:
-        gains = values - np.array(without)
-        text += f'; gain {gains.mean():+.3f} ({gains.min():+.3f} to {gains.max():+.3f})'
+    without = [Cell('none', 0, 0, subjects, cell.seed) for cell in of_point]
+    if clips and all(cell in confusions for cell in without):
+        before = np.concatenate([confusions[cell] for cell in without], 1)
+
+        def gain(weights: np.ndarray) -> dict[str, np.ndarray]:
+            after = uf1(metrics.pooled(weights, cube))
+            return {'uf1': (after - uf1(metrics.pooled(weights, before))).mean(-1)}
+
+        low, high = bootstrap.intervals(gain, datasets, cube.sum((1, 2, 3)))['uf1']
+        gains = described(uf1(cube.sum(0)) - uf1(before.sum(0)), '+')
+        text += f'; gain {gains} [{low:+.3f}, {high:+.3f}]'
     return text
+
+
+def uf1(confusions: np.ndarray) -> np.ndarray:
+    """Return UF1 of each of the confusions [..., K, K]."""
+    return metrics.measures(confusions)['uf1']
+
+
+def described(values: np.ndarray, sign: str = '') -> str:
+    """Return a mean with its spread over runs."""
+    low, high = values.min(), values.max()
+    spread = f'{low:{sign}.3f} to {high:{sign}.3f}, {len(values)} runs'
+    return f'{values.mean():{sign}.3f} ({spread})'
+
+
+def raised(v: np.ndarray) -> np.ndarray:
+    """Return how far brows, corners of the mouth and chin move up.
+
+    Args:
+        v: [N, 28, 28], flow downwards; stretched or in pixels.
+
+    Returns:
+        float[N, 3], in standard deviations of the flow of the clip.
+    """
+    moved = []
+    for flow in v:
+        up = -centred(flow)[..., 0]
+        means = [np.mean([up[box].mean() for box in boxes]) for boxes in (BROWS, CORNERS, CHIN)]
+        moved.append(means)
+    return np.array(moved)
+
+
+def by_signs(moved: np.ndarray, threshold: float) -> np.ndarray:
+    """Name the class of clips by FACS, from which way three regions move.
+
+    Action units 1 and 2 raise the brows and 26 drops the jaw: surprise. 12 raises the corners of
+    the mouth: positive. All else is negative: 4 lowers the brows, 15 the corners.
+
+    Args:
+        moved: [N, 3], as of `raised`.
+        threshold: below which a region is still.
+
+    Returns:
+        int[N], index in RULE_CLASSES.
+    """
+    brows, corners, chin = np.where(np.abs(moved) > threshold, np.sign(moved), 0).T
+    surprise = (brows > 0) | ((brows == 0) & (chin < 0))
+    return np.where(surprise, 2, np.where(corners > 0, 1, 0))
+
+
+def print_rule(settings: Settings, folder: Path) -> None:
+    """Print UF1 of the rule, by signs alone and with a threshold fitted to training rows."""
+    experiment = build.experiment(settings, folder)
+    samples, folds = experiment.data.samples, experiment.folds
+    if experiment.data.names.classes != RULE_CLASSES or samples.image.shape[1] != SIDE:
+        sys.exit(f'--rule wants {SIDE}x{SIDE} pixels and the classes {", ".join(RULE_CLASSES)}')
+    v = samples.image[..., settings.data.channels.split(',').index('v')]
+    moved, label = raised(v), np.asarray(samples.label)
+    answers = np.stack([by_signs(moved, threshold) for threshold in THRESHOLDS])
+    fitted = np.zeros_like(label)
+    chosen = []
+    for fold in range(len(folds.fold)):
+        train = folds.train.index[fold][folds.train.mask[fold] > 0]
+        test = folds.test.index[fold][folds.test.mask[fold] > 0]
+        counts = [metrics.confusion(label[train], a[train], classes=3) for a in answers]
+        best = int(np.argmax(uf1(np.stack(counts))))
+        chosen.append(THRESHOLDS[best])
+        fitted[test] = answers[best][test]
+    _, first, subject = np.unique(samples.subject, return_index=True, return_inverse=True)
+    for title, predicted in (('signs alone', answers[0]), ('fitted threshold', fitted)):
+        counts = metrics.confusions(label, predicted, subject, groups=len(first), classes=3)
+        low, high = metrics.intervals(counts[:, None], samples.dataset[first])['uf1']
+        print(f'rule, {title}: UF1 {uf1(counts.sum(0)):.3f} [{low:.3f}, {high:.3f}]')
+    print(f'thresholds chosen: {dict(zip(*np.unique(chosen, return_counts=True), strict=True))}')
 
 
 if __name__ == '__main__':

@@ -4,6 +4,7 @@ import importlib
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 FOLDER = Path(__file__).parents[1] / 'benchmarks'
@@ -69,3 +70,21 @@ def test_a_benchmark_runs(name, tiny_data, undrawn, tmp_path, monkeypatch, capsy
     benchmark.main(['--quick'])
     printed = capsys.readouterr().out
     assert re.search(FIGURES[name], printed), printed
+
+
+def test_the_rule_by_signs_names_what_moves_as_facs_does():
+    """A sign or a region that is swapped would make a weak control, and drawn faces look better."""
+    drawn_faces = importlib.import_module('benchmarks.drawn_faces')
+    up, down = -1.0, 1.0  # v is the flow downwards
+    moves = {
+        'surprise': (drawn_faces.BROWS, up),
+        'positive': (drawn_faces.CORNERS, up),
+        'negative': (drawn_faces.BROWS, down),
+    }
+    for word, (boxes, way) in moves.items():
+        v = np.zeros((1, 28, 28))
+        for rows, columns in boxes:
+            v[0, rows, columns] = way
+        for stretched in (v, 127 + 100 * v):
+            (number,) = drawn_faces.by_signs(drawn_faces.raised(stretched), 0.5)
+            assert drawn_faces.RULE_CLASSES[number] == word
